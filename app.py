@@ -1,0 +1,20 @@
+"""VAE Lab: `streamlit run app.py`."""
+
+import os
+
+os.environ.setdefault(
+    "OMP_WAIT_POLICY", "PASSIVE"
+)  # before torch loads: see vae/worker/launcher.py
+
+from pathlib import Path
+
+import streamlit as st
+
+from vae.dashboard import plot, tiles
+from vae.dashboard.server import lifespan
+
+app = st.App(
+    Path(__file__).parent / "vae" / "dashboard" / "main.py",
+    routes=[*plot.routes(), *tiles.routes()],
+    lifespan=lifespan,
+)

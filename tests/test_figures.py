@@ -1,0 +1,350 @@
+"""Figures say what their records say: values, order, colours by meaning, and what is missing."""
+
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+
+from vae import figures
+from vae.palette import CLASS_SCALE, COLOURS, token
+from vae.records import Curve, Curves, Hue, LatentMap, Tiles
+
+
+def history(
+    reports: int = 40, *, point: bool = False, quiet: bool = True, offset: float = 0.0
+) -> Curves:
+    """A run whose reconstruction falls from far above; two marks and a best epoch."""
+    epoch = np.linspace(0.25, 10, reports).astype(np.float32)
+    step = (epoch * 100).astype(np.int64)
+    reconstruction = 80 + 400 * np.exp(-8 * epoch)
+    kl = 25 * (1 - np.exp(-epoch))
+    beta = np.ones(reports) if quiet else np.minimum(epoch / 5, 1)
+    curves = {}
+    for split, more in (("train", 0.0), ("val", offset)):
+        series = {
+            "reconstruction": reconstruction + more,
+            "beta": beta,
+            "lr": np.full(reports, 1e-3),
+        }
+        if not point:
+            series |= {"kl": kl, "elbo": -(reconstruction + more + kl)}
+        for name, values in series.items():
+            curves[split, name] = Curve(step, epoch, values.astype(np.float32))
+    return Curves(curves, ((4.0, "β → 4"), (9.9, "β → 1")), 7.0, np.array([2.0, 3.0], np.float32))
+
+
+def latents(number: int = 100, classes: int = 3, **more: Any) -> LatentMap:
+    """Points with labels; their rows in the data set are not their positions."""
+    random = np.random.default_rng(0)
+    points = random.normal(size=(number, 2)).astype(np.float32)
+    labels = np.arange(number) % max(classes, 1)
+    hue = Hue("class", labels, tuple(f"c{k}" for k in range(classes)))
+    record = LatentMap(points, ("z₁", "z₂"), 1000 + 7 * np.arange(number), hue, number, True)
+    return record._replace(**more)
+
+
+VECTORS = np.random.default_rng(1).normal(size=(6, 5)).astype(np.float32)
+GRID = np.random.default_rng(2).normal(size=(3, 4, 2)).astype(np.float32)
+FULL = {
+    "curves": lambda: figures.curves(history(quiet=False)),
+    "curves-log": lambda: figures.curves(history(), log=True, per="step", epochs=20),
+    "curves-point": lambda: figures.curves(history(point=True)),
+    "kl-2": lambda: figures.kl_bars(VECTORS[0, :2] ** 2),
+    "kl-128": lambda: figures.kl_bars(np.linspace(0, 1, 128, dtype=np.float32)),
+    "map": lambda: figures.latent_map(latents()),
+    "map-selected": lambda: figures.latent_map(latents(), np.array([1000, 1021])),
+    "map-30-classes": lambda: figures.latent_map(latents(classes=30)),
+    "map-quantity": lambda: figures.latent_map(latents(hue=Hue("KL", np.arange(100.0)))),
+    "map-plain": lambda: figures.latent_map(latents(hue=None, rings=False)),
+    "pairs-2": lambda: figures.pairs(Tiles(VECTORS[:, :2]), Tiles(VECTORS[:, 2:4])),
+    "pairs-5": lambda: figures.pairs(Tiles(VECTORS), Tiles(VECTORS + 1)),
+    "vectors-1": lambda: figures.vectors(VECTORS[:, :1]),
+    "vectors-2": lambda: figures.vectors(VECTORS[:, :2], background=VECTORS[:, 2:4]),
+    "vectors-5": lambda: figures.vectors(VECTORS, tuple("abcde"), background=VECTORS),
+    "manifold-2": lambda: figures.manifold_vectors(GRID, background=VECTORS[:, :2]),
+    "manifold-5": lambda: figures.manifold_vectors(VECTORS.reshape(2, 3, 5)),
+    "scree": lambda: figures.scree(np.array([0.6, 0.3, 0.1], np.float32)),
+}
+NOTHING = np.zeros((0, 2), np.float32)
+EMPTY = {
+    "curves": lambda: figures.curves(Curves({}, (), None, None)),
+    "kl": lambda: figures.kl_bars(None),
+    "map": lambda: figures.latent_map(latents(0)),
+    "pairs": lambda: figures.pairs(Tiles(NOTHING), Tiles(NOTHING)),
+    "vectors": lambda: figures.vectors(NOTHING),
+    "manifold": lambda: figures.manifold_vectors(np.zeros((0, 0, 2), np.float32)),
+    "scree": lambda: figures.scree(np.zeros(0, np.float32)),
+}
+
+
+def strings(part: Any) -> list[str]:
+    """Every string inside a figure's JSON, encoded arrays aside."""
+    if isinstance(part, dict):
+        values = [] if "bdata" in part else part.values()
+        return [text for value in values for text in strings(value)]
+    if isinstance(part, list | tuple):
+        return [text for value in part for text in strings(value)]
+    return [part] if isinstance(part, str) else []
+
+
+def words(figure: go.Figure) -> str:
+    return " | ".join(note.text for note in figure.layout.annotations)
+
+
+def traces(figure: go.Figure) -> dict[str, Any]:
+    return {trace.uid: trace for trace in figure.data}
+
+
+@pytest.mark.parametrize("name", FULL)
+def test_colours_are_tokens_and_numbers_are_arrays(name: str) -> None:
+    figure = FULL[name]()
+    shown = figure.to_plotly_json()
+    ours = {colour.replace("#", "") for pair in COLOURS.values() for colour in pair}
+    assert not [text for text in strings(shown) if text.lstrip("#") in ours]
+    for trace in shown["data"]:
+        assert all(set(trace[axis]) >= {"dtype", "bdata"} for axis in "xy")
+        assert trace["x"]["dtype"] != "f8"
+        assert trace["y"]["dtype"] != "f8"
+    assert not shown["layout"]["template"].get("layout")
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("name", FULL)
+def test_themed_replaces_every_token_and_leaves_the_figure_alone(name: str, dark: bool) -> None:
+    figure = FULL[name]()
+    before = figure.to_json()
+    shown = strings(figures.themed(figure, dark).to_plotly_json())
+    assert not [text for text in shown if text.startswith(("var(", "token:"))]
+    assert COLOURS["text"][dark] in shown
+    assert COLOURS["text"][not dark] not in shown
+    assert figure.to_json() == before
+
+
+def test_themed_class_scale_has_ten_flat_steps() -> None:
+    figure = figures.latent_map(latents(classes=30))
+    assert figure.data[0].marker.colorscale[0][1] == CLASS_SCALE[0][1]
+    scale = figures.themed(figure, True).data[0].marker.colorscale
+    assert [colour for _, colour in scale[::2]] == [COLOURS[f"class{k}"][1] for k in range(10)]
+    assert [colour for _, colour in scale[1::2]] == [colour for _, colour in scale[::2]]
+
+
+@pytest.mark.parametrize("name", EMPTY)
+def test_empty_records_give_a_sentence(name: str) -> None:
+    figure = EMPTY[name]()
+    assert not figure.data
+    assert len(words(figure).split()) >= 3
+    figures.themed(figure, True)
+
+
+def test_decimate_keeps_extremes_ends_and_order() -> None:
+    random = np.random.default_rng(3)
+    for number in (5, 101, 5000):
+        x = np.arange(number, dtype=np.float32)
+        y = random.normal(size=number).astype(np.float32)
+        y[number // 3], y[number // 2] = 90, -90
+        short_x, short_y = figures.decimate(x, y, 100)
+        assert len(short_x) <= 100
+        assert len(short_x) == number or len(short_x) > 70
+        assert (np.diff(short_x) > 0).all()
+        assert (short_y == y[short_x.astype(int)]).all()
+        assert {short_x[0], short_x[-1]} == {0, number - 1}
+        assert (short_y.max(), short_y.min()) == (90, -90)
+
+
+def test_decimate_keeps_the_extremes_of_every_bucket() -> None:
+    y = np.tile([0.0, 5.0, -5.0, 1.0], 250).astype(np.float32)
+    x, short = figures.decimate(np.arange(1000, dtype=np.float32), y, 102)
+    for part in np.array_split(np.arange(1, 999), 50):
+        inside = short[(x >= part[0]) & (x <= part[-1])]
+        assert (inside.max(), inside.min()) == (5, -5)
+
+
+def test_decimate_looks_through_gaps() -> None:
+    y = np.arange(1000, dtype=np.float32)
+    y[::2] = np.nan
+    y[400:600] = np.nan
+    x, short = figures.decimate(np.arange(1000, dtype=np.float32), y, 100)
+    assert np.isnan(short[(x > 420) & (x < 580)]).all()
+    assert not np.isnan(short[(x > 20) & (x < 380)]).any()
+    with pytest.raises(ValueError, match="at least 4"):
+        figures.decimate(x, short, 3)
+
+
+def test_curves_show_each_quantity_with_its_colour_and_sign() -> None:
+    record = history(offset=2.0)
+    lines = traces(figures.curves(record))
+    assert len(lines) == 6
+    for (split, quantity), curve in record.curves.items():
+        if quantity in ("beta", "lr"):
+            continue
+        line = lines[f"{quantity}-{split}"]
+        assert line.line.color == token(quantity)
+        assert (line.line.dash == "solid") == (split == "train")
+        np.testing.assert_array_equal(line.y, curve.value)
+        np.testing.assert_array_equal(line.x, curve.epoch)
+    total = lines["reconstruction-val"].y + lines["kl-val"].y
+    np.testing.assert_allclose(-total, lines["elbo-val"].y, rtol=1e-6)
+    assert len({line.name for line in lines.values()}) == 6  # a hidden line is found by its name
+    assert len({line.yaxis for line in lines.values()}) == 3
+
+
+def test_knobs_are_drawn_only_where_they_move() -> None:
+    assert "beta-train" not in traces(figures.curves(history()))
+    moving = traces(figures.curves(history(quiet=False)))
+    assert "beta-train" in moving
+    assert "lr-train" not in moving
+
+
+def test_a_far_start_leaves_the_panel_and_is_named() -> None:
+    figure = figures.curves(history())
+    low, high = figure.layout.yaxis.range
+    values = history().curves["train", "reconstruction"].value
+    assert values[0] > high
+    assert low <= values[8:].min() <= values[8:].max() <= high
+    assert f"starts at {values[0]:.4g}" in words(figure)
+    assert figure.layout.yaxis2.range[0] == 0  # the KL is whole
+    logarithmic = figures.curves(history(), log=True).layout
+    assert logarithmic.yaxis.type == "log"
+    assert logarithmic.yaxis.range[1] > np.log10(values[0])
+    assert logarithmic.yaxis3.type == "linear"  # the ELBO is negative
+
+
+def test_best_epoch_and_live_changes_are_marked() -> None:
+    for per, unit in (("epoch", 1.0), ("step", 100.0)):
+        figure = figures.curves(history(), per=per, epochs=12)
+        assert [shape.x0 for shape in figure.layout.shapes] == pytest.approx(
+            [4 * unit, 7 * unit, 9.9 * unit], rel=1e-5
+        )
+        assert all(label in words(figure) for label in ("β → 4", "β → 1", "best: epoch 7"))
+        assert figure.layout.xaxis.range[1] == pytest.approx(12 * unit)
+    with pytest.raises(ValueError, match="'epoch', 'step'"):
+        figures.curves(history(), per="hour")
+
+
+def test_crowded_marks_do_not_share_a_place() -> None:
+    record = history()._replace(marks=((5.0, "β → 4"), (5.05, "β → 3"), (5.1, "lr → 0.1")))
+    labels = [note for note in figures.curves(record).layout.annotations if "→" in note.text]
+    assert len({note.yshift for note in labels}) == 3
+
+
+def test_point_posterior_has_no_kl() -> None:
+    figure = figures.curves(history(point=True))
+    assert set(traces(figure)) == {"reconstruction-train", "reconstruction-val"}
+    assert "KL and ELBO: not defined for a point posterior" in words(figure)
+    assert "not defined" not in words(figures.curves(history()))
+
+
+def test_long_series_are_thinned() -> None:
+    lines = figures.curves(history(5000)).data
+    assert all(400 < len(line.x) <= 1000 for line in lines)
+
+
+def test_end_labels_do_not_touch() -> None:
+    figure = figures.curves(history(offset=0.01), quantities=("reconstruction",))
+    last = [note for note in figure.layout.annotations if note.text.endswith((" train", " val"))]
+    assert [note.text for note in last] == ["80.00 train", "80.01 val"]
+    assert last[1].yshift - last[0].yshift > 10
+
+
+@pytest.mark.parametrize("dimensions", [1, 2, 20, 128])
+def test_kl_bars_fall_and_keep_their_index(dimensions: int) -> None:
+    values = np.random.default_rng(4).gamma(0.5, size=dimensions).astype(np.float32)
+    figure = figures.kl_bars(values, threshold=0.3)
+    bars = figure.data[0]
+    assert (np.diff(bars.y) <= 0).all()
+    np.testing.assert_array_equal(values[bars.customdata], bars.y)
+    assert bars.marker.color == token("kl")
+    assert f"{(values > 0.3).sum()} of {dimensions} active" in words(figure)
+
+
+@pytest.mark.parametrize("classes", [0, 1, 3, 12, 13])
+def test_map_draws_every_point_once(classes: int) -> None:
+    record = latents(classes=classes)
+    figure, index = figures.latent_map(record), figures.map_index(record)
+    assert len(figure.data) == len(index) == (classes if 0 < classes <= 12 else 1)
+    assert sorted(np.concatenate(index)) == record.index.tolist()
+    for trace, rows in zip(figure.data, index, strict=True):
+        np.testing.assert_array_equal(trace.customdata, rows)
+        np.testing.assert_array_equal(trace.x, record.points[(rows - 1000) // 7, 0])
+        np.testing.assert_array_equal(trace.y, record.points[(rows - 1000) // 7, 1])
+        assert trace.hoverinfo == "none"
+
+
+def test_map_colours_are_those_of_the_labels() -> None:
+    record = latents(classes=4)
+    for k, trace in enumerate(figures.latent_map(record).data):
+        assert (trace.name, trace.marker.color) == (f"c{k}", token(f"class{k}"))
+        assert (record.hue.values[(trace.customdata - 1000) // 7] == k).all()
+    many = latents(classes=30)
+    np.testing.assert_array_equal(
+        figures.latent_map(many).data[0].marker.color, many.hue.values % 10
+    )
+
+
+def test_map_shows_points_without_class() -> None:
+    record = latents(hue=Hue("class", np.arange(100) % 4 - 1, ("a", "b", "c")))
+    last = figures.latent_map(record).data[-1]
+    assert (last.name, len(last.x)) == ("no class", 25)
+
+
+def test_map_selection_fades_the_others() -> None:
+    record = latents()
+    figure = figures.latent_map(record, record.index[[0, 1, 4]])
+    assert [list(trace.selectedpoints) for trace in figure.data] == [[0], [0, 1], []]
+    assert figures.latent_map(record).data[0].selectedpoints is None
+
+
+def test_rings_are_circles_in_view() -> None:
+    small = latents()._replace(points=np.full((100, 2), 0.01, np.float32))
+    figure = figures.latent_map(small)
+    assert [shape.x1 for shape in figure.layout.shapes] == [1, 2]
+    assert figure.layout.yaxis.scaleanchor == "x"
+    assert figure.layout.xaxis.range[0] < -2 < 2 < figure.layout.xaxis.range[1]
+    assert not figures.latent_map(small._replace(rings=False)).layout.shapes
+
+
+def test_map_holds_every_point_and_fits_markers_to_their_number() -> None:
+    record = latents()
+    record.points[5] = (40, -30)
+    layout = figures.latent_map(record).layout
+    assert layout.xaxis.range[1] > 40
+    assert layout.yaxis.range[0] < -30
+    sizes = [figures.latent_map(latents(n, 1)).data[0].marker.size for n in (64, 2000, 60000)]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] > 2 * sizes[-1] > 4
+
+
+def test_caption_says_how_many_are_shown() -> None:
+    assert figures.caption(latents()) == ""
+    record = latents(total=60000, note="explains 61 %")
+    assert figures.caption(record) == "100 of 60,000 shown · explains 61 %"
+
+
+def test_pairs_join_each_vector_with_its_reconstruction() -> None:
+    before, after = VECTORS[:, :2], VECTORS[:, 2:4]
+    hair = figures.pairs(Tiles(before), Tiles(after)).data[0]
+    joined = np.stack([hair.x, hair.y], 1).reshape(6, 3, 2)
+    np.testing.assert_array_equal(joined[:, 0], before)
+    np.testing.assert_array_equal(joined[:, 1], after)
+    assert np.isnan(joined[:, 2]).all()
+
+
+def test_parallel_coordinates_hold_every_value() -> None:
+    first, second = figures.pairs(Tiles(VECTORS), Tiles(VECTORS + 1)).data
+    np.testing.assert_array_equal(np.reshape(first.y, (6, 6))[:, :5], VECTORS)
+    np.testing.assert_array_equal(np.reshape(second.y, (6, 6))[:, :5], VECTORS + 1)
+    np.testing.assert_array_equal(np.reshape(first.x, (6, 6))[2, :5], np.arange(5))
+    assert second.line.color == token("reconstruction") != first.line.color
+
+
+def test_mesh_follows_rows_and_columns() -> None:
+    along, across = figures.manifold_vectors(GRID).data
+    np.testing.assert_array_equal(np.reshape(along.x, (3, 5))[:, :4], GRID[..., 0])
+    np.testing.assert_array_equal(np.reshape(across.y, (4, 4))[:, :3], GRID[..., 1].T)
+
+
+def test_scree_adds_up() -> None:
+    bars, line = figures.scree(np.array([0.6, 0.3, 0.1], np.float32)).data
+    np.testing.assert_allclose(bars.y, [60, 30, 10], rtol=1e-6)
+    np.testing.assert_allclose(line.y, [60, 90, 100], rtol=1e-6)

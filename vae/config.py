@@ -1,0 +1,416 @@
+"""RunConfig: everything that a run depends on, checked once.
+
+A field is its sidebar widget, its command-line flag, its JSON key and its help. General settings
+are fields of `RunConfig`; the options of a chosen row (the sigma of a Gaussian, the β of the ELBO)
+are declared in that row's signature and appear beside them under their own names. A scalar X that
+may follow a schedule has a companion X_schedule.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Annotated, Any, NamedTuple, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from vae import schedules
+from vae.data import DATASETS, Dataset, Splits, split
+from vae.likelihoods import LIKELIHOODS
+from vae.networks import NETWORKS
+from vae.objectives import OBJECTIVES
+from vae.options import Field, Option, Spec, check, coerce, derive, options_of, refuse_unknown
+from vae.posteriors import POSTERIORS
+from vae.priors import PRIORS
+
+TABLES: dict[str, Mapping[str, Callable[..., Any]]] = {
+    "data": DATASETS,
+    "network": NETWORKS,
+    "likelihood": LIKELIHOODS,
+    "posterior": {name: row.build for name, row in POSTERIORS.items()},
+    "prior": PRIORS,
+    "objective": OBJECTIVES,
+}
+
+BINARIZE = ("none", "threshold", "stochastic")
+PRECISIONS = ("fp32", "bf16")
+
+
+class RunConfig(BaseModel):
+    """The settings of a run; `RunConfig.of(...)` builds one with errors for people."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", validate_default=True)
+
+    data: Annotated[
+        str,
+        Option(
+            "What to learn from: a data set by name, or the path of a file.",
+            group="Data",
+        ),
+    ] = "digits"
+    examples: Annotated[
+        int,
+        Option(
+            "How many examples to take (drawn evenly over the classes) or to generate; 0 takes "
+            "all. A file's own test part stays whole.",
+            low=0,
+            high=10_000_000,
+            group="Data",
+        ),
+    ] = 0
+    val_share: Annotated[
+        float,
+        Option(
+            "Share of the examples held out for validation: its ELBO chooses the best checkpoint. "
+            "0 holds out none, and best is then last.",
+            low=0,
+            high=0.9,
+            label="Validation share",
+            group="Data",
+        ),
+    ] = 0.1
+    test_share: Annotated[
+        float,
+        Option(
+            "Share of the examples never seen before the final evaluation. A file's own test part "
+            "wins over it.",
+            low=0,
+            high=0.9,
+            group="Data",
+        ),
+    ] = 0.1
+    binarize: Annotated[
+        str,
+        Option(
+            "How grey values become 0 or 1: not at all, by a threshold at one half, or by a coin "
+            "with that probability (fresh for every batch; one fixed draw in evaluation).",
+            choices=BINARIZE,
+            group="Data",
+        ),
+    ] = "none"
+    network: Annotated[
+        str,
+        Option(
+            "The bodies of encoder and decoder. conv needs pictures.",
+            choices=tuple(NETWORKS),
+            group="Model",
+        ),
+    ] = "mlp"
+    latent_dim: Annotated[
+        int,
+        Option(
+            "Number of latent dimensions Z. 2 makes a map that can be seen whole; more carry more "
+            "information (a larger KL) and reconstruct better.",
+            low=1,
+            high=1024,
+            label="Latent dimensions",
+            group="Model",
+        ),
+    ] = 2
+    likelihood: Annotated[
+        str,
+        Option(
+            "p(x|z), how the decoder's output becomes a distribution over examples: bernoulli "
+            "for pictures of values in [0, 1]; gaussian with a fixed σ, or with one σ that is "
+            "learned.",
+            choices=tuple(LIKELIHOODS),
+            group="Model",
+        ),
+    ] = "bernoulli"
+    posterior: Annotated[
+        str,
+        Option(
+            "q(z|x), what the encoder makes of an example: a Gaussian with its own variance in "
+            "each dimension, or a single point (the plain autoencoder).",
+            choices=tuple(POSTERIORS),
+            group="Model",
+        ),
+    ] = "diagonal"
+    prior: Annotated[
+        str,
+        Option(
+            "p(z). standard is N(0, I).",
+            choices=tuple(PRIORS),
+            group="Model",
+        ),
+    ] = "standard"
+    objective: Annotated[
+        str,
+        Option(
+            "What is maximised: the ELBO, with β before its KL; or reconstruction alone.",
+            choices=tuple(OBJECTIVES),
+            group="Objective",
+        ),
+    ] = "elbo"
+    posterior_samples: Annotated[
+        int,
+        Option(
+            "K, samples z ~ q(z|x) per example and step. More make the gradient steadier and each "
+            "step about K times as long in the decoder.",
+            low=1,
+            high=1000,
+            label="Posterior samples",
+            group="Objective",
+        ),
+    ] = 1
+    epochs: Annotated[
+        int,
+        Option(
+            "Passes over the training data.",
+            low=1,
+            high=1_000_000,
+            group="Training",
+        ),
+    ] = 200
+    batch_size: Annotated[
+        int,
+        Option(
+            "Examples per optimiser step. Larger batches run faster per example and take fewer "
+            "steps per epoch.",
+            low=1,
+            high=1_000_000,
+            group="Training",
+        ),
+    ] = 64
+    lr: Annotated[
+        float,
+        Option(
+            "Learning rate of Adam. Too large is unstable, too small is slow.",
+            low=1e-8,
+            high=10.0,
+            log=True,
+            scheduled=True,
+            live=True,
+            label="Learning rate",
+            group="Training",
+        ),
+    ] = 1e-3
+    weight_decay: Annotated[
+        float,
+        Option(
+            "Decoupled weight decay (AdamW), per step in units of the learning rate. Larger pulls "
+            "the weights towards 0.",
+            low=0.0,
+            high=100.0,
+            log=True,
+            group="Training",
+        ),
+    ] = 0.0
+    grad_clip: Annotated[
+        float,
+        Option(
+            "Largest norm of the gradient, in nats per unit of weight; longer ones are scaled "
+            "back to it. 0 does not clip.",
+            low=0.0,
+            high=1e6,
+            log=True,
+            label="Gradient clipping",
+            group="Training",
+        ),
+    ] = 0.0
+    patience: Annotated[
+        int,
+        Option(
+            "Early stopping: epochs without a better validation ELBO before training ends. 0 "
+            "never stops early.",
+            low=0,
+            high=100_000,
+            label="Early stopping",
+            group="Training",
+        ),
+    ] = 0
+    seed: Annotated[
+        int,
+        Option(
+            "Fixes every random draw: split, weights, order, noise. The same seed on the same CPU "
+            "gives the same weights.",
+            low=0,
+            high=2**31 - 1,
+            group="Training",
+        ),
+    ] = 0
+    device: Annotated[
+        str,
+        Option(
+            "Where to compute: auto takes a GPU where there is one, else the CPU.",
+            group="Training",
+        ),
+    ] = "auto"
+    precision: Annotated[
+        str,
+        Option(
+            "fp32, or bf16: matrix products in bfloat16, weights and losses in float32. Faster on "
+            "recent hardware, a little less exact.",
+            choices=PRECISIONS,
+            group="Training",
+        ),
+    ] = "fp32"
+    threads: Annotated[
+        int,
+        Option(
+            "CPU threads for training; 0 takes one per core. Recorded with the run, because sums "
+            "depend on it in the last digit.",
+            low=0,
+            high=512,
+            label="CPU threads",
+            group="Training",
+        ),
+    ] = 0
+    frames: Annotated[
+        int,
+        Option(
+            "Moments of training to keep for the live pictures and for replay: latents of up to "
+            "1,000 examples, reconstructions and samples. 0 keeps none.",
+            low=0,
+            high=1000,
+            group="Training",
+        ),
+    ] = 32
+
+    @classmethod
+    def of(cls, **values: Any) -> Self:
+        """A checked configuration; raises ValueError with a sentence for each thing wrong."""
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            raise ValueError(" ".join(_sentence(e) for e in error.errors())) from None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, values: dict[str, Any]) -> dict[str, Any]:
+        refuse_unknown(values, [field.name for field in fields()])
+        chosen = {kind: values.get(kind, cls.model_fields[kind].default) for kind in TABLES}
+        complete = dict(values)
+        for field in fields():
+            if field.belongs_to(chosen):
+                if field.kind or field.name not in cls.model_fields:
+                    given = values.get(field.name, field.default_for(chosen))
+                    complete[field.name] = coerce(field, given)
+            elif values.get(field.name) is not None:
+                raise ValueError(field.misplaced(chosen))
+            else:
+                complete.pop(field.name, None)
+        return complete
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        for field in fields():
+            if (value := self.get(field.name)) is not None:
+                check(field, value)
+        if not POSTERIORS[self.posterior].has_density and self.objective != "reconstruction":
+            raise ValueError(
+                f"A {self.posterior} posterior has no density, so no KL and no ELBO: "
+                "choose objective reconstruction with it."
+            )
+        if not POSTERIORS[self.posterior].has_density and self.posterior_samples > 1:
+            raise ValueError("The samples of a point posterior are all alike: take 1.")
+        if self.patience and not self.val_share:
+            raise ValueError(
+                "Early stopping watches the validation ELBO, and there is no validation data: "
+                "set val_share above 0, or patience to 0."
+            )
+        if self.val_share + self.test_share >= 1:
+            raise ValueError("val_share and test_share leave nothing to train on: lower one.")
+        return self
+
+    def get(self, name: str) -> Any:
+        """The value of a setting or option by name; None where it does not apply."""
+        return getattr(self, name, None)
+
+    def chosen(self, kind: str) -> dict[str, Any]:
+        """The options of the chosen row of a table: name → value, ready to pass on."""
+        row = TABLES[kind].get(getattr(self, kind))
+        return {name: self.get(name) for name in options_of(row)} if row else {}
+
+    def at(self, name: str, progress: schedules.Progress, value: float | None = None) -> float:
+        """A scalar at a moment of training: its value (or `value`, moved live) × its schedule."""
+        base = self.get(name) if value is None else value
+        return float(base * _factor(self.get(f"{name}_schedule") or "constant")(progress))
+
+    def split(self, dataset: Dataset) -> Splits:
+        """The train, validation and test rows of a run on this data.
+
+        Raises ValueError where these settings cannot work on it.
+        """
+        self._check_data(dataset)
+        splits = split(dataset, self.val_share, self.test_share, self.seed)
+        if self.batch_size > len(splits.train):
+            raise ValueError(
+                f"batch_size {self.batch_size} is larger than the {len(splits.train)} training "
+                f"examples: choose at most {len(splits.train)}."
+            )
+        return splits
+
+    def _check_data(self, dataset: Dataset) -> None:
+        if self.network == "conv" and not dataset.is_image:
+            raise ValueError(
+                f"The conv network needs pictures, and {dataset.name} holds vectors: choose "
+                "network mlp or linear."
+            )
+        if self.binarize != "none" and not dataset.in_unit_interval:
+            raise ValueError(
+                f"binarize {self.binarize} needs values in [0, 1], and {dataset.name} has others: "
+                "choose binarize none."
+            )
+        if LIKELIHOODS[self.likelihood].support == "unit" and not dataset.in_unit_interval:
+            raise ValueError(
+                f"The {self.likelihood} likelihood needs values in [0, 1], and {dataset.name} has "
+                "others: choose likelihood gaussian or gaussian-learned, or rescale the data."
+            )
+
+
+_factor = cache(schedules.parse)
+
+
+@cache
+def fields() -> tuple[Field, ...]:
+    """Every setting in order: each general one, then the options of the table that it chooses."""
+    general = [
+        Spec(name, info.annotation, info.default, _option(info.metadata))
+        for name, info in RunConfig.model_fields.items()
+    ]
+    return derive(general, TABLES, f"one of {schedules.names()}")
+
+
+def _option(metadata: list[Any]) -> Option:
+    return next(m for m in metadata if isinstance(m, Option))
+
+
+def _sentence(error: Any) -> str:
+    """One validation error for people: our own sentences as they are, pydantic's with the name."""
+    message = str(error["msg"]).removeprefix("Value error, ")
+    where = ".".join(str(part) for part in error["loc"])
+    return f"{where}: {message}, and it is {error['input']!r}." if where else message
+
+
+class Preset(NamedTuple):
+    """A starting point: what it is for, and the settings that it changes."""
+
+    about: str
+    values: dict[str, Any]
+
+
+PRESETS: dict[str, Preset] = {
+    "2-D map": Preset("Two latents: the whole latent space is one picture.", {}),
+    "Sharp reconstructions": Preset(
+        "Sixteen latents and a learned σ: little is lost on the way.",
+        {"latent_dim": 16, "likelihood": "gaussian-learned", "hidden": (512, 256)},
+    ),
+    "β-VAE": Preset(
+        "Ten latents under β = 4: the KL switches off what is not worth its price.",
+        {"latent_dim": 10, "beta": 4.0, "beta_schedule": "warmup:20"},
+    ),
+    "Plain autoencoder": Preset(
+        "A point for each example and no prior: what a VAE is not.",
+        {"posterior": "point", "objective": "reconstruction"},
+    ),
+    "Linear (probabilistic PCA)": Preset(
+        "One linear layer each way with a learned σ: its best ELBO is known exactly.",
+        {
+            "network": "linear",
+            "likelihood": "gaussian-learned",
+            "latent_dim": 5,
+            "batch_size": 128,
+            "lr": 1e-2,
+            "lr_schedule": "cosine",
+        },
+    ),
+}

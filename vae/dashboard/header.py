@@ -1,0 +1,111 @@
+"""The head of every page: which run, and how it is; and the guards that end a page early.
+
+The run's name lives in the address, `?run=NAME`, so that a page can be shared and reloaded.
+"""
+
+import streamlit as st
+
+from vae.dashboard.server import ROOT
+from vae.runs import Run, Status, listing
+
+ICONS = {
+    "queued": ":gray-badge[queued]",
+    "starting": ":blue-badge[starting]",
+    "running": ":blue-badge[running]",
+    "paused": ":orange-badge[paused]",
+    "finished": ":green-badge[finished]",
+    "stopped": ":gray-badge[stopped]",
+    "failed": ":red-badge[failed]",
+    "interrupted": ":orange-badge[interrupted]",
+    "damaged": ":red-badge[damaged]",
+}
+
+
+def sync_address() -> None:
+    """Take the run from the address when there is one, and keep the address up to date."""
+    asked = st.query_params.get("run")
+    if asked and asked != st.session_state.get("_address"):
+        st.session_state.run = asked
+    names = [run.name for run in listing(ROOT)]
+    if st.session_state.get("run") not in names:
+        if asked and asked == st.session_state.get("run"):
+            st.toast(f"There is no run {asked!r}; here is the newest one.")
+        st.session_state.run = names[0] if names else None
+    show_in_address(st.session_state.run)
+
+
+def show_in_address(name: str | None) -> None:
+    """Put a run's name into the address."""
+    if name and st.query_params.get("run") != name:
+        st.query_params["run"] = name
+    st.session_state._address = name
+
+
+def choose(name: str) -> None:
+    """Make a run the one that every page shows."""
+    st.session_state.run = name
+    show_in_address(name)
+
+
+def pick_run() -> Run:
+    """The chosen run under the page's head; ends the page with a word of help if there is none."""
+    names = [run.name for run in listing(ROOT)]
+    if not names:
+        empty("There is no run yet.", "Train one: it takes less than a minute.")
+    left, right = st.columns([3, 9], vertical_alignment="center")
+    st.session_state.setdefault("run", names[0])
+    name = left.selectbox(
+        "Run",
+        names,
+        index=names.index(st.session_state.run),
+        label_visibility="collapsed",
+        help="The run that every page shows. Its name is in the address: share or bookmark it.",
+    )
+    if name != st.session_state.run:
+        choose(name)
+        st.rerun()
+    run = Run(ROOT / name)
+    right.markdown(facts(run, run.status()))
+    return run
+
+
+def facts(run: Run, status: Status) -> str:
+    """State, data, model, device and best value of a run, in one line."""
+    if status.state == "damaged":
+        return f"{ICONS['damaged']} {status.message}"
+    s = run.settings
+    data = run.header["data"]["name"]
+    model = f"{s['network']}, {s['latent_dim']} latents, {s['likelihood']}, {s['posterior']} q"
+    parts = [ICONS[status.state], data, model]
+    parts += [status.device] if status.device else []
+    if status.best is not None:
+        what = "ELBO" if s["posterior"] != "point" else "reconstruction"
+        value = status.best if what == "ELBO" else -status.best
+        parts.append(f"best validation {what} **{value:.2f} nats** at epoch {status.best_epoch:g}")
+    return " · ".join(parts)
+
+
+def guard_weights(run: Run) -> None:
+    """End the page with a word of help if the run has no weights to look at yet."""
+    status = run.status()
+    if status.state == "damaged":
+        empty("This run's folder is damaged.", status.message)
+    try:
+        run.weights_path("last")
+    except ValueError:
+        waiting = {
+            "queued": "It waits in the queue and has not begun.",
+            "starting": "It is starting.",
+            "running": "It is training and will save its first weights soon.",
+            "failed": f"It failed: {status.message}",
+        }
+        empty("There are no weights to look at yet.", waiting.get(status.state, status.message))
+
+
+def empty(what: str, way_out: str) -> None:
+    """An empty state: what is missing, and the one button that mends it. Ends the page."""
+    with st.container(border=True, horizontal_alignment="center", key="empty"):
+        st.subheader(what, anchor=False, text_alignment="center")
+        st.markdown(way_out, text_alignment="center")
+        st.page_link("pages/train.py", label="Go to Train")
+    st.stop()

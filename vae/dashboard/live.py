@@ -1,0 +1,160 @@
+"""The live view of a run: progress and controls, curves, latent map, pictures, KL per dimension.
+
+It is a fragment that redraws itself while the run is alive and stops by itself when it ends.
+"""
+
+import streamlit as st
+
+from vae import figures, images
+from vae.dashboard import controls, header, shown
+from vae.dashboard.plot import plot
+from vae.dashboard.tiles import pattern
+from vae.projections import pca
+from vae.records import Examples, Frame, Hue, LatentMap, Tiles
+from vae.runs import Run, Status
+
+BEFORE_FIRST, WHILE_TRAINING = 0.4, 1.0  # seconds between two redraws
+CHARTS = 430  # pixels, so that all fits into 1440×900
+BELOW = 190
+WAITING = ("queued", "starting", "running")
+
+
+def live_view(run: Run) -> None:
+    """Everything about a run's training, alive while it trains."""
+    status = run.status()
+    if status.state == "damaged":
+        header.empty("This run's folder is damaged.", status.message)
+    waiting = status.state in WAITING
+    started = bool(shown.curves(run).curves)
+    every = (WHILE_TRAINING if started else BEFORE_FIRST) if waiting else None
+
+    @st.fragment(run_every=every)
+    def view() -> None:
+        now = run.status()
+        controls.draw(run, now)
+        _pictures(run, now)
+        ended = now.state not in WAITING
+        if waiting and (ended or (not started and shown.curves(run).curves)):
+            st.rerun()
+
+    view()
+
+
+def _pictures(run: Run, status: Status) -> None:
+    curves = shown.curves(run)
+    examples, frame = shown.latest(run)
+    left, right = st.columns([6, 4])
+    with left:
+        plot(
+            figures.curves(
+                curves, log=controls.log_scale(), epochs=status.epochs or None, height=CHARTS
+            ),
+            key="curves",
+            revision=run.name,
+            height=CHARTS,
+            label="Reconstruction, KL and ELBO over training, in nats per example",
+        )
+    with right:
+        _map(run, examples, frame)
+    below = st.columns([4, 3, 3])
+    with below[0]:
+        _reconstructions(run, examples, frame)
+    with below[1]:
+        _samples(run, examples, frame)
+    with below[2]:
+        st.markdown("**KL per latent dimension**", help=KL_HELP)
+        plot(
+            figures.kl_bars(curves.kl_per_dimension).update_layout(height=BELOW),
+            key="kl",
+            revision=run.name,
+            height=BELOW,
+            label="KL per latent dimension in nats per example",
+        )
+
+
+KL_HELP = (
+    "How much each latent dimension tells about an example: KL(q(z|x) ‖ p(z)) of that dimension, "
+    "averaged over the validation data, in nats per example. A dimension near 0 is not used."
+)
+
+
+def latent_map(examples: Examples, frame: Frame) -> LatentMap:
+    """The frame's latents in two dimensions, coloured by class or by the first known factor."""
+    if frame.mean.shape[1] == 2:
+        points, axes, note = frame.mean, ("z1 (posterior mean)", "z2 (posterior mean)"), ""
+    else:
+        points, axes, note = pca(frame.mean)
+    hue = None
+    if examples.label is not None:
+        hue = Hue("class", examples.label, examples.classes)
+    elif examples.factors:
+        name = next(iter(examples.factors))
+        hue = Hue(name, examples.factors[name])
+    return LatentMap(
+        points=points,
+        axes=axes,
+        index=examples.index,
+        hue=hue,
+        total=examples.total,
+        rings=frame.mean.shape[1] == 2,
+        note=note,
+    )
+
+
+def _map(run: Run, examples: Examples | None, frame: Frame | None) -> None:
+    if examples is None or frame is None:
+        figure = figures.empty("The first latents appear when training has begun.")
+        plot(figure, key="live_map", revision=run.name, height=CHARTS)
+        return
+    record = latent_map(examples, frame)
+    plot(
+        figures.latent_map(record),
+        key="live_map",
+        revision=run.name,
+        height=CHARTS - 26,
+        index=figures.map_index(record),
+        tiles=pattern(run.name) if examples.originals.ndim == 4 else None,
+        label="Posterior means of examples in latent space",
+    )
+    st.caption(f"epoch {frame.epoch:g} · {figures.caption(record)}")
+
+
+def _reconstructions(run: Run, examples: Examples | None, frame: Frame | None) -> None:
+    st.markdown("**Reconstructions** of held-out examples", help=RECONSTRUCTION_HELP)
+    if examples is None or frame is None:
+        st.caption("They appear when training has begun.")
+    elif examples.originals.ndim == 4:
+        side = examples.originals.shape[-1]
+        scale = images.factor(side * len(examples.originals), 520)
+        pair = [examples.originals, frame.reconstructions]
+        strip = images.strip(pair, len(examples.originals), scale=scale)
+        st.image(images.png(strip), output_format="PNG")
+    else:
+        figure = figures.pairs(Tiles(examples.originals), Tiles(frame.reconstructions))
+        plot(figure.update_layout(height=BELOW), key="live_pairs", revision=run.name, height=BELOW)
+
+
+RECONSTRUCTION_HELP = (
+    "Above the original, below E[x|z] at z = mean of q(z|x), for the same validation examples "
+    "throughout training."
+)
+SAMPLES_HELP = (
+    "E[x|z] for the same z throughout, drawn once from the prior: what the decoder makes of "
+    "nothing but noise."
+)
+
+
+def _samples(run: Run, examples: Examples | None, frame: Frame | None) -> None:
+    point = run.settings["posterior"] == "point"
+    st.markdown("**Decoded noise**" if point else "**Samples** from the prior", help=SAMPLES_HELP)
+    if examples is None or frame is None:
+        st.caption("They appear when training has begun.")
+    elif frame.samples.ndim == 4:
+        columns = (len(frame.samples) + 1) // 2
+        scale = images.factor(frame.samples.shape[-1] * columns, 380)
+        st.image(images.grid_png(frame.samples, columns, scale=scale), output_format="PNG")
+    else:
+        figure = figures.vectors(frame.samples, background=examples.originals)
+        plot(
+            figure.update_layout(height=BELOW), key="live_samples", revision=run.name, height=BELOW
+        )

@@ -1,0 +1,30 @@
+"""The script that runs at every interaction: the table of pages, and the sidebar they share."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from vae.dashboard.header import sync_address
+from vae.dashboard.sidebar import sidebar
+
+PAGES_AT = Path(__file__).parents[2] / "pages"
+PAGES = {
+    "Train": "train.py",
+    "Latent space": "latent.py",
+    "Reconstructions": "reconstruct.py",
+    "Samples": "generate.py",
+}
+STYLE = Path(__file__).with_name("style.css")
+
+st.set_page_config(page_title="VAE Lab", layout="wide", initial_sidebar_state="expanded")
+st.html(STYLE)
+page = st.navigation(
+    [
+        st.Page(PAGES_AT / file, title=title, default=title == "Train")
+        for title, file in PAGES.items()
+    ],
+    position="top",
+)
+sync_address()
+sidebar()
+page.run()

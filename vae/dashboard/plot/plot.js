@@ -1,0 +1,284 @@
+// The browser's half of the living chart; __init__.py says how the two halves meet.
+
+import { AXIS, dressed, inked, themeOf } from './theme.js';
+import { rememberLayout, rememberLegend, restore, viewOf } from './view.js';
+
+const CHARTS = new WeakMap();                   // root element → chart
+const DOUBLE_CLICK = 300;                       // ms between its two clicks, at most
+
+const WEBGL = (() => {
+  const context = document.createElement('canvas').getContext('webgl');
+  context?.getExtension('WEBGL_lose_context')?.loseContext();   // a page may hold only a few
+  return !!context;
+})();
+
+let loading = null;
+function library(url) {
+  return loading ??= new Promise((resolve, reject) => {
+    const theirs = window.Plotly;               // st.plotly_chart brings another version: leave it be
+    const script = document.createElement('script');
+    script.src = new URL(url, location.origin);
+    script.onload = () => {
+      const ours = window.Plotly;
+      if (theirs) window.Plotly = theirs;
+      resolve(ours);
+    };
+    script.onerror = () => {
+      loading = null;                           // so that the next update tries again
+      script.remove();
+      reject(new Error(`${script.src} could not be loaded`));
+    };
+    document.head.append(script);
+  });
+}
+
+const bytesOf = (base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+const rowsOf = (base64) => new Uint32Array(bytesOf(base64).buffer);
+
+function bitset(rows) {                         // one bit a row, lowest bit first, as base64
+  let last = 0;
+  for (const row of rows) last = Math.max(last, row);
+  const bits = new Uint8Array((last >> 3) + 1);
+  for (const row of rows) bits[row >> 3] |= 1 << (row & 7);
+  let text = '';
+  for (const byte of bits) text += String.fromCharCode(byte);
+  return btoa(text);
+}
+
+function rowOf(chart, point) {                  // undefined where a trace shows no rows
+  return chart.index ? chart.index[point.curveNumber]?.[point.pointNumber] : point.pointNumber;
+}
+
+function click(chart, event) {
+  if (!chart.message.clickable) return;
+  const { revision } = chart.message;
+  const [point] = event.points ?? [];
+  if (point) {
+    const { curveNumber: trace, x, y } = point;
+    const row = rowOf(chart, point) ?? null;
+    chart.component.setTriggerValue('click', { revision, trace, row, x, y });
+  } else if (event.xvals) {
+    const [x, y] = [event.xvals[0], event.yvals[0]];
+    chart.component.setTriggerValue('click', { revision, trace: null, row: null, x, y });
+  }
+}
+
+function select(chart, points) {
+  if (chart.drawing) return;                    // Plotly also reports what a drawing does to it
+  const rows = new Set(points.map((point) => rowOf(chart, point)));
+  rows.delete(undefined);
+  const had = chart.view.rows;
+  chart.view.rows = rows.size ? rows : null;
+  if (rows.size || had) report(chart);
+  if (!rows.size) request(chart);               // nothing caught: nothing stays dimmed
+}
+
+function report(chart) {
+  const { view, message } = chart;
+  chart.reported = view;
+  const sent = view.rows && { revision: message.revision, bits: bitset(view.rows) };
+  chart.component.setStateValue('selected', sent);
+}
+
+function mark(chart, data) {                    // selected rows, wherever their points are by now
+  const { rows } = chart.view;
+  if (!rows) return;
+  data.forEach((trace, curveNumber) => {
+    const count = chart.index ? chart.index[curveNumber].length : lengthOf(trace.x);
+    const numbers = Array.from({ length: count }, (_, pointNumber) => pointNumber);
+    const isIn = (pointNumber) => rows.has(rowOf(chart, { curveNumber, pointNumber }));
+    if (count) trace.selectedpoints = numbers.filter(isIn);
+  });
+}
+
+function lengthOf(values) {
+  if (!values?.bdata) return values?.length ?? 0;
+  return bytesOf(values.bdata).length / Number(values.dtype.slice(1));
+}
+
+function hover(chart, event) {
+  const [point] = event.points;
+  const row = rowOf(chart, point);
+  if (!chart.message.tiles || row === undefined) return leave(chart);
+  chart.hovered = row;
+  const words = [point.text, point.customdata].find((given) => typeof [given].flat()[0] === 'string');
+  const label = [words ?? `#${row}`].flat().join(' · ');
+  const show = (picture) => {
+    if (chart.hovered !== row) return;          // the pointer has moved on meanwhile
+    chart.picture.style.display = picture ? 'block' : 'none';
+    if (picture) chart.picture.src = picture;
+    chart.caption.textContent = label;
+    chart.tip.style.display = 'block';
+    place(chart, point.bbox);
+  };
+  const image = new Image();                    // picture and label appear together, or label alone
+  image.onload = () => show(image.src);
+  image.onerror = () => show(null);
+  image.src = new URL(chart.message.tiles.replace('{i}', row), `${location.origin}/`);
+}
+
+function place(chart, { x0, x1, y0, y1 }) {
+  const { offsetWidth: width, offsetHeight: height } = chart.tip;
+  const fits = x1 + 10 + width <= chart.root.clientWidth;
+  const x = Math.max(0, fits ? x1 + 10 : x0 - 10 - width);
+  const y = Math.min(Math.max(0, (y0 + y1 - height) / 2), chart.root.clientHeight - height);
+  chart.tip.style.transform = `translate(${Math.round(x)}px, ${Math.round(y)}px)`;
+}
+
+function leave(chart) {
+  chart.hovered = null;
+  chart.tip.style.display = 'none';
+}
+
+function config(chart, Plotly) {                // the same object while it says the same: another one
+  const { selectable, figure } = chart.message; // would make Plotly start from scratch
+  const axes = Object.entries(figure.layout).filter(([name]) => AXIS.test(name));
+  const fixed = axes.length > 1 && axes.every(([, axis]) => axis.fixedrange);
+  const kind = `${selectable} ${fixed}`;
+  if (chart.config?.kind === kind) return chart.config.value;
+  const tools = fixed ? [] : ['zoom2d', 'pan2d'];
+  if (selectable) tools.push('lasso2d', 'select2d');
+  const home = { name: 'home', title: 'Reset view', icon: Plotly.Icons.home, click: () => reset(chart) };
+  const save = {
+    name: 'save', title: 'Download as PNG', icon: Plotly.Icons.camera, click: () => download(chart, Plotly),
+  };
+  const value = {
+    displaylogo: false, responsive: false, plotlyServerURL: '', doubleClickDelay: DOUBLE_CLICK,
+    doubleClick: false,                         // `reset` does it, and clears the memory
+    modeBarButtons: [tools, fixed ? [save] : [home, save]].filter((group) => group.length),
+  };
+  chart.config = { kind, value };
+  return value;
+}
+
+function download(chart, Plotly) {
+  const { data, layout, clientWidth: width } = chart.node;
+  const { height, key } = chart.message;
+  Plotly.downloadImage({ data, layout }, { format: 'png', scale: 2, width, height, filename: key });
+}
+
+function reset(chart) {
+  chart.view.axes = {};
+  chart.view.menus = {};
+  request(chart);
+}
+
+async function draw(chart) {
+  const Plotly = await library(chart.message.plotly);
+  if (!chart.root.isConnected) return;
+  chart.width = chart.node.clientWidth;
+  if (!chart.width) return;                     // in a closed tab; `resized` draws when it opens
+  const { message, theme } = chart;
+  const data = inked(message.figure.data, theme.shade);
+  const layout = dressed(inked(message.figure.layout, theme.shade), theme, message);
+  if (!WEBGL) for (const trace of data) if (trace.type === 'scattergl') trace.type = 'scatter';
+  restore(chart, data, layout);
+  mark(chart, data);
+  chart.drawing = true;
+  try {
+    await Plotly.react(chart.node, data, layout, config(chart, Plotly));
+  } finally {
+    chart.drawing = false;
+  }
+  if (!chart.Plotly) listen(chart, Plotly);
+  if (chart.view.rows && chart.reported !== chart.view) report(chart);
+}
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+function request(chart) {                       // draw once, as soon as the hand is off the chart
+  if (chart.requested) return;
+  chart.requested = true;
+  chart.turn = chart.turn.then(async () => {
+    while (performance.now() < chart.handsOff) await pause(50);
+    chart.requested = false;
+    await draw(chart);
+  }).catch((error) => {
+    chart.requested = false;
+    console.error('The chart could not be drawn', error);
+    if (!chart.Plotly) chart.node.textContent = `${error.message}. Reload the page to try again.`;
+  });
+}
+
+function listen(chart, Plotly) {
+  const { node } = chart;
+  chart.Plotly = Plotly;
+  node.on('plotly_hover', (event) => hover(chart, event));
+  node.on('plotly_unhover', () => leave(chart));
+  node.on('plotly_click', (event) => click(chart, event));
+  node.on('plotly_relayout', (change) => rememberLayout(chart, change));
+  node.on('plotly_restyle', () => rememberLegend(chart));
+  node.on('plotly_buttonclicked', ({ menu, active }) => { chart.view.menus[menu._index] = active; });
+  node.on('plotly_doubleclick', () => reset(chart));
+  node.on('plotly_selected', (event) => event?.points && select(chart, event.points));
+  node.on('plotly_deselect', () => select(chart, []));
+}
+
+function resized(chart) {
+  const width = chart.node.clientWidth;
+  if (width === chart.width) return;
+  if (!chart.width || !chart.Plotly) request(chart);
+  else if (width) chart.Plotly.Plots.resize(chart.node);
+  chart.width = width;
+}
+
+function hold(chart) {                          // an update amid a drag would end the drag
+  chart.handsOff = Infinity;
+  const release = () => {
+    chart.handsOff = performance.now() + DOUBLE_CLICK + 50;   // it may be half a double click
+    for (const end of ['pointerup', 'pointercancel', 'blur']) removeEventListener(end, release, true);
+  };
+  for (const end of ['pointerup', 'pointercancel', 'blur']) addEventListener(end, release, true);
+}
+
+function keydown(chart, event) {                // + and - zoom, arrows move, 0 resets
+  if (event.target !== chart.root || !chart.Plotly) return;
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === '0') return reset(chart);
+  const zoom = { '+': 0.8, '=': 0.8, '-': 1.25 }[event.key] ?? 1;
+  const [dx, dy] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowDown: [0, -1], ArrowUp: [0, 1] }[event.key] ?? [0, 0];
+  if (zoom === 1 && !dx && !dy) return;
+  event.preventDefault();                       // the page itself stays where it is
+  const change = {};
+  for (const [name, axis] of Object.entries(chart.node._fullLayout)) {
+    if (!AXIS.test(name) || axis.fixedrange) continue;
+    const [low, high] = axis.range.map(axis.r2l);
+    const middle = (low + high) / 2 + 0.1 * (high - low) * (name[0] === 'x' ? dx : dy);
+    const half = zoom * (high - low) / 2;
+    change[`${name}.range`] = [middle - half, middle + half].map(axis.l2r);
+  }
+  chart.Plotly.relayout(chart.node, change);
+}
+
+function create(root) {
+  const [node, tip] = [root.querySelector('.vae-plot-chart'), root.querySelector('.vae-plot-tip')];
+  const [picture, caption] = [tip.querySelector('img'), tip.querySelector('span')];
+  const chart = { root, node, tip, picture, caption, turn: Promise.resolve(), handsOff: 0, width: 0 };
+  chart.observer = new ResizeObserver(() => resized(chart));
+  chart.observer.observe(node);
+  node.addEventListener('pointerdown', () => hold(chart), true);
+  root.addEventListener('keydown', (event) => keydown(chart, event));
+  CHARTS.set(root, chart);
+  return chart;
+}
+
+export function mount(component) {              // when the data or the theme has changed, not else
+  const root = component.parentElement.querySelector('.vae-plot');
+  const chart = CHARTS.get(root) ?? create(root);
+  chart.component = component;
+  chart.theme = themeOf(root);
+  chart.message = JSON.parse(new TextDecoder().decode(component.data));
+  chart.index = chart.message.index?.map(rowsOf);
+  const view = viewOf(chart.message);
+  if (view !== chart.view) leave(chart);
+  chart.view = view;
+  chart.node.style.minHeight = `${chart.message.height}px`;     // nothing below it jumps
+  root.setAttribute('aria-label', chart.message.label);
+  request(chart);
+  return () => setTimeout(() => {               // a superseded run is cleaned up too: look if it is gone
+    if (root.isConnected) return;
+    chart.observer.disconnect();
+    CHARTS.delete(root);
+    chart.Plotly?.purge(chart.node);
+  });
+}

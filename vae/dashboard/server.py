@@ -1,0 +1,54 @@
+"""What lives as long as the server: the root of the runs, the launcher, the queue's heartbeat."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from vae.runs import listing
+from vae.worker import Launcher
+
+PROJECT = Path(__file__).parents[2]
+ROOT = Path(os.environ.get("VAE_LAB_ROOT", PROJECT / "checkpoints"))
+PUMP_SECONDS = 1.0
+
+launcher = Launcher(ROOT)
+
+
+@asynccontextmanager
+async def lifespan(app: Any) -> AsyncIterator[None]:
+    """While the server lives: a warm spare worker, the slow imports, and a worked-off queue."""
+    heart = asyncio.create_task(_heart())
+    try:
+        yield
+    finally:
+        heart.cancel()
+        launcher.close()
+        going_on = [run.name for run in listing(ROOT) if run.status().alive]
+        if going_on:
+            print(
+                f"Training goes on: {', '.join(going_on)}. End it with: python -m vae stop NAME",
+                file=sys.stderr,
+            )
+
+
+async def _heart() -> None:
+    await asyncio.to_thread(launcher.warm)
+    await asyncio.to_thread(_import_slow)
+    while True:
+        with suppress(OSError, ValueError):
+            await asyncio.to_thread(launcher.pump)
+        await asyncio.sleep(PUMP_SECONDS)
+
+
+def _import_slow() -> None:
+    """Import what the first page needs, so that the first visitor does not wait for it."""
+    import torch
+
+    import vae.figures
+    import vae.opened  # noqa: F401
+
+    torch.set_num_threads(1)  # looking at a run must not starve one that trains

@@ -1,0 +1,75 @@
+"""Runs opened for the pages, kept in memory as long as their weights on disk are the same."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from vae.records import Curves, Encoding, Examples, Frame, Ints
+from vae.runs import Run
+
+if TYPE_CHECKING:
+    from vae.opened import Opened
+
+
+def opened(run: Run, checkpoint: str = "best") -> "Opened":
+    """A run with its model, data and splits; raises ValueError with a sentence if it cannot be."""
+    path = run.weights_path(checkpoint)
+    return _opened(str(run.path), checkpoint, path.stat().st_mtime_ns)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Opening the run…")
+def _opened(path: str, checkpoint: str, stamp: int) -> "Opened":
+    from vae.opened import Opened
+
+    return Opened.of(Run(path), checkpoint)
+
+
+def encoding(run: Run, checkpoint: str, split: str, points: int) -> Encoding:
+    """At most `points` examples of a split through the encoder, drawn stratified."""
+    stamp = run.weights_path(checkpoint).stat().st_mtime_ns
+    return _encoding(str(run.path), checkpoint, stamp, split, points)
+
+
+@st.cache_data(max_entries=8, show_spinner="Encoding examples…")
+def _encoding(path: str, checkpoint: str, stamp: int, split: str, points: int) -> Encoding:
+    opened = _opened(path, checkpoint, stamp)
+    return opened.encode(opened.shown(split, points))
+
+
+def rows(run: Run, checkpoint: str, split: str) -> Ints:
+    """The rows of a split of a run."""
+    return opened(run, checkpoint).rows(split)
+
+
+def curves(run: Run) -> Curves:
+    """The history of a run, read again only when it has grown."""
+    return _curves(
+        str(run.path), _stamp(run.path / "metrics.jsonl"), _stamp(run.path / "changes.jsonl")
+    )
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _curves(path: str, metrics: int, changes: int) -> Curves:
+    return Run(path).curves()
+
+
+def latest(run: Run) -> tuple[Examples | None, Frame | None]:
+    """The fixed examples of a run and its latest frame."""
+    steps = run.frame_steps()
+    return _latest(str(run.path), steps[-1] if steps else -1, _stamp(run.path / "frames"))
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _latest(path: str, step: int, stamp: int) -> tuple[Examples | None, Frame | None]:
+    run = Run(path)
+    return run.examples(), run.frame(step)
+
+
+def _stamp(path: Path) -> int:
+    """Changes whenever the file does."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return 0
+    return stat.st_mtime_ns ^ stat.st_size

@@ -1,0 +1,235 @@
+"""The sidebar: a widget for every setting, made from its description, and the Train button.
+
+A setting's widget has the key `set_<name>`. A preset puts its values into those keys.
+"""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from vae import schedules
+from vae.config import PRESETS, RunConfig, fields
+from vae.dashboard import estimate
+from vae.dashboard.header import choose
+from vae.dashboard.server import ROOT, launcher
+from vae.data import DATASETS, Dataset, load
+from vae.devices import available, resolve
+from vae.options import Field
+from vae.runs import Run
+
+FILE = "a file of your own"
+GROUPS = ("Data", "Model", "Objective", "Training")
+OPEN = ("Data", "Model")
+
+
+def sidebar() -> None:
+    """Draw the sidebar and start a run when Train is pressed."""
+    with st.sidebar:
+        with st.container(key="train_bar"):
+            pressed = st.button("Train", type="primary", width="stretch", key="train")
+            verdict = st.empty()
+        st.selectbox(
+            "Preset",
+            list(PRESETS),
+            key="preset",
+            on_change=_apply_preset,
+            help="A starting point; every setting below can still be changed. "
+            + " ".join(f"**{name}**: {preset.about}" for name, preset in PRESETS.items()),
+        )
+        values: dict[str, Any] = {}
+        for group in GROUPS:
+            with st.expander(group, expanded=group in OPEN):
+                _group(group, values)
+        config, data = _checked(values, verdict)
+    if pressed and config is not None and data is not None:
+        _start(config, data)
+
+
+def _apply_preset() -> None:
+    """Put a preset's values into the widgets; what it does not name goes back to its default."""
+    values = PRESETS[st.session_state.preset].values
+    data = st.session_state.get("set_data")
+    for key in [k for k in st.session_state if str(k).startswith("set_")]:
+        del st.session_state[key]
+    if data is not None:
+        st.session_state.set_data = data
+    for name, value in values.items():
+        _put(name, value)
+
+
+def _put(name: str, value: Any) -> None:
+    """Set a widget's value as the widget spells it."""
+    if name.endswith("_schedule"):
+        kind, _, length = str(value).partition(":")
+        st.session_state[f"set_{name}"] = kind
+        if length:
+            st.session_state[f"set_{name}_epochs"] = float(length)
+    else:
+        text = isinstance(value, tuple)
+        st.session_state[f"set_{name}"] = ", ".join(map(str, value)) if text else value
+
+
+def _group(group: str, values: dict[str, Any]) -> None:
+    """The widgets of a group's settings, those only that apply to the rows chosen above them."""
+    for field in fields():
+        if field.group != group:
+            continue
+        if field.belongs_to(_chosen(values)):
+            values[field.name] = _widget(field, values)
+
+
+def _chosen(values: dict[str, Any]) -> dict[str, Any]:
+    """The chosen row of each table so far, defaults for what is further down."""
+    return {f.name: values.get(f.name, f.default) for f in fields() if not f.kind}
+
+
+def _widget(field: Field, values: dict[str, Any]) -> Any:
+    if field.name == "data":
+        return _data_widget(field)
+    if field.name == "device":
+        return _device_widget(field)
+    if field.name.endswith("_schedule"):
+        return _schedule_widget(field)
+    default = field.default_for(_chosen(values))
+    common = {"label": field.label, "help": field.option.help, "key": f"set_{field.name}"}
+    if field.option.choices:
+        return _choice(common, list(field.option.choices), default)
+    if isinstance(default, tuple):
+        return _text(common, ", ".join(map(str, default)))
+    return _number(common, field, default)
+
+
+def _choice(common: dict[str, Any], choices: list[str], default: str) -> str:
+    st.session_state.setdefault(common["key"], default)
+    return str(st.selectbox(options=choices, **common))
+
+
+def _text(common: dict[str, Any], default: str) -> str:
+    st.session_state.setdefault(common["key"], default)
+    return str(st.text_input(**common))
+
+
+def _number(common: dict[str, Any], field: Field, default: float) -> float:
+    whole = field.type is int
+    kind = int if whole else float
+    step = 1 if whole else 10.0 ** (math.floor(math.log10(default or 1e-3)) - 1)
+    low, high = field.option.low, field.option.high
+    st.session_state.setdefault(common["key"], kind(default))
+    return kind(
+        st.number_input(
+            min_value=None if low is None else kind(low),
+            max_value=None if high is None else kind(high),
+            step=step,
+            format="%d" if whole else "%g",
+            **common,
+        )
+    )
+
+
+def _schedule_widget(field: Field) -> str:
+    key = f"set_{field.name}"
+    st.session_state.setdefault(key, field.default)
+    name = st.selectbox(field.label, list(schedules.SCHEDULES), key=key, help=field.option.help)
+    if not schedules.SCHEDULES[name].takes_epochs:
+        return str(name)
+    st.session_state.setdefault(f"{key}_epochs", 20.0)
+    epochs = st.number_input(
+        f"{field.label}, epochs",
+        min_value=0.1,
+        format="%g",
+        step=1.0,
+        key=f"{key}_epochs",
+        help="How many epochs the warm-up, or one cycle, takes.",
+    )
+    return f"{name}:{epochs:g}"
+
+
+def _device_widget(field: Field) -> str:
+    devices = {"auto": "auto", **{d.name: f"{d.name} · {d.about}" for d in available()}}
+    st.session_state.setdefault("set_device", "auto")
+    chosen = st.selectbox(
+        field.label,
+        list(devices),
+        format_func=lambda n: devices[n],
+        key="set_device",
+        help=field.option.help,
+    )
+    return str(chosen)
+
+
+def _data_widget(field: Field) -> str:
+    st.session_state.setdefault("set_data", field.default)
+    name = st.selectbox(field.label, [*DATASETS, FILE], key="set_data", help=field.option.help)
+    if name != FILE:
+        return str(name)
+    path = st.text_input(
+        "Path",
+        key="set_path",
+        placeholder="/data/train-images-idx3-ubyte.gz",
+        help="A file on the machine that runs VAE Lab: .npz, .npy, .csv or IDX. For a "
+        "train-images file, labels and the t10k files beside it are found by themselves.",
+    )
+    files = st.file_uploader(
+        "or upload",
+        type=["npz", "npy", "csv", "gz", "idx3-ubyte", "idx1-ubyte"],
+        accept_multiple_files=True,
+        key="set_upload",
+        help="Images N×H×W, N×H×W×C, N×C×H×W or vectors N×D, with labels if there are any. "
+        "For IDX, give the images file and, if you like, its labels file.",
+    )
+    return _uploaded(files) if files else path.strip()
+
+
+def _uploaded(files: list[Any]) -> str:
+    """Keep an upload once and return its path; raises nothing, bad files are told in _checked."""
+    from vae.data import save_upload
+
+    labels = [f for f in files if "labels" in f.name]
+    main = [f for f in files if f not in labels] or labels
+    extra = labels[0].getvalue() if labels and labels[0] is not main[0] else None
+    try:
+        return str(save_upload(main[0].name, main[0].getvalue(), ROOT, extra))
+    except (ValueError, OSError) as error:
+        st.error(str(error))
+        return ""
+
+
+def _checked(values: dict[str, Any], verdict: Any) -> tuple[RunConfig | None, Dataset | None]:
+    """The configuration and its data, or a sentence in place of the estimate."""
+    try:
+        if not values["data"]:
+            raise ValueError("Give the path of a file, or upload one.")
+        config = RunConfig.of(**values)
+        data = _data(config)
+        config.split(data)
+        resolve(config.device)
+        verdict.caption(estimate.sentence(config, data))
+    except (ValueError, OSError) as error:
+        verdict.error(str(error))
+        return None, None
+    return config, data
+
+
+def _data(config: RunConfig) -> Dataset:
+    path = Path(config.data)
+    stamp = path.stat().st_mtime_ns if config.data not in DATASETS and path.is_file() else 0
+    return _load(config.data, config.examples, config.seed, config.chosen("data"), stamp)
+
+
+@st.cache_resource(max_entries=3, show_spinner="Loading data…")
+def _load(data: str, examples: int, seed: int, options: dict[str, Any], stamp: int) -> Dataset:
+    return load(data, examples=examples, seed=seed, options=options)
+
+
+def _start(config: RunConfig, data: Dataset) -> None:
+    """Create the run, put it into the queue, and show it."""
+    try:
+        run = Run.create(ROOT, config, data)
+    except (ValueError, OSError) as error:
+        st.sidebar.error(str(error))
+        return
+    launcher.pump()
+    choose(run.name)
+    st.switch_page("pages/train.py")

@@ -1,0 +1,183 @@
+"""The data set as every room sees it, and how it is divided.
+
+Notation: N examples, *event the shape of one: (C, H, W) for an image, (D,) for a vector. Rows are
+integers from 0 to N - 1. The data's own test part, where it has one, is the last rows; the others
+are free: a share and a number of examples always speak of the free rows.
+
+Whatever is drawn from the rows is drawn stratified: each class receives its proportional count
+rounded down or up, the counts that are rounded up being those of the largest remainders (Hamilton's
+method of apportionment).
+"""
+
+import hashlib
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vae.records import Floats, Ints
+
+LIMIT = 8 * 2**30  # bytes: no array larger than this is read or drawn
+
+
+class DataError(ValueError):
+    """Something is wrong with the data; the message names it and the way out, for people."""
+
+
+class Dataset(NamedTuple):
+    """Examples with what is known of them. The model sees `x / scale` as float32."""
+
+    name: str
+    x: NDArray[np.uint8] | Floats  # (N, *event), contiguous
+    scale: float  # 255 or 16 for 8-bit or 4-bit grey values, 1 for floats
+    labels: Ints | None = None  # (N,) from 0
+    classes: tuple[str, ...] = ()  # names of the labels
+    factors: dict[str, Floats] = {}  # known generative factors: name → (N,)
+    test: int = 0  # the last `test` rows are the data's own test part
+    about: str = ""  # one sentence for people: what it is and where it comes from
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        return self.x.shape[1:]
+
+    @property
+    def is_image(self) -> bool:
+        return self.x.ndim == 4
+
+    @property
+    def in_unit_interval(self) -> bool:
+        """Whether every value that the model sees lies in [0, 1]."""
+        return bool(self.x.min() >= 0 and self.x.max() <= self.scale)
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether every value that the model sees is 0 or 1."""
+        return bool(((self.x == 0) | (self.x == self.scale)).all())
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over shape, type, scale, values and labels: equal data, equal fingerprint."""
+        digest = hashlib.sha256(repr((self.x.shape, self.x.dtype.str, self.scale)).encode())
+        digest.update(np.ascontiguousarray(self.x).data)
+        if self.labels is not None:
+            digest.update(np.ascontiguousarray(self.labels, np.int64).data)
+        return digest.hexdigest()[:16]
+
+
+class Splits(NamedTuple):
+    """Rows of the data set, disjoint and sorted; together all of them."""
+
+    train: Ints
+    val: Ints
+    test: Ints
+
+    def rows(self, name: str) -> Ints:
+        """The rows of a split: "train", "val", "test" or "all"."""
+        return np.sort(np.concatenate(self)) if name == "all" else getattr(self, name)
+
+
+def prepare(dataset: Dataset, rows: Ints | slice = slice(None)) -> Floats:
+    """Examples as the model sees them, float32 (n, *event): x / scale."""
+    return (dataset.x[rows] / np.float32(dataset.scale)).astype(np.float32)
+
+
+def split(dataset: Dataset, val_share: float, test_share: float, seed: int) -> Splits:
+    """Divide the rows into train, val and test, each class in proportion within one example.
+
+    The data's own test part is the test split where there is one, and `test_share` is then not
+    used. A share above 0 holds out at least one example. Raises DataError for shares outside
+    [0, 1), or if nothing is left to train on.
+    """
+    own = dataset.test > 0
+    val_share, test_share = float(val_share), 0.0 if own else float(test_share)
+    _check_shares(val_share, test_share)
+    free = len(dataset.x) - dataset.test
+    n_val, n_test = (max(round(s * free), 1) if s else 0 for s in (val_share, test_share))
+    if n_val + n_test >= free:
+        raise DataError(
+            f"{dataset.name} has {free} examples to divide, and {n_val} for validation and "
+            f"{n_test} for the test leave none to train on: lower the shares or take more examples."
+        )
+    rng = np.random.default_rng(seed)
+    strata = _strata(dataset.labels, np.arange(free), rng)
+    sizes = np.array([len(rows) for rows in strata])
+    test = _apportion(sizes * test_share, n_test, sizes, rng)
+    held = test + _apportion(sizes * val_share, n_val, sizes - test, rng)
+    last = np.arange(free, len(dataset.x))
+    return Splits(
+        train=_gather([rows[b:] for rows, b in zip(strata, held, strict=True)]),
+        val=_gather([rows[a:b] for rows, a, b in zip(strata, test, held, strict=True)]),
+        test=last if own else _gather([rows[:a] for rows, a in zip(strata, test, strict=True)]),
+    )
+
+
+def subset(dataset: Dataset, examples: int, seed: int) -> Dataset:
+    """`examples` of the free rows, drawn stratified, in their order; the own test part stays whole.
+
+    0 takes all. Raises DataError if there are not so many.
+    """
+    free = len(dataset.x) - dataset.test
+    if not 0 <= examples <= free:
+        besides = " besides its test part" if dataset.test else ""
+        raise DataError(
+            f"{dataset.name} has {free} examples{besides}; ask for at most that, or 0 for all."
+        )
+    if examples in (0, free):
+        return dataset
+    rows = stratified(dataset.labels, free, examples, seed)
+    rows = np.concatenate([rows, np.arange(free, len(dataset.x))])
+    return dataset._replace(
+        x=dataset.x[rows],
+        labels=None if dataset.labels is None else dataset.labels[rows],
+        factors={name: values[rows] for name, values in dataset.factors.items()},
+    )
+
+
+def stratified(labels: Ints | None, candidates: int | Ints, size: int, seed: int) -> Ints:
+    """`size` of the candidate rows, sorted, each class in proportion within one example.
+
+    `candidates` is the rows to draw from, or a number n for the rows 0 to n - 1; `labels` is
+    indexed by row, and None draws without regard to class. All of them if there are fewer.
+    """
+    rows = np.arange(candidates) if isinstance(candidates, int) else np.sort(candidates)
+    if size >= len(rows):
+        return rows
+    rng = np.random.default_rng(seed)
+    strata = _strata(labels, rows, rng)
+    sizes = np.array([len(s) for s in strata])
+    counts = _apportion(sizes * (size / len(rows)), size, sizes, rng)
+    return _gather([s[:n] for s, n in zip(strata, counts, strict=True)])
+
+
+def _check_shares(val_share: float, test_share: float) -> None:
+    for name, share in (("validation", val_share), ("test", test_share)):
+        if not 0 <= share < 1:
+            raise DataError(f"The {name} share is at least 0 and below 1, and it is {share:g}.")
+    if val_share + test_share >= 1:
+        raise DataError(
+            f"A validation share of {val_share:g} and a test share of {test_share:g} leave nothing "
+            "to train on: lower one."
+        )
+
+
+def _strata(labels: Ints | None, rows: Ints, rng: np.random.Generator) -> list[Ints]:
+    """The rows of each class that occurs, shuffled."""
+    if labels is None:
+        return [rng.permutation(rows)]
+    present = labels[rows]
+    return [rng.permutation(rows[present == label]) for label in np.unique(present)]
+
+
+def _apportion(
+    quotas: NDArray[np.float64], total: int, room: Ints, rng: np.random.Generator
+) -> Ints:
+    """Whole counts near the quotas that add up to `total`, none above its room."""
+    counts = np.minimum(np.floor(quotas + 1e-9).astype(np.int64), room)
+    by_remainder = np.lexsort((rng.random(len(quotas)), counts - quotas))  # ties by lot
+    while (missing := total - int(counts.sum())) > 0:
+        counts[[c for c in by_remainder if counts[c] < room[c]][:missing]] += 1
+    return counts
+
+
+def _gather(parts: list[Ints]) -> Ints:
+    return np.sort(np.concatenate([np.empty(0, np.int64), *parts]))

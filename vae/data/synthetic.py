@@ -1,0 +1,185 @@
+"""Data drawn by formula, so that what generated each example is known.
+
+A row is `f(examples, seed, *, <own options>) -> Dataset`; `examples` 0 draws the row's default
+number, and equal arguments draw equal data.
+
+The moon is a unit sphere seen from the front: u to the right, v up, w = sqrt(1 - u² - v²) towards
+us. The phase f runs from 0 (new) over 1/2 (full) to 1 (new again); with θ = 2πf the sun stands in
+the direction s = (sin θ, 0, -cos θ). A point n of the sphere is lit where n·s > 0: the terminator
+is the half-ellipse u = cos θ · sqrt(1 - v²), and the lit share of the disc is (1 - cos θ) / 2.
+"""
+
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vae.data.dataset import LIMIT, DataError, Dataset
+from vae.options import Option
+from vae.records import Floats
+
+PHASES = (
+    "new moon",
+    "waxing crescent",
+    "first quarter",
+    "waxing gibbous",
+    "full moon",
+    "waning gibbous",
+    "last quarter",
+    "waning crescent",
+)
+
+# The near side's larger seas, (u, v, radius, depth), and the bright ground around Tycho.
+MARIA = (
+    (-0.30, 0.50, 0.26, 0.40),  # Imbrium
+    (0.22, 0.44, 0.16, 0.38),  # Serenitatis
+    (0.40, 0.14, 0.20, 0.42),  # Tranquillitatis
+    (-0.62, 0.18, 0.26, 0.36),  # Procellarum
+    (0.76, 0.30, 0.10, 0.42),  # Crisium
+    (0.68, -0.10, 0.14, 0.32),  # Fecunditatis
+    (-0.24, -0.34, 0.20, 0.30),  # Nubium
+    (-0.52, -0.38, 0.11, 0.34),  # Humorum
+    (-0.10, -0.70, 0.12, -0.14),  # Tycho
+)
+RADIUS = 0.88  # of the moon, in halves of the picture's width
+EARTHSHINE = 0.09  # brightness of the unlit part beside the lit one
+BRIGHTNESS = 250.0  # grey value of fully lit bright ground
+SUBPIXELS = 4  # the terminator and the limb are averaged over so many squared points a pixel
+
+
+def moon_phases(
+    examples: int,
+    seed: int,
+    *,
+    size: Annotated[
+        int,
+        Option(
+            "Width and height of a picture in pixels. Larger shows more of the moon's face and "
+            "takes longer to learn.",
+            low=8,
+            high=64,
+            label="Picture size",
+        ),
+    ] = 28,
+    tilt: Annotated[
+        float,
+        Option(
+            "How far the moon may be turned either way, in degrees. 0 leaves the phase as the only "
+            "factor; larger makes the orientation a second one.",
+            low=0.0,
+            high=180.0,
+            label="Largest tilt",
+        ),
+    ] = 90.0,
+) -> Dataset:
+    """Pictures of the moon, uint8 (N, 1, size, size), with phase and orientation uniform.
+
+    Factors: phase in [0, 1); orientation in degrees, in [-tilt, tilt].
+    """
+    n = _number(examples, 2000, size * size)
+    rng = np.random.default_rng(seed)
+    phase = rng.random(n, dtype=np.float32)
+    orientation = rng.uniform(-tilt, tilt, n).astype(np.float32)
+    return Dataset(
+        name="moon-phases",
+        x=draw_moons(phase, orientation, size),
+        scale=255.0,
+        labels=np.floor(8 * phase.astype(np.float64) + 0.5).astype(np.int64) % 8,
+        classes=PHASES,
+        factors={"phase": phase, "orientation": orientation},
+        about="Drawings of the moon from new to full and back, turned by a random angle; each "
+        "class is an eighth of the cycle around its name. 2,000 unless another number is asked.",
+    )
+
+
+def draw_moons(phase: Floats, orientation: Floats, size: int) -> NDArray[np.uint8]:
+    """Pictures, (N, 1, size, size), of moons at these phases (0 to 1) and orientations (degrees).
+
+    The orientation is the angle of the line through the horns, anticlockwise from upright; at 0
+    the waxing moon is lit on the right. The face turns with it.
+    """
+    pictures = np.empty((len(phase), 1, size, size), np.uint8)
+    grid = (np.arange(size * SUBPIXELS) + 0.5) / (size * SUBPIXELS) * 2 - 1
+    a, b = np.meshgrid(grid / RADIUS, -grid / RADIUS)  # right and up, in radii of the moon
+    angles = np.radians(orientation.astype(np.float64))
+    step = max(1, 2_000_000 // a.size)  # examples at a time, to bound the memory
+    for start in range(0, len(phase), step):
+        part = slice(start, start + step)
+        cos, sin = (f(angles[part])[:, None, None] for f in (np.cos, np.sin))
+        u = (a * cos + b * sin).astype(np.float32)
+        v = (b * cos - a * sin).astype(np.float32)
+        light = _light(u, v, 2 * np.pi * phase[part, None, None].astype(np.float64))
+        light = light.reshape(-1, size, SUBPIXELS, size, SUBPIXELS).mean((2, 4))
+        pictures[part, 0] = np.rint(light * BRIGHTNESS)
+    return pictures
+
+
+def _light(u: Floats, v: Floats, theta: NDArray[np.float64]) -> Floats:
+    """Brightness in [0, 1] of points of the sky; 0 beside the moon."""
+    depth = 1 - u * u - v * v  # w², negative beside the disc
+    w = np.sqrt(np.maximum(depth, 0))
+    sun = u * np.sin(theta, dtype=np.float32) - w * np.cos(theta, dtype=np.float32)  # n·s
+    lit = np.where(sun > 0, np.float32(1), np.float32(EARTHSHINE))
+    ground = np.float32(0.96) * (np.float32(0.8) + np.float32(0.2) * w)  # darker at the limb
+    for at_u, at_v, radius, dark in MARIA:
+        distance = ((u - at_u) ** 2 + (v - at_v) ** 2) / np.float32(radius**2)
+        ground = ground * (1 - np.float32(dark) * np.exp(-distance * distance))
+    return np.where(depth > 0, lit * np.minimum(ground, 1), np.float32(0))
+
+
+def mixture(
+    examples: int,
+    seed: int,
+    *,
+    components: Annotated[
+        int, Option("Number of Gaussians in the mixture, all equally likely.", low=1, high=50)
+    ] = 5,
+    radius: Annotated[
+        float,
+        Option(
+            "Distance of each Gaussian's centre from the origin. Larger moves them apart.",
+            low=0.0,
+            high=100.0,
+        ),
+    ] = 1.0,
+    sd: Annotated[
+        float,
+        Option(
+            "Standard deviation of each Gaussian in both directions, in the unit of the radius. "
+            "Larger blurs them into one another.",
+            low=0.0,
+            high=100.0,
+            label="Standard deviation",
+        ),
+    ] = 0.1,
+) -> Dataset:
+    """Points in the plane, float32 (N, 2), labelled by the Gaussian that each came from."""
+    n = _number(examples, 2000, 8)
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(components, size=n)
+    points = centres(components, radius)[labels] + sd * rng.standard_normal((n, 2))
+    return Dataset(
+        name="mixture",
+        x=points.astype(np.float32),
+        scale=1.0,
+        labels=labels,
+        classes=tuple(str(k + 1) for k in range(components)),
+        about="Points from Gaussians whose centres stand evenly on a circle. 2,000 unless another "
+        "number is asked.",
+    )
+
+
+def centres(components: int, radius: float) -> NDArray[np.float64]:
+    """Centres of the mixture's Gaussians, (components, 2): anticlockwise, the first one on top."""
+    angle = np.pi / 2 + 2 * np.pi * np.arange(components) / components
+    return radius * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+
+
+def _number(examples: int, default: int, nbytes: int) -> int:
+    """How many to draw; DataError if they would not fit."""
+    if not 0 <= examples * nbytes <= LIMIT:
+        raise DataError(
+            f"{examples} examples of {nbytes} bytes cannot be drawn: ask for between 1 and "
+            f"{LIMIT // nbytes}, or 0 for {default}."
+        )
+    return examples or default

@@ -1,0 +1,99 @@
+"""Bars over latent dimensions: the KL of each, and the variance that each component explains."""
+
+import numpy as np
+import plotly.graph_objects as go
+
+from vae.figures.base import Part, axis, empty, figure, note
+from vae.palette import token
+from vae.records import Floats
+
+ACTIVE = 0.01  # nats; a dimension below carries nothing that the decoder could use
+_LABELLED = 40  # more bars than this and the labels below them would touch
+_NUMBERED = 12  # more bars than this and the numbers above them would touch
+
+
+def kl_bars(kl_per_dimension: Floats | None, threshold: float = ACTIVE) -> go.Figure:
+    """KL of each latent dimension in nats per example, (Z,), the largest first.
+
+    Bars carry the dimension's own index. Dimensions above `threshold` nats count as active.
+    """
+    if kl_per_dimension is None or not len(kl_per_dimension):
+        return empty("No KL per dimension: not defined for this posterior, or no report yet")
+    values = np.asarray(kl_per_dimension, np.float32)
+    order = np.argsort(-values, kind="stable")
+    active = int((values > threshold).sum())
+    count = f"{active} of {len(values)} active (above {threshold:g} nats)"
+    words = f"{count} · {values.sum():.4g} nats in total"
+    bars = _bars(values[order], token("kl"), order, "dimension %{customdata}: %{y:.3r} nats")
+    if len(values) <= _NUMBERED:
+        bars |= {"texttemplate": "%{y:.3r}", "textposition": "outside", "cliponaxis": False}
+    shown = note(words, x=1, y=1, xanchor="right", yanchor="bottom")
+    title = "latent dimension, by KL" if len(values) > 1 else "latent dimension"
+    ticks = _ticks(order) if len(values) <= _LABELLED else {"showticklabels": False}
+    return figure(
+        [bars],
+        xaxis=axis(title, showgrid=False, **ticks),
+        yaxis=axis("nats per example", rangemode="tozero"),
+        annotations=[shown],
+        bargap=_gap(len(values)),
+        uniformtext={"mode": "hide", "minsize": 10},
+    )
+
+
+def scree(explained: Floats) -> go.Figure:
+    """Share of the variance that each principal component explains, (Z,) in [0, 1], and its sum.
+
+    Bars for each component, a line for the first k together, in percent.
+    """
+    if not len(explained):
+        return empty("No principal components yet")
+    share = np.asarray(explained, np.float32) * 100
+    number = np.arange(1, len(share) + 1)
+    together = np.cumsum(share)
+    line: Part = {
+        "type": "scatter",
+        "x": number,
+        "y": together,
+        "mode": "lines+markers" if len(share) <= _LABELLED else "lines",
+        "line": {"color": token("text"), "width": 1.5},
+        "marker": {"size": 5},
+        "hovertemplate": "first %{x} together: %{y:.3r} %<extra></extra>",
+    }
+    bars = _bars(share, token("muted"), number, "component %{customdata}: %{y:.3r} %")
+    bars["x"] = number
+    end = {"xref": "x", "yref": "y", "xanchor": "right", "yanchor": "bottom", "yshift": 4}
+    label = note("together", x=int(number[-1]), y=float(together[-1]), **end)
+    ticks = {"tickvals": number} if len(share) <= 20 else {}
+    return figure(
+        [bars, line],
+        xaxis=axis("principal component", showgrid=False, **ticks),
+        yaxis=axis("explained variance (%)", range=[0, 109]),
+        annotations=[label] if len(share) > 1 else [],
+        bargap=_gap(len(share)),
+    )
+
+
+def _gap(bars: int) -> float:
+    """The share of a bar's place that stays free: few bars stay slim, many nearly touch."""
+    return 0.1 if bars > _LABELLED else max(0.25, 0.75 - 0.1 * bars)
+
+
+def _bars(values: Floats, colour: str, names: np.ndarray, hover: str) -> Part:
+    """One bar a value."""
+    return {
+        "type": "bar",
+        "x": np.arange(len(values)),
+        "y": values,
+        "customdata": names,
+        "marker": {"color": colour, "line": {"width": 0}},
+        "hovertemplate": hover + "<extra></extra>",
+    }
+
+
+def _ticks(order: np.ndarray) -> Part:
+    """Below each bar the index of its dimension."""
+    return {
+        "tickvals": np.arange(len(order)),
+        "ticktext": [str(dimension) for dimension in order],
+        "tickangle": 0,
+    }

@@ -1,0 +1,138 @@
+"""Latent space: examples → latents, latents → examples, as records.
+
+Everything is deterministic: z is the mean of q(z|x) or drawn from a stream that a seed fixes.
+Notation: N examples, Z latent dimensions, *event the shape of one example.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from vae import streams
+from vae.batches import Batches
+from vae.evaluation import elbo_per_example
+from vae.model import VAE
+from vae.records import Encoding, Floats, Ints, Projection
+
+CHUNK = 1024
+
+
+class Manifold(NamedTuple):
+    """A grid of latents on a plane of latent space, and what the decoder makes of them."""
+
+    z: Floats  # (R · C, Z), row by row, the second axis falling, as a picture is read
+    values: Floats  # (R · C, *event)
+    axes: tuple[Floats, Floats]  # coordinates along the first and second axis, (C,) and (R,)
+
+
+def encode(model: VAE, batches: Batches, index: Ints, seed: int) -> Encoding:
+    """Examples through the encoder, and how well each is reconstructed from its mean.
+
+    `index` names the rows of the data set that `batches` holds.
+    """
+    means, stds, kls, errors = [], [], [], []
+    with torch.no_grad(), streams.stream(model.device, seed, "evaluation"):
+        for x in batches.chunks(CHUNK):
+            q = model.posterior(x)
+            means.append(q.mean.cpu().numpy())
+            if model.has_kl:
+                stds.append(q.stddev.cpu().numpy())
+            error, kl = elbo_per_example(model, x)
+            errors.append(error)
+            kls += [] if kl is None else [kl]
+    return Encoding(
+        index=index,
+        mean=np.concatenate(means),
+        std=np.concatenate(stds) if stds else None,
+        kl=np.concatenate(kls) if kls else None,
+        reconstruction=np.concatenate(errors),
+    )
+
+
+def posterior_sample(model: VAE, encoding: Encoding, seed: int) -> Floats:
+    """One z ~ q(z|x) for each encoded example, (N, Z); the mean for a point posterior."""
+    if encoding.std is None:
+        return encoding.mean
+    with streams.stream(torch.device("cpu"), seed, "page"):
+        noise = torch.randn(encoding.mean.shape).numpy()
+    z: Floats = (encoding.mean + encoding.std * noise).astype(np.float32)
+    return z
+
+
+def prior_sample(model: VAE, count: int, seed: int, temperature: float = 1.0) -> Floats:
+    """z (count, Z) from the prior, its distance from the prior's mean times `temperature`.
+
+    A smaller count with the same seed gives the same first z.
+    """
+    with torch.no_grad():
+        p = model.prior()
+        draws = []
+        for i in range(count):
+            with streams.stream(model.device, seed, "page", i):
+                draws.append(p.sample())
+        z = torch.stack(draws)
+        tempered: Floats = (p.mean + temperature * (z - p.mean)).cpu().numpy()
+        return tempered
+
+
+def decode(model: VAE, z: Floats, noise_seed: int | None = None) -> Floats:
+    """E[x|z] for z (N, Z) → (N, *event); a draw x ~ p(x|z) if `noise_seed` is given."""
+    parts = []
+    with torch.no_grad(), streams.stream(model.device, noise_seed or 0, "page"):
+        for start in range(0, len(z), CHUNK):
+            px = model.likelihood(torch.from_numpy(z[start : start + CHUNK]).to(model.device))
+            parts.append((px.mean if noise_seed is None else px.sample()).cpu().numpy())
+    return np.concatenate(parts) if parts else np.empty((0, *model.event_shape), np.float32)
+
+
+def quantiles(count: int, share: float = 0.98) -> Floats:
+    """`count` places at evenly spaced probabilities of N(0, 1), the middle `share` of it: the grid
+    of Kingma & Welling 2014, appendix A."""
+    edge = (1 - share) / 2
+    p = torch.linspace(edge, 1 - edge, count, dtype=torch.float64)
+    places: Floats = torch.special.ndtri(p).float().numpy()
+    return places
+
+
+def manifold(
+    model: VAE, origin: Floats, first: Floats, second: Floats, coordinates: Floats
+) -> Manifold:
+    """Decode origin + a · first + b · second over a square grid of coordinates a and b.
+
+    origin, first, second (Z,); with unit vectors, a and b are values of two latent dimensions.
+    """
+    a, b = np.meshgrid(coordinates, coordinates[::-1])
+    z = origin + a.reshape(-1, 1) * first + b.reshape(-1, 1) * second
+    z = z.astype(np.float32)
+    return Manifold(z, decode(model, z), (coordinates, coordinates[::-1].copy()))
+
+
+def plane_of_dimensions(latent_dim: int, pair: tuple[int, int]) -> tuple[Floats, Floats, Floats]:
+    """Origin and unit vectors of two latent dimensions, the others at 0, the prior's mean."""
+    eye = np.eye(latent_dim, dtype=np.float32)
+    return np.zeros(latent_dim, np.float32), eye[pair[0]], eye[pair[1]]
+
+
+def plane_of_pca(means: Floats) -> tuple[Floats, Floats, Floats]:
+    """Mean and first two principal axes of latents (N, Z), each axis as long as the standard
+    deviation along it, so that the grid's quantiles follow the data."""
+    from sklearn.decomposition import PCA
+
+    fitted = PCA(2).fit(means)
+    scale = np.sqrt(fitted.explained_variance_)[:, None]
+    first, second = (fitted.components_ * scale).astype(np.float32)
+    return fitted.mean_.astype(np.float32), first, second
+
+
+def by_kl(encoding: Encoding) -> list[int]:
+    """Latent dimensions, the most informative first: by mean KL, or for a point posterior by the
+    variance of the latent."""
+    value = encoding.mean.var(0) if encoding.kl is None else encoding.kl.mean(0)
+    return [int(i) for i in np.argsort(-value, kind="stable")]
+
+
+def dimensions(means: Floats, pair: tuple[int, int]) -> Projection:
+    """Two latent dimensions as they are, means (N, Z)."""
+    axes = (f"z{pair[0] + 1} (posterior mean)", f"z{pair[1] + 1} (posterior mean)")
+    return Projection(means[:, list(pair)], axes, "")

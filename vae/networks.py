@@ -1,0 +1,149 @@
+"""Networks: the bodies of encoder and decoder, built from the data's shape.
+
+A network is a function
+`f(event_shape, encoder_outputs, latent_dim, multiplicity, *, <own options>) -> Bodies`.
+The encoder maps x (B, *event) to (B, encoder_outputs), the posterior's parameters from one fused
+linear layer; the decoder maps z (B, Z) to (B, multiplicity, *event), the likelihood's.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Annotated, NamedTuple
+
+from torch import Tensor, nn
+
+from vae.options import Option
+
+
+class Bodies(NamedTuple):
+    """The two halves of a VAE."""
+
+    encoder: nn.Module
+    decoder: nn.Module
+
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": nn.ReLU,
+    "tanh": nn.Tanh,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+}
+
+Activation = Annotated[
+    str,
+    Option("The nonlinearity between layers.", choices=tuple(ACTIVATIONS)),
+]
+
+
+def mlp(
+    event_shape: tuple[int, ...],
+    encoder_outputs: int,
+    latent_dim: int,
+    multiplicity: int,
+    *,
+    hidden: Annotated[
+        tuple[int, ...],
+        Option(
+            "Widths of the encoder's hidden layers, in units, separated by commas; the decoder "
+            "mirrors them. More and wider layers fit more and take longer.",
+            low=1,
+            high=8192,
+            label="Hidden layers",
+        ),
+    ] = (256, 128),
+    activation: Activation = "relu",
+) -> Bodies:
+    """Fully connected layers, for pictures and vectors alike."""
+    size = math.prod(event_shape)
+    decoder = _stack((latent_dim, *reversed(hidden), multiplicity * size), activation)
+    return Bodies(
+        encoder=nn.Sequential(nn.Flatten(), *_stack((size, *hidden, encoder_outputs), activation)),
+        decoder=nn.Sequential(*decoder, nn.Unflatten(1, (multiplicity, *event_shape))),
+    )
+
+
+def _stack(widths: Sequence[int], activation: str) -> list[nn.Module]:
+    """Linear layers from width to width with the nonlinearity between them."""
+    layers: list[nn.Module] = []
+    for i in range(len(widths) - 1):
+        layers += [nn.Linear(widths[i], widths[i + 1]), ACTIVATIONS[activation]()]
+    return layers[:-1]
+
+
+def linear(
+    event_shape: tuple[int, ...], encoder_outputs: int, latent_dim: int, multiplicity: int
+) -> Bodies:
+    """One linear layer each way: with a Gaussian likelihood, probabilistic PCA
+    (Tipping & Bishop 1999; Lucas et al. 2019, https://arxiv.org/abs/1911.02469)."""
+    return mlp(event_shape, encoder_outputs, latent_dim, multiplicity, hidden=())
+
+
+def conv(
+    event_shape: tuple[int, ...],
+    encoder_outputs: int,
+    latent_dim: int,
+    multiplicity: int,
+    *,
+    channels: Annotated[
+        tuple[int, ...],
+        Option(
+            "Channels of the encoder's convolutions, separated by commas; each halves width and "
+            "height, and the decoder mirrors them. More channels fit more and take longer.",
+            low=1,
+            high=2048,
+            label="Channels",
+        ),
+    ] = (32, 64),
+    activation: Activation = "relu",
+) -> Bodies:
+    """Strided 3×3 convolutions, for pictures of any size. Raises ValueError for vectors."""
+    if len(event_shape) != 3:
+        raise ValueError(
+            "The conv network needs pictures, and these examples are vectors: "
+            "choose network mlp or linear."
+        )
+    sizes = _halvings(event_shape[1:], len(channels))
+    planes = (event_shape[0], *channels)
+    bottom = (channels[-1], *sizes[-1])
+    down: list[nn.Module] = []
+    for i in range(len(channels)):
+        down += [nn.Conv2d(planes[i], planes[i + 1], 3, 2, 1), ACTIVATIONS[activation]()]
+    up: list[nn.Module] = []
+    for i in reversed(range(len(channels))):
+        out = planes[i] if i else multiplicity * event_shape[0]
+        up += [ACTIVATIONS[activation](), _Grow(planes[i + 1], out, sizes[i], sizes[i + 1])]
+    flat = math.prod(bottom)
+    return Bodies(
+        encoder=nn.Sequential(*down, nn.Flatten(), nn.Linear(flat, encoder_outputs)),
+        decoder=nn.Sequential(
+            nn.Linear(latent_dim, flat),
+            nn.Unflatten(1, bottom),
+            *up,
+            nn.Unflatten(1, (multiplicity, event_shape[0])),
+        ),
+    )
+
+
+def _halvings(size: tuple[int, ...], times: int) -> list[tuple[int, ...]]:
+    """The size after 0, 1, …, `times` strided convolutions: each side is halved, rounding up."""
+    sizes = [size]
+    for _ in range(times):
+        sizes.append(tuple((side + 1) // 2 for side in sizes[-1]))
+    return sizes
+
+
+class _Grow(nn.ConvTranspose2d):
+    """The transpose of a strided convolution, back to exactly the size that it came from."""
+
+    def __init__(
+        self, inputs: int, outputs: int, to: tuple[int, ...], start: tuple[int, ...]
+    ) -> None:
+        # A transposed 3x3 convolution with stride 2 and padding 1 makes 2n - 1 of n
+        extra = (to[0] - (2 * start[0] - 1), to[1] - (2 * start[1] - 1))
+        super().__init__(inputs, outputs, 3, 2, 1, output_padding=extra)
+
+    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+        return super().forward(x)
+
+
+NETWORKS: dict[str, Callable[..., Bodies]] = {"mlp": mlp, "conv": conv, "linear": linear}

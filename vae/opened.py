@@ -1,0 +1,92 @@
+"""A run opened to be looked at: its model, its data and how they are divided.
+
+What the pages, the commands and the jobs ask of a run's model goes through here. Everything is
+deterministic, on the CPU, and leaves the run folder as it is.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from vae.batches import Batches
+from vae.data import Dataset, Splits
+from vae.data.dataset import stratified
+from vae.evaluation import evaluate
+from vae.latent import encode
+from vae.model import VAE
+from vae.records import Encoding, Evaluation, Floats, Ints
+from vae.runs import Run
+
+SPLITS = ("train", "val", "test", "all")
+
+
+class Opened(NamedTuple):
+    """One checkpoint of a run, its data and their splits."""
+
+    run: Run
+    checkpoint: str
+    model: VAE
+    data: Dataset
+    splits: Splits
+
+    @classmethod
+    def of(cls, run: Run, checkpoint: str = "best") -> "Opened":
+        """Open a run; raises ValueError with a sentence if its weights or data are not there."""
+        data = run.data()
+        return cls(run, checkpoint, run.load_model(checkpoint), data, run.config.split(data))
+
+    @property
+    def seed(self) -> int:
+        return self.run.config.seed
+
+    def rows(self, split: str) -> Ints:
+        """The rows of a split; raises ValueError if there is no such split or it is empty."""
+        if split not in SPLITS:
+            raise ValueError(f"Unknown split {split!r}; one of {', '.join(SPLITS)}.")
+        rows = self.splits.rows(split)
+        if not len(rows):
+            has = ", ".join(n for n in SPLITS[:3] if len(self.splits.rows(n)))
+            raise ValueError(f"The run {self.run.name} has no {split} examples; it has {has}.")
+        return rows
+
+    def default_split(self) -> str:
+        """Test, else validation, else train."""
+        return next(name for name in ("test", "val", "train") if len(self.splits.rows(name)))
+
+    def shown(self, split: str, points: int) -> Ints:
+        """At most `points` rows of a split, drawn stratified with the run's seed."""
+        return stratified(self.data.labels, self.rows(split), points, self.seed)
+
+    def batches(self, rows: Ints) -> Batches:
+        return Batches(self.data, rows, self.run.config.binarize, torch.device("cpu"))
+
+    def seen(self, rows: Ints) -> Floats:
+        """Examples as the model sees them in evaluation, (N, *event)."""
+        values: Floats = self.batches(rows).fixed(self.seed).numpy()
+        return values
+
+    def encode(self, rows: Ints) -> Encoding:
+        """Rows of the data set through the encoder."""
+        return encode(self.model, self.batches(rows), rows, self.seed)
+
+    def split_of(self, rows: Ints) -> Any:
+        """The name of the split of each row, (N,) of str."""
+        names = np.full(len(self.data.x), "train", dtype="<U5")
+        names[self.splits.val] = "val"
+        names[self.splits.test] = "test"
+        return names[rows]
+
+    def evaluate(
+        self, split: str | None = None, elbo_samples: int = 10, nll_samples: int = 0
+    ) -> Evaluation:
+        """Judge the run on a split, by default test, else validation, else train."""
+        name = split or self.default_split()
+        record = evaluate(
+            self.model,
+            self.batches(self.rows(name)),
+            elbo_samples=elbo_samples,
+            nll_samples=nll_samples,
+            seed=self.seed,
+        )
+        return record._replace(run=self.run.name, split=name, checkpoint=self.checkpoint)

@@ -1,0 +1,164 @@
+"""Options: what a hyperparameter says of itself, once, for the sidebar, the flags and the checks.
+
+A row of a table (a likelihood, an objective, a data set, …) declares its own options as
+keyword-only parameters, each annotated with its type and an `Option`:
+
+    def gaussian(..., *, sigma: Annotated[float, Option("Standard deviation …", 1e-3, 10)] = 0.1)
+
+`options_of(row)` reads them back.
+"""
+
+import difflib
+import inspect
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+
+@dataclass(frozen=True)
+class Option:
+    """What a hyperparameter does, its range, its unit, and how its widget behaves."""
+
+    help: str  # one or two sentences: what it does, its unit, what a larger value brings
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    log: bool = False  # spans decades: the widget takes scientific notation
+    scheduled: bool = False  # may follow a schedule: a companion field NAME_schedule exists
+    live: bool = False  # may be moved while training runs
+    label: str = ""  # the widget's label, where the name in words is not it
+    group: str = ""  # where the sidebar shows it; a row's option stands with its table
+
+
+class Spec(NamedTuple):
+    """One option as declared: its name, plain type, default and description."""
+
+    name: str
+    type: Any
+    default: Any
+    option: Option
+
+
+@cache
+def options_of(row: Callable[..., Any]) -> dict[str, Spec]:
+    """The options that a function or a class's constructor declares: name → Spec, in order."""
+    function = row.__init__ if inspect.isclass(row) else row
+    hints = get_type_hints(function, include_extras=True)
+    found = {}
+    for name, parameter in inspect.signature(function).parameters.items():
+        if get_origin(hints.get(name)) is Annotated:
+            plain, *extras = get_args(hints[name])
+            option = next(e for e in extras if isinstance(e, Option))
+            found[name] = Spec(name, plain, parameter.default, option)
+    return found
+
+
+class Field(NamedTuple):
+    """A setting as the sidebar, the flags and the checks see it."""
+
+    name: str
+    type: Any
+    default: Any
+    option: Option
+    group: str  # where the sidebar shows it
+    kind: str = ""  # the table whose rows declare it, for an option
+    specs: tuple[tuple[str, Spec], ...] = ()  # (row, its declaration)
+
+    @property
+    def label(self) -> str:
+        return self.option.label or self.name.replace("_", " ").capitalize()
+
+    def belongs_to(self, chosen: Mapping[str, Any]) -> bool:
+        """Whether it applies, given the chosen row of each table."""
+        return not self.kind or chosen[self.kind] in dict(self.specs)
+
+    def default_for(self, chosen: Mapping[str, Any]) -> Any:
+        """Its default under the chosen row."""
+        spec = dict(self.specs).get(str(chosen.get(self.kind)))
+        return spec.default if spec and spec.name == self.name else self.default
+
+    def misplaced(self, chosen: Mapping[str, Any]) -> str:
+        """The sentence for an option that is given where it does not apply."""
+        rows = " or ".join(row for row, _ in self.specs)
+        return (
+            f"{self.name} belongs to {self.kind} {rows}, and {self.kind} is "
+            f"{chosen[self.kind]!r}: choose {self.kind} {rows}, or leave {self.name} out."
+        )
+
+
+def derive(
+    general: Iterable[Spec],
+    tables: Mapping[str, Mapping[str, Callable[..., Any]]],
+    schedules: str,
+) -> tuple[Field, ...]:
+    """Every setting in order: each general one, then the options of the rows of its table.
+
+    An option that several rows of one table declare is one field; two tables may not share a name.
+    """
+    found: dict[str, Field] = {}
+    for spec in general:
+        group = spec.option.group
+        _put(found, Field(*spec, group), schedules)
+        for row, make in tables.get(spec.name, {}).items():
+            for own in options_of(make).values():
+                known = found.get(own.name, Field(*own, group, kind=spec.name))
+                assert known.kind == spec.name, f"{own.name} is declared twice"
+                _put(found, known._replace(specs=(*known.specs, (row, own))), schedules)
+    return tuple(found.values())
+
+
+def _put(found: dict[str, Field], field: Field, schedules: str) -> None:
+    """Add a field and, where it may follow a schedule, its companion."""
+    found[field.name] = field
+    if field.option.scheduled:
+        name, label = f"{field.name}_schedule", field.label
+        about = f"How {label} moves while training, as a factor on it: {schedules}."
+        option = Option(about, label=f"{label} schedule")
+        found[name] = Field(name, str, "constant", option, field.group, field.kind, field.specs)
+
+
+def refuse_unknown(given: Iterable[str], known: Sequence[str]) -> None:
+    """Raise ValueError naming the first setting that does not exist and what does."""
+    for name in given:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {close[0]}? " if close else ""
+            raise ValueError(f"Unknown setting {name!r}: {hint}There are {', '.join(known)}.")
+
+
+def coerce(field: Field, value: Any) -> Any:
+    """The value in the field's own type; text "512,256" becomes a tuple. Raises ValueError."""
+    if get_origin(field.type) is tuple and isinstance(value, str):
+        value = tuple(part for part in value.replace(" ", "").split(",") if part)
+    try:
+        return TypeAdapter(field.type).validate_python(value)
+    except ValidationError:
+        wanted = {int: "a whole number", float: "a number", str: "text"}.get(
+            field.type, "whole numbers separated by commas"
+        )
+        raise ValueError(f"{field.name} is {wanted}, and it is {value!r}.") from None
+
+
+def check(field: Field, value: Any) -> None:
+    """Raise ValueError if the value is outside the field's choices or range."""
+    option = field.option
+    if option.choices and value not in option.choices:
+        choices = ", ".join(option.choices)
+        raise ValueError(f"Unknown {field.name} {value!r}; one of {choices}.")
+    for number in value if isinstance(value, tuple) else (value,):
+        if isinstance(number, int | float) and not isinstance(number, bool):
+            _check_range(field, number)
+
+
+def _check_range(field: Field, number: float) -> None:
+    low, high = field.option.low, field.option.high
+    if not math.isfinite(number):
+        raise ValueError(f"{field.name} must be a finite number, and it is {number}.")
+    if low is not None and number < low:
+        raise ValueError(f"{field.name} is at least {low:g}, and it is {number:g}.")
+    if high is not None and number > high:
+        raise ValueError(f"{field.name} is at most {high:g}, and it is {number:g}.")

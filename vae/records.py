@@ -1,0 +1,186 @@
+"""The plain records that travel between the rooms: numbers, strings and NumPy arrays, no torch.
+
+Units are nats per example wherever a number is a log-probability or a divergence. `reconstruction`
+is -E_q[ln p(x|z)], `kl` is KL(q(z|x) || p(z)), `elbo` is -(reconstruction + kl). A value that does
+not exist (the KL of a point posterior) is None, never NaN.
+
+Letters in shapes: N examples, Z latent dimensions, *event the shape of one example: (C, H, W) for
+an image, (D,) for a vector. Examples in records are floats as the model sees them: images in
+[0, 1].
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+
+
+# ── what training yields ────────────────────────────────────────────────────────────────────
+
+
+class Tick(NamedTuple):
+    """A sign of life, about ten times a second: how far training is and how fast."""
+
+    step: int  # optimiser steps taken
+    steps: int  # optimiser steps planned
+    epoch: float  # step / steps per epoch
+    epochs: int  # epochs planned
+    images_per_second: float  # since the last tick
+    seconds: float  # spent training, over all resumes
+    best: float | None  # best validation ELBO so far; for a point posterior, -reconstruction
+    best_epoch: float | None
+
+
+class Report(NamedTuple):
+    """One point of the curves, nats per example.
+
+    Train values are means over the batches since the last report; validation values are taken at
+    the current weights with a random stream of their own.
+    """
+
+    step: int
+    epoch: float
+    split: str  # "train" or "val"
+    reconstruction: float
+    kl: float | None
+    elbo: float | None
+    loss: float | None  # what is minimised
+    beta: float | None  # the weight of the KL at this step, where the objective has one
+    lr: float  # learning rate at this step
+    kl_per_dimension: tuple[float, ...] | None
+    terms: dict[str, float]  # further scalars: learned sigma, an objective's own terms
+    images_per_second: float | None
+    seconds: float
+
+
+class Examples(NamedTuple):
+    """The fixed examples that every frame shows; recorded once, before the first frame."""
+
+    index: Ints  # (N,) rows of the data set whose latents are kept
+    label: Ints | None  # (N,)
+    factors: dict[str, Floats]  # name → (N,)
+    classes: tuple[str, ...]  # names of the labels
+    original_index: (
+        Ints  # (M,) rows of the data set that are reconstructed, held out where possible
+    )
+    originals: Floats  # (M, *event)
+    total: int  # how many examples the N were drawn from
+
+
+class Frame(NamedTuple):
+    """What the model makes of the fixed examples at one step: a frame of the time machine."""
+
+    step: int
+    epoch: float
+    mean: Floats  # (N, Z) means of q(z|x)
+    reconstructions: Floats  # (M, *event) E[x|z] at z = mean of q(z|x)
+    samples: Floats  # (S, *event) E[x|z] at fixed z ~ p(z)
+
+
+class Snapshot(NamedTuple):
+    """A state of training, complete enough to go on bit for bit."""
+
+    step: int
+    arrays: dict[str, NDArray[Any]]  # "model.*", "optimizer.*", "best.*"
+    meta: dict[str, Any]  # JSON: step, counters, sums since the last report, best so far
+
+
+class Change(NamedTuple):
+    """A knob moved by hand while training: `field` has this value from `step` on."""
+
+    step: int
+    field: str
+    value: float
+
+
+class Control(NamedTuple):
+    """What is wanted of a training run: go on, or save and end; and every live change so far."""
+
+    wanted: str = "run"  # "run", "pause" or "stop"
+    changes: tuple[Change, ...] = ()
+
+
+# ── what the pages show ─────────────────────────────────────────────────────────────────────
+
+
+class Curve(NamedTuple):
+    """One quantity of one split over training; gaps are NaN."""
+
+    step: Ints  # (T,)
+    epoch: Floats  # (T,)
+    value: Floats  # (T,)
+
+
+class Curves(NamedTuple):
+    """The history of a run: (split, quantity) → curve, with live changes and best epoch marked."""
+
+    curves: dict[tuple[str, str], Curve]  # ("train" | "val", "reconstruction" | "kl" | "elbo" | …)
+    marks: tuple[tuple[float, str], ...]  # (epoch, label) of each live change
+    best_epoch: float | None
+    kl_per_dimension: Floats | None  # (Z,) the latest, validation where there is any
+
+
+class Encoding(NamedTuple):
+    """Examples seen through the model, nats per example."""
+
+    index: Ints  # (N,) rows of the data set
+    mean: Floats  # (N, Z)
+    std: Floats | None  # (N, Z); None for a point posterior
+    kl: Floats | None  # (N, Z) KL per dimension; None where it does not exist
+    reconstruction: Floats | None  # (N,) -ln p(x|z) at z = mean; None where it was not asked for
+
+
+class Hue(NamedTuple):
+    """What colours the points of a map: classes (integers and their names) or a quantity."""
+
+    title: str  # "class", "phase", "KL (nats per example)"
+    values: NDArray[Any]  # (N,) integers when `classes` is not empty, else floats
+    classes: tuple[str, ...] = ()
+
+
+class LatentMap(NamedTuple):
+    """A 2-D picture of latents."""
+
+    points: Floats  # (N, 2)
+    axes: tuple[str, str]  # titles of the axes
+    index: Ints  # (N,) rows of the data set
+    hue: Hue | None
+    total: int  # how many there are; N of them are shown
+    rings: bool  # draw the prior's 1 sigma and 2 sigma rings: the axes are latent dimensions
+    note: str = ""  # "KL(P‖Q) 1.08 after 500 iterations", "explains 61 % of the variance"
+
+
+class Projection(NamedTuple):
+    """Latents in two dimensions, and what there is to say of it."""
+
+    points: Floats  # (N, 2)
+    axes: tuple[str, str]
+    note: str
+
+
+class Tiles(NamedTuple):
+    """Examples to be shown side by side, each with its caption."""
+
+    values: Floats  # (N, *event)
+    captions: tuple[str, ...] = ()
+
+
+class Evaluation(NamedTuple):
+    """One yardstick for every run, nats per example where not said otherwise."""
+
+    run: str
+    split: str
+    checkpoint: str
+    examples: int
+    elbo: float | None
+    reconstruction: float
+    kl: float | None
+    kl_per_dimension: tuple[float, ...] | None
+    active_units: int | None
+    nll: float | None  # -ln p(x), importance-sampled with nll_samples samples
+    nll_samples: int | None
+    bits_per_dimension: float | None  # bits
+    notes: dict[str, str]  # why a value is None, and what to beware of

@@ -1,0 +1,99 @@
+"""Schedules: a factor on a scalar, as a pure function of the step.
+
+A schedule is written `name` or `name:EPOCHS` and is a function `f(progress) -> factor`, where the
+`Progress` holds the step, the planned number of steps and the length of an epoch. A scalar X at a
+step is X · factor. Beyond the planned length a schedule holds its last value.
+"""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+
+class Progress(NamedTuple):
+    """Where training is: `step` optimiser steps taken of `steps` planned."""
+
+    step: int
+    steps: int
+    steps_per_epoch: int
+
+
+Schedule = Callable[[Progress, float], float]
+
+
+def constant(progress: Progress, epochs: float) -> float:
+    """1 throughout."""
+    return 1.0
+
+
+def warmup(progress: Progress, epochs: float) -> float:
+    """From 0 to 1 in a straight line over the first `epochs`, then 1
+    (for the KL: Sønderby et al. 2016, https://arxiv.org/abs/1602.02282)."""
+    return min(1.0, progress.step / max(1.0, epochs * progress.steps_per_epoch))
+
+
+def cosine(progress: Progress, epochs: float) -> float:
+    """From 1 to 0 along half a cosine over the planned length
+    (Loshchilov & Hutter 2017, https://arxiv.org/abs/1608.03983, eq. 5 without restarts)."""
+    return 0.5 * (1 + math.cos(math.pi * progress.step / progress.steps))
+
+
+def cyclical(progress: Progress, epochs: float) -> float:
+    """In every cycle of `epochs`: from 0 to 1 over its first half, then 1
+    (Fu et al. 2019, https://arxiv.org/abs/1903.10145, eqs. 6 and 7, R = 0.5). A plan that ends
+    with a whole cycle ends at 1."""
+    if progress.step == progress.steps:
+        progress = progress._replace(step=progress.step - 1)
+    length = max(1.0, epochs * progress.steps_per_epoch)
+    return min(1.0, 2 * (progress.step % length) / length)
+
+
+class Row(NamedTuple):
+    """A row of the table: the function, and whether its name is followed by `:EPOCHS`."""
+
+    factor: Schedule
+    takes_epochs: bool
+
+
+SCHEDULES: dict[str, Row] = {
+    "constant": Row(constant, takes_epochs=False),
+    "warmup": Row(warmup, takes_epochs=True),
+    "cosine": Row(cosine, takes_epochs=False),
+    "cyclical": Row(cyclical, takes_epochs=True),
+}
+
+
+def names() -> str:
+    """How each schedule is written, for help and errors: "constant, warmup:EPOCHS, …"."""
+    return ", ".join(f"{n}:EPOCHS" if row.takes_epochs else n for n, row in SCHEDULES.items())
+
+
+def parse(text: str) -> Callable[[Progress], float]:
+    """`"warmup:10"` → its factor as a function of progress.
+
+    Raises ValueError for an unknown schedule or a length that is not a positive number.
+    """
+    name, _, length = text.partition(":")
+    row = SCHEDULES.get(name)
+    if row is None:
+        raise ValueError(f"Unknown schedule {text!r}; one of {names()}.")
+    if row.takes_epochs != bool(length):
+        wanted = f"{name}:EPOCHS, for example {name}:10" if row.takes_epochs else name
+        raise ValueError(f"Schedule {text!r} is written {wanted}.")
+    epochs = _positive(length, text) if length else 0.0
+
+    def factor(progress: Progress) -> float:
+        step = min(progress.step, progress.steps)
+        return row.factor(progress._replace(step=step), epochs)
+
+    return factor
+
+
+def _positive(length: str, text: str) -> float:
+    try:
+        epochs = float(length)
+    except ValueError:
+        epochs = math.nan
+    if not 0 < epochs < math.inf:
+        raise ValueError(f"Schedule {text!r} needs a positive number of epochs after the colon.")
+    return epochs
