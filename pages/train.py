@@ -1,6 +1,6 @@
 """Train: the bound comes apart live, and the latent space organises itself."""
 
-from vae.dashboard.header import pick_run
+from vae.dashboard.header import head
 from vae.dashboard.live import live_view
 
-live_view(pick_run())
+live_view(*head())

@@ -295,6 +295,8 @@ class RunConfig(BaseModel):
         for field in fields():
             if (value := self.get(field.name)) is not None:
                 check(field, value)
+                if field.option.scheduled:
+                    _factor(self.get(f"{field.name}_schedule"))
         if not POSTERIORS[self.posterior].has_density and self.objective != "reconstruction":
             raise ValueError(
                 f"A {self.posterior} posterior has no density, so no KL and no ELBO: "

@@ -168,12 +168,14 @@ class Trainer:
         yield self.snapshot(self._ended(wanted))
 
     def snapshot(self, ended: str | None = None) -> Snapshot:
-        """The whole state at this step."""
+        """The whole state at this step; raises FloatingPointError rather than save a broken one."""
         arrays = {f"model.{k}": _numpy(v) for k, v in self.model.state_dict().items()}
         arrays |= {f"best.{k}": _numpy(v) for k, v in self.best_weights.items()}
         arrays |= {f"sums.{k}": _numpy(v) for k, v in self.sums.totals.items()}
         for index, state in self.optimizer.state_dict()["state"].items():
             arrays |= {f"optimizer.{index}.{k}": _numpy(v) for k, v in state.items()}
+        if not all(np.isfinite(array).all() for array in arrays.values()):
+            raise self._diverged("weights are")
         meta = {
             "step": self.step,
             "epoch": self.step / self.plan.steps_per_epoch,
@@ -213,10 +215,15 @@ class Trainer:
         self.changes = effective(answer.changes)
         return answer.wanted
 
-    def _scalars(self) -> dict[str, float]:
-        """Every scheduled scalar at this step, live changes included."""
+    def _scalars(self, of_last_step: bool = False) -> dict[str, float]:
+        """Every scheduled scalar at this step, live changes included.
+
+        What is reported takes those made before it only: a change made at this very step was not
+        yet known when the report was first written, and must not be when it is written again.
+        """
         progress = Progress(self.step, self.plan.steps, self.plan.steps_per_epoch)
-        moved = {c.field: c.value for c in self.changes if c.step <= self.step}
+        until = self.step - of_last_step
+        moved = {c.field: c.value for c in self.changes if c.step <= until}
         return {name: self.config.at(name, progress, moved.get(name)) for name in self.moving}
 
     def _train_step(self, rows: Tensor) -> None:
@@ -247,7 +254,7 @@ class Trainer:
             yield self.snapshot()
 
     def _validate(self) -> Report:
-        scalars = self._scalars()
+        scalars = self._scalars(of_last_step=True)
         scalars.pop("lr")
         sums = Sums()
         with torch.no_grad(), streams.stream(self.device, self.config.seed, "validation"):
@@ -263,14 +270,11 @@ class Trainer:
         return report
 
     def _report(self, split_name: str, means: dict[str, Any]) -> Report:
-        scalars = self._scalars()
+        scalars = self._scalars(of_last_step=True)
         per_dimension = means.pop("kl_per_dimension", None)
         reconstruction, loss = means.pop("reconstruction"), means.pop("loss")
         if not math.isfinite(loss):
-            raise FloatingPointError(
-                f"Training diverged: the loss is not finite at step {self.step}. Lower the "
-                "learning rate, or clip the gradient."
-            )
+            raise self._diverged("loss is")
         kl = None if per_dimension is None else math.fsum(per_dimension)
         learned = {name: float(value) for name, value in self.model.scalars().items()}
         return Report(
@@ -287,6 +291,12 @@ class Trainer:
             terms=means | learned,
             images_per_second=self.clock.speed() if split_name == "train" else None,
             seconds=self.seconds + self.clock.elapsed(),
+        )
+
+    def _diverged(self, what: str) -> FloatingPointError:
+        return FloatingPointError(
+            f"Training diverged: the {what} not finite at step {self.step}. Lower the learning "
+            "rate, or clip the gradient."
         )
 
     def _frame(self) -> Frame:

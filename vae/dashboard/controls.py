@@ -3,13 +3,13 @@
 import streamlit as st
 
 from vae.config import fields
-from vae.dashboard.server import launcher
+from vae.dashboard import server
 from vae.runs import Run, Status
 
 
 def draw(run: Run, status: Status) -> None:
     """One row: progress, buttons, live knobs."""
-    progress, buttons, knobs = st.columns([5, 3, 4], vertical_alignment="bottom")
+    progress, buttons, knobs = st.columns([5, 3, 5], vertical_alignment="bottom")
     with progress:
         _progress(run, status)
     with buttons, st.container(horizontal=True, gap="small"):
@@ -67,7 +67,7 @@ def _buttons(run: Run, status: Status) -> None:
     elif status.resumable:
         st.button(
             "Resume",
-            on_click=launcher.resume,
+            on_click=server.launcher.resume,
             args=(run,),
             key="resume",
             type="primary",
@@ -108,19 +108,19 @@ def _stop(run: Run, status: Status) -> None:
 
 def _add_epochs(run: Run, status: Status, more: int) -> None:
     run.want(epochs=(status.epochs or run.settings["epochs"]) + more)
-    launcher.resume(run)
+    server.launcher.resume(run)
 
 
 def _knobs(run: Run, status: Status) -> None:
     """The settings that may be moved while the run trains, and the scale of the curves."""
     live = [f for f in fields() if f.option.live and run.settings.get(f.name) is not None]
-    columns = st.columns([1] * len(live) + [1], vertical_alignment="bottom")
+    columns = st.columns([4] * len(live) + [3], vertical_alignment="bottom")
     moved = {c.field: c.value for c in run.changes()}
     for column, field in zip(columns, live, strict=False):
         key = f"live_{field.name}_{run.name}"
         st.session_state.setdefault(key, float(moved.get(field.name, run.settings[field.name])))
         column.number_input(
-            f"{field.label} now",
+            field.label,
             field.option.low,
             field.option.high,
             key=key,
@@ -129,8 +129,8 @@ def _knobs(run: Run, status: Status) -> None:
             disabled=not status.alive,
             on_change=_move,
             args=(run, field.name, key),
-            help="Takes effect within a tenth of a second and is marked on the curves. A schedule "
-            "goes on as a factor on it.",
+            help=f"{field.label} while it trains. Takes effect within a tenth of a second and is "
+            "marked on the curves. A schedule goes on as a factor on it.",
         )
     columns[-1].checkbox(
         "log scale", key="log_scale", help="Logarithmic axes for reconstruction and KL."

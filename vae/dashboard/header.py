@@ -4,8 +4,9 @@ The run's name lives in the address, `?run=NAME`, so that a page can be shared a
 """
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from vae.dashboard.server import ROOT
+from vae.dashboard import server
 from vae.runs import Run, Status, listing
 
 ICONS = {
@@ -26,7 +27,7 @@ def sync_address() -> None:
     asked = st.query_params.get("run")
     if asked and asked != st.session_state.get("_address"):
         st.session_state.run = asked
-    names = [run.name for run in listing(ROOT)]
+    names = [run.name for run in listing(server.ROOT)]
     if st.session_state.get("run") not in names:
         if asked and asked == st.session_state.get("run"):
             st.toast(f"There is no run {asked!r}; here is the newest one.")
@@ -49,11 +50,19 @@ def choose(name: str) -> None:
 
 def pick_run() -> Run:
     """The chosen run under the page's head; ends the page with a word of help if there is none."""
-    names = [run.name for run in listing(ROOT)]
+    run, line = head()
+    line.markdown(facts(run, run.status()))
+    return run
+
+
+def head() -> tuple[Run, DeltaGenerator]:
+    """The chosen run, and the place beside the picker where its facts belong."""
+    names = [run.name for run in listing(server.ROOT)]
     if not names:
         empty("There is no run yet.", "Train one: it takes less than a minute.")
     left, right = st.columns([3, 9], vertical_alignment="center")
-    st.session_state.setdefault("run", names[0])
+    if st.session_state.get("run") not in names:
+        st.session_state.run = names[0]
     name = left.selectbox(
         "Run",
         names,
@@ -64,9 +73,7 @@ def pick_run() -> Run:
     if name != st.session_state.run:
         choose(name)
         st.rerun()
-    run = Run(ROOT / name)
-    right.markdown(facts(run, run.status()))
-    return run
+    return Run(server.ROOT / name), right.empty()
 
 
 def facts(run: Run, status: Status) -> str:
@@ -107,5 +114,5 @@ def empty(what: str, way_out: str) -> None:
     with st.container(border=True, horizontal_alignment="center", key="empty"):
         st.subheader(what, anchor=False, text_alignment="center")
         st.markdown(way_out, text_alignment="center")
-        st.page_link("pages/train.py", label="Go to Train")
+        st.page_link(server.PAGES / "train.py", label="Go to Train")
     st.stop()

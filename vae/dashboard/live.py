@@ -3,24 +3,28 @@
 It is a fragment that redraws itself while the run is alive and stops by itself when it ends.
 """
 
+import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from vae import figures, images
 from vae.dashboard import controls, header, shown
 from vae.dashboard.plot import plot
 from vae.dashboard.tiles import pattern
 from vae.projections import pca
-from vae.records import Examples, Frame, Hue, LatentMap, Tiles
+from vae.records import Examples, Floats, Frame, Hue, LatentMap, Tiles
 from vae.runs import Run, Status
 
 BEFORE_FIRST, WHILE_TRAINING = 0.4, 1.0  # seconds between two redraws
-CHARTS = 430  # pixels, so that all fits into 1440×900
-BELOW = 190
+CHARTS = 410  # pixels, so that all fits into 1440×900
+BELOW = 180
+STRIP, GRID = 420, 312  # pixels of width that reconstructions and samples have
+TILE = 32  # pixels that a tile has at least
 WAITING = ("queued", "starting", "running")
 
 
-def live_view(run: Run) -> None:
-    """Everything about a run's training, alive while it trains."""
+def live_view(run: Run, line: DeltaGenerator) -> None:
+    """Everything about a run's training, alive while it trains; `line` shows its facts."""
     status = run.status()
     if status.state == "damaged":
         header.empty("This run's folder is damaged.", status.message)
@@ -31,6 +35,7 @@ def live_view(run: Run) -> None:
     @st.fragment(run_every=every)
     def view() -> None:
         now = run.status()
+        line.markdown(header.facts(run, now))
         controls.draw(run, now)
         _pictures(run, now)
         ended = now.state not in WAITING
@@ -116,7 +121,7 @@ def _map(run: Run, examples: Examples | None, frame: Frame | None) -> None:
         tiles=pattern(run.name) if examples.originals.ndim == 4 else None,
         label="Posterior means of examples in latent space",
     )
-    st.caption(f"epoch {frame.epoch:g} · {figures.caption(record)}")
+    st.caption(f"epoch {frame.epoch:.1f} · {figures.caption(record)}")
 
 
 def _reconstructions(run: Run, examples: Examples | None, frame: Frame | None) -> None:
@@ -124,14 +129,21 @@ def _reconstructions(run: Run, examples: Examples | None, frame: Frame | None) -
     if examples is None or frame is None:
         st.caption("They appear when training has begun.")
     elif examples.originals.ndim == 4:
-        side = examples.originals.shape[-1]
-        scale = images.factor(side * len(examples.originals), 520)
-        pair = [examples.originals, frame.reconstructions]
-        strip = images.strip(pair, len(examples.originals), scale=scale)
-        st.image(images.png(strip), output_format="PNG")
+        count, scale = _fitting(examples.originals, STRIP)
+        chosen = np.linspace(0, len(examples.originals) - 1, count).round().astype(int)
+        pair = [examples.originals[chosen], frame.reconstructions[chosen]]
+        strip = images.strip(pair, count, scale=scale)
+        st.image(images.png(strip), output_format="PNG", width="content")
     else:
         figure = figures.pairs(Tiles(examples.originals), Tiles(frame.reconstructions))
         plot(figure.update_layout(height=BELOW), key="live_pairs", revision=run.name, height=BELOW)
+
+
+def _fitting(values: Floats, room: int) -> tuple[int, int]:
+    """How many tiles fit beside each other, and by what whole number each is enlarged."""
+    side = values.shape[-1]
+    scale = -(-TILE // side)
+    return max(1, min(len(values), room // (side * scale + 1))), scale
 
 
 RECONSTRUCTION_HELP = (
@@ -150,9 +162,9 @@ def _samples(run: Run, examples: Examples | None, frame: Frame | None) -> None:
     if examples is None or frame is None:
         st.caption("They appear when training has begun.")
     elif frame.samples.ndim == 4:
-        columns = (len(frame.samples) + 1) // 2
-        scale = images.factor(frame.samples.shape[-1] * columns, 380)
-        st.image(images.grid_png(frame.samples, columns, scale=scale), output_format="PNG")
+        columns, scale = _fitting(frame.samples[::2], GRID)
+        grid = images.grid_png(frame.samples[: 2 * columns], columns, scale=scale)
+        st.image(grid, output_format="PNG", width="content")
     else:
         figure = figures.vectors(frame.samples, background=examples.originals)
         plot(

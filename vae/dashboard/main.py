@@ -5,10 +5,10 @@ from pathlib import Path
 import streamlit as st
 
 from vae.dashboard.header import sync_address
+from vae.dashboard.server import PAGES
 from vae.dashboard.sidebar import sidebar
 
-PAGES_AT = Path(__file__).parents[2] / "pages"
-PAGES = {
+TABLE = {
     "Train": "train.py",
     "Latent space": "latent.py",
     "Reconstructions": "reconstruct.py",
@@ -20,8 +20,8 @@ st.set_page_config(page_title="VAE Lab", layout="wide", initial_sidebar_state="e
 st.html(STYLE)
 page = st.navigation(
     [
-        st.Page(PAGES_AT / file, title=title, default=title == "Train")
-        for title, file in PAGES.items()
+        st.Page(PAGES / file, title=title, default=title == "Train")
+        for title, file in TABLE.items()
     ],
     position="top",
 )

@@ -12,6 +12,7 @@ from vae.runs import listing
 from vae.worker import Launcher
 
 PROJECT = Path(__file__).parents[2]
+PAGES = PROJECT / "pages"
 ROOT = Path(os.environ.get("VAE_LAB_ROOT", PROJECT / "checkpoints"))
 PUMP_SECONDS = 1.0
 

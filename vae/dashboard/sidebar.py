@@ -11,9 +11,8 @@ import streamlit as st
 
 from vae import schedules
 from vae.config import PRESETS, RunConfig, fields
-from vae.dashboard import estimate
+from vae.dashboard import estimate, server
 from vae.dashboard.header import choose
-from vae.dashboard.server import ROOT, launcher
 from vae.data import DATASETS, Dataset, load
 from vae.devices import available, resolve
 from vae.options import Field
@@ -190,7 +189,7 @@ def _uploaded(files: list[Any]) -> str:
     main = [f for f in files if f not in labels] or labels
     extra = labels[0].getvalue() if labels and labels[0] is not main[0] else None
     try:
-        return str(save_upload(main[0].name, main[0].getvalue(), ROOT, extra))
+        return str(save_upload(main[0].name, main[0].getvalue(), server.ROOT, extra))
     except (ValueError, OSError) as error:
         st.error(str(error))
         return ""
@@ -226,10 +225,10 @@ def _load(data: str, examples: int, seed: int, options: dict[str, Any], stamp: i
 def _start(config: RunConfig, data: Dataset) -> None:
     """Create the run, put it into the queue, and show it."""
     try:
-        run = Run.create(ROOT, config, data)
+        run = Run.create(server.ROOT, config, data)
     except (ValueError, OSError) as error:
         st.sidebar.error(str(error))
         return
-    launcher.pump()
+    server.launcher.pump()
     choose(run.name)
-    st.switch_page("pages/train.py")
+    st.switch_page(server.PAGES / "train.py")

@@ -1,17 +1,18 @@
 """Pictures of single examples, `/vae/tile/<run>/<row>.png`, for the hover of a map.
 
 The route runs outside the script and for anyone who knows the address, so it checks run and row
-itself and answers 404 to all else.
+itself; where there is no picture it answers 204, because browsers report a 404 as an error.
 """
 
 from functools import lru_cache
+from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from vae import images
-from vae.dashboard.server import ROOT
+from vae.dashboard import server
 from vae.data import Dataset, prepare
 from vae.runs import find
 
@@ -29,17 +30,17 @@ def pattern(run: str) -> str:
 
 
 @lru_cache(maxsize=4)
-def _data(run: str) -> Dataset:
-    return find(ROOT, run).data()
+def _data(root: Path, run: str) -> Dataset:
+    return find(root, run).data()
 
 
 def _tile(request: Request) -> Response:
     row = request.path_params["row"]
     try:
-        data = _data(request.path_params["run"])
+        data = _data(server.ROOT, request.path_params["run"])
     except (ValueError, OSError):
-        return Response(status_code=404)
+        return Response(status_code=204)
     if not data.is_image or row >= len(data.x):
-        return Response(status_code=404)
+        return Response(status_code=204)
     png = images.tile_pngs(prepare(data, slice(row, row + 1)))[0]
     return Response(png, media_type="image/png", headers=KEEP)

@@ -99,32 +99,41 @@ def draw_moons(phase: Floats, orientation: Floats, size: int) -> NDArray[np.uint
     the waxing moon is lit on the right. The face turns with it.
     """
     pictures = np.empty((len(phase), 1, size, size), np.uint8)
-    grid = (np.arange(size * SUBPIXELS) + 0.5) / (size * SUBPIXELS) * 2 - 1
-    a, b = np.meshgrid(grid / RADIUS, -grid / RADIUS)  # right and up, in radii of the moon
-    angles = np.radians(orientation.astype(np.float64))
-    step = max(1, 2_000_000 // a.size)  # examples at a time, to bound the memory
+    theta = 2 * np.pi * phase.astype(np.float64)
+    angle = np.radians(orientation.astype(np.float64))
+    step = max(1, 500_000 // (size * SUBPIXELS) ** 2)  # so many at a time, to stay in cache
     for start in range(0, len(phase), step):
         part = slice(start, start + step)
-        cos, sin = (f(angles[part])[:, None, None] for f in (np.cos, np.sin))
-        u = (a * cos + b * sin).astype(np.float32)
-        v = (b * cos - a * sin).astype(np.float32)
-        light = _light(u, v, 2 * np.pi * phase[part, None, None].astype(np.float64))
-        light = light.reshape(-1, size, SUBPIXELS, size, SUBPIXELS).mean((2, 4))
-        pictures[part, 0] = np.rint(light * BRIGHTNESS)
+        fine = _light(*_turned(angle[part], size * SUBPIXELS), theta[part, None, None])
+        light = fine.reshape(-1, size, SUBPIXELS, size, SUBPIXELS).mean((2, 4))
+        pictures[part, 0] = np.rint(light * _ground(*_turned(angle[part], size)) * BRIGHTNESS)
     return pictures
 
 
+def _turned(angle: NDArray[np.float64], pixels: int) -> tuple[Floats, Floats]:
+    """u and v, each (N, pixels, pixels), of the pixels' centres for moons turned by the angles."""
+    centre = ((np.arange(pixels) + 0.5) / pixels * 2 - 1) / RADIUS
+    right, up = (c.astype(np.float32) for c in np.meshgrid(centre, -centre))
+    cos, sin = (f(angle).astype(np.float32)[:, None, None] for f in (np.cos, np.sin))
+    return right * cos + up * sin, up * cos - right * sin
+
+
 def _light(u: Floats, v: Floats, theta: NDArray[np.float64]) -> Floats:
-    """Brightness in [0, 1] of points of the sky; 0 beside the moon."""
+    """What falls on the moon, in [0, 1], dimmed towards terminator and limb; 0 beside the moon."""
     depth = 1 - u * u - v * v  # w², negative beside the disc
     w = np.sqrt(np.maximum(depth, 0))
-    sun = u * np.sin(theta, dtype=np.float32) - w * np.cos(theta, dtype=np.float32)  # n·s
-    lit = np.where(sun > 0, np.float32(1), np.float32(EARTHSHINE))
-    ground = np.float32(0.96) * (np.float32(0.8) + np.float32(0.2) * w)  # darker at the limb
+    sun = u * np.sin(theta).astype(np.float32) - w * np.cos(theta).astype(np.float32)  # n·s
+    sunlight = np.where(sun > 0, np.minimum(1, 0.6 + 2 * sun), np.float32(EARTHSHINE))
+    return np.where(depth > 0, sunlight * (0.8 + 0.2 * w), np.float32(0))
+
+
+def _ground(u: Floats, v: Floats) -> Floats:
+    """How bright the moon's face is, in [0, 1]: highland with seas."""
+    bright = np.full_like(u, 0.94)
     for at_u, at_v, radius, dark in MARIA:
-        distance = ((u - at_u) ** 2 + (v - at_v) ** 2) / np.float32(radius**2)
-        ground = ground * (1 - np.float32(dark) * np.exp(-distance * distance))
-    return np.where(depth > 0, lit * np.minimum(ground, 1), np.float32(0))
+        near = ((u - at_u) ** 2 + (v - at_v) ** 2) / radius**2
+        bright *= 1 - dark * np.exp(-near * near)
+    return np.minimum(bright, 1)
 
 
 def mixture(

@@ -174,6 +174,7 @@ async function draw(chart) {
   if (!WEBGL) for (const trace of data) if (trace.type === 'scattergl') trace.type = 'scatter';
   restore(chart, data, layout);
   mark(chart, data);
+  if (!chart.Plotly) chart.node.replaceChildren();   // what an earlier failure wrote there
   chart.drawing = true;
   try {
     await Plotly.react(chart.node, data, layout, config(chart, Plotly));
@@ -222,7 +223,7 @@ function resized(chart) {
   chart.width = width;
 }
 
-function hold(chart) {                          // an update amid a drag would end the drag
+function hold(chart) {                          // an update would move the ground under a drag
   chart.handsOff = Infinity;
   const release = () => {
     chart.handsOff = performance.now() + DOUBLE_CLICK + 50;   // it may be half a double click
@@ -236,7 +237,8 @@ function keydown(chart, event) {                // + and - zoom, arrows move, 0 
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === '0') return reset(chart);
   const zoom = { '+': 0.8, '=': 0.8, '-': 1.25 }[event.key] ?? 1;
-  const [dx, dy] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowDown: [0, -1], ArrowUp: [0, 1] }[event.key] ?? [0, 0];
+  const dx = { ArrowLeft: -1, ArrowRight: 1 }[event.key] ?? 0;
+  const dy = { ArrowDown: -1, ArrowUp: 1 }[event.key] ?? 0;
   if (zoom === 1 && !dx && !dy) return;
   event.preventDefault();                       // the page itself stays where it is
   const change = {};

@@ -1,0 +1,205 @@
+"""How fast training is, beside the best simple loop, and what a dashboard or a busy core costs it.
+
+    python tests/benchmarks/training_speed.py [--data FILE] [--rounds 5] [--dashboard] [--busy]
+
+The network is that of pytorch/examples: 784-400-20-400-784, Bernoulli, Adam 1e-3, batch 128. The
+simple loop has no reports, no files and no checks: bytes in memory, one fused layer for mu and
+ln sigma², cross-entropy with logits, fused Adam, no `.item()`. Ours is the worker's loop with
+all its bookkeeping, recording into a run folder. Both run in processes of their own, in turns; each
+round gives one ratio; machines are noisy, so read the medians.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+HERE = Path(__file__).resolve()
+PROJECT = HERE.parents[2]
+sys.path[:0] = [str(PROJECT), str(PROJECT / "tests" / "browser")]
+EXAMPLES, SIDE, BATCH = 60_000, 28, 128
+
+
+def arrays(path: str | None):
+    """uint8 (N, 1, 28, 28): the file's, or grey noise of the same shape."""
+    import numpy as np
+
+    if path:
+        from vae.data import load
+
+        return load(path).x[:EXAMPLES]
+    noise = np.random.default_rng(0).integers(0, 256, (EXAMPLES, 1, SIDE, SIDE))
+    return noise.astype(np.uint8)
+
+
+def simple(path: str | None, seconds: float) -> float:
+    """Examples per second of the best simple loop."""
+    import torch
+    import torch.nn.functional as F
+    from torch import nn
+
+    x = torch.from_numpy(arrays(path)).flatten(1)
+    encoder = nn.Sequential(nn.Linear(784, 400), nn.ReLU(), nn.Linear(400, 40))
+    decoder = nn.Sequential(nn.Linear(20, 400), nn.ReLU(), nn.Linear(400, 784))
+    weights = [*encoder.parameters(), *decoder.parameters()]
+    optimizer = torch.optim.Adam(weights, lr=1e-3, fused=True)
+    done, began, warm = 0, 0.0, 50
+    while True:
+        order = torch.randperm(len(x))
+        for i in range(0, len(x), BATCH):
+            rows = order[i : i + BATCH]
+            batch = x.index_select(0, rows).float().div_(255)
+            mu, log_var = encoder(batch).chunk(2, dim=1)
+            z = mu + torch.exp(0.5 * log_var) * torch.randn_like(mu)
+            error = F.binary_cross_entropy_with_logits(decoder(z), batch, reduction="sum")
+            kl = -0.5 * (1 + log_var - mu.square() - log_var.exp()).sum()
+            optimizer.zero_grad(set_to_none=True)
+            ((error + kl) / len(rows)).backward()
+            optimizer.step()
+            warm -= 1
+            if warm == 0:
+                began = time.perf_counter()
+            if warm < 0:
+                done += len(rows)
+                if time.perf_counter() - began > seconds:
+                    return done / (time.perf_counter() - began)
+
+
+def ours(path: str | None, seconds: float, root: str) -> float:
+    """Examples per second of a worker that records everything."""
+    from vae.config import RunConfig
+    from vae.data import Dataset, load
+    from vae.records import Tick
+    from vae.runs import Run, identity
+    from vae.worker.jobs import train_run
+
+    data = load(path) if path else Dataset("noise", arrays(None), 255.0)
+    settings = {"hidden": "400", "latent_dim": 20, "batch_size": BATCH, "epochs": 100, "lr": 1e-3}
+    config = RunConfig.of(data=path or "digits", val_share=0, test_share=0, **settings)
+    claim = {"state": "starting", "heartbeat": time.time(), **identity()}
+    run = Run.create(root, config, data, "speed", **claim)
+    run.data = lambda: data  # the noise has no name to be loaded by
+    events = train_run(run, lambda: None)
+    began, first = None, 0
+    for event in events:
+        if isinstance(event, Tick):
+            now = time.perf_counter()
+            if began is None and event.step > 50:
+                began, first = now, event.step
+            if began is not None and now - began > seconds:
+                events.close()
+                return (event.step - first) * BATCH / (now - began)
+    raise RuntimeError("Training ended before it was measured: lower --seconds.")
+
+
+def measure(which: str, args: argparse.Namespace, root: str) -> float:
+    """One measurement in a process of its own, with the settings of a worker."""
+    from vae.worker.launcher import ENVIRONMENT
+
+    command = [sys.executable, str(HERE), "--one", which, "--seconds", str(args.seconds)]
+    command += ["--root", root] + (["--data", args.data] if args.data else [])
+    done = subprocess.run(
+        command, env=os.environ | ENVIRONMENT, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    return float(json.loads(done.stdout.splitlines()[-1]))
+
+
+@contextmanager
+def busy() -> Iterator[None]:
+    """One core taken by somebody else."""
+    other = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        yield
+    finally:
+        other.kill()
+        other.wait()
+
+
+@contextmanager
+def dashboard(root: str) -> Iterator[None]:
+    """The app and a browser that watches the run `speed`."""
+    from conftest import ARGUMENTS  # tests/browser
+    from playwright.sync_api import sync_playwright
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", str(PROJECT / "app.py")]
+    command += ["--server.port", str(port), "--server.headless", "true"]
+    server = subprocess.Popen(
+        command,
+        env=os.environ | {"VAE_LAB_ROOT": root},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=PROJECT,
+    )
+    try:
+        with sync_playwright() as p:
+            browser = p.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
+            page = browser.new_page(viewport={"width": 1440, "height": 900})
+            time.sleep(6)
+            page.goto(f"http://127.0.0.1:{port}/")
+            time.sleep(2)
+            yield
+            browser.close()
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def compare(name: str, args: argparse.Namespace, watched: bool = False) -> None:
+    """Rounds of simple, ours in turns; prints rates and the median ratio."""
+    rates: dict[str, list[float]] = {"simple": [], "ours": []}
+    for _ in range(args.rounds):
+        for which in rates:
+            with tempfile.TemporaryDirectory() as root, ExitStack() as stack:
+                if watched and which == "ours":
+                    stack.enter_context(dashboard(root))
+                rates[which].append(measure(which, args, root))
+    ratios = [o / s for s, o in zip(rates["simple"], rates["ours"], strict=True)]
+    simple_rate, our_rate = (statistics.median(r) for r in rates.values())
+    print(
+        f"{name:<22} simple loop {simple_rate / 1000:6.1f} k/s   worker {our_rate / 1000:6.1f} k/s"
+        f"   ratio {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})",
+        flush=True,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", help="an IDX file; grey noise of its shape without it")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=6.0)
+    parser.add_argument("--dashboard", action="store_true", help="also with a browser watching")
+    parser.add_argument("--busy", action="store_true", help="also with one core busy")
+    parser.add_argument("--one", choices=("simple", "ours"), help=argparse.SUPPRESS)
+    parser.add_argument("--root", default="", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.one:
+        extra = (args.root,) if args.one == "ours" else ()
+        print(
+            json.dumps({"simple": simple, "ours": ours}[args.one](args.data, args.seconds, *extra))
+        )
+        return
+    print(f"examples per second, {args.rounds} rounds of {args.seconds:g} s each, in turns")
+    compare("idle", args)
+    if args.dashboard:
+        compare("dashboard open", args, watched=True)
+    if args.busy:
+        with busy():
+            compare("one core busy", args)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""Three pages for the tests: growing curves, a map of points, and a chart in a closed tab."""
+
+import time
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+
+from vae.dashboard.plot import PlotEvent, plot
+from vae.palette import CLASS_SCALE, token
+
+ROWS = 2000
+
+
+@st.fragment(run_every=1.0)
+def live() -> None:
+    """Two curves that are longer by 20 points at each tick."""
+    start = st.session_state.setdefault("start", time.time())
+    n = 40 + 20 * int(time.time() - start)
+    x = np.arange(n, dtype=np.float32) / 20
+    figure = go.Figure(
+        [
+            go.Scatter(x=x, y=80 + 120 * np.exp(-x / 9), name="reconstruction",
+                       line_color=token("reconstruction")),
+            go.Scatter(x=x, y=25 - 20 * np.exp(-x / 6), name="kl", line_color=token("kl"),
+                       fill="tozeroy", fillcolor=token("kl", 0.15)),
+        ],
+    )  # fmt: skip
+    buttons = [
+        {
+            "label": name,
+            "method": "relayout",
+            "args": [{"yaxis.type": name, "yaxis.autorange": True}],
+        }
+        for name in ("linear", "log")
+    ]
+    figure.update_layout(
+        xaxis_title="epoch",
+        yaxis_title="nats per example",
+        yaxis_type="log" if st.session_state.get("log") else "linear",
+        hovermode="x unified",
+        legend={"orientation": "h", "y": 1.1},
+        updatemenus=[{"type": "buttons", "buttons": buttons, "x": 1, "y": 1.2}],
+    )
+    plot(figure, key="curves", revision="demo", label="Reconstruction and KL over training")
+
+
+def train() -> None:
+    """Curves that grow, and the control that switches their scale from Python."""
+    st.toggle("Log scale", key="log")
+    live()
+
+
+def show(event: PlotEvent) -> None:
+    """The event in words, for tests to read."""
+    rows = [] if event.selected is None else event.selected.tolist()
+    st.text(f"selected {len(rows)}: {rows[:3]}")
+    st.text(f"click {event.click}")
+
+
+def latent() -> None:
+    """2000 points in two traces, the second of them odd rows, with pictures under the pointer."""
+    moved = st.session_state.setdefault("moved", 0)
+    if st.button("Move the points"):
+        moved = st.session_state.moved = moved + 1
+    st.button("Run again")
+    st.session_state.projection = st.radio("Projection", ["a", "b"], horizontal=True)
+    z = np.random.default_rng(moved).normal(size=(ROWS, 2)).astype(np.float32)
+    rows = [np.arange(0, ROWS, 2), np.arange(1, ROWS, 2)]
+    figure = go.Figure()
+    for of in rows:
+        marker = {"size": 5, "color": of % 10, "colorscale": CLASS_SCALE}
+        figure.add_scattergl(x=z[of, 0], y=z[of, 1], mode="markers", marker=marker,
+                             hoverinfo="none", showlegend=False)  # fmt: skip
+    figure.add_shape(type="circle", x0=-1, x1=1, y0=-1, y1=1, line_color=token("prior"))
+    figure.update_layout(xaxis_title="z1", yaxis={"title": "z2", "scaleanchor": "x"})
+    show(plot(figure, key="map", revision=f"demo {st.session_state.projection}", index=rows,
+              tiles="vae/tile/demo/{i}.png", selectable=True, clickable=True,
+              label="Latent means of 2000 examples"))  # fmt: skip
+
+
+def tabs() -> None:
+    """A chart that has no width at first."""
+    st.button("Run again")
+    first, second = st.tabs(["First", "Second"])
+    first.write("The chart is in the second tab.")
+    with second:
+        plot(go.Figure(go.Scatter(x=[0, 1], y=[0, 1])), key="hidden", revision="demo")
+
+
+st.set_page_config(layout="wide")
+st.navigation([st.Page(train, default=True), st.Page(latent), st.Page(tabs)]).run()

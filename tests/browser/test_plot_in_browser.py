@@ -1,0 +1,374 @@
+"""The living chart in a real browser: what a person does to it lasts while its data changes."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from vae.palette import COLOURS
+
+pytestmark = pytest.mark.browser
+
+CHART = ".vae-plot-chart.js-plotly-plot"
+POINTS = "gd => gd._fullData[0].x.length"
+X = "gd => gd._fullLayout.xaxis.range"
+NO_WEBGL = """const real = HTMLCanvasElement.prototype.getContext;
+HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
+  return /webgl/.test(kind) ? null : real.call(this, kind, ...rest);
+};"""
+
+KEEP_SOCKET = """window.sockets = 0;
+window.WebSocket = class extends WebSocket {
+  constructor(...how) { super(...how); window.socket = this; window.sockets++; }
+};"""
+
+
+@pytest.fixture(scope="module")
+def server(launch: Callable[..., Any]) -> Any:
+    return launch("tests/browser/plot_demo.py")
+
+
+@pytest.fixture
+def demo(server: Any, open_page: Callable[..., Any]) -> Iterator[Callable[..., Page]]:
+    """Opens a page of the demo with its chart drawn; complaints fail the test at its end."""
+    tabs = []
+
+    def open_(path: str = "", drawn: bool = True, **how: str) -> Page:
+        tab = open_page(f"{server.url}/{path}", **how)
+        tabs.append(tab)
+        if drawn:
+            tab.page.wait_for_selector(f"{CHART} .nsewdrag")
+        return tab.page
+
+    yield open_
+    for tab in tabs:
+        assert not tab.problems
+    assert "Traceback" not in server.log()
+
+
+def ask(page: Page, question: str) -> Any:
+    return page.eval_on_selector(CHART, question)
+
+
+def wait(page: Page, condition: str) -> None:
+    page.wait_for_function(f"({condition})(document.querySelector('{CHART}'))")
+
+
+def grow(page: Page, ticks: int = 2) -> None:
+    wait(page, f"gd => gd._fullData[0].x.length >= {ask(page, POINTS) + 20 * ticks}")
+
+
+def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Drag from one place of the plot to another; places are shares of its width and height."""
+    box = page.locator(".nsewdrag").first.bounding_box()
+    (x0, y0), (x1, y1) = (
+        (box["x"] + at[0] * box["width"], box["y"] + at[1] * box["height"]) for at in (start, end)
+    )
+    page.mouse.move(x0, y0)
+    page.mouse.down()
+    page.mouse.move((x0 + x1) / 2, (y0 + y1) / 2, steps=4)
+    page.mouse.move(x1, y1, steps=4)
+    page.mouse.up()
+
+
+def zoom(page: Page) -> list[float]:
+    before = ask(page, X)
+    drag(page, (0.3, 0.2), (0.6, 0.7))
+    wait(page, f"gd => gd._fullLayout.xaxis.range[0] > {before[0]} + 0.1")
+    return ask(page, X)
+
+
+def place(page: Page, row: int) -> tuple[float, float]:
+    """Where the point of `row` is on the screen (the map has even and odd rows in two traces)."""
+    return tuple(
+        page.eval_on_selector(
+            CHART,
+            """(gd, row) => {
+              const [trace, i] = [gd._fullData[row % 2], Math.floor(row / 2)];
+              const [x, y] = [gd._fullLayout.xaxis, gd._fullLayout.yaxis];
+              const box = gd.getBoundingClientRect();
+              const [left, top] = [box.x + x._offset, box.y + y._offset];
+              return [left + x.c2p(trace.x[i]), top + y.c2p(trace.y[i])];
+            }""",
+            row,
+        )
+    )
+
+
+def loneliest(page: Page, low: int, high: int) -> int:
+    """The row in [low, high) that is farthest from its nearest neighbour: none can hide it."""
+    return page.eval_on_selector(
+        CHART,
+        """(gd, [low, high]) => {
+          const at = (row) => [0, 1].map((k) => gd._fullData[row % 2]['xy'[k]][row >> 1]);
+          const all = Array.from({ length: 2000 }, (_, row) => at(row));
+          let best = [-1, low];
+          for (let row = low; row < high; row++) {
+            const [x, y] = all[row];
+            const far = ([u, v], k) => k === row ? 9 : Math.hypot(u - x, v - y);
+            const near = Math.min(...all.map(far));
+            if (near > best[0]) best = [near, row];
+          }
+          return best[1];
+        }""",
+        [low, high],
+    )
+
+
+def rows_marked(page: Page) -> list[int]:
+    return ask(
+        page,
+        "gd => gd._fullData.flatMap((t, k) => [...(t.selectedpoints ?? [])].map(i => 2 * i + k))"
+        ".sort((a, b) => a - b)",
+    )
+
+
+def selected(page: Page) -> int:
+    text = page.get_by_text(re.compile(r"^selected \d+")).inner_text()
+    return int(re.findall(r"\d+", text)[0])
+
+
+def settle(page: Page) -> None:
+    """A run of the script has begun and ended."""
+    page.wait_for_timeout(300)
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+
+
+def select_box(page: Page) -> list[int]:
+    page.locator("[data-title='Box Select']").click()
+    drag(page, (0.4, 0.2), (0.55, 0.6))
+    expect(page.get_by_text(re.compile(r"^selected [1-9]"))).to_be_visible()
+    return rows_marked(page)
+
+
+def test_zoom_legend_and_hover_survive_updates(demo: Callable[..., Page]) -> None:
+    page = demo()
+    grow(page, 1)
+    kept = zoom(page)
+    page.locator(".legendtoggle").last.click()
+    wait(page, "gd => gd._fullData[1].visible === 'legendonly'")
+    box = page.locator(".nsewdrag").first.bounding_box()
+    grow(page, 1)
+    page.mouse.move(box["x"] + 200, box["y"] + 100, steps=5)
+    page.wait_for_selector(f"{CHART} .hoverlayer .legend")
+    grow(page)
+    assert ask(page, X) == pytest.approx(kept)
+    assert ask(page, "gd => gd._fullData.map(t => t.visible)") == [True, "legendonly"]
+    assert page.locator(f"{CHART} .hoverlayer .legend").count() == 1
+    page.mouse.dblclick(box["x"] + 200, box["y"] + 100)
+    wait(page, "gd => gd._fullLayout.xaxis.autorange === true")
+    grow(page, 1)
+    assert ask(page, "gd => gd._fullLayout.xaxis.autorange") is True
+    assert ask(page, "gd => gd._fullData[1].visible") == "legendonly"
+
+
+def test_an_update_leaves_a_drag_alone(demo: Callable[..., Page]) -> None:
+    page = demo()
+    grow(page, 1)
+    page.locator("[data-title='Pan']").click()
+    box = page.locator(".nsewdrag").first.bounding_box()
+    page.mouse.move(box["x"] + 300, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 250, box["y"] + 60, steps=3)
+    begun = ask(page, X)
+    page.wait_for_timeout(2500)
+    page.mouse.move(box["x"] + 200, box["y"] + 60, steps=3)
+    page.mouse.up()
+    kept = ask(page, X)
+    assert kept[0] > begun[0]
+    assert kept[1] - kept[0] == pytest.approx(begun[1] - begun[0])
+    grow(page)
+    assert ask(page, X) == pytest.approx(kept)
+    assert ask(page, "gd => gd._fullLayout.dragmode") == "pan"
+
+
+def test_the_scale_survives_updates_and_a_new_scale_forgets_the_range(
+    demo: Callable[..., Page],
+) -> None:
+    page = demo()
+    page.locator(".updatemenu-button").last.click()
+    wait(page, "gd => gd._fullLayout.yaxis.type === 'log'")
+    kept = zoom(page)
+    grow(page)
+    assert ask(page, "gd => gd._fullLayout.yaxis.type") == "log"
+    assert ask(page, "gd => gd._fullLayout.updatemenus[0].active") == 1
+    assert ask(page, X) == pytest.approx(kept)
+    page.get_by_text("Log scale").click()
+    wait(page, "gd => gd.layout.yaxis.type === 'log' && gd._fullLayout.yaxis.autorange === true")
+    assert ask(page, X) == pytest.approx(kept)
+    zoom_y = "gd => gd._fullLayout.yaxis.autorange"
+    zoom(page)
+    assert ask(page, zoom_y) is not True
+    page.get_by_text("Log scale").click()
+    wait(page, "gd => gd._fullLayout.yaxis.type === 'linear'")
+    assert ask(page, zoom_y) is True
+
+
+def test_the_view_returns_after_another_page(demo: Callable[..., Page]) -> None:
+    page = demo()
+    grow(page, 1)
+    kept = zoom(page)
+    page.get_by_role("link", name="latent").click()
+    page.wait_for_selector("text=Move the points")
+    page.wait_for_selector(f"{CHART} .nsewdrag")
+    page.get_by_role("link", name="train").click()
+    page.wait_for_selector("text=Log scale")
+    wait(page, "gd => gd?._fullData?.length === 2 && gd._fullData[0].name === 'reconstruction'")
+    assert ask(page, X) == pytest.approx(kept)
+
+
+@pytest.mark.parametrize("path", ["latent", "tabs"])  # large and small: Streamlit caches the large
+def test_a_run_that_changes_nothing_draws_nothing(demo: Callable[..., Page], path: str) -> None:
+    page = demo(path, drawn=False, before=KEEP_SOCKET)
+    if path == "tabs":
+        page.get_by_role("tab", name="Second").click()
+    page.wait_for_selector(f"{CHART} .nsewdrag")
+    ask(page, "gd => { window.draws = 0; gd.on('plotly_afterplot', () => window.draws++); }")
+    page.get_by_role("button", name="Run again").click()
+    settle(page)
+    page.evaluate("window.socket.close()")  # a lost connection: everything is sent anew
+    page.wait_for_function("window.sockets === 2")
+    settle(page)
+    page.wait_for_timeout(500)
+    assert page.evaluate("window.draws") == 0
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function("window.draws > 0")
+
+
+def test_a_selection_follows_its_rows(demo: Callable[..., Page]) -> None:
+    page = demo("latent")
+    rows = select_box(page)
+    assert selected(page) == len(rows) > 10
+    first = ask(page, "gd => gd._fullData[0].x[0]")
+    page.get_by_role("button", name="Move the points").click()
+    wait(page, f"gd => gd._fullData[0].x[0] !== {first}")
+    assert rows_marked(page) == rows
+    assert selected(page) == len(rows)
+    page.get_by_text("b", exact=True).click()
+    page.wait_for_selector("text=selected 0")
+    page.get_by_text("a", exact=True).click()
+    page.wait_for_selector(f"text=selected {len(rows)}")
+    assert rows_marked(page) == rows
+    page.get_by_role("link", name="tabs").click()
+    page.get_by_role("tab", name="Second").wait_for()
+    page.get_by_role("link", name="latent").click()
+    page.wait_for_selector(f"text=selected {len(rows)}")
+    assert rows_marked(page) == rows
+
+
+def test_double_click_clears_a_selection(demo: Callable[..., Page]) -> None:
+    page = demo("latent")
+    select_box(page)
+    box = page.locator(".nsewdrag").first.bounding_box()
+    page.mouse.dblclick(box["x"] + 10, box["y"] + 10)
+    page.wait_for_selector("text=selected 0")
+    assert rows_marked(page) == []
+
+
+def test_clicks_name_the_row_or_the_place(demo: Callable[..., Page]) -> None:
+    page = demo("latent")
+    row = loneliest(page, 0, 2000)
+    page.mouse.click(*place(page, row))
+    page.wait_for_selector(f"text=row={row}")
+    box = page.locator(".nsewdrag").first.bounding_box()
+    page.mouse.click(box["x"] + 5, box["y"] + 5)
+    page.wait_for_selector("text=trace=None, row=None")
+
+
+def test_hover_shows_the_picture_or_the_label_alone(demo: Callable[..., Page]) -> None:
+    page = demo("latent")
+    picture, label = page.locator(".vae-plot-tip img"), page.locator(".vae-plot-tip span")
+    row = loneliest(page, 1, 50)
+    page.mouse.move(*place(page, row))
+    expect(label).to_have_text(f"#{row}")
+    expect(picture).to_be_visible()
+    assert f"/vae/tile/demo/{row}.png" in picture.get_attribute("src")
+    without = loneliest(page, 50, 2000)
+    page.mouse.move(*place(page, without), steps=2)
+    expect(label).to_have_text(f"#{without}")
+    expect(picture).to_be_hidden()
+    page.mouse.move(5, 5)
+    expect(label).to_be_hidden()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_colours_follow_the_theme_also_while_it_changes(
+    demo: Callable[..., Page], scheme: str
+) -> None:
+    page = demo("", scheme=scheme)
+    at = ["light", "dark"].index(scheme)
+    lines = ask(page, "gd => gd._fullData.map(t => t.line.color)")
+    assert lines == [COLOURS["reconstruction"][at], COLOURS["kl"][at]]
+    assert ask(page, "gd => gd._fullData[1].fillcolor").endswith("0.15)")
+    page.get_by_role("link", name="latent").click()  # where no update comes by itself
+    page.wait_for_selector("text=Move the points")
+    wait(page, f"gd => gd?._fullLayout?.shapes?.[0]?.line.color === '{COLOURS['prior'][at]}'")
+    kept = zoom(page)
+    page.emulate_media(color_scheme=["dark", "light"][at])
+    wait(page, f"gd => gd._fullLayout.shapes[0].line.color === '{COLOURS['prior'][1 - at]}'")
+    assert ask(page, X) == pytest.approx(kept)
+
+
+def test_classes_get_ten_flat_colours(demo: Callable[..., Page]) -> None:
+    page = demo("latent")
+    scale = ask(page, "gd => gd._fullData[0].marker.colorscale")
+    assert [colour for _, colour in scale[::2]] == [COLOURS[f"class{k}"][0] for k in range(10)]
+    assert scale[::2] != scale[1::2]
+    assert ask(page, "gd => [gd._fullData[0].marker.cmin, gd._fullData[0].marker.cmax]") == [
+        -0.5,
+        9.5,
+    ]
+
+
+def test_a_chart_in_a_closed_tab_is_drawn_when_it_opens(demo: Callable[..., Page]) -> None:
+    page = demo("tabs", drawn=False)
+    page.wait_for_timeout(1000)
+    assert page.locator(".nsewdrag").count() == 0
+    page.get_by_role("tab", name="Second").click()
+    page.wait_for_selector(f"{CHART} .nsewdrag")
+    assert ask(page, "gd => gd._fullLayout.width - gd.clientWidth") == 0
+    page.set_viewport_size({"width": 900, "height": 900})
+    wait(page, "gd => gd._fullLayout.width < 700 && gd._fullLayout.width === gd.clientWidth")
+
+
+@pytest.mark.parametrize(("before", "kind"), [("", "scattergl"), (NO_WEBGL, "scatter")])
+def test_without_webgl_points_are_drawn_all_the_same(
+    demo: Callable[..., Page], before: str, kind: str
+) -> None:
+    page = demo("latent", before=before)
+    assert ask(page, "gd => gd._fullData.map(t => t.type)") == [kind, kind]
+    assert page.locator(".vae-plot .scatterlayer path.point").count() == (
+        2000 if kind == "scatter" else 0
+    )
+
+
+def test_the_keyboard_reaches_the_chart_and_updates_leave_the_focus(
+    demo: Callable[..., Page],
+) -> None:
+    page = demo()
+    chart = page.get_by_role("figure", name="Reconstruction and KL over training")
+    grow(page, 1)
+    assert page.evaluate("document.activeElement.className.includes('vae-plot')") is False
+    chart.focus()
+    before = ask(page, X)
+    page.keyboard.press("+")
+    wait(page, f"gd => gd._fullLayout.xaxis.range[0] > {before[0]}")
+    grow(page, 1)
+    expect(chart).to_be_focused()
+    assert chart.evaluate("node => getComputedStyle(node).outlineStyle") == "solid"
+    page.keyboard.press("0")
+    wait(page, "gd => gd._fullLayout.xaxis.autorange === true")
+
+
+def test_the_picture_is_saved_here(demo: Callable[..., Page], tmp_path: Path) -> None:
+    page = demo()
+    page.locator(CHART).hover()
+    titles = page.locator(".modebar-btn").evaluate_all("all => all.map(b => b.dataset.title)")
+    assert titles == ["Zoom", "Pan", "Reset view", "Download as PNG"]
+    with page.expect_download() as download:
+        page.locator("[data-title='Download as PNG']").click()
+    download.value.save_as(tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")

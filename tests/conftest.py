@@ -1,0 +1,94 @@
+"""What the tests stand on: one thread, small data that can be learned, small models, short runs.
+
+toy(n, shape) → Dataset; small(**settings) → RunConfig; tiny(shape, **settings) → VAE;
+events(config, data) → every record of a training run; reports(events, split) → its Reports.
+"""
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from vae.config import RunConfig
+from vae.data import Dataset
+from vae.model import VAE, build
+from vae.records import Report
+from vae.training import Event, train
+
+WIDTHS: dict[str, dict[str, Any]] = {
+    "mlp": {"hidden": (16,)},
+    "conv": {"channels": (4, 6)},
+    "linear": {},
+}
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    """Sums in one order, and no fight over the cores."""
+    torch.set_num_threads(1)
+
+
+def _toy(
+    n: int = 60, shape: tuple[int, ...] = (1, 4, 4), seed: int = 0, bytes_: bool = True
+) -> Dataset:
+    """Examples in [0, 1] that two hidden numbers generate, in three classes."""
+    rng = np.random.default_rng(seed)
+    hidden = rng.standard_normal((n, 2))
+    mixing = np.random.default_rng(99).standard_normal((2, math.prod(shape)))
+    values = 1 / (1 + np.exp(-2 * hidden @ mixing))
+    grey = np.rint(values * 255).astype(np.uint8) if bytes_ else values.astype(np.float32)
+    return Dataset(
+        name="toy",
+        x=grey.reshape(n, *shape),
+        scale=255.0 if bytes_ else 1.0,
+        labels=np.digitize(hidden[:, 0], [-0.5, 0.5]).astype(np.int64),
+        classes=("low", "middle", "high"),
+    )
+
+
+def _small(**settings: Any) -> RunConfig:
+    """A configuration of few weights and steps, changed by `settings`."""
+    widths = WIDTHS[settings.get("network", "mlp")]
+    short = {"epochs": 3, "batch_size": 16, "frames": 0, "threads": 1, "device": "cpu"}
+    return RunConfig.of(**(short | widths | settings))
+
+
+def _tiny(shape: tuple[int, ...] = (1, 4, 4), n_data: int = 0, **settings: Any) -> VAE:
+    """A model of few weights."""
+    return build(_small(**settings), shape, n_data)
+
+
+def _events(config: RunConfig, data: Dataset, **more: Any) -> list[Event]:
+    return list(train(config, data, **more))
+
+
+def _reports(events: Iterable[Event], split: str = "train") -> list[Report]:
+    return [e for e in events if isinstance(e, Report) and e.split == split]
+
+
+@pytest.fixture
+def toy() -> Callable[..., Dataset]:
+    return _toy
+
+
+@pytest.fixture
+def small() -> Callable[..., RunConfig]:
+    return _small
+
+
+@pytest.fixture
+def tiny() -> Callable[..., VAE]:
+    return _tiny
+
+
+@pytest.fixture
+def events() -> Callable[..., list[Event]]:
+    return _events
+
+
+@pytest.fixture
+def reports() -> Callable[..., list[Report]]:
+    return _reports

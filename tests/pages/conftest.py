@@ -1,0 +1,96 @@
+"""What page tests stand on: runs in every state in a folder of their own, and the app over it.
+
+`open_page("pages/latent.py", root)` runs the main script and goes to that page; `states` makes one
+run in each state that a page may meet.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from vae.config import RunConfig
+from vae.dashboard import server
+from vae.data import load
+from vae.runs import Run, identity
+from vae.worker.jobs import train_run
+
+ROOT = Path(__file__).parents[2]
+MAIN = ROOT / "vae" / "dashboard" / "main.py"
+PAGES = sorted(p.name for p in (ROOT / "pages").glob("*.py"))
+STATES = ("none", "queued", "starting", "running", "finished", "failed", "interrupted", "damaged")
+
+
+class Idle:
+    """A launcher that starts nothing."""
+
+    def pump(self) -> None:
+        """Leave the queue as it is."""
+
+    def resume(self, run: Run) -> None:
+        """Put a run into the queue and leave it there."""
+        run.set_status(state="queued")
+
+    def submit(self, job: object) -> None:
+        """Take a job and leave it undone."""
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder of runs that the dashboard shows."""
+    monkeypatch.setattr(server, "ROOT", tmp_path)
+    monkeypatch.setattr(server, "launcher", Idle())
+    return tmp_path
+
+
+OpenPage = Callable[..., AppTest]
+
+
+@pytest.fixture
+def open_page() -> OpenPage:
+    """`open_page(file, run=NAME)` shows a page; it must not have raised."""
+
+    def open_(file: str, run: str | None = None) -> AppTest:
+        at = AppTest.from_file(str(MAIN), default_timeout=60)
+        if run:
+            at.query_params["run"] = run
+        at.run()
+        if file != "train.py":
+            at.switch_page(f"../../pages/{file}").run()
+        assert not at.exception, [e.value for e in at.exception]
+        return at
+
+    return open_
+
+
+def trained(root: Path, name: str, **settings: object) -> Run:
+    """A small finished run."""
+    given = {"epochs": 2, "hidden": (16,), "batch_size": 128, "frames": 3} | settings
+    config = RunConfig.of(**given)
+    data = load(config.data, examples=config.examples, options=config.chosen("data"))
+    run = Run.create(root, config, data, name)
+    for _ in train_run(run):
+        pass
+    return run
+
+
+def in_state(root: Path, state: str) -> Run | None:
+    """A run in that state; None for "none"."""
+    if state == "none":
+        return None
+    if state == "finished":
+        return trained(root, "a-finished-run")
+    run = Run.create(root, RunConfig.of(), load("digits"), f"a-{state}-run")
+    living = {"heartbeat": time.time(), **identity()}
+    if state in ("starting", "running"):
+        run.set_status(state=state, steps=100, epochs=2, **living)
+    elif state == "failed":
+        run.set_status(state="failed", message="Training diverged: lower the learning rate.")
+    elif state == "interrupted":
+        run.set_status(state="running", **living | {"process_started": 1.0})
+    elif state == "damaged":
+        (run.path / "config.json").write_text("{")
+    assert run.status().state == state
+    return run

@@ -1,0 +1,31 @@
+"""Every page opens cleanly for a run in every state, and says something helpful."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.pages.conftest import PAGES, STATES, OpenPage, in_state
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("page", PAGES)
+def test_opens(page: str, state: str, root: Path, open_page: OpenPage) -> None:
+    run = in_state(root, state)
+    at = open_page(page)
+    words = " ".join(e.value for e in [*at.markdown, *at.subheader, *at.caption])
+    assert words
+    if run is None:
+        assert "There is no run yet" in words
+    else:
+        assert run.name in at.query_params["run"]
+        assert state in words
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_an_unknown_run_in_the_address_gives_way_to_the_newest(
+    page: str, root: Path, open_page: OpenPage
+) -> None:
+    run = in_state(root, "queued")
+    assert run is not None
+    at = open_page(page, run="no-such-run")
+    assert run.name in at.query_params["run"]

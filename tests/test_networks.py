@@ -1,0 +1,111 @@
+"""Bodies of encoder and decoder: shapes for every kind of data, sizes, and what each network is."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from vae.networks import ACTIVATIONS, NETWORKS, conv, linear, mlp
+from vae.options import options_of
+
+PICTURES = [(1, 8, 8), (1, 28, 28), (1, 7, 11), (3, 9, 9), (1, 3, 2), (1, 1, 1), (3, 16, 5)]
+VECTORS = [(2,), (13,), (1,)]
+CASES = [
+    (name, shape)
+    for name in NETWORKS
+    for shape in PICTURES + VECTORS
+    if name != "conv" or len(shape) == 3
+]
+
+
+def count(module: nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())
+
+
+@pytest.mark.parametrize(("name", "shape"), CASES)
+@pytest.mark.parametrize("multiplicity", [1, 2])
+def test_shapes(name: str, shape: tuple[int, ...], multiplicity: int) -> None:
+    encoder, decoder = NETWORKS[name](shape, 10, 5, multiplicity)
+    assert encoder(torch.rand(4, *shape)).shape == (4, 10)
+    assert decoder(torch.randn(4, 5)).shape == (4, multiplicity, *shape)
+
+
+@pytest.mark.parametrize(("name", "shape"), CASES)
+def test_examples_do_not_see_each_other(name: str, shape: tuple[int, ...]) -> None:
+    encoder, decoder = (body.double() for body in NETWORKS[name](shape, 4, 2, 1))
+    x, z = torch.rand(6, *shape).double(), torch.randn(6, 2).double()
+    torch.testing.assert_close(encoder(x)[2:4], encoder(x[2:4]))
+    torch.testing.assert_close(decoder(z)[2:4], decoder(z[2:4]))
+
+
+@pytest.mark.parametrize(("name", "shape"), CASES)
+def test_every_input_and_every_output_takes_part(name: str, shape: tuple[int, ...]) -> None:
+    """Each element of x moves the latents, and each element of the output is moved by z."""
+    torch.manual_seed(0)
+    own = {"activation": "tanh"} if "activation" in options_of(NETWORKS[name]) else {}
+    encoder, decoder = NETWORKS[name](shape, 4, 2, 1, **own)
+    x = torch.rand(1, *shape, requires_grad=True)
+    encoder(x).pow(2).sum().backward()
+    assert (x.grad != 0).all()
+    assert (decoder(torch.randn(1, 2)) != decoder(torch.randn(1, 2))).all()
+
+
+@pytest.mark.parametrize("shape", VECTORS)
+def test_conv_on_vectors_is_refused_with_the_way_out(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="conv network needs pictures.* choose network mlp"):
+        conv(shape, 4, 2, 1)
+
+
+@pytest.mark.parametrize("hidden", [(), (7,), (7, 5), (3, 3, 3)])
+def test_the_mlp_has_the_layers_it_is_asked_for(hidden: tuple[int, ...]) -> None:
+    encoder, decoder = mlp((1, 2, 3), 8, 4, 2, hidden=hidden)
+    down = [(m.in_features, m.out_features) for m in encoder if isinstance(m, nn.Linear)]
+    up = [(m.in_features, m.out_features) for m in decoder if isinstance(m, nn.Linear)]
+    widths = (6, *hidden, 8)
+    assert down == list(zip(widths, widths[1:], strict=False))
+    mirrored = (4, *reversed(hidden), 12)
+    assert up == list(zip(mirrored, mirrored[1:], strict=False))
+    between = [m for m in encoder if isinstance(m, nn.ReLU)]
+    assert len(between) == len(hidden)
+
+
+def test_linear_is_affine() -> None:
+    encoder, decoder = (body.double() for body in linear((1, 3, 3), 4, 2, 1))
+    a, b = torch.randn(2, 1, 3, 3).double(), torch.randn(2, 1, 3, 3).double()
+    torch.testing.assert_close(encoder(a) + encoder(b), encoder(a + b) + encoder(0 * a))
+    u, v = torch.randn(2, 2).double(), torch.randn(2, 2).double()
+    torch.testing.assert_close(decoder(u) + decoder(v), decoder(u + v) + decoder(0 * u))
+    assert count(encoder) == 9 * 4 + 4
+    assert count(decoder) == 2 * 9 + 9
+
+
+@pytest.mark.parametrize("channels", [(4,), (4, 6), (2, 3, 5)])
+def test_conv_halves_and_its_decoder_doubles(channels: tuple[int, ...]) -> None:
+    encoder, decoder = conv((3, 9, 14), 8, 4, 2, channels=channels)
+    down = [(m.in_channels, m.out_channels) for m in encoder if isinstance(m, nn.Conv2d)]
+    assert down == list(zip((3, *channels), channels, strict=False))
+    up = [(m.in_channels, m.out_channels) for m in decoder if isinstance(m, nn.ConvTranspose2d)]
+    assert up == list(zip(reversed(channels), (*reversed(channels[:-1]), 6), strict=True))
+    height, width = 9, 14
+    for _ in channels:
+        height, width = math.ceil(height / 2), math.ceil(width / 2)
+    flat = channels[-1] * height * width
+    assert (decoder[0].in_features, decoder[0].out_features) == (4, flat)
+
+
+def test_conv_sees_where_something_is() -> None:
+    """A dot moves what the first layer sees by as much as the dot moved."""
+    first = conv((1, 8, 8), 4, 2, 1)[0][0]
+    here, there = torch.zeros(1, 1, 8, 8), torch.zeros(1, 1, 8, 8)
+    here[0, 0, 2, 2] = there[0, 0, 4, 6] = 1
+    torch.testing.assert_close(first(here)[..., :2, :2], first(there)[..., 1:3, 2:4])
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.parametrize("network", ["mlp", "conv"])
+def test_the_activation_asked_for_is_the_one_used(network: str, name: str) -> None:
+    kinds = tuple(type(make()) for make in ACTIVATIONS.values())
+    for body in NETWORKS[network]((1, 8, 8), 4, 2, 1, activation=name):
+        used = {type(m) for m in body.modules() if isinstance(m, kinds)}
+        assert used == {type(ACTIVATIONS[name]())}

@@ -1,0 +1,333 @@
+"""Settings: what each says of itself, the defaults, the round trip, and a sentence for each error."""
+
+import json
+import math
+import re
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import numpy as np
+import pytest
+import torch
+
+from vae.config import PRESETS, TABLES, RunConfig, fields
+from vae.data import Dataset
+from vae.devices import available, resolve
+from vae.options import Field, Option, Spec, check, coerce, derive, options_of, refuse_unknown
+from vae.schedules import Progress
+from vae.training import Trainer
+
+FIELDS = {field.name: field for field in fields()}
+GROUPS = ("Data", "Model", "Objective", "Training")
+
+ROWS = [{kind: row} for kind, table in TABLES.items() for row in table]
+
+
+def chosen(values: dict[str, Any]) -> dict[str, Any]:
+    """`values` with what they cannot be without."""
+    return ({"objective": "reconstruction"} if values.get("posterior") == "point" else {}) | values
+
+
+# ── what a setting says of itself
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_every_setting_explains_itself(name: str) -> None:
+    field = FIELDS[name]
+    assert field.group in GROUPS
+    assert field.label
+    assert len(field.option.help) > 15
+    assert field.option.help.endswith(".")
+    assert re.fullmatch(r"[a-z]+(_[a-z]+)*", name)
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_every_default_is_of_its_type_and_within_its_range(name: str) -> None:
+    field = FIELDS[name]
+    for default in [field.default, *(spec.default for _, spec in field.specs if spec.name == name)]:
+        assert coerce(field, default) == default
+        check(field, default)
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_every_number_has_a_range(name: str) -> None:
+    field = FIELDS[name]
+    if field.type in (int, float, tuple[int, ...]):
+        assert field.option.low is not None
+        assert field.option.high is not None
+
+
+def test_every_field_and_every_option_of_every_row_is_shown() -> None:
+    for name in RunConfig.model_fields:
+        assert not FIELDS[name].kind
+    for kind, table in TABLES.items():
+        for row, make in table.items():
+            for own in options_of(make):
+                assert FIELDS[own].kind == kind
+                assert row in dict(FIELDS[own].specs)
+
+
+def test_every_scheduled_setting_has_a_companion_beside_it() -> None:
+    names = list(FIELDS)
+    scheduled = [n for n in names if FIELDS[n].option.scheduled]
+    assert {"beta", "lr"} <= set(scheduled)
+    for name in scheduled:
+        companion = FIELDS[f"{name}_schedule"]
+        assert names.index(companion.name) == names.index(name) + 1
+        assert companion.group == FIELDS[name].group
+        assert "warmup:EPOCHS" in companion.option.help
+
+
+def test_the_options_of_a_row_stand_behind_its_table() -> None:
+    names = list(FIELDS)
+    for field in FIELDS.values():
+        if field.kind:
+            assert names.index(field.kind) < names.index(field.name)
+            assert field.group == FIELDS[field.kind].group
+
+
+def test_an_option_of_two_rows_is_one_field_with_each_rows_default() -> None:
+    def a(*, width: Annotated[int, Option("Width.", 1, 9)] = 3) -> None: ...
+    def b(*, width: Annotated[int, Option("Width.", 1, 9)] = 5) -> None: ...
+    def c() -> None: ...
+
+    kind = Spec("kind", str, "a", Option("Kind.", group="Model"))
+    found = derive([kind], {"kind": {"a": a, "b": b, "c": c}}, "")
+    width = found[1]
+    assert [f.name for f in found] == ["kind", "width"]
+    assert [row for row, _ in width.specs] == ["a", "b"]
+    assert width.default_for({"kind": "a"}) == 3
+    assert width.default_for({"kind": "b"}) == 5
+    assert not width.belongs_to({"kind": "c"})
+
+
+def test_two_tables_may_not_share_a_name() -> None:
+    def a(*, width: Annotated[int, Option("Width.", 1, 9)] = 3) -> None: ...
+
+    kinds = [Spec(k, str, "a", Option(k, group="Model")) for k in ("first", "second")]
+    with pytest.raises(AssertionError, match="declared twice"):
+        derive(kinds, {"first": {"a": a}, "second": {"a": a}}, "")
+
+
+# ── the round trip
+
+
+@pytest.mark.parametrize("values", [{}, *ROWS, *(p.values for p in PRESETS.values())])
+def test_a_configuration_survives_json(values: dict[str, Any]) -> None:
+    config = RunConfig.of(**chosen(values))
+    saved = json.loads(json.dumps(config.model_dump(mode="json"), allow_nan=False))
+    again = RunConfig.of(**saved)
+    assert again == config
+    assert again.model_dump() == config.model_dump()
+    for name, value in values.items():
+        assert again.get(name) == value
+
+
+@pytest.mark.parametrize("values", [*ROWS, *(p.values for p in PRESETS.values())])
+def test_it_holds_what_applies_and_nothing_else(values: dict[str, Any]) -> None:
+    config = RunConfig.of(**chosen(values))
+    picked = {kind: getattr(config, kind) for kind in TABLES}
+    applying = {name for name, field in FIELDS.items() if field.belongs_to(picked)}
+    assert set(config.model_dump()) == applying
+    for kind, row in picked.items():
+        assert set(config.chosen(kind)) == set(options_of(TABLES[kind][row]))
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_is_valid_and_says_what_it_is_for(name: str) -> None:
+    preset = PRESETS[name]
+    assert preset.about.endswith(".")
+    config = RunConfig.of(**preset.values)
+    for key, value in preset.values.items():
+        assert config.get(key) == value
+
+
+def test_text_from_flags_becomes_numbers() -> None:
+    config = RunConfig.of(
+        hidden="512, 256", beta="4", epochs="7", lr="1e-2", val_share="0", latent_dim="3"
+    )
+    assert (config.get("hidden"), config.get("beta")) == ((512, 256), 4.0)
+    assert (config.epochs, config.lr, config.val_share, config.latent_dim) == (7, 0.01, 0.0, 3)
+    assert RunConfig.of(hidden="64").get("hidden") == (64,)
+    assert RunConfig.of(hidden="").get("hidden") == ()
+
+
+def test_it_is_frozen() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        RunConfig.of().epochs = 3
+
+
+def test_none_where_it_does_not_apply_is_as_if_left_out() -> None:
+    assert RunConfig.of(sigma=None, channels=None) == RunConfig.of()
+    assert RunConfig.of().get("sigma") is None
+    assert RunConfig.of().get("no such thing") is None
+    for name in ("beta", "epochs", "hidden", "lr_schedule"):
+        with pytest.raises(ValueError, match=name):
+            RunConfig.of(**{name: None})
+
+
+def test_a_scalar_at_a_moment_is_its_value_times_its_schedule() -> None:
+    config = RunConfig.of(beta=4, beta_schedule="warmup:10", lr=0.5, lr_schedule="cosine")
+    halfway = Progress(50, 200, 10)
+    assert config.at("beta", halfway) == 2.0
+    assert config.at("beta", halfway, 6.0) == 3.0  # moved live
+    assert config.at("beta", halfway, 0.0) == 0.0
+    assert config.at("lr", halfway) == pytest.approx(0.25 * (1 + math.cos(math.pi / 4)))
+    assert RunConfig.of(beta=4).at("beta", halfway) == 4.0
+
+
+# ── a sentence for each error
+
+WRONG = [  # (values, what the sentence says)
+    ({"epoch": 3}, "Unknown setting 'epoch': did you mean epochs? There are data, "),
+    ({"zzz": 3}, "Unknown setting 'zzz': There are data, "),
+    ({"network": "mpl"}, "Unknown network 'mpl'; one of mlp, conv, linear."),
+    ({"likelihood": "gauss"}, "Unknown likelihood 'gauss'; one of bernoulli, gaussian"),
+    ({"posterior": "full"}, "Unknown posterior 'full'; one of diagonal, point."),
+    ({"prior": "x"}, "Unknown prior 'x'; one of standard."),
+    ({"objective": "x"}, "Unknown objective 'x'; one of elbo, reconstruction."),
+    ({"binarize": "yes"}, "Unknown binarize 'yes'; one of none, threshold, stochastic."),
+    ({"precision": "fp16"}, "Unknown precision 'fp16'; one of fp32, bf16."),
+    ({"activation": "sin"}, "Unknown activation 'sin'; one of relu, tanh, gelu, silu."),
+    ({"sigma": 0.1}, "sigma belongs to likelihood gaussian, and likelihood is 'bernoulli'"),
+    ({"channels": (8,)}, "channels belongs to network conv, and network is 'mlp'"),
+    ({"hidden": (8,), "network": "linear"}, "hidden belongs to network mlp, and network is"),
+    ({"beta": 2, "objective": "reconstruction"}, "beta belongs to objective elbo, and"),
+    ({"components": 3}, "components belongs to data mixture, and data is 'digits'"),
+    ({"size": 16}, "size belongs to data moon-phases, and data is 'digits'"),
+    ({"epochs": 0}, "epochs is at least 1, and it is 0."),
+    ({"epochs": 2.5}, "epochs: Input should be a valid integer"),
+    ({"epochs": "many"}, "epochs: Input should be a valid integer"),
+    ({"batch_size": -1}, "batch_size is at least 1, and it is -1."),
+    ({"latent_dim": 5000}, "latent_dim is at most 1024, and it is 5000."),
+    ({"lr": 0}, "lr is at least 1e-08, and it is 0."),
+    ({"lr": math.nan}, "lr must be a finite number, and it is nan."),
+    ({"beta": math.inf}, "beta must be a finite number, and it is inf."),
+    ({"beta": "much"}, "beta is a number, and it is 'much'."),
+    ({"hidden": (8, 0)}, "hidden is at least 1, and it is 0."),
+    ({"hidden": "8,x"}, "hidden is whole numbers separated by commas"),
+    ({"val_share": 1.0}, "val_share is at most 0.9, and it is 1."),
+    ({"val_share": -0.1}, "val_share is at least 0, and it is -0.1."),
+    ({"val_share": 0.5, "test_share": 0.5}, "leave nothing to train on: lower one."),
+    ({"posterior": "point"}, "no KL and no ELBO: choose objective reconstruction with it."),
+    (
+        {"posterior": "point", "objective": "reconstruction", "posterior_samples": 5},
+        "The samples of a point posterior are all alike: take 1.",
+    ),
+    ({"patience": 3, "val_share": 0}, "there is no validation data: set val_share above 0"),
+    ({"beta_schedule": "nonsense"}, "Unknown schedule 'nonsense'; one of constant"),
+    ({"lr_schedule": "warmup"}, "is written warmup:EPOCHS"),
+    ({"seed": -1}, "seed is at least 0, and it is -1."),
+]
+
+
+@pytest.mark.parametrize(("values", "says"), WRONG)
+def test_what_is_wrong_gets_one_sentence(values: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(says)) as caught:
+        RunConfig.of(**values)
+    message = str(caught.value)
+    assert message.endswith(".")
+    assert "\n" not in message
+    assert "pydantic" not in message
+    assert type(caught.value) is ValueError
+
+
+def test_the_error_for_an_unknown_setting_names_all_there_are() -> None:
+    with pytest.raises(ValueError, match="There are") as caught:
+        RunConfig.of(nonsense=1)
+    assert all(name in str(caught.value) for name in FIELDS)
+
+
+@pytest.mark.parametrize("name", [n for n, f in FIELDS.items() if f.option.low is not None])
+def test_every_range_is_enforced_at_both_ends(name: str) -> None:
+    field = FIELDS[name]
+    needs = {"val_share": 0, "test_share": 0} if name.endswith("_share") else {}
+    needs |= {field.kind: field.specs[0][0]} if field.kind else {}
+    wrap: Callable[[Any], Any] = tuple if field.type == tuple[int, ...] else lambda v: v[0]
+    assert field.option.high is not None
+    for outside in (field.option.low - 1, field.option.high + 1):
+        value = int(outside) if field.type is not float else outside
+        with pytest.raises(ValueError, match=f"{name} is at"):
+            RunConfig.of(**needs | {name: wrap([value])})
+    for inside in (field.option.low, field.option.high):
+        value = int(inside) if field.type is not float else inside
+        config = RunConfig.of(**needs | {name: wrap([value])})
+        assert config.get(name) == wrap([value])
+
+
+def test_the_option_functions_speak_for_themselves() -> None:
+    refuse_unknown(["a"], ["a", "b"])
+    with pytest.raises(ValueError, match="did you mean beta"):
+        refuse_unknown(["betta"], ["alpha", "beta"])
+    text = Field("x", str, "a", Option("Letters.", choices=("a", "b")), "Model")
+    with pytest.raises(ValueError, match="Unknown x 'c'; one of a, b"):
+        check(text, "c")
+    with pytest.raises(ValueError, match="x is text, and it is 3"):
+        coerce(text, 3)
+
+
+# ── settings against data and machine
+
+
+def vectors(low: float, high: float, n: int = 40) -> Dataset:
+    x = np.random.default_rng(0).uniform(low, high, (n, 3)).astype(np.float32)
+    return Dataset(name="points", x=x, scale=1.0)
+
+
+AGAINST_DATA = [
+    ({"network": "conv"}, (0.0, 1.0), "conv network needs pictures, and points holds vectors"),
+    ({"likelihood": "bernoulli"}, (-1.0, 1.0), "needs values in [0, 1], and points has others"),
+    ({"likelihood": "bernoulli"}, (0.0, 2.0), "choose likelihood gaussian"),
+    (
+        {"likelihood": "gaussian", "binarize": "stochastic"},
+        (-1.0, 1.0),
+        "binarize stochastic needs values in [0, 1], and points has others: choose binarize none.",
+    ),
+    (
+        {"likelihood": "gaussian", "binarize": "threshold"},
+        (0.0, 3.0),
+        "binarize threshold needs values in [0, 1]",
+    ),
+    ({"batch_size": 33}, (0.0, 1.0), "is larger than the 32 training examples: choose at most 32."),
+    ({"val_share": 0.5, "test_share": 0.49}, (0.0, 1.0), "none to train on: lower the shares"),
+]
+
+
+@pytest.mark.parametrize(("values", "limits", "says"), AGAINST_DATA)
+def test_what_does_not_fit_the_data_is_refused(
+    small: Callable[..., RunConfig], values: dict[str, Any], limits: tuple[float, float], says: str
+) -> None:
+    config = small(**values)
+    data = vectors(*limits)
+    data.x[0, 0] = limits[1]
+    with pytest.raises(ValueError, match=re.escape(says)) as caught:
+        config.split(data)
+    assert str(caught.value).endswith(".")
+    with pytest.raises(ValueError, match=re.escape(says)):
+        Trainer(config, data)
+
+
+@pytest.mark.parametrize("likelihood", ["gaussian", "gaussian-learned"])
+def test_real_values_are_for_gaussians(small: Callable[..., RunConfig], likelihood: str) -> None:
+    splits = small(likelihood=likelihood).split(vectors(-5, 5))
+    assert [len(rows) for rows in splits] == [32, 4, 4]
+
+
+def test_a_batch_as_large_as_the_data_is_allowed(small: Callable[..., RunConfig]) -> None:
+    assert len(small(batch_size=32).split(vectors(0, 1)).train) == 32
+
+
+def test_a_device_that_is_not_there_is_named_with_those_that_are(
+    small: Callable[..., RunConfig], toy: Callable[..., Dataset]
+) -> None:
+    for name in ("cuda:99", "nonsense", "", "CPU"):
+        with pytest.raises(ValueError, match=f"'{name}' is not on this machine; it has .*cpu"):
+            Trainer(small(device=name), toy())
+
+
+def test_auto_is_the_first_device_and_the_cpu_is_always_there() -> None:
+    names = [device.name for device in available()]
+    assert names[-1] == "cpu"
+    assert resolve("auto") == torch.device(names[0])
+    assert resolve("cpu") == torch.device("cpu")
+    assert all(device.about for device in available())

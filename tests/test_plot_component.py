@@ -1,0 +1,253 @@
+"""The server's half of the living chart, and the palette that both halves share."""
+
+import asyncio
+import base64
+import itertools
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+from starlette.applications import Starlette
+from streamlit.testing.v1 import AppTest
+
+from vae.dashboard import plot as component
+from vae.palette import CLASS_SCALE, COLOURS, token
+
+ROOT = Path(__file__).parents[1]
+ENTRY = re.search(r'new URL\("([^"]+)"', component._JS).group(1)
+# Machado et al. (2009): linear RGB as seen with deuteranopia.
+DEUTERANOPIA = np.array(
+    [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.01182, 0.04294, 0.968881],
+    ]
+)
+TO_XYZ = np.array(
+    [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+)  # D65
+
+
+def get(path: str) -> tuple[int, dict[str, str], str]:
+    """What the routes answer: status, headers, text."""
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return await asyncio.Future()  # a GET has no body, and this client never hangs up
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    bare, _, query = path.partition("?")
+    scope = {"type": "http", "method": "GET", "path": bare, "query_string": query.encode()}
+    app = Starlette(routes=component.routes())
+    asyncio.run(app({**scope, "headers": [], "root_path": ""}, receive, send))
+    start = next(m for m in sent if m["type"] == "http.response.start")
+    headers = {name.decode(): value.decode() for name, value in start["headers"]}
+    return start["status"], headers, b"".join(m.get("body", b"") for m in sent).decode()
+
+
+def unpacked(packed: bytes) -> dict[str, Any]:
+    return json.loads(packed)
+
+
+def numbers(sent: dict[str, str]) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(sent["bdata"]), sent["dtype"])
+
+
+def curves(points: int) -> go.Figure:
+    x = np.linspace(0, 30, points, dtype=np.float32)
+    figure = go.Figure()
+    for name in ("reconstruction", "kl"):
+        figure.add_scatter(x=x, y=np.cos(x), name=name, line_color=token(name))
+    return figure
+
+
+def test_every_file_that_the_browser_asks_for_is_served_for_good() -> None:
+    todo, seen = [ENTRY, component._PLOTLY_URL], set()
+    while todo:
+        path = todo.pop()
+        seen.add(path)
+        status, headers, text = get(path)
+        assert status == 200, path
+        assert headers["content-type"].startswith("text/javascript")
+        assert "immutable" in headers["cache-control"]
+        if path != component._PLOTLY_URL:
+            imported = re.findall(r"from '\./([^']+)'", text)
+            todo += [str(Path(ENTRY).with_name(name)) for name in imported]
+    assert len(seen) == 4
+    assert get(str(Path(ENTRY).with_name("__init__.py")))[0] == 404
+
+
+def test_the_colours_reach_the_browser() -> None:
+    text = get(str(Path(ENTRY).with_name("theme.js")))[2]
+    table = json.loads(re.search(r"JSON\.parse\('([^']+)'\)", text).group(1))
+    assert {name: tuple(pair) for name, pair in table.items()} == COLOURS
+
+
+def test_a_figure_is_packed_as_it_is_but_for_its_template() -> None:
+    figure = curves(1000)
+    sent = unpacked(component.pack(figure, {"key": "k"}))
+    assert sent["key"] == "k"
+    assert "template" not in sent["figure"]["layout"]
+    for trace, original in zip(sent["figure"]["data"], figure.data, strict=True):
+        assert np.array_equal(numbers(trace["x"]), original.x)
+        assert np.array_equal(numbers(trace["y"]), original.y)
+        assert trace["line"]["color"] == f"var(--{original.name})"
+    assert figure.layout.template.data.scatter, "the caller's figure keeps its template"
+
+
+def test_gaps_in_lists_and_arrays_are_valid_json() -> None:
+    figure = go.Figure(go.Scatter(x=[0, 1], y=[np.nan, 1.0]))
+    figure.add_scatter(x=[0, 1], y=np.array([np.nan, 1], np.float32))
+    first, second = unpacked(component.pack(figure, {}))["figure"]["data"]
+    assert first["y"] == [None, 1.0]
+    assert np.isnan(numbers(second["y"])[0])
+
+
+def test_two_curves_of_a_thousand_points_are_small() -> None:
+    assert 16_000 < len(component.pack(curves(1000), {})) < 24_000
+
+
+def app() -> None:
+    import numpy as np
+    import plotly.graph_objects as go
+    import streamlit as st
+
+    from vae.dashboard.plot import plot
+
+    def changed() -> None:
+        st.session_state.calls = st.session_state.get("calls", 0) + 1
+
+    figure = go.Figure([go.Scatter(x=[0, 1], y=[0, 1]), go.Scatter(x=[2], y=[2])])
+    event = plot(
+        figure,
+        key="chart",
+        revision="run pca",
+        label="Two points and one",
+        index=[np.array([7, 70_000]), np.array([8])],
+        tiles="vae/tile/run/{i}.png",
+        on_change=changed,
+    )
+    st.session_state.event = event
+
+
+def shown() -> AppTest:
+    at = AppTest.from_function(app).run()
+    assert not at.exception
+    return at
+
+
+def select(at: AppTest, rows: list[int], revision: str) -> None:
+    bits = np.zeros(max(rows) + 1, np.uint8)
+    bits[rows] = 1
+    text = base64.b64encode(np.packbits(bits, bitorder="little").tobytes()).decode()
+    at.session_state["chart"] = {"selected": {"revision": revision, "bits": text}}
+    at.run()
+    assert not at.exception
+
+
+def test_the_page_sends_rows_and_label() -> None:
+    at = shown()
+    sent = unpacked(at.get("bidi_component")[0].proto.bytes)
+    rows = [np.frombuffer(base64.b64decode(text), "<u4").tolist() for text in sent["index"]]
+    assert rows == [[7, 70_000], [8]]
+    assert sent["label"] == "Two points and one"
+    assert sent["tiles"] == "vae/tile/run/{i}.png"
+    assert at.session_state.event == component.PlotEvent(None, None)
+
+
+def test_a_selection_arrives_as_rows_of_the_data_set() -> None:
+    at = shown()
+    select(at, [8, 7, 70_000], "run pca")
+    selected = at.session_state.event.selected
+    assert selected.dtype == np.int64
+    assert selected.tolist() == [7, 8, 70_000]
+
+
+def test_a_selection_in_other_data_is_ignored() -> None:
+    at = shown()
+    select(at, [7], "run t-SNE")
+    assert at.session_state.event.selected is None
+
+
+@pytest.mark.parametrize(("revision", "row"), [("now", 5), ("now", None), ("before", 5)])
+def test_a_click_counts_only_in_its_own_data(revision: str, row: int | None) -> None:
+    trace = None if row is None else 0
+    sent = {"revision": revision, "trace": trace, "row": row, "x": 1.5, "y": -2.0}
+    expected = component.Click(trace, row, 1.5, -2.0) if revision == "now" else None
+    assert component._click(sent, "now") == expected
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"index": [np.arange(2)]}, "1 lists of rows for 2 traces"),
+        ({"tiles": "vae/tile/run.png"}, "no {i} for the row"),
+    ],
+)
+def test_a_wrong_call_is_refused_in_words(wrong: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        component.plot(curves(2), key="k", revision="r", **wrong)
+
+
+@pytest.mark.parametrize("name", COLOURS)
+def test_plotly_accepts_every_token(name: str) -> None:
+    for colour in (token(name), token(name, 0.25)):
+        trace = go.Scatter(line_color=colour, fillcolor=colour, marker={"color": [colour]})
+        go.Figure(trace, layout={"font_color": colour, "shapes": [{"fillcolor": colour}]})
+    go.Scatter(marker={"color": [0, 1], "colorscale": CLASS_SCALE})
+
+
+def test_a_token_without_colour_is_refused() -> None:
+    with pytest.raises(ValueError, match="Unknown colour 'kI'; one of reconstruction, kl"):
+        token("kI")
+    with pytest.raises(ValueError, match=r"1\.5 is not between 0 and 1"):
+        token("kl", 1.5)
+
+
+def linear(colour: str) -> np.ndarray:
+    """Linear RGB of "#rrggbb"."""
+    c = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+
+
+def lab(rgb: np.ndarray) -> np.ndarray:
+    """CIELAB of linear RGB."""
+    t = TO_XYZ @ np.clip(rgb, 0, 1) / [0.9505, 1.0, 1.089]
+    f = np.where(t > 0.008856, np.cbrt(t), 7.787 * t + 16 / 116)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+@pytest.mark.parametrize("theme", [0, 1])
+@pytest.mark.parametrize("seen", [np.eye(3), DEUTERANOPIA], ids=["all", "deuteranopia"])
+@pytest.mark.parametrize("family", ["class", "meaning"])
+def test_colours_that_meet_in_a_picture_stay_apart(
+    theme: int, seen: np.ndarray, family: str
+) -> None:
+    terms = ("reconstruction", "kl", "elbo", "prior", "warning", "failure")
+    names = terms if family == "meaning" else [f"class{k}" for k in range(10)]
+    places = [lab(seen @ linear(COLOURS[name][theme])) for name in names]
+    assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(places, 2)) > 9
+
+
+@pytest.mark.parametrize("theme", [0, 1])
+@pytest.mark.parametrize("name", [n for n in COLOURS if n[:5] != "class" and n != "background"])
+def test_meanings_can_be_told_from_the_page(name: str, theme: int) -> None:
+    """WCAG 2.1: a contrast of at least 3 for graphics, 4.5 for words."""
+    light = [TO_XYZ[1] @ linear(COLOURS[n][theme]) for n in (name, "background")]
+    least = 4.5 if name in ("text", "muted", "failure", "warning") else 3
+    assert (max(light) + 0.05) / (min(light) + 0.05) >= least
+
+
+@pytest.mark.parametrize(("theme", "column"), [("light", 0), ("dark", 1)])
+def test_widgets_and_charts_agree(theme: str, column: int) -> None:
+    config = tomllib.loads((ROOT / ".streamlit/config.toml").read_text("utf-8"))["theme"][theme]
+    keys = {"accent": "primaryColor", "text": "textColor", "background": "backgroundColor"}
+    for name, key in keys.items():
+        assert COLOURS[name][column] == config[key]
