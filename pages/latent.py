@@ -1,5 +1,39 @@
-"""Under way."""
+"""Latent space: where the encoder puts each example, and what the decoder makes of it."""
 
-from vae.dashboard.header import pick_run
+import streamlit as st
 
-pick_run()
+from vae.dashboard import shown
+from vae.dashboard.header import facts, guard_weights, head
+from vae.dashboard.latent_controls import controls
+from vae.dashboard.latent_panel import panel
+from vae.dashboard.latent_picture import picture, working
+from vae.dashboard.latent_view import hues
+
+POLL, FOLLOW = 0.5, 1.0  # seconds between two looks at a job, at a run that trains
+
+run, line = head()
+status = run.status()
+line.markdown(facts(run, status))
+guard_weights(run)
+asked = controls(run, status.alive)
+computing = working(shown.opened(run, asked.checkpoint), asked)
+
+
+@st.fragment(run_every=POLL if computing else FOLLOW if asked.following else None)
+def view() -> None:
+    """The map and what is selected in it; the controls are outside, so they keep their focus."""
+    now = run.status()
+    line.markdown(facts(run, now))
+    opened = shown.opened(run, asked.checkpoint)
+    encoding = shown.encoding(run, asked.checkpoint, asked.split, asked.points)
+    colours = hues(opened.data, encoding)
+    left, right = st.columns([63, 37])
+    with left:
+        selected = picture(opened, encoding, asked, colours)
+    with right:
+        panel(opened, encoding, colours, selected)
+    if now.alive != status.alive or (computing and not working(opened, asked)):
+        st.rerun()
+
+
+view()

@@ -253,9 +253,9 @@ def test_kl_bars_fall_and_keep_their_index(dimensions: int) -> None:
     figure = figures.kl_bars(values, threshold=0.3)
     bars = figure.data[0]
     assert (np.diff(bars.y) <= 0).all()
-    np.testing.assert_array_equal(values[bars.customdata], bars.y)
+    np.testing.assert_array_equal(values[bars.customdata - 1], bars.y)
     assert bars.marker.color == token("kl")
-    assert f"{(values > 0.3).sum()} of {dimensions} active" in words(figure)
+    assert f"{(values > 0.3).sum()} of {dimensions} above 0.3 nats" in words(figure)
 
 
 @pytest.mark.parametrize("classes", [0, 1, 3, 12, 13])

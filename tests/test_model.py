@@ -1,15 +1,17 @@
 """The model: laws over every network × likelihood × posterior × objective that is allowed."""
 
 import itertools
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from vae import storage
 from vae.config import TABLES, RunConfig
-from vae.model import VAE, build, parameters
+from vae.model import VAE, build, cost
 from vae.posteriors import POSTERIORS
 
 SHAPES = [(1, 8, 8), (1, 28, 28), (1, 7, 11), (3, 9, 9), (2,), (13,)]
@@ -24,7 +26,9 @@ def allowed(values: dict[str, Any]) -> bool:
     return True
 
 
-EVERY = [dict(zip(KINDS, rows, strict=True)) for rows in itertools.product(*map(TABLES.get, KINDS))]
+EVERY = [
+    dict(zip(KINDS, rows, strict=True)) for rows in itertools.product(*map(TABLES.get, KINDS))
+]
 MODELS = [values for values in EVERY if allowed(values)]
 
 
@@ -99,14 +103,32 @@ def pair(model: VAE, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 def test_counting_parameters_is_counting(tiny: Callable[..., VAE], values: dict[str, Any]) -> None:
     model = tiny((3, 9, 9), **values)
     held = sum(p.numel() for p in model.parameters())
-    assert parameters(model.config, (3, 9, 9)) == held
+    assert cost(model.config, (3, 9, 9)).weights == held
 
 
 def test_a_known_number_of_parameters() -> None:
     """The VAE of pytorch/examples: 784-400-(20, 20) and 20-400-784."""
     config = RunConfig.of(hidden=(400,), latent_dim=20)
     down = 784 * 400 + 400 + 400 * 40 + 40
-    assert parameters(config, (1, 28, 28)) == down + 20 * 400 + 400 + 400 * 784 + 784
+    assert cost(config, (1, 28, 28)).weights == down + 20 * 400 + 400 + 400 * 784 + 784
+
+
+@pytest.mark.parametrize("network", TABLES["network"])
+@pytest.mark.parametrize("k", [1, 3])
+def test_the_cost_of_a_step_is_what_torch_counts(
+    tiny: Callable[..., VAE], network: str, k: int
+) -> None:
+    """Forward as torch's own counter has it, and twice as much for the backward pass."""
+    model = tiny((3, 9, 14), network=network, posterior_samples=k)
+    with FlopCounterMode(display=False) as counter:
+        model(torch.rand(16, 3, 9, 14), k)
+    assert cost(model.config, (3, 9, 14)).flops == 3 * counter.get_total_flops()
+
+
+def test_a_model_worth_it_gets_every_core() -> None:
+    assert cost(RunConfig.of(hidden=(8,)), (1, 8, 8)).threads == 1
+    large = RunConfig.of(hidden=(4096, 4096), batch_size=512)
+    assert cost(large, (1, 28, 28)).threads == os.cpu_count()
 
 
 def test_zero_samples_take_the_mean(tiny: Callable[..., VAE]) -> None:
@@ -145,7 +167,9 @@ def test_scalars_replace_the_configured_options(tiny: Callable[..., VAE]) -> Non
     assert model.loss(out, {"beta": 0.5}).total.item() == pytest.approx(error + kl / 2, rel=1e-6)
 
 
-def test_the_seed_gives_the_weights_and_draws_nothing_else(small: Callable[..., RunConfig]) -> None:
+def test_the_seed_gives_the_weights_and_draws_nothing_else(
+    small: Callable[..., RunConfig],
+) -> None:
     before = torch.get_rng_state()
     first, second, other = (build(small(seed=s), (1, 4, 4)) for s in (3, 3, 4))
     assert torch.equal(torch.get_rng_state(), before)

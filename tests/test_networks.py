@@ -1,5 +1,6 @@
-"""Bodies of encoder and decoder: shapes for every kind of data, sizes, and what each network is."""
+"""Bodies of encoder and decoder: shapes for every kind of data, sizes, what each network is."""
 
+import itertools
 import math
 
 import pytest
@@ -53,7 +54,7 @@ def test_every_input_and_every_output_takes_part(name: str, shape: tuple[int, ..
 
 @pytest.mark.parametrize("shape", VECTORS)
 def test_conv_on_vectors_is_refused_with_the_way_out(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match="conv network needs pictures.* choose network mlp"):
+    with pytest.raises(ValueError, match=r"conv network needs pictures.* choose network mlp"):
         conv(shape, 4, 2, 1)
 
 
@@ -63,9 +64,9 @@ def test_the_mlp_has_the_layers_it_is_asked_for(hidden: tuple[int, ...]) -> None
     down = [(m.in_features, m.out_features) for m in encoder if isinstance(m, nn.Linear)]
     up = [(m.in_features, m.out_features) for m in decoder if isinstance(m, nn.Linear)]
     widths = (6, *hidden, 8)
-    assert down == list(zip(widths, widths[1:], strict=False))
+    assert down == list(itertools.pairwise(widths))
     mirrored = (4, *reversed(hidden), 12)
-    assert up == list(zip(mirrored, mirrored[1:], strict=False))
+    assert up == list(itertools.pairwise(mirrored))
     between = [m for m in encoder if isinstance(m, nn.ReLU)]
     assert len(between) == len(hidden)
 

@@ -1,4 +1,4 @@
-"""Settings: what each says of itself, the defaults, the round trip, and a sentence for each error."""
+"""Settings: what each says of itself, the defaults, the round trip, a sentence for each error."""
 
 import json
 import math
@@ -44,7 +44,10 @@ def test_every_setting_explains_itself(name: str) -> None:
 @pytest.mark.parametrize("name", FIELDS)
 def test_every_default_is_of_its_type_and_within_its_range(name: str) -> None:
     field = FIELDS[name]
-    for default in [field.default, *(spec.default for _, spec in field.specs if spec.name == name)]:
+    for default in [
+        field.default,
+        *(spec.default for _, spec in field.specs if spec.name == name),
+    ]:
         assert coerce(field, default) == default
         check(field, default)
 
@@ -288,7 +291,11 @@ AGAINST_DATA = [
         (0.0, 3.0),
         "binarize threshold needs values in [0, 1]",
     ),
-    ({"batch_size": 33}, (0.0, 1.0), "is larger than the 32 training examples: choose at most 32."),
+    (
+        {"batch_size": 33},
+        (0.0, 1.0),
+        "is larger than the 32 training examples: choose at most 32.",
+    ),
     ({"val_share": 0.5, "test_share": 0.49}, (0.0, 1.0), "none to train on: lower the shares"),
 ]
 

@@ -1,5 +1,7 @@
 """Schedules: factors from the papers' formulas by table, and errors for people."""
 
+import itertools
+
 import pytest
 
 from vae.schedules import SCHEDULES, Progress, names, parse
@@ -78,7 +80,7 @@ def test_cyclical_ends_at_1_when_its_cycles_fill_the_plan(cycle: int, per_epoch:
 
 def test_cosine_falls_all_the_way() -> None:
     values = [parse("cosine")(Progress(step, STEPS, PER_EPOCH)) for step in range(STEPS + 1)]
-    assert all(a > b for a, b in zip(values, values[1:], strict=False))
+    assert all(a > b for a, b in itertools.pairwise(values))
 
 
 @pytest.mark.parametrize(

@@ -443,7 +443,9 @@ def test_divergence_is_told_and_leaves_nothing_broken(
 ) -> None:
     every_step.setattr(training, "REPORTS", 1)
     seen: list[Event] = []
-    run = train(small(lr=10.0, likelihood="gaussian", sigma=1e-3, epochs=40, hidden=(64, 64)), data)
+    run = train(
+        small(lr=10.0, likelihood="gaussian", sigma=1e-3, epochs=40, hidden=(64, 64)), data
+    )
     with pytest.raises(FloatingPointError, match=r"Training diverged.* at step \d+. Lower the"):
         seen.extend(run)
     for event in seen:
@@ -455,7 +457,9 @@ def test_divergence_is_told_and_leaves_nothing_broken(
 
 # ── the plan
 
-PLANS = list(itertools.product((1, 15, 16, 17, 1000, 60_000), (1, 16, 128), (1, 3, 30, 2000), (0, 1, 2, 32)))
+PLANS = list(
+    itertools.product((1, 15, 16, 17, 1000, 60_000), (1, 16, 128), (1, 3, 30, 2000), (0, 1, 2, 32))
+)
 
 
 @pytest.mark.parametrize(("n", "batch", "epochs", "frames"), PLANS)
@@ -506,7 +510,9 @@ def test_frames_show_the_fixed_examples(
     assert not set(examples.index) & set(splits.test)
     assert examples.total == len(splits.train) + len(splits.val)
     np.testing.assert_array_equal(examples.label, data.labels[examples.index])
-    np.testing.assert_allclose(examples.originals, data.x[examples.original_index] / 255, rtol=1e-6)
+    np.testing.assert_allclose(
+        examples.originals, data.x[examples.original_index] / 255, rtol=1e-6
+    )
     model = build(config, SHAPE)
     weights = {k[6:]: v for k, v in last(run).arrays.items() if k.startswith("model.")}
     model.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()})
@@ -525,7 +531,7 @@ def test_ticks_count_up_to_the_end(
     assert sorted({t.step for t in ticks}) == list(range(1, 16))
     assert ticks[-1].step == ticks[-1].steps == 15
     assert (ticks[-1].epoch, ticks[-1].epochs) == (3.0, 3)
-    assert all(a.seconds <= b.seconds for a, b in zip(ticks, ticks[1:], strict=False))
+    assert all(a.seconds <= b.seconds for a, b in itertools.pairwise(ticks))
 
 
 # ── the small parts
@@ -600,6 +606,8 @@ def test_a_trainer_holds_one_class_or_none_as_well(
         assert last(run).meta["ended"] == "finished"
 
 
-def test_a_trainer_refuses_before_it_trains(small: Callable[..., RunConfig], data: Dataset) -> None:
+def test_a_trainer_refuses_before_it_trains(
+    small: Callable[..., RunConfig], data: Dataset
+) -> None:
     with pytest.raises(ValueError, match="larger than the 72 training examples"):
         Trainer(small(batch_size=73), data)

@@ -159,7 +159,7 @@ class RunConfig(BaseModel):
             high=1_000_000,
             group="Training",
         ),
-    ] = 200
+    ] = 120
     batch_size: Annotated[
         int,
         Option(
@@ -182,7 +182,7 @@ class RunConfig(BaseModel):
             label="Learning rate",
             group="Training",
         ),
-    ] = 1e-3
+    ] = 2e-3
     weight_decay: Annotated[
         float,
         Option(
@@ -246,7 +246,8 @@ class RunConfig(BaseModel):
     threads: Annotated[
         int,
         Option(
-            "CPU threads for training; 0 takes one per core. Recorded with the run, because sums "
+            "CPU threads for training; 0 takes one per core, or a single one for a model so small "
+            "that more would only wait for each other. Recorded with the run, because sums "
             "depend on it in the last digit.",
             low=0,
             high=512,

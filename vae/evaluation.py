@@ -16,8 +16,8 @@ from vae import streams
 from vae.batches import Batches
 from vae.likelihoods import bits_per_dimension
 from vae.model import VAE
-from vae.objectives import Pass, kl_per_dimension, reconstruction_error
-from vae.records import Evaluation, Floats
+from vae.objectives import Pass, kl_per_dimension
+from vae.records import Evaluation
 
 ACTIVE = 0.01  # variance of the posterior mean above which a latent counts as active
 CHUNK = 256  # examples at a time
@@ -89,14 +89,6 @@ def log_likelihood(model: VAE, x: Tensor, samples: int) -> Tensor:
         log_prior, log_posterior = model.prior().log_prob(z), q.log_prob(z)
         log_weights.append(log_prior + model.likelihood(z).log_prob(x) - log_posterior)
     return torch.cat(log_weights).double().logsumexp(0) - math.log(samples)  # (K, B) → (B,)
-
-
-def elbo_per_example(model: VAE, x: Tensor) -> tuple[Floats, Floats | None]:
-    """-ln p(x|z) at z = mean of q(z|x), (B,), and the KL per dimension, (B, Z) or None."""
-    with torch.no_grad():
-        out = model(x, 0)
-        error = reconstruction_error(out)[0].cpu().numpy()
-        return error, kl_per_dimension(out).cpu().numpy() if model.has_kl else None
 
 
 def _reconstruction(model: VAE, out: Pass, samples: int) -> float:

@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from vae import streams
 from vae.batches import Batches
-from vae.evaluation import elbo_per_example
 from vae.model import VAE
+from vae.objectives import kl_per_dimension, reconstruction_error
 from vae.records import Encoding, Floats, Ints, Projection
 
 CHUNK = 1024
@@ -50,6 +51,14 @@ def encode(model: VAE, batches: Batches, index: Ints, seed: int) -> Encoding:
     )
 
 
+def elbo_per_example(model: VAE, x: Tensor) -> tuple[Floats, Floats | None]:
+    """-ln p(x|z) at z = mean of q(z|x), (B,), and the KL per dimension, (B, Z) or None."""
+    with torch.no_grad():
+        out = model(x, 0)
+        error = reconstruction_error(out)[0].cpu().numpy()
+        return error, kl_per_dimension(out).cpu().numpy() if model.has_kl else None
+
+
 def posterior_sample(model: VAE, encoding: Encoding, seed: int) -> Floats:
     """One z ~ q(z|x) for each encoded example, (N, Z); the mean for a point posterior."""
     if encoding.std is None:
@@ -58,6 +67,30 @@ def posterior_sample(model: VAE, encoding: Encoding, seed: int) -> Floats:
         noise = torch.randn(encoding.mean.shape).numpy()
     z: Floats = (encoding.mean + encoding.std * noise).astype(np.float32)
     return z
+
+
+def errors_at(model: VAE, batches: Batches, z: Floats, seed: int) -> Floats:
+    """-ln p(x|z) of each example at its own z, (N, Z) → (N,); x as in `encode` with `seed`."""
+    errors = []
+    with torch.no_grad(), streams.stream(model.device, seed, "evaluation"):
+        for i, x in enumerate(batches.chunks(CHUNK)):
+            own = torch.from_numpy(z[i * CHUNK : (i + 1) * CHUNK]).to(model.device)
+            errors.append(-model.likelihood(own).log_prob(x).cpu().numpy())
+    return np.concatenate(errors)
+
+
+def pick(batches: Batches, places: Ints, seed: int) -> Floats:
+    """The examples at `places` (n,) of the batches as `encode` sees them with `seed`,
+    (n, *event). Stochastic binarisation draws for all examples in turn, so all are drawn again."""
+    if batches.binarize != "stochastic":
+        chosen: Floats = batches.take(torch.from_numpy(places).to(batches.x.device)).cpu().numpy()
+        return chosen
+    picked = np.empty((len(places), *batches.x.shape[1:]), np.float32)
+    with streams.stream(batches.x.device, seed, "evaluation"):
+        for i, x in enumerate(batches.chunks(CHUNK)):
+            here = places // CHUNK == i
+            picked[here] = x.cpu().numpy()[places[here] % CHUNK]
+    return picked
 
 
 def prior_sample(model: VAE, count: int, seed: int, temperature: float = 1.0) -> Floats:
@@ -74,6 +107,23 @@ def prior_sample(model: VAE, count: int, seed: int, temperature: float = 1.0) ->
         z = torch.stack(draws)
         tempered: Floats = (p.mean + temperature * (z - p.mean)).cpu().numpy()
         return tempered
+
+
+def fitted_sample(means: Floats, count: int, seed: int, temperature: float = 1.0) -> Floats:
+    """Noise (count, Z) from the normal distribution with the mean and the covariance of latents
+    (N, Z): what there is in place of a prior sample for a model without prior.
+
+    `temperature` and `seed` as in `prior_sample`.
+    """
+    draws = []
+    for i in range(count):
+        with streams.stream(torch.device("cpu"), seed, "page", i):
+            draws.append(torch.randn(means.shape[1], dtype=torch.float64).numpy())
+    covariance = np.cov(means.T, dtype=np.float64).reshape(means.shape[1], -1)
+    values, vectors = np.linalg.eigh(covariance)  # some may be 0: latents that do not move
+    root = vectors * np.sqrt(np.maximum(values, 0))  # (Z, Z), root rootᵀ = covariance
+    z: Floats = (means.mean(0) + temperature * np.stack(draws) @ root.T).astype(np.float32)
+    return z
 
 
 def decode(model: VAE, z: Floats, noise_seed: int | None = None) -> Floats:
@@ -96,22 +146,36 @@ def quantiles(count: int, share: float = 0.98) -> Floats:
 
 
 def manifold(
-    model: VAE, origin: Floats, first: Floats, second: Floats, coordinates: Floats
+    model: VAE,
+    origin: Floats,
+    first: Floats,
+    second: Floats,
+    coordinates: Floats,
+    up: Floats | None = None,
 ) -> Manifold:
-    """Decode origin + a · first + b · second over a square grid of coordinates a and b.
+    """Decode origin + a · first + b · second over a grid of coordinates a and b, b from `up`, by
+    default the same as a; `up` = (0,) makes a line.
 
     origin, first, second (Z,); with unit vectors, a and b are values of two latent dimensions.
     """
-    a, b = np.meshgrid(coordinates, coordinates[::-1])
+    rows = (coordinates if up is None else up)[::-1].copy()
+    a, b = np.meshgrid(coordinates, rows)
     z = origin + a.reshape(-1, 1) * first + b.reshape(-1, 1) * second
     z = z.astype(np.float32)
-    return Manifold(z, decode(model, z), (coordinates, coordinates[::-1].copy()))
+    return Manifold(z, decode(model, z), (coordinates, rows))
 
 
 def plane_of_dimensions(latent_dim: int, pair: tuple[int, int]) -> tuple[Floats, Floats, Floats]:
     """Origin and unit vectors of two latent dimensions, the others at 0, the prior's mean."""
     eye = np.eye(latent_dim, dtype=np.float32)
     return np.zeros(latent_dim, np.float32), eye[pair[0]], eye[pair[1]]
+
+
+def plane_of_fit(means: Floats, pair: tuple[int, int]) -> tuple[Floats, Floats, Floats]:
+    """Mean of latents (N, Z) and the axes of two dimensions, each as long as the latents spread
+    along it (standard deviation): the grid then takes the quantiles of a normal fitted to each."""
+    scale = np.diag(means.std(0)).astype(np.float32)
+    return means.mean(0).astype(np.float32), scale[pair[0]], scale[pair[1]]
 
 
 def plane_of_pca(means: Floats) -> tuple[Floats, Floats, Floats]:

@@ -4,7 +4,9 @@ x (B, *event) → q(z|x) → z (K, B, Z) → p(x|z). Notation: B batch, K sample
 """
 
 import contextlib
+import os
 from contextlib import AbstractContextManager
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +19,8 @@ from vae.networks import NETWORKS
 from vae.objectives import OBJECTIVES, Loss, Pass
 from vae.posteriors import POSTERIORS
 from vae.priors import PRIORS
+
+WORTH_THREADS = 200_000_000  # operations a step below which threads cost more than they bring
 
 
 class VAE(nn.Module):
@@ -97,7 +101,35 @@ def build(config: RunConfig, event_shape: tuple[int, ...], n_data: int = 0) -> V
         return VAE(config, event_shape, n_data)
 
 
-def parameters(config: RunConfig, event_shape: tuple[int, ...]) -> int:
-    """How many weights the model has, without allocating them."""
-    with torch.device("meta"):
-        return sum(p.numel() for p in VAE(config, event_shape).parameters())
+class Cost(NamedTuple):
+    """What a model takes."""
+
+    weights: int
+    flops: int  # floating-point operations of one training step, forward and backward
+
+    @property
+    def threads(self) -> int:
+        """CPU threads that a training step is worth: small products are done sooner by one."""
+        return (os.cpu_count() or 1) if self.flops > WORTH_THREADS else 1
+
+
+def cost(config: RunConfig, event_shape: tuple[int, ...]) -> Cost:
+    """The cost of a configuration; raises ValueError if the network cannot take the shape."""
+    products: list[int] = []
+
+    def count(layer: nn.Module, given: tuple[Tensor, ...], made: Tensor) -> None:
+        """Add the products of one layer: a convolution shares its weights over places."""
+        if isinstance(layer, nn.ConvTranspose2d):
+            products.append(given[0].numel() * layer.weight[0].numel())
+        elif isinstance(layer, nn.Linear | nn.Conv2d):
+            products.append(made.numel() * layer.weight[0].numel())
+
+    vae = build(config, event_shape)  # for real: torch takes a second to wake its meta device
+    for layer in vae.modules():
+        layer.register_forward_hook(count)
+    with torch.no_grad():
+        vae.encoder(torch.zeros(1, *event_shape))
+        vae.decoder(torch.zeros(config.posterior_samples, config.latent_dim))
+    # A product and a sum each, and the backward pass does twice what the forward pass does
+    flops = 2 * 3 * config.batch_size * sum(products)
+    return Cost(sum(p.numel() for p in vae.parameters()), flops)

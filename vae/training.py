@@ -168,13 +168,14 @@ class Trainer:
         yield self.snapshot(self._ended(wanted))
 
     def snapshot(self, ended: str | None = None) -> Snapshot:
-        """The whole state at this step; raises FloatingPointError rather than save a broken one."""
+        """The whole state at this step. Raises FloatingPointError if it is past saving."""
         arrays = {f"model.{k}": _numpy(v) for k, v in self.model.state_dict().items()}
         arrays |= {f"best.{k}": _numpy(v) for k, v in self.best_weights.items()}
         arrays |= {f"sums.{k}": _numpy(v) for k, v in self.sums.totals.items()}
         for index, state in self.optimizer.state_dict()["state"].items():
             arrays |= {f"optimizer.{index}.{k}": _numpy(v) for k, v in state.items()}
-        if not all(np.isfinite(array).all() for array in arrays.values()):
+        trained = (v for k, v in arrays.items() if not k.startswith("sums."))
+        if not all(np.isfinite(array).all() for array in trained):
             raise self._diverged("weights are")
         meta = {
             "step": self.step,
@@ -273,7 +274,7 @@ class Trainer:
         scalars = self._scalars(of_last_step=True)
         per_dimension = means.pop("kl_per_dimension", None)
         reconstruction, loss = means.pop("reconstruction"), means.pop("loss")
-        if not math.isfinite(loss):
+        if not all(map(math.isfinite, (loss, reconstruction, *(per_dimension or ())))):
             raise self._diverged("loss is")
         kl = None if per_dimension is None else math.fsum(per_dimension)
         learned = {name: float(value) for name, value in self.model.scalars().items()}

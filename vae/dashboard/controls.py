@@ -32,7 +32,7 @@ def _progress(run: Run, status: Status) -> None:
 
 
 def _progress_words(status: Status) -> str:
-    """Epoch, step, speed, time left, device."""
+    """Epoch, step, speed, time left."""
     if status.state == "queued":
         return "Waiting in the queue: another run holds the device."
     if not status.steps:
@@ -46,7 +46,7 @@ def _progress_words(status: Status) -> str:
         words += [f"{_clock(left)} left", f"{status.images_per_second / 1000:.1f} k examples/s"]
     else:
         words.append(f"{_clock(status.seconds)} of training")
-    return " · ".join([*words, status.device])
+    return " · ".join(words)
 
 
 def _clock(seconds: float) -> str:

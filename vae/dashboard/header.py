@@ -50,16 +50,21 @@ def choose(name: str) -> None:
 
 def pick_run() -> Run:
     """The chosen run under the page's head; ends the page with a word of help if there is none."""
-    run, line = head()
+    run, line = head(link=True)
     line.markdown(facts(run, run.status()))
     return run
 
 
-def head() -> tuple[Run, DeltaGenerator]:
-    """The chosen run, and the place beside the picker where its facts belong."""
+def head(link: bool = False) -> tuple[Run, DeltaGenerator]:
+    """The chosen run, and the place beside the picker where its facts belong; `link` leads to
+    Train where there is no run."""
     names = [run.name for run in listing(server.ROOT)]
     if not names:
-        empty("There is no run yet.", "Train one: it takes less than a minute.")
+        empty(
+            "There is no run yet.",
+            "Press Train in the sidebar: it takes less than a minute.",
+            link,
+        )
     left, right = st.columns([3, 9], vertical_alignment="center")
     if st.session_state.get("run") not in names:
         st.session_state.run = names[0]
@@ -109,10 +114,11 @@ def guard_weights(run: Run) -> None:
         empty("There are no weights to look at yet.", waiting.get(status.state, status.message))
 
 
-def empty(what: str, way_out: str) -> None:
-    """An empty state: what is missing, and the one button that mends it. Ends the page."""
+def empty(what: str, way_out: str, link: bool = True) -> None:
+    """An empty state: what is missing, and the way out. Ends the page."""
     with st.container(border=True, horizontal_alignment="center", key="empty"):
         st.subheader(what, anchor=False, text_alignment="center")
         st.markdown(way_out, text_alignment="center")
-        st.page_link(server.PAGES / "train.py", label="Go to Train")
+        if link:
+            st.page_link(server.PAGES / "train.py", label="Go to Train")
     st.stop()

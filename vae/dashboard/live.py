@@ -133,7 +133,8 @@ def _reconstructions(run: Run, examples: Examples | None, frame: Frame | None) -
         chosen = np.linspace(0, len(examples.originals) - 1, count).round().astype(int)
         pair = [examples.originals[chosen], frame.reconstructions[chosen]]
         strip = images.strip(pair, count, scale=scale)
-        st.image(images.png(strip), output_format="PNG", width="content")
+        # As an address: a file of the media server may be gone before a slow browser fetches it
+        st.image(images.data_uri(images.png(strip)), width="content")
     else:
         figure = figures.pairs(Tiles(examples.originals), Tiles(frame.reconstructions))
         plot(figure.update_layout(height=BELOW), key="live_pairs", revision=run.name, height=BELOW)
@@ -164,7 +165,7 @@ def _samples(run: Run, examples: Examples | None, frame: Frame | None) -> None:
     elif frame.samples.ndim == 4:
         columns, scale = _fitting(frame.samples[::2], GRID)
         grid = images.grid_png(frame.samples[: 2 * columns], columns, scale=scale)
-        st.image(grid, output_format="PNG", width="content")
+        st.image(images.data_uri(grid), width="content")
     else:
         figure = figures.vectors(frame.samples, background=examples.originals)
         plot(

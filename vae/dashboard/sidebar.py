@@ -13,7 +13,7 @@ from vae import schedules
 from vae.config import PRESETS, RunConfig, fields
 from vae.dashboard import estimate, server
 from vae.dashboard.header import choose
-from vae.data import DATASETS, Dataset, load
+from vae.data import DATASETS, Dataset, load, save_upload
 from vae.devices import available, resolve
 from vae.options import Field
 from vae.runs import Run
@@ -27,8 +27,7 @@ def sidebar() -> None:
     """Draw the sidebar and start a run when Train is pressed."""
     with st.sidebar:
         with st.container(key="train_bar"):
-            pressed = st.button("Train", type="primary", width="stretch", key="train")
-            verdict = st.empty()
+            button, verdict = st.empty(), st.empty()
         st.selectbox(
             "Preset",
             list(PRESETS),
@@ -42,6 +41,9 @@ def sidebar() -> None:
             with st.expander(group, expanded=group in OPEN):
                 _group(group, values)
         config, data = _checked(values, verdict)
+        pressed = button.button(
+            "Train", type="primary", width="stretch", key="train", disabled=config is None
+        )
     if pressed and config is not None and data is not None:
         _start(config, data)
 
@@ -160,7 +162,13 @@ def _device_widget(field: Field) -> str:
 
 def _data_widget(field: Field) -> str:
     st.session_state.setdefault("set_data", field.default)
-    name = st.selectbox(field.label, [*DATASETS, FILE], key="set_data", help=field.option.help)
+    name = st.selectbox(
+        field.label,
+        [*DATASETS, FILE],
+        key="set_data",
+        help=field.option.help,
+        on_change=_suit_likelihood,
+    )
     if name != FILE:
         return str(name)
     path = st.text_input(
@@ -172,7 +180,6 @@ def _data_widget(field: Field) -> str:
     )
     files = st.file_uploader(
         "or upload",
-        type=["npz", "npy", "csv", "gz", "idx3-ubyte", "idx1-ubyte"],
         accept_multiple_files=True,
         key="set_upload",
         help="Images N×H×W, N×H×W×C, N×C×H×W or vectors N×D, with labels if there are any. "
@@ -181,10 +188,17 @@ def _data_widget(field: Field) -> str:
     return _uploaded(files) if files else path.strip()
 
 
+def _suit_likelihood() -> None:
+    """Data just chosen that the Bernoulli likelihood cannot take get one that can."""
+    name = st.session_state.set_data
+    bernoulli = st.session_state.get("set_likelihood", "bernoulli") == "bernoulli"
+    if name != FILE and bernoulli and not load(name, examples=20).in_unit_interval:
+        st.session_state.set_likelihood = "gaussian-learned"
+        st.toast(f"{name} holds real values: the likelihood is now gaussian-learned.")
+
+
 def _uploaded(files: list[Any]) -> str:
     """Keep an upload once and return its path; raises nothing, bad files are told in _checked."""
-    from vae.data import save_upload
-
     labels = [f for f in files if "labels" in f.name]
     main = [f for f in files if f not in labels] or labels
     extra = labels[0].getvalue() if labels and labels[0] is not main[0] else None

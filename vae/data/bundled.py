@@ -1,6 +1,7 @@
 """Data that comes with an installed package, found without a download.
 
-A row is `f(examples, seed) -> Dataset`; `examples` 0 takes all, another number a stratified subset.
+A row is `f(examples, seed) -> Dataset`; `examples` 0 takes all, another number a stratified
+subset.
 """
 
 import importlib.util

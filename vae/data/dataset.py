@@ -5,8 +5,8 @@ integers from 0 to N - 1. The data's own test part, where it has one, is the las
 are free: a share and a number of examples always speak of the free rows.
 
 Whatever is drawn from the rows is drawn stratified: each class receives its proportional count
-rounded down or up, the counts that are rounded up being those of the largest remainders (Hamilton's
-method of apportionment).
+rounded down or up, the counts that are rounded up being those of the largest remainders
+(Hamilton's method of apportionment).
 """
 
 import hashlib
@@ -32,7 +32,7 @@ class Dataset(NamedTuple):
     scale: float  # 255 or 16 for 8-bit or 4-bit grey values, 1 for floats
     labels: Ints | None = None  # (N,) from 0
     classes: tuple[str, ...] = ()  # names of the labels
-    factors: dict[str, Floats] = {}  # known generative factors: name → (N,)
+    factors: dict[str, Floats] = {}  # noqa: RUF012 (never changed) known factors: name → (N,)
     test: int = 0  # the last `test` rows are the data's own test part
     about: str = ""  # one sentence for people: what it is and where it comes from
 
@@ -96,7 +96,8 @@ def split(dataset: Dataset, val_share: float, test_share: float, seed: int) -> S
     if n_val + n_test >= free:
         raise DataError(
             f"{dataset.name} has {free} examples to divide, and {n_val} for validation and "
-            f"{n_test} for the test leave none to train on: lower the shares or take more examples."
+            f"{n_test} for the test leave none to train on: lower the shares or take more "
+            "examples."
         )
     rng = np.random.default_rng(seed)
     strata = _strata(dataset.labels, np.arange(free), rng)
@@ -112,9 +113,9 @@ def split(dataset: Dataset, val_share: float, test_share: float, seed: int) -> S
 
 
 def subset(dataset: Dataset, examples: int, seed: int) -> Dataset:
-    """`examples` of the free rows, drawn stratified, in their order; the own test part stays whole.
+    """`examples` of the free rows, drawn stratified, in their order; 0 takes all.
 
-    0 takes all. Raises DataError if there are not so many.
+    The own test part stays whole. Raises DataError if there are not so many.
     """
     free = len(dataset.x) - dataset.test
     if not 0 <= examples <= free:
@@ -155,8 +156,8 @@ def _check_shares(val_share: float, test_share: float) -> None:
             raise DataError(f"The {name} share is at least 0 and below 1, and it is {share:g}.")
     if val_share + test_share >= 1:
         raise DataError(
-            f"A validation share of {val_share:g} and a test share of {test_share:g} leave nothing "
-            "to train on: lower one."
+            f"A validation share of {val_share:g} and a test share of {test_share:g} leave "
+            "nothing to train on: lower one."
         )
 
 

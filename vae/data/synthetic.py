@@ -64,8 +64,8 @@ def moon_phases(
     tilt: Annotated[
         float,
         Option(
-            "How far the moon may be turned either way, in degrees. 0 leaves the phase as the only "
-            "factor; larger makes the orientation a second one.",
+            "How far the moon may be turned either way, in degrees. 0 leaves the phase as the "
+            "only factor; larger makes the orientation a second one.",
             low=0.0,
             high=180.0,
             label="Largest tilt",
@@ -150,7 +150,7 @@ def mixture(
             low=0.0,
             high=100.0,
         ),
-    ] = 1.0,
+    ] = 3.0,  # a spread well above 1, where a learned sigma starts: latents do not collapse
     sd: Annotated[
         float,
         Option(
@@ -160,7 +160,7 @@ def mixture(
             high=100.0,
             label="Standard deviation",
         ),
-    ] = 0.1,
+    ] = 0.3,
 ) -> Dataset:
     """Points in the plane, float32 (N, 2), labelled by the Gaussian that each came from."""
     n = _number(examples, 2000, 8)

@@ -3,28 +3,29 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from vae.figures.base import Part, axis, empty, figure, note
+from vae.figures.base import Part, axis, empty, figure, note, number
 from vae.palette import token
 from vae.records import Floats
 
-ACTIVE = 0.01  # nats; a dimension below carries nothing that the decoder could use
+USED = 0.01  # nats; a dimension below carries nothing that the decoder could use
+LEAST = 0.1  # nats that the axis spans at least, so that noise does not look like a signal
 _LABELLED = 40  # more bars than this and the labels below them would touch
 _NUMBERED = 12  # more bars than this and the numbers above them would touch
 
 
-def kl_bars(kl_per_dimension: Floats | None, threshold: float = ACTIVE) -> go.Figure:
+def kl_bars(kl_per_dimension: Floats | None, threshold: float = USED) -> go.Figure:
     """KL of each latent dimension in nats per example, (Z,), the largest first.
 
-    Bars carry the dimension's own index. Dimensions above `threshold` nats count as active.
+    Bars carry the dimension's own name, z1 to zZ, as everywhere on the screen.
     """
     if kl_per_dimension is None or not len(kl_per_dimension):
         return empty("No KL per dimension: not defined for this posterior, or no report yet")
     values = np.asarray(kl_per_dimension, np.float32)
     order = np.argsort(-values, kind="stable")
     active = int((values > threshold).sum())
-    count = f"{active} of {len(values)} active (above {threshold:g} nats)"
-    words = f"{count} · {values.sum():.4g} nats in total"
-    bars = _bars(values[order], token("kl"), order, "dimension %{customdata}: %{y:.3r} nats")
+    count = f"{active} of {len(values)} above {threshold:g} nats"
+    words = f"{count} · {number(float(values.sum()))} nats in total"
+    bars = _bars(values[order], token("kl"), order + 1, "z%{customdata}: %{y:.3r} nats")
     if len(values) <= _NUMBERED:
         bars |= {"texttemplate": "%{y:.3r}", "textposition": "outside", "cliponaxis": False}
     shown = note(words, x=1, y=1, xanchor="right", yanchor="bottom")
@@ -33,7 +34,7 @@ def kl_bars(kl_per_dimension: Floats | None, threshold: float = ACTIVE) -> go.Fi
     return figure(
         [bars],
         xaxis=axis(title, showgrid=False, **ticks),
-        yaxis=axis("nats per example", rangemode="tozero"),
+        yaxis=axis("nats per example", range=[0, max(1.12 * float(values.max()), LEAST)]),
         annotations=[shown],
         bargap=_gap(len(values)),
         uniformtext={"mode": "hide", "minsize": 10},
@@ -91,9 +92,9 @@ def _bars(values: Floats, colour: str, names: np.ndarray, hover: str) -> Part:
 
 
 def _ticks(order: np.ndarray) -> Part:
-    """Below each bar the index of its dimension."""
+    """Below each bar the name of its dimension: z1, z2, …"""
     return {
         "tickvals": np.arange(len(order)),
-        "ticktext": [str(dimension) for dimension in order],
+        "ticktext": [f"z{dimension + 1}" for dimension in order],
         "tickangle": 0,
     }

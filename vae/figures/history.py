@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from vae.figures.base import Part, axis, decimate, empty, figure, note, span
+from vae.figures.base import Part, axis, decimate, empty, figure, note, number, span
 from vae.figures.marks import in_unit, marks
 from vae.palette import token
 from vae.records import Curve, Curves, Floats
@@ -227,7 +227,7 @@ def _start(panel: _Panel, limits: tuple[list[float], str]) -> str:
     first = float(line.value[np.isfinite(line.value)][0])
     if kind == "log" or low <= first <= high:
         return ""
-    return f'  <span style="font-size:11px">starts at {_number(first)}</span>'
+    return f'  <span style="font-size:11px">starts at {number(first)}</span>'
 
 
 def _ends(panel: _Panel, limits: tuple[list[float], str], ref: str) -> list[Part]:
@@ -244,14 +244,8 @@ def _ends(panel: _Panel, limits: tuple[list[float], str], ref: str) -> list[Part
     colour = {"size": 11, "color": panel.colour}
     where = {"x": 1, "xanchor": "left", "xshift": 5, "yanchor": "middle", "yref": ref}
     short = {"train": "train", "val": "val"} if len(last) == 2 else dict.fromkeys(last, "")
-    words = {s: f"{_number(value)} {short[s]}".strip() for s, value in last.items()}
+    words = {s: f"{number(value)} {short[s]}".strip() for s, value in last.items()}
     return [note(words[s], **where, y=place[s], yshift=shift[s], font=colour) for s in last]
-
-
-def _number(value: float) -> str:
-    """Four significant digits with a minus sign, powers of ten only where they are needed."""
-    text = f"{value:#.4g}" if 1e-3 <= abs(value) < 1e4 else f"{value:.3g}"
-    return text.rstrip(".").replace("-", "−")
 
 
 def _value_axis(panel: _Panel, limits: tuple[list[float], str], room: float) -> Part:

@@ -1,10 +1,14 @@
 """The run folder, where everything meets: create, record, read, list, checkpoint, resume.
 
-`folder` is the folder and its files, `status` what a run is doing, `history` its curves. Listing
-runs imports no torch.
+`folder` is the folder as one object, `shelf` all the folders of a root. Its parts: `names` what it
+may be called, `header` its settings, `status` what it is doing, `wishes` what is wanted of it and
+the live changes, `trail` what training leaves, `history` its curves. None of them loads torch to
+list runs.
 """
 
-from vae.runs.folder import FILES, Run, checked_name, default_stem, find, listing
+from vae.runs.folder import FILES, Run
+from vae.runs.names import checked_name, default_stem
+from vae.runs.shelf import find, listing
 from vae.runs.status import Status, identity
 
 __all__ = ["FILES", "Run", "Status", "checked_name", "default_stem", "find", "identity", "listing"]

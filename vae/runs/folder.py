@@ -6,32 +6,22 @@ any moment. Listing runs imports no torch.
 """
 
 import os
-import platform
-import re
 import shutil
 import time
+from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from filelock import FileLock
 
 from vae import storage
-from vae.records import (
-    Change,
-    Control,
-    Curves,
-    Examples,
-    Frame,
-    Report,
-    Snapshot,
-    Tick,
-)
+from vae.records import Change, Control, Curves, Examples, Frame, Report, Snapshot, Tick
+from vae.runs import trail, wishes
+from vae.runs.header import head, read_head
 from vae.runs.history import curves_of
+from vae.runs.names import NameTakenError, checked_name, default_stem
 from vae.runs.status import Status, lives
 
 if TYPE_CHECKING:
@@ -39,7 +29,6 @@ if TYPE_CHECKING:
     from vae.data import Dataset
     from vae.model import VAE
 
-FORMAT = 1
 FILES = {
     "config.json": "the settings, the data's fingerprint and shape, package versions, threads",
     "metrics.jsonl": "one object a report",
@@ -50,14 +39,13 @@ FILES = {
     "best.safetensors": "weights at the best validation ELBO so far",
     "frames/": "examples.safetensors, and <step>.safetensors for each moment that is kept",
     "derived/": "results of jobs, named by what they depend on",
-    "log.txt": "what the worker printed",
+    "log.txt": "what the worker printed, and the whole story of an unforeseen error",
+    "*.lock": "held while status or control are changed, and while the run is trained",
 }
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-PACKAGES = ("torch", "numpy", "streamlit", "plotly", "scikit-learn")
 
 
 class Run:
-    """One run folder. Reading never raises for a missing or half-written file."""
+    """One run folder. Reading what training left never raises for a missing or torn file."""
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
@@ -78,71 +66,47 @@ class Run:
         """A new run folder, whole or not at all; the default name is data-network-zN-n. It waits
         in the queue unless `status` says otherwise.
 
-        Raises ValueError for a name that is taken or cannot be a folder's, and FileExistsError
-        never: of two that take one name at once, one gets the sentence.
+        Raises ValueError for a name that is taken or cannot be a folder's (of two that take one
+        name at once, one gets the sentence), and where the folder cannot be written.
         """
-        root = Path(root)
-        root.mkdir(parents=True, exist_ok=True)
-        threads = config.threads or os.cpu_count() or 1
-        content = {
-            "format": FORMAT,
-            "config": config.model_dump(mode="json"),
-            "threads": threads,
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "data": {
-                "name": data.name,
-                "fingerprint": data.fingerprint,
-                "event_shape": list(data.event_shape),
-                "examples": len(data.x),
-            },
-            "packages": {p: version(p) for p in PACKAGES} | {"python": platform.python_version()},
-        }
+        content, root = head(config, data), Path(root)
         if name is not None:
             return cls._claim(root / checked_name(name), content, status)
         stem = default_stem(data.name, config.network, config.latent_dim)
         n = 1
         while True:
-            with suppress(ValueError):
+            with suppress(NameTakenError):
                 return cls._claim(root / f"{stem}-{n}", content, status)
             n += 1
 
     @classmethod
     def _claim(cls, path: Path, content: dict[str, Any], status: dict[str, Any]) -> "Run":
         """Build the folder under a hidden name and rename it into place."""
-        taken = ValueError(
-            f"The name {path.name!r} is taken: choose another, or leave it out for a free one."
-        )
         if path.exists():
-            raise taken
-        hidden = cls(path.parent / f".new-{path.name}-{os.getpid()}-{time.monotonic_ns()}")
-        hidden.path.mkdir()
+            raise NameTakenError(path.name)
         try:
-            storage.write_json(hidden.path / "config.json", content)
-            storage.write_json(hidden.path / "control.json", {"wanted": "run", "knobs": {}})
-            hidden.set_status(**{"state": "queued"} | status)
-            os.rename(hidden.path, path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            storage.sweep(path.parent)
+            hidden = storage.temporary_folder(path)
+            try:
+                hidden.chmod(0o755)
+                storage.write_json(hidden / "config.json", content)
+                storage.write_json(hidden / "control.json", {"wanted": "run", "knobs": {}})
+                storage.write_json(hidden / "status.json", {"state": "queued"} | status)
+                os.rename(hidden, path)
+            except OSError:
+                shutil.rmtree(hidden, ignore_errors=True)
+                raise
         except OSError as error:
-            shutil.rmtree(hidden.path, ignore_errors=True)
             if path.exists():
-                raise taken from None
-            raise ValueError(f"Cannot create {path}: {error.strerror}.") from None
+                raise NameTakenError(path.name) from None
+            raise ValueError(f"Cannot create {path}: {storage.reason(error)}.") from None
         return cls(path)
 
     @cached_property
     def header(self) -> dict[str, Any]:
-        """config.json as it is; raises ValueError with a sentence if it cannot be read."""
-        header = storage.read_json(self.path / "config.json")
-        if not isinstance(header, dict) or not isinstance(header.get("config"), dict):
-            raise ValueError(
-                f"The run {self.name} is damaged: {self.path / 'config.json'} is missing or "
-                "unreadable. Restore the file, or delete the folder."
-            )
-        if header.get("format", 0) > FORMAT:
-            raise ValueError(
-                f"The run {self.name} was written by a newer VAE Lab (format {header['format']}): "
-                "update to open it."
-            )
-        return header
+        """config.json as it is; raises ValueError with a sentence if it cannot be used."""
+        return read_head(self.path)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -162,12 +126,8 @@ class Run:
         from vae.data import load
 
         config = self.config
-        data: Dataset = load(
-            config.data,
-            examples=config.examples,
-            seed=config.seed,
-            options=config.chosen("data"),
-        )
+        options = config.chosen("data")
+        data = load(config.data, examples=config.examples, seed=config.seed, options=options)
         if data.fingerprint != self.header["data"]["fingerprint"]:
             raise ValueError(
                 f"The data of {self.name} ({config.data}) are not those it was trained on: their "
@@ -182,10 +142,10 @@ class Run:
             _ = self.header
         except ValueError as error:
             return Status("damaged", str(error))
-        saved = storage.read_json(self.path / "status.json")
-        if not isinstance(saved, dict) or "state" not in saved:
+        saved = self._saved_status()
+        if "state" not in saved:
             return Status("interrupted", "Its status cannot be read; resuming mends it.")
-        status = Status(**{k: v for k, v in saved.items() if k in Status._fields})
+        status = Status.of(saved)
         if status.alive and not lives(status):
             return status._replace(
                 state="interrupted",
@@ -193,151 +153,79 @@ class Run:
             )
         return status
 
+    def _saved_status(self) -> dict[str, Any]:
+        saved = storage.read_json(self.path / "status.json")
+        return saved if isinstance(saved, dict) else {}
+
     def set_status(self, **fields: Any) -> None:
         """Change some of the status and keep the rest."""
-        saved = storage.read_json(self.path / "status.json") or {}
-        storage.write_json(self.path / "status.json", saved | fields)
+        with FileLock(self.path / "status.lock"):
+            self._write_status(fields)
+
+    def take(self, states: Sequence[str], **fields: Any) -> bool:
+        """Change the status if the state is one of these, so that of several who want to only one
+        does; returns whether it did."""
+        with FileLock(self.path / "status.lock"):
+            if self.status().state not in states:
+                return False
+            self._write_status(fields)
+            return True
+
+    def _write_status(self, fields: dict[str, Any]) -> None:
+        """Unflushed, because it is written twice a second: whoever loses it to a loss of power
+        reads `interrupted`, and nothing else is lost."""
+        status = self._saved_status() | fields
+        storage.write_json(self.path / "status.json", status, sync=False)
+
+    def stop(self) -> None:
+        """Ask the worker to save and end; a run that waits in the queue leaves it."""
+        self.want("stop")
+        self.take(("queued",), state="stopped", message="Stopped before it began.")
+
+    def lock(self) -> FileLock:
+        """Held by the one process that trains this run; raises filelock.Timeout if it is."""
+        return FileLock(self.path / "worker.lock", timeout=0)
 
     def want(self, wanted: str | None = None, **knobs: float) -> None:
-        """Ask the worker to run, pause or stop, or to move a knob."""
-        with FileLock(self.path / "control.lock"):
-            control = self._wishes()
-            control["wanted"] = wanted or control["wanted"]
-            control["knobs"] |= knobs
-            storage.write_json(self.path / "control.json", control)
+        """Ask the worker to run, pause or stop, or to move a knob (a live setting, or epochs).
 
-    def _wishes(self) -> dict[str, Any]:
-        control = storage.read_json(self.path / "control.json")
-        known = isinstance(control, dict) and isinstance(control.get("knobs"), dict)
-        return control if known else {"wanted": "run", "knobs": {}}
+        Raises ValueError for a knob that does not move in this run or a value out of its range.
+        """
+        checked = wishes.checked_knobs(self.settings, knobs) if knobs else {}
+        wishes.wish(self.path, wanted, checked)
 
     def control(self, step: int) -> Control:
         """What is wanted at this step; a knob newly moved is recorded before it takes effect."""
-        wishes, changes = self._wishes(), self.changes()
-        last = {change.field: change.value for change in changes}
-        for field, value in wishes["knobs"].items():
-            if last.get(field, self.settings.get(field)) != value:
-                change = Change(step, field, value)
-                storage.append_line(self.path / "changes.jsonl", change._asdict())
-                changes.append(change)
-        return Control(wishes.get("wanted", "run"), tuple(changes))
+        return wishes.control(self.path, self.settings, step)
 
     def changes(self) -> list[Change]:
         """Every live change, in the order it was made."""
-        return [Change(**line) for line in storage.read_lines(self.path / "changes.jsonl")]
-
-    def lock(self) -> FileLock:
-        """Held by the one process that trains this run."""
-        return FileLock(self.path / "worker.lock", timeout=0)
+        return wishes.changes(self.path)
 
     def record(self, event: Tick | Report | Examples | Frame | Snapshot) -> None:
         """Write what training yields."""
         if isinstance(event, Tick):
             self.set_status(heartbeat=time.time(), **event._asdict())
-        elif isinstance(event, Report):
-            storage.append_line(self.path / "metrics.jsonl", event._asdict(), sync=False)
-        elif isinstance(event, Examples):
-            self._write_examples(event)
-        elif isinstance(event, Frame):
-            arrays = {k: v for k, v in event._asdict().items() if isinstance(v, np.ndarray)}
-            meta = {"step": event.step, "epoch": event.epoch}
-            storage.write_arrays(self._frame_path(event.step), arrays, meta)
         else:
-            self._write_snapshot(event)
-
-    def _frame_path(self, step: int) -> Path:
-        return self.path / "frames" / f"{step:09d}.safetensors"
-
-    def _write_examples(self, examples: Examples) -> None:
-        fields = examples._asdict()
-        arrays = {k: v for k, v in fields.items() if isinstance(v, np.ndarray)}
-        arrays |= {f"factor.{name}": values for name, values in examples.factors.items()}
-        meta = {"classes": examples.classes, "total": examples.total}
-        storage.write_arrays(self.path / "frames" / "examples.safetensors", arrays, meta)
-
-    def _write_snapshot(self, snapshot: Snapshot) -> None:
-        """`last` first: it holds the best weights too, so that both follow from one file. The
-        metrics up to it are on the disk before it is."""
-        storage.sync(self.path / "metrics.jsonl")
-        storage.write_arrays(self.path / "last.safetensors", snapshot.arrays, snapshot.meta)
-        self._write_best(snapshot)
-
-    def _write_best(self, snapshot: Snapshot) -> None:
-        best = {k: v for k, v in snapshot.arrays.items() if k.startswith("best.")}
-        if not best:
-            return
-        step = snapshot.meta["best"]["step"]
-        path = self.path / "best.safetensors"
-        if self._saved_best() != step:
-            weights = {k.replace("best.", "model.", 1): v for k, v in best.items()}
-            storage.write_arrays(path, weights, snapshot.meta["best"])
-
-    def _saved_best(self) -> int | None:
-        """The step of the best weights on disk; None where there are none that can be read."""
-        try:
-            _, meta = storage.read_arrays(self.path / "best.safetensors")
-        except (OSError, ValueError):
-            return None
-        return int(meta["step"])
-
-    def snapshot(self) -> Snapshot | None:
-        """The last saved state, or None; raises ValueError if it is damaged."""
-        path = self.path / "last.safetensors"
-        if not path.exists():
-            return None
-        arrays, meta = storage.read_arrays(path)
-        return Snapshot(meta["step"], arrays, meta)
+            trail.write(self.path, event)
 
     def rewind(self) -> Snapshot | None:
         """Cut the files back to the last saved state and return it, ready to go on from there.
 
-        Live changes stay: they are replayed at their own steps.
+        Live changes stay: they are replayed at their own steps. Raises ValueError, and changes
+        nothing, if that state is damaged.
         """
-        start = self.snapshot()
-        step = start.step if start else -1
-        metrics = self.path / "metrics.jsonl"
-        if metrics.exists():
-            lines = storage.read_lines(metrics)
-            storage.write_lines(metrics, [line for line in lines if line["step"] <= step])
-        for path in (self.path / "frames").glob("[0-9]*.safetensors"):
-            if int(path.stem) > step:
-                path.unlink()
-        for path in self.path.rglob(".*.safetensors.*"):
-            path.unlink(missing_ok=True)  # a temporary file of a writer that was killed
-        if start:
-            self._write_best(start)
-        else:
-            (self.path / "best.safetensors").unlink(missing_ok=True)
+        start = trail.rewind(self.path)
+        wishes.mend(self.path)
         return start
 
-    def load_model(self, checkpoint: str = "best") -> "VAE":
-        """The model with the weights of "best" or "last", on the CPU.
-
-        Without validation data best is last. Raises ValueError if there are none yet.
-        """
-        import torch
-
-        from vae.model import build
-
-        model = build(self.config, tuple(self.header["data"]["event_shape"]))
-        arrays, _ = storage.read_arrays(self.weights_path(checkpoint))
-        weights = {k.removeprefix("model."): v for k, v in arrays.items() if k[:6] == "model."}
-        model.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()})
-        return model.eval().requires_grad_(False)
-
-    def weights_path(self, checkpoint: str = "best") -> Path:
-        """The file that holds a checkpoint's weights; raises ValueError if there is none yet."""
-        if checkpoint not in ("best", "last"):
-            raise ValueError(f"Unknown checkpoint {checkpoint!r}; one of best, last.")
-        for name in ("best", "last") if checkpoint == "best" else ("last",):
-            path = self.path / f"{name}.safetensors"
-            if path.exists():
-                return path
-        raise ValueError(f"The run {self.name} has saved no weights yet: train it first.")
+    def snapshot(self) -> Snapshot | None:
+        """The last saved state, or None; raises ValueError if it is damaged."""
+        return trail.snapshot(self.path)
 
     def reports(self) -> list[dict[str, Any]]:
         """Every report so far."""
-        return [r for r in storage.read_lines(self.path / "metrics.jsonl") if isinstance(r, dict)]
+        return trail.reports(self.path)
 
     def curves(self) -> Curves:
         """The history as curves, with the live changes and the best epoch marked."""
@@ -345,78 +233,49 @@ class Run:
 
     def examples(self) -> Examples | None:
         """The fixed examples of the frames, or None if there are none."""
-        try:
-            arrays, meta = storage.read_arrays(self.path / "frames" / "examples.safetensors")
-        except (OSError, ValueError):
-            return None
-        factors = {k.removeprefix("factor."): v for k, v in arrays.items() if k[:7] == "factor."}
-        return Examples(
-            index=arrays["index"],
-            label=arrays.get("label"),
-            factors=factors,
-            classes=tuple(meta["classes"]),
-            original_index=arrays["original_index"],
-            originals=arrays["originals"],
-            total=meta["total"],
-        )
+        return trail.examples(self.path)
 
     def frame_steps(self) -> list[int]:
         """The steps at which frames were kept, ascending."""
-        return sorted(int(p.stem) for p in (self.path / "frames").glob("[0-9]*.safetensors"))
+        return trail.frame_steps(self.path)
 
     def frame(self, step: int | None = None) -> Frame | None:
         """The frame at a step, or the latest; None if there is none or it is damaged."""
-        steps = self.frame_steps()
-        if not steps:
-            return None
-        try:
-            arrays, meta = storage.read_arrays(
-                self._frame_path(steps[-1] if step is None else step)
-            )
-        except (OSError, ValueError):
-            return None
-        return Frame(meta["step"], meta["epoch"], **arrays)
+        return trail.frame(self.path, step)
 
     def derived(self, kind: str, key: str, suffix: str) -> Path:
         """Where the result of a job lies, named by what it depends on."""
         return self.path / "derived" / f"{kind}-{key}{suffix}"
 
+    def load_model(self, checkpoint: str = "best") -> "VAE":
+        """The model with the weights of "best" or "last", on the CPU.
 
-def checked_name(name: str) -> str:
-    """The name, if it can be a run's; else ValueError."""
-    if not NAME.fullmatch(name):
-        raise ValueError(
-            f"{name!r} cannot be the name of a run: use up to 64 letters, digits, dots, dashes "
-            "and underscores, beginning with a letter or digit."
-        )
-    return name
+        Without validation data best is last. Raises ValueError if there are none yet, or if they
+        are damaged.
+        """
+        import torch
 
+        from vae.model import build
 
-def default_stem(data: str, network: str, latent_dim: int) -> str:
-    """data-network-zN, with whatever a folder's name cannot hold replaced."""
-    clean = re.sub(r"[^A-Za-z0-9._-]+", "-", data).strip("-._") or "data"
-    return f"{clean[:40]}-{network}-z{latent_dim}"
+        path = self.weights_path(checkpoint)
+        arrays, _ = storage.read_arrays(path)
+        weights = {k.removeprefix("model."): v for k, v in arrays.items() if k[:6] == "model."}
+        model = build(self.config, tuple(self.header["data"]["event_shape"]))
+        try:
+            model.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()})
+        except RuntimeError:
+            raise ValueError(
+                f"{path} does not fit the settings in config.json: put back the one that does, or "
+                "train again."
+            ) from None
+        return model.eval().requires_grad_(False)
 
-
-def find(root: Path | str, name: str) -> Run:
-    """The run of that name; raises ValueError naming those there are."""
-    run = Run(Path(root) / checked_name(name))
-    if not run.path.is_dir():
-        names = ", ".join(r.name for r in listing(root)[:8]) or "none yet"
-        raise ValueError(f"There is no run {name!r} in {root}; there are: {names}.")
-    return run
-
-
-def listing(root: Path | str) -> list[Run]:
-    """Every run, the newest first."""
-    try:
-        folders = [p for p in Path(root).iterdir() if p.is_dir() and NAME.fullmatch(p.name)]
-    except OSError:
-        return []
-    return [Run(p) for p in sorted(folders, key=_created, reverse=True)]
-
-
-def _created(path: Path) -> tuple[str, str]:
-    header = storage.read_json(path / "config.json")
-    created = header.get("created", "") if isinstance(header, dict) else ""
-    return str(created), path.name
+    def weights_path(self, checkpoint: str = "best") -> Path:
+        """The file that holds a checkpoint's weights; raises ValueError if there is none yet."""
+        if checkpoint not in ("best", "last"):
+            raise ValueError(f"Unknown checkpoint {checkpoint!r}; one of best, last.")
+        for name in (trail.BEST, trail.LAST) if checkpoint == "best" else (trail.LAST,):
+            path = self.path / name
+            if path.exists():
+                return path
+        raise ValueError(f"The run {self.name} has saved no weights yet: train it first.")

@@ -21,9 +21,9 @@ def curves_of(reports: Lines, changes: Iterable[Change], best_epoch: float | Non
 def _columns(reports: Lines) -> dict[tuple[str, str], Curve]:
     points: dict[tuple[str, str], list[tuple[int, float, float]]] = {}
     for report in reports:
-        values = {name: report.get(name) for name in QUANTITIES} | report.get("terms", {})
+        values = {name: report.get(name) for name in QUANTITIES} | (report.get("terms") or {})
         for name, value in values.items():
-            if value is not None:
+            if isinstance(value, int | float):
                 place = (report["step"], report["epoch"], value)
                 points.setdefault((report["split"], name), []).append(place)
     return {key: _curve(of) for key, of in points.items()}
@@ -36,7 +36,7 @@ def _curve(points: list[tuple[int, float, float]]) -> Curve:
 
 def _latest_kl(reports: Lines) -> np.ndarray[Any, np.dtype[np.float32]] | None:
     for split in ("val", "train"):
-        found = [r["kl_per_dimension"] for r in reports if r["split"] == split]
+        found = [r.get("kl_per_dimension") for r in reports if r["split"] == split]
         if found and found[-1] is not None:
             return np.array(found[-1], np.float32)
     return None

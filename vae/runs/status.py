@@ -1,12 +1,15 @@
 """What a run is doing, and whether the process behind it still lives."""
 
+import math
 import socket
 import time
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self, get_args, get_type_hints
 
 import psutil
 
 ALIVE = ("starting", "running")
+RESUMABLE = ("paused", "stopped", "failed", "interrupted")
+STATES = ("queued", *ALIVE, "finished", *RESUMABLE, "damaged")
 GONE_AFTER = 60.0  # seconds without a heartbeat before a run on another host is taken for dead
 
 
@@ -30,13 +33,30 @@ class Status(NamedTuple):
     best: float | None = None  # validation ELBO (reconstruction, negated, for a point posterior)
     best_epoch: float | None = None
 
+    @classmethod
+    def of(cls, saved: dict[str, Any]) -> Self:
+        """The status in a JSON object; what is missing or of the wrong type has its default."""
+        hints = get_type_hints(cls)
+        fields = {k: v for k, v in saved.items() if k in hints and _fits(v, hints[k])}
+        known = fields.get("state") in STATES
+        return cls(**(fields if known else fields | {"state": "interrupted"}))
+
     @property
     def alive(self) -> bool:
         return self.state in ALIVE
 
     @property
     def resumable(self) -> bool:
-        return self.state in ("paused", "stopped", "failed", "interrupted")
+        return self.state in RESUMABLE
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    types = get_args(hint) or (hint,)
+    if isinstance(value, float) and not math.isfinite(value):
+        return False
+    if isinstance(value, int) and not isinstance(value, bool) and float in types:
+        return True
+    return isinstance(value, types) and not isinstance(value, bool)
 
 
 def lives(status: Status) -> bool:
@@ -45,8 +65,11 @@ def lives(status: Status) -> bool:
     if status.host != socket.gethostname():
         return time.time() - status.heartbeat < GONE_AFTER
     try:
-        started = psutil.Process(status.pid).create_time()
-    except psutil.Error:
+        process = psutil.Process(status.pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        started = process.create_time()
+    except (psutil.Error, ValueError, OverflowError):
         return False
     return bool(abs(started - status.process_started) < 1)
 

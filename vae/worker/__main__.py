@@ -1,7 +1,8 @@
 """`python -m vae.worker`: a process that is ready, waits for one order, carries it out and ends.
 
 Ready means that what is slow to import is imported; the order is one line of JSON on standard
-input, and an empty one means that nobody needs this process any more.
+input, and an empty one, or the end of the server that holds the other end, means that nobody needs
+this process any more.
 """
 
 import importlib
@@ -9,13 +10,12 @@ import json
 import os
 import signal
 import sys
-import traceback
 from pathlib import Path
 from typing import Any
 
-from vae.worker.jobs import EXPECTED, work
+from vae.worker.jobs import work
 
-SLOW = ("torch", "torch._dynamo", "vae.training", "vae.latent", "vae.data")
+SLOW = ("torch", "torch._dynamo", "sklearn.datasets", "vae.training", "vae.latent", "vae.data")
 
 
 def main() -> int:
@@ -26,21 +26,18 @@ def main() -> int:
     line = sys.stdin.readline()
     if not line.strip():
         return 0
-    order = json.loads(line)
-    _log_to(Path(order["run"]) / "log.txt")
     signalled: list[str] = []
     signal.signal(signal.SIGTERM, lambda *_: signalled.append("pause"))
+    order = json.loads(line)
+    _log_to(Path(order["run"]) / "log.txt")
     return _carry_out(order, signalled)
 
 
 def _carry_out(order: dict[str, Any], signalled: list[str]) -> int:
     try:
         work(order, lambda: signalled[-1] if signalled else None)
-    except EXPECTED as error:
+    except Exception as error:  # the status tells it, the log has the whole story
         print(error, file=sys.stderr)
-        return 1
-    except BaseException:
-        traceback.print_exc()
         return 1
     return 0
 

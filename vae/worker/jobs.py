@@ -1,4 +1,4 @@
-"""The work that takes long: train a run, project its latents, evaluate it.
+"""The work that takes long: train a run, project its latents.
 
 A job is a JSON object with "kind" and "run" (the folder) and what else its function takes. The
 result of all but training lies in the run's `derived/` folder beside a status file, under a name
@@ -8,14 +8,16 @@ made from what it depends on, so that asking twice computes once.
 import hashlib
 import json
 import time
+import traceback
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from filelock import Timeout
 
 from vae import storage
-from vae.records import Floats, Projection, Snapshot, Tick
+from vae.records import Control, Floats, Projection, Snapshot, Tick
 from vae.runs import Run, Status, identity
 from vae.runs.status import lives
 
@@ -23,7 +25,17 @@ if TYPE_CHECKING:
     from vae.training import Event
 
 STATUS_SECONDS = 0.5  # between two writes of the status
-EXPECTED = (ValueError, FloatingPointError, OSError)  # told in a sentence; others with a traceback
+LOCK_SECONDS = 2.0  # for a worker that has just said that it is done to let go of the run
+EXPECTED = (ValueError, FloatingPointError)  # they say in a sentence what is wrong
+
+
+class BusyError(ValueError):
+    """Another process trains the run."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"Another process is training {name} already: stop it first, or let it be."
+        )
 
 
 def train_run(run: Run, asked: Callable[[], str | None] = lambda: None) -> Iterator["Event"]:
@@ -31,48 +43,51 @@ def train_run(run: Run, asked: Callable[[], str | None] = lambda: None) -> Itera
     event once it is recorded.
 
     `asked()` may say "pause" or "stop" on behalf of this process (a signal). What goes wrong is
-    written to the run's status, and raised. Raises ValueError if another process trains the run.
+    written to the run's status and its log, and raised. Raises BusyError if another process trains
+    the run.
     """
     try:
-        with run.lock():
-            yield from _train(run, asked)
+        lock = run.lock().acquire(timeout=LOCK_SECONDS)
     except Timeout:
-        raise ValueError(f"Another process is training {run.name} already.") from None
+        raise BusyError(run.name) from None
+    with lock:
+        run.set_status(state="starting", message="", heartbeat=time.time(), **identity())
+        try:
+            yield from _recorded(run, asked)
+        except (GeneratorExit, KeyboardInterrupt):
+            run.set_status(process_started=0.0)  # the process lives, the work ended
+            raise
+        except BaseException as error:
+            _note_failure(run, error, run.set_status)
+            raise
 
 
-def _train(run: Run, asked: Callable[[], str | None]) -> Iterator["Event"]:
-    run.set_status(state="starting", message="", heartbeat=time.time(), **identity())
-    try:
-        import torch
+def _recorded(run: Run, asked: Callable[[], str | None]) -> Iterator["Event"]:
+    import torch
 
-        from vae.devices import resolve
-        from vae.training import train
+    from vae.devices import resolve
+    from vae.training import train
 
-        torch.set_num_threads(run.header["threads"])
-        start, data = run.rewind(), run.data()
-        run.set_status(state="running", device=str(resolve(run.config.device)))
+    torch.set_num_threads(run.header["threads"])
+    start, data = run.rewind(), run.data()
+    run.set_status(state="running", device=str(resolve(run.config.device)))
 
-        def control(step: int) -> Any:
-            wishes = run.control(step)
-            return wishes._replace(wanted=asked() or wishes.wanted)
+    def control(step: int) -> Control:
+        wishes = run.control(step)
+        return wishes._replace(wanted=asked() or wishes.wanted)
 
-        written, tick, ended = 0.0, None, "finished"
-        for event in train(run.config, data, start=start, control=control):
-            if isinstance(event, Tick):
-                tick = event
-            if not isinstance(event, Tick) or time.monotonic() - written > STATUS_SECONDS:
-                run.record(event)
-                written = time.monotonic() if isinstance(event, Tick) else written
-            if isinstance(event, Snapshot):
-                ended = event.meta["ended"]
-            yield event
-        progress = tick._asdict() if tick else {}
-        run.set_status(heartbeat=time.time(), **progress, **_final_state(run, ended))
-    except GeneratorExit:
-        raise
-    except BaseException as error:
-        run.set_status(state="failed", message=_told(error), heartbeat=time.time())
-        raise
+    written, tick, ended = 0.0, None, "finished"
+    for event in train(run.config, data, start=start, control=control):
+        if isinstance(event, Tick):
+            tick = event
+        if not isinstance(event, Tick) or time.monotonic() - written > STATUS_SECONDS:
+            run.record(event)
+            written = time.monotonic() if isinstance(event, Tick) else written
+        if isinstance(event, Snapshot):
+            ended = event.meta["ended"]
+        yield event
+    progress = tick._asdict() if tick else {}
+    run.set_status(heartbeat=time.time(), **progress, **_final_state(run, ended))
 
 
 def _final_state(run: Run, ended: str) -> dict[str, Any]:
@@ -82,12 +97,23 @@ def _final_state(run: Run, ended: str) -> dict[str, Any]:
     return {"state": {"pause": "paused", "stop": "stopped"}.get(ended, ended), "message": ""}
 
 
-def _told(error: BaseException) -> str:
+def _note_failure(run: Run, error: BaseException, note: Callable[..., None]) -> None:
+    """Tell it in a status, and the whole story in the log. On a full disk neither may be possible:
+    then what was done reads as interrupted once this process is gone."""
+    with suppress(OSError):
+        note(state="failed", message=told(error))
+    with suppress(OSError), (run.path / "log.txt").open("a") as log:
+        log.write("".join(traceback.format_exception(error)))
+
+
+def told(error: BaseException) -> str:
     """What went wrong, for people: our own sentences as they are, the rest with its kind."""
     if isinstance(error, EXPECTED):
         return str(error)
-    if "out of memory" in str(error).lower():
-        return "The device is out of memory: lower batch_size, latent_dim or the hidden layers."
+    if isinstance(error, OSError):
+        return f"{storage.sentence(error)} What was saved before is whole: then resume."
+    if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
+        return "The memory is full: lower batch_size, latent_dim or the hidden layers."
     return f"{type(error).__name__}: {error}. The whole story is in the run's log.txt."
 
 
@@ -117,13 +143,14 @@ class Job(NamedTuple):
         """state (none, starting, running, finished, cancelled, failed), progress 0…1, message."""
         if self.result.exists():
             return {"state": "finished", "progress": 1.0, "message": ""}
+        none = {"state": "none", "progress": 0.0, "message": ""}
         saved = storage.read_json(self._status)
         if not isinstance(saved, dict):
-            return {"state": "none", "progress": 0.0, "message": ""}
-        gone = saved["state"] in ("starting", "running") and not lives(
-            Status(saved["state"], **{k: saved[k] for k in ("host", "pid", "process_started")})
-        )
-        return saved | ({"state": "failed", "message": "Its process is gone."} if gone else {})
+            return none
+        alive = saved.get("state") in ("starting", "running")
+        gone = alive and not lives(Status.of(saved))
+        lost = {"state": "failed", "message": "Its process is gone: ask for it again."}
+        return none | saved | (lost if gone else {})
 
     def note(self, **fields: Any) -> None:
         """Change some of the status and keep the rest."""
@@ -199,8 +226,9 @@ def work(order: dict[str, Any], asked: Callable[[], str | None]) -> None:
         JOBS[job.kind](job)
     except Cancelled:
         job.note(state="cancelled", message="Cancelled.")
-    except Exception as error:
-        job.note(state="failed", message=_told(error))
+    except BaseException as error:
+        _note_failure(run, error, job.note)
         raise
     finally:
-        job.partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            job.partial.unlink(missing_ok=True)

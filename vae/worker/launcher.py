@@ -1,9 +1,14 @@
-"""Starting workers: one warm spare, one training run a device, and a queue, which is the folders in
-state `queued`.
+"""Starting workers: one warm spare, one training run a device, and a queue: the folders in state
+`queued`, the oldest first.
+
+Any number of servers may work off the queue of one root. Two locks keep them apart: `.queue.lock`
+is held by the one that looks which device is free, and the run's own status is taken, not written
+over, so that a run is started once.
 """
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -11,14 +16,18 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 from filelock import FileLock, Timeout
 
 from vae.runs import Run, identity, listing
+from vae.runs.status import RESUMABLE
 from vae.worker.jobs import Job
 
-# Two threads that spin at barriers fall to a fifth of their speed beside a busy third one
 SETTLE_SECONDS = 3.0  # before the next spare is made, so as not to slow the start of a worker
+QUEUE_SECONDS = 1.0  # to wait for another server to be done with the queue
+# Two threads that spin at barriers fall to a fifth of their speed beside a busy third one
 ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"}
+PROJECT = Path(__file__).parents[2]
 
 
 class Launcher:
@@ -29,37 +38,44 @@ class Launcher:
         self._spare: subprocess.Popen[str] | None = None
         self._lock = threading.RLock()
         self._children: list[subprocess.Popen[str]] = []
+        self._closed = False
 
     def warm(self) -> None:
         """Have one process ready that has imported all that is slow."""
         with self._lock:
-            if self._spare is None or self._spare.poll() is not None:
+            if not self._closed and (self._spare is None or self._spare.poll() is not None):
                 self._spare = _start()
 
     def close(self) -> None:
         """Let the spare go; workers go on."""
         with self._lock:
+            self._closed = True
             if self._spare is not None and self._spare.stdin is not None:
                 self._spare.stdin.close()
+                self._children.append(self._spare)
                 self._spare = None
 
     def pump(self) -> None:
         """Start queued runs whose device is free, the oldest first."""
-        self._reap()
-        queued = [r for r in reversed(listing(self.root)) if r.status().state == "queued"]
-        if not queued:
-            return
-        try:
-            with FileLock(self.root / ".queue.lock", timeout=0):
-                for run in queued:
-                    self._start_if_free(run)
-        except Timeout:
-            return  # another server works the queue off at this moment
+        with self._lock:
+            self._children = [child for child in self._children if child.poll() is None]
+            if self._closed or not self._queued():
+                return
+            try:
+                with FileLock(self.root / ".queue.lock", timeout=QUEUE_SECONDS):
+                    busy = self._busy_devices()
+                    for run in self._queued():
+                        device = _device(run)
+                        if device not in busy and self._start(run, device):
+                            busy.add(device)
+            except Timeout:
+                return  # another server works the queue off at this moment
 
     def resume(self, run: Run) -> None:
-        """Queue a run again; it goes on from its last saved state."""
+        """Queue a run again; it goes on from its last saved state. One that is queued or at work
+        stays as it is."""
         run.want("run")
-        run.set_status(state="queued", message="")
+        run.take(("finished", *RESUMABLE), state="queued", message="")
         self.pump()
 
     def submit(self, job: Job) -> None:
@@ -70,18 +86,29 @@ class Launcher:
             job.clear()
             self.warm()
             job.note(state="starting", **self._who())
-            self._send({"kind": job.kind, "run": str(job.run.path), "spec": job.spec})
+            self._send({"kind": job.kind, "run": str(job.run.path.resolve()), "spec": job.spec})
 
-    def _start_if_free(self, run: Run) -> None:
-        device = _device(run)
-        busy = {s.device for s in (r.status() for r in listing(self.root)) if s.alive}
-        if run.status().state != "queued" or device in busy:
-            return
-        with self._lock:
-            self.warm()
+    def _queued(self) -> list[Run]:
+        return [r for r in reversed(listing(self.root)) if r.status().state == "queued"]
+
+    def _busy_devices(self) -> set[str]:
+        states = [run.status() for run in listing(self.root)]
+        return {s.device for s in states if s.alive and s.host == socket.gethostname()}
+
+    def _start(self, run: Run, device: str) -> bool:
+        """Give a queued run to the spare; whether it has begun."""
+        self.warm()
+        try:
+            claim = {"device": device, "heartbeat": time.time(), **self._who()}
             # In the worker's name before it hears of it: from then on only it writes the status
-            run.set_status(state="starting", device=device, heartbeat=time.time(), **self._who())
-            self._send({"kind": "train", "run": str(run.path)})
+            if not run.take(("queued",), state="starting", message="", **claim):
+                return False
+            self._send({"kind": "train", "run": str(run.path.resolve())})
+        except (psutil.Error, BrokenPipeError):  # the spare has just died: the next one takes it
+            run.take(("starting", "interrupted"), state="queued")
+            self._spare = None
+            return False
+        return True
 
     def _who(self) -> dict[str, Any]:
         """How the spare is told from all other processes."""
@@ -89,28 +116,26 @@ class Launcher:
         return identity(self._spare.pid)
 
     def _send(self, order: dict[str, Any]) -> None:
-        worker, self._spare = self._spare, None
+        worker = self._spare
         assert worker is not None
         assert worker.stdin is not None
         worker.stdin.write(json.dumps(order) + "\n")
         worker.stdin.close()
+        self._spare = None
         self._children.append(worker)
         later = threading.Timer(SETTLE_SECONDS, self.warm)
         later.daemon = True
         later.start()
 
-    def _reap(self) -> None:
-        self._children = [child for child in self._children if child.poll() is None]
-
 
 def _start() -> subprocess.Popen[str]:
+    path = os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH")]))
     return subprocess.Popen(
-        [sys.executable, "-m", "vae.worker"],
+        [sys.executable, "-P", "-m", "vae.worker"],  # -P: our vae, wherever the server was started
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        cwd=Path(__file__).parents[2],
-        env=os.environ | ENVIRONMENT,
+        env=os.environ | ENVIRONMENT | {"PYTHONPATH": path},
         text=True,
         start_new_session=True,  # it outlives the server and its terminal
     )

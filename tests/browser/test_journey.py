@@ -1,0 +1,184 @@
+"""A person's whole way through the app, in a real browser, judged by numbers and pixels."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Launch, OpenPage, Tab
+
+from vae.runs import Run, find
+
+PAGES = ("", "latent", "reconstruct", "generate")
+CURVES = '[aria-label^="Reconstruction, KL and ELBO"] .vae-plot-chart'
+MAP = '[aria-label^="Posterior means"] .vae-plot-chart'
+
+
+def curve(tab: Tab, name: str) -> list[float]:
+    """The y values of a curve on the live chart, by the name in its legend."""
+    return tab.page.evaluate(
+        """([at, name]) => {
+            const chart = document.querySelector(at);
+            const trace = (chart?._fullData || []).find((t) => t.name === name);
+            return trace ? Array.from(trace.y) : [];
+        }""",
+        [CURVES, name],
+    )
+
+
+def until(what: Any, seconds: float = 60.0, why: str = "") -> Any:
+    """Wait for a function to return something true, and return it."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := what():
+            return found
+        time.sleep(0.1)
+    pytest.fail(f"Waited {seconds:g} s in vain: {why or what}")
+
+
+def layout(tab: Tab, key: str) -> Any:
+    """Something of the live chart's full layout, as JSON."""
+    text = tab.page.evaluate(
+        f"() => JSON.stringify(document.querySelector('{CURVES}')._fullLayout.{key})"
+    )
+    return json.loads(text)
+
+
+def fill(tab: Tab, label: str, value: str, where: str = "stSidebar") -> None:
+    """Type a value into a number's field and leave it."""
+    field = tab.page.get_by_test_id(where).get_by_label(label, exact=True)
+    field.fill(value)
+    field.press("Enter")
+
+
+def press(tab: Tab, name: str) -> None:
+    """Press a button of the page."""
+    tab.page.get_by_test_id("stMain").get_by_role("button", name=name, exact=True).first.click()
+
+
+def zoom(tab: Tab) -> list[float]:
+    """Drag a box in the uppermost panel; returns the range of the x axis."""
+    tab.page.locator(CURVES).scroll_into_view_if_needed()
+    box = tab.page.locator(f"{CURVES} .nsewdrag").first.bounding_box()
+    assert box is not None
+    left, top = box["x"] + 0.2 * box["width"], box["y"] + 0.2 * box["height"]
+    tab.page.mouse.move(left, top)
+    tab.page.mouse.down()
+    tab.page.mouse.move(left + 0.5 * box["width"], top + 0.5 * box["height"], steps=5)
+    tab.page.mouse.up()
+    tab.page.wait_for_timeout(600)
+    return layout(tab, "xaxis.range")
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("checkpoints")
+
+
+def state(root: Path, name: str) -> str:
+    return Run(root / name).status().state
+
+
+def train(tab: Tab, root: Path, epochs: int) -> str:
+    """Press Train and return the name of the run that appears."""
+    before = {p.name for p in root.iterdir()}
+    fill(tab, "Epochs", str(epochs))
+    tab.settle()
+    tab.page.locator(".st-key-train button").click()
+    return until(lambda: next((n for n in _names(root) if n not in before), None), why="a new run")
+
+
+def _names(root: Path) -> list[str]:
+    return [p.name for p in root.iterdir() if not p.name.startswith(".")]
+
+
+def test_the_whole_way(launch: Launch, open_page: OpenPage, root: Path) -> None:
+    server = launch("app.py", env={"VAE_LAB_ROOT": str(root), "OMP_NUM_THREADS": "1"})
+    tab = open_page(server.url)
+    tab.page.get_by_text("Training", exact=True).first.click()
+    assert "There is no run yet" in tab.page.inner_text("[data-testid=stMain]")
+
+    name = train(tab, root, epochs=500)
+    run = find(root, name)
+    until(lambda: len(curve(tab, "reconstruction, validation")) > 3, why="points on the curves")
+    watch_it_learn(tab)
+    keep_the_zoom(tab)
+    move_beta(tab, run)
+    pause_and_resume(tab, run)
+    reload_and_find(tab, name)
+
+    until(lambda: run.status().state == "finished", 120, "the end of training")
+    until(lambda: "finished" in tab.page.inner_text("[data-testid=stMain]"), why="finished")
+    shown = curve(tab, "ELBO, validation")
+    recorded = [r["elbo"] for r in run.reports() if r["split"] == "val"]
+    assert shown[-1] == pytest.approx(recorded[-1], rel=1e-5)
+
+    visit_every_page(tab)
+    assert not tab.problems
+    assert "Traceback" not in server.log()
+
+
+def watch_it_learn(tab: Tab) -> None:
+    until(lambda: len(curve(tab, "KL, train")) > 12, why="a dozen reports")
+    for split in ("train", "validation"):
+        error = curve(tab, f"reconstruction, {split}")
+        assert error[-1] < 0.8 * error[0]
+        kl = curve(tab, f"KL, {split}")
+        assert kl[-1] > kl[0]
+    assert abs(curve(tab, "KL, validation")[0]) < 0.1
+
+
+def keep_the_zoom(tab: Tab) -> None:
+    wanted = zoom(tab)
+    for _ in range(2):
+        points = len(curve(tab, "reconstruction, train"))
+        until(lambda n=points: len(curve(tab, "reconstruction, train")) > n, why="an update")
+    assert layout(tab, "xaxis.range") == pytest.approx(wanted)
+
+
+def move_beta(tab: Tab, run: Run) -> None:
+    fill(tab, "β", "4", where="stMain")
+    change = until(run.changes, why="the change on record")
+    assert [(c.field, c.value) for c in change] == [("beta", 4.0)]
+    marks = lambda: [a.get("text", "") for a in layout(tab, "annotations")]  # noqa: E731
+    until(lambda: any("β = 4" in text for text in marks()), why="the mark of β on the curves")
+
+
+def pause_and_resume(tab: Tab, run: Run) -> None:
+    press(tab, "Pause")
+    until(lambda: run.status().state == "paused", why="the run to pause")
+    step = run.status().step
+    tab.page.get_by_test_id("stMain").get_by_text("paused").first.wait_for()
+    tab.page.wait_for_timeout(500)  # as a person would, after the page has come to rest
+    tab.settle()
+    press(tab, "Resume")
+    until(lambda: run.status().state == "running" and run.status().step > step, why="progress")
+
+
+def reload_and_find(tab: Tab, name: str) -> None:
+    assert f"run={name}" in tab.page.url
+    tab.page.reload()
+    tab.settle()
+    until(lambda: curve(tab, "KL, train"), why="the curves after a reload")
+    assert tab.page.get_by_test_id("stMain").get_by_role("combobox").input_value() == name
+
+
+def visit_every_page(tab: Tab) -> None:
+    for title in ("Latent space", "Reconstructions", "Samples", "Train"):
+        tab.page.get_by_role("link", name=title).first.click()
+        tab.page.wait_for_timeout(500)
+        tab.settle()
+        assert "run=" in tab.page.url
+        assert not tab.page.locator("[data-testid=stException]").count()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_deep_link_is_the_first_request(
+    page: str, launch: Launch, open_page: OpenPage, root: Path
+) -> None:
+    server = launch("app.py", env={"VAE_LAB_ROOT": str(root)})
+    tab = open_page(f"{server.url}/{page}")
+    assert tab.page.locator(".st-key-train button").count() == 1  # the main script ran
+    assert not tab.page.locator("[data-testid=stException]").count()
+    assert not tab.problems

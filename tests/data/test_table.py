@@ -1,0 +1,111 @@
+"""The way from a name or a path to a data set, and what every row of the table keeps to."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vae.data import DATASETS, DataError, load, summary
+from vae.options import options_of
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_every_row_is_sound(name: str) -> None:
+    data = load(name)
+    assert data.name == name
+    assert data.x.dtype in (np.uint8, np.float32)
+    assert data.x.ndim in (2, 4)
+    assert data.x.flags.c_contiguous
+    assert data.x.flags.writeable
+    assert data.in_unit_interval == (name != "mixture")
+    assert data.about.endswith(".")
+    assert data.labels is not None
+    assert data.labels.dtype == np.int64
+    assert np.array_equal(np.unique(data.labels), np.arange(len(data.classes)))
+    assert all(values.shape == (len(data.x),) for values in data.factors.values())
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_every_row_gives_the_number_asked_for(name: str) -> None:
+    data = load(name, examples=120, seed=2)
+    assert len(data.x) == 120
+    assert data.fingerprint == load(name, examples=120, seed=2).fingerprint
+    assert data.fingerprint != load(name, examples=120, seed=3).fingerprint
+
+
+@pytest.mark.parametrize(
+    ("row", "option"), [(row, option) for row in DATASETS for option in options_of(DATASETS[row])]
+)
+def test_every_option_matters_and_is_checked(row: str, option: str) -> None:
+    spec = options_of(DATASETS[row])[option]
+    assert spec.option.low is not None
+    low = spec.type(spec.option.low)
+    changed = load(row, examples=50, options={option: low})
+    assert changed.fingerprint != load(row, examples=50).fingerprint
+    with pytest.raises(ValueError, match=f"{option} is at least"):
+        load(row, options={option: low - 1})
+
+
+def test_digits_are_scikit_learns() -> None:
+    from sklearn.datasets import load_digits
+
+    theirs = load_digits()
+    data = load("digits")
+    assert data.scale == 16
+    assert np.array_equal(data.x[:, 0], theirs.images)
+    assert data.labels is not None
+    assert np.array_equal(data.labels, theirs.target)
+    with pytest.raises(DataError, match="digits has 1797 examples; ask for at most that"):
+        load("digits", examples=1798)
+
+
+def test_a_path_is_read_and_subset(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x=np.arange(40.0).reshape(20, 2), y=np.arange(20) % 2)
+    data = load(str(tmp_path / "a.npz"), examples=10, seed=1)
+    assert data.labels is not None
+    assert np.bincount(data.labels).tolist() == [5, 5]
+    with pytest.raises(DataError, match="A file has no options, and size was given"):
+        load(str(tmp_path / "a.npz"), options={"size": 8})
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("digit", "did you mean digits. There are digits, moon-phases, mixture, and the path of"),
+        ("zzz", "There is no data set 'zzz': There are digits"),
+        ("", "There is no data set ''"),
+        ("/some/where/digts", "There is no data set 'digts': did you mean digits"),
+        ("missing.npz", "There is no file missing.npz"),
+        ("/nowhere/zzz", "There is no file /nowhere/zzz: the path exists only up to /"),
+    ],
+)
+def test_an_unknown_name(name: str, sentence: str) -> None:
+    with pytest.raises(DataError, match=sentence):
+        load(name)
+
+
+def test_unknown_options() -> None:
+    with pytest.raises(ValueError, match="did you mean size"):
+        load("moon-phases", options={"sise": 3})
+    with pytest.raises(DataError, match="digits has no options, and size was given"):
+        load("digits", options={"size": 3})
+
+
+def test_summary_tells_of_every_row() -> None:
+    rows = {row.name: row for row in summary()}
+    assert list(rows) == list(DATASETS)
+    assert rows["digits"].examples == 1797
+    assert rows["moon-phases"].shape == (1, 28, 28)
+    assert rows["moon-phases"].factors == ("phase", "orientation")
+    assert rows["mixture"].classes == ("1", "2", "3", "4", "5")
+
+
+def test_data_needs_neither_torch_nor_scikit_learn() -> None:
+    code = (
+        "import sys, vae.data; [vae.data.load(n) for n in vae.data.DATASETS]; "
+        "print({'torch', 'sklearn', 'pandas', 'streamlit'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

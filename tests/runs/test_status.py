@@ -1,0 +1,130 @@
+"""What a run is doing: told by its worker, doubted when that is gone, taken by one at a time."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from vae.records import Tick
+from vae.runs import Run, Status, identity
+from vae.runs.status import ALIVE, GONE_AFTER, RESUMABLE, STATES, lives
+
+Make = Callable[..., Run]
+
+
+@pytest.mark.parametrize("state", [s for s in STATES if s not in ALIVE])
+def test_a_state_at_rest_is_believed(make: Make, state: str) -> None:
+    run = make("one")
+    run.set_status(state=state, message="why")
+    assert run.status()[:2] == (state, "why")
+    assert not run.status().alive
+    assert run.status().resumable == (state in RESUMABLE)
+
+
+@pytest.mark.parametrize("state", ALIVE)
+def test_a_living_process_is_believed_and_a_dead_one_is_not(make: Make, state: str) -> None:
+    run = make("one")
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    run.set_status(state=state, step=5, **identity(process.pid))
+    assert run.status().state == state
+    process.send_signal(signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while run.status().alive and time.monotonic() < deadline:
+        time.sleep(0.01)  # not waited for: a zombie is dead
+    assert run.status().state == "interrupted"
+    assert run.status().step == 5
+    assert "Resume goes on" in run.status().message
+    process.wait()
+    assert run.status().state == "interrupted"
+
+
+@pytest.mark.parametrize("change", [{"pid": 2**22 + 1}, {"process_started": 1.0}, {"pid": -1}])
+def test_another_process_of_the_same_number_is_not_the_worker(change: dict[str, Any]) -> None:
+    status = Status.of({"state": "running"} | identity())
+    assert lives(status)
+    assert not lives(status._replace(**change))
+
+
+def test_on_another_host_the_heartbeat_decides() -> None:
+    there = Status("running", host=f"not-{socket.gethostname()}", pid=os.getpid())
+    assert lives(there._replace(heartbeat=time.time() - GONE_AFTER / 2))
+    assert not lives(there._replace(heartbeat=time.time() - GONE_AFTER * 2))
+
+
+@pytest.mark.parametrize(
+    "saved",
+    [
+        {},
+        {"state": "dancing"},
+        {"state": 5},
+        {"state": "running", "pid": "x", "host": None},
+        {"state": "running", "heartbeat": float("nan"), "epoch": None, "best": "high"},
+        {"state": "starting", "pid": True, "host": socket.gethostname()},
+    ],
+)
+def test_a_garbled_status_has_its_defaults(make: Make, saved: dict[str, Any]) -> None:
+    status = Status.of(saved)
+    assert status.state in STATES
+    for value, default in zip(status[1:], Status("x")[1:], strict=True):
+        assert value == default or value == socket.gethostname()
+    run = make("one")
+    (run.path / "status.json").write_text(json.dumps(saved))
+    assert run.status().state in ("interrupted",)
+
+
+def test_what_is_not_changed_is_kept(make: Make) -> None:
+    run = make("one")
+    run.set_status(state="paused", message="why", best=-3.5)
+    run.record(Tick(5, 10, 0.5, 1, 100.0, 2.0, -2.5, 0.4))
+    status = run.status()
+    assert status.state == "paused"
+    assert (status.step, status.steps, status.best, status.best_epoch) == (5, 10, -2.5, 0.4)
+    assert time.time() - status.heartbeat < 60
+
+
+def test_of_many_who_take_a_run_one_gets_it(make: Make) -> None:
+    run = make("one")
+    got: list[int] = []
+
+    def take(who: int) -> None:
+        if Run(run.path).take(("queued",), state="starting", **identity()):
+            got.append(who)
+
+    threads = [threading.Thread(target=take, args=(n,)) for n in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(got) == 1
+    assert run.status().state == "starting"
+
+
+def test_a_run_is_taken_by_its_derived_state(make: Make) -> None:
+    run = make("one")
+    run.set_status(state="running", **identity() | {"process_started": 1.0})
+    assert not run.take(("running",), state="queued")
+    assert run.take(("interrupted",), state="queued")
+    assert run.status().state == "queued"
+
+
+def test_stopping_a_queued_run_takes_it_out_of_the_queue(make: Make) -> None:
+    run = make("one")
+    run.stop()
+    assert run.status().state == "stopped"
+    assert run.status().resumable
+
+
+def test_stopping_a_living_run_is_a_wish(make: Make) -> None:
+    run = make("one")
+    run.set_status(state="running", **identity())
+    run.stop()
+    assert run.status().state == "running"
+    assert run.control(0).wanted == "stop"

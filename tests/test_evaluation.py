@@ -1,0 +1,251 @@
+"""Evaluation: against closed forms, deterministic, and a reason for everything that is not there.
+
+A linear model with a Gaussian likelihood has an exact ln p(x): x ~ N(b, W Wᵀ + σ² I).
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from vae import evaluation
+from vae.batches import Batches
+from vae.data import Dataset
+from vae.evaluation import active_units, evaluate, log_likelihood
+from vae.model import VAE
+
+CPU = torch.device("cpu")
+D, SIGMA = 6, 0.5
+
+
+@pytest.fixture
+def data(toy: Callable[..., Dataset]) -> Dataset:
+    return toy(300, (D,), bytes_=False)
+
+
+@pytest.fixture
+def model(tiny: Callable[..., VAE]) -> VAE:
+    """Linear, Gaussian, two latents, and q as it comes."""
+    model = tiny((D,), network="linear", likelihood="gaussian", sigma=SIGMA)
+    with torch.no_grad():
+        model.decoder[0].weight.mul_(0.8)
+    return model
+
+
+def batches(data: Dataset, binarize: str = "none") -> Batches:
+    return Batches(data, np.arange(len(data.x)), binarize, CPU)
+
+
+def exact(model: VAE, x: np.ndarray) -> np.ndarray:
+    """ln N(x; b, W Wᵀ + σ² I) of the linear model, (N,)."""
+    weight = model.decoder[0].weight.detach().double().numpy()
+    bias = model.decoder[0].bias.detach().double().numpy()
+    covariance = weight @ weight.T + SIGMA**2 * np.eye(D)
+    return stats.multivariate_normal(bias, covariance).logpdf(x.astype(np.float64))
+
+
+def best_posterior(model: VAE) -> None:
+    """Set the linear encoder to the exact posterior, whose covariance must be diagonal."""
+    weight = model.decoder[0].weight.detach().double()
+    left, scale, _ = torch.linalg.svd(weight, full_matrices=False)
+    weight = left * scale  # orthogonal columns: the exact posterior factorises
+    precision = scale**2 / SIGMA**2 + 1
+    mean = (weight / SIGMA**2 / precision).T  # (Z, D)
+    with torch.no_grad():
+        model.decoder[0].weight.copy_(weight)
+        encoder = model.encoder[1]
+        encoder.weight.copy_(torch.cat([mean, torch.zeros_like(mean)]))
+        bias = -mean @ model.decoder[0].bias.double()
+        encoder.bias.copy_(torch.cat([bias, -precision.log()]))
+
+
+def test_the_bound_is_tight_where_the_posterior_is_exact(model: VAE, data: Dataset) -> None:
+    best_posterior(model)
+    truth = exact(model, data.x).mean()
+    record = evaluate(model, batches(data), elbo_samples=200, nll_samples=7)
+    assert record.elbo == pytest.approx(truth, abs=0.02)
+    assert -record.nll == pytest.approx(truth, abs=1e-4)  # every weight is p(x) itself
+
+
+def test_the_terms_agree_with_their_closed_forms(model: VAE, data: Dataset) -> None:
+    """E_q of a Gaussian's log is known: the squared error grows by tr(W diag(s²) Wᵀ)."""
+    record = evaluate(model, batches(data), elbo_samples=400)
+    with torch.no_grad():
+        q = model.posterior(torch.from_numpy(data.x))
+        mu, var = q.mean.double().numpy(), (q.stddev**2).double().numpy()
+        weight = model.decoder[0].weight.double().numpy()
+        seen = mu @ weight.T + model.decoder[0].bias.double().numpy()
+    squares = ((data.x - seen) ** 2).sum(1) + var @ (weight**2).sum(0)
+    error = squares / (2 * SIGMA**2) + D * (math.log(SIGMA) + 0.5 * math.log(2 * math.pi))
+    assert record.reconstruction == pytest.approx(error.mean(), abs=0.02)
+    kl = 0.5 * (mu**2 + var - np.log(var) - 1)
+    np.testing.assert_allclose(record.kl_per_dimension, kl.mean(0), rtol=1e-5)
+    assert record.kl == pytest.approx(kl.sum(1).mean(), rel=1e-5)
+    assert record.elbo == pytest.approx(-(record.reconstruction + record.kl), rel=1e-12)
+    assert record.examples == 300
+
+
+def test_importance_sampling_reaches_the_exact_value(model: VAE, data: Dataset) -> None:
+    """With a posterior a fifth too narrow: close at K = 100, and never above in expectation.
+
+    A forgotten -ln K would be off by 4.6.
+    """
+    best_posterior(model)
+    with torch.no_grad():
+        model.encoder[1].bias[2:] += 2 * math.log(0.8)
+    truth = exact(model, data.x).mean()
+    gaps = [
+        truth + evaluate(model, batches(data), elbo_samples=1, nll_samples=k).nll
+        for k in (1, 10, 100)
+    ]
+    assert gaps[0] > gaps[1] > gaps[2] - 0.005
+    assert abs(gaps[2]) < 0.02
+    assert gaps[0] > 0.03
+
+
+def test_one_importance_sample_is_the_elbo(tiny: Callable[..., VAE], data: Dataset) -> None:
+    model = tiny((D,))
+    record = evaluate(model, batches(data), elbo_samples=100, nll_samples=1)
+    assert record.nll == pytest.approx(-record.elbo, abs=0.05)
+
+
+def test_the_number_of_portions_does_not_matter(
+    model: VAE, data: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    best_posterior(model)
+    x = torch.from_numpy(data.x[:50])
+    for pairs in (50, 170, 4096):
+        monkeypatch.setattr(evaluation, "PAIRS", pairs)
+        for samples in (1, 3, 10):
+            got = log_likelihood(model, x, samples).detach()
+            np.testing.assert_allclose(got, exact(model, data.x[:50]), atol=1e-4)
+            assert sum(evaluation._portions(samples, 50)) == samples
+
+
+@pytest.mark.parametrize("binarize", ["none", "stochastic"])
+def test_it_gives_the_same_numbers_twice_and_leaves_no_trace(
+    tiny: Callable[..., VAE], data: Dataset, binarize: str
+) -> None:
+    model = tiny((D,))
+    before = torch.get_rng_state()
+    first = evaluate(model, batches(data, binarize), nll_samples=3)
+    torch.randn(5)
+    assert evaluate(model, batches(data, binarize), nll_samples=3) == first
+    assert evaluate(model, batches(data, binarize), nll_samples=3, seed=1) != first
+    torch.set_rng_state(before)
+    evaluate(model, batches(data))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_every_example_counts_once(tiny: Callable[..., VAE], toy: Callable[..., Dataset]) -> None:
+    """600 examples are two chunks of 256 and one of 88."""
+    data = toy(600, (D,), bytes_=False)
+    model = tiny((D,))
+    record = evaluate(model, batches(data), elbo_samples=50)
+    with torch.no_grad():
+        x = torch.from_numpy(data.x)
+        out = model(x, 50)
+        error = float(-out.px.log_prob(x).mean())
+    assert record.reconstruction == pytest.approx(error, abs=0.01)
+
+
+def test_more_samples_make_it_steadier(tiny: Callable[..., VAE], data: Dataset) -> None:
+    model = tiny((D,))
+
+    def spread(samples: int) -> float:
+        runs = [evaluate(model, batches(data), elbo_samples=samples, seed=s) for s in range(12)]
+        return float(np.std([run.reconstruction for run in runs]))
+
+    assert spread(1) > 3 * spread(50)
+
+
+def test_progress_is_told() -> None:
+    seen: list[float] = []
+    from vae.config import RunConfig
+    from vae.model import build
+
+    x = np.zeros((600, 2), np.float32)
+    model = build(RunConfig.of(network="linear"), (2,))
+    evaluate(model, batches(Dataset("zeros", x, 1.0)), progress=seen.append)
+    assert seen == sorted(seen)
+    assert (len(seen), seen[-1]) == (3, 1.0)
+
+
+def test_active_units() -> None:
+    means = torch.zeros(400, 3)
+    means[:, 0] = torch.linspace(-1, 1, 400)  # variance 1/3
+    means[:, 1] = torch.linspace(-0.1, 0.1, 400)  # variance .0033
+    means[:, 2] = 7.0
+    assert active_units(means) == 1
+    means[:, 1] *= 2  # .0133
+    assert active_units(means) == 2
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [({"elbo_samples": 0}, "at least 1 ELBO sample"), ({"nll_samples": -1}, "0 or more")],
+)
+def test_bad_numbers_get_a_sentence(
+    tiny: Callable[..., VAE], data: Dataset, values: dict[str, Any], why: str
+) -> None:
+    with pytest.raises(ValueError, match=why):
+        evaluate(tiny((D,)), batches(data), **values)
+
+
+def test_no_examples_get_a_sentence(tiny: Callable[..., VAE], data: Dataset) -> None:
+    with pytest.raises(ValueError, match="no example to evaluate on: choose another split"):
+        evaluate(tiny((D,)), Batches(data, np.arange(0), "none", CPU))
+
+
+# ── what is not there has a reason
+
+
+def test_every_none_has_its_reason(tiny: Callable[..., VAE], data: Dataset) -> None:
+    models = [
+        tiny((D,)),
+        tiny((D,), likelihood="gaussian"),
+        tiny((D,), posterior="point", objective="reconstruction"),
+        tiny((D,), posterior="point", objective="reconstruction", likelihood="gaussian"),
+    ]
+    for model in models:
+        for binarize in ("none", "threshold"):
+            for samples in (0, 2):
+                record = evaluate(model, batches(data, binarize), nll_samples=samples)
+                for name, value in record._asdict().items():
+                    if value is None and name != "nll_samples":
+                        assert record.notes[name].endswith("."), name
+                    elif name != "likelihood":
+                        assert name not in record.notes
+
+
+def test_a_point_posterior_has_only_its_reconstruction(
+    tiny: Callable[..., VAE], data: Dataset
+) -> None:
+    model = tiny((D,), posterior="point", objective="reconstruction")
+    record = evaluate(model, batches(data), nll_samples=5)
+    assert record.elbo is record.kl is record.nll is record.active_units is None
+    assert record.kl_per_dimension is record.nll_samples is None
+    with torch.no_grad():
+        x = torch.from_numpy(data.x)
+        error = float(-model(x, 0).px.log_prob(x).mean())
+    assert record.reconstruction == pytest.approx(error, rel=1e-5)
+
+
+def test_bits_are_for_binary_values_under_a_bernoulli(
+    tiny: Callable[..., VAE], data: Dataset
+) -> None:
+    model = tiny((D,))
+    record = evaluate(model, batches(data, "threshold"), nll_samples=10)
+    assert record.bits_per_dimension == pytest.approx(record.nll / (D * math.log(2)), rel=1e-12)
+    assert "likelihood" not in record.notes
+    plain = evaluate(model, batches(data, "threshold"))
+    assert plain.bits_per_dimension == pytest.approx(-plain.elbo / (D * math.log(2)), rel=1e-12)
+    grey = evaluate(model, batches(data), nll_samples=10)
+    assert grey.bits_per_dimension is None
+    assert "cross-entropy" in grey.notes["likelihood"]
+    black = data._replace(x=(data.x > 0.5).astype(np.float32))
+    assert evaluate(model, batches(black)).bits_per_dimension is not None

@@ -1,0 +1,186 @@
+"""The house's floors, read from the docstring of `vae`: imports go down only, and the light rooms
+stay light (no torch where runs are listed and figures drawn, no streamlit below the dashboard).
+"""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import vae
+
+ROOT = Path(__file__).parents[1]
+FLOOR = re.compile(r"^ {4,5}(-?\d)?  *(\w+)(/?)(?:  |$)")
+
+
+def floors() -> dict[str, int]:
+    """Room → floor, as the docstring of `vae` says."""
+    found: dict[str, int] = {}
+    floor = None
+    for line in (vae.__doc__ or "").splitlines():
+        match = FLOOR.match(line)
+        if match and "app.py" not in line:
+            floor = floor if match[1] is None else int(match[1])
+            assert floor is not None
+            assert match[2] not in found, f"{match[2]} stands on two floors"
+            found[match[2]] = floor
+    return found
+
+
+FLOORS = floors()
+MODULES = sorted(ROOT.glob("vae/**/*.py"))
+SCREENS = [p for p in (ROOT / "app.py", *sorted(ROOT.glob("pages/**/*.py"))) if p.exists()]
+
+
+def room(path: Path) -> str:
+    """The module or folder of vae/ that a file belongs to; "" for vae/__init__.py."""
+    inside = path.relative_to(ROOT / "vae")
+    name = inside.parts[0].removesuffix(".py")
+    return "" if name == "__init__" else name
+
+
+def imports(source: str, package: str) -> Iterator[str]:
+    """Every dotted name that a source imports, wherever in it, relative ones resolved; what is
+    imported from a package may be a module itself, so both are given."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) - node.level + 1]
+            base = ".".join([*above, node.module or ""]).strip(".") if node.level else node.module
+            yield str(base)
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            yield from (a.value for a in node.args if isinstance(a, ast.Constant))
+
+
+def imports_of(path: Path) -> set[str]:
+    package = ".".join(path.relative_to(ROOT).parts[:-1])
+    return set(imports(path.read_text(), package))
+
+
+def rooms_of(path: Path) -> set[str]:
+    """The rooms of vae/ that a file imports from."""
+    names = (name.split(".") for name in imports_of(path))
+    return {parts[1] for parts in names if parts[0] == "vae" and len(parts) > 1}
+
+
+def identifier(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def test_the_map_names_every_room_and_no_other() -> None:
+    rooms = {room(path) for path in MODULES} - {""}
+    assert set(FLOORS) == rooms
+
+
+def test_a_folder_is_written_as_one() -> None:
+    for name in FLOORS:
+        is_folder = (ROOT / "vae" / name).is_dir()
+        assert (re.search(rf"\b{name}/", vae.__doc__ or "") is not None) == is_folder, name
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import vae.training",
+        "from vae import training",
+        "from vae.training import train",
+        "from . import training",
+        "from .training import train",
+        "from ..vae import training",
+        "def f():\n    from vae.training import train",
+        "if TYPE_CHECKING:\n    from .training import Event",
+        "class A:\n    import vae.training as t",
+        "try:\n    from vae import training as t\nexcept ImportError: ...",
+        "importlib.import_module('vae.training')",
+    ],
+)
+def test_no_way_of_importing_goes_unseen(source: str) -> None:
+    assert {name for name in imports(source, "vae") if name.startswith("vae.training")}
+
+
+def test_relative_imports_start_from_their_package() -> None:
+    assert set(imports("from .a import b", "vae.data")) == {"vae.data.a", "vae.data.a.b"}
+    assert set(imports("from ..a import b", "vae.data")) == {"vae.a", "vae.a.b"}
+    assert set(imports("from .. import a", "vae.data")) == {"vae", "vae.a"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=identifier)
+def test_imports_go_down(path: Path) -> None:
+    own = room(path)
+    for other in rooms_of(path) & set(FLOORS) - {own}:
+        assert own, f"{identifier(path)} imports {other}: the map itself holds no room"
+        assert FLOORS[other] < FLOORS[own], (
+            f"{identifier(path)} (floor {FLOORS[own]}) imports {other} (floor {FLOORS[other]})"
+        )
+
+
+@pytest.mark.parametrize("path", MODULES, ids=identifier)
+def test_the_library_knows_no_page_and_no_test(path: Path) -> None:
+    assert not {name.split(".")[0] for name in imports_of(path)} & {"app", "pages", "tests"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=identifier)
+def test_streamlit_stays_in_the_dashboard(path: Path) -> None:
+    if room(path) != "dashboard":
+        assert not {n for n in imports_of(path) if n.split(".")[0] == "streamlit"}
+
+
+LIGHT = [p for p in MODULES if room(p) in ("figures", "images", "records", "palette", "options")]
+
+
+@pytest.mark.parametrize("path", SCREENS + LIGHT, ids=identifier)
+def test_no_torch_where_there_is_nothing_to_compute(path: Path) -> None:
+    assert not {n for n in imports_of(path) if n.split(".")[0] == "torch"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=identifier)
+def test_only_commands_print(path: Path) -> None:
+    """The worker's __main__ is a process of its own: what it prints is its log."""
+    if path.name == "__main__.py" or FLOORS.get(room(path), 0) >= FLOORS["commands"]:
+        return
+    calls = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call)]
+    assert not [c.lineno for c in calls if ast.unparse(c.func) in ("print", "sys.stdout.write")]
+
+
+FRESH = {
+    "vae.runs": "import vae.runs; [r.status() for r in vae.runs.listing('checkpoints')]",
+    "a run's curves": (
+        "from vae.runs import listing\n"
+        "for r in listing('checkpoints'): r.curves(); r.frame(); r.examples(); r.changes()"
+    ),
+    "vae.figures": "import vae.figures",
+    "vae.images": "import vae.images",
+    "vae.records": "import vae.records",
+    "vae.data": "from vae.data import load; load('digits')",
+    "vae.storage": "import vae.storage",
+    "vae.worker": "import vae.worker",
+}
+
+
+@pytest.mark.parametrize("name", FRESH)
+def test_a_fresh_process_stays_without_torch_and_streamlit(name: str) -> None:
+    seen = "import sys; print(*[m for m in ('torch', 'streamlit', 'sklearn') if m in sys.modules])"
+    result = subprocess.run(
+        [sys.executable, "-c", f"{FRESH[name]}\n{seen}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout.strip() == ""
+
+
+def test_a_fresh_process_that_trains_knows_no_screen() -> None:
+    source = (
+        "import sys, vae.training, vae.opened, vae.worker.jobs; print('streamlit' in sys.modules)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", source], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == "False"

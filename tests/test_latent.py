@@ -1,0 +1,185 @@
+"""The way from examples to latents and back, as records."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from vae import latent
+from vae.batches import Batches
+from vae.data import Dataset
+from vae.evaluation import evaluate
+from vae.latent import (
+    by_kl,
+    decode,
+    dimensions,
+    elbo_per_example,
+    encode,
+    manifold,
+    plane_of_dimensions,
+    plane_of_pca,
+    posterior_sample,
+    prior_sample,
+    quantiles,
+)
+from vae.model import VAE
+from vae.records import Encoding
+
+CPU = torch.device("cpu")
+SHAPE = (1, 3, 4)
+
+
+@pytest.fixture
+def data(toy: Callable[..., Dataset]) -> Dataset:
+    return toy(50, SHAPE)
+
+
+@pytest.fixture
+def point(tiny: Callable[..., VAE]) -> VAE:
+    return tiny(SHAPE, posterior="point", objective="reconstruction")
+
+
+def test_encoding_is_what_the_model_says(
+    tiny: Callable[..., VAE], data: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, rows = tiny(SHAPE), np.arange(5, 45)
+    whole = encode(model, Batches(data, rows, "none", CPU), rows, 0)
+    monkeypatch.setattr(latent, "CHUNK", 7)
+    parts = encode(model, Batches(data, rows, "none", CPU), rows, 0)
+    with torch.no_grad():
+        x = torch.from_numpy(data.x[rows] / np.float32(255))
+        q = model.posterior(x)
+        error = -model.likelihood(q.mean).log_prob(x)
+        kl = 0.5 * (q.mean**2 + q.stddev**2 - 2 * q.stddev.log() - 1)
+    for got in (whole, parts):
+        np.testing.assert_array_equal(got.index, rows)
+        np.testing.assert_allclose(got.mean, q.mean, atol=1e-6)
+        np.testing.assert_allclose(got.std, q.stddev, rtol=1e-5)
+        np.testing.assert_allclose(got.kl, kl, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(got.reconstruction, error, rtol=1e-5)
+
+
+def test_encoding_repeats(tiny: Callable[..., VAE], data: Dataset) -> None:
+    rows = np.arange(50)
+    first, second = (
+        encode(tiny(SHAPE), Batches(data, rows, "stochastic", CPU), rows, 3) for _ in range(2)
+    )
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_point_has_neither_width_nor_kl(point: VAE, data: Dataset) -> None:
+    rows = np.arange(50)
+    got = encode(point, Batches(data, rows, "none", CPU), rows, 0)
+    assert got.std is got.kl is None
+    assert got.reconstruction is not None
+    np.testing.assert_array_equal(posterior_sample(point, got, 0), got.mean)
+
+
+def test_posterior_samples_scatter_as_the_posterior_says(tiny: Callable[..., VAE]) -> None:
+    n = 20_000
+    mean = np.tile(np.float32([[1.0, -2.0]]), (n, 1))
+    std = np.tile(np.float32([[0.5, 3.0]]), (n, 1))
+    encoding = Encoding(np.arange(n), mean, std, None, None)
+    z = posterior_sample(tiny(SHAPE), encoding, 0)
+    assert z.dtype == np.float32
+    np.testing.assert_allclose(z.mean(0), [1, -2], atol=5 * 3 / n**0.5)
+    np.testing.assert_allclose(z.std(0), [0.5, 3], rtol=5 / (2 * n) ** 0.5)
+    np.testing.assert_array_equal(z, posterior_sample(tiny(SHAPE), encoding, 0))
+    assert not np.array_equal(z, posterior_sample(tiny(SHAPE), encoding, 1))
+
+
+def test_prior_samples(tiny: Callable[..., VAE]) -> None:
+    model = tiny(SHAPE, latent_dim=3)
+    z = prior_sample(model, 600, 0)
+    assert z.shape == (600, 3)
+    assert stats.kstest(z.ravel(), "norm").pvalue > 1e-4
+    np.testing.assert_array_equal(prior_sample(model, 10, 0), z[:10])  # fewer are the first
+    assert not np.array_equal(prior_sample(model, 10, 1), z[:10])
+    np.testing.assert_allclose(prior_sample(model, 10, 0, 2.0), 2 * z[:10], rtol=1e-6)
+    assert not prior_sample(model, 10, 0, 0.0).any()
+
+
+def test_decoding_gives_the_mean_and_on_request_a_draw(
+    tiny: Callable[..., VAE], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = tiny(SHAPE)
+    z = np.random.default_rng(0).standard_normal((20, 2)).astype(np.float32)
+    with torch.no_grad():
+        expected = model.likelihood(torch.from_numpy(z)).mean.numpy()
+    np.testing.assert_allclose(decode(model, z), expected, rtol=1e-6)
+    drawn = decode(model, z, noise_seed=0)
+    assert set(np.unique(drawn)) == {0.0, 1.0}
+    np.testing.assert_array_equal(drawn, decode(model, z, noise_seed=0))
+    assert not np.array_equal(drawn, decode(model, z, noise_seed=1))
+    monkeypatch.setattr(latent, "CHUNK", 6)
+    np.testing.assert_allclose(decode(model, z), expected, rtol=1e-5)
+    assert decode(model, z[:0]).shape == (0, *SHAPE)
+
+
+def test_quantiles_are_the_inverse_normal_cdf() -> None:
+    np.testing.assert_allclose(
+        quantiles(5), stats.norm.ppf([0.01, 0.255, 0.5, 0.745, 0.99]), rtol=1e-6, atol=1e-7
+    )
+    even = np.diff(stats.norm.cdf(quantiles(15, 0.9)))
+    np.testing.assert_allclose(even, 0.9 / 14, rtol=1e-5)
+
+
+def test_the_manifold_reads_like_a_picture(tiny: Callable[..., VAE]) -> None:
+    """The first axis grows to the right, the second upwards."""
+    model = tiny(SHAPE, latent_dim=4)
+    at = quantiles(3)
+    grid = manifold(model, *plane_of_dimensions(4, (2, 0)), at)
+    z = grid.z.reshape(3, 3, 4)
+    np.testing.assert_array_equal(z[0, :, 2], at)
+    np.testing.assert_array_equal(z[:, 0, 0], at[::-1])
+    assert not z[..., [1, 3]].any()
+    np.testing.assert_array_equal(grid.values, decode(model, grid.z))
+    np.testing.assert_array_equal(grid.axes[0], at)
+    np.testing.assert_array_equal(grid.axes[1], at[::-1])
+
+
+def test_the_plane_of_pca_follows_the_latents() -> None:
+    rng = np.random.default_rng(0)
+    directions, _ = np.linalg.qr(rng.standard_normal((5, 5)))
+    spread = np.array([3.0, 1.0, 0.1, 0.1, 0.1])
+    means = (rng.standard_normal((4000, 5)) * spread) @ directions.T + 7
+    origin, first, second = plane_of_pca(means.astype(np.float32))
+    np.testing.assert_allclose(origin, 7, atol=0.3)
+    assert np.linalg.norm(first) == pytest.approx(3, rel=0.05)
+    assert np.linalg.norm(second) == pytest.approx(1, rel=0.05)
+    assert abs(first @ second) < 1e-4
+    assert abs(first @ directions[:, 0]) == pytest.approx(3, rel=0.05)
+
+
+def test_dimensions_are_ordered_by_what_they_carry() -> None:
+    rng = np.random.default_rng(0)
+    mean = (rng.standard_normal((100, 3)) * [0.1, 2, 1]).astype(np.float32)
+    kl = np.tile(np.float32([0.3, 0.1, 0.9]), (100, 1))
+    assert by_kl(Encoding(np.arange(100), mean, None, kl, None)) == [2, 0, 1]
+    assert by_kl(Encoding(np.arange(100), mean, None, None, None)) == [1, 2, 0]
+
+
+def test_two_dimensions_as_they_are() -> None:
+    means = np.arange(12, dtype=np.float32).reshape(4, 3)
+    shown = dimensions(means, (2, 0))
+    np.testing.assert_array_equal(shown.points, means[:, [2, 0]])
+    assert shown.axes == ("z3 (posterior mean)", "z1 (posterior mean)")
+
+
+def test_per_example_values_sum_to_the_whole(
+    tiny: Callable[..., VAE], point: VAE, data: Dataset
+) -> None:
+    model = tiny(SHAPE)
+    x = torch.from_numpy(data.x / np.float32(255))
+    error, kl = elbo_per_example(model, x)
+    assert error.shape == (50,)
+    assert kl is not None
+    assert kl.shape == (50, 2)
+    one, _one_kl = elbo_per_example(model, x[7:8])
+    np.testing.assert_allclose(error[7:8], one, rtol=1e-5)
+    record = evaluate(model, Batches(data, np.arange(50), "none", CPU))
+    np.testing.assert_allclose(kl.mean(0), record.kl_per_dimension, rtol=1e-5)
+    assert elbo_per_example(point, x)[1] is None

@@ -1,0 +1,245 @@
+"""A process that trains tiny runs, kills them where it is told to, resumes them, and compares what
+they end with to what a run ends with that was never killed.
+
+`python -m tests.worker.driver boundaries | random ROOT` prints one JSON object: what was done. It
+forks each victim from itself, warm, because importing torch a hundred times would take minutes.
+
+The law: whatever was killed, the end of a run is that of an uninterrupted run with the same
+`changes.jsonl`. (A wish that no one had recorded yet when the worker died takes effect later.)
+"""
+
+import contextlib
+import json
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vae import storage, training
+from vae.config import RunConfig
+from vae.data import load
+from vae.records import Tick
+from vae.runs import Run, listing
+from vae.worker import jobs
+
+TIMES = ("seconds", "images_per_second")
+TINY = {"examples": 40, "epochs": 2, "batch_size": 8, "frames": 3}  # 32 to train on: 8 steps
+LONG = {"examples": 1000, "epochs": 5, "batch_size": 10, "frames": 5}  # 800: 400 steps
+SHARED = {"data": "mixture", "likelihood": "gaussian", "hidden": (8,), "threads": 1, "lr": 1e-2}
+
+
+def create(root: Path, name: str, settings: dict[str, Any]) -> Run:
+    config = RunConfig.of(device="cpu", **SHARED, **settings)
+    data = load(config.data, examples=config.examples, options=config.chosen("data"))
+    return Run.create(root, config, data, name)
+
+
+def train(run: Run, act: Callable[[int], None] = lambda step: None) -> None:
+    """Train to the end or the next pause; `act(step)` is called at every tick."""
+    run.want("run")
+    for event in jobs.train_run(run):
+        if isinstance(event, Tick):
+            act(event.step)
+
+
+def everything(run: Run) -> dict[str, Any]:
+    """All that a run ends with, times aside: what two equal runs must agree on."""
+    end: dict[str, Any] = {}
+    for name in ("last", "best"):
+        arrays, meta = storage.read_arrays(run.path / f"{name}.safetensors")
+        end |= {f"{name}:{k}": (v.dtype.str, v.shape, v.tobytes()) for k, v in arrays.items()}
+        end[f"{name} meta"] = {k: v for k, v in meta.items() if k not in TIMES}
+    lines = storage.read_lines(run.path / "metrics.jsonl")
+    end["metrics"] = [{k: v for k, v in line.items() if k not in TIMES} for line in lines]
+    for path in sorted(run.path.glob("frames/*")):
+        end[path.name] = path.read_bytes()
+    changes = run.path / "changes.jsonl"
+    end["changes"] = changes.read_bytes() if changes.exists() else b""
+    end["hidden"] = [p.name for p in run.path.rglob(".*")]
+    return end
+
+
+class Judge:
+    """Compares a run with one of the same changes that was never killed."""
+
+    def __init__(self, root: Path, settings: dict[str, Any]) -> None:
+        self.root, self.settings = root, settings
+        self.known: dict[bytes, dict[str, Any]] = {}
+
+    def judge(self, run: Run, what: str) -> None:
+        """Raise AssertionError naming what differs."""
+        assert run.status().state == "finished", (what, run.status())
+        mine = everything(run)
+        changes = mine["changes"]
+        if changes not in self.known:
+            reference = create(self.root, f"reference-{len(self.known)}", self.settings)
+            if changes:
+                (reference.path / "changes.jsonl").write_bytes(changes)
+            train(reference)
+            self.known[changes] = everything(reference)
+        right = self.known[changes]
+        differ = [k for k in mine.keys() | right.keys() if mine.get(k) != right.get(k)]
+        assert not differ, f"{what}: {sorted(differ)} differ from those of a run never killed"
+
+
+def victim(work: Callable[[], None]) -> int:
+    """Run `work` in a fork of this process; returns its pid."""
+    pid = os.fork()
+    if pid:
+        return pid
+    with contextlib.suppress(BaseException):
+        work()
+        os._exit(0)
+    os._exit(1)
+
+
+def died(pid: int) -> bool:
+    """Wait for a victim; whether it was killed. One that failed by itself is an error."""
+    _, status = os.waitpid(pid, 0)
+    if os.WIFSIGNALED(status):
+        return os.WTERMSIG(status) == signal.SIGKILL
+    assert os.WEXITSTATUS(status) == 0, "the victim failed before it was killed"
+    return False
+
+
+# Every write boundary
+
+
+class Fault:
+    """Counts what a process does to its files, and kills it before (or in the middle of) the n-th
+    deed. Each deed of `os` that changes a disk is a boundary."""
+
+    DEEDS = ("write", "fsync", "replace", "rename", "unlink", "mkdir")
+
+    def __init__(self, at: int, half: bool) -> None:
+        self.at, self.half, self.count = at, half, 0
+        self.writes: list[int] = []
+        for name in self.DEEDS:
+            setattr(os, name, self._wrapped(name, getattr(os, name)))
+
+    def _wrapped(self, name: str, deed: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*args: Any, **keywords: Any) -> Any:
+            self.count += 1
+            if name == "write":
+                self.writes.append(self.count)
+            if self.count == self.at:
+                if self.half and name == "write":
+                    deed(args[0], bytes(args[1])[: max(1, len(args[1]) // 2)])
+                os.kill(os.getpid(), signal.SIGKILL)
+            return deed(*args, **keywords)
+
+        return counted
+
+
+def story(root: Path) -> None:
+    """A run with a history: β moved at step 2, a pause at 4, and β moved back at 6."""
+    run = create(root, "victim", TINY)
+
+    def act(step: int) -> None:
+        if step == 2:
+            run.want(beta=4.0)
+        elif step == 4 and not run.changes()[1:]:
+            run.want("pause")
+        elif step == 6:
+            run.want(beta=1.0)
+
+    train(run, act)
+    assert run.status().state == "paused"
+    train(run, act)
+    assert run.status().state == "finished"
+
+
+def boundaries(root: Path) -> dict[str, Any]:
+    """Kill the story before every deed, and in the middle of every write."""
+    training.TICK_SECONDS, jobs.STATUS_SECONDS = 0.0, -1.0  # at every step, not by the clock
+    training.SNAPSHOT_EXAMPLES = 3 * TINY["batch_size"]  # every third step: in mid-epoch
+    judge = Judge(root / "references", TINY)
+    deeds, writes = _count(root)
+    states: dict[str, int] = {}
+    trials = [(n, False) for n in range(1, deeds + 1)] + [(n, True) for n in writes]
+    for n, half in trials:
+        what = f"killed {'in' if half else 'before'} deed {n} of {deeds}"
+        home = root / f"{n}-{half}"
+
+        def work(home: Path = home, n: int = n, half: bool = half) -> None:
+            Fault(n, half)
+            story(home)
+
+        assert died(victim(work)), what
+        runs = listing(home)
+        run = runs[0] if runs else create(home, "victim", TINY)  # killed before it was there
+        state = run.status().state if runs else "none"
+        assert state in ("none", "queued", "interrupted", "paused", "finished"), (what, state)
+        states[state] = states.get(state, 0) + 1
+        train(run)
+        judge.judge(run, what)
+        assert [p.name for p in home.iterdir()] == ["victim"], what
+    return {"trials": len(trials), "deeds": deeds, "states": states, "ends": len(judge.known)}
+
+
+def _count(root: Path) -> tuple[int, list[int]]:
+    """How many deeds the story takes, and which of them are writes."""
+    out = root / "count.json"
+
+    def work() -> None:
+        fault = Fault(0, False)
+        story(root / "count")
+        out.write_text(json.dumps([fault.count, fault.writes]))
+
+    assert not died(victim(work))
+    deeds, writes = json.loads(out.read_text())
+    return deeds, writes
+
+
+# Any moment
+
+
+def at_random(root: Path, kills: int = 30) -> dict[str, Any]:
+    """Kill runs at random moments, β moved and paused at others, until `kills` have died."""
+    training.SNAPSHOT_EXAMPLES = 30 * LONG["batch_size"]
+    draw = random.Random(0)
+    judge = Judge(root / "references", LONG)
+    dead, paused, in_epoch, runs, ends = 0, 0, 0, 0, []
+    while dead < kills:
+        run = create(root, f"victim-{runs}", LONG)
+        runs += 1
+        while run.status().state != "finished":
+            pid = victim(lambda run=run: train(run))  # type: ignore[misc]
+            if draw.random() < 0.4:
+                time.sleep(draw.uniform(0.0, 0.2))
+                run.want(beta=draw.choice((0.5, 2.0, 4.0)))
+            if draw.random() < 0.2:
+                time.sleep(draw.uniform(0.0, 0.2))
+                run.want("pause")
+            time.sleep(draw.uniform(0.0, 0.35))
+            os.kill(pid, signal.SIGKILL)
+            if died(pid):
+                state = run.status().state
+                assert state in ("interrupted", "queued", "paused", "finished"), state
+                dead += state == "interrupted"
+                in_epoch += bool(run.reports()) and run.reports()[-1]["step"] % 80 != 0
+            paused += run.status().state == "paused"
+        judge.judge(run, run.name)
+        ends.append(len(run.changes()))
+    found = {"kills": dead, "in_epoch": in_epoch, "pauses": paused, "runs": runs}
+    return found | {"changes": ends}
+
+
+def main() -> Iterator[str]:
+    torch.set_num_threads(1)
+    os.fsync = lambda handle: None  # slow, and matters to a loss of power only
+    which, root = sys.argv[1], Path(sys.argv[2])
+    train(create(root / "warm", "warm", TINY))
+    began = time.perf_counter()
+    found = {"boundaries": boundaries, "random": at_random}[which](root)
+    yield json.dumps(found | {"seconds": round(time.perf_counter() - began, 1)})
+
+
+if __name__ == "__main__":
+    print(*main())

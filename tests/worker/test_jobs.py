@@ -1,0 +1,289 @@
+"""The long work: a run is trained by one process, ends in a state that tells why, and goes on."""
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from vae import storage, training
+from vae.records import Report, Tick
+from vae.runs import Run, identity
+from vae.worker import jobs
+from vae.worker.jobs import BusyError, Job, projection_of, told, train_run, work
+
+Make = Callable[..., Run]
+FULL = OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.fixture(autouse=True)
+def every_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Signs of life at every step, not by the clock."""
+    monkeypatch.setattr(training, "TICK_SECONDS", 0.0)
+    monkeypatch.setattr(jobs, "STATUS_SECONDS", -1.0)
+
+
+def finish(run: Run, until: int | None = None, wanted: str = "pause") -> None:
+    """Train; ask for `wanted` at step `until`."""
+    for event in train_run(run):
+        if isinstance(event, Tick) and event.step == until:
+            run.want(wanted)
+
+
+def weights(run: Run, checkpoint: str = "last") -> dict[str, Any]:
+    arrays, _ = storage.read_arrays(run.path / f"{checkpoint}.safetensors")
+    return arrays
+
+
+def same(a: dict[str, Any], b: dict[str, Any]) -> bool:
+    return a.keys() == b.keys() and all(np.array_equal(a[k], b[k]) for k in a)
+
+
+@pytest.mark.parametrize(("wanted", "state"), [("pause", "paused"), ("stop", "stopped")])
+@pytest.mark.parametrize("by", ["wish", "signal"])
+def test_what_ends_a_run_saves_it_and_it_goes_on_as_if_nothing_had_been(
+    make: Make, wanted: str, state: str, by: str
+) -> None:
+    run, whole = make("one"), make("whole")
+    if by == "wish":
+        finish(run, 3, wanted)
+    else:
+        for _ in train_run(run, lambda: wanted if run.status().step >= 3 else None):
+            pass
+    status = run.status()
+    assert (status.state, status.step, status.message) == (state, 3, "")
+    assert status.resumable
+    run.want("run")
+    finish(run)
+    finish(whole)
+    assert run.status().state == whole.status().state == "finished"
+    assert same(weights(run), weights(whole))
+    assert same(weights(run, "best"), weights(whole, "best"))
+
+
+def test_the_status_tells_where_training_is(make: Make) -> None:
+    run = make("one")
+    for event in train_run(run):
+        status = run.status()
+        assert status.state == "running"
+        assert status.device == "cpu"
+        assert (status.host, status.pid) == (identity()["host"], os.getpid())
+        if isinstance(event, Tick):
+            assert (status.step, status.steps) == (event.step, 8)
+    assert run.status().state == "finished"
+    assert run.status().best is not None
+
+
+def test_a_second_worker_is_told(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "LOCK_SECONDS", 0.05)
+    run = make("one")
+    first = train_run(run)
+    next(first)
+    before = run.status()
+    with pytest.raises(BusyError, match="Another process is training one already: stop it first"):
+        finish(Run(run.path))
+    assert run.status() == before
+    first.close()
+    assert run.status().state == "interrupted"  # this process lives on and trains it no more
+    finish(run)
+    assert run.status().state == "finished"
+
+
+def test_early_stopping_says_why(make: Make) -> None:
+    run = make("one", patience=1, epochs=50, lr=1e-8)
+    finish(run)
+    assert run.status().state == "finished"
+    assert run.status().epoch < 50
+    assert "no better validation value for 1 epochs" in run.status().message
+
+
+# More epochs
+
+
+def test_added_epochs_hold_the_last_value_of_every_schedule(make: Make) -> None:
+    schedules = {"lr_schedule": "cosine", "beta_schedule": "warmup:1"}
+    run = make("one", **schedules)
+    finish(run)
+    end = run.reports()[-1]
+    run.want("run", epochs=4)
+    finish(run)
+    status = run.status()
+    assert (status.state, status.epoch, status.epochs) == ("finished", 4, 4)
+    added = [r for r in run.reports() if r["step"] > end["step"]]
+    assert {r["epoch"] for r in added} >= {3.0, 4.0}
+    assert {r["lr"] for r in added} == {end["lr"]}
+    assert {r["beta"] for r in added} == {end["beta"]} == {1.0}
+
+
+def test_a_live_change_holds_from_its_step(make: Make) -> None:
+    run = make("one")
+    for event in train_run(run):
+        if isinstance(event, Tick) and event.step == 5:
+            run.want(beta=4.0)
+    (change,) = run.changes()
+    assert (change.step, change.value) == (5, 4.0)
+    betas = {r["step"]: r["beta"] for r in run.reports() if r["split"] == "train"}
+    assert betas == {s: 4.0 if s >= 5 else 1.0 for s in range(1, 9)}
+
+
+# What goes wrong
+
+
+@pytest.mark.parametrize("deed", ["write", "fsync", "replace"])
+@pytest.mark.parametrize("step", [0, 3, 6])
+def test_a_full_disk_is_told_and_what_was_saved_stays_whole(
+    make: Make, monkeypatch: pytest.MonkeyPatch, deed: str, step: int
+) -> None:
+    """Everything is refused from that step on, the status too; once there is space, it goes on."""
+    monkeypatch.setattr(training, "SNAPSHOT_EXAMPLES", 16)
+    run, whole = make("one"), make("whole")
+
+    def refuse(*args: Any, **keywords: Any) -> Any:
+        raise FULL
+
+    def train_until_full() -> None:
+        for event in train_run(run):
+            if isinstance(event, Tick | Report) and event.step >= step:
+                patch.setattr(os, deed, refuse)
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space") as caught:
+        train_until_full()
+    assert "disk is full: free some space" in told(caught.value)
+    assert run.status().state in ("failed", "running")  # this process has not ended
+    run.snapshot()
+    assert not [p for p in run.path.rglob(".*")]
+    finish(run)
+    finish(whole)
+    assert same(weights(run), weights(whole))
+    assert len(run.reports()) == len(whole.reports())
+
+
+def test_a_disk_full_for_large_files_only_ends_as_failed_with_a_sentence(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make("one")
+    finish(run, 4)
+    before = weights(run)
+    run.want("run")
+
+    def refuse(*args: Any, **keywords: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device", str(run.path / "last.safetensors"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "write_arrays", refuse)
+        with pytest.raises(OSError, match="No space"):
+            finish(run)
+    status = run.status()
+    assert status.state == "failed"
+    assert status.resumable
+    assert status.message.endswith(
+        "last.safetensors: the disk is full: free some space. What was saved before is whole: "
+        "then resume."
+    )
+    assert "Traceback" in (run.path / "log.txt").read_text()
+    assert same(weights(run), before)
+
+
+def test_a_run_that_diverges_fails_with_a_sentence(make: Make) -> None:
+    run = make("one", lr=10.0, epochs=200, likelihood="gaussian", sigma=1e-3)
+    with pytest.raises(FloatingPointError, match="diverged"):
+        finish(run)
+    assert run.status().state == "failed"
+    assert "Lower the learning rate" in run.status().message
+
+
+def test_an_unforeseen_error_is_told_with_its_kind_and_the_story_is_kept(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: Any, **keywords: Any) -> Any:
+        raise ZeroDivisionError("nobody thought of this")
+
+    monkeypatch.setattr(training, "train", broken)
+    run = make("one")
+    with pytest.raises(ZeroDivisionError):
+        finish(run)
+    message = "ZeroDivisionError: nobody thought of this. The whole story is in the run's log.txt."
+    assert run.status()[:2] == ("failed", message)
+    assert "in broken" in (run.path / "log.txt").read_text()
+
+
+def test_a_memory_that_is_full_is_told_with_the_way_out() -> None:
+    assert "lower batch_size" in told(RuntimeError("CUDA out of memory. Tried to allocate"))
+    assert "lower batch_size" in told(MemoryError())
+
+
+def test_a_damaged_state_fails_with_the_way_out_and_nothing_is_lost(make: Make) -> None:
+    run = make("one")
+    finish(run, 4)
+    last = run.path / "last.safetensors"
+    whole, reports = last.read_bytes(), run.reports()
+    last.write_bytes(whole[:-10])
+    run.want("run")
+    with pytest.raises(ValueError, match="is damaged"):
+        finish(run)
+    assert run.status().state == "failed"
+    assert "Put a copy of it back; or delete it" in run.status().message
+    assert run.reports() == reports
+    last.write_bytes(whole)
+    finish(run)
+    assert run.status().state == "finished"
+
+
+# Projections
+
+
+def job_of(run: Run, **options: Any) -> Job:
+    spec = {"checkpoint": "best", "split": "all", "points": 20, "projection": "pca"}
+    return Job(run, "project", spec | {"options": {}, "seed": 0} | options)
+
+
+def order(job: Job) -> dict[str, Any]:
+    return {"kind": job.kind, "run": str(job.run.path), "spec": job.spec}
+
+
+def test_a_job_leaves_its_result_under_the_name_of_what_it_depends_on(trained: Make) -> None:
+    run = trained("one")
+    job = job_of(run)
+    assert job.status()["state"] == "none"
+    work(order(job), lambda: None)
+    assert job.status() == {"state": "finished", "progress": 1.0, "message": ""}
+    found, index = projection_of(job.result)
+    assert found.points.shape == (20, 2)
+    assert len(index) == 20
+    assert not job.partial.exists()
+    assert job_of(run, seed=1).key != job.key == job_of(Run(run.path)).key
+    assert job_of(run, points=10).status()["state"] == "none"
+
+
+def test_a_job_that_fails_or_dies_says_so(trained: Make) -> None:
+    run = trained("one")
+    job = job_of(run, split="nonsense")
+    with pytest.raises(ValueError, match="Unknown split"):
+        work(order(job), lambda: None)
+    assert job.status()["state"] == "failed"
+    assert "Unknown split 'nonsense'" in job.status()["message"]
+    job.clear()
+    assert job.status()["state"] == "none"
+    job.note(state="running", **identity() | {"process_started": 1.0})
+    assert job.status()["state"] == "failed"
+    assert "process is gone" in job.status()["message"]
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"state": 5}', '{"state": "running"}'])
+def test_a_garbled_status_of_a_job_can_be_read(trained: Make, content: str) -> None:
+    job = job_of(trained("one"))
+    path: Path = job.result.with_suffix(".json")
+    path.parent.mkdir()
+    path.write_text(content)
+    assert {"state", "progress", "message"} <= job.status().keys()
+
+
+def test_a_cancelled_job_ends_without_a_result(trained: Make) -> None:
+    job = job_of(trained("one"), projection="tsne", options={"perplexity": 5.0})
+    job.cancel()
+    work(order(job), lambda: None)
+    assert job.status()["state"] == "cancelled"
+    assert not job.result.exists()

@@ -1,0 +1,82 @@
+"""The commands: `python -m vae train | resume | stop | runs | data | evaluate | encode | sample`.
+
+They share the run folders with the dashboard. A command is a function of its parsed arguments and
+its row in `COMMANDS`; what `train` takes are the settings of `RunConfig` in kebab case.
+
+Exit status: 0 done; 1 a run failed; 2 bad input, told in one line on standard error; 130 ended by
+Ctrl-C and 143 by SIGTERM (what was trained is saved).
+"""
+
+import argparse
+import difflib
+import sys
+from collections.abc import Callable
+from typing import Any, NamedTuple, NoReturn
+
+from vae import storage
+from vae.commands import lists, look, train
+
+INTERRUPTED = 130
+
+
+class Command(NamedTuple):
+    """What it does, and the flags that it takes."""
+
+    run: Callable[[argparse.Namespace], int]
+    flags: Callable[[argparse.ArgumentParser], Any]
+
+
+COMMANDS: dict[str, Command] = {
+    "train": Command(train.train, train.train_flags),
+    "resume": Command(train.resume, train.resume_flags),
+    "stop": Command(train.stop, train.stop_flags),
+    "runs": Command(lists.runs, lists.runs_flags),
+    "data": Command(lists.data, lambda parser: None),
+    "evaluate": Command(look.evaluate, look.evaluate_flags),
+    "encode": Command(look.encode, look.encode_flags),
+    "sample": Command(look.sample, look.sample_flags),
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """Bad input is one line, and a flag that there is not suggests the one that was meant."""
+
+    def error(self, message: str) -> NoReturn:
+        unknown = message.removeprefix("unrecognized arguments: ").split()[0]
+        close = difflib.get_close_matches(unknown, self._option_string_actions, 1)
+        hint = f"; did you mean {close[0]}?" if unknown.startswith("-") and close else "."
+        self.exit(2, f"vae: {message}{hint} See {self.prog} --help\n")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        args = _parse(given)
+        return COMMANDS[args.command].run(args)
+    except ValueError as error:
+        print(f"vae: {error}", file=sys.stderr)
+    except OSError as error:
+        print(f"vae: {storage.sentence(error)}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("\nvae: ended at once. What was saved before is whole.", file=sys.stderr)
+        return INTERRUPTED
+    return 2
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    """Flags are made for the one command that is called: those of `train` load torch."""
+    parser = Parser("python -m vae", description="Train and use VAEs.", allow_abbrev=False)
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    subs = {}
+    for name, row in COMMANDS.items():
+        about = (row.run.__doc__ or "").splitlines()[0]
+        sub = subparsers.add_parser(name, help=about, description=about, allow_abbrev=False)
+        sub.add_argument("--root", default="checkpoints", help="folder of the runs (%(default)s)")
+        if arguments[:1] == [name]:
+            row.flags(sub)
+        subs[name] = sub
+    args, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        subs[args.command].error(f"unrecognized arguments: {' '.join(unknown)}")
+    return args

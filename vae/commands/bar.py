@@ -1,0 +1,65 @@
+"""How far training is, on standard error: one line that moves; where nobody watches a terminal, a
+line at every tenth of the way.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from vae.records import Report, Tick
+
+if TYPE_CHECKING:
+    from vae.training import Event
+
+Show = Callable[[Tick, str, str], None]  # tick, words on its left, words on its right
+
+
+def shown(events: Iterator["Event"]) -> Iterator["Event"]:
+    """Pass on what training yields, and tell it."""
+    show, close = _bar() if sys.stderr.isatty() else _lines()
+    latest: dict[str, str] = {}
+    bound = ""
+    try:
+        for event in events:
+            if isinstance(event, Report):
+                bound = "reconstruction" if event.elbo is None else "-ELBO"
+                value = event.reconstruction if event.elbo is None else -event.elbo
+                latest[event.split] = f"{value:.2f}"
+            elif isinstance(event, Tick):
+                values = " ".join(f"{name} {latest[name]}" for name in sorted(latest))
+                done = f"epoch {event.epoch:.1f} of {event.epochs}"
+                speed = f"{event.images_per_second / 1000:.1f} k/s"
+                show(event, done, f"{speed}, {bound} {values} nats" if latest else speed)
+            yield event
+    finally:
+        close()
+
+
+def _bar() -> tuple[Show, Callable[[], None]]:
+    from tqdm import tqdm
+
+    bar = tqdm(dynamic_ncols=True, bar_format="starting")
+
+    def show(tick: Tick, left: str, right: str) -> None:
+        if bar.total is None:
+            bar.initial = bar.n = tick.step  # a resumed run: the time left is that of the rest
+        bar.total = tick.steps
+        bar.bar_format = f"{left} |{{bar}}| {{remaining}} left, {right}"
+        bar.update(tick.step - bar.n)
+        if tick.step == tick.steps:
+            bar.refresh()
+
+    return show, bar.close
+
+
+def _lines() -> tuple[Show, Callable[[], None]]:
+    told = -1
+
+    def show(tick: Tick, left: str, right: str) -> None:
+        nonlocal told
+        tenth = 10 * tick.step // tick.steps
+        if tenth > told:
+            told = tenth
+            print(f"{left}, {right}", file=sys.stderr, flush=True)
+
+    return show, lambda: None

@@ -1,0 +1,170 @@
+"""evaluate, encode and sample: the commands that look at what a run has learned.
+
+They are deterministic, leave the run as it is, and write files whole or not at all.
+"""
+
+import argparse
+import io
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from vae.runs import find
+
+TERMS = ("elbo", "reconstruction", "kl", "nll", "active_units", "bits_per_dimension")
+UNITS = {"active_units": "", "bits_per_dimension": " bits"}  # of the others: nats per example
+
+
+def _run_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", help="name of the run")
+    parser.add_argument(
+        "--checkpoint",
+        choices=("best", "last"),
+        default="best",
+        help="weights at the best validation value, or the last (%(default)s)",
+    )
+
+
+def _split_flag(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--split",
+        choices=("train", "val", "test", "all"),
+        help="which examples (default: test, else val, else train, whichever there is first)",
+    )
+
+
+def evaluate_flags(parser: argparse.ArgumentParser) -> None:
+    _run_flags(parser)
+    _split_flag(parser)
+    parser.add_argument(
+        "--elbo-samples",
+        type=int,
+        default=10,
+        metavar="L",
+        help="samples of q(z|x) for the reconstruction (default %(default)s)",
+    )
+    parser.add_argument(
+        "--samples",
+        type=int,
+        default=0,
+        metavar="K",
+        help="importance samples for -ln p(x); 0 leaves it out (default %(default)s)",
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object, every key there")
+
+
+def evaluate(args: argparse.Namespace) -> int:
+    """Judge a run on held-out examples, in nats per example."""
+    from vae.opened import Opened
+
+    opened = Opened.of(find(args.root, args.name), args.checkpoint)
+    record = opened.evaluate(args.split, args.elbo_samples, args.samples)
+    if not math.isfinite(record.reconstruction + (record.kl or 0.0)):
+        raise ValueError(
+            f"The {args.checkpoint} weights of {args.name} give values that are not finite: it "
+            "diverged. Try --checkpoint best, or train with a lower learning rate."
+        )
+    if args.json:
+        print(json.dumps(record._asdict(), indent=2, ensure_ascii=False, allow_nan=False))
+        return 0
+    print(f"{record.run}, {record.checkpoint} weights, {record.examples} {record.split} examples")
+    for name in TERMS:
+        value, note = getattr(record, name), record.notes.get(name, "")
+        unit = UNITS.get(name, " nats per example")
+        text = "not defined" if value is None else f"{value:.6g}{unit}"
+        print(f"  {name:<20} {text}" + (f"  ({note})" if note else ""))
+    for name in record.notes.keys() - set(record._fields):
+        print(f"  {record.notes[name]}")
+    return 0
+
+
+def encode_flags(parser: argparse.ArgumentParser) -> None:
+    _run_flags(parser)
+    _split_flag(parser)
+    parser.add_argument("--out", required=True, metavar="FILE.npz", help="file to write")
+
+
+def encode(args: argparse.Namespace) -> int:
+    """Write the latents of a split: mean, std, label, split, index.
+
+    N examples, Z latents: mean and std (N, Z) float32 (std NaN for a point posterior), label (N,)
+    int64 (-1 without labels), split (N,) text, index (N,) int64, the rows of the data set.
+    """
+    import numpy as np
+
+    from vae.opened import Opened
+
+    out = _out(args.out, ".npz")
+    opened = Opened.of(find(args.root, args.name), args.checkpoint)
+    split = args.split or opened.default_split()
+    encoding = opened.encode(opened.rows(split))
+    labels = opened.data.labels
+    blank = np.full(len(encoding.index), -1)
+    _save_npz(
+        out,
+        mean=encoding.mean,
+        std=np.full_like(encoding.mean, np.nan) if encoding.std is None else encoding.std,
+        label=blank if labels is None else labels[encoding.index],
+        split=opened.split_of(encoding.index),
+        index=encoding.index,
+    )
+    n, z = encoding.mean.shape
+    print(f"{n} {split} examples, {z} latents each, in {out}")
+    return 0
+
+
+def sample_flags(parser: argparse.ArgumentParser) -> None:
+    _run_flags(parser)
+    parser.add_argument("-n", type=int, default=64, help="how many (default %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of the draw (default %(default)s)")
+    parser.add_argument(
+        "--temperature", type=float, default=1.0, help="scale of z (default %(default)s)"
+    )
+    parser.add_argument("--out", required=True, metavar="FILE", help="file to write, .png or .npz")
+
+
+def sample(args: argparse.Namespace) -> int:
+    """Write samples from the prior, as a picture or as arrays x and z.
+
+    n samples of Z latents: x (n, *event) float32, the means of p(x|z); z (n, Z) float32.
+    """
+    from vae import images
+    from vae.latent import decode, prior_sample
+    from vae.storage import replace
+
+    out = _out(args.out, ".png", ".npz")
+    if args.n < 1 or args.seed < 0:
+        raise ValueError(f"-n is at least 1 and --seed at least 0, not {args.n} and {args.seed}.")
+    if not (math.isfinite(args.temperature) and args.temperature >= 0):
+        raise ValueError(f"--temperature is a number from 0 up, not {args.temperature}.")
+    model = find(args.root, args.name).load_model(args.checkpoint)
+    if out.suffix == ".png" and len(model.event_shape) != 3:
+        raise ValueError("Samples of vector data are no picture: write them to a .npz file.")
+    z = prior_sample(model, args.n, args.seed, args.temperature)
+    x = decode(model, z)
+    if out.suffix == ".npz":
+        _save_npz(out, x=x, z=z)
+    else:
+        replace(out, images.grid_png(x, columns=math.ceil(args.n**0.5), scale=2))
+    print(f"{args.n} samples in {out}")
+    return 0
+
+
+def _out(text: str, *suffixes: str) -> Path:
+    path = Path(text)
+    if path.suffix not in suffixes:
+        raise ValueError(f"--out ends in {' or '.join(suffixes)}, not {path.name!r}.")
+    if not path.parent.is_dir():
+        raise ValueError(f"The folder {path.parent} of --out does not exist: create it first.")
+    return path
+
+
+def _save_npz(path: Path, **arrays: Any) -> None:
+    import numpy as np
+
+    from vae.storage import replace
+
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    replace(path, buffer.getvalue())

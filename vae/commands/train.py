@@ -1,0 +1,165 @@
+"""train, resume and stop: the commands that move a run."""
+
+import argparse
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vae.commands.bar import shown
+from vae.runs import Run, checked_name, find, identity
+
+if TYPE_CHECKING:
+    from vae.config import RunConfig
+
+STOP_SECONDS = 60.0  # to wait for a run to save and end
+ENDINGS: dict[int, str] = {signal.SIGINT: "stop", signal.SIGTERM: "pause"}  # asked of training
+
+
+def train_flags(parser: argparse.ArgumentParser) -> None:
+    """One flag for each setting, with its help and default."""
+    from vae.config import fields
+
+    parser.add_argument("--run", metavar="NAME", help="name of the run (default: a free one)")
+    for field in fields():
+        flag, about = "--" + field.name.replace("_", "-"), field.option.help.replace("%", "%%")
+        of = field.default if isinstance(field.default, tuple) else (field.default,)
+        choices = " | ".join(field.option.choices)
+        default = ",".join(map(str, of))
+        parser.add_argument(flag, metavar=choices or "X", help=f"{about} (default {default})")
+
+
+def train(args: argparse.Namespace) -> int:
+    """Train a VAE here, with a progress bar; Ctrl-C saves and exits."""
+    from vae.config import RunConfig, fields
+    from vae.data import DATASETS, load
+
+    given = {f.name: getattr(args, f.name) for f in fields()}
+    if given["data"] and given["data"] not in DATASETS:
+        given["data"] = str(Path(given["data"]).expanduser().absolute())
+    config = RunConfig.of(**{k: v for k, v in given.items() if v is not None})
+    if args.run is not None:
+        checked_name(args.run)
+    options = config.chosen("data")
+    dataset = load(config.data, examples=config.examples, seed=config.seed, options=options)
+    config.split(dataset)
+    device = _checked_device(config, dataset.event_shape)
+    claim = {"state": "starting", "device": device, "heartbeat": time.time(), **identity()}
+    return _work(Run.create(args.root, config, dataset, args.run, **claim))
+
+
+def _checked_device(config: "RunConfig", event_shape: tuple[int, ...]) -> str:
+    """The device; raises ValueError, before anything is written, if it or the network cannot."""
+    from vae.devices import resolve
+    from vae.model import cost
+
+    cost(config, event_shape)
+    return str(resolve(config.device))
+
+
+def resume_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", help="name of the run")
+    parser.add_argument(
+        "--epochs",
+        metavar="+N | N",
+        help="+N trains N epochs more than are planned, N up to N (default: those planned)",
+    )
+
+
+def resume(args: argparse.Namespace) -> int:
+    """Go on with a run here, from its last saved state, for more epochs if asked."""
+    run = find(args.root, args.name)
+    status = run.status()
+    if status.state == "damaged":
+        raise ValueError(status.message)
+    if status.alive:
+        raise ValueError(f"{run.name} is {status.state} already: stop it first, or let it be.")
+    if args.epochs:
+        run.want(epochs=_epochs(args.epochs, run))
+    elif status.state == "finished":
+        raise ValueError(f"{run.name} is finished: add epochs with --epochs +10.")
+    run.want("run")
+    return _work(run)
+
+
+def _epochs(text: str, run: Run) -> int:
+    """The epochs that `--epochs` asks for, counted from the first."""
+    planned = [c.value for c in run.changes() if c.field == "epochs"]
+    now = int(planned[-1]) if planned else int(run.settings["epochs"])
+    try:
+        epochs = int(text) + (now if text.startswith("+") else 0)
+    except ValueError:
+        raise ValueError(f"--epochs is a whole number such as 50 or +10, not {text!r}.") from None
+    if epochs <= now:
+        raise ValueError(f"{run.name} is planned for {now} epochs: ask for more than that.")
+    return epochs
+
+
+def stop_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", help="name of the run")
+
+
+def stop(args: argparse.Namespace) -> int:
+    """End a run wherever it is being trained; it saves first."""
+    run = find(args.root, args.name)
+    state = run.status().state
+    if state not in ("queued", "starting", "running"):
+        raise ValueError(f"{run.name} is not running: it is {state}.")
+    run.stop()
+    deadline = time.monotonic() + STOP_SECONDS
+    while (status := run.status()).alive and time.monotonic() < deadline:
+        time.sleep(0.05)
+    if status.alive:
+        print(
+            f"vae: {run.name} has been asked to stop and is still {status.state} after "
+            f"{STOP_SECONDS:g} s; it will end after its step.",
+            file=sys.stderr,
+        )
+        return 1
+    print(f"{run.name} is {status.state}.")
+    return 0
+
+
+def _work(run: Run) -> int:
+    """Train a run in this process, with a bar; Ctrl-C and SIGTERM save and end it."""
+    from vae.worker.jobs import BusyError, told, train_run
+
+    print(f"{run.name}  ({run.path})", file=sys.stderr)
+    with _signals() as received:
+        try:
+            for _ in shown(train_run(run, lambda: ENDINGS[received[0]] if received else None)):
+                pass
+        except BusyError:
+            raise
+        except Exception as error:
+            print(f"vae: {told(error)}", file=sys.stderr)
+            return 1
+    status = run.status()
+    if status.resumable:
+        root = "" if run.path.parent == Path("checkpoints") else f" --root {run.path.parent}"
+        again = f"python -m vae resume {run.name}{root}"
+        print(f"Saved at epoch {status.epoch:.4g}. Go on with: {again}", file=sys.stderr)
+    elif status.message:
+        print(status.message, file=sys.stderr)
+    return 128 + received[0] if received else 0
+
+
+@contextmanager
+def _signals() -> Iterator[list[int]]:
+    """The signals to end that were received; a second one ends at once."""
+    received: list[int] = []
+
+    def receive(number: int, frame: object) -> None:
+        if received:
+            raise KeyboardInterrupt
+        received.append(number)
+
+    before = {number: signal.signal(number, receive) for number in ENDINGS}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,80 @@
+"""Pictures side by side as HTML, each with words of its own below it and under the pointer.
+
+One picture of many tiles cannot hold captions that a person can read, select or search; here each
+tile is an image of its own, enlarged by a whole factor, its pixels as they are.
+"""
+
+from collections.abc import Sequence
+from html import escape
+from typing import NamedTuple
+
+from vae.images import data_uri, tile_pngs
+from vae.palette import COLOURS
+from vae.records import Floats
+
+LEAST = 44  # pixels that a tile is wide at least
+
+_STYLE = """<style>
+.vae-gallery { display: grid; gap: 10px 4px; justify-content: start;
+  grid-template-columns: repeat(auto-fill, %dpx); font-size: 11px; line-height: 1.25; }
+.vae-gallery figure { margin: 0; text-align: center; }
+.vae-gallery img { display: block; width: %dpx; height: %dpx; image-rendering: pixelated;
+  margin-bottom: 1px; outline: 0.5px solid rgba(128, 128, 128, 0.44); }
+.vae-gallery figcaption { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
+</style>"""
+
+
+class Caption(NamedTuple):
+    """What is said of one tile."""
+
+    name: str  # first line below it, "" for none
+    numbers: tuple[tuple[str, str], ...]  # second line: (text, colour of the palette)
+    title: str  # under the pointer
+
+
+def colour(name: str) -> str:
+    """A colour of the palette as CSS, for light and dark."""
+    light, dark = COLOURS[name]
+    return f"light-dark({light}, {dark})"
+
+
+def gallery(rows: Sequence[Floats], captions: Sequence[Caption]) -> str:
+    """HTML: one column of images a caption, one image a row; each of `rows` is (N, C, H, W)."""
+    height, width = rows[0].shape[2:]
+    scale = -(-LEAST // width)
+    sources = [[data_uri(png) for png in tile_pngs(row)] for row in rows]
+    tiles = [_figure(column, caption) for *column, caption in zip(*sources, captions, strict=True)]
+    style = _STYLE % (scale * width, scale * width, scale * height)
+    return f'{style}<div class="vae-gallery">{"".join(tiles)}</div>'
+
+
+def _figure(sources: Sequence[str], caption: Caption) -> str:
+    title = escape(caption.title)
+    pictures = "".join(f'<img src="{source}" alt="">' for source in sources)
+    name = f"<b>{escape(caption.name)}</b><br>" if caption.name else ""
+    numbers = " ".join(
+        f'<span style="color:{colour(tint)}">{escape(text)}</span>'
+        for text, tint in caption.numbers
+    )
+    return f'<figure title="{title}">{pictures}<figcaption>{name}{numbers}</figcaption></figure>'
+
+
+def figures_line(values: Sequence[tuple[str, str, str]]) -> str:
+    """HTML: quantities side by side, each (what, value with unit, colour of the palette)."""
+    cells = "".join(
+        f'<div><div style="font-size:12px;color:{colour("muted")}">{escape(what)}</div>'
+        f'<div style="font-size:18px;font-weight:600;color:{colour(tint)}">{escape(value)}</div>'
+        "</div>"
+        for what, value, tint in values
+    )
+    return f'<div style="display:flex;gap:28px">{cells}</div>'
+
+
+def counts_line(counts: Sequence[tuple[str, int, str]]) -> str:
+    """HTML: classes and how many of each, (name, count, colour of the palette)."""
+    return " ".join(
+        '<span style="display:inline-block;white-space:nowrap;margin-right:10px;font-size:13px">'
+        '<span style="display:inline-block;width:9px;height:9px;border-radius:50%;'
+        f'margin-right:4px;background:{colour(tint)}"></span>{escape(name)} × {count:,}</span>'
+        for name, count, tint in counts
+    )

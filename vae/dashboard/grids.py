@@ -1,0 +1,235 @@
+"""Grids of pictures on a page, with words around them, and their downloads.
+
+What is put together here is HTML: cards (a stack of pictures with numbers below), a sheet (one
+picture of many tiles) and a frame (a sheet with axes around it). Every picture is enlarged before
+it is sent, by a whole factor, and shown pixel for pixel: `grids.css` sees to it.
+
+Lengths are pixels of the screen; N pictures of one size, (C, H, W) each.
+"""
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from vae import images
+from vae.dashboard.gallery import colour
+from vae.images import Bytes
+from vae.records import Floats, Ints
+
+STYLE = Path(__file__).with_name("grids.css")
+LEAST = 48  # a card's pictures are at least this wide
+CARD = 64  # and the words below need this much
+GAP = (8, 12)  # between cards, across and down, as in grids.css
+WORDS = 3 * 16 + 3  # height of the words below a card
+KEY = 106  # width of the words beside the cards
+LABEL = 46  # an axis has a label at most every so many pixels
+
+
+class Card(NamedTuple):
+    """The words of one card."""
+
+    title: str  # under the pointer
+    name: str  # first line
+    numbers: tuple[tuple[str, str], ...]  # (text, colour of the palette), a line each
+
+
+def enlargement(shape: tuple[int, ...], number: int, layers: int, room: tuple[int, int]) -> int:
+    """By what whole number to enlarge images (C, H, W) so that `number` cards with `layers` of
+    them each fit into the room (width, height); never so small that a picture cannot be read."""
+    _, height, width = shape
+    least = -(-LEAST // width)
+    fits = [
+        scale
+        for scale in range(least, max(least, 160 // width) + 1)
+        if -(-number // columns(width * scale, room[0])) * _card(height * scale, layers) <= room[1]
+    ]
+    return max(fits, default=least)
+
+
+def columns(width: int, room: int) -> int:
+    """How many cards with pictures of this width stand side by side."""
+    return max(1, (room + GAP[0]) // (max(width, CARD) + GAP[0]))
+
+
+def _card(height: int, layers: int) -> int:
+    return layers * (height + 1) + WORDS + GAP[1]
+
+
+def tile_scale(shape: tuple[int, ...], across: int, down: int, room: tuple[int, int]) -> int:
+    """The largest whole enlargement of images (C, H, W) at which a grid of them with hairlines
+    fits into the room (width, height); at least 1."""
+    return max(1, min((room[0] + 1) // across - 1, (room[1] + 1) // down - 1) // max(shape[1:]))
+
+
+def cards(
+    layers: Mapping[str, Bytes | Floats],
+    words: Sequence[Card],
+    lines: Sequence[tuple[str, str]],
+    scale: int,
+    limit: float,
+) -> str:
+    """HTML: N cards, each a stack with one image of every layer, and beside them what is what.
+
+    `layers` maps a name to N images; `lines` names the lines of words, (text, colour); the scale
+    of differences runs from -limit to +limit, in units of x.
+    """
+    stacks = [images.pixels(layer) for layer in layers.values()]
+    height, width = stacks[0].shape[1] * scale, stacks[0].shape[2] * scale
+    figures = "".join(
+        _figure(images.strip([s[i : i + 1] for s in stacks], 1, scale=scale), word)
+        for i, word in enumerate(words)
+    )
+    heads = "".join(f'<div style="height:{height + 1}px">{escape(name)}</div>' for name in layers)
+    names = "".join(
+        f'<div style="height:16px;color:{colour(tint)}">{escape(text)}</div>'
+        for text, tint in lines
+    )
+    bar = _image(images.scale_bar(92, 8), (92, 8), "colours of the differences")
+    ends = f"<span>{number(-limit)}</span><span>{number(limit)}</span>"
+    scale_key = f'<div class="scale">{bar}<div class="ends">{ends}</div></div>'
+    style = f"grid-template-columns:repeat(auto-fill,{max(width, CARD)}px)"
+    return (
+        f'<div class="vae-cards"><div class="key">{heads}<div style="height:2px"></div>{names}'
+        f'{scale_key}</div><div class="all" style="{style}">{figures}</div></div>'
+    )
+
+
+def _figure(stack: Bytes, word: Card) -> str:
+    image = _image(images.png(stack), (stack.shape[1], stack.shape[0]), word.title)
+    numbers = "".join(
+        f'<span style="color:{colour(tint)}">{escape(text)}</span>' for text, tint in word.numbers
+    )
+    return (
+        f'<figure title="{escape(word.title)}">{image}<figcaption style="width:'
+        f'{max(stack.shape[1], CARD)}px"><b>{escape(word.name)}</b>{numbers}</figcaption></figure>'
+    )
+
+
+def sheet(grid: Bytes, alt: str) -> str:
+    """HTML: one picture (H, W, 4), pixel for pixel."""
+    return f'<div class="vae-sheet">{_picture(grid, alt)}</div>'
+
+
+def frame(grid: Bytes, axes: tuple[Floats, Floats], titles: tuple[str, str], alt: str) -> str:
+    """HTML: a picture (H, W, 4) of tiles in a grid with its axes: the values of the columns from
+    left to right and of the rows from top to bottom, (C,) and (R,). One row has no axis."""
+    height, width = grid.shape[:2]
+    across = _labels(axes[0], width, "left")
+    tall = len(axes[1]) > 1
+    up = _labels(axes[1], height, "top") if tall else ""
+    muted = f'style="color:{colour("muted")}"'
+    return (
+        f'<div class="vae-frame"><div class="up" {muted}>{escape(titles[1]) if tall else ""}</div>'
+        f'<div class="rows">{up}</div>{_picture(grid, alt)}'
+        f'<div class="columns" style="width:{width}px">{across}</div>'
+        f'<div class="across" {muted}>{escape(titles[0])}</div></div>'
+    )
+
+
+def _labels(values: Floats, length: int, side: str) -> str:
+    """The values at the middle of their tiles, as many as can be read, ends and middle first."""
+    pitch = (length + 1) / len(values)
+    shown = labelled(len(values), pitch)
+    return "".join(
+        f'<span style="{side}:{(i + 0.5) * pitch - 0.5:.1f}px">{number(values[i])}</span>'
+        for i in shown
+    )
+
+
+def labelled(count: int, pitch: float) -> list[int]:
+    """Which of `count` tiles, `pitch` apart, get a label: evenly many, and both ends."""
+    for step in range(1, count):
+        if (count - 1) % step == 0 and step * pitch >= LABEL:
+            return list(range(0, count, step))
+    return [0, count - 1] if count > 1 and (count - 1) * pitch >= LABEL else [0]
+
+
+def number(value: float) -> str:
+    """Two digits after the point, with a true minus; -0.00 is 0.00."""
+    return f"{round(float(value), 2) + 0.0:.2f}".replace("-", "−")
+
+
+def _picture(grid: Bytes, alt: str) -> str:
+    return _image(images.png(grid), (grid.shape[1], grid.shape[0]), alt)
+
+
+def _image(png: bytes, size: tuple[int, int], alt: str) -> str:
+    return (
+        f'<img src="{images.data_uri(png)}" width="{size[0]}" height="{size[1]}" '
+        f'style="width:{size[0]}px;height:{size[1]}px" alt="{escape(alt)}">'
+    )
+
+
+def npz(x: Floats, z: Floats) -> bytes:
+    """x (N, *event) and z (N, Z) as one compressed .npz file, which `--data` can read back."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, x=x, z=z)
+    return buffer.getvalue()
+
+
+def download(label: str, make: Callable[[], bytes], name: str, about: str) -> None:
+    """A button that makes a file when it is pressed and hands it over; the page stays as it is."""
+    mime = "image/png" if name.endswith(".png") else "application/octet-stream"
+    st.download_button(
+        label, make, name, mime, key=f"download_{name}", help=about, on_click="ignore"
+    )
+
+
+def choose(
+    place: DeltaGenerator,
+    label: str,
+    key: str,
+    titles: Mapping[Any, str],
+    default: Any,
+    about: str,
+) -> Any:
+    """A choice among `titles` that lasts for the session; the default where it does not exist."""
+    if st.session_state.get(key) not in titles:
+        st.session_state[key] = default
+    return place.selectbox(
+        label,
+        list(titles),
+        format_func=lambda value: titles.get(value, str(value)),
+        key=key,
+        help=about,
+        disabled=len(titles) == 1,
+        persist_state="session",
+    )
+
+
+def whole(
+    place: DeltaGenerator,
+    label: str,
+    key: str,
+    bounds: tuple[int, int, int],
+    about: str,
+    step: int = 1,
+    off: bool = False,
+) -> int:
+    """A whole number between the first two of `bounds`, at first the third; it lasts for the
+    session."""
+    st.session_state.setdefault(key, bounds[2])
+    value = place.number_input(
+        label,
+        bounds[0],
+        bounds[1],
+        key=key,
+        step=step,
+        help=about,
+        disabled=off,
+        persist_state="session",
+    )
+    return int(value)
+
+
+def names_of(labels: Ints | None, classes: Sequence[str], rows: Ints) -> list[str]:
+    """The class of each row, or its number where the data have no classes."""
+    if labels is None:
+        return [f"#{row}" for row in rows]
+    return [classes[k] if 0 <= k < len(classes) else "no class" for k in labels[rows]]

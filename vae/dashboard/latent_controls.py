@@ -1,0 +1,138 @@
+"""The row of controls above the latent map: which weights, which examples, where, what colour.
+
+A choice stays for the session; one that does not exist for the run at hand gives way to a default.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from vae.dashboard import header, shown
+from vae.dashboard.latent_view import DIMENSIONS, Asked, choices, hues, pair_titles
+from vae.options import Spec, options_of
+from vae.projections import PROJECTIONS
+from vae.records import Encoding
+from vae.runs import Run
+
+POINTS = {500: "500", 2_000: "2,000", 10_000: "10,000", 0: "all"}
+SPLITS = {"train": "train", "val": "validation", "test": "test", "all": "all"}
+HELP = {
+    "checkpoint": "Weights at the best validation ELBO (reconstruction for a point posterior), or "
+    "the last saved ones.",
+    "split": "Which examples are encoded. Training examples may look better placed than new ones.",
+    "points": "How many examples are drawn at most, each class in proportion, always the same "
+    "ones. More show rare cases and take longer to encode.",
+    "projection": "How the latents come into the plane: two dimensions as they are, the two "
+    "principal components, or t-SNE, which keeps neighbours together and computes in the "
+    "background; it is offered when the run stands still.",
+    "pair": "A latent dimension, the most informative first: the number is its mean KL in nats "
+    "per example (for a point posterior, its variance). Below about 0.01 nats it carries nothing.",
+    "hue": "Class and known factors come with the data. KL: nats that q(z|x) of an example tells "
+    "beyond the prior. Reconstruction: -ln p(x|z) at the posterior mean, in nats.",
+    "follow": "Draw the newest weights whenever a run that trains has saved some. Off, the map "
+    "changes only when you do something.",
+}
+
+
+def controls(run: Run, alive: bool) -> Asked:
+    """One row of widgets; ends the page with a word of help if the run cannot be opened."""
+    places = st.columns([8, 11, 8, 12, 10, 10, 10, 9.5], vertical_alignment="bottom")
+    following = places[7].toggle(
+        "Follow",
+        key="latent_follow",
+        disabled=not alive,
+        help=HELP["follow"],
+        persist_state="session",
+    )
+    following = following and alive
+    checkpoints = {"last": "last"} if following else {"best": "best", "last": "last"}
+    checkpoint = _choose(places[0], "Checkpoint", "checkpoint", checkpoints)
+    try:
+        split, points, encoding = _examples(run, checkpoint, places[1:3])
+        names = {name: name for name in hues(shown.opened(run, checkpoint).data, encoding)}
+    except (ValueError, OSError) as error:
+        header.empty("This run cannot be opened.", str(error))
+    latents = encoding.mean.shape[1]
+    start = DIMENSIONS if latents <= 2 else "pca"
+    projection = _choose(
+        places[4], "Projection", "projection", choices(latents, alive), start, f"_{run.name}"
+    )
+    options = _options(projection, encoding, run, places[5:7])
+    hue = _choose(places[3], "Colour by", "hue", names)
+    seed = run.settings["seed"]
+    return Asked(checkpoint, split, points, projection, options, hue, seed, following)
+
+
+def _examples(
+    run: Run, checkpoint: str, places: list[DeltaGenerator]
+) -> tuple[str, int, Encoding]:
+    """Which examples, and how many at most."""
+    opened = shown.opened(run, checkpoint)
+    sizes = {name: len(opened.splits.rows(name)) for name in SPLITS}
+    present = {n: f"{SPLITS[n]} ({size:,})" for n, size in sizes.items() if size}
+    split = _choose(places[0], "Examples", "split", present, opened.default_split())
+    points = _choose(places[1], "At most", "points", POINTS, 2_000) or sizes[split]
+    return split, points, shown.encoding(run, checkpoint, split, points)
+
+
+def _options(
+    projection: str, encoding: Encoding, run: Run, places: list[DeltaGenerator]
+) -> dict[str, Any]:
+    """The pair of dimensions, or the projection's own options."""
+    if projection != DIMENSIONS:
+        own = options_of(PROJECTIONS[projection].project)
+        return {
+            name: _number(place, spec, f"latent_{projection}_{name}")
+            for place, (name, spec) in zip(places, own.items(), strict=False)
+        }
+    titles = pair_titles(encoding)
+    if len(titles) == 1:
+        return {"pair": (0, 0)}
+    first, second, *_ = titles
+    if encoding.mean.shape[1] == 2:
+        first, second = 0, 1
+    own_key = f"_{run.name}"
+    x = _choose(places[0], "Across", "pair", titles, first, f"_x{own_key}")
+    rest = {d: title for d, title in titles.items() if d != x}
+    y = _choose(places[1], "Up", "pair", rest, second if second in rest else first, f"_y{own_key}")
+    return {"pair": (x, y)}
+
+
+def _number(place: DeltaGenerator, spec: Spec, key: str) -> Any:
+    option = spec.option
+    st.session_state.setdefault(key, spec.default)
+    return place.number_input(
+        option.label or spec.name.replace("_", " ").capitalize(),
+        None if option.low is None else spec.type(option.low),
+        None if option.high is None else spec.type(option.high),
+        key=key,
+        step=spec.type(50 if spec.default >= 100 else 5),
+        format="%d" if spec.type is int else "%g",
+        help=option.help,
+        persist_state="session",
+    )
+
+
+def _choose(
+    place: DeltaGenerator,
+    label: str,
+    what: str,
+    titles: Mapping[Any, str],
+    default: Any = None,
+    own: str = "",
+) -> Any:
+    """A choice among `titles`; the default (or the first) where none was made that exists."""
+    key = f"latent_{what}{own}"
+    if st.session_state.get(key) not in titles:
+        st.session_state[key] = next(iter(titles)) if default is None else default
+    return place.selectbox(
+        label,
+        list(titles),
+        format_func=lambda value: titles.get(value, str(value)),
+        key=key,
+        help=HELP[what],
+        disabled=len(titles) == 1,
+        persist_state="session",
+    )

@@ -1,0 +1,160 @@
+"""Right of the latent map: the selected examples with their reconstructions, or the run in brief.
+
+All numbers are means over the examples shown, in nats per example; the reconstruction is
+-ln p(x|z) at z = mean of q(z|x), so it is a little below that of the curves, which draw z.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import streamlit as st
+
+from vae import figures
+from vae.dashboard.gallery import Caption, counts_line, figures_line, gallery
+from vae.dashboard.plot import plot
+from vae.data.dataset import stratified
+from vae.latent import decode
+from vae.opened import Opened
+from vae.palette import CLASSES
+from vae.records import Encoding, Hue, Ints, Tiles
+
+SHOWN = 32  # examples of a selection that are shown
+HEIGHT = 640
+BARS = 300
+HINT = (
+    "Draw a lasso around points, or click one (with Shift to add): they appear here with their "
+    "reconstructions. A double click lets them go; box, zoom and pan are above the map."
+)
+
+
+def panel(opened: Opened, encoding: Encoding, colours: Mapping[str, Hue], rows: Ints) -> None:
+    """What is selected (rows of the data set, ascending), or the run in brief if nothing is."""
+    positions = np.flatnonzero(np.isin(encoding.index, rows))
+    with st.container(height=HEIGHT, border=False, key="latent_panel"):
+        if len(positions):
+            _selection(opened, encoding, colours, positions)
+        else:
+            _summary(opened, encoding)
+
+
+def _selection(
+    opened: Opened, encoding: Encoding, colours: Mapping[str, Hue], positions: Ints
+) -> None:
+    st.markdown(f"**{len(positions):,} of {len(encoding.index):,} points selected**")
+    st.html(figures_line(_means(encoding, positions)))
+    _mix(colours, positions)
+    rows = stratified(opened.data.labels, encoding.index[positions], SHOWN, opened.seed)
+    part = np.searchsorted(encoding.index, rows)
+    originals = opened.seen(rows)
+    reconstructions = decode(opened.model, encoding.mean[part])
+    if opened.data.is_image:
+        st.caption(_about(len(rows), len(positions), encoding.kl is not None))
+        captions = [_caption(encoding, colours, i) for i in part]
+        st.html(gallery([originals, reconstructions], captions))
+        return
+    st.caption(f"{len(rows)} of {len(positions):,} shown")
+    background = opened.seen(encoding.index[:2000]) if originals.shape[1] == 2 else None
+    figure = figures.pairs(Tiles(originals), Tiles(reconstructions), data=background)
+    plot(
+        figure,
+        key="latent_pairs",
+        revision=opened.run.name,
+        height=400,
+        label="Selected examples and their reconstructions",
+    )
+
+
+def _about(shown: int, selected: int, has_kl: bool) -> str:
+    count = f"{shown} of {selected:,} shown" if shown < selected else f"{shown} shown"
+    numbers = "reconstruction and KL" if has_kl else "reconstruction"
+    return f"{count} · original above its reconstruction, below them {numbers} in nats"
+
+
+def _means(encoding: Encoding, part: Ints | slice) -> list[tuple[str, str, str]]:
+    """Mean reconstruction and KL of a part of the examples."""
+    values = []
+    if encoding.reconstruction is not None:
+        mean = float(encoding.reconstruction[part].mean())
+        values.append(("mean reconstruction", f"{mean:.2f} nats", "reconstruction"))
+    if encoding.kl is not None:
+        mean = float(encoding.kl[part].sum(1).mean())
+        values.append(("mean KL", f"{mean:.2f} nats", "kl"))
+    return values
+
+
+def _mix(colours: Mapping[str, Hue], positions: Ints) -> None:
+    """How many of each class, and between which values the known factors lie."""
+    hue = colours.get("class")
+    if hue is not None:
+        labels, numbers = np.unique(hue.values[positions], return_counts=True)
+        order = np.argsort(-numbers, kind="stable")
+        counts = [
+            (_class(hue, labels[i]), int(numbers[i]), f"class{labels[i] % CLASSES}") for i in order
+        ]
+        st.html(counts_line(counts))
+    ranges = [
+        f"{name} {hue.values[positions].min():.3g} to {hue.values[positions].max():.3g}"
+        for name, hue in colours.items()
+        if name not in ("class", "KL", "reconstruction")
+    ]
+    if ranges:
+        st.caption(" · ".join(ranges))
+
+
+def _class(hue: Hue, label: int) -> str:
+    return hue.classes[label] if 0 <= label < len(hue.classes) else "no class"
+
+
+def _caption(encoding: Encoding, colours: Mapping[str, Hue], i: int) -> Caption:
+    """Class, reconstruction and KL of one example."""
+    hue = colours.get("class")
+    name = "" if hue is None else _class(hue, int(hue.values[i]))
+    numbers, title = [], [f"#{encoding.index[i]}"]
+    title += [f"class {name}"] if name else []
+    for key, what in (("reconstruction", "reconstruction"), ("KL", "kl")):
+        if key in colours:
+            value = float(colours[key].values[i])
+            numbers.append((f"{value:.1f}" if abs(value) < 100 else f"{value:.0f}", what))
+            title.append(f"{'KL' if what == 'kl' else what} {value:.2f} nats")
+    return Caption(name, tuple(numbers), " · ".join(title))
+
+
+def _summary(opened: Opened, encoding: Encoding) -> None:
+    """How much the latents carry, and which of them."""
+    st.markdown("**Nothing is selected**")
+    st.caption(HINT)
+    values = _means(encoding, slice(None))
+    if encoding.kl is not None:
+        values.append(("active units", _active(encoding), "text"))
+    st.html(figures_line(values))
+    if encoding.kl is not None:
+        title, figure = "KL per latent dimension", figures.kl_bars(encoding.kl.mean(0))
+        figure.layout.annotations = ()  # the line above says the total already
+    else:
+        title, figure = "Variance of the latents", figures.scree(_explained(encoding))
+    count = f"{len(encoding.index):,} examples"
+    st.markdown(f"**{title}**", help=f"Over the {count} shown. {ACTIVE_HELP}")
+    plot(figure, key="latent_kl", revision=opened.run.name, height=BARS, label=title)
+
+
+ACTIVE_HELP = (
+    "A unit is active when its posterior mean varies over the examples: variance above 0.01 "
+    "(Burda et al. 2016)."
+)
+
+
+def _active(encoding: Encoding) -> str:
+    """How many units are active, of how many."""
+    import torch
+
+    from vae.evaluation import active_units
+
+    return f"{active_units(torch.from_numpy(encoding.mean))} of {encoding.mean.shape[1]}"
+
+
+def _explained(encoding: Encoding) -> np.ndarray:
+    """Share of the variance of each principal component, (Z,), the largest first."""
+    centred = encoding.mean - encoding.mean.mean(0)
+    values = np.linalg.svd(centred, compute_uv=False) ** 2
+    total = float(values.sum())
+    return (values / total if total else values).astype(np.float32)

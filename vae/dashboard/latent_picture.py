@@ -1,0 +1,144 @@
+"""The latent map on screen, and the background job that makes it where it takes long."""
+
+from collections.abc import Mapping
+from textwrap import wrap
+
+import numpy as np
+import streamlit as st
+
+from vae import figures, storage
+from vae.dashboard import server
+from vae.dashboard.latent_view import Asked, job_of, latent_map, project, words
+from vae.dashboard.plot import plot
+from vae.dashboard.tiles import pattern
+from vae.opened import Opened
+from vae.projections import PROJECTIONS
+from vae.records import Encoding, Hue, Ints, LatentMap, Projection
+from vae.worker.jobs import Job, projection_of
+
+HEIGHT = 600
+LINE = 44  # pixels above the map, for words or a progress bar
+LETTERS = 80  # in a line of an empty map
+WORDY = 10_000  # more points than this have only their number under the pointer
+AT_WORK = ("starting", "running")
+
+
+def working(opened: Opened, asked: Asked) -> bool:
+    """Whether the asked projection is being computed at this moment."""
+    return asked.slow and job_of(opened.run, asked).status()["state"] in AT_WORK
+
+
+def picture(opened: Opened, encoding: Encoding, asked: Asked, colours: Mapping[str, Hue]) -> Ints:
+    """The line above the map and the map; returns the rows of the data set that are selected."""
+    total = len(opened.splits.rows(asked.split))
+    with st.container(height=LINE, border=False, vertical_alignment="center", key="latent_line"):
+        placed, unfinished = _placed(opened, encoding, asked)
+        if placed is not None:
+            record = latent_map(encoding, placed, asked, colours, total)
+            if not unfinished:
+                st.caption(_caption(opened, record))
+    if placed is None:
+        still = figures.empty("<br>".join(wrap(unfinished or "", LETTERS))).update_xaxes(
+            fixedrange=True
+        )
+        still.update_yaxes(fixedrange=True)
+        plot(still, key="latent_map", revision="", height=HEIGHT)
+        return np.empty(0, np.int64)
+    figure, index = figures.latent_map(record), figures.map_index(record)
+    figure.update_layout(clickmode="event+select", dragmode="lasso", margin_t=36)
+    if encoding.mean.shape[1] == 1:
+        figure.layout.yaxis.scaleanchor = None  # counts against a latent
+    if len(encoding.index) <= WORDY:
+        lines = np.array(words(encoding, colours), object)
+        for trace, rows in zip(figure.data, index, strict=True):
+            trace.text = lines[np.searchsorted(encoding.index, rows)]
+    event = plot(
+        figure,
+        key="latent_map",
+        revision=asked.revision(opened.run.name),
+        height=HEIGHT,
+        index=index,
+        tiles=pattern(opened.run.name),
+        selectable=True,
+        label=f"{len(record.points)} examples in latent space, {record.axes[0]}, {record.axes[1]}",
+    )
+    return event.selected if event.selected is not None else np.empty(0, np.int64)
+
+
+def _caption(opened: Opened, record: LatentMap) -> str:
+    """Which weights, how many points, and what is to be said of the projection."""
+    step = storage.read_meta(opened.run.weights_path(opened.checkpoint)).get("step")
+    weights = f"{opened.checkpoint} checkpoint" + (f", step {step:,}" if step else "")
+    said = figures.caption(record)
+    shown = "" if len(record.points) < record.total else f"all {record.total:,} shown"
+    return " · ".join(part for part in (shown, said, weights) if part)
+
+
+def _placed(
+    opened: Opened, encoding: Encoding, asked: Asked
+) -> tuple[Projection | None, str | None]:
+    """The points in the plane, as far as there are any; a sentence while they are not final."""
+    if asked.slow:
+        return _computed(opened, encoding, asked)
+    labels = opened.data.labels
+    try:
+        known = None if labels is None else labels[encoding.index]
+        return project(encoding, asked, known), None
+    except ValueError as error:
+        return None, str(error)
+
+
+def _computed(
+    opened: Opened, encoding: Encoding, asked: Asked
+) -> tuple[Projection | None, str | None]:
+    """What a background job has made so far, and the means to start and end it."""
+    job, title = job_of(opened.run, asked), PROJECTIONS[asked.projection].title
+    status = job.status()
+    what = f"{title} of {len(encoding.index):,} points"
+    if status["state"] in AT_WORK:
+        _progress(job, what, status["progress"])
+        return _read(job, encoding), f"{title} is looking for neighbours…"
+    done = _read(job, encoding) if status["state"] == "finished" else None
+    if done is not None:
+        return done, None
+    _offer(job, title, status["state"])
+    if status["state"] == "failed":
+        return None, f"{what} failed. {status['message']}"
+    return None, f"{what} is not computed yet"
+
+
+def _offer(job: Job, title: str, state: str) -> None:
+    """The button that starts the job, and what became of it before."""
+    before = {
+        "failed": "It failed.",
+        "cancelled": "Cancelled.",
+        "finished": "The kept result cannot be used.",
+    }
+    said, button = st.columns([7, 3], vertical_alignment="center")
+    said.caption(before.get(state, "It runs in the background and is kept."))
+    if button.button(f"Compute {title}", type="primary", width="stretch", key="latent_compute"):
+        job.result.unlink(missing_ok=True)
+        server.launcher.submit(job)
+        st.rerun()
+
+
+def _progress(job: Job, what: str, share: float) -> None:
+    bar, button = st.columns([7, 3], vertical_alignment="center")
+    ending = job.cancelled
+    step = "finding neighbours" if share == 0 else f"{100 * share:.0f} %"
+    bar.progress(share, text=f"{what}: {'cancelling' if ending else step}")
+    button.button(
+        "Cancel", on_click=job.cancel, disabled=ending, width="stretch", key="latent_cancel"
+    )
+
+
+def _read(job: Job, encoding: Encoding) -> Projection | None:
+    """The result of a job or what there is of it; None if nothing or it is of other examples."""
+    for path in (job.result, job.partial):
+        try:
+            projection, rows = projection_of(path)
+        except (OSError, ValueError):
+            continue
+        if np.array_equal(rows, encoding.index):
+            return projection
+    return None

@@ -1,0 +1,159 @@
+"""The latent map as a record: which examples, where they lie in the plane, and what colours them.
+
+Notation: N examples of a split, Z latent dimensions; colours and labels are in nats per example.
+Nothing here knows a screen: widgets make an `Asked`, these functions make the picture's numbers.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from vae.data import Dataset
+from vae.latent import by_kl, dimensions
+from vae.projections import PROJECTIONS
+from vae.records import Encoding, Floats, Hue, Ints, LatentMap, Projection
+from vae.runs import Run
+from vae.worker.jobs import Job
+
+DIMENSIONS = "dimensions"  # the latents as they are; every other projection is a row of the table
+BINS = 60  # of the histogram that a single latent is drawn as
+
+
+class Asked(NamedTuple):
+    """What the controls ask for."""
+
+    checkpoint: str
+    split: str
+    points: int  # at most so many examples
+    projection: str  # DIMENSIONS or a row of PROJECTIONS
+    options: dict[str, Any]  # the pair of dimensions, or the row's own options
+    hue: str  # a key of `hues`
+    seed: int
+    following: bool  # draw every new state of a run that trains
+
+    @property
+    def slow(self) -> bool:
+        """Whether the projection is the work of a background job."""
+        return self.projection != DIMENSIONS and PROJECTIONS[self.projection].slow
+
+    def revision(self, run: str) -> str:
+        """What zoom and selection belong to: colours and the number of points may change."""
+        place = (run, self.checkpoint, self.split, self.projection, *self.options.values())
+        return " ".join(map(str, place))
+
+
+def choices(latent_dim: int, moving: bool) -> dict[str, str]:
+    """The projections to choose from: name → title. One latent needs none, and the weights of a
+    run that trains change too fast for a slow one."""
+    if latent_dim == 1:
+        return {DIMENSIONS: "dimension"}
+    rows = {n: row.title for n, row in PROJECTIONS.items() if not (row.slow and moving)}
+    return {DIMENSIONS: "dimensions", **rows}
+
+
+def pair_titles(encoding: Encoding) -> dict[int, str]:
+    """Latent dimensions, the most informative first, each with its number and what it carries:
+    mean KL in nats, or for a point posterior the variance of the latent."""
+    if encoding.kl is None:
+        value, number = encoding.mean.var(0), "{:.2g}"
+    else:
+        value, number = encoding.kl.mean(0), "{:.2f}"
+    return {d: f"z{d + 1} · {number.format(value[d])}" for d in by_kl(encoding)}
+
+
+def hues(data: Dataset, encoding: Encoding) -> dict[str, Hue]:
+    """All that may colour the points: name → values."""
+    rows, found = encoding.index, {}
+    if data.labels is not None:
+        found["class"] = Hue("class", data.labels[rows], data.classes)
+    found |= {name: Hue(name, values[rows]) for name, values in data.factors.items()}
+    if encoding.kl is not None:
+        found["KL"] = Hue("KL (nats per example)", encoding.kl.sum(1))
+    if encoding.reconstruction is not None:
+        title = "reconstruction error (nats per example)"
+        found["reconstruction"] = Hue(title, encoding.reconstruction)
+    return found
+
+
+def project(encoding: Encoding, asked: Asked, labels: Ints | None) -> Projection:
+    """The examples in the plane, for a projection that is quick; labels (N,) order the strip of a
+    single latent.
+
+    Raises ValueError if there are too few examples.
+    """
+    if encoding.mean.shape[1] == 1:
+        return stacked(encoding.mean[:, 0], labels)
+    if asked.projection == DIMENSIONS:
+        return dimensions(encoding.mean, asked.options["pair"])
+    if len(encoding.mean) < 3:
+        raise ValueError("A projection needs at least 3 examples: choose another split.")
+    row = PROJECTIONS[asked.projection]
+    return row.project(encoding.mean, **asked.options, seed=asked.seed)
+
+
+def stacked(latent: Floats, labels: Ints | None) -> Projection:
+    """A single latent (N,) as a histogram made of its points: z across, and in each of 60 bins the
+    points one above the other, by class."""
+    low, high = float(latent.min()), float(latent.max())
+    edges = np.linspace(low, high, BINS + 1)[1:-1]
+    place = np.digitize(latent, edges)
+    order = np.lexsort((np.arange(len(latent)) if labels is None else labels, place))
+    first = np.searchsorted(place[order], place[order])  # where each point's bin begins
+    height = np.empty(len(latent), np.float32)
+    height[order] = np.arange(len(latent)) - first + 1
+    points = np.column_stack([latent, height]).astype(np.float32)
+    axes = ("z1 (posterior mean)", f"examples in each of {BINS} bins")
+    return Projection(points, axes, "one latent dimension")
+
+
+def latent_map(
+    encoding: Encoding, placed: Projection, asked: Asked, colours: Mapping[str, Hue], total: int
+) -> LatentMap:
+    """The record of the map; `total` is how many examples the split has."""
+    plain = asked.projection == DIMENSIONS and encoding.mean.shape[1] > 1
+    return LatentMap(
+        points=placed.points,
+        axes=placed.axes,
+        index=encoding.index,
+        hue=colours.get(asked.hue),
+        total=total,
+        rings=plain and encoding.kl is not None,
+        note=placed.note,
+    )
+
+
+def words(encoding: Encoding, colours: Mapping[str, Hue]) -> list[str]:
+    """What each example is, for the pointer: class, row, factors, and its nats; (N,) lines."""
+    names = [_named(hue) for name, hue in colours.items() if name == "class"]
+    known = [
+        [f"{name} {value:.3g}" for value in hue.values]
+        for name, hue in colours.items()
+        if not hue.classes and " (" not in hue.title
+    ]
+    nats = [
+        [f"{name} {value:.1f} nats" for value in colours[key].values]
+        for key, name in (("reconstruction", "reconstruction"), ("KL", "KL"))
+        if key in colours
+    ]
+    heads = [[f"#{row}" for row in encoding.index]]
+    lines = zip(*names, *heads, *known, strict=True)
+    return [
+        "\n".join([" · ".join(first), *rest]) for first, *rest in zip(lines, *nats, strict=True)
+    ]
+
+
+def _named(hue: Hue) -> list[str]:
+    """The name of each point's class."""
+    names = dict(enumerate(hue.classes))
+    return [names.get(int(label), "no class") for label in hue.values]
+
+
+def job_of(run: Run, asked: Asked) -> Job:
+    """The background job that makes a slow projection."""
+    spec = asked._asdict()
+    return Job(
+        run,
+        "project",
+        {k: spec[k] for k in ("checkpoint", "split", "points", "projection", "options", "seed")},
+    )

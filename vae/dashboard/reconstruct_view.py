@@ -1,0 +1,199 @@
+"""Reconstructions of a run: which examples, in which order, and what is said of each.
+
+Every example of a split is judged at one z of its own, the mean of q(z|x) or one sample of it:
+reconstruction = -ln p(x|z) and the analytic KL, nats per example. The order and the mean are over
+all of them; those that are shown carry the numbers by which they were chosen.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import streamlit as st
+
+from vae.dashboard import grids, header, shown
+from vae.data import Dataset
+from vae.latent import decode, errors_at, pick, posterior_sample
+from vae.opened import Opened
+from vae.records import Floats, Ints
+from vae.runs import Run
+
+SPLITS = {"train": "train", "val": "validation", "test": "test"}
+CHECKPOINTS = {"best": "best", "last": "last"}
+PLACES = {"mean": "mean of q", "sample": "sample of q"}
+ANY = -1  # every class
+HELP = {
+    "checkpoint": "Weights at the best validation ELBO (reconstruction for a point posterior), or "
+    "the last saved ones.",
+    "split": "The model has been fitted to the training examples; the others are new to it.",
+    "order": "Random: drawn with the seed. Worst: the largest reconstruction term, or the largest "
+    "−ELBO = reconstruction + KL, first; best: the smallest first. Over the whole split.",
+    "class": "Only examples of this class.",
+    "number": "How many examples are shown, 8 to 64.",
+    "place": "Where z lies: at the mean of q(z|x), or one sample z ~ q(z|x) drawn with the seed, "
+    "as in training. A sample is a little worse.",
+    "seed": "Of the random order and of the samples of q. The same seed shows the same pictures.",
+}
+
+
+class Judged(NamedTuple):
+    """Every example of a split at one z of its own."""
+
+    rows: Ints  # (N,) rows of the data set
+    z: Floats  # (N, Z)
+    reconstruction: Floats  # (N,) -ln p(x|z), nats
+    kl: Floats | None  # (N,) KL(q(z|x) || p(z)), nats; None for a point posterior
+
+    @property
+    def bound(self) -> Floats:
+        """reconstruction + KL, (N,); reconstruction alone where there is no KL."""
+        return self.reconstruction if self.kl is None else self.reconstruction + self.kl
+
+
+class Asked(NamedTuple):
+    """What the controls ask for."""
+
+    checkpoint: str
+    split: str
+    order: str
+    label: int  # a class, or ANY
+    number: int
+    place: str
+    seed: int
+
+
+class Selection(NamedTuple):
+    """The examples to be shown, and those that they are drawn from."""
+
+    rows: Ints  # (n,) rows of the data set
+    x: Floats  # (n, *event) as the model sees them
+    values: Floats  # (n, *event) E[x|z]
+    reconstruction: Floats  # (n,)
+    kl: Floats | None  # (n,)
+    total: int  # how many they are drawn from
+    means: tuple[float, float | None]  # reconstruction and KL over all of these
+
+
+_Order = Callable[[Judged, Ints, int], Ints]
+
+ORDERS: dict[str, tuple[str, _Order]] = {  # (judged, places, seed) → places, the first ones first
+    "random": ("random", lambda j, at, seed: np.random.default_rng(seed).permutation(at)),
+    "worst": ("worst reconstruction", lambda j, at, seed: _sorted(-j.reconstruction, at)),
+    "best": ("best reconstruction", lambda j, at, seed: _sorted(j.reconstruction, at)),
+    "worst-elbo": ("worst by −ELBO", lambda j, at, seed: _sorted(-j.bound, at)),
+    "best-elbo": ("best by −ELBO", lambda j, at, seed: _sorted(j.bound, at)),
+}
+
+
+def _sorted(score: Floats, at: Ints) -> Ints:
+    return at[np.argsort(score[at], kind="stable")]
+
+
+def judge(opened: Opened, split: str, sample_seed: int | None) -> Judged:
+    """Every example of a split at the mean of q(z|x), or at a sample if a seed is given."""
+    encoding = shown.encoding(opened.run, opened.checkpoint, split, len(opened.rows(split)))
+    kl = None if encoding.kl is None else encoding.kl.sum(1)
+    if sample_seed is None or kl is None:
+        assert encoding.reconstruction is not None
+        return Judged(encoding.index, encoding.mean, encoding.reconstruction, kl)
+    z = posterior_sample(opened.model, encoding, sample_seed)
+    errors = errors_at(opened.model, opened.batches(encoding.index), z, opened.seed)
+    return Judged(encoding.index, z, errors, kl)
+
+
+def select(opened: Opened, judged: Judged, asked: Asked) -> Selection:
+    """The examples that are asked for, with what the decoder makes of them."""
+    labels = opened.data.labels
+    candidates = np.arange(len(judged.rows))
+    if asked.label != ANY and labels is not None:
+        candidates = np.flatnonzero(labels[judged.rows] == asked.label)
+    _, order = ORDERS[asked.order]
+    places = order(judged, candidates, asked.seed)[: asked.number]
+    kl = judged.kl
+    return Selection(
+        rows=judged.rows[places],
+        x=pick(opened.batches(judged.rows), places, opened.seed),
+        values=decode(opened.model, judged.z[places]),
+        reconstruction=judged.reconstruction[places],
+        kl=None if kl is None else kl[places],
+        total=len(candidates),
+        means=(
+            float(judged.reconstruction[candidates].mean(dtype=np.float64)),
+            None if kl is None else float(kl[candidates].mean(dtype=np.float64)),
+        ),
+    )
+
+
+def controls(run: Run) -> tuple[Opened, Asked]:
+    """One row of widgets; ends the page with a word of help if the run cannot be opened."""
+    at = st.columns([8, 11, 14, 9, 7, 9, 7], vertical_alignment="bottom")
+    checkpoint = grids.choose(
+        at[0], "Checkpoint", "reconstruct_checkpoint", CHECKPOINTS, "best", HELP["checkpoint"]
+    )
+    try:
+        opened = shown.opened(run, checkpoint)
+    except (ValueError, OSError) as error:
+        header.empty("This run cannot be opened.", str(error))
+    sizes = {name: len(opened.splits.rows(name)) for name in SPLITS}
+    splits = {name: f"{SPLITS[name]} ({size:,})" for name, size in sizes.items() if size}
+    start = opened.default_split()
+    split = grids.choose(
+        at[1], "Examples", f"reconstruct_split_{run.name}", splits, start, HELP["split"]
+    )
+    point = not opened.model.has_kl
+    orders = {name: title for name, (title, _) in ORDERS.items() if not (point and "elbo" in name)}
+    order = grids.choose(at[2], "Order", "reconstruct_order", orders, "random", HELP["order"])
+    classes = _classes(opened.data, opened.rows(split))
+    label = grids.choose(
+        at[3], "Class", f"reconstruct_class_{run.name}", classes, ANY, HELP["class"]
+    )
+    number = grids.whole(
+        at[4], "Number", "reconstruct_number", (8, 64, 24), HELP["number"], step=8
+    )
+    places = {"mean": "encoder's z"} if point else PLACES
+    place = grids.choose(at[5], "Latent", "reconstruct_place", places, "mean", HELP["place"])
+    still = order != "random" and place == "mean"
+    seed = grids.whole(at[6], "Seed", "reconstruct_seed", (0, 2**31, 0), HELP["seed"], off=still)
+    return opened, Asked(checkpoint, split, order, label, number, place, seed)
+
+
+def _classes(data: Dataset, rows: Ints) -> dict[int, str]:
+    """The classes that occur among the rows, and all of them at once."""
+    if data.labels is None:
+        return {ANY: "all"}
+    present = np.unique(data.labels[rows])
+    return {ANY: "all"} | {int(k): data.classes[k] for k in present if 0 <= k < len(data.classes)}
+
+
+def summary(asked: Asked, chosen: Selection, data: Dataset) -> str:
+    """How many are shown, and the mean over those they are drawn from, as Markdown."""
+    of = f" of class {data.classes[asked.label]}" if asked.label != ANY else ""
+    head = f"**{len(chosen.rows):,} of {chosen.total:,}** {SPLITS[asked.split]} examples{of} shown"
+    error, kl = chosen.means
+    mean = f"mean over all {chosen.total:,}: reconstruction **{grids.number(error)}**"
+    if kl is None:
+        return f"{head} · {mean} nats · KL not defined"
+    if asked.place == "mean":
+        return f"{head} · {mean} nats at the mean of q · KL **{grids.number(kl)}** nats"
+    return (
+        f"{head} · {mean} + KL **{grids.number(kl)}** = −ELBO **{grids.number(error + kl)}** nats"
+    )
+
+
+def cards(chosen: Selection, data: Dataset) -> list[grids.Card]:
+    """The words below each example."""
+    names = grids.names_of(data.labels, data.classes, chosen.rows)
+    kls = ["not defined"] * len(names) if chosen.kl is None else map(grids.number, chosen.kl)
+    return [
+        grids.Card(
+            f"row {row} of {data.name}",
+            name,
+            (
+                (grids.number(error), "reconstruction"),
+                (kl, "muted" if chosen.kl is None else "kl"),
+            ),
+        )
+        for row, name, error, kl in zip(
+            chosen.rows, names, chosen.reconstruction, kls, strict=True
+        )
+    ]

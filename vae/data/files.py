@@ -1,0 +1,214 @@
+"""A user's own file → a `Dataset`: .npz, .npy, .csv and IDX; and uploads, kept once.
+
+| file | what it holds |
+|---|---|
+| .npz | x and, if there are any, labels; or x_train, y_train, x_test, y_test |
+| .npy | examples; labels, if any, in NAME-labels.npy or NAME_labels.npy beside it |
+| .csv | a row an example, the labels in a column label, class, target or y |
+| IDX | …images-idx3-ubyte[.gz]; …labels-idx1-ubyte[.gz] and, for train, t10k or test beside it |
+
+An .npz may also say images, data or arr_0 for x, or hold one array of two or more axes; and label,
+y, target or targets for labels.
+
+What shapes and ranges mean is told in `arrays`. Everything wrong with a file is a `DataError`.
+"""
+
+import difflib
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+
+from vae.data.arrays import Raw, check_finite, compose
+from vae.data.csv_table import read_csv
+from vae.data.dataset import DataError, Dataset
+from vae.data.formats import Archive, parsing, read_idx_family, read_npy
+
+KINDS = ".npz, .npy, .csv and IDX (…-images-idx3-ubyte, .gz or not)"
+KEPT = {"x", "scale", "test", "name", "about"}  # the arrays of a normalised upload
+
+
+def read(path: Path | str) -> Dataset:
+    """The data set in a file. Raises DataError with one sentence if there is none to be had."""
+    path = Path(os.path.expanduser(path))  # leaves an unknown ~user as it is, to be told below
+    return _opened(path, _name(path), None)
+
+
+def save_upload(name: str, content: bytes, root: Path, labels: bytes | None = None) -> Path:
+    """Normalise an uploaded file and keep it as root/.uploads/<sha256>.npz; the path of that.
+
+    `labels` is the content of the labels file that goes with IDX or .npy. The same upload under
+    the same name is kept once. Raises DataError as `read` does, and then keeps nothing.
+    """
+    name = re.sub(r"[\x00-\x1f]", "_", re.split(r"[/\\]", name)[-1]).lstrip(".") or "upload"
+    digest = hashlib.sha256(repr((name, labels)).encode() + b"\0" + content).hexdigest()
+    kept = root / ".uploads" / f"{digest}.npz"
+    if not kept.is_file():
+        with tempfile.TemporaryDirectory() as main, tempfile.TemporaryDirectory() as beside:
+            path = Path(main) / name
+            path.write_bytes(content)
+            with_labels = None if labels is None else _labels_file(Path(beside), path, labels)
+            dataset = _opened(path, _stem(name), with_labels)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        _keep(dataset, kept)
+    return kept
+
+
+def _labels_file(folder: Path, path: Path, labels: bytes) -> Path:
+    """Labels of unknown name as a file whose name tells their format."""
+    ending = "labels.npy" if path.suffix.lower() == ".npy" else "labels-idx1-ubyte"
+    beside = folder / (ending + ".gz" * labels.startswith(b"\x1f\x8b"))
+    beside.write_bytes(labels)
+    return beside
+
+
+def _opened(path: Path, name: str, labels: Path | None) -> Dataset:
+    """The data set in a file under this name, with this labels file or those found beside it."""
+    try:
+        _check_path(path)
+    except OSError as error:  # a name too long, a folder that may not be entered
+        raise DataError(f"{path} cannot be read ({error.strerror}): check the path.") from error
+    reader = _reader(path)
+    if labels is not None and reader in (_read_npz, _read_csv):
+        raise DataError(f"{path.name} carries its labels itself: give no labels file with it.")
+    found = reader(path, labels)
+    return found if isinstance(found, Dataset) else compose(name, path.name, found)
+
+
+def _reader(path: Path) -> Callable[[Path, Path | None], Raw | Dataset]:
+    """What reads a file of this name."""
+    for pattern, reader in READERS.items():
+        if re.search(pattern, path.name, re.I):
+            return reader
+    pickled = re.search(r"\.(pkl|pickle|pt|pth|joblib)$", path.name, re.I)
+    why = " Pickles are refused because they can run code." if pickled else ""
+    raise DataError(f"{path.name} is of no known kind: save it as {KINDS}.{why}")
+
+
+def _read_npz(path: Path, _: Path | None) -> Raw | Dataset:
+    archive = Archive(path)
+    return _kept(archive) if archive.heads.keys() >= KEPT else archive.raw()
+
+
+def _read_npy(path: Path, labels: Path | None) -> Raw:
+    beside = [path.with_name(f"{path.stem}{mark}labels.npy") for mark in "-_"]
+    labels = labels or next((p for p in beside if p.is_file()), None)
+    return Raw(read_npy(path), None if labels is None else read_npy(labels))
+
+
+def _read_csv(path: Path, _: Path | None) -> Raw:
+    return read_csv(path)
+
+
+READERS: dict[str, Callable[[Path, Path | None], Raw | Dataset]] = {
+    r"\.npz$": _read_npz,
+    r"\.npy$": _read_npy,
+    r"\.csv$": _read_csv,
+    r"[-.]idx\d?(-ubyte)?(\.gz)?$": read_idx_family,
+}
+
+
+def _check_path(path: Path) -> None:
+    """Raise DataError unless it is a file that can be read and is not empty."""
+    if path.is_dir():
+        inside = sorted(p.name for p in path.iterdir() if _known(p))[:3]
+        hint = f", for example {', '.join(inside)}" if inside else f": {KINDS}"
+        raise DataError(f"{path} is a folder: give a file in it{hint}.")
+    if not path.exists():
+        raise DataError(_missing(path))
+    if not path.is_file():
+        raise DataError(f"{path} is not a file: give the path of one ({KINDS}).")
+    if not os.access(path, os.R_OK):
+        raise DataError(f"{path} may not be read by this user: change its permissions.")
+    if path.stat().st_size == 0:
+        raise DataError(f"{path.name} is empty: save or download it again.")
+
+
+def _missing(path: Path) -> str:
+    """The sentence for a path that does not exist: what is like it, or how far it leads."""
+    folder = path.parent
+    if folder.is_dir():
+        names = [p.name for p in folder.iterdir()] if os.access(folder, os.R_OK) else []
+        close = difflib.get_close_matches(path.name, names, 3, 0.6)
+        hint = f"did you mean {' or '.join(close)}?" if close else "check its name."
+        return f"There is no file {path}: {hint}"
+    nearest = next(p for p in (*folder.parents, Path(".")) if p.is_dir())
+    return f"There is no file {path}: the path exists only up to {nearest}."
+
+
+def _known(path: Path) -> bool:
+    return any(re.search(pattern, path.name, re.I) for pattern in READERS)
+
+
+def _stem(name: str) -> str:
+    """A file's name without its endings."""
+    return re.sub(r"(\.(npz|npy|csv)|[-.]idx\d?(-ubyte)?(\.gz)?)$", "", name, flags=re.I) or name
+
+
+def _name(path: Path) -> str:
+    """What to call a file's data: its stem; for train-images… and t10k-images… its folder."""
+    stem = _stem(path.name)
+    if stem.lower() not in ("train-images", "t10k-images"):
+        return stem
+    folder = path.resolve().parent
+    folder = folder.parent if folder.name == "raw" else folder  # torchvision's MNIST/raw
+    return folder.name or stem
+
+
+def _keep(dataset: Dataset, path: Path) -> None:
+    """Write a data set whole or not at all."""
+    arrays: dict[str, Any] = {
+        "x": dataset.x,
+        "scale": np.float64(dataset.scale),
+        "test": np.int64(dataset.test),
+        "name": np.str_(dataset.name),
+        "about": np.str_(dataset.about),
+        "classes": np.array(dataset.classes, dtype=np.str_),
+    }
+    if dataset.labels is not None:
+        arrays["labels"] = dataset.labels
+    part = path.with_suffix(f".{uuid4().hex}.part")
+    try:
+        with part.open("xb") as file:
+            np.savez(file, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _kept(archive: Archive) -> Dataset:
+    """A normalised upload as it was kept; DataError if it is not one."""
+    file = archive.path.name
+    with parsing(file, "an upload as VAE Lab keeps it"):
+        labels = archive["labels"] if "labels" in archive.heads else None
+        dataset = Dataset(
+            name=str(archive["name"].item()),
+            x=archive["x"],
+            scale=float(archive["scale"].item()),
+            labels=labels,
+            classes=tuple(str(c) for c in archive["classes"]) if labels is not None else (),
+            test=int(archive["test"].item()),
+            about=str(archive["about"].item()),
+        )
+        _check_kept(dataset, file)
+    return dataset
+
+
+def _check_kept(dataset: Dataset, file: str) -> None:
+    x, labels = dataset.x, dataset.labels
+    sound = x.ndim in (2, 4) and x.size and x.dtype in (np.uint8, np.float32)
+    sound = sound and dataset.scale in (1.0, 16.0, 255.0) and 0 <= dataset.test < len(x)
+    if sound and labels is not None:
+        sound = labels.shape == x.shape[:1] and labels.dtype == np.int64
+        sound = sound and labels.min() >= 0 and labels.max() < len(dataset.classes)
+    if not sound:
+        raise DataError(f"{file} is not an upload as VAE Lab keeps it: upload the file again.")
+    check_finite(x, file)

@@ -1,0 +1,75 @@
+"""The head of a run, `config.json`: its settings and what they were chosen on.
+
+Keys: format (version of the run folder), config (every setting), threads, created (UTC), data
+(name, fingerprint, event_shape, examples) and packages (name → version).
+"""
+
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vae import storage
+
+if TYPE_CHECKING:
+    from vae.config import RunConfig
+    from vae.data import Dataset
+
+FORMAT = 1
+PACKAGES = ("torch", "numpy", "streamlit", "plotly", "scikit-learn")
+SETTINGS = ("data", "network", "latent_dim", "likelihood", "posterior", "epochs", "device")
+DATA = ("name", "fingerprint", "event_shape", "examples")
+
+
+def head(config: "RunConfig", data: "Dataset") -> dict[str, Any]:
+    """What config.json holds for a new run."""
+    from vae.model import cost
+
+    return {
+        "format": FORMAT,
+        "config": config.model_dump(mode="json"),
+        "threads": config.threads or cost(config, data.event_shape).threads,
+        "created": datetime.now(UTC).isoformat(timespec="microseconds"),
+        "data": {
+            "name": data.name,
+            "fingerprint": data.fingerprint,
+            "event_shape": list(data.event_shape),
+            "examples": len(data.x),
+        },
+        "packages": {p: version(p) for p in PACKAGES} | {"python": platform.python_version()},
+    }
+
+
+def read_head(path: Path) -> dict[str, Any]:
+    """config.json of a run folder; raises ValueError with a sentence if it cannot be used."""
+    found = storage.read_json(path / "config.json")
+    newer = isinstance(found, dict) and found.get("format")
+    if isinstance(newer, int) and newer > FORMAT:
+        raise ValueError(
+            f"The run {path.name} was written by a newer VAE Lab (format {newer}): update to open "
+            "it."
+        )
+    if not _whole(found):
+        raise ValueError(
+            f"The run {path.name} is damaged: {path / 'config.json'} is missing or unreadable. "
+            "Restore the file, or delete the folder."
+        )
+    head: dict[str, Any] = found
+    return head
+
+
+def _whole(found: Any) -> bool:
+    """Whether everything is there that readers take without asking."""
+    if not isinstance(found, dict):
+        return False
+    config, data, threads = (found.get(key) for key in ("config", "data", "threads"))
+    return (
+        isinstance(config, dict)
+        and all(key in config for key in SETTINGS)
+        and isinstance(data, dict)
+        and all(key in data for key in DATA)
+        and isinstance(data["event_shape"], list)
+        and isinstance(threads, int)
+        and threads > 0
+    )

@@ -1,0 +1,30 @@
+"""The names of runs: what a folder may be called, and which name is free."""
+
+import re
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+class NameTakenError(ValueError):
+    """Another run has that name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The name {name!r} is taken: choose another, or leave it out for a free one."
+        )
+
+
+def checked_name(name: str) -> str:
+    """The name, if it can be a run's; else ValueError."""
+    if not NAME.fullmatch(name):
+        raise ValueError(
+            f"{name!r} cannot be the name of a run: use up to 64 letters, digits, dots, dashes "
+            "and underscores, beginning with a letter or digit."
+        )
+    return name
+
+
+def default_stem(data: str, network: str, latent_dim: int) -> str:
+    """data-network-zN, with whatever a folder's name cannot hold replaced."""
+    clean = re.sub(r"[^A-Za-z0-9._-]+", "-", data).strip("-._") or "data"
+    return f"{clean[:40]}-{network}-z{latent_dim}"
