@@ -154,7 +154,7 @@ def test_components_is_the_number_of_gaussians() -> None:
 
 def test_radius_is_the_distance_of_the_centres() -> None:
     for radius in (0.5, 2.0):
-        data = points(radius=radius)
+        data = points(radius=radius, sd=0.05)
         centres = np.array([data.x[data.labels == k].mean(0) for k in range(5)])
         np.testing.assert_allclose(np.linalg.norm(centres, axis=1), radius, atol=0.02)
 

@@ -92,7 +92,7 @@ def test_value_and_gradient_are_finite_in_float32(name: str, scale: float) -> No
     assert h.grad is not None
     assert h.grad.isfinite().all()
     exact = LIKELIHOODS[name](EVENT).double()(h.detach().double()).log_prob(x.double()).sum()
-    assert float(total) == pytest.approx(float(exact), rel=1e-5, abs=1e-4)
+    assert total.item() == pytest.approx(exact.item(), rel=1e-5, abs=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_sigma_is_a_standard_deviation(sigma: float) -> None:
     assert not list(row.parameters())
     h, x = torch.zeros(1, 1, 4), torch.full((1, 4), 0.01)
     expected = stats.norm.logpdf(0.01, 0, sigma) * 4
-    assert float(row(h).log_prob(x)) == pytest.approx(expected, rel=1e-5)
+    assert row(h).log_prob(x).item() == pytest.approx(expected, rel=1e-5)
     drawn = row(torch.zeros(50_000, 1, 1)).sample()[:, 0]
     assert float(drawn.std()) == pytest.approx(sigma, rel=0.02)
 
@@ -127,13 +127,13 @@ def test_sigma_is_a_standard_deviation(sigma: float) -> None:
 @pytest.mark.parametrize("log_var", [-6.0, 0.0, 2.0])
 def test_a_learned_sigma_is_the_root_of_its_variance(log_var: float) -> None:
     row = GaussianLearned((4,))
-    assert float(row.log_var) == 0  # it starts at sigma = 1
+    assert row.log_var.item() == 0  # it starts at sigma = 1
     row.log_var.data.fill_(log_var)
     sigma = math.exp(log_var / 2)
     assert float(row.scalars()["sigma"]) == pytest.approx(sigma, rel=1e-6)
     expected = stats.norm.logpdf(0.3, 0, sigma) * 4
     value = row(torch.zeros(1, 1, 4)).log_prob(torch.full((1, 4), 0.3))
-    assert float(value) == pytest.approx(expected, rel=1e-5)
+    assert value.item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_a_learned_sigma_rests_at_the_residuals_own() -> None:

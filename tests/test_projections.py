@@ -60,7 +60,7 @@ def test_pca_is_the_singular_value_decomposition() -> None:
     np.testing.assert_allclose(shown.points * signs, expected, atol=1e-3)
     share = 100 * scale**2 / (scale**2).sum()
     assert shown.axes[0] == f"PC 1 ({share[0]:.1f} % of variance)"
-    assert shown.note == f"explains {share[:2].sum():.1f} % of the latents' variance"
+    assert shown.note == f"{share[:2].sum():.1f} % of the variance"
 
 
 def test_one_latent_dimension_is_drawn_as_it_is() -> None:

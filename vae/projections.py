@@ -38,7 +38,7 @@ def pca(means: Floats, *, seed: int = 0, report: Progress = _silent) -> Projecti
     points = fitted.transform(means).astype(np.float32)
     first, second = 100 * fitted.explained_variance_ratio_
     axes = (f"PC 1 ({first:.1f} % of variance)", f"PC 2 ({second:.1f} % of variance)")
-    return Projection(points, axes, f"explains {first + second:.1f} % of the latents' variance")
+    return Projection(points, axes, f"{first + second:.1f} % of the variance")
 
 
 def tsne(

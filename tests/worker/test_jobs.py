@@ -126,7 +126,7 @@ def test_a_live_change_holds_from_its_step(make: Make) -> None:
     (change,) = run.changes()
     assert (change.step, change.value) == (5, 4.0)
     betas = {r["step"]: r["beta"] for r in run.reports() if r["split"] == "train"}
-    assert betas == {s: 4.0 if s >= 5 else 1.0 for s in range(1, 9)}
+    assert betas == {s: 4.0 if s > 5 else 1.0 for s in range(1, 9)}
 
 
 # What goes wrong

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from textwrap import wrap
 
 import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 
 from vae import figures, storage
 from vae.dashboard import server
-from vae.dashboard.latent_view import Asked, job_of, latent_map, project, words
+from vae.dashboard.latent_view import Asked, job_of, latent_map, project, steady, words
 from vae.dashboard.plot import plot
 from vae.dashboard.tiles import pattern
 from vae.opened import Opened
@@ -45,9 +46,7 @@ def picture(opened: Opened, encoding: Encoding, asked: Asked, colours: Mapping[s
         plot(still, key="latent_map", revision="", height=HEIGHT)
         return np.empty(0, np.int64)
     figure, index = figures.latent_map(record), figures.map_index(record)
-    figure.update_layout(clickmode="event+select", dragmode="lasso", margin_t=36)
-    if encoding.mean.shape[1] == 1:
-        figure.layout.yaxis.scaleanchor = None  # counts against a latent
+    _at_home(figure, asked.following, equal=encoding.mean.shape[1] > 1)
     if len(encoding.index) <= WORDY:
         lines = np.array(words(encoding, colours), object)
         for trace, rows in zip(figure.data, index, strict=True):
@@ -63,6 +62,16 @@ def picture(opened: Opened, encoding: Encoding, asked: Asked, colours: Mapping[s
         label=f"{len(record.points)} examples in latent space, {record.axes[0]}, {record.axes[1]}",
     )
     return event.selected if event.selected is not None else np.empty(0, np.int64)
+
+
+def _at_home(figure: go.Figure, following: bool, equal: bool) -> None:
+    """Let points be selected, and axes stand still while the points move."""
+    figure.update_layout(clickmode="event+select", dragmode="lasso", margin_t=36)
+    if not equal:
+        figure.layout.yaxis.scaleanchor = None  # counts against a latent
+    if following:
+        for axis in (figure.layout.xaxis, figure.layout.yaxis):
+            axis.range = steady(*axis.range)
 
 
 def _caption(opened: Opened, record: LatentMap) -> str:

@@ -4,6 +4,7 @@ Notation: N examples of a split, Z latent dimensions; colours and labels are in 
 Nothing here knows a screen: widgets make an `Asked`, these functions make the picture's numbers.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -121,6 +122,13 @@ def latent_map(
         rings=plain and encoding.kl is not None,
         note=placed.note,
     )
+
+
+def steady(low: float, high: float) -> tuple[float, float]:
+    """A range rounded outwards to half its power of ten, so that it stays the same while points
+    move a little: -3.17 to 3.24 → -3.5 to 3.5."""
+    step = 0.5 * 10.0 ** math.floor(math.log10(high - low))
+    return math.floor(low / step) * step, math.ceil(high / step) * step
 
 
 def words(encoding: Encoding, colours: Mapping[str, Hue]) -> list[str]:

@@ -67,14 +67,21 @@ def _pictures(run: Run, status: Status) -> None:
     with below[1]:
         _samples(run, examples, frame)
     with below[2]:
-        st.markdown("**KL per latent dimension**", help=KL_HELP)
-        plot(
-            figures.kl_bars(curves.kl_per_dimension).update_layout(height=BELOW),
-            key="kl",
-            revision=run.name,
-            height=BELOW,
-            label="KL per latent dimension in nats per example",
-        )
+        _kl(run, curves.kl_per_dimension)
+
+
+def _kl(run: Run, kl_per_dimension: Floats | None) -> None:
+    st.markdown("**KL per latent dimension**", help=KL_HELP)
+    if run.settings["posterior"] == "point":
+        st.caption("Not defined for a point posterior.")
+        return
+    plot(
+        figures.kl_bars(kl_per_dimension).update_layout(height=BELOW),
+        key="kl",
+        revision=run.name,
+        height=BELOW,
+        label="KL per latent dimension in nats per example",
+    )
 
 
 KL_HELP = (
@@ -83,8 +90,9 @@ KL_HELP = (
 )
 
 
-def latent_map(examples: Examples, frame: Frame) -> LatentMap:
-    """The frame's latents in two dimensions, coloured by class or by the first known factor."""
+def latent_map(examples: Examples, frame: Frame, prior: bool = True) -> LatentMap:
+    """The frame's latents in two dimensions, coloured by class or by the first known factor; with
+    the rings of the `prior` where the axes are the latents themselves."""
     if frame.mean.shape[1] == 2:
         points, axes, note = frame.mean, ("z1 (posterior mean)", "z2 (posterior mean)"), ""
     else:
@@ -101,7 +109,7 @@ def latent_map(examples: Examples, frame: Frame) -> LatentMap:
         index=examples.index,
         hue=hue,
         total=examples.total,
-        rings=frame.mean.shape[1] == 2,
+        rings=prior and frame.mean.shape[1] == 2,
         note=note,
     )
 
@@ -111,7 +119,7 @@ def _map(run: Run, examples: Examples | None, frame: Frame | None) -> None:
         figure = figures.empty("The first latents appear when training has begun.")
         plot(figure, key="live_map", revision=run.name, height=CHARTS)
         return
-    record = latent_map(examples, frame)
+    record = latent_map(examples, frame, prior=run.settings["posterior"] != "point")
     plot(
         figures.latent_map(record),
         key="live_map",

@@ -19,7 +19,7 @@ def kl_bars(kl_per_dimension: Floats | None, threshold: float = USED) -> go.Figu
     Bars carry the dimension's own name, z1 to zZ, as everywhere on the screen.
     """
     if kl_per_dimension is None or not len(kl_per_dimension):
-        return empty("No KL per dimension: not defined for this posterior, or no report yet")
+        return empty("No KL per dimension yet")
     values = np.asarray(kl_per_dimension, np.float32)
     order = np.argsort(-values, kind="stable")
     active = int((values > threshold).sum())

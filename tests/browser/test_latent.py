@@ -1,0 +1,197 @@
+"""The latent page in a real browser: hover, lasso, zoom, t-SNE in the background, a live run."""
+
+import base64
+import io
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.browser.conftest import ROOT, Launch, OpenPage, Server, Tab
+from vae import images
+from vae.latent import decode
+from vae.opened import Opened
+from vae.runs import Run
+
+MAP, LINE, PANEL = ".st-key-latent_map", ".st-key-latent_line", ".st-key-latent_panel"
+PATIENCE = 60  # seconds
+TRAIN = ("--data", "digits", "--hidden", "32", "--latent-dim", "3", "--device", "cpu")
+PLACE = """row => {  // pixels in the window at which a row of the data set is drawn
+    const chart = document.querySelector('.st-key-latent_map .js-plotly-plot');
+    const { xaxis, yaxis } = chart._fullLayout;
+    const box = chart.getBoundingClientRect();
+    for (const trace of chart._fullData) {
+        const i = [...trace.customdata].indexOf(row);
+        if (i < 0) continue;
+        return [box.x + xaxis._offset + xaxis.l2p(trace.x[i]),
+                box.y + yaxis._offset + yaxis.l2p(trace.y[i])];
+    }
+}"""
+RANGE = f"() => document.querySelector('{MAP} .js-plotly-plot')._fullLayout.xaxis.range"
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a finished run."""
+    root = tmp_path_factory.mktemp("runs")
+    subprocess.run(_command(root, "small", 3), cwd=ROOT, check=True, capture_output=True)
+    return root
+
+
+@pytest.fixture(scope="module")
+def server(launch: Launch, runs: Path) -> Server:
+    return launch("app.py", env={"VAE_LAB_ROOT": str(runs)})
+
+
+@pytest.fixture
+def live(runs: Path) -> Iterator[Run]:
+    """A run that trains until the test has ended."""
+    process = subprocess.Popen(
+        _command(runs, "live", 100_000),
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    run = Run(runs / "live")
+    _until(lambda: (run.path / "last.safetensors").exists())
+    yield run
+    process.terminate()
+    process.wait(timeout=PATIENCE)
+
+
+def _command(root: Path, name: str, epochs: int) -> list[str]:
+    own = ["--root", str(root), "--run", name, "--epochs", str(epochs)]
+    return [sys.executable, "-m", "vae", "train", *TRAIN, *own]
+
+
+def _until(true: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.1)
+
+
+def _show(tab: Tab) -> None:
+    tab.page.wait_for_selector(f"{MAP} .nsewdrag")
+    tab.settle()
+
+
+def _choose(tab: Tab, key: str, option: str) -> None:
+    tab.page.click(f".st-key-latent_{key} .react-aria-ComboBox button")
+    tab.page.get_by_role("option", name=option, exact=True).click()
+    tab.settle()
+
+
+def _drag(tab: Tab, corners: list[tuple[float, float]]) -> None:
+    """Draw through places in the map, given as shares of its width and height."""
+    box = tab.page.locator(f"{MAP} .nsewdrag").first.bounding_box()
+    assert box is not None
+    mouse = tab.page.mouse
+    for k, (x, y) in enumerate(corners):
+        mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=5)
+        if k == 0:
+            mouse.down()
+    mouse.up()
+
+
+def _said(tab: Tab, where: str) -> str:
+    return tab.page.locator(where).inner_text()
+
+
+def _pixels(source: str) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2]))))
+
+
+def test_lasso_shows_examples_with_the_decoders_output(
+    server: Server, open_page: OpenPage, runs: Path
+) -> None:
+    tab = open_page(f"{server.url}/latent?run=small")
+    _show(tab)
+    _drag(tab, [(0.05, 0.05), (0.6, 0.05), (0.6, 0.6), (0.05, 0.6), (0.05, 0.05)])
+    _until(lambda: "points selected" in _said(tab, PANEL))
+    tab.settle()
+    titles = tab.page.eval_on_selector_all(f"{PANEL} figure", "all => all.map(f => f.title)")
+    rows = np.array([int(title.split(" ")[0][1:]) for title in titles])
+    sources = tab.page.eval_on_selector_all(f"{PANEL} img", "all => all.map(i => i.src)")
+    opened = Opened.of(Run(runs / "small"))
+    encoding = opened.encode(rows)
+    shown = np.stack([_pixels(source) for source in sources])[..., None]
+    expected = np.stack([opened.seen(rows), decode(opened.model, encoding.mean)], 1)
+    expected = images.pixels(expected.reshape(-1, 1, 8, 8))
+    np.testing.assert_array_equal(np.broadcast_to(shown, expected.shape), expected)
+    title = f"reconstruction {encoding.reconstruction[0]:.2f} nats"
+    assert title in titles[0]
+    _choose(tab, "hue", "KL")
+    assert "points selected" in _said(tab, PANEL)
+    assert not tab.problems
+    assert "Traceback" not in server.log()
+
+
+def test_hover_and_click_find_an_example(server: Server, open_page: OpenPage, runs: Path) -> None:
+    tab = open_page(f"{server.url}/latent?run=small", scheme="dark")
+    _show(tab)
+    row = int(Opened.of(Run(runs / "small")).rows("test")[7])
+    x, y = tab.page.evaluate(PLACE, row)
+    tab.page.mouse.move(x - 2, y, steps=3)
+    tab.page.mouse.move(x, y, steps=3)
+    tip = tab.page.locator(f"{MAP} .vae-plot-tip")
+    tip.wait_for(state="visible")
+    assert f"#{row}" in tip.inner_text()
+    assert (
+        tab.page.evaluate(f"document.querySelector('{MAP} .vae-plot-tip img').naturalWidth") == 8
+    )
+    tab.page.mouse.click(x, y)
+    _until(lambda: "1 of 180 points selected" in _said(tab, PANEL))
+    assert f"#{row} " in tab.page.locator(f"{PANEL} figure").first.get_attribute("title")
+    assert not tab.problems
+
+
+def test_tsne_forms_in_the_background_can_be_cancelled_and_is_kept(
+    server: Server, open_page: OpenPage
+) -> None:
+    tab = open_page(f"{server.url}/latent?run=small")
+    _show(tab)
+    _choose(tab, "projection_small", "t-SNE")
+    compute, cancel = (
+        tab.page.get_by_role("button", name=name) for name in ("Compute t-SNE", "Cancel")
+    )
+    compute.click()
+    cancel.click()
+    _until(lambda: "Cancelled." in _said(tab, LINE))
+    tab.settle()
+    compute.click()
+    _until(lambda: "%" in _said(tab, LINE) or "iterations" in _said(tab, LINE))
+    _until(lambda: "after 750 iterations" in _said(tab, LINE))
+    _choose(tab, "projection_small", "PCA")
+    _until(lambda: "of the latents' variance" in _said(tab, LINE))
+    _choose(tab, "projection_small", "t-SNE")
+    _until(lambda: "after 750 iterations" in _said(tab, LINE))
+    assert not tab.problems
+    assert "Traceback" not in server.log()
+
+
+def test_a_run_that_trains_is_followed_and_the_zoom_stays(
+    server: Server, open_page: OpenPage, live: Run
+) -> None:
+    tab = open_page(f"{server.url}/latent?run={live.name}")
+    _show(tab)
+    tab.page.locator(".st-key-latent_follow label").first.click()
+    _until(lambda: "last checkpoint" in _said(tab, LINE))
+    tab.settle()
+    tab.page.locator(MAP).hover()
+    tab.page.click(f'{MAP} .modebar-btn[data-attr="dragmode"][data-val="zoom"]')
+    _drag(tab, [(0.3, 0.3), (0.7, 0.7)])
+    before = _said(tab, LINE)
+    _until(lambda: _said(tab, LINE) != before)
+    zoomed, place = tab.page.evaluate(RANGE), _said(tab, LINE)
+    _until(lambda: _said(tab, LINE) not in (before, place))
+    assert tab.page.evaluate(RANGE) == zoomed
+    live.want("stop")
+    _until(lambda: tab.page.locator(".st-key-latent_follow input").is_disabled())
+    assert not tab.problems
+    assert "Traceback" not in server.log()

@@ -1,0 +1,302 @@
+"""The latent page: what it draws is what the library computes, for every kind of run."""
+
+import base64
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.pages.conftest import OpenPage, in_state, trained
+from vae import images, storage
+from vae.dashboard import server
+from vae.dashboard.latent_view import BINS, Asked, hues, job_of, stacked, steady, words
+from vae.latent import by_kl, decode
+from vae.opened import Opened
+from vae.runs import Run, identity
+from vae.worker.jobs import Job
+
+
+def drawn(at: AppTest, key: str = "latent_map") -> dict[str, Any]:
+    """What the chart of that key was sent."""
+    sent = [json.loads(c.proto.bytes) for c in at.get("bidi_component")]
+    return next(message for message in sent if message["key"] == key)
+
+
+def numbers(array: dict[str, str]) -> np.ndarray:
+    """An array as Plotly's JSON has it."""
+    return np.frombuffer(base64.b64decode(array["bdata"]), array["dtype"])
+
+
+def points(message: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the data set, ascending, and where they are drawn."""
+    rows = np.concatenate([np.frombuffer(base64.b64decode(i), "<u4") for i in message["index"]])
+    traces = message["figure"]["data"]
+    place = np.column_stack([np.concatenate([numbers(t[a]) for t in traces]) for a in "xy"])
+    order = np.argsort(rows)
+    return rows[order], place[order]
+
+
+def select(at: AppTest, rows: np.ndarray) -> None:
+    """As if a person had drawn a lasso around these rows."""
+    bits = np.zeros(int(rows.max()) + 1, np.uint8)
+    bits[rows] = 1
+    packed = base64.b64encode(np.packbits(bits, bitorder="little").tobytes()).decode()
+    at.session_state["latent_map"] = {
+        "selected": {"revision": drawn(at)["revision"], "bits": packed}
+    }
+    at.run()
+    assert not at.exception
+
+
+def text(at: AppTest) -> str:
+    return " ".join(e.value for e in [*at.markdown, *at.caption]) + " ".join(htmls(at))
+
+
+def htmls(at: AppTest) -> list[str]:
+    return [e.proto.body for e in at.get("html")]
+
+
+def set_choice(at: AppTest, key: str, value: Any) -> None:
+    at.selectbox(key=f"latent_{key}").set_value(value).run()
+    assert not at.exception
+
+
+def test_two_dimensions_are_drawn_where_they_are(root: Path, open_page: OpenPage) -> None:
+    run = trained(root, "two", latent_dim=2)
+    message = drawn(open_page("latent.py"))
+    opened = Opened.of(run)
+    rows, place = points(message)
+    np.testing.assert_array_equal(rows, opened.rows("test"))
+    np.testing.assert_array_equal(place, opened.encode(rows.astype(np.int64)).mean)
+    rings = [s for s in message["figure"]["layout"]["shapes"] if s["type"] == "circle"]
+    assert [r["x1"] for r in rings] == [1, 2]
+
+
+def test_a_subset_says_so_and_is_always_the_same(root: Path, open_page: OpenPage) -> None:
+    run = trained(root, "two", latent_dim=2)
+    at = open_page("latent.py")
+    set_choice(at, "points", 500)
+    assert "of 180 shown" not in text(at)
+    assert "all 180 shown" in text(at)
+    set_choice(at, "split", "train")
+    assert "500 of 1,437 shown" in text(at)
+    rows, _ = points(drawn(at))
+    np.testing.assert_array_equal(rows, Opened.of(run).shown("train", 500))
+
+
+def test_pairs_are_offered_by_their_kl(root: Path, open_page: OpenPage) -> None:
+    run = trained(root, "five", latent_dim=5)
+    at = open_page("latent.py")
+    assert drawn(at)["figure"]["layout"]["xaxis"]["title"]["text"].startswith("PC 1 (")
+    set_choice(at, "projection_five", "dimensions")
+    opened = Opened.of(run)
+    encoding = opened.encode(opened.rows("test"))
+    order = by_kl(encoding)
+    kl = encoding.kl.mean(0)
+    labels = [f"z{d + 1} · {kl[d]:.2f}" for d in order]
+    assert at.selectbox(key="latent_pair_x_five").options == labels
+    np.testing.assert_array_equal(points(drawn(at))[1], encoding.mean[:, order[:2]])
+    set_choice(at, "pair_x_five", order[1])
+    assert at.selectbox(key="latent_pair_y_five").value == order[0]
+
+
+@pytest.mark.parametrize("hue", ["phase", "orientation", "KL", "reconstruction"])
+def test_colours_are_the_librarys_numbers(hue: str, root: Path, open_page: OpenPage) -> None:
+    run = trained(root, "moon", data="moon-phases", examples=300, latent_dim=3, epochs=1)
+    at = open_page("latent.py")
+    before = drawn(at)["revision"]
+    set_choice(at, "hue", hue)
+    message = drawn(at)
+    opened = Opened.of(run)
+    encoding = opened.encode(opened.rows("test"))
+    expected = {
+        **{name: values[encoding.index] for name, values in opened.data.factors.items()},
+        "KL": encoding.kl.sum(1),
+        "reconstruction": encoding.reconstruction,
+    }[hue]
+    (trace,) = message["figure"]["data"]
+    np.testing.assert_allclose(numbers(trace["marker"]["color"]), expected, rtol=1e-6)
+    assert message["revision"] == before  # zoom and selection survive
+
+
+def test_a_selection_shows_those_examples_and_the_decoders_output(
+    root: Path, open_page: OpenPage
+) -> None:
+    run = trained(root, "two", latent_dim=2)
+    at = open_page("latent.py")
+    opened = Opened.of(run)
+    rows = opened.rows("test")[[3, 40, 99]]
+    select(at, rows)
+    assert "3 of 180 points selected" in text(at)
+    encoding = opened.encode(rows)
+    sources = re.findall(r'src="data:image/png;base64,([^"]+)"', " ".join(htmls(at)))
+    pairs = zip(opened.seen(rows), decode(opened.model, encoding.mean), strict=True)
+    expected = [images.tile_pngs(np.stack(pair)) for pair in pairs]
+    assert [base64.b64decode(s) for s in sources] == [png for pair in expected for png in pair]
+    for row, error, kl in zip(rows, encoding.reconstruction, encoding.kl.sum(1), strict=True):
+        said = rf"#{row} · class \d · reconstruction {error:.2f} nats · KL {kl:.2f} nats"
+        assert re.search(said, text(at))
+
+
+def test_a_large_selection_is_shown_in_part(root: Path, open_page: OpenPage) -> None:
+    run = trained(root, "two", latent_dim=2)
+    at = open_page("latent.py")
+    select(at, Opened.of(run).rows("test"))
+    assert "32 of 180 shown" in text(at)
+    assert " ".join(htmls(at)).count("<figure") == 32
+
+
+def test_vectors_are_selected_too(root: Path, open_page: OpenPage) -> None:
+    run = trained(root, "mix", data="mixture", examples=300, likelihood="gaussian-learned")
+    at = open_page("latent.py")
+    rows = Opened.of(run).rows("test")[:2]
+    select(at, rows)
+    names = [t.get("name") for t in drawn(at, "latent_pairs")["figure"]["data"]]
+    assert {"original", "reconstruction"} <= set(names)
+
+
+def test_a_point_posterior_has_neither_kl_nor_rings(root: Path, open_page: OpenPage) -> None:
+    trained(root, "point", posterior="point", objective="reconstruction", latent_dim=2)
+    at = open_page("latent.py")
+    assert "KL" not in at.selectbox(key="latent_hue").options
+    assert not drawn(at)["figure"]["layout"].get("shapes")
+    assert "mean KL" not in text(at)
+
+
+@pytest.mark.parametrize("latents", [1, 128])
+def test_few_and_many_latents(latents: int, root: Path, open_page: OpenPage) -> None:
+    run = trained(root, "run", latent_dim=latents, epochs=1)
+    at = open_page("latent.py")
+    rows, place = points(drawn(at))
+    assert len(rows) == 180
+    if latents == 1:
+        opened = Opened.of(run)
+        np.testing.assert_array_equal(place[:, 0], opened.encode(opened.rows("test")).mean[:, 0])
+        assert at.selectbox(key="latent_projection_run").disabled
+    select(at, rows.astype(np.int64))
+
+
+def _asked(**more: Any) -> Asked:
+    given = {"checkpoint": "best", "split": "test", "points": 2_000, "projection": "tsne"}
+    own = {"options": {"perplexity": 30.0, "iterations": 500}, "hue": "class", "seed": 0}
+    return Asked(**given | own | {"following": False} | more)
+
+
+def _orders(run: Run, at: AppTest, monkeypatch: pytest.MonkeyPatch) -> list[Job]:
+    """What the page asks of the launcher when its button is pressed."""
+    orders: list[Job] = []
+    monkeypatch.setattr(server.launcher, "submit", orders.append, raising=False)
+    set_choice(at, f"projection_{run.name}", "tsne")
+    at.button(key="latent_compute").click().run()
+    assert not at.exception
+    return orders
+
+
+def test_tsne_runs_in_the_background_and_is_kept(
+    root: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = trained(root, "five", latent_dim=5)
+    at = open_page("latent.py")
+    (job,) = _orders(run, at, monkeypatch)
+    assert job.result == job_of(run, _asked()).result
+    assert "not computed yet" in json.dumps(drawn(at))
+    job.note(state="running", progress=0.4, **identity())
+    at.run()
+    assert at.get("progress")[0].proto.value == 40
+    at.button(key="latent_cancel").click().run()
+    assert job.cancelled
+    job.clear()
+    rows = Opened.of(run).rows("test")
+    made = np.random.default_rng(0).standard_normal((len(rows), 2)).astype(np.float32)
+    arrays = {"points": made, "index": rows}
+    storage.write_arrays(job.result, arrays, {"axes": ["1", "2"], "note": "750 iterations"})
+    at.run()
+    assert not at.exception
+    np.testing.assert_array_equal(points(drawn(at))[1], made)
+    assert "750 iterations" in text(at)
+    assert not [b for b in at.button if b.key == "latent_compute"]
+
+
+def test_a_failed_job_says_why_and_can_be_tried_again(root: Path, open_page: OpenPage) -> None:
+    run = trained(root, "five", latent_dim=5)
+    job_of(run, _asked()).note(state="failed", message="The device is out of memory.")
+    at = open_page("latent.py")
+    set_choice(at, "projection_five", "tsne")
+    assert "The device is out of memory." in json.dumps(drawn(at))
+    assert at.button(key="latent_compute").label == "Compute t-SNE"
+
+
+def test_following_takes_the_last_weights_of_a_run_that_trains(
+    root: Path, open_page: OpenPage
+) -> None:
+    run = trained(root, "five", latent_dim=5)
+    at = open_page("latent.py")
+    assert at.toggle(key="latent_follow").disabled
+    run.set_status(state="running", **identity())
+    at.run()
+    assert "t-SNE" not in at.selectbox(key="latent_projection_five").options
+    assert at.selectbox(key="latent_checkpoint").options == ["best", "last"]
+    at.toggle(key="latent_follow").set_value(True).run()
+    assert not at.exception
+    assert at.selectbox(key="latent_checkpoint").value == "last"
+    assert "last checkpoint" in text(at)
+    run.set_status(state="finished")
+    at.run()
+    assert at.toggle(key="latent_follow").disabled
+
+
+def test_damaged_weights_are_told_in_a_sentence(root: Path, open_page: OpenPage) -> None:
+    run = trained(root, "five", latent_dim=5)
+    for name in ("best", "last"):
+        (run.path / f"{name}.safetensors").write_bytes(b"no weights")
+    at = open_page("latent.py")
+    assert at.subheader[-1].value == "This run cannot be opened."
+    assert "damaged" in text(at)
+
+
+def test_a_failed_run_without_weights_says_why(root: Path, open_page: OpenPage) -> None:
+    in_state(root, "failed")
+    assert "lower the learning rate" in text(open_page("latent.py"))
+
+
+def test_a_single_latent_is_stacked_without_jitter() -> None:
+    latent = np.random.default_rng(0).standard_normal(400).astype(np.float32)
+    labels = np.arange(400) % 3
+    placed = stacked(latent, labels)
+    np.testing.assert_array_equal(placed.points[:, 0], latent)
+    edges = np.linspace(latent.min(), latent.max(), BINS + 1)
+    counts, _ = np.histogram(latent, edges)
+    for k, count in enumerate(counts):
+        last = k == BINS - 1
+        here = (latent >= edges[k]) & ((latent <= edges[k + 1]) if last else latent < edges[k + 1])
+        heights = placed.points[here, 1]
+        np.testing.assert_array_equal(np.sort(heights), np.arange(1, count + 1))
+        assert (np.diff(labels[here][np.argsort(heights)]) >= 0).all()
+
+
+def test_words_and_colours_agree(root: Path) -> None:
+    opened = Opened.of(trained(root, "two", latent_dim=2))
+    encoding = opened.encode(opened.rows("test"))
+    colours = hues(opened.data, encoding)
+    assert list(colours) == ["class", "KL", "reconstruction"]
+    lines = words(encoding, colours)
+    assert len(lines) == len(encoding.index)
+    label = opened.data.labels[encoding.index[5]]
+    kl, error = encoding.kl[5].sum(), encoding.reconstruction[5]
+    assert lines[5] == (
+        f"{label} · #{encoding.index[5]}\nreconstruction {error:.1f} nats\nKL {kl:.1f} nats"
+    )
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [(-3.17, 3.24, (-3.5, 3.5)), (-3.3, 3.24, (-3.5, 3.5)), (-62, 58, (-100, 100))],
+)
+def test_a_steady_range_holds_the_other(
+    low: float, high: float, expected: tuple[float, float]
+) -> None:
+    assert steady(low, high) == pytest.approx(expected)

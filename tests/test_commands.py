@@ -1,0 +1,505 @@
+"""The command line: what it writes, what it says, and with which status it exits."""
+
+import errno
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.runs.conftest import make_in
+from vae.commands import COMMANDS, main
+from vae.config import fields
+from vae.runs import Run, find, identity, listing
+from vae.worker import jobs
+
+PROJECT = Path(__file__).parents[1]
+TINY = ["--epochs", "2", "--hidden", "16", "--batch-size", "64", "--examples", "300"]
+TINY += ["--threads", "1", "--frames", "0", "--device", "cpu"]
+KEYS = (
+    "run split checkpoint examples elbo reconstruction kl kl_per_dimension active_units nll "
+    "nll_samples bits_per_dimension notes"
+).split()
+
+
+class Shell:
+    """Commands on a root of their own: `shell("runs")` → (exit status, stdout, stderr)."""
+
+    def __init__(self, root: Path, captured: pytest.CaptureFixture[str]) -> None:
+        self.root, self.captured = root, captured
+
+    def __call__(self, *arguments: str) -> tuple[int, str, str]:
+        self.captured.readouterr()
+        try:
+            status = main([arguments[0], "--root", str(self.root), *arguments[1:]])
+        except SystemExit as end:
+            status = int(end.code or 0)
+        return status, *self.captured.readouterr()
+
+    def refused(self, *arguments: str) -> str:
+        """The one line with which a command refuses bad input."""
+        before = sorted(self.root.rglob("*"))
+        status, out, err = self(*arguments)
+        assert (status, out) == (2, ""), (status, out, err)
+        assert re.fullmatch(r"vae: [^\n]+\n", err), err
+        assert sorted(self.root.rglob("*")) == before
+        return err
+
+
+@pytest.fixture
+def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Shell:
+    (tmp_path / "root").mkdir()
+    return Shell(tmp_path / "root", capsys)
+
+
+@pytest.fixture(scope="module")
+def runs_made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A VAE, a plain autoencoder and one of vectors, trained by the command line."""
+    root = tmp_path_factory.mktemp("runs")
+    point = ["--posterior", "point", "--objective", "reconstruction", "--val-share", "0"]
+    vectors = ["--data", "mixture", "--likelihood", "gaussian", "--test-share", "0"]
+    for name, more in (("vae", []), ("point", point), ("vectors", vectors)):
+        assert main(["train", "--root", str(root), "--run", name, *TINY, *more]) == 0
+    return root
+
+
+@pytest.fixture
+def trained(shell: Shell, runs_made: Path) -> Shell:
+    """The shell on the trained runs, which every command leaves as they are."""
+    shell.root = runs_made
+    return shell
+
+
+def files(root: Path) -> dict[Path, bytes]:
+    return {p: p.read_bytes() for p in root.rglob("*") if p.is_file() and p.suffix != ".lock"}
+
+
+# Training
+
+
+def test_train_makes_a_run_that_is_finished(shell: Shell) -> None:
+    status, out, err = shell("train", *TINY)
+    assert (status, out) == (0, "")
+    (run,) = listing(shell.root)
+    assert run.name == "digits-mlp-z2-1"
+    assert run.status().state == "finished"
+    assert run.config.epochs == 2
+    assert run.config.hidden == (16,)  # type: ignore[attr-defined]
+    first, *told = err.splitlines()
+    assert run.name in first
+    assert str(run.path) in first
+    assert re.fullmatch(r"epoch 2\.0 of 2, \S+ k/s, -ELBO train \S+ val \S+ nats", told[-1])
+    assert len(told) <= 11
+    assert "\r" not in err  # nobody watches a terminal
+
+
+def test_every_setting_is_a_flag_with_its_help_and_default(shell: Shell) -> None:
+    status, out, _ = shell("train", "--help")
+    assert status == 0
+    text = " ".join(out.split())
+    for field in fields():
+        flag = "--" + field.name.replace("_", "-")
+        default = field.default if isinstance(field.default, tuple) else (field.default,)
+        assert f"{flag} " in text
+        assert f"(default {','.join(map(str, default))})" in text
+        assert field.option.help.split(".")[0][:30] in text.replace("- ", "-")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_flag_says_what_it_does_and_its_default(shell: Shell, name: str) -> None:
+    status, out, _ = shell(name, "--help")
+    assert status == 0
+    for flag in re.split(r"\n  (?=\S)", out.split("options:")[1])[1:]:
+        words = " ".join(flag.split())
+        assert len(words.split("  ")[0].split()) > 2, words
+        takes_value = not words.startswith(("-h", "--json"))
+        if takes_value and "--out" not in words:
+            assert re.search(r"default|\(checkpoints\)|\(best\)", words), words
+
+
+def test_the_list_of_commands_tells_what_each_does(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    for name, row in COMMANDS.items():
+        about = (row.run.__doc__ or "").splitlines()[0]
+        assert f"{name} {about}" in text
+
+
+BAD: dict[str, tuple[list[str], str]] = {
+    "unknown flag": (["train", "--betta", "3"], "did you mean --beta?"),
+    "abbreviated flag": (["train", "--epoch", "3"], "did you mean --epochs?"),
+    "no number": (["train", "--epochs", "many"], "epochs is a whole number, and it is 'many'"),
+    "out of range": (["train", "--beta", "-1"], "beta is at least 0, and it is -1"),
+    "not finite": (["train", "--lr", "nan"], "lr must be a finite number"),
+    "unknown choice": (["train", "--network", "rnn"], "Unknown network 'rnn'; one of mlp"),
+    "misplaced": (["train", "--sigma", "1"], "sigma belongs to likelihood gaussian"),
+    "no such path": (["train", "--data", "/nowhere/x.npz"], "/nowhere/x.npz"),
+    "wrong kind of file": (["train", "--data", __file__], "test_commands.py"),
+    "too many examples": (["train", "--examples", "9999999"], "digits has 1797 examples"),
+    "batch too large": (["train", "--batch-size", "5000"], "choose at most"),
+    "nothing to train on": (["train", "--val-share", "0.9", "--test-share", "0.9"], "lower one"),
+    "no such device": (["train", "--device", "cuda:77"], "it has"),
+    "data that do not fit": (["train", "--data", "mixture", "--network", "conv"], "needs pict"),
+    "name with a path": (["train", "--run", "../x"], "cannot be the name of a run"),
+    "absolute name": (["train", "--run", "/tmp/x"], "cannot be the name of a run"),
+    "empty name": (["train", "--run", ""], "cannot be the name of a run"),
+    "stray word": (["train", "digits"], "unrecognized arguments: digits"),
+    "no such run": (["evaluate", "none"], "There is no run 'none'"),
+    "no such run to resume": (["resume", "none"], "There is no run 'none'"),
+    "no such run to stop": (["stop", "none"], "There is no run 'none'"),
+    "path for a name": (["encode", "../x", "--out", "x.npz"], "cannot be the name"),
+    "no name": (["stop"], "required: name"),
+    "unknown command": (["trian"], "invalid choice: 'trian'"),
+    "wrong suffix": (["encode", "vae", "--out", "x.csv"], "--out ends in .npz, not 'x.csv'"),
+    "no folder": (["sample", "vae", "--out", "/nowhere/x.png"], "/nowhere of --out does not ex"),
+    "no samples": (["sample", "vae", "-n", "0", "--out", "x.npz"], "-n is at least 1"),
+    "no temperature": (["sample", "vae", "--temperature", "-1", "--out", "x.npz"], "from 0 up"),
+    "unknown split": (["evaluate", "vae", "--split", "best"], "invalid choice: 'best'"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_one_line_and_leaves_nothing(shell: Shell, case: str) -> None:
+    arguments, sentence = BAD[case]
+    assert sentence in shell.refused(*arguments)
+
+
+def test_a_name_that_is_taken_is_refused(shell: Shell) -> None:
+    make_in(shell.root, "one")
+    assert "The name 'one' is taken: choose another" in shell.refused("train", "--run", "one")
+
+
+@pytest.mark.parametrize("deed", ["mkdir", "mkdtemp"])
+def test_a_root_that_cannot_be_written_is_told(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, deed: str
+) -> None:
+    def refuse(*args: Any, **keywords: Any) -> Any:
+        raise OSError(errno.EROFS, "Read-only file system", str(args[0]))
+
+    monkeypatch.setattr(os if deed == "mkdir" else tempfile, deed, refuse)
+    shell.root = shell.root / "new" if deed == "mkdir" else shell.root
+    assert "the disk is read-only: choose another folder" in shell.refused("train", *TINY)
+
+
+def test_a_file_in_place_of_the_root_is_told(shell: Shell) -> None:
+    (shell.root / "file").touch()
+    shell.root = shell.root / "file"
+    assert "is in the way" in shell.refused("train", *TINY)
+    assert shell("runs")[:2] == (0, f"No runs in {shell.root} yet: python -m vae train\n")
+
+
+def test_a_run_that_fails_exits_with_1_and_can_be_seen(shell: Shell) -> None:
+    wild = ["--lr", "10", "--likelihood", "gaussian", "--sigma", "0.001", "--epochs", "300"]
+    status, out, err = shell("train", *TINY, *wild)
+    assert (status, out) == (1, "")
+    assert err.splitlines()[-1].startswith("vae: Training diverged")
+    assert "Traceback" not in err
+    (run,) = listing(shell.root)
+    assert run.status().state == "failed"
+    assert " failed " in shell("runs")[1]
+
+
+# Going on and ending
+
+
+def test_resume_goes_on_to_the_planned_end_and_beyond(shell: Shell) -> None:
+    run = make_in(shell.root, "one")
+    training = jobs.train_run(run)
+    next(training)
+    training.close()
+    assert shell("resume", "one")[0] == 0
+    assert run.status()[:2] == ("finished", "")
+    assert "is finished: add epochs with --epochs +10" in shell.refused("resume", "one")
+    for wrong, sentence in {"+x": "a whole number", "2": "ask for more", "-1": "ask for"}.items():
+        assert sentence in shell.refused("resume", "one", f"--epochs={wrong}")
+    assert shell("resume", "one", "--epochs", "+2")[0] == 0
+    assert (run.status().state, run.status().epoch) == ("finished", 4)
+    assert shell("resume", "one", "--epochs", "5")[0] == 0
+    assert run.status().epoch == run.status().epochs == 5
+    assert [c.value for c in run.changes()] == [4, 5]
+
+
+def test_a_run_at_work_is_neither_resumed_nor_trained_twice(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_in(shell.root, "one")
+    run.set_status(state="running", **identity())
+    assert "one is running already: stop it first" in shell.refused("resume", "one")
+    run.set_status(state="paused")
+    monkeypatch.setattr(jobs, "LOCK_SECONDS", 0.05)
+    with run.lock():
+        assert "Another process is training one already" in shell.refused("resume", "one")
+    assert run.status().state == "paused"
+
+
+def test_stop_of_what_does_not_run_says_what_it_is(shell: Shell) -> None:
+    run = make_in(shell.root, "one")
+    assert shell("stop", "one")[:2] == (0, "one is stopped.\n")
+    assert "one is not running: it is stopped" in shell.refused("stop", "one")
+    (run.path / "config.json").unlink()
+    assert "it is damaged" in shell.refused("stop", "one")
+    assert "is damaged" in shell.refused("resume", "one")
+
+
+# Processes of their own
+
+
+def command(*arguments: str, **more: Any) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "vae", *arguments], cwd=PROJECT, text=True, **more
+    )
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 100
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def steps(run: Run) -> bool:
+    return run.status().state == "running" and run.status().step > 0
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on_and_stop_does_it_from_elsewhere(
+    shell: Shell, tmp_path: Path
+) -> None:
+    """A run on a terminal, ended by Ctrl-C; then resumed, and stopped by another process."""
+    ours, theirs = pty.openpty()
+    root = str(shell.root)
+    endless = [*TINY, "--epochs", "100000", "--run", "one"]
+    process = command("train", "--root", root, *endless, stderr=theirs)
+    os.close(theirs)
+    until(lambda: bool(listing(root)) and steps(find(root, "one")))
+    run = find(root, "one")
+    assert run.status().pid == process.pid
+    assert run.status().device == "cpu"
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130
+    screen = os.read(ours, 1_000_000).decode()
+    assert f"Go on with: python -m vae resume one --root {root}" in screen
+    assert "Traceback" not in screen
+    assert screen.count("\n") == 3  # the name, one line that moved, how to go on
+    assert re.search(r"epoch \S+ of 100000 \|.*\| \S+ left, \S+ k/s, -ELBO train \S+ val", screen)
+    assert run.status().state == "stopped"
+    saved = run.snapshot()
+    assert saved is not None
+    assert saved.step == run.status().step > 0
+
+    process = command("resume", "--root", root, "one", stderr=subprocess.PIPE)
+    until(lambda: steps(find(root, "one")) and run.status().pid == process.pid)
+    assert shell("stop", "one")[:2] == (0, "one is stopped.\n")
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "Go on with" in told
+    assert run.status().step > saved.step
+    again = run.snapshot()
+    assert again is not None
+    assert again.step == run.status().step
+
+
+def test_a_second_signal_ends_at_once(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Training that never hears the first one: a step that hangs."""
+    run = make_in(shell.root, "one")
+
+    def hang(run: Run, asked: Callable[[], str | None]) -> Any:
+        signal.raise_signal(signal.SIGINT)
+        assert asked() == "stop"
+        signal.raise_signal(signal.SIGINT)
+        yield
+
+    monkeypatch.setattr(jobs, "_recorded", hang)
+    status, _, err = shell("resume", "one")
+    assert status == 130
+    assert err.endswith("vae: ended at once. What was saved before is whole.\n")
+    assert run.status().state == "interrupted"
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_bad_input_shows_no_traceback_in_a_process_either(tmp_path: Path) -> None:
+    process = command("evaluate", "none", "--root", str(tmp_path), stderr=subprocess.PIPE)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert told == f"vae: There is no run 'none' in {tmp_path}; there are: none yet.\n"
+
+
+# Lists
+
+
+def test_runs_lists_all_of_them_whatever_they_are(trained: Shell, tmp_path: Path) -> None:
+    status, out, _ = trained("runs")
+    assert status == 0
+    assert [line.split()[:2] for line in out.splitlines()] == [
+        [name, "finished"] for name in ("vectors", "point", "vae")
+    ]
+    rows = json.loads(trained("runs", "--json")[1])
+    assert [row["run"] for row in rows] == ["vectors", "point", "vae"]
+    assert all(row["settings"]["epochs"] == 2 and row["state"] == "finished" for row in rows)
+
+
+def test_runs_lists_damaged_ones_as_that(shell: Shell) -> None:
+    for name, content in (("a", "{"), ("b", '{"format": 99}')):
+        (make_in(shell.root, name).path / "config.json").write_text(content)
+    (make_in(shell.root, "c").path / "status.json").write_text('{"state": 5, "epoch": null}')
+    (shell.root / ".uploads").mkdir()
+    (shell.root / "file").touch()
+    status, out, err = shell("runs")
+    assert (status, err) == (0, "")
+    assert [line.split()[1] for line in sorted(out.splitlines())] == [
+        "damaged",
+        "damaged",
+        "interrupted",
+    ]
+    rows = {row["run"]: row for row in json.loads(shell("runs", "--json")[1])}
+    assert rows["a"]["settings"] is None
+    assert "newer VAE Lab" in rows["b"]["message"]
+
+
+def test_data_lists_every_name(shell: Shell) -> None:
+    status, out, _ = shell("data")
+    assert status == 0
+    for name in ("digits", "moon-phases", "mixture"):
+        assert re.search(rf"^{name} +\S", out, re.M)
+
+
+# Looking
+
+
+@pytest.mark.parametrize(
+    ("name", "split"), [("vae", "test"), ("point", "test"), ("vectors", "val")]
+)
+def test_evaluate_is_the_same_twice_and_has_every_key(
+    trained: Shell, name: str, split: str
+) -> None:
+    before = files(trained.root)
+    status, out, err = trained("evaluate", name, "--json")
+    assert (status, err) == (0, "")
+    assert trained("evaluate", name, "--json")[1] == out
+    found = json.loads(out)
+    assert list(found) == KEYS
+    assert (found["run"], found["split"], found["checkpoint"]) == (name, split, "best")
+    for key in KEYS:
+        assert (found[key] is None) <= (key in found["notes"]), key
+    if name == "point":
+        assert found["elbo"] is found["kl"] is None
+    else:
+        assert found["elbo"] == pytest.approx(-(found["reconstruction"] + found["kl"]))
+        assert found["kl"] == pytest.approx(sum(found["kl_per_dimension"]))
+    assert files(trained.root) == before
+    assert f"{found['examples']} {split} examples" in trained("evaluate", name)[1]
+
+
+def test_evaluate_takes_what_is_asked_for(trained: Shell) -> None:
+    asked = ["evaluate", "vae", "--json", "--samples", "20", "--elbo-samples", "3"]
+    asked += ["--split", "train", "--checkpoint", "last"]
+    found = json.loads(trained(*asked)[1])
+    assert (found["split"], found["checkpoint"], found["nll_samples"]) == ("train", "last", 20)
+    assert 0 < found["nll"] < -found["elbo"] + 1
+    assert "has no test examples; it has train, val" in trained.refused(
+        "evaluate", "vectors", "--split", "test"
+    )
+    assert "at least 1 ELBO sample" in trained.refused("evaluate", "vae", "--elbo-samples", "0")
+
+
+def test_weights_that_are_not_finite_are_told(shell: Shell) -> None:
+    from vae import storage
+
+    run = make_in(shell.root, "one")
+    for _ in jobs.train_run(run):
+        pass
+    arrays, meta = storage.read_arrays(run.path / "last.safetensors")
+    broken = {k: np.full_like(v, np.nan) for k, v in arrays.items()}
+    storage.write_arrays(run.path / "last.safetensors", broken, meta)
+    wanted = ["evaluate", "one", "--checkpoint", "last", "--json"]
+    assert "not finite: it diverged. Try --checkpoint best" in shell.refused(*wanted)
+
+
+@pytest.mark.parametrize(
+    ("name", "split", "latents"), [("vae", None, 2), ("point", "all", 2), ("vectors", "train", 2)]
+)
+def test_encode_writes_what_it_promises(
+    trained: Shell, tmp_path: Path, name: str, split: str | None, latents: int
+) -> None:
+    out = tmp_path / "latent.npz"
+    more = ["--split", split] if split else []
+    status, told, err = trained("encode", name, "--out", str(out), *more)
+    assert (status, err) == (0, "")
+    found = dict(np.load(out))
+    assert list(found) == ["mean", "std", "label", "split", "index"]
+    n = len(found["index"])
+    assert f"{n} {split or 'test'} examples" in told
+    assert {k: (v.dtype.kind, v.dtype.itemsize, v.shape) for k, v in found.items()} == {
+        "mean": ("f", 4, (n, latents)),
+        "std": ("f", 4, (n, latents)),
+        "label": ("i", 8, (n,)),
+        "split": ("U", 20, (n,)),
+        "index": ("i", 8, (n,)),
+    }
+    assert np.isfinite(found["mean"]).all()
+    assert (found["std"] > 0).all() if name != "point" else np.isnan(found["std"]).all()
+    assert (found["label"] >= 0).all()
+    wanted = {"all": {"train", "test"}}.get(split or "test", {split or "test"})
+    assert set(found["split"]) == wanted
+    first = out.read_bytes()
+    trained("encode", name, "--out", str(out), *more)
+    assert np.array_equal(np.load(out)["mean"], found["mean"])
+    assert len(first) > 0
+
+
+def test_samples_are_arrays_or_a_picture(trained: Shell, tmp_path: Path) -> None:
+    out, again, other = (str(tmp_path / f"{n}.npz") for n in "abc")
+    assert trained("sample", "vae", "-n", "10", "--out", out)[0] == 0
+    trained("sample", "vae", "-n", "10", "--out", again)
+    trained("sample", "vae", "-n", "10", "--seed", "1", "--out", other)
+    found = dict(np.load(out))
+    assert list(found) == ["x", "z"]
+    assert (found["x"].shape, found["x"].dtype) == ((10, 1, 8, 8), np.float32)
+    assert (found["z"].shape, found["z"].dtype) == ((10, 2), np.float32)
+    assert found["x"].min() >= 0
+    assert found["x"].max() <= 1
+    assert np.array_equal(np.load(again)["x"], found["x"])
+    assert not np.array_equal(np.load(other)["z"], found["z"])
+    picture = tmp_path / "grid.png"
+    assert trained("sample", "vae", "-n", "10", "--out", str(picture))[0] == 0
+    with Image.open(picture) as image:
+        assert image.format == "PNG"
+        assert min(image.size) > 3 * 8
+    assert trained("sample", "vectors", "-n", "5", "--out", out)[0] == 0
+    assert np.load(out)["x"].shape == (5, 2)
+    assert "no picture: write them to a .npz" in trained.refused(
+        "sample", "vectors", "--out", str(tmp_path / "v.png")
+    )
+    assert not (tmp_path / "v.png").exists()
+
+
+@pytest.mark.parametrize("what", ["encode", "sample"])
+def test_a_result_that_cannot_be_written_leaves_the_old_one(
+    trained: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    out = tmp_path / "out.npz"
+    out.write_bytes(b"precious")
+
+    def refuse(*args: Any, **keywords: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", refuse)
+        told = trained.refused(what, "vae", "--out", str(out))
+    assert f"Cannot use {out}: the disk is full" in told
+    assert out.read_bytes() == b"precious"
+    assert list(tmp_path.glob(".*")) == []
+    (tmp_path / "folder.npz").mkdir()
+    told = trained.refused(what, "vae", "--out", str(tmp_path / "folder.npz"))
+    assert "folder.npz: it is a folder" in told
