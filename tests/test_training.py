@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from vae import streams, training
+from vae import meters, streams
+from vae import plan as plan_module
 from vae.batches import Batches
 from vae.config import RunConfig
 from vae.data import Dataset
+from vae.frames import SHOWN_TILES
 from vae.model import VAE, build
+from vae.plan import REPORTS
 from vae.records import Change, Control, Examples, Frame, Report, Snapshot, Tick
 from vae.training import Event, Plan, Sums, Trainer, effective, train
 
@@ -30,8 +33,8 @@ def data(toy: Callable[..., Dataset]) -> Dataset:
 @pytest.fixture
 def every_step(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Control is asked after every step, and a snapshot is due at every step."""
-    monkeypatch.setattr(training, "TICK_SECONDS", 0.0)
-    monkeypatch.setattr(training, "SNAPSHOT_EXAMPLES", 16)
+    monkeypatch.setattr(meters, "TICK_SECONDS", 0.0)
+    monkeypatch.setattr(plan_module, "SNAPSHOT_EXAMPLES", 16)
     return monkeypatch
 
 
@@ -122,7 +125,7 @@ def test_going_on_from_any_snapshot_repeats_the_uninterrupted_run(
     reports: int,
     moves: tuple[Change, ...],
 ) -> None:
-    every_step.setattr(training, "REPORTS", reports)
+    every_step.setattr(plan_module, "REPORTS", reports)
     if "objective" in values:
         moves = tuple(c for c in moves if c.field != "beta")
     config = small(**({"epochs": 4} | values))
@@ -154,7 +157,7 @@ def test_a_pause_at_any_step_changes_nothing(
     wanted: str,
     at: int,
 ) -> None:
-    every_step.setattr(training, "REPORTS", 3)
+    every_step.setattr(plan_module, "REPORTS", 3)
     config = small(frames=4)
     whole = list(train(config, data, control=recorded(MOVES)))
     first = list(train(config, data, control=recorded(MOVES, wanted, at)))
@@ -281,7 +284,7 @@ def test_training_is_the_plain_loop_and_its_reports_are_means_over_batches(
     monkeypatch: pytest.MonkeyPatch,
     values: dict[str, Any],
 ) -> None:
-    monkeypatch.setattr(training, "REPORTS", 6)  # two an epoch: after 3 batches and after 2
+    monkeypatch.setattr(plan_module, "REPORTS", 6)  # two an epoch: after 3 batches and after 2
     config = small(epochs=3, posterior_samples=2, **values)
     run = list(train(config, data))
     model, batches = by_hand(config, data, 15)
@@ -441,7 +444,7 @@ def test_early_stopping_waits_as_long_as_it_was_told(
 def test_divergence_is_told_and_leaves_nothing_broken(
     small: Callable[..., RunConfig], data: Dataset, every_step: pytest.MonkeyPatch
 ) -> None:
-    every_step.setattr(training, "REPORTS", 1)
+    every_step.setattr(plan_module, "REPORTS", 1)
     seen: list[Event] = []
     run = train(
         small(lr=10.0, likelihood="gaussian", sigma=1e-3, epochs=40, hidden=(64, 64)), data
@@ -471,7 +474,7 @@ def test_the_plan(n: int, batch: int, epochs: int, frames: int) -> None:
     assert plan.steps == plan.steps_per_epoch * epochs
     assert all(plan.reports(e * plan.steps_per_epoch) for e in (1, 2, epochs))
     within = [s for s in range(1, plan.steps_per_epoch + 1) if plan.reports(s)]
-    assert len(within) * epochs <= max(training.REPORTS, epochs) * 1.5
+    assert len(within) * epochs <= max(REPORTS, epochs) * 1.5
     assert plan.snapshot_every >= 1
     assert plan.frame_every >= plan.steps_per_epoch
     shown = sorted(plan.frame_steps)
@@ -521,7 +524,7 @@ def test_frames_show_the_fixed_examples(
         expected = model.likelihood(mean).mean
     np.testing.assert_allclose(frame.reconstructions, expected, rtol=1e-5, atol=1e-6)
     assert frame.mean.shape == (len(examples.index), 2)
-    assert frame.samples.shape == (training.SHOWN_TILES, *SHAPE)
+    assert frame.samples.shape == (SHOWN_TILES, *SHAPE)
 
 
 def test_ticks_count_up_to_the_end(

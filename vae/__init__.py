@@ -21,9 +21,12 @@ The floors; a module imports from lower floors only, and a folder also from itse
      1  config       RunConfig: everything that a run depends on
         batches      examples on a device, as the model sees them
      2  model        VAE
+        plan         what happens at which step of a training run
      3  evaluation   one yardstick for every run
         latent       encode, decode, sample
         runs/        the run folder
+        frames       what a model makes of a few fixed examples while it trains
+        meters       what is measured while training runs
      4  training     train(config, data) → iterator of records
         opened       a run opened to be looked at: its model, its data, their splits
         figures/     records → Plotly figures

@@ -282,9 +282,8 @@ class RunConfig(BaseModel):
         complete = dict(values)
         for field in fields():
             if field.belongs_to(chosen):
-                if field.kind or field.name not in cls.model_fields:
-                    given = values.get(field.name, field.default_for(chosen))
-                    complete[field.name] = coerce(field, given)
+                given = values.get(field.name, field.default_for(chosen))
+                complete[field.name] = coerce(field, given)
             elif values.get(field.name) is not None:
                 raise ValueError(field.misplaced(chosen))
             else:

@@ -20,6 +20,7 @@ from vae.objectives import Pass, kl_per_dimension
 from vae.records import Evaluation
 
 ACTIVE = 0.01  # variance of the posterior mean above which a latent counts as active
+UNDEFINED = ("elbo", "kl", "kl_per_dimension", "active_units", "nll", "nll_samples")  # for a point
 CHUNK = 256  # examples at a time
 PAIRS = 4096  # (sample, example) pairs decoded at a time
 
@@ -111,9 +112,10 @@ def _with_bits_and_notes(model: VAE, batches: Batches, record: Evaluation) -> Ev
     notes: dict[str, str] = {}
     if not model.has_kl:
         reason = "A point posterior has no density: KL, ELBO and -ln p(x) do not exist."
-        notes |= dict.fromkeys(("elbo", "kl", "kl_per_dimension", "active_units", "nll"), reason)
+        notes |= dict.fromkeys(UNDEFINED, reason)
     elif record.nll is None:
-        notes["nll"] = "Not asked for: give a number of importance samples."
+        reason = "Not asked for: give a number of importance samples."
+        notes |= dict.fromkeys(("nll", "nll_samples"), reason)
     binary = batches.binarize != "none" or bool(
         ((batches.x == 0) | (batches.x == batches.scale)).all()
     )

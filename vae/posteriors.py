@@ -18,7 +18,7 @@ class Point(Distribution):
     """All mass on one place: z = location. It has no density, so no log_prob, entropy or KL."""
 
     arg_constraints: dict[str, Any] = {}  # noqa: RUF012  torch's own attribute
-    support = independent(real, 1)
+    support = independent(real, 1)  # type: ignore[no-untyped-call]
     has_rsample = True
 
     def __init__(self, location: Tensor) -> None:  # (B, Z)

@@ -59,7 +59,7 @@ class Report(NamedTuple):
 class Examples(NamedTuple):
     """The fixed examples that every frame shows; recorded once, before the first frame."""
 
-    index: Ints  # (N,) rows of the data set whose latents are kept
+    index: Ints  # type: ignore[assignment]  # (N,) rows of the data set whose latents are kept
     label: Ints | None  # (N,)
     factors: dict[str, Floats]  # name → (N,)
     classes: tuple[str, ...]  # names of the labels
@@ -126,7 +126,7 @@ class Curves(NamedTuple):
 class Encoding(NamedTuple):
     """Examples seen through the model, nats per example."""
 
-    index: Ints  # (N,) rows of the data set
+    index: Ints  # type: ignore[assignment]  # (N,) rows of the data set
     mean: Floats  # (N, Z)
     std: Floats | None  # (N, Z); None for a point posterior
     kl: Floats | None  # (N, Z) KL per dimension; None where it does not exist
@@ -146,7 +146,7 @@ class LatentMap(NamedTuple):
 
     points: Floats  # (N, 2)
     axes: tuple[str, str]  # titles of the axes
-    index: Ints  # (N,) rows of the data set
+    index: Ints  # type: ignore[assignment]  # (N,) rows of the data set
     hue: Hue | None
     total: int  # how many there are; N of them are shown
     rings: bool  # draw the prior's 1 sigma and 2 sigma rings: the axes are latent dimensions

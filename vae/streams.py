@@ -30,7 +30,7 @@ def mix(seed: int, purpose: str, position: int = 0) -> int:
 
 def _generator(device: torch.device) -> torch.Generator:
     if device.type == "cuda":
-        torch.cuda.init()
+        torch.cuda.init()  # type: ignore[no-untyped-call]
         return torch.cuda.default_generators[device.index or 0]
     if device.type == "mps":
         return torch.mps._get_default_mps_generator()

@@ -7,9 +7,8 @@ from a snapshot repeats, bit for bit on a CPU, the run that was never interrupte
 """
 
 import math
-import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,61 +17,16 @@ from torch import Tensor
 from vae import streams
 from vae.batches import Batches
 from vae.config import RunConfig, fields
-from vae.data import Dataset, Splits
-from vae.data.dataset import stratified
+from vae.data import Dataset
 from vae.devices import resolve
-from vae.model import VAE, build
-from vae.objectives import Loss, Pass, kl_per_dimension, reconstruction_error
+from vae.frames import fixed_examples, frame
+from vae.meters import Clock, Sums, yardstick
+from vae.model import build
+from vae.plan import Plan
 from vae.records import Change, Control, Examples, Frame, Ints, Report, Snapshot, Tick
 from vae.schedules import Progress
 
 Event = Tick | Report | Examples | Frame | Snapshot
-
-TICK_SECONDS = 0.1
-SNAPSHOT_EXAMPLES = (
-    50_000  # training examples between two snapshots: a second or two of a small model
-)
-REPORTS = 400  # train reports over the planned length, one an epoch at least
-SHOWN_LATENTS = 1000
-SHOWN_TILES = 12
-CPU = torch.device("cpu")
-
-
-class Plan(NamedTuple):
-    """What happens at which step: pure functions of the configuration."""
-
-    steps_per_epoch: int
-    steps: int  # planned: schedules are spread over them
-    report_every: int
-    snapshot_every: int
-    frame_steps: frozenset[int]
-    frame_every: int  # beyond the planned length
-
-    @classmethod
-    def of(cls, config: RunConfig, n_train: int) -> "Plan":
-        """The plan for so many training examples."""
-        per_epoch = math.ceil(n_train / config.batch_size)
-        steps = per_epoch * config.epochs
-        reports_per_epoch = max(1, min(per_epoch, REPORTS // config.epochs))
-        last = max(config.frames - 1, 1)
-        spaced = {round(steps * (1 - i / last) ** 1.5) for i in range(config.frames)}
-        return cls(
-            steps_per_epoch=per_epoch,
-            steps=steps,
-            report_every=math.ceil(per_epoch / reports_per_epoch),
-            snapshot_every=max(1, round(SNAPSHOT_EXAMPLES / config.batch_size)),
-            frame_steps=frozenset(spaced),
-            frame_every=max(per_epoch, steps // last),
-        )
-
-    def reports(self, step: int) -> bool:
-        position = step % self.steps_per_epoch
-        return position == 0 or position % self.report_every == 0
-
-    def frames(self, step: int) -> bool:
-        return step in self.frame_steps or (
-            bool(self.frame_steps) and step > self.steps and step % self.frame_every == 0
-        )
 
 
 def train(
@@ -136,6 +90,10 @@ class Trainer:
             self._restore(start)
 
     @property
+    def epoch(self) -> float:
+        return self.step / self.plan.steps_per_epoch
+
+    @property
     def epochs(self) -> int:
         """Epochs to train: as configured, or as added later."""
         added = [c.value for c in self.changes if c.field == "epochs"]
@@ -179,7 +137,7 @@ class Trainer:
             raise self._diverged("weights are")
         meta = {
             "step": self.step,
-            "epoch": self.step / self.plan.steps_per_epoch,
+            "epoch": self.epoch,
             "best": self.best,
             "count": self.sums.count,
             "seconds": self.seconds + self.clock.elapsed(),
@@ -250,7 +208,7 @@ class Trainer:
         if len(self.held_out) and self.step % self.plan.steps_per_epoch == 0:
             yield self._validate()
         if self.plan.frames(self.step):
-            yield self._frame()
+            yield frame(self.model, self.data, self.examples, self.step, self.epoch)
         if self.step and self.step % self.plan.snapshot_every == 0 and self.step < self.end:
             yield self.snapshot()
 
@@ -280,7 +238,7 @@ class Trainer:
         learned = {name: float(value) for name, value in self.model.scalars().items()}
         return Report(
             step=self.step,
-            epoch=self.step / self.plan.steps_per_epoch,
+            epoch=self.epoch,
             split=split_name,
             reconstruction=reconstruction,
             kl=kl,
@@ -300,27 +258,11 @@ class Trainer:
             "rate, or clip the gradient."
         )
 
-    def _frame(self) -> Frame:
-        def seen(rows: Ints) -> Tensor:
-            return self._batches(rows).fixed(self.config.seed)
-
-        with torch.no_grad(), streams.stream(self.device, self.config.seed, "page"):
-            mean = self.model.posterior(seen(self.examples.index)).mean
-            shown = self.model.posterior(seen(self.examples.original_index)).mean
-            z = self.model.prior().sample(torch.Size((SHOWN_TILES,)))  # (S, Z)
-            return Frame(
-                step=self.step,
-                epoch=self.step / self.plan.steps_per_epoch,
-                mean=_numpy(mean),
-                reconstructions=_numpy(self.model.likelihood(shown).mean),
-                samples=_numpy(self.model.likelihood(z).mean),
-            )
-
     def _tick(self) -> Tick:
         return Tick(
             step=self.step,
             steps=self.end,
-            epoch=self.step / self.plan.steps_per_epoch,
+            epoch=self.epoch,
             epochs=self.epochs,
             images_per_second=self.clock.tick(),
             seconds=self.seconds + self.clock.elapsed(),
@@ -338,90 +280,6 @@ class Trainer:
         if self.step >= self.end:
             return "finished"
         return "early" if wanted == "run" else wanted
-
-
-def fixed_examples(config: RunConfig, data: Dataset, splits: Splits) -> Examples:
-    """The examples that every frame of a run shows, stratified, with a seed of their own."""
-    seen = np.sort(np.concatenate([splits.train, splits.val]))
-    index = stratified(data.labels, seen, SHOWN_LATENTS, config.seed)
-    held_out = splits.val if len(splits.val) else splits.train
-    originals = stratified(data.labels, held_out, SHOWN_TILES, config.seed)
-    if data.labels is not None:
-        originals = originals[np.argsort(data.labels[originals], kind="stable")]
-    return Examples(
-        index=index,
-        label=None if data.labels is None else data.labels[index],
-        factors={name: values[index] for name, values in data.factors.items()},
-        classes=data.classes,
-        original_index=originals,
-        originals=_numpy(Batches(data, originals, config.binarize, CPU).fixed(config.seed)),
-        total=len(seen),
-    )
-
-
-def yardstick(model: VAE, out: Pass, loss: Loss) -> dict[str, Tensor]:
-    """What the curves show of one pass, detached: loss, reconstruction, KL per dimension (Z,) and
-    the objective's further terms."""
-    terms = {name: value.detach() for name, value in loss.terms.items()}
-    with torch.no_grad():
-        if "reconstruction" not in terms:
-            terms["reconstruction"] = reconstruction_error(out).mean()
-        if model.has_kl and "kl_per_dimension" not in terms:
-            terms["kl_per_dimension"] = kl_per_dimension(out).mean(0)
-    return terms | {"loss": loss.total.detach()}
-
-
-class Sums:
-    """Means over batches of unequal size, summed where the numbers are."""
-
-    def __init__(self) -> None:
-        self.totals: dict[str, Tensor] = {}
-        self.count = 0
-
-    def add(self, values: dict[str, Tensor], weight: int) -> None:
-        """Add one batch's means, weighted by its size."""
-        self.count += weight
-        for name, value in values.items():
-            if name in self.totals:
-                self.totals[name].add_(value, alpha=weight)
-            else:
-                self.totals[name] = value * weight
-
-    def means(self) -> dict[str, Any]:
-        """Name → number, or list of numbers for what has dimensions."""
-        return {name: (total / self.count).tolist() for name, total in self.totals.items()}
-
-
-class Clock:
-    """How long and how fast; nothing that is trained depends on it."""
-
-    def __init__(self, step: int) -> None:
-        self.began = self.ticked = self.reported = time.perf_counter()
-        self.since_tick = self.since_report = 0
-
-    def count(self, examples: int) -> None:
-        self.since_tick += examples
-        self.since_report += examples
-
-    def elapsed(self) -> float:
-        return time.perf_counter() - self.began
-
-    def due(self) -> bool:
-        return time.perf_counter() - self.ticked >= TICK_SECONDS
-
-    def tick(self) -> float:
-        """Examples per second since the last tick."""
-        now = time.perf_counter()
-        speed = self.since_tick / max(now - self.ticked, 1e-9)
-        self.ticked, self.since_tick = now, 0
-        return speed
-
-    def speed(self) -> float:
-        """Examples per second since the last report."""
-        now = time.perf_counter()
-        speed = self.since_report / max(now - self.reported, 1e-9)
-        self.reported, self.since_report = now, 0
-        return speed
 
 
 def _numpy(tensor: Tensor) -> Any:

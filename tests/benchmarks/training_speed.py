@@ -5,8 +5,8 @@
 The network is that of pytorch/examples: 784-400-20-400-784, Bernoulli, Adam 1e-3, batch 128. The
 simple loop has no reports, no files and no checks: bytes in memory, one fused layer for mu and
 ln sigma², cross-entropy with logits, fused Adam, no `.item()`. Ours is the worker's loop with
-all its bookkeeping, recording into a run folder. Both run in processes of their own, in turns; each
-round gives one ratio; machines are noisy, so read the medians.
+all its bookkeeping, recording into a run folder. Both run in processes of their own, in turns, and
+each round gives one ratio; machines are noisy, so read the medians.
 """
 
 import argparse
@@ -22,6 +22,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve()
 PROJECT = HERE.parents[2]
@@ -29,7 +30,7 @@ sys.path[:0] = [str(PROJECT), str(PROJECT / "tests" / "browser")]
 EXAMPLES, SIDE, BATCH = 60_000, 28, 128
 
 
-def arrays(path: str | None):
+def arrays(path: str | None) -> Any:
     """uint8 (N, 1, 28, 28): the file's, or grey noise of the same shape."""
     import numpy as np
 

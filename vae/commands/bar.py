@@ -14,13 +14,15 @@ if TYPE_CHECKING:
 Show = Callable[[Tick, str, str], None]  # tick, words on its left, words on its right
 
 
-def shown(events: Iterator["Event"]) -> Iterator["Event"]:
-    """Pass on what training yields, and tell it."""
-    show, close = _bar() if sys.stderr.isatty() else _lines()
+def shown(events: Iterator["Event"], title: str) -> Iterator["Event"]:
+    """Pass on what training yields, and tell it, under a title, as soon as it has begun."""
     latest: dict[str, str] = {}
-    bound = ""
+    bound, close = "", _nothing
     try:
-        for event in events:
+        for n, event in enumerate(events):
+            if n == 0:
+                print(title, file=sys.stderr)
+                show, close = _bar() if sys.stderr.isatty() else _lines()
             if isinstance(event, Report):
                 bound = "reconstruction" if event.elbo is None else "-ELBO"
                 value = event.reconstruction if event.elbo is None else -event.elbo
@@ -62,4 +64,8 @@ def _lines() -> tuple[Show, Callable[[], None]]:
             told = tenth
             print(f"{left}, {right}", file=sys.stderr, flush=True)
 
-    return show, lambda: None
+    return show, _nothing
+
+
+def _nothing() -> None:
+    return None

@@ -127,10 +127,10 @@ def _work(run: Run) -> int:
     """Train a run in this process, with a bar; Ctrl-C and SIGTERM save and end it."""
     from vae.worker.jobs import BusyError, told, train_run
 
-    print(f"{run.name}  ({run.path})", file=sys.stderr)
     with _signals() as received:
+        events = train_run(run, lambda: ENDINGS[received[0]] if received else None)
         try:
-            for _ in shown(train_run(run, lambda: ENDINGS[received[0]] if received else None)):
+            for _ in shown(events, f"{run.name}  ({run.path})"):
                 pass
         except BusyError:
             raise

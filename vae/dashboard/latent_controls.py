@@ -59,7 +59,8 @@ def controls(run: Run, alive: bool) -> Asked:
     projection = _choose(
         places[4], "Projection", "projection", choices(latents, alive), start, f"_{run.name}"
     )
-    options = _options(projection, encoding, run, places[5:7])
+    titles = pair_titles(encoding, numbers=not following)
+    options = _options(projection, titles, run, places[5:7])
     hue = _choose(places[3], "Colour by", "hue", names)
     seed = run.settings["seed"]
     return Asked(checkpoint, split, points, projection, options, hue, seed, following)
@@ -78,7 +79,7 @@ def _examples(
 
 
 def _options(
-    projection: str, encoding: Encoding, run: Run, places: list[DeltaGenerator]
+    projection: str, titles: dict[int, str], run: Run, places: list[DeltaGenerator]
 ) -> dict[str, Any]:
     """The pair of dimensions, or the projection's own options."""
     if projection != DIMENSIONS:
@@ -87,11 +88,10 @@ def _options(
             name: _number(place, spec, f"latent_{projection}_{name}")
             for place, (name, spec) in zip(places, own.items(), strict=False)
         }
-    titles = pair_titles(encoding)
     if len(titles) == 1:
         return {"pair": (0, 0)}
     first, second, *_ = titles
-    if encoding.mean.shape[1] == 2:
+    if len(titles) == 2:
         first, second = 0, 1
     own_key = f"_{run.name}"
     x = _choose(places[0], "Across", "pair", titles, first, f"_x{own_key}")

@@ -53,14 +53,15 @@ def choices(latent_dim: int, moving: bool) -> dict[str, str]:
     return {DIMENSIONS: "dimensions", **rows}
 
 
-def pair_titles(encoding: Encoding) -> dict[int, str]:
-    """Latent dimensions, the most informative first, each with its number and what it carries:
+def pair_titles(encoding: Encoding, numbers: bool = True) -> dict[int, str]:
+    """Latent dimensions, the most informative first, each with its name and what it carries:
     mean KL in nats, or for a point posterior the variance of the latent."""
     if encoding.kl is None:
         value, number = encoding.mean.var(0), "{:.2g}"
     else:
         value, number = encoding.kl.mean(0), "{:.2f}"
-    return {d: f"z{d + 1} · {number.format(value[d])}" for d in by_kl(encoding)}
+    said = [f" · {number.format(v)}" if numbers else "" for v in value]
+    return {d: f"z{d + 1}{said[d]}" for d in by_kl(encoding)}
 
 
 def hues(data: Dataset, encoding: Encoding) -> dict[str, Hue]:

@@ -1,0 +1,77 @@
+"""Meters: what is measured while training runs, and how fast it runs."""
+
+import time
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vae.model import VAE
+from vae.objectives import Loss, Pass, kl_per_dimension, reconstruction_error
+
+TICK_SECONDS = 0.1
+
+
+def yardstick(model: VAE, out: Pass, loss: Loss) -> dict[str, Tensor]:
+    """What the curves show of one pass, detached: loss, reconstruction, KL per dimension (Z,) and
+    the objective's further terms."""
+    terms = {name: value.detach() for name, value in loss.terms.items()}
+    with torch.no_grad():
+        if "reconstruction" not in terms:
+            terms["reconstruction"] = reconstruction_error(out).mean()
+        if model.has_kl and "kl_per_dimension" not in terms:
+            terms["kl_per_dimension"] = kl_per_dimension(out).mean(0)
+    return terms | {"loss": loss.total.detach()}
+
+
+class Sums:
+    """Means over batches of unequal size, summed where the numbers are."""
+
+    def __init__(self) -> None:
+        self.totals: dict[str, Tensor] = {}
+        self.count = 0
+
+    def add(self, values: dict[str, Tensor], weight: int) -> None:
+        """Add one batch's means, weighted by its size."""
+        self.count += weight
+        for name, value in values.items():
+            if name in self.totals:
+                self.totals[name].add_(value, alpha=weight)
+            else:
+                self.totals[name] = value * weight
+
+    def means(self) -> dict[str, Any]:
+        """Name → number, or list of numbers for what has dimensions."""
+        return {name: (total / self.count).tolist() for name, total in self.totals.items()}
+
+
+class Clock:
+    """How long and how fast; nothing that is trained depends on it."""
+
+    def __init__(self, step: int) -> None:
+        self.began = self.ticked = self.reported = time.perf_counter()
+        self.since_tick = self.since_report = 0
+
+    def count(self, examples: int) -> None:
+        self.since_tick += examples
+        self.since_report += examples
+
+    def elapsed(self) -> float:
+        return time.perf_counter() - self.began
+
+    def due(self) -> bool:
+        return time.perf_counter() - self.ticked >= TICK_SECONDS
+
+    def tick(self) -> float:
+        """Examples per second since the last tick."""
+        now = time.perf_counter()
+        speed = self.since_tick / max(now - self.ticked, 1e-9)
+        self.ticked, self.since_tick = now, 0
+        return speed
+
+    def speed(self) -> float:
+        """Examples per second since the last report."""
+        now = time.perf_counter()
+        speed = self.since_report / max(now - self.reported, 1e-9)
+        self.reported, self.since_report = now, 0
+        return speed
