@@ -5,6 +5,7 @@ points)` is told how far it is, and may raise `Cancelled` to end it. PCA is quic
 the spot; what is slow runs in a worker.
 """
 
+import os
 from collections.abc import Callable
 from typing import Annotated, NamedTuple
 
@@ -87,7 +88,7 @@ def tsne(
         random_state=seed,
         callbacks=follow,
         callbacks_every_iters=25,
-        n_jobs=-1,
+        n_jobs=max(1, (os.cpu_count() or 1) - 1),  # a training run may be at work beside it
     ).fit(np.ascontiguousarray(means, np.float64))
     note = f"KL(P‖Q) {points.kl_divergence:.3f} nats after {total} iterations"
     return Projection(np.asarray(points, np.float32), ("t-SNE 1", "t-SNE 2"), note)

@@ -79,8 +79,8 @@ class Judge:
         changes = mine["changes"]
         if changes not in self.known:
             reference = create(self.root, f"reference-{len(self.known)}", self.settings)
-            if changes:
-                (reference.path / "changes.jsonl").write_bytes(changes)
+            for change in run.changes():
+                storage.append_line(reference.path / "changes.jsonl", change._asdict())
             train(reference)
             self.known[changes] = everything(reference)
         right = self.known[changes]

@@ -2,6 +2,7 @@
 line at every tenth of the way.
 """
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -40,7 +41,8 @@ def shown(events: Iterator["Event"], title: str) -> Iterator["Event"]:
 def _bar() -> tuple[Show, Callable[[], None]]:
     from tqdm import tqdm
 
-    bar = tqdm(dynamic_ncols=True, bar_format="starting")
+    sized = os.get_terminal_size(sys.stderr.fileno()).columns > 0  # some containers' are not
+    bar = tqdm(dynamic_ncols=sized, ncols=None if sized else 100, bar_format="starting")
 
     def show(tick: Tick, left: str, right: str) -> None:
         if bar.total is None:

@@ -98,20 +98,35 @@ def facts(run: Run, status: Status) -> str:
 
 
 def guard_weights(run: Run) -> None:
-    """End the page with a word of help if the run has no weights to look at yet."""
+    """End the page with a word of help if the run has no weights to look at yet; while it is
+    going to have some, the page waits for them."""
     status = run.status()
     if status.state == "damaged":
         empty("This run's folder is damaged.", status.message)
+    if _has_weights(run):
+        return
+    waiting = {
+        "queued": "It waits in the queue and has not begun.",
+        "starting": "It is starting.",
+        "running": "It is training and will save its first weights soon.",
+        "failed": f"It failed: {status.message}",
+    }
+    if status.alive or status.state == "queued":
+        _wait_for_weights(run)
+    empty("There are no weights to look at yet.", waiting.get(status.state, status.message))
+
+
+@st.fragment(run_every=1.0)
+def _wait_for_weights(run: Run) -> None:
+    if _has_weights(run):
+        st.rerun()
+
+
+def _has_weights(run: Run) -> bool:
     try:
-        run.weights_path("last")
+        return run.weights_path("last").exists()
     except ValueError:
-        waiting = {
-            "queued": "It waits in the queue and has not begun.",
-            "starting": "It is starting.",
-            "running": "It is training and will save its first weights soon.",
-            "failed": f"It failed: {status.message}",
-        }
-        empty("There are no weights to look at yet.", waiting.get(status.state, status.message))
+        return False
 
 
 def empty(what: str, way_out: str, link: bool = True) -> None:

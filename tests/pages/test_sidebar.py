@@ -1,0 +1,167 @@
+"""The sidebar: what its widgets say is what the run is made of, and bad settings never start."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.pages.conftest import OpenPage
+from vae.config import PRESETS, RunConfig, fields
+from vae.dashboard import server
+from vae.dashboard.sidebar import FILE
+from vae.runs import Run, listing
+
+
+def train(at: AppTest, root: Path) -> Run:
+    """Press Train; the run that it made."""
+    before = {run.name for run in listing(root)}
+    at.button(key="train").click().run()
+    assert not at.exception
+    return next(run for run in listing(root) if run.name not in before)
+
+
+def sentences(at: AppTest) -> str:
+    return " ".join(error.value for error in at.error)
+
+
+def test_the_defaults_are_one_click_away(root: Path, open_page: OpenPage) -> None:
+    run = train(open_page("train.py"), root)
+    assert run.settings == RunConfig.of().model_dump(mode="json")
+    assert run.status().state == "queued"
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_is_what_it_says(preset: str, root: Path, open_page: OpenPage) -> None:
+    at = open_page("train.py")
+    at.selectbox(key="preset").select(preset).run()
+    assert not at.error
+    assert train(at, root).config == RunConfig.of(**PRESETS[preset].values)
+
+
+def test_a_preset_takes_back_the_one_before(root: Path, open_page: OpenPage) -> None:
+    at = open_page("train.py")
+    for preset in ("Plain autoencoder", "β-VAE", "2-D map"):
+        at.selectbox(key="preset").select(preset).run()
+    assert train(at, root).config == RunConfig.of()
+
+
+def test_every_setting_has_its_widget_and_help(root: Path, open_page: OpenPage) -> None:
+    at = open_page("train.py")
+    widgets = [*at.sidebar.selectbox, *at.sidebar.number_input, *at.sidebar.text_input]
+    shown = {str(w.key).removeprefix("set_"): w for w in widgets}
+    chosen = RunConfig.of().model_dump()
+    for field in fields():
+        if field.belongs_to(chosen):
+            assert shown[field.name].help == field.option.help
+        else:
+            assert field.name not in shown
+
+
+@pytest.mark.parametrize(
+    ("widget", "value", "option"),
+    [
+        ("likelihood", "gaussian", "sigma"),
+        ("network", "conv", "channels"),
+        ("data", "moon-phases", "tilt"),
+    ],
+)
+def test_a_choice_brings_its_own_options(
+    widget: str, value: str, option: str, root: Path, open_page: OpenPage
+) -> None:
+    at = open_page("train.py")
+    assert f"set_{option}" not in at.session_state
+    at.selectbox(key=f"set_{widget}").select(value).run()
+    assert f"set_{option}" in at.session_state
+    assert train(at, root).config.get(option) is not None
+
+
+def test_a_schedule_takes_its_epochs(root: Path, open_page: OpenPage) -> None:
+    at = open_page("train.py")
+    at.selectbox(key="set_beta_schedule").select("warmup").run()
+    at.number_input(key="set_beta_schedule_epochs").set_value(7.0).run()
+    assert train(at, root).config.get("beta_schedule") == "warmup:7"
+
+
+def test_numbers_reach_the_run(root: Path, open_page: OpenPage) -> None:
+    at = open_page("train.py")
+    at.number_input(key="set_lr").set_value(0.0005)
+    at.number_input(key="set_latent_dim").set_value(7)
+    at.text_input(key="set_hidden").set_value("64, 32").run()
+    config = train(at, root).config
+    assert (config.lr, config.latent_dim, config.get("hidden")) == (0.0005, 7, (64, 32))
+
+
+@pytest.mark.parametrize(
+    ("widget", "value", "sentence"),
+    [
+        ("set_batch_size", 100_000, "larger than the 1437 training examples"),
+        ("set_val_share", 0.9, "leave nothing to train on"),
+        ("set_patience", 0, ""),
+    ],
+)
+def test_what_cannot_be_is_told_before_it_starts(
+    widget: str, value: float, sentence: str, root: Path, open_page: OpenPage
+) -> None:
+    at = open_page("train.py")
+    at.number_input(key=widget).set_value(value).run()
+    assert sentence in sentences(at)
+    assert at.button(key="train").disabled == bool(sentence)
+    assert listing(root) == []
+
+
+def test_a_point_posterior_wants_another_objective(root: Path, open_page: OpenPage) -> None:
+    at = open_page("train.py")
+    at.selectbox(key="set_posterior").select("point").run()
+    assert "choose objective reconstruction" in sentences(at)
+    assert at.button(key="train").disabled
+    at.selectbox(key="set_objective").select("reconstruction").run()
+    assert not at.error
+
+
+def test_real_valued_data_get_a_likelihood_that_can_take_them(
+    root: Path, open_page: OpenPage
+) -> None:
+    at = open_page("train.py")
+    at.selectbox(key="set_data").select("mixture").run()
+    assert not at.error
+    assert train(at, root).config.likelihood == "gaussian-learned"
+
+
+@pytest.mark.parametrize("path", ["", "/no/such/file.npz", "/"])
+def test_a_wrong_path_is_told(path: str, root: Path, open_page: OpenPage) -> None:
+    at = open_page("train.py")
+    at.selectbox(key="set_data").select(FILE).run()
+    at.text_input(key="set_path").set_value(path).run()
+    assert len(at.error) == 1
+    assert at.button(key="train").disabled
+
+
+def test_a_file_by_path_and_by_upload(root: Path, open_page: OpenPage) -> None:
+    x = np.random.default_rng(0).integers(0, 256, (200, 9, 7), np.uint8)
+    np.savez(root / "scans.npz", images=x, labels=np.arange(200) % 3)
+    at = open_page("train.py")
+    at.selectbox(key="set_data").select(FILE).run()
+    at.text_input(key="set_path").set_value(str(root / "scans.npz")).run()
+    first = train(at, root)
+    content = io.BytesIO((root / "scans.npz").read_bytes()).getvalue()
+    at.file_uploader(key="set_upload").set_value(
+        [("scans.npz", content, "application/octet-stream")]
+    ).run()
+    second = train(at, root)
+    assert first.header["data"]["fingerprint"] == second.header["data"]["fingerprint"]
+    assert second.settings["data"].startswith(str(server.ROOT / ".uploads"))
+    assert first.name == "scans-mlp-z2-1"
+    assert second.name == "scans-mlp-z2-2"
+
+
+def test_a_broken_upload_is_told(root: Path, open_page: OpenPage) -> None:
+    at = open_page("train.py")
+    at.selectbox(key="set_data").select(FILE).run()
+    at.file_uploader(key="set_upload").set_value(
+        [("scans.npz", b"not a zip", "application/octet-stream")]
+    ).run()
+    assert "scans.npz" in sentences(at)
+    assert at.button(key="train").disabled
+    assert list(root.glob(".uploads/*")) == []

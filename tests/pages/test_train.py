@@ -1,0 +1,149 @@
+"""The Train page: what it shows is in the run folder, and what is pressed reaches it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.pages.conftest import OpenPage, in_state, trained
+from vae.runs import Run
+
+BUTTONS = {
+    "queued": {"stop"},
+    "starting": {"pause", "stop"},
+    "running": {"pause", "stop"},
+    "finished": {"train_on"},
+    "failed": {"resume"},
+    "interrupted": {"resume", "train_on"},
+}
+
+
+def made(root: Path, state: str) -> Run:
+    run = in_state(root, state)
+    assert run is not None
+    return run
+
+
+def pressable(at: AppTest) -> set[str]:
+    return {str(button.key) for button in at.main.button}
+
+
+def charts(at: AppTest) -> list[dict[str, Any]]:
+    """The figures of the living charts."""
+    return [json.loads(e.proto.bytes)["figure"] for e in at.get("bidi_component")]
+
+
+def words(at: AppTest) -> str:
+    progress = [e.proto.text for e in at.get("progress")]
+    return " ".join([*(m.value for m in at.markdown), *(c.value for c in at.caption), *progress])
+
+
+@pytest.mark.parametrize("state", BUTTONS)
+def test_buttons_fit_the_state(state: str, root: Path, open_page: OpenPage) -> None:
+    made(root, state)
+    assert pressable(open_page("train.py")) == BUTTONS[state]
+
+
+@pytest.mark.parametrize(("button", "wanted"), [("pause", "pause"), ("stop", "stop")])
+def test_pause_and_stop_are_wanted_of_the_worker(
+    button: str, wanted: str, root: Path, open_page: OpenPage
+) -> None:
+    run = made(root, "running")
+    open_page("train.py").button(key=button).click().run()
+    assert run.control(0).wanted == wanted
+
+
+def test_stopping_a_queued_run_takes_it_out_of_the_queue(root: Path, open_page: OpenPage) -> None:
+    run = made(root, "queued")
+    at = open_page("train.py").button(key="stop").click().run()
+    assert run.status().state == "stopped"
+    assert pressable(at) == {"resume", "train_on"}
+
+
+def test_resume_queues_the_run(root: Path, open_page: OpenPage) -> None:
+    run = made(root, "interrupted")
+    open_page("train.py").button(key="resume").click().run()
+    assert run.status().state == "queued"
+
+
+def test_more_epochs_are_added_to_those_planned(root: Path, open_page: OpenPage) -> None:
+    run = made(root, "finished")
+    at = open_page("train.py")
+    at.number_input(key="more_epochs").set_value(5).run()
+    at.button(key="train_on").click().run()
+    assert [(c.field, c.value) for c in run.control(10).changes] == [("epochs", 7)]
+    assert run.status().state == "queued"
+
+
+def test_knobs_move_only_what_lives(root: Path, open_page: OpenPage) -> None:
+    run = made(root, "running")
+    at = open_page("train.py")
+    at.number_input(key=f"live_beta_{run.name}").set_value(3.0).run()
+    at.number_input(key=f"live_lr_{run.name}").set_value(0.01).run()
+    changes = run.control(17).changes
+    assert [(c.step, c.field, c.value) for c in changes] == [(17, "beta", 3.0), (17, "lr", 0.01)]
+
+
+def test_knobs_of_a_finished_run_rest(root: Path, open_page: OpenPage) -> None:
+    run = made(root, "finished")
+    at = open_page("train.py")
+    assert at.number_input(key=f"live_lr_{run.name}").disabled
+
+
+def test_the_curves_are_those_on_record(root: Path, open_page: OpenPage) -> None:
+    run = trained(root, "a-run", epochs=3)
+    at = open_page("train.py")
+    reports = run.reports()
+    names = {t["name"]: t for t in charts(at)[0]["data"] if t.get("name")}
+    for split, name in (("train", "train"), ("val", "validation")):
+        of = [r for r in reports if r["split"] == split]
+        drawn = names[f"reconstruction, {name}"]
+        assert len(_array(drawn["y"])) == len(of)
+        assert _array(drawn["y"])[-1] == pytest.approx(of[-1]["reconstruction"], rel=1e-6)
+        assert _array(names[f"KL, {name}"]["y"])[-1] == pytest.approx(of[-1]["kl"], rel=1e-6)
+    assert f"{run.status().best:.2f} nats" in words(at)
+    assert "epoch 3.0 of 3" in words(at)
+
+
+def test_the_plain_autoencoder_has_no_kl(root: Path, open_page: OpenPage) -> None:
+    trained(root, "plain", posterior="point", objective="reconstruction")
+    at = open_page("train.py")
+    assert "Not defined for a point posterior." in words(at)
+    assert "best validation reconstruction" in words(at)
+    names = [t.get("name", "") for t in charts(at)[0]["data"]]
+    assert not [n for n in names if n.startswith(("KL", "ELBO"))]
+
+
+def test_vectors_have_their_own_pictures(root: Path, open_page: OpenPage) -> None:
+    trained(root, "points", data="mixture", likelihood="gaussian-learned")
+    at = open_page("train.py")
+    assert len(charts(at)) == 5  # curves, map, pairs, samples, KL
+    assert not at.get("imgs")
+
+
+def test_log_scale_is_an_axis_of_the_curves(root: Path, open_page: OpenPage) -> None:
+    made(root, "finished")
+    at = open_page("train.py")
+    kinds = lambda: [v.get("type") for k, v in charts(at)[0]["layout"].items() if k[0] == "y"]  # noqa: E731
+    assert "log" not in kinds()
+    at.checkbox(key="log_scale").check().run()
+    assert "log" in kinds()
+
+
+def test_a_failure_is_told(root: Path, open_page: OpenPage) -> None:
+    run = made(root, "failed")
+    at = open_page("train.py")
+    assert run.status().message in [e.value for e in at.error]
+
+
+def _array(sent: Any) -> list[float]:
+    """Numbers as Plotly's JSON has them: a list, or base64 of their bytes."""
+    import base64
+
+    import numpy as np
+
+    if isinstance(sent, dict):
+        return list(np.frombuffer(base64.b64decode(sent["bdata"]), np.dtype(sent["dtype"])))
+    return list(sent)
