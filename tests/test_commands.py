@@ -20,7 +20,8 @@ import pytest
 from PIL import Image
 
 from tests.runs.conftest import make_in
-from vae.commands import COMMANDS, main
+from vae import meters, storage
+from vae.commands import COMMANDS, bar, main, train
 from vae.config import fields
 from vae.runs import Run, find, identity, listing
 from vae.worker import jobs
@@ -98,7 +99,9 @@ def test_train_makes_a_run_that_is_finished(shell: Shell) -> None:
     first, *told = err.splitlines()
     assert run.name in first
     assert str(run.path) in first
-    assert re.fullmatch(r"epoch 2\.0 of 2, \S+ k/s, -ELBO train \S+ val \S+ nats", told[-1])
+    assert re.fullmatch(
+        r"epoch 2\.0 of 2, -ELBO train \S+ val \S+ nats, \S+ k examples/s", told[-1]
+    )
     assert len(told) <= 11
     assert "\r" not in err  # nobody watches a terminal
 
@@ -144,6 +147,8 @@ BAD: dict[str, tuple[list[str], str]] = {
     "not finite": (["train", "--lr", "nan"], "lr must be a finite number"),
     "unknown choice": (["train", "--network", "rnn"], "Unknown network 'rnn'; one of mlp"),
     "misplaced": (["train", "--sigma", "1"], "sigma belongs to likelihood gaussian"),
+    "unknown data": (["train", "--data", "nope"], "There are digits, moon-phases, mixture, and"),
+    "data of nobody": (["train", "--data", "~nobody-here/x.npz"], "There is no file ~nobody-here"),
     "no such path": (["train", "--data", "/nowhere/x.npz"], "/nowhere/x.npz"),
     "wrong kind of file": (["train", "--data", __file__], "test_commands.py"),
     "too many examples": (["train", "--examples", "9999999"], "digits has 1797 examples"),
@@ -292,7 +297,9 @@ def test_ctrl_c_saves_and_says_how_to_go_on_and_stop_does_it_from_elsewhere(
     assert f"Go on with: python -m vae resume one --root {root}" in screen
     assert "Traceback" not in screen
     assert screen.count("\n") == 3  # the name, one line that moved, how to go on
-    assert re.search(r"epoch \S+ of 100000 \|.*\| \S+ left, \S+ k/s, -ELBO train \S+ val", screen)
+    assert re.search(
+        r"epoch \S+ of 100000 \|.*\| \S+ left, -ELBO train \S+ val \S+ nats, ", screen
+    )
     assert run.status().state == "stopped"
     saved = run.snapshot()
     assert saved is not None
@@ -308,6 +315,49 @@ def test_ctrl_c_saves_and_says_how_to_go_on_and_stop_does_it_from_elsewhere(
     again = run.snapshot()
     assert again is not None
     assert again.step == run.status().step
+
+
+@pytest.mark.parametrize("number", train.ENDINGS)
+def test_every_signal_to_end_saves(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    run = make_in(shell.root, "one", epochs=100)
+
+    def watched(events: Any, title: str) -> Any:
+        for n, event in enumerate(events):
+            if n == 20:
+                signal.raise_signal(number)
+            yield event
+
+    monkeypatch.setattr(meters, "TICK_SECONDS", 0.0)
+    monkeypatch.setattr(train, "shown", watched)
+    assert shell("resume", "one")[0] == 128 + number
+    assert run.status().resumable
+    saved = run.snapshot()
+    assert saved is not None
+    assert 0 < saved.step == run.status().step < run.status().steps
+
+
+def test_a_signal_that_is_ignored_stays_so() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with train._signals() as received:
+            signal.raise_signal(signal.SIGHUP)
+        assert received == []
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_a_closed_terminal_ends_no_training(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = make_in(shell.root, "one")
+
+    def gone(*args: Any) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(bar, "_lines", lambda: (gone, gone))
+    shell("resume", "one")
+    assert run.status().state == "finished"
 
 
 def test_a_second_signal_ends_at_once(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -414,8 +464,6 @@ def test_evaluate_takes_what_is_asked_for(trained: Shell) -> None:
 
 
 def test_weights_that_are_not_finite_are_told(shell: Shell) -> None:
-    from vae import storage
-
     run = make_in(shell.root, "one")
     for _ in jobs.train_run(run):
         pass

@@ -438,6 +438,17 @@ def test_early_stopping_waits_as_long_as_it_was_told(
     assert last(list(train(small(patience=50, epochs=4), data))).meta["ended"] == "finished"
 
 
+def test_epochs_added_after_an_early_end_are_trained(
+    small: Callable[..., RunConfig], data: Dataset
+) -> None:
+    config = small(patience=2, lr=1.0, epochs=30)
+    end = last(list(train(config, data)))
+    added = Control("run", (Change(end.step, "epochs", 40),))
+    longer = last(list(train(config, data, start=end, control=lambda step: added)))
+    assert end.meta["ended"] == longer.meta["ended"] == "early"
+    assert longer.step >= end.step + 2 * 5
+
+
 # ── what goes wrong
 
 

@@ -273,7 +273,10 @@ class Trainer:
         )
 
     def _out_of_patience(self) -> bool:
-        waited = (self.step - self.best["step"]) / self.plan.steps_per_epoch
+        """Whether too long has gone by since the best value, or since epochs were added."""
+        added = [c.step for c in self.changes if c.field == "epochs"]
+        since = max([self.best["step"], *added])
+        waited = (self.step - since) / self.plan.steps_per_epoch
         return bool(self.config.patience) and waited >= self.config.patience
 
     def _ended(self, wanted: str) -> str:

@@ -144,6 +144,19 @@ def test_names_of_arrays(x: str, y: str, tmp_path: Path) -> None:
     assert data.classes == ("1", "3", "7")
 
 
+def test_a_second_array_without_a_name_is_labels_if_it_fits(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", GREY, LABELS)
+    assert read(tmp_path / "a.npz").classes == ("1", "3", "7")
+    np.savez(tmp_path / "b.npz", GREY, np.arange(5))
+    assert read(tmp_path / "b.npz").labels is None
+
+
+def test_an_array_that_nobody_asks_for_does_no_harm(tmp_path: Path) -> None:
+    made = {"metadata": np.array({"by": "me"}, object), "who": np.zeros(2, [("a", "f4")])}
+    check(read(saved(tmp_path / "a.npz", x=GREY, **made)), GREY[:, None], 255)
+    check(read(saved(tmp_path / "b.npz", only=GREY, **made)), GREY[:, None], 255)
+
+
 @pytest.mark.parametrize(
     "names",
     [("x_train", "y_train", "x_test", "y_test"),
@@ -176,7 +189,7 @@ ROWS = [",".join(map(str, row)) for row in TABLE.tolist()]
         ("\n".join(ROWS).replace(",", "\t"), ()),
         ("\n".join([",a,b,c", *(f"{i},{r}" for i, r in enumerate(ROWS))]), ()),
         (
-            "\n".join(["Class,0,1,2", *(f"{k},{r}" for k, r in zip("7187", ROWS, strict=True))]),
+            "\n".join(["\ufeffY,0,1,2", *(f"{k},{r}" for k, r in zip("7187", ROWS, strict=True))]),
             ("1", "7", "8"),
         ),
         (
@@ -288,6 +301,13 @@ def test_an_upload_is_kept_once_and_comes_back_exactly(name: str, tmp_path: Path
     assert read(again).fingerprint == back.fingerprint
 
 
+def test_an_upload_keeps_the_name_it_came_under(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", GREY)
+    content = (tmp_path / "x.npy").read_bytes()
+    kept = [save_upload(name, content, tmp_path) for name in ("one.npy", "two.npy")]
+    assert [read(path).name for path in kept] == ["one", "two"]
+
+
 @pytest.mark.parametrize("packed", [False, True])
 def test_an_upload_with_its_labels(packed: bool, tmp_path: Path) -> None:
     labels = gzip.compress(idx(LABELS)) if packed else idx(LABELS)
@@ -298,6 +318,24 @@ def test_an_upload_with_its_labels(packed: bool, tmp_path: Path) -> None:
     np.save(tmp_path / "y.npy", LABELS)
     files = [(tmp_path / f).read_bytes() for f in ("x.npy", "y.npy")]
     assert read(save_upload("x.npy", files[0], tmp_path, files[1])).classes == ("1", "3", "7")
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [("train-images-idx3-ubyte (1).gz", "train-images"), ("t.idx3-ubyte(2)", "t")],
+)
+def test_a_name_that_a_browser_made(given: str, name: str, tmp_path: Path) -> None:
+    write_idx(tmp_path / given, GREY)
+    data = read(save_upload(given, (tmp_path / given).read_bytes(), tmp_path / "runs"))
+    check(data, GREY[:, None], 255)
+    assert data.name == name
+
+
+def test_a_name_longer_than_a_file_system_takes(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", GREY)
+    kept = save_upload("é" * 300 + "a.npy", (tmp_path / "x.npy").read_bytes(), tmp_path / "runs")
+    check(read(kept), GREY[:, None], 255)
+    assert read(kept).name.endswith("éa")
 
 
 @pytest.mark.parametrize("name", ["../../x.npy", "/etc/x.npy", "C:\\mine\\x.npy", "..x.npy"])

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vae import storage, training
+from vae import meters, plan, storage, training
 from vae.records import Report, Tick
 from vae.runs import Run, identity
 from vae.worker import jobs
@@ -22,7 +22,7 @@ FULL = OSError(errno.ENOSPC, "No space left on device")
 @pytest.fixture(autouse=True)
 def every_step(monkeypatch: pytest.MonkeyPatch) -> None:
     """Signs of life at every step, not by the clock."""
-    monkeypatch.setattr(training, "TICK_SECONDS", 0.0)
+    monkeypatch.setattr(meters, "TICK_SECONDS", 0.0)
     monkeypatch.setattr(jobs, "STATUS_SECONDS", -1.0)
 
 
@@ -138,7 +138,7 @@ def test_a_full_disk_is_told_and_what_was_saved_stays_whole(
     make: Make, monkeypatch: pytest.MonkeyPatch, deed: str, step: int
 ) -> None:
     """Everything is refused from that step on, the status too; once there is space, it goes on."""
-    monkeypatch.setattr(training, "SNAPSHOT_EXAMPLES", 16)
+    monkeypatch.setattr(plan, "SNAPSHOT_EXAMPLES", 16)
     run, whole = make("one"), make("whole")
 
     def refuse(*args: Any, **keywords: Any) -> Any:

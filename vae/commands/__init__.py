@@ -3,8 +3,8 @@
 They share the run folders with the dashboard. A command is a function of its parsed arguments and
 its row in `COMMANDS`; what `train` takes are the settings of `RunConfig` in kebab case.
 
-Exit status: 0 done; 1 a run failed; 2 bad input, told in one line on standard error; 130 ended by
-Ctrl-C and 143 by SIGTERM (what was trained is saved).
+Exit status: 0 done; 1 a run failed; 2 bad input, told in one line on standard error; 128 + n ended
+by signal n, so 130 by Ctrl-C (what was trained is saved; a second one ends at once).
 """
 
 import argparse

@@ -5,6 +5,7 @@ line at every tenth of the way.
 import os
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from vae.records import Report, Tick
@@ -31,11 +32,13 @@ def shown(events: Iterator["Event"], title: str) -> Iterator["Event"]:
             elif isinstance(event, Tick):
                 values = " ".join(f"{name} {latest[name]}" for name in sorted(latest))
                 done = f"epoch {event.epoch:.1f} of {event.epochs}"
-                speed = f"{event.images_per_second / 1000:.1f} k/s"
-                show(event, done, f"{speed}, {bound} {values} nats" if latest else speed)
+                speed = f"{event.images_per_second / 1000:.1f} k examples/s"
+                with suppress(OSError):  # a terminal that was closed ends no training
+                    show(event, done, f"{bound} {values} nats, {speed}" if latest else speed)
             yield event
     finally:
-        close()
+        with suppress(OSError):
+            close()
 
 
 def _bar() -> tuple[Show, Callable[[], None]]:

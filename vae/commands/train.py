@@ -1,6 +1,7 @@
 """train, resume and stop: the commands that move a run."""
 
 import argparse
+import os
 import signal
 import sys
 import time
@@ -16,7 +17,12 @@ if TYPE_CHECKING:
     from vae.config import RunConfig
 
 STOP_SECONDS = 60.0  # to wait for a run to save and end
-ENDINGS: dict[int, str] = {signal.SIGINT: "stop", signal.SIGTERM: "pause"}  # asked of training
+# What a signal asks of training; one that is ignored, as under nohup, stays so
+ENDINGS: dict[int, str] = {
+    signal.SIGINT: "stop",
+    signal.SIGTERM: "pause",
+    signal.SIGHUP: "pause",
+}
 
 
 def train_flags(parser: argparse.ArgumentParser) -> None:
@@ -38,8 +44,9 @@ def train(args: argparse.Namespace) -> int:
     from vae.data import DATASETS, load
 
     given = {f.name: getattr(args, f.name) for f in fields()}
-    if given["data"] and given["data"] not in DATASETS:
-        given["data"] = str(Path(given["data"]).expanduser().absolute())
+    path = os.path.expanduser(given["data"] or "")
+    if given["data"] not in DATASETS and os.path.exists(path):
+        given["data"] = os.path.abspath(path)  # a run must find it from any folder
     config = RunConfig.of(**{k: v for k, v in given.items() if v is not None})
     if args.run is not None:
         checked_name(args.run)
@@ -124,7 +131,7 @@ def stop(args: argparse.Namespace) -> int:
 
 
 def _work(run: Run) -> int:
-    """Train a run in this process, with a bar; Ctrl-C and SIGTERM save and end it."""
+    """Train a run in this process, with a bar; Ctrl-C and its kin save and end it."""
     from vae.worker.jobs import BusyError, told, train_run
 
     with _signals() as received:
@@ -157,7 +164,8 @@ def _signals() -> Iterator[list[int]]:
             raise KeyboardInterrupt
         received.append(number)
 
-    before = {number: signal.signal(number, receive) for number in ENDINGS}
+    heard = [n for n in ENDINGS if signal.getsignal(n) != signal.SIG_IGN]
+    before = {number: signal.signal(number, receive) for number in heard}
     try:
         yield received
     finally:

@@ -76,8 +76,7 @@ def _buttons(run: Run, status: Status) -> None:
     if status.alive or status.state == "queued":
         st.button(
             "Stop",
-            on_click=_stop,
-            args=(run, status),
+            on_click=run.stop,
             key="stop",
             help="Save and end this run. It can be resumed later all the same.",
         )
@@ -98,12 +97,6 @@ def _buttons(run: Run, status: Status) -> None:
                 key="train_on",
                 type="primary",
             )
-
-
-def _stop(run: Run, status: Status) -> None:
-    run.want("stop")
-    if status.state == "queued":
-        run.set_status(state="stopped", message="Stopped before it began.")
 
 
 def _add_epochs(run: Run, status: Status, more: int) -> None:

@@ -4,6 +4,7 @@ A setting's widget has the key `set_<name>`. A preset puts its values into those
 """
 
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -185,7 +186,13 @@ def _data_widget(field: Field) -> str:
         help="Images N×H×W, N×H×W×C, N×C×H×W or vectors N×D, with labels if there are any. "
         "For IDX, give the images file and, if you like, its labels file.",
     )
-    return _uploaded(files) if files else path.strip()
+    return _uploaded(files) if files else _absolute(path.strip())
+
+
+def _absolute(path: str) -> str:
+    """The path as a worker finds it, whatever folder it works in."""
+    found = os.path.expanduser(path)
+    return os.path.abspath(found) if path and os.path.exists(found) else path
 
 
 def _suit_likelihood() -> None:

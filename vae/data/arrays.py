@@ -152,15 +152,17 @@ def _part(labels: Array | None, examples: int, file: str) -> Array:
         )
     if labels.dtype.kind == "S":
         return np.char.decode(labels, "utf-8", "replace")
-    whole = labels.dtype.kind == "f" and bool((np.abs(labels) < 2**53).all())
-    if whole and (labels == np.rint(labels)).all():
-        return labels.astype(np.int64)
-    if labels.dtype.kind not in "biuU":
+    if labels.dtype.kind in "biuU":
+        return labels
+    wrong = np.ones(len(labels), bool)
+    if labels.dtype.kind == "f":
+        wrong = ~((np.abs(labels) < 2**53) & (labels == np.rint(labels)))
+    if wrong.any():
         raise DataError(
             f"{file}: labels are whole numbers or text, and these are {labels.dtype}, such as "
-            f"{labels[0]}: give them another name if they are not classes."
+            f"{labels[wrong][0]}: give them another name if they are not classes."
         )
-    return labels
+    return labels.astype(np.int64)
 
 
 def _channel_axis(shape: tuple[int, ...]) -> int | None:

@@ -1,8 +1,9 @@
 """A .csv file → rows of numbers, with labels if a column says so.
 
-The first line is a header if it names a label column (label, class, target or y), or if no cell of
-it is a number. A first column without a name is an index and is left out. Commas, semicolons and
-tabs separate. Lines and columns count from 1 in messages, as editors show them.
+The first line is a header if it names a label column (label, class, target or y; whole numbers or
+text), or if no cell of it is a number. A first column without a name is an index and is left out.
+Commas, semicolons and tabs separate. Lines and columns count from 1 in messages, as editors show
+them.
 """
 
 import csv
@@ -37,7 +38,7 @@ class Layout(NamedTuple):
 
 
 def read_csv(path: Path) -> Raw:
-    """The numbers, (N, D) uint8 if all are whole and fit, else float64; labels, (N,), if any."""
+    """The numbers, (N, D) int64 if all are whole, else float64; and labels, (N,), if any."""
     if path.stat().st_size * 4 > LIMIT:  # a digit and a comma become eight bytes
         raise DataError(f"{path.name} is too large for a .csv file: save it as .npz.")
     with parsing(path.name, "a .csv file in UTF-8"):
@@ -46,7 +47,7 @@ def read_csv(path: Path) -> Raw:
             x = _numbers(path, layout)
         except ValueError:
             _explain(path, layout)
-        if not np.isfinite(x).all():
+        if not np.isfinite(x).all() or x.shape[1] != len(layout.numbers):
             _explain(path, layout)
         labels = None if layout.plain else _labels(path, layout)
     if (x == np.rint(x)).all():
@@ -114,7 +115,7 @@ def _labels(path: Path, layout: Layout) -> NDArray[Any] | None:
     if layout.label is None:
         return None
     numbers = [_number(cell) for cell in cells]
-    if all(number is not None and number.is_integer() for number in numbers):
+    if None not in numbers:
         return np.array(numbers, np.float64)
     return np.array(cells)
 
@@ -149,4 +150,4 @@ def _number(cell: str) -> float | None:
         value = float(cell)
     except ValueError:
         return None
-    return value if math.isfinite(value) else None
+    return value if math.isfinite(value) and "_" not in cell else None  # Python takes 1_000

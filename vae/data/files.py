@@ -30,7 +30,8 @@ from vae.data.csv_table import read_csv
 from vae.data.dataset import DataError, Dataset
 from vae.data.formats import Archive, parsing, read_idx_family, read_npy
 
-KINDS = ".npz, .npy, .csv and IDX (…-images-idx3-ubyte, .gz or not)"
+KINDS = ".npz, .npy, .csv or IDX (…-images-idx3-ubyte, .gz or not)"
+IDX = r"[-.]idx\d?(-ubyte)?( ?\(\d+\))?(\.gz)?$"  # (1): what a browser adds to a second copy
 KEPT = {"x", "scale", "test", "name", "about"}  # the arrays of a normalised upload
 
 
@@ -46,7 +47,8 @@ def save_upload(name: str, content: bytes, root: Path, labels: bytes | None = No
     `labels` is the content of the labels file that goes with IDX or .npy. The same upload under
     the same name is kept once. Raises DataError as `read` does, and then keeps nothing.
     """
-    name = re.sub(r"[\x00-\x1f]", "_", re.split(r"[/\\]", name)[-1]).lstrip(".") or "upload"
+    name = re.sub(r"[\x00-\x1f]", "_", re.split(r"[/\\]", name)[-1]).lstrip(".")
+    name = name[-60:] or "upload"  # what a file system takes, the ending kept
     digest = hashlib.sha256(repr((name, labels)).encode() + b"\0" + content).hexdigest()
     kept = root / ".uploads" / f"{digest}.npz"
     if not kept.is_file():
@@ -110,7 +112,7 @@ READERS: dict[str, Callable[[Path, Path | None], Raw | Dataset]] = {
     r"\.npz$": _read_npz,
     r"\.npy$": _read_npy,
     r"\.csv$": _read_csv,
-    r"[-.]idx\d?(-ubyte)?(\.gz)?$": read_idx_family,
+    IDX: read_idx_family,
 }
 
 
@@ -148,7 +150,7 @@ def _known(path: Path) -> bool:
 
 def _stem(name: str) -> str:
     """A file's name without its endings."""
-    return re.sub(r"(\.(npz|npy|csv)|[-.]idx\d?(-ubyte)?(\.gz)?)$", "", name, flags=re.I) or name
+    return re.sub(rf"(\.(npz|npy|csv)$|{IDX})", "", name, flags=re.I) or name
 
 
 def _name(path: Path) -> str:

@@ -15,7 +15,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, NamedTuple
 
 import numpy as np
 
@@ -44,16 +44,16 @@ def parsing(file: str, kind: str) -> Iterator[None]:
 
 
 class Head(NamedTuple):
-    """What the header of an array in NumPy's format says."""
+    """What the header of an array in NumPy's format says, and why it cannot be read if so."""
 
     shape: tuple[int, ...]
-    dtype: np.dtype[Any]
+    fault: DataError | None = None
 
 
 def read_npy(path: Path) -> Array:
     """The array of a .npy file."""
     with parsing(path.name, "a .npy file"), path.open("rb") as file:
-        _head(file, path.stat().st_size, path.name)
+        _shape(file, path.stat().st_size, path.name)
         file.seek(0)
         return np.asarray(np.load(file, allow_pickle=False))
 
@@ -69,9 +69,15 @@ class Archive:
                 if info.filename.endswith(".npy"):
                     name = info.filename.removesuffix(".npy")
                     with archive.open(info) as file:
-                        self.heads[name] = _head(file, info.file_size, f"{path.name}: {name}")
+                        where = f"{path.name}: {name}"
+                        try:
+                            self.heads[name] = Head(_shape(file, info.file_size, where))
+                        except DataError as fault:  # no matter, if nothing asks for this array
+                            self.heads[name] = Head((), fault)
 
     def __getitem__(self, name: str) -> Array:
+        if fault := self.heads[name].fault:
+            raise fault
         with (
             parsing(self.path.name, "an .npz file"),
             zipfile.ZipFile(self.path) as archive,
@@ -108,8 +114,9 @@ class Archive:
     def _only(self) -> str:
         """The only array with as many axes as examples have."""
         names = [name for name, head in self.heads.items() if len(head.shape) >= 2]
-        if len(names) == 1:
-            return names[0]
+        faulty = [name for name, head in self.heads.items() if head.fault]
+        if len(names) == 1 or (faulty and not names):
+            return (names or faulty)[0]
         shapes = {name: "×".join(map(str, head.shape)) for name, head in self.heads.items()}
         there = ", ".join(f"{name} ({shape})" for name, shape in shapes.items()) or "no array"
         raise DataError(
@@ -117,8 +124,8 @@ class Archive:
         )
 
 
-def _head(file: IO[bytes], size: int, where: str) -> Head:
-    """The header at the start of the file, which has `size` bytes; DataError if it cannot be."""
+def _shape(file: IO[bytes], size: int, where: str) -> tuple[int, ...]:
+    """The shape that the header of a file of `size` bytes declares; DataError if it cannot be."""
     version = np.lib.format.read_magic(file)
     readers = {
         (1, 0): np.lib.format.read_array_header_1_0,
@@ -135,7 +142,7 @@ def _head(file: IO[bytes], size: int, where: str) -> Head:
     if dtype.itemsize == 0 or any(n < 0 for n in shape):
         raise DataError(f"{where} has an impossible header ({shape} of {dtype}): save it again.")
     _check_size(math.prod(shape) * dtype.itemsize, size - file.tell(), where)
-    return Head(shape, dtype)
+    return shape
 
 
 def _check_size(declared: int, available: int, where: str) -> None:
