@@ -10,7 +10,7 @@ from vae.dashboard.reconstruct_view import Selection, cards, controls, judge, se
 from vae.opened import Opened
 from vae.records import Tiles
 
-ROOM = (960, 560)  # pixels for the cards at 1440×900
+ROOM = (984, 620)  # pixels for the cards at 1440×900
 CHART = 560
 LINES = (("class", "text"), ("reconstruction", "reconstruction"), ("KL", "kl"))
 NUMBERS = (
@@ -31,18 +31,17 @@ def pictures(opened: Opened, chosen: Selection) -> None:
     }
     shape = opened.data.event_shape
     scale = grids.enlargement(shape, len(chosen.x), len(layers), ROOM)
+    across = grids.columns(shape[2] * scale, ROOM[0], len(chosen.x))
     with right:
         grids.download(
             "PNG",
-            lambda: images.png(
-                images.strip(
-                    list(layers.values()), grids.columns(shape[2] * scale, ROOM[0]), scale=scale
-                )
-            ),
+            lambda: images.png(images.strip(list(layers.values()), across, scale=scale)),
             f"{opened.run.name}-reconstructions.png",
             "All originals, reconstructions and differences in one picture.",
         )
-    st.html(grids.cards(layers, cards(chosen, opened.data), LINES, scale, difference.limit))
+    st.html(
+        grids.cards(layers, cards(chosen, opened.data), LINES, scale, difference.limit, ROOM[0])
+    )
 
 
 def vectors(opened: Opened, chosen: Selection) -> None:

@@ -22,7 +22,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 HERE = Path(__file__).resolve()
 PROJECT = HERE.parents[2]
@@ -159,20 +159,34 @@ def dashboard(root: str) -> Iterator[None]:
         server.wait()
 
 
-def compare(name: str, args: argparse.Namespace, watched: bool = False) -> None:
-    """Rounds of simple, ours in turns; prints rates and the median ratio."""
-    rates: dict[str, list[float]] = {"simple": [], "ours": []}
+class Side(NamedTuple):
+    """One side of a comparison."""
+
+    title: str
+    which: str  # "simple" or "ours"
+    watched: bool = False  # with the app and a browser that shows the run
+
+
+SIMPLE, OURS = Side("simple loop", "simple"), Side("worker", "ours")
+WATCHED = Side("worker, watched", "ours", watched=True)
+
+
+def compare(name: str, args: argparse.Namespace, first: Side, second: Side) -> None:
+    """Rounds of the two in turns; prints their rates and the median ratio, second over first."""
+    rates: dict[Side, list[float]] = {first: [], second: []}
     for _ in range(args.rounds):
-        for which in rates:
+        for side, found in rates.items():
             with tempfile.TemporaryDirectory() as root, ExitStack() as stack:
-                if watched and which == "ours":
+                if side.watched:
                     stack.enter_context(dashboard(root))
-                rates[which].append(measure(which, args, root))
-    ratios = [o / s for s, o in zip(rates["simple"], rates["ours"], strict=True)]
-    simple_rate, our_rate = (statistics.median(r) for r in rates.values())
+                found.append(measure(side.which, args, root))
+    ratios = [b / a for a, b in zip(rates[first], rates[second], strict=True)]
+    each = "   ".join(
+        f"{side.title} {statistics.median(found) / 1000:5.1f} k/s" for side, found in rates.items()
+    )
     print(
-        f"{name:<22} simple loop {simple_rate / 1000:6.1f} k/s   worker {our_rate / 1000:6.1f} k/s"
-        f"   ratio {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})",
+        f"{name:<16} {each}   ratio {statistics.median(ratios):.2f} "
+        f"({min(ratios):.2f} to {max(ratios):.2f})",
         flush=True,
     )
 
@@ -194,12 +208,12 @@ def main() -> None:
         )
         return
     print(f"examples per second, {args.rounds} rounds of {args.seconds:g} s each, in turns")
-    compare("idle", args)
+    compare("idle", args, SIMPLE, OURS)
     if args.dashboard:
-        compare("dashboard open", args, watched=True)
+        compare("dashboard open", args, OURS, WATCHED)
     if args.busy:
         with busy():
-            compare("one core busy", args)
+            compare("one core busy", args, SIMPLE, OURS)
 
 
 if __name__ == "__main__":

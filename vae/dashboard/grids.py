@@ -47,14 +47,17 @@ def enlargement(shape: tuple[int, ...], number: int, layers: int, room: tuple[in
     fits = [
         scale
         for scale in range(least, max(least, 160 // width) + 1)
-        if -(-number // columns(width * scale, room[0])) * _card(height * scale, layers) <= room[1]
+        if -(-number // columns(width * scale, room[0], number)) * _card(height * scale, layers)
+        <= room[1]
     ]
     return max(fits, default=least)
 
 
-def columns(width: int, room: int) -> int:
-    """How many cards with pictures of this width stand side by side."""
-    return max(1, (room + GAP[0]) // (max(width, CARD) + GAP[0]))
+def columns(width: int, room: int, number: int) -> int:
+    """How many of `number` cards with pictures of this width stand side by side, in as few rows
+    as the room allows and these equally long."""
+    most = max(1, (room + GAP[0]) // (max(width, CARD) + GAP[0]))
+    return -(-number // -(-number // most)) if number else 1
 
 
 def _card(height: int, layers: int) -> int:
@@ -73,8 +76,10 @@ def cards(
     lines: Sequence[tuple[str, str]],
     scale: int,
     limit: float,
+    room: int,
 ) -> str:
-    """HTML: N cards, each a stack with one image of every layer, and beside them what is what.
+    """HTML: N cards, each a stack with one image of every layer, and beside them what is what;
+    where the window has the width `room` for the cards, their rows are equally long.
 
     `layers` maps a name to N images; `lines` names the lines of words, (text, colour); the scale
     of differences runs from -limit to +limit, in units of x.
@@ -93,7 +98,9 @@ def cards(
     bar = _image(images.scale_bar(92, 8), (92, 8), "colours of the differences")
     ends = f"<span>{number(-limit)}</span><span>{number(limit)}</span>"
     scale_key = f'<div class="scale">{bar}<div class="ends">{ends}</div></div>'
-    style = f"grid-template-columns:repeat(auto-fill,{max(width, CARD)}px)"
+    cell = max(width, CARD)
+    balanced = columns(width, room, len(words)) * (cell + GAP[0])
+    style = f"grid-template-columns:repeat(auto-fill,{cell}px);max-width:{balanced}px"
     return (
         f'<div class="vae-cards"><div class="key">{heads}<div style="height:2px"></div>{names}'
         f'{scale_key}</div><div class="all" style="{style}">{figures}</div></div>'

@@ -1,0 +1,129 @@
+"""The Samples page: the pictures on it are the decoder's, at the z that it says."""
+
+import base64
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from tests.pages.conftest import OpenPage, trained
+from vae import images
+from vae.dashboard.generate_view import Plane, Sampling, axes, decoded, sampled
+from vae.latent import decode, prior_sample, quantiles
+from vae.opened import Opened
+from vae.runs import Run
+
+KINDS = {
+    "two latents": {},
+    "one latent": {"latent_dim": 1},
+    "many latents": {"latent_dim": 12},
+    "vectors": {"data": "mixture", "likelihood": "gaussian-learned"},
+    "plain": {"posterior": "point", "objective": "reconstruction"},
+    "colourless moons": {"data": "moon-phases", "examples": 300, "size": 9},
+}
+
+
+def shown(at: AppTest) -> list[np.ndarray]:
+    """The pictures on the page, (H, W, 4)."""
+    html = " ".join(e.proto.body for e in at.get("html"))
+    found = re.findall(r"data:image/png;base64,([^\"]+)", html)
+    return [np.asarray(Image.open(io.BytesIO(base64.b64decode(p))).convert("RGBA")) for p in found]
+
+
+def words(at: AppTest) -> str:
+    return " ".join(m.value for m in at.markdown)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_opens_for_every_kind_of_run(kind: str, root: Path, open_page: OpenPage) -> None:
+    trained(root, "a-run", **KINDS[kind])
+    at = open_page("generate.py")
+    assert "Decoded manifold" in words(at)
+    pictures = len(shown(at)) or len(at.get("bidi_component"))
+    assert pictures == 2
+    assert ("Decoded noise" in words(at)) == (kind == "plain")
+
+
+def test_the_pixels_are_the_decoders(root: Path, open_page: OpenPage) -> None:
+    run = trained(root, "a-run", latent_dim=2)
+    model = run.load_model()
+    at = open_page("generate.py")
+    at.number_input(key="generate_number").set_value(9).run()
+    at.number_input(key="generate_seed").set_value(5).run()
+    at.number_input(key="generate_side").set_value(4).run()
+    grid, frame = shown(at)
+    x = decode(model, prior_sample(model, 9, 5))
+    scale = (grid.shape[0] + 1) // 3 // 8
+    np.testing.assert_array_equal(grid, images.tile(x, 3, scale=scale))
+    places = quantiles(4)
+    z = np.array([[a, b] for b in places[::-1] for a in places], np.float32)
+    expected = images.tile(decode(model, z), 4, gap=0, scale=frame.shape[0] // 32)
+    np.testing.assert_array_equal(frame, expected)
+
+
+@pytest.mark.parametrize(
+    ("widget", "value"),
+    [
+        ("generate_number", 20),
+        ("generate_seed", 3),
+        ("generate_temperature", 0.3),
+        ("generate_side", 7),
+    ],
+)
+def test_every_number_changes_the_pictures(
+    widget: str, value: float, root: Path, open_page: OpenPage
+) -> None:
+    trained(root, "a-run")
+    at = open_page("generate.py")
+    before = shown(at)
+    at.number_input(key=widget).set_value(value).run()
+    after = shown(at)
+    same = [a.shape == b.shape and (a == b).all() for a, b in zip(before, after, strict=True)]
+    assert same == ([True, False] if widget == "generate_side" else [False, True])
+
+
+def test_a_temperature_of_0_is_the_middle_of_the_prior(root: Path) -> None:
+    opened = Opened.of(trained(root, "a-run"))
+    drawn = sampled(opened, Sampling(3, 0, 0.0, "mean"))
+    assert not drawn.z.any()
+    assert (drawn.x == drawn.x[0]).all()
+
+
+def test_a_draw_has_the_noise_of_the_likelihood(root: Path) -> None:
+    opened = Opened.of(trained(root, "a-run"))
+    drawn = sampled(opened, Sampling(4, 0, 1.0, "draw"))
+    assert set(np.unique(drawn.x)) == {0.0, 1.0}  # Bernoulli
+
+
+@pytest.mark.parametrize("pair", [(0, 1), (3, 1)])
+def test_the_axes_are_the_latents(pair: tuple[int, int], root: Path) -> None:
+    opened = Opened.of(trained(root, "a-run", latent_dim=4))
+    asked = Plane("dimensions", pair, 5)
+    grid = decoded(opened, asked)
+    (across, up), titles = axes(opened, asked, grid)
+    assert titles == [f"z{pair[0] + 1}", f"z{pair[1] + 1}"]
+    np.testing.assert_allclose(across, quantiles(5))
+    np.testing.assert_allclose(up, quantiles(5)[::-1])
+    others = [d for d in range(4) if d not in pair]
+    assert not grid.z[:, others].any()
+
+
+def test_the_pca_plane_goes_through_the_latents(root: Path) -> None:
+    opened = Opened.of(trained(root, "a-run", latent_dim=4))
+    grid = decoded(opened, Plane("pca", (0, 1), 5))
+    means = opened.encode(opened.shown("train", 2000)).mean
+    np.testing.assert_allclose(grid.z[12], means.mean(0), atol=1e-5)  # the middle
+    step = grid.z[13] - grid.z[12]
+    along = (means - means.mean(0)) @ (step / np.linalg.norm(step))
+    assert along.std() == pytest.approx(np.linalg.norm(step) / quantiles(5)[3], rel=1e-2)
+
+
+def test_damaged_weights_are_told(root: Path, open_page: OpenPage) -> None:
+    run: Run = trained(root, "a-run")
+    run.weights_path("best").write_bytes(b"not weights")
+    at = open_page("generate.py")
+    assert "cannot be opened" in " ".join(s.value for s in at.subheader)

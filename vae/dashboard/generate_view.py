@@ -1,0 +1,166 @@
+"""Samples and the decoded manifold of a run: where z comes from, and what is asked for.
+
+z comes from the prior p(z); a point posterior has been trained without one, so there it comes from
+a normal distribution fitted to the latents of the training data, and the page says so. N samples,
+Z latent dimensions.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from vae.dashboard import grids, header, shown
+from vae.latent import (
+    Manifold,
+    by_kl,
+    decode,
+    fitted_sample,
+    manifold,
+    plane_of_dimensions,
+    plane_of_fit,
+    plane_of_pca,
+    prior_sample,
+    quantiles,
+)
+from vae.opened import Opened
+from vae.records import Encoding, Floats
+from vae.runs import Run
+
+FITTED = 2000  # training examples that the planes and the fitted noise are taken from
+PLANES = {"dimensions": "two dimensions", "pca": "PCA plane"}
+KINDS = {"mean": "mean E[x|z]", "draw": "draw x ~ p(x|z)"}
+HELP = {
+    "checkpoint": "Weights at the best validation ELBO (reconstruction for a point posterior), or "
+    "the last saved ones.",
+    "number": "How many samples, 1 to 400. More with the same seed keep the first ones.",
+    "seed": "The same seed draws the same z.",
+    "temperature": "Scale of z about the prior's mean, without unit. 1 is the prior itself; below "
+    "1 stays nearer to the typical, above 1 goes where the model has seen little.",
+    "kind": "What is shown for each z: the mean of p(x|z), or one draw from it with its noise.",
+    "plane": "Which plane of latent space is decoded: two dimensions with all others at 0, or the "
+    "plane of the two principal components of the training data's latents.",
+    "pair": "A latent dimension, the most informative first.",
+    "side": "Tiles along each side. Their places are quantiles of a normal distribution, from 1 % "
+    "to 99 %, so that each tile stands for equal probability under the prior.",
+}
+
+
+class Drawn(NamedTuple):
+    """Samples, and the z that they were decoded from."""
+
+    z: Floats  # (N, Z)
+    x: Floats  # (N, *event)
+
+
+class Sampling(NamedTuple):
+    """What the controls of the samples ask for."""
+
+    number: int
+    seed: int
+    temperature: float
+    kind: str
+
+
+class Plane(NamedTuple):
+    """What the controls of the manifold ask for."""
+
+    kind: str  # a row of PLANES
+    pair: tuple[int, int]
+    side: int
+
+
+def sampled(opened: Opened, asked: Sampling) -> Drawn:
+    """z from the prior (or the noise in its place), decoded."""
+    if opened.model.has_kl:
+        z = prior_sample(opened.model, asked.number, asked.seed, asked.temperature)
+    else:
+        z = fitted_sample(latents(opened).mean, asked.number, asked.seed, asked.temperature)
+    return Drawn(z, decode(opened.model, z, asked.seed if asked.kind == "draw" else None))
+
+
+def latents(opened: Opened) -> Encoding:
+    """Training examples through the encoder."""
+    return shown.encoding(opened.run, opened.checkpoint, "train", FITTED)
+
+
+def decoded(opened: Opened, asked: Plane) -> Manifold:
+    """The decoded grid on the plane that is asked for; a line for one latent dimension."""
+    places = quantiles(asked.side)
+    means = latents(opened).mean
+    if means.shape[1] == 1:
+        origin, first = np.zeros(1, np.float32), np.ones(1, np.float32)
+        if not opened.model.has_kl:
+            origin, first = means.mean(0), means.std(0)
+        return manifold(opened.model, origin, first, first, places, np.zeros(1, np.float32))
+    if asked.kind == "pca":
+        plane = plane_of_pca(means)
+    elif opened.model.has_kl:
+        plane = plane_of_dimensions(means.shape[1], asked.pair)
+    else:
+        plane = plane_of_fit(means, asked.pair)
+    return manifold(opened.model, *plane, places)
+
+
+def axes(opened: Opened, asked: Plane, grid: Manifold) -> tuple[tuple[Floats, Floats], list[str]]:
+    """The values along both axes and their titles: latents where the axes are latents, standard
+    deviations on the PCA plane."""
+    if asked.kind == "pca":
+        return grid.axes, ["PC 1 (standard deviations)", "PC 2 (standard deviations)"]
+    side = len(grid.axes[0])
+    first, second = asked.pair
+    values = (grid.z[:side, first], grid.z[::side, second])
+    return values, [f"z{first + 1}", f"z{second + 1}"]
+
+
+def open_run(run: Run, place: DeltaGenerator) -> Opened:
+    """The run at the chosen checkpoint; ends the page with a word of help if it cannot be."""
+    checkpoints = {"best": "best", "last": "last"}
+    checkpoint = grids.choose(
+        place, "Checkpoint", "generate_checkpoint", checkpoints, "best", HELP["checkpoint"]
+    )
+    try:
+        return shown.opened(run, checkpoint)
+    except (ValueError, OSError) as error:
+        header.empty("This run cannot be opened.", str(error))
+        raise  # never reached: the page has ended
+
+
+def sampling_controls(places: list[DeltaGenerator]) -> Sampling:
+    """Number, seed, temperature, and mean or draw."""
+    number = grids.whole(places[0], "Number", "generate_number", (1, 400, 64), HELP["number"], 16)
+    seed = grids.whole(places[1], "Seed", "generate_seed", (0, 2**31, 0), HELP["seed"])
+    st.session_state.setdefault("generate_temperature", 1.0)
+    temperature = places[2].number_input(
+        "Temperature",
+        0.0,
+        10.0,
+        key="generate_temperature",
+        step=0.1,
+        format="%.2f",
+        help=HELP["temperature"],
+        persist_state="session",
+    )
+    kind = grids.choose(places[3], "Shown", "generate_kind", KINDS, "mean", HELP["kind"])
+    return Sampling(number, seed, float(temperature), kind)
+
+
+def plane_controls(opened: Opened, places: list[DeltaGenerator]) -> Plane:
+    """The plane, its two dimensions where it has some, and the tiles along a side."""
+    encoding, name = latents(opened), opened.run.name
+    order = by_kl(encoding)
+    planes = PLANES if len(order) > 1 else {"dimensions": "one dimension"}
+    kind = grids.choose(places[0], "Plane", "generate_plane", planes, "dimensions", HELP["plane"])
+    titles = {d: f"z{d + 1}" for d in order}
+    if kind == "pca":
+        titles = {order[0]: "—"}
+    first = grids.choose(
+        places[1], "Across", f"generate_across_{name}", titles, order[0], HELP["pair"]
+    )
+    rest = {d: title for d, title in titles.items() if d != first} or {first: "—"}
+    second = grids.choose(
+        places[2], "Up", f"generate_up_{name}", rest, next(iter(rest)), HELP["pair"]
+    )
+    side = grids.whole(places[3], "Tiles a side", "generate_side", (2, 40, 15), HELP["side"])
+    return Plane(kind, (first, second), side)
