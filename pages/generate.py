@@ -19,7 +19,8 @@ from vae.dashboard.header import guard_weights, pick_run
 from vae.dashboard.plot import plot
 from vae.opened import Opened
 
-ROOM = (520, 560)  # pixels for each of the two pictures at 1440×900
+ROOM = (500, 540)  # pixels for each of the two pictures at 1440×900
+FRAMED = (440, 540)  # the same less the axis beside it
 KEPT = "x is float32 as the model sees it (pictures N×C×H×W in [0, 1]), z the latents, N×Z."
 NO_PRIOR = (
     "A plain autoencoder has no prior to sample from. This is noise with the mean and the "
@@ -52,8 +53,8 @@ def manifold(opened: Opened, asked: Plane, kept: list) -> None:
     values, titles = axes(opened, asked, grid)
     down, across = len(grid.axes[1]), len(grid.axes[0])
     if opened.data.is_image:
-        scale = grids.tile_scale(opened.data.event_shape, across, down, ROOM)
-        picture = images.tile(grid.values, across, gap=0, scale=scale)
+        scale = grids.tile_scale(opened.data.event_shape, across, down, FRAMED)
+        picture = images.tile(grid.values, across, scale=scale)
         st.html(grids.frame(picture, values, (titles[0], titles[1]), "The decoded manifold"))
         with kept[0]:
             grids.download("PNG", lambda: images.png(picture), f"{name}.png", "The grid as it is.")
@@ -71,7 +72,7 @@ run = pick_run()
 guard_weights(run)
 left, right = st.columns(2, gap="large")
 with left:
-    row = st.columns([3, 3, 3, 4, 5], vertical_alignment="bottom")
+    row = st.columns([4.4, 3, 2.6, 4, 4.6], vertical_alignment="bottom")
     opened = open_run(run, row[0])
     sampling = sampling_controls(row[1:])
     head = st.columns([8, 1.3, 1.3], vertical_alignment="center")

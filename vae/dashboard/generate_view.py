@@ -30,7 +30,7 @@ from vae.runs import Run
 
 FITTED = 2000  # training examples that the planes and the fitted noise are taken from
 PLANES = {"dimensions": "two dimensions", "pca": "PCA plane"}
-KINDS = {"mean": "mean E[x|z]", "draw": "draw x ~ p(x|z)"}
+KINDS = {"mean": "mean", "draw": "a draw"}
 HELP = {
     "checkpoint": "Weights at the best validation ELBO (reconstruction for a point posterior), or "
     "the last saved ones.",
