@@ -1,7 +1,7 @@
 """Samples: what the decoder makes of noise, and of a grid over latent space."""
 
-import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from vae import figures, images
 from vae.dashboard import grids
@@ -11,60 +11,81 @@ from vae.dashboard.generate_view import (
     axes,
     decoded,
     open_run,
+    places_in_words,
     plane_controls,
     sampled,
+    samples_in_words,
     sampling_controls,
 )
 from vae.dashboard.header import guard_weights, pick_run
 from vae.dashboard.plot import plot
+from vae.images import Bytes
 from vae.opened import Opened
+from vae.records import Floats
 
-ROOM = (500, 540)  # pixels for each of the two pictures at 1440×900
-FRAMED = (440, 540)  # the same less the axis beside it
-KEPT = "x is float32 as the model sees it (pictures N×C×H×W in [0, 1]), z the latents, N×Z."
+ROOM = (512, 600)  # pixels for each of the two pictures at 1440×900
+FRAMED = (452, 560)  # the same less the axes beside and below it
+CHART = 560
+KEPT = (
+    "x (pictures N×C×H×W, float32, black 0 and white 1; vectors N×D) and z (N×Z). The means of a "
+    "Bernoulli likelihood lie in [0, 1]; what is Gaussian can lie a little outside. The file is a "
+    "data set like any other: train on it, or add it to your own."
+)
+SAMPLES = "z ~ p(z), the prior, moved towards or away from its mean by the temperature, decoded."
+MANIFOLD = (
+    "E[x|z] at every place of a grid in latent space. Where neighbours change smoothly into one "
+    "another, the space between the training examples is filled."
+)
 NO_PRIOR = (
     "A plain autoencoder has no prior to sample from. This is noise with the mean and the "
-    "covariance of the training data's latents, decoded: it shows what such a latent space lacks."
+    "covariance of its latents of training data, decoded."
 )
 
 
-def samples(opened: Opened, asked: Sampling, kept: list) -> None:
+def files(place: DeltaGenerator, name: str, x: Floats, z: Floats, picture: Bytes | None) -> None:
+    """What can be kept: the arrays, and where there is one the picture as it is on the screen."""
+    with place.container(horizontal=True, horizontal_alignment="right", gap="small"):
+        if picture is not None:
+            about = "The picture as it is, without the words."
+            grids.download("PNG", lambda: images.png(picture), f"{name}.png", about)
+        grids.download(".npz", lambda: grids.npz(x, z), f"{name}.npz", KEPT)
+
+
+def samples(opened: Opened, asked: Sampling, place: DeltaGenerator) -> None:
     """A grid of decoded samples, or points over the training data."""
-    drawn, name = sampled(opened, asked), f"{opened.run.name}-samples"
+    drawn, picture = sampled(opened, asked), None
     if opened.data.is_image:
-        across = int(np.ceil(np.sqrt(asked.number)))
-        down = -(-asked.number // across)
-        scale = grids.tile_scale(opened.data.event_shape, across, down, ROOM)
-        grid = images.tile(drawn.x, across, scale=scale)
-        st.html(grids.sheet(grid, f"{asked.number} samples"))
-        with kept[0]:
-            grids.download("PNG", lambda: images.png(grid), f"{name}.png", "The grid as it is.")
+        across, scale = grids.arranged(opened.data.event_shape, asked.number, ROOM)
+        picture = images.tile(drawn.x, across, scale=scale)
+        st.html(grids.sheet(picture, f"{asked.number} samples"))
     else:
         behind = opened.seen(opened.shown("train", 2000))
         chart = figures.vectors(drawn.x, background=behind)
-        plot(chart, key="samples", revision=opened.run.name, height=ROOM[1], label="Samples")
-    with kept[1]:
-        grids.download("npz", lambda: grids.npz(drawn.x, drawn.z), f"{name}.npz", KEPT)
+        plot(chart, key="samples", revision=opened.run.name, height=CHART, label="Samples")
+    files(place, f"{opened.run.name}-samples", drawn.x, drawn.z, picture)
 
 
-def manifold(opened: Opened, asked: Plane, kept: list) -> None:
-    """The decoded grid with the latents along its axes, or its warped mesh in data space."""
-    grid, name = decoded(opened, asked), f"{opened.run.name}-manifold"
-    values, titles = axes(opened, asked, grid)
-    down, across = len(grid.axes[1]), len(grid.axes[0])
-    if opened.data.is_image:
+def manifold(opened: Opened, asked: Plane, place: DeltaGenerator) -> None:
+    """The decoded grid with its axes, or its warped mesh in data space."""
+    grid, picture = decoded(opened, asked), None
+    values, titles = axes(asked, grid)
+    down, across = len(values[1]), len(values[0])
+    if not opened.data.is_image:
+        mesh = grid.values.reshape(down, across, -1)
+        behind = opened.seen(opened.shown("train", 2000))
+        chart = figures.manifold_vectors(mesh, background=behind, axes=titles)
+        view = f"{opened.run.name} {asked.kind} {asked.pair}"
+        plot(chart, key="mesh", revision=view, height=CHART, label="The decoded grid")
+    elif down == 1:
+        words = [grids.Card(f"z1 = {z:.4f}", grids.number(z), ()) for z in values[0]]
+        scale = grids.enlargement(opened.data.event_shape, 1, words, FRAMED)
+        st.html(grids.cards({"E[x|z]": grid.values}, words, (("z1", "text"),), scale, FRAMED[0]))
+        picture = images.tile(grid.values, across, scale=scale)
+    else:
         scale = grids.tile_scale(opened.data.event_shape, across, down, FRAMED)
         picture = images.tile(grid.values, across, scale=scale)
-        st.html(grids.frame(picture, values, (titles[0], titles[1]), "The decoded manifold"))
-        with kept[0]:
-            grids.download("PNG", lambda: images.png(picture), f"{name}.png", "The grid as it is.")
-    else:
-        behind = opened.seen(opened.shown("train", 2000))
-        mesh = grid.values.reshape(down, across, -1)
-        chart = figures.manifold_vectors(mesh, background=behind)
-        plot(chart, key="mesh", revision=opened.run.name, height=ROOM[1], label="Decoded grid")
-    with kept[1]:
-        grids.download("npz", lambda: grids.npz(grid.values, grid.z), f"{name}.npz", KEPT)
+        st.html(grids.frame(picture, values, titles, "The decoded manifold"))
+    files(place, f"{opened.run.name}-manifold", grid.values, grid.z, picture)
 
 
 st.html(grids.STYLE)
@@ -72,23 +93,17 @@ run = pick_run()
 guard_weights(run)
 left, right = st.columns(2, gap="large")
 with left:
-    row = st.columns([4.4, 3, 2.6, 4, 4.6], vertical_alignment="bottom")
+    row = st.columns([10, 8, 7, 11, 10], vertical_alignment="bottom")
     opened = open_run(run, row[0])
     sampling = sampling_controls(row[1:])
-    head = st.columns([8, 1.3, 1.3], vertical_alignment="center")
-    point = not opened.model.has_kl
-    title = "Decoded noise" if point else "Samples from the prior"
-    about = NO_PRIOR if point else "z ~ p(z) = N(0, I), scaled by the temperature, decoded."
-    head[0].markdown(f"**{title}** · {sampling.number} of seed {sampling.seed}", help=about)
-    samples(opened, sampling, head[1:])
+    title = "Samples from the prior" if opened.model.has_kl else "Decoded noise"
+    head, kept = st.columns([7, 4], vertical_alignment="center")
+    head.markdown(f"**{title}**", help=SAMPLES if opened.model.has_kl else NO_PRIOR)
+    st.caption(samples_in_words(opened, sampling))
+    samples(opened, sampling, kept)
 with right:
-    plane = plane_controls(opened, st.columns([5, 3, 3, 4], vertical_alignment="bottom"))
-    head = st.columns([8, 1.3, 1.3], vertical_alignment="center")
-    head[0].markdown(
-        "**Decoded manifold** · E[x|z] over a grid of z",
-        help=(
-            "Each tile is what the decoder makes of the z at its place. Neighbours that change "
-            "smoothly into one another are what the KL buys."
-        ),
-    )
-    manifold(opened, plane, head[1:])
+    plane = plane_controls(opened, st.columns([5, 4, 4, 4], vertical_alignment="bottom"), FRAMED)
+    head, kept = st.columns([7, 4], vertical_alignment="center")
+    head.markdown("**Decoded manifold**", help=MANIFOLD)
+    st.caption(f"E[x|z] over {places_in_words(opened, plane)}")
+    manifold(opened, plane, kept)

@@ -10,9 +10,9 @@ from vae.dashboard.reconstruct_view import Selection, cards, controls, judge, se
 from vae.opened import Opened
 from vae.records import Tiles
 
-ROOM = (984, 620)  # pixels for the cards at 1440×900
+ROOM = (968, 620)  # pixels for the cards at 1440×900
 CHART = 560
-LINES = (("class", "text"), ("reconstruction", "reconstruction"), ("KL", "kl"))
+LINES = (("class", "text"), ("reconstruction, nats", "reconstruction"), ("KL, nats", "kl"))
 NUMBERS = (
     "Below each example, in nats: **reconstruction** = −ln p(x|z) at its z (how badly the decoder "
     "predicts it), and **KL** = KL(q(z|x) ‖ p(z)) (how much its z says beyond the prior). "
@@ -29,9 +29,9 @@ def pictures(opened: Opened, chosen: Selection) -> None:
         "reconstruction": chosen.values,
         "difference": difference.tiles,
     }
-    shape = opened.data.event_shape
-    scale = grids.enlargement(shape, len(chosen.x), len(layers), ROOM)
-    across = grids.columns(shape[2] * scale, ROOM[0], len(chosen.x))
+    shape, words = opened.data.event_shape, cards(chosen, opened.data)
+    scale = grids.enlargement(shape, len(layers), words, ROOM)
+    across = grids.columns(shape[2] * scale, ROOM[0], len(words))
     with right:
         grids.download(
             "PNG",
@@ -39,28 +39,36 @@ def pictures(opened: Opened, chosen: Selection) -> None:
             f"{opened.run.name}-reconstructions.png",
             "All originals, reconstructions and differences in one picture.",
         )
-    st.html(
-        grids.cards(layers, cards(chosen, opened.data), LINES, scale, difference.limit, ROOM[0])
-    )
+    st.html(grids.cards(layers, words, LINES, scale, ROOM[0], difference.limit))
 
 
 def vectors(opened: Opened, chosen: Selection) -> None:
-    """Originals and reconstructions in the data's own space, and their numbers."""
+    """Originals and reconstructions in the data's own space, beside their numbers; rows that are
+    selected in the table are drawn alone."""
     behind = opened.seen(opened.shown("train", 2000))
     chart, table = st.columns([7, 3])
+    words = cards(chosen, opened.data)
+    rows = {"row": chosen.rows, "class": [word.name for word in words]}
+    rows |= {"reconstruction": chosen.reconstruction}
+    rows |= {"KL": [None] * len(words) if chosen.kl is None else chosen.kl}
+    picked = table.dataframe(
+        rows,
+        height=CHART - 40,
+        hide_index=True,
+        column_config=FORMATS,
+        on_select="rerun",
+        key="_".join(map(str, ("rows", opened.run.name, *asked))),
+    )
+    table.caption("In nats. Select rows to draw them alone.")
+    alone = picked["selection"]["rows"] or slice(None)
     with chart:
         plot(
-            figures.pairs(Tiles(chosen.x), Tiles(chosen.values), data=behind),
+            figures.pairs(Tiles(chosen.x[alone]), Tiles(chosen.values[alone]), data=behind),
             key="pairs",
             revision=opened.run.name,
             height=CHART,
             label="Examples and their reconstructions",
         )
-    words = cards(chosen, opened.data)
-    rows = {"row": chosen.rows, "class": [word.name for word in words]}
-    rows |= {"reconstruction": chosen.reconstruction}
-    rows |= {"KL": [None] * len(words) if chosen.kl is None else chosen.kl}
-    table.dataframe(rows, height=CHART, hide_index=True, column_config=FORMATS)
 
 
 FORMATS = {name: st.column_config.NumberColumn(format="%.2f") for name in ("reconstruction", "KL")}
@@ -72,5 +80,6 @@ opened, asked = controls(run)
 judged = judge(opened, asked.split, asked.seed if asked.place == "sample" else None)
 chosen = select(opened, judged, asked)
 left, right = st.columns([11, 1], vertical_alignment="center")
+right = right.container(horizontal_alignment="right")
 left.markdown(summary(asked, chosen, opened.data), help=NUMBERS)
 (pictures if opened.data.is_image else vectors)(opened, chosen)

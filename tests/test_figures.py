@@ -344,6 +344,13 @@ def test_mesh_follows_rows_and_columns() -> None:
     np.testing.assert_array_equal(np.reshape(across.y, (4, 4))[:, :3], GRID[..., 1].T)
 
 
+def test_mesh_names_the_axis_that_stays() -> None:
+    along, across = figures.manifold_vectors(GRID, axes=("z6", "z2")).data
+    assert (along.name, across.name) == ("z2 constant", "z6 constant")
+    (line,) = figures.manifold_vectors(GRID[:1], axes=("z1", "z1")).data
+    assert line.name == "along z1"
+
+
 def test_scree_adds_up() -> None:
     bars, line = figures.scree(np.array([0.6, 0.3, 0.1], np.float32)).data
     np.testing.assert_allclose(bars.y, [60, 30, 10], rtol=1e-6)

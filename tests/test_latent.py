@@ -17,8 +17,12 @@ from vae.latent import (
     dimensions,
     elbo_per_example,
     encode,
+    errors_at,
+    fitted_sample,
     manifold,
+    pick,
     plane_of_dimensions,
+    plane_of_fit,
     plane_of_pca,
     posterior_sample,
     prior_sample,
@@ -183,3 +187,63 @@ def test_per_example_values_sum_to_the_whole(
     record = evaluate(model, Batches(data, np.arange(50), "none", CPU))
     np.testing.assert_allclose(kl.mean(0), record.kl_per_dimension, rtol=1e-5)
     assert elbo_per_example(point, x)[1] is None
+
+
+@pytest.mark.parametrize("binarize", ["none", "threshold", "stochastic"])
+def test_picked_examples_are_those_that_were_judged(
+    binarize: str, tiny: Callable[..., VAE], data: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An example alone, decoded at its z, has the reconstruction that the whole split gave it."""
+    monkeypatch.setattr(latent, "CHUNK", 7)
+    model, rows = tiny(SHAPE), np.arange(5, 45)
+    batches = Batches(data, rows, binarize, CPU)
+    whole = encode(model, batches, rows, 3)
+    z = posterior_sample(model, whole, 1)
+    errors = errors_at(model, batches, z, 3)
+    np.testing.assert_allclose(
+        errors_at(model, batches, whole.mean, 3), whole.reconstruction, rtol=1e-5
+    )
+    places = np.array([31, 2, 2, 39, 8])
+    x = torch.from_numpy(pick(batches, places, 3))
+    with torch.no_grad():
+        at_sample = -model.likelihood(torch.from_numpy(z[places])).log_prob(x).numpy()
+        at_mean = -model.likelihood(torch.from_numpy(whole.mean[places])).log_prob(x).numpy()
+    np.testing.assert_allclose(errors[places], at_sample, rtol=1e-5)
+    assert whole.reconstruction is not None
+    np.testing.assert_allclose(whole.reconstruction[places], at_mean, rtol=1e-5)
+    if binarize == "none":
+        np.testing.assert_array_equal(x, data.x[rows[places]] / np.float32(255))
+
+
+@pytest.mark.parametrize("latent_dim", [1, 3])
+def test_fitted_noise_has_the_mean_and_covariance_of_the_latents(latent_dim: int) -> None:
+    rng = np.random.default_rng(0)
+    mixing = rng.standard_normal((latent_dim, latent_dim))
+    means = (rng.standard_normal((500, latent_dim)) @ mixing + 4).astype(np.float32)
+    z = fitted_sample(means, 4000, 0)
+    assert z.shape == (4000, latent_dim)
+    assert z.dtype == np.float32
+    wanted = np.atleast_2d(np.cov(means.T))
+    np.testing.assert_allclose(np.cov(z.T).reshape(wanted.shape), wanted, atol=0.1 * wanted.max())
+    np.testing.assert_allclose(z.mean(0), means.mean(0), atol=0.05 * wanted.max())
+    np.testing.assert_array_equal(fitted_sample(means, 5, 0), z[:5])  # fewer are the first
+    cold = fitted_sample(means, 5, 0, 0.5)
+    np.testing.assert_allclose(
+        cold - means.mean(0), 0.5 * (z[:5] - means.mean(0)), rtol=1e-3, atol=1e-4
+    )
+
+
+def test_a_fitted_plane_takes_the_spread_of_its_latents() -> None:
+    rng = np.random.default_rng(0)
+    means = (rng.standard_normal((300, 3)) * [3, 1, 0.5] + [1, 2, 3]).astype(np.float32)
+    origin, first, second = plane_of_fit(means, (2, 0))
+    np.testing.assert_allclose(origin, means.mean(0))
+    np.testing.assert_allclose(first, [0, 0, means[:, 2].std()], rtol=1e-6)
+    np.testing.assert_allclose(second, [means[:, 0].std(), 0, 0], rtol=1e-6)
+
+
+def test_a_manifold_may_be_a_line(tiny: Callable[..., VAE]) -> None:
+    model, zero, one = tiny(SHAPE, latent_dim=1), np.zeros(1, np.float32), np.ones(1, np.float32)
+    line = manifold(model, zero, one, one, quantiles(7), zero)
+    np.testing.assert_array_equal(line.z[:, 0], quantiles(7))
+    assert [len(axis) for axis in line.axes] == [7, 1]

@@ -174,7 +174,7 @@ def test_tsne_forms_in_the_background_can_be_cancelled_and_is_kept(
     compute.click()
     _until(lambda: "after 300 iterations" in _said(tab, LINE))
     _choose(tab, "projection_small", "PCA")
-    _until(lambda: "of the latents' variance" in _said(tab, LINE))
+    _until(lambda: "of the variance" in _said(tab, LINE))
     _choose(tab, "projection_small", "t-SNE")
     _until(lambda: "after 300 iterations" in _said(tab, LINE))
     assert not tab.problems

@@ -12,7 +12,9 @@ from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage, trained
 from vae import images
+from vae.dashboard import grids
 from vae.dashboard.generate_view import Plane, Sampling, axes, decoded, sampled
+from vae.data import load, prepare
 from vae.latent import decode, prior_sample, quantiles
 from vae.opened import Opened
 from vae.runs import Run
@@ -44,7 +46,7 @@ def test_opens_for_every_kind_of_run(kind: str, root: Path, open_page: OpenPage)
     at = open_page("generate.py")
     assert "Decoded manifold" in words(at)
     pictures = len(shown(at)) or len(at.get("bidi_component"))
-    assert pictures == 2
+    assert pictures == (1 + 15 if kind == "one latent" else 2)
     assert ("Decoded noise" in words(at)) == (kind == "plain")
 
 
@@ -54,7 +56,7 @@ def test_the_pixels_are_the_decoders(root: Path, open_page: OpenPage) -> None:
     at = open_page("generate.py")
     at.number_input(key="generate_number").set_value(9).run()
     at.number_input(key="generate_seed").set_value(5).run()
-    at.number_input(key="generate_side").set_value(4).run()
+    at.number_input(key="generate_side_a-run").set_value(4).run()
     grid, frame = shown(at)
     x = decode(model, prior_sample(model, 9, 5))
     scale = (grid.shape[0] + 1) // 3 // 8
@@ -71,7 +73,7 @@ def test_the_pixels_are_the_decoders(root: Path, open_page: OpenPage) -> None:
         ("generate_number", 20),
         ("generate_seed", 3),
         ("generate_temperature", 0.3),
-        ("generate_side", 7),
+        ("generate_side_a-run", 7),
     ],
 )
 def test_every_number_changes_the_pictures(
@@ -83,7 +85,7 @@ def test_every_number_changes_the_pictures(
     at.number_input(key=widget).set_value(value).run()
     after = shown(at)
     same = [a.shape == b.shape and (a == b).all() for a, b in zip(before, after, strict=True)]
-    assert same == ([True, False] if widget == "generate_side" else [False, True])
+    assert same == ([True, False] if widget == "generate_side_a-run" else [False, True])
 
 
 def test_a_temperature_of_0_is_the_middle_of_the_prior(root: Path) -> None:
@@ -104,8 +106,8 @@ def test_the_axes_are_the_latents(pair: tuple[int, int], root: Path) -> None:
     opened = Opened.of(trained(root, "a-run", latent_dim=4))
     asked = Plane("dimensions", pair, 5)
     grid = decoded(opened, asked)
-    (across, up), titles = axes(opened, asked, grid)
-    assert titles == [f"z{pair[0] + 1}", f"z{pair[1] + 1}"]
+    (across, up), titles = axes(asked, grid)
+    assert titles == (f"z{pair[0] + 1}", f"z{pair[1] + 1}")
     np.testing.assert_allclose(across, quantiles(5))
     np.testing.assert_allclose(up, quantiles(5)[::-1])
     others = [d for d in range(4) if d not in pair]
@@ -127,3 +129,80 @@ def test_damaged_weights_are_told(root: Path, open_page: OpenPage) -> None:
     run.weights_path("best").write_bytes(b"not weights")
     at = open_page("generate.py")
     assert "cannot be opened" in " ".join(s.value for s in at.subheader)
+
+
+def test_the_most_informative_pair_comes_first(root: Path, open_page: OpenPage) -> None:
+    run = trained(root, "a-run", latent_dim=4, epochs=15, hidden=(32,))
+    at = open_page("generate.py")
+    opened = Opened.of(run)
+    kl = opened.encode(opened.splits.train).kl
+    assert kl is not None
+    order = np.argsort(-kl.mean(0))
+    across, up = (at.selectbox(key=f"generate_{n}_a-run").value for n in ("across", "up"))
+    assert [across, up] == list(order[:2])
+
+
+def test_noise_of_a_plain_autoencoder_follows_its_latents(root: Path) -> None:
+    opened = Opened.of(trained(root, "a-run", **KINDS["plain"], latent_dim=3, epochs=5))
+    means = opened.encode(opened.shown("train", 2000)).mean
+    z = sampled(opened, Sampling(400, 0, 1.0, "mean")).z
+    spread = means.std(0)
+    np.testing.assert_allclose(z.mean(0), means.mean(0), atol=4 * spread.max() / 20)
+    np.testing.assert_allclose(np.cov(z.T), np.cov(means.T), atol=0.3 * spread.max() ** 2)
+    grid = decoded(opened, Plane("dimensions", (2, 0), 5))
+    np.testing.assert_allclose(grid.z[12], means.mean(0), rtol=1e-4, atol=1e-5)
+    step = grid.z[13] - grid.z[12]
+    np.testing.assert_allclose(step, [0, 0, spread[2] * quantiles(5)[3]], rtol=1e-3, atol=1e-5)
+
+
+def test_a_kept_file_is_a_data_set(root: Path, tmp_path: Path) -> None:
+    opened = Opened.of(trained(root, "a-run"))
+    drawn = sampled(opened, Sampling(20, 0, 1.0, "mean"))
+    path = tmp_path / "samples.npz"
+    path.write_bytes(grids.npz(drawn.x, drawn.z))
+    with np.load(path) as kept:
+        assert set(kept.files) == {"x", "z"}
+        np.testing.assert_array_equal(kept["z"], drawn.z)
+    np.testing.assert_allclose(prepare(load(str(path))), drawn.x, atol=0.5 / 255)
+
+
+@pytest.mark.parametrize("count", [1, 7, 64, 100, 400])
+@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 17, 23), (1, 28, 28), (1, 64, 64)])
+def test_sheets_fit_the_room_by_whole_factors(shape: tuple[int, int, int], count: int) -> None:
+    room = (512, 600)
+    across, scale = grids.arranged(shape, count, room)
+    down = -(-count // across)
+    height, width = images.tile(np.zeros((count, *shape), np.float32), across, scale=scale).shape[
+        :2
+    ]
+    assert width <= room[0]
+    assert height <= room[1] or scale == 1
+    assert (across - 1) * down < count  # no column is empty
+    for other in range(1, count + 1):  # and no other way shows the pictures larger
+        assert grids.tile_scale(shape, other, -(-count // other), room) <= scale
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8), (1, 28, 28), (1, 32, 32)])
+def test_the_first_manifold_fills_its_room(shape: tuple[int, int, int]) -> None:
+    side = grids.best_side(shape, (452, 560))
+    scale = grids.tile_scale(shape, side, side, (452, 560))
+    assert side % 2 == 1
+    assert 0.88 * 452 <= side * (shape[1] * scale + 1) - 1 <= 452
+
+
+@pytest.mark.parametrize("count", range(2, 41))
+@pytest.mark.parametrize("pitch", [9, 24, 33, 60])
+def test_labels_can_be_read_and_stand_evenly(count: int, pitch: float) -> None:
+    at = grids.labelled(count, pitch)
+    assert at
+    steps = np.diff(at)
+    assert len(set(steps)) <= 1
+    assert (steps * pitch >= grids.LABEL).all()
+    assert abs(at[0] - (count - 1 - at[-1])) <= 1  # as far from one end as from the other
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(-0.001, "0.00"), (-2.3263, "−2.33"), (153.8, "153.80")]
+)
+def test_numbers_as_they_are_written(value: float, text: str) -> None:
+    assert grids.number(value) == text

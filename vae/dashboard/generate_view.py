@@ -12,9 +12,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vae.dashboard import grids, header, shown
+from vae.dashboard.latent_view import pair_titles
 from vae.latent import (
     Manifold,
-    by_kl,
     decode,
     fitted_sample,
     manifold,
@@ -29,21 +29,24 @@ from vae.records import Encoding, Floats
 from vae.runs import Run
 
 FITTED = 2000  # training examples that the planes and the fitted noise are taken from
-PLANES = {"dimensions": "two dimensions", "pca": "PCA plane"}
-KINDS = {"mean": "mean", "draw": "a draw"}
+SIDE = 15  # places along each side of a decoded grid of vectors, or along a single latent
+PLANES = {"dimensions": "dimensions", "pca": "PCA"}
+KINDS = {"mean": "mean", "draw": "one draw"}
 HELP = {
     "checkpoint": "Weights at the best validation ELBO (reconstruction for a point posterior), or "
     "the last saved ones.",
-    "number": "How many samples, 1 to 400. More with the same seed keep the first ones.",
-    "seed": "The same seed draws the same z.",
-    "temperature": "Scale of z about the prior's mean, without unit. 1 is the prior itself; below "
-    "1 stays nearer to the typical, above 1 goes where the model has seen little.",
-    "kind": "What is shown for each z: the mean of p(x|z), or one draw from it with its noise.",
-    "plane": "Which plane of latent space is decoded: two dimensions with all others at 0, or the "
-    "plane of the two principal components of the training data's latents.",
-    "pair": "A latent dimension, the most informative first.",
+    "number": "How many samples, 1 to 400. More with the same seed keep the first ones. For more: "
+    "python -m vae sample.",
+    "seed": "The same seed draws the same z, and the same noise where one draw is shown.",
+    "temperature": "Scale of z about its mean, without unit. 1 is the prior itself; below 1 stays "
+    "nearer to the typical, above 1 goes where the model has seen little.",
+    "kind": "For each z: the mean E[x|z] of p(x|z), or one draw x ~ p(x|z) with its noise.",
+    "plane": "Which plane of latent space is decoded: two dimensions with all others at their "
+    "mean, or the plane of the two principal components of the training data's latents.",
+    "pair": "A latent dimension, the most informative first: the number is its mean KL in nats "
+    "per example (for a point posterior, its variance).",
     "side": "Tiles along each side. Their places are quantiles of a normal distribution, from 1 % "
-    "to 99 %, so that each tile stands for equal probability under the prior.",
+    "to 99 %, so that each tile stands for equal probability.",
 }
 
 
@@ -103,15 +106,15 @@ def decoded(opened: Opened, asked: Plane) -> Manifold:
     return manifold(opened.model, *plane, places)
 
 
-def axes(opened: Opened, asked: Plane, grid: Manifold) -> tuple[tuple[Floats, Floats], list[str]]:
+def axes(asked: Plane, grid: Manifold) -> tuple[tuple[Floats, Floats], tuple[str, str]]:
     """The values along both axes and their titles: latents where the axes are latents, standard
     deviations on the PCA plane."""
     if asked.kind == "pca":
-        return grid.axes, ["PC 1 (standard deviations)", "PC 2 (standard deviations)"]
+        return grid.axes, ("PC 1 (standard deviations)", "PC 2 (standard deviations)")
     side = len(grid.axes[0])
     first, second = asked.pair
     values = (grid.z[:side, first], grid.z[::side, second])
-    return values, [f"z{first + 1}", f"z{second + 1}"]
+    return values, (f"z{first + 1}", f"z{second + 1}")
 
 
 def open_run(run: Run, place: DeltaGenerator) -> Opened:
@@ -124,7 +127,6 @@ def open_run(run: Run, place: DeltaGenerator) -> Opened:
         return shown.opened(run, checkpoint)
     except (ValueError, OSError) as error:
         header.empty("This run cannot be opened.", str(error))
-        raise  # never reached: the page has ended
 
 
 def sampling_controls(places: list[DeltaGenerator]) -> Sampling:
@@ -142,25 +144,55 @@ def sampling_controls(places: list[DeltaGenerator]) -> Sampling:
         help=HELP["temperature"],
         persist_state="session",
     )
-    kind = grids.choose(places[3], "Shown", "generate_kind", KINDS, "mean", HELP["kind"])
+    kind = grids.choose(places[3], "Show", "generate_kind", KINDS, "mean", HELP["kind"])
     return Sampling(number, seed, float(temperature), kind)
 
 
-def plane_controls(opened: Opened, places: list[DeltaGenerator]) -> Plane:
-    """The plane, its two dimensions where it has some, and the tiles along a side."""
-    encoding, name = latents(opened), opened.run.name
-    order = by_kl(encoding)
-    planes = PLANES if len(order) > 1 else {"dimensions": "one dimension"}
-    kind = grids.choose(places[0], "Plane", "generate_plane", planes, "dimensions", HELP["plane"])
-    titles = {d: f"z{d + 1}" for d in order}
+def plane_controls(opened: Opened, places: list[DeltaGenerator], room: tuple[int, int]) -> Plane:
+    """The plane, its two dimensions where it has some, and the tiles along a side, at first as
+    many as fill the room."""
+    titles, name = pair_titles(latents(opened)), opened.run.name
+    flat = len(titles) > 1 and opened.data.is_image
+    start = grids.best_side(opened.data.event_shape, room) if flat else SIDE
+    line = len(titles) == 1
+    side = grids.whole(
+        places[0 if line else 3],
+        "Tiles" if line else "Tiles a side",
+        f"generate_side_{name}",
+        (2, 40, start),
+        HELP["side"],
+    )
+    if line:
+        return Plane("dimensions", (0, 0), side)
+    kind = grids.choose(places[0], "Plane", "generate_plane", PLANES, "dimensions", HELP["plane"])
     if kind == "pca":
-        titles = {order[0]: "—"}
-    first = grids.choose(
-        places[1], "Across", f"generate_across_{name}", titles, order[0], HELP["pair"]
+        return Plane(kind, (0, 1), side)
+    first, second = (0, 1) if len(titles) == 2 else list(titles)[:2]
+    across = grids.choose(
+        places[1], "Across", f"generate_across_{name}", titles, first, HELP["pair"]
     )
-    rest = {d: title for d, title in titles.items() if d != first} or {first: "—"}
-    second = grids.choose(
-        places[2], "Up", f"generate_up_{name}", rest, next(iter(rest)), HELP["pair"]
-    )
-    side = grids.whole(places[3], "Tiles a side", "generate_side", (2, 40, 15), HELP["side"])
-    return Plane(kind, (first, second), side)
+    rest = {d: title for d, title in titles.items() if d != across}
+    up = second if second in rest else next(iter(rest))
+    up = grids.choose(places[2], "Up", f"generate_up_{name}", rest, up, HELP["pair"])
+    return Plane(kind, (across, up), side)
+
+
+def samples_in_words(opened: Opened, asked: Sampling) -> str:
+    """What the samples are."""
+    what = "E[x|z]" if asked.kind == "mean" else "x ~ p(x|z)"
+    warm = f" at temperature {asked.temperature:g}" if asked.temperature != 1 else ""
+    if opened.model.has_kl:
+        return f"{what} for {asked.number} z from the prior{warm}"
+    return f"No prior here: {what} for {asked.number} z from noise fitted to the latents{warm}"
+
+
+def places_in_words(opened: Opened, asked: Plane) -> str:
+    """Where the decoded z lie."""
+    latent_dim = opened.run.config.latent_dim
+    if asked.kind == "pca":
+        return "the plane of the two principal components"
+    named = " and ".join(f"z{d + 1}" for d in dict.fromkeys(asked.pair))
+    fitted = not opened.model.has_kl
+    middle = f", all others at {'their mean' if fitted else '0'}" if latent_dim > 2 else ""
+    of = "a normal fitted to the latents" if fitted else "the prior"
+    return f"{named} at quantiles of {of}{middle}"

@@ -8,6 +8,7 @@ Lengths are pixels of the screen; N pictures of one size, (C, H, W) each.
 """
 
 import io
+import math
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -23,11 +24,11 @@ from vae.images import Bytes
 from vae.records import Floats, Ints
 
 STYLE = Path(__file__).with_name("grids.css")
-LEAST = 48  # a card's pictures are at least this wide
+LEAST, MOST = 48, 160  # a card's pictures are so wide at least and at most
 CARD = 64  # and the words below need this much
 GAP = (8, 12)  # between cards, across and down, as in grids.css
-WORDS = 3 * 16 + 3  # height of the words below a card
-KEY = 106  # width of the words beside the cards
+LINE = 16  # height of a line of words
+LONG = 10  # letters that a name on one line may have; a longer one takes two
 LABEL = 46  # an axis has a label at most every so many pixels
 
 
@@ -39,18 +40,19 @@ class Card(NamedTuple):
     numbers: tuple[tuple[str, str], ...]  # (text, colour of the palette), a line each
 
 
-def enlargement(shape: tuple[int, ...], number: int, layers: int, room: tuple[int, int]) -> int:
-    """By what whole number to enlarge images (C, H, W) so that `number` cards with `layers` of
-    them each fit into the room (width, height); never so small that a picture cannot be read."""
+def enlargement(
+    shape: tuple[int, ...], layers: int, words: Sequence[Card], room: tuple[int, int]
+) -> int:
+    """By what whole number to enlarge images (C, H, W) so that cards with these words and `layers`
+    of them each fit into the room (width, height); never so small that they cannot be read."""
     _, height, width = shape
-    least = -(-LEAST // width)
-    fits = [
-        scale
-        for scale in range(least, max(least, 160 // width) + 1)
-        if -(-number // columns(width * scale, room[0], number)) * _card(height * scale, layers)
-        <= room[1]
-    ]
-    return max(fits, default=least)
+    least, most = -(-LEAST // width), max(-(-LEAST // width), MOST // width)
+    below = _name_height(words) + max(len(word.numbers) for word in words) * LINE + 3 + GAP[1]
+    for scale in range(most, least, -1):
+        rows = -(-len(words) // columns(width * scale, room[0], len(words)))
+        if rows * (layers * (height * scale + 1) + below) <= room[1]:
+            return scale
+    return least
 
 
 def columns(width: int, room: int, number: int) -> int:
@@ -60,14 +62,42 @@ def columns(width: int, room: int, number: int) -> int:
     return -(-number // -(-number // most)) if number else 1
 
 
-def _card(height: int, layers: int) -> int:
-    return layers * (height + 1) + WORDS + GAP[1]
+def _name_height(words: Sequence[Card]) -> int:
+    """Two lines for all if one name needs them, so that numbers stand in rows."""
+    return LINE * (1 + any(len(word.name) > LONG for word in words))
 
 
 def tile_scale(shape: tuple[int, ...], across: int, down: int, room: tuple[int, int]) -> int:
     """The largest whole enlargement of images (C, H, W) at which a grid of them with hairlines
     fits into the room (width, height); at least 1."""
-    return max(1, min((room[0] + 1) // across - 1, (room[1] + 1) // down - 1) // max(shape[1:]))
+    _, height, width = shape
+    return max(
+        1, min(((room[0] + 1) // across - 1) // width, ((room[1] + 1) // down - 1) // height)
+    )
+
+
+def arranged(shape: tuple[int, ...], count: int, room: tuple[int, int]) -> tuple[int, int]:
+    """In how many columns a grid of `count` images is largest in the room, and its enlargement."""
+    fits = {
+        across: tile_scale(shape, across, -(-count // across), room)
+        for across in range(1, count + 1)
+        if across * (shape[2] + 1) <= room[0] + 1 or across == 1
+    }
+    square = (count * shape[1] / shape[2]) ** 0.5
+    across = max(fits, key=lambda n: (fits[n], -(-count % n), -abs(n - square)))  # few spare
+    return across, fits[across]
+
+
+def best_side(shape: tuple[int, ...], room: tuple[int, int]) -> int:
+    """Of 9, 11, … 21 tiles a side, so that one stands in the middle, those that fill the room
+    best, the fewest of them."""
+
+    def length(side: int) -> int:
+        scale = tile_scale(shape, side, side, room)
+        size = [side * (pixels * scale + 1) - 1 for pixels in shape[:0:-1]]
+        return min(size) if size[0] <= room[0] and size[1] <= room[1] else -max(size)
+
+    return max(range(9, 22, 2), key=length)
 
 
 def cards(
@@ -75,46 +105,56 @@ def cards(
     words: Sequence[Card],
     lines: Sequence[tuple[str, str]],
     scale: int,
-    limit: float,
     room: int,
+    limit: float | None = None,
 ) -> str:
     """HTML: N cards, each a stack with one image of every layer, and beside them what is what;
     where the window has the width `room` for the cards, their rows are equally long.
 
-    `layers` maps a name to N images; `lines` names the lines of words, (text, colour); the scale
-    of differences runs from -limit to +limit, in units of x.
+    `layers` maps a name to N images; `lines` names the lines of words, (text, colour). Where there
+    are differences, the scale of their colours runs from -limit to +limit, in units of x.
     """
     stacks = [images.pixels(layer) for layer in layers.values()]
     height, width = stacks[0].shape[1] * scale, stacks[0].shape[2] * scale
+    tall = _name_height(words)
     figures = "".join(
-        _figure(images.strip([s[i : i + 1] for s in stacks], 1, scale=scale), word)
+        _figure(images.strip([s[i : i + 1] for s in stacks], 1, scale=scale), word, tall)
         for i, word in enumerate(words)
     )
     heads = "".join(f'<div style="height:{height + 1}px">{escape(name)}</div>' for name in layers)
     names = "".join(
-        f'<div style="height:16px;color:{colour(tint)}">{escape(text)}</div>'
-        for text, tint in lines
+        f'<div class="line" style="height:{LINE if i else tall}px;color:{colour(tint)}">'
+        f"{escape(text)}</div>"
+        for i, (text, tint) in enumerate(lines)
     )
-    bar = _image(images.scale_bar(92, 8), (92, 8), "colours of the differences")
-    ends = f"<span>{number(-limit)}</span><span>{number(limit)}</span>"
-    scale_key = f'<div class="scale">{bar}<div class="ends">{ends}</div></div>'
     cell = max(width, CARD)
     balanced = columns(width, room, len(words)) * (cell + GAP[0])
     style = f"grid-template-columns:repeat(auto-fill,{cell}px);max-width:{balanced}px"
     return (
         f'<div class="vae-cards"><div class="key">{heads}<div style="height:2px"></div>{names}'
-        f'{scale_key}</div><div class="all" style="{style}">{figures}</div></div>'
+        f'{_scale_key(limit)}</div><div class="all" style="{style}">{figures}</div></div>'
     )
 
 
-def _figure(stack: Bytes, word: Card) -> str:
+def _scale_key(limit: float | None) -> str:
+    """The colours of differences and the values at their ends."""
+    if limit is None:
+        return ""
+    bar = _image(images.scale_bar(108, 8), (108, 8), "colours of the differences")
+    ends = f"<span>{number(-limit)}</span><span>0</span><span>+{number(limit)}</span>"
+    unit = f'<div style="color:{colour("muted")}">units of x</div>'
+    return f'<div class="scale">difference{bar}<div class="ends">{ends}</div>{unit}</div>'
+
+
+def _figure(stack: Bytes, word: Card, name_height: int) -> str:
     image = _image(images.png(stack), (stack.shape[1], stack.shape[0]), word.title)
     numbers = "".join(
         f'<span style="color:{colour(tint)}">{escape(text)}</span>' for text, tint in word.numbers
     )
     return (
         f'<figure title="{escape(word.title)}">{image}<figcaption style="width:'
-        f'{max(stack.shape[1], CARD)}px"><b>{escape(word.name)}</b>{numbers}</figcaption></figure>'
+        f'{max(stack.shape[1], CARD)}px"><b style="height:{name_height}px">{escape(word.name)}</b>'
+        f"{numbers}</figcaption></figure>"
     )
 
 
@@ -150,11 +190,11 @@ def _labels(values: Floats, length: int, side: str) -> str:
 
 
 def labelled(count: int, pitch: float) -> list[int]:
-    """Which of `count` tiles, `pitch` apart, get a label: evenly many, and both ends."""
-    for step in range(1, count):
-        if (count - 1) % step == 0 and step * pitch >= LABEL:
-            return list(range(0, count, step))
-    return [0, count - 1] if count > 1 and (count - 1) * pitch >= LABEL else [0]
+    """Which of `count` tiles, `pitch` apart, get a label: at even steps, with both ends where a
+    step allows it, else as far from one end as from the other."""
+    least = max(1, math.ceil(LABEL / pitch))
+    step = min(range(least, least + 3), key=lambda step: (count - 1) % step)
+    return list(range((count - 1) % step // 2, count, step))
 
 
 def number(value: float) -> str:

@@ -3,6 +3,8 @@
 The run's name lives in the address, `?run=NAME`, so that a page can be shared and reloaded.
 """
 
+from typing import NoReturn
+
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -93,7 +95,8 @@ def facts(run: Run, status: Status) -> str:
     if status.best is not None:
         what = "ELBO" if s["posterior"] != "point" else "reconstruction"
         value = status.best if what == "ELBO" else -status.best
-        parts.append(f"best validation {what} **{value:.2f} nats** at epoch {status.best_epoch:g}")
+        words = f"{value:.2f}".replace("-", "−")
+        parts.append(f"best validation {what} **{words} nats** at epoch {status.best_epoch:g}")
     return " · ".join(parts)
 
 
@@ -129,7 +132,7 @@ def _has_weights(run: Run) -> bool:
         return False
 
 
-def empty(what: str, way_out: str, link: bool = True) -> None:
+def empty(what: str, way_out: str, link: bool = True) -> NoReturn:
     """An empty state: what is missing, and the way out. Ends the page."""
     with st.container(border=True, horizontal_alignment="center", key="empty"):
         st.subheader(what, anchor=False, text_alignment="center")

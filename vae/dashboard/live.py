@@ -19,7 +19,7 @@ BEFORE_FIRST, WHILE_TRAINING = 0.4, 1.0  # seconds between two redraws
 CHARTS = 410  # pixels, so that all fits into 1440×900
 BELOW = 180
 STRIP, GRID = 420, 312  # pixels of width that reconstructions and samples have
-TILE = 32  # pixels that a tile has at least
+TILE = 40  # pixels that a tile has at least
 WAITING = ("queued", "starting", "running")
 
 

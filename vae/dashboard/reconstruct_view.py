@@ -186,7 +186,7 @@ def cards(chosen: Selection, data: Dataset) -> list[grids.Card]:
     kls = ["not defined"] * len(names) if chosen.kl is None else map(grids.number, chosen.kl)
     return [
         grids.Card(
-            f"row {row} of {data.name}",
+            f"{name} · row {row} of {data.name}",
             name,
             (
                 (grids.number(error), "reconstruction"),

@@ -47,23 +47,30 @@ def vectors(
         return empty("No samples yet")
     if values.shape[1] == 2:
         return _plane([*_background(background), _dots(values, _MADE, "sample")], names)
-    lines = [] if background is None else [_lines(background[:200], _DATA, "training data")]
+    lines = [] if background is None else [_behind(background[:200])]
     return _parallel([*lines, _lines(values, _MADE, "sample")], values.shape[1], names)
 
 
 def manifold_vectors(
-    grid: Floats, names: tuple[str, ...] = (), background: Floats | None = None
+    grid: Floats,
+    names: tuple[str, ...] = (),
+    background: Floats | None = None,
+    axes: tuple[str, str] = ("z₁", "z₂"),
 ) -> go.Figure:
-    """The decoded grid of two latents, (R, C, D): row r has one z₂, column c has one z₁.
+    """The decoded grid over two axes of latent space, (R, C, D): column c has one place on the
+    first axis, row r one on the second; R = 1 decodes a line along the first.
 
-    D = 2: a mesh in the plane of the data, whose lines keep z₁ or z₂ constant; D > 2: all decoded
+    D = 2: a mesh in the plane of the data, whose lines keep one axis constant; D > 2: all decoded
     vectors as parallel coordinates.
     """
     if not grid.size:
         return empty("No decoded grid yet")
     if grid.shape[2] != 2:
         return vectors(grid.reshape(-1, grid.shape[2]), names, background)
-    along = {"z₂ constant": (grid, "solid"), "z₁ constant": (grid.swapaxes(0, 1), "dot")}
+    along = {f"{axes[1]} constant": (grid, "solid")}
+    along |= {f"{axes[0]} constant": (grid.swapaxes(0, 1), "dot")}
+    if len(grid) == 1:
+        along = {f"along {axes[0]}": (grid, "solid")}
     mesh = []
     for name, (rows, dash) in along.items():
         line = _trace(broken(rows[..., 0]), broken(rows[..., 1]), mode="lines", name=name)
@@ -110,6 +117,11 @@ def _lines(values: Floats, colour: str, name: str) -> Part:
     lines |= {"opacity": float(np.clip(6 / max(number, 1) ** 0.6, 0.12, 0.8))}
     lines["marker"] = {"color": colour, "size": 5}
     return lines
+
+
+def _behind(data: Floats) -> Part:
+    """The data as faint lines (N, D)."""
+    return _lines(data, token("prior"), "training data") | {"opacity": 0.15}
 
 
 def _plane(traces: list[Part], names: tuple[str, ...]) -> go.Figure:

@@ -1,0 +1,196 @@
+"""The Reconstructions page: pictures and numbers are the model's, on exactly what is shown."""
+
+import base64
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from tests.pages.conftest import OpenPage, trained
+from vae import images
+from vae.dashboard import grids
+from vae.dashboard.reconstruct_view import ANY, ORDERS, Asked, Judged, judge, select, summary
+from vae.objectives import kl_per_dimension, reconstruction_error
+from vae.opened import Opened
+from vae.records import Floats
+
+KINDS = {
+    "two latents": {},
+    "colourless moons": {"data": "moon-phases", "examples": 300, "size": 9},
+    "points": {"data": "mixture", "likelihood": "gaussian-learned"},
+    "plain": {"posterior": "point", "objective": "reconstruction"},
+    "nothing held out": {"val_share": 0.0, "test_share": 0.0},
+}
+ASKED = Asked("best", "val", "random", ANY, 8, "mean", 0)
+
+
+def body(at: AppTest) -> str:
+    return " ".join(e.proto.body for e in at.get("html"))
+
+
+def stacks(at: AppTest) -> list[np.ndarray]:
+    """The pictures of the cards, (3 h + 2, w, 3) each."""
+    found = re.findall(r'<figure.*?base64,([^"]+)', body(at))
+    return [np.asarray(Image.open(io.BytesIO(base64.b64decode(p))).convert("RGB")) for p in found]
+
+
+def numbers(at: AppTest) -> list[list[str]]:
+    """Class, reconstruction and KL below each card."""
+    captions = re.findall(r"<figcaption.*?</figcaption>", body(at))
+    return [re.findall(r">([^<>]+)<", caption) for caption in captions]
+
+
+def exact(opened: Opened, rows: np.ndarray) -> tuple[Floats, Floats, Floats, Floats]:
+    """x, E[x|z], -ln p(x|z) and the KL of rows at the mean of q, from the model alone."""
+    x = torch.from_numpy(opened.data.x[rows] / np.float32(opened.data.scale))
+    with torch.no_grad():
+        out = opened.model(x, 0)
+        error, kl = reconstruction_error(out)[0], kl_per_dimension(out).sum(1)
+        return x.numpy(), out.px.mean[0].numpy(), error.numpy(), kl.numpy()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_opens_for_every_kind_of_run(kind: str, root: Path, open_page: OpenPage) -> None:
+    trained(root, "a-run", **KINDS[kind])
+    at = open_page("reconstruct.py")
+    words = " ".join(m.value for m in at.markdown)
+    assert re.search(r"\*\*24 of [\d,]+\*\* (test|train) examples shown", words)
+    assert (len(stacks(at)) == 24) == (kind != "points")
+    assert ("not defined" in words) == (kind == "plain")
+    if kind == "points":
+        assert len(at.dataframe[0].value) == 24
+        assert at.get("bidi_component")
+
+
+def test_the_cards_are_the_models(root: Path, open_page: OpenPage) -> None:
+    """Pixels and numbers on the page against a forward pass of one's own."""
+    run = trained(root, "a-run")
+    at = open_page("reconstruct.py")
+    at.selectbox(key="reconstruct_order").select("worst-elbo").run()
+    at.number_input(key="reconstruct_number").set_value(8).run()
+    opened = Opened.of(run)
+    test = opened.splits.test
+    x, values, error, kl = exact(opened, test)
+    worst = np.argsort(-(error + kl), kind="stable")[:8]
+    shown = stacks(at)
+    scale = shown[0].shape[1] // 8
+    difference = images.difference(x[worst], values[worst])
+    assert body(at).count(f'<div style="height:{8 * scale + 1}px">') == 3  # the words beside
+    for k, place in enumerate(worst):
+        layers = [x[place : place + 1], values[place : place + 1], difference.tiles[k : k + 1]]
+        np.testing.assert_array_equal(shown[k], images.strip(layers, 1, scale=scale)[..., :3])
+    label = opened.data.labels[test[worst]]
+    expected = [
+        [str(c), grids.number(e), grids.number(d)]
+        for c, e, d in zip(label, error[worst], kl[worst], strict=True)
+    ]
+    assert numbers(at) == expected
+    assert f"+{grids.number(difference.limit)}" in body(at)
+    words = " ".join(m.value for m in at.markdown)
+    assert f"reconstruction **{error.mean():.2f}**" in words
+    assert f"KL **{kl.mean():.2f}**" in words
+
+
+def judged(n: int = 40, kl: bool = True) -> Judged:
+    rng = np.random.default_rng(0)
+    error, divergence = rng.random((2, n)).astype(np.float32)
+    z = rng.random((n, 2)).astype(np.float32)
+    return Judged(np.arange(n) * 3, z, error, divergence if kl else None)
+
+
+@pytest.mark.parametrize("name", ORDERS)
+@pytest.mark.parametrize("kl", [True, False])
+def test_every_order_is_one(name: str, kl: bool) -> None:
+    record, at = judged(kl=kl), np.arange(5, 35)
+    _, order = ORDERS[name]
+    places = order(record, at, 7)
+    np.testing.assert_array_equal(np.sort(places), at)  # nobody is lost or shown twice
+    score = record.bound if "elbo" in name else record.reconstruction
+    steps = np.diff(score[places])
+    if name == "random":
+        np.testing.assert_array_equal(places, order(record, at, 7))
+        assert not np.array_equal(places, order(record, at, 8))
+    else:
+        assert (steps <= 0).all() if "worst" in name else (steps >= 0).all()
+
+
+@pytest.mark.parametrize("binarize", ["none", "stochastic"])
+@pytest.mark.parametrize("seed", [None, 3])
+def test_what_is_shown_carries_its_own_numbers(
+    binarize: str, seed: int | None, root: Path
+) -> None:
+    """The x that is shown, decoded at the z that is shown, has the reconstruction that is said:
+    also when pictures are binarised by a draw, and for a sample of q."""
+    opened = Opened.of(trained(root, "a-run", binarize=binarize))
+    record = judge(opened, "train", seed)
+    chosen = select(opened, record, ASKED._replace(split="train", order="worst", number=20))
+    z = record.z[np.searchsorted(record.rows, chosen.rows)]
+    with torch.no_grad():
+        px = opened.model.likelihood(torch.from_numpy(z))
+        error = -px.log_prob(torch.from_numpy(chosen.x)).numpy()
+    np.testing.assert_allclose(chosen.reconstruction, error, rtol=1e-5)
+    np.testing.assert_allclose(chosen.values, px.mean.numpy(), rtol=1e-5)
+    if binarize == "stochastic":
+        assert set(np.unique(chosen.x)) == {0.0, 1.0}
+
+
+def test_a_sample_of_q_is_worse_than_its_mean_and_follows_the_seed(root: Path) -> None:
+    opened = Opened.of(trained(root, "a-run", epochs=15, beta=0.01))
+    mean, first, second = (judge(opened, "val", seed) for seed in (None, 0, 1))
+    assert first.reconstruction.mean() > mean.reconstruction.mean()
+    np.testing.assert_array_equal(first.z, judge(opened, "val", 0).z)
+    assert not np.array_equal(first.z, second.z)
+    np.testing.assert_array_equal(first.kl, mean.kl)
+
+
+def test_a_class_alone(root: Path) -> None:
+    opened = Opened.of(trained(root, "a-run"))
+    record = judge(opened, "val", None)
+    asked = ASKED._replace(label=3, number=64)
+    chosen = select(opened, record, asked)
+    labels = opened.data.labels
+    assert labels is not None
+    assert (labels[chosen.rows] == 3).all()
+    own = labels[record.rows] == 3
+    assert chosen.total == own.sum() == len(chosen.rows)
+    assert chosen.means[0] == pytest.approx(record.reconstruction[own].mean(), rel=1e-5)
+    words = summary(asked, chosen, opened.data)
+    assert f"{own.sum()} of {own.sum()}** validation examples of class 3" in words
+
+
+def test_the_terms_of_the_summary_add_up(root: Path) -> None:
+    opened = Opened.of(trained(root, "a-run"))
+    asked = ASKED._replace(place="sample")
+    words = summary(asked, select(opened, judge(opened, "val", 0), asked), opened.data)
+    error, kl, bound = map(float, re.findall(r"\*\*([\d.]+)\*\*", words))
+    assert bound == pytest.approx(error + kl, abs=0.011)
+
+
+@pytest.mark.parametrize("count", [1, 8, 24, 64])
+@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 17, 23), (1, 28, 28), (1, 64, 64)])
+def test_cards_fit_the_room_by_whole_factors(shape: tuple[int, int, int], count: int) -> None:
+    words = [grids.Card("", "7", (("1", "kl"), ("2", "kl")))] * count
+    room = (960, 620)
+    scale = grids.enlargement(shape, 3, words, room)
+    assert scale * shape[2] >= grids.LEAST
+    across = grids.columns(shape[2] * scale, room[0], count)
+    assert across * (max(shape[2] * scale, grids.CARD) + 8) - 8 <= room[0]
+    down = -(-count // across)
+    assert (across - 1) * down < count  # the rows are equally long, the last at most `down` short
+    bigger = (scale + 1) * shape[2]
+    fits = -(-count // grids.columns(bigger, room[0], count)) * (
+        3 * ((scale + 1) * shape[1] + 1) + 3 * 16 + 15
+    )
+    assert bigger > grids.MOST or fits > room[1]
+
+
+def test_damaged_weights_are_told(root: Path, open_page: OpenPage) -> None:
+    run = trained(root, "a-run")
+    run.weights_path("best").write_bytes(b"not weights")
+    at = open_page("reconstruct.py")
+    assert "cannot be opened" in " ".join(s.value for s in at.subheader)
