@@ -5,14 +5,19 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from conftest import Launch, OpenPage, Tab
 
+from tests.browser.conftest import Launch, OpenPage, Tab
+from tests.browser.test_grids import photograph, tiles
+from vae import images
+from vae.latent import decode, prior_sample
+from vae.opened import Opened
 from vae.runs import Run, find
 
 PAGES = ("", "latent", "reconstruct", "generate")
 CURVES = '[aria-label^="Reconstruction, KL and ELBO"] .vae-plot-chart'
-MAP = '[aria-label^="Posterior means"] .vae-plot-chart'
+MAP = ".st-key-latent_map"
 
 
 def curve(tab: Tab, name: str) -> list[float]:
@@ -110,11 +115,14 @@ def test_the_whole_way(launch: Launch, open_page: OpenPage, root: Path) -> None:
 
     until(lambda: run.status().state == "finished", 120, "the end of training")
     until(lambda: "finished" in tab.page.inner_text("[data-testid=stMain]"), why="finished")
-    shown = curve(tab, "ELBO, validation")
-    recorded = [r["elbo"] for r in run.reports() if r["split"] == "val"]
-    assert shown[-1] == pytest.approx(recorded[-1], rel=1e-5)
+    last = [r["elbo"] for r in run.reports() if r["split"] == "val"][-1]
+    shown = lambda: curve(tab, "ELBO, validation")[-1:]  # noqa: E731
+    until(lambda: shown() == [pytest.approx(last, rel=1e-5)], why="the last value on the chart")
 
-    visit_every_page(tab)
+    opened = Opened.of(run)
+    look_at_the_latents(tab, opened)
+    look_at_the_pictures(tab, opened)
+    go(tab, "Train")
     assert not tab.problems
     assert "Traceback" not in server.log()
 
@@ -164,13 +172,65 @@ def reload_and_find(tab: Tab, name: str) -> None:
     assert tab.page.get_by_test_id("stMain").get_by_role("combobox").input_value() == name
 
 
-def visit_every_page(tab: Tab) -> None:
-    for title in ("Latent space", "Reconstructions", "Samples", "Train"):
-        tab.page.get_by_role("link", name=title).first.click()
-        tab.page.wait_for_timeout(500)
-        tab.settle()
-        assert "run=" in tab.page.url
-        assert not tab.page.locator("[data-testid=stException]").count()
+def go(tab: Tab, title: str) -> None:
+    """Follow a link of the navigation and let the page come to rest."""
+    tab.page.get_by_role("link", name=title).first.click()
+    tab.page.wait_for_timeout(500)
+    tab.settle()
+    assert "run=" in tab.page.url
+    assert not tab.page.locator("[data-testid=stException]").count()
+
+
+def look_at_the_latents(tab: Tab, opened: Opened) -> None:
+    go(tab, "Latent space")
+    encoding = opened.encode(opened.splits.test)
+    until(lambda: len(points(tab)) == len(encoding.mean), why="the map of the test examples")
+    order = np.lexsort(encoding.mean.T)
+    found = np.array(points(tab), np.float32)
+    np.testing.assert_allclose(found[np.lexsort(found.T)], encoding.mean[order], rtol=1e-5)
+    project(tab, opened, "PCA")
+    until(lambda: "PC 1" in tab.page.locator(MAP).inner_text(), why="principal components")
+    project(tab, opened, "t-SNE")
+    press(tab, "Compute t-SNE")
+    line = tab.page.locator(".st-key-latent_line")
+    until(lambda: "iterations" in line.inner_text(), 120, "t-SNE")
+
+
+def points(tab: Tab) -> list[list[float]]:
+    """Every point on the latent map."""
+    return tab.page.evaluate(
+        """(at) => (document.querySelector(at)?._fullData || []).flatMap((t) =>
+            t.customdata ? Array.from(t.x, (x, i) => [x, t.y[i]]) : [])""",
+        f"{MAP} .js-plotly-plot",
+    )
+
+
+def project(tab: Tab, opened: Opened, option: str) -> None:
+    """Choose a projection on the latent page."""
+    at = f".st-key-latent_projection_{opened.run.name} .react-aria-ComboBox button"
+    tab.page.click(at)
+    tab.page.get_by_role("option", name=option, exact=True).click()
+    tab.page.wait_for_timeout(300)
+    tab.settle()
+
+
+def look_at_the_pictures(tab: Tab, opened: Opened) -> None:
+    go(tab, "Reconstructions")
+    cards = tab.page.locator(".vae-cards figure")
+    until(lambda: cards.count() == 24, why="the cards of 24 examples")
+    row = int(str(cards.first.get_attribute("title")).split("row ")[1].split()[0])
+    encoding = opened.encode(np.array([row]))
+    stack = photograph(cards.first.locator("img"))
+    original, made, _ = tiles(stack, 1, 3, stack.shape[1] // 8)
+    np.testing.assert_array_equal(original, images.pixels(opened.seen(encoding.index))[0])
+    values = decode(opened.model, encoding.mean)
+    assert abs(made.astype(int) - images.pixels(values)[0]).max() <= 1  # a batch of another size
+    go(tab, "Samples")
+    tab.page.wait_for_selector(".vae-sheet img")
+    sheet = photograph(tab.page.locator(".vae-sheet img"))
+    shown = tiles(sheet, 8, 8, (sheet.shape[1] + 1) // 8 // 8)
+    values = decode(opened.model, prior_sample(opened.model, 64, 0))
+    np.testing.assert_array_equal(shown, images.pixels(values))
 
 
 @pytest.mark.parametrize("page", PAGES)
