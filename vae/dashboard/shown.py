@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from vae.records import Curves, Encoding, Examples, Frame, Ints
+from vae.records import Curves, Encoding, Examples, Frame
 from vae.runs import Run
 
 if TYPE_CHECKING:
@@ -35,11 +35,6 @@ def encoding(run: Run, checkpoint: str, split: str, points: int) -> Encoding:
 def _encoding(path: str, checkpoint: str, stamp: int, split: str, points: int) -> Encoding:
     opened = _opened(path, checkpoint, stamp)
     return opened.encode(opened.shown(split, points))
-
-
-def rows(run: Run, checkpoint: str, split: str) -> Ints:
-    """The rows of a split of a run."""
-    return opened(run, checkpoint).rows(split)
 
 
 def curves(run: Run) -> Curves:
