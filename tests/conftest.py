@@ -15,7 +15,7 @@ import torch
 from vae.config import RunConfig
 from vae.data import Dataset
 from vae.model import VAE, build
-from vae.records import Report
+from vae.records import Domain, Report
 from vae.training import Event, train
 
 WIDTHS: dict[str, dict[str, Any]] = {
@@ -57,9 +57,11 @@ def _small(**settings: Any) -> RunConfig:
     return RunConfig.of(**(short | widths | settings))
 
 
-def _tiny(shape: tuple[int, ...] = (1, 4, 4), n_data: int = 0, **settings: Any) -> VAE:
-    """A model of few weights."""
-    return build(_small(**settings), shape, n_data)
+def _tiny(
+    shape: tuple[int, ...] = (1, 4, 4), n_data: int = 0, levels: int = 2, **settings: Any
+) -> VAE:
+    """A model of few weights, for examples of three classes and so many grey levels."""
+    return build(_small(**settings), Domain(shape, levels, 3), n_data)
 
 
 def _events(config: RunConfig, data: Dataset, **more: Any) -> list[Event]:

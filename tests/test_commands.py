@@ -65,11 +65,12 @@ def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Shell:
 
 @pytest.fixture(scope="module")
 def runs_made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A VAE, a plain autoencoder and one of vectors, trained by the command line."""
+    """A VAE, a plain autoencoder, one of vectors and a conditional one, trained here."""
     root = tmp_path_factory.mktemp("runs")
     point = ["--posterior", "point", "--objective", "reconstruction", "--val-share", "0"]
     vectors = ["--data", "mixture", "--likelihood", "gaussian", "--test-share", "0"]
-    for name, more in (("vae", []), ("point", point), ("vectors", vectors)):
+    told = ["--condition", "labels", "--epochs", "1"]
+    for name, more in (("vae", []), ("point", point), ("vectors", vectors), ("told", told)):
         assert main(["train", "--root", str(root), "--run", name, *TINY, *more]) == 0
     return root
 
@@ -392,11 +393,11 @@ def test_runs_lists_all_of_them_whatever_they_are(trained: Shell, tmp_path: Path
     status, out, _ = trained("runs")
     assert status == 0
     assert [line.split()[:2] for line in out.splitlines()] == [
-        [name, "finished"] for name in ("vectors", "point", "vae")
+        [name, "finished"] for name in ("told", "vectors", "point", "vae")
     ]
     rows = json.loads(trained("runs", "--json")[1])
-    assert [row["run"] for row in rows] == ["vectors", "point", "vae"]
-    assert all(row["settings"]["epochs"] == 2 and row["state"] == "finished" for row in rows)
+    assert [row["run"] for row in rows] == ["told", "vectors", "point", "vae"]
+    assert all(row["settings"]["epochs"] in (1, 2) and row["state"] == "finished" for row in rows)
 
 
 def test_runs_lists_damaged_ones_as_that(shell: Shell) -> None:
@@ -452,11 +453,15 @@ def test_evaluate_is_the_same_twice_and_has_every_key(
 
 
 def test_evaluate_takes_what_is_asked_for(trained: Shell) -> None:
-    asked = ["evaluate", "vae", "--json", "--samples", "20", "--elbo-samples", "3"]
-    asked += ["--split", "train", "--checkpoint", "last"]
-    found = json.loads(trained(*asked)[1])
+    more = ["--json", "--samples", "20", "--elbo-samples", "3"]
+    more += ["--split", "train", "--checkpoint", "last"]
+    found = json.loads(trained("evaluate", "vectors", *more)[1])
     assert (found["split"], found["checkpoint"], found["nll_samples"]) == ("train", "last", 20)
-    assert 0 < found["nll"] < -found["elbo"] + 1
+    assert found["nll"] < -found["elbo"] + 1
+    grey = json.loads(trained("evaluate", "vae", *more)[1])
+    assert grey["nll"] is grey["nll_samples"] is None
+    assert "cross-entropy and not a log-likelihood" in grey["notes"]["nll"]
+    assert "cross-entropy and not a log-likelihood" in trained("evaluate", "vae")[1]
     assert "has no test examples; it has train, val" in trained.refused(
         "evaluate", "vectors", "--split", "test"
     )
@@ -530,6 +535,26 @@ def test_samples_are_arrays_or_a_picture(trained: Shell, tmp_path: Path) -> None
         "sample", "vectors", "--out", str(tmp_path / "v.png")
     )
     assert not (tmp_path / "v.png").exists()
+
+
+def test_samples_of_a_conditional_run_are_of_the_class_asked_for(
+    trained: Shell, tmp_path: Path
+) -> None:
+    """All classes in turn unless one is named; z is the same."""
+    found = {}
+    for label in (None, 3, 4):
+        out = tmp_path / f"{label}.npz"
+        more = [] if label is None else ["--label", str(label)]
+        assert trained("sample", "told", "-n", "14", "--out", str(out), *more)[0] == 0
+        found[label] = dict(np.load(out))
+    turns, threes, fours = (found[label] for label in (None, 3, 4))
+    assert np.array_equal(turns["z"], threes["z"])
+    assert not np.array_equal(threes["x"], fours["x"])
+    np.testing.assert_allclose(turns["x"][[3, 13]], threes["x"][[3, 13]], atol=1e-6)
+    np.testing.assert_allclose(turns["x"][4], fours["x"][4], atol=1e-6)
+    out = str(tmp_path / "x.npz")
+    assert "class from 0 to 9" in trained.refused("sample", "told", "--label", "10", "--out", out)
+    assert "not conditional" in trained.refused("sample", "vae", "--label", "1", "--out", out)
 
 
 @pytest.mark.parametrize("what", ["encode", "sample"])

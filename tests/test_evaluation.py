@@ -14,9 +14,12 @@ from scipy import stats
 
 from vae import evaluation
 from vae.batches import Batches
+from vae.config import RunConfig
 from vae.data import Dataset
 from vae.evaluation import active_units, evaluate, log_likelihood
-from vae.model import VAE
+from vae.likelihoods import LIKELIHOODS
+from vae.model import VAE, build
+from vae.records import Domain
 
 CPU = torch.device("cpu")
 D, SIGMA = 6, 0.5
@@ -37,7 +40,7 @@ def model(tiny: Callable[..., VAE]) -> VAE:
 
 
 def batches(data: Dataset, binarize: str = "none") -> Batches:
-    return Batches(data, np.arange(len(data.x)), binarize, CPU)
+    return Batches(data, np.arange(len(data.x)), RunConfig.of(binarize=binarize), CPU)
 
 
 def exact(model: VAE, x: np.ndarray) -> np.ndarray:
@@ -165,11 +168,8 @@ def test_more_samples_make_it_steadier(tiny: Callable[..., VAE], data: Dataset) 
 
 def test_progress_is_told() -> None:
     seen: list[float] = []
-    from vae.config import RunConfig
-    from vae.model import build
-
     x = np.zeros((600, 2), np.float32)
-    model = build(RunConfig.of(network="linear"), (2,))
+    model = build(RunConfig.of(network="linear"), Domain((2,)))
     evaluate(model, batches(Dataset("zeros", x, 1.0)), progress=seen.append)
     assert seen == sorted(seen)
     assert (len(seen), seen[-1]) == (3, 1.0)
@@ -198,7 +198,7 @@ def test_bad_numbers_get_a_sentence(
 
 def test_no_examples_get_a_sentence(tiny: Callable[..., VAE], data: Dataset) -> None:
     with pytest.raises(ValueError, match="no example to evaluate on: choose another split"):
-        evaluate(tiny((D,)), Batches(data, np.arange(0), "none", CPU))
+        evaluate(tiny((D,)), Batches(data, np.arange(0), RunConfig.of(), CPU))
 
 
 # ── what is not there has a reason
@@ -207,6 +207,7 @@ def test_no_examples_get_a_sentence(tiny: Callable[..., VAE], data: Dataset) -> 
 def test_every_none_has_its_reason(tiny: Callable[..., VAE], data: Dataset) -> None:
     models = [
         tiny((D,)),
+        tiny((D,), levels=256),
         tiny((D,), likelihood="gaussian"),
         tiny((D,), posterior="point", objective="reconstruction"),
         tiny((D,), posterior="point", objective="reconstruction", likelihood="gaussian"),
@@ -218,7 +219,7 @@ def test_every_none_has_its_reason(tiny: Callable[..., VAE], data: Dataset) -> N
                 for name, value in record._asdict().items():
                     if value is None:
                         assert record.notes[name].endswith("."), name
-                    elif name != "likelihood":
+                    else:
                         assert name not in record.notes
 
 
@@ -244,8 +245,24 @@ def test_bits_are_for_binary_values_under_a_bernoulli(
     assert "likelihood" not in record.notes
     plain = evaluate(model, batches(data, "threshold"))
     assert plain.bits_per_dimension == pytest.approx(-plain.elbo / (D * math.log(2)), rel=1e-12)
-    grey = evaluate(model, batches(data), nll_samples=10)
-    assert grey.bits_per_dimension is None
-    assert "cross-entropy" in grey.notes["likelihood"]
-    black = data._replace(x=(data.x > 0.5).astype(np.float32))
-    assert evaluate(model, batches(black)).bits_per_dimension is not None
+    grey = evaluate(tiny((D,), levels=256), batches(data), nll_samples=10)
+    assert grey.bits_per_dimension is grey.nll is grey.nll_samples is None
+    assert grey.elbo is not None
+    for name in ("likelihood", "nll"):
+        assert "cross-entropy" in grey.notes[name]
+
+
+@pytest.mark.parametrize("name", LIKELIHOODS)
+def test_bits_are_for_probabilities(
+    name: str, tiny: Callable[..., VAE], toy: Callable[..., Dataset]
+) -> None:
+    row = LIKELIHOODS[name]
+    levels = 256 if row.support == "levels" else 2
+    config = RunConfig.of(binarize="none" if levels == 256 else "threshold")
+    seen = Batches(toy(50, (D,)), np.arange(50), config, CPU)
+    record = evaluate(tiny((D,), levels=levels, likelihood=name), seen, elbo_samples=2)
+    if row.discrete:
+        assert record.bits_per_dimension == pytest.approx(-record.elbo / (D * math.log(2)))
+    else:
+        assert record.bits_per_dimension is None
+        assert "no probability" in record.notes["bits_per_dimension"]

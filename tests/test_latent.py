@@ -9,13 +9,13 @@ from scipy import stats
 
 from vae import latent
 from vae.batches import Batches
+from vae.config import RunConfig
 from vae.data import Dataset
 from vae.evaluation import evaluate
 from vae.latent import (
     by_kl,
     decode,
     dimensions,
-    elbo_per_example,
     encode,
     errors_at,
     fitted_sample,
@@ -49,9 +49,9 @@ def test_encoding_is_what_the_model_says(
     tiny: Callable[..., VAE], data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, rows = tiny(SHAPE), np.arange(5, 45)
-    whole = encode(model, Batches(data, rows, "none", CPU), rows, 0)
+    whole = encode(model, Batches(data, rows, RunConfig.of(), CPU), rows, 0)
     monkeypatch.setattr(latent, "CHUNK", 7)
-    parts = encode(model, Batches(data, rows, "none", CPU), rows, 0)
+    parts = encode(model, Batches(data, rows, RunConfig.of(), CPU), rows, 0)
     with torch.no_grad():
         x = torch.from_numpy(data.x[rows] / np.float32(255))
         q = model.posterior(x)
@@ -61,38 +61,41 @@ def test_encoding_is_what_the_model_says(
         np.testing.assert_array_equal(got.index, rows)
         np.testing.assert_allclose(got.mean, q.mean, atol=1e-6)
         np.testing.assert_allclose(got.std, q.stddev, rtol=1e-5)
-        np.testing.assert_allclose(got.kl, kl, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(got.kl_per_dimension, kl, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(got.kl, kl.sum(1), rtol=1e-4, atol=1e-6)
         np.testing.assert_allclose(got.reconstruction, error, rtol=1e-5)
 
 
 def test_encoding_repeats(tiny: Callable[..., VAE], data: Dataset) -> None:
     rows = np.arange(50)
-    first, second = (
-        encode(tiny(SHAPE), Batches(data, rows, "stochastic", CPU), rows, 3) for _ in range(2)
-    )
+    batches = Batches(data, rows, RunConfig.of(binarize="stochastic"), CPU)
+    first, second = (encode(tiny(SHAPE), batches, rows, 3) for _ in range(2))
     for a, b in zip(first, second, strict=True):
         np.testing.assert_array_equal(a, b)
 
 
 def test_a_point_has_neither_width_nor_kl(point: VAE, data: Dataset) -> None:
     rows = np.arange(50)
-    got = encode(point, Batches(data, rows, "none", CPU), rows, 0)
-    assert got.std is got.kl is None
+    batches = Batches(data, rows, RunConfig.of(), CPU)
+    got = encode(point, batches, rows, 0)
+    assert got.std is got.kl is got.kl_per_dimension is None
     assert got.reconstruction is not None
-    np.testing.assert_array_equal(posterior_sample(point, got, 0), got.mean)
+    np.testing.assert_array_equal(posterior_sample(point, batches, 0, 0), got.mean)
 
 
-def test_posterior_samples_scatter_as_the_posterior_says(tiny: Callable[..., VAE]) -> None:
-    n = 20_000
-    mean = np.tile(np.float32([[1.0, -2.0]]), (n, 1))
-    std = np.tile(np.float32([[0.5, 3.0]]), (n, 1))
-    encoding = Encoding(np.arange(n), mean, std, None, None)
-    z = posterior_sample(tiny(SHAPE), encoding, 0)
+def test_posterior_samples_scatter_as_the_posterior_says(
+    tiny: Callable[..., VAE], data: Dataset
+) -> None:
+    n, model = 20_000, tiny(SHAPE)
+    batches = Batches(data, np.full(n, 3), RunConfig.of(), CPU)
+    q = model.posterior(batches.take(torch.tensor([0])).x)
+    z = posterior_sample(model, batches, 0, 0)
     assert z.dtype == np.float32
-    np.testing.assert_allclose(z.mean(0), [1, -2], atol=5 * 3 / n**0.5)
-    np.testing.assert_allclose(z.std(0), [0.5, 3], rtol=5 / (2 * n) ** 0.5)
-    np.testing.assert_array_equal(z, posterior_sample(tiny(SHAPE), encoding, 0))
-    assert not np.array_equal(z, posterior_sample(tiny(SHAPE), encoding, 1))
+    mean, std = (v[0].detach().numpy() for v in (q.mean, q.stddev))
+    np.testing.assert_allclose(z.mean(0), mean, atol=5 * std.max() / n**0.5)
+    np.testing.assert_allclose(z.std(0), std, rtol=5 / (2 * n) ** 0.5)
+    np.testing.assert_array_equal(z, posterior_sample(model, batches, 0, 0))
+    assert not np.array_equal(z, posterior_sample(model, batches, 0, 1))
 
 
 def test_prior_samples(tiny: Callable[..., VAE]) -> None:
@@ -162,8 +165,8 @@ def test_dimensions_are_ordered_by_what_they_carry() -> None:
     rng = np.random.default_rng(0)
     mean = (rng.standard_normal((100, 3)) * [0.1, 2, 1]).astype(np.float32)
     kl = np.tile(np.float32([0.3, 0.1, 0.9]), (100, 1))
-    assert by_kl(Encoding(np.arange(100), mean, None, kl, None)) == [2, 0, 1]
-    assert by_kl(Encoding(np.arange(100), mean, None, None, None)) == [1, 2, 0]
+    assert by_kl(Encoding(np.arange(100), mean, None, kl.sum(1), kl, None)) == [2, 0, 1]
+    assert by_kl(Encoding(np.arange(100), mean, None, None, None, None)) == [1, 2, 0]
 
 
 def test_two_dimensions_as_they_are() -> None:
@@ -173,20 +176,48 @@ def test_two_dimensions_as_they_are() -> None:
     assert shown.axes == ("z3 (posterior mean)", "z1 (posterior mean)")
 
 
-def test_per_example_values_sum_to_the_whole(
-    tiny: Callable[..., VAE], point: VAE, data: Dataset
+@pytest.mark.parametrize("posterior", ["diagonal", "full"])
+def test_a_sampled_kl_agrees_with_the_closed_form(
+    tiny: Callable[..., VAE], data: Dataset, monkeypatch: pytest.MonkeyPatch, posterior: str
 ) -> None:
-    model = tiny(SHAPE)
-    x = torch.from_numpy(data.x / np.float32(255))
-    error, kl = elbo_per_example(model, x)
-    assert error.shape == (50,)
-    assert kl is not None
-    assert kl.shape == (50, 2)
-    one, _one_kl = elbo_per_example(model, x[7:8])
-    np.testing.assert_allclose(error[7:8], one, rtol=1e-5)
-    record = evaluate(model, Batches(data, np.arange(50), "none", CPU))
-    np.testing.assert_allclose(kl.mean(0), record.kl_per_dimension, rtol=1e-5)
-    assert elbo_per_example(point, x)[1] is None
+    """Encoding and evaluation estimate a KL from samples where it has no closed form."""
+    model = tiny(SHAPE, posterior=posterior)
+    rows, batches = np.arange(50), Batches(data, np.arange(50), RunConfig.of(), CPU)
+    closed, closed_mean = encode(model, batches, rows, 0).kl, evaluate(model, batches).kl
+    np.testing.assert_allclose(closed.mean(), closed_mean, rtol=1e-5)
+    monkeypatch.setattr(RunConfig, "closed_kl", False)
+    monkeypatch.setattr(RunConfig, "kl_per_dimension", False)
+    monkeypatch.setattr("vae.bounds._is_diagonal", lambda d: False)
+    monkeypatch.setattr(latent, "KL_SAMPLES", 4000)
+    np.testing.assert_allclose(encode(model, batches, rows, 0).kl, closed, atol=0.1)
+    sampled = evaluate(model, batches, elbo_samples=2000)
+    assert sampled.kl == pytest.approx(closed_mean, abs=0.02)
+    assert sampled.kl != closed_mean
+    assert "samples" in sampled.notes["kl"]
+
+
+def test_a_conditional_model_is_asked_with_the_class_of_each(
+    tiny: Callable[..., VAE], data: Dataset
+) -> None:
+    """Encoding takes each example's own class; decoding a class by name, or all in turn."""
+    config = RunConfig.of(condition="labels")
+    model = tiny(SHAPE, condition="labels")
+    with torch.no_grad():
+        model.offset.weight.normal_()
+    rows = np.arange(50)
+    got = encode(model, Batches(data, rows, config, CPU), rows, 0)
+    x, y = torch.from_numpy(data.x / np.float32(255)), torch.from_numpy(data.labels)
+    with torch.no_grad():
+        np.testing.assert_allclose(got.mean, model.posterior(x, y).mean, atol=1e-6)
+        assert not np.allclose(got.mean, model.posterior(x, (y + 1) % 3).mean, atol=1e-3)
+        expected = model.likelihood(torch.from_numpy(got.mean), y).mean
+    np.testing.assert_allclose(decode(model, got.mean, labels=data.labels), expected, atol=1e-6)
+    z = np.zeros((4, 2), np.float32)
+    each = [decode(model, z[:1], labels=np.array([k]))[0] for k in range(3)]
+    np.testing.assert_allclose(decode(model, z), [*each, each[0]], atol=1e-6)
+    batches = Batches(data, rows, config, CPU)
+    errors = errors_at(model, batches, got.mean, 0)
+    np.testing.assert_allclose(errors, got.reconstruction, rtol=1e-5)
 
 
 @pytest.mark.parametrize("binarize", ["none", "threshold", "stochastic"])
@@ -196,9 +227,9 @@ def test_picked_examples_are_those_that_were_judged(
     """An example alone, decoded at its z, has the reconstruction that the whole split gave it."""
     monkeypatch.setattr(latent, "CHUNK", 7)
     model, rows = tiny(SHAPE), np.arange(5, 45)
-    batches = Batches(data, rows, binarize, CPU)
+    batches = Batches(data, rows, RunConfig.of(binarize=binarize), CPU)
     whole = encode(model, batches, rows, 3)
-    z = posterior_sample(model, whole, 1)
+    z = posterior_sample(model, batches, 3, 1)
     errors = errors_at(model, batches, z, 3)
     np.testing.assert_allclose(
         errors_at(model, batches, whole.mean, 3), whole.reconstruction, rtol=1e-5

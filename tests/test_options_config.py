@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from vae.config import PRESETS, TABLES, RunConfig, fields
+from vae.config import TABLES, RunConfig, fields
 from vae.data import Dataset
 from vae.devices import available, resolve
 from vae.options import Field, Option, Spec, check, coerce, derive, options_of, refuse_unknown
+from vae.presets import PRESETS
 from vae.schedules import Progress
 from vae.training import Trainer
 
@@ -185,10 +186,10 @@ WRONG = [  # (values, what the sentence says)
     ({"epoch": 3}, "Unknown setting 'epoch': did you mean epochs? There are data, "),
     ({"zzz": 3}, "Unknown setting 'zzz': There are data, "),
     ({"network": "mpl"}, "Unknown network 'mpl'; one of mlp, conv, linear."),
-    ({"likelihood": "gauss"}, "Unknown likelihood 'gauss'; one of bernoulli, gaussian"),
-    ({"posterior": "full"}, "Unknown posterior 'full'; one of diagonal, point."),
-    ({"prior": "x"}, "Unknown prior 'x'; one of standard."),
-    ({"objective": "x"}, "Unknown objective 'x'; one of elbo, reconstruction."),
+    ({"likelihood": "gauss"}, "Unknown likelihood 'gauss'; one of bernoulli, "),
+    ({"posterior": "x"}, "Unknown posterior 'x'; one of diagonal, "),
+    ({"prior": "x"}, "Unknown prior 'x'; one of standard, "),
+    ({"objective": "x"}, "Unknown objective 'x'; one of elbo, "),
     ({"binarize": "yes"}, "Unknown binarize 'yes'; one of none, threshold, stochastic."),
     ({"precision": "fp16"}, "Unknown precision 'fp16'; one of fp32, bf16."),
     ({"activation": "sin"}, "Unknown activation 'sin'; one of relu, tanh, gelu, silu."),
@@ -212,7 +213,31 @@ WRONG = [  # (values, what the sentence says)
     ({"val_share": 1.0}, "val_share is at most 0.9, and it is 1."),
     ({"val_share": -0.1}, "val_share is at least 0, and it is -0.1."),
     ({"val_share": 0.5, "test_share": 0.5}, "leave nothing to train on: lower one."),
-    ({"posterior": "point"}, "no KL and no ELBO: choose objective reconstruction with it."),
+    ({"posterior": "point"}, "no KL and no ELBO: choose objective wae or reconstruction with it."),
+    (
+        {"posterior": "full", "objective": "beta-tc"},
+        "takes the KL apart by latent dimension, and that of posterior full with prior standard "
+        "has no such parts: choose posterior diagonal and prior standard",
+    ),
+    ({"prior": "vamp", "objective": "free-bits"}, "has no such parts: choose posterior diagonal"),
+    (
+        {"prior": "flow", "objective": "wae"},
+        "nothing would train the flow prior: choose prior standard, or another objective.",
+    ),
+    (
+        {"objective": "iwae", "gradient": "doubly", "posterior": "flow"},
+        "not there for a flow posterior: choose gradient reparameterised, or a Gaussian",
+    ),
+    (
+        {"prior": "vamp", "posterior": "flow"},
+        "would invert the flow posterior for every pseudo-input, a hundred times slower than the "
+        "rest: choose another of the two.",
+    ),
+    (
+        {"objective": "info", "batch_size": 1},
+        "compares the examples of a batch: choose batch",
+    ),
+    ({"prior": "vamp", "condition": "labels"}, "have no class: choose another prior, or"),
     (
         {"posterior": "point", "objective": "reconstruction", "posterior_samples": 5},
         "The samples of a point posterior are all alike: take 1.",
@@ -296,6 +321,11 @@ AGAINST_DATA = [
         (0.0, 1.0),
         "is larger than the 32 training examples: choose at most 32.",
     ),
+    *(
+        ({"likelihood": name}, (0.0, 1.0), f"The {name} likelihood needs whole numbers")
+        for name in ("logistic", "categorical")
+    ),
+    ({"condition": "labels"}, (0.0, 1.0), "needs a class for every example, and points has not"),
     ({"val_share": 0.5, "test_share": 0.49}, (0.0, 1.0), "none to train on: lower the shares"),
 ]
 
@@ -318,6 +348,24 @@ def test_what_does_not_fit_the_data_is_refused(
 def test_real_values_are_for_gaussians(small: Callable[..., RunConfig], likelihood: str) -> None:
     splits = small(likelihood=likelihood).split(vectors(-5, 5))
     assert [len(rows) for rows in splits] == [32, 4, 4]
+
+
+def test_the_domain_says_which_values_the_model_sees(
+    small: Callable[..., RunConfig], toy: Callable[..., Dataset]
+) -> None:
+    """Levels are counted after binarisation; real values have none, however they lie."""
+    grey, real = toy(40), vectors(0, 1)
+    sixteen = grey._replace(x=grey.x % 17, scale=16.0)
+    black = grey._replace(x=(grey.x > 99).astype(np.uint8) * 255)
+    binary = real._replace(x=np.rint(real.x))
+    for data, levels in ((grey, 256), (sixteen, 17), (real, 0), (black, 2), (binary, 2)):
+        assert small().domain(data).levels == levels
+        assert small(binarize="stochastic").domain(data).levels == 2
+        assert small().domain(data).shape == data.event_shape
+    assert small().domain(grey).classes == 3
+    assert small().domain(real).classes == 0
+    with pytest.raises(ValueError, match="needs a class for every example"):
+        small(condition="labels").split(grey._replace(labels=grey.labels - 1))
 
 
 def test_a_batch_as_large_as_the_data_is_allowed(small: Callable[..., RunConfig]) -> None:

@@ -36,6 +36,12 @@ TABLE = [  # (schedule, step, factor) for 100 steps of 10 an epoch
     ("cyclical:5", 99, 1.0),
     ("cyclical:5", 100, 1.0),  # the end of a whole cycle is its end, not the next one's start
     ("cyclical:10", 100, 1.0),
+    ("staircase", 0, 1.0),
+    ("staircase", 3, 10 ** (-4 / 7)),  # stages end at 1, 4, 13, 40, 121, … of 3,280 lengths
+    ("staircase", 4, 10 ** (-5 / 7)),
+    ("staircase", 33, 10 ** (-6 / 7)),
+    ("staircase", 34, 0.1),
+    ("staircase", 100, 0.1),
 ]
 
 

@@ -17,7 +17,7 @@ from vae.data import Dataset
 from vae.frames import SHOWN_TILES
 from vae.model import VAE, build
 from vae.plan import REPORTS
-from vae.records import Change, Control, Examples, Frame, Report, Snapshot, Tick
+from vae.records import Change, Control, Domain, Examples, Frame, Report, Snapshot, Tick
 from vae.training import Event, Plan, Sums, Trainer, effective, train
 
 CPU = torch.device("cpu")
@@ -250,7 +250,7 @@ def test_added_epochs_hold_a_schedules_last_value(
 def by_hand(config: RunConfig, data: Dataset, steps: int) -> tuple[VAE, list[dict[str, Any]]]:
     """The plainest loop with the run's random streams: the model after `steps`, and each batch."""
     splits = config.split(data)
-    model = build(config, data.event_shape)
+    model = build(config, config.domain(data))
     adam = torch.optim.AdamW(model.parameters(), lr=config.lr, weight_decay=config.weight_decay)
     per_epoch = math.ceil(len(splits.train) / config.batch_size)
     seen = []
@@ -322,7 +322,7 @@ def test_validation_values_are_those_of_the_current_weights(
         binarize=binarize,
     )
     run = list(train(config, data))
-    model = build(config, (5,))
+    model = build(config, Domain((5,)))
     weights = {k[6:]: v for k, v in last(run).arrays.items() if k.startswith("model.")}
     model.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()})
     x = torch.from_numpy(data.x[config.split(data).val])
@@ -527,7 +527,7 @@ def test_frames_show_the_fixed_examples(
     np.testing.assert_allclose(
         examples.originals, data.x[examples.original_index] / 255, rtol=1e-6
     )
-    model = build(config, SHAPE)
+    model = build(config, Domain(SHAPE))
     weights = {k[6:]: v for k, v in last(run).arrays.items() if k.startswith("model.")}
     model.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()})
     with torch.no_grad():
@@ -584,27 +584,27 @@ def test_batches_scale_and_binarize(toy: Callable[..., Dataset]) -> None:
     data, rows = toy(40), np.arange(5, 25)
     expected = torch.from_numpy(data.x[rows] / np.float32(255))
     everything = torch.arange(20)
-    plain = Batches(data, rows, "none", CPU)
+    plain = Batches(data, rows, RunConfig.of(), CPU)
     assert len(plain) == 20
-    torch.testing.assert_close(plain.take(everything), expected)
-    torch.testing.assert_close(plain.take(torch.tensor([3, 1])), expected[[3, 1]])
-    threshold = Batches(data, rows, "threshold", CPU).take(everything)
+    torch.testing.assert_close(plain.take(everything).x, expected)
+    torch.testing.assert_close(plain.take(torch.tensor([3, 1])).x, expected[[3, 1]])
+    threshold = Batches(data, rows, RunConfig.of(binarize="threshold"), CPU).take(everything).x
     assert torch.equal(threshold, (expected >= 0.5).float())
-    torch.testing.assert_close(torch.cat(list(plain.chunks(7))), expected)
+    torch.testing.assert_close(torch.cat([batch.x for batch in plain.chunks(7)]), expected)
 
 
 def test_stochastic_binarization_is_fresh_in_training_and_fixed_in_evaluation(
     toy: Callable[..., Dataset],
 ) -> None:
     data = toy(40)
-    coins = Batches(data, np.arange(40), "stochastic", CPU)
+    coins = Batches(data, np.arange(40), RunConfig.of(binarize="stochastic"), CPU)
     everything = torch.arange(40)
-    first, second = coins.take(everything), coins.take(everything)
+    first, second = (coins.take(everything).x for _ in range(2))
     assert set(first.unique().tolist()) == {0.0, 1.0}
     assert not torch.equal(first, second)
-    assert torch.equal(coins.fixed(0), coins.fixed(0))
-    assert not torch.equal(coins.fixed(0), coins.fixed(1))
-    drawn = torch.stack([coins.take(everything) for _ in range(2000)]).mean(0)
+    assert torch.equal(coins.fixed(0).x, coins.fixed(0).x)
+    assert not torch.equal(coins.fixed(0).x, coins.fixed(1).x)
+    drawn = torch.stack([coins.take(everything).x for _ in range(2000)]).mean(0)
     grey = torch.from_numpy(data.x / np.float32(255))
     assert (drawn - grey).abs().max() < 5 * 0.5 / 2000**0.5
 

@@ -22,7 +22,7 @@ from vae.data import load
 from vae.data.dataset import Dataset
 from vae.evaluation import evaluate, log_likelihood
 from vae.model import VAE, build
-from vae.records import Evaluation, Report, Snapshot
+from vae.records import Domain, Evaluation, Report, Snapshot
 from vae.training import train
 
 CPU = torch.device("cpu")
@@ -61,13 +61,13 @@ def trained(latents: int, epochs: int, **held_out: float) -> Trained:
     torch.set_num_threads(1)
     data = load("digits")
     run = list(train(config, data))
-    model = build(config, data.event_shape)
+    model = build(config, config.domain(data))
     assert isinstance(run[-1], Snapshot)
     weights = {k[6:]: v for k, v in run[-1].arrays.items() if k.startswith("model.")}
     model.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()})
     model.requires_grad_(False)
     rows = config.split(data).train
-    record = evaluate(model, Batches(data, rows, "none", CPU), elbo_samples=20)
+    record = evaluate(model, Batches(data, rows, RunConfig.of(), CPU), elbo_samples=20)
     reports = [r for r in run if isinstance(r, Report)]
     curve = epoch_means(reports, len(rows))
     return Trained(model, data, record, curve, float(model.scalars()["sigma"]) ** 2)
@@ -168,7 +168,7 @@ def test_importance_sampling_agrees_with_the_exact_likelihood_of_held_out_digits
     assert abs(hundred.mean() - truth.mean()) < 0.02
     assert np.abs(hundred - truth).max() < 1.0
     record = evaluate(
-        got.model, Batches(got.data, held, "none", CPU), elbo_samples=5, nll_samples=100
+        got.model, Batches(got.data, held, RunConfig.of(), CPU), elbo_samples=5, nll_samples=100
     )
     assert -record.nll == pytest.approx(truth.mean(), abs=0.02)
     assert record.nll_samples == 100
@@ -196,12 +196,12 @@ def test_a_fixed_sigma_switches_latents_off() -> None:
     )
     data = load("digits")
     run = list(train(config, data))
-    model = build(config, data.event_shape)
+    model = build(config, config.domain(data))
     assert isinstance(run[-1], Snapshot)
     weights = {k[6:]: v for k, v in run[-1].arrays.items() if k.startswith("model.")}
     model.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()})
     rows = np.arange(len(data.x))
-    record = evaluate(model, Batches(data, rows, "none", CPU))
+    record = evaluate(model, Batches(data, rows, RunConfig.of(), CPU))
     expected = 0.5 * np.log(eigenvalues[:3] / (2 * sigma**2))
     assert record.kl == pytest.approx(expected.sum(), abs=0.1)
 
@@ -218,7 +218,7 @@ def test_a_fixed_sigma_switches_latents_off() -> None:
 )
 def test_the_kl_of_a_whole_model_has_its_exact_values(mu: float, sd: float, nats: float) -> None:
     """Through encoder, posterior, prior and objective: an encoder that says (μ, ln s²) always."""
-    model = build(RunConfig.of(network="linear", latent_dim=3), (4,))
+    model = build(RunConfig.of(network="linear", latent_dim=3), Domain((4,)))
     with torch.no_grad():
         model.encoder[1].weight.zero_()
         bias = torch.tensor([mu] * 3 + [2 * math.log(sd)] * 3)

@@ -6,6 +6,9 @@ The floors; a module imports from lower floors only, and a folder also from itse
     -1  records      the plain records that travel between the rooms; NumPy, no torch
         options      what a hyperparameter says of itself: help, range, choices
         palette      the colours and what they mean
+        presets      settings to start from
+        bounds       the parts that objectives are made of
+        distributions  those that torch has not, or not to the last digit
      0  streams      every random draw as a function of (seed, purpose, position)
         devices      what this machine has
         storage      files that survive: replaced whole or grown by whole lines
@@ -14,13 +17,14 @@ The floors; a module imports from lower floors only, and a folder also from itse
         posteriors   encoder output → q(z|x)
         priors       p(z)
         objectives   pure functions of one forward pass
+        conventions  what β is called elsewhere
         schedules    pure functions of the step
         projections  latents → two dimensions
         images       arrays → tiled grids → PNG
         data/        a name or a path → Dataset
      1  config       RunConfig: everything that a run depends on
-        batches      examples on a device, as the model sees them
      2  model        VAE
+        batches      examples on a device, as the model sees them
         plan         what happens at which step of a training run
      3  evaluation   one yardstick for every run
         latent       encode, decode, sample

@@ -6,42 +6,59 @@ only costs.
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from vae import streams
+from vae.config import RunConfig
 from vae.data import Dataset
 from vae.records import Ints
+
+
+class Batch(NamedTuple):
+    """Some examples, and their classes for a model that is conditional on them."""
+
+    x: Tensor  # (B, *event)
+    y: Tensor | None  # (B,)
 
 
 class Batches:
     """The rows of a data set on a device; `take` draws binarisation noise from its generator."""
 
-    def __init__(self, dataset: Dataset, rows: Ints, binarize: str, device: torch.device) -> None:
+    def __init__(
+        self, dataset: Dataset, rows: Ints, config: RunConfig, device: torch.device
+    ) -> None:
         self.x = torch.from_numpy(dataset.x[rows]).to(device)  # (N, *event)
+        self.y: Tensor | None = None  # (N,)
+        if config.conditional:
+            assert dataset.labels is not None
+            self.y = torch.from_numpy(dataset.labels[rows]).to(device)
         self.scale = dataset.scale
-        self.binarize = binarize
+        self.binarize = config.binarize
 
     def __len__(self) -> int:
         return len(self.x)
 
-    def take(self, rows: Tensor) -> Tensor:
+    def take(self, rows: Tensor) -> Batch:
         """Examples as the model sees them, float32 (B, *event), for positions `rows` (B,)."""
         x = self.x.index_select(0, rows).float()
         if self.scale != 1:
             x = x.div_(self.scale)
         if self.binarize == "threshold":
-            return (x >= 0.5).float()
-        return torch.bernoulli(x) if self.binarize == "stochastic" else x
+            x = (x >= 0.5).float()
+        elif self.binarize == "stochastic":
+            x = torch.bernoulli(x)
+        return Batch(x, None if self.y is None else self.y.index_select(0, rows))
 
-    def chunks(self, size: int = 512) -> Iterator[Tensor]:
-        """All examples in order, `size` at a time: float32 (size or fewer, *event)."""
+    def chunks(self, size: int = 512) -> Iterator[Batch]:
+        """All examples in order, `size` (or fewer) at a time."""
         for start in range(0, len(self), size):
             rows = torch.arange(start, min(start + size, len(self)), device=self.x.device)
             yield self.take(rows)
 
-    def fixed(self, seed: int) -> Tensor:
-        """All examples at once, (N, *event), binarised by a draw that `seed` fixes."""
+    def fixed(self, seed: int) -> Batch:
+        """All examples at once, binarised by a draw that `seed` fixes."""
         with streams.stream(self.x.device, seed, "evaluation"):
             return self.take(torch.arange(len(self), device=self.x.device))

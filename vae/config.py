@@ -8,7 +8,7 @@ may follow a schedule has a companion X_schedule.
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Annotated, Any, NamedTuple, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
@@ -20,17 +20,19 @@ from vae.objectives import OBJECTIVES
 from vae.options import Field, Option, Spec, check, coerce, derive, options_of, refuse_unknown
 from vae.posteriors import POSTERIORS
 from vae.priors import PRIORS
+from vae.records import Domain
 
 TABLES: dict[str, Mapping[str, Callable[..., Any]]] = {
     "data": DATASETS,
     "network": NETWORKS,
     "likelihood": LIKELIHOODS,
-    "posterior": {name: row.build for name, row in POSTERIORS.items()},
+    "posterior": POSTERIORS,
     "prior": PRIORS,
-    "objective": OBJECTIVES,
+    "objective": {name: row.loss for name, row in OBJECTIVES.items()},
 }
 
 BINARIZE = ("none", "threshold", "stochastic")
+CONDITIONS = ("none", "labels")
 PRECISIONS = ("fp32", "bf16")
 
 
@@ -132,6 +134,17 @@ class RunConfig(BaseModel):
             group="Model",
         ),
     ] = "standard"
+    condition: Annotated[
+        str,
+        Option(
+            "Whether encoder and decoder are told the class of each example: labels makes the "
+            "conditional VAE (Sohn et al. 2015), whose latents need not say what the class says "
+            "already, and whose samples can be asked for by class.",
+            choices=CONDITIONS,
+            label="Condition on",
+            group="Model",
+        ),
+    ] = "none"
     objective: Annotated[
         str,
         Option(
@@ -183,6 +196,18 @@ class RunConfig(BaseModel):
             group="Training",
         ),
     ] = 2e-3
+    adam_eps: Annotated[
+        float,
+        Option(
+            "ε of Adam, added to the root of the squared gradient's mean, in its units. Larger "
+            "takes smaller steps where gradients are small.",
+            low=1e-16,
+            high=1.0,
+            log=True,
+            label="Adam ε",
+            group="Training",
+        ),
+    ] = 1e-8
     weight_decay: Annotated[
         float,
         Option(
@@ -297,11 +322,7 @@ class RunConfig(BaseModel):
                 check(field, value)
                 if field.option.scheduled:
                     _factor(self.get(f"{field.name}_schedule"))
-        if not POSTERIORS[self.posterior].has_density and self.objective != "reconstruction":
-            raise ValueError(
-                f"A {self.posterior} posterior has no density, so no KL and no ELBO: "
-                "choose objective reconstruction with it."
-            )
+        self._check_model()
         if not POSTERIORS[self.posterior].has_density and self.posterior_samples > 1:
             raise ValueError("The samples of a point posterior are all alike: take 1.")
         if self.patience and not self.val_share:
@@ -312,6 +333,48 @@ class RunConfig(BaseModel):
         if self.val_share + self.test_share >= 1:
             raise ValueError("val_share and test_share leave nothing to train on: lower one.")
         return self
+
+    def _check_model(self) -> None:
+        """Raise ValueError for a posterior, prior and objective that make no sense together."""
+        posterior, prior = POSTERIORS[self.posterior], PRIORS[self.prior]
+        needs = OBJECTIVES[self.objective].needs
+        free = " or ".join(n for n, row in OBJECTIVES.items() if row.needs == "nothing")
+        if needs != "nothing" and not posterior.has_density:
+            raise ValueError(
+                f"A {self.posterior} posterior has no density, so no KL and no ELBO: "
+                f"choose objective {free} with it."
+            )
+        if needs == "nothing" and not prior.gaussian:
+            raise ValueError(
+                f"Objective {self.objective} has no KL, so nothing would train the {self.prior} "
+                "prior: choose prior standard, or another objective."
+            )
+        if needs == "factors" and not self.kl_per_dimension:
+            raise ValueError(
+                f"Objective {self.objective} takes the KL apart by latent dimension, and that of "
+                f"posterior {self.posterior} with prior {self.prior} has no such parts: choose "
+                "posterior diagonal and prior standard, or another objective."
+            )
+        if self.batch_size < (least := OBJECTIVES[self.objective].batch):
+            raise ValueError(
+                f"Objective {self.objective} compares the examples of a batch: choose batch_size "
+                f"{least} or more."
+            )
+        if self.get("gradient") == "doubly" and not posterior.gaussian:
+            raise ValueError(
+                f"The doubly reparameterised gradient is not there for a {self.posterior} "
+                "posterior: choose gradient reparameterised, or a Gaussian posterior."
+            )
+        if prior.encodes and self.conditional:
+            raise ValueError(
+                f"The pseudo-inputs of a {self.prior} prior have no class: choose another prior, "
+                "or condition none."
+            )
+        if prior.encodes and posterior.mean_samples:
+            raise ValueError(
+                f"A {self.prior} prior would invert the {self.posterior} posterior for every "
+                "pseudo-input, a hundred times slower than the rest: choose another of the two."
+            )
 
     def get(self, name: str) -> Any:
         """The value of a setting or option by name; None where it does not apply."""
@@ -326,6 +389,26 @@ class RunConfig(BaseModel):
         """A scalar at a moment of training: its value (or `value`, moved live) × its schedule."""
         base = self.get(name) if value is None else value
         return float(base * _factor(self.get(f"{name}_schedule") or "constant")(progress))
+
+    @property
+    def conditional(self) -> bool:
+        """Whether encoder and decoder are told the class of an example."""
+        return self.condition == "labels"
+
+    @property
+    def closed_kl(self) -> bool:
+        """Whether KL(q(z|x) || p(z)) has a closed form; else it is estimated from samples."""
+        return POSTERIORS[self.posterior].gaussian and PRIORS[self.prior].gaussian
+
+    @property
+    def kl_per_dimension(self) -> bool:
+        """Whether each latent dimension has a KL of its own."""
+        return POSTERIORS[self.posterior].factorises and PRIORS[self.prior].factorises
+
+    def domain(self, dataset: Dataset) -> Domain:
+        """The space that the examples live in as the model sees them."""
+        levels = dataset.levels if self.binarize == "none" else 2
+        return Domain(dataset.event_shape, levels, len(dataset.classes))
 
     def split(self, dataset: Dataset) -> Splits:
         """The train, validation and test rows of a run on this data.
@@ -351,6 +434,18 @@ class RunConfig(BaseModel):
             raise ValueError(
                 f"binarize {self.binarize} needs values in [0, 1], and {dataset.name} has others: "
                 "choose binarize none."
+            )
+        if LIKELIHOODS[self.likelihood].support == "levels" and not self.domain(dataset).levels:
+            raise ValueError(
+                f"The {self.likelihood} likelihood needs whole numbers such as the bytes of "
+                f"pictures, and {dataset.name} has real values: choose likelihood gaussian or "
+                "gaussian-learned."
+            )
+        labels = dataset.labels
+        if self.conditional and (labels is None or not dataset.classes or labels.min() < 0):
+            raise ValueError(
+                f"condition labels needs a class for every example, and {dataset.name} has not: "
+                "choose condition none, or data with labels."
             )
         if LIKELIHOODS[self.likelihood].support == "unit" and not dataset.in_unit_interval:
             raise ValueError(
@@ -381,38 +476,3 @@ def _sentence(error: Any) -> str:
     message = str(error["msg"]).removeprefix("Value error, ")
     where = ".".join(str(part) for part in error["loc"])
     return f"{where}: {message}, and it is {error['input']!r}." if where else message
-
-
-class Preset(NamedTuple):
-    """A starting point: what it is for, and the settings that it changes."""
-
-    about: str
-    values: dict[str, Any]
-
-
-PRESETS: dict[str, Preset] = {
-    "2-D map": Preset("Two latents: the whole latent space is one picture.", {}),
-    "Sharp reconstructions": Preset(
-        "Sixteen latents and a learned σ: little is lost on the way.",
-        {"latent_dim": 16, "likelihood": "gaussian-learned", "hidden": (512, 256)},
-    ),
-    "β-VAE": Preset(
-        "Ten latents under β = 4: the KL switches off what is not worth its price.",
-        {"latent_dim": 10, "beta": 4.0, "beta_schedule": "warmup:20"},
-    ),
-    "Plain autoencoder": Preset(
-        "A point for each example and no prior: what a VAE is not.",
-        {"posterior": "point", "objective": "reconstruction"},
-    ),
-    "Linear (probabilistic PCA)": Preset(
-        "One linear layer each way with a learned σ: its best ELBO is known exactly.",
-        {
-            "network": "linear",
-            "likelihood": "gaussian-learned",
-            "latent_dim": 5,
-            "batch_size": 128,
-            "lr": 1e-2,
-            "lr_schedule": "cosine",
-        },
-    ),
-}

@@ -4,11 +4,11 @@ import numpy as np
 import torch
 
 from vae import streams
-from vae.batches import Batches
+from vae.batches import Batch, Batches
 from vae.config import RunConfig
 from vae.data import Dataset, Splits
 from vae.data.dataset import stratified
-from vae.model import VAE
+from vae.model import VAE, turn
 from vae.records import Examples, Floats, Frame, Ints
 
 SHOWN_LATENTS = 1000
@@ -30,7 +30,7 @@ def fixed_examples(config: RunConfig, data: Dataset, splits: Splits) -> Examples
         factors={name: values[index] for name, values in data.factors.items()},
         classes=data.classes,
         original_index=originals,
-        originals=_seen(config, data, originals, CPU).numpy(),
+        originals=_seen(config, data, originals, CPU).x.numpy(),
         total=len(seen),
     )
 
@@ -39,20 +39,22 @@ def frame(model: VAE, data: Dataset, examples: Examples, step: int, epoch: float
     """The model's view of the fixed examples, and of fixed z, at this step."""
     config, device = model.config, model.device
     with torch.no_grad(), streams.stream(device, config.seed, "page"):
-        mean = model.posterior(_seen(config, data, examples.index, device)).mean
-        shown = model.posterior(_seen(config, data, examples.original_index, device)).mean
+        mean = model.posterior(*_seen(config, data, examples.index, device)).mean
+        x, y = _seen(config, data, examples.original_index, device)
+        shown = model.posterior(x, y).mean
         z = model.prior().sample(torch.Size((SHOWN_TILES,)))  # (S, Z)
+        turns = turn(model, SHOWN_TILES)
         return Frame(
             step=step,
             epoch=epoch,
             mean=_numpy(mean),
-            reconstructions=_numpy(model.likelihood(shown).mean),
-            samples=_numpy(model.likelihood(z).mean),
+            reconstructions=_numpy(model.likelihood(shown, y).mean),
+            samples=_numpy(model.likelihood(z, turns).mean),
         )
 
 
-def _seen(config: RunConfig, data: Dataset, rows: Ints, device: torch.device) -> torch.Tensor:
-    return Batches(data, rows, config.binarize, device).fixed(config.seed)
+def _seen(config: RunConfig, data: Dataset, rows: Ints, device: torch.device) -> Batch:
+    return Batches(data, rows, config, device).fixed(config.seed)
 
 
 def _numpy(tensor: torch.Tensor) -> Floats:

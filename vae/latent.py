@@ -11,12 +11,13 @@ import torch
 from torch import Tensor
 
 from vae import streams
-from vae.batches import Batches
-from vae.model import VAE
-from vae.objectives import kl_per_dimension, reconstruction_error
+from vae.batches import Batch, Batches
+from vae.bounds import kl, kl_per_dimension, reconstruction_error
+from vae.model import VAE, turn
 from vae.records import Encoding, Floats, Ints, Projection
 
 CHUNK = 1024
+KL_SAMPLES = 16  # of q(z|x), for the KL of an example where it has no closed form
 
 
 class Manifold(NamedTuple):
@@ -32,50 +33,53 @@ def encode(model: VAE, batches: Batches, index: Ints, seed: int) -> Encoding:
 
     `index` names the rows of the data set that `batches` holds.
     """
-    means, stds, kls, errors = [], [], [], []
+    parts: list[dict[str, Tensor]] = []
     with torch.no_grad(), streams.stream(model.device, seed, "evaluation"):
-        for x in batches.chunks(CHUNK):
-            q = model.posterior(x)
-            means.append(q.mean.cpu().numpy())
-            if model.has_kl:
-                stds.append(q.stddev.cpu().numpy())
-            error, kl = elbo_per_example(model, x)
-            errors.append(error)
-            kls += [] if kl is None else [kl]
+        for i, batch in enumerate(batches.chunks(CHUNK)):
+            with streams.stream(model.device, seed, "page", i):  # x goes on where it was
+                parts.append(_encoded(model, batch))
+    found = {k: torch.cat([part[k] for part in parts]).cpu().numpy() for k in parts[0]}
     return Encoding(
         index=index,
-        mean=np.concatenate(means),
-        std=np.concatenate(stds) if stds else None,
-        kl=np.concatenate(kls) if kls else None,
-        reconstruction=np.concatenate(errors),
+        mean=found["mean"],
+        std=found.get("std"),
+        kl=found.get("kl"),
+        kl_per_dimension=found.get("kl_per_dimension"),
+        reconstruction=found["reconstruction"],
     )
 
 
-def elbo_per_example(model: VAE, x: Tensor) -> tuple[Floats, Floats | None]:
-    """-ln p(x|z) at z = mean of q(z|x), (B,), and the KL per dimension, (B, Z) or None."""
-    with torch.no_grad():
-        out = model(x, 0)
-        error = reconstruction_error(out)[0].cpu().numpy()
-        return error, kl_per_dimension(out).cpu().numpy() if model.has_kl else None
+def _encoded(model: VAE, batch: Batch) -> dict[str, Tensor]:
+    """One batch of an encoding, those of its fields that exist. z is the mean of q(z|x), except
+    that a KL without closed form is the mean over samples."""
+    out = model(batch.x, 0, batch.y)
+    found = {"mean": out.z[0], "reconstruction": reconstruction_error(out)[0]}
+    if model.has_kl:
+        sampled = out._replace(z=out.q.rsample(torch.Size((KL_SAMPLES,))))
+        found |= {"std": out.q.stddev, "kl": kl(out if model.config.closed_kl else sampled)}
+    if model.config.kl_per_dimension and model.has_kl:
+        found["kl_per_dimension"] = kl_per_dimension(out)
+    return found
 
 
-def posterior_sample(model: VAE, encoding: Encoding, seed: int) -> Floats:
-    """One z ~ q(z|x) for each encoded example, (N, Z); the mean for a point posterior."""
-    if encoding.std is None:
-        return encoding.mean
-    with streams.stream(torch.device("cpu"), seed, "page"):
-        noise = torch.randn(encoding.mean.shape).numpy()
-    z: Floats = (encoding.mean + encoding.std * noise).astype(np.float32)
-    return z
+def posterior_sample(model: VAE, batches: Batches, data_seed: int, seed: int) -> Floats:
+    """One z ~ q(z|x) for each example, (N, Z), x as in `encode` with `data_seed`; the mean for a
+    point posterior."""
+    z, device = [], model.device
+    with torch.no_grad(), streams.stream(device, data_seed, "evaluation"):
+        for i, batch in enumerate(batches.chunks(CHUNK)):
+            with streams.stream(device, seed, "page", i):
+                z.append(model.posterior(*batch).rsample().cpu().numpy())
+    return np.concatenate(z)
 
 
 def errors_at(model: VAE, batches: Batches, z: Floats, seed: int) -> Floats:
     """-ln p(x|z) of each example at its own z, (N, Z) → (N,); x as in `encode` with `seed`."""
     errors = []
     with torch.no_grad(), streams.stream(model.device, seed, "evaluation"):
-        for i, x in enumerate(batches.chunks(CHUNK)):
+        for i, (x, y) in enumerate(batches.chunks(CHUNK)):
             own = torch.from_numpy(z[i * CHUNK : (i + 1) * CHUNK]).to(model.device)
-            errors.append(-model.likelihood(own).log_prob(x).cpu().numpy())
+            errors.append(-model.likelihood(own, y).log_prob(x).cpu().numpy())
     return np.concatenate(errors)
 
 
@@ -83,30 +87,30 @@ def pick(batches: Batches, places: Ints, seed: int) -> Floats:
     """The examples at `places` (n,) of the batches as `encode` sees them with `seed`,
     (n, *event). Stochastic binarisation draws for all examples in turn, so all are drawn again."""
     if batches.binarize != "stochastic":
-        chosen: Floats = batches.take(torch.from_numpy(places).to(batches.x.device)).cpu().numpy()
+        rows = torch.from_numpy(places).to(batches.x.device)
+        chosen: Floats = batches.take(rows).x.cpu().numpy()
         return chosen
     picked = np.empty((len(places), *batches.x.shape[1:]), np.float32)
     with streams.stream(batches.x.device, seed, "evaluation"):
-        for i, x in enumerate(batches.chunks(CHUNK)):
+        for i, (x, _) in enumerate(batches.chunks(CHUNK)):
             here = places // CHUNK == i
             picked[here] = x.cpu().numpy()[places[here] % CHUNK]
     return picked
 
 
 def prior_sample(model: VAE, count: int, seed: int, temperature: float = 1.0) -> Floats:
-    """z (count, Z) from the prior, its distance from the prior's mean times `temperature`.
+    """z (count, Z) from the prior, its spread about its centre (about each of its centres, where
+    it has several) times `temperature`.
 
     A smaller count with the same seed gives the same first z.
     """
     with torch.no_grad():
-        p = model.prior()
-        draws = []
+        p, draws = model.prior(temperature), []
         for i in range(count):
             with streams.stream(model.device, seed, "page", i):
                 draws.append(p.sample())
-        z = torch.stack(draws)
-        tempered: Floats = (p.mean + temperature * (z - p.mean)).cpu().numpy()
-        return tempered
+        z: Floats = torch.stack(draws).cpu().numpy()
+        return z
 
 
 def fitted_sample(means: Floats, count: int, seed: int, temperature: float = 1.0) -> Floats:
@@ -126,14 +130,24 @@ def fitted_sample(means: Floats, count: int, seed: int, temperature: float = 1.0
     return z
 
 
-def decode(model: VAE, z: Floats, noise_seed: int | None = None) -> Floats:
-    """E[x|z] for z (N, Z) → (N, *event); a draw x ~ p(x|z) if `noise_seed` is given."""
+def decode(
+    model: VAE, z: Floats, noise_seed: int | None = None, labels: Ints | None = None
+) -> Floats:
+    """E[x|z] for z (N, Z) → (N, *event); a draw x ~ p(x|z) if `noise_seed` is given.
+
+    A conditional model takes the class of each from `labels` (N,), by default all classes in turn.
+    """
     parts = []
+    y = turn(model, len(z))
+    if y is not None and labels is not None:
+        y = torch.from_numpy(labels).to(model.device)
     with torch.no_grad(), streams.stream(model.device, noise_seed or 0, "page"):
         for start in range(0, len(z), CHUNK):
-            px = model.likelihood(torch.from_numpy(z[start : start + CHUNK]).to(model.device))
+            part = slice(start, start + CHUNK)
+            own = torch.from_numpy(z[part]).to(model.device)
+            px = model.likelihood(own, None if y is None else y[part])
             parts.append((px.mean if noise_seed is None else px.sample()).cpu().numpy())
-    return np.concatenate(parts) if parts else np.empty((0, *model.event_shape), np.float32)
+    return np.concatenate(parts) if parts else np.empty((0, *model.domain.shape), np.float32)
 
 
 def quantiles(count: int, share: float = 0.98) -> Floats:
@@ -152,17 +166,20 @@ def manifold(
     second: Floats,
     coordinates: Floats,
     up: Floats | None = None,
+    label: int = 0,
 ) -> Manifold:
     """Decode origin + a · first + b · second over a grid of coordinates a and b, b from `up`, by
     default the same as a; `up` = (0,) makes a line.
 
-    origin, first, second (Z,); with unit vectors, a and b are values of two latent dimensions.
+    origin, first, second (Z,); with unit vectors, a and b are values of two latent dimensions. A
+    conditional model decodes all of it for the class `label`.
     """
     rows = (coordinates if up is None else up)[::-1].copy()
     a, b = np.meshgrid(coordinates, rows)
     z = origin + a.reshape(-1, 1) * first + b.reshape(-1, 1) * second
     z = z.astype(np.float32)
-    return Manifold(z, decode(model, z), (coordinates, rows))
+    values = decode(model, z, labels=np.full(len(z), label))
+    return Manifold(z, values, (coordinates, rows))
 
 
 def plane_of_dimensions(latent_dim: int, pair: tuple[int, int]) -> tuple[Floats, Floats, Floats]:
@@ -189,10 +206,17 @@ def plane_of_pca(means: Floats) -> tuple[Floats, Floats, Floats]:
     return fitted.mean_.astype(np.float32), first, second
 
 
+def informativeness(encoding: Encoding) -> Floats:
+    """What each latent dimension carries, (Z,): its mean KL in nats, or where dimensions have no
+    KL of their own the variance of the posterior mean."""
+    per_dimension = encoding.kl_per_dimension
+    value: Floats = encoding.mean.var(0) if per_dimension is None else per_dimension.mean(0)
+    return value
+
+
 def by_kl(encoding: Encoding) -> list[int]:
-    """Latent dimensions, the most informative first: by mean KL, or for a point posterior by the
-    variance of the latent."""
-    value = encoding.mean.var(0) if encoding.kl is None else encoding.kl.mean(0)
+    """Latent dimensions, the most informative first."""
+    value = informativeness(encoding)
     return [int(i) for i in np.argsort(-value, kind="stable")]
 
 

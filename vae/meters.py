@@ -6,21 +6,22 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vae.bounds import Pass, rate, reconstruction_error
 from vae.model import VAE
-from vae.objectives import Loss, Pass, kl_per_dimension, reconstruction_error
+from vae.objectives import Loss
 
 TICK_SECONDS = 0.1
 
 
 def yardstick(model: VAE, out: Pass, loss: Loss) -> dict[str, Tensor]:
-    """What the curves show of one pass, detached: loss, reconstruction, KL per dimension (Z,) and
-    the objective's further terms."""
+    """What the curves show of one pass, detached: loss, reconstruction, KL (per dimension too,
+    (Z,), where that is defined) and the objective's further terms."""
     terms = {name: value.detach() for name, value in loss.terms.items()}
     with torch.no_grad():
         if "reconstruction" not in terms:
             terms["reconstruction"] = reconstruction_error(out).mean()
-        if model.has_kl and "kl_per_dimension" not in terms:
-            terms["kl_per_dimension"] = kl_per_dimension(out).mean(0)
+        if model.has_kl and "kl" not in terms:
+            terms |= rate(out)
     return terms | {"loss": loss.total.detach()}
 
 

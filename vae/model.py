@@ -4,6 +4,7 @@ x (B, *event) → q(z|x) → z (K, B, Z) → p(x|z). Notation: B batch, K sample
 """
 
 import contextlib
+import math
 import os
 from contextlib import AbstractContextManager
 from typing import NamedTuple
@@ -11,41 +12,51 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
+from torch.nn.functional import one_hot
 
 from vae import streams
+from vae.bounds import Pass
 from vae.config import RunConfig
 from vae.likelihoods import LIKELIHOODS
 from vae.networks import NETWORKS
-from vae.objectives import OBJECTIVES, Loss, Pass
+from vae.objectives import OBJECTIVES, Loss
 from vae.posteriors import POSTERIORS
 from vae.priors import PRIORS
+from vae.records import Domain
 
 WORTH_THREADS = 200_000_000  # operations a step below which threads cost more than they bring
 
 
 class VAE(nn.Module):
-    """A variational autoencoder for examples of one shape.
+    """A variational autoencoder for examples of one domain.
 
-    Raises ValueError if the network cannot take that shape.
+    Raises ValueError if the network cannot take their shape.
     """
 
-    def __init__(self, config: RunConfig, event_shape: tuple[int, ...], n_data: int = 0) -> None:
+    def __init__(self, config: RunConfig, domain: Domain, n_data: int = 0) -> None:
         super().__init__()
         self.config = config
-        self.event_shape = tuple(event_shape)
+        self.domain = domain
         self.n_data = n_data
-        self._posterior = POSTERIORS[config.posterior]
-        self._likelihood = LIKELIHOODS[config.likelihood](
-            event_shape, **config.chosen("likelihood")
-        )
-        self.prior = PRIORS[config.prior](config.latent_dim, **config.chosen("prior"))
+        z = config.latent_dim
+        self._likelihood = LIKELIHOODS[config.likelihood](domain, **config.chosen("likelihood"))
+        self._posterior = POSTERIORS[config.posterior](z, **config.chosen("posterior"))
+        self._prior = PRIORS[config.prior](z, domain, **config.chosen("prior"))
         self.encoder, self.decoder = NETWORKS[config.network](
-            event_shape,
-            self._posterior.multiplicity * config.latent_dim,
-            config.latent_dim,
+            domain.shape,
+            self._posterior.outputs,
+            z + self.classes,
             self._likelihood.multiplicity,
             **config.chosen("network"),
         )
+        if self.classes:
+            self.offset = nn.Embedding(self.classes, math.prod(domain.shape))
+            nn.init.zeros_(self.offset.weight)
+
+    @property
+    def classes(self) -> int:
+        """How many classes encoder and decoder are conditional on; 0 for none."""
+        return self.domain.classes if self.config.conditional else 0
 
     @property
     def has_kl(self) -> bool:
@@ -53,9 +64,21 @@ class VAE(nn.Module):
         return self._posterior.has_density
 
     @property
+    def mean_noise(self) -> float:
+        """The variance of the mean of q(z|x) in variances of q(z|x): 0 unless that mean is itself
+        an estimate from samples."""
+        samples = self._posterior.mean_samples
+        return 1 / samples if samples else 0.0
+
+    @property
     def discrete(self) -> bool:
         """Whether p(x|z) is a probability (not a density), so that bits make sense."""
         return self._likelihood.discrete
+
+    @property
+    def caveat(self) -> str:
+        """Why ln p(x|z) is no log-likelihood of these data; "" where it is one."""
+        return self._likelihood.caveat(self.domain)
 
     @property
     def device(self) -> torch.device:
@@ -65,14 +88,35 @@ class VAE(nn.Module):
         """Learned numbers worth plotting: name → scalar."""
         return self._likelihood.scalars()
 
-    def posterior(self, x: Tensor) -> Distribution:
-        """q(z|x) for x (B, *event): batch shape (B,), event shape (Z,)."""
+    def posterior(self, x: Tensor, y: Tensor | None = None) -> Distribution:
+        """q(z|x), or q(z|x, y) of a conditional model, for x (B, *event) and classes y (B,): batch
+        shape (B,), event shape (Z,). The class enters as a learned offset of x, which to the first
+        layer is what a one-hot code beside x would be: W(x + o_y) = Wx + b_y."""
+        if self.classes:
+            assert y is not None
+            x = x + self.offset(y).unflatten(-1, self.domain.shape)
         with self._precision(x):
             h = self.encoder(x)
-        return self._posterior.build(h.float())
+        q: Distribution = self._posterior(h.float())
+        return q
 
-    def likelihood(self, z: Tensor) -> Distribution:
-        """p(x|z) for z (..., Z): batch shape (...), event shape *event."""
+    def prior(self, temperature: float = 1.0) -> Distribution:
+        """p(z), its spread times `temperature`: batch shape (), event shape (Z,)."""
+        p: Distribution = self._prior(self.posterior, temperature)
+        return p
+
+    def start(self, x: Tensor) -> None:
+        """Prepare what begins at the data, before the first step, from training examples
+        (N, *event)."""
+        self._prior.start(x)
+
+    def likelihood(self, z: Tensor, y: Tensor | None = None) -> Distribution:
+        """p(x|z), or p(x|z, y) of a conditional model, for z (..., B, Z) and classes y (B,): batch
+        shape (..., B), event shape *event. The class enters as a one-hot code beside z."""
+        if self.classes:
+            assert y is not None
+            code = one_hot(y, self.classes).to(z.dtype)  # (B, classes)
+            z = torch.cat([z, code.expand(*z.shape[:-1], -1)], -1)
         with self._precision(z):
             h = self.decoder(z.reshape(-1, z.shape[-1]))
         px: Distribution = self._likelihood(h.float().unflatten(0, z.shape[:-1]))
@@ -80,14 +124,14 @@ class VAE(nn.Module):
 
     def forward(self, x: Tensor, samples: int = 1, y: Tensor | None = None) -> Pass:
         """One forward pass with K = `samples`; 0 takes the mean of q(z|x) for z, with K = 1."""
-        q = self.posterior(x)
+        q = self.posterior(x, y)
         z = q.rsample(torch.Size((samples,))) if samples else q.mean.unsqueeze(0)  # (K, B, Z)
-        return Pass(x, y, q, self.prior(), z, self.likelihood(z), self.n_data)
+        return Pass(x, y, q, self.prior(), z, self.likelihood(z, y), self.n_data)
 
     def loss(self, out: Pass, scalars: dict[str, float]) -> Loss:
         """The configured objective, its scheduled options replaced by `scalars`."""
         options = self.config.chosen("objective") | scalars
-        return OBJECTIVES[self.config.objective](out, **options)
+        return OBJECTIVES[self.config.objective].loss(out, **options)
 
     def _precision(self, x: Tensor) -> AbstractContextManager[object]:
         if self.config.precision == "fp32":
@@ -95,10 +139,17 @@ class VAE(nn.Module):
         return torch.autocast(x.device.type, torch.bfloat16)
 
 
-def build(config: RunConfig, event_shape: tuple[int, ...], n_data: int = 0) -> VAE:
+def turn(model: VAE, count: int) -> Tensor | None:
+    """For `count` samples of a conditional model its classes in turn, (count,); else None."""
+    if not model.classes:
+        return None
+    return torch.arange(count, device=model.device) % model.classes
+
+
+def build(config: RunConfig, domain: Domain, n_data: int = 0) -> VAE:
     """A VAE with the weights that the configuration's seed gives, on the CPU."""
     with streams.stream(torch.device("cpu"), config.seed, "weights"):
-        return VAE(config, event_shape, n_data)
+        return VAE(config, domain, n_data)
 
 
 class Cost(NamedTuple):
@@ -113,7 +164,7 @@ class Cost(NamedTuple):
         return (os.cpu_count() or 1) if self.flops > WORTH_THREADS else 1
 
 
-def cost(config: RunConfig, event_shape: tuple[int, ...]) -> Cost:
+def cost(config: RunConfig, domain: Domain) -> Cost:
     """The cost of a configuration; raises ValueError if the network cannot take the shape."""
     products: list[int] = []
 
@@ -124,12 +175,12 @@ def cost(config: RunConfig, event_shape: tuple[int, ...]) -> Cost:
         elif isinstance(layer, nn.Linear | nn.Conv2d):
             products.append(made.numel() * layer.weight[0].numel())
 
-    vae = build(config, event_shape)  # for real: torch takes a second to wake its meta device
+    vae = build(config, domain)  # for real: torch takes a second to wake its meta device
     for layer in vae.modules():
         layer.register_forward_hook(count)
     with torch.no_grad():
-        vae.encoder(torch.zeros(1, *event_shape))
-        vae.decoder(torch.zeros(config.posterior_samples, config.latent_dim))
+        vae.encoder(torch.zeros(1, *domain.shape))
+        vae.decoder(torch.zeros(config.posterior_samples, config.latent_dim + vae.classes))
     # A product and a sum each, and the backward pass does twice what the forward pass does
     flops = 2 * 3 * config.batch_size * sum(products)
     return Cost(sum(p.numel() for p in vae.parameters()), flops)

@@ -13,7 +13,7 @@ from vae.batches import Batches
 from vae.data import Dataset, Splits
 from vae.data.dataset import stratified
 from vae.evaluation import evaluate
-from vae.latent import encode
+from vae.latent import decode, encode
 from vae.model import VAE
 from vae.records import Encoding, Evaluation, Floats, Ints
 from vae.runs import Run
@@ -59,16 +59,22 @@ class Opened(NamedTuple):
         return stratified(self.data.labels, self.rows(split), points, self.seed)
 
     def batches(self, rows: Ints) -> Batches:
-        return Batches(self.data, rows, self.run.config.binarize, torch.device("cpu"))
+        return Batches(self.data, rows, self.run.config, torch.device("cpu"))
 
     def seen(self, rows: Ints) -> Floats:
         """Examples as the model sees them in evaluation, (N, *event)."""
-        values: Floats = self.batches(rows).fixed(self.seed).numpy()
+        values: Floats = self.batches(rows).fixed(self.seed).x.numpy()
         return values
 
     def encode(self, rows: Ints) -> Encoding:
         """Rows of the data set through the encoder."""
         return encode(self.model, self.batches(rows), rows, self.seed)
+
+    def decode(self, z: Floats, rows: Ints) -> Floats:
+        """E[x|z] for z (N, Z) of these rows, (N, *event), each with its own class where the model
+        is conditional."""
+        labels = self.data.labels
+        return decode(self.model, z, labels=None if labels is None else labels[rows])
 
     def split_of(self, rows: Ints) -> Any:
         """The name of the split of each row, (N,) of str."""

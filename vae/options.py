@@ -11,6 +11,7 @@ keyword-only parameters, each annotated with its type and an `Option`:
 import difflib
 import inspect
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -57,6 +58,15 @@ def options_of(row: Callable[..., Any]) -> dict[str, Spec]:
     return found
 
 
+def first_sentence(row: Callable[..., Any]) -> str:
+    """What a row of a table says of itself: the first sentence of its docstring, less its
+    citations."""
+    text = re.sub(r"\s*\([^()]*\b(19|20)\d\d\b[^()]*\)", "", inspect.getdoc(row) or "")
+    text = " ".join(text.split())
+    end = re.search(r"\.(?= [A-Z(]|$)", text)
+    return text[: end.start() + 1] if end else text
+
+
 class Field(NamedTuple):
     """A setting as the sidebar, the flags and the checks see it."""
 
@@ -75,6 +85,11 @@ class Field(NamedTuple):
     def belongs_to(self, chosen: Mapping[str, Any]) -> bool:
         """Whether it applies, given the chosen row of each table."""
         return not self.kind or chosen[self.kind] in dict(self.specs)
+
+    def under(self, chosen: Mapping[str, Any]) -> Option:
+        """What it says of itself under the chosen row."""
+        spec = dict(self.specs).get(str(chosen.get(self.kind)))
+        return spec.option if spec and spec.name == self.name else self.option
 
     def default_for(self, chosen: Mapping[str, Any]) -> Any:
         """Its default under the chosen row."""

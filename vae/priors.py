@@ -1,30 +1,203 @@
 """Priors: p(z).
 
-A prior is a module built from the number of latent dimensions Z; called, it returns a distribution
-with batch shape () and event shape (Z,).
+A prior is a module built from the number of latent dimensions Z, the domain of the data and its
+own options. It is called with the posterior, x → q(z|x), which only some priors look at, and a
+temperature, a factor on the spread around each of its centres (1 is the prior itself, 0 the
+centres, which have no density); it returns a distribution with batch shape () and event shape
+(Z,). Below, C is the number of components of a mixture.
 """
 
 from collections.abc import Callable
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, Independent, Normal
+from torch.distributions import (
+    AffineTransform,
+    Categorical,
+    Distribution,
+    Independent,
+    MixtureSameFamily,
+    Normal,
+    TransformedDistribution,
+)
+from zuko.distributions import NormalizingFlow
+from zuko.flows import NSF
+
+from vae.options import Option
+from vae.records import Domain
+
+# Importing zuko turns torch's checks of arguments off for everyone: this is torch's own default
+Distribution.set_default_validate_args(__debug__)
+
+Encoder = Callable[[Tensor], Distribution]  # x (B, *event) → q(z|x)
+
+Components = Annotated[
+    int,
+    Option(
+        "Components of the mixture. More can follow the encoded data more closely, and take "
+        "longer.",
+        low=1,
+        high=10_000,
+    ),
+]
 
 
-class Standard(nn.Module):
-    """N(0, I)."""
+def _normal(mean: Tensor, scale: Tensor) -> Distribution:
+    return Independent(Normal(mean, scale, validate_args=False), 1, validate_args=False)
 
+
+def _mixture(logits: Tensor, components: Distribution) -> Distribution:
+    """Σ_c w_c p_c(z), w = softmax(logits), for `components` of batch shape (C,)."""
+    weights = Categorical(logits=logits, validate_args=False)
+    return MixtureSameFamily(weights, components, validate_args=False)
+
+
+class Prior(nn.Module):
+    """p(z). Between a Gaussian prior and a Gaussian posterior the KL has a closed form; between
+    two that factorise over latent dimensions it is a sum over these."""
+
+    gaussian = False
+    factorises = False
+    encodes = False  # whether it looks at the posterior
+
+    def __init__(self, latent_dim: int, domain: Domain) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+        self.domain = domain
+
+    def start(self, x: Tensor) -> None:
+        """Learn what may be learned before the first step from training examples (N, *event)."""
+
+    def forward(self, posterior: Encoder, temperature: float = 1.0) -> Distribution:
+        raise NotImplementedError
+
+
+class Standard(Prior):
+    """The standard normal distribution: nothing is learned.
+
+    N(0, I) (Kingma & Welling 2014, section 3, https://arxiv.org/abs/1312.6114)."""
+
+    gaussian = True
+    factorises = True
     loc: Tensor
     scale: Tensor
 
-    def __init__(self, latent_dim: int) -> None:
-        super().__init__()
+    def __init__(self, latent_dim: int, domain: Domain) -> None:
+        super().__init__(latent_dim, domain)
         self.register_buffer("loc", torch.zeros(latent_dim), persistent=False)
         self.register_buffer("scale", torch.ones(latent_dim), persistent=False)
 
-    def forward(self) -> Distribution:
-        normal = Normal(self.loc, self.scale, validate_args=False)
-        return Independent(normal, 1, validate_args=False)
+    def forward(self, posterior: Encoder, temperature: float = 1.0) -> Distribution:
+        return _normal(self.loc, temperature * self.scale)
 
 
-PRIORS: dict[str, Callable[..., nn.Module]] = {"standard": Standard}
+class Mixture(Prior):
+    """A learned mixture of Gaussians, each with its own weight, place and axis-parallel widths.
+
+    Σ_c w_c N(z; m_c, diag s_c²), w = softmax(logits) (Jiang et al. 2017, section 3.1,
+    https://arxiv.org/abs/1611.05148). It starts with equal weights, widths 1 and places drawn
+    from N(0, I)."""
+
+    def __init__(
+        self, latent_dim: int, domain: Domain, *, prior_components: Components = 10
+    ) -> None:
+        super().__init__(latent_dim, domain)
+        self.logits = nn.Parameter(torch.zeros(prior_components))
+        self.means = nn.Parameter(torch.randn(prior_components, latent_dim))
+        self.log_scales = nn.Parameter(torch.zeros(prior_components, latent_dim))
+
+    def forward(self, posterior: Encoder, temperature: float = 1.0) -> Distribution:
+        return _mixture(self.logits, _normal(self.means, temperature * self.log_scales.exp()))
+
+
+class Vamp(Prior):
+    """The mean posterior of learned pseudo-inputs: the prior follows what the encoder does.
+
+    (1/C) Σ_c q(z|u_c) (Tomczak & Welling 2018, eq. 9, https://arxiv.org/abs/1705.07120). The
+    pseudo-inputs u (C, *event) start as training examples. A temperature moves each z of component
+    c to E q(z|u_c) + temperature (z − E q(z|u_c)), which for a Gaussian scales its deviations."""
+
+    encodes = True
+
+    def __init__(
+        self, latent_dim: int, domain: Domain, *, prior_components: Components = 50
+    ) -> None:
+        super().__init__(latent_dim, domain)
+        self.inputs = nn.Parameter(torch.rand(prior_components, *domain.shape))
+
+    @torch.no_grad()
+    def start(self, x: Tensor) -> None:
+        count = len(self.inputs)
+        rows = torch.arange(count, device=x.device) * len(x) // count  # evenly over x
+        self.inputs.copy_(x[rows])
+        if count > len(x):  # copies of one example would stay equal for ever
+            self.inputs.add_(0.01 * torch.randn_like(self.inputs))
+
+    def forward(self, posterior: Encoder, temperature: float = 1.0) -> Distribution:
+        q = posterior(self.inputs)
+        if temperature != 1:
+            shrink = AffineTransform((1 - temperature) * q.mean, temperature, event_dim=1)
+            q = TransformedDistribution(q, shrink, validate_args=False)
+        return _mixture(self.inputs.new_zeros(len(self.inputs)), q)
+
+
+class Flow(Prior):
+    """A learned normalizing flow: nearly any shape, slower to train.
+
+    p(z) = N(f(z); 0, I) |det ∂f/∂z|, f a chain of autoregressive rational-quadratic splines on
+    [−5, 5] and the identity outside (Durkan et al. 2019, https://arxiv.org/abs/1906.04032), which
+    starts near the identity. The order of the dimensions is reversed from one transform to the
+    next. Drawing z inverts f, in a pass for each dimension: of more than `PASSES` dimensions that
+    many groups follow each other instead, drawn anew for each transform. A temperature scales the
+    deviations of f(z); the one centre is f⁻¹(0)."""
+
+    PASSES = 8
+    loc: Tensor
+    scale: Tensor
+
+    def __init__(
+        self,
+        latent_dim: int,
+        domain: Domain,
+        *,
+        prior_transforms: Annotated[
+            int,
+            Option(
+                "Spline transforms that follow each other. More let p(z) take more intricate "
+                "shapes and make each step slower.",
+                low=1,
+                high=20,
+            ),
+        ] = 3,
+    ) -> None:
+        super().__init__(latent_dim, domain)
+        width = max(64, 2 * latent_dim)
+        flow = NSF(
+            latent_dim,
+            transforms=prior_transforms,
+            passes=self.PASSES,
+            randperm=latent_dim > self.PASSES,
+            hidden_features=(width, width),
+            activation=nn.ELU,
+        )
+        self.transform = flow.transform
+        for transform in self.transform.transforms:
+            last = transform.hyper[-1] if latent_dim > 1 else transform.phi
+            for parameter in last.parameters():
+                parameter.data.mul_(0.01)  # 0 would be the identity, and its gradient 0 too
+        self.register_buffer("loc", torch.zeros(latent_dim), persistent=False)
+        self.register_buffer("scale", torch.ones(latent_dim), persistent=False)
+
+    def forward(self, posterior: Encoder, temperature: float = 1.0) -> Distribution:
+        base = _normal(self.loc, temperature * self.scale)
+        flow: Distribution = NormalizingFlow(self.transform(), base)
+        return flow
+
+
+PRIORS: dict[str, type[Prior]] = {
+    "standard": Standard,
+    "mixture": Mixture,
+    "vamp": Vamp,
+    "flow": Flow,
+}

@@ -18,6 +18,17 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 
+# ── what is modelled ────────────────────────────────────────────────────────────────────────
+
+
+class Domain(NamedTuple):
+    """The space that examples live in: all that a model must know of its data."""
+
+    shape: tuple[int, ...]  # *event
+    levels: int = 0  # x is k / (levels - 1) with k = 0 … levels - 1; 0 for real values
+    classes: int = 0  # labels run from 0 to classes - 1
+
+
 # ── what training yields ────────────────────────────────────────────────────────────────────
 
 
@@ -129,7 +140,8 @@ class Encoding(NamedTuple):
     index: Ints  # type: ignore[assignment]  # (N,) rows of the data set
     mean: Floats  # (N, Z)
     std: Floats | None  # (N, Z); None for a point posterior
-    kl: Floats | None  # (N, Z) KL per dimension; None where it does not exist
+    kl: Floats | None  # (N,); None for a point posterior
+    kl_per_dimension: Floats | None  # (N, Z); None where q or p does not factorise
     reconstruction: Floats | None  # (N,) -ln p(x|z) at z = mean; None where it was not asked for
 
 

@@ -48,6 +48,18 @@ def cyclical(progress: Progress, epochs: float) -> float:
     return min(1.0, 2 * (progress.step % length) / length)
 
 
+STAGES = 8  # of the staircase
+
+
+def staircase(progress: Progress, epochs: float) -> float:
+    """10^(-i/7) in stage i = 0, …, 7, of which each is three times as long as the one before, all
+    of them together the planned length (Burda et al. 2016, section 5: 3^i passes over the data at
+    0.001 · 10^(-i/7), 3,280 in all)."""
+    passed = progress.step / progress.steps * (3**STAGES - 1) / 2  # in lengths of the first stage
+    stage = sum(passed >= (3**i - 1) / 2 for i in range(1, STAGES))  # stage i begins there
+    return float(10 ** (-stage / 7))
+
+
 class Row(NamedTuple):
     """A row of the table: the function, and whether its name is followed by `:EPOCHS`."""
 
@@ -60,6 +72,7 @@ SCHEDULES: dict[str, Row] = {
     "warmup": Row(warmup, takes_epochs=True),
     "cosine": Row(cosine, takes_epochs=False),
     "cyclical": Row(cyclical, takes_epochs=True),
+    "staircase": Row(staircase, takes_epochs=False),
 }
 
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-_PURPOSES = ("weights", "order", "step", "validation", "evaluation", "page")
+_PURPOSES = ("weights", "order", "step", "validation", "evaluation", "page", "start")
 _LOCK = threading.RLock()  # the default generator is shared by the threads of a process
 _MASK = (1 << 64) - 1
 

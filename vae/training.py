@@ -26,6 +26,7 @@ from vae.plan import Plan
 from vae.records import Change, Control, Examples, Frame, Ints, Report, Snapshot, Tick
 from vae.schedules import Progress
 
+START = 1000  # training examples that a model may look at before its first step
 Event = Tick | Report | Examples | Frame | Snapshot
 
 
@@ -66,12 +67,14 @@ class Trainer:
         self.splits = config.split(data)
         self.device = resolve(config.device)
         self.plan = Plan.of(config, len(self.splits.train))
-        self.model = build(config, data.event_shape, len(self.splits.train)).to(self.device)
+        domain = config.domain(data)
+        self.model = build(config, domain, len(self.splits.train)).to(self.device)
         self.batches = self._batches(self.splits.train)
         self.held_out = self._batches(self.splits.val)
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(),
             lr=config.lr,
+            eps=config.adam_eps,
             weight_decay=config.weight_decay,
             fused=self.device.type != "mps",
         )
@@ -86,7 +89,9 @@ class Trainer:
         self.best_weights: dict[str, Tensor] = {}
         self.seconds = 0.0
         self.fresh = start is None
-        if start is not None:
+        if start is None:
+            self._begin()
+        else:
             self._restore(start)
 
     @property
@@ -124,6 +129,12 @@ class Trainer:
                 wanted = self._ask(control)
         yield self._tick()
         yield self.snapshot(self._ended(wanted))
+
+    def _begin(self) -> None:
+        """Let the model start from some of the training examples."""
+        with torch.no_grad(), streams.stream(self.device, self.config.seed, "start"):
+            rows = torch.randperm(len(self.batches))[:START].to(self.device)
+            self.model.start(self.batches.take(rows).x)
 
     def snapshot(self, ended: str | None = None) -> Snapshot:
         """The whole state at this step. Raises FloatingPointError if it is past saving."""
@@ -164,7 +175,7 @@ class Trainer:
         self.optimizer.load_state_dict({"state": state, "param_groups": groups})
 
     def _batches(self, rows: Ints) -> Batches:
-        return Batches(self.data, rows, self.config.binarize, self.device)
+        return Batches(self.data, rows, self.config, self.device)
 
     def _order(self, epoch: int) -> Tensor:
         return streams.permutation(len(self.batches), self.config.seed, epoch).to(self.device)
@@ -189,7 +200,8 @@ class Trainer:
         scalars = self._scalars()
         self.optimizer.param_groups[0]["lr"] = scalars.pop("lr")
         streams.reseed(self.device, self.config.seed, "step", self.step)
-        out = self.model(self.batches.take(rows), self.config.posterior_samples)
+        x, y = self.batches.take(rows)
+        out = self.model(x, self.config.posterior_samples, y)
         loss = self.model.loss(out, scalars)
         self.optimizer.zero_grad(set_to_none=True)
         loss.total.backward()  # type: ignore[no-untyped-call]
@@ -217,8 +229,8 @@ class Trainer:
         scalars.pop("lr")
         sums = Sums()
         with torch.no_grad(), streams.stream(self.device, self.config.seed, "validation"):
-            for x in self.held_out.chunks():
-                out = self.model(x, self.config.posterior_samples)
+            for x, y in self.held_out.chunks():
+                out = self.model(x, self.config.posterior_samples, y)
                 loss = self.model.loss(out, scalars)
                 sums.add(yardstick(self.model, out, loss), len(x))
         report = self._report("val", sums.means())
@@ -230,11 +242,10 @@ class Trainer:
 
     def _report(self, split_name: str, means: dict[str, Any]) -> Report:
         scalars = self._scalars(of_last_step=True)
-        per_dimension = means.pop("kl_per_dimension", None)
+        per_dimension, kl = means.pop("kl_per_dimension", None), means.pop("kl", None)
         reconstruction, loss = means.pop("reconstruction"), means.pop("loss")
-        if not all(map(math.isfinite, (loss, reconstruction, *(per_dimension or ())))):
+        if not all(map(math.isfinite, (loss, reconstruction, kl or 0.0))):
             raise self._diverged("loss is")
-        kl = None if per_dimension is None else math.fsum(per_dimension)
         learned = {name: float(value) for name, value in self.model.scalars().items()}
         return Report(
             step=self.step,

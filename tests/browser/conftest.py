@@ -69,10 +69,12 @@ OpenPage = Callable[..., Tab]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever lies in this folder drives a browser."""
+    """Whatever lies in this folder drives a browser; all of it in one process, where several
+    share the work, because a browser wants the rest of the machine to be quiet."""
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker("browser")
+            item.add_marker(pytest.mark.xdist_group("browser"))
 
 
 @pytest.fixture(scope="module")

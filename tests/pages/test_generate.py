@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from tests.pages.conftest import OpenPage, trained
 from vae import images
 from vae.dashboard import grids
-from vae.dashboard.generate_view import Plane, Sampling, axes, decoded, sampled
+from vae.dashboard.generate_view import ALL, Plane, Sampling, axes, decoded, sampled
 from vae.data import load, prepare
 from vae.latent import decode, prior_sample, quantiles
 from vae.opened import Opened
@@ -90,14 +90,14 @@ def test_every_number_changes_the_pictures(
 
 def test_a_temperature_of_0_is_the_middle_of_the_prior(root: Path) -> None:
     opened = Opened.of(trained(root, "a-run"))
-    drawn = sampled(opened, Sampling(3, 0, 0.0, "mean"))
+    drawn = sampled(opened, Sampling(3, 0, 0.0, "mean", ALL))
     assert not drawn.z.any()
     assert (drawn.x == drawn.x[0]).all()
 
 
 def test_a_draw_has_the_noise_of_the_likelihood(root: Path) -> None:
     opened = Opened.of(trained(root, "a-run"))
-    drawn = sampled(opened, Sampling(4, 0, 1.0, "draw"))
+    drawn = sampled(opened, Sampling(4, 0, 1.0, "draw", ALL))
     assert set(np.unique(drawn.x)) == {0.0, 1.0}  # Bernoulli
 
 
@@ -135,7 +135,7 @@ def test_the_most_informative_pair_comes_first(root: Path, open_page: OpenPage) 
     run = trained(root, "a-run", latent_dim=4, epochs=15, hidden=(32,))
     at = open_page("generate.py")
     opened = Opened.of(run)
-    kl = opened.encode(opened.splits.train).kl
+    kl = opened.encode(opened.splits.train).kl_per_dimension
     assert kl is not None
     order = np.argsort(-kl.mean(0))
     across, up = (at.selectbox(key=f"generate_{n}_a-run").value for n in ("across", "up"))
@@ -145,7 +145,7 @@ def test_the_most_informative_pair_comes_first(root: Path, open_page: OpenPage) 
 def test_noise_of_a_plain_autoencoder_follows_its_latents(root: Path) -> None:
     opened = Opened.of(trained(root, "a-run", **KINDS["plain"], latent_dim=3, epochs=5))
     means = opened.encode(opened.shown("train", 2000)).mean
-    z = sampled(opened, Sampling(400, 0, 1.0, "mean")).z
+    z = sampled(opened, Sampling(400, 0, 1.0, "mean", ALL)).z
     spread = means.std(0)
     np.testing.assert_allclose(z.mean(0), means.mean(0), atol=4 * spread.max() / 20)
     np.testing.assert_allclose(np.cov(z.T), np.cov(means.T), atol=0.3 * spread.max() ** 2)
@@ -157,7 +157,7 @@ def test_noise_of_a_plain_autoencoder_follows_its_latents(root: Path) -> None:
 
 def test_a_kept_file_is_a_data_set(root: Path, tmp_path: Path) -> None:
     opened = Opened.of(trained(root, "a-run"))
-    drawn = sampled(opened, Sampling(20, 0, 1.0, "mean"))
+    drawn = sampled(opened, Sampling(20, 0, 1.0, "mean", ALL))
     path = tmp_path / "samples.npz"
     path.write_bytes(grids.npz(drawn.x, drawn.z))
     with np.load(path) as kept:

@@ -96,7 +96,7 @@ def test_pairs_are_offered_by_their_kl(root: Path, open_page: OpenPage) -> None:
     opened = Opened.of(run)
     encoding = opened.encode(opened.rows("test"))
     order = by_kl(encoding)
-    kl = encoding.kl.mean(0)
+    kl = encoding.kl_per_dimension.mean(0)
     labels = [f"z{d + 1} · {kl[d]:.2f}" for d in order]
     assert at.selectbox(key="latent_pair_x_five").options == labels
     np.testing.assert_array_equal(points(drawn(at))[1], encoding.mean[:, order[:2]])
@@ -115,7 +115,7 @@ def test_colours_are_the_librarys_numbers(hue: str, root: Path, open_page: OpenP
     encoding = opened.encode(opened.rows("test"))
     expected = {
         **{name: values[encoding.index] for name, values in opened.data.factors.items()},
-        "KL": encoding.kl.sum(1),
+        "KL": encoding.kl,
         "reconstruction": encoding.reconstruction,
     }[hue]
     (trace,) = message["figure"]["data"]
@@ -137,7 +137,7 @@ def test_a_selection_shows_those_examples_and_the_decoders_output(
     pairs = zip(opened.seen(rows), decode(opened.model, encoding.mean), strict=True)
     expected = [images.tile_pngs(np.stack(pair)) for pair in pairs]
     assert [base64.b64decode(s) for s in sources] == [png for pair in expected for png in pair]
-    for row, error, kl in zip(rows, encoding.reconstruction, encoding.kl.sum(1), strict=True):
+    for row, error, kl in zip(rows, encoding.reconstruction, encoding.kl, strict=True):
         said = rf"#{row} · class \d · reconstruction {error:.2f} nats · KL {kl:.2f} nats"
         assert re.search(said, text(at))
 
@@ -286,7 +286,7 @@ def test_words_and_colours_agree(root: Path) -> None:
     lines = words(encoding, colours)
     assert len(lines) == len(encoding.index)
     label = opened.data.labels[encoding.index[5]]
-    kl, error = encoding.kl[5].sum(), encoding.reconstruction[5]
+    kl, error = encoding.kl[5], encoding.reconstruction[5]
     assert lines[5] == (
         f"{label} · #{encoding.index[5]}\nreconstruction {error:.1f} nats\nKL {kl:.1f} nats"
     )

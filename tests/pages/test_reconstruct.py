@@ -13,9 +13,9 @@ from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage, trained
 from vae import images
+from vae.bounds import kl_per_dimension, reconstruction_error
 from vae.dashboard import grids
 from vae.dashboard.reconstruct_view import ANY, ORDERS, Asked, Judged, judge, select, summary
-from vae.objectives import kl_per_dimension, reconstruction_error
 from vae.opened import Opened
 from vae.records import Floats
 

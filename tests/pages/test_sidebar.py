@@ -8,10 +8,14 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage
-from vae.config import PRESETS, RunConfig, fields
+from vae.config import TABLES, RunConfig, fields
 from vae.dashboard import server
 from vae.dashboard.sidebar import FILE
+from vae.options import options_of
+from vae.presets import PRESETS
 from vae.runs import Run, listing
+
+MODEL = ("likelihood", "posterior", "prior", "objective")
 
 
 def train(at: AppTest, root: Path) -> Run:
@@ -54,7 +58,10 @@ def test_every_setting_has_its_widget_and_help(root: Path, open_page: OpenPage) 
     chosen = RunConfig.of().model_dump()
     for field in fields():
         if field.belongs_to(chosen):
-            assert shown[field.name].help == field.option.help
+            about = shown[field.name].help
+            assert about.startswith(field.option.help)
+            for row in TABLES.get(field.name, ()):
+                assert f"**{row}**: " in about
         else:
             assert field.name not in shown
 
@@ -114,7 +121,7 @@ def test_what_cannot_be_is_told_before_it_starts(
 def test_a_point_posterior_wants_another_objective(root: Path, open_page: OpenPage) -> None:
     at = open_page("train.py")
     at.selectbox(key="set_posterior").select("point").run()
-    assert "choose objective reconstruction" in sentences(at)
+    assert "choose objective wae or reconstruction" in sentences(at)
     assert at.button(key="train").disabled
     at.selectbox(key="set_objective").select("reconstruction").run()
     assert not at.error
@@ -165,3 +172,23 @@ def test_a_broken_upload_is_told(root: Path, open_page: OpenPage) -> None:
     assert "scans.npz" in sentences(at)
     assert at.button(key="train").disabled
     assert list(root.glob(".uploads/*")) == []
+
+
+@pytest.mark.parametrize(("kind", "row"), [(kind, row) for kind in MODEL for row in TABLES[kind]])
+def test_every_row_brings_its_own_options_and_no_others(
+    kind: str, row: str, root: Path, open_page: OpenPage
+) -> None:
+    """And what makes no sense with the rest is refused there and then, with a way out."""
+    at = open_page("train.py")
+    at.selectbox(key=f"set_{kind}").select(row).run()
+    assert not at.exception
+    shown = {str(w.key).removeprefix("set_") for w in [*at.sidebar.selectbox, *at.number_input]}
+    own = set(options_of(TABLES[kind][row]))
+    for field in fields():
+        if field.kind == kind and field.type is not tuple:
+            assert (field.name in shown) == (field.name.removesuffix("_schedule") in own), field
+    if sentences(at):
+        assert ": choose " in sentences(at)
+        assert at.button(key="train").disabled
+    else:
+        assert train(at, root).config.get(kind) == row

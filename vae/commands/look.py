@@ -8,9 +8,12 @@ import io
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vae.runs import find
+
+if TYPE_CHECKING:
+    from vae.model import VAE
 
 TERMS = ("elbo", "reconstruction", "kl", "nll", "active_units", "bits_per_dimension")
 UNITS = {"active_units": "", "bits_per_dimension": " bits"}  # of the others: nats per example
@@ -74,8 +77,10 @@ def evaluate(args: argparse.Namespace) -> int:
         unit = UNITS.get(name, " nats per example")
         text = "not defined" if value is None else f"{value:.6g}{unit}"
         print(f"  {name:<20} {text}" + (f"  ({note})" if note else ""))
+    told = {record.notes.get(name) for name in TERMS}
     for name in record.notes.keys() - set(record._fields):
-        print(f"  {record.notes[name]}")
+        if record.notes[name] not in told:
+            print(f"  {record.notes[name]}")
     return 0
 
 
@@ -121,6 +126,12 @@ def sample_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--temperature", type=float, default=1.0, help="scale of z (default %(default)s)"
     )
+    parser.add_argument(
+        "--label",
+        type=int,
+        metavar="K",
+        help="class of a conditional model, counted from 0 (default: all in turn)",
+    )
     parser.add_argument("--out", required=True, metavar="FILE", help="file to write, .png or .npz")
 
 
@@ -139,16 +150,31 @@ def sample(args: argparse.Namespace) -> int:
     if not (math.isfinite(args.temperature) and args.temperature >= 0):
         raise ValueError(f"--temperature is a number from 0 up, not {args.temperature}.")
     model = find(args.root, args.name).load_model(args.checkpoint)
-    if out.suffix == ".png" and len(model.event_shape) != 3:
+    if out.suffix == ".png" and len(model.domain.shape) != 3:
         raise ValueError("Samples of vector data are no picture: write them to a .npz file.")
     z = prior_sample(model, args.n, args.seed, args.temperature)
-    x = decode(model, z)
+    x = decode(model, z, labels=_labels(args, model))
     if out.suffix == ".npz":
         _save_npz(out, x=x, z=z)
     else:
         replace(out, images.grid_png(x, columns=math.ceil(args.n**0.5), scale=2))
     print(f"{args.n} samples in {out}")
     return 0
+
+
+def _labels(args: argparse.Namespace, model: "VAE") -> Any:
+    """The class of each sample, (n,), or None; raises ValueError where there is no such class."""
+    import numpy as np
+
+    if args.label is None:
+        return None
+    if not model.classes:
+        raise ValueError(f"{args.name} is not conditional on labels: leave --label out.")
+    if not 0 <= args.label < model.classes:
+        raise ValueError(
+            f"--label is a class from 0 to {model.classes - 1}, and it is {args.label}."
+        )
+    return np.full(args.n, args.label)
 
 
 def _out(text: str, *suffixes: str) -> Path:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vae.commands.bar import shown
+from vae.records import Domain
 from vae.runs import Run, checked_name, find, identity
 
 if TYPE_CHECKING:
@@ -53,17 +54,17 @@ def train(args: argparse.Namespace) -> int:
     options = config.chosen("data")
     dataset = load(config.data, examples=config.examples, seed=config.seed, options=options)
     config.split(dataset)
-    device = _checked_device(config, dataset.event_shape)
+    device = _checked_device(config, config.domain(dataset))
     claim = {"state": "starting", "device": device, "heartbeat": time.time(), **identity()}
     return _work(Run.create(args.root, config, dataset, args.run, **claim))
 
 
-def _checked_device(config: "RunConfig", event_shape: tuple[int, ...]) -> str:
+def _checked_device(config: "RunConfig", domain: Domain) -> str:
     """The device; raises ValueError, before anything is written, if it or the network cannot."""
     from vae.devices import resolve
     from vae.model import cost
 
-    cost(config, event_shape)
+    cost(config, domain)
     return str(resolve(config.device))
 
 

@@ -1,15 +1,28 @@
 """What can be done to a run: pause, resume, stop, add epochs, move a knob; and how far it is."""
 
+import math
+
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from vae.config import fields
 from vae.dashboard import server
+from vae.options import Field
+from vae.records import Curves
 from vae.runs import Run, Status
+
+CURVES = ("bound", "trained loss")
+CURVES_HELP = (
+    "The bound: reconstruction, KL and ELBO, the same yardstick for every run. The trained loss: "
+    "what is minimised, and the further terms of objective and likelihood."
+)
+BESIDE = 2  # knobs that stand in the row; more go into a panel
+YARDSTICK = ("reconstruction", "kl", "elbo", "loss", "beta", "lr")
 
 
 def draw(run: Run, status: Status) -> None:
     """One row: progress, buttons, live knobs."""
-    progress, buttons, knobs = st.columns([5, 3, 5], vertical_alignment="bottom")
+    progress, buttons, knobs = st.columns([4, 3, 6], vertical_alignment="bottom")
     with progress:
         _progress(run, status)
     with buttons, st.container(horizontal=True, gap="small"):
@@ -21,6 +34,14 @@ def draw(run: Run, status: Status) -> None:
 def log_scale() -> bool:
     """Whether the curves are to be drawn on a log scale."""
     return bool(st.session_state.get("log_scale", False))
+
+
+def quantities(run: Run, curves: Curves) -> tuple[str, ...]:
+    """The curves that are asked for."""
+    if st.session_state.get("curves_of", CURVES[0]) == CURVES[0]:
+        return ("reconstruction", "kl", "elbo")
+    known = {name for _, name in curves.curves}
+    return ("loss", *sorted(known - set(YARDSTICK)))
 
 
 def _progress(run: Run, status: Status) -> None:
@@ -105,29 +126,43 @@ def _add_epochs(run: Run, status: Status, more: int) -> None:
 
 
 def _knobs(run: Run, status: Status) -> None:
-    """The settings that may be moved while the run trains, and the scale of the curves."""
+    """The settings that may be moved while the run trains, and which curves are drawn."""
     live = [f for f in fields() if f.option.live and run.settings.get(f.name) is not None]
-    columns = st.columns([4] * len(live) + [3], vertical_alignment="bottom")
+    aside = len(live) > BESIDE
+    shares = [4] if aside else [3] * len(live)
+    *knobs, curves, log = st.columns([*shares, 4.4, 3], vertical_alignment="bottom")
+    if aside:
+        about = "Settings that may be moved while it trains."
+        panel = knobs[0].popover("Live settings", width="stretch", help=about)
+        knobs = [panel] * len(live)
     moved = {c.field: c.value for c in run.changes()}
-    for column, field in zip(columns, live, strict=False):
-        key = f"live_{field.name}_{run.name}"
-        st.session_state.setdefault(key, float(moved.get(field.name, run.settings[field.name])))
-        column.number_input(
-            field.label,
-            field.option.low,
-            field.option.high,
-            key=key,
-            format="%g",
-            step=10.0**-1 if field.name == "beta" else 1e-4,
-            disabled=not status.alive,
-            on_change=_move,
-            args=(run, field.name, key),
-            help=f"{field.label} while it trains. Takes effect within a tenth of a second and is "
-            "marked on the curves. A schedule goes on as a factor on it.",
-        )
-    columns[-1].checkbox(
-        "log scale", key="log_scale", help="Logarithmic axes for reconstruction and KL."
+    for place, field in zip(knobs, live, strict=True):
+        _knob(place, run, field, float(moved.get(field.name, run.settings[field.name])), status)
+    curves.selectbox("Curves", CURVES, key="curves_of", help=CURVES_HELP)
+    log.checkbox("log scale", key="log_scale", help="Logarithmic axes for positive quantities.")
+
+
+def _knob(place: DeltaGenerator, run: Run, field: Field, value: float, status: Status) -> None:
+    key = f"live_{field.name}_{run.name}"
+    st.session_state.setdefault(key, value)
+    place.number_input(
+        field.label,
+        field.option.low,
+        field.option.high,
+        key=key,
+        format="%g",
+        step=_step(float(run.settings[field.name])),
+        disabled=not status.alive,
+        on_change=_move,
+        args=(run, field.name, key),
+        help=f"{field.label} while it trains. Takes effect within a tenth of a second and is "
+        "marked on the curves. A schedule goes on as a factor on it.",
     )
+
+
+def _step(value: float) -> float:
+    """A tenth of the power of ten that the value has."""
+    return float(10.0 ** (math.floor(math.log10(abs(value) or 1.0)) - 1))
 
 
 def _move(run: Run, name: str, key: str) -> None:

@@ -9,16 +9,18 @@ import torch
 from vae.config import RunConfig
 from vae.data import Dataset
 from vae.model import build
+from vae.records import Domain
 
 TRIAL_SECONDS = 0.15
+TABLED = ("network", "likelihood", "posterior", "prior", "objective")  # what a step's time is of
 
 
 def sentence(config: RunConfig, data: Dataset) -> str:
     """Weights, training examples and time in words."""
-    names = ("network", "likelihood", "posterior", "prior")
-    model = {n: config.get(n) for n in (*names, "latent_dim", "precision")}
-    model |= {k: v for n in names for k, v in config.chosen(n).items()}
-    weights, seconds = _trial(model, data.event_shape, config.batch_size, config.posterior_samples)
+    model = {n: config.get(n) for n in (*TABLED, "latent_dim", "precision", "condition")}
+    model |= {k: v for n in TABLED for k, v in config.chosen(n).items()}
+    domain = config.domain(data)
+    weights, seconds = _trial(model, domain, config.batch_size, config.posterior_samples)
     n = len(config.split(data).train)
     epoch = seconds * -(-n // config.batch_size)
     text = f"{weights:,} weights · {n:,} training examples"
@@ -32,20 +34,18 @@ def _accelerated() -> bool:
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _trial(
-    model: dict[str, Any], event_shape: tuple[int, ...], batch: int, samples: int
-) -> tuple[int, float]:
+def _trial(model: dict[str, Any], domain: Domain, batch: int, samples: int) -> tuple[int, float]:
     """The number of weights, and the seconds of a training step on blank examples."""
-    objective = "reconstruction" if model["posterior"] == "point" else "elbo"
-    vae = build(RunConfig.of(**model, objective=objective), event_shape)
-    x = torch.zeros(batch, *event_shape)
+    vae = build(RunConfig.of(**model), domain)
+    x = torch.zeros(batch, *domain.shape)
+    y = torch.zeros(batch, dtype=torch.long)
     optimizer = torch.optim.AdamW(vae.parameters(), lr=1e-9, fused=True)
     times: list[float] = []
     began = time.perf_counter()
     while len(times) < 3 or time.perf_counter() - began < TRIAL_SECONDS:
         start = time.perf_counter()
         optimizer.zero_grad(set_to_none=True)
-        vae.loss(vae(x, samples), {}).total.backward()  # type: ignore[no-untyped-call]
+        vae.loss(vae(x, samples, y), {}).total.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         times.append(time.perf_counter() - start)
         if time.perf_counter() - began > 10 * TRIAL_SECONDS:

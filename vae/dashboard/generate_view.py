@@ -12,6 +12,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vae.dashboard import grids, header, shown
+from vae.dashboard.header import has_rings
 from vae.dashboard.latent_view import pair_titles
 from vae.latent import (
     Manifold,
@@ -31,6 +32,7 @@ from vae.runs import Run
 FITTED = 2000  # training examples that the planes and the fitted noise are taken from
 SIDE = 15  # places along each side of a decoded grid of vectors, or along a single latent
 PLANES = {"dimensions": "dimensions", "pca": "PCA"}
+ALL = -1  # every class in turn
 KINDS = {"mean": "mean", "draw": "one draw"}
 HELP = {
     "checkpoint": "Weights at the best validation ELBO (reconstruction for a point posterior), or "
@@ -41,6 +43,7 @@ HELP = {
     "temperature": "Scale of z about its mean, without unit. 1 is the prior itself; below 1 stays "
     "nearer to the typical, above 1 goes where the model has seen little.",
     "kind": "For each z: the mean E[x|z] of p(x|z), or one draw x ~ p(x|z) with its noise.",
+    "class": "This model is conditional: it decodes z as an example of this class.",
     "plane": "Which plane of latent space is decoded: two dimensions with all others at their "
     "mean, or the plane of the two principal components of the training data's latents.",
     "pair": "A latent dimension, the most informative first: the number is its mean KL in nats "
@@ -64,6 +67,7 @@ class Sampling(NamedTuple):
     seed: int
     temperature: float
     kind: str
+    label: int  # a class of a conditional model, or ALL in turn
 
 
 class Plane(NamedTuple):
@@ -72,6 +76,7 @@ class Plane(NamedTuple):
     kind: str  # a row of PLANES
     pair: tuple[int, int]
     side: int
+    label: int = 0  # a class of a conditional model
 
 
 def sampled(opened: Opened, asked: Sampling) -> Drawn:
@@ -80,7 +85,9 @@ def sampled(opened: Opened, asked: Sampling) -> Drawn:
         z = prior_sample(opened.model, asked.number, asked.seed, asked.temperature)
     else:
         z = fitted_sample(latents(opened).mean, asked.number, asked.seed, asked.temperature)
-    return Drawn(z, decode(opened.model, z, asked.seed if asked.kind == "draw" else None))
+    labels = None if asked.label == ALL else np.full(len(z), asked.label)
+    noise = asked.seed if asked.kind == "draw" else None
+    return Drawn(z, decode(opened.model, z, noise, labels))
 
 
 def latents(opened: Opened) -> Encoding:
@@ -94,16 +101,17 @@ def decoded(opened: Opened, asked: Plane) -> Manifold:
     means = latents(opened).mean
     if means.shape[1] == 1:
         origin, first = np.zeros(1, np.float32), np.ones(1, np.float32)
-        if not opened.model.has_kl:
+        if not has_rings(opened.run):
             origin, first = means.mean(0), means.std(0)
-        return manifold(opened.model, origin, first, first, places, np.zeros(1, np.float32))
+        flat = np.zeros(1, np.float32)
+        return manifold(opened.model, origin, first, first, places, flat, asked.label)
     if asked.kind == "pca":
         plane = plane_of_pca(means)
-    elif opened.model.has_kl:
+    elif has_rings(opened.run):
         plane = plane_of_dimensions(means.shape[1], asked.pair)
     else:
         plane = plane_of_fit(means, asked.pair)
-    return manifold(opened.model, *plane, places)
+    return manifold(opened.model, *plane, places, label=asked.label)
 
 
 def axes(asked: Plane, grid: Manifold) -> tuple[tuple[Floats, Floats], tuple[str, str]]:
@@ -129,8 +137,9 @@ def open_run(run: Run, place: DeltaGenerator) -> Opened:
         header.empty("This run cannot be opened.", str(error))
 
 
-def sampling_controls(places: list[DeltaGenerator]) -> Sampling:
-    """Number, seed, temperature, and mean or draw."""
+def sampling_controls(opened: Opened, places: list[DeltaGenerator]) -> Sampling:
+    """Number, seed, temperature, mean or draw, and for a conditional model the class."""
+    label = class_control(opened, places[-1], "sample", turns=True)
     number = grids.whole(places[0], "Number", "generate_number", (1, 400, 64), HELP["number"], 16)
     seed = grids.whole(places[1], "Seed", "generate_seed", (0, 2**31, 0), HELP["seed"])
     st.session_state.setdefault("generate_temperature", 1.0)
@@ -145,7 +154,18 @@ def sampling_controls(places: list[DeltaGenerator]) -> Sampling:
         persist_state="session",
     )
     kind = grids.choose(places[3], "Show", "generate_kind", KINDS, "mean", HELP["kind"])
-    return Sampling(number, seed, float(temperature), kind)
+    return Sampling(number, seed, float(temperature), kind, label)
+
+
+def class_control(opened: Opened, place: DeltaGenerator, what: str, turns: bool) -> int:
+    """The class that a conditional model decodes for; with `turns` also all of them in turn."""
+    if not opened.model.classes:
+        return ALL if turns else 0
+    titles = {ALL: "all classes"} if turns else {}
+    titles |= {k: f"class {name}" for k, name in enumerate(opened.data.classes)}
+    key = f"generate_{what}_class_{opened.run.name}"
+    first = next(iter(titles))
+    return int(grids.choose(place, "Class", key, titles, first, HELP["class"], hide_label=True))
 
 
 def plane_controls(opened: Opened, places: list[DeltaGenerator], room: tuple[int, int]) -> Plane:
@@ -155,6 +175,7 @@ def plane_controls(opened: Opened, places: list[DeltaGenerator], room: tuple[int
     flat = len(titles) > 1 and opened.data.is_image
     start = grids.best_side(opened.data.event_shape, room) if flat else SIDE
     line = len(titles) == 1
+    label = class_control(opened, places[-1], "plane", turns=False)
     side = grids.whole(
         places[0 if line else 3],
         "Tiles" if line else "Tiles a side",
@@ -163,10 +184,10 @@ def plane_controls(opened: Opened, places: list[DeltaGenerator], room: tuple[int
         HELP["side"],
     )
     if line:
-        return Plane("dimensions", (0, 0), side)
+        return Plane("dimensions", (0, 0), side, label)
     kind = grids.choose(places[0], "Plane", "generate_plane", PLANES, "dimensions", HELP["plane"])
     if kind == "pca":
-        return Plane(kind, (0, 1), side)
+        return Plane(kind, (0, 1), side, label)
     first, second = (0, 1) if len(titles) == 2 else list(titles)[:2]
     across = grids.choose(
         places[1], "Across", f"generate_across_{name}", titles, first, HELP["pair"]
@@ -174,7 +195,7 @@ def plane_controls(opened: Opened, places: list[DeltaGenerator], room: tuple[int
     rest = {d: title for d, title in titles.items() if d != across}
     up = second if second in rest else next(iter(rest))
     up = grids.choose(places[2], "Up", f"generate_up_{name}", rest, up, HELP["pair"])
-    return Plane(kind, (across, up), side)
+    return Plane(kind, (across, up), side, label)
 
 
 def samples_in_words(opened: Opened, asked: Sampling) -> str:
@@ -192,7 +213,7 @@ def places_in_words(opened: Opened, asked: Plane) -> str:
     if asked.kind == "pca":
         return "the plane of the two principal components"
     named = " and ".join(f"z{d + 1}" for d in dict.fromkeys(asked.pair))
-    fitted = not opened.model.has_kl
+    fitted = not has_rings(opened.run)
     middle = f", all others at {'their mean' if fitted else '0'}" if latent_dim > 2 else ""
     of = "a normal fitted to the latents" if fitted else "the prior"
     return f"{named} at quantiles of {of}{middle}"

@@ -235,6 +235,7 @@ def choose(
     titles: Mapping[Any, str],
     default: Any,
     about: str,
+    hide_label: bool = False,
 ) -> Any:
     """A choice among `titles` that lasts for the session; the default where it does not exist."""
     if st.session_state.get(key) not in titles:
@@ -246,6 +247,7 @@ def choose(
         key=key,
         help=about,
         disabled=len(titles) == 1,
+        label_visibility="collapsed" if hide_label else "visible",
         persist_state="session",
     )
 

@@ -90,6 +90,9 @@ def facts(run: Run, status: Status) -> str:
     s = run.settings
     data = run.header["data"]["name"]
     model = f"{s['network']}, {s['latent_dim']} latents, {s['likelihood']}, {s['posterior']} q"
+    model += f", {s['prior']} prior" if s["prior"] != "standard" else ""
+    model += f", {s['objective']}" if s["objective"] != "elbo" else ""
+    model += ", told the class" if s["condition"] == "labels" else ""
     parts = [ICONS[status.state], data, model]
     parts += [status.device] if status.device else []
     if status.best is not None:
@@ -98,6 +101,11 @@ def facts(run: Run, status: Status) -> str:
         words = f"{value:.2f}".replace("-", "−")
         parts.append(f"best validation {what} **{words} nats** at epoch {status.best_epoch:g}")
     return " · ".join(parts)
+
+
+def has_rings(run: Run) -> bool:
+    """Whether circles about the origin say where the prior lies."""
+    return bool(run.settings["posterior"] != "point" and run.settings["prior"] == "standard")
 
 
 def guard_weights(run: Run) -> None:

@@ -13,7 +13,6 @@ from vae import figures
 from vae.dashboard.gallery import Caption, counts_line, figures_line, gallery
 from vae.dashboard.plot import plot
 from vae.data.dataset import stratified
-from vae.latent import decode
 from vae.opened import Opened
 from vae.palette import CLASSES
 from vae.records import Encoding, Hue, Ints, Tiles
@@ -46,7 +45,7 @@ def _selection(
     rows = stratified(opened.data.labels, encoding.index[positions], SHOWN, opened.seed)
     part = np.searchsorted(encoding.index, rows)
     originals = opened.seen(rows)
-    reconstructions = decode(opened.model, encoding.mean[part])
+    reconstructions = opened.decode(encoding.mean[part], rows)
     if opened.data.is_image:
         st.caption(_about(len(rows), len(positions), encoding.kl is not None))
         captions = [_caption(encoding, colours, i) for i in part]
@@ -77,7 +76,7 @@ def _means(encoding: Encoding, part: Ints | slice) -> list[tuple[str, str, str]]
         mean = float(encoding.reconstruction[part].mean())
         values.append(("mean reconstruction", f"{mean:.2f} nats", "reconstruction"))
     if encoding.kl is not None:
-        mean = float(encoding.kl[part].sum(1).mean())
+        mean = float(encoding.kl[part].mean())
         values.append(("mean KL", f"{mean:.2f} nats", "kl"))
     return values
 
@@ -125,10 +124,11 @@ def _summary(opened: Opened, encoding: Encoding) -> None:
     st.caption(HINT)
     values = _means(encoding, slice(None))
     if encoding.kl is not None:
-        values.append(("active units", _active(encoding), "text"))
+        values.append(("active units", _active(opened, encoding), "text"))
     st.html(figures_line(values))
-    if encoding.kl is not None:
-        title, figure = "KL per latent dimension", figures.kl_bars(encoding.kl.mean(0))
+    if encoding.kl_per_dimension is not None:
+        per_dimension = encoding.kl_per_dimension.mean(0)
+        title, figure = "KL per latent dimension", figures.kl_bars(per_dimension)
         figure.layout.annotations = ()  # the line above says the total already
     else:
         title, figure = "Variance of the latents", figures.scree(_explained(encoding))
@@ -143,13 +143,15 @@ ACTIVE_HELP = (
 )
 
 
-def _active(encoding: Encoding) -> str:
+def _active(opened: Opened, encoding: Encoding) -> str:
     """How many units are active, of how many."""
     import torch
 
     from vae.evaluation import active_units
 
-    return f"{active_units(torch.from_numpy(encoding.mean))} of {encoding.mean.shape[1]}"
+    assert encoding.std is not None
+    noise = torch.from_numpy(encoding.std**2 * opened.model.mean_noise)
+    return f"{active_units(torch.from_numpy(encoding.mean), noise)} of {encoding.mean.shape[1]}"
 
 
 def _explained(encoding: Encoding) -> np.ndarray:

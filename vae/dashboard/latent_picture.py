@@ -9,6 +9,7 @@ import streamlit as st
 
 from vae import figures, storage
 from vae.dashboard import server
+from vae.dashboard.header import has_rings
 from vae.dashboard.latent_view import Asked, job_of, latent_map, project, steady, words
 from vae.dashboard.plot import plot
 from vae.dashboard.tiles import pattern
@@ -35,7 +36,7 @@ def picture(opened: Opened, encoding: Encoding, asked: Asked, colours: Mapping[s
     with st.container(height=LINE, border=False, vertical_alignment="center", key="latent_line"):
         placed, unfinished = _placed(opened, encoding, asked)
         if placed is not None:
-            record = latent_map(encoding, placed, asked, colours, total)
+            record = latent_map(encoding, placed, asked, colours, total, has_rings(opened.run))
             if not unfinished:
                 st.caption(_caption(opened, record))
     if placed is None:

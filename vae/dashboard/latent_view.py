@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vae.data import Dataset
-from vae.latent import by_kl, dimensions
+from vae.latent import by_kl, dimensions, informativeness
 from vae.projections import PROJECTIONS
 from vae.records import Encoding, Floats, Hue, Ints, LatentMap, Projection
 from vae.runs import Run
@@ -55,11 +55,9 @@ def choices(latent_dim: int, moving: bool) -> dict[str, str]:
 
 def pair_titles(encoding: Encoding, numbers: bool = True) -> dict[int, str]:
     """Latent dimensions, the most informative first, each with its name and what it carries:
-    mean KL in nats, or for a point posterior the variance of the latent."""
-    if encoding.kl is None:
-        value, number = encoding.mean.var(0), "{:.2g}"
-    else:
-        value, number = encoding.kl.mean(0), "{:.2f}"
+    mean KL in nats, or where a dimension has no KL of its own the variance of its mean."""
+    value = informativeness(encoding)
+    number = "{:.2g}" if encoding.kl_per_dimension is None else "{:.2f}"
     said = [f" · {number.format(v)}" if numbers else "" for v in value]
     return {d: f"z{d + 1}{said[d]}" for d in by_kl(encoding)}
 
@@ -71,7 +69,7 @@ def hues(data: Dataset, encoding: Encoding) -> dict[str, Hue]:
         found["class"] = Hue("class", data.labels[rows], data.classes)
     found |= {name: Hue(name, values[rows]) for name, values in data.factors.items()}
     if encoding.kl is not None:
-        found["KL"] = Hue("KL (nats per example)", encoding.kl.sum(1))
+        found["KL"] = Hue("KL (nats per example)", encoding.kl)
     if encoding.reconstruction is not None:
         title = "reconstruction error (nats per example)"
         found["reconstruction"] = Hue(title, encoding.reconstruction)
@@ -110,9 +108,15 @@ def stacked(latent: Floats, labels: Ints | None) -> Projection:
 
 
 def latent_map(
-    encoding: Encoding, placed: Projection, asked: Asked, colours: Mapping[str, Hue], total: int
+    encoding: Encoding,
+    placed: Projection,
+    asked: Asked,
+    colours: Mapping[str, Hue],
+    total: int,
+    rings: bool = True,
 ) -> LatentMap:
-    """The record of the map; `total` is how many examples the split has."""
+    """The record of the map; `total` is how many examples the split has, `rings` whether circles
+    about the origin say where the prior lies."""
     plain = asked.projection == DIMENSIONS and encoding.mean.shape[1] > 1
     return LatentMap(
         points=placed.points,
@@ -120,7 +124,7 @@ def latent_map(
         index=encoding.index,
         hue=colours.get(asked.hue),
         total=total,
-        rings=plain and encoding.kl is not None,
+        rings=plain and rings,
         note=placed.note,
     )
 

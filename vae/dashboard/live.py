@@ -52,7 +52,12 @@ def _pictures(run: Run, status: Status) -> None:
     with left:
         plot(
             figures.curves(
-                curves, log=controls.log_scale(), epochs=status.epochs or None, height=CHARTS
+                curves,
+                quantities=controls.quantities(run, curves),
+                log=controls.log_scale(),
+                epochs=status.epochs or None,
+                height=CHARTS,
+                kl_note="" if run.config.closed_kl else "from samples",
             ),
             key="curves",
             revision=run.name,
@@ -72,8 +77,9 @@ def _pictures(run: Run, status: Status) -> None:
 
 def _kl(run: Run, kl_per_dimension: Floats | None) -> None:
     st.markdown("**KL per latent dimension**", help=KL_HELP)
-    if run.settings["posterior"] == "point":
-        st.caption("Not defined for a point posterior.")
+    if not run.config.kl_per_dimension:
+        q, p = run.settings["posterior"], run.settings["prior"]
+        st.caption(f"Not defined for posterior {q} with prior {p}: it has no such parts.")
         return
     plot(
         figures.kl_bars(kl_per_dimension).update_layout(height=BELOW),
@@ -119,7 +125,7 @@ def _map(run: Run, examples: Examples | None, frame: Frame | None) -> None:
         figure = figures.empty("The first latents appear when training has begun.")
         plot(figure, key="live_map", revision=run.name, height=CHARTS)
         return
-    record = latent_map(examples, frame, prior=run.settings["posterior"] != "point")
+    record = latent_map(examples, frame, prior=header.has_rings(run))
     plot(
         figures.latent_map(record),
         key="live_map",

@@ -13,7 +13,7 @@ import streamlit as st
 
 from vae.dashboard import grids, header, shown
 from vae.data import Dataset
-from vae.latent import decode, errors_at, pick, posterior_sample
+from vae.latent import errors_at, pick, posterior_sample
 from vae.opened import Opened
 from vae.records import Floats, Ints
 from vae.runs import Run
@@ -92,12 +92,13 @@ def _sorted(score: Floats, at: Ints) -> Ints:
 def judge(opened: Opened, split: str, sample_seed: int | None) -> Judged:
     """Every example of a split at the mean of q(z|x), or at a sample if a seed is given."""
     encoding = shown.encoding(opened.run, opened.checkpoint, split, len(opened.rows(split)))
-    kl = None if encoding.kl is None else encoding.kl.sum(1)
+    kl = encoding.kl
     if sample_seed is None or kl is None:
         assert encoding.reconstruction is not None
         return Judged(encoding.index, encoding.mean, encoding.reconstruction, kl)
-    z = posterior_sample(opened.model, encoding, sample_seed)
-    errors = errors_at(opened.model, opened.batches(encoding.index), z, opened.seed)
+    batches = opened.batches(encoding.index)
+    z = posterior_sample(opened.model, batches, opened.seed, sample_seed)
+    errors = errors_at(opened.model, batches, z, opened.seed)
     return Judged(encoding.index, z, errors, kl)
 
 
@@ -113,7 +114,7 @@ def select(opened: Opened, judged: Judged, asked: Asked) -> Selection:
     return Selection(
         rows=judged.rows[places],
         x=pick(opened.batches(judged.rows), places, opened.seed),
-        values=decode(opened.model, judged.z[places]),
+        values=opened.decode(judged.z[places], judged.rows[places]),
         reconstruction=judged.reconstruction[places],
         kl=None if kl is None else kl[places],
         total=len(candidates),

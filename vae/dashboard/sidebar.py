@@ -11,12 +11,15 @@ from typing import Any
 import streamlit as st
 
 from vae import schedules
-from vae.config import PRESETS, RunConfig, fields
+from vae.config import TABLES, RunConfig, fields
 from vae.dashboard import estimate, server
 from vae.dashboard.header import choose
+from vae.dashboard.ledger import ledger
 from vae.data import DATASETS, Dataset, load, save_upload
 from vae.devices import available, resolve
-from vae.options import Field
+from vae.likelihoods import LIKELIHOODS
+from vae.options import Field, first_sentence
+from vae.presets import PRESETS
 from vae.runs import Run
 
 FILE = "a file of your own"
@@ -38,10 +41,15 @@ def sidebar() -> None:
             + " ".join(f"**{name}**: {preset.about}" for name, preset in PRESETS.items()),
         )
         values: dict[str, Any] = {}
+        feet = {}
         for group in GROUPS:
             with st.expander(group, expanded=group in OPEN):
                 _group(group, values)
+                feet[group] = st.container()
         config, data = _checked(values, verdict)
+        if config is not None and data is not None:
+            with feet["Objective"]:
+                ledger(config, data)
         pressed = button.button(
             "Train", type="primary", width="stretch", key="train", disabled=config is None
         )
@@ -94,13 +102,20 @@ def _widget(field: Field, values: dict[str, Any]) -> Any:
         return _device_widget(field)
     if field.name.endswith("_schedule"):
         return _schedule_widget(field)
-    default = field.default_for(_chosen(values))
-    common = {"label": field.label, "help": field.option.help, "key": f"set_{field.name}"}
+    chosen = _chosen(values)
+    default, about = field.default_for(chosen), field.under(chosen).help
+    common = {"label": field.label, "help": about + _rows(field), "key": f"set_{field.name}"}
     if field.option.choices:
         return _choice(common, list(field.option.choices), default)
     if isinstance(default, tuple):
         return _text(common, ", ".join(map(str, default)))
     return _number(common, field, default)
+
+
+def _rows(field: Field) -> str:
+    """What each row of a table is, from the first sentence of its docstring, as Markdown."""
+    table = TABLES.get(field.name, {})
+    return "".join(f"\n- **{name}**: {first_sentence(row)}" for name, row in table.items())
 
 
 def _choice(common: dict[str, Any], choices: list[str], default: str) -> str:
@@ -167,7 +182,7 @@ def _data_widget(field: Field) -> str:
         field.label,
         [*DATASETS, FILE],
         key="set_data",
-        help=field.option.help,
+        help=field.option.help + _rows(field),
         on_change=_suit_likelihood,
     )
     if name != FILE:
@@ -225,11 +240,16 @@ def _checked(values: dict[str, Any], verdict: Any) -> tuple[RunConfig | None, Da
         data = _data(config)
         config.split(data)
         resolve(config.device)
-        verdict.caption(estimate.sentence(config, data))
+        verdict.caption(estimate.sentence(config, data), help=_caveat(config, data))
     except (ValueError, OSError) as error:
         verdict.error(str(error))
         return None, None
     return config, data
+
+
+def _caveat(config: RunConfig, data: Dataset) -> str | None:
+    """What to beware of in the numbers of such a run."""
+    return LIKELIHOODS[config.likelihood].caveat(config.domain(data)) or None
 
 
 def _data(config: RunConfig) -> Dataset:

@@ -18,12 +18,23 @@ from vae.palette import token
 from vae.records import Curve, Curves, Floats
 
 POINTS = 1000  # a series, after thinning
-_QUANTITIES = {  # quantity → its name on screen and its colour
-    "reconstruction": ("Reconstruction", token("reconstruction")),
-    "kl": ("KL", token("kl")),
-    "elbo": ("ELBO", token("elbo")),
-    "loss": ("Trained loss", token("accent")),
+_MINIBATCH = "minibatch estimate"
+_QUANTITIES = {  # quantity → its name on screen, its colour, and a word beside the name
+    "reconstruction": ("Reconstruction", token("reconstruction"), ""),
+    "kl": ("KL", token("kl"), ""),
+    "elbo": ("ELBO", token("elbo"), ""),
+    "loss": ("Trained loss", token("accent"), ""),
+    "iwae_bound": ("K-sample bound", token("elbo"), ""),
+    "mutual_information": ("Mutual information", token("kl"), _MINIBATCH),
+    "total_correlation": ("Total correlation", token("kl"), _MINIBATCH),
+    "dimension_wise_kl": ("Dimension-wise KL", token("kl"), _MINIBATCH),
+    "mmd": ("MMD² of q(z) and p(z)", token("kl"), "without unit"),
+    "sigma": ("σ of p(x|z)", token("reconstruction"), "units of x"),
+    "sigma_min": ("Smallest σ of p(x|z)", token("reconstruction"), "units of x"),
+    "sigma_max": ("Largest σ of p(x|z)", token("reconstruction"), "units of x"),
+    "scale": ("Scale of p(x|z)", token("reconstruction"), "units of x"),
 }
+_NO_NATS = ("mmd", "sigma", "sigma_min", "sigma_max", "scale")  # the word beside says their unit
 _WHOLE = ("kl",)  # never cut: a KL is read from zero
 _STRIPS = {"beta": "β", "lr": "learning rate"}
 _SPLITS = {"train": "train", "val": "validation"}
@@ -40,6 +51,7 @@ class _Panel(NamedTuple):
     lines: dict[str, Curve]  # split → thinned curve
     top: float
     height: float
+    aside: str = ""  # beside the title
 
 
 def curves(
@@ -50,8 +62,9 @@ def curves(
     per: str = "epoch",
     epochs: float | None = None,
     height: int = 430,
+    kl_note: str = "",
 ) -> go.Figure:
-    """The live chart of a run, for `height` px.
+    """The live chart of a run, for `height` px; `kl_note` says how the KL was come by.
 
     `per` is "epoch" or "step", the unit of the time axis; `epochs` the planned end of it. `log`
     draws the positive quantities on a logarithmic axis. Without it, a start that would flatten all
@@ -61,7 +74,7 @@ def curves(
         raise ValueError(f"Unknown time axis {per!r}; one of 'epoch', 'step'.")
     if not any(len(curve.value) for curve in record.curves.values()):
         return empty("No report yet: the curves begin with the first one")
-    panels = _panels(record, quantities, per, height)
+    panels = _panels(record, quantities, per, height, kl_note)
     if not panels:
         return empty("Nothing to draw: choose a quantity that this run has")
     drawn = {panel.quantity for panel in panels}
@@ -95,7 +108,9 @@ def curves(
     )
 
 
-def _panels(record: Curves, quantities: tuple[str, ...], per: str, height: int) -> list[_Panel]:
+def _panels(
+    record: Curves, quantities: tuple[str, ...], per: str, height: int, kl_note: str
+) -> list[_Panel]:
     """What is drawn, from top to bottom, and where."""
     moving = [name for name in _STRIPS if _moves(record.curves.get(("train", name)))]
     lines = {name: _lines(record, name, tuple(_SPLITS), per) for name in quantities}
@@ -106,8 +121,10 @@ def _panels(record: Curves, quantities: tuple[str, ...], per: str, height: int) 
     share = max(room / max(len(lines) - len(fixed), 1), 20)
     top, panels = 0.0, []
     for name, drawn in lines.items():
-        title, colour = _QUANTITIES.get(name, (_STRIPS.get(name, name), token("muted")))
-        panels.append(_Panel(name, title, colour, drawn, top, fixed.get(name, share)))
+        plain = (_STRIPS.get(name, name), token("muted"), "")
+        title, colour, aside = _QUANTITIES.get(name, plain)
+        aside = kl_note if name == "kl" else aside
+        panels.append(_Panel(name, title, colour, drawn, top, fixed.get(name, share), aside))
         top += panels[-1].height + _GAP
     return panels
 
@@ -168,8 +185,9 @@ def _trace(panel: _Panel, split: str, ref: str, k: int, per: str) -> Part:
     line = panel.lines[split]
     strip, held_out = panel.quantity in _STRIPS, split == "val"
     sparse = len(line.value) <= (60 if held_out else 1)
-    unit, digits = ("", ".4~r") if strip else (" nats", ".4r")
-    who = panel.title.lower() if panel.title not in ("KL", "ELBO") else panel.title
+    bare = strip or panel.quantity in _NO_NATS
+    unit, digits = ("" if bare else " nats", ".4~r" if strip else ".4r")
+    who = panel.title.lower() if panel.title.istitle() else panel.title
     who = who if strip else f"{who}, {_SPLITS[split]}"
     return {
         "type": "scatter",
@@ -198,7 +216,8 @@ def _words(panel: _Panel, limits: tuple[list[float], str], ref: str, room: float
     if panel.quantity in _STRIPS:
         small = {"size": 11, "color": token("muted")}
         return [note(panel.title, **above, font=small), *_ends(panel, limits, ref)]
-    title = f"<b>{panel.title}</b>{_start(panel, limits)}"
+    small_print = " · ".join(filter(None, (panel.aside, _start(panel, limits))))
+    title = f'<b>{panel.title}</b>  <span style="font-size:11px">{small_print}</span>'
     return [
         note(title, **above, font={"size": 13, "color": panel.colour}),
         *_ends(panel, limits, ref),
@@ -227,7 +246,7 @@ def _start(panel: _Panel, limits: tuple[list[float], str]) -> str:
     first = float(line.value[np.isfinite(line.value)][0])
     if kind == "log" or low <= first <= high:
         return ""
-    return f'  <span style="font-size:11px">starts at {number(first)}</span>'
+    return f"starts at {number(first)}"
 
 
 def _ends(panel: _Panel, limits: tuple[list[float], str], ref: str) -> list[Part]:

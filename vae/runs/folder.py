@@ -19,7 +19,7 @@ from filelock import FileLock
 from vae import storage
 from vae.records import Change, Control, Curves, Examples, Frame, Report, Snapshot, Tick
 from vae.runs import trail, wishes
-from vae.runs.header import head, read_head
+from vae.runs.header import domain_of, head, read_head
 from vae.runs.history import curves_of
 from vae.runs.names import NameTakenError, checked_name, default_stem
 from vae.runs.status import Status, lives
@@ -260,7 +260,7 @@ class Run:
         path = self.weights_path(checkpoint)
         arrays, _ = storage.read_arrays(path)
         weights = {k.removeprefix("model."): v for k, v in arrays.items() if k[:6] == "model."}
-        model = build(self.config, tuple(self.header["data"]["event_shape"]))
+        model = build(self.config, domain_of(self.header))
         try:
             model.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()})
         except RuntimeError:

@@ -1,7 +1,7 @@
 """The head of a run, `config.json`: its settings and what they were chosen on.
 
 Keys: format (version of the run folder), config (every setting), threads, created (UTC), data
-(name, fingerprint, event_shape, examples) and packages (name → version).
+(name, fingerprint, event_shape, levels, classes, examples) and packages (name → version).
 """
 
 import platform
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vae import storage
+from vae.records import Domain
 
 if TYPE_CHECKING:
     from vae.config import RunConfig
@@ -18,23 +19,27 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 PACKAGES = ("torch", "numpy", "streamlit", "plotly", "scikit-learn")
-SETTINGS = ("data", "network", "latent_dim", "likelihood", "posterior", "epochs", "device")
-DATA = ("name", "fingerprint", "event_shape", "examples")
+TABLED = ("data", "network", "likelihood", "posterior", "prior", "objective")
+SETTINGS = (*TABLED, "latent_dim", "condition", "epochs", "device")
+DATA = ("name", "fingerprint", "event_shape", "levels", "classes", "examples")
 
 
 def head(config: "RunConfig", data: "Dataset") -> dict[str, Any]:
     """What config.json holds for a new run."""
     from vae.model import cost
 
+    domain = config.domain(data)
     return {
         "format": FORMAT,
         "config": config.model_dump(mode="json"),
-        "threads": config.threads or cost(config, data.event_shape).threads,
+        "threads": config.threads or cost(config, domain).threads,
         "created": datetime.now(UTC).isoformat(timespec="microseconds"),
         "data": {
             "name": data.name,
             "fingerprint": data.fingerprint,
-            "event_shape": list(data.event_shape),
+            "event_shape": list(domain.shape),
+            "levels": domain.levels,
+            "classes": domain.classes,
             "examples": len(data.x),
         },
         "packages": {p: version(p) for p in PACKAGES} | {"python": platform.python_version()},
@@ -59,6 +64,12 @@ def read_head(path: Path) -> dict[str, Any]:
     return head
 
 
+def domain_of(head: dict[str, Any]) -> Domain:
+    """The domain of a run's data."""
+    data = head["data"]
+    return Domain(tuple(data["event_shape"]), data["levels"], data["classes"])
+
+
 def _whole(found: Any) -> bool:
     """Whether everything is there that readers take without asking."""
     if not isinstance(found, dict):
@@ -70,6 +81,8 @@ def _whole(found: Any) -> bool:
         and isinstance(data, dict)
         and all(key in data for key in DATA)
         and isinstance(data["event_shape"], list)
+        and isinstance(data["levels"], int)
+        and isinstance(data["classes"], int)
         and isinstance(threads, int)
         and threads > 0
     )

@@ -1,0 +1,94 @@
+"""Short trainings of small models on 300 digits, each configuration trained once.
+
+done(**settings) → Done; quick(**settings) → RunConfig; ready(config, data) → Trainer.
+"""
+
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from vae.batches import Batches
+from vae.config import RunConfig
+from vae.data import Dataset, load
+from vae.evaluation import evaluate
+from vae.model import VAE, build
+from vae.records import Domain, Evaluation, Report, Snapshot
+from vae.training import Clock, Event, Trainer, train
+
+CPU = torch.device("cpu")
+DIGITS = Domain((1, 8, 8), 17, 10)
+
+
+class Done(NamedTuple):
+    """A finished training."""
+
+    config: RunConfig
+    events: list[Event]
+    model: VAE
+    record: Evaluation  # on the training examples
+
+    def reports(self, split: str = "train") -> list[Report]:
+        return [e for e in self.events if isinstance(e, Report) and e.split == split]
+
+    @property
+    def end(self) -> Snapshot:
+        assert isinstance(self.events[-1], Snapshot)
+        return self.events[-1]
+
+    @property
+    def squares(self) -> float:
+        """Squared error of the reconstructions, summed over an example: blur, whatever σ is."""
+        data = data_of(self.config)
+        rows = self.config.split(data).train
+        x = torch.from_numpy(data.x[rows] / np.float32(data.scale))
+        with torch.no_grad():
+            return float((self.model(x, 0).px.mean[0] - x).flatten(1).pow(2).sum(1).mean())
+
+
+def data_of(config: RunConfig) -> Dataset:
+    return load(
+        config.data,
+        examples=config.examples,
+        seed=config.seed,
+        options=config.chosen("data"),
+    )
+
+
+def quick(**settings: Any) -> RunConfig:
+    """300 digits under N(h, .2²), one hidden layer of 32."""
+    usual = {"examples": 300, "epochs": 25, "batch_size": 32, "lr": 3e-3, "frames": 0}
+    usual |= {"test_share": 0, "device": "cpu", "threads": 1, "latent_dim": 4}
+    if settings.get("likelihood", "gaussian") == "gaussian":
+        usual |= {"likelihood": "gaussian", "sigma": 0.2}
+    if settings.get("network", "mlp") == "mlp":
+        usual |= {"hidden": (32,)}
+    return RunConfig.of(**(usual | settings))
+
+
+@cache
+def _done(config_json: str) -> Done:
+    config = RunConfig.model_validate_json(config_json)
+    data = data_of(config)
+    torch.set_num_threads(1)
+    events = list(train(config, data))
+    model = build(config, config.domain(data))
+    assert isinstance(events[-1], Snapshot)
+    weights = {k[6:]: v for k, v in events[-1].arrays.items() if k.startswith("model.")}
+    model.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()})
+    rows = config.split(data).train
+    record = evaluate(model, Batches(data, rows, config, CPU), elbo_samples=5)
+    return Done(config, events, model, record)
+
+
+def done(**settings: Any) -> Done:
+    """Train once for each configuration."""
+    return _done(quick(**settings).model_dump_json())
+
+
+def ready(config: RunConfig, data: Dataset) -> Trainer:
+    """A trainer whose steps can be taken one by one."""
+    trainer = Trainer(config, data)
+    trainer.clock = Clock(0)
+    return trainer

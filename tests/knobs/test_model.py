@@ -1,0 +1,217 @@
+"""What the settings of the model do: each what its help promises, in the promised direction.
+
+`EFFECTS` names the test of each setting; `test_every_setting` misses one that has none.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from tests.knobs.harness import DIGITS, data_of, done, quick
+from vae.config import RunConfig
+from vae.latent import decode, prior_sample
+from vae.model import build, cost
+from vae.networks import ACTIVATIONS
+from vae.priors import PRIORS
+from vae.records import Domain
+
+
+def test_network_is_the_body() -> None:
+    """One latent follows a circle of five clumps if its decoder can bend; a line cannot. A
+    convolution counts weights by channels, not by pixels."""
+    ring = {"data": "mixture", "latent_dim": 1, "epochs": 40, "sigma": 0.1}
+    assert done(**ring).squares < 0.5 * done(network="linear", **ring).squares
+
+    def growth(network: str) -> float:
+        config = RunConfig.of(network=network)
+        small, large = (cost(config, Domain((1, side, side))).weights for side in (16, 64))
+        return large / small
+
+    assert growth("mlp") > growth("linear") / 4 > 2
+    kinds = {type(m) for m in build(RunConfig.of(network="conv"), DIGITS).modules()}
+    assert torch.nn.Conv2d in kinds
+
+
+def test_hidden_more_and_wider_layers_fit_more() -> None:
+    sizes = [(2,), (32,), (128, 64)]
+    counts = [cost(quick(hidden=h), DIGITS).weights for h in sizes]
+    assert counts == sorted(counts)
+    fits = [done(hidden=h).record.reconstruction for h in sizes]
+    assert fits[0] > fits[1] + 3 > fits[2] + 3
+
+
+def test_channels_more_fit_more() -> None:
+    sizes = [(1, 1), (16, 16)]
+    few, many = (quick(network="conv", channels=c) for c in sizes)
+    assert cost(many, DIGITS).weights > cost(few, DIGITS).weights
+    worse, better = (done(network="conv", channels=c).record.reconstruction for c in sizes)
+    assert better < worse - 3
+    down = [m.out_channels for m in build(many, DIGITS).encoder if isinstance(m, torch.nn.Conv2d)]
+    assert down == [16, 16]
+
+
+def test_activation_is_the_nonlinearity() -> None:
+    """What leaves the hidden layer has the range of the function asked for."""
+    lowest = {"relu": 0.0, "tanh": -1.0, "gelu": -0.17, "silu": -0.279}
+    assert set(lowest) == set(ACTIVATIONS)
+    x = 40 * torch.randn(500, *DIGITS.shape, generator=torch.Generator().manual_seed(0))
+    for name, low in lowest.items():
+        encoder = build(quick(activation=name), DIGITS).encoder
+        with torch.no_grad():
+            out = encoder[2](encoder[1](encoder[0](x)))
+        assert float(out.min()) == pytest.approx(low, abs=0.01)
+        assert (float(out.max()) < 1.01) == (name == "tanh")
+
+
+def test_latent_dim_more_carry_more_and_reconstruct_better() -> None:
+    few, some, many = (done(latent_dim=z).record for z in (1, 4, 8))
+    assert few.kl < some.kl - 1
+    assert some.kl < many.kl - 1
+    assert few.reconstruction > some.reconstruction + 3
+    assert some.reconstruction > many.reconstruction + 1
+    assert len(many.kl_per_dimension) == 8
+
+
+def test_likelihood_is_what_the_decoder_becomes() -> None:
+    """Bernoulli stays in [0, 1], a Gaussian does not; a learned σ goes where the residuals are."""
+    far = 50 * torch.randn(200, 4, generator=torch.Generator().manual_seed(0))
+    bernoulli = done(likelihood="bernoulli").model.likelihood(far).mean
+    assert bernoulli.min() >= 0
+    assert bernoulli.max() <= 1
+    assert done().model.likelihood(far).mean.min() < -1
+    learned = done(likelihood="gaussian-learned", epochs=80, lr=1e-2)
+    sigmas = [r.terms["sigma"] for r in learned.reports("val")]
+    assert sigmas[0] == 1
+    assert sigmas[-1] == pytest.approx((learned.squares / 64) ** 0.5, rel=0.3)
+    assert "sigma" not in done().reports("val")[-1].terms
+
+
+def test_sigma_larger_is_blurrier_with_a_smaller_kl() -> None:
+    sharp, soft, softer = (done(sigma=s) for s in (0.1, 0.4, 1.0))
+    assert sharp.record.kl > soft.record.kl + 1 > softer.record.kl + 1
+    assert sharp.squares < soft.squares < softer.squares
+
+
+class Fixed(torch.nn.Module):
+    """A decoder of one number that is known and not learned."""
+
+    def __init__(self, f: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        self.f = f
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        return self.f(z).view(-1, 1, 1)
+
+
+def total(z: torch.Tensor) -> torch.Tensor:
+    """x = z1 + z2 + noise leaves a posterior that is Gaussian and correlated."""
+    return z.sum(-1)
+
+
+def radius(z: torch.Tensor) -> torch.Tensor:
+    """x = |z| + noise leaves a posterior that is a ring."""
+    return z.norm(dim=-1)
+
+
+@cache
+def bound(f: Callable[[torch.Tensor], torch.Tensor], posterior: str, **options: Any) -> float:
+    """The ELBO that the best encoder of this posterior reaches under a known decoder, nats."""
+    config = quick(activation="tanh", latent_dim=2, posterior=posterior, **options)
+    model = build(config, Domain((1,)))
+    model.decoder = Fixed(f)
+    torch.manual_seed(0)
+    x = torch.linspace(0.5, 2, 32).view(-1, 1)
+    learned = [*model.encoder.parameters(), *model._posterior.parameters()]
+    optimizer = torch.optim.Adam(learned, 1e-2)
+    for _ in range(500):
+        optimizer.zero_grad()
+        model.loss(model(x, 16), {}).total.backward()
+        optimizer.step()
+    with torch.no_grad():
+        return -float(model.loss(model(x, 2000), {}).total)
+
+
+def test_posterior_takes_the_shapes_its_row_promises() -> None:
+    """What a family cannot follow costs ELBO: a diagonal Gaussian no correlation, a Gaussian no
+    ring. A point does not scatter at all and reconstructs better."""
+    assert bound(total, "full") > bound(total, "diagonal") + 1
+    assert bound(total, "flow") == pytest.approx(bound(total, "full"), abs=0.05)
+    assert bound(radius, "flow") > bound(radius, "full") + 0.8
+    cloud, point = done(), done(posterior="point", objective="reconstruction")
+    assert point.record.kl is None
+    assert cloud.record.kl > 1
+    assert point.squares < cloud.squares
+    x = torch.rand(3, *DIGITS.shape)
+    with torch.no_grad():
+        assert not point.model(x, 50).z.std(0).any()
+        assert cloud.model(x, 50).z.std(0).min() > 0.01
+
+
+def test_posterior_transforms_follow_more_intricate_shapes() -> None:
+    one = bound(radius, "flow", posterior_transforms=1)
+    assert bound(radius, "flow", posterior_transforms=2) > one + 0.4
+
+
+FLAT = {"data": "mixture", "latent_dim": 2, "epochs": 60, "sigma": 0.1}
+
+
+def test_prior_that_learns_asks_for_a_smaller_kl() -> None:
+    """Five clumps are no N(0, I): a prior that can follow the latents pays less KL for them."""
+    assert set(PRIORS) == {"standard", "mixture", "vamp", "flow"}
+    plain = done(**FLAT).record
+    for prior in PRIORS.keys() - {"standard"}:
+        record = done(prior=prior, **FLAT).record
+        assert record.elbo > plain.elbo + 1, prior
+        assert record.kl < plain.kl - 1, prior
+    z = done(**FLAT).model.prior().sample(torch.Size((20_000,)))
+    assert z.mean(0).abs().max() < 0.05
+    assert (torch.cov(z.T) - torch.eye(2)).abs().max() < 0.05
+
+
+def test_prior_components_take_more_clumps() -> None:
+    """Two cannot cover five clumps, ten can; and so many parts has the prior."""
+    two, ten = (done(prior="mixture", prior_components=n, **FLAT) for n in (2, 10))
+    assert ten.record.elbo > two.record.elbo + 0.3
+    assert ten.model.prior().component_distribution.batch_shape == (10,)
+    vamp = build(quick(prior="vamp", prior_components=7), DIGITS)
+    assert vamp.prior().component_distribution.batch_shape == (7,)
+
+
+def test_prior_transforms_take_more_intricate_shapes() -> None:
+    one, three = (done(prior="flow", prior_transforms=n, **FLAT).record for n in (1, 3))
+    assert three.elbo > one.elbo + 0.1
+
+
+def test_condition_tells_the_class_so_that_z_need_not() -> None:
+    """Less KL for a better bound, and samples that are of the class asked for."""
+    usual = {"likelihood": "bernoulli", "epochs": 60}
+    plain, told = done(**usual), done(condition="labels", **usual)
+    assert told.record.elbo > plain.record.elbo + 1
+    data = data_of(told.config)
+    means = np.stack([data.x[data.labels == k].mean(0) for k in range(10)]).reshape(10, -1) / 16
+    labels = np.repeat(np.arange(10), 20)
+    for run, least, most in ((told, 0.8, 1.0), (plain, 0.0, 0.3)):
+        x = decode(run.model, prior_sample(run.model, 200, 0), labels=labels).reshape(200, 1, -1)
+        nearest = ((x - means) ** 2).sum(-1).argmin(1)
+        assert least <= (nearest == labels).mean() <= most
+
+
+EFFECTS: dict[str, Callable[..., None]] = {
+    "network": test_network_is_the_body,
+    "hidden": test_hidden_more_and_wider_layers_fit_more,
+    "activation": test_activation_is_the_nonlinearity,
+    "channels": test_channels_more_fit_more,
+    "latent_dim": test_latent_dim_more_carry_more_and_reconstruct_better,
+    "likelihood": test_likelihood_is_what_the_decoder_becomes,
+    "sigma": test_sigma_larger_is_blurrier_with_a_smaller_kl,
+    "posterior": test_posterior_takes_the_shapes_its_row_promises,
+    "posterior_transforms": test_posterior_transforms_follow_more_intricate_shapes,
+    "prior": test_prior_that_learns_asks_for_a_smaller_kl,
+    "prior_components": test_prior_components_take_more_clumps,
+    "prior_transforms": test_prior_transforms_take_more_intricate_shapes,
+    "condition": test_condition_tells_the_class_so_that_z_need_not,
+}

@@ -1,0 +1,84 @@
+"""Every row of every table, one at a time, trains on every kind of data that suits it."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from vae.config import TABLES, RunConfig
+from vae.data import DATASETS, Dataset, load
+from vae.frames import fixed_examples, frame
+from vae.likelihoods import LIKELIHOODS
+from vae.model import build
+from vae.objectives import OBJECTIVES
+from vae.posteriors import POSTERIORS
+from vae.records import Report, Snapshot
+from vae.training import train
+
+KINDS = ("likelihood", "posterior", "prior", "objective")
+ROWS = [(kind, name) for kind in KINDS for name in TABLES[kind]]
+OPTIONS: dict[str, dict[str, Any]] = {"moon-phases": {"size": 10}}
+
+
+def settings(kind: str, name: str, data: str) -> dict[str, Any]:
+    """A short run with this row; what must be beside it, is."""
+    found: dict[str, Any] = {"data": data, "examples": 160, "epochs": 12, "batch_size": 16}
+    found |= {"hidden": (32,), "lr": 5e-3, "threads": 1, "device": "cpu", "frames": 0}
+    found |= {"likelihood": "gaussian-learned" if data == "mixture" else "bernoulli", kind: name}
+    if kind == "posterior" and not POSTERIORS[name].has_density:
+        found["objective"] = "wae"
+    return found | OPTIONS.get(data, {})
+
+
+def suits(kind: str, name: str, data: Dataset) -> bool:
+    """Whether the values of the data are those of the likelihood."""
+    if kind != "likelihood":
+        return True
+    support = LIKELIHOODS[name].support
+    return support == "real" or (data.levels > 0 if support == "levels" else data.in_unit_interval)
+
+
+@pytest.mark.parametrize("data", DATASETS)
+@pytest.mark.parametrize(("kind", "name"), ROWS)
+def test_every_choice_learns(kind: str, name: str, data: str) -> None:
+    """What it minimises falls, on new examples too, and all its numbers exist or are said not
+    to; its pictures have the shape and the range of the data."""
+    config = RunConfig.of(**settings(kind, name, data))
+    examples = load(data, examples=160, options=config.chosen("data"))
+    if not suits(kind, name, examples):
+        with pytest.raises(ValueError, match=r"choose likelihood gaussian"):
+            config.split(examples)
+        return
+    events = list(train(config, examples))
+    for split in ("train", "val"):
+        reports = [e for e in events if isinstance(e, Report) and e.split == split]
+        first, last = reports[0], reports[-1]
+        weighted = OBJECTIVES[config.objective].needs != "nothing"
+        now, then = (
+            (last.loss, first.loss) if weighted else (last.reconstruction, first.reconstruction)
+        )
+        assert now < then, split
+        assert (last.kl is None) == (not POSTERIORS[config.posterior].has_density)
+        assert (last.kl_per_dimension is not None) == config.kl_per_dimension
+    end = events[-1]
+    assert isinstance(end, Snapshot)
+    model = build(config, config.domain(examples))
+    model.load_state_dict(
+        {k[6:]: _tensor(v) for k, v in end.arrays.items() if k.startswith("model.")}
+    )
+    shown = fixed_examples(config, examples, config.split(examples))
+    made = frame(model, examples, shown, end.step, 12.0)
+    assert made.reconstructions.shape == shown.originals.shape
+    assert made.mean.shape == (len(shown.index), 2)
+    for values in (made.reconstructions, made.samples):
+        assert np.isfinite(values).all()
+        if LIKELIHOODS[config.likelihood].support != "real":
+            assert 0 <= values.min() <= values.max() <= 1
+    error = ((made.reconstructions - shown.originals) ** 2).mean()
+    assert error < 1.2 * shown.originals.var(0).mean()  # no worse than the mean example
+
+
+def _tensor(array: Any) -> Any:
+    import torch
+
+    return torch.from_numpy(array)

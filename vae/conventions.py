@@ -1,0 +1,235 @@
+"""What β means in other people's losses, and what their weights mean here.
+
+The loss here is R + β · KL: R = −ln p(x|z) in nats, summed over the D elements of an example, KL
+summed over the Z latent dimensions, both averaged over the B examples of a batch. Others average
+where we sum, leave out the noise σ of a Gaussian, or put the weight on the other term. Two losses
+train the same model when one is a positive multiple of the other (up to a constant): the gradient
+has the same direction, and Adam does not see its length. So each convention is brought to the form
+R + (…) · KL, and what stands before the KL is β.
+
+For a Gaussian with a fixed σ, R = S / (2σ²) + constant with S = Σ (x − x̂)², the sum of squares
+over the D elements. A weight beside a squared error settles β · σ²: where σ is learned it moves,
+and β with it, so that the conversions hold at one value of σ only.
+
+x and σ have one unit. A loss whose x is a times ours (2 for pictures from −1 to 1, where ours go
+from 0 to 1) has a² S for S, as if σ were a σ.
+
+Every convention has β = unit · valueᵖ with a power p of 1, 2 or −1; `unit`, the β of the value 1,
+is derived in the docstring of its function.
+"""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+KINDS = ("gaussian", "cross-entropy", "other")
+
+
+class Context(NamedTuple):
+    """What a conversion depends on."""
+
+    elements: int  # D, numbers in one example
+    latents: int  # Z
+    batch: int  # B
+    n_data: int  # N, training examples
+    kind: str  # what R is made of: a "gaussian" with sigma, a "cross-entropy", or "other"
+    sigma: float = 1.0  # of a Gaussian, in the unit of the convention's x
+
+
+class Convention(NamedTuple):
+    """A row of the table: a loss as others write it, and how its weight and β convert."""
+
+    title: str
+    symbol: str  # the weight, as the formula has it
+    formula: str  # the loss
+    rule: str  # β as a formula of the weight
+    unit: Callable[[Context], float]  # β of the value 1
+    power: int = 1
+    kinds: tuple[str, ...] = KINDS  # for which R it is meaningful
+    typical: float = 1.0  # a value that is met in the wild
+    about: str = ""  # where it comes from
+
+    def ours_from(self, value: float, context: Context) -> float:
+        """β here that trains as `value` does there. Raises ValueError for an impossible value."""
+        if value < 0 or (value == 0 and self.power < 0) or not math.isfinite(value):
+            lowest = "above 0" if self.power < 0 else "at least 0"
+            raise ValueError(f"{self.symbol} is finite and {lowest}, and it is {value:g}.")
+        return float(self.unit(context) * value**self.power)
+
+    def theirs_from(self, beta: float, context: Context) -> float:
+        """The value there that trains as β does here; infinite where β = 0 has none."""
+        if beta == 0:
+            return math.inf if self.power < 0 else 0.0
+        return float((beta / self.unit(context)) ** (1 / self.power))
+
+
+def meaningful(context: Context) -> dict[str, "Convention"]:
+    """The rows that mean something for this likelihood: name → row."""
+    return {name: row for name, row in CONVENTIONS.items() if context.kind in row.kinds}
+
+
+def _summed(context: Context) -> float:
+    """R + w · KL is the loss here: β = w."""
+    return 1.0
+
+
+def _weighted(context: Context) -> float:
+    """λ · R + KL, divided by λ: R + 1 / λ · KL."""
+    return 1.0
+
+
+def _normalised(context: Context) -> float:
+    """β_norm = β Z / D (Higgins et al. 2017, section 4.2, https://openreview.net/forum?id=Sy2fzU9gl;
+    M and N there), so β = β_norm D / Z. It makes R / D + β_norm · KL / Z of R + β · KL."""
+    return context.elements / context.latents
+
+
+def _averaged(context: Context) -> float:
+    """R / D + w · KL, times D: R + w D · KL."""
+    return float(context.elements)
+
+
+def _both_averaged(context: Context) -> float:
+    """R / D + w · KL / Z, times D: R + w D / Z · KL."""
+    return _averaged(context) / context.latents
+
+
+def _averaged_kl_over_batch(context: Context) -> float:
+    """KL summed over the batch is B times its mean: R / D + w B · KL, times D: R + w B D · KL."""
+    return _averaged(context) * context.batch
+
+
+def _half_squares(context: Context) -> float:
+    """S / 2 + w · KL, times 1 / σ²: S / (2σ²) + w / σ² · KL. At σ = 1, β = w."""
+    return 1 / context.sigma**2
+
+
+def _squares(context: Context) -> float:
+    """S + w · KL, times 1 / (2σ²): S / (2σ²) + w / (2σ²) · KL."""
+    return 1 / (2 * context.sigma**2)
+
+
+def _mean_squares(context: Context) -> float:
+    """S / D + w · KL, times D / (2σ²): S / (2σ²) + w D / (2σ²) · KL. β = 1 where σ² = w D / 2."""
+    return context.elements * _squares(context)
+
+
+def _mean_squares_mean_kl(context: Context) -> float:
+    """S / D + w · KL / Z: as `_mean_squares` with w / Z for w."""
+    return _mean_squares(context) / context.latents
+
+
+def _mean_squares_kl_over_batch(context: Context) -> float:
+    """S / D averaged over the batch, the KL summed over it: as `_mean_squares` with w B for w."""
+    return _mean_squares(context) * context.batch
+
+
+def _mean_squares_share(context: Context) -> float:
+    """S / D + β′ · (B / N) · KL: as `_mean_squares` with β′ B / N for w."""
+    return _mean_squares(context) * context.batch / context.n_data
+
+
+def _noise(context: Context) -> float:
+    """The ELBO at another noise s is S / (2s²) + KL. S / (2σ²) + β · KL, divided by β, is
+    S / (2βσ²) + KL: that ELBO with s² = βσ², so β = s² / σ²."""
+    return 1 / context.sigma**2
+
+
+def _precision(context: Context) -> float:
+    """½ τ S + KL is `_noise` with τ = 1 / s²: β = 1 / (τ σ²)."""
+    return 1 / context.sigma**2
+
+
+GAUSSIAN = ("gaussian",)
+ENTROPY = ("cross-entropy", "other")
+
+CONVENTIONS: dict[str, Convention] = {
+    "ours": Convention("Here, both summed", "β", "R + β · KL", "β", _summed),
+    "mse": Convention("MSE", "w", "S / D + w · KL", "w D / (2σ²)", _mean_squares, kinds=GAUSSIAN),
+    "mse-mean-kl": Convention(
+        "MSE, KL averaged over Z",
+        "w",
+        "S / D + w · KL / Z",
+        "w D / (2σ² Z)",
+        _mean_squares_mean_kl,
+        kinds=GAUSSIAN,
+    ),
+    "mse-batch-kl": Convention(
+        "MSE, KL summed over the batch",
+        "w",
+        "S / D + w · B · KL",
+        "w B D / (2σ²)",
+        _mean_squares_kl_over_batch,
+        kinds=GAUSSIAN,
+    ),
+    "sse": Convention("Sum of squares", "w", "S + w · KL", "w / (2σ²)", _squares, kinds=GAUSSIAN),
+    "half-sse": Convention(
+        "Half the sum of squares", "w", "S / 2 + w · KL", "w / σ²", _half_squares, kinds=GAUSSIAN
+    ),
+    "bce": Convention("Mean BCE or −ln p", "w", "R / D + w · KL", "w D", _averaged, kinds=ENTROPY),
+    "bce-mean-kl": Convention(
+        "Mean BCE or −ln p, KL averaged over Z",
+        "w",
+        "R / D + w · KL / Z",
+        "w D / Z",
+        _both_averaged,
+        kinds=ENTROPY,
+    ),
+    "bce-batch-kl": Convention(
+        "Mean BCE or −ln p, KL summed over the batch",
+        "w",
+        "R / D + w · B · KL",
+        "w B D",
+        _averaged_kl_over_batch,
+        kinds=ENTROPY,
+    ),
+    "kld-weight": Convention(
+        "kld_weight of PyTorch-VAE",
+        "w",
+        "S / D + w · KL",
+        "w D / (2σ²)",
+        _mean_squares,
+        kinds=GAUSSIAN,
+        typical=0.00025,
+        about="Its configurations set 0.00025, for pictures from 0 to 1.",
+    ),
+    "m-n": Convention(
+        "M_N = B / N of PyTorch-VAE",
+        "β′",
+        "S / D + β′ · B / N · KL",
+        "β′ B D / (2σ² N)",
+        _mean_squares_share,
+        kinds=GAUSSIAN,
+        about="As its code was at first: the batch's share of the data before the KL, times a β′ "
+        "that is 1 where none is given, for pictures from −1 to 1.",
+    ),
+    "higgins": Convention(
+        "β_norm of Higgins et al. 2017",
+        "β_norm",
+        "R / D + β_norm · KL / Z",
+        "β_norm D / Z",
+        _normalised,
+        typical=0.01,
+    ),
+    "lambda": Convention(
+        "Weight on the reconstruction", "λ", "λ · R + KL", "1 / λ", _weighted, power=-1
+    ),
+    "sigma": Convention(
+        "σ at which β is 1",
+        "s",
+        "S / (2s²) + KL",
+        "s² / σ²",
+        _noise,
+        power=2,
+        kinds=GAUSSIAN,
+    ),
+    "precision": Convention(
+        "Precision at which β is 1",
+        "τ",
+        "½ τ S + KL",
+        "1 / (τ σ²)",
+        _precision,
+        power=-1,
+        kinds=GAUSSIAN,
+    ),
+}

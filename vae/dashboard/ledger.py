@@ -1,0 +1,244 @@
+"""β in other people's conventions: a panel beside β that says what it is elsewhere, and converts.
+
+The conversions are those of `vae.conventions`. The panel hangs from a button, because a table does
+not fit into the sidebar.
+"""
+
+import math
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from vae.config import RunConfig, fields
+from vae.conventions import Context, Convention, meaningful
+from vae.data import Dataset
+from vae.options import check
+
+KINDS = {"bernoulli": "cross-entropy", "gaussian": "gaussian", "gaussian-learned": "gaussian"}
+SIZES = {"D": "elements", "Z": "latents", "B": "batch", "N": "n_data"}
+RANGES = {1.0: "0 to 1, as here", 2.0: "−1 to 1", 255.0: "0 to 255"}
+WIDTH = 940  # pixels, which Streamlit's own limit would not allow
+STYLE = f"""<style>
+[data-testid="stPopoverBody"]:has(.st-key-ledger_panel) {{
+  max-width: min({WIDTH + 50}px, 96vw) !important;
+}}
+.st-key-ledger_panel table {{
+  width: 100%;
+  font-size: 0.875rem;
+}}
+.st-key-ledger_panel :is(th, td) {{
+  padding: 0.2rem 1rem 0.2rem 0;
+  border: none;
+  white-space: nowrap;
+}}
+.st-key-ledger_panel tr {{
+  border-bottom: 1px solid var(--st-border-color);
+}}
+</style>"""
+HELP = {
+    "convention": "How the loss is written where the value comes from.",
+    "value": "The weight as it stands there, without unit; σ in the unit of x. The β that it "
+    "means here is shown below.",
+    "D": "Numbers in one example there. As here, the β that such a loss would have on your data; "
+    "the paper's own, the β of the paper's model. More elements make a mean smaller beside its "
+    "KL, so the same weight means a larger β.",
+    "Z": "Latent dimensions there. More make a mean KL smaller, so the same weight means a "
+    "smaller β.",
+    "B": "Examples in a batch there. More make the same weight a larger β.",
+    "N": "Training examples there. More make the same weight a smaller β.",
+    "range": "The values of x there. A squared error in twice the unit is four times as large, "
+    "so the same weight then means a quarter of the β.",
+    "sigma": "A learned σ has no fixed conversion: read its present value off the run's curves. "
+    "Training begins at 1; a larger σ makes the same weight a smaller β.",
+}
+
+
+def ledger(config: RunConfig, data: Dataset) -> None:
+    """A button that opens the panel; nothing if the objective has no β."""
+    if config.get("beta") is None:
+        return
+    panel = st.popover(
+        "β in other conventions",
+        key="ledger",
+        width="stretch",
+        on_change="rerun",
+        help="What this β is called where losses are averaged or weighted in another way, and "
+        "which β a paper's value means here.",
+    )
+    if panel.open:
+        with panel, st.container(key="ledger_panel", width=WIDTH):
+            st.html(STYLE)
+            _panel(config, data)
+
+
+def _panel(config: RunConfig, data: Dataset) -> None:
+    context = Context(
+        math.prod(data.event_shape),
+        config.latent_dim,
+        config.batch_size,
+        len(config.split(data).train),
+        KINDS.get(config.likelihood, "other"),
+    )
+    if context.kind == "gaussian":
+        context = context._replace(sigma=_sigma(config))
+    beta = float(config.get("beta"))
+    table, converter = st.columns([11, 7], gap="large")
+    with table:
+        st.markdown(f"**β = {beta:.4g} elsewhere**")
+        st.markdown(_table(beta, context))
+        st.caption(_legend(config, context))
+    with converter:
+        st.markdown("**From elsewhere to β here**")
+        _converter(config, data, context)
+
+
+def _sigma(config: RunConfig) -> float:
+    """The σ that the conversions hold at: the configured one, or one that is asked for."""
+    if config.get("sigma") is not None:
+        return float(config.get("sigma"))
+    st.session_state.setdefault("ledger_sigma", 1.0)
+    words, place = st.columns([11, 7], gap="large", vertical_alignment="bottom")
+    words.markdown(
+        "σ is learned: a weight beside a squared error settles β · σ², so there is no fixed "
+        "conversion. The values below hold while σ is what it is here."
+    )
+    return float(
+        place.number_input(
+            "At σ",
+            min_value=1e-3,
+            max_value=100.0,
+            step=0.01,
+            format="%g",
+            key="ledger_sigma",
+            help=HELP["sigma"],
+        )
+    )
+
+
+def _table(beta: float, context: Context) -> str:
+    lines = ["| Convention | Loss | Value now |", "|:--|:--|:--|"]
+    for row in meaningful(context).values():
+        value = _number(row.theirs_from(beta, context))
+        lines.append(f"| {row.title} | {row.formula} | {row.symbol} = **{value}** |")
+    return "\n".join(lines).replace("_", r"\_")
+
+
+def _number(value: float) -> str:
+    return "∞" if math.isinf(value) else f"{value:.4g}"
+
+
+def _legend(config: RunConfig, context: Context) -> str:
+    """What the letters are, here and now."""
+    sizes = f"D = {context.elements:,}, Z = {context.latents}, B = {context.batch:,}"
+    text = "R is −ln p(x|z) in nats, summed over the D elements; KL is summed over the Z latents. "
+    if context.kind == "gaussian":
+        text += "S = Σ(x − x̂)², so R = S / (2σ²) + constant. "
+        sizes += f", N = {context.n_data:,}, σ = {context.sigma:g}"
+    elif context.kind == "other":
+        text += (
+            f"A weight beside a squared error says nothing of a {config.likelihood} likelihood. "
+        )
+    if (schedule := config.get("beta_schedule")) != "constant":
+        text += f"β follows {schedule}; this is its full value. "
+    return f"{text}Here {sizes}."
+
+
+def _converter(config: RunConfig, data: Dataset, context: Context) -> None:
+    """A convention and a value → β here, and buttons that take it over."""
+    rows = {name: row for name, row in meaningful(context).items() if name != "ours"}
+    name = st.selectbox(
+        "Convention",
+        list(rows),
+        format_func=lambda n: rows[n].title,
+        key="ledger_convention",
+        help=HELP["convention"],
+    )
+    row = rows[name]
+    st.caption(f"Loss {row.formula}. {row.about}".replace("_", r"\_"))
+    sizes = {letter: field for letter, field in SIZES.items() if letter in row.rule}
+    scaled = context.kind == "gaussian" and data.is_image and data.in_unit_interval
+    places = iter(st.columns(1 + len(sizes)))
+    value = _value(next(places), name, row)
+    here = context._asdict()
+    own = {f: _size(next(places), letter, here[f]) for letter, f in sizes.items()}
+    scale = _range() if scaled else 1.0
+    there = Context(**here | own | {"sigma": context.sigma * scale})
+    try:
+        beta = row.ours_from(value, there)
+    except ValueError as error:
+        st.error(str(error))
+        return
+    at = f"at σ = {there.sigma:.4g}" * ("σ" in row.rule)
+    at += f", which is {context.sigma:g} in the unit of x there" * (scale != 1)
+    st.markdown(f"β = {row.rule} = **{beta:.4g}** {at}".replace("_", r"\_"))
+    _buttons(config, beta)
+
+
+def _value(place: DeltaGenerator, name: str, row: Convention) -> float:
+    key = f"ledger_value_{name}"
+    st.session_state.setdefault(key, row.typical)
+    return float(
+        place.number_input(
+            row.symbol.replace("_", r"\_"),
+            min_value=0.0,
+            step=row.typical / 10,
+            format="%g",
+            key=key,
+            help=HELP["value"],
+        )
+    )
+
+
+def _size(place: DeltaGenerator, letter: str, here: int) -> int:
+    """One of D, Z, B and N, as it is there; as here until it is changed."""
+    key = f"ledger_{letter}_{here}"
+    st.session_state.setdefault(key, here)
+    return int(place.number_input(letter, min_value=1, step=1, key=key, help=HELP[letter]))
+
+
+def _range() -> float:
+    """How many times ours the x there is."""
+    return float(
+        st.selectbox(
+            "Values of x there",
+            list(RANGES),
+            format_func=RANGES.__getitem__,
+            key="ledger_range",
+            help=HELP["range"],
+        )
+    )
+
+
+def _buttons(config: RunConfig, beta: float) -> None:
+    """Put the result into the sidebar's widgets: as β, or as the σ at which the same β is 1."""
+    sigma = config.get("sigma")
+    ways = {f"Set β = {beta:.4g}": {"beta": beta}}
+    if sigma is not None and beta > 0:
+        same = sigma * math.sqrt(beta)
+        ways[f"Set β = 1, σ = {same:.4g}"] = {"beta": 1.0, "sigma": same}
+    wrong = {label: _outside(values) for label, values in ways.items()}
+    with st.container(horizontal=True):
+        for label, values in ways.items():
+            key = "ledger_set_" + "_".join(values)
+            bad = bool(wrong[label])
+            st.button(label, key=key, on_click=_put, args=(values,), disabled=bad)
+    if len(ways) == 2:
+        st.caption("Either trains the same model; the curves show the ELBO at their σ.")
+    st.caption(" ".join(filter(None, wrong.values())))
+
+
+def _outside(values: dict[str, float]) -> str:
+    """A sentence for each setting that cannot take its value; "" where all can."""
+    found = []
+    for field in (f for f in fields() if f.name in values):
+        try:
+            check(field, values[field.name])
+        except ValueError:
+            option = field.option
+            found.append(f"{field.label} goes from {option.low:g} to {option.high:g} here.")
+    return " ".join(found)
+
+
+def _put(values: dict[str, float]) -> None:
+    for name, value in values.items():
+        st.session_state[f"set_{name}"] = float(f"{value:.6g}")

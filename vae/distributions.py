@@ -1,0 +1,152 @@
+"""Distributions of one number in [0, 1] that torch does not have, or not to the last digit.
+
+The batch shape is that of the parameters and the event shape is (); torch's `Independent` makes an
+example of such elements. `log_prob` is in nats; its value and its gradient are right in float32
+wherever the parameters go, because no form here subtracts large or nearly equal numbers.
+
+Notation: eta a natural parameter; L levels, the values k / (L − 1) with k = 0 … L − 1; lengths are
+in units of x where not said otherwise.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+from torch.distributions.constraints import unit_interval
+from torch.nn.functional import logsigmoid
+
+
+class Elementwise(Distribution):
+    """What the distributions here have in common; a subclass draws in `_draw`."""
+
+    arg_constraints: dict[str, Any] = {}  # noqa: RUF012  torch's own attribute
+    support = unit_interval
+
+    def __init__(self, batch_shape: torch.Size) -> None:
+        super().__init__(batch_shape, validate_args=False)
+
+    def _draw(self, shape: torch.Size) -> Tensor:
+        raise NotImplementedError
+
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        with torch.no_grad():
+            return self._draw(torch.Size((*sample_shape, *self.batch_shape)))
+
+
+# ln(sinh(eta / 2) / (eta / 2)) = Σ cₙ eta²ⁿ, n = 1 …, with cₙ = B₂ₙ / (2n (2n)!)
+SERIES = (1 / 24, -1 / 2880, 1 / 181440, -1 / 9676800, 1 / 479001600)
+NEAR = 0.5  # |eta| below which the series holds to 1e-12, where the closed forms lose digits
+
+
+class ContinuousBernoulli(Elementwise):
+    """p(x) = exp(eta x − A(eta)) on [0, 1], A(eta) = ln((e^eta − 1) / eta), eta = logit lambda
+    (Loaiza-Ganem & Cunningham 2019, https://arxiv.org/abs/1907.06845, section 3).
+
+    For |eta| below `NEAR`, A(eta) = eta / 2 + Σ cₙ eta²ⁿ; beyond, with d the distance of x from
+    the end where p is largest, ln p(x) = ln |eta| − ln(1 − e^−|eta|) − |eta| d.
+    """
+
+    def __init__(self, eta: Tensor) -> None:
+        super().__init__(eta.shape)
+        self.eta = eta
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """ln p(x), x (..., *batch)."""
+        near = self.eta.abs() < NEAR
+        inner = torch.where(near, self.eta, 0.0)
+        even = inner**2 * _horner(SERIES, inner**2)
+        outer = torch.where(near, 1.0, self.eta).abs()  # 1: a place where its form is smooth
+        distance = torch.where(self.eta > 0, 1 - x, x)
+        far = outer.log() - torch.log1p(-torch.exp(-outer)) - outer * distance
+        return torch.where(near, inner * (x - 0.5) - even, far)
+
+    @property
+    def mean(self) -> Tensor:
+        """A'(eta)."""
+        near = self.eta.abs() < NEAR
+        inner = torch.where(near, self.eta, 0.0)
+        slopes = tuple(2 * n * c for n, c in enumerate(SERIES, start=1))
+        outer = torch.where(near, 1.0, self.eta).abs()
+        least = 1 / outer + torch.exp(-outer) / torch.expm1(-outer)  # the mean at −|eta|
+        far = torch.where(self.eta > 0, 1 - least, least)
+        return torch.where(near, 0.5 + inner * _horner(slopes, inner**2), far)
+
+    def _draw(self, shape: torch.Size) -> Tensor:
+        """By the inverse of F(x) = (1 − e^(−|eta| x)) / (1 − e^−|eta|), mirrored for eta > 0."""
+        size = self.eta.abs().clamp(min=1e-30)
+        u = torch.rand(shape, dtype=size.dtype, device=size.device)
+        x = (-torch.log1p(u * torch.expm1(-size)) / size).clamp(0, 1)
+        return torch.where(self.eta > 0, 1 - x, x)
+
+
+def _horner(coefficients: tuple[float, ...], x: Tensor) -> Tensor:
+    """c₁ + c₂ x + c₃ x² + …"""
+    total = torch.zeros_like(x)
+    for c in reversed(coefficients):
+        total = total * x + c
+    return total
+
+
+class GridLogistic(Elementwise):
+    """A logistic distribution of location mu and scale s, each of the L levels receiving the mass
+    that lies nearest to it: P(x) = sigmoid((x + h − mu) / s) − sigmoid((x − h − mu) / s), h half a
+    bin, the bins at both ends open to infinity (Salimans et al. 2017,
+    https://arxiv.org/abs/1701.05517, eq. 2; Kingma et al. 2016)."""
+
+    def __init__(self, mu: Tensor, s: Tensor, levels: int) -> None:
+        super().__init__(mu.shape)
+        self.top = levels - 1
+        self.centre = mu * self.top  # from here on the unit is a bin
+        self.width = s * self.top
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """ln P(x), x (..., *batch); x is taken to the nearest level.
+
+        sigmoid(b) − sigmoid(a) = sigmoid(b) sigmoid(−a) (1 − e^(a − b)), and b − a = 1 / width.
+        """
+        k = (x * self.top).round()
+        below = logsigmoid((k + 0.5 - self.centre) / self.width)  # ln P(X ≤ k)
+        above = logsigmoid((self.centre - k + 0.5) / self.width)  # ln P(X ≥ k)
+        both = below + above + torch.log(-torch.expm1(-1 / self.width))
+        return torch.where(k <= 0, below, torch.where(k >= self.top, above, both))
+
+    @property
+    def mean(self) -> Tensor:
+        """E[x], by E[k] = Σ P(X ≥ k) over k = 1 … L − 1."""
+        total = torch.zeros_like(self.centre)
+        for k in range(1, self.top + 1):
+            total = total + torch.sigmoid((self.centre - k + 0.5) / self.width)
+        return total / self.top
+
+    def _draw(self, shape: torch.Size) -> Tensor:
+        u = torch.rand(shape, dtype=self.centre.dtype, device=self.centre.device)
+        k = (self.centre + self.width * torch.logit(u)).round()
+        return k.clamp(0, self.top) / self.top
+
+
+class GridCategorical(Elementwise):
+    """Any distribution over the L levels, from their log-probabilities (..., L) in nats."""
+
+    def __init__(self, log_p: Tensor) -> None:
+        super().__init__(log_p.shape[:-1])
+        self.log_p = log_p
+        self.top = log_p.shape[-1] - 1
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """ln P(x), x (..., *batch); x is taken to the nearest level."""
+        shape = torch.broadcast_shapes(x.shape, self.batch_shape)  # type: ignore[no-untyped-call]
+        k = (x * self.top).round().long().expand(shape)
+        return self.log_p.expand(*shape, -1).gather(-1, k.unsqueeze(-1)).squeeze(-1)
+
+    @property
+    def mean(self) -> Tensor:
+        """E[x] = Σ P(k) k / (L − 1)."""
+        k = torch.arange(self.top + 1, dtype=self.log_p.dtype, device=self.log_p.device)
+        return (self.log_p.exp() * k).sum(-1) / self.top
+
+    def _draw(self, shape: torch.Size) -> Tensor:
+        p = self.log_p.exp().reshape(-1, self.top + 1)  # (elements, L)
+        count = shape.numel() // len(p)
+        k = torch.multinomial(p, count, replacement=True)  # (elements, count)
+        return k.T.reshape(shape).to(p.dtype) / self.top
