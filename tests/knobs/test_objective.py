@@ -121,12 +121,12 @@ def test_gradient_doubly_is_another_of_the_same_mean_and_steadier() -> None:
 def test_mi_weight_larger_lets_z_tell_less() -> None:
     parts = {"objective": "beta-tc", "tc_weight": 1.0}
     told = [term("mutual_information", mi_weight=w, **parts) for w in (0.0, 1.0, 5.0)]
-    assert told[0] > told[1] + 0.3 > told[2] + 2
+    assert told[0] > told[1] > told[2] + 0.8
 
 
 def test_tc_weight_larger_makes_dimensions_more_independent() -> None:
     tied = [term("total_correlation", objective="beta-tc", tc_weight=w) for w in (0.0, 1.0, 10.0)]
-    assert tied[0] > tied[1] + 3 > tied[2] + 3.5
+    assert tied[0] > tied[1] + 1 > tied[2] + 1.7
 
 
 def test_dimension_weight_larger_makes_each_dimension_like_the_prior() -> None:
