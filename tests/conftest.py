@@ -57,11 +57,9 @@ def _small(**settings: Any) -> RunConfig:
     return RunConfig.of(**(short | widths | settings))
 
 
-def _tiny(
-    shape: tuple[int, ...] = (1, 4, 4), n_data: int = 0, levels: int = 2, **settings: Any
-) -> VAE:
+def _tiny(shape: tuple[int, ...] = (1, 4, 4), levels: int = 2, **settings: Any) -> VAE:
     """A model of few weights, for examples of three classes and so many grey levels."""
-    return build(_small(**settings), Domain(shape, levels, 3), n_data)
+    return build(_small(**settings), Domain(shape, levels, 3))
 
 
 def _events(config: RunConfig, data: Dataset, **more: Any) -> list[Event]:

@@ -17,9 +17,9 @@ from torch.distributions import Independent, Normal
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 from torch.nn.functional import mse_loss
 
+from vae.bounds import Pass
 from vae.conventions import CONVENTIONS, KINDS, Context, Convention, meaningful
 from vae.likelihoods import Bernoulli, Gaussian
-from vae.bounds import Pass
 from vae.objectives import elbo
 from vae.records import Domain
 
@@ -88,7 +88,7 @@ def here(h: Tensor, x: Tensor, mu: Tensor, log_var: Tensor, beta: float, c: Cont
     row = Gaussian(domain, sigma=c.sigma) if c.kind == "gaussian" else Bernoulli(domain)
     q = Independent(Normal(mu, (log_var / 2).exp()), 1)
     p = Independent(Normal(torch.zeros(c.latents), torch.ones(c.latents)), 1)
-    out = Pass(x, None, q, p, mu[None], row(h[None, :, None]), c.n_data)
+    out = Pass(x, None, q, p, mu[None], row(h[None, :, None]))
     return elbo(out, beta=beta).total
 
 

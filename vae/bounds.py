@@ -30,7 +30,6 @@ class Pass(NamedTuple):
     p: Distribution  # p(z), event (Z,)
     z: Tensor  # (K, B, Z) reparameterised samples of q
     px: Distribution  # p(x|z), batch shape (K, B), event (*event)
-    n_data: int  # size of the training set
 
 
 def reconstruction_error(out: Pass) -> Tensor:

@@ -33,11 +33,10 @@ class VAE(nn.Module):
     Raises ValueError if the network cannot take their shape.
     """
 
-    def __init__(self, config: RunConfig, domain: Domain, n_data: int = 0) -> None:
+    def __init__(self, config: RunConfig, domain: Domain) -> None:
         super().__init__()
         self.config = config
         self.domain = domain
-        self.n_data = n_data
         z = config.latent_dim
         self._likelihood = LIKELIHOODS[config.likelihood](domain, **config.chosen("likelihood"))
         self._posterior = POSTERIORS[config.posterior](z, **config.chosen("posterior"))
@@ -126,7 +125,7 @@ class VAE(nn.Module):
         """One forward pass with K = `samples`; 0 takes the mean of q(z|x) for z, with K = 1."""
         q = self.posterior(x, y)
         z = q.rsample(torch.Size((samples,))) if samples else q.mean.unsqueeze(0)  # (K, B, Z)
-        return Pass(x, y, q, self.prior(), z, self.likelihood(z, y), self.n_data)
+        return Pass(x, y, q, self.prior(), z, self.likelihood(z, y))
 
     def loss(self, out: Pass, scalars: dict[str, float]) -> Loss:
         """The configured objective, its scheduled options replaced by `scalars`."""
@@ -146,10 +145,10 @@ def turn(model: VAE, count: int) -> Tensor | None:
     return torch.arange(count, device=model.device) % model.classes
 
 
-def build(config: RunConfig, domain: Domain, n_data: int = 0) -> VAE:
+def build(config: RunConfig, domain: Domain) -> VAE:
     """A VAE with the weights that the configuration's seed gives, on the CPU."""
     with streams.stream(torch.device("cpu"), config.seed, "weights"):
-        return VAE(config, domain, n_data)
+        return VAE(config, domain)
 
 
 class Cost(NamedTuple):

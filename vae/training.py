@@ -68,7 +68,7 @@ class Trainer:
         self.device = resolve(config.device)
         self.plan = Plan.of(config, len(self.splits.train))
         domain = config.domain(data)
-        self.model = build(config, domain, len(self.splits.train)).to(self.device)
+        self.model = build(config, domain).to(self.device)
         self.batches = self._batches(self.splits.train)
         self.held_out = self._batches(self.splits.val)
         self.optimizer = torch.optim.AdamW(
