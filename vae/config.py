@@ -396,6 +396,12 @@ class RunConfig(BaseModel):
         return self.condition == "labels"
 
     @property
+    def best_by(self) -> str:
+        """The validation value that says which weights are best: "elbo", "reconstruction" (the
+        lowest), or a bound of the objective's own."""
+        return OBJECTIVES[self.objective].best
+
+    @property
     def closed_kl(self) -> bool:
         """Whether KL(q(z|x) || p(z)) has a closed form; else it is estimated from samples."""
         return POSTERIORS[self.posterior].gaussian and PRIORS[self.prior].gaussian

@@ -266,15 +266,17 @@ class Objective(NamedTuple):
     loss: Callable[..., Loss]
     needs: str = "density"
     batch: int = 1  # examples that it takes at least to compare
+    best: str = "elbo"  # whose validation value says which weights are best: a bound in `terms`,
+    # the "elbo", or "reconstruction" where no KL is trained and the ELBO goes where it likes
 
 
 OBJECTIVES: dict[str, Objective] = {
     "elbo": Objective(elbo),
     "capacity": Objective(capacity),
     "free-bits": Objective(free_bits, needs="factors"),
-    "iwae": Objective(iwae),
+    "iwae": Objective(iwae, best="iwae_bound"),
     "beta-tc": Objective(beta_tc, needs="factors"),
     "info": Objective(info, batch=2),
-    "wae": Objective(wae, needs="nothing", batch=2),
-    "reconstruction": Objective(reconstruction, needs="nothing"),
+    "wae": Objective(wae, needs="nothing", batch=2, best="reconstruction"),
+    "reconstruction": Objective(reconstruction, needs="nothing", best="reconstruction"),
 }

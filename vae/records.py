@@ -41,7 +41,7 @@ class Tick(NamedTuple):
     epochs: int  # epochs planned
     images_per_second: float  # since the last tick
     seconds: float  # spent training, over all resumes
-    best: float | None  # best validation ELBO so far; for a point posterior, -reconstruction
+    best: float | None  # best validation value so far: ELBO, K-sample bound or -reconstruction
     best_epoch: float | None
 
 

@@ -234,7 +234,9 @@ class Trainer:
                 loss = self.model.loss(out, scalars)
                 sums.add(yardstick(self.model, out, loss), len(x))
         report = self._report("val", sums.means())
-        value = report.elbo if report.elbo is not None else -report.reconstruction
+        own = {"elbo": report.elbo, "reconstruction": -report.reconstruction} | report.terms
+        value = own[self.config.best_by]
+        assert value is not None
         if self.best["value"] is None or value > self.best["value"]:
             self.best = {"value": value, "step": self.step}
             self.best_weights = {k: v.clone() for k, v in self.model.state_dict().items()}

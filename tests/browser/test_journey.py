@@ -169,7 +169,8 @@ def reload_and_find(tab: Tab, name: str) -> None:
     tab.page.reload()
     tab.settle()
     until(lambda: curve(tab, "KL, train"), why="the curves after a reload")
-    assert tab.page.get_by_test_id("stMain").get_by_role("combobox", name="Run").input_value() == name
+    picker = tab.page.get_by_test_id("stMain").get_by_role("combobox", name="Run")
+    assert picker.input_value() == name
 
 
 def go(tab: Tab, title: str, path: str) -> None:

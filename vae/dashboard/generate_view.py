@@ -35,7 +35,8 @@ PLANES = {"dimensions": "dimensions", "pca": "PCA"}
 ALL = -1  # every class in turn
 KINDS = {"mean": "mean", "draw": "one draw"}
 HELP = {
-    "checkpoint": "Weights at the best validation ELBO (reconstruction for a point posterior), or "
+    "checkpoint": "Weights at the best validation ELBO (the K-sample bound for iwae, the "
+    "reconstruction where no KL is trained), or "
     "the last saved ones.",
     "number": "How many samples, 1 to 400. More with the same seed keep the first ones. For more: "
     "python -m vae sample.",

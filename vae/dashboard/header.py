@@ -96,8 +96,9 @@ def facts(run: Run, status: Status) -> str:
     parts = [ICONS[status.state], data, model]
     parts += [status.device] if status.device else []
     if status.best is not None:
-        what = "ELBO" if s["posterior"] != "point" else "reconstruction"
-        value = status.best if what == "ELBO" else -status.best
+        by = run.config.best_by
+        what = {"elbo": "ELBO", "iwae_bound": "K-sample bound"}.get(by, by)
+        value = -status.best if by == "reconstruction" else status.best
         words = f"{value:.2f}".replace("-", "−")
         parts.append(f"best validation {what} **{words} nats** at epoch {status.best_epoch:g}")
     return " · ".join(parts)

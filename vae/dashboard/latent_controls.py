@@ -19,7 +19,8 @@ from vae.runs import Run
 POINTS = {500: "500", 2_000: "2,000", 10_000: "10,000", 0: "all"}
 SPLITS = {"train": "train", "val": "validation", "test": "test", "all": "all"}
 HELP = {
-    "checkpoint": "Weights at the best validation ELBO (reconstruction for a point posterior), or "
+    "checkpoint": "Weights at the best validation ELBO (the K-sample bound for iwae, the "
+    "reconstruction where no KL is trained), or "
     "the last saved ones.",
     "split": "Which examples are encoded. Training examples may look better placed than new ones.",
     "points": "How many examples are drawn at most, each class in proportion, always the same "

@@ -1,7 +1,7 @@
 """β in other people's conventions: a panel beside β that says what it is elsewhere, and converts.
 
-The conversions are those of `vae.conventions`. The panel hangs from a button, because a table does
-not fit into the sidebar.
+The conversions are those of `vae.conventions`. The panel is a dialog, because a table does not
+fit into the sidebar.
 """
 
 import math
@@ -17,23 +17,20 @@ from vae.options import check
 KINDS = {"bernoulli": "cross-entropy", "gaussian": "gaussian", "gaussian-learned": "gaussian"}
 SIZES = {"D": "elements", "Z": "latents", "B": "batch", "N": "n_data"}
 RANGES = {1.0: "0 to 1, as here", 2.0: "−1 to 1", 255.0: "0 to 255"}
-WIDTH = 940  # pixels, which Streamlit's own limit would not allow
-STYLE = f"""<style>
-[data-testid="stPopoverBody"]:has(.st-key-ledger_panel) {{
-  max-width: min({WIDTH + 50}px, 96vw) !important;
-}}
-.st-key-ledger_panel table {{
+TITLE = "β in other conventions"
+STYLE = """<style>
+.st-key-ledger_panel table {
   width: 100%;
   font-size: 0.875rem;
-}}
-.st-key-ledger_panel :is(th, td) {{
+}
+.st-key-ledger_panel :is(th, td) {
   padding: 0.2rem 1rem 0.2rem 0;
   border: none;
   white-space: nowrap;
-}}
-.st-key-ledger_panel tr {{
+}
+.st-key-ledger_panel tr {
   border-bottom: 1px solid var(--st-border-color);
-}}
+}
 </style>"""
 HELP = {
     "convention": "How the loss is written where the value comes from.",
@@ -57,18 +54,31 @@ def ledger(config: RunConfig, data: Dataset) -> None:
     """A button that opens the panel; nothing if the objective has no β."""
     if config.get("beta") is None:
         return
-    panel = st.popover(
-        "β in other conventions",
-        key="ledger",
+    st.button(
+        TITLE,
+        key="ledger_open",
         width="stretch",
-        on_change="rerun",
+        on_click=_open,
         help="What this β is called where losses are averaged or weighted in another way, and "
         "which β a paper's value means here.",
     )
-    if panel.open:
-        with panel, st.container(key="ledger_panel", width=WIDTH):
-            st.html(STYLE)
-            _panel(config, data)
+    if st.session_state.get("ledger"):
+        _dialog(config, data)
+
+
+def _open() -> None:
+    st.session_state.ledger = True
+
+
+def _close() -> None:
+    st.session_state.ledger = False
+
+
+@st.dialog(TITLE, width="large", on_dismiss=_close)
+def _dialog(config: RunConfig, data: Dataset) -> None:
+    with st.container(key="ledger_panel"):
+        st.html(STYLE)
+        _panel(config, data)
 
 
 def _panel(config: RunConfig, data: Dataset) -> None:
@@ -221,9 +231,10 @@ def _buttons(config: RunConfig, beta: float) -> None:
         for label, values in ways.items():
             key = "ledger_set_" + "_".join(values)
             bad = bool(wrong[label])
-            st.button(label, key=key, on_click=_put, args=(values,), disabled=bad)
+            if st.button(label, key=key, on_click=_put, args=(values,), disabled=bad):
+                st.rerun()  # the sidebar has the new value, and the table too
     if len(ways) == 2:
-        st.caption("Either trains the same model; the curves show the ELBO at their σ.")
+        st.caption("Either trains the same model; the curves show the ELBO at the σ that is set.")
     st.caption(" ".join(filter(None, wrong.values())))
 
 

@@ -23,7 +23,8 @@ CHECKPOINTS = {"best": "best", "last": "last"}
 PLACES = {"mean": "mean of q", "sample": "sample of q"}
 ANY = -1  # every class
 HELP = {
-    "checkpoint": "Weights at the best validation ELBO (reconstruction for a point posterior), or "
+    "checkpoint": "Weights at the best validation ELBO (the K-sample bound for iwae, the "
+    "reconstruction where no KL is trained), or "
     "the last saved ones.",
     "split": "The model has been fitted to the training examples; the others are new to it.",
     "order": "Random: drawn with the seed. Worst: the largest reconstruction term, or the largest "

@@ -36,7 +36,7 @@ FILES = {
     "status.json": "state as the worker last knew it, its process, heartbeat, step, message",
     "control.json": "what is wanted: run, pause or stop, and the live knobs",
     "last.safetensors": "weights, optimizer and all else that is needed to go on",
-    "best.safetensors": "weights at the best validation ELBO so far",
+    "best.safetensors": "weights at the best validation value so far",
     "frames/": "examples.safetensors, and <step>.safetensors for each moment that is kept",
     "derived/": "results of jobs, named by what they depend on",
     "log.txt": "what the worker printed, and the whole story of an unforeseen error",

@@ -30,7 +30,7 @@ class Status(NamedTuple):
     pid: int = 0
     process_started: float = 0.0
     heartbeat: float = 0.0  # seconds since 1970
-    best: float | None = None  # validation ELBO (reconstruction, negated, for a point posterior)
+    best: float | None = None  # validation ELBO, K-sample bound or -reconstruction
     best_epoch: float | None = None
 
     @classmethod

@@ -1,0 +1,41 @@
+"""The sidebar in a real browser: what AppTest cannot press, a dialog and its way back."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.browser.conftest import Launch, OpenPage, Tab
+
+
+def beta(tab: Tab) -> str:
+    return str(tab.page.get_by_test_id("stSidebar").get_by_label("β", exact=True).input_value())
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_papers_weight_becomes_our_beta(
+    scheme: str, launch: Launch, open_page: OpenPage, tmp_path: Path
+) -> None:
+    """A mean of 64 cross-entropies plus 0.05 KL is β = 3.2."""
+    tab = open_page(launch("app.py", env={"VAE_LAB_ROOT": str(tmp_path)}).url, scheme=scheme)
+    tab.page.get_by_text("There is no run yet").wait_for()  # all of the page is there
+    tab.settle()
+    tab.page.get_by_text("Objective", exact=True).first.click()
+    assert beta(tab) == "1"
+    tab.page.get_by_role("button", name="β in other conventions").click()
+    dialog = tab.page.get_by_role("dialog")
+    weight = dialog.get_by_label("w", exact=True)
+    weight.fill("0.05")
+    weight.press("Enter")
+    dialog.get_by_role("button", name="Set β = 3.2").click()
+    dialog.get_by_text("β = 3.2 elsewhere").wait_for()
+    tab.settle()
+    box = dialog.bounding_box()
+    assert box is not None
+    assert box["y"] >= 0
+    assert box["y"] + box["height"] <= 900
+    tab.page.keyboard.press("Escape")
+    dialog.wait_for(state="hidden")
+    tab.settle()
+    assert beta(tab) == "3.2"
+    assert tab.page.locator(".st-key-train button").is_enabled()
+    assert not tab.problems
