@@ -68,6 +68,7 @@ Launch = Callable[..., Server]
 OpenPage = Callable[..., Tab]
 
 
+@pytest.hookimpl(tryfirst=True)  # before the work is divided by these groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whatever lies in this folder drives a browser; all of it in one process, where several
     share the work, because a browser wants the rest of the machine to be quiet."""
