@@ -68,14 +68,11 @@ Launch = Callable[..., Server]
 OpenPage = Callable[..., Tab]
 
 
-@pytest.hookimpl(tryfirst=True)  # before the work is divided by these groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever lies in this folder drives a browser; all of it in one process, where several
-    share the work, because a browser wants the rest of the machine to be quiet."""
+    """Whatever lies in this folder drives a browser."""
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker("browser")
-            item.add_marker(pytest.mark.xdist_group("browser"))
 
 
 @pytest.fixture(scope="module")
