@@ -29,8 +29,10 @@ from vae.worker import jobs
 PROJECT = Path(__file__).parents[1]
 TINY = ["--epochs", "2", "--hidden", "16", "--batch-size", "64", "--examples", "300"]
 TINY += ["--threads", "1", "--frames", "0", "--device", "cpu"]
-KEYS = ["run", "split", "checkpoint", "examples", "elbo", "reconstruction", "kl"]
-KEYS += ["kl_per_dimension", "active_units", "nll", "nll_samples", "bits_per_dimension", "notes"]
+KEYS = ["run", "split", "checkpoint", "examples", "elbo", "elbo_se", "reconstruction", "kl"]
+KEYS += ["kl_per_dimension", "active_units", "nll", "nll_se", "nll_samples", "ess"]
+KEYS += ["bits_per_dimension", "mutual_information", "mutual_information_se", "aggregate_kl"]
+KEYS += ["aggregate_kl_se", "probes", "disentanglement", "notes"]
 
 
 class Shell:
@@ -148,7 +150,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     "not finite": (["train", "--lr", "nan"], "lr must be a finite number"),
     "unknown choice": (["train", "--network", "rnn"], "Unknown network 'rnn'; one of mlp"),
     "misplaced": (["train", "--sigma", "1"], "sigma belongs to likelihood gaussian"),
-    "unknown data": (["train", "--data", "nope"], "There are digits, moon-phases, mixture, and"),
+    "unknown data": (["train", "--data", "nope"], "There are digits, moon-phases, mixture, "),
     "data of nobody": (["train", "--data", "~nobody-here/x.npz"], "There is no file ~nobody-here"),
     "no such path": (["train", "--data", "/nowhere/x.npz"], "/nowhere/x.npz"),
     "wrong kind of file": (["train", "--data", __file__], "test_commands.py"),

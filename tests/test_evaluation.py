@@ -12,13 +12,14 @@ import pytest
 import torch
 from scipy import stats
 
-from vae import evaluation
+from vae import disentanglement, evaluation
 from vae.batches import Batches
 from vae.config import RunConfig
-from vae.data import Dataset
-from vae.evaluation import active_units, evaluate, log_likelihood
+from vae.data import Dataset, load
+from vae.evaluation import FULL, active_units, evaluate, log_likelihood
 from vae.likelihoods import LIKELIHOODS
 from vae.model import VAE, build
+from vae.probes import wilson
 from vae.records import Domain
 
 CPU = torch.device("cpu")
@@ -219,7 +220,7 @@ def test_every_none_has_its_reason(tiny: Callable[..., VAE], data: Dataset) -> N
                 for name, value in record._asdict().items():
                     if value is None:
                         assert record.notes[name].endswith("."), name
-                    else:
+                    elif name != "nll":
                         assert name not in record.notes
 
 
@@ -266,3 +267,157 @@ def test_bits_are_for_probabilities(
     else:
         assert record.bits_per_dimension is None
         assert "no probability" in record.notes["bits_per_dimension"]
+
+
+# ── how sure a number is
+
+
+def drawn_from(model: VAE, seed: int, count: int) -> Batches:
+    """Examples of the linear model itself."""
+    rng = np.random.default_rng(seed)
+    weight, bias = (p.detach().numpy() for p in (model.decoder[0].weight, model.decoder[0].bias))
+    x = rng.standard_normal((count, 2)) @ weight.T + bias
+    x += SIGMA * rng.standard_normal(x.shape)
+    return batches(Dataset("own", x.astype(np.float32), 1.0))
+
+
+def narrowed(model: VAE, factor: float) -> None:
+    best_posterior(model)
+    with torch.no_grad():
+        model.encoder[1].bias[2:] += 2 * math.log(factor)
+
+
+def test_stated_intervals_cover_the_exact_value(model: VAE) -> None:
+    """E ln p(x) is minus the entropy of N(b, W Wᵀ + σ² I); with an sd r times the best, the ELBO
+    is Z (½ (r² − 1) − ln r) below. Of 100 intervals of 95 % some five miss."""
+    r = 0.8
+    narrowed(model, r)
+    weight = model.decoder[0].weight.detach().double().numpy()
+    entropy = stats.multivariate_normal(
+        np.zeros(D), weight @ weight.T + SIGMA**2 * np.eye(D)
+    ).entropy()
+    below = 2 * (0.5 * (r**2 - 1) - math.log(r))
+    covered = {"elbo": 0, "nll": 0}
+    for seed in range(100):
+        seen = drawn_from(model, seed, 80)
+        record = evaluate(model, seen, elbo_samples=1, nll_samples=100, seed=seed)
+        covered["elbo"] += abs(record.elbo + entropy + below) < 1.96 * record.elbo_se
+        covered["nll"] += abs(record.nll - entropy) < 1.96 * record.nll_se
+    assert all(90 <= count <= 99 for count in covered.values()), covered
+
+
+def test_standard_errors_are_those_of_the_examples(model: VAE, data: Dataset) -> None:
+    best_posterior(model)
+    truth = exact(model, data.x)
+    record = evaluate(model, batches(data), elbo_samples=100, nll_samples=5)
+    assert record.nll_se == pytest.approx(truth.std(ddof=1) / 300**0.5, rel=1e-3)
+    assert record.elbo_se == pytest.approx(record.nll_se, rel=0.05)
+    one = evaluate(model, batches(data._replace(x=data.x[:1])), nll_samples=5)
+    assert one.elbo_se is one.nll_se is None
+    assert "no spread" in one.notes["elbo_se"]
+
+
+def test_of_the_exact_posterior_every_weight_counts(model: VAE, data: Dataset) -> None:
+    best_posterior(model)
+    record = evaluate(model, batches(data), nll_samples=100)
+    assert record.ess["mean"] == pytest.approx(100, rel=1e-4)
+    assert record.ess["share"] == pytest.approx(1, rel=1e-4)
+    assert record.ess["smallest"] == pytest.approx(1, rel=1e-4)
+    assert "nll" not in record.notes
+
+
+@pytest.mark.parametrize("samples", [100, 1000])
+@pytest.mark.parametrize(
+    ("factor", "warns"), [(0.9, False), (1.1, False), (0.5, True), (0.1, True)]
+)
+def test_a_posterior_that_is_too_narrow_is_found_out(
+    model: VAE, data: Dataset, factor: float, warns: bool, samples: int
+) -> None:
+    narrowed(model, factor)
+    record = evaluate(model, batches(data), elbo_samples=1, nll_samples=samples)
+    assert ("Do not trust" in record.notes.get("nll", "")) == warns
+    assert warns or "nll" not in record.notes
+
+
+def test_a_bias_beyond_the_standard_error_is_told(model: VAE) -> None:
+    """Twice too wide: (4 / √7)² = 2.3 times as many samples are needed."""
+    narrowed(model, 2.0)
+    seen = drawn_from(model, 0, 3000)
+    far = evaluate(model, seen, elbo_samples=1, nll_samples=100)
+    assert far.ess["share"] == pytest.approx(7 / 16, rel=0.05)
+    assert "nll" not in far.notes
+    few = evaluate(model, seen, elbo_samples=1, nll_samples=10)
+    assert "fewer than 100 samples" in few.notes["nll"]
+
+
+# ── the full evaluation
+
+
+@pytest.fixture(scope="module")
+def moons() -> Dataset:
+    return load("moon-phases", examples=150, options={"size": 8})
+
+
+def full(model: VAE, data: Dataset, **more: Any) -> Any:
+    return evaluate(model, batches(data), elbo_samples=1, full=True, labels=data.labels, **more)
+
+
+def test_a_full_evaluation_has_all(
+    tiny: Callable[..., VAE], moons: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disentanglement, "SETS", {"train": 100, "test": 100})
+    model = tiny((1, 8, 8), levels=256)
+    record = full(model, moons, factors=moons.factors)
+    assert full(model, moons, factors=moons.factors) == record
+    parts = record.mutual_information + record.aggregate_kl
+    assert parts == pytest.approx(record.kl, abs=5 * record.aggregate_kl_se + 1e-3)
+    assert record.mutual_information_se > 0
+    assert set(record.probes) == {"linear", "knn", "chance"}
+    assert record.disentanglement["beta_vae"]["chance"] == 0.5
+    assert not set(FULL) & set(record.notes)
+    plain = evaluate(model, batches(moons), elbo_samples=1)
+    assert plain.elbo == record.elbo
+    assert all(getattr(plain, name) is None and "--full" in plain.notes[name] for name in FULL)
+
+
+@pytest.mark.parametrize(
+    ("posterior", "why"), [("point", "no density"), ("flow", "takes too long")]
+)
+def test_what_a_posterior_does_not_allow_has_its_reason(
+    tiny: Callable[..., VAE], data: Dataset, posterior: str, why: str
+) -> None:
+    objective = {"objective": "reconstruction"} if posterior == "point" else {}
+    record = full(tiny((D,), posterior=posterior, **objective), data)
+    assert record.mutual_information is record.aggregate_kl_se is record.disentanglement is None
+    assert why in record.notes["mutual_information"]
+    assert "no known factors" in record.notes["disentanglement"]
+    assert record.probes["linear"]["value"] > 0
+    unlabelled = full(tiny((D,)), data._replace(labels=None))
+    assert unlabelled.probes is None
+    assert "no labels" in unlabelled.notes["probes"]
+
+
+@pytest.mark.parametrize("prior", ["mixture", "vamp", "flow"])
+def test_the_aggregate_is_measured_against_any_prior(
+    tiny: Callable[..., VAE], data: Dataset, prior: str
+) -> None:
+    record = full(tiny((D,), prior=prior, posterior="full"), data._replace(labels=None))
+    parts = record.mutual_information + record.aggregate_kl
+    assert parts == pytest.approx(record.kl, abs=0.2)
+
+
+def test_what_is_near_its_largest_value_is_said_to_be(model: VAE, data: Dataset) -> None:
+    narrowed(model, 0.001)
+    record = full(model, data._replace(labels=None))
+    assert record.mutual_information == pytest.approx(math.log(300), abs=0.1)
+    assert "ln 300" in record.notes["mutual_information"]
+
+
+def test_many_examples_are_examined_in_part(
+    tiny: Callable[..., VAE], data: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluation, "EXAMINED", 200)
+    record = full(tiny((D,)), data)
+    assert "On 200 of the examples" in record.notes["probes"]
+    hits = round(200 * record.probes["linear"]["value"])
+    assert record.probes["linear"] == wilson(hits, 200)._asdict()

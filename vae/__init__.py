@@ -8,6 +8,7 @@ The floors; a module imports from lower floors only, and a folder also from itse
         palette      the colours and what they mean
         presets      settings to start from
         bounds       the parts that objectives are made of
+        importance   what importance weights say of themselves
         distributions  those that torch has not, or not to the last digit
      0  streams      every random draw as a function of (seed, purpose, position)
         devices      what this machine has
@@ -20,6 +21,9 @@ The floors; a module imports from lower floors only, and a folder also from itse
         conventions  what β is called elsewhere
         schedules    pure functions of the step
         projections  latents → two dimensions
+        aggregate    what all examples together make of the latents
+        probes       the class read from the latents
+        disentanglement  whether each latent stands for one factor
         images       arrays → tiled grids → PNG
         data/        a name or a path → Dataset
      1  config       RunConfig: everything that a run depends on

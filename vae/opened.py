@@ -84,15 +84,24 @@ class Opened(NamedTuple):
         return names[rows]
 
     def evaluate(
-        self, split: str | None = None, elbo_samples: int = 10, nll_samples: int = 0
+        self,
+        split: str | None = None,
+        elbo_samples: int = 10,
+        nll_samples: int = 0,
+        full: bool = False,
     ) -> Evaluation:
-        """Judge the run on a split, by default test, else validation, else train."""
+        """Judge the run on a split, by default test, else validation, else train; `full` with what
+        takes longer."""
         name = split or self.default_split()
+        rows, labels = self.rows(name), self.data.labels
         record = evaluate(
             self.model,
-            self.batches(self.rows(name)),
+            self.batches(rows),
             elbo_samples=elbo_samples,
             nll_samples=nll_samples,
             seed=self.seed,
+            full=full,
+            labels=None if labels is None else labels[rows],
+            factors={factor: values[rows] for factor, values in self.data.factors.items()},
         )
         return record._replace(run=self.run.name, split=name, checkpoint=self.checkpoint)

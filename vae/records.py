@@ -181,18 +181,31 @@ class Tiles(NamedTuple):
 
 
 class Evaluation(NamedTuple):
-    """One yardstick for every run, nats per example where not said otherwise."""
+    """One yardstick for every run, nats per example where not said otherwise.
+
+    `se` is a standard error: of a mean over the examples for `elbo` and `nll`, of the draws of z
+    for the two of the aggregate posterior, of the choice of examples for a disentanglement score.
+    """
 
     run: str
     split: str
     checkpoint: str
     examples: int
     elbo: float | None
+    elbo_se: float | None
     reconstruction: float
     kl: float | None
     kl_per_dimension: tuple[float, ...] | None
     active_units: int | None
     nll: float | None  # -ln p(x), importance-sampled with nll_samples samples
+    nll_se: float | None
     nll_samples: int | None
+    ess: dict[str, float] | None  # effective samples: their mean, and "share" and "smallest" of K
     bits_per_dimension: float | None  # bits
+    mutual_information: float | None  # I_q(x; z), at most the ln of the examples
+    mutual_information_se: float | None
+    aggregate_kl: float | None  # KL(q(z) || p(z))
+    aggregate_kl_se: float | None
+    probes: dict[str, dict[str, float]] | None  # accuracy, a share: name → value, low, high
+    disentanglement: dict[str, dict[str, float]] | None  # name → value, se, chance; no unit
     notes: dict[str, str]  # why a value is None, and what to beware of

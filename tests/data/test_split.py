@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vae.data import DATASETS, DataError, Dataset, load, prepare, split, stratified, subset
+from vae.data import OFFLINE, DataError, Dataset, load, prepare, split, stratified, subset
 
 SHARES = [(0, 0), (0.1, 0), (0, 0.1), (0.1, 0.1), (0.25, 0.5), (0.001, 0.9)]
 
@@ -35,7 +35,7 @@ def check_laws(data: Dataset, val_share: float, test_share: float, seed: int) ->
 
 @pytest.mark.parametrize("seed", [0, 7])
 @pytest.mark.parametrize(("val_share", "test_share"), SHARES)
-@pytest.mark.parametrize("name", DATASETS)
+@pytest.mark.parametrize("name", OFFLINE)
 def test_the_laws_hold_for_every_data_set(
     name: str, val_share: float, test_share: float, seed: int
 ) -> None:

@@ -38,5 +38,6 @@ def data(args: argparse.Namespace) -> int:
 
     for row in summary():
         print(f"{row.name:<14} {row.about}")
-    print("A path works too: .npz, .npy, .csv, IDX (…-images-idx3-ubyte[.gz]).")
+    print("A path works too: .npz, .npy, .csv, .parquet, IDX (…-images-idx3-ubyte[.gz]), or a")
+    print("folder or .zip of pictures.")
     return 0

@@ -14,8 +14,10 @@ from vae.runs import find
 
 if TYPE_CHECKING:
     from vae.model import VAE
+    from vae.records import Evaluation
 
-TERMS = ("elbo", "reconstruction", "kl", "nll", "active_units", "bits_per_dimension")
+TERMS = ("elbo", "reconstruction", "kl", "nll", "ess", "active_units", "bits_per_dimension")
+MORE = ("mutual_information", "aggregate_kl", "probes", "disentanglement")  # of a full evaluation
 UNITS = {"active_units": "", "bits_per_dimension": " bits"}  # of the others: nats per example
 
 
@@ -54,6 +56,13 @@ def evaluate_flags(parser: argparse.ArgumentParser) -> None:
         metavar="K",
         help="importance samples for -ln p(x); 0 leaves it out (default %(default)s)",
     )
+    parser.add_argument(
+        "--full",
+        action="store_true",
+        help="also what the latents tell of the example, its class and its factors: mutual "
+        "information, KL of the aggregate posterior, probes, disentanglement; takes longer "
+        "(default: left out)",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object, every key there")
 
 
@@ -62,8 +71,8 @@ def evaluate(args: argparse.Namespace) -> int:
     from vae.opened import Opened
 
     opened = Opened.of(find(args.root, args.name), args.checkpoint)
-    record = opened.evaluate(args.split, args.elbo_samples, args.samples)
-    if not math.isfinite(record.reconstruction + (record.kl or 0.0)):
+    record = opened.evaluate(args.split, args.elbo_samples, args.samples, args.full)
+    if not math.isfinite(record.reconstruction + (record.kl or 0.0) + (record.nll or 0.0)):
         raise ValueError(
             f"The {args.checkpoint} weights of {args.name} give values that are not finite: it "
             "diverged. Try --checkpoint best, or train with a lower learning rate."
@@ -72,16 +81,45 @@ def evaluate(args: argparse.Namespace) -> int:
         print(json.dumps(record._asdict(), indent=2, ensure_ascii=False, allow_nan=False))
         return 0
     print(f"{record.run}, {record.checkpoint} weights, {record.examples} {record.split} examples")
-    for name in TERMS:
-        value, note = getattr(record, name), record.notes.get(name, "")
-        unit = UNITS.get(name, " nats per example")
-        text = "not defined" if value is None else f"{value:.6g}{unit}"
-        print(f"  {name:<20} {text}" + (f"  ({note})" if note else ""))
-    told = {record.notes.get(name) for name in TERMS}
+    print("  ± is one standard error")
+    names = [n for n in TERMS + MORE * args.full if n != "ess" or record.ess]
+    for name in names:
+        note = record.notes.get(name, "")
+        print(f"  {name:<20} {_told(record, name)}" + (f"  ({note})" if note else ""))
+        for row in _rows(getattr(record, name)) if name in MORE else ():
+            print(f"    {row}")
+    told = {record.notes.get(name) for name in names}
     for name in record.notes.keys() - set(record._fields):
         if record.notes[name] not in told:
             print(f"  {record.notes[name]}")
     return 0
+
+
+def _told(record: "Evaluation", name: str) -> str:
+    """One figure with its standard error and its unit; of a table what its rows are in."""
+    value = getattr(record, name)
+    if value is None:
+        return "not defined"
+    if name == "ess":
+        k = record.nll_samples
+        return f"{value['mean']:.4g} of {k} samples, smallest {value['smallest'] * (k or 0):.4g}"
+    if isinstance(value, dict):
+        return "share right, with 95 % interval" if name == "probes" else "1 is best, no unit"
+    se = getattr(record, f"{name}_se", None)
+    unit = UNITS.get(name, " nats per example")
+    return f"{value:.6g}" + ("" if se is None else f" ± {se:.2g}") + unit
+
+
+def _rows(table: Any) -> list[str]:
+    """A line for each row of a table of figures; none for a number."""
+    if not isinstance(table, dict):
+        return []
+    return [
+        f"{name:<20} {v['value']:.3f} "
+        + (f"({v['low']:.3f} to {v['high']:.3f})" if "low" in v else f"± {v['se']:.3f}")
+        + (f"  (chance {v['chance']:.3f})" if "chance" in v else "")
+        for name, v in table.items()
+    ]
 
 
 def encode_flags(parser: argparse.ArgumentParser) -> None:

@@ -51,12 +51,26 @@ def train(args: argparse.Namespace) -> int:
     config = RunConfig.of(**{k: v for k, v in given.items() if v is not None})
     if args.run is not None:
         checked_name(args.run)
+    _fetch(config.data)
     options = config.chosen("data")
     dataset = load(config.data, examples=config.examples, seed=config.seed, options=options)
     config.split(dataset)
     device = _checked_device(config, config.domain(dataset))
     claim = {"state": "starting", "device": device, "heartbeat": time.time(), **identity()}
     return _work(Run.create(args.root, config, dataset, args.run, **claim))
+
+
+def _fetch(data: str) -> None:
+    """Download a published data set that is not here yet, under a bar; a second attempt goes on
+    where the first one ended."""
+    from vae.data import SOURCES, download, on_disk
+
+    if data not in SOURCES or on_disk(data):
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=SOURCES[data].size, unit="B", unit_scale=True, desc=data) as bar:
+        download(data, lambda done, whole: bar.update(done - bar.n))
 
 
 def _checked_device(config: "RunConfig", domain: Domain) -> str:

@@ -12,10 +12,10 @@ import streamlit as st
 
 from vae import schedules
 from vae.config import TABLES, RunConfig, fields
-from vae.dashboard import estimate, server
+from vae.dashboard import estimate, fetching, server
 from vae.dashboard.header import choose
 from vae.dashboard.ledger import ledger
-from vae.data import DATASETS, Dataset, load, save_upload
+from vae.data import DATASETS, OFFLINE, Dataset, load, save_upload
 from vae.devices import available, resolve
 from vae.likelihoods import LIKELIHOODS
 from vae.options import Field, first_sentence
@@ -186,13 +186,15 @@ def _data_widget(field: Field) -> str:
         on_change=_suit_likelihood,
     )
     if name != FILE:
+        fetching.offer(str(name))
         return str(name)
     path = st.text_input(
         "Path",
         key="set_path",
         placeholder="/data/train-images-idx3-ubyte.gz",
-        help="A file on the machine that runs VAE Lab: .npz, .npy, .csv or IDX. For a "
-        "train-images file, labels and the t10k files beside it are found by themselves.",
+        help="A file on the machine that runs VAE Lab: .npz, .npy, .csv, .parquet or IDX, or a "
+        "folder or .zip of pictures, whose subfolders are the classes. For a train-images file, "
+        "labels and the t10k files beside it are found by themselves.",
     )
     files = st.file_uploader(
         "or upload",
@@ -214,7 +216,7 @@ def _suit_likelihood() -> None:
     """Data just chosen that the Bernoulli likelihood cannot take get one that can."""
     name = st.session_state.set_data
     bernoulli = st.session_state.get("set_likelihood", "bernoulli") == "bernoulli"
-    if name != FILE and bernoulli and not load(name, examples=20).in_unit_interval:
+    if name in OFFLINE and bernoulli and not load(name, examples=20).in_unit_interval:
         st.session_state.set_likelihood = "gaussian-learned"
         st.toast(f"{name} holds real values: the likelihood is now gaussian-learned.")
 
@@ -253,8 +255,10 @@ def _caveat(config: RunConfig, data: Dataset) -> str | None:
 
 
 def _data(config: RunConfig) -> Dataset:
+    if fetching.missing(config.data):
+        raise ValueError(f"{config.data} is not on this machine yet: press Download below.")
     path = Path(config.data)
-    stamp = path.stat().st_mtime_ns if config.data not in DATASETS and path.is_file() else 0
+    stamp = path.stat().st_mtime_ns if config.data not in DATASETS and path.exists() else 0
     return _load(config.data, config.examples, config.seed, config.chosen("data"), stamp)
 
 

@@ -33,6 +33,8 @@ class Raw(NamedTuple):
     labels: Array | None = None
     test_x: Array | None = None
     test_labels: Array | None = None
+    scale: float = 0.0  # of bytes whose range is known; 0 where the values tell it
+    note: str = ""  # what was done to the examples, for `about`
 
 
 def compose(name: str, file: str, raw: Raw) -> Dataset:
@@ -46,7 +48,7 @@ def compose(name: str, file: str, raw: Raw) -> Dataset:
                 f"{_times(test.shape[1:])}. Give both parts the same shape, or remove one."
             )
         x = np.concatenate([x, test])
-    x, scale = valued(x, file)
+    x, scale = (x, raw.scale) if raw.scale else valued(x, file)
     labels, classes = _labelled(raw, file)
     count = f"{len(x) if raw.test_x is None else len(raw.x):,} examples from {file}"
     own = "" if raw.test_x is None else f", and {len(raw.test_x):,} of its own test part"
@@ -59,7 +61,7 @@ def compose(name: str, file: str, raw: Raw) -> Dataset:
         labels=labels,
         classes=classes,
         test=0 if raw.test_x is None else len(raw.test_x),
-        about=f"{count}{own}{alpha}.",
+        about=f"{count}{own}{alpha}{raw.note}.",
     )
 
 

@@ -1,11 +1,15 @@
-"""A user's own file → a `Dataset`: .npz, .npy, .csv and IDX; and uploads, kept once.
+"""A user's own file or folder → a `Dataset`; and uploads, kept once.
 
 | file | what it holds |
 |---|---|
 | .npz | x and, if there are any, labels; or x_train, y_train, x_test, y_test |
 | .npy | examples; labels, if any, in NAME-labels.npy or NAME_labels.npy beside it |
 | .csv | a row an example, the labels in a column label, class, target or y |
+| .parquet | a row an example: numbers, a list of them or a picture; labels as in a .csv |
+| .zip | pictures, in folders named after their classes or not; a folder of them is read alike |
 | IDX | …images-idx3-ubyte[.gz]; …labels-idx1-ubyte[.gz] and, for train, t10k or test beside it |
+| .mat | as SVHN's: X of H×W×C×N and y; for train_…, test_… beside it |
+| cifar-10-binary.tar.gz | CIFAR-10 |
 
 An .npz may also say images, data or arr_0 for x, or hold one array of two or more axes; and label,
 y, target or targets for labels.
@@ -29,8 +33,15 @@ from vae.data.arrays import Raw, check_finite, compose
 from vae.data.csv_table import read_csv
 from vae.data.dataset import DataError, Dataset
 from vae.data.formats import Archive, parsing, read_idx_family, read_npy
+from vae.data.parquet import read_parquet
+from vae.data.pictures import has_pictures, read_folder, read_zip
+from vae.data.published import read_cifar, read_mat_family
 
-KINDS = ".npz, .npy, .csv or IDX (…-images-idx3-ubyte, .gz or not)"
+KINDS = (
+    ".npz, .npy, .csv, .parquet, a folder or .zip of pictures, or IDX (…-images-idx3-ubyte, .gz "
+    "or not)"
+)
+ENDINGS = r"\.(npz|npy|csv|parquet|zip|mat|tar\.gz)$"
 IDX = r"[-.]idx\d?(-ubyte)?( ?\(\d+\))?(\.gz)?$"  # (1): what a browser adds to a second copy
 KEPT = {"x", "scale", "test", "name", "about"}  # the arrays of a normalised upload
 
@@ -77,14 +88,16 @@ def _opened(path: Path, name: str, labels: Path | None) -> Dataset:
     except OSError as error:  # a name too long, a folder that may not be entered
         raise DataError(f"{path} cannot be read ({error.strerror}): check the path.") from error
     reader = _reader(path)
-    if labels is not None and reader in (_read_npz, _read_csv):
+    if labels is not None and reader not in (_read_npy, read_idx_family):
         raise DataError(f"{path.name} carries its labels itself: give no labels file with it.")
     found = reader(path, labels)
     return found if isinstance(found, Dataset) else compose(name, path.name, found)
 
 
 def _reader(path: Path) -> Callable[[Path, Path | None], Raw | Dataset]:
-    """What reads a file of this name."""
+    """What reads a folder, or a file of this name."""
+    if path.is_dir():
+        return lambda path, _: read_folder(path)
     for pattern, reader in READERS.items():
         if re.search(pattern, path.name, re.I):
             return reader
@@ -104,24 +117,31 @@ def _read_npy(path: Path, labels: Path | None) -> Raw:
     return Raw(read_npy(path), None if labels is None else read_npy(labels))
 
 
-def _read_csv(path: Path, _: Path | None) -> Raw:
-    return read_csv(path)
+def _alone(read: Callable[[Path], Raw]) -> Callable[[Path, Path | None], Raw]:
+    """A reader of files that carry their labels."""
+    return lambda path, _: read(path)
 
 
 READERS: dict[str, Callable[[Path, Path | None], Raw | Dataset]] = {
     r"\.npz$": _read_npz,
     r"\.npy$": _read_npy,
-    r"\.csv$": _read_csv,
+    r"\.csv$": _alone(read_csv),
+    r"\.parquet$": _alone(read_parquet),
+    r"\.zip$": _alone(read_zip),
+    r"\.mat$": _alone(read_mat_family),
+    r"cifar-10-binary.*\.tar\.gz$": _alone(read_cifar),
     IDX: read_idx_family,
 }
 
 
 def _check_path(path: Path) -> None:
-    """Raise DataError unless it is a file that can be read and is not empty."""
+    """Raise DataError unless it is a file that can be read and is not empty, or pictures."""
     if path.is_dir():
+        if has_pictures(path):
+            return
         inside = sorted(p.name for p in path.iterdir() if _known(p))[:3]
         hint = f", for example {', '.join(inside)}" if inside else f": {KINDS}"
-        raise DataError(f"{path} is a folder: give a file in it{hint}.")
+        raise DataError(f"{path} is a folder: give a file in it{hint}, or a folder of pictures.")
     if not path.exists():
         raise DataError(_missing(path))
     if not path.is_file():
@@ -150,12 +170,12 @@ def _known(path: Path) -> bool:
 
 def _stem(name: str) -> str:
     """A file's name without its endings."""
-    return re.sub(rf"(\.(npz|npy|csv)$|{IDX})", "", name, flags=re.I) or name
+    return re.sub(rf"({ENDINGS}|{IDX})", "", name, flags=re.I) or name
 
 
 def _name(path: Path) -> str:
     """What to call a file's data: its stem; for train-images… and t10k-images… its folder."""
-    stem = _stem(path.name)
+    stem = _stem(path.name) or _stem(path.resolve().name)  # "." and ".." too
     if stem.lower() not in ("train-images", "t10k-images"):
         return stem
     folder = path.resolve().parent

@@ -91,8 +91,8 @@ class Archive:
         if train is not None:
             test = self._find(EXAMPLES, "test")
             test_labels = self._find(LABELS, "test") if test else None
-            found = map(self._get, (self._find(LABELS, "train"), test, test_labels))
-            return Raw(self[train], *found)
+            parts = [self._get(name) for name in (self._find(LABELS, "train"), test, test_labels)]
+            return Raw(self[train], parts[0], parts[1], parts[2])
         x = self._find(EXAMPLES, "") or self._only()
         labels = self._find(LABELS, "")
         if labels == "arr_1" and self.heads[labels].shape != self.heads[x].shape[:1]:
@@ -166,23 +166,28 @@ def read_idx(path: Path) -> Array:
         parsing(path.name, "an IDX file"),
         gzip.open(path) if zipped else path.open("rb") as file,
     ):
-        magic = file.read(4)
-        if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in IDX_TYPES or not magic[3]:
-            raise DataError(
-                f"{path.name} is not an IDX file: it begins with {magic.hex(' ') or 'nothing'}, "
-                "and images begin with 00 00 08 03. Check the file, or its name."
-            )
-        shape = struct.unpack(f">{magic[3]}I", file.read(4 * magic[3]))
-        dtype = np.dtype(IDX_TYPES[magic[2]])
-        declared = math.prod(shape) * dtype.itemsize
-        _check_size(declared, size * GZIP_RATIO if zipped else size - file.tell(), path.name)
-        content = file.read(declared + 1)  # to the end, where gzip checks its sum
-        if len(content) != declared:
-            found = "more" if len(content) > declared else f"{len(content):,}"
-            raise DataError(
-                f"{path.name} declares {declared:,} bytes and holds {found}: it is cut off or "
-                "damaged; download it again."
-            )
+        return parsed_idx(file, size * GZIP_RATIO if zipped else size, path.name)
+
+
+def parsed_idx(file: IO[bytes] | gzip.GzipFile, available: int, name: str) -> Array:
+    """The array of an open IDX file that holds at most so many bytes."""
+    magic = file.read(4)
+    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in IDX_TYPES or not magic[3]:
+        raise DataError(
+            f"{name} is not an IDX file: it begins with {magic.hex(' ') or 'nothing'}, "
+            "and images begin with 00 00 08 03. Check the file, or its name."
+        )
+    shape = struct.unpack(f">{magic[3]}I", file.read(4 * magic[3]))
+    dtype = np.dtype(IDX_TYPES[magic[2]])
+    declared = math.prod(shape) * dtype.itemsize
+    _check_size(declared, available - file.tell(), name)
+    content = file.read(declared + 1)  # to the end, where gzip checks its sum
+    if len(content) != declared:
+        found = "more" if len(content) > declared else f"{len(content):,}"
+        raise DataError(
+            f"{name} declares {declared:,} bytes and holds {found}: it is cut off or "
+            "damaged; download it again."
+        )
     return np.frombuffer(content, dtype).reshape(shape).astype(dtype.newbyteorder("="))
 
 
@@ -196,7 +201,8 @@ def read_idx_family(path: Path, labels: Path | None = None) -> Raw:
     labels = labels or _labels_of(path)
     test = _test_part_of(path)
     test_labels = None if test is None else _labels_of(test)
-    return Raw(x, *(None if p is None else read_idx(p) for p in (labels, test, test_labels)))
+    parts = [None if p is None else read_idx(p) for p in (labels, test, test_labels)]
+    return Raw(x, parts[0], parts[1], parts[2])
 
 
 def _labels_of(images: Path) -> Path | None:

@@ -76,7 +76,7 @@ def moon_phases(
 
     Factors: phase in [0, 1); orientation in degrees, in [-tilt, tilt].
     """
-    n = _number(examples, 2000, size * size)
+    n = number_drawn(examples, 2000, size * size)
     rng = np.random.default_rng(seed)
     phase = rng.random(n, dtype=np.float32)
     orientation = rng.uniform(-tilt, tilt, n).astype(np.float32)
@@ -163,7 +163,7 @@ def mixture(
     ] = 0.3,
 ) -> Dataset:
     """Points in the plane, float32 (N, 2), labelled by the Gaussian that each came from."""
-    n = _number(examples, 2000, 8)
+    n = number_drawn(examples, 2000, 8)
     rng = np.random.default_rng(seed)
     labels = rng.integers(components, size=n)
     points = centres(components, radius)[labels] + sd * rng.standard_normal((n, 2))
@@ -184,7 +184,7 @@ def centres(components: int, radius: float) -> NDArray[np.float64]:
     return radius * np.stack([np.cos(angle), np.sin(angle)], axis=1)
 
 
-def _number(examples: int, default: int, nbytes: int) -> int:
+def number_drawn(examples: int, default: int, nbytes: int) -> int:
     """How many to draw; DataError if they would not fit."""
     if not 0 <= examples * nbytes <= LIMIT:
         raise DataError(

@@ -2,12 +2,27 @@
 
 import difflib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from vae.data import online
 from vae.data.bundled import digits
 from vae.data.dataset import DataError, Dataset, subset
+from vae.data.download import Cancelled, DownloadError, Progress
 from vae.data.files import KINDS, read
+from vae.data.online import (
+    cifar_10,
+    emnist_letters,
+    fashion_mnist,
+    kmnist,
+    mnist,
+    on_disk,
+    svhn,
+)
+from vae.data.sources import SOURCES
+from vae.data.sprites import shapes
 from vae.data.synthetic import mixture, moon_phases
 from vae.options import Field, check, options_of, refuse_unknown
 
@@ -15,7 +30,15 @@ DATASETS: dict[str, Callable[..., Dataset]] = {
     "digits": digits,
     "moon-phases": moon_phases,
     "mixture": mixture,
+    "shapes": shapes,
+    "mnist": mnist,
+    "fashion-mnist": fashion_mnist,
+    "kmnist": kmnist,
+    "emnist-letters": emnist_letters,
+    "cifar-10": cifar_10,
+    "svhn": svhn,
 }
+OFFLINE = tuple(name for name in DATASETS if name not in SOURCES)  # rows that need no download
 
 
 class Summary(NamedTuple):
@@ -27,6 +50,7 @@ class Summary(NamedTuple):
     classes: tuple[str, ...]
     factors: tuple[str, ...]
     about: str
+    download: int = 0  # bytes that loading it would fetch; 0 where it is on this machine
 
 
 def load(
@@ -50,16 +74,58 @@ def load(
         raise DataError(f"{data} has no options, and {', '.join(options)} was given.")
     for name, value in options.items():
         check(Field(*specs[name], group=""), value)
-    return DATASETS[data](examples, seed, **options)
+    with _offline():
+        return DATASETS[data](examples, seed, **options)
+
+
+def download(
+    name: str, progress: Progress | None = None, cancelled: Cancelled | None = None
+) -> Path:
+    """The folder of a published row's files, those that are not on this machine downloaded.
+
+    `progress` is called with the bytes there and the bytes of all files; `cancelled` is asked all
+    the while, and ends it with DownloadCancelledError: what has arrived is kept for the next
+    attempt. Raises DataError.
+    """
+    with _offline():
+        return online.download(name, progress, cancelled)
+
+
+@contextmanager
+def _offline() -> Iterator[None]:
+    """Where nothing can be downloaded, tell what there is."""
+    try:
+        yield
+    except DownloadError as error:
+        there = [*OFFLINE, *(name for name in SOURCES if on_disk(name))]
+        raise DownloadError(
+            f"{error} Without the network there are {', '.join(there)}, and files of your own by "
+            "their path (--data PATH)."
+        ) from error
 
 
 def summary() -> list[Summary]:
-    """What each row of the table is, in order."""
-    loaded = ((name, load(name)) for name in DATASETS)
-    return [
-        Summary(name, len(d.x), d.event_shape, d.classes, tuple(d.factors), d.about)
-        for name, d in loaded
-    ]
+    """What each row of the table is, in order; the published ones as they declare, so that
+    nothing is downloaded.
+    """
+    return [_declared(name) if name in SOURCES else _drawn(name) for name in DATASETS]
+
+
+def _drawn(name: str) -> Summary:
+    d = load(name)
+    return Summary(name, len(d.x), d.event_shape, d.classes, tuple(d.factors), d.about)
+
+
+def _declared(name: str) -> Summary:
+    source = SOURCES[name]
+    there = on_disk(name)
+    mib = source.size / 2**20
+    where = "on this machine" if there else f"{mib:,.0f} MiB to download when first used"
+    shape = "×".join(map(str, source.shape))
+    about = f"{source.about}; {source.examples:,} and {source.test:,} to test, {shape}; {where}."
+    number = source.examples + source.test
+    size = 0 if there else source.size
+    return Summary(name, number, source.shape, source.classes, (), about, size)
 
 
 def _file(data: str) -> Dataset:

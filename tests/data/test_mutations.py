@@ -1,0 +1,184 @@
+"""Ten thousand damaged files a reader: nothing worse than a DataError, within time and memory.
+
+The few hundred of the daily run and the ten thousand of `-m long` are drawn alike. They are
+read in a process of their own whose memory is limited, so that a crash or a bomb is seen as one.
+"""
+
+import gzip
+import io
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import scipy.io
+
+from tests.data import test_bad_files, test_published
+from tests.data.test_files import idx
+from tests.data.test_pictures import COLOUR, GREY, encoded
+from vae.data import DataError, Dataset, read
+
+RNG = np.random.default_rng(0)
+MEMORY = 3 * 2**30  # bytes of address space beyond what the libraries take
+SECONDS = 2.0  # for one file
+
+
+def zipped(files: dict[str, bytes], how: int = zipfile.ZIP_DEFLATED) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", how) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return file.getvalue()
+
+
+def table(**columns: object) -> bytes:
+    file = io.BytesIO()
+    pq.write_table(pa.table(columns), file, compression="snappy")
+    return file.getvalue()
+
+
+def matlab(compressed: bool) -> bytes:
+    file = io.BytesIO()
+    arrays = {"X": COLOUR.transpose(1, 2, 3, 0), "y": np.arange(6)[:, None]}
+    scipy.io.savemat(file, arrays, do_compression=compressed)
+    return file.getvalue()
+
+
+def pictures() -> dict[str, bytes]:
+    """A picture of every format, of one size."""
+    found = {f"{k.lower()}": encoded(COLOUR[0], k) for k in ("PNG", "GIF", "BMP", "WEBP")}
+    return found | {"jpg": encoded(GREY[0], "JPEG")}
+
+
+def letters() -> bytes:
+    x, labels = GREY, np.arange(6) + 1
+    both = {"images-idx3": gzip.compress(idx(x)), "labels-idx1": gzip.compress(idx(labels))}
+    names = ((part, kind) for part in ("train", "test") for kind in both)
+    return zipped({f"gzip/emnist-letters-{p}-{k}-ubyte.gz": both[k] for p, k in names}, 0)
+
+
+def sources(reader: str, folder: Path) -> dict[str, bytes]:
+    """Small sound files of a reader: name → content."""
+    if reader == "pictures":
+        return {f"folder/a.{kind}": content for kind, content in pictures().items()}
+    if reader == "zip":
+        names = {f"{kind}/a.{kind}": content for kind, content in pictures().items()}
+        return {"a.zip": zipped(names), "b.zip": zipped(names, zipfile.ZIP_STORED)}
+    if reader == "parquet":
+        rows = {f"c{k}": RNG.standard_normal(8) for k in range(3)}
+        files = [encoded(c) for c in COLOUR]
+        lists = pa.array(RNG.random((6, 4)).tolist())
+        return {
+            "a.parquet": table(**rows, label=list("abababab")),
+            "b.parquet": table(image=pa.array([{"bytes": f, "path": "x"} for f in files])),
+            "c.parquet": table(embedding=lists, y=pa.array(list("aabbaa")).dictionary_encode()),
+        }
+    if reader == "mat":
+        return {f"{c}.mat": matlab(c) for c in (True, False)} | {
+            "big.mat": test_published.big_endian_mat()
+        }
+    if reader == "cifar":
+        one = test_published.cifar_records(1)
+        batches = {"data_batch_1.bin": one, "x/test_batch.bin": one}
+        content = test_published.tar(batches, folder / "made")
+        return {"cifar-10-binary.tar.gz": content}
+    return {"gzip.zip": letters()}
+
+
+READERS = ("pictures", "zip", "parquet", "mat", "cifar", "emnist")
+
+
+def damaged(name: str, content: bytes, rng: np.random.Generator) -> bytes:
+    """The content mutated; what is compressed as a whole, half the time within."""
+    if name.endswith(".tar.gz") and rng.random() < 0.5:
+        inner = test_bad_files.mutated(gzip.decompress(content), rng)
+        return gzip.compress(inner, 1)
+    for _ in range(int(rng.integers(1, 4))):
+        content = test_bad_files.mutated(content, rng) or b"!"
+    return content
+
+
+def attempt(path: Path, reader: str) -> Dataset | None:
+    """The data set, or nothing where it is refused as it should be."""
+    from vae.data.arrays import compose
+    from vae.data.published import read_emnist
+
+    try:
+        if reader == "emnist":
+            return compose("a", "a", read_emnist(path))
+        return read(path.parent if reader == "pictures" else path)
+    except DataError:
+        return None
+
+
+def torture(reader: str, number: int, folder: Path) -> int:
+    """How many of so many damaged files were refused; an error if one did anything else."""
+    import time
+    import warnings
+
+    warnings.simplefilter("ignore")  # of bombs and of odd tags
+    rng = np.random.default_rng(1)
+    files = sources(reader, folder)
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+        assert attempt(path, reader) is not None, name
+        path.unlink()
+    _limit()
+    refused = 0
+    for n in range(number):
+        name = list(files)[n % len(files)]
+        path = folder / name
+        path.write_bytes(damaged(name, files[name], rng))
+        start = time.perf_counter()
+        data = attempt(path, reader)
+        assert time.perf_counter() - start < SECONDS, name
+        path.unlink()
+        if data is None:
+            refused += 1
+        else:
+            assert data.x.dtype in (np.uint8, np.float32)
+            assert data.x.ndim in (2, 4)
+            assert np.isfinite(data.x).all()
+            assert data.labels is None or data.labels.shape == (len(data.x),)
+    return refused
+
+
+def _limit() -> None:
+    """No more memory than MEMORY beyond what is in use."""
+    import resource
+
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    most = pages * resource.getpagesize() + MEMORY
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
+def tortured(reader: str, number: int, folder: Path) -> int:
+    code = (
+        "import sys; from pathlib import Path; from tests.data.test_mutations import torture; "
+        "print(torture(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])))"
+    )
+    given = [sys.executable, "-c", code, reader, str(number), str(folder)]
+    root = Path(__file__).parents[2]
+    done = subprocess.run(given, cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"exit {done.returncode}: {done.stderr[-3000:]}"
+    return int(done.stdout)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is limited as Linux does it")
+@pytest.mark.parametrize("reader", READERS)
+def test_some_damaged_files(reader: str, tmp_path: Path) -> None:
+    assert 30 < tortured(reader, 300, tmp_path) < 300
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is limited as Linux does it")
+@pytest.mark.parametrize("reader", READERS)
+def test_ten_thousand_damaged_files(reader: str, tmp_path: Path) -> None:
+    assert 1000 < tortured(reader, 10_000, tmp_path) < 10_000

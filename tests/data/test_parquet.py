@@ -1,0 +1,154 @@
+"""Tables in .parquet: every layout comes back, and what is wrong is told in one sentence."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.data.test_pictures import COLOUR, encoded
+from vae.data import DataError, Dataset, read, save_upload
+
+RNG = np.random.default_rng(0)
+TABLE = RNG.standard_normal((7, 3)).round(3)
+WHOLE = RNG.integers(0, 256, (7, 4))
+
+
+def written(path: Path, columns: dict[str, Any], **more: Any) -> Path:
+    pq.write_table(pa.table(columns), path, **more)
+    return path
+
+
+def columns(array: np.ndarray) -> dict[str, Any]:
+    return {f"c{k}": array[:, k] for k in range(array.shape[1])}
+
+
+@pytest.mark.parametrize("compression", ["none", "snappy", "zstd", "gzip", "lz4", "brotli"])
+def test_columns_of_numbers(compression: str, tmp_path: Path) -> None:
+    data = read(written(tmp_path / "t.parquet", columns(TABLE), compression=compression))
+    assert np.array_equal(data.x, TABLE.astype(np.float32))
+    assert data.scale == 1
+    assert data.name == "t"
+    assert data.labels is None
+    whole = read(written(tmp_path / "w.parquet", columns(WHOLE)))
+    assert whole.x.dtype == np.uint8
+    assert np.array_equal(whole.x, WHOLE)
+    assert whole.scale == 255
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "classes"),
+    [
+        ("label", [1, 0, 2, 1, 0, 2, 1], ("0", "1", "2")),
+        ("Class", list("abcabca"), ("a", "b", "c")),
+        ("target", pa.array(list("abcabca")).dictionary_encode(), ("a", "b", "c")),
+        ("y", pa.array(list("abcabca"), pa.large_string()), ("a", "b", "c")),
+        ("labels", [True, False] * 3 + [True], ("False", "True")),
+        ("label", [1.0, 2.0, 1.0, 2.0, 1.0, 2.0, 1.0], ("1", "2")),
+    ],
+)
+def test_labels(name: str, labels: Any, classes: tuple[str, ...], tmp_path: Path) -> None:
+    data = read(written(tmp_path / "t.parquet", columns(TABLE) | {name: labels}))
+    assert data.classes == classes
+    assert data.x.shape == (7, 3)
+
+
+@pytest.mark.parametrize("kind", ["list", "large", "fixed"])
+def test_a_column_of_lists(kind: str, tmp_path: Path) -> None:
+    types = {
+        "list": pa.list_(pa.float64()),
+        "large": pa.large_list(pa.float32()),
+        "fixed": pa.list_(pa.float64(), 3),
+    }
+    column = pa.array(TABLE.tolist(), types[kind])
+    data = read(written(tmp_path / "t.parquet", {"embedding": column, "y": [0, 1] * 3 + [0]}))
+    assert np.allclose(data.x, TABLE)
+    assert data.classes == ("0", "1")
+
+
+@pytest.mark.parametrize("layout", ["struct", "binary", "large"])
+def test_a_column_of_pictures(layout: str, tmp_path: Path) -> None:
+    files = [encoded(c) for c in COLOUR]
+    column = pa.array(
+        [{"bytes": f, "path": None} for f in files] if layout == "struct" else files,
+        None if layout == "struct" else pa.binary() if layout == "binary" else pa.large_binary(),
+    )
+    table = {"image": column, "label": list("abcabc"), "id": list("uvwxyz")}
+    path = written(tmp_path / "t.parquet", table)
+    data = read(path)
+    assert np.array_equal(data.x, COLOUR.transpose(0, 3, 1, 2))
+    assert data.classes == ("a", "b", "c")
+    assert data.about == "6 examples from t.parquet, 8×10 pixels in colour."
+    kept = read(save_upload("t.parquet", path.read_bytes(), tmp_path / "runs"))
+    assert kept.fingerprint == data.fingerprint
+
+
+def test_what_pandas_writes(tmp_path: Path) -> None:
+    import pandas as pd
+
+    frame = pd.DataFrame(TABLE, columns=list("abc"), index=list("tuvwxyz"))
+    frame["label"] = pd.Categorical(list("ababaab"))
+    frame.to_parquet(tmp_path / "t.parquet")
+    data = read(tmp_path / "t.parquet")
+    assert np.array_equal(data.x, TABLE.astype(np.float32))
+    assert data.classes == ("a", "b")
+
+
+def test_many_rows_keep_their_order(tmp_path: Path) -> None:
+    x = np.arange(80_000.0).reshape(40_000, 2)
+    data = read(written(tmp_path / "t.parquet", columns(x), row_group_size=7000))
+    assert np.array_equal(data.x, x)
+
+
+BAD: list[tuple[dict[str, Any], str]] = [
+    ({}, "is empty: it has no rows, or no columns"),
+    ({"a": pa.array([], pa.int64())}, "is empty"),
+    ({"label": [1, 2]}, "has labels only: add columns of examples"),
+    ({"a": [1.0, None]}, "column a lacks 1 values: fill in or remove them"),
+    ({"a": [1.0, np.nan]}, "NaN or infinity 1 times, first in example 1"),
+    ({"a": [1.0, 2.0], "b": ["x", "y"]}, "column b holds string and not numbers: remove it, or"),
+    ({"a": [[1.0], [1.0, 2.0]]}, "the lists of column a have 1 to 2 values"),
+    ({"a": [[], []]}, "the lists of column a have 0 to 0 values"),
+    ({"a": [["x"], ["y"]]}, "the lists of column a hold string and not numbers"),
+    ({"a": [[1.0], [2.0]], "b": [1, 2]}, "column a holds list.* lists of numbers stand in a"),
+    ({"a": [1, 2], "label": [0.5, 1]}, "labels are whole numbers or text"),
+    ({"a": [1, 2], "label": [[1], [2]]}, "column label holds list.*labels are whole numbers"),
+    ({"a": [1, 2], "label": [None, "x"]}, "column label lacks 1 values"),
+    ({"image": [b"abc", b"def"]}, "t.parquet: row 0 is damaged, or not a picture"),
+    ({"image": pa.array([{"bytes": b"a"}, {"bytes": None}])}, "1 pictures of column image are"),
+    ({"a": pa.array([1, 2], pa.date32())}, "column a holds date32"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("table", "sentence"), BAD, ids=[sentence[:30] for _, sentence in BAD])
+def test_one_sentence_for_each_fault(table: Any, sentence: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=sentence) as caught:
+        read(written(tmp_path / "t.parquet", table))
+    assert "\n" not in str(caught.value)
+    assert "t.parquet" in str(caught.value)
+    assert str(caught.value).endswith(".")
+
+
+def test_files_that_are_no_table(tmp_path: Path) -> None:
+    path = written(tmp_path / "t.parquet", columns(TABLE))
+    whole = path.read_bytes()
+    for content in (b"PAR1", b"something else", whole[:-5], whole[: len(whole) // 2]):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=r"t.parquet is damaged, or not a .parquet file"):
+            read(path)
+    two = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"])
+    pq.write_table(two, path)
+    with pytest.raises(DataError, match="two columns of one name"):
+        read(path)
+
+
+def test_a_table_too_large_is_told_from_its_header(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path / "t.parquet", {"a": pa.array(np.zeros(100_000))})
+    assert isinstance(read(path), Dataset)
+    monkeypatch.setattr("vae.data.parquet.LIMIT", 799_999)
+    with pytest.raises(DataError, match="declares more than"):
+        read(path)

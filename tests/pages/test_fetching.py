@@ -1,0 +1,69 @@
+"""A published data set in the sidebar: nothing is downloaded unasked, and every end has words."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.pages.conftest import OpenPage
+from vae.dashboard import fetching
+from vae.data import SOURCES, DownloadError, load
+
+
+@pytest.fixture(autouse=True)
+def nothing_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty cache, and no package's files."""
+    monkeypatch.setenv("VAE_LAB_CACHE", str(tmp_path / "cache"))
+    for name, source in SOURCES.items():
+        monkeypatch.setitem(SOURCES, name, source._replace(installed=None))
+
+
+def refuse(name: str, progress: Callable[[int, int], None]) -> None:
+    raise DownloadError(f"{name} is not on this machine, and there is no network: connect.")
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_choosing_it_downloads_nothing(
+    name: str, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vae.data.online.fetch", lambda *a, **k: pytest.fail("it asked"))
+    at = open_page("train.py")
+    at.selectbox(key="set_data").select(name).run()
+    assert not at.exception
+    assert f"{name} is not on this machine yet: press Download below." in at.error[0].value
+    assert at.button(key="train").disabled
+    size = sum(f.size for f in SOURCES[name].files) / 1e6
+    assert at.button(key=f"download_{name}").label == f"Download {size:,.0f} MB"
+
+
+def test_without_network_there_is_a_sentence(
+    open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetching, "download", refuse)
+    at = open_page("train.py")
+    at.selectbox(key="set_data").select("mnist").run()
+    at.button(key="download_mnist").click().run()
+    assert not at.exception
+    assert any("there is no network: connect." in e.value for e in at.error)
+
+
+def test_a_download_shows_how_far_it_is_and_then_the_data(
+    open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[int, int]] = []
+
+    def fetched(name: str, progress: Callable[[int, int], None]) -> None:
+        for done in (10, 20):
+            progress(done * 10**6, 20 * 10**6)
+            told.append((done, 20))
+        monkeypatch.setattr(fetching, "on_disk", lambda name: True)
+        monkeypatch.setattr("vae.dashboard.sidebar.load", lambda *a, **k: load("digits"))
+
+    monkeypatch.setattr(fetching, "download", fetched)
+    at = open_page("train.py")
+    at.selectbox(key="set_data").select("mnist").run()
+    at.button(key="download_mnist").click().run()
+    assert not at.exception
+    assert told == [(10, 20), (20, 20)]
+    assert not at.error
+    assert not at.button(key="train").disabled

@@ -1,0 +1,193 @@
+"""Disentanglement: codes whose scores are known, and each definition by another way."""
+
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import entropy, pearsonr
+
+from vae import disentanglement as room
+from vae.disentanglement import (
+    _concentration,
+    beta_vae,
+    disentanglement,
+    factor_vae,
+    mig,
+    prepared,
+    sap,
+    scores,
+)
+
+N = 1500
+
+
+@pytest.fixture(autouse=True)
+def fewer_sets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "SETS", {"train": 1000, "test": 1000})
+
+
+def factors(kinds: int = 0, seed: int = 0) -> dict[str, Any]:
+    """Two independent factors: of `kinds` values, or uniform."""
+    drawn = np.random.default_rng(seed).random((2, N))
+    drawn = np.floor(drawn * kinds) if kinds else drawn
+    return {"a": drawn[0], "b": 3 * drawn[1]}
+
+
+def code(known: dict[str, Any], degrees: float = 0.0, noise: float = 0.0) -> Any:
+    """Standardised factors, turned, and two latents of noise."""
+    rng = np.random.default_rng(1)
+    f = np.stack(list(known.values()), 1)
+    f = (f - f.mean(0)) / f.std(0) + noise * rng.standard_normal(f.shape)
+    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    return np.c_[f @ [[c, -s], [s, c]], rng.standard_normal((N, 2))].astype(np.float32)
+
+
+def scored(z: Any, known: dict[str, Any]) -> dict[str, float]:
+    return scores(prepared(z, known), np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("kinds", [0, 2])
+def test_perfect_random_and_turned_codes(kinds: int) -> None:
+    known = factors(kinds)
+    perfect = scored(code(known), known)
+    noise = np.random.default_rng(2).standard_normal((N, 4)).astype(np.float32)
+    lost = scored(noise, known)
+    turned = scored(code(known, 25), known)
+    best = {"sap": 0.5} if kinds else {}  # accuracy 1 ahead of accuracy ½
+    for name, value in perfect.items():
+        assert value == pytest.approx(best.get(name, 1), abs=0.05), name
+        nothing = 0.5 if "vae" in name or (kinds and "inform" in name) else 0
+        assert lost[name] == pytest.approx(nothing, abs=0.08), name
+    if kinds:  # two bits, turned by little, are still parted by a threshold each
+        return
+    for name in ("mig", "sap", "dci_disentanglement", "dci_completeness"):
+        assert lost[name] + 0.03 < turned[name] < perfect[name] - 0.05, name
+    assert turned["dci_informativeness"] > 0.95
+
+
+def test_halfway_between_two_factors_no_latent_leads() -> None:
+    known = factors()
+    found = scored(code(known, 45), known)
+    assert found["mig"] < 0.05
+    assert found["sap"] < 0.1
+    assert found["dci_disentanglement"] < 0.05
+    assert found["dci_completeness"] == pytest.approx(0.5, abs=0.05)  # two latents of four
+    assert found["beta_vae"] < 0.65
+    assert found["factor_vae"] < 0.65
+
+
+def test_doubled_latents_are_complete_no_more() -> None:
+    known = factors()
+    z = code(known)
+    twice = np.c_[z[:, :2], z[:, :2] + 0.001 * z[:, 2:]]
+    found = scored(twice, known)
+    assert found["mig"] < 0.05
+    assert found["dci_disentanglement"] > 0.95
+
+
+def test_mig_by_hand() -> None:
+    """I = Σ p ln p(v, c) / p(v) p(c) over histograms."""
+    known, gaps = factors(), []
+    z = code(known, 20, 0.3)
+    for f in known.values():
+        v = np.histogram_bin_edges(f, 20)
+        told = []
+        for column in z.T:
+            joint = np.histogram2d(f, column, (v, np.histogram_bin_edges(column, 20)))[0] / N
+            told.append(entropy(joint.sum(1)) + entropy(joint.sum(0)) - entropy(joint.ravel()))
+        own = entropy(np.histogram(f, v)[0])
+        gaps.append((sorted(told)[-1] - sorted(told)[-2]) / own)
+    assert mig(prepared(z, known)) == pytest.approx(np.mean(gaps), rel=1e-3)
+
+
+def test_sap_by_hand() -> None:
+    known = factors()
+    z = code(known, 20, 0.3)
+    r = np.sort([[pearsonr(c, f)[0] ** 2 for c in z.T] for f in known.values()], 1)
+    sample = prepared(z, known)
+    assert sap(sample, sample) == pytest.approx((r[:, -1] - r[:, -2]).mean(), rel=1e-5)
+
+
+def test_concentration_by_hand() -> None:
+    assert _concentration(np.eye(3)) == pytest.approx(1)
+    assert _concentration(np.ones((4, 3))) == pytest.approx(0)
+    r = np.array([[0.5, 0.5, 0.0], [0.0, 0.0, 3.0], [0.0, 0.0, 0.0]])
+    expected = (1 * (1 - np.log(2) / np.log(3)) + 3 * 1) / 4
+    assert _concentration(r) == pytest.approx(expected)
+    assert _concentration(np.zeros((2, 2))) == 0
+
+
+def test_sets_share_one_factor_and_no_other() -> None:
+    known = factors(5)
+    sample = prepared(code(known), known)
+    rng = np.random.default_rng(0)
+    rows, shared = room._sets(sample, 200, 64, rng)
+    pairs, alike = room._sets(sample, 200, 128, rng, pairs=True)
+    assert rows.shape == (200, 64)
+    for f in range(2):
+        here = sample.values[rows[shared == f]]  # (S, 64, F)
+        assert (here[:, :, f] == here[:, :1, f]).all()
+        assert (here[:, :, 1 - f] == here[:, :1, 1 - f]).mean() == pytest.approx(0.2, abs=0.05)
+        two = sample.values[pairs[alike == f]].reshape(-1, 64, 2, 2)
+        assert (two[:, :, 0, f] == two[:, :, 1, f]).all()
+        assert (two[:, :, 0, 1 - f] == two[:, :, 1, 1 - f]).mean() == pytest.approx(0.2, abs=0.02)
+        assert (two[:, 1:, 0, f] == two[:, :1, 0, f]).mean() == pytest.approx(0.2, abs=0.03)
+        assert len(np.unique(rows)) > 0.9 * N
+
+
+def test_scale_does_not_move_the_vote_and_a_constant_has_none() -> None:
+    known = factors()
+    z = code(known, 0, 0.2)
+    plain = factor_vae(prepared(z, known), np.random.default_rng(0))
+    scaled = z * np.array([100, 0.01, 1, 1], np.float32)
+    assert factor_vae(prepared(scaled, known), np.random.default_rng(0)) == plain
+    constant = np.c_[z, np.full((N, 1), 3, np.float32)].astype(np.float32)
+    assert factor_vae(prepared(constant, known), np.random.default_rng(0)) == plain
+    nothing = prepared(np.zeros((N, 2), np.float32), known)
+    assert factor_vae(nothing, np.random.default_rng(0)) == 0
+    assert mig(nothing) == sap(nothing, nothing) == 0
+    assert beta_vae(nothing, np.random.default_rng(0)) == pytest.approx(0.5, abs=0.05)
+
+
+def test_factors_are_discrete_up_to_twenty_values() -> None:
+    known = factors(20) | {"c": factors(21)["a"], "same": np.ones(N)}
+    sample = prepared(code(factors()), known)
+    assert sample.continuous.tolist() == [False, False, True]
+    assert sample.values.max(0).tolist() == [19, 19, 19]
+
+
+def test_the_standard_error_is_the_spread_over_data_sets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "N", 600)
+
+    def one(sample: room.Sample, rng: np.random.Generator) -> dict[str, float]:
+        return {"sap": sap(sample, sample), "mig": mig(sample)}
+
+    monkeypatch.setattr(room, "scores", one)
+    found = []
+    for seed in range(25):
+        known = factors(seed=seed)
+        z = np.stack(list(known.values()), 1)
+        z = z + np.random.default_rng(100 + seed).standard_normal(z.shape)
+        found.append(disentanglement(z.astype(np.float32), known, seed))
+    for name, most in (("sap", 1.5), ("mig", 2.5)):
+        spread = np.std([f[name].value for f in found])
+        assert 0.67 < np.mean([f[name].se for f in found]) / spread < most
+
+
+def test_it_repeats_and_states_chance() -> None:
+    known = factors(3)
+    known, z = {k: v[:300] for k, v in known.items()}, code(known, 20)[:300]
+    first = disentanglement(z, known, 0, halves=2)
+    assert disentanglement(z, known, 0, halves=2) == first
+    assert first["factor_vae"].chance == first["beta_vae"].chance == 0.5
+    assert first["dci_informativeness"].chance == pytest.approx(1 / 3, abs=0.06)
+    assert first["mig"].chance == 0
+
+
+@pytest.mark.parametrize(("latents", "known", "count"), [(1, 2, N), (3, 1, N), (3, 2, 99)])
+def test_what_cannot_be_scored_gets_a_sentence(latents: int, known: int, count: int) -> None:
+    z = np.random.default_rng(0).standard_normal((count, latents)).astype(np.float32)
+    some = {str(i): z[:, 0] + i for i in range(known)} | {"constant": np.zeros(count)}
+    with pytest.raises(ValueError, match="at least two latents, two factors that vary"):
+        disentanglement(z, some, 0)

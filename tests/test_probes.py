@@ -1,0 +1,68 @@
+"""Probes: as scikit-learn gives them run by hand, and intervals as scipy's."""
+
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.preprocessing import StandardScaler
+
+from vae.probes import probe, wilson
+
+
+@pytest.mark.parametrize(("hits", "trials"), [(0, 10), (10, 10), (3, 10), (450, 500), (1, 1)])
+def test_the_interval_is_wilsons(hits: int, trials: int) -> None:
+    found = wilson(hits, trials)
+    theirs = stats.binomtest(hits, trials).proportion_ci(0.95, method="wilson")
+    assert found.value == hits / trials
+    assert (found.low, found.high) == pytest.approx((theirs.low, theirs.high), abs=1e-9)
+
+
+def test_the_interval_covers_the_true_share() -> None:
+    for share in (0.1, 0.5, 0.93):
+        hits = stats.binom(200, share).rvs(100, random_state=0)
+        covered = sum(w.low <= share <= w.high for w in (wilson(int(h), 200) for h in hits))
+        assert 90 <= covered <= 99
+
+
+def test_probes_are_scikit_learns() -> None:
+    digits = load_digits()
+    z = PCA(3, random_state=0).fit_transform(digits.data / 16).astype(np.float32)[:600]
+    z *= np.array([1, 10, 0.1], np.float32)
+    y = digits.target[:600]
+    hits = {"linear": 0, "knn": 0}
+    for train, test in StratifiedKFold(5, shuffle=True, random_state=7).split(z, y):
+        scaler = StandardScaler().fit(z[train])
+        linear = LogisticRegression(max_iter=1000).fit(scaler.transform(z[train]), y[train])
+        hits["linear"] += int((linear.predict(scaler.transform(z[test])) == y[test]).sum())
+        near = KNeighborsClassifier(10).fit(z[train], y[train])
+        hits["knn"] += int((near.predict(z[test]) == y[test]).sum())
+    found = probe(z, y, 7)
+    assert {k: found[k].value for k in hits} == {k: h / 600 for k, h in hits.items()}
+    assert found["chance"].value == np.bincount(y).max() / 600
+    assert probe(z, y, 7) == found
+
+
+def test_what_tells_nothing_is_at_chance_and_what_tells_all_is_at_one() -> None:
+    rng = np.random.default_rng(0)
+    y = (rng.random(1000) < 0.3).astype(np.int64)
+    noise = rng.standard_normal((1000, 3)).astype(np.float32)
+    lost = probe(noise, y, 0)
+    assert lost["linear"].low <= lost["chance"].value <= lost["linear"].high
+    noise[:, 1] += 20 * y
+    assert probe(noise, y, 0)["linear"].value == probe(noise, y, 0)["knn"].value == 1
+    ring = np.stack([np.cos(6 * noise[:, 0]), np.sin(6 * noise[:, 0])], 1) * (1 + y[:, None])
+    parted = probe(ring.astype(np.float32), y, 0)
+    assert parted["knn"].value == 1  # a ring in a ring: neighbours know it, no plane does
+    assert parted["linear"].value < 0.75
+
+
+def test_rare_classes_are_left_out() -> None:
+    z = np.random.default_rng(0).standard_normal((40, 2)).astype(np.float32)
+    y = np.array([0] * 18 + [1] * 18 + [2] * 4)
+    assert probe(z, y, 0)["chance"].value == 0.5
+    with pytest.raises(ValueError, match="two classes of at least 5"):
+        probe(z, np.array([0] * 36 + [2] * 4), 0)

@@ -1,0 +1,45 @@
+"""A published data set that is not on this machine: the button that downloads it, with progress.
+
+Cancel is any click: it runs the script anew, which ends the download at its next sign of life;
+what has come is kept, and the next attempt goes on from there.
+"""
+
+import streamlit as st
+
+from vae.data import SOURCES, DataError, download, on_disk
+
+MEGA = 1e6
+
+
+def missing(name: str) -> bool:
+    """Whether this is a published data set that has to be downloaded first."""
+    return name in SOURCES and not on_disk(name)
+
+
+def offer(name: str) -> None:
+    """The button; nothing where the data are there. A press downloads and runs the page anew."""
+    if not missing(name):
+        return
+    size = SOURCES[name].size
+    pressed = st.button(
+        f"Download {size / MEGA:,.0f} MB",
+        key=f"download_{name}",
+        width="stretch",
+        help=f"{SOURCES[name].about}. Downloaded once, checked by its hash, and kept for every "
+        "run. Without network: python -m vae data says what else works.",
+    )
+    if not pressed:
+        return
+    bar = st.progress(0.0, text=f"Downloading {name}…")
+    st.button("Cancel", key=f"cancel_{name}", width="stretch")
+
+    def show(done: int, whole: int) -> None:
+        words = f"{done / MEGA:,.0f} of {whole / MEGA:,.0f} MB"
+        bar.progress(min(done / whole, 1.0), text=words)
+
+    try:
+        download(name, show)
+    except DataError as error:
+        st.error(str(error))
+        return
+    st.rerun()

@@ -1,0 +1,129 @@
+"""Published data sets, downloaded when they are first used.
+
+A row is `f(examples, seed) -> Dataset` with the publisher's own test part; `examples` 0 takes all
+others too, another number a stratified subset. What each is, `sources` declares.
+"""
+
+from pathlib import Path
+
+from vae.data.arrays import compose
+from vae.data.dataset import DataError, Dataset, subset
+from vae.data.download import CACHE, Cancelled, DownloadError, Progress, cache, fetch, is_whole
+from vae.data.sources import SOURCES
+
+
+def folder(name: str) -> Path:
+    """Where the files of a row are, or would be."""
+    source = SOURCES[name]
+    if source.installed and all((source.installed / f.name).is_file() for f in source.files):
+        return source.installed
+    return cache() / name
+
+
+def on_disk(name: str) -> bool:
+    """Whether the row can be loaded without the network."""
+    source, there = SOURCES[name], folder(name)
+    return there == source.installed or all(is_whole(there / f.name, f.size) for f in source.files)
+
+
+def download(
+    name: str, progress: Progress | None = None, cancelled: Cancelled | None = None
+) -> Path:
+    """The folder of a row's files, those that are not there downloaded.
+
+    `progress` is called with the bytes there and the bytes of all files. Raises DataError.
+    """
+    source, there = SOURCES[name], folder(name)
+    done = 0
+    for file in () if on_disk(name) else source.files:
+        part = _later(progress, done, source.size)
+        urls = [mirror + file.name for mirror in source.mirrors]
+        try:
+            fetch(
+                there / file.name, urls, file.sha256, file.size, progress=part, cancelled=cancelled
+            )
+        except DownloadError as error:
+            raise DownloadError(_offline(name, error)) from error
+        done += file.size
+    return there
+
+
+def _later(progress: Progress | None, before: int, size: int) -> Progress | None:
+    """The progress of one file as that of all of them."""
+    return progress and (lambda done, _: progress(before + done, size))
+
+
+def _offline(name: str, error: DownloadError) -> str:
+    files = [f.name for f in SOURCES[name].files if not is_whole(folder(name) / f.name, f.size)]
+    return (
+        f"{name} is not on this machine, and {error}: connect to the network, or put "
+        f"{', '.join(files)} into {cache() / name} (the environment variable {CACHE} names "
+        "another cache)."
+    )
+
+
+def _load(name: str, examples: int, seed: int) -> Dataset:
+    source = SOURCES[name]
+    there = download(name)
+    raw = source.read(there / source.files[0].name)._replace(scale=255.0)
+    whole = compose(name, name, raw)
+    shape = (source.examples + source.test, *source.shape)
+    if whole.x.shape != shape or len(whole.classes) != len(source.classes):
+        raise DataError(
+            f"The files of {name} in {there} hold {whole.x.shape} and {len(whole.classes)} "
+            f"classes where {shape} and {len(source.classes)} belong: remove them, to download "
+            "them again."
+        )
+    return subset(whole._replace(classes=source.classes, about=f"{source.about}."), examples, seed)
+
+
+def mnist(examples: int, seed: int) -> Dataset:
+    """Handwritten digits, 28×28 grey values, 60,000 and 10,000 to test (LeCun et al. 1998).
+
+    http://yann.lecun.com/exdb/mnist/
+    """
+    return _load("mnist", examples, seed)
+
+
+def fashion_mnist(examples: int, seed: int) -> Dataset:
+    """Articles of clothing, 28×28 grey values, 60,000 and 10,000 to test (Xiao et al. 2017).
+
+    https://arxiv.org/abs/1708.07747. Debian's package dataset-fashion-mnist is found by itself.
+    """
+    return _load("fashion-mnist", examples, seed)
+
+
+def kmnist(examples: int, seed: int) -> Dataset:
+    """Cursive Japanese characters, 28×28 grey values, 60,000 and 10,000 to test (Clanuwat et al.
+    2018).
+
+    https://arxiv.org/abs/1812.01718
+    """
+    return _load("kmnist", examples, seed)
+
+
+def emnist_letters(examples: int, seed: int) -> Dataset:
+    """Handwritten letters, upper and lower case together, 28×28 grey values, 124,800 and 20,800
+    to test (Cohen et al. 2017).
+
+    https://arxiv.org/abs/1702.05373. The publisher stores them lying; here they stand.
+    """
+    return _load("emnist-letters", examples, seed)
+
+
+def cifar_10(examples: int, seed: int) -> Dataset:
+    """Colour photographs of ten kinds of things, 32×32, 50,000 and 10,000 to test (Krizhevsky
+    2009).
+
+    https://www.cs.toronto.edu/~kriz/cifar.html, the binary version.
+    """
+    return _load("cifar-10", examples, seed)
+
+
+def svhn(examples: int, seed: int) -> Dataset:
+    """House numbers from street views, 32×32 in colour, cropped to a digit, 73,257 and 26,032 to
+    test (Netzer et al. 2011).
+
+    http://ufldl.stanford.edu/housenumbers/, format 2.
+    """
+    return _load("svhn", examples, seed)

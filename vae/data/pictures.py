@@ -1,0 +1,237 @@
+"""A folder or a .zip of pictures (.png, .jpg, .gif, .bmp, .webp) → arrays.
+
+    pictures/cat.png …           no labels
+    pictures/cats/1.png …        the folders' names as labels
+    pictures/train/cats/1.png …  and pictures/test/…: a test part of its own
+
+All become one size: the most common one, shrunk where its smaller side is above SIDE to have SIDE
+there. Others are scaled until they cover it and cropped to the centre. They are grey if every
+one is, else in colour; transparency is dropped, 16 bits become 8, of a moving picture the first
+counts, and the camera's note of what was up is followed.
+
+Nothing of a .zip is written to disk. A picture is refused by its header if it has more than
+MOST_PIXELS, so that a small file cannot ask for much memory.
+"""
+
+import re
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, NamedTuple
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from vae.data.arrays import Array, Raw
+from vae.data.dataset import LIMIT, DataError
+from vae.data.formats import parsing
+
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")
+NAMES = re.compile(r"\.(png|jpe?g|gif|bmp|webp)$", re.I)
+HIDDEN = re.compile(r"(^|/)(__MACOSX/|\.[^./])")
+PARTS = {"train", "training", "val", "valid", "validation", "test", "testing"}
+TEST = {"test", "testing"}
+SIDE = 64  # pixels
+LEAST = 4  # pixels of either side
+MOST_PIXELS = 64_000_000  # of one picture
+MOST_BYTES = 256 * 2**20  # of one file
+MOST_IN_ALL = 20_000_000_000  # pixels to decode
+ORIENTATION = 0x0112  # EXIF
+GREY = ("1", "L", "LA", "La")
+
+Size = tuple[int, int]  # width, height
+
+
+class Picture(NamedTuple):
+    """A picture that can be opened: its path within the folder or archive, and how."""
+
+    parts: tuple[str, ...]
+    size: int  # bytes
+    open: Callable[[], IO[bytes]]
+
+
+def has_pictures(folder: Path) -> bool:
+    """Whether a folder holds pictures where they are looked for; the root is never meant."""
+    return folder.resolve() != folder.resolve().parent and bool(_inside(folder))
+
+
+def read_folder(folder: Path) -> Raw:
+    """The pictures of a folder, (N, C, H, W) uint8, and their labels."""
+    return _read(folder.name, _inside(folder))
+
+
+def read_zip(path: Path) -> Raw:
+    """The pictures of a .zip file, (N, C, H, W) uint8, and their labels."""
+    with ExitStack() as stack:
+        with parsing(path.name, "a .zip file"):
+            archive = stack.enter_context(zipfile.ZipFile(path))
+            found = [_member(archive, info, path.name) for info in _members(archive)]
+        tops = {picture.parts[0] for picture in found if len(picture.parts) > 1}
+        if len(tops) == 1 and all(len(p.parts) > 1 for p in found):
+            found = [p._replace(parts=p.parts[1:]) for p in found]  # the folder that was zipped
+        return _read(path.name, found)
+
+
+def _inside(folder: Path) -> list[Picture]:
+    """The pictures in a folder and in its own folders, and within train and test in theirs."""
+    found = []
+    for path in _listed(folder):
+        if not path.is_dir():
+            found.append(path)
+            continue
+        for inner in _listed(path):
+            if path.name.lower() in PARTS and inner.is_dir():
+                found += _listed(inner)
+            else:
+                found.append(inner)
+    return [
+        Picture(path.relative_to(folder).parts, path.stat().st_size, _opener(path))
+        for path in found
+        if NAMES.search(path.name) and path.is_file()
+    ]
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return [path for path in folder.iterdir() if not path.name.startswith(".")]
+    except PermissionError:
+        return []
+
+
+def _opener(path: Path) -> Callable[[], IO[bytes]]:
+    return lambda: path.open("rb")
+
+
+def _members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    return [
+        info
+        for info in archive.infolist()
+        if NAMES.search(info.filename) and not HIDDEN.search(info.filename)
+    ]
+
+
+def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: str) -> Picture:
+    parts = tuple(part for part in info.filename.split("/") if part not in ("", "."))
+    if info.filename.startswith("/") or ".." in parts or ":" in parts[0]:
+        raise DataError(
+            f"{file}: {info.filename} leads out of the archive: make the archive again."
+        )
+    if info.flag_bits & 1:
+        raise DataError(f"{file} is locked by a password: make the archive again without one.")
+    return Picture(parts, info.file_size, lambda: archive.open(info))
+
+
+def _read(file: str, pictures: list[Picture]) -> Raw:
+    if not pictures:
+        raise DataError(
+            f"{file} holds no pictures (.png, .jpg, .gif, .bmp or .webp), neither by themselves "
+            "nor in folders named after their classes."
+        )
+    pictures = sorted(pictures, key=lambda p: p.parts)
+    first = {p.parts[0].lower() if len(p.parts) > 1 else "" for p in pictures}
+    test = np.zeros(len(pictures), bool)
+    if first <= PARTS:
+        test[:] = [p.parts[0].lower() in TEST for p in pictures]
+        named = [p.parts[1:] for p in pictures]
+    else:
+        named = [p.parts for p in pictures]
+    labels = _labels([parts[-2] if len(parts) > 1 else "" for parts in named], file)
+    x, note = decoded([("/".join(p.parts), p.size, p.open) for p in pictures], file)
+    if test.all() or not test.any():
+        return Raw(x, labels, scale=255.0, note=note)
+    free = ~test
+    both = (None, None) if labels is None else (labels[free], labels[test])
+    return Raw(x[free], both[0], x[test], both[1], 255.0, note)
+
+
+def _labels(names: list[str], file: str) -> Array | None:
+    alone = names.count("")
+    if alone == len(names):
+        return None
+    if alone:
+        raise DataError(
+            f"{file} has {alone:,} pictures beside its folders and {len(names) - alone:,} in "
+            "them: put each into the folder of its class, or all of them into one."
+        )
+    return np.array(names)
+
+
+def decoded(
+    pictures: Sequence[tuple[str, int, Callable[[], IO[bytes]]]], file: str
+) -> tuple[Array, str]:
+    """Pictures (name, bytes, opener) as one array, (N, C, H, W) uint8; and what was done."""
+    sizes = [_measured(*picture, file) for picture in pictures]
+    if sum(width * height for width, height in sizes) > MOST_IN_ALL:
+        raise DataError(f"{file} has too many pixels to decode: shrink the pictures first.")
+    size = _common(sizes)
+    if min(size) < LEAST or 3 * len(sizes) * size[0] * size[1] > LIMIT:
+        raise DataError(
+            f"{file} holds {len(sizes):,} pictures of {size[0]}×{size[1]} pixels: they must be at "
+            f"least {LEAST} wide and high, and all of them fit into {LIMIT // 2**30} GiB."
+        )
+    arrays = []
+    for name, _, opener in pictures:
+        with parsing(f"{file}: {name}", "a picture"), opener() as opened:
+            arrays.append(_pixels(opened, size))
+    if all(array.ndim == 2 for array in arrays):
+        x = np.stack(arrays)[:, None]
+    else:
+        x = np.empty((len(arrays), 3, size[1], size[0]), np.uint8)
+        for row, array in zip(x, arrays, strict=True):
+            row[:] = array if array.ndim == 2 else array.transpose(2, 0, 1)
+    changed = sum(found != size for found in sizes)
+    done = f", {changed:,} of them scaled and cropped to it" if changed else ""
+    colour = "grey" if x.shape[1] == 1 else "in colour"
+    return x, f", {size[0]}×{size[1]} pixels {colour}{done}"
+
+
+def _measured(name: str, nbytes: int, opener: Callable[[], IO[bytes]], file: str) -> Size:
+    """Width and height as the header says, turned upright; DataError if there are too many."""
+    where = f"{file}: {name}"
+    if nbytes > MOST_BYTES:
+        raise DataError(f"{where} has {nbytes:,} bytes, too many for a picture: shrink it.")
+    with (
+        parsing(where, "a picture"),
+        opener() as opened,
+        Image.open(opened, formats=FORMATS) as image,
+    ):
+        size = image.size
+        if size[0] * size[1] > MOST_PIXELS:
+            raise DataError(
+                f"{where} has {size[0]:,}×{size[1]:,} pixels, and at most {MOST_PIXELS:,} are "
+                "read: shrink it."
+            )
+        return size[::-1] if _turned(image) else size
+
+
+def _turned(image: Image.Image) -> bool:
+    """Whether the camera lay on its side."""
+    return image.format == "JPEG" and image.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8)
+
+
+def _common(sizes: list[Size]) -> Size:
+    """The most common size, of equally common ones the smallest, with SIDE at most below."""
+    counts = Counter(sizes)
+    width, height = min(counts, key=lambda size: (-counts[size], size[0] * size[1], size))
+    shrink = min(1.0, SIDE / min(width, height))
+    return round(width * shrink), round(height * shrink)
+
+
+def _pixels(opened: IO[bytes], size: Size) -> Array:
+    """A picture of this size: (H, W) where it is grey, else (H, W, 3), uint8."""
+    with Image.open(opened, formats=FORMATS) as image:
+        small = (2 * max(size), 2 * max(size))
+        image.draft(None, small)  # a JPEG need not be decoded finer than that
+        upright = ImageOps.exif_transpose(image) if _turned(image) else image
+        if upright.mode.startswith("I"):
+            deep = np.asarray(upright)
+            upright = Image.fromarray((deep >> 8).clip(0, 255).astype(np.uint8))
+        upright = upright.convert("L" if upright.mode in GREY else "RGB")
+        if upright.size != size:
+            upright = ImageOps.fit(upright, size, Image.Resampling.BICUBIC)
+        array = np.asarray(upright)
+    if array.ndim == 3 and (array == array[..., :1]).all():
+        return array[..., 0]
+    return array
