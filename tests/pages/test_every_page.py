@@ -1,5 +1,6 @@
 """Every page opens cleanly for a run in every state, and says something helpful."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,22 @@ def test_opens(page: str, state: str, root: Path, open_page: OpenPage) -> None:
     else:
         assert run.name in at.query_params["run"]
         assert state in words
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_settings_that_are_not_understood_are_told(
+    page: str, root: Path, open_page: OpenPage
+) -> None:
+    """A file from elsewhere, or edited by hand: readable, and not a configuration of ours."""
+    run = in_state(root, "interrupted")
+    assert run is not None
+    head = json.loads((run.path / "config.json").read_text())
+    head["config"]["objective"] = "magic"
+    (run.path / "config.json").write_text(json.dumps(head))
+    at = open_page(page, run=run.name)
+    words = " ".join(e.value for e in [*at.markdown, *at.subheader])
+    assert "settings cannot be used" in words
+    assert "Unknown objective 'magic'" in words
 
 
 @pytest.mark.parametrize("page", PAGES)

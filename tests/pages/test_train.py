@@ -147,3 +147,15 @@ def _array(sent: Any) -> list[float]:
     if isinstance(sent, dict):
         return list(np.frombuffer(base64.b64decode(sent["bdata"]), np.dtype(sent["dtype"])))
     return list(sent)
+
+
+@pytest.mark.parametrize("page", ["train.py", "latent.py", "reconstruct.py", "generate.py"])
+def test_what_is_no_log_likelihood_is_said_to_be_none(
+    page: str, root: Path, open_page: OpenPage
+) -> None:
+    """Beside a run's numbers on every page, for grey values under Bernoulli and not for others."""
+    for settings, warned in (({}, True), ({"binarize": "threshold"}, False)):
+        run = trained(root, f"run-{warned}", epochs=1, **settings)
+        at = open_page(page, run=run.name)
+        line = next(m for m in at.markdown if "best validation" in m.value)
+        assert ("cross-entropy and not a log-likelihood" in (line.help or "")) == warned

@@ -9,7 +9,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vae.dashboard import server
+from vae.likelihoods import LIKELIHOODS
 from vae.runs import Run, Status, listing
+from vae.runs.header import domain_of
 
 ICONS = {
     "queued": ":gray-badge[queued]",
@@ -53,7 +55,7 @@ def choose(name: str) -> None:
 def pick_run() -> Run:
     """The chosen run under the page's head; ends the page with a word of help if there is none."""
     run, line = head(link=True)
-    line.markdown(facts(run, run.status()))
+    tell(line, run, run.status())
     return run
 
 
@@ -80,7 +82,30 @@ def head(link: bool = False) -> tuple[Run, DeltaGenerator]:
     if name != st.session_state.run:
         choose(name)
         st.rerun()
-    return Run(server.ROOT / name), right.empty()
+    run = Run(server.ROOT / name)
+    _guard_settings(run)
+    return run, right.empty()
+
+
+def _guard_settings(run: Run) -> None:
+    """End the page with a word of help if config.json can be read but not understood."""
+    if run.status().state == "damaged":
+        return
+    try:
+        _ = run.config
+    except ValueError as error:
+        empty("This run's settings cannot be used.", str(error))
+
+
+def tell(place: DeltaGenerator, run: Run, status: Status) -> None:
+    """Write a run's facts, and beside them what to beware of in its numbers."""
+    damaged = status.state == "damaged"
+    place.markdown(facts(run, status), help=None if damaged else _caveat(run) or None)
+
+
+def _caveat(run: Run) -> str:
+    """Why the numbers of a run are no log-likelihoods of its data; "" where they are."""
+    return LIKELIHOODS[run.config.likelihood].caveat(domain_of(run.header))
 
 
 def facts(run: Run, status: Status) -> str:
