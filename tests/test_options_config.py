@@ -198,7 +198,7 @@ WRONG = [  # (values, what the sentence says)
     ({"hidden": (8,), "network": "linear"}, "hidden belongs to network mlp, and network is"),
     ({"beta": 2, "objective": "reconstruction"}, "beta belongs to objective elbo, and"),
     ({"components": 3}, "components belongs to data mixture, and data is 'digits'"),
-    ({"size": 16}, "size belongs to data moon-phases, and data is 'digits'"),
+    ({"size": 16}, "size belongs to data moon-phases or shapes, and data is 'digits'"),
     ({"epochs": 0}, "epochs is at least 1, and it is 0."),
     ({"epochs": 2.5}, "epochs is a whole number"),
     ({"epochs": "many"}, "epochs is a whole number"),
