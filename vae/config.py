@@ -309,7 +309,7 @@ class RunConfig(BaseModel):
             if field.belongs_to(chosen):
                 given = values.get(field.name, field.default_for(chosen))
                 complete[field.name] = coerce(field, given)
-            elif values.get(field.name) is not None:
+            elif values.get(field.name) is not None and _exists(field.kind, chosen):
                 raise ValueError(field.misplaced(chosen))
             else:
                 complete.pop(field.name, None)
@@ -458,6 +458,12 @@ class RunConfig(BaseModel):
                 f"The {self.likelihood} likelihood needs values in [0, 1], and {dataset.name} has "
                 "others: choose likelihood gaussian or gaussian-learned, or rescale the data."
             )
+
+
+def _exists(kind: str, chosen: Mapping[str, Any]) -> bool:
+    """Whether the chosen row is one of its table; data may be the path of a file as well. A row
+    that is not is told as such, and not by way of an option that does not suit it."""
+    return kind == "data" or chosen[kind] in TABLES[kind]
 
 
 _factor = cache(schedules.parse)
