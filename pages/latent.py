@@ -3,7 +3,7 @@
 import streamlit as st
 
 from vae.dashboard import shown
-from vae.dashboard.header import guard_weights, head, tell
+from vae.dashboard.header import facts, guard_weights, head
 from vae.dashboard.latent_controls import controls
 from vae.dashboard.latent_panel import panel
 from vae.dashboard.latent_picture import picture, working
@@ -13,7 +13,7 @@ POLL, FOLLOW = 0.5, 1.0  # seconds between two looks at a job, at a run that tra
 
 run, line = head()
 status = run.status()
-tell(line, run, status)
+line.markdown(facts(run, status))
 guard_weights(run)
 asked = controls(run, status.alive)
 computing = working(shown.opened(run, asked.checkpoint), asked)
@@ -23,7 +23,7 @@ computing = working(shown.opened(run, asked.checkpoint), asked)
 def view() -> None:
     """The map and what is selected in it; the controls are outside, so they keep their focus."""
     now = run.status()
-    tell(line, run, now)
+    line.markdown(facts(run, now))
     opened = shown.opened(run, asked.checkpoint)
     encoding = shown.encoding(run, asked.checkpoint, asked.split, asked.points)
     colours = hues(opened.data, encoding)

@@ -35,7 +35,7 @@ def live_view(run: Run, line: DeltaGenerator) -> None:
     @st.fragment(run_every=every)
     def view() -> None:
         now = run.status()
-        header.tell(line, run, now)
+        line.markdown(header.facts(run, now))
         controls.draw(run, now)
         _pictures(run, now)
         ended = now.state not in WAITING
