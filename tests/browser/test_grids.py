@@ -1,6 +1,5 @@
 """Reconstructions and samples on a real screen: every pixel is the model's, none is resampled."""
 
-import io
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Locator
 
 from tests.browser.conftest import ROOT, Launch, OpenPage, Server, Tab
+from tests.browser.screen import photograph, sheet, shows, tiles, until
 from vae import images
 from vae.dashboard import grids
 from vae.latent import decode, prior_sample, quantiles
@@ -48,11 +47,6 @@ def visit(server: Server, open_page: OpenPage) -> Callable[..., Tab]:
     return visit_
 
 
-def photograph(picture: Locator) -> np.ndarray:
-    """What the screen shows of a picture, (h, w, 3)."""
-    return np.asarray(Image.open(io.BytesIO(picture.screenshot())).convert("RGB"))
-
-
 def number(tab: Tab, label: str, value: str) -> None:
     field = tab.page.get_by_test_id("stMain").get_by_label(label, exact=True)
     field.fill(value)
@@ -60,20 +54,6 @@ def number(tab: Tab, label: str, value: str) -> None:
     tab.page.wait_for_timeout(300)
     tab.settle()
     tab.page.wait_for_function(CHECK)
-
-
-def tiles(picture: np.ndarray, across: int, down: int, scale: int) -> np.ndarray:
-    """The tiles of 8×8 in a grid with hairlines, each of its pixels once, (N, 8, 8, 3); all the
-    screen's pixels of a pixel must be the same."""
-    pitch = 8 * scale + 1
-    found = []
-    for k in range(across * down):
-        top, left = k // across * pitch, k % across * pitch
-        tile = picture[top : top + 8 * scale, left : left + 8 * scale]
-        squares = tile.reshape(8, scale, 8, scale, 3)
-        assert (squares == squares[:, :1, :, :1]).all(), f"tile {k} is resampled"
-        found.append(squares[:, 0, :, 0])
-    return np.stack(found)
 
 
 def clean(tab: Tab, server: Server) -> None:
@@ -92,15 +72,12 @@ def test_samples_and_manifold_are_the_decoders(
     number(tab, "Seed", "4")
     number(tab, "Tiles a side", "7")
     model = run.load_model()
-    sheet = photograph(tab.page.locator(".vae-sheet img"))
-    scale = (sheet.shape[1] + 1) // 6 // 8
-    shown = tiles(sheet, 6, 6, scale)
-    np.testing.assert_array_equal(shown, images.pixels(decode(model, prior_sample(model, 36, 4))))
-    frame = photograph(tab.page.locator(".vae-frame img"))
+    pictures, frame = (tab.page.locator(f".vae-{name} img") for name in ("sheet", "frame"))
+    made = images.pixels(decode(model, prior_sample(model, 36, 4)))
+    shows(lambda: sheet(pictures, 6), made)
     places = quantiles(7)
     z = np.array([[a, b] for b in places[::-1] for a in places], np.float32)
-    shown = tiles(frame, 7, 7, (frame.shape[1] + 1) // 7 // 8)
-    np.testing.assert_array_equal(shown, images.pixels(decode(model, z)))
+    shows(lambda: sheet(frame, 7), images.pixels(decode(model, z)))
     labels = tab.page.locator(".vae-frame .columns span").all_inner_texts()
     assert set(labels) <= {grids.number(place) for place in places}
     assert len(labels) > 2
@@ -115,7 +92,7 @@ def test_cards_are_the_models(run: Run, server: Server, visit: Callable[..., Tab
     assert encoding.kl is not None
     assert encoding.reconstruction is not None
     figures = tab.page.locator(".vae-cards figure")
-    assert figures.count() == 8
+    until(lambda: figures.count() == 8, why="eight cards")
     for k in range(8):
         figure = figures.nth(k)
         title = figure.get_attribute("title")

@@ -1,7 +1,6 @@
 """A person's whole way through the app, in a real browser, judged by numbers and pixels."""
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.browser.conftest import Launch, OpenPage, Tab
-from tests.browser.test_grids import photograph, tiles
+from tests.browser.screen import photograph, sheet, shows, tiles, until
 from vae import images
 from vae.latent import decode, prior_sample
 from vae.opened import Opened
@@ -30,16 +29,6 @@ def curve(tab: Tab, name: str) -> list[float]:
         }""",
         [CURVES, name],
     )
-
-
-def until(what: Any, seconds: float = 90.0, why: str = "") -> Any:
-    """Wait for a function to return something true, and return it."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if found := what():
-            return found
-        time.sleep(0.1)
-    pytest.fail(f"Waited {seconds:g} s in vain: {why or what}")
 
 
 def layout(tab: Tab, key: str) -> Any:
@@ -76,9 +65,9 @@ def zoom(tab: Tab) -> list[float]:
     return layout(tab, "xaxis.range")
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("checkpoints")
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path
 
 
 def state(root: Path, name: str) -> str:
@@ -180,7 +169,7 @@ def go(tab: Tab, title: str, path: str) -> None:
     a click just before a fragment's own redraw may leave the page as it is. Then, as a person
     would, click again.
     """
-    for _ in range(5):
+    for _ in range(10):
         tab.page.get_by_role("link", name=title).first.click()
         tab.page.wait_for_timeout(1000)
         tab.settle()
@@ -237,10 +226,8 @@ def look_at_the_pictures(tab: Tab, opened: Opened) -> None:
     assert abs(made.astype(int) - images.pixels(values)[0]).max() <= 1  # a batch of another size
     go(tab, "Samples", "generate")
     tab.page.wait_for_selector(".vae-sheet img")
-    sheet = photograph(tab.page.locator(".vae-sheet img"))
-    shown = tiles(sheet, 8, 8, (sheet.shape[1] + 1) // 8 // 8)
     values = decode(opened.model, prior_sample(opened.model, 64, 0))
-    np.testing.assert_array_equal(shown, images.pixels(values))
+    shows(lambda: sheet(tab.page.locator(".vae-sheet img"), 8), images.pixels(values))
 
 
 @pytest.mark.parametrize("page", PAGES)

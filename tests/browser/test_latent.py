@@ -4,8 +4,7 @@ import base64
 import io
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +12,13 @@ import pytest
 from PIL import Image
 
 from tests.browser.conftest import ROOT, Launch, OpenPage, Server, Tab
+from tests.browser.screen import PATIENCE, until
 from vae import images
 from vae.latent import decode
 from vae.opened import Opened
 from vae.runs import Run
 
 MAP, LINE, PANEL = ".st-key-latent_map", ".st-key-latent_line", ".st-key-latent_panel"
-PATIENCE = 60  # seconds
 TRAIN = ("--data", "digits", "--hidden", "32", "--latent-dim", "3", "--device", "cpu")
 PLACE = """row => {  // pixels in the window at which a row of the data set is drawn
     const chart = document.querySelector('.st-key-latent_map .js-plotly-plot');
@@ -51,14 +50,15 @@ def server(launch: Launch, runs: Path) -> Server:
 @pytest.fixture
 def live(runs: Path) -> Iterator[Run]:
     """A run that trains until the test has ended."""
+    name = f"live-{len(list(runs.iterdir()))}"
     process = subprocess.Popen(
-        _command(runs, "live", 100_000),
+        _command(runs, name, 100_000),
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    run = Run(runs / "live")
-    _until(lambda: (run.path / "last.safetensors").exists())
+    run = Run(runs / name)
+    until(lambda: (run.path / "last.safetensors").exists())
     yield run
     process.terminate()
     process.wait(timeout=PATIENCE)
@@ -67,13 +67,6 @@ def live(runs: Path) -> Iterator[Run]:
 def _command(root: Path, name: str, epochs: int) -> list[str]:
     own = ["--root", str(root), "--run", name, "--epochs", str(epochs)]
     return [sys.executable, "-m", "vae", "train", *TRAIN, *own]
-
-
-def _until(true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.1)
 
 
 def _show(tab: Tab) -> None:
@@ -113,7 +106,7 @@ def test_lasso_shows_examples_with_the_decoders_output(
     tab = open_page(f"{server.url}/latent?run=small")
     _show(tab)
     _drag(tab, [(0.05, 0.05), (0.6, 0.05), (0.6, 0.6), (0.05, 0.6), (0.05, 0.05)])
-    _until(lambda: "points selected" in _said(tab, PANEL))
+    until(lambda: "points selected" in _said(tab, PANEL))
     tab.settle()
     titles = tab.page.eval_on_selector_all(f"{PANEL} figure", "all => all.map(f => f.title)")
     rows = np.array([int(title.split(" ")[0][1:]) for title in titles])
@@ -146,7 +139,7 @@ def test_hover_and_click_find_an_example(server: Server, open_page: OpenPage, ru
         tab.page.evaluate(f"document.querySelector('{MAP} .vae-plot-tip img').naturalWidth") == 8
     )
     tab.page.mouse.click(x, y)
-    _until(lambda: "1 of 180 points selected" in _said(tab, PANEL))
+    until(lambda: "1 of 180 points selected" in _said(tab, PANEL))
     assert f"#{row} " in tab.page.locator(f"{PANEL} figure").first.get_attribute("title")
     assert not tab.problems
 
@@ -165,18 +158,18 @@ def test_tsne_forms_in_the_background_can_be_cancelled_and_is_kept(
     iterations.press("Enter")
     tab.settle()
     compute.click()
-    _until(lambda: "%" in _said(tab, LINE))
+    until(lambda: "%" in _said(tab, LINE))
     cancel.click()
-    _until(lambda: "Cancelled." in _said(tab, LINE))
+    until(lambda: "Cancelled." in _said(tab, LINE))
     iterations.fill("50")
     iterations.press("Enter")
     tab.settle()
     compute.click()
-    _until(lambda: "after 300 iterations" in _said(tab, LINE))
+    until(lambda: "after 300 iterations" in _said(tab, LINE))
     _choose(tab, "projection_small", "PCA")
-    _until(lambda: "of the variance" in _said(tab, LINE))
+    until(lambda: "of the variance" in _said(tab, LINE))
     _choose(tab, "projection_small", "t-SNE")
-    _until(lambda: "after 300 iterations" in _said(tab, LINE))
+    until(lambda: "after 300 iterations" in _said(tab, LINE))
     assert not tab.problems
     assert "Traceback" not in server.log()
 
@@ -187,17 +180,17 @@ def test_a_run_that_trains_is_followed_and_the_zoom_stays(
     tab = open_page(f"{server.url}/latent?run={live.name}")
     _show(tab)
     tab.page.locator(".st-key-latent_follow label").first.click()
-    _until(lambda: "last checkpoint" in _said(tab, LINE))
+    until(lambda: "last checkpoint" in _said(tab, LINE))
     tab.settle()
     tab.page.locator(MAP).hover()
     tab.page.click(f'{MAP} .modebar-btn[data-attr="dragmode"][data-val="zoom"]')
     _drag(tab, [(0.3, 0.3), (0.7, 0.7)])
     before = _said(tab, LINE)
-    _until(lambda: _said(tab, LINE) != before)
+    until(lambda: _said(tab, LINE) != before)
     zoomed, place = tab.page.evaluate(RANGE), _said(tab, LINE)
-    _until(lambda: _said(tab, LINE) not in (before, place))
+    until(lambda: _said(tab, LINE) not in (before, place))
     assert tab.page.evaluate(RANGE) == zoomed
     live.want("stop")
-    _until(lambda: tab.page.locator(".st-key-latent_follow input").is_disabled())
+    until(lambda: tab.page.locator(".st-key-latent_follow input").is_disabled())
     assert not tab.problems
     assert "Traceback" not in server.log()

@@ -55,13 +55,13 @@ def choose(name: str) -> None:
 def pick_run() -> Run:
     """The chosen run under the page's head; ends the page with a word of help if there is none."""
     run, line = head(link=True)
-    tell(line, run, run.status())
+    line.markdown(facts(run, run.status()))
     return run
 
 
 def head(link: bool = False) -> tuple[Run, DeltaGenerator]:
-    """The chosen run, and the place beside the picker where its facts belong; `link` leads to
-    Train where there is no run."""
+    """The chosen run, and the place beside the picker where its facts belong, with what to beware
+    of in its numbers behind it; `link` leads to Train where there is no run."""
     names = [run.name for run in listing(server.ROOT)]
     if not names:
         empty(
@@ -84,7 +84,11 @@ def head(link: bool = False) -> tuple[Run, DeltaGenerator]:
         st.rerun()
     run = Run(server.ROOT / name)
     _guard_settings(run)
-    return run, right.empty()
+    with right.container(horizontal=True, vertical_alignment="center"):
+        line = st.empty()
+        if caveat := _caveat(run):
+            st.markdown(":orange-badge[not ln p(x)]", help=caveat, width="content")
+    return run, line
 
 
 def _guard_settings(run: Run) -> None:
@@ -97,14 +101,10 @@ def _guard_settings(run: Run) -> None:
         empty("This run's settings cannot be used.", str(error))
 
 
-def tell(place: DeltaGenerator, run: Run, status: Status) -> None:
-    """Write a run's facts, and beside them what to beware of in its numbers."""
-    damaged = status.state == "damaged"
-    place.markdown(facts(run, status), help=None if damaged else _caveat(run) or None)
-
-
 def _caveat(run: Run) -> str:
     """Why the numbers of a run are no log-likelihoods of its data; "" where they are."""
+    if run.status().state == "damaged":
+        return ""
     return LIKELIHOODS[run.config.likelihood].caveat(domain_of(run.header))
 
 

@@ -1,0 +1,65 @@
+"""What a person sees, read off a real screen with the patience that a busy machine asks for."""
+
+import io
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TypeVar
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Error, Locator
+
+PATIENCE = 90.0  # seconds
+T = TypeVar("T")
+
+
+def until(what: Callable[[], T], seconds: float = PATIENCE, why: str = "") -> T:
+    """Wait for a function to return something true, and return it."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with suppress(Error):  # what it looks at is being redrawn
+            if found := what():
+                return found
+        time.sleep(0.1)
+    pytest.fail(f"Waited {seconds:g} s in vain: {why or what}")
+
+
+def shows(read: Callable[[], np.ndarray], wanted: np.ndarray, seconds: float = PATIENCE) -> None:
+    """Wait for the screen to show these very numbers; a redraw may be under way."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            np.testing.assert_array_equal(read(), wanted)
+            return
+        except (AssertionError, ValueError):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
+def photograph(picture: Locator) -> np.ndarray:
+    """What the screen shows of a picture, (h, w, 3)."""
+    shot = until(lambda: picture.screenshot(timeout=5000), why="a picture that stands still")
+    return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"))
+
+
+def tiles(picture: np.ndarray, across: int, down: int, scale: int) -> np.ndarray:
+    """The tiles of 8×8 in a grid with hairlines, each of its pixels once, (N, 8, 8, 3); all the
+    screen's pixels of a pixel must be the same."""
+    pitch = 8 * scale + 1
+    found = []
+    for k in range(across * down):
+        top, left = k // across * pitch, k % across * pitch
+        tile = picture[top : top + 8 * scale, left : left + 8 * scale]
+        squares = tile.reshape(8, scale, 8, scale, 3)
+        assert (squares == squares[:, :1, :, :1]).all(), f"tile {k} is resampled"
+        found.append(squares[:, 0, :, 0])
+    return np.stack(found)
+
+
+def sheet(picture: Locator, across: int, down: int | None = None) -> np.ndarray:
+    """The tiles of 8×8 of a picture on the screen, however far enlarged, (N, 8, 8, 3)."""
+    photo = photograph(picture)
+    return tiles(photo, across, down or across, (photo.shape[1] + 1) // across // 8)
