@@ -133,3 +133,10 @@ def test_chunks_and_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_is_not_gaussian_has_no_posteriors() -> None:
     assert Posteriors.of(Normal(torch.zeros(3), torch.ones(3))) is None
+
+
+def test_progress_is_the_share_of_the_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aggregate, "CELLS", 70 * 30)
+    told: list[float] = []
+    information(modes(torch.randn(70, 2), 0.5), log_unit, 100, 0, told.append)
+    assert told == [0.3, 0.6, 0.9, 1.0]

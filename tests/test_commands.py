@@ -32,7 +32,7 @@ TINY += ["--threads", "1", "--frames", "0", "--device", "cpu"]
 KEYS = ["run", "split", "checkpoint", "examples", "elbo", "elbo_se", "reconstruction", "kl"]
 KEYS += ["kl_per_dimension", "active_units", "nll", "nll_se", "nll_samples", "ess"]
 KEYS += ["bits_per_dimension", "mutual_information", "mutual_information_se", "aggregate_kl"]
-KEYS += ["aggregate_kl_se", "probes", "disentanglement", "notes"]
+KEYS += ["aggregate_kl_se", "probes", "disentanglement", "fidelity", "notes"]
 
 
 class Shell:
@@ -450,7 +450,9 @@ def test_evaluate_is_the_same_twice_and_has_every_key(
     else:
         assert found["elbo"] == pytest.approx(-(found["reconstruction"] + found["kl"]))
         assert found["kl"] == pytest.approx(sum(found["kl_per_dimension"]))
-    assert files(trained.root) == before
+    after = files(trained.root)
+    assert {path: after[path] for path in before} == before
+    assert {path.parent.name for path in after.keys() - before.keys()} <= {"derived"}
     assert f"{found['examples']} {split} examples" in trained("evaluate", name)[1]
 
 
@@ -478,7 +480,7 @@ def test_weights_that_are_not_finite_are_told(shell: Shell) -> None:
     broken = {k: np.full_like(v, np.nan) for k, v in arrays.items()}
     storage.write_arrays(run.path / "last.safetensors", broken, meta)
     wanted = ["evaluate", "one", "--checkpoint", "last", "--json"]
-    assert "not finite: it diverged. Try --checkpoint best" in shell.refused(*wanted)
+    assert "not finite: it diverged. Try the best checkpoint" in shell.refused(*wanted)
 
 
 @pytest.mark.parametrize(

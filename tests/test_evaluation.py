@@ -12,14 +12,17 @@ import pytest
 import torch
 from scipy import stats
 
-from vae import disentanglement, evaluation
+from vae import disentanglement
 from vae.batches import Batches
 from vae.config import RunConfig
 from vae.data import Dataset, load
-from vae.evaluation import FULL, active_units, evaluate, log_likelihood
+from vae.evaluation import FULL, active_units, bound, evaluate, log_likelihood
+from vae.evaluation import full as whole
+from vae.fidelity import FIGURES
 from vae.likelihoods import LIKELIHOODS
 from vae.model import VAE, build
 from vae.probes import wilson
+from vae.projections import Cancelled
 from vae.records import Domain
 
 CPU = torch.device("cpu")
@@ -123,11 +126,11 @@ def test_the_number_of_portions_does_not_matter(
     best_posterior(model)
     x = torch.from_numpy(data.x[:50])
     for pairs in (50, 170, 4096):
-        monkeypatch.setattr(evaluation, "PAIRS", pairs)
+        monkeypatch.setattr(bound, "PAIRS", pairs)
         for samples in (1, 3, 10):
             got = log_likelihood(model, x, samples).detach()
             np.testing.assert_allclose(got, exact(model, data.x[:50]), atol=1e-4)
-            assert sum(evaluation._portions(samples, 50)) == samples
+            assert sum(bound._portions(samples, 50)) == samples
 
 
 @pytest.mark.parametrize("binarize", ["none", "stochastic"])
@@ -359,7 +362,8 @@ def moons() -> Dataset:
 
 
 def full(model: VAE, data: Dataset, **more: Any) -> Any:
-    return evaluate(model, batches(data), elbo_samples=1, full=True, labels=data.labels, **more)
+    more = {"labels": data.labels, "training": batches(data)} | more
+    return evaluate(model, batches(data), elbo_samples=1, full=True, **more)
 
 
 def test_a_full_evaluation_has_all(
@@ -374,7 +378,8 @@ def test_a_full_evaluation_has_all(
     assert record.mutual_information_se > 0
     assert set(record.probes) == {"linear", "knn", "chance"}
     assert record.disentanglement["beta_vae"]["chance"] == 0.5
-    assert not set(FULL) & set(record.notes)
+    assert set(record.fidelity) == set(FIGURES)
+    assert set(FULL) & set(record.notes) == {"fidelity"}
     plain = evaluate(model, batches(moons), elbo_samples=1)
     assert plain.elbo == record.elbo
     assert all(getattr(plain, name) is None and "--full" in plain.notes[name] for name in FULL)
@@ -416,8 +421,198 @@ def test_what_is_near_its_largest_value_is_said_to_be(model: VAE, data: Dataset)
 def test_many_examples_are_examined_in_part(
     tiny: Callable[..., VAE], data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evaluation, "EXAMINED", 200)
+    monkeypatch.setattr(whole, "EXAMINED", 200)
     record = full(tiny((D,)), data)
     assert "On 200 of the examples" in record.notes["probes"]
     hits = round(200 * record.probes["linear"]["value"])
     assert record.probes["linear"] == wilson(hits, 200)._asdict()
+
+
+# ── how good samples are
+
+
+def test_samples_of_the_model_that_made_the_data_pass_for_it(model: VAE) -> None:
+    """Without the noise of p(x|z) all but the noise is right: the squared distance of N(b, W Wᵀ)
+    and N(b, W Wᵀ + σ² I) is Σ (√(λ + σ²) − √λ)²."""
+    seen = drawn_from(model, 0, 2000)
+    record = evaluate(model, seen, elbo_samples=1, full=True, training=drawn_from(model, 1, 2000))
+    weight = model.decoder[0].weight.detach().double().numpy()
+    values = np.linalg.eigvalsh(weight @ weight.T).clip(0)
+    exact = ((np.sqrt(values + SIGMA**2) - np.sqrt(values)) ** 2).sum()
+    row = record.fidelity["squared_frechet"]
+    assert row["low"] <= exact <= row["high"]
+    assert row["value"] == pytest.approx(exact, rel=0.1)
+    assert row["reference"] < 0.05 * exact
+    assert "2000 means E[x|z], z ~ p(z), against 2000 examples in 6 " in record.notes["fidelity"]
+    assert "(100 % of their variance), 5 neighbours" in record.notes["fidelity"]
+
+
+def test_binary_data_are_compared_with_draws(
+    tiny: Callable[..., VAE], toy: Callable[..., Dataset]
+) -> None:
+    """Means of a decoder that knows nothing are all near ½; its draws are binary noise, as
+    unlearnable data are."""
+    noise = np.random.default_rng(0).integers(2, size=(400, 1, 4, 4)).astype(np.uint8) * 255
+    data = toy(400)._replace(x=noise)
+    model = tiny(levels=2)
+    with torch.no_grad():
+        for weight in model.decoder.parameters():
+            weight.zero_()
+    record = full(model, data)
+    assert "400 draws of p(x|z)" in record.notes["fidelity"]
+    row = record.fidelity["squared_frechet"]
+    assert row["value"] < 0.1
+    assert record.fidelity["coverage"]["value"] > 0.9
+    grey = full(tiny(levels=256), toy(400))
+    assert "400 means E[x|z]" in grey.notes["fidelity"]
+
+
+def test_a_conditional_model_is_asked_for_the_classes_of_the_examples(
+    tiny: Callable[..., VAE], toy: Callable[..., Dataset]
+) -> None:
+    """The decoder paints each class in a grey of its own; so do the data, in unequal shares."""
+    shades, counts = np.array([0.1, 0.5, 0.9]), (240, 100, 60)
+    labels = np.repeat(np.arange(3), counts)
+    x = np.broadcast_to(shades[labels, None, None, None], (400, 1, 4, 4))
+    grey = np.random.default_rng(0).normal(x, 0.01).astype(np.float32)
+    data = toy(400)._replace(x=grey, scale=1.0, labels=labels)
+    config = RunConfig.of(condition="labels", likelihood="gaussian")
+    seen = Batches(data, np.arange(400), config, CPU)
+    model = tiny((1, 4, 4), levels=0, condition="labels", network="linear", likelihood="gaussian")
+    with torch.no_grad():
+        model.decoder[0].weight.zero_()
+        model.decoder[0].bias.zero_()
+        model.decoder[0].weight[:, -3:] = torch.from_numpy(shades).float()
+    record = evaluate(model, seen, elbo_samples=1, full=True, labels=labels, training=seen)
+    row = record.fidelity["squared_frechet"]
+    assert row["value"] == pytest.approx(16 * 0.01**2, abs=0.01)  # the noise that means leave out
+
+
+def test_fidelity_that_cannot_be_has_its_reason(tiny: Callable[..., VAE], data: Dataset) -> None:
+    point = tiny((D,), posterior="point", objective="reconstruction")
+    reasons = {
+        "no p(z) to draw samples from": full(point, data),
+        "No training examples were given": full(tiny((D,)), data, training=None),
+        "here are 60 and 300": evaluate(
+            tiny((D,)),
+            batches(data._replace(x=data.x[:60])),
+            elbo_samples=1,
+            full=True,
+            training=batches(data),
+        ),
+    }
+    for reason, record in reasons.items():
+        assert record.fidelity is None
+        assert reason in record.notes["fidelity"]
+
+
+def test_samples_that_are_not_finite_have_no_fidelity(
+    tiny: Callable[..., VAE], data: Dataset
+) -> None:
+    model = tiny((D,), network="linear", likelihood="gaussian")
+    with torch.no_grad():
+        model.decoder[0].bias.fill_(math.inf)
+    record = full(model, data)
+    assert record.fidelity is None
+    assert "not finite" in record.notes["fidelity"]
+
+
+def test_what_is_compared_is_told_and_limited(
+    tiny: Callable[..., VAE], data: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(whole, "COMPARED", 120)
+    monkeypatch.setattr(whole, "CHUNK", 50)  # more than one, and no divisor
+    record = full(tiny((D,), levels=0, likelihood="gaussian"), data)
+    assert "120 means E[x|z], z ~ p(z), against 120 examples" in record.notes["fidelity"]
+    assert "of 300 training examples" in record.notes["fidelity"]
+
+
+# ── progress of all of it
+
+
+def kinds(tiny: Callable[..., VAE], data: Dataset, moons: Dataset) -> dict[str, Any]:
+    """Models of every kind, each with what it is evaluated on."""
+    told = Batches(data, np.arange(300), RunConfig.of(condition="labels"), CPU)
+    return {
+        "image": (tiny((1, 8, 8), levels=256), batches(moons), moons, {"factors": moons.factors}),
+        "vector": (tiny((D,), likelihood="gaussian"), batches(data), data, {}),
+        "point": (
+            tiny((D,), posterior="point", objective="reconstruction"),
+            batches(data),
+            data,
+            {},
+        ),
+        "conditional": (tiny((D,), condition="labels"), told, data, {}),
+        "flow": (tiny((D,), posterior="flow"), batches(data), data, {}),
+    }
+
+
+@pytest.mark.parametrize("kind", ["image", "vector", "point", "conditional", "flow"])
+def test_progress_never_falls_and_ends_at_one(
+    kind: str,
+    tiny: Callable[..., VAE],
+    data: Dataset,
+    moons: Dataset,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(disentanglement, "SETS", {"train": 100, "test": 100})
+    model, seen, of, more = kinds(tiny, data, moons)[kind]
+    told: list[float] = []
+    record = evaluate(
+        model,
+        seen,
+        elbo_samples=1,
+        nll_samples=3,
+        full=True,
+        labels=of.labels,
+        training=seen,
+        progress=told.append,
+        **more,
+    )
+    assert told == sorted(told)
+    assert 0 < told[0] < 0.9
+    assert told[-1] == 1.0
+    assert len(told) > 10
+    for name in FULL:
+        assert (getattr(record, name) is None) <= (name in record.notes), name
+    assert (record.fidelity is None) == (kind == "point")
+
+
+def test_progress_in_short_tells_every_portion(
+    tiny: Callable[..., VAE], data: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many importance samples of one chunk take long: each portion of them is told."""
+    monkeypatch.setattr(bound, "PAIRS", 300)
+    told: list[float] = []
+    config = RunConfig.of(binarize="threshold")
+    seen = Batches(data, np.arange(300), config, CPU)
+    evaluate(tiny((D,)), seen, elbo_samples=2, nll_samples=8, progress=told.append)
+    assert told == sorted(told)
+    assert len(told) == 2 + 8 + 1 + 2  # of 256 examples one at a time, of 44 six
+    assert told[-1] == pytest.approx(1, abs=1e-12)
+    np.testing.assert_allclose(np.diff(told[:10]), 256 / 3000, rtol=1e-6)
+
+
+def test_whoever_is_told_may_end_it_at_any_time(
+    tiny: Callable[..., VAE], moons: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disentanglement, "SETS", {"train": 20, "test": 20})
+    monkeypatch.setattr(disentanglement.disentanglement, "__defaults__", (2,))
+    model, calls = tiny((1, 8, 8), levels=256), 0
+    told: list[float] = []
+    full(model, moons, factors=moons.factors, progress=told.append)
+    before = torch.get_rng_state()
+    places = np.unique(np.linspace(0, len(told) - 1, 25).astype(int))
+    for place in places:
+        calls = 0
+
+        def stop(share: float, last: int = int(place)) -> None:
+            nonlocal calls
+            calls += 1
+            if calls > last:
+                raise Cancelled
+
+        with pytest.raises(Cancelled):
+            full(model, moons, factors=moons.factors, progress=stop)
+        assert calls == place + 1
+    assert torch.equal(torch.get_rng_state(), before)

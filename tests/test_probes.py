@@ -66,3 +66,11 @@ def test_rare_classes_are_left_out() -> None:
     assert probe(z, y, 0)["chance"].value == 0.5
     with pytest.raises(ValueError, match="two classes of at least 5"):
         probe(z, np.array([0] * 36 + [2] * 4), 0)
+
+
+def test_progress_never_falls_and_ends_at_one() -> None:
+    told: list[float] = []
+    y = np.arange(60) % 3
+    probe(np.eye(3, dtype=np.float32)[y], y, 0, told.append)
+    assert told == pytest.approx(np.arange(1, 11) / 10)
+    assert told[-1] == 1.0

@@ -9,6 +9,8 @@ The floors; a module imports from lower floors only, and a folder also from itse
         presets      settings to start from
         bounds       the parts that objectives are made of
         importance   what importance weights say of themselves
+        intervals    how sure a share is
+        progress     how far long work is
         distributions  those that torch has not, or not to the last digit
      0  streams      every random draw as a function of (seed, purpose, position)
         devices      what this machine has
@@ -24,13 +26,16 @@ The floors; a module imports from lower floors only, and a folder also from itse
         aggregate    what all examples together make of the latents
         probes       the class read from the latents
         disentanglement  whether each latent stands for one factor
+        fidelity     how well samples pass for real examples
         images       arrays → tiled grids → PNG
         data/        a name or a path → Dataset
      1  config       RunConfig: everything that a run depends on
      2  model        VAE
         batches      examples on a device, as the model sees them
         plan         what happens at which step of a training run
-     3  evaluation   one yardstick for every run
+     3  evaluation/  one yardstick for every run
+        summary      what a data set holds, in numbers
+        baseline     what a model without latents pays
         latent       encode, decode, sample
         runs/        the run folder
         frames       what a model makes of a few fixed examples while it trains

@@ -17,6 +17,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
 
+from vae.progress import Progress, silent
+
 CELLS = 250_000  # pairs (draw, example) at a time: more no longer fit into the cache
 
 
@@ -62,16 +64,17 @@ class Posteriors(NamedTuple):
             return mean + scale * noise
         return mean + (scale @ noise.unsqueeze(-1)).squeeze(-1)
 
-    def log_aggregate(self, z: Tensor) -> Tensor:
+    def log_aggregate(self, z: Tensor, progress: Progress = silent) -> Tensor:
         """ln 1/N Σ_n q(z|x_n) for z (M, Z) → (M,)."""
         constant = self.mean.shape[1] / 2 * math.log(2 * math.pi) + math.log(len(self.mean))
         whiten, log_scale = self._whiten(), self.log_scale
         shift = torch.stack([(w * m).sum(0) for w, m in self._pairs(whiten)])  # (Z, N)
-        parts = [
-            (_distances(part, whiten, shift).mul_(-0.5).sub_(log_scale)).logsumexp(1)
-            for part in torch.split(z, max(1, CELLS // len(self.mean)))
-        ]
-        return torch.cat(parts) - constant
+        found: list[Tensor] = []
+        size = max(1, CELLS // len(self.mean))
+        for part in torch.split(z, size):
+            found.append(_distances(part, whiten, shift).mul_(-0.5).sub_(log_scale).logsumexp(1))
+            progress(min(1.0, len(found) * size / len(z)))
+        return torch.cat(found) - constant
 
     def _whiten(self) -> Tensor:
         """L⁻¹ of each example, one row of them after the other, each contiguous: (Z, 1, N) where
@@ -109,7 +112,11 @@ def joined(parts: list[Posteriors]) -> Posteriors:
 
 
 def information(
-    q: Posteriors, log_prior: Callable[[Tensor], Tensor], draws: int, seed: int
+    q: Posteriors,
+    log_prior: Callable[[Tensor], Tensor],
+    draws: int,
+    seed: int,
+    progress: Progress = silent,
 ) -> Information:
     """I_q(x; z) and KL(q(z) || p(z)) from `draws` of (n, z): n one of the N examples by lot and
     z ~ q(z|x_n); ln q(z) is over all N.
@@ -124,7 +131,7 @@ def information(
     noise = torch.randn(shape, generator=generator, dtype=torch.float64)
     z = q.moved(noise, rows)
     own = -0.5 * (noise.square() + math.log(2 * math.pi)).sum(1) - q.log_scale[rows]  # ln q(z|x_n)
-    aggregate = q.log_aggregate(z)
+    aggregate = q.log_aggregate(z, progress)
     prior = log_prior(z).cpu().double()
     return Information(_estimate(own - aggregate), _estimate(aggregate - prior))
 

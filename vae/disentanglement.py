@@ -29,7 +29,8 @@ Letters: N examples, Z latents, F factors, S sets. Scores are without unit.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import mutual_info_score
 from sklearn.svm import LinearSVC
 
+from vae.progress import Progress, parts, silent
 from vae.records import Floats, Ints
 
 BINS = 20
@@ -45,6 +47,8 @@ SETS = {"train": 10_000, "test": 5_000}  # of the sampled scores, as in the stud
 SIZE = 64  # examples, or pairs of examples, in a set
 HALVES = 8  # halves of the examples that the standard errors come from
 LEAST = 100  # examples below which nothing is said
+WORK = {"mig": 1, "sap": 1, "dci": 30, "beta_vae": 3, "factor_vae": 1}  # seconds of each, about
+WHOLE = 2  # what all examples take against half of them
 
 Matrix = NDArray[np.float64]
 
@@ -71,7 +75,12 @@ class Sample(NamedTuple):
 
 
 def disentanglement(
-    z: Floats, factors: Mapping[str, Floats], seed: int, halves: int = HALVES
+    z: Floats,
+    factors: Mapping[str, Floats],
+    seed: int,
+    halves: int = HALVES,
+    *,
+    progress: Progress = silent,
 ) -> dict[str, Score]:
     """Every score of latents (N, Z) for factors name → (N,).
 
@@ -82,10 +91,11 @@ def disentanglement(
     `LEAST` examples.
     """
     sample, rng = prepared(z, factors), np.random.default_rng(seed)
-    found = scores(sample, rng)
+    whole, *half = parts(progress, [WHOLE] + [1] * halves)
+    found = scores(sample, rng, whole)
     n, drawn = len(z), []
-    for _ in range(halves):
-        drawn.append(scores(sample.take(rng.permutation(n)[: n // 2]), rng))
+    for told in half:
+        drawn.append(scores(sample.take(rng.permutation(n)[: n // 2]), rng, told))
     chance = dict.fromkeys(("beta_vae", "factor_vae"), 1 / sample.factors.shape[1])
     chance["dci_informativeness"] = float(np.mean(_largest(sample)))
     return {
@@ -107,40 +117,46 @@ def prepared(z: Floats, factors: Mapping[str, Floats]) -> Sample:
     return Sample(z, np.stack(varied, 1), np.stack(values, 1), continuous)
 
 
-def scores(sample: Sample, rng: np.random.Generator) -> dict[str, float]:
+def scores(
+    sample: Sample, rng: np.random.Generator, progress: Progress = silent
+) -> dict[str, float]:
     """Every score once."""
     order = rng.permutation(len(sample.z))
     train, test = sample.take(order[::2]), sample.take(order[1::2])
+    told = dict(zip(WORK, parts(progress, list(WORK.values())), strict=True))
     return {
-        "mig": mig(sample),
-        "sap": sap(train, test),
-        **dci(train, test, int(rng.integers(2**31))),
-        "beta_vae": beta_vae(sample, rng),
-        "factor_vae": factor_vae(sample, rng),
+        "mig": mig(sample, told["mig"]),
+        "sap": sap(train, test, told["sap"]),
+        **dci(train, test, int(rng.integers(2**31)), told["dci"]),
+        "beta_vae": beta_vae(sample, rng, told["beta_vae"]),
+        "factor_vae": factor_vae(sample, rng, told["factor_vae"]),
     }
 
 
-def mig(sample: Sample) -> float:
+def mig(sample: Sample, progress: Progress = silent) -> float:
     """Mutual information gap: mean over factors of (I₁ − I₂) / H, of histograms of 20 bins."""
     codes = [_bins(column) for column in sample.z.T]
     gaps = []
     for v in sample.values.T:
         told = np.sort([mutual_info_score(v, code) for code in codes])
         gaps.append((told[-1] - told[-2]) / mutual_info_score(v, v))
+        progress(len(gaps) / sample.values.shape[1])
     return float(np.mean(gaps))
 
 
-def sap(train: Sample, test: Sample) -> float:
+def sap(train: Sample, test: Sample, progress: Progress = silent) -> float:
     """Separated attribute predictability: mean over factors of the lead of the best latent."""
     gaps = []
-    for f, continuous in enumerate(train.continuous):
-        told = [
-            _correlation(train.z[:, i], train.factors[:, f])
-            if continuous
-            else _hit_rate(train, test, i, f)
-            for i in range(train.z.shape[1])
-        ]
-        best = np.sort(told)
+    shares = parts(progress, [1] * len(train.continuous))
+    for f, (continuous, told) in enumerate(zip(train.continuous, shares, strict=True)):
+        best = np.zeros(train.z.shape[1])
+        for i, latent in enumerate(train.z.T):
+            if continuous:
+                best[i] = _correlation(latent, train.factors[:, f])
+            else:
+                best[i] = _hit_rate(train, test, i, f)
+            told((i + 1) / len(best))
+        best.sort()
         gaps.append(best[-1] - best[-2])
     return float(np.mean(gaps))
 
@@ -158,22 +174,38 @@ def _hit_rate(train: Sample, test: Sample, latent: int, factor: int) -> float:
     return float(classifier.score(test.z[:, [latent]], test.values[:, factor]))
 
 
-def dci(train: Sample, test: Sample, seed: int) -> dict[str, float]:
+def dci(train: Sample, test: Sample, seed: int, progress: Progress = silent) -> dict[str, float]:
     """Disentanglement and completeness from the importances (Z, F) of boosted trees, and
     informativeness: accuracy on test examples, R² (at least 0) where the factor is continuous."""
-    importances, told = [], []
-    for f, continuous in enumerate(train.continuous):
+    importances, known = [], []
+    shares = parts(progress, _trees(train))
+    for f, (continuous, told) in enumerate(zip(train.continuous, shares, strict=True)):
         row = GradientBoostingRegressor if continuous else GradientBoostingClassifier
         target = [s.factors[:, f] if continuous else s.values[:, f] for s in (train, test)]
-        trees = row(random_state=seed).fit(train.z, target[0])
+        trees = row(random_state=seed)
+        trees.fit(train.z, target[0], monitor=partial(_grown, told))
         importances.append(trees.feature_importances_)
-        told.append(max(0.0, trees.score(test.z, target[1])))
+        known.append(max(0.0, trees.score(test.z, target[1])))
     r = np.stack(importances, 1)  # (Z, F)
     return {
         "dci_disentanglement": _concentration(r),
         "dci_completeness": _concentration(r.T),
-        "dci_informativeness": float(np.mean(told)),
+        "dci_informativeness": float(np.mean(known)),
     }
+
+
+def _trees(sample: Sample) -> list[float]:
+    """How many trees a stage of boosting takes for each factor: one for each value of a discrete
+    one of more than two."""
+    values = sample.values.max(0) + 1
+    return [
+        1.0 if c or v == 2 else float(v) for v, c in zip(values, sample.continuous, strict=True)
+    ]
+
+
+def _grown(progress: Progress, stage: int, trees: Any, state: Any) -> None:
+    """What boosting calls after each stage."""
+    progress((stage + 1) / trees.n_estimators)
 
 
 def _largest(sample: Sample) -> list[float]:
@@ -193,18 +225,20 @@ def _concentration(r: Matrix) -> float:
     return float(np.average(1 - entropy, weights=weight))
 
 
-def beta_vae(sample: Sample, rng: np.random.Generator) -> float:
+def beta_vae(sample: Sample, rng: np.random.Generator, progress: Progress = silent) -> float:
     """Accuracy on fresh sets of pairs of a linear classifier of their mean |z₁ − z₂|."""
     sets = {}
     for part, count in SETS.items():
         rows, shared = _sets(sample, count, 2 * SIZE, rng, pairs=True)
         z = sample.z[rows].reshape(count, SIZE, 2, -1)
         sets[part] = np.abs(z[:, :, 0] - z[:, :, 1]).mean(1), shared  # (S, Z), (S,)
+        progress(len(sets) / 3)
     classifier = LogisticRegression(max_iter=1000).fit(*sets["train"])
+    progress(1.0)
     return float(classifier.score(*sets["test"]))
 
 
-def factor_vae(sample: Sample, rng: np.random.Generator) -> float:
+def factor_vae(sample: Sample, rng: np.random.Generator, progress: Progress = silent) -> float:
     """Accuracy on fresh sets of the majority vote by the latent of least relative variance.
 
     A latent that never varies has no vote."""
@@ -219,6 +253,7 @@ def factor_vae(sample: Sample, rng: np.random.Generator) -> float:
         table = np.zeros((sample.factors.shape[1], int(active.sum())))
         np.add.at(table, (shared, (within / spread[active]).argmin(1)), 1)
         votes[part] = table  # (F, Z)
+        progress(len(votes) / len(SETS))
     named = votes["train"].argmax(0)
     return float(votes["test"][named, np.arange(len(named))].sum() / SETS["test"])
 

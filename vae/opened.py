@@ -4,6 +4,7 @@ What the pages, the commands and the jobs ask of a run's model goes through here
 deterministic, on the CPU, and leaves the run folder as it is.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from vae.model import VAE
 from vae.records import Encoding, Evaluation, Floats, Ints
 from vae.runs import Run
 
+SPANNING = 5000  # training examples at most whose principal components samples are compared in
 SPLITS = ("train", "val", "test", "all")
 
 
@@ -89,9 +91,10 @@ class Opened(NamedTuple):
         elbo_samples: int = 10,
         nll_samples: int = 0,
         full: bool = False,
+        progress: Callable[[float], None] = lambda share: None,
     ) -> Evaluation:
         """Judge the run on a split, by default test, else validation, else train; `full` with what
-        takes longer."""
+        takes longer. `progress` is told the share that is done, and may raise to end it."""
         name = split or self.default_split()
         rows, labels = self.rows(name), self.data.labels
         record = evaluate(
@@ -103,5 +106,7 @@ class Opened(NamedTuple):
             full=full,
             labels=None if labels is None else labels[rows],
             factors={factor: values[rows] for factor, values in self.data.factors.items()},
+            training=self.batches(self.shown("train", SPANNING)) if full else None,
+            progress=progress,
         )
         return record._replace(run=self.run.name, split=name, checkpoint=self.checkpoint)

@@ -8,40 +8,23 @@ chance, the share of the largest class. The interval takes the examples for inde
 share most of their training data makes it a little too narrow.
 """
 
-import math
-from typing import NamedTuple
-
 import numpy as np
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.model_selection import StratifiedKFold
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from vae.intervals import Share, wilson
+from vae.progress import Progress, silent
 from vae.records import Floats, Ints
 
 FOLDS = 5
 NEIGHBOURS = 10
-Z95 = 1.959963984540054  # 97.5 % of a normal distribution lie below it
 
 
-class Share(NamedTuple):
-    """A share of examples between 0 and 1, and the ends of its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-def wilson(hits: int, trials: int) -> Share:
-    """hits / trials with its 95 % score interval (Wilson 1927), right near 0 and 1 too."""
-    share, square = hits / trials, Z95**2 / trials
-    centre = (share + square / 2) / (1 + square)
-    half = Z95 / (1 + square) * math.sqrt(share * (1 - share) / trials + square / (4 * trials))
-    return Share(share, max(0.0, centre - half), min(1.0, centre + half))
-
-
-def probe(means: Floats, labels: Ints, seed: int) -> dict[str, Share]:
+def probe(means: Floats, labels: Ints, seed: int, progress: Progress = silent) -> dict[str, Share]:
     """Accuracies "linear" and "knn", and "chance", of latents (N, Z) for classes (N,).
 
     Classes of fewer than `FOLDS` examples are left out. Raises ValueError if fewer than two are
@@ -53,10 +36,14 @@ def probe(means: Floats, labels: Ints, seed: int) -> dict[str, Share]:
     if len(np.unique(labels)) < 2:
         raise ValueError(f"Probes take two classes of at least {FOLDS} examples each.")
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
-    found = {}
-    for name, classifier in _classifiers(min(counts[counts >= FOLDS])).items():
-        guessed = cross_val_predict(classifier, means, labels, cv=folds)
-        found[name] = wilson(int((guessed == labels).sum()), len(labels))
+    classifiers = _classifiers(min(counts[counts >= FOLDS]))
+    hits = dict.fromkeys(classifiers, 0)
+    for i, (seen, judged) in enumerate(folds.split(means, labels)):
+        for j, (name, row) in enumerate(classifiers.items()):
+            classifier = clone(row).fit(means[seen], labels[seen])
+            hits[name] += int((classifier.predict(means[judged]) == labels[judged]).sum())
+            progress((i + (j + 1) / len(classifiers)) / FOLDS)
+    found = {name: wilson(hit, len(labels)) for name, hit in hits.items()}
     return found | {"chance": wilson(int(counts.max()), len(labels))}
 
 

@@ -180,6 +180,69 @@ class Tiles(NamedTuple):
     captions: tuple[str, ...] = ()
 
 
+class Moments(NamedTuple):
+    """Mean and standard deviation of each element over some examples, in the unit of x."""
+
+    mean: Floats  # (*event)
+    sd: Floats  # (*event) divided by N, not N - 1
+    examples: int  # N
+
+
+class Factor(NamedTuple):
+    """A known factor of the data."""
+
+    name: str
+    distinct: int  # how many different values it takes
+    low: float
+    high: float
+
+
+class DataSummary(NamedTuple):
+    """A data set in numbers, values as the model sees them."""
+
+    name: str
+    about: str
+    fingerprint: str
+    examples: int
+    shape: tuple[int, ...]  # *event
+    dtype: str  # as it is kept: "uint8" or "float32"
+    scale: float  # what is kept is divided by it
+    binarize: str
+    levels: int  # x is k / (levels - 1); 0 for real values
+    distinct: int | None  # different values that occur; None: more than were counted
+    low: float
+    high: float
+    mean: float
+    sd: float
+    zeros: float  # share of all values that are exactly 0
+    constant: int  # elements that are the same in every example
+    edges: Floats  # (B + 1,) of the histogram's bins
+    counts: Ints  # (B,) values in each bin
+    splits: dict[str, int]  # "train", "val", "test" → examples
+    classes: tuple[str, ...]  # with "no class" behind them where an example has none
+    class_counts: Ints  # (classes, 3) examples in train, val, test
+    factors: tuple[Factor, ...]
+    moments: Moments
+
+
+class Baseline(NamedTuple):
+    """What a likelihood makes of data without any latents, nats per example."""
+
+    likelihood: str
+    refused: str = ""  # why these data cannot have it; then there is nothing else
+    caveat: str = ""  # why its numbers are no log-likelihoods of these data
+    options: dict[str, Any] = {}  # noqa: RUF012 (never changed) as they are set
+    learned: dict[str, float] = {}  # noqa: RUF012 (never changed) its own parameters, fitted
+    nats: float | None = None  # mean of -ln p(x | h) at the best constant h
+    se: float | None = None  # standard error of that mean, over the examples judged
+    bits_per_dimension: float | None = None  # bits; only of a log-probability
+    probability: bool = False  # the log of a probability, not of a density
+    split: str = ""  # whose examples are judged
+    examples: tuple[int, int] = (0, 0)  # judged, of so many
+    fitted: tuple[int, int] = (0, 0)  # fitted to, of so many
+    converged: bool = False
+
+
 class Evaluation(NamedTuple):
     """One yardstick for every run, nats per example where not said otherwise.
 
@@ -208,4 +271,5 @@ class Evaluation(NamedTuple):
     aggregate_kl_se: float | None
     probes: dict[str, dict[str, float]] | None  # accuracy, a share: name → value, low, high
     disentanglement: dict[str, dict[str, float]] | None  # name → value, se, chance; no unit
+    fidelity: dict[str, dict[str, float]] | None  # of samples: name → value, low, high, reference
     notes: dict[str, str]  # why a value is None, and what to beware of

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from vae import meters, plan, storage, training
 from vae.records import Report, Tick
 from vae.runs import Run, identity
 from vae.worker import jobs
-from vae.worker.jobs import BusyError, Job, projection_of, told, train_run, work
+from vae.worker.jobs import JOBS, BusyError, Job, attempts, told, train_run, work
+from vae.worker.projecting import projection_of
 
 Make = Callable[..., Run]
 FULL = OSError(errno.ENOSPC, "No space left on device")
@@ -237,18 +239,14 @@ def test_a_damaged_state_fails_with_the_way_out_and_nothing_is_lost(make: Make) 
 
 def job_of(run: Run, **options: Any) -> Job:
     spec = {"checkpoint": "best", "split": "all", "points": 20, "projection": "pca"}
-    return Job(run, "project", spec | {"options": {}, "seed": 0} | options)
-
-
-def order(job: Job) -> dict[str, Any]:
-    return {"kind": job.kind, "run": str(job.run.path), "spec": job.spec}
+    return Job.of(run, "project", spec | {"options": {}, "seed": 0} | options)
 
 
 def test_a_job_leaves_its_result_under_the_name_of_what_it_depends_on(trained: Make) -> None:
     run = trained("one")
     job = job_of(run)
     assert job.status()["state"] == "none"
-    work(order(job), lambda: None)
+    work(job.order, lambda: None)
     assert job.status() == {"state": "finished", "progress": 1.0, "message": ""}
     found, index = projection_of(job.result)
     assert found.points.shape == (20, 2)
@@ -262,7 +260,7 @@ def test_a_job_that_fails_or_dies_says_so(trained: Make) -> None:
     run = trained("one")
     job = job_of(run, split="nonsense")
     with pytest.raises(ValueError, match="Unknown split"):
-        work(order(job), lambda: None)
+        work(job.order, lambda: None)
     assert job.status()["state"] == "failed"
     assert "Unknown split 'nonsense'" in job.status()["message"]
     job.clear()
@@ -275,7 +273,7 @@ def test_a_job_that_fails_or_dies_says_so(trained: Make) -> None:
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"state": 5}', '{"state": "running"}'])
 def test_a_garbled_status_of_a_job_can_be_read(trained: Make, content: str) -> None:
     job = job_of(trained("one"))
-    path: Path = job.result.with_suffix(".json")
+    path: Path = job.result.with_suffix(".status.json")
     path.parent.mkdir()
     path.write_text(content)
     assert {"state", "progress", "message"} <= job.status().keys()
@@ -284,6 +282,58 @@ def test_a_garbled_status_of_a_job_can_be_read(trained: Make, content: str) -> N
 def test_a_cancelled_job_ends_without_a_result(trained: Make) -> None:
     job = job_of(trained("one"), projection="tsne", options={"perplexity": 5.0})
     job.cancel()
-    work(order(job), lambda: None)
+    work(job.order, lambda: None)
     assert job.status()["state"] == "cancelled"
     assert not job.result.exists()
+
+
+def test_a_name_is_made_from_what_the_weights_are_and_not_from_when(trained: Make) -> None:
+    run = trained("one")
+    job = job_of(run)
+    work(job.order, lambda: None)
+    copy = Run(shutil.copytree(run.path, run.path.with_name("copy")))
+    for path in copy.path.rglob("*.safetensors"):
+        os.utime(path, (1.0, 1.0))
+    assert job_of(copy).key == job.key
+    assert job_of(copy).status()["state"] == "finished"
+    arrays, meta = storage.read_arrays(copy.weights_path("best"))
+    changed = {name: values + np.float32(1e-3) for name, values in arrays.items()}
+    storage.write_arrays(copy.weights_path("best"), changed, meta)
+    assert job_of(copy).key != job.key
+    assert job_of(copy).status()["state"] == "none"
+    assert job_of(run).key == job.key
+
+
+def test_attempts_are_the_jobs_without_a_result_whatever_their_weights(trained: Make) -> None:
+    run = trained("one")
+    done, dead = job_of(run), job_of(run, seed=1)
+    slow = job_of(run, projection="tsne", options={"perplexity": 5.0})
+    assert attempts(run, "project") == []
+    work(done.order, lambda: None)
+    dead.note(state="running", **identity() | {"process_started": 1.0})
+    slow.cancel()
+    work(slow.order, lambda: None)
+    os.utime(dead.result.with_suffix(".status.json"), (1.0, 1.0))
+    run.weights_path("best").write_bytes(run.weights_path("last").read_bytes())
+    found = attempts(run, "project")
+    assert [(job.key, job.spec) for job in found] == [(j.key, j.spec) for j in (slow, dead)]
+    assert [job.status()["state"] for job in found] == ["cancelled", "failed"]
+    assert attempts(run, "evaluate") == []
+    found[0].clear()
+    assert [job.key for job in attempts(run, "project")] == [dead.key]
+    dead.result.touch()  # made by someone else meanwhile
+    assert attempts(run, "project") == []
+
+
+@pytest.mark.parametrize("kind", JOBS)
+def test_a_kind_of_job_has_files_of_its_own(trained: Make, kind: str) -> None:
+    job = Job.of(trained("one"), kind, {"checkpoint": "best"})
+    job.note(state="running")
+    job.cancel()
+    job.partial.write_bytes(b"")
+    names = {path.name for path in job.result.parent.iterdir()}
+    assert len(names) == 3
+    assert job.result.name not in names
+    assert job.result.name == f"{kind}-{job.key}{JOBS[kind].suffix}"
+    job.clear()
+    assert not list(job.result.parent.iterdir())

@@ -31,7 +31,7 @@ COMMANDS: dict[str, Command] = {
     "resume": Command(train.resume, train.resume_flags),
     "stop": Command(train.stop, train.stop_flags),
     "runs": Command(lists.runs, lists.runs_flags),
-    "data": Command(lists.data, lambda parser: None),
+    "data": Command(lists.data, lists.data_flags),
     "evaluate": Command(look.evaluate, look.evaluate_flags),
     "encode": Command(look.encode, look.encode_flags),
     "sample": Command(look.sample, look.sample_flags),

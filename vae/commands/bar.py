@@ -1,12 +1,12 @@
-"""How far training is, on standard error: one line that moves; where nobody watches a terminal, a
-line at every tenth of the way.
+"""How far a command is, on standard error: one line that moves; where nobody watches a terminal,
+training tells a line at every tenth of the way, and what is shorter nothing.
 """
 
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from typing import TYPE_CHECKING
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
 from vae.records import Report, Tick
 
@@ -44,8 +44,7 @@ def shown(events: Iterator["Event"], title: str) -> Iterator["Event"]:
 def _bar() -> tuple[Show, Callable[[], None]]:
     from tqdm import tqdm
 
-    sized = os.get_terminal_size(sys.stderr.fileno()).columns > 0  # some containers' are not
-    bar = tqdm(dynamic_ncols=sized, ncols=None if sized else 100, bar_format="starting")
+    bar = tqdm(bar_format="starting", **_width())
 
     def show(tick: Tick, left: str, right: str) -> None:
         if bar.total is None:
@@ -57,6 +56,32 @@ def _bar() -> tuple[Show, Callable[[], None]]:
             bar.refresh()
 
     return show, bar.close
+
+
+@contextmanager
+def share(title: str) -> Iterator[Callable[[float], None]]:
+    """A bar that is told the share done, 0…1, and leaves no line behind; none where nobody watches
+    a terminal."""
+    from tqdm import tqdm
+
+    form, watched = "{desc} |{bar}| {percentage:.0f} %, {elapsed}", sys.stderr.isatty()
+    width = _width() if watched else {}
+    bar = tqdm(total=1.0, desc=title, bar_format=form, disable=not watched, leave=False, **width)
+
+    def show(done: float) -> None:
+        with suppress(OSError):
+            bar.update(done - bar.n)
+
+    with bar:
+        yield show
+
+
+def _width() -> dict[str, Any]:
+    """The room for a bar: that of the terminal; 100 columns where it does not say, as in some
+    containers."""
+    if os.get_terminal_size(sys.stderr.fileno()).columns > 0:
+        return {"dynamic_ncols": True}
+    return {"ncols": 100, "nrows": 24}
 
 
 def _lines() -> tuple[Show, Callable[[], None]]:

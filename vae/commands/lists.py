@@ -32,12 +32,45 @@ def _row(run: Run) -> dict[str, Any]:
     return {"run": run.name, **status._asdict(), "settings": settings}
 
 
+def data_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("data", nargs="?", help="a name or a path: tell what it holds")
+
+
 def data(args: argparse.Namespace) -> int:
-    """List the data sets that have a name; any file's path is one too."""
+    """List the data sets that have a name, or tell what one or a file holds."""
+    if args.data:
+        return _tell(args.data)
     from vae.data import summary
 
     for row in summary():
         print(f"{row.name:<14} {row.about}")
     print("A path works too: .npz, .npy, .csv, .parquet, IDX (…-images-idx3-ubyte[.gz]), or a")
     print("folder or .zip of pictures.")
+    return 0
+
+
+def _tell(name: str) -> int:
+    """What a data set holds, and what a model without latents would pay on its held-out part."""
+    from vae.baseline import baselines
+    from vae.config import RunConfig
+    from vae.data import load
+    from vae.summary import summarise
+
+    dataset, config = load(name), RunConfig.of()
+    s = summarise(dataset, config)
+    parts = ", ".join(f"{size:,} {part}" for part, size in s.splits.items() if size)
+    print(f"{s.name}: {s.about}")
+    print(f"examples     {s.examples:,} ({parts})")
+    print(f"shape        {'×'.join(map(str, s.shape))}, {s.dtype} / {s.scale:g}")
+    print(f"x            {s.low:g} to {s.high:g}, mean {s.mean:.4g}, SD {s.sd:.4g}")
+    print(f"zeros        {100 * s.zeros:.1f} % of the values; {s.constant:,} constant elements")
+    print(f"classes      {', '.join(s.classes) or 'none'}")
+    for f in s.factors:
+        print(f"factor       {f.name}: {f.low:g} to {f.high:g}, {f.distinct:,} different values")
+    print(f"fingerprint  {s.fingerprint}")
+    print("The best constant output, nats per held-out example:")
+    for row in baselines(dataset, config):
+        se = "" if row.se is None else f" ± {row.se:.2f}"
+        told = row.refused if row.nats is None else f"{row.nats:.2f}{se} {row.caveat}".rstrip()
+        print(f"  {row.likelihood:<24} {told}")
     return 0

@@ -1,24 +1,33 @@
 """evaluate, encode and sample: the commands that look at what a run has learned.
 
-They are deterministic, leave the run as it is, and write files whole or not at all.
+They are deterministic, leave the run as it is (an evaluation is kept beside it, where the Evaluate
+page finds it), and write files whole or not at all.
 """
 
 import argparse
 import io
 import json
 import math
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vae.commands.bar import share
 from vae.runs import find
+from vae.storage import sentence
 
 if TYPE_CHECKING:
     from vae.model import VAE
     from vae.records import Evaluation
 
 TERMS = ("elbo", "reconstruction", "kl", "nll", "ess", "active_units", "bits_per_dimension")
-MORE = ("mutual_information", "aggregate_kl", "probes", "disentanglement")  # of a full evaluation
+MORE = ("mutual_information", "aggregate_kl", "probes", "disentanglement", "fidelity")  # if full
 UNITS = {"active_units": "", "bits_per_dimension": " bits"}  # of the others: nats per example
+IN = {
+    "probes": "share right, with 95 % interval",
+    "disentanglement": "1 is best, no unit",
+    "fidelity": "shares, density without unit, squared units of the data; with 95 % interval",
+}
 
 
 def _run_flags(parser: argparse.ArgumentParser) -> None:
@@ -60,23 +69,25 @@ def evaluate_flags(parser: argparse.ArgumentParser) -> None:
         "--full",
         action="store_true",
         help="also what the latents tell of the example, its class and its factors: mutual "
-        "information, KL of the aggregate posterior, probes, disentanglement; takes longer "
-        "(default: left out)",
+        "information, KL of the aggregate posterior, probes, disentanglement; and fidelity, how "
+        "well samples pass for examples; takes longer (default: left out)",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object, every key there")
 
 
 def evaluate(args: argparse.Namespace) -> int:
-    """Judge a run on held-out examples, in nats per example."""
-    from vae.opened import Opened
+    """Judge a run on held-out examples, in nats per example, and keep the result with it."""
+    from vae.worker.evaluating import Wanted, judged, keep, loaded
 
-    opened = Opened.of(find(args.root, args.name), args.checkpoint)
-    record = opened.evaluate(args.split, args.elbo_samples, args.samples, args.full)
-    if not math.isfinite(record.reconstruction + (record.kl or 0.0) + (record.nll or 0.0)):
-        raise ValueError(
-            f"The {args.checkpoint} weights of {args.name} give values that are not finite: it "
-            "diverged. Try --checkpoint best, or train with a lower learning rate."
-        )
+    opened, weights = loaded(find(args.root, args.name), args.checkpoint)
+    split = args.split or opened.default_split()
+    wanted = Wanted(args.checkpoint, split, args.elbo_samples, args.samples, args.full)
+    with share(f"{args.name}, {split}") as progress:
+        record = judged(opened, wanted, progress)
+    try:
+        keep(opened.run, wanted, weights, record)
+    except OSError as error:
+        print(f"vae: The result is not kept with the run. {sentence(error)}", file=sys.stderr)
     if args.json:
         print(json.dumps(record._asdict(), indent=2, ensure_ascii=False, allow_nan=False))
         return 0
@@ -104,7 +115,7 @@ def _told(record: "Evaluation", name: str) -> str:
         k = record.nll_samples
         return f"{value['mean']:.4g} of {k} samples, smallest {value['smallest'] * (k or 0):.4g}"
     if isinstance(value, dict):
-        return "share right, with 95 % interval" if name == "probes" else "1 is best, no unit"
+        return IN[name]
     se = getattr(record, f"{name}_se", None)
     unit = UNITS.get(name, " nats per example")
     return f"{value:.6g}" + ("" if se is None else f" ± {se:.2g}") + unit
@@ -115,11 +126,21 @@ def _rows(table: Any) -> list[str]:
     if not isinstance(table, dict):
         return []
     return [
-        f"{name:<20} {v['value']:.3f} "
-        + (f"({v['low']:.3f} to {v['high']:.3f})" if "low" in v else f"± {v['se']:.3f}")
-        + (f"  (chance {v['chance']:.3f})" if "chance" in v else "")
+        f"{name:<20} {_figure(v['value'])} "
+        + (
+            f"({_figure(v['low'])} to {_figure(v['high'])})"
+            if "low" in v
+            else f"± {_figure(v['se'])}"
+        )
+        + (f"  (chance {_figure(v['chance'])})" if "chance" in v else "")
+        + (f"  (real examples {_figure(v['reference'])})" if "reference" in v else "")
         for name, v in table.items()
     ]
+
+
+def _figure(value: float) -> str:
+    """Three digits behind the point, or four in all where it is large."""
+    return f"{value:.3f}" if value < 10 else f"{value:.4g}"
 
 
 def encode_flags(parser: argparse.ArgumentParser) -> None:

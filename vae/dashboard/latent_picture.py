@@ -16,13 +16,13 @@ from vae.dashboard.tiles import pattern
 from vae.opened import Opened
 from vae.projections import PROJECTIONS
 from vae.records import Encoding, Hue, Ints, LatentMap, Projection
-from vae.worker.jobs import Job, projection_of
+from vae.worker.jobs import AT_WORK, Job
+from vae.worker.projecting import projection_of
 
 HEIGHT = 600
 LINE = 44  # pixels above the map, for words or a progress bar
 LETTERS = 80  # in a line of an empty map
 WORDY = 10_000  # more points than this have only their number under the pointer
-AT_WORK = ("starting", "running")
 
 
 def working(opened: Opened, asked: Asked) -> bool:

@@ -165,7 +165,7 @@ def _named(hue: Hue) -> list[str]:
 def job_of(run: Run, asked: Asked) -> Job:
     """The background job that makes a slow projection."""
     spec = asked._asdict()
-    return Job(
+    return Job.of(
         run,
         "project",
         {k: spec[k] for k in ("checkpoint", "split", "points", "projection", "options", "seed")},

@@ -10,9 +10,11 @@ from vae.dashboard.sidebar import sidebar
 
 TABLE = {
     "Train": "train.py",
+    "Data": "data.py",
     "Latent space": "latent.py",
     "Reconstructions": "reconstruct.py",
     "Samples": "generate.py",
+    "Evaluate": "evaluate.py",
 }
 STYLE = Path(__file__).with_name("style.css")
 
@@ -26,5 +28,5 @@ page = st.navigation(
     position="top",
 )
 sync_address()
-sidebar()
+st.session_state.chosen = sidebar()
 page.run()

@@ -6,7 +6,7 @@ A setting's widget has the key `set_<name>`. A preset puts its values into those
 import math
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import streamlit as st
 
@@ -27,8 +27,17 @@ GROUPS = ("Data", "Model", "Objective", "Training")
 OPEN = ("Data", "Model")
 
 
-def sidebar() -> None:
-    """Draw the sidebar and start a run when Train is pressed."""
+class Choice(NamedTuple):
+    """What the sidebar asks for, as far as it makes sense."""
+
+    config: RunConfig | None
+    data: Dataset | None
+    key: str  # names the data: equal keys, equal data
+    problem: str  # why nothing can be trained with it; "" where Train is there to press
+
+
+def sidebar() -> Choice:
+    """Draw the sidebar and start a run when Train is pressed; what it asks for."""
     with st.sidebar:
         with st.container(key="train_bar"):
             button, verdict = st.empty(), st.empty()
@@ -46,15 +55,17 @@ def sidebar() -> None:
             with st.expander(group, expanded=group in OPEN):
                 _group(group, values)
                 feet[group] = st.container()
-        config, data = _checked(values, verdict)
-        if config is not None and data is not None:
+        choice = _checked(values, verdict)
+        config, data, _, problem = choice
+        if config is not None and data is not None and not problem:
             with feet["Objective"]:
                 ledger(config, data)
         pressed = button.button(
-            "Train", type="primary", width="stretch", key="train", disabled=config is None
+            "Train", type="primary", width="stretch", key="train", disabled=bool(problem)
         )
-    if pressed and config is not None and data is not None:
+    if pressed and config is not None and data is not None and not problem:
         _start(config, data)
+    return choice
 
 
 def _apply_preset() -> None:
@@ -233,20 +244,22 @@ def _uploaded(files: list[Any]) -> str:
         return ""
 
 
-def _checked(values: dict[str, Any], verdict: Any) -> tuple[RunConfig | None, Dataset | None]:
-    """The configuration and its data, or a sentence in place of the estimate."""
+def _checked(values: dict[str, Any], verdict: Any) -> Choice:
+    """The configuration and its data; a sentence in place of the estimate where they are wrong."""
+    config = data = None
+    key = problem = ""
     try:
         if not values["data"]:
             raise ValueError("Give the path of a file, or upload one.")
         config = RunConfig.of(**values)
-        data = _data(config)
+        data, key = _data(config)
         config.split(data)
         resolve(config.device)
         verdict.caption(estimate.sentence(config, data), help=_caveat(config, data))
     except (ValueError, OSError) as error:
-        verdict.error(str(error))
-        return None, None
-    return config, data
+        problem = str(error)
+        verdict.error(problem)
+    return Choice(config, data, key, problem)
 
 
 def _caveat(config: RunConfig, data: Dataset) -> str | None:
@@ -254,12 +267,14 @@ def _caveat(config: RunConfig, data: Dataset) -> str | None:
     return LIKELIHOODS[config.likelihood].caveat(config.domain(data)) or None
 
 
-def _data(config: RunConfig) -> Dataset:
+def _data(config: RunConfig) -> tuple[Dataset, str]:
+    """The data, and a name for just these."""
     if fetching.missing(config.data):
         raise ValueError(f"{config.data} is not on this machine yet: press Download below.")
     path = Path(config.data)
     stamp = path.stat().st_mtime_ns if config.data not in DATASETS and path.exists() else 0
-    return _load(config.data, config.examples, config.seed, config.chosen("data"), stamp)
+    asked = (config.data, config.examples, config.seed, config.chosen("data"), stamp)
+    return _load(*asked), repr(asked)
 
 
 @st.cache_resource(max_entries=3, show_spinner="Loading data…")

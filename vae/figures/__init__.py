@@ -12,21 +12,30 @@ missing. Log-probabilities and divergences are in nats per example.
 
 from vae.figures.bars import kl_bars, scree
 from vae.figures.base import decimate, empty, themed
+from vae.figures.data import class_bars, feature_lines, feature_spread, value_bars
 from vae.figures.history import curves
 from vae.figures.maps import caption, latent_map, map_index
 from vae.figures.vectors import manifold_vectors, pairs, vectors
+from vae.figures.yardstick import bound, kl_parts, scores
 
 __all__ = [
+    "bound",
     "caption",
+    "class_bars",
     "curves",
     "decimate",
     "empty",
+    "feature_lines",
+    "feature_spread",
     "kl_bars",
+    "kl_parts",
     "latent_map",
     "manifold_vectors",
     "map_index",
     "pairs",
+    "scores",
     "scree",
     "themed",
+    "value_bars",
     "vectors",
 ]

@@ -1,12 +1,10 @@
-"""The work that takes long: train a run, project its latents.
+"""The work that takes long: train a run, or do a job on it, a row of `JOBS`.
 
-A job is a JSON object with "kind" and "run" (the folder) and what else its function takes. The
-result of all but training lies in the run's `derived/` folder beside a status file, under a name
-made from what it depends on, so that asking twice computes once.
+An order is a JSON object with "kind" and "run" (the folder), and for a job its spec and key. The
+result of a job lies in the run's `derived/` folder, under a name made from what it depends on, so
+that asking twice computes once; a status file beside it tells how far it is, or why there is none.
 """
 
-import hashlib
-import json
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -17,15 +15,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from filelock import Timeout
 
 from vae import storage
-from vae.records import Control, Floats, Projection, Snapshot, Tick
+from vae.projections import Cancelled
+from vae.records import Control, Snapshot, Tick
 from vae.runs import Run, Status, identity
 from vae.runs.status import lives
+from vae.worker import evaluating, names
+from vae.worker.projecting import project
 
 if TYPE_CHECKING:
     from vae.training import Event
 
 STATUS_SECONDS = 0.5  # between two writes of the status
 LOCK_SECONDS = 2.0  # for a worker that has just said that it is done to let go of the run
+AT_WORK = ("starting", "running")
+STATUS, CANCEL = ".status.json", ".cancel"  # how the names of a job's own files end
 EXPECTED = (ValueError, FloatingPointError)  # they say in a sentence what is wrong
 
 
@@ -122,113 +125,121 @@ class Job(NamedTuple):
 
     run: Run
     kind: str  # a row of JOBS
-    spec: dict[str, Any]  # what it depends on, plain JSON
+    spec: dict[str, Any]  # what it depends on beside the weights, plain JSON
+    key: str  # a name made from the weights and the spec: equal work, equal name
+
+    @classmethod
+    def of(cls, run: Run, kind: str, spec: dict[str, Any]) -> "Job":
+        """The job on a run's weights as they are now.
+
+        Raises ValueError if there are none yet, OSError if they cannot be read.
+        """
+        weights = names.digest(run.weights_path(spec["checkpoint"]))
+        return cls(run, kind, spec, names.key(weights, spec))
 
     @property
-    def key(self) -> str:
-        """A name made from the weights and the settings: equal work, equal name."""
-        weights = self.run.weights_path(self.spec["checkpoint"]).stat()
-        what = json.dumps([weights.st_mtime_ns, weights.st_size, self.spec], sort_keys=True)
-        return hashlib.sha256(what.encode()).hexdigest()[:16]
+    def order(self) -> dict[str, Any]:
+        """What a worker has to be told, plain JSON."""
+        return self._asdict() | {"run": str(self.run.path.resolve())}
 
     @property
     def result(self) -> Path:
-        return self.run.derived(self.kind, self.key, ".safetensors")
+        return self._beside(JOBS[self.kind].suffix)
 
     @property
-    def _status(self) -> Path:
-        return self.run.derived(self.kind, self.key, ".json")
+    def partial(self) -> Path:
+        """What there is of the result while it forms."""
+        return self._beside(f".partial{JOBS[self.kind].suffix}")
+
+    def _beside(self, suffix: str) -> Path:
+        return self.run.derived(self.kind, self.key, suffix)
 
     def status(self) -> dict[str, Any]:
         """state (none, starting, running, finished, cancelled, failed), progress 0…1, message."""
         if self.result.exists():
             return {"state": "finished", "progress": 1.0, "message": ""}
         none = {"state": "none", "progress": 0.0, "message": ""}
-        saved = storage.read_json(self._status)
+        saved = storage.read_json(self._beside(STATUS))
         if not isinstance(saved, dict):
             return none
-        alive = saved.get("state") in ("starting", "running")
+        alive = saved.get("state") in AT_WORK
         gone = alive and not lives(Status.of(saved))
         lost = {"state": "failed", "message": "Its process is gone: ask for it again."}
         return none | saved | (lost if gone else {})
 
     def note(self, **fields: Any) -> None:
         """Change some of the status and keep the rest."""
-        blank = {"state": "starting", "progress": 0.0, "message": "", "cancel": False}
-        saved = storage.read_json(self._status)
-        storage.write_json(self._status, (saved if isinstance(saved, dict) else blank) | fields)
+        blank = {"state": "starting", "progress": 0.0, "message": "", "spec": self.spec}
+        saved = storage.read_json(self._beside(STATUS))
+        whole = (saved if isinstance(saved, dict) else blank) | fields
+        storage.write_json(self._beside(STATUS), whole)
+
+    def report(self, share: float) -> None:
+        """Say how far it is, 0…1; raises Cancelled if nobody wants it any more."""
+        if self.cancelled:
+            raise Cancelled
+        self.note(state="running", progress=share)
 
     def cancel(self) -> None:
         """Ask it to end; it does so at its next sign of life."""
-        storage.replace(self.run.derived(self.kind, self.key, ".cancel"), b"")
+        storage.replace(self._beside(CANCEL), b"")
 
     @property
     def cancelled(self) -> bool:
-        return self.run.derived(self.kind, self.key, ".cancel").exists()
+        return self._beside(CANCEL).exists()
 
     def clear(self) -> None:
-        """Forget an earlier attempt."""
-        for suffix in (".json", ".cancel", ".partial.safetensors"):
-            self.run.derived(self.kind, self.key, suffix).unlink(missing_ok=True)
-
-    @property
-    def partial(self) -> Path:
-        """What there is of the result while it forms."""
-        return self.run.derived(self.kind, self.key, ".partial.safetensors")
+        """Forget an attempt."""
+        for path in (self._beside(STATUS), self._beside(CANCEL), self.partial):
+            path.unlink(missing_ok=True)
 
 
-def project(job: Job) -> None:
-    """Project latents; spec has checkpoint, split, points, projection, options and seed."""
-    from vae.opened import Opened
-    from vae.projections import PROJECTIONS, Cancelled
+class Kind(NamedTuple):
+    """What does a kind of job, and how the name of its result ends."""
 
-    opened = Opened.of(job.run, job.spec["checkpoint"])
-    encoding = opened.encode(opened.shown(job.spec["split"], job.spec["points"]))
-
-    def report(share: float, points: Floats | None) -> None:
-        if job.cancelled:
-            raise Cancelled
-        if points is not None:
-            storage.write_arrays(job.partial, {"points": points, "index": encoding.index})
-        job.note(state="running", progress=share)
-
-    row = PROJECTIONS[job.spec["projection"]]
-    done = row.project(encoding.mean, **job.spec["options"], seed=job.spec["seed"], report=report)
-    arrays: dict[str, Any] = {"points": done.points, "index": encoding.index}
-    storage.write_arrays(job.result, arrays, {"axes": done.axes, "note": done.note})
+    work: Callable[[Job], None]
+    suffix: str
 
 
-def projection_of(path: Path) -> tuple[Projection, Any]:
-    """The projection in a job's result (or partial result) and the rows of the data set it shows.
-
-    Raises OSError or ValueError if there is none.
-    """
-    arrays, meta = storage.read_arrays(path)
-    axes, note = (meta["axes"], meta["note"]) if meta else (("", ""), "")
-    return Projection(arrays["points"], tuple(axes), note), arrays["index"]
+JOBS: dict[str, Kind] = {
+    "project": Kind(project, ".safetensors"),
+    evaluating.KIND: Kind(evaluating.evaluate, evaluating.SUFFIX),
+}
 
 
-JOBS: dict[str, Callable[[Job], None]] = {"project": project}
+def attempts(run: Run, kind: str) -> list[Job]:
+    """The jobs of a kind that have been begun on a run and left no result, the latest first:
+    those at work, and those that failed or were cancelled; whichever weights they were for."""
+    found = []
+    for path in (run.path / "derived").glob(f"{kind}-*{STATUS}"):
+        saved = storage.read_json(path)
+        if isinstance(saved, dict) and isinstance(saved.get("spec"), dict):
+            key = path.name.removeprefix(f"{kind}-").removesuffix(STATUS)
+            with suppress(OSError):  # it has just been cleared
+                found.append((path.stat().st_mtime_ns, Job(run, kind, saved["spec"], key)))
+    found.sort(key=lambda pair: pair[0], reverse=True)
+    return [job for _, job in found if not job.result.exists()]
 
 
 def work(order: dict[str, Any], asked: Callable[[], str | None]) -> None:
-    """Do what an order says: {"kind": "train", "run": folder} or a row of JOBS with its spec."""
+    """Do what an order says: {"kind": "train", "run": folder}, or a job's order."""
     run = Run(order["run"])
     if order["kind"] == "train":
         for _ in train_run(run, asked):
             pass
         return
-    from vae.projections import Cancelled
-
-    job = Job(run, order["kind"], order["spec"])
+    job = Job(run, order["kind"], order["spec"], order["key"])
     try:
         job.note(state="running", **identity())
-        JOBS[job.kind](job)
+        JOBS[job.kind].work(job)
     except Cancelled:
         job.note(state="cancelled", message="Cancelled.")
     except BaseException as error:
         _note_failure(run, error, job.note)
         raise
+    else:
+        with suppress(OSError):
+            job.clear()
     finally:
         with suppress(OSError):
             job.partial.unlink(missing_ok=True)

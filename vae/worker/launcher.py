@@ -86,7 +86,7 @@ class Launcher:
             job.clear()
             self.warm()
             job.note(state="starting", **self._who())
-            self._send({"kind": job.kind, "run": str(job.run.path.resolve()), "spec": job.spec})
+            self._send(job.order)
 
     def _queued(self) -> list[Run]:
         return [r for r in reversed(listing(self.root)) if r.status().state == "queued"]

@@ -1,0 +1,29 @@
+"""Data: what was loaded, to be looked at before anything is trained on it."""
+
+import streamlit as st
+
+from vae.dashboard import data_pictures as pictures
+from vae.dashboard import grids
+from vae.dashboard.data_likelihoods import likelihoods
+from vae.dashboard.data_view import STYLE, chosen, facts
+
+st.html(grids.STYLE)
+st.html(STYLE)
+shown = chosen()
+with st.container(key="data_page"):
+    with st.container(key="data_facts"):
+        facts(shown)
+    left, right = st.columns([58, 42], gap="medium")
+    with left:
+        asked = pictures.controls(shown)
+        pictures.examples(shown, asked)
+    with right:
+        pictures.average(shown, asked)
+        pictures.histogram(shown)
+    left, right = st.columns([58, 42], gap="medium")
+    with left:
+        pictures.each_class(shown)
+        pictures.factors(shown)
+    with right if pictures.has_classes(shown) or shown.summary.factors else left:
+        pictures.balance(shown)
+    likelihoods(shown)

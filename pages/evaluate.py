@@ -1,0 +1,44 @@
+"""Evaluate: one yardstick for every run, each figure with its unit, its error and its meaning."""
+
+import streamlit as st
+
+from vae.dashboard.evaluate_groups import groups
+from vae.dashboard.evaluate_view import (
+    STYLE,
+    WHEN,
+    at_work,
+    choose,
+    controls,
+    keep_or_leave,
+    progress,
+    table,
+    weights_in_words,
+)
+from vae.dashboard.header import guard_weights, pick_run
+from vae.worker.evaluating import kept
+
+st.html(STYLE)
+run = pick_run()
+guard_weights(run)
+opened, wanted = controls(run)
+with st.container(key="evaluate_line"):
+    progress(run, wanted)
+found = kept(run)
+result = choose(run, wanted, found)
+if result is None:
+    with st.container(border=True, horizontal_alignment="center"):
+        st.markdown("**Not evaluated yet with these settings.**", text_alignment="center")
+        st.caption(
+            "The figures appear here when it is done; you may leave the page meanwhile."
+            if at_work(run)
+            else "Press Evaluate: it runs in the background.",
+            text_alignment="center",
+        )
+else:
+    left, right = st.columns([8, 4], vertical_alignment="center")
+    examples = f"**{result.record.examples:,} {result.wanted.split} examples**"
+    when = result.made.astimezone().strftime(WHEN)
+    left.markdown(f"{examples} · {weights_in_words(run, result)} · {when}")
+    keep_or_leave(result, right)
+    groups(result, opened.run.config.latent_dim)
+table(run, wanted, found)

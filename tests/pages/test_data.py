@@ -1,0 +1,295 @@
+"""The Data page: every number and pixel is the library's, for data of every kind."""
+
+import base64
+import io
+import math
+import re
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from tests.pages.conftest import OpenPage
+from vae import images
+from vae.baseline import baseline, baselines
+from vae.config import RunConfig
+from vae.dashboard import fetching
+from vae.dashboard.data_likelihoods import judged, table
+from vae.dashboard.sidebar import FILE
+from vae.data import SOURCES, load, prepare
+from vae.figures.base import number
+from vae.likelihoods import LIKELIHOODS
+from vae.summary import summarise
+
+SHAPES = {"digits": "1×8×8", "moon-phases": "1×28×28", "shapes": "1×32×32", "mixture": "2"}
+
+
+@pytest.fixture
+def page(root: Path, open_page: OpenPage) -> AppTest:
+    return open_page("data.py")
+
+
+def choose(at: AppTest, data: str) -> AppTest:
+    at.selectbox(key="set_data").select(data).run()
+    assert not at.exception
+    return at
+
+
+def own(at: AppTest, path: Path) -> AppTest:
+    """A file of one's own, by its path."""
+    choose(at, FILE)
+    at.text_input(key="set_path").set_value(str(path)).run()
+    assert not at.exception
+    return at
+
+
+def words(at: AppTest) -> str:
+    return " ".join(e.value for e in [*at.main.markdown, *at.main.subheader, *at.main.caption])
+
+
+def facts(at: AppTest) -> dict[str, tuple[str, str]]:
+    return {m.label: (m.value, m.delta.strip()) for m in at.metric}
+
+
+def pictures(at: AppTest, part: str) -> list[np.ndarray]:
+    """The pictures in the HTML that has this class, (h, w, 3) each."""
+    body = " ".join(e.proto.body for e in at.get("html") if f'class="{part}"' in e.proto.body)
+    found = re.findall(r'base64,([^"]+)', body)
+    return [np.asarray(Image.open(io.BytesIO(base64.b64decode(p))).convert("RGB")) for p in found]
+
+
+def rows(at: AppTest) -> list[int]:
+    """The rows of the data set that the examples are."""
+    body = next(e.proto.body for e in at.get("html") if "vae-cards" in e.proto.body)
+    return [int(row) for row in re.findall(r"<figure title=\"[^\"]*row (\d+) of", body)]
+
+
+def photographs(path: Path) -> Path:
+    """Coloured pictures of three sizes in two folders, and some that are no pictures."""
+    rng = np.random.default_rng(0)
+    with zipfile.ZipFile(path, "w") as archive:
+        for i in range(30):
+            size = ((20, 16, 3), (20, 16, 3), (30, 40, 3))[i % 3]
+            buffer = io.BytesIO()
+            Image.fromarray(rng.integers(0, 256, size, np.uint8)).save(buffer, "PNG")
+            archive.writestr(f"{('cats', 'dogs')[i % 2]}/{i}.png", buffer.getvalue())
+    return path
+
+
+def table_file(path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    lines = ["width,height,mass,label"]
+    lines += [f"{a:.4f},{b:.4f},{c:.4f},{'ab'[i % 2]}" for i, (a, b, c) in _numbered(rng)]
+    path.write_text("\n".join(lines))
+    return path
+
+
+def _numbered(rng: np.random.Generator) -> list[tuple[int, np.ndarray]]:
+    return list(enumerate(rng.normal([0, 5, 300], [1, 2, 40], (120, 3))))
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_facts_are_the_librarys(name: str, page: AppTest) -> None:
+    at = choose(page, name)
+    likelihood = "bernoulli" if name != "mixture" else "gaussian-learned"
+    s = summarise(load(name), RunConfig.of(likelihood=likelihood))
+    told = facts(at)
+    assert told["Examples"][0] == f"{s.examples:,}"
+    assert told["Examples"][1] == " · ".join(f"{n:,} {k}" for k, n in s.splits.items())
+    assert told["Shape"] == (SHAPES[name], f"{math.prod(s.shape):,} elements")
+    assert told["Mean of x"] == (number(s.mean), f"SD {number(s.sd)}")
+    assert told["Zeros"] == (f"{100 * s.zeros:.1f} %", f"{s.constant:,} constant")
+    assert told["Classes"][0] == str(len(s.classes))
+    assert told["Factors"][0] == str(len(s.factors) or "none")
+    assert s.fingerprint in words(at)
+    for factor in s.factors:
+        assert f"| {factor.name} | {factor.distinct:,} |" in words(at)
+    assert ("Each class" in words(at)) == (name != "mixture")
+    assert all(m.help for m in at.metric)
+
+
+@pytest.mark.parametrize("name", ["digits", "shapes"])
+def test_examples_and_means_are_the_datas(name: str, page: AppTest) -> None:
+    at = choose(page, name)
+    data = load(name)
+    shown = rows(at)
+    size = data.event_shape[1]
+    cards = pictures(at, "vae-cards")
+    assert len(set(shown)) == len(shown) == at.number_input(key=_number_key(at)).value
+    assert data.labels is not None
+    assert len(np.unique(data.labels[shown])) == len(data.classes)
+    for picture, row in zip(cards, shown, strict=False):
+        scale = picture.shape[1] // size
+        expected = images.pixels(prepare(data, np.array([row])))[0]
+        np.testing.assert_array_equal(picture[::scale, ::scale], expected)
+    x = prepare(data).astype(np.float64)
+    mean, _, sd, _ = pictures(at, "vae-scaled")
+    for picture, values in ((mean, x.mean(0)), (sd, x.std(0) / 0.5)):
+        scale = picture.shape[1] // size
+        small = picture[scale // 2 :: scale, scale // 2 :: scale].astype(float)
+        np.testing.assert_allclose(small[..., 0], values[0] * 255, atol=0.51)
+    each = pictures(at, "vae-cards")[len(shown) :]
+    assert len(each) == len(data.classes)
+    scale = each[3 % len(each)].shape[1] // size
+    label = 3 % len(each)
+    small = each[label][: size * scale : scale, ::scale, 0].astype(float)
+    np.testing.assert_allclose(small, x[data.labels == label].mean(0)[0] * 255, atol=0.51)
+
+
+def _number_key(at: AppTest) -> str:
+    return next(w.key for w in at.number_input if str(w.key).startswith("data_number"))
+
+
+def test_a_class_alone(page: AppTest) -> None:
+    data = load("digits")
+    assert data.labels is not None
+    page.selectbox(key="data_class_digits").select(3).run()
+    assert not page.exception
+    assert set(data.labels[rows(page)]) == {3}
+    assert f"**Mean** of {(data.labels == 3).sum()} examples" in words(page)
+    mean = pictures(page, "vae-scaled")[0]
+    scale = mean.shape[1] // 8
+    x = prepare(data, np.flatnonzero(data.labels == 3)).mean(0)[0]
+    np.testing.assert_allclose(mean[::scale, ::scale, 0], x * 255, atol=0.51)
+
+
+def test_the_seed_draws_others(page: AppTest) -> None:
+    first = rows(page)
+    page.number_input(key="data_seed").set_value(1).run()
+    assert rows(page) != first
+    page.number_input(key="data_seed").set_value(0).run()
+    assert rows(page) == first
+
+
+def test_likelihoods_of_digits_at_once(page: AppTest) -> None:
+    """Small data are judged without a press, and the numbers are the library's."""
+    assert all(name in words(page) for name in LIKELIHOODS)
+    found = baseline(load("digits"), RunConfig.of(), "categorical")
+    assert found.nats is not None
+    assert found.se is not None
+    assert found.bits_per_dimension is not None
+    line = next(line for line in words(page).split("\n") if line.startswith("| categorical"))
+    assert f"| {found.nats:.1f} ± {found.se:.1f} | {found.bits_per_dimension:.3f} |" in line
+    assert "judged on 180 of 180 test examples" in words(page)
+
+
+def test_the_likelihood_of_the_sidebar_with_its_options(page: AppTest) -> None:
+    page.selectbox(key="set_likelihood").select("gaussian").run()
+    page.number_input(key="set_sigma").set_value(0.5).run()
+    assert "| **gaussian** (σ 0.5) |" in words(page)
+
+
+def test_larger_data_wait_for_a_press(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def one(data: object, config: RunConfig) -> tuple[object, ...]:
+        asked.append(config.data)
+        return baselines(load("digits"), RunConfig.of())
+
+    monkeypatch.setattr("vae.dashboard.data_likelihoods.baselines", one)
+    at = choose(page, "moon-phases")
+    assert not asked
+    at.button(key="data_fit").click().run()
+    assert asked == ["moon-phases"]
+    assert "| **bernoulli** |" in words(at)
+
+
+def test_a_fit_that_has_not_converged_is_told() -> None:
+    found = baseline(load("mixture"), RunConfig.of(), "gaussian")
+    assert "not converged" not in table((found,), "")
+    assert "not converged" in table((found._replace(converged=False),), "")
+    assert "on the same" in judged((found._replace(split="train"),))
+
+
+def test_vectors_are_drawn_as_points_or_lines(page: AppTest, tmp_path: Path) -> None:
+    at = own(page, table_file(tmp_path / "table.csv"))
+    assert "Each line is an example over its features · 120 of 120 shown" in words(at)
+    assert facts(at)["Shape"] == ("3", "3 elements")
+    assert "needs values in [0, 1]" in at.main.warning[0].value
+    assert "| gaussian-per-dimension (σ from" in words(at)
+    at = choose(at, "mixture")
+    assert "Two features against each other · 2,000 of 2,000 shown" in words(at)
+
+
+def test_photographs_of_mixed_sizes(page: AppTest, tmp_path: Path) -> None:
+    at = own(page, photographs(tmp_path / "photos.zip"))
+    assert facts(at)["Shape"] == ("3×20×16", "960 elements")
+    assert facts(at)["Classes"] == ("2", "15 each")
+    data = load(str(tmp_path / "photos.zip"))
+    shown = rows(at)
+    for picture, row in zip(pictures(at, "vae-cards"), shown, strict=False):
+        scale = picture.shape[1] // 16
+        expected = images.pixels(prepare(data, np.array([row])))[0]
+        np.testing.assert_array_equal(picture[::scale, ::scale], expected)
+    mean, _, sd, _ = pictures(at, "vae-scaled")
+    assert (mean[..., 0] != mean[..., 2]).any()
+    assert (sd[..., 0] == sd[..., 2]).all()
+
+
+@pytest.mark.parametrize(("labels", "classes"), [(None, "none"), (np.zeros(60, int), "1")])
+def test_no_labels_and_one_class(
+    labels: np.ndarray | None, classes: str, page: AppTest, tmp_path: Path
+) -> None:
+    arrays = {} if labels is None else {"labels": labels}
+    x = np.random.default_rng(0).integers(0, 256, (60, 9, 9), np.uint8)
+    np.savez(tmp_path / "plain.npz", x=x, **arrays)
+    at = own(page, tmp_path / "plain.npz")
+    assert facts(at)["Classes"][0] == classes
+    assert len(rows(at) or pictures(at, "vae-cards")) > 8
+    assert "Each class" not in words(at)
+
+
+@pytest.mark.parametrize("binarize", ["threshold", "stochastic"])
+def test_binarised_as_the_model_sees_them(binarize: str, page: AppTest) -> None:
+    page.selectbox(key="set_binarize").select(binarize).run()
+    assert not page.exception
+    assert "The data have 17 levels; the model sees 2." in words(page)
+    assert facts(page)["Values of x"] == ("0 to 1", "2 of 2 levels")
+    assert all(set(np.unique(p)) <= {0, 255} for p in pictures(page, "vae-cards")[:20])
+
+
+def test_binarising_real_values_is_refused_and_shown_as_they_are(page: AppTest) -> None:
+    at = choose(page, "mixture")
+    at.selectbox(key="set_binarize").select("threshold").run()
+    assert not at.exception
+    assert "binarize threshold needs values in [0, 1]" in at.main.warning[0].value
+    assert facts(at)["Values of x"][1].startswith("real")
+
+
+@pytest.mark.parametrize(
+    ("path", "sentence"), [("", "Give the path of a file"), ("/no/such.npz", "such.npz")]
+)
+def test_no_data_are_told(path: str, sentence: str, page: AppTest) -> None:
+    choose(page, FILE)
+    page.text_input(key="set_path").set_value(path).run()
+    assert not page.exception
+    assert page.main.subheader[0].value == "There are no data to show."
+    assert sentence in words(page)
+    assert not page.metric
+
+
+def test_shares_that_leave_nothing_are_told(page: AppTest) -> None:
+    page.number_input(key="set_val_share").set_value(0.9).run()
+    assert not page.exception
+    assert "leave nothing to train on" in words(page)
+
+
+def test_data_to_be_downloaded_first(
+    page: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VAE_LAB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(fetching, "on_disk", lambda name: False)
+    at = choose(page, next(iter(SOURCES)))
+    assert "is not on this machine yet: press Download" in words(at)
+    assert any(str(b.key).startswith("download_") for b in at.sidebar.button)
+
+
+def test_settings_that_cannot_train_leave_the_data_to_be_seen(page: AppTest) -> None:
+    page.number_input(key="set_batch_size").set_value(100_000).run()
+    assert not page.exception
+    assert "larger than the 1437 training examples" in page.main.warning[0].value
+    assert facts(page)["Examples"][0] == "1,797"
+    assert page.button(key="train").disabled

@@ -1,0 +1,383 @@
+"""The Evaluate page: what it shows is what the library computes, with unit, error and help; a job
+behind the button, what becomes of it, and the results that are kept."""
+
+import csv
+import io
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.pages.conftest import OpenPage, trained
+from vae import disentanglement, probes
+from vae.dashboard import evaluate_groups, server
+from vae.dashboard import evaluate_words as words
+from vae.dashboard.evaluate_view import table_key
+from vae.opened import Opened
+from vae.records import Evaluation
+from vae.runs import Run, identity
+from vae.worker.evaluating import KIND, Wanted, kept
+from vae.worker.jobs import Job, work
+
+KINDS: dict[str, dict[str, Any]] = {
+    "binary": {"binarize": "threshold", "latent_dim": 3},
+    "grey": {},
+    "point": {"posterior": "point", "objective": "reconstruction"},
+    "told": {"condition": "labels", "binarize": "threshold"},
+    "flow": {"posterior": "flow", "binarize": "threshold"},
+    "categorical": {"likelihood": "categorical"},
+    "vectors": {"data": "mixture", "likelihood": "gaussian-learned"},
+    "factors": {"data": "shapes", "binarize": "threshold"},
+}
+DEFAULT = Wanted("best", "test")
+SHORT = Wanted("best", "test", elbo_samples=2, samples=0, full=False)
+TITLES = {figure.title: name for name, figure in (words.BOUND | words.LATENTS).items()}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick() -> Iterator[None]:
+    """Few sets and few halves for the scores of disentanglement."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(disentanglement, "SETS", {"train": 300, "test": 300})
+        patch.setattr(disentanglement.disentanglement, "__defaults__", (2,))
+        yield
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Run]:
+    """`made(kind)` is a run of that kind with an evaluation of the default settings, made once."""
+    folder, runs = tmp_path_factory.mktemp("made"), {}
+
+    def make(kind: str) -> Run:
+        if kind not in runs:
+            few = {"examples": 1000, "epochs": 1, "frames": 0}
+            runs[kind] = trained(folder, kind, **few, **KINDS[kind])
+            work(job_of(runs[kind]).order, lambda: None)
+        return runs[kind]
+
+    return make
+
+
+@pytest.fixture
+def run(root: Path, made: Callable[[str], Run]) -> Run:
+    """A run of binary digits in the dashboard's folder, evaluated."""
+    return copied(root, made("binary"))
+
+
+def copied(root: Path, run: Run) -> Run:
+    return Run(shutil.copytree(run.path, root / run.name))
+
+
+def job_of(run: Run, wanted: Wanted = DEFAULT) -> Job:
+    return Job.of(run, KIND, wanted._asdict())
+
+
+def text(at: AppTest) -> str:
+    said = [e.value for e in [*at.markdown, *at.caption, *at.warning, *at.error]]
+    return " ".join([*said, *(bar.proto.text for bar in at.get("progress"))])
+
+
+def metrics(at: AppTest) -> dict[str, tuple[str, str]]:
+    return {m.label: (m.value, m.delta) for m in at.metric}
+
+
+def drawn(at: AppTest) -> dict[str, dict[str, Any]]:
+    sent = [json.loads(c.proto.bytes) for c in at.get("bidi_component")]
+    return {message["key"]: message["figure"] for message in sent}
+
+
+def read(value: str) -> tuple[float, float]:
+    """A number on the screen, and half of its last digit."""
+    plain = value.replace("−", "-").replace(",", "").split()[0]
+    places = len(plain.partition(".")[2])
+    return float(plain), 0.5 * 10.0**-places
+
+
+def press(at: AppTest, key: str) -> None:
+    at.button(key=key).click().run()
+    assert not at.exception
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_run_shows_its_figures_or_why_there_are_none(
+    kind: str, made: Callable[[str], Run], root: Path, open_page: OpenPage
+) -> None:
+    run = copied(root, made(kind))
+    record, at = kept(run)[0].record, open_page("evaluate.py")
+    if kind != "factors":  # takes long
+        assert record == Opened.of(run).evaluate("test", 10, 100, full=True)
+    shown = metrics(at)
+    assert shown.keys() >= TITLES.keys()
+    for title, name in TITLES.items():
+        value = getattr(record, name)
+        if value is None:
+            assert shown[title][0] == "not defined"
+            assert record.notes[name] in text(at)
+        elif name not in ("ess", "active_units"):
+            number, half = read(shown[title][0])
+            assert abs(number - value) <= half * 1.0001
+            se = getattr(record, f"{name}_se", None)
+            if se:
+                error, half = read(shown[title][1].removeprefix("± "))
+                assert abs(error - se) <= half * 1.0001
+            assert ("bits" if name == "bits_per_dimension" else "nats") in shown[title][1]
+    for name, sentence in record.notes.items():
+        assert sentence in text(at), name
+    if record.ess is not None:
+        assert shown["Effective samples"][0] == f"{record.ess['mean']:.1f} of 100"
+    if record.active_units is not None:
+        assert shown["Active units"][0] == f"{record.active_units} of {run.config.latent_dim}"
+    assert ("evaluate_disentanglement" in drawn(at)) == (kind == "factors")
+
+
+def test_probes_stand_beside_chance(run: Run, open_page: OpenPage) -> None:
+    at, table = open_page("evaluate.py"), kept(run)[0].record.probes
+    assert table is not None
+    for name, row in table.items():
+        value, ends = metrics(at)[words.PROBES[name].title]
+        assert value == f"{100 * row['value']:.1f} %"
+        assert ends == f"{100 * row['low']:.1f} % to {100 * row['high']:.1f} %"
+
+
+def test_every_figure_has_help_and_a_unit(run: Run, open_page: OpenPage) -> None:
+    at = open_page("evaluate.py")
+    for metric in at.metric:
+        assert len(metric.help) > 40
+        assert metric.delta
+    assert "± is one standard error" in text(at)
+    assert "interval is of 95 %" in text(at)
+    for widget in [*at.selectbox, *at.number_input, *at.toggle]:
+        assert widget.help or widget.label == "Run"
+
+
+def test_every_field_of_the_record_has_a_place() -> None:
+    about = {"run", "split", "checkpoint", "examples", "nll_samples", "notes", "kl_per_dimension"}
+    placed = about | words.BOUND.keys() | words.LATENTS.keys() | {*words.KNOWN_TABLES}
+    errors = {f"{name}_se" for name in placed}
+    assert set(Evaluation._fields) - placed - errors <= words.TABLES.keys()
+
+
+def test_every_probe_and_score_has_a_name() -> None:
+    rng = np.random.default_rng(0)
+    z, labels = rng.normal(size=(200, 2)).astype(np.float32), rng.integers(0, 3, 200)
+    assert probes.probe(z, labels, 0).keys() == words.PROBES.keys()
+    factors = {"a": z[:, 0], "b": z[:, 1]}
+    scores = disentanglement.disentanglement(z, factors, 0, halves=2)
+    assert scores.keys() == words.SCORES.keys()
+
+
+def test_a_table_that_nobody_foresaw_is_shown(run: Run) -> None:
+    class Longer(NamedTuple):
+        elbo: float
+        probes: dict[str, dict[str, float]]
+        novelty: dict[str, dict[str, float]]
+        notes: dict[str, str]
+
+    rows = {"a": {"value": 1.0, "low": 0.5, "high": 2.0}}
+    record: Any = Longer(1.0, {}, rows, {})
+    assert words.tables(record) == {"novelty": rows}
+    assert words.title_of("novelty") == "Novelty"
+
+
+def test_a_table_without_a_chart_shows_whatever_it_tells(
+    run: Run, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = {
+        "precision": {"value": 0.81234, "low": 0.7, "high": 0.9},
+        "distance": {"value": 12.3456, "se": None, "space": "pixels"},
+    }
+    monkeypatch.setattr(evaluate_groups, "tables", lambda record: {"probes": rows})
+    table = open_page("evaluate.py").table[0].value
+    assert list(table.columns) == ["", "value", "low", "high", "se", "space"]
+    assert list(table.iloc[0]) == ["precision", "0.8123", "0.7000", "0.9000", "", ""]
+    assert list(table.iloc[1]) == ["distance", "12.35", "", "", "", "pixels"]
+
+
+# The job
+
+
+def orders(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
+    sent: list[Job] = []
+    monkeypatch.setattr(server.launcher, "submit", sent.append, raising=False)
+    return sent
+
+
+def setting(at: AppTest, wanted: Wanted) -> None:
+    at.number_input(key="evaluate_samples").set_value(wanted.samples)
+    at.number_input(key="evaluate_elbo_samples").set_value(wanted.elbo_samples)
+    at.toggle(key="evaluate_full").set_value(wanted.full)
+    at.selectbox(key="evaluate_checkpoint").set_value(wanted.checkpoint).run()
+    assert not at.exception
+
+
+def test_what_is_kept_cannot_be_asked_for_again(run: Run, open_page: OpenPage) -> None:
+    at = open_page("evaluate.py")
+    assert at.button(key="evaluate").disabled
+    setting(at, SHORT)
+    assert not at.button(key="evaluate").disabled
+    assert "Not evaluated yet with these settings" in text(at)
+    assert not at.metric
+
+
+def test_the_button_orders_what_the_controls_say(
+    run: Run, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent, at = orders(monkeypatch), open_page("evaluate.py")
+    setting(at, SHORT._replace(checkpoint="last"))
+    press(at, "evaluate")
+    (job,) = sent
+    assert job.order == job_of(run, SHORT._replace(checkpoint="last")).order
+    work(job.order, lambda: None)
+    at.run()
+    shown = metrics(at)
+    assert words.with_error(kept(run)[0].record.reconstruction, None)[0] in shown["Reconstruction"]
+    assert "Not asked for: choose K above 0" in text(at)
+    assert text(at).count("Not asked for: switch Full on") >= 2
+    assert not shown.keys() & {"−ln p(x)", "I(x; z)", "Linear probe"}
+
+
+def test_progress_is_shown_and_can_be_cancelled(run: Run, open_page: OpenPage) -> None:
+    job = job_of(run, SHORT)
+    job.note(state="running", progress=0.42, **identity())
+    at = open_page("evaluate.py")
+    assert "test, best weights, L = 2, in short: 42 %" in text(at)
+    setting(at, SHORT)
+    assert at.button(key="evaluate").disabled
+    assert "figures appear here when it is done" in text(at)
+    press(at, f"evaluate_cancel_{job.key}")
+    assert job.cancelled
+    assert "cancelling" in text(at)
+    assert at.button(key=f"evaluate_cancel_{job.key}").disabled
+    job.note(state="cancelled")
+    at.run()
+    assert "was cancelled" in text(at)
+    assert not at.button(key="evaluate").disabled
+
+
+@pytest.mark.parametrize(
+    ("status", "sentence"),
+    [
+        ({"state": "failed", "message": "The memory is full."}, "failed. The memory is full."),
+        ({"state": "running", "process_started": 1.0}, "Its process is gone: ask for it again."),
+    ],
+)
+def test_what_became_of_it_is_told_and_it_is_offered_again(
+    status: dict[str, Any],
+    sentence: str,
+    run: Run,
+    open_page: OpenPage,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    job, sent = job_of(run, SHORT), orders(monkeypatch)
+    job.note(**identity() | status)
+    at = open_page("evaluate.py")
+    assert sentence not in text(at)  # of other settings
+    setting(at, SHORT)
+    assert sentence in text(at)
+    press(at, "evaluate")
+    assert [other.order for other in sent] == [job.order]
+    assert sentence not in text(at)
+
+
+def test_a_result_that_cannot_be_read_can_be_made_anew(
+    run: Run, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = orders(monkeypatch)
+    kept(run)[0].path.write_text("{")
+    at = open_page("evaluate.py")
+    assert "Not evaluated yet" in text(at)
+    press(at, "evaluate")
+    assert sent[0].status()["state"] == "none"
+
+
+# What is kept
+
+
+def test_a_result_of_earlier_weights_says_so(run: Run, open_page: OpenPage) -> None:
+    at = open_page("evaluate.py")
+    step = kept(run)[0].weights.step
+    assert f"best weights, step {step}" in text(at)
+    assert "earlier" not in text(at)
+    run.weights_path("best").write_bytes(run.weights_path("last").read_bytes())
+    at.run()
+    assert f"of earlier best weights, step {step}" in text(at)
+    assert not at.button(key="evaluate").disabled
+    assert at.metric
+
+
+def pick(at: AppTest, run: Run, row: int) -> None:
+    """As if a person had pressed a row of the table."""
+    key = table_key(run, DEFAULT, kept(run))
+    at.session_state[key] = {"selection": {"rows": [row], "columns": [], "cells": []}}
+    at.run()
+    assert not at.exception
+
+
+def test_all_are_in_the_table_and_can_be_shown_kept_and_deleted(
+    run: Run, open_page: OpenPage
+) -> None:
+    work(job_of(run, SHORT).order, lambda: None)
+    work(job_of(run, SHORT._replace(split="train")).order, lambda: None)
+    at = open_page("evaluate.py")
+    found, table = kept(run), at.dataframe[0].value
+    assert len(table) == len(found) == 3
+    for row, result in zip(table.to_dict("records"), found, strict=True):
+        value, se = words.with_error(result.record.elbo, result.record.elbo_se)
+        assert row["ELBO"] == f"{value} ± {se}"
+        assert int(row["K"]) == result.wanted.samples
+        assert int(row["L"]) == result.wanted.elbo_samples
+        assert row["step"] == str(result.weights.step)
+    place = next(i for i, k in enumerate(found) if k.wanted == DEFAULT)
+    assert metrics(at)["ELBO"][0] == words.with_error(*found[place].record[4:6])[0]
+    other = next(i for i, k in enumerate(found) if k.wanted.split == "train")
+    pick(at, run, other)
+    assert metrics(at)["ELBO"][0] == words.with_error(*found[other].record[4:6])[0]
+    assert f"{found[other].record.examples} train examples" in text(at)
+    press(at, "evaluate_delete")
+    assert kept(run) == [k for k in found if k.wanted.split != "train"]
+
+
+def test_the_files_hold_every_figure(run: Run) -> None:
+    (result,) = kept(run)
+    written = io.StringIO(words.as_csv(result.record).decode())
+    rows = {row["figure"]: row for row in csv.DictReader(written)}
+    record = result.record
+    for name in words.BOUND.keys() | words.LATENTS.keys():
+        if name == "ess":
+            assert float(rows["ess mean"]["value"]) == record.ess["mean"]
+            continue
+        assert float(rows[name]["value"]) == getattr(record, name)
+        if getattr(record, f"{name}_se", None) is not None:
+            assert float(rows[name]["se"]) == getattr(record, f"{name}_se")
+    for d, value in enumerate(record.kl_per_dimension or ()):
+        assert float(rows[f"kl z{d + 1}"]["value"]) == value
+    for name, row in (record.probes or {}).items():
+        assert [float(rows[f"probes {name}"][k]) for k in row] == list(row.values())
+    assert rows["elbo"]["unit"] == "nats"
+    assert rows["bits_per_dimension"]["unit"] == "bits"
+    assert words.file_name(result) == "binary-best-test-evaluation"
+
+
+def test_a_result_of_an_earlier_version_says_so_and_can_be_made_anew(
+    run: Run, open_page: OpenPage
+) -> None:
+    (result,) = kept(run)
+    saved = json.loads(result.path.read_text())
+    del saved["evaluation"]["probes"]
+    result.path.write_text(json.dumps(saved))
+    at = open_page("evaluate.py")
+    assert "This result is of an earlier version" in text(at)
+    assert not at.button(key="evaluate").disabled
+
+
+def test_no_evaluation_yet(root: Path, made: Callable[[str], Run], open_page: OpenPage) -> None:
+    run = copied(root, made("binary"))
+    shutil.rmtree(run.path / "derived")
+    at = open_page("evaluate.py")
+    assert "Not evaluated yet" in text(at)
+    assert "None yet." in text(at)

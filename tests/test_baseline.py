@@ -1,0 +1,233 @@
+"""What a model without latents pays: closed forms where there are any, else scipy."""
+
+import math
+import re
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import minimize, minimize_scalar
+from scipy.stats import norm
+
+from vae.baseline import TOLERANCE, baseline, baselines, best_constant
+from vae.config import RunConfig
+from vae.data import Dataset, load
+from vae.likelihoods import LIKELIHOODS, Likelihood
+from vae.records import Domain
+
+FLOOR = -14.0  # of ln sigma²
+HELD_IN = {"val_share": 0.0, "test_share": 0.0}
+
+
+def grey(n: int = 200, levels: int = 9, shape: tuple[int, ...] = (1, 3, 4)) -> np.ndarray:
+    """Pictures of k / (levels - 1), each pixel around a place of its own; no pixel is constant."""
+    rng = np.random.default_rng(3)
+    centre = rng.uniform(1, levels - 2, shape)
+    k = np.rint(centre + rng.normal(0, 1.7, (n, *shape))).clip(0, levels - 1)
+    return k / (levels - 1)
+
+
+def made(name: str, levels: int, shape: tuple[int, ...], **options: float) -> Likelihood:
+    return LIKELIHOODS[name](Domain(shape, levels), **options).double()
+
+
+def mean_error(likelihood: Likelihood, h: torch.Tensor, x: np.ndarray) -> float:
+    with torch.no_grad():
+        return float(-likelihood(h).log_prob(torch.from_numpy(x)).mean())
+
+
+def fitted(name: str, x: np.ndarray, levels: int, extra: float = 0.0, **options: float) -> float:
+    """nats per example at the best constant of x, on x; it must have converged."""
+    likelihood = made(name, levels, x.shape[1:], **options)
+    fit = best_constant(likelihood, torch.from_numpy(x), extra)
+    assert fit.converged
+    assert fit.h.shape == (likelihood.multiplicity, *x.shape[1:])
+    return mean_error(likelihood, fit.h, x)
+
+
+def entropy(p: np.ndarray) -> float:
+    p = p[p > 0]
+    return float(-(p * np.log(p)).sum())
+
+
+def test_bernoulli_pays_the_cross_entropy_at_the_mean() -> None:
+    x = grey()
+    p = x.mean(0)
+    exact = -(p * np.log(p) + (1 - p) * np.log1p(-p)).sum()
+    assert fitted("bernoulli", x, 9) == pytest.approx(exact, abs=1e-6)
+
+
+@pytest.mark.parametrize("extra", [1.0, 5.0])
+def test_further_examples_are_spread_over_the_levels(extra: float) -> None:
+    """Black in every example, and so infinitely far away without them."""
+    x = np.zeros((50, 1, 1, 2))
+    p = 0.5 * extra / (50 + extra)
+    assert fitted("bernoulli", x, 2, extra) == pytest.approx(-2 * math.log1p(-p), abs=1e-9)
+    p = (50 + extra / 9) / (50 + extra)
+    assert fitted("categorical", x, 9, extra) == pytest.approx(-2 * math.log(p), abs=1e-9)
+
+
+def test_categorical_pays_the_entropies_of_the_histograms() -> None:
+    x = grey()
+    k = np.rint(x * 8).astype(int).reshape(len(x), -1)
+    exact = sum(entropy(np.bincount(column, minlength=9) / len(x)) for column in k.T)
+    assert fitted("categorical", x, 9) == pytest.approx(exact, abs=1e-6)
+
+
+@pytest.mark.parametrize("sigma", [0.1, 3.0])
+def test_gaussian_pays_its_mean_square(sigma: float) -> None:
+    x = np.random.default_rng(0).normal([5, -1e4, 0.01], [1, 20, 3], (300, 3))
+    exact = -norm.logpdf(x, x.mean(0), sigma).sum(1).mean()
+    assert fitted("gaussian", x, 0, sigma=sigma) == pytest.approx(exact, rel=1e-7)
+
+
+@pytest.mark.parametrize("unit", [1e-2, 1.0, 1e5])
+def test_learned_gaussians_pay_the_entropy_of_their_noise(unit: float) -> None:
+    x = unit * np.random.default_rng(0).normal([5, -1, 0.3], [1, 2, 0.3], (300, 3))
+    each = x.var(0)
+    one = 3 / 2 * (math.log(2 * math.pi * each.mean()) + 1)
+    assert fitted("gaussian-learned", x, 0) == pytest.approx(one, abs=1e-6)
+    own = (np.log(2 * math.pi * each) + 1).sum() / 2
+    assert fitted("gaussian-per-dimension", x, 0) == pytest.approx(own, abs=1e-6)
+
+
+def test_what_never_varies_stops_at_the_floor_of_sigma() -> None:
+    x = np.random.default_rng(0).normal(0, 1, (100, 2))
+    x[:, 1] = 0.25
+    varying = (math.log(2 * math.pi * x[:, 0].var()) + 1) / 2
+    constant = (math.log(2 * math.pi) + FLOOR) / 2
+    assert fitted("gaussian-per-dimension", x, 0) == pytest.approx(varying + constant, abs=1e-6)
+
+
+@pytest.mark.parametrize("levels", [2, 9, 256])
+@pytest.mark.parametrize("name", [n for n, row in LIKELIHOODS.items() if row.support != "real"])
+def test_one_pixel_against_scipy(name: str, levels: int) -> None:
+    """A search of another kind, over the module's own h and parameters, finds nothing better."""
+    x = grey(120, levels, (1, 1, 1)) if levels > 2 else (np.arange(120) % 3 == 0)[:, None] * 1.0
+    x = x.reshape(120, 1, 1, 1)
+    if name == "categorical" and levels > 9:
+        return
+    likelihood = made(name, levels, (1, 1, 1))
+    own = list(likelihood.parameters())
+    outputs = likelihood.multiplicity
+
+    def error(values: np.ndarray) -> float:
+        for parameter, value in zip(own, values[outputs:], strict=True):
+            parameter.data.fill_(float(value))
+        return mean_error(likelihood, torch.from_numpy(values[:outputs]).view(-1, 1, 1, 1), x)
+
+    if outputs + len(own) == 1:
+        least = minimize_scalar(lambda v: error(np.array([v])), bounds=(-30, 30)).fun
+    else:
+        start = np.zeros(outputs + len(own)) - np.array([0.0] * outputs + [2.0] * len(own))
+        tight = {"xatol": 1e-9, "fatol": 1e-12, "maxiter": 100_000, "maxfev": 100_000}
+        method = "Nelder-Mead" if outputs == 1 else "BFGS"
+        least = minimize(
+            error, start, method=method, options=tight if outputs == 1 else {"gtol": 1e-8}
+        ).fun
+    assert fitted(name, x, levels) == pytest.approx(least, abs=2e-5)
+
+
+@pytest.mark.parametrize("name", LIKELIHOODS)
+def test_no_constant_nearby_is_better(name: str) -> None:
+    x, levels = grey(), 9
+    likelihood = made(name, levels, x.shape[1:])
+    fit = best_constant(likelihood, torch.from_numpy(x), 0.0)
+    assert fit.slack < TOLERANCE
+    best = mean_error(likelihood, fit.h, x)
+    generator = torch.Generator().manual_seed(0)
+    for size in (0.003, 0.1):
+        moved = fit.h + size * torch.randn(fit.h.shape, generator=generator, dtype=fit.h.dtype)
+        assert mean_error(likelihood, moved, x) > best
+    for parameter in likelihood.parameters():
+        for by in (-0.1, 0.1):
+            parameter.data += by
+            assert mean_error(likelihood, fit.h, x) > best
+            parameter.data -= by
+
+
+@pytest.mark.parametrize("name", LIKELIHOODS)
+def test_pixels_that_are_always_black_end(name: str) -> None:
+    """A finite number on held-out examples, after a fit that has converged."""
+    x = grey(200, 256, (1, 4, 4))
+    x[:180, :, 0] = 0
+    data = Dataset("corners", np.rint(x * 255).astype(np.uint8), 255.0, test=20)
+    found = baseline(data, RunConfig.of(), name)
+    assert found.converged
+    assert found.nats is not None
+    assert math.isfinite(found.nats)
+
+
+def test_the_numbers_of_digits() -> None:
+    """Fitted to the training digits, judged on the test digits, by counts alone."""
+    config, data = RunConfig.of(), load("digits")
+    splits = config.split(data)
+    k = data.x.reshape(len(data.x), -1).astype(int)
+    n = len(splits.train)
+    counts = np.stack([np.bincount(c, minlength=17) for c in k[splits.train].T], 1)  # (17, 64)
+    log_p = np.log((counts + 1 / 17) / (n + 1))
+    errors = -log_p[k[splits.test], np.arange(64)].sum(1)
+    found = baseline(data, config, "categorical")
+    assert found.nats == pytest.approx(errors.mean(), abs=1e-4)
+    assert found.se == pytest.approx(errors.std(ddof=1) / math.sqrt(len(errors)), rel=1e-4)
+    assert found.bits_per_dimension == pytest.approx(errors.mean() / 64 / math.log(2), abs=1e-6)
+    assert (found.split, found.examples, found.fitted) == ("test", (180, 180), (n, n))
+    p = (k[splits.train].sum(0) / 16 + 0.5) / (n + 1)
+    x = k[splits.test] / 16
+    errors = -(x * np.log(p) + (1 - x) * np.log1p(-p)).sum(1)
+    found = baseline(data, config, "bernoulli")
+    assert found.nats == pytest.approx(errors.mean(), abs=1e-4)
+    assert found.bits_per_dimension is None
+    assert "not a log-likelihood" in found.caveat
+
+
+@pytest.mark.parametrize(
+    ("shares", "split"), [({"test_share": 0.0}, "val"), (HELD_IN, "train"), ({}, "test")]
+)
+def test_judged_on_what_is_held_out(shares: dict[str, float], split: str) -> None:
+    found = baseline(load("mixture"), RunConfig.of(**shares), "gaussian-learned")
+    assert found.split == split
+    assert found.nats == pytest.approx(4.37, abs=0.1)
+
+
+@pytest.mark.parametrize("name", LIKELIHOODS)
+def test_a_refusal_is_that_of_the_configuration(name: str) -> None:
+    data, config = load("mixture"), RunConfig.of(likelihood=name)
+    row = baseline(data, RunConfig.of(), name)
+    assert (row.nats is None) == bool(row.refused)
+    if row.refused:
+        with pytest.raises(ValueError, match=re.escape(row.refused)):
+            config.split(data)
+    else:
+        assert config.split(data)
+
+
+def test_options_are_those_of_the_sidebar() -> None:
+    data = load("mixture")
+    near = baseline(data, RunConfig.of(likelihood="gaussian", sigma=2.0), "gaussian")
+    assert near.options == {"sigma": 2.0}
+    assert near.nats == pytest.approx(4.37, abs=0.1)
+    assert baseline(data, RunConfig.of(), "gaussian").options == {"sigma": 0.1}
+
+
+@pytest.mark.parametrize("binarize", ["threshold", "stochastic"])
+def test_binarised_data_have_a_log_likelihood(binarize: str) -> None:
+    found = {
+        row.likelihood: row for row in baselines(load("digits"), RunConfig.of(binarize=binarize))
+    }
+    assert found["bernoulli"].caveat == ""
+    assert found["bernoulli"].bits_per_dimension is not None
+    assert found["continuous-bernoulli"].caveat
+    assert found["categorical"].nats == pytest.approx(found["bernoulli"].nats, abs=1e-3)
+
+
+def test_large_data_are_drawn(
+    toy: Callable[..., Dataset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vae.baseline.MOST", 16 * 100)
+    data, config = toy(1000), RunConfig.of()
+    found = baseline(data, config, "gaussian-learned")
+    assert found.fitted == (100, 800)
+    assert found.examples == (100, 100)
+    assert found == baseline(data, config, "gaussian-learned")

@@ -1,0 +1,152 @@
+"""`python -m vae evaluate`: its result is kept where the page's job would keep it, and keeping it
+never stands in the way of the answer."""
+
+import errno
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.runs.conftest import make_in
+from vae import storage
+from vae.commands import main
+from vae.opened import Opened
+from vae.runs import Run
+from vae.worker.evaluating import KIND, Wanted, kept
+from vae.worker.jobs import Job, train_run, work
+
+PROJECT = Path(__file__).parents[1]
+MORE = ("--samples", "100", "--elbo-samples", "3", "--full")
+WANTED = Wanted("best", "val", elbo_samples=3, samples=100, full=True)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    run = make_in(tmp_path, "one", test_share=0.0, val_share=0.2)
+    for _ in train_run(run):
+        pass
+    return run
+
+
+def evaluate(run: Run, *more: str) -> int:
+    return main(["evaluate", run.name, "--root", str(run.path.parent), *more])
+
+
+def test_it_is_kept_under_the_name_of_the_pages_job(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert evaluate(run, *MORE, "--json") == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    (result,) = kept(run)
+    job = Job.of(run, KIND, WANTED._asdict())
+    assert result.path == job.result
+    assert result.record == Opened.of(run).evaluate("val", 3, 100, True)
+    said = json.loads(out)
+    assert said == json.loads(result.path.read_text())["evaluation"]
+    before = json.loads(result.path.read_text())
+    work(job.order, lambda: None)
+    after = json.loads(result.path.read_text())
+    assert after | {"made": ""} == before | {"made": ""}
+
+
+def test_an_equal_result_is_computed_anew(
+    run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluate(run, "--json")
+    first = capsys.readouterr().out
+    (result,) = kept(run)
+    assert result.wanted == Wanted("best", "val", elbo_samples=10, samples=0, full=False)
+    result.path.write_text("{")
+    evaluate(run, "--json")
+    assert capsys.readouterr().out == first
+    assert [k.record for k in kept(run)] == [result.record]
+    evaluate(run, "--checkpoint", "last")
+    assert len(kept(run)) == 2
+
+
+@pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES, errno.ENOSPC])
+def test_a_folder_that_cannot_be_written_does_not_stand_in_the_way(
+    run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def refuse(path: Path, *args: Any, **keywords: Any) -> None:
+        raise OSError(code, os.strerror(code), str(path))
+
+    monkeypatch.setattr(storage, "replace", refuse)
+    assert evaluate(run, "--json") == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["run"] == "one"
+    assert err.startswith("vae: The result is not kept with the run. Cannot use ")
+    assert err.count("\n") == 1
+    assert kept(run) == []
+
+
+def test_a_file_in_place_of_the_folder_is_told(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (run.path / "derived").touch()
+    assert evaluate(run) == 0
+    out, err = capsys.readouterr()
+    assert "val examples" in out
+    assert "not kept with the run" in err
+
+
+def in_a_terminal(run: Run, *more: str) -> tuple[subprocess.Popen[bytes], int]:
+    """The command with a terminal for its standard error."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "vae", "evaluate", run.name]
+    process = subprocess.Popen(
+        [*command, "--root", str(run.path.parent), *more],
+        cwd=PROJECT,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        start_new_session=True,
+    )
+    os.close(theirs)
+    return process, ours
+
+
+def read(terminal: int, until: str = "", seconds: float = 120.0) -> str:
+    """What has been written on a terminal until a text appears, or to its end."""
+    said, deadline = "", time.monotonic() + seconds
+    while not until or until not in said:
+        assert time.monotonic() < deadline, said
+        try:
+            part = os.read(terminal, 4096)
+        except OSError:  # the other end is closed
+            break
+        if not part:
+            break
+        said += part.decode()
+    return said
+
+
+def test_a_terminal_shows_a_bar_and_ctrl_c_ends_it_with_nothing_half(run: Run) -> None:
+    process, terminal = in_a_terminal(run, "--samples", "1000000", "--split", "all")
+    shown = read(terminal, "0 %")
+    assert "one, all |" in shown
+    os.kill(process.pid, signal.SIGINT)
+    rest = read(terminal)
+    assert process.wait(60) == 130
+    assert process.stdout is not None
+    assert process.stdout.read() == b""
+    assert "Traceback" not in shown + rest
+    assert not (run.path / "derived").exists()
+
+
+def test_the_bar_comes_to_its_end_and_leaves_the_answer(run: Run) -> None:
+    process, terminal = in_a_terminal(run, "--json")
+    shown = read(terminal)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert json.loads(out)["run"] == "one"
+    assert "0 %" in shown
+    assert kept(run)

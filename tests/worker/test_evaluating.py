@@ -1,0 +1,189 @@
+"""An evaluation as a job: what is kept is what the library computes, whole, and named after the
+weights that were judged."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from vae import storage
+from vae.opened import Opened
+from vae.runs import Run, identity
+from vae.worker import evaluating
+from vae.worker.evaluating import KIND, Kept, Wanted, kept, loaded
+from vae.worker.jobs import Job, attempts, work
+
+Make = Callable[..., Run]
+WANTED = Wanted("best", "all", elbo_samples=3, samples=120, full=True)
+
+
+def job_of(run: Run, wanted: Wanted = WANTED) -> Job:
+    return Job.of(run, KIND, wanted._asdict())
+
+
+def done(run: Run, wanted: Wanted = WANTED) -> Kept:
+    work(job_of(run, wanted).order, lambda: None)
+    return kept(run)[0]
+
+
+@pytest.mark.parametrize("full", [True, False])
+@pytest.mark.parametrize("checkpoint", ["best", "last"])
+def test_what_is_kept_is_what_the_library_says(trained: Make, checkpoint: str, full: bool) -> None:
+    run, wanted = trained("one"), Wanted(checkpoint, "train", 2, 100, full)
+    job = job_of(run, wanted)
+    result = done(run, wanted)
+    assert result.path == job.result
+    assert result.record == Opened.of(run, checkpoint).evaluate("train", 2, 100, full)
+    assert result.wanted == wanted
+    assert result.whole
+    assert result.weights.step == storage.read_meta(run.weights_path(checkpoint))["step"]
+    assert timedelta(0) <= datetime.now(UTC) - result.made < timedelta(minutes=5)
+    assert job.status()["state"] == "finished"
+    assert {path.name for path in job.result.parent.iterdir()} == {job.result.name}
+
+
+def test_every_setting_has_a_result_of_its_own(trained: Make) -> None:
+    run = trained("one")
+    others = [
+        WANTED._replace(checkpoint="last"),
+        WANTED._replace(split="train"),
+        WANTED._replace(elbo_samples=4),
+        WANTED._replace(samples=121),
+        WANTED._replace(full=False),
+    ]
+    assert len({job_of(run, wanted).key for wanted in [WANTED, *others]}) == 6
+
+
+def test_progress_is_noted_and_cancel_ends_it_without_a_result(
+    trained: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = trained("one")
+    monkeypatch.setattr(evaluating, "TELL_SECONDS", -1.0)
+    job, shares = job_of(run), []
+
+    def note(self: Job, **fields: Any) -> None:
+        before(self, **fields)
+        if "progress" in fields:
+            shares.append(job.status()["progress"])
+            job.cancel()
+
+    before = Job.note
+    monkeypatch.setattr(Job, "note", note)
+    monkeypatch.setattr("vae.evaluation.CHUNK", 8)
+    work(job.order, lambda: None)
+    assert len(shares) == 1
+    assert 0 < shares[0] < 1
+    assert job.status()["state"] == "cancelled"
+    assert kept(run) == []
+    assert [j.spec for j in attempts(run, KIND)] == [job.spec]
+
+
+def test_progress_goes_from_nothing_to_all(trained: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluating, "TELL_SECONDS", -1.0)
+    monkeypatch.setattr("vae.evaluation.CHUNK", 8)
+    run, shares = trained("one"), []
+    monkeypatch.setattr(Job, "report", lambda self, share: shares.append(share))
+    done(run)
+    assert shares == sorted(shares)
+    assert 0 < shares[0] < 0.5 < shares[-1] <= 1
+
+
+def test_weights_that_are_replaced_meanwhile_are_not_taken_for_the_old_ones(
+    trained: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Training saves between the press and the work: the result says which weights it judged."""
+    run, other = trained("one"), trained("other", epochs=3)
+    job = job_of(run)
+    opened_of, new = Opened.of, other.weights_path("best").read_bytes()
+
+    def of(run: Run, checkpoint: str = "best") -> Opened:
+        opened = opened_of(run, checkpoint)
+        run.weights_path("best").write_bytes(new)
+        return opened
+
+    monkeypatch.setattr(Opened, "of", of)
+    work(job.order, lambda: None)
+    (result,) = kept(run)
+    assert result.path == job_of(run).result != job.result
+    assert job.status()["state"] == "none"
+    assert attempts(run, KIND) == []
+    monkeypatch.undo()
+    assert result.record == Opened.of(run).evaluate("all", 3, 120, True)
+
+
+def test_weights_that_never_stand_still_are_told(
+    trained: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = trained("one")
+    count = iter(range(1000))
+    monkeypatch.setattr(evaluating, "digest", lambda path: str(next(count)))
+    with pytest.raises(ValueError, match="weights of one change too fast: pause it first"):
+        loaded(run, "best")
+
+
+def test_weights_that_are_not_finite_fail_with_a_sentence(trained: Make) -> None:
+    run = trained("one")
+    arrays, meta = storage.read_arrays(run.path / "best.safetensors")
+    broken = {k: np.full_like(v, np.nan) for k, v in arrays.items()}
+    storage.write_arrays(run.path / "best.safetensors", broken, meta)
+    job = job_of(run)
+    with pytest.raises(ValueError, match="not finite"):
+        work(job.order, lambda: None)
+    assert job.status()["state"] == "failed"
+    assert "not finite: it diverged. Try the best checkpoint" in job.status()["message"]
+    assert kept(run) == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", "{}", "5", '{"wanted": 3}', '{"wanted": {"checkpoint": "best"}}'],
+)
+def test_files_that_are_no_results_are_passed_over(trained: Make, content: str) -> None:
+    run = trained("one")
+    result = done(run, WANTED._replace(full=False))
+    (result.path.parent / "evaluate-0123456789abcdef.json").write_text(content)
+    job_of(run).note(state="running", **identity())
+    assert kept(run) == [result]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"made": "yesterday"},
+        {"weights": None},
+        {"evaluation": None},
+        {"evaluation": {"reconstruction": None}},
+        {"wanted": {"unknown": 1}},
+    ],
+)
+def test_a_damaged_result_is_passed_over(trained: Make, damage: dict[str, Any]) -> None:
+    run = trained("one")
+    path: Path = done(run, WANTED._replace(full=False)).path
+    path.write_text(json.dumps(json.loads(path.read_text()) | damage))
+    assert kept(run) == []
+
+
+def test_a_result_of_an_earlier_version_is_read_and_known_as_that(trained: Make) -> None:
+    run = trained("one")
+    result = done(run)
+    saved = json.loads(result.path.read_text())
+    del saved["evaluation"]["probes"]
+    saved["evaluation"]["forgotten"] = 3
+    result.path.write_text(json.dumps(saved))
+    (old,) = kept(run)
+    assert not old.whole
+    assert old.record == result.record._replace(probes=None)
+
+
+def test_the_newest_comes_first(trained: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = trained("one")
+    for hour, samples in enumerate((1, 3, 2)):
+        result = done(run, WANTED._replace(full=False, samples=samples))
+        saved = json.loads(result.path.read_text())
+        saved["made"] = f"2026-01-01T0{hour}:00:00+00:00"
+        result.path.write_text(json.dumps(saved))
+    assert [k.wanted.samples for k in kept(run)] == [2, 3, 1]

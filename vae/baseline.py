@@ -1,0 +1,212 @@
+"""What a likelihood makes of data before any model: the nats that a model without latents pays.
+
+Without latents the decoder's output is one constant h, (multiplicity, *event): a free number (or
+one for each level) per element of x, beside the likelihood's own parameters, such as a learned
+sigma. The best of them minimises the mean over examples of -ln p(x | h), in nats per example. A
+VAE that ends with -ELBO above it has learned nothing that a constant does not know.
+
+h is fitted to training examples and judged on held-out ones: test, else validation; where nothing
+is held out, on the training examples themselves. A pixel that is black in every training example
+would drive its h to infinity, and one held-out grey value there would then cost infinitely much.
+So likelihoods of values in [0, 1] are fitted as if one more example had been seen, spread evenly
+over the values that x may take: the rule of succession (Laplace 1814), with the weight of one
+example for each element (Perks 1947). Gaussians need none of it for h; a learned sigma stops at
+the floor that its likelihood has.
+
+Elements are independent given h, so that of data with L levels only the counts (L, *event)
+matter: they stand for the examples, weighted.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from vae.batches import Batches
+from vae.config import RunConfig
+from vae.data import Dataset, stratified
+from vae.likelihoods import LIKELIHOODS, Likelihood, bits_per_dimension
+from vae.records import Baseline, Ints
+
+MOST = 3_000_000  # numbers of the examples that are fitted to, and of those judged
+BLOCK = 4_000_000  # decoder outputs that are looked at at once
+TOLERANCE = 1e-3  # nats; the sum of |gradient| below which a fit has converged
+ITERATIONS = 600
+NEAR, FAR = 40.0, 2.0**20  # how far a log-scale, and a logit, may lie from where it starts
+HALVINGS = 60
+CPU = torch.device("cpu")
+
+
+class Fit(NamedTuple):
+    """The best constant output."""
+
+    h: Tensor  # (multiplicity, *event)
+    slack: float  # nats: the sum of |gradient| over h and the likelihood's own parameters
+
+    @property
+    def converged(self) -> bool:
+        return self.slack <= TOLERANCE
+
+
+def baselines(dataset: Dataset, config: RunConfig) -> tuple[Baseline, ...]:
+    """`baseline` for every row of LIKELIHOODS, in order."""
+    return tuple(baseline(dataset, config, name) for name in LIKELIHOODS)
+
+
+def baseline(dataset: Dataset, config: RunConfig, name: str) -> Baseline:
+    """What the likelihood of this name makes of the data that `config` divides and binarises.
+
+    Its options are those of `config` if that has chosen it, else their defaults. At most MOST
+    numbers are fitted to and judged, examples drawn stratified with a fixed seed.
+    """
+    chosen = config.chosen("likelihood") if config.likelihood == name else {}
+    try:
+        alone = _alone(config, name, chosen)
+        splits = alone.split(dataset)
+    except ValueError as error:
+        return Baseline(name, str(error))
+    domain = alone.domain(dataset)
+    likelihood = LIKELIHOODS[name](domain, **alone.chosen("likelihood")).double()
+    held = next((part for part in ("test", "val") if len(splits.rows(part))), "train")
+    fitted, judged = _drawn(dataset, splits.train), _drawn(dataset, splits.rows(held))
+    fit = best_constant(likelihood, _seen(dataset, fitted, alone))
+    errors = _errors(likelihood, fit.h, _seen(dataset, judged, alone))
+    nats = float(errors.mean())
+    caveat = likelihood.caveat(domain)
+    proper = likelihood.discrete and not caveat
+    return Baseline(
+        name,
+        caveat=caveat,
+        options=alone.chosen("likelihood"),
+        learned={key: float(value) for key, value in likelihood.scalars().items()},
+        nats=nats,
+        se=float(errors.std() / math.sqrt(len(errors))) if len(errors) > 1 else None,
+        bits_per_dimension=bits_per_dimension(nats, math.prod(domain.shape)) if proper else None,
+        probability=likelihood.discrete,
+        split=held,
+        examples=(len(judged), len(splits.rows(held))),
+        fitted=(len(fitted), len(splits.train)),
+        converged=fit.converged,
+    )
+
+
+def _alone(config: RunConfig, name: str, options: dict[str, Any]) -> RunConfig:
+    """The likelihood and what decides on the data, without a model that could be refused."""
+    shares = {key: config.get(key) for key in ("val_share", "test_share", "seed", "binarize")}
+    return RunConfig.of(likelihood=name, batch_size=1, **shares, **options)
+
+
+def _drawn(dataset: Dataset, rows: Ints) -> Ints:
+    most = max(1, MOST // math.prod(dataset.event_shape))
+    return stratified(dataset.labels, rows, most, seed=0)
+
+
+def _seen(dataset: Dataset, rows: Ints, config: RunConfig) -> Tensor:
+    return Batches(dataset, rows, config, CPU).fixed(config.seed).x.double()
+
+
+def best_constant(likelihood: Likelihood, x: Tensor, extra: float = 1.0) -> Fit:
+    """The h (multiplicity, *event) with the least mean of -ln p(x | h) over x (N, *event), by
+    L-BFGS; the likelihood's own parameters are left at their best values.
+
+    `extra` examples, spread evenly over the values of [0, 1] that x may take, are added to x
+    where the likelihood takes no others.
+    """
+    values, weights = _weighted(x, likelihood, extra)
+    h = _start(likelihood, values, weights).requires_grad_()
+    own = [p for p in likelihood.parameters() if p.requires_grad]
+
+    def loss() -> Tensor:
+        return _backward(likelihood, h, values, weights)
+
+    if not own and len(h) == 1:  # then each element is a problem of its own
+        _bisect(h, loss, FAR)
+    for parameter in own:
+        _bisect(parameter, loss, NEAR)
+    optimizer = torch.optim.LBFGS(
+        [h, *own],
+        max_iter=ITERATIONS,
+        history_size=100,
+        tolerance_grad=TOLERANCE / (h.numel() + sum(p.numel() for p in own)),
+        tolerance_change=0.0,
+        line_search_fn="strong_wolfe",
+    )
+    optimizer.step(loss)  # type: ignore[no-untyped-call]
+    loss()
+    slack = sum(float(p.grad.abs().sum()) for p in (h, *own) if p.grad is not None)
+    return Fit(h.detach(), slack)
+
+
+def _weighted(x: Tensor, likelihood: Likelihood, extra: float) -> tuple[Tensor, Tensor]:
+    """Values and how often each element has them, (M, *event) both."""
+    levels, event = likelihood.domain.levels, x.shape[1:]
+    extra = 0.0 if likelihood.support == "real" else extra
+    ladder = torch.linspace(0, 1, max(levels, 2), dtype=x.dtype)
+    ladder = ladder.reshape(-1, *(1 for _ in event)).expand(-1, *event)
+    added = torch.full_like(ladder, extra / len(ladder))
+    if not levels:
+        return torch.cat([x, ladder]), torch.cat([torch.ones_like(x), added])
+    place = (x * (levels - 1)).round().long()
+    return ladder, added.scatter_add(0, place, torch.ones_like(x))
+
+
+def _start(likelihood: Likelihood, values: Tensor, weights: Tensor) -> Tensor:
+    """Where the search begins: at the mean for real values, at the shares of the levels where
+    each has an output of its own, else at 0."""
+    if likelihood.support == "real":
+        return ((weights * values).sum(0) / weights.sum(0)).unsqueeze(0)
+    if likelihood.multiplicity == len(weights):
+        return (weights / weights.sum(0)).clamp(min=1e-12).log()
+    return torch.zeros(likelihood.multiplicity, *values.shape[1:], dtype=values.dtype)
+
+
+def _elements(px: Distribution) -> Distribution:
+    """The distribution of each element by itself."""
+    base: Distribution = getattr(px, "base_dist", px)
+    return base
+
+
+def _backward(likelihood: Likelihood, h: Tensor, values: Tensor, weights: Tensor) -> Tensor:
+    """The mean of -ln p(x | h), with fresh gradients of h and the likelihood's own parameters."""
+    for parameter in (h, *likelihood.parameters()):
+        parameter.grad = None
+    n = weights.sum() / h[0].numel()
+    rows = max(1, BLOCK // h.numel())
+    total = torch.zeros((), dtype=h.dtype)
+    for start in range(0, len(values), rows):
+        value, weight = values[start : start + rows], weights[start : start + rows]
+        part = -(weight * _elements(likelihood(h)).log_prob(value)).sum() / n
+        part.backward()  # type: ignore[no-untyped-call]
+        total += part.detach()
+    return total
+
+
+def _bisect(parameter: Tensor, loss: Callable[[], Tensor], reach: float) -> None:
+    """Move each number of a parameter, all else as it is, to where the loss stops falling; so
+    that L-BFGS need not come from far where a unit of x is a millionth or a million. One that
+    makes no difference stays."""
+
+    def slope(at: Tensor) -> Tensor:
+        parameter.data = at
+        loss()
+        return torch.zeros_like(at) if parameter.grad is None else parameter.grad
+
+    start = parameter.detach().clone()
+    still = slope(start) == 0
+    low, high = start - reach, start + reach
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        rises = slope(middle) > 0
+        low, high = torch.where(rises, low, middle), torch.where(rises, middle, high)
+    parameter.data = torch.where(still, start, low)
+
+
+@torch.no_grad()
+def _errors(likelihood: Likelihood, h: Tensor, x: Tensor) -> Tensor:
+    """-ln p(x | h) of each example, (N,)."""
+    px = likelihood(h)
+    parts = [x[start : start + 256] for start in range(0, len(x), 256)]
+    return torch.cat([-px.log_prob(part) for part in parts])

@@ -1,0 +1,118 @@
+"""What the likelihoods make of the data: whether they can take them, and what a constant costs."""
+
+import math
+
+import streamlit as st
+
+from vae.baseline import TOLERANCE, baselines
+from vae.config import RunConfig
+from vae.dashboard.data_view import SPLITS, Shown
+from vae.data import Dataset
+from vae.figures.base import number
+from vae.records import Baseline
+
+AT_ONCE = 256  # elements of an example up to which the fits take about a second
+ABOUT = (
+    "A model without latents can only predict the same for every example: one best decoder "
+    "output for each element. What it pays, the mean of −ln p(x) in nats, is what a VAE has to "
+    "beat: if its −ELBO with the same likelihood is not lower, its latents carry nothing. ± is "
+    "one standard error over the examples.\n\n"
+    "The output, and a learned σ or scale, are fitted to training examples and judged on "
+    "held-out ones where there are any. Where x lies in [0, 1] they are fitted as if one more "
+    "example had been seen, spread evenly over all values of x; else a pixel that is always "
+    "black in training would make one grey value there cost infinitely much. A learned σ goes "
+    "no lower than e⁻⁷.\n\n"
+    "A **probability** of the values can be compared between likelihoods, and told in bits. A "
+    "**density** can be compared only with other densities of the same x; it has no lower end, "
+    "and elements that hardly vary dominate it."
+)
+PROBABILITY = "A probability: comparable between likelihoods."
+DENSITY = "A density: comparable with other densities only, in nats only."
+
+
+def likelihoods(shown: Shown) -> None:
+    """The table; for large examples at a press."""
+    st.markdown("**What the likelihoods make of it**", help=ABOUT)
+    pressed = f"data_fit_{shown.key}{_set(shown.config)}"
+    if math.prod(shown.data.event_shape) > AT_ONCE and not st.session_state.get(pressed):
+        left, right = st.columns([2, 10], vertical_alignment="center")
+        right.caption("The best constant output for each likelihood: seconds to minutes by size.")
+        left.button("Fit", key="data_fit", width="stretch", on_click=_press, args=(pressed,))
+        return
+    found = _baselines(shown.data, shown.config, shown.key, _set(shown.config))
+    st.markdown(table(found, shown.config.likelihood))
+    if words := judged(found):
+        st.caption(words)
+
+
+def _press(key: str) -> None:
+    st.session_state[key] = True
+
+
+def _set(config: RunConfig) -> str:
+    """The likelihood of the sidebar with its options, which the table takes over."""
+    return repr((config.likelihood, config.chosen("likelihood")))
+
+
+@st.cache_data(max_entries=16, show_spinner="Fitting the best constant output…")
+def _baselines(
+    _data: Dataset, _config: RunConfig, key: str, likelihood: str
+) -> tuple[Baseline, ...]:
+    return baselines(_data, _config)
+
+
+def table(found: tuple[Baseline, ...], chosen: str) -> str:
+    """Markdown: a row each, that of the sidebar in bold."""
+    lines = [
+        "| likelihood | nats per example | bits per dimension | what the number is |",
+        "|:--|--:|--:|:--|",
+    ]
+    for row in found:
+        name = f"**{row.likelihood}**" if row.likelihood == chosen else row.likelihood
+        nats, bits = "–", "–"
+        if row.nats is not None:
+            nats = _with_error(row.nats, row.se)
+        if row.bits_per_dimension is not None:
+            bits = number(row.bits_per_dimension)
+        lines.append(f"| {name}{_settings(row)} | {nats} | {bits} | {_meaning(row)} |")
+    return "\n".join(lines)
+
+
+def _with_error(value: float, se: float | None) -> str:
+    """A number and its standard error, to the same digit."""
+    text = number(value)
+    if se is None:
+        return text
+    digits = len(text.partition(".")[2])
+    return f"{text} ± {number(se) if 'e' in text else f'{se:.{digits}f}'}"
+
+
+def _settings(row: Baseline) -> str:
+    """σ or scale, as it is set or as it was fitted."""
+    words = [f"{k} {v:.3g}" for k, v in {**row.options, **row.learned}.items()]
+    text = ", ".join(words).replace("sigma_min", "σ from").replace(", sigma_max", " to")
+    return f" ({text.replace('sigma', 'σ')})" if words else ""
+
+
+def _meaning(row: Baseline) -> str:
+    """What the number is, or why there is none."""
+    if row.refused:
+        return row.refused
+    words = row.caveat or (PROBABILITY if row.probability else DENSITY)
+    if not row.converged:
+        words += f" The fit has not converged: its gradient is above {TOLERANCE:g} nats."
+    return words
+
+
+def judged(found: tuple[Baseline, ...]) -> str:
+    """Which examples the numbers are of; "" where no likelihood takes the data."""
+    row = next((row for row in found if row.nats is not None), None)
+    if row is None:
+        return ""
+    (fitted, trained), (some, held) = row.fitted, row.examples
+    if row.split == "train":
+        return f"Fitted to {fitted:,} of {trained:,} training examples, and judged on the same."
+    return (
+        f"Fitted to {fitted:,} of {trained:,} training examples, judged on {some:,} of {held:,} "
+        f"{SPLITS[row.split]} examples."
+    )

@@ -1,0 +1,223 @@
+"""The data chosen in the sidebar as pictures: examples, mean and spread, values, classes, factors.
+
+Pictures of images are crisp and on fixed scales: black 0 and white 1, for a standard deviation
+white 0.5, which none of values in [0, 1] exceeds; so that classes and data sets can be compared.
+"""
+
+from html import escape
+from typing import Any, NamedTuple
+
+import numpy as np
+import streamlit as st
+
+from vae import figures, images
+from vae.config import RunConfig
+from vae.dashboard import grids
+from vae.dashboard.data_view import HELP, SPLITS, Shown, short
+from vae.dashboard.plot import plot
+from vae.data import Dataset, split, stratified
+from vae.records import Floats, Hue, Ints, LatentMap, Moments
+from vae.summary import moments, seen
+
+ANY = -1  # every class
+ROOM = (540, 470)  # pixels for the examples at 1440×900
+BESIDE = (200, 200)  # and for each of mean and spread
+CHART = 232
+WIDEST = 0.5  # no spread of values in [0, 1] is larger
+LINES = 48  # pixels for the words below an example and the gap
+MOST_CLASSES = 64  # whose means are drawn
+
+
+class Asked(NamedTuple):
+    """What the controls ask for."""
+
+    label: int  # a class, or ANY
+    number: int
+    seed: int
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def _moments(_data: Dataset, _config: RunConfig, key: str, label: int) -> Moments:
+    assert _data.labels is not None
+    return moments(_data, _config, np.flatnonzero(_data.labels == label))
+
+
+def controls(shown: Shown) -> Asked:
+    """Which examples."""
+    at = st.columns([4, 3, 3], vertical_alignment="bottom")
+    data = shown.data
+    classes = {ANY: "all"}
+    if data.labels is not None:
+        found = np.unique(data.labels)
+        classes |= {int(k): data.classes[k] for k in found if 0 <= k < len(data.classes)}
+    key = f"data_class_{data.name}"
+    label = grids.choose(at[0], "Class", key, classes, ANY, HELP["class"])
+    key = f"data_number_{data.name}_{data.event_shape}"
+    count = grids.whole(at[1], "Number", key, _numbers(data), HELP["number"], step=4)
+    return Asked(
+        label, count, grids.whole(at[2], "Seed", "data_seed", (0, 2**31, 0), HELP["seed"])
+    )
+
+
+def _numbers(data: Dataset) -> tuple[int, int, int]:
+    """How many examples are shown at least, at most and at first: as many as there is room for."""
+    if not data.is_image:
+        return 4, 2000, 2000 if data.event_shape[0] == 2 else 200
+    _, height, width = data.event_shape
+    scale = -(-grids.LEAST // width)
+    down = ROOM[1] // (height * scale + LINES)
+    across = grids.columns(width * scale, ROOM[0], 64)
+    return 4, 64, max(4, min(40, down * across // 4 * 4))
+
+
+def _rows(data: Dataset, asked: Asked) -> Ints:
+    """The rows shown, drawn evenly over the classes, those of a class together."""
+    everything = np.arange(len(data.x))
+    if data.labels is None:
+        return stratified(None, everything, asked.number, asked.seed)
+    of_class = everything if asked.label == ANY else np.flatnonzero(data.labels == asked.label)
+    rows = stratified(data.labels, of_class, asked.number, asked.seed)
+    return rows[np.argsort(data.labels[rows], kind="stable")]
+
+
+def examples(shown: Shown, asked: Asked) -> None:
+    """Pictures side by side with their class, or vectors in their own space."""
+    data = shown.data
+    if not data.is_image:
+        _vectors(shown, asked)
+        return
+    rows = _rows(data, asked)
+    parts = _parts(shown)
+    words = [
+        grids.Card(f"{name} · row {row} of {data.name} · {parts[row]}", name, ())
+        for row, name in zip(rows, grids.names_of(data.labels, data.classes, rows), strict=True)
+    ]
+    scale = grids.enlargement(data.event_shape, 1, words, ROOM)
+    first = "class" if data.labels is not None else "row"
+    layers = {"example": seen(data, shown.config, rows)}
+    st.html(grids.cards(layers, words, ((first, "text"),), scale, ROOM[0]))
+
+
+def _parts(shown: Shown) -> Any:
+    """The name of the part that each row belongs to, (N,)."""
+    c = shown.config
+    names = np.full(len(shown.data.x), "train", dtype="<U10")
+    divided = split(shown.data, c.val_share, c.test_share, c.seed)
+    names[divided.val], names[divided.test] = SPLITS["val"], SPLITS["test"]
+    return names
+
+
+def _vectors(shown: Shown, asked: Asked) -> None:
+    """Two features against each other, or all features of a few examples as lines."""
+    data = shown.data
+    features = data.event_shape[0]
+    rows = _rows(data, asked)
+    x = seen(data, shown.config, rows)
+    labels = None if data.labels is None else data.labels[rows]
+    if features == 2:
+        hue = None if labels is None else Hue("class", labels, data.classes)
+        record = LatentMap(x, ("feature 1", "feature 2"), rows, hue, len(data.x), False)
+        chart, said = figures.latent_map(record), "Two features against each other"
+    else:
+        chart = figures.feature_lines(x, labels, data.classes)
+        said = "Each line is an example over its features"
+    view = f"{shown.key} {asked.label}"
+    plot(chart, key="data_vectors", revision=view, height=ROOM[1] + 24, label=said)
+    st.caption(f"{said} · {len(rows):,} of {len(data.x):,} shown")
+
+
+def average(shown: Shown, asked: Asked) -> None:
+    """Mean and standard deviation of each pixel, each with its scale; of vectors a chart."""
+    record = shown.summary.moments
+    if asked.label != ANY:
+        record = _moments(shown.data, shown.config, shown.key, asked.label)
+    of = f"of {record.examples:,} examples"
+    if not shown.data.is_image:
+        st.markdown(f"**Mean and SD** {of}", help=HELP["spread"])
+        view = f"{shown.key} {asked.label}"
+        chart = figures.feature_spread(record)
+        plot(chart, key="data_spread", revision=view, height=CHART, label="Mean and SD")
+        return
+    left, right = st.columns(2)
+    with left:
+        st.markdown(f"**Mean** {of}", help=HELP["mean_image"])
+        st.html(_scaled(record.mean, 1.0, "mean"))
+    with right:
+        st.markdown("**SD**", help=HELP["sd_image"])
+        st.html(_scaled(_grey(record.sd), WIDEST, "standard deviation"))
+
+
+def _grey(sd: Floats) -> Floats:
+    """The root of the mean variance over the channels, (…, C, H, W) → (…, 1, H, W)."""
+    grey: Floats = np.sqrt(np.square(sd).mean(axis=-3, keepdims=True))
+    return grey
+
+
+def _scaled(values: Floats, limit: float, alt: str) -> str:
+    """HTML: one picture (C, H, W), white at `limit`, above its scale from 0."""
+    scale = grids.tile_scale(values.shape, 1, 1, BESIDE)
+    picture = images.tile(values[None] / limit, 1, scale=scale)
+    width = picture.shape[1]
+    bar = images.tile(np.linspace(0, 1, width, dtype=np.float32)[None, None, None].repeat(8, 2), 1)
+    ends = f'<div class="ends" style="width:{width}px"><span>0</span><span>{limit:g}</span></div>'
+    return (
+        f'<div class="vae-scaled">{grids.sheet(picture, escape(alt))}'
+        f"{grids.sheet(bar, escape(f'the scale of the {alt}, 0 to {limit:g}'))}{ends}</div>"
+    )
+
+
+def has_classes(shown: Shown) -> bool:
+    """Whether there are pictures of several classes to compare."""
+    return shown.data.is_image and len(shown.summary.classes) > 1
+
+
+def each_class(shown: Shown) -> None:
+    """Mean and standard deviation of every class, side by side."""
+    data = shown.data
+    if data.labels is None or not has_classes(shown):
+        return
+    present = [k for k in range(len(data.classes)) if (data.labels == k).any()][:MOST_CLASSES]
+    found = [_moments(data, shown.config, shown.key, k) for k in present]
+    words = [
+        grids.Card(f"{data.classes[k]}: {m.examples:,} examples", data.classes[k], ())
+        for k, m in zip(present, found, strict=True)
+    ]
+    layers = {
+        "mean": np.stack([m.mean for m in found]),
+        "SD": _grey(np.stack([m.sd / WIDEST for m in found])),
+    }
+    scale = grids.enlargement(data.event_shape, 2, words, (ROOM[0], 150))
+    st.markdown("**Each class**", help=HELP["each"])
+    st.html(grids.cards(layers, words, (("class", "text"),), scale, ROOM[0]))
+
+
+def histogram(shown: Shown) -> None:
+    """How the values are spread."""
+    head, log = st.columns([2, 1], vertical_alignment="center")
+    head.markdown("**Values**", help=HELP["histogram"])
+    is_log = log.checkbox("log scale", key="data_log", help=HELP["log"], persist_state="session")
+    chart = figures.value_bars(shown.summary, is_log)
+    plot(
+        chart,
+        key="data_values",
+        revision=f"{shown.key} {is_log}",
+        height=CHART,
+        label="Histogram of all values",
+    )
+
+
+def balance(shown: Shown) -> None:
+    """How many examples of each class are in train, validation and test."""
+    st.markdown("**Classes in each part**", help=HELP["balance"])
+    chart = figures.class_bars(shown.summary)
+    plot(chart, key="data_classes", revision=shown.key, height=CHART, label="Examples by class")
+
+
+def factors(shown: Shown) -> None:
+    """The known factors as a table; nothing where there are none."""
+    if not (found := shown.summary.factors):
+        return
+    st.markdown("**Factors**", help=HELP["factors"])
+    lines = ["| factor | different values | smallest | largest |", "|:--|--:|--:|--:|"]
+    lines += [f"| {f.name} | {f.distinct:,} | {short(f.low)} | {short(f.high)} |" for f in found]
+    st.markdown("\n".join(lines))

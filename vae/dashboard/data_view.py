@@ -1,0 +1,142 @@
+"""The data chosen in the sidebar on the screen: what it holds, and what likelihoods make of it.
+
+Everything is shown as a model would see it: divided by its scale, and binarised where the sidebar
+says so. What is computed is kept as long as data, seed, shares and binarisation are the same.
+"""
+
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+import streamlit as st
+
+from vae.config import RunConfig
+from vae.dashboard.header import empty
+from vae.dashboard.sidebar import Choice
+from vae.data import Dataset
+from vae.figures.base import number
+from vae.records import DataSummary
+from vae.summary import summarise
+
+STYLE = Path(__file__).with_name("data.css")
+SPLITS = {"train": "train", "val": "validation", "test": "test"}
+BINARIZED = {
+    "threshold": "Binarised by a threshold: values of ½ and more become 1, all others 0.",
+    "stochastic": "Binarised by a coin: each value is the probability of a 1. This is the one "
+    "fixed draw of evaluation; training draws afresh for every batch.",
+}
+HELP = {
+    "class": "Only examples of this class, here and in mean and spread.",
+    "number": "How many examples are shown, drawn evenly over the classes.",
+    "seed": "Of the draw. The same seed shows the same examples.",
+    "examples": "How many examples there are, and how the sidebar's shares and seed divide them.",
+    "shape": "Of one example: channels × height × width of a picture, or the number of features. "
+    "Its elements are the numbers that a likelihood sums over.",
+    "values": "The smallest and the largest x as the model sees it. Levels: how many of the "
+    "evenly spaced values that x may take occur; real: x may be anything.",
+    "mean": "Over all elements of all examples, with the standard deviation (SD), in the unit "
+    "of x.",
+    "zeros": "Share of all values that are exactly 0; and how many elements are constant, the "
+    "same in every example. What never varies tells a model nothing, but a learned σ makes "
+    "much of it.",
+    "classes": "Labels that come with the data. Training does not use them unless the model is "
+    "conditioned on them; maps and probes do.",
+    "factors": "Quantities that generated each example, known for data that are drawn.",
+    "fingerprint": "A hash of values and labels: equal data, equal fingerprint. Runs record it.",
+    "mean_image": "The mean of each pixel over these examples: black 0, white 1.",
+    "sd_image": "The standard deviation of each pixel over these examples, in the unit of x; "
+    "of a coloured one the root of the mean variance of its channels. Black pixels are the same "
+    "in all of them; none of values in [0, 1] is above 0.5.",
+    "spread": "The mean of each feature, and one standard deviation to each side.",
+    "histogram": "How many of all values of all examples lie where.",
+    "log": "Show rare values beside many that are 0.",
+    "balance": "Examples of each class in the three parts.",
+    "each": "Mean and standard deviation of each class, on the scales above.",
+}
+
+
+class Shown(NamedTuple):
+    """What the page shows: the data, and the settings that they are seen with."""
+
+    data: Dataset
+    config: RunConfig
+    key: str  # equal keys, equal data under equal settings
+    summary: DataSummary
+
+
+def chosen() -> Shown:
+    """The data of the sidebar; ends the page with a word of help if there are none."""
+    choice: Choice = st.session_state.chosen
+    if choice.config is None or choice.data is None:
+        empty("There are no data to show.", choice.problem, link=False)
+    config = choice.config
+    if config.binarize != "none" and not choice.data.in_unit_interval:
+        config = config.model_copy(update={"binarize": "none"})
+    key = repr((choice.key, config.seed, config.val_share, config.test_share, config.binarize))
+    try:
+        summary = _summary(choice.data, config, key)
+    except ValueError as error:
+        empty("These data cannot be divided.", str(error), link=False)
+    if choice.problem:
+        st.warning(f"Train is not ready: {choice.problem}")
+    return Shown(choice.data, config, key, summary)
+
+
+@st.cache_data(max_entries=8, show_spinner="Looking at the data…")
+def _summary(_data: Dataset, _config: RunConfig, key: str) -> DataSummary:
+    return summarise(_data, _config)
+
+
+def facts(shown: Shown) -> None:
+    """One row of numbers: what was loaded."""
+    s = shown.summary
+    parts = [f"{size:,} {name}" for name, size in s.splits.items() if size]
+    kind = f"{s.distinct:,} of {s.levels} levels" if s.levels else _real(s)
+    named = [str(name) for name in s.classes if name != "no class"]
+    cards = (
+        ("Examples", f"{s.examples:,}", " · ".join(parts), "examples"),
+        ("Shape", "×".join(map(str, s.shape)), f"{math.prod(s.shape):,} elements", "shape"),
+        ("Values of x", f"{short(s.low)} to {short(s.high)}", kind, "values"),
+        ("Mean of x", number(s.mean), f"SD {number(s.sd)}", "mean"),
+        ("Zeros", f"{100 * s.zeros:.1f} %", f"{s.constant:,} constant", "zeros"),
+        ("Classes", str(len(named) or "none"), _sizes(s), "classes"),
+        ("Factors", str(len(s.factors) or "none"), _named(s), "factors"),
+    )
+    words = [f"**{s.name}**", s.about, f"`{s.fingerprint}`"]
+    st.markdown(" · ".join(filter(None, words)), help=HELP["fingerprint"])
+    places = st.columns([8, 4, 5, 4, 4, 5, 7])
+    for place, (title, value, below, about) in zip(places, cards, strict=True):
+        place.metric(
+            title,
+            value,
+            below or " ",
+            delta_color="off",
+            delta_arrow="off",
+            help=HELP[about],
+        )
+    if s.binarize != "none":
+        levels = shown.data.levels
+        had = f"{levels} levels" if levels else "real values"
+        st.caption(f"{BINARIZED[s.binarize]} The data have {had}; the model sees 2.")
+
+
+def _real(s: DataSummary) -> str:
+    return "real values" if s.distinct is None else f"real, {s.distinct:,} different"
+
+
+def short(value: float) -> str:
+    """Four significant digits with a true minus."""
+    return f"{value:.4g}".replace("-", "−")
+
+
+def _named(s: DataSummary) -> str:
+    return ", ".join(factor.name for factor in s.factors)
+
+
+def _sizes(s: DataSummary) -> str:
+    """The smallest and the largest class."""
+    sizes = s.class_counts.sum(axis=1)
+    if not len(sizes):
+        return ""
+    low, high = int(sizes.min()), int(sizes.max())
+    return f"{low:,} each" if low == high else f"{low:,} to {high:,} each"

@@ -1,0 +1,286 @@
+"""Evaluating a run from its page: the settings, the job behind the button, and what is kept.
+
+Everything is read from the run's folder, so that a reload, another tab or the command line see the
+same: jobs at work, what became of the last one, and the results. A result is found again by the
+weights and the settings that it was made with.
+"""
+
+from pathlib import Path
+
+import streamlit as st
+
+from vae.dashboard import grids, header, server, shown
+from vae.dashboard.evaluate_words import as_csv, file_name, percent, settings
+from vae.figures.base import number
+from vae.figures.yardstick import with_error
+from vae.opened import Opened
+from vae.runs import Run
+from vae.worker.evaluating import KIND, Kept, Wanted, kept
+from vae.worker.jobs import AT_WORK, Job, attempts
+
+STYLE = Path(__file__).with_name("evaluate.css")
+POLL = 0.5  # seconds between two looks at a job
+SPLITS = {"train": "train", "val": "validation", "test": "test", "all": "all"}
+CHECKPOINTS = {"best": "best", "last": "last"}
+LEGEND = (
+    "Means over the examples, in nats per example where no other unit is said; ± is one standard "
+    "error, an interval is of 95 %."
+)
+WHEN = "%-d %b %Y, %H:%M"
+HELP = {
+    "checkpoint": "Weights at the best validation ELBO (the K-sample bound for iwae, the "
+    "reconstruction where no KL is trained), or the last saved ones.",
+    "split": "Which examples the run is judged on. It has been fitted to the training examples; "
+    "only the others say how it does on new ones.",
+    "samples": "Importance samples of q(z|x) for −ln p(x), each example; 0 leaves it out. More "
+    "bring it closer to the truth and take longer.",
+    "elbo_samples": "Posterior samples z ~ q(z|x) of each example that the reconstruction is "
+    "averaged over. More make it less noisy and take longer.",
+    "full": "Also what takes longer: mutual information, KL(q(z) ‖ p(z)), probes, disentanglement "
+    "where the data have known factors, and the samples.",
+    "evaluate": "In the background, one result for each choice of settings; it is kept with the "
+    "run. The command python -m vae evaluate makes the same.",
+    "kept": "This result is kept already; evaluating is deterministic. Delete it below to make it "
+    "anew.",
+}
+
+
+def controls(run: Run) -> tuple[Opened, Wanted]:
+    """One row of settings and the button; ends the page with a word of help if the run cannot be
+    opened."""
+    row = st.columns([6, 8, 7, 7, 5, 6], vertical_alignment="bottom")
+    checkpoint = grids.choose(
+        row[0], "Checkpoint", "evaluate_checkpoint", CHECKPOINTS, "best", HELP["checkpoint"]
+    )
+    try:
+        opened = shown.opened(run, checkpoint)
+    except (ValueError, OSError) as error:
+        header.empty("This run cannot be opened.", str(error))
+    sizes = {name: len(opened.splits.rows(name)) for name in SPLITS}
+    present = {n: f"{SPLITS[n]} ({size:,})" for n, size in sizes.items() if size}
+    key, start = f"evaluate_split_{run.name}", opened.default_split()
+    split = grids.choose(row[1], "Examples", key, present, start, HELP["split"])
+    samples = grids.whole(
+        row[2],
+        "Importance samples K",
+        "evaluate_samples",
+        (0, 100_000, 100),
+        HELP["samples"],
+        step=100,
+    )
+    elbo_samples = grids.whole(
+        row[3],
+        "Posterior samples L",
+        "evaluate_elbo_samples",
+        (1, 10_000, 10),
+        HELP["elbo_samples"],
+        step=10,
+    )
+    st.session_state.setdefault("evaluate_full", True)
+    full = row[4].toggle("Full", key="evaluate_full", help=HELP["full"], persist_state="session")
+    wanted = Wanted(checkpoint, split, elbo_samples, samples, full)
+    _button(run, wanted, row[5])
+    return opened, wanted
+
+
+def _button(run: Run, wanted: Wanted, place: st.delta_generator.DeltaGenerator) -> None:
+    job = job_of(run, wanted)
+    there = any(k.path == job.result and k.whole for k in kept(run))
+    busy = any(j.spec == job.spec for j in at_work(run))
+    place.button(
+        "Evaluate",
+        type="primary",
+        width="stretch",
+        key="evaluate",
+        disabled=there or busy,
+        on_click=_submit,
+        args=(run, job),
+        help=HELP["kept" if there else "evaluate"],
+    )
+
+
+def _submit(run: Run, job: Job) -> None:
+    """Start the job, after what became of earlier ones with these settings is forgotten."""
+    for earlier in _ended(run):
+        if earlier.spec == job.spec:
+            earlier.clear()
+    job.result.unlink(missing_ok=True)  # one that cannot be read, or of an earlier version
+    server.launcher.submit(job)
+
+
+def job_of(run: Run, wanted: Wanted) -> Job:
+    """The job on the run's weights as they are now."""
+    return Job.of(run, KIND, wanted._asdict())
+
+
+def at_work(run: Run) -> list[Job]:
+    """The evaluations of a run that are being made at this moment."""
+    return [job for job in attempts(run, KIND) if job.status()["state"] in AT_WORK]
+
+
+def _ended(run: Run) -> list[Job]:
+    """Those that left no result."""
+    return [job for job in attempts(run, KIND) if job.status()["state"] not in AT_WORK]
+
+
+def progress(run: Run, wanted: Wanted) -> None:
+    """A line: how far each evaluation at work is, with the means to cancel it; else what became of
+    the last one with these settings, or how the figures below are to be read."""
+    busy = at_work(run)
+
+    @st.fragment(run_every=POLL if busy else None)
+    def view() -> None:
+        now = at_work(run)
+        if [job.key for job in now] != [job.key for job in busy]:
+            st.rerun()
+        for job in now:
+            _bar(job)
+
+    if busy:
+        view()
+    elif not _told(run, wanted):
+        st.caption(LEGEND)
+
+
+def _told(run: Run, wanted: Wanted) -> bool:
+    """Say what became of the last evaluation with these settings, if it left no result; whether
+    there was one."""
+    last = next((job for job in _ended(run) if job.spec == wanted._asdict()), None)
+    if last is None:
+        return False
+    status = last.status()
+    if status["state"] == "cancelled":
+        st.caption("The evaluation with these settings was cancelled.")
+    else:
+        st.error(f"The evaluation with these settings failed. {status['message']}")
+    return True
+
+
+def _bar(job: Job) -> None:
+    bar, button = st.columns([8, 2], vertical_alignment="center")
+    ending, share = job.cancelled, float(job.status()["progress"])
+    step = "cancelling" if ending else "starting" if share == 0 else f"{100 * share:.0f} %"
+    bar.progress(min(max(share, 0.0), 1.0), text=f"{settings(Wanted(**job.spec))}: {step}")
+    button.button(
+        "Cancel",
+        key=f"evaluate_cancel_{job.key}",
+        on_click=job.cancel,
+        disabled=ending,
+        width="stretch",
+        help="End it; what it has computed so far is not kept.",
+    )
+
+
+def choose(run: Run, wanted: Wanted, found: list[Kept]) -> Kept | None:
+    """The result to show: the one picked from the table, else that of the settings above and the
+    present weights, else the latest one of these settings and earlier weights."""
+    picked = st.session_state.get(table_key(run, wanted, found), {})
+    rows: list[int] = picked.get("selection", {}).get("rows", [])
+    if rows and rows[0] < len(found):
+        return found[rows[0]]
+    job = job_of(run, wanted)
+    same = [k for k in found if k.wanted == wanted]
+    return next((k for k in same if k.path == job.result), next(iter(same), None))
+
+
+def table_key(run: Run, wanted: Wanted, found: list[Kept]) -> str:
+    """Another table, with nothing picked, for every choice of settings and set of results."""
+    return " ".join(["evaluations", run.name, *map(str, wanted), *(k.path.stem for k in found)])
+
+
+def weights_in_words(run: Run, result: Kept) -> str:
+    """Which weights a result judged, and whether they are still the present ones."""
+    step = "" if result.weights.step is None else f", step {result.weights.step:,}"
+    if is_present(run, result):
+        return f"{result.wanted.checkpoint} weights{step}"
+    return f"of earlier {result.wanted.checkpoint} weights{step}"
+
+
+def is_present(run: Run, result: Kept) -> bool:
+    """Whether the weights that a result judged are those that the run has now."""
+    return job_of(run, result.wanted).result == result.path
+
+
+def table(run: Run, wanted: Wanted, found: list[Kept]) -> None:
+    """All kept evaluations of the run; one that is picked is shown above."""
+    st.markdown("**Kept evaluations**", help=TABLE_HELP)
+    if not found:
+        st.caption("None yet.")
+        return
+    rows = [_row(run, result) for result in found]
+    st.dataframe(
+        {name: [row[name] for row in rows] for name in rows[0]},
+        key=table_key(run, wanted, found),
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row",
+        column_config={n: st.column_config.TextColumn(help=h) for n, h in COLUMNS.items()},
+        height="content" if len(rows) < 8 else 300,
+    )
+
+
+def _row(run: Run, result: Kept) -> dict[str, str]:
+    record, wanted = result.record, result.wanted
+    step = "" if result.weights.step is None else f" {result.weights.step:,}"
+    probes = (record.probes or {}).get("linear")
+    return {
+        "made": result.made.astimezone().strftime(WHEN),
+        "examples": f"{SPLITS[wanted.split]} ({record.examples:,})",
+        "weights": wanted.checkpoint,
+        "step": step.strip() + ("" if is_present(run, result) else " (earlier)"),
+        "K": f"{wanted.samples:,}",
+        "L": f"{wanted.elbo_samples:,}",
+        "full": "yes" if wanted.full else "no",
+        "ELBO": _short(record.elbo, record.elbo_se),
+        "reconstruction": number(record.reconstruction),
+        "KL": _short(record.kl, None),
+        "−ln p(x)": _short(record.nll, record.nll_se),
+        "I(x; z)": _short(record.mutual_information, record.mutual_information_se),
+        "linear probe": "" if probes is None else percent(probes["value"]),
+    }
+
+
+def _short(value: float | None, se: float | None) -> str:
+    if value is None:
+        return ""
+    text, error = with_error(value, se)
+    return f"{text} ± {error}" if error else text
+
+
+TABLE_HELP = (
+    "Every evaluation that is kept with this run, from this page and from the command line, the "
+    "newest first. Pick a row to show it above. Empty: not defined, or not asked for. ± is one "
+    "standard error; nats per example, the probe in percent."
+)
+COLUMNS = {
+    "made": "Date and time on the server.",
+    "examples": "The split, and how many examples it has.",
+    "weights": "Which checkpoint was judged.",
+    "step": "Optimiser step of the weights; earlier: the run has been trained on since.",
+    "K": "Importance samples for −ln p(x); 0: left out.",
+    "L": "Posterior samples for the reconstruction.",
+    "full": "With mutual information, probes and all else that takes longer.",
+    "ELBO": "Nats per example, ± one standard error over the examples.",
+    "reconstruction": "Nats per example.",
+    "KL": "Nats per example.",
+    "−ln p(x)": "Nats per example, ± one standard error over the examples.",
+    "I(x; z)": "Mutual information, nats, ± one standard error over the draws of z.",
+    "linear probe": "Accuracy of logistic regression on the posterior mean.",
+}
+
+
+def keep_or_leave(result: Kept, place: st.delta_generator.DeltaGenerator) -> None:
+    """Download the result that is shown, or delete it."""
+    with place.container(horizontal=True, horizontal_alignment="right", gap="small"):
+        name = file_name(result)
+        about = "The whole result: every figure, the settings, the weights it judged."
+        grids.download("JSON", result.path.read_bytes, f"{name}.json", about)
+        about = "Every figure in a row with its standard error or interval, unit and note."
+        grids.download("CSV", lambda: as_csv(result.record), f"{name}.csv", about)
+        st.button(
+            "Delete",
+            key="evaluate_delete",
+            on_click=result.path.unlink,
+            kwargs={"missing_ok": True},
+            help="Remove this result from the run's folder. It can be made again.",
+        )

@@ -1,0 +1,155 @@
+"""What a data set holds, in numbers: size, range, values, classes, factors, mean and spread.
+
+All numbers are those of x as the model sees it: x / scale, binarised where the configuration says
+so (a stochastic binarisation by one draw that the seed fixes). N examples with D = prod(*event)
+elements each. Standard deviations divide by N: they describe these examples, and estimate nothing.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from vae import streams
+from vae.batches import Batches
+from vae.config import RunConfig
+from vae.data import Dataset, Splits, split
+from vae.records import DataSummary, Factor, Floats, Ints, Moments
+
+CHUNK = 2**21  # numbers that are looked at at once
+MOST_DISTINCT = 10_000  # different real values that are counted
+BINS = 64  # of the histogram of real values
+CPU = torch.device("cpu")
+
+
+class _Values(NamedTuple):
+    """All values of the examples together."""
+
+    distinct: int | None
+    zeros: int
+    edges: Floats
+    counts: Ints
+
+
+def summarise(dataset: Dataset, config: RunConfig) -> DataSummary:
+    """A data set as the model sees it, divided as `config` says.
+
+    Raises DataError if its shares leave nothing to train on.
+    """
+    splits = split(dataset, config.val_share, config.test_share, config.seed)
+    everything = np.arange(len(dataset.x))
+    levels = config.domain(dataset).levels
+    values = _values(dataset, config, levels)
+    each = moments(dataset, config, everything)
+    low, high = _range(dataset, config)
+    mean = float(each.mean.mean(dtype=np.float64))
+    spread = each.sd.astype(np.float64) ** 2 + (each.mean.astype(np.float64) - mean) ** 2
+    classes, counts = _classes(dataset, splits)
+    return DataSummary(
+        name=dataset.name,
+        about=dataset.about,
+        fingerprint=dataset.fingerprint,
+        examples=len(dataset.x),
+        shape=dataset.event_shape,
+        dtype=str(dataset.x.dtype),
+        scale=dataset.scale,
+        binarize=config.binarize,
+        levels=levels,
+        distinct=values.distinct,
+        low=low,
+        high=high,
+        mean=mean,
+        sd=float(np.sqrt(spread.mean())),
+        zeros=values.zeros / dataset.x.size,
+        constant=int((each.sd == 0).sum()),
+        edges=values.edges,
+        counts=values.counts,
+        splits={name: len(rows) for name, rows in splits._asdict().items()},
+        classes=classes,
+        class_counts=counts,
+        factors=tuple(_factor(name, column) for name, column in dataset.factors.items()),
+        moments=each,
+    )
+
+
+def seen(dataset: Dataset, config: RunConfig, rows: Ints) -> Floats:
+    """These rows as the model sees them in evaluation, (N, *event)."""
+    values: Floats = Batches(dataset, rows, config, CPU).fixed(config.seed).x.numpy()
+    return values
+
+
+def moments(dataset: Dataset, config: RunConfig, rows: Ints) -> Moments:
+    """Mean and standard deviation of each element over these rows; ValueError if there are none.
+
+    Sums are of differences from the first example: nothing is lost where all are large and alike,
+    and an element that never varies has a standard deviation of exactly 0.
+    """
+    if not len(rows):
+        raise ValueError("There are no such examples to take a mean of.")
+    origin: NDArray[np.float64] | None = None
+    first = second = np.zeros(dataset.event_shape)
+    for x in _chunks(dataset, config, rows):
+        wide = x.astype(np.float64)
+        origin = wide[0].copy() if origin is None else origin
+        wide -= origin
+        first, second = first + wide.sum(0), second + np.square(wide, out=wide).sum(0)
+    assert origin is not None
+    n = len(rows)
+    variance = np.maximum(second / n - (first / n) ** 2, 0)
+    mean, sd = (origin + first / n).astype(np.float32), np.sqrt(variance).astype(np.float32)
+    return Moments(mean, sd, n)
+
+
+def _chunks(dataset: Dataset, config: RunConfig, rows: Ints) -> Iterator[Floats]:
+    """The rows in order as the model sees them, a few at a time."""
+    batches = Batches(dataset, rows, config, CPU)
+    with streams.stream(CPU, config.seed, "evaluation"):
+        for batch in batches.chunks(max(1, CHUNK // int(np.prod(dataset.event_shape)))):
+            yield batch.x.numpy()
+
+
+def _range(dataset: Dataset, config: RunConfig) -> tuple[float, float]:
+    """The smallest and the largest value."""
+    low, high = (float(np.float32(v) / dataset.scale) for v in (dataset.x.min(), dataset.x.max()))
+    if config.binarize == "threshold":
+        return float(low >= 0.5), float(high >= 0.5)
+    return (float(low == 1), float(high > 0)) if config.binarize == "stochastic" else (low, high)
+
+
+def _values(dataset: Dataset, config: RunConfig, levels: int) -> _Values:
+    """A bin for each level, or for real values BINS from the smallest to the largest."""
+    rows, zeros = np.arange(len(dataset.x)), 0
+    if levels:
+        counts = np.zeros(levels, np.int64)
+        for x in _chunks(dataset, config, rows):
+            k = np.rint(x * (levels - 1)).astype(np.int64)
+            counts += np.bincount(k.reshape(-1), minlength=levels)
+        edges = (np.arange(levels + 1) - 0.5) / (levels - 1)
+        return _Values(int((counts > 0).sum()), int(counts[0]), edges.astype(np.float32), counts)
+    edges = np.linspace(*_range(dataset, config), BINS + 1)
+    counts, found = np.zeros(BINS, np.int64), np.empty(0, np.float32)
+    for x in _chunks(dataset, config, rows):
+        counts += np.histogram(x, edges)[0]
+        zeros += int((x == 0).sum())
+        if len(found) <= MOST_DISTINCT:
+            found = np.union1d(found, x)
+    distinct = len(found) if len(found) <= MOST_DISTINCT else None
+    return _Values(distinct, zeros, edges.astype(np.float32), counts)
+
+
+def _classes(dataset: Dataset, splits: Splits) -> tuple[tuple[str, ...], Ints]:
+    """The names of the classes, and how many examples each has in train, val and test."""
+    names, labels = dataset.classes, dataset.labels
+    if labels is None:
+        return (), np.zeros((0, 3), np.int64)
+    k = np.where((labels >= 0) & (labels < len(names)), labels, len(names))
+    counts = np.stack([np.bincount(k[rows], minlength=len(names) + 1) for rows in splits], axis=1)
+    return ((*names, "no class"), counts) if counts[-1].any() else (names, counts[:-1])
+
+
+def _factor(name: str, column: Floats) -> Factor:
+    known = np.unique(column[np.isfinite(column)])
+    ends = (float(known[0]), float(known[-1])) if len(known) else (np.nan, np.nan)
+    return Factor(name, len(known), *ends)

@@ -1,0 +1,43 @@
+"""The job "project": latents → two dimensions, kept as arrays `points` (N, 2) and `index` (N,).
+
+The spec has checkpoint, split, points, projection, options and seed. While it runs, the picture
+as far as it has formed lies in the job's partial result.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vae import storage
+from vae.records import Floats, Projection
+
+if TYPE_CHECKING:
+    from vae.worker.jobs import Job
+
+
+def project(job: "Job") -> None:
+    """Project latents; raises Cancelled when it is, ValueError if the spec cannot be met."""
+    from vae.opened import Opened
+    from vae.projections import PROJECTIONS
+
+    opened = Opened.of(job.run, job.spec["checkpoint"])
+    encoding = opened.encode(opened.shown(job.spec["split"], job.spec["points"]))
+
+    def report(share: float, points: Floats | None) -> None:
+        job.report(share)
+        if points is not None:
+            storage.write_arrays(job.partial, {"points": points, "index": encoding.index})
+
+    row = PROJECTIONS[job.spec["projection"]]
+    done = row.project(encoding.mean, **job.spec["options"], seed=job.spec["seed"], report=report)
+    arrays: dict[str, Any] = {"points": done.points, "index": encoding.index}
+    storage.write_arrays(job.result, arrays, {"axes": done.axes, "note": done.note})
+
+
+def projection_of(path: Path) -> tuple[Projection, Any]:
+    """The projection in a job's result (or partial result) and the rows of the data set it shows.
+
+    Raises OSError or ValueError if there is none.
+    """
+    arrays, meta = storage.read_arrays(path)
+    axes, note = (meta["axes"], meta["note"]) if meta else (("", ""), "")
+    return Projection(arrays["points"], tuple(axes), note), arrays["index"]
