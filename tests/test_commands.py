@@ -29,10 +29,11 @@ from vae.worker import jobs
 PROJECT = Path(__file__).parents[1]
 TINY = ["--epochs", "2", "--hidden", "16", "--batch-size", "64", "--examples", "300"]
 TINY += ["--threads", "1", "--frames", "0", "--device", "cpu"]
-KEYS = ["run", "split", "checkpoint", "examples", "elbo", "elbo_se", "reconstruction", "kl"]
-KEYS += ["kl_per_dimension", "active_units", "nll", "nll_se", "nll_samples", "ess"]
-KEYS += ["bits_per_dimension", "mutual_information", "mutual_information_se", "aggregate_kl"]
-KEYS += ["aggregate_kl_se", "probes", "disentanglement", "fidelity", "notes"]
+KEYS = ["run", "split", "checkpoint", "examples", "elbo", "elbo_se", "reconstruction"]
+KEYS += ["reconstruction_se", "kl", "kl_se", "kl_per_dimension", "active_units", "nll", "nll_se"]
+KEYS += ["nll_samples", "ess", "bits_per_dimension", "bits_per_dimension_se"]
+KEYS += ["mutual_information", "mutual_information_se", "aggregate_kl", "aggregate_kl_se"]
+KEYS += ["probes", "disentanglement", "fidelity", "notes"]
 
 
 class Shell:

@@ -246,6 +246,7 @@ def test_bits_are_for_binary_values_under_a_bernoulli(
     model = tiny((D,))
     record = evaluate(model, batches(data, "threshold"), nll_samples=10)
     assert record.bits_per_dimension == pytest.approx(record.nll / (D * math.log(2)), rel=1e-12)
+    assert record.bits_per_dimension_se == pytest.approx(record.nll_se / (D * math.log(2)))
     assert "likelihood" not in record.notes
     plain = evaluate(model, batches(data, "threshold"))
     assert plain.bits_per_dimension == pytest.approx(-plain.elbo / (D * math.log(2)), rel=1e-12)
@@ -315,8 +316,14 @@ def test_standard_errors_are_those_of_the_examples(model: VAE, data: Dataset) ->
     record = evaluate(model, batches(data), elbo_samples=100, nll_samples=5)
     assert record.nll_se == pytest.approx(truth.std(ddof=1) / 300**0.5, rel=1e-3)
     assert record.elbo_se == pytest.approx(record.nll_se, rel=0.05)
+    with torch.no_grad():
+        q = model.posterior(torch.from_numpy(data.x))
+        kl = torch.distributions.kl_divergence(q, model.prior()).double()
+    assert record.kl_se == pytest.approx(float(kl.std()) / 300**0.5, rel=1e-4)
+    spread = (record.reconstruction_se, record.kl_se)
+    assert abs(spread[0] - spread[1]) < record.elbo_se < sum(spread)
     one = evaluate(model, batches(data._replace(x=data.x[:1])), nll_samples=5)
-    assert one.elbo_se is one.nll_se is None
+    assert one.elbo_se is one.nll_se is one.kl_se is one.reconstruction_se is None
     assert "no spread" in one.notes["elbo_se"]
 
 

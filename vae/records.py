@@ -257,7 +257,9 @@ class Evaluation(NamedTuple):
     elbo: float | None
     elbo_se: float | None
     reconstruction: float
+    reconstruction_se: float | None
     kl: float | None
+    kl_se: float | None
     kl_per_dimension: tuple[float, ...] | None
     active_units: int | None
     nll: float | None  # -ln p(x), importance-sampled with nll_samples samples
@@ -265,6 +267,7 @@ class Evaluation(NamedTuple):
     nll_samples: int | None
     ess: dict[str, float] | None  # effective samples: their mean, and "share" and "smallest" of K
     bits_per_dimension: float | None  # bits
+    bits_per_dimension_se: float | None
     mutual_information: float | None  # I_q(x; z), at most the ln of the examples
     mutual_information_se: float | None
     aggregate_kl: float | None  # KL(q(z) || p(z))

@@ -235,7 +235,11 @@ def test_the_button_orders_what_the_controls_say(
     work(job.order, lambda: None)
     at.run()
     shown = metrics(at)
-    assert words.with_error(kept(run)[0].record.reconstruction, None)[0] in shown["Reconstruction"]
+    found = kept(run)[0].record
+    assert (
+        words.with_error(found.reconstruction, found.reconstruction_se)[0]
+        == (shown["Reconstruction"][0])
+    )
     assert "Not asked for: choose K above 0" in text(at)
     assert text(at).count("Not asked for: switch Full on") >= 2
     assert not shown.keys() & {"−ln p(x)", "I(x; z)", "Linear probe"}

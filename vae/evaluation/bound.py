@@ -20,7 +20,10 @@ from vae.records import Evaluation
 
 ACTIVE = 0.01  # variance of the posterior mean above which a latent counts as active
 WEIGHED = ("nll", "nll_se", "nll_samples", "ess")
-UNDEFINED = ("elbo", "elbo_se", "kl", "kl_per_dimension", "active_units", *WEIGHED)  # for a point
+UNDEFINED = (  # for a point
+    *("elbo", "elbo_se", "kl", "kl_se", "kl_per_dimension", "active_units"),
+    *WEIGHED,
+)
 FULL = (
     "mutual_information",
     "mutual_information_se",
@@ -137,7 +140,9 @@ def record_of(model: VAE, found: list[dict[str, Any]], weigh: int) -> Evaluation
         elbo=None if kl is None else -(reconstruction + kl),
         elbo_se=None if kl is None else _standard_error(one["error"] + one["kl"]),
         reconstruction=reconstruction,
+        reconstruction_se=_standard_error(one["error"]),
         kl=kl,
+        kl_se=None if kl is None else _standard_error(one["kl"]),
         kl_per_dimension=None if per_dimension is None else tuple(per_dimension.tolist()),
         active_units=active_units(one["mean"], one["noise"]) if model.has_kl else None,
         nll=-float(one["log_p"].mean()) if weigh else None,
@@ -145,6 +150,7 @@ def record_of(model: VAE, found: list[dict[str, Any]], weigh: int) -> Evaluation
         nll_samples=weigh or None,
         ess=_spread_of(one["effective"], weigh) if weigh else None,
         bits_per_dimension=None,
+        bits_per_dimension_se=None,
         **dict.fromkeys(FULL),
         notes={"nll": doubt} if doubt else {},
     )
@@ -171,8 +177,9 @@ def with_bits_and_notes(model: VAE, record: Evaluation, asked: int) -> Evaluatio
     elif record.nll is None:
         missing = "Not asked for: give a number of importance samples."
         notes |= dict.fromkeys(WEIGHED, model.caveat if asked else missing)
-    if model.has_kl and record.examples == 1:
-        notes |= {"elbo_se": SPREADS} | ({} if record.nll is None else {"nll_se": SPREADS})
+    if record.examples == 1:
+        names = ("elbo", "reconstruction", "kl", "nll")
+        notes |= {f"{n}_se": SPREADS for n in names if getattr(record, n) is not None}
     if model.has_kl and not model.config.closed_kl:
         notes["kl"] = "No closed form: the mean of ln q(z|x) - ln p(z) over the samples."
     if model.has_kl and record.kl_per_dimension is None:
@@ -180,11 +187,29 @@ def with_bits_and_notes(model: VAE, record: Evaluation, asked: int) -> Evaluatio
             f"Not defined: posterior {model.config.posterior} with prior {model.config.prior} "
             "does not factorise over latent dimensions."
         )
+    reason = _no_bits(model, record)
+    if reason:
+        missing_bits = dict.fromkeys(("bits_per_dimension", "bits_per_dimension_se"), reason)
+        return record._replace(notes=notes | missing_bits)
+    return _with_bits(record._replace(notes=notes), math.prod(model.domain.shape))
+
+
+def _no_bits(model: VAE, record: Evaluation) -> str:
+    """Why there are no bits per dimension; "" where there are."""
     if not model.discrete or model.caveat:
-        reason = "p(x|z) is no probability of these values: bits per dimension have no meaning."
-        return record._replace(notes=notes | {"bits_per_dimension": reason})
-    if record.elbo is None:
-        return record._replace(notes=notes | {"bits_per_dimension": notes["elbo"]})
-    bound = -record.elbo if record.nll is None else record.nll
-    bits = bits_per_dimension(bound, math.prod(model.domain.shape))
-    return record._replace(bits_per_dimension=bits, notes=notes)
+        return "p(x|z) is no probability of these values: bits per dimension have no meaning."
+    return NO_DENSITY if record.elbo is None else ""
+
+
+def _with_bits(record: Evaluation, dimensions: int) -> Evaluation:
+    """With bits per dimension of -ln p(x), else of the bound, and their standard error."""
+    assert record.elbo is not None
+    weighed = record.nll is not None
+    nats, se = (record.nll, record.nll_se) if weighed else (-record.elbo, record.elbo_se)
+    assert nats is not None
+    notes = record.notes | ({"bits_per_dimension_se": SPREADS} if se is None else {})
+    return record._replace(
+        bits_per_dimension=bits_per_dimension(nats, dimensions),
+        bits_per_dimension_se=None if se is None else bits_per_dimension(se, dimensions),
+        notes=notes,
+    )
