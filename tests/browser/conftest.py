@@ -22,7 +22,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.browser.screen import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 ARGUMENTS = [
@@ -36,7 +38,8 @@ ARGUMENTS = [
     "--enable-unsafe-swiftshader",
     "--ignore-gpu-blocklist",
 ]
-STARTS_WITHIN = 60  # seconds
+STARTS_WITHIN = 120  # seconds
+expect.set_options(timeout=PATIENCE * 1000)
 # Streamlit looks for these below the address of a page first, then where they are.
 USUAL = ("_stcore/health", "_stcore/host-config")
 
@@ -164,6 +167,7 @@ def open_page(chromium: Browser) -> Iterator[OpenPage]:
             viewport={"width": 1440, "height": 900}, color_scheme=scheme, accept_downloads=True
         )
         contexts.append(context)
+        context.set_default_timeout(PATIENCE * 1000)
         context.add_init_script(before)
         tab = Tab(context.new_page(), [])
         _listen(tab)

@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Error, Locator
+from playwright.sync_api import Error, Locator, Page
 
 PATIENCE = 90.0  # seconds
 T = TypeVar("T")
@@ -24,6 +24,47 @@ def until(what: Callable[[], T], seconds: float = PATIENCE, why: str = "") -> T:
                 return found
         time.sleep(0.1)
     pytest.fail(f"Waited {seconds:g} s in vain: {why or what}")
+
+
+def perform(
+    act: Callable[[], object], seen: Callable[[], T], patience: float = 8.0, why: str = ""
+) -> T:
+    """Do something on the screen and return what is seen then; do it again if nothing is, as a
+    person would: on a busy machine a click can fall between two redraws."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        with suppress(Error):
+            act()
+        again = time.monotonic() + patience
+        while time.monotonic() < again:
+            with suppress(Error):
+                if found := seen():
+                    return found
+            time.sleep(0.1)
+    pytest.fail(f"Done again and again for {PATIENCE:g} s in vain: {why or seen}")
+
+
+def choose(page: Page, where: str, option: str) -> None:
+    """Choose an option of the select box in `where`, by its list."""
+    field = page.locator(f"{where} input").first
+
+    def act() -> None:
+        page.click(f"{where} .react-aria-ComboBox button", timeout=5000)
+        page.get_by_role("option", name=option, exact=True).click(timeout=5000)
+
+    perform(act, lambda: field.input_value() == option, why=option)
+
+
+def equals(read: Callable[[], T], wanted: T, seconds: float = PATIENCE) -> None:
+    """Wait for the screen to say the same as `wanted`; what it says else is told."""
+    deadline = time.monotonic() + seconds
+    found: T | None = None
+    while time.monotonic() < deadline:
+        with suppress(Error):
+            if (found := read()) == wanted:
+                return
+        time.sleep(0.1)
+    assert found == wanted
 
 
 def shows(read: Callable[[], np.ndarray], wanted: np.ndarray, seconds: float = PATIENCE) -> None:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from tests.browser.conftest import Launch, OpenPage, Server, Tab
-from tests.browser.screen import photograph, shows, until
+from tests.browser.screen import choose, photograph, shows, until
 from vae import images
 from vae.baseline import baseline
 from vae.config import RunConfig
@@ -43,9 +43,7 @@ def visit(server: Server, open_page: OpenPage) -> Callable[..., Tab]:
         until(lambda: tab.page.locator(".st-key-data_facts").is_visible())
         name = path.stem if path else data
         if data != "digits":
-            tab.page.click(".st-key-set_data .react-aria-ComboBox button")
-            tab.page.locator(".st-key-set_data input").first.fill(data)
-            tab.page.get_by_role("option", name=data, exact=True).click()
+            choose(tab.page, ".st-key-set_data", data)
         if path:
             field = tab.page.get_by_test_id("stSidebar").get_by_label("Path", exact=True)
             until(lambda: field.is_visible())

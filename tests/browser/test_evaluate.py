@@ -2,16 +2,18 @@
 figures that are the library's own, in light and dark, before and after a reload."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator
 
 from tests.browser.conftest import ROOT, Launch, OpenPage, Server, Tab
-from tests.browser.screen import until
+from tests.browser.screen import choose, equals, perform, until
 from vae.figures.yardstick import with_error
 from vae.opened import Opened
 from vae.records import Evaluation
@@ -34,7 +36,7 @@ BARS = """() => {  // where the bars of the bound begin and end, nats as the scr
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a finished run."""
     root = tmp_path_factory.mktemp("runs")
     command = [sys.executable, "-m", "vae", "train", *TRAIN, "--device", "cpu"]
@@ -44,12 +46,19 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(launch: Launch, runs: Path) -> Server:
-    return launch("app.py", env={"VAE_LAB_ROOT": str(runs)})
+def server(launch: Launch, trained: Path) -> Server:
+    return launch("app.py", env={"VAE_LAB_ROOT": str(trained)})
 
 
-def _open(server: Server, open_page: OpenPage, scheme: str = "light") -> Tab:
-    tab = open_page(f"{server.url}/evaluate?run=small", scheme=scheme)
+@pytest.fixture
+def run(trained: Path) -> Run:
+    """A copy of the finished run, for one test alone, and for one trial of it."""
+    name = f"small-{len(list(trained.iterdir()))}"
+    return Run(Path(shutil.copytree(trained / "small", trained / name)))
+
+
+def _open(server: Server, open_page: OpenPage, run: Run, scheme: str = "light") -> Tab:
+    tab = open_page(f"{server.url}/evaluate?run={run.name}", scheme=scheme)
     tab.page.wait_for_selector(".st-key-evaluate_samples input")
     tab.settle()
     return tab
@@ -62,10 +71,9 @@ def _fill(tab: Tab, key: str, value: str) -> None:
     tab.settle()
 
 
-def _long(tab: Tab) -> None:
+def _long(tab: Tab, run: Run) -> None:
     """Settings that take long."""
-    tab.page.click(".st-key-evaluate_split_small .react-aria-ComboBox button")
-    tab.page.get_by_role("option", name="all (1,797)", exact=True).click()
+    choose(tab.page, f".st-key-evaluate_split_{run.name}", "all (1,797)")
     tab.settle()
     _fill(tab, "evaluate_samples", LONG)
 
@@ -81,9 +89,14 @@ def _button(tab: Tab, name: str) -> Locator:
     return tab.page.get_by_role("button", name=name, exact=True)
 
 
-def _press(tab: Tab, name: str) -> None:
-    until(lambda: _button(tab, name).is_enabled())
-    _button(tab, name).click()
+def _press(tab: Tab, name: str, seen: Callable[[], object]) -> None:
+    """Press a button until what it does is seen."""
+
+    def act() -> None:
+        if _button(tab, name).is_enabled():
+            _button(tab, name).click(timeout=5000)
+
+    perform(act, seen)
 
 
 def _line(tab: Tab) -> str:
@@ -102,6 +115,8 @@ def _expected(record: Evaluation) -> dict[str, list[str]]:
     found = {}
     for title, name, more in (
         ("ELBO", "elbo", ""),
+        ("Reconstruction", "reconstruction", ""),
+        ("KL", "kl", ""),
         ("−ln p(x)", "nll", ", K = 100"),
         ("I(x; z)", "mutual_information", ""),
         ("KL(q(z) ‖ p(z))", "aggregate_kl", ""),
@@ -109,9 +124,6 @@ def _expected(record: Evaluation) -> dict[str, list[str]]:
         value, se = with_error(getattr(record, name), getattr(record, f"{name}_se"))
         found[title] = [value, f"± {se} nats{more}"]
     assert record.probes is not None
-    assert record.kl is not None
-    found["KL"] = [with_error(record.kl, None)[0], "nats"]
-    found["Reconstruction"] = [with_error(record.reconstruction, None)[0], "nats"]
     for title, name in (("Linear probe", "linear"), ("k-NN probe", "knn"), ("Chance", "chance")):
         share = {key: f"{100 * value:.1f} %" for key, value in record.probes[name].items()}
         found[title] = [share["value"], f"{share['low']} to {share['high']}"]
@@ -121,38 +133,35 @@ def _expected(record: Evaluation) -> dict[str, list[str]]:
 def _shows(tab: Tab, record: Evaluation) -> None:
     """Wait for the screen to show this very evaluation."""
     expected = _expected(record)
-
-    def same() -> bool:
-        shown = _figures(tab)
-        return {title: shown.get(title) for title in expected} == expected
-
-    until(same, why=f"{expected}")
+    equals(
+        lambda: {title: shown for title, shown in _figures(tab).items() if title in expected},
+        expected,
+    )
 
 
 def test_pressed_cancelled_pressed_again_and_kept(
-    server: Server, open_page: OpenPage, runs: Path
+    server: Server, open_page: OpenPage, run: Run
 ) -> None:
-    tab, run = _open(server, open_page), Run(runs / "small")
-    _long(tab)
-    _press(tab, "Evaluate")
-    until(lambda: "K = 20,000" in _line(tab) and "%" in _line(tab))
+    tab = _open(server, open_page, run)
+    _long(tab, run)
+    _press(tab, "Evaluate", lambda: "K = 20,000" in _line(tab))
+    until(lambda: "%" in _line(tab))
     assert _button(tab, "Evaluate").is_disabled()
     tab.page.reload()  # it goes on, and is found again
     until(lambda: "K = 20,000" in _line(tab))
-    _press(tab, "Cancel")
-    until(lambda: not attempts(run, KIND) or "cancelled" in str(attempts(run, KIND)[0].status()))
-    until(lambda: "Means over the examples" in _line(tab))  # the reload forgot the settings
-    _long(tab)
+    _press(tab, "Cancel", lambda: "Means over the examples" in _line(tab))
+    assert [job.status()["state"] for job in attempts(run, KIND)] == ["cancelled"]
+    _long(tab, run)
     until(lambda: "was cancelled" in _line(tab))
     assert not kept(run)
     _short(tab)
-    _press(tab, "Evaluate")
+    _press(tab, "Evaluate", lambda: attempts(run, KIND)[1:] or kept(run))
     record = Opened.of(run).evaluate("test", 10, 100, full=True)
     _shows(tab, record)
     until(lambda: _button(tab, "Evaluate").is_disabled())
     tab.page.reload()
     _shows(tab, record)
-    dark = _open(server, open_page, "dark")
+    dark = _open(server, open_page, run, "dark")
     _shows(dark, record)
     for seen in (tab, dark):
         bars = until(lambda seen=seen: seen.page.evaluate(BARS))
@@ -165,31 +174,28 @@ def test_pressed_cancelled_pressed_again_and_kept(
 
 
 def test_a_worker_that_is_killed_is_told_and_it_is_offered_again(
-    server: Server, open_page: OpenPage, runs: Path
+    server: Server, open_page: OpenPage, run: Run
 ) -> None:
-    tab, run = _open(server, open_page), Run(runs / "small")
-    _long(tab)
-    _press(tab, "Evaluate")
-    until(lambda: "K = 20,000" in _line(tab) and "%" in _line(tab))
+    tab = _open(server, open_page, run)
+    _long(tab, run)
+    _press(tab, "Evaluate", lambda: "K = 20,000" in _line(tab))
+    until(lambda: "%" in _line(tab))
     (job,) = [j for j in attempts(run, KIND) if j.status()["state"] == "running"]
     os.kill(job.status()["pid"], signal.SIGKILL)
     until(lambda: "Its process is gone: ask for it again." in _line(tab))
-    _press(tab, "Evaluate")
-    until(lambda: "%" in _line(tab))
-    _press(tab, "Cancel")
-    until(lambda: "was cancelled" in _line(tab))
+    _press(tab, "Evaluate", lambda: "%" in _line(tab))
+    _press(tab, "Cancel", lambda: "was cancelled" in _line(tab))
     assert not tab.problems
 
 
 def test_a_row_of_the_table_is_shown_and_deleted(
-    server: Server, open_page: OpenPage, runs: Path
+    server: Server, open_page: OpenPage, run: Run
 ) -> None:
-    run = Run(runs / "small")
-    command = [sys.executable, "-m", "vae", "evaluate", "small", "--root", str(runs)]
-    subprocess.run(
-        [*command, "--split", "train", "--samples", "100", "--full"], check=True, cwd=ROOT
-    )
-    tab = _open(server, open_page)
+    command = [sys.executable, "-m", "vae", "evaluate", run.name, "--root", str(run.path.parent)]
+    for split in ("train", "test"):
+        more = ["--split", split, "--samples", "100", "--full"]
+        subprocess.run([*command, *more], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+    tab = _open(server, open_page, run)
     place = next(i for i, k in enumerate(kept(run)) if k.wanted.split == "train")
     grid = tab.page.locator("[data-testid=stDataFrame]")
 
@@ -206,8 +212,7 @@ def test_a_row_of_the_table_is_shown_and_deleted(
     head = tab.page.locator("[data-testid=stMarkdownContainer]", has_text="train examples")
     until(lambda: head.count())
     before = len(kept(run))
-    _press(tab, "Delete")
-    until(lambda: len(kept(run)) == before - 1)
+    _press(tab, "Delete", lambda: len(kept(run)) == before - 1)
     assert all(k.wanted.split != "train" for k in kept(run))
     until(lambda: head.count() == 0)
     assert not tab.problems

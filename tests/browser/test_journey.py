@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.browser.conftest import Launch, OpenPage, Tab
-from tests.browser.screen import photograph, sheet, shows, tiles, until
+from tests.browser.screen import choose, photograph, sheet, shows, tiles, until
 from vae import images
 from vae.latent import decode, prior_sample
 from vae.opened import Opened
@@ -206,9 +206,7 @@ def points(tab: Tab) -> list[list[float]]:
 
 def project(tab: Tab, opened: Opened, option: str) -> None:
     """Choose a projection on the latent page."""
-    at = f".st-key-latent_projection_{opened.run.name} .react-aria-ComboBox button"
-    tab.page.click(at)
-    tab.page.get_by_role("option", name=option, exact=True).click()
+    choose(tab.page, f".st-key-latent_projection_{opened.run.name}", option)
     tab.page.wait_for_timeout(300)
     tab.settle()
 

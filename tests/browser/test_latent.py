@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from tests.browser.conftest import ROOT, Launch, OpenPage, Server, Tab
-from tests.browser.screen import PATIENCE, until
+from tests.browser.screen import PATIENCE, choose, perform, until
 from vae import images
 from vae.latent import decode
 from vae.opened import Opened
@@ -75,8 +75,7 @@ def _show(tab: Tab) -> None:
 
 
 def _choose(tab: Tab, key: str, option: str) -> None:
-    tab.page.click(f".st-key-latent_{key} .react-aria-ComboBox button")
-    tab.page.get_by_role("option", name=option, exact=True).click()
+    choose(tab.page, f".st-key-latent_{key}", option)
     tab.settle()
 
 
@@ -105,8 +104,8 @@ def test_lasso_shows_examples_with_the_decoders_output(
 ) -> None:
     tab = open_page(f"{server.url}/latent?run=small")
     _show(tab)
-    _drag(tab, [(0.05, 0.05), (0.6, 0.05), (0.6, 0.6), (0.05, 0.6), (0.05, 0.05)])
-    until(lambda: "points selected" in _said(tab, PANEL))
+    lasso = [(0.05, 0.05), (0.6, 0.05), (0.6, 0.6), (0.05, 0.6), (0.05, 0.05)]
+    perform(lambda: _drag(tab, lasso), lambda: "points selected" in _said(tab, PANEL))
     tab.settle()
     titles = tab.page.eval_on_selector_all(f"{PANEL} figure", "all => all.map(f => f.title)")
     rows = np.array([int(title.split(" ")[0][1:]) for title in titles])
@@ -130,16 +129,19 @@ def test_hover_and_click_find_an_example(server: Server, open_page: OpenPage, ru
     _show(tab)
     row = int(Opened.of(Run(runs / "small")).rows("test")[7])
     x, y = tab.page.evaluate(PLACE, row)
-    tab.page.mouse.move(x - 2, y, steps=3)
-    tab.page.mouse.move(x, y, steps=3)
     tip = tab.page.locator(f"{MAP} .vae-plot-tip")
-    tip.wait_for(state="visible")
+
+    def point_at() -> None:
+        tab.page.mouse.move(x - 2, y, steps=3)
+        tab.page.mouse.move(x, y, steps=3)
+
+    perform(point_at, tip.is_visible)
     assert f"#{row}" in tip.inner_text()
     assert (
         tab.page.evaluate(f"document.querySelector('{MAP} .vae-plot-tip img').naturalWidth") == 8
     )
-    tab.page.mouse.click(x, y)
-    until(lambda: "1 of 180 points selected" in _said(tab, PANEL))
+    one = lambda: "1 of 180 points selected" in _said(tab, PANEL)  # noqa: E731
+    perform(lambda: tab.page.mouse.click(x, y), one)
     assert f"#{row} " in tab.page.locator(f"{PANEL} figure").first.get_attribute("title")
     assert not tab.problems
 
@@ -150,21 +152,18 @@ def test_tsne_forms_in_the_background_can_be_cancelled_and_is_kept(
     tab = open_page(f"{server.url}/latent?run=small")
     _show(tab)
     _choose(tab, "projection_small", "t-SNE")
-    compute, cancel = (
-        tab.page.get_by_role("button", name=name) for name in ("Compute t-SNE", "Cancel")
-    )
+    button = tab.page.get_by_role
+    press = lambda name: button("button", name=name).click(timeout=5000)  # noqa: E731
     iterations = tab.page.get_by_label("Iterations", exact=True)
     iterations.fill("5000")  # long enough to be cancelled
     iterations.press("Enter")
     tab.settle()
-    compute.click()
-    until(lambda: "%" in _said(tab, LINE))
-    cancel.click()
-    until(lambda: "Cancelled." in _said(tab, LINE))
+    perform(lambda: press("Compute t-SNE"), lambda: "%" in _said(tab, LINE))
+    perform(lambda: press("Cancel"), lambda: "Cancelled." in _said(tab, LINE))
     iterations.fill("50")
     iterations.press("Enter")
     tab.settle()
-    compute.click()
+    press("Compute t-SNE")
     until(lambda: "after 300 iterations" in _said(tab, LINE))
     _choose(tab, "projection_small", "PCA")
     until(lambda: "of the variance" in _said(tab, LINE))
@@ -179,8 +178,8 @@ def test_a_run_that_trains_is_followed_and_the_zoom_stays(
 ) -> None:
     tab = open_page(f"{server.url}/latent?run={live.name}")
     _show(tab)
-    tab.page.locator(".st-key-latent_follow label").first.click()
-    until(lambda: "last checkpoint" in _said(tab, LINE))
+    follow = tab.page.locator(".st-key-latent_follow label").first
+    perform(lambda: follow.click(timeout=5000), lambda: "last checkpoint" in _said(tab, LINE), 20)
     tab.settle()
     tab.page.locator(MAP).hover()
     tab.page.click(f'{MAP} .modebar-btn[data-attr="dragmode"][data-val="zoom"]')

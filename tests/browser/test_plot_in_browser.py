@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.screen import perform
 from vae.palette import COLOURS
 
 pytestmark = pytest.mark.browser
@@ -54,7 +55,11 @@ def ask(page: Page, question: str) -> Any:
 
 
 def wait(page: Page, condition: str) -> None:
-    page.wait_for_function(f"({condition})(document.querySelector('{CHART}'))")
+    page.wait_for_function(holds(condition))
+
+
+def holds(condition: str) -> str:
+    return f"({condition})(document.querySelector('{CHART}'))"
 
 
 def grow(page: Page, ticks: int = 2) -> None:
@@ -75,10 +80,17 @@ def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> No
 
 
 def zoom(page: Page) -> list[float]:
-    before = ask(page, X)
-    drag(page, (0.3, 0.2), (0.6, 0.7))
-    wait(page, f"gd => gd._fullLayout.xaxis.range[0] > {before[0]} + 0.1")
+    seen = holds(f"gd => gd._fullLayout.xaxis.range[0] > {ask(page, X)[0]} + 0.1")
+    perform(lambda: drag(page, (0.3, 0.2), (0.6, 0.7)), lambda: page.evaluate(seen))
     return ask(page, X)
+
+
+def double_click(page: Page, where: tuple[float, float], condition: str) -> None:
+    """Two clicks, so many pixels from the plot's corner; on a busy machine they may come too far
+    apart to be one double click."""
+    box = page.locator(".nsewdrag").first.bounding_box()
+    x, y = box["x"] + where[0], box["y"] + where[1]
+    perform(lambda: page.mouse.dblclick(x, y), lambda: page.evaluate(holds(condition)))
 
 
 def place(page: Page, row: int) -> tuple[float, float]:
@@ -139,8 +151,8 @@ def settle(page: Page) -> None:
 
 def select_box(page: Page) -> list[int]:
     page.locator("[data-title='Box Select']").click()
-    drag(page, (0.4, 0.2), (0.55, 0.6))
-    expect(page.get_by_text(re.compile(r"^selected [1-9]"))).to_be_visible()
+    said = page.get_by_text(re.compile(r"^selected [1-9]"))
+    perform(lambda: drag(page, (0.4, 0.2), (0.55, 0.6)), said.is_visible)
     return rows_marked(page)
 
 
@@ -148,18 +160,17 @@ def test_zoom_legend_and_hover_survive_updates(demo: Callable[..., Page]) -> Non
     page = demo()
     grow(page, 1)
     kept = zoom(page)
-    page.locator(".legendtoggle").last.click()
-    wait(page, "gd => gd._fullData[1].visible === 'legendonly'")
+    hidden = holds("gd => gd._fullData[1].visible === 'legendonly'")
+    perform(page.locator(".legendtoggle").last.click, lambda: page.evaluate(hidden))
     box = page.locator(".nsewdrag").first.bounding_box()
     grow(page, 1)
-    page.mouse.move(box["x"] + 200, box["y"] + 100, steps=5)
-    page.wait_for_selector(f"{CHART} .hoverlayer .legend")
+    label = page.locator(f"{CHART} .hoverlayer .legend")
+    perform(lambda: page.mouse.move(box["x"] + 200, box["y"] + 100, steps=5), label.count)
     grow(page)
     assert ask(page, X) == pytest.approx(kept)
     assert ask(page, "gd => gd._fullData.map(t => t.visible)") == [True, "legendonly"]
-    assert page.locator(f"{CHART} .hoverlayer .legend").count() == 1
-    page.mouse.dblclick(box["x"] + 200, box["y"] + 100)
-    wait(page, "gd => gd._fullLayout.xaxis.autorange === true")
+    expect(label).to_have_count(1)
+    double_click(page, (200, 100), "gd => gd._fullLayout.xaxis.autorange === true")
     grow(page, 1)
     assert ask(page, "gd => gd._fullLayout.xaxis.autorange") is True
     assert ask(page, "gd => gd._fullData[1].visible") == "legendonly"
@@ -189,8 +200,8 @@ def test_the_scale_survives_updates_and_a_new_scale_forgets_the_range(
     demo: Callable[..., Page],
 ) -> None:
     page = demo()
-    page.locator(".updatemenu-button").last.click()
-    wait(page, "gd => gd._fullLayout.yaxis.type === 'log'")
+    logarithmic = holds("gd => gd._fullLayout.yaxis.type === 'log'")
+    perform(page.locator(".updatemenu-button").last.click, lambda: page.evaluate(logarithmic))
     kept = zoom(page)
     grow(page)
     assert ask(page, "gd => gd._fullLayout.yaxis.type") == "log"
@@ -262,8 +273,7 @@ def test_a_selection_follows_its_rows(demo: Callable[..., Page]) -> None:
 def test_double_click_clears_a_selection(demo: Callable[..., Page]) -> None:
     page = demo("latent")
     select_box(page)
-    box = page.locator(".nsewdrag").first.bounding_box()
-    page.mouse.dblclick(box["x"] + 10, box["y"] + 10)
+    double_click(page, (10, 10), "gd => gd._fullData.every(t => !t.selectedpoints?.length)")
     page.wait_for_selector("text=selected 0")
     assert rows_marked(page) == []
 
@@ -271,23 +281,24 @@ def test_double_click_clears_a_selection(demo: Callable[..., Page]) -> None:
 def test_clicks_name_the_row_or_the_place(demo: Callable[..., Page]) -> None:
     page = demo("latent")
     row = loneliest(page, 0, 2000)
-    page.mouse.click(*place(page, row))
-    page.wait_for_selector(f"text=row={row}")
+    said = page.get_by_text(f"row={row}").first
+    perform(lambda: page.mouse.click(*place(page, row)), said.is_visible)
     box = page.locator(".nsewdrag").first.bounding_box()
-    page.mouse.click(box["x"] + 5, box["y"] + 5)
-    page.wait_for_selector("text=trace=None, row=None")
+    said = page.get_by_text("trace=None, row=None").first
+    perform(lambda: page.mouse.click(box["x"] + 5, box["y"] + 5), said.is_visible)
 
 
 def test_hover_shows_the_picture_or_the_label_alone(demo: Callable[..., Page]) -> None:
     page = demo("latent")
     picture, label = page.locator(".vae-plot-tip img"), page.locator(".vae-plot-tip span")
     row = loneliest(page, 1, 50)
-    page.mouse.move(*place(page, row))
+    perform(lambda: page.mouse.move(*place(page, row), steps=2), label.is_visible)
     expect(label).to_have_text(f"#{row}")
     expect(picture).to_be_visible()
     assert f"/vae/tile/demo/{row}.png" in picture.get_attribute("src")
     without = loneliest(page, 50, 2000)
-    page.mouse.move(*place(page, without), steps=2)
+    moved = lambda: label.inner_text() == f"#{without}"  # noqa: E731
+    perform(lambda: page.mouse.move(*place(page, without), steps=2), moved)
     expect(label).to_have_text(f"#{without}")
     expect(picture).to_be_hidden()
     page.mouse.move(5, 5)
