@@ -138,7 +138,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             return
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """A headless Chromium; without one the test is skipped, in continuous integration it fails."""
     names = ("chromium", "chromium-browser", "google-chrome")
