@@ -46,7 +46,7 @@ def test_every_file_of_a_trained_run_is_explained(trained: Make) -> None:
     for path in run.path.iterdir():
         name = path.name + "/" * path.is_dir()
         assert name in FILES or (name.endswith(".lock") and "*.lock" in FILES), name
-    assert {f for f in FILES if f[-1] != "/" and "*" not in f} - {"log.txt"} <= {
+    assert {f for f in FILES if f[-1] != "/" and "*" not in f} - {"log.txt", "notes.json"} <= {
         p.name for p in run.path.iterdir()
     }
 

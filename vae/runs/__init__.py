@@ -2,13 +2,24 @@
 
 `folder` is the folder as one object, `shelf` all the folders of a root. Its parts: `names` what it
 may be called, `header` its settings, `status` what it is doing, `wishes` what is wanted of it and
-the live changes, `trail` what training leaves, `history` its curves. None of them loads torch to
-list runs.
+the live changes, `trail` what training leaves, `history` its curves, `notes` what people say of
+it. None of them loads torch to list runs.
 """
 
 from vae.runs.folder import FILES, Run
 from vae.runs.names import checked_name, default_stem
+from vae.runs.notes import Notes
 from vae.runs.shelf import find, listing
 from vae.runs.status import Status, identity
 
-__all__ = ["FILES", "Run", "Status", "checked_name", "default_stem", "find", "identity", "listing"]
+__all__ = [
+    "FILES",
+    "Notes",
+    "Run",
+    "Status",
+    "checked_name",
+    "default_stem",
+    "find",
+    "identity",
+    "listing",
+]

@@ -39,8 +39,9 @@ FILES = {
     "best.safetensors": "weights at the best validation value so far",
     "frames/": "examples.safetensors, and <step>.safetensors for each moment that is kept",
     "derived/": "results of jobs, named by what they depend on",
+    "notes.json": "title, tags, notes, favourite, archived: what people say of it",
     "log.txt": "what the worker printed, and the whole story of an unforeseen error",
-    "*.lock": "held while status or control are changed, and while the run is trained",
+    "*.lock": "held while status, control or notes are changed, and while the run is trained",
 }
 
 

@@ -6,6 +6,8 @@ are copied to `best.safetensors` ("model.*"). `last` is written first and holds 
 killed worker left, `rewind` restores the other files from it.
 """
 
+import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +92,21 @@ def rewind(path: Path) -> Snapshot | None:
 def reports(path: Path) -> list[dict[str, Any]]:
     """Every report so far; a line that is none is passed over."""
     return [line for line in storage.read_lines(path / METRICS) if _is_report(line)]
+
+
+def reports_of(path: Path, split: str) -> list[dict[str, Any]]:
+    """The reports of one split, for those who list many runs: lines of others are not parsed."""
+    try:
+        lines = (path / METRICS).read_bytes().split(b"\n")
+    except OSError:
+        return []
+    found = []
+    for text in lines:
+        if f'"{split}"'.encode() in text:
+            with suppress(ValueError, RecursionError):
+                found.append(json.loads(text))
+    own = (line for line in found if isinstance(line, dict) and _is_report(line))
+    return [line for line in own if line["split"] == split]
 
 
 def _is_report(line: dict[str, Any]) -> bool:

@@ -1,0 +1,27 @@
+"""Compare: all runs in one table, and the selected ones side by side."""
+
+import streamlit as st
+
+from vae.dashboard import grids, server
+from vae.dashboard.compare_actions import bring_back
+from vae.dashboard.compare_page import FOLLOW, STYLE, moving, view
+from vae.dashboard.header import empty
+from vae.runs import listing
+
+st.html(grids.STYLE)
+st.html(STYLE)
+if not listing(server.ROOT):
+    bring_back()
+    empty("There is no run yet.", "Press Train in the sidebar: it takes less than a minute.")
+live = moving()
+
+
+@st.fragment(run_every=FOLLOW if live else None)
+def page() -> None:
+    """All of it, looked at again while a run waits or trains."""
+    view()
+    if live and not moving():
+        st.rerun()
+
+
+page()

@@ -1,0 +1,122 @@
+"""Runs renamed, thrown away and brought back: whole, and never while they are at work."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from vae.runs import Run, identity, listing, notes, trail
+from vae.runs.shelf import KEPT_SECONDS, TRASH, delete, empty_trash, rename, restore, trash
+
+Make = Callable[..., Run]
+
+
+def content(path: Path) -> dict[str, bytes]:
+    """Every file but the locks."""
+    files = [p for p in path.rglob("*") if p.is_file() and p.suffix != ".lock"]
+    return {str(p.relative_to(path)): p.read_bytes() for p in files}
+
+
+def names(root: Path) -> list[str]:
+    return [run.name for run in listing(root)]
+
+
+def test_renamed_it_is_the_same_run(trained: Make, tmp_path: Path) -> None:
+    run = trained("one")
+    notes.change(run.path, title="kept")
+    before = content(run.path)
+    other = rename(run, "two")
+    assert content(other.path) == before
+    assert names(tmp_path) == ["two"]
+    assert other.status().state == "finished"
+    assert rename(other, "two").path == other.path
+
+
+@pytest.mark.parametrize("name", ["", ".hidden", "a/b", "../x", "x" * 65, "taken"])
+def test_a_name_that_cannot_be_is_refused(make: Make, tmp_path: Path, name: str) -> None:
+    run, other = make("one"), make("taken")
+    before = content(other.path)
+    with pytest.raises(ValueError, match="name"):
+        rename(run, name)
+    assert sorted(names(tmp_path)) == ["one", "taken"]
+    assert content(other.path) == before
+
+
+def test_deleted_it_is_out_of_sight_and_comes_back_whole(trained: Make, tmp_path: Path) -> None:
+    run = trained("one")
+    before = content(run.path)
+    gone = delete(run)
+    assert names(tmp_path) == []
+    assert trash(tmp_path) == [gone]
+    assert gone.name == "one"
+    assert abs(gone.when - time.time()) < 60
+    assert content(restore(gone).path) == before
+    assert names(tmp_path) == ["one"]
+    assert trash(tmp_path) == []
+
+
+def test_a_name_can_be_deleted_again_and_again(make: Make, tmp_path: Path) -> None:
+    first = delete(make("one", seed=1))
+    second = delete(make("one", seed=2))
+    assert trash(tmp_path) == [second, first]
+    assert restore(first).settings["seed"] == 1
+    with pytest.raises(ValueError, match="taken"):
+        restore(second)
+    assert trash(tmp_path) == [second]
+
+
+@pytest.mark.parametrize("act", [delete, lambda run: rename(run, "two")])
+@pytest.mark.parametrize("state", ["starting", "running"])
+def test_a_run_at_work_stays(make: Make, tmp_path: Path, state: str, act: Callable) -> None:
+    run = make("one")
+    run.set_status(state=state, heartbeat=time.time(), **identity())
+    with pytest.raises(ValueError, match="stop or pause it"):
+        act(run)
+    assert names(tmp_path) == ["one"]
+
+
+@pytest.mark.parametrize("act", [delete, lambda run: rename(run, "two")])
+def test_a_run_whose_worker_holds_it_stays(make: Make, tmp_path: Path, act: Callable) -> None:
+    run = make("one")
+    with run.lock(), pytest.raises(ValueError, match="at work"):
+        act(run)
+    assert names(tmp_path) == ["one"]
+
+
+def test_a_damaged_folder_can_be_deleted(make: Make, tmp_path: Path) -> None:
+    run = make("one")
+    (run.path / "config.json").write_text("{")
+    delete(Run(run.path))
+    assert names(tmp_path) == []
+
+
+def test_what_has_lain_there_too_long_goes(make: Make, tmp_path: Path) -> None:
+    old = delete(make("old"))
+    aged = old.path.with_name(f"old~{int((time.time() - KEPT_SECONDS - 60) * 1e9)}")
+    old.path.rename(aged)
+    fresh = delete(make("fresh"))  # looks for what is too old
+    assert trash(tmp_path) == [fresh]
+    assert not aged.exists()
+    with pytest.raises(ValueError, match="deleted for good"):
+        restore(old)
+    empty_trash(tmp_path, seconds=0)
+    assert trash(tmp_path) == []
+
+
+def test_what_is_no_deleted_run_is_passed_over(tmp_path: Path) -> None:
+    for name in ("x", "x~y", ".x~3"):
+        (tmp_path / TRASH / name).mkdir(parents=True)
+    empty_trash(tmp_path, seconds=0)
+    assert trash(tmp_path) == []
+    assert len(list((tmp_path / TRASH).iterdir())) == 3
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_the_reports_of_one_split_are_those_of_all(trained: Make, split: str) -> None:
+    run = trained("one")
+    with (run.path / "metrics.jsonl").open("a") as file:
+        file.write('{"split": "val", "step"\nnull\n"val"\n')
+    wanted = [report for report in run.reports() if report["split"] == split]
+    assert trail.reports_of(run.path, split) == wanted
+    assert len(wanted) > 1

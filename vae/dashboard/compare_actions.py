@@ -1,0 +1,221 @@
+"""What can be done to the selected runs: star, archive, name and describe, delete, bring back.
+
+Whatever is refused is told in a sentence above the table, and nothing else changes.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import streamlit as st
+
+from vae import storage
+from vae.comparison import Entry
+from vae.dashboard import server
+from vae.dashboard.compare_table import SELECTED, clear_selection, fresh
+from vae.dashboard.header import choose, show_in_address
+from vae.runs import Run, listing
+from vae.runs import notes as said
+from vae.runs.shelf import Deleted, delete, rename, restore, trash
+from vae.worker.jobs import AT_WORK, JOBS, attempts
+
+TOLD, UNDO = "compare_told", "compare_undo"
+LISTED = 8  # deleted runs that can be brought back from the page
+HELP = {
+    "favourite": "Mark with a star, or take it away where all selected runs have it.",
+    "archive": "Hide from the table until archived runs are asked for; nothing else changes.",
+    "edit": "Name, title, tags and notes of one run; of several, tags to add.",
+    "delete": "Move to the trash, from where it can be brought back for a week. A run at work has "
+    "to be stopped first.",
+    "deleted": "Runs deleted in the last week.",
+    "name": "Letters, digits, dots, dashes and underscores. It is the folder's name as well, and "
+    "the one in the address and on the command line.",
+    "tags": "Parted by commas.",
+}
+
+
+def actions(selected: Sequence[Entry], hidden: int, summary: str) -> None:
+    """One row: what is selected, what can be done to it, and how many runs there are."""
+    if refused := st.session_state.pop(TOLD, ""):
+        st.error(refused)
+    with st.container(horizontal=True, vertical_alignment="center", key="compare_actions"):
+        _count(selected, hidden)
+        none = not selected
+        starred = bool(selected) and all(entry.favourite for entry in selected)
+        stowed = bool(selected) and all(entry.archived for entry in selected)
+        _button("Unstar" if starred else "Star", "favourite", none, _note, selected, not starred)
+        word = "Unarchive" if stowed else "Archive"
+        _button(word, "archived", none, _note, selected, not stowed, about=HELP["archive"])
+        with st.popover("Edit", disabled=none, help=HELP["edit"], key="compare_edit"):
+            _edit(selected)
+        _button("Delete", "delete", none, _delete, selected)
+        bring_back()
+        st.space("stretch")
+        st.caption(summary, width="content")
+
+
+def _count(selected: Sequence[Entry], hidden: int) -> None:
+    more = f" ({hidden} hidden by the filters)" if hidden else ""
+    text = f"**{len(selected)} selected**{more}" if selected else "Tick runs to compare them."
+    st.markdown(text, width="content")
+    if selected:
+        st.button("Clear", type="tertiary", key="compare_clear", on_click=clear_selection)
+
+
+def _button(
+    label: str,
+    name: str,
+    off: bool,
+    act: Callable[..., None],
+    selected: Sequence[Entry],
+    *more: object,
+    about: str = "",
+) -> None:
+    names = [entry.name for entry in selected]
+    arguments = (names, name, *more) if more else (names,)
+    st.button(
+        label,
+        key=f"compare_{name}",
+        disabled=off,
+        help=about or HELP[name],
+        on_click=partial(_tell, partial(act, *arguments)),
+    )
+
+
+def _tell(act: Callable[[], None]) -> None:
+    """Do it; keep the sentence of what was refused for the next redraw."""
+    try:
+        act()
+    except OSError as error:
+        st.session_state[TOLD] = storage.sentence(error)
+    except ValueError as error:
+        st.session_state[TOLD] = str(error)
+
+
+def _note(names: Sequence[str], field: str, value: bool) -> None:
+    for name in names:
+        said.change(server.ROOT / name, **{field: value})
+
+
+def _delete(names: Sequence[str]) -> None:
+    """Throw runs away, those that can be, and say which could not."""
+    gone, refused = [], []
+    for name in names:
+        try:
+            gone.append(delete(idle(Run(server.ROOT / name), "deleted")))
+        except ValueError as error:
+            refused.append(str(error))
+    if gone:
+        st.session_state[UNDO] = gone
+        _forget({deleted.name for deleted in gone})
+    if refused:
+        raise ValueError(" ".join(refused))
+
+
+def _forget(names: set[str]) -> None:
+    """Runs that are gone are not selected, and not the one that other pages show."""
+    st.session_state[SELECTED] = [n for n in st.session_state[SELECTED] if n not in names]
+    if st.session_state.get("run") in names:
+        rest = listing(server.ROOT)
+        st.session_state.run = rest[0].name if rest else None
+        if rest:
+            show_in_address(rest[0].name)
+        else:
+            st.query_params.pop("run", None)
+
+
+def idle(run: Run, done: str) -> Run:
+    """The run; raises ValueError if a job is at work on it, whose result would be lost."""
+    if any(job.status()["state"] in AT_WORK for kind in JOBS for job in attempts(run, kind)):
+        raise ValueError(
+            f"{run.name} is being evaluated or projected: wait for that before it is {done}."
+        )
+    return run
+
+
+def _edit(selected: Sequence[Entry]) -> None:
+    if len(selected) == 1:
+        _edit_one(selected[0])
+    elif selected:
+        with st.form("compare_add_tags", border=False):
+            tags = st.text_input("Add tags", help=HELP["tags"], key="compare_more_tags")
+            if st.form_submit_button("Add"):
+                _tell(partial(_add, selected, _tags(tags)))
+                st.rerun()
+
+
+def _edit_one(entry: Entry) -> None:
+    with st.form(f"compare_edit_{entry.name}", border=False):
+        title = st.text_input("Title", entry.title, help="A name in words, for tables and charts.")
+        name = st.text_input("Name", entry.name, help=HELP["name"])
+        tags = st.text_input("Tags", ", ".join(entry.tags), help=HELP["tags"])
+        notes = st.text_area("Notes", entry.notes, help="Whatever is worth knowing of the run.")
+        if st.form_submit_button("Save", type="primary"):
+            _tell(partial(_save, entry, name.strip(), title, _tags(tags), notes))
+            st.rerun()
+
+
+def _tags(text: str) -> tuple[str, ...]:
+    return tuple(tag.strip() for tag in text.split(","))
+
+
+def _add(selected: Sequence[Entry], tags: tuple[str, ...]) -> None:
+    for entry in selected:
+        said.change(server.ROOT / entry.name, tags=(*entry.tags, *tags))
+
+
+def _save(entry: Entry, name: str, title: str, tags: tuple[str, ...], notes: str) -> None:
+    run = Run(server.ROOT / entry.name)
+    said.change(run.path, title=title, tags=tags, notes=notes)
+    if name == entry.name:
+        return
+    rename(idle(run, "renamed"), name)
+    chosen = st.session_state[SELECTED]
+    st.session_state[SELECTED] = [name if old == entry.name else old for old in chosen]
+    if st.session_state.get("run") == entry.name:
+        choose(name)
+
+
+def bring_back() -> None:
+    """Undo the last deletion, or bring back what was deleted in the last week."""
+    undo: list[Deleted] = [d for d in st.session_state.get(UNDO, []) if d.path.is_dir()]
+    if undo:
+        names = ", ".join(d.name for d in undo)
+        st.markdown(
+            f"Deleted {names if len(names) < 40 else f'{len(undo)} runs'}.", width="content"
+        )
+        st.button(
+            "Undo",
+            type="primary",
+            key="compare_undo_button",
+            on_click=partial(_tell, partial(_restore, undo)),
+            help="Bring back what was deleted last.",
+        )
+    found = trash(server.ROOT)
+    if not found:
+        return
+    with st.popover(f"Deleted ({len(found)})", help=HELP["deleted"], key="compare_deleted"):
+        for deleted in found[:LISTED]:
+            ago = (time.time() - deleted.when) / 3600
+            words = f"{ago:.0f} h ago" if ago >= 1 else f"{60 * ago:.0f} min ago"
+            left, right = st.columns([7, 3], vertical_alignment="center")
+            left.markdown(f"{deleted.name}, {words}")
+            right.button(
+                "Bring back",
+                key=f"compare_back_{deleted.path.name}",
+                on_click=partial(_tell, partial(_restore, [deleted])),
+            )
+        if len(found) > LISTED:
+            st.caption(f"And {len(found) - LISTED} earlier ones in .trash of the runs' folder.")
+
+
+def _restore(deleted: Sequence[Deleted]) -> None:
+    st.session_state[UNDO], refused = [], []
+    fresh()
+    for one in deleted:
+        try:
+            restore(one)
+        except ValueError as error:
+            refused.append(str(error))
+    if refused:
+        raise ValueError(" ".join(refused))

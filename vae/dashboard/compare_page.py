@@ -1,0 +1,96 @@
+"""The Compare page as a whole: how many runs there are and how they are, what is shown of those
+selected, and how often it looks again while one of them trains."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import streamlit as st
+
+from vae import comparison
+from vae.comparison import Entry
+from vae.dashboard import compare_pictures, compare_verdict, compare_views, server
+from vae.dashboard.compare_actions import actions
+from vae.dashboard.compare_rows import entries
+from vae.dashboard.compare_table import filters, select
+from vae.runs import listing
+
+STYLE = Path(__file__).with_name("compare.css")
+FOLLOW = 2.0  # seconds between two looks while a run waits or trains
+MOVING = ("queued", "starting", "running")
+TOLD = 3  # runs that cannot be used whose reasons are told
+PLANE, CURVES, SETTINGS = "Rate–distortion", "Curves", "Settings"
+MAPS, PICTURES, VERDICT = "Latent maps", "Pictures", "Verdict"
+VIEWS = (PLANE, CURVES, SETTINGS, MAPS, PICTURES, VERDICT)
+VIEW_HELP = (
+    "Rate–distortion shows every run of the table and the verdict any two configurations; the "
+    "others show the runs that are ticked."
+)
+
+
+def moving() -> bool:
+    """Whether any run waits or trains, so that the page must look again."""
+    return any(run.status().state in MOVING for run in listing(server.ROOT))
+
+
+def view() -> None:
+    """The whole page."""
+    found = entries()
+    _problems(found)
+    visible = filters(found)
+    shown = select(found, visible)
+    names = {entry.name for entry in visible}
+    hidden = sum(entry.name not in names for entry in shown.selected)
+    actions(shown.selected, hidden, _summary(found))
+    what = st.segmented_control(
+        "View",
+        VIEWS,
+        default=PLANE,
+        required=True,
+        key="compare_view",
+        label_visibility="collapsed",
+        help=VIEW_HELP,
+        persist_state="session",
+    )
+    usable = [entry for entry in shown.selected if entry.settings]
+    with st.container(key="compare_page"):
+        _draw(str(what), visible, usable)
+
+
+def _problems(found: Sequence[Entry]) -> None:
+    """Why some runs cannot be used."""
+    broken = [entry for entry in found if entry.problem]
+    for entry in broken[:TOLD]:
+        st.markdown(f":orange-badge[{entry.name}] :small[{entry.problem}]")
+    if len(broken) > TOLD:
+        st.caption(f"And {len(broken) - TOLD} more that cannot be used.")
+
+
+def _summary(found: Sequence[Entry]) -> str:
+    """How many runs, in which states."""
+    states = Counter(entry.state for entry in found)
+    counts = ", ".join(f"{count} {state}" for state, count in states.most_common())
+    return f"{len(found):,} run{'s' * (len(found) != 1)}: {counts}"
+
+
+def _draw(what: str, visible: Sequence[Entry], selected: Sequence[Entry]) -> None:
+    if what == PLANE:
+        compare_views.plane(visible, selected)
+    elif what == VERDICT:
+        every = {entry.name: entry for entry in [*selected, *visible] if entry.settings}
+        picked = compare_views.chosen(selected, folding=True)
+        compare_verdict.show(list(every.values()), picked)
+    elif not selected:
+        with st.container(border=True, horizontal_alignment="center"):
+            st.markdown("**Nothing is selected.**", text_alignment="center")
+            st.caption("Tick runs in the table to see them here.", text_alignment="center")
+    elif what == CURVES:
+        compare_views.curves(selected)
+    elif what == SETTINGS:
+        compare_views.settings(selected)
+    else:
+        singles = comparison.unfold(comparison.fold(selected))
+        labels = comparison.labels(singles)
+        titles = {fold.runs[0].name: name for fold, name in zip(singles, labels, strict=True)}
+        draw = compare_pictures.maps if what == MAPS else compare_pictures.pictures
+        draw(selected, titles)

@@ -1,0 +1,207 @@
+"""The selected runs in pictures: latent maps on common axes, and what each makes of the same
+examples and of noise from its prior."""
+
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+import streamlit as st
+
+from vae import figures, images
+from vae.comparison import Entry
+from vae.dashboard import grids, server, shown
+from vae.dashboard.gallery import colour
+from vae.dashboard.header import has_rings
+from vae.dashboard.plot import plot
+from vae.dashboard.tiles import pattern
+from vae.figures.base import span
+from vae.latent import by_kl, dimensions, fitted_sample, prior_sample
+from vae.opened import Opened
+from vae.palette import CLASSES
+from vae.projections import PROJECTIONS
+from vae.records import Encoding, Floats, Hue, Ints, LatentMap, Projection
+from vae.runs import Run
+
+MOST = 4  # runs side by side
+POINTS = 1000  # examples on each map
+HEIGHT = 320
+WIDTH = 1060  # pixels for all of them at 1440×900
+PROJECTED = {"dimensions": "two dimensions of most KL", "pca": "PCA"}
+SAMPLES = 16
+HELP = {
+    "projection": "The two latent dimensions with the largest KL of each run, or its own two "
+    "principal components. Axes are the same for all, so that spread can be compared; which "
+    "dimension is which cannot: latents have no order.",
+    "maps": "Posterior means of up to 1,000 held-out examples in each run, of its best weights.",
+    "same": "The same examples through each run: E[x|z] at z = mean of q(z|x), best weights.",
+    "samples": "E[x|z] for noise z from the prior; runs with as many latents have the same z.",
+}
+
+
+def several(selected: Sequence[Entry]) -> list[Opened]:
+    """The first four selected runs that can be opened; why others cannot is told."""
+    found: list[Opened] = []
+    refused: list[str] = []
+    for entry in selected:
+        if len(found) < MOST:
+            try:
+                found.append(shown.opened(Run(server.ROOT / entry.name)))
+            except (ValueError, OSError) as error:
+                refused.append(f"{entry.label}: {error}")
+    for sentence in refused:
+        st.caption(sentence)
+    return found
+
+
+def maps(selected: Sequence[Entry], titles: dict[str, str]) -> None:
+    """Latent maps side by side on the same axes."""
+    head, place = st.columns([9, 3], vertical_alignment="center")
+    how = grids.choose(
+        place, "Axes", "compare_projection", PROJECTED, "dimensions", HELP["projection"], True
+    )
+    opened = several(selected)
+    if not opened:
+        return
+    head.markdown(f"**Latent maps**{_first(opened, selected)}", help=HELP["maps"])
+    seen = [_encoded(one) for one in opened]
+    placed = [_placed(encoding, how) for encoding in seen]
+    ends = [span(np.concatenate([p.points[:, k] for p in placed]), 0.06, 2.4) for k in (0, 1)]
+    for one, encoding, at, column in zip(
+        opened, seen, placed, st.columns(max(2, len(opened))), strict=False
+    ):
+        with column:
+            _map(one, encoding, at, ends, how, titles[one.run.name])
+    hues = {tuple(o.data.classes) for o in opened if 0 < len(o.data.classes) <= CLASSES}
+    if len(hues) == 1:
+        st.html(_legend(hues.pop()))
+
+
+def _first(opened: Sequence[Opened], selected: Sequence[Entry]) -> str:
+    """That not all of the selected runs are shown."""
+    few, all_ = len(opened), len(selected)
+    return "" if few == all_ else f" · the first {few} of {all_} selected runs with weights"
+
+
+def _legend(classes: tuple[str, ...]) -> str:
+    spans = (
+        f'<span><i style="background:{colour(f"class{k}")}"></i>{escape(name)}</span>'
+        for k, name in enumerate(classes)
+    )
+    return f'<div class="vae-names">{"".join(spans)}</div>'
+
+
+def _encoded(opened: Opened) -> Encoding:
+    return shown.encoding(opened.run, opened.checkpoint, opened.default_split(), POINTS)
+
+
+def _placed(encoding: Encoding, how: str) -> Projection:
+    """Two dimensions of the latents; a single one against its own KL."""
+    if encoding.mean.shape[1] == 1:
+        height = np.zeros(len(encoding.mean)) if encoding.kl is None else encoding.kl
+        points = np.column_stack([encoding.mean[:, 0], height]).astype(np.float32)
+        return Projection(points, ("z1 (posterior mean)", "KL, nats"), "")
+    if how == "pca" and len(encoding.mean) > 2:
+        return PROJECTIONS["pca"].project(encoding.mean, seed=0)
+    first, second = by_kl(encoding)[:2]
+    return dimensions(encoding.mean, (first, second))
+
+
+def _map(
+    opened: Opened,
+    encoding: Encoding,
+    placed: Projection,
+    ends: Sequence[list[float]],
+    how: str,
+    title: str,
+) -> None:
+    labels = opened.data.labels
+    hue = None
+    if labels is not None:
+        hue = Hue("class", labels[encoding.index], opened.data.classes)
+    plain = how == "dimensions" and encoding.mean.shape[1] > 1
+    record = LatentMap(
+        points=placed.points,
+        axes=placed.axes,
+        index=encoding.index,
+        hue=hue,
+        total=len(encoding.index),
+        rings=plain and has_rings(opened.run),
+    )
+    chart = figures.latent_map(record)
+    chart.update_layout(showlegend=False, margin={"l": 48, "r": 6, "t": 8, "b": 40})
+    chart.update_xaxes(range=ends[0]).update_yaxes(range=ends[1], scaleanchor=None)
+    st.markdown(f"**{title}**")
+    plot(
+        chart,
+        key=f"compare_map_{opened.run.name}",
+        revision=f"{opened.run.name} {how} {ends}",
+        height=HEIGHT,
+        index=figures.map_index(record),
+        tiles=pattern(opened.run.name) if opened.data.is_image else None,
+        label=f"Latent map of {title}",
+    )
+
+
+def pictures(selected: Sequence[Entry], titles: dict[str, str]) -> None:
+    """Reconstructions of the same examples, and samples, a row or a sheet each run."""
+    opened = [one for one in several(selected) if one.data.is_image]
+    if not opened:
+        st.info("Pictures can be shown of runs on pictures that have saved weights.")
+        return
+    first = opened[0]
+    alike = [one for one in opened if one.data.fingerprint == first.data.fingerprint]
+    rows, held_out = common(alike)
+    rows = rows[: _fitting(first)]
+    labels = [titles[one.run.name] for one in alike]
+    layers: dict[str, Floats] = {"original": first.seen(rows)}
+    for label, one in zip(labels, alike, strict=True):
+        layers[label[:22]] = one.decode(one.encode(rows).mean, rows)
+    names = grids.names_of(first.data.labels, first.data.classes, rows)
+    words = [grids.Card(f"#{row}", name, ()) for row, name in zip(rows, names, strict=True)]
+    told = (
+        "held out by all of these runs" if held_out else "some runs were trained on some of them"
+    )
+    if others := len(opened) - len(alike):
+        told += f" · {others} on other data, not shown here"
+    head = f"**The same {len(rows)} examples** · {told}{_first(opened, selected)}"
+    st.markdown(head, help=HELP["same"])
+    st.html(grids.cards(layers, words, (("class", "text"),), _scale(first), WIDTH - 160))
+    st.markdown("**Samples**", help=HELP["samples"])
+    for one, column in zip(opened, st.columns(MOST), strict=False):
+        with column:
+            sheet = images.tile(_noise(one), 4, scale=_scale(one, across=4))
+            st.markdown(titles[one.run.name])
+            st.html(grids.sheet(sheet, f"Samples of {titles[one.run.name]}"))
+
+
+def common(opened: Sequence[Opened]) -> tuple[Ints, bool]:
+    """Up to 64 rows that none of these runs was trained on, evenly over all of them; where there
+    are none, those that the first one has not seen. Whether all have not seen them."""
+    held = [np.union1d(one.splits.test, one.splits.val) for one in opened]
+    rows = held[0]
+    for other in held[1:]:
+        rows = np.intersect1d(rows, other)
+    if fallback := not len(rows):
+        rows = held[0] if len(held[0]) else opened[0].rows("all")
+    return rows[np.unique(np.linspace(0, len(rows) - 1, 64).astype(int))], not fallback
+
+
+def _scale(opened: Opened, across: int = 1) -> int:
+    """By what whole number pictures are enlarged: to 48 pixels or more."""
+    width = opened.data.event_shape[2]
+    return max(1, -(-48 // width)) if across == 1 else max(1, min(224 // across // width, 8))
+
+
+def _fitting(opened: Opened) -> int:
+    """How many cards stand in one row beside their names."""
+    cell = max(grids.CARD, opened.data.event_shape[2] * _scale(opened)) + grids.GAP[0]
+    return max(1, (WIDTH - 160) // cell)
+
+
+def _noise(opened: Opened) -> Floats:
+    """Decoded draws from the prior, or of a model without one from a fit to its latents."""
+    if opened.model.has_kl:
+        z = prior_sample(opened.model, SAMPLES, 0)
+    else:
+        z = fitted_sample(_encoded(opened).mean, SAMPLES, 0)
+    return opened.decode(z, opened.rows("all")[:SAMPLES])

@@ -1,0 +1,224 @@
+"""All runs in one table: search, filters, selection, and what can be done to the selected runs.
+
+What is selected are names of runs, kept for the session, whatever the table shows: a run that a
+search hides stays selected. The table is another one for every list of names, so that a row means
+the same run from the moment it is drawn.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import streamlit as st
+
+from vae.comparison import Entry
+
+SELECTED, DRAWN = "compare_selected", "compare_drawn"
+ROW, HEAD, MOST = 35, 38, 250  # pixels of a row, of the head, and of the table at most
+FAVOURITES, ARCHIVED = "favourites", "archived"
+HELP = {
+    "search": "Runs that hold every one of these words in name, title, tags, notes, state, data "
+    "or settings, such as: mnist latent_dim=8 beta=4.",
+    "show": "Favourites alone; archived runs too, which are hidden else.",
+    "tags": "Runs that have all of these tags.",
+}
+
+
+class Shown(NamedTuple):
+    """What the table shows and what is selected."""
+
+    all: list[Entry]
+    visible: list[Entry]
+    selected: list[Entry]  # in the order of the table, then those that the filters hide
+
+
+def filters(entries: Sequence[Entry]) -> list[Entry]:
+    """One row of filters, and the runs that pass them."""
+    search, show, tags = st.columns([5, 3, 4], vertical_alignment="bottom")
+    words = search.text_input(
+        "Search",
+        key="compare_search",
+        help=HELP["search"],
+        placeholder="name, tag, note, setting=value",
+        persist_state="session",
+    )
+    shown = show.pills(
+        "Show",
+        [FAVOURITES, ARCHIVED],
+        selection_mode="multi",
+        key="compare_show",
+        help=HELP["show"],
+        persist_state="session",
+    )
+    known = sorted({tag for entry in entries for tag in entry.tags})
+    key = "compare_tags"
+    st.session_state[key] = [t for t in st.session_state.get(key, []) if t in known]
+    wanted = tags.multiselect(
+        "Tags",
+        known,
+        key=key,
+        help=HELP["tags"],
+        placeholder="any" if known else "none yet: select a run and edit it",
+        disabled=not known,
+        persist_state="session",
+    )
+    return [
+        entry
+        for entry in entries
+        if (ARCHIVED in shown or not entry.archived)
+        and (FAVOURITES not in shown or entry.favourite)
+        and set(wanted) <= set(entry.tags)
+        and matches(entry, words or "")
+    ]
+
+
+def matches(entry: Entry, words: str) -> bool:
+    """Whether a run holds every word, whatever its case."""
+    settings = [f"{name}={_plain(value)}" for name, value in entry.settings.items()]
+    parts = [entry.name, entry.title, entry.notes, entry.state, entry.data, *entry.tags, *settings]
+    text = "\n".join(parts).lower()
+    return all(word in text for word in words.lower().split())
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def select(entries: list[Entry], visible: list[Entry]) -> Shown:
+    """The table; its ticks are the selection."""
+    chosen = set(st.session_state.setdefault(SELECTED, []))
+    names = [entry.name for entry in visible]
+    if visible:
+        key = table_key(names)
+        st.dataframe(
+            _columns(visible),
+            key=key,
+            hide_index=True,
+            on_select=lambda: _take(key, names),
+            selection_mode="multi-row",
+            selection_default={
+                "selection": {"rows": [i for i, name in enumerate(names) if name in chosen]}
+            },
+            column_config=_config(),
+            placeholder="",
+            height=min(HEAD + ROW * len(visible), MOST),
+        )
+    else:
+        st.info("No run passes these filters: clear the search, or show archived runs.")
+    hidden = [entry for entry in entries if entry.name in chosen and entry.name not in set(names)]
+    return Shown(entries, visible, [e for e in visible if e.name in chosen] + hidden)
+
+
+def table_key(names: Sequence[str]) -> str:
+    """Names the table of these runs; another one after every `fresh`."""
+    which = repr((names, st.session_state.get(DRAWN, 0)))
+    return f"compare_table_{hashlib.sha256(which.encode()).hexdigest()[:12]}"
+
+
+def fresh() -> None:
+    """Let the next table forget its ticks, which the browser keeps, and take them from the
+    selection."""
+    st.session_state[DRAWN] = st.session_state.get(DRAWN, 0) + 1
+
+
+def _take(key: str, names: list[str]) -> None:
+    rows = st.session_state[key]["selection"]["rows"]
+    ticked = [names[row] for row in rows if row < len(names)]
+    hidden = [name for name in st.session_state[SELECTED] if name not in names]
+    st.session_state[SELECTED] = ticked + hidden
+
+
+def clear_selection() -> None:
+    """Nothing is selected any more."""
+    st.session_state[SELECTED] = []
+    fresh()
+
+
+def _columns(entries: Sequence[Entry]) -> dict[str, list[Any]]:
+    rows = [_row(entry) for entry in entries]
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def _row(entry: Entry) -> dict[str, Any]:
+    s, val, test = entry.settings, entry.val, entry.test
+    return {
+        "★": "★" if entry.favourite else "",
+        "run": entry.name,
+        "title": entry.title,
+        "state": entry.state + (", archived" if entry.archived else ""),
+        "data": entry.data,
+        "network": s.get("network"),
+        "Z": s.get("latent_dim"),
+        "β": s.get("beta"),
+        "seed": s.get("seed"),
+        "−ELBO": None if val.elbo is None else -val.elbo,
+        "reconstruction": val.reconstruction,
+        "KL": val.kl,
+        "test −ELBO": None if test.elbo is None else -test.elbo,
+        "test −ln p(x)": test.nll,
+        "epochs": entry.epochs or None,
+        "objective": s.get("objective"),
+        "likelihood": s.get("likelihood"),
+        "tags": list(entry.tags),
+        "seconds": entry.seconds or None,
+        "created": _when(entry.created),
+    }
+
+
+def _when(created: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(created).astimezone().replace(tzinfo=None)
+    except ValueError:
+        return None
+
+
+def _config() -> dict[str, Any]:
+    number, text = st.column_config.NumberColumn, st.column_config.TextColumn
+    found: dict[str, Any] = {
+        name: number(format=form, help=about) for name, (form, about) in NUMBERS.items()
+    }
+    found |= {name: text(help=about) for name, about in WORDS.items()}
+    found["★"] = text(width=34, help="A favourite.", pinned=True)
+    found["run"] = text(width=170, help="Name of the run, and of its folder.", pinned=True)
+    found["tags"] = st.column_config.ListColumn(help="Edit them when the run is selected.")
+    found["created"] = st.column_config.DatetimeColumn(
+        format="D MMM YYYY, HH:mm", help="When the run was begun, in the server's time."
+    )
+    return found
+
+
+NUMBERS = {
+    "Z": ("%d", "Latent dimensions."),
+    "β": ("%.4g", "Weight of the KL in the trained loss; empty: the objective has none."),
+    "seed": ("%d", "Runs that are equal in all else are seeds of one configuration."),
+    "−ELBO": (
+        "%.2f",
+        "Reconstruction + KL on validation data at the best report, nats per example; the lower, "
+        "the better. Comparable on the same data under the same likelihood.",
+    ),
+    "reconstruction": ("%.2f", "−E_q[ln p(x|z)] at that report, nats per example."),
+    "KL": ("%.2f", "KL(q(z|x) ‖ p(z)) at that report, nats per example; empty: not defined."),
+    "test −ELBO": (
+        "%.2f",
+        "Of the best weights on test data, nats per example, where an evaluation is kept: see "
+        "Evaluate.",
+    ),
+    "test −ln p(x)": (
+        "%.2f",
+        "Of the best weights on test data, importance-sampled, nats per example, where an "
+        "evaluation is kept.",
+    ),
+    "epochs": ("%.4g", "Trained so far."),
+    "seconds": ("%.0f", "Spent training."),
+}
+WORDS = {
+    "title": "A name in words: select the run and edit it.",
+    "state": "What the run is doing.",
+    "data": "Data set.",
+    "network": "Bodies of encoder and decoder.",
+    "objective": "What is maximised.",
+    "likelihood": "p(x|z). Under another one, nats mean something else.",
+}

@@ -1,0 +1,193 @@
+"""Which of two configurations is better, in one sentence and one picture."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import streamlit as st
+
+from vae import comparison
+from vae.comparison import Entry, Fold
+from vae.dashboard import grids
+from vae.dashboard.compare_views import Chosen
+from vae.dashboard.plot import plot
+from vae.figures.base import number
+from vae.figures.sides import Side, sides
+from vae.palette import CLASSES
+from vae.verdicts import LEAST, Verdict, by_seed, interval, verdict
+
+HEIGHT = 350
+FIGURES = {
+    "val": "validation −ELBO",
+    "test": "test −ELBO",
+    "nll": "test −ln p(x)",
+}
+HELP = {
+    "side": "A configuration: runs that are equal in all but their seed. Finished runs count, and "
+    "a seed that was run twice counts once.",
+    "figure": "Validation: at the best report of each run. Test: of the best weights, where an "
+    "evaluation is kept. Nats per example; the lower, the better.",
+    "verdict": "Where both sides have the same seeds, their differences seed by seed are judged "
+    "(paired t), because a seed decides for both which examples are held out; else their means "
+    "(Welch's t). Resolved means that the 95 % interval of the difference leaves out 0. Of equal "
+    "configurations about 5 in 100 are called different. A difference of three standard errors is "
+    "seen with a chance of 51 % by 3 unpaired seeds a side and 81 % by 10; by 3 seeds that both "
+    "sides share, with 89 % where they correlate by 0.8, as on digits.",
+}
+
+
+class Judged(NamedTuple):
+    """A side with its values by seed, and the runs that could not count."""
+
+    name: str
+    values: dict[int, float]
+    runs: int
+    unfinished: int
+    without: int  # finished runs without the figure
+    samples: set[int | None]  # K of -ln p(x)
+
+
+def judged(fold: Fold, name: str, figure: str) -> Judged:
+    """The figure of every finished run of a configuration."""
+    done = [run for run in fold.runs if run.state == "finished"]
+    found = [(run, value_of(run, figure)) for run in done]
+    counted = [(run, value) for run, value in found if value is not None]
+    return Judged(
+        name,
+        by_seed((run.seed, value) for run, value in counted),
+        len(fold.runs),
+        len(fold.runs) - len(done),
+        len(found) - len(counted),
+        {run.test.nll_samples for run, _ in counted} if figure == "nll" else set(),
+    )
+
+
+def value_of(entry: Entry, figure: str) -> float | None:
+    """-ELBO or -ln p(x) of a run, nats per example; None where it is not known."""
+    if figure == "nll":
+        return entry.test.nll
+    elbo = (entry.val if figure == "val" else entry.test).elbo
+    return None if elbo is None else -elbo
+
+
+def sentence(a: Judged, b: Judged, found: Verdict) -> str:
+    """The verdict in words."""
+    if short := [side for side in (a, b) if len(side.values) < LEAST]:
+        told = " and ".join(f"{side.name} has {len(side.values)}" for side in short)
+        return (
+            f"A verdict needs at least {LEAST} seeds a side, and {told}: train more seeds of it, "
+            "or evaluate those it has."
+        )
+    ends = f"95 % interval {number(found.low)} to {number(found.high)}"
+    if not found.resolved:
+        return (
+            f"**Difference not resolved.** A less B is {number(found.difference)} nats, {ends}: "
+            "it may be 0. More seeds would narrow the interval."
+        )
+    better, worse = (a, b) if found.difference < 0 else (b, a)
+    low, high = sorted((abs(found.low), abs(found.high)))
+    return (
+        f"**{better.name} is better than {worse.name} by {number(abs(found.difference))} nats** "
+        f"(95 % interval {number(low)} to {number(high)})."
+    )
+
+
+def show(entries: Sequence[Entry], picked: Chosen) -> None:
+    """Choose two configurations and a figure; the verdict."""
+    folds = comparison.fold(entries)
+    if len(folds) < 2:
+        st.info("A verdict compares two configurations; there is only one. Train another.")
+        return
+    labels = comparison.labels(folds)
+    titles = {
+        fold.key: name if len(fold.runs) > 1 else f"{name} (1 seed)"
+        for fold, name in zip(folds, labels, strict=True)
+    }
+    known = {fold.key: fold for fold in folds}
+    first, second = _defaults(folds, picked)
+    left, right = st.columns([6, 5], gap="large")
+    row = left.columns(3)
+    a = grids.choose(row[0], "A", "compare_a", titles, first.key, HELP["side"])
+    b = grids.choose(row[1], "B", "compare_b", titles, second.key, HELP["side"])
+    figure = grids.choose(row[2], "Figure", "compare_figure", FIGURES, "val", HELP["figure"])
+    if a == b:
+        left.info("A and B are the same configuration: choose another for one of them.")
+    elif not comparison.comparable(known[a].runs[0], known[b].runs[0]):
+        left.info(
+            "These two cannot be compared: their data, how they are seen, or the likelihood "
+            "differ, and with them what a nat means."
+        )
+    else:
+        both = [judged(known[key], titles[key], figure) for key in (a, b)]
+        slots = comparison.slots(picked.slots, [a, b], CLASSES)
+        with left:
+            found = _say(both)
+        if found and all(side.values for side in both):
+            with right:
+                _draw(both, [slots.get(key) for key in (a, b)], found.paired, figure)
+
+
+def _defaults(folds: Sequence[Fold], picked: Chosen) -> tuple[Fold, Fold]:
+    """The first two selected configurations, else the two with the most seeds that can be
+    compared."""
+    mine = [fold for key in picked.slots for fold in folds if fold.key == key]
+    rest = sorted((f for f in folds if f not in mine), key=lambda fold: -len(fold.seeds))
+    first, *others = [*mine, *rest]
+    alike = [f for f in others if comparison.comparable(first.runs[0], f.runs[0])]
+    return first, [*mine[1:], *alike, *others][0]
+
+
+def _say(both: Sequence[Judged]) -> Verdict | None:
+    """The verdict in words; None where the figures mean different things."""
+    kinds = both[0].samples | both[1].samples
+    if len(kinds) > 1:
+        told = " and ".join(f"{k:,}" for k in sorted(k or 0 for k in kinds))
+        st.info(f"−ln p(x) was estimated with K = {told} samples: evaluate all runs with one K.")
+        return None
+    found = verdict(both[0].values, both[1].values)
+    st.markdown(sentence(both[0], both[1], found), help=HELP["verdict"])
+    for told in filter(None, [*(_about(side) for side in both), _how(found)]):
+        st.caption(told)
+    return found
+
+
+def _draw(both: Sequence[Judged], slots: Sequence[int | None], paired: bool, figure: str) -> None:
+    drawn = [
+        Side(side.name, slot, side.values, interval(list(side.values.values())))
+        for side, slot in zip(both, slots, strict=True)
+    ]
+    plot(
+        sides(drawn, f"{FIGURES[figure]}, nats per example", paired),
+        key="compare_sides",
+        revision=" ".join([figure, *(side.name for side in both)]),
+        height=HEIGHT,
+        label="Every seed of both sides, and their means with 95 % intervals",
+    )
+
+
+def _how(found: Verdict) -> str:
+    if not found.enough:
+        return ""
+    return (
+        "Seed by seed: both sides have the same seeds (paired t, 95 %)."
+        if found.paired
+        else "The sides have different seeds: means compared (Welch's t, 95 %)."
+    )
+
+
+def _about(side: Judged) -> str:
+    """A side's mean, and which runs did not count."""
+    values = list(side.values.values())
+    parts = [f"{side.name}: {len(values)} seed{'s' * (len(values) != 1)}"]
+    if values:
+        one = interval(values)
+        ends = (
+            f", 95 % interval {number(one.low)} to {number(one.high)}"
+            if len(values) >= LEAST
+            else ""
+        )
+        parts.append(f"mean {number(one.mean)} nats{ends}")
+    if side.unfinished:
+        parts.append(f"{side.unfinished} not finished")
+    if side.without:
+        parts.append(f"{side.without} without a kept evaluation")
+    return " · ".join(parts)

@@ -1,0 +1,255 @@
+"""The selected runs in numbers: the rate-distortion plane, curves and settings. A configuration
+has one colour in all of them, for as long as it stays selected."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from html import escape
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import streamlit as st
+
+from vae import comparison
+from vae.comparison import Entry, Figures, Fold, line, mean_line
+from vae.dashboard import grids, server
+from vae.dashboard.compare_rows import stamp
+from vae.dashboard.gallery import colour
+from vae.dashboard.plot import plot
+from vae.figures import compare
+from vae.palette import CLASSES
+from vae.runs import Run
+from vae.verdicts import by_seed, interval
+
+HEIGHT = 350
+LAYOUT = (10, 3)  # picture, and its controls beside it
+SLOTS = "compare_slots"
+TINTS = ";".join(f"--{name}:{colour(name)}" for name in ("accent", "muted", "background"))
+DRAWN = 60  # runs at most whose curves are drawn
+PER = {"epoch": "epochs", "step": "steps", "seconds": "seconds of training"}
+SPLITS = {"val": "validation", "train": "train", "both": "both"}
+SOURCES = {"val": "validation, best report", "test": "test, kept evaluations"}
+HELP = {
+    "fold": "Runs that differ in nothing but their seed as one: mean and 95 % interval over "
+    "three seeds or more (Student's t), each seed as a thin line.",
+    "per": "What the curves are drawn against.",
+    "split": "Train values are means over the batches since the last report, validation values "
+    "are of the weights at that moment. Train is solid, validation dashed.",
+    "plane": "Nats mean the same for runs on the same data, divided and seen alike, under one "
+    "likelihood. Each such group has a plane of its own.",
+    "source": "Validation data at the best report of each run, or test data where an evaluation "
+    "of the best weights is kept.",
+    "rd": "Rate is the KL: what a code z tells of its example, nats per example. Distortion is "
+    "the reconstruction: what is lost. On a dotted line their sum, −ELBO, is the same; down and "
+    "to the left is better. β decides where on its curve a model ends: below 1 it buys "
+    "reconstruction with KL, above 1 it saves KL.",
+    "all": "Also the settings that are the same for all.",
+}
+
+
+class Chosen(NamedTuple):
+    """The selected runs by configuration, how they are called and what colour they have."""
+
+    folds: list[Fold]
+    names: list[str]
+    slots: dict[str, int]  # key of a configuration → its colour; those beyond ten have none
+
+
+def chosen(selected: Sequence[Entry], folding: bool) -> Chosen:
+    """The selection folded, or every run for itself in the colour of its configuration."""
+    whole = comparison.fold(selected)
+    slots = comparison.slots(st.session_state.get(SLOTS, {}), [f.key for f in whole], CLASSES)
+    st.session_state[SLOTS] = slots
+    folds = whole if folding else comparison.unfold(whole)
+    return Chosen(folds, comparison.labels(folds), slots)
+
+
+def fold_toggle() -> bool:
+    """Whether seeds are folded."""
+    st.session_state.setdefault("compare_fold", True)
+    return bool(
+        st.toggle("Fold seeds", key="compare_fold", help=HELP["fold"], persist_state="session")
+    )
+
+
+def names(picked: Chosen) -> str:
+    """HTML: the colour and the name of each configuration."""
+    spans = [
+        f"<span>{_dot(picked.slots.get(fold.key))}{escape(name)}</span>"
+        for fold, name in zip(picked.folds, picked.names, strict=True)
+    ]
+    return f'<div class="vae-names">{"".join(spans)}</div>'
+
+
+def _dot(slot: int | None) -> str:
+    ink = colour("prior" if slot is None else f"class{slot}")
+    return f'<i style="background:{ink}"></i>'
+
+
+def of(entry: Entry, source: str) -> Figures:
+    """The figures of a run on "val" or "test" data."""
+    return entry.test if source == "test" else entry.val
+
+
+def _runs(count: int) -> str:
+    return "1 run" if count == 1 else f"{count:,} runs"
+
+
+def plane(visible: Sequence[Entry], selected: Sequence[Entry]) -> None:
+    """Every run that passes the filters in the rate-distortion plane, the selected ones in
+    colour."""
+    known = list({entry.name: entry for entry in [*selected, *visible]}.values())
+    groups, mine = comparison.planes(known), {entry.name for entry in selected}
+    if not groups:
+        st.info("No run here has settings that can be read.")
+        return
+    left, right = st.columns(LAYOUT, gap="medium")
+    titles = {g.label: f"{g.label} ({_runs(len(g.entries))})" for g in groups}
+    first = max(groups, key=lambda g: (sum(e.name in mine for e in g.entries), len(g.entries)))
+    label = grids.choose(
+        right, "Comparable runs", "compare_plane", titles, first.label, HELP["plane"]
+    )
+    source = grids.choose(right, "Figures", "compare_source", SOURCES, "val", HELP["source"])
+    with right:
+        folding = fold_toggle()
+    group = next(g.entries for g in groups if g.label == label)
+    shown = [e for e in group if None not in (of(e, source).kl, of(e, source).reconstruction)]
+    picked = chosen(selected, folding)
+    with left:
+        st.markdown(_told(len(shown), len(group), len(known)), help=HELP["rd"])
+        plot(
+            compare.rate_distortion(_spots(shown, source, folding, mine, picked.slots), HEIGHT),
+            key="compare_plane_chart",
+            revision=f"{label} {source} {folding}",
+            height=HEIGHT,
+            label="Rate and distortion of every run, nats per example, with lines of equal −ELBO",
+        )
+    right.html(names(picked))
+
+
+def _told(shown: int, comparable: int, all_: int) -> str:
+    """How many runs stand in the plane, and why others do not."""
+    told = [f"**Rate–distortion plane** · {_runs(shown)}"]
+    if comparable > shown:
+        told.append(f"{_runs(comparable - shown)} without these figures")
+    if all_ > comparable:
+        told.append(f"{_runs(all_ - comparable)} not comparable: other data or likelihood")
+    return " · ".join(told)
+
+
+def _spots(
+    shown: Sequence[Entry], source: str, folding: bool, mine: set[str], slots: dict[str, int]
+) -> list[compare.Spot]:
+    folds = comparison.fold(shown)
+    folds = folds if folding else comparison.unfold(folds)
+    names, found = comparison.labels(folds), []
+    for fold, name in zip(folds, names, strict=True):
+        picked = any(run.name in mine for run in fold.runs)
+        found.append(_spot(fold, name, slots.get(fold.key) if picked else None, source))
+    return found
+
+
+def _spot(fold: Fold, name: str, slot: int | None, source: str) -> compare.Spot:
+    found = [(run.seed, of(run, source)) for run in fold.runs]
+    rate, distortion = (
+        interval(list(by_seed((seed, getattr(f, term)) for seed, f in found).values()))
+        for term in ("kl", "reconstruction")
+    )
+    elbo = -(rate.mean + distortion.mean)
+    return compare.Spot(name, fold.runs[0].settings.get("beta"), rate, distortion, elbo, slot)
+
+
+def curves(selected: Sequence[Entry]) -> None:
+    """Reconstruction, KL and ELBO of the selected runs over training."""
+    left, right = st.columns(LAYOUT, gap="medium")
+    per = grids.choose(right, "Against", "compare_per", PER, "epoch", HELP["per"])
+    split = grids.choose(right, "Data", "compare_split", SPLITS, "val", HELP["split"])
+    with right:
+        folding = fold_toggle()
+    picked = chosen(selected[:DRAWN], folding)
+    right.html(names(picked))
+    drawn: list[compare.Drawn] = []
+    for fold, name in zip(picked.folds, picked.names, strict=True):
+        for part in ("train", "val") if split == "both" else (split,):
+            for quantity in compare.TITLES:
+                drawn += _lines(fold, name, picked.slots.get(fold.key), quantity, part, per)
+    with left:
+        plot(
+            compare.overlaid(drawn, per, HEIGHT),
+            key="compare_curves",
+            revision=f"{per} {split} {folding} {[fold.key for fold in picked.folds]}",
+            height=HEIGHT,
+            label="Reconstruction, KL and ELBO of the selected runs, nats per example",
+        )
+        if len(selected) > DRAWN:
+            st.caption(f"The curves of the first {DRAWN} of {len(selected)} runs are drawn.")
+
+
+def _lines(
+    fold: Fold, name: str, slot: int | None, quantity: str, split: str, per: str
+) -> list[compare.Drawn]:
+    """A line a run, and over several seeds their mean; what a run lacks has no line."""
+    found = [(run, line(reports(run), quantity, split, per)) for run in fold.runs]
+    found = [(run, one) for run, one in found if len(one.value)]
+    several = len(fold.runs) > 1
+    lines = [
+        compare.Drawn(
+            f"{name}, seed {run.seed}" if several else name, quantity, split, slot, one, several
+        )
+        for run, one in found
+    ]
+    seeds = {run.seed: one for run, one in found}
+    if len(seeds) > 1:
+        mean = mean_line(list(seeds.values()))
+        lines.append(compare.Drawn(f"{name}, mean", quantity, split, slot, mean))
+    return lines
+
+
+def reports(entry: Entry) -> list[dict[str, Any]]:
+    """Every report of a run, read again only when there are more."""
+    path = server.ROOT / entry.name
+    return _reports(path, stamp(path / "metrics.jsonl"))
+
+
+@lru_cache(maxsize=DRAWN)
+def _reports(path: Path, stamps: tuple[int, int]) -> list[dict[str, Any]]:
+    return Run(path).reports()
+
+
+def settings(selected: Sequence[Entry]) -> None:
+    """The settings in which configurations differ, side by side."""
+    everything = st.toggle(
+        "All settings", key="compare_all", help=HELP["all"], persist_state="session"
+    )
+    picked = chosen(selected, folding=True)
+    differ = comparison.differing(picked.folds)
+    every = list(dict.fromkeys(name for fold in picked.folds for name in fold.settings))
+    if len(picked.folds) == 1:
+        st.caption("One configuration is selected; tick others to see how they differ from it.")
+    st.html(differences(picked, every if everything or len(picked.folds) == 1 else differ))
+
+
+def differences(picked: Chosen, rows: Sequence[str]) -> str:
+    """HTML: a column a configuration, a row a setting; what differs from the first is marked."""
+    heads = "".join(
+        f'<th title="{escape(name)}">{_dot(picked.slots.get(fold.key))}{escape(name)}</th>'
+        for fold, name in zip(picked.folds, picked.names, strict=True)
+    )
+    body = [(comparison.spell(name), _cells(picked, name)) for name in rows]
+    seeds = "".join(_cell(", ".join(map(str, fold.seeds))) for fold in picked.folds)
+    runs = "".join(_cell(", ".join(run.name for run in fold.runs)) for fold in picked.folds)
+    body += [("seed", seeds), ("runs", runs)]
+    lines = "".join(f"<tr><th>{escape(head)}</th>{cells}</tr>" for head, cells in body)
+    return (
+        f'<div class="vae-differences" style="{TINTS}"><table>'
+        f"<thead><tr><th></th>{heads}</tr></thead><tbody>{lines}</tbody></table></div>"
+    )
+
+
+def _cells(picked: Chosen, name: str) -> str:
+    values = [comparison.written(fold.settings.get(name)) for fold in picked.folds]
+    return "".join(_cell(value, value != values[0]) for value in values)
+
+
+def _cell(text: str, other: bool = False) -> str:
+    mark = ' class="other"' if other else ""
+    return f'<td{mark} title="{escape(text)}">{escape(text)}</td>'

@@ -1,0 +1,59 @@
+"""What people say of a run: `notes.json` holds title, tags, notes, favourite and archived.
+
+Nothing in it changes what the run is or does; a file that cannot be read says nothing.
+"""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from filelock import FileLock
+
+from vae import storage
+
+FILE = "notes.json"
+LONGEST = {"title": 120, "notes": 20_000}  # letters
+TAGS, TAG = 20, 40  # tags at most, letters of one
+
+
+class Notes(NamedTuple):
+    """What people say of a run."""
+
+    title: str = ""
+    tags: tuple[str, ...] = ()
+    notes: str = ""
+    favourite: bool = False
+    archived: bool = False  # out of sight, unless it is asked for
+
+
+def read(path: Path) -> Notes:
+    """The notes in the run folder `path`; what is missing or of the wrong type is left out."""
+    saved = storage.read_json(path / FILE)
+    if not isinstance(saved, dict):
+        return Notes()
+    if isinstance(saved.get("tags"), list):
+        saved["tags"] = tuple(tag for tag in saved["tags"] if isinstance(tag, str))
+    usual = Notes()._asdict()
+    return Notes(**{k: saved[k] for k in usual if isinstance(saved.get(k), type(usual[k]))})
+
+
+def change(path: Path, **fields: Any) -> Notes:
+    """Change some of the notes and keep the rest; the notes as they are then.
+
+    Raises ValueError for what is too long, OSError where the folder cannot be written.
+    """
+    with FileLock(path / "notes.lock"):
+        notes = _checked(read(path)._replace(**fields))
+        storage.write_json(path / FILE, notes._asdict())
+    return notes
+
+
+def _checked(notes: Notes) -> Notes:
+    """Trimmed, each tag once; raises ValueError with a sentence for what is too long."""
+    tags = tuple(dict.fromkeys(filter(None, (tag.strip() for tag in notes.tags))))
+    notes = notes._replace(title=notes.title.strip(), notes=notes.notes.strip(), tags=tags)
+    for name, most in LONGEST.items():
+        if len(getattr(notes, name)) > most:
+            raise ValueError(f"The {name} has more than {most:,} letters: shorten it.")
+    if len(tags) > TAGS or any(len(tag) > TAG for tag in tags):
+        raise ValueError(f"A run has up to {TAGS} tags of up to {TAG} letters: shorten them.")
+    return notes
