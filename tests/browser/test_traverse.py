@@ -1,0 +1,171 @@
+"""Traversals, interpolation and arithmetic on a real screen: the pixels are the decoder's at the z
+that the downloaded file holds, another example changes them, and the animation plays."""
+
+import io
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.browser.conftest import ROOT, Launch, OpenPage, Server, Tab
+from tests.browser.screen import perform, photograph, shows, tiles, until
+from vae import images
+from vae.animation import order
+from vae.dashboard.traverse_between import PLACES, Asked, ways_of
+from vae.latent import by_kl, decode
+from vae.opened import Opened
+from vae.runs import Run
+
+STEPS = 9
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a finished run."""
+    root = tmp_path_factory.mktemp("runs")
+    command = [sys.executable, "-m", "vae", "train", "--root", str(root), "--run", "small"]
+    command += ["--data", "digits", "--hidden", "32", "--latent-dim", "3", "--epochs", "12"]
+    subprocess.run([*command, "--device", "cpu"], cwd=ROOT, check=True, capture_output=True)
+    return root
+
+
+@pytest.fixture(scope="module")
+def server(launch: Launch, trained: Path) -> Server:
+    return launch("app.py", env={"VAE_LAB_ROOT": str(trained)})
+
+
+@pytest.fixture
+def run(trained: Path) -> Run:
+    """A copy of the finished run, for one test alone, and for one trial of it."""
+    name = f"small-{len(list(trained.iterdir()))}"
+    return Run(Path(shutil.copytree(trained / "small", trained / name)))
+
+
+def strip(tab: Tab, k: int) -> np.ndarray:
+    """The tiles of strip k on the screen, (S, 8, 8, 3)."""
+    photo = photograph(tab.page.locator(".vae-strips .strip img").nth(k))
+    return tiles(photo, STEPS, 1, (photo.shape[1] + 1) // STEPS // 8)
+
+
+def fill(tab: Tab, key: str, value: int) -> None:
+    """Put a whole number into a field."""
+    field = tab.page.locator(f".st-key-{key} input")
+
+    def act() -> None:
+        field.fill(str(value))
+        field.press("Enter")
+
+    perform(act, lambda: field.input_value() == str(value))
+    tab.settle()
+
+
+def fetched(tab: Tab, name: str) -> bytes:
+    """The file behind a download button."""
+    button = tab.page.get_by_role("button", name=name, exact=True)
+    files: list[bytes] = []
+
+    def act() -> None:
+        with tab.page.expect_download(timeout=15_000) as download:
+            button.click()
+        files.append(download.value.path().read_bytes())
+
+    perform(act, lambda: bool(files), why=name)
+    return files[-1]
+
+
+def arrays(content: bytes) -> tuple[np.ndarray, np.ndarray]:
+    with np.load(io.BytesIO(content)) as kept:
+        return kept["z"], kept["x"]
+
+
+def clean(tab: Tab, server: Server) -> None:
+    assert not tab.problems
+    assert "Traceback" not in server.log()
+
+
+def visit(server: Server, open_page: OpenPage, run: Run, view: str, scheme: str = "light") -> Tab:
+    tab = open_page(f"{server.url}/traverse?run={run.name}", scheme=scheme)
+    choice = tab.page.locator(".st-key-traverse_view").get_by_text(view, exact=True)
+    at = {"Between two": "traverse_swap", "Arithmetic": f"traverse_plus_{run.name}"}
+    there = tab.page.locator(f".st-key-{at.get(view, 'traverse_start')}")
+    perform(lambda: choice.click(timeout=5000), lambda: there.count() == 1, why=view)
+    tab.page.wait_for_selector(".vae-strips .strip img")
+    tab.settle()
+    return tab
+
+
+def test_traversals_are_the_decoders(run: Run, server: Server, open_page: OpenPage) -> None:
+    tab = visit(server, open_page, run, "One latent at a time", "dark")
+    opened = Opened.of(run)
+    names = tab.page.locator(".vae-strips .name b")
+    wanted = [f"z{d + 1}" for d in by_kl(opened.encode(opened.splits.train))]
+    until(lambda: names.all_inner_texts() == wanted, why=f"rows {wanted}")
+    before = strip(tab, 0)
+    row = int(opened.splits.test[7])
+    fill(tab, f"traverse_start_{run.name}", row)
+    until(lambda: (strip(tab, 0) != before).any(), why="another first row")
+    z, x = arrays(fetched(tab, "NPZ"))
+    start = opened.encode(np.array([row])).mean[0]
+    assert (np.isclose(z.reshape(3, STEPS, 3), start).all(2).sum(1) == 1).all()
+    made = decode(opened.model, z)
+    np.testing.assert_allclose(x, made, atol=1e-6)
+    for k in range(3):
+        wanted_pixels = images.pixels(x[k * STEPS : (k + 1) * STEPS])
+        shows(lambda k=k: strip(tab, k), wanted_pixels)
+    picture = np.asarray(Image.open(io.BytesIO(fetched(tab, "PNG"))).convert("RGB"))
+    assert picture.shape == (3 * 9 - 1, STEPS * 9 - 1, 3)
+    np.testing.assert_array_equal(picture[:8, :8], images.pixels(x)[0])
+    clean(tab, server)
+
+
+def test_both_ways_and_the_animation(run: Run, server: Server, open_page: OpenPage) -> None:
+    tab = visit(server, open_page, run, "Between two")
+    opened = Opened.of(run)
+    a, b = (int(row) for row in opened.splits.test[[3, 11]])
+    fill(tab, f"traverse_a_{run.name}", a)
+    fill(tab, f"traverse_b_{run.name}", b)
+    asked = Asked(a, b, STEPS, 0)
+    ways = ways_of(opened, asked, STEPS)
+    made = images.pixels(decode(opened.model, np.concatenate([ways.linear, ways.spherical])))
+    shows(lambda: strip(tab, 0), made[:STEPS])
+    shows(lambda: strip(tab, 1), made[STEPS:])
+    z, x = arrays(fetched(tab, "NPZ"))
+    np.testing.assert_allclose(z, np.concatenate([ways.linear, ways.spherical]), atol=1e-6)
+    np.testing.assert_array_equal(images.pixels(x), made)
+    sequence = order(PLACES, back=True)
+    z = ways_of(opened, asked, PLACES).spherical
+    frames = images.pixels(decode(opened.model, z))[sequence][..., :1]
+    for name in ("WebP", "GIF"):
+        moving = Image.open(io.BytesIO(fetched(tab, name)))
+        scale, seen = moving.size[0] // 8, []
+        for k in range(moving.n_frames):
+            moving.seek(k)
+            one = np.asarray(moving.convert("RGB"))[::scale, ::scale, :1]
+            seen += [one] * round(int(moving.info["duration"]) / 60)
+        np.testing.assert_array_equal(seen, frames, err_msg=name)
+    playing = tab.page.locator(".vae-moving img")
+    known = {frame.tobytes() for frame in frames}
+    scale = until(lambda: playing.evaluate("i => i.complete && i.naturalWidth")) // 8
+    found = set()
+    for _ in range(12):  # a moment may fall between two frames, so most have to be known
+        centres = photograph(playing)[scale // 2 :: scale, scale // 2 :: scale, :1]
+        found.add(np.ascontiguousarray(centres[:8, :8]).tobytes())
+    assert len(found & known) >= 2, "it plays, and shows the decoder's pictures"
+    clean(tab, server)
+
+
+def test_a_class_is_added(run: Run, server: Server, open_page: OpenPage) -> None:
+    tab = visit(server, open_page, run, "Arithmetic")
+    z, x = arrays(fetched(tab, "NPZ"))
+    opened = Opened.of(run)
+    np.testing.assert_allclose(z[4], opened.encode(opened.splits.test[:1]).mean[0], atol=1e-6)
+    mean, labels = opened.encode(opened.splits.train).mean, opened.data.labels
+    assert labels is not None
+    one, zero = (mean[labels[opened.splits.train] == k].mean(0) for k in (1, 0))
+    np.testing.assert_allclose(z[6] - z[4], one - zero, atol=1e-4)
+    shows(lambda: strip(tab, 0), images.pixels(x))
+    clean(tab, server)

@@ -1,0 +1,290 @@
+"""The Traversals page: every picture on it is the decoder's, at the z that its file holds."""
+
+import base64
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from tests.pages.conftest import OpenPage, trained
+from vae import images
+from vae.animation import order
+from vae.dashboard import traverse_between as two
+from vae.dashboard import traverse_rows as rows
+from vae.dashboard.traverse_sums import REACH
+from vae.dashboard.traverse_view import log_prior, ordered, span_of, usual
+from vae.latent import decode
+from vae.opened import Opened
+from vae.paths import change, class_mean, slerp
+
+VIEWS = ("One latent at a time", "Between two", "Arithmetic")
+KINDS: dict[str, dict[str, object]] = {
+    "two latents": {},
+    "one latent": {"latent_dim": 1},
+    "many latents": {"latent_dim": 40},
+    "plane": {"data": "mixture", "likelihood": "gaussian-learned"},
+    "vectors": {"data": "four features", "likelihood": "gaussian-learned"},
+    "plain": {"posterior": "point", "objective": "reconstruction", "latent_dim": 3},
+    "told the class": {"condition": "labels"},
+    "full posterior": {"posterior": "full", "latent_dim": 3},
+    "mixture prior": {"prior": "mixture"},
+    "vamp prior": {"prior": "vamp"},
+    "flow prior": {"prior": "flow"},
+    "no classes": {"data": "moon-phases", "examples": 300, "size": 9},
+}
+
+
+def view(at: AppTest, name: str) -> AppTest:
+    at.segmented_control(key="traverse_view").set_value(name).run()
+    assert not at.exception, [e.value for e in at.exception]
+    return at
+
+
+def html(at: AppTest) -> str:
+    return " ".join(e.proto.body for e in at.get("html"))
+
+
+def words(at: AppTest) -> str:
+    return " ".join(e.value for e in [*at.markdown, *at.subheader])
+
+
+def strips(at: AppTest) -> list[np.ndarray]:
+    """The strips on the page, (h, w, 3) each."""
+    found = re.findall(r'class="strip".*?data:image/png;base64,([^"]+)', html(at), re.DOTALL)
+    return [np.asarray(Image.open(io.BytesIO(base64.b64decode(p))).convert("RGB")) for p in found]
+
+
+def tiled(strip: np.ndarray, steps: int, side: int = 8) -> np.ndarray:
+    """Its tiles, each pixel once, (S, side, side, 3)."""
+    scale = ((strip.shape[1] + 1) // steps - 1) // side
+    assert strip.shape[:2] == (scale * side, steps * (scale * side + 1) - 1)
+    return np.stack(
+        [
+            strip[::scale, k * (scale * side + 1) : (k + 1) * (scale * side + 1) - 1 : scale]
+            for k in range(steps)
+        ]
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_opens_for_every_kind_of_run(
+    kind: str, root: Path, open_page: OpenPage, tmp_path: Path
+) -> None:
+    settings = dict(KINDS[kind])
+    if kind == "vectors":
+        settings["data"] = str(tmp_path / "four.npz")
+        x = np.random.default_rng(0).standard_normal((200, 4)).astype(np.float32)
+        np.savez(settings["data"], x=x)
+    run = trained(root, "a-run", **settings)
+    at = open_page("traverse.py")
+    opened = Opened.of(run)
+    labelled = opened.data.labels is not None
+    pictures = opened.data.is_image
+    assert "latents" in words(at)
+    assert len(strips(at)) == len(marks(at)) * pictures
+    for start in ("mean", "origin"):
+        at.selectbox(key="traverse_start").set_value(start).run()
+    for span in ("start", "quantiles"):
+        at.selectbox(key="traverse_range").set_value(span).run()
+        assert not at.exception
+    view(at, "Between two")
+    assert len(strips(at)) == 2 * pictures
+    offered = at.selectbox(key="traverse_measure").options
+    assert offered == (["‖z‖", "−ln p(z)"] if opened.model.has_kl else ["‖z‖"])
+    if opened.model.has_kl:
+        at.selectbox(key="traverse_measure").select("−ln p(z)").run()
+        assert not at.exception
+    view(at, "Arithmetic")
+    assert ("These data have no two classes" in words(at)) == (not labelled)
+    assert len(strips(at)) == labelled * pictures
+
+
+def marks(at: AppTest) -> list[int]:
+    return [int(left) for left in re.findall(r'<b style="left:(\d+)px', html(at))]
+
+
+def test_rows_are_the_decoders_in_the_order_of_their_kl(root: Path, open_page: OpenPage) -> None:
+    run = trained(root, "a-run", latent_dim=6, epochs=20, hidden=(32,))
+    at = open_page("traverse.py")
+    opened = Opened.of(run)
+    encoding = opened.encode(opened.splits.train)
+    assert encoding.kl_per_dimension is not None
+    kl = encoding.kl_per_dimension.mean(0)
+    by_kl = np.argsort(-kl)
+    assert kl.min() > 0.01  # none is folded
+    found = re.findall(r"<b>z(\d+)</b><span[^>]*>(\d+\.\d\d) nats<", html(at))
+    np.testing.assert_array_equal([int(n) - 1 for n, _ in found], by_kl)
+    np.testing.assert_allclose([float(v) for _, v in found], kl[by_kl], atol=0.0051)
+    test = opened.encode(opened.splits.test).mean
+    row = int(np.abs(test[:, by_kl[0]]).argmax())  # far from the middle of its row
+    at.number_input(key="traverse_start_a-run").set_value(int(opened.splits.test[row])).run()
+    start = test[row]
+    assert abs(start[by_kl[0]]) > 0.75
+    pictures, after = strips(at), re.findall(r'class="after">([\d.]+)<', html(at))
+    own = images.pixels(decode(opened.model, start[None]))[0]
+    for d, strip, moved, left in zip(by_kl, pictures, after, marks(at), strict=True):
+        z = np.tile(start, (9, 1))
+        z[:, d] = np.linspace(-3, 3, 9)
+        near = int(np.abs(z[:, d] - start[d]).argmin())
+        z[near] = start
+        x = decode(opened.model, z)
+        shown = tiled(strip, 9).astype(int)
+        assert np.abs(shown - images.pixels(x)).max() <= 1  # batches of another size
+        assert np.abs(shown[near] - own.astype(int)).max() <= 1
+        assert left == near * (strip.shape[1] + 1) // 9
+        assert float(moved) == pytest.approx(change(x, z), abs=6e-4)
+
+
+def test_what_is_shown_is_what_the_files_hold(root: Path, open_page: OpenPage) -> None:
+    run = trained(root, "a-run", latent_dim=5)
+    opened = Opened.of(run)
+    asked = rows.Asked("example", 5, "prior", 3, 9, 0)
+    paths = rows.traversals(opened, asked, ordered(opened)[0])
+    z = np.concatenate([path.z for path in paths])
+    at = open_page("traverse.py")
+    at.number_input(key="traverse_start_a-run").set_value(5).run()
+    if [t for t in at.toggle if t.key == "traverse_all_a-run"]:
+        at.toggle(key="traverse_all_a-run").set_value(True).run()
+    shown = np.concatenate([tiled(strip, 9) for strip in strips(at)])
+    np.testing.assert_array_equal(shown, images.pixels(decode(opened.model, z)))
+    view(at, "Between two")
+    ends = (at.number_input(key=f"traverse_{k}_a-run").value for k in "ab")
+    wanted = two.Asked(*ends, 9, 0)
+    ways = two.ways_of(opened, wanted, 9)
+    made = decode(opened.model, np.concatenate([ways.linear, ways.spherical]))
+    shown = np.concatenate([tiled(strip, 9) for strip in strips(at)])
+    np.testing.assert_array_equal(shown, images.pixels(made))
+    t = np.linspace(0, 1, 9)
+    a, b = (opened.encode(np.array([row])).mean[0] for row in wanted[:2])
+    np.testing.assert_array_equal(ways.spherical, slerp(a, b, t))
+    playing = re.findall(r"data:image/webp;base64,([^\"]+)", html(at))[0]
+    moving = Image.open(io.BytesIO(base64.b64decode(playing)))
+    z = slerp(a, b, np.linspace(0, 1, two.PLACES))
+    frames = images.pixels(decode(opened.model, z))[..., :1]
+    scale, shown = moving.size[0] // 8, []
+    for k in range(moving.n_frames):
+        moving.seek(k)
+        frame = np.asarray(moving.convert("RGB"))[::scale, ::scale, :1]
+        shown += [frame] * round(int(moving.info["duration"]) / 60)  # equal ones are one, longer
+    np.testing.assert_array_equal(shown, frames[order(two.PLACES, back=True)])
+
+
+def test_another_example_swap_and_class(root: Path, open_page: OpenPage) -> None:
+    run = trained(root, "a-run")
+    opened = Opened.of(run)
+    test, labels = opened.splits.test, opened.data.labels
+    assert labels is not None
+    at = open_page("traverse.py")
+    row = at.number_input(key="traverse_start_a-run")
+    assert row.value == test[0]
+    before = strips(at)[0]
+    at.button(key="traverse_start_a-run_next").click().run()
+    assert at.number_input(key="traverse_start_a-run").value == np.sort(test)[1]
+    assert (strips(at)[0] != before).any()
+    at.selectbox(key="traverse_start_a-run_class").select("7").run()
+    seen = set()
+    for _ in range(6):
+        at.button(key="traverse_start_a-run_random").click().run()
+        seen.add(at.number_input(key="traverse_start_a-run").value)
+    assert len(seen) > 1
+    assert {opened.data.classes[labels[k]] for k in seen} == {"7"}
+    assert seen <= set(test.tolist())
+    view(at, "Between two")
+    first = [at.number_input(key=f"traverse_{k}_a-run").value for k in "ab"]
+    assert labels[first[0]] != labels[first[1]]
+    linear = tiled(strips(at)[0], 9)
+    at.button(key="traverse_swap").click().run()
+    assert [at.number_input(key=f"traverse_{k}_a-run").value for k in "ab"] == first[::-1]
+    apart = tiled(strips(at)[0], 9)[::-1].astype(int) - linear
+    assert np.abs(apart).max() <= 1
+
+
+def test_arithmetic_is_that_of_class_means(root: Path, open_page: OpenPage) -> None:
+    run = trained(root, "a-run", epochs=8)
+    opened = Opened.of(run)
+    at = view(open_page("traverse.py"), "Arithmetic")
+    at.selectbox(key="traverse_plus_a-run").select("3").run()
+    at.selectbox(key="traverse_minus_a-run").select("8").run()
+    mean, train = opened.encode(opened.splits.train).mean, opened.splits.train
+    assert opened.data.labels is not None
+    labels = opened.data.labels[train]
+    (three, many), (eight, others) = (class_mean(mean, labels, k) for k in (3, 8))
+    length = np.linalg.norm((three - eight) / mean.std(0))
+    said = words(at)
+    assert f"**mean of 3** ({many:,} examples) **− mean of 8** ({others:,})" in said
+    assert float(re.findall(r"length \*\*([\d.]+)\*\*", said)[0]) == pytest.approx(
+        length, abs=0.01
+    )
+    start = opened.encode(opened.splits.test[:1]).mean[0]
+    strengths = np.linspace(-REACH, REACH, 9)[:, None]
+    wanted = images.pixels(
+        decode(opened.model, (start + strengths * (three - eight)).astype("f4"))
+    )
+    assert np.abs(tiled(strips(at)[0], 9).astype(int) - wanted).max() <= 1
+    at.selectbox(key="traverse_from_a-run").select("mean of 8").run()
+    strip = tiled(strips(at)[0], 9)
+    assert (
+        np.abs(strip[4].astype(int) - images.pixels(decode(opened.model, eight[None]))).max() <= 1
+    )
+    assert (
+        np.abs(strip[6].astype(int) - images.pixels(decode(opened.model, three[None]))).max() <= 1
+    )
+    at.selectbox(key="traverse_plus_a-run").select("8").run()
+    strip = tiled(strips(at)[0], 9)
+    np.testing.assert_array_equal(strip, np.repeat(strip[:1], 9, 0))
+    assert "length **0.00**" in words(at)
+
+
+def test_a_told_class_is_held(root: Path, open_page: OpenPage) -> None:
+    run = trained(root, "a-run", condition="labels", epochs=6)
+    opened = Opened.of(run)
+    labels = opened.data.labels
+    assert labels is not None
+    row = int(opened.splits.test[0])
+    at = open_page("traverse.py")
+    asked = rows.Asked("example", row, "prior", 3, 9, int(labels[row]))
+    for label in (int(labels[row]), 3):
+        z = rows.traversals(opened, asked, ordered(opened)[0][:1])[0].z
+        wanted = images.pixels(decode(opened.model, z, labels=np.full(9, label)))
+        assert np.abs(tiled(strips(at)[0], 9).astype(int) - wanted).max() <= 1
+        at.selectbox(key="traverse_held_a-run").select("3").run()
+    at.selectbox(key="traverse_held_a-run").select("own class").run()
+    view(at, "Arithmetic")
+    at.selectbox(key="traverse_from_a-run").select("mean of 7").run()
+    z = class_mean(opened.encode(opened.splits.train).mean, labels[opened.splits.train], 7)[0]
+    wanted = images.pixels(decode(opened.model, z[None], labels=np.array([7])))
+    assert np.abs(tiled(strips(at)[0], 9)[4].astype(int) - wanted).max() <= 1
+
+
+@pytest.mark.parametrize("prior", ["standard", "mixture", "flow"])
+def test_the_span_and_what_is_usual_are_the_priors(prior: str, root: Path) -> None:
+    """The interval that holds 95 % of a prior, and its unit, against its own draws and density."""
+    opened = Opened.of(trained(root, "a-run", prior=prior, latent_dim=3))
+    span, z = span_of(opened), usual(opened)
+    np.testing.assert_allclose(z.mean(0), span.centre, atol=0.1)
+    np.testing.assert_allclose(z.std(0), span.unit, rtol=0.06)
+    minus = two.measure(opened, z, "prior")
+    np.testing.assert_allclose(minus, -log_prior(opened, z))
+    if prior == "standard":
+        exact = 0.5 * (z**2).sum(1) + 1.5 * np.log(2 * np.pi)
+        np.testing.assert_allclose(minus, exact, rtol=1e-4)
+        norms = np.quantile(two.measure(opened, z, "norm"), [0.025, 0.975])
+        np.testing.assert_allclose(norms, [0.464, 3.058], atol=0.09)  # χ with 3 degrees of freedom
+
+
+def test_idle_latents_are_folded(root: Path, open_page: OpenPage) -> None:
+    run = trained(root, "a-run", latent_dim=20, epochs=4, beta=1.5)
+    at = open_page("traverse.py")
+    _, value, idle = ordered(Opened.of(run))
+    assert idle == set(np.flatnonzero(value < 0.01).tolist())
+    assert len(idle) > 4
+    assert ((value > 0.01) & (value < 0.1)).any()
+    assert len(strips(at)) == max(1, min(16, 20 - len(idle)))
+    assert "inactive folded" in words(at)
+    at.toggle(key="traverse_all_a-run").set_value(True).run()
+    assert len(strips(at)) == 20
+    assert "inactive folded" not in words(at)

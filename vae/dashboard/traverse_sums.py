@@ -1,0 +1,191 @@
+"""Latent arithmetic: the difference between the means of two classes, added to a place."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from vae import images
+from vae.dashboard import grids
+from vae.dashboard.generate_view import latents
+from vae.dashboard.header import empty
+from vae.dashboard.plot import plot
+from vae.dashboard.traverse_strips import GAP, NAME, Row, captioned, strips, tile_scale
+from vae.dashboard.traverse_view import (
+    class_of,
+    example,
+    held,
+    name_of,
+    open_run,
+    steps_control,
+    through,
+    z_of,
+)
+from vae.figures.paths import along, plane
+from vae.opened import Opened
+from vae.paths import Difference, class_mean, difference, shifted
+from vae.records import Floats, Ints
+from vae.runs import Run
+
+WIDTHS = [8.5, 10, 7, 8, 7, 5, 9, 9.5, 6.5, 9]  # of the controls
+ROOM = (860, 130)  # pixels for the tiles
+REACH = 2.0
+EXAMPLE = -1
+LARGE = 224  # pixels of a large picture, at most
+HELP = {
+    "from": "Where the difference is added: to the z of an example, or to the mean of a class.",
+    "plus": "The class whose mean is added.",
+    "minus": "The class whose mean is subtracted.",
+    "strength": "How often the difference is added, without unit: 1 is the whole of it, 0 leaves "
+    "z as it is, below 0 it is subtracted.",
+}
+ABOUT = (
+    "z + strength · (mean A − mean B), decoded. Each **mean** is taken of the z (means of q(z|x)) "
+    "of training examples of a class. **Length** of the difference: each latent is counted in "
+    "standard deviations of its z over training examples of all classes."
+)
+
+
+class Asked(NamedTuple):
+    """What the controls ask for."""
+
+    start: int  # a class whose mean it is, or EXAMPLE
+    row: int
+    plus: int
+    minus: int
+    steps: int
+    label: int
+
+
+def arithmetic(run: Run) -> None:
+    """The view: controls, the difference in numbers, the strip and one strength large."""
+    at = st.columns(WIDTHS, vertical_alignment="bottom", gap="xsmall")
+    opened = open_run(run, at[0])
+    labels = known_labels(opened)
+    classes = {} if labels is None else present(opened, labels)
+    if labels is None or len(classes) < 2:
+        empty(
+            "These data have no two classes.",
+            "Latent arithmetic goes by the means of classes: choose a run on labelled data, or "
+            "another of the paths above.",
+            link=False,
+        )
+    asked = _controls(opened, classes, at)
+    found = difference(latents(opened).mean, labels, asked.plus, asked.minus)
+    start = start_of(opened, labels, asked)
+    strengths = np.linspace(-REACH, REACH, asked.steps).astype(np.float32)
+    z = shifted(start, found.step, strengths)
+    x = through(opened, z, asked.label)
+    line, kept = st.columns([13, 5], vertical_alignment="center")
+    line.markdown(_told(opened, asked, found), help=ABOUT)
+    with kept.container(horizontal=True, horizontal_alignment="right"):
+        _files(opened, x, z)
+    if opened.data.is_image:
+        _pictures(opened, asked, x, strengths)
+        _large(opened, asked, start, found)
+    else:
+        _vectors(opened, x, strengths)
+
+
+def known_labels(opened: Opened) -> Ints | None:
+    """The classes of the encoded training examples, (N,)."""
+    labels = opened.data.labels
+    return None if labels is None else labels[latents(opened).index]
+
+
+def present(opened: Opened, labels: Ints) -> dict[int, str]:
+    """The classes that have encoded examples: class → name."""
+    found = np.unique(labels)
+    return {int(k): opened.data.classes[k] for k in found if 0 <= k < len(opened.data.classes)}
+
+
+def _controls(opened: Opened, classes: dict[int, str], at: Sequence[DeltaGenerator]) -> Asked:
+    name = opened.run.name
+    first, second, *_ = classes
+    starts = {EXAMPLE: "an example"} | {k: f"mean of {title}" for k, title in classes.items()}
+    start = grids.choose(at[1], "From", f"traverse_from_{name}", starts, EXAMPLE, HELP["from"])
+    row = int(opened.rows(opened.default_split())[0])
+    if start == EXAMPLE:
+        row = example(opened, "sum", at[2:6], "Row")
+    plus = grids.choose(at[6], "A, added", f"traverse_plus_{name}", classes, second, HELP["plus"])
+    minus = grids.choose(
+        at[7], "B, subtracted", f"traverse_minus_{name}", classes, first, HELP["minus"]
+    )
+    own = class_of(opened, row) if start == EXAMPLE else start
+    steps = steps_control(at[8])
+    return Asked(start, row, plus, minus, steps, held(opened, at[9], own))
+
+
+def start_of(opened: Opened, labels: Ints, asked: Asked) -> Floats:
+    """Where the difference is added, (Z,)."""
+    if asked.start == EXAMPLE:
+        return z_of(opened, asked.row)
+    return class_mean(latents(opened).mean, labels, asked.start)[0]
+
+
+def _start_name(opened: Opened, asked: Asked) -> str:
+    if asked.start == EXAMPLE:
+        return name_of(opened, asked.row)
+    return f"mean of {opened.data.classes[asked.start]}"
+
+
+def _told(opened: Opened, asked: Asked, found: Difference) -> str:
+    """The difference in numbers."""
+    plus, minus = (opened.data.classes[k] for k in (asked.plus, asked.minus))
+    many, others = found.examples
+    return (
+        f"**mean of {plus}** ({many:,} examples) **− mean of {minus}** ({others:,}): "
+        f"length **{found.length:.2f}** standard deviations of z"
+    )
+
+
+def _files(opened: Opened, x: Floats, z: Floats) -> None:
+    name = f"{opened.run.name}-arithmetic"
+    if opened.data.is_image:
+        about = "The strip, a pixel for a pixel of the model."
+        grids.download("PNG", lambda: images.grid_png(x, len(x)), f"{name}.png", about)
+    about = "x and z of the strip, from strength −2 to 2; --data can read it."
+    grids.download("NPZ", lambda: grids.npz(x, z), f"{name}.npz", about)
+
+
+def _pictures(opened: Opened, asked: Asked, x: Floats, strengths: Floats) -> None:
+    """The strip over all strengths; the start is in the middle."""
+    words = [f"strength {grids.number(s)}" for s in strengths]
+    scale = tile_scale(opened.data.event_shape, asked.steps, 1, ROOM)
+    row = Row("z + s · (A − B)", "", x, words, len(x) // 2)
+    st.html(strips([row], scale, [grids.number(s) for s in strengths], "strength s"))
+
+
+def _large(opened: Opened, asked: Asked, start: Floats, found: Difference) -> None:
+    """Where it begins and one strength of it, large, side by side."""
+    _, place, _ = st.columns([NAME, 420, 500])
+    st.session_state.setdefault("traverse_strength", 1.0)
+    strength = place.slider(
+        "Strength",
+        -REACH,
+        REACH,
+        key="traverse_strength",
+        step=0.05,
+        help=HELP["strength"],
+        persist_state="session",
+    )
+    z = shifted(start, found.step, np.array([0, strength], np.float32))
+    x = through(opened, z, asked.label)
+    words = [
+        (_start_name(opened, asked), "decoded as it is"),
+        (f"strength {grids.number(strength)}", ""),
+    ]
+    st.html(captioned(x, words, images.factor(x.shape[3], LARGE), NAME + GAP))
+
+
+def _vectors(opened: Opened, x: Floats, strengths: Floats) -> None:
+    """The path in the plane of the data, or features against the strength."""
+    middle = len(x) // 2
+    if opened.data.event_shape == (2,):
+        behind = opened.seen(opened.shown("train", 2000))
+        chart = plane(x[None], ["strength −2 to 2"], [middle], behind)
+    else:
+        chart = along([x], strengths, "strength", 0.0)
+    plot(chart, key="sum", revision=opened.run.name, height=480, label="Latent arithmetic")
