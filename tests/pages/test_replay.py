@@ -1,0 +1,179 @@
+"""The time machine's page: what it sends is what the run keeps, and every empty state says why."""
+
+import json
+import struct
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.pages.conftest import OpenPage, trained
+from vae import images
+from vae.replay import replay
+from vae.runs import Run, identity
+
+KINDS = {"f4": "<f4", "u1": "u1"}
+
+
+def sent(at: AppTest) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """What the player was sent."""
+    (component,) = at.get("bidi_component")
+    content = component.proto.bytes
+    (length,) = struct.unpack("<I", content[:4])
+    head, arrays, start = json.loads(content[4 : 4 + length]), {}, 4 + length
+    for name, kind, count in head["blobs"]:
+        arrays[name] = np.frombuffer(content, KINDS[kind], count, start)
+        start += arrays[name].nbytes
+    assert start == len(content)
+    return head, arrays
+
+
+def text(at: AppTest) -> str:
+    return " ".join(e.value for e in [*at.markdown, *at.caption, *at.subheader])
+
+
+def test_every_frame_is_sent_as_it_is_in_the_files(root: Path, open_page: OpenPage) -> None:
+    run = trained(root, "three", latent_dim=3, frames=4)
+    head, arrays = sent(open_page("replay.py"))
+    frames = [run.frame(step) for step in run.frame_steps()]
+    seen = run.examples()
+    assert seen is not None
+    assert head["step"] == run.frame_steps()
+    assert head["epoch"] == [frame.epoch for frame in frames]
+    record = replay(frames, seen)
+    np.testing.assert_array_equal(arrays["aligned"], record.aligned.reshape(-1))
+    np.testing.assert_array_equal(arrays["raw"], record.raw.reshape(-1))
+    np.testing.assert_array_equal(arrays["originals"], _bytes(seen.originals))
+    made = [_bytes(part) for f in frames for part in (f.reconstructions, f.samples)]
+    np.testing.assert_array_equal(arrays["made"], np.concatenate(made))
+    np.testing.assert_array_equal(arrays["hue"], seen.label)
+    titles = {strip["title"]: strip for strip in head["strips"]}
+    assert set(titles) == {"Reconstruction", "KL", "ELBO"}
+    for split, epochs, values in titles["KL"]["lines"]:
+        lines = [r for r in run.reports() if r["split"] == split]
+        np.testing.assert_allclose(arrays[values], [r["kl"] for r in lines], rtol=1e-6)
+        np.testing.assert_allclose(arrays[epochs], [r["epoch"] for r in lines], rtol=1e-6)
+
+
+def _bytes(values: np.ndarray) -> np.ndarray:
+    return images.pixels(values)[..., : values.shape[1]].reshape(-1)
+
+
+@pytest.mark.parametrize("latents", [1, 2])
+def test_vectors_and_few_latents(latents: int, root: Path, open_page: OpenPage) -> None:
+    settings = {"data": "mixture", "examples": 200, "likelihood": "gaussian-learned"}
+    run = trained(root, "vectors", latent_dim=latents, **settings)
+    head, arrays = sent(open_page("replay.py"))
+    assert (head["lanes"], head["rings"]) == (latents == 1, latents == 2)
+    last = run.frame()
+    assert last is not None
+    assert head["vector"]["size"] == 2
+    per_frame = arrays["made"].reshape(len(head["step"]), -1)
+    made = np.concatenate([last.reconstructions, last.samples]).reshape(-1)
+    np.testing.assert_array_equal(per_frame[-1], made)
+    assert "picture" not in head
+
+
+def test_a_point_posterior_has_neither_rings_nor_kl(root: Path, open_page: OpenPage) -> None:
+    trained(root, "point", posterior="point", objective="reconstruction", latent_dim=2)
+    head, _ = sent(open_page("replay.py"))
+    assert not head["rings"]
+    assert [strip["title"] for strip in head["strips"]] == ["Reconstruction"]
+    assert head["titles"]["below"] == "Decoded noise"
+
+
+def test_factors_colour_the_points(root: Path, open_page: OpenPage) -> None:
+    run = trained(root, "moon", data="moon-phases", examples=200, latent_dim=2, epochs=1)
+    at = open_page("replay.py")
+    at.selectbox(key="replay_hue").set_value("phase").run()
+    assert not at.exception
+    head, arrays = sent(at)
+    seen = run.examples()
+    assert seen is not None
+    assert head["hue"]["title"] == "phase"
+    order = np.argsort(seen.factors["phase"])
+    assert (np.diff(arrays["hue"][order].astype(int)) >= 0).all()
+
+
+def test_no_frames_are_told_with_the_way_out(root: Path, open_page: OpenPage) -> None:
+    trained(root, "none", frames=0)
+    words = text(open_page("replay.py"))
+    assert "keeps no frames" in words
+    assert "--frames 32" in words
+
+
+def test_one_frame(root: Path, open_page: OpenPage) -> None:
+    run = trained(root, "one", frames=3)
+    for step in run.frame_steps()[1:]:
+        (run.path / "frames" / f"{step:09d}.safetensors").unlink()
+    at = open_page("replay.py")
+    assert len(sent(at)[0]["step"]) == 1
+    assert "One frame is kept so far" in text(at)
+
+
+def test_damaged_frames_are_left_out_with_a_word(root: Path, open_page: OpenPage) -> None:
+    run = trained(root, "broken", frames=4)
+    steps = run.frame_steps()
+    files = [run.path / "frames" / f"{step:09d}.safetensors" for step in steps]
+    files[1].write_bytes(files[1].read_bytes()[:200])
+    at = open_page("replay.py")
+    assert sent(at)[0]["step"] == [steps[0], *steps[2:]]
+    assert f"1 of {len(steps)} frames" in text(at)
+    assert f"step {steps[1]}" in text(at)
+    for file in files:
+        file.write_bytes(b"nothing")
+    assert "None of the kept frames can be read" in text(open_page("replay.py"))
+    (run.path / "frames" / "examples.safetensors").write_bytes(b"nothing")
+    assert "examples.safetensors" in text(open_page("replay.py"))
+
+
+def test_a_run_that_trains_is_live_and_its_next_frame_is_sent(
+    root: Path, open_page: OpenPage
+) -> None:
+    run = trained(root, "live", frames=3)
+    at = open_page("replay.py")
+    assert not sent(at)[0]["live"]
+    run.set_status(state="running", heartbeat=time.time(), **identity())
+    at.run()
+    assert sent(at)[0]["live"]
+    frame = run.frame()
+    assert frame is not None
+    run.record(frame._replace(step=frame.step + 50, epoch=frame.epoch + 1))
+    at.run()
+    assert sent(at)[0]["step"][-1] == frame.step + 50
+
+
+@pytest.mark.parametrize("form", ["gif", "webp"])
+def test_an_animation_is_made_beside_the_page(form: str, root: Path, open_page: OpenPage) -> None:
+    import io
+
+    from PIL import Image
+
+    run = trained(root, "three", frames=3)
+    at = open_page("replay.py")
+    at.selectbox(key="replay_format").set_value(form).run()
+    at.selectbox(key="replay_width").set_value(640).run()
+    at.selectbox(key="replay_between").set_value(1).run()
+    stops = 2 * len(run.frame_steps()) - 1
+    assert f"{stops} pictures of 640 × 358, {stops * 60 / 1000:.1f} s" in text(at)
+    at.button(key="replay_make").click().run()
+    making = at.session_state["replay_making"]
+    making.join(30)
+    at.run()
+    assert not at.exception
+    assert making.problem == ""
+    picture = Image.open(io.BytesIO(making.content))
+    assert picture.format == form.upper()
+    assert picture.size == (640, 358)
+    assert picture.n_frames == stops
+    assert f"Download {form.upper()}" in " ".join(b.label for b in at.get("download_button"))
+
+
+def test_the_arrays_are_offered(root: Path, open_page: OpenPage) -> None:
+    run: Run = trained(root, "three", frames=3)
+    at = open_page("replay.py")
+    labels = [button.label for button in at.get("download_button")]
+    assert "Aligned frames (.npz)" in labels, run.name

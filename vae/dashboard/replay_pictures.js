@@ -1,0 +1,184 @@
+// Beside the map: pictures (they switch, nothing is blended) or vectors, and below it the curves.
+
+const HAIR = 'rgba(128, 128, 128, 0.44)';
+const STRIPS = { height: 146, top: 34, bottom: 32, left: 44, right: 14, gap: 18 };
+
+function arranged(count, layers, [height, width], room) {   // columns and whole-number enlargement
+  let best = { columns: 1, scale: 0 };
+  for (let columns = count; columns >= 1; columns--) {
+    const rows = Math.ceil(count / columns);
+    const scale = Math.min(
+      Math.floor(((room.width + 1) / columns - 1) / width),
+      Math.floor(((room.height - 6 * (rows - 1) + 1) / (rows * layers) - 1) / height),
+    );
+    if (scale > best.scale) best = { columns, scale };
+  }
+  const { columns, scale } = best.scale ? best : { columns: count, scale: 1 };
+  return { columns: Math.ceil(count / Math.ceil(count / columns)), scale };   // rows of one length
+}
+
+// Layers of pictures, one above the other: layer k begins at picture `starts[k]` of its array.
+function drawTiles(player, canvas, layers, count, room) {
+  const { height, width, channels } = player.head.picture;
+  const { columns, scale } = arranged(count, layers.length, [height, width], room);
+  const [down, across] = [height * scale + 1, width * scale + 1];
+  const rows = Math.ceil(count / columns);
+  const block = layers.length * down + 5;       // a block of rows that belong together, and a space
+  const pen = sized(canvas, columns * across - 1, rows * block - 6, 1);
+  pen.imageSmoothingEnabled = false;
+  const sheet = new ImageData(width, height);
+  const tile = document.createElement('canvas');
+  tile.width = width;
+  tile.height = height;
+  layers.forEach(([values, start], layer) => {
+    for (let n = 0; n < count; n++) {
+      const from = (start + n) * height * width * channels;
+      for (let k = 0; k < height * width; k++) {
+        for (let c = 0; c < 3; c++) sheet.data[4 * k + c] = values[from + k * channels + (channels === 3 ? c : 0)];
+        sheet.data[4 * k + 3] = 255;
+      }
+      tile.getContext('2d').putImageData(sheet, 0, 0);
+      const [x, y] = [(n % columns) * across, Math.floor(n / columns) * block + layer * down];
+      pen.fillStyle = HAIR;
+      pen.fillRect(x, y, across, down);
+      pen.clearRect(x, y, across - 1, down - 1);
+      pen.drawImage(tile, x, y, across - 1, down - 1);
+    }
+  });
+  Object.assign(canvas.dataset, { columns, scale });
+}
+
+// Vectors: points of the plane for two features, one line an example over the features for others.
+function drawVectors(player, canvas, layers, count, room) {
+  const { size, low, high } = player.head.vector;
+  const { colours, head } = player;
+  const pen = sized(canvas, room.width, room.height, window.devicePixelRatio || 1);
+  const pad = { x: 8, y: 18 };
+  const plane = size === 2;
+  const wide = plane ? high[0] - low[0] : Math.max(size - 1, 1);
+  const [bottom, top] = plane ? [low[1], high[1]] : [Math.min(...low), Math.max(...high)];
+  const unit = Math.min((room.width - 2 * pad.x) / wide, (room.height - 2 * pad.y) / (top - bottom));
+  const kx = plane ? unit : (room.width - 2 * pad.x) / wide;
+  const ky = plane ? unit : (room.height - 2 * pad.y) / (top - bottom);
+  const left = (room.width - wide * kx) / 2;
+  const at = (x, y) => [left + (x - (plane ? low[0] : 0)) * kx, pad.y + (top - y) * ky];
+  const value = ([values, start], n, k) => values[(start + n) * size + k];
+  const place = (layer, n) => at(value(layer, n, 0), value(layer, n, 1));
+  const ink = [colours.text, head.made[colours.shade]].slice(-layers.length);
+  pen.strokeStyle = colours.border;
+  pen.strokeRect(0.5, 0.5, room.width - 1, room.height - 1);
+  pen.fillStyle = head.muted[colours.shade];
+  pen.font = `11px ${colours.font}`;
+  const reach = (name, from, to) => `${name} from ${digits(from)} to ${digits(to)}`;
+  pen.fillText(plane
+    ? `${reach('x1', low[0], high[0])}, ${reach('x2', low[1], high[1])}`
+    : `${reach('values', bottom, top)} over ${size} features`, 6, room.height - 6);
+  layers.forEach((layer, l) => {
+    pen.strokeStyle = pen.fillStyle = ink[l];
+    for (let n = 0; n < count; n++) {
+      pen.beginPath();
+      if (!plane) {
+        for (let k = 0; k < size; k++) pen.lineTo(...at(k, value(layer, n, k)));
+        if (size === 1) pen.arc(...at(0, value(layer, n, 0)), 3, 0, 7);
+        pen.stroke();
+      } else if (l === 0 && layers.length === 2) {
+        pen.arc(...place(layer, n), 3.5, 0, 7);
+        pen.stroke();
+      } else {
+        if (l) { pen.moveTo(...place(layers[0], n)); pen.lineTo(...place(layer, n)); pen.stroke(); pen.beginPath(); }
+        pen.arc(...place(layer, n), 3, 0, 7);
+        pen.fill();
+      }
+    }
+  });
+}
+
+function drawPictures(player, frame) {
+  const { head, arrays, canvas } = player;
+  const { reconstructions: m, samples: s } = head.made_of;
+  const draw = head.picture ? drawTiles : drawVectors;
+  const width = canvas.samples.parentElement.clientWidth;
+  const height = player.height - 56;            // two titles
+  const tall = head.picture ? 2 * m / (2 * m + s) : 0.5;
+  const start = frame * (m + s);
+  const share = (part) => ({ width, height: Math.floor(height * part) });
+  draw(player, canvas.reconstructions, [[arrays.originals, 0], [arrays.made, start]], m, share(tall));
+  draw(player, canvas.samples, [[arrays.made, start + m]], s, share(1 - tall));
+}
+
+function stripArea(player, k) {                 // the plotting area of panel k
+  const { strips } = player.head;
+  const width = (player.canvas.curves.parentElement.clientWidth - STRIPS.gap * (strips.length - 1)) / strips.length;
+  return {
+    left: k * (width + STRIPS.gap) + STRIPS.left, top: STRIPS.top,
+    width: width - STRIPS.left - STRIPS.right, height: STRIPS.height - STRIPS.top - STRIPS.bottom,
+  };
+}
+
+function prepareCurves(player) {
+  const { head, arrays, canvas, colours } = player;
+  const width = canvas.curves.parentElement.clientWidth;
+  const pen = sized(canvas.curves, width, head.strips.length ? STRIPS.height : 0, window.devicePixelRatio || 1);
+  pen.font = `11px ${colours.font}`;
+  head.strips.forEach((strip, k) => {
+    const area = stripArea(player, k);
+    const [low, high] = strip.range;
+    const x = (epoch) => area.left + epoch / head.epochs * area.width;
+    const y = (value) => area.top + (high - value) / (high - low) * area.height;
+    pen.fillStyle = head.muted[colours.shade];
+    pen.strokeStyle = colours.border;
+    pen.textAlign = 'right';
+    for (const [value, text] of ticks(low, high, 3)) {
+      pen.beginPath(); pen.moveTo(area.left, y(value)); pen.lineTo(area.left + area.width, y(value)); pen.stroke();
+      pen.fillText(text, area.left - 5, y(value) + 4);
+    }
+    pen.textAlign = 'center';
+    for (const [value, text] of ticks(0, head.epochs, 4)) pen.fillText(text, x(value), STRIPS.height - 18);
+    pen.textAlign = 'right';
+    pen.fillText('epoch', area.left + area.width, STRIPS.height - 4);
+    pen.save();
+    pen.beginPath(); pen.rect(area.left, area.top - 1, area.width, area.height + 2); pen.clip();
+    pen.strokeStyle = strip.colour[colours.shade];
+    pen.lineWidth = 1.6;
+    for (const [split, epochs, values] of strip.lines) {
+      pen.setLineDash(split === 'val' ? [4, 3] : []);
+      pen.beginPath();
+      arrays[values].forEach((value, n) => Number.isFinite(value) && pen.lineTo(x(arrays[epochs][n]), y(value)));
+      pen.stroke();
+    }
+    pen.restore();
+  });
+  player.curves = { pen, still: canvas.curves.width && canvas.curves.height ? pen.getImageData(0, 0, canvas.curves.width, canvas.curves.height) : null };
+}
+
+const digits = (value) => (Math.abs(value) < 1e-6 ? '0.000' : value.toPrecision(4)).replace('-', '−');
+
+function drawCurves(player, epoch) {            // the marker, and the last report before it
+  const { head, arrays, colours, curves: { pen, still }, canvas } = player;
+  if (!still) return;
+  pen.putImageData(still, 0, 0);
+  const marks = [];
+  head.strips.forEach((strip, k) => {
+    const area = stripArea(player, k);
+    const x = area.left + epoch / head.epochs * area.width;
+    pen.strokeStyle = head.accent[colours.shade];
+    pen.lineWidth = 1.5;
+    pen.beginPath(); pen.moveTo(x, area.top); pen.lineTo(x, area.top + area.height); pen.stroke();
+    const said = strip.lines.map(([split, epochs, values]) => {
+      const last = arrays[epochs].findLastIndex((e, n) => e <= epoch + 1e-4 && Number.isFinite(arrays[values][n]));
+      return last < 0 ? null : `${digits(arrays[values][last])} ${split}`;
+    }).filter(Boolean).join(' · ');
+    pen.textAlign = 'left';
+    pen.fillStyle = strip.colour[colours.shade];
+    pen.font = `600 13px ${colours.font}`;
+    pen.fillText(strip.title, area.left, 13);
+    const indent = pen.measureText(strip.title).width + 10;
+    pen.font = `12px ${colours.font}`;
+    pen.fillText(said || 'no report yet', area.left + indent, 13);
+    pen.fillStyle = head.muted[colours.shade];
+    pen.font = `11px ${colours.font}`;
+    pen.fillText('nats per example', area.left, 27);
+    marks.push(x);
+  });
+  canvas.curves.dataset.marks = marks.map((x) => x.toFixed(2)).join(' ');
+}
