@@ -1,45 +1,54 @@
 """Samples: what the decoder makes of noise, and of a grid over latent space."""
 
+import math
+
+import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vae import figures, images
-from vae.dashboard import grids
-from vae.dashboard.generate_view import (
-    Plane,
+from vae.dashboard import grids, shown
+from vae.dashboard.gallery import Caption, gallery
+from vae.dashboard.generate_samples import (
+    HELP,
+    Drawn,
     Sampling,
-    axes,
+    controls,
     decoded,
-    open_run,
-    places_in_words,
-    plane_controls,
+    in_words,
+    names_drawn,
+    near,
+    others,
     sampled,
-    samples_in_words,
-    sampling_controls,
 )
+from vae.dashboard.generate_view import Plane, axes, open_run, places_in_words, plane_controls
+from vae.dashboard.generate_view import decoded as decoded_plane
 from vae.dashboard.header import guard_weights, pick_run
 from vae.dashboard.plot import plot
+from vae.data import prepare
 from vae.images import Bytes
 from vae.opened import Opened
 from vae.records import Floats
+from vae.runs import Run
 
-ROOM = (512, 600)  # pixels for each of the two pictures at 1440×900
-FRAMED = (452, 560)  # the same less the axes beside and below it
-CHART = 560
+ROOM = (512, 520)  # pixels for each of the two pictures at 1440×900
+FRAMED = (452, 490)  # the same less the axes beside and below it
+CHART = 500
 KEPT = (
     "x (pictures N×C×H×W, float32, black 0 and white 1; vectors N×D) and z (N×Z). The means of a "
     "Bernoulli likelihood lie in [0, 1]; what is Gaussian can lie a little outside. The file is a "
     "data set like any other: train on it, or add it to your own."
 )
-SAMPLES = "z ~ p(z), the prior, moved towards or away from its mean by the temperature, decoded."
+SAMPLES = "z from the chosen source, spread about its centre by the temperature, decoded."
 MANIFOLD = (
     "E[x|z] at every place of a grid in latent space. Where neighbours change smoothly into one "
     "another, the space between the training examples is filled."
 )
 NO_PRIOR = (
-    "A plain autoencoder has no prior to sample from. This is noise with the mean and the "
-    "covariance of its latents of training data, decoded."
+    "A plain autoencoder has no prior to sample from: z comes from what is fitted to its latents "
+    "of training data, at first noise with their mean and covariance."
 )
+BESIDE = ("Decoded manifold", "Second run")
 
 
 def files(place: DeltaGenerator, name: str, x: Floats, z: Floats, picture: Bytes | None) -> None:
@@ -51,27 +60,83 @@ def files(place: DeltaGenerator, name: str, x: Floats, z: Floats, picture: Bytes
         grids.download(".npz", lambda: grids.npz(x, z), f"{name}.npz", KEPT)
 
 
-def samples(opened: Opened, asked: Sampling, place: DeltaGenerator) -> None:
-    """A grid of decoded samples, or points over the training data."""
-    drawn, picture = sampled(opened, asked), None
-    if opened.data.is_image:
-        across, scale = grids.arranged(opened.data.event_shape, asked.number, ROOM)
-        picture = images.tile(drawn.x, across, scale=scale)
-        st.html(grids.sheet(picture, f"{asked.number} samples"))
+def samples(opened: Opened, asked: Sampling, drawn: Drawn, place: DeltaGenerator) -> None:
+    """A grid of decoded samples, each with its nearest training example where that is asked for,
+    or points over the training data."""
+    if st.session_state.get("generate_nearest"):
+        copies(opened, asked, drawn)
+        picture = None
     else:
-        behind = opened.seen(opened.shown("train", 2000))
-        chart = figures.vectors(drawn.x, background=behind)
-        plot(chart, key="samples", revision=opened.run.name, height=CHART, label="Samples")
+        picture = grid(opened, drawn.x, "samples")
     files(place, f"{opened.run.name}-samples", drawn.x, drawn.z, picture)
+
+
+def grid(opened: Opened, x: Floats, key: str) -> Bytes | None:
+    """Samples as one picture, which is returned; vectors as points over the training data."""
+    if not opened.data.is_image:
+        behind = opened.seen(opened.shown("train", 2000))
+        chart = figures.vectors(x, background=behind)
+        plot(chart, key=key, revision=opened.run.name, height=CHART, label="Samples")
+        return None
+    across, scale = grids.arranged(opened.data.event_shape, len(x), ROOM)
+    picture = images.tile(x, across, scale=scale)
+    st.html(grids.sheet(picture, f"{len(x)} samples"))
+    return picture
+
+
+def copies(opened: Opened, asked: Sampling, drawn: Drawn) -> None:
+    """Each sample above the training example that is nearest to it, and how near these are."""
+    found, usual = near(opened, asked)
+    rows, apart = opened.splits.train[found.place[:, 0]], found.distance[:, 0]
+    held = "" if math.isnan(usual) else f" (of held-out examples **{usual:.2f}**)"
+    st.markdown(
+        f"Each above the nearest of {len(opened.splits.train):,} training examples, and their "
+        f"distance: median **{np.median(apart):.2f}**{held}, smallest **{apart.min():.2f}**",
+        help=HELP["nearest"],
+    )
+    data = opened.data
+    if not data.is_image:
+        grid(opened, drawn.x, "samples")
+        return
+    names = grids.names_of(data.labels, data.classes, rows)
+    about = zip(names_drawn(opened, asked), names, rows, apart, strict=True)
+    captions = [
+        Caption(
+            meant, ((f"{d:.2f}", "muted"),), f"nearest: {name}, row {row} of {data.name}, {d:.4f}"
+        )
+        for meant, name, row, d in about
+    ]
+    st.html(gallery([drawn.x, prepare(data, rows)], captions))
+
+
+def second(opened: Opened, asked: Sampling, drawn: Drawn) -> None:
+    """The same z through another run."""
+    runs = {run.name: run for run in others(opened)}
+    if not runs:
+        st.info(
+            f"No other run has {drawn.z.shape[1]} latents and examples of this shape: train one, "
+            "with another seed or another β, to see the same z through both."
+        )
+        return
+    key, names = f"generate_other_{opened.run.name}", {name: name for name in runs}
+    place = st.columns([2, 1])[0]
+    chosen = grids.choose(place, "Second run", key, names, next(iter(names)), HELP["other"])
+    st.caption(f"The same {len(drawn.z)} z through the best checkpoint of {chosen}")
+    try:
+        other = shown.opened(Run(runs[chosen].path), "best")
+    except (ValueError, OSError) as error:
+        st.info(f"{chosen} cannot be opened. {error}")
+        return
+    grid(other, decoded(other, asked, drawn.z), "samples_second")
 
 
 def manifold(opened: Opened, asked: Plane, place: DeltaGenerator) -> None:
     """The decoded grid with its axes, or its warped mesh in data space."""
-    grid, picture = decoded(opened, asked), None
-    values, titles = axes(asked, grid)
+    made, picture = decoded_plane(opened, asked), None
+    values, titles = axes(asked, made)
     down, across = len(values[1]), len(values[0])
     if not opened.data.is_image:
-        mesh = grid.values.reshape(down, across, -1)
+        mesh = made.values.reshape(down, across, -1)
         behind = opened.seen(opened.shown("train", 2000))
         chart = figures.manifold_vectors(mesh, background=behind, axes=titles)
         view = f"{opened.run.name} {asked.kind} {asked.pair}"
@@ -79,13 +144,13 @@ def manifold(opened: Opened, asked: Plane, place: DeltaGenerator) -> None:
     elif down == 1:
         words = [grids.Card(f"z1 = {z:.4f}", grids.number(z), ()) for z in values[0]]
         scale = grids.enlargement(opened.data.event_shape, 1, words, FRAMED)
-        st.html(grids.cards({"E[x|z]": grid.values}, words, (("z1", "text"),), scale, FRAMED[0]))
-        picture = images.tile(grid.values, across, scale=scale)
+        st.html(grids.cards({"E[x|z]": made.values}, words, (("z1", "text"),), scale, FRAMED[0]))
+        picture = images.tile(made.values, across, scale=scale)
     else:
         scale = grids.tile_scale(opened.data.event_shape, across, down, FRAMED)
-        picture = images.tile(grid.values, across, scale=scale)
+        picture = images.tile(made.values, across, scale=scale)
         st.html(grids.frame(picture, values, titles, "The decoded manifold"))
-    files(place, f"{opened.run.name}-manifold", grid.values, grid.z, picture)
+    files(place, f"{opened.run.name}-manifold", made.values, made.z, picture)
 
 
 st.html(grids.STYLE)
@@ -93,18 +158,39 @@ run = pick_run()
 guard_weights(run)
 left, right = st.columns(2, gap="large")
 with left:
-    row = st.columns([10, 8, 7, 11, 10], vertical_alignment="bottom")
+    row = st.columns([9, 8, 11, 9], vertical_alignment="bottom")
+    below = st.columns([14, 11, 7, 7], vertical_alignment="bottom")
+    head, told, kept = st.columns([5, 5, 6], vertical_alignment="center")
     opened = open_run(run, row[0])
-    head, told, kept = st.columns([6, 4, 4], vertical_alignment="center")
-    sampling = sampling_controls(opened, [*row[1:], told])
-    title = "Samples from the prior" if opened.model.has_kl else "Decoded noise"
+    sampling = controls(opened, [*row[1:], *below])
+    told.toggle("Nearest", key="generate_nearest", help=HELP["nearest"], persist_state="session")
+    title = "Samples" if opened.model.has_kl else "Decoded noise"
     head.markdown(f"**{title}**", help=SAMPLES if opened.model.has_kl else NO_PRIOR)
-    st.caption(samples_in_words(opened, sampling))
-    samples(opened, sampling, kept)
+    try:
+        drawn = sampled(opened, sampling)
+    except ValueError as error:
+        st.info(str(error))
+        st.stop()
+    st.html(grids.said(in_words(opened, sampling)))
+    samples(opened, sampling, drawn, kept)
 with right:
-    row = st.columns([5, 4, 4, 4], vertical_alignment="bottom")
-    head, told, kept = st.columns([6, 4, 4], vertical_alignment="center")
-    plane = plane_controls(opened, [*row, told], FRAMED)
-    head.markdown("**Decoded manifold**", help=MANIFOLD)
-    st.caption(f"E[x|z] over {places_in_words(opened, plane)}")
-    manifold(opened, plane, kept)
+    choice, told = st.columns([9, 5], vertical_alignment="bottom", gap="small")
+    beside = choice.segmented_control(
+        "Beside the samples",
+        BESIDE,
+        default=BESIDE[0],
+        required=True,
+        key="generate_beside",
+        help="What stands beside the samples: a grid over latent space, or the same z through "
+        "another run.",
+        persist_state="session",
+    )
+    if beside == BESIDE[1]:
+        second(opened, sampling, drawn)
+    else:
+        row = st.columns([5, 4, 4, 4], vertical_alignment="bottom")
+        head, kept = st.columns([8, 6], vertical_alignment="center")
+        plane = plane_controls(opened, [*row, told], FRAMED)
+        head.markdown("**Decoded manifold**", help=MANIFOLD)
+        st.caption(f"E[x|z] over {places_in_words(opened, plane)}")
+        manifold(opened, plane, kept)

@@ -1,5 +1,7 @@
 """Reconstructions and samples on a real screen: every pixel is the model's, none is resampled."""
 
+import base64
+import io
 import subprocess
 import sys
 from collections.abc import Callable
@@ -8,27 +10,37 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import Locator
 
 from tests.browser.conftest import ROOT, Launch, OpenPage, Server, Tab
-from tests.browser.screen import photograph, sheet, shows, tiles, until
+from tests.browser.screen import choose, equals, perform, photograph, sheet, shows, tiles, until
 from vae import images
+from vae.corruption import corrupted
 from vae.dashboard import grids
+from vae.data import prepare
 from vae.latent import decode, prior_sample, quantiles
+from vae.latent_sources import SOURCES, Draw, Latents
+from vae.nearest import nearest
 from vae.opened import Opened
+from vae.own import Own, kept, through
+from vae.restoring import restore
 from vae.runs import Run
+from vae.surprise import percent, percentile
 
-SIZES = """() => [...document.querySelectorAll('[data-testid=stMain] img')].map(
+SIZES = """() => [...document.querySelectorAll('[data-testid=stMain] img[src]')].map(
     (i) => [i.naturalWidth, i.clientWidth, i.naturalHeight, i.clientHeight])"""
-CHECK = """() => [...document.querySelectorAll('[data-testid=stMain] img')].every(
+CHECK = """() => [...document.querySelectorAll('[data-testid=stMain] img[src]')].every(
     (i) => i.complete && i.naturalWidth)"""
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     root = tmp_path_factory.mktemp("runs")
-    command = [sys.executable, "-m", "vae", "train", "--root", str(root), "--run", "small"]
-    command += ["--data", "digits", "--hidden", "32", "--latent-dim", "2", "--epochs", "6"]
-    subprocess.run([*command, "--device", "cpu"], cwd=ROOT, check=True, capture_output=True)
+    command = [sys.executable, "-m", "vae", "train", "--root", str(root), "--device", "cpu"]
+    command += ["--data", "digits", "--hidden", "32", "--latent-dim", "2"]
+    for name, epochs in (("another", "1"), ("small", "6")):
+        named = ["--run", name, "--epochs", epochs]
+        subprocess.run([*command, *named], cwd=ROOT, check=True, capture_output=True)
     return Run(root / "small")
 
 
@@ -41,7 +53,7 @@ def server(launch: Launch, run: Run) -> Server:
 def visit(server: Server, open_page: OpenPage) -> Callable[..., Tab]:
     def visit_(page: str, scheme: str = "light") -> Tab:
         tab = open_page(f"{server.url}/{page}?run=small", scheme=scheme)
-        tab.page.wait_for_selector("[data-testid=stMain] img")
+        tab.page.wait_for_selector("[data-testid=stMain] img[src]")
         return tab
 
     return visit_
@@ -56,9 +68,13 @@ def number(tab: Tab, label: str, value: str) -> None:
     tab.page.wait_for_function(CHECK)
 
 
-def clean(tab: Tab, server: Server) -> None:
+def quiet(tab: Tab, server: Server) -> None:
     assert not tab.problems
     assert "Traceback" not in server.log()
+
+
+def clean(tab: Tab, server: Server) -> None:
+    quiet(tab, server)
     sizes = np.array(tab.page.evaluate(SIZES))
     np.testing.assert_array_equal(sizes[:, ::2], sizes[:, 1::2])
 
@@ -106,7 +122,8 @@ def test_cards_are_the_models(run: Run, server: Server, visit: Callable[..., Tab
         np.testing.assert_array_equal(made, images.pixels(values)[0])
         numbers = (encoding.reconstruction[place], encoding.kl[place].sum())
         words = figure.locator("figcaption span").all_inner_texts()
-        assert words == [grids.number(value) for value in numbers]
+        share = percentile(numbers[0] + numbers[1], encoding.reconstruction + encoding.kl)
+        assert words == [*(grids.number(value) for value in numbers), percent(float(share))]
     clean(tab, server)
 
 
@@ -130,3 +147,127 @@ def test_files_are_what_the_page_shows(
     np.testing.assert_array_equal(z, prior_sample(run.load_model(), 64, 0))
     np.testing.assert_array_equal(images.pixels(x), tiles(shown, 8, 8, scale))
     clean(tab, server)
+
+
+DRAWN = """(canvas) => [...canvas.getContext('2d').getImageData(
+    0, 0, canvas.width, canvas.height).data].filter((_, k) => k % 4 === 0)"""
+
+
+def view(tab: Tab, where: str, name: str, seen: str) -> None:
+    button = tab.page.locator(f".st-key-{where}").get_by_text(name, exact=True)
+    perform(button.click, lambda: tab.page.locator(seen).first.is_visible(), why=name)
+    tab.settle()
+
+
+def sent(picture: Locator) -> np.ndarray:
+    """The picture itself, (h, w, 3), where its column may begin between two of the screen's
+    pixels. That cards are shown at their own size, `clean` says."""
+    source = picture.get_attribute("src", timeout=5000)
+    assert source is not None
+    image = Image.open(io.BytesIO(base64.b64decode(source.split(",")[1])))
+    return np.asarray(image.convert("RGB"))
+
+
+def layers(tab: Tab, count: int) -> np.ndarray:
+    """The tiles of 8×8 of the first card, (count, 8, 8, 3)."""
+    stack = sent(tab.page.locator(".vae-cards figure img").first)
+    return tiles(stack, 1, count, stack.shape[1] // 8)
+
+
+def test_what_is_drawn_and_what_is_corrupted_goes_through_the_model(
+    run: Run, server: Server, visit: Callable[..., Tab]
+) -> None:
+    tab, opened = visit("reconstruct"), Opened.of(run)
+    view(tab, "reconstruct_of", "Your own", "canvas[tabindex]")
+    canvas, page = tab.page.locator("canvas[tabindex]"), tab.page
+
+    def pad() -> np.ndarray:
+        return np.array(canvas.evaluate(DRAWN), np.uint8).reshape(1, 8, 8)
+
+    def own() -> Own:
+        return through(opened, kept(pad(), opened))
+
+    def tells() -> None:
+        """The page shows the model's numbers and pictures of what is on the pad."""
+        shows(lambda: layers(tab, 3)[:2], images.pixels(np.concatenate([own().x, own().values])))
+        line = page.get_by_test_id("stMain").get_by_text("−ELBO", exact=True).first
+        equals(
+            lambda: line.locator("xpath=following-sibling::div").inner_text(),
+            f"{grids.number(own().bound)} nats",
+        )
+
+    def stroke() -> None:
+        canvas.scroll_into_view_if_needed()
+        box = canvas.bounding_box()
+        assert box is not None
+        places = [(2, 1.5), (5.5, 1.5), (3.5, 7)]
+        spots = [
+            (box["x"] + box["width"] * x / 8, box["y"] + box["height"] * y / 8) for x, y in places
+        ]
+        page.mouse.move(*spots[0])
+        page.mouse.down()
+        for spot in spots[1:]:
+            page.mouse.move(*spot, steps=6)
+        page.mouse.up()
+
+    perform(stroke, lambda: pad().sum() > 8 * 255, why="a stroke on the pad")
+    assert not pad()[0, 3:, :2].any()  # beside the seven
+    tells()
+    before = pad()
+
+    def keys() -> None:
+        canvas.focus()
+        for key in ("ArrowUp", "ArrowUp", "ArrowLeft"):
+            page.keyboard.press(key)
+        page.keyboard.down(" ")
+        page.keyboard.press("ArrowLeft")
+        page.keyboard.up(" ")
+
+    perform(keys, lambda: (pad() != before).any(), why="the keyboard draws")
+    tells()
+    perform(page.get_by_role("button", name="Clear").click, lambda: not pad().any(), why="clear")
+    tells()
+    view(tab, "reconstruct_of", "Corruption", ".st-key-reconstruct_gaussian_sd")
+    slider = page.locator(".st-key-reconstruct_occlusion_share input")
+    perform(
+        lambda: (slider.focus(), page.keyboard.press("End")),
+        lambda: page.locator(".st-key-reconstruct_occlusion_across input").is_enabled(),
+        why="the cover grows",
+    )
+    tab.settle()
+    title = until(lambda: page.locator(".vae-cards figure").first.get_attribute("title"))
+    row = np.array([int(title.split("row ")[1].split()[0])])
+    x = opened.seen(row)
+    cover = {"share": 1.0, "across": 0.5, "down": 0.5, "fill": 0.5}
+    broken = corrupted(x, {"occlusion": cover}, 0)
+    made = restore(opened, x, broken, row).values
+    shows(lambda: layers(tab, 4)[:3], images.pixels(np.concatenate([x, broken, made])))
+    clean(tab, server)
+
+
+def test_sources_nearest_examples_and_a_second_run(
+    run: Run, server: Server, visit: Callable[..., Tab]
+) -> None:
+    tab, opened = visit("generate", "dark"), Opened.of(run)
+    number(tab, "Number", "16")
+    choose(tab.page, ".st-key-generate_source_small", "aggregate posterior")
+    rows, data = opened.splits.train, opened.data
+    latents = Latents(opened.model, opened.batches(rows), opened.encode(rows).mean, opened.seed)
+    z = SOURCES["aggregate"].draw(latents, Draw(16, 0))
+    x = decode(opened.model, z)
+    shows(lambda: sheet(tab.page.locator(".vae-sheet img"), 4), images.pixels(x))
+    view(tab, "generate_beside", "Second run", ".st-key-generate_other_small")
+    other = decode(Run(run.path.parent / "another").load_model(), z)
+    shows(lambda: sheet(tab.page.locator(".vae-sheet img").nth(1), 4), images.pixels(other))
+    clean(tab, server)
+    toggle = tab.page.locator(".st-key-generate_nearest label").first
+    pairs = tab.page.locator(".vae-gallery figure")
+    perform(toggle.click, lambda: pairs.count() == 16, why="a training example for each sample")
+    found = nearest(x, data.x[rows], data.scale)
+    closest = prepare(data, rows[found.place[:, 0]])
+    for k in (0, 7, 15):
+        for place, picture in enumerate((x, closest)):
+            image = pairs.nth(k).locator("img").nth(place)
+            shows(lambda image=image: sent(image), images.pixels(picture)[k])
+        assert pairs.nth(k).locator("span").inner_text() == f"{found.distance[k, 0]:.2f}"
+    quiet(tab, server)

@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+from html import unescape
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,12 @@ from streamlit.testing.v1 import AppTest
 from tests.pages.conftest import OpenPage, trained
 from vae import images
 from vae.dashboard import grids
-from vae.dashboard.generate_view import ALL, Plane, Sampling, axes, decoded, sampled
+from vae.dashboard.generate_samples import COMPONENTS, Sampling, sampled
+from vae.dashboard.generate_view import Plane, axes, decoded
 from vae.data import load, prepare
 from vae.latent import decode, prior_sample, quantiles
+from vae.latent_sources import ALL, SOURCES, Draw, Latents
+from vae.nearest import nearest
 from vae.opened import Opened
 from vae.runs import Run
 
@@ -34,6 +38,12 @@ def shown(at: AppTest) -> list[np.ndarray]:
     html = " ".join(e.proto.body for e in at.get("html"))
     found = re.findall(r"data:image/png;base64,([^\"]+)", html)
     return [np.asarray(Image.open(io.BytesIO(base64.b64decode(p))).convert("RGBA")) for p in found]
+
+
+def said(at: AppTest) -> str:
+    """The lines above the samples."""
+    html = " ".join(e.proto.body for e in at.get("html"))
+    return unescape(" ".join(re.findall(r'class="vae-said">([^<]*)<', html)))
 
 
 def words(at: AppTest) -> str:
@@ -206,3 +216,92 @@ def test_labels_can_be_read_and_stand_evenly(count: int, pitch: float) -> None:
 )
 def test_numbers_as_they_are_written(value: float, text: str) -> None:
     assert grids.number(value) == text
+
+
+def known(opened: Opened) -> Latents:
+    rows, labels = opened.splits.train, opened.data.labels
+    assert labels is not None
+    batches, mean = opened.batches(rows), opened.encode(rows).mean
+    return Latents(opened.model, batches, mean, opened.seed, labels[rows], opened.data.classes)
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_every_source_is_decoded_pixel_for_pixel(
+    name: str, root: Path, open_page: OpenPage
+) -> None:
+    opened = Opened.of(trained(root, "a-run"))
+    at = open_page("generate.py")
+    at.number_input(key="generate_number").set_value(9).run()
+    at.selectbox(key="generate_source_a-run").select(name).run()
+    assert not at.exception
+    start = 1 if name == "class" else 0
+    asked = Draw(9, 0, 1.0, start)
+    z = SOURCES[name].draw(known(opened), asked)
+    grid = shown(at)[0]
+    scale = (grid.shape[0] + 1) // 3 // 8
+    expected = images.tile(decode(opened.model, z), 3, scale=scale).astype(int)
+    assert np.abs(grid - expected).max() <= 1  # a fit may differ in its last digit
+    assert " ".join((SOURCES[name].draw.__doc__ or "").split()) in said(at)
+    if name != "class":
+        return
+    at.selectbox(key="generate_sample_class_a-run").select(4).run()
+    z = SOURCES[name].draw(known(opened), asked._replace(label=4))
+    expected = images.tile(decode(opened.model, z), 3, scale=scale).astype(int)
+    assert np.abs(shown(at)[0] - expected).max() <= 1
+
+
+def test_components_are_what_is_asked_for(root: Path, open_page: OpenPage) -> None:
+    trained(root, "a-run", epochs=5)
+    at = open_page("generate.py")
+    at.selectbox(key="generate_source_a-run").select("mixture").run()
+    seen = []
+    for components in COMPONENTS:
+        at.selectbox(key="generate_components_mixture").select(components).run()
+        assert not components or f"({components} component" in said(at)
+        seen.append(shown(at)[0].tobytes())
+    assert len(set(seen[1:])) == len(seen) - 1  # each its own
+    assert seen[0] in seen[1:]  # and BIC takes one of them
+
+
+def test_below_each_sample_is_its_nearest_training_example(
+    root: Path, open_page: OpenPage
+) -> None:
+    opened = Opened.of(trained(root, "a-run"))
+    at = open_page("generate.py")
+    at.number_input(key="generate_number").set_value(6).run()
+    at.toggle(key="generate_nearest").set_value(True).run()
+    assert not at.exception
+    html = " ".join(e.proto.body for e in at.get("html"))
+    rows = [int(row) for row in re.findall(r"row (\d+) of digits, ", html)]
+    x = sampled(opened, Sampling(6, 0, 1.0, "mean", ALL)).x
+    train = prepare(opened.data, opened.splits.train)
+    apart = np.sqrt(((x[:, None] - train) ** 2).sum((2, 3, 4)))  # (6, N)
+    np.testing.assert_array_equal(rows, opened.splits.train[apart.argmin(1)])
+    pairs = [picture[..., :3] for picture in shown(at)[:12]]  # the browser enlarges them
+    np.testing.assert_array_equal(pairs[::2], images.pixels(x))
+    np.testing.assert_array_equal(pairs[1::2], images.pixels(prepare(opened.data, np.array(rows))))
+    held = nearest(prepare(opened.data, opened.splits.test), train).distance
+    best = apart.min(1)
+    told = words(at)
+    for value in (np.median(best), best.min(), np.median(held)):
+        assert f"**{value:.2f}**" in told
+
+
+def test_the_same_z_through_a_second_run(root: Path, open_page: OpenPage) -> None:
+    first = trained(root, "a-run")
+    other = trained(root, "other", seed=1)
+    trained(root, "wider", latent_dim=3)
+    trained(root, "points", data="mixture", likelihood="gaussian-learned")
+    at = open_page("generate.py", run="a-run")
+    at.number_input(key="generate_number").set_value(9).run()
+    at.segmented_control(key="generate_beside").set_value("Second run").run()
+    assert not at.exception
+    assert at.selectbox(key="generate_other_a-run").options == ["other"]
+    z = prior_sample(first.load_model(), 9, 0)
+    for picture, run in zip(shown(at), (first, other), strict=True):
+        scale = (picture.shape[0] + 1) // 3 // 8
+        expected = images.tile(decode(run.load_model(), z), 3, scale=scale)
+        np.testing.assert_array_equal(picture, expected)
+    at = open_page("generate.py", run="wider")
+    at.segmented_control(key="generate_beside").set_value("Second run").run()
+    assert "No other run has 3 latents" in at.info[0].value

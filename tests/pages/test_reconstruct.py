@@ -15,9 +15,10 @@ from tests.pages.conftest import OpenPage, trained
 from vae import images
 from vae.bounds import kl_per_dimension, reconstruction_error
 from vae.dashboard import grids
-from vae.dashboard.reconstruct_view import ANY, ORDERS, Asked, Judged, judge, select, summary
+from vae.dashboard.reconstruct_view import ANY, Asked, judge, select, summary
 from vae.opened import Opened
 from vae.records import Floats
+from vae.surprise import ORDERS, Judged, percent
 
 KINDS = {
     "two latents": {},
@@ -40,7 +41,7 @@ def stacks(at: AppTest) -> list[np.ndarray]:
 
 
 def numbers(at: AppTest) -> list[list[str]]:
-    """Class, reconstruction and KL below each card."""
+    """Class, reconstruction, KL and percentile of surprise below each card."""
     captions = re.findall(r"<figcaption.*?</figcaption>", body(at))
     return [re.findall(r">([^<>]+)<", caption) for caption in captions]
 
@@ -86,8 +87,8 @@ def test_the_cards_are_the_models(root: Path, open_page: OpenPage) -> None:
         np.testing.assert_array_equal(shown[k], images.strip(layers, 1, scale=scale)[..., :3])
     label = opened.data.labels[test[worst]]
     expected = [
-        [str(c), grids.number(e), grids.number(d)]
-        for c, e, d in zip(label, error[worst], kl[worst], strict=True)
+        [str(c), grids.number(e), grids.number(d), percent(1 - k / 180)]
+        for k, c, e, d in zip(range(1, 9), label, error[worst], kl[worst], strict=True)
     ]
     assert numbers(at) == expected
     assert f"+{grids.number(difference.limit)}" in body(at)
@@ -157,6 +158,8 @@ def test_a_class_alone(root: Path) -> None:
     assert labels is not None
     assert (labels[chosen.rows] == 3).all()
     own = labels[record.rows] == 3
+    among = [np.mean(record.bound < bound) for bound in record.bound[own]]  # of all classes
+    np.testing.assert_allclose(np.sort(chosen.surprise), np.sort(among))
     assert chosen.total == own.sum() == len(chosen.rows)
     assert chosen.means[0] == pytest.approx(record.reconstruction[own].mean(), rel=1e-5)
     words = summary(asked, chosen, opened.data)

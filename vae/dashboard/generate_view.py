@@ -1,14 +1,13 @@
-"""Samples and the decoded manifold of a run: where z comes from, and what is asked for.
+"""The decoded manifold of a run: which plane of latent space, and at which places of it.
 
-z comes from the prior p(z); a point posterior has been trained without one, so there it comes from
-a normal distribution fitted to the latents of the training data, and the page says so. N samples,
-Z latent dimensions.
+Places are quantiles of the prior p(z); a point posterior has been trained without one, so there
+they are those of a normal distribution fitted to the latents of the training data, and the page
+says so. Z latent dimensions.
 """
 
 from typing import NamedTuple
 
 import numpy as np
-import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vae.dashboard import grids, header, shown
@@ -16,35 +15,26 @@ from vae.dashboard.header import has_rings
 from vae.dashboard.latent_view import pair_titles
 from vae.latent import (
     Manifold,
-    decode,
-    fitted_sample,
     manifold,
     plane_of_dimensions,
     plane_of_fit,
     plane_of_pca,
-    prior_sample,
     quantiles,
 )
+from vae.latent_sources import ALL
 from vae.opened import Opened
 from vae.records import Encoding, Floats
 from vae.runs import Run
 
-FITTED = 2000  # training examples that the planes and the fitted noise are taken from
+FITTED = 5000  # training examples that the planes and the sources of z are taken from
 SIDE = 15  # places along each side of a decoded grid of vectors, or along a single latent
 PLANES = {"dimensions": "dimensions", "pca": "PCA"}
-ALL = -1  # every class in turn
-KINDS = {"mean": "mean", "draw": "one draw"}
 HELP = {
     "checkpoint": "Weights at the best validation ELBO (the K-sample bound for iwae, the "
     "reconstruction where no KL is trained), or "
     "the last saved ones.",
-    "number": "How many samples, 1 to 400. More with the same seed keep the first ones. For more: "
-    "python -m vae sample.",
-    "seed": "The same seed draws the same z, and the same noise where one draw is shown.",
-    "temperature": "Scale of z about its mean, without unit. 1 is the prior itself; below 1 stays "
-    "nearer to the typical, above 1 goes where the model has seen little.",
-    "kind": "For each z: the mean E[x|z] of p(x|z), or one draw x ~ p(x|z) with its noise.",
-    "class": "This model is conditional: it decodes z as an example of this class.",
+    "class": "Which class is asked for: a conditional model decodes z as an example of it, and a "
+    "source by class draws z where its examples lie.",
     "plane": "Which plane of latent space is decoded: two dimensions with all others at their "
     "mean, or the plane of the two principal components of the training data's latents.",
     "pair": "A latent dimension, the most informative first: the number is its mean KL in nats "
@@ -54,23 +44,6 @@ HELP = {
 }
 
 
-class Drawn(NamedTuple):
-    """Samples, and the z that they were decoded from."""
-
-    z: Floats  # (N, Z)
-    x: Floats  # (N, *event)
-
-
-class Sampling(NamedTuple):
-    """What the controls of the samples ask for."""
-
-    number: int
-    seed: int
-    temperature: float
-    kind: str
-    label: int  # a class of a conditional model, or ALL in turn
-
-
 class Plane(NamedTuple):
     """What the controls of the manifold ask for."""
 
@@ -78,17 +51,6 @@ class Plane(NamedTuple):
     pair: tuple[int, int]
     side: int
     label: int = 0  # a class of a conditional model
-
-
-def sampled(opened: Opened, asked: Sampling) -> Drawn:
-    """z from the prior (or the noise in its place), decoded."""
-    if opened.model.has_kl:
-        z = prior_sample(opened.model, asked.number, asked.seed, asked.temperature)
-    else:
-        z = fitted_sample(latents(opened).mean, asked.number, asked.seed, asked.temperature)
-    labels = None if asked.label == ALL else np.full(len(z), asked.label)
-    noise = asked.seed if asked.kind == "draw" else None
-    return Drawn(z, decode(opened.model, z, noise, labels))
 
 
 def latents(opened: Opened) -> Encoding:
@@ -138,35 +100,18 @@ def open_run(run: Run, place: DeltaGenerator) -> Opened:
         header.empty("This run cannot be opened.", str(error))
 
 
-def sampling_controls(opened: Opened, places: list[DeltaGenerator]) -> Sampling:
-    """Number, seed, temperature, mean or draw, and for a conditional model the class."""
-    label = class_control(opened, places[-1], "sample", turns=True)
-    number = grids.whole(places[0], "Number", "generate_number", (1, 400, 64), HELP["number"], 16)
-    seed = grids.whole(places[1], "Seed", "generate_seed", (0, 2**31, 0), HELP["seed"])
-    st.session_state.setdefault("generate_temperature", 1.0)
-    temperature = places[2].number_input(
-        "Temperature",
-        0.0,
-        10.0,
-        key="generate_temperature",
-        step=0.1,
-        format="%.2f",
-        help=HELP["temperature"],
-        persist_state="session",
-    )
-    kind = grids.choose(places[3], "Show", "generate_kind", KINDS, "mean", HELP["kind"])
-    return Sampling(number, seed, float(temperature), kind, label)
-
-
 def class_control(opened: Opened, place: DeltaGenerator, what: str, turns: bool) -> int:
-    """The class that a conditional model decodes for; with `turns` also all of them in turn."""
-    if not opened.model.classes:
-        return ALL if turns else 0
-    titles = {ALL: "all classes"} if turns else {}
-    titles |= {k: f"class {name}" for k, name in enumerate(opened.data.classes)}
+    """The class that is asked for, of a conditional model or a source; with `turns` also all of
+    them in turn."""
+    if not (opened.model.classes or turns):
+        return 0
+    word = "" if turns else "class "  # where the label is hidden
+    titles = {ALL: "all"} if turns else {}
+    titles |= {k: f"{word}{name}" for k, name in enumerate(opened.data.classes)}
     key = f"generate_{what}_class_{opened.run.name}"
     first = next(iter(titles))
-    return int(grids.choose(place, "Class", key, titles, first, HELP["class"], hide_label=True))
+    about = HELP["class"]
+    return int(grids.choose(place, "Class", key, titles, first, about, hide_label=not turns))
 
 
 def plane_controls(opened: Opened, places: list[DeltaGenerator], room: tuple[int, int]) -> Plane:
@@ -197,15 +142,6 @@ def plane_controls(opened: Opened, places: list[DeltaGenerator], room: tuple[int
     up = second if second in rest else next(iter(rest))
     up = grids.choose(places[2], "Up", f"generate_up_{name}", rest, up, HELP["pair"])
     return Plane(kind, (across, up), side, label)
-
-
-def samples_in_words(opened: Opened, asked: Sampling) -> str:
-    """What the samples are."""
-    what = "E[x|z]" if asked.kind == "mean" else "x ~ p(x|z)"
-    warm = f" at temperature {asked.temperature:g}" if asked.temperature != 1 else ""
-    if opened.model.has_kl:
-        return f"{what} for {asked.number} z from the prior{warm}"
-    return f"No prior here: {what} for {asked.number} z from noise fitted to the latents{warm}"
 
 
 def places_in_words(opened: Opened, asked: Plane) -> str:

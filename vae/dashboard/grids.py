@@ -163,6 +163,11 @@ def sheet(grid: Bytes, alt: str) -> str:
     return f'<div class="vae-sheet">{_picture(grid, alt)}</div>'
 
 
+def said(words: str) -> str:
+    """HTML: two quiet lines above a picture."""
+    return f'<div class="vae-said">{escape(words)}</div>'
+
+
 def frame(grid: Bytes, axes: tuple[Floats, Floats], titles: tuple[str, str], alt: str) -> str:
     """HTML: a picture (H, W, 4) of tiles in a grid with its axes: the values of the columns from
     left to right and of the rows from top to bottom, (C,) and (R,). One row has no axis."""

@@ -5,11 +5,13 @@ reconstruction = -ln p(x|z) and the analytic KL, nats per example. The order and
 all of them; those that are shown carry the numbers by which they were chosen.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
+from streamlit.delta_generator import DeltaGenerator
 
 from vae.dashboard import grids, header, shown
 from vae.data import Dataset
@@ -17,38 +19,27 @@ from vae.latent import errors_at, pick, posterior_sample
 from vae.opened import Opened
 from vae.records import Floats, Ints
 from vae.runs import Run
+from vae.surprise import ORDERS, Judged, percent, percentile
 
 SPLITS = {"train": "train", "val": "validation", "test": "test"}
 CHECKPOINTS = {"best": "best", "last": "last"}
 PLACES = {"mean": "mean of q", "sample": "sample of q"}
 ANY = -1  # every class
+Doubles = NDArray[np.float64]
 HELP = {
     "checkpoint": "Weights at the best validation ELBO (the K-sample bound for iwae, the "
     "reconstruction where no KL is trained), or "
     "the last saved ones.",
     "split": "The model has been fitted to the training examples; the others are new to it.",
-    "order": "Random: drawn with the seed. Worst: the largest reconstruction term, or the largest "
-    "−ELBO = reconstruction + KL, first; best: the smallest first. Over the whole split.",
+    "order": "Random: drawn with the seed. Most surprising: the largest −ELBO = reconstruction + "
+    "KL first; worst reconstruction: the largest reconstruction term first. Of the whole split, "
+    "or of one class.",
     "class": "Only examples of this class.",
     "number": "How many examples are shown, 8 to 64.",
     "place": "Where z lies: at the mean of q(z|x), or one sample z ~ q(z|x) drawn with the seed, "
     "as in training. A sample is a little worse.",
     "seed": "Of the random order and of the samples of q. The same seed shows the same pictures.",
 }
-
-
-class Judged(NamedTuple):
-    """Every example of a split at one z of its own."""
-
-    rows: Ints  # (N,) rows of the data set
-    z: Floats  # (N, Z)
-    reconstruction: Floats  # (N,) -ln p(x|z), nats
-    kl: Floats | None  # (N,) KL(q(z|x) || p(z)), nats; None for a point posterior
-
-    @property
-    def bound(self) -> Floats:
-        """reconstruction + KL, (N,); reconstruction alone where there is no KL."""
-        return self.reconstruction if self.kl is None else self.reconstruction + self.kl
 
 
 class Asked(NamedTuple):
@@ -73,21 +64,7 @@ class Selection(NamedTuple):
     kl: Floats | None  # (n,)
     total: int  # how many they are drawn from
     means: tuple[float, float | None]  # reconstruction and KL over all of these
-
-
-_Order = Callable[[Judged, Ints, int], Ints]
-
-ORDERS: dict[str, tuple[str, _Order]] = {  # (judged, places, seed) → places, the first ones first
-    "random": ("random", lambda j, at, seed: np.random.default_rng(seed).permutation(at)),
-    "worst": ("worst reconstruction", lambda j, at, seed: _sorted(-j.reconstruction, at)),
-    "best": ("best reconstruction", lambda j, at, seed: _sorted(j.reconstruction, at)),
-    "worst-elbo": ("worst by −ELBO", lambda j, at, seed: _sorted(-j.bound, at)),
-    "best-elbo": ("best by −ELBO", lambda j, at, seed: _sorted(j.bound, at)),
-}
-
-
-def _sorted(score: Floats, at: Ints) -> Ints:
-    return at[np.argsort(score[at], kind="stable")]
+    surprise: Doubles  # (n,) share of the split, 0 to 1, with a higher ELBO
 
 
 def judge(opened: Opened, split: str, sample_seed: int | None) -> Judged:
@@ -111,7 +88,7 @@ def select(opened: Opened, judged: Judged, asked: Asked) -> Selection:
         candidates = np.flatnonzero(labels[judged.rows] == asked.label)
     _, order = ORDERS[asked.order]
     places = order(judged, candidates, asked.seed)[: asked.number]
-    kl = judged.kl
+    kl, bound = judged.kl, judged.bound
     return Selection(
         rows=judged.rows[places],
         x=pick(opened.batches(judged.rows), places, opened.seed),
@@ -123,12 +100,36 @@ def select(opened: Opened, judged: Judged, asked: Asked) -> Selection:
             float(judged.reconstruction[candidates].mean(dtype=np.float64)),
             None if kl is None else float(kl[candidates].mean(dtype=np.float64)),
         ),
+        surprise=percentile(bound[places], bound),
     )
 
 
-def controls(run: Run) -> tuple[Opened, Asked]:
-    """One row of widgets; ends the page with a word of help if the run cannot be opened."""
+def controls(run: Run, number: int = 24, latent: bool = True) -> tuple[Opened, Asked]:
+    """One row of widgets, at first for so many examples; `latent` asks where z lies, else it is
+    the mean of q. Ends the page with a word of help if the run cannot be opened."""
     at = st.columns([8, 11, 14, 9, 7, 9, 7], vertical_alignment="bottom")
+    opened, split = split_controls(run, at)
+    point = not opened.model.has_kl
+    orders = {name: title for name, (title, _) in ORDERS.items() if not (point and "elbo" in name)}
+    order = grids.choose(at[2], "Order", "reconstruct_order", orders, "random", HELP["order"])
+    classes = _classes(opened.data, opened.rows(split))
+    label = grids.choose(
+        at[3], "Class", f"reconstruct_class_{run.name}", classes, ANY, HELP["class"]
+    )
+    key = "reconstruct_number" if latent else "reconstruct_few"
+    number = grids.whole(at[4], "Number", key, (8, 64, number), HELP["number"], step=8)
+    places, place = ({"mean": "encoder's z"} if point else PLACES), "mean"
+    if latent:
+        place = grids.choose(at[5], "Latent", "reconstruct_place", places, "mean", HELP["place"])
+    still = latent and order != "random" and place == "mean"
+    seed = grids.whole(at[6], "Seed", "reconstruct_seed", (0, 2**31, 0), HELP["seed"], off=still)
+    return opened, Asked(opened.checkpoint, split, order, label, number, place, seed)
+
+
+def split_controls(
+    run: Run, at: Sequence[DeltaGenerator], label: str = "Examples"
+) -> tuple[Opened, str]:
+    """Which weights and which examples: widgets in the first two places."""
     checkpoint = grids.choose(
         at[0], "Checkpoint", "reconstruct_checkpoint", CHECKPOINTS, "best", HELP["checkpoint"]
     )
@@ -140,23 +141,9 @@ def controls(run: Run) -> tuple[Opened, Asked]:
     splits = {name: f"{SPLITS[name]} ({size:,})" for name, size in sizes.items() if size}
     start = opened.default_split()
     split = grids.choose(
-        at[1], "Examples", f"reconstruct_split_{run.name}", splits, start, HELP["split"]
+        at[1], label, f"reconstruct_split_{run.name}", splits, start, HELP["split"]
     )
-    point = not opened.model.has_kl
-    orders = {name: title for name, (title, _) in ORDERS.items() if not (point and "elbo" in name)}
-    order = grids.choose(at[2], "Order", "reconstruct_order", orders, "random", HELP["order"])
-    classes = _classes(opened.data, opened.rows(split))
-    label = grids.choose(
-        at[3], "Class", f"reconstruct_class_{run.name}", classes, ANY, HELP["class"]
-    )
-    number = grids.whole(
-        at[4], "Number", "reconstruct_number", (8, 64, 24), HELP["number"], step=8
-    )
-    places = {"mean": "encoder's z"} if point else PLACES
-    place = grids.choose(at[5], "Latent", "reconstruct_place", places, "mean", HELP["place"])
-    still = order != "random" and place == "mean"
-    seed = grids.whole(at[6], "Seed", "reconstruct_seed", (0, 2**31, 0), HELP["seed"], off=still)
-    return opened, Asked(checkpoint, split, order, label, number, place, seed)
+    return opened, split
 
 
 def _classes(data: Dataset, rows: Ints) -> dict[int, str]:
@@ -193,9 +180,10 @@ def cards(chosen: Selection, data: Dataset) -> list[grids.Card]:
             (
                 (grids.number(error), "reconstruction"),
                 (kl, "muted" if chosen.kl is None else "kl"),
+                (percent(share), "text"),
             ),
         )
-        for row, name, error, kl in zip(
-            chosen.rows, names, chosen.reconstruction, kls, strict=True
+        for row, name, error, kl, share in zip(
+            chosen.rows, names, chosen.reconstruction, kls, chosen.surprise, strict=True
         )
     ]

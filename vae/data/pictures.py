@@ -13,6 +13,7 @@ Nothing of a .zip is written to disk. A picture is refused by its header if it h
 MOST_PIXELS, so that a small file cannot ask for much memory.
 """
 
+import io
 import re
 import zipfile
 from collections import Counter
@@ -162,7 +163,7 @@ def decoded(
     pictures: Sequence[tuple[str, int, Callable[[], IO[bytes]]]], file: str
 ) -> tuple[Array, str]:
     """Pictures (name, bytes, opener) as one array, (N, C, H, W) uint8; and what was done."""
-    sizes = [_measured(*picture, file) for picture in pictures]
+    sizes = [_measured(f"{file}: {name}", size, opener) for name, size, opener in pictures]
     if sum(width * height for width, height in sizes) > MOST_IN_ALL:
         raise DataError(f"{file} has too many pixels to decode: shrink the pictures first.")
     size = _common(sizes)
@@ -187,9 +188,8 @@ def decoded(
     return x, f", {size[0]}×{size[1]} pixels {colour}{done}"
 
 
-def _measured(name: str, nbytes: int, opener: Callable[[], IO[bytes]], file: str) -> Size:
+def _measured(where: str, nbytes: int, opener: Callable[[], IO[bytes]]) -> Size:
     """Width and height as the header says, turned upright; DataError if there are too many."""
-    where = f"{file}: {name}"
     if nbytes > MOST_BYTES:
         raise DataError(f"{where} has {nbytes:,} bytes, too many for a picture: shrink it.")
     with (
@@ -235,3 +235,19 @@ def _pixels(opened: IO[bytes], size: Size) -> Array:
     if array.ndim == 3 and (array == array[..., :1]).all():
         return array[..., 0]
     return array
+
+
+def fitted(name: str, content: bytes, shape: tuple[int, ...]) -> Array:
+    """A single picture as one of a data set's shape (C, H, W), uint8: scaled until it covers it,
+    cropped to the centre, and made grey where C is 1. Raises DataError if it cannot be read."""
+    if not content:
+        raise DataError(f"{name} is empty: save or download it again.")
+    channels, height, width = shape
+    _measured(name, len(content), lambda: io.BytesIO(content))
+    with parsing(name, "a picture"):
+        array = _pixels(io.BytesIO(content), (width, height))
+        if channels == 1 and array.ndim == 3:
+            array = np.asarray(Image.fromarray(array).convert("L"))
+    if array.ndim == 2:
+        return np.broadcast_to(array, shape).copy()
+    return np.ascontiguousarray(array.transpose(2, 0, 1))

@@ -1,0 +1,200 @@
+"""The Reconstructions page on what is not in the data as it is: one's own, and corrupted ones."""
+
+import base64
+import hashlib
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from tests.pages.conftest import OpenPage, trained
+from tests.pages.test_reconstruct import body, stacks
+from vae import images
+from vae.corruption import CORRUPTIONS, corrupted
+from vae.dashboard import grids
+from vae.dashboard.reconstruct_own import in_words
+from vae.dashboard.reconstruct_pad import drawn
+from vae.opened import Opened
+from vae.options import options_of
+from vae.own import kept, shown, through
+from vae.restoring import restore
+
+SEVEN = np.zeros((1, 8, 8), np.uint8)
+SEVEN[0, 1, 2:6], SEVEN[0, 2:7, 5] = 255, 255
+
+
+def view(at: AppTest, name: str) -> AppTest:
+    at.segmented_control(key="reconstruct_of").set_value(name).run()
+    assert not at.exception, [e.value for e in at.exception]
+    return at
+
+
+def draw(at: AppTest, picture: np.ndarray, base: np.ndarray, run: str, start: str) -> AppTest:
+    what = hashlib.sha256(base.tobytes() + start.encode()).hexdigest()[:12]
+    pixels = base64.b64encode(picture.tobytes()).decode()
+    at.session_state["reconstruct_pad"] = {
+        "drawn": {"revision": f"{run} {what}", "pixels": pixels}
+    }
+    at.run()
+    assert not at.exception, [e.value for e in at.exception]
+    return at
+
+
+def says(at: AppTest, opened: Opened, picture: np.ndarray) -> None:
+    """The page's numbers and pictures are the model's on this picture."""
+    found = through(opened, kept(picture, opened))
+    assert f"{grids.number(found.reconstruction)} nats" in body(at)
+    assert found.kl is not None
+    assert f"{grids.number(found.kl)} nats" in body(at)
+    stack = stacks(at)[0]
+    difference = images.difference(found.x, found.values).tiles
+    expected = images.strip([found.x, found.values, difference], 1, scale=112 // 8)
+    np.testing.assert_array_equal(stack, expected[..., :3])
+    encoding = opened.encode(opened.splits.test)
+    assert encoding.kl is not None
+    share = found.percentile(encoding.reconstruction + encoding.kl)
+    words = " ".join(m.value for m in at.markdown)
+    assert in_words(share, "180 test examples") in words
+
+
+def test_what_is_drawn_goes_through_the_model(root: Path, open_page: OpenPage) -> None:
+    opened = Opened.of(trained(root, "a-run"))
+    at = view(open_page("reconstruct.py"), "Your own")
+    says(at, opened, np.zeros((1, 8, 8), np.uint8))
+    draw(at, SEVEN, np.zeros((1, 8, 8), np.uint8), "a-run", "blank")
+    says(at, opened, SEVEN)
+    z = through(opened, kept(SEVEN, opened)).encoding.mean[0]
+    captions = " ".join(c.value for c in at.caption)
+    assert f"z = ({', '.join(grids.number(v) for v in z)})" in captions
+    train = opened.encode(opened.splits.train)
+    order = np.argsort(((train.mean - z) ** 2).sum(1))[:6]
+    rows = [int(row) for row in re.findall(r"row (\d+), [\d.]+ from your own", body(at))]
+    np.testing.assert_array_equal(rows, train.index[order])
+
+
+def test_an_example_of_the_data_can_be_changed(root: Path, open_page: OpenPage) -> None:
+    opened = Opened.of(trained(root, "a-run"))
+    at = view(open_page("reconstruct.py"), "Your own")
+    at.selectbox(key="reconstruct_start").select("example").run()
+    at.number_input(key="reconstruct_example_a-run_test").set_value(5).run()
+    base = shown(opened, int(opened.splits.test[4]))
+    says(at, opened, base)
+    draw(at, SEVEN, base, "a-run", "example")
+    says(at, opened, SEVEN)
+    at.number_input(key="reconstruct_example_a-run_test").set_value(6).run()
+    says(at, opened, shown(opened, int(opened.splits.test[5])))  # what was drawn on 5 is left
+
+
+def test_a_file_is_read_inverted_and_refused(root: Path, open_page: OpenPage) -> None:
+    opened = Opened.of(trained(root, "a-run"))
+    at = view(open_page("reconstruct.py"), "Your own")
+    at.selectbox(key="reconstruct_start").select("file").run()
+    assert "Drop a picture here" in " ".join(c.value for c in at.caption)
+    buffer = io.BytesIO()
+    Image.fromarray(255 - SEVEN[0]).save(buffer, "PNG")
+    upload = at.file_uploader(key="reconstruct_file")
+    upload.set_value(("seven.png", buffer.getvalue(), "image/png")).run()
+    says(at, opened, 255 - SEVEN)
+    at.toggle(key="reconstruct_invert").set_value(True).run()
+    says(at, opened, SEVEN)
+    bad = ("bad.png", b"no picture", "image/png")
+    at.file_uploader(key="reconstruct_file").set_value(bad).run()
+    assert not at.exception
+    assert "bad.png is damaged, or not a picture" in at.error[0].value
+
+
+def test_the_values_of_a_vector_are_typed(root: Path, open_page: OpenPage) -> None:
+    opened = Opened.of(trained(root, "a-run", data="mixture", likelihood="gaussian-learned"))
+    at = view(open_page("reconstruct.py"), "Your own")
+    at.number_input(key="reconstruct_value_a-run_0").set_value(2.5).run()
+    at.number_input(key="reconstruct_value_a-run_1").set_value(-1.0).run()
+    assert not at.exception
+    found = through(opened, np.array([[2.5, -1.0]], np.float32))
+    assert f"{grids.number(found.bound)} nats" in body(at)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"posterior": "point", "objective": "reconstruction"}, {"condition": "labels"}]
+)
+def test_every_kind_of_model_takes_them(
+    settings: dict[str, str], root: Path, open_page: OpenPage
+) -> None:
+    trained(root, "a-run", **settings)
+    at = view(open_page("reconstruct.py"), "Your own")
+    assert ("−ELBO" in body(at)) == ("condition" in settings)
+    if "condition" in settings:
+        before = body(at)
+        at.selectbox(key="reconstruct_told_a-run").select(7).run()
+        assert body(at) != before
+    assert stacks(view(at, "Corruption"))
+
+
+def test_words_for_a_percentile() -> None:
+    assert "**97.2 % of the 180 test examples**" in in_words(0.9722, "180 test examples")
+    assert "**all 180 test examples**" in in_words(1.0, "180 test examples")
+    assert "No more surprising than any" in in_words(0.0, "180 test examples")
+
+
+def test_what_was_drawn_on_another_picture_is_dropped() -> None:
+    sent = {"revision": "a", "pixels": base64.b64encode(SEVEN.tobytes()).decode()}
+    blank = np.zeros_like(SEVEN)
+    np.testing.assert_array_equal(drawn(sent, blank, "a"), SEVEN)
+    np.testing.assert_array_equal(drawn(sent, blank, "b"), blank)
+    np.testing.assert_array_equal(drawn(None, blank, "a"), blank)
+    larger = np.zeros((3, 8, 8), np.uint8)
+    np.testing.assert_array_equal(drawn(sent, larger, "a"), larger)
+
+
+KNOBS = [(n, o) for n, row in CORRUPTIONS.items() for o in options_of(row.apply)]
+
+
+@pytest.fixture
+def corruption_page(root: Path, open_page: OpenPage) -> AppTest:
+    trained(root, "a-run", binarize="threshold")
+    at = view(open_page("reconstruct.py"), "Corruption")
+    at.slider(key="reconstruct_gaussian_sd").set_value(0.0).run()
+    return at
+
+
+def test_the_cards_are_what_the_model_restores(corruption_page: AppTest, root: Path) -> None:
+    from vae.runs import Run
+
+    at, opened = corruption_page, Opened.of(Run(root / "a-run"))
+    at.slider(key="reconstruct_flips_share").set_value(0.1).run()
+    at.slider(key="reconstruct_occlusion_share").set_value(0.25).run()
+    rows = [int(row) for row in re.findall(r'title="\d · row (\d+)', body(at))]
+    x = opened.seen(np.array(rows))
+    cover = {"share": 0.25, "across": 0.5, "down": 0.5, "fill": 0.5}
+    broken = corrupted(x, {"flips": {"share": 0.1}, "occlusion": cover}, 0)
+    made = restore(opened, x, broken, np.array(rows))
+    layers = [x, broken, made.values, images.difference(x, made.values, 1.0).tiles]
+    shown_ = stacks(at)
+    assert len(shown_) == 8
+    scale = shown_[0].shape[1] // 8
+    for k, stack in enumerate(shown_):
+        expected = images.strip([layer[k : k + 1] for layer in layers], 1, scale=scale)
+        np.testing.assert_array_equal(stack, expected[..., :3])
+    words = " ".join(m.value for m in at.markdown)
+    assert (
+        f"**{made.damage.mean():.4f}** corrupted, **{made.squared.mean():.4f}** restored" in words
+    )
+    assert f"reconstruction **{made.reconstruction.mean():.2f}** nats" in words
+
+
+@pytest.mark.parametrize(("name", "option"), KNOBS)
+def test_every_slider_changes_the_pictures(
+    name: str, option: str, corruption_page: AppTest
+) -> None:
+    at = corruption_page
+    first = next(iter(options_of(CORRUPTIONS[name].apply)))
+    if option != first:
+        assert at.slider(key=f"reconstruct_{name}_{option}").disabled
+        at.slider(key=f"reconstruct_{name}_{first}").set_value(0.3).run()
+    before = stacks(at)
+    at.slider(key=f"reconstruct_{name}_{option}").set_value(0.9).run()
+    same = [np.array_equal(a, b) for a, b in zip(before, stacks(at), strict=True)]
+    assert not all(same)

@@ -1,0 +1,189 @@
+"""Sources of z: each has the moments that it should, keeps its first z, and obeys its knobs."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.mixture import GaussianMixture
+
+from vae.batches import Batches
+from vae.config import RunConfig
+from vae.data import load
+from vae.latent import encode
+from vae.latent_sources import (
+    ALL,
+    BY_BIC,
+    MOST,
+    SOURCES,
+    TRIED,
+    Draw,
+    Latents,
+    classes_drawn,
+    classes_of,
+    fitted,
+)
+from vae.model import build
+from vae.records import Encoding
+
+MANY = 6000
+CPU = torch.device("cpu")
+
+
+def made(**settings: object) -> tuple[Latents, Encoding]:
+    config = RunConfig.of(**{"hidden": (16,), "latent_dim": 3} | settings)
+    data = load("digits")
+    rows = np.arange(600)
+    model = build(config, config.domain(data))
+    with torch.no_grad():  # spread the posteriors as training would
+        for parameter in model.encoder.parameters():
+            parameter.mul_(2.0)
+    batches = Batches(data, rows, config, CPU)
+    encoding = encode(model, batches, rows, 0)
+    assert data.labels is not None
+    return Latents(model, batches, encoding.mean, 0, data.labels[rows], data.classes), encoding
+
+
+LATENTS, ENCODING = made()
+
+
+def moments(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return z.mean(0, dtype=np.float64), np.cov(z.T, bias=True).reshape(z.shape[1], -1)
+
+
+def close(z: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> None:
+    """Within five standard errors, those of a normal sample."""
+    own_mean, own = moments(z)
+    spread = np.sqrt(np.diag(covariance))
+    assert (np.abs(own_mean - mean) < 5 * spread / len(z) ** 0.5).all()
+    assert (np.abs(own - covariance) < 8 * np.outer(spread, spread) / len(z) ** 0.5).all()
+
+
+def expected(name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and covariance that a source should have, by NumPy."""
+    means, labels = LATENTS.mean.astype(np.float64), LATENTS.labels
+    if name == "prior":
+        return np.zeros(3), np.eye(3)
+    if name == "noise":
+        return moments(means)
+    if name == "aggregate":  # law of total variance
+        assert ENCODING.std is not None
+        mean, covariance = moments(means)
+        return mean, covariance + np.diag((ENCODING.std.astype(np.float64) ** 2).mean(0))
+    if name == "mixture":
+        return moments(LATENTS.z)
+    parts = [moments(LATENTS.z[labels == label]) for label in range(10)]
+    centre = np.mean([mean for mean, _ in parts], 0)
+    apart = [np.outer(mean - centre, mean - centre) for mean, _ in parts]
+    return centre, np.mean([c for _, c in parts], 0) + np.mean(apart, 0)
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_draws_have_the_moments_of_their_source(name: str) -> None:
+    z = SOURCES[name].draw(LATENTS, Draw(MANY, 0, components=1))
+    assert z.shape == (MANY, 3)
+    assert z.dtype == np.float32
+    close(z, *expected(name))
+
+
+@pytest.mark.parametrize("components", [3, BY_BIC])
+def test_a_mixture_keeps_the_moments_of_the_latents(components: int) -> None:
+    """Expectation maximisation matches the mean and the covariance of the data at its optimum."""
+    z = SOURCES["mixture"].draw(LATENTS, Draw(MANY, 0, components=components))
+    close(z, *moments(LATENTS.z))
+
+
+@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("few", [7, MOST - 1])
+def test_more_with_the_same_seed_keep_the_first(name: str, few: int) -> None:
+    draw = SOURCES[name].draw
+    first, more, other = (
+        draw(LATENTS, Draw(number, seed, components=2))
+        for number, seed in ((few, 3), (MOST, 3), (few, 4))
+    )
+    np.testing.assert_allclose(first, more[:few], atol=1e-6)
+    assert not np.allclose(first, other)
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_temperature_scales_the_way_from_the_centre(name: str) -> None:
+    centre, half, whole, twice = (
+        SOURCES[name].draw(LATENTS, Draw(50, 1, t, components=2)) for t in (0.0, 0.5, 1.0, 2.0)
+    )
+    np.testing.assert_allclose(half - centre, 0.5 * (whole - centre), atol=1e-5)
+    np.testing.assert_allclose(twice - centre, 2 * (whole - centre), atol=1e-5)
+    assert np.abs(whole - centre).max() > 0.01
+
+
+def test_the_centres_of_the_aggregate_posterior_are_examples() -> None:
+    centre = SOURCES["aggregate"].draw(LATENTS, Draw(60, 0, 0.0))
+    apart = np.abs(centre[:, None] - LATENTS.mean).max(-1)  # (60, N)
+    assert (apart.min(1) < 1e-5).all()
+    assert len(np.unique(apart.argmin(1))) > 40
+
+
+def test_one_component_is_the_gaussian_fit() -> None:
+    rng = np.random.default_rng(0)
+    z = (rng.standard_normal((500, 4)) @ rng.standard_normal((4, 4)) + 3).astype(np.float32)
+    one = fitted(z, 1)
+    np.testing.assert_allclose(one.mean[0], z.mean(0, dtype=np.float64), rtol=1e-6)
+    np.testing.assert_allclose(one.covariance[0], np.cov(z.T, bias=True), rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(one.weight, [1.0])
+
+
+@pytest.mark.parametrize("planted", [1, 3])
+def test_bic_finds_what_is_planted(planted: int) -> None:
+    rng = np.random.default_rng(2)
+    places = 8 * np.array([[0, 0], [1, 0], [0, 1]])[:planted]
+    z = np.concatenate([rng.standard_normal((200, 2)) + p for p in places]).astype(np.float32)
+    found = fitted(z)
+    assert len(found.weight) == planted
+    order = np.lexsort(np.round(found.mean, 0).T)
+    np.testing.assert_allclose(found.mean[order], places[np.lexsort(places.T)], atol=0.3)
+    bic = [GaussianMixture(c, random_state=0).fit(z).bic(z) for c in TRIED]
+    assert TRIED[int(np.argmin(bic))] == planted
+
+
+def test_few_examples_have_few_components() -> None:
+    z = np.random.default_rng(0).standard_normal((12, 3)).astype(np.float32)
+    assert len(fitted(z, 20).weight) == 2
+    with pytest.raises(ValueError, match="at least 2 examples"):
+        fitted(z[:1], 1)
+
+
+@pytest.mark.parametrize("label", [0, 7])
+def test_a_class_is_drawn_from_where_its_examples_are(label: int) -> None:
+    asked = Draw(MANY, 0, components=1, label=label)
+    close(SOURCES["class"].draw(LATENTS, asked), *moments(LATENTS.z[LATENTS.labels == label]))
+    drawn = classes_drawn(LATENTS, "class", asked)
+    assert drawn is not None
+    assert set(drawn) == {label}
+
+
+def test_all_classes_come_in_turn() -> None:
+    asked = Draw(2000, 0, components=1, label=ALL)
+    z, drawn = SOURCES["class"].draw(LATENTS, asked), classes_drawn(LATENTS, "class", asked)
+    assert drawn is not None
+    np.testing.assert_array_equal(drawn[:12], [*range(10), 0, 1])
+    for label in (2, 9):
+        close(z[drawn == label], *moments(LATENTS.z[LATENTS.labels == label]))
+
+
+def test_what_is_offered_fits_the_model() -> None:
+    def offered(latents: Latents) -> set[str]:
+        return {name for name, source in SOURCES.items() if source.offered(latents)}
+
+    everything = set(SOURCES)
+    assert offered(LATENTS) == everything
+    assert offered(made(condition="labels")[0]) == everything - {"class"}
+    plain = made(posterior="point", objective="reconstruction")[0]
+    assert offered(plain) == everything - {"prior"}
+    np.testing.assert_array_equal(plain.z, plain.mean)
+    unlabelled = Latents(LATENTS.model, LATENTS.batches, LATENTS.mean, 0)
+    assert offered(unlabelled) == everything - {"class"}
+    assert classes_of(unlabelled) == []
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_every_source_says_what_it_is_and_is_good_for(name: str) -> None:
+    words = SOURCES[name].draw.__doc__ or ""
+    assert "Good " in words
+    assert words.count(".") >= 2

@@ -1,0 +1,145 @@
+"""An example of one's own, and corrupted ones: the model takes them as it takes any."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from sklearn.decomposition import PCA
+
+from tests.pages.conftest import trained
+from vae.data import DataError
+from vae.data.pictures import fitted, read_folder
+from vae.latent import errors_at
+from vae.opened import Opened
+from vae.own import kept, placed, shown, through
+from vae.restoring import restore, squared_error
+
+KINDS: dict[str, dict[str, object]] = {
+    "digits": {},
+    "binarised": {"binarize": "threshold"},
+    "conditional": {"condition": "labels"},
+    "plain": {"posterior": "point", "objective": "reconstruction"},
+    "binary": {"data": "shapes", "examples": 200},
+    "in colour": {"data": "COLOUR"},
+    "vectors": {"data": "mixture", "likelihood": "gaussian-learned", "examples": 200},
+}
+
+
+@pytest.fixture(params=KINDS)
+def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Opened:
+    coloured = tmp_path / "coloured.npz"
+    np.savez(coloured, x=np.random.default_rng(0).integers(0, 256, (200, 6, 5, 3), dtype=np.uint8))
+    settings = KINDS[request.param]
+    if settings.get("data") == "COLOUR":
+        settings = {"data": str(coloured)}
+    return Opened.of(trained(tmp_path, "a-run", epochs=1, **settings))
+
+
+def test_a_training_example_gives_its_own_numbers(opened: Opened) -> None:
+    rows = opened.splits.train[:5]
+    encoding = opened.encode(opened.splits.train)
+    values, seen = opened.decode(encoding.mean[:5], rows), opened.seen(rows)
+    labels = opened.data.labels
+    assert encoding.reconstruction is not None
+    for k, row in enumerate(rows):
+        x = opened.data.x[row : row + 1]
+        if opened.data.is_image:
+            x = kept(shown(opened, int(row)), opened)  # by way of the pad's bytes
+            np.testing.assert_array_equal(x, opened.data.x[row : row + 1])
+        found = through(opened, x, 0 if labels is None else int(labels[row]))
+        np.testing.assert_array_equal(found.x, seen[k : k + 1])
+        np.testing.assert_allclose(found.values, values[k : k + 1], rtol=1e-4, atol=1e-5)
+        assert found.reconstruction == pytest.approx(encoding.reconstruction[k], rel=1e-4)
+        np.testing.assert_allclose(found.encoding.mean[0], encoding.mean[k], rtol=1e-3, atol=1e-5)
+        if encoding.kl is None:
+            assert found.kl is None
+            assert found.bound == found.reconstruction
+        else:
+            assert found.kl == pytest.approx(encoding.kl[k], rel=1e-3, abs=1e-5)
+            assert found.bound == pytest.approx(found.reconstruction + found.kl)
+
+
+def test_what_is_not_corrupted_is_reconstructed_as_ever(opened: Opened) -> None:
+    rows = opened.splits.train[:9]
+    encoding, x = opened.encode(rows), opened.seen(rows)
+    same = restore(opened, x, x, rows)
+    np.testing.assert_allclose(same.reconstruction, encoding.reconstruction, rtol=1e-4)
+    np.testing.assert_allclose(same.values, opened.decode(encoding.mean, rows), atol=1e-5)
+    assert not same.damage.any()
+    np.testing.assert_allclose(same.squared, squared_error(same.values, x))
+    broken = 1 - x
+    other = restore(opened, x, broken, rows)
+    np.testing.assert_allclose(other.damage, ((1 - 2 * x) ** 2).reshape(9, -1).mean(1), rtol=1e-5)
+    np.testing.assert_allclose(
+        other.squared, ((other.values - x) ** 2).reshape(9, -1).mean(1), rtol=1e-4
+    )
+    assert not np.allclose(other.values, same.values)
+    y = opened.batches(rows).fixed(0).y
+    z = opened.model(torch.from_numpy(broken), 0, y).z[0].detach().numpy()
+    clean = errors_at(opened.model, opened.batches(rows), z, opened.seed)  # of x, not of 1 - x
+    np.testing.assert_allclose(other.reconstruction, clean, rtol=1e-4)
+
+
+def test_its_percentile_is_its_rank(tmp_path: Path) -> None:
+    opened = Opened.of(trained(tmp_path, "a-run"))
+    encoding = opened.encode(opened.splits.test)
+    assert encoding.reconstruction is not None
+    assert encoding.kl is not None
+    bound = encoding.reconstruction + encoding.kl
+    at = int(np.argsort(bound)[120])
+    found = through(opened, opened.data.x[[opened.splits.test[at]]])
+    assert found.percentile(bound) == pytest.approx(120 / len(bound), abs=1.5 / len(bound))
+
+
+@pytest.mark.parametrize("latents", [1, 2, 5])
+def test_a_map_places_as_pca_does(latents: int) -> None:
+    rng = np.random.default_rng(0)
+    means = (rng.standard_normal((80, latents)) * np.arange(1, latents + 1)).astype(np.float32)
+    found = placed(means, means[7])
+    np.testing.assert_allclose(found.points[7], found.own, atol=1e-5)
+    if latents == 5:
+        known = PCA(2).fit_transform(means)
+        np.testing.assert_allclose(np.abs(found.points), np.abs(known), atol=1e-4)
+    else:
+        np.testing.assert_array_equal(found.points[:, :latents], means)
+
+
+def saved(picture: Image.Image, kind: str) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, kind)
+    return buffer.getvalue()
+
+
+def test_a_picture_is_read_as_a_folder_of_them_is(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    picture = Image.fromarray(rng.integers(0, 256, (20, 30, 3), dtype=np.uint8))
+    for name, image in {"a.png": picture, "b.png": picture.resize((45, 20))}.items():
+        (tmp_path / name).write_bytes(saved(image, "PNG"))
+    raw = read_folder(tmp_path).x
+    for k, name in enumerate(("a.png", "b.png")):
+        made = fitted(name, (tmp_path / name).read_bytes(), raw.shape[1:])
+        np.testing.assert_array_equal(made, raw[k])
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_a_picture_takes_the_shape_of_the_data(kind: str) -> None:
+    picture = Image.new("RGB", (90, 60), (200, 40, 40))
+    grey = fitted("a", saved(picture, kind), (1, 8, 8))
+    assert (grey.shape, grey.dtype) == ((1, 8, 8), np.uint8)
+    np.testing.assert_allclose(grey, 0.299 * 200 + 0.587 * 40 + 0.114 * 40, atol=4)
+    coloured = fitted("a", saved(picture, kind), (3, 8, 6))
+    np.testing.assert_allclose(coloured.mean((1, 2)), [200, 40, 40], atol=6)
+    alike = fitted("a", saved(picture.convert("L"), kind), (3, 5, 5))
+    np.testing.assert_array_equal(alike[0], alike[2])
+
+
+@pytest.mark.parametrize(
+    ("content", "why"), [(b"", "is empty"), (b"not a picture", "not a picture")]
+)
+def test_a_bad_file_is_told_in_a_sentence(content: bytes, why: str) -> None:
+    with pytest.raises(DataError, match=why) as error:
+        fitted("cat.png", content, (1, 8, 8))
+    assert str(error.value).startswith("cat.png ")

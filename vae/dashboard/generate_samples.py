@@ -1,0 +1,199 @@
+"""Samples of a run: where their z come from, what the decoder makes of them, and their kin.
+
+z is drawn from a row of `latent_sources.SOURCES`. Beside the samples: the nearest training example
+of each, and what another run makes of the same z. N samples, Z latent dimensions.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from vae.dashboard import grids, server, shown
+from vae.dashboard.generate_view import FITTED, class_control, latents
+from vae.data import prepare
+from vae.latent import decode
+from vae.latent_sources import ALL, BY_BIC, SOURCES, Draw, Latents, Source, classes_drawn
+from vae.nearest import Nearest, nearest
+from vae.opened import Opened
+from vae.records import Floats
+from vae.runs import Run, listing
+from vae.runs.header import domain_of
+
+KINDS = {"mean": "mean", "draw": "one draw"}
+JUDGED = 200  # held-out examples whose nearest training example is the yardstick
+COMPONENTS = {BY_BIC: "by BIC"} | {k: str(k) for k in (1, 2, 3, 5, 8, 12, 20)}
+HELP = {
+    "number": "How many samples, 1 to 400. More with the same seed keep the first ones. For more: "
+    "python -m vae sample.",
+    "seed": "The same seed draws the same z, and the same noise where one draw is shown.",
+    "temperature": "Scale of z about the centre of its source, or of each of its centres, without "
+    "unit. 1 is the source itself; below 1 stays nearer to the typical, above 1 goes where the "
+    "model has seen little.",
+    "kind": "For each z: the mean E[x|z] of p(x|z), or one draw x ~ p(x|z) with its noise.",
+    "components": "Gaussians that the mixture has, with full covariances. By BIC: as many of 1, "
+    "2, 3, 5, 8 or 12 as describe the latents in the fewest nats, their own parameters "
+    "counted. One is a Gaussian; fewer are taken where there are few examples.",
+    "nearest": "Below each sample the training example that is nearest to it: Euclidean distance "
+    "over all values, in units of x (pictures: black 0, white 1). Samples much nearer than test "
+    "examples are would be copies.",
+    "other": "Another run with as many latents and examples of the same shape. It decodes the "
+    "same z; what a latent means may differ from run to run.",
+}
+
+
+class Drawn(NamedTuple):
+    """Samples, and the z that they were decoded from."""
+
+    z: Floats  # (N, Z)
+    x: Floats  # (N, *event)
+
+
+class Sampling(NamedTuple):
+    """What the controls of the samples ask for."""
+
+    number: int
+    seed: int
+    temperature: float
+    kind: str
+    label: int = ALL  # a class of a conditional model or a source by class, or ALL in turn
+    source: str = ""  # a row of SOURCES; "" for the model's own
+    components: int = BY_BIC
+
+    @property
+    def draw(self) -> Draw:
+        return Draw(self.number, self.seed, self.temperature, self.components, self.label)
+
+
+def own_source(opened: Opened) -> str:
+    """The prior, or the noise in its place."""
+    return "prior" if opened.model.has_kl else "noise"
+
+
+def sampled(opened: Opened, asked: Sampling) -> Drawn:
+    """z from the source that is asked for, decoded. Raises ValueError where it has none."""
+    source = asked.source or own_source(opened)
+    z = SOURCES[source].draw(known(opened), asked.draw)
+    return Drawn(z, decoded(opened, asked, z))
+
+
+def decoded(opened: Opened, asked: Sampling, z: Floats) -> Floats:
+    """What a run makes of z (N, Z): the mean or a draw of p(x|z), (N, *event)."""
+    labels = None if asked.label == ALL else np.full(len(z), asked.label)
+    return decode(opened.model, z, asked.seed if asked.kind == "draw" else None, labels)
+
+
+def known(opened: Opened) -> Latents:
+    """What sources may draw from."""
+    stamp = opened.run.weights_path(opened.checkpoint).stat().st_mtime_ns
+    return _known(str(opened.run.path), opened.checkpoint, stamp)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Encoding examples…")
+def _known(path: str, checkpoint: str, stamp: int) -> Latents:
+    opened = shown.opened(Run(path), checkpoint)
+    rows, data = opened.shown("train", FITTED), opened.data
+    labels = None if data.labels is None else data.labels[rows]
+    mean = latents(opened).mean
+    return Latents(opened.model, opened.batches(rows), mean, opened.seed, labels, data.classes)
+
+
+def near(opened: Opened, asked: Sampling) -> tuple[Nearest, float]:
+    """The nearest training example of each sample (places in the training split), and the median
+    of the distances of held-out examples from theirs; NaN where nothing is held out."""
+    stamp = opened.run.weights_path(opened.checkpoint).stat().st_mtime_ns
+    path = str(opened.run.path)
+    return _near(path, opened.checkpoint, stamp, asked), _yardstick(path)
+
+
+@st.cache_data(max_entries=16, show_spinner="Looking for the nearest training examples…")
+def _near(path: str, checkpoint: str, stamp: int, asked: Sampling) -> Nearest:
+    opened = shown.opened(Run(path), checkpoint)
+    data = opened.data
+    return nearest(sampled(opened, asked).x, data.x[opened.splits.train], data.scale)
+
+
+@st.cache_data(max_entries=16, show_spinner="Looking for the nearest training examples…")
+def _yardstick(path: str) -> float:
+    opened = shown.opened(Run(path), "last")
+    split, data = opened.default_split(), opened.data
+    if split == "train":
+        return float("nan")
+    held = prepare(data, opened.shown(split, JUDGED))
+    return float(np.median(nearest(held, data.x[opened.splits.train], data.scale).distance))
+
+
+def controls(opened: Opened, at: Sequence[DeltaGenerator]) -> Sampling:
+    """Number, temperature, mean or draw; the source, its components and class; the seed."""
+    number = grids.whole(at[0], "Number", "generate_number", (1, 400, 64), HELP["number"], 16)
+    seed = grids.whole(at[6], "Seed", "generate_seed", (0, 2**31, 0), HELP["seed"])
+    st.session_state.setdefault("generate_temperature", 1.0)
+    temperature = at[1].number_input(
+        "Temperature",
+        0.0,
+        10.0,
+        key="generate_temperature",
+        step=0.1,
+        format="%.2f",
+        help=HELP["temperature"],
+        persist_state="session",
+    )
+    kind = grids.choose(at[2], "Show", "generate_kind", KINDS, "mean", HELP["kind"])
+    source = _source_control(opened, at[3])
+    knobs, components = SOURCES[source].knobs, BY_BIC
+    if "components" in knobs:
+        start = 1 if "label" in knobs else BY_BIC
+        key = f"generate_components_{source}"
+        components = grids.choose(at[4], "Components", key, COMPONENTS, start, HELP["components"])
+    by_class = bool(opened.model.classes) or "label" in knobs
+    label = class_control(opened, at[5], "sample", turns=True) if by_class else ALL
+    return Sampling(number, seed, float(temperature), kind, label, source, components)
+
+
+def _source_control(opened: Opened, place: DeltaGenerator) -> str:
+    rows = {n: row for n, row in SOURCES.items() if row.offered(known(opened))}
+    about = "Where z comes from, all fitted to training data.\n\n" + "\n\n".join(
+        f"**{row.title}**: {_about(row)}" for row in rows.values()
+    )
+    titles = {name: row.title for name, row in rows.items()}
+    key = f"generate_source_{opened.run.name}"
+    return str(grids.choose(place, "Source of z", key, titles, own_source(opened), about))
+
+
+def _about(source: Source) -> str:
+    """What a source is and what it is good for."""
+    return " ".join((source.draw.__doc__ or "").split())
+
+
+def in_words(opened: Opened, asked: Sampling) -> str:
+    """What the samples are."""
+    source = SOURCES[asked.source or own_source(opened)]
+    what = "means E[x|z]" if asked.kind == "mean" else "draws x ~ p(x|z)"
+    warm = f" at temperature {asked.temperature:g}" if asked.temperature != 1 else ""
+    count = ""
+    if "components" in source.knobs and "label" not in source.knobs:
+        found = len(known(opened).fit(asked.components).weight)
+        count = f" ({found} component{'s' if found > 1 else ''})"
+    return f"{asked.number} {what}{warm}{count}: {_about(source)}"
+
+
+def names_drawn(opened: Opened, asked: Sampling) -> list[str]:
+    """The class that each sample is meant for; "" where there is none."""
+    drawn = classes_drawn(known(opened), asked.source or own_source(opened), asked.draw)
+    return [""] * asked.number if drawn is None else [opened.data.classes[k] for k in drawn]
+
+
+def others(opened: Opened) -> list[Run]:
+    """The other runs that can decode the same z into examples of the same shape."""
+    return [run for run in listing(server.ROOT) if _alike(run, opened)]
+
+
+def _alike(run: Run, opened: Opened) -> bool:
+    if run.name == opened.run.name or run.status().state == "damaged":
+        return False
+    if not run.weights_path("best").exists():
+        return False
+    same = run.settings["latent_dim"] == opened.run.config.latent_dim
+    return bool(same and domain_of(run.header).shape == opened.model.domain.shape)

@@ -1,0 +1,144 @@
+"""Corrupted examples beside what the model restores of them."""
+
+import numpy as np
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from vae import figures, images
+from vae.corruption import CORRUPTIONS, corrupted
+from vae.dashboard import grids
+from vae.dashboard.plot import plot
+from vae.dashboard.reconstruct_view import SPLITS, Asked, Selection, controls, judge, select
+from vae.opened import Opened
+from vae.options import Spec, options_of
+from vae.records import Floats, Tiles
+from vae.restoring import Restored, restore, squared_error
+from vae.runs import Run
+
+ROOM = (968, 500)  # pixels for the cards at 1440×900
+CHART = 460
+FEW = 8  # examples at first
+START = {"gaussian": 0.25}  # so that there is something to see at once
+LINES = (
+    ("class", "text"),
+    ("reconstruction, nats", "reconstruction"),
+    ("squared error, corrupted", "muted"),
+    ("squared error, restored", "text"),
+)
+NUMBERS = (
+    "The encoder sees the corrupted example, and everything is measured against the clean one: "
+    "**reconstruction** = −ln p(clean x|z) in nats, and the mean **squared error** over the "
+    "values, in squared units of x (black 0, white 1), of the corrupted example and of what comes "
+    "back. Where the second is smaller, the model restores. The difference is reconstruction − "
+    "clean original, from −1 to 1. The same seed draws the same noise, so only the slider changes."
+)
+
+
+def corruption(run: Run, line: DeltaGenerator) -> None:
+    """The view: controls, sliders, and the examples before, corrupted and after."""
+    opened, asked = controls(run, FEW, latent=False)
+    wanted = sliders(opened)
+    chosen = select(opened, judge(opened, asked.split, None), asked)
+    broken = corrupted(chosen.x, wanted, asked.seed)
+    restored = restore(opened, chosen.x, broken, chosen.rows)
+    line.markdown(summary(asked, chosen, restored), help=NUMBERS)
+    (pictures if opened.data.is_image else vectors)(opened, chosen, broken, restored)
+
+
+def sliders(opened: Opened) -> dict[str, dict[str, float]]:
+    """A slider for every option of every corruption that these examples can have."""
+    binary = opened.model.domain.levels == 2 or opened.run.config.binarize != "none"
+    rows = [n for n, row in CORRUPTIONS.items() if row.fits(opened.data.is_image, binary)]
+    knobs = [(n, spec) for n in rows for spec in options_of(CORRUPTIONS[n].apply).values()]
+    wanted: dict[str, dict[str, float]] = {name: {} for name in rows}
+    columns = st.columns(max(len(knobs), 4), gap="medium")
+    for column, (name, spec) in zip(columns, knobs, strict=False):
+        own = wanted[name]
+        strength = next(iter(own.values()), 1.0)  # without it the other options do nothing
+        own[spec.name] = _slider(column, name, spec, first=not own, off=not strength)
+    return wanted
+
+
+def _slider(place: DeltaGenerator, name: str, spec: Spec, first: bool, off: bool) -> float:
+    row, option = CORRUPTIONS[name], spec.option
+    assert option.low is not None
+    assert option.high is not None
+    key = f"reconstruct_{name}_{spec.name}"
+    default = START.get(name, spec.default) if first else spec.default
+    st.session_state.setdefault(key, float(default))
+    return float(
+        place.slider(
+            row.title if first else spec.name.capitalize(),
+            float(option.low),
+            float(option.high),
+            key=key,
+            step=(option.high - option.low) / 100,
+            format="percent" if row.unit == "share" and first else f"%.2f {row.unit * first}",
+            help=option.help,
+            disabled=off,
+            persist_state="session",
+        )
+    )
+
+
+def summary(asked: Asked, chosen: Selection, restored: Restored) -> str:
+    """The means over the examples that are shown, as Markdown."""
+    clean = squared_error(chosen.values, chosen.x)
+    before, after, best = (_small(v.mean()) for v in (restored.damage, restored.squared, clean))
+    nats, least = (
+        grids.number(v.mean(dtype=np.float64))
+        for v in (restored.reconstruction, chosen.reconstruction)
+    )
+    return (
+        f"**{len(chosen.rows)}** {SPLITS[asked.split]} examples · mean squared error **{before}** "
+        f"corrupted, **{after}** restored ({best} uncorrupted) · reconstruction **{nats}** nats "
+        f"({least} uncorrupted)"
+    )
+
+
+def _small(value: float) -> str:
+    return f"{value:.4f}"
+
+
+def words(opened: Opened, chosen: Selection, restored: Restored) -> list[grids.Card]:
+    """The words below each example."""
+    data = opened.data
+    names = grids.names_of(data.labels, data.classes, chosen.rows)
+    numbers = zip(restored.reconstruction, restored.damage, restored.squared, strict=True)
+    return [
+        grids.Card(
+            f"{name} · row {row} of {data.name}",
+            name,
+            (
+                (grids.number(nats), "reconstruction"),
+                (_small(damage), "muted"),
+                (_small(squared), "text"),
+            ),
+        )
+        for row, name, (nats, damage, squared) in zip(chosen.rows, names, numbers, strict=True)
+    ]
+
+
+def pictures(opened: Opened, chosen: Selection, broken: Floats, restored: Restored) -> None:
+    """Four pictures a card."""
+    layers: dict[str, Floats | images.Bytes] = {
+        "original": chosen.x,
+        "corrupted": broken,
+        "reconstruction": restored.values,
+        "difference": images.difference(chosen.x, restored.values, limit=1.0).tiles,
+    }
+    said = words(opened, chosen, restored)
+    scale = grids.enlargement(opened.data.event_shape, len(layers), said, ROOM)
+    st.html(grids.cards(layers, said, LINES, scale, ROOM[0], 1.0))
+
+
+def vectors(opened: Opened, chosen: Selection, broken: Floats, restored: Restored) -> None:
+    """Corrupted examples and what comes back, in the data's own space."""
+    behind = opened.seen(opened.shown("train", 2000))
+    plot(
+        figures.pairs(Tiles(broken), Tiles(restored.values), data=behind),
+        key="restored",
+        revision=opened.run.name,
+        height=CHART,
+        label="Corrupted examples and their reconstructions",
+    )

@@ -1,0 +1,127 @@
+"""Examples of a split beside what comes back of them, ranked by how surprising they are."""
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from vae import figures, images
+from vae.dashboard import grids
+from vae.dashboard.plot import plot
+from vae.dashboard.reconstruct_view import (
+    SPLITS,
+    Asked,
+    Selection,
+    cards,
+    controls,
+    judge,
+    select,
+    summary,
+)
+from vae.figures.surprise import surprise_bars
+from vae.opened import Opened
+from vae.records import Floats, Tiles
+from vae.runs import Run
+from vae.surprise import Judged
+
+ROOM = (968, 520)  # pixels for the cards at 1440×900
+CHART = 500
+BARS = 88
+LINES = (
+    ("class", "text"),
+    ("reconstruction, nats", "reconstruction"),
+    ("KL, nats", "kl"),
+    ("surprise, percentile", "text"),
+)
+NUMBERS = (
+    "Below each example, in nats: **reconstruction** = −ln p(x|z) at its z (how badly the decoder "
+    "predicts it), and **KL** = KL(q(z|x) ‖ p(z)) (how much its z says beyond the prior). "
+    "**Surprise**: the share of the split's examples, whatever their class, with a higher ELBO = "
+    "−(reconstruction + KL); 99 % is among the most surprising 1 %. "
+    "**Difference** is reconstruction − original in units of x, black 0 and white 1, on one scale "
+    "for all: red is too bright, blue too dark."
+)
+
+
+def examples(run: Run, line: DeltaGenerator) -> None:
+    """The view: controls, where the examples lie among all, and their cards or points."""
+    opened, asked = controls(run)
+    judged = judge(opened, asked.split, asked.seed if asked.place == "sample" else None)
+    chosen = select(opened, judged, asked)
+    line.markdown(summary(asked, chosen, opened.data), help=NUMBERS)
+    chart, right = st.columns([11, 1], vertical_alignment="center")
+    with chart:
+        strokes(judged, bounds(chosen), asked, run.name)
+    draw = pictures if opened.data.is_image else vectors
+    draw(opened, chosen, asked, right.container(horizontal_alignment="right"))
+
+
+def bounds(chosen: Selection) -> Floats:
+    """−ELBO of the examples that are shown, (n,); the reconstruction where there is no KL."""
+    return chosen.reconstruction if chosen.kl is None else chosen.reconstruction + chosen.kl
+
+
+def strokes(judged: Judged, marked: Floats, asked: Asked, revision: str) -> None:
+    """Where the marked examples lie among all of the split."""
+    what = "−ELBO" if judged.kl is not None else "reconstruction"
+    of = f"all {len(judged.rows):,} {SPLITS[asked.split]} examples"
+    plot(
+        surprise_bars(judged.bound, marked, f"{what} of {of}, strokes: those shown (nats)"),
+        key="surprise",
+        revision=f"{revision} {asked.split}",
+        height=BARS,
+        label=f"Histogram of {what} of {of}",
+    )
+
+
+def pictures(opened: Opened, chosen: Selection, asked: Asked, right: DeltaGenerator) -> None:
+    """Originals, reconstructions and differences, a card each, and the whole grid to keep."""
+    difference = images.difference(chosen.x, chosen.values)
+    layers: dict[str, Floats | images.Bytes] = {
+        "original": chosen.x,
+        "reconstruction": chosen.values,
+        "difference": difference.tiles,
+    }
+    shape, words = opened.data.event_shape, cards(chosen, opened.data)
+    scale = grids.enlargement(shape, len(layers), words, ROOM)
+    across = grids.columns(shape[2] * scale, ROOM[0], len(words))
+    with right:
+        grids.download(
+            "PNG",
+            lambda: images.png(images.strip(list(layers.values()), across, scale=scale)),
+            f"{opened.run.name}-reconstructions.png",
+            "All originals, reconstructions and differences in one picture.",
+        )
+    st.html(grids.cards(layers, words, LINES, scale, ROOM[0], difference.limit))
+
+
+def vectors(opened: Opened, chosen: Selection, asked: Asked, right: DeltaGenerator) -> None:
+    """Originals and reconstructions in the data's own space, beside their numbers; rows that are
+    selected in the table are drawn alone."""
+    behind = opened.seen(opened.shown("train", 2000))
+    chart, table = st.columns([7, 4])
+    words = cards(chosen, opened.data)
+    rows = {"row": chosen.rows, "class": [word.name for word in words]}
+    rows |= {"reconstruction": chosen.reconstruction}
+    rows |= {"KL": [None] * len(words) if chosen.kl is None else chosen.kl}
+    rows |= {"surprise": 100 * chosen.surprise}
+    picked = table.dataframe(
+        rows,
+        height=CHART - 40,
+        hide_index=True,
+        column_config=FORMATS,
+        on_select="rerun",
+        key="_".join(map(str, ("rows", opened.run.name, *asked))),
+    )
+    table.caption("In nats; surprise in percent. Select rows to draw them alone.")
+    alone = picked["selection"]["rows"] or slice(None)
+    with chart:
+        plot(
+            figures.pairs(Tiles(chosen.x[alone]), Tiles(chosen.values[alone]), data=behind),
+            key="pairs",
+            revision=opened.run.name,
+            height=CHART,
+            label="Examples and their reconstructions",
+        )
+
+
+FORMATS = {name: st.column_config.NumberColumn(format="%.2f") for name in ("reconstruction", "KL")}
+FORMATS["surprise"] = st.column_config.NumberColumn(format="%.1f %%")

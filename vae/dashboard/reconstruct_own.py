@@ -1,0 +1,215 @@
+"""An example of one's own: drawn, uploaded or typed in, through the model and among the data."""
+
+import hashlib
+import io
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+from PIL import Image
+from streamlit.delta_generator import DeltaGenerator
+
+from vae import figures, images
+from vae.dashboard import grids, shown
+from vae.dashboard.gallery import Caption, figures_line, gallery
+from vae.dashboard.header import has_rings
+from vae.dashboard.plot import plot
+from vae.dashboard.reconstruct_pad import pad
+from vae.dashboard.reconstruct_view import SPLITS, judge, split_controls
+from vae.data.pictures import fitted
+from vae.figures.surprise import surprise_bars
+from vae.nearest import nearest
+from vae.opened import Opened
+from vae.own import Own, kept, placed, through
+from vae.own import shown as example_as_picture
+from vae.palette import token
+from vae.records import Floats, Hue, LatentMap, Tiles
+from vae.runs import Run
+from vae.surprise import percent
+
+MAP, BARS = 330, 110  # heights
+SIDE = 112  # pixels that a layer is wide at most
+FITTED = 5000  # training examples on the map
+NEIGHBOURS = 6
+TYPED = 8  # values of a vector that can be typed in
+STARTS = {"blank": "blank", "file": "a picture file", "example": "an example"}
+HELP = {
+    "start": "What lies on the pad before you draw: nothing, a picture of your own, or one of the "
+    "data to change.",
+    "file": "PNG, JPEG or WebP. It is scaled and cropped to the size of the data's pictures, and "
+    "made grey where they are.",
+    "invert": "Exchange black and white: most data draw white on black, most paper is white.",
+    "class": "This model is conditional: it is told that the example is of this class.",
+    "example": "Which example of the split lies on the pad, counted from 1.",
+    "value": "One value of x, in the unit of the data.",
+}
+
+
+def own(run: Run, line: DeltaGenerator) -> None:
+    """The view: controls, what is put in, what the model makes of it, and where it lies."""
+    at = st.columns([8, 11, 14, 9, 7, 9, 7], vertical_alignment="bottom")
+    opened, split = split_controls(run, at, "Compared with")
+    label = _label(opened, at[5])
+    left, middle, right = st.columns([30, 32, 38], gap="large")
+    with left:
+        given = _picture(opened, split, at) if opened.data.is_image else _vector(opened)
+    if given is None:
+        return
+    found = through(opened, given, label)
+    bound = judge(opened, split, None).bound
+    line.markdown(in_words(found.percentile(bound), f"{len(bound):,} {SPLITS[split]} examples"))
+    with middle:
+        _result(opened, found, bound, split)
+    with right:
+        _place(opened, found)
+
+
+def in_words(share: float, of: str) -> str:
+    """How surprising it is, as Markdown; `share` of the examples `of` are less so."""
+    if share == 0:
+        return f"No more surprising than any of the **{of}**"
+    much = f"all {of}" if share == 1 else f"{percent(share)} of the {of}"
+    return f"More surprising than **{much}**"
+
+
+def _label(opened: Opened, place: DeltaGenerator) -> int:
+    """The class that a conditional model is told."""
+    if not opened.model.classes:
+        return 0
+    names = dict(enumerate(opened.data.classes))
+    key = f"reconstruct_told_{opened.run.name}"
+    return int(grids.choose(place, "Class", key, names, 0, HELP["class"]))
+
+
+def _picture(opened: Opened, split: str, at: list[DeltaGenerator]) -> NDArray[Any] | None:
+    """The pad, on what it starts from; the picture as the data are kept."""
+    start = grids.choose(at[2], "Start from", "reconstruct_start", STARTS, "blank", HELP["start"])
+    base: NDArray[np.uint8] | None = np.zeros(opened.data.event_shape, np.uint8)
+    if start == "example":
+        rows = opened.rows(split)
+        key = f"reconstruct_example_{opened.run.name}_{split}"
+        number = grids.whole(at[3], "Example", key, (1, len(rows), 1), HELP["example"])
+        base = example_as_picture(opened, int(rows[number - 1]))
+    elif start == "file":
+        base = _uploaded(opened, at[3])
+    if base is None:
+        return None
+    what = hashlib.sha256(base.tobytes() + start.encode()).hexdigest()[:12]
+    return kept(pad(base, "reconstruct_pad", f"{opened.run.name} {what}"), opened)
+
+
+def _uploaded(opened: Opened, place: DeltaGenerator) -> NDArray[np.uint8] | None:
+    """The picture of a file in the data's shape, shown as it was; None until there is one."""
+    place.toggle("Invert", key="reconstruct_invert", help=HELP["invert"], persist_state="session")
+    file = st.file_uploader(
+        "Picture", ["png", "jpg", "jpeg", "webp"], key="reconstruct_file", help=HELP["file"]
+    )
+    if file is None:
+        st.caption("Drop a picture here: it is shown as the model will see it, to be changed.")
+        return None
+    try:
+        made = fitted(file.name, file.getvalue(), opened.data.event_shape)
+    except ValueError as error:
+        st.error(str(error))
+        return None
+    with Image.open(io.BytesIO(file.getvalue())) as picture:
+        width, height = picture.size
+        picture.thumbnail((SIDE, SIDE))
+        before = np.asarray(picture.convert("RGB"))
+    st.html(grids.sheet(before, f"{file.name} as it is"))
+    st.caption(f"{file.name}, {width:,}×{height:,} pixels, and below as the data are:")
+    return 255 - made if st.session_state.get("reconstruct_invert") else made
+
+
+def _vector(opened: Opened) -> NDArray[Any] | None:
+    """The values of a vector, at first the mean of the training examples."""
+    size = opened.data.event_shape[0]
+    if size > TYPED:
+        st.info(f"These examples have {size} values, too many to type in: at most {TYPED} are.")
+        return None
+    mean = opened.seen(opened.shown("train", FITTED)).mean(0)
+    typed = []
+    for i, place in enumerate(c for _ in range(-(-size // 2)) for c in st.columns(2)):
+        if i < size:
+            key = f"reconstruct_value_{opened.run.name}_{i}"
+            st.session_state.setdefault(key, round(float(mean[i]), 2))
+            typed.append(
+                place.number_input(
+                    f"x{i + 1}", key=key, step=0.1, help=HELP["value"], persist_state="session"
+                )
+            )
+    return np.array([typed], np.float32) * np.float32(opened.data.scale)
+
+
+def _result(opened: Opened, found: Own, bound: Floats, split: str) -> None:
+    """Its numbers, what comes back, and where it lies among the split."""
+    numbers = [("reconstruction", f"{grids.number(found.reconstruction)} nats", "reconstruction")]
+    if found.kl is not None:
+        numbers.append(("KL", f"{grids.number(found.kl)} nats", "kl"))
+        numbers.append(("−ELBO", f"{grids.number(found.bound)} nats", "elbo"))
+    st.html(figures_line(numbers))
+    if opened.data.is_image:
+        difference = images.difference(found.x, found.values)
+        layers: dict[str, Floats | images.Bytes] = {
+            "as the model sees it": found.x,
+            "reconstruction": found.values,
+            "difference": difference.tiles,
+        }
+        scale = max(1, SIDE // opened.data.event_shape[2])
+        card = [grids.Card("Your own", "", ())]
+        st.html(grids.cards(layers, card, (), scale, 2 * SIDE, difference.limit))
+    else:
+        behind = opened.seen(opened.shown("train", 2000))
+        chart = figures.pairs(Tiles(found.x), Tiles(found.values), data=behind)
+        plot(chart, key="own_pair", revision=opened.run.name, height=MAP, label="Your own")
+    what = "−ELBO" if found.kl is not None else "reconstruction"
+    title = f"{what} of the {len(bound):,} {SPLITS[split]} examples (nats)"
+    plot(
+        surprise_bars(bound, np.array([found.bound], np.float32), title),
+        key="own_surprise",
+        revision=f"{opened.run.name} {split}",
+        height=BARS,
+        label=f"Your own example among the {title}",
+    )
+
+
+def _place(opened: Opened, found: Own) -> None:
+    """The map with its place on it, its coordinates, and the nearest training examples."""
+    encoding = shown.encoding(opened.run, opened.checkpoint, "train", FITTED)
+    data, rows, z = opened.data, encoding.index, found.encoding.mean
+    spots = placed(encoding.mean, z[0])
+    hue = None if data.labels is None else Hue("class", data.labels[rows], data.classes)
+    rings = has_rings(opened.run) and encoding.mean.shape[1] == 2
+    record = LatentMap(spots.points, spots.axes, rows, hue, len(opened.splits.train), rings)
+    chart = figures.latent_map(record)
+    chart.add_scatter(
+        x=spots.own[:1],
+        y=spots.own[1:],
+        mode="markers",
+        marker={"symbol": "star", "size": 18, "color": token("accent")},
+        marker_line={"width": 2, "color": token("text")},
+        hovertemplate="your own<extra></extra>",
+        showlegend=False,
+    )
+    chart.update_layout(dragmode="pan", margin={"l": 48, "r": 72, "t": 8, "b": 40})
+    name = opened.run.name
+    plot(chart, key="own_map", revision=name, height=MAP, label="Its place among training data")
+    where = ", ".join(grids.number(value) for value in z[0][:6]) + (", …" if z.size > 6 else "")
+    plane = f", drawn in {spots.plane}" if spots.plane else ""
+    st.caption(f"★ z = ({where}){plane}. The nearest of {len(rows):,} training examples there:")
+    near = nearest(z, encoding.mean, k=NEIGHBOURS)
+    chosen, apart = rows[near.place[0]], near.distance[0]
+    names = grids.names_of(data.labels, data.classes, chosen)
+    said = [grids.number(distance) for distance in apart]
+    if not data.is_image:
+        table = {"row": chosen, "class": names, "distance of z": said}
+        st.dataframe(table, hide_index=True)
+        return
+    captions = [
+        Caption(
+            name, ((text, "muted"),), f"{name} · row {row}, {text} from your own in latent space"
+        )
+        for name, text, row in zip(names, said, chosen, strict=True)
+    ]
+    st.html(gallery([opened.seen(chosen)], captions))

@@ -1,0 +1,49 @@
+"""How surprising examples are: the histogram of a split, and where some of it or others lie.
+
+Surprise is −ELBO in nats per example (`vae.surprise`).
+"""
+
+import numpy as np
+import plotly.graph_objects as go
+
+from vae.figures.base import Part, axis, empty, figure
+from vae.palette import token
+from vae.records import Floats
+
+BINS = 40
+
+
+def surprise_bars(among: Floats, marked: Floats, title: str) -> go.Figure:
+    """A histogram of −ELBO over a split (N,), with a stroke for each marked example (M,), which
+    may lie beyond it. `title` says what the axis is."""
+    if not len(among):
+        return empty("No examples to compare with")
+    counts, edges = np.histogram(among, BINS)
+    bars: Part = {
+        "type": "bar",
+        "x": ((edges[:-1] + edges[1:]) / 2).astype(np.float32),
+        "width": float(edges[1] - edges[0]),
+        "y": counts,
+        "marker": {"color": token("prior", 0.45), "line": {"width": 0}},
+        "hovertemplate": "%{y:,} examples near %{x:.1f} nats<extra></extra>",
+    }
+    strokes: Part = {
+        "type": "scatter",
+        "mode": "markers",
+        "x": np.asarray(marked, np.float32),
+        "y": np.full(len(marked), 0.5 * counts.max() if len(marked) == 1 else 0.0),
+        "marker": {
+            "symbol": "line-ns",
+            "size": 60 if len(marked) == 1 else 14,
+            "line": {"width": 2 if len(marked) == 1 else 1.5, "color": token("accent")},
+        },
+        "cliponaxis": False,
+        "hovertemplate": "%{x:.1f} nats<extra></extra>",
+    }
+    return figure(
+        [bars, strokes],
+        bargap=0,
+        margin={"l": 8, "r": 8, "t": 4, "b": 36},
+        xaxis=axis(title, showgrid=False),
+        yaxis={"visible": False, "range": [0, 1.05 * float(counts.max())], "fixedrange": True},
+    )
