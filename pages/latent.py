@@ -29,9 +29,9 @@ def view() -> None:
     colours = hues(opened.data, encoding)
     left, right = st.columns([63, 37])
     with left:
-        selected = picture(opened, encoding, asked, colours)
+        seen = picture(opened, encoding, asked, colours)
     with right:
-        panel(opened, encoding, colours, selected)
+        panel(opened, encoding, asked, colours, seen)
     if now.alive != status.alive or (computing and not working(opened, asked)):
         st.rerun()
 

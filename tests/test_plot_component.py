@@ -80,7 +80,7 @@ def test_every_file_that_the_browser_asks_for_is_served_for_good() -> None:
         if path != component._PLOTLY_URL:
             imported = re.findall(r"from '\./([^']+)'", text)
             todo += [str(Path(ENTRY).with_name(name)) for name in imported]
-    assert len(seen) == 4
+    assert len(seen) == 5
     assert get(str(Path(ENTRY).with_name("__init__.py")))[0] == 404
 
 

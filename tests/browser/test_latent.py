@@ -31,6 +31,15 @@ PLACE = """row => {  // pixels in the window at which a row of the data set is d
                 box.y + yaxis._offset + yaxis.l2p(trace.y[i])];
     }
 }"""
+SOCKET = """window.received = 0;
+window.WebSocket = class extends WebSocket {
+  constructor(...how) {
+    super(...how);
+    this.addEventListener('message', ({ data }) => {
+      window.received += data.byteLength ?? data.size ?? data.length;
+    });
+  }
+};"""
 RANGE = f"() => document.querySelector('{MAP} .js-plotly-plot')._fullLayout.xaxis.range"
 
 
@@ -39,6 +48,13 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a finished run."""
     root = tmp_path_factory.mktemp("runs")
     subprocess.run(_command(root, "small", 3), cwd=ROOT, check=True, capture_output=True)
+    flat = [*_command(root, "flat", 8), "--latent-dim", "2"]
+    subprocess.run(flat, cwd=ROOT, check=True, capture_output=True)
+    many = _command(root, "many", 1)
+    for name, value in (("data", "mixture"), ("latent-dim", "2")):
+        many[many.index(f"--{name}") + 1] = value
+    own = ["--examples", "60000", "--likelihood", "gaussian", "--batch-size", "5000"]
+    subprocess.run([*many, *own], cwd=ROOT, check=True, capture_output=True)
     return root
 
 
@@ -143,6 +159,125 @@ def test_hover_and_click_find_an_example(server: Server, open_page: OpenPage, ru
     one = lambda: "1 of 180 points selected" in _said(tab, PANEL)  # noqa: E731
     perform(lambda: tab.page.mouse.click(x, y), one)
     assert f"#{row} " in tab.page.locator(f"{PANEL} figure").first.get_attribute("title")
+    assert not tab.problems
+
+
+POINT = """([u, v]) => {  // where a share of the map's width and height is, in pixels and in units
+    const chart = document.querySelector('.st-key-latent_map .js-plotly-plot');
+    const { xaxis, yaxis } = chart._fullLayout;
+    const box = chart.getBoundingClientRect();
+    const [px, py] = [Math.round(box.x + xaxis._offset + u * xaxis._length),
+                      Math.round(box.y + yaxis._offset + v * yaxis._length)];
+    return [px, py, xaxis.p2l(px - box.x - xaxis._offset), yaxis.p2l(py - box.y - yaxis._offset)];
+}"""
+PINNED = """() => {  // the latest mark of a place that is pinned
+    const chart = document.querySelector('.st-key-latent_map .js-plotly-plot');
+    const marks = chart.layout.annotations.filter(({ text }) => /^[0-9]+$/.test(text));
+    return marks.map(({ text, x, y }) => [text, x, y]).at(-1);
+}"""
+CARD = """() => {
+    const canvas = document.querySelector('.vae-plot-place canvas');
+    const { width, height } = canvas;
+    const { data } = canvas.getContext('2d').getImageData(0, 0, width, height);
+    return [width, height, [...data], document.querySelector('.vae-plot-place').innerText];
+}"""
+
+
+def _card(tab: Tab) -> tuple[np.ndarray, str]:
+    """The picture that the pointer has decoded, (h, w, 4), and the words below it."""
+    width, height, data, words = tab.page.evaluate(CARD)
+    return np.array(data).reshape(height, width, 4), words
+
+
+def _exact(opened: Opened, x: float, y: float) -> np.ndarray:
+    """The decoder's own picture of a place in the plane of the two latents shown, (h, w)."""
+    means = opened.encode(opened.rows("test")).mean
+    assert means.shape[1] == 2
+    return images.pixels(decode(opened.model, np.array([[x, y]], np.float32)))[0, ..., 0]
+
+
+def test_the_pointer_decodes_and_a_click_pins(
+    server: Server, open_page: OpenPage, runs: Path
+) -> None:
+    opened = Opened.of(Run(runs / "flat"))
+    tab = open_page(f"{server.url}/latent?run=flat")
+    _show(tab)
+    frames: list[int] = []
+    for share in ((0.31, 0.42), (0.55, 0.61), (0.7, 0.25)):
+        px, py, x, y = tab.page.evaluate(POINT, share)
+
+        def point_at(px: int = px, py: int = py) -> None:
+            tab.page.mouse.move(px - 3, py)
+            tab.page.mouse.move(px, py)
+
+        told = f"{y:.2f}".replace("-", "−")
+        perform(point_at, lambda told=told: told in _card(tab)[1] and _card(tab)[0].any())
+        picture, words = _card(tab)
+        assert any(word in words for word in ("covered", "edge", "hole"))
+        apart = np.abs(picture[..., 0] - _exact(opened, x, y).astype(int))
+        assert apart.mean() < 1
+        assert apart.max() <= 6
+        assert (picture[..., :3] == picture[..., :1]).all()
+        frames.append(int(picture[..., 0].sum()))
+    assert len(set(frames)) == 3
+
+    clicked: list[float] = []
+
+    def click() -> None:
+        px, py, *clicked[:] = tab.page.evaluate(POINT, (0.03, 0.04))
+        tab.page.mouse.click(px, py)
+
+    pinned = lambda: tab.page.locator(f"{PANEL} .vae-gallery img").count() == 2  # noqa: E731
+    perform(click, pinned)
+    name, u, v = until(lambda: tab.page.evaluate(PINNED))
+    assert name == "1"
+    assert [u, v] == pytest.approx(clicked, abs=0.02)
+    source = tab.page.locator(f"{PANEL} .vae-gallery img").first.get_attribute("src")
+    np.testing.assert_array_equal(_pixels(source), _exact(opened, u, v))
+
+    tab.page.locator(".st-key-latent_ground").get_by_text("decoded", exact=True).click()
+    until(lambda: tab.page.locator(f"{MAP} .imagelayer image, {MAP} .layer-below image").count())
+    select = tab.page.get_by_role("button", name="Select")
+    perform(
+        lambda: select.first.click(timeout=5000),
+        lambda: tab.page.get_by_label("Rows", exact=True).is_visible(),
+    )
+    row = int(opened.rows("test")[5])
+    tab.page.get_by_label("Rows", exact=True).fill(str(row))
+    tab.page.get_by_label("Rows", exact=True).press("Enter")
+    until(lambda: "1 of 180 points selected" in _said(tab, PANEL))
+    until(
+        lambda: tab.page.locator(f"{MAP} .shapelayer path").count() >= 4
+    )  # two rings, two sigmas
+    remove = tab.page.get_by_role("button", name="Remove")
+    perform(lambda: remove.first.click(timeout=5000), lambda: not remove.count())
+    assert not tab.problems
+    assert "Traceback" not in server.log()
+
+
+def test_sixty_thousand_points(server: Server, open_page: OpenPage, runs: Path) -> None:
+    """A lasso and a pin at 60,000 points; neither sends the points again."""
+    count = (
+        "document.querySelector('.st-key-latent_map .js-plotly-plot')._fullData"
+        ".reduce((n, t) => n + (t.customdata?.length ?? 0), 0)"
+    )
+    tab = open_page(f"{server.url}/latent?run=many", before=SOCKET)
+    _show(tab)
+    _choose(tab, "split", "all (60,000)")
+    _choose(tab, "points", "all")
+    until(lambda: tab.page.evaluate(count) == 60_000)
+    tab.settle()
+    sent = tab.page.evaluate("window.received")
+    assert sent > 1_000_000
+    lasso = [(0.3, 0.3), (0.7, 0.3), (0.7, 0.7), (0.3, 0.7), (0.3, 0.3)]
+    perform(
+        lambda: _drag(tab, lasso), lambda: "of 60,000 points selected" in _said(tab, PANEL), 20
+    )
+    px, py, _, _ = tab.page.evaluate(POINT, (0.01, 0.01))
+    pins = lambda: "Pinned places" in _said(tab, PANEL)  # noqa: E731
+    perform(lambda: tab.page.mouse.click(px, py), pins, 20)
+    tab.settle()
+    assert tab.page.evaluate("window.received") - sent < 500_000
     assert not tab.problems
 
 

@@ -1,6 +1,8 @@
 """The latent page: what it draws is what the library computes, for every kind of run."""
 
 import base64
+import csv
+import io
 import json
 import re
 from pathlib import Path
@@ -8,14 +10,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage, in_state, trained
 from vae import images, storage
+from vae.dashboard import plot as component
 from vae.dashboard import server
+from vae.dashboard.latent_select import arrays, rows_named, table
 from vae.dashboard.latent_view import BINS, Asked, hues, job_of, stacked, steady, words
+from vae.data import load
+from vae.density import density, equal, projected
 from vae.latent import by_kl, decode
 from vae.opened import Opened
+from vae.projections import pca, plane_of_pca, trustworthiness
 from vae.runs import Run, identity
 from vae.worker.jobs import Job
 
@@ -26,6 +34,32 @@ def drawn(at: AppTest, key: str = "latent_map") -> dict[str, Any]:
     return next(message for message in sent if message["key"] == key)
 
 
+def over(at: AppTest) -> dict[str, Any]:
+    """What was laid over the map."""
+    sent = [json.loads(c.proto.bytes) for c in at.get("bidi_component")]
+    return next(message for message in sent if "decode" in message)
+
+
+def click(at: AppTest, x: float, y: float) -> None:
+    """As if a person had clicked on empty space."""
+    sent = {"revision": drawn(at)["revision"], "trace": None, "row": None, "x": x, "y": y}
+    at.session_state["latent_map"] = {"click": sent}
+    at.run()
+    assert not at.exception
+    at.session_state["latent_map"] = {"click": None}
+
+
+def pictures(at: AppTest) -> list[bytes]:
+    """The pictures of the panel."""
+    sources = re.findall(r'src="data:image/png;base64,([^"]+)"', " ".join(htmls(at)))
+    return [base64.b64decode(source) for source in sources]
+
+
+def kept(address: str) -> bytes:
+    """What the browser finds at an address."""
+    return component._kept[address.rpartition("/")[2]][0]
+
+
 def numbers(array: dict[str, str]) -> np.ndarray:
     """An array as Plotly's JSON has it."""
     return np.frombuffer(base64.b64decode(array["bdata"]), array["dtype"])
@@ -34,10 +68,15 @@ def numbers(array: dict[str, str]) -> np.ndarray:
 def points(message: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     """Rows of the data set, ascending, and where they are drawn."""
     rows = np.concatenate([np.frombuffer(base64.b64decode(i), "<u4") for i in message["index"]])
-    traces = message["figure"]["data"]
+    traces = examples(message)
     place = np.column_stack([np.concatenate([numbers(t[a]) for t in traces]) for a in "xy"])
     order = np.argsort(rows)
     return rows[order], place[order]
+
+
+def examples(message: dict[str, Any]) -> list[dict[str, Any]]:
+    """The traces that draw examples, without what lies behind them."""
+    return [t for t in message["figure"]["data"] if t["type"] != "contour"]
 
 
 def select(at: AppTest, rows: np.ndarray) -> None:
@@ -118,7 +157,7 @@ def test_colours_are_the_librarys_numbers(hue: str, root: Path, open_page: OpenP
         "KL": encoding.kl,
         "reconstruction": encoding.reconstruction,
     }[hue]
-    (trace,) = message["figure"]["data"]
+    (trace,) = examples(message)
     np.testing.assert_allclose(numbers(trace["marker"]["color"]), expected, rtol=1e-6)
     assert message["revision"] == before  # zoom and selection survive
 
@@ -300,3 +339,219 @@ def test_a_steady_range_holds_the_other(
     low: float, high: float, expected: tuple[float, float]
 ) -> None:
     assert steady(low, high) == pytest.approx(expected)
+
+
+def test_the_pointers_tiles_are_the_decoders(root: Path, open_page: OpenPage) -> None:
+    run = trained(root, "five", latent_dim=5)
+    at = open_page("latent.py")
+    told, figure = over(at)["decode"], drawn(at)["figure"]
+    assert told["x"] == pytest.approx(figure["layout"]["xaxis"]["range"])
+    assert told["axes"] == ["PC 1", "PC 2"]
+    sheet = np.asarray(Image.open(io.BytesIO(kept(told["tiles"]))))
+    opened = Opened.of(run)
+    encoding = opened.encode(opened.rows("test"))
+    plane = plane_of_pca(encoding.mean, None, 0)
+    for i, j in ((0, 0), (31, 3), (12, 30)):
+        place = [np.linspace(*told[axis], 32)[k] for axis, k in (("x", j), ("y", i))]
+        z = plane.latents(np.array([place], np.float32))
+        exact = images.pixels(decode(opened.model, z))[0, ..., 0]
+        top = (31 - i) * 8
+        tile = sheet[top : top + 8, j * 8 : j * 8 + 8]
+        assert np.abs(tile.astype(int) - exact).max() <= 1  # the same plane, fitted again
+    ranks = np.frombuffer(kept(told["ranks"]), "<f4").reshape(64, 64)
+    rng, whose = np.random.default_rng(0), np.arange(20_000) % len(encoding.index)
+    drawn_z = rng.normal(encoding.mean[whose], encoding.std[whose]).astype(np.float32)
+    blobs = equal(*projected(encoding.mean, encoding.std**2, plane.origin, plane.forward))
+    heights = density(blobs, plane.places(drawn_z))
+    for i, j in ((0, 0), (32, 32), (50, 10)):
+        place = [np.linspace(*told[axis], 64)[k] for axis, k in (("x", j), ("y", i))]
+        here = density(blobs, np.array([place]))[0]
+        assert ranks[i, j] == pytest.approx((heights < here).mean(), abs=0.02)
+
+
+def test_a_click_on_empty_space_pins_the_exact_decode(root: Path, open_page: OpenPage) -> None:
+    run = trained(root, "two", latent_dim=2)
+    at = open_page("latent.py")
+    figure = at.get("bidi_component")[0].proto.bytes
+    click(at, 0.75, -1.5)
+    opened = Opened.of(run)
+    rows = opened.rows("test")
+    means = opened.encode(rows).mean
+    z = np.array([[0.75, -1.5]], np.float32)
+    near = rows[np.linalg.norm(means - z, axis=1).argmin()]
+    (exact,) = images.tile_pngs(decode(opened.model, z))
+    assert pictures(at) == [exact, *images.tile_pngs(opened.seen(np.array([near])))]
+    assert "z = (0.75, −1.50)" in text(at)
+    assert f"nearest #{near}" in text(at)
+    assert at.get("bidi_component")[0].proto.bytes == figure  # a pin sends no figure
+    assert [a["text"] for a in over(at)["annotations"]] == ["1"]
+    click(at, -3.0, 2.0)
+    assert "Traversals page" in text(at)
+    assert [(a["x"], a["y"]) for a in over(at)["annotations"]] == [(0.75, -1.5), (-3, 2)]
+    at.button(key="latent_unpin_0").click().run()
+    assert [(a["x"], a["y"]) for a in over(at)["annotations"]] == [(-3, 2)]
+    set_choice(at, "checkpoint", "last")
+    assert not over(at)["annotations"]
+
+
+def test_tsne_says_that_it_has_no_inverse(root: Path, open_page: OpenPage) -> None:
+    run = trained(root, "five", latent_dim=5)
+    rows = Opened.of(run).rows("test")
+    arrays = {"points": np.zeros((len(rows), 2), np.float32), "index": rows}
+    storage.write_arrays(job_of(run, _asked()).result, arrays, {"axes": ["1", "2"], "note": ""})
+    at = open_page("latent.py")
+    set_choice(at, "projection_five", "tsne")
+    assert over(at)["decode"].keys() == {"words"}
+    assert "t-SNE has no inverse" in over(at)["decode"]["words"]
+    assert at.toggle(key="latent_decode").disabled
+    assert "t-SNE has no inverse" in at.toggle(key="latent_decode").help
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"posterior": "full", "prior": "vamp"},
+        {"prior": "mixture"},
+        {"prior": "flow", "posterior": "flow"},
+        {"posterior": "point", "objective": "reconstruction"},
+        {"condition": "labels"},
+        {"latent_dim": 1},
+        {"data": "mixture", "examples": 300, "likelihood": "gaussian-learned"},
+    ],
+    ids=str,
+)
+def test_every_kind_of_run_has_its_layers(
+    settings: dict[str, Any], root: Path, open_page: OpenPage
+) -> None:
+    trained(root, "run", **{"latent_dim": 2, "epochs": 1} | settings)
+    at = open_page("latent.py")
+    for ground, kind in (("density", "contour"), ("decoded", "heatmap"), ("none", None)):
+        at.get("segmented_control")[0].set_value(ground).run()
+        assert not at.exception
+        kinds = {t["type"] for t in drawn(at)["figure"]["data"]} - {"scattergl"}
+        flat = settings.get("latent_dim") != 1
+        if kind == "heatmap" and settings.get("data") == "mixture":
+            kind = "contour"
+        assert (kind in kinds) == (flat and kind is not None)
+    lines = [t for t in drawn(at)["figure"]["data"] if t.get("name") == "prior"]
+    assert bool(lines) == ("prior" in settings)
+    click(at, 0.5, 0.5)
+    assert "Pinned places" in text(at)
+
+
+def test_selected_posteriors_are_drawn_as_they_are(root: Path, open_page: OpenPage) -> None:
+    run = trained(root, "two", latent_dim=2)
+    at = open_page("latent.py")
+    opened = Opened.of(run)
+    rows = opened.rows("test")[[3, 40]]
+    select(at, rows)
+    encoding = opened.encode(rows)
+    for sigma, shape in enumerate(over(at)["shapes"], 1):
+        closed = [part for part in shape["path"].split("Z") if part]
+        outline = np.array([re.findall(r"-?[\d.]+(?:e-?\d+)?", p) for p in closed], float)
+        half = np.ptp(outline.reshape(2, -1, 2), axis=1) / 2
+        np.testing.assert_allclose(half, sigma * encoding.std, rtol=0.01)
+
+
+def test_a_mixture_is_fitted_on_demand(root: Path, open_page: OpenPage) -> None:
+    trained(root, "two", latent_dim=2)
+    at = open_page("latent.py")
+    at.button(key="latent_fit").click().run()
+    assert not at.exception
+    curve = numbers(drawn(at, "latent_bic")["figure"]["data"][0]["y"])
+    assert len(curve) == 10
+    assert f"Smallest BIC: {curve.argmin() + 1} of 10 components" in text(at)
+    assert "accent" in [t.get("name") for t in drawn(at)["figure"]["data"]]
+    at.toggle(key="latent_mixture").set_value(False).run()
+    assert "accent" not in [t.get("name") for t in drawn(at)["figure"]["data"]]
+
+
+def test_rows_and_classes_are_chosen_by_name(root: Path, open_page: OpenPage) -> None:
+    run = trained(root, "two", latent_dim=2)
+    at = open_page("latent.py")
+    opened = Opened.of(run)
+    rows = opened.rows("test")
+    at.multiselect(key="latent_of").set_value([3])
+    at.text_input(key="latent_rows").set_value(f"{rows[0]}, {rows[1]}-{rows[1]}")
+    at.button[[b.label for b in at.button].index("Select")].click().run()
+    assert not at.exception
+    number, packed = over(at)["select"]
+    chosen = np.frombuffer(base64.b64decode(packed), "<u4")
+    expected = np.union1d(rows[:2], rows[opened.data.labels[rows] == 3])
+    np.testing.assert_array_equal(chosen, expected)
+    assert number == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "rows"),
+    [("", []), ("12", [12]), ("3-5, 1", [1, 3, 4, 5]), (" 7 - 7 ,7", [7])],
+)
+def test_rows_are_read_from_text(said: str, rows: list[int]) -> None:
+    assert rows_named(said).tolist() == rows
+
+
+@pytest.mark.parametrize("said", ["a", "5-3", "1.5", "-4", "1-99999999999"])
+def test_what_is_no_row_is_refused(said: str) -> None:
+    with pytest.raises(ValueError, match=r"row|long"):
+        rows_named(said)
+
+
+def test_a_selection_can_be_taken_along(root: Path) -> None:
+    opened = Opened.of(trained(root, "two", latent_dim=2))
+    encoding = opened.encode(opened.rows("test"))
+    positions = np.array([2, 50, 90])
+    rows = encoding.index[positions]
+    lines = list(
+        csv.DictReader(
+            table(opened, encoding, hues(opened.data, encoding), positions).decode().splitlines()
+        )
+    )
+    assert [int(line["row"]) for line in lines] == rows.tolist()
+    assert [line["class"] for line in lines] == [str(k) for k in opened.data.labels[rows]]
+    for name, values in (("KL", encoding.kl), ("z2_sd", encoding.std[:, 1])):
+        assert [float(line[name]) for line in lines] == pytest.approx(values[positions].tolist())
+    held = np.load(io.BytesIO(arrays(opened, encoding, positions)))
+    np.testing.assert_array_equal(held["x"], opened.data.x[rows])
+    np.testing.assert_array_equal(held["mean"], encoding.mean[positions])
+
+
+def test_a_selection_becomes_a_data_set(root: Path, open_page: OpenPage) -> None:
+    run = trained(root, "two", latent_dim=2)
+    at = open_page("latent.py")
+    opened = Opened.of(run)
+    rows = opened.rows("test")[:60]
+    select(at, rows)
+    at.button(key="latent_keep").click().run()
+    assert not at.exception
+    data = load(at.code[0].value)
+    np.testing.assert_array_equal(data.x / data.scale, opened.data.x[rows] / opened.data.scale)
+    names = [data.classes[k] for k in data.labels]
+    assert names == [opened.data.classes[k] for k in opened.data.labels[rows]]
+
+
+def test_the_neighbours_of_one_point_are_shown(root: Path, open_page: OpenPage) -> None:
+    run = trained(root, "two", latent_dim=2)
+    at = open_page("latent.py")
+    opened = Opened.of(run)
+    rows = opened.rows("test")
+    select(at, rows[[9]])
+    means, seen = opened.encode(rows).mean, opened.seen(rows).reshape(len(rows), -1)
+    shown = re.findall(r'<figure title="#(\d+), ([\d.]+) away"', " ".join(htmls(at)))
+    for k, values in enumerate((means, seen)):
+        apart = np.linalg.norm(values - values[9], axis=1)
+        order = np.argsort(apart)[1:9]
+        assert [int(row) for row, _ in shown[8 * k : 8 * k + 8]] == rows[order].tolist()
+        far = [float(far) for _, far in shown[8 * k : 8 * k + 8]]
+        assert far == pytest.approx(apart[order].tolist(), rel=0.01)
+
+
+def test_the_caption_says_how_trustworthy_the_map_is(root: Path, open_page: OpenPage) -> None:
+    run = trained(root, "five", latent_dim=5)
+    at = open_page("latent.py")
+    opened = Opened.of(run)
+    means = opened.encode(opened.rows("test")).mean
+    value = trustworthiness(means, pca(means).points)
+    assert f"trustworthiness {value:.3f}" in text(at)
+    set_choice(at, "projection_five", "lda")
+    assert "between classes" in text(at)
+    assert drawn(at)["figure"]["layout"]["xaxis"]["title"]["text"].startswith("LD 1")

@@ -26,8 +26,9 @@ HELP = {
     "points": "How many examples are drawn at most, each class in proportion, always the same "
     "ones. More show rare cases and take longer to encode.",
     "projection": "How the latents come into the plane: two dimensions as they are, the two "
-    "principal components, or t-SNE, which keeps neighbours together and computes in the "
-    "background; it is offered when the run stands still.",
+    "principal components, linear discriminants (the directions that part the classes), or t-SNE, "
+    "which keeps neighbours together and computes in the background; it is offered when the run "
+    "stands still. Only what is linear has a way back, so that places can be decoded.",
     "pair": "A latent dimension, the most informative first: the number is its mean KL in nats "
     "per example (for a point posterior, its variance). Below about 0.01 nats it carries nothing.",
     "hue": "Class and known factors come with the data. KL: nats that q(z|x) of an example tells "
@@ -52,14 +53,14 @@ def controls(run: Run, alive: bool) -> Asked:
     checkpoint = _choose(places[0], "Checkpoint", "checkpoint", checkpoints)
     try:
         split, points, encoding = _examples(run, checkpoint, places[1:3])
-        names = {name: name for name in hues(shown.opened(run, checkpoint).data, encoding)}
+        data = shown.opened(run, checkpoint).data
+        names = {name: name for name in hues(data, encoding)}
     except (ValueError, OSError) as error:
         header.empty("This run cannot be opened.", str(error))
     latents = encoding.mean.shape[1]
     start = DIMENSIONS if latents <= 2 else "pca"
-    projection = _choose(
-        places[4], "Projection", "projection", choices(latents, alive), start, f"_{run.name}"
-    )
+    ways = choices(latents, alive, data.labels is not None)
+    projection = _choose(places[4], "Projection", "projection", ways, start, f"_{run.name}")
     titles = pair_titles(encoding, numbers=not following)
     options = _options(projection, titles, run, places[5:7])
     hue = _choose(places[3], "Colour by", "hue", names)

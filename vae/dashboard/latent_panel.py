@@ -10,7 +10,12 @@ import numpy as np
 import streamlit as st
 
 from vae import figures
+from vae.dashboard import latent_pins as pins
 from vae.dashboard.gallery import Caption, counts_line, figures_line, gallery
+from vae.dashboard.latent_neighbours import neighbours
+from vae.dashboard.latent_picture import Seen
+from vae.dashboard.latent_select import takeaway
+from vae.dashboard.latent_view import Asked
 from vae.dashboard.plot import plot
 from vae.data.dataset import stratified
 from vae.opened import Opened
@@ -22,17 +27,25 @@ HEIGHT = 640
 BARS = 300
 HINT = (
     "Draw a lasso around points, or click one (with Shift to add): they appear here with their "
-    "reconstructions. A double click lets them go; box, zoom and pan are above the map."
+    "reconstructions. A double click lets them go; box, zoom and pan are above the map. A click "
+    "on empty space decodes that place and pins it."
 )
 
 
-def panel(opened: Opened, encoding: Encoding, colours: Mapping[str, Hue], rows: Ints) -> None:
-    """What is selected (rows of the data set, ascending), or the run in brief if nothing is."""
-    positions = np.flatnonzero(np.isin(encoding.index, rows))
+def panel(
+    opened: Opened, encoding: Encoding, asked: Asked, colours: Mapping[str, Hue], seen: Seen
+) -> None:
+    """What is pinned and what is selected, or the run in brief if nothing is."""
+    positions = np.flatnonzero(np.isin(encoding.index, seen.selected))
     with st.container(height=HEIGHT, border=False, key="latent_panel"):
+        revision = asked.revision(opened.run.name)
+        if seen.ahead is not None:
+            pins.panel(opened, encoding, seen.ahead, revision, seen.tools.label)
         if len(positions):
             _selection(opened, encoding, colours, positions)
-        else:
+            if len(positions) == 1:
+                neighbours(opened, encoding, int(encoding.index[positions[0]]))
+        elif not len(pins.places(revision)):
             _summary(opened, encoding)
 
 
@@ -42,6 +55,7 @@ def _selection(
     st.markdown(f"**{len(positions):,} of {len(encoding.index):,} points selected**")
     st.html(figures_line(_means(encoding, positions)))
     _mix(colours, positions)
+    takeaway(opened, encoding, colours, positions)
     rows = stratified(opened.data.labels, encoding.index[positions], SHOWN, opened.seed)
     part = np.searchsorted(encoding.index, rows)
     originals = opened.seen(rows)

@@ -2,24 +2,33 @@
 
 from collections.abc import Mapping
 from textwrap import wrap
+from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
 from vae import figures, storage
+from vae.atlas import Box
+from vae.dashboard import latent_pins as pins
 from vae.dashboard import server
 from vae.dashboard.header import has_rings
+from vae.dashboard.latent_atlas import Ahead, accuracy
+from vae.dashboard.latent_layers import TRUSTWORTHY, ahead_of, behind, faithful, over
+from vae.dashboard.latent_mixture import mixture
+from vae.dashboard.latent_select import chooser
+from vae.dashboard.latent_tools import Tools, tools, why_not
 from vae.dashboard.latent_view import Asked, job_of, latent_map, project, steady, words
 from vae.dashboard.plot import plot
 from vae.dashboard.tiles import pattern
+from vae.density import Field
 from vae.opened import Opened
 from vae.projections import PROJECTIONS
 from vae.records import Encoding, Hue, Ints, LatentMap, Projection
 from vae.worker.jobs import AT_WORK, Job
 from vae.worker.projecting import projection_of
 
-HEIGHT = 600
+HEIGHT = 560
 LINE = 44  # pixels above the map, for words or a progress bar
 LETTERS = 80  # in a line of an empty map
 WORDY = 10_000  # more points than this have only their number under the pointer
@@ -30,49 +39,99 @@ def working(opened: Opened, asked: Asked) -> bool:
     return asked.slow and job_of(opened.run, asked).status()["state"] in AT_WORK
 
 
-def picture(opened: Opened, encoding: Encoding, asked: Asked, colours: Mapping[str, Hue]) -> Ints:
-    """The line above the map and the map; returns the rows of the data set that are selected."""
+class Seen(NamedTuple):
+    """What the map shows and what a person has done to it."""
+
+    selected: Ints  # rows of the data set
+    ahead: Ahead | None  # what lies behind the map's plane; None where it has no way back
+    tools: Tools
+
+
+def picture(opened: Opened, encoding: Encoding, asked: Asked, colours: Mapping[str, Hue]) -> Seen:
+    """The line above the map, the map and what lies over it."""
     total = len(opened.splits.rows(asked.split))
     with st.container(height=LINE, border=False, vertical_alignment="center", key="latent_line"):
         placed, unfinished = _placed(opened, encoding, asked)
         if placed is not None:
             record = latent_map(encoding, placed, asked, colours, total, has_rings(opened.run))
             if not unfinished:
-                st.caption(_caption(opened, record))
+                told = _caption(opened, record), faithful(opened, encoding, placed, asked)
+                st.caption(" · ".join(part for part in told if part), help=TRUSTWORTHY)
     if placed is None:
-        still = figures.empty("<br>".join(wrap(unfinished or "", LETTERS))).update_xaxes(
-            fixedrange=True
-        )
-        still.update_yaxes(fixedrange=True)
-        plot(still, key="latent_map", revision="", height=HEIGHT)
-        return np.empty(0, np.int64)
-    figure, index = figures.latent_map(record), figures.map_index(record)
-    _at_home(figure, asked.following, equal=encoding.mean.shape[1] > 1)
+        return _nothing(unfinished or "")
+    figure, index = figures.latent_map(record), list(figures.map_index(record))
+    box = _at_home(figure, asked.following, equal=encoding.mean.shape[1] > 1)
+    ahead, chosen, fitted = _tools(opened, encoding, asked, colours, box)
     if len(encoding.index) <= WORDY:
         lines = np.array(words(encoding, colours), object)
         for trace, rows in zip(figure.data, index, strict=True):
             trace.text = lines[np.searchsorted(encoding.index, rows)]
+    layers = behind(figure, opened, encoding, ahead, chosen, fitted)
+    figure.add_traces(layers)
+    revision = asked.revision(opened.run.name)
     event = plot(
         figure,
         key="latent_map",
-        revision=asked.revision(opened.run.name),
+        revision=revision,
         height=HEIGHT,
-        index=index,
+        index=[*index, *(np.empty(0, np.int64) for _ in layers)],
         tiles=pattern(opened.run.name),
         selectable=True,
+        clickable=True,
         label=f"{len(record.points)} examples in latent space, {record.axes[0]}, {record.axes[1]}",
     )
-    return event.selected if event.selected is not None else np.empty(0, np.int64)
+    if ahead is not None:
+        pins.add(revision, event.click)
+    rows = event.selected if event.selected is not None else np.empty(0, np.int64)
+    over(opened, encoding, asked, ahead, chosen, rows)
+    return Seen(rows, ahead, chosen)
 
 
-def _at_home(figure: go.Figure, following: bool, equal: bool) -> None:
-    """Let points be selected, and axes stand still while the points move."""
+def _nothing(sentence: str) -> Seen:
+    """An empty map with a sentence."""
+    still = figures.empty("<br>".join(wrap(sentence, LETTERS)))
+    still.update_xaxes(fixedrange=True).update_yaxes(fixedrange=True)
+    plot(still, key="latent_map", revision="", height=HEIGHT)
+    return Seen(np.empty(0, np.int64), None, Tools("none", False, 0))
+
+
+def _tools(
+    opened: Opened, encoding: Encoding, asked: Asked, colours: Mapping[str, Hue], box: Box
+) -> tuple[Ahead | None, Tools, Field | None]:
+    """The second row of controls, what is made ahead of the pointer for them, and the density of a
+    mixture that is to be drawn."""
+    with st.container(horizontal=True, vertical_alignment="center", key="latent_tools"):
+        place = st.container(horizontal=True, vertical_alignment="center", width="content")
+        ahead = None
+        if not why_not(asked):
+            label = int(st.session_state.get("latent_label") or 0) if opened.model.classes else 0
+            ahead = ahead_of(opened, encoding, asked, box, label)
+        with place:
+            told = (accuracy(ahead.sheet.atlas, asked), ahead.ground.about) if ahead else ()
+            chosen = tools(opened, asked, *told)
+        fitted = None
+        if ahead is not None and ahead.names[1]:
+            fitted = mixture(ahead.what[:5], encoding.mean, ahead.plane, box)
+        chooser(encoding, colours, asked.revision(opened.run.name))
+    return ahead, chosen, fitted
+
+
+def _at_home(figure: go.Figure, following: bool, equal: bool) -> Box:
+    """Let points be selected, and axes stand still while the points move; what part of the map is
+    seen at first."""
     figure.update_layout(clickmode="event+select", dragmode="lasso", margin_t=36)
     if not equal:
         figure.layout.yaxis.scaleanchor = None  # counts against a latent
+    axes = (figure.layout.xaxis, figure.layout.yaxis)
     if following:
-        for axis in (figure.layout.xaxis, figure.layout.yaxis):
+        for axis in axes:
             axis.range = steady(*axis.range)
+    elif figure.layout.yaxis.scaleanchor:
+        longest = max(axis.range[1] - axis.range[0] for axis in axes)
+        for axis in axes:
+            middle = sum(axis.range) / 2
+            axis.range = (middle - longest / 2, middle + longest / 2)
+    return Box(*(tuple(axis.range) for axis in axes))
 
 
 def _caption(opened: Opened, record: LatentMap) -> str:

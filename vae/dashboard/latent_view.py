@@ -12,7 +12,7 @@ import numpy as np
 
 from vae.data import Dataset
 from vae.latent import by_kl, dimensions, informativeness
-from vae.projections import PROJECTIONS
+from vae.projections import PROJECTIONS, Plane, plane_of_pair
 from vae.records import Encoding, Floats, Hue, Ints, LatentMap, Projection
 from vae.runs import Run
 from vae.worker.jobs import Job
@@ -44,12 +44,16 @@ class Asked(NamedTuple):
         return " ".join(map(str, place))
 
 
-def choices(latent_dim: int, moving: bool) -> dict[str, str]:
-    """The projections to choose from: name → title. One latent needs none, and the weights of a
-    run that trains change too fast for a slow one."""
+def choices(latent_dim: int, moving: bool, labelled: bool = False) -> dict[str, str]:
+    """The projections to choose from: name → title. One latent needs none, the weights of a run
+    that trains change too fast for a slow one, and some need classes."""
     if latent_dim == 1:
         return {DIMENSIONS: "dimension"}
-    rows = {n: row.title for n, row in PROJECTIONS.items() if not (row.slow and moving)}
+    rows = {
+        name: row.title
+        for name, row in PROJECTIONS.items()
+        if not (row.slow and moving) and (labelled or not row.labelled)
+    }
     return {DIMENSIONS: "dimensions", **rows}
 
 
@@ -89,7 +93,27 @@ def project(encoding: Encoding, asked: Asked, labels: Ints | None) -> Projection
     if len(encoding.mean) < 3:
         raise ValueError("A projection needs at least 3 examples: choose another split.")
     row = PROJECTIONS[asked.projection]
-    return row.project(encoding.mean, **asked.options, seed=asked.seed)
+    known = {"labels": labels} if row.labelled else {}
+    return row.project(encoding.mean, **known, **asked.options, seed=asked.seed)
+
+
+def plane(encoding: Encoding, asked: Asked, labels: Ints | None) -> Plane | None:
+    """The plane of latent space that the map shows; None where the projection has no way back."""
+    if asked.projection == DIMENSIONS:
+        return plane_of_pair(encoding.mean, asked.options["pair"])
+    way = PROJECTIONS[asked.projection].plane
+    return None if way is None else way(encoding.mean, labels, asked.seed)
+
+
+def plane_names(encoding: Encoding, asked: Asked) -> tuple[str, str]:
+    """What the coordinates along both axes of the plane are called; "" where there is none."""
+    if encoding.mean.shape[1] == 1:
+        return ("z1", "")
+    if asked.projection == DIMENSIONS:
+        across, up = asked.options["pair"]
+        return (f"z{across + 1}", f"z{up + 1}")
+    short = {"pca": "PC", "lda": "LD"}[asked.projection]
+    return (f"{short} 1", f"{short} 2")
 
 
 def stacked(latent: Floats, labels: Ints | None) -> Projection:

@@ -4,13 +4,17 @@ Notation: N points shown of `total`; rows are those of the data set (`record.ind
 belong to no class have label -1.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import plotly.graph_objects as go
 
+from vae.density import Field, steps
 from vae.figures.base import QUANTITY, Part, axis, empty, figure, note, span
 from vae.palette import CLASS_SCALE, CLASSES, token
-from vae.records import Hue, Ints, LatentMap
+from vae.records import Floats, Hue, Ints, LatentMap
 
+PLACE = 148  # pixels right of the map: legend, and what the decoder makes of a place
 _SEPARATE = 12  # up to so many classes each has its own trace, which the legend can hide
 _RING = 2.0  # sigma of the outer ring
 
@@ -63,6 +67,124 @@ def latent_map(record: LatentMap, selected: Ints | None = None) -> go.Figure:
         hovermode="closest",
         dragmode="pan",
         **_legend(record.hue, len(parts)),
+    )
+
+
+BANDS = (0.99, 0.95, 0.8, 0.5)  # shares of the mass that the bands of a density hold
+CIRCLES = (0.8647, 0.3935)  # what circles of two and of one sigma hold of a normal distribution
+
+
+def bands(field: Field) -> Part:
+    """Filled contours behind the points: the darker, the denser, and none where hardly anything
+    is. Each lies upon the one outside it, so that their inks add up."""
+    return _contours(field, BANDS) | {
+        "autocontour": False,
+        "contours": {**_levels(BANDS), "coloring": "fill", "showlines": False},
+        "colorscale": [[0.0, token("text", 0.0)], [1.0, token("text", 0.1)]],
+        "line": {"width": 0},
+        "name": "density",
+    }
+
+
+def veil(field: Field) -> Part:
+    """What hides a picture behind the points where the density is low, not where it is high."""
+    end = len(BANDS)
+    return _contours(field, BANDS) | {
+        "type": "heatmap",
+        "zmin": 0.8,
+        "zmax": end,
+        "zsmooth": "best",
+        "colorscale": [[0.0, token("background", 0.9)], [1.0, token("background", 0.0)]],
+        "name": "veil",
+    }
+
+
+def outlines(field: Field, colour: str, shares: tuple[float, ...] = CIRCLES) -> Part:
+    """Lines that hold these shares of a density, falling; dotted for what belongs to the prior."""
+    dash = "dot" if colour == "prior" else "solid"
+    return _contours(field, shares) | {
+        "autocontour": False,
+        "contours": {**_levels(shares), "coloring": "none"},
+        "line": {"width": 1.4, "dash": dash, "color": token(colour)},
+        "name": colour,
+    }
+
+
+def _levels(shares: tuple[float, ...]) -> Part:
+    return {"start": 1, "end": len(shares), "size": 1}
+
+
+def _contours(field: Field, shares: tuple[float, ...]) -> Part:
+    return {
+        "type": "contour",
+        "x": field.x,
+        "y": field.y,
+        "z": steps(field, shares),
+        "hoverinfo": "skip",
+        "showscale": False,
+        "showlegend": False,
+    }
+
+
+def backdrop(address: str, x: tuple[float, float], y: tuple[float, float], cell: Floats) -> Part:
+    """A sheet of tiles as the ground of the map: the tiles' middles lie between the ends of x and
+    y, `cell` (2,) apart."""
+    width, height = x[1] - x[0] + float(cell[0]), y[1] - y[0] + float(cell[1])
+    return {
+        "source": address,
+        "xref": "x",
+        "yref": "y",
+        "x": x[0] - float(cell[0]) / 2,
+        "y": y[1] + float(cell[1]) / 2,
+        "sizex": width,
+        "sizey": height,
+        "sizing": "stretch",
+        "layer": "below",
+    }
+
+
+def pins(places: Floats) -> list[Part]:
+    """A note at each of the pinned places (M, 2), numbered from 1."""
+    return [
+        note(
+            str(k + 1),
+            xref="x",
+            yref="y",
+            x=float(x),
+            y=float(y),
+            font={"size": 11, "color": token("background")},
+            bgcolor=token("accent"),
+            borderpad=2,
+        )
+        for k, (x, y) in enumerate(places)
+    ]
+
+
+def rounds(outlines: Floats, sigma: float) -> Part:
+    """Closed lines (N, corners, 2) as one shape: the `sigma` outlines of posteriors."""
+    path = "".join(
+        "M" + "L".join(f"{x:.4g},{y:.4g}" for x, y in outline) + "Z" for outline in outlines
+    )
+    line = {"color": token("text"), "width": 1 if sigma == 1 else 0.5}
+    return {"type": "path", "path": path, "layer": "above", "line": line, "opacity": 0.45}
+
+
+def bic_curve(values: Sequence[float]) -> go.Figure:
+    """The BIC of mixtures of 1 … K components (K,), the smallest marked: what is lower describes
+    the latents in fewer nats, its own parameters counted."""
+    bic = np.asarray(values, np.float64)
+    k = np.arange(1, len(bic) + 1)
+    best = int(bic.argmin())
+    line: Part = {"type": "scatter", "mode": "lines+markers", "x": k, "y": bic}
+    line |= {"line": {"color": token("text"), "width": 1.5}, "marker": {"size": 5}}
+    line |= {"hovertemplate": "%{x} components: %{y:,.0f}<extra></extra>"}
+    mark: Part = {"type": "scatter", "mode": "markers", "x": k[[best]], "y": bic[[best]]}
+    mark |= {"marker": {"size": 11, "color": token("accent")}, "hoverinfo": "skip"}
+    return figure(
+        [line, mark],
+        xaxis=axis("components", dtick=1),
+        yaxis=axis("BIC"),
+        margin={"l": 56, "r": 12, "t": 8, "b": 44},
     )
 
 
@@ -122,7 +244,9 @@ def _scale(hue: Hue) -> Part:
         "tickfont": small,
         "thickness": 10,
         "outlinewidth": 0,
-        "len": 0.9,
+        "len": 0.5,
+        "y": 1,
+        "yanchor": "top",
         "x": 1.01,
         "xpad": 4,
     }
@@ -138,7 +262,7 @@ def _scale(hue: Hue) -> Part:
 def _legend(hue: Hue | None, parts: int) -> Part:
     """The legend beside the map, for classes that can be hidden one by one."""
     if hue is None or parts < 2:
-        return {"margin": {"l": 56, "r": 24, "t": 16, "b": 44}}
+        return {"margin": {"l": 56, "r": PLACE, "t": 16, "b": 44}}
     return {
         "showlegend": True,
         "legend": {
@@ -152,7 +276,7 @@ def _legend(hue: Hue | None, parts: int) -> Part:
             "y": 1,
             "bgcolor": "rgba(0,0,0,0)",
         },
-        "margin": {"l": 56, "r": 8, "t": 16, "b": 44},
+        "margin": {"l": 56, "r": PLACE, "t": 16, "b": 44},
     }
 
 

@@ -7,15 +7,21 @@ person did is kept in the browser under the chart's key for as long as `revision
     figure → JSON bytes ──websocket──► put in colours, put back the view, Plotly.react
     PlotEvent ◄── click (a trigger) and selection (a state, one bit a row) ◄── pointer
 
+What changes while the figure stays travels apart, so that the figure is not sent again: `overlay`
+puts marks over a chart, and tells where the tiles are of which the browser blends the decoder's
+output under the pointer. Such tiles are kept under an address made from what they are (`keep`), so
+that a browser fetches them once.
+
 Rows are rows of the data set: `index` says for every trace which row each of its points shows.
 The browser needs the files that `routes` serves: Plotly itself, which comes with the Python
 package, and our modules: plot.js (the chart), view.js (the memory), theme.js (the colours, written
-into it here).
+into it here), decode.js (the blend under the pointer).
 """
 
 import base64
 import hashlib
 import json
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,12 +44,13 @@ _HERE = Path(__file__).parent
 _PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 _MODULES = {
     name: (_HERE / name).read_text("utf-8").replace("__COLOURS__", json.dumps(COLOURS))
-    for name in ("plot.js", "theme.js", "view.js")
+    for name in ("plot.js", "theme.js", "view.js", "decode.js")
 }
 _VERSION = hashlib.sha256("".join(_MODULES.values()).encode()).hexdigest()[:12]
 # The versions are part of the addresses, so a browser may keep what it has for good.
 _MODULES_AT = f"/vae/plot/{_VERSION}/"
 _PLOTLY_URL = f"/vae/plotly.js?v={plotly.__version__}"
+_KEPT_AT = "/vae/kept/"
 _FOR_GOOD = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 # This line travels with every update, so it only fetches the module, which does not.
@@ -54,7 +61,9 @@ export default async (component) => {{
   return (await plot).mount(component);
 }};"""
 _HTML = """<div class="vae-plot" role="figure" tabindex="0"><div class="vae-plot-chart"></div>
-<div class="vae-plot-tip" aria-hidden="true"><img alt=""><span></span></div></div>"""
+<div class="vae-plot-tip" aria-hidden="true"><img alt=""><span></span></div>
+<div class="vae-plot-place"><b>Decoder here</b><canvas></canvas><span></span><span></span></div>
+</div>"""
 _CSS = """
 .vae-plot { position: relative; width: 100%; border-radius: var(--st-base-radius, 6px); }
 .vae-plot:focus { outline: none; }
@@ -66,14 +75,26 @@ _CSS = """
 .vae-plot-tip img { display: block; width: 104px; height: 104px; margin: 0 auto 2px;
   object-fit: contain; image-rendering: pixelated; }
 .vae-plot-tip span { white-space: pre-line; }
+.vae-plot-place { display: none; position: absolute; right: 0; bottom: 44px; width: 132px;
+  pointer-events: none; font: 12px var(--st-font); font-variant-numeric: tabular-nums; }
+.vae-plot-place b { font-weight: 600; }
+.vae-plot-place canvas { margin: 4px 0; image-rendering: pixelated;
+  outline: 1px solid var(--st-border-color); }
+.vae-plot-place span { display: block; white-space: pre-line; line-height: 1.35; }
 /* Plotly fills the button that is on with a near-white of its own, unreadable in the dark. */
 .vae-plot .updatemenu-item-rect[style*="244, 250, 255"] {
   fill: var(--st-secondary-background-color) !important; }
 """
+_LAY = _JS.replace(".mount(component)", ".lay(component)")
 # Isolated styles would keep Plotly's own style sheet from reaching the chart.
 _component = st.components.v2.component(
     "vae_plot", html=_HTML, css=_CSS, js=_JS, isolate_styles=False
 )
+_over = st.components.v2.component(
+    "vae_plot_over", html='<div class="vae-plot-over"></div>', js=_LAY, isolate_styles=False
+)
+_MOST_KEPT = 24
+_kept: OrderedDict[str, tuple[bytes, str]] = OrderedDict()
 
 
 class Click(NamedTuple):
@@ -154,6 +175,47 @@ def plot(
     return PlotEvent(_click(result.click, revision), _selected(result.selected, revision))
 
 
+def overlay(
+    *,
+    key: str,
+    revision: str,
+    shapes: Sequence[Mapping[str, Any]] = (),
+    annotations: Sequence[Mapping[str, Any]] = (),
+    decode: Mapping[str, Any] | None = None,
+    select: tuple[int, NDArray[Any]] | None = None,
+) -> None:
+    """Lay marks over the chart `key` as long as it shows `revision`, without sending it again.
+
+    Shapes and annotations are Plotly's, in tokens. `decode` says what stands for the decoder under
+    the pointer: `kind` "picture" or "vector", `tiles` and `ranks` (addresses from `keep`), `rows`
+    and `columns` of places, `width` and `height` of a tile (`width` alone: length of a vector),
+    the ends `x` and `y` of the decoded part of the map, `lines` of the grid of ranks, `axes` (two
+    names), `trust` ([below, word] ascending), `words` for when there is nothing to decode. Without
+    `tiles` only the words are shown. `select` (a number, rows) selects rows as a lasso would, once
+    for each number.
+    """
+    whole = {
+        "key": key,
+        "revision": revision,
+        "shapes": list(shapes),
+        "annotations": list(annotations),
+        "decode": decode,
+        "select": None if select is None else [select[0], _packed(select[1])],
+    }
+    _over(key=f"{key}_over", data=json.dumps(whole, cls=PlotlyJSONEncoder).encode())
+
+
+def keep(content: bytes, media_type: str) -> str:
+    """An address at which a browser finds `content`, and keeps it for good: the latest 24 are
+    served."""
+    name = hashlib.sha256(content).hexdigest()[:24]
+    _kept[name] = (content, media_type)
+    _kept.move_to_end(name)
+    while len(_kept) > _MOST_KEPT:
+        _kept.popitem(last=False)
+    return f"{_KEPT_AT}{name}"
+
+
 def pack(figure: go.Figure, message: Mapping[str, Any]) -> bytes:
     """One block of UTF-8 JSON: `message` with the figure's data and layout; arrays as base64.
 
@@ -168,7 +230,18 @@ def pack(figure: go.Figure, message: Mapping[str, Any]) -> bytes:
 
 def routes() -> list[Route]:
     """The files that charts need, for `st.App(..., routes=routes())`; browsers keep them."""
-    return [Route(_MODULES_AT + "{name}", _serve_module), Route("/vae/plotly.js", _serve_plotly)]
+    return [
+        Route(_MODULES_AT + "{name}", _serve_module),
+        Route("/vae/plotly.js", _serve_plotly),
+        Route(_KEPT_AT + "{name}", _serve_kept),
+    ]
+
+
+def _serve_kept(request: Request) -> Response:
+    found = _kept.get(request.path_params["name"])
+    if found is None:
+        return Response(status_code=404)
+    return Response(found[0], media_type=found[1], headers=_FOR_GOOD)
 
 
 def _serve_module(request: Request) -> Response:

@@ -1,9 +1,12 @@
 // The browser's half of the living chart; __init__.py says how the two halves meet.
 
+import { away, learn, point } from './decode.js';
 import { AXIS, dressed, inked, themeOf } from './theme.js';
 import { rememberLayout, rememberLegend, restore, viewOf } from './view.js';
 
 const CHARTS = new WeakMap();                   // root element → chart
+const NAMED = new Map();                        // key → the chart that has it now
+const OVERLAYS = new Map();                     // key → what lies over that chart
 const DOUBLE_CLICK = 300;                       // ms between its two clicks, at most
 
 const WEBGL = (() => {
@@ -59,7 +62,11 @@ function click(chart, event) {
     chart.component.setTriggerValue('click', { revision, trace, row, x, y });
   } else if (event.xvals) {
     const [x, y] = [event.xvals[0], event.yvals[0]];
-    chart.component.setTriggerValue('click', { revision, trace: null, row: null, x, y });
+    clearTimeout(chart.clicked);                // unless it turns out to be half a double click
+    chart.clicked = setTimeout(() => {
+      if (performance.now() - chart.doubled < 2 * DOUBLE_CLICK) return;
+      chart.component.setTriggerValue('click', { revision, trace: null, row: null, x, y });
+    }, DOUBLE_CLICK + 20);
   }
 }
 
@@ -172,6 +179,7 @@ async function draw(chart) {
   const data = inked(message.figure.data, theme.shade);
   const layout = dressed(inked(message.figure.layout, theme.shade), theme, message);
   if (!WEBGL) for (const trace of data) if (trace.type === 'scattergl') trace.type = 'scatter';
+  Object.assign(layout, laid(chart));
   restore(chart, data, layout);
   mark(chart, data);
   if (!chart.Plotly) chart.node.replaceChildren();   // what an earlier failure wrote there
@@ -183,6 +191,42 @@ async function draw(chart) {
   }
   if (!chart.Plotly) listen(chart, Plotly);
   if (chart.view.rows && chart.reported !== chart.view) report(chart);
+}
+
+function laid(chart) {                          // the figure's own shapes and notes, and those over it
+  const { overlay, theme, message: { figure: { layout }, revision } } = chart;
+  const over = overlay?.revision === revision ? overlay : {};
+  const both = (kind) => inked([...(layout[kind] ?? []), ...(over[kind] ?? [])], theme.shade);
+  return { shapes: both('shapes'), annotations: both('annotations') };
+}
+
+function cover(chart) {                         // put on what has changed over the figure, and no more
+  const { overlay } = chart;
+  const decode = overlay?.revision === chart.message.revision ? overlay.decode : null;
+  const ink = { muted: `${chart.theme.text}80`, accent: chart.theme.accent };
+  if (decode) decode.ink = ink;
+  learn(chart, decode).catch((error) => console.error('The decoded places did not come', error));
+  chart.turn = chart.turn.then(async () => {
+    while (performance.now() < chart.handsOff) await pause(50);
+    if (!chart.Plotly || !chart.root.isConnected || chart.requested) return;
+    chart.drawing = true;
+    try {
+      await chart.Plotly.relayout(chart.node, laid(chart));
+    } finally {
+      chart.drawing = false;
+    }
+  }).catch((error) => console.error('The marks could not be drawn', error));
+}
+
+function choose(chart) {                        // rows that Python asks for, once, as if by a lasso
+  const { overlay, view, message } = chart;
+  if (!overlay?.select || overlay.revision !== message.revision) return;
+  const [number, rows] = overlay.select;
+  if (view.chosen === number) return;
+  view.chosen = number;
+  view.rows = rows ? new Set(rowsOf(rows)) : null;
+  report(chart);
+  request(chart);
 }
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -210,7 +254,10 @@ function listen(chart, Plotly) {
   node.on('plotly_relayout', (change) => rememberLayout(chart, change));
   node.on('plotly_restyle', () => rememberLegend(chart));
   node.on('plotly_buttonclicked', ({ menu, active }) => { chart.view.menus[menu._index] = active; });
-  node.on('plotly_doubleclick', () => reset(chart));
+  node.on('plotly_doubleclick', () => {
+    chart.doubled = performance.now();
+    reset(chart);
+  });
   node.on('plotly_selected', (event) => event?.points && select(chart, event.points));
   node.on('plotly_deselect', () => select(chart, []));
 }
@@ -256,9 +303,12 @@ function create(root) {
   const [node, tip] = [root.querySelector('.vae-plot-chart'), root.querySelector('.vae-plot-tip')];
   const [picture, caption] = [tip.querySelector('img'), tip.querySelector('span')];
   const chart = { root, node, tip, picture, caption, turn: Promise.resolve(), handsOff: 0, width: 0 };
+  chart.doubled = -Infinity;
   chart.observer = new ResizeObserver(() => resized(chart));
   chart.observer.observe(node);
   node.addEventListener('pointerdown', () => hold(chart), true);
+  node.addEventListener('pointermove', (event) => point(chart, event), true);
+  node.addEventListener('pointerleave', () => away(chart));
   root.addEventListener('keydown', (event) => keydown(chart, event));
   CHARTS.set(root, chart);
   return chart;
@@ -276,11 +326,31 @@ export function mount(component) {              // when the data or the theme ha
   chart.view = view;
   chart.node.style.minHeight = `${chart.message.height}px`;     // nothing below it jumps
   root.setAttribute('aria-label', chart.message.label);
+  NAMED.set(chart.message.key, chart);
+  chart.overlay = OVERLAYS.get(chart.message.key);
   request(chart);
+  cover(chart);
+  choose(chart);
   return () => setTimeout(() => {               // a superseded run is cleaned up too: look if it is gone
     if (root.isConnected) return;
     chart.observer.disconnect();
     CHARTS.delete(root);
+    if (NAMED.get(chart.message.key) === chart) NAMED.delete(chart.message.key);
     chart.Plotly?.purge(chart.node);
+  });
+}
+
+export function lay(component) {                // what lies over a chart: marks, and the decoder's tiles
+  const message = JSON.parse(new TextDecoder().decode(component.data));
+  const root = component.parentElement.querySelector('.vae-plot-over');
+  OVERLAYS.set(message.key, message);
+  const chart = NAMED.get(message.key);
+  if (chart) {
+    chart.overlay = message;
+    cover(chart);
+    choose(chart);
+  }
+  return () => setTimeout(() => {
+    if (!root.isConnected && OVERLAYS.get(message.key) === message) OVERLAYS.delete(message.key);
   });
 }

@@ -45,7 +45,8 @@ const isClassScale = (scale) => /^(token:|var\(--)classes\)?$/.test(scale?.[0]?.
 export function inked(value, shade) {                  // a copy in which every colour is a colour
   if (typeof value === 'string') return ink(value, shade);
   if (Array.isArray(value)) {
-    return typeof value[0] === 'number' ? value : value.map((item) => inked(item, shade));
+    const numbers = typeof value[0] === 'number' && typeof value[1] !== 'string';   // else a stop of a scale
+    return numbers ? value : value.map((item) => inked(item, shade));
   }
   if (!value || typeof value !== 'object' || value.bdata) return value;
   const copy = {};

@@ -1,0 +1,130 @@
+"""How long the latent page takes to a drawn map, and the pointer to a picture, in a real browser.
+
+    python -m tests.benchmarks.latent_page RUNS NAME [--all]
+
+RUNS is a folder of runs and NAME one in it, finished, with 60,000 examples. The first visit is to
+a fresh server; the second to the same server from a fresh browser tab. Bytes are those of the web
+socket and of all requests, so that whatever is sent twice shows.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import suppress
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.browser.conftest import ARGUMENTS, ROOT, _free_port
+
+MAP = ".st-key-latent_map"
+MOVES = 200
+POINTER = """moves => {  // milliseconds from the pointer to the picture, handler included
+    const pad = document.querySelector('.st-key-latent_map .nsewdrag');
+    const box = pad.getBoundingClientRect();
+    const times = [];
+    for (let k = 0; k < moves; k++) {
+        const [u, v] = [0.1 + 0.8 * ((k * 0.618) % 1), 0.1 + 0.8 * ((k * 0.755) % 1)];
+        const at = { clientX: box.x + u * box.width, clientY: box.y + v * box.height };
+        const start = performance.now();
+        pad.dispatchEvent(new PointerEvent('pointermove', { ...at, bubbles: true }));
+        times.push(performance.now() - start);
+    }
+    return times.sort((a, b) => a - b);
+}"""
+
+
+class Traffic:
+    """What a page receives."""
+
+    def __init__(self, page: Page) -> None:
+        self.bytes = 0
+        self.addresses: list[str] = []
+        page.on("websocket", lambda socket: socket.on("framereceived", self._frame))
+        page.on("request", lambda sent: self.addresses.append(sent.url))
+
+    def _frame(self, content: bytes | str) -> None:
+        self.bytes += len(content)
+
+
+def visit(browser: Browser, url: str) -> tuple[Page, Traffic, float]:
+    """Open the page in a fresh tab; seconds until the map is drawn."""
+    page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
+    traffic, start = Traffic(page), time.perf_counter()
+    page.goto(url)
+    page.wait_for_selector(f"{MAP} .js-plotly-plot .nsewdrag", timeout=120_000)
+    return page, traffic, time.perf_counter() - start
+
+
+def measure(browser: Browser, url: str, every: bool) -> None:
+    """Print what is measured."""
+    for name in ("first", "second"):
+        page, traffic, seconds = visit(browser, url)
+        print(f"{name} visit: drawn after {seconds:.2f} s, {traffic.bytes / 1e6:.2f} MB")
+        page.wait_for_function("document.querySelector('.vae-plot-place canvas')?.width > 8")
+        page.wait_for_timeout(1500)
+        times = page.evaluate(POINTER, MOVES)
+        print(f"  pointer to picture: median {times[MOVES // 2]:.2f} ms, most {times[-1]:.2f} ms")
+        twice = {
+            a for a in traffic.addresses if "/vae/kept/" in a and traffic.addresses.count(a) > 1
+        }
+        print(f"  asked for twice: {sorted(twice) or 'nothing'}")
+    if every:
+        before, start = traffic.bytes, time.perf_counter()
+        page.click(".st-key-latent_points .react-aria-ComboBox button")
+        page.get_by_role("option", name="all", exact=True).click()
+        page.get_by_text("all ", exact=False).first.wait_for()
+        page.wait_for_function(
+            f"[...document.querySelectorAll('{MAP} .js-plotly-plot')].some("
+            "p => p._fullData.reduce((n, t) => n + (t.customdata?.length ?? 0), 0) > 2000)",
+            timeout=120_000,
+        )
+        spent = time.perf_counter() - start
+        print(
+            f"all points: drawn after {spent:.2f} s, {(traffic.bytes - before) / 1e6:.2f} MB more"
+        )
+        before = traffic.bytes
+        box = page.locator(f"{MAP} .nsewdrag").first.bounding_box()
+        assert box is not None
+        page.mouse.click(box["x"] + 5, box["y"] + 5)
+        page.get_by_text("Pinned places").wait_for(timeout=60_000)
+        print(f"a pin: {(traffic.bytes - before) / 1e6:.3f} MB more")
+
+
+def main() -> None:
+    """Start a server and measure."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("runs", type=Path)
+    parser.add_argument("name")
+    parser.add_argument("--all", action="store_true", help="then show all points of the split")
+    asked = parser.parse_args()
+    port = _free_port()
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
+    command += ["--server.port", str(port)]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    env = {**os.environ, "VAE_LAB_ROOT": str(asked.runs.resolve())}
+    server = subprocess.Popen(command, cwd=ROOT, env=env, start_new_session=True, **quiet)
+    try:
+        for _ in range(600):
+            with suppress(OSError):
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1)
+                break
+            time.sleep(0.1)
+        time.sleep(4)  # its slow imports, as for a person who has just started it
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(
+                executable_path=os.environ.get("VAE_LAB_CHROMIUM", "/usr/bin/chromium"),
+                args=ARGUMENTS,
+            )
+            measure(browser, f"http://127.0.0.1:{port}/latent?run={asked.name}", asked.all)
+            browser.close()
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""The atlas against the decoder itself and against scipy's interpolation."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.interpolate import RegularGridInterpolator
+
+from vae.atlas import BYTES, SIDE, Atlas, Box, blend, chart, shown_at
+from vae.config import RunConfig
+from vae.images import pixels
+from vae.latent import decode
+from vae.model import VAE, build
+from vae.projections import Plane, plane_of_pair
+from vae.records import Domain
+
+BOX = Box((-2.0, 3.0), (-1.0, 2.0))
+
+
+def model(domain: Domain, **settings: object) -> VAE:
+    made = build(RunConfig.of(**{"hidden": (16,), "latent_dim": 3} | settings), domain)
+    with torch.no_grad():
+        for weight in made.decoder.parameters():
+            weight.mul_(3)  # so that the pictures differ from place to place
+    return made.eval()
+
+
+def plane(latents: int = 3) -> Plane:
+    means = np.random.default_rng(0).standard_normal((50, latents)).astype(np.float32)
+    return plane_of_pair(means, (0, 2) if latents > 2 else (0, 1))
+
+
+def places(count: int = 40) -> np.ndarray:
+    rng = np.random.default_rng(1)
+    return rng.uniform([BOX.x[0], BOX.y[0]], [BOX.x[1], BOX.y[1]], (count, 2)).astype(np.float32)
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 6), (3, 5, 7)])
+def test_tiles_are_exact_decodes_and_the_sheet_has_the_highest_on_top(
+    shape: tuple[int, ...],
+) -> None:
+    vae, way = model(Domain(shape, 256)), plane()
+    atlas = chart(vae, way, BOX)
+    assert atlas.tiles.shape == (SIDE, SIDE, *shape[1:], shape[0])
+    for i, j in ((0, 0), (0, 31), (31, 0), (7, 19)):
+        z = way.origin.copy()
+        z[0], z[2] = np.linspace(*BOX.x, SIDE)[j], np.linspace(*BOX.y, SIDE)[i]
+        exact = pixels(decode(vae, z[None].astype(np.float32)))[0, ..., : shape[0]]
+        np.testing.assert_array_equal(atlas.tiles[i, j], exact)
+        height, width = shape[1:]
+        top, left = (SIDE - 1 - i) * height, j * width
+        np.testing.assert_array_equal(
+            atlas.sheet[top : top + height, left : left + width], atlas.tiles[i, j]
+        )
+
+
+def test_the_blend_is_bilinear() -> None:
+    rng = np.random.default_rng(0)
+    tiles = rng.integers(0, 256, (5, 4, 3, 2, 1)).astype(np.uint8)
+    atlas = Atlas(BOX, tiles, (0, 0))
+    grid = (np.linspace(*BOX.y, 5), np.linspace(*BOX.x, 4))
+    expected = RegularGridInterpolator(grid, tiles.astype(float))(places()[:, ::-1])
+    np.testing.assert_allclose(blend(atlas, places()), expected, atol=1e-3)
+    corners = np.array([[BOX.x[0], BOX.y[0]], [BOX.x[1], BOX.y[1]]], np.float32)
+    np.testing.assert_array_equal(blend(atlas, corners), tiles[[0, -1], [0, -1]])
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8), (6,)])
+def test_the_error_of_the_blend_is_what_is_stated(shape: tuple[int, ...]) -> None:
+    likelihood = {} if len(shape) == 3 else {"likelihood": "gaussian"}
+    vae, way = model(Domain(shape), **likelihood), plane()
+    atlas = chart(vae, way, BOX)
+    exact = shown_at(vae, way, places(400)).astype(float)
+    blended = blend(atlas, places(400))
+    apart = np.abs((np.rint(blended) if len(shape) == 3 else blended) - exact)
+    mean, largest = atlas.error
+    assert 0 < apart.mean() <= 1.05 * mean
+    assert apart.max() <= 1.5 * largest + 1
+    assert mean < largest
+    if len(shape) == 3:
+        assert largest < 16
+
+
+def test_large_pictures_have_fewer_places() -> None:
+    atlas = chart(model(Domain((3, 64, 64), 256)), plane(), BOX)
+    assert 16 <= atlas.tiles.shape[0] < SIDE
+    assert atlas.tiles.nbytes <= BYTES
+
+
+def test_a_single_latent_lies_along_the_first_axis() -> None:
+    vae, way = model(Domain((1, 4, 4), 256), latent_dim=1), plane(1)
+    atlas = chart(vae, way, Box((-2, 2), (0, 30)))
+    assert atlas.tiles.shape[:2] == (2, SIDE)
+    np.testing.assert_array_equal(atlas.tiles[0], atlas.tiles[1])
+    exact = pixels(decode(vae, np.linspace(-2, 2, SIDE, dtype=np.float32)[:, None]))[..., :1]
+    np.testing.assert_array_equal(atlas.tiles[0], exact)
+
+
+def test_a_conditional_model_decodes_for_one_class() -> None:
+    vae = model(Domain((1, 4, 4), 256, 3), condition="labels")
+    way = plane(vae.config.latent_dim)
+    sheets = [chart(vae, way, BOX, label).tiles for label in (0, 2)]
+    assert (sheets[0] != sheets[1]).any()
+    z = way.latents(np.array([[BOX.x[0], BOX.y[0]]], np.float32))
+    exact = pixels(decode(vae, z, labels=np.array([2])))[0, ..., :1]
+    np.testing.assert_array_equal(sheets[1][0, 0], exact)

@@ -1,0 +1,105 @@
+"""An atlas of a plane of latent space: what the decoder makes of a grid of places, decoded once.
+
+Between the places the four nearest tiles are blended, bilinearly and so without the decoder; that
+is what a browser does under the pointer, and `blend` is the same sum for whoever wants to check
+it. How far a blend is from an exact decode is measured where it is worst, in the middle between
+four places. Notation: R rows of places, from the lowest up, C columns, *event an example's shape.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from vae.density import Doubles
+from vae.images import Bytes, pixels
+from vae.latent import decode
+from vae.model import VAE
+from vae.projections import Plane
+from vae.records import Floats, Ints
+
+SIDE = 32  # places along a side at most
+BYTES = 6_000_000  # of an atlas at most: larger pictures have fewer places
+TRIED = 128  # places at which the blend is compared with the decoder
+
+
+class Box(NamedTuple):
+    """A part of the map, in the units of its axes."""
+
+    x: tuple[float, float]
+    y: tuple[float, float]
+
+    def grid(self, columns: int, rows: int) -> Floats:
+        """Places (rows · columns, 2), row by row from the lowest, edges included."""
+        x, y = np.linspace(*self.x, columns), np.linspace(*self.y, rows)
+        places: Floats = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2).astype(np.float32)
+        return places
+
+
+class Atlas(NamedTuple):
+    """Decoded places, and how far a blend between them is from an exact decode."""
+
+    box: Box
+    tiles: Bytes | Floats  # (R, C, H, W, channels) bytes of pictures, (R, C, D) values of vectors
+    error: tuple[float, float]  # mean and largest, in grey values of 255 or in the data's unit
+
+    @property
+    def sheet(self) -> Bytes:
+        """All pictures as one, (R · H, C · W, channels), the highest row of places on top."""
+        rows, columns, height, width, channels = self.tiles.shape
+        joined: Bytes = self.tiles[::-1].swapaxes(1, 2).astype(np.uint8)
+        return joined.reshape(rows * height, columns * width, channels)
+
+
+def chart(model: VAE, plane: Plane, box: Box, label: int = 0) -> Atlas:
+    """Decode the places of a grid over `box`; a conditional model decodes for class `label`."""
+    channels = model.domain.shape[0] if len(model.domain.shape) == 3 else 4  # bytes of a float
+    area = int(np.prod(model.domain.shape[1:])) if len(model.domain.shape) == 3 else 1
+    values = area * (channels if area > 1 or channels < 4 else 4 * model.domain.shape[0])
+    columns = int(np.clip((BYTES / max(values, 1)) ** 0.5, 4, SIDE))
+    rows = columns if plane.back[1].any() else 2  # along a line of latents nothing changes upwards
+    made = shown_at(model, plane, box.grid(columns, rows), label)
+    atlas = Atlas(box, made.reshape(rows, columns, *made.shape[1:]), (0.0, 0.0))
+    return atlas._replace(error=_error(model, plane, atlas, label))
+
+
+def shown_at(model: VAE, plane: Plane, places: Floats, label: int = 0) -> Bytes | Floats:
+    """What is shown of the decoder's output at places (M, 2): bytes (M, H, W, channels) of
+    pictures, else values (M, D)."""
+    values = decode(model, plane.latents(places), labels=np.full(len(places), label))
+    if values.ndim != 4:
+        return values
+    return pixels(values)[..., : values.shape[1]]
+
+
+def blend(atlas: Atlas, places: Floats) -> Floats:
+    """Places (M, 2) in the box → the blend of the four nearest tiles, (M, …), unrounded."""
+    rows, columns = atlas.tiles.shape[:2]
+    i, b = _cell(places[:, 1], atlas.box.y, rows)
+    j, a = _cell(places[:, 0], atlas.box.x, columns)
+    tiles = atlas.tiles
+    shape = (-1,) + (1,) * (tiles.ndim - 2)
+    a, b = a.reshape(shape), b.reshape(shape)  # one weight a tile
+    low = tiles[i, j] * (1 - a) + tiles[i, j + 1] * a
+    high = tiles[i + 1, j] * (1 - a) + tiles[i + 1, j + 1] * a
+    return np.asarray(low * (1 - b) + high * b, np.float32)
+
+
+def _cell(values: Floats, ends: tuple[float, float], count: int) -> tuple[Ints, Doubles]:
+    """The grid line before each value, and how far it is to the next, 0 … 1."""
+    place = (values.astype(np.float64) - ends[0]) / (ends[1] - ends[0]) * (count - 1)
+    place = np.clip(place, 0, count - 1)
+    first = np.minimum(place.astype(np.int64), count - 2)
+    return first, place - first
+
+
+def _error(model: VAE, plane: Plane, atlas: Atlas, label: int) -> tuple[float, float]:
+    """Mean and largest difference of blend and decoder in the middle of evenly chosen cells."""
+    rows, columns = atlas.tiles.shape[:2]
+    (x0, x1), (y0, y1) = atlas.box
+    dx, dy = (x1 - x0) / (columns - 1) / 2, (y1 - y0) / (rows - 1) / 2
+    middles = Box((x0 + dx, x1 - dx), (y0 + dy, y1 - dy)).grid(columns - 1, rows - 1)
+    tried = middles[np.linspace(0, len(middles) - 1, TRIED).round().astype(int)]
+    exact = shown_at(model, plane, tried, label).astype(np.float64)
+    blended = blend(atlas, tried)
+    apart = np.abs((np.rint(blended) if atlas.tiles.dtype == np.uint8 else blended) - exact)
+    return float(apart.mean()), float(apart.max())

@@ -1,0 +1,133 @@
+"""What lies behind the points of the map and over them, and how faithful the map is."""
+
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+
+from vae.atlas import Box
+from vae.dashboard import latent_pins as pins
+from vae.dashboard.header import has_rings
+from vae.dashboard.latent_atlas import Ahead, look_ahead, message
+from vae.dashboard.latent_density import in_plane, kept
+from vae.dashboard.latent_select import wanted
+from vae.dashboard.latent_tools import Tools, why_not
+from vae.dashboard.latent_view import DIMENSIONS, Asked, plane, plane_names
+from vae.dashboard.plot import overlay
+from vae.density import Field, ellipses
+from vae.figures import maps
+from vae.opened import Opened
+from vae.projections import trustworthiness
+from vae.records import Encoding, Floats, Ints, Projection
+
+ELLIPSES = 50  # selected examples at most whose posteriors are drawn
+TRUSTWORTHY = (
+    "Trustworthiness: how far neighbours on the map are neighbours in latent space (Venna & Kaski "
+    "2001, 10 neighbours, at most 2,000 points). 1 means that no stranger has moved in; about 0.5 "
+    "is chance."
+)
+
+
+def ahead_of(
+    opened: Opened, encoding: Encoding, asked: Asked, box: Box, label: int
+) -> Ahead | None:
+    """What is made ahead of the pointer; None where the plane cannot be found."""
+    labels = opened.data.labels
+    try:
+        way = plane(encoding, asked, None if labels is None else labels[encoding.index])
+    except ValueError:
+        return None
+    if way is None:
+        return None
+    names = plane_names(encoding, asked)
+    return look_ahead(opened, encoding, way, names, box, depends(opened, asked), label)
+
+
+def depends(opened: Opened, asked: Asked) -> tuple[object, ...]:
+    """What a map of a run depends on, beside the colours."""
+    weights = opened.run.weights_path(opened.checkpoint).stat().st_mtime_ns
+    place = (asked.split, asked.points, asked.projection, *asked.options.values())
+    return (str(opened.run.path), opened.checkpoint, weights, *place)
+
+
+def behind(
+    figure: go.Figure,
+    opened: Opened,
+    encoding: Encoding,
+    ahead: Ahead | None,
+    chosen: Tools,
+    fitted: Field | None,
+) -> list[dict[str, Any]]:
+    """Traces to be added to the figure of the map: density, prior, a fitted mixture; the decoded
+    plane is put into the figure itself."""
+    if ahead is None or not ahead.names[1]:
+        return []
+    layers = []
+    if chosen.ground == "decoded" and ahead.sheet.is_picture:
+        rows, columns = ahead.sheet.atlas.tiles.shape[:2]
+        cell = np.ptp(np.array(ahead.box), axis=1) / np.array([columns - 1, rows - 1])
+        figure.layout.images = [maps.backdrop(ahead.sheet.address, *ahead.box, cell)]
+        layers.append(maps.veil(ahead.ground.field))
+    elif chosen.ground != "none":
+        layers.append(maps.bands(ahead.ground.field))
+    if opened.model.has_kl and not (has_rings(opened.run) and figure.layout.shapes):
+        prior = kept("prior", ahead.what, ahead.box, opened, encoding, ahead.plane)
+        layers.append(maps.outlines(prior.field, "prior"))
+    if fitted is not None:
+        layers.append(maps.outlines(fitted, "accent"))
+    return layers
+
+
+def over(
+    opened: Opened,
+    encoding: Encoding,
+    asked: Asked,
+    ahead: Ahead | None,
+    chosen: Tools,
+    rows: Ints,
+) -> None:
+    """Lay pins, the posteriors of selected rows and the pointer's tiles over the map."""
+    revision = asked.revision(opened.run.name)
+    reason = why_not(asked)
+    decode: dict[str, Any] | None = {"words": reason} if reason and not asked.following else None
+    if ahead is not None and chosen.decoding:
+        decode = message(ahead, opened, encoding)
+    overlay(
+        key="latent_map",
+        revision=revision,
+        shapes=[] if ahead is None else _posteriors(opened, encoding, ahead, rows),
+        annotations=[] if ahead is None else maps.pins(pins.places(revision)),
+        decode=decode,
+        select=wanted(revision),
+    )
+
+
+def _posteriors(
+    opened: Opened, encoding: Encoding, ahead: Ahead, rows: Ints
+) -> list[dict[str, Any]]:
+    """One and two standard deviations of q(z|x) of the first selected rows."""
+    part = np.flatnonzero(np.isin(encoding.index, rows))[:ELLIPSES]
+    if not len(part) or not ahead.names[1]:
+        return []
+    found = in_plane(opened, encoding, ahead.plane, part)
+    if found is None:
+        return []
+    return [maps.rounds(ellipses(*found, sigma), sigma) for sigma in (1, 2)]
+
+
+def faithful(opened: Opened, encoding: Encoding, placed: Projection, asked: Asked) -> str:
+    """How trustworthy the map is; "" where it is the latents themselves or they move."""
+    whole = asked.projection == DIMENSIONS and encoding.mean.shape[1] <= 2
+    if whole or asked.following:
+        return ""
+    what = depends(opened, asked)
+    value = _trustworthiness(what, len(placed.points), encoding.mean, placed.points)
+    return "" if value is None else f"trustworthiness {value:.3f}"
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _trustworthiness(
+    what: tuple[object, ...], number: int, _means: Floats, _points: Floats
+) -> float | None:
+    return trustworthiness(_means, _points)
