@@ -5,6 +5,7 @@ A setting's widget has the key `set_<name>`. A preset puts its values into those
 
 import math
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -70,12 +71,16 @@ def sidebar() -> Choice:
 
 def _apply_preset() -> None:
     """Put a preset's values into the widgets; what it does not name goes back to its default."""
-    values = PRESETS[st.session_state.preset].values
     data = st.session_state.get("set_data")
-    for key in [k for k in st.session_state if str(k).startswith("set_")]:
-        del st.session_state[key]
+    fill(PRESETS[st.session_state.preset].values)
     if data is not None:
         st.session_state.set_data = data
+
+
+def fill(values: Mapping[str, Any]) -> None:
+    """Put settings into the widgets, all others back to their defaults; for callbacks."""
+    for key in [k for k in st.session_state if str(k).startswith("set_")]:
+        del st.session_state[key]
     for name, value in values.items():
         _put(name, value)
 
@@ -87,6 +92,10 @@ def _put(name: str, value: Any) -> None:
         st.session_state[f"set_{name}"] = kind
         if length:
             st.session_state[f"set_{name}_epochs"] = float(length)
+    elif name == "data" and value not in DATASETS:
+        st.session_state.set_data, st.session_state.set_path = FILE, value
+    elif name == "device" and value not in {d.name for d in available()}:
+        st.session_state.set_device = "auto"
     else:
         text = isinstance(value, tuple)
         st.session_state[f"set_{name}"] = ", ".join(map(str, value)) if text else value

@@ -1,0 +1,131 @@
+"""The KL strip and the collapse doctor in a real browser: cells in the colours of their numbers, a
+living run that is followed by itself, and a remedy that becomes a run of its own."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.browser.conftest import ROOT, Launch, OpenPage, Server
+from tests.browser.screen import perform, photograph, until
+from tests.test_doctor import EPOCHS, reports
+from vae.config import RunConfig
+from vae.palette import COLOURS
+from vae.runs import Run, identity, listing
+
+DOCTOR, STRIP = ".st-key-doctor", ".st-key-kl_strip .js-plotly-plot"
+TRAIN = (
+    "--data",
+    "digits",
+    "--hidden",
+    "16",
+    "--latent-dim",
+    "3",
+    "--epochs",
+    "30",
+    "--lr",
+    "0.01",
+)
+BRIGHTEST = (200, 224, 32)  # the end of the scale
+CELLS = """() => {
+    const trace = document.querySelector('.st-key-kl_strip .js-plotly-plot')._fullData[0];
+    return trace.z.map(row => Array.from(row));
+}"""
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def server(launch: Launch, root: Path) -> Server:
+    return launch("app.py", env={"VAE_LAB_ROOT": str(root)})
+
+
+@pytest.fixture
+def run(root: Path) -> Run:
+    """A run with weights, and a history that could be its own, for one trial alone."""
+    name = f"small-{len(list(root.iterdir()))}"
+    command = [sys.executable, "-m", "vae", "train", *TRAIN, "--device", "cpu"]
+    own = ["--root", str(root), "--run", name]
+    subprocess.run([*command, *own], cwd=ROOT, check=True, capture_output=True)
+    return Run(root / name)
+
+
+def _write(run: Run, kl: tuple[float, ...], epochs: int) -> None:
+    told = reports(kl=kl, epochs=epochs)
+    (run.path / "metrics.jsonl").write_text("".join(json.dumps(r) + "\n" for r in told))
+
+
+def _near(colour: np.ndarray, wanted: tuple[int, ...], within: int = 12) -> bool:
+    return bool(np.abs(colour.astype(int) - np.array(wanted)).max() <= within)
+
+
+def _rgb(colour: str) -> np.ndarray:
+    return np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)])
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_living_run_is_followed_and_its_remedy_is_trained(
+    scheme: str, server: Server, run: Run, open_page: OpenPage
+) -> None:
+    run.set_status(state="running", heartbeat=time.time(), **identity())
+    _write(run, (0.3, 1.5, 0.001), 8)
+    tab = open_page(f"{server.url}/evaluate?run={run.name}", scheme=scheme)
+    page = tab.page
+    page.wait_for_selector(f"{STRIP} .heatmaplayer image")
+
+    def cells() -> list[list[float]]:
+        found: list[list[float]] = page.evaluate(CELLS)
+        return found
+
+    until(lambda: len(cells()[0]) == 9)
+    assert [row[-1] for row in cells()] == pytest.approx([1.5, 0.3, 0.001])
+    _write(run, (0.3, 1.5, 0.001), EPOCHS)
+    until(lambda: len(cells()[0]) == EPOCHS + 1, why="the strip follows by itself")
+    run.set_status(state="finished")
+    until(lambda: "More latents than needed" in page.locator(DOCTOR).inner_text())
+    assert "1 of 3 latents have a KL below 0.01 nats: z3." in page.locator(DOCTOR).inner_text()
+    assert (
+        "Not yet trained" not in page.locator(f"{DOCTOR} .st-key-finding_collapsed").inner_text()
+    )
+
+    picture = page.locator(f"{STRIP} .heatmaplayer image").first
+
+    def coloured() -> bool:
+        seen = photograph(picture)
+        height, width = seen.shape[:2]
+        bright, dim, off = (seen[int((k + 0.5) * height / 3), width // 2] for k in range(3))
+        side = int(scheme == "dark")
+        muted, ground = _rgb(COLOURS["muted"][side]), _rgb(COLOURS["background"][side])
+        grey = tuple((0.15 * muted + 0.85 * ground).round().astype(int))
+        between = not _near(dim, BRIGHTEST) and not _near(dim, grey)
+        return _near(bright, BRIGHTEST) and _near(off, grey) and between
+
+    until(coloured, why="cells in the colours of their numbers")
+
+    fill = page.locator(".st-key-remedy_collapsed button").first
+    latents = page.locator(".st-key-set_latent_dim input")
+    assert latents.input_value() == "2"
+    _until_clicked(fill.click, lambda: "The sidebar holds" in page.locator(DOCTOR).inner_text())
+    hidden = page.locator(".st-key-set_hidden input")
+    until(lambda: (hidden.input_value(), latents.input_value()) == ("16", "2"))
+
+    before = {other.name for other in listing(run.path.parent)}
+    train = page.locator(".st-key-train button")
+    _until_clicked(train.click, lambda: len(listing(run.path.parent)) > len(before))
+    new = next(other for other in listing(run.path.parent) if other.name not in before)
+    assert new.config == RunConfig.of(**run.config.model_dump() | {"latent_dim": 2})
+    until(lambda: new.status().state == "finished", why="the remedied run ends")
+    assert not tab.problems
+    assert "Traceback" not in server.log()
+
+
+def _until_clicked(click: Callable[..., None], seen: Callable[[], bool]) -> None:
+    perform(lambda: click(timeout=5000), seen, patience=15.0)

@@ -1,0 +1,184 @@
+"""The doctor and the KL strip on the Evaluate page: what they show is what the library says, and a
+remedy fills the sidebar with the run's own settings and one change."""
+
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.pages.conftest import OpenPage, trained
+from tests.test_doctor import reports
+from vae.checkup import measure
+from vae.config import RunConfig
+from vae.course import course_of
+from vae.dashboard import server
+from vae.doctor import Case, remedied
+from vae.figures.strip import history
+from vae.illnesses import ILLNESSES, examine
+from vae.opened import Opened
+from vae.runs import Run, identity, listing
+
+KINDS: dict[str, dict[str, Any]] = {
+    "ill": {"beta": 20.0, "lr": 0.004, "binarize": "threshold"},
+    "point": {"posterior": "point", "objective": "reconstruction"},
+    "told": {"condition": "labels", "binarize": "threshold"},
+    "flow": {"posterior": "flow"},
+    "vectors": {"data": "mixture", "likelihood": "gaussian-learned"},
+    "alone": {"val_share": 0.0, "test_share": 0.0},
+    "vamp": {"prior": "vamp"},
+}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """`made(kind)` is a small run of that kind, trained once."""
+    folder, runs = tmp_path_factory.mktemp("made"), {}
+
+    def make(kind: str) -> Run:
+        if kind not in runs:
+            few = {"examples": 400, "epochs": 1, "frames": 0}
+            runs[kind] = trained(folder, kind, **few, **KINDS[kind])
+        return runs[kind]
+
+    return make
+
+
+def copied(root: Path, run: Run) -> Run:
+    return Run(shutil.copytree(run.path, root / run.name))
+
+
+def told(run: Run, **made: Any) -> None:
+    """Put a history that a run could have had into its folder."""
+    lines = "".join(json.dumps(report) + "\n" for report in reports(**made))
+    (run.path / "metrics.jsonl").write_text(lines)
+
+
+def words(at: AppTest) -> str:
+    return " ".join(e.value for e in [*at.markdown, *at.caption])
+
+
+def chart(at: AppTest) -> dict[str, Any]:
+    sent = [json.loads(c.proto.bytes) for c in at.get("bidi_component")]
+    return next(m["figure"] for m in sent if m["key"] == "kl_strip")
+
+
+def verdict(run: Run) -> Any:
+    status, course = run.status(), course_of(run.reports(), run.config.best_by)
+    measured = measure(Opened.of(run, "last"))
+    return examine(Case(run.config, course, status.state, status.message, measured))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_run_is_told_what_the_library_says(
+    kind: str, made: Any, root: Path, open_page: OpenPage
+) -> None:
+    run = copied(root, made(kind))
+    at, result = open_page("evaluate.py"), verdict(run)
+    for finding in result.findings:
+        assert f"**{ILLNESSES[finding.name].title}**" in words(at)
+        assert finding.seen.evidence[0] in words(at)
+    assert ("**Nothing found.**" in words(at)) == (not result.findings)
+    for name, quiet in result.quiet.items():
+        assert f"{ILLNESSES[name].title}: " in words(at)
+        assert quiet.sentence in words(at)
+    drawn = chart(at)
+    if run.config.kl_per_dimension and kind != "point":
+        kl = history(run.reports(), run.config.latent_dim)[1]
+        assert len(drawn["data"][0]["y"]) == 2 or "bdata" in drawn["data"][0]["y"]
+        assert drawn["data"][0]["zmax"] == pytest.approx(max(kl[-1].max(), 0.1))
+    else:
+        assert not drawn["data"]
+        assert "KL per latent" in drawn["layout"]["annotations"][0]["text"]
+
+
+def test_a_click_fills_the_sidebar_and_train_starts_it(
+    made: Any, root: Path, open_page: OpenPage
+) -> None:
+    run = copied(root, made("ill"))
+    told(run, kl=(1e-4, 1e-3), lr=0.004)
+    at = open_page("evaluate.py")
+    assert "**KL vanishing**" in words(at)
+    assert "**Remedy**: β = 1 (was 20)." in words(at)
+    assert "The sidebar holds" not in words(at)
+    at.button(key="remedy_vanished").click().run()
+    assert not at.exception
+    assert "The sidebar holds this run's settings with β = 1 (was 20)" in words(at)
+    at.number_input(key="set_lr").set_value(0.001).run()
+    assert "The sidebar holds" not in words(at)
+    at.button(key="remedy_vanished").click().run()
+    at.button(key="train").click().run()
+    assert not at.exception
+    (new,) = [other for other in listing(root) if other.name != run.name]
+    assert new.config == RunConfig.of(**run.config.model_dump() | {"beta": 1.0})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_any_configuration_can_be_filled_in(
+    kind: str, made: Any, root: Path, open_page: OpenPage
+) -> None:
+    run = copied(root, made(kind))
+    told(run, shape="burst", amount=9.0)
+    at = open_page("evaluate.py")
+    (finding,) = verdict(run).findings
+    assert finding.name == "learning_rate"
+    at.button(key="remedy_learning_rate").click().run()
+    assert not at.exception
+    wanted = remedied(run.config, finding.seen.remedy)
+    assert at.session_state.chosen.config == wanted
+    assert "The sidebar holds" in words(at)
+
+
+def test_training_on_resumes_the_run(
+    made: Any, root: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = copied(root, made("vectors"))
+    told(run, shape="slow", amount=0.9)
+    resumed: list[str] = []
+    monkeypatch.setattr(server.launcher, "resume", lambda run: resumed.append(run.name))
+    at = open_page("evaluate.py")
+    (finding,) = [f for f in verdict(run).findings if f.name == "untrained"]
+    at.button(key="remedy_untrained").click().run()
+    assert not at.exception
+    assert resumed == [run.name]
+    wishes = json.loads((run.path / "control.json").read_text())
+    assert wishes["knobs"]["epochs"] == finding.seen.remedy.value > 80
+
+
+def test_a_living_run_has_both_and_is_not_called_untrained(
+    made: Any, root: Path, open_page: OpenPage
+) -> None:
+    run = copied(root, made("told"))
+    told(run, shape="slow", amount=0.9)
+    run.set_status(state="running", heartbeat=time.time(), **identity())
+    at = open_page("evaluate.py")
+    assert "Not yet trained: not looked for. It has not ended yet." in words(at)
+    assert chart(at)["data"]
+
+
+@pytest.mark.parametrize("damage", ["metrics", "none", "data"])
+def test_damage_is_told(damage: str, made: Any, root: Path, open_page: OpenPage) -> None:
+    run = copied(root, made("told"))
+    metrics = run.path / "metrics.jsonl"
+    if damage == "metrics":
+        metrics.write_text(metrics.read_text()[:-40] + '\n{"step": 1}\nnothing\n')
+    elif damage == "none":
+        metrics.unlink()
+    else:
+        (run.path / "last.safetensors").write_bytes(b"")
+    at = open_page("evaluate.py")
+    if damage == "data":
+        assert "The model could not be looked at." in words(at)
+    if damage == "none":
+        assert chart(at)["layout"]["annotations"][0]["text"] == "No KL per latent yet"
+
+
+def test_the_reference_is_fitted_where_it_is_quick(
+    made: Any, root: Path, open_page: OpenPage
+) -> None:
+    run = copied(root, made("ill"))
+    told(run, kl=(1e-4, 1e-3))
+    assert "that of a model without latents −" in words(open_page("evaluate.py"))

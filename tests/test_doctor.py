@@ -1,0 +1,495 @@
+"""The collapse doctor on fabricated reports: laws over every illness, known verdicts, and every
+row of every table; then its checkup of real models, and the KL strip."""
+
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from vae.batches import Batches
+from vae.bounds import reconstruction_error
+from vae.checkup import EXAMPLES, measure
+from vae.config import TABLES, RunConfig
+from vae.course import course_of
+from vae.data import load
+from vae.doctor import (
+    FALL,
+    INACTIVE,
+    LEAP,
+    UNDONE,
+    WORSE,
+    Case,
+    Measured,
+    Quiet,
+    Remedy,
+    Seen,
+    remedied,
+)
+from vae.figures.strip import COLUMNS, history, strip
+from vae.illnesses import ILLNESSES, examine
+from vae.model import build
+from vae.opened import Opened
+from vae.runs import Run
+
+EPOCHS, STEPS = 80, 50  # of a fabricated run, and steps an epoch
+FINE = Measured("test", 100, -20.0, 8.0, 0.5, 0.2, 0.3)
+Report = dict[str, Any]
+
+
+def reports(
+    shape: str = "healthy",
+    scale: float = 1.0,
+    amount: float = 1.0,
+    kl: tuple[float, ...] = (1.5, 1.0),
+    lr: float = 2e-3,
+    sigma: Any = None,
+    splits: tuple[str, ...] = ("val", "train"),
+    epochs: int = EPOCHS,
+) -> list[Report]:
+    """What a run would report whose ELBO gains 20 nats × scale; `amount` is how ill it is, as a
+    share of that for what is told in shares."""
+    rng = np.random.default_rng(0)
+    found = []
+    for e, split in itertools.product(range(epochs + 1), splits):
+        gained = 1 - math.exp(-e / 6) + 1e-4 * rng.normal()
+        late = max(0.0, 2 * e / max(epochs, 1) - 1)
+        if shape == "overfitted":
+            gained += amount * late * (-1 if split == "val" else 1)
+        if shape == "leap" and e == round(0.7 * epochs):
+            gained -= amount
+        if shape == "jitter" and split == "val":
+            gained += amount * rng.normal()
+        if shape == "slow":
+            gained = (1 - amount) * gained + amount * e / max(epochs, 1)
+        elbo = scale * (20 * gained - 40)
+        loss = scale * (40 + 20 * amount) if shape == "burst" and e == 1 else -elbo
+        one = {"step": e * STEPS, "epoch": float(e), "split": split, "elbo": elbo, "loss": loss}
+        one |= {"reconstruction": -elbo - sum(kl), "kl": sum(kl), "kl_per_dimension": list(kl)}
+        one |= {"lr": lr, "beta": 1.0, "terms": {} if sigma is None else {"sigma": sigma(e)}}
+        if e or split == "val":
+            found.append(one)
+    return found
+
+
+def case(found: list[Report], measured: Measured | None = FINE, **settings: Any) -> Case:
+    config = RunConfig.of(**({"epochs": EPOCHS} | settings))
+    return Case(config, course_of(found, config.best_by), "finished", "", measured)
+
+
+def found(of: Case) -> set[str]:
+    return {finding.name for finding in examine(of).findings}
+
+
+def test_a_healthy_run_is_left_in_peace_and_told_what_was_looked_at() -> None:
+    result = examine(case(reports()))
+    assert result.findings == ()
+    assert result.quiet.keys() == ILLNESSES.keys()
+    assert all(q.looked for n, q in result.quiet.items() if n != "floored")
+    assert "8 ± 0.5 nats" in result.quiet["ignored"].sentence
+    assert "2 of 2 latents" in result.quiet["collapsed"].sentence
+
+
+def falling(rate: float) -> Any:
+    return lambda e: max(math.exp(-7), math.exp(-rate * e))
+
+
+ILL: dict[str, tuple[str, dict[str, Any], Measured | None, dict[str, Any]]] = {
+    "overfitted": ("overfitted", {"shape": "overfitted", "amount": 0.3}, FINE, {}),
+    "a leap": ("learning_rate", {"shape": "leap", "amount": 0.5}, FINE, {}),
+    "jitter": ("learning_rate", {"shape": "jitter", "amount": 0.15}, FINE, {}),
+    "a burst": ("learning_rate", {"shape": "burst", "amount": 1.0}, FINE, {}),
+    "shut": ("vanished", {"kl": (1e-4, 2e-3)}, FINE, {}),
+    "one off": ("collapsed", {"kl": (1.0, 2e-3)}, FINE, {}),
+    "deaf": ("ignored", {}, FINE._replace(swap=0.01, swap_se=0.01), {}),
+    "slow": ("untrained", {"shape": "slow", "amount": 0.9}, FINE, {}),
+    "floor": (
+        "floored",
+        {"sigma": falling(0.2)},
+        None,
+        {"likelihood": "gaussian-learned"},
+    ),
+    "a point": ("floored", {}, FINE._replace(narrowest=1e-5), {"beta": 0.1}),
+    "narrow": (
+        "floored",
+        {"sigma": lambda e: 0.001},
+        FINE,
+        {"likelihood": "gaussian-learned"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ILL)
+def test_each_illness_is_named_alone_with_numbers_and_a_remedy_that_is_valid(name: str) -> None:
+    wanted, made, measured, settings = ILL[name]
+    ill = case(reports(**made), measured, **settings)
+    (finding,) = examine(ill).findings
+    assert finding.name == wanted
+    assert all(any(c.isdigit() for c in sentence) for sentence in finding.seen.evidence)
+    remedy = finding.seen.remedy
+    assert remedy is not None
+    changed = remedied(ill.config, remedy)
+    assert changed.get(remedy.field) == remedy.value != ill.config.get(remedy.field)
+
+
+@pytest.mark.parametrize("name", ILL)
+@pytest.mark.parametrize("scale", [1e-3, 1e3])
+def test_no_verdict_depends_on_the_number_of_pixels(name: str, scale: float) -> None:
+    wanted, made, measured, settings = ILL[name]
+    assert found(case(reports(**made | {"scale": scale}), measured, **settings)) == {wanted}
+    assert found(case(reports(scale=scale))) == set()
+
+
+LADDERS: dict[str, tuple[str, list[float]]] = {
+    "overfitted": ("overfitted", [0.0, 0.2 * WORSE, 3 * WORSE, 0.2, 0.6]),
+    "leap": ("learning_rate", [0.0, 0.5 * FALL, 1.5 * FALL, 2.0]),
+    "burst": ("learning_rate", [0.0, 0.5 * LEAP, 1.5 * LEAP, 100.0]),
+    "jitter": ("learning_rate", [0.0, 0.01, 0.1, 0.3]),
+    "slow": ("untrained", [0.0, 2 * UNDONE, 8 * UNDONE, 0.9]),
+}
+
+
+@pytest.mark.parametrize("shape", LADDERS)
+def test_more_evidence_never_silences_it(shape: str) -> None:
+    name, amounts = LADDERS[shape]
+    looks = [
+        isinstance(ILLNESSES[name].look(case(reports(shape, amount=amount))), Seen)
+        for amount in amounts
+    ]
+    assert looks == sorted(looks)
+    assert looks[0] is False
+    assert looks[2:] == [True] * len(looks[2:])
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "values"),
+    [("ignored", "swap", [8.0, 1.0, 0.05, 0.0]), ("floored", "narrowest", [0.5, 1e-3, 1e-5])],
+)
+def test_more_of_what_is_measured_never_silences_it(
+    name: str, field: str, values: list[float]
+) -> None:
+    looks = []
+    for value in values:
+        ill = case(reports(), FINE._replace(**{field: value, "swap_se": 0.01}))
+        looks.append(isinstance(ILLNESSES[name].look(ill), Seen))
+    assert looks == sorted(looks)
+    assert looks[0] is False
+    assert looks[-1] is True
+
+
+@pytest.mark.parametrize("kl", [0.5 * INACTIVE, 2 * INACTIVE])
+def test_a_latent_is_off_below_a_hundredth_of_a_nat(kl: float) -> None:
+    off = kl < INACTIVE
+    assert case(reports(kl=(1.0, kl, 1.0)), latent_dim=3).off == off
+    assert found(case(reports(kl=(kl, kl)))) == ({"vanished"} if off else set())
+
+
+def test_some_off_is_a_note_and_all_off_an_illness() -> None:
+    assert not ILLNESSES["collapsed"].serious
+    assert ILLNESSES["vanished"].serious
+    ill = case(reports(kl=(2.0, 0.5, 0.05, 1e-3)), latent_dim=4)
+    look = ILLNESSES["collapsed"].look(ill)
+    assert isinstance(look, Seen)
+    assert look.evidence == ("1 of 4 latents have a KL below 0.01 nats: z4.",)
+    assert look.remedy == Remedy("latent_dim", 2, look.remedy.why)  # type: ignore[union-attr]
+
+
+def test_overfitting_needs_training_to_go_on_rising() -> None:
+    both = reports("overfitted", amount=0.3)
+    for report in both:
+        if report["split"] == "train":
+            report["elbo"] = -10.0 - report["epoch"] / 10
+    assert "overfitted" not in found(case(both))
+    seen = ILLNESSES["overfitted"].look(case(reports("overfitted", amount=0.3)))
+    assert isinstance(seen, Seen)
+    assert "nats since epoch 4" in seen.evidence[0]  # the fall begins at epoch 40
+
+
+def test_a_course_in_numbers_known_by_hand() -> None:
+    """Rising 0, 1, … 10 and down to 6 by twos; the training examples score 3 more."""
+    values = [*range(11), 8, 6]
+    told = [
+        {"step": 10 * e, "epoch": e, "split": split, "elbo": float(v), "lr": 0.5, "loss": -v}
+        for e, v in enumerate(values)
+        for split, v in (("val", v), ("train", v + 3))
+        if e or split == "val"
+    ]
+    course = course_of(told, "elbo")
+    assert (course.split, course.span, course.range) == ("val", 10.0, 14.0)
+    assert (course.gap, course.reach, course.steps) == (3.0, 60.0, 120)
+    assert course.gain(0.25) == 6 - 9
+    np.testing.assert_array_equal(course.epoch, range(13))
+    noise = np.random.default_rng(0).normal(size=2001)
+    told = [
+        {"step": e, "epoch": e, "split": "val", "elbo": 0.5 * e + v} for e, v in enumerate(noise)
+    ]
+    assert course_of(told, "elbo").jitter == pytest.approx(1, abs=0.12)
+
+
+def test_a_cause_hides_its_consequences_only() -> None:
+    ill = case(reports("burst", amount=5.0, kl=(0.0, 0.0)), FINE._replace(swap=0.0))
+    assert found(ill) == {"learning_rate"}
+    for row in ILLNESSES.values():
+        assert set(row.explains) <= ILLNESSES.keys()
+
+
+def test_diverged_runs_are_named_by_their_message() -> None:
+    failed = case([], None)._replace(state="failed", message="Training diverged: not finite.")
+    assert found(failed) == {"learning_rate"}
+    assert found(failed._replace(message="The memory is full.")) == set()
+
+
+@pytest.mark.parametrize(
+    ("settings", "field", "value"),
+    [
+        ({"beta": 20.0}, "beta", 1.0),
+        ({"lr": 0.03}, "lr", 2e-3),
+        ({"likelihood": "gaussian", "sigma": 10.0}, "likelihood", "gaussian-learned"),
+        ({"weight_decay": 3.0}, "weight_decay", 0.0),
+        ({}, "beta_schedule", "warmup:20"),
+        ({"objective": "beta-tc", "mi_weight": 9.0}, "mi_weight", 1.0),
+        ({"objective": "iwae", "posterior_samples": 4}, "objective", "free-bits"),
+        ({"beta_schedule": "warmup:5"}, "objective", "free-bits"),
+    ],
+)
+def test_latents_open_by_the_likeliest_of_remedies(
+    settings: dict[str, Any], field: str, value: Any
+) -> None:
+    extra = reports(kl=(0.0, 0.0))
+    for report in extra:
+        report["terms"] = {"iwae_bound": report["elbo"]}
+    ill = case(extra, **settings)
+    look = ILLNESSES["vanished"].look(ill)
+    assert isinstance(look, Seen)
+    assert look.remedy is not None
+    assert (look.remedy.field, look.remedy.value) == (field, value)
+    assert remedied(ill.config, look.remedy).get(field) == value
+
+
+def test_too_few_steps_are_no_collapse() -> None:
+    early = case(reports(kl=(0.0, 0.0), lr=1e-5))
+    assert found(early) == {"untrained"}
+    look = ILLNESSES["untrained"].look(early)
+    assert isinstance(look, Seen)
+    assert "4,000 steps cannot have moved a weight by more than 0.04" in look.evidence[1]
+
+
+def test_the_reference_stands_beside_the_elbo() -> None:
+    shut = case(reports(kl=(0.0, 0.0)), FINE._replace(reference=27.4, reference_se=0.18))
+    (finding,) = examine(shut).findings
+    assert "ELBO of 100 test examples −20 nats" in finding.seen.evidence[1]
+    assert "without latents −27.4 ± 0.18 nats" in finding.seen.evidence[1]
+
+
+@pytest.mark.parametrize(
+    "few",
+    [
+        [],
+        reports(epochs=0),
+        reports(epochs=1),
+        reports(epochs=3),
+        reports(splits=("train",)),
+        [{"step": 0, "epoch": 0.0, "split": "val"}],
+        [{"step": 9, "epoch": 1.0, "split": "val", "elbo": None, "kl_per_dimension": [None, 1]}],
+        [r | {"loss": "?", "terms": None, "kl_per_dimension": "?"} for r in reports()],
+        [r | {"kl_per_dimension": r["kl_per_dimension"][: r["step"] % 3]} for r in reports()],
+    ],
+    ids=range(9),
+)
+def test_little_or_damaged_is_told_and_no_illness(few: list[Report]) -> None:
+    for measured in (None, FINE):
+        for state in ("running", "finished", "failed"):
+            ill = case(few, measured)._replace(state=state)
+            result = examine(ill)
+            assert not [f for f in result.findings if ILLNESSES[f.name].serious]
+            assert all(quiet.sentence for quiet in result.quiet.values())
+    strip(few, 2)
+
+
+def test_without_validation_overfitting_is_not_looked_for() -> None:
+    look = ILLNESSES["overfitted"].look(case(reports(splits=("train",)), val_share=0.0))
+    assert look == Quiet("No example is held out for validation.", looked=False)
+
+
+def test_a_run_that_still_trains_is_not_called_untrained() -> None:
+    ill = case(reports("slow", amount=0.9))
+    assert found(ill) == {"untrained"}
+    assert found(ill._replace(state="running")) == set()
+
+
+ROWS = [
+    {kind: row}
+    for kind in ("likelihood", "posterior", "prior", "objective")
+    for row in TABLES[kind]
+] + [{"condition": "labels"}, {"likelihood": "logistic", "condition": "labels"}]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+@pytest.mark.parametrize("shape", ["healthy", "burst", "overfitted"])
+def test_every_row_of_every_table_gets_what_applies_to_it(row: dict[str, Any], shape: str) -> None:
+    if row.get("posterior") == "point":
+        row = row | {"objective": "reconstruction"}
+    config = RunConfig.of(**row)
+    told = reports(shape, amount=0.5, kl=(0.0, 0.0))
+    for report in told:
+        report["terms"] = {"iwae_bound": report["elbo"]}
+        if config.best_by == "reconstruction":
+            report["reconstruction"] = -report["elbo"]
+        if not config.kl_per_dimension:
+            report["kl_per_dimension"] = None
+        if config.posterior == "point":
+            report |= {"kl": None, "elbo": None}
+        if config.likelihood == "gaussian-learned":
+            report["terms"] = {"sigma": 1e-3}
+    point = FINE._replace(elbo=None, narrowest=None)
+    result = examine(case(told, point if config.posterior == "point" else FINE, **row))
+    names = {f.name for f in result.findings}
+    if config.posterior == "point":
+        assert not names & {"vanished", "collapsed", "floored"}
+        assert result.quiet["vanished"] == Quiet("This posterior has no KL.", looked=False)
+    if config.likelihood == "gaussian-learned":
+        assert "floored" in names
+    else:
+        assert "floored" not in names
+    if shape == "healthy" and config.posterior != "point" and "floored" not in names:
+        assert "vanished" in names
+    for finding in result.findings:
+        if finding.seen.remedy is not None:
+            remedied(config, finding.seen.remedy)
+
+
+# The checkup
+
+
+def opened(**settings: Any) -> Opened:
+    """An untrained model."""
+    config = RunConfig.of(**({"examples": 300, "hidden": (16,)} | settings))
+    data = load(config.data, examples=config.examples)
+    model = build(config, config.domain(data)).eval()
+    return Opened(Run("nowhere"), "last", model, data, config.split(data))
+
+
+@pytest.fixture
+def of(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """`of(**settings)` opens an untrained model whose run has no folder."""
+
+    def make(**settings: Any) -> Opened:
+        found = opened(**settings)
+        config = found.model.config
+        monkeypatch.setattr(Opened, "seed", property(lambda self: 0))
+        monkeypatch.setattr(
+            Opened,
+            "batches",
+            lambda self, rows: Batches(self.data, rows, config, torch.device("cpu")),
+        )
+        return found
+
+    return make
+
+
+def test_a_swap_costs_nothing_where_z_is_not_read(of: Any) -> None:
+    deaf = of()
+    first = next(m for m in deaf.model.decoder.modules() if isinstance(m, torch.nn.Linear))
+    with torch.no_grad():
+        first.weight.zero_()
+    seen = measure(deaf)
+    assert seen.swap == 0.0
+    assert (seen.split, seen.examples) == ("test", 30)
+
+
+def test_a_swap_costs_what_an_exact_count_says(of: Any) -> None:
+    """With z all but a point, the mean over swaps of neighbours in an order is an average over
+    pairs, and so near the one over all pairs."""
+    sharp = of(posterior="point", objective="reconstruction", test_share=0.5)
+    everything = sharp.batches(sharp.rows("train")).fixed(0).x
+    optimizer = torch.optim.Adam(sharp.model.parameters(), 1e-2)
+    for _ in range(150):
+        optimizer.zero_grad()
+        reconstruction_error(sharp.model(everything, 1)).mean().backward()
+        optimizer.step()
+    seen = measure(sharp)
+    x = sharp.batches(sharp.rows("test")).fixed(0).x
+    with torch.no_grad():
+        out = sharp.model(x, 1)
+        own = float(reconstruction_error(out).mean())
+        z = out.z[0]
+        pairs = [
+            float(-sharp.model.likelihood(z.roll(k, 0)).log_prob(x).mean())
+            for k in range(1, len(x))
+        ]
+    exact = float(np.mean(pairs)) - own
+    assert exact > 1.0
+    assert abs(seen.swap - exact) < 4 * seen.swap_se
+    assert 0.02 * exact < seen.swap_se < 0.2 * exact
+    assert seen.narrowest is None
+    assert seen.elbo is None
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_every_model_can_be_looked_at(of: Any, row: dict[str, Any]) -> None:
+    if row.get("posterior") == "point":
+        row = row | {"objective": "reconstruction"}
+    seen = measure(of(**row))
+    assert math.isfinite(seen.swap)
+    assert seen.swap_se >= 0
+    assert (seen.elbo is None) == (row.get("posterior") == "point")
+    assert seen.levels == 17
+    assert 0.3 < seen.spread < 0.45
+    assert measure(of(**row)) == seen
+
+
+def test_few_examples_are_looked_at_and_two_at_least(of: Any) -> None:
+    assert measure(of(examples=1797, val_share=0.1, test_share=0.6)).examples == EXAMPLES
+    with pytest.raises(ValueError, match="single example"):
+        measure(of(examples=20, val_share=0.0, test_share=0.05, batch_size=10))
+
+
+# The strip
+
+
+def test_the_strip_shows_every_kl_in_the_order_of_the_last() -> None:
+    told = reports(kl=(0.5, 2.0, 0.001))
+    told[0]["kl_per_dimension"] = [0.1, 0.0, 0.2]
+    epoch, kl = history(told, 3)
+    assert len(epoch) == EPOCHS + 1
+    figure = strip(told, 3)
+    (trace,) = figure.data
+    assert list(trace.customdata[:, 0]) == [2, 1, 3]
+    np.testing.assert_allclose(trace.z, kl[:, [1, 0, 2]].T)
+    assert list(figure.layout.yaxis.ticktext) == ["z2", "z1", "z3"]
+    assert trace.zmin == 0
+    assert trace.zmax == 2.0
+    places = [place for place, _ in trace.colorscale]
+    assert places == sorted(places)
+    assert places[1] * trace.zmax == pytest.approx(INACTIVE)
+
+
+def test_a_long_strip_keeps_its_mean() -> None:
+    told = reports(kl=(1.0,), epochs=1001)
+    for report in told:
+        report["kl_per_dimension"] = [float(report["epoch"])]
+    (trace,) = strip(told, 1).data
+    assert len(trace.x) <= COLUMNS
+    np.testing.assert_allclose(trace.z[0], trace.x)
+    wide = [len(part) for part in np.array_split(np.arange(1002), len(trace.x))]
+    assert max(wide) - min(wide) <= 1
+
+
+def test_a_leap_at_the_start_does_not_take_the_scale() -> None:
+    told = reports(kl=(1.0, 0.5))
+    told[1]["kl_per_dimension"] = [90.0, 90.0]
+    (trace,) = strip(told, 2).data
+    assert trace.zmax == 1.0
+    assert np.max(trace.z) == 90.0
+
+
+def test_the_strip_prefers_held_out_examples_and_says_what_is_missing() -> None:
+    both = reports()
+    for report in both:
+        report["kl_per_dimension"] = [1.0 if report["split"] == "val" else 9.0, 0.0]
+    assert history(both, 2)[1].max() == 1.0
+    assert history([r for r in both if r["split"] == "train"], 2)[1].max() == 9.0
+    assert strip([], 2, "No KL here").layout.annotations[0].text == "No KL here"
+    assert not len(strip([r | {"kl_per_dimension": None} for r in both], 2).data)

@@ -1,0 +1,108 @@
+"""The KL strip: what each latent is paid while training goes on, dimension × epoch.
+
+A row is a latent dimension, the one with the largest KL at the end on top; a column is an epoch,
+or where there are more than fit, the mean over a few. Brightness is the KL in nats per example.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from vae.figures.bars import USED
+from vae.figures.base import QUANTITY, SMALL, axis, empty, figure
+from vae.palette import token
+from vae.records import Floats, Ints
+
+COLUMNS = 400  # more are not seen apart on a screen
+EARLY = 0.1  # share of the epochs whose leaps may lie beyond the scale
+ROWS = 24  # more labels than this would touch
+PIXELS = (110, 360)  # lowest and greatest height of the rows together
+ROW = 22  # pixels of a row where there is room
+TOP, BOTTOM = 8, 48
+_MUTED = {"size": SMALL, "color": token("muted")}
+
+
+def strip(
+    reports: Iterable[Mapping[str, Any]], latents: int, why: str = "No KL per latent yet"
+) -> go.Figure:
+    """KL of each of Z = `latents` latents over training; `why` is said where there is none."""
+    epoch, kl = history(reports, latents)
+    if not len(epoch):
+        return empty(why).update_layout(height=PIXELS[0] + TOP + BOTTOM)
+    order = np.argsort(-kl[-1], kind="stable")
+    epoch, kl = _thinned(epoch, kl)
+    top = max(float(kl[epoch >= EARLY * epoch[-1]].max()), 10 * USED)
+    trace = {
+        "type": "heatmap",
+        "x": epoch,
+        "y": np.arange(latents),
+        "z": kl[:, order].T,
+        "zmin": 0.0,
+        "zmax": top,
+        "colorscale": _scale(USED / top),
+        "colorbar": _bar(),
+        "customdata": np.broadcast_to(order[:, None] + 1, (latents, len(epoch))),
+        "hovertemplate": "z%{customdata}, epoch %{x:.4~r}: <b>%{z:.3r}</b> nats<extra></extra>",
+    }
+    names: dict[str, Any] = {"showticklabels": False}
+    if latents <= ROWS:
+        names = {"tickvals": np.arange(latents), "ticktext": [f"z{d + 1}" for d in order]}
+    last = float(epoch[-1])
+    return figure(
+        [trace],
+        xaxis=axis("epoch", showgrid=False, range=[float(epoch[0]), last or 1.0]),
+        yaxis=axis(
+            "latent, by final KL", showgrid=False, range=[latents - 0.5, -0.5], ticks="", **names
+        ),
+        height=int(np.clip(ROW * latents, *PIXELS)) + TOP + BOTTOM,
+        margin={"l": 56, "r": 16, "t": TOP, "b": BOTTOM},
+    )
+
+
+def history(reports: Iterable[Mapping[str, Any]], latents: int) -> tuple[Floats, Floats]:
+    """Epochs (T,) and KL per latent (T, Z): of the validation examples where there are any, else
+    of the training examples; reports that lack it, or are damaged, are passed over."""
+    found: dict[str, list[tuple[float, Any]]] = {"val": [], "train": []}
+    for report in reports:
+        values = report.get("kl_per_dimension")
+        if report.get("split") in found and _whole(values, latents):
+            found[report["split"]].append((float(report["epoch"]), values))
+    rows = found["val"] or found["train"]
+    epoch = np.array([row[0] for row in rows], np.float32)
+    return epoch, np.array([row[1] for row in rows], np.float32).reshape(-1, latents)
+
+
+def _whole(values: Any, latents: int) -> bool:
+    if not isinstance(values, list | tuple) or len(values) != latents:
+        return False
+    return all(isinstance(v, int | float) and np.isfinite(v) for v in values)
+
+
+def _thinned(epoch: Floats, kl: Floats) -> tuple[Floats, Floats]:
+    """At most COLUMNS columns, each the mean of those that it stands for."""
+    if len(epoch) <= COLUMNS:
+        return epoch, kl
+    starts: Ints = np.unique(np.linspace(0, len(epoch), COLUMNS + 1)[:-1].astype(np.int64))
+    counts = np.diff([*starts, len(epoch)]).astype(np.float32)
+    sums: Floats = np.add.reduceat(np.column_stack([epoch, kl]), starts, axis=0)
+    means: Floats = sums / counts[:, None]
+    return means[:, 0], means[:, 1:]
+
+
+def _scale(used: float) -> list[list[Any]]:
+    """Nearly the page's own colour up to the threshold of use, the house's scale above."""
+    off = token("muted", 0.15)
+    above = [[used + (1 - used) * k / (len(QUANTITY) - 1), c] for k, (_, c) in enumerate(QUANTITY)]
+    return [[0.0, off], [used, off], *above]
+
+
+def _bar() -> dict[str, Any]:
+    return {
+        "title": {"text": "nats", "side": "right", "font": _MUTED},
+        "thickness": 10,
+        "outlinewidth": 0,
+        "nticks": 5,
+        "tickfont": _MUTED,
+    }
