@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from vae.dashboard.doctor_view import doctor
 from vae.dashboard.evaluate_groups import groups
 from vae.dashboard.evaluate_view import (
     STYLE,
@@ -42,3 +43,4 @@ else:
     keep_or_leave(result, right)
     groups(result, opened.run.config.latent_dim)
 table(run, wanted, found)
+doctor(run)

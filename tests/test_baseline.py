@@ -10,10 +10,12 @@ import torch
 from scipy.optimize import minimize, minimize_scalar
 from scipy.stats import norm
 
+from vae import baseline as room
 from vae.baseline import TOLERANCE, baseline, baselines, best_constant
 from vae.config import RunConfig
 from vae.data import Dataset, load
 from vae.likelihoods import LIKELIHOODS, Likelihood
+from vae.projections import Cancelled
 from vae.records import Domain
 
 FLOOR = -14.0  # of ln sigma²
@@ -220,6 +222,66 @@ def test_binarised_data_have_a_log_likelihood(binarize: str) -> None:
     assert found["bernoulli"].bits_per_dimension is not None
     assert found["continuous-bernoulli"].caveat
     assert found["categorical"].nats == pytest.approx(found["bernoulli"].nats, abs=1e-3)
+
+
+def pictures() -> Dataset:
+    """Coloured ones, whose pixels have places and spreads of their own; one is always black."""
+    rng = np.random.default_rng(0)
+    centre, spread = rng.uniform(0, 255, (3, 16, 24)), rng.uniform(5, 60, (3, 16, 24))
+    x = np.rint(rng.normal(centre, spread, (300, 3, 16, 24))).clip(0, 255).astype(np.uint8)
+    x[:, :, 0, 0] = 0
+    return Dataset("pictures", x, 255.0)
+
+
+@pytest.mark.parametrize("name", LIKELIHOODS)
+def test_pictures_take_few_evaluations(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of all levels: the search begins on every eighth. It ends within rounding of the best."""
+    rows, plain = [], room._backward
+
+    def counted(likelihood: Likelihood, h: torch.Tensor, *data: torch.Tensor) -> torch.Tensor:
+        rows.append(len(data[0]))
+        return plain(likelihood, h, *data)
+
+    monkeypatch.setattr(room, "_backward", counted)
+    told: list[float] = []
+    found = baseline(pictures(), RunConfig.of(), name, told.append)
+    assert found.converged
+    assert sum(rows) / 256 < 50
+    assert told == sorted(told)
+    assert (len(told), told[-1]) == (len(rows) + 1 + (name == "categorical"), 1.0)
+
+
+def test_the_scale_of_each_channel_is_the_best() -> None:
+    """At a scale that another search finds, with each pixel's place found anew for it."""
+    x = torch.from_numpy(pictures().x[:, :1, :4, 1:5] / 255.0)
+    likelihood = made("logistic", 256, x.shape[1:])
+    fit = best_constant(likelihood, x)
+    best = float(likelihood.log_scale.detach())
+    values, weights = room._weighted(x, likelihood, 1.0)
+
+    def profile(log_scale: float) -> float:
+        likelihood.log_scale.data.fill_(log_scale)
+        h = fit.h.clone().requires_grad_()
+        room._bisect(h, lambda: room._backward(likelihood, h, values, weights), 2.0)
+        return float(room._backward(likelihood, h, values, weights))
+
+    search = minimize_scalar(profile, bounds=(best - 1, best + 1), options={"xatol": 1e-7})
+    assert search.x == pytest.approx(best, abs=1e-4)
+
+
+@pytest.mark.parametrize("last", [1, 3, 20])
+def test_a_fit_can_be_ended_at_any_sign_of_life(last: int) -> None:
+    told: list[float] = []
+
+    def tell(share: float) -> None:
+        told.append(share)
+        if len(told) == last:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        baselines(load("digits"), RunConfig.of(), tell)
+    assert len(told) == last
+    assert told == sorted(told)
 
 
 def test_large_data_are_drawn(

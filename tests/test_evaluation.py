@@ -12,11 +12,19 @@ import pytest
 import torch
 from scipy import stats
 
-from vae import disentanglement
+from vae import disentanglement, evaluation
 from vae.batches import Batches
 from vae.config import RunConfig
 from vae.data import Dataset, load
-from vae.evaluation import FULL, active_units, bound, evaluate, log_likelihood
+from vae.evaluation import (
+    FULL,
+    active_interval,
+    active_units,
+    bound,
+    evaluate,
+    log_likelihood,
+    log_weights,
+)
 from vae.evaluation import full as whole
 from vae.fidelity import FIGURES
 from vae.likelihoods import LIKELIHOODS
@@ -130,7 +138,7 @@ def test_the_number_of_portions_does_not_matter(
         for samples in (1, 3, 10):
             got = log_likelihood(model, x, samples).detach()
             np.testing.assert_allclose(got, exact(model, data.x[:50]), atol=1e-4)
-            assert sum(bound._portions(samples, 50)) == samples
+            assert sum(bound._portions(samples, 50, pairs)) == samples
 
 
 @pytest.mark.parametrize("binarize", ["none", "stochastic"])
@@ -187,6 +195,47 @@ def test_active_units() -> None:
     assert active_units(means) == 1
     means[:, 1] *= 2  # .0133
     assert active_units(means) == 2
+
+
+def test_active_units_of_sure_latents_have_no_interval() -> None:
+    rng = np.random.default_rng(0)
+    means = torch.from_numpy(rng.normal(0, [2.0, 0.3, 0.02, 0.0], (500, 4)))
+    assert active_interval(means) == (2, 2)
+    assert active_interval(means[:1]) is None
+    noise = torch.tensor([4.0, 0.0, 0.0, 0.0]).expand(500, 4)  # all that the first one has
+    assert active_interval(means, noise)[0] == 1
+
+
+@pytest.mark.parametrize("latents", [1, 8, 40])
+@pytest.mark.parametrize("noisy", [False, True])
+def test_the_interval_of_active_units_covers_the_number_of_all(latents: int, noisy: bool) -> None:
+    """Half of the latents have a variance just above 0.01, where the count itself errs most."""
+    above = (np.arange(latents) % 2 == 0).astype(float)
+    variance, own = 0.01 + 0.0006 * (above - 0.5), 0.02 * noisy
+    truth, held, counted, widths = int(above.sum()), 0, 0, []
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        means = torch.from_numpy(rng.normal(0, np.sqrt(variance + own), (300, latents)))
+        noise = torch.full_like(means, own)
+        count, (low, high) = active_units(means, noise), active_interval(means, noise)
+        assert 0 <= low <= count <= high <= latents
+        held += low <= truth <= high
+        counted += count == truth
+        widths.append(high - low)
+    assert held >= 93
+    assert np.mean(widths) > 0.8 * latents
+    assert latents == 1 or counted < 60
+
+
+def test_more_examples_make_the_interval_of_active_units_narrow() -> None:
+    rng, spread = np.random.default_rng(1), np.sqrt(np.linspace(0.004, 0.016, 12))
+    widths = []
+    for n in (100, 1000, 10_000):
+        low, high = active_interval(torch.from_numpy(rng.normal(0, spread, (n, 12))))
+        assert low <= 6 <= high
+        widths.append(high - low)
+    assert widths[0] > widths[1] >= widths[2]
+    assert widths[2] <= 2
 
 
 @pytest.mark.parametrize(
@@ -319,12 +368,17 @@ def test_standard_errors_are_those_of_the_examples(model: VAE, data: Dataset) ->
     with torch.no_grad():
         q = model.posterior(torch.from_numpy(data.x))
         kl = torch.distributions.kl_divergence(q, model.prior()).double()
+        each = torch.distributions.kl_divergence(q.base_dist, model.prior().base_dist).double()
     assert record.kl_se == pytest.approx(float(kl.std()) / 300**0.5, rel=1e-4)
+    errors = each.numpy().std(0, ddof=1) / 300**0.5
+    np.testing.assert_allclose(record.kl_per_dimension_se, errors, rtol=1e-4)
     spread = (record.reconstruction_se, record.kl_se)
     assert abs(spread[0] - spread[1]) < record.elbo_se < sum(spread)
     one = evaluate(model, batches(data._replace(x=data.x[:1])), nll_samples=5)
     assert one.elbo_se is one.nll_se is one.kl_se is one.reconstruction_se is None
+    assert one.kl_per_dimension_se is one.active_units_interval is None
     assert "no spread" in one.notes["elbo_se"]
+    assert "no spread" in one.notes["active_units_interval"]
 
 
 def test_of_the_exact_posterior_every_weight_counts(model: VAE, data: Dataset) -> None:
@@ -623,3 +677,54 @@ def test_whoever_is_told_may_end_it_at_any_time(
             full(model, moons, factors=moons.factors, progress=stop)
         assert calls == place + 1
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("event", [(D,), (3, 64, 96)])
+@pytest.mark.parametrize("full", [False, True])
+def test_no_portion_is_long(
+    event: tuple[int, ...],
+    full: bool,
+    tiny: Callable[..., VAE],
+    toy: Callable[..., Dataset],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However large the examples and however many the samples, between two signs of life not more
+    is decoded than fits into a second of a slow machine."""
+    model, decoded = tiny(event, levels=2), [0]
+    plain, told = model.likelihood, []
+
+    def counted(z: torch.Tensor, y: torch.Tensor | None = None) -> Any:
+        decoded[-1] += z.shape[:-1].numel() * math.prod(event)
+        return plain(z, y)
+
+    def tell(share: float) -> None:
+        told.append(share)
+        decoded.append(0)
+
+    monkeypatch.setattr(model, "likelihood", counted)
+    for room in (whole, evaluation):
+        monkeypatch.setattr(room, "pace", lambda model: 1e-5)
+    seen = batches(toy(120, event), "threshold")
+    samples = 20_000 if len(event) == 1 else 30
+    more = {"full": True, "training": seen} if full else {}
+    evaluate(model, seen, elbo_samples=1, nll_samples=samples, progress=tell, **more)
+    assert told == sorted(told)
+    assert max(decoded) <= 2 * bound.NUMBERS
+    assert len(told) >= 120 * samples * math.prod(event) / bound.NUMBERS
+
+
+@pytest.mark.parametrize("stop", [1, 2, 7])
+def test_many_samples_can_be_ended_between_any_two_portions(
+    stop: int, tiny: Callable[..., VAE], data: Dataset
+) -> None:
+    told: list[float] = []
+
+    def tell(share: float) -> None:
+        told.append(share)
+        if len(told) == stop:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        log_weights(tiny((D,)), torch.from_numpy(data.x[:256]), 20_000, progress=tell)
+    assert len(told) == stop
+    np.testing.assert_allclose(told, 16 / 20_000 * np.arange(1, stop + 1))

@@ -237,7 +237,8 @@ def test_intervals_hold_what_is_exact_of_equal_distributions() -> None:
         covered = sum(row[name].low <= truth <= row[name].high for row in found)
         assert covered >= 90, name
         width = np.mean([row[name].high - row[name].low for row in found])
-        assert width < 2.4 * 2 * T95 * np.std(values), name  # wide enough, and not by far
+        most = 1.5 if name == "coverage" else 1.7  # wide enough, and not by far
+        assert width < most * 2 * T95 * np.std(values), name
 
 
 def test_intervals_hold_where_the_sides_differ() -> None:
@@ -257,6 +258,7 @@ def test_dependent_trials_widen_the_interval_and_never_narrow_it() -> None:
     wide = effective(0.3, 2 * math.sqrt(0.21 / 100), 100)
     assert wide == pytest.approx(wilson(7.5, 25))
     assert effective(1.0, 0.0, 100) == wilson(100, 100)
+    assert effective(0.3, 0.001, 100, most=4) == pytest.approx(wilson(120, 400))
 
 
 def test_students_quantile_is_that_of_the_halvings() -> None:

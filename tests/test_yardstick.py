@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vae.figures import bound, kl_parts, scores
-from vae.figures.yardstick import with_error
+from vae.figures.yardstick import kl_per_latent, with_error
 from vae.palette import token
 from vae.records import Evaluation
 
@@ -52,6 +52,25 @@ def test_a_whisker_is_one_standard_error() -> None:
     assert not chart.data[0].error_x.visible
     whisker = chart.data[2].error_x
     assert whisker.array[0] == whisker.arrayminus[0] == 0.125
+
+
+def test_each_latent_has_the_error_of_its_kl() -> None:
+    """In the order of the bars, which is not that of the record."""
+    kl, se = (0.5, 3.0, 0.01), (0.05, 0.25, 0.002)
+    (chart,) = kl_per_latent(record(kl_per_dimension=kl, kl_per_dimension_se=se)).data
+    assert list(chart.customdata) == [2, 1, 3]
+    assert list(chart.error_y.array) == list(chart.error_y.arrayminus) == [0.25, 0.05, 0.002]
+    assert chart.hovertext[0] == "z2: 3.00 ± 0.25 nats"
+    (plain,) = kl_per_latent(record(kl_per_dimension=kl)).data
+    assert not plain.error_y.array
+    assert kl_per_latent(record()).layout.annotations[0].text == "No KL per dimension yet"
+
+
+def test_scores_are_read_beside_their_dots() -> None:
+    rows = {"a": {"value": 0.5, "se": 0.0123}, "b": {"value": 0.25, "low": 0.2, "high": 0.31}}
+    found = scores(rows, {}, "score").layout.annotations
+    assert [n.text for n in found] == ["0.500 ± 0.012", "0.200 to 0.310"]
+    assert [n.y for n in found] == [0, 1]
 
 
 def test_a_point_posterior_has_a_reconstruction_alone() -> None:

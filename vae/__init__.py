@@ -10,6 +10,7 @@ The floors; a module imports from lower floors only, and a folder also from itse
         bounds       the parts that objectives are made of
         importance   what importance weights say of themselves
         intervals    how sure a share is
+        verdicts     how sure a mean over seeds is, and whether two configurations differ
         progress     how far long work is
         distributions  those that torch has not, or not to the last digit
      0  streams      every random draw as a function of (seed, purpose, position)
@@ -21,29 +22,45 @@ The floors; a module imports from lower floors only, and a folder also from itse
         priors       p(z)
         objectives   pure functions of one forward pass
         conventions  what β is called elsewhere
+        course       how training went, in a few numbers
         schedules    pure functions of the step
-        projections  latents → two dimensions
+        projections  latents → two dimensions, and back where that is possible
         aggregate    what all examples together make of the latents
+        density      Gaussians side by side, and how much of their mass lies where
+        replay       kept frames → one sequence in one plane
         probes       the class read from the latents
         disentanglement  whether each latent stands for one factor
         fidelity     how well samples pass for real examples
+        nearest      the nearest of many examples, exactly
+        surprise     how badly a model does on one example, against many others
+        corruption   what may be done to examples, to see what a model restores
         images       arrays → tiled grids → PNG
+        animation    pictures that follow each other → GIF, WebP
         data/        a name or a path → Dataset
      1  config       RunConfig: everything that a run depends on
      2  model        VAE
         batches      examples on a device, as the model sees them
         plan         what happens at which step of a training run
+        doctor       what the collapse doctor reads, goes by and says
      3  evaluation/  one yardstick for every run
+        illnesses    what may ail a run, its evidence and its remedy
         summary      what a data set holds, in numbers
         baseline     what a model without latents pays
         latent       encode, decode, sample
+        paths        along a latent, between two examples, along a difference of means
         runs/        the run folder
+        comparison   runs side by side: one configuration, one plane, one name
         frames       what a model makes of a few fixed examples while it trains
         meters       what is measured while training runs
      4  training     train(config, data) → iterator of records
         opened       a run opened to be looked at: its model, its data, their splits
+        atlas        what the decoder makes of a grid of places
         figures/     records → Plotly figures
+        latent_sources  where z is drawn from, to be decoded
      5  worker/      the process that does long work, and what starts and ends it
+        checkup      what the doctor measures on a run's model
+        own          an example from outside, seen through a run
+        restoring    what a model makes of corrupted examples
      6  commands/    what the command line offers
         dashboard/   the only part that imports streamlit
      7  __main__     `python -m vae`

@@ -26,9 +26,10 @@ def wilson(hits: float, trials: float) -> Share:
     return Share(share, max(0.0, centre - half), min(1.0, centre + half))
 
 
-def effective(share: float, se: float, trials: int) -> Share:
+def effective(share: float, se: float, trials: int, most: float = 1.0) -> Share:
     """A share of trials that depend on each other, with the score interval of as many independent
-    ones as have its standard error, at most all of them (Korn & Graubard 1998)."""
+    ones as have its standard error (Korn & Graubard 1998), at most `most` times as many: above 1
+    where trials even each other out."""
     spread = share * (1 - share)
-    count = min(float(trials), spread / se**2) if spread and se else float(trials)
+    count = min(most * trials, spread / se**2) if spread and se else float(trials)
     return wilson(share * count, count)

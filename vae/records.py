@@ -246,8 +246,9 @@ class Baseline(NamedTuple):
 class Evaluation(NamedTuple):
     """One yardstick for every run, nats per example where not said otherwise.
 
-    `se` is a standard error: of a mean over the examples for `elbo` and `nll`, of the draws of z
-    for the two of the aggregate posterior, of the choice of examples for a disentanglement score.
+    `se` is a standard error: of the draws of z for the two of the aggregate posterior, of the
+    choice of examples for a disentanglement score, else of a mean over the examples. Intervals
+    are of 95 %.
     """
 
     run: str
@@ -261,7 +262,9 @@ class Evaluation(NamedTuple):
     kl: float | None
     kl_se: float | None
     kl_per_dimension: tuple[float, ...] | None
+    kl_per_dimension_se: tuple[float, ...] | None
     active_units: int | None
+    active_units_interval: tuple[int, int] | None  # for all examples of their kind
     nll: float | None  # -ln p(x), importance-sampled with nll_samples samples
     nll_se: float | None
     nll_samples: int | None

@@ -94,11 +94,11 @@ def example(tab: Tab, width: int) -> tuple[int, Callable[[], np.ndarray]]:
     return int(title.split("row ")[1].split()[0]), read
 
 
-def photographs(path: Path) -> Path:
+def photographs(path: Path, count: int = 60) -> Path:
     """Coloured pictures of three sizes, in folders by class."""
     rng = np.random.default_rng(0)
     with zipfile.ZipFile(path, "w") as archive:
-        for i in range(60):
+        for i in range(count):
             size = ((24, 32, 3), (24, 32, 3), (50, 40, 3))[i % 3]
             buffer = io.BytesIO()
             Image.fromarray(rng.integers(0, 256, size, np.uint8)).save(buffer, "PNG")

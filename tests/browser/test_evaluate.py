@@ -9,11 +9,15 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import Locator
 
 from tests.browser.conftest import ROOT, Launch, OpenPage, Server, Tab
 from tests.browser.screen import choose, equals, perform, until
+from tests.browser.test_data import photographs
+from vae.commands import main
+from vae.dashboard.evaluate_words import thousandths
 from vae.figures.yardstick import with_error
 from vae.opened import Opened
 from vae.records import Evaluation
@@ -121,13 +125,33 @@ def _expected(record: Evaluation) -> dict[str, list[str]]:
         ("I(x; z)", "mutual_information", ""),
         ("KL(q(z) ‖ p(z))", "aggregate_kl", ""),
     ):
+        if getattr(record, name) is None:
+            found[title] = ["not defined"]
+            continue
         value, se = with_error(getattr(record, name), getattr(record, f"{name}_se"))
         found[title] = [value, f"± {se} nats{more}"]
+    low, high = record.active_units_interval or (0, 0)
+    latents = len(record.kl_per_dimension or ())
+    found["Active units"] = [f"{record.active_units} of {latents}", f"{low} to {high} latents"]
     assert record.probes is not None
     for title, name in (("Linear probe", "linear"), ("k-NN probe", "knn"), ("Chance", "chance")):
         share = {key: f"{100 * value:.1f} %" for key, value in record.probes[name].items()}
         found[title] = [share["value"], f"{share['low']} to {share['high']}"]
     return found
+
+
+def _rows(record: Evaluation) -> list[str]:
+    """What the table of the samples has to say."""
+    assert record.fidelity is not None
+    return [
+        text
+        for row in record.fidelity.values()
+        for text in (
+            thousandths(row["value"]),
+            f"{thousandths(row['low'])} to {thousandths(row['high'])}",
+            thousandths(row["reference"]),
+        )
+    ]
 
 
 def _shows(tab: Tab, record: Evaluation) -> None:
@@ -171,6 +195,85 @@ def test_pressed_cancelled_pressed_again_and_kept(
         assert not seen.problems
     assert [k.record for k in kept(run)] == [record]
     assert "Traceback" not in server.log()
+
+
+def _table(path: Path, columns: int) -> Path:
+    """Two classes in so many columns that go together."""
+    rng = np.random.default_rng(0)
+    cause = rng.normal(size=(1000, 1))
+    x = cause * np.arange(1, columns + 1) + 0.3 * rng.normal(size=(1000, columns))
+    lines = [",".join("abcde"[:columns]) + ",label"]
+    lines += [
+        ",".join(f"{v:.3f}" for v in row) + f",{['no', 'yes'][int(c > 0)]}"
+        for row, (c,) in zip(x, cause, strict=True)
+    ]
+    path.write_text("\n".join(lines))
+    return path
+
+
+GAUSSIAN = ("--likelihood", "gaussian-learned")
+OWN: dict[str, tuple[Callable[[Path], str], tuple[str, ...]]] = {
+    "moon-phases": (lambda path: "moon-phases", ("--examples", "1000")),
+    "shapes": (lambda path: "shapes", ("--examples", "1000", "--binarize", "threshold")),
+    "photographs": (lambda path: str(photographs(path / "photos.zip", 1000)), GAUSSIAN),
+    "two-columns": (lambda path: str(_table(path / "two.csv", 2)), GAUSSIAN),
+    "five-columns": (lambda path: str(_table(path / "five.csv", 5)), GAUSSIAN),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "scheme"), [(name, ("light", "dark")[i % 2]) for i, name in enumerate(OWN)]
+)
+def test_other_data(
+    name: str, scheme: str, server: Server, open_page: OpenPage, trained: Path, tmp_path: Path
+) -> None:
+    """Evaluated by the command, and shown: every figure with its unit, its interval and help."""
+    make, settings = OWN[name]
+    own = ["--root", str(trained), "--data", make(tmp_path), "--run", f"{name}-{tmp_path.name}"]
+    small = ["--epochs", "2", "--hidden", "32", "--latent-dim", "3", "--device", "cpu"]
+    assert main(["train", *own, *small, *settings]) == 0
+    run = Run(trained / own[-1])
+    asked = ["evaluate", run.name, "--root", str(trained), "--samples", "100", "--full"]
+    assert main(asked) == 0
+    (result,) = kept(run)
+    record, tab = result.record, _open(server, open_page, run, scheme)
+    _shows(tab, record)
+    page = tab.page
+    rows = page.locator(".st-key-evaluate_fidelity [data-testid=stMarkdown]")
+    heads = ["value", "95 % interval", "real examples"]
+    titles = ["Precision", "Recall", "Density", "Coverage", "Squared Fréchet"]
+    equals(
+        lambda: [text.strip() for text in rows.all_inner_texts() if text],
+        _lined(heads, titles, _rows(record)),
+    )
+    for key, table in (("probes", record.probes), ("disentanglement", record.disentanglement)):
+        texts = page.locator(f".st-key-evaluate_{key} .annotation-text")
+        wanted = [_read(row) for score, row in (table or {}).items() if score != "chance"]
+        equals(texts.all_text_contents, wanted)
+    assert (record.disentanglement is None) == (name not in ("shapes", "moon-phases"))
+    metrics = page.locator(f"{FIGURES} [data-testid=stMetric]")
+    helps = metrics.locator("[data-testid=stTooltipIcon]").count()
+    assert helps == metrics.count() > 10
+    errors = page.locator(".st-key-evaluate_kl .yerror")
+    until(lambda: errors.count() == 3)
+    width = "document.querySelector('[data-testid=stMain]')"
+    assert page.evaluate(f"{width}.scrollWidth <= {width}.clientWidth")
+    assert not tab.problems
+    assert "Traceback" not in server.log()
+
+
+def _lined(heads: list[str], titles: list[str], cells: list[str]) -> list[str]:
+    """A table as it is read, row by row."""
+    lines = [[title, *cells[3 * i : 3 * i + 3]] for i, title in enumerate(titles)]
+    return [*heads, *(text for line in lines for text in line)]
+
+
+def _read(row: dict[str, float]) -> str:
+    """What stands beside a score."""
+    if "low" in row:
+        return f"{row['low']:.3f} to {row['high']:.3f}"
+    value, se = with_error(row["value"], row["se"])
+    return f"{value} ± {se}" if se else value
 
 
 def test_a_worker_that_is_killed_is_told_and_it_is_offered_again(

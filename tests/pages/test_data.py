@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from streamlit.runtime.scriptrunner import StopException
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage
@@ -22,6 +23,7 @@ from vae.dashboard.sidebar import FILE
 from vae.data import SOURCES, load, prepare
 from vae.figures.base import number
 from vae.likelihoods import LIKELIHOODS
+from vae.progress import Progress
 from vae.summary import summarise
 
 SHAPES = {"digits": "1×8×8", "moon-phases": "1×28×28", "shapes": "1×32×32", "mixture": "2"}
@@ -185,8 +187,9 @@ def test_the_likelihood_of_the_sidebar_with_its_options(page: AppTest) -> None:
 def test_larger_data_wait_for_a_press(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
-    def one(data: object, config: RunConfig) -> tuple[object, ...]:
+    def one(data: object, config: RunConfig, progress: Progress) -> tuple[object, ...]:
         asked.append(config.data)
+        progress(0.5)
         return baselines(load("digits"), RunConfig.of())
 
     monkeypatch.setattr("vae.dashboard.data_likelihoods.baselines", one)
@@ -195,6 +198,31 @@ def test_larger_data_wait_for_a_press(page: AppTest, monkeypatch: pytest.MonkeyP
     at.button(key="data_fit").click().run()
     assert asked == ["moon-phases"]
     assert "| **bernoulli** |" in words(at)
+    assert not [b for b in at.button if b.key == "data_cancel"]
+    choose(choose(at, "digits"), "moon-phases")
+    assert asked == ["moon-phases"]  # it is kept
+
+
+def test_a_fit_that_is_ended_is_offered_again(
+    page: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Cancel ends it: by an exception at a sign of life."""
+    shown: list[float] = []
+
+    def ended(data: object, config: RunConfig, progress: Progress) -> tuple[object, ...]:
+        for share in (0.2, 0.4):
+            progress(share)
+            shown.append(share)
+        raise StopException
+
+    monkeypatch.setattr("vae.dashboard.data_likelihoods.baselines", ended)
+    at = choose(page, "shapes")
+    at.button(key="data_fit").click().run()
+    assert shown == [0.2, 0.4]
+    assert at.button(key="data_cancel").help
+    at.run()
+    assert at.button(key="data_fit")
+    assert not [b for b in at.button if b.key == "data_cancel"]
 
 
 def test_a_fit_that_has_not_converged_is_told() -> None:

@@ -131,7 +131,9 @@ def test_every_kind_of_run_shows_its_figures_or_why_there_are_none(
     if record.ess is not None:
         assert shown["Effective samples"][0] == f"{record.ess['mean']:.1f} of 100"
     if record.active_units is not None:
-        assert shown["Active units"][0] == f"{record.active_units} of {run.config.latent_dim}"
+        low, high = record.active_units_interval or (0, 0)
+        expected = f"{record.active_units} of {run.config.latent_dim}", f"{low} to {high} latents"
+        assert shown["Active units"] == expected
     assert ("evaluate_disentanglement" in drawn(at)) == (kind == "factors")
 
 
@@ -142,6 +144,21 @@ def test_probes_stand_beside_chance(run: Run, open_page: OpenPage) -> None:
         value, ends = metrics(at)[words.PROBES[name].title]
         assert value == f"{100 * row['value']:.1f} %"
         assert ends == f"{100 * row['low']:.1f} % to {100 * row['high']:.1f} %"
+
+
+def test_samples_stand_beside_real_examples(run: Run, open_page: OpenPage) -> None:
+    at, table = open_page("evaluate.py"), kept(run)[0].record.fidelity
+    assert table is not None
+    said = [e.value for e in at.markdown]
+    for name, row in table.items():
+        value, low, high, real = (
+            words.thousandths(row[k]) for k in ("value", "low", "high", "reference")
+        )
+        place = said.index(words.FIDELITY[name].title)
+        assert said[place : place + 4][1:] == [f"**{value}**", f"{low} to {high}", real]
+        assert len(at.markdown[place].help) > 40
+    head = next(e for e in at.markdown if "real examples" in e.value)
+    assert head.help.startswith("The reference:")
 
 
 def test_every_figure_has_help_and_a_unit(run: Run, open_page: OpenPage) -> None:
@@ -158,7 +175,7 @@ def test_every_figure_has_help_and_a_unit(run: Run, open_page: OpenPage) -> None
 def test_every_field_of_the_record_has_a_place() -> None:
     about = {"run", "split", "checkpoint", "examples", "nll_samples", "notes", "kl_per_dimension"}
     placed = about | words.BOUND.keys() | words.LATENTS.keys() | {*words.KNOWN_TABLES}
-    errors = {f"{name}_se" for name in placed}
+    errors = {f"{name}_se" for name in placed} | {"active_units_interval"}
     assert set(Evaluation._fields) - placed - errors <= words.TABLES.keys()
 
 
@@ -360,6 +377,9 @@ def test_the_files_hold_every_figure(run: Run) -> None:
             assert float(rows[name]["se"]) == getattr(record, f"{name}_se")
     for d, value in enumerate(record.kl_per_dimension or ()):
         assert float(rows[f"kl z{d + 1}"]["value"]) == value
+        assert float(rows[f"kl z{d + 1}"]["se"]) == record.kl_per_dimension_se[d]
+    ends = [int(rows["active_units"][end]) for end in ("low", "high")]
+    assert ends == list(record.active_units_interval)
     for name, row in (record.probes or {}).items():
         assert [float(rows[f"probes {name}"][k]) for k in row] == list(row.values())
     assert rows["elbo"]["unit"] == "nats"

@@ -15,7 +15,7 @@ SHIPPED = ROOT / "checkpoints" / "digits-first-look"
 
 @pytest.fixture
 def shipped(root: Path) -> Run:
-    shutil.copytree(SHIPPED, root / SHIPPED.name, ignore=shutil.ignore_patterns("derived"))
+    shutil.copytree(SHIPPED, root / SHIPPED.name)
     return Run(root / SHIPPED.name)
 
 

@@ -92,7 +92,7 @@ def evaluate(args: argparse.Namespace) -> int:
         print(json.dumps(record._asdict(), indent=2, ensure_ascii=False, allow_nan=False))
         return 0
     print(f"{record.run}, {record.checkpoint} weights, {record.examples} {record.split} examples")
-    print("  ± is one standard error")
+    print("  ± is one standard error, an interval one of 95 %")
     names = [n for n in TERMS + MORE * args.full if n != "ess" or record.ess]
     for name in names:
         note = record.notes.get(name, "")
@@ -116,6 +116,9 @@ def _told(record: "Evaluation", name: str) -> str:
         return f"{value['mean']:.4g} of {k} samples, smallest {value['smallest'] * (k or 0):.4g}"
     if isinstance(value, dict):
         return IN[name]
+    if name == "active_units":
+        ends = record.active_units_interval
+        return f"{value}" if ends is None else f"{value} ({ends[0]} to {ends[1]})"
     se = getattr(record, f"{name}_se", None)
     unit = UNITS.get(name, " nats per example")
     return f"{value:.6g}" + ("" if se is None else f" ± {se:.2g}") + unit

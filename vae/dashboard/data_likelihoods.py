@@ -1,16 +1,22 @@
-"""What the likelihoods make of the data: whether they can take them, and what a constant costs."""
+"""What the likelihoods make of the data: whether they can take them, and what a constant costs.
+
+Of large examples it is computed at a press, with progress. Cancel is any click: it runs the script
+anew, which ends the fits at their next sign of life.
+"""
 
 import math
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from vae.baseline import TOLERANCE, baselines
 from vae.config import RunConfig
 from vae.dashboard.data_view import SPLITS, Shown
-from vae.data import Dataset
 from vae.figures.base import number
 from vae.records import Baseline
 
+FITTING = "Fitting the best constant output of each likelihood…"
+KEPT = 16  # tables
 AT_ONCE = 256  # elements of an example up to which the fits take about a second
 ABOUT = (
     "A model without latents can only predict the same for every example: one best decoder "
@@ -33,13 +39,13 @@ DENSITY = "A density: comparable with other densities only, in nats only."
 def likelihoods(shown: Shown) -> None:
     """The table; for large examples at a press."""
     st.markdown("**What the likelihoods make of it**", help=ABOUT)
-    pressed = f"data_fit_{shown.key}{_set(shown.config)}"
+    place, pressed = st.empty(), f"data_fit_{shown.key}{_set(shown.config)}"
     if math.prod(shown.data.event_shape) > AT_ONCE and not st.session_state.get(pressed):
-        left, right = st.columns([2, 10], vertical_alignment="center")
-        right.caption("The best constant output for each likelihood: seconds to minutes by size.")
+        left, right = place.container().columns([2, 10], vertical_alignment="center")
+        right.caption("The best constant output for each likelihood: it takes seconds.")
         left.button("Fit", key="data_fit", width="stretch", on_click=_press, args=(pressed,))
         return
-    found = _baselines(shown.data, shown.config, shown.key, _set(shown.config))
+    found = _found(shown, pressed, place)
     st.markdown(table(found, shown.config.likelihood))
     if words := judged(found):
         st.caption(words)
@@ -54,11 +60,36 @@ def _set(config: RunConfig) -> str:
     return repr((config.likelihood, config.chosen("likelihood")))
 
 
-@st.cache_data(max_entries=16, show_spinner="Fitting the best constant output…")
-def _baselines(
-    _data: Dataset, _config: RunConfig, key: str, likelihood: str
-) -> tuple[Baseline, ...]:
-    return baselines(_data, _config)
+def _found(shown: Shown, pressed: str, place: DeltaGenerator) -> tuple[Baseline, ...]:
+    """The fits, made once for all who look; a press is forgotten by whoever ends them."""
+    made = _made()
+    if pressed not in made:
+        st.session_state.pop(pressed, None)  # until they are whole
+        made[pressed] = _with_progress(shown, place)
+        for old in list(made)[:-KEPT]:
+            made.pop(old, None)
+    st.session_state[pressed] = True
+    return made[pressed]
+
+
+@st.cache_resource
+def _made() -> dict[str, tuple[Baseline, ...]]:
+    return {}
+
+
+def _with_progress(shown: Shown, place: DeltaGenerator) -> tuple[Baseline, ...]:
+    """The fits behind a bar and a button that ends them, both gone when they are done."""
+    left, right = place.container().columns([10, 2], vertical_alignment="center")
+    bar = left.progress(0.0, text=FITTING)
+    about = "End it; press Fit to begin anew."
+    right.button("Cancel", key="data_cancel", width="stretch", help=about)
+
+    def tell(share: float) -> None:
+        bar.progress(min(share, 1.0), text=FITTING)
+
+    found = baselines(shown.data, shown.config, tell)
+    place.empty()
+    return found
 
 
 def table(found: tuple[Baseline, ...], chosen: str) -> str:

@@ -7,12 +7,13 @@ why, and what to beware of.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import streamlit as st
 
 from vae import figures
 from vae.dashboard.evaluate_words import (
     BOUND,
+    FIDELITY,
+    FIDELITY_HEADS,
     LATENTS,
     NO_SAMPLES,
     NOT_FULL,
@@ -20,21 +21,25 @@ from vae.dashboard.evaluate_words import (
     SCORES,
     SCORES_HELP,
     TABLE_HELP,
+    TABLES,
     caveats,
     percent,
     reasons,
     said,
     tables,
+    thousandths,
     title_of,
 )
 from vae.dashboard.plot import plot
 from vae.figures.base import number
+from vae.figures.yardstick import kl_per_latent
 from vae.records import Evaluation
 from vae.worker.evaluating import Kept
 
 KL_HEIGHT = 170
 KL_HELP = (
-    "KL(q(z|x) ‖ p(z)) of each latent, mean over the examples, nats. One near 0 carries nothing."
+    "KL(q(z|x) ‖ p(z)) of each latent, mean over the examples, nats. One near 0 carries nothing. "
+    "Whiskers are one standard error over the examples."
 )
 PARTS_HELP = (
     "KL = I(x; z) + KL(q(z) ‖ p(z)) (Hoffman & Johnson 2016): what z tells of the example, and "
@@ -118,9 +123,7 @@ def _latents(result: Kept, latents: int) -> None:
     if record.kl_per_dimension is not None:
         st.markdown("KL per latent", help=KL_HELP)
         plot(
-            figures.kl_bars(np.array(record.kl_per_dimension, np.float32)).update_layout(
-                height=KL_HEIGHT
-            ),
+            kl_per_latent(record).update_layout(height=KL_HEIGHT),
             key="evaluate_kl",
             revision=result.path.stem,
             height=KL_HEIGHT,
@@ -187,6 +190,36 @@ def _scores(
 
 
 def _samples(result: Kept) -> None:
+    record = result.record
+    _head(TABLES["fidelity"], TABLE_HELP["fidelity"])
+    if not result.wanted.full:
+        st.caption(NOT_FULL)
+    else:
+        if record.fidelity is not None:
+            _fidelity(record.fidelity)
+        _told(record, ["fidelity"])
+    _others(result)
+
+
+def _fidelity(table: Mapping[str, Mapping[str, float]]) -> None:
+    """A row for each figure: its value, its interval, and what real examples score."""
+    lines = [[f":gray[{head}]" if head else "" for head in FIDELITY_HEADS]]
+    about = [list(FIDELITY_HEADS.values())]
+    for name, row in table.items():
+        title, _, words = FIDELITY[name]
+        value, low, high, real = (
+            thousandths(row[k]) for k in ("value", "low", "high", "reference")
+        )
+        lines.append([title, f"**{value}**", f"{low} to {high}", real])
+        about.append([words, "", "", ""])
+    with st.container(key="evaluate_fidelity"):
+        for line, helps in zip(lines, about, strict=True):
+            for place, text, words in zip(st.columns([8, 5, 8, 8]), line, helps, strict=True):
+                place.markdown(text, help=words or None)
+
+
+def _others(result: Kept) -> None:
+    """Tables that have no place of their own."""
     for name, table in tables(result.record).items():
         _head(title_of(name), TABLE_HELP.get(name, "Figures with their errors."))
         if not result.wanted.full:

@@ -8,6 +8,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from vae.figures.base import number
 from vae.figures.yardstick import with_error
 from vae.records import Evaluation
 from vae.worker.evaluating import Kept, Wanted
@@ -53,7 +54,8 @@ BOUND = {
         "of K",
         "How many of the K importance samples count, mean over the examples: K if all weights are "
         "equal, 1 if a single one outweighs the rest; below it the smallest of an example. "
-        "Few mean that −ln p(x) is too high.",
+        "Few mean that −ln p(x) is too high. It says how far to trust these very weights and "
+        "estimates nothing beyond them, so it has no error of its own.",
     ),
     "bits_per_dimension": Figure(
         "Bits per dimension",
@@ -67,7 +69,9 @@ LATENTS = {
         "Active units",
         "of the latents",
         "Latents whose posterior mean varies over the examples, with a variance above 0.01 (Burda "
-        "et al. 2016). The others carry nothing. A count, exact for these examples.",
+        "et al. 2016). The others carry nothing. The count is exact for these examples; the 95 % "
+        "interval is for all examples of their kind: units whose variance may lie on either side "
+        "of 0.01 make it wide.",
     ),
     "mutual_information": Figure(
         "I(x; z)",
@@ -121,11 +125,55 @@ SCORES_HELP = (
     "**FactorVAE**: how often a shared factor is named. Whiskers are one standard error over the "
     "choice of examples; the grey stroke is a code that tells nothing."
 )
-KNOWN_TABLES = ("probes", "disentanglement", "ess", "notes")
+FIDELITY = {
+    "precision": Figure(
+        "Precision",
+        "share",
+        "The share of samples that lie near a real example: within the ball around one that "
+        "reaches to its 5th nearest neighbour (Kynkäänniemi et al. 2019). Low: samples look like "
+        "nothing in the data.",
+    ),
+    "recall": Figure(
+        "Recall",
+        "share",
+        "The share of real examples that lie near a sample, by the same balls around samples. "
+        "Low: much of the data is never drawn.",
+    ),
+    "density": Figure(
+        "Density",
+        "no unit",
+        "In how many balls of real examples a sample lies, over 5 (Naeem et al. 2020). 1 where "
+        "both are alike, more where samples crowd in the middle of the data.",
+    ),
+    "coverage": Figure(
+        "Coverage",
+        "share",
+        "The share of real examples whose ball holds a sample (Naeem et al. 2020). Near 0.97 at "
+        "best; there its interval is up to a half too wide.",
+    ),
+    "squared_frechet": Figure(
+        "Squared Fréchet",
+        "squared units of x",
+        "The squared distance, in squared units of x, of normal distributions with the means and "
+        "covariances of both sides. 0 is best. It is taken in principal components of the data "
+        "and is no FID.",
+    ),
+}
+FIDELITY_HEADS = {
+    "": "",
+    "value": "Of the samples against held-out examples.",
+    "95 % interval": "It holds what endless samples and examples would give, at this number of "
+    "them, with 95 %.",
+    "real examples": "The reference: the same figure of real examples against other real ones, "
+    "mean over 20 halvings of them. It is what perfect samples would have, so read each value "
+    "against it.",
+}
+KNOWN_TABLES = ("probes", "disentanglement", "fidelity", "ess", "notes")
 TABLES = {"fidelity": "The samples"}
 TABLE_HELP = {
-    "fidelity": "How well samples of the prior pass for held-out examples. Intervals are of 95 % "
-    "where low and high are given; se is one standard error.",
+    "fidelity": "How well samples of the prior pass for examples of the split, in principal "
+    "components of the training examples. What is compared is pixels, or features: a blurred "
+    "picture may score well.",
 }
 NOT_FULL = "Not asked for: switch Full on and press Evaluate."
 EARLIER = "This result is of an earlier version. Press Evaluate to make it anew."
@@ -137,6 +185,11 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
+def thousandths(value: float) -> str:
+    """Three digits behind the point, or four in all where it is large."""
+    return f"{value:.3f}" if abs(value) < 10 else number(value)
+
+
 def said(record: Evaluation, name: str, latents: int) -> tuple[str, str]:
     """The value of a figure and what stands below it: error, unit, samples."""
     value = getattr(record, name)
@@ -144,7 +197,8 @@ def said(record: Evaluation, name: str, latents: int) -> tuple[str, str]:
     if value is None:
         return "not defined", ""
     if name == "active_units":
-        return f"{value} of {latents}", "latents"
+        ends = record.active_units_interval
+        return f"{value} of {latents}", f"{ends[0]} to {ends[1]} latents" if ends else "latents"
     if name == "ess":
         worst = value["smallest"] * (record.nll_samples or 0)
         return f"{value['mean']:.1f} of {record.nll_samples}", f"smallest {worst:.1f}"
@@ -218,12 +272,14 @@ def as_csv(record: Evaluation) -> bytes:
 
 def _rows(record: Evaluation, name: str) -> list[dict[str, Any]]:
     value, note = getattr(record, name), record.notes.get(name, "")
-    if name == "notes" or name.endswith("_se"):
+    if name == "notes" or name.endswith(("_se", "_interval")):
         return []
     if name == "kl_per_dimension" and value is not None:
         names = [f"kl z{d + 1}" for d in range(len(value))]
+        errors = record.kl_per_dimension_se or (None,) * len(value)
         return [
-            {"figure": n, "value": v, "unit": "nats"} for n, v in zip(names, value, strict=True)
+            {"figure": n, "value": v, "se": se, "unit": "nats"}
+            for n, v, se in zip(names, value, errors, strict=True)
         ]
     if isinstance(value, dict):
         return [
@@ -234,4 +290,7 @@ def _rows(record: Evaluation, name: str) -> list[dict[str, Any]]:
     figure = (BOUND | LATENTS).get(name)
     unit = "" if figure is None or name == "active_units" else figure.unit
     se = getattr(record, f"{name}_se", None)
-    return [{"figure": name, "value": value, "se": se, "unit": unit, "note": note}]
+    ends = dict(
+        zip(("low", "high"), getattr(record, f"{name}_interval", None) or (), strict=False)
+    )
+    return [{"figure": name, "value": value, "se": se, "unit": unit, "note": note} | ends]

@@ -12,9 +12,12 @@ TABLE = {
     "Train": "train.py",
     "Data": "data.py",
     "Latent space": "latent.py",
+    "Traversals": "traverse.py",
     "Reconstructions": "reconstruct.py",
     "Samples": "generate.py",
+    "Time machine": "replay.py",
     "Evaluate": "evaluate.py",
+    "Compare": "compare.py",
 }
 STYLE = Path(__file__).with_name("style.css")
 

@@ -20,7 +20,9 @@ from vae import streams
 from vae.batches import Batches
 from vae.evaluation.bound import (
     FULL,
+    active_interval,
     active_units,
+    at_once,
     log_likelihood,
     log_weights,
     record_of,
@@ -32,9 +34,16 @@ from vae.model import VAE
 from vae.progress import Progress, parts, silent
 from vae.records import Evaluation, Floats, Ints
 
-__all__ = ["FULL", "active_units", "evaluate", "log_likelihood", "log_weights"]
+__all__ = [
+    "FULL",
+    "active_interval",
+    "active_units",
+    "evaluate",
+    "log_likelihood",
+    "log_weights",
+]
 
-CHUNK = 256  # examples at a time
+CHUNK = 256  # examples at a time, at most
 
 
 def evaluate(
@@ -91,8 +100,9 @@ def _seen(
 ) -> list[dict[str, Any]]:
     """What the examples say, chunk by chunk."""
     found = []
-    sizes = [min(CHUNK, len(batches) - i) for i in range(0, len(batches), CHUNK)]
+    chunk = at_once(model, CHUNK)
+    sizes = [min(chunk, len(batches) - i) for i in range(0, len(batches), chunk)]
     with torch.no_grad(), streams.stream(model.device, seed, "evaluation"):
-        for batch, told in zip(batches.chunks(CHUNK), parts(progress, sizes), strict=True):
+        for batch, told in zip(batches.chunks(chunk), parts(progress, sizes), strict=True):
             found.append(seen(model, batch, samples, weigh, full, told))
     return found

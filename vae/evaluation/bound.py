@@ -4,6 +4,7 @@ Letters: B examples of a chunk, N all examples, K samples, Z latents. Nats per e
 """
 
 import math
+from statistics import NormalDist
 from typing import Any
 
 import torch
@@ -21,7 +22,8 @@ from vae.records import Evaluation
 ACTIVE = 0.01  # variance of the posterior mean above which a latent counts as active
 WEIGHED = ("nll", "nll_se", "nll_samples", "ess")
 UNDEFINED = (  # for a point
-    *("elbo", "elbo_se", "kl", "kl_se", "kl_per_dimension", "active_units"),
+    *("elbo", "elbo_se", "kl", "kl_se", "kl_per_dimension", "kl_per_dimension_se"),
+    *("active_units", "active_units_interval"),
     *WEIGHED,
 )
 FULL = (
@@ -33,7 +35,8 @@ FULL = (
     "disentanglement",
     "fidelity",
 )
-PAIRS = 4096  # (sample, example) pairs decoded at a time
+PAIRS = 4096  # (sample, example) pairs decoded at a time, at most,
+NUMBERS = 2**22  # and numbers that they are decoded to: a portion takes well below a second
 
 NO_DENSITY = "A point posterior has no density: KL, ELBO and -ln p(x) do not exist."
 SPREADS = "One example has no spread: there is no standard error."
@@ -68,6 +71,33 @@ def active_units(means: Tensor, noise: Tensor | float = 0.0) -> int:
     return int((means.double().var(0, correction=0) - noise > ACTIVE).sum())
 
 
+def active_interval(means: Tensor, noise: Tensor | float = 0.0) -> tuple[int, int] | None:
+    """The ends of a 95 % interval of how many latents are active among all examples of the kind of
+    these, means (N, Z) and `noise` as above; None of a single example.
+
+    Each variance V has an interval V e^(±q s / V), s the standard error of a mean of squared
+    deviations, of a level of 1 − 0.05 / Z, so that with 95 % all Z hold at once (Bonferroni); what
+    lies above 0.01 as a whole counts at the lower end, what lies there in part at the upper.
+    """
+    n, latents = means.shape
+    if n < 2:
+        return None
+    wide = means.double()
+    noise = torch.as_tensor(noise).double().expand_as(wide)
+    squares = (wide - wide.mean(0)).square()  # (N, Z)
+    variance = squares.mean(0)
+    relative = (squares - noise).std(0) / n**0.5 / variance.clamp(min=1e-300)
+    reach = (NormalDist().inv_cdf(1 - 0.025 / latents) * relative).exp()
+    least = ACTIVE + noise.mean(0)
+    return int((variance / reach > least).sum()), int((variance * reach > least).sum())
+
+
+def at_once(model: VAE, pairs: int) -> int:
+    """How many of so many z may be decoded together."""
+    each = model._likelihood.multiplicity * math.prod(model.domain.shape)
+    return max(1, min(pairs, NUMBERS // each))
+
+
 def log_weights(
     model: VAE, x: Tensor, samples: int, y: Tensor | None = None, progress: Progress = silent
 ) -> Tensor:
@@ -75,7 +105,7 @@ def log_weights(
     conditional model ln p(x, z_k|y) / q(z_k|x, y)."""
     q = model.posterior(x, y)
     found: list[Tensor] = []
-    for k in _portions(samples, len(x)):
+    for k in _portions(samples, len(x), at_once(model, PAIRS)):
         z = q.rsample(torch.Size((k,)))  # (k, B, Z)
         log_prior, log_posterior = model.prior().log_prob(z), q.log_prob(z)
         found.append(log_prior + model.likelihood(z, y).log_prob(x) - log_posterior)
@@ -95,7 +125,7 @@ def _bound(model: VAE, out: Pass, samples: int, progress: Progress) -> tuple[Ten
     error = torch.zeros(len(out.x), dtype=torch.float64)
     divergence = torch.zeros_like(error)
     done = 0
-    for k in _portions(samples, len(out.x)):
+    for k in _portions(samples, len(out.x), at_once(model, PAIRS)):
         drawn = out._replace(z=out.q.rsample(torch.Size((k,))))
         px = model.likelihood(drawn.z, out.y)
         error -= px.log_prob(out.x).cpu().double().sum(0) / samples  # (k, B) → (B,)
@@ -108,9 +138,9 @@ def _bound(model: VAE, out: Pass, samples: int, progress: Progress) -> tuple[Ten
     return error, divergence
 
 
-def _portions(samples: int, examples: int) -> list[int]:
-    """`samples` in portions whose pairs with the examples fit into memory."""
-    size = max(1, PAIRS // examples)
+def _portions(samples: int, examples: int, pairs: int) -> list[int]:
+    """`samples` in portions that make at most so many pairs with the examples, or one by one."""
+    size = max(1, pairs // examples)
     return [min(size, samples - start) for start in range(0, samples, size)]
 
 
@@ -127,7 +157,7 @@ def _weighed(log_w: Tensor) -> dict[str, Tensor]:
 def record_of(model: VAE, found: list[dict[str, Any]], weigh: int) -> Evaluation:
     """Means over the examples, with their standard errors; what a full evaluation adds is None."""
     one = {k: torch.cat([p[k] for p in found]) for k in found[0] if k != "posteriors"}  # (N, …)
-    per_dimension = one["per_dimension"].double().mean(0) if "per_dimension" in one else None
+    each = one["per_dimension"].double() if "per_dimension" in one else None  # (N, Z)
     reconstruction = float(one["error"].mean())
     kl = float(one["kl"].mean()) if model.has_kl else None
     nll_se = _standard_error(one["log_p"]) if weigh else None
@@ -143,8 +173,12 @@ def record_of(model: VAE, found: list[dict[str, Any]], weigh: int) -> Evaluation
         reconstruction_se=_standard_error(one["error"]),
         kl=kl,
         kl_se=None if kl is None else _standard_error(one["kl"]),
-        kl_per_dimension=None if per_dimension is None else tuple(per_dimension.tolist()),
+        kl_per_dimension=None if each is None else tuple(each.mean(0).tolist()),
+        kl_per_dimension_se=None if each is None else _standard_errors(each),
         active_units=active_units(one["mean"], one["noise"]) if model.has_kl else None,
+        active_units_interval=(
+            active_interval(one["mean"], one["noise"]) if model.has_kl else None
+        ),
         nll=-float(one["log_p"].mean()) if weigh else None,
         nll_se=nll_se,
         nll_samples=weigh or None,
@@ -159,6 +193,12 @@ def record_of(model: VAE, found: list[dict[str, Any]], weigh: int) -> Evaluation
 def _standard_error(values: Tensor) -> float | None:
     """Of the mean of values (N,); None of a single one."""
     return float(values.std() / len(values) ** 0.5) if len(values) > 1 else None
+
+
+def _standard_errors(values: Tensor) -> tuple[float, ...] | None:
+    """Of the means of the columns of values (N, Z); None of a single row."""
+    n = len(values)
+    return tuple((values.std(0) / n**0.5).tolist()) if n > 1 else None
 
 
 def _spread_of(effective: Tensor, samples: int) -> dict[str, float]:
@@ -178,15 +218,17 @@ def with_bits_and_notes(model: VAE, record: Evaluation, asked: int) -> Evaluatio
         missing = "Not asked for: give a number of importance samples."
         notes |= dict.fromkeys(WEIGHED, model.caveat if asked else missing)
     if record.examples == 1:
-        names = ("elbo", "reconstruction", "kl", "nll")
+        names = ("elbo", "reconstruction", "kl", "kl_per_dimension", "nll")
         notes |= {f"{n}_se": SPREADS for n in names if getattr(record, n) is not None}
+        notes |= {"active_units_interval": SPREADS} if model.has_kl else {}
     if model.has_kl and not model.config.closed_kl:
         notes["kl"] = "No closed form: the mean of ln q(z|x) - ln p(z) over the samples."
     if model.has_kl and record.kl_per_dimension is None:
-        notes["kl_per_dimension"] = (
+        reason = (
             f"Not defined: posterior {model.config.posterior} with prior {model.config.prior} "
             "does not factorise over latent dimensions."
         )
+        notes |= dict.fromkeys(("kl_per_dimension", "kl_per_dimension_se"), reason)
     reason = _no_bits(model, record)
     if reason:
         missing_bits = dict.fromkeys(("bits_per_dimension", "bits_per_dimension_se"), reason)

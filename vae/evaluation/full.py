@@ -24,7 +24,7 @@ from vae import streams
 from vae.aggregate import Posteriors, information, joined
 from vae.batches import Batches
 from vae.data.dataset import stratified
-from vae.evaluation.bound import NO_DENSITY
+from vae.evaluation.bound import NO_DENSITY, at_once
 from vae.model import VAE, turn
 from vae.progress import Progress, parts
 from vae.records import Evaluation, Floats, Ints
@@ -36,7 +36,7 @@ AGGREGATE = ("mutual_information", "mutual_information_se", "aggregate_kl", "agg
 DRAWS = 2000  # of z, each against all examples, for what the aggregate posterior says
 EXAMINED = 5000  # examples at most for probes and disentanglement
 COMPARED = 3000  # examples at most that samples are compared with
-CHUNK = 256  # samples at a time
+CHUNK = 256  # samples at a time, at most
 
 NO_PRIOR = "A point posterior is trained without a prior: there is no p(z) to draw samples from."
 NO_SPACE = "No training examples were given, and their principal components are what it takes."
@@ -82,12 +82,13 @@ def seconds(
 
 def pace(model: VAE) -> float:
     """Seconds that it takes to decode one z, as measured now."""
-    z = torch.zeros(CHUNK, model.config.latent_dim, device=model.device)
+    size = at_once(model, CHUNK)
+    z = torch.zeros(size, model.config.latent_dim, device=model.device)
     for _ in range(2):  # the first time, buffers are still to be made
         start = time.perf_counter()
         with torch.no_grad():
-            model.likelihood(z, turn(model, CHUNK))
-    return (time.perf_counter() - start) / CHUNK
+            model.likelihood(z, turn(model, size))
+    return (time.perf_counter() - start) / size
 
 
 def _with_aggregate(
@@ -181,7 +182,7 @@ def _with_fidelity(
         f"against {len(rows)} examples in {space.axes.shape[1]} principal components of "
         f"{len(known.training)} training examples ({100 * space.explained:.0f} % of their "
         f"variance), {NEIGHBOURS} neighbours. Reference: real examples against real ones. "
-        "squared_frechet is in squared units of the data, whose variance there is "
+        "The squared Fréchet distance is in squared units of the data, whose variance there is "
         f"{space.variance:.4g}; it is no FID."
     )
     return record._replace(
@@ -200,13 +201,13 @@ def _sampled(
 ) -> NDArray[np.float64]:
     """So many samples of the model, of the classes y (count,), in the space of their comparison,
     (count, d)."""
-    prior, placed = model.prior(), []
-    for start in range(0, count, CHUNK):
-        z = prior.sample(torch.Size((min(CHUNK, count - start),)))
-        px = model.likelihood(z, None if y is None else y[start : start + CHUNK])
+    prior, placed, chunk = model.prior(), [], at_once(model, CHUNK)
+    for start in range(0, count, chunk):
+        z = prior.sample(torch.Size((min(chunk, count - start),)))
+        px = model.likelihood(z, None if y is None else y[start : start + chunk])
         x = px.sample() if _binary(model) else px.mean
         placed.append(space.place(x.cpu().numpy()))
-        progress(min(1.0, (start + CHUNK) / count))
+        progress(min(1.0, (start + chunk) / count))
     return np.concatenate(placed)
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
+from vae.figures.bars import kl_bars
 from vae.figures.base import Part, axis, empty, figure, note, number
 from vae.palette import token
 from vae.records import Evaluation
@@ -19,6 +20,7 @@ from vae.records import Evaluation
 ERROR, KL, ELBO = token("reconstruction"), token("kl"), token("elbo")
 ROW = 30  # pixels of height for a bar
 AROUND = 62  # and for the axis below all of them
+BESIDE = 108  # pixels beside scores for their numbers
 BEYOND = 0.22  # of the axis that stays free for the numbers behind the bars
 
 
@@ -53,6 +55,24 @@ def bound(record: Evaluation) -> go.Figure:
     if record.nll is not None:
         steps.append(Step("−ln p(x)", 0.0, record.nll, record.nll_se, token("prior")))
     return _sum(steps)
+
+
+def kl_per_latent(record: Evaluation) -> go.Figure:
+    """The KL of each latent, the largest first, with one standard error to each side."""
+    values, errors = record.kl_per_dimension, record.kl_per_dimension_se
+    chart = kl_bars(None if values is None else np.array(values, np.float32))
+    if values is None or errors is None:
+        return chart
+    (bars,) = chart.data
+    order = bars.customdata - 1
+    told = [with_error(values[d], errors[d]) for d in order]
+    bars.error_y = _whisker(1.0, 1.0, 1.2, 4) | {
+        "array": np.array(errors)[order],
+        "arrayminus": np.array(errors)[order],
+    }
+    bars.hovertext = [f"z{d + 1}: {v} ± {e} nats" for d, (v, e) in zip(order, told, strict=True)]
+    bars.hovertemplate = "%{hovertext} (one standard error)<extra></extra>"
+    return chart
 
 
 def kl_parts(record: Evaluation) -> go.Figure:
@@ -153,6 +173,7 @@ def scores(
         return empty("No scores yet")
     rows = list(table.items())
     dots = [_dot(i, names.get(name, name), row) for i, (name, row) in enumerate(rows)]
+    read = [_read(i, row) for i, (_, row) in enumerate(rows)]
     marks = [(row.get("chance", chance), i) for i, (_, row) in enumerate(rows)]
     lowest = min([0.0, *(float(row["value"]) - (_ends(row) or (0, 0))[0] for _, row in rows)])
     return figure(
@@ -160,8 +181,20 @@ def scores(
         height=AROUND + ROW * len(rows),
         xaxis=axis(title, range=[lowest - 0.02, 1.02], dtick=0.2, tickformat=".1f"),
         yaxis=_names([names.get(name, name) for name, _ in rows]),
-        margin={"l": 8, "r": 8, "t": 4, "b": 44},
+        margin={"l": 8, "r": BESIDE, "t": 4, "b": 44},
+        annotations=read,
     )
+
+
+def _read(place: int, row: Mapping[str, float]) -> Part:
+    """A score in figures at the end of its row."""
+    value, se = with_error(row["value"], row.get("se"))
+    if "low" in row:
+        text = f"{row['low']:.3f} to {row['high']:.3f}"
+    else:
+        text = f"{value} ± {se}" if se else value
+    here = {"xref": "paper", "yref": "y", "x": 1, "y": place, "xanchor": "left", "xshift": 8}
+    return note(text, **here)
 
 
 def _ends(row: Mapping[str, float]) -> tuple[float, float] | None:

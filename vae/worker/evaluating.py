@@ -141,6 +141,6 @@ def _record(saved: dict[str, Any]) -> Evaluation:
     values: dict[str, Any] = {name: saved.get(name) for name in Evaluation._fields}
     values["reconstruction"] = float(values["reconstruction"])
     values["notes"] = dict(values["notes"] or {})
-    if values["kl_per_dimension"] is not None:
-        values["kl_per_dimension"] = tuple(values["kl_per_dimension"])
+    for name in ("kl_per_dimension", "kl_per_dimension_se", "active_units_interval"):
+        values[name] = None if values[name] is None else tuple(values[name])
     return Evaluation(**values)
