@@ -10,9 +10,10 @@ import torch
 from scipy.optimize import minimize, minimize_scalar
 from scipy.stats import norm
 
-from vae import baseline as room
-from vae.baseline import TOLERANCE, baseline, baselines, best_constant
+from vae import constant as room
+from vae.baseline import baseline, baselines
 from vae.config import RunConfig
+from vae.constant import TOLERANCE, best_constant
 from vae.data import Dataset, load
 from vae.likelihoods import LIKELIHOODS, Likelihood
 from vae.projections import Cancelled

@@ -38,6 +38,7 @@ The floors; a module imports from lower floors only, and a folder also from itse
         animation    pictures that follow each other → GIF, WebP
         data/        a name or a path → Dataset
      1  config       RunConfig: everything that a run depends on
+        constant     the best output of a decoder without latents
      2  model        VAE
         batches      examples on a device, as the model sees them
         plan         what happens at which step of a training run

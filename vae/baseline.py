@@ -12,51 +12,24 @@ So likelihoods of values in [0, 1] are fitted as if one more example had been se
 over the values that x may take: the rule of succession (Laplace 1814), with the weight of one
 example for each element (Perks 1947). Gaussians need none of it for h; a learned sigma stops at
 the floor that its likelihood has.
-
-Elements are independent given h, so that of data with L levels only the counts (L, *event)
-matter: they stand for the examples, weighted. Given the likelihood's own parameter, each element
-is a convex problem of its own, so the Hessian is an arrow and Newton's step costs no more than a
-few gradients; with many levels it begins on every eighth of them.
 """
 
 import math
-from collections.abc import Callable
-from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
 
 from vae.batches import Batches
 from vae.config import RunConfig
+from vae.constant import best_constant
 from vae.data import Dataset, stratified
 from vae.likelihoods import LIKELIHOODS, Likelihood, bits_per_dimension
 from vae.progress import Progress, parts, silent
 from vae.records import Baseline, Ints
 
 MOST = 3_000_000  # numbers of the examples that are fitted to, and of those judged
-BLOCK = 200_000  # decoder outputs that are looked at at once: they stay in the cache
-TOLERANCE = 1e-3  # nats; the sum of |gradient| below which a fit has converged
-ITERATIONS = 600
-NEAR, FAR = 40.0, 2.0**20  # how far a log-scale, and a logit, may lie from where it starts
-HALVINGS = 30
-STEPS = 60  # of Newton
-SMALL = 1e-7  # by which differences of gradients are taken
-THINNED = 8  # levels that one stands for where the search begins
-USUAL = 40  # evaluations that a fit takes, about
 CPU = torch.device("cpu")
-
-
-class Fit(NamedTuple):
-    """The best constant output."""
-
-    h: Tensor  # (multiplicity, *event)
-    slack: float  # nats: the sum of |gradient| over h and the likelihood's own parameters
-
-    @property
-    def converged(self) -> bool:
-        return self.slack <= TOLERANCE
 
 
 def baselines(
@@ -121,193 +94,6 @@ def _drawn(dataset: Dataset, rows: Ints) -> Ints:
 
 def _seen(dataset: Dataset, rows: Ints, config: RunConfig) -> Tensor:
     return Batches(dataset, rows, config, CPU).fixed(config.seed).x.double()
-
-
-def best_constant(
-    likelihood: Likelihood, x: Tensor, extra: float = 1.0, progress: Progress = silent
-) -> Fit:
-    """The h (multiplicity, *event) with the least mean of -ln p(x | h) over x (N, *event); the
-    likelihood's own parameters are left at their best values.
-
-    `extra` examples, spread evenly over the values of [0, 1] that x may take, are added to x
-    where the likelihood takes no others. What Newton's method leaves is done by L-BFGS.
-    """
-    whole = _weighted(x, likelihood, extra)
-    rough = _thinned(*whole) if likelihood.domain.levels > 4 * THINNED else whole
-    h = _start(likelihood, *whole)
-    if _own_levels(likelihood, whole[1]):  # closed form
-        progress(1.0)
-        return Fit(h, float((h.softmax(0) - whole[1] / whole[1].sum(0)).abs().sum()))
-    h.requires_grad_()
-    own: list[Tensor] = [p for p in likelihood.parameters() if p.requires_grad]
-    evaluations = 0
-
-    def loss(data: tuple[Tensor, Tensor] = whole) -> Tensor:
-        nonlocal evaluations
-        evaluations += 1
-        progress(-math.expm1(-evaluations / USUAL))
-        return _backward(likelihood, h, *data)
-
-    real = likelihood.support == "real"  # then h is where it belongs
-    for parameter in own:
-        _bisect(parameter, partial(loss, rough), NEAR)
-    if not real and len(h) == 1:  # then each element is a problem of its own
-        _bisect(h, partial(loss, rough), FAR)
-    state = own if real else [h, *own]
-    if len(h) == 1 and 0 < len(state) < 3:
-        for data in (rough, whole):
-            _newton(state, partial(loss, data))
-    optimizer = torch.optim.LBFGS(
-        [h, *own],
-        max_iter=ITERATIONS,
-        history_size=100,
-        tolerance_grad=TOLERANCE / (h.numel() + sum(p.numel() for p in own)),
-        tolerance_change=0.0,
-        line_search_fn="strong_wolfe",
-    )
-    loss()
-    if _slack([h, *own]) > TOLERANCE:
-        optimizer.step(loss)  # type: ignore[no-untyped-call]
-        loss()
-    return Fit(h.detach(), _slack([h, *own]))
-
-
-def _slack(state: list[Tensor]) -> float:
-    """The sum of |gradient|."""
-    return sum(float(p.grad.abs().sum()) for p in state if p.grad is not None)
-
-
-def _thinned(values: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Levels (L, *event) and their weights, every THINNED of them as the one in their middle."""
-    groups = range(0, len(values), THINNED)
-    middle = torch.stack([values[i : i + THINNED].mean(0) for i in groups])
-    levels = len(values) - 1
-    middle = (middle * levels).round() / levels
-    return middle, torch.stack([weights[i : i + THINNED].sum(0) for i in groups])
-
-
-def _weighted(x: Tensor, likelihood: Likelihood, extra: float) -> tuple[Tensor, Tensor]:
-    """Values and how often each element has them, (M, *event) both."""
-    levels, event = likelihood.domain.levels, x.shape[1:]
-    extra = 0.0 if likelihood.support == "real" else extra
-    ladder = torch.linspace(0, 1, max(levels, 2), dtype=x.dtype)
-    ladder = ladder.reshape(-1, *(1 for _ in event)).expand(-1, *event)
-    added = torch.full_like(ladder, extra / len(ladder))
-    if not levels:
-        return torch.cat([x, ladder]), torch.cat([torch.ones_like(x), added])
-    place = (x * (levels - 1)).round().long()
-    return ladder, added.scatter_add(0, place, torch.ones_like(x))
-
-
-def _start(likelihood: Likelihood, values: Tensor, weights: Tensor) -> Tensor:
-    """Where the search begins: at the mean for real values, at the shares of the levels where
-    each has an output of its own, else at 0."""
-    if likelihood.support == "real":
-        return ((weights * values).sum(0) / weights.sum(0)).unsqueeze(0)
-    if _own_levels(likelihood, weights):
-        return (weights / weights.sum(0)).clamp(min=1e-12).log()
-    return torch.zeros(likelihood.multiplicity, *values.shape[1:], dtype=values.dtype)
-
-
-def _own_levels(likelihood: Likelihood, weights: Tensor) -> bool:
-    """Whether each level has an output of its own."""
-    return bool(likelihood.domain.levels) and likelihood.multiplicity == len(weights) > 1
-
-
-def _elements(px: Distribution) -> Distribution:
-    """The distribution of each element by itself."""
-    base: Distribution = getattr(px, "base_dist", px)
-    return base
-
-
-def _backward(likelihood: Likelihood, h: Tensor, values: Tensor, weights: Tensor) -> Tensor:
-    """The mean of -ln p(x | h), with fresh gradients of h and the likelihood's own parameters."""
-    for parameter in (h, *likelihood.parameters()):
-        parameter.grad = None
-    n = weights.sum() / h[0].numel()
-    rows = max(1, BLOCK // h.numel())
-    total = torch.zeros((), dtype=h.dtype)
-    for start in range(0, len(values), rows):
-        value, weight = values[start : start + rows], weights[start : start + rows]
-        part = -(weight * _elements(likelihood(h)).log_prob(value)).sum() / n
-        part.backward()  # type: ignore[no-untyped-call]
-        total += part.detach()
-    return total
-
-
-def _slope(parameter: Tensor, at: Tensor, loss: Callable[[], Tensor]) -> Tensor:
-    """The gradient of a parameter where it is moved to."""
-    parameter.data = at
-    loss()
-    return torch.zeros_like(at) if parameter.grad is None else parameter.grad
-
-
-def _bisect(parameter: Tensor, loss: Callable[[], Tensor], reach: float) -> None:
-    """Move each number of a parameter, all else as it is, to where the loss stops falling; so
-    that no method need come from far where a unit of x is a millionth or a million. One that
-    makes no difference stays."""
-    start = parameter.detach().clone()
-    still = _slope(parameter, start, loss) == 0
-    low, high = start - reach, start + reach
-    for _ in range(HALVINGS):
-        middle = (low + high) / 2
-        rises = _slope(parameter, middle, loss) > 0
-        low, high = torch.where(rises, low, middle), torch.where(rises, middle, high)
-    parameter.data = torch.where(still, start, low)
-
-
-def _newton(state: list[Tensor], loss: Callable[[], Tensor]) -> None:
-    """Newton's method, damped, in numbers that the loss is a sum over, and where there are two
-    in that of h (1, *event) and of a parameter s that elements share.
-
-    With a = d²/dh² of each element, b = d²/dh ds and c = d²/ds², the step in s is
-    -(g_s - Σ b g_h / a) / (c - Σ b² / a), that in h -(g_h + b ds) / a. h moves by at most 1
-    and its own size, s by 1, and by less where a gradient has changed sign.
-    """
-    h, bounds = state[0], [torch.ones_like(p) for p in state]
-    before = [torch.zeros_like(p) for p in state]
-    for _ in range(STEPS):
-        loss()
-        found = [torch.zeros_like(p) if p.grad is None else p.grad.clone() for p in state]
-        slack = _slack(state)
-        turned = [now * last < 0 for now, last in zip(found, before, strict=True)]
-        most = [1 + h.detach().abs(), *map(torch.ones_like, state[1:])]
-        grown = [b * torch.where(t, 0.5, 2.0) for b, t in zip(bounds, turned, strict=True)]
-        bounds = [torch.minimum(*pair) for pair in zip(grown, most, strict=True)]
-        before = found
-        for p, step in zip(state, _arrow(state, found, bounds, loss), strict=True):
-            p.data = p.detach() + step
-        if slack <= TOLERANCE / 1000:  # and this step has squared what is left
-            return
-
-
-def _arrow(
-    state: list[Tensor], slopes: list[Tensor], bounds: list[Tensor], loss: Callable[[], Tensor]
-) -> list[Tensor]:
-    """The step of each, within its bounds."""
-    h, g = state[0], slopes[0]
-    at = h.detach().clone()
-    a = (_slope(h, at + SMALL, loss) - g).clamp(min=0) / SMALL
-    h.data = at
-    if len(state) == 1:
-        return [_downhill(g, a, bounds[0])]
-    s, g_s = state[1], slopes[1]
-    at = s.detach().clone()
-    c = (_slope(s, at + SMALL, loss) - g_s) / SMALL
-    s.data = at
-    assert h.grad is not None
-    b = (h.grad - g) / SMALL
-    told = torch.where(a > 0, b / a, 0.0)
-    less, flatter = ((told * other)[0].sum_to_size(s.shape) for other in (g, b))
-    ds = _downhill(g_s - less, c - flatter, bounds[1])
-    return [_downhill(g + b * ds, a, bounds[0]), ds]
-
-
-def _downhill(slope: Tensor, curvature: Tensor, bound: Tensor) -> Tensor:
-    """-slope / curvature within ±bound, all of it where the loss is not convex; 0 where the slope
-    is 0."""
-    step = torch.where(curvature > 0, -slope / curvature, -slope.sign() * bound)
-    return torch.where(slope == 0, 0.0, step.clamp(-bound, bound))
 
 
 @torch.no_grad()

@@ -9,7 +9,7 @@ sides and another easy for both. Where both sides have the same seeds, the diffe
 are judged, d ± t s_d / √n with n - 1 degrees of freedom; where they have not, the means are, with
 Welch's interval (Welch 1947, https://doi.org/10.1093/biomet/34.1-2.28), which lets the sides vary
 differently. The choice depends on the seeds alone and never on the values. On digits, 40 epochs
-with β 1 against 1.3, the sides correlate by 0.8 to 0.9 over eight seeds, and pairing halves the
+with β 1 against 1.3, the sides correlate by 0.8 to 0.9 over seven seeds, and pairing halves the
 standard error of the difference.
 
 Equal sides are called different in 5 of 100 comparisons where values are normal: exactly so in

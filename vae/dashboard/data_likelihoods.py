@@ -9,8 +9,9 @@ import math
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from vae.baseline import TOLERANCE, baselines
+from vae.baseline import baselines
 from vae.config import RunConfig
+from vae.constant import TOLERANCE
 from vae.dashboard.data_view import SPLITS, Shown
 from vae.figures.base import number
 from vae.records import Baseline

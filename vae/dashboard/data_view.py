@@ -104,7 +104,7 @@ def facts(shown: Shown) -> None:
     )
     words = [f"**{s.name}**", s.about, f"`{s.fingerprint}`"]
     st.markdown(" · ".join(filter(None, words)), help=HELP["fingerprint"])
-    places = st.columns([8, 4, 5, 4, 4, 5, 7])
+    places = st.columns([15, 8, 13, 7, 8, 10, 14])
     for place, (title, value, below, about) in zip(places, cards, strict=True):
         place.metric(
             title,

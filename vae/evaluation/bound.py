@@ -77,7 +77,8 @@ def active_interval(means: Tensor, noise: Tensor | float = 0.0) -> tuple[int, in
 
     Each variance V has an interval V e^(±q s / V), s the standard error of a mean of squared
     deviations, of a level of 1 − 0.05 / Z, so that with 95 % all Z hold at once (Bonferroni); what
-    lies above 0.01 as a whole counts at the lower end, what lies there in part at the upper.
+    lies above 0.01 as a whole counts at the lower end, what lies there in part at the upper. Where
+    means have heavy tails, a few hundred examples may show too small an s.
     """
     n, latents = means.shape
     if n < 2:
