@@ -2,9 +2,10 @@
 
     python -m tests.benchmarks.latent_page RUNS NAME [--all]
 
-RUNS is a folder of runs and NAME one in it, finished, with 60,000 examples. The first visit is to
-a fresh server; the second to the same server from a fresh browser tab. Bytes are those of the web
-socket and of all requests, so that whatever is sent twice shows.
+RUNS is a folder of runs and NAME one in it, finished, with 60,000 examples. "Opened" is a click on
+the page's name in the menu, from another page: the first time on a fresh server, and then again.
+"From the address" is a fresh browser with an empty cache, which loads Streamlit itself as well.
+Bytes are those of the web socket, so that whatever is sent twice shows.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from tests.browser.conftest import ARGUMENTS, ROOT, _free_port
 
 MAP = ".st-key-latent_map"
+DRAWN = f"{MAP} .js-plotly-plot .nsewdrag"
 MOVES = 200
 POINTER = """moves => {  // milliseconds from the pointer to the picture, handler included
     const pad = document.querySelector('.st-key-latent_map .nsewdrag');
@@ -55,15 +57,33 @@ def visit(browser: Browser, url: str) -> tuple[Page, Traffic, float]:
     page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
     traffic, start = Traffic(page), time.perf_counter()
     page.goto(url)
-    page.wait_for_selector(f"{MAP} .js-plotly-plot .nsewdrag", timeout=120_000)
+    page.wait_for_selector(DRAWN, timeout=120_000)
     return page, traffic, time.perf_counter() - start
 
 
-def measure(browser: Browser, url: str, every: bool) -> None:
+def opened(page: Page, times: int) -> None:
+    """Print how long it takes to open the page from another one, again and again."""
+    for number in range(times):
+        page.wait_for_timeout(3000)
+        start = time.perf_counter()
+        page.get_by_role("link", name="Latent space", exact=True).click()
+        page.wait_for_selector(DRAWN, timeout=120_000)
+        name = "again" if number else "the first time"
+        print(f"opened {name}: drawn after {time.perf_counter() - start:.2f} s")
+        page.wait_for_timeout(2000)
+        page.get_by_role("link", name="Train", exact=True).click()
+
+
+def measure(browser: Browser, url: str, run: str, every: bool) -> None:
     """Print what is measured."""
-    for name in ("first", "second"):
-        page, traffic, seconds = visit(browser, url)
-        print(f"{name} visit: drawn after {seconds:.2f} s, {traffic.bytes / 1e6:.2f} MB")
+    page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
+    page.goto(f"{url}/?run={run}")
+    page.get_by_role("link", name="Latent space", exact=True).wait_for(timeout=120_000)
+    opened(page, 4)
+    page.context.close()
+    for _ in range(2):
+        page, traffic, seconds = visit(browser, f"{url}/latent?run={run}")
+        print(f"from the address: drawn after {seconds:.2f} s, {traffic.bytes / 1e6:.2f} MB")
         page.wait_for_function("document.querySelector('.vae-plot-place canvas')?.width > 8")
         page.wait_for_timeout(1500)
         times = page.evaluate(POINTER, MOVES)
@@ -113,13 +133,13 @@ def main() -> None:
                 urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1)
                 break
             time.sleep(0.1)
-        time.sleep(4)  # its slow imports, as for a person who has just started it
+        time.sleep(8)  # its slow imports, as for a person who has just started it
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(
                 executable_path=os.environ.get("VAE_LAB_CHROMIUM", "/usr/bin/chromium"),
                 args=ARGUMENTS,
             )
-            measure(browser, f"http://127.0.0.1:{port}/latent?run={asked.name}", asked.all)
+            measure(browser, f"http://127.0.0.1:{port}", asked.name, asked.all)
             browser.close()
     finally:
         server.terminate()

@@ -9,7 +9,7 @@ import streamlit as st
 from vae.dashboard.plot import PlotEvent, plot
 from vae.palette import CLASS_SCALE, token
 
-ROWS = 2000
+ROWS = 3000
 
 
 @st.fragment(run_every=1.0)
@@ -59,7 +59,7 @@ def show(event: PlotEvent) -> None:
 
 
 def latent() -> None:
-    """2000 points in two traces, the second of them odd rows, with pictures under the pointer."""
+    """3000 points in two traces, the second of them odd rows, with pictures under the pointer."""
     moved = st.session_state.setdefault("moved", 0)
     if st.button("Move the points"):
         moved = st.session_state.moved = moved + 1
@@ -76,7 +76,7 @@ def latent() -> None:
     figure.update_layout(xaxis_title="z1", yaxis={"title": "z2", "scaleanchor": "x"})
     show(plot(figure, key="map", revision=f"demo {st.session_state.projection}", index=rows,
               tiles="vae/tile/demo/{i}.png", selectable=True, clickable=True,
-              label="Latent means of 2000 examples"))  # fmt: skip
+              label="Latent means of 3000 examples"))  # fmt: skip
 
 
 def tabs() -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from vae.dashboard import plot
 from vae.dashboard.header import sync_address
 from vae.dashboard.server import PAGES
 from vae.dashboard.sidebar import sidebar
@@ -32,4 +33,6 @@ page = st.navigation(
 )
 sync_address()
 st.session_state.chosen = sidebar()
+with st.sidebar:
+    plot.warm()
 page.run()

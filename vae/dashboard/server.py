@@ -1,6 +1,7 @@
 """What lives as long as the server: the root of the runs, the launcher, the queue's heartbeat."""
 
 import asyncio
+import importlib
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -15,6 +16,7 @@ PROJECT = Path(__file__).parents[2]
 PAGES = PROJECT / "pages"
 ROOT = Path(os.environ.get("VAE_LAB_ROOT", PROJECT / "checkpoints"))
 PUMP_SECONDS = 1.0
+SLOW = ("vae.figures", "vae.opened", "sklearn.decomposition", "scipy.stats", "torch._dynamo")
 
 launcher = Launcher(ROOT)
 
@@ -47,9 +49,8 @@ async def _heart() -> None:
 
 def _import_slow() -> None:
     """Import what the first page needs, so that the first visitor does not wait for it."""
+    for name in SLOW:
+        importlib.import_module(name)
     import torch
-
-    import vae.figures
-    import vae.opened  # noqa: F401
 
     torch.set_num_threads(1)  # looking at a run must not starve one that trains

@@ -205,6 +205,12 @@ def overlay(
     _over(key=f"{key}_over", data=json.dumps(whole, cls=PlotlyJSONEncoder).encode())
 
 
+def warm() -> None:
+    """Let the browser fetch what charts need while the script is still at work on them."""
+    charts = f'import("{_MODULES_AT}plot.js").then((charts) => charts.library("{_PLOTLY_URL}"))'
+    st.html(f"<script>{charts}.catch(() => {{}})</script>", unsafe_allow_javascript=True)
+
+
 def keep(content: bytes, media_type: str) -> str:
     """An address at which a browser finds `content`, and keeps it for good: the latest 24 are
     served."""

@@ -9,14 +9,18 @@ const NAMED = new Map();                        // key → the chart that has it
 const OVERLAYS = new Map();                     // key → what lies over that chart
 const DOUBLE_CLICK = 300;                       // ms between its two clicks, at most
 
-const WEBGL = (() => {
+const FEW = 2500;                               // points up to which SVG is drawn sooner than WebGL
+
+let found;
+function webgl() {                              // asking takes as long as a drawing: ask once, if at all
+  if (found !== undefined) return found;
   const context = document.createElement('canvas').getContext('webgl');
   context?.getExtension('WEBGL_lose_context')?.loseContext();   // a page may hold only a few
-  return !!context;
-})();
+  return found = !!context;
+}
 
 let loading = null;
-function library(url) {
+export function library(url) {
   return loading ??= new Promise((resolve, reject) => {
     const theirs = window.Plotly;               // st.plotly_chart brings another version: leave it be
     const script = document.createElement('script');
@@ -178,7 +182,9 @@ async function draw(chart) {
   const { message, theme } = chart;
   const data = inked(message.figure.data, theme.shade);
   const layout = dressed(inked(message.figure.layout, theme.shade), theme, message);
-  if (!WEBGL) for (const trace of data) if (trace.type === 'scattergl') trace.type = 'scatter';
+  const points = data.filter((trace) => trace.type === 'scattergl');
+  const count = points.reduce((sum, trace) => sum + lengthOf(trace.x), 0);
+  if (count <= FEW || !webgl()) for (const trace of points) trace.type = 'scatter';
   Object.assign(layout, laid(chart));
   restore(chart, data, layout);
   mark(chart, data);

@@ -17,7 +17,7 @@ export function themeOf(root) {
 }
 
 function isDark(colour) {
-  const pen = document.createElement('canvas').getContext('2d');
+  const pen = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
   pen.fillStyle = colour;                       // the canvas reads any notation of CSS
   pen.fillRect(0, 0, 1, 1);
   const [r, g, b] = pen.getImageData(0, 0, 1, 1).data;
