@@ -82,8 +82,8 @@ def kl_parts(record: Evaluation) -> go.Figure:
         return empty("The parts of the KL are not known")
     return _sum(
         [
-            Step("I(x; z)", 0.0, told, record.mutual_information_se, token("kl", 0.7)),
-            Step("KL(q(z) ‖ p(z))", told, strayed, record.aggregate_kl_se, token("kl", 0.4)),
+            Step("I(x; z)", 0.0, told, record.mutual_information_se, token("kl", 0.9)),
+            Step("KL(q(z) ‖ p(z))", told, strayed, record.aggregate_kl_se, token("kl", 0.72)),
             Step("KL", 0.0, record.kl, _se(record, "kl"), KL),
         ]
     )
@@ -96,7 +96,7 @@ def _se(record: Evaluation, name: str) -> float | None:
 
 def _sum(steps: list[Step]) -> go.Figure:
     """Horizontal bars from top to bottom, each with its number behind it."""
-    ends = [0.0, *(s.start for s in steps), *(s.start + s.value for s in steps)]
+    ends = [0.0, *(s.start for s in steps), *(s.start + s.value + (s.se or 0) for s in steps)]
     low, high = min(ends), max(ends)
     room = BEYOND * ((high - low) or 1.0)
     return figure(
