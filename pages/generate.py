@@ -31,7 +31,7 @@ from vae.opened import Opened
 from vae.records import Floats
 from vae.runs import Run
 
-ROOM = (512, 520)  # pixels for each of the two pictures at 1440×900
+ROOM = (456, 520)  # pixels for each of the two pictures, at 1440×900 and at 1280×720
 FRAMED = (452, 490)  # the same less the axes beside and below it
 CHART = 500
 KEPT = (
@@ -57,7 +57,7 @@ def files(place: DeltaGenerator, name: str, x: Floats, z: Floats, picture: Bytes
         if picture is not None:
             about = "The picture as it is, without the words."
             grids.download("PNG", lambda: images.png(picture), f"{name}.png", about)
-        grids.download(".npz", lambda: grids.npz(x, z), f"{name}.npz", KEPT)
+        grids.download("NPZ", lambda: grids.npz(x, z), f"{name}.npz", KEPT)
 
 
 def samples(opened: Opened, asked: Sampling, drawn: Drawn, place: DeltaGenerator) -> None:
@@ -156,14 +156,16 @@ def manifold(opened: Opened, asked: Plane, place: DeltaGenerator) -> None:
 st.html(grids.STYLE)
 run = pick_run()
 guard_weights(run)
-left, right = st.columns(2, gap="large")
+left, right = st.columns([10, 11], gap="small")
 with left:
-    row = st.columns([9, 8, 11, 9], vertical_alignment="bottom")
-    below = st.columns([14, 11, 7, 7], vertical_alignment="bottom")
-    head, told, kept = st.columns([5, 5, 6], vertical_alignment="center")
+    row = st.columns([9, 8, 10, 9], vertical_alignment="bottom", gap="xsmall")
+    below = st.columns([13, 7, 10, 8], vertical_alignment="bottom", gap="xsmall")
+    head, told, kept = st.columns([4, 6, 6], vertical_alignment="center")
     opened = open_run(run, row[0])
-    sampling = controls(opened, [*row[1:], *below])
-    told.toggle("Nearest", key="generate_nearest", help=HELP["nearest"], persist_state="session")
+    sampling = controls(opened, [*row[1:], *(below[k] for k in (0, 2, 3, 1))])
+    told.toggle(
+        "Nearest example", key="generate_nearest", help=HELP["nearest"], persist_state="session"
+    )
     title = "Samples" if opened.model.has_kl else "Decoded noise"
     head.markdown(f"**{title}**", help=SAMPLES if opened.model.has_kl else NO_PRIOR)
     try:
@@ -188,7 +190,7 @@ with right:
     if beside == BESIDE[1]:
         second(opened, sampling, drawn)
     else:
-        row = st.columns([5, 4, 4, 4], vertical_alignment="bottom")
+        row = st.columns([5, 4.4, 4.4, 4.2], vertical_alignment="bottom", gap="xsmall")
         head, kept = st.columns([8, 6], vertical_alignment="center")
         plane = plane_controls(opened, [*row, told], FRAMED)
         head.markdown("**Decoded manifold**", help=MANIFOLD)

@@ -55,6 +55,7 @@ class RunConfig(BaseModel):
             "all. A file's own test part stays whole.",
             low=0,
             high=10_000_000,
+            label="Examples, 0 for all",
             group="Data",
         ),
     ] = 0
@@ -85,6 +86,7 @@ class RunConfig(BaseModel):
             "How grey values become 0 or 1: not at all, by a threshold at one half, or by a coin "
             "with that probability (fresh for every batch; one fixed draw in evaluation).",
             choices=BINARIZE,
+            label="Binarise",
             group="Data",
         ),
     ] = "none"

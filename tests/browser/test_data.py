@@ -117,7 +117,7 @@ def test_pictures_and_numbers(
     data = load(name)
     s = summarise(data, RunConfig.of())
     assert metric(tab, "Examples") == f"{s.examples:,}"
-    assert metric(tab, "Mean of x") == number(s.mean)
+    assert metric(tab, "Mean x") == number(s.mean)
     assert metric(tab, "Zeros") == f"{100 * s.zeros:.1f} %"
     row, read = example(tab, data.event_shape[2])
     shows(read, images.pixels(prepare(data, np.array([row])))[0])
@@ -168,7 +168,7 @@ def test_a_table(scheme: str, server: Server, visit: Callable[..., Tab], tmp_pat
     np.savetxt(path, x, "%.3f", ",", header="a,b,c", comments="")
     tab = visit(OWN, scheme, path)
     assert metric(tab, "Examples") == "120"
-    assert metric(tab, "Mean of x") == number(x.mean())
+    assert metric(tab, "Mean x") == number(x.mean())
     assert metric(tab, "Classes") == "none"
     spread = until(lambda: tab.page.evaluate(BARS, "data_spread"))
     np.testing.assert_allclose(spread[0][1], x.mean(0), rtol=1e-4)

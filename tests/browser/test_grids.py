@@ -132,7 +132,7 @@ def test_files_are_what_the_page_shows(
 ) -> None:
     tab = visit("generate")
     main = tab.page.get_by_test_id("stMain")
-    for name in ("PNG", ".npz"):
+    for name in ("PNG", "NPZ"):
         with tab.page.expect_download() as coming:
             main.get_by_role("button", name=name, exact=True).first.click()
         coming.value.save_as(tmp_path / name.lower().strip("."))

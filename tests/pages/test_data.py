@@ -102,7 +102,7 @@ def test_facts_are_the_librarys(name: str, page: AppTest) -> None:
     assert told["Examples"][0] == f"{s.examples:,}"
     assert told["Examples"][1] == " · ".join(f"{n:,} {k}" for k, n in s.splits.items())
     assert told["Shape"] == (SHAPES[name], f"{math.prod(s.shape):,} elements")
-    assert told["Mean of x"] == (number(s.mean), f"SD {number(s.sd)}")
+    assert told["Mean x"] == (number(s.mean), f"SD {number(s.sd)}")
     assert told["Zeros"] == (f"{100 * s.zeros:.1f} %", f"{s.constant:,} constant")
     assert told["Classes"][0] == str(len(s.classes))
     assert told["Factors"][0] == str(len(s.factors) or "none")
@@ -151,7 +151,7 @@ def test_a_class_alone(page: AppTest) -> None:
     page.selectbox(key="data_class_digits").select(3).run()
     assert not page.exception
     assert set(data.labels[rows(page)]) == {3}
-    assert f"**Mean** of {(data.labels == 3).sum()} examples" in words(page)
+    assert f"**Mean** of {(data.labels == 3).sum()}" in words(page)
     mean = pictures(page, "vae-scaled")[0]
     scale = mean.shape[1] // 8
     x = prepare(data, np.flatnonzero(data.labels == 3)).mean(0)[0]

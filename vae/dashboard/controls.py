@@ -7,6 +7,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from vae.config import fields
 from vae.dashboard import server
+from vae.dashboard.estimate import duration
 from vae.options import Field
 from vae.records import Curves
 from vae.runs import Run, Status
@@ -22,7 +23,7 @@ YARDSTICK = ("reconstruction", "kl", "elbo", "loss", "beta", "lr")
 
 def draw(run: Run, status: Status) -> None:
     """One row: progress, buttons, live knobs."""
-    progress, buttons, knobs = st.columns([4, 3, 6], vertical_alignment="bottom")
+    progress, buttons, knobs = st.columns([4, 2.6, 7], vertical_alignment="bottom")
     with progress:
         _progress(run, status)
     with buttons, st.container(horizontal=True, gap="small"):
@@ -53,27 +54,18 @@ def _progress(run: Run, status: Status) -> None:
 
 
 def _progress_words(status: Status) -> str:
-    """Epoch, step, speed, time left."""
+    """Epoch, time left and speed; of a run that has ended, its steps and how long they took."""
     if status.state == "queued":
         return "Waiting in the queue: another run holds the device."
     if not status.steps:
         return "Starting…"
-    words = [
-        f"epoch {status.epoch:.1f} of {status.epochs}",
-        f"step {status.step:,} of {status.steps:,}",
-    ]
+    words = [f"epoch {round(status.epoch, 1):g} of {status.epochs}"]
     if status.state == "running" and status.seconds and status.step:
         left = (status.steps - status.step) * status.seconds / status.step
-        words += [f"{_clock(left)} left", f"{status.images_per_second / 1000:.1f} k examples/s"]
+        words += [f"{duration(left)} left", f"{status.images_per_second / 1000:.1f} k examples/s"]
     else:
-        words.append(f"{_clock(status.seconds)} of training")
+        words.append(f"{status.step:,} steps in {duration(status.seconds)}")
     return " · ".join(words)
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def _buttons(run: Run, status: Status) -> None:
@@ -129,8 +121,8 @@ def _knobs(run: Run, status: Status) -> None:
     """The settings that may be moved while the run trains, and which curves are drawn."""
     live = [f for f in fields() if f.option.live and run.settings.get(f.name) is not None]
     aside = len(live) > BESIDE
-    shares = [4] if aside else [3] * len(live)
-    *knobs, curves, log = st.columns([*shares, 4.4, 3], vertical_alignment="bottom")
+    shares = [4.4] if aside else [2 + len(f.label) / 6 for f in live]
+    *knobs, curves, log = st.columns([*shares, 4.4, 4], vertical_alignment="bottom", gap="xsmall")
     if aside:
         about = "Settings that may be moved while it trains."
         panel = knobs[0].popover("Live settings", width="stretch", help=about)

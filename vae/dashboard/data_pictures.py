@@ -21,7 +21,7 @@ from vae.summary import moments, seen
 
 ANY = -1  # every class
 ROOM = (540, 470)  # pixels for the examples at 1440×900
-BESIDE = (200, 200)  # and for each of mean and spread
+BESIDE = (184, 200)  # and for each of mean and spread
 CHART = 232
 WIDEST = 0.5  # no spread of values in [0, 1] is larger
 LINES = 48  # pixels for the words below an example and the gap
@@ -140,7 +140,7 @@ def average(shown: Shown, asked: Asked) -> None:
         return
     left, right = st.columns(2)
     with left:
-        st.markdown(f"**Mean** {of}", help=HELP["mean_image"])
+        st.markdown(f"**Mean** {of.replace(' examples', '')}", help=HELP["mean_image"])
         st.html(_scaled(record.mean, 1.0, "mean"))
     with right:
         st.markdown("**SD**", help=HELP["sd_image"])

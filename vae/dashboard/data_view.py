@@ -97,14 +97,14 @@ def facts(shown: Shown) -> None:
         ("Examples", f"{s.examples:,}", " · ".join(parts), "examples"),
         ("Shape", "×".join(map(str, s.shape)), f"{math.prod(s.shape):,} elements", "shape"),
         ("Values of x", f"{short(s.low)} to {short(s.high)}", kind, "values"),
-        ("Mean of x", number(s.mean), f"SD {number(s.sd)}", "mean"),
+        ("Mean x", number(s.mean), f"SD {number(s.sd)}", "mean"),
         ("Zeros", f"{100 * s.zeros:.1f} %", f"{s.constant:,} constant", "zeros"),
         ("Classes", str(len(named) or "none"), _sizes(s), "classes"),
         ("Factors", str(len(s.factors) or "none"), _named(s), "factors"),
     )
     words = [f"**{s.name}**", s.about, f"`{s.fingerprint}`"]
     st.markdown(" · ".join(filter(None, words)), help=HELP["fingerprint"])
-    places = st.columns([15, 8, 13, 7, 8, 10, 14])
+    places = st.columns([17, 9, 12, 9, 9, 10, 12], gap="xsmall")
     for place, (title, value, below, about) in zip(places, cards, strict=True):
         place.metric(
             title,

@@ -25,6 +25,13 @@ ICONS = {
     "damaged": ":red-badge[damaged]",
 }
 
+FACTS = (
+    "State of the run · its data · its model: network, number of latent dimensions, likelihood "
+    "p(x|z), posterior q(z|x), and prior or objective where they are not the usual ones · device "
+    "· the best value on validation examples, in nats per example, and the epoch it was "
+    "reached in."
+)
+
 
 def sync_address() -> None:
     """Take the run from the address when there is one, and keep the address up to date."""
@@ -69,7 +76,7 @@ def head(link: bool = False) -> tuple[Run, DeltaGenerator]:
             "Press Train in the sidebar: it takes less than a minute.",
             link,
         )
-    left, right = st.columns([3, 9], vertical_alignment="center")
+    left, right = st.columns([5, 17], vertical_alignment="center")
     if st.session_state.get("run") not in names:
         st.session_state.run = names[0]
     name = left.selectbox(
@@ -84,10 +91,12 @@ def head(link: bool = False) -> tuple[Run, DeltaGenerator]:
         st.rerun()
     run = Run(server.ROOT / name)
     _guard_settings(run)
-    with right.container(horizontal=True, vertical_alignment="center"):
+    with right.container(horizontal=True, vertical_alignment="center", key="run_facts"):
         line = st.empty()
-        if caveat := _caveat(run):
-            st.markdown(":orange-badge[not ln p(x)]", help=caveat, width="content")
+        badge, about = "", FACTS
+        if caveat := _caveat(run):  # beside words the help can be reached with the Tab key
+            badge, about = ":orange-badge[not ln p(x)] &nbsp;", f"{caveat}\n\n{FACTS}"
+        st.markdown(badge, help=about, width="content")
     return run, line
 
 

@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vae import figures, images
-from vae.dashboard import controls, header, shown
+from vae.dashboard import controls, grids, header, shown
 from vae.dashboard.plot import plot
 from vae.dashboard.tiles import pattern
 from vae.projections import pca
@@ -18,7 +18,8 @@ from vae.runs import Run, Status
 BEFORE_FIRST, WHILE_TRAINING = 0.4, 1.0  # seconds between two redraws
 CHARTS = 410  # pixels, so that all fits into 1440×900
 BELOW = 180
-STRIP, GRID = 420, 312  # pixels of width that reconstructions and samples have
+STRIP, GRID = 372, 272  # pixels of width that reconstructions and samples have
+MARGIN = {"l": 48, "r": 76, "t": 16, "b": 44}  # of the map: beside it stands its legend
 TILE = 40  # pixels that a tile has at least
 WAITING = ("queued", "starting", "running")
 
@@ -127,7 +128,7 @@ def _map(run: Run, examples: Examples | None, frame: Frame | None) -> None:
         return
     record = latent_map(examples, frame, prior=header.has_rings(run))
     plot(
-        figures.latent_map(record),
+        figures.latent_map(record).update_layout(margin=MARGIN),
         key="live_map",
         revision=run.name,
         height=CHARTS - 26,
@@ -147,8 +148,7 @@ def _reconstructions(run: Run, examples: Examples | None, frame: Frame | None) -
         chosen = np.linspace(0, len(examples.originals) - 1, count).round().astype(int)
         pair = [examples.originals[chosen], frame.reconstructions[chosen]]
         strip = images.strip(pair, count, scale=scale)
-        # As an address: a file of the media server may be gone before a slow browser fetches it
-        st.image(images.data_uri(images.png(strip)), width="content")
+        st.html(grids.sheet(strip, "Originals above their reconstructions"))
     else:
         figure = figures.pairs(Tiles(examples.originals), Tiles(frame.reconstructions))
         plot(figure.update_layout(height=BELOW), key="live_pairs", revision=run.name, height=BELOW)
@@ -178,8 +178,8 @@ def _samples(run: Run, examples: Examples | None, frame: Frame | None) -> None:
         st.caption("They appear when training has begun.")
     elif frame.samples.ndim == 4:
         columns, scale = _fitting(frame.samples[::2], GRID)
-        grid = images.grid_png(frame.samples[: 2 * columns], columns, scale=scale)
-        st.image(images.data_uri(grid), width="content")
+        grid = images.tile(frame.samples[: 2 * columns], columns, scale=scale)
+        st.html(grids.sheet(grid, "Samples"))
     else:
         figure = figures.vectors(frame.samples, background=examples.originals)
         plot(

@@ -7,10 +7,12 @@ import streamlit as st
 from vae.dashboard import plot
 from vae.dashboard.header import sync_address
 from vae.dashboard.server import PAGES
+from vae.dashboard.shades import shades
 from vae.dashboard.sidebar import sidebar
 
 TABLE = {
     "Train": "train.py",
+    "Sweep": "sweep.py",
     "Data": "data.py",
     "Latent space": "latent.py",
     "Traversals": "traverse.py",
@@ -21,9 +23,11 @@ TABLE = {
     "Compare": "compare.py",
 }
 STYLE = Path(__file__).with_name("style.css")
+SIDEBAR = 256  # pixels of width, so that what stands in two columns has room at 1280×720
 
-st.set_page_config(page_title="VAE Lab", layout="wide", initial_sidebar_state="expanded")
+st.set_page_config(page_title="VAE Lab", layout="wide", initial_sidebar_state=SIDEBAR)
 st.html(STYLE)
+st.html(shades())
 page = st.navigation(
     [
         st.Page(PAGES / file, title=title, default=title == "Train")

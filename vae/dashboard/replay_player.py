@@ -32,7 +32,8 @@ Blobs = dict[str, NDArray[Any]]
 
 
 def _help(words: str) -> str:
-    return f'<span class="help" title="{html.escape(words)}" aria-label="help">?</span>'
+    words = html.escape(words)
+    return f'<button class="help" aria-label="Help: {words}">?<i>{words}</i></button>'
 
 
 _SCRUBBER = (

@@ -27,6 +27,7 @@ from vae.dashboard.traverse_view import (
     log_prior,
     name_of,
     open_run,
+    row_of_controls,
     steps_control,
     through,
     usual,
@@ -41,7 +42,8 @@ from vae.runs import Run
 
 ROOM = (600, 320)  # pixels for the tiles at 1440×900
 CHART = 240
-WIDTHS = [8.5, 6.5, 8, 7, 5, 6.5, 8, 7, 5, 5.5, 6, 9]  # of the controls
+WIDTHS = [8.5, 6.5, 8, 7.5, 5.5, 6.5, 8, 7.5, 5.5, 5.5, 6.5]  # of the controls
+TOLD = 8  # and of that of the class, for a model that is told one
 PLACES = 31  # of a path that plays
 END = 112  # pixels of a picture of an end, at most
 WIDE = 224  # pixels of a picture that plays, at most
@@ -106,7 +108,7 @@ def interpolation(run: Run) -> None:
 
 
 def _controls(run: Run) -> tuple[Opened, Asked]:
-    at = st.columns(WIDTHS, vertical_alignment="bottom", gap="xsmall")
+    at = row_of_controls(run, WIDTHS, TOLD)
     opened = open_run(run, at[0])
     a = example(opened, "a", at[1:5], "A, row")
     b = example(opened, "b", at[5:9], "B, row")
@@ -119,7 +121,7 @@ def _controls(run: Run) -> tuple[Opened, Asked]:
         help=HELP["swap"],
     )
     steps = steps_control(at[10])
-    return opened, Asked(a, b, steps, held(opened, at[11], class_of(opened, a)))
+    return opened, Asked(a, b, steps, held(opened, at[-1], class_of(opened, a)))
 
 
 def _swap(name: str) -> None:

@@ -17,6 +17,7 @@ from vae.dashboard.traverse_view import (
     name_of,
     open_run,
     ordered,
+    row_of_controls,
     said,
     span_of,
     steps_control,
@@ -30,8 +31,9 @@ from vae.records import Floats
 from vae.runs import Run
 
 FOLD = 16  # latents shown at first
-WIDTHS = [8.5, 11, 7, 9, 7, 5, 11, 6.5, 6.5, 9]  # of the controls
-ROOM = (860, 600)  # pixels for the tiles at 1440×900
+WIDTHS = [8.5, 10, 7, 8.5, 7.5, 5.5, 10, 6.5, 6.5]  # of the controls
+TOLD = 8  # and of that of the class, for a model that is told one
+ROOM = (768, 600)  # pixels for the tiles, at 1440×900 and at 1280×720
 CHART = 520
 STARTS = {"example": "an example", "mean": "mean of the data", "origin": "origin"}
 RANGES = {"prior": "prior", "start": "about the start", "quantiles": "encoded data"}
@@ -95,7 +97,7 @@ def rows(run: Run) -> None:
 
 
 def _controls(run: Run) -> tuple[Opened, Asked]:
-    at = st.columns(WIDTHS, vertical_alignment="bottom", gap="xsmall")
+    at = row_of_controls(run, WIDTHS, TOLD)
     opened = open_run(run, at[0])
     start = grids.choose(at[1], "Start", "traverse_start", STARTS, "example", HELP["start"])
     row = example(opened, "start", at[2:6], "Row") if start == "example" else 0
@@ -105,7 +107,7 @@ def _controls(run: Run) -> tuple[Opened, Asked]:
         reach = grids.choose(at[7], "SD", "traverse_reach", REACHES, 3, HELP["reach"])
     steps = steps_control(at[8])
     own = class_of(opened, row) if start == "example" else None
-    return opened, Asked(start, row, span, reach, steps, held(opened, at[9], own))
+    return opened, Asked(start, row, span, reach, steps, held(opened, at[-1], own))
 
 
 def start_of(opened: Opened, asked: Asked) -> Floats:

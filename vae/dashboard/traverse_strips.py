@@ -16,8 +16,8 @@ from vae.dashboard.gallery import colour
 from vae.records import Floats
 
 STYLE = Path(__file__).with_name("traverse.css")
-NAME = 128  # width of the names before the strips
-AFTER = 72  # and of the numbers behind them
+NAME = 112  # width of the names before the strips
+AFTER = 66  # and of the numbers behind them
 GAP = 10  # between these columns
 BETWEEN = 7  # between two rows, where the bar stands
 MOST = 112  # a tile is so wide at most

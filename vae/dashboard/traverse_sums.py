@@ -19,6 +19,7 @@ from vae.dashboard.traverse_view import (
     held,
     name_of,
     open_run,
+    row_of_controls,
     steps_control,
     through,
     z_of,
@@ -29,8 +30,9 @@ from vae.paths import Difference, class_mean, difference, shifted
 from vae.records import Floats, Ints
 from vae.runs import Run
 
-WIDTHS = [8.5, 10, 7, 8, 7, 5, 9, 9.5, 6.5, 9]  # of the controls
-ROOM = (860, 130)  # pixels for the tiles
+WIDTHS = [8.5, 10, 7, 8, 7.5, 5.5, 9, 9.5, 6.5]  # of the controls
+TOLD = 8  # and of that of the class, for a model that is told one
+ROOM = (768, 130)  # pixels for the tiles
 REACH = 2.0
 EXAMPLE = -1
 LARGE = 224  # pixels of a large picture, at most
@@ -61,7 +63,7 @@ class Asked(NamedTuple):
 
 def arithmetic(run: Run) -> None:
     """The view: controls, the difference in numbers, the strip and one strength large."""
-    at = st.columns(WIDTHS, vertical_alignment="bottom", gap="xsmall")
+    at = row_of_controls(run, WIDTHS, TOLD)
     opened = open_run(run, at[0])
     labels = known_labels(opened)
     classes = {} if labels is None else present(opened, labels)
@@ -115,7 +117,7 @@ def _controls(opened: Opened, classes: dict[int, str], at: Sequence[DeltaGenerat
     )
     own = class_of(opened, row) if start == EXAMPLE else start
     steps = steps_control(at[8])
-    return Asked(start, row, plus, minus, steps, held(opened, at[9], own))
+    return Asked(start, row, plus, minus, steps, held(opened, at[-1], own))
 
 
 def start_of(opened: Opened, labels: Ints, asked: Asked) -> Floats:

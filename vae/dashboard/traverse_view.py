@@ -38,6 +38,12 @@ HELP = {
 }
 
 
+def row_of_controls(run: Run, widths: Sequence[float], told: float) -> list[DeltaGenerator]:
+    """Places side by side, and for a model that is told classes one more of the width `told`."""
+    more = [told] * (run.settings["condition"] == "labels")
+    return st.columns([*widths, *more], vertical_alignment="bottom", gap="xsmall")
+
+
 class Span(NamedTuple):
     """Where something lies in latent space, latent by latent."""
 

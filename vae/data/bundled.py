@@ -32,7 +32,6 @@ def digits(examples: int, seed: int) -> Dataset:
         scale=16.0,
         labels=table[:, -1].astype(np.int64),
         classes=tuple("0123456789"),
-        about="1,797 scans of handwritten digits in 17 grey values, from scikit-learn. 0 takes "
-        "all of them.",
+        about="1,797 scans of handwritten digits in 17 grey values, from scikit-learn.",
     )
     return subset(whole, examples, seed)

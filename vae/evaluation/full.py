@@ -180,7 +180,7 @@ def _with_fidelity(
     note = (
         f"{len(rows)} {'draws of p(x|z)' if _binary(model) else 'means E[x|z]'}, z ~ p(z), "
         f"against {len(rows)} examples in {space.axes.shape[1]} principal components of "
-        f"{len(known.training)} training examples ({100 * space.explained:.0f} % of their "
+        f"{len(known.training):,} training examples ({100 * space.explained:.0f} % of their "
         f"variance), {NEIGHBOURS} neighbours. Reference: real examples against real ones. "
         "The squared Fréchet distance is in squared units of the data, whose variance there is "
         f"{space.variance:.4g}; it is no FID."

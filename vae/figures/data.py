@@ -47,7 +47,7 @@ def _stacked(split: tuple[str, float], counts: Ints, names: tuple[str, ...]) -> 
         "x": counts,
         "y": np.arange(len(counts)),
         "customdata": list(names),
-        "marker": {"color": token("prior", opacity), "line": {"width": 0}},
+        "marker": {"color": token("prior", opacity), "line": {"width": 1, "color": _INK}},
         "hovertemplate": f"%{{customdata}}: %{{x:,}} {name}<extra></extra>",
     }
 

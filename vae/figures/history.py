@@ -216,10 +216,10 @@ def _words(panel: _Panel, limits: tuple[list[float], str], ref: str, room: float
     if panel.quantity in _STRIPS:
         small = {"size": 11, "color": token("muted")}
         return [note(panel.title, **above, font=small), *_ends(panel, limits, ref)]
-    small_print = " · ".join(filter(None, (panel.aside, _start(panel, limits))))
-    title = f'<b>{panel.title}</b>  <span style="font-size:11px">{small_print}</span>'
+    title = f'<b>{panel.title}</b>  <span style="font-size:11px">{panel.aside}</span>'
     return [
         note(title, **above, font={"size": 13, "color": panel.colour}),
+        *_start(panel, limits, ref),
         *_ends(panel, limits, ref),
     ]
 
@@ -239,14 +239,17 @@ def _undefined(missing: Sequence[str]) -> list[Part]:
     return [note(words, x=1, y=1, xanchor="right", yanchor="top", yshift=-2)]
 
 
-def _start(panel: _Panel, limits: tuple[list[float], str]) -> str:
-    """At which value the first line begins, where that lies outside the panel."""
+def _start(panel: _Panel, limits: tuple[list[float], str], ref: str) -> list[Part]:
+    """At which value the first line begins, where that lies outside the panel: at that edge."""
     (low, high), kind = limits
     line = next(iter(panel.lines.values()))
     first = float(line.value[np.isfinite(line.value)][0])
     if kind == "log" or low <= first <= high:
-        return ""
-    return f"starts at {number(first)}"
+        return []
+    edge, anchor = (high, "top") if first > high else (low, "bottom")
+    where = {"x": 0, "xanchor": "left", "xshift": 10, "y": edge, "yanchor": anchor, "yref": ref}
+    small = {"size": 11, "color": panel.colour}
+    return [note(f"starts at {number(first)}", **where, font=small)]
 
 
 def _ends(panel: _Panel, limits: tuple[list[float], str], ref: str) -> list[Part]:

@@ -24,7 +24,7 @@ def surprise_bars(among: Floats, marked: Floats, title: str) -> go.Figure:
         "x": ((edges[:-1] + edges[1:]) / 2).astype(np.float32),
         "width": float(edges[1] - edges[0]),
         "y": counts,
-        "marker": {"color": token("prior", 0.45), "line": {"width": 0}},
+        "marker": {"color": token("prior", 0.75), "line": {"width": 0}},
         "hovertemplate": "%{y:,} examples near %{x:.1f} nats<extra></extra>",
     }
     strokes: Part = {
