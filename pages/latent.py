@@ -2,11 +2,10 @@
 
 import streamlit as st
 
-from vae.dashboard import shown
+from vae.dashboard import latent_picture, latent_space, shown
 from vae.dashboard.header import facts, guard_weights, head
 from vae.dashboard.latent_controls import controls
 from vae.dashboard.latent_panel import panel
-from vae.dashboard.latent_picture import picture, working
 from vae.dashboard.latent_view import hues
 
 POLL, FOLLOW = 0.5, 1.0  # seconds between two looks at a job, at a run that trains
@@ -16,7 +15,7 @@ status = run.status()
 line.markdown(facts(run, status))
 guard_weights(run)
 asked = controls(run, status.alive)
-computing = working(shown.opened(run, asked.checkpoint), asked)
+computing = latent_picture.working(shown.opened(run, asked.checkpoint), asked)
 
 
 @st.fragment(run_every=POLL if computing else FOLLOW if asked.following else None)
@@ -29,10 +28,11 @@ def view() -> None:
     colours = hues(opened.data, encoding)
     left, right = st.columns([63, 37])
     with left:
-        seen = picture(opened, encoding, asked, colours)
+        draw = latent_space.picture if asked.deep else latent_picture.picture
+        seen = draw(opened, encoding, asked, colours)
     with right:
         panel(opened, encoding, asked, colours, seen)
-    if now.alive != status.alive or (computing and not working(opened, asked)):
+    if now.alive != status.alive or (computing and not latent_picture.working(opened, asked)):
         st.rerun()
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,21 @@ X = "gd => gd._fullLayout.xaxis.range"
 SHOWN = """gd => {  // pixels from the plot's left to the points that the zoom has left
     const axis = gd._fullLayout.xaxis;
     return [...gd._fullData[0].x].map(x => axis.d2p(x)).filter(x => x > 0 && x < axis._length);
+}"""
+CROWDED = """chart => {  // [row, x, y]: of the points within 2.5 pixels of (x, y) this is the nearest
+    const gd = document.querySelector(chart), { xaxis, yaxis } = gd._fullLayout;
+    const box = gd.getBoundingClientRect();
+    const at = (row) => [box.x + xaxis._offset + xaxis.d2p(gd._fullData[row % 2].x[row >> 1]),
+                         box.y + yaxis._offset + yaxis.d2p(gd._fullData[row % 2].y[row >> 1])];
+    const all = Array.from({ length: 3000 }, (_, row) => at(row));
+    const found = [];
+    for (let row = 0; row < 3000 && found.length < 6; row++) {
+        const [x, y] = all[row].map(Math.round);     // where a mouse can be
+        const far = all.map((p) => Math.hypot(p[0] - x, p[1] - y));
+        const others = far.filter((d, i) => i !== row && d < 2.5);
+        if (others.length && Math.min(...others) > far[row] + 0.5) found.push([row, x, y]);
+    }
+    return found;
 }"""
 NO_WEBGL = """const real = HTMLCanvasElement.prototype.getContext;
 HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
@@ -313,6 +329,20 @@ def test_hover_shows_the_picture_or_the_label_alone(demo: Callable[..., Page]) -
     expect(picture).to_be_hidden()
     page.mouse.move(5, 5)
     expect(label).to_be_hidden()
+
+
+def test_of_points_that_touch_the_nearest_is_meant(demo: Callable[..., Page]) -> None:
+    page = demo("latent", before=NO_WEBGL)
+    label = page.locator(".vae-plot-tip span")
+    crowded = page.evaluate(CROWDED, CHART)
+    assert len(crowded) == 6
+    for row, x, y in crowded:
+        perform(partial(_come_to, page, x, y), lambda row=row: label.inner_text() == f"#{row}")
+
+
+def _come_to(page: Page, x: float, y: float) -> None:
+    page.mouse.move(x + 40, y)
+    page.mouse.move(x, y, steps=8)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

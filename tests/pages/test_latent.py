@@ -480,11 +480,20 @@ def test_rows_and_classes_are_chosen_by_name(root: Path, open_page: OpenPage) ->
     expected = np.union1d(rows[:2], rows[opened.data.labels[rows] == 3])
     np.testing.assert_array_equal(chosen, expected)
     assert number == 1
+    away = opened.rows("train")[0]
+    at.text_input(key="latent_rows").set_value(f"{rows[0]}, {away}")
+    at.button[[b.label for b in at.button].index("Select")].click().run()
+    for _ in range(2):  # also after what is selected has come back
+        assert "1 of these rows is not among the points" in text(at)
+        at.run()
+    at.text_input(key="latent_rows").set_value(str(rows[0]))
+    at.button[[b.label for b in at.button].index("Select")].click().run()
+    assert "not among the points" not in text(at)
 
 
 @pytest.mark.parametrize(
     ("said", "rows"),
-    [("", []), ("12", [12]), ("3-5, 1", [1, 3, 4, 5]), (" 7 - 7 ,7", [7])],
+    [("", []), ("12", [12]), ("3-5, 1", [1, 3, 4, 5]), (" 7 - 7 ,7", [7]), ("#4, #6", [4, 6])],
 )
 def test_rows_are_read_from_text(said: str, rows: list[int]) -> None:
     assert rows_named(said).tolist() == rows

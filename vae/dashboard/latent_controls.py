@@ -3,7 +3,7 @@
 A choice stays for the session; one that does not exist for the run at hand gives way to a default.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -15,8 +15,10 @@ from vae.options import Spec, options_of
 from vae.projections import PROJECTIONS
 from vae.records import Encoding
 from vae.runs import Run
+from vae.space import SPACES
 
 POINTS = {500: "500", 2_000: "2,000", 10_000: "10,000", 0: "all"}
+TRIO = "dimensions-3d"
 SPLITS = {"train": "train", "val": "validation", "test": "test", "all": "all"}
 HELP = {
     "checkpoint": "Weights at the best validation ELBO (the K-sample bound for iwae, the "
@@ -28,7 +30,9 @@ HELP = {
     "projection": "How the latents come into the plane: two dimensions as they are, the two "
     "principal components, linear discriminants (the directions that part the classes), or t-SNE, "
     "which keeps neighbours together and computes in the background; it is offered when the run "
-    "stands still. Only what is linear has a way back, so that places can be decoded.",
+    "stands still. Only what is linear has a way back, so that places can be decoded. 3-D, for "
+    "three latents or more, shows three of them, or three components, to be turned by hand; t-SNE "
+    "stays in the plane, where it is quick.",
     "pair": "A latent dimension, the most informative first: the number is its mean KL in nats "
     "per example (for a point posterior, its variance). Below about 0.01 nats it carries nothing.",
     "hue": "Class and known factors come with the data. KL: nats that q(z|x) of an example tells "
@@ -40,8 +44,10 @@ HELP = {
 
 def controls(run: Run, alive: bool) -> Asked:
     """One row of widgets; ends the page with a word of help if the run cannot be opened."""
-    places = st.columns([8, 11, 8, 12, 10, 10, 10, 9.5], vertical_alignment="bottom")
-    following = places[7].toggle(
+    trio = st.session_state.get(f"latent_projection_{run.name}") == TRIO
+    wide = [8, 10, 7.7, 9.5, 13, 8.5, 8.5, 8.5, 9.5] if trio else [8, 11, 8, 12, 10, 10, 10, 9.5]
+    places = st.columns(wide, vertical_alignment="bottom")
+    following = places[-1].toggle(
         "Follow",
         key="latent_follow",
         disabled=not alive,
@@ -62,7 +68,7 @@ def controls(run: Run, alive: bool) -> Asked:
     ways = choices(latents, alive, data.labels is not None)
     projection = _choose(places[4], "Projection", "projection", ways, start, f"_{run.name}")
     titles = pair_titles(encoding, numbers=not following)
-    options = _options(projection, titles, run, places[5:7])
+    options = _options(projection, titles, run, places[5:-1])
     hue = _choose(places[3], "Colour by", "hue", names)
     seed = run.settings["seed"]
     return Asked(checkpoint, split, points, projection, options, hue, seed, following)
@@ -83,7 +89,11 @@ def _examples(
 def _options(
     projection: str, titles: dict[int, str], run: Run, places: list[DeltaGenerator]
 ) -> dict[str, Any]:
-    """The pair of dimensions, or the projection's own options."""
+    """The pair or trio of dimensions, or the projection's own options."""
+    if projection == TRIO:
+        return {"trio": _several(("x", "y", "z"), titles, run, places)}
+    if projection in SPACES:
+        return {}
     if projection != DIMENSIONS:
         own = options_of(PROJECTIONS[projection].project)
         return {
@@ -100,6 +110,17 @@ def _options(
     rest = {d: title for d, title in titles.items() if d != x}
     y = _choose(places[1], "Up", "pair", rest, second if second in rest else first, f"_y{own_key}")
     return {"pair": (x, y)}
+
+
+def _several(
+    names: Sequence[str], titles: dict[int, str], run: Run, places: list[DeltaGenerator]
+) -> tuple[int, ...]:
+    """A latent for each axis, none of them twice; at first the most informative."""
+    chosen: list[int] = []
+    for name, place in zip(names, places, strict=True):
+        left = {d: title for d, title in titles.items() if d not in chosen}
+        chosen.append(_choose(place, f"Axis {name}", "pair", left, None, f"_3d_{name}_{run.name}"))
+    return tuple(chosen)
 
 
 def _number(place: DeltaGenerator, spec: Spec, key: str) -> Any:

@@ -25,6 +25,10 @@ from vae.records import Encoding, Hue, Ints, Tiles
 SHOWN = 32  # examples of a selection that are shown
 HEIGHT = 640
 BARS = 300
+HINT_3D = (
+    "Drag to turn, wheel to come closer, right button to move. Click a point (with Shift to add): "
+    "it appears here with its reconstruction. A double click lets it go and turns back."
+)
 HINT = (
     "Draw a lasso around points, or click one (with Shift to add): they appear here with their "
     "reconstructions. A double click lets them go; box, zoom and pan are above the map. A click "
@@ -46,7 +50,7 @@ def panel(
             if len(positions) == 1:
                 neighbours(opened, encoding, int(encoding.index[positions[0]]))
         elif not len(pins.places(revision)):
-            _summary(opened, encoding)
+            _summary(opened, encoding, HINT_3D if asked.deep else HINT)
 
 
 def _selection(
@@ -132,10 +136,10 @@ def _caption(encoding: Encoding, colours: Mapping[str, Hue], i: int) -> Caption:
     return Caption(name, tuple(numbers), " · ".join(title))
 
 
-def _summary(opened: Opened, encoding: Encoding) -> None:
+def _summary(opened: Opened, encoding: Encoding, hint: str) -> None:
     """How much the latents carry, and which of them."""
     st.markdown("**Nothing is selected**")
-    st.caption(HINT)
+    st.caption(hint)
     values = _means(encoding, slice(None))
     if encoding.kl is not None:
         values.append(("active units", _active(opened, encoding), "text"))

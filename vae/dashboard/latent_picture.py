@@ -55,10 +55,10 @@ def picture(opened: Opened, encoding: Encoding, asked: Asked, colours: Mapping[s
         if placed is not None:
             record = latent_map(encoding, placed, asked, colours, total, has_rings(opened.run))
             if not unfinished:
-                told = _caption(opened, record), faithful(opened, encoding, placed, asked)
+                told = caption(opened, record), faithful(opened, encoding, placed, asked)
                 st.caption(" · ".join(part for part in told if part), help=TRUSTWORTHY)
     if placed is None:
-        return _nothing(unfinished or "")
+        return nothing(unfinished or "")
     figure, index = figures.latent_map(record), list(figures.map_index(record))
     box = _at_home(figure, asked.following, equal=encoding.mean.shape[1] > 1)
     ahead, chosen, fitted = _tools(opened, encoding, asked, colours, box)
@@ -78,6 +78,7 @@ def picture(opened: Opened, encoding: Encoding, asked: Asked, colours: Mapping[s
         tiles=pattern(opened.run.name),
         selectable=True,
         clickable=True,
+        pickable=True,
         label=f"{len(record.points)} examples in latent space, {record.axes[0]}, {record.axes[1]}",
     )
     if ahead is not None:
@@ -87,7 +88,7 @@ def picture(opened: Opened, encoding: Encoding, asked: Asked, colours: Mapping[s
     return Seen(rows, ahead, chosen)
 
 
-def _nothing(sentence: str) -> Seen:
+def nothing(sentence: str) -> Seen:
     """An empty map with a sentence."""
     still = figures.empty("<br>".join(wrap(sentence, LETTERS)))
     still.update_xaxes(fixedrange=True).update_yaxes(fixedrange=True)
@@ -119,7 +120,7 @@ def _tools(
 def _at_home(figure: go.Figure, following: bool, equal: bool) -> Box:
     """Let points be selected, and axes stand still while the points move; what part of the map is
     seen at first."""
-    figure.update_layout(clickmode="event+select", dragmode="lasso", margin_t=36)
+    figure.update_layout(dragmode="lasso", margin_t=36)
     if not equal:
         figure.layout.yaxis.scaleanchor = None  # counts against a latent
     axes = (figure.layout.xaxis, figure.layout.yaxis)
@@ -134,7 +135,7 @@ def _at_home(figure: go.Figure, following: bool, equal: bool) -> Box:
     return Box(*(tuple(axis.range) for axis in axes))
 
 
-def _caption(opened: Opened, record: LatentMap) -> str:
+def caption(opened: Opened, record: LatentMap) -> str:
     """Which weights, how many points, and what is to be said of the projection."""
     step = storage.read_meta(opened.run.weights_path(opened.checkpoint)).get("step")
     weights = f"{opened.checkpoint} checkpoint" + (f", step {step:,}" if step else "")

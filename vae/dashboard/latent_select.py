@@ -19,7 +19,10 @@ from vae.opened import Opened
 from vae.records import Encoding, Hue, Ints
 
 WANTED = "latent_wanted"
-RANGE = re.compile(r"\s*(\d+)\s*(?:[-–]\s*(\d+)\s*)?")
+MISSING = "latent_missing"
+RANGE = re.compile(r"#?(\d+)\s*(?:[-–]\s*#?(\d+))?")
+ROWS = "Numbers of examples in the data set, as the pointer shows them (#12), and ranges."
+ABSENT = "not among the points: choose all under Examples, and more under At most."
 MOST = 10_000_000  # rows that a range may speak of
 
 
@@ -50,10 +53,13 @@ def chooser(encoding: Encoding, colours: Mapping[str, Hue], revision: str) -> No
                 if names
                 else []
             )
-            text = st.text_input("Rows", placeholder="12, 40-60", key="latent_rows")
+            text = st.text_input("Rows", placeholder="12, 40-60", key="latent_rows", help=ROWS)
             pressed = st.form_submit_button("Select", key="latent_choose")
         if pressed:
             _choose(encoding, hue, chosen, text, revision)
+        belongs, missing = st.session_state.get(MISSING, ("", 0))
+        if missing and belongs == revision:
+            st.caption(f"{missing:,} of these rows {'is' if missing == 1 else 'are'} {ABSENT}")
 
 
 def _choose(
@@ -68,8 +74,7 @@ def _choose(
     if hue is not None:
         own |= np.isin(hue.values, chosen)
     missing = len(named) - int(np.isin(named, encoding.index).sum())
-    if missing:
-        st.caption(f"{missing:,} of these rows are not on the map.")
+    st.session_state[MISSING] = (revision, missing)
     number = st.session_state.get(WANTED, ("", 0, None))[1] + 1
     st.session_state[WANTED] = (revision, number, encoding.index[own])
 

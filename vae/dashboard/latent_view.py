@@ -15,9 +15,10 @@ from vae.latent import by_kl, dimensions, informativeness
 from vae.projections import PROJECTIONS, Plane, plane_of_pair
 from vae.records import Encoding, Floats, Hue, Ints, LatentMap, Projection
 from vae.runs import Run
+from vae.space import LEAST, SPACES
 from vae.worker.jobs import Job
 
-DIMENSIONS = "dimensions"  # the latents as they are; every other projection is a row of the table
+DIMENSIONS = "dimensions"  # the latents as they are; every other projection is a row of a table
 BINS = 60  # of the histogram that a single latent is drawn as
 
 
@@ -27,8 +28,8 @@ class Asked(NamedTuple):
     checkpoint: str
     split: str
     points: int  # at most so many examples
-    projection: str  # DIMENSIONS or a row of PROJECTIONS
-    options: dict[str, Any]  # the pair of dimensions, or the row's own options
+    projection: str  # DIMENSIONS or a row of PROJECTIONS or of SPACES
+    options: dict[str, Any]  # pair or trio of dimensions, or the row's own options
     hue: str  # a key of `hues`
     seed: int
     following: bool  # draw every new state of a run that trains
@@ -36,7 +37,12 @@ class Asked(NamedTuple):
     @property
     def slow(self) -> bool:
         """Whether the projection is the work of a background job."""
-        return self.projection != DIMENSIONS and PROJECTIONS[self.projection].slow
+        return self.projection in PROJECTIONS and PROJECTIONS[self.projection].slow
+
+    @property
+    def deep(self) -> bool:
+        """Whether three dimensions are shown."""
+        return self.projection in SPACES
 
     def revision(self, run: str) -> str:
         """What zoom and selection belong to: colours and the number of points may change."""
@@ -46,7 +52,7 @@ class Asked(NamedTuple):
 
 def choices(latent_dim: int, moving: bool, labelled: bool = False) -> dict[str, str]:
     """The projections to choose from: name → title. One latent needs none, the weights of a run
-    that trains change too fast for a slow one, and some need classes."""
+    that trains change too fast for a slow one, and some need classes or three latents."""
     if latent_dim == 1:
         return {DIMENSIONS: "dimension"}
     rows = {
@@ -54,7 +60,8 @@ def choices(latent_dim: int, moving: bool, labelled: bool = False) -> dict[str, 
         for name, row in PROJECTIONS.items()
         if not (row.slow and moving) and (labelled or not row.labelled)
     }
-    return {DIMENSIONS: "dimensions", **rows}
+    spaces = {name: row.title for name, row in SPACES.items() if latent_dim >= LEAST}
+    return {DIMENSIONS: "dimensions", **rows, **spaces}
 
 
 def pair_titles(encoding: Encoding, numbers: bool = True) -> dict[int, str]:

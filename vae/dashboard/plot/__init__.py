@@ -15,7 +15,8 @@ that a browser fetches them once.
 Rows are rows of the data set: `index` says for every trace which row each of its points shows.
 The browser needs the files that `routes` serves: Plotly itself, which comes with the Python
 package, and our modules: plot.js (the chart), view.js (the memory), theme.js (the colours, written
-into it here), decode.js (the blend under the pointer).
+into it here), near.js (the point that is meant), decode.js (the blend under the pointer), space.js
+(three dimensions).
 """
 
 import base64
@@ -44,7 +45,7 @@ _HERE = Path(__file__).parent
 _PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 _MODULES = {
     name: (_HERE / name).read_text("utf-8").replace("__COLOURS__", json.dumps(COLOURS))
-    for name in ("plot.js", "theme.js", "view.js", "decode.js")
+    for name in ("plot.js", "theme.js", "view.js", "near.js", "decode.js", "space.js")
 }
 _VERSION = hashlib.sha256("".join(_MODULES.values()).encode()).hexdigest()[:12]
 # The versions are part of the addresses, so a browser may keep what it has for good.
@@ -124,6 +125,7 @@ def plot(
     tiles: str | None = None,
     selectable: bool = False,
     clickable: bool = False,
+    pickable: bool = False,
     on_change: Callable[[], None] | None = None,
 ) -> PlotEvent:
     """Show `figure`, and say what the person clicked and selected in it.
@@ -145,6 +147,7 @@ def plot(
             "#i".
         selectable: offer box and lasso.
         clickable: report clicks, on points and beside them.
+        pickable: let a click on a point select it, and with Shift add it.
         on_change: called before the script runs again after a click or a new selection.
 
     Raises ValueError if `index` does not match the traces or `tiles` has no place for the row.
@@ -161,6 +164,7 @@ def plot(
         "tiles": tiles,
         "selectable": selectable,
         "clickable": clickable,
+        "pickable": pickable,
         "index": None if index is None else [_packed(rows) for rows in index],
         "plotly": _PLOTLY_URL,
     }
@@ -181,24 +185,26 @@ def overlay(
     revision: str,
     shapes: Sequence[Mapping[str, Any]] = (),
     annotations: Sequence[Mapping[str, Any]] = (),
+    traces: Sequence[Mapping[str, Any]] = (),
     decode: Mapping[str, Any] | None = None,
     select: tuple[int, NDArray[Any]] | None = None,
 ) -> None:
     """Lay marks over the chart `key` as long as it shows `revision`, without sending it again.
 
-    Shapes and annotations are Plotly's, in tokens. `decode` says what stands for the decoder under
-    the pointer: `kind` "picture" or "vector", `tiles` and `ranks` (addresses from `keep`), `rows`
-    and `columns` of places, `width` and `height` of a tile (`width` alone: length of a vector),
-    the ends `x` and `y` of the decoded part of the map, `lines` of the grid of ranks, `axes` (two
-    names), `trust` ([below, word] ascending), `words` for when there is nothing to decode. Without
-    `tiles` only the words are shown. `select` (a number, rows) selects rows as a lasso would, once
-    for each number.
+    Shapes, annotations and traces are Plotly's, in tokens. `decode` says what stands for the
+    decoder under the pointer: `kind` "picture" or "vector", `tiles` and `ranks` (addresses from
+    `keep`), `rows` and `columns` of places, `width` and `height` of a tile (`width` alone: length
+    of a vector), the ends `x` and `y` of the decoded part of the map, `lines` of the grid of
+    ranks, `axes` (two names), `trust` ([below, word] ascending), `words` for when there is nothing
+    to decode. Without `tiles` only the words are shown. `select` (a number, rows) selects rows as
+    a lasso would, once for each number.
     """
     whole = {
         "key": key,
         "revision": revision,
         "shapes": list(shapes),
         "annotations": list(annotations),
+        "traces": list(traces),
         "decode": decode,
         "select": None if select is None else [select[0], _packed(select[1])],
     }

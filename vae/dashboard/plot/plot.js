@@ -1,6 +1,8 @@
 // The browser's half of the living chart; __init__.py says how the two halves meet.
 
 import { away, learn, point } from './decode.js';
+import { NO_WEBGL, deep, markSpace, press, turned } from './space.js';
+import { meant } from './near.js';
 import { AXIS, dressed, inked, themeOf } from './theme.js';
 import { rememberLayout, rememberLegend, restore, viewOf } from './view.js';
 
@@ -57,13 +59,14 @@ function rowOf(chart, point) {                  // undefined where a trace shows
 }
 
 function click(chart, event) {
-  if (!chart.message.clickable) return;
-  const { revision } = chart.message;
-  const [point] = event.points ?? [];
+  const { clickable, pickable, revision } = chart.message;
+  const point = event.points?.length && (chart.near ?? meant(chart, event));   // as it is shown
+  const row = point ? rowOf(chart, point) : undefined;
+  if (pickable && row !== undefined && !deep(chart)) pick(chart, row, event.event.shiftKey);
+  if (!clickable) return;
   if (point) {
     const { curveNumber: trace, x, y } = point;
-    const row = rowOf(chart, point) ?? null;
-    chart.component.setTriggerValue('click', { revision, trace, row, x, y });
+    chart.component.setTriggerValue('click', { revision, trace, row: row ?? null, x, y });
   } else if (event.xvals) {
     const [x, y] = [event.xvals[0], event.yvals[0]];
     clearTimeout(chart.clicked);                // unless it turns out to be half a double click
@@ -82,6 +85,17 @@ function select(chart, points) {
   chart.view.rows = rows.size ? rows : null;
   if (rows.size || had) report(chart);
   if (!rows.size) request(chart);               // nothing caught: nothing stays dimmed
+}
+
+function pick(chart, row, add) {                // a click selects; once more lets go; Shift adds
+  const { view } = chart;
+  const alone = view.rows?.has(row) && (add || view.rows.size === 1);
+  const rows = new Set(add ? view.rows : []);
+  if (alone) rows.delete(row);
+  else rows.add(row);
+  view.rows = rows.size ? rows : null;
+  report(chart);
+  request(chart);
 }
 
 function report(chart) {
@@ -108,10 +122,13 @@ function lengthOf(values) {
 }
 
 function hover(chart, event) {
-  const [point] = event.points;
+  const point = meant(chart, event);
   const row = rowOf(chart, point);
+  if (deep(chart) && row === chart.hovered) return;   // a scene says so at every frame
   if (!chart.message.tiles || row === undefined) return leave(chart);
   chart.hovered = row;
+  chart.hit = event.points;
+  chart.near = point;
   const words = [point.text, point.customdata].find((given) => typeof [given].flat()[0] === 'string');
   const label = [words ?? `#${row}`].flat().join(' · ');
   const show = (picture) => {
@@ -136,8 +153,14 @@ function place(chart, { x0, x1, y0, y1 }) {
   chart.tip.style.transform = `translate(${Math.round(x)}px, ${Math.round(y)}px)`;
 }
 
+function glide(chart, event) {                  // within what Plotly takes for one point
+  if (!chart.hit || deep(chart)) return;
+  const pointed = { points: chart.hit, event };
+  if (rowOf(chart, meant(chart, pointed)) !== chart.hovered) hover(chart, pointed);
+}
+
 function leave(chart) {
-  chart.hovered = null;
+  chart.hovered = chart.hit = chart.near = null;
   chart.tip.style.display = 'none';
 }
 
@@ -145,9 +168,10 @@ function config(chart, Plotly) {                // the same object while it says
   const { selectable, figure } = chart.message; // would make Plotly start from scratch
   const axes = Object.entries(figure.layout).filter(([name]) => AXIS.test(name));
   const fixed = axes.length > 1 && axes.every(([, axis]) => axis.fixedrange);
-  const kind = `${selectable} ${fixed}`;
+  const kind = `${selectable} ${fixed} ${deep(chart)}`;
   if (chart.config?.kind === kind) return chart.config.value;
-  const tools = fixed ? [] : ['zoom2d', 'pan2d'];
+  const flat = fixed ? [] : ['zoom2d', 'pan2d'];
+  const tools = deep(chart) ? ['tableRotation', 'pan3d', 'zoom3d'] : flat;
   if (selectable) tools.push('lasso2d', 'select2d');
   const home = { name: 'home', title: 'Reset view', icon: Plotly.Icons.home, click: () => reset(chart) };
   const save = {
@@ -170,6 +194,7 @@ function download(chart, Plotly) {
 
 function reset(chart) {
   chart.view.axes = {};
+  chart.view.camera = null;
   chart.view.menus = {};
   request(chart);
 }
@@ -180,6 +205,10 @@ async function draw(chart) {
   chart.width = chart.node.clientWidth;
   if (!chart.width) return;                     // in a closed tab; `resized` draws when it opens
   const { message, theme } = chart;
+  if (deep(chart) && !webgl()) {
+    chart.node.textContent = NO_WEBGL;
+    return;
+  }
   const data = inked(message.figure.data, theme.shade);
   const layout = dressed(inked(message.figure.layout, theme.shade), theme, message);
   const points = data.filter((trace) => trace.type === 'scattergl');
@@ -187,7 +216,8 @@ async function draw(chart) {
   if (count <= FEW || !webgl()) for (const trace of points) trace.type = 'scatter';
   Object.assign(layout, laid(chart));
   restore(chart, data, layout);
-  mark(chart, data);
+  (deep(chart) ? markSpace : mark)(chart, data);
+  data.push(...inked(laidOver(chart).traces ?? [], theme.shade));
   if (!chart.Plotly) chart.node.replaceChildren();   // what an earlier failure wrote there
   chart.drawing = true;
   try {
@@ -199,9 +229,11 @@ async function draw(chart) {
   if (chart.view.rows && chart.reported !== chart.view) report(chart);
 }
 
+const laidOver = ({ overlay, message }) => (overlay?.revision === message.revision ? overlay : {});
+
 function laid(chart) {                          // the figure's own shapes and notes, and those over it
-  const { overlay, theme, message: { figure: { layout }, revision } } = chart;
-  const over = overlay?.revision === revision ? overlay : {};
+  const { theme, message: { figure: { layout } } } = chart;
+  const over = laidOver(chart);
   const both = (kind) => inked([...(layout[kind] ?? []), ...(over[kind] ?? [])], theme.shade);
   return { shapes: both('shapes'), annotations: both('annotations') };
 }
@@ -294,6 +326,10 @@ function keydown(chart, event) {                // + and - zoom, arrows move, 0 
   const dy = { ArrowDown: -1, ArrowUp: 1 }[event.key] ?? 0;
   if (zoom === 1 && !dx && !dy) return;
   event.preventDefault();                       // the page itself stays where it is
+  if (deep(chart)) {
+    const { camera } = chart.node._fullLayout.scene;
+    return chart.Plotly.relayout(chart.node, { 'scene.camera': turned(camera, dx, dy, zoom) });
+  }
   const change = {};
   for (const [name, axis] of Object.entries(chart.node._fullLayout)) {
     if (!AXIS.test(name) || axis.fixedrange) continue;
@@ -312,8 +348,20 @@ function create(root) {
   chart.doubled = -Infinity;
   chart.observer = new ResizeObserver(() => resized(chart));
   chart.observer.observe(node);
-  node.addEventListener('pointerdown', () => hold(chart), true);
-  node.addEventListener('pointermove', (event) => point(chart, event), true);
+  node.addEventListener('pointerdown', (event) => {
+    hold(chart);
+    if (chart.message.pickable) press(chart, event, (row, add) => pick(chart, row, add));
+  }, true);
+  node.addEventListener('dblclick', () => {
+    if (!deep(chart) || chart.hovered !== null) return;
+    chart.view.rows = null;
+    report(chart);
+    reset(chart);
+  });
+  node.addEventListener('pointermove', (event) => {
+    point(chart, event);
+    glide(chart, event);
+  }, true);
   node.addEventListener('pointerleave', () => away(chart));
   root.addEventListener('keydown', (event) => keydown(chart, event));
   CHARTS.set(root, chart);
@@ -352,8 +400,10 @@ export function lay(component) {                // what lies over a chart: marks
   OVERLAYS.set(message.key, message);
   const chart = NAMED.get(message.key);
   if (chart) {
+    const before = chart.overlay;
     chart.overlay = message;
     cover(chart);
+    if (JSON.stringify(before?.traces) !== JSON.stringify(message.traces)) request(chart);
     choose(chart);
   }
   return () => setTimeout(() => {

@@ -1,5 +1,7 @@
 // Colours and calm: what a figure means, in the page's theme.
 
+import { sceneOf } from './space.js';
+
 const COLOURS = JSON.parse('__COLOURS__');      // meaning → [light, dark]; written in by the server
 const CLASSES = 10;
 export const AXIS = /^[xy]axis\d*$/;
@@ -95,6 +97,7 @@ export function dressed(layout, theme, message) {      // the page's font, grid 
     },
     modebar: { bgcolor: clear, color: muted, activecolor: theme.accent, ...layout.modebar },
   };
+  if (layout.scene) return { ...result, scene: sceneOf(layout.scene, theme) };
   const names = new Set(['xaxis', 'yaxis', ...Object.keys(layout).filter((name) => AXIS.test(name))]);
   for (const name of names) {
     const unified = name.startsWith('x') && /unified/.test(layout.hovermode);

@@ -9,7 +9,8 @@ const MOST_VIEWS = 64;
 
 export function viewOf({ key, revision }) {
   const name = JSON.stringify([key, revision]);
-  const view = VIEWS.get(name) ?? { axes: {}, visible: {}, menus: {}, dragmode: null, rows: null };
+  const none = { camera: null, turning: null, dragmode: null, rows: null };
+  const view = VIEWS.get(name) ?? { axes: {}, visible: {}, menus: {}, ...none };
   VIEWS.delete(name);                           // last used comes last
   VIEWS.set(name, view);
   if (VIEWS.size > MOST_VIEWS) VIEWS.delete(VIEWS.keys().next().value);
@@ -31,6 +32,8 @@ export function rememberLayout(chart, change) {        // after zoom, pan, a cha
     view.axes[axis] = { own, type: full[axis].type, range };
   }
   if ('dragmode' in change) view.dragmode = full.dragmode;
+  if (change['scene.camera']) view.camera = structuredClone(change['scene.camera']);
+  view.turning = change['scene.dragmode'] ?? view.turning;
 }
 
 export function rememberLegend(chart) {
@@ -53,6 +56,8 @@ export function restore(chart, data, layout) {
     layout[axis] = { ...rest, type: kept.type, ...place };
   }
   if (view.dragmode) layout.dragmode = view.dragmode;
+  if (view.camera && layout.scene) layout.scene.camera = structuredClone(view.camera);
+  if (view.turning && layout.scene) layout.scene.dragmode = view.turning;
   layout.updatemenus?.forEach((menu, i) => { menu.active = view.menus[i] ?? menu.active; });
   data.forEach((trace, i) => {
     trace.visible = view.visible[nameOf(trace, i)] ?? trace.visible ?? true;

@@ -1,0 +1,112 @@
+"""The latents in three dimensions on screen: to be turned, pointed at and chosen from.
+
+The browser keeps the camera; the sphere of the prior lies over the figure, so that switching it
+off sends no point again.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+
+from vae.dashboard.header import has_rings
+from vae.dashboard.latent_layers import TRUSTWORTHY, faithful
+from vae.dashboard.latent_picture import HEIGHT, LINE, WORDY, Seen, caption, nothing
+from vae.dashboard.latent_select import chooser, wanted
+from vae.dashboard.latent_tools import Tools
+from vae.dashboard.latent_view import Asked, steady, words
+from vae.dashboard.plot import overlay, plot
+from vae.dashboard.tiles import pattern
+from vae.figures.space import LatentSpace, half_of_prior, latent_space, space_index
+from vae.opened import Opened
+from vae.records import Encoding, Hue, Projection
+from vae.space import HALF, space
+
+KEY = "latent_space"
+PRIOR = (
+    f"A sphere of radius {HALF:.2f} about the origin of latent space: half of the prior N(0, I) "
+    "of these three dimensions lies within it. Posterior means lie a little closer together than "
+    "the prior, as each example's own width belongs to q(z) too."
+)
+NO_PRIOR = "There is no sphere: this run's prior is not N(0, I)."
+
+
+def picture(opened: Opened, encoding: Encoding, asked: Asked, colours: Mapping[str, Hue]) -> Seen:
+    """The line above the view, the view and what lies over it."""
+    with st.container(height=LINE, border=False, vertical_alignment="center", key="latent_line"):
+        try:
+            record = _record(opened, encoding, asked, colours)
+        except ValueError as error:
+            return nothing(str(error))
+        told = caption(opened, record.flat), _faithful(opened, encoding, record, asked)
+        st.caption(" · ".join(part for part in told if part), help=TRUSTWORTHY)
+    revision = asked.revision(opened.run.name)
+    with st.container(horizontal=True, vertical_alignment="center", key="latent_tools"):
+        shown = _prior(record)
+        chooser(encoding, colours, revision)
+    event = plot(
+        _figure(record, encoding, asked, colours),
+        key=KEY,
+        revision=revision,
+        height=HEIGHT,
+        index=space_index(record),
+        tiles=pattern(opened.run.name),
+        pickable=True,
+        label=f"{len(record.points)} examples in three dimensions of latent space, "
+        f"{', '.join(record.axes)}",
+    )
+    sphere = [half_of_prior(record.centre)] if shown and record.centre is not None else []
+    overlay(key=KEY, revision=revision, traces=sphere, select=wanted(revision))
+    rows = event.selected if event.selected is not None else np.empty(0, np.int64)
+    return Seen(rows, None, Tools("none", False, 0))
+
+
+def _record(
+    opened: Opened, encoding: Encoding, asked: Asked, colours: Mapping[str, Hue]
+) -> LatentSpace:
+    found = space(asked.projection, encoding, asked.options, asked.seed)
+    return LatentSpace(
+        points=found.places(encoding.mean),
+        axes=found.names,
+        index=encoding.index,
+        hue=colours.get(asked.hue),
+        total=len(opened.splits.rows(asked.split)),
+        centre=found.centre if has_rings(opened.run) else None,
+        note=found.note,
+    )
+
+
+def _faithful(opened: Opened, encoding: Encoding, record: LatentSpace, asked: Asked) -> str:
+    if encoding.mean.shape[1] == record.points.shape[1]:
+        return ""  # nothing is left out
+    return faithful(opened, encoding, Projection(record.points, record.axes[:2], ""), asked)
+
+
+def _prior(record: LatentSpace) -> bool:
+    """Whether the sphere of the prior is wanted."""
+    known = record.centre is not None
+    return st.toggle(
+        "Prior",
+        value=True,
+        key="latent_sphere",
+        disabled=not known,
+        help=PRIOR if known else NO_PRIOR,
+        persist_state="session",
+    )
+
+
+def _figure(
+    record: LatentSpace, encoding: Encoding, asked: Asked, colours: Mapping[str, Hue]
+) -> go.Figure:
+    """The points, each with its words where they are few; a box that stands still while a run
+    trains."""
+    figure = latent_space(record)
+    if len(encoding.index) <= WORDY:
+        lines = np.array(words(encoding, colours), object)
+        for trace, rows in zip(figure.data, space_index(record), strict=True):
+            trace.text = lines[np.searchsorted(encoding.index, rows)]
+    if asked.following:
+        for axis in (figure.layout.scene[f"{name}axis"] for name in "xyz"):
+            axis.range = steady(*axis.range)
+    return figure

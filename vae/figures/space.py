@@ -1,0 +1,137 @@
+"""The latents in three dimensions, to be turned by hand: the map's points with a third axis.
+
+Colours, sizes, legend and the order of the traces are the map's own (`vae.figures.maps`), so that
+a class looks the same in both. Rows are those of the data set; lengths are those of latent space.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+
+from vae.figures.base import Part, empty, figure, span
+from vae.figures.maps import PLACE, latent_map, map_index
+from vae.palette import token
+from vae.records import Floats, Hue, Ints, LatentMap
+from vae.space import HALF
+
+EYE = {"x": 1.5, "y": 1.5, "z": 0.8}  # from where it is seen at first
+MIDDLE = {"x": 0, "y": 0, "z": -0.12}  # of the picture: the nearest corner needs the most room
+UNEQUAL = 4.0  # sides of the box differ at most so much in length, unless the prior says the units
+ROUND = 5_000  # more points are squares of two triangles each, too small to be told from circles
+CORNERS = 72  # of a ring
+SIZE = 0.6  # of a point, times that of the map: WebGL draws spheres of this size larger
+
+
+class LatentSpace(NamedTuple):
+    """Examples in three dimensions of latent space."""
+
+    points: Floats  # (N, 3)
+    axes: tuple[str, str, str]  # titles, with units
+    index: Ints  # type: ignore[assignment]  # (N,) rows of the data set, ascending
+    hue: Hue | None
+    total: int  # how many there are; N of them are shown
+    centre: Floats | None  # (3,) of a standard normal prior; None where there is no such prior
+    note: str = ""
+
+    @property
+    def flat(self) -> LatentMap:
+        """Its first two dimensions, as the map draws them."""
+        names = self.axes[:2]
+        return LatentMap(
+            self.points[:, :2], names, self.index, self.hue, self.total, False, self.note
+        )
+
+
+def space_index(record: LatentSpace) -> list[Ints]:
+    """For each trace of `latent_space`, in order, the rows of the data set that it draws."""
+    return map_index(record.flat)
+
+
+def latent_space(record: LatentSpace) -> go.Figure:
+    """Points (N, 3) in a box that holds them and half of the prior, one trace a class for up to 12
+    classes. Units of the axes are equal, unless there is no prior and one axis is four times
+    another.
+    """
+    if not len(record.points):
+        return empty("No points to show: no example is encoded yet")
+    flat = latent_map(record.flat)
+    traces = [
+        _raised(trace.to_plotly_json(), record, rows)
+        for trace, rows in zip(flat.data, space_index(record), strict=True)
+    ]
+    axes = {
+        f"{name}axis": _axis(title, record, k)
+        for k, (name, title) in enumerate(zip("xyz", record.axes, strict=True))
+    }
+    scene: Part = {
+        **axes,
+        "aspectmode": "manual",
+        "aspectratio": _sides(np.array([axis["range"] for axis in axes.values()]), record),
+        "camera": {"eye": EYE, "up": {"x": 0, "y": 0, "z": 1}, "center": MIDDLE},
+        "dragmode": "turntable",
+        "hovermode": "closest",
+    }
+    legend = {"legend": flat.layout.legend.to_plotly_json()} if flat.layout.showlegend else {}
+    margin = {"l": 0, "r": PLACE, "t": 36, "b": 0}
+    return figure(traces, scene=scene, margin=margin, showlegend=bool(legend), **legend)
+
+
+def half_of_prior(centre: Floats) -> Part:
+    """Three great circles of the sphere about `centre` (3,) within which half of N(0, I) lies, as
+    one trace with its name at the top."""
+    turn = np.linspace(0, 2 * np.pi, CORNERS + 1)
+    round_ = HALF * np.stack([np.cos(turn), np.sin(turn), np.zeros_like(turn)], 1)
+    gap = np.full((1, 3), np.nan)
+    rings = [np.concatenate([np.roll(round_, k, axis=1) + centre, gap]) for k in range(3)]
+    top = (centre + np.array([0, 0, HALF]))[None]
+    x, y, z = np.concatenate([*rings, top]).astype(np.float32).T
+    words = [""] * (len(x) - 1) + ["half of the prior"]
+    return {
+        "type": "scatter3d",
+        "mode": "lines+text",
+        "x": x,
+        "y": y,
+        "z": z,
+        "text": words,
+        "textposition": "top center",
+        "textfont": {"size": 11, "color": token("prior")},
+        "line": {"color": token("prior"), "width": 3},
+        "hoverinfo": "skip",
+        "showlegend": False,
+        "name": "prior",
+        "uid": "prior",
+    }
+
+
+def _raised(trace: Part, record: LatentSpace, rows: Ints) -> Part:
+    """A trace of the map with its third dimension."""
+    trace.pop("customdata")  # the rows travel once, beside the figure
+    third = record.points[np.searchsorted(record.index, rows), 2]
+    marker = trace["marker"] | {"size": SIZE * trace["marker"]["size"]}
+    if len(record.points) > ROUND and marker.get("symbol") != "diamond":
+        marker["symbol"] = "square"
+    raised = {"type": "scatter3d", "z": np.asarray(third, np.float32), "marker": marker}
+    return trace | raised
+
+
+def _sides(ranges: Floats, record: LatentSpace) -> Part:
+    """How long the sides of the box are drawn for the `ranges` (3, 2) on them: its diagonal is
+    that of the unit cube, so that it fits the picture however it is turned."""
+    length = ranges[:, 1] - ranges[:, 0]
+    if record.centre is None and length.max() > UNEQUAL * length.min():
+        length = np.ones(3)
+    return dict(zip("xyz", (length * (3 / (length**2).sum()) ** 0.5).tolist(), strict=True))
+
+
+def _axis(title: str, record: LatentSpace, k: int) -> Part:
+    values = record.points[:, k]
+    if record.centre is not None:
+        values = np.append(values, record.centre[k] + np.array([-HALF, HALF]))
+    small = {"size": 12, "color": token("muted")}
+    return {
+        "title": {"text": title, "font": small},
+        "tickfont": {"size": 11, "color": token("muted")},
+        "range": span(values, 0.04),
+        "nticks": 6,
+    }
