@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vae.commands.bar import shown
 from vae.records import Domain
@@ -27,10 +27,14 @@ ENDINGS: dict[int, str] = {
 
 
 def train_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--run", metavar="NAME", help="name of the run (default: a free one)")
+    setting_flags(parser)
+
+
+def setting_flags(parser: argparse.ArgumentParser) -> None:
     """One flag for each setting, with its help and default."""
     from vae.config import fields
 
-    parser.add_argument("--run", metavar="NAME", help="name of the run (default: a free one)")
     for field in fields():
         flag, about = "--" + field.name.replace("_", "-"), field.option.help.replace("%", "%%")
         of = field.default if isinstance(field.default, tuple) else (field.default,)
@@ -41,26 +45,42 @@ def train_flags(parser: argparse.ArgumentParser) -> None:
 
 def train(args: argparse.Namespace) -> int:
     """Train a VAE here, with a progress bar; Ctrl-C saves and exits."""
-    from vae.config import RunConfig, fields
-    from vae.data import DATASETS, load
+    from vae.data import load
 
-    given = {f.name: getattr(args, f.name) for f in fields()}
-    path = os.path.expanduser(given["data"] or "")
-    if given["data"] not in DATASETS and os.path.exists(path):
-        given["data"] = os.path.abspath(path)  # a run must find it from any folder
-    config = RunConfig.of(**{k: v for k, v in given.items() if v is not None})
+    config = config_of(args)
     if args.run is not None:
         checked_name(args.run)
-    _fetch(config.data)
+    fetch(config.data)
     options = config.chosen("data")
     dataset = load(config.data, examples=config.examples, seed=config.seed, options=options)
     config.split(dataset)
     device = _checked_device(config, config.domain(dataset))
-    claim = {"state": "starting", "device": device, "heartbeat": time.time(), **identity()}
-    return _work(Run.create(args.root, config, dataset, args.run, **claim))
+    return work(Run.create(args.root, config, dataset, args.run, **claim(device)))
 
 
-def _fetch(data: str) -> None:
+def config_of(args: argparse.Namespace) -> "RunConfig":
+    """The configuration that the flags of the settings ask for; raises ValueError."""
+    from vae.config import RunConfig, fields
+
+    given = {f.name: getattr(args, f.name) for f in fields()}
+    known = {name: value for name, value in given.items() if value is not None}
+    return RunConfig.of(**known | ({"data": located(known["data"])} if "data" in known else {}))
+
+
+def located(data: str) -> str:
+    """Data as a run finds them from any folder: a name as it is, the path of a file in full."""
+    from vae.data import DATASETS
+
+    path = os.path.expanduser(data)
+    return os.path.abspath(path) if data not in DATASETS and os.path.exists(path) else data
+
+
+def claim(device: str) -> dict[str, Any]:
+    """The status of a run that this process is about to train."""
+    return {"state": "starting", "device": device, "heartbeat": time.time(), **identity()}
+
+
+def fetch(data: str) -> None:
     """Download a published data set that is not here yet, under a bar; a second attempt goes on
     where the first one ended."""
     from vae.data import SOURCES, download, on_disk
@@ -104,7 +124,7 @@ def resume(args: argparse.Namespace) -> int:
     elif status.state == "finished":
         raise ValueError(f"{run.name} is finished: add epochs with --epochs +10.")
     run.want("run")
-    return _work(run)
+    return work(run)
 
 
 def _epochs(text: str, run: Run) -> int:
@@ -145,14 +165,15 @@ def stop(args: argparse.Namespace) -> int:
     return 0
 
 
-def _work(run: Run) -> int:
-    """Train a run in this process, with a bar; Ctrl-C and its kin save and end it."""
+def work(run: Run, title: str = "") -> int:
+    """Train a run in this process, with a bar under a title (its name by default); Ctrl-C and its
+    kin save and end it. The exit status."""
     from vae.worker.jobs import BusyError, told, train_run
 
     with _signals() as received:
         events = train_run(run, lambda: ENDINGS[received[0]] if received else None)
         try:
-            for _ in shown(events, f"{run.name}  ({run.path})"):
+            for _ in shown(events, f"{title or run.name}  ({run.path})"):
                 pass
         except BusyError:
             raise
@@ -161,12 +182,16 @@ def _work(run: Run) -> int:
             return 1
     status = run.status()
     if status.resumable:
-        root = "" if run.path.parent == Path("checkpoints") else f" --root {run.path.parent}"
-        again = f"python -m vae resume {run.name}{root}"
+        again = f"python -m vae resume {run.name}{root_flag(run.path.parent)}"
         print(f"Saved at epoch {status.epoch:.4g}. Go on with: {again}", file=sys.stderr)
     elif status.message:
         print(status.message, file=sys.stderr)
     return 128 + received[0] if received else 0
+
+
+def root_flag(root: Path) -> str:
+    """What has to be added to a command for this folder of runs."""
+    return "" if root == Path("checkpoints") else f" --root {root}"
 
 
 @contextmanager

@@ -17,16 +17,30 @@ TABLED = ("network", "likelihood", "posterior", "prior", "objective")  # what a 
 
 def sentence(config: RunConfig, data: Dataset) -> str:
     """Weights, training examples and time in words."""
+    weights, epoch = _epoch(config, data)
+    text = f"{weights:,} weights · {len(config.split(data).train):,} training examples"
+    if not _measured(config):
+        return text
+    return f"{text} · about {duration(epoch)} an epoch, {duration(epoch * config.epochs)} in all"
+
+
+def seconds(config: RunConfig, data: Dataset) -> float | None:
+    """How long a run will train, in seconds; None for a device that is not tried here."""
+    return _epoch(config, data)[1] * config.epochs if _measured(config) else None
+
+
+def _epoch(config: RunConfig, data: Dataset) -> tuple[int, float]:
+    """The number of weights, and the seconds of an epoch on this CPU."""
     model = {n: config.get(n) for n in (*TABLED, "latent_dim", "precision", "condition")}
     model |= {k: v for n in TABLED for k, v in config.chosen(n).items()}
     domain = config.domain(data)
-    weights, seconds = _trial(model, domain, config.batch_size, config.posterior_samples)
-    n = len(config.split(data).train)
-    epoch = seconds * -(-n // config.batch_size)
-    text = f"{weights:,} weights · {n:,} training examples"
-    if config.device not in ("auto", "cpu") or (config.device == "auto" and _accelerated()):
-        return text
-    return f"{text} · about {_duration(epoch)} an epoch, {_duration(epoch * config.epochs)} in all"
+    weights, step = _trial(model, domain, config.batch_size, config.posterior_samples)
+    return weights, step * -(-len(config.split(data).train) // config.batch_size)
+
+
+def _measured(config: RunConfig) -> bool:
+    """Whether the run will compute where the trial does: on the CPU."""
+    return config.device == "cpu" or (config.device == "auto" and not _accelerated())
 
 
 def _accelerated() -> bool:
@@ -53,7 +67,8 @@ def _trial(model: dict[str, Any], domain: Domain, batch: int, samples: int) -> t
     return sum(p.numel() for p in vae.parameters()), min(times)
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """A time in words, to its leading digits."""
     if seconds < 1:
         return f"{max(seconds, 0.01):.1g} s"
     if seconds < 90:

@@ -1,0 +1,184 @@
+"""A sweep in a real browser: chosen in the form, queued, filled before the eyes, the same after a
+reload, with the numbers of its runs; and one that is cancelled."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.browser.conftest import Launch, OpenPage, Server, Tab
+from tests.browser.screen import perform, until
+from vae import sweeps
+from vae.runs import Run, listing
+
+BETAS = (0.5, 4.0)
+READ = """(key) => {  // the traces of a chart as they are drawn
+    const chart = document.querySelector(`.st-key-${key} .js-plotly-plot`);
+    const axes = chart._fullLayout;
+    return {
+        type: axes.xaxis.type,
+        heads: axes.annotations.map(a => a.text),
+        data: chart._fullData.map(t => ({
+            name: t.name, axis: t.yaxis, x: [...t.x].map(v => v ?? NaN),
+            y: [...t.y].map(v => v ?? NaN), seed: t.customdata && [...t.customdata],
+            half: t.error_y && t.error_y.array && [...t.error_y.array],
+            drawn: !!chart.querySelector(`.trace${t.uid} path`),
+        })),
+    };
+}"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def server(launch: Launch, folder: Path) -> Server:
+    return launch("app.py", env={"VAE_LAB_ROOT": str(folder)})
+
+
+@pytest.fixture
+def root(folder: Path) -> Iterator[Path]:
+    """An empty folder; what still trains at the end is stopped."""
+    for path in folder.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    yield folder
+    for run in listing(folder):
+        if run.status().state == "queued":
+            run.stop()
+    for run in listing(folder):
+        run.stop()
+        until(lambda run=run: not run.status().alive)  # type: ignore[misc]
+
+
+def says(tab: Tab, words: str) -> bool:
+    return words in tab.page.inner_text("[data-testid=stApp]")
+
+
+def fill(tab: Tab, key: str, value: str, seen: str) -> None:
+    """Write into a field, until the page says that it has understood."""
+    field = tab.page.locator(f".st-key-{key} input")
+
+    def act() -> None:
+        field.fill(value, timeout=5000)
+        field.press("Enter", timeout=5000)
+
+    perform(act, lambda: says(tab, seen), why=seen)
+
+
+def train_for(tab: Tab, epochs: int) -> None:
+    """Write the epochs into the sidebar."""
+    group = tab.page.locator("[data-testid=stSidebar] summary", has_text="Training")
+    field = tab.page.locator(".st-key-set_epochs input")
+    perform(lambda: field.is_visible() or group.click(timeout=5000), field.is_visible)
+
+    def act() -> None:
+        field.fill(str(epochs), timeout=5000)
+        field.press("Enter", timeout=5000)
+
+    perform(act, lambda: field.input_value() == str(epochs))
+    tab.settle()
+
+
+def press(tab: Tab, key: str, seen: str) -> None:
+    button = tab.page.locator(f".st-key-{key} button").first
+
+    def act() -> None:
+        if not says(tab, seen):
+            button.click(timeout=5000)
+
+    perform(act, lambda: says(tab, seen), patience=20, why=seen)
+
+
+def chart(tab: Tab, key: str) -> dict[str, Any]:
+    found: dict[str, Any] = until(lambda: tab.page.evaluate(READ, key))
+    return found
+
+
+def bounds(run: Run) -> np.ndarray:
+    """Validation −ELBO of every report."""
+    return -np.array([r["elbo"] for r in run.reports() if r["split"] == "val"])
+
+
+def lines(tab: Tab) -> dict[tuple[float, int], np.ndarray]:
+    """(β, seed) → the −ELBO that its small chart shows."""
+    now = tab.page.evaluate(READ, "sweep_multiples")
+    found = {}
+    for trace in now["data"]:
+        if trace["name"] == "−ELBO" and trace["drawn"]:
+            beta = BETAS[int(trace["axis"][1:] or 1) - 1]
+            seeds, values = np.array(trace["seed"]), np.array(trace["y"])
+            for seed in sorted(set(seeds)):
+                own = values[seeds == seed]
+                found[beta, int(seed)] = own[np.isfinite(own)]
+    return found
+
+
+def partly(tab: Tab) -> bool:
+    """Whether some runs have their lines and others have not."""
+    with suppress(KeyError, IndexError):
+        return 0 < len(lines(tab)) < len(BETAS) * 2
+    return False
+
+
+def test_a_sweep_of_four_runs_fills_and_keeps_the_numbers_of_its_runs(
+    server: Server, root: Path, open_page: OpenPage
+) -> None:
+    tab = open_page(f"{server.url}/sweep")
+    fill(tab, "set_examples", "300", "240 training examples")
+    train_for(tab, 40)
+    fill(tab, "sweep_first_beta_values", "0.5, 4", "2 configurations × 3 seeds = 6 runs")
+    fill(tab, "sweep_seeds", "2", "2 configurations × 2 seeds = 4 runs")
+    press(tab, "sweep_queue", "4 runs: ")
+    runs = sweeps.members(root, "beta-1")
+    assert [(r.settings["beta"], r.settings["seed"], r.settings["epochs"]) for r in runs] == [
+        (beta, seed, 40) for seed in (0, 1) for beta in BETAS
+    ]
+    until(lambda: partly(tab), why="a chart that is partly filled")
+    heads = chart(tab, "sweep_multiples")["heads"]
+    assert heads[0].startswith("<b>β 0.5</b>")
+    tab.page.reload()
+    until(lambda: says(tab, "4 runs: "))
+    assert "sweep=beta-1" in tab.page.url
+
+    until(lambda: says(tab, "4 runs: 4 finished"))
+    assert {run.status().state for run in runs} == {"finished"}
+    until(lambda: len(lines(tab)) == 4)
+    for (beta, seed), shown in lines(tab).items():
+        (run,) = (r for r in runs if (r.settings["beta"], r.settings["seed"]) == (beta, seed))
+        assert len(shown) >= 40
+        np.testing.assert_allclose(shown, bounds(run), rtol=1e-6)
+    until(lambda: len(chart(tab, "sweep_summary")["data"][0]["y"]) == 4)
+    points, means = chart(tab, "sweep_summary")["data"]
+    best = {beta: [bounds(r).min() for r in runs if r.settings["beta"] == beta] for beta in BETAS}
+    np.testing.assert_allclose(points["x"], [0.5, 0.5, 4, 4])
+    np.testing.assert_allclose(points["y"], np.ravel([best[beta] for beta in BETAS]), rtol=1e-6)
+    np.testing.assert_allclose(means["y"], [np.mean(best[beta]) for beta in BETAS], rtol=1e-6)
+    assert not tab.problems
+    assert "Traceback" not in server.log()
+
+
+def test_a_sweep_is_cancelled_queued_again_and_compared(
+    server: Server, root: Path, open_page: OpenPage
+) -> None:
+    tab = open_page(f"{server.url}/sweep")
+    train_for(tab, 100_000)
+    fill(tab, "sweep_first_beta_values", "0.5, 4", "2 configurations × 3 seeds = 6 runs")
+    press(tab, "sweep_queue", "6 runs: ")
+    runs = sweeps.members(root, "beta-1")
+    until(lambda: runs[0].status().state == "running")
+    press(tab, "sweep_cancel", "5 stopped")
+    assert [run.status().state for run in runs[1:]] == ["stopped"] * 5
+    assert runs[0].status().alive
+    runs[0].stop()
+    until(lambda: says(tab, "6 runs: 6 stopped"))
+    press(tab, "sweep_again", "Cancel the rest")
+    until(lambda: sum(run.status().state == "queued" for run in runs) == 5)
+    press(tab, "sweep_compare", "6 selected")
+    assert not tab.problems
+    assert "Traceback" not in server.log()

@@ -1,0 +1,316 @@
+"""The Sweep page: what the form promises is what is queued, and what is shown is what the folders
+of the runs say."""
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.pages.conftest import OpenPage, in_state
+from tests.pages.test_compare import drawn, numbers, press, text
+from vae import sweeps
+from vae.config import RunConfig
+from vae.dashboard.compare_table import SELECTED
+from vae.dashboard.sweep_form import CHOSEN
+from vae.runs import Run, identity, listing, notes
+from vae.verdicts import interval
+
+BASE = RunConfig.of(epochs=3, device="cpu", threads=1)
+
+
+def make(root: Path, *over: str, seeds: int = 2, base: RunConfig = BASE) -> list[Run]:
+    """The runs of a sweep "mine", which wait."""
+    axes = [sweeps.axis(text) for text in over]
+    runs = sweeps.configurations(sweeps.plan(base, axes, seeds), seeds)
+    return sweeps.create(root, "mine", runs)[0]
+
+
+def report(run: Run, values: Sequence[float], state: str = "finished", kl: float = 2.0) -> None:
+    """Let a run have gone through these validation -ELBOs, `kl` of them the KL."""
+    lines = [
+        {
+            "step": 10 * k,
+            "epoch": float(k),
+            "split": split,
+            "reconstruction": value - kl + extra,
+            "kl": kl,
+            "elbo": -value - extra,
+            "seconds": 0.5 * k,
+        }
+        for k, value in enumerate(values, 1)
+        for split, extra in (("train", 100.0), ("val", 0.0))
+    ]
+    (run.path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    living = {"heartbeat": time.time(), **identity()} if state == "running" else {}
+    run.set_status(state=state, epoch=float(len(values)), epochs=3, seconds=6.0, **living)
+
+
+def finished(runs: Sequence[Run]) -> dict[str, float]:
+    """Let all finish, the middle report the best; run → its best −ELBO."""
+    best = {run.name: 25.0 + k + 0.5 * (-1) ** k for k, run in enumerate(runs)}
+    for run in runs:
+        report(run, [best[run.name] + 9, best[run.name], best[run.name] + 1])
+    return best
+
+
+def said(at: AppTest) -> str:
+    bars = [element.proto.text for element in at.get("progress")]
+    warnings = [element.value for element in at.warning]
+    return " ".join([text(at), *bars, *warnings, *(h.proto.body for h in at.get("html"))])
+
+
+def write(at: AppTest, key: str, value: str) -> AppTest:
+    at.text_input(key=key).set_value(value).run()
+    assert not at.exception
+    return at
+
+
+def select(at: AppTest, key: str, value: Any) -> AppTest:
+    at.selectbox(key=key).set_value(value).run()
+    assert not at.exception
+    return at
+
+
+# The form
+
+
+def test_at_first_there_is_the_form_and_a_press_queues_what_it_promises(
+    root: Path, open_page: OpenPage
+) -> None:
+    at = open_page("sweep.py")
+    assert "4 configurations × 3 seeds = 12 runs" in said(at)
+    assert "one after another" in said(at)
+    write(at, "sweep_first_beta_values", "0.5, 4")
+    at.number_input(key="sweep_seeds").set_value(2)
+    write(at, "sweep_name", "mine")
+    assert "2 configurations × 2 seeds = 4 runs" in said(at)
+    assert "<span>β 0.5</span><span>β 4</span>" in said(at)
+    assert at.button(key="sweep_queue").label == "Queue 4 runs"
+    press(at, "sweep_queue")
+    runs = sweeps.members(root, "mine")
+    assert [(run.settings["beta"], run.settings["seed"]) for run in runs] == [
+        (0.5, 0),
+        (4.0, 0),
+        (0.5, 1),
+        (4.0, 1),
+    ]
+    usual = RunConfig.of().model_dump(mode="json")
+    assert all(run.settings | {"beta": 1.0, "seed": 0} == usual for run in runs)
+    assert at.session_state[CHOSEN] == "mine"
+    assert at.query_params["sweep"] in ("mine", ["mine"])
+    assert "**4 runs**: 4 queued" in said(at)
+
+
+def test_two_settings_with_what_is_refused(root: Path, open_page: OpenPage) -> None:
+    at = select(open_page("sweep.py"), "sweep_first", "objective")
+    at.multiselect(key="sweep_first_objective").set_value(["elbo", "wae"]).run()
+    select(at, "sweep_second", "posterior")
+    at.multiselect(key="sweep_second_posterior").set_value(["diagonal", "point"]).run()
+    assert "3 configurations × 3 seeds = 9 runs" in said(at)
+    assert "1 left out" in said(at)
+    assert "**objective elbo · posterior point**: A point posterior has no density" in said(at)
+    press(at, "sweep_queue")
+    (name,) = sweeps.taken(root)
+    assert name == "objective-posterior-1"
+    assert len(listing(root)) == 9
+
+
+def test_nothing_but_what_is_refused_cannot_be_queued(root: Path, open_page: OpenPage) -> None:
+    at = write(open_page("sweep.py"), "sweep_first_beta_values", "-1, -2")
+    assert at.button(key="sweep_queue").disabled
+    assert "0 configurations" in said(at)
+    assert "beta is at least 0" in said(at)
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [("", "has no values yet"), ("1, x", "beta is a number"), (",".join("123"), "9 runs")],
+)
+def test_values_are_read_and_told(
+    root: Path, open_page: OpenPage, values: str, sentence: str
+) -> None:
+    assert sentence in said(write(open_page("sweep.py"), "sweep_first_beta_values", values))
+
+
+def test_a_range_of_the_first_setting(root: Path, open_page: OpenPage) -> None:
+    at = select(open_page("sweep.py"), "sweep_first", "lr")
+    at.session_state["sweep_first_lr_how"] = "Log"
+    at.run()
+    for label, value in (("From", "1e-4"), ("To", "1e-2"), ("How many", "5")):
+        write(at, f"sweep_first_lr_{label}", value)
+    assert "5 configurations × 3 seeds = 15 runs" in said(at)
+    assert "<span>learning rate 0.0003162</span>" in said(at)
+    write(at, "sweep_first_lr_How many", "some")
+    assert "from, to and how many" in said(at)
+
+
+def test_the_settings_that_apply_can_be_chosen(root: Path, open_page: OpenPage) -> None:
+    """Each with values to begin with that can be queued."""
+    at = open_page("sweep.py")
+    names = at.selectbox(key="sweep_first").options
+    known = RunConfig.of().model_dump()
+    assert len(names) == len(known) - 1
+    labels = {sweeps.field_of(name).label for name in known if name != "seed"}
+    assert set(names) == labels
+    for name in ("hidden", "latent_dim", "data", "beta_schedule", "grad_clip", "device"):
+        select(at, "sweep_first", name)
+        assert not at.warning, (name, [w.value for w in at.warning])
+        assert "one after another" in said(at).lower()
+
+
+def test_a_name_that_is_taken_and_a_configuration_that_is_refused(
+    root: Path, open_page: OpenPage
+) -> None:
+    make(root, "beta=1,2")
+    at = select(open_page("sweep.py"), CHOSEN, "")
+    assert at.text_input(key="sweep_name").placeholder == "beta-1"
+    assert "There is a sweep 'mine' already" in said(write(at, "sweep_name", "mine"))
+    at.number_input(key="set_batch_size").set_value(5000).run()
+    assert "A sweep starts from the sidebar's configuration, and that is refused." in said(at)
+
+
+# A sweep
+
+
+@pytest.mark.parametrize("state", ["starting", "running", "failed", "interrupted", "damaged"])
+def test_a_run_in_any_state(root: Path, open_page: OpenPage, state: str) -> None:
+    run = in_state(root, state)
+    assert run is not None
+    notes.change(run.path, tags=("sweep:mine",))
+    at = open_page("sweep.py")
+    wanted = "No run of this sweep can be read" if state == "damaged" else f"1 {state}"
+    assert wanted in said(at)
+
+
+def test_a_sweep_that_waits_can_be_cancelled_and_queued_again(
+    root: Path, open_page: OpenPage
+) -> None:
+    runs = make(root, "beta=1,2")
+    report(runs[0], [30.0], state="running")
+    at = open_page("sweep.py")
+    assert "**4 runs**: 3 queued, 1 running" in said(at)
+    assert "left" in said(at)
+    press(at, "sweep_cancel")
+    assert [run.status().state for run in runs] == ["running", *["stopped"] * 3]
+    runs[0].set_status(state="finished")
+    at.run()
+    assert at.button(key="sweep_again").label == "Queue 3 again"
+    press(at, "sweep_again")
+    assert [run.status().state for run in runs] == ["finished", *["queued"] * 3]
+    assert "**4 runs**: 3 queued, 1 finished" in said(at)
+
+
+def test_the_time_that_is_left_is_that_of_the_runs_that_have_trained(
+    root: Path, open_page: OpenPage
+) -> None:
+    """Two took 60 s each: the other two will, and 3 s each beside it."""
+    runs = make(root, "beta=1,2")
+    for run in runs[:2]:
+        report(run, [30.0, 29.0, 28.0])
+        run.set_status(seconds=60.0)
+    at = open_page("sweep.py")
+    assert "about 2 min left" in said(at)
+    assert at.get("progress")[0].proto.value == 50
+
+
+def test_a_failed_run_says_why(root: Path, open_page: OpenPage) -> None:
+    runs = make(root, "beta=1,2")
+    finished(runs)
+    runs[1].set_status(state="failed", message="Training diverged: lower the learning rate.")
+    at = open_page("sweep.py")
+    assert "3 finished, 1 failed" in said(at)
+    assert "β 2 · seed 0: Training diverged: lower the learning rate." in said(at)
+    assert at.button(key="sweep_again").label == "Queue 1 again"
+
+
+def test_charts_are_the_numbers_of_the_runs(root: Path, open_page: OpenPage) -> None:
+    runs = make(root, "beta=0.5,4", seeds=3)
+    best = finished(runs)
+    charts = drawn(open_page("sweep.py"))
+    small = charts["sweep_multiples"]
+    assert len(small["data"]) == 2 * 3
+    for k, beta in enumerate((0.5, 4.0)):
+        axis = f"y{k + 1}" if k else "y"
+        bound = next(t for t in small["data"] if t["yaxis"] == axis and t["name"] == "−ELBO")
+        own = [run for run in runs if run.settings["beta"] == beta]
+        wanted = [[best[r.name] + 9, best[r.name], best[r.name] + 1, np.nan] for r in own]
+        np.testing.assert_allclose(numbers(bound["y"]), np.ravel(wanted))
+    heads = [a["text"] for a in small["layout"]["annotations"]]
+    assert heads[:2] == ["<b>β 0.5</b>", "<b>β 4</b>"]
+    points, means = charts["sweep_summary"]["data"]
+    values = [[best[r.name] for r in runs if r.settings["beta"] == b] for b in (0.5, 4.0)]
+    np.testing.assert_allclose(numbers(points["y"]), np.ravel(values))
+    np.testing.assert_allclose(numbers(points["x"]), np.repeat([0.5, 4], 3))
+    np.testing.assert_allclose(numbers(means["y"]), np.mean(values, 1), rtol=1e-6)
+    half = [interval(v).high - interval(v).mean for v in values]
+    np.testing.assert_allclose(means["error_y"]["array"], half)
+
+
+def test_the_figure_its_axis_and_the_second_setting(root: Path, open_page: OpenPage) -> None:
+    runs = make(root, "beta=0.5,4", "lr=0.001,0.01,0.1", seeds=1)
+    best = finished(runs)
+    at = open_page("sweep.py")
+    chart = drawn(at)["sweep_summary"]
+    assert chart["layout"]["xaxis"]["title"]["text"] in ("β", "learning rate")
+    select(at, "sweep_figure", "kl")
+    select(at, "sweep_against_mine", "lr")
+    chart = drawn(at)["sweep_summary"]
+    assert chart["layout"]["xaxis"]["type"] == "log"
+    assert chart["layout"]["xaxis"]["title"]["text"] == "learning rate"
+    assert len(chart["data"]) == 4
+    assert {a["text"] for a in chart["layout"]["annotations"]} == {"β 0.5", "β 4"}
+    for trace in chart["data"]:
+        np.testing.assert_allclose(numbers(trace["y"]), [2, 2, 2])
+    at.toggle(key="sweep_log_mine_lr").set_value(False).run()
+    assert drawn(at)["sweep_summary"]["layout"]["xaxis"]["type"] == "linear"
+    select(at, "sweep_figure", "elbo")
+    seen = [numbers(t["y"]) for t in drawn(at)["sweep_summary"]["data"][::2]]
+    np.testing.assert_allclose(sorted(np.ravel(seen)), sorted(best.values()))
+    small = drawn(at)["sweep_multiples"]["layout"]
+    assert len([name for name in small if name.startswith("xaxis")]) == 6
+
+
+def test_a_setting_that_is_no_number(root: Path, open_page: OpenPage) -> None:
+    runs = make(root, "objective=wae,elbo,free-bits", seeds=1)
+    finished(runs)
+    charts = drawn(open_page("sweep.py"))
+    names = ["wae", "elbo", "free-bits"]
+    assert charts["sweep_summary"]["layout"]["xaxis"]["ticktext"] == names
+    assert charts["sweep_summary"]["data"][1]["mode"] == "markers"
+    heads = [a["text"] for a in charts["sweep_multiples"]["layout"]["annotations"]]
+    assert heads[:3] == [f"<b>{name}</b>" for name in names]
+
+
+def test_seeds_alone_and_runs_without_validation_data(root: Path, open_page: OpenPage) -> None:
+    make(root, seeds=3, base=RunConfig.of(val_share=0, epochs=3))
+    for k, run in enumerate(sweeps.members(root, "mine")):
+        report(run, [30.0 + k, 29.0 + k, 28.0 + k])
+    charts = drawn(open_page("sweep.py"))
+    bound = next(t for t in charts["sweep_multiples"]["data"] if t["name"] == "−ELBO")
+    np.testing.assert_allclose(numbers(bound["y"])[:3], [130, 129, 128])
+    assert "one configuration" in charts["sweep_multiples"]["layout"]["annotations"][0]["text"]
+
+
+def test_the_address_names_the_sweep(root: Path, open_page: OpenPage) -> None:
+    make(root, "beta=1,2")
+    axes = [sweeps.axis("lr=0.1,0.2")]
+    sweeps.create(root, "newer", sweeps.configurations(sweeps.plan(BASE, axes, 1), 1))
+    at = open_page("sweep.py")
+    assert at.selectbox(key=CHOSEN).options == ["New sweep", "newer", "mine"]
+    assert "**2 runs**" in said(at)
+    select(at, CHOSEN, "mine")
+    assert at.query_params["sweep"] in ("mine", ["mine"])
+    assert "**4 runs**" in said(at)
+
+
+def test_all_runs_are_selected_for_comparison(root: Path, open_page: OpenPage) -> None:
+    runs = make(root, "beta=1,2")
+    finished(runs)
+    at = open_page("sweep.py")
+    at.button(key="sweep_compare").click().run()
+    assert sorted(at.session_state[SELECTED]) == sorted(run.name for run in runs)

@@ -1,0 +1,198 @@
+"""sweep: one configuration with one or two settings at several values, each with several seeds.
+
+The runs are made first and wait in the queue of their folder, where a dashboard sees them at once;
+this process then trains one after another. What it does not come to stays queued: a dashboard on
+the same folder works it off, and `--resume NAME` goes on here.
+"""
+
+import argparse
+import math
+import sys
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from vae.commands.train import claim, config_of, fetch, located, root_flag, setting_flags, work
+from vae.runs import Run, identity, notes
+from vae.runs.status import ALIVE, RESUMABLE
+from vae.runs.trail import reports_of
+from vae.verdicts import by_seed, interval
+
+if TYPE_CHECKING:
+    from vae.comparison import Entry, Fold
+    from vae.config import RunConfig
+    from vae.sweeps import Arm, Axis
+
+SIGNALLED = 128  # and the number of the signal: the exit status of what a signal ended
+LOOK_SECONDS = 0.5  # between two looks at what another process trains
+
+
+def sweep_flags(parser: argparse.ArgumentParser) -> None:
+    """What is swept, and one flag for each setting of the configuration it starts from."""
+    over = "a setting and its values, up to twice: beta=0.5,1,2 or a range (from, to, how many), "
+    over += "lr=log:1e-4:1e-2:5, latent_dim=linear:2:10:5; values with commas are parted by ; "
+    over += "(default: seeds only)"
+    seeds = "runs of every configuration, counted up from --seed (default 3)"
+    name = "name of the sweep, whose runs get the tag sweep:NAME (default: a free one)"
+    resume = "go on with a sweep: its runs that have not finished (default: a new one)"
+    dry = "tell what would be run and what is left out (default: run it)"
+    parser.add_argument("--over", metavar="SETTING=VALUES", action="append", default=[], help=over)
+    parser.add_argument("--seeds", metavar="N", type=int, default=3, help=seeds)
+    parser.add_argument("--name", metavar="NAME", help=name)
+    parser.add_argument("--resume", metavar="NAME", help=resume)
+    parser.add_argument("--dry-run", action="store_true", help=dry)
+    setting_flags(parser)
+
+
+def sweep(args: argparse.Namespace) -> int:
+    """Train a grid of settings, each with several seeds, one run after another."""
+    from vae import sweeps
+    from vae.devices import resolve
+
+    if args.resume:
+        return _finished(args.resume, _queued_again(args.root, args.resume))
+    axes = [_axis(text) for text in args.over]
+    arms, runs = _planned(args, axes)
+    known = sweeps.taken(args.root)
+    name = sweeps.checked_name(args.name or sweeps.free_name(known, axes), known)
+    if args.dry_run:
+        return _told(name, arms, [title for title, _ in runs])
+    device = resolve(runs[0][1].device)
+    made, refused = sweeps.create(args.root, name, runs, **claim(str(device)))
+    if not made:
+        raise ValueError(refused[0])
+    for arm in arms:
+        refused += [f"{arm.name}: {arm.problem}"] if arm.config is None else []
+    for sentence in refused:
+        print(f"left out: {sentence}", file=sys.stderr)
+    return _finished(name, made)
+
+
+def _axis(text: str) -> "Axis":
+    from vae import sweeps
+
+    axis = sweeps.axis(text)
+    return axis._replace(values=tuple(map(located, axis.values))) if axis.field == "data" else axis
+
+
+def _planned(
+    args: argparse.Namespace, axes: Sequence["Axis"]
+) -> tuple[list["Arm"], list[tuple[str, "RunConfig"]]]:
+    """Every combination, and the runs; raises ValueError if there is none to run."""
+    from vae import sweeps
+
+    base = config_of(args)
+    for data in dict.fromkeys([base.data, *(v for a in axes if a.field == "data" for v in a[1])]):
+        fetch(data)
+    arms = sweeps.plan(base, axes, args.seeds)
+    runs = sweeps.configurations(arms, args.seeds)
+    if not runs:
+        raise ValueError(f"There is nothing to run. {arms[0].name}: {arms[0].problem}")
+    return arms, runs
+
+
+def _told(name: str, arms: Sequence["Arm"], titles: Sequence[str]) -> int:
+    """Say what would be run."""
+    kept = sum(arm.config is not None for arm in arms)
+    grid = f"{_many(kept, 'configuration')} × {_many(len(titles) // kept, 'seed')}"
+    print(f"{name}: {grid} = {_many(len(titles), 'run')}")
+    for title in titles:
+        print(f"  {title}")
+    for arm in arms:
+        if arm.config is None:
+            print(f"left out: {arm.name}: {arm.problem}")
+    return 0
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' * (count != 1)}"
+
+
+def _queued_again(root: str, name: str) -> list[Run]:
+    """The runs of a sweep, those that did not finish back in the queue; raises ValueError."""
+    from vae import sweeps
+
+    runs = sweeps.members(root, name)
+    if not runs:
+        there = ", ".join(sorted(sweeps.taken(root))) or "none yet"
+        raise ValueError(f"There is no sweep {name!r} in {root}; there are: {there}.")
+    for run in runs:
+        if run.status().resumable:
+            run.want("run")
+            run.take(RESUMABLE, state="queued", message="")
+    return runs
+
+
+def _finished(name: str, runs: Sequence[Run]) -> int:
+    """Train what waits, wait for what others train, and tell what came of all; exit status."""
+    worst, waited = 0, ""
+    while moving := [run for run in runs if run.status().state in ("queued", *ALIVE)]:
+        mine = next((run for run in moving if _taken(run)), None)
+        if mine is None:
+            others = ", ".join(run.name for run in moving)
+            if others != waited:
+                print(f"Another process trains {others}: waiting for it.", file=sys.stderr)
+            waited = others
+            time.sleep(LOOK_SECONDS)
+            continue
+        title = notes.read(mine.path).title or mine.name
+        status = work(mine, f"{runs.index(mine) + 1} of {len(runs)}: {title}")
+        if status >= SIGNALLED:
+            _left(name, runs)
+            return status
+        worst = max(worst, status)
+    _table(runs)
+    return worst
+
+
+def _taken(run: Run) -> bool:
+    """Whether a run is this process's to train: claimed when it was made, or now."""
+    from vae.devices import resolve
+
+    if identity().items() <= run.status()._asdict().items():
+        return True
+    return run.take(("queued",), message="", **claim(str(resolve(run.settings["device"]))))
+
+
+def _left(name: str, runs: Sequence[Run]) -> None:
+    """Say what becomes of the runs that have not begun."""
+    waiting = sum(run.status().state == "queued" for run in runs)
+    again = f"python -m vae sweep --resume {name}{root_flag(runs[0].path.parent)}"
+    print(
+        f"{waiting} of {len(runs)} runs stay queued, and a dashboard on this folder trains them. "
+        f"Go on with the whole sweep here: {again}",
+        file=sys.stderr,
+    )
+
+
+def _table(runs: Sequence[Run]) -> None:
+    """What every configuration has reached."""
+    from vae import sweeps
+    from vae.comparison import fold
+
+    folds = fold(_entry(run) for run in runs if run.status().state != "damaged")
+    differ = sweeps.swept(folds)
+    names = [sweeps.told({n: one.settings.get(n) for n in differ}) for one in folds]
+    width = max(map(len, names), default=0)
+    print("Validation ELBO of each run's best report, nats per example: the mean over seeds")
+    print("± half-width of its 95 % interval, from three seeds on")
+    for name, one in zip(names, folds, strict=True):
+        print(f"{name:<{width}}  {_mean(one)}")
+
+
+def _entry(run: Run) -> "Entry":
+    from vae.comparison import Entry, Figures
+
+    bounds = [r["elbo"] for r in reports_of(run.path, "val") if r.get("elbo") is not None]
+    best, data = Figures(max(bounds, default=None)), str(run.header["data"]["fingerprint"])
+    return Entry(run.name, run.settings, fingerprint=data, changes=tuple(run.changes()), val=best)
+
+
+def _mean(one: "Fold") -> str:
+    """The mean of a configuration in words."""
+    values = list(by_seed((run.seed, run.val.elbo) for run in one.runs).values())
+    if not values:
+        return "no validation ELBO"
+    found = interval(values)
+    half = f"± {found.high - found.mean:<7.2f}" if math.isfinite(found.high) else " " * 9
+    return f"{found.mean:10.2f} {half}  {_many(len(values), 'seed')}"

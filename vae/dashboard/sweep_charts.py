@@ -1,0 +1,205 @@
+"""A sweep in charts: its configurations as small charts that fill while it runs, and a figure
+against the setting that is swept."""
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from vae import sweeps
+from vae.comparison import Entry, Fold, Line, line, spell, written
+from vae.dashboard import grids, server
+from vae.dashboard.compare_rows import stamp
+from vae.dashboard.gallery import colour
+from vae.dashboard.plot import plot
+from vae.figures import sweep as drawn
+from vae.palette import CLASSES
+from vae.runs import Run
+from vae.verdicts import by_seed, interval
+
+ACROSS = 6  # small charts beside each other at most
+ROOM, LETTER = 560, 7.0  # pixels for them, and for a letter of their names
+CHART = 380  # pixels
+SHOWN = {"elbo": "−ELBO", "reconstruction": "Reconstruction", "kl": "KL"}
+HELP = {
+    "multiples": "Of every configuration each seed on validation data (on training data where "
+    "there are none), nats per example, all on the same axes. −ELBO is reconstruction and KL "
+    "together: the lower, the better.",
+    "figure": "On validation data, at the report with the best ELBO of each run so far.",
+    "summary": "A point is a seed; a bar is the mean over seeds, with its 95 % interval "
+    "(Student's t) from three seeds on. What stands at one value is drawn side by side.",
+    "against": "The setting on the axis; the other one, if there is one, has the colours.",
+    "log": "A logarithmic axis, for values above 0.",
+}
+
+
+def _legend() -> str:
+    """HTML: what the three colours are."""
+    spans = "".join(
+        f'<span><i style="background:{colour(name)}"></i>{title}</span>'
+        for name, title in drawn.QUANTITIES.items()
+    )
+    return f'<div class="vae-legend" title="{escape(HELP["multiples"])}">{spans}</div>'
+
+
+def _order(folds: Sequence[Fold], name: str) -> list[Any]:
+    """The values of a setting, numbers ascending, others as they come."""
+    values = list({written(f.settings.get(name)): f.settings.get(name) for f in folds}.values())
+    return sorted(values) if _numeric(folds, name) else values
+
+
+def _numeric(folds: Sequence[Fold], name: str) -> bool:
+    return all(isinstance(f.settings.get(name), int | float) for f in folds)
+
+
+def _places(folds: Sequence[Fold], differ: Sequence[str], most: int) -> list[tuple[int, int]]:
+    """Where each configuration stands, `most` beside each other: a row for each value of the first
+    of two settings (of the second, where only that fits), else in reading order."""
+    for down, over in [differ, differ[::-1]] if len(differ) == 2 else []:
+        rows, columns = _order(folds, down), _order(folds, over)
+        if len(columns) <= most:
+            return [
+                (rows.index(f.settings.get(down)), columns.index(f.settings.get(over)))
+                for f in folds
+            ]
+    rank = list(range(len(folds)))
+    if len(differ) == 1:
+        values = _order(folds, differ[0])
+        rank = [values.index(f.settings.get(differ[0])) for f in folds]
+    return [divmod(place, min(most, math.ceil(math.sqrt(len(folds) * 1.5)))) for place in rank]
+
+
+def _name(fold: Fold, names: Sequence[str]) -> str:
+    return sweeps.told({name: fold.settings.get(name) for name in names})
+
+
+def _heads(folds: Sequence[Fold], differ: Sequence[str]) -> list[str]:
+    """What stands above each small chart: where one setting without numbers differs, its value."""
+    if len(differ) == 1 and not _numeric(folds, differ[0]):
+        return [written(fold.settings.get(differ[0])) for fold in folds]
+    return [_name(fold, differ) for fold in folds]
+
+
+def multiples(name: str, folds: Sequence[Fold], differ: Sequence[str]) -> None:
+    """A small chart a configuration; `differ` are the settings in which they differ."""
+    st.html(_legend())
+    heads, told = _heads(folds, differ), [_told(fold) for fold in folds]
+    longest = max(len(f"{head}  {more}") for head, more in zip(heads, told, strict=True))
+    places = _places(folds, differ, max(1, min(ACROSS, int(ROOM / (LETTER * longest)))))
+    panels = [
+        drawn.Panel(head, more, place, _lines(fold))
+        for head, more, place, fold in zip(heads, told, places, folds, strict=True)
+    ]
+    epochs = max(float(fold.settings["epochs"]) for fold in folds)
+    chart = drawn.multiples(panels, epochs)
+    plot(
+        chart,
+        key="sweep_multiples",
+        revision=name,
+        height=int(chart.layout.height),
+        label="Reconstruction, KL and −ELBO of every configuration over training, on shared axes",
+    )
+
+
+def _told(fold: Fold) -> str:
+    """How many seeds are done, while not all are."""
+    done = sum(run.state == "finished" for run in fold.runs)
+    return "" if done == len(fold.runs) else f"{done} of {len(fold.runs)}"
+
+
+def _lines(fold: Fold) -> dict[str, dict[int, Line]]:
+    """Quantity → seed → its line on validation data, or on training data where there are none;
+    the sum as −ELBO."""
+    made: dict[str, dict[int, Line]] = {name: {} for name in drawn.QUANTITIES}
+    for run in fold.runs:
+        path, split = server.ROOT / run.name, "val" if run.settings["val_share"] else "train"
+        for name, one in _read(path, stamp(path / "metrics.jsonl"), split).items():
+            made[name][run.seed] = one
+    return made
+
+
+@lru_cache(maxsize=5 * sweeps.MOST)
+def _read(path: Path, stamps: tuple[int, int], split: str) -> dict[str, Line]:
+    """The lines of a run, read again only when there are more reports."""
+    reports = Run(path).reports()
+    found = {name: line(reports, name, split, "epoch") for name in drawn.QUANTITIES}
+    found["elbo"] = found["elbo"]._replace(value=-found["elbo"].value)
+    return {name: one for name, one in found.items() if len(one.value)}
+
+
+def summary(name: str, folds: Sequence[Fold], differ: Sequence[str]) -> None:
+    """The figure against the swept setting, with its controls."""
+    row = st.columns([9, 10, 11], vertical_alignment="bottom")
+    figure = grids.choose(row[0], "Figure", "sweep_figure", SHOWN, "elbo", HELP["figure"])
+    against = differ[0] if differ else "objective"
+    if len(differ) > 1:
+        titles = {name: spell(name) for name in differ}
+        key = f"sweep_against_{name}"
+        against = grids.choose(row[1], "Against", key, titles, against, HELP["against"])
+    values = _order(folds, against)
+    numeric = _numeric(folds, against)
+    positive = numeric and min(values) > 0
+    usual = positive and sweeps.field_of(against.split(" ")[0]).option.log
+    log = row[2].toggle(
+        "Log axis",
+        usual,
+        key=f"sweep_log_{name}_{against}",
+        disabled=not positive,
+        help=HELP["log"],
+        persist_state="session",
+    )
+    chart = drawn.summary(
+        _series(folds, differ, against, figure, values if not numeric else None),
+        figure,
+        spell(against),
+        [] if numeric else [(float(k), written(v)) for k, v in enumerate(values)],
+        bool(log) and positive,
+        CHART,
+    )
+    plot(
+        chart,
+        key="sweep_summary",
+        revision=f"{name} {figure} {against} {log}",
+        height=CHART,
+        label=f"{SHOWN[figure]} against {spell(against)}, a point a seed, means with intervals",
+    )
+    st.caption(
+        "At the best validation report of each run: a point a seed, the mean over seeds and "
+        "its 95 % interval from three seeds on.",
+        help=HELP["summary"],
+    )
+
+
+def _series(
+    folds: Sequence[Fold], differ: Sequence[str], against: str, figure: str, order: Any
+) -> list[drawn.Series]:
+    """The configurations by the settings that are not on the axis."""
+    rest = [name for name in differ if name != against]
+    groups: dict[str, list[drawn.Arm]] = {}
+    for fold in folds:
+        values = by_seed((run.seed, _figure(run, figure)) for run in fold.runs)
+        if not values:
+            continue
+        value: Any = fold.settings.get(against)
+        place = float(value if order is None else order.index(value))
+        arm = drawn.Arm(place, _name(fold, differ), values, interval(list(values.values())))
+        groups.setdefault(_name(fold, rest), []).append(arm)
+    several = len(groups) > 1
+    return [
+        drawn.Series(
+            told if several else "",
+            k % CLASSES if several else None,
+            tuple(sorted(arms, key=lambda arm: arm.x)),
+        )
+        for k, (told, arms) in enumerate(groups.items())
+    ]
+
+
+def _figure(entry: Entry, figure: str) -> float | None:
+    """A figure of a run's best validation report, nats per example."""
+    value: float | None = getattr(entry.val, figure)
+    return -value if value is not None and figure == "elbo" else value

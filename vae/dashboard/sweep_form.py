@@ -1,0 +1,263 @@
+"""A new sweep: which settings of the sidebar take which values, how many runs that makes, how
+long they will take, and what is refused."""
+
+import html
+import json
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from vae import sweeps
+from vae.comparison import written
+from vae.config import RunConfig, fields
+from vae.dashboard import estimate, server
+from vae.options import Field
+from vae.sweeps import Arm, Axis
+
+NONE = "none"
+VALUES, LINEAR, LOG = "Values", "Linear", "Log"
+STARTING = 3.0  # seconds that a run takes beside its training: a process, data, validation
+TRIALS = 8  # models that are tried for their speed, at most
+LISTED = 6  # refused combinations that are told
+CHOSEN, TOLD = "sweep_chosen", "sweep_told"
+OFTEN = ("beta", "latent_dim", "lr", "objective")
+HELP = {
+    "field": "The setting that takes several values; all others are those of the sidebar.",
+    "second": "With a second setting every value of the one meets every value of the other.",
+    "how": "A list of values; or a range from, to and how many, evenly apart or by a constant "
+    "factor.",
+    "values": "Parted by commas; by semicolons where a value holds commas itself.",
+    "choices": "Each becomes a configuration of its own.",
+    "seeds": "Runs of every configuration, counted up from the sidebar's seed. A seed decides "
+    "which examples are held out, the first weights and all noise; from three seeds on, means "
+    "have an interval.",
+    "name": "What the sweep is called. Its runs have the tag sweep:NAME on the Compare page.",
+    "time": "One run after another on this machine, from the time of a training step measured "
+    f"here, and about {STARTING:g} s for each to start and to validate.",
+    "queue": "Put all runs into the queue. They train one after another, and go on when this "
+    "page is closed.",
+}
+
+
+class Asked(NamedTuple):
+    """A sweep that can be begun."""
+
+    name: str
+    arms: list[Arm]
+    seeds: int
+
+    @property
+    def runs(self) -> list[tuple[str, RunConfig]]:
+        return sweeps.configurations(self.arms, self.seeds)
+
+
+def form(base: RunConfig | None, problem: str) -> None:
+    """The whole form, and the button that begins the sweep."""
+    if told := st.session_state.pop(TOLD, ""):
+        st.error(told)
+    if base is None or problem:
+        st.info(f"A sweep starts from the sidebar's configuration, and that is refused. {problem}")
+        return
+    left, right = st.columns([8, 5], gap="large")
+    with left:
+        try:
+            axes = _axes(base)
+            seeds, name = _seeds_and_name(axes)
+            arms = _planned(base, axes, seeds)
+        except ValueError as error:
+            st.warning(str(error))
+            return
+    with right:
+        _preview(Asked(name, arms, seeds))
+
+
+def _axes(base: RunConfig) -> list[Axis]:
+    """The settings that are swept, one row of widgets each; raises ValueError."""
+    known = _known(base)
+    first = _axis("First", list(known), base, "sweep_first", HELP["field"])
+    rest = [NONE, *(name for name in known if first is None or name != first.field)]
+    second = _axis("Second", rest, base, "sweep_second", HELP["second"])
+    return [one for one in (first, second) if one is not None]
+
+
+def _known(base: RunConfig) -> list[str]:
+    """Every setting that applies, those most often swept first."""
+    of_base = base.model_dump()
+    names = [f.name for f in fields() if f.name in of_base and f.name != "seed"]
+    return [*(n for n in OFTEN if n in names), *(n for n in names if n not in OFTEN)]
+
+
+def _axis(label: str, names: Sequence[str], base: RunConfig, key: str, about: str) -> Axis | None:
+    left, right = st.columns([4, 13])
+    if st.session_state.get(key) not in names:
+        st.session_state[key] = names[0]
+    name = left.selectbox(
+        f"{label} setting",
+        names,
+        format_func=lambda name: name if name == NONE else sweeps.field_of(name).label,
+        key=key,
+        help=about,
+        persist_state="session",
+    )
+    if name == NONE:
+        return None
+    field = sweeps.field_of(name)
+    return sweeps.axis_of(name, _values(field, base, f"{key}_{name}", right))
+
+
+def _values(field: Field, base: RunConfig, key: str, place: DeltaGenerator) -> str:
+    """The values as `sweeps.axis_of` reads them."""
+    if field.option.choices:
+        found = place.multiselect(
+            "Values",
+            field.option.choices,
+            default=[base.get(field.name)],
+            key=key,
+            help=HELP["choices"],
+            persist_state="session",
+        )
+        return ",".join(found)
+    how = VALUES
+    if field.type in (int, float):
+        left, place = place.columns([7, 7])
+        how = left.segmented_control(
+            "As",
+            (VALUES, LINEAR, LOG),
+            default=VALUES,
+            required=True,
+            key=f"{key}_how",
+            help=HELP["how"],
+            persist_state="session",
+        )
+    if how != VALUES:
+        return f"{how.lower()}:{':'.join(_range(field, base, key, place))}"
+    return place.text_input(
+        "Values",
+        _usual(field, base),
+        key=f"{key}_values",
+        help=HELP["values"],
+        persist_state="session",
+    )
+
+
+def _usual(field: Field, base: RunConfig) -> str:
+    """Values to begin with: the sidebar's own, and for a number its half, double and fourfold."""
+    value = base.get(field.name)
+    if field.type not in (int, float) or not value:
+        return written(value).replace(" ", "")
+    low, high = field.option.low, field.option.high
+    several = [field.type(value * factor) for factor in (0.5, 1, 2, 4)]
+    kept = [v for v in several if (low is None or v >= low) and (high is None or v <= high)]
+    return ", ".join(f"{v:g}" for v in dict.fromkeys(kept))
+
+
+def _range(field: Field, base: RunConfig, key: str, place: DeltaGenerator) -> list[str]:
+    """From, to and how many, as they are written."""
+    value = float(base.get(field.name) or 1.0)
+    defaults = {"From": f"{value / 4:g}", "To": f"{value * 4:g}", "How many": "5"}
+    if field.type is int:
+        defaults |= {"From": f"{max(1, value // 4):g}"}
+    columns = place.columns(3)
+    return [
+        column.text_input(label, usual, key=f"{key}_{label}", persist_state="session").strip()
+        for column, (label, usual) in zip(columns, defaults.items(), strict=True)
+    ]
+
+
+def _seeds_and_name(axes: Sequence[Axis]) -> tuple[int, str]:
+    row = st.columns([4, 6, 7])
+    seeds = row[0].number_input(
+        "Seeds",
+        1,
+        sweeps.SEEDS,
+        3,
+        key="sweep_seeds",
+        help=HELP["seeds"],
+        persist_state="session",
+    )
+    known = sweeps.taken(server.ROOT)
+    free = sweeps.free_name(known, axes)
+    given = row[1].text_input("Name", placeholder=free, key="sweep_name", help=HELP["name"])
+    return int(seeds), sweeps.checked_name(given.strip() or free, known)
+
+
+def _planned(base: RunConfig, axes: Sequence[Axis], seeds: int) -> list[Arm]:
+    """The combinations, each checked with its data."""
+    with st.spinner("Checking every combination…", show_time=False):
+        return sweeps.plan(base, axes, seeds)
+
+
+def _preview(asked: Asked) -> None:
+    """How many runs, how long, what is refused, and the button."""
+    kept = [arm for arm in asked.arms if arm.config is not None]
+    count = len(kept) * asked.seeds
+    seeds = f"{asked.seeds} seed{'s' * (asked.seeds != 1)}"
+    plural = "s" * (len(kept) != 1)
+    st.markdown(f"**{len(kept)} configuration{plural} × {seeds} = {_runs(count)}**")
+    st.markdown(_time(kept, asked.seeds), help=HELP["time"])
+    st.html(_chips(kept))
+    st.button(
+        f"Queue {_runs(count)}",
+        type="primary",
+        key="sweep_queue",
+        disabled=not count,
+        on_click=_queue,
+        args=(asked,),
+        help=HELP["queue"],
+    )
+    refused = [arm for arm in asked.arms if arm.config is None]
+    if refused:
+        st.markdown(f":orange-badge[{len(refused)} left out]", help="What is refused, and why.")
+    for arm in refused[:LISTED]:
+        st.caption(f"**{arm.name}**: {arm.problem}")
+    if len(refused) > LISTED:
+        st.caption(f"And {len(refused) - LISTED} more.")
+
+
+def _runs(count: int) -> str:
+    return f"{count:,} run{'s' * (count != 1)}"
+
+
+def _chips(arms: Sequence[Arm]) -> str:
+    """HTML: what each configuration changes."""
+    names = "".join(f"<span>{html.escape(arm.name)}</span>" for arm in arms)
+    return f'<div class="vae-chips">{names}</div>'
+
+
+def _time(arms: Sequence[Arm], seeds: int) -> str:
+    """The time that all runs will take, in words."""
+    configs = [arm.config for arm in arms if arm.config is not None]
+    alike: dict[str, RunConfig] = {}
+    for config in configs:
+        alike.setdefault(_shape(config), config)
+    tried = list(alike.values())[:: -(-len(alike) // TRIALS) or 1]
+    found = [estimate.seconds(config, sweeps.data_of(config)) for config in tried]
+    times = [seconds for seconds in found if seconds is not None]
+    if not times or len(times) < len(found):
+        return "One after another; how fast this device is has not been measured."
+    total = (sum(times) / len(times) + STARTING) * len(configs) * seeds
+    return f"About {estimate.duration(total)}, one after another"
+
+
+def _shape(config: RunConfig) -> str:
+    """Equal for configurations that take equally long: numbers that only weigh are left out."""
+    weighs = {field.name for field in fields() if field.type is float}
+    kept: dict[str, Any] = {k: v for k, v in config.model_dump().items() if k not in weighs}
+    return json.dumps(kept, sort_keys=True)
+
+
+def _queue(asked: Asked) -> None:
+    """Make the runs, and show the sweep."""
+    try:
+        made, refused = sweeps.create(server.ROOT, asked.name, asked.runs)
+    except ValueError as error:
+        st.session_state[TOLD] = str(error)
+        return
+    server.launcher.pump()
+    if refused:
+        st.session_state[TOLD] = " ".join(refused[:LISTED])
+    if made:
+        st.session_state[CHOSEN] = asked.name
+        st.session_state.pop("sweep_name", None)

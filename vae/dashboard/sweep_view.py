@@ -1,0 +1,151 @@
+"""A sweep that was begun: how far it is, and what can be done; all of it from the run folders."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import streamlit as st
+
+from vae import comparison, sweeps
+from vae.comparison import Entry
+from vae.dashboard import estimate, grids, server
+from vae.dashboard.compare_rows import entries
+from vae.dashboard.compare_table import SELECTED, fresh
+from vae.dashboard.sweep_charts import multiples, summary
+from vae.dashboard.sweep_form import CHOSEN, STARTING
+from vae.runs import Run
+
+STYLE = Path(__file__).with_name("sweep.css")
+FOLLOW = 2.0  # seconds between two looks while a run waits or trains
+MOVING = ("queued", "starting", "running")
+NEW = ""
+HELP = {
+    "sweep": "A new sweep, or one that was begun; also those begun from the command line.",
+    "cancel": "Take the runs that have not begun out of the queue; those that train go on.",
+    "again": "Put the runs that did not finish back into the queue; each goes on from its last "
+    "saved state.",
+    "compare": "Select all runs of this sweep on the Compare page.",
+}
+
+
+def found() -> dict[str, list[Entry]]:
+    """Every sweep, the newest first, and its runs, the oldest first."""
+    sweep: dict[str, list[Entry]] = {}
+    for entry in entries():
+        for name in sweeps.names_of(entry.tags):
+            sweep.setdefault(name, []).insert(0, entry)
+    return sweep
+
+
+def choose() -> str:
+    """The sweep that is shown; "" for a new one. It is in the address, `?sweep=NAME`; where that
+    names none, it is the newest."""
+    names = list(found())
+    asked = st.query_params.get("sweep")
+    st.session_state.setdefault(CHOSEN, asked)
+    left, right = st.columns([4, 8], vertical_alignment="center")
+    titles = {NEW: "New sweep"} | {name: name for name in names}
+    first = names[0] if names else NEW
+    chosen = grids.choose(left, "Sweep", CHOSEN, titles, first, HELP["sweep"], hide_label=True)
+    if chosen != asked:
+        st.query_params["sweep"] = chosen
+    if chosen == NEW:
+        right.caption(
+            "The configuration of the sidebar, with one or two settings at several values."
+        )
+    return str(chosen)
+
+
+def moving(name: str) -> bool:
+    """Whether any run of a sweep waits or trains."""
+    return any(entry.state in MOVING for entry in found().get(name, []))
+
+
+def view(name: str) -> None:
+    """A sweep as it is now."""
+    runs = found().get(name, [])
+    usable = [entry for entry in runs if entry.settings]
+    if not usable:
+        st.info(
+            "No run of this sweep can be read any more: it was deleted, or its tag taken away."
+        )
+        return
+    _head(name, runs)
+    folds = comparison.fold(usable)
+    differ = sweeps.swept(folds)
+    left, right = st.columns([7, 5], gap="medium")
+    with left:
+        multiples(name, folds, differ)
+    with right:
+        summary(name, folds, differ)
+
+
+def _head(name: str, runs: Sequence[Entry]) -> None:
+    """How far it is, and what can be done."""
+    states = Counter(entry.state for entry in runs)
+    done = sum(_share(entry) for entry in runs) / len(runs)
+    words = ", ".join(f"{count} {state}" for state, count in states.most_common())
+    told = [f"**{len(runs)} run{'s' * (len(runs) != 1)}**: {words}"]
+    if left := _time_left(runs):
+        told.append(f"about {estimate.duration(left)} left")
+    row = st.columns([7, 5], gap="medium", vertical_alignment="center")
+    row[0].progress(min(done, 1.0), text=" · ".join(told))
+    with row[1].container(horizontal=True, key="sweep_actions"):
+        queued = [entry.name for entry in runs if entry.state == "queued"]
+        again = [e.name for e in runs if e.state in ("stopped", "paused", "interrupted", "failed")]
+        if queued:
+            st.button(
+                "Cancel the rest",
+                key="sweep_cancel",
+                on_click=_cancel,
+                args=(queued,),
+                help=HELP["cancel"],
+            )
+        elif again:
+            st.button(
+                f"Queue {len(again)} again",
+                key="sweep_again",
+                on_click=_again,
+                args=(again,),
+                help=HELP["again"],
+            )
+        if st.button("Compare", key="sweep_compare", help=HELP["compare"]):
+            st.session_state[SELECTED] = [entry.name for entry in runs]
+            fresh()
+            st.switch_page(server.PAGES / "compare.py")
+    for entry in [entry for entry in runs if entry.state == "failed"][:3]:
+        st.caption(f":red-badge[failed] {entry.label}: {_message(entry)}")
+
+
+def _message(entry: Entry) -> str:
+    return Run(server.ROOT / entry.name).status().message
+
+
+def _share(entry: Entry) -> float:
+    """How much of a run is done, 0…1."""
+    if entry.state == "finished":
+        return 1.0
+    epochs = entry.settings.get("epochs") if entry.settings else None
+    return min(entry.epochs / epochs, 1.0) if epochs else 0.0
+
+
+def _time_left(runs: Sequence[Entry]) -> float:
+    """Seconds for the runs that wait or train, from those that have trained; 0 where nothing
+    can be said."""
+    rest = sum(1 - _share(entry) for entry in runs if entry.state in MOVING)
+    known = [(_share(e), e.seconds) for e in runs if e.seconds > 0 and _share(e) > 0]
+    if not rest or not known:
+        return 0.0
+    whole = sum(seconds for _, seconds in known) / sum(share for share, _ in known)
+    return rest * (whole + STARTING)
+
+
+def _cancel(names: Sequence[str]) -> None:
+    for name in names:
+        taken_out = {"state": "stopped", "message": "Taken out of the queue."}
+        Run(server.ROOT / name).take(("queued",), **taken_out)  # one that has begun goes on
+
+
+def _again(names: Sequence[str]) -> None:
+    for name in names:
+        server.launcher.resume(Run(server.ROOT / name))
