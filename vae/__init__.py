@@ -25,6 +25,7 @@ The floors; a module imports from lower floors only, and a folder also from itse
         course       how training went, in a few numbers
         schedules    pure functions of the step
         projections  latents → two dimensions, and back where that is possible
+        space        latents → three dimensions, and where the prior lies there
         aggregate    what all examples together make of the latents
         density      Gaussians side by side, and how much of their mass lies where
         replay       kept frames → one sequence in one plane
@@ -57,13 +58,16 @@ The floors; a module imports from lower floors only, and a folder also from itse
         opened       a run opened to be looked at: its model, its data, their splits
         atlas        what the decoder makes of a grid of places
         figures/     records → Plotly figures
+        sweeps       one configuration and several values of its settings → runs
         latent_sources  where z is drawn from, to be decoded
      5  worker/      the process that does long work, and what starts and ends it
         checkup      what the doctor measures on a run's model
         own          an example from outside, seen through a run
         restoring    what a model makes of corrupted examples
-     6  commands/    what the command line offers
+        script/      a run as one Python file that stands alone
+     6  report/      runs as one HTML file that stands alone
+     7  commands/    what the command line offers
         dashboard/   the only part that imports streamlit
-     7  __main__     `python -m vae`
+     8  __main__     `python -m vae`
         app.py, pages/
 """

@@ -1,4 +1,5 @@
-"""The commands: `python -m vae train | resume | stop | runs | data | evaluate | encode | sample`.
+"""What `python -m vae` does: train, sweep, resume, stop, runs, data, evaluate, encode, sample,
+report, script.
 
 They share the run folders with the dashboard. A command is a function of its parsed arguments and
 its row in `COMMANDS`; what `train` takes are the settings of `RunConfig` in kebab case.
@@ -14,7 +15,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
 from vae import storage
-from vae.commands import lists, look, train
+from vae.commands import documents, lists, look, sweep, train
 
 INTERRUPTED = 130
 
@@ -28,6 +29,7 @@ class Command(NamedTuple):
 
 COMMANDS: dict[str, Command] = {
     "train": Command(train.train, train.train_flags),
+    "sweep": Command(sweep.sweep, sweep.sweep_flags),
     "resume": Command(train.resume, train.resume_flags),
     "stop": Command(train.stop, train.stop_flags),
     "runs": Command(lists.runs, lists.runs_flags),
@@ -35,6 +37,8 @@ COMMANDS: dict[str, Command] = {
     "evaluate": Command(look.evaluate, look.evaluate_flags),
     "encode": Command(look.encode, look.encode_flags),
     "sample": Command(look.sample, look.sample_flags),
+    "report": Command(documents.report, documents.report_flags),
+    "script": Command(documents.script, documents.script_flags),
 }
 
 

@@ -1,0 +1,138 @@
+"""A report in a real browser without a network: everything is drawn, in light, in dark and on
+paper, with the numbers of the run's own records, and nothing that a person wrote runs."""
+
+import base64
+import io
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page
+
+from tests.browser.screen import equals, perform, photograph, until
+from tests.pages.conftest import trained
+from vae.figures.base import number
+from vae.images import tile
+from vae.latent import decode, prior_sample
+from vae.opened import Opened
+from vae.report import report
+from vae.runs import Run, notes
+
+SHIPPED = Path(__file__).parents[2] / "checkpoints" / "digits-first-look"
+EVIL = '<script>document.title="owned"</script><img src=x onerror="document.title=\'owned\'">'
+SIZES = """() => charts.map((_, k) => {
+  const svg = document.querySelector(`#chart${k} .main-svg`).getBoundingClientRect();
+  const place = document.getElementById(`chart${k}`).getBoundingClientRect();
+  return [svg.width, place.width, svg.height];
+})"""
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> list[Run]:
+    """A run of pictures that is judged, one whose words are hostile, one of points."""
+    shutil.copytree(SHIPPED, tmp_path / "shipped")
+    evil = trained(tmp_path, "evil", examples=300, frames=0, latent_dim=4)
+    notes.change(evil.path, title=EVIL, notes=f"</script>{EVIL}", tags=(EVIL[:39],))
+    trained(tmp_path, "points", data="mixture", likelihood="gaussian-learned", frames=0)
+    return [Run(tmp_path / name) for name in ("shipped", "evil", "points")]
+
+
+@pytest.fixture
+def read(chromium: Browser, tmp_path: Path) -> Iterator[Callable[..., tuple[Page, list[str]]]]:
+    """read(html, scheme) opens a report with no network; what it complains of and asks for."""
+    contexts = []
+
+    def open_(html: str, scheme: str) -> tuple[Page, list[str]]:
+        file = tmp_path / "report.html"
+        file.write_text(html)
+        size = {"width": 1440, "height": 900}
+        context = chromium.new_context(viewport=size, color_scheme=scheme, offline=True)
+        contexts.append(context)
+        page, told = context.new_page(), []
+        page.on("pageerror", lambda error: told.append(f"exception: {error}"))
+        page.on("console", lambda message: told.append(message.text))
+        page.on("request", lambda request: told.append(request.url[:200]))
+        page.goto(file.as_uri())
+        until(lambda: page.locator("body[data-drawn]").count())
+        return page, told
+
+    yield open_
+    for context in contexts:
+        context.close()
+
+
+def fits(page: Page) -> bool:
+    """Whether every chart is as wide as its place, and the page no wider than the window."""
+    sizes = page.evaluate(SIZES)
+    wide = page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    return bool(wide and all(abs(w - room) < 2 and h > 100 for w, room, h in sizes))
+
+
+def drawn(page: Page, chart: int) -> list[Any]:
+    """The numbers that a chart has drawn, a list of y a trace."""
+    script = f"document.getElementById('chart{chart}')._fullData.map(t => Array.from(t.y))"
+    return list(page.evaluate(script))
+
+
+def test_a_report_opens_without_a_network(
+    runs: list[Run], read: Callable[..., tuple[Page, list[str]]], tmp_path: Path
+) -> None:
+    page, told = read(report(runs), "light")
+    assert told == [(tmp_path / "report.html").as_uri()]
+    assert page.title() == "3 runs"
+    assert page.locator(f"h2:text-is({EVIL!r})").count() or EVIL in page.inner_text("main")
+    until(lambda: fits(page))
+    assert page.locator("h2").all_inner_texts()[:3] == ["Runs", "Data", "Settings"]
+    assert page.locator("svg.main-svg .scatterlayer .trace").count() > 12
+
+    shipped = runs[0]
+    held = [r for r in shipped.reports() if r["split"] == "val"]
+    row = page.locator("table.runs tbody tr").first.inner_text().split("\t")
+    assert row[4] == number(max(r["elbo"] for r in held))
+    elbo = np.array([r["elbo"] for r in held])
+    assert any(len(y) == len(elbo) and np.allclose(y, elbo) for y in drawn(page, 0))
+
+    opened = Opened.of(shipped)
+    picture = page.locator("img").nth(1)
+    samples = decode(opened.model, prior_sample(opened.model, 32, 0))
+    wanted = tile(samples, 8, scale=6)[..., :3]
+    content = base64.b64decode((picture.get_attribute("src") or "").partition(",")[2])
+    shown = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
+    assert shown.shape == wanted.shape
+    assert picture.evaluate("i => [i.clientHeight, i.clientWidth]") == list(wanted.shape[:2])
+    lines = (wanted == 128).all(-1)  # hairlines let the page shine through
+    np.testing.assert_array_equal(shown[~lines], wanted[~lines])
+
+
+def test_it_follows_the_scheme_and_prints_in_light(
+    runs: list[Run], read: Callable[..., tuple[Page, list[str]]]
+) -> None:
+    page, told = read(report(runs[:2]), "dark")
+    assert page.evaluate("document.body.dataset.drawn") == "dark"
+    assert photograph(page.locator("body"))[2, 2].max() < 60
+    ink = "getComputedStyle(document.querySelector('#chart0 .xtick text')).fill"
+    dark = page.evaluate(ink)
+    perform(
+        lambda: page.emulate_media(color_scheme="light"),
+        lambda: page.evaluate("document.body.dataset.drawn") == "light",
+    )
+    assert page.evaluate(ink) != dark
+    page.emulate_media(color_scheme="dark")
+    equals(lambda: page.evaluate("document.body.dataset.drawn"), "dark")
+
+    seen = "window.seen = []; addEventListener('beforeprint', () => seen.push("
+    page.evaluate(
+        seen + "document.body.dataset.drawn, document.querySelector('#chart0 svg')"
+        ".getBoundingClientRect().width))"
+    )
+    assert len(page.pdf()) > 50_000
+    until(lambda: page.evaluate("seen.length"))
+    assert page.evaluate("seen") == ["light", 680]
+    until(lambda: page.evaluate("document.body.dataset.drawn") == "dark" and fits(page))
+    page.set_viewport_size({"width": 420, "height": 800})
+    until(lambda: fits(page))
+    assert len(told) == 1

@@ -1,0 +1,119 @@
+"""What the Compare page offers of the selected runs as files: made when asked for, by what the
+command line makes them with."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.pages.conftest import trained
+from vae.commands import main
+from vae.dashboard import compare_documents, server
+from vae.dashboard.compare_rows import entry
+from vae.data import save_upload
+from vae.runs import Run
+from vae.script import script
+
+
+def offered(*names: str) -> AppTest:
+    """The downloads for these runs on a page of their own."""
+
+    def page(names: list[str]) -> None:
+        from vae.dashboard import server
+        from vae.dashboard.compare_documents import documents
+        from vae.dashboard.compare_rows import entry
+        from vae.runs import Run
+
+        documents([entry(Run(server.ROOT / name)) for name in names])
+
+    at = AppTest.from_function(page, args=(list(names),), default_timeout=60).run()
+    assert not at.exception, [e.value for e in at.exception]
+    return at
+
+
+def labels(at: AppTest) -> list[str]:
+    return [button.proto.label for button in at.get("download_button")]
+
+
+def captions(at: AppTest) -> str:
+    return " ".join(caption.value for caption in at.caption)
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Which files were made."""
+    found: list[str] = []
+    for name in ("_report", "_text", "_data"):
+        monkeypatch.setattr(compare_documents, name, lambda *_, name=name: found.append(name))
+    return found
+
+
+def test_nothing_is_made_until_it_is_asked_for(root: Path, made: list[str]) -> None:
+    trained(root, "one", examples=200, frames=0)
+    at = offered("one")
+    assert labels(at) == ["Report of 1 run (.html)", "Script of the run (.py)"]
+    assert made == []
+
+
+def test_a_script_is_of_one_run_and_a_report_of_all(root: Path) -> None:
+    for name in ("one", "two"):
+        trained(root, name, examples=200, frames=0)
+    at = offered("one", "two")
+    assert labels(at) == ["Report of 2 runs (.html)"]
+    assert "A script trains one run" in captions(at)
+
+
+def test_what_is_refused_is_told(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (root / "broken").mkdir()
+    assert labels(offered("broken")) == []
+    assert "Tick runs with readable settings" in captions(offered("broken"))
+    for name in ("one", "two"):
+        trained(root, name, examples=200, frames=0)
+    monkeypatch.setattr(compare_documents, "MOST", 1)
+    at = offered("one", "two")
+    assert labels(at) == []
+    assert "A report holds up to 1 runs, and 2 are selected." in captions(at)
+
+
+def test_own_data_come_with_the_script(root: Path) -> None:
+    x = np.random.default_rng(0).random((40, 5), np.float32)
+    (root / "mine.npy").write_bytes(b"")
+    np.save(root / "mine.npy", x)
+    path = save_upload("mine.npy", (root / "mine.npy").read_bytes(), root)
+    own = {"data": str(path), "likelihood": "gaussian-learned", "batch_size": 8}
+    run = trained(root, "mine", **own, frames=0)
+    assert labels(offered("mine"))[-1] == "Data of the script (.npz)"
+    kept = compare_documents._data(run)
+    (root / "kept.npz").write_bytes(kept)
+    np.testing.assert_array_equal(np.load(root / "kept.npz")["x"], x)
+
+
+def test_the_page_and_the_command_write_the_same(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = trained(root, "one", examples=200, frames=0)
+    where = ["--root", str(root)]
+    assert main(["script", "one", *where, "--out", str(root / "train.py")]) == 0
+    assert (root / "train.py").read_bytes() == compare_documents._text(run) == script(run).encode()
+    assert main(["report", "one", *where, "--out", str(root / "r.html")]) == 0
+    clock = b"UTC. Trained"
+    written, shown = (root / "r.html").read_bytes(), compare_documents._report([run])
+    assert written.partition(clock)[2] == shown.partition(clock)[2]
+    assert "1 run in" in capsys.readouterr().out
+
+
+def test_bad_input_is_one_line(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    where = ["--root", str(root), "--out"]
+    for command, out, told in (
+        (["report", "none"], "r.html", "There is no run 'none'"),
+        (["report", "none"], "r.pdf", "--out ends in .html"),
+        (["script", "none"], "t.txt", "--out ends in .py"),
+        (["script", "none"], "no/t.py", "does not exist"),
+    ):
+        assert main([*command, *where, str(root / out)]) == 2
+        error = capsys.readouterr().err
+        assert told in error
+        assert error.count("\n") == 1
+    assert root == server.ROOT
+    assert entry(Run(root / "nothing")).settings == {}

@@ -1,0 +1,234 @@
+"""A report stands alone, says what the runs' folders say, and runs nothing that a run brings."""
+
+import base64
+import hashlib
+import json
+import re
+import shutil
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.pages.conftest import trained
+from vae.config import RunConfig
+from vae.data import load
+from vae.figures.base import number
+from vae.figures.yardstick import with_error
+from vae.opened import Opened
+from vae.report import report
+from vae.report.against import sentence
+from vae.report.facts import KEYS
+from vae.runs import Run, notes
+from vae.verdicts import verdict
+from vae.worker.evaluating import Wanted, judged, keep, loaded
+
+SHIPPED = Path(__file__).parents[1] / "checkpoints" / "digits-first-look"
+EVIL = '<script>document.title="owned"</script><img src=x onerror=alert(1)>'
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A few small runs."""
+    folder = tmp_path_factory.mktemp("runs")
+    given: dict[str, Any] = {"examples": 300, "frames": 0}
+    trained(folder, "small", **given)
+    trained(folder, "wide", **given, latent_dim=5, beta=2.0)
+    trained(folder, "points", data="mixture", likelihood="gaussian-learned", frames=0)
+    free = {"posterior": "point", "objective": "reconstruction"}
+    trained(folder, "plain", **given, **free, latent_dim=3)
+    shutil.copytree(SHIPPED, folder / "shipped")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(root: Path) -> str:
+    """A report of all of them."""
+    return report([Run(root / name) for name in ("small", "wide", "points", "plain", "shipped")])
+
+
+def seeded(root: Path, stem: str, values: list[float], **settings: Any) -> list[Run]:
+    """Finished runs of seeds 0, 1, … with these -ELBO on validation data, 1 nat of it the KL."""
+    found = []
+    data = load("digits")
+    for seed, value in enumerate(values):
+        run = Run.create(root, RunConfig.of(seed=seed, **settings), data, f"{stem}{seed}")
+        terms = {"reconstruction": value - 1, "kl": 1.0, "elbo": -value}
+        line = {"step": 10, "epoch": 1.0, "split": "val", **terms, "seconds": 1.0}
+        (run.path / "metrics.jsonl").write_text(json.dumps(line) + "\n")
+        run.set_status(state="finished", epoch=1.0)
+        found.append(run)
+    return found
+
+
+def words(html: str) -> str:
+    """What a person reads of it."""
+    body = html.split("<main>")[1].split("</main>")[0]
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", body)))
+
+
+def charts(html: str) -> list[Any]:
+    found = re.search(r'id="charts">(.*?)</script>', html, re.S)
+    assert found is not None
+    return list(json.loads(found[1]))
+
+
+def numbers(values: Any) -> np.ndarray:
+    """An array of a figure's JSON."""
+    if isinstance(values, dict):
+        return np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"])
+    return np.array(values)
+
+
+def test_it_is_one_file_that_asks_for_nothing(whole: str) -> None:
+    shell = re.sub(r"<script.*?</script>", "", whole, flags=re.S)
+    assert not re.findall(r'(?:src|href)="(?!data:)', shell)
+    assert "url(" not in shell
+    assert whole.count("<script") - whole.count("<script type") <= 2 + whole.count("\\u003cscript")
+    assert "default-src 'none'" in whole
+
+
+def test_only_the_two_scripts_may_run(whole: str) -> None:
+    scripts = re.findall(r"<script>(.*?)</script>", whole, re.S)
+    assert len(scripts) == 2
+    allowed = re.findall(r"'sha256-(.+?)'", whole.split("<title>")[0])
+    digests = [hashlib.sha256(text.encode()).digest() for text in scripts]
+    assert allowed == [base64.b64encode(digest).decode() for digest in digests]
+
+
+def test_five_runs_stay_small(whole: str) -> None:
+    assert 4.7e6 < len(whole.encode()) < 5.6e6
+
+
+def test_what_people_wrote_is_text(root: Path, tmp_path: Path) -> None:
+    shutil.copytree(root / "small", tmp_path / "evil")
+    run = Run(tmp_path / "evil")
+    notes.change(run.path, title=EVIL, tags=("<b>bold</b>",), notes=f"</script>{EVIL}\nnext")
+    head = json.loads((run.path / "config.json").read_text())
+    head["data"]["name"] = EVIL
+    head["packages"]["torch"] = EVIL
+    (run.path / "config.json").write_text(json.dumps(head))
+    html = report([run])
+    assert len(re.findall(r"<script>", html)) == 2
+    assert "<img src=x" not in html
+    assert "<b>bold" not in html
+    assert words(html).count(EVIL) >= 5
+    assert "next" in words(html)
+
+
+def test_figures_are_those_of_the_folder(root: Path, whole: str) -> None:
+    said = words(whole)
+    for name in ("small", "wide", "points", "plain", "shipped"):
+        run = Run(root / name)
+        held = [r for r in run.reports() if r["split"] == "val"]
+        key = "reconstruction" if name == "plain" else "elbo"
+        best = (min if name == "plain" else max)(report[key] for report in held)
+        line = re.search(rf" {name} finished (.*?) finished", f"{said} finished")
+        assert line is not None
+        assert number(best) in line[1], name
+        assert run.header["data"]["fingerprint"] in said
+    assert "1,797 1,437 180 180 10" in said
+    assert "2,000 1,600 200 200 5" in said
+
+
+def test_an_evaluation_is_told_with_errors_and_units(tmp_path: Path) -> None:
+    run = trained(tmp_path, "judged", binarize="threshold", frames=0)
+    opened, weights = loaded(run, "best")
+    wanted = Wanted("best", "test", samples=5, full=True)
+    record = judged(opened, wanted, lambda share: None)
+    keep(run, wanted, weights, record)
+    said = words(report([run]))
+    assert record.elbo is not None
+    assert record.nll is not None
+    for title, value, se in (
+        ("ELBO", record.elbo, record.elbo_se),
+        ("−ln p(x), K = 5", record.nll, record.nll_se),
+    ):
+        told, error = with_error(value, se)
+        assert f"{title} {told} ± {error} nats" in said, title
+    told, error = with_error(record.mutual_information, record.mutual_information_se)
+    assert f"Mutual information I(x; z) {told} ± {error} nats" in said
+    assert re.search(r"Active units[^.]* latents", said)
+    assert record.fidelity is not None
+    for name, row in record.fidelity.items():
+        ends = f"{row['low']:.3g} to {row['high']:.3g}; real examples {row['reference']:.3g}"
+        assert f"Samples: {KEYS.get(name, name)} {number(row['value'])} {ends}" in said
+    assert "test examples: 180," in said
+
+
+def test_an_evaluation_of_other_weights_is_left_out(root: Path, tmp_path: Path) -> None:
+    run = Run(shutil.copytree(root / "shipped", tmp_path / "shipped"))
+    assert "Evaluation on test data" in report([run])
+    shutil.copy(run.path / "last.safetensors", run.path / "best.safetensors")
+    assert "Evaluation on test data" not in report([run])
+
+
+def test_charts_hold_the_numbers_in_light_and_dark(root: Path) -> None:
+    run = Run(root / "wide")
+    opened = Opened.of(run)
+    encoding = opened.encode(opened.rows("test"))
+    assert encoding.kl_per_dimension is not None
+    curves, plane, latent, kl = charts(report([run]))
+    for side in (0, 1):
+        bars = numbers(kl[side]["data"][0]["y"])
+        np.testing.assert_allclose(bars, -np.sort(-encoding.kl_per_dimension.mean(0)), rtol=1e-5)
+        points = sum(len(numbers(trace["x"])) for trace in latent[side]["data"])
+        assert points == len(encoding.index)
+        assert "gl" not in {trace["type"][-2:] for trace in latent[side]["data"]}
+        held = [r["elbo"] for r in run.reports() if r["split"] == "val"]
+        drawn = [numbers(trace["y"]) for trace in curves[side]["data"]]
+        assert any(len(y) == len(held) and np.allclose(y, held) for y in drawn)
+    assert "var(--" not in json.dumps([curves, plane, latent, kl])
+    assert kl[0]["layout"]["font"]["color"] != kl[1]["layout"]["font"]["color"]
+
+
+def test_what_differs_is_marked(root: Path) -> None:
+    html = report([Run(root / "small"), Run(root / "wide")])
+    assert sorted(re.findall(r"<mark>(.*?)</mark>", html)) == ["1", "2", "2", "5"]
+    same = html.split("The same in all")[1].split("</table>")[0]
+    assert "batch size" in same
+    assert "β" not in same
+
+
+def test_a_verdict_needs_three_seeds_a_side(root: Path) -> None:
+    a = seeded(root, "a", [20.0, 21.0, 22.5], beta=1.0)
+    b = seeded(root, "b", [25.0, 26.2, 27.4], beta=2.0)
+    said = words(report([*a, *b]))
+    found = verdict({0: 20.0, 1: 21.0, 2: 22.5}, {0: 25.0, 1: 26.2, 2: 27.4})
+    assert found.resolved
+    assert f"β 1 (3 seeds) is better than β 2 (3 seeds) by {number(-found.difference)}" in said
+    assert "No pictures: The run a0 has saved no weights yet" in said
+    assert "is better than" not in words(report([*a, *b[:2]]))
+
+
+def test_a_verdict_names_the_lower_side() -> None:
+    low, high = {0: 1.0, 1: 1.1, 2: 1.2}, {0: 3.0, 1: 3.1, 2: 3.25}
+    assert sentence("low", "high", verdict(low, high)).startswith("<b>low is better than high")
+    assert sentence("high", "low", verdict(high, low)).startswith("<b>low is better than high")
+    equal = {0: 1.0, 1: 1.1, 2: 0.9}
+    assert "not resolved" in sentence("a", "b", verdict(equal, {0: 1.1, 1: 0.9, 2: 1.0}))
+
+
+def test_pictures_are_those_of_the_best_weights(root: Path) -> None:
+    from vae import images
+    from vae.latent import decode, prior_sample
+
+    html = report([Run(root / "small")])
+    opened = Opened.of(Run(root / "small"))
+    drawn = decode(opened.model, prior_sample(opened.model, 32, 0))
+    assert images.data_uri(images.grid_png(drawn, 8, scale=6)) in html
+    rows = opened.shown("test", 16)
+    both = [opened.seen(rows), opened.decode(opened.encode(rows).mean, rows)]
+    assert images.data_uri(images.png(images.strip(both, 8, scale=6))) in html
+
+
+def test_what_cannot_be_made_is_refused_or_told(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="1 to 60 runs"):
+        report([])
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    with pytest.raises(ValueError, match="damaged"):
+        report([Run(broken)])
+    assert "config.json is missing" in words(report([Run(root / "small"), Run(broken)]))

@@ -1,0 +1,112 @@
+"""Runs as a report: one HTML file that opens anywhere, without a network and without VAE Lab.
+
+It holds what the Compare and Evaluate pages show: data, settings, curves, the rate-distortion
+plane, verdicts; and for each run its latent map, KL per dimension, reconstructions and samples of
+the best weights, and the evaluations that are kept with it. `page` is the frame, `facts` what a
+folder says, `against` runs beside each other, `looks` one run by itself. All that a person wrote
+is escaped. The file is about 5 MB, nearly all of it Plotly's script, and 0.1 to 0.2 MB a run.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from html import escape
+
+from vae.comparison import Entry
+from vae.figures.base import number
+from vae.report import against
+from vae.report.against import Group
+from vae.report.facts import entry
+from vae.report.looks import look
+from vae.report.page import Page, section, table
+from vae.runs import Run
+
+MOST = 60  # runs, of which each is opened and drawn
+
+
+def report(runs: Sequence[Run]) -> str:
+    """The file as text. Raises ValueError for no run, too many, or none whose settings can be
+    read."""
+    if not 0 < len(runs) <= MOST:
+        raise ValueError(f"A report holds 1 to {MOST} runs, and these are {len(runs)}.")
+    entries = [entry(run) for run in runs]
+    usable = [one for one in entries if one.settings]
+    if not usable:
+        raise ValueError(" ".join(one.problem for one in entries))
+    group = Group.of(usable)
+    page = Page(_title(entries))
+    page.add(_opening(page.title, runs))
+    page.add(_overview(entries))
+    page.add(_data([run for run, one in zip(runs, entries, strict=True) if one.settings]))
+    page.add(against.verdicts(group))
+    page.add(against.settings(group))
+    reports = {run.name: run.reports() for run in runs}
+    page.add(against.curves(page, group, reports))
+    page.add(against.planes(page, group, usable))
+    for run, one in zip(runs, entries, strict=True):
+        if one.settings:
+            page.add(look(page, run, one, one.label))
+    return page.html()
+
+
+def _title(entries: Sequence[Entry]) -> str:
+    return entries[0].label if len(entries) == 1 else f"{len(entries)} runs"
+
+
+def _opening(title: str, runs: Sequence[Run]) -> str:
+    """What this is, when it was made, and with which versions the runs were trained."""
+    now = datetime.now(UTC)
+    versions = dict.fromkeys(filter(None, map(_versions, runs)))
+    trained = "; ".join(versions)
+    said = f"VAE Lab, {now:%Y-%m-%d %H:%M} UTC. Trained with {trained}." if trained else ""
+    return (
+        f'<h1>{escape(title)}</h1><p class="about">{escape(said)} Figures are nats per example '
+        "where not said otherwise: log-probabilities summed over an example, mean over examples. "
+        'ELBO = <span class="whole">−(reconstruction + KL)</span>, a lower bound on ln p(x): the '
+        "higher, the better.</p>"
+    )
+
+
+def _versions(run: Run) -> str:
+    try:
+        packages = run.header.get("packages", {})
+    except ValueError:
+        return ""
+    return ", ".join(f"{n} {packages[n]}" for n in ("torch", "numpy", "python") if n in packages)
+
+
+def _overview(entries: Sequence[Entry]) -> str:
+    """A row a run: how far it came and what it reached."""
+    heads = ["Run", "State", "Model", "Epochs", "Validation ELBO", "Reconstruction", "KL"]
+    heads += ["Test ELBO", "Test −ln p(x)"]
+    lines = [_line(one) for one in entries]
+    told = "Validation figures are those of the best report; test figures of the best weights, "
+    told += "where an evaluation is kept. Nats per example."
+    return section("Runs", f'<div class="scroll">{table(heads, lines, "runs")}</div>', about=told)
+
+
+def _line(one: Entry) -> list[str]:
+    if not one.settings:
+        return [escape(one.label), escape(one.state), escape(one.problem), *[""] * 6]
+    s, val, test = one.settings, one.val, one.test
+    model = f"{s['network']}, Z = {s['latent_dim']}, {s['likelihood']}, {s['objective']}"
+    figures = (val.elbo, val.reconstruction, val.kl, test.elbo, test.nll)
+    told = ["–" if value is None else number(value) for value in figures]
+    return [escape(one.label), escape(one.state), escape(model), f"{one.epochs:g}", *told]
+
+
+def _data(runs: Sequence[Run]) -> str:
+    """A row a data set and how it is divided."""
+    heads = ["Data", "Fingerprint", "Shape", "Examples", "Train", "Validation", "Test", "Classes"]
+    rows = dict.fromkeys(tuple(_division(run)) for run in runs)
+    return section("Data", f'<div class="scroll">{table(heads, list(rows))}</div>')
+
+
+def _division(run: Run) -> list[str]:
+    about = run.header["data"]
+    shape = escape("×".join(map(str, about["event_shape"])))
+    try:
+        splits = [f"{len(part):,}" for part in run.config.split(run.data())]
+    except (ValueError, OSError):
+        splits = ["not on this machine", "", ""]
+    name = [escape(str(about["name"])), escape(str(about["fingerprint"])), shape]
+    return [*name, f"{about['examples']:,}", *splits, escape(str(about["classes"] or "none"))]

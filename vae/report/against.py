@@ -1,0 +1,175 @@
+"""Runs against each other in a report: settings, curves, rate and distortion, verdicts.
+
+A configuration has one colour in all of them. Nats per example; intervals are of 95 %, of the
+mean over seeds.
+"""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from itertools import combinations
+from typing import Any, NamedTuple
+
+from vae import comparison
+from vae.comparison import Entry, Fold, line, mean_line
+from vae.figures import compare
+from vae.figures.base import number
+from vae.palette import CLASSES
+from vae.report.page import Page, dot, section, table
+from vae.verdicts import LEAST, Verdict, by_seed, interval, verdict
+
+Reports = Mapping[str, Sequence[Mapping[str, Any]]]  # name of a run → its reports
+CURVES, PLANE = 300, 340  # pixels high
+PLANES = 4  # with a chart of their own, the largest first
+
+
+class Group(NamedTuple):
+    """The runs by configuration, how these are called and what colour they have."""
+
+    folds: list[Fold]
+    names: list[str]
+    slots: dict[str, int]
+
+    @classmethod
+    def of(cls, entries: Sequence[Entry]) -> "Group":
+        folds = comparison.fold(entries)
+        slots = comparison.slots({}, [fold.key for fold in folds], CLASSES)
+        return cls(folds, comparison.labels(folds), slots)
+
+    def slot(self, fold: Fold) -> int | None:
+        return self.slots.get(fold.key)
+
+
+def settings(group: Group) -> str:
+    """HTML: the settings in which configurations differ, side by side, then those of all."""
+    differ = comparison.differing(group.folds)
+    every = list(dict.fromkeys(name for fold in group.folds for name in fold.settings))
+    first = group.folds[0].settings
+    shared = [
+        [escape(comparison.spell(name)), escape(comparison.written(first.get(name)))]
+        for name in every
+        if name not in differ
+    ]
+    alike = f'<div class="columns">{table((), shared)}</div>'
+    if len(group.folds) == 1:
+        shared.append(["seed", ", ".join(map(str, group.folds[0].seeds))])
+        return section("Settings", f'<div class="columns">{table((), shared)}</div>')
+    heads = ["", *(_head(group, fold, name) for fold, name in _named(group))]
+    rows = [_row(group, name) for name in differ]
+    rows.append(["seed", *(", ".join(map(str, fold.seeds)) for fold in group.folds)])
+    parts = [f'<div class="scroll">{table(heads, rows)}</div>', "<h3>The same in all</h3>", alike]
+    return section("Settings", *parts, about="Configurations differ in what is marked.")
+
+
+def _named(group: Group) -> list[tuple[Fold, str]]:
+    return list(zip(group.folds, group.names, strict=True))
+
+
+def _head(group: Group, fold: Fold, name: str) -> str:
+    return dot(group.slot(fold)) + escape(name)
+
+
+def _row(group: Group, name: str) -> list[str]:
+    values = (escape(comparison.written(fold.settings.get(name))) for fold in group.folds)
+    return [escape(comparison.spell(name)), *(f"<mark>{value}</mark>" for value in values)]
+
+
+def curves(page: Page, group: Group, reports: Reports) -> str:
+    """HTML: reconstruction, KL and ELBO over training, train solid and validation dashed."""
+    drawn: list[compare.Drawn] = []
+    for fold, name in _named(group):
+        for quantity in compare.TITLES:
+            for split in ("train", "val"):
+                drawn += _lines(fold, escape(name), group.slot(fold), quantity, split, reports)
+    chart = page.chart(compare.overlaid(drawn, "epoch", CURVES), "Curves of training", CURVES)
+    told = (
+        "Nats per example. Train is solid: means over the batches since the last report; "
+        "validation is dashed: of the weights at that moment. Of several seeds the mean, with its "
+        "95 % interval from three on."
+    )
+    return section("Curves", _legend(group), chart, about=told)
+
+
+def _legend(group: Group) -> str:
+    names = (f"<span>{_head(group, f, name)}</span>" for f, name in _named(group))
+    return f'<p class="small">{" &nbsp; ".join(names)}</p>'
+
+
+def _lines(
+    fold: Fold, name: str, slot: int | None, quantity: str, split: str, reports: Reports
+) -> list[compare.Drawn]:
+    found = [line(reports[run.name], quantity, split, "epoch") for run in fold.runs]
+    found = [one for one in found if len(one.value)]
+    several = len(found) > 1
+    lines = [compare.Drawn(name, quantity, split, slot, one, several) for one in found]
+    if several:
+        lines.append(compare.Drawn(f"{name}, mean", quantity, split, slot, mean_line(found)))
+    return lines
+
+
+def planes(page: Page, group: Group, entries: Sequence[Entry]) -> str:
+    """HTML: a rate-distortion plane for each group of runs whose nats mean the same."""
+    parts = []
+    for plane in comparison.planes(entries)[:PLANES]:
+        known = [e for e in plane.entries if None not in (e.val.kl, e.val.reconstruction)]
+        if known:
+            folds = comparison.fold(known)
+            names = dict(zip((f.key for f in group.folds), group.names, strict=True))
+            spots = [_spot(f, escape(names.get(f.key, f.key)), group.slot(f)) for f in folds]
+            chart = page.chart(compare.rate_distortion(spots, PLANE), plane.label, PLANE)
+            parts.append(f"<h3>{escape(plane.label)}</h3>{chart}")
+    told = (
+        "Validation data at the best report. On a dotted line rate + distortion, −ELBO, is the "
+        "same; down and to the left is better. Each plane holds runs whose nats mean the same."
+    )
+    return section("Rate–distortion plane", *parts, about=told) if parts else ""
+
+
+def _spot(fold: Fold, name: str, slot: int | None) -> compare.Spot:
+    rate, distortion = (
+        interval(list(by_seed((run.seed, getattr(run.val, term)) for run in fold.runs).values()))
+        for term in ("kl", "reconstruction")
+    )
+    elbo = -(rate.mean + distortion.mean)
+    return compare.Spot(name, fold.runs[0].settings.get("beta"), rate, distortion, elbo, slot)
+
+
+def verdicts(group: Group) -> str:
+    """HTML: which configurations differ, of those with three finished seeds or more."""
+    sides = [(fold, name, _values(fold)) for fold, name in _named(group)]
+    sides = [side for side in sides if len(side[2]) >= LEAST]
+    said = [
+        sentence(a[1], b[1], verdict(a[2], b[2]))
+        for a, b in combinations(sides, 2)
+        if comparison.comparable(a[0].runs[0], b[0].runs[0])
+    ]
+    if not said:
+        return ""
+    told = (
+        f"Validation −ELBO at the best report of each finished run, at least {LEAST} seeds a "
+        "side; Student's t on the differences seed by seed where both sides have the same seeds, "
+        "Welch's where they have not. Of equal configurations about 5 in 100 are called different."
+    )
+    body = "".join(f'<p class="verdict">{text}</p>' for text in said)
+    return section("Verdict", body, about=told)
+
+
+def _values(fold: Fold) -> dict[int, float]:
+    done = [run for run in fold.runs if run.state == "finished" and run.val.elbo is not None]
+    return by_seed((run.seed, -float(run.val.elbo or 0.0)) for run in done)
+
+
+def sentence(a: str, b: str, found: Verdict) -> str:
+    """HTML: a verdict in words; the difference is A less B of -ELBO, so below 0 A is better."""
+    a, b = escape(a), escape(b)
+    ends = f"95 % interval {number(found.low)} to {number(found.high)}"
+    if not found.resolved:
+        return (
+            f"<b>Difference not resolved.</b> {a} less {b} is {number(found.difference)} nats "
+            f"({ends}): it may be 0."
+        )
+    better, worse = (a, b) if found.difference < 0 else (b, a)
+    low, high = sorted((abs(found.low), abs(found.high)))
+    return (
+        f"<b>{better} is better than {worse} by {number(abs(found.difference))} nats</b> "
+        f"(95 % interval {number(low)} to {number(high)})."
+    )

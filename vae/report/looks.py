@@ -1,0 +1,174 @@
+"""One run in a report: what it has learned, seen through its best weights.
+
+The encodings are those of the test examples, else validation, else training, at most `POINTS` of
+them, drawn as the pages draw them. Where weights or data are not there, a sentence says so.
+"""
+
+import re
+from html import escape
+
+import numpy as np
+
+from vae import figures, images
+from vae.comparison import Entry
+from vae.figures.base import number
+from vae.figures.yardstick import with_error
+from vae.latent import decode, prior_sample
+from vae.opened import Opened
+from vae.projections import pca
+from vae.records import Encoding, Floats, Hue, LatentMap, Projection
+from vae.report.facts import TITLES, evaluations, rows
+from vae.report.page import Page, picture, section, table
+from vae.runs import Run
+from vae.worker.evaluating import Kept
+
+POINTS = 2000
+TILES, SAMPLES, ACROSS = 16, 32, 8
+ROOM = 480  # pixels that a grid of pictures may be wide
+HEIGHT = 340
+SPLITS = {"train": "training", "val": "validation", "test": "test"}
+
+
+def look(page: Page, run: Run, entry: Entry, title: str) -> str:
+    """HTML: everything about one run."""
+    parts = [_said(entry, title)]
+    try:
+        opened = Opened.of(run)
+    except (ValueError, OSError) as error:
+        parts.append(f'<p class="about">No pictures: {escape(str(error))}</p>')
+        parts.append(f'<div class="pair"><div>{_kl(page, run, None)}</div></div>')
+    else:
+        split = opened.default_split()
+        encoding = opened.encode(opened.shown(split, POINTS))
+        left = _map(page, opened, encoding, split)
+        parts.append(
+            f'<div class="pair"><div>{left}</div><div>{_kl(page, run, encoding)}</div></div>'
+        )
+        parts.append(_pictures(page, opened, split))
+    parts += [_evaluation(kept) for kept in evaluations(run)]
+    return section(title, *parts)
+
+
+def _said(entry: Entry, title: str) -> str:
+    """What people said of it, and how it is called on the disk."""
+    tags = "".join(f'<span class="tag">{escape(tag)}</span>' for tag in entry.tags)
+    name = f"Run {escape(entry.name)}" if title != entry.name else ""
+    head = " ".join(filter(None, [name, tags]))
+    notes = f'<p class="notes">{escape(entry.notes)}</p>' if entry.notes else ""
+    return (f"<p>{head}</p>" if head else "") + notes
+
+
+def _map(page: Page, opened: Opened, encoding: Encoding, split: str) -> str:
+    """Where the examples are in latent space."""
+    means = encoding.mean
+    flat = means.shape[1] == 2
+    axes = ("z1 (posterior mean)", "z2 (posterior mean)")
+    shown = Projection(means, axes, "") if flat else pca(means)
+    labels = opened.data.labels
+    hue = None if labels is None else Hue("class", labels[encoding.index], opened.data.classes)
+    total = len(opened.rows(split))
+    rings = flat and opened.model.has_kl and opened.run.config.prior == "standard"
+    record = LatentMap(shown.points, shown.axes, encoding.index, hue, total, rings, shown.note)
+    chart = page.chart(figures.latent_map(record), "Latent map", HEIGHT)
+    told = figures.caption(record) or f"all {total:,} shown"
+    rest = f"{SPLITS[split]} examples, {told}"
+    return f'<h3>Latent map</h3>{chart}<p class="small">{escape(rest)}</p>'
+
+
+def _kl(page: Page, run: Run, encoding: Encoding | None) -> str:
+    """The KL of each latent dimension."""
+    values = encoding.kl_per_dimension if encoding is not None else None
+    per = run.curves().kl_per_dimension if values is None else values.mean(0)
+    if per is None:
+        return '<h3>KL per dimension</h3><p class="about">Not defined for this model.</p>'
+    if values is None:
+        told = "at the last report, nats per example"
+    else:
+        told = f"best weights, mean over {len(values):,} examples, nats per example"
+    chart = page.chart(figures.kl_bars(np.asarray(per, np.float32)), "KL per dimension", HEIGHT)
+    return f'<h3>KL per dimension</h3>{chart}<p class="small">{told}</p>'
+
+
+def _pictures(page: Page, opened: Opened, split: str) -> str:
+    """Originals above their reconstructions, and samples of the prior."""
+    rows_ = opened.shown(split, TILES)
+    originals = opened.seen(rows_)
+    made = opened.decode(opened.encode(rows_).mean, rows_)
+    drawn = _samples(opened)
+    if not opened.data.is_image:
+        return _vectors(page, originals, made, drawn)
+    scale = max(1, ROOM // (ACROSS * (originals.shape[3] + 1)))
+    both = images.png(images.strip([originals, made], ACROSS, scale=scale))
+    told = f"{len(rows_)} {SPLITS[split]} examples above, their reconstructions below"
+    left = f"<h3>Reconstructions</h3>{_shown(both, told)}"
+    if drawn is None:
+        right = "A point posterior has no prior that it was trained against: no samples."
+        return f'<div class="pair"><div>{left}</div><p class="about">{right}</p></div>'
+    grid = images.grid_png(drawn, ACROSS, scale=scale)
+    told = f"{len(drawn)} draws z ~ p(z), decoded to E[x|z]; seed 0"
+    return (
+        f'<div class="pair"><div>{left}</div>'
+        f"<div><h3>Samples of the prior</h3>{_shown(grid, told)}</div></div>"
+    )
+
+
+def _shown(png: bytes, told: str) -> str:
+    return f'{picture(images.data_uri(png), told)}<p class="small">{escape(told)}</p>'
+
+
+def _samples(opened: Opened) -> Floats | None:
+    """Means of p(x|z) at draws of the prior, (S, *event); None where there is no such prior."""
+    if not opened.model.has_kl:
+        return None
+    return decode(opened.model, prior_sample(opened.model, SAMPLES, 0))
+
+
+def _vectors(page: Page, originals: Floats, made: Floats, drawn: Floats | None) -> str:
+    """Vectors and their reconstructions, and samples, as charts."""
+    charts = {"Reconstructions": figures.vectors(made, background=originals)}
+    if drawn is not None:
+        charts["Samples of the prior"] = figures.vectors(drawn, background=originals)
+    cells = (
+        f"<div><h3>{name}</h3>{page.chart(figure, name, HEIGHT)}</div>"
+        for name, figure in charts.items()
+    )
+    return f'<div class="pair">{"".join(cells)}</div>'
+
+
+def _evaluation(kept: Kept) -> str:
+    """Every figure of an evaluation that is kept with the run."""
+    record, wanted = kept.record, kept.wanted
+    lines = [_line(*row) for row in rows(record)]
+    head = f"{SPLITS.get(record.split, record.split)} examples: {record.examples:,}"
+    made = f"{kept.made:%Y-%m-%d %H:%M} UTC, {wanted.checkpoint} weights, {head}, "
+    made += f"L = {wanted.elbo_samples} samples of q(z|x)"
+    told = f"Made {made}. ± is one standard error over the examples, a range a 95 % interval."
+    notes = "".join(f'<p class="small">{escape(n)}</p>' for n in _notes(kept))
+    heads = ("Figure", "Value", "Error or interval", "Unit")
+    return (
+        f"<h3>Evaluation on {escape(SPLITS.get(record.split, record.split))} data</h3>"
+        f'<p class="small">{escape(told)}</p>'
+        f'<div class="scroll">{table(heads, lines, "figures")}</div>{notes}'
+    )
+
+
+def _line(title: str, value: float | int, error: str, unit: str) -> tuple[str, str, str, str]:
+    if isinstance(value, int):
+        return escape(title), str(value), error, unit
+    if not re.fullmatch(r"± [\d.e-]+", error):
+        return escape(title), number(value), escape(error), escape(unit)
+    text, matched = with_error(value, float(error[2:]))
+    return escape(title), text, f"± {matched}" if matched else escape(error), escape(unit)
+
+
+_NOTED = {**TITLES, "ess": "Effective samples"}
+
+
+def _notes(kept: Kept) -> list[str]:
+    """Why figures are not there, and what to beware of in others, each sentence once."""
+    found: dict[str, list[str]] = {}
+    for name, sentence in kept.record.notes.items():
+        if not name.endswith(("_se", "_interval", "_samples")):
+            title = _NOTED.get(name, name.replace("_", " ").capitalize())
+            found.setdefault(sentence, []).append(title)
+    return [f"{', '.join(names)}: {sentence}" for sentence, names in found.items()]
