@@ -70,7 +70,9 @@ def _places(folds: Sequence[Fold], differ: Sequence[str], most: int) -> list[tup
     if len(differ) == 1:
         values = _order(folds, differ[0])
         rank = [values.index(f.settings.get(differ[0])) for f in folds]
-    return [divmod(place, min(most, math.ceil(math.sqrt(len(folds) * 1.5)))) for place in rank]
+    across = min(most, math.ceil(math.sqrt(len(folds) * 1.5)))
+    across = math.ceil(len(folds) / math.ceil(len(folds) / across))  # as full a last row as can be
+    return [divmod(place, across) for place in rank]
 
 
 def _name(fold: Fold, names: Sequence[str]) -> str:

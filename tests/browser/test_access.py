@@ -1,0 +1,182 @@
+"""Every page can be read, and used without a mouse.
+
+The contrast of each visible text over what lies behind it, from the browser's computed styles
+(WCAG 2.2, 1.4.3: 4.5, and 3 for large text; controls that are switched off are excepted). Every
+picture and chart has words for those who do not see it. Tab comes to every control (2.1.1), goes
+on past it (2.1.2), and shows where it is (2.4.7)."""
+
+import shutil
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.conftest import ROOT, Launch, OpenPage, Server, Tab
+from tests.browser.screen import until
+from vae.palette import COLOURS
+
+RUN = "digits-first-look"
+PAGES = sorted(p.stem for p in (ROOT / "pages").glob("*.py"))
+LEAST = 12  # texts that a page has at least
+POOR = """() => {
+    const pen = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+    const rgba = (colour) => {
+        pen.clearRect(0, 0, 1, 1);
+        pen.fillStyle = '#000';
+        pen.fillStyle = colour;
+        pen.fillRect(0, 0, 1, 1);
+        const [r, g, b, a] = pen.getImageData(0, 0, 1, 1).data;
+        return [r, g, b, a / 255];
+    };
+    const over = (top, under) => under.map((v, k) => top[k] * top[3] + v * (1 - top[3]));
+    const luminance = (c) => {
+        const [r, g, b] = c.map((v) => v / 255 <= 0.04045
+            ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const parents = (node) => node ? [node, ...parents(node.parentElement)] : [];
+    const ground = (node) => parents(node)
+        .map((n) => rgba(getComputedStyle(n).backgroundColor))
+        .reverse().reduce((under, top) => over(top, under), [255, 255, 255]);
+    const off = 'script, style, [aria-hidden=true], :disabled, [aria-disabled=true]';
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    const poor = [];
+    let seen = 0;
+    while (walker.nextNode()) {
+        const node = walker.currentNode.parentElement, words = walker.currentNode.data.trim();
+        const shown = { opacityProperty: true, visibilityProperty: true };
+        if (!words || node.closest(off) || !node.checkVisibility(shown)) continue;
+        if (node.closest('label')?.querySelector(':disabled')) continue;
+        const style = getComputedStyle(node), drawn = node instanceof SVGElement;
+        const ink = rgba(drawn ? style.fill : style.color);
+        for (const n of parents(node)) ink[3] *= getComputedStyle(n).opacity;
+        const under = ground(node);
+        const [low, high] = [luminance(over(ink, under)), luminance(under)].sort((a, b) => a - b);
+        const ratio = (high + 0.05) / (low + 0.05), size = parseFloat(style.fontSize);
+        const large = size >= 24 || (size >= 18.66 && style.fontWeight >= 700);
+        seen += 1;
+        if (ratio < (large ? 3 : 4.5)) poor.push(`${ratio.toFixed(2)}: ${words.slice(0, 50)}`);
+    }
+    return [seen, [...new Set(poor)]];
+}"""
+DUMB = """() => [
+    ...[...document.querySelectorAll('img:not([alt])')],
+    ...[...document.querySelectorAll('.js-plotly-plot')].filter((n) => !n.closest('[aria-label]')),
+    ...[...document.querySelectorAll('canvas')].filter((n) => n.checkVisibility()
+        && !n.closest('[aria-label], [data-testid=stDataFrame]')),
+].map((n) => n.outerHTML.slice(0, 120))"""
+
+
+CONTROLS = """() => {  // what can be used: its number, and how it begins
+    const all = 'button, a[href], input, textarea, summary, [tabindex="0"]';
+    const off = '[aria-hidden=true], [aria-disabled=true], [inert], [hidden]';
+    const used = (n) => n.checkVisibility({ visibilityProperty: true }) && !n.disabled
+        && !n.closest(off) && n.getBoundingClientRect().width > 1;
+    return [...document.querySelectorAll(all)].filter(used).map((n, k) => {
+        n.dataset.control = k;
+        return n.outerHTML.slice(0, 200);
+    });
+}"""
+FOCUS = """() => {  // which of them has the focus, which arrow keys come to from there, is it seen
+    const n = document.activeElement, group = '[role=radiogroup], [role=toolbar], [role=tablist]';
+    if (n === document.body) return null;
+    const parents = (e, most) => e && most ? [e, ...parents(e.parentElement, most - 1)] : [];
+    const ringed = ({ outlineStyle, outlineWidth, boxShadow, borderColor }) =>
+        (outlineStyle !== 'none' && parseFloat(outlineWidth) > 0)
+        || boxShadow !== 'none' || borderColor === '%s';
+    const own = n.closest('main[tabindex]') === n || n.closest('[data-testid=stDataFrame]');
+    const seen = own || parents(n, 4).some((e) => ringed(getComputedStyle(e)));
+    const widget = n.closest(`${group}, [data-testid=stElementContainer]`);
+    const beside = [...widget?.querySelectorAll('[data-control]') ?? []]
+        .filter((e) => e.tabIndex < 0 || e.closest(group)).map((e) => e.dataset.control);
+    return [n.dataset.control ?? null, beside, !!seen, n.outerHTML.slice(0, 200)];
+}"""
+PRESSES = 300  # of Tab, on any page
+
+
+@pytest.fixture(scope="module")
+def server(launch: Launch, tmp_path_factory: pytest.TempPathFactory) -> Server:
+    root = tmp_path_factory.mktemp("runs")
+    shutil.copytree(ROOT / "checkpoints" / RUN, root / RUN)
+    return launch("app.py", env={"VAE_LAB_ROOT": str(root)})
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_can_be_read(scheme: str, server: Server, open_page: OpenPage) -> None:
+    tab = open_page(f"{server.url}/?run={RUN}", scheme=scheme)
+    for name in PAGES:
+        _go(tab, server, name)
+        seen, poor = until(lambda: _many(tab.page.evaluate(POOR)), why=f"texts on {name}")
+        assert not poor, (name, seen)
+        assert not tab.page.evaluate(DUMB), name
+
+
+def test_every_control_can_be_reached_without_a_mouse(server: Server, open_page: OpenPage) -> None:
+    tab = open_page(f"{server.url}/?run={RUN}")
+    accent = tuple(int(COLOURS["accent"][0][k : k + 2], 16) for k in (1, 3, 5))
+    for k, name in enumerate(PAGES):  # the sidebar is the same on all: once is enough
+        _go(tab, server, name)
+        tab.page.evaluate(
+            f"document.querySelector('[data-testid=stSidebar]').inert = {int(k > 0)}"
+        )
+        controls = until(lambda: _steady(tab.page), why=f"controls of {name} that stay")
+        assert len(controls) > LEAST
+        reached, unseen = _tabbed(tab.page, FOCUS % f"rgb{accent}")
+        missed = [html for k, html in enumerate(controls) if str(k) not in reached]
+        assert not missed, (name, missed)
+        assert not unseen, (name, unseen)
+
+
+def _go(tab: Tab, server: Server, name: str) -> None:
+    tab.page.goto(f"{server.url}/{'' if name == 'train' else name}?run={RUN}")
+    until(lambda: tab.page.get_by_test_id("stMain").inner_text(), why=name)
+    tab.page.wait_for_timeout(500)
+    tab.settle()
+
+
+def _steady(page: Page) -> list[str]:
+    """The controls, if they are the same a moment later."""
+    first = page.evaluate(CONTROLS)
+    page.wait_for_timeout(500)
+    return first if page.evaluate(CONTROLS) == first else []
+
+
+def _tabbed(page: Page, script: str) -> tuple[set[str], list[str]]:
+    """Which controls Tab comes to, or arrow keys from there, and those that do not show it, until
+    it has come to the end of the page or round again."""
+    first, reached, unseen = "", set[str](), []
+    for _ in range(PRESSES):
+        page.keyboard.press("Tab")
+        if not (found := page.evaluate(script)):
+            break
+        own, beside, seen, html = found
+        if own and own == first:
+            break
+        first = first or own or ""
+        reached |= {own, *beside}
+        if not seen and not any(_seen_later(page, script) for _ in range(20)):
+            unseen.append(html)
+    return reached, unseen
+
+
+def _seen_later(page: Page, script: str) -> bool:
+    """Whether the focus is seen a moment later: some fields draw their border after the event."""
+    page.wait_for_timeout(100)
+    return bool(page.evaluate(script)[2])
+
+
+def _many(found: list) -> list:  # type: ignore[type-arg]
+    return found if found[0] > LEAST else []
+
+
+def test_words_that_are_too_pale_are_found(server: Server, open_page: OpenPage) -> None:
+    """The measure itself: one grey below the threshold, one above it, one faded to below it."""
+    tab = open_page(server.url)
+    greys = {"#777777": "4.48", "#767676": "", COLOURS["text"][0] + "88": "3."}
+    body = "".join(f'<p style="color:{g}">{g}</p>' for g in greys)
+    tab.page.set_content(f'<body style="background:#ffffff">{body}</body>')
+    seen, poor = tab.page.evaluate(POOR)
+    assert seen == 3
+    assert len(poor) == 2
+    for words, (grey, ratio) in zip(poor, [(g, r) for g, r in greys.items() if r], strict=True):
+        assert words.startswith(ratio), words
+        assert words.endswith(grey)
