@@ -121,7 +121,7 @@ def second(opened: Opened, asked: Sampling, drawn: Drawn) -> None:
     key, names = f"generate_other_{opened.run.name}", {name: name for name in runs}
     place = st.columns([2, 1])[0]
     chosen = grids.choose(place, "Second run", key, names, next(iter(names)), HELP["other"])
-    st.caption(f"The same {len(drawn.z)} z through the best checkpoint of {chosen}")
+    st.html(grids.said(f"The same {len(drawn.z)} z through the best checkpoint of {chosen}"))
     try:
         other = shown.opened(Run(runs[chosen].path), "best")
     except (ValueError, OSError) as error:
@@ -156,7 +156,8 @@ def manifold(opened: Opened, asked: Plane, place: DeltaGenerator) -> None:
 st.html(grids.STYLE)
 run = pick_run()
 guard_weights(run)
-left, right = st.columns([10, 11], gap="small")
+with st.container(key="generate_halves"):  # whole pixels wide: grids.css
+    left, right = st.columns(2, gap="small")
 with left:
     row = st.columns([9, 8, 10, 9], vertical_alignment="bottom", gap="xsmall")
     below = st.columns([13, 7, 10, 8], vertical_alignment="bottom", gap="xsmall")
@@ -194,5 +195,5 @@ with right:
         head, kept = st.columns([8, 6], vertical_alignment="center")
         plane = plane_controls(opened, [*row, told], FRAMED)
         head.markdown("**Decoded manifold**", help=MANIFOLD)
-        st.caption(f"E[x|z] over {places_in_words(opened, plane)}")
+        st.html(grids.said(f"E[x|z] over {places_in_words(opened, plane)}"))
         manifold(opened, plane, kept)
