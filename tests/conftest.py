@@ -21,16 +21,11 @@ from vae.training import Event, train
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Where several processes share the work, each takes whole files, and one of them all that
-    drives a browser: two browsers at once would be in each other's way."""
+    """Where several processes share the work, each takes whole files: what a file makes once (a
+    trained run, a server) is made once. Files of few tests come last; those drive a browser."""
     from xdist.scheduler import LoadFileScheduling
 
-    class OneBrowser(LoadFileScheduling):
-        def _split_scope(self, nodeid: str) -> str:
-            file: str = super()._split_scope(nodeid)
-            return "browser" if "tests/browser/" in file else file
-
-    return OneBrowser(config, log)
+    return LoadFileScheduling(config, log)
 
 
 WIDTHS: dict[str, dict[str, Any]] = {
