@@ -5,6 +5,7 @@ import streamlit as st
 from vae.dashboard import grids, server
 from vae.dashboard.compare_actions import bring_back
 from vae.dashboard.compare_page import FOLLOW, STYLE, moving, view
+from vae.dashboard.compare_share import bring
 from vae.dashboard.header import empty
 from vae.runs import listing
 
@@ -12,6 +13,7 @@ st.html(grids.STYLE)
 st.html(STYLE)
 if not listing(server.ROOT):
     bring_back()
+    bring()
     empty("There is no run yet.", "Press Train in the sidebar: it takes less than a minute.")
 live = moving()
 
@@ -20,7 +22,7 @@ live = moving()
 def page() -> None:
     """All of it, looked at again while a run waits or trains."""
     view()
-    if live and not moving():
+    if live != moving():
         st.rerun()
 
 

@@ -61,6 +61,7 @@ The floors; a module imports from lower floors only, and a folder also from itse
         sweeps       one configuration and several values of its settings → runs
         latent_sources  where z is drawn from, to be decoded
      5  worker/      the process that does long work, and what starts and ends it
+        branches     a run and one other value of one setting → a run
         checkup      what the doctor measures on a run's model
         own          an example from outside, seen through a run
         restoring    what a model makes of corrupted examples

@@ -93,7 +93,7 @@ def test_the_whole_way(launch: Launch, open_page: OpenPage, root: Path) -> None:
     tab.page.get_by_text("Training", exact=True).first.click()
     assert "There is no run yet" in tab.page.inner_text("[data-testid=stMain]")
 
-    name = train(tab, root, epochs=500)
+    name = train(tab, root, epochs=300)
     run = find(root, name)
     until(lambda: len(curve(tab, "reconstruction, validation")) > 3, why="points on the curves")
     watch_it_learn(tab)

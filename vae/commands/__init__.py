@@ -1,5 +1,5 @@
 """What `python -m vae` does: train, sweep, resume, stop, runs, data, evaluate, encode, sample,
-report, script.
+report, script, export, import.
 
 They share the run folders with the dashboard. A command is a function of its parsed arguments and
 its row in `COMMANDS`; what `train` takes are the settings of `RunConfig` in kebab case.
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
 from vae import storage
-from vae.commands import documents, lists, look, sweep, train
+from vae.commands import documents, lists, look, share, sweep, train
 
 INTERRUPTED = 130
 
@@ -39,6 +39,8 @@ COMMANDS: dict[str, Command] = {
     "sample": Command(look.sample, look.sample_flags),
     "report": Command(documents.report, documents.report_flags),
     "script": Command(documents.script, documents.script_flags),
+    "export": Command(share.export, share.export_flags),
+    "import": Command(share.take, share.take_flags),
 }
 
 

@@ -1,4 +1,5 @@
-"""What can be done to the selected runs: star, archive, name and describe, delete, bring back.
+"""What can be done to the selected runs: star, archive, name and describe, branch, export, delete,
+bring back.
 
 Whatever is refused is told in a sentence above the table, and nothing else changes.
 """
@@ -12,6 +13,8 @@ import streamlit as st
 from vae import storage
 from vae.comparison import Entry
 from vae.dashboard import server
+from vae.dashboard.compare_branch import branch
+from vae.dashboard.compare_share import bring, export
 from vae.dashboard.compare_table import SELECTED, clear_selection, fresh
 from vae.dashboard.header import choose, show_in_address
 from vae.runs import Run, listing
@@ -48,6 +51,9 @@ def actions(selected: Sequence[Entry], hidden: int, summary: str) -> None:
         _button(word, "archived", none, _note, selected, not stowed, about=HELP["archive"])
         with st.popover("Edit", disabled=none, help=HELP["edit"], key="compare_edit"):
             _edit(selected)
+        branch(selected)
+        export(selected)
+        bring()
         _button("Delete", "delete", none, _delete, selected)
         bring_back()
         st.space("stretch")

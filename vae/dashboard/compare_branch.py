@@ -1,0 +1,121 @@
+"""Branch the one run that is ticked: the same seed and one change, queued and ticked beside it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from vae import branches, storage
+from vae.comparison import Entry, written
+from vae.config import RunConfig
+from vae.dashboard import server
+from vae.dashboard.compare_table import SELECTED, fresh
+from vae.data import DATASETS
+from vae.devices import available
+from vae.options import Field
+from vae.runs import Run
+
+REFUSED = "compare_branch_refused"
+ABOUT = (
+    "Train one run again with a single change. The seed stays, so split, batches and noise are "
+    "the same, and what differs comes from the change."
+)
+HELP = {
+    "field": "The one setting that changes.",
+    "name": "What the new run is called.",
+    "queue": "Put the new run into the queue, and tick both runs to compare them. Its notes say "
+    "what it was branched from.",
+}
+
+
+def branch(selected: Sequence[Entry]) -> None:
+    """The popover; it needs exactly one run whose settings can be read."""
+    one = len(selected) == 1 and bool(selected[0].settings)
+    about = ABOUT if one else f"{ABOUT} Tick exactly one run."
+    open_ = st.popover(
+        "Branch", disabled=not one, help=about, key="compare_branch", on_change="rerun"
+    )
+    if one and open_.open:
+        with open_:
+            _form(selected[0])
+
+
+def _form(entry: Entry) -> None:
+    run = Run(server.ROOT / entry.name)
+    known = {field.name: field for field in branches.settings(run.config)}
+    first = "beta" if "beta" in known else next(iter(known))
+    left, right = st.columns(2)
+    name = left.selectbox(
+        "Setting",
+        list(known),
+        index=list(known).index(first),
+        format_func=lambda name: known[name].label,
+        key=f"compare_branch_field_{entry.name}",
+        help=HELP["field"],
+    )
+    with right:
+        value = _value(known[name], run.config, f"compare_branch_{entry.name}_{name}")
+    if refused := st.session_state.pop(REFUSED, ""):
+        st.error(refused)
+    try:
+        config = branches.changed(run, name, value)
+    except ValueError as error:
+        st.caption(str(error))
+        return
+    except OSError as error:
+        st.caption(storage.sentence(error))
+        return
+    _offer(entry, run, config, branches.free_name(run, name, config.get(name)))
+
+
+def _value(field: Field, config: RunConfig, key: str) -> Any:
+    """The widget that fits a setting, at its present value."""
+    option, old = field.under(config.model_dump()), config.get(field.name)
+    common: dict[str, Any] = {"label": "New value", "key": key, "help": option.help}
+    rows = {"data": list(DATASETS), "device": ["auto", *(d.name for d in available())]}
+    if choices := list(option.choices) or rows.get(field.name):
+        choices = list(dict.fromkeys([*choices, old]))
+        return st.selectbox(options=choices, index=choices.index(old), **common)
+    if field.type not in (int, float):
+        return st.text_input(value=written(old), **common)
+    kind = field.type
+    low, high = (None if end is None else kind(end) for end in (option.low, option.high))
+    step = 1 if kind is int else None
+    shown = "%d" if kind is int else "%g"
+    return st.number_input(
+        value=old, min_value=low, max_value=high, step=step, format=shown, **common
+    )
+
+
+def _offer(entry: Entry, run: Run, config: RunConfig, free: str) -> None:
+    """What will be queued, and the button."""
+    given = st.text_input(
+        "Name", placeholder=free, key=f"compare_branch_name_{free}", help=HELP["name"]
+    )
+    st.markdown(f"**{branches.told(run.config, config)}**")
+    st.caption(f"All else as in {entry.name}, seed {config.seed} included.")
+    if entry.changes:
+        moved = ", ".join(dict.fromkeys(change.field for change in entry.changes))
+        st.caption(f"{entry.name} had {moved} moved while it trained; the branch has not.")
+    st.button(
+        "Queue the branch",
+        type="primary",
+        key="compare_branch_queue",
+        on_click=_queue,
+        args=(run, config, given.strip() or free),
+        help=HELP["queue"],
+    )
+
+
+def _queue(run: Run, config: RunConfig, name: str) -> None:
+    try:
+        made = branches.create(run, config, name)
+    except ValueError as error:
+        st.session_state[REFUSED] = str(error)
+        return
+    except OSError as error:
+        st.session_state[REFUSED] = storage.sentence(error)
+        return
+    server.launcher.pump()
+    st.session_state[SELECTED] = [run.name, made.name]
+    fresh()

@@ -1,0 +1,285 @@
+"""Runs taken from a file that `archive` has packed: whole, or not at all.
+
+Whoever made the file, nothing of it is believed. Before anything appears among the runs, its
+members are those that its manifest names and a run folder may hold, none larger than is said and
+allowed, each with the content that its SHA-256 says; and each run is `examined`: read once as it
+will be later. Nothing is unpickled. All that happens in a hidden folder beside the runs, whose
+renaming is the arrival.
+
+A run that has arrived is the one that was packed, byte for byte, but for what belongs to a place:
+a name that is taken becomes NAME-2, …; one that waited or was at work is stopped, to be resumed;
+its wishes are none; and data of its own are found where they now lie, under the SHA-256 of their
+content, so that no file can stand in for an upload to come.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import stat
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from itertools import count
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+from vae import storage
+from vae.runs import notes
+from vae.runs.archive import (
+    CHUNK,
+    FORMAT,
+    MANIFEST,
+    MB,
+    MEMBERS,
+    RUNS,
+    TOTAL,
+    UPLOADS,
+    Progress,
+    compression,
+    limit,
+    own_data,
+)
+from vae.runs.examined import examine
+from vae.runs.folder import Run
+from vae.runs.header import read_head
+from vae.runs.names import NAME, NameTakenError, checked_name
+
+MANIFEST_LIMIT = 16 * MB
+AT_REST = ("finished", "paused", "stopped", "failed")
+STOPPED = "It waited or trained when it was exported. Resume goes on from its last saved state."
+
+Files = dict[str, dict[str, Any]]
+
+
+class Arrival(NamedTuple):
+    """A run that has arrived, and what it is called in the file."""
+
+    run: Run
+    name: str
+
+
+class ArrivalError(ValueError):
+    """What is wrong with a file; a sentence for people."""
+
+    def __init__(self, why: str, way_out: str = "Export the run again.") -> None:
+        super().__init__(f"This file cannot be imported: {why}. {way_out}")
+
+
+def unpack(
+    root: Path | str,
+    file: Path | bytes | BinaryIO,
+    name: str | None = None,
+    progress: Progress = lambda share: None,
+) -> list[Arrival]:
+    """Bring the runs in a file into a root of runs, a single one under another name if asked.
+
+    `progress` is told the share that is done. Raises ValueError with a sentence for a file that is
+    not to be trusted, a name that is taken, and a root that cannot be written, and then changes
+    nothing; OSError for a file that cannot be opened.
+    """
+    root = Path(root)
+    with _stream(file) as stream:
+        with _doubting("it is damaged, or no file that VAE Lab has exported"):
+            archive = zipfile.ZipFile(stream)
+            runs, files = _contents(archive, stream.seek(0, os.SEEK_END))
+        if name is not None:
+            _check_name(root, name, runs)
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            storage.sweep(root)
+            hidden = storage.temporary_folder(root / "import")
+            try:
+                _extract(archive, files, hidden, progress)
+                for run in runs:
+                    with _doubting(f"the run {run} is damaged", hidden):
+                        _settle(Run(hidden / run), root)
+                return _placed(hidden, root, runs, name)
+            finally:
+                shutil.rmtree(hidden, ignore_errors=True)
+        except OSError as error:
+            raise ValueError(f"Cannot import into {root}: {storage.reason(error)}.") from None
+
+
+@contextmanager
+def _stream(file: Path | bytes | BinaryIO) -> Iterator[BinaryIO]:
+    if isinstance(file, Path):
+        with file.open("rb") as stream:
+            yield stream
+    else:
+        yield BytesIO(file) if isinstance(file, bytes) else file
+
+
+@contextmanager
+def _doubting(what: str, hidden: Path | None = None) -> Iterator[None]:
+    """Whatever readers trip over in foreign bytes becomes one sentence; what the disk refuses
+    stays what it is."""
+    try:
+        yield
+    except ArrivalError:
+        raise
+    except Exception as error:  # readers of foreign bytes raise nearly every kind
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise
+        told = str(error).replace(f"{hidden}/", "")
+        why = " ".join(told.split())[:300].rstrip(".") or type(error).__name__
+        raise ArrivalError(f"{what} ({why})") from None
+
+
+def _check_name(root: Path, name: str, runs: list[str]) -> None:
+    if len(runs) > 1:
+        raise ValueError(f"This file holds {len(runs)} runs: import them under their own names.")
+    if (root / checked_name(name)).exists():
+        raise NameTakenError(name)
+
+
+def _contents(archive: zipfile.ZipFile, length: int) -> tuple[list[str], Files]:
+    """The names of the runs, and the members that the manifest describes, checked against those
+    that there are."""
+    infos = {info.filename: info for info in archive.infolist()}
+    if len(infos) < len(archive.infolist()):
+        raise ArrivalError("two of its members have one name")
+    if MANIFEST not in infos:
+        raise ArrivalError(f"it has no {MANIFEST}, so VAE Lab has not exported it")
+    if len(infos) > MEMBERS or sum(info.compress_size for info in infos.values()) > length:
+        raise ArrivalError("its members are too many, or lie over each other")
+    runs, files = _manifest(archive, infos.pop(MANIFEST))
+    if infos.keys() != files.keys():
+        odd = min(infos.keys() ^ files.keys())
+        has, says = ("holds", "does not") if odd in infos else ("lacks", "does")
+        raise ArrivalError(f"it {has} {odd!r}, which its manifest {says} name")
+    for info in infos.values():
+        _check_member(info, files[info.filename]["size"])
+    if sum(said["size"] for said in files.values()) > TOTAL:
+        raise ArrivalError("it is larger than any file that VAE Lab exports")
+    return runs, files
+
+
+def _manifest(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[list[str], Files]:
+    """What the manifest says, each value of its type and every run with its settings."""
+    _check_member(info, info.file_size, MANIFEST_LIMIT)
+    with archive.open(info) as source:
+        said = json.loads(source.read(info.file_size))
+    if isinstance(said["format"], int) and said["format"] > FORMAT:
+        raise ArrivalError("a newer VAE Lab has exported it", "Update to import it.")
+    runs, files = said["runs"], said["files"]
+    if not 1 <= len(runs) <= RUNS or len(set(runs)) < len(runs):
+        raise ArrivalError("its manifest names no run, one twice, or too many")
+    for run in runs:
+        if not NAME.fullmatch(run) or f"{run}/config.json" not in files:
+            raise ArrivalError(f"its run {run!r} has no settings, or a name that is none")
+    for name, about in files.items():
+        if type(about["size"]) is not int or not isinstance(about["sha256"], str):
+            raise ArrivalError(f"its manifest does not say what {name!r} holds")
+        if name.split("/")[0] not in (*runs, UPLOADS):
+            raise ArrivalError(f"it holds {name!r}, which belongs to none of its runs")
+    return runs, files
+
+
+def _check_member(info: zipfile.ZipInfo, size: int, most: int | None = None) -> None:
+    """Raise ArrivalError unless a member is what `archive.member` makes of a run's file."""
+    name, kind = info.filename, stat.S_IFMT(info.external_attr >> 16)
+    most = limit(name) if most is None else most
+    if most is None:
+        raise ArrivalError(f"it holds {name!r}, which is no file of a run")
+    if kind not in (0, stat.S_IFREG) or info.is_dir():
+        raise ArrivalError(f"{name} is a link or a folder, and no file")
+    if info.flag_bits & 1 or info.compress_type != compression(name):
+        raise ArrivalError(f"{name} is encrypted, or packed as VAE Lab does not pack")
+    if info.file_size != size or not 0 <= size <= most:
+        raise ArrivalError(f"{name} is larger than a run's file may be, or than is said")
+
+
+def _extract(archive: zipfile.ZipFile, files: Files, hidden: Path, progress: Progress) -> None:
+    """Write every member into the hidden folder, each verified while it is read."""
+    whole, done = max(1, sum(said["size"] for said in files.values())), 0
+    if whole > shutil.disk_usage(hidden).free:
+        raise OSError(errno.ENOSPC, "full")
+    for name, said in files.items():
+        path, digest, left = hidden / name, hashlib.sha256(), said["size"]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with (
+            _doubting(f"{name} is damaged"),
+            archive.open(name) as source,
+            path.open("xb") as target,
+        ):
+            while chunk := source.read(CHUNK):
+                left -= len(chunk)
+                if left < 0:
+                    break
+                digest.update(chunk)
+                target.write(chunk)
+                done += len(chunk)
+                progress(min(done / whole, 1.0))
+        if left or digest.hexdigest() != said["sha256"]:
+            raise ArrivalError(f"{name} is damaged (its content is not what was exported)")
+
+
+def _settle(run: Run, root: Path) -> None:
+    """Read a run as it will be read later, and make it at home in its new root; raises nearly
+    everything."""
+    examine(run)
+    if (run.path / notes.FILE).exists():
+        notes.change(run.path)
+        (run.path / "notes.lock").unlink(missing_ok=True)
+    if run.status().state not in AT_REST:
+        saved = storage.read_json(run.path / "status.json")
+        known = saved if isinstance(saved, dict) else {}
+        told = {"state": "stopped", "message": STOPPED}
+        storage.write_json(run.path / "status.json", known | told)
+    if beside := own_data(run):
+        there, head = _home(beside, root), read_head(run.path)
+        if Path(run.settings["data"]).resolve() != there:
+            head["config"]["data"] = str(there)
+            storage.write_json(run.path / "config.json", head)
+
+
+def _home(upload: Path, root: Path) -> Path:
+    """Where an upload lies, or will lie, among those of a root."""
+    there = root.resolve() / UPLOADS / upload.name
+    digest = _sha256(upload)
+    return there if _sha256(there) == digest else there.with_name(f"{digest}.npz")
+
+
+def _sha256(path: Path) -> str:
+    if not path.is_file():
+        return ""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _placed(hidden: Path, root: Path, runs: list[str], name: str | None) -> list[Arrival]:
+    """Rename what is hidden into the root, data first; take all runs back if one cannot be."""
+    for upload in (hidden / UPLOADS).glob("*"):
+        there = _home(upload, root)
+        there.parent.mkdir(exist_ok=True)
+        if not there.exists():
+            os.rename(upload, there)
+    made: list[Arrival] = []
+    try:
+        for run in runs:
+            made.append(Arrival(_claimed(hidden / run, root, name), run))
+    except BaseException:
+        for arrival in made:
+            os.rename(arrival.run.path, hidden / arrival.name)
+        raise
+    return made
+
+
+def _claimed(path: Path, root: Path, name: str | None) -> Run:
+    """The run under the name that is asked for, or the first that is free."""
+    for k in count(1):
+        ending = f"-{k}" if k > 1 else ""
+        target = root / (name or f"{path.name[: 64 - len(ending)]}{ending}")
+        try:
+            if not target.exists():
+                os.rename(path, target)
+                return Run(target)
+        except OSError:
+            if not target.exists():  # else another one has just taken the name
+                raise
+        if name is not None:
+            break
+    raise NameTakenError(target.name)

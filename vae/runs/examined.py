@@ -1,0 +1,117 @@
+"""A run folder from a stranger, read once as everything else will read it.
+
+Readers of a run pass over what is missing or torn, because a killed worker may have left it so;
+what they take without asking is what VAE Lab has written. Here that is asked: sizes that would
+fill the memory are refused before anything of that size is made, weights have to fit the settings,
+frames the examples, and data the fingerprint.
+"""
+
+import json
+import math
+import zipfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from vae import storage
+from vae.runs import trail
+from vae.runs.archive import own_data
+from vae.runs.folder import Run
+from vae.runs.header import domain_of
+
+LARGEST = {"levels": 2**16, "classes": 2**20, "examples": 2**40}
+ELEMENTS, WEIGHTS, THREADS = 2**26, 2**31, 2**10  # of an example, a model, a process, at most
+NUMBERS = ("reconstruction", "kl", "elbo", "seconds")  # of a report, that every page adds up
+
+
+def examine(run: Run) -> None:
+    """Raise nearly any exception for a run that cannot be used as it is."""
+    _settings(run.header)
+    _weights(run)
+    _curves(run)
+    _frames(run)
+    for path in run.path.glob("derived/*"):
+        _ = storage.read_arrays(path) if path.suffix == ".safetensors" else _object(path)
+    if beside := own_data(run):
+        _data(run, beside)
+
+
+def _object(path: Path) -> dict[str, Any]:
+    found = json.loads(path.read_bytes())
+    if not isinstance(found, dict):
+        raise ValueError(f"{path} holds no JSON object")
+    return found
+
+
+def _settings(head: dict[str, Any]) -> None:
+    data, shape = head["data"], head["data"]["event_shape"]
+    numbers = [*shape, *(data[name] for name in LARGEST), head["threads"]]
+    words = [data["name"], data["fingerprint"], head.get("created", "")]
+    sound = all(type(number) is int and number >= 0 for number in numbers)
+    sound = sound and all(isinstance(word, str) for word in words)
+    sound = sound and all(data[name] <= most for name, most in LARGEST.items())
+    if not sound or not 0 < math.prod(shape) <= ELEMENTS or head["threads"] > THREADS:
+        raise ValueError("config.json says what no run can be")
+
+
+def _weights(run: Run) -> None:
+    """Load every checkpoint, if the settings ask for no more weights than it holds."""
+    count, found = _count(run), False
+    run.snapshot()
+    for name, path in (("last", run.path / trail.LAST), ("best", run.path / trail.BEST)):
+        if path.exists():
+            arrays, found = storage.read_arrays(path)[0], True
+            if count > sum(a.size for k, a in arrays.items() if k[:6] == "model."):
+                raise ValueError(f"{path} does not fit the settings in config.json")
+            run.load_model(name)
+    if count > WEIGHTS and not found:
+        raise ValueError("its settings make a model that is too large")
+
+
+def _count(run: Run) -> int:
+    """How many weights the settings ask for, at least, without making them: torch's meta device
+    makes none, but cannot build a flow."""
+    import torch
+
+    from vae.model import VAE
+
+    plain = run.config.model_copy(update={"posterior": "diagonal", "prior": "standard"})
+    for config in (run.config, plain):
+        with suppress(NotImplementedError), torch.device("meta"):
+            model = VAE(config, domain_of(run.header))
+            return sum(weight.numel() for weight in model.parameters())
+    return 0
+
+
+def _curves(run: Run) -> None:
+    for report in run.reports():
+        values = [report.get(name) for name in NUMBERS]
+        if values[0] is None or any(not isinstance(v, int | float | None) for v in values):
+            raise ValueError(f"{trail.METRICS} holds a report without its numbers")
+    run.curves()
+
+
+def _frames(run: Run) -> None:
+    shape, examples = tuple(run.header["data"]["event_shape"]), run.examples()
+    if (run.path / trail.FRAMES / "examples.safetensors").exists() and examples is None:
+        raise ValueError("the examples of its frames cannot be read")
+    for step in run.frame_steps():
+        frame = run.frame(step)
+        if frame is None or examples is None:
+            raise ValueError(f"its frame of step {step} cannot be read")
+        means = (len(examples.index), run.config.latent_dim)
+        fits = frame.mean.shape == means and frame.samples.shape[1:] == shape
+        if not fits or frame.reconstructions.shape != examples.originals.shape:
+            raise ValueError(f"its frame of step {step} does not fit the settings")
+
+
+def _data(run: Run, upload: Path) -> None:
+    """Read an upload; one that is stored as VAE Lab keeps it fills no more memory than disk."""
+    from vae.data import load
+
+    with zipfile.ZipFile(upload) as arrays:
+        if sum(info.file_size for info in arrays.infolist()) > upload.stat().st_size:
+            raise ValueError("its data are compressed, as VAE Lab does not keep them")
+    data = load(str(upload), examples=run.config.examples, seed=run.config.seed)
+    if data.fingerprint != run.header["data"]["fingerprint"]:
+        raise ValueError("its data are not those it was trained on")
