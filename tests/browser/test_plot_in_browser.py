@@ -21,7 +21,7 @@ SHOWN = """gd => {  // pixels from the plot's left to the points that the zoom h
     const axis = gd._fullLayout.xaxis;
     return [...gd._fullData[0].x].map(x => axis.d2p(x)).filter(x => x > 0 && x < axis._length);
 }"""
-CROWDED = """chart => {  // [row, x, y]: of the points within 2.5 pixels of (x, y) this is the nearest
+CROWDED = """chart => {  // [row, x, y]: of the points within 2.5 pixels of (x, y) the nearest
     const gd = document.querySelector(chart), { xaxis, yaxis } = gd._fullLayout;
     const box = gd.getBoundingClientRect();
     const at = (row) => [box.x + xaxis._offset + xaxis.d2p(gd._fullData[row % 2].x[row >> 1]),
