@@ -130,7 +130,7 @@ def busy() -> Iterator[None]:
 @contextmanager
 def dashboard(root: str) -> Iterator[None]:
     """The app and a browser that watches the run `speed`."""
-    from conftest import ARGUMENTS  # tests/browser
+    from conftest import ARGUMENTS, WEBGL  # tests/browser
     from playwright.sync_api import sync_playwright
 
     with socket.socket() as probe:
@@ -147,7 +147,9 @@ def dashboard(root: str) -> Iterator[None]:
     )
     try:
         with sync_playwright() as p:
-            browser = p.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
+            browser = p.chromium.launch(
+                executable_path=shutil.which("chromium"), args=[*ARGUMENTS, *WEBGL]
+            )
             page = browser.new_page(viewport={"width": 1440, "height": 900})
             page.add_init_script(LOOK_AGAIN)
             time.sleep(6)

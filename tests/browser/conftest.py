@@ -34,10 +34,9 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
-    "--ignore-gpu-blocklist",
 ]
+SOFTWARE = ["--disable-gpu"]  # everything drawn without WebGL, with a third less work
+WEBGL = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
 STARTS_WITHIN = 120  # seconds
 expect.set_options(timeout=PATIENCE * 1000)
 # Streamlit looks for these below the address of a page first, then where they are.
@@ -138,9 +137,10 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             return
 
 
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """A headless Chromium; without one the test is skipped, in continuous integration it fails."""
+@pytest.fixture(scope="module")
+def chromium(request: pytest.FixtureRequest) -> Iterator[Browser]:
+    """A headless Chromium, with WebGL for a module that is marked `webgl`; where there is none the
+    test is skipped, in continuous integration it fails."""
     names = ("chromium", "chromium-browser", "google-chrome")
     found = os.environ.get("VAE_LAB_CHROMIUM") or next(
         filter(None, map(shutil.which, names)), None
@@ -149,7 +149,8 @@ def chromium() -> Iterator[Browser]:
         reason = "No Chromium: install it, or name its program in VAE_LAB_CHROMIUM"
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
+        how = WEBGL if request.node.get_closest_marker("webgl") else SOFTWARE
+        browser = playwright.chromium.launch(executable_path=found, args=[*ARGUMENTS, *how])
         yield browser
         browser.close()
 

@@ -18,6 +18,8 @@ from vae.latent import decode
 from vae.opened import Opened
 from vae.runs import Run
 
+pytestmark = pytest.mark.webgl
+
 MAP, LINE, PANEL = ".st-key-latent_map", ".st-key-latent_line", ".st-key-latent_panel"
 TRAIN = ("--data", "digits", "--hidden", "32", "--latent-dim", "3", "--device", "cpu")
 PLACE = """row => {  // pixels in the window at which a row of the data set is drawn

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.screen import perform
 from vae.palette import COLOURS
 
-pytestmark = pytest.mark.browser
+pytestmark = pytest.mark.webgl
 
 CHART = ".vae-plot-chart.js-plotly-plot"
 POINTS = "gd => gd._fullData[0].x.length"

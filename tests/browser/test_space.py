@@ -16,6 +16,8 @@ from vae.palette import COLOURS
 from vae.runs import Run
 from vae.space import HALF
 
+pytestmark = pytest.mark.webgl
+
 SPACE, PANEL, LINE = ".st-key-latent_space", ".st-key-latent_panel", ".st-key-latent_line"
 MANY = 60_000
 CHART = f"document.querySelector('{SPACE} .js-plotly-plot')"
@@ -172,16 +174,16 @@ def test_the_camera_stays(server: Server, open_page: OpenPage) -> None:
 
     choose(tab.page, ".st-key-latent_hue", "KL")
     until(lambda: tab.page.evaluate(NAMES)[1:] == ["prior"])
-    assert same()
+    until(same)
     choose(tab.page, ".st-key-latent_points", "500")
     until(lambda: tab.page.evaluate(COUNT) == 500)
-    assert same()
+    until(same)
     tab.page.emulate_media(color_scheme="dark")
     until(
         lambda: tab.page.evaluate(f"{CHART}._fullLayout.paper_bgcolor") == COLOURS["background"][1]
     )
     until(lambda: tab.page.evaluate(f"{CHART}._fullLayout.scene.xaxis.title.font.color"))
-    assert same()
+    until(same)
     tab.page.get_by_role("link", name="Data", exact=True).click()
     until(lambda: not tab.page.locator(SPACE).count())
     tab.page.get_by_role("link", name="Latent space", exact=True).click()

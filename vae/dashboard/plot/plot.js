@@ -4,7 +4,7 @@ import { away, learn, point } from './decode.js';
 import { NO_WEBGL, deep, markSpace, press, turned } from './space.js';
 import { meant } from './near.js';
 import { AXIS, dressed, inked, themeOf } from './theme.js';
-import { rememberLayout, rememberLegend, restore, viewOf } from './view.js';
+import { lookAgain, rememberLayout, rememberLegend, restore, viewOf } from './view.js';
 
 const CHARTS = new WeakMap();                   // root element → chart
 const NAMED = new Map();                        // key → the chart that has it now
@@ -215,6 +215,7 @@ async function draw(chart) {
   const count = points.reduce((sum, trace) => sum + lengthOf(trace.x), 0);
   if (count <= FEW || !webgl()) for (const trace of points) trace.type = 'scatter';
   Object.assign(layout, laid(chart));
+  lookAgain(chart);
   restore(chart, data, layout);
   (deep(chart) ? markSpace : mark)(chart, data);
   data.push(...inked(laidOver(chart).traces ?? [], theme.shade));
@@ -222,6 +223,7 @@ async function draw(chart) {
   chart.drawing = true;
   try {
     await Plotly.react(chart.node, data, layout, config(chart, Plotly));
+    chart.shown = chart.view;
   } finally {
     chart.drawing = false;
   }
@@ -289,7 +291,10 @@ function listen(chart, Plotly) {
   node.on('plotly_hover', (event) => hover(chart, event));
   node.on('plotly_unhover', () => leave(chart));
   node.on('plotly_click', (event) => click(chart, event));
-  node.on('plotly_relayout', (change) => rememberLayout(chart, change));
+  node.on('plotly_relayout', (change) => {
+    rememberLayout(chart, change);
+    if (change['scene.camera']) setTimeout(() => lookAgain(chart), 500);
+  });
   node.on('plotly_restyle', () => rememberLegend(chart));
   node.on('plotly_buttonclicked', ({ menu, active }) => { chart.view.menus[menu._index] = active; });
   node.on('plotly_doubleclick', () => {

@@ -36,6 +36,12 @@ export function rememberLayout(chart, change) {        // after zoom, pan, a cha
   view.turning = change['scene.dragmode'] ?? view.turning;
 }
 
+export function lookAgain(chart) {              // the last frames of a turn come after Plotly tells of it
+  const scene = chart.node._fullLayout?.scene?._scene;
+  if (!scene?.getCamera || !chart.view.camera || chart.shown !== chart.view) return;
+  chart.view.camera = structuredClone(scene.getCamera());
+}
+
 export function rememberLegend(chart) {
   if (chart.drawing) return;
   chart.node.data.forEach((trace, i) => {
