@@ -268,6 +268,25 @@ def test_latents_open_by_the_likeliest_of_remedies(
     assert remedied(ill.config, look.remedy).get(field) == value
 
 
+@pytest.mark.parametrize(
+    ("settings", "field", "value"),
+    [
+        ({"objective": "capacity"}, "objective", "elbo"),
+        ({"weight_decay": 3.0}, "weight_decay", 0.0),
+        ({"condition": "labels"}, "condition", "none"),
+        ({}, "lr", 1e-4),
+    ],
+)
+def test_a_decoder_heeds_z_by_the_likeliest_of_remedies(
+    settings: dict[str, Any], field: str, value: Any
+) -> None:
+    deaf = case(reports(), FINE._replace(swap=0.0, swap_se=0.01), **{"lr": 1e-3} | settings)
+    (finding,) = examine(deaf).findings
+    assert finding.name == "ignored"
+    assert finding.seen.remedy is not None
+    assert (finding.seen.remedy.field, finding.seen.remedy.value) == (field, value)
+
+
 def test_too_few_steps_are_no_collapse() -> None:
     early = case(reports(kl=(0.0, 0.0), lr=1e-5))
     assert found(early) == {"untrained"}

@@ -6,7 +6,9 @@ seeds that its thresholds were not made on (they were fixed on digits, mlp, seed
 is mended if the remedied run has it no more and ends with a better score (which cannot be compared
 where the likelihood changed). A healthy run must be silent on all that is serious.
 HARMLESS, UNFINISHED, MISSED and TRUE_AS_WELL record what trials showed; they were not foreseen.
-The thresholds were changed after trials on seeds 3 and 4, and not after one on seeds 21 and 22.
+The thresholds were changed after trials on seeds 3 and 4, and not after one on seeds 21 and 22;
+the plants of a decoder that ignores z, "paid for nothing" and "heavy decay", came after all that.
+How strong the decay must be was tried on seed 1, which the trial does not use.
 """
 
 import sys
@@ -67,7 +69,17 @@ PLANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "constant data": ("floored", {"likelihood": "gaussian-learned", "lr": 1e-2, "epochs": 300}),
     "2 epochs": ("untrained", {"epochs": 2}),
     "lr 0.00002": ("untrained", {"lr": 2e-5, "epochs": 20}),
+    "paid for nothing": ("ignored", {"likelihood": "gaussian", "objective": "capacity"}),
+    "heavy decay": ("ignored", {"posterior": "point", "objective": "reconstruction"}),
 }
+DECAY = {  # less leaves some of z, more makes training leap about
+    "digits conv": 30.0,
+    "moons mlp": 100.0,
+    "mixture mlp": 30.0,
+    "shapes conv": 50.0,
+    "fashion mlp": 80.0,
+}
+COPIES = ("constant data", "paid for nothing")  # trained on copies of one example
 
 
 class Row(NamedTuple):
@@ -109,9 +121,11 @@ def settings(base: str, plant: str, seed: int, folder: Path) -> dict[str, Any]:
     if plant == "100 examples":
         given |= LARGE[own.get("network", "mlp")]
         given |= {} if own["data"] == "mixture" else {"binarize": "threshold"}
-    if plant == "constant data":
+    if plant in COPIES:
         given = {k: v for k, v in given.items() if k not in ("size", "examples")}
         given["data"] = _constant(own, folder)
+    if plant == "heavy decay":
+        given["weight_decay"] = DECAY[base]
     if plant == "large β" and own["data"] in ("shapes", "fashion-mnist", "moon-phases"):
         given["beta"] = 1000.0  # 20 shuts no latent that is worth a hundred nats
     return given
@@ -171,7 +185,7 @@ def trial(base: str, plant: str, seed: int, folder: Path) -> Row:
 
 
 GRID = [(base, plant, seed) for base in BASES for plant in PLANTS for seed in SEEDS[base]]
-TRUE_AS_WELL = {"constant data": {"vanished", "ignored"}}  # copies leave z nothing to tell
+TRUE_AS_WELL = {name: {"vanished", "ignored"} for name in COPIES}  # z has nothing to tell
 UNFINISHED = {  # remedies that better a run, and leave something of its illness
     ("moons mlp", "lr 0.00002"): "20 epochs are too few at any learning rate",
     ("shapes conv", "lr 0.00002"): "likewise",
@@ -179,8 +193,13 @@ UNFINISHED = {  # remedies that better a run, and leave something of its illness
     ("fashion mlp", "lr 0.00002"): "likewise",
     ("moons mlp", "2 epochs"): "20 epochs are too few; the same remedy again",
     ("shapes conv", "2 epochs"): "likewise",
+    ("digits conv", "paid for nothing"): "z still has nothing to tell",
+    ("mixture mlp", "paid for nothing"): "likewise",
 }
-MISSED = {("shapes conv", "constant data"): "a learning rate too high is named instead"}
+MISSED = {
+    ("shapes conv", "constant data"): "a learning rate too high is named instead",
+    ("shapes conv", "paid for nothing"): "a swap costs 0 ± 3 nats, which resolves nothing",
+}
 HARMLESS = {  # plants that make no illness there: the doctor has to be silent
     ("mixture mlp", "100 examples"): "the validation ELBO never falls",
     ("shapes conv", "64 latents"): "every latent has more than 0.01 nats",

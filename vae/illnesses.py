@@ -201,6 +201,8 @@ def ignored(case: Case) -> Seen | Quiet:
         remedy = Remedy(
             "objective", "elbo", "It pays for a nat only what the decoder gains by it."
         )
+    elif config.weight_decay:
+        remedy = Remedy("weight_decay", 0.0, "It pulls the weights that use z to 0.")
     elif config.conditional:
         remedy = Remedy("condition", "none", "The class may tell the decoder all it needs.")
     return Seen((f"{words}: the reconstruction is hardly worse{paid}.",), remedy)
