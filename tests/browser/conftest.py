@@ -1,7 +1,7 @@
 """What browser tests stand on: the app's server as a process, a real Chromium, and its complaints.
 
-def test_something(launch, open_page):
-    server = launch("app.py")
+def test_something(app, open_page, tmp_path):
+    server = app(tmp_path)
     tab = open_page(server.url, scheme="dark")
     ...
     assert not tab.problems
@@ -67,6 +67,7 @@ class Tab(NamedTuple):
 
 
 Launch = Callable[..., Server]
+App = Callable[[Path], Server]
 OpenPage = Callable[..., Tab]
 
 
@@ -95,6 +96,35 @@ def launch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launch]:
     yield start
     for server in started:
         _end(server.process)
+
+
+@pytest.fixture(scope="session")
+def _one_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Path]]:
+    """An app whose root is a link, and that link."""
+    folder = tmp_path_factory.mktemp("app")
+    env = {**os.environ, "VAE_LAB_ROOT": str(folder / "runs")}
+    server = _start(ROOT / "app.py", (), env, folder / "log.txt")
+    _wait_for(server)
+    yield server, folder / "runs"
+    _end(server.process)
+
+
+@pytest.fixture(scope="module")
+def app(_one_app: tuple[Server, Path]) -> App:
+    """`app(root)` shows the runs in this folder, in one server for all modules that only look.
+
+    Who lets the app train or start a job takes a server of its own (`launch`): the worker goes on
+    in its folder when the module has ended.
+    """
+    server, link = _one_app
+
+    def show(root: Path) -> Server:
+        fresh = link.with_name("next")
+        fresh.symlink_to(root, target_is_directory=True)
+        fresh.replace(link)
+        return server
+
+    return show
 
 
 def _start(file: Path, arguments: tuple[str, ...], env: dict[str, str], log_path: Path) -> Server:

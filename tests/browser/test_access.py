@@ -10,7 +10,7 @@ import shutil
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.conftest import ROOT, Launch, OpenPage, Server, Tab
+from tests.browser.conftest import ROOT, App, OpenPage, Server, Tab
 from tests.browser.screen import until
 from vae.palette import COLOURS
 
@@ -90,47 +90,56 @@ FOCUS = """() => {  // which of them has the focus, which arrow keys come to fro
         .filter((e) => e.tabIndex < 0 || e.closest(group)).map((e) => e.dataset.control);
     return [n.dataset.control ?? null, beside, !!seen, n.outerHTML.slice(0, 200)];
 }"""
+GROUND = "() => getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor"
 PRESSES = 300  # of Tab, on any page
 
 
 @pytest.fixture(scope="module")
-def server(launch: Launch, tmp_path_factory: pytest.TempPathFactory) -> Server:
+def server(app: App, tmp_path_factory: pytest.TempPathFactory) -> Server:
     root = tmp_path_factory.mktemp("runs")
     shutil.copytree(ROOT / "checkpoints" / RUN, root / RUN)
-    return launch("app.py", env={"VAE_LAB_ROOT": str(root)})
+    return app(root)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_can_be_read(scheme: str, server: Server, open_page: OpenPage) -> None:
-    tab = open_page(f"{server.url}/?run={RUN}", scheme=scheme)
-    for name in PAGES:
-        _go(tab, server, name)
-        seen, poor = until(lambda: _many(tab.page.evaluate(POOR)), why=f"texts on {name}")
-        assert not poor, (name, seen)
-        assert not tab.page.evaluate(DUMB), name
-
-
-def test_every_control_can_be_reached_without_a_mouse(server: Server, open_page: OpenPage) -> None:
-    tab = open_page(f"{server.url}/?run={RUN}")
-    accent = tuple(int(COLOURS["accent"][0][k : k + 2], 16) for k in (1, 3, 5))
-    for k, name in enumerate(PAGES):  # the sidebar is the same on all: once is enough
-        _go(tab, server, name)
-        tab.page.evaluate(
-            f"document.querySelector('[data-testid=stSidebar]').inert = {int(k > 0)}"
-        )
-        controls = until(lambda: _steady(tab.page), why=f"controls of {name} that stay")
-        assert len(controls) > LEAST
-        reached, unseen = _tabbed(tab.page, FOCUS % f"rgb{accent}")
-        missed = [html for k, html in enumerate(controls) if str(k) not in reached]
-        assert not missed, (name, missed)
-        assert not unseen, (name, unseen)
-
-
-def _go(tab: Tab, server: Server, name: str) -> None:
-    tab.page.goto(f"{server.url}/{'' if name == 'train' else name}?run={RUN}")
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_can_be_read_and_used_without_a_mouse(
+    name: str, server: Server, open_page: OpenPage
+) -> None:
+    tab = open_page(f"{server.url}/{'' if name == 'train' else name}?run={RUN}")
     until(lambda: tab.page.get_by_test_id("stMain").inner_text(), why=name)
     tab.page.wait_for_timeout(500)
     tab.settle()
+    _read(tab, "light")
+    _use(tab, with_sidebar=name == PAGES[0])  # it is the same on all: once is enough
+    tab.page.emulate_media(color_scheme="dark")
+    ground = _rgb(COLOURS["background"][1])
+    until(lambda: tab.page.evaluate(GROUND) == ground, why="the dark scheme")
+    tab.page.wait_for_timeout(500)
+    tab.settle()
+    _read(tab, "dark")
+
+
+def _read(tab: Tab, scheme: str) -> None:
+    seen, poor = until(lambda: _many(tab.page.evaluate(POOR)), why=f"texts in {scheme}")
+    assert not poor, (scheme, seen)
+    assert not tab.page.evaluate(DUMB)
+
+
+def _use(tab: Tab, with_sidebar: bool) -> None:
+    tab.page.evaluate(
+        f"document.querySelector('[data-testid=stSidebar]').inert = {int(not with_sidebar)}"
+    )
+    controls = until(lambda: _steady(tab.page), why="controls that stay")
+    assert len(controls) > LEAST
+    reached, unseen = _tabbed(tab.page, FOCUS % _rgb(COLOURS["accent"][0]))
+    missed = [html for k, html in enumerate(controls) if str(k) not in reached]
+    assert not missed
+    assert not unseen
+
+
+def _rgb(colour: str) -> str:
+    """A colour as a browser says it."""
+    return f"rgb{tuple(int(colour[k : k + 2], 16) for k in (1, 3, 5))}"
 
 
 def _steady(page: Page) -> list[str]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.browser.conftest import Launch, OpenPage, Server, Tab
+from tests.browser.conftest import App, OpenPage, Server, Tab
 from tests.browser.screen import choose, photograph, shows, until
 from vae import images
 from vae.baseline import baseline
@@ -30,8 +30,8 @@ BARS = """key => {
 
 
 @pytest.fixture(scope="module")
-def server(launch: Launch, tmp_path_factory: pytest.TempPathFactory) -> Server:
-    return launch("app.py", env={"VAE_LAB_ROOT": str(tmp_path_factory.mktemp("runs"))})
+def server(app: App, tmp_path_factory: pytest.TempPathFactory) -> Server:
+    return app(tmp_path_factory.mktemp("runs"))
 
 
 @pytest.fixture

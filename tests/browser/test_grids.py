@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator
 
-from tests.browser.conftest import ROOT, Launch, OpenPage, Server, Tab
+from tests.browser.conftest import ROOT, App, OpenPage, Server, Tab
 from tests.browser.screen import choose, equals, perform, photograph, sheet, shows, tiles, until
 from vae import images
 from vae.corruption import corrupted
@@ -45,8 +45,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 @pytest.fixture(scope="module")
-def server(launch: Launch, run: Run) -> Server:
-    return launch("app.py", env={"VAE_LAB_ROOT": str(run.path.parent)})
+def server(app: App, run: Run) -> Server:
+    return app(run.path.parent)
 
 
 @pytest.fixture

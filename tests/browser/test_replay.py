@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, WebSocket
 
-from tests.browser.conftest import Launch, OpenPage, Server, Tab
+from tests.browser.conftest import App, OpenPage, Server, Tab
 from tests.browser.screen import equals, perform, until
 from vae import images
 from vae.config import RunConfig
@@ -74,8 +74,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(launch: Launch, made: Path) -> Server:
-    return launch("app.py", env={"VAE_LAB_ROOT": str(made)})
+def server(app: App, made: Path) -> Server:
+    return app(made)
 
 
 @pytest.fixture

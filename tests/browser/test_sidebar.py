@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.conftest import Launch, OpenPage, Tab
+from tests.browser.conftest import App, OpenPage, Tab
+from tests.browser.screen import equals
 
 
 def beta(tab: Tab) -> str:
@@ -13,14 +14,14 @@ def beta(tab: Tab) -> str:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_papers_weight_becomes_our_beta(
-    scheme: str, launch: Launch, open_page: OpenPage, tmp_path: Path
+    scheme: str, app: App, open_page: OpenPage, tmp_path: Path
 ) -> None:
     """A mean of 64 cross-entropies plus 0.05 KL is β = 3.2."""
-    tab = open_page(launch("app.py", env={"VAE_LAB_ROOT": str(tmp_path)}).url, scheme=scheme)
+    tab = open_page(app(tmp_path).url, scheme=scheme)
     tab.page.get_by_text("There is no run yet").wait_for()  # all of the page is there
     tab.settle()
     tab.page.get_by_text("Objective", exact=True).first.click()
-    assert beta(tab) == "1"
+    equals(lambda: beta(tab), "1")
     tab.page.get_by_role("button", name="β in other conventions").click()
     dialog = tab.page.get_by_role("dialog")
     weight = dialog.get_by_label("w", exact=True)
@@ -36,6 +37,6 @@ def test_a_papers_weight_becomes_our_beta(
     tab.page.keyboard.press("Escape")
     dialog.wait_for(state="hidden")
     tab.settle()
-    assert beta(tab) == "3.2"
+    equals(lambda: beta(tab), "3.2")
     assert tab.page.locator(".st-key-train button").is_enabled()
     assert not tab.problems

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from tests.browser.conftest import ROOT, Launch, OpenPage, Server, Tab
+from tests.browser.conftest import ROOT, App, OpenPage, Server, Tab
 from tests.browser.screen import choose, perform, photograph, tiles, until
 from tests.browser.test_latent import SOCKET
 from vae.opened import Opened
@@ -61,8 +61,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(launch: Launch, runs: Path) -> Server:
-    return launch("app.py", env={"VAE_LAB_ROOT": str(runs)})
+def server(app: App, runs: Path) -> Server:
+    return app(runs)
 
 
 def _show(tab: Tab, way: str) -> None:

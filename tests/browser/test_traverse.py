@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.browser.conftest import ROOT, Launch, OpenPage, Server, Tab
+from tests.browser.conftest import ROOT, App, OpenPage, Server, Tab
 from tests.browser.screen import perform, photograph, shows, tiles, until
 from vae import images
 from vae.animation import order
@@ -34,8 +34,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(launch: Launch, trained: Path) -> Server:
-    return launch("app.py", env={"VAE_LAB_ROOT": str(trained)})
+def server(app: App, trained: Path) -> Server:
+    return app(trained)
 
 
 @pytest.fixture
