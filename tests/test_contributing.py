@@ -1,5 +1,6 @@
 """What the README tells a stranger to add works as it stands there, each in its one place."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -54,17 +55,31 @@ def run(house: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def train(house: Path, *arguments: str) -> str:
-    given = ["--epochs", "1", "--run", "new", "--frames", "2", *arguments]
-    run(house, "-m", "vae", "train", *given)
-    return run(house, "-m", "vae", "evaluate", "new", "--json")
+COMMANDS = """
+import json, sys
+from vae.commands import main
+for arguments in json.loads(sys.argv[1]):
+    try:
+        main(arguments)
+    except SystemExit:  # after help
+        pass
+"""
+
+
+def command(house: Path, *commands: str) -> str:
+    """What commands print, one after another in one process."""
+    return run(house, "-c", COMMANDS, json.dumps([line.split() for line in commands]))
+
+
+TRAIN = "train --epochs 1 --run new --frames 2"
+EVALUATE = "evaluate new --json"
 
 
 def test_a_likelihood(house: Path) -> None:
     apply(house / "vae/likelihoods.py", hunk("class Laplace"), "LIKELIHOODS: dict")
-    help_ = run(house, "-m", "vae", "train", "--help")
-    assert "--scale" in help_
-    assert '"elbo": -' in train(house, "--likelihood", "laplace", "--scale", "0.5")
+    said = command(house, "train --help", f"{TRAIN} --likelihood laplace --scale 0.5", EVALUATE)
+    assert "--scale" in said
+    assert '"elbo": -' in said
 
 
 def test_a_data_set(house: Path) -> None:
@@ -74,8 +89,9 @@ def test_a_data_set(house: Path) -> None:
     if "import numpy as np" not in source:
         first = source.index("from vae.data.bundled")
         table.write_text(source[:first] + "import numpy as np\n\n" + source[first:], "utf-8")
-    assert "rings" in run(house, "-m", "vae", "data")
-    assert '"examples": 100' in train(house, "--data", "rings", "--likelihood", "gaussian-learned")
+    assert "rings" in command(house, "data")
+    train = f"{TRAIN} --data rings --likelihood gaussian-learned"
+    assert '"examples": 100' in command(house, train, EVALUATE)
 
 
 def test_a_hyperparameter(house: Path) -> None:
@@ -84,7 +100,7 @@ def test_a_hyperparameter(house: Path) -> None:
     at = source.index("    weight_decay: Annotated[")
     field = "\n".join(line[1:] for line in hunk("momentum").splitlines() if line[:1] == "+")
     config.write_text(source[:at] + field + "\n" + source[at:], "utf-8")
-    assert "--momentum" in run(house, "-m", "vae", "train", "--help")
+    assert "--momentum" in command(house, "train --help")
 
 
 def test_a_page(house: Path) -> None:

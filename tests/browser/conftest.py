@@ -25,6 +25,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.screen import PATIENCE
+from vae.commands import main
+from vae.runs import Run
 
 ROOT = Path(__file__).parents[2]
 ARGUMENTS = [
@@ -64,6 +66,13 @@ class Tab(NamedTuple):
     def settle(self) -> None:
         """Wait until the script is not running."""
         self.page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+
+
+def trained(root: Path, name: str, *settings: str) -> Run:
+    """A run that the command line trains, in this process: torch is imported once for all."""
+    given = ["--root", str(root), "--run", name, "--device", "cpu", *settings]
+    assert main(["train", *given]) == 0
+    return Run(root / name)
 
 
 Launch = Callable[..., Server]

@@ -2,8 +2,6 @@
 living run that is followed by itself, and a remedy that becomes a run of its own."""
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.browser.conftest import ROOT, Launch, OpenPage, Server
+from tests.browser.conftest import Launch, OpenPage, Server, trained
 from tests.browser.screen import perform, photograph, until
 from tests.test_doctor import EPOCHS, reports
 from vae.config import RunConfig
@@ -52,10 +50,7 @@ def server(launch: Launch, root: Path) -> Server:
 def run(root: Path) -> Run:
     """A run with weights, and a history that could be its own, for one trial alone."""
     name = f"small-{len(list(root.iterdir()))}"
-    command = [sys.executable, "-m", "vae", "train", *TRAIN, "--device", "cpu"]
-    own = ["--root", str(root), "--run", name]
-    subprocess.run([*command, *own], cwd=ROOT, check=True, capture_output=True)
-    return Run(root / name)
+    return trained(root, name, *TRAIN)
 
 
 def _write(run: Run, kl: tuple[float, ...], epochs: int) -> None:

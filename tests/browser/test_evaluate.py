@@ -4,8 +4,6 @@ figures that are the library's own, in light and dark, before and after a reload
 import os
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +11,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator
 
-from tests.browser.conftest import ROOT, Launch, OpenPage, Server, Tab
+from tests.browser.conftest import Launch, OpenPage, Server, Tab, trained
 from tests.browser.screen import choose, equals, perform, until
 from tests.browser.test_data import photographs
 from vae.commands import main
@@ -40,25 +38,23 @@ BARS = """() => {  // where the bars of the bound begin and end, nats as the scr
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a finished run."""
     root = tmp_path_factory.mktemp("runs")
-    command = [sys.executable, "-m", "vae", "train", *TRAIN, "--device", "cpu"]
-    own = ["--root", str(root), "--run", "small", "--epochs", "3"]
-    subprocess.run([*command, *own], cwd=ROOT, check=True, capture_output=True)
+    trained(root, "small", *TRAIN, "--epochs", "3")
     return root
 
 
 @pytest.fixture(scope="module")
-def server(launch: Launch, trained: Path) -> Server:
-    return launch("app.py", env={"VAE_LAB_ROOT": str(trained)})
+def server(launch: Launch, folder: Path) -> Server:
+    return launch("app.py", env={"VAE_LAB_ROOT": str(folder)})
 
 
 @pytest.fixture
-def run(trained: Path) -> Run:
+def run(folder: Path) -> Run:
     """A copy of the finished run, for one test alone, and for one trial of it."""
-    name = f"small-{len(list(trained.iterdir()))}"
-    return Run(Path(shutil.copytree(trained / "small", trained / name)))
+    name = f"small-{len(list(folder.iterdir()))}"
+    return Run(Path(shutil.copytree(folder / "small", folder / name)))
 
 
 def _open(server: Server, open_page: OpenPage, run: Run, scheme: str = "light") -> Tab:
@@ -225,15 +221,14 @@ OWN: dict[str, tuple[Callable[[Path], str], tuple[str, ...]]] = {
     ("name", "scheme"), [(name, ("light", "dark")[i % 2]) for i, name in enumerate(OWN)]
 )
 def test_other_data(
-    name: str, scheme: str, server: Server, open_page: OpenPage, trained: Path, tmp_path: Path
+    name: str, scheme: str, server: Server, open_page: OpenPage, folder: Path, tmp_path: Path
 ) -> None:
     """Evaluated by the command, and shown: every figure with its unit, its interval and help."""
     make, settings = OWN[name]
-    own = ["--root", str(trained), "--data", make(tmp_path), "--run", f"{name}-{tmp_path.name}"]
-    small = ["--epochs", "2", "--hidden", "32", "--latent-dim", "3", "--device", "cpu"]
-    assert main(["train", *own, *small, *settings]) == 0
-    run = Run(trained / own[-1])
-    asked = ["evaluate", run.name, "--root", str(trained), "--samples", "100", "--full"]
+    small = ["--epochs", "2", "--hidden", "32", "--latent-dim", "3"]
+    data = ("--data", make(tmp_path), *settings)
+    run = trained(folder, f"{name}-{tmp_path.name}", *data, *small)
+    asked = ["evaluate", run.name, "--root", str(folder), "--samples", "100", "--full"]
     assert main(asked) == 0
     (result,) = kept(run)
     record, tab = result.record, _open(server, open_page, run, scheme)
@@ -294,10 +289,10 @@ def test_a_worker_that_is_killed_is_told_and_it_is_offered_again(
 def test_a_row_of_the_table_is_shown_and_deleted(
     server: Server, open_page: OpenPage, run: Run
 ) -> None:
-    command = [sys.executable, "-m", "vae", "evaluate", run.name, "--root", str(run.path.parent)]
+    command = ["evaluate", run.name, "--root", str(run.path.parent)]
     for split in ("train", "test"):
         more = ["--split", split, "--samples", "100", "--full"]
-        subprocess.run([*command, *more], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+        assert main([*command, *more]) == 0
     tab = _open(server, open_page, run)
     place = next(i for i, k in enumerate(kept(run)) if k.wanted.split == "train")
     grid = tab.page.locator("[data-testid=stDataFrame]")

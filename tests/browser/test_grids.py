@@ -2,8 +2,6 @@
 
 import base64
 import io
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator
 
-from tests.browser.conftest import ROOT, App, OpenPage, Server, Tab
+from tests.browser.conftest import App, OpenPage, Server, Tab, trained
 from tests.browser.screen import choose, equals, perform, photograph, sheet, shows, tiles, until
 from vae import images
 from vae.corruption import corrupted
@@ -36,12 +34,9 @@ CHECK = """() => [...document.querySelectorAll('[data-testid=stMain] img[src]')]
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     root = tmp_path_factory.mktemp("runs")
-    command = [sys.executable, "-m", "vae", "train", "--root", str(root), "--device", "cpu"]
-    command += ["--data", "digits", "--hidden", "32", "--latent-dim", "2"]
-    for name, epochs in (("another", "1"), ("small", "6")):
-        named = ["--run", name, "--epochs", epochs]
-        subprocess.run([*command, *named], cwd=ROOT, check=True, capture_output=True)
-    return Run(root / "small")
+    settings = ("--data", "digits", "--hidden", "32", "--latent-dim", "2")
+    trained(root, "another", *settings, "--epochs", "1")
+    return trained(root, "small", *settings, "--epochs", "6")
 
 
 @pytest.fixture(scope="module")

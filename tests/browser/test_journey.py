@@ -14,7 +14,7 @@ from vae.latent import decode, prior_sample
 from vae.opened import Opened
 from vae.runs import Run, find
 
-PAGES = ("", "latent", "reconstruct", "generate")
+PAGES = ("", "latent")
 CURVES = '[aria-label^="Reconstruction, KL and ELBO"] .vae-plot-chart'
 MAP = ".st-key-latent_map"
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.browser.conftest import ROOT, Launch, OpenPage, Server, Tab
+from tests.browser.conftest import ROOT, Launch, OpenPage, Server, Tab, trained
 from tests.browser.screen import PATIENCE, choose, perform, until
 from vae import images
 from vae.latent import decode
@@ -21,7 +21,7 @@ from vae.runs import Run
 pytestmark = pytest.mark.webgl
 
 MAP, LINE, PANEL = ".st-key-latent_map", ".st-key-latent_line", ".st-key-latent_panel"
-TRAIN = ("--data", "digits", "--hidden", "32", "--latent-dim", "3", "--device", "cpu")
+TRAIN = ("--data", "digits", "--hidden", "32")
 PLACE = """row => {  // pixels in the window at which a row of the data set is drawn
     const chart = document.querySelector('.st-key-latent_map .js-plotly-plot');
     const { xaxis, yaxis } = chart._fullLayout;
@@ -49,14 +49,11 @@ RANGE = f"() => document.querySelector('{MAP} .js-plotly-plot')._fullLayout.xaxi
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a finished run."""
     root = tmp_path_factory.mktemp("runs")
-    subprocess.run(_command(root, "small", 3), cwd=ROOT, check=True, capture_output=True)
-    flat = [*_command(root, "flat", 8), "--latent-dim", "2"]
-    subprocess.run(flat, cwd=ROOT, check=True, capture_output=True)
-    many = _command(root, "many", 1)
-    for name, value in (("data", "mixture"), ("latent-dim", "2")):
-        many[many.index(f"--{name}") + 1] = value
-    own = ["--examples", "60000", "--likelihood", "gaussian", "--batch-size", "5000"]
-    subprocess.run([*many, *own], cwd=ROOT, check=True, capture_output=True)
+    trained(root, "small", *TRAIN, "--latent-dim", "3", "--epochs", "3")
+    trained(root, "flat", *TRAIN, "--latent-dim", "2", "--epochs", "8")
+    many = ("--data", "mixture", "--examples", "60000", "--likelihood", "gaussian")
+    small = ("--hidden", "32", "--latent-dim", "2", "--batch-size", "5000", "--epochs", "1")
+    trained(root, "many", *many, *small)
     return root
 
 
@@ -69,8 +66,9 @@ def server(launch: Launch, runs: Path) -> Server:
 def live(runs: Path) -> Iterator[Run]:
     """A run that trains until the test has ended."""
     name = f"live-{len(list(runs.iterdir()))}"
+    settings = [*TRAIN, "--latent-dim", "3", "--epochs", "100000", "--device", "cpu"]
     process = subprocess.Popen(
-        _command(runs, name, 100_000),
+        [sys.executable, "-m", "vae", "train", "--root", str(runs), "--run", name, *settings],
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -80,11 +78,6 @@ def live(runs: Path) -> Iterator[Run]:
     yield run
     process.terminate()
     process.wait(timeout=PATIENCE)
-
-
-def _command(root: Path, name: str, epochs: int) -> list[str]:
-    own = ["--root", str(root), "--run", name, "--epochs", str(epochs)]
-    return [sys.executable, "-m", "vae", "train", *TRAIN, *own]
 
 
 def _show(tab: Tab) -> None:

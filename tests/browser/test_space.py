@@ -1,14 +1,12 @@
 """Latents in three dimensions in a real browser, 60,000 of them: hover, click, camera, sphere."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from tests.browser.conftest import ROOT, App, OpenPage, Server, Tab
+from tests.browser.conftest import App, OpenPage, Server, Tab, trained
 from tests.browser.screen import choose, perform, photograph, tiles, until
 from tests.browser.test_latent import SOCKET
 from vae.opened import Opened
@@ -53,10 +51,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = root / "many.npz"
     np.savez(path, x=pictures, labels=digits.target[rows % len(digits.images)])
     own = ["--epochs", "2", "--hidden", "32", "--batch-size", "1000", "--latent-dim", "4"]
-    own += ["--data", str(path), "--root", str(root / "runs"), "--run", "many", "--device", "cpu"]
-    subprocess.run(
-        [sys.executable, "-m", "vae", "train", *own], cwd=ROOT, check=True, capture_output=True
-    )
+    trained(root / "runs", "many", *own, "--data", str(path))
     return root / "runs"
 
 

@@ -3,15 +3,13 @@ that the downloaded file holds, another example changes them, and the animation 
 
 import io
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.browser.conftest import ROOT, App, OpenPage, Server, Tab
+from tests.browser.conftest import App, OpenPage, Server, Tab, trained
 from tests.browser.screen import perform, photograph, shows, tiles, until
 from vae import images
 from vae.animation import order
@@ -24,25 +22,24 @@ STEPS = 9
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a finished run."""
     root = tmp_path_factory.mktemp("runs")
-    command = [sys.executable, "-m", "vae", "train", "--root", str(root), "--run", "small"]
-    command += ["--data", "digits", "--hidden", "32", "--latent-dim", "3", "--epochs", "12"]
-    subprocess.run([*command, "--device", "cpu"], cwd=ROOT, check=True, capture_output=True)
+    settings = ("--data", "digits", "--hidden", "32", "--latent-dim", "3")
+    trained(root, "small", *settings, "--epochs", "12")
     return root
 
 
 @pytest.fixture(scope="module")
-def server(app: App, trained: Path) -> Server:
-    return app(trained)
+def server(app: App, folder: Path) -> Server:
+    return app(folder)
 
 
 @pytest.fixture
-def run(trained: Path) -> Run:
+def run(folder: Path) -> Run:
     """A copy of the finished run, for one test alone, and for one trial of it."""
-    name = f"small-{len(list(trained.iterdir()))}"
-    return Run(Path(shutil.copytree(trained / "small", trained / name)))
+    name = f"small-{len(list(folder.iterdir()))}"
+    return Run(Path(shutil.copytree(folder / "small", folder / name)))
 
 
 def strip(tab: Tab, k: int) -> np.ndarray:
