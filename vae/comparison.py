@@ -199,7 +199,7 @@ def _unit(entry: Entry) -> str:
 
 def _plane_label(entry: Entry) -> str:
     s = entry.settings
-    parts = [entry.data or str(s["data"]), f"{s['likelihood']} likelihood"]
+    parts = [entry.data or str(s["data"]), str(s["likelihood"])]
     parts += [f"binarized ({s['binarize']})"] if s["binarize"] != "none" else []
     parts += ["told the class"] if s["condition"] == "labels" else []
     return " · ".join(parts)

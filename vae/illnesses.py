@@ -64,7 +64,9 @@ def _n(value: float) -> str:
 
 
 def _share(value: float) -> str:
-    return f"{100 * value:.2g}\u00a0%".replace("-", "−")
+    percent = 100 * value
+    text = f"{percent:.0f}" if abs(percent) >= 10 else f"{percent:.2g}"
+    return f"{text}\u00a0%".replace("-", "−")
 
 
 def _nats(value: float, se: float | None = None) -> str:
@@ -315,7 +317,8 @@ def untrained(case: Case) -> Seen | Quiet:
     words = f"The last quarter of the epochs brought {_nats(gain)} of {_named(case)}"
     if share <= UNDONE and not early:
         return Quiet(f"{words}, {_share(share)} of all.")
-    evidence = [f"{words}, {_share(share)} of all that {_n(course.epoch[-1])} epochs brought."]
+    end = _n(course.epoch[-1])
+    evidence = [f"{words}, {_share(share)} of all until epoch {end}."]
     if early:
         evidence.append(
             f"{course.steps:,} steps cannot have moved a weight by more than {_n(course.reach)}."

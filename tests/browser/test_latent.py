@@ -309,7 +309,7 @@ def test_a_run_that_trains_is_followed_and_the_zoom_stays(
     tab = open_page(f"{server.url}/latent?run={live.name}")
     _show(tab)
     follow = tab.page.locator(".st-key-latent_follow label").first
-    perform(lambda: follow.click(timeout=5000), lambda: "last checkpoint" in _said(tab, LINE), 20)
+    perform(lambda: follow.click(timeout=5000), lambda: "(last)" in _said(tab, LINE), 20)
     tab.settle()
     tab.page.locator(MAP).hover()
     tab.page.click(f'{MAP} .modebar-btn[data-attr="dragmode"][data-val="zoom"]')

@@ -331,7 +331,7 @@ def test_the_plane_has_every_comparable_run(
     fake(root, "binary", [9.0], binarize="threshold")
     fake(root, "bare")
     at = show(open_page("compare.py"), "Rate–distortion", [runs[0].name])
-    assert "4 runs · 1 run without these figures · 1 run not comparable" in text(at)
+    assert "4 runs · 1 run without these figures · 1 run on other data" in text(at)
     spots = drawn(at)["compare_plane_chart"]["data"][1:]
     places = {tuple(zip(numbers(t["x"]), numbers(t["y"]), strict=True)) for t in spots}
     assert places == {((1.0, 20.0),), ((1.0, 29.0),)}

@@ -282,7 +282,7 @@ def test_following_takes_the_last_weights_of_a_run_that_trains(
     at.toggle(key="latent_follow").set_value(True).run()
     assert not at.exception
     assert at.selectbox(key="latent_checkpoint").value == "last"
-    assert "last checkpoint" in text(at)
+    assert "(last)" in text(at)
     run.set_status(state="finished")
     at.run()
     assert at.toggle(key="latent_follow").disabled

@@ -23,6 +23,7 @@ from vae.runs.shelf import Deleted, delete, rename, restore, trash
 from vae.worker.jobs import AT_WORK, JOBS, attempts
 
 TOLD, UNDO = "compare_told", "compare_undo"
+FORM, NOTES = 440, 84  # pixels: how wide a run's own words are edited, how high its notes
 LISTED = 8  # deleted runs that can be brought back from the page
 HELP = {
     "favourite": "Mark with a star, or take it away where all selected runs have it.",
@@ -33,7 +34,9 @@ HELP = {
     "deleted": "Runs deleted in the last week.",
     "name": "Letters, digits, dots, dashes and underscores. It is the folder's name as well, and "
     "the one in the address and on the command line.",
+    "title": "A name in words, for tables and charts.",
     "tags": "Parted by commas.",
+    "notes": "Whatever is worth knowing of the run.",
 }
 
 
@@ -56,15 +59,17 @@ def actions(selected: Sequence[Entry], hidden: int, summary: str) -> None:
         bring()
         _button("Delete", "delete", none, _delete, selected)
         bring_back()
-        st.space("stretch")
-        st.caption(summary, width="content")
+        if not _undoable():  # its sentence takes the room
+            st.space("stretch")
+            st.caption(summary, width="content")
 
 
 def _count(selected: Sequence[Entry], hidden: int) -> None:
     more = f" ({hidden} hidden by the filters)" if hidden else ""
-    text = f"**{len(selected)} selected**{more}" if selected else "Tick runs to compare them."
-    st.markdown(text, width="content")
+    if not selected and not _undoable():  # what was just deleted is said in the same row
+        st.markdown("Tick runs to compare them.", width="content")
     if selected:
+        st.markdown(f"**{len(selected)} selected**{more}", width="content")
         st.button("Clear", type="tertiary", key="compare_clear", on_click=clear_selection)
 
 
@@ -151,11 +156,12 @@ def _edit(selected: Sequence[Entry]) -> None:
 
 
 def _edit_one(entry: Entry) -> None:
-    with st.form(f"compare_edit_{entry.name}", border=False):
-        title = st.text_input("Title", entry.title, help="A name in words, for tables and charts.")
-        name = st.text_input("Name", entry.name, help=HELP["name"])
+    with st.form(f"compare_edit_{entry.name}", border=False, width=FORM):
+        left, right = st.columns(2)
+        title = left.text_input("Title", entry.title, help=HELP["title"])
+        name = right.text_input("Name", entry.name, help=HELP["name"])
         tags = st.text_input("Tags", ", ".join(entry.tags), help=HELP["tags"])
-        notes = st.text_area("Notes", entry.notes, help="Whatever is worth knowing of the run.")
+        notes = st.text_area("Notes", entry.notes, height=NOTES, help=HELP["notes"])
         if st.form_submit_button("Save", type="primary"):
             _tell(partial(_save, entry, name.strip(), title, _tags(tags), notes))
             st.rerun()
@@ -184,8 +190,7 @@ def _save(entry: Entry, name: str, title: str, tags: tuple[str, ...], notes: str
 
 def bring_back() -> None:
     """Undo the last deletion, or bring back what was deleted in the last week."""
-    undo: list[Deleted] = [d for d in st.session_state.get(UNDO, []) if d.path.is_dir()]
-    if undo:
+    if undo := _undoable():
         names = ", ".join(d.name for d in undo)
         st.markdown(
             f"Deleted {names if len(names) < 40 else f'{len(undo)} runs'}.", width="content"
@@ -213,6 +218,11 @@ def bring_back() -> None:
             )
         if len(found) > LISTED:
             st.caption(f"And {len(found) - LISTED} earlier ones in .trash of the runs' folder.")
+
+
+def _undoable() -> list[Deleted]:
+    """What was deleted last, if it can be brought back."""
+    return [d for d in st.session_state.get(UNDO, []) if d.path.is_dir()]
 
 
 def _restore(deleted: Sequence[Deleted]) -> None:

@@ -103,7 +103,7 @@ def plane(visible: Sequence[Entry], selected: Sequence[Entry]) -> None:
         st.info("No run here has settings that can be read.")
         return
     left, right = st.columns(LAYOUT, gap="medium")
-    titles = {g.label: f"{g.label} ({_runs(len(g.entries))})" for g in groups}
+    titles = {g.label: f"{g.label} ({len(g.entries):,})" for g in groups}
     first = max(groups, key=lambda g: (sum(e.name in mine for e in g.entries), len(g.entries)))
     label = grids.choose(
         right, "Comparable runs", "compare_plane", titles, first.label, HELP["plane"]
@@ -132,7 +132,7 @@ def _told(shown: int, comparable: int, all_: int) -> str:
     if comparable > shown:
         told.append(f"{_runs(comparable - shown)} without these figures")
     if all_ > comparable:
-        told.append(f"{_runs(all_ - comparable)} not comparable: other data or likelihood")
+        told.append(f"{_runs(all_ - comparable)} on other data or likelihoods")
     return " · ".join(told)
 
 

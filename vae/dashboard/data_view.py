@@ -102,7 +102,7 @@ def facts(shown: Shown) -> None:
         ("Classes", str(len(named) or "none"), _sizes(s), "classes"),
         ("Factors", str(len(s.factors) or "none"), _named(s), "factors"),
     )
-    words = [f"**{s.name}**", s.about, f"`{s.fingerprint}`"]
+    words = [f"**{s.name}**", s.about, f"fingerprint `{s.fingerprint}`"]
     st.markdown(" · ".join(filter(None, words)), help=HELP["fingerprint"])
     places = st.columns([17, 9, 12, 9, 9, 10, 12], gap="xsmall")
     for place, (title, value, below, about) in zip(places, cards, strict=True):

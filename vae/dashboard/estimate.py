@@ -18,7 +18,7 @@ TABLED = ("network", "likelihood", "posterior", "prior", "objective")  # what a 
 def sentence(config: RunConfig, data: Dataset) -> str:
     """Weights, training examples and time in words."""
     weights, epoch = _epoch(config, data)
-    text = f"{weights:,} weights · {len(config.split(data).train):,} training examples"
+    text = f"New run: {weights:,} weights · {len(config.split(data).train):,} training examples"
     if not _measured(config):
         return text
     return f"{text} · about {duration(epoch)} an epoch, {duration(epoch * config.epochs)} in all"

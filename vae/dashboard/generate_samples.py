@@ -176,7 +176,7 @@ def in_words(opened: Opened, asked: Sampling) -> str:
     if "components" in source.knobs and "label" not in source.knobs:
         found = len(known(opened).fit(asked.components).weight)
         count = f" ({found} component{'s' if found > 1 else ''})"
-    return f"{asked.number} {what}{warm}{count}: {_about(source)}"
+    return f"{asked.number} {what}{warm}{count}. {_about(source)}"
 
 
 def names_drawn(opened: Opened, asked: Sampling) -> list[str]:

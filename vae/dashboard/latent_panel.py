@@ -140,6 +140,7 @@ def _summary(opened: Opened, encoding: Encoding, hint: str) -> None:
     """How much the latents carry, and which of them."""
     st.markdown("**Nothing is selected**")
     st.caption(hint)
+    st.caption(f"All {len(encoding.index):,} examples on the map:")
     values = _means(encoding, slice(None))
     if encoding.kl is not None:
         values.append(("active units", _active(opened, encoding), "text"))
@@ -150,8 +151,7 @@ def _summary(opened: Opened, encoding: Encoding, hint: str) -> None:
         figure.layout.annotations = ()  # the line above says the total already
     else:
         title, figure = "Variance of the latents", figures.scree(_explained(encoding))
-    count = f"{len(encoding.index):,} examples"
-    st.markdown(f"**{title}**", help=f"Over the {count} shown. {ACTIVE_HELP}")
+    st.markdown(f"**{title}**", help=f"Over the same examples. {ACTIVE_HELP}")
     plot(figure, key="latent_kl", revision=opened.run.name, height=BARS, label=title)
 
 

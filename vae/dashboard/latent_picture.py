@@ -55,7 +55,8 @@ def picture(opened: Opened, encoding: Encoding, asked: Asked, colours: Mapping[s
         if placed is not None:
             record = latent_map(encoding, placed, asked, colours, total, has_rings(opened.run))
             if not unfinished:
-                told = caption(opened, record), faithful(opened, encoding, placed, asked)
+                told = [caption(opened, record), faithful(opened, encoding, placed, asked)]
+                told += [_dotted(opened, encoding, record, asked)]
                 st.caption(" · ".join(part for part in told if part), help=TRUSTWORTHY)
     if placed is None:
         return nothing(unfinished or "")
@@ -138,10 +139,19 @@ def _at_home(figure: go.Figure, following: bool, equal: bool) -> Box:
 def caption(opened: Opened, record: LatentMap) -> str:
     """Which weights, how many points, and what is to be said of the projection."""
     step = storage.read_meta(opened.run.weights_path(opened.checkpoint)).get("step")
-    weights = f"{opened.checkpoint} checkpoint" + (f", step {step:,}" if step else "")
+    weights = f"step {step:,} ({opened.checkpoint})" if step else f"{opened.checkpoint} checkpoint"
     said = figures.caption(record)
     shown = "" if len(record.points) < record.total else f"all {record.total:,} shown"
     return " · ".join(part for part in (shown, said, weights) if part)
+
+
+def _dotted(opened: Opened, encoding: Encoding, record: LatentMap, asked: Asked) -> str:
+    """What the dotted lines are, where there are any."""
+    if not opened.model.has_kl or encoding.mean.shape[1] < 2:
+        return ""
+    if not record.rings and why_not(asked):
+        return ""
+    return f"dotted: prior, {'1σ and 2σ' if has_rings(opened.run) else '39 % and 86 % of it'}"
 
 
 def _placed(

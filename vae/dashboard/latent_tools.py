@@ -54,7 +54,7 @@ def tools(opened: Opened, asked: Asked, exact: str = "", dense: str = "") -> Too
         persist_state="session",
     )
     decoding = st.toggle(
-        "Decode under the pointer",
+        "Decode on hover",
         value=True,
         key="latent_decode",
         disabled=off,

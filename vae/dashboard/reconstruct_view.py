@@ -159,7 +159,7 @@ def summary(asked: Asked, chosen: Selection, data: Dataset) -> str:
     of = f" of class {data.classes[asked.label]}" if asked.label != ANY else ""
     head = f"**{len(chosen.rows):,} of {chosen.total:,}** {SPLITS[asked.split]} examples{of} shown"
     error, kl = chosen.means
-    mean = f"mean over all {chosen.total:,}: reconstruction **{grids.number(error)}**"
+    mean = f"over all: reconstruction **{grids.number(error)}**"
     if kl is None:
         return f"{head} · {mean} nats · KL not defined"
     if asked.place == "mean":

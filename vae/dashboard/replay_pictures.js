@@ -128,7 +128,7 @@ function prepareCurves(player) {
     pen.fillStyle = head.muted[colours.shade];
     pen.strokeStyle = colours.border;
     pen.textAlign = 'right';
-    for (const [value, text] of ticks(low, high, 3)) {
+    for (const [value, text] of ticks(low, high, 4)) {
       pen.beginPath(); pen.moveTo(area.left, y(value)); pen.lineTo(area.left + area.width, y(value)); pen.stroke();
       pen.fillText(text, area.left - 5, y(value) + 4);
     }

@@ -21,6 +21,7 @@ MOVING = ("queued", "starting", "running")
 NEW = ""
 HELP = {
     "sweep": "A new sweep, or one that was begun; also those begun from the command line.",
+    "new": "Choose settings and values for another sweep; this one stays in the list.",
     "cancel": "Take the runs that have not begun out of the queue; those that train go on.",
     "again": "Put the runs that did not finish back into the queue; each goes on from its last "
     "saved state.",
@@ -53,7 +54,13 @@ def choose() -> str:
         right.caption(
             "The configuration of the sidebar, with one or two settings at several values."
         )
+    else:
+        right.button("New sweep", key="sweep_new", on_click=_begin, help=HELP["new"])
     return str(chosen)
+
+
+def _begin() -> None:
+    st.session_state[CHOSEN] = NEW
 
 
 def moving(name: str) -> bool:

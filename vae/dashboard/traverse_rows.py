@@ -35,6 +35,7 @@ WIDTHS = [8.5, 10, 7, 8.5, 7.5, 5.5, 10, 6.5, 6.5]  # of the controls
 TOLD = 8  # and of that of the class, for a model that is told one
 ROOM = (768, 600)  # pixels for the tiles, at 1440×900 and at 1280×720
 CHART = 520
+BAR = " · bar: the start"
 STARTS = {"example": "an example", "mean": "mean of the data", "origin": "origin"}
 RANGES = {"prior": "prior", "start": "about the start", "quantiles": "encoded data"}
 REACHES = {1: "±1", 2: "±2", 3: "±3", 4: "±4"}
@@ -171,19 +172,24 @@ def _pictures(opened: Opened, asked: Asked, paths: list[Traversal], x: Floats) -
         for k, path in enumerate(paths)
     ]
     scale = tile_scale(shape, asked.steps, len(paths), ROOM)
-    return strips(made, scale, *_axis(opened, asked), ("", "change / unit"))
+    return strips(
+        made,
+        scale,
+        *_axis(opened, asked),
+        ("KL" if opened.model.has_kl else "variance", "change of x per unit of z"),
+    )
 
 
 def _axis(opened: Opened, asked: Asked) -> tuple[list[str], str]:
     """What the columns are called, and the title below."""
     if asked.range == "quantiles":
         shares = np.linspace(1, 99, asked.steps)
-        return [f"{s:.0f} %" for s in shares], "quantiles of the aggregate posterior"
+        return [f"{s:.0f} %" for s in shares], f"quantiles of the aggregate posterior{BAR}"
     ticks = np.linspace(-asked.reach, asked.reach, asked.steps)
     words = [grids.number(t) for t in ticks]
     if asked.range == "start":
-        return words, f"z − start, in standard deviations of {span_of(opened).name}"
-    return words, f"standard deviations of {span_of(opened).name} from its mean"
+        return words, f"z − start, in standard deviations of {span_of(opened).name}{BAR}"
+    return words, f"standard deviations of {span_of(opened).name} from its mean{BAR}"
 
 
 def _vectors(opened: Opened, paths: list[Traversal], x: Floats) -> None:

@@ -17,7 +17,7 @@ from vae.records import Floats
 
 STYLE = Path(__file__).with_name("traverse.css")
 NAME = 112  # width of the names before the strips
-AFTER = 66  # and of the numbers behind them
+AFTER = 84  # and of the numbers behind them
 GAP = 10  # between these columns
 BETWEEN = 7  # between two rows, where the bar stands
 MOST = 112  # a tile is so wide at most
@@ -58,7 +58,8 @@ def strips(
 ) -> str:
     """HTML: the rows, below them the places of the columns (S,) with a title, and above them what
     stands before and behind."""
-    parts = [f"<div>{escape(heads[0])}</div><div></div><div>{escape(heads[1])}</div>"] * any(heads)
+    above = [f'<div class="head">{escape(head)}</div>' for head in (heads[0], "", heads[1])]
+    parts = above if any(heads) else []
     parts += [_row(row, scale) for row in rows]
     pitch = rows[0].x.shape[3] * scale + 1
     width = pitch * len(rows[0].x) - 1

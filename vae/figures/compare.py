@@ -21,10 +21,14 @@ from vae.palette import CLASSES, token
 from vae.records import Floats
 from vae.verdicts import Interval
 
+FEW = 16  # spots that have room for their β
 POINTS = 1000  # a line, after thinning
 TITLES = {"reconstruction": "Reconstruction", "kl": "KL", "elbo": "ELBO"}
 SPLITS = {"train": "train", "val": "validation"}
 GAP = 0.055  # between two panels, of the width
+BESIDE = ("top right", "bottom right", "bottom left", "top left")
+TOUCH = 0.07  # share of the spots' range within which the words beside two would touch
+ROOMY = 0.12  # share of the plane's width that the name of a line takes
 LINES = 10  # iso-ELBO lines at most
 
 
@@ -164,7 +168,7 @@ def rate_distortion(spots: Sequence[Spot], height: int) -> go.Figure:
     bright = [spot for spot in spots if spot.slot is not None]
     traces = [lines] + [_spots([spot]) for spot in bright] if bright else [lines]
     if grey:
-        traces.insert(1, _spots(grey))
+        traces.insert(1, _spots(grey, told=len(spots) <= FEW))
     return figure(
         traces,
         xaxis=axis("rate = KL, nats per example", range=x, showgrid=False),
@@ -198,30 +202,29 @@ def _diagonals(x: list[float], y: list[float]) -> tuple[Part, list[Part]]:
     names = []
     for total in sums(x[0] + y[0], x[1] + y[1]):
         left, right = max(x[0], total - y[1]), min(x[1], total - y[0])
-        if right <= left:
-            continue
+        if right <= left + ROOMY * (x[1] - x[0]):
+            continue  # no room for its name
         across += [left, right, None]
         up += [total - left, total - right, None]
-        outside = right == x[1]
         end = {"x": right, "y": total - right, "xref": "x", "yref": "y", "xanchor": "left"}
-        place = {"xshift": 3} if outside else {"yanchor": "bottom", "xanchor": "right"}
-        text = f"−ELBO {total:g}".replace("-", "−") if outside else f"{total:g}"
+        place = {"xshift": 3} if right == x[1] else {"yanchor": "bottom", "xanchor": "right"}
+        text = f"−ELBO {total:g}".replace("-", "−")
         names.append(note(text, **{**end, **place}, font={"size": 11, "color": token("prior")}))
     ink = {"color": token("prior", 0.5), "width": 1, "dash": "dot"}
     line: Part = {"type": "scatter", "mode": "lines", "x": across, "y": up, "line": ink}
     return line | {"hoverinfo": "skip", "name": "−ELBO"}, names
 
 
-def _spots(spots: Sequence[Spot]) -> Part:
-    """Points of one colour; the selected ones have their β beside them."""
+def _spots(spots: Sequence[Spot], told: bool = True) -> Part:
+    """Points of one colour, with their β beside them where it is to be told."""
     slot = spots[0].slot
     return {
         "type": "scatter",
-        "mode": "markers" if slot is None else "markers+text",
+        "mode": "markers+text" if told else "markers",
         "x": np.array([spot.rate.mean for spot in spots], np.float32),
         "y": np.array([spot.distortion.mean for spot in spots], np.float32),
         "text": [_beta(spot.beta) for spot in spots],
-        "textposition": "middle right",
+        "textposition": _beside(spots),
         "textfont": {"size": 12, "color": colour(slot)},
         "marker": {"size": 7 if slot is None else 11, "color": colour(slot)},
         "error_x": whisker([spot.rate for spot in spots], slot),
@@ -230,6 +233,15 @@ def _spots(spots: Sequence[Spot]) -> Part:
         "hovertext": [_told(spot) for spot in spots],
         "hovertemplate": "%{hovertext}<extra></extra>",
     }
+
+
+def _beside(spots: Sequence[Spot]) -> list[str]:
+    """Where the β of each spot stands, so that those of near ones do not touch."""
+    x, y = np.array([(spot.rate.mean, spot.distortion.mean) for spot in spots]).T
+    apart = [abs(ends - ends[:, None]) / (np.ptp(ends) or 1) for ends in (x, y)]
+    near = (apart[0] < TOUCH) & (apart[1] < TOUCH)
+    above = (near & (y > y[:, None])).sum(1)
+    return [BESIDE[k % len(BESIDE)] for k in above]
 
 
 def _beta(beta: float | None) -> str:

@@ -52,7 +52,11 @@ def strip(
     last = float(epoch[-1])
     return figure(
         [trace],
-        xaxis=axis("epoch", showgrid=False, range=[float(epoch[0]), last or 1.0]),
+        xaxis=axis(
+            f"epoch · grey: KL below {USED:g} nats",
+            showgrid=False,
+            range=[float(epoch[0]), last or 1.0],
+        ),
         yaxis=axis(
             "latent, by final KL", showgrid=False, range=[latents - 0.5, -0.5], ticks="", **names
         ),
