@@ -277,6 +277,24 @@ def test_iso_elbo_lines_have_one_sum_each() -> None:
     assert drawn == {(3.0, 20.0), (0.0, 27.0)}
 
 
+def test_every_spot_has_its_beta_unless_there_are_many() -> None:
+    """Those of near spots stand on different sides."""
+
+    def grey(k: int, rate: float, distortion: float) -> compare.Spot:
+        ends = [math.nan] * 2
+        places = Interval(rate, *ends, 1), Interval(distortion, *ends, 1)
+        return compare.Spot(f"run {k}", float(k), *places, -rate - distortion, None)
+
+    near = [grey(1, 1.0, 20.0), grey(2, 1.01, 20.1), grey(3, 5.0, 25.0)]
+    _, spots = compare.rate_distortion(near, 300).data
+    assert [text.strip() for text in spots.text] == ["β 1", "β 2", "β 3"]
+    assert spots.mode == "markers+text"
+    assert spots.textposition[0] != spots.textposition[1]
+    assert spots.textposition[1] == spots.textposition[2]
+    many = [grey(k, k, 20.0 + k) for k in range(compare.FEW + 1)]
+    assert compare.rate_distortion(many, 300).data[1].mode == "markers"
+
+
 @pytest.mark.parametrize(("low", "high"), [(20.0, 34.0), (-3.0, 700.0), (0.01, 0.02), (5.0, 5.0)])
 def test_iso_values_are_round_few_and_within(low: float, high: float) -> None:
     found = compare.sums(low, high)

@@ -200,13 +200,21 @@ def test_a_verdict_needs_three_seeds_a_side(root: Path) -> None:
     assert found.resolved
     assert f"β 1 (3 seeds) is better than β 2 (3 seeds) by {number(-found.difference)}" in said
     assert "No pictures: The run a0 has saved no weights yet" in said
-    assert "is better than" not in words(report([*a, *b[:2]]))
+    b[2].set_status(state="running")
+    for few in ([*a, *b[:2]], [*a, *b]):
+        said = words(report(few))
+        assert "is better than" not in said
+        assert "not resolved" not in said
 
 
 def test_a_verdict_names_the_lower_side() -> None:
     low, high = {0: 1.0, 1: 1.1, 2: 1.2}, {0: 3.0, 1: 3.1, 2: 3.25}
     assert sentence("low", "high", verdict(low, high)).startswith("<b>low is better than high")
     assert sentence("high", "low", verdict(high, low)).startswith("<b>low is better than high")
+    found = verdict(low, high)
+    told = f"interval {number(-found.high)} to {number(-found.low)})"
+    assert told in sentence("a", "b", found)
+    assert told in sentence("b", "a", verdict(high, low))
     equal = {0: 1.0, 1: 1.1, 2: 0.9}
     assert "not resolved" in sentence("a", "b", verdict(equal, {0: 1.1, 1: 0.9, 2: 1.0}))
 
@@ -227,6 +235,8 @@ def test_pictures_are_those_of_the_best_weights(root: Path) -> None:
 def test_what_cannot_be_made_is_refused_or_told(root: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="1 to 60 runs"):
         report([])
+    with pytest.raises(ValueError, match="these are 61"):
+        report([Run(root / "small")] * 61)
     broken = tmp_path / "broken"
     broken.mkdir()
     with pytest.raises(ValueError, match="damaged"):

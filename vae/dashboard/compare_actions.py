@@ -59,9 +59,8 @@ def actions(selected: Sequence[Entry], hidden: int, summary: str) -> None:
         bring()
         _button("Delete", "delete", none, _delete, selected)
         bring_back()
-        if not _undoable():  # its sentence takes the room
-            st.space("stretch")
-            st.caption(summary, width="content")
+        st.space("stretch")
+        st.caption(summary, width="content")
 
 
 def _count(selected: Sequence[Entry], hidden: int) -> None:
