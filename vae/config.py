@@ -112,7 +112,7 @@ class RunConfig(BaseModel):
     likelihood: Annotated[
         str,
         Option(
-            "p(x|z), how the decoder's output becomes a distribution over examples: bernoulli "
+            "p(x|z), how the decoder's output h becomes a distribution over examples: bernoulli "
             "for pictures of values in [0, 1]; gaussian with a fixed σ, or with one σ that is "
             "learned.",
             choices=tuple(LIKELIHOODS),
@@ -131,7 +131,8 @@ class RunConfig(BaseModel):
     prior: Annotated[
         str,
         Option(
-            "p(z). standard is N(0, I).",
+            "p(z), where latents are before an example is seen, and what samples are drawn from: "
+            "standard is N(0, I).",
             choices=tuple(PRIORS),
             group="Model",
         ),
@@ -150,7 +151,8 @@ class RunConfig(BaseModel):
     objective: Annotated[
         str,
         Option(
-            "What is maximised: the ELBO, with β before its KL; or reconstruction alone.",
+            "The loss that training makes small. elbo is the usual one: reconstruction + β · KL, "
+            "which for β = 1 is the negative ELBO.",
             choices=tuple(OBJECTIVES),
             group="Objective",
         ),

@@ -59,13 +59,14 @@ def _elements(distribution: Distribution, dims: int) -> Distribution:
 
 GREY = (
     "Grey values under a Bernoulli likelihood: a cross-entropy and not a log-likelihood. Compare "
-    "it only with the same likelihood on the same data, or binarize the data."
+    "it only with the same likelihood on the same data, or binarise the data."
 )
 
 
 class Bernoulli(Likelihood):
-    """Bernoulli(x; logits h). Exact for binary x; for grey values in [0, 1] it is the customary
-    cross-entropy of pytorch/examples and not a density (Loaiza-Ganem & Cunningham 2019)."""
+    """Each element is 1 with the probability sigmoid(h), else 0. Exact for binary x; for
+    grey values in [0, 1] it is the customary cross-entropy of pytorch/examples and not a density
+    (Loaiza-Ganem & Cunningham 2019)."""
 
     support = "unit"
     discrete = True
@@ -87,7 +88,7 @@ BINARY = (
 
 
 class ContinuousBernoulli(Likelihood):
-    """The continuous Bernoulli, eta = h: a density of grey values in [0, 1], which is the
+    """The continuous Bernoulli, η = h: a density of grey values in [0, 1], which is the
     cross-entropy and the normaliser that it lacks (Loaiza-Ganem & Cunningham 2019,
     https://arxiv.org/abs/1907.06845)."""
 
@@ -107,7 +108,7 @@ def _gaussian(h: Tensor, sigma: Tensor, dims: int) -> Distribution:
 
 
 class Gaussian(Likelihood):
-    """N(x; h, sigma² I) with a sigma that stays as it is set."""
+    """N(x; h, σ² I) with a σ that stays as it is set."""
 
     sigma: Tensor
 
@@ -156,7 +157,7 @@ def _floor(x: Tensor, floor: float) -> Tensor:
 
 
 class GaussianLearned(Likelihood):
-    """N(x; h, sigma² I) with one sigma for all elements, learned with the weights
+    """N(x; h, σ² I) with one σ for all elements, learned with the weights
     (sigma-VAE, Rybkin et al. 2021, https://arxiv.org/abs/2006.13202, section 3.1)."""
 
     LOWEST = -14.0  # of ln sigma²: far below any real noise, it only keeps float32 finite
@@ -180,7 +181,7 @@ class GaussianLearned(Likelihood):
 
 
 class GaussianPerDimension(GaussianLearned):
-    """N(x; h, diag sigma²) with a sigma for each element of x, learned with the weights.
+    """N(x; h, diag σ²) with a σ for each element of x, learned with the weights.
 
     An element that never varies (the border of a picture) drives its sigma to the floor of e⁻⁷,
     where it adds 6.1 nats to ln p(x|z) whatever the model knows.
@@ -196,7 +197,7 @@ class GaussianPerDimension(GaussianLearned):
 
 
 class Logistic(Likelihood):
-    """The discretised logistic on the levels of the data, mu = ½ + h, with one learned scale for
+    """The discretised logistic on the levels of the data, μ = ½ + h, with one learned scale for
     each channel of a picture or for a whole vector (Kingma et al. 2016,
     https://arxiv.org/abs/1606.04934; Salimans et al. 2017). Its mean is E[x|z]."""
 

@@ -38,7 +38,7 @@ def elbo(
         ),
     ] = 1.0,
 ) -> Loss:
-    """Negative ELBO (Kingma & Welling 2014, eq. 7); with beta ≠ 1 the β-VAE (Higgins et al. 2017,
+    """Negative ELBO (Kingma & Welling 2014, eq. 7); with β ≠ 1 the β-VAE (Higgins et al. 2017,
     https://openreview.net/forum?id=Sy2fzU9gl, eq. 4). K samples are an average of ln p(x|z),
     outside the logarithm: a steadier estimate of the same bound, where `iwae` has another one."""
     terms = {"reconstruction": reconstruction_error(out).mean()} | rate(out)

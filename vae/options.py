@@ -60,8 +60,9 @@ def options_of(row: Callable[..., Any]) -> dict[str, Spec]:
 
 def first_sentence(row: Callable[..., Any]) -> str:
     """What a row of a table says of itself: the first sentence of its docstring, less its
-    citations."""
-    text = re.sub(r"\s*\([^()]*\b(19|20)\d\d\b[^()]*\)", "", inspect.getdoc(row) or "")
+    citations; formulas in further paragraphs are not for a help text."""
+    text = (inspect.getdoc(row) or "").partition("\n\n")[0]
+    text = re.sub(r"\s*\([^()]*\b(19|20)\d\d\b[^()]*\)", "", text)
     text = " ".join(text.split())
     end = re.search(r"\.(?= [A-Z(]|$)", text)
     return text[: end.start() + 1] if end else text
@@ -131,7 +132,8 @@ def _put(found: dict[str, Field], field: Field, schedules: str) -> None:
     found[field.name] = field
     if field.option.scheduled:
         name, label = f"{field.name}_schedule", field.label
-        about = f"How {label} moves while training, as a factor on it: {schedules}."
+        inline = label[:1].lower() + label[1:] if label[1:2].islower() else label
+        about = f"A factor on {inline} that moves while training: {schedules}."
         option = Option(about, label=f"{label} schedule")
         found[name] = Field(name, str, "constant", option, field.group, field.kind, field.specs)
 

@@ -27,7 +27,7 @@ def constant(progress: Progress, epochs: float) -> float:
 
 
 def warmup(progress: Progress, epochs: float) -> float:
-    """From 0 to 1 in a straight line over the first `epochs`, then 1
+    """From 0 to 1 in a straight line over the first epochs, as many as are set, then 1
     (for the KL: Sønderby et al. 2016, https://arxiv.org/abs/1602.02282)."""
     return min(1.0, progress.step / max(1.0, epochs * progress.steps_per_epoch))
 
@@ -39,7 +39,7 @@ def cosine(progress: Progress, epochs: float) -> float:
 
 
 def cyclical(progress: Progress, epochs: float) -> float:
-    """In every cycle of `epochs`: from 0 to 1 over its first half, then 1
+    """In every cycle, of as many epochs as are set: from 0 to 1 over its first half, then 1
     (Fu et al. 2019, https://arxiv.org/abs/1903.10145, eqs. 6 and 7, R = 0.5). A plan that ends
     with a whole cycle ends at 1."""
     if progress.step == progress.steps:
@@ -52,8 +52,10 @@ STAGES = 8  # of the staircase
 
 
 def staircase(progress: Progress, epochs: float) -> float:
-    """10^(-i/7) in stage i = 0, …, 7, of which each is three times as long as the one before, all
-    of them together the planned length (Burda et al. 2016, section 5: 3^i passes over the data at
+    """From 1 to a tenth in eight stages, each three times as long as the one before, all of them
+    together the planned length.
+
+    10^(-i/7) in stage i = 0, …, 7 (Burda et al. 2016, section 5: 3^i passes over the data at
     0.001 · 10^(-i/7), 3,280 in all)."""
     passed = progress.step / progress.steps * (3**STAGES - 1) / 2  # in lengths of the first stage
     stage = sum(passed >= (3**i - 1) / 2 for i in range(1, STAGES))  # stage i begins there

@@ -234,12 +234,12 @@ def test_a_fit_that_has_not_converged_is_told() -> None:
 
 def test_vectors_are_drawn_as_points_or_lines(page: AppTest, tmp_path: Path) -> None:
     at = own(page, table_file(tmp_path / "table.csv"))
-    assert "Each line is an example over its features · 120 of 120 shown" in words(at)
+    assert "Each line is an example over its features · 120 of 120 examples shown" in words(at)
     assert facts(at)["Shape"] == ("3", "3 elements")
     assert "needs values in [0, 1]" in at.main.warning[0].value
     assert "| gaussian-per-dimension (σ from" in words(at)
     at = choose(at, "mixture")
-    assert "Two features against each other · 2,000 of 2,000 shown" in words(at)
+    assert "Two features against each other · 2,000 of 2,000 examples shown" in words(at)
 
 
 def test_photographs_of_mixed_sizes(page: AppTest, tmp_path: Path) -> None:
@@ -288,7 +288,7 @@ def test_binarising_real_values_is_refused_and_shown_as_they_are(page: AppTest) 
 
 
 @pytest.mark.parametrize(
-    ("path", "sentence"), [("", "Give the path of a file"), ("/no/such.npz", "such.npz")]
+    ("path", "sentence"), [("", "give the path of a file"), ("/no/such.npz", "such.npz")]
 )
 def test_no_data_are_told(path: str, sentence: str, page: AppTest) -> None:
     choose(page, FILE)

@@ -30,7 +30,7 @@ def test_choosing_it_downloads_nothing(
     at = open_page("train.py")
     at.selectbox(key="set_data").select(name).run()
     assert not at.exception
-    assert f"{name} is not on this machine yet: press Download below." in at.error[0].value
+    assert f"{name} is not on this machine yet: press Download under Data" in at.info[0].value
     assert at.button(key="train").disabled
     size = sum(f.size for f in SOURCES[name].files) / 1e6
     assert at.button(key=f"download_{name}").label == f"Download {size:,.0f} MB"

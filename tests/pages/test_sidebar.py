@@ -14,6 +14,7 @@ from vae.dashboard.sidebar import FILE
 from vae.options import options_of
 from vae.presets import PRESETS
 from vae.runs import Run, listing
+from vae.schedules import SCHEDULES
 
 MODEL = ("likelihood", "posterior", "prior", "objective")
 
@@ -58,9 +59,10 @@ def test_every_setting_has_its_widget_and_help(root: Path, open_page: OpenPage) 
     chosen = RunConfig.of().model_dump()
     for field in fields():
         if field.belongs_to(chosen):
-            about = shown[field.name].help
-            assert about.startswith(field.option.help)
-            for row in TABLES.get(field.name, ()):
+            about, schedule = shown[field.name].help, field.name.endswith("_schedule")
+            said = field.option.help  # of a schedule without how it is written in the shell
+            assert about.startswith(said.partition(" one of")[0] if schedule else said)
+            for row in SCHEDULES if schedule else TABLES.get(field.name, ()):
                 assert f"**{row}**: " in about
         else:
             assert field.name not in shown
@@ -141,8 +143,19 @@ def test_a_wrong_path_is_told(path: str, root: Path, open_page: OpenPage) -> Non
     at = open_page("train.py")
     at.selectbox(key="set_data").select(FILE).run()
     at.text_input(key="set_path").set_value(path).run()
-    assert len(at.error) == 1
+    assert [len(at.info), len(at.error)] == ([0, 1] if path else [1, 0])  # nothing is wrong yet
     assert at.button(key="train").disabled
+
+
+def test_the_price_of_the_next_run_says_what_it_is_of(open_page: OpenPage) -> None:
+    at = open_page("train.py")
+    price = next(c for c in at.sidebar.caption if "weights" in c.value)
+    assert price.value.startswith("New run: ")
+    assert "with the settings below" in price.help
+    assert ("not ln p(x)" in price.value) is ("not ln p(x)" in price.help) is True
+    at.selectbox(key="set_likelihood").select("gaussian").run()
+    price = next(c for c in at.sidebar.caption if "weights" in c.value)
+    assert "not ln p(x)" not in price.value + price.help
 
 
 def test_a_file_by_path_and_by_upload(root: Path, open_page: OpenPage) -> None:

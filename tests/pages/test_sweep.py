@@ -141,11 +141,11 @@ def test_a_range_of_the_first_setting(root: Path, open_page: OpenPage) -> None:
     at = select(open_page("sweep.py"), "sweep_first", "lr")
     at.session_state["sweep_first_lr_how"] = "Log"
     at.run()
-    for label, value in (("From", "1e-4"), ("To", "1e-2"), ("How many", "5")):
+    for label, value in (("From", "1e-4"), ("To", "1e-2"), ("Count", "5")):
         write(at, f"sweep_first_lr_{label}", value)
     assert "5 configurations × 3 seeds = 15 runs" in said(at)
     assert "<span>learning rate 0.0003162</span>" in said(at)
-    write(at, "sweep_first_lr_How many", "some")
+    write(at, "sweep_first_lr_Count", "some")
     assert "from, to and how many" in said(at)
 
 
@@ -231,7 +231,11 @@ def test_a_failed_run_says_why(root: Path, open_page: OpenPage) -> None:
 def test_charts_are_the_numbers_of_the_runs(root: Path, open_page: OpenPage) -> None:
     runs = make(root, "beta=0.5,4", seeds=3)
     best = finished(runs)
-    charts = drawn(open_page("sweep.py"))
+    at = open_page("sweep.py")
+    alike = next(c.value for c in at.main.caption if c.value.startswith("In all runs: digits, "))
+    assert f"{runs[0].settings['epochs']} epochs" in alike
+    assert "β" not in alike  # which is swept
+    charts = drawn(at)
     small = charts["sweep_multiples"]
     assert len(small["data"]) == 2 * 3
     for k, beta in enumerate((0.5, 4.0)):
@@ -266,7 +270,7 @@ def test_the_figure_its_axis_and_the_second_setting(root: Path, open_page: OpenP
     assert {a["text"] for a in chart["layout"]["annotations"]} == {"β 0.5", "β 4"}
     for trace in chart["data"]:
         np.testing.assert_allclose(numbers(trace["y"]), [2, 2, 2])
-    at.toggle(key="sweep_log_mine_lr").set_value(False).run()
+    at.checkbox(key="sweep_log_mine_lr").set_value(False).run()
     assert drawn(at)["sweep_summary"]["layout"]["xaxis"]["type"] == "linear"
     select(at, "sweep_figure", "elbo")
     seen = [numbers(t["y"]) for t in drawn(at)["sweep_summary"]["data"][::2]]

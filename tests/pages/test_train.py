@@ -60,6 +60,25 @@ def test_stopping_a_queued_run_takes_it_out_of_the_queue(root: Path, open_page: 
     at = open_page("train.py").button(key="stop").click().run()
     assert run.status().state == "stopped"
     assert pressable(at) == {"resume", "train_on"}
+    assert "Not begun" in words(at)
+    assert "Starting" not in words(at)
+
+
+def test_a_queued_run_tells_which_one_trains(root: Path, open_page: OpenPage) -> None:
+    queued = made(root, "queued")
+    assert "Waiting in the queue." in words(open_page("train.py", run=queued.name))
+    running = made(root, "running")
+    told = words(open_page("train.py", run=queued.name))
+    assert f"Waiting in the queue: {running.name} is training." in told
+
+
+def test_the_map_says_what_its_points_are(root: Path, open_page: OpenPage) -> None:
+    run = trained(root, "mapped")
+    at = open_page("train.py")
+    head = next(m for m in at.main.markdown if "Latent map" in m.value)
+    examples, frame = run.examples(), run.frame()
+    assert f"epoch 2 · {len(frame.mean):,} of {examples.total:,} examples" in head.value
+    assert "mean of its q(z|x)" in head.help
 
 
 def test_resume_queues_the_run(root: Path, open_page: OpenPage) -> None:
@@ -110,7 +129,7 @@ def test_the_curves_are_those_on_record(root: Path, open_page: OpenPage) -> None
 def test_the_plain_autoencoder_has_no_kl(root: Path, open_page: OpenPage) -> None:
     trained(root, "plain", posterior="point", objective="reconstruction")
     at = open_page("train.py")
-    assert "Not defined for posterior point" in words(at)
+    assert "A point posterior has no KL." in words(at)
     assert "best validation reconstruction" in words(at)
     names = [t.get("name", "") for t in charts(at)[0]["data"]]
     assert not [n for n in names if n.startswith(("KL", "ELBO"))]

@@ -108,7 +108,7 @@ def show(entries: Sequence[Entry], picked: Chosen) -> None:
     row = left.columns(3)
     a = grids.choose(row[0], "A", "compare_a", titles, first.key, HELP["side"])
     b = grids.choose(row[1], "B", "compare_b", titles, second.key, HELP["side"])
-    figure = grids.choose(row[2], "Figure", "compare_figure", FIGURES, "val", HELP["figure"])
+    figure = grids.choose(row[2], "Measure", "compare_figure", FIGURES, "val", HELP["figure"])
     if a == b:
         left.info("A and B are the same configuration: choose another for one of them.")
     elif not comparison.comparable(known[a].runs[0], known[b].runs[0]):

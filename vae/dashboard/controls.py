@@ -10,13 +10,16 @@ from vae.dashboard import server
 from vae.dashboard.estimate import duration
 from vae.options import Field
 from vae.records import Curves
-from vae.runs import Run, Status
+from vae.runs import Run, Status, listing
 
-CURVES = ("bound", "trained loss")
+CURVES = ("ELBO and parts", "trained loss")
 CURVES_HELP = (
-    "The bound: reconstruction, KL and ELBO, the same yardstick for every run. The trained loss: "
-    "what is minimised, and the further terms of objective and likelihood."
+    "ELBO and parts: reconstruction = −E[ln p(x|z)], KL, and the ELBO, which is "
+    "minus their sum whatever β is: the same yardstick for every run. Trained loss: what is "
+    "minimised, and the further terms of objective and likelihood. Solid on training batches, "
+    "dashed on validation data, in nats per example."
 )
+LOG_HELP = "Logarithmic axes for what is positive; the ELBO, which is not, keeps its own."
 BESIDE = 2  # knobs that stand in the row; more go into a panel
 YARDSTICK = ("reconstruction", "kl", "elbo", "loss", "beta", "lr")
 
@@ -56,16 +59,22 @@ def _progress(run: Run, status: Status) -> None:
 def _progress_words(status: Status) -> str:
     """Epoch, time left and speed; of a run that has ended, its steps and how long they took."""
     if status.state == "queued":
-        return "Waiting in the queue: another run holds the device."
+        return f"Waiting in the queue{_at_work()}."
     if not status.steps:
-        return "Starting…"
-    words = [f"epoch {round(status.epoch, 1):g} of {status.epochs}"]
+        return "Not begun" if status.resumable else "Starting…"
+    words = [f"epoch {round(status.epoch, 1):,g} of {status.epochs:,}"]
     if status.state == "running" and status.seconds and status.step:
         left = (status.steps - status.step) * status.seconds / status.step
         words += [f"{duration(left)} left", f"{status.images_per_second / 1000:.1f} k examples/s"]
     else:
         words.append(f"{status.step:,} steps in {duration(status.seconds)}")
     return " · ".join(words)
+
+
+def _at_work() -> str:
+    """Which run trains meanwhile, in words; "" while none does."""
+    busy = next((run.name for run in listing(server.ROOT) if run.status().alive), "")
+    return f": {busy} is training" if busy else ""
 
 
 def _buttons(run: Run, status: Status) -> None:
@@ -131,7 +140,7 @@ def _knobs(run: Run, status: Status) -> None:
     for place, field in zip(knobs, live, strict=True):
         _knob(place, run, field, float(moved.get(field.name, run.settings[field.name])), status)
     curves.selectbox("Curves", CURVES, key="curves_of", help=CURVES_HELP)
-    log.checkbox("log scale", key="log_scale", help="Logarithmic axes for positive quantities.")
+    log.checkbox("log scale", key="log_scale", help=LOG_HELP)
 
 
 def _knob(place: DeltaGenerator, run: Run, field: Field, value: float, status: Status) -> None:
@@ -147,8 +156,9 @@ def _knob(place: DeltaGenerator, run: Run, field: Field, value: float, status: S
         disabled=not status.alive,
         on_change=_move,
         args=(run, field.name, key),
-        help=f"{field.label} while it trains. Takes effect within a tenth of a second and is "
-        "marked on the curves. A schedule goes on as a factor on it.",
+        help=f"{field.label} of this run; it can be moved only while the run trains. Takes effect "
+        "within a tenth of a second and is marked on the curves. A schedule goes on as a factor "
+        "on it.",
     )
 
 

@@ -34,22 +34,29 @@ ABOUT = (
     "and elements that hardly vary dominate it."
 )
 PROBABILITY = "A probability: comparable between likelihoods."
+READ = (
+    "± is one standard error; in bold the likelihood of the sidebar. A VAE whose −ELBO is not "
+    "lower uses its latents for nothing."
+)
 DENSITY = "A density: comparable with other densities only, in nats only."
 
 
 def likelihoods(shown: Shown) -> None:
     """The table; for large examples at a press."""
-    st.markdown("**What the likelihoods make of it**", help=ABOUT)
+    st.markdown("**What each likelihood costs without latents**", help=ABOUT)
     place, pressed = st.empty(), f"data_fit_{shown.key}{_set(shown.config)}"
     if math.prod(shown.data.event_shape) > AT_ONCE and not st.session_state.get(pressed):
         left, right = place.container().columns([2, 10], vertical_alignment="center")
-        right.caption("The best constant output for each likelihood: it takes seconds.")
+        right.caption(
+            "The best constant output for each likelihood, which a VAE has to beat: "
+            "fitting it takes seconds."
+        )
         left.button("Fit", key="data_fit", width="stretch", on_click=_press, args=(pressed,))
         return
     found = _found(shown, pressed, place)
     st.markdown(table(found, shown.config.likelihood))
     if words := judged(found):
-        st.caption(words)
+        st.caption(f"{words} {READ}")
 
 
 def _press(key: str) -> None:
@@ -96,7 +103,7 @@ def _with_progress(shown: Shown, place: DeltaGenerator) -> tuple[Baseline, ...]:
 def table(found: tuple[Baseline, ...], chosen: str) -> str:
     """Markdown: a row each, that of the sidebar in bold."""
     lines = [
-        "| likelihood | nats per example | bits per dimension | what the number is |",
+        "| likelihood | −ln p(x), nats per example | bits per dimension | what the number is |",
         "|:--|--:|--:|:--|",
     ]
     for row in found:

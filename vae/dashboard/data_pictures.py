@@ -123,7 +123,7 @@ def _vectors(shown: Shown, asked: Asked) -> None:
         said = "Each line is an example over its features"
     view = f"{shown.key} {asked.label}"
     plot(chart, key="data_vectors", revision=view, height=ROOM[1] + 24, label=said)
-    st.caption(f"{said} · {len(rows):,} of {len(data.x):,} shown")
+    st.caption(f"{said} · {len(rows):,} of {len(data.x):,} examples shown")
 
 
 def average(shown: Shown, asked: Asked) -> None:

@@ -26,10 +26,12 @@ BINARIZED = {
     "fixed draw of evaluation; training draws afresh for every batch.",
 }
 HELP = {
-    "class": "Only examples of this class, here and in mean and spread.",
+    "class": "Only examples of this class, below and in mean and SD.",
     "number": "How many examples are shown, drawn evenly over the classes.",
-    "seed": "Of the draw. The same seed shows the same examples.",
-    "examples": "How many examples there are, and how the sidebar's shares and seed divide them.",
+    "seed": "Of the draw of these examples. The same seed shows the same ones; the parts and the "
+    "training have the sidebar's seed.",
+    "examples": "How many examples there are, and how the sidebar's shares and seed divide them "
+    "into training, validation (val) and test.",
     "shape": "Of one example: channels × height × width of a picture, or the number of features. "
     "Its elements are the numbers that a likelihood sums over.",
     "values": "The smallest and the largest x as the model sees it. Levels: how many of the "
@@ -41,15 +43,17 @@ HELP = {
     "much of it.",
     "classes": "Labels that come with the data. Training does not use them unless the model is "
     "conditioned on them; maps and probes do.",
-    "factors": "Quantities that generated each example, known for data that are drawn.",
-    "fingerprint": "A hash of values and labels: equal data, equal fingerprint. Runs record it.",
+    "factors": "Quantities that generated each example, known for data that are drawn: an angle "
+    "in degrees, a category as a number from 0, places and a phase from 0 to 1.",
+    "fingerprint": "The data that Train would take; choose others in the sidebar, under Data. The "
+    "fingerprint is a hash of values and labels: equal data, equal fingerprint. Runs record it.",
     "mean_image": "The mean of each pixel over these examples: black 0, white 1.",
     "sd_image": "The standard deviation of each pixel over these examples, in the unit of x; "
     "of a coloured one the root of the mean variance of its channels. Black pixels are the same "
     "in all of them; none of values in [0, 1] is above 0.5.",
     "spread": "The mean of each feature, and one standard deviation to each side.",
     "histogram": "How many of all values of all examples lie where.",
-    "log": "Show rare values beside many that are 0.",
+    "log": "A logarithmic vertical axis: rare values can be seen beside many that are 0.",
     "balance": "Examples of each class in the three parts.",
     "each": "Mean and standard deviation of each class, on the scales above.",
 }
@@ -102,7 +106,11 @@ def facts(shown: Shown) -> None:
         ("Classes", str(len(named) or "none"), _sizes(s), "classes"),
         ("Factors", str(len(s.factors) or "none"), _named(s), "factors"),
     )
-    words = [f"**{s.name}**", s.about, f"fingerprint `{s.fingerprint}`"]
+    words = [
+        f"**{s.name}**, chosen in the sidebar",
+        s.about.rstrip("."),
+        f"fingerprint `{s.fingerprint}`",
+    ]
     st.markdown(" · ".join(filter(None, words)), help=HELP["fingerprint"])
     places = st.columns([17, 9, 12, 9, 9, 10, 12], gap="xsmall")
     for place, (title, value, below, about) in zip(places, cards, strict=True):

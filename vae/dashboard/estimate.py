@@ -12,6 +12,10 @@ from vae.model import build
 from vae.records import Domain
 
 TRIAL_SECONDS = 0.15
+ABOUT = (
+    "What Train begins, with the settings below; the run that a page shows keeps its own. The "
+    "time is that of a training step, tried just now on this machine."
+)
 TABLED = ("network", "likelihood", "posterior", "prior", "objective")  # what a step's time is of
 
 

@@ -29,7 +29,8 @@ FACTS = (
     "State of the run · its data · its model: network, number of latent dimensions, likelihood "
     "p(x|z), posterior q(z|x), and prior or objective where they are not the usual ones · device "
     "· the best value on validation examples, in nats per example, and the epoch it was "
-    "reached in."
+    "reached in. The list on the left chooses the run that every page shows; its name is in the "
+    "address, to be shared or bookmarked."
 )
 
 
@@ -73,7 +74,8 @@ def head(link: bool = False) -> tuple[Run, DeltaGenerator]:
     if not names:
         empty(
             "There is no run yet.",
-            "Press Train in the sidebar: it takes less than a minute.",
+            "Press **Train** in the sidebar: it trains a VAE with the settings below it, in the "
+            "time told there. The Train page shows it learn, the others what it has learned.",
             link,
         )
     left, right = st.columns([5, 17], vertical_alignment="center")
@@ -95,7 +97,10 @@ def head(link: bool = False) -> tuple[Run, DeltaGenerator]:
         line = st.empty()
         badge, about = "", FACTS
         if caveat := _caveat(run):  # beside words the help can be reached with the Tab key
-            badge, about = ":orange-badge[not ln p(x)] &nbsp;", f"{caveat}\n\n{FACTS}"
+            badge, about = (
+                ":orange-badge[not ln p(x)] &nbsp;",
+                f"**not ln p(x)**: {caveat}\n\n{FACTS}",
+            )
         st.markdown(badge, help=about, width="content")
     return run, line
 

@@ -142,9 +142,11 @@ def _legend(config: RunConfig, context: Context) -> str:
     sizes = f"D = {context.elements:,}, Z = {context.latents}, B = {context.batch:,}"
     text = "R is −ln p(x|z) in nats, summed over the D elements; KL is summed over the Z latents. "
     if context.kind == "gaussian":
-        text += "S = Σ(x − x̂)², so R = S / (2σ²) + constant. "
+        text += "S = Σ(x − x̂)², so R = S / (2σ²) + constant; the MSE is S / D. "
         sizes += f", N = {context.n_data:,}, σ = {context.sigma:g}"
-    elif context.kind == "other":
+    else:
+        text += "A mean is one over the elements; BCE is the binary cross-entropy. "
+    if context.kind == "other":
         text += (
             f"A weight beside a squared error says nothing of a {config.likelihood} likelihood. "
         )

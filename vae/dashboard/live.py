@@ -80,7 +80,8 @@ def _kl(run: Run, kl_per_dimension: Floats | None) -> None:
     st.markdown("**KL per latent dimension**", help=KL_HELP)
     if not run.config.kl_per_dimension:
         q, p = run.settings["posterior"], run.settings["prior"]
-        st.caption(f"Not defined for posterior {q} with prior {p}: it has no such parts.")
+        whole = f"With a {q} posterior and a {p} prior the KL is one whole: see the curves."
+        st.caption("A point posterior has no KL." if q == "point" else whole)
         return
     plot(
         figures.kl_bars(kl_per_dimension).update_layout(height=BELOW),
@@ -122,6 +123,10 @@ def latent_map(examples: Examples, frame: Frame, prior: bool = True) -> LatentMa
 
 
 def _map(run: Run, examples: Examples | None, frame: Frame | None) -> None:
+    if frame is not None and examples is not None:
+        number = f"{len(frame.mean):,} of {examples.total:,} examples"
+        small = f":small[epoch {round(frame.epoch, 1):,g} · {number}]"
+        st.markdown(f"**Latent map** {small}", help=MAP_HELP)
     if examples is None or frame is None:
         figure = figures.empty("The first latents appear when training has begun.")
         plot(figure, key="live_map", revision=run.name, height=CHARTS)
@@ -136,7 +141,6 @@ def _map(run: Run, examples: Examples | None, frame: Frame | None) -> None:
         tiles=pattern(run.name) if examples.originals.ndim == 4 else None,
         label="Posterior means of examples in latent space",
     )
-    st.caption(f"epoch {frame.epoch:.1f} · {figures.caption(record)}")
 
 
 def _reconstructions(run: Run, examples: Examples | None, frame: Frame | None) -> None:
@@ -161,6 +165,14 @@ def _fitting(values: Floats, room: int) -> tuple[int, int]:
     return max(1, min(len(values), room // (side * scale + 1))), scale
 
 
+MAP_HELP = (
+    "A point is an example of the training or the validation data: the mean of its q(z|x), in the "
+    "colour of its class or first factor. With two latents the axes are the latents themselves, "
+    "and the dashed circles are one and two standard deviations of the prior N(0, I); with more, "
+    "the two directions in which the means vary most (principal components, PC), each with its "
+    "share of the variance. It is drawn anew at some moments of training, so that its epoch may "
+    "lie behind that of the curves."
+)
 RECONSTRUCTION_HELP = (
     "Above the original, below E[x|z] at z = mean of q(z|x), for the same validation examples "
     "throughout training."

@@ -5,7 +5,7 @@ A setting's widget has the key `set_<name>`. A preset puts its values into those
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,12 +43,12 @@ def sidebar() -> Choice:
         with st.container(key="train_bar"):
             button, verdict = st.empty(), st.empty()
         st.selectbox(
-            "Preset",
+            "Start from",
             list(PRESETS),
             key="preset",
             on_change=_apply_preset,
-            help="A starting point; every setting below can still be changed. "
-            + " ".join(f"**{name}**: {preset.about}" for name, preset in PRESETS.items()),
+            help="A preset: it fills the settings below once, and each can then be changed.\n"
+            + "".join(f"\n- **{name}**: {preset.about}" for name, preset in PRESETS.items()),
         )
         values: dict[str, Any] = {}
         feet = {}
@@ -123,8 +123,9 @@ def _widget(field: Field, values: dict[str, Any]) -> Any:
     if field.name.endswith("_schedule"):
         return _schedule_widget(field)
     chosen = _chosen(values)
-    default, about = field.default_for(chosen), field.under(chosen).help
-    common = {"label": field.label, "help": about + _rows(field), "key": f"set_{field.name}"}
+    default = field.default_for(chosen)
+    about = field.under(chosen).help + _rows(TABLES.get(field.name, {}))
+    common = {"label": field.label, "help": about, "key": f"set_{field.name}"}
     if field.option.choices:
         return _choice(common, list(field.option.choices), default)
     if isinstance(default, tuple):
@@ -132,9 +133,8 @@ def _widget(field: Field, values: dict[str, Any]) -> Any:
     return _number(common, field, default)
 
 
-def _rows(field: Field) -> str:
+def _rows(table: Mapping[str, Callable[..., Any]]) -> str:
     """What each row of a table is, from the first sentence of its docstring, as Markdown."""
-    table = TABLES.get(field.name, {})
     return "".join(f"\n- **{name}**: {first_sentence(row)}" for name, row in table.items())
 
 
@@ -168,7 +168,9 @@ def _number(common: dict[str, Any], field: Field, default: float) -> float:
 def _schedule_widget(field: Field) -> str:
     key = f"set_{field.name}"
     st.session_state.setdefault(key, field.default)
-    name = st.selectbox(field.label, list(schedules.SCHEDULES), key=key, help=field.option.help)
+    table = {name: row.factor for name, row in schedules.SCHEDULES.items()}
+    about = field.option.help.partition(":")[0] + ":" + _rows(table)
+    name = st.selectbox(field.label, list(schedules.SCHEDULES), key=key, help=about)
     if not schedules.SCHEDULES[name].takes_epochs:
         return str(name)
     st.session_state.setdefault(f"{key}_epochs", 20.0)
@@ -202,7 +204,7 @@ def _data_widget(field: Field) -> str:
         field.label,
         [*DATASETS, FILE],
         key="set_data",
-        help=field.option.help + _rows(field),
+        help=field.option.help + _rows(DATASETS),
         on_change=_suit_likelihood,
     )
     if name != FILE:
@@ -217,7 +219,7 @@ def _data_widget(field: Field) -> str:
         "labels and the t10k files beside it are found by themselves.",
     )
     files = st.file_uploader(
-        "or upload",
+        "Or upload",
         accept_multiple_files=True,
         key="set_upload",
         help="Images N×H×W, N×H×W×C, N×C×H×W or vectors N×D, with labels if there are any. "
@@ -259,27 +261,34 @@ def _checked(values: dict[str, Any], verdict: Any) -> Choice:
     key = problem = ""
     try:
         if not values["data"]:
-            raise ValueError("Give the path of a file, or upload one.")
+            raise ValueError("Under Data, give the path of a file or upload one.")
         config = RunConfig.of(**values)
         data, key = _data(config)
         config.split(data)
         resolve(config.device)
-        verdict.caption(estimate.sentence(config, data), help=_caveat(config, data))
+        _estimate(verdict, config, data)
     except (ValueError, OSError) as error:
         problem = str(error)
-        verdict.error(problem)
+        wanting = not values["data"] or fetching.missing(values["data"])
+        (verdict.info if wanting else verdict.error)(problem)
     return Choice(config, data, key, problem)
 
 
-def _caveat(config: RunConfig, data: Dataset) -> str | None:
-    """What to beware of in the numbers of such a run."""
-    return LIKELIHOODS[config.likelihood].caveat(config.domain(data)) or None
+def _estimate(verdict: Any, config: RunConfig, data: Dataset) -> None:
+    """What the run would cost, and what to beware of in its numbers."""
+    words, about = estimate.sentence(config, data), estimate.ABOUT
+    if caveat := LIKELIHOODS[config.likelihood].caveat(config.domain(data)):
+        words += " · not ln p(x)"
+        about += f"\n\n**not ln p(x)**: {caveat}"
+    verdict.caption(words, help=about)
 
 
 def _data(config: RunConfig) -> tuple[Dataset, str]:
     """The data, and a name for just these."""
     if fetching.missing(config.data):
-        raise ValueError(f"{config.data} is not on this machine yet: press Download below.")
+        raise ValueError(
+            f"{config.data} is not on this machine yet: press Download under Data, in the sidebar."
+        )
     path = Path(config.data)
     stamp = path.stat().st_mtime_ns if config.data not in DATASETS and path.exists() else 0
     asked = (config.data, config.examples, config.seed, config.chosen("data"), stamp)

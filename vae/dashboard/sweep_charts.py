@@ -4,7 +4,6 @@ against the setting that is swept."""
 import math
 from collections.abc import Sequence
 from functools import lru_cache
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +25,17 @@ ROOM, LETTER = 560, 7.0  # pixels for them, and for a letter of their names
 CHART = 380  # pixels
 SHOWN = {"elbo": "−ELBO", "reconstruction": "Reconstruction", "kl": "KL"}
 HELP = {
-    "multiples": "Of every configuration each seed on validation data (on training data where "
-    "there are none), nats per example, all on the same axes. −ELBO is reconstruction and KL "
-    "together: the lower, the better.",
-    "figure": "On validation data, at the report with the best ELBO of each run so far.",
+    "multiples": "A small chart is a configuration, a line of one colour a seed: on validation "
+    "data (on training data where there are none), nats per example, all on the same axes. −ELBO "
+    "is reconstruction and KL together: the lower, the better. Beside a name, how many of its "
+    "seeds are done.",
+    "figure": "What is compared: a value on validation data, in nats per example, at the best "
+    "validation ELBO of each run so far. Of −ELBO and reconstruction less is better; the KL is "
+    "what the latents tell of an example.",
     "summary": "A point is a seed; a bar is the mean over seeds, with its 95 % interval "
     "(Student's t) from three seeds on. What stands at one value is drawn side by side.",
     "against": "The setting on the axis; the other one, if there is one, has the colours.",
-    "log": "A logarithmic axis, for values above 0.",
+    "log": "A logarithmic horizontal axis, for values above 0.",
 }
 
 
@@ -43,7 +45,7 @@ def _legend() -> str:
         f'<span><i style="background:{colour(name)}"></i>{title}</span>'
         for name, title in drawn.QUANTITIES.items()
     )
-    return f'<div class="vae-legend" title="{escape(HELP["multiples"])}">{spans}</div>'
+    return f'<div class="vae-legend">{spans}</div>'
 
 
 def _order(folds: Sequence[Fold], name: str) -> list[Any]:
@@ -88,7 +90,9 @@ def _heads(folds: Sequence[Fold], differ: Sequence[str]) -> list[str]:
 
 def multiples(name: str, folds: Sequence[Fold], differ: Sequence[str]) -> None:
     """A small chart a configuration; `differ` are the settings in which they differ."""
-    st.html(_legend())
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown("**Validation curves**", help=HELP["multiples"], width="content")
+        st.html(_legend(), width="content")
     heads, told = _heads(folds, differ), [_told(fold) for fold in folds]
     longest = max(len(f"{head}  {more}") for head, more in zip(heads, told, strict=True))
     places = _places(folds, differ, max(1, min(ACROSS, int(ROOM / (LETTER * longest)))))
@@ -136,7 +140,7 @@ def _read(path: Path, stamps: tuple[int, int], split: str) -> dict[str, Line]:
 def summary(name: str, folds: Sequence[Fold], differ: Sequence[str]) -> None:
     """The figure against the swept setting, with its controls."""
     row = st.columns([9, 10, 11], vertical_alignment="bottom")
-    figure = grids.choose(row[0], "Figure", "sweep_figure", SHOWN, "elbo", HELP["figure"])
+    figure = grids.choose(row[0], "Measure", "sweep_figure", SHOWN, "elbo", HELP["figure"])
     against = differ[0] if differ else "objective"
     if len(differ) > 1:
         titles = {name: spell(name) for name in differ}
@@ -146,8 +150,8 @@ def summary(name: str, folds: Sequence[Fold], differ: Sequence[str]) -> None:
     numeric = _numeric(folds, against)
     positive = numeric and min(values) > 0
     usual = positive and sweeps.field_of(against.split(" ")[0]).option.log
-    log = row[2].toggle(
-        "Log axis",
+    log = row[2].checkbox(
+        "log scale",
         usual,
         key=f"sweep_log_{name}_{against}",
         disabled=not positive,
@@ -170,8 +174,8 @@ def summary(name: str, folds: Sequence[Fold], differ: Sequence[str]) -> None:
         label=f"{SHOWN[figure]} against {spell(against)}, a point a seed, means with intervals",
     )
     st.caption(
-        "At the best validation report of each run: a point a seed, the mean over seeds and "
-        "its 95 % interval from three seeds on.",
+        "A point is a run, at its best validation ELBO; a bar is the mean over seeds with its "
+        "95 % interval.",
         help=HELP["summary"],
     )
 

@@ -26,9 +26,10 @@ OFTEN = ("beta", "latent_dim", "lr", "objective")
 HELP = {
     "field": "The setting that takes several values; all others are those of the sidebar.",
     "second": "With a second setting every value of the one meets every value of the other.",
-    "how": "A list of values; or a range from, to and how many, evenly apart or by a constant "
-    "factor.",
-    "values": "Parted by commas; by semicolons where a value holds commas itself.",
+    "how": "Values: a list. Linear and Log: a range from a first to a last value, and how many in "
+    "all; evenly apart, or each the one before times a constant factor.",
+    "values": "With commas between them: 0.5, 1, 2; or semicolons, where a value holds commas "
+    "itself.",
     "choices": "Each becomes a configuration of its own.",
     "seeds": "Runs of every configuration, counted up from the sidebar's seed. A seed decides "
     "which examples are held out, the first weights and all noise; from three seeds on, means "
@@ -60,7 +61,7 @@ def form(base: RunConfig | None, problem: str) -> None:
     if base is None or problem:
         st.info(f"A sweep starts from the sidebar's configuration, and that is refused. {problem}")
         return
-    left, right = st.columns([8, 5], gap="large")
+    left, right = st.columns([9, 5], gap="large")
     with left:
         try:
             axes = _axes(base)
@@ -90,7 +91,7 @@ def _known(base: RunConfig) -> list[str]:
 
 
 def _axis(label: str, names: Sequence[str], base: RunConfig, key: str, about: str) -> Axis | None:
-    left, right = st.columns([4, 13])
+    left, right = st.columns([5, 12])
     if st.session_state.get(key) not in names:
         st.session_state[key] = names[0]
     name = left.selectbox(
@@ -121,9 +122,9 @@ def _values(field: Field, base: RunConfig, key: str, place: DeltaGenerator) -> s
         return ",".join(found)
     how = VALUES
     if field.type in (int, float):
-        left, place = place.columns([7, 7])
+        left, place = place.columns(2)
         how = left.segmented_control(
-            "As",
+            "Written as",
             (VALUES, LINEAR, LOG),
             default=VALUES,
             required=True,
@@ -156,7 +157,7 @@ def _usual(field: Field, base: RunConfig) -> str:
 def _range(field: Field, base: RunConfig, key: str, place: DeltaGenerator) -> list[str]:
     """From, to and how many, as they are written."""
     value = float(base.get(field.name) or 1.0)
-    defaults = {"From": f"{value / 4:g}", "To": f"{value * 4:g}", "How many": "5"}
+    defaults = {"From": f"{value / 4:g}", "To": f"{value * 4:g}", "Count": "5"}
     if field.type is int:
         defaults |= {"From": f"{max(1, value // 4):g}"}
     columns = place.columns(3)
@@ -167,8 +168,8 @@ def _range(field: Field, base: RunConfig, key: str, place: DeltaGenerator) -> li
 
 
 def _seeds_and_name(axes: Sequence[Axis]) -> tuple[int, str]:
-    row = st.columns([4, 6, 7])
-    seeds = row[0].number_input(
+    left, right = st.columns([5, 12])  # as the rows above it
+    seeds = left.number_input(
         "Seeds",
         1,
         sweeps.SEEDS,
@@ -179,7 +180,9 @@ def _seeds_and_name(axes: Sequence[Axis]) -> tuple[int, str]:
     )
     known = sweeps.taken(server.ROOT)
     free = sweeps.free_name(known, axes)
-    given = row[1].text_input("Name", placeholder=free, key="sweep_name", help=HELP["name"])
+    given = right.columns(2)[0].text_input(
+        "Name", placeholder=free, key="sweep_name", help=HELP["name"]
+    )
     return int(seeds), sweeps.checked_name(given.strip() or free, known)
 
 
@@ -196,8 +199,8 @@ def _preview(asked: Asked) -> None:
     seeds = f"{asked.seeds} seed{'s' * (asked.seeds != 1)}"
     plural = "s" * (len(kept) != 1)
     st.markdown(f"**{len(kept)} configuration{plural} × {seeds} = {_runs(count)}**")
-    st.markdown(_time(kept, asked.seeds), help=HELP["time"])
     st.html(_chips(kept))
+    st.markdown(_time(kept, asked.seeds), help=HELP["time"])
     st.button(
         f"Queue {_runs(count)}",
         type="primary",

@@ -41,7 +41,8 @@ def found() -> dict[str, list[Entry]]:
 def choose() -> str:
     """The sweep that is shown; "" for a new one. It is in the address, `?sweep=NAME`; where that
     names none, it is the newest."""
-    names = list(found())
+    sweep = found()
+    names = list(sweep)
     asked = st.query_params.get("sweep")
     st.session_state.setdefault(CHOSEN, asked)
     left, right = st.columns([4, 8], vertical_alignment="center")
@@ -52,11 +53,37 @@ def choose() -> str:
         st.query_params["sweep"] = chosen
     if chosen == NEW:
         right.caption(
-            "The configuration of the sidebar, with one or two settings at several values."
+            "Trains the sidebar's configuration at several values of one or two settings, with "
+            "several seeds."
         )
     else:
-        right.button("New sweep", key="sweep_new", on_click=_begin, help=HELP["new"])
+        with right.container(horizontal=True, vertical_alignment="center"):
+            st.button("New sweep", key="sweep_new", on_click=_begin, help=HELP["new"])
+            st.caption(_alike(sweep.get(str(chosen), [])))
     return str(chosen)
+
+
+def _alike(runs: Sequence[Entry]) -> str:
+    """What all runs of a sweep have in common, in words."""
+    usable = [entry for entry in runs if entry.settings]
+    differ = sweeps.swept(comparison.fold(usable)) if usable else ()
+    settings = usable[0].settings if usable else {}
+    parts = {
+        "data": "{}",
+        "network": "{}",
+        "latent_dim": "{} latents",
+        "likelihood": "{}",
+        "posterior": "{} q",
+        "objective": "{}",
+        "beta": "β {:g}",
+        "epochs": "{:,} epochs",
+    }
+    words = [
+        text.format(settings[name])
+        for name, text in parts.items()
+        if name not in differ and settings.get(name) is not None
+    ]
+    return "In all runs: " * bool(words) + ", ".join(words)
 
 
 def _begin() -> None:

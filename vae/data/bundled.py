@@ -13,7 +13,7 @@ from vae.data.dataset import DataError, Dataset, subset
 
 
 def digits(examples: int, seed: int) -> Dataset:
-    """Handwritten digits, uint8 (N, 1, 8, 8) with values 0 to 16, and the digit as label.
+    """Handwritten digits, 8×8 grey values from 0 to 16, and the digit as label.
 
     The test part of the UCI data set "Optical recognition of handwritten digits" (Alpaydin &
     Kaynak 1998, https://archive.ics.uci.edu/dataset/80) as scikit-learn ships it.

@@ -47,8 +47,8 @@ def shapes(
     """Squares, ellipses and hearts of independent size, orientation and place (after dSprites,
     Matthey et al. 2017).
 
-    uint8 (N, 1, size, size). Factors: shape 0, 1, 2; scale 0.5 to 1; orientation in degrees, 0 to
-    351, anticlockwise; x from left to right and y from bottom to top, 0 to 1.
+    As uint8 (N, 1, size, size). Factors: shape 0, 1, 2; scale 0.5 to 1; orientation in degrees,
+    0 to 351, anticlockwise; x from left to right and y from bottom to top, 0 to 1.
     """
     n = number_drawn(examples, 5000, size * size)
     rng = np.random.default_rng(seed)

@@ -72,9 +72,10 @@ def moon_phases(
         ),
     ] = 90.0,
 ) -> Dataset:
-    """Pictures of the moon, uint8 (N, 1, size, size), with phase and orientation uniform.
+    """Pictures of the moon, phase and orientation uniform.
 
-    Factors: phase in [0, 1); orientation in degrees, in [-tilt, tilt].
+    As uint8 (N, 1, size, size). Factors: phase in [0, 1); orientation in degrees, in
+    [-tilt, tilt].
     """
     n = number_drawn(examples, 2000, size * size)
     rng = np.random.default_rng(seed)
@@ -162,7 +163,7 @@ def mixture(
         ),
     ] = 0.3,
 ) -> Dataset:
-    """Points in the plane, float32 (N, 2), labelled by the Gaussian that each came from."""
+    """Points in the plane, labelled by the Gaussian that each came from. As float32 (N, 2)."""
     n = number_drawn(examples, 2000, 8)
     rng = np.random.default_rng(seed)
     labels = rng.integers(components, size=n)

@@ -29,7 +29,7 @@ def kl_bars(kl_per_dimension: Floats | None, threshold: float = USED) -> go.Figu
     if len(values) <= _NUMBERED:
         bars |= {"texttemplate": "%{y:.3r}", "textposition": "outside", "cliponaxis": False}
     shown = note(words, x=1, y=1, xanchor="right", yanchor="bottom")
-    title = "latent dimension, by KL" if len(values) > 1 else "latent dimension"
+    title = "latent dimension, largest KL first" if len(values) > 1 else "latent dimension"
     ticks = _ticks(order) if len(values) <= _LABELLED else {"showticklabels": False}
     return figure(
         [bars],

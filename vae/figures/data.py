@@ -77,7 +77,7 @@ def value_bars(record: DataSummary, log: bool = False) -> go.Figure:
         bargap=0,
         margin={"l": 56, "r": 16, "t": 8, "b": 44},
         xaxis=axis("x, as the model sees it", showgrid=False, **ticks),
-        yaxis=axis("values", type="log" if log else "linear"),
+        yaxis=axis("number of values", type="log" if log else "linear"),
     )
 
 

@@ -73,7 +73,7 @@ def curves(
     if per not in ("epoch", "step"):
         raise ValueError(f"Unknown time axis {per!r}; one of 'epoch', 'step'.")
     if not any(len(curve.value) for curve in record.curves.values()):
-        return empty("No report yet: the curves begin with the first one")
+        return empty("The curves begin with the first steps of training")
     panels = _panels(record, quantities, per, height, kl_note)
     if not panels:
         return empty("Nothing to draw: choose a quantity that this run has")
@@ -187,7 +187,8 @@ def _trace(panel: _Panel, split: str, ref: str, k: int, per: str) -> Part:
     sparse = len(line.value) <= (60 if held_out else 1)
     bare = strip or panel.quantity in _NO_NATS
     unit, digits = ("" if bare else " nats", ".4~r" if strip else ".4r")
-    who = panel.title.lower() if panel.title.istitle() else panel.title
+    who = panel.title
+    who = who[0].lower() + who[1:] if who[1:2].islower() else who
     who = who if strip else f"{who}, {_SPLITS[split]}"
     return {
         "type": "scatter",
@@ -249,6 +250,7 @@ def _start(panel: _Panel, limits: tuple[list[float], str], ref: str) -> list[Par
     edge, anchor = (high, "top") if first > high else (low, "bottom")
     where = {"x": 0, "xanchor": "left", "xshift": 10, "y": edge, "yanchor": anchor, "yref": ref}
     small = {"size": 11, "color": panel.colour}
+    where |= {"bgcolor": token("background", 0.85)}
     return [note(f"starts at {number(first)}", **where, font=small)]
 
 
