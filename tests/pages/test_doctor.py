@@ -2,6 +2,7 @@
 remedy fills the sidebar with the run's own settings and one change."""
 
 import json
+import re
 import shutil
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage, trained
 from tests.test_doctor import reports
+from vae.baseline import baseline
 from vae.checkup import measure
 from vae.config import RunConfig
 from vae.course import course_of
@@ -182,3 +184,18 @@ def test_the_reference_is_fitted_where_it_is_quick(
     run = copied(root, made("ill"))
     told(run, kl=(1e-4, 1e-3))
     assert "that of a model without latents −" in words(open_page("evaluate.py"))
+
+
+def test_a_run_under_the_name_of_a_deleted_one_has_its_own_reference(
+    made: Any, root: Path, open_page: OpenPage
+) -> None:
+    said = []
+    for kind in ("ill", "vamp"):
+        shutil.rmtree(root / "same", ignore_errors=True)
+        run = Run(shutil.copytree(made(kind).path, root / "same"))
+        told(run, kl=(1e-4, 1e-3))
+        text = words(open_page("evaluate.py"))
+        said.append(re.search(r"without latents (−\S+)", text)[1])  # type: ignore[index]
+        found = baseline(run.data(), run.config, run.config.likelihood).nats
+        assert float(said[-1].replace("−", "-")) == pytest.approx(-found, rel=0.01)
+    assert said[0] != said[1]

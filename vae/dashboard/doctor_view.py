@@ -193,12 +193,12 @@ def _with_reference(run: Run, measured: Measured) -> Measured:
             st.session_state[asked] = True
         else:
             return measured
-    nats, se = _reference(str(run.path))
+    nats, se = _reference(str(run.path), (run.path / "config.json").stat().st_mtime_ns)
     return measured._replace(reference=nats, reference_se=se)
 
 
 @st.cache_data(max_entries=16, show_spinner="Fitting a model without latents…")
-def _reference(path: str) -> tuple[float | None, float | None]:
+def _reference(path: str, stamp: int) -> tuple[float | None, float | None]:
     from vae.baseline import baseline
 
     run = Run(path)
