@@ -143,12 +143,13 @@ def test_a_branch_is_told_and_queued_and_ticked(
     checked(at.run())
     assert "**β 1 → 4**" in text(at)
     assert "All else as in one, seed 5 included." in text(at)
+    at.text_input(key="compare_branch_name_one-beta-4").set_value("mine")  # and pressed at once
     checked(at.button(key="compare_branch_queue").click().run())
-    made = Run(root / "one-beta-4")
+    made = Run(root / "mine")
     assert made.config == run.config.model_copy(update={"beta": 4.0})
     assert made.status().state == "queued"
     assert notes.read(made.path).notes == "branched from one: β 1 → 4"
-    assert at.session_state[SELECTED] == ["one", "one-beta-4"]
+    assert at.session_state[SELECTED] == ["one", "mine"]
     assert "**2 selected**" in text(at)
     assert pumped == [1]
 

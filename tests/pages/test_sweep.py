@@ -106,6 +106,14 @@ def test_at_first_there_is_the_form_and_a_press_queues_what_it_promises(
     assert "**4 runs**: 4 queued" in said(at)
 
 
+def test_a_field_that_the_press_leaves_counts(root: Path, open_page: OpenPage) -> None:
+    at = open_page("sweep.py")
+    write(at, "sweep_first_beta_values", "2")
+    at.number_input(key="sweep_seeds").set_value(2)  # and pressed at once
+    press(at, "sweep_queue")
+    assert sorted(run.settings["seed"] for run in listing(root)) == [0, 1]
+
+
 def test_two_settings_with_what_is_refused(root: Path, open_page: OpenPage) -> None:
     at = select(open_page("sweep.py"), "sweep_first", "objective")
     at.multiselect(key="sweep_first_objective").set_value(["elbo", "wae"]).run()

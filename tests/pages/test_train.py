@@ -90,7 +90,7 @@ def test_resume_queues_the_run(root: Path, open_page: OpenPage) -> None:
 def test_more_epochs_are_added_to_those_planned(root: Path, open_page: OpenPage) -> None:
     run = made(root, "finished")
     at = open_page("train.py")
-    at.number_input(key="more_epochs").set_value(5).run()
+    at.number_input(key="more_epochs").set_value(5)  # and pressed at once
     at.button(key="train_on").click().run()
     assert [(c.field, c.value) for c in run.control(10).changes] == [("epochs", 7)]
     assert run.status().state == "queued"

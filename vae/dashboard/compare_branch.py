@@ -8,7 +8,7 @@ import streamlit as st
 from vae import branches, storage
 from vae.comparison import Entry, written
 from vae.config import RunConfig
-from vae.dashboard import server
+from vae.dashboard import grids, server
 from vae.dashboard.compare_table import SELECTED, fresh
 from vae.data import DATASETS
 from vae.devices import available
@@ -97,13 +97,12 @@ def _offer(entry: Entry, run: Run, config: RunConfig, free: str) -> None:
     if entry.changes:
         moved = ", ".join(dict.fromkeys(change.field for change in entry.changes))
         st.caption(f"{entry.name} had {moved} moved while it trained; the branch has not.")
-    st.button(
+    grids.press(
         "Queue the branch",
+        "compare_branch_queue",
+        lambda: _queue(run, config, given.strip() or free),
+        HELP["queue"],
         type="primary",
-        key="compare_branch_queue",
-        on_click=_queue,
-        args=(run, config, given.strip() or free),
-        help=HELP["queue"],
     )
 
 

@@ -8,6 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 from vae.config import fields
 from vae.dashboard import server
 from vae.dashboard.estimate import duration
+from vae.dashboard.grids import press
 from vae.options import Field
 from vae.records import Curves
 from vae.runs import Run, Status, listing
@@ -112,11 +113,10 @@ def _buttons(run: Run, status: Status) -> None:
                 key="more_epochs",
                 help="Schedules hold the last value that they had reached.",
             )
-            st.button(
+            press(
                 "Train on",
-                on_click=_add_epochs,
-                args=(run, status, int(more)),
-                key="train_on",
+                "train_on",
+                lambda: _add_epochs(run, status, int(more)),
                 type="primary",
             )
 

@@ -28,7 +28,8 @@ LEAST, MOST = 48, 160  # a card's pictures are so wide at least and at most
 CARD = 64  # and the words below need this much
 GAP = (8, 12)  # between cards, across and down, as in grids.css
 LINE = 16  # height of a line of words
-LONG = 10  # letters that a name on one line may have; a longer one takes two
+LONG = 10  # letters of full width that a name on one line may have; a longer one takes two
+NARROW = frozenset("fijlrt/-. ")  # letters of half the width
 LABEL = 46  # an axis has a label at most every so many pixels
 
 
@@ -62,9 +63,14 @@ def columns(width: int, room: int, number: int) -> int:
     return -(-number // -(-number // most)) if number else 1
 
 
+def _letters(name: str) -> float:
+    """How long a name is, in letters of full width."""
+    return sum(0.5 if letter in NARROW else 1.0 for letter in name)
+
+
 def _name_height(words: Sequence[Card]) -> int:
     """Two lines for all if one name needs them, so that numbers stand in rows."""
-    return LINE * (1 + any(len(word.name) > LONG for word in words))
+    return LINE * (1 + any(_letters(word.name) > LONG for word in words))
 
 
 def tile_scale(shape: tuple[int, ...], across: int, down: int, room: tuple[int, int]) -> int:
@@ -231,6 +237,21 @@ def download(label: str, make: Callable[[], bytes], name: str, about: str) -> No
     st.download_button(
         label, make, name, mime, key=f"download_{name}", help=about, on_click="ignore"
     )
+
+
+def press(
+    label: str,
+    key: str,
+    act: Callable[[], object],
+    about: str | None = None,
+    disabled: bool = False,
+    **looks: Any,
+) -> None:
+    """A button for what the fields of the page say. A callback would act on what they said when
+    the page was last drawn: the press itself may be what ends the typing in one of them."""
+    if st.button(label, key=key, help=about, disabled=disabled, **looks) and not disabled:
+        act()
+        st.rerun()
 
 
 def choose(

@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from vae import sweeps
 from vae.comparison import written
 from vae.config import RunConfig, fields
-from vae.dashboard import estimate, server
+from vae.dashboard import estimate, grids, server
 from vae.options import Field
 from vae.sweeps import Arm, Axis
 
@@ -21,7 +21,7 @@ VALUES, LINEAR, LOG = "Values", "Linear", "Log"
 STARTING = 3.0  # seconds that a run takes beside its training: a process, data, validation
 TRIALS = 8  # models that are tried for their speed, at most
 LISTED = 6  # refused combinations that are told
-CHOSEN, TOLD = "sweep_chosen", "sweep_told"
+CHOSEN, MADE, TOLD = "sweep_chosen", "sweep_made", "sweep_told"
 OFTEN = ("beta", "latent_dim", "lr", "objective")
 HELP = {
     "field": "The setting that takes several values; all others are those of the sidebar.",
@@ -201,14 +201,13 @@ def _preview(asked: Asked) -> None:
     st.markdown(f"**{len(kept)} configuration{plural} × {seeds} = {_runs(count)}**")
     st.html(_chips(kept))
     st.markdown(_time(kept, asked.seeds), help=HELP["time"])
-    st.button(
+    grids.press(
         f"Queue {_runs(count)}",
-        type="primary",
-        key="sweep_queue",
+        "sweep_queue",
+        lambda: _queue(asked),
+        HELP["queue"],
         disabled=not count,
-        on_click=_queue,
-        args=(asked,),
-        help=HELP["queue"],
+        type="primary",
     )
     refused = [arm for arm in asked.arms if arm.config is None]
     if refused:
@@ -262,5 +261,4 @@ def _queue(asked: Asked) -> None:
     if refused:
         st.session_state[TOLD] = " ".join(refused[:LISTED])
     if made:
-        st.session_state[CHOSEN] = asked.name
-        st.session_state.pop("sweep_name", None)
+        st.session_state[MADE] = asked.name

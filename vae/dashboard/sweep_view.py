@@ -12,7 +12,7 @@ from vae.dashboard import estimate, grids, server
 from vae.dashboard.compare_rows import entries
 from vae.dashboard.compare_table import SELECTED, fresh
 from vae.dashboard.sweep_charts import multiples, summary
-from vae.dashboard.sweep_form import CHOSEN, STARTING
+from vae.dashboard.sweep_form import CHOSEN, MADE, STARTING
 from vae.runs import Run
 
 STYLE = Path(__file__).with_name("sweep.css")
@@ -44,6 +44,9 @@ def choose() -> str:
     sweep = found()
     names = list(sweep)
     asked = st.query_params.get("sweep")
+    if made := st.session_state.pop(MADE, None):
+        st.session_state[CHOSEN] = made
+        st.session_state.pop("sweep_name", None)
     st.session_state.setdefault(CHOSEN, asked)
     left, right = st.columns([4, 8], vertical_alignment="center")
     titles = {NEW: "New sweep"} | {name: name for name in names}
