@@ -16,6 +16,7 @@ from vae.density import (
     projected,
     steps,
 )
+from vae.figures import maps
 
 WIDE = ((-6.0, 6.0), (-6.0, 6.0))
 
@@ -138,3 +139,14 @@ def test_the_bic_finds_the_clumps_and_the_fit_their_places() -> None:
     one = fits[0]
     exact = multivariate_normal(latents.mean(0), np.cov(latents.T, bias=True)).logpdf(latents)
     assert one.bic == pytest.approx(-2 * exact.sum() + 9 * np.log(900), rel=1e-4)
+
+
+def test_a_veil_reaches_as_far_as_the_picture_that_it_hides() -> None:
+    found, cell = field(normal(), (-3.0, 3.0), (-2.0, 2.0)), np.array([0.4, 0.2])
+    picture = maps.backdrop("", (-3.0, 3.0), (-2.0, 2.0), cell)
+    veil = maps.veil(found, cell)
+    right, bottom = picture["x"] + picture["sizex"], picture["y"] - picture["sizey"]
+    assert veil["x"][[0, -1]] == pytest.approx([picture["x"], right])
+    assert veil["y"][[0, -1]] == pytest.approx([bottom, picture["y"]])
+    np.testing.assert_array_equal(veil["z"][1:-1, 1:-1], steps(found, maps.BANDS))
+    np.testing.assert_array_equal(veil["z"][[0, -1]], veil["z"][[1, -2]])

@@ -68,7 +68,7 @@ def behind(
         rows, columns = ahead.sheet.atlas.tiles.shape[:2]
         cell = np.ptp(np.array(ahead.box), axis=1) / np.array([columns - 1, rows - 1])
         figure.layout.images = [maps.backdrop(ahead.sheet.address, *ahead.box, cell)]
-        layers.append(maps.veil(ahead.ground.field))
+        layers.append(maps.veil(ahead.ground.field, cell))
     elif chosen.ground != "none":
         layers.append(maps.bands(ahead.ground.field))
     if opened.model.has_kl and not (has_rings(opened.run) and figure.layout.shapes):

@@ -86,11 +86,19 @@ def bands(field: Field) -> Part:
     }
 
 
-def veil(field: Field) -> Part:
-    """What hides a picture behind the points where the density is low, not where it is high."""
+def veil(field: Field, cell: Floats) -> Part:
+    """What hides a picture behind the points where the density is low, not where it is high; to
+    the ends of the picture, half a `cell` (2,) beyond the field."""
     end = len(BANDS)
+    x, y = (
+        np.concatenate([[ends[0] - c / 2], ends, [ends[-1] + c / 2]])
+        for ends, c in zip((field.x, field.y), cell, strict=True)
+    )
     return _contours(field, BANDS) | {
         "type": "heatmap",
+        "x": x,
+        "y": y,
+        "z": np.pad(steps(field, BANDS), 1, mode="edge"),
         "zmin": 0.8,
         "zmax": end,
         "zsmooth": "best",

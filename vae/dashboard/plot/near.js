@@ -1,4 +1,11 @@
-// Which point the pointer means: Plotly takes any SVG point within three pixels, we the nearest.
+// Which point the pointer means: Plotly takes any SVG point within three pixels, we the nearest. And
+// where it is: Plotly says where it was when it last looked, which a quick hand has left.
+
+export function placeOf({ node }, { clientX, clientY }) {   // in units of the axes
+  const { xaxis, yaxis } = node._fullLayout;
+  const { x, y } = node.getBoundingClientRect();
+  return [xaxis.p2l(clientX - x - xaxis._offset), yaxis.p2l(clientY - y - yaxis._offset)];
+}
 
 export function meant(chart, { points: [hit], event }) {
   const { _fullData: traces } = chart.node;

@@ -2,7 +2,7 @@
 
 import { away, learn, point } from './decode.js';
 import { NO_WEBGL, deep, markSpace, press, turned } from './space.js';
-import { meant } from './near.js';
+import { meant, placeOf } from './near.js';
 import { AXIS, dressed, inked, themeOf } from './theme.js';
 import { lookAgain, rememberLayout, rememberLegend, restore, viewOf } from './view.js';
 
@@ -68,7 +68,7 @@ function click(chart, event) {
     const { curveNumber: trace, x, y } = point;
     chart.component.setTriggerValue('click', { revision, trace, row: row ?? null, x, y });
   } else if (event.xvals) {
-    const [x, y] = [event.xvals[0], event.yvals[0]];
+    const [x, y] = placeOf(chart, event.event);
     clearTimeout(chart.clicked);                // unless it turns out to be half a double click
     chart.clicked = setTimeout(() => {
       if (performance.now() - chart.doubled < 2 * DOUBLE_CLICK) return;
