@@ -5,7 +5,7 @@ import streamlit as st
 from vae.dashboard import latent_picture, latent_space, shown
 from vae.dashboard.header import facts, guard_weights, head
 from vae.dashboard.latent_controls import controls
-from vae.dashboard.latent_panel import panel
+from vae.dashboard.latent_panel import heads, panel
 from vae.dashboard.latent_view import hues
 
 POLL, FOLLOW = 0.5, 1.0  # seconds between two looks at a job, at a run that trains
@@ -27,11 +27,12 @@ def view() -> None:
     encoding = shown.encoding(run, asked.checkpoint, asked.split, asked.points)
     colours = hues(opened.data, encoding)
     left, right = st.columns([63, 37])
+    with right.container(key="latent_panel"):
+        place = heads()
     with left:
         draw = latent_space.picture if asked.deep else latent_picture.picture
-        seen = draw(opened, encoding, asked, colours)
-    with right:
-        panel(opened, encoding, asked, colours, seen)
+        seen = draw(opened, encoding, asked, colours, place)
+    panel(opened, encoding, asked, colours, seen, place)
     if now.alive != status.alive or (computing and not latent_picture.working(opened, asked)):
         st.rerun()
 

@@ -232,7 +232,7 @@ def test_the_pointer_decodes_and_a_click_pins(
 
     tab.page.locator(".st-key-latent_ground").get_by_text("decoded", exact=True).click()
     until(lambda: tab.page.locator(f"{MAP} .imagelayer image, {MAP} .layer-below image").count())
-    select = tab.page.get_by_role("button", name="Select")
+    select = tab.page.get_by_role("button", name="Select", exact=True)
     perform(
         lambda: select.first.click(timeout=5000),
         lambda: tab.page.get_by_label("Rows", exact=True).is_visible(),
@@ -245,6 +245,7 @@ def test_the_pointer_decodes_and_a_click_pins(
         lambda: tab.page.locator(f"{MAP} .shapelayer path").count() >= 4
     )  # two rings, two sigmas
     remove = tab.page.get_by_role("button", name="Remove")
+    tab.page.keyboard.press("Escape")  # the popover lies over the pins
     perform(lambda: remove.first.click(timeout=5000), lambda: not remove.count())
     assert not tab.problems
     assert "Traceback" not in server.log()

@@ -215,10 +215,9 @@ def test_arithmetic_is_that_of_class_means(root: Path, open_page: OpenPage) -> N
     (three, many), (eight, others) = (class_mean(mean, labels, k) for k in (3, 8))
     length = np.linalg.norm((three - eight) / mean.std(0))
     said = words(at)
-    assert f"**mean of 3** ({many:,} examples) **− mean of 8** ({others:,})" in said
-    assert float(re.findall(r"length \*\*([\d.]+)\*\*", said)[0]) == pytest.approx(
-        length, abs=0.01
-    )
+    assert f"**Mean of 3** ({many:,} examples) and **mean of 8** ({others:,}): " in said
+    apart = re.findall(r"\*\*([\d.]+)\*\* standard deviations of z apart", said)
+    assert float(apart[0]) == pytest.approx(length, abs=0.01)
     start = opened.encode(opened.splits.test[:1]).mean[0]
     strengths = np.linspace(-REACH, REACH, 9)[:, None]
     wanted = images.pixels(
@@ -236,7 +235,7 @@ def test_arithmetic_is_that_of_class_means(root: Path, open_page: OpenPage) -> N
     at.selectbox(key="traverse_plus_a-run").select("8").run()
     strip = tiled(strips(at)[0], 9)
     np.testing.assert_array_equal(strip, np.repeat(strip[:1], 9, 0))
-    assert "length **0.00**" in words(at)
+    assert "**0.00** standard deviations of z apart" in words(at)
 
 
 def test_a_told_class_is_held(root: Path, open_page: OpenPage) -> None:
@@ -284,7 +283,7 @@ def test_idle_latents_are_folded(root: Path, open_page: OpenPage) -> None:
     assert len(idle) > 4
     assert ((value > 0.01) & (value < 0.1)).any()
     assert len(strips(at)) == max(1, min(16, 20 - len(idle)))
-    assert "inactive folded" in words(at)
+    assert "that carry nothing left out" in words(at)
     at.toggle(key="traverse_all_a-run").set_value(True).run()
     assert len(strips(at)) == 20
-    assert "inactive folded" not in words(at)
+    assert "that carry nothing left out" not in words(at)

@@ -34,18 +34,19 @@ HELP = {
     "three latents or more, shows three of them, or three components, to be turned by hand; t-SNE "
     "stays in the plane, where it is quick.",
     "pair": "A latent dimension, the most informative first: the number is its mean KL in nats "
-    "per example (for a point posterior, its variance). Below about 0.01 nats it carries nothing.",
+    "per example (for a point posterior, its variance). Below about 0.01 nats it carries nothing. "
+    "Of two latents, choosing one leaves the other.",
     "hue": "Class and known factors come with the data. KL: nats that q(z|x) of an example tells "
     "beyond the prior. Reconstruction: -ln p(x|z) at the posterior mean, in nats.",
     "follow": "Draw the newest weights whenever a run that trains has saved some. Off, the map "
-    "changes only when you do something.",
+    "changes only when you do something. It needs a run that trains.",
 }
 
 
 def controls(run: Run, alive: bool) -> Asked:
     """One row of widgets; ends the page with a word of help if the run cannot be opened."""
     trio = st.session_state.get(f"latent_projection_{run.name}") == TRIO
-    wide = [8, 10, 7.7, 9.5, 13, 8.5, 8.5, 8.5, 9.5] if trio else [8, 11, 8, 12, 10, 10, 10, 9.5]
+    wide = [8, 10, 7.7, 9.5, 13, 8.5, 8.5, 8.5, 9.5] if trio else [8, 11, 8, 11, 11, 10, 10, 9.5]
     places = st.columns(wide, vertical_alignment="bottom")
     following = places[-1].toggle(
         "Follow",
@@ -82,7 +83,7 @@ def _examples(
     sizes = {name: len(opened.splits.rows(name)) for name in SPLITS}
     present = {n: f"{SPLITS[n]} ({size:,})" for n, size in sizes.items() if size}
     split = _choose(places[0], "Examples", "split", present, opened.default_split())
-    points = _choose(places[1], "At most", "points", POINTS, 2_000) or sizes[split]
+    points = _choose(places[1], "Points", "points", POINTS, 2_000) or sizes[split]
     return split, points, shown.encoding(run, checkpoint, split, points)
 
 

@@ -13,7 +13,7 @@ from vae import figures
 from vae.dashboard import latent_pins as pins
 from vae.dashboard.gallery import Caption, counts_line, figures_line, gallery
 from vae.dashboard.latent_neighbours import neighbours
-from vae.dashboard.latent_picture import Seen
+from vae.dashboard.latent_picture import Places, Seen
 from vae.dashboard.latent_select import takeaway
 from vae.dashboard.latent_view import Asked
 from vae.dashboard.plot import plot
@@ -23,7 +23,7 @@ from vae.palette import CLASSES
 from vae.records import Encoding, Hue, Ints, Tiles
 
 SHOWN = 32  # examples of a selection that are shown
-HEIGHT = 640
+HEIGHT = 590
 BARS = 300
 HINT_3D = (
     "Drag to turn, wheel to come closer, right button to move. Click a point (with Shift to add): "
@@ -31,17 +31,30 @@ HINT_3D = (
 )
 HINT = (
     "Draw a lasso around points, or click one (with Shift to add): they appear here with their "
-    "reconstructions. A double click lets them go; box, zoom and pan are above the map. A click "
-    "on empty space decodes that place and pins it."
+    "reconstructions. A double click lets them go; box, zoom and pan appear above the map. A "
+    "click on empty space decodes that place and pins it."
 )
 
 
+def heads() -> Places:
+    """The empty places: a title and the chooser side by side, below them what may scroll."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        title, chooser = st.container(), st.container(width="content")
+    return Places(title, chooser, st.container(height=HEIGHT, border=False))
+
+
 def panel(
-    opened: Opened, encoding: Encoding, asked: Asked, colours: Mapping[str, Hue], seen: Seen
+    opened: Opened,
+    encoding: Encoding,
+    asked: Asked,
+    colours: Mapping[str, Hue],
+    seen: Seen,
+    place: Places,
 ) -> None:
     """What is pinned and what is selected, or the run in brief if nothing is."""
     positions = np.flatnonzero(np.isin(encoding.index, seen.selected))
-    with st.container(height=HEIGHT, border=False, key="latent_panel"):
+    place.title.markdown(_title(len(positions), len(encoding.index)))
+    with place.body:
         revision = asked.revision(opened.run.name)
         if seen.ahead is not None:
             pins.panel(opened, encoding, seen.ahead, revision, seen.tools.label)
@@ -53,10 +66,15 @@ def panel(
             _summary(opened, encoding, HINT_3D if asked.deep else HINT)
 
 
+def _title(selected: int, among: int) -> str:
+    return (
+        f"**{selected:,} of {among:,} points selected**" if selected else "**Nothing is selected**"
+    )
+
+
 def _selection(
     opened: Opened, encoding: Encoding, colours: Mapping[str, Hue], positions: Ints
 ) -> None:
-    st.markdown(f"**{len(positions):,} of {len(encoding.index):,} points selected**")
     st.html(figures_line(_means(encoding, positions)))
     _mix(colours, positions)
     takeaway(opened, encoding, colours, positions)
@@ -138,9 +156,8 @@ def _caption(encoding: Encoding, colours: Mapping[str, Hue], i: int) -> Caption:
 
 def _summary(opened: Opened, encoding: Encoding, hint: str) -> None:
     """How much the latents carry, and which of them."""
-    st.markdown("**Nothing is selected**")
     st.caption(hint)
-    st.caption(f"All {len(encoding.index):,} examples on the map:")
+    st.caption(f"All {len(encoding.index):,} examples on the map, z at the mean of q(z|x):")
     values = _means(encoding, slice(None))
     if encoding.kl is not None:
         values.append(("active units", _active(opened, encoding), "text"))

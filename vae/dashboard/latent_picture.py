@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from vae import figures, storage
 from vae.atlas import Box
@@ -39,6 +40,14 @@ def working(opened: Opened, asked: Asked) -> bool:
     return asked.slow and job_of(opened.run, asked).status()["state"] in AT_WORK
 
 
+class Places(NamedTuple):
+    """Where things stand right of the map."""
+
+    title: DeltaGenerator
+    chooser: DeltaGenerator  # beside the title
+    body: DeltaGenerator  # below them
+
+
 class Seen(NamedTuple):
     """What the map shows and what a person has done to it."""
 
@@ -47,7 +56,13 @@ class Seen(NamedTuple):
     tools: Tools
 
 
-def picture(opened: Opened, encoding: Encoding, asked: Asked, colours: Mapping[str, Hue]) -> Seen:
+def picture(
+    opened: Opened,
+    encoding: Encoding,
+    asked: Asked,
+    colours: Mapping[str, Hue],
+    place: Places,
+) -> Seen:
     """The line above the map, the map and what lies over it."""
     total = len(opened.splits.rows(asked.split))
     with st.container(height=LINE, border=False, vertical_alignment="center", key="latent_line"):
@@ -62,7 +77,9 @@ def picture(opened: Opened, encoding: Encoding, asked: Asked, colours: Mapping[s
         return nothing(unfinished or "")
     figure, index = figures.latent_map(record), list(figures.map_index(record))
     box = _at_home(figure, asked.following, equal=encoding.mean.shape[1] > 1)
-    ahead, chosen, fitted = _tools(opened, encoding, asked, colours, box)
+    ahead, chosen, fitted = _tools(opened, encoding, asked, box)
+    with place.chooser:
+        chooser(encoding, colours, asked.revision(opened.run.name))
     if len(encoding.index) <= WORDY:
         lines = np.array(words(encoding, colours), object)
         for trace, rows in zip(figure.data, index, strict=True):
@@ -98,12 +115,13 @@ def nothing(sentence: str) -> Seen:
 
 
 def _tools(
-    opened: Opened, encoding: Encoding, asked: Asked, colours: Mapping[str, Hue], box: Box
+    opened: Opened, encoding: Encoding, asked: Asked, box: Box
 ) -> tuple[Ahead | None, Tools, Field | None]:
     """The second row of controls, what is made ahead of the pointer for them, and the density of a
     mixture that is to be drawn."""
-    with st.container(horizontal=True, vertical_alignment="center", key="latent_tools"):
-        place = st.container(horizontal=True, vertical_alignment="center", width="content")
+    row = {"horizontal": True, "vertical_alignment": "center", "gap": "xsmall"}
+    with st.container(key="latent_tools", **row):  # type: ignore[arg-type]
+        place = st.container(width="content", **row)  # type: ignore[arg-type]
         ahead = None
         if not why_not(asked):
             label = int(st.session_state.get("latent_label") or 0) if opened.model.classes else 0
@@ -114,7 +132,6 @@ def _tools(
         fitted = None
         if ahead is not None and ahead.names[1]:
             fitted = mixture(ahead.what[:5], encoding.mean, ahead.plane, box)
-        chooser(encoding, colours, asked.revision(opened.run.name))
     return ahead, chosen, fitted
 
 
@@ -151,7 +168,7 @@ def _dotted(opened: Opened, encoding: Encoding, record: LatentMap, asked: Asked)
         return ""
     if not record.rings and why_not(asked):
         return ""
-    return f"dotted: prior, {'1σ and 2σ' if has_rings(opened.run) else '39 % and 86 % of it'}"
+    return f"dotted: {'1σ and 2σ' if has_rings(opened.run) else '39 % and 86 %'} of the prior"
 
 
 def _placed(

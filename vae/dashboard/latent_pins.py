@@ -108,7 +108,8 @@ def _row(
     z = ", ".join(f"{v:.2f}".replace("-", "−") for v in pin.z[:LISTED])
     said = f"z = ({z}{more})"
     if ahead.names[1]:
-        said += f"  \n{trust(pin.rank)} · {100 * pin.rank:.{1 if pin.rank < 0.1 else 0}f} %"
+        share = f"{100 * pin.rank:.{1 if pin.rank < 0.1 else 0}f} %"
+        said += f"  \n{trust(pin.rank)}: denser than {share} of q(z)"
     words.caption(f"{said}  \nnearest #{row}, {pin.distance:.3g} away")
     button.button(
         "Remove",

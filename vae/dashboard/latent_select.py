@@ -21,8 +21,9 @@ from vae.records import Encoding, Hue, Ints
 WANTED = "latent_wanted"
 MISSING = "latent_missing"
 RANGE = re.compile(r"#?(\d+)\s*(?:[-–]\s*#?(\d+))?")
+CLASSES = "All points of these classes."
 ROWS = "Numbers of examples in the data set, as the pointer shows them (#12), and ranges."
-ABSENT = "not among the points: choose all under Examples, and more under At most."
+ABSENT = "not among the points: choose all under Examples, and more under Points."
 MOST = 10_000_000  # rows that a range may speak of
 
 
@@ -48,7 +49,11 @@ def chooser(encoding: Encoding, colours: Mapping[str, Hue], revision: str) -> No
             names = () if hue is None else hue.classes
             chosen = (
                 st.multiselect(
-                    "Classes", range(len(names)), format_func=lambda k: names[k], key="latent_of"
+                    "Classes",
+                    range(len(names)),
+                    format_func=lambda k: names[k],
+                    key="latent_of",
+                    help=CLASSES,
                 )
                 if names
                 else []

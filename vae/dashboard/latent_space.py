@@ -12,7 +12,7 @@ import streamlit as st
 
 from vae.dashboard.header import has_rings
 from vae.dashboard.latent_layers import TRUSTWORTHY, faithful
-from vae.dashboard.latent_picture import HEIGHT, LINE, WORDY, Seen, caption, nothing
+from vae.dashboard.latent_picture import HEIGHT, LINE, WORDY, Places, Seen, caption, nothing
 from vae.dashboard.latent_select import chooser, wanted
 from vae.dashboard.latent_tools import Tools
 from vae.dashboard.latent_view import Asked, steady, words
@@ -32,7 +32,13 @@ PRIOR = (
 NO_PRIOR = "There is no sphere: this run's prior is not N(0, I)."
 
 
-def picture(opened: Opened, encoding: Encoding, asked: Asked, colours: Mapping[str, Hue]) -> Seen:
+def picture(
+    opened: Opened,
+    encoding: Encoding,
+    asked: Asked,
+    colours: Mapping[str, Hue],
+    place: Places,
+) -> Seen:
     """The line above the view, the view and what lies over it."""
     with st.container(height=LINE, border=False, vertical_alignment="center", key="latent_line"):
         try:
@@ -44,6 +50,7 @@ def picture(opened: Opened, encoding: Encoding, asked: Asked, colours: Mapping[s
     revision = asked.revision(opened.run.name)
     with st.container(horizontal=True, vertical_alignment="center", key="latent_tools"):
         shown = _prior(record)
+    with place.chooser:
         chooser(encoding, colours, revision)
     event = plot(
         _figure(record, encoding, asked, colours),

@@ -71,6 +71,6 @@ def tools(opened: Opened, asked: Asked, exact: str = "", dense: str = "") -> Too
             key="latent_label",
             help=HELP["label"],
             label_visibility="collapsed",
-            width=140,
+            width=98,
         )
     return Tools("none" if off else str(ground), bool(decoding), int(label))

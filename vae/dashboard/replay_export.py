@@ -36,6 +36,8 @@ HELP = {
     "between": "Pictures between two kept frames, with points moved part of the way: more is "
     "smoother and a larger file.",
     "ms": "How long each picture is shown, in milliseconds. Larger is slower.",
+    "dark": "Light letters on a dark ground, as in the dark colour scheme.",
+    "raw": "The map of each frame as it was, not turned, mirrored and shifted onto the next.",
     "back": "Play it forth and back, so that it begins again without a jump.",
 }
 
@@ -126,12 +128,14 @@ def _choices(busy: bool) -> Wanted:
         left, "Format", "replay_format", {"gif": "GIF", "webp": "WebP"}, "gif", HELP["format"]
     )
     width = grids.choose(right, "Width", "replay_width", WIDTHS, 960, HELP["width"])
-    between = grids.choose(left, "In between", "replay_between", BETWEEN, 3, HELP["between"])
+    between = grids.choose(
+        left, "Pictures in between", "replay_between", BETWEEN, 3, HELP["between"]
+    )
     ms = grids.whole(
         right, "Time per picture, ms", "replay_ms", (20, 2000, 60), HELP["ms"], step=20
     )
-    dark = left.toggle("Dark", key="replay_dark", persist_state="session")
-    raw = right.toggle("Raw frames", key="replay_raw", persist_state="session")
+    dark = left.toggle("Dark", key="replay_dark", help=HELP["dark"], persist_state="session")
+    raw = right.toggle("Unaligned", key="replay_raw", help=HELP["raw"], persist_state="session")
     back = left.toggle(
         "Forth and back", key="replay_back", help=HELP["back"], persist_state="session"
     )

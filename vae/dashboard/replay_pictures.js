@@ -98,12 +98,12 @@ function drawPictures(player, frame) {
   const { reconstructions: m, samples: s } = head.made_of;
   const draw = head.picture ? drawTiles : drawVectors;
   const width = canvas.samples.parentElement.clientWidth;
-  const height = player.height - 56;            // two titles
+  const height = player.height - 32;            // one title more than the map has
   const tall = head.picture ? 2 * m / (2 * m + s) : 0.5;
   const start = frame * (m + s);
-  const share = (part) => ({ width, height: Math.floor(height * part) });
-  draw(player, canvas.reconstructions, [[arrays.originals, 0], [arrays.made, start]], m, share(tall));
-  draw(player, canvas.samples, [[arrays.made, start + m]], s, share(1 - tall));
+  draw(player, canvas.reconstructions, [[arrays.originals, 0], [arrays.made, start]], m, { width, height: Math.floor(height * tall) });
+  const left = head.picture ? height - canvas.reconstructions.height : Math.floor(height / 2);
+  draw(player, canvas.samples, [[arrays.made, start + m]], s, { width, height: left });
 }
 
 function stripArea(player, k) {                 // the plotting area of panel k
@@ -177,7 +177,8 @@ function drawCurves(player, epoch) {            // the marker, and the last repo
     pen.fillText(said || 'no report yet', area.left + indent, 13);
     pen.fillStyle = head.muted[colours.shade];
     pen.font = `11px ${colours.font}`;
-    pen.fillText('nats per example', area.left, 27);
+    const dashes = strip.lines.map(([split]) => (split === 'val' ? 'dashed: validation' : 'solid: train'));
+    pen.fillText(`nats per example · ${dashes.join(', ')}`, area.left, 27);
     marks.push(x);
   });
   canvas.curves.dataset.marks = marks.map((x) => x.toFixed(2)).join(' ');

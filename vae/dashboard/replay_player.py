@@ -65,19 +65,26 @@ _HTML = f"""<div class="vae-replay" tabindex="0" role="group" aria-label="Time m
 <label>Speed <select data-part="speed" aria-label="Speed, frames a second">{
     "".join(f'<option value="{k}">{k} frames/s</option>' for k in _SPEEDS)
 }</select></label>
-<label><input type="checkbox" data-part="raw">Raw frames</label>{_help(_RAW)}
+<label><input type="checkbox" data-part="raw">Unaligned</label>{_help(_RAW)}
 <button data-part="follow" title="Show every new frame as it comes">Follow</button>
 </div>
 <div class="said"><span data-part="when" role="status"></span><span data-part="which"></span>
 <span data-part="now"></span>{_help(_RESIDUAL)}</div>
-<div class="body"><div><canvas data-part="map" role="img" aria-label="Latent map"></canvas>
+<div class="body"><div><h4><span data-part="spots"></span>{_help("HELP_SPOTS")}</h4>
+<canvas data-part="map" role="img" aria-label="Latent map"></canvas>
 <div class="legend" data-part="legend"></div></div>
 <div class="pictures"><h4><span data-part="above"></span>{_help("HELP_ABOVE")}</h4>
 <div><canvas data-part="reconstructions" role="img" aria-label="Reconstructions"></canvas></div>
 <h4><span data-part="below"></span>{_help("HELP_BELOW")}</h4>
 <div><canvas data-part="samples" role="img" aria-label="Samples"></canvas></div></div></div>
-<div class="strips"><canvas data-part="curves" role="img" aria-label="Curves"></canvas></div>
+<div class="strips">{
+    _help(_CURVES)
+}<canvas data-part="curves" role="img" aria-label="Curves"></canvas></div>
 </div>"""
+_SPOTS = (
+    "Where the mean of q(z|x) lies, for the same training and validation examples throughout: in "
+    "the plane of two latents, or of the two principal components of the last frame."
+)
 _ABOVE = (
     "Above the original, below E[x|z] at z = mean of q(z|x), for the same examples throughout, "
     "held out where the run has validation data."
@@ -88,9 +95,9 @@ _LIGHT_DARK = "".join(
 )
 _component = st.components.v2.component(
     "vae_replay",
-    html=_HTML.replace("HELP_ABOVE", html.escape(_ABOVE)).replace(
-        "HELP_BELOW", html.escape(_BELOW)
-    ),
+    html=_HTML.replace("HELP_SPOTS", html.escape(_SPOTS))
+    .replace("HELP_ABOVE", html.escape(_ABOVE))
+    .replace("HELP_BELOW", html.escape(_BELOW)),
     css=f".vae-replay {{ {_LIGHT_DARK}}}\n" + (_HERE / "replay_player.css").read_text("utf-8"),
     js="\n".join((_HERE / name).read_text("utf-8") for name in _FILES),
     isolate_styles=False,
@@ -135,6 +142,7 @@ def pack(
         "epochs": max(epochs, float(record.epoch[-1]), 1e-3),
         "strips": [_strip(k, strip) for k, strip in enumerate(strips)],
         "titles": {
+            "spots": f"Posterior means of {_of(len(scene.examples.index), scene.examples.total)}",
             "above": "Originals above their reconstructions"
             if scene.pictures
             else "Originals (ink) and their reconstructions (blue)",
@@ -145,6 +153,10 @@ def pack(
     }
     text = json.dumps(head, ensure_ascii=False).encode()
     return b"".join([struct.pack("<I", len(text)), text, *(a.tobytes() for a in blobs.values())])
+
+
+def _of(count: int, total: int) -> str:
+    return f"all {total:,} examples" if count == total else f"{count:,} of {total:,} examples"
 
 
 def _blobs(scene: Scene, strips: Sequence[Strip]) -> Blobs:

@@ -167,7 +167,7 @@ def _strips(opened: Opened, asked: Asked, both: Floats, ways: Between) -> int:
         Row("linear", "", both[0], words),
         Row("spherical", "" if ways.arc else "= linear", both[1], words),
     ]
-    st.html(strips(rows, scale))
+    st.html(strips(rows, scale, [grids.number(t) for t in ways.t], "t, from A to B"))
     return scale
 
 
@@ -175,7 +175,7 @@ def _measured(opened: Opened, ways: Between, width: int | None) -> None:
     """A quantity along both ways; under strips of so many pixels, or as wide as there is room."""
     titles = MEASURES if opened.model.has_kl else {"norm": MEASURES["norm"]}
     place = st.container() if width is None else st.columns([NAME + GAP, 200, 460], gap=None)[1]
-    words = ("Along both ways", "traverse_measure")
+    words = ("Measured along both", "traverse_measure")
     chosen = grids.choose(place, *words, titles, "norm", HELP["measure"])
     title = "‖z‖ (units of z)" if chosen == "norm" else "−ln p(z) (nats)"
     curves = {
@@ -221,8 +221,8 @@ def _moving(opened: Opened, asked: Asked) -> None:
     """One of the ways as an animation, and its files."""
     at = st.columns([3, 2], vertical_alignment="bottom")
     first = "spherical" if has_rings(opened.run) else "linear"
-    way = grids.choose(at[0], "Plays", "traverse_way", WAYS, first, HELP["way"])
-    ms = grids.whole(at[1], "ms a picture", "traverse_ms", (20, 1000, 60), HELP["ms"], step=20)
+    way = grids.choose(at[0], "Animated", "traverse_way", WAYS, first, HELP["way"])
+    ms = grids.whole(at[1], "ms per picture", "traverse_ms", (20, 1000, 60), HELP["ms"], step=20)
     frames = frames_of(opened, asked, way)
     scale = images.factor(frames.shape[2], WIDE)
     content = played(frames, scale, "webp", ms)

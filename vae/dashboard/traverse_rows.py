@@ -38,7 +38,7 @@ CHART = 520
 BAR = " · bar: the start"
 STARTS = {"example": "an example", "mean": "mean of the data", "origin": "origin"}
 RANGES = {"prior": "prior", "start": "about the start", "quantiles": "encoded data"}
-REACHES = {1: "±1", 2: "±2", 3: "±3", 4: "±4"}
+REACHES = {k: f"±{k} SD" for k in (1, 2, 3, 4)}
 HELP = {
     "start": "Where each row starts: at the mean of q(z|x) of an example, at the mean of the "
     "aggregate posterior (the mean z of the training data), or at z = 0.",
@@ -105,7 +105,7 @@ def _controls(run: Run) -> tuple[Opened, Asked]:
     span = grids.choose(at[6], "Range", "traverse_range", RANGES, "prior", HELP["range"])
     reach = 3
     if span != "quantiles":
-        reach = grids.choose(at[7], "SD", "traverse_reach", REACHES, 3, HELP["reach"])
+        reach = grids.choose(at[7], "Reach", "traverse_reach", REACHES, 3, HELP["reach"])
     steps = steps_control(at[8])
     own = class_of(opened, row) if start == "example" else None
     return opened, Asked(start, row, span, reach, steps, held(opened, at[-1], own))
@@ -138,8 +138,8 @@ def _told(opened: Opened, asked: Asked, shown: list[int], idle: set[int]) -> str
     total = opened.run.config.latent_dim
     count = f"All {total}" if len(shown) == total else f"{len(shown)} of {total}"
     folded = len(idle - set(shown))
-    rest = f" · {folded} inactive folded" if folded else ""
-    return f"**{count} latents** from {start}{rest}"
+    rest = f" · {folded} that carry nothing left out" if folded else ""
+    return f"**{count} latents**, one at a time, starting from {start}{rest}"
 
 
 def _files(opened: Opened, x: Floats, z: Floats, steps: int) -> None:
@@ -176,7 +176,7 @@ def _pictures(opened: Opened, asked: Asked, paths: list[Traversal], x: Floats) -
         made,
         scale,
         *_axis(opened, asked),
-        ("KL" if opened.model.has_kl else "variance", "change of x per unit of z"),
+        ("KL, training data" if opened.model.has_kl else "variance", "change of x per unit of z"),
     )
 
 

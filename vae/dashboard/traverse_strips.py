@@ -56,15 +56,13 @@ def strips(
     title: str = "",
     heads: tuple[str, str] = ("", ""),
 ) -> str:
-    """HTML: the rows, below them the places of the columns (S,) with a title, and above them what
-    stands before and behind."""
-    above = [f'<div class="head">{escape(head)}</div>' for head in (heads[0], "", heads[1])]
-    parts = above if any(heads) else []
-    parts += [_row(row, scale) for row in rows]
+    """HTML: the rows, and above them the places of the columns (S,) with a title, between what
+    stands before and behind the rows."""
     pitch = rows[0].x.shape[3] * scale + 1
     width = pitch * len(rows[0].x) - 1
-    if axis:
-        parts.append(f"<div></div>{_axis(axis, pitch, title)}<div></div>")
+    before, behind = (f'<div class="head">{escape(head)}</div>' for head in heads)
+    above = [before, _axis(axis, pitch, title), behind]
+    parts = above * bool(axis or any(heads)) + [_row(row, scale) for row in rows]
     columns = f"{NAME}px {width}px {AFTER}px"
     body = "".join(parts)
     return f'<div class="vae-strips" style="grid-template-columns:{columns}">{body}</div>'
@@ -95,7 +93,7 @@ def _axis(labels: Sequence[str], pitch: int, title: str) -> str:
         for k in grids.labelled(len(labels), pitch)
     )
     words = f'<div style="color:{colour("muted")}">{escape(title)}</div>' if title else ""
-    return f'<div class="axis"><div class="ticks">{said}</div>{words}</div>'
+    return f'<div class="head axis">{words}<div class="ticks">{said}</div></div>'
 
 
 def picture(content: bytes, size: tuple[int, int], alt: str, kind: str = "png") -> str:

@@ -45,7 +45,7 @@ HELP = {
 }
 ABOUT = (
     "z + strength · (mean A − mean B), decoded. Each **mean** is taken of the z (means of q(z|x)) "
-    "of training examples of a class. **Length** of the difference: each latent is counted in "
+    "of training examples of a class. How far the two are **apart**: each latent is counted in "
     "standard deviations of its z over training examples of all classes."
 )
 
@@ -138,8 +138,8 @@ def _told(opened: Opened, asked: Asked, found: Difference) -> str:
     plus, minus = (opened.data.classes[k] for k in (asked.plus, asked.minus))
     many, others = found.examples
     return (
-        f"**mean of {plus}** ({many:,} examples) **− mean of {minus}** ({others:,}): "
-        f"length **{found.length:.2f}** standard deviations of z"
+        f"**Mean of {plus}** ({many:,} examples) and **mean of {minus}** ({others:,}): "
+        f"**{found.length:.2f}** standard deviations of z apart"
     )
 
 

@@ -63,7 +63,7 @@ export default async (component) => {{
 }};"""
 _HTML = """<div class="vae-plot" role="figure" tabindex="0"><div class="vae-plot-chart"></div>
 <div class="vae-plot-tip" aria-hidden="true"><img alt=""><span></span></div>
-<div class="vae-plot-place"><b>Decoder here</b><canvas></canvas><span></span><span></span></div>
+<div class="vae-plot-place"><b>Decoded here</b><canvas></canvas><span></span><span></span></div>
 </div>"""
 _CSS = """
 .vae-plot { position: relative; width: 100%; border-radius: var(--st-base-radius, 6px); }

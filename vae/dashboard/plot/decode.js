@@ -108,7 +108,7 @@ function trust(decode, x, y) {
   const four = corners(decode, x, y, lines, lines);
   const share = four.reduce((sum, [i, j, weight]) => sum + weight * ranks[i * lines + j], 0);
   const [, word] = words.find(([below]) => share < below) ?? words[words.length - 1];
-  return `${word} · ${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
+  return `${word}: denser than ${(100 * share).toFixed(share < 0.1 ? 1 : 0)} % of q(z)`;
 }
 
 function show(decode, x, y) {
