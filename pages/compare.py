@@ -14,7 +14,11 @@ st.html(STYLE)
 if not listing(server.ROOT):
     bring_back()
     bring()
-    empty("There is no run yet.", "Press Train in the sidebar: it takes less than a minute.")
+    empty(
+        "There is no run yet.",
+        "Press **Train** in the sidebar, or **Import** runs that were exported: here they are "
+        "compared.",
+    )
 live = moving()
 
 

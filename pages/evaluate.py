@@ -27,19 +27,25 @@ with st.container(key="evaluate_line"):
 found = kept(run)
 result = choose(run, wanted, found)
 if result is None:
+    elsewhere = " Tick a result below to see one with other settings." if found else ""
     with st.container(border=True, horizontal_alignment="center"):
         st.markdown("**Not evaluated yet with these settings.**", text_alignment="center")
         st.caption(
+            "How tight the bound is, what the latents carry and know, and how well samples pass "
+            "for examples, each figure with its error.",
+            text_alignment="center",
+        )
+        st.caption(
             "The figures appear here when it is done; you may leave the page meanwhile."
             if at_work(run)
-            else "Press Evaluate: it runs in the background.",
+            else f"Press Evaluate. It runs in the background, seconds to minutes.{elsewhere}",
             text_alignment="center",
         )
 else:
     left, right = st.columns([8, 4], vertical_alignment="center")
     examples = f"**{result.record.examples:,} {result.wanted.split} examples**"
     when = result.made.astimezone().strftime(WHEN)
-    left.markdown(f"{examples} · {weights_in_words(run, result)} · {when}")
+    left.markdown(f"{examples} · {weights_in_words(run, result)} · evaluated {when}")
     keep_or_leave(result, right)
     groups(result, opened.run.config.latent_dim)
 table(run, wanted, found)

@@ -64,8 +64,7 @@ def samples(opened: Opened, asked: Sampling, drawn: Drawn, place: DeltaGenerator
     """A grid of decoded samples, each with its nearest training example where that is asked for,
     or points over the training data."""
     if st.session_state.get("generate_nearest"):
-        copies(opened, asked, drawn)
-        picture = None
+        picture = copies(opened, asked, drawn)
     else:
         picture = grid(opened, drawn.x, "samples")
     files(place, f"{opened.run.name}-samples", drawn.x, drawn.z, picture)
@@ -84,20 +83,21 @@ def grid(opened: Opened, x: Floats, key: str) -> Bytes | None:
     return picture
 
 
-def copies(opened: Opened, asked: Sampling, drawn: Drawn) -> None:
-    """Each sample above the training example that is nearest to it, and how near these are."""
+def copies(opened: Opened, asked: Sampling, drawn: Drawn) -> Bytes | None:
+    """Each sample above the training example that is nearest to it, and how near these are; all
+    of them as one picture."""
     found, usual = near(opened, asked)
     rows, apart = opened.splits.train[found.place[:, 0]], found.distance[:, 0]
-    held = "" if math.isnan(usual) else f" (of held-out examples **{usual:.2f}**)"
+    held = "" if math.isnan(usual) else f" (held-out examples: **{usual:.2f}**)"
     st.markdown(
-        f"Each above the nearest of {len(opened.splits.train):,} training examples, and their "
-        f"distance: median **{np.median(apart):.2f}**{held}, smallest **{apart.min():.2f}**",
+        f":small[Below each sample the nearest of {len(opened.splits.train):,} training examples "
+        f"and its distance in units of x: median **{np.median(apart):.2f}**{held}, smallest "
+        f"**{apart.min():.2f}**]",
         help=HELP["nearest"],
     )
     data = opened.data
     if not data.is_image:
-        grid(opened, drawn.x, "samples")
-        return
+        return grid(opened, drawn.x, "samples")
     names = grids.names_of(data.labels, data.classes, rows)
     about = zip(names_drawn(opened, asked), names, rows, apart, strict=True)
     captions = [
@@ -106,7 +106,10 @@ def copies(opened: Opened, asked: Sampling, drawn: Drawn) -> None:
         )
         for meant, name, row, d in about
     ]
-    st.html(gallery([drawn.x, prepare(data, rows)], captions))
+    layers = [drawn.x, prepare(data, rows)]
+    st.html(gallery(layers, captions))
+    across, scale = grids.arranged(data.event_shape, len(rows), ROOM)
+    return images.strip(layers, across, scale=scale)
 
 
 def second(opened: Opened, asked: Sampling, drawn: Drawn) -> None:
@@ -161,7 +164,7 @@ with st.container(key="generate_halves"):  # whole pixels wide: grids.css
 with left:
     row = st.columns([9, 8, 10, 9], vertical_alignment="bottom", gap="xsmall")
     below = st.columns([13, 7, 10, 8], vertical_alignment="bottom", gap="xsmall")
-    head, told, kept = st.columns([4, 6, 6], vertical_alignment="center")
+    head, told, kept = st.columns([5, 6, 5], vertical_alignment="center", gap="xsmall")
     opened = open_run(run, row[0])
     sampling = controls(opened, [*row[1:], *(below[k] for k in (0, 2, 3, 1))])
     told.toggle(

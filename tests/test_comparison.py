@@ -68,6 +68,8 @@ def test_names_tell_what_differs_and_no_two_are_alike() -> None:
     runs = [entry(f"a{s}", seed=s) for s in range(3)]
     runs += [entry(f"b{s}", seed=s, beta=4.0) for s in range(2)]
     assert labels(fold(runs)) == ["β 1 (3 seeds)", "β 4 (2 seeds)"]
+    sown = [entry(f"s{s}", seed=s, title=f"β 1 · seed {s}") for s in range(2)]
+    assert labels(fold(sown)) == ["β 1 (2 seeds)"]
     twins = [entry("x", title="same"), entry("y", title="same", beta=2.0)]
     assert labels(fold(twins)) == ["same (x)", "same (y)"]
     many = {"lr": 0.1, "latent_dim": 5, "hidden": (3,), "beta": 3.0}
@@ -277,8 +279,8 @@ def test_iso_elbo_lines_have_one_sum_each() -> None:
     assert drawn == {(3.0, 20.0), (0.0, 27.0)}
 
 
-def test_every_spot_has_its_beta_unless_there_are_many() -> None:
-    """Those of near spots stand on different sides."""
+def test_every_spot_has_its_beta_or_its_name_unless_there_are_many() -> None:
+    """A β that two spots have tells neither; words of near spots stand on different sides."""
 
     def grey(k: int, rate: float, distortion: float) -> compare.Spot:
         ends = [math.nan] * 2
@@ -290,7 +292,11 @@ def test_every_spot_has_its_beta_unless_there_are_many() -> None:
     assert [text.strip() for text in spots.text] == ["β 1", "β 2", "β 3"]
     assert spots.mode == "markers+text"
     assert spots.textposition[0] != spots.textposition[1]
-    assert spots.textposition[1] == spots.textposition[2]
+    assert spots.textposition[2] == "top left"  # on the right it would leave the plane
+    twin = grey(3, 9.0, 29.0)._replace(name="x" * 30, slot=1)
+    _, spots, other = compare.rate_distortion([*near, twin], 300).data
+    assert [text.strip() for text in spots.text] == ["β 1", "β 2", "run 3"]
+    assert other.text[0].strip() == "x" * (compare.LONG - 1) + "…"
     many = [grey(k, k, 20.0 + k) for k in range(compare.FEW + 1)]
     assert compare.rate_distortion(many, 300).data[1].mode == "markers"
 

@@ -508,7 +508,10 @@ def test_samples_of_the_model_that_made_the_data_pass_for_it(model: VAE) -> None
     assert row["low"] <= exact <= row["high"]
     assert row["value"] == pytest.approx(exact, rel=0.1)
     assert row["reference"] < 0.05 * exact
-    assert "2000 means E[x|z], z ~ p(z), against 2000 examples in 6 " in record.notes["fidelity"]
+    assert (
+        "2,000 samples, the means E[x|z], z ~ p(z), against 2,000 examples in 6 "
+        in record.notes["fidelity"]
+    )
     assert "(100 % of their variance), 5 neighbours" in record.notes["fidelity"]
 
 
@@ -524,12 +527,12 @@ def test_binary_data_are_compared_with_draws(
         for weight in model.decoder.parameters():
             weight.zero_()
     record = full(model, data)
-    assert "400 draws of p(x|z)" in record.notes["fidelity"]
+    assert "400 samples, draws of p(x|z)" in record.notes["fidelity"]
     row = record.fidelity["squared_frechet"]
     assert row["value"] < 0.1
     assert record.fidelity["coverage"]["value"] > 0.9
     grey = full(tiny(levels=256), toy(400))
-    assert "400 means E[x|z]" in grey.notes["fidelity"]
+    assert "400 samples, the means E[x|z]" in grey.notes["fidelity"]
 
 
 def test_a_conditional_model_is_asked_for_the_classes_of_the_examples(
@@ -588,7 +591,9 @@ def test_what_is_compared_is_told_and_limited(
     monkeypatch.setattr(whole, "COMPARED", 120)
     monkeypatch.setattr(whole, "CHUNK", 50)  # more than one, and no divisor
     record = full(tiny((D,), levels=0, likelihood="gaussian"), data)
-    assert "120 means E[x|z], z ~ p(z), against 120 examples" in record.notes["fidelity"]
+    assert (
+        "120 samples, the means E[x|z], z ~ p(z), against 120 examples" in record.notes["fidelity"]
+    )
     assert "of 300 training examples" in record.notes["fidelity"]
 
 

@@ -147,7 +147,8 @@ def _label(fold: Fold, differ: Sequence[str]) -> str:
     if len(fold.runs) == 1:
         return fold.runs[0].label
     told = " · ".join(f"{spell(name)} {written(fold.settings.get(name))}" for name in differ)
-    return f"{told or fold.runs[0].label} ({len(fold.seeds)} seeds)"
+    first = fold.runs[0]
+    return f"{told or first.label.removesuffix(f' · seed {first.seed}')} ({len(fold.seeds)} seeds)"
 
 
 def spell(name: str) -> str:

@@ -314,11 +314,14 @@ def untrained(case: Case) -> Seen | Quiet:
     gain = course.gain(QUARTER)
     share = gain / course.span if course.span > 0 else 0.0
     early = bool(case.shut) and course.reach < REACH
-    words = f"The last quarter of the epochs brought {_nats(gain)} of {_named(case)}"
+    what = _named(case).replace("−", "")
+    moved, part = "did not improve", ""
+    if gain > 0:
+        moved, part = f"improved by {_nats(gain)}", f", {_share(share)} of all its improvement"
+    words = f"The {what} {moved} in the last quarter of training{part}."
     if share <= UNDONE and not early:
-        return Quiet(f"{words}, {_share(share)} of all.")
-    end = _n(course.epoch[-1])
-    evidence = [f"{words}, {_share(share)} of all until epoch {end}."]
+        return Quiet(words)
+    evidence = [words]
     if early:
         evidence.append(
             f"{course.steps:,} steps cannot have moved a weight by more than {_n(course.reach)}."
@@ -344,10 +347,9 @@ def collapsed(case: Case) -> Seen | Quiet:
     names = ", ".join(f"z{d + 1}" for d in np.flatnonzero(per < INACTIVE)[:6])
     more = f" and {off - 6} more" if off > 6 else ""
     evidence = f"{off} of {z} latents have a KL below {INACTIVE:g} nats: {names}{more}."
-    kept = max(1, int((per >= KEPT).sum()))
-    return Seen(
-        (evidence,), Remedy("latent_dim", kept, f"As many as carry {KEPT:g} nats or more.")
-    )
+    kept = int((per >= KEPT).sum())
+    why = f"As many as carry {KEPT:g} nats or more." if kept else f"None carries {KEPT:g} nats."
+    return Seen((evidence,), Remedy("latent_dim", max(1, kept), why))
 
 
 ILLNESSES: Mapping[str, Illness] = {

@@ -132,7 +132,7 @@ def from_noise(latents: Latents, asked: Draw) -> Floats:
 
 
 def from_aggregate(latents: Latents, asked: Draw) -> Floats:
-    """z ~ q(z|x) of a training example by lot: exactly what the decoder was trained on. Good to
+    """z ~ q(z|x) of a training example at random: exactly what the decoder was trained on. Good to
     see whether poor samples are the prior's fault or the decoder's; it invents little."""
     number = max(asked.number, MOST)
     rows = np.random.default_rng((asked.seed, 2)).integers(len(latents.mean), size=number)

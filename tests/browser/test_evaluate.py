@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -128,7 +129,8 @@ def _expected(record: Evaluation) -> dict[str, list[str]]:
         found[title] = [value, f"± {se} nats{more}"]
     low, high = record.active_units_interval or (0, 0)
     latents = len(record.kl_per_dimension or ())
-    found["Active units"] = [f"{record.active_units} of {latents}", f"{low} to {high} latents"]
+    ends = f"{low} to {high} latents" if low < high else "latents"
+    found["Active units"] = [f"{record.active_units} of {latents}", ends]
     assert record.probes is not None
     for title, name in (("Linear probe", "linear"), ("k-NN probe", "knn"), ("Chance", "chance")):
         share = {key: f"{100 * value:.1f} %" for key, value in record.probes[name].items()}
@@ -166,19 +168,19 @@ def test_pressed_cancelled_pressed_again_and_kept(
     _long(tab, run)
     _press(tab, "Evaluate", lambda: "K = 20,000" in _line(tab))
     until(lambda: "%" in _line(tab))
-    assert _button(tab, "Evaluate").is_disabled()
+    assert _button(tab, "Evaluating").is_disabled()
     tab.page.reload()  # it goes on, and is found again
     until(lambda: "K = 20,000" in _line(tab))
     _press(tab, "Cancel", lambda: "Means over the examples" in _line(tab))
     assert [job.status()["state"] for job in attempts(run, KIND)] == ["cancelled"]
     _long(tab, run)
     until(lambda: "was cancelled" in _line(tab))
-    assert not kept(run)
+    assert not kept(run), [k.wanted for k in kept(run)]
     _short(tab)
     _press(tab, "Evaluate", lambda: attempts(run, KIND)[1:] or kept(run))
     record = Opened.of(run).evaluate("test", 10, 100, full=True)
     _shows(tab, record)
-    until(lambda: _button(tab, "Evaluate").is_disabled())
+    until(lambda: _button(tab, "Evaluated").is_disabled())
     tab.page.reload()
     _shows(tab, record)
     dark = _open(server, open_page, run, "dark")
@@ -243,7 +245,8 @@ def test_other_data(
     )
     for key, table in (("probes", record.probes), ("disentanglement", record.disentanglement)):
         texts = page.locator(f".st-key-evaluate_{key} .annotation-text")
-        wanted = [_read(row) for score, row in (table or {}).items() if score != "chance"]
+        read = partial(_read, percent=key == "probes")
+        wanted = [read(row) for score, row in (table or {}).items() if score != "chance"]
         equals(texts.all_text_contents, wanted)
     assert (record.disentanglement is None) == (name not in ("shapes", "moon-phases"))
     metrics = page.locator(f"{FIGURES} [data-testid=stMetric]")
@@ -263,8 +266,10 @@ def _lined(heads: list[str], titles: list[str], cells: list[str]) -> list[str]:
     return [*heads, *(text for line in lines for text in line)]
 
 
-def _read(row: dict[str, float]) -> str:
+def _read(row: dict[str, float], percent: bool) -> str:
     """What stands beside a score."""
+    if "low" in row and percent:
+        return f"{100 * row['low']:.1f} % to {100 * row['high']:.1f} %"
     if "low" in row:
         return f"{row['low']:.3f} to {row['high']:.3f}"
     value, se = with_error(row["value"], row["se"])

@@ -185,7 +185,9 @@ def test_what_is_drawn_and_what_is_corrupted_goes_through_the_model(
     def tells() -> None:
         """The page shows the model's numbers and pictures of what is on the pad."""
         shows(lambda: layers(tab, 3)[:2], images.pixels(np.concatenate([own().x, own().values])))
-        line = page.get_by_test_id("stMain").get_by_text("−ELBO", exact=True).first
+        line = (
+            page.get_by_test_id("stMain").get_by_text("sum, z at the mean of q", exact=True).first
+        )
         equals(
             lambda: line.locator("xpath=following-sibling::div").inner_text(),
             f"{grids.number(own().bound)} nats",

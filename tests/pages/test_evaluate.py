@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -132,8 +133,8 @@ def test_every_kind_of_run_shows_its_figures_or_why_there_are_none(
         assert shown["Effective samples"][0] == f"{record.ess['mean']:.1f} of 100"
     if record.active_units is not None:
         low, high = record.active_units_interval or (0, 0)
-        expected = f"{record.active_units} of {run.config.latent_dim}", f"{low} to {high} latents"
-        assert shown["Active units"] == expected
+        ends = f"{low} to {high} latents" if low < high else "latents"
+        assert shown["Active units"] == (f"{record.active_units} of {run.config.latent_dim}", ends)
     assert ("evaluate_disentanglement" in drawn(at)) == (kind == "factors")
 
 
@@ -246,9 +247,10 @@ def test_the_button_orders_what_the_controls_say(
 ) -> None:
     sent, at = orders(monkeypatch), open_page("evaluate.py")
     setting(at, SHORT._replace(checkpoint="last"))
+    at.number_input(key="evaluate_elbo_samples").set_value(3)  # and pressed at once
     press(at, "evaluate")
     (job,) = sent
-    assert job.order == job_of(run, SHORT._replace(checkpoint="last")).order
+    assert job.order == job_of(run, SHORT._replace(checkpoint="last", elbo_samples=3)).order
     work(job.order, lambda: None)
     at.run()
     shown = metrics(at)
@@ -258,15 +260,15 @@ def test_the_button_orders_what_the_controls_say(
         == (shown["Reconstruction"][0])
     )
     assert "Not asked for: choose K above 0" in text(at)
-    assert text(at).count("Not asked for: switch Full on") >= 2
+    assert text(at).count("Not asked for: switch All figures on") >= 2
     assert not shown.keys() & {"−ln p(x)", "I(x; z)", "Linear probe"}
 
 
 def test_progress_is_shown_and_can_be_cancelled(run: Run, open_page: OpenPage) -> None:
     job = job_of(run, SHORT)
-    job.note(state="running", progress=0.42, **identity())
+    job.note(state="running", progress=0.25, begun=time.time() - 600, **identity())
     at = open_page("evaluate.py")
-    assert "test, best weights, L = 2, in short: 42 %" in text(at)
+    assert "test, best weights, L = 2, in short: 25 %, about 30 min left" in text(at)
     setting(at, SHORT)
     assert at.button(key="evaluate").disabled
     assert "figures appear here when it is done" in text(at)

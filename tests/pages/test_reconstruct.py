@@ -60,7 +60,7 @@ def test_opens_for_every_kind_of_run(kind: str, root: Path, open_page: OpenPage)
     trained(root, "a-run", **KINDS[kind])
     at = open_page("reconstruct.py")
     words = " ".join(m.value for m in at.markdown)
-    assert re.search(r"\*\*24 of [\d,]+\*\* (test|train) examples shown", words)
+    assert re.search(r"\*\*24 of [\d,]+\*\* (test|train) examples", words)
     assert (len(stacks(at)) == 24) == (kind != "points")
     assert ("not defined" in words) == (kind == "plain")
     if kind == "points":

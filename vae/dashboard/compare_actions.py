@@ -24,6 +24,7 @@ from vae.worker.jobs import AT_WORK, JOBS, attempts
 
 TOLD, UNDO = "compare_told", "compare_undo"
 FORM, NOTES = 440, 84  # pixels: how wide a run's own words are edited, how high its notes
+NAMED = 16  # letters of names that the row of actions has room for
 LISTED = 8  # deleted runs that can be brought back from the page
 HELP = {
     "favourite": "Mark with a star, or take it away where all selected runs have it.",
@@ -35,7 +36,7 @@ HELP = {
     "name": "Letters, digits, dots, dashes and underscores. It is the folder's name as well, and "
     "the one in the address and on the command line.",
     "title": "A name in words, for tables and charts.",
-    "tags": "Parted by commas.",
+    "tags": "Separated by commas.",
     "notes": "Whatever is worth knowing of the run.",
 }
 
@@ -58,7 +59,7 @@ def actions(selected: Sequence[Entry], hidden: int, summary: str) -> None:
         export(selected)
         bring()
         _button("Delete", "delete", none, _delete, selected)
-        bring_back()
+        bring_back(told=none)
         st.space("stretch")
         st.caption(summary, width="content")
 
@@ -187,24 +188,29 @@ def _save(entry: Entry, name: str, title: str, tags: tuple[str, ...], notes: str
         choose(name)
 
 
-def bring_back() -> None:
-    """Undo the last deletion, or bring back what was deleted in the last week."""
+def bring_back(told: bool = True) -> None:
+    """Undo the last deletion, in words where it is to be told; or bring back what was deleted in
+    the last week."""
     if undo := _undoable():
-        names = ", ".join(d.name for d in undo)
-        st.markdown(
-            f"Deleted {names if len(names) < 40 else f'{len(undo)} runs'}.", width="content"
-        )
+        names = ", ".join(deleted.name for deleted in undo)
+        if told:
+            many = "1 run" if len(undo) == 1 else f"{len(undo)} runs"
+            what = names if len(names) <= NAMED else many
+            st.markdown(f":small[Deleted {what}.]", width="content")
         st.button(
             "Undo",
             type="primary",
             key="compare_undo_button",
             on_click=partial(_tell, partial(_restore, undo)),
-            help="Bring back what was deleted last.",
+            help=f"Bring back what was deleted last: {names}.",
         )
     found = trash(server.ROOT)
     if not found:
         return
-    with st.popover(f"Deleted ({len(found)})", help=HELP["deleted"], key="compare_deleted"):
+    with (
+        st.popover(f"Deleted ({len(found)})", help=HELP["deleted"], key="compare_deleted"),
+        st.container(width=FORM),
+    ):
         for deleted in found[:LISTED]:
             ago = (time.time() - deleted.when) / 3600
             words = f"{ago:.0f} h ago" if ago >= 1 else f"{60 * ago:.0f} min ago"
@@ -212,6 +218,7 @@ def bring_back() -> None:
             left.markdown(f"{deleted.name}, {words}")
             right.button(
                 "Bring back",
+                width="stretch",
                 key=f"compare_back_{deleted.path.name}",
                 on_click=partial(_tell, partial(_restore, [deleted])),
             )

@@ -32,7 +32,8 @@ HELP = {
     "projection": "The two latent dimensions with the largest KL of each run, or its own two "
     "principal components. Axes are the same for all, so that spread can be compared; which "
     "dimension is which cannot: latents have no order.",
-    "maps": "Posterior means of up to 1,000 held-out examples in each run, of its best weights.",
+    "maps": "Posterior means of up to 1,000 held-out examples in each run, of its best weights. "
+    "Rings: 1 and 2 standard deviations of the prior.",
     "same": "The same examples through each run: E[x|z] at z = mean of q(z|x), best weights.",
     "samples": "E[x|z] for noise z from the prior; runs with as many latents have the same z.",
 }
@@ -55,9 +56,9 @@ def several(selected: Sequence[Entry]) -> list[Opened]:
 
 def maps(selected: Sequence[Entry], titles: dict[str, str]) -> None:
     """Latent maps side by side on the same axes."""
-    head, place = st.columns([9, 3], vertical_alignment="center")
+    head, place = st.columns([9, 3], vertical_alignment="bottom")
     how = grids.choose(
-        place, "Axes", "compare_projection", PROJECTED, "dimensions", HELP["projection"], True
+        place, "Axes", "compare_projection", PROJECTED, "dimensions", HELP["projection"]
     )
     opened = several(selected)
     if not opened:

@@ -74,8 +74,8 @@ def sentence(a: Judged, b: Judged, found: Verdict) -> str:
     if short := [side for side in (a, b) if len(side.values) < LEAST]:
         told = " and ".join(f"{side.name} has {len(side.values)}" for side in short)
         return (
-            f"A verdict needs at least {LEAST} seeds a side, and {told}: train more seeds of it, "
-            "or evaluate those it has."
+            f"A verdict needs at least {LEAST} seeds a side, and {told}: train more seeds on the "
+            "Sweep page, or evaluate those there are."
         )
     ends = f"95 % interval {number(found.low)} to {number(found.high)}"
     if not found.resolved:
@@ -105,7 +105,7 @@ def show(entries: Sequence[Entry], picked: Chosen) -> None:
     known = {fold.key: fold for fold in folds}
     first, second = _defaults(folds, picked)
     left, right = st.columns([6, 5], gap="large")
-    row = left.columns(3)
+    row = left.columns([5, 5, 4])
     a = grids.choose(row[0], "A", "compare_a", titles, first.key, HELP["side"])
     b = grids.choose(row[1], "B", "compare_b", titles, second.key, HELP["side"])
     figure = grids.choose(row[2], "Measure", "compare_figure", FIGURES, "val", HELP["figure"])
@@ -124,6 +124,10 @@ def show(entries: Sequence[Entry], picked: Chosen) -> None:
         if found and all(side.values for side in both):
             with right:
                 _draw(both, [slots.get(key) for key in (a, b)], found.paired, figure)
+            left.caption(
+                "Lower is better. Dots: seeds, a line joins equal ones. Diamonds: means, from "
+                "three seeds on with their 95 % interval."
+            )
 
 
 def _defaults(folds: Sequence[Fold], picked: Chosen) -> tuple[Fold, Fold]:
@@ -177,7 +181,8 @@ def _how(found: Verdict) -> str:
 def _about(side: Judged) -> str:
     """A side's mean, and which runs did not count."""
     values = list(side.values.values())
-    parts = [f"{side.name}: {len(values)} seed{'s' * (len(values) != 1)}"]
+    count = "" if len(values) == side.runs else f" of {len(values)} seeds"
+    parts = [f"{side.name}: no figure"]
     if values:
         one = interval(values)
         ends = (
@@ -185,7 +190,7 @@ def _about(side: Judged) -> str:
             if len(values) >= LEAST
             else ""
         )
-        parts.append(f"mean {number(one.mean)} nats{ends}")
+        parts = [f"{side.name}: mean{count} {number(one.mean)} nats{ends}"]
     if side.unfinished:
         parts.append(f"{side.unfinished} not finished")
     if side.without:

@@ -27,6 +27,8 @@ TINTS = ";".join(f"--{name}:{colour(name)}" for name in ("accent", "muted", "bac
 DRAWN = 60  # runs at most whose curves are drawn
 PER = {"epoch": "epochs", "step": "steps", "seconds": "seconds of training"}
 SPLITS = {"val": "validation", "train": "train", "both": "both"}
+STROKES = {"val": "Dashed: validation.", "train": "Solid: train."}
+STROKES["both"] = "Solid: train. Dashed: validation."
 SOURCES = {"val": "validation, best report", "test": "test, kept evaluations"}
 HELP = {
     "fold": "Runs that differ in nothing but their seed as one: mean and 95 % interval over "
@@ -37,12 +39,13 @@ HELP = {
     "plane": "Nats mean the same for runs on the same data, divided and seen alike, under one "
     "likelihood. Each such group has a plane of its own.",
     "source": "Validation data at the best report of each run, or test data where an evaluation "
-    "of the best weights is kept.",
+    "of the best weights is kept. Runs without either, or without a KL, are not drawn.",
     "rd": "Rate is the KL: what a code z tells of its example, nats per example. Distortion is "
-    "the reconstruction: what is lost. On a dotted line their sum, −ELBO, is the same; down and "
+    "the reconstruction: what is lost. On a thin line their sum, −ELBO, is the same; down and "
     "to the left is better. β decides where on its curve a model ends: below 1 it buys "
     "reconstruction with KL, above 1 it saves KL.",
     "all": "Also the settings that are the same for all.",
+    "shaded": "Shaded: differs from the first column. Seeds of one configuration share a column.",
 }
 
 
@@ -65,10 +68,8 @@ def chosen(selected: Sequence[Entry], folding: bool) -> Chosen:
 
 def fold_toggle() -> bool:
     """Whether seeds are folded."""
-    st.session_state.setdefault("compare_fold", True)
-    return bool(
-        st.toggle("Fold seeds", key="compare_fold", help=HELP["fold"], persist_state="session")
-    )
+    about = HELP["fold"]
+    return st.toggle("Fold seeds", True, key="compare_fold", help=about, persist_state="session")
 
 
 def names(picked: Chosen) -> str:
@@ -108,22 +109,25 @@ def plane(visible: Sequence[Entry], selected: Sequence[Entry]) -> None:
     label = grids.choose(
         right, "Comparable runs", "compare_plane", titles, first.label, HELP["plane"]
     )
-    source = grids.choose(right, "Figures", "compare_source", SOURCES, "val", HELP["source"])
+    source = grids.choose(right, "Measured on", "compare_source", SOURCES, "val", HELP["source"])
     with right:
         folding = fold_toggle()
     group = next(g.entries for g in groups if g.label == label)
     shown = [e for e in group if None not in (of(e, source).kl, of(e, source).reconstruction)]
-    picked = chosen(selected, folding)
+    slots, all_ = chosen(selected, folding).slots, called(shown, folding)
+    picked = [pair for pair in all_ if any(run.name in mine for run in pair[0].runs)]
+    own = {fold.key: slots.get(fold.key) for fold, _ in picked}
     with left:
         st.markdown(_told(len(shown), len(group), len(known)), help=HELP["rd"])
+        spots = [_spot(fold, name, own.get(fold.key), source) for fold, name in all_]
         plot(
-            compare.rate_distortion(_spots(shown, source, folding, mine, picked.slots), HEIGHT),
+            compare.rate_distortion(spots, HEIGHT),
             key="compare_plane_chart",
             revision=f"{label} {source} {folding}",
             height=HEIGHT,
             label="Rate and distortion of every run, nats per example, with lines of equal −ELBO",
         )
-    right.html(names(picked))
+    right.html(names(Chosen([fold for fold, _ in picked], [name for _, name in picked], slots)))
 
 
 def _told(shown: int, comparable: int, all_: int) -> str:
@@ -136,16 +140,11 @@ def _told(shown: int, comparable: int, all_: int) -> str:
     return " · ".join(told)
 
 
-def _spots(
-    shown: Sequence[Entry], source: str, folding: bool, mine: set[str], slots: dict[str, int]
-) -> list[compare.Spot]:
+def called(shown: Sequence[Entry], folding: bool) -> list[tuple[Fold, str]]:
+    """These runs folded, or every one for itself, each with what it is called."""
     folds = comparison.fold(shown)
     folds = folds if folding else comparison.unfold(folds)
-    names, found = comparison.labels(folds), []
-    for fold, name in zip(folds, names, strict=True):
-        picked = any(run.name in mine for run in fold.runs)
-        found.append(_spot(fold, name, slots.get(fold.key) if picked else None, source))
-    return found
+    return list(zip(folds, comparison.labels(folds), strict=True))
 
 
 def _spot(fold: Fold, name: str, slot: int | None, source: str) -> compare.Spot:
@@ -167,6 +166,7 @@ def curves(selected: Sequence[Entry]) -> None:
         folding = fold_toggle()
     picked = chosen(selected[:DRAWN], folding)
     right.html(names(picked))
+    right.caption(STROKES[split])
     drawn: list[compare.Drawn] = []
     for fold, name in zip(picked.folds, picked.names, strict=True):
         for part in ("train", "val") if split == "both" else (split,):
@@ -226,6 +226,8 @@ def settings(selected: Sequence[Entry]) -> None:
     if len(picked.folds) == 1:
         st.caption("One configuration is selected; tick others to see how they differ from it.")
     st.html(differences(picked, every if everything or len(picked.folds) == 1 else differ))
+    if len(picked.folds) > 1:
+        st.caption(HELP["shaded"])
 
 
 def differences(picked: Chosen, rows: Sequence[str]) -> str:

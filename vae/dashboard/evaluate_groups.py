@@ -172,14 +172,19 @@ def _probes(result: Kept, table: dict[str, dict[str, float]]) -> None:
     st.caption("Accuracy, with its 95 % interval; the grey stroke is chance.")
     rest = {name: row for name, row in table.items() if name != "chance"}
     chance = table.get("chance", {}).get("value")
-    _scores(result, "probes", rest, "share of examples named right", chance)
+    _scores(result, "probes", rest, "examples named right", chance, percent=True)
 
 
 def _scores(
-    result: Kept, name: str, table: Mapping[str, Any], title: str, chance: float | None
+    result: Kept,
+    name: str,
+    table: Mapping[str, Any],
+    title: str,
+    chance: float | None,
+    percent: bool = False,
 ) -> None:
     names = SCORES | {key: figure.title for key, figure in PROBES.items()}
-    chart = figures.scores(table, names, title, chance)
+    chart = figures.scores(table, names, title, chance, percent)
     plot(
         chart,
         key=f"evaluate_{name}",
@@ -214,7 +219,8 @@ def _fidelity(table: Mapping[str, Mapping[str, float]]) -> None:
         about.append([words, "", "", ""])
     with st.container(key="evaluate_fidelity"):
         for line, helps in zip(lines, about, strict=True):
-            for place, text, words in zip(st.columns([8, 5, 8, 8]), line, helps, strict=True):
+            places = st.columns([115, 58, 100, 100], gap="xsmall")
+            for place, text, words in zip(places, line, helps, strict=True):
                 place.markdown(text, help=words or None)
 
 

@@ -5,11 +5,13 @@ same: jobs at work, what became of the last one, and the results. A result is fo
 weights and the settings that it was made with.
 """
 
+import time
 from pathlib import Path
 
 import streamlit as st
 
 from vae.dashboard import grids, header, server, shown
+from vae.dashboard.estimate import duration
 from vae.dashboard.evaluate_words import as_csv, file_name, percent, settings
 from vae.figures.base import number
 from vae.figures.yardstick import with_error
@@ -20,6 +22,7 @@ from vae.worker.jobs import AT_WORK, Job, attempts
 
 STYLE = Path(__file__).with_name("evaluate.css")
 POLL = 0.5  # seconds between two looks at a job
+TENTH = 0.1  # share from which the pace is known
 SPLITS = {"train": "train", "val": "validation", "test": "test", "all": "all"}
 CHECKPOINTS = {"best": "best", "last": "last"}
 LEGEND = (
@@ -48,7 +51,7 @@ HELP = {
 def controls(run: Run) -> tuple[Opened, Wanted]:
     """One row of settings and the button; ends the page with a word of help if the run cannot be
     opened."""
-    row = st.columns([6, 8, 7, 7, 5, 6], vertical_alignment="bottom")
+    row = st.columns([10, 14, 14, 14, 13, 11], vertical_alignment="bottom")
     checkpoint = grids.choose(
         row[0], "Checkpoint", "evaluate_checkpoint", CHECKPOINTS, "best", HELP["checkpoint"]
     )
@@ -77,7 +80,9 @@ def controls(run: Run) -> tuple[Opened, Wanted]:
         step=10,
     )
     st.session_state.setdefault("evaluate_full", True)
-    full = row[4].toggle("Full", key="evaluate_full", help=HELP["full"], persist_state="session")
+    full = row[4].toggle(
+        "All figures", key="evaluate_full", help=HELP["full"], persist_state="session"
+    )
     wanted = Wanted(checkpoint, split, elbo_samples, samples, full)
     _button(run, wanted, row[5])
     return opened, wanted
@@ -87,16 +92,16 @@ def _button(run: Run, wanted: Wanted, place: st.delta_generator.DeltaGenerator) 
     job = job_of(run, wanted)
     there = any(k.path == job.result and k.whole for k in kept(run))
     busy = any(j.spec == job.spec for j in at_work(run))
-    place.button(
-        "Evaluate",
-        type="primary",
-        width="stretch",
-        key="evaluate",
-        disabled=there or busy,
-        on_click=_submit,
-        args=(run, job),
-        help=HELP["kept" if there else "evaluate"],
-    )
+    with place:
+        grids.press(
+            "Evaluated" if there else "Evaluating" if busy else "Evaluate",
+            "evaluate",
+            lambda: _submit(run, job),
+            HELP["kept" if there else "evaluate"],
+            disabled=there or busy,
+            type="primary",
+            width="stretch",
+        )
 
 
 def _submit(run: Run, job: Job) -> None:
@@ -158,8 +163,9 @@ def _told(run: Run, wanted: Wanted) -> bool:
 
 def _bar(job: Job) -> None:
     bar, button = st.columns([8, 2], vertical_alignment="center")
-    ending, share = job.cancelled, float(job.status()["progress"])
-    step = "cancelling" if ending else "starting" if share == 0 else f"{100 * share:.0f} %"
+    status = job.status()
+    ending, share = job.cancelled, float(status["progress"])
+    step = "cancelling" if ending else _how_far(share, status.get("begun"))
     bar.progress(min(max(share, 0.0), 1.0), text=f"{settings(Wanted(**job.spec))}: {step}")
     button.button(
         "Cancel",
@@ -169,6 +175,16 @@ def _bar(job: Job) -> None:
         width="stretch",
         help="End it; what it has computed so far is not kept.",
     )
+
+
+def _how_far(share: float, begun: float | None) -> str:
+    """The share that is done and, from a tenth on, how long the rest takes at this pace."""
+    if share == 0:
+        return "starting"
+    done = f"{100 * share:.0f} %"
+    if begun is None or share < TENTH:
+        return done
+    return f"{done}, about {duration((time.time() - begun) * (1 / share - 1))} left"
 
 
 def choose(run: Run, wanted: Wanted, found: list[Kept]) -> Kept | None:
@@ -203,9 +219,9 @@ def is_present(run: Run, result: Kept) -> bool:
 
 def table(run: Run, wanted: Wanted, found: list[Kept]) -> None:
     """All kept evaluations of the run; one that is picked is shown above."""
-    st.markdown("**Kept evaluations**", help=TABLE_HELP)
+    st.markdown("##### Kept evaluations", help=TABLE_HELP)
     if not found:
-        st.caption("None yet.")
+        st.caption("None yet. Every result is kept with the run and can be shown again.")
         return
     rows = [_row(run, result) for result in found]
     st.dataframe(
@@ -230,7 +246,7 @@ def _row(run: Run, result: Kept) -> dict[str, str]:
         "step": step.strip() + ("" if is_present(run, result) else " (earlier)"),
         "K": f"{wanted.samples:,}",
         "L": f"{wanted.elbo_samples:,}",
-        "full": "yes" if wanted.full else "no",
+        "all figures": "yes" if wanted.full else "no",
         "ELBO": _short(record.elbo, record.elbo_se),
         "reconstruction": number(record.reconstruction),
         "KL": _short(record.kl, None),
@@ -259,7 +275,7 @@ COLUMNS = {
     "step": "Optimiser step of the weights; earlier: the run has been trained on since.",
     "K": "Importance samples for −ln p(x); 0: left out.",
     "L": "Posterior samples for the reconstruction.",
-    "full": "With mutual information, probes and all else that takes longer.",
+    "all figures": "With mutual information, probes and all else that takes longer.",
     "ELBO": "Nats per example, ± one standard error over the examples.",
     "reconstruction": "Nats per example.",
     "KL": "Nats per example.",

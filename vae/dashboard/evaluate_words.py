@@ -71,7 +71,8 @@ LATENTS = {
         "Latents whose posterior mean varies over the examples, with a variance above 0.01 (Burda "
         "et al. 2016). The others carry nothing. The count is exact for these examples; the 95 % "
         "interval is for all examples of their kind: units whose variance may lie on either side "
-        "of 0.01 make it wide.",
+        "of 0.01 make it wide. The bars below and the collapse doctor count by KL instead, above "
+        "0.01 nats.",
     ),
     "mutual_information": Figure(
         "I(x; z)",
@@ -175,7 +176,7 @@ TABLE_HELP = {
     "components of the training examples. What is compared is pixels, or features: a blurred "
     "picture may score well.",
 }
-NOT_FULL = "Not asked for: switch Full on and press Evaluate."
+NOT_FULL = "Not asked for: switch All figures on and press Evaluate."
 EARLIER = "This result is of an earlier version. Press Evaluate to make it anew."
 NO_SAMPLES = "Not asked for: choose K above 0 and press Evaluate."
 COLUMNS = ("figure", "value", "se", "low", "high", "chance", "unit", "note")
@@ -198,7 +199,8 @@ def said(record: Evaluation, name: str, latents: int) -> tuple[str, str]:
         return "not defined", ""
     if name == "active_units":
         ends = record.active_units_interval
-        return f"{value} of {latents}", f"{ends[0]} to {ends[1]} latents" if ends else "latents"
+        low, high = ends or (value, value)
+        return f"{value} of {latents}", f"{low} to {high} latents" if low < high else "latents"
     if name == "ess":
         worst = value["smallest"] * (record.nll_samples or 0)
         return f"{value['mean']:.1f} of {record.nll_samples}", f"smallest {worst:.1f}"
@@ -250,7 +252,7 @@ def tables(record: Evaluation) -> dict[str, Mapping[str, Any] | None]:
 def settings(wanted: Wanted) -> str:
     """An evaluation's settings in a few words."""
     k = f"K = {wanted.samples:,}, " if wanted.samples else ""
-    full = "full" if wanted.full else "in short"
+    full = "all figures" if wanted.full else "in short"
     return f"{wanted.split}, {wanted.checkpoint} weights, {k}L = {wanted.elbo_samples:,}, {full}"
 
 

@@ -63,11 +63,12 @@ def figures_line(values: Sequence[tuple[str, str, str]]) -> str:
     """HTML: quantities side by side, each (what, value with unit, colour of the palette)."""
     cells = "".join(
         f'<div><div style="font-size:12px;color:{colour("muted")}">{escape(what)}</div>'
-        f'<div style="font-size:18px;font-weight:600;color:{colour(tint)}">{escape(value)}</div>'
+        f'<div style="font-size:18px;font-weight:600;white-space:nowrap;'
+        f'color:{colour(tint)}">{escape(value)}</div>'
         "</div>"
         for what, value, tint in values
     )
-    return f'<div style="display:flex;gap:28px">{cells}</div>'
+    return f'<div style="display:flex;gap:4px 20px;flex-wrap:wrap">{cells}</div>'
 
 
 def counts_line(counts: Sequence[tuple[str, int, str]]) -> str:

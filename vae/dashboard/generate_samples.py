@@ -29,9 +29,9 @@ HELP = {
     "number": "How many samples, 1 to 400. More with the same seed keep the first ones. For more: "
     "python -m vae sample.",
     "seed": "The same seed draws the same z, and the same noise where one draw is shown.",
-    "temperature": "Scale of z about the centre of its source, or of each of its centres, without "
-    "unit. 1 is the source itself; below 1 stays nearer to the typical, above 1 goes where the "
-    "model has seen little.",
+    "temperature": "Scale of z about the mean of its source (of each component or q(z|x) where it "
+    "has several), without unit. 1 is the source itself; below 1 stays nearer to the typical, "
+    "above 1 goes where the model has seen little.",
     "kind": "For each z: the mean E[x|z] of p(x|z), or one draw x ~ p(x|z) with its noise.",
     "components": "Gaussians that the mixture has, with full covariances. By BIC: as many of 1, "
     "2, 3, 5, 8 or 12 as describe the latents in the fewest nats, their own parameters "
@@ -162,6 +162,11 @@ def _source_control(opened: Opened, place: DeltaGenerator) -> str:
     return str(grids.choose(place, "Source of z", key, titles, own_source(opened), about))
 
 
+def source_in_words(source: Source) -> str:
+    """What a source is; what it is good for is told in the help of its choice."""
+    return f"{_about(source).partition('. Good')[0]}."
+
+
 def _about(source: Source) -> str:
     """What a source is and what it is good for."""
     return " ".join((source.draw.__doc__ or "").split())
@@ -170,13 +175,16 @@ def _about(source: Source) -> str:
 def in_words(opened: Opened, asked: Sampling) -> str:
     """What the samples are."""
     source = SOURCES[asked.source or own_source(opened)]
-    what = "means E[x|z]" if asked.kind == "mean" else "draws x ~ p(x|z)"
+    what = "each the mean E[x|z]" if asked.kind == "mean" else "each one draw x ~ p(x|z)"
     warm = f" at temperature {asked.temperature:g}" if asked.temperature != 1 else ""
     count = ""
     if "components" in source.knobs and "label" not in source.knobs:
         found = len(known(opened).fit(asked.components).weight)
         count = f" ({found} component{'s' if found > 1 else ''})"
-    return f"{asked.number} {what}{warm}{count}. {_about(source)}"
+    turns = (
+        ", the classes in turn" if asked.label == ALL and any(names_drawn(opened, asked)) else ""
+    )
+    return f"{asked.number} samples, {what}{turns}{warm}{count}. {source_in_words(source)}"
 
 
 def names_drawn(opened: Opened, asked: Sampling) -> list[str]:

@@ -34,13 +34,13 @@ HELP = {
     "reconstruction where no KL is trained), or "
     "the last saved ones.",
     "class": "Which class is asked for: a conditional model decodes z as an example of it, and a "
-    "source by class draws z where its examples lie.",
+    "source by class draws z where its examples lie. All: the classes in turn.",
     "plane": "Which plane of latent space is decoded: two dimensions with all others at their "
     "mean, or the plane of the two principal components of the training data's latents.",
     "pair": "A latent dimension, the most informative first: the number is its mean KL in nats "
-    "per example (for a point posterior, its variance).",
-    "side": "Tiles along each side. Their places are quantiles of a normal distribution, from 1 % "
-    "to 99 %, so that each tile stands for equal probability.",
+    "per example (for a point posterior, its variance). Of two, choosing one leaves the other.",
+    "side": "Tiles along each side. The axes tell z, in uneven steps: its places are quantiles of "
+    "a normal distribution, from 1 % to 99 %, so that each tile stands for equal probability.",
 }
 
 
@@ -105,13 +105,11 @@ def class_control(opened: Opened, place: DeltaGenerator, what: str, turns: bool)
     them in turn."""
     if not (opened.model.classes or turns):
         return 0
-    word = "" if turns else "class "  # where the label is hidden
     titles = {ALL: "all"} if turns else {}
-    titles |= {k: f"{word}{name}" for k, name in enumerate(opened.data.classes)}
+    titles |= dict(enumerate(opened.data.classes))
     key = f"generate_{what}_class_{opened.run.name}"
     first = next(iter(titles))
-    about = HELP["class"]
-    return int(grids.choose(place, "Class", key, titles, first, about, hide_label=not turns))
+    return int(grids.choose(place, "Class", key, titles, first, HELP["class"]))
 
 
 def plane_controls(opened: Opened, places: list[DeltaGenerator], room: tuple[int, int]) -> Plane:

@@ -8,7 +8,7 @@ from vae import figures, images
 from vae.corruption import CORRUPTIONS, corrupted
 from vae.dashboard import grids
 from vae.dashboard.plot import plot
-from vae.dashboard.reconstruct_view import SPLITS, Asked, Selection, controls, judge, select
+from vae.dashboard.reconstruct_view import Selection, controls, judge, select
 from vae.opened import Opened
 from vae.options import Spec, options_of
 from vae.records import Floats, Tiles
@@ -26,11 +26,13 @@ LINES = (
     ("squared error, restored", "text"),
 )
 NUMBERS = (
-    "The encoder sees the corrupted example, and everything is measured against the clean one: "
+    "Means over the examples below. The encoder sees the corrupted example, and everything is "
+    "measured against the clean one: "
     "**reconstruction** = −ln p(clean x|z) in nats, and the mean **squared error** over the "
     "values, in squared units of x (black 0, white 1), of the corrupted example and of what comes "
-    "back. Where the second is smaller, the model restores. The difference is reconstruction − "
-    "clean original, from −1 to 1. The same seed draws the same noise, so only the slider changes."
+    "back. Where the second is smaller, the model restores. **Clean**: the same where the encoder "
+    "sees the clean example. The difference is reconstruction − clean original, from −1 to 1. The "
+    "same seed draws the same noise, so only the slider changes."
 )
 
 
@@ -41,7 +43,7 @@ def corruption(run: Run, line: DeltaGenerator) -> None:
     chosen = select(opened, judge(opened, asked.split, None), asked)
     broken = corrupted(chosen.x, wanted, asked.seed)
     restored = restore(opened, chosen.x, broken, chosen.rows)
-    line.markdown(summary(asked, chosen, restored), help=NUMBERS)
+    line.markdown(summary(chosen, restored), help=NUMBERS)
     (pictures if opened.data.is_image else vectors)(opened, chosen, broken, restored)
 
 
@@ -68,20 +70,20 @@ def _slider(place: DeltaGenerator, name: str, spec: Spec, first: bool, off: bool
     st.session_state.setdefault(key, float(default))
     return float(
         place.slider(
-            row.title if first else spec.name.capitalize(),
+            row.title if first else f"{row.title}: {spec.name}",
             float(option.low),
             float(option.high),
             key=key,
             step=(option.high - option.low) / 100,
             format="percent" if row.unit == "share" and first else f"%.2f {row.unit * first}",
-            help=option.help,
+            help=option.help + (f" It needs a {row.title.lower()} above 0." if off else ""),
             disabled=off,
             persist_state="session",
         )
     )
 
 
-def summary(asked: Asked, chosen: Selection, restored: Restored) -> str:
+def summary(chosen: Selection, restored: Restored) -> str:
     """The means over the examples that are shown, as Markdown."""
     clean = squared_error(chosen.values, chosen.x)
     before, after, best = (_small(v.mean()) for v in (restored.damage, restored.squared, clean))
@@ -90,9 +92,8 @@ def summary(asked: Asked, chosen: Selection, restored: Restored) -> str:
         for v in (restored.reconstruction, chosen.reconstruction)
     )
     return (
-        f"**{len(chosen.rows)}** {SPLITS[asked.split]} examples · mean squared error **{before}** "
-        f"corrupted, **{after}** restored ({best} uncorrupted) · reconstruction **{nats}** nats "
-        f"({least} uncorrupted)"
+        f":small[Squared error **{before}** corrupted, **{after}** restored (clean {best}) · "
+        f"reconstruction **{nats}** nats (clean {least})]"
     )
 
 
@@ -133,12 +134,28 @@ def pictures(opened: Opened, chosen: Selection, broken: Floats, restored: Restor
 
 
 def vectors(opened: Opened, chosen: Selection, broken: Floats, restored: Restored) -> None:
-    """Corrupted examples and what comes back, in the data's own space."""
+    """Corrupted examples and what comes back, in the data's own space, beside their numbers."""
     behind = opened.seen(opened.shown("train", 2000))
-    plot(
-        figures.pairs(Tiles(broken), Tiles(restored.values), data=behind),
-        key="restored",
-        revision=opened.run.name,
-        height=CHART,
-        label="Corrupted examples and their reconstructions",
+    chart, table = st.columns([7, 4])
+    data = opened.data
+    table.dataframe(
+        {
+            "row": chosen.rows,
+            "class": grids.names_of(data.labels, data.classes, chosen.rows),
+            "reconstruction": [grids.number(nats) for nats in restored.reconstruction],
+            "corrupted": [_small(damage) for damage in restored.damage],
+            "restored": [_small(squared) for squared in restored.squared],
+        },
+        hide_index=True,
     )
+    table.caption("Reconstruction in nats; corrupted, restored: mean squared error.")
+    with chart:
+        plot(
+            figures.pairs(
+                Tiles(broken), Tiles(restored.values), data=behind, before_is="corrupted"
+            ),
+            key="restored",
+            revision=opened.run.name,
+            height=CHART,
+            label="Corrupted examples and their reconstructions",
+        )

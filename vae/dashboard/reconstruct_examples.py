@@ -29,13 +29,13 @@ LINES = (
     ("class", "text"),
     ("reconstruction, nats", "reconstruction"),
     ("KL, nats", "kl"),
-    ("surprise, percentile", "text"),
+    ("more surprising than", "text"),
 )
 NUMBERS = (
     "Below each example, in nats: **reconstruction** = −ln p(x|z) at its z (how badly the decoder "
     "predicts it), and **KL** = KL(q(z|x) ‖ p(z)) (how much its z says beyond the prior). "
-    "**Surprise**: the share of the split's examples, whatever their class, with a higher ELBO = "
-    "−(reconstruction + KL); 99 % is among the most surprising 1 %. "
+    "**More surprising than**: the share of the split's examples, whatever their class, with a "
+    "smaller reconstruction + KL, z as chosen; 99 % is among the most surprising 1 %. "
     "**Difference** is reconstruction − original in units of x, black 0 and white 1, on one scale "
     "for all: red is too bright, blue too dark."
 )
@@ -61,7 +61,9 @@ def bounds(chosen: Selection) -> Floats:
 
 def strokes(judged: Judged, marked: Floats, asked: Asked, revision: str) -> None:
     """Where the marked examples lie among all of the split."""
-    what = "−ELBO" if judged.kl is not None else "reconstruction"
+    what = "reconstruction"
+    if judged.kl is not None:  # at the mean of q the two are no sample of the bound
+        what = "reconstruction + KL" if asked.place == "mean" else "−ELBO"
     of = f"all {len(judged.rows):,} {SPLITS[asked.split]} examples"
     plot(
         surprise_bars(judged.bound, marked, f"{what} of {of}, strokes: those shown (nats)"),
@@ -111,7 +113,7 @@ def vectors(opened: Opened, chosen: Selection, asked: Asked, right: DeltaGenerat
         on_select="rerun",
         key="_".join(map(str, ("rows", opened.run.name, *asked))),
     )
-    table.caption("In nats; surprise in percent. Select rows to draw them alone.")
+    table.caption("In nats per example. Tick rows to draw them alone.")
     alone = picked["selection"]["rows"] or slice(None)
     with chart:
         plot(
@@ -123,5 +125,12 @@ def vectors(opened: Opened, chosen: Selection, asked: Asked, right: DeltaGenerat
         )
 
 
-FORMATS = {name: st.column_config.NumberColumn(format="%.2f") for name in ("reconstruction", "KL")}
-FORMATS["surprise"] = st.column_config.NumberColumn(format="%.1f %%")
+FORMATS = {
+    name: st.column_config.NumberColumn(format=form, help=about)
+    for name, form, about in (
+        ("row", "%d", "Its place in the data set, from 0."),
+        ("reconstruction", "%.2f", "−ln p(x|z) at its z, nats."),
+        ("KL", "%.2f", "KL(q(z|x) ‖ p(z)), nats."),
+        ("surprise", "%.1f %%", "More surprising than so many of the split's examples."),
+    )
+}

@@ -68,7 +68,7 @@ def own(run: Run, line: DeltaGenerator) -> None:
 def in_words(share: float, of: str) -> str:
     """How surprising it is, as Markdown; `share` of the examples `of` are less so."""
     if share == 0:
-        return f"No more surprising than any of the **{of}**"
+        return f"No more surprising than the least surprising of the **{of}**"
     much = f"all {of}" if share == 1 else f"{percent(share)} of the {of}"
     return f"More surprising than **{much}**"
 
@@ -96,7 +96,9 @@ def _picture(opened: Opened, split: str, at: list[DeltaGenerator]) -> NDArray[An
     if base is None:
         return None
     what = hashlib.sha256(base.tobytes() + start.encode()).hexdigest()[:12]
-    return kept(pad(base, "reconstruct_pad", f"{opened.run.name} {what}"), opened)
+    drawn = pad(base, "reconstruct_pad", f"{opened.run.name} {what}")
+    st.caption("Draw on the picture; the model takes it when you let go.")
+    return kept(drawn, opened)
 
 
 def _uploaded(opened: Opened, place: DeltaGenerator) -> NDArray[np.uint8] | None:
@@ -136,7 +138,11 @@ def _vector(opened: Opened) -> NDArray[Any] | None:
             st.session_state.setdefault(key, round(float(mean[i]), 2))
             typed.append(
                 place.number_input(
-                    f"x{i + 1}", key=key, step=0.1, help=HELP["value"], persist_state="session"
+                    f"feature {i + 1}",
+                    key=key,
+                    step=0.1,
+                    help=HELP["value"],
+                    persist_state="session",
                 )
             )
     return np.array([typed], np.float32) * np.float32(opened.data.scale)
@@ -147,7 +153,7 @@ def _result(opened: Opened, found: Own, bound: Floats, split: str) -> None:
     numbers = [("reconstruction", f"{grids.number(found.reconstruction)} nats", "reconstruction")]
     if found.kl is not None:
         numbers.append(("KL", f"{grids.number(found.kl)} nats", "kl"))
-        numbers.append(("−ELBO", f"{grids.number(found.bound)} nats", "elbo"))
+        numbers.append(("sum, z at the mean of q", f"{grids.number(found.bound)} nats", "text"))
     st.html(figures_line(numbers))
     if opened.data.is_image:
         difference = images.difference(found.x, found.values)
@@ -163,7 +169,7 @@ def _result(opened: Opened, found: Own, bound: Floats, split: str) -> None:
         behind = opened.seen(opened.shown("train", 2000))
         chart = figures.pairs(Tiles(found.x), Tiles(found.values), data=behind)
         plot(chart, key="own_pair", revision=opened.run.name, height=MAP, label="Your own")
-    what = "−ELBO" if found.kl is not None else "reconstruction"
+    what = "reconstruction" + " + KL" * (found.kl is not None)
     title = f"{what} of the {len(bound):,} {SPLITS[split]} examples (nats)"
     plot(
         surprise_bars(bound, np.array([found.bound], np.float32), title),
@@ -196,14 +202,17 @@ def _place(opened: Opened, found: Own) -> None:
     name = opened.run.name
     plot(chart, key="own_map", revision=name, height=MAP, label="Its place among training data")
     where = ", ".join(grids.number(value) for value in z[0][:6]) + (", …" if z.size > 6 else "")
-    plane = f", drawn in {spots.plane}" if spots.plane else ""
-    st.caption(f"★ z = ({where}){plane}. The nearest of {len(rows):,} training examples there:")
+    plane = f" in {spots.plane}" if spots.plane else ""
+    st.caption(
+        f"★ Your own{plane}, z = ({where}). Nearest of {len(rows):,} training examples, with "
+        "their distance in all of latent space:"
+    )
     near = nearest(z, encoding.mean, k=NEIGHBOURS)
     chosen, apart = rows[near.place[0]], near.distance[0]
     names = grids.names_of(data.labels, data.classes, chosen)
     said = [grids.number(distance) for distance in apart]
     if not data.is_image:
-        table = {"row": chosen, "class": names, "distance of z": said}
+        table = {"row": chosen, "class": names, "distance": said}
         st.dataframe(table, hide_index=True)
         return
     captions = [

@@ -37,7 +37,8 @@ HELP = {
     "class": "Only examples of this class.",
     "number": "How many examples are shown, 8 to 64.",
     "place": "Where z lies: at the mean of q(z|x), or one sample z ~ q(z|x) drawn with the seed, "
-    "as in training. A sample is a little worse.",
+    "as in training and in the ELBO of the header. A sample is mostly a little worse; where many "
+    "latents carry nothing it can be better, because the decoder has never seen them all at 0.",
     "seed": "Of the random order and of the samples of q. The same seed shows the same pictures.",
 }
 
@@ -122,7 +123,8 @@ def controls(run: Run, number: int = 24, latent: bool = True) -> tuple[Opened, A
     if latent:
         place = grids.choose(at[5], "Latent", "reconstruct_place", places, "mean", HELP["place"])
     still = latent and order != "random" and place == "mean"
-    seed = grids.whole(at[6], "Seed", "reconstruct_seed", (0, 2**31, 0), HELP["seed"], off=still)
+    last = at[6 if latent else 5]
+    seed = grids.whole(last, "Seed", "reconstruct_seed", (0, 2**31, 0), HELP["seed"], off=still)
     return opened, Asked(opened.checkpoint, split, order, label, number, place, seed)
 
 
@@ -157,16 +159,15 @@ def _classes(data: Dataset, rows: Ints) -> dict[int, str]:
 def summary(asked: Asked, chosen: Selection, data: Dataset) -> str:
     """How many are shown, and the mean over those they are drawn from, as Markdown."""
     of = f" of class {data.classes[asked.label]}" if asked.label != ANY else ""
-    head = f"**{len(chosen.rows):,} of {chosen.total:,}** {SPLITS[asked.split]} examples{of} shown"
+    head = f"**{len(chosen.rows):,} of {chosen.total:,}** {SPLITS[asked.split]} examples{of}"
     error, kl = chosen.means
-    mean = f"over all: reconstruction **{grids.number(error)}**"
+    mean = f"mean over all: reconstruction **{grids.number(error)}**"
     if kl is None:
-        return f"{head} · {mean} nats · KL not defined"
+        return f":small[{head} · {mean} nats · KL not defined]"
+    both = f"{mean} + KL **{grids.number(kl)}**"
     if asked.place == "mean":
-        return f"{head} · {mean} nats at the mean of q · KL **{grids.number(kl)}** nats"
-    return (
-        f"{head} · {mean} + KL **{grids.number(kl)}** = −ELBO **{grids.number(error + kl)}** nats"
-    )
+        return f":small[{head} · {both} nats, z at the mean of q]"
+    return f":small[{head} · {both} = −ELBO **{grids.number(error + kl)}** nats]"
 
 
 def cards(chosen: Selection, data: Dataset) -> list[grids.Card]:

@@ -178,9 +178,9 @@ def _with_fidelity(
     except ValueError as error:
         return _without(record, ("fidelity",), str(error))
     note = (
-        f"{len(rows)} {'draws of p(x|z)' if _binary(model) else 'means E[x|z]'}, z ~ p(z), "
-        f"against {len(rows)} examples in {space.axes.shape[1]} principal components of "
-        f"{len(known.training):,} training examples ({100 * space.explained:.0f} % of their "
+        f"{len(rows):,} samples, {'draws of p(x|z)' if _binary(model) else 'the means E[x|z]'}, "
+        f"z ~ p(z), against {len(rows):,} examples in {space.axes.shape[1]} principal components "
+        f"of {len(known.training):,} training examples ({100 * space.explained:.0f} % of their "
         f"variance), {NEIGHBOURS} neighbours. Reference: real examples against real ones. "
         "The squared Fréchet distance is in squared units of the data, whose variance there is "
         f"{space.variance:.4g}; it is no FID."
@@ -219,7 +219,7 @@ def _tried(record: Evaluation, name: str, made: Callable[[], Mapping[str, Any]])
         return _without(record, (name,), str(error))
     notes = dict(record.notes)
     if record.examples > EXAMINED:
-        notes[name] = f"On {EXAMINED} of the examples."
+        notes[name] = f"On {EXAMINED:,} of the examples."
     changed: dict[str, Any] = {name: table, "notes": notes}
     return record._replace(**changed)
 

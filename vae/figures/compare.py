@@ -21,7 +21,10 @@ from vae.palette import CLASSES, token
 from vae.records import Floats
 from vae.verdicts import Interval
 
-FEW = 16  # spots that have room for their β
+FEW = 16  # spots that have room for words beside them
+LONG = 20  # letters of these at most
+EDGE = 0.8  # share of the spots' range beyond which words stand to the left
+LETTER = 0.01  # share of the spots' range that one takes across
 POINTS = 1000  # a line, after thinning
 TITLES = {"reconstruction": "Reconstruction", "kl": "KL", "elbo": "ELBO"}
 SPLITS = {"train": "train", "val": "validation"}
@@ -157,16 +160,18 @@ class Spot(NamedTuple):
 
 
 def rate_distortion(spots: Sequence[Spot], height: int) -> go.Figure:
-    """Rate across, distortion up, every spot with its β, and lines of equal -ELBO behind them."""
+    """Rate across, distortion up, every spot with its β, or with its name where others have that
+    β as well, and lines of equal -ELBO behind them."""
     if not spots:
         return empty("No run here has a KL and a reconstruction yet")
     x = span(_ends([spot.rate for spot in spots]), 0.12)
     y = span(_ends([spot.distortion for spot in spots]), 0.12)
     x = [max(-0.02 * x[1], x[0]), x[1]]  # a rate is never negative
     lines, names = _diagonals(x, y)
-    grey = [spot for spot in spots if spot.slot is None]
-    bright = [spot for spot in spots if spot.slot is not None]
-    traces = [lines] + [_spots([spot]) for spot in bright] if bright else [lines]
+    words = _words(spots)
+    all_ = list(zip(spots, words, _beside(spots, words), strict=True))
+    grey = [one for one in all_ if one[0].slot is None]
+    traces = [lines] + [_spots([one]) for one in all_ if one[0].slot is not None]
     if grey:
         traces.insert(1, _spots(grey, told=len(spots) <= FEW))
     return figure(
@@ -207,7 +212,7 @@ def _diagonals(x: list[float], y: list[float]) -> tuple[Part, list[Part]]:
         across += [left, right, None]
         up += [total - left, total - right, None]
         end = {"x": right, "y": total - right, "xref": "x", "yref": "y", "xanchor": "left"}
-        place = {"xshift": 3} if right == x[1] else {"yanchor": "bottom", "xanchor": "right"}
+        place = {"xshift": 3} if right == x[1] else {"yanchor": "bottom"}
         text = f"−ELBO {total:g}".replace("-", "−")
         names.append(note(text, **{**end, **place}, font={"size": 11, "color": token("prior")}))
     ink = {"color": token("prior", 0.5), "width": 1, "dash": "dot"}
@@ -215,16 +220,17 @@ def _diagonals(x: list[float], y: list[float]) -> tuple[Part, list[Part]]:
     return line | {"hoverinfo": "skip", "name": "−ELBO"}, names
 
 
-def _spots(spots: Sequence[Spot], told: bool = True) -> Part:
-    """Points of one colour, with their β beside them where it is to be told."""
+def _spots(named: Sequence[tuple[Spot, str, str]], told: bool = True) -> Part:
+    """Points of one colour, with their words beside them where they are to be told."""
+    spots = [spot for spot, _, _ in named]
     slot = spots[0].slot
     return {
         "type": "scatter",
         "mode": "markers+text" if told else "markers",
         "x": np.array([spot.rate.mean for spot in spots], np.float32),
         "y": np.array([spot.distortion.mean for spot in spots], np.float32),
-        "text": [_beta(spot.beta) for spot in spots],
-        "textposition": _beside(spots),
+        "text": [words for _, words, _ in named],
+        "textposition": [place for _, _, place in named],
         "textfont": {"size": 12, "color": colour(slot)},
         "marker": {"size": 7 if slot is None else 11, "color": colour(slot)},
         "error_x": whisker([spot.rate for spot in spots], slot),
@@ -235,17 +241,27 @@ def _spots(spots: Sequence[Spot], told: bool = True) -> Part:
     }
 
 
-def _beside(spots: Sequence[Spot]) -> list[str]:
-    """Where the β of each spot stands, so that those of near ones do not touch."""
+def _beside(spots: Sequence[Spot], words: Sequence[str]) -> list[str]:
+    """Where the words of each spot stand, so that those of near ones do not touch."""
     x, y = np.array([(spot.rate.mean, spot.distortion.mean) for spot in spots]).T
     apart = [abs(ends - ends[:, None]) / (np.ptp(ends) or 1) for ends in (x, y)]
-    near = (apart[0] < TOUCH) & (apart[1] < TOUCH)
+    wide = max(TOUCH, LETTER * max(map(len, words)))
+    near = (apart[0] < wide) & (apart[1] < TOUCH)
     above = (near & (y > y[:, None])).sum(1)
-    return [BESIDE[k % len(BESIDE)] for k in above]
+    late = x > x.min() + EDGE * np.ptp(x)  # words to the right would leave the plane
+    sides = [BESIDE[k % len(BESIDE)] for k in above]
+    return [s.replace("right", "left") if end else s for s, end in zip(sides, late, strict=True)]
 
 
-def _beta(beta: float | None) -> str:
-    return "" if beta is None else f"  β {beta:g}"
+def _words(spots: Sequence[Spot]) -> list[str]:
+    """What stands beside each spot: its β where no other has it, else its name."""
+    betas = [spot.beta for spot in spots]
+    return [
+        f"  β {spot.beta:g}  "
+        if spot.beta is not None and betas.count(spot.beta) == 1
+        else f"  {spot.name if len(spot.name) <= LONG else f'{spot.name[: LONG - 1]}…'}  "
+        for spot in spots
+    ]
 
 
 def _told(spot: Spot) -> str:

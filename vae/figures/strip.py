@@ -17,6 +17,7 @@ from vae.records import Floats, Ints
 
 COLUMNS = 400  # more are not seen apart on a screen
 EARLY = 0.1  # share of the epochs whose leaps may lie beyond the scale
+FEW = 8  # epochs, up to which each has a tick
 ROWS = 24  # more labels than this would touch
 PIXELS = (110, 360)  # lowest and greatest height of the rows together
 ROW = 22  # pixels of a row where there is room
@@ -56,6 +57,7 @@ def strip(
             f"epoch · grey: KL below {USED:g} nats",
             showgrid=False,
             range=[float(epoch[0]), last or 1.0],
+            **({"dtick": 1} if last <= FEW else {}),
         ),
         yaxis=axis(
             "latent, by final KL", showgrid=False, range=[latents - 0.5, -0.5], ticks="", **names

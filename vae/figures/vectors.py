@@ -19,8 +19,9 @@ def pairs(
     reconstructions: Tiles,
     names: tuple[str, ...] = (),
     data: Floats | None = None,
+    before_is: str = "original",
 ) -> go.Figure:
-    """Vectors (N, D) and their reconstructions (N, D).
+    """Vectors (N, D), which the legend calls `before_is`, and their reconstructions (N, D).
 
     D = 2: points joined by hairlines, above the data where given; D > 2: parallel coordinates.
     """
@@ -28,14 +29,14 @@ def pairs(
     if not len(before):
         return empty("No examples to reconstruct in this split")
     if before.shape[1] != 2:
-        lines = [_lines(before, _DATA, "original"), _lines(after, _MADE, "reconstruction")]
+        lines = [_lines(before, _DATA, before_is), _lines(after, _MADE, "reconstruction")]
         return _parallel(lines, before.shape[1], names)
     joined = broken(np.stack([before, after], axis=1).transpose(2, 0, 1).reshape(-1, 2))
     x, y = joined.reshape(2, -1)
     hair: Part = _trace(x, y, mode="lines", hoverinfo="skip", showlegend=False)
     hair["line"] = {"color": _MADE, "width": 1}
     hair["opacity"] = 0.9
-    first = _dots(before, token("text"), "original", size=6, symbol="circle-open")
+    first = _dots(before, token("text"), before_is, size=6, symbol="circle-open")
     return _plane([*_background(data), hair, first, _dots(after, _MADE, "reconstruction")], names)
 
 

@@ -70,6 +70,11 @@ def kl_per_latent(record: Evaluation) -> go.Figure:
         "array": np.array(errors)[order],
         "arrayminus": np.array(errors)[order],
     }
+    if bars.texttemplate:  # above the whisker, not through it
+        bars.texttemplate = None
+        for place, d in enumerate(order):
+            top = {"x": place, "y": values[d] + errors[d], "xref": "x", "yref": "y"}
+            chart.add_annotation(note(told[place][0], **top, yanchor="bottom"))
     bars.hovertext = [f"z{d + 1}: {v} ± {e} nats" for d, (v, e) in zip(order, told, strict=True)]
     bars.hovertemplate = "%{hovertext} (one standard error)<extra></extra>"
     return chart
@@ -163,8 +168,10 @@ def scores(
     names: Mapping[str, str],
     title: str,
     chance: float | None = None,
+    percent: bool = False,
 ) -> go.Figure:
-    """Scores between 0 and 1 as dots with their intervals, each with a mark at chance.
+    """Scores between 0 and 1 as dots with their intervals, each with a mark at chance; as shares
+    of 1 or in percent.
 
     `table` maps a score to value, low and high (95 %), or value and se; its chance is its own or
     the one for all. `names` says how a score is called.
@@ -172,25 +179,36 @@ def scores(
     if not table:
         return empty("No scores yet")
     rows = list(table.items())
-    dots = [_dot(i, names.get(name, name), row) for i, (name, row) in enumerate(rows)]
-    read = [_read(i, row) for i, (_, row) in enumerate(rows)]
+    dots = [_dot(i, names.get(name, name), row, percent) for i, (name, row) in enumerate(rows)]
+    read = [_read(i, row, percent) for i, (_, row) in enumerate(rows)]
     marks = [(row.get("chance", chance), i) for i, (_, row) in enumerate(rows)]
     lowest = min([0.0, *(float(row["value"]) - (_ends(row) or (0, 0))[0] for _, row in rows)])
     return figure(
-        [*dots, _chances([(at, i) for at, i in marks if at is not None])],
+        [*dots, _chances([(at, i) for at, i in marks if at is not None], percent)],
         height=AROUND + ROW * len(rows),
-        xaxis=axis(title, range=[lowest - 0.02, 1.02], dtick=0.2, tickformat=".1f"),
+        xaxis=axis(title, range=[lowest - 0.02, 1.02], **_ticks(percent)),
         yaxis=_names([names.get(name, name) for name, _ in rows]),
         margin={"l": 8, "r": BESIDE, "t": 4, "b": 44},
         annotations=read,
     )
 
 
-def _read(place: int, row: Mapping[str, float]) -> Part:
+def _spelt(value: float, percent: bool) -> str:
+    return f"{100 * value:.1f} %" if percent else f"{value:.3f}"
+
+
+def _ticks(percent: bool) -> Part:
+    if not percent:
+        return {"dtick": 0.2, "tickformat": ".1f"}
+    ends = range(0, 101, 20)
+    return {"tickvals": [k / 100 for k in ends], "ticktext": [f"{k} %" for k in ends]}
+
+
+def _read(place: int, row: Mapping[str, float], percent: bool) -> Part:
     """A score in figures at the end of its row."""
     value, se = with_error(row["value"], row.get("se"))
     if "low" in row:
-        text = f"{row['low']:.3f} to {row['high']:.3f}"
+        text = f"{_spelt(row['low'], percent)} to {_spelt(row['high'], percent)}"
     else:
         text = f"{value} ± {se}" if se else value
     here = {"xref": "paper", "yref": "y", "x": 1, "y": place, "xanchor": "left", "xshift": 8}
@@ -205,13 +223,14 @@ def _ends(row: Mapping[str, float]) -> tuple[float, float] | None:
     return None if se is None or not math.isfinite(se) else (se, se)
 
 
-def _dot(place: int, name: str, row: Mapping[str, float]) -> Part:
+def _dot(place: int, name: str, row: Mapping[str, float], percent: bool) -> Part:
     below, above = _ends(row) or (None, None)
-    told = f"{name}: {row['value']:.3f}"
+    told = f"{name}: {_spelt(row['value'], percent)}"
     if "low" in row:
-        told += f", 95 % interval {row['low']:.3f} to {row['high']:.3f}"
+        ends = [_spelt(row[end], percent) for end in ("low", "high")]
+        told += f", 95 % interval {' to '.join(ends)}"
     elif below is not None:
-        told += f" ± {below:.3f} (one standard error)"
+        told += f" ± {_spelt(below, percent)} (one standard error)"
     return {
         "type": "scatter",
         "mode": "markers",
@@ -223,7 +242,7 @@ def _dot(place: int, name: str, row: Mapping[str, float]) -> Part:
     }
 
 
-def _chances(marks: list[tuple[float, int]]) -> Part:
+def _chances(marks: list[tuple[float, int]], percent: bool) -> Part:
     """An upright stroke where a code that tells nothing would be."""
     return {
         "type": "scatter",
@@ -235,5 +254,6 @@ def _chances(marks: list[tuple[float, int]]) -> Part:
             "size": 16,
             "line": {"width": 2.5, "color": token("prior")},
         },
-        "hovertemplate": "chance: %{x:.3f}<extra></extra>",
+        "customdata": [_spelt(at, percent) for at, _ in marks],
+        "hovertemplate": "chance: %{customdata}<extra></extra>",
     }

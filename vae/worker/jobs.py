@@ -155,7 +155,8 @@ class Job(NamedTuple):
         return self.run.derived(self.kind, self.key, suffix)
 
     def status(self) -> dict[str, Any]:
-        """state (none, starting, running, finished, cancelled, failed), progress 0…1, message."""
+        """state (none, starting, running, finished, cancelled, failed), progress 0…1, message, and
+        `begun`, when its work did, in seconds since 1970."""
         if self.result.exists():
             return {"state": "finished", "progress": 1.0, "message": ""}
         none = {"state": "none", "progress": 0.0, "message": ""}
@@ -230,7 +231,7 @@ def work(order: dict[str, Any], asked: Callable[[], str | None]) -> None:
         return
     job = Job(run, order["kind"], order["spec"], order["key"])
     try:
-        job.note(state="running", **identity())
+        job.note(state="running", begun=time.time(), **identity())
         JOBS[job.kind].work(job)
     except Cancelled:
         job.note(state="cancelled", message="Cancelled.")
