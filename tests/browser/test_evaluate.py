@@ -91,11 +91,12 @@ def _button(tab: Tab, name: str) -> Locator:
 
 
 def _press(tab: Tab, name: str, seen: Callable[[], object]) -> None:
-    """Press a button until what it does is seen."""
+    """Press a button until what it does is seen; it may be called otherwise from then on."""
+    button = _button(tab, name)
 
     def act() -> None:
-        if _button(tab, name).is_enabled():
-            _button(tab, name).click(timeout=5000)
+        if button.count() and button.is_enabled(timeout=1000):
+            button.click(timeout=5000)
 
     perform(act, seen)
 
