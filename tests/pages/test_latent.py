@@ -564,3 +564,24 @@ def test_the_caption_says_how_trustworthy_the_map_is(root: Path, open_page: Open
     set_choice(at, "projection_five", "lda")
     assert "between classes" in text(at)
     assert drawn(at)["figure"]["layout"]["xaxis"]["title"]["text"].startswith("LD 1")
+
+
+def test_a_step_of_an_option_stays_within_its_range() -> None:
+    """Also of those that are offered only where their library is installed."""
+
+    def options() -> None:
+        import streamlit as st
+
+        from vae.dashboard.latent_controls import _number
+        from vae.options import options_of
+        from vae.projections import tsne, umap
+
+        for project in (tsne, umap):
+            for name, spec in options_of(project).items():
+                _number(st.container(), spec, name)
+
+    at = AppTest.from_function(options).run()
+    assert not at.exception
+    assert len(at.number_input) == 4
+    for field in at.number_input:
+        assert field.min <= field.value - field.step < field.value + field.step <= field.max

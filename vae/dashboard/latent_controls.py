@@ -132,7 +132,7 @@ def _number(place: DeltaGenerator, spec: Spec, key: str) -> Any:
         None if option.low is None else spec.type(option.low),
         None if option.high is None else spec.type(option.high),
         key=key,
-        step=spec.type(50 if spec.default >= 100 else 5),
+        step=spec.type(50 if spec.default >= 100 else 5 if spec.default >= 1 else 0.05),
         format="%d" if spec.type is int else "%g",
         help=option.help,
         persist_state="session",
