@@ -56,6 +56,15 @@ _CURVES = (
     "since the report before, val on the validation examples. A press on a curve goes to the "
     "nearest kept frame."
 )
+_SPOTS = (
+    "Where the mean of q(z|x) lies, for the same training and validation examples throughout: in "
+    "the plane of two latents, or of the two principal components of the last frame."
+)
+_ABOVE = (
+    "Above the original, below E[x|z] at z = mean of q(z|x), for the same examples throughout, "
+    "held out where the run has validation data."
+)
+_BELOW = "E[x|z] at the same z throughout, drawn once: what the decoder makes of noise alone."
 _HTML = f"""<div class="vae-replay" tabindex="0" role="group" aria-label="Time machine">
 <div class="bar">
 <button data-part="previous" title="Previous frame (left arrow)">◀</button>
@@ -70,34 +79,23 @@ _HTML = f"""<div class="vae-replay" tabindex="0" role="group" aria-label="Time m
 </div>
 <div class="said"><span data-part="when" role="status"></span><span data-part="which"></span>
 <span data-part="now"></span>{_help(_RESIDUAL)}</div>
-<div class="body"><div><h4><span data-part="spots"></span>{_help("HELP_SPOTS")}</h4>
+<div class="body"><div><h4><span data-part="spots"></span>{_help(_SPOTS)}</h4>
 <canvas data-part="map" role="img" aria-label="Latent map"></canvas>
 <div class="legend" data-part="legend"></div></div>
-<div class="pictures"><h4><span data-part="above"></span>{_help("HELP_ABOVE")}</h4>
+<div class="pictures"><h4><span data-part="above"></span>{_help(_ABOVE)}</h4>
 <div><canvas data-part="reconstructions" role="img" aria-label="Reconstructions"></canvas></div>
-<h4><span data-part="below"></span>{_help("HELP_BELOW")}</h4>
+<h4><span data-part="below"></span>{_help(_BELOW)}</h4>
 <div><canvas data-part="samples" role="img" aria-label="Samples"></canvas></div></div></div>
 <div class="strips">{
     _help(_CURVES)
 }<canvas data-part="curves" role="img" aria-label="Curves"></canvas></div>
 </div>"""
-_SPOTS = (
-    "Where the mean of q(z|x) lies, for the same training and validation examples throughout: in "
-    "the plane of two latents, or of the two principal components of the last frame."
-)
-_ABOVE = (
-    "Above the original, below E[x|z] at z = mean of q(z|x), for the same examples throughout, "
-    "held out where the run has validation data."
-)
-_BELOW = "E[x|z] at the same z throughout, drawn once: what the decoder makes of noise alone."
 _LIGHT_DARK = "".join(
     f"--vae-{name}: light-dark({COLOURS[name][0]}, {COLOURS[name][1]}); " for name in ("muted",)
 )
 _component = st.components.v2.component(
     "vae_replay",
-    html=_HTML.replace("HELP_SPOTS", html.escape(_SPOTS))
-    .replace("HELP_ABOVE", html.escape(_ABOVE))
-    .replace("HELP_BELOW", html.escape(_BELOW)),
+    html=_HTML,
     css=f".vae-replay {{ {_LIGHT_DARK}}}\n" + (_HERE / "replay_player.css").read_text("utf-8"),
     js="\n".join((_HERE / name).read_text("utf-8") for name in _FILES),
     isolate_styles=False,
