@@ -14,21 +14,14 @@ import pytest
 import vae
 
 ROOT = Path(__file__).parents[1]
-FLOOR = re.compile(r"^ {4,5}(-?\d)?  *(\w+)(/?)(?:  |$)")
+ROW = re.compile(r"^ {4}(\w+)(/?)(?:  |$)")
 
 
 def floors() -> dict[str, int]:
-    """Room → floor, as the docstring of `vae` says."""
-    found: dict[str, int] = {}
-    floor = None
-    for line in (vae.__doc__ or "").splitlines():
-        match = FLOOR.match(line)
-        if match and "app.py" not in line:
-            floor = floor if match[1] is None else int(match[1])
-            assert floor is not None
-            assert match[2] not in found, f"{match[2]} stands on two floors"
-            found[match[2]] = floor
-    return found
+    """Room → floor, counted from the bottom of the list in the docstring of `vae`."""
+    rows = [m[1] for m in map(ROW.match, (vae.__doc__ or "").splitlines()) if m]
+    assert len(rows) == len(set(rows)), "a room stands on two floors"
+    return {name: floor for floor, name in enumerate(reversed(rows))}
 
 
 FLOORS = floors()
