@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import torch
 
+from vae.base.records import Domain, Report
 from vae.config import RunConfig
 from vae.data import Dataset
 from vae.model import VAE, build
-from vae.records import Domain, Report
 from vae.training import Event, train
 
 

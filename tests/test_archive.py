@@ -19,7 +19,8 @@ import numpy as np
 import pytest
 
 from tests.runs.conftest import TINY, make_in
-from vae import meters, storage
+from vae import meters
+from vae.base import files
 from vae.config import RunConfig
 from vae.data import load, save_upload
 from vae.opened import Opened
@@ -143,7 +144,7 @@ def test_one_that_was_stopped_goes_on_as_where_it_came_from(
     for one in (run, came):
         finish(one)
     assert run.status().state == came.status().state == "finished"
-    a, b = (storage.read_arrays(one.path / "last.safetensors")[0] for one in (run, came))
+    a, b = (files.read_arrays(one.path / "last.safetensors")[0] for one in (run, came))
     assert a.keys() == b.keys()
     for name in a:
         np.testing.assert_array_equal(a[name], b[name])

@@ -6,12 +6,12 @@ import torch
 from scipy.interpolate import RegularGridInterpolator
 
 from vae.atlas import BYTES, SIDE, Atlas, Box, blend, chart, shown_at
+from vae.base.records import Domain
 from vae.config import RunConfig
 from vae.images import pixels
 from vae.latent import decode
 from vae.model import VAE, build
 from vae.projections import Plane, plane_of_pair
-from vae.records import Domain
 
 BOX = Box((-2.0, 3.0), (-1.0, 2.0))
 

@@ -11,13 +11,13 @@ from scipy.optimize import minimize, minimize_scalar
 from scipy.stats import norm
 
 from vae import constant as room
+from vae.base.records import Domain
 from vae.baseline import baseline, baselines
 from vae.config import RunConfig
 from vae.constant import TOLERANCE, best_constant
 from vae.data import Dataset, load
 from vae.likelihoods import LIKELIHOODS, Likelihood
 from vae.projections import Cancelled
-from vae.records import Domain
 
 FLOOR = -14.0  # of ln sigma²
 HELD_IN = {"val_share": 0.0, "test_share": 0.0}

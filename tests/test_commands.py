@@ -20,7 +20,8 @@ import pytest
 from PIL import Image
 
 from tests.runs.conftest import make_in
-from vae import meters, storage
+from vae import meters
+from vae.base import files as storage
 from vae.commands import COMMANDS, bar, main, train
 from vae.config import fields
 from vae.runs import Run, find, identity, listing

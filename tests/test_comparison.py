@@ -9,10 +9,10 @@ import pytest
 from scipy import stats
 
 from vae import comparison
+from vae.base.records import Change
 from vae.comparison import Entry, Line, fold, labels, planes, unfold
 from vae.config import RunConfig
 from vae.figures import compare, sides
-from vae.records import Change
 from vae.verdicts import LEAST, Interval, by_seed, interval, t_factor, verdict
 
 

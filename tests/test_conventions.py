@@ -17,11 +17,11 @@ from torch.distributions import Independent, Normal
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 from torch.nn.functional import mse_loss
 
+from vae.base.records import Domain
 from vae.bounds import Pass
 from vae.conventions import CONVENTIONS, KINDS, Context, Convention, meaningful
 from vae.likelihoods import Bernoulli, Gaussian
 from vae.objectives import elbo
-from vae.records import Domain
 
 ROWS = list(CONVENTIONS)
 CONTEXTS = [

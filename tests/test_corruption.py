@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
+from vae.base.options import options_of
+from vae.base.records import Floats
 from vae.corruption import CORRUPTIONS, corrupted
-from vae.options import options_of
-from vae.records import Floats
 from vae.restoring import squared_error
 
 RNG = np.random.default_rng(0)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from vae import figures
+from vae.base.records import Floats
 from vae.config import RunConfig
 from vae.data import load, prepare
 from vae.figures import base
-from vae.records import Floats
 from vae.summary import summarise
 
 DIGITS = summarise(load("digits"), RunConfig.of())

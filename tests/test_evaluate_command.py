@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.runs.conftest import make_in
-from vae import storage
+from vae.base import files
 from vae.commands import main
 from vae.opened import Opened
 from vae.runs import Run
@@ -79,7 +79,7 @@ def test_a_folder_that_cannot_be_written_does_not_stand_in_the_way(
     def refuse(path: Path, *args: Any, **keywords: Any) -> None:
         raise OSError(code, os.strerror(code), str(path))
 
-    monkeypatch.setattr(storage, "replace", refuse)
+    monkeypatch.setattr(files, "replace", refuse)
     assert evaluate(run, "--json") == 0
     out, err = capsys.readouterr()
     assert json.loads(out)["run"] == "one"

@@ -13,6 +13,7 @@ import torch
 from scipy import stats
 
 from vae import disentanglement, evaluation
+from vae.base.records import Domain
 from vae.batches import Batches
 from vae.config import RunConfig
 from vae.data import Dataset, load
@@ -31,7 +32,6 @@ from vae.likelihoods import LIKELIHOODS
 from vae.model import VAE, build
 from vae.probes import wilson
 from vae.projections import Cancelled
-from vae.records import Domain
 
 CPU = torch.device("cpu")
 D, SIGMA = 6, 0.5

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from vae.base.records import Report, Snapshot
 from vae.config import TABLES, RunConfig
 from vae.data import OFFLINE, Dataset, load
 from vae.frames import fixed_examples, frame
@@ -12,7 +13,6 @@ from vae.likelihoods import LIKELIHOODS
 from vae.model import build
 from vae.objectives import OBJECTIVES
 from vae.posteriors import POSTERIORS
-from vae.records import Report, Snapshot
 from vae.training import train
 
 KINDS = ("likelihood", "posterior", "prior", "objective")

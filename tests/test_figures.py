@@ -7,8 +7,8 @@ import plotly.graph_objects as go
 import pytest
 
 from vae import figures
+from vae.base.records import Curve, Curves, Hue, LatentMap, Tiles
 from vae.palette import CLASS_SCALE, COLOURS, token
-from vae.records import Curve, Curves, Hue, LatentMap, Tiles
 
 
 def history(

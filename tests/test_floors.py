@@ -124,7 +124,7 @@ def test_streamlit_stays_in_the_dashboard(path: Path) -> None:
         assert not {n for n in imports_of(path) if n.split(".")[0] == "streamlit"}
 
 
-LIGHT = [p for p in MODULES if room(p) in ("figures", "images", "records", "palette", "options")]
+LIGHT = [p for p in MODULES if room(p) in ("figures", "images", "palette")]
 
 
 @pytest.mark.parametrize("path", SCREENS + LIGHT, ids=identifier)
@@ -149,9 +149,9 @@ FRESH = {
     ),
     "vae.figures": "import vae.figures",
     "vae.images": "import vae.images",
-    "vae.records": "import vae.records",
+    "vae.base.records": "import vae.base.records",
     "vae.data": "from vae.data import load; load('digits')",
-    "vae.storage": "import vae.storage",
+    "vae.base.files": "import vae.base.files",
     "vae.worker": "import vae.worker",
 }
 

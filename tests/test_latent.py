@@ -8,6 +8,7 @@ import torch
 from scipy import stats
 
 from vae import latent
+from vae.base.records import Encoding
 from vae.batches import Batches
 from vae.config import RunConfig
 from vae.data import Dataset
@@ -29,7 +30,6 @@ from vae.latent import (
     quantiles,
 )
 from vae.model import VAE
-from vae.records import Encoding
 
 CPU = torch.device("cpu")
 SHAPE = (1, 3, 4)

@@ -5,6 +5,7 @@ import pytest
 import torch
 from sklearn.mixture import GaussianMixture
 
+from vae.base.records import Encoding
 from vae.batches import Batches
 from vae.config import RunConfig
 from vae.data import load
@@ -22,7 +23,6 @@ from vae.latent_sources import (
     fitted,
 )
 from vae.model import build
-from vae.records import Encoding
 
 MANY = 6000
 CPU = torch.device("cpu")

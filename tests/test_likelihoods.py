@@ -16,8 +16,8 @@ import torch
 from scipy import special, stats
 from torch import Tensor
 
+from vae.base.records import Domain
 from vae.likelihoods import LIKELIHOODS, Likelihood, bits_per_dimension
-from vae.records import Domain
 
 EVENT = (3, 2, 2)
 # Of the decoder's outputs: where probabilities are 0, ½ and 1, near these, and far outside

@@ -10,13 +10,13 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from vae import storage
+from vae.base import files
+from vae.base.records import Domain
 from vae.config import TABLES, RunConfig
 from vae.model import VAE, build, cost
 from vae.objectives import OBJECTIVES
 from vae.posteriors import POSTERIORS
 from vae.priors import PRIORS
-from vae.records import Domain
 
 SHAPES = [(1, 8, 8), (1, 28, 28), (1, 7, 11), (3, 9, 9), (2,), (13,)]
 KINDS = ("network", "likelihood", "posterior", "prior", "objective")
@@ -140,9 +140,9 @@ def test_every_model_survives_a_checkpoint(
         for parameter in model.parameters():
             parameter.add_(0.1)
     arrays = {k: v.numpy() for k, v in model.state_dict().items()}
-    storage.write_arrays(tmp_path / "w.safetensors", arrays, None)
+    files.write_arrays(tmp_path / "w.safetensors", arrays, None)
     again = build(RunConfig.of(**model.config.model_dump(mode="json")), model.domain)
-    loaded, _ = storage.read_arrays(tmp_path / "w.safetensors")
+    loaded, _ = files.read_arrays(tmp_path / "w.safetensors")
     again.load_state_dict({k: torch.from_numpy(v) for k, v in loaded.items()})
     x = torch.rand(3, 1, 7, 5)
     for a, b in zip(pair(model, x), pair(again, x), strict=True):

@@ -19,6 +19,7 @@ from torch.distributions import (
     Normal,
 )
 
+from vae.base.options import Spec, options_of
 from vae.bounds import frozen
 from vae.objectives import (
     OBJECTIVES,
@@ -33,7 +34,6 @@ from vae.objectives import (
     wae,
 )
 from vae.objectives import reconstruction as reconstruction_alone
-from vae.options import Spec, options_of
 from vae.posteriors import POSTERIORS, Point
 
 B, Z, EVENT = 4, 2, (1, 2, 3)

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
+from vae.base.devices import available, resolve
+from vae.base.options import Field, Option, Spec, check, coerce, derive, options_of, refuse_unknown
 from vae.config import TABLES, RunConfig, fields
 from vae.data import Dataset
-from vae.devices import available, resolve
-from vae.options import Field, Option, Spec, check, coerce, derive, options_of, refuse_unknown
 from vae.presets import PRESETS
 from vae.schedules import Progress
 from vae.training import Trainer

@@ -12,7 +12,7 @@ from scipy import stats
 from torch import Tensor
 from torch.distributions import Distribution, MultivariateNormal, kl_divergence
 
-from vae.options import options_of
+from vae.base.options import options_of
 from vae.posteriors import CONTEXT, POSTERIORS, Diagonal, Flow, Full, PointMass, Posterior
 
 B, Z = 5, 3

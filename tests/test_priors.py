@@ -14,10 +14,10 @@ from scipy.special import logsumexp
 from torch import Tensor, nn
 from torch.distributions import Distribution, MixtureSameFamily
 
-from vae.options import options_of
+from vae.base.options import options_of
+from vae.base.records import Domain
 from vae.posteriors import POSTERIORS
 from vae.priors import PRIORS, Flow, Mixture, Prior, Standard, Vamp
-from vae.records import Domain
 
 Z = 3
 DOMAIN = Domain((1, 2, 3))

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from vae.options import options_of
+from vae.base.options import options_of
+from vae.base.records import Floats, Projection
 from vae.projections import (
     PROJECTIONS,
     Cancelled,
@@ -19,7 +20,6 @@ from vae.projections import (
     tsne,
     umap,
 )
-from vae.records import Floats, Projection
 
 LABELS = np.repeat(np.arange(3), 20)
 QUICK: dict[str, dict[str, Any]] = {

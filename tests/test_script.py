@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from vae.base.records import Change, Control, Snapshot, Tick
 from vae.config import RunConfig
 from vae.data import Dataset, load, save_upload
 from vae.likelihoods import LIKELIHOODS
@@ -20,7 +21,6 @@ from vae.networks import NETWORKS
 from vae.objectives import OBJECTIVES
 from vae.posteriors import POSTERIORS
 from vae.priors import PRIORS
-from vae.records import Change, Control, Snapshot, Tick
 from vae.runs import Run
 from vae.schedules import SCHEDULES
 from vae.script import data_file, file_name, script

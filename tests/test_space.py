@@ -5,6 +5,7 @@ import pytest
 from scipy.stats import chi
 from sklearn.decomposition import PCA
 
+from vae.base.records import Encoding, Hue
 from vae.data.dataset import stratified
 from vae.figures.space import (
     CORNERS,
@@ -13,7 +14,6 @@ from vae.figures.space import (
     latent_space,
     space_index,
 )
-from vae.records import Encoding, Hue
 from vae.space import HALF, SPACES, Space, components, dimensions, space
 
 RNG = np.random.default_rng(5)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from vae import sweeps
+from vae.base.options import Field
 from vae.comparison import Entry, fold
 from vae.config import TABLES, RunConfig, fields
-from vae.options import Field
 from vae.runs import Run, listing, notes
 from vae.sweeps import Axis, axis
 

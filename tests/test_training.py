@@ -9,15 +9,16 @@ import numpy as np
 import pytest
 import torch
 
-from vae import meters, streams
+from vae import meters
 from vae import plan as plan_module
+from vae.base import rng
+from vae.base.records import Change, Control, Domain, Examples, Frame, Report, Snapshot, Tick
 from vae.batches import Batches
 from vae.config import RunConfig
 from vae.data import Dataset
 from vae.frames import SHOWN_TILES
 from vae.model import VAE, build
 from vae.plan import REPORTS
-from vae.records import Change, Control, Domain, Examples, Frame, Report, Snapshot, Tick
 from vae.training import Event, Plan, Sums, Trainer, effective, train
 
 CPU = torch.device("cpu")
@@ -185,12 +186,12 @@ def test_a_run_paused_thrice_repeats_it_too(
 def test_a_snapshot_survives_its_file(
     small: Callable[..., RunConfig], data: Dataset, every_step: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
-    from vae import storage
+    from vae.base import files
 
     whole = list(train(small(), data))
     middle = [e for e in whole if isinstance(e, Snapshot)][6]
-    storage.write_arrays(tmp_path / "last.safetensors", middle.arrays, middle.meta)
-    arrays, meta = storage.read_arrays(tmp_path / "last.safetensors")
+    files.write_arrays(tmp_path / "last.safetensors", middle.arrays, middle.meta)
+    arrays, meta = files.read_arrays(tmp_path / "last.safetensors")
     rest = list(train(small(), data, start=Snapshot(meta["step"], arrays, meta)))
     same_state(last(rest), last(whole))
 
@@ -256,13 +257,13 @@ def by_hand(config: RunConfig, data: Dataset, steps: int) -> tuple[VAE, list[dic
     seen = []
     for step in range(steps):
         epoch, position = divmod(step, per_epoch)
-        order = streams.permutation(len(splits.train), config.seed, epoch)
+        order = rng.permutation(len(splits.train), config.seed, epoch)
         rows = order[position * config.batch_size : (position + 1) * config.batch_size]
         x = torch.from_numpy(data.x[splits.train][rows.numpy()] / np.float32(data.scale))
         share = step / (per_epoch * config.epochs)
         if config.get("lr_schedule") == "cosine":
             adam.param_groups[0]["lr"] = config.lr * 0.5 * (1 + math.cos(math.pi * share))
-        streams.reseed(CPU, config.seed, "step", step)
+        rng.reseed(CPU, config.seed, "step", step)
         q = model.posterior(x)
         z = q.rsample(torch.Size((config.posterior_samples,)))
         error = -model.likelihood(z).log_prob(x).mean()
@@ -327,7 +328,7 @@ def test_validation_values_are_those_of_the_current_weights(
     model.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()})
     x = torch.from_numpy(data.x[config.split(data).val])
     errors, kls = [], []
-    with torch.no_grad(), streams.stream(CPU, 0, "validation"):
+    with torch.no_grad(), rng.stream(CPU, 0, "validation"):
         for part in x.split(512):
             seen = torch.bernoulli(part) if binarize == "stochastic" else part
             q = model.posterior(seen)

@@ -16,13 +16,13 @@ from scipy import stats
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
+from vae.base.records import Domain, Evaluation, Report, Snapshot
 from vae.batches import Batches
 from vae.config import RunConfig
 from vae.data import load
 from vae.data.dataset import Dataset
 from vae.evaluation import evaluate, log_likelihood
 from vae.model import VAE, build
-from vae.records import Domain, Evaluation, Report, Snapshot
 from vae.training import train
 
 CPU = torch.device("cpu")

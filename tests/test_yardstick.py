@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from vae.base.records import Evaluation
 from vae.figures import bound, kl_parts, scores
 from vae.figures.yardstick import kl_per_latent, with_error
 from vae.palette import token
-from vae.records import Evaluation
 
 FIELDS: dict[str, Any] = dict.fromkeys(Evaluation._fields)
 

@@ -62,13 +62,8 @@ The rooms from top to bottom: a module imports from its own room and from rooms 
     aggregate        ?
     data/            a name or a path → Dataset
     verdicts         ?
-    streams          ?
-    storage          ?
-    records          ?
-    progress         ?
     presets          ?
     palette          ?
-    options          ?
     intervals        ?
-    devices          ?
+    base/            records, options, progress, devices, random numbers, files, statistics
 """

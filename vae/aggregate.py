@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
 
-from vae.progress import Progress, silent
+from vae.base.progress import Progress, silent
 
 CELLS = 250_000  # pairs (draw, example) at a time: more no longer fit into the cache
 

@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vae.base.records import Floats, Ints
 from vae.density import Doubles
 from vae.images import Bytes, pixels
 from vae.latent import decode
 from vae.model import VAE
 from vae.projections import Plane
-from vae.records import Floats, Ints
 
 SIDE = 32  # places along a side at most
 BYTES = 6_000_000  # of an atlas at most: larger pictures have fewer places

@@ -20,13 +20,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vae.base.progress import Progress, parts, silent
+from vae.base.records import Baseline, Ints
 from vae.batches import Batches
 from vae.config import RunConfig
 from vae.constant import best_constant
 from vae.data import Dataset, stratified
 from vae.likelihoods import LIKELIHOODS, Likelihood, bits_per_dimension
-from vae.progress import Progress, parts, silent
-from vae.records import Baseline, Ints
 
 MOST = 3_000_000  # numbers of the examples that are fitted to, and of those judged
 CPU = torch.device("cpu")

@@ -11,10 +11,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from vae import streams
+from vae.base import rng
+from vae.base.records import Ints
 from vae.config import RunConfig
 from vae.data import Dataset
-from vae.records import Ints
 
 
 class Batch(NamedTuple):
@@ -60,5 +60,5 @@ class Batches:
 
     def fixed(self, seed: int) -> Batch:
         """All examples at once, binarised by a draw that `seed` fixes."""
-        with streams.stream(self.x.device, seed, "evaluation"):
+        with rng.stream(self.x.device, seed, "evaluation"):
             return self.take(torch.arange(len(self), device=self.x.device))

@@ -9,9 +9,9 @@ import re
 from typing import Any
 
 from vae import sweeps
+from vae.base.options import Field, check, coerce
 from vae.comparison import written
 from vae.config import RunConfig, fields
-from vae.options import Field, check, coerce
 from vae.runs import Run, notes
 
 DATA = ("data", "examples", "seed")  # settings that decide which examples there are

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vae import streams
+from vae.base import rng
 from vae.batches import Batch
 from vae.bounds import kl, reconstruction_error
 from vae.doctor import Measured
@@ -32,7 +32,7 @@ def measure(opened: Opened) -> Measured:
     if len(rows) < 2:
         raise ValueError("A single example cannot be exchanged for another.")
     batch = opened.batches(rows).fixed(opened.seed)
-    with torch.no_grad(), streams.stream(opened.model.device, opened.seed, "page"):
+    with torch.no_grad(), rng.stream(opened.model.device, opened.seed, "page"):
         own, rate, z, width = _own(opened.model, batch)
         other = _decoded(opened.model, batch, z.roll(1, 0))
     cost = (other - own).double()

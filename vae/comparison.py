@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from vae.base.options import options_of
+from vae.base.records import Change, Floats
 from vae.data import DATASETS
-from vae.options import options_of
-from vae.records import Change, Floats
 from vae.verdicts import LEAST, t_factor
 
 SEED = "seed"

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from vae.base.progress import Progress, silent
 from vae.likelihoods import Likelihood
-from vae.progress import Progress, silent
 
 BLOCK = 200_000  # decoder outputs that are looked at at once: they stay in the cache
 TOLERANCE = 1e-3  # nats; the sum of |gradient| below which a fit has converged

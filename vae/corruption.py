@@ -15,8 +15,8 @@ from typing import Annotated, NamedTuple
 
 import numpy as np
 
-from vae.options import Option
-from vae.records import Floats
+from vae.base.options import Option
+from vae.base.records import Floats
 
 
 def blur(

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vae.records import Floats
+from vae.base.records import Floats
 
 Reports = Iterable[Mapping[str, Any]]
 LAST = 0.1  # share of the epochs that is averaged where one value would be chance

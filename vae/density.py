@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vae.records import Floats
+from vae.base.records import Floats
 
 LINES = 64  # of the grid along a side
 FITS = range(1, 11)  # components that are tried where a mixture is fitted

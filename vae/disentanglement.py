@@ -39,8 +39,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import mutual_info_score
 from sklearn.svm import LinearSVC
 
-from vae.progress import Progress, parts, silent
-from vae.records import Floats, Ints
+from vae.base.progress import Progress, parts, silent
+from vae.base.records import Floats, Ints
 
 BINS = 20
 SETS = {"train": 10_000, "test": 5_000}  # of the sampled scores, as in the study

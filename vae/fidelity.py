@@ -43,9 +43,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
+from vae.base.progress import Progress, silent
+from vae.base.records import Floats
 from vae.intervals import Share, effective
-from vae.progress import Progress, silent
-from vae.records import Floats
 
 COMPONENTS = 50  # at most
 PER_COMPONENT = 10  # examples that a component takes

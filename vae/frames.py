@@ -3,13 +3,13 @@
 import numpy as np
 import torch
 
-from vae import streams
+from vae.base import rng
+from vae.base.records import Examples, Floats, Frame, Ints
 from vae.batches import Batch, Batches
 from vae.config import RunConfig
 from vae.data import Dataset, Splits
 from vae.data.dataset import stratified
 from vae.model import VAE, turn
-from vae.records import Examples, Floats, Frame, Ints
 
 SHOWN_LATENTS = 1000
 SHOWN_TILES = 12
@@ -38,7 +38,7 @@ def fixed_examples(config: RunConfig, data: Dataset, splits: Splits) -> Examples
 def frame(model: VAE, data: Dataset, examples: Examples, step: int, epoch: float) -> Frame:
     """The model's view of the fixed examples, and of fixed z, at this step."""
     config, device = model.config, model.device
-    with torch.no_grad(), streams.stream(device, config.seed, "page"):
+    with torch.no_grad(), rng.stream(device, config.seed, "page"):
         mean = model.posterior(*_seen(config, data, examples.index, device)).mean
         x, y = _seen(config, data, examples.original_index, device)
         shown = model.posterior(x, y).mean

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from vae.records import Floats
+from vae.base.records import Floats
 
 Bytes = NDArray[np.uint8]
 

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vae import streams
+from vae.base import rng
+from vae.base.records import Encoding, Floats, Ints, Projection
 from vae.batches import Batch, Batches
 from vae.bounds import kl, kl_per_dimension, reconstruction_error
 from vae.model import VAE, turn
-from vae.records import Encoding, Floats, Ints, Projection
 
 CHUNK = 1024
 KL_SAMPLES = 16  # of q(z|x), for the KL of an example where it has no closed form
@@ -34,9 +34,9 @@ def encode(model: VAE, batches: Batches, index: Ints, seed: int) -> Encoding:
     `index` names the rows of the data set that `batches` holds.
     """
     parts: list[dict[str, Tensor]] = []
-    with torch.no_grad(), streams.stream(model.device, seed, "evaluation"):
+    with torch.no_grad(), rng.stream(model.device, seed, "evaluation"):
         for i, batch in enumerate(batches.chunks(CHUNK)):
-            with streams.stream(model.device, seed, "page", i):  # x goes on where it was
+            with rng.stream(model.device, seed, "page", i):  # x goes on where it was
                 parts.append(_encoded(model, batch))
     found = {k: torch.cat([part[k] for part in parts]).cpu().numpy() for k in parts[0]}
     return Encoding(
@@ -66,9 +66,9 @@ def posterior_sample(model: VAE, batches: Batches, data_seed: int, seed: int) ->
     """One z ~ q(z|x) for each example, (N, Z), x as in `encode` with `data_seed`; the mean for a
     point posterior."""
     z, device = [], model.device
-    with torch.no_grad(), streams.stream(device, data_seed, "evaluation"):
+    with torch.no_grad(), rng.stream(device, data_seed, "evaluation"):
         for i, batch in enumerate(batches.chunks(CHUNK)):
-            with streams.stream(device, seed, "page", i):
+            with rng.stream(device, seed, "page", i):
                 z.append(model.posterior(*batch).rsample().cpu().numpy())
     return np.concatenate(z)
 
@@ -76,7 +76,7 @@ def posterior_sample(model: VAE, batches: Batches, data_seed: int, seed: int) ->
 def errors_at(model: VAE, batches: Batches, z: Floats, seed: int) -> Floats:
     """-ln p(x|z) of each example at its own z, (N, Z) → (N,); x as in `encode` with `seed`."""
     errors = []
-    with torch.no_grad(), streams.stream(model.device, seed, "evaluation"):
+    with torch.no_grad(), rng.stream(model.device, seed, "evaluation"):
         for i, (x, y) in enumerate(batches.chunks(CHUNK)):
             own = torch.from_numpy(z[i * CHUNK : (i + 1) * CHUNK]).to(model.device)
             errors.append(-model.likelihood(own, y).log_prob(x).cpu().numpy())
@@ -91,7 +91,7 @@ def pick(batches: Batches, places: Ints, seed: int) -> Floats:
         chosen: Floats = batches.take(rows).x.cpu().numpy()
         return chosen
     picked = np.empty((len(places), *batches.x.shape[1:]), np.float32)
-    with streams.stream(batches.x.device, seed, "evaluation"):
+    with rng.stream(batches.x.device, seed, "evaluation"):
         for i, (x, _) in enumerate(batches.chunks(CHUNK)):
             here = places // CHUNK == i
             picked[here] = x.cpu().numpy()[places[here] % CHUNK]
@@ -107,7 +107,7 @@ def prior_sample(model: VAE, count: int, seed: int, temperature: float = 1.0) ->
     with torch.no_grad():
         p, draws = model.prior(temperature), []
         for i in range(count):
-            with streams.stream(model.device, seed, "page", i):
+            with rng.stream(model.device, seed, "page", i):
                 draws.append(p.sample())
         z: Floats = torch.stack(draws).cpu().numpy()
         return z
@@ -121,7 +121,7 @@ def fitted_sample(means: Floats, count: int, seed: int, temperature: float = 1.0
     """
     draws = []
     for i in range(count):
-        with streams.stream(torch.device("cpu"), seed, "page", i):
+        with rng.stream(torch.device("cpu"), seed, "page", i):
             draws.append(torch.randn(means.shape[1], dtype=torch.float64).numpy())
     covariance = np.cov(means.T, dtype=np.float64).reshape(means.shape[1], -1)
     values, vectors = np.linalg.eigh(covariance)  # some may be 0: latents that do not move
@@ -141,7 +141,7 @@ def decode(
     y = turn(model, len(z))
     if y is not None and labels is not None:
         y = torch.from_numpy(labels).to(model.device)
-    with torch.no_grad(), streams.stream(model.device, noise_seed or 0, "page"):
+    with torch.no_grad(), rng.stream(model.device, noise_seed or 0, "page"):
         for start in range(0, len(z), CHUNK):
             part = slice(start, start + CHUNK)
             own = torch.from_numpy(z[part]).to(model.device)

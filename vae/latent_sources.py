@@ -19,11 +19,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vae import streams
+from vae.base import rng
+from vae.base.records import Floats, Ints
 from vae.batches import Batches
 from vae.latent import fitted_sample, posterior_sample, prior_sample
 from vae.model import VAE
-from vae.records import Floats, Ints
 
 ALL = -1  # every class in turn
 BY_BIC = 0  # as many components as have the smallest BIC
@@ -137,7 +137,7 @@ def from_aggregate(latents: Latents, asked: Draw) -> Floats:
     number = max(asked.number, MOST)
     rows = np.random.default_rng((asked.seed, 2)).integers(len(latents.mean), size=number)
     model, device = latents.model, latents.batches.x.device
-    with torch.no_grad(), streams.stream(device, asked.seed, "page"):
+    with torch.no_grad(), rng.stream(device, asked.seed, "page"):
         q = model.posterior(*latents.batches.take(torch.from_numpy(rows).to(device)))
         mean, z = q.mean, q.rsample()
     moved = mean + asked.temperature * (z - mean)

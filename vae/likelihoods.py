@@ -18,10 +18,10 @@ from torch import Tensor, nn
 from torch.distributions import Bernoulli as TorchBernoulli
 from torch.distributions import Distribution, Independent, Normal
 
+from vae.base.options import Option
+from vae.base.records import Domain
 from vae.distributions import ContinuousBernoulli as ContinuousBernoulliOfOne
 from vae.distributions import GridCategorical, GridLogistic
-from vae.options import Option
-from vae.records import Domain
 
 
 class Likelihood(nn.Module):

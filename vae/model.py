@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 from torch.nn.functional import one_hot
 
-from vae import streams
+from vae.base import rng
+from vae.base.records import Domain
 from vae.bounds import Pass
 from vae.config import RunConfig
 from vae.likelihoods import LIKELIHOODS
@@ -22,7 +23,6 @@ from vae.networks import NETWORKS
 from vae.objectives import OBJECTIVES, Loss
 from vae.posteriors import POSTERIORS
 from vae.priors import PRIORS
-from vae.records import Domain
 
 WORTH_THREADS = 200_000_000  # operations a step below which threads cost more than they bring
 
@@ -147,7 +147,7 @@ def turn(model: VAE, count: int) -> Tensor | None:
 
 def build(config: RunConfig, domain: Domain) -> VAE:
     """A VAE with the weights that the configuration's seed gives, on the CPU."""
-    with streams.stream(torch.device("cpu"), config.seed, "weights"):
+    with rng.stream(torch.device("cpu"), config.seed, "weights"):
         return VAE(config, domain)
 
 

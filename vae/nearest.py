@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vae.records import Floats, Ints
+from vae.base.records import Floats, Ints
 
 CHUNK = 4096  # examples at a time
 SPARE = 4  # candidates beside the k that are wanted

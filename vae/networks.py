@@ -12,7 +12,7 @@ from typing import Annotated, NamedTuple
 
 from torch import Tensor, nn
 
-from vae.options import Option
+from vae.base.options import Option
 
 
 class Bodies(NamedTuple):

@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from vae.base.records import Encoding, Evaluation, Floats, Ints
 from vae.batches import Batches
 from vae.data import Dataset, Splits
 from vae.data.dataset import stratified
 from vae.evaluation import evaluate
 from vae.latent import decode, encode
 from vae.model import VAE
-from vae.records import Encoding, Evaluation, Floats, Ints
 from vae.runs import Run
 
 SPANNING = 5000  # training examples at most whose principal components samples are compared in

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from vae.base.records import Encoding, Floats, Ints
 from vae.latent import plane_of_pca
 from vae.opened import Opened
-from vae.records import Encoding, Floats, Ints
 from vae.surprise import percentile
 
 

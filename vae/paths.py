@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vae.records import Floats, Ints
+from vae.base.records import Floats, Ints
 
 Doubles = NDArray[np.float64]
 

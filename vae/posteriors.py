@@ -18,7 +18,7 @@ from torch.distributions import Distribution, Independent, MultivariateNormal, N
 from torch.distributions.constraints import independent, real
 from zuko.flows import MAF
 
-from vae.options import Option
+from vae.base.options import Option
 
 # Importing zuko turns torch's checks of arguments off for everyone: this is torch's own default
 Distribution.set_default_validate_args(__debug__)

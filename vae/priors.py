@@ -24,8 +24,8 @@ from torch.distributions import (
 from zuko.distributions import NormalizingFlow
 from zuko.flows import NSF
 
-from vae.options import Option
-from vae.records import Domain
+from vae.base.options import Option
+from vae.base.records import Domain
 
 # Importing zuko turns torch's checks of arguments off for everyone: this is torch's own default
 Distribution.set_default_validate_args(__debug__)

@@ -16,9 +16,9 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from vae.base.progress import Progress, silent
+from vae.base.records import Floats, Ints
 from vae.intervals import Share, wilson
-from vae.progress import Progress, silent
-from vae.records import Floats, Ints
 
 FOLDS = 5
 NEIGHBOURS = 10

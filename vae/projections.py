@@ -16,8 +16,8 @@ from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 
-from vae.options import Option
-from vae.records import Floats, Ints, Projection
+from vae.base.options import Option
+from vae.base.records import Floats, Ints, Projection
 
 NEIGHBOURS = 10  # that trustworthiness looks at
 JUDGED = 2_000  # points at most that it is computed on

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vae.records import Examples, Floats, Frame, Ints
+from vae.base.records import Examples, Floats, Frame, Ints
 
 Doubles = NDArray[np.float64]
 _GOLDEN = (5**0.5 - 1) / 2  # multiples of it fill an interval evenly

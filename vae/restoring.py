@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from vae.base.records import Floats, Ints
 from vae.opened import Opened
-from vae.records import Floats, Ints
 
 
 class Restored(NamedTuple):

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vae.records import Encoding, Floats
+from vae.base.records import Encoding, Floats
 
 LEAST = 3  # latents that it takes
 HALF = 1.5381722544550522  # median of χ with three degrees of freedom

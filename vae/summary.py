@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vae import streams
+from vae.base import rng
+from vae.base.records import DataSummary, Factor, Floats, Ints, Moments
 from vae.batches import Batches
 from vae.config import RunConfig
 from vae.data import Dataset, Splits, split
-from vae.records import DataSummary, Factor, Floats, Ints, Moments
 
 CHUNK = 2**21  # numbers that are looked at at once
 MOST_DISTINCT = 10_000  # different real values that are counted
@@ -105,7 +105,7 @@ def moments(dataset: Dataset, config: RunConfig, rows: Ints) -> Moments:
 def _chunks(dataset: Dataset, config: RunConfig, rows: Ints) -> Iterator[Floats]:
     """The rows in order as the model sees them, a few at a time."""
     batches = Batches(dataset, rows, config, CPU)
-    with streams.stream(CPU, config.seed, "evaluation"):
+    with rng.stream(CPU, config.seed, "evaluation"):
         for batch in batches.chunks(max(1, CHUNK // int(np.prod(dataset.event_shape)))):
             yield batch.x.numpy()
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vae.records import Floats, Ints
+from vae.base.records import Floats, Ints
 
 
 class Judged(NamedTuple):

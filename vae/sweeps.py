@@ -19,12 +19,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from vae.base.devices import resolve
+from vae.base.options import Field, coerce, refuse_unknown
 from vae.comparison import Fold, differing, spell, written
 from vae.config import TABLES, RunConfig, fields
 from vae.data import DATASETS, SOURCES, Dataset, load, on_disk
-from vae.devices import resolve
 from vae.model import cost
-from vae.options import Field, coerce, refuse_unknown
 from vae.runs import Run, listing, notes
 from vae.runs.names import NAME
 

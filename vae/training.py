@@ -14,16 +14,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vae import streams
+from vae.base import rng
+from vae.base.devices import resolve
+from vae.base.records import Change, Control, Examples, Frame, Ints, Report, Snapshot, Tick
 from vae.batches import Batches
 from vae.config import RunConfig, fields
 from vae.data import Dataset
-from vae.devices import resolve
 from vae.frames import fixed_examples, frame
 from vae.meters import Clock, Sums, yardstick
 from vae.model import build
 from vae.plan import Plan
-from vae.records import Change, Control, Examples, Frame, Ints, Report, Snapshot, Tick
 from vae.schedules import Progress
 
 START = 1000  # training examples that a model may look at before its first step
@@ -132,7 +132,7 @@ class Trainer:
 
     def _begin(self) -> None:
         """Let the model start from some of the training examples."""
-        with torch.no_grad(), streams.stream(self.device, self.config.seed, "start"):
+        with torch.no_grad(), rng.stream(self.device, self.config.seed, "start"):
             rows = torch.randperm(len(self.batches))[:START].to(self.device)
             self.model.start(self.batches.take(rows).x)
 
@@ -178,7 +178,7 @@ class Trainer:
         return Batches(self.data, rows, self.config, self.device)
 
     def _order(self, epoch: int) -> Tensor:
-        return streams.permutation(len(self.batches), self.config.seed, epoch).to(self.device)
+        return rng.permutation(len(self.batches), self.config.seed, epoch).to(self.device)
 
     def _ask(self, control: Callable[[int], Control]) -> str:
         answer = control(self.step)
@@ -199,7 +199,7 @@ class Trainer:
     def _train_step(self, rows: Tensor) -> None:
         scalars = self._scalars()
         self.optimizer.param_groups[0]["lr"] = scalars.pop("lr")
-        streams.reseed(self.device, self.config.seed, "step", self.step)
+        rng.reseed(self.device, self.config.seed, "step", self.step)
         x, y = self.batches.take(rows)
         out = self.model(x, self.config.posterior_samples, y)
         loss = self.model.loss(out, scalars)
@@ -228,7 +228,7 @@ class Trainer:
         scalars = self._scalars(of_last_step=True)
         scalars.pop("lr")
         sums = Sums()
-        with torch.no_grad(), streams.stream(self.device, self.config.seed, "validation"):
+        with torch.no_grad(), rng.stream(self.device, self.config.seed, "validation"):
             for x, y in self.held_out.chunks():
                 out = self.model(x, self.config.posterior_samples, y)
                 loss = self.model.loss(out, scalars)

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from vae.base.records import Evaluation, Report, Snapshot
 from vae.batches import Batches
 from vae.config import RunConfig
 from vae.data import Dataset, load
@@ -25,7 +26,6 @@ from vae.model import VAE, build
 from vae.objectives import OBJECTIVES
 from vae.posteriors import POSTERIORS
 from vae.priors import PRIORS
-from vae.records import Evaluation, Report, Snapshot
 from vae.training import train
 
 BASE = {"latent_dim": 8, "hidden": (256, 128), "batch_size": 64, "frames": 0, "device": "cpu"}

@@ -77,9 +77,9 @@ def simple(path: str | None, seconds: float) -> float:
 
 def ours(path: str | None, seconds: float, root: str) -> float:
     """Examples per second of a worker that records everything."""
+    from vae.base.records import Tick
     from vae.config import RunConfig
     from vae.data import Dataset, load
-    from vae.records import Tick
     from vae.runs import Run, identity
     from vae.worker.jobs import train_run
 

@@ -17,10 +17,10 @@ from playwright.sync_api import Locator, WebSocket
 from tests.browser.conftest import App, OpenPage, Server, Tab
 from tests.browser.screen import equals, perform, until
 from vae import images
+from vae.base.records import Examples, Frame, Report
 from vae.config import RunConfig
 from vae.data import load
 from vae.palette import COLOURS
-from vae.records import Examples, Frame, Report
 from vae.replay import Replay, replay
 from vae.runs import Run, identity
 

@@ -19,6 +19,7 @@ import scipy.io
 
 from tests.data.server import Server, serving
 from tests.data.test_files import idx
+from vae.base.options import first_sentence
 from vae.data import (
     OFFLINE,
     SOURCES,
@@ -33,7 +34,6 @@ from vae.data import (
 )
 from vae.data.published import read_cifar, read_emnist, read_mat
 from vae.data.sources import Remote
-from vae.options import first_sentence
 
 RNG = np.random.default_rng(0)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from vae.base.options import options_of
 from vae.data import DATASETS, OFFLINE, DataError, load, summary
-from vae.options import options_of
 
 
 @pytest.mark.parametrize("name", OFFLINE)

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from vae.base.records import Domain, Evaluation, Report, Snapshot
 from vae.batches import Batches
 from vae.config import RunConfig
 from vae.data import Dataset, load
 from vae.evaluation import evaluate
 from vae.model import VAE, build
-from vae.records import Domain, Evaluation, Report, Snapshot
 from vae.training import Clock, Event, Trainer, train
 
 CPU = torch.device("cpu")

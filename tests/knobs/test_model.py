@@ -12,12 +12,12 @@ import pytest
 import torch
 
 from tests.knobs.harness import DIGITS, data_of, done, quick
+from vae.base.records import Domain
 from vae.config import RunConfig
 from vae.latent import decode, prior_sample
 from vae.model import build, cost
 from vae.networks import ACTIVATIONS
 from vae.priors import PRIORS
-from vae.records import Domain
 
 
 def test_network_is_the_body() -> None:

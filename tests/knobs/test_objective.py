@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from tests.knobs.harness import DIGITS, done, quick, ready
+from vae.base.options import Field
 from vae.config import fields
 from vae.data import load
 from vae.model import build
-from vae.options import Field
 
 
 def test_objective_reconstruction_alone_pays_no_kl() -> None:

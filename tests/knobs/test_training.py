@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from tests.knobs.harness import data_of, done, quick, ready
+from vae.base.records import Frame, Report, Tick
 from vae.data import load
-from vae.records import Frame, Report, Tick
 from vae.runs import Run
 from vae.training import Trainer
 

@@ -14,7 +14,8 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage, in_state, trained
-from vae import images, storage
+from vae import images
+from vae.base import files
 from vae.dashboard import plot as component
 from vae.dashboard import server
 from vae.dashboard.latent_select import arrays, rows_named, table
@@ -252,7 +253,7 @@ def test_tsne_runs_in_the_background_and_is_kept(
     rows = Opened.of(run).rows("test")
     made = np.random.default_rng(0).standard_normal((len(rows), 2)).astype(np.float32)
     arrays = {"points": made, "index": rows}
-    storage.write_arrays(job.result, arrays, {"axes": ["1", "2"], "note": "750 iterations"})
+    files.write_arrays(job.result, arrays, {"axes": ["1", "2"], "note": "750 iterations"})
     at.run()
     assert not at.exception
     np.testing.assert_array_equal(points(drawn(at))[1], made)
@@ -398,7 +399,7 @@ def test_tsne_says_that_it_has_no_inverse(root: Path, open_page: OpenPage) -> No
     run = trained(root, "five", latent_dim=5)
     rows = Opened.of(run).rows("test")
     arrays = {"points": np.zeros((len(rows), 2), np.float32), "index": rows}
-    storage.write_arrays(job_of(run, _asked()).result, arrays, {"axes": ["1", "2"], "note": ""})
+    files.write_arrays(job_of(run, _asked()).result, arrays, {"axes": ["1", "2"], "note": ""})
     at = open_page("latent.py")
     set_choice(at, "projection_five", "tsne")
     assert over(at)["decode"].keys() == {"words"}
@@ -572,8 +573,8 @@ def test_a_step_of_an_option_stays_within_its_range() -> None:
     def options() -> None:
         import streamlit as st
 
+        from vae.base.options import options_of
         from vae.dashboard.latent_controls import _number
-        from vae.options import options_of
         from vae.projections import tsne, umap
 
         for project in (tsne, umap):

@@ -13,11 +13,11 @@ from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage, trained
 from vae import images
+from vae.base.records import Floats
 from vae.bounds import kl_per_dimension, reconstruction_error
 from vae.dashboard import grids
 from vae.dashboard.reconstruct_view import ANY, Asked, judge, select, summary
 from vae.opened import Opened
-from vae.records import Floats
 from vae.surprise import ORDERS, Judged, percent
 
 KINDS = {

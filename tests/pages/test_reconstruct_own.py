@@ -14,12 +14,12 @@ from streamlit.testing.v1 import AppTest
 from tests.pages.conftest import OpenPage, trained
 from tests.pages.test_reconstruct import body, stacks
 from vae import images
+from vae.base.options import options_of
 from vae.corruption import CORRUPTIONS, corrupted
 from vae.dashboard import grids
 from vae.dashboard.reconstruct_own import in_words
 from vae.dashboard.reconstruct_pad import drawn
 from vae.opened import Opened
-from vae.options import options_of
 from vae.own import kept, shown, through
 from vae.restoring import restore
 

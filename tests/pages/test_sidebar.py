@@ -8,10 +8,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage
+from vae.base.options import options_of
 from vae.config import TABLES, RunConfig, fields
 from vae.dashboard import server
 from vae.dashboard.sidebar import FILE
-from vae.options import options_of
 from vae.presets import PRESETS
 from vae.runs import Run, listing
 from vae.schedules import SCHEDULES

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from tests.runs.conftest import TINY, make_in
-from vae import storage
+from vae.base import files as storage
+from vae.base.records import Report, Snapshot
 from vae.config import RunConfig
 from vae.data import load
-from vae.records import Report, Snapshot
 from vae.runs import FILES, Run, checked_name, default_stem, find, listing
 from vae.runs.names import NAME
 

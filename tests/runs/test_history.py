@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vae import storage
-from vae.records import Change, Report
+from vae.base import files
+from vae.base.records import Change, Report
 from vae.runs import Run
 from vae.runs.history import curves_of
 
@@ -64,12 +64,12 @@ def test_a_wish_is_recorded_once_and_before_it_is_told(make: Make) -> None:
     run.want(beta=4)
     assert not (run.path / "changes.jsonl").exists()
     assert run.control(7).changes == (Change(7, "beta", 4.0),)
-    assert storage.read_lines(run.path / "changes.jsonl") == [
+    assert files.read_lines(run.path / "changes.jsonl") == [
         {"step": 7, "field": "beta", "value": 4.0}
     ]
     for step in (8, 9, 7, 0):
         assert run.control(step).changes == (Change(7, "beta", 4.0),)
-    assert len(storage.read_lines(run.path / "changes.jsonl")) == 1
+    assert len(files.read_lines(run.path / "changes.jsonl")) == 1
 
 
 def test_a_knob_moved_back_and_forth_leaves_its_way(make: Make) -> None:
@@ -96,7 +96,7 @@ def test_a_change_that_cannot_be_recorded_does_not_take_effect(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(storage, "append_line", full)
+        patch.setattr(files, "append_line", full)
         with pytest.raises(OSError, match="No space"):
             run.control(5)
     assert run.changes() == []

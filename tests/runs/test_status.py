@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from vae.records import Tick
+from vae.base.records import Tick
 from vae.runs import Run, Status, identity
 from vae.runs.status import ALIVE, GONE_AFTER, RESUMABLE, STATES, lives
 

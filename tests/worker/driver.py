@@ -21,10 +21,11 @@ from typing import Any
 
 import torch
 
-from vae import meters, plan, storage
+from vae import meters, plan
+from vae.base import files
+from vae.base.records import Tick
 from vae.config import RunConfig
 from vae.data import load
-from vae.records import Tick
 from vae.runs import Run, listing
 from vae.worker import jobs
 
@@ -52,10 +53,10 @@ def everything(run: Run) -> dict[str, Any]:
     """All that a run ends with, times aside: what two equal runs must agree on."""
     end: dict[str, Any] = {}
     for name in ("last", "best"):
-        arrays, meta = storage.read_arrays(run.path / f"{name}.safetensors")
+        arrays, meta = files.read_arrays(run.path / f"{name}.safetensors")
         end |= {f"{name}:{k}": (v.dtype.str, v.shape, v.tobytes()) for k, v in arrays.items()}
         end[f"{name} meta"] = {k: v for k, v in meta.items() if k not in TIMES}
-    lines = storage.read_lines(run.path / "metrics.jsonl")
+    lines = files.read_lines(run.path / "metrics.jsonl")
     end["metrics"] = [{k: v for k, v in line.items() if k not in TIMES} for line in lines]
     for path in sorted(run.path.glob("frames/*")):
         end[path.name] = path.read_bytes()
@@ -80,7 +81,7 @@ class Judge:
         if changes not in self.known:
             reference = create(self.root, f"reference-{len(self.known)}", self.settings)
             for change in run.changes():
-                storage.append_line(reference.path / "changes.jsonl", change._asdict())
+                files.append_line(reference.path / "changes.jsonl", change._asdict())
             train(reference)
             self.known[changes] = everything(reference)
         right = self.known[changes]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vae import storage
+from vae.base import files
 from vae.opened import Opened
 from vae.runs import Run, identity
 from vae.worker import evaluating
@@ -40,7 +40,7 @@ def test_what_is_kept_is_what_the_library_says(trained: Make, checkpoint: str, f
     assert result.record == Opened.of(run, checkpoint).evaluate("train", 2, 100, full)
     assert result.wanted == wanted
     assert result.whole
-    assert result.weights.step == storage.read_meta(run.weights_path(checkpoint))["step"]
+    assert result.weights.step == files.read_meta(run.weights_path(checkpoint))["step"]
     assert timedelta(0) <= datetime.now(UTC) - result.made < timedelta(minutes=5)
     assert job.status()["state"] == "finished"
     assert {path.name for path in job.result.parent.iterdir()} == {job.result.name}
@@ -127,9 +127,9 @@ def test_weights_that_never_stand_still_are_told(
 
 def test_weights_that_are_not_finite_fail_with_a_sentence(trained: Make) -> None:
     run = trained("one")
-    arrays, meta = storage.read_arrays(run.path / "best.safetensors")
+    arrays, meta = files.read_arrays(run.path / "best.safetensors")
     broken = {k: np.full_like(v, np.nan) for k, v in arrays.items()}
-    storage.write_arrays(run.path / "best.safetensors", broken, meta)
+    files.write_arrays(run.path / "best.safetensors", broken, meta)
     job = job_of(run)
     with pytest.raises(ValueError, match="not finite"):
         work(job.order, lambda: None)

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vae import meters, plan, storage, training
-from vae.records import Report, Tick
+from vae import meters, plan, training
+from vae.base import files
+from vae.base.records import Report, Tick
 from vae.runs import Run, identity
 from vae.worker import jobs
 from vae.worker.jobs import JOBS, BusyError, Job, attempts, told, train_run, work
@@ -36,7 +37,7 @@ def finish(run: Run, until: int | None = None, wanted: str = "pause") -> None:
 
 
 def weights(run: Run, checkpoint: str = "last") -> dict[str, Any]:
-    arrays, _ = storage.read_arrays(run.path / f"{checkpoint}.safetensors")
+    arrays, _ = files.read_arrays(run.path / f"{checkpoint}.safetensors")
     return arrays
 
 
@@ -175,7 +176,7 @@ def test_a_disk_full_for_large_files_only_ends_as_failed_with_a_sentence(
         raise OSError(errno.ENOSPC, "No space left on device", str(run.path / "last.safetensors"))
 
     with monkeypatch.context() as patch:
-        patch.setattr(storage, "write_arrays", refuse)
+        patch.setattr(files, "write_arrays", refuse)
         with pytest.raises(OSError, match="No space"):
             finish(run)
     status = run.status()
@@ -296,9 +297,9 @@ def test_a_name_is_made_from_what_the_weights_are_and_not_from_when(trained: Mak
         os.utime(path, (1.0, 1.0))
     assert job_of(copy).key == job.key
     assert job_of(copy).status()["state"] == "finished"
-    arrays, meta = storage.read_arrays(copy.weights_path("best"))
+    arrays, meta = files.read_arrays(copy.weights_path("best"))
     changed = {name: values + np.float32(1e-3) for name, values in arrays.items()}
-    storage.write_arrays(copy.weights_path("best"), changed, meta)
+    files.write_arrays(copy.weights_path("best"), changed, meta)
     assert job_of(copy).key != job.key
     assert job_of(copy).status()["state"] == "none"
     assert job_of(run).key == job.key

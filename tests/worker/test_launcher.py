@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from vae.records import Tick
+from vae.base.records import Tick
 from vae.runs import Run, identity, listing
 from vae.worker import Launcher, launcher
 from vae.worker.jobs import train_run

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
-from vae import storage
+from vae.base import files
 from vae.commands import documents, lists, look, share, sweep, train
 
 INTERRUPTED = 130
@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
     except ValueError as error:
         print(f"vae: {error}", file=sys.stderr)
     except OSError as error:
-        print(f"vae: {storage.sentence(error)}", file=sys.stderr)
+        print(f"vae: {files.sentence(error)}", file=sys.stderr)
     except KeyboardInterrupt:
         print("\nvae: ended at once. What was saved before is whole.", file=sys.stderr)
         return INTERRUPTED

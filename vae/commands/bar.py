@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from vae.records import Report, Tick
+from vae.base.records import Report, Tick
 
 if TYPE_CHECKING:
     from vae.training import Event

@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
+from vae.base.files import replace
 from vae.runs import find
-from vae.storage import replace
 
 
 def report_flags(parser: argparse.ArgumentParser) -> None:

@@ -12,13 +12,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vae.base.files import sentence
 from vae.commands.bar import share
 from vae.runs import find
-from vae.storage import sentence
 
 if TYPE_CHECKING:
+    from vae.base.records import Evaluation
     from vae.model import VAE
-    from vae.records import Evaluation
 
 TERMS = ("elbo", "reconstruction", "kl", "nll", "ess", "active_units", "bits_per_dimension")
 MORE = ("mutual_information", "aggregate_kl", "probes", "disentanglement", "fidelity")  # if full
@@ -203,8 +203,8 @@ def sample(args: argparse.Namespace) -> int:
     n samples of Z latents: x (n, *event) float32, the means of p(x|z); z (n, Z) float32.
     """
     from vae import images
+    from vae.base.files import replace
     from vae.latent import decode, prior_sample
-    from vae.storage import replace
 
     out = _out(args.out, ".png", ".npz")
     if args.n < 1 or args.seed < 0:
@@ -251,7 +251,7 @@ def _out(text: str, *suffixes: str) -> Path:
 def _save_npz(path: Path, **arrays: Any) -> None:
     import numpy as np
 
-    from vae.storage import replace
+    from vae.base.files import replace
 
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)

@@ -47,7 +47,7 @@ def sweep_flags(parser: argparse.ArgumentParser) -> None:
 def sweep(args: argparse.Namespace) -> int:
     """Train a grid of settings, each with several seeds, one run after another."""
     from vae import sweeps
-    from vae.devices import resolve
+    from vae.base.devices import resolve
 
     if args.resume:
         return _finished(args.resume, _queued_again(args.root, args.resume))
@@ -147,7 +147,7 @@ def _finished(name: str, runs: Sequence[Run]) -> int:
 
 def _taken(run: Run) -> bool:
     """Whether a run is this process's to train: claimed when it was made, or now."""
-    from vae.devices import resolve
+    from vae.base.devices import resolve
 
     if identity().items() <= run.status()._asdict().items():
         return True

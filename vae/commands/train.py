@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vae.base.records import Domain
 from vae.commands.bar import shown
-from vae.records import Domain
 from vae.runs import Run, checked_name, find, identity
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def fetch(data: str) -> None:
 
 def _checked_device(config: "RunConfig", domain: Domain) -> str:
     """The device; raises ValueError, before anything is written, if it or the network cannot."""
-    from vae.devices import resolve
+    from vae.base.devices import resolve
     from vae.model import cost
 
     cost(config, domain)

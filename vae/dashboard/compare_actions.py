@@ -10,7 +10,7 @@ from functools import partial
 
 import streamlit as st
 
-from vae import storage
+from vae.base import files
 from vae.comparison import Entry
 from vae.dashboard import server
 from vae.dashboard.compare_branch import branch
@@ -98,7 +98,7 @@ def _tell(act: Callable[[], None]) -> None:
     try:
         act()
     except OSError as error:
-        st.session_state[TOLD] = storage.sentence(error)
+        st.session_state[TOLD] = files.sentence(error)
     except ValueError as error:
         st.session_state[TOLD] = str(error)
 

@@ -5,14 +5,15 @@ from typing import Any
 
 import streamlit as st
 
-from vae import branches, storage
+from vae import branches
+from vae.base import files
+from vae.base.devices import available
+from vae.base.options import Field
 from vae.comparison import Entry, written
 from vae.config import RunConfig
 from vae.dashboard import grids, server
 from vae.dashboard.compare_table import SELECTED, fresh
 from vae.data import DATASETS
-from vae.devices import available
-from vae.options import Field
 from vae.runs import Run
 
 REFUSED = "compare_branch_refused"
@@ -63,7 +64,7 @@ def _form(entry: Entry) -> None:
         st.caption(str(error))
         return
     except OSError as error:
-        st.caption(storage.sentence(error))
+        st.caption(files.sentence(error))
         return
     _offer(entry, run, config, branches.free_name(run, name, config.get(name)))
 
@@ -113,7 +114,7 @@ def _queue(run: Run, config: RunConfig, name: str) -> None:
         st.session_state[REFUSED] = str(error)
         return
     except OSError as error:
-        st.session_state[REFUSED] = storage.sentence(error)
+        st.session_state[REFUSED] = files.sentence(error)
         return
     server.launcher.pump()
     st.session_state[SELECTED] = [run.name, made.name]

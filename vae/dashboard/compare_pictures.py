@@ -8,6 +8,7 @@ import numpy as np
 import streamlit as st
 
 from vae import figures, images
+from vae.base.records import Encoding, Floats, Hue, Ints, LatentMap, Projection
 from vae.comparison import Entry
 from vae.dashboard import grids, server, shown
 from vae.dashboard.gallery import colour
@@ -19,7 +20,6 @@ from vae.latent import by_kl, dimensions, fitted_sample, prior_sample
 from vae.opened import Opened
 from vae.palette import CLASSES
 from vae.projections import PROJECTIONS
-from vae.records import Encoding, Floats, Hue, Ints, LatentMap, Projection
 from vae.runs import Run
 
 MOST = 4  # runs side by side

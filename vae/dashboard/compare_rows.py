@@ -9,10 +9,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from vae import storage
+from vae.base import files
+from vae.base.records import Change
 from vae.comparison import Entry, Figures
 from vae.dashboard import server
-from vae.records import Change
 from vae.runs import Run, listing
 from vae.runs.notes import FILE, read
 from vae.runs.trail import reports_of
@@ -86,7 +86,7 @@ def _tested(run: Run) -> Figures:
     found = [k for k in kept(run) if k.wanted.split == "test" and k.wanted.checkpoint == "best"]
     if not found:
         return Figures()
-    step = storage.read_meta(run.weights_path("best")).get("step")
+    step = files.read_meta(run.weights_path("best")).get("step")
     found = [k for k in found if k.weights.step == step]
     if not found:
         return Figures()

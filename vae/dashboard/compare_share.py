@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from vae import storage
+from vae.base import files
 from vae.comparison import Entry
 from vae.dashboard import server
 from vae.dashboard.compare_documents import documents
@@ -115,7 +115,7 @@ def _bring(key: str) -> None:
     except ValueError as error:
         st.session_state[REFUSED] = str(error)
     except OSError as error:
-        st.session_state[REFUSED] = storage.sentence(error)
+        st.session_state[REFUSED] = files.sentence(error)
     else:
         st.session_state[ARRIVED] = _told(arrivals)
         st.session_state[SELECTED] = [arrival.run.name for arrival in arrivals]

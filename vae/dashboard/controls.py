@@ -5,12 +5,12 @@ import math
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from vae.base.options import Field
+from vae.base.records import Curves
 from vae.config import fields
 from vae.dashboard import server
 from vae.dashboard.estimate import duration
 from vae.dashboard.grids import press
-from vae.options import Field
-from vae.records import Curves
 from vae.runs import Run, Status, listing
 
 CURVES = ("ELBO and parts", "trained loss")

@@ -9,12 +9,12 @@ import math
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from vae.base.records import Baseline
 from vae.baseline import baselines
 from vae.config import RunConfig
 from vae.constant import TOLERANCE
 from vae.dashboard.data_view import SPLITS, Shown
 from vae.figures.base import number
-from vae.records import Baseline
 
 FITTING = "Fitting the best constant output of each likelihood…"
 KEPT = 16  # tables

@@ -11,12 +11,12 @@ import numpy as np
 import streamlit as st
 
 from vae import figures, images
+from vae.base.records import Floats, Hue, Ints, LatentMap, Moments
 from vae.config import RunConfig
 from vae.dashboard import grids
 from vae.dashboard.data_view import HELP, SPLITS, Shown, short
 from vae.dashboard.plot import plot
 from vae.data import Dataset, split, stratified
-from vae.records import Floats, Hue, Ints, LatentMap, Moments
 from vae.summary import moments, seen
 
 ANY = -1  # every class

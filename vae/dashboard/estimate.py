@@ -6,10 +6,10 @@ from typing import Any
 import streamlit as st
 import torch
 
+from vae.base.records import Domain
 from vae.config import RunConfig
 from vae.data import Dataset
 from vae.model import build
-from vae.records import Domain
 
 TRIAL_SECONDS = 0.15
 ABOUT = (

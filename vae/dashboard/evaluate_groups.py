@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 
 from vae import figures
+from vae.base.records import Evaluation
 from vae.dashboard.evaluate_words import (
     BOUND,
     FIDELITY,
@@ -33,7 +34,6 @@ from vae.dashboard.evaluate_words import (
 from vae.dashboard.plot import plot
 from vae.figures.base import number
 from vae.figures.yardstick import kl_per_latent
-from vae.records import Evaluation
 from vae.worker.evaluating import Kept
 
 KL_HEIGHT = 170

@@ -8,9 +8,9 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from vae.base.records import Evaluation
 from vae.figures.base import number
 from vae.figures.yardstick import with_error
-from vae.records import Evaluation
 from vae.worker.evaluating import Kept, Wanted
 
 

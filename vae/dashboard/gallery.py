@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
+from vae.base.records import Floats
 from vae.images import data_uri, tile_pngs
 from vae.palette import COLOURS
-from vae.records import Floats
 
 LEAST = 44  # pixels that a tile is wide at least
 

@@ -11,6 +11,7 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from vae.base.records import Floats
 from vae.dashboard import grids, server, shown
 from vae.dashboard.generate_view import FITTED, class_control, latents
 from vae.data import prepare
@@ -18,7 +19,6 @@ from vae.latent import decode
 from vae.latent_sources import ALL, BY_BIC, SOURCES, Draw, Latents, Source, classes_drawn
 from vae.nearest import Nearest, nearest
 from vae.opened import Opened
-from vae.records import Floats
 from vae.runs import Run, listing
 from vae.runs.header import domain_of
 

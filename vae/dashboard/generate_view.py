@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from streamlit.delta_generator import DeltaGenerator
 
+from vae.base.records import Encoding, Floats
 from vae.dashboard import grids, header, shown
 from vae.dashboard.header import has_rings
 from vae.dashboard.latent_view import pair_titles
@@ -23,7 +24,6 @@ from vae.latent import (
 )
 from vae.latent_sources import ALL
 from vae.opened import Opened
-from vae.records import Encoding, Floats
 from vae.runs import Run
 
 FITTED = 5000  # training examples that the planes and the sources of z are taken from

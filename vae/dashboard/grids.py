@@ -19,9 +19,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vae import images
+from vae.base.records import Floats, Ints
 from vae.dashboard.gallery import colour
 from vae.images import Bytes
-from vae.records import Floats, Ints
 
 STYLE = Path(__file__).with_name("grids.css")
 LEAST, MOST = 48, 160  # a card's pictures are so wide at least and at most

@@ -10,6 +10,7 @@ import numpy as np
 import streamlit as st
 
 from vae.atlas import Atlas, Box, chart
+from vae.base.records import Encoding
 from vae.dashboard.latent_density import Ground, kept
 from vae.dashboard.latent_view import DIMENSIONS, Asked
 from vae.dashboard.plot import keep
@@ -17,7 +18,6 @@ from vae.density import LINES
 from vae.images import png
 from vae.opened import Opened
 from vae.projections import Plane
-from vae.records import Encoding
 
 TRUST = ((0.01, "hole"), (0.1, "edge"), (1.01, "covered"))  # ranks below these, and their words
 BACKDROP = 300  # points of two-dimensional data behind a decoded one

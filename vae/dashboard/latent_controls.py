@@ -9,11 +9,11 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from vae.base.options import Spec, options_of
+from vae.base.records import Encoding
 from vae.dashboard import header, shown
 from vae.dashboard.latent_view import DIMENSIONS, Asked, choices, hues, pair_titles
-from vae.options import Spec, options_of
 from vae.projections import PROJECTIONS
-from vae.records import Encoding
 from vae.runs import Run
 from vae.space import SPACES
 

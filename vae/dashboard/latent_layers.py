@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from vae.atlas import Box
+from vae.base.records import Encoding, Floats, Ints, Projection
 from vae.dashboard import latent_pins as pins
 from vae.dashboard.header import has_rings
 from vae.dashboard.latent_atlas import Ahead, look_ahead, message
@@ -19,7 +20,6 @@ from vae.density import Field, ellipses
 from vae.figures import maps
 from vae.opened import Opened
 from vae.projections import trustworthiness
-from vae.records import Encoding, Floats, Ints, Projection
 
 ELLIPSES = 50  # selected examples at most whose posteriors are drawn
 TRUSTWORTHY = (

@@ -10,6 +10,7 @@ import numpy as np
 import streamlit as st
 
 from vae import figures
+from vae.base.records import Encoding, Hue, Ints, Tiles
 from vae.dashboard import latent_pins as pins
 from vae.dashboard.gallery import Caption, counts_line, figures_line, gallery
 from vae.dashboard.latent_neighbours import neighbours
@@ -20,7 +21,6 @@ from vae.dashboard.plot import plot
 from vae.data.dataset import stratified
 from vae.opened import Opened
 from vae.palette import CLASSES
-from vae.records import Encoding, Hue, Ints, Tiles
 
 SHOWN = 32  # examples of a selection that are shown
 HEIGHT = 590

@@ -9,8 +9,10 @@ import plotly.graph_objects as go
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from vae import figures, storage
+from vae import figures
 from vae.atlas import Box
+from vae.base import files
+from vae.base.records import Encoding, Hue, Ints, LatentMap, Projection
 from vae.dashboard import latent_pins as pins
 from vae.dashboard import server
 from vae.dashboard.header import has_rings
@@ -25,7 +27,6 @@ from vae.dashboard.tiles import pattern
 from vae.density import Field
 from vae.opened import Opened
 from vae.projections import PROJECTIONS
-from vae.records import Encoding, Hue, Ints, LatentMap, Projection
 from vae.worker.jobs import AT_WORK, Job
 from vae.worker.projecting import projection_of
 
@@ -155,7 +156,7 @@ def _at_home(figure: go.Figure, following: bool, equal: bool) -> Box:
 
 def caption(opened: Opened, record: LatentMap) -> str:
     """Which weights, how many points, and what is to be said of the projection."""
-    step = storage.read_meta(opened.run.weights_path(opened.checkpoint)).get("step")
+    step = files.read_meta(opened.run.weights_path(opened.checkpoint)).get("step")
     weights = f"step {step:,} ({opened.checkpoint})" if step else f"{opened.checkpoint} checkpoint"
     said = figures.caption(record)
     shown = "" if len(record.points) < record.total else f"all {record.total:,} shown"

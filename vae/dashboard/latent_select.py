@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from vae.base.records import Encoding, Hue, Ints
 from vae.dashboard import server
 from vae.data import save_upload
 from vae.opened import Opened
-from vae.records import Encoding, Hue, Ints
 
 WANTED = "latent_wanted"
 MISSING = "latent_missing"

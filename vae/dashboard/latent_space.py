@@ -10,6 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
+from vae.base.records import Encoding, Hue, Projection
 from vae.dashboard.header import has_rings
 from vae.dashboard.latent_layers import TRUSTWORTHY, faithful
 from vae.dashboard.latent_picture import HEIGHT, LINE, WORDY, Places, Seen, caption, nothing
@@ -20,7 +21,6 @@ from vae.dashboard.plot import overlay, plot
 from vae.dashboard.tiles import pattern
 from vae.figures.space import LatentSpace, half_of_prior, latent_space, space_index
 from vae.opened import Opened
-from vae.records import Encoding, Hue, Projection
 from vae.space import HALF, space
 
 KEY = "latent_space"

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from vae.base.records import Encoding, Floats, Hue, Ints, LatentMap, Projection
 from vae.data import Dataset
 from vae.latent import by_kl, dimensions, informativeness
 from vae.projections import PROJECTIONS, Plane, plane_of_pair
-from vae.records import Encoding, Floats, Hue, Ints, LatentMap, Projection
 from vae.runs import Run
 from vae.space import LEAST, SPACES
 from vae.worker.jobs import Job

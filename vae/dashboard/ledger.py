@@ -9,10 +9,10 @@ import math
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from vae.base.options import check
 from vae.config import RunConfig, fields
 from vae.conventions import Context, Convention, meaningful
 from vae.data import Dataset
-from vae.options import check
 
 KINDS = {"bernoulli": "cross-entropy", "gaussian": "gaussian", "gaussian-learned": "gaussian"}
 SIZES = {"D": "elements", "Z": "latents", "B": "batch", "N": "n_data"}

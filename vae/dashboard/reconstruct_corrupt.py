@@ -5,13 +5,13 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vae import figures, images
+from vae.base.options import Spec, options_of
+from vae.base.records import Floats, Tiles
 from vae.corruption import CORRUPTIONS, corrupted
 from vae.dashboard import grids
 from vae.dashboard.plot import plot
 from vae.dashboard.reconstruct_view import Selection, controls, judge, select
 from vae.opened import Opened
-from vae.options import Spec, options_of
-from vae.records import Floats, Tiles
 from vae.restoring import Restored, restore, squared_error
 from vae.runs import Run
 

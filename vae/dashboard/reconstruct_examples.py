@@ -4,6 +4,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vae import figures, images
+from vae.base.records import Floats, Tiles
 from vae.dashboard import grids
 from vae.dashboard.plot import plot
 from vae.dashboard.reconstruct_view import (
@@ -18,7 +19,6 @@ from vae.dashboard.reconstruct_view import (
 )
 from vae.figures.surprise import surprise_bars
 from vae.opened import Opened
-from vae.records import Floats, Tiles
 from vae.runs import Run
 from vae.surprise import Judged
 

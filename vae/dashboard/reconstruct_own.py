@@ -11,6 +11,7 @@ from PIL import Image
 from streamlit.delta_generator import DeltaGenerator
 
 from vae import figures, images
+from vae.base.records import Floats, Hue, LatentMap, Tiles
 from vae.dashboard import grids, shown
 from vae.dashboard.gallery import Caption, figures_line, gallery
 from vae.dashboard.header import has_rings
@@ -24,7 +25,6 @@ from vae.opened import Opened
 from vae.own import Own, kept, placed, through
 from vae.own import shown as example_as_picture
 from vae.palette import token
-from vae.records import Floats, Hue, LatentMap, Tiles
 from vae.runs import Run
 from vae.surprise import percent
 

@@ -13,11 +13,11 @@ import streamlit as st
 from numpy.typing import NDArray
 from streamlit.delta_generator import DeltaGenerator
 
+from vae.base.records import Floats, Ints
 from vae.dashboard import grids, header, shown
 from vae.data import Dataset
 from vae.latent import errors_at, pick, posterior_sample
 from vae.opened import Opened
-from vae.records import Floats, Ints
 from vae.runs import Run
 from vae.surprise import ORDERS, Judged, percent, percentile
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from vae.records import Curves, Encoding, Examples, Frame
+from vae.base.records import Curves, Encoding, Examples, Frame
 from vae.runs import Run
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vae import sweeps
+from vae.base.options import Field
 from vae.comparison import written
 from vae.config import RunConfig, fields
 from vae.dashboard import estimate, grids, server
-from vae.options import Field
 from vae.sweeps import Arm, Axis
 
 NONE = "none"

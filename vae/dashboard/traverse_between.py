@@ -7,6 +7,7 @@ import streamlit as st
 
 from vae import images
 from vae.animation import animation
+from vae.base.records import Floats
 from vae.dashboard import grids
 from vae.dashboard.header import has_rings
 from vae.dashboard.plot import plot
@@ -37,7 +38,6 @@ from vae.figures.paths import along, beside, plane
 from vae.images import Bytes
 from vae.opened import Opened
 from vae.paths import Between, between
-from vae.records import Floats
 from vae.runs import Run
 
 ROOM = (600, 320)  # pixels for the tiles at 1440×900

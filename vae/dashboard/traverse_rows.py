@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from vae import images
+from vae.base.records import Floats
 from vae.dashboard import grids
 from vae.dashboard.plot import plot
 from vae.dashboard.traverse_strips import Row, strips, tile_scale
@@ -27,7 +28,6 @@ from vae.dashboard.traverse_view import (
 from vae.figures.paths import along, plane
 from vae.opened import Opened
 from vae.paths import Traversal, at_quantiles, change, even, traversal
-from vae.records import Floats
 from vae.runs import Run
 
 FOLD = 16  # latents shown at first

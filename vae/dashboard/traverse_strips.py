@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vae import images
+from vae.base.records import Floats
 from vae.dashboard import grids
 from vae.dashboard.gallery import colour
-from vae.records import Floats
 
 STYLE = Path(__file__).with_name("traverse.css")
 NAME = 112  # width of the names before the strips

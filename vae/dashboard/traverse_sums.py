@@ -8,6 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vae import images
+from vae.base.records import Floats, Ints
 from vae.dashboard import grids
 from vae.dashboard.generate_view import latents
 from vae.dashboard.header import empty
@@ -27,7 +28,6 @@ from vae.dashboard.traverse_view import (
 from vae.figures.paths import along, plane
 from vae.opened import Opened
 from vae.paths import Difference, class_mean, difference, shifted
-from vae.records import Floats, Ints
 from vae.runs import Run
 
 WIDTHS = [8.5, 10, 7, 8, 7.5, 5.5, 9, 9.5, 6.5]  # of the controls

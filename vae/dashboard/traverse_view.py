@@ -12,6 +12,7 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from vae.base.records import Floats, Ints
 from vae.dashboard import grids, header, shown
 from vae.dashboard.generate_samples import known
 from vae.dashboard.generate_view import latents
@@ -19,7 +20,6 @@ from vae.figures.bars import USED
 from vae.latent import by_kl, decode, informativeness
 from vae.latent_sources import ALL
 from vae.opened import Opened
-from vae.records import Floats, Ints
 from vae.runs import Run
 
 DRAWS = 4000  # of the prior, for its mean, its spread and what is usual under it
@@ -78,10 +78,10 @@ def usual(opened: Opened) -> Floats:
 def _draws(path: str, checkpoint: str, when: int) -> Floats:
     import torch
 
-    from vae import streams
+    from vae.base import rng
 
     model = shown.opened(Run(path), checkpoint).model
-    with torch.no_grad(), streams.stream(model.device, 0, "page"):
+    with torch.no_grad(), rng.stream(model.device, 0, "page"):
         z: Floats = model.prior().sample(torch.Size((DRAWS,))).cpu().numpy()
     return z
 

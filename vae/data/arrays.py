@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from vae.base.records import Ints
 from vae.data.dataset import DataError, Dataset
-from vae.records import Ints
 
 CHANNELS = (1, 3, 4)
 MOST_CLASSES = 1000

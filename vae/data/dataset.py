@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vae.records import Floats, Ints
+from vae.base.records import Floats, Ints
 
 LIMIT = 8 * 2**30  # bytes: no array larger than this is read or drawn
 

@@ -15,10 +15,10 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
+from vae.base.options import Option
+from vae.base.records import Floats
 from vae.data.dataset import Dataset
 from vae.data.synthetic import number_drawn
-from vae.options import Option
-from vae.records import Floats
 
 SHAPES = ("square", "ellipse", "heart")
 SCALES = 6  # evenly from 0.5 to 1

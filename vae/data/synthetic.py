@@ -14,9 +14,9 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
+from vae.base.options import Option
+from vae.base.records import Floats
 from vae.data.dataset import LIMIT, DataError, Dataset
-from vae.options import Option
-from vae.records import Floats
 
 PHASES = (
     "new moon",

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from vae.base.options import Field, check, options_of, refuse_unknown
 from vae.data import online
 from vae.data.bundled import digits
 from vae.data.dataset import DataError, Dataset, subset
@@ -24,7 +25,6 @@ from vae.data.online import (
 from vae.data.sources import SOURCES
 from vae.data.sprites import shapes
 from vae.data.synthetic import mixture, moon_phases
-from vae.options import Field, check, options_of, refuse_unknown
 
 DATASETS: dict[str, Callable[..., Dataset]] = {
     "digits": digits,

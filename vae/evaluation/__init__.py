@@ -16,7 +16,9 @@ from typing import Any
 
 import torch
 
-from vae import streams
+from vae.base import rng
+from vae.base.progress import Progress, parts, silent
+from vae.base.records import Evaluation, Floats, Ints
 from vae.batches import Batches
 from vae.evaluation.bound import (
     FULL,
@@ -31,8 +33,6 @@ from vae.evaluation.bound import (
 )
 from vae.evaluation.full import Known, completed, pace, seconds
 from vae.model import VAE
-from vae.progress import Progress, parts, silent
-from vae.records import Evaluation, Floats, Ints
 
 __all__ = [
     "FULL",
@@ -102,7 +102,7 @@ def _seen(
     found = []
     chunk = at_once(model, CHUNK)
     sizes = [min(chunk, len(batches) - i) for i in range(0, len(batches), chunk)]
-    with torch.no_grad(), streams.stream(model.device, seed, "evaluation"):
+    with torch.no_grad(), rng.stream(model.device, seed, "evaluation"):
         for batch, told in zip(batches.chunks(chunk), parts(progress, sizes), strict=True):
             found.append(seen(model, batch, samples, weigh, full, told))
     return found

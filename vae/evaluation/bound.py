@@ -12,12 +12,12 @@ from torch import Tensor
 
 from vae import importance
 from vae.aggregate import Posteriors
+from vae.base.progress import Progress, parts, silent
+from vae.base.records import Evaluation
 from vae.batches import Batch
 from vae.bounds import Pass, factorises, kl, kl_per_dimension
 from vae.likelihoods import bits_per_dimension
 from vae.model import VAE
-from vae.progress import Progress, parts, silent
-from vae.records import Evaluation
 
 ACTIVE = 0.01  # variance of the posterior mean above which a latent counts as active
 WEIGHED = ("nll", "nll_se", "nll_samples", "ess")

@@ -20,14 +20,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vae import streams
 from vae.aggregate import Posteriors, information, joined
+from vae.base import rng
+from vae.base.progress import Progress, parts
+from vae.base.records import Evaluation, Floats, Ints
 from vae.batches import Batches
 from vae.data.dataset import stratified
 from vae.evaluation.bound import NO_DENSITY, at_once
 from vae.model import VAE, turn
-from vae.progress import Progress, parts
-from vae.records import Evaluation, Floats, Ints
 
 if TYPE_CHECKING:
     from vae.fidelity import Space
@@ -105,7 +105,7 @@ def _with_aggregate(
         )
         return _without(record, AGGREGATE, reason)
     with torch.no_grad():
-        prior, own = model.prior(), streams.mix(seed, "evaluation", 1)
+        prior, own = model.prior(), rng.mix(seed, "evaluation", 1)
         found = information(
             joined(posteriors),
             lambda z: prior.log_prob(z.float().to(model.device)),
@@ -168,9 +168,9 @@ def _with_fidelity(
         return _without(record, ("fidelity",), NO_SPACE if model.has_kl else NO_PRIOR)
     rows = torch.from_numpy(stratified(known.labels, len(known.means), COMPARED, seed))
     first, second = parts(progress, (pace(model) * len(rows), 4e-7 * len(rows) ** 2))
-    own = streams.mix(seed, "evaluation", 2)
+    own = rng.mix(seed, "evaluation", 2)
     try:
-        with torch.no_grad(), streams.stream(model.device, own, "evaluation"):
+        with torch.no_grad(), rng.stream(model.device, own, "evaluation"):
             space = Space.of(known.training.fixed(own).x.cpu().numpy(), len(rows))
             real, y = known.batches.take(rows.to(model.device))
             sampled = _sampled(model, y, len(rows), space, first)

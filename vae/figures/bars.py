@@ -3,9 +3,9 @@
 import numpy as np
 import plotly.graph_objects as go
 
+from vae.base.records import Floats
 from vae.figures.base import Part, axis, empty, figure, note, number
 from vae.palette import token
-from vae.records import Floats
 
 USED = 0.01  # nats; a dimension below carries nothing that the decoder could use
 LEAST = 0.1  # nats that the axis spans at least, so that noise does not look like a signal

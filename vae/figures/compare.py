@@ -15,10 +15,10 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
+from vae.base.records import Floats
 from vae.comparison import Line
 from vae.figures.base import Part, axis, decimate, empty, figure, note, number, span
 from vae.palette import CLASSES, token
-from vae.records import Floats
 from vae.verdicts import Interval
 
 FEW = 16  # spots that have room for words beside them

@@ -7,10 +7,10 @@ from 1. Of the bars of a class, train is the darkest and test the lightest part.
 import numpy as np
 import plotly.graph_objects as go
 
+from vae.base.records import DataSummary, Floats, Ints, Moments
 from vae.figures.base import Part, axis, broken, empty, figure
 from vae.figures.vectors import _legend
 from vae.palette import CLASSES, token
-from vae.records import DataSummary, Floats, Ints, Moments
 
 SPLITS = {"train": ("train", 1.0), "val": ("validation", 0.55), "test": ("test", 0.28)}
 _NAMED = 12  # more classes than this and the names below the bars would touch

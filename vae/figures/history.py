@@ -12,10 +12,10 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
+from vae.base.records import Curve, Curves, Floats
 from vae.figures.base import Part, axis, decimate, empty, figure, note, number, span
 from vae.figures.marks import in_unit, marks
 from vae.palette import token
-from vae.records import Curve, Curves, Floats
 
 POINTS = 1000  # a series, after thinning
 _MINIBATCH = "minibatch estimate"

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from vae.base.records import Floats
 from vae.figures.base import Part, axis, figure, note, span
 from vae.palette import token
-from vae.records import Floats
 
 NAMED = 10  # features that have a colour and a name of their own
 COLOURS = 10

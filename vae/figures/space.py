@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
+from vae.base.records import Floats, Hue, Ints, LatentMap
 from vae.figures.base import Part, empty, figure, span
 from vae.figures.maps import PLACE, latent_map, map_index
 from vae.palette import token
-from vae.records import Floats, Hue, Ints, LatentMap
 from vae.space import HALF
 
 EYE = {"x": 1.5, "y": 1.5, "z": 0.8}  # from where it is seen at first

@@ -6,9 +6,9 @@ Surprise is −ELBO in nats per example (`vae.surprise`).
 import numpy as np
 import plotly.graph_objects as go
 
+from vae.base.records import Floats
 from vae.figures.base import Part, axis, empty, figure
 from vae.palette import token
-from vae.records import Floats
 
 BINS = 40
 

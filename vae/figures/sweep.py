@@ -12,11 +12,11 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
+from vae.base.records import Floats
 from vae.comparison import Line
 from vae.figures.base import Part, axis, decimate, empty, figure, note, number, span
 from vae.figures.compare import colour, nats
 from vae.palette import token
-from vae.records import Floats
 from vae.verdicts import Interval
 
 QUANTITIES = {"reconstruction": "reconstruction", "kl": "KL", "elbo": "−ELBO"}

@@ -6,9 +6,9 @@ Notation: N examples with D features each, (N, D). Data are muted, what the deco
 import numpy as np
 import plotly.graph_objects as go
 
+from vae.base.records import Floats, Tiles
 from vae.figures.base import Part, axis, broken, empty, figure
 from vae.palette import token
-from vae.records import Floats, Tiles
 
 _MADE = token("reconstruction")
 _DATA = token("muted")

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from vae import storage
+from vae.base import files
+from vae.base.records import Change, Evaluation
 from vae.comparison import Entry, Figures
-from vae.records import Change, Evaluation
 from vae.runs import Run
 from vae.runs.notes import read
 from vae.worker.evaluating import Kept, kept
@@ -52,7 +52,7 @@ def _rank(report: dict[str, Any]) -> float:
 def evaluations(run: Run) -> list[Kept]:
     """The newest evaluation of each split that is kept of the present best weights."""
     try:
-        step = storage.read_meta(run.weights_path("best")).get("step")
+        step = files.read_meta(run.weights_path("best")).get("step")
     except (ValueError, OSError):
         return []
     found: dict[str, Kept] = {}

@@ -22,7 +22,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from vae import storage
+from vae.base import files as storage
 from vae.runs.folder import Run
 from vae.runs.names import NAME
 

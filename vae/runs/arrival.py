@@ -26,7 +26,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from vae import storage
+from vae.base import files as storage
 from vae.runs import notes
 from vae.runs.archive import (
     CHUNK,

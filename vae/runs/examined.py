@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from vae import storage
+from vae.base import files
 from vae.runs import trail
 from vae.runs.archive import own_data
 from vae.runs.folder import Run
@@ -31,7 +31,7 @@ def examine(run: Run) -> None:
     _curves(run)
     _frames(run)
     for path in run.path.glob("derived/*"):
-        _ = storage.read_arrays(path) if path.suffix == ".safetensors" else _object(path)
+        _ = files.read_arrays(path) if path.suffix == ".safetensors" else _object(path)
     if beside := own_data(run):
         _data(run, beside)
 
@@ -60,7 +60,7 @@ def _weights(run: Run) -> None:
     run.snapshot()
     for name, path in (("last", run.path / trail.LAST), ("best", run.path / trail.BEST)):
         if path.exists():
-            arrays, found = storage.read_arrays(path)[0], True
+            arrays, found = files.read_arrays(path)[0], True
             if count > sum(a.size for k, a in arrays.items() if k[:6] == "model."):
                 raise ValueError(f"{path} does not fit the settings in config.json")
             run.load_model(name)

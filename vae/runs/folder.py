@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
-from vae import storage
-from vae.records import Change, Control, Curves, Examples, Frame, Report, Snapshot, Tick
+from vae.base import files
+from vae.base.records import Change, Control, Curves, Examples, Frame, Report, Snapshot, Tick
 from vae.runs import trail, wishes
 from vae.runs.header import domain_of, head, read_head
 from vae.runs.history import curves_of
@@ -87,13 +87,13 @@ class Run:
             raise NameTakenError(path.name)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            storage.sweep(path.parent)
-            hidden = storage.temporary_folder(path)
+            files.sweep(path.parent)
+            hidden = files.temporary_folder(path)
             try:
                 hidden.chmod(0o755)
-                storage.write_json(hidden / "config.json", content)
-                storage.write_json(hidden / "control.json", {"wanted": "run", "knobs": {}})
-                storage.write_json(hidden / "status.json", {"state": "queued"} | status)
+                files.write_json(hidden / "config.json", content)
+                files.write_json(hidden / "control.json", {"wanted": "run", "knobs": {}})
+                files.write_json(hidden / "status.json", {"state": "queued"} | status)
                 os.rename(hidden, path)
             except OSError:
                 shutil.rmtree(hidden, ignore_errors=True)
@@ -101,7 +101,7 @@ class Run:
         except OSError as error:
             if path.exists():
                 raise NameTakenError(path.name) from None
-            raise ValueError(f"Cannot create {path}: {storage.reason(error)}.") from None
+            raise ValueError(f"Cannot create {path}: {files.reason(error)}.") from None
         return cls(path)
 
     @cached_property
@@ -155,7 +155,7 @@ class Run:
         return status
 
     def _saved_status(self) -> dict[str, Any]:
-        saved = storage.read_json(self.path / "status.json")
+        saved = files.read_json(self.path / "status.json")
         return saved if isinstance(saved, dict) else {}
 
     def set_status(self, **fields: Any) -> None:
@@ -176,7 +176,7 @@ class Run:
         """Unflushed, because it is written twice a second: whoever loses it to a loss of power
         reads `interrupted`, and nothing else is lost."""
         status = self._saved_status() | fields
-        storage.write_json(self.path / "status.json", status, sync=False)
+        files.write_json(self.path / "status.json", status, sync=False)
 
     def stop(self) -> None:
         """Ask the worker to save and end; a run that waits in the queue leaves it."""
@@ -259,7 +259,7 @@ class Run:
         from vae.model import build
 
         path = self.weights_path(checkpoint)
-        arrays, _ = storage.read_arrays(path)
+        arrays, _ = files.read_arrays(path)
         weights = {k.removeprefix("model."): v for k, v in arrays.items() if k[:6] == "model."}
         model = build(self.config, domain_of(self.header))
         try:

@@ -10,8 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vae import storage
-from vae.records import Domain
+from vae.base import files
+from vae.base.records import Domain
 
 if TYPE_CHECKING:
     from vae.config import RunConfig
@@ -48,7 +48,7 @@ def head(config: "RunConfig", data: "Dataset") -> dict[str, Any]:
 
 def read_head(path: Path) -> dict[str, Any]:
     """config.json of a run folder; raises ValueError with a sentence if it cannot be used."""
-    found = storage.read_json(path / "config.json")
+    found = files.read_json(path / "config.json")
     newer = isinstance(found, dict) and found.get("format")
     if isinstance(newer, int) and newer > FORMAT:
         raise ValueError(

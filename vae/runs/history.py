@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from vae.records import Change, Curve, Curves
+from vae.base.records import Change, Curve, Curves
 
 Lines = list[dict[str, Any]]
 QUANTITIES = ("reconstruction", "kl", "elbo", "loss", "beta", "lr")

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from filelock import FileLock
 
-from vae import storage
+from vae.base import files
 
 FILE = "notes.json"
 LONGEST = {"title": 120, "notes": 20_000}  # letters
@@ -27,7 +27,7 @@ class Notes(NamedTuple):
 
 def read(path: Path) -> Notes:
     """The notes in the run folder `path`; what is missing or of the wrong type is left out."""
-    saved = storage.read_json(path / FILE)
+    saved = files.read_json(path / FILE)
     if not isinstance(saved, dict):
         return Notes()
     if isinstance(saved.get("tags"), list):
@@ -43,7 +43,7 @@ def change(path: Path, **fields: Any) -> Notes:
     """
     with FileLock(path / "notes.lock"):
         notes = _checked(read(path)._replace(**fields))
-        storage.write_json(path / FILE, notes._asdict())
+        files.write_json(path / FILE, notes._asdict())
     return notes
 
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
-from vae import storage
+from vae.base import files
 from vae.runs.folder import Run
 from vae.runs.names import NAME, NameTakenError, checked_name
 
@@ -50,7 +50,7 @@ def listing(root: Path | str) -> list[Run]:
 
 
 def _created(path: Path) -> tuple[str, str]:
-    header = storage.read_json(path / "config.json")
+    header = files.read_json(path / "config.json")
     created = header.get("created", "") if isinstance(header, dict) else ""
     return str(created), path.name
 
@@ -132,4 +132,4 @@ def _move(source: Path, target: Path) -> None:
     try:
         os.rename(source, target)
     except OSError as error:
-        raise ValueError(f"Cannot move {source}: {storage.reason(error)}.") from None
+        raise ValueError(f"Cannot move {source}: {files.reason(error)}.") from None

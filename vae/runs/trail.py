@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from vae import storage
-from vae.records import Examples, Frame, Report, Snapshot
+from vae.base import files
+from vae.base.records import Examples, Frame, Report, Snapshot
 
 METRICS, LAST, BEST, FRAMES = "metrics.jsonl", "last.safetensors", "best.safetensors", "frames"
 
@@ -22,15 +22,15 @@ METRICS, LAST, BEST, FRAMES = "metrics.jsonl", "last.safetensors", "best.safeten
 def write(path: Path, event: Report | Examples | Frame | Snapshot) -> None:
     """Record one event of training in the run folder `path`."""
     if isinstance(event, Report):
-        storage.append_line(path / METRICS, event._asdict(), sync=False)
+        files.append_line(path / METRICS, event._asdict(), sync=False)
     elif isinstance(event, Examples):
         _write_examples(path, event)
     elif isinstance(event, Frame):
         meta = {"step": event.step, "epoch": event.epoch}
-        storage.write_arrays(_frame_path(path, event.step), _arrays(event), meta)
+        files.write_arrays(_frame_path(path, event.step), _arrays(event), meta)
     else:
-        storage.sync(path / METRICS)  # the reports up to a snapshot are on the disk before it is
-        storage.write_arrays(path / LAST, event.arrays, event.meta)
+        files.sync(path / METRICS)  # the reports up to a snapshot are on the disk before it is
+        files.write_arrays(path / LAST, event.arrays, event.meta)
         _write_best(path, event)
 
 
@@ -41,7 +41,7 @@ def _arrays(record: Examples | Frame) -> dict[str, Any]:
 def _write_examples(path: Path, examples: Examples) -> None:
     factors = {f"factor.{name}": values for name, values in examples.factors.items()}
     meta = {"classes": examples.classes, "total": examples.total}
-    storage.write_arrays(_examples_path(path), _arrays(examples) | factors, meta)
+    files.write_arrays(_examples_path(path), _arrays(examples) | factors, meta)
 
 
 def _write_best(path: Path, snapshot: Snapshot) -> None:
@@ -49,9 +49,9 @@ def _write_best(path: Path, snapshot: Snapshot) -> None:
     best = {k: v for k, v in snapshot.arrays.items() if k.startswith("best.")}
     if not best:
         (path / BEST).unlink(missing_ok=True)
-    elif storage.read_meta(path / BEST) != snapshot.meta["best"]:
+    elif files.read_meta(path / BEST) != snapshot.meta["best"]:
         weights = {k.replace("best.", "model.", 1): v for k, v in best.items()}
-        storage.write_arrays(path / BEST, weights, snapshot.meta["best"])
+        files.write_arrays(path / BEST, weights, snapshot.meta["best"])
 
 
 def snapshot(path: Path) -> Snapshot | None:
@@ -60,7 +60,7 @@ def snapshot(path: Path) -> Snapshot | None:
     if not last.exists():
         return None
     try:
-        arrays, meta = storage.read_arrays(last)
+        arrays, meta = files.read_arrays(last)
         if not isinstance(meta, dict) or not isinstance(meta.get("step"), int):
             raise ValueError(f"{last} is damaged (it names no step).")
     except ValueError as error:
@@ -79,19 +79,19 @@ def rewind(path: Path) -> Snapshot | None:
     """
     start = snapshot(path)
     step = start.step if start else -1
-    storage.keep_lines(path / METRICS, (line for line in reports(path) if line["step"] <= step))
+    files.keep_lines(path / METRICS, (line for line in reports(path) if line["step"] <= step))
     for frame in frame_steps(path):
         if frame > step:
             _frame_path(path, frame).unlink()
     for folder in (path, path / FRAMES, path / "derived"):
-        storage.sweep(folder)
+        files.sweep(folder)
     _write_best(path, start or Snapshot(step, {}, {}))
     return start
 
 
 def reports(path: Path) -> list[dict[str, Any]]:
     """Every report so far; a line that is none is passed over."""
-    return [line for line in storage.read_lines(path / METRICS) if _is_report(line)]
+    return [line for line in files.read_lines(path / METRICS) if _is_report(line)]
 
 
 def reports_of(path: Path, split: str) -> list[dict[str, Any]]:
@@ -117,7 +117,7 @@ def _is_report(line: dict[str, Any]) -> bool:
 def examples(path: Path) -> Examples | None:
     """The fixed examples of the frames, or None if there are none that can be read."""
     try:
-        arrays, meta = storage.read_arrays(_examples_path(path))
+        arrays, meta = files.read_arrays(_examples_path(path))
         return Examples(
             index=arrays["index"],
             label=arrays.get("label"),
@@ -147,7 +147,7 @@ def frame(path: Path, step: int | None = None) -> Frame | None:
             return None
         step = steps[-1]
     try:
-        arrays, meta = storage.read_arrays(_frame_path(path, step))
+        arrays, meta = files.read_arrays(_frame_path(path, step))
         return Frame(meta["step"], meta["epoch"], **arrays)
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -10,15 +10,15 @@ from typing import Any
 
 from filelock import FileLock
 
-from vae import storage
-from vae.records import Change, Control
+from vae.base import files
+from vae.base.records import Change, Control
 
 WANTED = ("run", "pause", "stop")
 
 
 def wishes(path: Path) -> dict[str, Any]:
     """The wishes as they stand: "wanted", and "knobs" (field → value)."""
-    found = storage.read_json(path / "control.json")
+    found = files.read_json(path / "control.json")
     found = found if isinstance(found, dict) else {}
     wanted, knobs = found.get("wanted"), found.get("knobs")
     knobs = knobs if isinstance(knobs, dict) else {}
@@ -36,14 +36,14 @@ def wish(path: Path, wanted: str | None, knobs: dict[str, float]) -> None:
         now = wishes(path)
         now["wanted"] = wanted or now["wanted"]
         now["knobs"] |= knobs
-        storage.write_json(path / "control.json", now)
+        files.write_json(path / "control.json", now)
 
 
 def checked_knobs(settings: dict[str, Any], knobs: dict[str, float]) -> dict[str, float]:
     """The knobs, if each may be moved in a run of these settings and is within its range; else
     ValueError. `epochs` may always be."""
+    from vae.base.options import check, coerce
     from vae.config import fields
-    from vae.options import check, coerce
 
     movable = {
         field.name: field
@@ -62,7 +62,7 @@ def checked_knobs(settings: dict[str, Any], knobs: dict[str, float]) -> dict[str
 
 def changes(path: Path) -> list[Change]:
     """Every live change, in the order it was made."""
-    lines = storage.read_lines(path / "changes.jsonl")
+    lines = files.read_lines(path / "changes.jsonl")
     return [Change(**{k: line[k] for k in Change._fields}) for line in lines if _is_change(line)]
 
 
@@ -78,11 +78,11 @@ def control(path: Path, settings: dict[str, Any], step: int) -> Control:
     for field, value in now["knobs"].items():
         if last.get(field, settings.get(field)) != value:
             change = Change(step, field, value)
-            storage.append_line(path / "changes.jsonl", change._asdict())
+            files.append_line(path / "changes.jsonl", change._asdict())
             made.append(change)
     return Control(now["wanted"], tuple(made))
 
 
 def mend(path: Path) -> None:
     """Drop what a killed or full disk left half-written among the changes."""
-    storage.keep_lines(path / "changes.jsonl", (change._asdict() for change in changes(path)))
+    files.keep_lines(path / "changes.jsonl", (change._asdict() for change in changes(path)))

@@ -5,13 +5,13 @@ import re
 from string import Template
 from typing import Any
 
+from vae.base.records import Change
 from vae.data import DATASETS
 from vae.likelihoods import LIKELIHOODS
 from vae.networks import NETWORKS
 from vae.objectives import OBJECTIVES
 from vae.posteriors import POSTERIORS
 from vae.priors import PRIORS
-from vae.records import Change
 from vae.runs import Run
 from vae.runs.header import domain_of
 from vae.schedules import SCHEDULES
@@ -35,11 +35,11 @@ IMPORTS = (
 DATA = (  # what the hand-written parts call by name
     ("vae.data.dataset", "Dataset"),
     ("vae.data.dataset", "split"),
-    ("vae.records", "Domain"),
-    ("vae.records", "Ints"),
-    ("vae.streams", "stream"),
-    ("vae.streams", "reseed"),
-    ("vae.streams", "permutation"),
+    ("vae.base.records", "Domain"),
+    ("vae.base.records", "Ints"),
+    ("vae.base.rng", "stream"),
+    ("vae.base.rng", "reseed"),
+    ("vae.base.rng", "permutation"),
 )
 TRAINING = (
     ("vae.bounds", "Pass"),

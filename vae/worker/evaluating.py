@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from vae import storage
-from vae.records import Evaluation
+from vae.base import files
+from vae.base.records import Evaluation
 from vae.runs import Run
 from vae.worker.names import digest, key
 
@@ -81,7 +81,7 @@ def loaded(run: Run, checkpoint: str) -> tuple["Opened", Weights]:
 
     for _ in range(TRIES):
         path = run.weights_path(checkpoint)
-        before, step = digest(path), storage.read_meta(path).get("step")
+        before, step = digest(path), files.read_meta(path).get("step")
         opened = Opened.of(run, checkpoint)
         if digest(run.weights_path(checkpoint)) == before:
             return opened, Weights(before, step)
@@ -110,7 +110,7 @@ def keep(run: Run, wanted: Wanted, weights: Weights, record: Evaluation) -> None
         "weights": weights._asdict(),
         "evaluation": record._asdict(),
     }
-    storage.write_json(run.derived(KIND, name, SUFFIX), content)
+    files.write_json(run.derived(KIND, name, SUFFIX), content)
 
 
 def kept(run: Run) -> list[Kept]:
@@ -123,7 +123,7 @@ def kept(run: Run) -> list[Kept]:
 
 def _read(path: Path) -> Kept | None:
     try:
-        saved = storage.read_json(path)
+        saved = files.read_json(path)
         return Kept(
             path,
             Wanted(**saved["wanted"]),

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from filelock import Timeout
 
-from vae import storage
+from vae.base import files
+from vae.base.records import Control, Snapshot, Tick
 from vae.projections import Cancelled
-from vae.records import Control, Snapshot, Tick
 from vae.runs import Run, Status, identity
 from vae.runs.status import lives
 from vae.worker import evaluating, names
@@ -68,7 +68,7 @@ def train_run(run: Run, asked: Callable[[], str | None] = lambda: None) -> Itera
 def _recorded(run: Run, asked: Callable[[], str | None]) -> Iterator["Event"]:
     import torch
 
-    from vae.devices import resolve
+    from vae.base.devices import resolve
     from vae.training import train
 
     torch.set_num_threads(run.header["threads"])
@@ -114,7 +114,7 @@ def told(error: BaseException) -> str:
     if isinstance(error, EXPECTED):
         return str(error)
     if isinstance(error, OSError):
-        return f"{storage.sentence(error)} What was saved before is whole: then resume."
+        return f"{files.sentence(error)} What was saved before is whole: then resume."
     if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
         return "The memory is full: lower batch_size, latent_dim or the hidden layers."
     return f"{type(error).__name__}: {error}. The whole story is in the run's log.txt."
@@ -160,7 +160,7 @@ class Job(NamedTuple):
         if self.result.exists():
             return {"state": "finished", "progress": 1.0, "message": ""}
         none = {"state": "none", "progress": 0.0, "message": ""}
-        saved = storage.read_json(self._beside(STATUS))
+        saved = files.read_json(self._beside(STATUS))
         if not isinstance(saved, dict):
             return none
         alive = saved.get("state") in AT_WORK
@@ -171,9 +171,9 @@ class Job(NamedTuple):
     def note(self, **fields: Any) -> None:
         """Change some of the status and keep the rest."""
         blank = {"state": "starting", "progress": 0.0, "message": "", "spec": self.spec}
-        saved = storage.read_json(self._beside(STATUS))
+        saved = files.read_json(self._beside(STATUS))
         whole = (saved if isinstance(saved, dict) else blank) | fields
-        storage.write_json(self._beside(STATUS), whole)
+        files.write_json(self._beside(STATUS), whole)
 
     def report(self, share: float) -> None:
         """Say how far it is, 0…1; raises Cancelled if nobody wants it any more."""
@@ -183,7 +183,7 @@ class Job(NamedTuple):
 
     def cancel(self) -> None:
         """Ask it to end; it does so at its next sign of life."""
-        storage.replace(self._beside(CANCEL), b"")
+        files.replace(self._beside(CANCEL), b"")
 
     @property
     def cancelled(self) -> bool:
@@ -213,7 +213,7 @@ def attempts(run: Run, kind: str) -> list[Job]:
     those at work, and those that failed or were cancelled; whichever weights they were for."""
     found = []
     for path in (run.path / "derived").glob(f"{kind}-*{STATUS}"):
-        saved = storage.read_json(path)
+        saved = files.read_json(path)
         if isinstance(saved, dict) and isinstance(saved.get("spec"), dict):
             key = path.name.removeprefix(f"{kind}-").removesuffix(STATUS)
             with suppress(OSError):  # it has just been cleared

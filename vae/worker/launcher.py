@@ -143,7 +143,7 @@ def _start() -> subprocess.Popen[str]:
 
 def _device(run: Run) -> str:
     """The device that a run will take; what it asks for where that is not to be had."""
-    from vae.devices import resolve
+    from vae.base.devices import resolve
 
     try:
         return str(resolve(run.settings["device"]))

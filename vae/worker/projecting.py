@@ -7,8 +7,8 @@ as far as it has formed lies in the job's partial result.
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vae import storage
-from vae.records import Floats, Projection
+from vae.base import files
+from vae.base.records import Floats, Projection
 
 if TYPE_CHECKING:
     from vae.worker.jobs import Job
@@ -25,12 +25,12 @@ def project(job: "Job") -> None:
     def report(share: float, points: Floats | None) -> None:
         job.report(share)
         if points is not None:
-            storage.write_arrays(job.partial, {"points": points, "index": encoding.index})
+            files.write_arrays(job.partial, {"points": points, "index": encoding.index})
 
     row = PROJECTIONS[job.spec["projection"]]
     done = row.project(encoding.mean, **job.spec["options"], seed=job.spec["seed"], report=report)
     arrays: dict[str, Any] = {"points": done.points, "index": encoding.index}
-    storage.write_arrays(job.result, arrays, {"axes": done.axes, "note": done.note})
+    files.write_arrays(job.result, arrays, {"axes": done.axes, "note": done.note})
 
 
 def projection_of(path: Path) -> tuple[Projection, Any]:
@@ -38,6 +38,6 @@ def projection_of(path: Path) -> tuple[Projection, Any]:
 
     Raises OSError or ValueError if there is none.
     """
-    arrays, meta = storage.read_arrays(path)
+    arrays, meta = files.read_arrays(path)
     axes, note = (meta["axes"], meta["note"]) if meta else (("", ""), "")
     return Projection(arrays["points"], tuple(axes), note), arrays["index"]

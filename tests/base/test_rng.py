@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from vae import streams
-from vae.streams import _PURPOSES, mix, permutation, reseed, stream
+from vae.base import rng
+from vae.base.rng import _PURPOSES, mix, permutation, reseed, stream
 
 CPU = torch.device("cpu")
 
@@ -117,4 +117,4 @@ def test_every_place_of_the_order_is_equally_likely() -> None:
 
 def test_purposes_have_no_unknown_name() -> None:
     with pytest.raises(ValueError, match="tuple"):
-        streams.mix(0, "nonsense")
+        rng.mix(0, "nonsense")

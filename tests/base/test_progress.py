@@ -2,7 +2,7 @@
 
 import pytest
 
-from vae.progress import parts, silent
+from vae.base.progress import parts, silent
 
 
 def test_each_part_takes_its_own_share() -> None:

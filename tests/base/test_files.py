@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vae import storage
+from vae.base import files
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 WRITERS: dict[str, Callable[[Path], None]] = {
-    "replace": lambda path: storage.replace(path, b"new" * 1000),
-    "write_json": lambda path: storage.write_json(path, {"new": 1}),
-    "keep_lines": lambda path: storage.keep_lines(path, [{"new": 1}]),
-    "write_arrays": lambda path: storage.write_arrays(path, {"new": np.zeros(9)}),
+    "replace": lambda path: files.replace(path, b"new" * 1000),
+    "write_json": lambda path: files.write_json(path, {"new": 1}),
+    "keep_lines": lambda path: files.keep_lines(path, [{"new": 1}]),
+    "write_arrays": lambda path: files.write_arrays(path, {"new": np.zeros(9)}),
 }
 
 
@@ -66,14 +66,14 @@ def test_a_replacement_that_fails_leaves_the_old_file_and_nothing_else(
 def test_short_writes_are_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write = os.write
     monkeypatch.setattr(os, "write", lambda handle, content: write(handle, bytes(content)[:7]))
-    storage.replace(tmp_path / "a", b"0123456789" * 5)
-    storage.append_line(tmp_path / "b", {"long": "0123456789"})
+    files.replace(tmp_path / "a", b"0123456789" * 5)
+    files.append_line(tmp_path / "b", {"long": "0123456789"})
     assert (tmp_path / "a").read_bytes() == b"0123456789" * 5
-    assert storage.read_lines(tmp_path / "b") == [{"long": "0123456789"}]
+    assert files.read_lines(tmp_path / "b") == [{"long": "0123456789"}]
 
 
 def test_a_file_can_be_read_by_others(tmp_path: Path) -> None:
-    storage.replace(tmp_path / "file", b"")
+    files.replace(tmp_path / "file", b"")
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o644
 
 
@@ -83,37 +83,37 @@ def test_a_file_can_be_read_by_others(tmp_path: Path) -> None:
 )
 def test_torn_and_garbled_lines_are_passed_over(tmp_path: Path, torn: bytes) -> None:
     path = tmp_path / "lines.jsonl"
-    storage.append_line(path, {"n": 1})
+    files.append_line(path, {"n": 1})
     with path.open("ab") as file:
         file.write(torn)
-    assert storage.read_lines(path) == [{"n": 1}]
-    storage.append_line(path, {"n": 3}, sync=False)
-    assert storage.read_lines(path) == [{"n": 1}, {"n": 3}]
-    storage.keep_lines(path, storage.read_lines(path))
+    assert files.read_lines(path) == [{"n": 1}]
+    files.append_line(path, {"n": 3}, sync=False)
+    assert files.read_lines(path) == [{"n": 1}, {"n": 3}]
+    files.keep_lines(path, files.read_lines(path))
     assert path.read_text() == '{"n": 1}\n{"n": 3}\n'
 
 
 def test_lines_that_are_right_are_not_written_again(tmp_path: Path) -> None:
     path = tmp_path / "lines.jsonl"
     for value in ({"x": 0.1}, {"x": 1e-17, "y": "β"}, {"x": None}):
-        storage.append_line(path, value)
+        files.append_line(path, value)
     before = path.stat().st_ino
-    storage.keep_lines(path, storage.read_lines(path))
+    files.keep_lines(path, files.read_lines(path))
     assert path.stat().st_ino == before
 
 
 def test_no_file_becomes_one_by_keeping_nothing(tmp_path: Path) -> None:
-    storage.keep_lines(tmp_path / "none", [])
+    files.keep_lines(tmp_path / "none", [])
     assert not (tmp_path / "none").exists()
-    assert storage.read_lines(tmp_path / "none") == []
+    assert files.read_lines(tmp_path / "none") == []
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_what_is_no_json_is_never_written(tmp_path: Path, value: float) -> None:
     with pytest.raises(ValueError, match="JSON"):
-        storage.append_line(tmp_path / "lines", {"x": value})
+        files.append_line(tmp_path / "lines", {"x": value})
     with pytest.raises(ValueError, match="JSON"):
-        storage.write_json(tmp_path / "json", {"x": value})
+        files.write_json(tmp_path / "json", {"x": value})
     assert not list(tmp_path.iterdir())
 
 
@@ -121,7 +121,7 @@ def test_what_is_no_json_is_never_written(tmp_path: Path, value: float) -> None:
 def test_what_is_no_json_reads_as_none(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:
         (tmp_path / "file").write_bytes(content)
-    assert storage.read_json(tmp_path / "file") is None
+    assert files.read_json(tmp_path / "file") is None
 
 
 def test_arrays_come_back_as_they_were(tmp_path: Path) -> None:
@@ -131,9 +131,9 @@ def test_arrays_come_back_as_they_were(tmp_path: Path) -> None:
         "empty": np.zeros((0, 2), np.float32),
         "bytes": np.arange(5, dtype=np.uint8),
     }
-    storage.write_arrays(tmp_path / "a", arrays, {"step": 7, "β": [1.5, None]})
-    found, meta = storage.read_arrays(tmp_path / "a")
-    assert meta == storage.read_meta(tmp_path / "a") == {"step": 7, "β": [1.5, None]}
+    files.write_arrays(tmp_path / "a", arrays, {"step": 7, "β": [1.5, None]})
+    found, meta = files.read_arrays(tmp_path / "a")
+    assert meta == files.read_meta(tmp_path / "a") == {"step": 7, "β": [1.5, None]}
     for name, array in arrays.items():
         assert found[name].dtype == array.dtype
         assert found[name].shape == array.shape
@@ -143,17 +143,17 @@ def test_arrays_come_back_as_they_were(tmp_path: Path) -> None:
 @pytest.mark.parametrize("keep", [0, 4, 60, 200])
 def test_truncated_arrays_are_an_error_with_the_files_name(tmp_path: Path, keep: int) -> None:
     path = tmp_path / "a.safetensors"
-    storage.write_arrays(path, {"x": np.zeros(100)}, {"step": 1})
+    files.write_arrays(path, {"x": np.zeros(100)}, {"step": 1})
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(ValueError, match=r"a\.safetensors is damaged"):
-        storage.read_arrays(path)
-    assert storage.read_meta(path) == {}
+        files.read_arrays(path)
+    assert files.read_meta(path) == {}
 
 
 def test_a_missing_file_of_arrays_is_an_os_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="none"):
-        storage.read_arrays(tmp_path / "none")
-    assert storage.read_meta(tmp_path / "none") == {}
+        files.read_arrays(tmp_path / "none")
+    assert files.read_meta(tmp_path / "none") == {}
 
 
 def test_sweep_removes_what_the_dead_left_and_nothing_else(tmp_path: Path) -> None:
@@ -165,14 +165,14 @@ def test_sweep_removes_what_the_dead_left_and_nothing_else(tmp_path: Path) -> No
     subprocess.run([sys.executable, "-c", program + leave + folder, str(tmp_path)], check=True)
     dead = {p.name for p in tmp_path.iterdir()}
     assert len(dead) == 2
-    mine = storage.temporary_folder(tmp_path / "mine")
+    mine = files.temporary_folder(tmp_path / "mine")
     (tmp_path / ".queue.lock").touch()
     (tmp_path / "a.json").touch()
     elsewhere, forgotten = (tmp_path / f".a.otherhost.1.{n}.tmp" for n in "ab")
     elsewhere.touch()
     forgotten.touch()
-    os.utime(forgotten, times=(0, time.time() - 2 * storage.FORGOTTEN))
-    storage.sweep(tmp_path)
+    os.utime(forgotten, times=(0, time.time() - 2 * files.FORGOTTEN))
+    files.sweep(tmp_path)
     assert {p.name for p in tmp_path.iterdir()} == {
         ".queue.lock",
         "a.json",
@@ -181,13 +181,13 @@ def test_sweep_removes_what_the_dead_left_and_nothing_else(tmp_path: Path) -> No
     }
 
 
-@pytest.mark.parametrize("number", storage.ABOUT)
+@pytest.mark.parametrize("number", files.ABOUT)
 def test_what_the_system_refuses_is_told_with_the_way_out(number: int) -> None:
-    told = storage.sentence(OSError(number, os.strerror(number), "/some/file"))
+    told = files.sentence(OSError(number, os.strerror(number), "/some/file"))
     assert "/some/file" in told
     assert told.endswith(".")
     assert "Errno" not in told
-    assert storage.sentence(OSError(number, os.strerror(number)))[0].isupper()
+    assert files.sentence(OSError(number, os.strerror(number)))[0].isupper()
 
 
 def test_many_writers_of_one_file_leave_one_whole_file(tmp_path: Path) -> None:
@@ -204,5 +204,5 @@ def test_many_writers_of_one_file_leave_one_whole_file(tmp_path: Path) -> None:
         if (tmp_path / "j").exists():
             assert len(set(json.loads((tmp_path / "j").read_bytes()))) == 1
     assert [writer.wait() for writer in writers] == [0, 0, 0]
-    assert len(storage.read_lines(tmp_path / "l")) == 120
+    assert len(files.read_lines(tmp_path / "l")) == 120
     assert {p.name for p in tmp_path.iterdir()} == {"j", "l"}
