@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from vae import figures, images
+from vae import figures
 from vae.base.records import Floats
 from vae.dashboard import grids, shown
 from vae.dashboard.gallery import Caption, gallery
@@ -27,7 +27,8 @@ from vae.dashboard.generate_view import decoded as decoded_plane
 from vae.dashboard.header import guard_weights, pick_run
 from vae.dashboard.plot import plot
 from vae.data import prepare
-from vae.images import Bytes
+from vae.imaging import tiles
+from vae.imaging.tiles import Bytes
 from vae.opened import Opened
 from vae.runs import Run
 
@@ -56,7 +57,7 @@ def files(place: DeltaGenerator, name: str, x: Floats, z: Floats, picture: Bytes
     with place.container(horizontal=True, horizontal_alignment="right", gap="small"):
         if picture is not None:
             about = "The picture as it is, without the words."
-            grids.download("PNG", lambda: images.png(picture), f"{name}.png", about)
+            grids.download("PNG", lambda: tiles.png(picture), f"{name}.png", about)
         grids.download("NPZ", lambda: grids.npz(x, z), f"{name}.npz", KEPT)
 
 
@@ -78,7 +79,7 @@ def grid(opened: Opened, x: Floats, key: str) -> Bytes | None:
         plot(chart, key=key, revision=opened.run.name, height=CHART, label="Samples")
         return None
     across, scale = grids.arranged(opened.data.event_shape, len(x), ROOM)
-    picture = images.tile(x, across, scale=scale)
+    picture = tiles.tile(x, across, scale=scale)
     st.html(grids.sheet(picture, f"{len(x)} samples"))
     return picture
 
@@ -109,7 +110,7 @@ def copies(opened: Opened, asked: Sampling, drawn: Drawn) -> Bytes | None:
     layers = [drawn.x, prepare(data, rows)]
     st.html(gallery(layers, captions))
     across, scale = grids.arranged(data.event_shape, len(rows), ROOM)
-    return images.strip(layers, across, scale=scale)
+    return tiles.strip(layers, across, scale=scale)
 
 
 def second(opened: Opened, asked: Sampling, drawn: Drawn) -> None:
@@ -148,10 +149,10 @@ def manifold(opened: Opened, asked: Plane, place: DeltaGenerator) -> None:
         words = [grids.Card(f"z1 = {z:.4f}", grids.number(z), ()) for z in values[0]]
         scale = grids.enlargement(opened.data.event_shape, 1, words, FRAMED)
         st.html(grids.cards({"E[x|z]": made.values}, words, (("z1", "text"),), scale, FRAMED[0]))
-        picture = images.tile(made.values, across, scale=scale)
+        picture = tiles.tile(made.values, across, scale=scale)
     else:
         scale = grids.tile_scale(opened.data.event_shape, across, down, FRAMED)
-        picture = images.tile(made.values, across, scale=scale)
+        picture = tiles.tile(made.values, across, scale=scale)
         st.html(grids.frame(picture, values, titles, "The decoded manifold"))
     files(place, f"{opened.run.name}-manifold", made.values, made.z, picture)
 

@@ -8,7 +8,7 @@ from scipy.interpolate import RegularGridInterpolator
 from vae.atlas import BYTES, SIDE, Atlas, Box, blend, chart, shown_at
 from vae.base.records import Domain
 from vae.config import RunConfig
-from vae.images import pixels
+from vae.imaging.tiles import pixels
 from vae.latent import decode
 from vae.model import VAE, build
 from vae.projections import Plane, plane_of_pair

@@ -148,7 +148,7 @@ FRESH = {
         "for r in listing('checkpoints'): r.curves(); r.frame(); r.examples(); r.changes()"
     ),
     "vae.figures": "import vae.figures",
-    "vae.images": "import vae.images",
+    "vae.imaging.tiles": "import vae.images",
     "vae.base.records": "import vae.base.records",
     "vae.data": "from vae.data import load; load('digits')",
     "vae.base.files": "import vae.base.files",

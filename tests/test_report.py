@@ -220,16 +220,16 @@ def test_a_verdict_names_the_lower_side() -> None:
 
 
 def test_pictures_are_those_of_the_best_weights(root: Path) -> None:
-    from vae import images
+    from vae.imaging import tiles
     from vae.latent import decode, prior_sample
 
     html = report([Run(root / "small")])
     opened = Opened.of(Run(root / "small"))
     drawn = decode(opened.model, prior_sample(opened.model, 32, 0))
-    assert images.data_uri(images.grid_png(drawn, 8, scale=6)) in html
+    assert tiles.data_uri(tiles.grid_png(drawn, 8, scale=6)) in html
     rows = opened.shown("test", 16)
     both = [opened.seen(rows), opened.decode(opened.encode(rows).mean, rows)]
-    assert images.data_uri(images.png(images.strip(both, 8, scale=6))) in html
+    assert tiles.data_uri(tiles.png(tiles.strip(both, 8, scale=6))) in html
 
 
 def test_what_cannot_be_made_is_refused_or_told(root: Path, tmp_path: Path) -> None:

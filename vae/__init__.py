@@ -48,7 +48,6 @@ The rooms from top to bottom: a module imports from its own room and from rooms 
     constant         ?
     likelihoods      ?
     importance       ?
-    images           ?
     fidelity         ?
     distributions    ?
     disentanglement  ?
@@ -58,12 +57,12 @@ The rooms from top to bottom: a module imports from its own room and from rooms 
     conventions      ?
     comparison       ?
     bounds           ?
-    animation        ?
     aggregate        ?
     data/            a name or a path → Dataset
     verdicts         ?
     presets          ?
     palette          ?
     intervals        ?
+    imaging/         arrays → tiled grids → PNG, GIF, WebP
     base/            records, options, progress, devices, random numbers, files, statistics
 """

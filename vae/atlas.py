@@ -12,7 +12,7 @@ import numpy as np
 
 from vae.base.records import Floats, Ints
 from vae.density import Doubles
-from vae.images import Bytes, pixels
+from vae.imaging.tiles import Bytes, pixels
 from vae.latent import decode
 from vae.model import VAE
 from vae.projections import Plane

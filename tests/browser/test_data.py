@@ -11,11 +11,11 @@ from PIL import Image
 
 from tests.browser.conftest import App, OpenPage, Server, Tab
 from tests.browser.screen import choose, photograph, shows, until
-from vae import images
 from vae.baseline import baseline
 from vae.config import RunConfig
 from vae.data import load, prepare
 from vae.figures.base import number
+from vae.imaging import tiles
 from vae.summary import summarise
 
 SIZES = """() => [...document.querySelectorAll('[data-testid=stMain] img')].map(
@@ -120,7 +120,7 @@ def test_pictures_and_numbers(
     assert metric(tab, "Mean x") == number(s.mean)
     assert metric(tab, "Zeros") == f"{100 * s.zeros:.1f} %"
     row, read = example(tab, data.event_shape[2])
-    shows(read, images.pixels(prepare(data, np.array([row])))[0])
+    shows(read, tiles.pixels(prepare(data, np.array([row])))[0])
     picture = photograph(tab.page.locator(".vae-scaled img").first)
     mean = once(picture, data.event_shape[2])[..., 0]
     np.testing.assert_allclose(mean, s.moments.mean[0] * 255, atol=0.511)
@@ -151,7 +151,7 @@ def test_a_zip_of_photographs(server: Server, visit: Callable[..., Tab], tmp_pat
     assert metric(tab, "Shape") == "3×24×32"
     assert metric(tab, "Classes") == "2"
     row, read = example(tab, 32)
-    shows(read, images.pixels(prepare(data, np.array([row])))[0])
+    shows(read, tiles.pixels(prepare(data, np.array([row])))[0])
     tab.page.locator(".st-key-data_fit button").click()
     cells = tab.page.locator(".st-key-data_page tr", has_text="gaussian-learned").locator("td")
     until(lambda: cells.count() == 4)

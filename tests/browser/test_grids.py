@@ -12,10 +12,10 @@ from playwright.sync_api import Locator
 
 from tests.browser.conftest import App, OpenPage, Server, Tab, trained
 from tests.browser.screen import choose, equals, perform, photograph, sheet, shows, tiles, until
-from vae import images
 from vae.corruption import corrupted
 from vae.dashboard import grids
 from vae.data import prepare
+from vae.imaging import tiles as images
 from vae.latent import decode, prior_sample, quantiles
 from vae.latent_sources import SOURCES, Draw, Latents
 from vae.nearest import nearest

@@ -9,7 +9,7 @@ import pytest
 
 from tests.browser.conftest import Launch, OpenPage, Tab
 from tests.browser.screen import choose, photograph, sheet, shows, tiles, until
-from vae import images
+from vae.imaging import tiles as images
 from vae.latent import decode, prior_sample
 from vae.opened import Opened
 from vae.runs import Run, find

@@ -13,7 +13,7 @@ from PIL import Image
 
 from tests.browser.conftest import ROOT, Launch, OpenPage, Server, Tab, trained
 from tests.browser.screen import PATIENCE, choose, perform, until
-from vae import images
+from vae.imaging import tiles
 from vae.latent import decode
 from vae.opened import Opened
 from vae.runs import Run
@@ -125,7 +125,7 @@ def test_lasso_shows_examples_with_the_decoders_output(
     encoding = opened.encode(rows)
     shown = np.stack([_pixels(source) for source in sources])[..., None]
     expected = np.stack([opened.seen(rows), decode(opened.model, encoding.mean)], 1)
-    expected = images.pixels(expected.reshape(-1, 1, 8, 8))
+    expected = tiles.pixels(expected.reshape(-1, 1, 8, 8))
     np.testing.assert_array_equal(np.broadcast_to(shown, expected.shape), expected)
     title = f"reconstruction {encoding.reconstruction[0]:.2f} nats"
     assert title in titles[0]
@@ -188,7 +188,7 @@ def _exact(opened: Opened, x: float, y: float) -> np.ndarray:
     """The decoder's own picture of a place in the plane of the two latents shown, (h, w)."""
     means = opened.encode(opened.rows("test")).mean
     assert means.shape[1] == 2
-    return images.pixels(decode(opened.model, np.array([[x, y]], np.float32)))[0, ..., 0]
+    return tiles.pixels(decode(opened.model, np.array([[x, y]], np.float32)))[0, ..., 0]
 
 
 def test_the_pointer_decodes_and_a_click_pins(

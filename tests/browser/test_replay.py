@@ -16,10 +16,10 @@ from playwright.sync_api import Locator, WebSocket
 
 from tests.browser.conftest import App, OpenPage, Server, Tab
 from tests.browser.screen import equals, perform, until
-from vae import images
 from vae.base.records import Examples, Frame, Report
 from vae.config import RunConfig
 from vae.data import load
+from vae.imaging import tiles
 from vae.palette import COLOURS
 from vae.replay import Replay, replay
 from vae.runs import Run, identity
@@ -192,9 +192,9 @@ def _shows_frame(tab: Tab, run: Run, k: int, shade: int = 0) -> None:
     labels = seen.label
     until(lambda: _at(tab) == str(k) and f"frame {k + 1} of" in _part(tab, "which").inner_text())
     made = [seen.originals, record.reconstructions[k]]
-    shown = [images.pixels(part)[..., 0] for part in made]
+    shown = [tiles.pixels(part)[..., 0] for part in made]
     np.testing.assert_array_equal(_tiles(tab, "reconstructions", 2), shown)
-    samples = images.pixels(record.samples[k])[..., 0]
+    samples = tiles.pixels(record.samples[k])[..., 0]
     np.testing.assert_array_equal(_tiles(tab, "samples", 1)[0], samples)
     off = _points(tab, labels, shade)
     assert np.median(off(record.aligned[k])) < 0.6

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page
 from tests.browser.screen import equals, perform, photograph, until
 from tests.pages.conftest import trained
 from vae.figures.base import number
-from vae.images import tile
+from vae.imaging.tiles import tile
 from vae.latent import decode, prior_sample
 from vae.opened import Opened
 from vae.report import report

@@ -14,7 +14,6 @@ from streamlit.runtime.scriptrunner import StopException
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage
-from vae import images
 from vae.base.progress import Progress
 from vae.baseline import baseline, baselines
 from vae.config import RunConfig
@@ -23,6 +22,7 @@ from vae.dashboard.data_likelihoods import judged, table
 from vae.dashboard.sidebar import FILE
 from vae.data import SOURCES, load, prepare
 from vae.figures.base import number
+from vae.imaging import tiles
 from vae.likelihoods import LIKELIHOODS
 from vae.summary import summarise
 
@@ -125,7 +125,7 @@ def test_examples_and_means_are_the_datas(name: str, page: AppTest) -> None:
     assert len(np.unique(data.labels[shown])) == len(data.classes)
     for picture, row in zip(cards, shown, strict=False):
         scale = picture.shape[1] // size
-        expected = images.pixels(prepare(data, np.array([row])))[0]
+        expected = tiles.pixels(prepare(data, np.array([row])))[0]
         np.testing.assert_array_equal(picture[::scale, ::scale], expected)
     x = prepare(data).astype(np.float64)
     mean, _, sd, _ = pictures(at, "vae-scaled")
@@ -250,7 +250,7 @@ def test_photographs_of_mixed_sizes(page: AppTest, tmp_path: Path) -> None:
     shown = rows(at)
     for picture, row in zip(pictures(at, "vae-cards"), shown, strict=False):
         scale = picture.shape[1] // 16
-        expected = images.pixels(prepare(data, np.array([row])))[0]
+        expected = tiles.pixels(prepare(data, np.array([row])))[0]
         np.testing.assert_array_equal(picture[::scale, ::scale], expected)
     mean, _, sd, _ = pictures(at, "vae-scaled")
     assert (mean[..., 0] != mean[..., 2]).any()

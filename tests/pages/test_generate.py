@@ -12,11 +12,11 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage, trained
-from vae import images
 from vae.dashboard import grids
 from vae.dashboard.generate_samples import COMPONENTS, Sampling, sampled, source_in_words
 from vae.dashboard.generate_view import Plane, axes, decoded
 from vae.data import load, prepare
+from vae.imaging import tiles
 from vae.latent import decode, prior_sample, quantiles
 from vae.latent_sources import ALL, SOURCES, Draw, Latents
 from vae.nearest import nearest
@@ -70,10 +70,10 @@ def test_the_pixels_are_the_decoders(root: Path, open_page: OpenPage) -> None:
     grid, frame = shown(at)
     x = decode(model, prior_sample(model, 9, 5))
     scale = (grid.shape[0] + 1) // 3 // 8
-    np.testing.assert_array_equal(grid, images.tile(x, 3, scale=scale))
+    np.testing.assert_array_equal(grid, tiles.tile(x, 3, scale=scale))
     places = quantiles(4)
     z = np.array([[a, b] for b in places[::-1] for a in places], np.float32)
-    expected = images.tile(decode(model, z), 4, scale=(frame.shape[0] + 1) // 4 // 8)
+    expected = tiles.tile(decode(model, z), 4, scale=(frame.shape[0] + 1) // 4 // 8)
     np.testing.assert_array_equal(frame, expected)
 
 
@@ -182,7 +182,7 @@ def test_sheets_fit_the_room_by_whole_factors(shape: tuple[int, int, int], count
     room = (512, 600)
     across, scale = grids.arranged(shape, count, room)
     down = -(-count // across)
-    height, width = images.tile(np.zeros((count, *shape), np.float32), across, scale=scale).shape[
+    height, width = tiles.tile(np.zeros((count, *shape), np.float32), across, scale=scale).shape[
         :2
     ]
     assert width <= room[0]
@@ -239,14 +239,14 @@ def test_every_source_is_decoded_pixel_for_pixel(
     z = SOURCES[name].draw(known(opened), asked)
     grid = shown(at)[0]
     scale = (grid.shape[0] + 1) // 3 // 8
-    expected = images.tile(decode(opened.model, z), 3, scale=scale).astype(int)
+    expected = tiles.tile(decode(opened.model, z), 3, scale=scale).astype(int)
     assert np.abs(grid - expected).max() <= 1  # a fit may differ in its last digit
     assert source_in_words(SOURCES[name]) in said(at)
     if name != "class":
         return
     at.selectbox(key="generate_sample_class_a-run").select(4).run()
     z = SOURCES[name].draw(known(opened), asked._replace(label=4))
-    expected = images.tile(decode(opened.model, z), 3, scale=scale).astype(int)
+    expected = tiles.tile(decode(opened.model, z), 3, scale=scale).astype(int)
     assert np.abs(shown(at)[0] - expected).max() <= 1
 
 
@@ -278,8 +278,8 @@ def test_below_each_sample_is_its_nearest_training_example(
     apart = np.sqrt(((x[:, None] - train) ** 2).sum((2, 3, 4)))  # (6, N)
     np.testing.assert_array_equal(rows, opened.splits.train[apart.argmin(1)])
     pairs = [picture[..., :3] for picture in shown(at)[:12]]  # the browser enlarges them
-    np.testing.assert_array_equal(pairs[::2], images.pixels(x))
-    np.testing.assert_array_equal(pairs[1::2], images.pixels(prepare(opened.data, np.array(rows))))
+    np.testing.assert_array_equal(pairs[::2], tiles.pixels(x))
+    np.testing.assert_array_equal(pairs[1::2], tiles.pixels(prepare(opened.data, np.array(rows))))
     held = nearest(prepare(opened.data, opened.splits.test), train).distance
     best = apart.min(1)
     told = words(at)
@@ -300,7 +300,7 @@ def test_the_same_z_through_a_second_run(root: Path, open_page: OpenPage) -> Non
     z = prior_sample(first.load_model(), 9, 0)
     for picture, run in zip(shown(at), (first, other), strict=True):
         scale = (picture.shape[0] + 1) // 3 // 8
-        expected = images.tile(decode(run.load_model(), z), 3, scale=scale)
+        expected = tiles.tile(decode(run.load_model(), z), 3, scale=scale)
         np.testing.assert_array_equal(picture, expected)
     at = open_page("generate.py", run="wider")
     at.segmented_control(key="generate_beside").set_value("Second run").run()

@@ -14,7 +14,6 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage, in_state, trained
-from vae import images
 from vae.base import files
 from vae.dashboard import plot as component
 from vae.dashboard import server
@@ -22,6 +21,7 @@ from vae.dashboard.latent_select import arrays, rows_named, table
 from vae.dashboard.latent_view import BINS, Asked, hues, job_of, stacked, steady, words
 from vae.data import load
 from vae.density import density, equal, projected
+from vae.imaging import tiles
 from vae.latent import by_kl, decode
 from vae.opened import Opened
 from vae.projections import pca, plane_of_pca, trustworthiness
@@ -175,7 +175,7 @@ def test_a_selection_shows_those_examples_and_the_decoders_output(
     encoding = opened.encode(rows)
     sources = re.findall(r'src="data:image/png;base64,([^"]+)"', " ".join(htmls(at)))
     pairs = zip(opened.seen(rows), decode(opened.model, encoding.mean), strict=True)
-    expected = [images.tile_pngs(np.stack(pair)) for pair in pairs]
+    expected = [tiles.tile_pngs(np.stack(pair)) for pair in pairs]
     assert [base64.b64decode(s) for s in sources] == [png for pair in expected for png in pair]
     for row, error, kl in zip(rows, encoding.reconstruction, encoding.kl, strict=True):
         said = rf"#{row} · class \d · reconstruction {error:.2f} nats · KL {kl:.2f} nats"
@@ -355,7 +355,7 @@ def test_the_pointers_tiles_are_the_decoders(root: Path, open_page: OpenPage) ->
     for i, j in ((0, 0), (31, 3), (12, 30)):
         place = [np.linspace(*told[axis], 32)[k] for axis, k in (("x", j), ("y", i))]
         z = plane.latents(np.array([place], np.float32))
-        exact = images.pixels(decode(opened.model, z))[0, ..., 0]
+        exact = tiles.pixels(decode(opened.model, z))[0, ..., 0]
         top = (31 - i) * 8
         tile = sheet[top : top + 8, j * 8 : j * 8 + 8]
         assert np.abs(tile.astype(int) - exact).max() <= 1  # the same plane, fitted again
@@ -380,8 +380,8 @@ def test_a_click_on_empty_space_pins_the_exact_decode(root: Path, open_page: Ope
     means = opened.encode(rows).mean
     z = np.array([[0.75, -1.5]], np.float32)
     near = rows[np.linalg.norm(means - z, axis=1).argmin()]
-    (exact,) = images.tile_pngs(decode(opened.model, z))
-    assert pictures(at) == [exact, *images.tile_pngs(opened.seen(np.array([near])))]
+    (exact,) = tiles.tile_pngs(decode(opened.model, z))
+    assert pictures(at) == [exact, *tiles.tile_pngs(opened.seen(np.array([near])))]
     assert "z = (0.75, −1.50)" in text(at)
     assert f"nearest #{near}" in text(at)
     assert at.get("bidi_component")[0].proto.bytes == figure  # a pin sends no figure

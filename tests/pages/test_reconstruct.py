@@ -12,11 +12,11 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage, trained
-from vae import images
 from vae.base.records import Floats
 from vae.bounds import kl_per_dimension, reconstruction_error
 from vae.dashboard import grids
 from vae.dashboard.reconstruct_view import ANY, Asked, judge, select, summary
+from vae.imaging import tiles
 from vae.opened import Opened
 from vae.surprise import ORDERS, Judged, percent
 
@@ -80,11 +80,11 @@ def test_the_cards_are_the_models(root: Path, open_page: OpenPage) -> None:
     worst = np.argsort(-(error + kl), kind="stable")[:8]
     shown = stacks(at)
     scale = shown[0].shape[1] // 8
-    difference = images.difference(x[worst], values[worst])
+    difference = tiles.difference(x[worst], values[worst])
     assert body(at).count(f'<div style="height:{8 * scale + 1}px">') == 3  # the words beside
     for k, place in enumerate(worst):
         layers = [x[place : place + 1], values[place : place + 1], difference.tiles[k : k + 1]]
-        np.testing.assert_array_equal(shown[k], images.strip(layers, 1, scale=scale)[..., :3])
+        np.testing.assert_array_equal(shown[k], tiles.strip(layers, 1, scale=scale)[..., :3])
     label = opened.data.labels[test[worst]]
     expected = [
         [str(c), grids.number(e), grids.number(d), percent(1 - k / 180)]

@@ -13,12 +13,12 @@ from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage, trained
 from tests.pages.test_reconstruct import body, stacks
-from vae import images
 from vae.base.options import options_of
 from vae.corruption import CORRUPTIONS, corrupted
 from vae.dashboard import grids
 from vae.dashboard.reconstruct_own import in_words
 from vae.dashboard.reconstruct_pad import drawn
+from vae.imaging import tiles
 from vae.opened import Opened
 from vae.own import kept, shown, through
 from vae.restoring import restore
@@ -51,8 +51,8 @@ def says(at: AppTest, opened: Opened, picture: np.ndarray) -> None:
     assert found.kl is not None
     assert f"{grids.number(found.kl)} nats" in body(at)
     stack = stacks(at)[0]
-    difference = images.difference(found.x, found.values).tiles
-    expected = images.strip([found.x, found.values, difference], 1, scale=112 // 8)
+    difference = tiles.difference(found.x, found.values).tiles
+    expected = tiles.strip([found.x, found.values, difference], 1, scale=112 // 8)
     np.testing.assert_array_equal(stack, expected[..., :3])
     encoding = opened.encode(opened.splits.test)
     assert encoding.kl is not None
@@ -171,12 +171,12 @@ def test_the_cards_are_what_the_model_restores(corruption_page: AppTest, root: P
     cover = {"share": 0.25, "across": 0.5, "down": 0.5, "fill": 0.5}
     broken = corrupted(x, {"flips": {"share": 0.1}, "occlusion": cover}, 0)
     made = restore(opened, x, broken, np.array(rows))
-    layers = [x, broken, made.values, images.difference(x, made.values, 1.0).tiles]
+    layers = [x, broken, made.values, tiles.difference(x, made.values, 1.0).tiles]
     shown_ = stacks(at)
     assert len(shown_) == 8
     scale = shown_[0].shape[1] // 8
     for k, stack in enumerate(shown_):
-        expected = images.strip([layer[k : k + 1] for layer in layers], 1, scale=scale)
+        expected = tiles.strip([layer[k : k + 1] for layer in layers], 1, scale=scale)
         np.testing.assert_array_equal(stack, expected[..., :3])
     words = " ".join(m.value for m in at.markdown)
     assert (

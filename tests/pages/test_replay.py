@@ -11,7 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage, trained
-from vae import images
+from vae.imaging import tiles
 from vae.replay import replay
 from vae.runs import Run, identity
 
@@ -59,7 +59,7 @@ def test_every_frame_is_sent_as_it_is_in_the_files(root: Path, open_page: OpenPa
 
 
 def _bytes(values: np.ndarray) -> np.ndarray:
-    return images.pixels(values)[..., : values.shape[1]].reshape(-1)
+    return tiles.pixels(values)[..., : values.shape[1]].reshape(-1)
 
 
 @pytest.mark.parametrize("latents", [1, 2])

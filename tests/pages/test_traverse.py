@@ -11,12 +11,12 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage, trained
-from vae import images
-from vae.animation import order
 from vae.dashboard import traverse_between as two
 from vae.dashboard import traverse_rows as rows
 from vae.dashboard.traverse_sums import REACH
 from vae.dashboard.traverse_view import log_prior, ordered, span_of, usual
+from vae.imaging import tiles
+from vae.imaging.animation import order
 from vae.latent import decode
 from vae.opened import Opened
 from vae.paths import change, class_mean, slerp
@@ -125,7 +125,7 @@ def test_rows_are_the_decoders_in_the_order_of_their_kl(root: Path, open_page: O
     start = test[row]
     assert abs(start[by_kl[0]]) > 0.75
     pictures, after = strips(at), re.findall(r'class="after">([\d.]+)<', html(at))
-    own = images.pixels(decode(opened.model, start[None]))[0]
+    own = tiles.pixels(decode(opened.model, start[None]))[0]
     for d, strip, moved, left in zip(by_kl, pictures, after, marks(at), strict=True):
         z = np.tile(start, (9, 1))
         z[:, d] = np.linspace(-3, 3, 9)
@@ -133,7 +133,7 @@ def test_rows_are_the_decoders_in_the_order_of_their_kl(root: Path, open_page: O
         z[near] = start
         x = decode(opened.model, z)
         shown = tiled(strip, 9).astype(int)
-        assert np.abs(shown - images.pixels(x)).max() <= 1  # batches of another size
+        assert np.abs(shown - tiles.pixels(x)).max() <= 1  # batches of another size
         assert np.abs(shown[near] - own.astype(int)).max() <= 1
         assert left == near * (strip.shape[1] + 1) // 9
         assert float(moved) == pytest.approx(change(x, z), abs=6e-4)
@@ -150,21 +150,21 @@ def test_what_is_shown_is_what_the_files_hold(root: Path, open_page: OpenPage) -
     if [t for t in at.toggle if t.key == "traverse_all_a-run"]:
         at.toggle(key="traverse_all_a-run").set_value(True).run()
     shown = np.concatenate([tiled(strip, 9) for strip in strips(at)])
-    np.testing.assert_array_equal(shown, images.pixels(decode(opened.model, z)))
+    np.testing.assert_array_equal(shown, tiles.pixels(decode(opened.model, z)))
     view(at, "Between two")
     ends = (at.number_input(key=f"traverse_{k}_a-run").value for k in "ab")
     wanted = two.Asked(*ends, 9, 0)
     ways = two.ways_of(opened, wanted, 9)
     made = decode(opened.model, np.concatenate([ways.linear, ways.spherical]))
     shown = np.concatenate([tiled(strip, 9) for strip in strips(at)])
-    np.testing.assert_array_equal(shown, images.pixels(made))
+    np.testing.assert_array_equal(shown, tiles.pixels(made))
     t = np.linspace(0, 1, 9)
     a, b = (opened.encode(np.array([row])).mean[0] for row in wanted[:2])
     np.testing.assert_array_equal(ways.spherical, slerp(a, b, t))
     playing = re.findall(r"data:image/webp;base64,([^\"]+)", html(at))[0]
     moving = Image.open(io.BytesIO(base64.b64decode(playing)))
     z = slerp(a, b, np.linspace(0, 1, two.PLACES))
-    frames = images.pixels(decode(opened.model, z))[..., :1]
+    frames = tiles.pixels(decode(opened.model, z))[..., :1]
     scale, shown = moving.size[0] // 8, []
     for k in range(moving.n_frames):
         moving.seek(k)
@@ -220,17 +220,15 @@ def test_arithmetic_is_that_of_class_means(root: Path, open_page: OpenPage) -> N
     assert float(apart[0]) == pytest.approx(length, abs=0.01)
     start = opened.encode(opened.splits.test[:1]).mean[0]
     strengths = np.linspace(-REACH, REACH, 9)[:, None]
-    wanted = images.pixels(
-        decode(opened.model, (start + strengths * (three - eight)).astype("f4"))
-    )
+    wanted = tiles.pixels(decode(opened.model, (start + strengths * (three - eight)).astype("f4")))
     assert np.abs(tiled(strips(at)[0], 9).astype(int) - wanted).max() <= 1
     at.selectbox(key="traverse_from_a-run").select("mean of 8").run()
     strip = tiled(strips(at)[0], 9)
     assert (
-        np.abs(strip[4].astype(int) - images.pixels(decode(opened.model, eight[None]))).max() <= 1
+        np.abs(strip[4].astype(int) - tiles.pixels(decode(opened.model, eight[None]))).max() <= 1
     )
     assert (
-        np.abs(strip[6].astype(int) - images.pixels(decode(opened.model, three[None]))).max() <= 1
+        np.abs(strip[6].astype(int) - tiles.pixels(decode(opened.model, three[None]))).max() <= 1
     )
     at.selectbox(key="traverse_plus_a-run").select("8").run()
     strip = tiled(strips(at)[0], 9)
@@ -248,14 +246,14 @@ def test_a_told_class_is_held(root: Path, open_page: OpenPage) -> None:
     asked = rows.Asked("example", row, "prior", 3, 9, int(labels[row]))
     for label in (int(labels[row]), 3):
         z = rows.traversals(opened, asked, ordered(opened)[0][:1])[0].z
-        wanted = images.pixels(decode(opened.model, z, labels=np.full(9, label)))
+        wanted = tiles.pixels(decode(opened.model, z, labels=np.full(9, label)))
         assert np.abs(tiled(strips(at)[0], 9).astype(int) - wanted).max() <= 1
         at.selectbox(key="traverse_held_a-run").select("3").run()
     at.selectbox(key="traverse_held_a-run").select("own class").run()
     view(at, "Arithmetic")
     at.selectbox(key="traverse_from_a-run").select("mean of 7").run()
     z = class_mean(opened.encode(opened.splits.train).mean, labels[opened.splits.train], 7)[0]
-    wanted = images.pixels(decode(opened.model, z[None], labels=np.array([7])))
+    wanted = tiles.pixels(decode(opened.model, z[None], labels=np.array([7])))
     assert np.abs(tiled(strips(at)[0], 9)[4].astype(int) - wanted).max() <= 1
 
 

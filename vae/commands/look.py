@@ -202,8 +202,8 @@ def sample(args: argparse.Namespace) -> int:
 
     n samples of Z latents: x (n, *event) float32, the means of p(x|z); z (n, Z) float32.
     """
-    from vae import images
     from vae.base.files import replace
+    from vae.imaging import tiles
     from vae.latent import decode, prior_sample
 
     out = _out(args.out, ".png", ".npz")
@@ -219,7 +219,7 @@ def sample(args: argparse.Namespace) -> int:
     if out.suffix == ".npz":
         _save_npz(out, x=x, z=z)
     else:
-        replace(out, images.grid_png(x, columns=math.ceil(args.n**0.5), scale=2))
+        replace(out, tiles.grid_png(x, columns=math.ceil(args.n**0.5), scale=2))
     print(f"{args.n} samples in {out}")
     return 0
 

@@ -7,7 +7,7 @@ from html import escape
 import numpy as np
 import streamlit as st
 
-from vae import figures, images
+from vae import figures
 from vae.base.records import Encoding, Floats, Hue, Ints, LatentMap, Projection
 from vae.comparison import Entry
 from vae.dashboard import grids, server, shown
@@ -16,6 +16,7 @@ from vae.dashboard.header import has_rings
 from vae.dashboard.plot import plot
 from vae.dashboard.tiles import pattern
 from vae.figures.base import span
+from vae.imaging import tiles
 from vae.latent import by_kl, dimensions, fitted_sample, prior_sample
 from vae.opened import Opened
 from vae.palette import CLASSES
@@ -170,7 +171,7 @@ def pictures(selected: Sequence[Entry], titles: dict[str, str]) -> None:
     st.markdown("**Samples**", help=HELP["samples"])
     for one, column in zip(opened, st.columns(MOST), strict=False):
         with column:
-            sheet = images.tile(_noise(one), 4, scale=_scale(one, across=4))
+            sheet = tiles.tile(_noise(one), 4, scale=_scale(one, across=4))
             st.markdown(titles[one.run.name])
             st.html(grids.sheet(sheet, f"Samples of {titles[one.run.name]}"))
 

@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import streamlit as st
 
-from vae import figures, images
+from vae import figures
 from vae.base.records import Floats, Hue, Ints, LatentMap, Moments
 from vae.config import RunConfig
 from vae.dashboard import grids
 from vae.dashboard.data_view import HELP, SPLITS, Shown, short
 from vae.dashboard.plot import plot
 from vae.data import Dataset, split, stratified
+from vae.imaging import tiles
 from vae.summary import moments, seen
 
 ANY = -1  # every class
@@ -156,9 +157,9 @@ def _grey(sd: Floats) -> Floats:
 def _scaled(values: Floats, limit: float, alt: str) -> str:
     """HTML: one picture (C, H, W), white at `limit`, above its scale from 0."""
     scale = grids.tile_scale(values.shape, 1, 1, BESIDE)
-    picture = images.tile(values[None] / limit, 1, scale=scale)
+    picture = tiles.tile(values[None] / limit, 1, scale=scale)
     width = picture.shape[1]
-    bar = images.tile(np.linspace(0, 1, width, dtype=np.float32)[None, None, None].repeat(8, 2), 1)
+    bar = tiles.tile(np.linspace(0, 1, width, dtype=np.float32)[None, None, None].repeat(8, 2), 1)
     ends = f'<div class="ends" style="width:{width}px"><span>0</span><span>{limit:g}</span></div>'
     return (
         f'<div class="vae-scaled">{grids.sheet(picture, escape(alt))}'

@@ -9,7 +9,7 @@ from html import escape
 from typing import NamedTuple
 
 from vae.base.records import Floats
-from vae.images import data_uri, tile_pngs
+from vae.imaging.tiles import data_uri, tile_pngs
 from vae.palette import COLOURS
 
 LEAST = 44  # pixels that a tile is wide at least

@@ -18,10 +18,10 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from vae import images
 from vae.base.records import Floats, Ints
 from vae.dashboard.gallery import colour
-from vae.images import Bytes
+from vae.imaging import tiles
+from vae.imaging.tiles import Bytes
 
 STYLE = Path(__file__).with_name("grids.css")
 LEAST, MOST = 48, 160  # a card's pictures are so wide at least and at most
@@ -120,11 +120,11 @@ def cards(
     `layers` maps a name to N images; `lines` names the lines of words, (text, colour). Where there
     are differences, the scale of their colours runs from -limit to +limit, in units of x.
     """
-    stacks = [images.pixels(layer) for layer in layers.values()]
+    stacks = [tiles.pixels(layer) for layer in layers.values()]
     height, width = stacks[0].shape[1] * scale, stacks[0].shape[2] * scale
     tall = _name_height(words)
     figures = "".join(
-        _figure(images.strip([s[i : i + 1] for s in stacks], 1, scale=scale), word, tall)
+        _figure(tiles.strip([s[i : i + 1] for s in stacks], 1, scale=scale), word, tall)
         for i, word in enumerate(words)
     )
     heads = "".join(f'<div style="height:{height + 1}px">{escape(name)}</div>' for name in layers)
@@ -146,14 +146,14 @@ def _scale_key(limit: float | None) -> str:
     """The colours of differences and the values at their ends."""
     if limit is None:
         return ""
-    bar = _image(images.scale_bar(108, 8), (108, 8), "colours of the differences")
+    bar = _image(tiles.scale_bar(108, 8), (108, 8), "colours of the differences")
     ends = f"<span>{number(-limit)}</span><span>0</span><span>+{number(limit)}</span>"
     unit = f'<div style="color:{colour("muted")}">units of x</div>'
     return f'<div class="scale">difference{bar}<div class="ends">{ends}</div>{unit}</div>'
 
 
 def _figure(stack: Bytes, word: Card, name_height: int) -> str:
-    image = _image(images.png(stack), (stack.shape[1], stack.shape[0]), word.title)
+    image = _image(tiles.png(stack), (stack.shape[1], stack.shape[0]), word.title)
     numbers = "".join(
         f'<span style="color:{colour(tint)}">{escape(text)}</span>' for text, tint in word.numbers
     )
@@ -214,12 +214,12 @@ def number(value: float) -> str:
 
 
 def _picture(grid: Bytes, alt: str) -> str:
-    return _image(images.png(grid), (grid.shape[1], grid.shape[0]), alt)
+    return _image(tiles.png(grid), (grid.shape[1], grid.shape[0]), alt)
 
 
 def _image(png: bytes, size: tuple[int, int], alt: str) -> str:
     return (
-        f'<img src="{images.data_uri(png)}" width="{size[0]}" height="{size[1]}" '
+        f'<img src="{tiles.data_uri(png)}" width="{size[0]}" height="{size[1]}" '
         f'style="width:{size[0]}px;height:{size[1]}px" alt="{escape(alt)}">'
     )
 

@@ -15,7 +15,7 @@ from vae.dashboard.latent_density import Ground, kept
 from vae.dashboard.latent_view import DIMENSIONS, Asked
 from vae.dashboard.plot import keep
 from vae.density import LINES
-from vae.images import png
+from vae.imaging.tiles import png
 from vae.opened import Opened
 from vae.projections import Plane
 

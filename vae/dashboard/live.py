@@ -7,11 +7,12 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from vae import figures, images
+from vae import figures
 from vae.base.records import Examples, Floats, Frame, Hue, LatentMap, Tiles
 from vae.dashboard import controls, grids, header, shown
 from vae.dashboard.plot import plot
 from vae.dashboard.tiles import pattern
+from vae.imaging import tiles
 from vae.projections import pca
 from vae.runs import Run, Status
 
@@ -151,7 +152,7 @@ def _reconstructions(run: Run, examples: Examples | None, frame: Frame | None) -
         count, scale = _fitting(examples.originals, STRIP)
         chosen = np.linspace(0, len(examples.originals) - 1, count).round().astype(int)
         pair = [examples.originals[chosen], frame.reconstructions[chosen]]
-        strip = images.strip(pair, count, scale=scale)
+        strip = tiles.strip(pair, count, scale=scale)
         st.html(grids.sheet(strip, "Originals above their reconstructions"))
     else:
         figure = figures.pairs(Tiles(examples.originals), Tiles(frame.reconstructions))
@@ -190,7 +191,7 @@ def _samples(run: Run, examples: Examples | None, frame: Frame | None) -> None:
         st.caption("They appear when training has begun.")
     elif frame.samples.ndim == 4:
         columns, scale = _fitting(frame.samples[::2], GRID)
-        grid = images.tile(frame.samples[: 2 * columns], columns, scale=scale)
+        grid = tiles.tile(frame.samples[: 2 * columns], columns, scale=scale)
         st.html(grids.sheet(grid, "Samples"))
     else:
         figure = figures.vectors(frame.samples, background=examples.originals)

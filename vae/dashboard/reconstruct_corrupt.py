@@ -4,13 +4,14 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from vae import figures, images
+from vae import figures
 from vae.base.options import Spec, options_of
 from vae.base.records import Floats, Tiles
 from vae.corruption import CORRUPTIONS, corrupted
 from vae.dashboard import grids
 from vae.dashboard.plot import plot
 from vae.dashboard.reconstruct_view import Selection, controls, judge, select
+from vae.imaging import tiles
 from vae.opened import Opened
 from vae.restoring import Restored, restore, squared_error
 from vae.runs import Run
@@ -122,11 +123,11 @@ def words(opened: Opened, chosen: Selection, restored: Restored) -> list[grids.C
 
 def pictures(opened: Opened, chosen: Selection, broken: Floats, restored: Restored) -> None:
     """Four pictures a card."""
-    layers: dict[str, Floats | images.Bytes] = {
+    layers: dict[str, Floats | tiles.Bytes] = {
         "original": chosen.x,
         "corrupted": broken,
         "reconstruction": restored.values,
-        "difference": images.difference(chosen.x, restored.values, limit=1.0).tiles,
+        "difference": tiles.difference(chosen.x, restored.values, limit=1.0).tiles,
     }
     said = words(opened, chosen, restored)
     scale = grids.enlargement(opened.data.event_shape, len(layers), said, ROOM)

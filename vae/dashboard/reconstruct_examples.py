@@ -3,7 +3,7 @@
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from vae import figures, images
+from vae import figures
 from vae.base.records import Floats, Tiles
 from vae.dashboard import grids
 from vae.dashboard.plot import plot
@@ -18,6 +18,7 @@ from vae.dashboard.reconstruct_view import (
     summary,
 )
 from vae.figures.surprise import surprise_bars
+from vae.imaging import tiles
 from vae.opened import Opened
 from vae.runs import Run
 from vae.surprise import Judged
@@ -76,8 +77,8 @@ def strokes(judged: Judged, marked: Floats, asked: Asked, revision: str) -> None
 
 def pictures(opened: Opened, chosen: Selection, asked: Asked, right: DeltaGenerator) -> None:
     """Originals, reconstructions and differences, a card each, and the whole grid to keep."""
-    difference = images.difference(chosen.x, chosen.values)
-    layers: dict[str, Floats | images.Bytes] = {
+    difference = tiles.difference(chosen.x, chosen.values)
+    layers: dict[str, Floats | tiles.Bytes] = {
         "original": chosen.x,
         "reconstruction": chosen.values,
         "difference": difference.tiles,
@@ -88,7 +89,7 @@ def pictures(opened: Opened, chosen: Selection, asked: Asked, right: DeltaGenera
     with right:
         grids.download(
             "PNG",
-            lambda: images.png(images.strip(list(layers.values()), across, scale=scale)),
+            lambda: tiles.png(tiles.strip(list(layers.values()), across, scale=scale)),
             f"{opened.run.name}-reconstructions.png",
             "All originals, reconstructions and differences in one picture.",
         )

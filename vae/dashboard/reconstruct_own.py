@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from streamlit.delta_generator import DeltaGenerator
 
-from vae import figures, images
+from vae import figures
 from vae.base.records import Floats, Hue, LatentMap, Tiles
 from vae.dashboard import grids, shown
 from vae.dashboard.gallery import Caption, figures_line, gallery
@@ -20,6 +20,7 @@ from vae.dashboard.reconstruct_pad import pad
 from vae.dashboard.reconstruct_view import SPLITS, judge, split_controls
 from vae.data.pictures import fitted
 from vae.figures.surprise import surprise_bars
+from vae.imaging import tiles
 from vae.nearest import nearest
 from vae.opened import Opened
 from vae.own import Own, kept, placed, through
@@ -156,8 +157,8 @@ def _result(opened: Opened, found: Own, bound: Floats, split: str) -> None:
         numbers.append(("sum, z at the mean of q", f"{grids.number(found.bound)} nats", "text"))
     st.html(figures_line(numbers))
     if opened.data.is_image:
-        difference = images.difference(found.x, found.values)
-        layers: dict[str, Floats | images.Bytes] = {
+        difference = tiles.difference(found.x, found.values)
+        layers: dict[str, Floats | tiles.Bytes] = {
             "as the model sees it": found.x,
             "reconstruction": found.values,
             "difference": difference.tiles,

@@ -19,9 +19,9 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from vae import images
 from vae.figures.base import number
 from vae.figures.replay import Scene, Strip, ends, vector_range
+from vae.imaging import tiles
 from vae.palette import CLASSES, COLOURS
 
 _HERE = Path(__file__).parent
@@ -175,7 +175,7 @@ def _blobs(scene: Scene, strips: Sequence[Strip]) -> Blobs:
 
 def _bytes(values: NDArray[Any]) -> NDArray[np.uint8]:
     """Pictures (N, C, H, W) as they are shown, (N, H, W, C) bytes."""
-    shown = images.pixels(values)
+    shown = tiles.pixels(values)
     return np.ascontiguousarray(shown[..., : values.shape[1]])
 
 

@@ -11,9 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from vae import images
 from vae.dashboard import server
 from vae.data import Dataset, prepare
+from vae.imaging import tiles
 from vae.runs import find
 
 KEEP = {"Cache-Control": "private, max-age=3600"}
@@ -42,5 +42,5 @@ def _tile(request: Request) -> Response:
         return Response(status_code=204)
     if not data.is_image or row >= len(data.x):
         return Response(status_code=204)
-    png = images.tile_pngs(prepare(data, slice(row, row + 1)))[0]
+    png = tiles.tile_pngs(prepare(data, slice(row, row + 1)))[0]
     return Response(png, media_type="image/png", headers=KEEP)

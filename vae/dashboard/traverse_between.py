@@ -5,8 +5,6 @@ from typing import NamedTuple
 import numpy as np
 import streamlit as st
 
-from vae import images
-from vae.animation import animation
 from vae.base.records import Floats
 from vae.dashboard import grids
 from vae.dashboard.header import has_rings
@@ -35,7 +33,9 @@ from vae.dashboard.traverse_view import (
     z_of,
 )
 from vae.figures.paths import along, beside, plane
-from vae.images import Bytes
+from vae.imaging import tiles
+from vae.imaging.animation import animation
+from vae.imaging.tiles import Bytes
 from vae.opened import Opened
 from vae.paths import Between, between
 from vae.runs import Run
@@ -153,7 +153,7 @@ def _files(opened: Opened, x: Floats, z: Floats, steps: int) -> None:
     name = f"{opened.run.name}-interpolation"
     if opened.data.is_image:
         about = "Both strips, linear above spherical, a pixel for a pixel of the model."
-        grids.download("PNG", lambda: images.grid_png(x, steps), f"{name}.png", about)
+        grids.download("PNG", lambda: tiles.grid_png(x, steps), f"{name}.png", about)
     about = f"x and z of both ways, {steps} linear, then {steps} spherical; --data can read it."
     grids.download("NPZ", lambda: grids.npz(x, z), f"{name}.npz", about)
 
@@ -207,13 +207,13 @@ def _ends(opened: Opened, asked: Asked) -> None:
     pair = np.array([asked.a, asked.b])
     words = [("A", name_of(opened, asked.a)), ("B", name_of(opened, asked.b))]
     x = opened.seen(pair)
-    st.html(captioned(x, words, images.factor(x.shape[3], END)))
+    st.html(captioned(x, words, tiles.factor(x.shape[3], END)))
 
 
 def frames_of(opened: Opened, asked: Asked, way: str) -> Bytes:
     """What plays: the decoder's pictures along one way, (T, H, W, 1 or 3)."""
     z = getattr(ways_of(opened, asked, PLACES), way)
-    shown = images.pixels(through(opened, z, asked.label))
+    shown = tiles.pixels(through(opened, z, asked.label))
     return shown[..., :1] if opened.data.event_shape[0] == 1 else shown
 
 
@@ -224,7 +224,7 @@ def _moving(opened: Opened, asked: Asked) -> None:
     way = grids.choose(at[0], "Animated", "traverse_way", WAYS, first, HELP["way"])
     ms = grids.whole(at[1], "ms per picture", "traverse_ms", (20, 1000, 60), HELP["ms"], step=20)
     frames = frames_of(opened, asked, way)
-    scale = images.factor(frames.shape[2], WIDE)
+    scale = tiles.factor(frames.shape[2], WIDE)
     content = played(frames, scale, "webp", ms)
     size = (frames.shape[2] * scale, frames.shape[1] * scale)
     moving = picture(content, size, f"{way}, from A to B and back", "webp")

@@ -5,7 +5,6 @@ from typing import NamedTuple
 import numpy as np
 import streamlit as st
 
-from vae import images
 from vae.base.records import Floats
 from vae.dashboard import grids
 from vae.dashboard.plot import plot
@@ -26,6 +25,7 @@ from vae.dashboard.traverse_view import (
     z_of,
 )
 from vae.figures.paths import along, plane
+from vae.imaging import tiles
 from vae.opened import Opened
 from vae.paths import Traversal, at_quantiles, change, even, traversal
 from vae.runs import Run
@@ -147,7 +147,7 @@ def _files(opened: Opened, x: Floats, z: Floats, steps: int) -> None:
     if opened.data.is_image:
         grids.download(
             "PNG",
-            lambda: images.grid_png(x, steps),
+            lambda: tiles.grid_png(x, steps),
             f"{name}.png",
             "All rows in one picture, a pixel for a pixel of the model.",
         )

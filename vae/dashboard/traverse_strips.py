@@ -10,10 +10,10 @@ from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
-from vae import images
 from vae.base.records import Floats
 from vae.dashboard import grids
 from vae.dashboard.gallery import colour
+from vae.imaging import tiles
 
 STYLE = Path(__file__).with_name("traverse.css")
 NAME = 112  # width of the names before the strips
@@ -69,11 +69,11 @@ def strips(
 
 
 def _row(row: Row, scale: int) -> str:
-    shown = images.tile(row.x, len(row.x), scale=scale)
+    shown = tiles.tile(row.x, len(row.x), scale=scale)
     height, width = shown.shape[:2]
     pitch = row.x.shape[3] * scale + 1
     muted = colour("muted")
-    image = picture(images.png(shown), (width, height), row.name)
+    image = picture(tiles.png(shown), (width, height), row.name)
     places = "".join(f'<i style="width:{pitch}px" title="{escape(w)}"></i>' for w in row.words)
     bar = ""
     if row.mark is not None:
@@ -98,7 +98,7 @@ def _axis(labels: Sequence[str], pitch: int, title: str) -> str:
 
 def picture(content: bytes, size: tuple[int, int], alt: str, kind: str = "png") -> str:
     """HTML: a picture file of this kind and size (width, height), pixel for pixel."""
-    source = images.data_uri(content).replace("image/png", f"image/{kind}", 1)
+    source = tiles.data_uri(content).replace("image/png", f"image/{kind}", 1)
     return (
         f'<img src="{source}" width="{size[0]}" height="{size[1]}" '
         f'style="width:{size[0]}px;height:{size[1]}px" alt="{escape(alt)}">'
@@ -112,6 +112,6 @@ def captioned(x: Floats, words: Sequence[tuple[str, str]], scale: int, indent: i
     figures = "".join(
         f"<figure>{picture(content, size, bold)}<figcaption><b>{escape(bold)}</b><br>"
         f"{escape(plain)}</figcaption></figure>"
-        for content, (bold, plain) in zip(images.tile_pngs(x, scale), words, strict=True)
+        for content, (bold, plain) in zip(tiles.tile_pngs(x, scale), words, strict=True)
     )
     return f'<div class="vae-large" style="margin-left:{indent}px">{figures}</div>'

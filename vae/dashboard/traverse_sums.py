@@ -7,7 +7,6 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from vae import images
 from vae.base.records import Floats, Ints
 from vae.dashboard import grids
 from vae.dashboard.generate_view import latents
@@ -26,6 +25,7 @@ from vae.dashboard.traverse_view import (
     z_of,
 )
 from vae.figures.paths import along, plane
+from vae.imaging import tiles
 from vae.opened import Opened
 from vae.paths import Difference, class_mean, difference, shifted
 from vae.runs import Run
@@ -147,7 +147,7 @@ def _files(opened: Opened, x: Floats, z: Floats) -> None:
     name = f"{opened.run.name}-arithmetic"
     if opened.data.is_image:
         about = "The strip, a pixel for a pixel of the model."
-        grids.download("PNG", lambda: images.grid_png(x, len(x)), f"{name}.png", about)
+        grids.download("PNG", lambda: tiles.grid_png(x, len(x)), f"{name}.png", about)
     about = "x and z of the strip, from strength −2 to 2; --data can read it."
     grids.download("NPZ", lambda: grids.npz(x, z), f"{name}.npz", about)
 
@@ -179,7 +179,7 @@ def _large(opened: Opened, asked: Asked, start: Floats, found: Difference) -> No
         (_start_name(opened, asked), "decoded as it is"),
         (f"strength {grids.number(strength)}", ""),
     ]
-    st.html(captioned(x, words, images.factor(x.shape[3], LARGE), NAME + GAP))
+    st.html(captioned(x, words, tiles.factor(x.shape[3], LARGE), NAME + GAP))
 
 
 def _vectors(opened: Opened, x: Floats, strengths: Floats) -> None:

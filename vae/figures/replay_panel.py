@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from vae import images
 from vae.base.records import Floats
 from vae.figures.replay import RINGS, Scene, rgb, vector_range
-from vae.images import Bytes
+from vae.imaging import tiles
+from vae.imaging.tiles import Bytes
 from vae.palette import COLOURS
 
 Ranges = tuple[tuple[float, float], tuple[float, float]]  # of the axes across and up
@@ -220,7 +220,7 @@ def _tiles(parts: list[Floats], room: tuple[int, int]) -> Bytes:
         return int(min(across, ((room[1] - 4 * (rows - 1)) // (rows * len(parts)) - 1) // height))
 
     columns = max(range(1, count + 1), key=lambda n: (scale(n), -(-count % n), n))
-    return images.strip(parts, columns, space=4, scale=max(scale(columns), 1))
+    return tiles.strip(parts, columns, space=4, scale=max(scale(columns), 1))
 
 
 def _vectors(

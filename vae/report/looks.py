@@ -9,11 +9,12 @@ from html import escape
 
 import numpy as np
 
-from vae import figures, images
+from vae import figures
 from vae.base.records import Encoding, Floats, Hue, LatentMap, Projection
 from vae.comparison import Entry
 from vae.figures.base import number
 from vae.figures.yardstick import with_error
+from vae.imaging import tiles
 from vae.latent import decode, prior_sample
 from vae.opened import Opened
 from vae.projections import pca
@@ -98,13 +99,13 @@ def _pictures(page: Page, opened: Opened, split: str) -> str:
     if not opened.data.is_image:
         return _vectors(page, originals, made, drawn)
     scale = max(1, ROOM // (ACROSS * (originals.shape[3] + 1)))
-    both = images.png(images.strip([originals, made], ACROSS, scale=scale))
+    both = tiles.png(tiles.strip([originals, made], ACROSS, scale=scale))
     told = f"{len(rows_)} {SPLITS[split]} examples above, their reconstructions below"
     left = f"<h3>Reconstructions</h3>{_shown(both, told)}"
     if drawn is None:
         right = "A point posterior has no prior that it was trained against: no samples."
         return f'<div class="pair"><div>{left}</div><p class="about">{right}</p></div>'
-    grid = images.grid_png(drawn, ACROSS, scale=scale)
+    grid = tiles.grid_png(drawn, ACROSS, scale=scale)
     told = f"{len(drawn)} draws z ~ p(z), decoded to E[x|z]; seed 0"
     return (
         f'<div class="pair"><div>{left}</div>'
@@ -113,7 +114,7 @@ def _pictures(page: Page, opened: Opened, split: str) -> str:
 
 
 def _shown(png: bytes, told: str) -> str:
-    return f'{picture(images.data_uri(png), told)}<p class="small">{escape(told)}</p>'
+    return f'{picture(tiles.data_uri(png), told)}<p class="small">{escape(told)}</p>'
 
 
 def _samples(opened: Opened) -> Floats | None:

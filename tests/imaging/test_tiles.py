@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vae import images
+from vae.imaging import tiles as images
 
 RANDOM = np.random.default_rng(0)
 

@@ -2,7 +2,7 @@
 
 Notation: T frames, each (h, w, C) of bytes, C 1 (grey) or 3 (red, green, blue), all of one size; a
 frame is shown for a number of milliseconds, and the whole begins again for ever. Frames are
-written pixel for pixel: enlarge them before, by whole factors (`vae.images.enlarge`).
+written pixel for pixel: enlarge them before, by whole factors (`vae.imaging.tiles.enlarge`).
 
 WebP is lossless. GIF keeps time in hundredths of a second and has 256 colours: grey pictures, and
 coloured ones with no more colours in all, are exact; others take the nearest of 256 colours chosen

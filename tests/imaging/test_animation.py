@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vae.animation import FORMATS, animation, order
+from vae.imaging.animation import FORMATS, animation, order
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, (6, 14, 21, 1), np.uint8)
