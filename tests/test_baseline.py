@@ -13,10 +13,10 @@ from scipy.stats import norm
 from vae import constant as room
 from vae.base.records import Domain
 from vae.baseline import baseline, baselines
+from vae.components.likelihoods import LIKELIHOODS, Likelihood
 from vae.config import RunConfig
 from vae.constant import TOLERANCE, best_constant
 from vae.data import Dataset, load
-from vae.likelihoods import LIKELIHOODS, Likelihood
 from vae.projections import Cancelled
 
 FLOOR = -14.0  # of ln sigma²

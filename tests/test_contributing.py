@@ -76,7 +76,7 @@ EVALUATE = "evaluate new --json"
 
 
 def test_a_likelihood(house: Path) -> None:
-    apply(house / "vae/likelihoods.py", hunk("class Laplace"), "LIKELIHOODS: dict")
+    apply(house / "vae/components/likelihoods.py", hunk("class Laplace"), "LIKELIHOODS: dict")
     said = command(house, "train --help", f"{TRAIN} --likelihood laplace --scale 0.5", EVALUATE)
     assert "--scale" in said
     assert '"elbo": -' in said

@@ -18,10 +18,10 @@ from torch.nn.functional import binary_cross_entropy_with_logits as bce
 from torch.nn.functional import mse_loss
 
 from vae.base.records import Domain
-from vae.bounds import Pass
+from vae.components.likelihoods import Bernoulli, Gaussian
+from vae.components.objectives import elbo
+from vae.components.terms import Pass
 from vae.conventions import CONVENTIONS, KINDS, Context, Convention, meaningful
-from vae.likelihoods import Bernoulli, Gaussian
-from vae.objectives import elbo
 
 ROWS = list(CONVENTIONS)
 CONTEXTS = [

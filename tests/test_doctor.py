@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from vae.batches import Batches
-from vae.bounds import reconstruction_error
 from vae.checkup import EXAMPLES, measure
+from vae.components.terms import reconstruction_error
 from vae.config import TABLES, RunConfig
 from vae.course import course_of
 from vae.data import load

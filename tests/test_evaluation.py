@@ -15,6 +15,7 @@ from scipy import stats
 from vae import disentanglement, evaluation
 from vae.base.records import Domain
 from vae.batches import Batches
+from vae.components.likelihoods import LIKELIHOODS
 from vae.config import RunConfig
 from vae.data import Dataset, load
 from vae.evaluation import (
@@ -28,7 +29,6 @@ from vae.evaluation import (
 )
 from vae.evaluation import full as whole
 from vae.fidelity import FIGURES
-from vae.likelihoods import LIKELIHOODS
 from vae.model import VAE, build
 from vae.probes import wilson
 from vae.projections import Cancelled

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from vae.base.records import Report, Snapshot
+from vae.components.likelihoods import LIKELIHOODS
+from vae.components.objectives import OBJECTIVES
+from vae.components.posteriors import POSTERIORS
 from vae.config import TABLES, RunConfig
 from vae.data import OFFLINE, Dataset, load
 from vae.frames import fixed_examples, frame
-from vae.likelihoods import LIKELIHOODS
 from vae.model import build
-from vae.objectives import OBJECTIVES
-from vae.posteriors import POSTERIORS
 from vae.training import train
 
 KINDS = ("likelihood", "posterior", "prior", "objective")

@@ -12,11 +12,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from vae.base import files
 from vae.base.records import Domain
+from vae.components.objectives import OBJECTIVES
+from vae.components.posteriors import POSTERIORS
+from vae.components.priors import PRIORS
 from vae.config import TABLES, RunConfig
 from vae.model import VAE, build, cost
-from vae.objectives import OBJECTIVES
-from vae.posteriors import POSTERIORS
-from vae.priors import PRIORS
 
 SHAPES = [(1, 8, 8), (1, 28, 28), (1, 7, 11), (3, 9, 9), (2,), (13,)]
 KINDS = ("network", "likelihood", "posterior", "prior", "objective")

@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 
 from vae.base.records import Change, Control, Snapshot, Tick
+from vae.components.likelihoods import LIKELIHOODS
+from vae.components.networks import NETWORKS
+from vae.components.objectives import OBJECTIVES
+from vae.components.posteriors import POSTERIORS
+from vae.components.priors import PRIORS
+from vae.components.schedules import SCHEDULES
 from vae.config import RunConfig
 from vae.data import Dataset, load, save_upload
-from vae.likelihoods import LIKELIHOODS
-from vae.networks import NETWORKS
-from vae.objectives import OBJECTIVES
-from vae.posteriors import POSTERIORS
-from vae.priors import PRIORS
 from vae.runs import Run
-from vae.schedules import SCHEDULES
 from vae.script import data_file, file_name, script
 from vae.script.bundle import Bundle
 from vae.script.pieces import free_names
@@ -243,7 +243,7 @@ def test_every_name_of_a_script_is_defined(tmp_path: Path) -> None:
 
 
 def test_pieces_with_one_name_get_two(tmp_path: Path) -> None:
-    wanted = [("vae.posteriors", "Flow"), ("vae.priors", "Flow")]
+    wanted = [("vae.components.posteriors", "Flow"), ("vae.components.priors", "Flow")]
     names = Bundle(wanted, "").names
     assert [names[place] for place in wanted] == ["Flow", "FlowPrior"]
     text = script(trained(tmp_path, "both", QUICK["flows"]))

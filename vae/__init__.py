@@ -19,45 +19,38 @@ The rooms from top to bottom: a module imports from its own room and from rooms 
     summary          ?
     space            ?
     restoring        ?
-    plan             ?
+    replay           ?
+    atlas            ?
+    projections      ?
     checkup          ?
     opened           ?
+    evaluation/      the bound, −ln p(x) and every other measure of a trained model
+    probes           ?
+    plan             ?
+    paths            ?
+    nearest          ?
     meters           ?
     latent_sources   ?
-    atlas            ?
     latent           ?
+    importance       ?
     illnesses        ?
     frames           ?
-    evaluation/      the bound, −ln p(x) and every other measure of a trained model
-    doctor           ?
-    baseline         ?
-    runs/            the run folder: create, read, record, list, export, import
-    batches          examples on a device, as the model reads them
-    model            VAE: encoder, posterior, prior, decoder, likelihood
-    config           RunConfig: everything that a run depends on; presets; β conventions
-    schedules        ?
-    replay           ?
-    projections      ?
-    probes           ?
-    priors           ?
-    posteriors       ?
-    paths            ?
-    objectives       ?
-    networks         ?
-    nearest          ?
-    constant         ?
-    likelihoods      ?
-    importance       ?
     fidelity         ?
-    distributions    ?
+    doctor           ?
     disentanglement  ?
     density          ?
     course           ?
     corruption       ?
     conventions      ?
+    baseline         ?
+    constant         ?
     comparison       ?
-    bounds           ?
     aggregate        ?
+    runs/            the run folder: create, read, record, list, export, import
+    batches          examples on a device, as the model reads them
+    model            VAE: encoder, posterior, prior, decoder, likelihood
+    config           RunConfig: everything that a run depends on; presets; β conventions
+    components/      networks, likelihoods, posteriors, priors, objectives, schedules
     data/            a name or a path → Dataset
     verdicts         ?
     presets          ?

@@ -23,10 +23,10 @@ from torch import Tensor
 from vae.base.progress import Progress, parts, silent
 from vae.base.records import Baseline, Ints
 from vae.batches import Batches
+from vae.components.likelihoods import LIKELIHOODS, Likelihood, bits_per_dimension
 from vae.config import RunConfig
 from vae.constant import best_constant
 from vae.data import Dataset, stratified
-from vae.likelihoods import LIKELIHOODS, Likelihood, bits_per_dimension
 
 MOST = 3_000_000  # numbers of the examples that are fitted to, and of those judged
 CPU = torch.device("cpu")

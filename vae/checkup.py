@@ -15,7 +15,7 @@ from torch import Tensor
 
 from vae.base import rng
 from vae.batches import Batch
-from vae.bounds import kl, reconstruction_error
+from vae.components.terms import kl, reconstruction_error
 from vae.doctor import Measured
 from vae.model import VAE
 from vae.opened import Opened

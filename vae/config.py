@@ -12,15 +12,15 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from vae import schedules
 from vae.base.options import Field, Option, Spec, check, coerce, derive, options_of, refuse_unknown
 from vae.base.records import Domain
+from vae.components import schedules
+from vae.components.likelihoods import LIKELIHOODS
+from vae.components.networks import NETWORKS
+from vae.components.objectives import OBJECTIVES
+from vae.components.posteriors import POSTERIORS
+from vae.components.priors import PRIORS
 from vae.data import DATASETS, Dataset, Splits, split
-from vae.likelihoods import LIKELIHOODS
-from vae.networks import NETWORKS
-from vae.objectives import OBJECTIVES
-from vae.posteriors import POSTERIORS
-from vae.priors import PRIORS
 
 TABLES: dict[str, Mapping[str, Callable[..., Any]]] = {
     "data": DATASETS,

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from vae.base.progress import Progress, silent
-from vae.likelihoods import Likelihood
+from vae.components.likelihoods import Likelihood
 
 BLOCK = 200_000  # decoder outputs that are looked at at once: they stay in the cache
 TOLERANCE = 1e-3  # nats; the sum of |gradient| below which a fit has converged

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from vae.components.objectives import OBJECTIVES
+from vae.components.posteriors import POSTERIORS
 from vae.doctor import (
     FALL,
     FIRST,
@@ -38,8 +40,6 @@ from vae.doctor import (
     Remedy,
     Seen,
 )
-from vae.objectives import OBJECTIVES
-from vae.posteriors import POSTERIORS
 
 
 def examine(case: Case) -> Examination:

@@ -13,7 +13,7 @@ from torch import Tensor
 from vae.base import rng
 from vae.base.records import Encoding, Floats, Ints, Projection
 from vae.batches import Batch, Batches
-from vae.bounds import kl, kl_per_dimension, reconstruction_error
+from vae.components.terms import kl, kl_per_dimension, reconstruction_error
 from vae.model import VAE, turn
 
 CHUNK = 1024

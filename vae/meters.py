@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vae.bounds import Pass, rate, reconstruction_error
+from vae.components.objectives import Loss
+from vae.components.terms import Pass, rate, reconstruction_error
 from vae.model import VAE
-from vae.objectives import Loss
 
 TICK_SECONDS = 0.1
 

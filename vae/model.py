@@ -16,13 +16,13 @@ from torch.nn.functional import one_hot
 
 from vae.base import rng
 from vae.base.records import Domain
-from vae.bounds import Pass
+from vae.components.likelihoods import LIKELIHOODS
+from vae.components.networks import NETWORKS
+from vae.components.objectives import OBJECTIVES, Loss
+from vae.components.posteriors import POSTERIORS
+from vae.components.priors import PRIORS
+from vae.components.terms import Pass
 from vae.config import RunConfig
-from vae.likelihoods import LIKELIHOODS
-from vae.networks import NETWORKS
-from vae.objectives import OBJECTIVES, Loss
-from vae.posteriors import POSTERIORS
-from vae.priors import PRIORS
 
 WORTH_THREADS = 200_000_000  # operations a step below which threads cost more than they bring
 

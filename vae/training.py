@@ -18,13 +18,13 @@ from vae.base import rng
 from vae.base.devices import resolve
 from vae.base.records import Change, Control, Examples, Frame, Ints, Report, Snapshot, Tick
 from vae.batches import Batches
+from vae.components.schedules import Progress
 from vae.config import RunConfig, fields
 from vae.data import Dataset
 from vae.frames import fixed_examples, frame
 from vae.meters import Clock, Sums, yardstick
 from vae.model import build
 from vae.plan import Plan
-from vae.schedules import Progress
 
 START = 1000  # training examples that a model may look at before its first step
 Event = Tick | Report | Examples | Frame | Snapshot

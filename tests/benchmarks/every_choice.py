@@ -18,14 +18,14 @@ import torch
 
 from vae.base.records import Evaluation, Report, Snapshot
 from vae.batches import Batches
+from vae.components.likelihoods import LIKELIHOODS
+from vae.components.objectives import OBJECTIVES
+from vae.components.posteriors import POSTERIORS
+from vae.components.priors import PRIORS
 from vae.config import RunConfig
 from vae.data import Dataset, load
 from vae.evaluation import evaluate
-from vae.likelihoods import LIKELIHOODS
 from vae.model import VAE, build
-from vae.objectives import OBJECTIVES
-from vae.posteriors import POSTERIORS
-from vae.priors import PRIORS
 from vae.training import train
 
 BASE = {"latent_dim": 8, "hidden": (256, 128), "batch_size": 64, "frames": 0, "device": "cpu"}

@@ -13,11 +13,11 @@ import torch
 
 from tests.knobs.harness import DIGITS, data_of, done, quick
 from vae.base.records import Domain
+from vae.components.networks import ACTIVATIONS
+from vae.components.priors import PRIORS
 from vae.config import RunConfig
 from vae.latent import decode, prior_sample
 from vae.model import build, cost
-from vae.networks import ACTIVATIONS
-from vae.priors import PRIORS
 
 
 def test_network_is_the_body() -> None:

@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 from tests.pages.conftest import OpenPage
 from vae.base.progress import Progress
 from vae.baseline import baseline, baselines
+from vae.components.likelihoods import LIKELIHOODS
 from vae.config import RunConfig
 from vae.dashboard import fetching
 from vae.dashboard.data_likelihoods import judged, table
@@ -23,7 +24,6 @@ from vae.dashboard.sidebar import FILE
 from vae.data import SOURCES, load, prepare
 from vae.figures.base import number
 from vae.imaging import tiles
-from vae.likelihoods import LIKELIHOODS
 from vae.summary import summarise
 
 SHAPES = {"digits": "1×8×8", "moon-phases": "1×28×28", "shapes": "1×32×32", "mixture": "2"}

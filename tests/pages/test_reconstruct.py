@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage, trained
 from vae.base.records import Floats
-from vae.bounds import kl_per_dimension, reconstruction_error
+from vae.components.terms import kl_per_dimension, reconstruction_error
 from vae.dashboard import grids
 from vae.dashboard.reconstruct_view import ANY, Asked, judge, select, summary
 from vae.imaging import tiles

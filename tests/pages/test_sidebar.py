@@ -9,12 +9,12 @@ from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage
 from vae.base.options import options_of
+from vae.components.schedules import SCHEDULES
 from vae.config import TABLES, RunConfig, fields
 from vae.dashboard import server
 from vae.dashboard.sidebar import FILE
 from vae.presets import PRESETS
 from vae.runs import Run, listing
-from vae.schedules import SCHEDULES
 
 MODEL = ("likelihood", "posterior", "prior", "objective")
 

@@ -8,8 +8,8 @@ from typing import NoReturn
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from vae.components.likelihoods import LIKELIHOODS
 from vae.dashboard import server
-from vae.likelihoods import LIKELIHOODS
 from vae.runs import Run, Status, listing
 from vae.runs.header import domain_of
 

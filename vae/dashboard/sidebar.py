@@ -11,15 +11,15 @@ from typing import Any, NamedTuple
 
 import streamlit as st
 
-from vae import schedules
 from vae.base.devices import available, resolve
 from vae.base.options import Field, first_sentence
+from vae.components import schedules
+from vae.components.likelihoods import LIKELIHOODS
 from vae.config import TABLES, RunConfig, fields
 from vae.dashboard import estimate, fetching, server
 from vae.dashboard.header import choose
 from vae.dashboard.ledger import ledger
 from vae.data import DATASETS, OFFLINE, Dataset, load, save_upload
-from vae.likelihoods import LIKELIHOODS
 from vae.presets import PRESETS
 from vae.runs import Run
 

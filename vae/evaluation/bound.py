@@ -15,8 +15,8 @@ from vae.aggregate import Posteriors
 from vae.base.progress import Progress, parts, silent
 from vae.base.records import Evaluation
 from vae.batches import Batch
-from vae.bounds import Pass, factorises, kl, kl_per_dimension
-from vae.likelihoods import bits_per_dimension
+from vae.components.likelihoods import bits_per_dimension
+from vae.components.terms import Pass, factorises, kl, kl_per_dimension
 from vae.model import VAE
 
 ACTIVE = 0.01  # variance of the posterior mean above which a latent counts as active

@@ -6,15 +6,15 @@ from string import Template
 from typing import Any
 
 from vae.base.records import Change
+from vae.components.likelihoods import LIKELIHOODS
+from vae.components.networks import NETWORKS
+from vae.components.objectives import OBJECTIVES
+from vae.components.posteriors import POSTERIORS
+from vae.components.priors import PRIORS
+from vae.components.schedules import SCHEDULES
 from vae.data import DATASETS
-from vae.likelihoods import LIKELIHOODS
-from vae.networks import NETWORKS
-from vae.objectives import OBJECTIVES
-from vae.posteriors import POSTERIORS
-from vae.priors import PRIORS
 from vae.runs import Run
 from vae.runs.header import domain_of
-from vae.schedules import SCHEDULES
 from vae.script import parts
 from vae.script.bundle import Bundle, heading
 from vae.script.facts import BOUND, TERMS, file_name, kind, recorded
@@ -42,8 +42,8 @@ DATA = (  # what the hand-written parts call by name
     ("vae.base.rng", "permutation"),
 )
 TRAINING = (
-    ("vae.bounds", "Pass"),
-    ("vae.objectives", "Loss"),
+    ("vae.components.terms", "Pass"),
+    ("vae.components.objectives", "Loss"),
     ("vae.meters", "yardstick"),
     ("vae.meters", "Sums"),
 )
@@ -102,7 +102,10 @@ class Writer:
         elif self.config.examples:
             found.append(("vae.data.dataset", "subset"))
         found += [_place(table[name]) for table, name in self._rows().values()]
-        found += [*TRAINING, *([("vae.schedules", "Progress")] if self.scheduled else [])]
+        found += [
+            *TRAINING,
+            *([("vae.components.schedules", "Progress")] if self.scheduled else []),
+        ]
         schedules = {self._schedule(name)[0] for name in self._scalars()}
         return found + [_place(SCHEDULES[name].factor) for name in schedules if name]
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from vae.base.options import options_of
-from vae.networks import ACTIVATIONS, NETWORKS, conv, linear, mlp
+from vae.components.networks import ACTIVATIONS, NETWORKS, conv, linear, mlp
 
 PICTURES = [(1, 8, 8), (1, 28, 28), (1, 7, 11), (3, 9, 9), (1, 3, 2), (1, 1, 1), (3, 16, 5)]
 VECTORS = [(2,), (13,), (1,)]

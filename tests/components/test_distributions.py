@@ -10,7 +10,7 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from vae.distributions import NEAR, ContinuousBernoulli, GridCategorical, GridLogistic
+from vae.components.distributions import NEAR, ContinuousBernoulli, GridCategorical, GridLogistic
 
 getcontext().prec = 60
 getcontext().Emin = MIN_EMIN

@@ -20,8 +20,8 @@ from torch.distributions import Distribution, Independent, Normal
 
 from vae.base.options import Option
 from vae.base.records import Domain
-from vae.distributions import ContinuousBernoulli as ContinuousBernoulliOfOne
-from vae.distributions import GridCategorical, GridLogistic
+from vae.components.distributions import ContinuousBernoulli as ContinuousBernoulliOfOne
+from vae.components.distributions import GridCategorical, GridLogistic
 
 
 class Likelihood(nn.Module):

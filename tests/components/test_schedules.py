@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from vae.schedules import SCHEDULES, Progress, names, parse
+from vae.components.schedules import SCHEDULES, Progress, names, parse
 
 STEPS, PER_EPOCH = 100, 10
 TABLE = [  # (schedule, step, factor) for 100 steps of 10 an epoch

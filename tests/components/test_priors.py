@@ -16,8 +16,8 @@ from torch.distributions import Distribution, MixtureSameFamily
 
 from vae.base.options import options_of
 from vae.base.records import Domain
-from vae.posteriors import POSTERIORS
-from vae.priors import PRIORS, Flow, Mixture, Prior, Standard, Vamp
+from vae.components.posteriors import POSTERIORS
+from vae.components.priors import PRIORS, Flow, Mixture, Prior, Standard, Vamp
 
 Z = 3
 DOMAIN = Domain((1, 2, 3))

@@ -24,7 +24,8 @@ from torch.distributions import (
     Normal,
 )
 
-from vae.bounds import (
+from vae.components.posteriors import Flow
+from vae.components.terms import (
     Pass,
     factorises,
     frozen,
@@ -36,7 +37,6 @@ from vae.bounds import (
     rate,
     reconstruction_error,
 )
-from vae.posteriors import Flow
 
 KL_TABLE = [  # (mu, sigma, KL(N(mu, sigma²) || N(0, 1)) in nats)
     (0, 0.5, 0.318147180560),

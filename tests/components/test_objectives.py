@@ -20,8 +20,7 @@ from torch.distributions import (
 )
 
 from vae.base.options import Spec, options_of
-from vae.bounds import frozen
-from vae.objectives import (
+from vae.components.objectives import (
     OBJECTIVES,
     Loss,
     Pass,
@@ -33,8 +32,9 @@ from vae.objectives import (
     iwae,
     wae,
 )
-from vae.objectives import reconstruction as reconstruction_alone
-from vae.posteriors import POSTERIORS, Point
+from vae.components.objectives import reconstruction as reconstruction_alone
+from vae.components.posteriors import POSTERIORS, Point
+from vae.components.terms import frozen
 
 B, Z, EVENT = 4, 2, (1, 2, 3)
 LIMIT = 4.5  # standard errors

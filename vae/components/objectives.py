@@ -12,7 +12,7 @@ from typing import Annotated, NamedTuple
 from torch import Tensor
 
 from vae.base.options import Option
-from vae.bounds import Pass, frozen, kl_parts, mmd_to_prior, rate, reconstruction_error
+from vae.components.terms import Pass, frozen, kl_parts, mmd_to_prior, rate, reconstruction_error
 
 
 class Loss(NamedTuple):

@@ -17,7 +17,7 @@ from scipy import special, stats
 from torch import Tensor
 
 from vae.base.records import Domain
-from vae.likelihoods import LIKELIHOODS, Likelihood, bits_per_dimension
+from vae.components.likelihoods import LIKELIHOODS, Likelihood, bits_per_dimension
 
 EVENT = (3, 2, 2)
 # Of the decoder's outputs: where probabilities are 0, ½ and 1, near these, and far outside

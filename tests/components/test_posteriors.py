@@ -13,7 +13,15 @@ from torch import Tensor
 from torch.distributions import Distribution, MultivariateNormal, kl_divergence
 
 from vae.base.options import options_of
-from vae.posteriors import CONTEXT, POSTERIORS, Diagonal, Flow, Full, PointMass, Posterior
+from vae.components.posteriors import (
+    CONTEXT,
+    POSTERIORS,
+    Diagonal,
+    Flow,
+    Full,
+    PointMass,
+    Posterior,
+)
 
 B, Z = 5, 3
 DENSE = [name for name, row in POSTERIORS.items() if row.has_density]
