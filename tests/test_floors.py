@@ -124,7 +124,7 @@ def test_streamlit_stays_in_the_dashboard(path: Path) -> None:
         assert not {n for n in imports_of(path) if n.split(".")[0] == "streamlit"}
 
 
-LIGHT = [p for p in MODULES if room(p) in ("figures", "images", "palette")]
+LIGHT = [p for p in MODULES if room(p) in ("figures", "imaging", "palette")]
 
 
 @pytest.mark.parametrize("path", SCREENS + LIGHT, ids=identifier)
@@ -148,7 +148,7 @@ FRESH = {
         "for r in listing('checkpoints'): r.curves(); r.frame(); r.examples(); r.changes()"
     ),
     "vae.figures": "import vae.figures",
-    "vae.imaging.tiles": "import vae.images",
+    "vae.imaging.tiles": "import vae.imaging.tiles",
     "vae.base.records": "import vae.base.records",
     "vae.data": "from vae.data import load; load('digits')",
     "vae.base.files": "import vae.base.files",

@@ -273,7 +273,7 @@ def test_each_comes_as_close_to_a_correlated_gaussian_as_it_can(name: str) -> No
 
 def test_importing_leaves_torchs_checks_of_arguments_on() -> None:
     """In a fresh process: another module may have put them back here."""
-    source = "import vae.posteriors, torch; torch.distributions.Normal(0.0, -1.0)"
+    source = "import vae.components.posteriors, torch; torch.distributions.Normal(0.0, -1.0)"
     result = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True)
     assert "ValueError: Expected parameter scale" in result.stderr
 

@@ -170,7 +170,7 @@ def test_only_gaussians_say_that_they_are(name: str) -> None:
 
 def test_importing_leaves_torchs_checks_of_arguments_on() -> None:
     """In a fresh process: another module may have put them back here."""
-    source = "import vae.priors, torch; torch.distributions.Normal(0.0, -1.0)"
+    source = "import vae.components.priors, torch; torch.distributions.Normal(0.0, -1.0)"
     result = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True)
     assert "ValueError: Expected parameter scale" in result.stderr
 
