@@ -41,7 +41,6 @@ The rooms from top to bottom: a module imports from its own room and from rooms 
     density          ?
     course           ?
     corruption       ?
-    conventions      ?
     baseline         ?
     constant         ?
     comparison       ?
@@ -49,11 +48,10 @@ The rooms from top to bottom: a module imports from its own room and from rooms 
     runs/            the run folder: create, read, record, list, export, import
     batches          examples on a device, as the model reads them
     model            VAE: encoder, posterior, prior, decoder, likelihood
-    config           RunConfig: everything that a run depends on; presets; β conventions
+    config/          RunConfig: everything that a run depends on; presets; β conventions
     components/      networks, likelihoods, posteriors, priors, objectives, schedules
     data/            a name or a path → Dataset
     verdicts         ?
-    presets          ?
     palette          ?
     intervals        ?
     imaging/         arrays → tiled grids → PNG, GIF, WebP

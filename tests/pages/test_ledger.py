@@ -3,7 +3,7 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from vae.conventions import CONVENTIONS
+from vae.config.beta_conventions import CONVENTIONS
 
 Given = dict[str, object]
 

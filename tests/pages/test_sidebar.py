@@ -11,9 +11,9 @@ from tests.pages.conftest import OpenPage
 from vae.base.options import options_of
 from vae.components.schedules import SCHEDULES
 from vae.config import TABLES, RunConfig, fields
+from vae.config.presets import PRESETS
 from vae.dashboard import server
 from vae.dashboard.sidebar import FILE
-from vae.presets import PRESETS
 from vae.runs import Run, listing
 
 MODEL = ("likelihood", "posterior", "prior", "objective")

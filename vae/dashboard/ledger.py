@@ -1,7 +1,7 @@
 """β in other people's conventions: a panel beside β that says what it is elsewhere, and converts.
 
-The conversions are those of `vae.conventions`. The panel is a dialog, because a table does not
-fit into the sidebar.
+The conversions are those of `vae.config.beta_conventions`. The panel is a dialog, because a table
+does not fit into the sidebar.
 """
 
 import math
@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from vae.base.options import check
 from vae.config import RunConfig, fields
-from vae.conventions import Context, Convention, meaningful
+from vae.config.beta_conventions import Context, Convention, meaningful
 from vae.data import Dataset
 
 KINDS = {"bernoulli": "cross-entropy", "gaussian": "gaussian", "gaussian-learned": "gaussian"}

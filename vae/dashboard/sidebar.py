@@ -16,11 +16,11 @@ from vae.base.options import Field, first_sentence
 from vae.components import schedules
 from vae.components.likelihoods import LIKELIHOODS
 from vae.config import TABLES, RunConfig, fields
+from vae.config.presets import PRESETS
 from vae.dashboard import estimate, fetching, server
 from vae.dashboard.header import choose
 from vae.dashboard.ledger import ledger
 from vae.data import DATASETS, OFFLINE, Dataset, load, save_upload
-from vae.presets import PRESETS
 from vae.runs import Run
 
 FILE = "a file of your own"

@@ -21,7 +21,7 @@ from vae.base.records import Domain
 from vae.components.likelihoods import Bernoulli, Gaussian
 from vae.components.objectives import elbo
 from vae.components.terms import Pass
-from vae.conventions import CONVENTIONS, KINDS, Context, Convention, meaningful
+from vae.config.beta_conventions import CONVENTIONS, KINDS, Context, Convention, meaningful
 
 ROWS = list(CONVENTIONS)
 CONTEXTS = [

@@ -14,8 +14,8 @@ from vae.base.devices import available, resolve
 from vae.base.options import Field, Option, Spec, check, coerce, derive, options_of, refuse_unknown
 from vae.components.schedules import Progress
 from vae.config import TABLES, RunConfig, fields
+from vae.config.presets import PRESETS
 from vae.data import Dataset
-from vae.presets import PRESETS
 from vae.training import Trainer
 
 FIELDS = {field.name: field for field in fields()}
