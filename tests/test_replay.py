@@ -15,8 +15,8 @@ from vae.figures.replay import Scene, ends, scene, strips
 from vae.figures.replay_panel import draw, positions, size
 from vae.palette import COLOURS
 from vae.replay import Replay, align, distance, npz, plane_of, procrustes, replay, usable
-from vae.runs.trail import frame as read_frame
-from vae.runs.trail import write
+from vae.runs.artifacts import frame as read_frame
+from vae.runs.artifacts import write
 
 RNG = np.random.default_rng(0)
 CASES = list(itertools.product((1, 2, 3, 8), (1, -1)))  # Z, and whether it is a reflection

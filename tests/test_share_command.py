@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.runs.conftest import make_in
-from tests.test_archive import content, finish
+from tests.runs.test_archive import content, finish
 from tests.test_commands import Shell
 from vae import branches
 from vae.config import RunConfig, fields

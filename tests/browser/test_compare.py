@@ -12,7 +12,7 @@ from tests.browser.screen import perform, until
 from vae.config import RunConfig
 from vae.data import load
 from vae.runs import Run, listing
-from vae.runs.shelf import trash
+from vae.runs.store import trash
 from vae.verdicts import verdict
 from vae.worker.jobs import train_run
 

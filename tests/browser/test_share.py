@@ -12,7 +12,7 @@ import pytest
 from tests.browser.conftest import Launch, OpenPage, Server, Tab
 from tests.browser.screen import perform, until
 from tests.pages.conftest import trained
-from tests.test_archive import content
+from tests.runs.test_archive import content
 from vae.runs import Run, listing, notes
 
 CHART = """() => {  // the spots of the rate–distortion plane

@@ -20,7 +20,7 @@ from vae.dashboard.compare_table import SELECTED
 from vae.data import load
 from vae.opened import Opened
 from vae.runs import Run, identity, notes
-from vae.runs.shelf import trash
+from vae.runs.store import trash
 from vae.verdicts import verdict
 from vae.worker.evaluating import Wanted, kept
 from vae.worker.jobs import Job, work

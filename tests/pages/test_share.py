@@ -8,11 +8,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage, trained
-from tests.test_archive import as_file, content
+from tests.runs.test_archive import as_file, content
 from vae.dashboard import compare_share, server
 from vae.dashboard.compare_table import SELECTED
 from vae.runs import Run, listing, notes
-from vae.runs.shelf import delete
+from vae.runs.store import delete
 
 TINY: dict[str, Any] = {"examples": 300, "frames": 0}
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from vae.commands import bar
 from vae.runs import find
-from vae.runs.archive import ENDING, pack
-from vae.runs.arrival import unpack
+from vae.runs.exporter import ENDING, pack
+from vae.runs.importer import unpack
 
 
 def export_flags(parser: argparse.ArgumentParser) -> None:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from vae.commands.train import claim, config_of, fetch, located, root_flag, setting_flags, work
 from vae.runs import Run, identity, notes
+from vae.runs.artifacts import reports_of
 from vae.runs.status import ALIVE, RESUMABLE
-from vae.runs.trail import reports_of
 from vae.verdicts import by_seed, interval
 
 if TYPE_CHECKING:

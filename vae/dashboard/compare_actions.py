@@ -19,7 +19,7 @@ from vae.dashboard.compare_table import SELECTED, clear_selection, fresh
 from vae.dashboard.header import choose, show_in_address
 from vae.runs import Run, listing
 from vae.runs import notes as said
-from vae.runs.shelf import Deleted, delete, rename, restore, trash
+from vae.runs.store import Deleted, delete, rename, restore, trash
 from vae.worker.jobs import AT_WORK, JOBS, attempts
 
 TOLD, UNDO = "compare_told", "compare_undo"

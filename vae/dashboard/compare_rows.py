@@ -14,8 +14,8 @@ from vae.base.records import Change
 from vae.comparison import Entry, Figures
 from vae.dashboard import server
 from vae.runs import Run, listing
+from vae.runs.artifacts import reports_of
 from vae.runs.notes import FILE, read
-from vae.runs.trail import reports_of
 from vae.worker.evaluating import kept
 
 WATCHED = ("config.json", "metrics.jsonl", "changes.jsonl", "derived", "best.safetensors", FILE)

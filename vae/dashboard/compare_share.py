@@ -15,8 +15,8 @@ from vae.dashboard import server
 from vae.dashboard.compare_documents import documents
 from vae.dashboard.compare_table import SELECTED, fresh
 from vae.runs import Run
-from vae.runs.archive import ENDING, GB, file_name, pack, size
-from vae.runs.arrival import Arrival, unpack
+from vae.runs.exporter import ENDING, GB, file_name, pack, size
+from vae.runs.importer import Arrival, unpack
 
 ARRIVED, REFUSED, TURN = "compare_arrived", "compare_import_refused", "compare_import_turn"
 WIDTH = 440  # pixels of the popover where a file is brought

@@ -20,7 +20,7 @@ from vae.latent_sources import ALL, BY_BIC, SOURCES, Draw, Latents, Source, clas
 from vae.nearest import Nearest, nearest
 from vae.opened import Opened
 from vae.runs import Run, listing
-from vae.runs.header import domain_of
+from vae.runs.manifest import domain_of
 
 KINDS = {"mean": "mean", "draw": "one draw"}
 JUDGED = 200  # held-out examples whose nearest training example is the yardstick

@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 from vae.components.likelihoods import LIKELIHOODS
 from vae.dashboard import server
 from vae.runs import Run, Status, listing
-from vae.runs.header import domain_of
+from vae.runs.manifest import domain_of
 
 ICONS = {
     "queued": ":gray-badge[queued]",

@@ -6,11 +6,11 @@ the live changes, `trail` what training leaves, `history` its curves, `notes` wh
 it. None of them loads torch to list runs.
 """
 
-from vae.runs.folder import FILES, Run
 from vae.runs.names import checked_name, default_stem
 from vae.runs.notes import Notes
-from vae.runs.shelf import find, listing
+from vae.runs.run import FILES, Run
 from vae.runs.status import Status, identity
+from vae.runs.store import find, listing
 
 __all__ = [
     "FILES",

@@ -14,7 +14,7 @@ from vae.components.priors import PRIORS
 from vae.components.schedules import SCHEDULES
 from vae.data import DATASETS
 from vae.runs import Run
-from vae.runs.header import domain_of
+from vae.runs.manifest import domain_of
 from vae.script import parts
 from vae.script.bundle import Bundle, heading
 from vae.script.facts import BOUND, TERMS, file_name, kind, recorded

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from vae.base import files
 from vae.base.records import Evaluation
 from vae.runs import Run
-from vae.worker.names import digest, key
+from vae.runs.result_keys import digest, key
 
 if TYPE_CHECKING:
     from vae.opened import Opened

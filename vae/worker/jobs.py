@@ -17,9 +17,9 @@ from filelock import Timeout
 from vae.base import files
 from vae.base.records import Control, Snapshot, Tick
 from vae.projections import Cancelled
-from vae.runs import Run, Status, identity
+from vae.runs import Run, Status, identity, result_keys
 from vae.runs.status import lives
-from vae.worker import evaluating, names
+from vae.worker import evaluating
 from vae.worker.projecting import project
 
 if TYPE_CHECKING:
@@ -134,8 +134,8 @@ class Job(NamedTuple):
 
         Raises ValueError if there are none yet, OSError if they cannot be read.
         """
-        weights = names.digest(run.weights_path(spec["checkpoint"]))
-        return cls(run, kind, spec, names.key(weights, spec))
+        weights = result_keys.digest(run.weights_path(spec["checkpoint"]))
+        return cls(run, kind, spec, result_keys.key(weights, spec))
 
     @property
     def order(self) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from typing import NamedTuple
 from filelock import FileLock, Timeout
 
 from vae.base import files
-from vae.runs.folder import Run
 from vae.runs.names import NAME, NameTakenError, checked_name
+from vae.runs.run import Run
 
 TRASH = ".trash"
 KEPT_SECONDS = 7 * 24 * 3600.0  # that a deleted run can be brought back

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from vae.base import files
-from vae.runs import trail
-from vae.runs.archive import own_data
-from vae.runs.folder import Run
-from vae.runs.header import domain_of
+from vae.runs import artifacts
+from vae.runs.exporter import own_data
+from vae.runs.manifest import domain_of
+from vae.runs.run import Run
 
 LARGEST = {"levels": 2**16, "classes": 2**20, "examples": 2**40}
 ELEMENTS, WEIGHTS, THREADS = 2**26, 2**31, 2**10  # of an example, a model, a process, at most
@@ -58,7 +58,7 @@ def _weights(run: Run) -> None:
     """Load every checkpoint, if the settings ask for no more weights than it holds."""
     count, found = _count(run), False
     run.snapshot()
-    for name, path in (("last", run.path / trail.LAST), ("best", run.path / trail.BEST)):
+    for name, path in (("last", run.path / artifacts.LAST), ("best", run.path / artifacts.BEST)):
         if path.exists():
             arrays, found = files.read_arrays(path)[0], True
             if count > sum(a.size for k, a in arrays.items() if k[:6] == "model."):
@@ -87,13 +87,13 @@ def _curves(run: Run) -> None:
     for report in run.reports():
         values = [report.get(name) for name in NUMBERS]
         if values[0] is None or any(not isinstance(v, int | float | None) for v in values):
-            raise ValueError(f"{trail.METRICS} holds a report without its numbers")
+            raise ValueError(f"{artifacts.METRICS} holds a report without its numbers")
     run.curves()
 
 
 def _frames(run: Run) -> None:
     shape, examples = tuple(run.header["data"]["event_shape"]), run.examples()
-    if (run.path / trail.FRAMES / "examples.safetensors").exists() and examples is None:
+    if (run.path / artifacts.FRAMES / "examples.safetensors").exists() and examples is None:
         raise ValueError("the examples of its frames cannot be read")
     for step in run.frame_steps():
         frame = run.frame(step)

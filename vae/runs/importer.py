@@ -28,7 +28,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from vae.base import files as storage
 from vae.runs import notes
-from vae.runs.archive import (
+from vae.runs.exporter import (
     CHUNK,
     FORMAT,
     MANIFEST,
@@ -42,10 +42,10 @@ from vae.runs.archive import (
     limit,
     own_data,
 )
-from vae.runs.examined import examine
-from vae.runs.folder import Run
-from vae.runs.header import read_head
+from vae.runs.manifest import read_head
 from vae.runs.names import NAME, NameTakenError, checked_name
+from vae.runs.run import Run
+from vae.runs.validation import examine
 
 MANIFEST_LIMIT = 16 * MB
 AT_REST = ("finished", "paused", "stopped", "failed")

@@ -10,7 +10,7 @@ import pytest
 from vae.base import files
 from vae.base.records import Change, Report
 from vae.runs import Run
-from vae.runs.history import curves_of
+from vae.runs.curves import curves_of
 
 Make = Callable[..., Run]
 

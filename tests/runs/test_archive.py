@@ -24,9 +24,9 @@ from vae.base import files
 from vae.config import RunConfig
 from vae.data import load, save_upload
 from vae.opened import Opened
-from vae.runs import Run, archive, arrival, identity, listing, notes
-from vae.runs.archive import ENDING, MANIFEST, file_name, pack, size
-from vae.runs.arrival import unpack
+from vae.runs import Run, exporter, identity, importer, listing, notes
+from vae.runs.exporter import ENDING, MANIFEST, file_name, pack, size
+from vae.runs.importer import unpack
 from vae.worker import jobs
 from vae.worker.evaluating import kept
 from vae.worker.jobs import Job, train_run, work
@@ -161,7 +161,7 @@ def test_one_that_was_at_work_is_stopped_and_its_wishes_stay_behind(
         here.set_status(state=state, heartbeat=time.time(), **more)
         [(came, _)] = unpack(tmp_path / state, as_file([here]))
         assert came.status().state == "stopped"
-        assert came.status().message == arrival.STOPPED
+        assert came.status().message == importer.STOPPED
         assert came.status().step == plain.status().step
         assert not (came.path / "control.json").exists()
 
@@ -258,7 +258,7 @@ def forged(
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as new:
         for name, value in {**parts, MANIFEST: json.dumps(manifest).encode()}.items():
-            info = archive.member(name)
+            info = exporter.member(name)
             dress(info)
             new.writestr(info, value)
     return out.getvalue()
@@ -333,7 +333,7 @@ def deflated(info: zipfile.ZipInfo) -> None:
 def twice(packed: bytes) -> bytes:
     out = io.BytesIO(packed)
     with pytest.warns(UserWarning, match="Duplicate"), zipfile.ZipFile(out, "a") as file:
-        file.writestr(archive.member("plain/status.json"), b"{}")
+        file.writestr(exporter.member("plain/status.json"), b"{}")
     return out.getvalue()
 
 
@@ -520,10 +520,10 @@ def test_what_is_wrong_is_told_and_nothing_changes(what: str, packed: bytes, roo
 
 def test_no_name_leads_out_of_its_folder() -> None:
     names = ["..", ".", "/tmp", "a/..", ".trash", "a\\b", "", "a" * 65, "é", "a\n"]
-    assert [archive.limit(f"{name}/config.json") for name in names] == [None] * len(names)
-    assert archive.limit("a/config.json") == archive.limit("a.b-C_9/notes.json") == 2 * 2**20
+    assert [exporter.limit(f"{name}/config.json") for name in names] == [None] * len(names)
+    assert exporter.limit("a/config.json") == exporter.limit("a.b-C_9/notes.json") == 2 * 2**20
     for name in ("config.json\n", "frames/1.safetensors", "frames/../config.json", "x", ""):
-        assert archive.limit(f"a/{name}") is None
+        assert exporter.limit(f"a/{name}") is None
 
 
 def test_forgery_alone_is_no_fault(packed: bytes, tmp_path: Path) -> None:
@@ -556,15 +556,15 @@ def test_members_that_lie_over_each_other(packed: bytes, root: Path) -> None:
     """Many names for one stretch of bytes: the archive is small, what comes out of it is not."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as file:
-        first = archive.member("plain/frames/000000001.safetensors")
+        first = exporter.member("plain/frames/000000001.safetensors")
         file.writestr(first, b"x" * 10_000)
         for k in range(2, 9):
-            info = archive.member(f"plain/frames/00000000{k}.safetensors")
+            info = exporter.member(f"plain/frames/00000000{k}.safetensors")
             for name in ("header_offset", "CRC", "compress_size", "file_size"):
                 setattr(info, name, getattr(first, name))
             file.filelist.append(info)
             file.NameToInfo[info.filename] = info
-        file.writestr(archive.member(MANIFEST), b"{}")
+        file.writestr(exporter.member(MANIFEST), b"{}")
     with pytest.raises(ValueError, match="lie over each other"):
         unpack(root, out.getvalue())
 
@@ -609,7 +609,7 @@ def test_a_full_disk_and_a_root_that_is_a_file(
     before = everything(root)
     full = type("Usage", (), {"free": 10})
     with monkeypatch.context() as patch:
-        patch.setattr(arrival.shutil, "disk_usage", lambda _: full)
+        patch.setattr(importer.shutil, "disk_usage", lambda _: full)
         with pytest.raises(ValueError, match=r"Cannot import into .*: the disk is full"):
             unpack(root, packed)
     with pytest.raises(ValueError, match=r"Cannot import into .*: a file of that name is in the"):
@@ -630,7 +630,7 @@ def test_all_arrive_or_none(plain: Run, tmp_path: Path, monkeypatch: pytest.Monk
             raise OSError(28, "No space left on device")
         real(source, target)
 
-    monkeypatch.setattr(arrival.os, "rename", rename)
+    monkeypatch.setattr(importer.os, "rename", rename)
     with pytest.raises(ValueError, match="the disk is full"):
         unpack(tmp_path / "there", file)
     assert len(done) == 5

@@ -18,9 +18,10 @@ from filelock import FileLock
 
 from vae.base import files
 from vae.base.records import Change, Control, Curves, Examples, Frame, Report, Snapshot, Tick
-from vae.runs import trail, wishes
-from vae.runs.header import domain_of, head, read_head
-from vae.runs.history import curves_of
+from vae.runs import artifacts
+from vae.runs import control as wishes
+from vae.runs.curves import curves_of
+from vae.runs.manifest import domain_of, head, read_head
 from vae.runs.names import NameTakenError, checked_name, default_stem
 from vae.runs.status import Status, lives
 
@@ -208,7 +209,7 @@ class Run:
         if isinstance(event, Tick):
             self.set_status(heartbeat=time.time(), **event._asdict())
         else:
-            trail.write(self.path, event)
+            artifacts.write(self.path, event)
 
     def rewind(self) -> Snapshot | None:
         """Cut the files back to the last saved state and return it, ready to go on from there.
@@ -216,17 +217,17 @@ class Run:
         Live changes stay: they are replayed at their own steps. Raises ValueError, and changes
         nothing, if that state is damaged.
         """
-        start = trail.rewind(self.path)
+        start = artifacts.rewind(self.path)
         wishes.mend(self.path)
         return start
 
     def snapshot(self) -> Snapshot | None:
         """The last saved state, or None; raises ValueError if it is damaged."""
-        return trail.snapshot(self.path)
+        return artifacts.snapshot(self.path)
 
     def reports(self) -> list[dict[str, Any]]:
         """Every report so far."""
-        return trail.reports(self.path)
+        return artifacts.reports(self.path)
 
     def curves(self) -> Curves:
         """The history as curves, with the live changes and the best epoch marked."""
@@ -234,15 +235,15 @@ class Run:
 
     def examples(self) -> Examples | None:
         """The fixed examples of the frames, or None if there are none."""
-        return trail.examples(self.path)
+        return artifacts.examples(self.path)
 
     def frame_steps(self) -> list[int]:
         """The steps at which frames were kept, ascending."""
-        return trail.frame_steps(self.path)
+        return artifacts.frame_steps(self.path)
 
     def frame(self, step: int | None = None) -> Frame | None:
         """The frame at a step, or the latest; None if there is none or it is damaged."""
-        return trail.frame(self.path, step)
+        return artifacts.frame(self.path, step)
 
     def derived(self, kind: str, key: str, suffix: str) -> Path:
         """Where the result of a job lies, named by what it depends on."""
@@ -275,7 +276,9 @@ class Run:
         """The file that holds a checkpoint's weights; raises ValueError if there is none yet."""
         if checkpoint not in ("best", "last"):
             raise ValueError(f"Unknown checkpoint {checkpoint!r}; one of best, last.")
-        for name in (trail.BEST, trail.LAST) if checkpoint == "best" else (trail.LAST,):
+        for name in (
+            (artifacts.BEST, artifacts.LAST) if checkpoint == "best" else (artifacts.LAST,)
+        ):
             path = self.path / name
             if path.exists():
                 return path

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from vae.runs import Run, identity, listing, notes, trail
-from vae.runs.shelf import KEPT_SECONDS, TRASH, delete, empty_trash, rename, restore, trash
+from vae.runs import Run, artifacts, identity, listing, notes
+from vae.runs.store import KEPT_SECONDS, TRASH, delete, empty_trash, rename, restore, trash
 
 Make = Callable[..., Run]
 
@@ -118,5 +118,5 @@ def test_the_reports_of_one_split_are_those_of_all(trained: Make, split: str) ->
     with (run.path / "metrics.jsonl").open("a") as file:
         file.write('{"split": "val", "step"\nnull\n"val"\n')
     wanted = [report for report in run.reports() if report["split"] == split]
-    assert trail.reports_of(run.path, split) == wanted
+    assert artifacts.reports_of(run.path, split) == wanted
     assert len(wanted) > 1

@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from vae.base import files as storage
-from vae.runs.folder import Run
 from vae.runs.names import NAME
+from vae.runs.run import Run
 
 FORMAT = 1
 ENDING, MANIFEST, UPLOADS = ".vae.zip", "manifest.json", ".uploads"
