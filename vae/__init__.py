@@ -22,29 +22,22 @@ The rooms from top to bottom: a module imports from its own room and from rooms 
     replay           ?
     atlas            ?
     projections      ?
-    checkup          ?
-    opened           ?
-    evaluation/      the bound, −ln p(x) and every other measure of a trained model
-    probes           ?
     plan             ?
     paths            ?
+    checkup          ?
+    opened           ?
     nearest          ?
     meters           ?
     latent_sources   ?
     latent           ?
-    importance       ?
     illnesses        ?
     frames           ?
-    fidelity         ?
+    evaluation/      the bound, −ln p(x) and every other measure of a trained model
     doctor           ?
-    disentanglement  ?
     density          ?
     course           ?
     corruption       ?
-    baseline         ?
-    constant         ?
     comparison       ?
-    aggregate        ?
     runs/            the run folder: create, read, record, list, export, import
     batches          examples on a device, as the model reads them
     model            VAE: encoder, posterior, prior, decoder, likelihood

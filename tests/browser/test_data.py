@@ -11,9 +11,9 @@ from PIL import Image
 
 from tests.browser.conftest import App, OpenPage, Server, Tab
 from tests.browser.screen import choose, photograph, shows, until
-from vae.baseline import baseline
 from vae.config import RunConfig
 from vae.data import load, prepare
+from vae.evaluation.baseline import baseline
 from vae.figures.base import number
 from vae.imaging import tiles
 from vae.summary import summarise

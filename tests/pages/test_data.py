@@ -15,13 +15,13 @@ from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage
 from vae.base.progress import Progress
-from vae.baseline import baseline, baselines
 from vae.components.likelihoods import LIKELIHOODS
 from vae.config import RunConfig
 from vae.dashboard import fetching
 from vae.dashboard.data_likelihoods import judged, table
 from vae.dashboard.sidebar import FILE
 from vae.data import SOURCES, load, prepare
+from vae.evaluation.baseline import baseline, baselines
 from vae.figures.base import number
 from vae.imaging import tiles
 from vae.summary import summarise

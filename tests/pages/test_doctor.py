@@ -13,12 +13,12 @@ from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage, trained
 from tests.test_doctor import reports
-from vae.baseline import baseline
 from vae.checkup import measure
 from vae.config import RunConfig
 from vae.course import course_of
 from vae.dashboard import server
 from vae.doctor import Case, remedied
+from vae.evaluation.baseline import baseline
 from vae.figures.strip import history
 from vae.illnesses import ILLNESSES, examine
 from vae.opened import Opened

@@ -51,9 +51,9 @@ def data(args: argparse.Namespace) -> int:
 
 def _tell(name: str) -> int:
     """What a data set holds, and what a model without latents would pay on its held-out part."""
-    from vae.baseline import baselines
     from vae.config import RunConfig
     from vae.data import load
+    from vae.evaluation.baseline import baselines
     from vae.summary import summarise
 
     dataset, config = load(name), RunConfig.of()

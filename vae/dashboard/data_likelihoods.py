@@ -10,10 +10,10 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vae.base.records import Baseline
-from vae.baseline import baselines
 from vae.config import RunConfig
-from vae.constant import TOLERANCE
 from vae.dashboard.data_view import SPLITS, Shown
+from vae.evaluation.baseline import baselines
+from vae.evaluation.constant_fit import TOLERANCE
 from vae.figures.base import number
 
 FITTING = "Fitting the best constant output of each likelihood…"

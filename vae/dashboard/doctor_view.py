@@ -199,7 +199,7 @@ def _with_reference(run: Run, measured: Measured) -> Measured:
 
 @st.cache_data(max_entries=16, show_spinner="Fitting a model without latents…")
 def _reference(path: str, stamp: int) -> tuple[float | None, float | None]:
-    from vae.baseline import baseline
+    from vae.evaluation.baseline import baseline
 
     run = Run(path)
     found = baseline(run.data(), run.config, run.config.likelihood)

@@ -37,7 +37,7 @@ def spreads(opened: Opened, encoding: Encoding, part: Ints) -> Floats | None:
         return encoding.std[part] ** 2
     import torch
 
-    from vae.aggregate import Posteriors
+    from vae.evaluation.aggregate_posterior import Posteriors
 
     with torch.no_grad():
         batch = opened.batches(encoding.index[part]).fixed(opened.seed)
@@ -77,7 +77,7 @@ def prior(opened: Opened, plane: Plane, box: Box) -> Ground:
     """p(z) in the plane."""
     from torch.distributions import MixtureSameFamily
 
-    from vae.aggregate import Posteriors
+    from vae.evaluation.aggregate_posterior import Posteriors
 
     p = opened.model.prior()
     mixed = isinstance(p, MixtureSameFamily)

@@ -31,7 +31,7 @@ from vae.evaluation.bound import (
     seen,
     with_bits_and_notes,
 )
-from vae.evaluation.full import Known, completed, pace, seconds
+from vae.evaluation.extended import Known, completed, pace, seconds
 from vae.model import VAE
 
 __all__ = [

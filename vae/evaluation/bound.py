@@ -10,13 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vae import importance
-from vae.aggregate import Posteriors
 from vae.base.progress import Progress, parts, silent
 from vae.base.records import Evaluation
 from vae.batches import Batch
 from vae.components.likelihoods import bits_per_dimension
 from vae.components.terms import Pass, factorises, kl, kl_per_dimension
+from vae.evaluation import importance
+from vae.evaluation.aggregate_posterior import Posteriors
 from vae.model import VAE
 
 ACTIVE = 0.01  # variance of the posterior mean above which a latent counts as active

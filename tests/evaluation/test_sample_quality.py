@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.linalg import sqrtm
 
-from vae import fidelity as room
-from vae.fidelity import (
+from vae.evaluation import sample_quality as room
+from vae.evaluation.sample_quality import (
     HALVINGS,
     NEIGHBOURS,
     SHARES,

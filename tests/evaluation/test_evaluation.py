@@ -12,7 +12,7 @@ import pytest
 import torch
 from scipy import stats
 
-from vae import disentanglement, evaluation
+from vae import evaluation
 from vae.base.records import Domain
 from vae.batches import Batches
 from vae.components.likelihoods import LIKELIHOODS
@@ -23,14 +23,15 @@ from vae.evaluation import (
     active_interval,
     active_units,
     bound,
+    disentanglement,
     evaluate,
     log_likelihood,
     log_weights,
 )
-from vae.evaluation import full as whole
-from vae.fidelity import FIGURES
+from vae.evaluation import extended as whole
+from vae.evaluation.probes import wilson
+from vae.evaluation.sample_quality import FIGURES
 from vae.model import VAE, build
-from vae.probes import wilson
 from vae.projections import Cancelled
 
 CPU = torch.device("cpu")

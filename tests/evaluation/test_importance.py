@@ -11,7 +11,7 @@ import pytest
 import torch
 from scipy import stats
 
-from vae.importance import _pareto_shape, doubt, effective_samples, log_mean, tail_shape
+from vae.evaluation.importance import _pareto_shape, doubt, effective_samples, log_mean, tail_shape
 
 
 def weights(r: float, samples: int, dims: int = 1, examples: int = 300) -> torch.Tensor:

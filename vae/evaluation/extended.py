@@ -20,17 +20,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vae.aggregate import Posteriors, information, joined
 from vae.base import rng
 from vae.base.progress import Progress, parts
 from vae.base.records import Evaluation, Floats, Ints
 from vae.batches import Batches
 from vae.data.dataset import stratified
+from vae.evaluation.aggregate_posterior import Posteriors, information, joined
 from vae.evaluation.bound import NO_DENSITY, at_once
 from vae.model import VAE, turn
 
 if TYPE_CHECKING:
-    from vae.fidelity import Space
+    from vae.evaluation.sample_quality import Space
 
 AGGREGATE = ("mutual_information", "mutual_information_se", "aggregate_kl", "aggregate_kl_se")
 DRAWS = 2000  # of z, each against all examples, for what the aggregate posterior says
@@ -67,7 +67,7 @@ def seconds(
     model: VAE, examples: int, labels: Ints | None, factors: Mapping[str, Floats]
 ) -> dict[str, float]:
     """About how long each of STEPS takes on one core."""
-    from vae.disentanglement import BINS  # scikit-learn takes a second to import
+    from vae.evaluation.disentanglement import BINS  # scikit-learn takes a second to import
 
     examined, compared = min(examples, EXAMINED), min(examples, COMPARED)
     latents, kinds = model.config.latent_dim, [len(np.unique(f)) for f in factors.values()]
@@ -132,7 +132,7 @@ def _with_probes(
     model: VAE, record: Evaluation, known: Known, seed: int, progress: Progress
 ) -> Evaluation:
     """With what the latents tell of the class."""
-    from vae.probes import probe
+    from vae.evaluation.probes import probe
 
     labels = known.labels
     if labels is None:
@@ -145,7 +145,7 @@ def _with_disentanglement(
     model: VAE, record: Evaluation, known: Known, seed: int, progress: Progress
 ) -> Evaluation:
     """With what the latents tell of the factors."""
-    from vae.disentanglement import disentanglement
+    from vae.evaluation.disentanglement import disentanglement
 
     if not known.factors:
         return _without(record, ("disentanglement",), "The data have no known factors.")
@@ -162,7 +162,7 @@ def _with_fidelity(
     model: VAE, record: Evaluation, known: Known, seed: int, progress: Progress
 ) -> Evaluation:
     """With how well samples pass for examples."""
-    from vae.fidelity import NEIGHBOURS, Space, fidelity
+    from vae.evaluation.sample_quality import NEIGHBOURS, Space, fidelity
 
     if not model.has_kl or known.training is None:
         return _without(record, ("fidelity",), NO_SPACE if model.has_kl else NO_PRIOR)

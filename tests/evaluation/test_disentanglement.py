@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy.stats import entropy, pearsonr
 
-from vae import disentanglement as room
-from vae.disentanglement import (
+from vae.evaluation import disentanglement as room
+from vae.evaluation.disentanglement import (
     _concentration,
     beta_vae,
     dci,

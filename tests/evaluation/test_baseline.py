@@ -10,13 +10,13 @@ import torch
 from scipy.optimize import minimize, minimize_scalar
 from scipy.stats import norm
 
-from vae import constant as room
 from vae.base.records import Domain
-from vae.baseline import baseline, baselines
 from vae.components.likelihoods import LIKELIHOODS, Likelihood
 from vae.config import RunConfig
-from vae.constant import TOLERANCE, best_constant
 from vae.data import Dataset, load
+from vae.evaluation import constant_fit as room
+from vae.evaluation.baseline import baseline, baselines
+from vae.evaluation.constant_fit import TOLERANCE, best_constant
 from vae.projections import Cancelled
 
 FLOOR = -14.0  # of ln sigma²
@@ -288,7 +288,7 @@ def test_a_fit_can_be_ended_at_any_sign_of_life(last: int) -> None:
 def test_large_data_are_drawn(
     toy: Callable[..., Dataset], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vae.baseline.MOST", 16 * 100)
+    monkeypatch.setattr("vae.evaluation.baseline.MOST", 16 * 100)
     data, config = toy(1000), RunConfig.of()
     found = baseline(data, config, "gaussian-learned")
     assert found.fitted == (100, 800)

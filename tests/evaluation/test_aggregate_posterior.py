@@ -15,8 +15,8 @@ from torch.distributions import (
     Normal,
 )
 
-from vae import aggregate
-from vae.aggregate import Posteriors, information, joined
+from vae.evaluation import aggregate_posterior
+from vae.evaluation.aggregate_posterior import Posteriors, information, joined
 
 SPOTS = torch.arange(8.0) - 3.5
 
@@ -124,7 +124,7 @@ def test_chunks_and_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
     q = modes(torch.randn(70, 2), 0.5)
     first = information(q, log_unit, 200, 3)
     for cells in (1, 70 * 7, 10**6):
-        monkeypatch.setattr(aggregate, "CELLS", cells)
+        monkeypatch.setattr(aggregate_posterior, "CELLS", cells)
         np.testing.assert_allclose(information(q, log_unit, 200, 3), first, rtol=1e-12)
     assert information(q, log_unit, 200, 4) != first
     parts = [Posteriors(q.mean[a:b], q.scale[a:b]) for a, b in ((0, 30), (30, 70))]
@@ -136,7 +136,7 @@ def test_what_is_not_gaussian_has_no_posteriors() -> None:
 
 
 def test_progress_is_the_share_of_the_draws(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aggregate, "CELLS", 70 * 30)
+    monkeypatch.setattr(aggregate_posterior, "CELLS", 70 * 30)
     told: list[float] = []
     information(modes(torch.randn(70, 2), 0.5), log_unit, 100, 0, told.append)
     assert told == [0.3, 0.6, 0.9, 1.0]

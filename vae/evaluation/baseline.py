@@ -25,8 +25,8 @@ from vae.base.records import Baseline, Ints
 from vae.batches import Batches
 from vae.components.likelihoods import LIKELIHOODS, Likelihood, bits_per_dimension
 from vae.config import RunConfig
-from vae.constant import best_constant
 from vae.data import Dataset, stratified
+from vae.evaluation.constant_fit import best_constant
 
 MOST = 3_000_000  # numbers of the examples that are fitted to, and of those judged
 CPU = torch.device("cpu")
