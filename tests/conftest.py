@@ -16,7 +16,7 @@ from vae.base.records import Domain, Report
 from vae.config import RunConfig
 from vae.data import Dataset
 from vae.model import VAE, build
-from vae.training import Event, train
+from vae.training.trainer import Event, train
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -20,11 +20,11 @@ import pytest
 from PIL import Image
 
 from tests.runs.conftest import make_in
-from vae import meters
 from vae.base import files as storage
 from vae.commands import COMMANDS, bar, main, train
 from vae.config import fields
 from vae.runs import Run, find, identity, listing
+from vae.training import metrics
 from vae.worker import jobs
 
 PROJECT = Path(__file__).parents[1]
@@ -335,7 +335,7 @@ def test_every_signal_to_end_saves(
                 signal.raise_signal(number)
             yield event
 
-    monkeypatch.setattr(meters, "TICK_SECONDS", 0.0)
+    monkeypatch.setattr(metrics, "TICK_SECONDS", 0.0)
     monkeypatch.setattr(train, "shown", watched)
     assert shell("resume", "one")[0] == 128 + number
     assert run.status().resumable

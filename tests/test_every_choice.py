@@ -11,9 +11,9 @@ from vae.components.objectives import OBJECTIVES
 from vae.components.posteriors import POSTERIORS
 from vae.config import TABLES, RunConfig
 from vae.data import OFFLINE, Dataset, load
-from vae.frames import fixed_examples, frame
 from vae.model import build
 from vae.training import train
+from vae.training.previews import fixed_examples, frame
 
 KINDS = ("likelihood", "posterior", "prior", "objective")
 ROWS = [(kind, name) for kind in KINDS for name in TABLES[kind]]

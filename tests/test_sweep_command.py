@@ -13,10 +13,11 @@ import pytest
 from scipy import stats
 
 from tests.test_commands import TINY, Shell
-from vae import meters, sweeps
+from vae import sweeps
 from vae.commands import sweep, train
 from vae.config import fields
 from vae.runs import Run, identity, listing, notes
+from vae.training import metrics
 
 GRID = [*TINY, "--hidden", "8", "--over", "beta=0.5,4", "--name", "mine"]
 
@@ -159,7 +160,7 @@ def interrupted(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> str:
             yield event
 
     with monkeypatch.context() as patch:
-        patch.setattr(meters, "TICK_SECONDS", 0.0)
+        patch.setattr(metrics, "TICK_SECONDS", 0.0)
         patch.setattr(train, "shown", watched)
         status, out, err = shell("sweep", *GRID, "--seeds", "2")
     assert (status, out) == (128 + signal.SIGINT, "")

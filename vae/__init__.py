@@ -11,7 +11,7 @@ The rooms from top to bottom: a module imports from its own room and from rooms 
     worker/          the process that does long work: train, evaluate, project; its launcher
     figures/         records → Plotly figures
     script/          a run as one Python file that trains it again
-    training         train(config, data) → iterator of events
+    training/        train(config, data) → iterator of events
     branches         ?
     sweeps           ?
     own              ?
@@ -22,16 +22,13 @@ The rooms from top to bottom: a module imports from its own room and from rooms 
     replay           ?
     atlas            ?
     projections      ?
-    plan             ?
     paths            ?
     checkup          ?
     opened           ?
     nearest          ?
-    meters           ?
     latent_sources   ?
     latent           ?
     illnesses        ?
-    frames           ?
     evaluation/      the bound, −ln p(x) and every other measure of a trained model
     doctor           ?
     density          ?

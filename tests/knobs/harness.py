@@ -15,7 +15,7 @@ from vae.config import RunConfig
 from vae.data import Dataset, load
 from vae.evaluation import evaluate
 from vae.model import VAE, build
-from vae.training import Clock, Event, Trainer, train
+from vae.training.trainer import Clock, Event, Trainer, train
 
 CPU = torch.device("cpu")
 DIGITS = Domain((1, 8, 8), 17, 10)

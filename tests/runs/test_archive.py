@@ -19,7 +19,6 @@ import numpy as np
 import pytest
 
 from tests.runs.conftest import TINY, make_in
-from vae import meters
 from vae.base import files
 from vae.config import RunConfig
 from vae.data import load, save_upload
@@ -27,6 +26,7 @@ from vae.opened import Opened
 from vae.runs import Run, exporter, identity, importer, listing, notes
 from vae.runs.exporter import ENDING, MANIFEST, file_name, pack, size
 from vae.runs.importer import unpack
+from vae.training import metrics
 from vae.worker import jobs
 from vae.worker.evaluating import kept
 from vae.worker.jobs import Job, train_run, work
@@ -134,7 +134,7 @@ def test_what_arrives_is_used_as_before(run: Run, tmp_path: Path) -> None:
 def test_one_that_was_stopped_goes_on_as_where_it_came_from(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(meters, "TICK_SECONDS", 0.0)
+    monkeypatch.setattr(metrics, "TICK_SECONDS", 0.0)
     monkeypatch.setattr(jobs, "STATUS_SECONDS", -1.0)
     run = make_in(tmp_path / "here", "half", epochs=40)
     for _ in train_run(run, lambda: "stop" if run.status().step >= 7 else None):

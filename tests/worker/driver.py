@@ -21,12 +21,12 @@ from typing import Any
 
 import torch
 
-from vae import meters, plan
 from vae.base import files
 from vae.base.records import Tick
 from vae.config import RunConfig
 from vae.data import load
 from vae.runs import Run, listing
+from vae.training import metrics, milestones
 from vae.worker import jobs
 
 TIMES = ("seconds", "images_per_second")
@@ -158,8 +158,8 @@ def story(root: Path) -> None:
 
 def boundaries(root: Path) -> dict[str, Any]:
     """Kill the story before every deed, and in the middle of every write."""
-    meters.TICK_SECONDS, jobs.STATUS_SECONDS = 0.0, -1.0  # at every step, not by the clock
-    plan.SNAPSHOT_EXAMPLES = 3 * TINY["batch_size"]  # every third step: in mid-epoch
+    metrics.TICK_SECONDS, jobs.STATUS_SECONDS = 0.0, -1.0  # at every step, not by the clock
+    milestones.SNAPSHOT_EXAMPLES = 3 * TINY["batch_size"]  # every third step: in mid-epoch
     judge = Judge(root / "references", TINY)
     deeds, writes = _count(root)
     states: dict[str, int] = {}
@@ -203,7 +203,7 @@ def _count(root: Path) -> tuple[int, list[int]]:
 
 def at_random(root: Path, kills: int = 30) -> dict[str, Any]:
     """Kill runs at random moments, β moved and paused at others, until `kills` have died."""
-    plan.SNAPSHOT_EXAMPLES = 30 * LONG["batch_size"]
+    milestones.SNAPSHOT_EXAMPLES = 30 * LONG["batch_size"]
     draw = random.Random(0)
     judge = Judge(root / "references", LONG)
     dead, paused, in_epoch, runs, ends = 0, 0, 0, 0, []

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vae import meters, plan, training
 from vae.base import files
 from vae.base.records import Report, Tick
 from vae.runs import Run, identity
+from vae.training import metrics, milestones, trainer
 from vae.worker import jobs
 from vae.worker.jobs import JOBS, BusyError, Job, attempts, told, train_run, work
 from vae.worker.projecting import projection_of
@@ -25,7 +25,7 @@ FULL = OSError(errno.ENOSPC, "No space left on device")
 @pytest.fixture(autouse=True)
 def every_step(monkeypatch: pytest.MonkeyPatch) -> None:
     """Signs of life at every step, not by the clock."""
-    monkeypatch.setattr(meters, "TICK_SECONDS", 0.0)
+    monkeypatch.setattr(metrics, "TICK_SECONDS", 0.0)
     monkeypatch.setattr(jobs, "STATUS_SECONDS", -1.0)
 
 
@@ -141,7 +141,7 @@ def test_a_full_disk_is_told_and_what_was_saved_stays_whole(
     make: Make, monkeypatch: pytest.MonkeyPatch, deed: str, step: int
 ) -> None:
     """Everything is refused from that step on, the status too; once there is space, it goes on."""
-    monkeypatch.setattr(plan, "SNAPSHOT_EXAMPLES", 16)
+    monkeypatch.setattr(milestones, "SNAPSHOT_EXAMPLES", 16)
     run, whole = make("one"), make("whole")
 
     def refuse(*args: Any, **keywords: Any) -> Any:
@@ -204,7 +204,7 @@ def test_an_unforeseen_error_is_told_with_its_kind_and_the_story_is_kept(
     def broken(*args: Any, **keywords: Any) -> Any:
         raise ZeroDivisionError("nobody thought of this")
 
-    monkeypatch.setattr(training, "train", broken)
+    monkeypatch.setattr(trainer, "train", broken)
     run = make("one")
     with pytest.raises(ZeroDivisionError):
         finish(run)

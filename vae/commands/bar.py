@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from vae.base.records import Report, Tick
 
 if TYPE_CHECKING:
-    from vae.training import Event
+    from vae.training.trainer import Event
 
 Show = Callable[[Tick, str, str], None]  # tick, words on its left, words on its right
 

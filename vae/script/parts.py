@@ -1,7 +1,7 @@
 """The hand-written pieces of a script: what reads the data, the model, the loop, the main part.
 
 `$name` is a place that the run fills. The loop draws from the same streams, in the same order, and
-sums in the same order as `vae.training`; the tests hold both to the same numbers.
+sums in the same order as `vae.training.trainer`; the tests hold both to the same numbers.
 """
 
 DRAWN = '''

@@ -20,7 +20,7 @@ from vae.script.bundle import Bundle, heading
 from vae.script.facts import BOUND, TERMS, file_name, kind, recorded
 from vae.script.head import HELP, head
 from vae.script.pieces import Place
-from vae.training import effective
+from vae.training.trainer import effective
 
 IMPORTS = (
     "import argparse",
@@ -44,8 +44,8 @@ DATA = (  # what the hand-written parts call by name
 TRAINING = (
     ("vae.components.terms", "Pass"),
     ("vae.components.objectives", "Loss"),
-    ("vae.meters", "yardstick"),
-    ("vae.meters", "Sums"),
+    ("vae.training.metrics", "yardstick"),
+    ("vae.training.metrics", "Sums"),
 )
 MODEL = ("vae.model", "VAE")  # written out for the run
 
@@ -69,7 +69,7 @@ class Writer:
     def text(self) -> str:
         """The whole file."""
         bundle, names = self.bundle, self.bundle.names
-        after = [m for m in bundle.modules() if m == "vae.meters"]
+        after = [m for m in bundle.modules() if m == "vae.training.metrics"]
         before = [bundle.section(m) for m in bundle.modules() if m not in after]
         data, model, rest = self._parts(names)
         sections = [

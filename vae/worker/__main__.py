@@ -15,7 +15,14 @@ from typing import Any
 
 from vae.worker.jobs import work
 
-SLOW = ("torch", "torch._dynamo", "sklearn.datasets", "vae.training", "vae.latent", "vae.data")
+SLOW = (
+    "torch",
+    "torch._dynamo",
+    "sklearn.datasets",
+    "vae.training.trainer",
+    "vae.latent",
+    "vae.data",
+)
 
 
 def main() -> int:

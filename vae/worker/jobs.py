@@ -23,7 +23,7 @@ from vae.worker import evaluating
 from vae.worker.projecting import project
 
 if TYPE_CHECKING:
-    from vae.training import Event
+    from vae.training.trainer import Event
 
 STATUS_SECONDS = 0.5  # between two writes of the status
 LOCK_SECONDS = 2.0  # for a worker that has just said that it is done to let go of the run

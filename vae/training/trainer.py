@@ -21,10 +21,10 @@ from vae.batches import Batches
 from vae.components.schedules import Progress
 from vae.config import RunConfig, fields
 from vae.data import Dataset
-from vae.frames import fixed_examples, frame
-from vae.meters import Clock, Sums, yardstick
 from vae.model import build
-from vae.plan import Plan
+from vae.training.metrics import Clock, Sums, yardstick
+from vae.training.milestones import Plan
+from vae.training.previews import fixed_examples, frame
 
 START = 1000  # training examples that a model may look at before its first step
 Event = Tick | Report | Examples | Frame | Snapshot

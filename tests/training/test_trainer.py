@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 import torch
 
-from vae import meters
-from vae import plan as plan_module
 from vae.base import rng
 from vae.base.records import Change, Control, Domain, Examples, Frame, Report, Snapshot, Tick
 from vae.batches import Batches
 from vae.config import RunConfig
 from vae.data import Dataset
-from vae.frames import SHOWN_TILES
 from vae.model import VAE, build
-from vae.plan import REPORTS
-from vae.training import Event, Plan, Sums, Trainer, effective, train
+from vae.training import metrics
+from vae.training import milestones as plan_module
+from vae.training.milestones import REPORTS
+from vae.training.previews import SHOWN_TILES
+from vae.training.trainer import Event, Plan, Sums, Trainer, effective, train
 
 CPU = torch.device("cpu")
 SHAPE = (1, 3, 3)
@@ -34,7 +34,7 @@ def data(toy: Callable[..., Dataset]) -> Dataset:
 @pytest.fixture
 def every_step(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Control is asked after every step, and a snapshot is due at every step."""
-    monkeypatch.setattr(meters, "TICK_SECONDS", 0.0)
+    monkeypatch.setattr(metrics, "TICK_SECONDS", 0.0)
     monkeypatch.setattr(plan_module, "SNAPSHOT_EXAMPLES", 16)
     return monkeypatch
 
