@@ -7,6 +7,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vae import figures
+from vae.analysis.loaded_run import Opened
 from vae.base.records import Floats
 from vae.dashboard import grids, shown
 from vae.dashboard.gallery import Caption, gallery
@@ -29,7 +30,6 @@ from vae.dashboard.plot import plot
 from vae.data import prepare
 from vae.imaging import tiles
 from vae.imaging.tiles import Bytes
-from vae.opened import Opened
 from vae.runs import Run
 
 ROOM = (456, 520)  # pixels for each of the two pictures, at 1440×900 and at 1280×720

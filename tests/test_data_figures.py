@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from vae import figures
+from vae.analysis.dataset_summary import summarise
 from vae.base.records import Floats
 from vae.config import RunConfig
 from vae.data import load, prepare
 from vae.figures import base
-from vae.summary import summarise
 
 DIGITS = summarise(load("digits"), RunConfig.of())
 VECTORS = np.random.default_rng(0).normal(size=(12, 5)).astype(np.float32)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from vae.analysis.loaded_run import Opened
 from vae.batches import Batches
 from vae.checkup import EXAMPLES, measure
 from vae.components.terms import reconstruction_error
@@ -31,7 +32,6 @@ from vae.doctor import (
 from vae.figures.strip import COLUMNS, history, strip
 from vae.illnesses import ILLNESSES, examine
 from vae.model import build
-from vae.opened import Opened
 from vae.runs import Run
 
 EPOCHS, STEPS = 80, 50  # of a fabricated run, and steps an epoch

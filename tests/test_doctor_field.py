@@ -19,13 +19,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+from vae.analysis.loaded_run import Opened
 from vae.checkup import measure
 from vae.config import RunConfig
 from vae.course import course_of
 from vae.data import load
 from vae.doctor import Case, Examination, remedied
 from vae.illnesses import ILLNESSES, examine
-from vae.opened import Opened
 from vae.runs import Run
 from vae.worker.jobs import train_run
 

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from tests.runs.conftest import make_in
+from vae.analysis.loaded_run import Opened
 from vae.base import files
 from vae.commands import main
-from vae.opened import Opened
 from vae.runs import Run
 from vae.worker.evaluating import KIND, Wanted, kept
 from vae.worker.jobs import Job, train_run, work

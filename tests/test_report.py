@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from tests.pages.conftest import trained
+from vae.analysis.loaded_run import Opened
 from vae.config import RunConfig
 from vae.data import load
 from vae.figures.base import number
 from vae.figures.yardstick import with_error
-from vae.opened import Opened
 from vae.report import report
 from vae.report.against import sentence
 from vae.report.facts import KEYS
@@ -220,8 +220,8 @@ def test_a_verdict_names_the_lower_side() -> None:
 
 
 def test_pictures_are_those_of_the_best_weights(root: Path) -> None:
+    from vae.analysis.encoding import decode, prior_sample
     from vae.imaging import tiles
-    from vae.latent import decode, prior_sample
 
     html = report([Run(root / "small")])
     opened = Opened.of(Run(root / "small"))

@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vae.analysis.loaded_run import Opened
 from vae.base import rng
 from vae.batches import Batch
 from vae.components.terms import kl, reconstruction_error
 from vae.doctor import Measured
 from vae.model import VAE
-from vae.opened import Opened
 
 EXAMPLES = 500  # the standard error of a mean is then a 22nd of the spread
 CHUNK = 64  # examples decoded at once: a categorical over 256 levels makes 256 outputs a pixel

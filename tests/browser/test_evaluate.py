@@ -15,11 +15,11 @@ from playwright.sync_api import Locator
 from tests.browser.conftest import Launch, OpenPage, Server, Tab, trained
 from tests.browser.screen import choose, equals, perform, until
 from tests.browser.test_data import photographs
+from vae.analysis.loaded_run import Opened
 from vae.base.records import Evaluation
 from vae.commands import main
 from vae.dashboard.evaluate_words import thousandths
 from vae.figures.yardstick import with_error
-from vae.opened import Opened
 from vae.runs import Run
 from vae.worker.evaluating import KIND, kept
 from vae.worker.jobs import attempts

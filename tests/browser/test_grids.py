@@ -12,18 +12,18 @@ from playwright.sync_api import Locator
 
 from tests.browser.conftest import App, OpenPage, Server, Tab, trained
 from tests.browser.screen import choose, equals, perform, photograph, sheet, shows, tiles, until
-from vae.corruption import corrupted
+from vae.analysis.corruption import corrupted
+from vae.analysis.custom_example import Own, kept, through
+from vae.analysis.denoising import restore
+from vae.analysis.encoding import decode, prior_sample, quantiles
+from vae.analysis.loaded_run import Opened
+from vae.analysis.nearest import nearest
+from vae.analysis.ranking import percent, percentile
+from vae.analysis.sampling import SOURCES, Draw, Latents
 from vae.dashboard import grids
 from vae.data import prepare
 from vae.imaging import tiles as images
-from vae.latent import decode, prior_sample, quantiles
-from vae.latent_sources import SOURCES, Draw, Latents
-from vae.nearest import nearest
-from vae.opened import Opened
-from vae.own import Own, kept, through
-from vae.restoring import restore
 from vae.runs import Run
-from vae.surprise import percent, percentile
 
 SIZES = """() => [...document.querySelectorAll('[data-testid=stMain] img[src]')].map(
     (i) => [i.naturalWidth, i.clientWidth, i.naturalHeight, i.clientHeight])"""

@@ -9,9 +9,9 @@ import pytest
 
 from tests.browser.conftest import Launch, OpenPage, Tab
 from tests.browser.screen import choose, photograph, sheet, shows, tiles, until
+from vae.analysis.encoding import decode, prior_sample
+from vae.analysis.loaded_run import Opened
 from vae.imaging import tiles as images
-from vae.latent import decode, prior_sample
-from vae.opened import Opened
 from vae.runs import Run, find
 
 PAGES = ("", "latent")

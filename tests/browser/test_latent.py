@@ -13,9 +13,9 @@ from PIL import Image
 
 from tests.browser.conftest import ROOT, Launch, OpenPage, Server, Tab, trained
 from tests.browser.screen import PATIENCE, choose, perform, until
+from vae.analysis.encoding import decode
+from vae.analysis.loaded_run import Opened
 from vae.imaging import tiles
-from vae.latent import decode
-from vae.opened import Opened
 from vae.runs import Run
 
 pytestmark = pytest.mark.webgl

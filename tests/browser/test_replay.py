@@ -16,12 +16,12 @@ from playwright.sync_api import Locator, WebSocket
 
 from tests.browser.conftest import App, OpenPage, Server, Tab
 from tests.browser.screen import equals, perform, until
+from vae.analysis.replay import Replay, replay
 from vae.base.records import Examples, Frame, Report
 from vae.config import RunConfig
 from vae.data import load
 from vae.imaging import tiles
 from vae.palette import COLOURS
-from vae.replay import Replay, replay
 from vae.runs import Run, identity
 
 FRAMES, POINTS, MANY = 6, 30, 60_000

@@ -15,10 +15,10 @@ from playwright.sync_api import Browser, Page
 
 from tests.browser.screen import equals, perform, photograph, until
 from tests.pages.conftest import trained
+from vae.analysis.encoding import decode, prior_sample
+from vae.analysis.loaded_run import Opened
 from vae.figures.base import number
 from vae.imaging.tiles import tile
-from vae.latent import decode, prior_sample
-from vae.opened import Opened
 from vae.report import report
 from vae.runs import Run, notes
 

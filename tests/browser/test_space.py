@@ -9,10 +9,10 @@ from sklearn.datasets import load_digits
 from tests.browser.conftest import App, OpenPage, Server, Tab, trained
 from tests.browser.screen import choose, perform, photograph, tiles, until
 from tests.browser.test_latent import SOCKET
-from vae.opened import Opened
+from vae.analysis.loaded_run import Opened
+from vae.analysis.projections_3d import HALF
 from vae.palette import COLOURS
 from vae.runs import Run
-from vae.space import HALF
 
 pytestmark = pytest.mark.webgl
 

@@ -10,6 +10,7 @@ import torch
 from scipy.optimize import minimize, minimize_scalar
 from scipy.stats import norm
 
+from vae.analysis.projections import Cancelled
 from vae.base.records import Domain
 from vae.components.likelihoods import LIKELIHOODS, Likelihood
 from vae.config import RunConfig
@@ -17,7 +18,6 @@ from vae.data import Dataset, load
 from vae.evaluation import constant_fit as room
 from vae.evaluation.baseline import baseline, baselines
 from vae.evaluation.constant_fit import TOLERANCE, best_constant
-from vae.projections import Cancelled
 
 FLOOR = -14.0  # of ln sigma²
 HELD_IN = {"val_share": 0.0, "test_share": 0.0}

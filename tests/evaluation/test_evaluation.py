@@ -13,6 +13,7 @@ import torch
 from scipy import stats
 
 from vae import evaluation
+from vae.analysis.projections import Cancelled
 from vae.base.records import Domain
 from vae.batches import Batches
 from vae.components.likelihoods import LIKELIHOODS
@@ -32,7 +33,6 @@ from vae.evaluation import extended as whole
 from vae.evaluation.probes import wilson
 from vae.evaluation.sample_quality import FIGURES
 from vae.model import VAE, build
-from vae.projections import Cancelled
 
 CPU = torch.device("cpu")
 D, SIGMA = 6, 0.5

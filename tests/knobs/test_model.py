@@ -12,11 +12,11 @@ import pytest
 import torch
 
 from tests.knobs.harness import DIGITS, data_of, done, quick
+from vae.analysis.encoding import decode, prior_sample
 from vae.base.records import Domain
 from vae.components.networks import ACTIVATIONS
 from vae.components.priors import PRIORS
 from vae.config import RunConfig
-from vae.latent import decode, prior_sample
 from vae.model import build, cost
 
 

@@ -14,11 +14,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage, trained
+from vae.analysis.loaded_run import Opened
 from vae.config import RunConfig
 from vae.dashboard import compare_page, compare_rows, server
 from vae.dashboard.compare_table import SELECTED
 from vae.data import load
-from vae.opened import Opened
 from vae.runs import Run, identity, notes
 from vae.runs.store import trash
 from vae.verdicts import verdict

@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage, trained
 from tests.test_doctor import reports
+from vae.analysis.loaded_run import Opened
 from vae.checkup import measure
 from vae.config import RunConfig
 from vae.course import course_of
@@ -21,7 +22,6 @@ from vae.doctor import Case, remedied
 from vae.evaluation.baseline import baseline
 from vae.figures.strip import history
 from vae.illnesses import ILLNESSES, examine
-from vae.opened import Opened
 from vae.runs import Run, identity, listing
 
 KINDS: dict[str, dict[str, Any]] = {

@@ -15,12 +15,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage, trained
+from vae.analysis.loaded_run import Opened
 from vae.base.records import Evaluation
 from vae.dashboard import evaluate_groups, server
 from vae.dashboard import evaluate_words as words
 from vae.dashboard.evaluate_view import table_key
 from vae.evaluation import disentanglement, probes
-from vae.opened import Opened
 from vae.runs import Run, identity
 from vae.worker.evaluating import KIND, Wanted, kept
 from vae.worker.jobs import Job, work

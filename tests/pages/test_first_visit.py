@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.pages.conftest import PAGES, ROOT, OpenPage
+from vae.analysis.loaded_run import Opened
 from vae.config import RunConfig
-from vae.opened import Opened
 from vae.runs import Run
 
 SHIPPED = ROOT / "checkpoints" / "digits-first-look"

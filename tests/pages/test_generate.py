@@ -12,15 +12,15 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage, trained
+from vae.analysis.encoding import decode, prior_sample, quantiles
+from vae.analysis.loaded_run import Opened
+from vae.analysis.nearest import nearest
+from vae.analysis.sampling import ALL, SOURCES, Draw, Latents
 from vae.dashboard import grids
 from vae.dashboard.generate_samples import COMPONENTS, Sampling, sampled, source_in_words
 from vae.dashboard.generate_view import Plane, axes, decoded
 from vae.data import load, prepare
 from vae.imaging import tiles
-from vae.latent import decode, prior_sample, quantiles
-from vae.latent_sources import ALL, SOURCES, Draw, Latents
-from vae.nearest import nearest
-from vae.opened import Opened
 from vae.runs import Run
 
 KINDS = {

@@ -14,17 +14,17 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage, in_state, trained
+from vae.analysis.density import density, equal, projected
+from vae.analysis.encoding import by_kl, decode
+from vae.analysis.loaded_run import Opened
+from vae.analysis.projections import pca, plane_of_pca, trustworthiness
 from vae.base import files
 from vae.dashboard import plot as component
 from vae.dashboard import server
 from vae.dashboard.latent_select import arrays, rows_named, table
 from vae.dashboard.latent_view import BINS, Asked, hues, job_of, stacked, steady, words
 from vae.data import load
-from vae.density import density, equal, projected
 from vae.imaging import tiles
-from vae.latent import by_kl, decode
-from vae.opened import Opened
-from vae.projections import pca, plane_of_pca, trustworthiness
 from vae.runs import Run, identity
 from vae.worker.jobs import Job
 
@@ -573,9 +573,9 @@ def test_a_step_of_an_option_stays_within_its_range() -> None:
     def options() -> None:
         import streamlit as st
 
+        from vae.analysis.projections import tsne, umap
         from vae.base.options import options_of
         from vae.dashboard.latent_controls import _number
-        from vae.projections import tsne, umap
 
         for project in (tsne, umap):
             for name, spec in options_of(project).items():

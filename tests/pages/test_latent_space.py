@@ -10,11 +10,11 @@ from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage, trained
 from tests.pages.test_latent import drawn, numbers, over, set_choice, text
+from vae.analysis.encoding import by_kl
+from vae.analysis.loaded_run import Opened
+from vae.analysis.projections_3d import HALF, SPACES, components
 from vae.dashboard.latent_panel import HINT_3D
-from vae.latent import by_kl
-from vae.opened import Opened
 from vae.runs import Run
-from vae.space import HALF, SPACES, components
 
 KEY = "latent_space"
 

@@ -12,13 +12,13 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage, trained
+from vae.analysis.loaded_run import Opened
+from vae.analysis.ranking import ORDERS, Judged, percent
 from vae.base.records import Floats
 from vae.components.terms import kl_per_dimension, reconstruction_error
 from vae.dashboard import grids
 from vae.dashboard.reconstruct_view import ANY, Asked, judge, select, summary
 from vae.imaging import tiles
-from vae.opened import Opened
-from vae.surprise import ORDERS, Judged, percent
 
 KINDS = {
     "two latents": {},

@@ -13,15 +13,15 @@ from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage, trained
 from tests.pages.test_reconstruct import body, stacks
+from vae.analysis.corruption import CORRUPTIONS, corrupted
+from vae.analysis.custom_example import kept, shown, through
+from vae.analysis.denoising import restore
+from vae.analysis.loaded_run import Opened
 from vae.base.options import options_of
-from vae.corruption import CORRUPTIONS, corrupted
 from vae.dashboard import grids
 from vae.dashboard.reconstruct_own import in_words
 from vae.dashboard.reconstruct_pad import drawn
 from vae.imaging import tiles
-from vae.opened import Opened
-from vae.own import kept, shown, through
-from vae.restoring import restore
 
 SEVEN = np.zeros((1, 8, 8), np.uint8)
 SEVEN[0, 1, 2:6], SEVEN[0, 2:7, 5] = 255, 255

@@ -11,8 +11,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage, trained
+from vae.analysis.replay import replay
 from vae.imaging import tiles
-from vae.replay import replay
 from vae.runs import Run, identity
 
 KINDS = {"f4": "<f4", "u1": "u1"}

@@ -11,15 +11,15 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage, trained
+from vae.analysis.encoding import decode
+from vae.analysis.interpolation import change, class_mean, slerp
+from vae.analysis.loaded_run import Opened
 from vae.dashboard import traverse_between as two
 from vae.dashboard import traverse_rows as rows
 from vae.dashboard.traverse_sums import REACH
 from vae.dashboard.traverse_view import log_prior, ordered, span_of, usual
 from vae.imaging import tiles
 from vae.imaging.animation import order
-from vae.latent import decode
-from vae.opened import Opened
-from vae.paths import change, class_mean, slerp
 
 VIEWS = ("One latent at a time", "Between two", "Arithmetic")
 KINDS: dict[str, dict[str, object]] = {

@@ -19,10 +19,10 @@ import numpy as np
 import pytest
 
 from tests.runs.conftest import TINY, make_in
+from vae.analysis.loaded_run import Opened
 from vae.base import files
 from vae.config import RunConfig
 from vae.data import load, save_upload
-from vae.opened import Opened
 from vae.runs import Run, exporter, identity, importer, listing, notes
 from vae.runs.exporter import ENDING, MANIFEST, file_name, pack, size
 from vae.runs.importer import unpack

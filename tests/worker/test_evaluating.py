@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from vae.analysis.loaded_run import Opened
 from vae.base import files
-from vae.opened import Opened
 from vae.runs import Run, identity
 from vae.worker import evaluating
 from vae.worker.evaluating import KIND, Kept, Wanted, kept, loaded

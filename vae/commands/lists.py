@@ -51,10 +51,10 @@ def data(args: argparse.Namespace) -> int:
 
 def _tell(name: str) -> int:
     """What a data set holds, and what a model without latents would pay on its held-out part."""
+    from vae.analysis.dataset_summary import summarise
     from vae.config import RunConfig
     from vae.data import load
     from vae.evaluation.baseline import baselines
-    from vae.summary import summarise
 
     dataset, config = load(name), RunConfig.of()
     s = summarise(dataset, config)

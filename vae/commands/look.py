@@ -160,7 +160,7 @@ def encode(args: argparse.Namespace) -> int:
     """
     import numpy as np
 
-    from vae.opened import Opened
+    from vae.analysis.loaded_run import Opened
 
     out = _out(args.out, ".npz")
     opened = Opened.of(find(args.root, args.name), args.checkpoint)
@@ -202,9 +202,9 @@ def sample(args: argparse.Namespace) -> int:
 
     n samples of Z latents: x (n, *event) float32, the means of p(x|z); z (n, Z) float32.
     """
+    from vae.analysis.encoding import decode, prior_sample
     from vae.base.files import replace
     from vae.imaging import tiles
-    from vae.latent import decode, prior_sample
 
     out = _out(args.out, ".png", ".npz")
     if args.n < 1 or args.seed < 0:

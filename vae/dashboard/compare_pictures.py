@@ -8,6 +8,9 @@ import numpy as np
 import streamlit as st
 
 from vae import figures
+from vae.analysis.encoding import by_kl, dimensions, fitted_sample, prior_sample
+from vae.analysis.loaded_run import Opened
+from vae.analysis.projections import PROJECTIONS
 from vae.base.records import Encoding, Floats, Hue, Ints, LatentMap, Projection
 from vae.comparison import Entry
 from vae.dashboard import grids, server, shown
@@ -17,10 +20,7 @@ from vae.dashboard.plot import plot
 from vae.dashboard.tiles import pattern
 from vae.figures.base import span
 from vae.imaging import tiles
-from vae.latent import by_kl, dimensions, fitted_sample, prior_sample
-from vae.opened import Opened
 from vae.palette import CLASSES
-from vae.projections import PROJECTIONS
 from vae.runs import Run
 
 MOST = 4  # runs side by side

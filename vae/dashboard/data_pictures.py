@@ -11,6 +11,7 @@ import numpy as np
 import streamlit as st
 
 from vae import figures
+from vae.analysis.dataset_summary import moments, seen
 from vae.base.records import Floats, Hue, Ints, LatentMap, Moments
 from vae.config import RunConfig
 from vae.dashboard import grids
@@ -18,7 +19,6 @@ from vae.dashboard.data_view import HELP, SPLITS, Shown, short
 from vae.dashboard.plot import plot
 from vae.data import Dataset, split, stratified
 from vae.imaging import tiles
-from vae.summary import moments, seen
 
 ANY = -1  # every class
 ROOM = (540, 470)  # pixels for the examples at 1440×900

@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 import streamlit as st
 
+from vae.analysis.dataset_summary import summarise
 from vae.base.records import DataSummary
 from vae.config import RunConfig
 from vae.dashboard.header import empty
 from vae.dashboard.sidebar import Choice
 from vae.data import Dataset
 from vae.figures.base import number
-from vae.summary import summarise
 
 STYLE = Path(__file__).with_name("data.css")
 SPLITS = {"train": "train", "val": "validation", "test": "test"}

@@ -11,14 +11,14 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from vae.analysis.encoding import decode
+from vae.analysis.loaded_run import Opened
+from vae.analysis.nearest import Nearest, nearest
+from vae.analysis.sampling import ALL, BY_BIC, SOURCES, Draw, Latents, Source, classes_drawn
 from vae.base.records import Floats
 from vae.dashboard import grids, server, shown
 from vae.dashboard.generate_view import FITTED, class_control, latents
 from vae.data import prepare
-from vae.latent import decode
-from vae.latent_sources import ALL, BY_BIC, SOURCES, Draw, Latents, Source, classes_drawn
-from vae.nearest import Nearest, nearest
-from vae.opened import Opened
 from vae.runs import Run, listing
 from vae.runs.manifest import domain_of
 

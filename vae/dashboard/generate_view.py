@@ -10,11 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from streamlit.delta_generator import DeltaGenerator
 
-from vae.base.records import Encoding, Floats
-from vae.dashboard import grids, header, shown
-from vae.dashboard.header import has_rings
-from vae.dashboard.latent_view import pair_titles
-from vae.latent import (
+from vae.analysis.encoding import (
     Manifold,
     manifold,
     plane_of_dimensions,
@@ -22,8 +18,12 @@ from vae.latent import (
     plane_of_pca,
     quantiles,
 )
-from vae.latent_sources import ALL
-from vae.opened import Opened
+from vae.analysis.loaded_run import Opened
+from vae.analysis.sampling import ALL
+from vae.base.records import Encoding, Floats
+from vae.dashboard import grids, header, shown
+from vae.dashboard.header import has_rings
+from vae.dashboard.latent_view import pair_titles
 from vae.runs import Run
 
 FITTED = 5000  # training examples that the planes and the sources of z are taken from

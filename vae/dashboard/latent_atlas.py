@@ -9,15 +9,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import streamlit as st
 
-from vae.atlas import Atlas, Box, chart
+from vae.analysis.decoded_grid import Atlas, Box, chart
+from vae.analysis.density import LINES
+from vae.analysis.loaded_run import Opened
+from vae.analysis.projections import Plane
 from vae.base.records import Encoding
 from vae.dashboard.latent_density import Ground, kept
 from vae.dashboard.latent_view import DIMENSIONS, Asked
 from vae.dashboard.plot import keep
-from vae.density import LINES
 from vae.imaging.tiles import png
-from vae.opened import Opened
-from vae.projections import Plane
 
 TRUST = ((0.01, "hole"), (0.1, "edge"), (1.01, "covered"))  # ranks below these, and their words
 BACKDROP = 300  # points of two-dimensional data behind a decoded one

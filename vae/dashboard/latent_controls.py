@@ -9,13 +9,13 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from vae.analysis.projections import PROJECTIONS
+from vae.analysis.projections_3d import SPACES
 from vae.base.options import Spec, options_of
 from vae.base.records import Encoding
 from vae.dashboard import header, shown
 from vae.dashboard.latent_view import DIMENSIONS, Asked, choices, hues, pair_titles
-from vae.projections import PROJECTIONS
 from vae.runs import Run
-from vae.space import SPACES
 
 POINTS = {500: "500", 2_000: "2,000", 10_000: "10,000", 0: "all"}
 TRIO = "dimensions-3d"

@@ -9,12 +9,12 @@ from typing import NamedTuple
 import numpy as np
 import streamlit as st
 
-from vae.atlas import Box
+from vae.analysis.decoded_grid import Box
+from vae.analysis.density import Blobs, Field, equal, field, kernels, projected
+from vae.analysis.encoding import prior_sample
+from vae.analysis.loaded_run import Opened
+from vae.analysis.projections import Plane
 from vae.base.records import Encoding, Floats, Ints
-from vae.density import Blobs, Field, equal, field, kernels, projected
-from vae.latent import prior_sample
-from vae.opened import Opened
-from vae.projections import Plane
 
 MOST = 5_000  # posteriors at most that a density is made of
 DRAWS = 1_000  # of a prior whose density in the plane has no closed form

@@ -6,7 +6,10 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from vae.atlas import Box
+from vae.analysis.decoded_grid import Box
+from vae.analysis.density import Field, ellipses
+from vae.analysis.loaded_run import Opened
+from vae.analysis.projections import trustworthiness
 from vae.base.records import Encoding, Floats, Ints, Projection
 from vae.dashboard import latent_pins as pins
 from vae.dashboard.header import has_rings
@@ -16,10 +19,7 @@ from vae.dashboard.latent_select import wanted
 from vae.dashboard.latent_tools import Tools, why_not
 from vae.dashboard.latent_view import DIMENSIONS, Asked, plane, plane_names
 from vae.dashboard.plot import overlay
-from vae.density import Field, ellipses
 from vae.figures import maps
-from vae.opened import Opened
-from vae.projections import trustworthiness
 
 ELLIPSES = 50  # selected examples at most whose posteriors are drawn
 TRUSTWORTHY = (

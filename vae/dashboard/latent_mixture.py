@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from vae.atlas import Box
+from vae.analysis.decoded_grid import Box
+from vae.analysis.density import FITS, Field, Fitted, field, fit, fitted_blobs
+from vae.analysis.projections import Plane
 from vae.base.records import Floats
 from vae.dashboard.plot import plot
-from vae.density import FITS, Field, Fitted, field, fit, fitted_blobs
 from vae.figures.maps import bic_curve
-from vae.projections import Plane
 
 MOST = 5_000  # latents at most that a mixture is fitted to
 FITTED = "latent_fitted"

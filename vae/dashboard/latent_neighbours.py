@@ -6,10 +6,10 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from vae.analysis.loaded_run import Opened
+from vae.analysis.nearest import nearest
 from vae.base.records import Encoding, Ints
 from vae.dashboard.gallery import Caption, gallery
-from vae.nearest import nearest
-from vae.opened import Opened
 
 COUNT = 8
 

@@ -10,6 +10,7 @@ import numpy as np
 import streamlit as st
 
 from vae import figures
+from vae.analysis.loaded_run import Opened
 from vae.base.records import Encoding, Hue, Ints, Tiles
 from vae.dashboard import latent_pins as pins
 from vae.dashboard.gallery import Caption, counts_line, figures_line, gallery
@@ -19,7 +20,6 @@ from vae.dashboard.latent_select import takeaway
 from vae.dashboard.latent_view import Asked
 from vae.dashboard.plot import plot
 from vae.data.dataset import stratified
-from vae.opened import Opened
 from vae.palette import CLASSES
 
 SHOWN = 32  # examples of a selection that are shown

@@ -10,7 +10,10 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vae import figures
-from vae.atlas import Box
+from vae.analysis.decoded_grid import Box
+from vae.analysis.density import Field
+from vae.analysis.loaded_run import Opened
+from vae.analysis.projections import PROJECTIONS
 from vae.base import files
 from vae.base.records import Encoding, Hue, Ints, LatentMap, Projection
 from vae.dashboard import latent_pins as pins
@@ -24,9 +27,6 @@ from vae.dashboard.latent_tools import Tools, tools, why_not
 from vae.dashboard.latent_view import Asked, job_of, latent_map, project, steady, words
 from vae.dashboard.plot import plot
 from vae.dashboard.tiles import pattern
-from vae.density import Field
-from vae.opened import Opened
-from vae.projections import PROJECTIONS
 from vae.worker.jobs import AT_WORK, Job
 from vae.worker.projecting import projection_of
 

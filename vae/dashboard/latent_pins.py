@@ -9,13 +9,13 @@ from typing import NamedTuple
 import numpy as np
 import streamlit as st
 
+from vae.analysis.density import density
+from vae.analysis.encoding import decode
+from vae.analysis.loaded_run import Opened
 from vae.base.records import Encoding, Floats
 from vae.dashboard.gallery import Caption, gallery
 from vae.dashboard.latent_atlas import Ahead, trust
 from vae.dashboard.plot import Click
-from vae.density import density
-from vae.latent import decode
-from vae.opened import Opened
 
 STATE = "latent_pins"
 MOST = 12

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from vae.analysis.loaded_run import Opened
 from vae.base.records import Encoding, Hue, Ints
 from vae.dashboard import server
 from vae.data import save_upload
-from vae.opened import Opened
 
 WANTED = "latent_wanted"
 MISSING = "latent_missing"

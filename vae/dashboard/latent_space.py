@@ -10,6 +10,8 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
+from vae.analysis.loaded_run import Opened
+from vae.analysis.projections_3d import HALF, space
 from vae.base.records import Encoding, Hue, Projection
 from vae.dashboard.header import has_rings
 from vae.dashboard.latent_layers import TRUSTWORTHY, faithful
@@ -20,8 +22,6 @@ from vae.dashboard.latent_view import Asked, steady, words
 from vae.dashboard.plot import overlay, plot
 from vae.dashboard.tiles import pattern
 from vae.figures.space import LatentSpace, half_of_prior, latent_space, space_index
-from vae.opened import Opened
-from vae.space import HALF, space
 
 KEY = "latent_space"
 PRIOR = (

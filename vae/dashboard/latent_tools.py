@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import streamlit as st
 
+from vae.analysis.loaded_run import Opened
+from vae.analysis.projections import PROJECTIONS
 from vae.dashboard.latent_view import Asked
-from vae.opened import Opened
-from vae.projections import PROJECTIONS
 
 BACKGROUNDS = {"none": "none", "density": "density", "decoded": "decoded"}
 HELP = {

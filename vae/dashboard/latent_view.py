@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from vae.analysis.encoding import by_kl, dimensions, informativeness
+from vae.analysis.projections import PROJECTIONS, Plane, plane_of_pair
+from vae.analysis.projections_3d import LEAST, SPACES
 from vae.base.records import Encoding, Floats, Hue, Ints, LatentMap, Projection
 from vae.data import Dataset
-from vae.latent import by_kl, dimensions, informativeness
-from vae.projections import PROJECTIONS, Plane, plane_of_pair
 from vae.runs import Run
-from vae.space import LEAST, SPACES
 from vae.worker.jobs import Job
 
 DIMENSIONS = "dimensions"  # the latents as they are; every other projection is a row of a table

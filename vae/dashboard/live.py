@@ -8,12 +8,12 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vae import figures
+from vae.analysis.projections import pca
 from vae.base.records import Examples, Floats, Frame, Hue, LatentMap, Tiles
 from vae.dashboard import controls, grids, header, shown
 from vae.dashboard.plot import plot
 from vae.dashboard.tiles import pattern
 from vae.imaging import tiles
-from vae.projections import pca
 from vae.runs import Run, Status
 
 BEFORE_FIRST, WHILE_TRAINING = 0.4, 1.0  # seconds between two redraws

@@ -5,15 +5,15 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vae import figures
+from vae.analysis.corruption import CORRUPTIONS, corrupted
+from vae.analysis.denoising import Restored, restore, squared_error
+from vae.analysis.loaded_run import Opened
 from vae.base.options import Spec, options_of
 from vae.base.records import Floats, Tiles
-from vae.corruption import CORRUPTIONS, corrupted
 from vae.dashboard import grids
 from vae.dashboard.plot import plot
 from vae.dashboard.reconstruct_view import Selection, controls, judge, select
 from vae.imaging import tiles
-from vae.opened import Opened
-from vae.restoring import Restored, restore, squared_error
 from vae.runs import Run
 
 ROOM = (968, 500)  # pixels for the cards at 1440×900

@@ -4,6 +4,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vae import figures
+from vae.analysis.loaded_run import Opened
+from vae.analysis.ranking import Judged
 from vae.base.records import Floats, Tiles
 from vae.dashboard import grids
 from vae.dashboard.plot import plot
@@ -19,9 +21,7 @@ from vae.dashboard.reconstruct_view import (
 )
 from vae.figures.surprise import surprise_bars
 from vae.imaging import tiles
-from vae.opened import Opened
 from vae.runs import Run
-from vae.surprise import Judged
 
 ROOM = (968, 520)  # pixels for the cards at 1440×900
 CHART = 500

@@ -11,6 +11,11 @@ from PIL import Image
 from streamlit.delta_generator import DeltaGenerator
 
 from vae import figures
+from vae.analysis.custom_example import Own, kept, placed, through
+from vae.analysis.custom_example import shown as example_as_picture
+from vae.analysis.loaded_run import Opened
+from vae.analysis.nearest import nearest
+from vae.analysis.ranking import percent
 from vae.base.records import Floats, Hue, LatentMap, Tiles
 from vae.dashboard import grids, shown
 from vae.dashboard.gallery import Caption, figures_line, gallery
@@ -21,13 +26,8 @@ from vae.dashboard.reconstruct_view import SPLITS, judge, split_controls
 from vae.data.pictures import fitted
 from vae.figures.surprise import surprise_bars
 from vae.imaging import tiles
-from vae.nearest import nearest
-from vae.opened import Opened
-from vae.own import Own, kept, placed, through
-from vae.own import shown as example_as_picture
 from vae.palette import token
 from vae.runs import Run
-from vae.surprise import percent
 
 MAP, BARS = 330, 110  # heights
 SIDE = 112  # pixels that a layer is wide at most

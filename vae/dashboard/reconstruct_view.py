@@ -13,13 +13,13 @@ import streamlit as st
 from numpy.typing import NDArray
 from streamlit.delta_generator import DeltaGenerator
 
+from vae.analysis.encoding import errors_at, pick, posterior_sample
+from vae.analysis.loaded_run import Opened
+from vae.analysis.ranking import ORDERS, Judged, percent, percentile
 from vae.base.records import Floats, Ints
 from vae.dashboard import grids, header, shown
 from vae.data import Dataset
-from vae.latent import errors_at, pick, posterior_sample
-from vae.opened import Opened
 from vae.runs import Run
-from vae.surprise import ORDERS, Judged, percent, percentile
 
 SPLITS = {"train": "train", "val": "validation", "test": "test"}
 CHECKPOINTS = {"best": "best", "last": "last"}

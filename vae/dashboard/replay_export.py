@@ -10,13 +10,13 @@ from typing import NamedTuple
 import numpy as np
 import streamlit as st
 
+from vae.analysis.replay import npz
 from vae.base.records import Hue
 from vae.dashboard import grids
 from vae.dashboard.replay_view import kept, scene_of
 from vae.figures.replay import Scene
 from vae.figures.replay_panel import draw, positions, size
 from vae.imaging.animation import animation
-from vae.replay import npz
 from vae.runs import Run
 
 MEMORY = 400e6  # bytes that the pictures of one animation may take

@@ -4,11 +4,11 @@ from typing import NamedTuple
 
 import streamlit as st
 
+from vae.analysis.replay import Replay, replay, usable
 from vae.base.records import Examples, Hue
 from vae.dashboard import header, shown
 from vae.dashboard.replay_player import pack, player
 from vae.figures.replay import Scene, scene, strips
-from vae.replay import Replay, replay, usable
 from vae.runs import Run, Status
 
 WAITING = ("queued", "starting", "running")

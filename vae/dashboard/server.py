@@ -16,7 +16,13 @@ PROJECT = Path(__file__).parents[2]
 PAGES = PROJECT / "pages"
 ROOT = Path(os.environ.get("VAE_LAB_ROOT", PROJECT / "checkpoints"))
 PUMP_SECONDS = 1.0
-SLOW = ("vae.figures", "vae.opened", "sklearn.decomposition", "scipy.stats", "torch._dynamo")
+SLOW = (
+    "vae.figures",
+    "vae.analysis.loaded_run",
+    "sklearn.decomposition",
+    "scipy.stats",
+    "torch._dynamo",
+)
 
 launcher = Launcher(ROOT)
 

@@ -9,7 +9,7 @@ from vae.base.records import Curves, Encoding, Examples, Frame
 from vae.runs import Run
 
 if TYPE_CHECKING:
-    from vae.opened import Opened
+    from vae.analysis.loaded_run import Opened
 
 
 def opened(run: Run, checkpoint: str = "best") -> "Opened":
@@ -20,7 +20,7 @@ def opened(run: Run, checkpoint: str = "best") -> "Opened":
 
 @st.cache_resource(max_entries=4, show_spinner="Opening the run…")
 def _opened(path: str, checkpoint: str, stamp: int) -> "Opened":
-    from vae.opened import Opened
+    from vae.analysis.loaded_run import Opened
 
     return Opened.of(Run(path), checkpoint)
 

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 import streamlit as st
 
+from vae.analysis.interpolation import Between, between
+from vae.analysis.loaded_run import Opened
 from vae.base.records import Floats
 from vae.dashboard import grids
 from vae.dashboard.header import has_rings
@@ -36,8 +38,6 @@ from vae.figures.paths import along, beside, plane
 from vae.imaging import tiles
 from vae.imaging.animation import animation
 from vae.imaging.tiles import Bytes
-from vae.opened import Opened
-from vae.paths import Between, between
 from vae.runs import Run
 
 ROOM = (600, 320)  # pixels for the tiles at 1440×900

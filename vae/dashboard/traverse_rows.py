@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 import streamlit as st
 
+from vae.analysis.interpolation import Traversal, at_quantiles, change, even, traversal
+from vae.analysis.loaded_run import Opened
 from vae.base.records import Floats
 from vae.dashboard import grids
 from vae.dashboard.plot import plot
@@ -26,8 +28,6 @@ from vae.dashboard.traverse_view import (
 )
 from vae.figures.paths import along, plane
 from vae.imaging import tiles
-from vae.opened import Opened
-from vae.paths import Traversal, at_quantiles, change, even, traversal
 from vae.runs import Run
 
 FOLD = 16  # latents shown at first

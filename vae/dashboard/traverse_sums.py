@@ -7,6 +7,8 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from vae.analysis.interpolation import Difference, class_mean, difference, shifted
+from vae.analysis.loaded_run import Opened
 from vae.base.records import Floats, Ints
 from vae.dashboard import grids
 from vae.dashboard.generate_view import latents
@@ -26,8 +28,6 @@ from vae.dashboard.traverse_view import (
 )
 from vae.figures.paths import along, plane
 from vae.imaging import tiles
-from vae.opened import Opened
-from vae.paths import Difference, class_mean, difference, shifted
 from vae.runs import Run
 
 WIDTHS = [8.5, 10, 7, 8, 7.5, 5.5, 9, 9.5, 6.5]  # of the controls

@@ -2,7 +2,7 @@
 which latents say anything, and the example that a person has chosen.
 
 N examples, Z latent dimensions. A path is decoded in one call, so that what is shown is what
-`vae.latent.decode` makes of the z that can be downloaded.
+`vae.analysis.encoding.decode` makes of the z that can be downloaded.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,14 +12,14 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from vae.analysis.encoding import by_kl, decode, informativeness
+from vae.analysis.loaded_run import Opened
+from vae.analysis.sampling import ALL
 from vae.base.records import Floats, Ints
 from vae.dashboard import grids, header, shown
 from vae.dashboard.generate_samples import known
 from vae.dashboard.generate_view import latents
 from vae.figures.bars import USED
-from vae.latent import by_kl, decode, informativeness
-from vae.latent_sources import ALL
-from vae.opened import Opened
 from vae.runs import Run
 
 DRAWS = 4000  # of the prior, for its mean, its spread and what is usual under it

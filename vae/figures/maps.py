@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from vae.analysis.density import Field, steps
 from vae.base.records import Floats, Hue, Ints, LatentMap
-from vae.density import Field, steps
 from vae.figures.base import QUANTITY, Part, axis, empty, figure, note, span
 from vae.palette import CLASS_SCALE, CLASSES, token
 

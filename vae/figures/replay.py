@@ -11,11 +11,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from vae.analysis.replay import Replay
 from vae.base.records import Curve, Curves, Examples, Floats, Hue
 from vae.figures import history
 from vae.figures.base import QUANTITY, span
 from vae.palette import CLASSES, COLOURS
-from vae.replay import Replay
 
 RINGS = (1.0, 2.0)  # sigma of the prior
 

@@ -9,11 +9,11 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
+from vae.analysis.projections_3d import HALF
 from vae.base.records import Floats, Hue, Ints, LatentMap
 from vae.figures.base import Part, empty, figure, span
 from vae.figures.maps import PLACE, latent_map, map_index
 from vae.palette import token
-from vae.space import HALF
 
 EYE = {"x": 1.5, "y": 1.5, "z": 0.8}  # from where it is seen at first
 MIDDLE = {"x": 0, "y": 0, "z": -0.12}  # of the picture: the nearest corner needs the most room

@@ -1,6 +1,6 @@
 """How surprising examples are: the histogram of a split, and where some of it or others lie.
 
-Surprise is −ELBO in nats per example (`vae.surprise`).
+Surprise is −ELBO in nats per example (`vae.analysis.ranking`).
 """
 
 import numpy as np

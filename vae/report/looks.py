@@ -10,14 +10,14 @@ from html import escape
 import numpy as np
 
 from vae import figures
+from vae.analysis.encoding import decode, prior_sample
+from vae.analysis.loaded_run import Opened
+from vae.analysis.projections import pca
 from vae.base.records import Encoding, Floats, Hue, LatentMap, Projection
 from vae.comparison import Entry
 from vae.figures.base import number
 from vae.figures.yardstick import with_error
 from vae.imaging import tiles
-from vae.latent import decode, prior_sample
-from vae.opened import Opened
-from vae.projections import pca
 from vae.report.facts import TITLES, evaluations, rows
 from vae.report.page import Page, picture, section, table
 from vae.runs import Run

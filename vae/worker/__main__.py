@@ -20,7 +20,7 @@ SLOW = (
     "torch._dynamo",
     "sklearn.datasets",
     "vae.training.trainer",
-    "vae.latent",
+    "vae.analysis.encoding",
     "vae.data",
 )
 

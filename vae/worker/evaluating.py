@@ -20,7 +20,7 @@ from vae.runs import Run
 from vae.runs.result_keys import digest, key
 
 if TYPE_CHECKING:
-    from vae.opened import Opened
+    from vae.analysis.loaded_run import Opened
     from vae.worker.jobs import Job
 
 KIND, SUFFIX = "evaluate", ".json"
@@ -77,7 +77,7 @@ def loaded(run: Run, checkpoint: str) -> tuple["Opened", Weights]:
 
     Raises ValueError if its weights or data are not there, or are replaced all the time.
     """
-    from vae.opened import Opened
+    from vae.analysis.loaded_run import Opened
 
     for _ in range(TRIES):
         path = run.weights_path(checkpoint)

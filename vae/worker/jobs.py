@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from filelock import Timeout
 
+from vae.analysis.projections import Cancelled
 from vae.base import files
 from vae.base.records import Control, Snapshot, Tick
-from vae.projections import Cancelled
 from vae.runs import Run, Status, identity, result_keys
 from vae.runs.status import lives
 from vae.worker import evaluating

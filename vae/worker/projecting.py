@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 def project(job: "Job") -> None:
     """Project latents; raises Cancelled when it is, ValueError if the spec cannot be met."""
-    from vae.opened import Opened
-    from vae.projections import PROJECTIONS
+    from vae.analysis.loaded_run import Opened
+    from vae.analysis.projections import PROJECTIONS
 
     opened = Opened.of(job.run, job.spec["checkpoint"])
     encoding = opened.encode(opened.shown(job.spec["split"], job.spec["points"]))

@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vae.analysis.density import Doubles
+from vae.analysis.encoding import decode
+from vae.analysis.projections import Plane
 from vae.base.records import Floats, Ints
-from vae.density import Doubles
 from vae.imaging.tiles import Bytes, pixels
-from vae.latent import decode
 from vae.model import VAE
-from vae.projections import Plane
 
 SIDE = 32  # places along a side at most
 BYTES = 6_000_000  # of an atlas at most: larger pictures have fewer places

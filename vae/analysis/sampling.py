@@ -19,10 +19,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from vae.analysis.encoding import fitted_sample, posterior_sample, prior_sample
 from vae.base import rng
 from vae.base.records import Floats, Ints
 from vae.batches import Batches
-from vae.latent import fitted_sample, posterior_sample, prior_sample
 from vae.model import VAE
 
 ALL = -1  # every class in turn

@@ -5,6 +5,7 @@ import pytest
 from scipy.stats import chi
 from sklearn.decomposition import PCA
 
+from vae.analysis.projections_3d import HALF, SPACES, Space, components, dimensions, space
 from vae.base.records import Encoding, Hue
 from vae.data.dataset import stratified
 from vae.figures.space import (
@@ -14,7 +15,6 @@ from vae.figures.space import (
     latent_space,
     space_index,
 )
-from vae.space import HALF, SPACES, Space, components, dimensions, space
 
 RNG = np.random.default_rng(5)
 MIXING = RNG.normal(size=(6, 6)) * [3, 2, 1, 0.5, 0.3, 0.1]

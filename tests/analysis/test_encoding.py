@@ -7,13 +7,8 @@ import pytest
 import torch
 from scipy import stats
 
-from vae import latent
-from vae.base.records import Encoding
-from vae.batches import Batches
-from vae.config import RunConfig
-from vae.data import Dataset
-from vae.evaluation import evaluate
-from vae.latent import (
+from vae.analysis import encoding
+from vae.analysis.encoding import (
     by_kl,
     decode,
     dimensions,
@@ -29,6 +24,11 @@ from vae.latent import (
     prior_sample,
     quantiles,
 )
+from vae.base.records import Encoding
+from vae.batches import Batches
+from vae.config import RunConfig
+from vae.data import Dataset
+from vae.evaluation import evaluate
 from vae.model import VAE
 
 CPU = torch.device("cpu")
@@ -50,7 +50,7 @@ def test_encoding_is_what_the_model_says(
 ) -> None:
     model, rows = tiny(SHAPE), np.arange(5, 45)
     whole = encode(model, Batches(data, rows, RunConfig.of(), CPU), rows, 0)
-    monkeypatch.setattr(latent, "CHUNK", 7)
+    monkeypatch.setattr(encoding, "CHUNK", 7)
     parts = encode(model, Batches(data, rows, RunConfig.of(), CPU), rows, 0)
     with torch.no_grad():
         x = torch.from_numpy(data.x[rows] / np.float32(255))
@@ -121,7 +121,7 @@ def test_decoding_gives_the_mean_and_on_request_a_draw(
     assert set(np.unique(drawn)) == {0.0, 1.0}
     np.testing.assert_array_equal(drawn, decode(model, z, noise_seed=0))
     assert not np.array_equal(drawn, decode(model, z, noise_seed=1))
-    monkeypatch.setattr(latent, "CHUNK", 6)
+    monkeypatch.setattr(encoding, "CHUNK", 6)
     np.testing.assert_allclose(decode(model, z), expected, rtol=1e-5)
     assert decode(model, z[:0]).shape == (0, *SHAPE)
 
@@ -188,7 +188,7 @@ def test_a_sampled_kl_agrees_with_the_closed_form(
     monkeypatch.setattr(RunConfig, "closed_kl", False)
     monkeypatch.setattr(RunConfig, "kl_per_dimension", False)
     monkeypatch.setattr("vae.components.terms._is_diagonal", lambda d: False)
-    monkeypatch.setattr(latent, "KL_SAMPLES", 4000)
+    monkeypatch.setattr(encoding, "KL_SAMPLES", 4000)
     np.testing.assert_allclose(encode(model, batches, rows, 0).kl, closed, atol=0.1)
     sampled = evaluate(model, batches, elbo_samples=2000)
     assert sampled.kl == pytest.approx(closed_mean, abs=0.02)
@@ -224,7 +224,7 @@ def test_picked_examples_are_those_that_were_judged(
     binarize: str, tiny: Callable[..., VAE], data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An example alone, decoded at its z, has the reconstruction that the whole split gave it."""
-    monkeypatch.setattr(latent, "CHUNK", 7)
+    monkeypatch.setattr(encoding, "CHUNK", 7)
     model, rows = tiny(SHAPE), np.arange(5, 45)
     batches = Batches(data, rows, RunConfig.of(binarize=binarize), CPU)
     whole = encode(model, batches, rows, 3)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vae.surprise import ORDERS, Judged, percent, percentile
+from vae.analysis.ranking import ORDERS, Judged, percent, percentile
 
 
 def judged(n: int = 50, kl: bool = True) -> Judged:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
-from vae.density import (
+from vae.analysis.density import (
     Blobs,
     density,
     ellipses,

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
+from vae.analysis.corruption import CORRUPTIONS, corrupted
+from vae.analysis.denoising import squared_error
 from vae.base.options import options_of
 from vae.base.records import Floats
-from vae.corruption import CORRUPTIONS, corrupted
-from vae.restoring import squared_error
 
 RNG = np.random.default_rng(0)
 PICTURES = RNG.random((6, 1, 12, 10), np.float32)

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from vae.analysis.encoding import plane_of_pca
+from vae.analysis.loaded_run import Opened
+from vae.analysis.ranking import percentile
 from vae.base.records import Encoding, Floats, Ints
-from vae.latent import plane_of_pca
-from vae.opened import Opened
-from vae.surprise import percentile
 
 
 class Own(NamedTuple):

@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from vae.base.options import options_of
-from vae.base.records import Floats, Projection
-from vae.projections import (
+from vae.analysis.projections import (
     PROJECTIONS,
     Cancelled,
     lda,
@@ -20,6 +18,8 @@ from vae.projections import (
     tsne,
     umap,
 )
+from vae.base.options import options_of
+from vae.base.records import Floats, Projection
 
 LABELS = np.repeat(np.arange(3), 20)
 QUICK: dict[str, dict[str, Any]] = {

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from vae.paths import (
+from vae.analysis.interpolation import (
     angle_between,
     at_quantiles,
     between,

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from vae.analysis.encoding import decode, encode
 from vae.base.records import Encoding, Evaluation, Floats, Ints
 from vae.batches import Batches
 from vae.data import Dataset, Splits
 from vae.data.dataset import stratified
 from vae.evaluation import evaluate
-from vae.latent import decode, encode
 from vae.model import VAE
 from vae.runs import Run
 

@@ -5,12 +5,8 @@ import pytest
 import torch
 from sklearn.mixture import GaussianMixture
 
-from vae.base.records import Encoding
-from vae.batches import Batches
-from vae.config import RunConfig
-from vae.data import load
-from vae.latent import encode
-from vae.latent_sources import (
+from vae.analysis.encoding import encode
+from vae.analysis.sampling import (
     ALL,
     BY_BIC,
     MOST,
@@ -22,6 +18,10 @@ from vae.latent_sources import (
     classes_of,
     fitted,
 )
+from vae.base.records import Encoding
+from vae.batches import Batches
+from vae.config import RunConfig
+from vae.data import load
 from vae.model import build
 
 MANY = 6000

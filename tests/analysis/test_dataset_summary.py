@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
+from vae.analysis.dataset_summary import moments, seen, summarise
 from vae.commands import main
 from vae.config import RunConfig
 from vae.data import OFFLINE, DataError, Dataset, load, prepare, split
-from vae.summary import moments, seen, summarise
 
 CONFIG = RunConfig.of()
 
@@ -25,7 +25,7 @@ def data(n: int = 90, **more: object) -> Dataset:
 
 @pytest.mark.parametrize("name", OFFLINE)
 def test_every_number_is_numpys(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vae.summary.CHUNK", 30_000)
+    monkeypatch.setattr("vae.analysis.dataset_summary.CHUNK", 30_000)
     d = load(name, examples=500 if name != "digits" else 0)
     x = prepare(d).astype(np.float64)
     s = summarise(d, CONFIG)

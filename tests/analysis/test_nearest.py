@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.neighbors import NearestNeighbors
 
-from vae.nearest import CHUNK, nearest
+from vae.analysis.nearest import CHUNK, nearest
 
 
 @pytest.mark.parametrize("k", [1, 5])

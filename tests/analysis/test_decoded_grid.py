@@ -5,13 +5,13 @@ import pytest
 import torch
 from scipy.interpolate import RegularGridInterpolator
 
-from vae.atlas import BYTES, SIDE, Atlas, Box, blend, chart, shown_at
+from vae.analysis.decoded_grid import BYTES, SIDE, Atlas, Box, blend, chart, shown_at
+from vae.analysis.encoding import decode
+from vae.analysis.projections import Plane, plane_of_pair
 from vae.base.records import Domain
 from vae.config import RunConfig
 from vae.imaging.tiles import pixels
-from vae.latent import decode
 from vae.model import VAE, build
-from vae.projections import Plane, plane_of_pair
 
 BOX = Box((-2.0, 3.0), (-1.0, 2.0))
 

@@ -10,12 +10,12 @@ from PIL import Image
 from sklearn.decomposition import PCA
 
 from tests.pages.conftest import trained
+from vae.analysis.custom_example import kept, placed, shown, through
+from vae.analysis.denoising import restore, squared_error
+from vae.analysis.encoding import errors_at
+from vae.analysis.loaded_run import Opened
 from vae.data import DataError
 from vae.data.pictures import fitted, read_folder
-from vae.latent import errors_at
-from vae.opened import Opened
-from vae.own import kept, placed, shown, through
-from vae.restoring import restore, squared_error
 
 KINDS: dict[str, dict[str, object]] = {
     "digits": {},

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from vae.analysis.loaded_run import Opened
 from vae.base.records import Floats, Ints
-from vae.opened import Opened
 
 
 class Restored(NamedTuple):
