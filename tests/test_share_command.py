@@ -8,8 +8,8 @@ import pytest
 from tests.runs.conftest import make_in
 from tests.runs.test_archive import content, finish
 from tests.test_commands import Shell
-from vae import branches
 from vae.config import RunConfig, fields
+from vae.experiments import variants
 from vae.runs import Run, listing, notes
 
 
@@ -61,30 +61,30 @@ def test_what_is_refused(shell: Shell, tmp_path: Path) -> None:
 
 def test_a_branch_changes_one_setting_and_not_the_seed(tmp_path: Path) -> None:
     run = make_in(tmp_path, "base", data="digits", examples=0, seed=7, beta=2.0)
-    config = branches.changed(run, "beta", 4)
+    config = variants.changed(run, "beta", 4)
     assert config == RunConfig.of(**run.config.model_dump() | {"beta": 4.0})
-    assert branches.told(run.config, config) == "β 2 → 4"
-    made = branches.create(run, config, branches.free_name(run, "beta", 4.0))
+    assert variants.told(run.config, config) == "β 2 → 4"
+    made = variants.create(run, config, variants.free_name(run, "beta", 4.0))
     assert made.name == "base-beta-4"
     assert made.status().state == "queued"
     assert made.config == config
     assert made.config.seed == 7
     assert made.header["data"] == run.header["data"]
     assert notes.read(made.path).notes == "branched from base: β 2 → 4"
-    assert branches.free_name(run, "beta", 4.0) == "base-beta-4-1"
+    assert variants.free_name(run, "beta", 4.0) == "base-beta-4-1"
     assert run.config.beta == 2.0  # type: ignore[attr-defined]
 
 
 def test_options_of_another_row_come_with_it_and_are_told(tmp_path: Path) -> None:
     run = make_in(tmp_path, "base")
-    config = branches.changed(run, "likelihood", "gaussian-learned")
-    told = branches.told(run.config, config)
+    config = variants.changed(run, "likelihood", "gaussian-learned")
+    told = variants.told(run.config, config)
     assert told == "Likelihood gaussian → gaussian-learned, Noise σ 0.1 → –"
 
 
 def test_every_setting_but_the_seed_can_be_changed(tmp_path: Path) -> None:
     run = make_in(tmp_path, "base")
-    names = [field.name for field in branches.settings(run.config)]
+    names = [field.name for field in variants.settings(run.config)]
     assert set(names) == {n for n in run.config.model_dump() if n != "seed"}
     assert names == [f.name for f in fields() if f.name in names]
 
@@ -105,7 +105,7 @@ def test_every_setting_but_the_seed_can_be_changed(tmp_path: Path) -> None:
 def test_what_cannot_be_is_told(field: str, value: object, why: str, tmp_path: Path) -> None:
     run = make_in(tmp_path, "base")
     with pytest.raises(ValueError, match=why):
-        branches.changed(run, field, value)
+        variants.changed(run, field, value)
     assert [r.name for r in listing(tmp_path)] == ["base"]
 
 
@@ -117,13 +117,13 @@ def test_data_that_are_no_longer_those(tmp_path: Path) -> None:
     run = make_in(tmp_path / "root", "base", data=str(path), examples=0)
     np.save(path, np.random.default_rng(1).random((50, 4), dtype=np.float32))
     with pytest.raises(ValueError, match="are not those it was trained on: bring the old file"):
-        branches.changed(run, "beta", 4)
+        variants.changed(run, "beta", 4)
 
 
 def test_long_names_stay_names(tmp_path: Path) -> None:
     run = make_in(tmp_path, "x" * 64)
     for field, value in (("hidden", (512, 256, 128, 64)), ("data", "/a/ü b.npz"), ("lr", 1e-05)):
-        name = branches.free_name(run, field, value)
+        name = variants.free_name(run, field, value)
         assert Run.create(tmp_path, run.config, run.data(), name).name == name
-        assert branches.free_name(run, field, value) == f"{name}-1"
-        assert len(branches.free_name(run, field, value)) <= 64
+        assert variants.free_name(run, field, value) == f"{name}-1"
+        assert len(variants.free_name(run, field, value)) <= 64

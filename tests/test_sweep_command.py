@@ -13,9 +13,9 @@ import pytest
 from scipy import stats
 
 from tests.test_commands import TINY, Shell
-from vae import sweeps
 from vae.commands import sweep, train
 from vae.config import fields
+from vae.experiments import sweeps
 from vae.runs import Run, identity, listing, notes
 from vae.training import metrics
 

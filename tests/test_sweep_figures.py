@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import pytest
 from scipy import stats
 
-from vae.comparison import Line
+from vae.experiments.configurations import Line
 from vae.figures import base, sweep
 from vae.verdicts import Interval, interval
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.browser.conftest import Launch, OpenPage, Server, Tab
 from tests.browser.screen import perform, until
-from vae import sweeps
+from vae.experiments import sweeps
 from vae.runs import Run, listing
 
 BETAS = (0.5, 4.0)

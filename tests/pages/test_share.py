@@ -195,9 +195,9 @@ def test_every_setting_has_a_widget_that_fits(root: Path, open_page: OpenPage) -
 
 
 def _names(root: Path) -> list[str]:
-    from vae import branches
+    from vae.experiments import variants
 
-    return [field.name for field in branches.settings(Run(root / "one").config)]
+    return [field.name for field in variants.settings(Run(root / "one").config)]
 
 
 def test_live_changes_are_not_in_the_branch(root: Path, open_page: OpenPage) -> None:

@@ -19,9 +19,9 @@ from vae.runs.status import ALIVE, RESUMABLE
 from vae.verdicts import by_seed, interval
 
 if TYPE_CHECKING:
-    from vae.comparison import Entry, Fold
     from vae.config import RunConfig
-    from vae.sweeps import Arm, Axis
+    from vae.experiments.configurations import Entry, Fold
+    from vae.experiments.sweeps import Arm, Axis
 
 SIGNALLED = 128  # and the number of the signal: the exit status of what a signal ended
 LOOK_SECONDS = 0.5  # between two looks at what another process trains
@@ -46,8 +46,8 @@ def sweep_flags(parser: argparse.ArgumentParser) -> None:
 
 def sweep(args: argparse.Namespace) -> int:
     """Train a grid of settings, each with several seeds, one run after another."""
-    from vae import sweeps
     from vae.base.devices import resolve
+    from vae.experiments import sweeps
 
     if args.resume:
         return _finished(args.resume, _queued_again(args.root, args.resume))
@@ -69,7 +69,7 @@ def sweep(args: argparse.Namespace) -> int:
 
 
 def _axis(text: str) -> "Axis":
-    from vae import sweeps
+    from vae.experiments import sweeps
 
     axis = sweeps.axis(text)
     return axis._replace(values=tuple(map(located, axis.values))) if axis.field == "data" else axis
@@ -79,7 +79,7 @@ def _planned(
     args: argparse.Namespace, axes: Sequence["Axis"]
 ) -> tuple[list["Arm"], list[tuple[str, "RunConfig"]]]:
     """Every combination, and the runs; raises ValueError if there is none to run."""
-    from vae import sweeps
+    from vae.experiments import sweeps
 
     base = config_of(args)
     for data in dict.fromkeys([base.data, *(v for a in axes if a.field == "data" for v in a[1])]):
@@ -110,7 +110,7 @@ def _many(count: int, what: str) -> str:
 
 def _queued_again(root: str, name: str) -> list[Run]:
     """The runs of a sweep, those that did not finish back in the queue; raises ValueError."""
-    from vae import sweeps
+    from vae.experiments import sweeps
 
     runs = sweeps.members(root, name)
     if not runs:
@@ -167,8 +167,8 @@ def _left(name: str, runs: Sequence[Run]) -> None:
 
 def _table(runs: Sequence[Run]) -> None:
     """What every configuration has reached."""
-    from vae import sweeps
-    from vae.comparison import fold
+    from vae.experiments import sweeps
+    from vae.experiments.configurations import fold
 
     folds = fold(_entry(run) for run in runs if run.status().state != "damaged")
     differ = sweeps.swept(folds)
@@ -181,7 +181,7 @@ def _table(runs: Sequence[Run]) -> None:
 
 
 def _entry(run: Run) -> "Entry":
-    from vae.comparison import Entry, Figures
+    from vae.experiments.configurations import Entry, Figures
 
     bounds = [r["elbo"] for r in reports_of(run.path, "val") if r.get("elbo") is not None]
     best, data = Figures(max(bounds, default=None)), str(run.header["data"]["fingerprint"])

@@ -11,12 +11,12 @@ from functools import partial
 import streamlit as st
 
 from vae.base import files
-from vae.comparison import Entry
 from vae.dashboard import server
 from vae.dashboard.compare_branch import branch
 from vae.dashboard.compare_share import bring, export
 from vae.dashboard.compare_table import SELECTED, clear_selection, fresh
 from vae.dashboard.header import choose, show_in_address
+from vae.experiments.configurations import Entry
 from vae.runs import Run, listing
 from vae.runs import notes as said
 from vae.runs.store import Deleted, delete, rename, restore, trash

@@ -5,15 +5,15 @@ from typing import Any
 
 import streamlit as st
 
-from vae import branches
 from vae.base import files
 from vae.base.devices import available
 from vae.base.options import Field
-from vae.comparison import Entry, written
 from vae.config import RunConfig
 from vae.dashboard import grids, server
 from vae.dashboard.compare_table import SELECTED, fresh
 from vae.data import DATASETS
+from vae.experiments import variants
+from vae.experiments.configurations import Entry, written
 from vae.runs import Run
 
 REFUSED = "compare_branch_refused"
@@ -43,7 +43,7 @@ def branch(selected: Sequence[Entry]) -> None:
 
 def _form(entry: Entry) -> None:
     run = Run(server.ROOT / entry.name)
-    known = {field.name: field for field in branches.settings(run.config)}
+    known = {field.name: field for field in variants.settings(run.config)}
     first = "beta" if "beta" in known else next(iter(known))
     left, right = st.columns(2)
     name = left.selectbox(
@@ -59,14 +59,14 @@ def _form(entry: Entry) -> None:
     if refused := st.session_state.pop(REFUSED, ""):
         st.error(refused)
     try:
-        config = branches.changed(run, name, value)
+        config = variants.changed(run, name, value)
     except ValueError as error:
         st.caption(str(error))
         return
     except OSError as error:
         st.caption(files.sentence(error))
         return
-    _offer(entry, run, config, branches.free_name(run, name, config.get(name)))
+    _offer(entry, run, config, variants.free_name(run, name, config.get(name)))
 
 
 def _value(field: Field, config: RunConfig, key: str) -> Any:
@@ -93,7 +93,7 @@ def _offer(entry: Entry, run: Run, config: RunConfig, free: str) -> None:
     given = st.text_input(
         "Name", placeholder=free, key=f"compare_branch_name_{free}", help=HELP["name"]
     )
-    st.markdown(f"**{branches.told(run.config, config)}**")
+    st.markdown(f"**{variants.told(run.config, config)}**")
     st.caption(f"All else as in {entry.name}, seed {config.seed} included.")
     if entry.changes:
         moved = ", ".join(dict.fromkeys(change.field for change in entry.changes))
@@ -109,7 +109,7 @@ def _offer(entry: Entry, run: Run, config: RunConfig, free: str) -> None:
 
 def _queue(run: Run, config: RunConfig, name: str) -> None:
     try:
-        made = branches.create(run, config, name)
+        made = variants.create(run, config, name)
     except ValueError as error:
         st.session_state[REFUSED] = str(error)
         return

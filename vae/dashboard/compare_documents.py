@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from vae.comparison import Entry
 from vae.dashboard import server
+from vae.experiments.configurations import Entry
 from vae.runs import Run
 
 MOST = 60  # runs of a report

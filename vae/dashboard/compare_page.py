@@ -7,12 +7,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from vae import comparison
-from vae.comparison import Entry
 from vae.dashboard import compare_pictures, compare_verdict, compare_views, server
 from vae.dashboard.compare_actions import actions
 from vae.dashboard.compare_rows import entries
 from vae.dashboard.compare_table import filters, select
+from vae.experiments import configurations
+from vae.experiments.configurations import Entry
 from vae.runs import listing
 
 STYLE = Path(__file__).with_name("compare.css")
@@ -89,8 +89,8 @@ def _draw(what: str, visible: Sequence[Entry], selected: Sequence[Entry]) -> Non
     elif what == SETTINGS:
         compare_views.settings(selected)
     else:
-        singles = comparison.unfold(comparison.fold(selected))
-        labels = comparison.labels(singles)
+        singles = configurations.unfold(configurations.fold(selected))
+        labels = configurations.labels(singles)
         titles = {fold.runs[0].name: name for fold, name in zip(singles, labels, strict=True)}
         draw = compare_pictures.maps if what == MAPS else compare_pictures.pictures
         draw(selected, titles)

@@ -12,12 +12,12 @@ from vae.analysis.encoding import by_kl, dimensions, fitted_sample, prior_sample
 from vae.analysis.loaded_run import Opened
 from vae.analysis.projections import PROJECTIONS
 from vae.base.records import Encoding, Floats, Hue, Ints, LatentMap, Projection
-from vae.comparison import Entry
 from vae.dashboard import grids, server, shown
 from vae.dashboard.gallery import colour
 from vae.dashboard.header import has_rings
 from vae.dashboard.plot import plot
 from vae.dashboard.tiles import pattern
+from vae.experiments.configurations import Entry
 from vae.figures.base import span
 from vae.imaging import tiles
 from vae.palette import CLASSES

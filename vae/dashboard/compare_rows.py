@@ -11,8 +11,8 @@ from typing import Any
 
 from vae.base import files
 from vae.base.records import Change
-from vae.comparison import Entry, Figures
 from vae.dashboard import server
+from vae.experiments.configurations import Entry, Figures
 from vae.runs import Run, listing
 from vae.runs.artifacts import reports_of
 from vae.runs.notes import FILE, read

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 import streamlit as st
 
 from vae.base import files
-from vae.comparison import Entry
 from vae.dashboard import server
 from vae.dashboard.compare_documents import documents
 from vae.dashboard.compare_table import SELECTED, fresh
+from vae.experiments.configurations import Entry
 from vae.runs import Run
 from vae.runs.exporter import ENDING, GB, file_name, pack, size
 from vae.runs.importer import Arrival, unpack

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import streamlit as st
 
-from vae.comparison import Entry
+from vae.experiments.configurations import Entry
 
 SELECTED, DRAWN = "compare_selected", "compare_drawn"
 ROW, HEAD, MOST = 35, 38, 250  # pixels of a row, of the head, and of the table at most

@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from vae import comparison
-from vae.comparison import Entry, Fold
 from vae.dashboard import grids
 from vae.dashboard.compare_views import Chosen
 from vae.dashboard.plot import plot
+from vae.experiments import configurations
+from vae.experiments.configurations import Entry, Fold
 from vae.figures.base import number
 from vae.figures.sides import Side, sides
 from vae.palette import CLASSES
@@ -93,11 +93,11 @@ def sentence(a: Judged, b: Judged, found: Verdict) -> str:
 
 def show(entries: Sequence[Entry], picked: Chosen) -> None:
     """Choose two configurations and a figure; the verdict."""
-    folds = comparison.fold(entries)
+    folds = configurations.fold(entries)
     if len(folds) < 2:
         st.info("A verdict compares two configurations; there is only one. Train another.")
         return
-    labels = comparison.labels(folds)
+    labels = configurations.labels(folds)
     titles = {
         fold.key: name if len(fold.runs) > 1 else f"{name} (1 seed)"
         for fold, name in zip(folds, labels, strict=True)
@@ -111,14 +111,14 @@ def show(entries: Sequence[Entry], picked: Chosen) -> None:
     figure = grids.choose(row[2], "Measure", "compare_figure", FIGURES, "val", HELP["figure"])
     if a == b:
         left.info("A and B are the same configuration: choose another for one of them.")
-    elif not comparison.comparable(known[a].runs[0], known[b].runs[0]):
+    elif not configurations.comparable(known[a].runs[0], known[b].runs[0]):
         left.info(
             "These two cannot be compared: their data, how they are seen, or the likelihood "
             "differ, and with them what a nat means."
         )
     else:
         both = [judged(known[key], titles[key], figure) for key in (a, b)]
-        slots = comparison.slots(picked.slots, [a, b], CLASSES)
+        slots = configurations.slots(picked.slots, [a, b], CLASSES)
         with left:
             found = _say(both)
         if found and all(side.values for side in both):
@@ -136,7 +136,7 @@ def _defaults(folds: Sequence[Fold], picked: Chosen) -> tuple[Fold, Fold]:
     mine = [fold for key in picked.slots for fold in folds if fold.key == key]
     rest = sorted((f for f in folds if f not in mine), key=lambda fold: -len(fold.seeds))
     first, *others = [*mine, *rest]
-    alike = [f for f in others if comparison.comparable(first.runs[0], f.runs[0])]
+    alike = [f for f in others if configurations.comparable(first.runs[0], f.runs[0])]
     return first, [*mine[1:], *alike, *others][0]
 
 

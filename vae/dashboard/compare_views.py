@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 import streamlit as st
 
-from vae import comparison
-from vae.comparison import Entry, Figures, Fold, line, mean_line
 from vae.dashboard import grids, server
 from vae.dashboard.compare_rows import stamp
 from vae.dashboard.gallery import colour
 from vae.dashboard.plot import plot
+from vae.experiments import configurations
+from vae.experiments.configurations import Entry, Figures, Fold, line, mean_line
 from vae.figures import compare
 from vae.palette import CLASSES
 from vae.runs import Run
@@ -59,11 +59,11 @@ class Chosen(NamedTuple):
 
 def chosen(selected: Sequence[Entry], folding: bool) -> Chosen:
     """The selection folded, or every run for itself in the colour of its configuration."""
-    whole = comparison.fold(selected)
-    slots = comparison.slots(st.session_state.get(SLOTS, {}), [f.key for f in whole], CLASSES)
+    whole = configurations.fold(selected)
+    slots = configurations.slots(st.session_state.get(SLOTS, {}), [f.key for f in whole], CLASSES)
     st.session_state[SLOTS] = slots
-    folds = whole if folding else comparison.unfold(whole)
-    return Chosen(folds, comparison.labels(folds), slots)
+    folds = whole if folding else configurations.unfold(whole)
+    return Chosen(folds, configurations.labels(folds), slots)
 
 
 def fold_toggle() -> bool:
@@ -99,7 +99,7 @@ def plane(visible: Sequence[Entry], selected: Sequence[Entry]) -> None:
     """Every run that passes the filters in the rate-distortion plane, the selected ones in
     colour."""
     known = list({entry.name: entry for entry in [*selected, *visible]}.values())
-    groups, mine = comparison.planes(known), {entry.name for entry in selected}
+    groups, mine = configurations.planes(known), {entry.name for entry in selected}
     if not groups:
         st.info("No run here has settings that can be read.")
         return
@@ -142,9 +142,9 @@ def _told(shown: int, comparable: int, all_: int) -> str:
 
 def called(shown: Sequence[Entry], folding: bool) -> list[tuple[Fold, str]]:
     """These runs folded, or every one for itself, each with what it is called."""
-    folds = comparison.fold(shown)
-    folds = folds if folding else comparison.unfold(folds)
-    return list(zip(folds, comparison.labels(folds), strict=True))
+    folds = configurations.fold(shown)
+    folds = folds if folding else configurations.unfold(folds)
+    return list(zip(folds, configurations.labels(folds), strict=True))
 
 
 def _spot(fold: Fold, name: str, slot: int | None, source: str) -> compare.Spot:
@@ -221,7 +221,7 @@ def settings(selected: Sequence[Entry]) -> None:
         "All settings", key="compare_all", help=HELP["all"], persist_state="session"
     )
     picked = chosen(selected, folding=True)
-    differ = comparison.differing(picked.folds)
+    differ = configurations.differing(picked.folds)
     every = list(dict.fromkeys(name for fold in picked.folds for name in fold.settings))
     if len(picked.folds) == 1:
         st.caption("One configuration is selected; tick others to see how they differ from it.")
@@ -236,7 +236,7 @@ def differences(picked: Chosen, rows: Sequence[str]) -> str:
         f'<th title="{escape(name)}">{_dot(picked.slots.get(fold.key))}{escape(name)}</th>'
         for fold, name in zip(picked.folds, picked.names, strict=True)
     )
-    body = [(comparison.spell(name), _cells(picked, name)) for name in rows]
+    body = [(configurations.spell(name), _cells(picked, name)) for name in rows]
     seeds = "".join(_cell(", ".join(map(str, fold.seeds))) for fold in picked.folds)
     runs = "".join(_cell(", ".join(run.name for run in fold.runs)) for fold in picked.folds)
     body += [("seed", seeds), ("runs", runs)]
@@ -248,7 +248,7 @@ def differences(picked: Chosen, rows: Sequence[str]) -> str:
 
 
 def _cells(picked: Chosen, name: str) -> str:
-    values = [comparison.written(fold.settings.get(name)) for fold in picked.folds]
+    values = [configurations.written(fold.settings.get(name)) for fold in picked.folds]
     return "".join(_cell(value, value != values[0]) for value in values)
 
 

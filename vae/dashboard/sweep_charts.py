@@ -9,12 +9,12 @@ from typing import Any
 
 import streamlit as st
 
-from vae import sweeps
-from vae.comparison import Entry, Fold, Line, line, spell, written
 from vae.dashboard import grids, server
 from vae.dashboard.compare_rows import stamp
 from vae.dashboard.gallery import colour
 from vae.dashboard.plot import plot
+from vae.experiments import sweeps
+from vae.experiments.configurations import Entry, Fold, Line, line, spell, written
 from vae.figures import sweep as drawn
 from vae.palette import CLASSES
 from vae.runs import Run

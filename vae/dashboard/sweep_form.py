@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from vae import sweeps
 from vae.base.options import Field
-from vae.comparison import written
 from vae.config import RunConfig, fields
 from vae.dashboard import estimate, grids, server
-from vae.sweeps import Arm, Axis
+from vae.experiments import sweeps
+from vae.experiments.configurations import written
+from vae.experiments.sweeps import Arm, Axis
 
 NONE = "none"
 VALUES, LINEAR, LOG = "Values", "Linear", "Log"

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import streamlit as st
 
-from vae import comparison, sweeps
-from vae.comparison import Entry
 from vae.dashboard import estimate, grids, server
 from vae.dashboard.compare_rows import entries
 from vae.dashboard.compare_table import SELECTED, fresh
 from vae.dashboard.sweep_charts import multiples, summary
 from vae.dashboard.sweep_form import CHOSEN, MADE, STARTING
+from vae.experiments import configurations, sweeps
+from vae.experiments.configurations import Entry
 from vae.runs import Run
 
 STYLE = Path(__file__).with_name("sweep.css")
@@ -69,7 +69,7 @@ def choose() -> str:
 def _alike(runs: Sequence[Entry]) -> str:
     """What all runs of a sweep have in common, in words."""
     usable = [entry for entry in runs if entry.settings]
-    differ = sweeps.swept(comparison.fold(usable)) if usable else ()
+    differ = sweeps.swept(configurations.fold(usable)) if usable else ()
     settings = usable[0].settings if usable else {}
     parts = {
         "data": "{}",
@@ -108,7 +108,7 @@ def view(name: str) -> None:
         )
         return
     _head(name, runs)
-    folds = comparison.fold(usable)
+    folds = configurations.fold(usable)
     differ = sweeps.swept(folds)
     left, right = st.columns([7, 5], gap="medium")
     with left:

@@ -16,7 +16,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from vae.base.records import Floats
-from vae.comparison import Line
+from vae.experiments.configurations import Line
 from vae.figures.base import Part, axis, decimate, empty, figure, note, number, span
 from vae.palette import CLASSES, token
 from vae.verdicts import Interval

@@ -13,7 +13,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from vae.base.records import Floats
-from vae.comparison import Line
+from vae.experiments.configurations import Line
 from vae.figures.base import Part, axis, decimate, empty, figure, note, number, span
 from vae.figures.compare import colour, nats
 from vae.palette import token

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
 
-from vae.comparison import Entry
+from vae.experiments.configurations import Entry
 from vae.figures.base import number
 from vae.report import against
 from vae.report.against import Group

@@ -9,8 +9,8 @@ from html import escape
 from itertools import combinations
 from typing import Any, NamedTuple
 
-from vae import comparison
-from vae.comparison import Entry, Fold, line, mean_line
+from vae.experiments import configurations
+from vae.experiments.configurations import Entry, Fold, line, mean_line
 from vae.figures import compare
 from vae.figures.base import number
 from vae.palette import CLASSES
@@ -31,9 +31,9 @@ class Group(NamedTuple):
 
     @classmethod
     def of(cls, entries: Sequence[Entry]) -> "Group":
-        folds = comparison.fold(entries)
-        slots = comparison.slots({}, [fold.key for fold in folds], CLASSES)
-        return cls(folds, comparison.labels(folds), slots)
+        folds = configurations.fold(entries)
+        slots = configurations.slots({}, [fold.key for fold in folds], CLASSES)
+        return cls(folds, configurations.labels(folds), slots)
 
     def slot(self, fold: Fold) -> int | None:
         return self.slots.get(fold.key)
@@ -41,11 +41,11 @@ class Group(NamedTuple):
 
 def settings(group: Group) -> str:
     """HTML: the settings in which configurations differ, side by side, then those of all."""
-    differ = comparison.differing(group.folds)
+    differ = configurations.differing(group.folds)
     every = list(dict.fromkeys(name for fold in group.folds for name in fold.settings))
     first = group.folds[0].settings
     shared = [
-        [escape(comparison.spell(name)), escape(comparison.written(first.get(name)))]
+        [escape(configurations.spell(name)), escape(configurations.written(first.get(name)))]
         for name in every
         if name not in differ
     ]
@@ -69,8 +69,8 @@ def _head(group: Group, fold: Fold, name: str) -> str:
 
 
 def _row(group: Group, name: str) -> list[str]:
-    values = (escape(comparison.written(fold.settings.get(name))) for fold in group.folds)
-    return [escape(comparison.spell(name)), *(f"<mark>{value}</mark>" for value in values)]
+    values = (escape(configurations.written(fold.settings.get(name))) for fold in group.folds)
+    return [escape(configurations.spell(name)), *(f"<mark>{value}</mark>" for value in values)]
 
 
 def curves(page: Page, group: Group, reports: Reports) -> str:
@@ -109,10 +109,10 @@ def _lines(
 def planes(page: Page, group: Group, entries: Sequence[Entry]) -> str:
     """HTML: a rate-distortion plane for each group of runs whose nats mean the same."""
     parts = []
-    for plane in comparison.planes(entries)[:PLANES]:
+    for plane in configurations.planes(entries)[:PLANES]:
         known = [e for e in plane.entries if None not in (e.val.kl, e.val.reconstruction)]
         if known:
-            folds = comparison.fold(known)
+            folds = configurations.fold(known)
             names = dict(zip((f.key for f in group.folds), group.names, strict=True))
             spots = [_spot(f, escape(names.get(f.key, f.key)), group.slot(f)) for f in folds]
             chart = page.chart(compare.rate_distortion(spots, PLANE), plane.label, PLANE)
@@ -140,7 +140,7 @@ def verdicts(group: Group) -> str:
     said = [
         sentence(a[1], b[1], verdict(a[2], b[2]))
         for a, b in combinations(sides, 2)
-        if comparison.comparable(a[0].runs[0], b[0].runs[0])
+        if configurations.comparable(a[0].runs[0], b[0].runs[0])
     ]
     if not said:
         return ""

@@ -4,7 +4,7 @@ from typing import Any
 
 from vae.base import files
 from vae.base.records import Change, Evaluation
-from vae.comparison import Entry, Figures
+from vae.experiments.configurations import Entry, Figures
 from vae.runs import Run
 from vae.runs.notes import read
 from vae.worker.evaluating import Kept, kept

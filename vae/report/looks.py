@@ -14,7 +14,7 @@ from vae.analysis.encoding import decode, prior_sample
 from vae.analysis.loaded_run import Opened
 from vae.analysis.projections import pca
 from vae.base.records import Encoding, Floats, Hue, LatentMap, Projection
-from vae.comparison import Entry
+from vae.experiments.configurations import Entry
 from vae.figures.base import number
 from vae.figures.yardstick import with_error
 from vae.imaging import tiles

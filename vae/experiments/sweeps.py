@@ -21,9 +21,9 @@ import numpy as np
 
 from vae.base.devices import resolve
 from vae.base.options import Field, coerce, refuse_unknown
-from vae.comparison import Fold, differing, spell, written
 from vae.config import TABLES, RunConfig, fields
 from vae.data import DATASETS, SOURCES, Dataset, load, on_disk
+from vae.experiments.configurations import Fold, differing, spell, written
 from vae.model import cost
 from vae.runs import Run, listing, notes
 from vae.runs.names import NAME

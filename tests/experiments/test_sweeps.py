@@ -7,12 +7,12 @@ from typing import Any, get_origin
 import numpy as np
 import pytest
 
-from vae import sweeps
 from vae.base.options import Field
-from vae.comparison import Entry, fold
 from vae.config import TABLES, RunConfig, fields
+from vae.experiments import sweeps
+from vae.experiments.configurations import Entry, fold
+from vae.experiments.sweeps import Axis, axis
 from vae.runs import Run, listing, notes
-from vae.sweeps import Axis, axis
 
 QUICK: dict[str, Any] = {"examples": 300, "device": "cpu", "threads": 1, "frames": 0}
 BASE = RunConfig.of(epochs=2, hidden=(8,), seed=5, **QUICK)

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from vae import comparison
 from vae.base.records import Change
-from vae.comparison import Entry, Line, fold, labels, planes, unfold
 from vae.config import RunConfig
+from vae.experiments import configurations
+from vae.experiments.configurations import Entry, Line, fold, labels, planes, unfold
 from vae.figures import compare, sides
 from vae.verdicts import LEAST, Interval, by_seed, interval, t_factor, verdict
 
@@ -31,7 +31,7 @@ def test_runs_that_differ_in_their_seed_alone_are_one_configuration() -> None:
     found = fold(runs)
     assert [[run.name for run in f.runs] for f in found] == [["r0", "r1", "r2"], ["other"]]
     assert found[0].seeds == [0, 1, 2]
-    assert comparison.differing(found) == ["beta"]
+    assert configurations.differing(found) == ["beta"]
     assert [f.key for f in unfold(found)] == [found[0].key] * 3 + [found[1].key]
 
 
@@ -41,13 +41,13 @@ def test_runs_that_differ_in_their_seed_alone_are_one_configuration() -> None:
 )
 def test_any_other_setting_makes_another_configuration(settings: dict[str, Any]) -> None:
     a, b = fold([entry("a"), entry("b", seed=1, **settings)])
-    assert set(settings) <= set(comparison.differing([a, b]))
+    assert set(settings) <= set(configurations.differing([a, b]))
 
 
 def test_a_knob_moved_by_hand_makes_another_configuration() -> None:
     moved = entry("b", seed=1, changes=(Change(40, "beta", 2.0),))
     folds = fold([entry("a"), moved])
-    assert comparison.differing(folds) == ["beta from step 40"]
+    assert configurations.differing(folds) == ["beta from step 40"]
 
 
 def test_a_file_that_has_changed_is_other_data_but_a_drawn_set_is_not() -> None:
@@ -61,7 +61,7 @@ def test_a_file_that_has_changed_is_other_data_but_a_drawn_set_is_not() -> None:
 def test_runs_without_settings_are_left_out() -> None:
     assert fold([Entry("broken", {})]) == []
     assert planes([Entry("broken", {})]) == []
-    assert fold([]) == labels([]) == comparison.differing([]) == []
+    assert fold([]) == labels([]) == configurations.differing([]) == []
 
 
 def test_names_tell_what_differs_and_no_two_are_alike() -> None:
@@ -92,7 +92,7 @@ def test_names_tell_what_differs_and_no_two_are_alike() -> None:
 def test_what_changes_the_meaning_of_a_nat_makes_another_plane(settings: dict[str, Any]) -> None:
     a, b = entry("a"), entry("b", **settings)
     assert len(planes([a, b])) == 2
-    assert not comparison.comparable(a, b)
+    assert not configurations.comparable(a, b)
     assert len({plane.label for plane in planes([a, b])}) == 2
 
 
@@ -103,11 +103,11 @@ def test_what_does_not_change_it_stays_in_the_plane(settings: dict[str, Any]) ->
 
 
 def test_a_colour_stays_with_its_configuration() -> None:
-    first = comparison.slots({}, ["a", "b", "c"], 3)
+    first = configurations.slots({}, ["a", "b", "c"], 3)
     assert first == {"a": 0, "b": 1, "c": 2}
-    second = comparison.slots(first, ["c", "d", "b"], 3)
+    second = configurations.slots(first, ["c", "d", "b"], 3)
     assert second == {"c": 2, "d": 0, "b": 1}
-    assert comparison.slots(second, ["e", "d", "b", "c"], 3) == {"d": 0, "b": 1, "c": 2}
+    assert configurations.slots(second, ["e", "d", "b", "c"], 3) == {"d": 0, "b": 1, "c": 2}
 
 
 # Curves
@@ -130,24 +130,24 @@ def reports(values: list[float | None], seconds: float = 1.0) -> list[dict[str, 
 
 @pytest.mark.parametrize(("per", "unit"), [("step", 8.0), ("epoch", 0.5), ("seconds", 1.0)])
 def test_a_line_has_the_numbers_of_the_reports(per: str, unit: float) -> None:
-    found = comparison.line(reports([1.5, None, 3.5]), "elbo", "val", per)
+    found = configurations.line(reports([1.5, None, 3.5]), "elbo", "val", per)
     np.testing.assert_array_equal(found.value, np.float32([1.5, 3.5]))
     np.testing.assert_allclose(found.x, np.float32([0, 2 * unit]))
-    assert not len(comparison.line([], "elbo", "val", per).x)
+    assert not len(configurations.line([], "elbo", "val", per).x)
 
 
 def test_the_mean_of_seeds_ends_where_the_shortest_does() -> None:
     lines = [
-        comparison.line(reports([1.0, 2.0, 9.0], 1.0), "elbo", "val", "seconds"),
-        comparison.line(reports([2.0, 4.0], 2.0), "elbo", "val", "seconds"),
-        comparison.line(reports([3.0, 9.0], 3.0), "elbo", "val", "seconds"),
+        configurations.line(reports([1.0, 2.0, 9.0], 1.0), "elbo", "val", "seconds"),
+        configurations.line(reports([2.0, 4.0], 2.0), "elbo", "val", "seconds"),
+        configurations.line(reports([3.0, 9.0], 3.0), "elbo", "val", "seconds"),
     ]
-    mean = comparison.mean_line(lines)
+    mean = configurations.mean_line(lines)
     np.testing.assert_allclose(mean.value, [2.0, 5.0])
     np.testing.assert_allclose(mean.x, [0.0, 2.0])
     wanted = stats.t.interval(0.95, 2, 5.0, stats.sem([2.0, 4.0, 9.0]))
     np.testing.assert_allclose([mean.low[1], mean.high[1]], wanted, rtol=1e-6)
-    assert comparison.mean_line(lines[:2]).low is None
+    assert configurations.mean_line(lines[:2]).low is None
 
 
 # The verdict

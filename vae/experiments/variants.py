@@ -8,10 +8,10 @@ chosen (another objective, say), its own options come with it and are told as we
 import re
 from typing import Any
 
-from vae import sweeps
 from vae.base.options import Field, check, coerce
-from vae.comparison import written
 from vae.config import RunConfig, fields
+from vae.experiments import sweeps
+from vae.experiments.configurations import written
 from vae.runs import Run, notes
 
 DATA = ("data", "examples", "seed")  # settings that decide which examples there are
