@@ -15,8 +15,8 @@ from typing import Any
 
 from vae.data import load
 from vae.runs import Run
-from vae.script.facts import file_name
-from vae.script.writing import Writer
+from vae.script.run_facts import file_name
+from vae.script.writer import Writer
 
 __all__ = ["data_file", "file_name", "script"]
 

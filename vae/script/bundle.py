@@ -10,7 +10,7 @@ import ast
 import re
 from collections.abc import Iterable
 
-from vae.script.pieces import (
+from vae.script.source import (
     Import,
     Place,
     attributes,

@@ -5,7 +5,7 @@ import textwrap
 from string import Template
 
 from vae.runs import Run
-from vae.script.facts import BOUND, TERMS, Recorded, kind
+from vae.script.run_facts import BOUND, TERMS, Recorded, kind
 
 NOTATION = """x (B, *event) are examples, z (K, B, Z) latents; figures are nats per example. The
 reconstruction is -E_q[ln p(x|z)], the KL that of q(z|x) from p(z), the ELBO is

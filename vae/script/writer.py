@@ -15,11 +15,11 @@ from vae.components.schedules import SCHEDULES
 from vae.data import DATASETS
 from vae.runs import Run
 from vae.runs.manifest import domain_of
-from vae.script import parts
+from vae.script import templates
 from vae.script.bundle import Bundle, heading
-from vae.script.facts import BOUND, TERMS, file_name, kind, recorded
-from vae.script.head import HELP, head
-from vae.script.pieces import Place
+from vae.script.docstring import HELP, head
+from vae.script.run_facts import BOUND, TERMS, file_name, kind, recorded
+from vae.script.source import Place
 from vae.training.trainer import effective
 
 IMPORTS = (
@@ -156,21 +156,21 @@ class Writer:
         c, comes = self.config, kind(self.config)
         if comes == "drawn":
             call = _call(DATASETS[c.data].__name__, c.chosen("data"), f"{c.examples}, SEED")
-            return Template(parts.DRAWN).substitute(call=call)
+            return Template(templates.DRAWN).substitute(call=call)
         subset = f"subset(whole, {c.examples}, SEED)" if c.examples else "whole"
         name = repr(str(self.run.header["data"]["name"]))
-        template = Template(parts.IDX if comes == "idx" else parts.ARRAYS)
+        template = Template(templates.IDX if comes == "idx" else templates.ARRAYS)
         return template.substitute(
             data=c.data, subset=subset, name=name, file=repr(file_name(self.run))
         )
 
     def _part(self) -> str:
         told = self.config.conditional
-        return Template(parts.PART).substitute(
-            labels=parts.LABELS if told else "",
+        return Template(templates.PART).substitute(
+            labels=templates.LABELS if told else "",
             and_classes=", and their classes" if told else "",
             y="self.y.index_select(0, rows)" if told else "None",
-            binarize=parts.BINARIZE[self.config.binarize],
+            binarize=templates.BINARIZE[self.config.binarize],
         )
 
     def _model(self, names: dict[Place, str]) -> str:
@@ -182,7 +182,7 @@ class Writer:
         def made(kind: str, first: str) -> str:
             return _call(self._called(kind, names), c.chosen(kind), first)
 
-        return Template(parts.MODEL).substitute(
+        return Template(templates.MODEL).substitute(
             has_kl=POSTERIORS[c.posterior].has_density,
             likelihood=made("likelihood", "DOMAIN"),
             posterior=made("posterior", "Z"),
@@ -190,11 +190,11 @@ class Writer:
             network=self._called("network", names),
             options=options,
             decoded="Z + DOMAIN.classes" if told else "Z",
-            offset=parts.OFFSET if told else "",
+            offset=templates.OFFSET if told else "",
             given=" given the class too" if told else "",
             given_z=" given the class too" if told else "",
-            encode=(parts.TELL_ENCODER if told else "") + parts.ENCODE[c.precision],
-            decode=(parts.TELL_DECODER if told else "") + parts.DECODE[c.precision],
+            encode=(templates.TELL_ENCODER if told else "") + templates.ENCODE[c.precision],
+            decode=(templates.TELL_DECODER if told else "") + templates.DECODE[c.precision],
         )
 
     def _scalars(self) -> list[str]:
@@ -222,13 +222,13 @@ class Writer:
     def _loss(self, names: dict[Place, str]) -> str:
         movable, own = self._scalars(), self.config.chosen("objective")
         own = {k: self._value(k) if k in movable else _literal(v) for k, v in own.items()}
-        loss = Template(parts.LOSS).substitute(
+        loss = Template(templates.LOSS).substitute(
             objective=self._called("objective", names),
             weights="".join(f", {k}={v}" for k, v in own.items()),
             at_step=", step: int, per_epoch: int" if self._moves else "",
         )
-        helpers = [parts.MOMENT_OF] if self.scheduled else []
-        helpers += [parts.AT] if any(m.field in movable for m in self.moves) else []
+        helpers = [templates.MOMENT_OF] if self.scheduled else []
+        helpers += [templates.AT] if any(m.field in movable for m in self.moves) else []
         return "\n\n".join([*helpers, loss])
 
     @property
@@ -239,24 +239,24 @@ class Writer:
     def _loop(self, names: dict[Place, str]) -> str:
         c, moves = self.config, self._moves
         lr = self._value("lr")
-        loop = Template(parts.LOOP).substitute(
+        loop = Template(templates.LOOP).substitute(
             steps="STEPS" if self.done.steps else "per_epoch * EPOCHS",
             val_share=c.val_share,
             test_share=c.test_share,
-            start=parts.VAMP if c.prior == "vamp" else "",
+            start=templates.VAMP if c.prior == "vamp" else "",
             lr=_literal(c.lr),
             eps=_literal(c.adam_eps),
             decay=_literal(c.weight_decay),
-            move_lr=Template(parts.MOVE_LR).substitute(value=lr) if "step" in lr else "",
-            clip=Template(parts.CLIP).substitute(norm=c.grad_clip) if c.grad_clip else "",
+            move_lr=Template(templates.MOVE_LR).substitute(value=lr) if "step" in lr else "",
+            clip=Template(templates.CLIP).substitute(norm=c.grad_clip) if c.grad_clip else "",
             first=", 0, per_epoch" if moves else "",
             now=", step, per_epoch" if moves else "",
             next=", step + 1, per_epoch" if moves else "",
             passed=", step, per_epoch" if moves else "",
             at_step=", step: int, per_epoch: int" if moves else "",
-            rank=parts.RANK[c.best_by],
+            rank=templates.RANK[c.best_by],
         )
-        main = Template(parts.MAIN).substitute(
+        main = Template(templates.MAIN).substitute(
             threads=self.run.header["threads"],
             fingerprint=json.dumps(self.run.header["data"]["fingerprint"]),
             device=json.dumps((self.run.status().device or "cpu").partition(":")[0]),

@@ -25,7 +25,7 @@ from vae.data import Dataset, load, save_upload
 from vae.runs import Run
 from vae.script import data_file, file_name, script
 from vae.script.bundle import Bundle
-from vae.script.pieces import free_names
+from vae.script.source import free_names
 from vae.training import train
 
 SMALL = {"data": "digits", "examples": 90, "epochs": 2, "batch_size": 32, "frames": 0}
