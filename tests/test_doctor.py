@@ -29,7 +29,7 @@ from vae.doctor import (
     Seen,
     remedied,
 )
-from vae.figures.strip import COLUMNS, history, strip
+from vae.figures.kl_heatmap import COLUMNS, history, strip
 from vae.illnesses import ILLNESSES, examine
 from vae.model import build
 from vae.runs import Run

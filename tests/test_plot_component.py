@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from streamlit.testing.v1 import AppTest
 
 from vae.dashboard import plot as component
-from vae.palette import CLASS_SCALE, COLOURS, token
+from vae.figures.palette import CLASS_SCALE, COLOURS, token
 
 ROOT = Path(__file__).parents[1]
 ENTRY = re.search(r'new URL\("([^"]+)"', component._JS).group(1)

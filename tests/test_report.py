@@ -17,7 +17,7 @@ from vae.analysis.loaded_run import Opened
 from vae.config import RunConfig
 from vae.data import load
 from vae.figures.base import number
-from vae.figures.yardstick import with_error
+from vae.figures.evaluation import with_error
 from vae.report import report
 from vae.report.against import sentence
 from vae.report.facts import KEYS

@@ -26,7 +26,6 @@ The rooms from top to bottom: a module imports from its own room and from rooms 
     components/      networks, likelihoods, posteriors, priors, objectives, schedules
     data/            a name or a path → Dataset
     verdicts         ?
-    palette          ?
     intervals        ?
     imaging/         arrays → tiled grids → PNG, GIF, WebP
     base/            records, options, progress, devices, random numbers, files, statistics

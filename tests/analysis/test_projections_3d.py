@@ -8,7 +8,7 @@ from sklearn.decomposition import PCA
 from vae.analysis.projections_3d import HALF, SPACES, Space, components, dimensions, space
 from vae.base.records import Encoding, Hue
 from vae.data.dataset import stratified
-from vae.figures.space import (
+from vae.figures.latent_map_3d import (
     CORNERS,
     LatentSpace,
     half_of_prior,

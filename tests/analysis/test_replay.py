@@ -12,9 +12,9 @@ from scipy.stats import ortho_group
 
 from vae.analysis.replay import Replay, align, distance, npz, plane_of, procrustes, replay, usable
 from vae.base.records import Curve, Curves, Examples, Frame, Hue
+from vae.figures.palette import COLOURS
 from vae.figures.replay import Scene, ends, scene, strips
-from vae.figures.replay_panel import draw, positions, size
-from vae.palette import COLOURS
+from vae.figures.replay_frame import draw, positions, size
 from vae.runs.artifacts import frame as read_frame
 from vae.runs.artifacts import write
 

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from vae.dashboard.plot import PlotEvent, plot
-from vae.palette import CLASS_SCALE, token
+from vae.figures.palette import CLASS_SCALE, token
 
 ROWS = 3000
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Page
 
 from tests.browser.conftest import ROOT, App, OpenPage, Server, Tab
 from tests.browser.screen import until
-from vae.palette import COLOURS
+from vae.figures.palette import COLOURS
 
 RUN = "digits-first-look"
 PAGES = sorted(p.stem for p in (ROOT / "pages").glob("*.py"))

@@ -13,7 +13,7 @@ from tests.browser.conftest import Launch, OpenPage, Server, trained
 from tests.browser.screen import perform, photograph, until
 from tests.test_doctor import EPOCHS, reports
 from vae.config import RunConfig
-from vae.palette import COLOURS
+from vae.figures.palette import COLOURS
 from vae.runs import Run, identity, listing
 
 DOCTOR, STRIP = ".st-key-doctor", ".st-key-kl_strip .js-plotly-plot"

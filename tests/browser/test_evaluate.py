@@ -19,7 +19,7 @@ from vae.analysis.loaded_run import Opened
 from vae.base.records import Evaluation
 from vae.commands import main
 from vae.dashboard.evaluate_words import thousandths
-from vae.figures.yardstick import with_error
+from vae.figures.evaluation import with_error
 from vae.runs import Run
 from vae.worker.evaluating import KIND, kept
 from vae.worker.jobs import attempts

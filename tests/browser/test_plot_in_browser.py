@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.screen import perform
-from vae.palette import COLOURS
+from vae.figures.palette import COLOURS
 
 pytestmark = pytest.mark.webgl
 

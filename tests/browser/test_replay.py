@@ -20,8 +20,8 @@ from vae.analysis.replay import Replay, replay
 from vae.base.records import Examples, Frame, Report
 from vae.config import RunConfig
 from vae.data import load
+from vae.figures.palette import COLOURS
 from vae.imaging import tiles
-from vae.palette import COLOURS
 from vae.runs import Run, identity
 
 FRAMES, POINTS, MANY = 6, 30, 60_000

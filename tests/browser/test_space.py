@@ -11,7 +11,7 @@ from tests.browser.screen import choose, perform, photograph, tiles, until
 from tests.browser.test_latent import SOCKET
 from vae.analysis.loaded_run import Opened
 from vae.analysis.projections_3d import HALF
-from vae.palette import COLOURS
+from vae.figures.palette import COLOURS
 from vae.runs import Run
 
 pytestmark = pytest.mark.webgl

@@ -12,7 +12,7 @@ from vae.base.records import Change
 from vae.config import RunConfig
 from vae.experiments import configurations
 from vae.experiments.configurations import Entry, Line, fold, labels, planes, unfold
-from vae.figures import compare, sides
+from vae.figures import comparison, paired_seeds
 from vae.verdicts import LEAST, Interval, by_seed, interval, t_factor, verdict
 
 
@@ -259,14 +259,14 @@ def test_these_rates_are_no_luck(
 
 def test_iso_elbo_lines_have_one_sum_each() -> None:
     spots = [
-        compare.Spot(
+        comparison.Spot(
             "a", 1.0, Interval(3.0, *[math.nan] * 2, 1), Interval(20.0, 19, 21, 3), -23, 0
         ),
-        compare.Spot(
+        comparison.Spot(
             "b", 4.0, Interval(0.0, *[math.nan] * 2, 1), Interval(27.0, 26, 28, 3), -27, None
         ),
     ]
-    chart = compare.rate_distortion(spots, 300)
+    chart = comparison.rate_distortion(spots, 300)
     lines = chart.data[0]
     totals = {round(x + y, 6) for x, y in zip(lines.x, lines.y, strict=True) if x is not None}
     assert len(totals) >= 4
@@ -282,29 +282,29 @@ def test_iso_elbo_lines_have_one_sum_each() -> None:
 def test_every_spot_has_its_beta_or_its_name_unless_there_are_many() -> None:
     """A β that two spots have tells neither; words of near spots stand on different sides."""
 
-    def grey(k: int, rate: float, distortion: float) -> compare.Spot:
+    def grey(k: int, rate: float, distortion: float) -> comparison.Spot:
         ends = [math.nan] * 2
         places = Interval(rate, *ends, 1), Interval(distortion, *ends, 1)
-        return compare.Spot(f"run {k}", float(k), *places, -rate - distortion, None)
+        return comparison.Spot(f"run {k}", float(k), *places, -rate - distortion, None)
 
     near = [grey(1, 1.0, 20.0), grey(2, 1.01, 20.1), grey(3, 5.0, 25.0)]
-    _, spots = compare.rate_distortion(near, 300).data
+    _, spots = comparison.rate_distortion(near, 300).data
     assert [text.strip() for text in spots.text] == ["β 1", "β 2", "β 3"]
     assert spots.mode == "markers+text"
     assert spots.textposition[0] != spots.textposition[1]
     assert spots.textposition[2] == "top left"  # on the right it would leave the plane
     twin = grey(3, 9.0, 29.0)._replace(name="x" * 30, slot=1)
-    _, spots, other = compare.rate_distortion([*near, twin], 300).data
+    _, spots, other = comparison.rate_distortion([*near, twin], 300).data
     assert [text.strip() for text in spots.text] == ["β 1", "β 2", "run 3"]
-    assert other.text[0].strip() == "x" * (compare.LONG - 1) + "…"
-    many = [grey(k, k, 20.0 + k) for k in range(compare.FEW + 1)]
-    assert compare.rate_distortion(many, 300).data[1].mode == "markers"
+    assert other.text[0].strip() == "x" * (comparison.LONG - 1) + "…"
+    many = [grey(k, k, 20.0 + k) for k in range(comparison.FEW + 1)]
+    assert comparison.rate_distortion(many, 300).data[1].mode == "markers"
 
 
 @pytest.mark.parametrize(("low", "high"), [(20.0, 34.0), (-3.0, 700.0), (0.01, 0.02), (5.0, 5.0)])
 def test_iso_values_are_round_few_and_within(low: float, high: float) -> None:
-    found = compare.sums(low, high)
-    assert len(found) <= compare.LINES + 1
+    found = comparison.sums(low, high)
+    assert len(found) <= comparison.LINES + 1
     assert all(low - 1e-9 <= value <= high + 1e-9 for value in found)
     steps = np.diff(found)
     if len(found) > 2:
@@ -315,21 +315,21 @@ def test_a_seed_is_thin_and_a_band_only_around_a_mean() -> None:
     line = Line(np.float32([0, 1, 2]), np.float32([3, 2, 1]))
     mean = line._replace(low=line.value - 1, high=line.value + 1)
     drawn = [
-        compare.Drawn("s", "kl", "val", 3, line, True),
-        compare.Drawn("m", "kl", "val", 3, mean),
-        compare.Drawn("t", "elbo", "train", 4, line),
+        comparison.Drawn("s", "kl", "val", 3, line, True),
+        comparison.Drawn("m", "kl", "val", 3, mean),
+        comparison.Drawn("t", "elbo", "train", 4, line),
     ]
-    traces = compare.overlaid(drawn, "epoch", 300).data
+    traces = comparison.overlaid(drawn, "epoch", 300).data
     assert [t.fill for t in traces] == [None, "toself", None, None]
     assert traces[0].line.width < traces[2].line.width
     assert {"class3" in t.line.color for t in (traces[0], traces[2])} == {True}
     assert traces[2].line.dash != "solid"
     assert traces[3].line.dash == "solid"
-    assert "No report yet" in compare.overlaid([], "epoch", 300).layout.annotations[0].text
+    assert "No report yet" in comparison.overlaid([], "epoch", 300).layout.annotations[0].text
 
 
 def test_pairs_are_joined_only_where_they_are_pairs() -> None:
-    side = sides.Side("a", 0, {0: 1.0, 1: 2.0, 2: 3.0}, interval([1.0, 2.0, 3.0]))
+    side = paired_seeds.Side("a", 0, {0: 1.0, 1: 2.0, 2: 3.0}, interval([1.0, 2.0, 3.0]))
     other = side._replace(name="b", slot=1)
-    assert len(sides.sides([side, other], "nats", True).data) == 3 + 4
-    assert len(sides.sides([side, other], "nats", False).data) == 4
+    assert len(paired_seeds.sides([side, other], "nats", True).data) == 3 + 4
+    assert len(paired_seeds.sides([side, other], "nats", False).data) == 4

@@ -20,7 +20,7 @@ from vae.course import course_of
 from vae.dashboard import server
 from vae.doctor import Case, remedied
 from vae.evaluation.baseline import baseline
-from vae.figures.strip import history
+from vae.figures.kl_heatmap import history
 from vae.illnesses import ILLNESSES, examine
 from vae.runs import Run, identity, listing
 

@@ -19,8 +19,8 @@ from vae.dashboard.plot import plot
 from vae.dashboard.tiles import pattern
 from vae.experiments.configurations import Entry
 from vae.figures.base import span
+from vae.figures.palette import CLASSES
 from vae.imaging import tiles
-from vae.palette import CLASSES
 from vae.runs import Run
 
 MOST = 4  # runs side by side

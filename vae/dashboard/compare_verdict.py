@@ -11,8 +11,8 @@ from vae.dashboard.plot import plot
 from vae.experiments import configurations
 from vae.experiments.configurations import Entry, Fold
 from vae.figures.base import number
-from vae.figures.sides import Side, sides
-from vae.palette import CLASSES
+from vae.figures.paired_seeds import Side, sides
+from vae.figures.palette import CLASSES
 from vae.verdicts import LEAST, Verdict, by_seed, interval, verdict
 
 HEIGHT = 350

@@ -15,8 +15,8 @@ from vae.dashboard.gallery import colour
 from vae.dashboard.plot import plot
 from vae.experiments import configurations
 from vae.experiments.configurations import Entry, Figures, Fold, line, mean_line
-from vae.figures import compare
-from vae.palette import CLASSES
+from vae.figures import comparison
+from vae.figures.palette import CLASSES
 from vae.runs import Run
 from vae.verdicts import by_seed, interval
 
@@ -121,7 +121,7 @@ def plane(visible: Sequence[Entry], selected: Sequence[Entry]) -> None:
         st.markdown(_told(len(shown), len(group), len(known)), help=HELP["rd"])
         spots = [_spot(fold, name, own.get(fold.key), source) for fold, name in all_]
         plot(
-            compare.rate_distortion(spots, HEIGHT),
+            comparison.rate_distortion(spots, HEIGHT),
             key="compare_plane_chart",
             revision=f"{label} {source} {folding}",
             height=HEIGHT,
@@ -147,14 +147,14 @@ def called(shown: Sequence[Entry], folding: bool) -> list[tuple[Fold, str]]:
     return list(zip(folds, configurations.labels(folds), strict=True))
 
 
-def _spot(fold: Fold, name: str, slot: int | None, source: str) -> compare.Spot:
+def _spot(fold: Fold, name: str, slot: int | None, source: str) -> comparison.Spot:
     found = [(run.seed, of(run, source)) for run in fold.runs]
     rate, distortion = (
         interval(list(by_seed((seed, getattr(f, term)) for seed, f in found).values()))
         for term in ("kl", "reconstruction")
     )
     elbo = -(rate.mean + distortion.mean)
-    return compare.Spot(name, fold.runs[0].settings.get("beta"), rate, distortion, elbo, slot)
+    return comparison.Spot(name, fold.runs[0].settings.get("beta"), rate, distortion, elbo, slot)
 
 
 def curves(selected: Sequence[Entry]) -> None:
@@ -167,14 +167,14 @@ def curves(selected: Sequence[Entry]) -> None:
     picked = chosen(selected[:DRAWN], folding)
     right.html(names(picked))
     right.caption(STROKES[split])
-    drawn: list[compare.Drawn] = []
+    drawn: list[comparison.Drawn] = []
     for fold, name in zip(picked.folds, picked.names, strict=True):
         for part in ("train", "val") if split == "both" else (split,):
-            for quantity in compare.TITLES:
+            for quantity in comparison.TITLES:
                 drawn += _lines(fold, name, picked.slots.get(fold.key), quantity, part, per)
     with left:
         plot(
-            compare.overlaid(drawn, per, HEIGHT),
+            comparison.overlaid(drawn, per, HEIGHT),
             key="compare_curves",
             revision=f"{per} {split} {folding} {[fold.key for fold in picked.folds]}",
             height=HEIGHT,
@@ -186,13 +186,13 @@ def curves(selected: Sequence[Entry]) -> None:
 
 def _lines(
     fold: Fold, name: str, slot: int | None, quantity: str, split: str, per: str
-) -> list[compare.Drawn]:
+) -> list[comparison.Drawn]:
     """A line a run, and over several seeds their mean; what a run lacks has no line."""
     found = [(run, line(reports(run), quantity, split, per)) for run in fold.runs]
     found = [(run, one) for run, one in found if len(one.value)]
     several = len(fold.runs) > 1
     lines = [
-        compare.Drawn(
+        comparison.Drawn(
             f"{name}, seed {run.seed}" if several else name, quantity, split, slot, one, several
         )
         for run, one in found
@@ -200,7 +200,7 @@ def _lines(
     seeds = {run.seed: one for run, one in found}
     if len(seeds) > 1:
         mean = mean_line(list(seeds.values()))
-        lines.append(compare.Drawn(f"{name}, mean", quantity, split, slot, mean))
+        lines.append(comparison.Drawn(f"{name}, mean", quantity, split, slot, mean))
     return lines
 
 

@@ -16,7 +16,7 @@ from vae.dashboard import server, shown
 from vae.dashboard.plot import plot
 from vae.dashboard.sidebar import fill
 from vae.doctor import Case, Examination, Finding, Measured, Remedy, remedied
-from vae.figures.strip import strip
+from vae.figures.kl_heatmap import strip
 from vae.illnesses import ILLNESSES, examine
 from vae.runs import Run, Status
 

@@ -33,7 +33,7 @@ from vae.dashboard.evaluate_words import (
 )
 from vae.dashboard.plot import plot
 from vae.figures.base import number
-from vae.figures.yardstick import kl_per_latent
+from vae.figures.evaluation import kl_per_latent
 from vae.worker.evaluating import Kept
 
 KL_HEIGHT = 170

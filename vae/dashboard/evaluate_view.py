@@ -15,7 +15,7 @@ from vae.dashboard import grids, header, server, shown
 from vae.dashboard.estimate import duration
 from vae.dashboard.evaluate_words import as_csv, file_name, percent, settings
 from vae.figures.base import number
-from vae.figures.yardstick import with_error
+from vae.figures.evaluation import with_error
 from vae.runs import Run
 from vae.worker.evaluating import KIND, Kept, Wanted, kept
 from vae.worker.jobs import AT_WORK, Job, attempts

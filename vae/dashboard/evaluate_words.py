@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from vae.base.records import Evaluation
 from vae.figures.base import number
-from vae.figures.yardstick import with_error
+from vae.figures.evaluation import with_error
 from vae.worker.evaluating import Kept, Wanted
 
 

@@ -9,8 +9,8 @@ from html import escape
 from typing import NamedTuple
 
 from vae.base.records import Floats
+from vae.figures.palette import COLOURS
 from vae.imaging.tiles import data_uri, tile_pngs
-from vae.palette import COLOURS
 
 LEAST = 44  # pixels that a tile is wide at least
 

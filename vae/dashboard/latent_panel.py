@@ -20,7 +20,7 @@ from vae.dashboard.latent_select import takeaway
 from vae.dashboard.latent_view import Asked
 from vae.dashboard.plot import plot
 from vae.data.dataset import stratified
-from vae.palette import CLASSES
+from vae.figures.palette import CLASSES
 
 SHOWN = 32  # examples of a selection that are shown
 HEIGHT = 590

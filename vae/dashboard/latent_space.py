@@ -21,7 +21,7 @@ from vae.dashboard.latent_tools import Tools
 from vae.dashboard.latent_view import Asked, steady, words
 from vae.dashboard.plot import overlay, plot
 from vae.dashboard.tiles import pattern
-from vae.figures.space import LatentSpace, half_of_prior, latent_space, space_index
+from vae.figures.latent_map_3d import LatentSpace, half_of_prior, latent_space, space_index
 
 KEY = "latent_space"
 PRIOR = (

@@ -19,7 +19,7 @@ from vae.dashboard.reconstruct_view import (
     select,
     summary,
 )
-from vae.figures.surprise import surprise_bars
+from vae.figures.ranking import surprise_bars
 from vae.imaging import tiles
 from vae.runs import Run
 

@@ -24,9 +24,9 @@ from vae.dashboard.plot import plot
 from vae.dashboard.reconstruct_pad import pad
 from vae.dashboard.reconstruct_view import SPLITS, judge, split_controls
 from vae.data.pictures import fitted
-from vae.figures.surprise import surprise_bars
+from vae.figures.palette import token
+from vae.figures.ranking import surprise_bars
 from vae.imaging import tiles
-from vae.palette import token
 from vae.runs import Run
 
 MAP, BARS = 330, 110  # heights

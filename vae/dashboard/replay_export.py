@@ -15,7 +15,7 @@ from vae.base.records import Hue
 from vae.dashboard import grids
 from vae.dashboard.replay_view import kept, scene_of
 from vae.figures.replay import Scene
-from vae.figures.replay_panel import draw, positions, size
+from vae.figures.replay_frame import draw, positions, size
 from vae.imaging.animation import animation
 from vae.runs import Run
 

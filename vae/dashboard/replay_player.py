@@ -20,9 +20,9 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from vae.figures.base import number
+from vae.figures.palette import CLASSES, COLOURS
 from vae.figures.replay import Scene, Strip, ends, vector_range
 from vae.imaging import tiles
-from vae.palette import CLASSES, COLOURS
 
 _HERE = Path(__file__).parent
 _FILES = ("replay_map.js", "replay_pictures.js", "replay_player.js")

@@ -16,7 +16,7 @@ from vae.dashboard.plot import plot
 from vae.experiments import sweeps
 from vae.experiments.configurations import Entry, Fold, Line, line, spell, written
 from vae.figures import sweep as drawn
-from vae.palette import CLASSES
+from vae.figures.palette import CLASSES
 from vae.runs import Run
 from vae.verdicts import by_seed, interval
 

@@ -19,7 +19,7 @@ from vae.base.records import Floats, Ints
 from vae.dashboard import grids, header, shown
 from vae.dashboard.generate_samples import known
 from vae.dashboard.generate_view import latents
-from vae.figures.bars import USED
+from vae.figures.latent_bars import USED
 from vae.runs import Run
 
 DRAWS = 4000  # of the prior, for its mean, its spread and what is usual under it

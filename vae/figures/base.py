@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from vae.base.records import Floats, Ints
-from vae.palette import CLASS_SCALE, CLASSES, COLOURS, token
+from vae.figures.palette import CLASS_SCALE, CLASSES, COLOURS, token
 
 Part = dict[str, Any]  # a trace, an axis, a shape or an annotation, as Plotly's JSON has it
 

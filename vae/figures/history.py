@@ -14,8 +14,8 @@ import plotly.graph_objects as go
 
 from vae.base.records import Curve, Curves, Floats
 from vae.figures.base import Part, axis, decimate, empty, figure, note, number, span
-from vae.figures.marks import in_unit, marks
-from vae.palette import token
+from vae.figures.event_marks import in_unit, marks
+from vae.figures.palette import token
 
 POINTS = 1000  # a series, after thinning
 _MINIBATCH = "minibatch estimate"

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from vae.base.records import Floats
 from vae.figures.base import Part, axis, figure, note, span
-from vae.palette import token
+from vae.figures.palette import token
 
 NAMED = 10  # features that have a colour and a name of their own
 COLOURS = 10

@@ -15,7 +15,7 @@ from vae.analysis.replay import Replay
 from vae.base.records import Curve, Curves, Examples, Floats, Hue
 from vae.figures import history
 from vae.figures.base import QUANTITY, span
-from vae.palette import CLASSES, COLOURS
+from vae.figures.palette import CLASSES, COLOURS
 
 RINGS = (1.0, 2.0)  # sigma of the prior
 

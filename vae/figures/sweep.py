@@ -15,8 +15,8 @@ import plotly.graph_objects as go
 from vae.base.records import Floats
 from vae.experiments.configurations import Line
 from vae.figures.base import Part, axis, decimate, empty, figure, note, number, span
-from vae.figures.compare import colour, nats
-from vae.palette import token
+from vae.figures.comparison import colour, nats
+from vae.figures.palette import token
 from vae.verdicts import Interval
 
 QUANTITIES = {"reconstruction": "reconstruction", "kl": "KL", "elbo": "−ELBO"}

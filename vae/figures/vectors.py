@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from vae.base.records import Floats, Tiles
 from vae.figures.base import Part, axis, broken, empty, figure
-from vae.palette import token
+from vae.figures.palette import token
 
 _MADE = token("reconstruction")
 _DATA = token("muted")

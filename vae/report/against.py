@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 from vae.experiments import configurations
 from vae.experiments.configurations import Entry, Fold, line, mean_line
-from vae.figures import compare
+from vae.figures import comparison
 from vae.figures.base import number
-from vae.palette import CLASSES
+from vae.figures.palette import CLASSES
 from vae.report.page import Page, dot, section, table
 from vae.verdicts import LEAST, Verdict, by_seed, interval, verdict
 
@@ -75,12 +75,12 @@ def _row(group: Group, name: str) -> list[str]:
 
 def curves(page: Page, group: Group, reports: Reports) -> str:
     """HTML: reconstruction, KL and ELBO over training, train solid and validation dashed."""
-    drawn: list[compare.Drawn] = []
+    drawn: list[comparison.Drawn] = []
     for fold, name in _named(group):
-        for quantity in compare.TITLES:
+        for quantity in comparison.TITLES:
             for split in ("train", "val"):
                 drawn += _lines(fold, escape(name), group.slot(fold), quantity, split, reports)
-    chart = page.chart(compare.overlaid(drawn, "epoch", CURVES), "Curves of training", CURVES)
+    chart = page.chart(comparison.overlaid(drawn, "epoch", CURVES), "Curves of training", CURVES)
     told = (
         "Nats per example. Train is solid: means over the batches since the last report; "
         "validation is dashed: of the weights at that moment. Of several seeds the mean, with its "
@@ -96,13 +96,13 @@ def _legend(group: Group) -> str:
 
 def _lines(
     fold: Fold, name: str, slot: int | None, quantity: str, split: str, reports: Reports
-) -> list[compare.Drawn]:
+) -> list[comparison.Drawn]:
     found = [line(reports[run.name], quantity, split, "epoch") for run in fold.runs]
     found = [one for one in found if len(one.value)]
     several = len(found) > 1
-    lines = [compare.Drawn(name, quantity, split, slot, one, several) for one in found]
+    lines = [comparison.Drawn(name, quantity, split, slot, one, several) for one in found]
     if several:
-        lines.append(compare.Drawn(f"{name}, mean", quantity, split, slot, mean_line(found)))
+        lines.append(comparison.Drawn(f"{name}, mean", quantity, split, slot, mean_line(found)))
     return lines
 
 
@@ -115,7 +115,7 @@ def planes(page: Page, group: Group, entries: Sequence[Entry]) -> str:
             folds = configurations.fold(known)
             names = dict(zip((f.key for f in group.folds), group.names, strict=True))
             spots = [_spot(f, escape(names.get(f.key, f.key)), group.slot(f)) for f in folds]
-            chart = page.chart(compare.rate_distortion(spots, PLANE), plane.label, PLANE)
+            chart = page.chart(comparison.rate_distortion(spots, PLANE), plane.label, PLANE)
             parts.append(f"<h3>{escape(plane.label)}</h3>{chart}")
     told = (
         "Validation data at the best report. On a dotted line rate + distortion, −ELBO, is the "
@@ -124,13 +124,13 @@ def planes(page: Page, group: Group, entries: Sequence[Entry]) -> str:
     return section("Rate–distortion plane", *parts, about=told) if parts else ""
 
 
-def _spot(fold: Fold, name: str, slot: int | None) -> compare.Spot:
+def _spot(fold: Fold, name: str, slot: int | None) -> comparison.Spot:
     rate, distortion = (
         interval(list(by_seed((run.seed, getattr(run.val, term)) for run in fold.runs).values()))
         for term in ("kl", "reconstruction")
     )
     elbo = -(rate.mean + distortion.mean)
-    return compare.Spot(name, fold.runs[0].settings.get("beta"), rate, distortion, elbo, slot)
+    return comparison.Spot(name, fold.runs[0].settings.get("beta"), rate, distortion, elbo, slot)
 
 
 def verdicts(group: Group) -> str:

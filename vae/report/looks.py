@@ -16,7 +16,7 @@ from vae.analysis.projections import pca
 from vae.base.records import Encoding, Floats, Hue, LatentMap, Projection
 from vae.experiments.configurations import Entry
 from vae.figures.base import number
-from vae.figures.yardstick import with_error
+from vae.figures.evaluation import with_error
 from vae.imaging import tiles
 from vae.report.facts import TITLES, evaluations, rows
 from vae.report.page import Page, picture, section, table

@@ -18,7 +18,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from vae.figures import themed
-from vae.palette import COLOURS
+from vae.figures.palette import COLOURS
 
 STYLE = Path(__file__).with_name("report.css")
 SCRIPT = Path(__file__).with_name("report.js")

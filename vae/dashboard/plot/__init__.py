@@ -37,7 +37,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
-from vae.palette import COLOURS
+from vae.figures.palette import COLOURS
 
 Rows = NDArray[np.int64]
 
@@ -130,7 +130,7 @@ def plot(
 ) -> PlotEvent:
     """Show `figure`, and say what the person clicked and selected in it.
 
-    Colours of the form "var(--NAME)" (`vae.palette.token`) are put in by the browser to fit its
+    Colours of the form "var(--NAME)" (`vae.figures.palette.token`) are put in by the browser to fit its
     theme; the figure's template is not sent. A trace whose hoverinfo is "none" shows `tiles`, or a
     label, instead of Plotly's own hover box; "skip" would make its points deaf to clicks.
 

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from vae.base.records import Floats
+from vae.figures.palette import COLOURS
 from vae.figures.replay import RINGS, Scene, rgb, vector_range
 from vae.imaging import tiles
 from vae.imaging.tiles import Bytes
-from vae.palette import COLOURS
 
 Ranges = tuple[tuple[float, float], tuple[float, float]]  # of the axes across and up
 

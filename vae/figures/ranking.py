@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from vae.base.records import Floats
 from vae.figures.base import Part, axis, empty, figure
-from vae.palette import token
+from vae.figures.palette import token
 
 BINS = 40
 

@@ -1,6 +1,6 @@
 """The latents in three dimensions, to be turned by hand: the map's points with a third axis.
 
-Colours, sizes, legend and the order of the traces are the map's own (`vae.figures.maps`), so that
+Colours, sizes, legend and the order of the traces are the map's own (`vae.figures.latent_map`), so that
 a class looks the same in both. Rows are those of the data set; lengths are those of latent space.
 """
 
@@ -12,8 +12,8 @@ import plotly.graph_objects as go
 from vae.analysis.projections_3d import HALF
 from vae.base.records import Floats, Hue, Ints, LatentMap
 from vae.figures.base import Part, empty, figure, span
-from vae.figures.maps import PLACE, latent_map, map_index
-from vae.palette import token
+from vae.figures.latent_map import PLACE, latent_map, map_index
+from vae.figures.palette import token
 
 EYE = {"x": 1.5, "y": 1.5, "z": 0.8}  # from where it is seen at first
 MIDDLE = {"x": 0, "y": 0, "z": -0.12}  # of the picture: the nearest corner needs the most room

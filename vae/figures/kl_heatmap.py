@@ -11,9 +11,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from vae.base.records import Floats, Ints
-from vae.figures.bars import USED
 from vae.figures.base import QUANTITY, SMALL, axis, empty, figure
-from vae.palette import token
+from vae.figures.latent_bars import USED
+from vae.figures.palette import token
 
 COLUMNS = 400  # more are not seen apart on a screen
 EARLY = 0.1  # share of the epochs whose leaps may lie beyond the scale

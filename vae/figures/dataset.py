@@ -9,8 +9,8 @@ import plotly.graph_objects as go
 
 from vae.base.records import DataSummary, Floats, Ints, Moments
 from vae.figures.base import Part, axis, broken, empty, figure
+from vae.figures.palette import CLASSES, token
 from vae.figures.vectors import _legend
-from vae.palette import CLASSES, token
 
 SPLITS = {"train": ("train", 1.0), "val": ("validation", 0.55), "test": ("test", 0.28)}
 _NAMED = 12  # more classes than this and the names below the bars would touch

@@ -10,8 +10,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from vae.figures.base import Part, axis, figure
-from vae.figures.compare import colour, nats, whisker
-from vae.palette import token
+from vae.figures.comparison import colour, nats, whisker
+from vae.figures.palette import token
 from vae.verdicts import Interval
 
 

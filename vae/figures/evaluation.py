@@ -13,9 +13,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from vae.base.records import Evaluation
-from vae.figures.bars import kl_bars
 from vae.figures.base import Part, axis, empty, figure, note, number
-from vae.palette import token
+from vae.figures.latent_bars import kl_bars
+from vae.figures.palette import token
 
 ERROR, KL, ELBO = token("reconstruction"), token("kl"), token("elbo")
 ROW = 30  # pixels of height for a bar

@@ -18,7 +18,7 @@ import plotly.graph_objects as go
 from vae.base.records import Floats
 from vae.experiments.configurations import Line
 from vae.figures.base import Part, axis, decimate, empty, figure, note, number, span
-from vae.palette import CLASSES, token
+from vae.figures.palette import CLASSES, token
 from vae.verdicts import Interval
 
 FEW = 16  # spots that have room for words beside them

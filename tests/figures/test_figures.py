@@ -8,7 +8,7 @@ import pytest
 
 from vae import figures
 from vae.base.records import Curve, Curves, Hue, LatentMap, Tiles
-from vae.palette import CLASS_SCALE, COLOURS, token
+from vae.figures.palette import CLASS_SCALE, COLOURS, token
 
 
 def history(

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vae.palette import CLASSES, COLOURS
+from vae.figures.palette import CLASSES, COLOURS
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 THEME = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text("utf-8"))["theme"]
 SIDES = ("light", "dark")
 GROUNDS = ("backgroundColor", "secondaryBackgroundColor")

@@ -4,7 +4,7 @@ import numpy as np
 
 from vae.base.records import Curves, Floats
 from vae.figures.base import Part, note
-from vae.palette import token
+from vae.figures.palette import token
 
 _LINE = 15  # px, from one line of labels to the next
 

@@ -5,7 +5,7 @@ import plotly.graph_objects as go
 
 from vae.base.records import Floats
 from vae.figures.base import Part, axis, empty, figure, note, number
-from vae.palette import token
+from vae.figures.palette import token
 
 USED = 0.01  # nats; a dimension below carries nothing that the decoder could use
 LEAST = 0.1  # nats that the axis spans at least, so that noise does not look like a signal

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from vae.analysis.density import Field, steps
 from vae.base.records import Floats, Hue, Ints, LatentMap
 from vae.figures.base import QUANTITY, Part, axis, empty, figure, note, span
-from vae.palette import CLASS_SCALE, CLASSES, token
+from vae.figures.palette import CLASS_SCALE, CLASSES, token
 
 PLACE = 148  # pixels right of the map: legend, and what the decoder makes of a place
 _SEPARATE = 12  # up to so many classes each has its own trace, which the legend can hide

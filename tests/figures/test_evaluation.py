@@ -7,8 +7,8 @@ import pytest
 
 from vae.base.records import Evaluation
 from vae.figures import bound, kl_parts, scores
-from vae.figures.yardstick import kl_per_latent, with_error
-from vae.palette import token
+from vae.figures.evaluation import kl_per_latent, with_error
+from vae.figures.palette import token
 
 FIELDS: dict[str, Any] = dict.fromkeys(Evaluation._fields)
 
