@@ -16,7 +16,7 @@ from vae.dashboard.evaluate_view import (
     weights_in_words,
 )
 from vae.dashboard.header import guard_weights, pick_run
-from vae.worker.evaluating import kept
+from vae.worker.evaluate import kept
 
 st.html(STYLE)
 run = pick_run()

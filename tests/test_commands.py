@@ -25,7 +25,7 @@ from vae.commands import COMMANDS, bar, main, train
 from vae.config import fields
 from vae.runs import Run, find, identity, listing
 from vae.training import metrics
-from vae.worker import jobs
+from vae.worker import run as jobs
 
 PROJECT = Path(__file__).parents[1]
 TINY = ["--epochs", "2", "--hidden", "16", "--batch-size", "64", "--examples", "300"]

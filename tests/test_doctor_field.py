@@ -27,7 +27,7 @@ from vae.data import load
 from vae.doctor import Case, Examination, remedied
 from vae.illnesses import ILLNESSES, examine
 from vae.runs import Run
-from vae.worker.jobs import train_run
+from vae.worker.run import train_run
 
 BASES: dict[str, dict[str, Any]] = {
     "digits conv": {"data": "digits", "network": "conv", "channels": (16, 32), "latent_dim": 3},

@@ -19,8 +19,8 @@ from vae.analysis.loaded_run import Opened
 from vae.base import files
 from vae.commands import main
 from vae.runs import Run
-from vae.worker.evaluating import KIND, Wanted, kept
-from vae.worker.jobs import Job, train_run, work
+from vae.worker.evaluate import KIND, Wanted, kept
+from vae.worker.run import Job, train_run, work
 
 PROJECT = Path(__file__).parents[1]
 MORE = ("--samples", "100", "--elbo-samples", "3", "--full")

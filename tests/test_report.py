@@ -23,7 +23,7 @@ from vae.report.against import sentence
 from vae.report.facts import KEYS
 from vae.runs import Run, notes
 from vae.verdicts import verdict
-from vae.worker.evaluating import Wanted, judged, keep, loaded
+from vae.worker.evaluate import Wanted, judged, keep, loaded
 
 SHIPPED = Path(__file__).parents[1] / "checkpoints" / "digits-first-look"
 EVIL = '<script>document.title="owned"</script><img src=x onerror=alert(1)>'

@@ -21,8 +21,8 @@ from vae.commands import main
 from vae.dashboard.evaluate_words import thousandths
 from vae.figures.evaluation import with_error
 from vae.runs import Run
-from vae.worker.evaluating import KIND, kept
-from vae.worker.jobs import attempts
+from vae.worker.evaluate import KIND, kept
+from vae.worker.run import attempts
 
 LINE, FIGURES = ".st-key-evaluate_line", ".st-key-evaluation"
 TRAIN = ("--data", "digits", "--binarize", "threshold", "--hidden", "32", "--latent-dim", "3")

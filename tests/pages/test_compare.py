@@ -22,8 +22,8 @@ from vae.data import load
 from vae.runs import Run, identity, notes
 from vae.runs.store import trash
 from vae.verdicts import verdict
-from vae.worker.evaluating import Wanted, kept
-from vae.worker.jobs import Job, work
+from vae.worker.evaluate import Wanted, kept
+from vae.worker.run import Job, work
 
 VIEWS = compare_page.VIEWS
 

@@ -22,8 +22,8 @@ from vae.dashboard import evaluate_words as words
 from vae.dashboard.evaluate_view import table_key
 from vae.evaluation import disentanglement, probes
 from vae.runs import Run, identity
-from vae.worker.evaluating import KIND, Wanted, kept
-from vae.worker.jobs import Job, work
+from vae.worker.evaluate import KIND, Wanted, kept
+from vae.worker.run import Job, work
 
 KINDS: dict[str, dict[str, Any]] = {
     "binary": {"binarize": "threshold", "latent_dim": 3},

@@ -26,7 +26,7 @@ from vae.dashboard.latent_view import BINS, Asked, hues, job_of, stacked, steady
 from vae.data import load
 from vae.imaging import tiles
 from vae.runs import Run, identity
-from vae.worker.jobs import Job
+from vae.worker.run import Job
 
 
 def drawn(at: AppTest, key: str = "latent_map") -> dict[str, Any]:

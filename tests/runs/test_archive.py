@@ -27,9 +27,9 @@ from vae.runs import Run, exporter, identity, importer, listing, notes
 from vae.runs.exporter import ENDING, MANIFEST, file_name, pack, size
 from vae.runs.importer import unpack
 from vae.training import metrics
-from vae.worker import jobs
-from vae.worker.evaluating import kept
-from vae.worker.jobs import Job, train_run, work
+from vae.worker import run as jobs
+from vae.worker.evaluate import kept
+from vae.worker.run import Job, train_run, work
 
 PLACE = ("control.json", "log.txt", ".lock")  # what stays behind
 SMALL = {k: v for k, v in TINY.items() if k not in ("data", "examples", "likelihood")}

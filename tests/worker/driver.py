@@ -27,7 +27,7 @@ from vae.config import RunConfig
 from vae.data import load
 from vae.runs import Run, listing
 from vae.training import metrics, milestones
-from vae.worker import jobs
+from vae.worker import run as jobs
 
 TIMES = ("seconds", "images_per_second")
 TINY = {"examples": 40, "epochs": 2, "batch_size": 8, "frames": 3}  # 32 to train on: 8 steps

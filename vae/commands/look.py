@@ -77,7 +77,7 @@ def evaluate_flags(parser: argparse.ArgumentParser) -> None:
 
 def evaluate(args: argparse.Namespace) -> int:
     """Judge a run on held-out examples, in nats per example, and keep the result with it."""
-    from vae.worker.evaluating import Wanted, judged, keep, loaded
+    from vae.worker.evaluate import Wanted, judged, keep, loaded
 
     opened, weights = loaded(find(args.root, args.name), args.checkpoint)
     split = args.split or opened.default_split()

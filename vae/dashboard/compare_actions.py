@@ -20,7 +20,7 @@ from vae.experiments.configurations import Entry
 from vae.runs import Run, listing
 from vae.runs import notes as said
 from vae.runs.store import Deleted, delete, rename, restore, trash
-from vae.worker.jobs import AT_WORK, JOBS, attempts
+from vae.worker.run import AT_WORK, JOBS, attempts
 
 TOLD, UNDO = "compare_told", "compare_undo"
 FORM, NOTES = 440, 84  # pixels: how wide a run's own words are edited, how high its notes

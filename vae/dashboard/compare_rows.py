@@ -16,7 +16,7 @@ from vae.experiments.configurations import Entry, Figures
 from vae.runs import Run, listing
 from vae.runs.artifacts import reports_of
 from vae.runs.notes import FILE, read
-from vae.worker.evaluating import kept
+from vae.worker.evaluate import kept
 
 WATCHED = ("config.json", "metrics.jsonl", "changes.jsonl", "derived", "best.safetensors", FILE)
 REMEMBERED = 4096  # runs, before the ones longest unseen are read again

@@ -34,7 +34,7 @@ from vae.dashboard.evaluate_words import (
 from vae.dashboard.plot import plot
 from vae.figures.base import number
 from vae.figures.evaluation import kl_per_latent
-from vae.worker.evaluating import Kept
+from vae.worker.evaluate import Kept
 
 KL_HEIGHT = 170
 KL_HELP = (

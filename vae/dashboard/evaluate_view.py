@@ -17,8 +17,8 @@ from vae.dashboard.evaluate_words import as_csv, file_name, percent, settings
 from vae.figures.base import number
 from vae.figures.evaluation import with_error
 from vae.runs import Run
-from vae.worker.evaluating import KIND, Kept, Wanted, kept
-from vae.worker.jobs import AT_WORK, Job, attempts
+from vae.worker.evaluate import KIND, Kept, Wanted, kept
+from vae.worker.run import AT_WORK, Job, attempts
 
 STYLE = Path(__file__).with_name("evaluate.css")
 POLL = 0.5  # seconds between two looks at a job

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from vae.base.records import Evaluation
 from vae.figures.base import number
 from vae.figures.evaluation import with_error
-from vae.worker.evaluating import Kept, Wanted
+from vae.worker.evaluate import Kept, Wanted
 
 
 class Figure(NamedTuple):

@@ -27,8 +27,8 @@ from vae.dashboard.latent_tools import Tools, tools, why_not
 from vae.dashboard.latent_view import Asked, job_of, latent_map, project, steady, words
 from vae.dashboard.plot import plot
 from vae.dashboard.tiles import pattern
-from vae.worker.jobs import AT_WORK, Job
-from vae.worker.projecting import projection_of
+from vae.worker.project import projection_of
+from vae.worker.run import AT_WORK, Job
 
 HEIGHT = 560
 LINE = 44  # pixels above the map, for words or a progress bar

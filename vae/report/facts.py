@@ -7,7 +7,7 @@ from vae.base.records import Change, Evaluation
 from vae.experiments.configurations import Entry, Figures
 from vae.runs import Run
 from vae.runs.notes import read
-from vae.worker.evaluating import Kept, kept
+from vae.worker.evaluate import Kept, kept
 
 
 def entry(run: Run) -> Entry:

@@ -21,7 +21,7 @@ from vae.imaging import tiles
 from vae.report.facts import TITLES, evaluations, rows
 from vae.report.page import Page, picture, section, table
 from vae.runs import Run
-from vae.worker.evaluating import Kept
+from vae.worker.evaluate import Kept
 
 POINTS = 2000
 TILES, SAMPLES, ACROSS = 16, 32, 8

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from vae.worker.jobs import work
+from vae.worker.run import work
 
 SLOW = (
     "torch",

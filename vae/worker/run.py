@@ -19,8 +19,8 @@ from vae.base import files
 from vae.base.records import Control, Snapshot, Tick
 from vae.runs import Run, Status, identity, result_keys
 from vae.runs.status import lives
-from vae.worker import evaluating
-from vae.worker.projecting import project
+from vae.worker import evaluate
+from vae.worker.project import project
 
 if TYPE_CHECKING:
     from vae.training.trainer import Event
@@ -204,7 +204,7 @@ class Kind(NamedTuple):
 
 JOBS: dict[str, Kind] = {
     "project": Kind(project, ".safetensors"),
-    evaluating.KIND: Kind(evaluating.evaluate, evaluating.SUFFIX),
+    evaluate.KIND: Kind(evaluate.evaluate, evaluate.SUFFIX),
 }
 
 

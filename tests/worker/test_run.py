@@ -14,9 +14,9 @@ from vae.base import files
 from vae.base.records import Report, Tick
 from vae.runs import Run, identity
 from vae.training import metrics, milestones, trainer
-from vae.worker import jobs
-from vae.worker.jobs import JOBS, BusyError, Job, attempts, told, train_run, work
-from vae.worker.projecting import projection_of
+from vae.worker import run as jobs
+from vae.worker.project import projection_of
+from vae.worker.run import JOBS, BusyError, Job, attempts, told, train_run, work
 
 Make = Callable[..., Run]
 FULL = OSError(errno.ENOSPC, "No space left on device")

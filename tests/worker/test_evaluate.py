@@ -13,9 +13,9 @@ import pytest
 from vae.analysis.loaded_run import Opened
 from vae.base import files
 from vae.runs import Run, identity
-from vae.worker import evaluating
-from vae.worker.evaluating import KIND, Kept, Wanted, kept, loaded
-from vae.worker.jobs import Job, attempts, work
+from vae.worker import evaluate
+from vae.worker.evaluate import KIND, Kept, Wanted, kept, loaded
+from vae.worker.run import Job, attempts, work
 
 Make = Callable[..., Run]
 WANTED = Wanted("best", "all", elbo_samples=3, samples=120, full=True)
@@ -62,7 +62,7 @@ def test_progress_is_noted_and_cancel_ends_it_without_a_result(
     trained: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = trained("one")
-    monkeypatch.setattr(evaluating, "TELL_SECONDS", -1.0)
+    monkeypatch.setattr(evaluate, "TELL_SECONDS", -1.0)
     job, shares = job_of(run), []
 
     def note(self: Job, **fields: Any) -> None:
@@ -83,7 +83,7 @@ def test_progress_is_noted_and_cancel_ends_it_without_a_result(
 
 
 def test_progress_goes_from_nothing_to_all(trained: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluating, "TELL_SECONDS", -1.0)
+    monkeypatch.setattr(evaluate, "TELL_SECONDS", -1.0)
     monkeypatch.setattr("vae.evaluation.CHUNK", 8)
     run, shares = trained("one"), []
     monkeypatch.setattr(Job, "report", lambda self, share: shares.append(share))
@@ -120,7 +120,7 @@ def test_weights_that_never_stand_still_are_told(
 ) -> None:
     run = trained("one")
     count = iter(range(1000))
-    monkeypatch.setattr(evaluating, "digest", lambda path: str(next(count)))
+    monkeypatch.setattr(evaluate, "digest", lambda path: str(next(count)))
     with pytest.raises(ValueError, match="weights of one change too fast: pause it first"):
         loaded(run, "best")
 

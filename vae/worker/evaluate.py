@@ -21,7 +21,7 @@ from vae.runs.result_keys import digest, key
 
 if TYPE_CHECKING:
     from vae.analysis.loaded_run import Opened
-    from vae.worker.jobs import Job
+    from vae.worker.run import Job
 
 KIND, SUFFIX = "evaluate", ".json"
 TELL_SECONDS = 0.2  # between two notes of how far it is

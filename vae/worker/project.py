@@ -11,7 +11,7 @@ from vae.base import files
 from vae.base.records import Floats, Projection
 
 if TYPE_CHECKING:
-    from vae.worker.jobs import Job
+    from vae.worker.run import Job
 
 
 def project(job: "Job") -> None:
