@@ -8,17 +8,14 @@ The rooms from top to bottom: a module imports from its own room and from rooms 
     dashboard/       the Streamlit app; nothing else imports streamlit
     commands/        the command line; nothing below it prints
     report/          runs as one self-contained HTML file
+    diagnostics/     training statistics, checks for common failures, findings and fixes
     worker/          the process that does long work: train, evaluate, project; its launcher
     figures/         records → Plotly figures
     script/          a run as one Python file that trains it again
     experiments/     configurations, sweeps, variants, entries of the run table
-    checkup          ?
     analysis/        encode, decode, sample, project, rank, interpolate
     training/        train(config, data) → iterator of events
-    illnesses        ?
     evaluation/      the bound, −ln p(x) and every other measure of a trained model
-    doctor           ?
-    course           ?
     runs/            the run folder: create, read, record, list, export, import
     batches          examples on a device, as the model reads them
     model            VAE: encoder, posterior, prior, decoder, likelihood

@@ -11,7 +11,7 @@ import pytest
 
 from tests.browser.conftest import Launch, OpenPage, Server, trained
 from tests.browser.screen import perform, photograph, until
-from tests.test_doctor import EPOCHS, reports
+from tests.diagnostics.test_checks import EPOCHS, reports
 from vae.config import RunConfig
 from vae.figures.palette import COLOURS
 from vae.runs import Run, identity, listing

@@ -11,17 +11,17 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from tests.diagnostics.test_checks import reports
 from tests.pages.conftest import OpenPage, trained
-from tests.test_doctor import reports
 from vae.analysis.loaded_run import Opened
-from vae.checkup import measure
 from vae.config import RunConfig
-from vae.course import course_of
 from vae.dashboard import server
-from vae.doctor import Case, remedied
+from vae.diagnostics.checks import ILLNESSES, examine
+from vae.diagnostics.findings import Case, remedied
+from vae.diagnostics.latent_swap import measure
+from vae.diagnostics.training_stats import course_of
 from vae.evaluation.baseline import baseline
 from vae.figures.kl_heatmap import history
-from vae.illnesses import ILLNESSES, examine
 from vae.runs import Run, identity, listing
 
 KINDS: dict[str, dict[str, Any]] = {

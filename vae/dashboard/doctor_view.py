@@ -9,15 +9,15 @@ from typing import Any
 
 import streamlit as st
 
-from vae.checkup import measure
 from vae.config import RunConfig, fields
-from vae.course import course_of
 from vae.dashboard import server, shown
 from vae.dashboard.plot import plot
 from vae.dashboard.sidebar import fill
-from vae.doctor import Case, Examination, Finding, Measured, Remedy, remedied
+from vae.diagnostics.checks import ILLNESSES, examine
+from vae.diagnostics.findings import Case, Examination, Finding, Measured, Remedy, remedied
+from vae.diagnostics.latent_swap import measure
+from vae.diagnostics.training_stats import course_of
 from vae.figures.kl_heatmap import strip
-from vae.illnesses import ILLNESSES, examine
 from vae.runs import Run, Status
 
 POLL = 2.0  # seconds between two looks at a run that trains

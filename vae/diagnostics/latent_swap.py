@@ -17,7 +17,7 @@ from vae.analysis.loaded_run import Opened
 from vae.base import rng
 from vae.batches import Batch
 from vae.components.terms import kl, reconstruction_error
-from vae.doctor import Measured
+from vae.diagnostics.findings import Measured
 from vae.model import VAE
 
 EXAMPLES = 500  # the standard error of a mean is then a 22nd of the spread

@@ -11,12 +11,11 @@ import torch
 
 from vae.analysis.loaded_run import Opened
 from vae.batches import Batches
-from vae.checkup import EXAMPLES, measure
 from vae.components.terms import reconstruction_error
 from vae.config import TABLES, RunConfig
-from vae.course import course_of
 from vae.data import load
-from vae.doctor import (
+from vae.diagnostics.checks import ILLNESSES, examine
+from vae.diagnostics.findings import (
     FALL,
     INACTIVE,
     LEAP,
@@ -29,8 +28,9 @@ from vae.doctor import (
     Seen,
     remedied,
 )
+from vae.diagnostics.latent_swap import EXAMPLES, measure
+from vae.diagnostics.training_stats import course_of
 from vae.figures.kl_heatmap import COLUMNS, history, strip
-from vae.illnesses import ILLNESSES, examine
 from vae.model import build
 from vae.runs import Run
 

@@ -2,7 +2,7 @@
 
 An illness reads a `Case` and returns `Seen` or `Quiet`, and is pure. Where one is the cause of
 another (a learning rate that shut all latents), only the cause is told: `explains`. Thresholds,
-and why they are what they are, stand in `vae.doctor`. Notation: Z latent dimensions.
+and why they are what they are, stand in `vae.diagnostics.findings`. Notation: Z latent dimensions.
 """
 
 import math
@@ -12,7 +12,7 @@ import numpy as np
 
 from vae.components.objectives import OBJECTIVES
 from vae.components.posteriors import POSTERIORS
-from vae.doctor import (
+from vae.diagnostics.findings import (
     FALL,
     FIRST,
     FLOOR,

@@ -1,7 +1,7 @@
 """The collapse doctor's field trial: planted illnesses and healthy runs on data, networks and
 seeds that its thresholds were not made on (they were fixed on digits, mlp, seed 0).
 
-`python -m pytest -m long tests/test_doctor_field.py` takes the better part of an hour on one core;
+`python -m pytest -m long tests/diagnostics/test_field_trial.py` takes the better part of an hour on one core;
 `python -m tests.test_doctor_field` prints the table. A plant is found if its illness is named; it
 is mended if the remedied run has it no more and ends with a better score (which cannot be compared
 where the likelihood changed). A healthy run must be silent on all that is serious.
@@ -20,12 +20,12 @@ import numpy as np
 import pytest
 
 from vae.analysis.loaded_run import Opened
-from vae.checkup import measure
 from vae.config import RunConfig
-from vae.course import course_of
 from vae.data import load
-from vae.doctor import Case, Examination, remedied
-from vae.illnesses import ILLNESSES, examine
+from vae.diagnostics.checks import ILLNESSES, examine
+from vae.diagnostics.findings import Case, Examination, remedied
+from vae.diagnostics.latent_swap import measure
+from vae.diagnostics.training_stats import course_of
 from vae.runs import Run
 from vae.worker.run import train_run
 

@@ -1,11 +1,11 @@
 """The collapse doctor: what it reads, the thresholds it goes by, and what it says.
 
-Its illnesses are in `vae.illnesses`: functions of one signature, `f(case: Case) -> Seen | Quiet`.
+Its illnesses are in `vae.diagnostics.checks`: functions of one signature, `f(case: Case) -> Seen | Quiet`.
 Each says what it saw, in sentences with numbers and units, and one remedy, a single setting to
 change; or that it saw nothing, and where it looked.
 
 The thresholds were fixed on one data set (digits), one network (mlp) and one seed, and tried on
-others by `tests/test_doctor_field.py`. False alarms of `learning_rate` there, on a mixture of
+others by `tests/diagnostics/test_field_trial.py`. False alarms of `learning_rate` there, on a mixture of
 Gaussians whose score gains 3 nats in all, changed it after the fact: UNSTEADY was .02 (seeds 1
 and 2; tried again on 3 and 4), LEAP was .1 and asked for no REACH (seeds 3 and 4; tried again only
 on these, so that for LEAP they are no longer unseen). A trial on seeds that none of this had
@@ -23,7 +23,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from vae.config import RunConfig, fields
-from vae.course import Course
+from vae.diagnostics.training_stats import Course
 
 INACTIVE = 0.01  # nats: KL of a latent below which it is off; a posterior mean of variance 0.01,
 # the bound of Burda et al. 2016 (section 5.3), is worth ½ · 0.01 and more
