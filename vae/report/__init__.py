@@ -13,11 +13,11 @@ from html import escape
 
 from vae.experiments.configurations import Entry
 from vae.figures.base import number
-from vae.report import against
-from vae.report.against import Group
-from vae.report.facts import entry
-from vae.report.looks import look
-from vae.report.page import Page, section, table
+from vae.report import comparison_section
+from vae.report.comparison_section import Group
+from vae.report.html import Page, section, table
+from vae.report.run_section import look
+from vae.report.run_summary import entry
 from vae.runs import Run
 
 MOST = 60  # runs, of which each is opened and drawn
@@ -37,11 +37,11 @@ def report(runs: Sequence[Run]) -> str:
     page.add(_opening(page.title, runs))
     page.add(_overview(entries))
     page.add(_data([run for run, one in zip(runs, entries, strict=True) if one.settings]))
-    page.add(against.verdicts(group))
-    page.add(against.settings(group))
+    page.add(comparison_section.verdicts(group))
+    page.add(comparison_section.settings(group))
     reports = {run.name: run.reports() for run in runs}
-    page.add(against.curves(page, group, reports))
-    page.add(against.planes(page, group, usable))
+    page.add(comparison_section.curves(page, group, reports))
+    page.add(comparison_section.planes(page, group, usable))
     for run, one in zip(runs, entries, strict=True):
         if one.settings:
             page.add(look(page, run, one, one.label))

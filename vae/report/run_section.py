@@ -18,8 +18,8 @@ from vae.experiments.configurations import Entry
 from vae.figures.base import number
 from vae.figures.evaluation import with_error
 from vae.imaging import tiles
-from vae.report.facts import TITLES, evaluations, rows
-from vae.report.page import Page, picture, section, table
+from vae.report.html import Page, picture, section, table
+from vae.report.run_summary import TITLES, evaluations, rows
 from vae.runs import Run
 from vae.worker.evaluate import Kept
 

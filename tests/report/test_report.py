@@ -19,13 +19,13 @@ from vae.data import load
 from vae.figures.base import number
 from vae.figures.evaluation import with_error
 from vae.report import report
-from vae.report.against import sentence
-from vae.report.facts import KEYS
+from vae.report.comparison_section import sentence
+from vae.report.run_summary import KEYS
 from vae.runs import Run, notes
 from vae.verdicts import verdict
 from vae.worker.evaluate import Wanted, judged, keep, loaded
 
-SHIPPED = Path(__file__).parents[1] / "checkpoints" / "digits-first-look"
+SHIPPED = Path(__file__).parents[2] / "checkpoints" / "digits-first-look"
 EVIL = '<script>document.title="owned"</script><img src=x onerror=alert(1)>'
 
 

@@ -14,7 +14,7 @@ from vae.experiments.configurations import Entry, Fold, line, mean_line
 from vae.figures import comparison
 from vae.figures.base import number
 from vae.figures.palette import CLASSES
-from vae.report.page import Page, dot, section, table
+from vae.report.html import Page, dot, section, table
 from vae.verdicts import LEAST, Verdict, by_seed, interval, verdict
 
 Reports = Mapping[str, Sequence[Mapping[str, Any]]]  # name of a run → its reports
