@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
 from vae.base import files
-from vae.commands import documents, lists, look, share, sweep, train
+from vae.commands import archive, documents, inspect, listing, sweep, train
 
 INTERRUPTED = 130
 
@@ -32,15 +32,15 @@ COMMANDS: dict[str, Command] = {
     "sweep": Command(sweep.sweep, sweep.sweep_flags),
     "resume": Command(train.resume, train.resume_flags),
     "stop": Command(train.stop, train.stop_flags),
-    "runs": Command(lists.runs, lists.runs_flags),
-    "data": Command(lists.data, lists.data_flags),
-    "evaluate": Command(look.evaluate, look.evaluate_flags),
-    "encode": Command(look.encode, look.encode_flags),
-    "sample": Command(look.sample, look.sample_flags),
+    "runs": Command(listing.runs, listing.runs_flags),
+    "data": Command(listing.data, listing.data_flags),
+    "evaluate": Command(inspect.evaluate, inspect.evaluate_flags),
+    "encode": Command(inspect.encode, inspect.encode_flags),
+    "sample": Command(inspect.sample, inspect.sample_flags),
     "report": Command(documents.report, documents.report_flags),
     "script": Command(documents.script, documents.script_flags),
-    "export": Command(share.export, share.export_flags),
-    "import": Command(share.take, share.take_flags),
+    "export": Command(archive.export, archive.export_flags),
+    "import": Command(archive.take, archive.take_flags),
 }
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vae.base.records import Domain
-from vae.commands.bar import shown
+from vae.commands.progress_bar import shown
 from vae.runs import Run, checked_name, find, identity
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tests.test_commands import TINY, Shell
+from tests.commands.test_commands import TINY, Shell
 from vae.commands import sweep, train
 from vae.config import fields
 from vae.experiments import sweeps

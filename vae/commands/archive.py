@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from vae.commands import bar
+from vae.commands import progress_bar
 from vae.runs import find
 from vae.runs.exporter import ENDING, pack
 from vae.runs.importer import unpack
@@ -22,7 +22,7 @@ def export(args: argparse.Namespace) -> int:
     if not out.parent.is_dir():
         raise ValueError(f"The folder {out.parent} of --out does not exist: create it first.")
     runs = [find(args.root, name) for name in dict.fromkeys(args.names)]
-    with bar.share("exporting") as show:
+    with progress_bar.share("exporting") as show:
         pack(runs, out, show)
     what = "1 run" if len(runs) == 1 else f"{len(runs)} runs"
     print(f"{what} in {out}, {out.stat().st_size / 1e6:.1f} MB")
@@ -36,7 +36,7 @@ def take_flags(parser: argparse.ArgumentParser) -> None:
 
 def take(args: argparse.Namespace) -> int:
     """Bring the runs in an exported file among those here."""
-    with bar.share("importing") as show:
+    with progress_bar.share("importing") as show:
         arrived = unpack(args.root, Path(args.file), args.name, show)
     for run, name in arrived:
         told = "" if run.name == name else f", exported as {name}"

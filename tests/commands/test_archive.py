@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands.test_commands import Shell
 from tests.runs.conftest import make_in
 from tests.runs.test_archive import content, finish
-from tests.test_commands import Shell
 from vae.config import RunConfig, fields
 from vae.experiments import variants
 from vae.runs import Run, listing, notes

@@ -21,13 +21,13 @@ from PIL import Image
 
 from tests.runs.conftest import make_in
 from vae.base import files as storage
-from vae.commands import COMMANDS, bar, main, train
+from vae.commands import COMMANDS, main, progress_bar, train
 from vae.config import fields
 from vae.runs import Run, find, identity, listing
 from vae.training import metrics
 from vae.worker import run as jobs
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 TINY = ["--epochs", "2", "--hidden", "16", "--batch-size", "64", "--examples", "300"]
 TINY += ["--threads", "1", "--frames", "0", "--device", "cpu"]
 KEYS = ["run", "split", "checkpoint", "examples", "elbo", "elbo_se", "reconstruction"]
@@ -361,7 +361,7 @@ def test_a_closed_terminal_ends_no_training(shell: Shell, monkeypatch: pytest.Mo
     def gone(*args: Any) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(bar, "_lines", lambda: (gone, gone))
+    monkeypatch.setattr(progress_bar, "_lines", lambda: (gone, gone))
     shell("resume", "one")
     assert run.status().state == "finished"
 

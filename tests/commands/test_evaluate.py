@@ -22,7 +22,7 @@ from vae.runs import Run
 from vae.worker.evaluate import KIND, Wanted, kept
 from vae.worker.run import Job, train_run, work
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 MORE = ("--samples", "100", "--elbo-samples", "3", "--full")
 WANTED = Wanted("best", "val", elbo_samples=3, samples=100, full=True)
 

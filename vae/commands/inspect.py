@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vae.base.files import sentence
-from vae.commands.bar import share
+from vae.commands.progress_bar import share
 from vae.runs import find
 
 if TYPE_CHECKING:
