@@ -16,7 +16,7 @@ from vae.analysis.density import (
     projected,
     steps,
 )
-from vae.figures import latent_map
+from vae.figures.latent_map import BANDS, backdrop, veil
 
 WIDE = ((-6.0, 6.0), (-6.0, 6.0))
 
@@ -143,10 +143,10 @@ def test_the_bic_finds_the_clumps_and_the_fit_their_places() -> None:
 
 def test_a_veil_reaches_as_far_as_the_picture_that_it_hides() -> None:
     found, cell = field(normal(), (-3.0, 3.0), (-2.0, 2.0)), np.array([0.4, 0.2])
-    picture = latent_map.backdrop("", (-3.0, 3.0), (-2.0, 2.0), cell)
-    veil = latent_map.veil(found, cell)
+    picture = backdrop("", (-3.0, 3.0), (-2.0, 2.0), cell)
+    cover = veil(found, cell)
     right, bottom = picture["x"] + picture["sizex"], picture["y"] - picture["sizey"]
-    assert veil["x"][[0, -1]] == pytest.approx([picture["x"], right])
-    assert veil["y"][[0, -1]] == pytest.approx([bottom, picture["y"]])
-    np.testing.assert_array_equal(veil["z"][1:-1, 1:-1], steps(found, latent_map.BANDS))
-    np.testing.assert_array_equal(veil["z"][[0, -1]], veil["z"][[1, -2]])
+    assert cover["x"][[0, -1]] == pytest.approx([picture["x"], right])
+    assert cover["y"][[0, -1]] == pytest.approx([bottom, picture["y"]])
+    np.testing.assert_array_equal(cover["z"][1:-1, 1:-1], steps(found, BANDS))
+    np.testing.assert_array_equal(cover["z"][[0, -1]], cover["z"][[1, -2]])

@@ -1,14 +1,14 @@
 """The collapse doctor's field trial: planted illnesses and healthy runs on data, networks and
 seeds that its thresholds were not made on (they were fixed on digits, mlp, seed 0).
 
-`python -m pytest -m long tests/diagnostics/test_field_trial.py` takes the better part of an hour on one core;
-`python -m tests.test_doctor_field` prints the table. A plant is found if its illness is named; it
-is mended if the remedied run has it no more and ends with a better score (which cannot be compared
-where the likelihood changed). A healthy run must be silent on all that is serious.
-HARMLESS, UNFINISHED, MISSED and TRUE_AS_WELL record what trials showed; they were not foreseen.
-The thresholds were changed after trials on seeds 3 and 4, and not after one on seeds 21 and 22;
-the plants of a decoder that ignores z, "paid for nothing" and "heavy decay", came after all that.
-How strong the decay must be was tried on seed 1, which the trial does not use.
+`python -m pytest -m long tests/diagnostics/test_field_trial.py` takes the better part of an hour
+on one core; `python -m tests.diagnostics.test_field_trial` prints the table. A plant is found if
+its illness is named; it is mended if the remedied run has it no more and ends with a better score
+(which cannot be compared where the likelihood changed). A healthy run must be silent on all that
+is serious. HARMLESS, UNFINISHED, MISSED and TRUE_AS_WELL record what trials showed; they were not
+foreseen. The thresholds were changed after trials on seeds 3 and 4, and not after one on seeds 21
+and 22; the plants of a decoder that ignores z, "paid for nothing" and "heavy decay", came after
+all that. How strong the decay must be was tried on seed 1, which the trial does not use.
 """
 
 import sys

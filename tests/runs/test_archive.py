@@ -640,7 +640,7 @@ def test_all_arrive_or_none(plain: Run, tmp_path: Path, monkeypatch: pytest.Monk
 KILLED = """
 import sys, time
 from pathlib import Path
-from vae.runs.arrival import unpack
+from vae.runs.importer import unpack
 def slow(share):
     if share > 0.5:
         print("half", flush=True)

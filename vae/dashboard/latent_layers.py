@@ -19,7 +19,8 @@ from vae.dashboard.latent_select import wanted
 from vae.dashboard.latent_tools import Tools, why_not
 from vae.dashboard.latent_view import DIMENSIONS, Asked, plane, plane_names
 from vae.dashboard.plot import overlay
-from vae.figures import latent_map
+from vae.figures.latent_map import backdrop, bands, outlines, rounds, veil
+from vae.figures.latent_map import pins as pin_labels
 
 ELLIPSES = 50  # selected examples at most whose posteriors are drawn
 TRUSTWORTHY = (
@@ -67,15 +68,15 @@ def behind(
     if chosen.ground == "decoded" and ahead.sheet.is_picture:
         rows, columns = ahead.sheet.atlas.tiles.shape[:2]
         cell = np.ptp(np.array(ahead.box), axis=1) / np.array([columns - 1, rows - 1])
-        figure.layout.images = [latent_map.backdrop(ahead.sheet.address, *ahead.box, cell)]
-        layers.append(latent_map.veil(ahead.ground.field, cell))
+        figure.layout.images = [backdrop(ahead.sheet.address, *ahead.box, cell)]
+        layers.append(veil(ahead.ground.field, cell))
     elif chosen.ground != "none":
-        layers.append(latent_map.bands(ahead.ground.field))
+        layers.append(bands(ahead.ground.field))
     if opened.model.has_kl and not (has_rings(opened.run) and figure.layout.shapes):
         prior = kept("prior", ahead.what, ahead.box, opened, encoding, ahead.plane)
-        layers.append(latent_map.outlines(prior.field, "prior"))
+        layers.append(outlines(prior.field, "prior"))
     if fitted is not None:
-        layers.append(latent_map.outlines(fitted, "accent"))
+        layers.append(outlines(fitted, "accent"))
     return layers
 
 
@@ -97,7 +98,7 @@ def over(
         key="latent_map",
         revision=revision,
         shapes=[] if ahead is None else _posteriors(opened, encoding, ahead, rows),
-        annotations=[] if ahead is None else latent_map.pins(pins.places(revision)),
+        annotations=[] if ahead is None else pin_labels(pins.places(revision)),
         decode=decode,
         select=wanted(revision),
     )
@@ -113,7 +114,7 @@ def _posteriors(
     found = in_plane(opened, encoding, ahead.plane, part)
     if found is None:
         return []
-    return [latent_map.rounds(ellipses(*found, sigma), sigma) for sigma in (1, 2)]
+    return [rounds(ellipses(*found, sigma), sigma) for sigma in (1, 2)]
 
 
 def faithful(opened: Opened, encoding: Encoding, placed: Projection, asked: Asked) -> str:

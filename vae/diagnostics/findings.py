@@ -1,16 +1,16 @@
 """The collapse doctor: what it reads, the thresholds it goes by, and what it says.
 
-Its illnesses are in `vae.diagnostics.checks`: functions of one signature, `f(case: Case) -> Seen | Quiet`.
-Each says what it saw, in sentences with numbers and units, and one remedy, a single setting to
-change; or that it saw nothing, and where it looked.
+Its illnesses are in `vae.diagnostics.checks`: functions of one signature, `f(case: Case) -> Seen |
+Quiet`. Each says what it saw, in sentences with numbers and units, and one remedy, a single
+setting to change; or that it saw nothing, and where it looked.
 
 The thresholds were fixed on one data set (digits), one network (mlp) and one seed, and tried on
-others by `tests/diagnostics/test_field_trial.py`. False alarms of `learning_rate` there, on a mixture of
-Gaussians whose score gains 3 nats in all, changed it after the fact: UNSTEADY was .02 (seeds 1
-and 2; tried again on 3 and 4), LEAP was .1 and asked for no REACH (seeds 3 and 4; tried again only
-on these, so that for LEAP they are no longer unseen). A trial on seeds that none of this had
-seen, 21 and 22, changed nothing: of 61 planted illnesses it named 60, and called none of 8
-healthy runs ill. A decoder that ignores z was planted later, on the same seeds and with the same
+others by `tests/diagnostics/test_field_trial.py`. False alarms of `learning_rate` there, on a
+mixture of Gaussians whose score gains 3 nats in all, changed it after the fact: UNSTEADY was .02
+(seeds 1 and 2; tried again on 3 and 4), LEAP was .1 and asked for no REACH (seeds 3 and 4; tried
+again only on these, so that for LEAP they are no longer unseen). A trial on seeds that none of
+this had seen, 21 and 22, changed nothing: of 61 planted illnesses it named 60, and called none of
+8 healthy runs ill. A decoder that ignores z was planted later, on the same seeds and with the same
 thresholds: of 16 it named 15.
 
 Changes of the score (the ELBO, or what else chooses the best weights) count as shares of its span,

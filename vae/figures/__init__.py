@@ -1,7 +1,7 @@
 """Records → Plotly figures: a record in, a figure out; no torch, no file, no Streamlit.
 
-Colours are tokens of `vae.figures.palette`, names and not values. The page's chart component puts the
-colours of the current theme in their place in the browser, so that one figure serves light and
+Colours are tokens of `vae.figures.palette`, names and not values. The page's chart component puts
+the colours of the current theme in their place in the browser, so that one figure serves light and
 dark; `themed` does the same in Python for charts that stand still. Colour carries one meaning
 everywhere: reconstruction blue, KL orange, ELBO ink, prior grey. Solid is training data, dashed is
 validation data.

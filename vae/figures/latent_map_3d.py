@@ -1,7 +1,8 @@
 """The latents in three dimensions, to be turned by hand: the map's points with a third axis.
 
-Colours, sizes, legend and the order of the traces are the map's own (`vae.figures.latent_map`), so that
-a class looks the same in both. Rows are those of the data set; lengths are those of latent space.
+Colours, sizes, legend and the order of the traces are the map's own (`vae.figures.latent_map`), so
+that a class looks the same in both. Rows are those of the data set; lengths are those of latent
+space.
 """
 
 from typing import NamedTuple

@@ -13,7 +13,8 @@ classes for Streamlit's own widgets.
 Whatever is written reads at a contrast of 4.5 on the page and on the sidebar, and every class
 stands out at 3 (WCAG 2.2, 1.4.3 and 1.4.11). The classes were found by a search for ten colours
 whose smallest distance in OKLab is large, to normal sight and to protanopia, deuteranopia and
-tritanopia alike (Machado, Oliveira & Fernandes 2009). `tests/figures/test_palette.py` measures it all.
+tritanopia alike (Machado, Oliveira & Fernandes 2009). `tests/figures/test_palette.py`
+measures it all.
 """
 
 COLOURS: dict[str, tuple[str, str]] = {  # meaning → (light, dark)

@@ -2,8 +2,8 @@
 
 The file holds what this run uses and nothing else: the library's own functions and classes, word
 for word (`bundle`), around a training loop written for the purpose (`parts`). Every draw comes
-from the same stream and every sum is taken in the same order as in `vae.training.trainer`, so that on a
-CPU, with the same versions and number of threads, the figures are the run's own.
+from the same stream and every sum is taken in the same order as in `vae.training.trainer`, so that
+on a CPU, with the same versions and number of threads, the figures are the run's own.
 
 It needs torch and NumPy; scikit-learn for its digits, zuko for a flow. Data that are drawn by
 formula are drawn again; MNIST and its kin are read from the publisher's four files; all others,

@@ -130,9 +130,10 @@ def plot(
 ) -> PlotEvent:
     """Show `figure`, and say what the person clicked and selected in it.
 
-    Colours of the form "var(--NAME)" (`vae.figures.palette.token`) are put in by the browser to fit its
-    theme; the figure's template is not sent. A trace whose hoverinfo is "none" shows `tiles`, or a
-    label, instead of Plotly's own hover box; "skip" would make its points deaf to clicks.
+    Colours of the form "var(--NAME)" (`vae.figures.palette.token`) are put in by the browser to
+    fit its theme; the figure's template is not sent. A trace whose hoverinfo is "none" shows
+    `tiles`, or a label, instead of Plotly's own hover box; "skip" would make its points deaf to
+    clicks.
 
     Args:
         key: names the chart; constant over updates, one of its kind on the page.
