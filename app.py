@@ -10,11 +10,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from vae.dashboard import plot, tiles
+from vae.dashboard import plot
 from vae.dashboard.server import lifespan
+from vae.dashboard.shared import tile_route
 
 app = st.App(
     Path(__file__).parent / "vae" / "dashboard" / "main.py",
-    routes=[*plot.routes(), *tiles.routes()],
+    routes=[*plot.routes(), *tile_route.routes()],
     lifespan=lifespan,
 )

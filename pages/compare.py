@@ -2,14 +2,15 @@
 
 import streamlit as st
 
-from vae.dashboard import grids, server
+from vae.dashboard import server
 from vae.dashboard.compare_actions import bring_back
 from vae.dashboard.compare_page import FOLLOW, STYLE, moving, view
 from vae.dashboard.compare_share import bring
-from vae.dashboard.header import empty
+from vae.dashboard.shared import html_grid
+from vae.dashboard.shared.run_picker import empty
 from vae.runs import listing
 
-st.html(grids.STYLE)
+st.html(html_grid.STYLE)
 st.html(STYLE)
 if not listing(server.ROOT):
     bring_back()

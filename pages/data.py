@@ -3,11 +3,11 @@
 import streamlit as st
 
 from vae.dashboard import data_pictures as pictures
-from vae.dashboard import grids
 from vae.dashboard.data_likelihoods import likelihoods
 from vae.dashboard.data_view import STYLE, chosen, facts
+from vae.dashboard.shared import html_grid
 
-st.html(grids.STYLE)
+st.html(html_grid.STYLE)
 st.html(STYLE)
 shown = chosen()
 with st.container(key="data_page"):

@@ -15,7 +15,7 @@ from vae.dashboard.evaluate_view import (
     table,
     weights_in_words,
 )
-from vae.dashboard.header import guard_weights, pick_run
+from vae.dashboard.shared.run_picker import guard_weights, pick_run
 from vae.worker.evaluate import kept
 
 st.html(STYLE)

@@ -9,8 +9,6 @@ from streamlit.delta_generator import DeltaGenerator
 from vae import figures
 from vae.analysis.loaded_run import Opened
 from vae.base.records import Floats
-from vae.dashboard import grids, shown
-from vae.dashboard.gallery import Caption, gallery
 from vae.dashboard.generate_samples import (
     HELP,
     Drawn,
@@ -25,8 +23,10 @@ from vae.dashboard.generate_samples import (
 )
 from vae.dashboard.generate_view import Plane, axes, open_run, places_in_words, plane_controls
 from vae.dashboard.generate_view import decoded as decoded_plane
-from vae.dashboard.header import guard_weights, pick_run
 from vae.dashboard.plot import plot
+from vae.dashboard.shared import cache, html_grid
+from vae.dashboard.shared.html_gallery import Caption, gallery
+from vae.dashboard.shared.run_picker import guard_weights, pick_run
 from vae.data import prepare
 from vae.imaging import tiles
 from vae.imaging.tiles import Bytes
@@ -57,8 +57,8 @@ def files(place: DeltaGenerator, name: str, x: Floats, z: Floats, picture: Bytes
     with place.container(horizontal=True, horizontal_alignment="right", gap="small"):
         if picture is not None:
             about = "The picture as it is, without the words."
-            grids.download("PNG", lambda: tiles.png(picture), f"{name}.png", about)
-        grids.download("NPZ", lambda: grids.npz(x, z), f"{name}.npz", KEPT)
+            html_grid.download("PNG", lambda: tiles.png(picture), f"{name}.png", about)
+        html_grid.download("NPZ", lambda: html_grid.npz(x, z), f"{name}.npz", KEPT)
 
 
 def samples(opened: Opened, asked: Sampling, drawn: Drawn, place: DeltaGenerator) -> None:
@@ -78,9 +78,9 @@ def grid(opened: Opened, x: Floats, key: str) -> Bytes | None:
         chart = figures.vectors(x, background=behind)
         plot(chart, key=key, revision=opened.run.name, height=CHART, label="Samples")
         return None
-    across, scale = grids.arranged(opened.data.event_shape, len(x), ROOM)
+    across, scale = html_grid.arranged(opened.data.event_shape, len(x), ROOM)
     picture = tiles.tile(x, across, scale=scale)
-    st.html(grids.sheet(picture, f"{len(x)} samples"))
+    st.html(html_grid.sheet(picture, f"{len(x)} samples"))
     return picture
 
 
@@ -99,7 +99,7 @@ def copies(opened: Opened, asked: Sampling, drawn: Drawn) -> Bytes | None:
     data = opened.data
     if not data.is_image:
         return grid(opened, drawn.x, "samples")
-    names = grids.names_of(data.labels, data.classes, rows)
+    names = html_grid.names_of(data.labels, data.classes, rows)
     about = zip(names_drawn(opened, asked), names, rows, apart, strict=True)
     captions = [
         Caption(
@@ -109,7 +109,7 @@ def copies(opened: Opened, asked: Sampling, drawn: Drawn) -> Bytes | None:
     ]
     layers = [drawn.x, prepare(data, rows)]
     st.html(gallery(layers, captions))
-    across, scale = grids.arranged(data.event_shape, len(rows), ROOM)
+    across, scale = html_grid.arranged(data.event_shape, len(rows), ROOM)
     return tiles.strip(layers, across, scale=scale)
 
 
@@ -124,10 +124,10 @@ def second(opened: Opened, asked: Sampling, drawn: Drawn) -> None:
         return
     key, names = f"generate_other_{opened.run.name}", {name: name for name in runs}
     place = st.columns([2, 1])[0]
-    chosen = grids.choose(place, "Second run", key, names, next(iter(names)), HELP["other"])
-    st.html(grids.said(f"The same {len(drawn.z)} z through the best checkpoint of {chosen}"))
+    chosen = html_grid.choose(place, "Second run", key, names, next(iter(names)), HELP["other"])
+    st.html(html_grid.said(f"The same {len(drawn.z)} z through the best checkpoint of {chosen}"))
     try:
-        other = shown.opened(Run(runs[chosen].path), "best")
+        other = cache.opened(Run(runs[chosen].path), "best")
     except (ValueError, OSError) as error:
         st.info(f"{chosen} cannot be opened. {error}")
         return
@@ -146,18 +146,20 @@ def manifold(opened: Opened, asked: Plane, place: DeltaGenerator) -> None:
         view = f"{opened.run.name} {asked.kind} {asked.pair}"
         plot(chart, key="mesh", revision=view, height=CHART, label="The decoded grid")
     elif down == 1:
-        words = [grids.Card(f"z1 = {z:.4f}", grids.number(z), ()) for z in values[0]]
-        scale = grids.enlargement(opened.data.event_shape, 1, words, FRAMED)
-        st.html(grids.cards({"E[x|z]": made.values}, words, (("z1", "text"),), scale, FRAMED[0]))
+        words = [html_grid.Card(f"z1 = {z:.4f}", html_grid.number(z), ()) for z in values[0]]
+        scale = html_grid.enlargement(opened.data.event_shape, 1, words, FRAMED)
+        st.html(
+            html_grid.cards({"E[x|z]": made.values}, words, (("z1", "text"),), scale, FRAMED[0])
+        )
         picture = tiles.tile(made.values, across, scale=scale)
     else:
-        scale = grids.tile_scale(opened.data.event_shape, across, down, FRAMED)
+        scale = html_grid.tile_scale(opened.data.event_shape, across, down, FRAMED)
         picture = tiles.tile(made.values, across, scale=scale)
-        st.html(grids.frame(picture, values, titles, "The decoded manifold"))
+        st.html(html_grid.frame(picture, values, titles, "The decoded manifold"))
     files(place, f"{opened.run.name}-manifold", made.values, made.z, picture)
 
 
-st.html(grids.STYLE)
+st.html(html_grid.STYLE)
 run = pick_run()
 guard_weights(run)
 with st.container(key="generate_halves"):  # whole pixels wide: grids.css
@@ -178,7 +180,7 @@ with left:
     except ValueError as error:
         st.info(str(error))
         st.stop()
-    st.html(grids.said(in_words(opened, sampling)))
+    st.html(html_grid.said(in_words(opened, sampling)))
     samples(opened, sampling, drawn, kept)
 with right:
     choice, told = st.columns([9, 5], vertical_alignment="bottom", gap="small")
@@ -199,5 +201,5 @@ with right:
         head, kept = st.columns([8, 6], vertical_alignment="center")
         plane = plane_controls(opened, [*row, told], FRAMED)
         head.markdown("**Decoded manifold**", help=MANIFOLD)
-        st.html(grids.said(f"E[x|z] over {places_in_words(opened, plane)}"))
+        st.html(html_grid.said(f"E[x|z] over {places_in_words(opened, plane)}"))
         manifold(opened, plane, kept)

@@ -2,11 +2,12 @@
 
 import streamlit as st
 
-from vae.dashboard import latent_picture, latent_space, shown
-from vae.dashboard.header import facts, guard_weights, head
+from vae.dashboard import latent_picture, latent_space
 from vae.dashboard.latent_controls import controls
 from vae.dashboard.latent_panel import heads, panel
 from vae.dashboard.latent_view import hues
+from vae.dashboard.shared import cache
+from vae.dashboard.shared.run_picker import facts, guard_weights, head
 
 POLL, FOLLOW = 0.5, 1.0  # seconds between two looks at a job, at a run that trains
 
@@ -15,7 +16,7 @@ status = run.status()
 line.markdown(facts(run, status))
 guard_weights(run)
 asked = controls(run, status.alive)
-computing = latent_picture.working(shown.opened(run, asked.checkpoint), asked)
+computing = latent_picture.working(cache.opened(run, asked.checkpoint), asked)
 
 
 @st.fragment(run_every=POLL if computing else FOLLOW if asked.following else None)
@@ -23,8 +24,8 @@ def view() -> None:
     """The map and what is selected in it; the controls are outside, so they keep their focus."""
     now = run.status()
     line.markdown(facts(run, now))
-    opened = shown.opened(run, asked.checkpoint)
-    encoding = shown.encoding(run, asked.checkpoint, asked.split, asked.points)
+    opened = cache.opened(run, asked.checkpoint)
+    encoding = cache.encoding(run, asked.checkpoint, asked.split, asked.points)
     colours = hues(opened.data, encoding)
     left, right = st.columns([63, 37])
     with right.container(key="latent_panel"):

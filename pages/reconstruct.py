@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from vae.dashboard import grids
-from vae.dashboard.header import guard_weights, pick_run
 from vae.dashboard.reconstruct_corrupt import corruption
 from vae.dashboard.reconstruct_examples import examples
 from vae.dashboard.reconstruct_own import own
+from vae.dashboard.shared import html_grid
+from vae.dashboard.shared.run_picker import guard_weights, pick_run
 
 VIEWS = {"Examples": examples, "Your own": own, "Corruption": corruption}
 HELP = (
@@ -14,7 +14,7 @@ HELP = (
     "from a file; or what the model restores of corrupted examples."
 )
 
-st.html(grids.STYLE)
+st.html(html_grid.STYLE)
 run = pick_run()
 guard_weights(run)
 choice, line = st.columns([5, 11], vertical_alignment="center")

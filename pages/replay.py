@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from vae.dashboard.header import facts, head
 from vae.dashboard.replay_export import export
 from vae.dashboard.replay_view import POLL, WAITING, choose_hue, guard_frames, kept, show
+from vae.dashboard.shared.run_picker import facts, head
 
 run, line = head(link=True)
 status = run.status()

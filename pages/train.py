@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from vae.dashboard import grids
-from vae.dashboard.header import head
 from vae.dashboard.live import live_view
+from vae.dashboard.shared import html_grid
+from vae.dashboard.shared.run_picker import head
 
-st.html(grids.STYLE)
+st.html(html_grid.STYLE)
 live_view(*head())

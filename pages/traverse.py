@@ -3,7 +3,7 @@
 import streamlit as st
 
 from vae.dashboard import traverse_strips
-from vae.dashboard.header import guard_weights, pick_run
+from vae.dashboard.shared.run_picker import guard_weights, pick_run
 from vae.dashboard.traverse_between import interpolation
 from vae.dashboard.traverse_rows import rows
 from vae.dashboard.traverse_sums import arithmetic

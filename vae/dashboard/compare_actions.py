@@ -15,7 +15,7 @@ from vae.dashboard import server
 from vae.dashboard.compare_branch import branch
 from vae.dashboard.compare_share import bring, export
 from vae.dashboard.compare_table import SELECTED, clear_selection, fresh
-from vae.dashboard.header import choose, show_in_address
+from vae.dashboard.shared.run_picker import choose, show_in_address
 from vae.experiments.configurations import Entry
 from vae.runs import Run, listing
 from vae.runs import notes as said

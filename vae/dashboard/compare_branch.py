@@ -9,8 +9,9 @@ from vae.base import files
 from vae.base.devices import available
 from vae.base.options import Field
 from vae.config import RunConfig
-from vae.dashboard import grids, server
+from vae.dashboard import server
 from vae.dashboard.compare_table import SELECTED, fresh
+from vae.dashboard.shared import html_grid
 from vae.data import DATASETS
 from vae.experiments import variants
 from vae.experiments.configurations import Entry, written
@@ -98,7 +99,7 @@ def _offer(entry: Entry, run: Run, config: RunConfig, free: str) -> None:
     if entry.changes:
         moved = ", ".join(dict.fromkeys(change.field for change in entry.changes))
         st.caption(f"{entry.name} had {moved} moved while it trained; the branch has not.")
-    grids.press(
+    html_grid.press(
         "Queue the branch",
         "compare_branch_queue",
         lambda: _queue(run, config, given.strip() or free),

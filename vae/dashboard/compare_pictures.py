@@ -12,11 +12,12 @@ from vae.analysis.encoding import by_kl, dimensions, fitted_sample, prior_sample
 from vae.analysis.loaded_run import Opened
 from vae.analysis.projections import PROJECTIONS
 from vae.base.records import Encoding, Floats, Hue, Ints, LatentMap, Projection
-from vae.dashboard import grids, server, shown
-from vae.dashboard.gallery import colour
-from vae.dashboard.header import has_rings
+from vae.dashboard import server
 from vae.dashboard.plot import plot
-from vae.dashboard.tiles import pattern
+from vae.dashboard.shared import cache, html_grid
+from vae.dashboard.shared.html_gallery import colour
+from vae.dashboard.shared.run_picker import has_rings
+from vae.dashboard.shared.tile_route import pattern
 from vae.experiments.configurations import Entry
 from vae.figures.base import span
 from vae.figures.palette import CLASSES
@@ -47,7 +48,7 @@ def several(selected: Sequence[Entry]) -> list[Opened]:
     for entry in selected:
         if len(found) < MOST:
             try:
-                found.append(shown.opened(Run(server.ROOT / entry.name)))
+                found.append(cache.opened(Run(server.ROOT / entry.name)))
             except (ValueError, OSError) as error:
                 refused.append(f"{entry.label}: {error}")
     for sentence in refused:
@@ -58,7 +59,7 @@ def several(selected: Sequence[Entry]) -> list[Opened]:
 def maps(selected: Sequence[Entry], titles: dict[str, str]) -> None:
     """Latent maps side by side on the same axes."""
     head, place = st.columns([9, 3], vertical_alignment="bottom")
-    how = grids.choose(
+    how = html_grid.choose(
         place, "Axes", "compare_projection", PROJECTED, "dimensions", HELP["projection"]
     )
     opened = several(selected)
@@ -93,7 +94,7 @@ def _legend(classes: tuple[str, ...]) -> str:
 
 
 def _encoded(opened: Opened) -> Encoding:
-    return shown.encoding(opened.run, opened.checkpoint, opened.default_split(), POINTS)
+    return cache.encoding(opened.run, opened.checkpoint, opened.default_split(), POINTS)
 
 
 def _placed(encoding: Encoding, how: str) -> Projection:
@@ -158,8 +159,8 @@ def pictures(selected: Sequence[Entry], titles: dict[str, str]) -> None:
     layers: dict[str, Floats] = {"original": first.seen(rows)}
     for label, one in zip(labels, alike, strict=True):
         layers[label[:22]] = one.decode(one.encode(rows).mean, rows)
-    names = grids.names_of(first.data.labels, first.data.classes, rows)
-    words = [grids.Card(f"#{row}", name, ()) for row, name in zip(rows, names, strict=True)]
+    names = html_grid.names_of(first.data.labels, first.data.classes, rows)
+    words = [html_grid.Card(f"#{row}", name, ()) for row, name in zip(rows, names, strict=True)]
     told = (
         "held out by all of these runs" if held_out else "some runs were trained on some of them"
     )
@@ -167,13 +168,13 @@ def pictures(selected: Sequence[Entry], titles: dict[str, str]) -> None:
         told += f" · {others} on other data, not shown here"
     head = f"**The same {len(rows)} examples** · {told}{_first(opened, selected)}"
     st.markdown(head, help=HELP["same"])
-    st.html(grids.cards(layers, words, (("class", "text"),), _scale(first), WIDTH - 160))
+    st.html(html_grid.cards(layers, words, (("class", "text"),), _scale(first), WIDTH - 160))
     st.markdown("**Samples**", help=HELP["samples"])
     for one, column in zip(opened, st.columns(MOST), strict=False):
         with column:
             sheet = tiles.tile(_noise(one), 4, scale=_scale(one, across=4))
             st.markdown(titles[one.run.name])
-            st.html(grids.sheet(sheet, f"Samples of {titles[one.run.name]}"))
+            st.html(html_grid.sheet(sheet, f"Samples of {titles[one.run.name]}"))
 
 
 def common(opened: Sequence[Opened]) -> tuple[Ints, bool]:
@@ -196,7 +197,7 @@ def _scale(opened: Opened, across: int = 1) -> int:
 
 def _fitting(opened: Opened) -> int:
     """How many cards stand in one row beside their names."""
-    cell = max(grids.CARD, opened.data.event_shape[2] * _scale(opened)) + grids.GAP[0]
+    cell = max(html_grid.CARD, opened.data.event_shape[2] * _scale(opened)) + html_grid.GAP[0]
     return max(1, (WIDTH - 160) // cell)
 
 

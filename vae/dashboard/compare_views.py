@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 
 import streamlit as st
 
-from vae.dashboard import grids, server
+from vae.dashboard import server
 from vae.dashboard.compare_rows import stamp
-from vae.dashboard.gallery import colour
 from vae.dashboard.plot import plot
+from vae.dashboard.shared import html_grid
+from vae.dashboard.shared.html_gallery import colour
 from vae.experiments import configurations
 from vae.experiments.configurations import Entry, Figures, Fold, line, mean_line
 from vae.figures import comparison
@@ -106,10 +107,12 @@ def plane(visible: Sequence[Entry], selected: Sequence[Entry]) -> None:
     left, right = st.columns(LAYOUT, gap="medium")
     titles = {g.label: f"{g.label} ({len(g.entries):,})" for g in groups}
     first = max(groups, key=lambda g: (sum(e.name in mine for e in g.entries), len(g.entries)))
-    label = grids.choose(
+    label = html_grid.choose(
         right, "Comparable runs", "compare_plane", titles, first.label, HELP["plane"]
     )
-    source = grids.choose(right, "Measured on", "compare_source", SOURCES, "val", HELP["source"])
+    source = html_grid.choose(
+        right, "Measured on", "compare_source", SOURCES, "val", HELP["source"]
+    )
     with right:
         folding = fold_toggle()
     group = next(g.entries for g in groups if g.label == label)
@@ -160,8 +163,8 @@ def _spot(fold: Fold, name: str, slot: int | None, source: str) -> comparison.Sp
 def curves(selected: Sequence[Entry]) -> None:
     """Reconstruction, KL and ELBO of the selected runs over training."""
     left, right = st.columns(LAYOUT, gap="medium")
-    per = grids.choose(right, "Against", "compare_per", PER, "epoch", HELP["per"])
-    split = grids.choose(right, "Data", "compare_split", SPLITS, "val", HELP["split"])
+    per = html_grid.choose(right, "Against", "compare_per", PER, "epoch", HELP["per"])
+    split = html_grid.choose(right, "Data", "compare_split", SPLITS, "val", HELP["split"])
     with right:
         folding = fold_toggle()
     picked = chosen(selected[:DRAWN], folding)

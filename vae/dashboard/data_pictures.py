@@ -14,9 +14,9 @@ from vae import figures
 from vae.analysis.dataset_summary import moments, seen
 from vae.base.records import Floats, Hue, Ints, LatentMap, Moments
 from vae.config import RunConfig
-from vae.dashboard import grids
 from vae.dashboard.data_view import HELP, SPLITS, Shown, short
 from vae.dashboard.plot import plot
+from vae.dashboard.shared import html_grid
 from vae.data import Dataset, split, stratified
 from vae.imaging import tiles
 
@@ -52,11 +52,11 @@ def controls(shown: Shown) -> Asked:
         found = np.unique(data.labels)
         classes |= {int(k): data.classes[k] for k in found if 0 <= k < len(data.classes)}
     key = f"data_class_{data.name}"
-    label = grids.choose(at[0], "Class", key, classes, ANY, HELP["class"])
+    label = html_grid.choose(at[0], "Class", key, classes, ANY, HELP["class"])
     key = f"data_number_{data.name}_{data.event_shape}"
-    count = grids.whole(at[1], "Number", key, _numbers(data), HELP["number"], step=4)
+    count = html_grid.whole(at[1], "Number", key, _numbers(data), HELP["number"], step=4)
     return Asked(
-        label, count, grids.whole(at[2], "Seed", "data_seed", (0, 2**31, 0), HELP["seed"])
+        label, count, html_grid.whole(at[2], "Seed", "data_seed", (0, 2**31, 0), HELP["seed"])
     )
 
 
@@ -65,9 +65,9 @@ def _numbers(data: Dataset) -> tuple[int, int, int]:
     if not data.is_image:
         return 4, 2000, 2000 if data.event_shape[0] == 2 else 200
     _, height, width = data.event_shape
-    scale = -(-grids.LEAST // width)
+    scale = -(-html_grid.LEAST // width)
     down = ROOM[1] // (height * scale + LINES)
-    across = grids.columns(width * scale, ROOM[0], 64)
+    across = html_grid.columns(width * scale, ROOM[0], 64)
     return 4, 64, max(4, min(40, down * across // 4 * 4))
 
 
@@ -90,13 +90,15 @@ def examples(shown: Shown, asked: Asked) -> None:
     rows = _rows(data, asked)
     parts = _parts(shown)
     words = [
-        grids.Card(f"{name} · row {row} of {data.name} · {parts[row]}", name, ())
-        for row, name in zip(rows, grids.names_of(data.labels, data.classes, rows), strict=True)
+        html_grid.Card(f"{name} · row {row} of {data.name} · {parts[row]}", name, ())
+        for row, name in zip(
+            rows, html_grid.names_of(data.labels, data.classes, rows), strict=True
+        )
     ]
-    scale = grids.enlargement(data.event_shape, 1, words, ROOM)
+    scale = html_grid.enlargement(data.event_shape, 1, words, ROOM)
     first = "class" if data.labels is not None else "row"
     layers = {"example": seen(data, shown.config, rows)}
-    st.html(grids.cards(layers, words, ((first, "text"),), scale, ROOM[0]))
+    st.html(html_grid.cards(layers, words, ((first, "text"),), scale, ROOM[0]))
 
 
 def _parts(shown: Shown) -> Any:
@@ -156,14 +158,14 @@ def _grey(sd: Floats) -> Floats:
 
 def _scaled(values: Floats, limit: float, alt: str) -> str:
     """HTML: one picture (C, H, W), white at `limit`, above its scale from 0."""
-    scale = grids.tile_scale(values.shape, 1, 1, BESIDE)
+    scale = html_grid.tile_scale(values.shape, 1, 1, BESIDE)
     picture = tiles.tile(values[None] / limit, 1, scale=scale)
     width = picture.shape[1]
     bar = tiles.tile(np.linspace(0, 1, width, dtype=np.float32)[None, None, None].repeat(8, 2), 1)
     ends = f'<div class="ends" style="width:{width}px"><span>0</span><span>{limit:g}</span></div>'
     return (
-        f'<div class="vae-scaled">{grids.sheet(picture, escape(alt))}'
-        f"{grids.sheet(bar, escape(f'the scale of the {alt}, 0 to {limit:g}'))}{ends}</div>"
+        f'<div class="vae-scaled">{html_grid.sheet(picture, escape(alt))}'
+        f"{html_grid.sheet(bar, escape(f'the scale of the {alt}, 0 to {limit:g}'))}{ends}</div>"
     )
 
 
@@ -180,16 +182,16 @@ def each_class(shown: Shown) -> None:
     present = [k for k in range(len(data.classes)) if (data.labels == k).any()][:MOST_CLASSES]
     found = [_moments(data, shown.config, shown.key, k) for k in present]
     words = [
-        grids.Card(f"{data.classes[k]}: {m.examples:,} examples", data.classes[k], ())
+        html_grid.Card(f"{data.classes[k]}: {m.examples:,} examples", data.classes[k], ())
         for k, m in zip(present, found, strict=True)
     ]
     layers = {
         "mean": np.stack([m.mean for m in found]),
         "SD": _grey(np.stack([m.sd / WIDEST for m in found])),
     }
-    scale = grids.enlargement(data.event_shape, 2, words, (ROOM[0], 150))
+    scale = html_grid.enlargement(data.event_shape, 2, words, (ROOM[0], 150))
     st.markdown("**Each class**", help=HELP["each"])
-    st.html(grids.cards(layers, words, (("class", "text"),), scale, ROOM[0]))
+    st.html(html_grid.cards(layers, words, (("class", "text"),), scale, ROOM[0]))
 
 
 def histogram(shown: Shown) -> None:

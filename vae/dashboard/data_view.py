@@ -13,7 +13,7 @@ import streamlit as st
 from vae.analysis.dataset_summary import summarise
 from vae.base.records import DataSummary
 from vae.config import RunConfig
-from vae.dashboard.header import empty
+from vae.dashboard.shared.run_picker import empty
 from vae.dashboard.sidebar import Choice
 from vae.data import Dataset
 from vae.figures.base import number

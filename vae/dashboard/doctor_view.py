@@ -10,8 +10,9 @@ from typing import Any
 import streamlit as st
 
 from vae.config import RunConfig, fields
-from vae.dashboard import server, shown
+from vae.dashboard import server
 from vae.dashboard.plot import plot
+from vae.dashboard.shared import cache
 from vae.dashboard.sidebar import fill
 from vae.diagnostics.checks import ILLNESSES, examine
 from vae.diagnostics.findings import Case, Examination, Finding, Measured, Remedy, remedied
@@ -181,7 +182,7 @@ def _looked_at(run: Run) -> tuple[Measured | None, str]:
 
 @st.cache_data(max_entries=16, show_spinner="Looking at the model…")
 def _measured(path: str, stamp: int) -> Measured:
-    return measure(shown.opened(Run(path), "last"))
+    return measure(cache.opened(Run(path), "last"))
 
 
 def _with_reference(run: Run, measured: Measured) -> Measured:

@@ -11,9 +11,10 @@ from pathlib import Path
 import streamlit as st
 
 from vae.analysis.loaded_run import Opened
-from vae.dashboard import grids, header, server, shown
-from vae.dashboard.estimate import duration
+from vae.dashboard import server
 from vae.dashboard.evaluate_words import as_csv, file_name, percent, settings
+from vae.dashboard.shared import cache, html_grid, run_picker
+from vae.dashboard.shared.training_time import duration
 from vae.figures.base import number
 from vae.figures.evaluation import with_error
 from vae.runs import Run
@@ -52,18 +53,18 @@ def controls(run: Run) -> tuple[Opened, Wanted]:
     """One row of settings and the button; ends the page with a word of help if the run cannot be
     opened."""
     row = st.columns([10, 14, 14, 14, 13, 11], vertical_alignment="bottom")
-    checkpoint = grids.choose(
+    checkpoint = html_grid.choose(
         row[0], "Checkpoint", "evaluate_checkpoint", CHECKPOINTS, "best", HELP["checkpoint"]
     )
     try:
-        opened = shown.opened(run, checkpoint)
+        opened = cache.opened(run, checkpoint)
     except (ValueError, OSError) as error:
-        header.empty("This run cannot be opened.", str(error))
+        run_picker.empty("This run cannot be opened.", str(error))
     sizes = {name: len(opened.splits.rows(name)) for name in SPLITS}
     present = {n: f"{SPLITS[n]} ({size:,})" for n, size in sizes.items() if size}
     key, start = f"evaluate_split_{run.name}", opened.default_split()
-    split = grids.choose(row[1], "Examples", key, present, start, HELP["split"])
-    samples = grids.whole(
+    split = html_grid.choose(row[1], "Examples", key, present, start, HELP["split"])
+    samples = html_grid.whole(
         row[2],
         "Importance samples K",
         "evaluate_samples",
@@ -71,7 +72,7 @@ def controls(run: Run) -> tuple[Opened, Wanted]:
         HELP["samples"],
         step=100,
     )
-    elbo_samples = grids.whole(
+    elbo_samples = html_grid.whole(
         row[3],
         "Posterior samples L",
         "evaluate_elbo_samples",
@@ -93,7 +94,7 @@ def _button(run: Run, wanted: Wanted, place: st.delta_generator.DeltaGenerator) 
     there = any(k.path == job.result and k.whole for k in kept(run))
     busy = any(j.spec == job.spec for j in at_work(run))
     with place:
-        grids.press(
+        html_grid.press(
             "Evaluated" if there else "Evaluating" if busy else "Evaluate",
             "evaluate",
             lambda: _submit(run, job),
@@ -290,9 +291,9 @@ def keep_or_leave(result: Kept, place: st.delta_generator.DeltaGenerator) -> Non
     with place.container(horizontal=True, horizontal_alignment="right", gap="small"):
         name = file_name(result)
         about = "The whole result: every figure, the settings, the weights it judged."
-        grids.download("JSON", result.path.read_bytes, f"{name}.json", about)
+        html_grid.download("JSON", result.path.read_bytes, f"{name}.json", about)
         about = "Every figure in a row with its standard error or interval, unit and note."
-        grids.download("CSV", lambda: as_csv(result.record), f"{name}.csv", about)
+        html_grid.download("CSV", lambda: as_csv(result.record), f"{name}.csv", about)
         st.button(
             "Delete",
             key="evaluate_delete",

@@ -16,8 +16,9 @@ from vae.analysis.loaded_run import Opened
 from vae.analysis.nearest import Nearest, nearest
 from vae.analysis.sampling import ALL, BY_BIC, SOURCES, Draw, Latents, Source, classes_drawn
 from vae.base.records import Floats
-from vae.dashboard import grids, server, shown
+from vae.dashboard import server
 from vae.dashboard.generate_view import FITTED, class_control, latents
+from vae.dashboard.shared import cache, html_grid
 from vae.data import prepare
 from vae.runs import Run, listing
 from vae.runs.manifest import domain_of
@@ -93,7 +94,7 @@ def known(opened: Opened) -> Latents:
 
 @st.cache_resource(max_entries=4, show_spinner="Encoding examples…")
 def _known(path: str, checkpoint: str, stamp: int) -> Latents:
-    opened = shown.opened(Run(path), checkpoint)
+    opened = cache.opened(Run(path), checkpoint)
     rows, data = opened.shown("train", FITTED), opened.data
     labels = None if data.labels is None else data.labels[rows]
     mean = latents(opened).mean
@@ -110,14 +111,14 @@ def near(opened: Opened, asked: Sampling) -> tuple[Nearest, float]:
 
 @st.cache_data(max_entries=16, show_spinner="Looking for the nearest training examples…")
 def _near(path: str, checkpoint: str, stamp: int, asked: Sampling) -> Nearest:
-    opened = shown.opened(Run(path), checkpoint)
+    opened = cache.opened(Run(path), checkpoint)
     data = opened.data
     return nearest(sampled(opened, asked).x, data.x[opened.splits.train], data.scale)
 
 
 @st.cache_data(max_entries=16, show_spinner="Looking for the nearest training examples…")
 def _yardstick(path: str) -> float:
-    opened = shown.opened(Run(path), "last")
+    opened = cache.opened(Run(path), "last")
     split, data = opened.default_split(), opened.data
     if split == "train":
         return float("nan")
@@ -127,8 +128,8 @@ def _yardstick(path: str) -> float:
 
 def controls(opened: Opened, at: Sequence[DeltaGenerator]) -> Sampling:
     """Number, temperature, mean or draw; the source, its components and class; the seed."""
-    number = grids.whole(at[0], "Number", "generate_number", (1, 400, 64), HELP["number"], 16)
-    seed = grids.whole(at[6], "Seed", "generate_seed", (0, 2**31, 0), HELP["seed"])
+    number = html_grid.whole(at[0], "Number", "generate_number", (1, 400, 64), HELP["number"], 16)
+    seed = html_grid.whole(at[6], "Seed", "generate_seed", (0, 2**31, 0), HELP["seed"])
     st.session_state.setdefault("generate_temperature", 1.0)
     temperature = at[1].number_input(
         "Temperature",
@@ -140,13 +141,15 @@ def controls(opened: Opened, at: Sequence[DeltaGenerator]) -> Sampling:
         help=HELP["temperature"],
         persist_state="session",
     )
-    kind = grids.choose(at[2], "Show", "generate_kind", KINDS, "mean", HELP["kind"])
+    kind = html_grid.choose(at[2], "Show", "generate_kind", KINDS, "mean", HELP["kind"])
     source = _source_control(opened, at[3])
     knobs, components = SOURCES[source].knobs, BY_BIC
     if "components" in knobs:
         start = 1 if "label" in knobs else BY_BIC
         key = f"generate_components_{source}"
-        components = grids.choose(at[4], "Components", key, COMPONENTS, start, HELP["components"])
+        components = html_grid.choose(
+            at[4], "Components", key, COMPONENTS, start, HELP["components"]
+        )
     by_class = bool(opened.model.classes) or "label" in knobs
     label = class_control(opened, at[5], "sample", turns=True) if by_class else ALL
     return Sampling(number, seed, float(temperature), kind, label, source, components)
@@ -159,7 +162,7 @@ def _source_control(opened: Opened, place: DeltaGenerator) -> str:
     )
     titles = {name: row.title for name, row in rows.items()}
     key = f"generate_source_{opened.run.name}"
-    return str(grids.choose(place, "Source of z", key, titles, own_source(opened), about))
+    return str(html_grid.choose(place, "Source of z", key, titles, own_source(opened), about))
 
 
 def source_in_words(source: Source) -> str:

@@ -21,9 +21,9 @@ from vae.analysis.encoding import (
 from vae.analysis.loaded_run import Opened
 from vae.analysis.sampling import ALL
 from vae.base.records import Encoding, Floats
-from vae.dashboard import grids, header, shown
-from vae.dashboard.header import has_rings
 from vae.dashboard.latent_view import pair_titles
+from vae.dashboard.shared import cache, html_grid, run_picker
+from vae.dashboard.shared.run_picker import has_rings
 from vae.runs import Run
 
 FITTED = 5000  # training examples that the planes and the sources of z are taken from
@@ -55,7 +55,7 @@ class Plane(NamedTuple):
 
 def latents(opened: Opened) -> Encoding:
     """Training examples through the encoder."""
-    return shown.encoding(opened.run, opened.checkpoint, "train", FITTED)
+    return cache.encoding(opened.run, opened.checkpoint, "train", FITTED)
 
 
 def decoded(opened: Opened, asked: Plane) -> Manifold:
@@ -91,13 +91,13 @@ def axes(asked: Plane, grid: Manifold) -> tuple[tuple[Floats, Floats], tuple[str
 def open_run(run: Run, place: DeltaGenerator) -> Opened:
     """The run at the chosen checkpoint; ends the page with a word of help if it cannot be."""
     checkpoints = {"best": "best", "last": "last"}
-    checkpoint = grids.choose(
+    checkpoint = html_grid.choose(
         place, "Checkpoint", "generate_checkpoint", checkpoints, "best", HELP["checkpoint"]
     )
     try:
-        return shown.opened(run, checkpoint)
+        return cache.opened(run, checkpoint)
     except (ValueError, OSError) as error:
-        header.empty("This run cannot be opened.", str(error))
+        run_picker.empty("This run cannot be opened.", str(error))
 
 
 def class_control(opened: Opened, place: DeltaGenerator, what: str, turns: bool) -> int:
@@ -109,7 +109,7 @@ def class_control(opened: Opened, place: DeltaGenerator, what: str, turns: bool)
     titles |= dict(enumerate(opened.data.classes))
     key = f"generate_{what}_class_{opened.run.name}"
     first = next(iter(titles))
-    return int(grids.choose(place, "Class", key, titles, first, HELP["class"]))
+    return int(html_grid.choose(place, "Class", key, titles, first, HELP["class"]))
 
 
 def plane_controls(opened: Opened, places: list[DeltaGenerator], room: tuple[int, int]) -> Plane:
@@ -117,10 +117,10 @@ def plane_controls(opened: Opened, places: list[DeltaGenerator], room: tuple[int
     many as fill the room."""
     titles, name = pair_titles(latents(opened)), opened.run.name
     flat = len(titles) > 1 and opened.data.is_image
-    start = grids.best_side(opened.data.event_shape, room) if flat else SIDE
+    start = html_grid.best_side(opened.data.event_shape, room) if flat else SIDE
     line = len(titles) == 1
     label = class_control(opened, places[-1], "plane", turns=False)
-    side = grids.whole(
+    side = html_grid.whole(
         places[0 if line else 3],
         "Tiles" if line else "Tiles a side",
         f"generate_side_{name}",
@@ -129,16 +129,18 @@ def plane_controls(opened: Opened, places: list[DeltaGenerator], room: tuple[int
     )
     if line:
         return Plane("dimensions", (0, 0), side, label)
-    kind = grids.choose(places[0], "Plane", "generate_plane", PLANES, "dimensions", HELP["plane"])
+    kind = html_grid.choose(
+        places[0], "Plane", "generate_plane", PLANES, "dimensions", HELP["plane"]
+    )
     if kind == "pca":
         return Plane(kind, (0, 1), side, label)
     first, second = (0, 1) if len(titles) == 2 else list(titles)[:2]
-    across = grids.choose(
+    across = html_grid.choose(
         places[1], "Across", f"generate_across_{name}", titles, first, HELP["pair"]
     )
     rest = {d: title for d, title in titles.items() if d != across}
     up = second if second in rest else next(iter(rest))
-    up = grids.choose(places[2], "Up", f"generate_up_{name}", rest, up, HELP["pair"])
+    up = html_grid.choose(places[2], "Up", f"generate_up_{name}", rest, up, HELP["pair"])
     return Plane(kind, (across, up), side, label)
 
 

@@ -13,8 +13,8 @@ from vae.analysis.projections import PROJECTIONS
 from vae.analysis.projections_3d import SPACES
 from vae.base.options import Spec, options_of
 from vae.base.records import Encoding
-from vae.dashboard import header, shown
 from vae.dashboard.latent_view import DIMENSIONS, Asked, choices, hues, pair_titles
+from vae.dashboard.shared import cache, run_picker
 from vae.runs import Run
 
 POINTS = {500: "500", 2_000: "2,000", 10_000: "10,000", 0: "all"}
@@ -60,10 +60,10 @@ def controls(run: Run, alive: bool) -> Asked:
     checkpoint = _choose(places[0], "Checkpoint", "checkpoint", checkpoints)
     try:
         split, points, encoding = _examples(run, checkpoint, places[1:3])
-        data = shown.opened(run, checkpoint).data
+        data = cache.opened(run, checkpoint).data
         names = {name: name for name in hues(data, encoding)}
     except (ValueError, OSError) as error:
-        header.empty("This run cannot be opened.", str(error))
+        run_picker.empty("This run cannot be opened.", str(error))
     latents = encoding.mean.shape[1]
     start = DIMENSIONS if latents <= 2 else "pca"
     ways = choices(latents, alive, data.labels is not None)
@@ -79,12 +79,12 @@ def _examples(
     run: Run, checkpoint: str, places: list[DeltaGenerator]
 ) -> tuple[str, int, Encoding]:
     """Which examples, and how many at most."""
-    opened = shown.opened(run, checkpoint)
+    opened = cache.opened(run, checkpoint)
     sizes = {name: len(opened.splits.rows(name)) for name in SPLITS}
     present = {n: f"{SPLITS[n]} ({size:,})" for n, size in sizes.items() if size}
     split = _choose(places[0], "Examples", "split", present, opened.default_split())
     points = _choose(places[1], "Points", "points", POINTS, 2_000) or sizes[split]
-    return split, points, shown.encoding(run, checkpoint, split, points)
+    return split, points, cache.encoding(run, checkpoint, split, points)
 
 
 def _options(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from vae.analysis.loaded_run import Opened
 from vae.analysis.nearest import nearest
 from vae.base.records import Encoding, Ints
-from vae.dashboard.gallery import Caption, gallery
+from vae.dashboard.shared.html_gallery import Caption, gallery
 
 COUNT = 8
 

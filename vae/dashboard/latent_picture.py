@@ -18,7 +18,6 @@ from vae.base import files
 from vae.base.records import Encoding, Hue, Ints, LatentMap, Projection
 from vae.dashboard import latent_pins as pins
 from vae.dashboard import server
-from vae.dashboard.header import has_rings
 from vae.dashboard.latent_atlas import Ahead, accuracy
 from vae.dashboard.latent_layers import TRUSTWORTHY, ahead_of, behind, faithful, over
 from vae.dashboard.latent_mixture import mixture
@@ -26,7 +25,8 @@ from vae.dashboard.latent_select import chooser
 from vae.dashboard.latent_tools import Tools, tools, why_not
 from vae.dashboard.latent_view import Asked, job_of, latent_map, project, steady, words
 from vae.dashboard.plot import plot
-from vae.dashboard.tiles import pattern
+from vae.dashboard.shared.run_picker import has_rings
+from vae.dashboard.shared.tile_route import pattern
 from vae.worker.project import projection_of
 from vae.worker.run import AT_WORK, Job
 

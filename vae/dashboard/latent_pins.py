@@ -13,9 +13,9 @@ from vae.analysis.density import density
 from vae.analysis.encoding import decode
 from vae.analysis.loaded_run import Opened
 from vae.base.records import Encoding, Floats
-from vae.dashboard.gallery import Caption, gallery
 from vae.dashboard.latent_atlas import Ahead, trust
 from vae.dashboard.plot import Click
+from vae.dashboard.shared.html_gallery import Caption, gallery
 
 STATE = "latent_pins"
 MOST = 12

@@ -10,9 +10,10 @@ from streamlit.delta_generator import DeltaGenerator
 from vae import figures
 from vae.analysis.projections import pca
 from vae.base.records import Examples, Floats, Frame, Hue, LatentMap, Tiles
-from vae.dashboard import controls, grids, header, shown
+from vae.dashboard import controls
 from vae.dashboard.plot import plot
-from vae.dashboard.tiles import pattern
+from vae.dashboard.shared import cache, html_grid, run_picker
+from vae.dashboard.shared.tile_route import pattern
 from vae.imaging import tiles
 from vae.runs import Run, Status
 
@@ -29,27 +30,27 @@ def live_view(run: Run, line: DeltaGenerator) -> None:
     """Everything about a run's training, alive while it trains; `line` shows its facts."""
     status = run.status()
     if status.state == "damaged":
-        header.empty("This run's folder is damaged.", status.message)
+        run_picker.empty("This run's folder is damaged.", status.message)
     waiting = status.state in WAITING
-    started = bool(shown.curves(run).curves)
+    started = bool(cache.curves(run).curves)
     every = (WHILE_TRAINING if started else BEFORE_FIRST) if waiting else None
 
     @st.fragment(run_every=every)
     def view() -> None:
         now = run.status()
-        line.markdown(header.facts(run, now))
+        line.markdown(run_picker.facts(run, now))
         controls.draw(run, now)
         _pictures(run, now)
         ended = now.state not in WAITING
-        if waiting and (ended or (not started and shown.curves(run).curves)):
+        if waiting and (ended or (not started and cache.curves(run).curves)):
             st.rerun()
 
     view()
 
 
 def _pictures(run: Run, status: Status) -> None:
-    curves = shown.curves(run)
-    examples, frame = shown.latest(run)
+    curves = cache.curves(run)
+    examples, frame = cache.latest(run)
     left, right = st.columns([6, 4])
     with left:
         plot(
@@ -132,7 +133,7 @@ def _map(run: Run, examples: Examples | None, frame: Frame | None) -> None:
         figure = figures.empty("The first latents appear when training has begun.")
         plot(figure, key="live_map", revision=run.name, height=CHARTS)
         return
-    record = latent_map(examples, frame, prior=header.has_rings(run))
+    record = latent_map(examples, frame, prior=run_picker.has_rings(run))
     plot(
         figures.latent_map(record).update_layout(margin=MARGIN),
         key="live_map",
@@ -153,7 +154,7 @@ def _reconstructions(run: Run, examples: Examples | None, frame: Frame | None) -
         chosen = np.linspace(0, len(examples.originals) - 1, count).round().astype(int)
         pair = [examples.originals[chosen], frame.reconstructions[chosen]]
         strip = tiles.strip(pair, count, scale=scale)
-        st.html(grids.sheet(strip, "Originals above their reconstructions"))
+        st.html(html_grid.sheet(strip, "Originals above their reconstructions"))
     else:
         figure = figures.pairs(Tiles(examples.originals), Tiles(frame.reconstructions))
         plot(figure.update_layout(height=BELOW), key="live_pairs", revision=run.name, height=BELOW)
@@ -192,7 +193,7 @@ def _samples(run: Run, examples: Examples | None, frame: Frame | None) -> None:
     elif frame.samples.ndim == 4:
         columns, scale = _fitting(frame.samples[::2], GRID)
         grid = tiles.tile(frame.samples[: 2 * columns], columns, scale=scale)
-        st.html(grids.sheet(grid, "Samples"))
+        st.html(html_grid.sheet(grid, "Samples"))
     else:
         figure = figures.vectors(frame.samples, background=examples.originals)
         plot(

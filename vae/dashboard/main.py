@@ -5,9 +5,9 @@ from pathlib import Path
 import streamlit as st
 
 from vae.dashboard import plot
-from vae.dashboard.header import sync_address
 from vae.dashboard.server import PAGES
-from vae.dashboard.shades import shades
+from vae.dashboard.shared.run_picker import sync_address
+from vae.dashboard.shared.theme_css import shades
 from vae.dashboard.sidebar import sidebar
 
 TABLE = {

@@ -10,9 +10,9 @@ from vae.analysis.denoising import Restored, restore, squared_error
 from vae.analysis.loaded_run import Opened
 from vae.base.options import Spec, options_of
 from vae.base.records import Floats, Tiles
-from vae.dashboard import grids
 from vae.dashboard.plot import plot
 from vae.dashboard.reconstruct_view import Selection, controls, judge, select
+from vae.dashboard.shared import html_grid
 from vae.imaging import tiles
 from vae.runs import Run
 
@@ -89,7 +89,7 @@ def summary(chosen: Selection, restored: Restored) -> str:
     clean = squared_error(chosen.values, chosen.x)
     before, after, best = (_small(v.mean()) for v in (restored.damage, restored.squared, clean))
     nats, least = (
-        grids.number(v.mean(dtype=np.float64))
+        html_grid.number(v.mean(dtype=np.float64))
         for v in (restored.reconstruction, chosen.reconstruction)
     )
     return (
@@ -102,17 +102,17 @@ def _small(value: float) -> str:
     return f"{value:.4f}"
 
 
-def words(opened: Opened, chosen: Selection, restored: Restored) -> list[grids.Card]:
+def words(opened: Opened, chosen: Selection, restored: Restored) -> list[html_grid.Card]:
     """The words below each example."""
     data = opened.data
-    names = grids.names_of(data.labels, data.classes, chosen.rows)
+    names = html_grid.names_of(data.labels, data.classes, chosen.rows)
     numbers = zip(restored.reconstruction, restored.damage, restored.squared, strict=True)
     return [
-        grids.Card(
+        html_grid.Card(
             f"{name} · row {row} of {data.name}",
             name,
             (
-                (grids.number(nats), "reconstruction"),
+                (html_grid.number(nats), "reconstruction"),
                 (_small(damage), "muted"),
                 (_small(squared), "text"),
             ),
@@ -130,8 +130,8 @@ def pictures(opened: Opened, chosen: Selection, broken: Floats, restored: Restor
         "difference": tiles.difference(chosen.x, restored.values, limit=1.0).tiles,
     }
     said = words(opened, chosen, restored)
-    scale = grids.enlargement(opened.data.event_shape, len(layers), said, ROOM)
-    st.html(grids.cards(layers, said, LINES, scale, ROOM[0], 1.0))
+    scale = html_grid.enlargement(opened.data.event_shape, len(layers), said, ROOM)
+    st.html(html_grid.cards(layers, said, LINES, scale, ROOM[0], 1.0))
 
 
 def vectors(opened: Opened, chosen: Selection, broken: Floats, restored: Restored) -> None:
@@ -142,8 +142,8 @@ def vectors(opened: Opened, chosen: Selection, broken: Floats, restored: Restore
     table.dataframe(
         {
             "row": chosen.rows,
-            "class": grids.names_of(data.labels, data.classes, chosen.rows),
-            "reconstruction": [grids.number(nats) for nats in restored.reconstruction],
+            "class": html_grid.names_of(data.labels, data.classes, chosen.rows),
+            "reconstruction": [html_grid.number(nats) for nats in restored.reconstruction],
             "corrupted": [_small(damage) for damage in restored.damage],
             "restored": [_small(squared) for squared in restored.squared],
         },

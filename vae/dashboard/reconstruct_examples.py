@@ -7,7 +7,6 @@ from vae import figures
 from vae.analysis.loaded_run import Opened
 from vae.analysis.ranking import Judged
 from vae.base.records import Floats, Tiles
-from vae.dashboard import grids
 from vae.dashboard.plot import plot
 from vae.dashboard.reconstruct_view import (
     SPLITS,
@@ -19,6 +18,7 @@ from vae.dashboard.reconstruct_view import (
     select,
     summary,
 )
+from vae.dashboard.shared import html_grid
 from vae.figures.ranking import surprise_bars
 from vae.imaging import tiles
 from vae.runs import Run
@@ -84,16 +84,16 @@ def pictures(opened: Opened, chosen: Selection, asked: Asked, right: DeltaGenera
         "difference": difference.tiles,
     }
     shape, words = opened.data.event_shape, cards(chosen, opened.data)
-    scale = grids.enlargement(shape, len(layers), words, ROOM)
-    across = grids.columns(shape[2] * scale, ROOM[0], len(words))
+    scale = html_grid.enlargement(shape, len(layers), words, ROOM)
+    across = html_grid.columns(shape[2] * scale, ROOM[0], len(words))
     with right:
-        grids.download(
+        html_grid.download(
             "PNG",
             lambda: tiles.png(tiles.strip(list(layers.values()), across, scale=scale)),
             f"{opened.run.name}-reconstructions.png",
             "All originals, reconstructions and differences in one picture.",
         )
-    st.html(grids.cards(layers, words, LINES, scale, ROOM[0], difference.limit))
+    st.html(html_grid.cards(layers, words, LINES, scale, ROOM[0], difference.limit))
 
 
 def vectors(opened: Opened, chosen: Selection, asked: Asked, right: DeltaGenerator) -> None:

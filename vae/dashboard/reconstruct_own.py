@@ -17,12 +17,12 @@ from vae.analysis.loaded_run import Opened
 from vae.analysis.nearest import nearest
 from vae.analysis.ranking import percent
 from vae.base.records import Floats, Hue, LatentMap, Tiles
-from vae.dashboard import grids, shown
-from vae.dashboard.gallery import Caption, figures_line, gallery
-from vae.dashboard.header import has_rings
 from vae.dashboard.plot import plot
 from vae.dashboard.reconstruct_pad import pad
 from vae.dashboard.reconstruct_view import SPLITS, judge, split_controls
+from vae.dashboard.shared import cache, html_grid
+from vae.dashboard.shared.html_gallery import Caption, figures_line, gallery
+from vae.dashboard.shared.run_picker import has_rings
 from vae.data.pictures import fitted
 from vae.figures.palette import token
 from vae.figures.ranking import surprise_bars
@@ -80,17 +80,19 @@ def _label(opened: Opened, place: DeltaGenerator) -> int:
         return 0
     names = dict(enumerate(opened.data.classes))
     key = f"reconstruct_told_{opened.run.name}"
-    return int(grids.choose(place, "Class", key, names, 0, HELP["class"]))
+    return int(html_grid.choose(place, "Class", key, names, 0, HELP["class"]))
 
 
 def _picture(opened: Opened, split: str, at: list[DeltaGenerator]) -> NDArray[Any] | None:
     """The pad, on what it starts from; the picture as the data are kept."""
-    start = grids.choose(at[2], "Start from", "reconstruct_start", STARTS, "blank", HELP["start"])
+    start = html_grid.choose(
+        at[2], "Start from", "reconstruct_start", STARTS, "blank", HELP["start"]
+    )
     base: NDArray[np.uint8] | None = np.zeros(opened.data.event_shape, np.uint8)
     if start == "example":
         rows = opened.rows(split)
         key = f"reconstruct_example_{opened.run.name}_{split}"
-        number = grids.whole(at[3], "Example", key, (1, len(rows), 1), HELP["example"])
+        number = html_grid.whole(at[3], "Example", key, (1, len(rows), 1), HELP["example"])
         base = example_as_picture(opened, int(rows[number - 1]))
     elif start == "file":
         base = _uploaded(opened, at[3])
@@ -120,7 +122,7 @@ def _uploaded(opened: Opened, place: DeltaGenerator) -> NDArray[np.uint8] | None
         width, height = picture.size
         picture.thumbnail((SIDE, SIDE))
         before = np.asarray(picture.convert("RGB"))
-    st.html(grids.sheet(before, f"{file.name} as it is"))
+    st.html(html_grid.sheet(before, f"{file.name} as it is"))
     st.caption(f"{file.name}, {width:,}×{height:,} pixels, and below as the data are:")
     return 255 - made if st.session_state.get("reconstruct_invert") else made
 
@@ -151,10 +153,14 @@ def _vector(opened: Opened) -> NDArray[Any] | None:
 
 def _result(opened: Opened, found: Own, bound: Floats, split: str) -> None:
     """Its numbers, what comes back, and where it lies among the split."""
-    numbers = [("reconstruction", f"{grids.number(found.reconstruction)} nats", "reconstruction")]
+    numbers = [
+        ("reconstruction", f"{html_grid.number(found.reconstruction)} nats", "reconstruction")
+    ]
     if found.kl is not None:
-        numbers.append(("KL", f"{grids.number(found.kl)} nats", "kl"))
-        numbers.append(("sum, z at the mean of q", f"{grids.number(found.bound)} nats", "text"))
+        numbers.append(("KL", f"{html_grid.number(found.kl)} nats", "kl"))
+        numbers.append(
+            ("sum, z at the mean of q", f"{html_grid.number(found.bound)} nats", "text")
+        )
     st.html(figures_line(numbers))
     if opened.data.is_image:
         difference = tiles.difference(found.x, found.values)
@@ -164,8 +170,8 @@ def _result(opened: Opened, found: Own, bound: Floats, split: str) -> None:
             "difference": difference.tiles,
         }
         scale = max(1, SIDE // opened.data.event_shape[2])
-        card = [grids.Card("Your own", "", ())]
-        st.html(grids.cards(layers, card, (), scale, 2 * SIDE, difference.limit))
+        card = [html_grid.Card("Your own", "", ())]
+        st.html(html_grid.cards(layers, card, (), scale, 2 * SIDE, difference.limit))
     else:
         behind = opened.seen(opened.shown("train", 2000))
         chart = figures.pairs(Tiles(found.x), Tiles(found.values), data=behind)
@@ -183,7 +189,7 @@ def _result(opened: Opened, found: Own, bound: Floats, split: str) -> None:
 
 def _place(opened: Opened, found: Own) -> None:
     """The map with its place on it, its coordinates, and the nearest training examples."""
-    encoding = shown.encoding(opened.run, opened.checkpoint, "train", FITTED)
+    encoding = cache.encoding(opened.run, opened.checkpoint, "train", FITTED)
     data, rows, z = opened.data, encoding.index, found.encoding.mean
     spots = placed(encoding.mean, z[0])
     hue = None if data.labels is None else Hue("class", data.labels[rows], data.classes)
@@ -202,7 +208,9 @@ def _place(opened: Opened, found: Own) -> None:
     chart.update_layout(dragmode="pan", margin={"l": 48, "r": 72, "t": 8, "b": 40})
     name = opened.run.name
     plot(chart, key="own_map", revision=name, height=MAP, label="Its place among training data")
-    where = ", ".join(grids.number(value) for value in z[0][:6]) + (", …" if z.size > 6 else "")
+    where = ", ".join(html_grid.number(value) for value in z[0][:6]) + (
+        ", …" if z.size > 6 else ""
+    )
     plane = f" in {spots.plane}" if spots.plane else ""
     st.caption(
         f"★ Your own{plane}, z = ({where}). Nearest of {len(rows):,} training examples, with "
@@ -210,8 +218,8 @@ def _place(opened: Opened, found: Own) -> None:
     )
     near = nearest(z, encoding.mean, k=NEIGHBOURS)
     chosen, apart = rows[near.place[0]], near.distance[0]
-    names = grids.names_of(data.labels, data.classes, chosen)
-    said = [grids.number(distance) for distance in apart]
+    names = html_grid.names_of(data.labels, data.classes, chosen)
+    said = [html_grid.number(distance) for distance in apart]
     if not data.is_image:
         table = {"row": chosen, "class": names, "distance": said}
         st.dataframe(table, hide_index=True)

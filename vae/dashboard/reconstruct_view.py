@@ -17,7 +17,7 @@ from vae.analysis.encoding import errors_at, pick, posterior_sample
 from vae.analysis.loaded_run import Opened
 from vae.analysis.ranking import ORDERS, Judged, percent, percentile
 from vae.base.records import Floats, Ints
-from vae.dashboard import grids, header, shown
+from vae.dashboard.shared import cache, html_grid, run_picker
 from vae.data import Dataset
 from vae.runs import Run
 
@@ -70,7 +70,7 @@ class Selection(NamedTuple):
 
 def judge(opened: Opened, split: str, sample_seed: int | None) -> Judged:
     """Every example of a split at the mean of q(z|x), or at a sample if a seed is given."""
-    encoding = shown.encoding(opened.run, opened.checkpoint, split, len(opened.rows(split)))
+    encoding = cache.encoding(opened.run, opened.checkpoint, split, len(opened.rows(split)))
     kl = encoding.kl
     if sample_seed is None or kl is None:
         assert encoding.reconstruction is not None
@@ -112,19 +112,23 @@ def controls(run: Run, number: int = 24, latent: bool = True) -> tuple[Opened, A
     opened, split = split_controls(run, at)
     point = not opened.model.has_kl
     orders = {name: title for name, (title, _) in ORDERS.items() if not (point and "elbo" in name)}
-    order = grids.choose(at[2], "Order", "reconstruct_order", orders, "random", HELP["order"])
+    order = html_grid.choose(at[2], "Order", "reconstruct_order", orders, "random", HELP["order"])
     classes = _classes(opened.data, opened.rows(split))
-    label = grids.choose(
+    label = html_grid.choose(
         at[3], "Class", f"reconstruct_class_{run.name}", classes, ANY, HELP["class"]
     )
     key = "reconstruct_number" if latent else "reconstruct_few"
-    number = grids.whole(at[4], "Number", key, (8, 64, number), HELP["number"], step=8)
+    number = html_grid.whole(at[4], "Number", key, (8, 64, number), HELP["number"], step=8)
     places, place = ({"mean": "encoder's z"} if point else PLACES), "mean"
     if latent:
-        place = grids.choose(at[5], "Latent", "reconstruct_place", places, "mean", HELP["place"])
+        place = html_grid.choose(
+            at[5], "Latent", "reconstruct_place", places, "mean", HELP["place"]
+        )
     still = latent and order != "random" and place == "mean"
     last = at[6 if latent else 5]
-    seed = grids.whole(last, "Seed", "reconstruct_seed", (0, 2**31, 0), HELP["seed"], off=still)
+    seed = html_grid.whole(
+        last, "Seed", "reconstruct_seed", (0, 2**31, 0), HELP["seed"], off=still
+    )
     return opened, Asked(opened.checkpoint, split, order, label, number, place, seed)
 
 
@@ -132,17 +136,17 @@ def split_controls(
     run: Run, at: Sequence[DeltaGenerator], label: str = "Examples"
 ) -> tuple[Opened, str]:
     """Which weights and which examples: widgets in the first two places."""
-    checkpoint = grids.choose(
+    checkpoint = html_grid.choose(
         at[0], "Checkpoint", "reconstruct_checkpoint", CHECKPOINTS, "best", HELP["checkpoint"]
     )
     try:
-        opened = shown.opened(run, checkpoint)
+        opened = cache.opened(run, checkpoint)
     except (ValueError, OSError) as error:
-        header.empty("This run cannot be opened.", str(error))
+        run_picker.empty("This run cannot be opened.", str(error))
     sizes = {name: len(opened.splits.rows(name)) for name in SPLITS}
     splits = {name: f"{SPLITS[name]} ({size:,})" for name, size in sizes.items() if size}
     start = opened.default_split()
-    split = grids.choose(
+    split = html_grid.choose(
         at[1], label, f"reconstruct_split_{run.name}", splits, start, HELP["split"]
     )
     return opened, split
@@ -161,25 +165,25 @@ def summary(asked: Asked, chosen: Selection, data: Dataset) -> str:
     of = f" of class {data.classes[asked.label]}" if asked.label != ANY else ""
     head = f"**{len(chosen.rows):,} of {chosen.total:,}** {SPLITS[asked.split]} examples{of}"
     error, kl = chosen.means
-    mean = f"mean over all: reconstruction **{grids.number(error)}**"
+    mean = f"mean over all: reconstruction **{html_grid.number(error)}**"
     if kl is None:
         return f":small[{head} · {mean} nats · KL not defined]"
-    both = f"{mean} + KL **{grids.number(kl)}**"
+    both = f"{mean} + KL **{html_grid.number(kl)}**"
     if asked.place == "mean":
         return f":small[{head} · {both} nats, z at the mean of q]"
-    return f":small[{head} · {both} = −ELBO **{grids.number(error + kl)}** nats]"
+    return f":small[{head} · {both} = −ELBO **{html_grid.number(error + kl)}** nats]"
 
 
-def cards(chosen: Selection, data: Dataset) -> list[grids.Card]:
+def cards(chosen: Selection, data: Dataset) -> list[html_grid.Card]:
     """The words below each example."""
-    names = grids.names_of(data.labels, data.classes, chosen.rows)
-    kls = ["not defined"] * len(names) if chosen.kl is None else map(grids.number, chosen.kl)
+    names = html_grid.names_of(data.labels, data.classes, chosen.rows)
+    kls = ["not defined"] * len(names) if chosen.kl is None else map(html_grid.number, chosen.kl)
     return [
-        grids.Card(
+        html_grid.Card(
             f"{name} · row {row} of {data.name}",
             name,
             (
-                (grids.number(error), "reconstruction"),
+                (html_grid.number(error), "reconstruction"),
                 (kl, "muted" if chosen.kl is None else "kl"),
                 (percent(share), "text"),
             ),

@@ -6,8 +6,8 @@ import streamlit as st
 
 from vae.analysis.replay import Replay, replay, usable
 from vae.base.records import Examples, Hue
-from vae.dashboard import header, shown
 from vae.dashboard.replay_player import pack, player
+from vae.dashboard.shared import cache, run_picker
 from vae.figures.replay import Scene, scene, strips
 from vae.runs import Run, Status
 
@@ -71,9 +71,9 @@ def choose_hue(examples: Examples) -> Hue | None:
 def guard_frames(run: Run, status: Status) -> None:
     """End the page with a word of help if the run keeps no frames, or has none yet."""
     if status.state == "damaged":
-        header.empty("This run's folder is damaged.", status.message)
+        run_picker.empty("This run's folder is damaged.", status.message)
     if not run.frame_steps() and run.settings["frames"] == 0:
-        header.empty(
+        run_picker.empty(
             "This run keeps no frames.",
             "The time machine replays moments of training that were kept, and this run was told "
             "to keep none. Set **Frames** under Training in the sidebar (or --frames 32 on the "
@@ -87,10 +87,12 @@ def guard_frames(run: Run, status: Status) -> None:
         _wait(run)
     if found is None and run.frame_steps():
         why = "frames/examples.safetensors, which says what they show, cannot be read. Put a copy "
-        header.empty("The kept frames cannot be replayed.", f"{why}of it back, or train again.")
+        run_picker.empty(
+            "The kept frames cannot be replayed.", f"{why}of it back, or train again."
+        )
     if found is not None:
         many = len(found.left_out)
-        header.empty(
+        run_picker.empty(
             "None of the kept frames can be read.",
             f"All {many} files in the run's folder frames are damaged or hold numbers that are "
             "not finite. Put copies of them back, or train again.",
@@ -101,7 +103,7 @@ def guard_frames(run: Run, status: Status) -> None:
         "running": "The run is training and keeps its first frame at once.",
         "failed": f"It failed: {status.message}",
     }
-    header.empty("There is no frame to show yet.", waiting.get(status.state, status.message))
+    run_picker.empty("There is no frame to show yet.", waiting.get(status.state, status.message))
 
 
 @st.fragment(run_every=POLL)
@@ -115,7 +117,7 @@ def scene_of(run: Run, hue: Hue | None) -> Scene | None:
     found = kept(run)
     if found is None or found.record is None:
         return None
-    return scene(found.record, found.examples, hue, header.has_rings(run))
+    return scene(found.record, found.examples, hue, run_picker.has_rings(run))
 
 
 def show(run: Run, status: Status, hue: Hue | None) -> None:
@@ -125,7 +127,7 @@ def show(run: Run, status: Status, hue: Hue | None) -> None:
         return
     message = pack(
         made,
-        strips(shown.curves(run), int(made.record.step[-1])),
+        strips(cache.curves(run), int(made.record.step[-1])),
         run=run.name,
         live=status.alive,
         epochs=float(status.epochs or run.settings["epochs"]),

@@ -17,9 +17,10 @@ from vae.components import schedules
 from vae.components.likelihoods import LIKELIHOODS
 from vae.config import TABLES, RunConfig, fields
 from vae.config.presets import PRESETS
-from vae.dashboard import estimate, fetching, server
-from vae.dashboard.header import choose
+from vae.dashboard import fetching, server
 from vae.dashboard.ledger import ledger
+from vae.dashboard.shared import training_time
+from vae.dashboard.shared.run_picker import choose
 from vae.data import DATASETS, OFFLINE, Dataset, load, save_upload
 from vae.runs import Run
 
@@ -276,7 +277,7 @@ def _checked(values: dict[str, Any], verdict: Any) -> Choice:
 
 def _estimate(verdict: Any, config: RunConfig, data: Dataset) -> None:
     """What the run would cost, and what to beware of in its numbers."""
-    words, about = estimate.sentence(config, data), estimate.ABOUT
+    words, about = training_time.sentence(config, data), training_time.ABOUT
     if caveat := LIKELIHOODS[config.likelihood].caveat(config.domain(data)):
         words += " · not ln p(x)"
         about += f"\n\n**not ln p(x)**: {caveat}"

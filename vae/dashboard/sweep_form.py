@@ -11,7 +11,8 @@ from streamlit.delta_generator import DeltaGenerator
 
 from vae.base.options import Field
 from vae.config import RunConfig, fields
-from vae.dashboard import estimate, grids, server
+from vae.dashboard import server
+from vae.dashboard.shared import html_grid, training_time
 from vae.experiments import sweeps
 from vae.experiments.configurations import written
 from vae.experiments.sweeps import Arm, Axis
@@ -201,7 +202,7 @@ def _preview(asked: Asked) -> None:
     st.markdown(f"**{len(kept)} configuration{plural} × {seeds} = {_runs(count)}**")
     st.html(_chips(kept))
     st.markdown(_time(kept, asked.seeds), help=HELP["time"])
-    grids.press(
+    html_grid.press(
         f"Queue {_runs(count)}",
         "sweep_queue",
         lambda: _queue(asked),
@@ -235,12 +236,12 @@ def _time(arms: Sequence[Arm], seeds: int) -> str:
     for config in configs:
         alike.setdefault(_shape(config), config)
     tried = list(alike.values())[:: -(-len(alike) // TRIALS) or 1]
-    found = [estimate.seconds(config, sweeps.data_of(config)) for config in tried]
+    found = [training_time.seconds(config, sweeps.data_of(config)) for config in tried]
     times = [seconds for seconds in found if seconds is not None]
     if not times or len(times) < len(found):
         return "One after another; how fast this device is has not been measured."
     total = (sum(times) / len(times) + STARTING) * len(configs) * seeds
-    return f"About {estimate.duration(total)}, one after another"
+    return f"About {training_time.duration(total)}, one after another"
 
 
 def _shape(config: RunConfig) -> str:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from vae.dashboard import estimate, grids, server
+from vae.dashboard import server
 from vae.dashboard.compare_rows import entries
 from vae.dashboard.compare_table import SELECTED, fresh
+from vae.dashboard.shared import html_grid, training_time
 from vae.dashboard.sweep_charts import multiples, summary
 from vae.dashboard.sweep_form import CHOSEN, MADE, STARTING
 from vae.experiments import configurations, sweeps
@@ -51,7 +52,7 @@ def choose() -> str:
     left, right = st.columns([4, 8], vertical_alignment="center")
     titles = {NEW: "New sweep"} | {name: name for name in names}
     first = names[0] if names else NEW
-    chosen = grids.choose(left, "Sweep", CHOSEN, titles, first, HELP["sweep"], hide_label=True)
+    chosen = html_grid.choose(left, "Sweep", CHOSEN, titles, first, HELP["sweep"], hide_label=True)
     if chosen != asked:
         st.query_params["sweep"] = chosen
     if chosen == NEW:
@@ -124,7 +125,7 @@ def _head(name: str, runs: Sequence[Entry]) -> None:
     words = ", ".join(f"{count} {state}" for state, count in states.most_common())
     told = [f"**{len(runs)} run{'s' * (len(runs) != 1)}**: {words}"]
     if left := _time_left(runs):
-        told.append(f"about {estimate.duration(left)} left")
+        told.append(f"about {training_time.duration(left)} left")
     row = st.columns([7, 5], gap="medium", vertical_alignment="center")
     row[0].progress(min(done, 1.0), text=" · ".join(told))
     with row[1].container(horizontal=True, key="sweep_actions"):

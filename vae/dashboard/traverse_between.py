@@ -8,9 +8,9 @@ import streamlit as st
 from vae.analysis.interpolation import Between, between
 from vae.analysis.loaded_run import Opened
 from vae.base.records import Floats
-from vae.dashboard import grids
-from vae.dashboard.header import has_rings
 from vae.dashboard.plot import plot
+from vae.dashboard.shared import html_grid
+from vae.dashboard.shared.run_picker import has_rings
 from vae.dashboard.traverse_strips import (
     GAP,
     NAME,
@@ -153,21 +153,21 @@ def _files(opened: Opened, x: Floats, z: Floats, steps: int) -> None:
     name = f"{opened.run.name}-interpolation"
     if opened.data.is_image:
         about = "Both strips, linear above spherical, a pixel for a pixel of the model."
-        grids.download("PNG", lambda: tiles.grid_png(x, steps), f"{name}.png", about)
+        html_grid.download("PNG", lambda: tiles.grid_png(x, steps), f"{name}.png", about)
     about = f"x and z of both ways, {steps} linear, then {steps} spherical; --data can read it."
-    grids.download("NPZ", lambda: grids.npz(x, z), f"{name}.npz", about)
+    html_grid.download("NPZ", lambda: html_grid.npz(x, z), f"{name}.npz", about)
 
 
 def _strips(opened: Opened, asked: Asked, both: Floats, ways: Between) -> int:
     """Both strips; the enlargement of their tiles."""
     shape = opened.data.event_shape
     scale = tile_scale(shape, asked.steps, 2, ROOM)
-    words = [f"t = {grids.number(t)}" for t in ways.t]
+    words = [f"t = {html_grid.number(t)}" for t in ways.t]
     rows = [
         Row("linear", "", both[0], words),
         Row("spherical", "" if ways.arc else "= linear", both[1], words),
     ]
-    st.html(strips(rows, scale, [grids.number(t) for t in ways.t], "t, from A to B"))
+    st.html(strips(rows, scale, [html_grid.number(t) for t in ways.t], "t, from A to B"))
     return scale
 
 
@@ -176,7 +176,7 @@ def _measured(opened: Opened, ways: Between, width: int | None) -> None:
     titles = MEASURES if opened.model.has_kl else {"norm": MEASURES["norm"]}
     place = st.container() if width is None else st.columns([NAME + GAP, 200, 460], gap=None)[1]
     words = ("Measured along both", "traverse_measure")
-    chosen = grids.choose(place, *words, titles, "norm", HELP["measure"])
+    chosen = html_grid.choose(place, *words, titles, "norm", HELP["measure"])
     title = "‖z‖ (units of z)" if chosen == "norm" else "−ln p(z) (nats)"
     curves = {
         name: measure(opened, getattr(ways, name), chosen) for name in ("linear", "spherical")
@@ -221,8 +221,10 @@ def _moving(opened: Opened, asked: Asked) -> None:
     """One of the ways as an animation, and its files."""
     at = st.columns([3, 2], vertical_alignment="bottom")
     first = "spherical" if has_rings(opened.run) else "linear"
-    way = grids.choose(at[0], "Animated", "traverse_way", WAYS, first, HELP["way"])
-    ms = grids.whole(at[1], "ms per picture", "traverse_ms", (20, 1000, 60), HELP["ms"], step=20)
+    way = html_grid.choose(at[0], "Animated", "traverse_way", WAYS, first, HELP["way"])
+    ms = html_grid.whole(
+        at[1], "ms per picture", "traverse_ms", (20, 1000, 60), HELP["ms"], step=20
+    )
     frames = frames_of(opened, asked, way)
     scale = tiles.factor(frames.shape[2], WIDE)
     content = played(frames, scale, "webp", ms)
@@ -231,7 +233,7 @@ def _moving(opened: Opened, asked: Asked) -> None:
     st.html(f'<div class="vae-moving">{moving}</div>')
     with st.container(horizontal=True):
         for other, title in FILES.items():
-            grids.download(
+            html_grid.download(
                 title,
                 lambda other=other: played(frames, scale, other, ms),  # type: ignore[misc]
                 f"{opened.run.name}-{way}.{other}",

@@ -8,8 +8,8 @@ import streamlit as st
 from vae.analysis.interpolation import Traversal, at_quantiles, change, even, traversal
 from vae.analysis.loaded_run import Opened
 from vae.base.records import Floats
-from vae.dashboard import grids
 from vae.dashboard.plot import plot
+from vae.dashboard.shared import html_grid
 from vae.dashboard.traverse_strips import Row, strips, tile_scale
 from vae.dashboard.traverse_view import (
     aggregate,
@@ -100,12 +100,12 @@ def rows(run: Run) -> None:
 def _controls(run: Run) -> tuple[Opened, Asked]:
     at = row_of_controls(run, WIDTHS, TOLD)
     opened = open_run(run, at[0])
-    start = grids.choose(at[1], "Start", "traverse_start", STARTS, "example", HELP["start"])
+    start = html_grid.choose(at[1], "Start", "traverse_start", STARTS, "example", HELP["start"])
     row = example(opened, "start", at[2:6], "Row") if start == "example" else 0
-    span = grids.choose(at[6], "Range", "traverse_range", RANGES, "prior", HELP["range"])
+    span = html_grid.choose(at[6], "Range", "traverse_range", RANGES, "prior", HELP["range"])
     reach = 3
     if span != "quantiles":
-        reach = grids.choose(at[7], "Reach", "traverse_reach", REACHES, 3, HELP["reach"])
+        reach = html_grid.choose(at[7], "Reach", "traverse_reach", REACHES, 3, HELP["reach"])
     steps = steps_control(at[8])
     own = class_of(opened, row) if start == "example" else None
     return opened, Asked(start, row, span, reach, steps, held(opened, at[-1], own))
@@ -145,14 +145,14 @@ def _told(opened: Opened, asked: Asked, shown: list[int], idle: set[int]) -> str
 def _files(opened: Opened, x: Floats, z: Floats, steps: int) -> None:
     name = f"{opened.run.name}-traversals"
     if opened.data.is_image:
-        grids.download(
+        html_grid.download(
             "PNG",
             lambda: tiles.grid_png(x, steps),
             f"{name}.png",
             "All rows in one picture, a pixel for a pixel of the model.",
         )
     about = f"x and z of every tile, row by row, {steps} a row; --data can read it."
-    grids.download("NPZ", lambda: grids.npz(x, z), f"{name}.npz", about)
+    html_grid.download("NPZ", lambda: html_grid.npz(x, z), f"{name}.npz", about)
 
 
 def _pictures(opened: Opened, asked: Asked, paths: list[Traversal], x: Floats) -> str:
@@ -165,7 +165,7 @@ def _pictures(opened: Opened, asked: Asked, paths: list[Traversal], x: Floats) -
             f"z{path.dimension + 1}",
             said(opened, float(value[path.dimension])),
             x[k],
-            [f"z{path.dimension + 1} = {grids.number(place)}" for place in path.places],
+            [f"z{path.dimension + 1} = {html_grid.number(place)}" for place in path.places],
             path.start,
             f"{change(x[k], path.z):.3f}",
         )
@@ -186,7 +186,7 @@ def _axis(opened: Opened, asked: Asked) -> tuple[list[str], str]:
         shares = np.linspace(1, 99, asked.steps)
         return [f"{s:.0f} %" for s in shares], f"quantiles of the aggregate posterior{BAR}"
     ticks = np.linspace(-asked.reach, asked.reach, asked.steps)
-    words = [grids.number(t) for t in ticks]
+    words = [html_grid.number(t) for t in ticks]
     if asked.range == "start":
         return words, f"z − start, in standard deviations of {span_of(opened).name}{BAR}"
     return words, f"standard deviations of {span_of(opened).name} from its mean{BAR}"
@@ -205,7 +205,7 @@ def _vectors(opened: Opened, paths: list[Traversal], x: Floats) -> None:
         chart = plane(x, words, [path.start for path in paths], behind)
     else:
         titles = dict(enumerate(words))
-        k = grids.choose(
+        k = html_grid.choose(
             st.columns([4, 8])[0], "Latent", "traverse_latent", titles, 0, HELP["latent"]
         )
         chart = along([x[k]], paths[k].places, names[k], paths[k].places[paths[k].start])

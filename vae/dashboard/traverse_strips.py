@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vae.base.records import Floats
-from vae.dashboard import grids
-from vae.dashboard.gallery import colour
+from vae.dashboard.shared import html_grid
+from vae.dashboard.shared.html_gallery import colour
 from vae.imaging import tiles
 
 STYLE = Path(__file__).with_name("traverse.css")
@@ -90,7 +90,7 @@ def _row(row: Row, scale: int) -> str:
 def _axis(labels: Sequence[str], pitch: int, title: str) -> str:
     said = "".join(
         f'<span style="left:{(k + 0.5) * pitch:.1f}px">{escape(labels[k])}</span>'
-        for k in grids.labelled(len(labels), pitch)
+        for k in html_grid.labelled(len(labels), pitch)
     )
     words = f'<div style="color:{colour("muted")}">{escape(title)}</div>' if title else ""
     return f'<div class="head axis">{words}<div class="ticks">{said}</div></div>'

@@ -10,10 +10,10 @@ from streamlit.delta_generator import DeltaGenerator
 from vae.analysis.interpolation import Difference, class_mean, difference, shifted
 from vae.analysis.loaded_run import Opened
 from vae.base.records import Floats, Ints
-from vae.dashboard import grids
 from vae.dashboard.generate_view import latents
-from vae.dashboard.header import empty
 from vae.dashboard.plot import plot
+from vae.dashboard.shared import html_grid
+from vae.dashboard.shared.run_picker import empty
 from vae.dashboard.traverse_strips import GAP, NAME, Row, captioned, strips, tile_scale
 from vae.dashboard.traverse_view import (
     class_of,
@@ -107,12 +107,14 @@ def _controls(opened: Opened, classes: dict[int, str], at: Sequence[DeltaGenerat
     name = opened.run.name
     first, second, *_ = classes
     starts = {EXAMPLE: "an example"} | {k: f"mean of {title}" for k, title in classes.items()}
-    start = grids.choose(at[1], "From", f"traverse_from_{name}", starts, EXAMPLE, HELP["from"])
+    start = html_grid.choose(at[1], "From", f"traverse_from_{name}", starts, EXAMPLE, HELP["from"])
     row = int(opened.rows(opened.default_split())[0])
     if start == EXAMPLE:
         row = example(opened, "sum", at[2:6], "Row")
-    plus = grids.choose(at[6], "A, added", f"traverse_plus_{name}", classes, second, HELP["plus"])
-    minus = grids.choose(
+    plus = html_grid.choose(
+        at[6], "A, added", f"traverse_plus_{name}", classes, second, HELP["plus"]
+    )
+    minus = html_grid.choose(
         at[7], "B, subtracted", f"traverse_minus_{name}", classes, first, HELP["minus"]
     )
     own = class_of(opened, row) if start == EXAMPLE else start
@@ -147,17 +149,17 @@ def _files(opened: Opened, x: Floats, z: Floats) -> None:
     name = f"{opened.run.name}-arithmetic"
     if opened.data.is_image:
         about = "The strip, a pixel for a pixel of the model."
-        grids.download("PNG", lambda: tiles.grid_png(x, len(x)), f"{name}.png", about)
+        html_grid.download("PNG", lambda: tiles.grid_png(x, len(x)), f"{name}.png", about)
     about = "x and z of the strip, from strength −2 to 2; --data can read it."
-    grids.download("NPZ", lambda: grids.npz(x, z), f"{name}.npz", about)
+    html_grid.download("NPZ", lambda: html_grid.npz(x, z), f"{name}.npz", about)
 
 
 def _pictures(opened: Opened, asked: Asked, x: Floats, strengths: Floats) -> None:
     """The strip over all strengths; the start is in the middle."""
-    words = [f"strength {grids.number(s)}" for s in strengths]
+    words = [f"strength {html_grid.number(s)}" for s in strengths]
     scale = tile_scale(opened.data.event_shape, asked.steps, 1, ROOM)
     row = Row("z + s · (A − B)", "", x, words, len(x) // 2)
-    st.html(strips([row], scale, [grids.number(s) for s in strengths], "strength s"))
+    st.html(strips([row], scale, [html_grid.number(s) for s in strengths], "strength s"))
 
 
 def _large(opened: Opened, asked: Asked, start: Floats, found: Difference) -> None:
@@ -177,7 +179,7 @@ def _large(opened: Opened, asked: Asked, start: Floats, found: Difference) -> No
     x = through(opened, z, asked.label)
     words = [
         (_start_name(opened, asked), "decoded as it is"),
-        (f"strength {grids.number(strength)}", ""),
+        (f"strength {html_grid.number(strength)}", ""),
     ]
     st.html(captioned(x, words, tiles.factor(x.shape[3], LARGE), NAME + GAP))
 

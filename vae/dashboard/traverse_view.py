@@ -16,9 +16,9 @@ from vae.analysis.encoding import by_kl, decode, informativeness
 from vae.analysis.loaded_run import Opened
 from vae.analysis.sampling import ALL
 from vae.base.records import Floats, Ints
-from vae.dashboard import grids, header, shown
 from vae.dashboard.generate_samples import known
 from vae.dashboard.generate_view import latents
+from vae.dashboard.shared import cache, html_grid, run_picker
 from vae.figures.latent_bars import USED
 from vae.runs import Run
 
@@ -54,13 +54,13 @@ class Span(NamedTuple):
 
 def open_run(run: Run, place: DeltaGenerator) -> Opened:
     """The run at the chosen checkpoint; ends the page with a word of help if it cannot be."""
-    checkpoint = grids.choose(
+    checkpoint = html_grid.choose(
         place, "Checkpoint", "traverse_checkpoint", CHECKPOINTS, "best", HELP["checkpoint"]
     )
     try:
-        return shown.opened(run, checkpoint)
+        return cache.opened(run, checkpoint)
     except (ValueError, OSError) as error:
-        header.empty("This run cannot be opened.", str(error))
+        run_picker.empty("This run cannot be opened.", str(error))
 
 
 def stamp(opened: Opened) -> tuple[str, str, int]:
@@ -80,7 +80,7 @@ def _draws(path: str, checkpoint: str, when: int) -> Floats:
 
     from vae.base import rng
 
-    model = shown.opened(Run(path), checkpoint).model
+    model = cache.opened(Run(path), checkpoint).model
     with torch.no_grad(), rng.stream(model.device, 0, "page"):
         z: Floats = model.prior().sample(torch.Size((DRAWS,))).cpu().numpy()
     return z
@@ -99,7 +99,7 @@ def log_prior(opened: Opened, z: Floats) -> Floats:
 def span_of(opened: Opened) -> Span:
     """The mean and the standard deviations of the prior, exactly where it is N(0, I), else of
     draws; of the encoded training data for a point posterior, which has no prior."""
-    if header.has_rings(opened.run):
+    if run_picker.has_rings(opened.run):
         size = opened.run.config.latent_dim
         return Span(np.zeros(size, np.float32), np.ones(size, np.float32), "the prior")
     z = usual(opened)
@@ -152,7 +152,7 @@ def example(opened: Opened, key: str, places: Sequence[DeltaGenerator], title: s
         title, 0, last, key=state, step=1, help=HELP["row"], persist_state="session"
     )
     names = {ALL: "any"} | {k: data.classes[k] for k in classes_of(opened)}
-    label = grids.choose(places[1], "Class", f"{state}_class", names, ALL, HELP["class"])
+    label = html_grid.choose(places[1], "Class", f"{state}_class", names, ALL, HELP["class"])
     among = rows if label == ALL or data.labels is None else rows[data.labels[rows] == label]
     for place, word, jump in zip(places[2:], ("Random", "Next"), (_random, _next), strict=True):
         place.button(
@@ -207,7 +207,9 @@ def held(opened: Opened, place: DeltaGenerator, own: int | None) -> int:
     titles = {} if own is None else {OWN: "own class"}
     titles |= dict(enumerate(opened.data.classes))
     key = f"traverse_held_{opened.run.name}"
-    label = int(grids.choose(place, "Decoded as", key, titles, next(iter(titles)), HELP["held"]))
+    label = int(
+        html_grid.choose(place, "Decoded as", key, titles, next(iter(titles)), HELP["held"])
+    )
     return max(0, own) if label == OWN and own is not None else label
 
 
@@ -219,7 +221,7 @@ def class_of(opened: Opened, row: int) -> int | None:
 
 def steps_control(place: DeltaGenerator) -> int:
     """How many places a path has."""
-    return int(grids.choose(place, "Steps", "traverse_steps", STEPS, 9, HELP["steps"]))
+    return int(html_grid.choose(place, "Steps", "traverse_steps", STEPS, 9, HELP["steps"]))
 
 
 def name_of(opened: Opened, row: int) -> str:
@@ -228,4 +230,4 @@ def name_of(opened: Opened, row: int) -> str:
     where = f"row {row} ({opened.split_of(rows)[0]})"
     if data.labels is None:
         return where
-    return f"{grids.names_of(data.labels, data.classes, rows)[0]} · {where}"
+    return f"{html_grid.names_of(data.labels, data.classes, rows)[0]} · {where}"

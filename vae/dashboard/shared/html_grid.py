@@ -19,7 +19,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vae.base.records import Floats, Ints
-from vae.dashboard.gallery import colour
+from vae.dashboard.shared.html_gallery import colour
 from vae.imaging import tiles
 from vae.imaging.tiles import Bytes
 

@@ -16,8 +16,8 @@ from vae.analysis.loaded_run import Opened
 from vae.analysis.ranking import ORDERS, Judged, percent
 from vae.base.records import Floats
 from vae.components.terms import kl_per_dimension, reconstruction_error
-from vae.dashboard import grids
 from vae.dashboard.reconstruct_view import ANY, Asked, judge, select, summary
+from vae.dashboard.shared import html_grid
 from vae.imaging import tiles
 
 KINDS = {
@@ -87,11 +87,11 @@ def test_the_cards_are_the_models(root: Path, open_page: OpenPage) -> None:
         np.testing.assert_array_equal(shown[k], tiles.strip(layers, 1, scale=scale)[..., :3])
     label = opened.data.labels[test[worst]]
     expected = [
-        [str(c), grids.number(e), grids.number(d), percent(1 - k / 180)]
+        [str(c), html_grid.number(e), html_grid.number(d), percent(1 - k / 180)]
         for k, c, e, d in zip(range(1, 9), label, error[worst], kl[worst], strict=True)
     ]
     assert numbers(at) == expected
-    assert f"+{grids.number(difference.limit)}" in body(at)
+    assert f"+{html_grid.number(difference.limit)}" in body(at)
     words = " ".join(m.value for m in at.markdown)
     assert f"reconstruction **{error.mean():.2f}**" in words
     assert f"KL **{kl.mean():.2f}**" in words
@@ -177,19 +177,19 @@ def test_the_terms_of_the_summary_add_up(root: Path) -> None:
 @pytest.mark.parametrize("count", [1, 8, 24, 64])
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 17, 23), (1, 28, 28), (1, 64, 64)])
 def test_cards_fit_the_room_by_whole_factors(shape: tuple[int, int, int], count: int) -> None:
-    words = [grids.Card("", "7", (("1", "kl"), ("2", "kl")))] * count
+    words = [html_grid.Card("", "7", (("1", "kl"), ("2", "kl")))] * count
     room = (960, 620)
-    scale = grids.enlargement(shape, 3, words, room)
-    assert scale * shape[2] >= grids.LEAST
-    across = grids.columns(shape[2] * scale, room[0], count)
-    assert across * (max(shape[2] * scale, grids.CARD) + 8) - 8 <= room[0]
+    scale = html_grid.enlargement(shape, 3, words, room)
+    assert scale * shape[2] >= html_grid.LEAST
+    across = html_grid.columns(shape[2] * scale, room[0], count)
+    assert across * (max(shape[2] * scale, html_grid.CARD) + 8) - 8 <= room[0]
     down = -(-count // across)
     assert (across - 1) * down < count  # the rows are equally long, the last at most `down` short
     bigger = (scale + 1) * shape[2]
-    fits = -(-count // grids.columns(bigger, room[0], count)) * (
+    fits = -(-count // html_grid.columns(bigger, room[0], count)) * (
         3 * ((scale + 1) * shape[1] + 1) + 3 * 16 + 15
     )
-    assert bigger > grids.MOST or fits > room[1]
+    assert bigger > html_grid.MOST or fits > room[1]
 
 
 def test_damaged_weights_are_told(root: Path, open_page: OpenPage) -> None:

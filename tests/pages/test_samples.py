@@ -16,9 +16,9 @@ from vae.analysis.encoding import decode, prior_sample, quantiles
 from vae.analysis.loaded_run import Opened
 from vae.analysis.nearest import nearest
 from vae.analysis.sampling import ALL, SOURCES, Draw, Latents
-from vae.dashboard import grids
 from vae.dashboard.generate_samples import COMPONENTS, Sampling, sampled, source_in_words
 from vae.dashboard.generate_view import Plane, axes, decoded
+from vae.dashboard.shared import html_grid
 from vae.data import load, prepare
 from vae.imaging import tiles
 from vae.runs import Run
@@ -169,7 +169,7 @@ def test_a_kept_file_is_a_data_set(root: Path, tmp_path: Path) -> None:
     opened = Opened.of(trained(root, "a-run"))
     drawn = sampled(opened, Sampling(20, 0, 1.0, "mean", ALL))
     path = tmp_path / "samples.npz"
-    path.write_bytes(grids.npz(drawn.x, drawn.z))
+    path.write_bytes(html_grid.npz(drawn.x, drawn.z))
     with np.load(path) as kept:
         assert set(kept.files) == {"x", "z"}
         np.testing.assert_array_equal(kept["z"], drawn.z)
@@ -180,7 +180,7 @@ def test_a_kept_file_is_a_data_set(root: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 17, 23), (1, 28, 28), (1, 64, 64)])
 def test_sheets_fit_the_room_by_whole_factors(shape: tuple[int, int, int], count: int) -> None:
     room = (512, 600)
-    across, scale = grids.arranged(shape, count, room)
+    across, scale = html_grid.arranged(shape, count, room)
     down = -(-count // across)
     height, width = tiles.tile(np.zeros((count, *shape), np.float32), across, scale=scale).shape[
         :2
@@ -189,13 +189,13 @@ def test_sheets_fit_the_room_by_whole_factors(shape: tuple[int, int, int], count
     assert height <= room[1] or scale == 1
     assert (across - 1) * down < count  # no column is empty
     for other in range(1, count + 1):  # and no other way shows the pictures larger
-        assert grids.tile_scale(shape, other, -(-count // other), room) <= scale
+        assert html_grid.tile_scale(shape, other, -(-count // other), room) <= scale
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (1, 28, 28), (1, 32, 32)])
 def test_the_first_manifold_fills_its_room(shape: tuple[int, int, int]) -> None:
-    side = grids.best_side(shape, (452, 560))
-    scale = grids.tile_scale(shape, side, side, (452, 560))
+    side = html_grid.best_side(shape, (452, 560))
+    scale = html_grid.tile_scale(shape, side, side, (452, 560))
     assert side % 2 == 1
     assert 0.88 * 452 <= side * (shape[1] * scale + 1) - 1 <= 452
 
@@ -203,11 +203,11 @@ def test_the_first_manifold_fills_its_room(shape: tuple[int, int, int]) -> None:
 @pytest.mark.parametrize("count", range(2, 41))
 @pytest.mark.parametrize("pitch", [9, 24, 33, 60])
 def test_labels_can_be_read_and_stand_evenly(count: int, pitch: float) -> None:
-    at = grids.labelled(count, pitch)
+    at = html_grid.labelled(count, pitch)
     assert at
     steps = np.diff(at)
     assert len(set(steps)) <= 1
-    assert (steps * pitch >= grids.LABEL).all()
+    assert (steps * pitch >= html_grid.LABEL).all()
     assert abs(at[0] - (count - 1 - at[-1])) <= 1  # as far from one end as from the other
 
 
@@ -215,7 +215,7 @@ def test_labels_can_be_read_and_stand_evenly(count: int, pitch: float) -> None:
     ("value", "text"), [(-0.001, "0.00"), (-2.3263, "−2.33"), (153.8, "153.80")]
 )
 def test_numbers_as_they_are_written(value: float, text: str) -> None:
-    assert grids.number(value) == text
+    assert html_grid.number(value) == text
 
 
 def known(opened: Opened) -> Latents:

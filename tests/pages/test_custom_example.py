@@ -12,15 +12,15 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage, trained
-from tests.pages.test_reconstruct import body, stacks
+from tests.pages.test_reconstructions import body, stacks
 from vae.analysis.corruption import CORRUPTIONS, corrupted
 from vae.analysis.custom_example import kept, shown, through
 from vae.analysis.denoising import restore
 from vae.analysis.loaded_run import Opened
 from vae.base.options import options_of
-from vae.dashboard import grids
 from vae.dashboard.reconstruct_own import in_words
 from vae.dashboard.reconstruct_pad import drawn
+from vae.dashboard.shared import html_grid
 from vae.imaging import tiles
 
 SEVEN = np.zeros((1, 8, 8), np.uint8)
@@ -47,9 +47,9 @@ def draw(at: AppTest, picture: np.ndarray, base: np.ndarray, run: str, start: st
 def says(at: AppTest, opened: Opened, picture: np.ndarray) -> None:
     """The page's numbers and pictures are the model's on this picture."""
     found = through(opened, kept(picture, opened))
-    assert f"{grids.number(found.reconstruction)} nats" in body(at)
+    assert f"{html_grid.number(found.reconstruction)} nats" in body(at)
     assert found.kl is not None
-    assert f"{grids.number(found.kl)} nats" in body(at)
+    assert f"{html_grid.number(found.kl)} nats" in body(at)
     stack = stacks(at)[0]
     difference = tiles.difference(found.x, found.values).tiles
     expected = tiles.strip([found.x, found.values, difference], 1, scale=112 // 8)
@@ -69,7 +69,7 @@ def test_what_is_drawn_goes_through_the_model(root: Path, open_page: OpenPage) -
     says(at, opened, SEVEN)
     z = through(opened, kept(SEVEN, opened)).encoding.mean[0]
     captions = " ".join(c.value for c in at.caption)
-    assert f"z = ({', '.join(grids.number(v) for v in z)})" in captions
+    assert f"z = ({', '.join(html_grid.number(v) for v in z)})" in captions
     train = opened.encode(opened.splits.train)
     order = np.argsort(((train.mean - z) ** 2).sum(1))[:6]
     rows = [int(row) for row in re.findall(r"row (\d+), [\d.]+ from your own", body(at))]
@@ -114,7 +114,7 @@ def test_the_values_of_a_vector_are_typed(root: Path, open_page: OpenPage) -> No
     at.number_input(key="reconstruct_value_a-run_1").set_value(-1.0).run()
     assert not at.exception
     found = through(opened, np.array([[2.5, -1.0]], np.float32))
-    assert f"{grids.number(found.bound)} nats" in body(at)
+    assert f"{html_grid.number(found.bound)} nats" in body(at)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ that fits its theme; Streamlit itself gives its colours as variables to componen
 
 import streamlit as st
 
-from vae.dashboard.gallery import colour
+from vae.dashboard.shared.html_gallery import colour
 from vae.figures.palette import COLOURS
 
 GROUNDS = {"surface": "secondaryBackgroundColor", "border": "borderColor"}
