@@ -13,7 +13,7 @@ def script() -> None:
     import streamlit as st
 
     from vae.config import RunConfig
-    from vae.dashboard.ledger import ledger
+    from vae.dashboard.sidebar.beta_converter import ledger
     from vae.data import load
 
     given = dict(st.session_state.given)

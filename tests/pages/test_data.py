@@ -18,9 +18,9 @@ from vae.analysis.dataset_summary import summarise
 from vae.base.progress import Progress
 from vae.components.likelihoods import LIKELIHOODS
 from vae.config import RunConfig
-from vae.dashboard import fetching
 from vae.dashboard.data_likelihoods import judged, table
-from vae.dashboard.sidebar import FILE
+from vae.dashboard.sidebar import download
+from vae.dashboard.sidebar.sidebar import FILE
 from vae.data import SOURCES, load, prepare
 from vae.evaluation.baseline import baseline, baselines
 from vae.figures.base import number
@@ -309,7 +309,7 @@ def test_data_to_be_downloaded_first(
     page: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VAE_LAB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(fetching, "on_disk", lambda name: False)
+    monkeypatch.setattr(download, "on_disk", lambda name: False)
     at = choose(page, next(iter(SOURCES)))
     assert "is not on this machine yet: press Download" in words(at)
     assert any(str(b.key).startswith("download_") for b in at.sidebar.button)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.pages.conftest import OpenPage
-from vae.dashboard import fetching
+from vae.dashboard.sidebar import download
 from vae.data import SOURCES, DownloadError, load
 
 
@@ -39,7 +39,7 @@ def test_choosing_it_downloads_nothing(
 def test_without_network_there_is_a_sentence(
     open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetching, "download", refuse)
+    monkeypatch.setattr(download, "download", refuse)
     at = open_page("train.py")
     at.selectbox(key="set_data").select("mnist").run()
     at.button(key="download_mnist").click().run()
@@ -56,10 +56,10 @@ def test_a_download_shows_how_far_it_is_and_then_the_data(
         for done in (10, 20):
             progress(done * 10**6, 20 * 10**6)
             told.append((done, 20))
-        monkeypatch.setattr(fetching, "on_disk", lambda name: True)
-        monkeypatch.setattr("vae.dashboard.sidebar.load", lambda *a, **k: load("digits"))
+        monkeypatch.setattr(download, "on_disk", lambda name: True)
+        monkeypatch.setattr("vae.dashboard.sidebar.sidebar.load", lambda *a, **k: load("digits"))
 
-    monkeypatch.setattr(fetching, "download", fetched)
+    monkeypatch.setattr(download, "download", fetched)
     at = open_page("train.py")
     at.selectbox(key="set_data").select("mnist").run()
     at.button(key="download_mnist").click().run()

@@ -14,7 +14,7 @@ from vae.analysis.dataset_summary import summarise
 from vae.base.records import DataSummary
 from vae.config import RunConfig
 from vae.dashboard.shared.run_picker import empty
-from vae.dashboard.sidebar import Choice
+from vae.dashboard.sidebar.sidebar import Choice
 from vae.data import Dataset
 from vae.figures.base import number
 

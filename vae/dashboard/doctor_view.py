@@ -13,7 +13,7 @@ from vae.config import RunConfig, fields
 from vae.dashboard import server
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import cache
-from vae.dashboard.sidebar import fill
+from vae.dashboard.sidebar.sidebar import fill
 from vae.diagnostics.checks import ILLNESSES, examine
 from vae.diagnostics.findings import Case, Examination, Finding, Measured, Remedy, remedied
 from vae.diagnostics.latent_swap import measure

@@ -8,7 +8,7 @@ from vae.dashboard import plot
 from vae.dashboard.server import PAGES
 from vae.dashboard.shared.run_picker import sync_address
 from vae.dashboard.shared.theme_css import shades
-from vae.dashboard.sidebar import sidebar
+from vae.dashboard.sidebar.sidebar import sidebar
 
 TABLE = {
     "Train": "train.py",

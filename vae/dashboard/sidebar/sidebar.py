@@ -17,10 +17,11 @@ from vae.components import schedules
 from vae.components.likelihoods import LIKELIHOODS
 from vae.config import TABLES, RunConfig, fields
 from vae.config.presets import PRESETS
-from vae.dashboard import fetching, server
-from vae.dashboard.ledger import ledger
+from vae.dashboard import server
 from vae.dashboard.shared import training_time
 from vae.dashboard.shared.run_picker import choose
+from vae.dashboard.sidebar import download
+from vae.dashboard.sidebar.beta_converter import ledger
 from vae.data import DATASETS, OFFLINE, Dataset, load, save_upload
 from vae.runs import Run
 
@@ -209,7 +210,7 @@ def _data_widget(field: Field) -> str:
         on_change=_suit_likelihood,
     )
     if name != FILE:
-        fetching.offer(str(name))
+        download.offer(str(name))
         return str(name)
     path = st.text_input(
         "Path",
@@ -270,7 +271,7 @@ def _checked(values: dict[str, Any], verdict: Any) -> Choice:
         _estimate(verdict, config, data)
     except (ValueError, OSError) as error:
         problem = str(error)
-        wanting = not values["data"] or fetching.missing(values["data"])
+        wanting = not values["data"] or download.missing(values["data"])
         (verdict.info if wanting else verdict.error)(problem)
     return Choice(config, data, key, problem)
 
@@ -286,7 +287,7 @@ def _estimate(verdict: Any, config: RunConfig, data: Dataset) -> None:
 
 def _data(config: RunConfig) -> tuple[Dataset, str]:
     """The data, and a name for just these."""
-    if fetching.missing(config.data):
+    if download.missing(config.data):
         raise ValueError(
             f"{config.data} is not on this machine yet: press Download under Data, in the sidebar."
         )
