@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from vae.dashboard.live import live_view
 from vae.dashboard.shared import html_grid
 from vae.dashboard.shared.run_picker import head
+from vae.dashboard.train.view import live_view
 
 st.html(html_grid.STYLE)
 live_view(*head())

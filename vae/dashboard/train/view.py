@@ -10,10 +10,10 @@ from streamlit.delta_generator import DeltaGenerator
 from vae import figures
 from vae.analysis.projections import pca
 from vae.base.records import Examples, Floats, Frame, Hue, LatentMap, Tiles
-from vae.dashboard import controls
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import cache, html_grid, run_picker
 from vae.dashboard.shared.tile_route import pattern
+from vae.dashboard.train import controls
 from vae.imaging import tiles
 from vae.runs import Run, Status
 
