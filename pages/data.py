@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from vae.dashboard import data_pictures as pictures
-from vae.dashboard.data_likelihoods import likelihoods
-from vae.dashboard.data_view import STYLE, chosen, facts
+from vae.dashboard.data import charts as pictures
+from vae.dashboard.data.baselines import likelihoods
+from vae.dashboard.data.view import STYLE, chosen, facts
 from vae.dashboard.shared import html_grid
 
 st.html(html_grid.STYLE)

@@ -18,7 +18,7 @@ from vae.analysis.dataset_summary import summarise
 from vae.base.progress import Progress
 from vae.components.likelihoods import LIKELIHOODS
 from vae.config import RunConfig
-from vae.dashboard.data_likelihoods import judged, table
+from vae.dashboard.data.baselines import judged, table
 from vae.dashboard.sidebar import download
 from vae.dashboard.sidebar.sidebar import FILE
 from vae.data import SOURCES, load, prepare
@@ -192,7 +192,7 @@ def test_larger_data_wait_for_a_press(page: AppTest, monkeypatch: pytest.MonkeyP
         progress(0.5)
         return baselines(load("digits"), RunConfig.of())
 
-    monkeypatch.setattr("vae.dashboard.data_likelihoods.baselines", one)
+    monkeypatch.setattr("vae.dashboard.data.baselines.baselines", one)
     at = choose(page, "moon-phases")
     assert not asked
     at.button(key="data_fit").click().run()
@@ -215,7 +215,7 @@ def test_a_fit_that_is_ended_is_offered_again(
             shown.append(share)
         raise StopException
 
-    monkeypatch.setattr("vae.dashboard.data_likelihoods.baselines", ended)
+    monkeypatch.setattr("vae.dashboard.data.baselines.baselines", ended)
     at = choose(page, "shapes")
     at.button(key="data_fit").click().run()
     assert shown == [0.2, 0.4]

@@ -14,7 +14,7 @@ from vae import figures
 from vae.analysis.dataset_summary import moments, seen
 from vae.base.records import Floats, Hue, Ints, LatentMap, Moments
 from vae.config import RunConfig
-from vae.dashboard.data_view import HELP, SPLITS, Shown, short
+from vae.dashboard.data.view import HELP, SPLITS, Shown, short
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import html_grid
 from vae.data import Dataset, split, stratified

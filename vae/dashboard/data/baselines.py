@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from vae.base.records import Baseline
 from vae.config import RunConfig
-from vae.dashboard.data_view import SPLITS, Shown
+from vae.dashboard.data.view import SPLITS, Shown
 from vae.evaluation.baseline import baselines
 from vae.evaluation.constant_fit import TOLERANCE
 from vae.figures.base import number
