@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from vae.dashboard import latent_picture, latent_space
-from vae.dashboard.latent_controls import controls
-from vae.dashboard.latent_panel import heads, panel
-from vae.dashboard.latent_view import hues
+from vae.dashboard.latent import map, map_3d
+from vae.dashboard.latent.controls import controls
+from vae.dashboard.latent.panel import heads, panel
+from vae.dashboard.latent.request import hues
 from vae.dashboard.shared import cache
 from vae.dashboard.shared.run_picker import facts, guard_weights, head
 
@@ -16,7 +16,7 @@ status = run.status()
 line.markdown(facts(run, status))
 guard_weights(run)
 asked = controls(run, status.alive)
-computing = latent_picture.working(cache.opened(run, asked.checkpoint), asked)
+computing = map.working(cache.opened(run, asked.checkpoint), asked)
 
 
 @st.fragment(run_every=POLL if computing else FOLLOW if asked.following else None)
@@ -31,10 +31,10 @@ def view() -> None:
     with right.container(key="latent_panel"):
         place = heads()
     with left:
-        draw = latent_space.picture if asked.deep else latent_picture.picture
+        draw = map_3d.picture if asked.deep else map.picture
         seen = draw(opened, encoding, asked, colours, place)
     panel(opened, encoding, asked, colours, seen, place)
-    if now.alive != status.alive or (computing and not latent_picture.working(opened, asked)):
+    if now.alive != status.alive or (computing and not map.working(opened, asked)):
         st.rerun()
 
 

@@ -21,8 +21,8 @@ from vae.analysis.projections import pca, plane_of_pca, trustworthiness
 from vae.base import files
 from vae.dashboard import plot as component
 from vae.dashboard import server
-from vae.dashboard.latent_select import arrays, rows_named, table
-from vae.dashboard.latent_view import BINS, Asked, hues, job_of, stacked, steady, words
+from vae.dashboard.latent.request import BINS, Asked, hues, job_of, stacked, steady, words
+from vae.dashboard.latent.selection import arrays, rows_named, table
 from vae.data import load
 from vae.imaging import tiles
 from vae.runs import Run, identity
@@ -575,7 +575,7 @@ def test_a_step_of_an_option_stays_within_its_range() -> None:
 
         from vae.analysis.projections import tsne, umap
         from vae.base.options import options_of
-        from vae.dashboard.latent_controls import _number
+        from vae.dashboard.latent.controls import _number
 
         for project in (tsne, umap):
             for name, spec in options_of(project).items():

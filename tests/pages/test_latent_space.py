@@ -13,7 +13,7 @@ from tests.pages.test_latent import drawn, numbers, over, set_choice, text
 from vae.analysis.encoding import by_kl
 from vae.analysis.loaded_run import Opened
 from vae.analysis.projections_3d import HALF, SPACES, components
-from vae.dashboard.latent_panel import HINT_3D
+from vae.dashboard.latent.panel import HINT_3D
 from vae.runs import Run
 
 KEY = "latent_space"

@@ -21,7 +21,7 @@ from vae.analysis.encoding import (
 from vae.analysis.loaded_run import Opened
 from vae.analysis.sampling import ALL
 from vae.base.records import Encoding, Floats
-from vae.dashboard.latent_view import pair_titles
+from vae.dashboard.latent.request import pair_titles
 from vae.dashboard.shared import cache, html_grid, run_picker
 from vae.dashboard.shared.run_picker import has_rings
 from vae.runs import Run

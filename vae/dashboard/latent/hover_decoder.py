@@ -14,8 +14,8 @@ from vae.analysis.density import LINES
 from vae.analysis.loaded_run import Opened
 from vae.analysis.projections import Plane
 from vae.base.records import Encoding
-from vae.dashboard.latent_density import Ground, kept
-from vae.dashboard.latent_view import DIMENSIONS, Asked
+from vae.dashboard.latent.densities import Ground, kept
+from vae.dashboard.latent.request import DIMENSIONS, Asked
 from vae.dashboard.plot import keep
 from vae.imaging.tiles import png
 

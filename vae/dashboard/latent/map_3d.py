@@ -13,11 +13,11 @@ import streamlit as st
 from vae.analysis.loaded_run import Opened
 from vae.analysis.projections_3d import HALF, space
 from vae.base.records import Encoding, Hue, Projection
-from vae.dashboard.latent_layers import TRUSTWORTHY, faithful
-from vae.dashboard.latent_picture import HEIGHT, LINE, WORDY, Places, Seen, caption, nothing
-from vae.dashboard.latent_select import chooser, wanted
-from vae.dashboard.latent_tools import Tools
-from vae.dashboard.latent_view import Asked, steady, words
+from vae.dashboard.latent.layers import TRUSTWORTHY, faithful
+from vae.dashboard.latent.map import HEIGHT, LINE, WORDY, Places, Seen, caption, nothing
+from vae.dashboard.latent.request import Asked, steady, words
+from vae.dashboard.latent.selection import chooser, wanted
+from vae.dashboard.latent.toolbar import Tools
 from vae.dashboard.plot import overlay, plot
 from vae.dashboard.shared.run_picker import has_rings
 from vae.dashboard.shared.tile_route import pattern

@@ -13,7 +13,7 @@ from vae.analysis.density import density
 from vae.analysis.encoding import decode
 from vae.analysis.loaded_run import Opened
 from vae.base.records import Encoding, Floats
-from vae.dashboard.latent_atlas import Ahead, trust
+from vae.dashboard.latent.hover_decoder import Ahead, trust
 from vae.dashboard.plot import Click
 from vae.dashboard.shared.html_gallery import Caption, gallery
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from vae.analysis.loaded_run import Opened
 from vae.analysis.projections import PROJECTIONS
-from vae.dashboard.latent_view import Asked
+from vae.dashboard.latent.request import Asked
 
 BACKGROUNDS = {"none": "none", "density": "density", "decoded": "decoded"}
 HELP = {

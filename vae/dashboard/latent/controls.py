@@ -13,7 +13,7 @@ from vae.analysis.projections import PROJECTIONS
 from vae.analysis.projections_3d import SPACES
 from vae.base.options import Spec, options_of
 from vae.base.records import Encoding
-from vae.dashboard.latent_view import DIMENSIONS, Asked, choices, hues, pair_titles
+from vae.dashboard.latent.request import DIMENSIONS, Asked, choices, hues, pair_titles
 from vae.dashboard.shared import cache, run_picker
 from vae.runs import Run
 

@@ -12,11 +12,11 @@ import streamlit as st
 from vae import figures
 from vae.analysis.loaded_run import Opened
 from vae.base.records import Encoding, Hue, Ints, Tiles
-from vae.dashboard import latent_pins as pins
-from vae.dashboard.latent_neighbours import neighbours
-from vae.dashboard.latent_picture import Places, Seen
-from vae.dashboard.latent_select import takeaway
-from vae.dashboard.latent_view import Asked
+from vae.dashboard.latent import pins
+from vae.dashboard.latent.map import Places, Seen
+from vae.dashboard.latent.neighbours import neighbours
+from vae.dashboard.latent.request import Asked
+from vae.dashboard.latent.selection import takeaway
 from vae.dashboard.plot import plot
 from vae.dashboard.shared.html_gallery import Caption, counts_line, figures_line, gallery
 from vae.data.dataset import stratified

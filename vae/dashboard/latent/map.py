@@ -16,14 +16,14 @@ from vae.analysis.loaded_run import Opened
 from vae.analysis.projections import PROJECTIONS
 from vae.base import files
 from vae.base.records import Encoding, Hue, Ints, LatentMap, Projection
-from vae.dashboard import latent_pins as pins
 from vae.dashboard import server
-from vae.dashboard.latent_atlas import Ahead, accuracy
-from vae.dashboard.latent_layers import TRUSTWORTHY, ahead_of, behind, faithful, over
-from vae.dashboard.latent_mixture import mixture
-from vae.dashboard.latent_select import chooser
-from vae.dashboard.latent_tools import Tools, tools, why_not
-from vae.dashboard.latent_view import Asked, job_of, latent_map, project, steady, words
+from vae.dashboard.latent import pins
+from vae.dashboard.latent.hover_decoder import Ahead, accuracy
+from vae.dashboard.latent.layers import TRUSTWORTHY, ahead_of, behind, faithful, over
+from vae.dashboard.latent.mixture import mixture
+from vae.dashboard.latent.request import Asked, job_of, latent_map, project, steady, words
+from vae.dashboard.latent.selection import chooser
+from vae.dashboard.latent.toolbar import Tools, tools, why_not
 from vae.dashboard.plot import plot
 from vae.dashboard.shared.run_picker import has_rings
 from vae.dashboard.shared.tile_route import pattern

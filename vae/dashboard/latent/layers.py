@@ -11,12 +11,12 @@ from vae.analysis.density import Field, ellipses
 from vae.analysis.loaded_run import Opened
 from vae.analysis.projections import trustworthiness
 from vae.base.records import Encoding, Floats, Ints, Projection
-from vae.dashboard import latent_pins as pins
-from vae.dashboard.latent_atlas import Ahead, look_ahead, message
-from vae.dashboard.latent_density import in_plane, kept
-from vae.dashboard.latent_select import wanted
-from vae.dashboard.latent_tools import Tools, why_not
-from vae.dashboard.latent_view import DIMENSIONS, Asked, plane, plane_names
+from vae.dashboard.latent import pins
+from vae.dashboard.latent.densities import in_plane, kept
+from vae.dashboard.latent.hover_decoder import Ahead, look_ahead, message
+from vae.dashboard.latent.request import DIMENSIONS, Asked, plane, plane_names
+from vae.dashboard.latent.selection import wanted
+from vae.dashboard.latent.toolbar import Tools, why_not
 from vae.dashboard.plot import overlay
 from vae.dashboard.shared.run_picker import has_rings
 from vae.figures.latent_map import backdrop, bands, outlines, rounds, veil
