@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from vae.dashboard import traverse_strips
 from vae.dashboard.shared.run_picker import guard_weights, pick_run
-from vae.dashboard.traverse_between import interpolation
-from vae.dashboard.traverse_rows import rows
-from vae.dashboard.traverse_sums import arithmetic
+from vae.dashboard.traversals import html_strips
+from vae.dashboard.traversals.arithmetic import arithmetic
+from vae.dashboard.traversals.interpolation import interpolation
+from vae.dashboard.traversals.single_latent import rows
 
 VIEWS = {"One latent at a time": rows, "Between two": interpolation, "Arithmetic": arithmetic}
 HELP = (
@@ -14,7 +14,7 @@ HELP = (
     "between the means of two classes."
 )
 
-st.html(traverse_strips.STYLE)
+st.html(html_strips.STYLE)
 run = pick_run()
 guard_weights(run)
 view = st.segmented_control(

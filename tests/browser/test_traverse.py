@@ -13,7 +13,7 @@ from tests.browser.conftest import App, OpenPage, Server, Tab, trained
 from tests.browser.screen import perform, photograph, shows, tiles, until
 from vae.analysis.encoding import by_kl, decode
 from vae.analysis.loaded_run import Opened
-from vae.dashboard.traverse_between import PLACES, Asked, ways_of
+from vae.dashboard.traversals.interpolation import PLACES, Asked, ways_of
 from vae.imaging import tiles as images
 from vae.imaging.animation import order
 from vae.runs import Run

@@ -14,10 +14,10 @@ from tests.pages.conftest import OpenPage, trained
 from vae.analysis.encoding import decode
 from vae.analysis.interpolation import change, class_mean, slerp
 from vae.analysis.loaded_run import Opened
-from vae.dashboard import traverse_between as two
-from vae.dashboard import traverse_rows as rows
-from vae.dashboard.traverse_sums import REACH
-from vae.dashboard.traverse_view import log_prior, ordered, span_of, usual
+from vae.dashboard.traversals import interpolation as two
+from vae.dashboard.traversals import single_latent as rows
+from vae.dashboard.traversals.arithmetic import REACH
+from vae.dashboard.traversals.common import log_prior, ordered, span_of, usual
 from vae.imaging import tiles
 from vae.imaging.animation import order
 

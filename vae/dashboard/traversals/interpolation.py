@@ -11,17 +11,7 @@ from vae.base.records import Floats
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import html_grid
 from vae.dashboard.shared.run_picker import has_rings
-from vae.dashboard.traverse_strips import (
-    GAP,
-    NAME,
-    Row,
-    captioned,
-    picture,
-    strips,
-    tile_scale,
-    width_of,
-)
-from vae.dashboard.traverse_view import (
+from vae.dashboard.traversals.common import (
     class_of,
     example,
     held,
@@ -33,6 +23,16 @@ from vae.dashboard.traverse_view import (
     through,
     usual,
     z_of,
+)
+from vae.dashboard.traversals.html_strips import (
+    GAP,
+    NAME,
+    Row,
+    captioned,
+    picture,
+    strips,
+    tile_scale,
+    width_of,
 )
 from vae.figures.paths import along, beside, plane
 from vae.imaging import tiles

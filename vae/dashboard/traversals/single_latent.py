@@ -10,8 +10,7 @@ from vae.analysis.loaded_run import Opened
 from vae.base.records import Floats
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import html_grid
-from vae.dashboard.traverse_strips import Row, strips, tile_scale
-from vae.dashboard.traverse_view import (
+from vae.dashboard.traversals.common import (
     aggregate,
     class_of,
     example,
@@ -26,6 +25,7 @@ from vae.dashboard.traverse_view import (
     through,
     z_of,
 )
+from vae.dashboard.traversals.html_strips import Row, strips, tile_scale
 from vae.figures.paths import along, plane
 from vae.imaging import tiles
 from vae.runs import Run

@@ -14,8 +14,7 @@ from vae.dashboard.generate_view import latents
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import html_grid
 from vae.dashboard.shared.run_picker import empty
-from vae.dashboard.traverse_strips import GAP, NAME, Row, captioned, strips, tile_scale
-from vae.dashboard.traverse_view import (
+from vae.dashboard.traversals.common import (
     class_of,
     example,
     held,
@@ -26,6 +25,7 @@ from vae.dashboard.traverse_view import (
     through,
     z_of,
 )
+from vae.dashboard.traversals.html_strips import GAP, NAME, Row, captioned, strips, tile_scale
 from vae.figures.paths import along, plane
 from vae.imaging import tiles
 from vae.runs import Run
