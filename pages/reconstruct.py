@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from vae.dashboard.reconstruct_corrupt import corruption
-from vae.dashboard.reconstruct_examples import examples
-from vae.dashboard.reconstruct_own import own
+from vae.dashboard.reconstructions.custom import own
+from vae.dashboard.reconstructions.denoising import corruption
+from vae.dashboard.reconstructions.examples import examples
 from vae.dashboard.shared import html_grid
 from vae.dashboard.shared.run_picker import guard_weights, pick_run
 

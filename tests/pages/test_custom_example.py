@@ -18,8 +18,8 @@ from vae.analysis.custom_example import kept, shown, through
 from vae.analysis.denoising import restore
 from vae.analysis.loaded_run import Opened
 from vae.base.options import options_of
-from vae.dashboard.reconstruct_own import in_words
-from vae.dashboard.reconstruct_pad import drawn
+from vae.dashboard.reconstructions.custom import in_words
+from vae.dashboard.reconstructions.drawing_pad import drawn
 from vae.dashboard.shared import html_grid
 from vae.imaging import tiles
 

@@ -16,7 +16,7 @@ from vae.analysis.loaded_run import Opened
 from vae.analysis.ranking import ORDERS, Judged, percent
 from vae.base.records import Floats
 from vae.components.terms import kl_per_dimension, reconstruction_error
-from vae.dashboard.reconstruct_view import ANY, Asked, judge, select, summary
+from vae.dashboard.reconstructions.common import ANY, Asked, judge, select, summary
 from vae.dashboard.shared import html_grid
 from vae.imaging import tiles
 

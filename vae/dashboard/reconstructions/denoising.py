@@ -11,7 +11,7 @@ from vae.analysis.loaded_run import Opened
 from vae.base.options import Spec, options_of
 from vae.base.records import Floats, Tiles
 from vae.dashboard.plot import plot
-from vae.dashboard.reconstruct_view import Selection, controls, judge, select
+from vae.dashboard.reconstructions.common import Selection, controls, judge, select
 from vae.dashboard.shared import html_grid
 from vae.imaging import tiles
 from vae.runs import Run

@@ -8,7 +8,7 @@ from vae.analysis.loaded_run import Opened
 from vae.analysis.ranking import Judged
 from vae.base.records import Floats, Tiles
 from vae.dashboard.plot import plot
-from vae.dashboard.reconstruct_view import (
+from vae.dashboard.reconstructions.common import (
     SPLITS,
     Asked,
     Selection,

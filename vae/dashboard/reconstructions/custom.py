@@ -18,8 +18,8 @@ from vae.analysis.nearest import nearest
 from vae.analysis.ranking import percent
 from vae.base.records import Floats, Hue, LatentMap, Tiles
 from vae.dashboard.plot import plot
-from vae.dashboard.reconstruct_pad import pad
-from vae.dashboard.reconstruct_view import SPLITS, judge, split_controls
+from vae.dashboard.reconstructions.common import SPLITS, judge, split_controls
+from vae.dashboard.reconstructions.drawing_pad import pad
 from vae.dashboard.shared import cache, html_grid
 from vae.dashboard.shared.html_gallery import Caption, figures_line, gallery
 from vae.dashboard.shared.run_picker import has_rings
