@@ -9,7 +9,10 @@ from streamlit.delta_generator import DeltaGenerator
 from vae import figures
 from vae.analysis.loaded_run import Opened
 from vae.base.records import Floats
-from vae.dashboard.generate_samples import (
+from vae.dashboard.plot import plot
+from vae.dashboard.samples.manifold import Plane, axes, open_run, places_in_words, plane_controls
+from vae.dashboard.samples.manifold import decoded as decoded_plane
+from vae.dashboard.samples.samples import (
     HELP,
     Drawn,
     Sampling,
@@ -21,9 +24,6 @@ from vae.dashboard.generate_samples import (
     others,
     sampled,
 )
-from vae.dashboard.generate_view import Plane, axes, open_run, places_in_words, plane_controls
-from vae.dashboard.generate_view import decoded as decoded_plane
-from vae.dashboard.plot import plot
 from vae.dashboard.shared import cache, html_grid
 from vae.dashboard.shared.html_gallery import Caption, gallery
 from vae.dashboard.shared.run_picker import guard_weights, pick_run

@@ -16,8 +16,8 @@ from vae.analysis.encoding import decode, prior_sample, quantiles
 from vae.analysis.loaded_run import Opened
 from vae.analysis.nearest import nearest
 from vae.analysis.sampling import ALL, SOURCES, Draw, Latents
-from vae.dashboard.generate_samples import COMPONENTS, Sampling, sampled, source_in_words
-from vae.dashboard.generate_view import Plane, axes, decoded
+from vae.dashboard.samples.manifold import Plane, axes, decoded
+from vae.dashboard.samples.samples import COMPONENTS, Sampling, sampled, source_in_words
 from vae.dashboard.shared import html_grid
 from vae.data import load, prepare
 from vae.imaging import tiles

@@ -10,8 +10,8 @@ from streamlit.delta_generator import DeltaGenerator
 from vae.analysis.interpolation import Difference, class_mean, difference, shifted
 from vae.analysis.loaded_run import Opened
 from vae.base.records import Floats, Ints
-from vae.dashboard.generate_view import latents
 from vae.dashboard.plot import plot
+from vae.dashboard.samples.manifold import latents
 from vae.dashboard.shared import html_grid
 from vae.dashboard.shared.run_picker import empty
 from vae.dashboard.traversals.common import (

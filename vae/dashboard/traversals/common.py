@@ -16,8 +16,8 @@ from vae.analysis.encoding import by_kl, decode, informativeness
 from vae.analysis.loaded_run import Opened
 from vae.analysis.sampling import ALL
 from vae.base.records import Floats, Ints
-from vae.dashboard.generate_samples import known
-from vae.dashboard.generate_view import latents
+from vae.dashboard.samples.manifold import latents
+from vae.dashboard.samples.samples import known
 from vae.dashboard.shared import cache, html_grid, run_picker
 from vae.figures.latent_bars import USED
 from vae.runs import Run

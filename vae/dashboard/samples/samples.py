@@ -17,7 +17,7 @@ from vae.analysis.nearest import Nearest, nearest
 from vae.analysis.sampling import ALL, BY_BIC, SOURCES, Draw, Latents, Source, classes_drawn
 from vae.base.records import Floats
 from vae.dashboard import server
-from vae.dashboard.generate_view import FITTED, class_control, latents
+from vae.dashboard.samples.manifold import FITTED, class_control, latents
 from vae.dashboard.shared import cache, html_grid
 from vae.data import prepare
 from vae.runs import Run, listing
