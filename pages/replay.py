@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from vae.dashboard.replay_export import export
-from vae.dashboard.replay_view import POLL, WAITING, choose_hue, guard_frames, kept, show
+from vae.dashboard.replay.export import export
+from vae.dashboard.replay.view import POLL, WAITING, choose_hue, guard_frames, kept, show
 from vae.dashboard.shared.run_picker import facts, head
 
 run, line = head(link=True)

@@ -12,7 +12,7 @@ import streamlit as st
 
 from vae.analysis.replay import npz
 from vae.base.records import Hue
-from vae.dashboard.replay_view import kept, scene_of
+from vae.dashboard.replay.view import kept, scene_of
 from vae.dashboard.shared import html_grid
 from vae.figures.replay import Scene
 from vae.figures.replay_frame import draw, positions, size

@@ -6,7 +6,7 @@ import streamlit as st
 
 from vae.analysis.replay import Replay, replay, usable
 from vae.base.records import Examples, Hue
-from vae.dashboard.replay_player import pack, player
+from vae.dashboard.replay.player import pack, player
 from vae.dashboard.shared import cache, run_picker
 from vae.figures.replay import Scene, scene, strips
 from vae.runs import Run, Status
