@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from vae.dashboard.doctor_view import doctor
-from vae.dashboard.evaluate_groups import groups
-from vae.dashboard.evaluate_view import (
+from vae.dashboard.evaluate.diagnostics import doctor
+from vae.dashboard.evaluate.figures import groups
+from vae.dashboard.evaluate.view import (
     STYLE,
     WHEN,
     at_work,

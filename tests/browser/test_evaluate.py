@@ -18,7 +18,7 @@ from tests.browser.test_data import photographs
 from vae.analysis.loaded_run import Opened
 from vae.base.records import Evaluation
 from vae.commands import main
-from vae.dashboard.evaluate_words import thousandths
+from vae.dashboard.evaluate.measures import thousandths
 from vae.figures.evaluation import with_error
 from vae.runs import Run
 from vae.worker.evaluate import KIND, kept

@@ -17,9 +17,10 @@ from streamlit.testing.v1 import AppTest
 from tests.pages.conftest import OpenPage, trained
 from vae.analysis.loaded_run import Opened
 from vae.base.records import Evaluation
-from vae.dashboard import evaluate_groups, server
-from vae.dashboard import evaluate_words as words
-from vae.dashboard.evaluate_view import table_key
+from vae.dashboard import server
+from vae.dashboard.evaluate import figures
+from vae.dashboard.evaluate import measures as words
+from vae.dashboard.evaluate.view import table_key
 from vae.evaluation import disentanglement, probes
 from vae.runs import Run, identity
 from vae.worker.evaluate import KIND, Wanted, kept
@@ -209,7 +210,7 @@ def test_a_table_without_a_chart_shows_whatever_it_tells(
         "precision": {"value": 0.81234, "low": 0.7, "high": 0.9},
         "distance": {"value": 12.3456, "se": None, "space": "pixels"},
     }
-    monkeypatch.setattr(evaluate_groups, "tables", lambda record: {"probes": rows})
+    monkeypatch.setattr(figures, "tables", lambda record: {"probes": rows})
     table = open_page("evaluate.py").table[0].value
     assert list(table.columns) == ["", "value", "low", "high", "se", "space"]
     assert list(table.iloc[0]) == ["precision", "0.8123", "0.7000", "0.9000", "", ""]

@@ -11,7 +11,7 @@ import streamlit as st
 
 from vae import figures
 from vae.base.records import Evaluation
-from vae.dashboard.evaluate_words import (
+from vae.dashboard.evaluate.measures import (
     BOUND,
     FIDELITY,
     FIDELITY_HEADS,

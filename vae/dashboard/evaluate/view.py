@@ -12,7 +12,7 @@ import streamlit as st
 
 from vae.analysis.loaded_run import Opened
 from vae.dashboard import server
-from vae.dashboard.evaluate_words import as_csv, file_name, percent, settings
+from vae.dashboard.evaluate.measures import as_csv, file_name, percent, settings
 from vae.dashboard.shared import cache, html_grid, run_picker
 from vae.dashboard.shared.training_time import duration
 from vae.figures.base import number
