@@ -3,9 +3,9 @@
 import streamlit as st
 
 from vae.dashboard import server
-from vae.dashboard.compare_actions import bring_back
-from vae.dashboard.compare_page import FOLLOW, STYLE, moving, view
-from vae.dashboard.compare_share import bring
+from vae.dashboard.compare.actions import bring_back
+from vae.dashboard.compare.archive import bring
+from vae.dashboard.compare.view import FOLLOW, STYLE, moving, view
 from vae.dashboard.shared import html_grid
 from vae.dashboard.shared.run_picker import empty
 from vae.runs import listing

@@ -16,8 +16,9 @@ from streamlit.testing.v1 import AppTest
 from tests.pages.conftest import OpenPage, trained
 from vae.analysis.loaded_run import Opened
 from vae.config import RunConfig
-from vae.dashboard import compare_page, compare_rows, server
-from vae.dashboard.compare_table import SELECTED
+from vae.dashboard import compare_rows, server
+from vae.dashboard.compare import view as compare_page
+from vae.dashboard.compare.table import SELECTED
 from vae.data import load
 from vae.runs import Run, identity, notes
 from vae.runs.store import trash

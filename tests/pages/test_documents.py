@@ -9,7 +9,8 @@ from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import trained
 from vae.commands import main
-from vae.dashboard import compare_documents, server
+from vae.dashboard import server
+from vae.dashboard.compare import documents as compare_documents
 from vae.dashboard.compare_rows import entry
 from vae.data import save_upload
 from vae.runs import Run
@@ -21,7 +22,7 @@ def offered(*names: str) -> AppTest:
 
     def page(names: list[str]) -> None:
         from vae.dashboard import server
-        from vae.dashboard.compare_documents import documents
+        from vae.dashboard.compare.documents import documents
         from vae.dashboard.compare_rows import entry
         from vae.runs import Run
 

@@ -9,8 +9,9 @@ from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage, trained
 from tests.runs.test_archive import as_file, content
-from vae.dashboard import compare_share, server
-from vae.dashboard.compare_table import SELECTED
+from vae.dashboard import server
+from vae.dashboard.compare import archive
+from vae.dashboard.compare.table import SELECTED
 from vae.runs import Run, listing, notes
 from vae.runs.store import delete
 
@@ -70,7 +71,7 @@ def test_export_offers_the_runs_and_the_documents(root: Path, open_page: OpenPag
     assert downloads(at) == [runs, "Report of 1 run (.html)", "Script of the run (.py)"]
     at = page(open_page, "one", "two", open_="export")
     assert downloads(at)[0].startswith("2 runs (.vae.zip), ")
-    made = compare_share._packed([Run(root / "one")])
+    made = archive._packed([Run(root / "one")])
     assert made == as_file([Run(root / "one")])
 
 
@@ -78,7 +79,7 @@ def test_what_is_too_large_for_a_browser(
     root: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained(root, "one", **TINY)
-    monkeypatch.setattr(compare_share, "size", lambda runs: 3 * 2**30)
+    monkeypatch.setattr(archive, "size", lambda runs: 3 * 2**30)
     at = page(open_page, "one", open_="export")
     assert "Run, 3.0 GB: more than a browser should carry." in text(at)
     assert "python -m vae export one --out runs.vae.zip" in text(at)

@@ -7,8 +7,8 @@ from pathlib import Path
 import streamlit as st
 
 from vae.dashboard import server
+from vae.dashboard.compare.table import SELECTED, fresh
 from vae.dashboard.compare_rows import entries
-from vae.dashboard.compare_table import SELECTED, fresh
 from vae.dashboard.shared import html_grid, training_time
 from vae.dashboard.sweep_charts import multiples, summary
 from vae.dashboard.sweep_form import CHOSEN, MADE, STARTING

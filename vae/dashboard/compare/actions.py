@@ -12,9 +12,9 @@ import streamlit as st
 
 from vae.base import files
 from vae.dashboard import server
-from vae.dashboard.compare_branch import branch
-from vae.dashboard.compare_share import bring, export
-from vae.dashboard.compare_table import SELECTED, clear_selection, fresh
+from vae.dashboard.compare.archive import bring, export
+from vae.dashboard.compare.table import SELECTED, clear_selection, fresh
+from vae.dashboard.compare.variant_form import branch
 from vae.dashboard.shared.run_picker import choose, show_in_address
 from vae.experiments.configurations import Entry
 from vae.runs import Run, listing

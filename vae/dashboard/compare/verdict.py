@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from vae.dashboard.compare_views import Chosen
+from vae.dashboard.compare.charts import Chosen
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import html_grid
 from vae.experiments import configurations

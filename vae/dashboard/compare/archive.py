@@ -11,8 +11,8 @@ import streamlit as st
 
 from vae.base import files
 from vae.dashboard import server
-from vae.dashboard.compare_documents import documents
-from vae.dashboard.compare_table import SELECTED, fresh
+from vae.dashboard.compare.documents import documents
+from vae.dashboard.compare.table import SELECTED, fresh
 from vae.experiments.configurations import Entry
 from vae.runs import Run
 from vae.runs.exporter import ENDING, GB, file_name, pack, size

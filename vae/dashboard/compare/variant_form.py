@@ -10,7 +10,7 @@ from vae.base.devices import available
 from vae.base.options import Field
 from vae.config import RunConfig
 from vae.dashboard import server
-from vae.dashboard.compare_table import SELECTED, fresh
+from vae.dashboard.compare.table import SELECTED, fresh
 from vae.dashboard.shared import html_grid
 from vae.data import DATASETS
 from vae.experiments import variants

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from vae.dashboard import compare_pictures, compare_verdict, compare_views, server
-from vae.dashboard.compare_actions import actions
+from vae.dashboard import server
+from vae.dashboard.compare import charts, pictures, verdict
+from vae.dashboard.compare.actions import actions
+from vae.dashboard.compare.table import filters, select
 from vae.dashboard.compare_rows import entries
-from vae.dashboard.compare_table import filters, select
 from vae.experiments import configurations
 from vae.experiments.configurations import Entry
 from vae.runs import listing
@@ -75,22 +76,22 @@ def _summary(found: Sequence[Entry]) -> str:
 
 def _draw(what: str, visible: Sequence[Entry], selected: Sequence[Entry]) -> None:
     if what == PLANE:
-        compare_views.plane(visible, selected)
+        charts.plane(visible, selected)
     elif what == VERDICT:
         every = {entry.name: entry for entry in [*selected, *visible] if entry.settings}
-        picked = compare_views.chosen(selected, folding=True)
-        compare_verdict.show(list(every.values()), picked)
+        picked = charts.chosen(selected, folding=True)
+        verdict.show(list(every.values()), picked)
     elif not selected:
         with st.container(border=True, horizontal_alignment="center"):
             st.markdown("**Nothing is selected.**", text_alignment="center")
             st.caption("Tick runs in the table to see them here.", text_alignment="center")
     elif what == CURVES:
-        compare_views.curves(selected)
+        charts.curves(selected)
     elif what == SETTINGS:
-        compare_views.settings(selected)
+        charts.settings(selected)
     else:
         singles = configurations.unfold(configurations.fold(selected))
         labels = configurations.labels(singles)
         titles = {fold.runs[0].name: name for fold, name in zip(singles, labels, strict=True)}
-        draw = compare_pictures.maps if what == MAPS else compare_pictures.pictures
+        draw = pictures.maps if what == MAPS else pictures.pictures
         draw(selected, titles)
