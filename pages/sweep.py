@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from vae.dashboard.sweep_form import form
-from vae.dashboard.sweep_view import FOLLOW, NEW, STYLE, choose, moving, view
+from vae.dashboard.sweep.form import form
+from vae.dashboard.sweep.view import FOLLOW, NEW, STYLE, choose, moving, view
 
 st.html(STYLE)
 sweep = choose()

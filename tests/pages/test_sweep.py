@@ -15,7 +15,7 @@ from tests.pages.conftest import OpenPage, in_state
 from tests.pages.test_compare import drawn, numbers, press, text
 from vae.config import RunConfig
 from vae.dashboard.compare.table import SELECTED
-from vae.dashboard.sweep_form import CHOSEN
+from vae.dashboard.sweep.form import CHOSEN
 from vae.experiments import sweeps
 from vae.runs import Run, identity, listing, notes
 from vae.verdicts import interval

@@ -10,8 +10,8 @@ from vae.dashboard import server
 from vae.dashboard.compare.table import SELECTED, fresh
 from vae.dashboard.compare_rows import entries
 from vae.dashboard.shared import html_grid, training_time
-from vae.dashboard.sweep_charts import multiples, summary
-from vae.dashboard.sweep_form import CHOSEN, MADE, STARTING
+from vae.dashboard.sweep.charts import multiples, summary
+from vae.dashboard.sweep.form import CHOSEN, MADE, STARTING
 from vae.experiments import configurations, sweeps
 from vae.experiments.configurations import Entry
 from vae.runs import Run
