@@ -78,7 +78,7 @@ def clean(tab: Tab, server: Server) -> None:
 def test_samples_and_manifold_are_the_decoders(
     scheme: str, run: Run, server: Server, visit: Callable[..., Tab]
 ) -> None:
-    tab = visit("generate", scheme)
+    tab = visit("samples", scheme)
     number(tab, "Number", "36")
     number(tab, "Seed", "4")
     number(tab, "Tiles a side", "7")
@@ -96,7 +96,7 @@ def test_samples_and_manifold_are_the_decoders(
 
 
 def test_cards_are_the_models(run: Run, server: Server, visit: Callable[..., Tab]) -> None:
-    tab = visit("reconstruct")
+    tab = visit("reconstructions")
     number(tab, "Number", "8")
     opened = Opened.of(run)
     encoding = opened.encode(opened.splits.test)
@@ -125,7 +125,7 @@ def test_cards_are_the_models(run: Run, server: Server, visit: Callable[..., Tab
 def test_files_are_what_the_page_shows(
     run: Run, server: Server, visit: Callable[..., Tab], tmp_path: Path
 ) -> None:
-    tab = visit("generate")
+    tab = visit("samples")
     main = tab.page.get_by_test_id("stMain")
     for name in ("PNG", "NPZ"):
         with tab.page.expect_download() as coming:
@@ -172,7 +172,7 @@ def layers(tab: Tab, count: int) -> np.ndarray:
 def test_what_is_drawn_and_what_is_corrupted_goes_through_the_model(
     run: Run, server: Server, visit: Callable[..., Tab]
 ) -> None:
-    tab, opened = visit("reconstruct"), Opened.of(run)
+    tab, opened = visit("reconstructions"), Opened.of(run)
     view(tab, "reconstruct_of", "Your own", "canvas[tabindex]")
     canvas, page = tab.page.locator("canvas[tabindex]"), tab.page
 
@@ -245,7 +245,7 @@ def test_what_is_drawn_and_what_is_corrupted_goes_through_the_model(
 def test_sources_nearest_examples_and_a_second_run(
     run: Run, server: Server, visit: Callable[..., Tab]
 ) -> None:
-    tab, opened = visit("generate", "dark"), Opened.of(run)
+    tab, opened = visit("samples", "dark"), Opened.of(run)
     number(tab, "Number", "16")
     choose(tab.page, ".st-key-generate_source_small", "aggregate posterior")
     rows, data = opened.splits.train, opened.data

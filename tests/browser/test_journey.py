@@ -212,7 +212,7 @@ def project(tab: Tab, opened: Opened, option: str) -> None:
 
 
 def look_at_the_pictures(tab: Tab, opened: Opened) -> None:
-    go(tab, "Reconstructions", "reconstruct")
+    go(tab, "Reconstructions", "reconstructions")
     cards = tab.page.locator(".vae-cards figure")
     until(lambda: cards.count() == 24, why="the cards of 24 examples")
     row = int(str(cards.first.get_attribute("title")).split("row ")[1].split()[0])
@@ -222,7 +222,7 @@ def look_at_the_pictures(tab: Tab, opened: Opened) -> None:
     np.testing.assert_array_equal(original, images.pixels(opened.seen(encoding.index))[0])
     values = decode(opened.model, encoding.mean)
     assert abs(made.astype(int) - images.pixels(values)[0]).max() <= 1  # a batch of another size
-    go(tab, "Samples", "generate")
+    go(tab, "Samples", "samples")
     tab.page.wait_for_selector(".vae-sheet img")
     values = decode(opened.model, prior_sample(opened.model, 64, 0))
     shows(lambda: sheet(tab.page.locator(".vae-sheet img"), 8), images.pixels(values))

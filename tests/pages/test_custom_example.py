@@ -63,7 +63,7 @@ def says(at: AppTest, opened: Opened, picture: np.ndarray) -> None:
 
 def test_what_is_drawn_goes_through_the_model(root: Path, open_page: OpenPage) -> None:
     opened = Opened.of(trained(root, "a-run"))
-    at = view(open_page("reconstruct.py"), "Your own")
+    at = view(open_page("reconstructions.py"), "Your own")
     says(at, opened, np.zeros((1, 8, 8), np.uint8))
     draw(at, SEVEN, np.zeros((1, 8, 8), np.uint8), "a-run", "blank")
     says(at, opened, SEVEN)
@@ -78,7 +78,7 @@ def test_what_is_drawn_goes_through_the_model(root: Path, open_page: OpenPage) -
 
 def test_an_example_of_the_data_can_be_changed(root: Path, open_page: OpenPage) -> None:
     opened = Opened.of(trained(root, "a-run"))
-    at = view(open_page("reconstruct.py"), "Your own")
+    at = view(open_page("reconstructions.py"), "Your own")
     at.selectbox(key="reconstruct_start").select("example").run()
     at.number_input(key="reconstruct_example_a-run_test").set_value(5).run()
     base = shown(opened, int(opened.splits.test[4]))
@@ -91,7 +91,7 @@ def test_an_example_of_the_data_can_be_changed(root: Path, open_page: OpenPage) 
 
 def test_a_file_is_read_inverted_and_refused(root: Path, open_page: OpenPage) -> None:
     opened = Opened.of(trained(root, "a-run"))
-    at = view(open_page("reconstruct.py"), "Your own")
+    at = view(open_page("reconstructions.py"), "Your own")
     at.selectbox(key="reconstruct_start").select("file").run()
     assert "Drop a picture here" in " ".join(c.value for c in at.caption)
     buffer = io.BytesIO()
@@ -109,7 +109,7 @@ def test_a_file_is_read_inverted_and_refused(root: Path, open_page: OpenPage) ->
 
 def test_the_values_of_a_vector_are_typed(root: Path, open_page: OpenPage) -> None:
     opened = Opened.of(trained(root, "a-run", data="mixture", likelihood="gaussian-learned"))
-    at = view(open_page("reconstruct.py"), "Your own")
+    at = view(open_page("reconstructions.py"), "Your own")
     at.number_input(key="reconstruct_value_a-run_0").set_value(2.5).run()
     at.number_input(key="reconstruct_value_a-run_1").set_value(-1.0).run()
     assert not at.exception
@@ -124,7 +124,7 @@ def test_every_kind_of_model_takes_them(
     settings: dict[str, str], root: Path, open_page: OpenPage
 ) -> None:
     trained(root, "a-run", **settings)
-    at = view(open_page("reconstruct.py"), "Your own")
+    at = view(open_page("reconstructions.py"), "Your own")
     assert ("sum, z at the mean of q" in body(at)) == ("condition" in settings)
     if "condition" in settings:
         before = body(at)
@@ -155,7 +155,7 @@ KNOBS = [(n, o) for n, row in CORRUPTIONS.items() for o in options_of(row.apply)
 @pytest.fixture
 def corruption_page(root: Path, open_page: OpenPage) -> AppTest:
     trained(root, "a-run", binarize="threshold")
-    at = view(open_page("reconstruct.py"), "Corruption")
+    at = view(open_page("reconstructions.py"), "Corruption")
     at.slider(key="reconstruct_gaussian_sd").set_value(0.0).run()
     return at
 

@@ -58,7 +58,7 @@ def exact(opened: Opened, rows: np.ndarray) -> tuple[Floats, Floats, Floats, Flo
 @pytest.mark.parametrize("kind", KINDS)
 def test_opens_for_every_kind_of_run(kind: str, root: Path, open_page: OpenPage) -> None:
     trained(root, "a-run", **KINDS[kind])
-    at = open_page("reconstruct.py")
+    at = open_page("reconstructions.py")
     words = " ".join(m.value for m in at.markdown)
     assert re.search(r"\*\*24 of [\d,]+\*\* (test|train) examples", words)
     assert (len(stacks(at)) == 24) == (kind != "points")
@@ -71,7 +71,7 @@ def test_opens_for_every_kind_of_run(kind: str, root: Path, open_page: OpenPage)
 def test_the_cards_are_the_models(root: Path, open_page: OpenPage) -> None:
     """Pixels and numbers on the page against a forward pass of one's own."""
     run = trained(root, "a-run")
-    at = open_page("reconstruct.py")
+    at = open_page("reconstructions.py")
     at.selectbox(key="reconstruct_order").select("worst-elbo").run()
     at.number_input(key="reconstruct_number").set_value(8).run()
     opened = Opened.of(run)
@@ -195,5 +195,5 @@ def test_cards_fit_the_room_by_whole_factors(shape: tuple[int, int, int], count:
 def test_damaged_weights_are_told(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "a-run")
     run.weights_path("best").write_bytes(b"not weights")
-    at = open_page("reconstruct.py")
+    at = open_page("reconstructions.py")
     assert "cannot be opened" in " ".join(s.value for s in at.subheader)

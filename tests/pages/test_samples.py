@@ -53,7 +53,7 @@ def words(at: AppTest) -> str:
 @pytest.mark.parametrize("kind", KINDS)
 def test_opens_for_every_kind_of_run(kind: str, root: Path, open_page: OpenPage) -> None:
     trained(root, "a-run", **KINDS[kind])
-    at = open_page("generate.py")
+    at = open_page("samples.py")
     assert "Decoded manifold" in words(at)
     pictures = len(shown(at)) or len(at.get("bidi_component"))
     assert pictures == (1 + 15 if kind == "one latent" else 2)
@@ -63,7 +63,7 @@ def test_opens_for_every_kind_of_run(kind: str, root: Path, open_page: OpenPage)
 def test_the_pixels_are_the_decoders(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "a-run", latent_dim=2)
     model = run.load_model()
-    at = open_page("generate.py")
+    at = open_page("samples.py")
     at.number_input(key="generate_number").set_value(9).run()
     at.number_input(key="generate_seed").set_value(5).run()
     at.number_input(key="generate_side_a-run").set_value(4).run()
@@ -90,7 +90,7 @@ def test_every_number_changes_the_pictures(
     widget: str, value: float, root: Path, open_page: OpenPage
 ) -> None:
     trained(root, "a-run")
-    at = open_page("generate.py")
+    at = open_page("samples.py")
     before = shown(at)
     at.number_input(key=widget).set_value(value).run()
     after = shown(at)
@@ -137,13 +137,13 @@ def test_the_pca_plane_goes_through_the_latents(root: Path) -> None:
 def test_damaged_weights_are_told(root: Path, open_page: OpenPage) -> None:
     run: Run = trained(root, "a-run")
     run.weights_path("best").write_bytes(b"not weights")
-    at = open_page("generate.py")
+    at = open_page("samples.py")
     assert "cannot be opened" in " ".join(s.value for s in at.subheader)
 
 
 def test_the_most_informative_pair_comes_first(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "a-run", latent_dim=4, epochs=15, hidden=(32,))
-    at = open_page("generate.py")
+    at = open_page("samples.py")
     opened = Opened.of(run)
     kl = opened.encode(opened.splits.train).kl_per_dimension
     assert kl is not None
@@ -230,7 +230,7 @@ def test_every_source_is_decoded_pixel_for_pixel(
     name: str, root: Path, open_page: OpenPage
 ) -> None:
     opened = Opened.of(trained(root, "a-run"))
-    at = open_page("generate.py")
+    at = open_page("samples.py")
     at.number_input(key="generate_number").set_value(9).run()
     at.selectbox(key="generate_source_a-run").select(name).run()
     assert not at.exception
@@ -252,7 +252,7 @@ def test_every_source_is_decoded_pixel_for_pixel(
 
 def test_components_are_what_is_asked_for(root: Path, open_page: OpenPage) -> None:
     trained(root, "a-run", epochs=5)
-    at = open_page("generate.py")
+    at = open_page("samples.py")
     at.selectbox(key="generate_source_a-run").select("mixture").run()
     seen = []
     for components in COMPONENTS:
@@ -267,7 +267,7 @@ def test_below_each_sample_is_its_nearest_training_example(
     root: Path, open_page: OpenPage
 ) -> None:
     opened = Opened.of(trained(root, "a-run"))
-    at = open_page("generate.py")
+    at = open_page("samples.py")
     at.number_input(key="generate_number").set_value(6).run()
     at.toggle(key="generate_nearest").set_value(True).run()
     assert not at.exception
@@ -292,7 +292,7 @@ def test_the_same_z_through_a_second_run(root: Path, open_page: OpenPage) -> Non
     other = trained(root, "other", seed=1)
     trained(root, "wider", latent_dim=3)
     trained(root, "points", data="mixture", likelihood="gaussian-learned")
-    at = open_page("generate.py", run="a-run")
+    at = open_page("samples.py", run="a-run")
     at.number_input(key="generate_number").set_value(9).run()
     at.segmented_control(key="generate_beside").set_value("Second run").run()
     assert not at.exception
@@ -302,6 +302,6 @@ def test_the_same_z_through_a_second_run(root: Path, open_page: OpenPage) -> Non
         scale = (picture.shape[0] + 1) // 3 // 8
         expected = tiles.tile(decode(run.load_model(), z), 3, scale=scale)
         np.testing.assert_array_equal(picture, expected)
-    at = open_page("generate.py", run="wider")
+    at = open_page("samples.py", run="wider")
     at.segmented_control(key="generate_beside").set_value("Second run").run()
     assert "No other run has 3 latents" in at.info[0].value

@@ -168,7 +168,7 @@ def _array(sent: Any) -> list[float]:
     return list(sent)
 
 
-@pytest.mark.parametrize("page", ["train.py", "latent.py", "reconstruct.py", "generate.py"])
+@pytest.mark.parametrize("page", ["train.py", "latent.py", "reconstructions.py", "samples.py"])
 def test_what_is_no_log_likelihood_is_said_to_be_none(
     page: str, root: Path, open_page: OpenPage
 ) -> None:

@@ -80,7 +80,7 @@ def test_opens_for_every_kind_of_run(
         x = np.random.default_rng(0).standard_normal((200, 4)).astype(np.float32)
         np.savez(settings["data"], x=x)
     run = trained(root, "a-run", **settings)
-    at = open_page("traverse.py")
+    at = open_page("traversals.py")
     opened = Opened.of(run)
     labelled = opened.data.labels is not None
     pictures = opened.data.is_image
@@ -109,7 +109,7 @@ def marks(at: AppTest) -> list[int]:
 
 def test_rows_are_the_decoders_in_the_order_of_their_kl(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "a-run", latent_dim=6, epochs=20, hidden=(32,))
-    at = open_page("traverse.py")
+    at = open_page("traversals.py")
     opened = Opened.of(run)
     encoding = opened.encode(opened.splits.train)
     assert encoding.kl_per_dimension is not None
@@ -145,7 +145,7 @@ def test_what_is_shown_is_what_the_files_hold(root: Path, open_page: OpenPage) -
     asked = rows.Asked("example", 5, "prior", 3, 9, 0)
     paths = rows.traversals(opened, asked, ordered(opened)[0])
     z = np.concatenate([path.z for path in paths])
-    at = open_page("traverse.py")
+    at = open_page("traversals.py")
     at.number_input(key="traverse_start_a-run").set_value(5).run()
     if [t for t in at.toggle if t.key == "traverse_all_a-run"]:
         at.toggle(key="traverse_all_a-run").set_value(True).run()
@@ -178,7 +178,7 @@ def test_another_example_swap_and_class(root: Path, open_page: OpenPage) -> None
     opened = Opened.of(run)
     test, labels = opened.splits.test, opened.data.labels
     assert labels is not None
-    at = open_page("traverse.py")
+    at = open_page("traversals.py")
     row = at.number_input(key="traverse_start_a-run")
     assert row.value == test[0]
     before = strips(at)[0]
@@ -206,7 +206,7 @@ def test_another_example_swap_and_class(root: Path, open_page: OpenPage) -> None
 def test_arithmetic_is_that_of_class_means(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "a-run", epochs=8)
     opened = Opened.of(run)
-    at = view(open_page("traverse.py"), "Arithmetic")
+    at = view(open_page("traversals.py"), "Arithmetic")
     at.selectbox(key="traverse_plus_a-run").select("3").run()
     at.selectbox(key="traverse_minus_a-run").select("8").run()
     mean, train = opened.encode(opened.splits.train).mean, opened.splits.train
@@ -242,7 +242,7 @@ def test_a_told_class_is_held(root: Path, open_page: OpenPage) -> None:
     labels = opened.data.labels
     assert labels is not None
     row = int(opened.splits.test[0])
-    at = open_page("traverse.py")
+    at = open_page("traversals.py")
     asked = rows.Asked("example", row, "prior", 3, 9, int(labels[row]))
     for label in (int(labels[row]), 3):
         z = rows.traversals(opened, asked, ordered(opened)[0][:1])[0].z
@@ -275,7 +275,7 @@ def test_the_span_and_what_is_usual_are_the_priors(prior: str, root: Path) -> No
 
 def test_idle_latents_are_folded(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "a-run", latent_dim=20, epochs=4, beta=1.5)
-    at = open_page("traverse.py")
+    at = open_page("traversals.py")
     _, value, idle = ordered(Opened.of(run))
     assert idle == set(np.flatnonzero(value < 0.01).tolist())
     assert len(idle) > 4

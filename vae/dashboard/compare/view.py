@@ -16,7 +16,7 @@ from vae.experiments import configurations
 from vae.experiments.configurations import Entry
 from vae.runs import listing
 
-STYLE = Path(__file__).with_name("compare.css")
+STYLE = Path(__file__).with_name("view.css")
 FOLLOW = 2.0  # seconds between two looks while a run waits or trains
 MOVING = ("queued", "starting", "running")
 TOLD = 3  # runs that cannot be used whose reasons are told

@@ -18,7 +18,7 @@ from vae.dashboard.sidebar.sidebar import Choice
 from vae.data import Dataset
 from vae.figures.base import number
 
-STYLE = Path(__file__).with_name("data.css")
+STYLE = Path(__file__).with_name("view.css")
 SPLITS = {"train": "train", "val": "validation", "test": "test"}
 BINARIZED = {
     "threshold": "Binarised by a threshold: values of ½ and more become 1, all others 0.",

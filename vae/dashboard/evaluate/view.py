@@ -21,7 +21,7 @@ from vae.runs import Run
 from vae.worker.evaluate import KIND, Kept, Wanted, kept
 from vae.worker.run import AT_WORK, Job, attempts
 
-STYLE = Path(__file__).with_name("evaluate.css")
+STYLE = Path(__file__).with_name("view.css")
 POLL = 0.5  # seconds between two looks at a job
 TENTH = 0.1  # share from which the pace is known
 SPLITS = {"train": "train", "val": "validation", "test": "test", "all": "all"}

@@ -1,5 +1,5 @@
 // The map: points as antialiased discs in one ImageData, so that 60,000 of them move smoothly.
-// replay_player.py joins the three files of the player into one module.
+// player.py joins the three files of the player into one module.
 
 const PHASES = 4;                               // places of a disc within a pixel, along each axis
 const EDGE = { left: 46, right: 10, top: 8, bottom: 36 };   // px around the plotting area

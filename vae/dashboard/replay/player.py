@@ -25,7 +25,7 @@ from vae.figures.replay import Scene, Strip, ends, vector_range
 from vae.imaging import tiles
 
 _HERE = Path(__file__).parent
-_FILES = ("replay_map.js", "replay_pictures.js", "replay_player.js")
+_FILES = ("map.js", "pictures.js", "player.js")
 _SPEEDS = {2: "slow", 4: "normal", 8: "fast", 16: "very fast"}
 
 Blobs = dict[str, NDArray[Any]]
@@ -96,7 +96,7 @@ _LIGHT_DARK = "".join(
 _component = st.components.v2.component(
     "vae_replay",
     html=_HTML,
-    css=f".vae-replay {{ {_LIGHT_DARK}}}\n" + (_HERE / "replay_player.css").read_text("utf-8"),
+    css=f".vae-replay {{ {_LIGHT_DARK}}}\n" + (_HERE / "player.css").read_text("utf-8"),
     js="\n".join((_HERE / name).read_text("utf-8") for name in _FILES),
     isolate_styles=False,
 )

@@ -2,7 +2,7 @@
 
 What is put together here is HTML: cards (a stack of pictures with numbers below), a sheet (one
 picture of many tiles) and a frame (a sheet with axes around it). Every picture is enlarged before
-it is sent, by a whole factor, and shown pixel for pixel: `grids.css` sees to it.
+it is sent, by a whole factor, and shown pixel for pixel: `html_grid.css` sees to it.
 
 Lengths are pixels of the screen; N pictures of one size, (C, H, W) each.
 """
@@ -23,10 +23,10 @@ from vae.dashboard.shared.html_gallery import colour
 from vae.imaging import tiles
 from vae.imaging.tiles import Bytes
 
-STYLE = Path(__file__).with_name("grids.css")
+STYLE = Path(__file__).with_name("html_grid.css")
 LEAST, MOST = 48, 160  # a card's pictures are so wide at least and at most
 CARD = 64  # and the words below need this much
-GAP = (8, 12)  # between cards, across and down, as in grids.css
+GAP = (8, 12)  # between cards, across and down, as in html_grid.css
 LINE = 16  # height of a line of words
 LONG = 10  # letters of full width that a name on one line may have; a longer one takes two
 NARROW = frozenset("fijlrt/-. ")  # letters of half the width

@@ -16,7 +16,7 @@ from vae.experiments import configurations, sweeps
 from vae.experiments.configurations import Entry
 from vae.runs import Run
 
-STYLE = Path(__file__).with_name("sweep.css")
+STYLE = Path(__file__).with_name("view.css")
 FOLLOW = 2.0  # seconds between two looks while a run waits or trains
 MOVING = ("queued", "starting", "running")
 NEW = ""

@@ -15,7 +15,7 @@ from vae.dashboard.shared import html_grid
 from vae.dashboard.shared.html_gallery import colour
 from vae.imaging import tiles
 
-STYLE = Path(__file__).with_name("traverse.css")
+STYLE = Path(__file__).with_name("traversals.css")
 NAME = 112  # width of the names before the strips
 AFTER = 84  # and of the numbers behind them
 GAP = 10  # between these columns

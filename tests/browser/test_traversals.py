@@ -85,7 +85,7 @@ def clean(tab: Tab, server: Server) -> None:
 
 
 def visit(server: Server, open_page: OpenPage, run: Run, view: str, scheme: str = "light") -> Tab:
-    tab = open_page(f"{server.url}/traverse?run={run.name}", scheme=scheme)
+    tab = open_page(f"{server.url}/traversals?run={run.name}", scheme=scheme)
     choice = tab.page.locator(".st-key-traverse_view").get_by_text(view, exact=True)
     at = {"Between two": "traverse_swap", "Arithmetic": f"traverse_plus_{run.name}"}
     there = tab.page.locator(f".st-key-{at.get(view, 'traverse_start')}")
