@@ -158,10 +158,10 @@ def test_a_missing_file_of_arrays_is_an_os_error(tmp_path: Path) -> None:
 
 def test_sweep_removes_what_the_dead_left_and_nothing_else(tmp_path: Path) -> None:
     program = (
-        "import sys, pathlib, tempfile; from vae import storage; p = pathlib.Path(sys.argv[1])"
+        "import sys, pathlib, tempfile; from vae.base import files; p = pathlib.Path(sys.argv[1])"
     )
-    leave = "; tempfile.mkstemp(storage.TEMPORARY, storage._prefix('a.json'), p)"
-    folder = "; (storage.temporary_folder(p / 'run') / 'config.json').write_text('{')"
+    leave = "; tempfile.mkstemp(files.TEMPORARY, files._prefix('a.json'), p)"
+    folder = "; (files.temporary_folder(p / 'run') / 'config.json').write_text('{')"
     subprocess.run([sys.executable, "-c", program + leave + folder, str(tmp_path)], check=True)
     dead = {p.name for p in tmp_path.iterdir()}
     assert len(dead) == 2
@@ -192,10 +192,10 @@ def test_what_the_system_refuses_is_told_with_the_way_out(number: int) -> None:
 
 def test_many_writers_of_one_file_leave_one_whole_file(tmp_path: Path) -> None:
     program = (
-        "import sys, pathlib; from vae import storage\n"
+        "import sys, pathlib; from vae.base import files\n"
         "for i in range(40):\n"
-        "    storage.write_json(pathlib.Path(sys.argv[1]) / 'j', [sys.argv[2]] * 2000)\n"
-        "    storage.append_line(pathlib.Path(sys.argv[1]) / 'l', {'who': sys.argv[2] * 500})\n"
+        "    files.write_json(pathlib.Path(sys.argv[1]) / 'j', [sys.argv[2]] * 2000)\n"
+        "    files.append_line(pathlib.Path(sys.argv[1]) / 'l', {'who': sys.argv[2] * 500})\n"
     )
     writers = [
         subprocess.Popen([sys.executable, "-c", program, str(tmp_path), name]) for name in "abc"

@@ -252,7 +252,7 @@ def test_pieces_with_one_name_get_two(tmp_path: Path) -> None:
 
 
 def test_a_module_used_whole_is_refused() -> None:
-    with pytest.raises(ValueError, match="uses the module streams whole"):
+    with pytest.raises(ValueError, match="uses the module rng whole"):
         Bundle([("vae.model", "build")], "")
 
 

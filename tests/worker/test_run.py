@@ -13,7 +13,7 @@ import pytest
 from vae.base import files
 from vae.base.records import Report, Tick
 from vae.runs import Run, identity
-from vae.training import metrics, milestones, trainer
+from vae.training import metrics, milestones
 from vae.worker import run as jobs
 from vae.worker.project import projection_of
 from vae.worker.run import JOBS, BusyError, Job, attempts, told, train_run, work
@@ -204,7 +204,7 @@ def test_an_unforeseen_error_is_told_with_its_kind_and_the_story_is_kept(
     def broken(*args: Any, **keywords: Any) -> Any:
         raise ZeroDivisionError("nobody thought of this")
 
-    monkeypatch.setattr(trainer, "train", broken)
+    monkeypatch.setattr("vae.training.train", broken)
     run = make("one")
     with pytest.raises(ZeroDivisionError):
         finish(run)
