@@ -21,7 +21,7 @@ from vae.worker.evaluate import kept
 st.html(STYLE)
 run = pick_run()
 guard_weights(run)
-opened, wanted = controls(run)
+loaded, wanted = controls(run)
 with st.container(key="evaluate_line"):
     progress(run, wanted)
 found = kept(run)
@@ -47,6 +47,6 @@ else:
     when = result.made.astimezone().strftime(WHEN)
     left.markdown(f"{examples} · {weights_in_words(run, result)} · evaluated {when}")
     keep_or_leave(result, right)
-    groups(result, opened.run.config.latent_dim)
+    groups(result, loaded.run.config.latent_dim)
 table(run, wanted, found)
 doctor(run)

@@ -16,7 +16,7 @@ status = run.status()
 line.markdown(facts(run, status))
 guard_weights(run)
 asked = controls(run, status.alive)
-computing = map.working(cache.opened(run, asked.checkpoint), asked)
+computing = map.working(cache.load_run(run, asked.checkpoint), asked)
 
 
 @st.fragment(run_every=POLL if computing else FOLLOW if asked.following else None)
@@ -24,17 +24,17 @@ def view() -> None:
     """The map and what is selected in it; the controls are outside, so they keep their focus."""
     now = run.status()
     line.markdown(facts(run, now))
-    opened = cache.opened(run, asked.checkpoint)
+    loaded = cache.load_run(run, asked.checkpoint)
     encoding = cache.encoding(run, asked.checkpoint, asked.split, asked.points)
-    colours = hues(opened.data, encoding)
+    colours = hues(loaded.data, encoding)
     left, right = st.columns([63, 37])
     with right.container(key="latent_panel"):
         place = heads()
     with left:
         draw = map_3d.picture if asked.deep else map.picture
-        seen = draw(opened, encoding, asked, colours, place)
-    panel(opened, encoding, asked, colours, seen, place)
-    if now.alive != status.alive or (computing and not map.working(opened, asked)):
+        seen = draw(loaded, encoding, asked, colours, place)
+    panel(loaded, encoding, asked, colours, seen, place)
+    if now.alive != status.alive or (computing and not map.working(loaded, asked)):
         st.rerun()
 
 

@@ -7,7 +7,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vae import figures
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.base.records import Floats
 from vae.dashboard.plot import plot
 from vae.dashboard.samples.manifold import Plane, axes, open_run, places_in_words, plane_controls
@@ -61,46 +61,46 @@ def files(place: DeltaGenerator, name: str, x: Floats, z: Floats, picture: Bytes
         html_grid.download("NPZ", lambda: html_grid.npz(x, z), f"{name}.npz", KEPT)
 
 
-def samples(opened: Opened, asked: Sampling, drawn: Drawn, place: DeltaGenerator) -> None:
+def samples(loaded: LoadedRun, asked: Sampling, drawn: Drawn, place: DeltaGenerator) -> None:
     """A grid of decoded samples, each with its nearest training example where that is asked for,
     or points over the training data."""
     if st.session_state.get("generate_nearest"):
-        picture = copies(opened, asked, drawn)
+        picture = copies(loaded, asked, drawn)
     else:
-        picture = grid(opened, drawn.x, "samples")
-    files(place, f"{opened.run.name}-samples", drawn.x, drawn.z, picture)
+        picture = grid(loaded, drawn.x, "samples")
+    files(place, f"{loaded.run.name}-samples", drawn.x, drawn.z, picture)
 
 
-def grid(opened: Opened, x: Floats, key: str) -> Bytes | None:
+def grid(loaded: LoadedRun, x: Floats, key: str) -> Bytes | None:
     """Samples as one picture, which is returned; vectors as points over the training data."""
-    if not opened.data.is_image:
-        behind = opened.seen(opened.shown("train", 2000))
+    if not loaded.data.is_image:
+        behind = loaded.inputs(loaded.subset("train", 2000))
         chart = figures.vectors(x, background=behind)
-        plot(chart, key=key, revision=opened.run.name, height=CHART, label="Samples")
+        plot(chart, key=key, revision=loaded.run.name, height=CHART, label="Samples")
         return None
-    across, scale = html_grid.arranged(opened.data.event_shape, len(x), ROOM)
+    across, scale = html_grid.arranged(loaded.data.event_shape, len(x), ROOM)
     picture = tiles.tile(x, across, scale=scale)
     st.html(html_grid.sheet(picture, f"{len(x)} samples"))
     return picture
 
 
-def copies(opened: Opened, asked: Sampling, drawn: Drawn) -> Bytes | None:
+def copies(loaded: LoadedRun, asked: Sampling, drawn: Drawn) -> Bytes | None:
     """Each sample above the training example that is nearest to it, and how near these are; all
     of them as one picture."""
-    found, usual = near(opened, asked)
-    rows, apart = opened.splits.train[found.place[:, 0]], found.distance[:, 0]
+    found, usual = near(loaded, asked)
+    rows, apart = loaded.splits.train[found.place[:, 0]], found.distance[:, 0]
     held = "" if math.isnan(usual) else f" (held-out examples: **{usual:.2f}**)"
     st.markdown(
-        f":small[Below each sample the nearest of {len(opened.splits.train):,} training examples "
+        f":small[Below each sample the nearest of {len(loaded.splits.train):,} training examples "
         f"and its distance in units of x: median **{np.median(apart):.2f}**{held}, smallest "
         f"**{apart.min():.2f}**]",
         help=HELP["nearest"],
     )
-    data = opened.data
+    data = loaded.data
     if not data.is_image:
-        return grid(opened, drawn.x, "samples")
+        return grid(loaded, drawn.x, "samples")
     names = html_grid.names_of(data.labels, data.classes, rows)
-    about = zip(names_drawn(opened, asked), names, rows, apart, strict=True)
+    about = zip(names_drawn(loaded, asked), names, rows, apart, strict=True)
     captions = [
         Caption(
             meant, ((f"{d:.2f}", "muted"),), f"nearest: {name}, row {row} of {data.name}, {d:.4f}"
@@ -113,50 +113,50 @@ def copies(opened: Opened, asked: Sampling, drawn: Drawn) -> Bytes | None:
     return tiles.strip(layers, across, scale=scale)
 
 
-def second(opened: Opened, asked: Sampling, drawn: Drawn) -> None:
+def second(loaded: LoadedRun, asked: Sampling, drawn: Drawn) -> None:
     """The same z through another run."""
-    runs = {run.name: run for run in others(opened)}
+    runs = {run.name: run for run in others(loaded)}
     if not runs:
         st.info(
             f"No other run has {drawn.z.shape[1]} latents and examples of this shape: train one, "
             "with another seed or another β, to see the same z through both."
         )
         return
-    key, names = f"generate_other_{opened.run.name}", {name: name for name in runs}
+    key, names = f"generate_other_{loaded.run.name}", {name: name for name in runs}
     place = st.columns([2, 1])[0]
     chosen = html_grid.choose(place, "Second run", key, names, next(iter(names)), HELP["other"])
     st.html(html_grid.said(f"The same {len(drawn.z)} z through the best checkpoint of {chosen}"))
     try:
-        other = cache.opened(Run(runs[chosen].path), "best")
+        other = cache.load_run(Run(runs[chosen].path), "best")
     except (ValueError, OSError) as error:
         st.info(f"{chosen} cannot be opened. {error}")
         return
     grid(other, decoded(other, asked, drawn.z), "samples_second")
 
 
-def manifold(opened: Opened, asked: Plane, place: DeltaGenerator) -> None:
+def manifold(loaded: LoadedRun, asked: Plane, place: DeltaGenerator) -> None:
     """The decoded grid with its axes, or its warped mesh in data space."""
-    made, picture = decoded_plane(opened, asked), None
+    made, picture = decoded_plane(loaded, asked), None
     values, titles = axes(asked, made)
     down, across = len(values[1]), len(values[0])
-    if not opened.data.is_image:
+    if not loaded.data.is_image:
         mesh = made.values.reshape(down, across, -1)
-        behind = opened.seen(opened.shown("train", 2000))
+        behind = loaded.inputs(loaded.subset("train", 2000))
         chart = figures.manifold_vectors(mesh, background=behind, axes=titles)
-        view = f"{opened.run.name} {asked.kind} {asked.pair}"
+        view = f"{loaded.run.name} {asked.kind} {asked.pair}"
         plot(chart, key="mesh", revision=view, height=CHART, label="The decoded grid")
     elif down == 1:
         words = [html_grid.Card(f"z1 = {z:.4f}", html_grid.number(z), ()) for z in values[0]]
-        scale = html_grid.enlargement(opened.data.event_shape, 1, words, FRAMED)
+        scale = html_grid.enlargement(loaded.data.event_shape, 1, words, FRAMED)
         st.html(
             html_grid.cards({"E[x|z]": made.values}, words, (("z1", "text"),), scale, FRAMED[0])
         )
         picture = tiles.tile(made.values, across, scale=scale)
     else:
-        scale = html_grid.tile_scale(opened.data.event_shape, across, down, FRAMED)
+        scale = html_grid.tile_scale(loaded.data.event_shape, across, down, FRAMED)
         picture = tiles.tile(made.values, across, scale=scale)
         st.html(html_grid.frame(picture, values, titles, "The decoded manifold"))
-    files(place, f"{opened.run.name}-manifold", made.values, made.z, picture)
+    files(place, f"{loaded.run.name}-manifold", made.values, made.z, picture)
 
 
 st.html(html_grid.STYLE)
@@ -168,20 +168,20 @@ with left:
     row = st.columns([9, 8, 10, 9], vertical_alignment="bottom", gap="xsmall")
     below = st.columns([13, 7, 10, 8], vertical_alignment="bottom", gap="xsmall")
     head, told, kept = st.columns([5, 6, 5], vertical_alignment="center", gap="xsmall")
-    opened = open_run(run, row[0])
-    sampling = controls(opened, [*row[1:], *(below[k] for k in (0, 2, 3, 1))])
+    loaded = open_run(run, row[0])
+    sampling = controls(loaded, [*row[1:], *(below[k] for k in (0, 2, 3, 1))])
     told.toggle(
         "Nearest example", key="generate_nearest", help=HELP["nearest"], persist_state="session"
     )
-    title = "Samples" if opened.model.has_kl else "Decoded noise"
-    head.markdown(f"**{title}**", help=SAMPLES if opened.model.has_kl else NO_PRIOR)
+    title = "Samples" if loaded.model.has_kl else "Decoded noise"
+    head.markdown(f"**{title}**", help=SAMPLES if loaded.model.has_kl else NO_PRIOR)
     try:
-        drawn = sampled(opened, sampling)
+        drawn = sampled(loaded, sampling)
     except ValueError as error:
         st.info(str(error))
         st.stop()
-    st.html(html_grid.said(in_words(opened, sampling)))
-    samples(opened, sampling, drawn, kept)
+    st.html(html_grid.said(in_words(loaded, sampling)))
+    samples(loaded, sampling, drawn, kept)
 with right:
     choice, told = st.columns([9, 5], vertical_alignment="bottom", gap="small")
     beside = choice.segmented_control(
@@ -195,11 +195,11 @@ with right:
         persist_state="session",
     )
     if beside == BESIDE[1]:
-        second(opened, sampling, drawn)
+        second(loaded, sampling, drawn)
     else:
         row = st.columns([5, 4.4, 4.4, 4.2], vertical_alignment="bottom", gap="xsmall")
         head, kept = st.columns([8, 6], vertical_alignment="center")
-        plane = plane_controls(opened, [*row, told], FRAMED)
+        plane = plane_controls(loaded, [*row, told], FRAMED)
         head.markdown("**Decoded manifold**", help=MANIFOLD)
-        st.html(html_grid.said(f"E[x|z] over {places_in_words(opened, plane)}"))
-        manifold(opened, plane, kept)
+        st.html(html_grid.said(f"E[x|z] over {places_in_words(loaded, plane)}"))
+        manifold(loaded, plane, kept)

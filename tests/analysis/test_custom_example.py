@@ -13,7 +13,7 @@ from tests.pages.conftest import trained
 from vae.analysis.custom_example import kept, placed, shown, through
 from vae.analysis.denoising import restore, squared_error
 from vae.analysis.encoding import errors_at
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.data import DataError
 from vae.data.pictures import fitted, read_folder
 
@@ -29,27 +29,27 @@ KINDS: dict[str, dict[str, object]] = {
 
 
 @pytest.fixture(params=KINDS)
-def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Opened:
+def loaded(request: pytest.FixtureRequest, tmp_path: Path) -> LoadedRun:
     coloured = tmp_path / "coloured.npz"
     np.savez(coloured, x=np.random.default_rng(0).integers(0, 256, (200, 6, 5, 3), dtype=np.uint8))
     settings = KINDS[request.param]
     if settings.get("data") == "COLOUR":
         settings = {"data": str(coloured)}
-    return Opened.of(trained(tmp_path, "a-run", epochs=1, **settings))
+    return LoadedRun.of(trained(tmp_path, "a-run", epochs=1, **settings))
 
 
-def test_a_training_example_gives_its_own_numbers(opened: Opened) -> None:
-    rows = opened.splits.train[:5]
-    encoding = opened.encode(opened.splits.train)
-    values, seen = opened.decode(encoding.mean[:5], rows), opened.seen(rows)
-    labels = opened.data.labels
+def test_a_training_example_gives_its_own_numbers(loaded: LoadedRun) -> None:
+    rows = loaded.splits.train[:5]
+    encoding = loaded.encode(loaded.splits.train)
+    values, seen = loaded.decode(encoding.mean[:5], rows), loaded.inputs(rows)
+    labels = loaded.data.labels
     assert encoding.reconstruction is not None
     for k, row in enumerate(rows):
-        x = opened.data.x[row : row + 1]
-        if opened.data.is_image:
-            x = kept(shown(opened, int(row)), opened)  # by way of the pad's bytes
-            np.testing.assert_array_equal(x, opened.data.x[row : row + 1])
-        found = through(opened, x, 0 if labels is None else int(labels[row]))
+        x = loaded.data.x[row : row + 1]
+        if loaded.data.is_image:
+            x = kept(shown(loaded, int(row)), loaded)  # by way of the pad's bytes
+            np.testing.assert_array_equal(x, loaded.data.x[row : row + 1])
+        found = through(loaded, x, 0 if labels is None else int(labels[row]))
         np.testing.assert_array_equal(found.x, seen[k : k + 1])
         np.testing.assert_allclose(found.values, values[k : k + 1], rtol=1e-4, atol=1e-5)
         assert found.reconstruction == pytest.approx(encoding.reconstruction[k], rel=1e-4)
@@ -62,35 +62,35 @@ def test_a_training_example_gives_its_own_numbers(opened: Opened) -> None:
             assert found.bound == pytest.approx(found.reconstruction + found.kl)
 
 
-def test_what_is_not_corrupted_is_reconstructed_as_ever(opened: Opened) -> None:
-    rows = opened.splits.train[:9]
-    encoding, x = opened.encode(rows), opened.seen(rows)
-    same = restore(opened, x, x, rows)
+def test_what_is_not_corrupted_is_reconstructed_as_ever(loaded: LoadedRun) -> None:
+    rows = loaded.splits.train[:9]
+    encoding, x = loaded.encode(rows), loaded.inputs(rows)
+    same = restore(loaded, x, x, rows)
     np.testing.assert_allclose(same.reconstruction, encoding.reconstruction, rtol=1e-4)
-    np.testing.assert_allclose(same.values, opened.decode(encoding.mean, rows), atol=1e-5)
+    np.testing.assert_allclose(same.values, loaded.decode(encoding.mean, rows), atol=1e-5)
     assert not same.damage.any()
     np.testing.assert_allclose(same.squared, squared_error(same.values, x))
     broken = 1 - x
-    other = restore(opened, x, broken, rows)
+    other = restore(loaded, x, broken, rows)
     np.testing.assert_allclose(other.damage, ((1 - 2 * x) ** 2).reshape(9, -1).mean(1), rtol=1e-5)
     np.testing.assert_allclose(
         other.squared, ((other.values - x) ** 2).reshape(9, -1).mean(1), rtol=1e-4
     )
     assert not np.allclose(other.values, same.values)
-    y = opened.batches(rows).fixed(0).y
-    z = opened.model(torch.from_numpy(broken), 0, y).z[0].detach().numpy()
-    clean = errors_at(opened.model, opened.batches(rows), z, opened.seed)  # of x, not of 1 - x
+    y = loaded.batches(rows).fixed(0).y
+    z = loaded.model(torch.from_numpy(broken), 0, y).z[0].detach().numpy()
+    clean = errors_at(loaded.model, loaded.batches(rows), z, loaded.seed)  # of x, not of 1 - x
     np.testing.assert_allclose(other.reconstruction, clean, rtol=1e-4)
 
 
 def test_its_percentile_is_its_rank(tmp_path: Path) -> None:
-    opened = Opened.of(trained(tmp_path, "a-run"))
-    encoding = opened.encode(opened.splits.test)
+    loaded = LoadedRun.of(trained(tmp_path, "a-run"))
+    encoding = loaded.encode(loaded.splits.test)
     assert encoding.reconstruction is not None
     assert encoding.kl is not None
     bound = encoding.reconstruction + encoding.kl
     at = int(np.argsort(bound)[120])
-    found = through(opened, opened.data.x[[opened.splits.test[at]]])
+    found = through(loaded, loaded.data.x[[loaded.splits.test[at]]])
     assert found.percentile(bound) == pytest.approx(120 / len(bound), abs=1.5 / len(bound))
 
 

@@ -61,7 +61,7 @@ def visit(browser: Browser, url: str) -> tuple[Page, Traffic, float]:
     return page, traffic, time.perf_counter() - start
 
 
-def opened(page: Page, times: int) -> None:
+def loaded(page: Page, times: int) -> None:
     """Print how long it takes to open the page from another one, again and again."""
     for number in range(times):
         page.wait_for_timeout(3000)
@@ -79,7 +79,7 @@ def measure(browser: Browser, url: str, run: str, every: bool) -> None:
     page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
     page.goto(f"{url}/?run={run}")
     page.get_by_role("link", name="Latent space", exact=True).wait_for(timeout=120_000)
-    opened(page, 4)
+    loaded(page, 4)
     page.context.close()
     for _ in range(2):
         page, traffic, seconds = visit(browser, f"{url}/latent?run={run}")

@@ -15,7 +15,7 @@ from playwright.sync_api import Locator
 from tests.browser.conftest import Launch, OpenPage, Server, Tab, trained
 from tests.browser.screen import choose, equals, perform, until
 from tests.browser.test_data import photographs
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.base.records import Evaluation
 from vae.commands import main
 from vae.dashboard.evaluate.measures import thousandths
@@ -179,7 +179,7 @@ def test_pressed_cancelled_pressed_again_and_kept(
     assert not kept(run), [k.wanted for k in kept(run)]
     _short(tab)
     _press(tab, "Evaluate", lambda: attempts(run, KIND)[1:] or kept(run))
-    record = Opened.of(run).evaluate("test", 10, 100, full=True)
+    record = LoadedRun.of(run).evaluate("test", 10, 100, full=True)
     _shows(tab, record)
     until(lambda: _button(tab, "Evaluated").is_disabled())
     tab.page.reload()

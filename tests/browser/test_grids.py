@@ -16,7 +16,7 @@ from vae.analysis.corruption import corrupted
 from vae.analysis.custom_example import Own, kept, through
 from vae.analysis.denoising import restore
 from vae.analysis.encoding import decode, prior_sample, quantiles
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.nearest import nearest
 from vae.analysis.ranking import percent, percentile
 from vae.analysis.sampling import SOURCES, Draw, Latents
@@ -98,8 +98,8 @@ def test_samples_and_manifold_are_the_decoders(
 def test_cards_are_the_models(run: Run, server: Server, visit: Callable[..., Tab]) -> None:
     tab = visit("reconstructions")
     number(tab, "Number", "8")
-    opened = Opened.of(run)
-    encoding = opened.encode(opened.splits.test)
+    loaded = LoadedRun.of(run)
+    encoding = loaded.encode(loaded.splits.test)
     assert encoding.kl is not None
     assert encoding.reconstruction is not None
     figures = tab.page.locator(".vae-cards figure")
@@ -112,8 +112,8 @@ def test_cards_are_the_models(run: Run, server: Server, visit: Callable[..., Tab
         stack = photograph(figure.locator("img"))
         original, made, _ = tiles(stack, 1, 3, stack.shape[1] // 8)
         row = encoding.index[place : place + 1]
-        np.testing.assert_array_equal(original, images.pixels(opened.seen(row))[0])
-        values = decode(opened.model, encoding.mean[place : place + 1])
+        np.testing.assert_array_equal(original, images.pixels(loaded.inputs(row))[0])
+        values = decode(loaded.model, encoding.mean[place : place + 1])
         np.testing.assert_array_equal(made, images.pixels(values)[0])
         numbers = (encoding.reconstruction[place], encoding.kl[place].sum())
         words = figure.locator("figcaption span").all_inner_texts()
@@ -172,7 +172,7 @@ def layers(tab: Tab, count: int) -> np.ndarray:
 def test_what_is_drawn_and_what_is_corrupted_goes_through_the_model(
     run: Run, server: Server, visit: Callable[..., Tab]
 ) -> None:
-    tab, opened = visit("reconstructions"), Opened.of(run)
+    tab, loaded = visit("reconstructions"), LoadedRun.of(run)
     view(tab, "reconstruct_of", "Your own", "canvas[tabindex]")
     canvas, page = tab.page.locator("canvas[tabindex]"), tab.page
 
@@ -180,7 +180,7 @@ def test_what_is_drawn_and_what_is_corrupted_goes_through_the_model(
         return np.array(canvas.evaluate(DRAWN), np.uint8).reshape(1, 8, 8)
 
     def own() -> Own:
-        return through(opened, kept(pad(), opened))
+        return through(loaded, kept(pad(), loaded))
 
     def tells() -> None:
         """The page shows the model's numbers and pictures of what is on the pad."""
@@ -234,10 +234,10 @@ def test_what_is_drawn_and_what_is_corrupted_goes_through_the_model(
     tab.settle()
     title = until(lambda: page.locator(".vae-cards figure").first.get_attribute("title"))
     row = np.array([int(title.split("row ")[1].split()[0])])
-    x = opened.seen(row)
+    x = loaded.inputs(row)
     cover = {"share": 1.0, "across": 0.5, "down": 0.5, "fill": 0.5}
     broken = corrupted(x, {"occlusion": cover}, 0)
-    made = restore(opened, x, broken, row).values
+    made = restore(loaded, x, broken, row).values
     shows(lambda: layers(tab, 4)[:3], images.pixels(np.concatenate([x, broken, made])))
     clean(tab, server)
 
@@ -245,13 +245,13 @@ def test_what_is_drawn_and_what_is_corrupted_goes_through_the_model(
 def test_sources_nearest_examples_and_a_second_run(
     run: Run, server: Server, visit: Callable[..., Tab]
 ) -> None:
-    tab, opened = visit("samples", "dark"), Opened.of(run)
+    tab, loaded = visit("samples", "dark"), LoadedRun.of(run)
     number(tab, "Number", "16")
     choose(tab.page, ".st-key-generate_source_small", "aggregate posterior")
-    rows, data = opened.splits.train, opened.data
-    latents = Latents(opened.model, opened.batches(rows), opened.encode(rows).mean, opened.seed)
+    rows, data = loaded.splits.train, loaded.data
+    latents = Latents(loaded.model, loaded.batches(rows), loaded.encode(rows).mean, loaded.seed)
     z = SOURCES["aggregate"].draw(latents, Draw(16, 0))
-    x = decode(opened.model, z)
+    x = decode(loaded.model, z)
     shows(lambda: sheet(tab.page.locator(".vae-sheet img"), 4), images.pixels(x))
     view(tab, "generate_beside", "Second run", ".st-key-generate_other_small")
     other = decode(Run(run.path.parent / "another").load_model(), z)

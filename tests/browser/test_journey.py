@@ -10,7 +10,7 @@ import pytest
 from tests.browser.conftest import Launch, OpenPage, Tab
 from tests.browser.screen import choose, photograph, sheet, shows, tiles, until
 from vae.analysis.encoding import decode, prior_sample
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.imaging import tiles as images
 from vae.runs import Run, find
 
@@ -108,9 +108,9 @@ def test_the_whole_way(launch: Launch, open_page: OpenPage, root: Path) -> None:
     shown = lambda: curve(tab, "ELBO, validation")[-1:]  # noqa: E731
     until(lambda: shown() == [pytest.approx(last, rel=1e-5)], why="the last value on the chart")
 
-    opened = Opened.of(run)
-    look_at_the_latents(tab, opened)
-    look_at_the_pictures(tab, opened)
+    loaded = LoadedRun.of(run)
+    look_at_the_latents(tab, loaded)
+    look_at_the_pictures(tab, loaded)
     go(tab, "Train", "")
     assert not tab.problems
     assert "Traceback" not in server.log()
@@ -180,16 +180,16 @@ def go(tab: Tab, title: str, path: str) -> None:
     assert not tab.page.locator("[data-testid=stException]").count()
 
 
-def look_at_the_latents(tab: Tab, opened: Opened) -> None:
+def look_at_the_latents(tab: Tab, loaded: LoadedRun) -> None:
     go(tab, "Latent space", "latent")
-    encoding = opened.encode(opened.splits.test)
+    encoding = loaded.encode(loaded.splits.test)
     until(lambda: len(points(tab)) == len(encoding.mean), why="the map of the test examples")
     order = np.lexsort(encoding.mean.T)
     found = np.array(points(tab), np.float32)
     np.testing.assert_allclose(found[np.lexsort(found.T)], encoding.mean[order], rtol=1e-5)
-    project(tab, opened, "PCA")
+    project(tab, loaded, "PCA")
     until(lambda: "PC 1" in tab.page.locator(MAP).inner_text(), why="principal components")
-    project(tab, opened, "t-SNE")
+    project(tab, loaded, "t-SNE")
     press(tab, "Compute t-SNE")
     line = tab.page.locator(".st-key-latent_line")
     until(lambda: "iterations" in line.inner_text(), 120, "t-SNE")
@@ -204,27 +204,27 @@ def points(tab: Tab) -> list[list[float]]:
     )
 
 
-def project(tab: Tab, opened: Opened, option: str) -> None:
+def project(tab: Tab, loaded: LoadedRun, option: str) -> None:
     """Choose a projection on the latent page."""
-    choose(tab.page, f".st-key-latent_projection_{opened.run.name}", option)
+    choose(tab.page, f".st-key-latent_projection_{loaded.run.name}", option)
     tab.page.wait_for_timeout(300)
     tab.settle()
 
 
-def look_at_the_pictures(tab: Tab, opened: Opened) -> None:
+def look_at_the_pictures(tab: Tab, loaded: LoadedRun) -> None:
     go(tab, "Reconstructions", "reconstructions")
     cards = tab.page.locator(".vae-cards figure")
     until(lambda: cards.count() == 24, why="the cards of 24 examples")
     row = int(str(cards.first.get_attribute("title")).split("row ")[1].split()[0])
-    encoding = opened.encode(np.array([row]))
+    encoding = loaded.encode(np.array([row]))
     stack = photograph(cards.first.locator("img"))
     original, made, _ = tiles(stack, 1, 3, stack.shape[1] // 8)
-    np.testing.assert_array_equal(original, images.pixels(opened.seen(encoding.index))[0])
-    values = decode(opened.model, encoding.mean)
+    np.testing.assert_array_equal(original, images.pixels(loaded.inputs(encoding.index))[0])
+    values = decode(loaded.model, encoding.mean)
     assert abs(made.astype(int) - images.pixels(values)[0]).max() <= 1  # a batch of another size
     go(tab, "Samples", "samples")
     tab.page.wait_for_selector(".vae-sheet img")
-    values = decode(opened.model, prior_sample(opened.model, 64, 0))
+    values = decode(loaded.model, prior_sample(loaded.model, 64, 0))
     shows(lambda: sheet(tab.page.locator(".vae-sheet img"), 8), images.pixels(values))
 
 

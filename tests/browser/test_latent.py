@@ -14,7 +14,7 @@ from PIL import Image
 from tests.browser.conftest import ROOT, Launch, OpenPage, Server, Tab, trained
 from tests.browser.screen import PATIENCE, choose, perform, until
 from vae.analysis.encoding import decode
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.imaging import tiles
 from vae.runs import Run
 
@@ -121,10 +121,10 @@ def test_lasso_shows_examples_with_the_decoders_output(
     titles = tab.page.eval_on_selector_all(f"{PANEL} figure", "all => all.map(f => f.title)")
     rows = np.array([int(title.split(" ")[0][1:]) for title in titles])
     sources = tab.page.eval_on_selector_all(f"{PANEL} img", "all => all.map(i => i.src)")
-    opened = Opened.of(Run(runs / "small"))
-    encoding = opened.encode(rows)
+    loaded = LoadedRun.of(Run(runs / "small"))
+    encoding = loaded.encode(rows)
     shown = np.stack([_pixels(source) for source in sources])[..., None]
-    expected = np.stack([opened.seen(rows), decode(opened.model, encoding.mean)], 1)
+    expected = np.stack([loaded.inputs(rows), decode(loaded.model, encoding.mean)], 1)
     expected = tiles.pixels(expected.reshape(-1, 1, 8, 8))
     np.testing.assert_array_equal(np.broadcast_to(shown, expected.shape), expected)
     title = f"reconstruction {encoding.reconstruction[0]:.2f} nats"
@@ -138,7 +138,7 @@ def test_lasso_shows_examples_with_the_decoders_output(
 def test_hover_and_click_find_an_example(server: Server, open_page: OpenPage, runs: Path) -> None:
     tab = open_page(f"{server.url}/latent?run=small", scheme="dark")
     _show(tab)
-    row = int(Opened.of(Run(runs / "small")).rows("test")[7])
+    row = int(LoadedRun.of(Run(runs / "small")).rows("test")[7])
     x, y = tab.page.evaluate(PLACE, row)
     tip = tab.page.locator(f"{MAP} .vae-plot-tip")
 
@@ -184,17 +184,17 @@ def _card(tab: Tab) -> tuple[np.ndarray, str]:
     return np.array(data).reshape(height, width, 4), words
 
 
-def _exact(opened: Opened, x: float, y: float) -> np.ndarray:
+def _exact(loaded: LoadedRun, x: float, y: float) -> np.ndarray:
     """The decoder's own picture of a place in the plane of the two latents shown, (h, w)."""
-    means = opened.encode(opened.rows("test")).mean
+    means = loaded.encode(loaded.rows("test")).mean
     assert means.shape[1] == 2
-    return tiles.pixels(decode(opened.model, np.array([[x, y]], np.float32)))[0, ..., 0]
+    return tiles.pixels(decode(loaded.model, np.array([[x, y]], np.float32)))[0, ..., 0]
 
 
 def test_the_pointer_decodes_and_a_click_pins(
     server: Server, open_page: OpenPage, runs: Path
 ) -> None:
-    opened = Opened.of(Run(runs / "flat"))
+    loaded = LoadedRun.of(Run(runs / "flat"))
     tab = open_page(f"{server.url}/latent?run=flat")
     _show(tab)
     frames: list[int] = []
@@ -209,7 +209,7 @@ def test_the_pointer_decodes_and_a_click_pins(
         perform(point_at, lambda told=told: told in _card(tab)[1] and _card(tab)[0].any())
         picture, words = _card(tab)
         assert any(word in words for word in ("covered", "edge", "hole"))
-        apart = np.abs(picture[..., 0] - _exact(opened, x, y).astype(int))
+        apart = np.abs(picture[..., 0] - _exact(loaded, x, y).astype(int))
         assert apart.mean() < 1
         assert apart.max() <= 6
         assert (picture[..., :3] == picture[..., :1]).all()
@@ -228,7 +228,7 @@ def test_the_pointer_decodes_and_a_click_pins(
     assert name == "1"
     assert [u, v] == pytest.approx(clicked, abs=0.02)
     source = tab.page.locator(f"{PANEL} .vae-gallery img").first.get_attribute("src")
-    np.testing.assert_array_equal(_pixels(source), _exact(opened, u, v))
+    np.testing.assert_array_equal(_pixels(source), _exact(loaded, u, v))
 
     tab.page.locator(".st-key-latent_ground").get_by_text("decoded", exact=True).click()
     until(lambda: tab.page.locator(f"{MAP} .imagelayer image, {MAP} .layer-below image").count())
@@ -237,7 +237,7 @@ def test_the_pointer_decodes_and_a_click_pins(
         lambda: select.first.click(timeout=5000),
         lambda: tab.page.get_by_label("Rows", exact=True).is_visible(),
     )
-    row = int(opened.rows("test")[5])
+    row = int(loaded.rows("test")[5])
     tab.page.get_by_label("Rows", exact=True).fill(str(row))
     tab.page.get_by_label("Rows", exact=True).press("Enter")
     until(lambda: "1 of 180 points selected" in _said(tab, PANEL))

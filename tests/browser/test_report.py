@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page
 from tests.browser.screen import equals, perform, photograph, until
 from tests.pages.conftest import trained
 from vae.analysis.encoding import decode, prior_sample
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.figures.base import number
 from vae.imaging.tiles import tile
 from vae.report import report
@@ -96,9 +96,9 @@ def test_a_report_opens_without_a_network(
     elbo = np.array([r["elbo"] for r in held])
     assert any(len(y) == len(elbo) and np.allclose(y, elbo) for y in drawn(page, 0))
 
-    opened = Opened.of(shipped)
+    loaded = LoadedRun.of(shipped)
     picture = page.locator("img").nth(1)
-    samples = decode(opened.model, prior_sample(opened.model, 32, 0))
+    samples = decode(loaded.model, prior_sample(loaded.model, 32, 0))
     wanted = tile(samples, 8, scale=6)[..., :3]
     content = base64.b64decode((picture.get_attribute("src") or "").partition(",")[2])
     shown = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))

@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 from tests.browser.conftest import App, OpenPage, Server, Tab, trained
 from tests.browser.screen import choose, perform, photograph, tiles, until
 from tests.browser.test_latent import SOCKET
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.projections_3d import HALF
 from vae.figures.palette import COLOURS
 from vae.runs import Run
@@ -109,7 +109,7 @@ def _still(tab: Tab) -> list[float]:
 def test_sixty_thousand_points_can_be_asked_chosen_and_turned(
     server: Server, open_page: OpenPage, runs: Path
 ) -> None:
-    opened = Opened.of(Run(runs / "many"))
+    loaded = LoadedRun.of(Run(runs / "many"))
     tab = open_page(f"{server.url}/latent?run=many", before=SOCKET)
     _show(tab, "dimensions, 3-D")
     choose(tab.page, ".st-key-latent_split", f"all ({MANY:,})")
@@ -125,8 +125,8 @@ def test_sixty_thousand_points_can_be_asked_chosen_and_turned(
     dimensions = [int(title.partition(" ")[0][1:]) - 1 for title in titles]
     assert all(" nats)" in title for title in titles)
 
-    rows = opened.rows("all")
-    means = opened.encode(rows).mean[:, dimensions]
+    rows = loaded.rows("all")
+    means = loaded.encode(rows).mean[:, dimensions]
     far = int(np.abs(means - means.mean(0)).sum(1).argmax())
     _still(tab)
     x, y = tab.page.evaluate(PLACE, means[far].tolist())
@@ -141,7 +141,7 @@ def test_sixty_thousand_points_can_be_asked_chosen_and_turned(
     there = tab.page.evaluate(PLACE, means[row].tolist())
     assert np.hypot(there[0] - x, there[1] - y) < 12
     (shown,) = tiles(photograph(tip.locator("img")), 1, 1, 13)
-    np.testing.assert_array_equal(shown, np.repeat(opened.data.x[row].reshape(8, 8, 1), 3, 2))
+    np.testing.assert_array_equal(shown, np.repeat(loaded.data.x[row].reshape(8, 8, 1), 3, 2))
 
     one = lambda: f"1 of {MANY:,} points selected" in _said(tab, PANEL)  # noqa: E731
     perform(lambda: (point_at(), tab.page.mouse.click(x, y)), one, 30)

@@ -12,7 +12,7 @@ from PIL import Image
 from tests.browser.conftest import App, OpenPage, Server, Tab, trained
 from tests.browser.screen import perform, photograph, shows, tiles, until
 from vae.analysis.encoding import by_kl, decode
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.dashboard.traversals.interpolation import PLACES, Asked, ways_of
 from vae.imaging import tiles as images
 from vae.imaging.animation import order
@@ -97,18 +97,18 @@ def visit(server: Server, open_page: OpenPage, run: Run, view: str, scheme: str 
 
 def test_traversals_are_the_decoders(run: Run, server: Server, open_page: OpenPage) -> None:
     tab = visit(server, open_page, run, "One latent at a time", "dark")
-    opened = Opened.of(run)
+    loaded = LoadedRun.of(run)
     names = tab.page.locator(".vae-strips .name b")
-    wanted = [f"z{d + 1}" for d in by_kl(opened.encode(opened.splits.train))]
+    wanted = [f"z{d + 1}" for d in by_kl(loaded.encode(loaded.splits.train))]
     until(lambda: names.all_inner_texts() == wanted, why=f"rows {wanted}")
     before = strip(tab, 0)
-    row = int(opened.splits.test[7])
+    row = int(loaded.splits.test[7])
     fill(tab, f"traverse_start_{run.name}", row)
     until(lambda: (strip(tab, 0) != before).any(), why="another first row")
     z, x = arrays(fetched(tab, "NPZ"))
-    start = opened.encode(np.array([row])).mean[0]
+    start = loaded.encode(np.array([row])).mean[0]
     assert (np.isclose(z.reshape(3, STEPS, 3), start).all(2).sum(1) == 1).all()
-    made = decode(opened.model, z)
+    made = decode(loaded.model, z)
     np.testing.assert_allclose(x, made, atol=1e-6)
     for k in range(3):
         wanted_pixels = images.pixels(x[k * STEPS : (k + 1) * STEPS])
@@ -121,21 +121,21 @@ def test_traversals_are_the_decoders(run: Run, server: Server, open_page: OpenPa
 
 def test_both_ways_and_the_animation(run: Run, server: Server, open_page: OpenPage) -> None:
     tab = visit(server, open_page, run, "Between two")
-    opened = Opened.of(run)
-    a, b = (int(row) for row in opened.splits.test[[3, 11]])
+    loaded = LoadedRun.of(run)
+    a, b = (int(row) for row in loaded.splits.test[[3, 11]])
     fill(tab, f"traverse_a_{run.name}", a)
     fill(tab, f"traverse_b_{run.name}", b)
     asked = Asked(a, b, STEPS, 0)
-    ways = ways_of(opened, asked, STEPS)
-    made = images.pixels(decode(opened.model, np.concatenate([ways.linear, ways.spherical])))
+    ways = ways_of(loaded, asked, STEPS)
+    made = images.pixels(decode(loaded.model, np.concatenate([ways.linear, ways.spherical])))
     shows(lambda: strip(tab, 0), made[:STEPS])
     shows(lambda: strip(tab, 1), made[STEPS:])
     z, x = arrays(fetched(tab, "NPZ"))
     np.testing.assert_allclose(z, np.concatenate([ways.linear, ways.spherical]), atol=1e-6)
     np.testing.assert_array_equal(images.pixels(x), made)
     sequence = order(PLACES, back=True)
-    z = ways_of(opened, asked, PLACES).spherical
-    frames = images.pixels(decode(opened.model, z))[sequence][..., :1]
+    z = ways_of(loaded, asked, PLACES).spherical
+    frames = images.pixels(decode(loaded.model, z))[sequence][..., :1]
     for name in ("WebP", "GIF"):
         moving = Image.open(io.BytesIO(fetched(tab, name)))
         scale, seen = moving.size[0] // 8, []
@@ -158,11 +158,11 @@ def test_both_ways_and_the_animation(run: Run, server: Server, open_page: OpenPa
 def test_a_class_is_added(run: Run, server: Server, open_page: OpenPage) -> None:
     tab = visit(server, open_page, run, "Arithmetic")
     z, x = arrays(fetched(tab, "NPZ"))
-    opened = Opened.of(run)
-    np.testing.assert_allclose(z[4], opened.encode(opened.splits.test[:1]).mean[0], atol=1e-6)
-    mean, labels = opened.encode(opened.splits.train).mean, opened.data.labels
+    loaded = LoadedRun.of(run)
+    np.testing.assert_allclose(z[4], loaded.encode(loaded.splits.test[:1]).mean[0], atol=1e-6)
+    mean, labels = loaded.encode(loaded.splits.train).mean, loaded.data.labels
     assert labels is not None
-    one, zero = (mean[labels[opened.splits.train] == k].mean(0) for k in (1, 0))
+    one, zero = (mean[labels[loaded.splits.train] == k].mean(0) for k in (1, 0))
     np.testing.assert_allclose(z[6] - z[4], one - zero, atol=1e-4)
     shows(lambda: strip(tab, 0), images.pixels(x))
     clean(tab, server)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.runs.conftest import make_in
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.base import files
 from vae.commands import main
 from vae.runs import Run
@@ -48,7 +48,7 @@ def test_it_is_kept_under_the_name_of_the_pages_job(
     (result,) = kept(run)
     job = Job.of(run, KIND, WANTED._asdict())
     assert result.path == job.result
-    assert result.record == Opened.of(run).evaluate("val", 3, 100, True)
+    assert result.record == LoadedRun.of(run).evaluate("val", 3, 100, True)
     said = json.loads(out)
     assert said == json.loads(result.path.read_text())["evaluation"]
     before = json.loads(result.path.read_text())

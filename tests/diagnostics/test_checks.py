@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.batches import Batches
 from vae.components.terms import reconstruction_error
 from vae.config import TABLES, RunConfig
@@ -382,24 +382,24 @@ def test_every_row_of_every_table_gets_what_applies_to_it(row: dict[str, Any], s
 # The checkup
 
 
-def opened(**settings: Any) -> Opened:
+def loaded(**settings: Any) -> LoadedRun:
     """An untrained model."""
     config = RunConfig.of(**({"examples": 300, "hidden": (16,)} | settings))
     data = load(config.data, examples=config.examples)
     model = build(config, config.domain(data)).eval()
-    return Opened(Run("nowhere"), "last", model, data, config.split(data))
+    return LoadedRun(Run("nowhere"), "last", model, data, config.split(data))
 
 
 @pytest.fixture
 def of(monkeypatch: pytest.MonkeyPatch) -> Any:
     """`of(**settings)` opens an untrained model whose run has no folder."""
 
-    def make(**settings: Any) -> Opened:
-        found = opened(**settings)
+    def make(**settings: Any) -> LoadedRun:
+        found = loaded(**settings)
         config = found.model.config
-        monkeypatch.setattr(Opened, "seed", property(lambda self: 0))
+        monkeypatch.setattr(LoadedRun, "seed", property(lambda self: 0))
         monkeypatch.setattr(
-            Opened,
+            LoadedRun,
             "batches",
             lambda self, rows: Batches(self.data, rows, config, torch.device("cpu")),
         )

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.config import RunConfig
 from vae.data import load
 from vae.diagnostics.checks import ILLNESSES, examine
@@ -155,7 +155,7 @@ def trained(config: RunConfig, folder: Path) -> tuple[Examination, float]:
         pass
     course, status = course_of(run.reports(), config.best_by), run.status()
     try:
-        measured = measure(Opened.of(run, "last"))
+        measured = measure(LoadedRun.of(run, "last"))
     except ValueError:
         measured = None
     score = float(course.smooth[-1]) if status.state == "finished" else -np.inf

@@ -14,7 +14,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage, trained
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.config import RunConfig
 from vae.dashboard import compare_rows, server
 from vae.dashboard.compare import view as compare_page
@@ -369,8 +369,8 @@ def test_maps_have_common_axes_and_pictures_the_same_examples(
     charts = [drawn(at)[f"compare_map_{name}"] for name in "ab"]
     assert charts[0]["layout"]["xaxis"]["range"] == charts[1]["layout"]["xaxis"]["range"]
     assert charts[0]["layout"]["yaxis"]["range"] == charts[1]["layout"]["yaxis"]["range"]
-    opened = Opened.of(runs[0])
-    wanted = opened.encode(opened.shown("test", 1000)).mean
+    loaded = LoadedRun.of(runs[0])
+    wanted = loaded.encode(loaded.subset("test", 1000)).mean
     parts = [np.column_stack([numbers(t["x"]), numbers(t["y"])]) for t in charts[0]["data"]]
     found = np.concatenate(parts)
     order = np.lexsort(wanted.T), np.lexsort(found[:, ::-1].T)
@@ -382,7 +382,7 @@ def test_maps_have_common_axes_and_pictures_the_same_examples(
     shown = {int(part.split('"')[0]) for part in html.split('title="#')[1:]}
     assert len(shown) > 5
     for run in runs:
-        assert not shown & set(Opened.of(run).splits.train.tolist())
+        assert not shown & set(LoadedRun.of(run).splits.train.tolist())
 
 
 @pytest.mark.parametrize(("shift", "paired"), [(2.0, True), (0.01, True), (2.0, False)])

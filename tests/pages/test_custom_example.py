@@ -16,7 +16,7 @@ from tests.pages.test_reconstructions import body, stacks
 from vae.analysis.corruption import CORRUPTIONS, corrupted
 from vae.analysis.custom_example import kept, shown, through
 from vae.analysis.denoising import restore
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.base.options import options_of
 from vae.dashboard.reconstructions.custom import in_words
 from vae.dashboard.reconstructions.drawing_pad import drawn
@@ -44,9 +44,9 @@ def draw(at: AppTest, picture: np.ndarray, base: np.ndarray, run: str, start: st
     return at
 
 
-def says(at: AppTest, opened: Opened, picture: np.ndarray) -> None:
+def says(at: AppTest, loaded: LoadedRun, picture: np.ndarray) -> None:
     """The page's numbers and pictures are the model's on this picture."""
-    found = through(opened, kept(picture, opened))
+    found = through(loaded, kept(picture, loaded))
     assert f"{html_grid.number(found.reconstruction)} nats" in body(at)
     assert found.kl is not None
     assert f"{html_grid.number(found.kl)} nats" in body(at)
@@ -54,7 +54,7 @@ def says(at: AppTest, opened: Opened, picture: np.ndarray) -> None:
     difference = tiles.difference(found.x, found.values).tiles
     expected = tiles.strip([found.x, found.values, difference], 1, scale=112 // 8)
     np.testing.assert_array_equal(stack, expected[..., :3])
-    encoding = opened.encode(opened.splits.test)
+    encoding = loaded.encode(loaded.splits.test)
     assert encoding.kl is not None
     share = found.percentile(encoding.reconstruction + encoding.kl)
     words = " ".join(m.value for m in at.markdown)
@@ -62,35 +62,35 @@ def says(at: AppTest, opened: Opened, picture: np.ndarray) -> None:
 
 
 def test_what_is_drawn_goes_through_the_model(root: Path, open_page: OpenPage) -> None:
-    opened = Opened.of(trained(root, "a-run"))
+    loaded = LoadedRun.of(trained(root, "a-run"))
     at = view(open_page("reconstructions.py"), "Your own")
-    says(at, opened, np.zeros((1, 8, 8), np.uint8))
+    says(at, loaded, np.zeros((1, 8, 8), np.uint8))
     draw(at, SEVEN, np.zeros((1, 8, 8), np.uint8), "a-run", "blank")
-    says(at, opened, SEVEN)
-    z = through(opened, kept(SEVEN, opened)).encoding.mean[0]
+    says(at, loaded, SEVEN)
+    z = through(loaded, kept(SEVEN, loaded)).encoding.mean[0]
     captions = " ".join(c.value for c in at.caption)
     assert f"z = ({', '.join(html_grid.number(v) for v in z)})" in captions
-    train = opened.encode(opened.splits.train)
+    train = loaded.encode(loaded.splits.train)
     order = np.argsort(((train.mean - z) ** 2).sum(1))[:6]
     rows = [int(row) for row in re.findall(r"row (\d+), [\d.]+ from your own", body(at))]
     np.testing.assert_array_equal(rows, train.index[order])
 
 
 def test_an_example_of_the_data_can_be_changed(root: Path, open_page: OpenPage) -> None:
-    opened = Opened.of(trained(root, "a-run"))
+    loaded = LoadedRun.of(trained(root, "a-run"))
     at = view(open_page("reconstructions.py"), "Your own")
     at.selectbox(key="reconstruct_start").select("example").run()
     at.number_input(key="reconstruct_example_a-run_test").set_value(5).run()
-    base = shown(opened, int(opened.splits.test[4]))
-    says(at, opened, base)
+    base = shown(loaded, int(loaded.splits.test[4]))
+    says(at, loaded, base)
     draw(at, SEVEN, base, "a-run", "example")
-    says(at, opened, SEVEN)
+    says(at, loaded, SEVEN)
     at.number_input(key="reconstruct_example_a-run_test").set_value(6).run()
-    says(at, opened, shown(opened, int(opened.splits.test[5])))  # what was drawn on 5 is left
+    says(at, loaded, shown(loaded, int(loaded.splits.test[5])))  # what was drawn on 5 is left
 
 
 def test_a_file_is_read_inverted_and_refused(root: Path, open_page: OpenPage) -> None:
-    opened = Opened.of(trained(root, "a-run"))
+    loaded = LoadedRun.of(trained(root, "a-run"))
     at = view(open_page("reconstructions.py"), "Your own")
     at.selectbox(key="reconstruct_start").select("file").run()
     assert "Drop a picture here" in " ".join(c.value for c in at.caption)
@@ -98,9 +98,9 @@ def test_a_file_is_read_inverted_and_refused(root: Path, open_page: OpenPage) ->
     Image.fromarray(255 - SEVEN[0]).save(buffer, "PNG")
     upload = at.file_uploader(key="reconstruct_file")
     upload.set_value(("seven.png", buffer.getvalue(), "image/png")).run()
-    says(at, opened, 255 - SEVEN)
+    says(at, loaded, 255 - SEVEN)
     at.toggle(key="reconstruct_invert").set_value(True).run()
-    says(at, opened, SEVEN)
+    says(at, loaded, SEVEN)
     bad = ("bad.png", b"no picture", "image/png")
     at.file_uploader(key="reconstruct_file").set_value(bad).run()
     assert not at.exception
@@ -108,12 +108,12 @@ def test_a_file_is_read_inverted_and_refused(root: Path, open_page: OpenPage) ->
 
 
 def test_the_values_of_a_vector_are_typed(root: Path, open_page: OpenPage) -> None:
-    opened = Opened.of(trained(root, "a-run", data="mixture", likelihood="gaussian-learned"))
+    loaded = LoadedRun.of(trained(root, "a-run", data="mixture", likelihood="gaussian-learned"))
     at = view(open_page("reconstructions.py"), "Your own")
     at.number_input(key="reconstruct_value_a-run_0").set_value(2.5).run()
     at.number_input(key="reconstruct_value_a-run_1").set_value(-1.0).run()
     assert not at.exception
-    found = through(opened, np.array([[2.5, -1.0]], np.float32))
+    found = through(loaded, np.array([[2.5, -1.0]], np.float32))
     assert f"{html_grid.number(found.bound)} nats" in body(at)
 
 
@@ -163,14 +163,14 @@ def corruption_page(root: Path, open_page: OpenPage) -> AppTest:
 def test_the_cards_are_what_the_model_restores(corruption_page: AppTest, root: Path) -> None:
     from vae.runs import Run
 
-    at, opened = corruption_page, Opened.of(Run(root / "a-run"))
+    at, loaded = corruption_page, LoadedRun.of(Run(root / "a-run"))
     at.slider(key="reconstruct_flips_share").set_value(0.1).run()
     at.slider(key="reconstruct_occlusion_share").set_value(0.25).run()
     rows = [int(row) for row in re.findall(r'title="\d · row (\d+)', body(at))]
-    x = opened.seen(np.array(rows))
+    x = loaded.inputs(np.array(rows))
     cover = {"share": 0.25, "across": 0.5, "down": 0.5, "fill": 0.5}
     broken = corrupted(x, {"flips": {"share": 0.1}, "occlusion": cover}, 0)
-    made = restore(opened, x, broken, np.array(rows))
+    made = restore(loaded, x, broken, np.array(rows))
     layers = [x, broken, made.values, tiles.difference(x, made.values, 1.0).tiles]
     shown_ = stacks(at)
     assert len(shown_) == 8

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from tests.diagnostics.test_checks import reports
 from tests.pages.conftest import OpenPage, trained
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.config import RunConfig
 from vae.dashboard import server
 from vae.diagnostics.checks import ILLNESSES, examine
@@ -70,7 +70,7 @@ def chart(at: AppTest) -> dict[str, Any]:
 
 def verdict(run: Run) -> Any:
     status, course = run.status(), course_of(run.reports(), run.config.best_by)
-    measured = measure(Opened.of(run, "last"))
+    measured = measure(LoadedRun.of(run, "last"))
     return examine(Case(run.config, course, status.state, status.message, measured))
 
 

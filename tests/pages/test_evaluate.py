@@ -15,7 +15,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage, trained
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.base.records import Evaluation
 from vae.dashboard import server
 from vae.dashboard.evaluate import figures
@@ -112,7 +112,7 @@ def test_every_kind_of_run_shows_its_figures_or_why_there_are_none(
     run = copied(root, made(kind))
     record, at = kept(run)[0].record, open_page("evaluate.py")
     if kind != "factors":  # takes long
-        assert record == Opened.of(run).evaluate("test", 10, 100, full=True)
+        assert record == LoadedRun.of(run).evaluate("test", 10, 100, full=True)
     shown = metrics(at)
     assert shown.keys() >= TITLES.keys()
     for title, name in TITLES.items():

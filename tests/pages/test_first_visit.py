@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.pages.conftest import PAGES, ROOT, OpenPage
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.config import RunConfig
 from vae.runs import Run
 
@@ -36,9 +36,9 @@ def test_it_is_what_the_readme_says_makes_it(shipped: Run) -> None:
 
 
 def test_its_best_value_is_that_of_its_weights(shipped: Run) -> None:
-    status, opened = shipped.status(), Opened.of(shipped)
+    status, loaded = shipped.status(), LoadedRun.of(shipped)
     assert status.best is not None
-    record = opened.evaluate("val", elbo_samples=20)
+    record = loaded.evaluate("val", elbo_samples=20)
     assert record.elbo == pytest.approx(status.best, abs=0.3)  # another draw of z
     assert record.kl is not None
     assert record.kl == pytest.approx(sum(record.kl_per_dimension or ()), rel=1e-6)

@@ -16,12 +16,12 @@ from streamlit.testing.v1 import AppTest
 from tests.pages.conftest import OpenPage, in_state, trained
 from vae.analysis.density import density, equal, projected
 from vae.analysis.encoding import by_kl, decode
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.projections import pca, plane_of_pca, trustworthiness
 from vae.base import files
 from vae.dashboard import plot as component
 from vae.dashboard import server
-from vae.dashboard.latent.request import BINS, Asked, hues, job_of, stacked, steady, words
+from vae.dashboard.latent.request import BINS, MapRequest, hues, job_of, stacked, steady, words
 from vae.dashboard.latent.selection import arrays, rows_named, table
 from vae.data import load
 from vae.imaging import tiles
@@ -108,10 +108,10 @@ def set_choice(at: AppTest, key: str, value: Any) -> None:
 def test_two_dimensions_are_drawn_where_they_are(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "two", latent_dim=2)
     message = drawn(open_page("latent.py"))
-    opened = Opened.of(run)
+    loaded = LoadedRun.of(run)
     rows, place = points(message)
-    np.testing.assert_array_equal(rows, opened.rows("test"))
-    np.testing.assert_array_equal(place, opened.encode(rows.astype(np.int64)).mean)
+    np.testing.assert_array_equal(rows, loaded.rows("test"))
+    np.testing.assert_array_equal(place, loaded.encode(rows.astype(np.int64)).mean)
     rings = [s for s in message["figure"]["layout"]["shapes"] if s["type"] == "circle"]
     assert [r["x1"] for r in rings] == [1, 2]
 
@@ -125,7 +125,7 @@ def test_a_subset_says_so_and_is_always_the_same(root: Path, open_page: OpenPage
     set_choice(at, "split", "train")
     assert "500 of 1,437 shown" in text(at)
     rows, _ = points(drawn(at))
-    np.testing.assert_array_equal(rows, Opened.of(run).shown("train", 500))
+    np.testing.assert_array_equal(rows, LoadedRun.of(run).subset("train", 500))
 
 
 def test_pairs_are_offered_by_their_kl(root: Path, open_page: OpenPage) -> None:
@@ -133,8 +133,8 @@ def test_pairs_are_offered_by_their_kl(root: Path, open_page: OpenPage) -> None:
     at = open_page("latent.py")
     assert drawn(at)["figure"]["layout"]["xaxis"]["title"]["text"].startswith("PC 1 (")
     set_choice(at, "projection_five", "dimensions")
-    opened = Opened.of(run)
-    encoding = opened.encode(opened.rows("test"))
+    loaded = LoadedRun.of(run)
+    encoding = loaded.encode(loaded.rows("test"))
     order = by_kl(encoding)
     kl = encoding.kl_per_dimension.mean(0)
     labels = [f"z{d + 1} · {kl[d]:.2f}" for d in order]
@@ -151,10 +151,10 @@ def test_colours_are_the_librarys_numbers(hue: str, root: Path, open_page: OpenP
     before = drawn(at)["revision"]
     set_choice(at, "hue", hue)
     message = drawn(at)
-    opened = Opened.of(run)
-    encoding = opened.encode(opened.rows("test"))
+    loaded = LoadedRun.of(run)
+    encoding = loaded.encode(loaded.rows("test"))
     expected = {
-        **{name: values[encoding.index] for name, values in opened.data.factors.items()},
+        **{name: values[encoding.index] for name, values in loaded.data.factors.items()},
         "KL": encoding.kl,
         "reconstruction": encoding.reconstruction,
     }[hue]
@@ -168,13 +168,13 @@ def test_a_selection_shows_those_examples_and_the_decoders_output(
 ) -> None:
     run = trained(root, "two", latent_dim=2)
     at = open_page("latent.py")
-    opened = Opened.of(run)
-    rows = opened.rows("test")[[3, 40, 99]]
+    loaded = LoadedRun.of(run)
+    rows = loaded.rows("test")[[3, 40, 99]]
     select(at, rows)
     assert "3 of 180 points selected" in text(at)
-    encoding = opened.encode(rows)
+    encoding = loaded.encode(rows)
     sources = re.findall(r'src="data:image/png;base64,([^"]+)"', " ".join(htmls(at)))
-    pairs = zip(opened.seen(rows), decode(opened.model, encoding.mean), strict=True)
+    pairs = zip(loaded.inputs(rows), decode(loaded.model, encoding.mean), strict=True)
     expected = [tiles.tile_pngs(np.stack(pair)) for pair in pairs]
     assert [base64.b64decode(s) for s in sources] == [png for pair in expected for png in pair]
     for row, error, kl in zip(rows, encoding.reconstruction, encoding.kl, strict=True):
@@ -185,7 +185,7 @@ def test_a_selection_shows_those_examples_and_the_decoders_output(
 def test_a_large_selection_is_shown_in_part(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "two", latent_dim=2)
     at = open_page("latent.py")
-    select(at, Opened.of(run).rows("test"))
+    select(at, LoadedRun.of(run).rows("test"))
     assert "32 of 180 shown" in text(at)
     assert " ".join(htmls(at)).count("<figure") == 32
 
@@ -193,7 +193,7 @@ def test_a_large_selection_is_shown_in_part(root: Path, open_page: OpenPage) -> 
 def test_vectors_are_selected_too(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "mix", data="mixture", examples=300, likelihood="gaussian-learned")
     at = open_page("latent.py")
-    rows = Opened.of(run).rows("test")[:2]
+    rows = LoadedRun.of(run).rows("test")[:2]
     select(at, rows)
     names = [t.get("name") for t in drawn(at, "latent_pairs")["figure"]["data"]]
     assert {"original", "reconstruction"} <= set(names)
@@ -214,16 +214,16 @@ def test_few_and_many_latents(latents: int, root: Path, open_page: OpenPage) -> 
     rows, place = points(drawn(at))
     assert len(rows) == 180
     if latents == 1:
-        opened = Opened.of(run)
-        np.testing.assert_array_equal(place[:, 0], opened.encode(opened.rows("test")).mean[:, 0])
+        loaded = LoadedRun.of(run)
+        np.testing.assert_array_equal(place[:, 0], loaded.encode(loaded.rows("test")).mean[:, 0])
         assert at.selectbox(key="latent_projection_run").disabled
     select(at, rows.astype(np.int64))
 
 
-def _asked(**more: Any) -> Asked:
+def _asked(**more: Any) -> MapRequest:
     given = {"checkpoint": "best", "split": "test", "points": 2_000, "projection": "tsne"}
     own = {"options": {"perplexity": 30.0, "iterations": 500}, "hue": "class", "seed": 0}
-    return Asked(**given | own | {"following": False} | more)
+    return MapRequest(**given | own | {"following": False} | more)
 
 
 def _orders(run: Run, at: AppTest, monkeypatch: pytest.MonkeyPatch) -> list[Job]:
@@ -250,7 +250,7 @@ def test_tsne_runs_in_the_background_and_is_kept(
     at.button(key="latent_cancel").click().run()
     assert job.cancelled
     job.clear()
-    rows = Opened.of(run).rows("test")
+    rows = LoadedRun.of(run).rows("test")
     made = np.random.default_rng(0).standard_normal((len(rows), 2)).astype(np.float32)
     arrays = {"points": made, "index": rows}
     files.write_arrays(job.result, arrays, {"axes": ["1", "2"], "note": "750 iterations"})
@@ -319,13 +319,13 @@ def test_a_single_latent_is_stacked_without_jitter() -> None:
 
 
 def test_words_and_colours_agree(root: Path) -> None:
-    opened = Opened.of(trained(root, "two", latent_dim=2))
-    encoding = opened.encode(opened.rows("test"))
-    colours = hues(opened.data, encoding)
+    loaded = LoadedRun.of(trained(root, "two", latent_dim=2))
+    encoding = loaded.encode(loaded.rows("test"))
+    colours = hues(loaded.data, encoding)
     assert list(colours) == ["class", "KL", "reconstruction"]
     lines = words(encoding, colours)
     assert len(lines) == len(encoding.index)
-    label = opened.data.labels[encoding.index[5]]
+    label = loaded.data.labels[encoding.index[5]]
     kl, error = encoding.kl[5], encoding.reconstruction[5]
     assert lines[5] == (
         f"{label} · #{encoding.index[5]}\nreconstruction {error:.1f} nats\nKL {kl:.1f} nats"
@@ -349,13 +349,13 @@ def test_the_pointers_tiles_are_the_decoders(root: Path, open_page: OpenPage) ->
     assert told["x"] == pytest.approx(figure["layout"]["xaxis"]["range"])
     assert told["axes"] == ["PC 1", "PC 2"]
     sheet = np.asarray(Image.open(io.BytesIO(kept(told["tiles"]))))
-    opened = Opened.of(run)
-    encoding = opened.encode(opened.rows("test"))
+    loaded = LoadedRun.of(run)
+    encoding = loaded.encode(loaded.rows("test"))
     plane = plane_of_pca(encoding.mean, None, 0)
     for i, j in ((0, 0), (31, 3), (12, 30)):
         place = [np.linspace(*told[axis], 32)[k] for axis, k in (("x", j), ("y", i))]
         z = plane.latents(np.array([place], np.float32))
-        exact = tiles.pixels(decode(opened.model, z))[0, ..., 0]
+        exact = tiles.pixels(decode(loaded.model, z))[0, ..., 0]
         top = (31 - i) * 8
         tile = sheet[top : top + 8, j * 8 : j * 8 + 8]
         assert np.abs(tile.astype(int) - exact).max() <= 1  # the same plane, fitted again
@@ -375,13 +375,13 @@ def test_a_click_on_empty_space_pins_the_exact_decode(root: Path, open_page: Ope
     at = open_page("latent.py")
     figure = at.get("bidi_component")[0].proto.bytes
     click(at, 0.75, -1.5)
-    opened = Opened.of(run)
-    rows = opened.rows("test")
-    means = opened.encode(rows).mean
+    loaded = LoadedRun.of(run)
+    rows = loaded.rows("test")
+    means = loaded.encode(rows).mean
     z = np.array([[0.75, -1.5]], np.float32)
     near = rows[np.linalg.norm(means - z, axis=1).argmin()]
-    (exact,) = tiles.tile_pngs(decode(opened.model, z))
-    assert pictures(at) == [exact, *tiles.tile_pngs(opened.seen(np.array([near])))]
+    (exact,) = tiles.tile_pngs(decode(loaded.model, z))
+    assert pictures(at) == [exact, *tiles.tile_pngs(loaded.inputs(np.array([near])))]
     assert "z = (0.75, −1.50)" in text(at)
     assert f"nearest #{near}" in text(at)
     assert at.get("bidi_component")[0].proto.bytes == figure  # a pin sends no figure
@@ -397,7 +397,7 @@ def test_a_click_on_empty_space_pins_the_exact_decode(root: Path, open_page: Ope
 
 def test_tsne_says_that_it_has_no_inverse(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "five", latent_dim=5)
-    rows = Opened.of(run).rows("test")
+    rows = LoadedRun.of(run).rows("test")
     arrays = {"points": np.zeros((len(rows), 2), np.float32), "index": rows}
     files.write_arrays(job_of(run, _asked()).result, arrays, {"axes": ["1", "2"], "note": ""})
     at = open_page("latent.py")
@@ -443,10 +443,10 @@ def test_every_kind_of_run_has_its_layers(
 def test_selected_posteriors_are_drawn_as_they_are(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "two", latent_dim=2)
     at = open_page("latent.py")
-    opened = Opened.of(run)
-    rows = opened.rows("test")[[3, 40]]
+    loaded = LoadedRun.of(run)
+    rows = loaded.rows("test")[[3, 40]]
     select(at, rows)
-    encoding = opened.encode(rows)
+    encoding = loaded.encode(rows)
     for sigma, shape in enumerate(over(at)["shapes"], 1):
         closed = [part for part in shape["path"].split("Z") if part]
         outline = np.array([re.findall(r"-?[\d.]+(?:e-?\d+)?", p) for p in closed], float)
@@ -470,18 +470,18 @@ def test_a_mixture_is_fitted_on_demand(root: Path, open_page: OpenPage) -> None:
 def test_rows_and_classes_are_chosen_by_name(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "two", latent_dim=2)
     at = open_page("latent.py")
-    opened = Opened.of(run)
-    rows = opened.rows("test")
+    loaded = LoadedRun.of(run)
+    rows = loaded.rows("test")
     at.multiselect(key="latent_of").set_value([3])
     at.text_input(key="latent_rows").set_value(f"{rows[0]}, {rows[1]}-{rows[1]}")
     at.button[[b.label for b in at.button].index("Select")].click().run()
     assert not at.exception
     number, packed = over(at)["select"]
     chosen = np.frombuffer(base64.b64decode(packed), "<u4")
-    expected = np.union1d(rows[:2], rows[opened.data.labels[rows] == 3])
+    expected = np.union1d(rows[:2], rows[loaded.data.labels[rows] == 3])
     np.testing.assert_array_equal(chosen, expected)
     assert number == 1
-    away = opened.rows("train")[0]
+    away = loaded.rows("train")[0]
     at.text_input(key="latent_rows").set_value(f"{rows[0]}, {away}")
     at.button[[b.label for b in at.button].index("Select")].click().run()
     for _ in range(2):  # also after what is selected has come back
@@ -507,45 +507,45 @@ def test_what_is_no_row_is_refused(said: str) -> None:
 
 
 def test_a_selection_can_be_taken_along(root: Path) -> None:
-    opened = Opened.of(trained(root, "two", latent_dim=2))
-    encoding = opened.encode(opened.rows("test"))
+    loaded = LoadedRun.of(trained(root, "two", latent_dim=2))
+    encoding = loaded.encode(loaded.rows("test"))
     positions = np.array([2, 50, 90])
     rows = encoding.index[positions]
     lines = list(
         csv.DictReader(
-            table(opened, encoding, hues(opened.data, encoding), positions).decode().splitlines()
+            table(loaded, encoding, hues(loaded.data, encoding), positions).decode().splitlines()
         )
     )
     assert [int(line["row"]) for line in lines] == rows.tolist()
-    assert [line["class"] for line in lines] == [str(k) for k in opened.data.labels[rows]]
+    assert [line["class"] for line in lines] == [str(k) for k in loaded.data.labels[rows]]
     for name, values in (("KL", encoding.kl), ("z2_sd", encoding.std[:, 1])):
         assert [float(line[name]) for line in lines] == pytest.approx(values[positions].tolist())
-    held = np.load(io.BytesIO(arrays(opened, encoding, positions)))
-    np.testing.assert_array_equal(held["x"], opened.data.x[rows])
+    held = np.load(io.BytesIO(arrays(loaded, encoding, positions)))
+    np.testing.assert_array_equal(held["x"], loaded.data.x[rows])
     np.testing.assert_array_equal(held["mean"], encoding.mean[positions])
 
 
 def test_a_selection_becomes_a_data_set(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "two", latent_dim=2)
     at = open_page("latent.py")
-    opened = Opened.of(run)
-    rows = opened.rows("test")[:60]
+    loaded = LoadedRun.of(run)
+    rows = loaded.rows("test")[:60]
     select(at, rows)
     at.button(key="latent_keep").click().run()
     assert not at.exception
     data = load(at.code[0].value)
-    np.testing.assert_array_equal(data.x / data.scale, opened.data.x[rows] / opened.data.scale)
+    np.testing.assert_array_equal(data.x / data.scale, loaded.data.x[rows] / loaded.data.scale)
     names = [data.classes[k] for k in data.labels]
-    assert names == [opened.data.classes[k] for k in opened.data.labels[rows]]
+    assert names == [loaded.data.classes[k] for k in loaded.data.labels[rows]]
 
 
 def test_the_neighbours_of_one_point_are_shown(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "two", latent_dim=2)
     at = open_page("latent.py")
-    opened = Opened.of(run)
-    rows = opened.rows("test")
+    loaded = LoadedRun.of(run)
+    rows = loaded.rows("test")
     select(at, rows[[9]])
-    means, seen = opened.encode(rows).mean, opened.seen(rows).reshape(len(rows), -1)
+    means, seen = loaded.encode(rows).mean, loaded.inputs(rows).reshape(len(rows), -1)
     shown = re.findall(r'<figure title="#(\d+), ([\d.]+) away"', " ".join(htmls(at)))
     for k, values in enumerate((means, seen)):
         apart = np.linalg.norm(values - values[9], axis=1)
@@ -558,8 +558,8 @@ def test_the_neighbours_of_one_point_are_shown(root: Path, open_page: OpenPage) 
 def test_the_caption_says_how_trustworthy_the_map_is(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "five", latent_dim=5)
     at = open_page("latent.py")
-    opened = Opened.of(run)
-    means = opened.encode(opened.rows("test")).mean
+    loaded = LoadedRun.of(run)
+    means = loaded.encode(loaded.rows("test")).mean
     value = trustworthiness(means, pca(means).points)
     assert f"trustworthiness {value:.3f}" in text(at)
     set_choice(at, "projection_five", "lda")

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from tests.pages.conftest import OpenPage, trained
 from tests.pages.test_latent import drawn, numbers, over, set_choice, text
 from vae.analysis.encoding import by_kl
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.projections_3d import HALF, SPACES, components
 from vae.dashboard.latent.panel import HINT_3D
 from vae.runs import Run
@@ -52,8 +52,8 @@ def in_space(root: Path, open_page: OpenPage, name: str, **settings: Any) -> tup
 
 def test_dimensions_are_drawn_where_they_are(root: Path, open_page: OpenPage) -> None:
     run, at = in_space(root, open_page, "dimensions-3d")
-    opened = Opened.of(run)
-    encoding = opened.encode(opened.rows("test"))
+    loaded = LoadedRun.of(run)
+    encoding = loaded.encode(loaded.rows("test"))
     order = by_kl(encoding)
     rows, place = placed(drawn(at, KEY))
     np.testing.assert_array_equal(rows, encoding.index)
@@ -74,8 +74,8 @@ def test_dimensions_are_drawn_where_they_are(root: Path, open_page: OpenPage) ->
 
 def test_components_come_with_the_variance_of_each(root: Path, open_page: OpenPage) -> None:
     run, at = in_space(root, open_page, "pca-3d")
-    opened = Opened.of(run)
-    encoding = opened.encode(opened.rows("test"))
+    loaded = LoadedRun.of(run)
+    encoding = loaded.encode(loaded.rows("test"))
     made = components(encoding)
     rows, place = placed(drawn(at, KEY))
     np.testing.assert_array_equal(place, made.places(encoding.mean))
@@ -107,15 +107,15 @@ def test_what_is_thinned_says_so(root: Path, open_page: OpenPage) -> None:
     set_choice(at, "split", "train")
     assert "500 of 1,437 shown" in text(at)
     message = drawn(at, KEY)
-    np.testing.assert_array_equal(placed(message)[0], Opened.of(run).shown("train", 500))
+    np.testing.assert_array_equal(placed(message)[0], LoadedRun.of(run).subset("train", 500))
     set_choice(at, "hue", "KL")
     coloured = drawn(at, KEY)
     assert coloured["revision"] == message["revision"] != before  # the camera stays
     (trace,) = coloured["figure"]["data"]
     rows = np.frombuffer(base64.b64decode(coloured["index"][0]), "<u4")
-    opened = Opened.of(run)
+    loaded = LoadedRun.of(run)
     np.testing.assert_allclose(
-        numbers(trace["marker"]["color"]), opened.encode(rows.astype(np.int64)).kl, rtol=1e-4
+        numbers(trace["marker"]["color"]), loaded.encode(rows.astype(np.int64)).kl, rtol=1e-4
     )
 
 
@@ -165,7 +165,7 @@ def test_a_class_is_found_in_space_too(root: Path, open_page: OpenPage) -> None:
     at.button[[b.label for b in at.button].index("Select")].click().run()
     assert not at.exception
     _, packed = over(at)["select"]
-    opened = Opened.of(run)
-    rows = opened.rows("test")
+    loaded = LoadedRun.of(run)
+    rows = loaded.rows("test")
     chosen = np.frombuffer(base64.b64decode(packed), "<u4")
-    np.testing.assert_array_equal(chosen, rows[opened.data.labels[rows] == 3])
+    np.testing.assert_array_equal(chosen, rows[loaded.data.labels[rows] == 3])

@@ -12,7 +12,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage, trained
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.ranking import ORDERS, Judged, percent
 from vae.base.records import Floats
 from vae.components.terms import kl_per_dimension, reconstruction_error
@@ -46,11 +46,11 @@ def numbers(at: AppTest) -> list[list[str]]:
     return [re.findall(r">([^<>]+)<", caption) for caption in captions]
 
 
-def exact(opened: Opened, rows: np.ndarray) -> tuple[Floats, Floats, Floats, Floats]:
+def exact(loaded: LoadedRun, rows: np.ndarray) -> tuple[Floats, Floats, Floats, Floats]:
     """x, E[x|z], -ln p(x|z) and the KL of rows at the mean of q, from the model alone."""
-    x = torch.from_numpy(opened.data.x[rows] / np.float32(opened.data.scale))
+    x = torch.from_numpy(loaded.data.x[rows] / np.float32(loaded.data.scale))
     with torch.no_grad():
-        out = opened.model(x, 0)
+        out = loaded.model(x, 0)
         error, kl = reconstruction_error(out)[0], kl_per_dimension(out).sum(1)
         return x.numpy(), out.px.mean[0].numpy(), error.numpy(), kl.numpy()
 
@@ -74,9 +74,9 @@ def test_the_cards_are_the_models(root: Path, open_page: OpenPage) -> None:
     at = open_page("reconstructions.py")
     at.selectbox(key="reconstruct_order").select("worst-elbo").run()
     at.number_input(key="reconstruct_number").set_value(8).run()
-    opened = Opened.of(run)
-    test = opened.splits.test
-    x, values, error, kl = exact(opened, test)
+    loaded = LoadedRun.of(run)
+    test = loaded.splits.test
+    x, values, error, kl = exact(loaded, test)
     worst = np.argsort(-(error + kl), kind="stable")[:8]
     shown = stacks(at)
     scale = shown[0].shape[1] // 8
@@ -85,7 +85,7 @@ def test_the_cards_are_the_models(root: Path, open_page: OpenPage) -> None:
     for k, place in enumerate(worst):
         layers = [x[place : place + 1], values[place : place + 1], difference.tiles[k : k + 1]]
         np.testing.assert_array_equal(shown[k], tiles.strip(layers, 1, scale=scale)[..., :3])
-    label = opened.data.labels[test[worst]]
+    label = loaded.data.labels[test[worst]]
     expected = [
         [str(c), html_grid.number(e), html_grid.number(d), percent(1 - k / 180)]
         for k, c, e, d in zip(range(1, 9), label, error[worst], kl[worst], strict=True)
@@ -127,12 +127,12 @@ def test_what_is_shown_carries_its_own_numbers(
 ) -> None:
     """The x that is shown, decoded at the z that is shown, has the reconstruction that is said:
     also when pictures are binarised by a draw, and for a sample of q."""
-    opened = Opened.of(trained(root, "a-run", binarize=binarize))
-    record = judge(opened, "train", seed)
-    chosen = select(opened, record, ASKED._replace(split="train", order="worst", number=20))
+    loaded = LoadedRun.of(trained(root, "a-run", binarize=binarize))
+    record = judge(loaded, "train", seed)
+    chosen = select(loaded, record, ASKED._replace(split="train", order="worst", number=20))
     z = record.z[np.searchsorted(record.rows, chosen.rows)]
     with torch.no_grad():
-        px = opened.model.likelihood(torch.from_numpy(z))
+        px = loaded.model.likelihood(torch.from_numpy(z))
         error = -px.log_prob(torch.from_numpy(chosen.x)).numpy()
     np.testing.assert_allclose(chosen.reconstruction, error, rtol=1e-5)
     np.testing.assert_allclose(chosen.values, px.mean.numpy(), rtol=1e-5)
@@ -141,20 +141,20 @@ def test_what_is_shown_carries_its_own_numbers(
 
 
 def test_a_sample_of_q_is_worse_than_its_mean_and_follows_the_seed(root: Path) -> None:
-    opened = Opened.of(trained(root, "a-run", epochs=15, beta=0.01))
-    mean, first, second = (judge(opened, "val", seed) for seed in (None, 0, 1))
+    loaded = LoadedRun.of(trained(root, "a-run", epochs=15, beta=0.01))
+    mean, first, second = (judge(loaded, "val", seed) for seed in (None, 0, 1))
     assert first.reconstruction.mean() > mean.reconstruction.mean()
-    np.testing.assert_array_equal(first.z, judge(opened, "val", 0).z)
+    np.testing.assert_array_equal(first.z, judge(loaded, "val", 0).z)
     assert not np.array_equal(first.z, second.z)
     np.testing.assert_array_equal(first.kl, mean.kl)
 
 
 def test_a_class_alone(root: Path) -> None:
-    opened = Opened.of(trained(root, "a-run"))
-    record = judge(opened, "val", None)
+    loaded = LoadedRun.of(trained(root, "a-run"))
+    record = judge(loaded, "val", None)
     asked = ASKED._replace(label=3, number=64)
-    chosen = select(opened, record, asked)
-    labels = opened.data.labels
+    chosen = select(loaded, record, asked)
+    labels = loaded.data.labels
     assert labels is not None
     assert (labels[chosen.rows] == 3).all()
     own = labels[record.rows] == 3
@@ -162,14 +162,14 @@ def test_a_class_alone(root: Path) -> None:
     np.testing.assert_allclose(np.sort(chosen.surprise), np.sort(among))
     assert chosen.total == own.sum() == len(chosen.rows)
     assert chosen.means[0] == pytest.approx(record.reconstruction[own].mean(), rel=1e-5)
-    words = summary(asked, chosen, opened.data)
+    words = summary(asked, chosen, loaded.data)
     assert f"{own.sum()} of {own.sum()}** validation examples of class 3" in words
 
 
 def test_the_terms_of_the_summary_add_up(root: Path) -> None:
-    opened = Opened.of(trained(root, "a-run"))
+    loaded = LoadedRun.of(trained(root, "a-run"))
     asked = ASKED._replace(place="sample")
-    words = summary(asked, select(opened, judge(opened, "val", 0), asked), opened.data)
+    words = summary(asked, select(loaded, judge(loaded, "val", 0), asked), loaded.data)
     error, kl, bound = map(float, re.findall(r"\*\*([\d.]+)\*\*", words))
     assert bound == pytest.approx(error + kl, abs=0.011)
 

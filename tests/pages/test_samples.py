@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage, trained
 from vae.analysis.encoding import decode, prior_sample, quantiles
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.nearest import nearest
 from vae.analysis.sampling import ALL, SOURCES, Draw, Latents
 from vae.dashboard.samples.manifold import Plane, axes, decoded
@@ -99,23 +99,23 @@ def test_every_number_changes_the_pictures(
 
 
 def test_a_temperature_of_0_is_the_middle_of_the_prior(root: Path) -> None:
-    opened = Opened.of(trained(root, "a-run"))
-    drawn = sampled(opened, Sampling(3, 0, 0.0, "mean", ALL))
+    loaded = LoadedRun.of(trained(root, "a-run"))
+    drawn = sampled(loaded, Sampling(3, 0, 0.0, "mean", ALL))
     assert not drawn.z.any()
     assert (drawn.x == drawn.x[0]).all()
 
 
 def test_a_draw_has_the_noise_of_the_likelihood(root: Path) -> None:
-    opened = Opened.of(trained(root, "a-run"))
-    drawn = sampled(opened, Sampling(4, 0, 1.0, "draw", ALL))
+    loaded = LoadedRun.of(trained(root, "a-run"))
+    drawn = sampled(loaded, Sampling(4, 0, 1.0, "draw", ALL))
     assert set(np.unique(drawn.x)) == {0.0, 1.0}  # Bernoulli
 
 
 @pytest.mark.parametrize("pair", [(0, 1), (3, 1)])
 def test_the_axes_are_the_latents(pair: tuple[int, int], root: Path) -> None:
-    opened = Opened.of(trained(root, "a-run", latent_dim=4))
+    loaded = LoadedRun.of(trained(root, "a-run", latent_dim=4))
     asked = Plane("dimensions", pair, 5)
-    grid = decoded(opened, asked)
+    grid = decoded(loaded, asked)
     (across, up), titles = axes(asked, grid)
     assert titles == (f"z{pair[0] + 1}", f"z{pair[1] + 1}")
     np.testing.assert_allclose(across, quantiles(5))
@@ -125,9 +125,9 @@ def test_the_axes_are_the_latents(pair: tuple[int, int], root: Path) -> None:
 
 
 def test_the_pca_plane_goes_through_the_latents(root: Path) -> None:
-    opened = Opened.of(trained(root, "a-run", latent_dim=4))
-    grid = decoded(opened, Plane("pca", (0, 1), 5))
-    means = opened.encode(opened.shown("train", 2000)).mean
+    loaded = LoadedRun.of(trained(root, "a-run", latent_dim=4))
+    grid = decoded(loaded, Plane("pca", (0, 1), 5))
+    means = loaded.encode(loaded.subset("train", 2000)).mean
     np.testing.assert_allclose(grid.z[12], means.mean(0), atol=1e-5)  # the middle
     step = grid.z[13] - grid.z[12]
     along = (means - means.mean(0)) @ (step / np.linalg.norm(step))
@@ -144,8 +144,8 @@ def test_damaged_weights_are_told(root: Path, open_page: OpenPage) -> None:
 def test_the_most_informative_pair_comes_first(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "a-run", latent_dim=4, epochs=15, hidden=(32,))
     at = open_page("samples.py")
-    opened = Opened.of(run)
-    kl = opened.encode(opened.splits.train).kl_per_dimension
+    loaded = LoadedRun.of(run)
+    kl = loaded.encode(loaded.splits.train).kl_per_dimension
     assert kl is not None
     order = np.argsort(-kl.mean(0))
     across, up = (at.selectbox(key=f"generate_{n}_a-run").value for n in ("across", "up"))
@@ -153,21 +153,21 @@ def test_the_most_informative_pair_comes_first(root: Path, open_page: OpenPage) 
 
 
 def test_noise_of_a_plain_autoencoder_follows_its_latents(root: Path) -> None:
-    opened = Opened.of(trained(root, "a-run", **KINDS["plain"], latent_dim=3, epochs=5))
-    means = opened.encode(opened.shown("train", 2000)).mean
-    z = sampled(opened, Sampling(400, 0, 1.0, "mean", ALL)).z
+    loaded = LoadedRun.of(trained(root, "a-run", **KINDS["plain"], latent_dim=3, epochs=5))
+    means = loaded.encode(loaded.subset("train", 2000)).mean
+    z = sampled(loaded, Sampling(400, 0, 1.0, "mean", ALL)).z
     spread = means.std(0)
     np.testing.assert_allclose(z.mean(0), means.mean(0), atol=4 * spread.max() / 20)
     np.testing.assert_allclose(np.cov(z.T), np.cov(means.T), atol=0.3 * spread.max() ** 2)
-    grid = decoded(opened, Plane("dimensions", (2, 0), 5))
+    grid = decoded(loaded, Plane("dimensions", (2, 0), 5))
     np.testing.assert_allclose(grid.z[12], means.mean(0), rtol=1e-4, atol=1e-5)
     step = grid.z[13] - grid.z[12]
     np.testing.assert_allclose(step, [0, 0, spread[2] * quantiles(5)[3]], rtol=1e-3, atol=1e-5)
 
 
 def test_a_kept_file_is_a_data_set(root: Path, tmp_path: Path) -> None:
-    opened = Opened.of(trained(root, "a-run"))
-    drawn = sampled(opened, Sampling(20, 0, 1.0, "mean", ALL))
+    loaded = LoadedRun.of(trained(root, "a-run"))
+    drawn = sampled(loaded, Sampling(20, 0, 1.0, "mean", ALL))
     path = tmp_path / "samples.npz"
     path.write_bytes(html_grid.npz(drawn.x, drawn.z))
     with np.load(path) as kept:
@@ -218,35 +218,35 @@ def test_numbers_as_they_are_written(value: float, text: str) -> None:
     assert html_grid.number(value) == text
 
 
-def known(opened: Opened) -> Latents:
-    rows, labels = opened.splits.train, opened.data.labels
+def known(loaded: LoadedRun) -> Latents:
+    rows, labels = loaded.splits.train, loaded.data.labels
     assert labels is not None
-    batches, mean = opened.batches(rows), opened.encode(rows).mean
-    return Latents(opened.model, batches, mean, opened.seed, labels[rows], opened.data.classes)
+    batches, mean = loaded.batches(rows), loaded.encode(rows).mean
+    return Latents(loaded.model, batches, mean, loaded.seed, labels[rows], loaded.data.classes)
 
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_every_source_is_decoded_pixel_for_pixel(
     name: str, root: Path, open_page: OpenPage
 ) -> None:
-    opened = Opened.of(trained(root, "a-run"))
+    loaded = LoadedRun.of(trained(root, "a-run"))
     at = open_page("samples.py")
     at.number_input(key="generate_number").set_value(9).run()
     at.selectbox(key="generate_source_a-run").select(name).run()
     assert not at.exception
     start = 1 if name == "class" else 0
     asked = Draw(9, 0, 1.0, start)
-    z = SOURCES[name].draw(known(opened), asked)
+    z = SOURCES[name].draw(known(loaded), asked)
     grid = shown(at)[0]
     scale = (grid.shape[0] + 1) // 3 // 8
-    expected = tiles.tile(decode(opened.model, z), 3, scale=scale).astype(int)
+    expected = tiles.tile(decode(loaded.model, z), 3, scale=scale).astype(int)
     assert np.abs(grid - expected).max() <= 1  # a fit may differ in its last digit
     assert source_in_words(SOURCES[name]) in said(at)
     if name != "class":
         return
     at.selectbox(key="generate_sample_class_a-run").select(4).run()
-    z = SOURCES[name].draw(known(opened), asked._replace(label=4))
-    expected = tiles.tile(decode(opened.model, z), 3, scale=scale).astype(int)
+    z = SOURCES[name].draw(known(loaded), asked._replace(label=4))
+    expected = tiles.tile(decode(loaded.model, z), 3, scale=scale).astype(int)
     assert np.abs(shown(at)[0] - expected).max() <= 1
 
 
@@ -266,21 +266,21 @@ def test_components_are_what_is_asked_for(root: Path, open_page: OpenPage) -> No
 def test_below_each_sample_is_its_nearest_training_example(
     root: Path, open_page: OpenPage
 ) -> None:
-    opened = Opened.of(trained(root, "a-run"))
+    loaded = LoadedRun.of(trained(root, "a-run"))
     at = open_page("samples.py")
     at.number_input(key="generate_number").set_value(6).run()
     at.toggle(key="generate_nearest").set_value(True).run()
     assert not at.exception
     html = " ".join(e.proto.body for e in at.get("html"))
     rows = [int(row) for row in re.findall(r"row (\d+) of digits, ", html)]
-    x = sampled(opened, Sampling(6, 0, 1.0, "mean", ALL)).x
-    train = prepare(opened.data, opened.splits.train)
+    x = sampled(loaded, Sampling(6, 0, 1.0, "mean", ALL)).x
+    train = prepare(loaded.data, loaded.splits.train)
     apart = np.sqrt(((x[:, None] - train) ** 2).sum((2, 3, 4)))  # (6, N)
-    np.testing.assert_array_equal(rows, opened.splits.train[apart.argmin(1)])
+    np.testing.assert_array_equal(rows, loaded.splits.train[apart.argmin(1)])
     pairs = [picture[..., :3] for picture in shown(at)[:12]]  # the browser enlarges them
     np.testing.assert_array_equal(pairs[::2], tiles.pixels(x))
-    np.testing.assert_array_equal(pairs[1::2], tiles.pixels(prepare(opened.data, np.array(rows))))
-    held = nearest(prepare(opened.data, opened.splits.test), train).distance
+    np.testing.assert_array_equal(pairs[1::2], tiles.pixels(prepare(loaded.data, np.array(rows))))
+    held = nearest(prepare(loaded.data, loaded.splits.test), train).distance
     best = apart.min(1)
     told = words(at)
     for value in (np.median(best), best.min(), np.median(held)):

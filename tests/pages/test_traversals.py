@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from tests.pages.conftest import OpenPage, trained
 from vae.analysis.encoding import decode
 from vae.analysis.interpolation import change, class_mean, slerp
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.dashboard.traversals import interpolation as two
 from vae.dashboard.traversals import single_latent as rows
 from vae.dashboard.traversals.arithmetic import REACH
@@ -81,9 +81,9 @@ def test_opens_for_every_kind_of_run(
         np.savez(settings["data"], x=x)
     run = trained(root, "a-run", **settings)
     at = open_page("traversals.py")
-    opened = Opened.of(run)
-    labelled = opened.data.labels is not None
-    pictures = opened.data.is_image
+    loaded = LoadedRun.of(run)
+    labelled = loaded.data.labels is not None
+    pictures = loaded.data.is_image
     assert "latents" in words(at)
     assert len(strips(at)) == len(marks(at)) * pictures
     for start in ("mean", "origin"):
@@ -94,8 +94,8 @@ def test_opens_for_every_kind_of_run(
     view(at, "Between two")
     assert len(strips(at)) == 2 * pictures
     offered = at.selectbox(key="traverse_measure").options
-    assert offered == (["‖z‖", "−ln p(z)"] if opened.model.has_kl else ["‖z‖"])
-    if opened.model.has_kl:
+    assert offered == (["‖z‖", "−ln p(z)"] if loaded.model.has_kl else ["‖z‖"])
+    if loaded.model.has_kl:
         at.selectbox(key="traverse_measure").select("−ln p(z)").run()
         assert not at.exception
     view(at, "Arithmetic")
@@ -110,8 +110,8 @@ def marks(at: AppTest) -> list[int]:
 def test_rows_are_the_decoders_in_the_order_of_their_kl(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "a-run", latent_dim=6, epochs=20, hidden=(32,))
     at = open_page("traversals.py")
-    opened = Opened.of(run)
-    encoding = opened.encode(opened.splits.train)
+    loaded = LoadedRun.of(run)
+    encoding = loaded.encode(loaded.splits.train)
     assert encoding.kl_per_dimension is not None
     kl = encoding.kl_per_dimension.mean(0)
     by_kl = np.argsort(-kl)
@@ -119,19 +119,19 @@ def test_rows_are_the_decoders_in_the_order_of_their_kl(root: Path, open_page: O
     found = re.findall(r"<b>z(\d+)</b><span[^>]*>(\d+\.\d\d) nats<", html(at))
     np.testing.assert_array_equal([int(n) - 1 for n, _ in found], by_kl)
     np.testing.assert_allclose([float(v) for _, v in found], kl[by_kl], atol=0.0051)
-    test = opened.encode(opened.splits.test).mean
+    test = loaded.encode(loaded.splits.test).mean
     row = int(np.abs(test[:, by_kl[0]]).argmax())  # far from the middle of its row
-    at.number_input(key="traverse_start_a-run").set_value(int(opened.splits.test[row])).run()
+    at.number_input(key="traverse_start_a-run").set_value(int(loaded.splits.test[row])).run()
     start = test[row]
     assert abs(start[by_kl[0]]) > 0.75
     pictures, after = strips(at), re.findall(r'class="after">([\d.]+)<', html(at))
-    own = tiles.pixels(decode(opened.model, start[None]))[0]
+    own = tiles.pixels(decode(loaded.model, start[None]))[0]
     for d, strip, moved, left in zip(by_kl, pictures, after, marks(at), strict=True):
         z = np.tile(start, (9, 1))
         z[:, d] = np.linspace(-3, 3, 9)
         near = int(np.abs(z[:, d] - start[d]).argmin())
         z[near] = start
-        x = decode(opened.model, z)
+        x = decode(loaded.model, z)
         shown = tiled(strip, 9).astype(int)
         assert np.abs(shown - tiles.pixels(x)).max() <= 1  # batches of another size
         assert np.abs(shown[near] - own.astype(int)).max() <= 1
@@ -141,30 +141,30 @@ def test_rows_are_the_decoders_in_the_order_of_their_kl(root: Path, open_page: O
 
 def test_what_is_shown_is_what_the_files_hold(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "a-run", latent_dim=5)
-    opened = Opened.of(run)
+    loaded = LoadedRun.of(run)
     asked = rows.Asked("example", 5, "prior", 3, 9, 0)
-    paths = rows.traversals(opened, asked, ordered(opened)[0])
+    paths = rows.traversals(loaded, asked, ordered(loaded)[0])
     z = np.concatenate([path.z for path in paths])
     at = open_page("traversals.py")
     at.number_input(key="traverse_start_a-run").set_value(5).run()
     if [t for t in at.toggle if t.key == "traverse_all_a-run"]:
         at.toggle(key="traverse_all_a-run").set_value(True).run()
     shown = np.concatenate([tiled(strip, 9) for strip in strips(at)])
-    np.testing.assert_array_equal(shown, tiles.pixels(decode(opened.model, z)))
+    np.testing.assert_array_equal(shown, tiles.pixels(decode(loaded.model, z)))
     view(at, "Between two")
     ends = (at.number_input(key=f"traverse_{k}_a-run").value for k in "ab")
     wanted = two.Asked(*ends, 9, 0)
-    ways = two.ways_of(opened, wanted, 9)
-    made = decode(opened.model, np.concatenate([ways.linear, ways.spherical]))
+    ways = two.ways_of(loaded, wanted, 9)
+    made = decode(loaded.model, np.concatenate([ways.linear, ways.spherical]))
     shown = np.concatenate([tiled(strip, 9) for strip in strips(at)])
     np.testing.assert_array_equal(shown, tiles.pixels(made))
     t = np.linspace(0, 1, 9)
-    a, b = (opened.encode(np.array([row])).mean[0] for row in wanted[:2])
+    a, b = (loaded.encode(np.array([row])).mean[0] for row in wanted[:2])
     np.testing.assert_array_equal(ways.spherical, slerp(a, b, t))
     playing = re.findall(r"data:image/webp;base64,([^\"]+)", html(at))[0]
     moving = Image.open(io.BytesIO(base64.b64decode(playing)))
     z = slerp(a, b, np.linspace(0, 1, two.PLACES))
-    frames = tiles.pixels(decode(opened.model, z))[..., :1]
+    frames = tiles.pixels(decode(loaded.model, z))[..., :1]
     scale, shown = moving.size[0] // 8, []
     for k in range(moving.n_frames):
         moving.seek(k)
@@ -175,8 +175,8 @@ def test_what_is_shown_is_what_the_files_hold(root: Path, open_page: OpenPage) -
 
 def test_another_example_swap_and_class(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "a-run")
-    opened = Opened.of(run)
-    test, labels = opened.splits.test, opened.data.labels
+    loaded = LoadedRun.of(run)
+    test, labels = loaded.splits.test, loaded.data.labels
     assert labels is not None
     at = open_page("traversals.py")
     row = at.number_input(key="traverse_start_a-run")
@@ -191,7 +191,7 @@ def test_another_example_swap_and_class(root: Path, open_page: OpenPage) -> None
         at.button(key="traverse_start_a-run_random").click().run()
         seen.add(at.number_input(key="traverse_start_a-run").value)
     assert len(seen) > 1
-    assert {opened.data.classes[labels[k]] for k in seen} == {"7"}
+    assert {loaded.data.classes[labels[k]] for k in seen} == {"7"}
     assert seen <= set(test.tolist())
     view(at, "Between two")
     first = [at.number_input(key=f"traverse_{k}_a-run").value for k in "ab"]
@@ -205,30 +205,30 @@ def test_another_example_swap_and_class(root: Path, open_page: OpenPage) -> None
 
 def test_arithmetic_is_that_of_class_means(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "a-run", epochs=8)
-    opened = Opened.of(run)
+    loaded = LoadedRun.of(run)
     at = view(open_page("traversals.py"), "Arithmetic")
     at.selectbox(key="traverse_plus_a-run").select("3").run()
     at.selectbox(key="traverse_minus_a-run").select("8").run()
-    mean, train = opened.encode(opened.splits.train).mean, opened.splits.train
-    assert opened.data.labels is not None
-    labels = opened.data.labels[train]
+    mean, train = loaded.encode(loaded.splits.train).mean, loaded.splits.train
+    assert loaded.data.labels is not None
+    labels = loaded.data.labels[train]
     (three, many), (eight, others) = (class_mean(mean, labels, k) for k in (3, 8))
     length = np.linalg.norm((three - eight) / mean.std(0))
     said = words(at)
     assert f"**Mean of 3** ({many:,} examples) and **mean of 8** ({others:,}): " in said
     apart = re.findall(r"\*\*([\d.]+)\*\* standard deviations of z apart", said)
     assert float(apart[0]) == pytest.approx(length, abs=0.01)
-    start = opened.encode(opened.splits.test[:1]).mean[0]
+    start = loaded.encode(loaded.splits.test[:1]).mean[0]
     strengths = np.linspace(-REACH, REACH, 9)[:, None]
-    wanted = tiles.pixels(decode(opened.model, (start + strengths * (three - eight)).astype("f4")))
+    wanted = tiles.pixels(decode(loaded.model, (start + strengths * (three - eight)).astype("f4")))
     assert np.abs(tiled(strips(at)[0], 9).astype(int) - wanted).max() <= 1
     at.selectbox(key="traverse_from_a-run").select("mean of 8").run()
     strip = tiled(strips(at)[0], 9)
     assert (
-        np.abs(strip[4].astype(int) - tiles.pixels(decode(opened.model, eight[None]))).max() <= 1
+        np.abs(strip[4].astype(int) - tiles.pixels(decode(loaded.model, eight[None]))).max() <= 1
     )
     assert (
-        np.abs(strip[6].astype(int) - tiles.pixels(decode(opened.model, three[None]))).max() <= 1
+        np.abs(strip[6].astype(int) - tiles.pixels(decode(loaded.model, three[None]))).max() <= 1
     )
     at.selectbox(key="traverse_plus_a-run").select("8").run()
     strip = tiled(strips(at)[0], 9)
@@ -238,45 +238,45 @@ def test_arithmetic_is_that_of_class_means(root: Path, open_page: OpenPage) -> N
 
 def test_a_told_class_is_held(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "a-run", condition="labels", epochs=6)
-    opened = Opened.of(run)
-    labels = opened.data.labels
+    loaded = LoadedRun.of(run)
+    labels = loaded.data.labels
     assert labels is not None
-    row = int(opened.splits.test[0])
+    row = int(loaded.splits.test[0])
     at = open_page("traversals.py")
     asked = rows.Asked("example", row, "prior", 3, 9, int(labels[row]))
     for label in (int(labels[row]), 3):
-        z = rows.traversals(opened, asked, ordered(opened)[0][:1])[0].z
-        wanted = tiles.pixels(decode(opened.model, z, labels=np.full(9, label)))
+        z = rows.traversals(loaded, asked, ordered(loaded)[0][:1])[0].z
+        wanted = tiles.pixels(decode(loaded.model, z, labels=np.full(9, label)))
         assert np.abs(tiled(strips(at)[0], 9).astype(int) - wanted).max() <= 1
         at.selectbox(key="traverse_held_a-run").select("3").run()
     at.selectbox(key="traverse_held_a-run").select("own class").run()
     view(at, "Arithmetic")
     at.selectbox(key="traverse_from_a-run").select("mean of 7").run()
-    z = class_mean(opened.encode(opened.splits.train).mean, labels[opened.splits.train], 7)[0]
-    wanted = tiles.pixels(decode(opened.model, z[None], labels=np.array([7])))
+    z = class_mean(loaded.encode(loaded.splits.train).mean, labels[loaded.splits.train], 7)[0]
+    wanted = tiles.pixels(decode(loaded.model, z[None], labels=np.array([7])))
     assert np.abs(tiled(strips(at)[0], 9)[4].astype(int) - wanted).max() <= 1
 
 
 @pytest.mark.parametrize("prior", ["standard", "mixture", "flow"])
 def test_the_span_and_what_is_usual_are_the_priors(prior: str, root: Path) -> None:
     """The interval that holds 95 % of a prior, and its unit, against its own draws and density."""
-    opened = Opened.of(trained(root, "a-run", prior=prior, latent_dim=3))
-    span, z = span_of(opened), usual(opened)
+    loaded = LoadedRun.of(trained(root, "a-run", prior=prior, latent_dim=3))
+    span, z = span_of(loaded), usual(loaded)
     np.testing.assert_allclose(z.mean(0), span.centre, atol=0.1)
     np.testing.assert_allclose(z.std(0), span.unit, rtol=0.06)
-    minus = two.measure(opened, z, "prior")
-    np.testing.assert_allclose(minus, -log_prior(opened, z))
+    minus = two.measure(loaded, z, "prior")
+    np.testing.assert_allclose(minus, -log_prior(loaded, z))
     if prior == "standard":
         exact = 0.5 * (z**2).sum(1) + 1.5 * np.log(2 * np.pi)
         np.testing.assert_allclose(minus, exact, rtol=1e-4)
-        norms = np.quantile(two.measure(opened, z, "norm"), [0.025, 0.975])
+        norms = np.quantile(two.measure(loaded, z, "norm"), [0.025, 0.975])
         np.testing.assert_allclose(norms, [0.464, 3.058], atol=0.09)  # χ with 3 degrees of freedom
 
 
 def test_idle_latents_are_folded(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "a-run", latent_dim=20, epochs=4, beta=1.5)
     at = open_page("traversals.py")
-    _, value, idle = ordered(Opened.of(run))
+    _, value, idle = ordered(LoadedRun.of(run))
     assert idle == set(np.flatnonzero(value < 0.01).tolist())
     assert len(idle) > 4
     assert ((value > 0.01) & (value < 0.1)).any()

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tests.pages.conftest import trained
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.config import RunConfig
 from vae.data import load
 from vae.figures.base import number
@@ -23,7 +23,7 @@ from vae.report.comparison_section import sentence
 from vae.report.run_summary import KEYS
 from vae.runs import Run, notes
 from vae.verdicts import verdict
-from vae.worker.evaluate import Wanted, judged, keep, loaded
+from vae.worker.evaluate import Wanted, judged, keep, load_run
 
 SHIPPED = Path(__file__).parents[2] / "checkpoints" / "digits-first-look"
 EVIL = '<script>document.title="owned"</script><img src=x onerror=alert(1)>'
@@ -135,9 +135,9 @@ def test_figures_are_those_of_the_folder(root: Path, whole: str) -> None:
 
 def test_an_evaluation_is_told_with_errors_and_units(tmp_path: Path) -> None:
     run = trained(tmp_path, "judged", binarize="threshold", frames=0)
-    opened, weights = loaded(run, "best")
+    loaded, weights = load_run(run, "best")
     wanted = Wanted("best", "test", samples=5, full=True)
-    record = judged(opened, wanted, lambda share: None)
+    record = judged(loaded, wanted, lambda share: None)
     keep(run, wanted, weights, record)
     said = words(report([run]))
     assert record.elbo is not None
@@ -167,8 +167,8 @@ def test_an_evaluation_of_other_weights_is_left_out(root: Path, tmp_path: Path) 
 
 def test_charts_hold_the_numbers_in_light_and_dark(root: Path) -> None:
     run = Run(root / "wide")
-    opened = Opened.of(run)
-    encoding = opened.encode(opened.rows("test"))
+    loaded = LoadedRun.of(run)
+    encoding = loaded.encode(loaded.rows("test"))
     assert encoding.kl_per_dimension is not None
     curves, plane, latent, kl = charts(report([run]))
     for side in (0, 1):
@@ -224,11 +224,11 @@ def test_pictures_are_those_of_the_best_weights(root: Path) -> None:
     from vae.imaging import tiles
 
     html = report([Run(root / "small")])
-    opened = Opened.of(Run(root / "small"))
-    drawn = decode(opened.model, prior_sample(opened.model, 32, 0))
+    loaded = LoadedRun.of(Run(root / "small"))
+    drawn = decode(loaded.model, prior_sample(loaded.model, 32, 0))
     assert tiles.data_uri(tiles.grid_png(drawn, 8, scale=6)) in html
-    rows = opened.shown("test", 16)
-    both = [opened.seen(rows), opened.decode(opened.encode(rows).mean, rows)]
+    rows = loaded.subset("test", 16)
+    both = [loaded.inputs(rows), loaded.decode(loaded.encode(rows).mean, rows)]
     assert tiles.data_uri(tiles.png(tiles.strip(both, 8, scale=6))) in html
 
 

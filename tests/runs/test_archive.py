@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from tests.runs.conftest import TINY, make_in
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.base import files
 from vae.config import RunConfig
 from vae.data import load, save_upload
@@ -123,7 +123,7 @@ def test_what_arrives_is_used_as_before(run: Run, tmp_path: Path) -> None:
     assert notes.read(came.path) == notes.read(run.path)
     assert [k.record for k in kept(came)] == [k.record for k in kept(run)]
     assert came.status()._replace(host="") == run.status()._replace(host="")
-    a, b = (Opened.of(r, "best") for r in (run, came))
+    a, b = (LoadedRun.of(r, "best") for r in (run, came))
     rows = np.arange(60)
     np.testing.assert_array_equal(a.encode(rows).mean, b.encode(rows).mean)
     assert as_file([came]) == as_file([Run(came.path)])

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.base import files
 from vae.runs import Run, identity
 from vae.worker import evaluate
-from vae.worker.evaluate import KIND, Kept, Wanted, kept, loaded
+from vae.worker.evaluate import KIND, Kept, Wanted, kept, load_run
 from vae.worker.run import Job, attempts, work
 
 Make = Callable[..., Run]
@@ -37,7 +37,7 @@ def test_what_is_kept_is_what_the_library_says(trained: Make, checkpoint: str, f
     job = job_of(run, wanted)
     result = done(run, wanted)
     assert result.path == job.result
-    assert result.record == Opened.of(run, checkpoint).evaluate("train", 2, 100, full)
+    assert result.record == LoadedRun.of(run, checkpoint).evaluate("train", 2, 100, full)
     assert result.wanted == wanted
     assert result.whole
     assert result.weights.step == files.read_meta(run.weights_path(checkpoint))["step"]
@@ -98,21 +98,21 @@ def test_weights_that_are_replaced_meanwhile_are_not_taken_for_the_old_ones(
     """Training saves between the press and the work: the result says which weights it judged."""
     run, other = trained("one"), trained("other", epochs=3)
     job = job_of(run)
-    opened_of, new = Opened.of, other.weights_path("best").read_bytes()
+    opened_of, new = LoadedRun.of, other.weights_path("best").read_bytes()
 
-    def of(run: Run, checkpoint: str = "best") -> Opened:
-        opened = opened_of(run, checkpoint)
+    def of(run: Run, checkpoint: str = "best") -> LoadedRun:
+        loaded = opened_of(run, checkpoint)
         run.weights_path("best").write_bytes(new)
-        return opened
+        return loaded
 
-    monkeypatch.setattr(Opened, "of", of)
+    monkeypatch.setattr(LoadedRun, "of", of)
     work(job.order, lambda: None)
     (result,) = kept(run)
     assert result.path == job_of(run).result != job.result
     assert job.status()["state"] == "none"
     assert attempts(run, KIND) == []
     monkeypatch.undo()
-    assert result.record == Opened.of(run).evaluate("all", 3, 120, True)
+    assert result.record == LoadedRun.of(run).evaluate("all", 3, 120, True)
 
 
 def test_weights_that_never_stand_still_are_told(
@@ -122,7 +122,7 @@ def test_weights_that_never_stand_still_are_told(
     count = iter(range(1000))
     monkeypatch.setattr(evaluate, "digest", lambda path: str(next(count)))
     with pytest.raises(ValueError, match="weights of one change too fast: pause it first"):
-        loaded(run, "best")
+        load_run(run, "best")
 
 
 def test_weights_that_are_not_finite_fail_with_a_sentence(trained: Make) -> None:

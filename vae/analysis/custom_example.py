@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vae.analysis.encoding import plane_of_pca
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.ranking import percentile
 from vae.base.records import Encoding, Floats, Ints
 
@@ -45,10 +45,10 @@ class Own(NamedTuple):
         return float(percentile(np.array([self.bound], np.float32), among)[0])
 
 
-def kept(picture: NDArray[np.uint8], opened: Opened) -> NDArray[Any]:
+def kept(picture: NDArray[np.uint8], loaded: LoadedRun) -> NDArray[Any]:
     """A picture (C, H, W), 0 black to 255 white, as the run's data are kept, (1, C, H, W): on
     their levels, where they have some."""
-    data, levels = opened.data, opened.data.levels
+    data, levels = loaded.data, loaded.data.levels
     x = picture[None].astype(np.float64) / 255
     if levels:
         x = np.rint(x * (levels - 1)) / (levels - 1)
@@ -56,20 +56,20 @@ def kept(picture: NDArray[np.uint8], opened: Opened) -> NDArray[Any]:
     return np.rint(x).astype(np.uint8) if data.x.dtype == np.uint8 else x.astype(np.float32)
 
 
-def shown(opened: Opened, row: int) -> NDArray[np.uint8]:
+def shown(loaded: LoadedRun, row: int) -> NDArray[np.uint8]:
     """An example of the data as a picture (C, H, W), 0 black to 255 white."""
-    x = opened.data.x[row].astype(np.float64) / opened.data.scale
+    x = loaded.data.x[row].astype(np.float64) / loaded.data.scale
     return np.asarray(np.rint(255 * x.clip(0, 1)), np.uint8)
 
 
-def through(opened: Opened, x: NDArray[Any], label: int = 0) -> Own:
+def through(loaded: LoadedRun, x: NDArray[Any], label: int = 0) -> Own:
     """An example (1, *event) as the run's data are kept through its model; a conditional model is
     told that it is of class `label`."""
-    labels: Ints | None = np.array([label]) if opened.model.classes else None
-    data = opened.data._replace(x=x, labels=labels, factors={}, test=0)
-    alone, first = opened._replace(data=data), np.zeros(1, np.int64)
+    labels: Ints | None = np.array([label]) if loaded.model.classes else None
+    data = loaded.data._replace(x=x, labels=labels, factors={}, test=0)
+    alone, first = loaded._replace(data=data), np.zeros(1, np.int64)
     encoding = alone.encode(first)
-    return Own(alone.seen(first), alone.decode(encoding.mean, first), encoding)
+    return Own(alone.inputs(first), alone.decode(encoding.mean, first), encoding)
 
 
 class Placed(NamedTuple):

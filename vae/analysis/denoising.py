@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.base.records import Floats, Ints
 
 
@@ -23,10 +23,10 @@ class Restored(NamedTuple):
     damage: Floats  # (N,) the same of the corrupted examples themselves
 
 
-def restore(opened: Opened, x: Floats, corrupted: Floats, rows: Ints) -> Restored:
+def restore(loaded: LoadedRun, x: Floats, corrupted: Floats, rows: Ints) -> Restored:
     """Clean and corrupted examples (N, *event), as the model sees them; `rows` of the data set
     tell a conditional model their classes."""
-    model, labels = opened.model, opened.data.labels
+    model, labels = loaded.model, loaded.data.labels
     y = None
     if model.classes:
         assert labels is not None

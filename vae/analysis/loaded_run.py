@@ -1,4 +1,4 @@
-"""A run opened to be looked at: its model, its data and how they are divided.
+"""A run at one checkpoint: its model, its data and its splits.
 
 What the pages, the commands and the jobs ask of a run's model goes through here. Everything is
 deterministic, on the CPU, and leaves the run folder as it is.
@@ -23,7 +23,7 @@ SPANNING = 5000  # training examples at most whose principal components samples 
 SPLITS = ("train", "val", "test", "all")
 
 
-class Opened(NamedTuple):
+class LoadedRun(NamedTuple):
     """One checkpoint of a run, its data and their splits."""
 
     run: Run
@@ -33,7 +33,7 @@ class Opened(NamedTuple):
     splits: Splits
 
     @classmethod
-    def of(cls, run: Run, checkpoint: str = "best") -> "Opened":
+    def of(cls, run: Run, checkpoint: str = "best") -> "LoadedRun":
         """Open a run; raises ValueError with a sentence if its weights or data are not there."""
         data = run.data()
         return cls(run, checkpoint, run.load_model(checkpoint), data, run.config.split(data))
@@ -56,14 +56,14 @@ class Opened(NamedTuple):
         """Test, else validation, else train."""
         return next(name for name in ("test", "val", "train") if len(self.splits.rows(name)))
 
-    def shown(self, split: str, points: int) -> Ints:
+    def subset(self, split: str, points: int) -> Ints:
         """At most `points` rows of a split, drawn stratified with the run's seed."""
         return stratified(self.data.labels, self.rows(split), points, self.seed)
 
     def batches(self, rows: Ints) -> Batches:
         return Batches(self.data, rows, self.run.config, torch.device("cpu"))
 
-    def seen(self, rows: Ints) -> Floats:
+    def inputs(self, rows: Ints) -> Floats:
         """Examples as the model sees them in evaluation, (N, *event)."""
         values: Floats = self.batches(rows).fixed(self.seed).x.numpy()
         return values
@@ -106,7 +106,7 @@ class Opened(NamedTuple):
             full=full,
             labels=None if labels is None else labels[rows],
             factors={factor: values[rows] for factor, values in self.data.factors.items()},
-            training=self.batches(self.shown("train", SPANNING)) if full else None,
+            training=self.batches(self.subset("train", SPANNING)) if full else None,
             progress=progress,
         )
         return record._replace(run=self.run.name, split=name, checkpoint=self.checkpoint)

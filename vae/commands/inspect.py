@@ -77,15 +77,15 @@ def evaluate_flags(parser: argparse.ArgumentParser) -> None:
 
 def evaluate(args: argparse.Namespace) -> int:
     """Judge a run on held-out examples, in nats per example, and keep the result with it."""
-    from vae.worker.evaluate import Wanted, judged, keep, loaded
+    from vae.worker.evaluate import Wanted, judged, keep, load_run
 
-    opened, weights = loaded(find(args.root, args.name), args.checkpoint)
-    split = args.split or opened.default_split()
+    loaded, weights = load_run(find(args.root, args.name), args.checkpoint)
+    split = args.split or loaded.default_split()
     wanted = Wanted(args.checkpoint, split, args.elbo_samples, args.samples, args.full)
     with share(f"{args.name}, {split}") as progress:
-        record = judged(opened, wanted, progress)
+        record = judged(loaded, wanted, progress)
     try:
-        keep(opened.run, wanted, weights, record)
+        keep(loaded.run, wanted, weights, record)
     except OSError as error:
         print(f"vae: The result is not kept with the run. {sentence(error)}", file=sys.stderr)
     if args.json:
@@ -160,20 +160,20 @@ def encode(args: argparse.Namespace) -> int:
     """
     import numpy as np
 
-    from vae.analysis.loaded_run import Opened
+    from vae.analysis.loaded_run import LoadedRun
 
     out = _out(args.out, ".npz")
-    opened = Opened.of(find(args.root, args.name), args.checkpoint)
-    split = args.split or opened.default_split()
-    encoding = opened.encode(opened.rows(split))
-    labels = opened.data.labels
+    loaded = LoadedRun.of(find(args.root, args.name), args.checkpoint)
+    split = args.split or loaded.default_split()
+    encoding = loaded.encode(loaded.rows(split))
+    labels = loaded.data.labels
     blank = np.full(len(encoding.index), -1)
     _save_npz(
         out,
         mean=encoding.mean,
         std=np.full_like(encoding.mean, np.nan) if encoding.std is None else encoding.std,
         label=blank if labels is None else labels[encoding.index],
-        split=opened.split_of(encoding.index),
+        split=loaded.split_of(encoding.index),
         index=encoding.index,
     )
     n, z = encoding.mean.shape

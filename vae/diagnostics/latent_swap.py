@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.base import rng
 from vae.batches import Batch
 from vae.components.terms import kl, reconstruction_error
@@ -24,17 +24,17 @@ EXAMPLES = 500  # the standard error of a mean is then a 22nd of the spread
 CHUNK = 64  # examples decoded at once: a categorical over 256 levels makes 256 outputs a pixel
 
 
-def measure(opened: Opened) -> Measured:
+def measure(loaded: LoadedRun) -> Measured:
     """Look at a run's model with at most EXAMPLES of its test, else validation, else training
     examples. Raises ValueError if there are fewer than two."""
-    split = opened.default_split()
-    rows = np.random.default_rng(opened.seed).permutation(opened.shown(split, EXAMPLES))
+    split = loaded.default_split()
+    rows = np.random.default_rng(loaded.seed).permutation(loaded.subset(split, EXAMPLES))
     if len(rows) < 2:
         raise ValueError("A single example cannot be exchanged for another.")
-    batch = opened.batches(rows).fixed(opened.seed)
-    with torch.no_grad(), rng.stream(opened.model.device, opened.seed, "page"):
-        own, rate, z, width = _own(opened.model, batch)
-        other = _decoded(opened.model, batch, z.roll(1, 0))
+    batch = loaded.batches(rows).fixed(loaded.seed)
+    with torch.no_grad(), rng.stream(loaded.model.device, loaded.seed, "page"):
+        own, rate, z, width = _own(loaded.model, batch)
+        other = _decoded(loaded.model, batch, z.roll(1, 0))
     cost = (other - own).double()
     return Measured(
         split=split,
@@ -44,7 +44,7 @@ def measure(opened: Opened) -> Measured:
         swap_se=float(cost.std() / math.sqrt(len(cost))),
         narrowest=None if width is None else float(width.log().mean(0).exp().min()),
         spread=float(batch.x.std()),
-        levels=opened.model.domain.levels,
+        levels=loaded.model.domain.levels,
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from vae import figures
 from vae.analysis.encoding import decode, prior_sample
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.projections import pca
 from vae.base.records import Encoding, Floats, Hue, LatentMap, Projection
 from vae.experiments.configurations import Entry
@@ -34,18 +34,18 @@ def look(page: Page, run: Run, entry: Entry, title: str) -> str:
     """HTML: everything about one run."""
     parts = [_said(entry, title)]
     try:
-        opened = Opened.of(run)
+        loaded = LoadedRun.of(run)
     except (ValueError, OSError) as error:
         parts.append(f'<p class="about">No pictures: {escape(str(error))}</p>')
         parts.append(f'<div class="pair"><div>{_kl(page, run, None)}</div></div>')
     else:
-        split = opened.default_split()
-        encoding = opened.encode(opened.shown(split, POINTS))
-        left = _map(page, opened, encoding, split)
+        split = loaded.default_split()
+        encoding = loaded.encode(loaded.subset(split, POINTS))
+        left = _map(page, loaded, encoding, split)
         parts.append(
             f'<div class="pair"><div>{left}</div><div>{_kl(page, run, encoding)}</div></div>'
         )
-        parts.append(_pictures(page, opened, split))
+        parts.append(_pictures(page, loaded, split))
     parts += [_evaluation(kept) for kept in evaluations(run)]
     return section(title, *parts)
 
@@ -59,16 +59,16 @@ def _said(entry: Entry, title: str) -> str:
     return (f"<p>{head}</p>" if head else "") + notes
 
 
-def _map(page: Page, opened: Opened, encoding: Encoding, split: str) -> str:
+def _map(page: Page, loaded: LoadedRun, encoding: Encoding, split: str) -> str:
     """Where the examples are in latent space."""
     means = encoding.mean
     flat = means.shape[1] == 2
     axes = ("z1 (posterior mean)", "z2 (posterior mean)")
     shown = Projection(means, axes, "") if flat else pca(means)
-    labels = opened.data.labels
-    hue = None if labels is None else Hue("class", labels[encoding.index], opened.data.classes)
-    total = len(opened.rows(split))
-    rings = flat and opened.model.has_kl and opened.run.config.prior == "standard"
+    labels = loaded.data.labels
+    hue = None if labels is None else Hue("class", labels[encoding.index], loaded.data.classes)
+    total = len(loaded.rows(split))
+    rings = flat and loaded.model.has_kl and loaded.run.config.prior == "standard"
     record = LatentMap(shown.points, shown.axes, encoding.index, hue, total, rings, shown.note)
     chart = page.chart(figures.latent_map(record), "Latent map", HEIGHT)
     told = figures.caption(record) or f"all {total:,} shown"
@@ -90,13 +90,13 @@ def _kl(page: Page, run: Run, encoding: Encoding | None) -> str:
     return f'<h3>KL per dimension</h3>{chart}<p class="small">{told}</p>'
 
 
-def _pictures(page: Page, opened: Opened, split: str) -> str:
+def _pictures(page: Page, loaded: LoadedRun, split: str) -> str:
     """Originals above their reconstructions, and samples of the prior."""
-    rows_ = opened.shown(split, TILES)
-    originals = opened.seen(rows_)
-    made = opened.decode(opened.encode(rows_).mean, rows_)
-    drawn = _samples(opened)
-    if not opened.data.is_image:
+    rows_ = loaded.subset(split, TILES)
+    originals = loaded.inputs(rows_)
+    made = loaded.decode(loaded.encode(rows_).mean, rows_)
+    drawn = _samples(loaded)
+    if not loaded.data.is_image:
         return _vectors(page, originals, made, drawn)
     scale = max(1, ROOM // (ACROSS * (originals.shape[3] + 1)))
     both = tiles.png(tiles.strip([originals, made], ACROSS, scale=scale))
@@ -117,11 +117,11 @@ def _shown(png: bytes, told: str) -> str:
     return f'{picture(tiles.data_uri(png), told)}<p class="small">{escape(told)}</p>'
 
 
-def _samples(opened: Opened) -> Floats | None:
+def _samples(loaded: LoadedRun) -> Floats | None:
     """Means of p(x|z) at draws of the prior, (S, *event); None where there is no such prior."""
-    if not opened.model.has_kl:
+    if not loaded.model.has_kl:
         return None
-    return decode(opened.model, prior_sample(opened.model, SAMPLES, 0))
+    return decode(loaded.model, prior_sample(loaded.model, SAMPLES, 0))
 
 
 def _vectors(page: Page, originals: Floats, made: Floats, drawn: Floats | None) -> str:

@@ -20,7 +20,7 @@ from vae.runs import Run
 from vae.runs.result_keys import digest, key
 
 if TYPE_CHECKING:
-    from vae.analysis.loaded_run import Opened
+    from vae.analysis.loaded_run import LoadedRun
     from vae.worker.run import Job
 
 KIND, SUFFIX = "evaluate", ".json"
@@ -68,29 +68,29 @@ def evaluate(job: "Job") -> None:
             told = time.monotonic()
             job.report(share)
 
-    opened, weights = loaded(job.run, wanted.checkpoint)
-    keep(job.run, wanted, weights, judged(opened, wanted, progress))
+    loaded, weights = load_run(job.run, wanted.checkpoint)
+    keep(job.run, wanted, weights, judged(loaded, wanted, progress))
 
 
-def loaded(run: Run, checkpoint: str) -> tuple["Opened", Weights]:
+def load_run(run: Run, checkpoint: str) -> tuple["LoadedRun", Weights]:
     """A run opened, and which weights it was opened with.
 
     Raises ValueError if its weights or data are not there, or are replaced all the time.
     """
-    from vae.analysis.loaded_run import Opened
+    from vae.analysis.loaded_run import LoadedRun
 
     for _ in range(TRIES):
         path = run.weights_path(checkpoint)
         before, step = digest(path), files.read_meta(path).get("step")
-        opened = Opened.of(run, checkpoint)
+        loaded = LoadedRun.of(run, checkpoint)
         if digest(run.weights_path(checkpoint)) == before:
-            return opened, Weights(before, step)
+            return loaded, Weights(before, step)
     raise ValueError(f"The {checkpoint} weights of {run.name} change too fast: pause it first.")
 
 
-def judged(opened: "Opened", wanted: Wanted, progress: Callable[[float], None]) -> Evaluation:
+def judged(loaded: "LoadedRun", wanted: Wanted, progress: Callable[[float], None]) -> Evaluation:
     """The evaluation, deterministic; raises ValueError if its values are not finite."""
-    record = opened.evaluate(
+    record = loaded.evaluate(
         wanted.split, wanted.elbo_samples, wanted.samples, wanted.full, progress
     )
     if not math.isfinite(record.reconstruction + (record.kl or 0.0) + (record.nll or 0.0)):

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 def project(job: "Job") -> None:
     """Project latents; raises Cancelled when it is, ValueError if the spec cannot be met."""
-    from vae.analysis.loaded_run import Opened
+    from vae.analysis.loaded_run import LoadedRun
     from vae.analysis.projections import PROJECTIONS
 
-    opened = Opened.of(job.run, job.spec["checkpoint"])
-    encoding = opened.encode(opened.shown(job.spec["split"], job.spec["points"]))
+    loaded = LoadedRun.of(job.run, job.spec["checkpoint"])
+    encoding = loaded.encode(loaded.subset(job.spec["split"], job.spec["points"]))
 
     def report(share: float, points: Floats | None) -> None:
         job.report(share)

@@ -9,7 +9,7 @@ import streamlit as st
 
 from vae import figures
 from vae.analysis.encoding import by_kl, dimensions, fitted_sample, prior_sample
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.projections import PROJECTIONS
 from vae.base.records import Encoding, Floats, Hue, Ints, LatentMap, Projection
 from vae.dashboard import server
@@ -41,14 +41,14 @@ HELP = {
 }
 
 
-def several(selected: Sequence[Entry]) -> list[Opened]:
+def several(selected: Sequence[Entry]) -> list[LoadedRun]:
     """The first four selected runs that can be opened; why others cannot is told."""
-    found: list[Opened] = []
+    found: list[LoadedRun] = []
     refused: list[str] = []
     for entry in selected:
         if len(found) < MOST:
             try:
-                found.append(cache.opened(Run(server.ROOT / entry.name)))
+                found.append(cache.load_run(Run(server.ROOT / entry.name)))
             except (ValueError, OSError) as error:
                 refused.append(f"{entry.label}: {error}")
     for sentence in refused:
@@ -62,26 +62,26 @@ def maps(selected: Sequence[Entry], titles: dict[str, str]) -> None:
     how = html_grid.choose(
         place, "Axes", "compare_projection", PROJECTED, "dimensions", HELP["projection"]
     )
-    opened = several(selected)
-    if not opened:
+    loaded = several(selected)
+    if not loaded:
         return
-    head.markdown(f"**Latent maps**{_first(opened, selected)}", help=HELP["maps"])
-    seen = [_encoded(one) for one in opened]
+    head.markdown(f"**Latent maps**{_first(loaded, selected)}", help=HELP["maps"])
+    seen = [_encoded(one) for one in loaded]
     placed = [_placed(encoding, how) for encoding in seen]
     ends = [span(np.concatenate([p.points[:, k] for p in placed]), 0.06, 2.4) for k in (0, 1)]
     for one, encoding, at, column in zip(
-        opened, seen, placed, st.columns(max(2, len(opened))), strict=False
+        loaded, seen, placed, st.columns(max(2, len(loaded))), strict=False
     ):
         with column:
             _map(one, encoding, at, ends, how, titles[one.run.name])
-    hues = {tuple(o.data.classes) for o in opened if 0 < len(o.data.classes) <= CLASSES}
+    hues = {tuple(o.data.classes) for o in loaded if 0 < len(o.data.classes) <= CLASSES}
     if len(hues) == 1:
         st.html(_legend(hues.pop()))
 
 
-def _first(opened: Sequence[Opened], selected: Sequence[Entry]) -> str:
+def _first(loaded: Sequence[LoadedRun], selected: Sequence[Entry]) -> str:
     """That not all of the selected runs are shown."""
-    few, all_ = len(opened), len(selected)
+    few, all_ = len(loaded), len(selected)
     return "" if few == all_ else f" · the first {few} of {all_} selected runs with weights"
 
 
@@ -93,8 +93,8 @@ def _legend(classes: tuple[str, ...]) -> str:
     return f'<div class="vae-names">{"".join(spans)}</div>'
 
 
-def _encoded(opened: Opened) -> Encoding:
-    return cache.encoding(opened.run, opened.checkpoint, opened.default_split(), POINTS)
+def _encoded(loaded: LoadedRun) -> Encoding:
+    return cache.encoding(loaded.run, loaded.checkpoint, loaded.default_split(), POINTS)
 
 
 def _placed(encoding: Encoding, how: str) -> Projection:
@@ -110,17 +110,17 @@ def _placed(encoding: Encoding, how: str) -> Projection:
 
 
 def _map(
-    opened: Opened,
+    loaded: LoadedRun,
     encoding: Encoding,
     placed: Projection,
     ends: Sequence[list[float]],
     how: str,
     title: str,
 ) -> None:
-    labels = opened.data.labels
+    labels = loaded.data.labels
     hue = None
     if labels is not None:
-        hue = Hue("class", labels[encoding.index], opened.data.classes)
+        hue = Hue("class", labels[encoding.index], loaded.data.classes)
     plain = how == "dimensions" and encoding.mean.shape[1] > 1
     record = LatentMap(
         points=placed.points,
@@ -128,7 +128,7 @@ def _map(
         index=encoding.index,
         hue=hue,
         total=len(encoding.index),
-        rings=plain and has_rings(opened.run),
+        rings=plain and has_rings(loaded.run),
     )
     chart = figures.latent_map(record)
     chart.update_layout(showlegend=False, margin={"l": 48, "r": 6, "t": 8, "b": 40})
@@ -136,27 +136,27 @@ def _map(
     st.markdown(f"**{title}**")
     plot(
         chart,
-        key=f"compare_map_{opened.run.name}",
-        revision=f"{opened.run.name} {how} {ends}",
+        key=f"compare_map_{loaded.run.name}",
+        revision=f"{loaded.run.name} {how} {ends}",
         height=HEIGHT,
         index=figures.map_index(record),
-        tiles=pattern(opened.run.name) if opened.data.is_image else None,
+        tiles=pattern(loaded.run.name) if loaded.data.is_image else None,
         label=f"Latent map of {title}",
     )
 
 
 def pictures(selected: Sequence[Entry], titles: dict[str, str]) -> None:
     """Reconstructions of the same examples, and samples, a row or a sheet each run."""
-    opened = [one for one in several(selected) if one.data.is_image]
-    if not opened:
+    loaded = [one for one in several(selected) if one.data.is_image]
+    if not loaded:
         st.info("Pictures can be shown of runs on pictures that have saved weights.")
         return
-    first = opened[0]
-    alike = [one for one in opened if one.data.fingerprint == first.data.fingerprint]
+    first = loaded[0]
+    alike = [one for one in loaded if one.data.fingerprint == first.data.fingerprint]
     rows, held_out = common(alike)
     rows = rows[: _fitting(first)]
     labels = [titles[one.run.name] for one in alike]
-    layers: dict[str, Floats] = {"original": first.seen(rows)}
+    layers: dict[str, Floats] = {"original": first.inputs(rows)}
     for label, one in zip(labels, alike, strict=True):
         layers[label[:22]] = one.decode(one.encode(rows).mean, rows)
     names = html_grid.names_of(first.data.labels, first.data.classes, rows)
@@ -164,47 +164,47 @@ def pictures(selected: Sequence[Entry], titles: dict[str, str]) -> None:
     told = (
         "held out by all of these runs" if held_out else "some runs were trained on some of them"
     )
-    if others := len(opened) - len(alike):
+    if others := len(loaded) - len(alike):
         told += f" · {others} on other data, not shown here"
-    head = f"**The same {len(rows)} examples** · {told}{_first(opened, selected)}"
+    head = f"**The same {len(rows)} examples** · {told}{_first(loaded, selected)}"
     st.markdown(head, help=HELP["same"])
     st.html(html_grid.cards(layers, words, (("class", "text"),), _scale(first), WIDTH - 160))
     st.markdown("**Samples**", help=HELP["samples"])
-    for one, column in zip(opened, st.columns(MOST), strict=False):
+    for one, column in zip(loaded, st.columns(MOST), strict=False):
         with column:
             sheet = tiles.tile(_noise(one), 4, scale=_scale(one, across=4))
             st.markdown(titles[one.run.name])
             st.html(html_grid.sheet(sheet, f"Samples of {titles[one.run.name]}"))
 
 
-def common(opened: Sequence[Opened]) -> tuple[Ints, bool]:
+def common(loaded: Sequence[LoadedRun]) -> tuple[Ints, bool]:
     """Up to 64 rows that none of these runs was trained on, evenly over all of them; where there
     are none, those that the first one has not seen. Whether all have not seen them."""
-    held = [np.union1d(one.splits.test, one.splits.val) for one in opened]
+    held = [np.union1d(one.splits.test, one.splits.val) for one in loaded]
     rows = held[0]
     for other in held[1:]:
         rows = np.intersect1d(rows, other)
     if fallback := not len(rows):
-        rows = held[0] if len(held[0]) else opened[0].rows("all")
+        rows = held[0] if len(held[0]) else loaded[0].rows("all")
     return rows[np.unique(np.linspace(0, len(rows) - 1, 64).astype(int))], not fallback
 
 
-def _scale(opened: Opened, across: int = 1) -> int:
+def _scale(loaded: LoadedRun, across: int = 1) -> int:
     """By what whole number pictures are enlarged: to 48 pixels or more."""
-    width = opened.data.event_shape[2]
+    width = loaded.data.event_shape[2]
     return max(1, -(-48 // width)) if across == 1 else max(1, min(224 // across // width, 8))
 
 
-def _fitting(opened: Opened) -> int:
+def _fitting(loaded: LoadedRun) -> int:
     """How many cards stand in one row beside their names."""
-    cell = max(html_grid.CARD, opened.data.event_shape[2] * _scale(opened)) + html_grid.GAP[0]
+    cell = max(html_grid.CARD, loaded.data.event_shape[2] * _scale(loaded)) + html_grid.GAP[0]
     return max(1, (WIDTH - 160) // cell)
 
 
-def _noise(opened: Opened) -> Floats:
+def _noise(loaded: LoadedRun) -> Floats:
     """Decoded draws from the prior, or of a model without one from a fit to its latents."""
-    if opened.model.has_kl:
-        z = prior_sample(opened.model, SAMPLES, 0)
+    if loaded.model.has_kl:
+        z = prior_sample(loaded.model, SAMPLES, 0)
     else:
-        z = fitted_sample(_encoded(opened).mean, SAMPLES, 0)
-    return opened.decode(z, opened.rows("all")[:SAMPLES])
+        z = fitted_sample(_encoded(loaded).mean, SAMPLES, 0)
+    return loaded.decode(z, loaded.rows("all")[:SAMPLES])

@@ -182,7 +182,7 @@ def _looked_at(run: Run) -> tuple[Measured | None, str]:
 
 @st.cache_data(max_entries=16, show_spinner="Looking at the model…")
 def _measured(path: str, stamp: int) -> Measured:
-    return measure(cache.opened(Run(path), "last"))
+    return measure(cache.load_run(Run(path), "last"))
 
 
 def _with_reference(run: Run, measured: Measured) -> Measured:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.dashboard import server
 from vae.dashboard.evaluate.measures import as_csv, file_name, percent, settings
 from vae.dashboard.shared import cache, html_grid, run_picker
@@ -49,7 +49,7 @@ HELP = {
 }
 
 
-def controls(run: Run) -> tuple[Opened, Wanted]:
+def controls(run: Run) -> tuple[LoadedRun, Wanted]:
     """One row of settings and the button; ends the page with a word of help if the run cannot be
     opened."""
     row = st.columns([10, 14, 14, 14, 13, 11], vertical_alignment="bottom")
@@ -57,12 +57,12 @@ def controls(run: Run) -> tuple[Opened, Wanted]:
         row[0], "Checkpoint", "evaluate_checkpoint", CHECKPOINTS, "best", HELP["checkpoint"]
     )
     try:
-        opened = cache.opened(run, checkpoint)
+        loaded = cache.load_run(run, checkpoint)
     except (ValueError, OSError) as error:
         run_picker.empty("This run cannot be opened.", str(error))
-    sizes = {name: len(opened.splits.rows(name)) for name in SPLITS}
+    sizes = {name: len(loaded.splits.rows(name)) for name in SPLITS}
     present = {n: f"{SPLITS[n]} ({size:,})" for n, size in sizes.items() if size}
-    key, start = f"evaluate_split_{run.name}", opened.default_split()
+    key, start = f"evaluate_split_{run.name}", loaded.default_split()
     split = html_grid.choose(row[1], "Examples", key, present, start, HELP["split"])
     samples = html_grid.whole(
         row[2],
@@ -86,7 +86,7 @@ def controls(run: Run) -> tuple[Opened, Wanted]:
     )
     wanted = Wanted(checkpoint, split, elbo_samples, samples, full)
     _button(run, wanted, row[5])
-    return opened, wanted
+    return loaded, wanted
 
 
 def _button(run: Run, wanted: Wanted, place: st.delta_generator.DeltaGenerator) -> None:

@@ -13,7 +13,7 @@ from vae.analysis.projections import PROJECTIONS
 from vae.analysis.projections_3d import SPACES
 from vae.base.options import Spec, options_of
 from vae.base.records import Encoding
-from vae.dashboard.latent.request import DIMENSIONS, Asked, choices, hues, pair_titles
+from vae.dashboard.latent.request import DIMENSIONS, MapRequest, choices, hues, pair_titles
 from vae.dashboard.shared import cache, run_picker
 from vae.runs import Run
 
@@ -43,7 +43,7 @@ HELP = {
 }
 
 
-def controls(run: Run, alive: bool) -> Asked:
+def controls(run: Run, alive: bool) -> MapRequest:
     """One row of widgets; ends the page with a word of help if the run cannot be opened."""
     trio = st.session_state.get(f"latent_projection_{run.name}") == TRIO
     wide = [8, 10, 7.7, 9.5, 13, 8.5, 8.5, 8.5, 9.5] if trio else [8, 11, 8, 11, 11, 10, 10, 9.5]
@@ -60,7 +60,7 @@ def controls(run: Run, alive: bool) -> Asked:
     checkpoint = _choose(places[0], "Checkpoint", "checkpoint", checkpoints)
     try:
         split, points, encoding = _examples(run, checkpoint, places[1:3])
-        data = cache.opened(run, checkpoint).data
+        data = cache.load_run(run, checkpoint).data
         names = {name: name for name in hues(data, encoding)}
     except (ValueError, OSError) as error:
         run_picker.empty("This run cannot be opened.", str(error))
@@ -72,17 +72,17 @@ def controls(run: Run, alive: bool) -> Asked:
     options = _options(projection, titles, run, places[5:-1])
     hue = _choose(places[3], "Colour by", "hue", names)
     seed = run.settings["seed"]
-    return Asked(checkpoint, split, points, projection, options, hue, seed, following)
+    return MapRequest(checkpoint, split, points, projection, options, hue, seed, following)
 
 
 def _examples(
     run: Run, checkpoint: str, places: list[DeltaGenerator]
 ) -> tuple[str, int, Encoding]:
     """Which examples, and how many at most."""
-    opened = cache.opened(run, checkpoint)
-    sizes = {name: len(opened.splits.rows(name)) for name in SPLITS}
+    loaded = cache.load_run(run, checkpoint)
+    sizes = {name: len(loaded.splits.rows(name)) for name in SPLITS}
     present = {n: f"{SPLITS[n]} ({size:,})" for n, size in sizes.items() if size}
-    split = _choose(places[0], "Examples", "split", present, opened.default_split())
+    split = _choose(places[0], "Examples", "split", present, loaded.default_split())
     points = _choose(places[1], "Points", "points", POINTS, 2_000) or sizes[split]
     return split, points, cache.encoding(run, checkpoint, split, points)
 

@@ -12,7 +12,7 @@ import streamlit as st
 from vae.analysis.decoded_grid import Box
 from vae.analysis.density import Blobs, Field, equal, field, kernels, projected
 from vae.analysis.encoding import prior_sample
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.projections import Plane
 from vae.base.records import Encoding, Floats, Ints
 
@@ -28,62 +28,62 @@ class Ground(NamedTuple):
     about: str
 
 
-def spreads(opened: Opened, encoding: Encoding, part: Ints) -> Floats | None:
+def spreads(loaded: LoadedRun, encoding: Encoding, part: Ints) -> Floats | None:
     """Variances (M, Z) or covariances (M, Z, Z) of q(z|x) for positions of an encoding; None for a
     point posterior."""
     if encoding.std is None:
         return None
-    if opened.run.config.posterior != "full":
+    if loaded.run.config.posterior != "full":
         return encoding.std[part] ** 2
     import torch
 
     from vae.evaluation.aggregate_posterior import Posteriors
 
     with torch.no_grad():
-        batch = opened.batches(encoding.index[part]).fixed(opened.seed)
-        q = Posteriors.of(opened.model.posterior(batch.x, batch.y))
+        batch = loaded.batches(encoding.index[part]).fixed(loaded.seed)
+        q = Posteriors.of(loaded.model.posterior(batch.x, batch.y))
     assert q is not None
     found: Floats = (q.scale @ q.scale.mT).numpy()
     return found
 
 
 def in_plane(
-    opened: Opened, encoding: Encoding, plane: Plane, part: Ints
+    loaded: LoadedRun, encoding: Encoding, plane: Plane, part: Ints
 ) -> tuple[Floats, Floats] | None:
     """Means (M, 2) and covariances (M, 2, 2) on the map of these positions' posteriors."""
-    spread = spreads(opened, encoding, part)
+    spread = spreads(loaded, encoding, part)
     if spread is None:
         return None
     return projected(encoding.mean[part], spread, plane.origin, plane.forward)
 
 
-def aggregate(opened: Opened, encoding: Encoding, plane: Plane, box: Box) -> Ground:
+def aggregate(loaded: LoadedRun, encoding: Encoding, plane: Plane, box: Box) -> Ground:
     """q(z) of the examples shown, or of at most 5,000 of them."""
     number = len(encoding.index)
     part = np.arange(0, number, max(1, -(-number // MOST)))
-    found = in_plane(opened, encoding, plane, part)
+    found = in_plane(loaded, encoding, plane, part)
     if found is None:
         blobs = kernels(plane.places(encoding.mean[part]))
         about = "A point posterior has no width: a kernel estimate from its points (Scott's rule)."
     else:
         blobs = equal(*found)
         about = f"The mixture of {len(part):,} posteriors, projected to the plane."
-        if opened.run.config.posterior == "flow":
+        if loaded.run.config.posterior == "flow":
             about += " Each is taken as a Gaussian of its mean and variances."
     return Ground(blobs, field(blobs, *box), about)
 
 
-def prior(opened: Opened, plane: Plane, box: Box) -> Ground:
+def prior(loaded: LoadedRun, plane: Plane, box: Box) -> Ground:
     """p(z) in the plane."""
     from torch.distributions import MixtureSameFamily
 
     from vae.evaluation.aggregate_posterior import Posteriors
 
-    p = opened.model.prior()
+    p = loaded.model.prior()
     mixed = isinstance(p, MixtureSameFamily)
     parts = Posteriors.of(p.component_distribution if mixed else p)  # type: ignore[attr-defined]
     if parts is None:
-        blobs = kernels(plane.places(prior_sample(opened.model, DRAWS, opened.seed)))
+        blobs = kernels(plane.places(prior_sample(loaded.model, DRAWS, loaded.seed)))
         about = f"estimated from {DRAWS:,} draws (kernels of Scott's width)"
         return Ground(blobs, field(blobs, *box), about)
     mean, scale = parts.mean.detach(), parts.scale.detach()
@@ -105,11 +105,11 @@ def kept(
     kind: str,
     what: tuple[object, ...],
     box: Box,
-    _opened: Opened,
+    _loaded: LoadedRun,
     _encoding: Encoding,
     _plane: Plane,
 ) -> Ground:
     """The "aggregate" posterior or the "prior", kept by `what` it depends on."""
     if kind == "prior":
-        return prior(_opened, _plane, box)
-    return aggregate(_opened, _encoding, _plane, box)
+        return prior(_loaded, _plane, box)
+    return aggregate(_loaded, _encoding, _plane, box)

@@ -11,11 +11,11 @@ import streamlit as st
 
 from vae.analysis.decoded_grid import Atlas, Box, chart
 from vae.analysis.density import LINES
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.projections import Plane
 from vae.base.records import Encoding
 from vae.dashboard.latent.densities import Ground, kept
-from vae.dashboard.latent.request import DIMENSIONS, Asked
+from vae.dashboard.latent.request import DIMENSIONS, MapRequest
 from vae.dashboard.plot import keep
 from vae.imaging.tiles import png
 
@@ -58,7 +58,7 @@ def trust(rank: float) -> str:
 
 
 def look_ahead(
-    opened: Opened,
+    loaded: LoadedRun,
     encoding: Encoding,
     plane: Plane,
     names: tuple[str, str],
@@ -67,23 +67,23 @@ def look_ahead(
     label: int,
 ) -> Ahead:
     """Decode a grid over the box, find where the aggregate posterior lies; kept by `what`."""
-    sheet = _sheet((*what, label), box, opened, plane)
+    sheet = _sheet((*what, label), box, loaded, plane)
     return Ahead(
-        plane, names, box, sheet, kept("aggregate", what, box, opened, encoding, plane), what
+        plane, names, box, sheet, kept("aggregate", what, box, loaded, encoding, plane), what
     )
 
 
 @st.cache_resource(max_entries=6, show_spinner="Decoding the map…")
-def _sheet(what: tuple[object, ...], box: Box, _opened: Opened, _plane: Plane) -> Sheet:
+def _sheet(what: tuple[object, ...], box: Box, _loaded: LoadedRun, _plane: Plane) -> Sheet:
     label = what[-1]
     assert isinstance(label, int)
-    atlas = chart(_opened.model, _plane, box, label)
+    atlas = chart(_loaded.model, _plane, box, label)
     if atlas.tiles.dtype == np.uint8:
         return Sheet(atlas, png(atlas.sheet), "image/png")
     return Sheet(atlas, atlas.tiles.astype("<f4").tobytes(), "application/octet-stream")
 
 
-def message(ahead: Ahead, opened: Opened, encoding: Encoding) -> dict[str, Any]:
+def message(ahead: Ahead, loaded: LoadedRun, encoding: Encoding) -> dict[str, Any]:
     """What `plot.overlay` tells the browser of it."""
     atlas, ranks = ahead.sheet.atlas, ahead.ground.field.rank(ahead.ground.field.value)
     rows, columns = atlas.tiles.shape[:2]
@@ -102,19 +102,19 @@ def message(ahead: Ahead, opened: Opened, encoding: Encoding) -> dict[str, Any]:
         "trust": TRUST if ahead.names[1] else (),
         "words": WAITING,
     }
-    return told if ahead.sheet.is_picture else told | _scale(opened, encoding)
+    return told if ahead.sheet.is_picture else told | _scale(loaded, encoding)
 
 
-def _scale(opened: Opened, encoding: Encoding) -> dict[str, Any]:
+def _scale(loaded: LoadedRun, encoding: Encoding) -> dict[str, Any]:
     """The range of vectors, and a few examples behind a point in the plane."""
-    seen = opened.seen(encoding.index[:: max(1, len(encoding.index) // BACKDROP)][:BACKDROP])
+    seen = loaded.inputs(encoding.index[:: max(1, len(encoding.index) // BACKDROP)][:BACKDROP])
     if seen.shape[1] == 2:
         ends = np.stack([seen.min(0), seen.max(0)], 1)
         return {"range": ends.tolist(), "backdrop": np.round(seen, 3).tolist()}
     return {"range": [[float(seen.min()), float(seen.max())]], "backdrop": []}
 
 
-def accuracy(atlas: Atlas, asked: Asked) -> str:
+def accuracy(atlas: Atlas, asked: MapRequest) -> str:
     """How far the blend under the pointer is from the decoder, and where in latent space it is."""
     mean, largest = atlas.error
     if atlas.tiles.dtype == np.uint8:

@@ -8,13 +8,13 @@ import streamlit as st
 
 from vae.analysis.decoded_grid import Box
 from vae.analysis.density import Field, ellipses
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.projections import trustworthiness
 from vae.base.records import Encoding, Floats, Ints, Projection
 from vae.dashboard.latent import pins
 from vae.dashboard.latent.densities import in_plane, kept
 from vae.dashboard.latent.hover_decoder import Ahead, look_ahead, message
-from vae.dashboard.latent.request import DIMENSIONS, Asked, plane, plane_names
+from vae.dashboard.latent.request import DIMENSIONS, MapRequest, plane, plane_names
 from vae.dashboard.latent.selection import wanted
 from vae.dashboard.latent.toolbar import Tools, why_not
 from vae.dashboard.plot import overlay
@@ -31,10 +31,10 @@ TRUSTWORTHY = (
 
 
 def ahead_of(
-    opened: Opened, encoding: Encoding, asked: Asked, box: Box, label: int
+    loaded: LoadedRun, encoding: Encoding, asked: MapRequest, box: Box, label: int
 ) -> Ahead | None:
     """What is made ahead of the pointer; None where the plane cannot be found."""
-    labels = opened.data.labels
+    labels = loaded.data.labels
     try:
         way = plane(encoding, asked, None if labels is None else labels[encoding.index])
     except ValueError:
@@ -42,19 +42,19 @@ def ahead_of(
     if way is None:
         return None
     names = plane_names(encoding, asked)
-    return look_ahead(opened, encoding, way, names, box, depends(opened, asked), label)
+    return look_ahead(loaded, encoding, way, names, box, depends(loaded, asked), label)
 
 
-def depends(opened: Opened, asked: Asked) -> tuple[object, ...]:
+def depends(loaded: LoadedRun, asked: MapRequest) -> tuple[object, ...]:
     """What a map of a run depends on, beside the colours."""
-    weights = opened.run.weights_path(opened.checkpoint).stat().st_mtime_ns
+    weights = loaded.run.weights_path(loaded.checkpoint).stat().st_mtime_ns
     place = (asked.split, asked.points, asked.projection, *asked.options.values())
-    return (str(opened.run.path), opened.checkpoint, weights, *place)
+    return (str(loaded.run.path), loaded.checkpoint, weights, *place)
 
 
 def behind(
     figure: go.Figure,
-    opened: Opened,
+    loaded: LoadedRun,
     encoding: Encoding,
     ahead: Ahead | None,
     chosen: Tools,
@@ -72,8 +72,8 @@ def behind(
         layers.append(veil(ahead.ground.field, cell))
     elif chosen.ground != "none":
         layers.append(bands(ahead.ground.field))
-    if opened.model.has_kl and not (has_rings(opened.run) and figure.layout.shapes):
-        prior = kept("prior", ahead.what, ahead.box, opened, encoding, ahead.plane)
+    if loaded.model.has_kl and not (has_rings(loaded.run) and figure.layout.shapes):
+        prior = kept("prior", ahead.what, ahead.box, loaded, encoding, ahead.plane)
         layers.append(outlines(prior.field, "prior"))
     if fitted is not None:
         layers.append(outlines(fitted, "accent"))
@@ -81,23 +81,23 @@ def behind(
 
 
 def over(
-    opened: Opened,
+    loaded: LoadedRun,
     encoding: Encoding,
-    asked: Asked,
+    asked: MapRequest,
     ahead: Ahead | None,
     chosen: Tools,
     rows: Ints,
 ) -> None:
     """Lay pins, the posteriors of selected rows and the pointer's tiles over the map."""
-    revision = asked.revision(opened.run.name)
+    revision = asked.revision(loaded.run.name)
     reason = why_not(asked)
     decode: dict[str, Any] | None = {"words": reason} if reason and not asked.following else None
     if ahead is not None and chosen.decoding:
-        decode = message(ahead, opened, encoding)
+        decode = message(ahead, loaded, encoding)
     overlay(
         key="latent_map",
         revision=revision,
-        shapes=[] if ahead is None else _posteriors(opened, encoding, ahead, rows),
+        shapes=[] if ahead is None else _posteriors(loaded, encoding, ahead, rows),
         annotations=[] if ahead is None else pin_labels(pins.places(revision)),
         decode=decode,
         select=wanted(revision),
@@ -105,24 +105,24 @@ def over(
 
 
 def _posteriors(
-    opened: Opened, encoding: Encoding, ahead: Ahead, rows: Ints
+    loaded: LoadedRun, encoding: Encoding, ahead: Ahead, rows: Ints
 ) -> list[dict[str, Any]]:
     """One and two standard deviations of q(z|x) of the first selected rows."""
     part = np.flatnonzero(np.isin(encoding.index, rows))[:ELLIPSES]
     if not len(part) or not ahead.names[1]:
         return []
-    found = in_plane(opened, encoding, ahead.plane, part)
+    found = in_plane(loaded, encoding, ahead.plane, part)
     if found is None:
         return []
     return [rounds(ellipses(*found, sigma), sigma) for sigma in (1, 2)]
 
 
-def faithful(opened: Opened, encoding: Encoding, placed: Projection, asked: Asked) -> str:
+def faithful(loaded: LoadedRun, encoding: Encoding, placed: Projection, asked: MapRequest) -> str:
     """How trustworthy the map is; "" where it is the latents themselves or they move."""
     whole = asked.projection == DIMENSIONS and encoding.mean.shape[1] <= 2
     if whole or asked.following:
         return ""
-    what = depends(opened, asked)
+    what = depends(loaded, asked)
     value = _trustworthiness(what, len(placed.points), encoding.mean, placed.points)
     return "" if value is None else f"trustworthiness {value:.3f}"
 

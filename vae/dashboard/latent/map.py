@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from vae import figures
 from vae.analysis.decoded_grid import Box
 from vae.analysis.density import Field
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.projections import PROJECTIONS
 from vae.base import files
 from vae.base.records import Encoding, Hue, Ints, LatentMap, Projection
@@ -21,7 +21,7 @@ from vae.dashboard.latent import pins
 from vae.dashboard.latent.hover_decoder import Ahead, accuracy
 from vae.dashboard.latent.layers import TRUSTWORTHY, ahead_of, behind, faithful, over
 from vae.dashboard.latent.mixture import mixture
-from vae.dashboard.latent.request import Asked, job_of, latent_map, project, steady, words
+from vae.dashboard.latent.request import MapRequest, job_of, latent_map, project, steady, words
 from vae.dashboard.latent.selection import chooser
 from vae.dashboard.latent.toolbar import Tools, tools, why_not
 from vae.dashboard.plot import plot
@@ -36,9 +36,9 @@ LETTERS = 80  # in a line of an empty map
 WORDY = 10_000  # more points than this have only their number under the pointer
 
 
-def working(opened: Opened, asked: Asked) -> bool:
+def working(loaded: LoadedRun, asked: MapRequest) -> bool:
     """Whether the asked projection is being computed at this moment."""
-    return asked.slow and job_of(opened.run, asked).status()["state"] in AT_WORK
+    return asked.slow and job_of(loaded.run, asked).status()["state"] in AT_WORK
 
 
 class Places(NamedTuple):
@@ -58,43 +58,43 @@ class Seen(NamedTuple):
 
 
 def picture(
-    opened: Opened,
+    loaded: LoadedRun,
     encoding: Encoding,
-    asked: Asked,
+    asked: MapRequest,
     colours: Mapping[str, Hue],
     place: Places,
 ) -> Seen:
     """The line above the map, the map and what lies over it."""
-    total = len(opened.splits.rows(asked.split))
+    total = len(loaded.splits.rows(asked.split))
     with st.container(height=LINE, border=False, vertical_alignment="center", key="latent_line"):
-        placed, unfinished = _placed(opened, encoding, asked)
+        placed, unfinished = _placed(loaded, encoding, asked)
         if placed is not None:
-            record = latent_map(encoding, placed, asked, colours, total, has_rings(opened.run))
+            record = latent_map(encoding, placed, asked, colours, total, has_rings(loaded.run))
             if not unfinished:
-                told = [caption(opened, record), faithful(opened, encoding, placed, asked)]
-                told += [_dotted(opened, encoding, record, asked)]
+                told = [caption(loaded, record), faithful(loaded, encoding, placed, asked)]
+                told += [_dotted(loaded, encoding, record, asked)]
                 st.caption(" · ".join(part for part in told if part), help=TRUSTWORTHY)
     if placed is None:
         return nothing(unfinished or "")
     figure, index = figures.latent_map(record), list(figures.map_index(record))
     box = _at_home(figure, asked.following, equal=encoding.mean.shape[1] > 1)
-    ahead, chosen, fitted = _tools(opened, encoding, asked, box)
+    ahead, chosen, fitted = _tools(loaded, encoding, asked, box)
     with place.chooser:
-        chooser(encoding, colours, asked.revision(opened.run.name))
+        chooser(encoding, colours, asked.revision(loaded.run.name))
     if len(encoding.index) <= WORDY:
         lines = np.array(words(encoding, colours), object)
         for trace, rows in zip(figure.data, index, strict=True):
             trace.text = lines[np.searchsorted(encoding.index, rows)]
-    layers = behind(figure, opened, encoding, ahead, chosen, fitted)
+    layers = behind(figure, loaded, encoding, ahead, chosen, fitted)
     figure.add_traces(layers)
-    revision = asked.revision(opened.run.name)
+    revision = asked.revision(loaded.run.name)
     event = plot(
         figure,
         key="latent_map",
         revision=revision,
         height=HEIGHT,
         index=[*index, *(np.empty(0, np.int64) for _ in layers)],
-        tiles=pattern(opened.run.name),
+        tiles=pattern(loaded.run.name),
         selectable=True,
         clickable=True,
         pickable=True,
@@ -103,7 +103,7 @@ def picture(
     if ahead is not None:
         pins.add(revision, event.click)
     rows = event.selected if event.selected is not None else np.empty(0, np.int64)
-    over(opened, encoding, asked, ahead, chosen, rows)
+    over(loaded, encoding, asked, ahead, chosen, rows)
     return Seen(rows, ahead, chosen)
 
 
@@ -116,7 +116,7 @@ def nothing(sentence: str) -> Seen:
 
 
 def _tools(
-    opened: Opened, encoding: Encoding, asked: Asked, box: Box
+    loaded: LoadedRun, encoding: Encoding, asked: MapRequest, box: Box
 ) -> tuple[Ahead | None, Tools, Field | None]:
     """The second row of controls, what is made ahead of the pointer for them, and the density of a
     mixture that is to be drawn."""
@@ -125,11 +125,11 @@ def _tools(
         place = st.container(width="content", **row)  # type: ignore[arg-type]
         ahead = None
         if not why_not(asked):
-            label = int(st.session_state.get("latent_label") or 0) if opened.model.classes else 0
-            ahead = ahead_of(opened, encoding, asked, box, label)
+            label = int(st.session_state.get("latent_label") or 0) if loaded.model.classes else 0
+            ahead = ahead_of(loaded, encoding, asked, box, label)
         with place:
             told = (accuracy(ahead.sheet.atlas, asked), ahead.ground.about) if ahead else ()
-            chosen = tools(opened, asked, *told)
+            chosen = tools(loaded, asked, *told)
         fitted = None
         if ahead is not None and ahead.names[1]:
             fitted = mixture(ahead.what[:5], encoding.mean, ahead.plane, box)
@@ -154,31 +154,31 @@ def _at_home(figure: go.Figure, following: bool, equal: bool) -> Box:
     return Box(*(tuple(axis.range) for axis in axes))
 
 
-def caption(opened: Opened, record: LatentMap) -> str:
+def caption(loaded: LoadedRun, record: LatentMap) -> str:
     """Which weights, how many points, and what is to be said of the projection."""
-    step = files.read_meta(opened.run.weights_path(opened.checkpoint)).get("step")
-    weights = f"step {step:,} ({opened.checkpoint})" if step else f"{opened.checkpoint} checkpoint"
+    step = files.read_meta(loaded.run.weights_path(loaded.checkpoint)).get("step")
+    weights = f"step {step:,} ({loaded.checkpoint})" if step else f"{loaded.checkpoint} checkpoint"
     said = figures.caption(record)
     shown = "" if len(record.points) < record.total else f"all {record.total:,} shown"
     return " · ".join(part for part in (shown, said, weights) if part)
 
 
-def _dotted(opened: Opened, encoding: Encoding, record: LatentMap, asked: Asked) -> str:
+def _dotted(loaded: LoadedRun, encoding: Encoding, record: LatentMap, asked: MapRequest) -> str:
     """What the dotted lines are, where there are any."""
-    if not opened.model.has_kl or encoding.mean.shape[1] < 2:
+    if not loaded.model.has_kl or encoding.mean.shape[1] < 2:
         return ""
     if not record.rings and why_not(asked):
         return ""
-    return f"dotted: {'1σ and 2σ' if has_rings(opened.run) else '39 % and 86 %'} of the prior"
+    return f"dotted: {'1σ and 2σ' if has_rings(loaded.run) else '39 % and 86 %'} of the prior"
 
 
 def _placed(
-    opened: Opened, encoding: Encoding, asked: Asked
+    loaded: LoadedRun, encoding: Encoding, asked: MapRequest
 ) -> tuple[Projection | None, str | None]:
     """The points in the plane, as far as there are any; a sentence while they are not final."""
     if asked.slow:
-        return _computed(opened, encoding, asked)
-    labels = opened.data.labels
+        return _computed(loaded, encoding, asked)
+    labels = loaded.data.labels
     try:
         known = None if labels is None else labels[encoding.index]
         return project(encoding, asked, known), None
@@ -187,10 +187,10 @@ def _placed(
 
 
 def _computed(
-    opened: Opened, encoding: Encoding, asked: Asked
+    loaded: LoadedRun, encoding: Encoding, asked: MapRequest
 ) -> tuple[Projection | None, str | None]:
     """What a background job has made so far, and the means to start and end it."""
-    job, title = job_of(opened.run, asked), PROJECTIONS[asked.projection].title
+    job, title = job_of(loaded.run, asked), PROJECTIONS[asked.projection].title
     status = job.status()
     what = f"{title} of {len(encoding.index):,} points"
     if status["state"] in AT_WORK:

@@ -10,12 +10,12 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.projections_3d import HALF, space
 from vae.base.records import Encoding, Hue, Projection
 from vae.dashboard.latent.layers import TRUSTWORTHY, faithful
 from vae.dashboard.latent.map import HEIGHT, LINE, WORDY, Places, Seen, caption, nothing
-from vae.dashboard.latent.request import Asked, steady, words
+from vae.dashboard.latent.request import MapRequest, steady, words
 from vae.dashboard.latent.selection import chooser, wanted
 from vae.dashboard.latent.toolbar import Tools
 from vae.dashboard.plot import overlay, plot
@@ -33,21 +33,21 @@ NO_PRIOR = "There is no sphere: this run's prior is not N(0, I)."
 
 
 def picture(
-    opened: Opened,
+    loaded: LoadedRun,
     encoding: Encoding,
-    asked: Asked,
+    asked: MapRequest,
     colours: Mapping[str, Hue],
     place: Places,
 ) -> Seen:
     """The line above the view, the view and what lies over it."""
     with st.container(height=LINE, border=False, vertical_alignment="center", key="latent_line"):
         try:
-            record = _record(opened, encoding, asked, colours)
+            record = _record(loaded, encoding, asked, colours)
         except ValueError as error:
             return nothing(str(error))
-        told = caption(opened, record.flat), _faithful(opened, encoding, record, asked)
+        told = caption(loaded, record.flat), _faithful(loaded, encoding, record, asked)
         st.caption(" · ".join(part for part in told if part), help=TRUSTWORTHY)
-    revision = asked.revision(opened.run.name)
+    revision = asked.revision(loaded.run.name)
     with st.container(horizontal=True, vertical_alignment="center", key="latent_tools"):
         shown = _prior(record)
     with place.chooser:
@@ -58,7 +58,7 @@ def picture(
         revision=revision,
         height=HEIGHT,
         index=space_index(record),
-        tiles=pattern(opened.run.name),
+        tiles=pattern(loaded.run.name),
         pickable=True,
         label=f"{len(record.points)} examples in three dimensions of latent space, "
         f"{', '.join(record.axes)}",
@@ -70,7 +70,7 @@ def picture(
 
 
 def _record(
-    opened: Opened, encoding: Encoding, asked: Asked, colours: Mapping[str, Hue]
+    loaded: LoadedRun, encoding: Encoding, asked: MapRequest, colours: Mapping[str, Hue]
 ) -> LatentSpace:
     found = space(asked.projection, encoding, asked.options, asked.seed)
     return LatentSpace(
@@ -78,16 +78,18 @@ def _record(
         axes=found.names,
         index=encoding.index,
         hue=colours.get(asked.hue),
-        total=len(opened.splits.rows(asked.split)),
-        centre=found.centre if has_rings(opened.run) else None,
+        total=len(loaded.splits.rows(asked.split)),
+        centre=found.centre if has_rings(loaded.run) else None,
         note=found.note,
     )
 
 
-def _faithful(opened: Opened, encoding: Encoding, record: LatentSpace, asked: Asked) -> str:
+def _faithful(
+    loaded: LoadedRun, encoding: Encoding, record: LatentSpace, asked: MapRequest
+) -> str:
     if encoding.mean.shape[1] == record.points.shape[1]:
         return ""  # nothing is left out
-    return faithful(opened, encoding, Projection(record.points, record.axes[:2], ""), asked)
+    return faithful(loaded, encoding, Projection(record.points, record.axes[:2], ""), asked)
 
 
 def _prior(record: LatentSpace) -> bool:
@@ -104,7 +106,7 @@ def _prior(record: LatentSpace) -> bool:
 
 
 def _figure(
-    record: LatentSpace, encoding: Encoding, asked: Asked, colours: Mapping[str, Hue]
+    record: LatentSpace, encoding: Encoding, asked: MapRequest, colours: Mapping[str, Hue]
 ) -> go.Figure:
     """The points, each with its words where they are few; a box that stands still while a run
     trains."""

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.nearest import nearest
 from vae.base.records import Encoding, Ints
 from vae.dashboard.shared.html_gallery import Caption, gallery
@@ -14,14 +14,14 @@ from vae.dashboard.shared.html_gallery import Caption, gallery
 COUNT = 8
 
 
-def neighbours(opened: Opened, encoding: Encoding, row: int) -> None:
+def neighbours(loaded: LoadedRun, encoding: Encoding, row: int) -> None:
     """The eight nearest of the examples shown, by both distances; for pictures only."""
-    if not opened.data.is_image:
+    if not loaded.data.is_image:
         return
     k = int(np.searchsorted(encoding.index, row))
     spaces = {
         "in latent space": (encoding.mean, 1.0),
-        "in pixels": (opened.data.x[encoding.index], opened.data.scale),
+        "in pixels": (loaded.data.x[encoding.index], loaded.data.scale),
     }
     for title, (values, scale) in spaces.items():
         near, apart = others(values, scale, k)
@@ -35,7 +35,7 @@ def neighbours(opened: Opened, encoding: Encoding, row: int) -> None:
             Caption("", ((f"{far:.2f}", "muted"),), f"#{r}, {far:.3g} away")
             for r, far in zip(rows, apart, strict=True)
         ]
-        st.html(gallery([opened.seen(rows)], captions))
+        st.html(gallery([loaded.inputs(rows)], captions))
 
 
 def others(values: NDArray[Any], scale: float, k: int) -> tuple[Ints, NDArray[np.float64]]:

@@ -10,12 +10,12 @@ import numpy as np
 import streamlit as st
 
 from vae import figures
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.base.records import Encoding, Hue, Ints, Tiles
 from vae.dashboard.latent import pins
 from vae.dashboard.latent.map import Places, Seen
 from vae.dashboard.latent.neighbours import neighbours
-from vae.dashboard.latent.request import Asked
+from vae.dashboard.latent.request import MapRequest
 from vae.dashboard.latent.selection import takeaway
 from vae.dashboard.plot import plot
 from vae.dashboard.shared.html_gallery import Caption, counts_line, figures_line, gallery
@@ -44,9 +44,9 @@ def heads() -> Places:
 
 
 def panel(
-    opened: Opened,
+    loaded: LoadedRun,
     encoding: Encoding,
-    asked: Asked,
+    asked: MapRequest,
     colours: Mapping[str, Hue],
     seen: Seen,
     place: Places,
@@ -55,15 +55,15 @@ def panel(
     positions = np.flatnonzero(np.isin(encoding.index, seen.selected))
     place.title.markdown(_title(len(positions), len(encoding.index)))
     with place.body:
-        revision = asked.revision(opened.run.name)
+        revision = asked.revision(loaded.run.name)
         if seen.ahead is not None:
-            pins.panel(opened, encoding, seen.ahead, revision, seen.tools.label)
+            pins.panel(loaded, encoding, seen.ahead, revision, seen.tools.label)
         if len(positions):
-            _selection(opened, encoding, colours, positions)
+            _selection(loaded, encoding, colours, positions)
             if len(positions) == 1:
-                neighbours(opened, encoding, int(encoding.index[positions[0]]))
+                neighbours(loaded, encoding, int(encoding.index[positions[0]]))
         elif not len(pins.places(revision)):
-            _summary(opened, encoding, HINT_3D if asked.deep else HINT)
+            _summary(loaded, encoding, HINT_3D if asked.deep else HINT)
 
 
 def _title(selected: int, among: int) -> str:
@@ -73,27 +73,27 @@ def _title(selected: int, among: int) -> str:
 
 
 def _selection(
-    opened: Opened, encoding: Encoding, colours: Mapping[str, Hue], positions: Ints
+    loaded: LoadedRun, encoding: Encoding, colours: Mapping[str, Hue], positions: Ints
 ) -> None:
     st.html(figures_line(_means(encoding, positions)))
     _mix(colours, positions)
-    takeaway(opened, encoding, colours, positions)
-    rows = stratified(opened.data.labels, encoding.index[positions], SHOWN, opened.seed)
+    takeaway(loaded, encoding, colours, positions)
+    rows = stratified(loaded.data.labels, encoding.index[positions], SHOWN, loaded.seed)
     part = np.searchsorted(encoding.index, rows)
-    originals = opened.seen(rows)
-    reconstructions = opened.decode(encoding.mean[part], rows)
-    if opened.data.is_image:
+    originals = loaded.inputs(rows)
+    reconstructions = loaded.decode(encoding.mean[part], rows)
+    if loaded.data.is_image:
         st.caption(_about(len(rows), len(positions), encoding.kl is not None))
         captions = [_caption(encoding, colours, i) for i in part]
         st.html(gallery([originals, reconstructions], captions))
         return
     st.caption(f"{len(rows)} of {len(positions):,} shown")
-    background = opened.seen(encoding.index[:2000]) if originals.shape[1] == 2 else None
+    background = loaded.inputs(encoding.index[:2000]) if originals.shape[1] == 2 else None
     figure = figures.pairs(Tiles(originals), Tiles(reconstructions), data=background)
     plot(
         figure,
         key="latent_pairs",
-        revision=opened.run.name,
+        revision=loaded.run.name,
         height=400,
         label="Selected examples and their reconstructions",
     )
@@ -154,13 +154,13 @@ def _caption(encoding: Encoding, colours: Mapping[str, Hue], i: int) -> Caption:
     return Caption(name, tuple(numbers), " · ".join(title))
 
 
-def _summary(opened: Opened, encoding: Encoding, hint: str) -> None:
+def _summary(loaded: LoadedRun, encoding: Encoding, hint: str) -> None:
     """How much the latents carry, and which of them."""
     st.caption(hint)
     st.caption(f"All {len(encoding.index):,} examples on the map, z at the mean of q(z|x):")
     values = _means(encoding, slice(None))
     if encoding.kl is not None:
-        values.append(("active units", _active(opened, encoding), "text"))
+        values.append(("active units", _active(loaded, encoding), "text"))
     st.html(figures_line(values))
     if encoding.kl_per_dimension is not None:
         per_dimension = encoding.kl_per_dimension.mean(0)
@@ -169,7 +169,7 @@ def _summary(opened: Opened, encoding: Encoding, hint: str) -> None:
     else:
         title, figure = "Variance of the latents", figures.scree(_explained(encoding))
     st.markdown(f"**{title}**", help=f"Over the same examples. {ACTIVE_HELP}")
-    plot(figure, key="latent_kl", revision=opened.run.name, height=BARS, label=title)
+    plot(figure, key="latent_kl", revision=loaded.run.name, height=BARS, label=title)
 
 
 ACTIVE_HELP = (
@@ -178,14 +178,14 @@ ACTIVE_HELP = (
 )
 
 
-def _active(opened: Opened, encoding: Encoding) -> str:
+def _active(loaded: LoadedRun, encoding: Encoding) -> str:
     """How many units are active, of how many."""
     import torch
 
     from vae.evaluation import active_units
 
     assert encoding.std is not None
-    noise = torch.from_numpy(encoding.std**2 * opened.model.mean_noise)
+    noise = torch.from_numpy(encoding.std**2 * loaded.model.mean_noise)
     return f"{active_units(torch.from_numpy(encoding.mean), noise)} of {encoding.mean.shape[1]}"
 
 

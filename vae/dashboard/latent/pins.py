@@ -11,7 +11,7 @@ import streamlit as st
 
 from vae.analysis.density import density
 from vae.analysis.encoding import decode
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.base.records import Encoding, Floats
 from vae.dashboard.latent.hover_decoder import Ahead, trust
 from vae.dashboard.plot import Click
@@ -66,7 +66,7 @@ def examined(ahead: Ahead, encoding: Encoding, at: Floats) -> list[Pin]:
     return found
 
 
-def panel(opened: Opened, encoding: Encoding, ahead: Ahead, revision: str, label: int) -> None:
+def panel(loaded: LoadedRun, encoding: Encoding, ahead: Ahead, revision: str, label: int) -> None:
     """The pinned places with their pictures, or nothing."""
     at = places(revision)
     if not len(at):
@@ -78,15 +78,15 @@ def panel(opened: Opened, encoding: Encoding, ahead: Ahead, revision: str, label
         "aggregate posterior's mass that lies where its density is lower.",
     )
     latents = ahead.plane.latents(at)
-    decoded = decode(opened.model, latents, labels=np.full(len(at), label))
+    decoded = decode(loaded.model, latents, labels=np.full(len(at), label))
     for k, pin in enumerate(examined(ahead, encoding, at)):
-        _row(opened, encoding, ahead, revision, k, pin, decoded[k])
+        _row(loaded, encoding, ahead, revision, k, pin, decoded[k])
     if len(at) == 2:
         st.caption("Two places: the Traversals page walks from one to the other.")
 
 
 def _row(
-    opened: Opened,
+    loaded: LoadedRun,
     encoding: Encoding,
     ahead: Ahead,
     revision: str,
@@ -96,10 +96,10 @@ def _row(
 ) -> None:
     row = int(encoding.index[pin.nearest])
     picture, words, button = st.columns([40, 42, 18], vertical_alignment="center")
-    if opened.data.is_image:
+    if loaded.data.is_image:
         own = Caption(f"place {k + 1}", (), f"place {k + 1}, decoded")
         near = Caption(f"#{row}", (), f"#{row}, {pin.distance:.3g} away")
-        both = np.stack([decoded, opened.seen(np.array([row]))[0]])
+        both = np.stack([decoded, loaded.inputs(np.array([row]))[0]])
         picture.html(gallery([both], [own, near]))
     else:
         numbers = ", ".join(f"{v:.3g}" for v in decoded[:LISTED]).replace("-", "−")

@@ -1,7 +1,7 @@
 """The latent map as a record: which examples, where they lie in the plane, and what colours them.
 
 Notation: N examples of a split, Z latent dimensions; colours and labels are in nats per example.
-Nothing here knows a screen: widgets make an `Asked`, these functions make the picture's numbers.
+Widgets make a `MapRequest`; these functions compute the numbers of the picture, without a screen.
 """
 
 import math
@@ -22,7 +22,7 @@ DIMENSIONS = "dimensions"  # the latents as they are; every other projection is 
 BINS = 60  # of the histogram that a single latent is drawn as
 
 
-class Asked(NamedTuple):
+class MapRequest(NamedTuple):
     """What the controls ask for."""
 
     checkpoint: str
@@ -87,7 +87,7 @@ def hues(data: Dataset, encoding: Encoding) -> dict[str, Hue]:
     return found
 
 
-def project(encoding: Encoding, asked: Asked, labels: Ints | None) -> Projection:
+def project(encoding: Encoding, asked: MapRequest, labels: Ints | None) -> Projection:
     """The examples in the plane, for a projection that is quick; labels (N,) order the strip of a
     single latent.
 
@@ -104,7 +104,7 @@ def project(encoding: Encoding, asked: Asked, labels: Ints | None) -> Projection
     return row.project(encoding.mean, **known, **asked.options, seed=asked.seed)
 
 
-def plane(encoding: Encoding, asked: Asked, labels: Ints | None) -> Plane | None:
+def plane(encoding: Encoding, asked: MapRequest, labels: Ints | None) -> Plane | None:
     """The plane of latent space that the map shows; None where the projection has no way back."""
     if asked.projection == DIMENSIONS:
         return plane_of_pair(encoding.mean, asked.options["pair"])
@@ -112,7 +112,7 @@ def plane(encoding: Encoding, asked: Asked, labels: Ints | None) -> Plane | None
     return None if way is None else way(encoding.mean, labels, asked.seed)
 
 
-def plane_names(encoding: Encoding, asked: Asked) -> tuple[str, str]:
+def plane_names(encoding: Encoding, asked: MapRequest) -> tuple[str, str]:
     """What the coordinates along both axes of the plane are called; "" where there is none."""
     if encoding.mean.shape[1] == 1:
         return ("z1", "")
@@ -141,7 +141,7 @@ def stacked(latent: Floats, labels: Ints | None) -> Projection:
 def latent_map(
     encoding: Encoding,
     placed: Projection,
-    asked: Asked,
+    asked: MapRequest,
     colours: Mapping[str, Hue],
     total: int,
     rings: bool = True,
@@ -193,7 +193,7 @@ def _named(hue: Hue) -> list[str]:
     return [names.get(int(label), "no class") for label in hue.values]
 
 
-def job_of(run: Run, asked: Asked) -> Job:
+def job_of(run: Run, asked: MapRequest) -> Job:
     """The background job that makes a slow projection."""
     spec = asked._asdict()
     return Job.of(

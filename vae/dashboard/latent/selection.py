@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.base.records import Encoding, Hue, Ints
 from vae.dashboard import server
 from vae.data import save_upload
@@ -91,14 +91,14 @@ def wanted(revision: str) -> tuple[int, Ints] | None:
 
 
 def takeaway(
-    opened: Opened, encoding: Encoding, colours: Mapping[str, Hue], positions: Ints
+    loaded: LoadedRun, encoding: Encoding, colours: Mapping[str, Hue], positions: Ints
 ) -> None:
     """Buttons that take the selection along: as a table, as arrays, as a new data set."""
-    name = f"{opened.run.name}-selection"
+    name = f"{loaded.run.name}-selection"
     with st.container(horizontal=True, key="latent_take"):
         st.download_button(
             "CSV",
-            lambda: table(opened, encoding, colours, positions),
+            lambda: table(loaded, encoding, colours, positions),
             f"{name}.csv",
             "text/csv",
             on_click="ignore",
@@ -106,7 +106,7 @@ def takeaway(
         )
         st.download_button(
             "NPZ",
-            lambda: arrays(opened, encoding, positions),
+            lambda: arrays(loaded, encoding, positions),
             f"{name}.npz",
             on_click="ignore",
             help="The examples (x), labels, rows (index), means and standard deviations of "
@@ -120,7 +120,7 @@ def takeaway(
     if kept:
         try:
             path = save_upload(
-                f"{name}.npz", examples(opened, encoding.index[positions]), server.ROOT
+                f"{name}.npz", examples(loaded, encoding.index[positions]), server.ROOT
             )
         except (ValueError, OSError) as error:
             st.error(str(error))
@@ -132,11 +132,11 @@ def takeaway(
 
 
 def table(
-    opened: Opened, encoding: Encoding, colours: Mapping[str, Hue], positions: Ints
+    loaded: LoadedRun, encoding: Encoding, colours: Mapping[str, Hue], positions: Ints
 ) -> bytes:
     """The selection as CSV: a line an example."""
     rows = encoding.index[positions]
-    columns: dict[str, Any] = {"row": rows, "split": opened.split_of(rows)}
+    columns: dict[str, Any] = {"row": rows, "split": loaded.split_of(rows)}
     for name, hue in colours.items():
         values = hue.values[positions]
         if hue.classes:
@@ -155,24 +155,24 @@ def table(
     return text.getvalue().encode()
 
 
-def arrays(opened: Opened, encoding: Encoding, positions: Ints) -> bytes:
+def arrays(loaded: LoadedRun, encoding: Encoding, positions: Ints) -> bytes:
     """The selection as .npz: x as it is kept, labels, index, mean, std."""
     rows = encoding.index[positions]
-    held: dict[str, Any] = {"x": opened.data.x[rows], "index": rows}
+    held: dict[str, Any] = {"x": loaded.data.x[rows], "index": rows}
     held["mean"] = encoding.mean[positions]
-    if opened.data.labels is not None:
-        held["labels"] = opened.data.labels[rows]
+    if loaded.data.labels is not None:
+        held["labels"] = loaded.data.labels[rows]
     if encoding.std is not None:
         held["std"] = encoding.std[positions]
     return _packed(held)
 
 
-def examples(opened: Opened, rows: Ints) -> bytes:
+def examples(loaded: LoadedRun, rows: Ints) -> bytes:
     """Rows of the data set as .npz that can be read as a data set: x, and labels by name."""
-    held: dict[str, Any] = {"x": opened.data.x[rows]}
-    if opened.data.labels is not None:
-        names = np.array([*opened.data.classes, "none"])
-        held["labels"] = names[opened.data.labels[rows]]
+    held: dict[str, Any] = {"x": loaded.data.x[rows]}
+    if loaded.data.labels is not None:
+        names = np.array([*loaded.data.classes, "none"])
+        held["labels"] = names[loaded.data.labels[rows]]
     return _packed(held)
 
 

@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.projections import PROJECTIONS
-from vae.dashboard.latent.request import Asked
+from vae.dashboard.latent.request import MapRequest
 
 BACKGROUNDS = {"none": "none", "density": "density", "decoded": "decoded"}
 HELP = {
@@ -28,7 +28,7 @@ class Tools(NamedTuple):
     label: int  # a class of a conditional model
 
 
-def why_not(asked: Asked) -> str:
+def why_not(asked: MapRequest) -> str:
     """Why a place of the map cannot be decoded; "" where it can."""
     if asked.following:
         return "Places are decoded when the map does not follow a run that trains."
@@ -38,7 +38,7 @@ def why_not(asked: Asked) -> str:
     return ""
 
 
-def tools(opened: Opened, asked: Asked, exact: str = "", dense: str = "") -> Tools:
+def tools(loaded: LoadedRun, asked: MapRequest, exact: str = "", dense: str = "") -> Tools:
     """Draw the widgets; `exact` says how exact the blend under the pointer is, `dense` what the
     density is made of."""
     off = bool(why_not(asked))
@@ -62,11 +62,11 @@ def tools(opened: Opened, asked: Asked, exact: str = "", dense: str = "") -> Too
         persist_state="session",
     )
     label = 0
-    if opened.model.classes:
-        names = opened.data.classes
+    if loaded.model.classes:
+        names = loaded.data.classes
         label = st.selectbox(
             "Class",
-            range(opened.model.classes),
+            range(loaded.model.classes),
             format_func=lambda k: names[k] if k < len(names) else str(k),
             key="latent_label",
             help=HELP["label"],

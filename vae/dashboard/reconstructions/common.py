@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from streamlit.delta_generator import DeltaGenerator
 
 from vae.analysis.encoding import errors_at, pick, posterior_sample
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.ranking import ORDERS, Judged, percent, percentile
 from vae.base.records import Floats, Ints
 from vae.dashboard.shared import cache, html_grid, run_picker
@@ -68,22 +68,22 @@ class Selection(NamedTuple):
     surprise: Doubles  # (n,) share of the split, 0 to 1, with a higher ELBO
 
 
-def judge(opened: Opened, split: str, sample_seed: int | None) -> Judged:
+def judge(loaded: LoadedRun, split: str, sample_seed: int | None) -> Judged:
     """Every example of a split at the mean of q(z|x), or at a sample if a seed is given."""
-    encoding = cache.encoding(opened.run, opened.checkpoint, split, len(opened.rows(split)))
+    encoding = cache.encoding(loaded.run, loaded.checkpoint, split, len(loaded.rows(split)))
     kl = encoding.kl
     if sample_seed is None or kl is None:
         assert encoding.reconstruction is not None
         return Judged(encoding.index, encoding.mean, encoding.reconstruction, kl)
-    batches = opened.batches(encoding.index)
-    z = posterior_sample(opened.model, batches, opened.seed, sample_seed)
-    errors = errors_at(opened.model, batches, z, opened.seed)
+    batches = loaded.batches(encoding.index)
+    z = posterior_sample(loaded.model, batches, loaded.seed, sample_seed)
+    errors = errors_at(loaded.model, batches, z, loaded.seed)
     return Judged(encoding.index, z, errors, kl)
 
 
-def select(opened: Opened, judged: Judged, asked: Asked) -> Selection:
+def select(loaded: LoadedRun, judged: Judged, asked: Asked) -> Selection:
     """The examples that are asked for, with what the decoder makes of them."""
-    labels = opened.data.labels
+    labels = loaded.data.labels
     candidates = np.arange(len(judged.rows))
     if asked.label != ANY and labels is not None:
         candidates = np.flatnonzero(labels[judged.rows] == asked.label)
@@ -92,8 +92,8 @@ def select(opened: Opened, judged: Judged, asked: Asked) -> Selection:
     kl, bound = judged.kl, judged.bound
     return Selection(
         rows=judged.rows[places],
-        x=pick(opened.batches(judged.rows), places, opened.seed),
-        values=opened.decode(judged.z[places], judged.rows[places]),
+        x=pick(loaded.batches(judged.rows), places, loaded.seed),
+        values=loaded.decode(judged.z[places], judged.rows[places]),
         reconstruction=judged.reconstruction[places],
         kl=None if kl is None else kl[places],
         total=len(candidates),
@@ -105,15 +105,15 @@ def select(opened: Opened, judged: Judged, asked: Asked) -> Selection:
     )
 
 
-def controls(run: Run, number: int = 24, latent: bool = True) -> tuple[Opened, Asked]:
+def controls(run: Run, number: int = 24, latent: bool = True) -> tuple[LoadedRun, Asked]:
     """One row of widgets, at first for so many examples; `latent` asks where z lies, else it is
     the mean of q. Ends the page with a word of help if the run cannot be opened."""
     at = st.columns([8, 11, 14, 9, 7, 9, 7], vertical_alignment="bottom")
-    opened, split = split_controls(run, at)
-    point = not opened.model.has_kl
+    loaded, split = split_controls(run, at)
+    point = not loaded.model.has_kl
     orders = {name: title for name, (title, _) in ORDERS.items() if not (point and "elbo" in name)}
     order = html_grid.choose(at[2], "Order", "reconstruct_order", orders, "random", HELP["order"])
-    classes = _classes(opened.data, opened.rows(split))
+    classes = _classes(loaded.data, loaded.rows(split))
     label = html_grid.choose(
         at[3], "Class", f"reconstruct_class_{run.name}", classes, ANY, HELP["class"]
     )
@@ -129,27 +129,27 @@ def controls(run: Run, number: int = 24, latent: bool = True) -> tuple[Opened, A
     seed = html_grid.whole(
         last, "Seed", "reconstruct_seed", (0, 2**31, 0), HELP["seed"], off=still
     )
-    return opened, Asked(opened.checkpoint, split, order, label, number, place, seed)
+    return loaded, Asked(loaded.checkpoint, split, order, label, number, place, seed)
 
 
 def split_controls(
     run: Run, at: Sequence[DeltaGenerator], label: str = "Examples"
-) -> tuple[Opened, str]:
+) -> tuple[LoadedRun, str]:
     """Which weights and which examples: widgets in the first two places."""
     checkpoint = html_grid.choose(
         at[0], "Checkpoint", "reconstruct_checkpoint", CHECKPOINTS, "best", HELP["checkpoint"]
     )
     try:
-        opened = cache.opened(run, checkpoint)
+        loaded = cache.load_run(run, checkpoint)
     except (ValueError, OSError) as error:
         run_picker.empty("This run cannot be opened.", str(error))
-    sizes = {name: len(opened.splits.rows(name)) for name in SPLITS}
+    sizes = {name: len(loaded.splits.rows(name)) for name in SPLITS}
     splits = {name: f"{SPLITS[name]} ({size:,})" for name, size in sizes.items() if size}
-    start = opened.default_split()
+    start = loaded.default_split()
     split = html_grid.choose(
         at[1], label, f"reconstruct_split_{run.name}", splits, start, HELP["split"]
     )
-    return opened, split
+    return loaded, split
 
 
 def _classes(data: Dataset, rows: Ints) -> dict[int, str]:

@@ -13,7 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 from vae import figures
 from vae.analysis.custom_example import Own, kept, placed, through
 from vae.analysis.custom_example import shown as example_as_picture
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.nearest import nearest
 from vae.analysis.ranking import percent
 from vae.base.records import Floats, Hue, LatentMap, Tiles
@@ -50,20 +50,20 @@ HELP = {
 def own(run: Run, line: DeltaGenerator) -> None:
     """The view: controls, what is put in, what the model makes of it, and where it lies."""
     at = st.columns([8, 11, 14, 9, 7, 9, 7], vertical_alignment="bottom")
-    opened, split = split_controls(run, at, "Compared with")
-    label = _label(opened, at[5])
+    loaded, split = split_controls(run, at, "Compared with")
+    label = _label(loaded, at[5])
     left, middle, right = st.columns([30, 32, 38], gap="large")
     with left:
-        given = _picture(opened, split, at) if opened.data.is_image else _vector(opened)
+        given = _picture(loaded, split, at) if loaded.data.is_image else _vector(loaded)
     if given is None:
         return
-    found = through(opened, given, label)
-    bound = judge(opened, split, None).bound
+    found = through(loaded, given, label)
+    bound = judge(loaded, split, None).bound
     line.markdown(in_words(found.percentile(bound), f"{len(bound):,} {SPLITS[split]} examples"))
     with middle:
-        _result(opened, found, bound, split)
+        _result(loaded, found, bound, split)
     with right:
-        _place(opened, found)
+        _place(loaded, found)
 
 
 def in_words(share: float, of: str) -> str:
@@ -74,37 +74,37 @@ def in_words(share: float, of: str) -> str:
     return f"More surprising than **{much}**"
 
 
-def _label(opened: Opened, place: DeltaGenerator) -> int:
+def _label(loaded: LoadedRun, place: DeltaGenerator) -> int:
     """The class that a conditional model is told."""
-    if not opened.model.classes:
+    if not loaded.model.classes:
         return 0
-    names = dict(enumerate(opened.data.classes))
-    key = f"reconstruct_told_{opened.run.name}"
+    names = dict(enumerate(loaded.data.classes))
+    key = f"reconstruct_told_{loaded.run.name}"
     return int(html_grid.choose(place, "Class", key, names, 0, HELP["class"]))
 
 
-def _picture(opened: Opened, split: str, at: list[DeltaGenerator]) -> NDArray[Any] | None:
+def _picture(loaded: LoadedRun, split: str, at: list[DeltaGenerator]) -> NDArray[Any] | None:
     """The pad, on what it starts from; the picture as the data are kept."""
     start = html_grid.choose(
         at[2], "Start from", "reconstruct_start", STARTS, "blank", HELP["start"]
     )
-    base: NDArray[np.uint8] | None = np.zeros(opened.data.event_shape, np.uint8)
+    base: NDArray[np.uint8] | None = np.zeros(loaded.data.event_shape, np.uint8)
     if start == "example":
-        rows = opened.rows(split)
-        key = f"reconstruct_example_{opened.run.name}_{split}"
+        rows = loaded.rows(split)
+        key = f"reconstruct_example_{loaded.run.name}_{split}"
         number = html_grid.whole(at[3], "Example", key, (1, len(rows), 1), HELP["example"])
-        base = example_as_picture(opened, int(rows[number - 1]))
+        base = example_as_picture(loaded, int(rows[number - 1]))
     elif start == "file":
-        base = _uploaded(opened, at[3])
+        base = _uploaded(loaded, at[3])
     if base is None:
         return None
     what = hashlib.sha256(base.tobytes() + start.encode()).hexdigest()[:12]
-    drawn = pad(base, "reconstruct_pad", f"{opened.run.name} {what}")
+    drawn = pad(base, "reconstruct_pad", f"{loaded.run.name} {what}")
     st.caption("Draw on the picture; the model takes it when you let go.")
-    return kept(drawn, opened)
+    return kept(drawn, loaded)
 
 
-def _uploaded(opened: Opened, place: DeltaGenerator) -> NDArray[np.uint8] | None:
+def _uploaded(loaded: LoadedRun, place: DeltaGenerator) -> NDArray[np.uint8] | None:
     """The picture of a file in the data's shape, shown as it was; None until there is one."""
     place.toggle("Invert", key="reconstruct_invert", help=HELP["invert"], persist_state="session")
     file = st.file_uploader(
@@ -114,7 +114,7 @@ def _uploaded(opened: Opened, place: DeltaGenerator) -> NDArray[np.uint8] | None
         st.caption("Drop a picture here: it is shown as the model will see it, to be changed.")
         return None
     try:
-        made = fitted(file.name, file.getvalue(), opened.data.event_shape)
+        made = fitted(file.name, file.getvalue(), loaded.data.event_shape)
     except ValueError as error:
         st.error(str(error))
         return None
@@ -127,17 +127,17 @@ def _uploaded(opened: Opened, place: DeltaGenerator) -> NDArray[np.uint8] | None
     return 255 - made if st.session_state.get("reconstruct_invert") else made
 
 
-def _vector(opened: Opened) -> NDArray[Any] | None:
+def _vector(loaded: LoadedRun) -> NDArray[Any] | None:
     """The values of a vector, at first the mean of the training examples."""
-    size = opened.data.event_shape[0]
+    size = loaded.data.event_shape[0]
     if size > TYPED:
         st.info(f"These examples have {size} values, too many to type in: at most {TYPED} are.")
         return None
-    mean = opened.seen(opened.shown("train", FITTED)).mean(0)
+    mean = loaded.inputs(loaded.subset("train", FITTED)).mean(0)
     typed = []
     for i, place in enumerate(c for _ in range(-(-size // 2)) for c in st.columns(2)):
         if i < size:
-            key = f"reconstruct_value_{opened.run.name}_{i}"
+            key = f"reconstruct_value_{loaded.run.name}_{i}"
             st.session_state.setdefault(key, round(float(mean[i]), 2))
             typed.append(
                 place.number_input(
@@ -148,10 +148,10 @@ def _vector(opened: Opened) -> NDArray[Any] | None:
                     persist_state="session",
                 )
             )
-    return np.array([typed], np.float32) * np.float32(opened.data.scale)
+    return np.array([typed], np.float32) * np.float32(loaded.data.scale)
 
 
-def _result(opened: Opened, found: Own, bound: Floats, split: str) -> None:
+def _result(loaded: LoadedRun, found: Own, bound: Floats, split: str) -> None:
     """Its numbers, what comes back, and where it lies among the split."""
     numbers = [
         ("reconstruction", f"{html_grid.number(found.reconstruction)} nats", "reconstruction")
@@ -162,39 +162,39 @@ def _result(opened: Opened, found: Own, bound: Floats, split: str) -> None:
             ("sum, z at the mean of q", f"{html_grid.number(found.bound)} nats", "text")
         )
     st.html(figures_line(numbers))
-    if opened.data.is_image:
+    if loaded.data.is_image:
         difference = tiles.difference(found.x, found.values)
         layers: dict[str, Floats | tiles.Bytes] = {
             "as the model sees it": found.x,
             "reconstruction": found.values,
             "difference": difference.tiles,
         }
-        scale = max(1, SIDE // opened.data.event_shape[2])
+        scale = max(1, SIDE // loaded.data.event_shape[2])
         card = [html_grid.Card("Your own", "", ())]
         st.html(html_grid.cards(layers, card, (), scale, 2 * SIDE, difference.limit))
     else:
-        behind = opened.seen(opened.shown("train", 2000))
+        behind = loaded.inputs(loaded.subset("train", 2000))
         chart = figures.pairs(Tiles(found.x), Tiles(found.values), data=behind)
-        plot(chart, key="own_pair", revision=opened.run.name, height=MAP, label="Your own")
+        plot(chart, key="own_pair", revision=loaded.run.name, height=MAP, label="Your own")
     what = "reconstruction" + " + KL" * (found.kl is not None)
     title = f"{what} of the {len(bound):,} {SPLITS[split]} examples (nats)"
     plot(
         surprise_bars(bound, np.array([found.bound], np.float32), title),
         key="own_surprise",
-        revision=f"{opened.run.name} {split}",
+        revision=f"{loaded.run.name} {split}",
         height=BARS,
         label=f"Your own example among the {title}",
     )
 
 
-def _place(opened: Opened, found: Own) -> None:
+def _place(loaded: LoadedRun, found: Own) -> None:
     """The map with its place on it, its coordinates, and the nearest training examples."""
-    encoding = cache.encoding(opened.run, opened.checkpoint, "train", FITTED)
-    data, rows, z = opened.data, encoding.index, found.encoding.mean
+    encoding = cache.encoding(loaded.run, loaded.checkpoint, "train", FITTED)
+    data, rows, z = loaded.data, encoding.index, found.encoding.mean
     spots = placed(encoding.mean, z[0])
     hue = None if data.labels is None else Hue("class", data.labels[rows], data.classes)
-    rings = has_rings(opened.run) and encoding.mean.shape[1] == 2
-    record = LatentMap(spots.points, spots.axes, rows, hue, len(opened.splits.train), rings)
+    rings = has_rings(loaded.run) and encoding.mean.shape[1] == 2
+    record = LatentMap(spots.points, spots.axes, rows, hue, len(loaded.splits.train), rings)
     chart = figures.latent_map(record)
     chart.add_scatter(
         x=spots.own[:1],
@@ -206,7 +206,7 @@ def _place(opened: Opened, found: Own) -> None:
         showlegend=False,
     )
     chart.update_layout(dragmode="pan", margin={"l": 48, "r": 72, "t": 8, "b": 40})
-    name = opened.run.name
+    name = loaded.run.name
     plot(chart, key="own_map", revision=name, height=MAP, label="Its place among training data")
     where = ", ".join(html_grid.number(value) for value in z[0][:6]) + (
         ", …" if z.size > 6 else ""
@@ -230,4 +230,4 @@ def _place(opened: Opened, found: Own) -> None:
         )
         for name, text, row in zip(names, said, chosen, strict=True)
     ]
-    st.html(gallery([opened.seen(chosen)], captions))
+    st.html(gallery([loaded.inputs(chosen)], captions))

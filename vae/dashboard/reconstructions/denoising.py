@@ -7,7 +7,7 @@ from streamlit.delta_generator import DeltaGenerator
 from vae import figures
 from vae.analysis.corruption import CORRUPTIONS, corrupted
 from vae.analysis.denoising import Restored, restore, squared_error
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.base.options import Spec, options_of
 from vae.base.records import Floats, Tiles
 from vae.dashboard.plot import plot
@@ -39,19 +39,19 @@ NUMBERS = (
 
 def corruption(run: Run, line: DeltaGenerator) -> None:
     """The view: controls, sliders, and the examples before, corrupted and after."""
-    opened, asked = controls(run, FEW, latent=False)
-    wanted = sliders(opened)
-    chosen = select(opened, judge(opened, asked.split, None), asked)
+    loaded, asked = controls(run, FEW, latent=False)
+    wanted = sliders(loaded)
+    chosen = select(loaded, judge(loaded, asked.split, None), asked)
     broken = corrupted(chosen.x, wanted, asked.seed)
-    restored = restore(opened, chosen.x, broken, chosen.rows)
+    restored = restore(loaded, chosen.x, broken, chosen.rows)
     line.markdown(summary(chosen, restored), help=NUMBERS)
-    (pictures if opened.data.is_image else vectors)(opened, chosen, broken, restored)
+    (pictures if loaded.data.is_image else vectors)(loaded, chosen, broken, restored)
 
 
-def sliders(opened: Opened) -> dict[str, dict[str, float]]:
+def sliders(loaded: LoadedRun) -> dict[str, dict[str, float]]:
     """A slider for every option of every corruption that these examples can have."""
-    binary = opened.model.domain.levels == 2 or opened.run.config.binarize != "none"
-    rows = [n for n, row in CORRUPTIONS.items() if row.fits(opened.data.is_image, binary)]
+    binary = loaded.model.domain.levels == 2 or loaded.run.config.binarize != "none"
+    rows = [n for n, row in CORRUPTIONS.items() if row.fits(loaded.data.is_image, binary)]
     knobs = [(n, spec) for n in rows for spec in options_of(CORRUPTIONS[n].apply).values()]
     wanted: dict[str, dict[str, float]] = {name: {} for name in rows}
     columns = st.columns(max(len(knobs), 4), gap="medium")
@@ -102,9 +102,9 @@ def _small(value: float) -> str:
     return f"{value:.4f}"
 
 
-def words(opened: Opened, chosen: Selection, restored: Restored) -> list[html_grid.Card]:
+def words(loaded: LoadedRun, chosen: Selection, restored: Restored) -> list[html_grid.Card]:
     """The words below each example."""
-    data = opened.data
+    data = loaded.data
     names = html_grid.names_of(data.labels, data.classes, chosen.rows)
     numbers = zip(restored.reconstruction, restored.damage, restored.squared, strict=True)
     return [
@@ -121,7 +121,7 @@ def words(opened: Opened, chosen: Selection, restored: Restored) -> list[html_gr
     ]
 
 
-def pictures(opened: Opened, chosen: Selection, broken: Floats, restored: Restored) -> None:
+def pictures(loaded: LoadedRun, chosen: Selection, broken: Floats, restored: Restored) -> None:
     """Four pictures a card."""
     layers: dict[str, Floats | tiles.Bytes] = {
         "original": chosen.x,
@@ -129,16 +129,16 @@ def pictures(opened: Opened, chosen: Selection, broken: Floats, restored: Restor
         "reconstruction": restored.values,
         "difference": tiles.difference(chosen.x, restored.values, limit=1.0).tiles,
     }
-    said = words(opened, chosen, restored)
-    scale = html_grid.enlargement(opened.data.event_shape, len(layers), said, ROOM)
+    said = words(loaded, chosen, restored)
+    scale = html_grid.enlargement(loaded.data.event_shape, len(layers), said, ROOM)
     st.html(html_grid.cards(layers, said, LINES, scale, ROOM[0], 1.0))
 
 
-def vectors(opened: Opened, chosen: Selection, broken: Floats, restored: Restored) -> None:
+def vectors(loaded: LoadedRun, chosen: Selection, broken: Floats, restored: Restored) -> None:
     """Corrupted examples and what comes back, in the data's own space, beside their numbers."""
-    behind = opened.seen(opened.shown("train", 2000))
+    behind = loaded.inputs(loaded.subset("train", 2000))
     chart, table = st.columns([7, 4])
-    data = opened.data
+    data = loaded.data
     table.dataframe(
         {
             "row": chosen.rows,
@@ -156,7 +156,7 @@ def vectors(opened: Opened, chosen: Selection, broken: Floats, restored: Restore
                 Tiles(broken), Tiles(restored.values), data=behind, before_is="corrupted"
             ),
             key="restored",
-            revision=opened.run.name,
+            revision=loaded.run.name,
             height=CHART,
             label="Corrupted examples and their reconstructions",
         )

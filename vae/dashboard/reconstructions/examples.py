@@ -4,7 +4,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vae import figures
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.ranking import Judged
 from vae.base.records import Floats, Tiles
 from vae.dashboard.plot import plot
@@ -44,15 +44,15 @@ NUMBERS = (
 
 def examples(run: Run, line: DeltaGenerator) -> None:
     """The view: controls, where the examples lie among all, and their cards or points."""
-    opened, asked = controls(run)
-    judged = judge(opened, asked.split, asked.seed if asked.place == "sample" else None)
-    chosen = select(opened, judged, asked)
-    line.markdown(summary(asked, chosen, opened.data), help=NUMBERS)
+    loaded, asked = controls(run)
+    judged = judge(loaded, asked.split, asked.seed if asked.place == "sample" else None)
+    chosen = select(loaded, judged, asked)
+    line.markdown(summary(asked, chosen, loaded.data), help=NUMBERS)
     chart, right = st.columns([11, 1], vertical_alignment="center")
     with chart:
         strokes(judged, bounds(chosen), asked, run.name)
-    draw = pictures if opened.data.is_image else vectors
-    draw(opened, chosen, asked, right.container(horizontal_alignment="right"))
+    draw = pictures if loaded.data.is_image else vectors
+    draw(loaded, chosen, asked, right.container(horizontal_alignment="right"))
 
 
 def bounds(chosen: Selection) -> Floats:
@@ -75,7 +75,7 @@ def strokes(judged: Judged, marked: Floats, asked: Asked, revision: str) -> None
     )
 
 
-def pictures(opened: Opened, chosen: Selection, asked: Asked, right: DeltaGenerator) -> None:
+def pictures(loaded: LoadedRun, chosen: Selection, asked: Asked, right: DeltaGenerator) -> None:
     """Originals, reconstructions and differences, a card each, and the whole grid to keep."""
     difference = tiles.difference(chosen.x, chosen.values)
     layers: dict[str, Floats | tiles.Bytes] = {
@@ -83,25 +83,25 @@ def pictures(opened: Opened, chosen: Selection, asked: Asked, right: DeltaGenera
         "reconstruction": chosen.values,
         "difference": difference.tiles,
     }
-    shape, words = opened.data.event_shape, cards(chosen, opened.data)
+    shape, words = loaded.data.event_shape, cards(chosen, loaded.data)
     scale = html_grid.enlargement(shape, len(layers), words, ROOM)
     across = html_grid.columns(shape[2] * scale, ROOM[0], len(words))
     with right:
         html_grid.download(
             "PNG",
             lambda: tiles.png(tiles.strip(list(layers.values()), across, scale=scale)),
-            f"{opened.run.name}-reconstructions.png",
+            f"{loaded.run.name}-reconstructions.png",
             "All originals, reconstructions and differences in one picture.",
         )
     st.html(html_grid.cards(layers, words, LINES, scale, ROOM[0], difference.limit))
 
 
-def vectors(opened: Opened, chosen: Selection, asked: Asked, right: DeltaGenerator) -> None:
+def vectors(loaded: LoadedRun, chosen: Selection, asked: Asked, right: DeltaGenerator) -> None:
     """Originals and reconstructions in the data's own space, beside their numbers; rows that are
     selected in the table are drawn alone."""
-    behind = opened.seen(opened.shown("train", 2000))
+    behind = loaded.inputs(loaded.subset("train", 2000))
     chart, table = st.columns([7, 4])
-    words = cards(chosen, opened.data)
+    words = cards(chosen, loaded.data)
     rows = {"row": chosen.rows, "class": [word.name for word in words]}
     rows |= {"reconstruction": chosen.reconstruction}
     rows |= {"KL": [None] * len(words) if chosen.kl is None else chosen.kl}
@@ -112,7 +112,7 @@ def vectors(opened: Opened, chosen: Selection, asked: Asked, right: DeltaGenerat
         hide_index=True,
         column_config=FORMATS,
         on_select="rerun",
-        key="_".join(map(str, ("rows", opened.run.name, *asked))),
+        key="_".join(map(str, ("rows", loaded.run.name, *asked))),
     )
     table.caption("In nats per example. Tick rows to draw them alone.")
     alone = picked["selection"]["rows"] or slice(None)
@@ -120,7 +120,7 @@ def vectors(opened: Opened, chosen: Selection, asked: Asked, right: DeltaGenerat
         plot(
             figures.pairs(Tiles(chosen.x[alone]), Tiles(chosen.values[alone]), data=behind),
             key="pairs",
-            revision=opened.run.name,
+            revision=loaded.run.name,
             height=CHART,
             label="Examples and their reconstructions",
         )

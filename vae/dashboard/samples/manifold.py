@@ -18,7 +18,7 @@ from vae.analysis.encoding import (
     plane_of_pca,
     quantiles,
 )
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.sampling import ALL
 from vae.base.records import Encoding, Floats
 from vae.dashboard.latent.request import pair_titles
@@ -53,28 +53,28 @@ class Plane(NamedTuple):
     label: int = 0  # a class of a conditional model
 
 
-def latents(opened: Opened) -> Encoding:
+def latents(loaded: LoadedRun) -> Encoding:
     """Training examples through the encoder."""
-    return cache.encoding(opened.run, opened.checkpoint, "train", FITTED)
+    return cache.encoding(loaded.run, loaded.checkpoint, "train", FITTED)
 
 
-def decoded(opened: Opened, asked: Plane) -> Manifold:
+def decoded(loaded: LoadedRun, asked: Plane) -> Manifold:
     """The decoded grid on the plane that is asked for; a line for one latent dimension."""
     places = quantiles(asked.side)
-    means = latents(opened).mean
+    means = latents(loaded).mean
     if means.shape[1] == 1:
         origin, first = np.zeros(1, np.float32), np.ones(1, np.float32)
-        if not has_rings(opened.run):
+        if not has_rings(loaded.run):
             origin, first = means.mean(0), means.std(0)
         flat = np.zeros(1, np.float32)
-        return manifold(opened.model, origin, first, first, places, flat, asked.label)
+        return manifold(loaded.model, origin, first, first, places, flat, asked.label)
     if asked.kind == "pca":
         plane = plane_of_pca(means)
-    elif has_rings(opened.run):
+    elif has_rings(loaded.run):
         plane = plane_of_dimensions(means.shape[1], asked.pair)
     else:
         plane = plane_of_fit(means, asked.pair)
-    return manifold(opened.model, *plane, places, label=asked.label)
+    return manifold(loaded.model, *plane, places, label=asked.label)
 
 
 def axes(asked: Plane, grid: Manifold) -> tuple[tuple[Floats, Floats], tuple[str, str]]:
@@ -88,38 +88,40 @@ def axes(asked: Plane, grid: Manifold) -> tuple[tuple[Floats, Floats], tuple[str
     return values, (f"z{first + 1}", f"z{second + 1}")
 
 
-def open_run(run: Run, place: DeltaGenerator) -> Opened:
+def open_run(run: Run, place: DeltaGenerator) -> LoadedRun:
     """The run at the chosen checkpoint; ends the page with a word of help if it cannot be."""
     checkpoints = {"best": "best", "last": "last"}
     checkpoint = html_grid.choose(
         place, "Checkpoint", "generate_checkpoint", checkpoints, "best", HELP["checkpoint"]
     )
     try:
-        return cache.opened(run, checkpoint)
+        return cache.load_run(run, checkpoint)
     except (ValueError, OSError) as error:
         run_picker.empty("This run cannot be opened.", str(error))
 
 
-def class_control(opened: Opened, place: DeltaGenerator, what: str, turns: bool) -> int:
+def class_control(loaded: LoadedRun, place: DeltaGenerator, what: str, turns: bool) -> int:
     """The class that is asked for, of a conditional model or a source; with `turns` also all of
     them in turn."""
-    if not (opened.model.classes or turns):
+    if not (loaded.model.classes or turns):
         return 0
     titles = {ALL: "all"} if turns else {}
-    titles |= dict(enumerate(opened.data.classes))
-    key = f"generate_{what}_class_{opened.run.name}"
+    titles |= dict(enumerate(loaded.data.classes))
+    key = f"generate_{what}_class_{loaded.run.name}"
     first = next(iter(titles))
     return int(html_grid.choose(place, "Class", key, titles, first, HELP["class"]))
 
 
-def plane_controls(opened: Opened, places: list[DeltaGenerator], room: tuple[int, int]) -> Plane:
+def plane_controls(
+    loaded: LoadedRun, places: list[DeltaGenerator], room: tuple[int, int]
+) -> Plane:
     """The plane, its two dimensions where it has some, and the tiles along a side, at first as
     many as fill the room."""
-    titles, name = pair_titles(latents(opened)), opened.run.name
-    flat = len(titles) > 1 and opened.data.is_image
-    start = html_grid.best_side(opened.data.event_shape, room) if flat else SIDE
+    titles, name = pair_titles(latents(loaded)), loaded.run.name
+    flat = len(titles) > 1 and loaded.data.is_image
+    start = html_grid.best_side(loaded.data.event_shape, room) if flat else SIDE
     line = len(titles) == 1
-    label = class_control(opened, places[-1], "plane", turns=False)
+    label = class_control(loaded, places[-1], "plane", turns=False)
     side = html_grid.whole(
         places[0 if line else 3],
         "Tiles" if line else "Tiles a side",
@@ -144,13 +146,13 @@ def plane_controls(opened: Opened, places: list[DeltaGenerator], room: tuple[int
     return Plane(kind, (across, up), side, label)
 
 
-def places_in_words(opened: Opened, asked: Plane) -> str:
+def places_in_words(loaded: LoadedRun, asked: Plane) -> str:
     """Where the decoded z lie."""
-    latent_dim = opened.run.config.latent_dim
+    latent_dim = loaded.run.config.latent_dim
     if asked.kind == "pca":
         return "the plane of the two principal components"
     named = " and ".join(f"z{d + 1}" for d in dict.fromkeys(asked.pair))
-    fitted = not has_rings(opened.run)
+    fitted = not has_rings(loaded.run)
     middle = f", all others at {'their mean' if fitted else '0'}" if latent_dim > 2 else ""
     of = "a normal fitted to the latents" if fitted else "the prior"
     return f"{named} at quantiles of {of}{middle}"

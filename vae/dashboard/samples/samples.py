@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vae.analysis.encoding import decode
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.nearest import Nearest, nearest
 from vae.analysis.sampling import ALL, BY_BIC, SOURCES, Draw, Latents, Source, classes_drawn
 from vae.base.records import Floats
@@ -68,65 +68,65 @@ class Sampling(NamedTuple):
         return Draw(self.number, self.seed, self.temperature, self.components, self.label)
 
 
-def own_source(opened: Opened) -> str:
+def own_source(loaded: LoadedRun) -> str:
     """The prior, or the noise in its place."""
-    return "prior" if opened.model.has_kl else "noise"
+    return "prior" if loaded.model.has_kl else "noise"
 
 
-def sampled(opened: Opened, asked: Sampling) -> Drawn:
+def sampled(loaded: LoadedRun, asked: Sampling) -> Drawn:
     """z from the source that is asked for, decoded. Raises ValueError where it has none."""
-    source = asked.source or own_source(opened)
-    z = SOURCES[source].draw(known(opened), asked.draw)
-    return Drawn(z, decoded(opened, asked, z))
+    source = asked.source or own_source(loaded)
+    z = SOURCES[source].draw(known(loaded), asked.draw)
+    return Drawn(z, decoded(loaded, asked, z))
 
 
-def decoded(opened: Opened, asked: Sampling, z: Floats) -> Floats:
+def decoded(loaded: LoadedRun, asked: Sampling, z: Floats) -> Floats:
     """What a run makes of z (N, Z): the mean or a draw of p(x|z), (N, *event)."""
     labels = None if asked.label == ALL else np.full(len(z), asked.label)
-    return decode(opened.model, z, asked.seed if asked.kind == "draw" else None, labels)
+    return decode(loaded.model, z, asked.seed if asked.kind == "draw" else None, labels)
 
 
-def known(opened: Opened) -> Latents:
+def known(loaded: LoadedRun) -> Latents:
     """What sources may draw from."""
-    stamp = opened.run.weights_path(opened.checkpoint).stat().st_mtime_ns
-    return _known(str(opened.run.path), opened.checkpoint, stamp)
+    stamp = loaded.run.weights_path(loaded.checkpoint).stat().st_mtime_ns
+    return _known(str(loaded.run.path), loaded.checkpoint, stamp)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Encoding examples…")
 def _known(path: str, checkpoint: str, stamp: int) -> Latents:
-    opened = cache.opened(Run(path), checkpoint)
-    rows, data = opened.shown("train", FITTED), opened.data
+    loaded = cache.load_run(Run(path), checkpoint)
+    rows, data = loaded.subset("train", FITTED), loaded.data
     labels = None if data.labels is None else data.labels[rows]
-    mean = latents(opened).mean
-    return Latents(opened.model, opened.batches(rows), mean, opened.seed, labels, data.classes)
+    mean = latents(loaded).mean
+    return Latents(loaded.model, loaded.batches(rows), mean, loaded.seed, labels, data.classes)
 
 
-def near(opened: Opened, asked: Sampling) -> tuple[Nearest, float]:
+def near(loaded: LoadedRun, asked: Sampling) -> tuple[Nearest, float]:
     """The nearest training example of each sample (places in the training split), and the median
     of the distances of held-out examples from theirs; NaN where nothing is held out."""
-    stamp = opened.run.weights_path(opened.checkpoint).stat().st_mtime_ns
-    path = str(opened.run.path)
-    return _near(path, opened.checkpoint, stamp, asked), _yardstick(path)
+    stamp = loaded.run.weights_path(loaded.checkpoint).stat().st_mtime_ns
+    path = str(loaded.run.path)
+    return _near(path, loaded.checkpoint, stamp, asked), _yardstick(path)
 
 
 @st.cache_data(max_entries=16, show_spinner="Looking for the nearest training examples…")
 def _near(path: str, checkpoint: str, stamp: int, asked: Sampling) -> Nearest:
-    opened = cache.opened(Run(path), checkpoint)
-    data = opened.data
-    return nearest(sampled(opened, asked).x, data.x[opened.splits.train], data.scale)
+    loaded = cache.load_run(Run(path), checkpoint)
+    data = loaded.data
+    return nearest(sampled(loaded, asked).x, data.x[loaded.splits.train], data.scale)
 
 
 @st.cache_data(max_entries=16, show_spinner="Looking for the nearest training examples…")
 def _yardstick(path: str) -> float:
-    opened = cache.opened(Run(path), "last")
-    split, data = opened.default_split(), opened.data
+    loaded = cache.load_run(Run(path), "last")
+    split, data = loaded.default_split(), loaded.data
     if split == "train":
         return float("nan")
-    held = prepare(data, opened.shown(split, JUDGED))
-    return float(np.median(nearest(held, data.x[opened.splits.train], data.scale).distance))
+    held = prepare(data, loaded.subset(split, JUDGED))
+    return float(np.median(nearest(held, data.x[loaded.splits.train], data.scale).distance))
 
 
-def controls(opened: Opened, at: Sequence[DeltaGenerator]) -> Sampling:
+def controls(loaded: LoadedRun, at: Sequence[DeltaGenerator]) -> Sampling:
     """Number, temperature, mean or draw; the source, its components and class; the seed."""
     number = html_grid.whole(at[0], "Number", "generate_number", (1, 400, 64), HELP["number"], 16)
     seed = html_grid.whole(at[6], "Seed", "generate_seed", (0, 2**31, 0), HELP["seed"])
@@ -142,7 +142,7 @@ def controls(opened: Opened, at: Sequence[DeltaGenerator]) -> Sampling:
         persist_state="session",
     )
     kind = html_grid.choose(at[2], "Show", "generate_kind", KINDS, "mean", HELP["kind"])
-    source = _source_control(opened, at[3])
+    source = _source_control(loaded, at[3])
     knobs, components = SOURCES[source].knobs, BY_BIC
     if "components" in knobs:
         start = 1 if "label" in knobs else BY_BIC
@@ -150,19 +150,19 @@ def controls(opened: Opened, at: Sequence[DeltaGenerator]) -> Sampling:
         components = html_grid.choose(
             at[4], "Components", key, COMPONENTS, start, HELP["components"]
         )
-    by_class = bool(opened.model.classes) or "label" in knobs
-    label = class_control(opened, at[5], "sample", turns=True) if by_class else ALL
+    by_class = bool(loaded.model.classes) or "label" in knobs
+    label = class_control(loaded, at[5], "sample", turns=True) if by_class else ALL
     return Sampling(number, seed, float(temperature), kind, label, source, components)
 
 
-def _source_control(opened: Opened, place: DeltaGenerator) -> str:
-    rows = {n: row for n, row in SOURCES.items() if row.offered(known(opened))}
+def _source_control(loaded: LoadedRun, place: DeltaGenerator) -> str:
+    rows = {n: row for n, row in SOURCES.items() if row.offered(known(loaded))}
     about = "Where z comes from, all fitted to training data.\n\n" + "\n\n".join(
         f"**{row.title}**: {_about(row)}" for row in rows.values()
     )
     titles = {name: row.title for name, row in rows.items()}
-    key = f"generate_source_{opened.run.name}"
-    return str(html_grid.choose(place, "Source of z", key, titles, own_source(opened), about))
+    key = f"generate_source_{loaded.run.name}"
+    return str(html_grid.choose(place, "Source of z", key, titles, own_source(loaded), about))
 
 
 def source_in_words(source: Source) -> str:
@@ -175,36 +175,36 @@ def _about(source: Source) -> str:
     return " ".join((source.draw.__doc__ or "").split())
 
 
-def in_words(opened: Opened, asked: Sampling) -> str:
+def in_words(loaded: LoadedRun, asked: Sampling) -> str:
     """What the samples are."""
-    source = SOURCES[asked.source or own_source(opened)]
+    source = SOURCES[asked.source or own_source(loaded)]
     what = "each the mean E[x|z]" if asked.kind == "mean" else "each one draw x ~ p(x|z)"
     warm = f" at temperature {asked.temperature:g}" if asked.temperature != 1 else ""
     count = ""
     if "components" in source.knobs and "label" not in source.knobs:
-        found = len(known(opened).fit(asked.components).weight)
+        found = len(known(loaded).fit(asked.components).weight)
         count = f" ({found} component{'s' if found > 1 else ''})"
     turns = (
-        ", the classes in turn" if asked.label == ALL and any(names_drawn(opened, asked)) else ""
+        ", the classes in turn" if asked.label == ALL and any(names_drawn(loaded, asked)) else ""
     )
     return f"{asked.number} samples, {what}{turns}{warm}{count}. {source_in_words(source)}"
 
 
-def names_drawn(opened: Opened, asked: Sampling) -> list[str]:
+def names_drawn(loaded: LoadedRun, asked: Sampling) -> list[str]:
     """The class that each sample is meant for; "" where there is none."""
-    drawn = classes_drawn(known(opened), asked.source or own_source(opened), asked.draw)
-    return [""] * asked.number if drawn is None else [opened.data.classes[k] for k in drawn]
+    drawn = classes_drawn(known(loaded), asked.source or own_source(loaded), asked.draw)
+    return [""] * asked.number if drawn is None else [loaded.data.classes[k] for k in drawn]
 
 
-def others(opened: Opened) -> list[Run]:
+def others(loaded: LoadedRun) -> list[Run]:
     """The other runs that can decode the same z into examples of the same shape."""
-    return [run for run in listing(server.ROOT) if _alike(run, opened)]
+    return [run for run in listing(server.ROOT) if _alike(run, loaded)]
 
 
-def _alike(run: Run, opened: Opened) -> bool:
-    if run.name == opened.run.name or run.status().state == "damaged":
+def _alike(run: Run, loaded: LoadedRun) -> bool:
+    if run.name == loaded.run.name or run.status().state == "damaged":
         return False
     if not run.weights_path("best").exists():
         return False
-    same = run.settings["latent_dim"] == opened.run.config.latent_dim
-    return bool(same and domain_of(run.header).shape == opened.model.domain.shape)
+    same = run.settings["latent_dim"] == loaded.run.config.latent_dim
+    return bool(same and domain_of(run.header).shape == loaded.model.domain.shape)

@@ -9,20 +9,20 @@ from vae.base.records import Curves, Encoding, Examples, Frame
 from vae.runs import Run
 
 if TYPE_CHECKING:
-    from vae.analysis.loaded_run import Opened
+    from vae.analysis.loaded_run import LoadedRun
 
 
-def opened(run: Run, checkpoint: str = "best") -> "Opened":
+def load_run(run: Run, checkpoint: str = "best") -> "LoadedRun":
     """A run with its model, data and splits; raises ValueError with a sentence if it cannot be."""
     path = run.weights_path(checkpoint)
-    return _opened(str(run.path), checkpoint, path.stat().st_mtime_ns)
+    return _load_run(str(run.path), checkpoint, path.stat().st_mtime_ns)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Opening the run…")
-def _opened(path: str, checkpoint: str, stamp: int) -> "Opened":
-    from vae.analysis.loaded_run import Opened
+def _load_run(path: str, checkpoint: str, stamp: int) -> "LoadedRun":
+    from vae.analysis.loaded_run import LoadedRun
 
-    return Opened.of(Run(path), checkpoint)
+    return LoadedRun.of(Run(path), checkpoint)
 
 
 def encoding(run: Run, checkpoint: str, split: str, points: int) -> Encoding:
@@ -33,8 +33,8 @@ def encoding(run: Run, checkpoint: str, split: str, points: int) -> Encoding:
 
 @st.cache_data(max_entries=8, show_spinner="Encoding examples…")
 def _encoding(path: str, checkpoint: str, stamp: int, split: str, points: int) -> Encoding:
-    opened = _opened(path, checkpoint, stamp)
-    return opened.encode(opened.shown(split, points))
+    loaded = _load_run(path, checkpoint, stamp)
+    return loaded.encode(loaded.subset(split, points))
 
 
 def curves(run: Run) -> Curves:

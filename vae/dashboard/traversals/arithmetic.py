@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vae.analysis.interpolation import Difference, class_mean, difference, shifted
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.base.records import Floats, Ints
 from vae.dashboard.plot import plot
 from vae.dashboard.samples.manifold import latents
@@ -64,9 +64,9 @@ class Asked(NamedTuple):
 def arithmetic(run: Run) -> None:
     """The view: controls, the difference in numbers, the strip and one strength large."""
     at = row_of_controls(run, WIDTHS, TOLD)
-    opened = open_run(run, at[0])
-    labels = known_labels(opened)
-    classes = {} if labels is None else present(opened, labels)
+    loaded = open_run(run, at[0])
+    labels = known_labels(loaded)
+    classes = {} if labels is None else present(loaded, labels)
     if labels is None or len(classes) < 2:
         empty(
             "These data have no two classes.",
@@ -74,70 +74,70 @@ def arithmetic(run: Run) -> None:
             "another of the paths above.",
             link=False,
         )
-    asked = _controls(opened, classes, at)
-    found = difference(latents(opened).mean, labels, asked.plus, asked.minus)
-    start = start_of(opened, labels, asked)
+    asked = _controls(loaded, classes, at)
+    found = difference(latents(loaded).mean, labels, asked.plus, asked.minus)
+    start = start_of(loaded, labels, asked)
     strengths = np.linspace(-REACH, REACH, asked.steps).astype(np.float32)
     z = shifted(start, found.step, strengths)
-    x = through(opened, z, asked.label)
+    x = through(loaded, z, asked.label)
     line, kept = st.columns([13, 5], vertical_alignment="center")
-    line.markdown(_told(opened, asked, found), help=ABOUT)
+    line.markdown(_told(loaded, asked, found), help=ABOUT)
     with kept.container(horizontal=True, horizontal_alignment="right"):
-        _files(opened, x, z)
-    if opened.data.is_image:
-        _pictures(opened, asked, x, strengths)
-        _large(opened, asked, start, found)
+        _files(loaded, x, z)
+    if loaded.data.is_image:
+        _pictures(loaded, asked, x, strengths)
+        _large(loaded, asked, start, found)
     else:
-        _vectors(opened, x, strengths)
+        _vectors(loaded, x, strengths)
 
 
-def known_labels(opened: Opened) -> Ints | None:
+def known_labels(loaded: LoadedRun) -> Ints | None:
     """The classes of the encoded training examples, (N,)."""
-    labels = opened.data.labels
-    return None if labels is None else labels[latents(opened).index]
+    labels = loaded.data.labels
+    return None if labels is None else labels[latents(loaded).index]
 
 
-def present(opened: Opened, labels: Ints) -> dict[int, str]:
+def present(loaded: LoadedRun, labels: Ints) -> dict[int, str]:
     """The classes that have encoded examples: class → name."""
     found = np.unique(labels)
-    return {int(k): opened.data.classes[k] for k in found if 0 <= k < len(opened.data.classes)}
+    return {int(k): loaded.data.classes[k] for k in found if 0 <= k < len(loaded.data.classes)}
 
 
-def _controls(opened: Opened, classes: dict[int, str], at: Sequence[DeltaGenerator]) -> Asked:
-    name = opened.run.name
+def _controls(loaded: LoadedRun, classes: dict[int, str], at: Sequence[DeltaGenerator]) -> Asked:
+    name = loaded.run.name
     first, second, *_ = classes
     starts = {EXAMPLE: "an example"} | {k: f"mean of {title}" for k, title in classes.items()}
     start = html_grid.choose(at[1], "From", f"traverse_from_{name}", starts, EXAMPLE, HELP["from"])
-    row = int(opened.rows(opened.default_split())[0])
+    row = int(loaded.rows(loaded.default_split())[0])
     if start == EXAMPLE:
-        row = example(opened, "sum", at[2:6], "Row")
+        row = example(loaded, "sum", at[2:6], "Row")
     plus = html_grid.choose(
         at[6], "A, added", f"traverse_plus_{name}", classes, second, HELP["plus"]
     )
     minus = html_grid.choose(
         at[7], "B, subtracted", f"traverse_minus_{name}", classes, first, HELP["minus"]
     )
-    own = class_of(opened, row) if start == EXAMPLE else start
+    own = class_of(loaded, row) if start == EXAMPLE else start
     steps = steps_control(at[8])
-    return Asked(start, row, plus, minus, steps, held(opened, at[-1], own))
+    return Asked(start, row, plus, minus, steps, held(loaded, at[-1], own))
 
 
-def start_of(opened: Opened, labels: Ints, asked: Asked) -> Floats:
+def start_of(loaded: LoadedRun, labels: Ints, asked: Asked) -> Floats:
     """Where the difference is added, (Z,)."""
     if asked.start == EXAMPLE:
-        return z_of(opened, asked.row)
-    return class_mean(latents(opened).mean, labels, asked.start)[0]
+        return z_of(loaded, asked.row)
+    return class_mean(latents(loaded).mean, labels, asked.start)[0]
 
 
-def _start_name(opened: Opened, asked: Asked) -> str:
+def _start_name(loaded: LoadedRun, asked: Asked) -> str:
     if asked.start == EXAMPLE:
-        return name_of(opened, asked.row)
-    return f"mean of {opened.data.classes[asked.start]}"
+        return name_of(loaded, asked.row)
+    return f"mean of {loaded.data.classes[asked.start]}"
 
 
-def _told(opened: Opened, asked: Asked, found: Difference) -> str:
+def _told(loaded: LoadedRun, asked: Asked, found: Difference) -> str:
     """The difference in numbers."""
-    plus, minus = (opened.data.classes[k] for k in (asked.plus, asked.minus))
+    plus, minus = (loaded.data.classes[k] for k in (asked.plus, asked.minus))
     many, others = found.examples
     return (
         f"**Mean of {plus}** ({many:,} examples) and **mean of {minus}** ({others:,}): "
@@ -145,24 +145,24 @@ def _told(opened: Opened, asked: Asked, found: Difference) -> str:
     )
 
 
-def _files(opened: Opened, x: Floats, z: Floats) -> None:
-    name = f"{opened.run.name}-arithmetic"
-    if opened.data.is_image:
+def _files(loaded: LoadedRun, x: Floats, z: Floats) -> None:
+    name = f"{loaded.run.name}-arithmetic"
+    if loaded.data.is_image:
         about = "The strip, a pixel for a pixel of the model."
         html_grid.download("PNG", lambda: tiles.grid_png(x, len(x)), f"{name}.png", about)
     about = "x and z of the strip, from strength −2 to 2; --data can read it."
     html_grid.download("NPZ", lambda: html_grid.npz(x, z), f"{name}.npz", about)
 
 
-def _pictures(opened: Opened, asked: Asked, x: Floats, strengths: Floats) -> None:
+def _pictures(loaded: LoadedRun, asked: Asked, x: Floats, strengths: Floats) -> None:
     """The strip over all strengths; the start is in the middle."""
     words = [f"strength {html_grid.number(s)}" for s in strengths]
-    scale = tile_scale(opened.data.event_shape, asked.steps, 1, ROOM)
+    scale = tile_scale(loaded.data.event_shape, asked.steps, 1, ROOM)
     row = Row("z + s · (A − B)", "", x, words, len(x) // 2)
     st.html(strips([row], scale, [html_grid.number(s) for s in strengths], "strength s"))
 
 
-def _large(opened: Opened, asked: Asked, start: Floats, found: Difference) -> None:
+def _large(loaded: LoadedRun, asked: Asked, start: Floats, found: Difference) -> None:
     """Where it begins and one strength of it, large, side by side."""
     _, place, _ = st.columns([NAME, 420, 500])
     st.session_state.setdefault("traverse_strength", 1.0)
@@ -176,20 +176,20 @@ def _large(opened: Opened, asked: Asked, start: Floats, found: Difference) -> No
         persist_state="session",
     )
     z = shifted(start, found.step, np.array([0, strength], np.float32))
-    x = through(opened, z, asked.label)
+    x = through(loaded, z, asked.label)
     words = [
-        (_start_name(opened, asked), "decoded as it is"),
+        (_start_name(loaded, asked), "decoded as it is"),
         (f"strength {html_grid.number(strength)}", ""),
     ]
     st.html(captioned(x, words, tiles.factor(x.shape[3], LARGE), NAME + GAP))
 
 
-def _vectors(opened: Opened, x: Floats, strengths: Floats) -> None:
+def _vectors(loaded: LoadedRun, x: Floats, strengths: Floats) -> None:
     """The path in the plane of the data, or features against the strength."""
     middle = len(x) // 2
-    if opened.data.event_shape == (2,):
-        behind = opened.seen(opened.shown("train", 2000))
+    if loaded.data.event_shape == (2,):
+        behind = loaded.inputs(loaded.subset("train", 2000))
         chart = plane(x[None], ["strength −2 to 2"], [middle], behind)
     else:
         chart = along([x], strengths, "strength", 0.0)
-    plot(chart, key="sum", revision=opened.run.name, height=480, label="Latent arithmetic")
+    plot(chart, key="sum", revision=loaded.run.name, height=480, label="Latent arithmetic")

@@ -13,7 +13,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vae.analysis.encoding import by_kl, decode, informativeness
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.sampling import ALL
 from vae.base.records import Floats, Ints
 from vae.dashboard.samples.manifold import latents
@@ -52,26 +52,26 @@ class Span(NamedTuple):
     name: str  # what it is a span of
 
 
-def open_run(run: Run, place: DeltaGenerator) -> Opened:
+def open_run(run: Run, place: DeltaGenerator) -> LoadedRun:
     """The run at the chosen checkpoint; ends the page with a word of help if it cannot be."""
     checkpoint = html_grid.choose(
         place, "Checkpoint", "traverse_checkpoint", CHECKPOINTS, "best", HELP["checkpoint"]
     )
     try:
-        return cache.opened(run, checkpoint)
+        return cache.load_run(run, checkpoint)
     except (ValueError, OSError) as error:
         run_picker.empty("This run cannot be opened.", str(error))
 
 
-def stamp(opened: Opened) -> tuple[str, str, int]:
+def stamp(loaded: LoadedRun) -> tuple[str, str, int]:
     """What a kept result belongs to: run folder, checkpoint, time of its weights."""
-    when = opened.run.weights_path(opened.checkpoint).stat().st_mtime_ns
-    return str(opened.run.path), opened.checkpoint, when
+    when = loaded.run.weights_path(loaded.checkpoint).stat().st_mtime_ns
+    return str(loaded.run.path), loaded.checkpoint, when
 
 
-def usual(opened: Opened) -> Floats:
+def usual(loaded: LoadedRun) -> Floats:
     """Draws of the prior (M, Z), or where there is none the latents of the training data."""
-    return _draws(*stamp(opened)) if opened.model.has_kl else latents(opened).mean
+    return _draws(*stamp(loaded)) if loaded.model.has_kl else latents(loaded).mean
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
@@ -80,78 +80,78 @@ def _draws(path: str, checkpoint: str, when: int) -> Floats:
 
     from vae.base import rng
 
-    model = cache.opened(Run(path), checkpoint).model
+    model = cache.load_run(Run(path), checkpoint).model
     with torch.no_grad(), rng.stream(model.device, 0, "page"):
         z: Floats = model.prior().sample(torch.Size((DRAWS,))).cpu().numpy()
     return z
 
 
-def log_prior(opened: Opened, z: Floats) -> Floats:
+def log_prior(loaded: LoadedRun, z: Floats) -> Floats:
     """ln p(z) of z (M, Z) in nats, (M,)."""
     import torch
 
     with torch.no_grad():
-        own = torch.from_numpy(z).to(opened.model.device)
-        values: Floats = opened.model.prior().log_prob(own).cpu().numpy()
+        own = torch.from_numpy(z).to(loaded.model.device)
+        values: Floats = loaded.model.prior().log_prob(own).cpu().numpy()
     return values
 
 
-def span_of(opened: Opened) -> Span:
+def span_of(loaded: LoadedRun) -> Span:
     """The mean and the standard deviations of the prior, exactly where it is N(0, I), else of
     draws; of the encoded training data for a point posterior, which has no prior."""
-    if run_picker.has_rings(opened.run):
-        size = opened.run.config.latent_dim
+    if run_picker.has_rings(loaded.run):
+        size = loaded.run.config.latent_dim
         return Span(np.zeros(size, np.float32), np.ones(size, np.float32), "the prior")
-    z = usual(opened)
-    name = "the prior" if opened.model.has_kl else "the encoded data"
+    z = usual(loaded)
+    name = "the prior" if loaded.model.has_kl else "the encoded data"
     return Span(z.mean(0), z.std(0), name)
 
 
-def aggregate(opened: Opened) -> Floats:
+def aggregate(loaded: LoadedRun) -> Floats:
     """Draws of the aggregate posterior, one z ~ q(z|x) of each training example, (N, Z)."""
-    return known(opened).z
+    return known(loaded).z
 
 
-def ordered(opened: Opened) -> tuple[list[int], Floats, set[int]]:
+def ordered(loaded: LoadedRun) -> tuple[list[int], Floats, set[int]]:
     """Latents, the most informative first; what each carries, (Z,), in nats of mean KL or where
     it has none of its own as the variance of the mean of q(z|x); and those that carry nothing:
     below 0.01 nats, or of a variance below 0.01 (Burda et al. 2016). A point posterior has no
     scale to say so by."""
-    encoding = latents(opened)
+    encoding = latents(loaded)
     value = informativeness(encoding)
-    idle = set(np.flatnonzero(value < USED).tolist()) if opened.model.has_kl else set()
+    idle = set(np.flatnonzero(value < USED).tolist()) if loaded.model.has_kl else set()
     return by_kl(encoding), value, idle
 
 
-def said(opened: Opened, value: float) -> str:
+def said(loaded: LoadedRun, value: float) -> str:
     """What a latent carries, with its unit."""
-    has_nats = latents(opened).kl_per_dimension is not None
+    has_nats = latents(loaded).kl_per_dimension is not None
     return f"{value:.2f} nats" if has_nats else f"variance {value:.2g}"
 
 
-def z_of(opened: Opened, row: int) -> Floats:
+def z_of(loaded: LoadedRun, row: int) -> Floats:
     """The mean of q(z|x) of an example, (Z,)."""
-    mean: Floats = opened.encode(np.array([row])).mean[0]
+    mean: Floats = loaded.encode(np.array([row])).mean[0]
     return mean
 
 
-def through(opened: Opened, z: Floats, label: int) -> Floats:
+def through(loaded: LoadedRun, z: Floats, label: int) -> Floats:
     """What the decoder makes of z (M, Z), all of one class where the model is conditional,
     (M, *event)."""
-    return decode(opened.model, z, labels=np.full(len(z), label))
+    return decode(loaded.model, z, labels=np.full(len(z), label))
 
 
-def example(opened: Opened, key: str, places: Sequence[DeltaGenerator], title: str) -> int:
+def example(loaded: LoadedRun, key: str, places: Sequence[DeltaGenerator], title: str) -> int:
     """Widgets for one example, in four places: its row, its class, random, next. The row."""
-    state, data = f"traverse_{key}_{opened.run.name}", opened.data
-    rows = opened.rows(opened.default_split())
-    st.session_state.setdefault(state, _first(opened, rows, other=key == "b"))
+    state, data = f"traverse_{key}_{loaded.run.name}", loaded.data
+    rows = loaded.rows(loaded.default_split())
+    st.session_state.setdefault(state, _first(loaded, rows, other=key == "b"))
     last = len(data.x) - 1
     st.session_state[state] = min(int(st.session_state[state]), last)
     row = places[0].number_input(
         title, 0, last, key=state, step=1, help=HELP["row"], persist_state="session"
     )
-    names = {ALL: "any"} | {k: data.classes[k] for k in classes_of(opened)}
+    names = {ALL: "any"} | {k: data.classes[k] for k in classes_of(loaded)}
     label = html_grid.choose(places[1], "Class", f"{state}_class", names, ALL, HELP["class"])
     among = rows if label == ALL or data.labels is None else rows[data.labels[rows] == label]
     for place, word, jump in zip(places[2:], ("Random", "Next"), (_random, _next), strict=True):
@@ -161,27 +161,27 @@ def example(opened: Opened, key: str, places: Sequence[DeltaGenerator], title: s
             on_click=_go,
             args=(state, jump, among),
             width="stretch",
-            help=f"{word} example of the {opened.default_split()} split, of the class chosen.",
+            help=f"{word} example of the {loaded.default_split()} split, of the class chosen.",
         )
     return int(row)
 
 
-def _first(opened: Opened, rows: Ints, other: bool) -> int:
+def _first(loaded: LoadedRun, rows: Ints, other: bool) -> int:
     """The first of the rows; or of those after it the first of another class."""
-    labels = opened.data.labels
+    labels = loaded.data.labels
     if not other or len(rows) < 2:
         return int(rows[0])
     apart = rows[1:] if labels is None else rows[labels[rows] != labels[rows[0]]]
     return int(apart[0] if len(apart) else rows[1])
 
 
-def classes_of(opened: Opened) -> list[int]:
+def classes_of(loaded: LoadedRun) -> list[int]:
     """The classes that occur in the split that examples are taken from."""
-    labels = opened.data.labels
+    labels = loaded.data.labels
     if labels is None:
         return []
-    found = np.unique(labels[opened.rows(opened.default_split())])
-    return [int(k) for k in found if 0 <= k < len(opened.data.classes)]
+    found = np.unique(labels[loaded.rows(loaded.default_split())])
+    return [int(k) for k in found if 0 <= k < len(loaded.data.classes)]
 
 
 def _go(state: str, jump: Callable[[Ints, int], int], among: Ints) -> None:
@@ -199,23 +199,23 @@ def _next(among: Ints, row: int) -> int:
     return int(among[np.searchsorted(among, row, side="right") % len(among)])
 
 
-def held(opened: Opened, place: DeltaGenerator, own: int | None) -> int:
+def held(loaded: LoadedRun, place: DeltaGenerator, own: int | None) -> int:
     """The class that a path is decoded as, at first its own where it has one; 0 for a model that
     was told none."""
-    if not opened.model.classes:
+    if not loaded.model.classes:
         return 0
     titles = {} if own is None else {OWN: "own class"}
-    titles |= dict(enumerate(opened.data.classes))
-    key = f"traverse_held_{opened.run.name}"
+    titles |= dict(enumerate(loaded.data.classes))
+    key = f"traverse_held_{loaded.run.name}"
     label = int(
         html_grid.choose(place, "Decoded as", key, titles, next(iter(titles)), HELP["held"])
     )
     return max(0, own) if label == OWN and own is not None else label
 
 
-def class_of(opened: Opened, row: int) -> int | None:
+def class_of(loaded: LoadedRun, row: int) -> int | None:
     """The class of an example, where there are classes."""
-    labels = opened.data.labels
+    labels = loaded.data.labels
     return None if labels is None else int(labels[row])
 
 
@@ -224,10 +224,10 @@ def steps_control(place: DeltaGenerator) -> int:
     return int(html_grid.choose(place, "Steps", "traverse_steps", STEPS, 9, HELP["steps"]))
 
 
-def name_of(opened: Opened, row: int) -> str:
+def name_of(loaded: LoadedRun, row: int) -> str:
     """An example in words: its class, its row, its split."""
-    data, rows = opened.data, np.array([row])
-    where = f"row {row} ({opened.split_of(rows)[0]})"
+    data, rows = loaded.data, np.array([row])
+    where = f"row {row} ({loaded.split_of(rows)[0]})"
     if data.labels is None:
         return where
     return f"{html_grid.names_of(data.labels, data.classes, rows)[0]} · {where}"

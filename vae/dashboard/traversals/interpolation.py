@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from vae.analysis.interpolation import Between, between
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.base.records import Floats
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import html_grid
@@ -82,36 +82,36 @@ class Asked(NamedTuple):
 
 def interpolation(run: Run) -> None:
     """The view: controls, the two examples, both strips, and one of them playing."""
-    opened, asked = _controls(run)
-    ways = ways_of(opened, asked, asked.steps)
+    loaded, asked = _controls(run)
+    ways = ways_of(loaded, asked, asked.steps)
     line, kept = st.columns([13, 5], vertical_alignment="center")
-    line.markdown(_told(opened, ways), help=ABOUT)
+    line.markdown(_told(loaded, ways), help=ABOUT)
     z = np.concatenate([ways.linear, ways.spherical])
-    x = through(opened, z, asked.label)
-    both = x.reshape(2, asked.steps, *opened.data.event_shape)
+    x = through(loaded, z, asked.label)
+    both = x.reshape(2, asked.steps, *loaded.data.event_shape)
     with kept.container(horizontal=True, horizontal_alignment="right"):
-        _files(opened, x, z, asked.steps)
-    left, right = st.columns([74, 26] if opened.data.is_image else [60, 40], gap="medium")
-    if opened.data.is_image:
+        _files(loaded, x, z, asked.steps)
+    left, right = st.columns([74, 26] if loaded.data.is_image else [60, 40], gap="medium")
+    if loaded.data.is_image:
         with left:
-            scale = _strips(opened, asked, both, ways)
+            scale = _strips(loaded, asked, both, ways)
         with right:
-            _ends(opened, asked)
-            _moving(opened, asked)
+            _ends(loaded, asked)
+            _moving(loaded, asked)
         with left:
-            _measured(opened, ways, width_of(opened.data.event_shape, asked.steps, scale))
+            _measured(loaded, ways, width_of(loaded.data.event_shape, asked.steps, scale))
     else:
         with left:
-            _vectors(opened, both, ways)
+            _vectors(loaded, both, ways)
         with right:
-            _measured(opened, ways, None)
+            _measured(loaded, ways, None)
 
 
-def _controls(run: Run) -> tuple[Opened, Asked]:
+def _controls(run: Run) -> tuple[LoadedRun, Asked]:
     at = row_of_controls(run, WIDTHS, TOLD)
-    opened = open_run(run, at[0])
-    a = example(opened, "a", at[1:5], "A, row")
-    b = example(opened, "b", at[5:9], "B, row")
+    loaded = open_run(run, at[0])
+    a = example(loaded, "a", at[1:5], "A, row")
+    b = example(loaded, "b", at[5:9], "B, row")
     at[9].button(
         "Swap",
         key="traverse_swap",
@@ -121,7 +121,7 @@ def _controls(run: Run) -> tuple[Opened, Asked]:
         help=HELP["swap"],
     )
     steps = steps_control(at[10])
-    return opened, Asked(a, b, steps, held(opened, at[-1], class_of(opened, a)))
+    return loaded, Asked(a, b, steps, held(loaded, at[-1], class_of(loaded, a)))
 
 
 def _swap(name: str) -> None:
@@ -130,37 +130,37 @@ def _swap(name: str) -> None:
     state[first], state[second] = state[second], state[first]
 
 
-def ways_of(opened: Opened, asked: Asked, steps: int) -> Between:
+def ways_of(loaded: LoadedRun, asked: Asked, steps: int) -> Between:
     """Both ways between the two examples."""
-    return between(z_of(opened, asked.a), z_of(opened, asked.b), steps)
+    return between(z_of(loaded, asked.a), z_of(loaded, asked.b), steps)
 
 
-def _told(opened: Opened, ways: Between) -> str:
+def _told(loaded: LoadedRun, ways: Between) -> str:
     """The angle, and whether an arc means anything here."""
     degrees = "not defined" if np.isnan(ways.angle) else f"{np.degrees(ways.angle):.1f}°"
     head = f"**Angle between A and B {degrees}**"
     if not ways.arc:
         return f"{head} · no single great arc: spherical is linear here"
-    if has_rings(opened.run):
+    if has_rings(loaded.run):
         return f"{head} · arcs follow the standard normal prior"
     under = (
-        f"under a {opened.run.config.prior} prior" if opened.model.has_kl else "without a prior"
+        f"under a {loaded.run.config.prior} prior" if loaded.model.has_kl else "without a prior"
     )
     return f"{head} · an arc means nothing special {under}"
 
 
-def _files(opened: Opened, x: Floats, z: Floats, steps: int) -> None:
-    name = f"{opened.run.name}-interpolation"
-    if opened.data.is_image:
+def _files(loaded: LoadedRun, x: Floats, z: Floats, steps: int) -> None:
+    name = f"{loaded.run.name}-interpolation"
+    if loaded.data.is_image:
         about = "Both strips, linear above spherical, a pixel for a pixel of the model."
         html_grid.download("PNG", lambda: tiles.grid_png(x, steps), f"{name}.png", about)
     about = f"x and z of both ways, {steps} linear, then {steps} spherical; --data can read it."
     html_grid.download("NPZ", lambda: html_grid.npz(x, z), f"{name}.npz", about)
 
 
-def _strips(opened: Opened, asked: Asked, both: Floats, ways: Between) -> int:
+def _strips(loaded: LoadedRun, asked: Asked, both: Floats, ways: Between) -> int:
     """Both strips; the enlargement of their tiles."""
-    shape = opened.data.event_shape
+    shape = loaded.data.event_shape
     scale = tile_scale(shape, asked.steps, 2, ROOM)
     words = [f"t = {html_grid.number(t)}" for t in ways.t]
     rows = [
@@ -171,61 +171,61 @@ def _strips(opened: Opened, asked: Asked, both: Floats, ways: Between) -> int:
     return scale
 
 
-def _measured(opened: Opened, ways: Between, width: int | None) -> None:
+def _measured(loaded: LoadedRun, ways: Between, width: int | None) -> None:
     """A quantity along both ways; under strips of so many pixels, or as wide as there is room."""
-    titles = MEASURES if opened.model.has_kl else {"norm": MEASURES["norm"]}
+    titles = MEASURES if loaded.model.has_kl else {"norm": MEASURES["norm"]}
     place = st.container() if width is None else st.columns([NAME + GAP, 200, 460], gap=None)[1]
     words = ("Measured along both", "traverse_measure")
     chosen = html_grid.choose(place, *words, titles, "norm", HELP["measure"])
     title = "‖z‖ (units of z)" if chosen == "norm" else "−ln p(z) (nats)"
     curves = {
-        name: measure(opened, getattr(ways, name), chosen) for name in ("linear", "spherical")
+        name: measure(loaded, getattr(ways, name), chosen) for name in ("linear", "spherical")
     }
-    draws = measure(opened, usual(opened), chosen)
+    draws = measure(loaded, usual(loaded), chosen)
     low, high = np.quantile(draws, [0.025, 0.975])
-    of = "draws of the prior" if opened.model.has_kl else "the encoded data"
+    of = "draws of the prior" if loaded.model.has_kl else "the encoded data"
     margins = (56, 16) if width is None else (NAME + GAP, 16)
     chart = beside(ways.t, curves, title, (float(low), float(high)), of, margins)
     with st.container(width="stretch" if width is None else width + sum(margins)):
         plot(
             chart,
             key="measured",
-            revision=f"{opened.run.name} {chosen}",
+            revision=f"{loaded.run.name} {chosen}",
             height=CHART,
             label=f"{title} along the linear and the spherical way",
         )
 
 
-def measure(opened: Opened, z: Floats, chosen: str) -> Floats:
+def measure(loaded: LoadedRun, z: Floats, chosen: str) -> Floats:
     """‖z‖, or −ln p(z) in nats, of z (M, Z), (M,)."""
     norms: Floats = np.linalg.norm(z, axis=1)
-    return norms if chosen == "norm" else -log_prior(opened, z)
+    return norms if chosen == "norm" else -log_prior(loaded, z)
 
 
-def _ends(opened: Opened, asked: Asked) -> None:
+def _ends(loaded: LoadedRun, asked: Asked) -> None:
     """The two examples as they are in the data."""
     pair = np.array([asked.a, asked.b])
-    words = [("A", name_of(opened, asked.a)), ("B", name_of(opened, asked.b))]
-    x = opened.seen(pair)
+    words = [("A", name_of(loaded, asked.a)), ("B", name_of(loaded, asked.b))]
+    x = loaded.inputs(pair)
     st.html(captioned(x, words, tiles.factor(x.shape[3], END)))
 
 
-def frames_of(opened: Opened, asked: Asked, way: str) -> Bytes:
+def frames_of(loaded: LoadedRun, asked: Asked, way: str) -> Bytes:
     """What plays: the decoder's pictures along one way, (T, H, W, 1 or 3)."""
-    z = getattr(ways_of(opened, asked, PLACES), way)
-    shown = tiles.pixels(through(opened, z, asked.label))
-    return shown[..., :1] if opened.data.event_shape[0] == 1 else shown
+    z = getattr(ways_of(loaded, asked, PLACES), way)
+    shown = tiles.pixels(through(loaded, z, asked.label))
+    return shown[..., :1] if loaded.data.event_shape[0] == 1 else shown
 
 
-def _moving(opened: Opened, asked: Asked) -> None:
+def _moving(loaded: LoadedRun, asked: Asked) -> None:
     """One of the ways as an animation, and its files."""
     at = st.columns([3, 2], vertical_alignment="bottom")
-    first = "spherical" if has_rings(opened.run) else "linear"
+    first = "spherical" if has_rings(loaded.run) else "linear"
     way = html_grid.choose(at[0], "Animated", "traverse_way", WAYS, first, HELP["way"])
     ms = html_grid.whole(
         at[1], "ms per picture", "traverse_ms", (20, 1000, 60), HELP["ms"], step=20
     )
-    frames = frames_of(opened, asked, way)
+    frames = frames_of(loaded, asked, way)
     scale = tiles.factor(frames.shape[2], WIDE)
     content = played(frames, scale, "webp", ms)
     size = (frames.shape[2] * scale, frames.shape[1] * scale)
@@ -236,7 +236,7 @@ def _moving(opened: Opened, asked: Asked) -> None:
             html_grid.download(
                 title,
                 lambda other=other: played(frames, scale, other, ms),  # type: ignore[misc]
-                f"{opened.run.name}-{way}.{other}",
+                f"{loaded.run.name}-{way}.{other}",
                 f"{PLACES} pictures forth and back, as they play here. {FORMATS[other]}",
             )
 
@@ -247,11 +247,11 @@ def played(frames: Bytes, scale: int, kind: str, ms: int) -> bytes:
     return animation(frames.repeat(scale, 1).repeat(scale, 2), kind, ms, back=True)
 
 
-def _vectors(opened: Opened, both: Floats, ways: Between) -> None:
+def _vectors(loaded: LoadedRun, both: Floats, ways: Between) -> None:
     """Both ways in the plane of the data, or features against t."""
-    if opened.data.event_shape == (2,):
-        behind = opened.seen(opened.shown("train", 2000))
+    if loaded.data.event_shape == (2,):
+        behind = loaded.inputs(loaded.subset("train", 2000))
         chart = plane(both, ("linear", "spherical"), (0, 0), behind, "A")
     else:
         chart = along(list(both), ways.t, "t, from A to B", None, ("linear", "spherical"))
-    plot(chart, key="ways", revision=opened.run.name, height=480, label="Both ways")
+    plot(chart, key="ways", revision=loaded.run.name, height=480, label="Both ways")

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from vae.analysis.interpolation import Traversal, at_quantiles, change, even, traversal
-from vae.analysis.loaded_run import Opened
+from vae.analysis.loaded_run import LoadedRun
 from vae.base.records import Floats
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import html_grid
@@ -74,8 +74,8 @@ class Asked(NamedTuple):
 
 def rows(run: Run) -> None:
     """The view: controls, what they mean, the rows and their files."""
-    opened, asked = _controls(run)
-    order, _, idle = ordered(opened)
+    loaded, asked = _controls(run)
+    order, _, idle = ordered(loaded)
     first = [d for d in order if d not in idle][:FOLD] or order[:1]
     line, toggle, kept = st.columns([11, 3.2, 4], vertical_alignment="center")
     everything = len(first) < len(order) and toggle.toggle(
@@ -85,66 +85,66 @@ def rows(run: Run) -> None:
         persist_state="session",
     )
     shown = order if everything else first
-    line.markdown(_told(opened, asked, shown, idle), help=ABOUT)
-    paths = traversals(opened, asked, shown)
+    line.markdown(_told(loaded, asked, shown, idle), help=ABOUT)
+    paths = traversals(loaded, asked, shown)
     z = np.concatenate([path.z for path in paths])
-    x = through(opened, z, asked.label)
+    x = through(loaded, z, asked.label)
     with kept.container(horizontal=True, horizontal_alignment="right"):
-        _files(opened, x, z, asked.steps)
-    if opened.data.is_image:
-        st.html(_pictures(opened, asked, paths, x))
+        _files(loaded, x, z, asked.steps)
+    if loaded.data.is_image:
+        st.html(_pictures(loaded, asked, paths, x))
     else:
-        _vectors(opened, paths, x)
+        _vectors(loaded, paths, x)
 
 
-def _controls(run: Run) -> tuple[Opened, Asked]:
+def _controls(run: Run) -> tuple[LoadedRun, Asked]:
     at = row_of_controls(run, WIDTHS, TOLD)
-    opened = open_run(run, at[0])
+    loaded = open_run(run, at[0])
     start = html_grid.choose(at[1], "Start", "traverse_start", STARTS, "example", HELP["start"])
-    row = example(opened, "start", at[2:6], "Row") if start == "example" else 0
+    row = example(loaded, "start", at[2:6], "Row") if start == "example" else 0
     span = html_grid.choose(at[6], "Range", "traverse_range", RANGES, "prior", HELP["range"])
     reach = 3
     if span != "quantiles":
         reach = html_grid.choose(at[7], "Reach", "traverse_reach", REACHES, 3, HELP["reach"])
     steps = steps_control(at[8])
-    own = class_of(opened, row) if start == "example" else None
-    return opened, Asked(start, row, span, reach, steps, held(opened, at[-1], own))
+    own = class_of(loaded, row) if start == "example" else None
+    return loaded, Asked(start, row, span, reach, steps, held(loaded, at[-1], own))
 
 
-def start_of(opened: Opened, asked: Asked) -> Floats:
+def start_of(loaded: LoadedRun, asked: Asked) -> Floats:
     """Where every row starts, (Z,)."""
     if asked.start == "example":
-        return z_of(opened, asked.row)
+        return z_of(loaded, asked.row)
     if asked.start == "mean":
-        return np.asarray(aggregate(opened).mean(0), np.float32)
-    return np.zeros(opened.run.config.latent_dim, np.float32)
+        return np.asarray(aggregate(loaded).mean(0), np.float32)
+    return np.zeros(loaded.run.config.latent_dim, np.float32)
 
 
-def traversals(opened: Opened, asked: Asked, shown: list[int]) -> list[Traversal]:
+def traversals(loaded: LoadedRun, asked: Asked, shown: list[int]) -> list[Traversal]:
     """The path of each latent that is shown."""
-    start = start_of(opened, asked)
+    start = start_of(loaded, asked)
     if asked.range == "quantiles":
-        places = at_quantiles(aggregate(opened), asked.steps)
+        places = at_quantiles(aggregate(loaded), asked.steps)
     else:
-        span = span_of(opened)
+        span = span_of(loaded)
         centre = start if asked.range == "start" else span.centre
         places = even(centre, span.unit, asked.reach, asked.steps)
     return [traversal(start, d, places[:, d]) for d in shown]
 
 
-def _told(opened: Opened, asked: Asked, shown: list[int], idle: set[int]) -> str:
+def _told(loaded: LoadedRun, asked: Asked, shown: list[int], idle: set[int]) -> str:
     """What is shown, in a line."""
-    start = name_of(opened, asked.row) if asked.start == "example" else STARTS[asked.start]
-    total = opened.run.config.latent_dim
+    start = name_of(loaded, asked.row) if asked.start == "example" else STARTS[asked.start]
+    total = loaded.run.config.latent_dim
     count = f"All {total}" if len(shown) == total else f"{len(shown)} of {total}"
     folded = len(idle - set(shown))
     rest = f" · {folded} that carry nothing left out" if folded else ""
     return f"**{count} latents**, one at a time, starting from {start}{rest}"
 
 
-def _files(opened: Opened, x: Floats, z: Floats, steps: int) -> None:
-    name = f"{opened.run.name}-traversals"
-    if opened.data.is_image:
+def _files(loaded: LoadedRun, x: Floats, z: Floats, steps: int) -> None:
+    name = f"{loaded.run.name}-traversals"
+    if loaded.data.is_image:
         html_grid.download(
             "PNG",
             lambda: tiles.grid_png(x, steps),
@@ -155,15 +155,15 @@ def _files(opened: Opened, x: Floats, z: Floats, steps: int) -> None:
     html_grid.download("NPZ", lambda: html_grid.npz(x, z), f"{name}.npz", about)
 
 
-def _pictures(opened: Opened, asked: Asked, paths: list[Traversal], x: Floats) -> str:
+def _pictures(loaded: LoadedRun, asked: Asked, paths: list[Traversal], x: Floats) -> str:
     """HTML: the rows."""
-    shape = opened.data.event_shape
+    shape = loaded.data.event_shape
     x = x.reshape(len(paths), asked.steps, *shape)
-    _, value, _ = ordered(opened)
+    _, value, _ = ordered(loaded)
     made = [
         Row(
             f"z{path.dimension + 1}",
-            said(opened, float(value[path.dimension])),
+            said(loaded, float(value[path.dimension])),
             x[k],
             [f"z{path.dimension + 1} = {html_grid.number(place)}" for place in path.places],
             path.start,
@@ -175,12 +175,12 @@ def _pictures(opened: Opened, asked: Asked, paths: list[Traversal], x: Floats) -
     return strips(
         made,
         scale,
-        *_axis(opened, asked),
-        ("KL, training data" if opened.model.has_kl else "variance", "change of x per unit of z"),
+        *_axis(loaded, asked),
+        ("KL, training data" if loaded.model.has_kl else "variance", "change of x per unit of z"),
     )
 
 
-def _axis(opened: Opened, asked: Asked) -> tuple[list[str], str]:
+def _axis(loaded: LoadedRun, asked: Asked) -> tuple[list[str], str]:
     """What the columns are called, and the title below."""
     if asked.range == "quantiles":
         shares = np.linspace(1, 99, asked.steps)
@@ -188,20 +188,20 @@ def _axis(opened: Opened, asked: Asked) -> tuple[list[str], str]:
     ticks = np.linspace(-asked.reach, asked.reach, asked.steps)
     words = [html_grid.number(t) for t in ticks]
     if asked.range == "start":
-        return words, f"z − start, in standard deviations of {span_of(opened).name}{BAR}"
-    return words, f"standard deviations of {span_of(opened).name} from its mean{BAR}"
+        return words, f"z − start, in standard deviations of {span_of(loaded).name}{BAR}"
+    return words, f"standard deviations of {span_of(loaded).name} from its mean{BAR}"
 
 
-def _vectors(opened: Opened, paths: list[Traversal], x: Floats) -> None:
+def _vectors(loaded: LoadedRun, paths: list[Traversal], x: Floats) -> None:
     """Paths in the plane of the data, or features against one latent."""
-    x = x.reshape(len(paths), -1, *opened.data.event_shape)
+    x = x.reshape(len(paths), -1, *loaded.data.event_shape)
     names = [f"z{path.dimension + 1}" for path in paths]
-    _, value, _ = ordered(opened)
-    carried = [said(opened, float(value[path.dimension])) for path in paths]
+    _, value, _ = ordered(loaded)
+    carried = [said(loaded, float(value[path.dimension])) for path in paths]
     moved = [change(own, path.z) for own, path in zip(x, paths, strict=True)]
     words = [f"{n} · {c} · change {m:.3f}" for n, c, m in zip(names, carried, moved, strict=True)]
-    if opened.data.event_shape == (2,):
-        behind = opened.seen(opened.shown("train", 2000))
+    if loaded.data.event_shape == (2,):
+        behind = loaded.inputs(loaded.subset("train", 2000))
         chart = plane(x, words, [path.start for path in paths], behind)
     else:
         titles = dict(enumerate(words))
@@ -209,4 +209,4 @@ def _vectors(opened: Opened, paths: list[Traversal], x: Floats) -> None:
             st.columns([4, 8])[0], "Latent", "traverse_latent", titles, 0, HELP["latent"]
         )
         chart = along([x[k]], paths[k].places, names[k], paths[k].places[paths[k].start])
-    plot(chart, key="traversals", revision=opened.run.name, height=CHART, label="Traversals")
+    plot(chart, key="traversals", revision=loaded.run.name, height=CHART, label="Traversals")
