@@ -6,7 +6,6 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from vae import figures
 from vae.analysis.loaded_run import LoadedRun
 from vae.base.records import Floats
 from vae.dashboard.plot import plot
@@ -28,6 +27,7 @@ from vae.dashboard.shared import cache, html_grid
 from vae.dashboard.shared.html_gallery import Caption, gallery
 from vae.dashboard.shared.run_picker import guard_weights, pick_run
 from vae.data import prepare
+from vae.figures.vectors import manifold_vectors, sample_vectors
 from vae.imaging import tiles
 from vae.imaging.tiles import Bytes
 from vae.runs import Run
@@ -75,7 +75,7 @@ def grid(loaded: LoadedRun, x: Floats, key: str) -> Bytes | None:
     """Samples as one picture, which is returned; vectors as points over the training data."""
     if not loaded.data.is_image:
         behind = loaded.inputs(loaded.subset("train", 2000))
-        chart = figures.vectors(x, background=behind)
+        chart = sample_vectors(x, background=behind)
         plot(chart, key=key, revision=loaded.run.name, height=CHART, label="Samples")
         return None
     across, scale = html_grid.arranged(loaded.data.event_shape, len(x), ROOM)
@@ -142,7 +142,7 @@ def manifold(loaded: LoadedRun, asked: Plane, place: DeltaGenerator) -> None:
     if not loaded.data.is_image:
         mesh = made.values.reshape(down, across, -1)
         behind = loaded.inputs(loaded.subset("train", 2000))
-        chart = figures.manifold_vectors(mesh, background=behind, axes=titles)
+        chart = manifold_vectors(mesh, background=behind, axes=titles)
         view = f"{loaded.run.name} {asked.kind} {asked.pair}"
         plot(chart, key="mesh", revision=view, height=CHART, label="The decoded grid")
     elif down == 1:

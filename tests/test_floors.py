@@ -132,6 +132,13 @@ def test_no_torch_where_there_is_nothing_to_compute(path: Path) -> None:
     assert not {n for n in imports_of(path) if n.split(".")[0] == "torch"}
 
 
+def test_figures_are_imported_from_their_modules() -> None:
+    """The package binds no name, so that a function and a module may share one."""
+    assert not imports_of(ROOT / "vae/figures/__init__.py")
+    tree = ast.parse((ROOT / "vae/figures/__init__.py").read_text())
+    assert all(isinstance(node, ast.Expr) for node in tree.body)
+
+
 @pytest.mark.parametrize("path", MODULES, ids=identifier)
 def test_only_commands_print(path: Path) -> None:
     """The worker's __main__ is a process of its own: what it prints is its log."""
@@ -147,7 +154,11 @@ FRESH = {
         "from vae.runs import listing\n"
         "for r in listing('checkpoints'): r.curves(); r.frame(); r.examples(); r.changes()"
     ),
-    "vae.figures": "import vae.figures",
+    "vae.figures": (
+        "import importlib, pkgutil, vae.figures\n"
+        "for m in pkgutil.iter_modules(vae.figures.__path__, 'vae.figures.'):\n"
+        "    importlib.import_module(m.name)"
+    ),
     "vae.imaging.tiles": "import vae.imaging.tiles",
     "vae.base.records": "import vae.base.records",
     "vae.data": "from vae.data import load; load('digits')",

@@ -16,7 +16,7 @@ from vae.analysis.density import (
     projected,
     steps,
 )
-from vae.figures.latent_map import BANDS, backdrop, veil
+from vae.figures.latent_map import BANDS, decoded_background, density_mask
 
 WIDE = ((-6.0, 6.0), (-6.0, 6.0))
 
@@ -143,8 +143,8 @@ def test_the_bic_finds_the_clumps_and_the_fit_their_places() -> None:
 
 def test_a_veil_reaches_as_far_as_the_picture_that_it_hides() -> None:
     found, cell = field(normal(), (-3.0, 3.0), (-2.0, 2.0)), np.array([0.4, 0.2])
-    picture = backdrop("", (-3.0, 3.0), (-2.0, 2.0), cell)
-    cover = veil(found, cell)
+    picture = decoded_background("", (-3.0, 3.0), (-2.0, 2.0), cell)
+    cover = density_mask(found, cell)
     right, bottom = picture["x"] + picture["sizex"], picture["y"] - picture["sizey"]
     assert cover["x"][[0, -1]] == pytest.approx([picture["x"], right])
     assert cover["y"][[0, -1]] == pytest.approx([bottom, picture["y"]])

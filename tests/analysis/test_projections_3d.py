@@ -10,10 +10,10 @@ from vae.base.records import Encoding, Hue
 from vae.data.dataset import stratified
 from vae.figures.latent_map_3d import (
     CORNERS,
-    LatentSpace,
-    half_of_prior,
-    latent_space,
-    space_index,
+    LatentMap3D,
+    latent_scatter_3d,
+    prior_sphere,
+    trace_rows_3d,
 )
 
 RNG = np.random.default_rng(5)
@@ -26,13 +26,13 @@ def encoding(number: int = 400, latents: int = 6, kl: bool = True) -> Encoding:
     return Encoding(np.arange(10, 10 + number), mean, mean * 0 + 1, None, per_dimension, None)
 
 
-def record(number: int = 400, classes: int = 3, **more: object) -> LatentSpace:
+def record(number: int = 400, classes: int = 3, **more: object) -> LatentMap3D:
     points = RNG.normal(size=(number, 3)).astype("f4")
     labels = RNG.integers(-1 if classes else 0, max(classes, 1), number)
     hue = Hue("class", labels, tuple("abcdefghijkl"[:classes]))
     index = np.sort(RNG.choice(10 * number, number, replace=False))
     own = {"hue": hue, "total": number, "centre": np.array([0.2, 0.0, -0.4])} | more
-    return LatentSpace(points, ("x", "y", "z"), index, **own)
+    return LatentMap3D(points, ("x", "y", "z"), index, **own)
 
 
 def test_half_of_a_normal_in_three_dimensions_lies_within_the_radius() -> None:
@@ -94,7 +94,7 @@ def test_too_little_for_three_dimensions_is_told() -> None:
 @pytest.mark.parametrize("number", [400, 6_000])
 def test_every_point_is_drawn_once_where_it_is(classes: int, number: int) -> None:
     given = record(number, classes)
-    figure, index = latent_space(given), space_index(given)
+    figure, index = latent_scatter_3d(given), trace_rows_3d(given)
     assert {trace.type for trace in figure.data} == {"scatter3d"}
     rows = np.concatenate(index)
     drawn = np.concatenate([np.stack([t.x, t.y, t.z], 1) for t in figure.data])
@@ -116,7 +116,7 @@ def test_every_point_is_drawn_once_where_it_is(classes: int, number: int) -> Non
 @pytest.mark.parametrize("centre", [None, np.array([0.2, 0.0, -0.4]), np.array([9.0, 0, 0])])
 def test_the_box_holds_points_and_sphere_with_equal_units(centre: np.ndarray | None) -> None:
     given = record(centre=centre)
-    scene = latent_space(given).layout.scene
+    scene = latent_scatter_3d(given).layout.scene
     ranges = np.array([scene[f"{a}axis"].range for a in "xyz"])
     shown = [given.points]
     if centre is not None:
@@ -133,12 +133,12 @@ def test_the_box_holds_points_and_sphere_with_equal_units(centre: np.ndarray | N
 def test_a_flat_cloud_without_prior_fills_its_box() -> None:
     given = record(centre=None)
     thin = given._replace(points=given.points * np.array([1, 1, 0.01], "f4"))
-    assert set(latent_space(thin).layout.scene.aspectratio.to_plotly_json().values()) == {1}
+    assert set(latent_scatter_3d(thin).layout.scene.aspectratio.to_plotly_json().values()) == {1}
 
 
 def test_the_sphere_lies_at_its_radius_about_its_centre() -> None:
     centre = np.array([0.5, -1.0, 2.0])
-    trace = half_of_prior(centre)
+    trace = prior_sphere(centre)
     places = np.stack([trace["x"], trace["y"], trace["z"]], 1)
     gaps = np.isnan(places).any(1)
     assert gaps.sum() == 3
@@ -153,7 +153,7 @@ def test_the_sphere_lies_at_its_radius_about_its_centre() -> None:
 
 def test_nothing_to_draw_is_told() -> None:
     none = record()._replace(points=np.empty((0, 3), "f4"), index=np.empty(0, np.int64))
-    assert "No points" in latent_space(none).layout.annotations[0].text
+    assert "No points" in latent_scatter_3d(none).layout.annotations[0].text
 
 
 def test_fewer_points_keep_the_shares_of_the_classes() -> None:

@@ -30,7 +30,7 @@ from vae.diagnostics.findings import (
 )
 from vae.diagnostics.latent_swap import EXAMPLES, measure
 from vae.diagnostics.training_stats import course_of
-from vae.figures.kl_heatmap import COLUMNS, history, strip
+from vae.figures.kl_heatmap import COLUMNS, history, kl_heatmap
 from vae.model import build
 from vae.runs import Run
 
@@ -324,7 +324,7 @@ def test_little_or_damaged_is_told_and_no_illness(few: list[Report]) -> None:
             result = examine(ill)
             assert not [f for f in result.findings if ILLNESSES[f.name].serious]
             assert all(quiet.sentence for quiet in result.quiet.values())
-    strip(few, 2)
+    kl_heatmap(few, 2)
 
 
 def test_without_validation_overfitting_is_not_looked_for() -> None:
@@ -473,7 +473,7 @@ def test_the_strip_shows_every_kl_in_the_order_of_the_last() -> None:
     told[0]["kl_per_dimension"] = [0.1, 0.0, 0.2]
     epoch, kl = history(told, 3)
     assert len(epoch) == EPOCHS + 1
-    figure = strip(told, 3)
+    figure = kl_heatmap(told, 3)
     (trace,) = figure.data
     assert list(trace.customdata[:, 0]) == [2, 1, 3]
     np.testing.assert_allclose(trace.z, kl[:, [1, 0, 2]].T)
@@ -489,7 +489,7 @@ def test_a_long_strip_keeps_its_mean() -> None:
     told = reports(kl=(1.0,), epochs=1001)
     for report in told:
         report["kl_per_dimension"] = [float(report["epoch"])]
-    (trace,) = strip(told, 1).data
+    (trace,) = kl_heatmap(told, 1).data
     assert len(trace.x) <= COLUMNS
     np.testing.assert_allclose(trace.z[0], trace.x)
     wide = [len(part) for part in np.array_split(np.arange(1002), len(trace.x))]
@@ -499,7 +499,7 @@ def test_a_long_strip_keeps_its_mean() -> None:
 def test_a_leap_at_the_start_does_not_take_the_scale() -> None:
     told = reports(kl=(1.0, 0.5))
     told[1]["kl_per_dimension"] = [90.0, 90.0]
-    (trace,) = strip(told, 2).data
+    (trace,) = kl_heatmap(told, 2).data
     assert trace.zmax == 1.0
     assert np.max(trace.z) == 90.0
 
@@ -510,5 +510,5 @@ def test_the_strip_prefers_held_out_examples_and_says_what_is_missing() -> None:
         report["kl_per_dimension"] = [1.0 if report["split"] == "val" else 9.0, 0.0]
     assert history(both, 2)[1].max() == 1.0
     assert history([r for r in both if r["split"] == "train"], 2)[1].max() == 9.0
-    assert strip([], 2, "No KL here").layout.annotations[0].text == "No KL here"
-    assert not len(strip([r | {"kl_per_dimension": None} for r in both], 2).data)
+    assert kl_heatmap([], 2, "No KL here").layout.annotations[0].text == "No KL here"
+    assert not len(kl_heatmap([r | {"kl_per_dimension": None} for r in both], 2).data)

@@ -3,22 +3,20 @@
 import numpy as np
 import pytest
 
-from vae import figures
 from vae.analysis.dataset_summary import summarise
 from vae.base.records import Floats
 from vae.config import RunConfig
 from vae.data import load, prepare
 from vae.figures import base
+from vae.figures.dataset import class_bars, feature_lines, feature_spread, value_bars
 
 DIGITS = summarise(load("digits"), RunConfig.of())
 VECTORS = np.random.default_rng(0).normal(size=(12, 5)).astype(np.float32)
 FULL = {
-    "classes": lambda: figures.class_bars(DIGITS),
-    "values": lambda: figures.value_bars(DIGITS),
-    "lines": lambda: figures.feature_lines(VECTORS),
-    "spread": lambda: figures.feature_spread(
-        DIGITS.moments._replace(mean=VECTORS[0], sd=VECTORS[1])
-    ),
+    "classes": lambda: class_bars(DIGITS),
+    "values": lambda: value_bars(DIGITS),
+    "lines": lambda: feature_lines(VECTORS),
+    "spread": lambda: feature_spread(DIGITS.moments._replace(mean=VECTORS[0], sd=VECTORS[1])),
 }
 
 
@@ -31,36 +29,36 @@ def test_colours_and_titles(name: str, dark: bool) -> None:
 
 
 def test_bars_of_classes_add_up() -> None:
-    bars = figures.class_bars(DIGITS).data
+    bars = class_bars(DIGITS).data
     assert [bar.name for bar in bars] == ["train", "validation", "test"]
     np.testing.assert_array_equal(np.stack([bar.x for bar in bars], 1), DIGITS.class_counts)
-    one = figures.class_bars(DIGITS._replace(classes=(), class_counts=np.zeros((0, 3), int)))
+    one = class_bars(DIGITS._replace(classes=(), class_counts=np.zeros((0, 3), int)))
     assert [bar.x[0] for bar in one.data] == list(DIGITS.splits.values())
     whole = DIGITS._replace(splits=DIGITS.splits | {"val": 0})
-    assert [bar.name for bar in figures.class_bars(whole).data] == ["train", "test"]
+    assert [bar.name for bar in class_bars(whole).data] == ["train", "test"]
 
 
 def test_bars_of_values_stand_on_their_levels() -> None:
-    bar = figures.value_bars(DIGITS).data[0]
+    bar = value_bars(DIGITS).data[0]
     np.testing.assert_allclose(bar.x, np.arange(17) / 16, atol=1e-6)
     np.testing.assert_array_equal(bar.y, DIGITS.counts)
-    assert figures.value_bars(DIGITS, log=True).layout.yaxis.type == "log"
+    assert value_bars(DIGITS, log=True).layout.yaxis.type == "log"
 
 
 def test_lines_are_the_vectors() -> None:
     labels = np.arange(12) % 2
-    lines = figures.feature_lines(VECTORS, labels, ("even", "odd")).data
+    lines = feature_lines(VECTORS, labels, ("even", "odd")).data
     assert [line.name for line in lines] == ["even", "odd"]
     for k, line in enumerate(lines):
         rows: Floats = np.asarray(line.y).reshape(6, 6)[:, :5]
         np.testing.assert_array_equal(rows, VECTORS[labels == k])
         assert np.nanmin(line.x) == 1
-    assert not figures.feature_lines(VECTORS[:0]).data
+    assert not feature_lines(VECTORS[:0]).data
 
 
 def test_spread_is_mean_and_sd() -> None:
     x = prepare(load("mixture"))
     record = summarise(load("mixture"), RunConfig.of()).moments
-    dots = figures.feature_spread(record).data[0]
+    dots = feature_spread(record).data[0]
     np.testing.assert_allclose(dots.y, x.mean(0), atol=1e-5)
     np.testing.assert_allclose(dots.error_y.array, x.std(0), atol=1e-5)

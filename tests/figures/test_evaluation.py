@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from vae.base.records import Evaluation
-from vae.figures import bound, kl_parts, scores
-from vae.figures.evaluation import kl_per_latent, with_error
+from vae.figures.evaluation import bound_bars, kl_parts, kl_per_latent, score_dots, with_error
 from vae.figures.palette import token
 
 FIELDS: dict[str, Any] = dict.fromkeys(Evaluation._fields)
@@ -30,25 +29,25 @@ def bars(figure: Any) -> dict[str, tuple[float, float]]:
 @pytest.mark.parametrize("error", [20.0, -7.5, 0.0])
 def test_reconstruction_and_kl_add_up_to_the_bound(error: float) -> None:
     full = record(reconstruction=error, kl=3.0, elbo=-(error + 3.0), elbo_se=0.25, nll=error + 2)
-    found = bars(bound(full))
+    found = bars(bound_bars(full))
     assert list(found) == ["reconstruction", "KL", "−ELBO", "−ln p(x)"]
     assert found["reconstruction"] == (0.0, error)
     assert found["KL"] == (error, error + 3)
     assert found["−ELBO"] == (0.0, error + 3)
     assert found["−ln p(x)"] == (0.0, error + 2)
-    low, high = bound(full).layout.xaxis.range
+    low, high = bound_bars(full).layout.xaxis.range
     assert low <= min(0, error)
     assert high > max(0, error + 3)
 
 
 def test_colours_mean_what_they_mean_everywhere() -> None:
-    traces = bound(record(reconstruction=1.0, kl=1.0, elbo=-2.0, elbo_se=0.1)).data
+    traces = bound_bars(record(reconstruction=1.0, kl=1.0, elbo=-2.0, elbo_se=0.1)).data
     found = [trace.marker.color for trace in traces]
     assert found == [token("reconstruction"), token("kl"), token("elbo")]
 
 
 def test_a_whisker_is_one_standard_error() -> None:
-    chart = bound(record(reconstruction=1.0, kl=1.0, elbo=-2.0, elbo_se=0.125))
+    chart = bound_bars(record(reconstruction=1.0, kl=1.0, elbo=-2.0, elbo_se=0.125))
     assert not chart.data[0].error_x.visible
     whisker = chart.data[2].error_x
     assert whisker.array[0] == whisker.arrayminus[0] == 0.125
@@ -68,13 +67,13 @@ def test_each_latent_has_the_error_of_its_kl() -> None:
 
 def test_scores_are_read_beside_their_dots() -> None:
     rows = {"a": {"value": 0.5, "se": 0.0123}, "b": {"value": 0.25, "low": 0.2, "high": 0.31}}
-    found = scores(rows, {}, "score").layout.annotations
+    found = score_dots(rows, {}, "score").layout.annotations
     assert [n.text for n in found] == ["0.500 ± 0.012", "0.200 to 0.310"]
     assert [n.y for n in found] == [0, 1]
 
 
 def test_a_point_posterior_has_a_reconstruction_alone() -> None:
-    assert list(bars(bound(record(reconstruction=27.0)))) == ["reconstruction"]
+    assert list(bars(bound_bars(record(reconstruction=27.0)))) == ["reconstruction"]
 
 
 def test_the_parts_of_the_kl_add_up() -> None:
@@ -103,7 +102,7 @@ TABLE = {
 
 
 def test_scores_have_their_intervals_and_chance() -> None:
-    chart = scores(TABLE, {"a": "First"}, "score", chance=0.1)
+    chart = score_dots(TABLE, {"a": "First"}, "score", chance=0.1)
     first, second, third, chances = chart.data
     assert [t.x[0] for t in (first, second, third)] == [0.5, -0.1, 0.9]
     assert first.error_x.arrayminus[0] == pytest.approx(0.1)
@@ -116,7 +115,7 @@ def test_scores_have_their_intervals_and_chance() -> None:
     low, high = chart.layout.xaxis.range
     assert low < -0.15
     assert high >= 1
-    assert not scores({}, {}, "score").data
+    assert not score_dots({}, {}, "score").data
 
 
 @pytest.mark.parametrize(
@@ -139,6 +138,6 @@ def test_a_value_has_the_digits_of_its_error(
 
 
 def test_nothing_that_is_not_finite_is_drawn() -> None:
-    chart = scores({"a": {"value": 0.5, "se": float("nan")}}, {}, "score")
+    chart = score_dots({"a": {"value": 0.5, "se": float("nan")}}, {}, "score")
     assert not chart.data[0].error_x.visible
     assert np.isfinite(chart.layout.xaxis.range).all()

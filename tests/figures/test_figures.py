@@ -6,9 +6,13 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from vae import figures
 from vae.base.records import Curve, Curves, Hue, LatentMap, Tiles
+from vae.figures.base import decimate, themed
+from vae.figures.history import training_curves
+from vae.figures.latent_bars import kl_bars, scree
+from vae.figures.latent_map import latent_scatter, map_caption, trace_rows
 from vae.figures.palette import CLASS_SCALE, COLOURS, token
+from vae.figures.vectors import manifold_vectors, reconstruction_pairs, sample_vectors
 
 
 def history(
@@ -47,34 +51,34 @@ def latents(number: int = 100, classes: int = 3, **more: Any) -> LatentMap:
 VECTORS = np.random.default_rng(1).normal(size=(6, 5)).astype(np.float32)
 GRID = np.random.default_rng(2).normal(size=(3, 4, 2)).astype(np.float32)
 FULL = {
-    "curves": lambda: figures.curves(history(quiet=False)),
-    "curves-log": lambda: figures.curves(history(), log=True, per="step", epochs=20),
-    "curves-point": lambda: figures.curves(history(point=True)),
-    "kl-2": lambda: figures.kl_bars(VECTORS[0, :2] ** 2),
-    "kl-128": lambda: figures.kl_bars(np.linspace(0, 1, 128, dtype=np.float32)),
-    "map": lambda: figures.latent_map(latents()),
-    "map-selected": lambda: figures.latent_map(latents(), np.array([1000, 1021])),
-    "map-30-classes": lambda: figures.latent_map(latents(classes=30)),
-    "map-quantity": lambda: figures.latent_map(latents(hue=Hue("KL", np.arange(100.0)))),
-    "map-plain": lambda: figures.latent_map(latents(hue=None, rings=False)),
-    "pairs-2": lambda: figures.pairs(Tiles(VECTORS[:, :2]), Tiles(VECTORS[:, 2:4])),
-    "pairs-5": lambda: figures.pairs(Tiles(VECTORS), Tiles(VECTORS + 1)),
-    "vectors-1": lambda: figures.vectors(VECTORS[:, :1]),
-    "vectors-2": lambda: figures.vectors(VECTORS[:, :2], background=VECTORS[:, 2:4]),
-    "vectors-5": lambda: figures.vectors(VECTORS, tuple("abcde"), background=VECTORS),
-    "manifold-2": lambda: figures.manifold_vectors(GRID, background=VECTORS[:, :2]),
-    "manifold-5": lambda: figures.manifold_vectors(VECTORS.reshape(2, 3, 5)),
-    "scree": lambda: figures.scree(np.array([0.6, 0.3, 0.1], np.float32)),
+    "curves": lambda: training_curves(history(quiet=False)),
+    "curves-log": lambda: training_curves(history(), log=True, per="step", epochs=20),
+    "curves-point": lambda: training_curves(history(point=True)),
+    "kl-2": lambda: kl_bars(VECTORS[0, :2] ** 2),
+    "kl-128": lambda: kl_bars(np.linspace(0, 1, 128, dtype=np.float32)),
+    "map": lambda: latent_scatter(latents()),
+    "map-selected": lambda: latent_scatter(latents(), np.array([1000, 1021])),
+    "map-30-classes": lambda: latent_scatter(latents(classes=30)),
+    "map-quantity": lambda: latent_scatter(latents(hue=Hue("KL", np.arange(100.0)))),
+    "map-plain": lambda: latent_scatter(latents(hue=None, rings=False)),
+    "pairs-2": lambda: reconstruction_pairs(Tiles(VECTORS[:, :2]), Tiles(VECTORS[:, 2:4])),
+    "pairs-5": lambda: reconstruction_pairs(Tiles(VECTORS), Tiles(VECTORS + 1)),
+    "vectors-1": lambda: sample_vectors(VECTORS[:, :1]),
+    "vectors-2": lambda: sample_vectors(VECTORS[:, :2], background=VECTORS[:, 2:4]),
+    "vectors-5": lambda: sample_vectors(VECTORS, tuple("abcde"), background=VECTORS),
+    "manifold-2": lambda: manifold_vectors(GRID, background=VECTORS[:, :2]),
+    "manifold-5": lambda: manifold_vectors(VECTORS.reshape(2, 3, 5)),
+    "scree": lambda: scree(np.array([0.6, 0.3, 0.1], np.float32)),
 }
 NOTHING = np.zeros((0, 2), np.float32)
 EMPTY = {
-    "curves": lambda: figures.curves(Curves({}, (), None, None)),
-    "kl": lambda: figures.kl_bars(None),
-    "map": lambda: figures.latent_map(latents(0)),
-    "pairs": lambda: figures.pairs(Tiles(NOTHING), Tiles(NOTHING)),
-    "vectors": lambda: figures.vectors(NOTHING),
-    "manifold": lambda: figures.manifold_vectors(np.zeros((0, 0, 2), np.float32)),
-    "scree": lambda: figures.scree(np.zeros(0, np.float32)),
+    "curves": lambda: training_curves(Curves({}, (), None, None)),
+    "kl": lambda: kl_bars(None),
+    "map": lambda: latent_scatter(latents(0)),
+    "pairs": lambda: reconstruction_pairs(Tiles(NOTHING), Tiles(NOTHING)),
+    "vectors": lambda: sample_vectors(NOTHING),
+    "manifold": lambda: manifold_vectors(np.zeros((0, 0, 2), np.float32)),
+    "scree": lambda: scree(np.zeros(0, np.float32)),
 }
 
 
@@ -114,7 +118,7 @@ def test_colours_are_tokens_and_numbers_are_arrays(name: str) -> None:
 def test_themed_replaces_every_token_and_leaves_the_figure_alone(name: str, dark: bool) -> None:
     figure = FULL[name]()
     before = figure.to_json()
-    shown = strings(figures.themed(figure, dark).to_plotly_json())
+    shown = strings(themed(figure, dark).to_plotly_json())
     assert not [text for text in shown if text.startswith(("var(", "token:"))]
     assert COLOURS["text"][dark] in shown
     assert COLOURS["text"][not dark] not in shown
@@ -122,9 +126,9 @@ def test_themed_replaces_every_token_and_leaves_the_figure_alone(name: str, dark
 
 
 def test_themed_class_scale_has_ten_flat_steps() -> None:
-    figure = figures.latent_map(latents(classes=30))
+    figure = latent_scatter(latents(classes=30))
     assert figure.data[0].marker.colorscale[0][1] == CLASS_SCALE[0][1]
-    scale = figures.themed(figure, True).data[0].marker.colorscale
+    scale = themed(figure, True).data[0].marker.colorscale
     assert [colour for _, colour in scale[::2]] == [COLOURS[f"class{k}"][1] for k in range(10)]
     assert [colour for _, colour in scale[1::2]] == [colour for _, colour in scale[::2]]
 
@@ -134,7 +138,7 @@ def test_empty_records_give_a_sentence(name: str) -> None:
     figure = EMPTY[name]()
     assert not figure.data
     assert len(words(figure).split()) >= 3
-    figures.themed(figure, True)
+    themed(figure, True)
 
 
 def test_decimate_keeps_extremes_ends_and_order() -> None:
@@ -143,7 +147,7 @@ def test_decimate_keeps_extremes_ends_and_order() -> None:
         x = np.arange(number, dtype=np.float32)
         y = random.normal(size=number).astype(np.float32)
         y[number // 3], y[number // 2] = 90, -90
-        short_x, short_y = figures.decimate(x, y, 100)
+        short_x, short_y = decimate(x, y, 100)
         assert len(short_x) <= 100
         assert len(short_x) == number or len(short_x) > 70
         assert (np.diff(short_x) > 0).all()
@@ -154,7 +158,7 @@ def test_decimate_keeps_extremes_ends_and_order() -> None:
 
 def test_decimate_keeps_the_extremes_of_every_bucket() -> None:
     y = np.tile([0.0, 5.0, -5.0, 1.0], 250).astype(np.float32)
-    x, short = figures.decimate(np.arange(1000, dtype=np.float32), y, 102)
+    x, short = decimate(np.arange(1000, dtype=np.float32), y, 102)
     for part in np.array_split(np.arange(1, 999), 50):
         inside = short[(x >= part[0]) & (x <= part[-1])]
         assert (inside.max(), inside.min()) == (5, -5)
@@ -164,16 +168,16 @@ def test_decimate_looks_through_gaps() -> None:
     y = np.arange(1000, dtype=np.float32)
     y[::2] = np.nan
     y[400:600] = np.nan
-    x, short = figures.decimate(np.arange(1000, dtype=np.float32), y, 100)
+    x, short = decimate(np.arange(1000, dtype=np.float32), y, 100)
     assert np.isnan(short[(x > 420) & (x < 580)]).all()
     assert not np.isnan(short[(x > 20) & (x < 380)]).any()
     with pytest.raises(ValueError, match="at least 4"):
-        figures.decimate(x, short, 3)
+        decimate(x, short, 3)
 
 
 def test_curves_show_each_quantity_with_its_colour_and_sign() -> None:
     record = history(offset=2.0)
-    lines = traces(figures.curves(record))
+    lines = traces(training_curves(record))
     assert len(lines) == 6
     for (split, quantity), curve in record.curves.items():
         if quantity in ("beta", "lr"):
@@ -190,21 +194,21 @@ def test_curves_show_each_quantity_with_its_colour_and_sign() -> None:
 
 
 def test_knobs_are_drawn_only_where_they_move() -> None:
-    assert "beta-train" not in traces(figures.curves(history()))
-    moving = traces(figures.curves(history(quiet=False)))
+    assert "beta-train" not in traces(training_curves(history()))
+    moving = traces(training_curves(history(quiet=False)))
     assert "beta-train" in moving
     assert "lr-train" not in moving
 
 
 def test_a_far_start_leaves_the_panel_and_is_named() -> None:
-    figure = figures.curves(history())
+    figure = training_curves(history())
     low, high = figure.layout.yaxis.range
     values = history().curves["train", "reconstruction"].value
     assert values[0] > high
     assert low <= values[8:].min() <= values[8:].max() <= high
     assert f"starts at {values[0]:.4g}" in words(figure)
     assert figure.layout.yaxis2.range[0] == 0  # the KL is whole
-    logarithmic = figures.curves(history(), log=True).layout
+    logarithmic = training_curves(history(), log=True).layout
     assert logarithmic.yaxis.type == "log"
     assert logarithmic.yaxis.range[1] > np.log10(values[0])
     assert logarithmic.yaxis3.type == "linear"  # the ELBO is negative
@@ -212,36 +216,36 @@ def test_a_far_start_leaves_the_panel_and_is_named() -> None:
 
 def test_best_epoch_and_live_changes_are_marked() -> None:
     for per, unit in (("epoch", 1.0), ("step", 100.0)):
-        figure = figures.curves(history(), per=per, epochs=12)
+        figure = training_curves(history(), per=per, epochs=12)
         assert [shape.x0 for shape in figure.layout.shapes] == pytest.approx(
             [4 * unit, 7 * unit, 9.9 * unit], rel=1e-5
         )
         assert all(label in words(figure) for label in ("β → 4", "β → 1", "best: epoch 7"))
         assert figure.layout.xaxis.range[1] == pytest.approx(12 * unit)
     with pytest.raises(ValueError, match="'epoch', 'step'"):
-        figures.curves(history(), per="hour")
+        training_curves(history(), per="hour")
 
 
 def test_crowded_marks_do_not_share_a_place() -> None:
     record = history()._replace(marks=((5.0, "β → 4"), (5.05, "β → 3"), (5.1, "lr → 0.1")))
-    labels = [note for note in figures.curves(record).layout.annotations if "→" in note.text]
+    labels = [note for note in training_curves(record).layout.annotations if "→" in note.text]
     assert len({note.yshift for note in labels}) == 3
 
 
 def test_point_posterior_has_no_kl() -> None:
-    figure = figures.curves(history(point=True))
+    figure = training_curves(history(point=True))
     assert set(traces(figure)) == {"reconstruction-train", "reconstruction-val"}
     assert "KL and ELBO: not defined for a point posterior" in words(figure)
-    assert "not defined" not in words(figures.curves(history()))
+    assert "not defined" not in words(training_curves(history()))
 
 
 def test_long_series_are_thinned() -> None:
-    lines = figures.curves(history(5000)).data
+    lines = training_curves(history(5000)).data
     assert all(400 < len(line.x) <= 1000 for line in lines)
 
 
 def test_end_labels_do_not_touch() -> None:
-    figure = figures.curves(history(offset=0.01), quantities=("reconstruction",))
+    figure = training_curves(history(offset=0.01), quantities=("reconstruction",))
     last = [note for note in figure.layout.annotations if note.text.endswith((" train", " val"))]
     assert [note.text for note in last] == ["80.00 train", "80.01 val"]
     assert last[1].yshift - last[0].yshift > 10
@@ -250,7 +254,7 @@ def test_end_labels_do_not_touch() -> None:
 @pytest.mark.parametrize("dimensions", [1, 2, 20, 128])
 def test_kl_bars_fall_and_keep_their_index(dimensions: int) -> None:
     values = np.random.default_rng(4).gamma(0.5, size=dimensions).astype(np.float32)
-    figure = figures.kl_bars(values, threshold=0.3)
+    figure = kl_bars(values, threshold=0.3)
     bars = figure.data[0]
     assert (np.diff(bars.y) <= 0).all()
     np.testing.assert_array_equal(values[bars.customdata - 1], bars.y)
@@ -261,7 +265,7 @@ def test_kl_bars_fall_and_keep_their_index(dimensions: int) -> None:
 @pytest.mark.parametrize("classes", [0, 1, 3, 12, 13])
 def test_map_draws_every_point_once(classes: int) -> None:
     record = latents(classes=classes)
-    figure, index = figures.latent_map(record), figures.map_index(record)
+    figure, index = latent_scatter(record), trace_rows(record)
     assert len(figure.data) == len(index) == (classes if 0 < classes <= 12 else 1)
     assert sorted(np.concatenate(index)) == record.index.tolist()
     for trace, rows in zip(figure.data, index, strict=True):
@@ -273,57 +277,55 @@ def test_map_draws_every_point_once(classes: int) -> None:
 
 def test_map_colours_are_those_of_the_labels() -> None:
     record = latents(classes=4)
-    for k, trace in enumerate(figures.latent_map(record).data):
+    for k, trace in enumerate(latent_scatter(record).data):
         assert (trace.name, trace.marker.color) == (f"c{k}", token(f"class{k}"))
         assert (record.hue.values[(trace.customdata - 1000) // 7] == k).all()
     many = latents(classes=30)
-    np.testing.assert_array_equal(
-        figures.latent_map(many).data[0].marker.color, many.hue.values % 10
-    )
+    np.testing.assert_array_equal(latent_scatter(many).data[0].marker.color, many.hue.values % 10)
 
 
 def test_map_shows_points_without_class() -> None:
     record = latents(hue=Hue("class", np.arange(100) % 4 - 1, ("a", "b", "c")))
-    last = figures.latent_map(record).data[-1]
+    last = latent_scatter(record).data[-1]
     assert (last.name, len(last.x)) == ("no class", 25)
 
 
 def test_map_selection_fades_the_others() -> None:
     record = latents()
-    figure = figures.latent_map(record, record.index[[0, 1, 4]])
+    figure = latent_scatter(record, record.index[[0, 1, 4]])
     assert [list(trace.selectedpoints) for trace in figure.data] == [[0], [0, 1], []]
-    assert figures.latent_map(record).data[0].selectedpoints is None
+    assert latent_scatter(record).data[0].selectedpoints is None
 
 
 def test_rings_are_circles_in_view() -> None:
     small = latents()._replace(points=np.full((100, 2), 0.01, np.float32))
-    figure = figures.latent_map(small)
+    figure = latent_scatter(small)
     assert [shape.x1 for shape in figure.layout.shapes] == [1, 2]
     assert figure.layout.yaxis.scaleanchor == "x"
     assert figure.layout.xaxis.range[0] < -2 < 2 < figure.layout.xaxis.range[1]
-    assert not figures.latent_map(small._replace(rings=False)).layout.shapes
+    assert not latent_scatter(small._replace(rings=False)).layout.shapes
 
 
 def test_map_holds_every_point_and_fits_markers_to_their_number() -> None:
     record = latents()
     record.points[5] = (40, -30)
-    layout = figures.latent_map(record).layout
+    layout = latent_scatter(record).layout
     assert layout.xaxis.range[1] > 40
     assert layout.yaxis.range[0] < -30
-    sizes = [figures.latent_map(latents(n, 1)).data[0].marker.size for n in (64, 2000, 60000)]
+    sizes = [latent_scatter(latents(n, 1)).data[0].marker.size for n in (64, 2000, 60000)]
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[0] > 2 * sizes[-1] > 4
 
 
 def test_caption_says_how_many_are_shown() -> None:
-    assert figures.caption(latents()) == ""
+    assert map_caption(latents()) == ""
     record = latents(total=60000, note="explains 61 %")
-    assert figures.caption(record) == "100 of 60,000 shown · explains 61 %"
+    assert map_caption(record) == "100 of 60,000 shown · explains 61 %"
 
 
 def test_pairs_join_each_vector_with_its_reconstruction() -> None:
     before, after = VECTORS[:, :2], VECTORS[:, 2:4]
-    hair = figures.pairs(Tiles(before), Tiles(after)).data[0]
+    hair = reconstruction_pairs(Tiles(before), Tiles(after)).data[0]
     joined = np.stack([hair.x, hair.y], 1).reshape(6, 3, 2)
     np.testing.assert_array_equal(joined[:, 0], before)
     np.testing.assert_array_equal(joined[:, 1], after)
@@ -331,7 +333,7 @@ def test_pairs_join_each_vector_with_its_reconstruction() -> None:
 
 
 def test_parallel_coordinates_hold_every_value() -> None:
-    first, second = figures.pairs(Tiles(VECTORS), Tiles(VECTORS + 1)).data
+    first, second = reconstruction_pairs(Tiles(VECTORS), Tiles(VECTORS + 1)).data
     np.testing.assert_array_equal(np.reshape(first.y, (6, 6))[:, :5], VECTORS)
     np.testing.assert_array_equal(np.reshape(second.y, (6, 6))[:, :5], VECTORS + 1)
     np.testing.assert_array_equal(np.reshape(first.x, (6, 6))[2, :5], np.arange(5))
@@ -339,19 +341,19 @@ def test_parallel_coordinates_hold_every_value() -> None:
 
 
 def test_mesh_follows_rows_and_columns() -> None:
-    along, across = figures.manifold_vectors(GRID).data
+    along, across = manifold_vectors(GRID).data
     np.testing.assert_array_equal(np.reshape(along.x, (3, 5))[:, :4], GRID[..., 0])
     np.testing.assert_array_equal(np.reshape(across.y, (4, 4))[:, :3], GRID[..., 1].T)
 
 
 def test_mesh_names_the_axis_that_stays() -> None:
-    along, across = figures.manifold_vectors(GRID, axes=("z6", "z2")).data
+    along, across = manifold_vectors(GRID, axes=("z6", "z2")).data
     assert (along.name, across.name) == ("z2 constant", "z6 constant")
-    (line,) = figures.manifold_vectors(GRID[:1], axes=("z1", "z1")).data
+    (line,) = manifold_vectors(GRID[:1], axes=("z1", "z1")).data
     assert line.name == "along z1"
 
 
 def test_scree_adds_up() -> None:
-    bars, line = figures.scree(np.array([0.6, 0.3, 0.1], np.float32)).data
+    bars, line = scree(np.array([0.6, 0.3, 0.1], np.float32)).data
     np.testing.assert_allclose(bars.y, [60, 30, 10], rtol=1e-6)
     np.testing.assert_allclose(line.y, [60, 90, 100], rtol=1e-6)

@@ -1,41 +1,16 @@
-"""Records → Plotly figures: a record in, a figure out; no torch, no file, no Streamlit.
+"""Plotly figures drawn from records: no torch, no files, no Streamlit.
 
-Colours are tokens of `vae.figures.palette`, names and not values. The page's chart component puts
-the colours of the current theme in their place in the browser, so that one figure serves light and
-dark; `themed` does the same in Python for charts that stand still. Colour carries one meaning
-everywhere: reconstruction blue, KL orange, ELBO ink, prior grey. Solid is training data, dashed is
-validation data.
+    record (vae.base, vae.analysis, vae.evaluation) ──► one function ──► plotly Figure
 
-Numbers travel as float32 and integer arrays. Every figure with nothing to show says what is
-missing. Log-probabilities and divergences are in nats per example.
+A figure is a function in the module of its theme, and callers import it from that module; the
+package itself exports nothing, so that a function and a module may share a name.
+
+Colours are tokens of `vae.figures.palette`, for example "var(--kl)". The chart component of the
+dashboard replaces them in the browser by the colours of the current theme; `vae.figures.base.
+themed` does the same in Python. Each colour has one meaning in all figures: reconstruction blue,
+KL orange, ELBO black or white, prior grey. Solid lines are training data, dashed lines validation
+data.
+
+Arrays are float32 or integers. A figure without data shows a sentence that says what is missing.
+Log-probabilities and divergences are in nats per example.
 """
-
-from vae.figures.base import decimate, empty, themed
-from vae.figures.dataset import class_bars, feature_lines, feature_spread, value_bars
-from vae.figures.evaluation import bound, kl_parts, scores
-from vae.figures.history import curves
-from vae.figures.latent_bars import kl_bars, scree
-from vae.figures.latent_map import caption, latent_map, map_index
-from vae.figures.vectors import manifold_vectors, pairs, vectors
-
-__all__ = [
-    "bound",
-    "caption",
-    "class_bars",
-    "curves",
-    "decimate",
-    "empty",
-    "feature_lines",
-    "feature_spread",
-    "kl_bars",
-    "kl_parts",
-    "latent_map",
-    "manifold_vectors",
-    "map_index",
-    "pairs",
-    "scores",
-    "scree",
-    "themed",
-    "value_bars",
-    "vectors",
-]

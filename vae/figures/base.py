@@ -64,7 +64,7 @@ def note(text: str, **place: Any) -> Part:
     }
 
 
-def empty(sentence: str) -> go.Figure:
+def empty_figure(sentence: str) -> go.Figure:
     """A figure without data that says what is missing."""
     hidden = {"visible": False}
     words = note(sentence, x=0.5, y=0.5, font={"size": 14, "color": token("muted")})

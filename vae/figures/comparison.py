@@ -17,7 +17,7 @@ import plotly.graph_objects as go
 
 from vae.base.records import Floats
 from vae.experiments.configurations import Line
-from vae.figures.base import Part, axis, decimate, empty, figure, note, number, span
+from vae.figures.base import Part, axis, decimate, empty_figure, figure, note, number, span
 from vae.figures.palette import CLASSES, token
 from vae.verdicts import Interval
 
@@ -56,7 +56,7 @@ def overlaid(lines: Sequence[Drawn], per: str, height: int) -> go.Figure:
     configuration, an interval as a band. `per` is "epoch", "step" or "seconds"."""
     lines = [drawn for drawn in lines if np.isfinite(drawn.line.value).any()]
     if not lines:
-        return empty("No report yet: the curves begin with the first one")
+        return empty_figure("No report yet: the curves begin with the first one")
     shown = [name for name in TITLES if any(drawn.quantity == name for drawn in lines)]
     width = (1 - GAP * (len(shown) - 1)) / len(shown)
     traces, axes, words = [], {}, []
@@ -163,7 +163,7 @@ def rate_distortion(spots: Sequence[Spot], height: int) -> go.Figure:
     """Rate across, distortion up, every spot with its β, or with its name where others have that
     β as well, and lines of equal -ELBO behind them."""
     if not spots:
-        return empty("No run here has a KL and a reconstruction yet")
+        return empty_figure("No run here has a KL and a reconstruction yet")
     x = span(_ends([spot.rate for spot in spots]), 0.12)
     y = span(_ends([spot.distortion for spot in spots]), 0.12)
     x = [max(-0.02 * x[1], x[0]), x[1]]  # a rate is never negative

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from vae.base.records import DataSummary, Floats, Ints, Moments
-from vae.figures.base import Part, axis, broken, empty, figure
+from vae.figures.base import Part, axis, broken, empty_figure, figure
 from vae.figures.palette import CLASSES, token
 from vae.figures.vectors import _legend
 
@@ -56,7 +56,7 @@ def value_bars(record: DataSummary, log: bool = False) -> go.Figure:
     """How many of all values lie where: a bar for each level, or for each bin of real values; on a
     log scale if `log`, so that rare ones are seen beside many that are 0."""
     if not record.counts.any():
-        return empty("No values to count")
+        return empty_figure("No values to count")
     low, high = record.edges[:-1], record.edges[1:]
     told = np.stack([low, high], axis=1) if not record.levels else (low + high) / 2
     ends = "%{customdata[0]:.4r} to %{customdata[1]:.4r}"
@@ -86,7 +86,7 @@ def feature_lines(
 ) -> go.Figure:
     """Vectors (N, D) as lines over their features, coloured by class where there are any."""
     if not len(values):
-        return empty("No examples to show")
+        return empty_figure("No examples to show")
     groups = {"examples": np.ones(len(values), bool)}
     if labels is not None and 0 < len(classes) <= CLASSES:
         groups = {name: labels == k for k, name in enumerate(classes)}

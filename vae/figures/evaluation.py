@@ -13,7 +13,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from vae.base.records import Evaluation
-from vae.figures.base import Part, axis, empty, figure, note, number
+from vae.figures.base import Part, axis, empty_figure, figure, note, number
 from vae.figures.latent_bars import kl_bars
 from vae.figures.palette import token
 
@@ -43,7 +43,7 @@ class Step(NamedTuple):
     colour: str  # a token
 
 
-def bound(record: Evaluation) -> go.Figure:
+def bound_bars(record: Evaluation) -> go.Figure:
     """Reconstruction and KL add up to -ELBO, which -ln p(x) lies below."""
     error, kl = record.reconstruction, record.kl
     steps = [Step("reconstruction", 0.0, error, _se(record, "reconstruction"), ERROR)]
@@ -84,7 +84,7 @@ def kl_parts(record: Evaluation) -> go.Figure:
     """The mutual information and KL(q(z) || p(z)) add up to the KL (Hoffman & Johnson 2016)."""
     told, strayed = record.mutual_information, record.aggregate_kl
     if record.kl is None or told is None or strayed is None:
-        return empty("The parts of the KL are not known")
+        return empty_figure("The parts of the KL are not known")
     return _sum(
         [
             Step("I(x; z)", 0.0, told, record.mutual_information_se, token("kl", 0.9)),
@@ -163,7 +163,7 @@ def _names(names: list[str]) -> Part:
     )
 
 
-def scores(
+def score_dots(
     table: Mapping[str, Mapping[str, float]],
     names: Mapping[str, str],
     title: str,
@@ -177,7 +177,7 @@ def scores(
     the one for all. `names` says how a score is called.
     """
     if not table:
-        return empty("No scores yet")
+        return empty_figure("No scores yet")
     rows = list(table.items())
     dots = [_dot(i, names.get(name, name), row, percent) for i, (name, row) in enumerate(rows)]
     read = [_read(i, row, percent) for i, (_, row) in enumerate(rows)]

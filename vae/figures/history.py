@@ -13,7 +13,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from vae.base.records import Curve, Curves, Floats
-from vae.figures.base import Part, axis, decimate, empty, figure, note, number, span
+from vae.figures.base import Part, axis, decimate, empty_figure, figure, note, number, span
 from vae.figures.event_marks import in_unit, marks
 from vae.figures.palette import token
 
@@ -54,7 +54,7 @@ class _Panel(NamedTuple):
     aside: str = ""  # beside the title
 
 
-def curves(
+def training_curves(
     record: Curves,
     *,
     quantities: tuple[str, ...] = ("reconstruction", "kl", "elbo"),
@@ -73,10 +73,10 @@ def curves(
     if per not in ("epoch", "step"):
         raise ValueError(f"Unknown time axis {per!r}; one of 'epoch', 'step'.")
     if not any(len(curve.value) for curve in record.curves.values()):
-        return empty("The curves begin with the first steps of training")
+        return empty_figure("The curves begin with the first steps of training")
     panels = _panels(record, quantities, per, height, kl_note)
     if not panels:
-        return empty("Nothing to draw: choose a quantity that this run has")
+        return empty_figure("Nothing to draw: choose a quantity that this run has")
     drawn = {panel.quantity for panel in panels}
     missing = [name for name in ("kl", "elbo") if name in quantities and name not in drawn]
     room = height - _TOP - _BOTTOM

@@ -11,7 +11,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from vae.base.records import Floats, Ints
-from vae.figures.base import QUANTITY, SMALL, axis, empty, figure
+from vae.figures.base import QUANTITY, SMALL, axis, empty_figure, figure
 from vae.figures.latent_bars import USED
 from vae.figures.palette import token
 
@@ -25,13 +25,13 @@ TOP, BOTTOM = 8, 48
 _MUTED = {"size": SMALL, "color": token("muted")}
 
 
-def strip(
+def kl_heatmap(
     reports: Iterable[Mapping[str, Any]], latents: int, why: str = "No KL per latent yet"
 ) -> go.Figure:
     """KL of each of Z = `latents` latents over training; `why` is said where there is none."""
     epoch, kl = history(reports, latents)
     if not len(epoch):
-        return empty(why).update_layout(height=PIXELS[0] + TOP + BOTTOM)
+        return empty_figure(why).update_layout(height=PIXELS[0] + TOP + BOTTOM)
     order = np.argsort(-kl[-1], kind="stable")
     epoch, kl = _thinned(epoch, kl)
     top = max(float(kl[epoch >= EARLY * epoch[-1]].max()), 10 * USED)

@@ -4,7 +4,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from vae.base.records import Floats
-from vae.figures.base import Part, axis, empty, figure, note, number
+from vae.figures.base import Part, axis, empty_figure, figure, note, number
 from vae.figures.palette import token
 
 USED = 0.01  # nats; a dimension below carries nothing that the decoder could use
@@ -19,7 +19,7 @@ def kl_bars(kl_per_dimension: Floats | None, threshold: float = USED) -> go.Figu
     Bars carry the dimension's own name, z1 to zZ, as everywhere on the screen.
     """
     if kl_per_dimension is None or not len(kl_per_dimension):
-        return empty("No KL per dimension yet")
+        return empty_figure("No KL per dimension yet")
     values = np.asarray(kl_per_dimension, np.float32)
     order = np.argsort(-values, kind="stable")
     active = int((values > threshold).sum())
@@ -47,7 +47,7 @@ def scree(explained: Floats) -> go.Figure:
     Bars for each component, a line for the first k together, in percent.
     """
     if not len(explained):
-        return empty("No principal components yet")
+        return empty_figure("No principal components yet")
     share = np.asarray(explained, np.float32) * 100
     number = np.arange(1, len(share) + 1)
     together = np.cumsum(share)

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from vae.analysis.density import Field, steps
 from vae.base.records import Floats, Hue, Ints, LatentMap
-from vae.figures.base import QUANTITY, Part, axis, empty, figure, note, span
+from vae.figures.base import QUANTITY, Part, axis, empty_figure, figure, note, span
 from vae.figures.palette import CLASS_SCALE, CLASSES, token
 
 PLACE = 148  # pixels right of the map: legend, and what the decoder makes of a place
@@ -19,8 +19,8 @@ _SEPARATE = 12  # up to so many classes each has its own trace, which the legend
 _RING = 2.0  # sigma of the outer ring
 
 
-def map_index(record: LatentMap) -> list[Ints]:
-    """For each trace of `latent_map`, in order, the rows of the data set that it draws."""
+def trace_rows(record: LatentMap) -> list[Ints]:
+    """For each trace of `latent_scatter`, in order, the rows of the data set that it draws."""
     return [record.index[part] for part in _parts(record)]
 
 
@@ -35,7 +35,7 @@ def _parts(record: LatentMap) -> list[Ints]:
     return [*known, none] if len(none) else known
 
 
-def latent_map(record: LatentMap, selected: Ints | None = None) -> go.Figure:
+def latent_scatter(record: LatentMap, selected: Ints | None = None) -> go.Figure:
     """Points (N, 2) with hover data `customdata` = row in the data set.
 
     One trace a class for up to 12 classes, else one trace. Units of the axes are equal where they
@@ -44,7 +44,7 @@ def latent_map(record: LatentMap, selected: Ints | None = None) -> go.Figure:
     others fade.
     """
     if not len(record.points):
-        return empty("No points to show: no example is encoded yet")
+        return empty_figure("No points to show: no example is encoded yet")
     parts = _parts(record)
     traces = [_points(record, part, k, len(parts)) for k, part in enumerate(parts)]
     if selected is not None:
@@ -74,7 +74,7 @@ BANDS = (0.99, 0.95, 0.8, 0.5)  # shares of the mass that the bands of a density
 CIRCLES = (0.8647, 0.3935)  # what circles of two and of one sigma hold of a normal distribution
 
 
-def bands(field: Field) -> Part:
+def density_bands(field: Field) -> Part:
     """Filled contours behind the points: the darker, the denser, and none where hardly anything
     is. Each lies upon the one outside it, so that their inks add up."""
     return _contours(field, BANDS) | {
@@ -86,7 +86,7 @@ def bands(field: Field) -> Part:
     }
 
 
-def veil(field: Field, cell: Floats) -> Part:
+def density_mask(field: Field, cell: Floats) -> Part:
     """What hides a picture behind the points where the density is low, not where it is high; to
     the ends of the picture, half a `cell` (2,) beyond the field."""
     end = len(BANDS)
@@ -107,7 +107,7 @@ def veil(field: Field, cell: Floats) -> Part:
     }
 
 
-def outlines(field: Field, colour: str, shares: tuple[float, ...] = CIRCLES) -> Part:
+def density_contours(field: Field, colour: str, shares: tuple[float, ...] = CIRCLES) -> Part:
     """Lines that hold these shares of a density, falling; dotted for what belongs to the prior."""
     dash = "dot" if colour == "prior" else "solid"
     return _contours(field, shares) | {
@@ -134,7 +134,9 @@ def _contours(field: Field, shares: tuple[float, ...]) -> Part:
     }
 
 
-def backdrop(address: str, x: tuple[float, float], y: tuple[float, float], cell: Floats) -> Part:
+def decoded_background(
+    address: str, x: tuple[float, float], y: tuple[float, float], cell: Floats
+) -> Part:
     """A sheet of tiles as the ground of the map: the tiles' middles lie between the ends of x and
     y, `cell` (2,) apart."""
     width, height = x[1] - x[0] + float(cell[0]), y[1] - y[0] + float(cell[1])
@@ -151,7 +153,7 @@ def backdrop(address: str, x: tuple[float, float], y: tuple[float, float], cell:
     }
 
 
-def pins(places: Floats) -> list[Part]:
+def pin_labels(places: Floats) -> list[Part]:
     """A note at each of the pinned places (M, 2), numbered from 1."""
     return [
         note(
@@ -168,7 +170,7 @@ def pins(places: Floats) -> list[Part]:
     ]
 
 
-def rounds(outlines: Floats, sigma: float) -> Part:
+def posterior_outlines(outlines: Floats, sigma: float) -> Part:
     """Closed lines (N, corners, 2) as one shape: the `sigma` outlines of posteriors."""
     path = "".join(
         "M" + "L".join(f"{x:.4g},{y:.4g}" for x, y in outline) + "Z" for outline in outlines
@@ -196,7 +198,7 @@ def bic_curve(values: Sequence[float]) -> go.Figure:
     )
 
 
-def caption(record: LatentMap) -> str:
+def map_caption(record: LatentMap) -> str:
     """What a page says below the map: "2,000 of 60,000 shown · explains 61 % of the variance"."""
     number = len(record.points)
     shown = f"{number:,} of {record.total:,} shown" if number < record.total else ""

@@ -12,8 +12,8 @@ import plotly.graph_objects as go
 
 from vae.analysis.projections_3d import HALF
 from vae.base.records import Floats, Hue, Ints, LatentMap
-from vae.figures.base import Part, empty, figure, span
-from vae.figures.latent_map import PLACE, latent_map, map_index
+from vae.figures.base import Part, empty_figure, figure, span
+from vae.figures.latent_map import PLACE, latent_scatter, trace_rows
 from vae.figures.palette import token
 
 EYE = {"x": 1.5, "y": 1.5, "z": 0.8}  # from where it is seen at first
@@ -24,7 +24,7 @@ CORNERS = 72  # of a ring
 SIZE = 0.6  # of a point, times that of the map: WebGL draws spheres of this size larger
 
 
-class LatentSpace(NamedTuple):
+class LatentMap3D(NamedTuple):
     """Examples in three dimensions of latent space."""
 
     points: Floats  # (N, 3)
@@ -44,22 +44,22 @@ class LatentSpace(NamedTuple):
         )
 
 
-def space_index(record: LatentSpace) -> list[Ints]:
-    """For each trace of `latent_space`, in order, the rows of the data set that it draws."""
-    return map_index(record.flat)
+def trace_rows_3d(record: LatentMap3D) -> list[Ints]:
+    """For each trace of `latent_scatter_3d`, in order, the rows of the data set that it draws."""
+    return trace_rows(record.flat)
 
 
-def latent_space(record: LatentSpace) -> go.Figure:
+def latent_scatter_3d(record: LatentMap3D) -> go.Figure:
     """Points (N, 3) in a box that holds them and half of the prior, one trace a class for up to 12
     classes. Units of the axes are equal, unless there is no prior and one axis is four times
     another.
     """
     if not len(record.points):
-        return empty("No points to show: no example is encoded yet")
-    flat = latent_map(record.flat)
+        return empty_figure("No points to show: no example is encoded yet")
+    flat = latent_scatter(record.flat)
     traces = [
         _raised(trace.to_plotly_json(), record, rows)
-        for trace, rows in zip(flat.data, space_index(record), strict=True)
+        for trace, rows in zip(flat.data, trace_rows_3d(record), strict=True)
     ]
     axes = {
         f"{name}axis": _axis(title, record, k)
@@ -78,7 +78,7 @@ def latent_space(record: LatentSpace) -> go.Figure:
     return figure(traces, scene=scene, margin=margin, showlegend=bool(legend), **legend)
 
 
-def half_of_prior(centre: Floats) -> Part:
+def prior_sphere(centre: Floats) -> Part:
     """Three great circles of the sphere about `centre` (3,) within which half of N(0, I) lies, as
     one trace with its name at the top."""
     turn = np.linspace(0, 2 * np.pi, CORNERS + 1)
@@ -105,7 +105,7 @@ def half_of_prior(centre: Floats) -> Part:
     }
 
 
-def _raised(trace: Part, record: LatentSpace, rows: Ints) -> Part:
+def _raised(trace: Part, record: LatentMap3D, rows: Ints) -> Part:
     """A trace of the map with its third dimension."""
     trace.pop("customdata")  # the rows travel once, beside the figure
     third = record.points[np.searchsorted(record.index, rows), 2]
@@ -116,7 +116,7 @@ def _raised(trace: Part, record: LatentSpace, rows: Ints) -> Part:
     return trace | raised
 
 
-def _sides(ranges: Floats, record: LatentSpace) -> Part:
+def _sides(ranges: Floats, record: LatentMap3D) -> Part:
     """How long the sides of the box are drawn for the `ranges` (3, 2) on them: its diagonal is
     that of the unit cube, so that it fits the picture however it is turned."""
     length = ranges[:, 1] - ranges[:, 0]
@@ -125,7 +125,7 @@ def _sides(ranges: Floats, record: LatentSpace) -> Part:
     return dict(zip("xyz", (length * (3 / (length**2).sum()) ** 0.5).tolist(), strict=True))
 
 
-def _axis(title: str, record: LatentSpace, k: int) -> Part:
+def _axis(title: str, record: LatentMap3D, k: int) -> Part:
     values = record.points[:, k]
     if record.centre is not None:
         values = np.append(values, record.centre[k] + np.array([-HALF, HALF]))

@@ -17,7 +17,7 @@ NAMED = 10  # features that have a colour and a name of their own
 COLOURS = 10
 
 
-def plane(
+def path_plane(
     x: Floats,
     names: Sequence[str],
     starts: Sequence[int],
@@ -40,7 +40,7 @@ def plane(
     return figure([*traces, ring], xaxis=first, yaxis=second, dragmode="pan", **_legend())
 
 
-def along(
+def feature_curves(
     values: Sequence[Floats],
     places: Floats,
     title: str,
@@ -62,7 +62,7 @@ def along(
     return figure(traces, xaxis=axis(title), yaxis=axis("value"), shapes=shapes, **_legend())
 
 
-def beside(
+def path_measure(
     t: Floats,
     curves: dict[str, Floats],
     title: str,

@@ -7,17 +7,17 @@ import numpy as np
 import plotly.graph_objects as go
 
 from vae.base.records import Floats
-from vae.figures.base import Part, axis, empty, figure
+from vae.figures.base import Part, axis, empty_figure, figure
 from vae.figures.palette import token
 
 BINS = 40
 
 
-def surprise_bars(among: Floats, marked: Floats, title: str) -> go.Figure:
+def surprise_histogram(among: Floats, marked: Floats, title: str) -> go.Figure:
     """A histogram of −ELBO over a split (N,), with a stroke for each marked example (M,), which
     may lie beyond it. `title` says what the axis is."""
     if not len(among):
-        return empty("No examples to compare with")
+        return empty_figure("No examples to compare with")
     counts, edges = np.histogram(among, BINS)
     bars: Part = {
         "type": "bar",

@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 
 from vae.base.records import Floats
 from vae.experiments.configurations import Line
-from vae.figures.base import Part, axis, decimate, empty, figure, note, number, span
+from vae.figures.base import Part, axis, decimate, empty_figure, figure, note, number, span
 from vae.figures.comparison import colour, nats
 from vae.figures.palette import token
 from vae.verdicts import Interval
@@ -42,7 +42,7 @@ class Panel(NamedTuple):
 def multiples(panels: Sequence[Panel], epochs: float) -> go.Figure:
     """The small charts of a sweep, as many rows and columns as their places ask for."""
     if not panels:
-        return empty("No configuration yet")
+        return empty_figure("No configuration yet")
     rows, columns = (1 + max(panel.place[k] for panel in panels) for k in (0, 1))
     tall = max(LOWEST, min(HIGHEST, ALL // rows - HEAD))
     inside = rows * (tall + HEAD) - HEAD
@@ -170,7 +170,7 @@ def summary(
     are the values of a setting that is no number, (place, name); then no line joins the means."""
     shown = [one for one in series if any(arm.values for arm in one.arms)]
     if not shown:
-        return empty(f"No run has a {QUANTITIES[quantity]} on validation data so far")
+        return empty_figure(f"No run has a {QUANTITIES[quantity]} on validation data so far")
     places = sorted({arm.x for one in shown for arm in one.arms})
     shown = _beside(shown, log)
     limits = span(_ends(shown), 0.06)

@@ -7,14 +7,14 @@ import numpy as np
 import plotly.graph_objects as go
 
 from vae.base.records import Floats, Tiles
-from vae.figures.base import Part, axis, broken, empty, figure
+from vae.figures.base import Part, axis, broken, empty_figure, figure
 from vae.figures.palette import token
 
 _MADE = token("reconstruction")
 _DATA = token("muted")
 
 
-def pairs(
+def reconstruction_pairs(
     originals: Tiles,
     reconstructions: Tiles,
     names: tuple[str, ...] = (),
@@ -27,7 +27,7 @@ def pairs(
     """
     before, after = originals.values, reconstructions.values
     if not len(before):
-        return empty("No examples to reconstruct in this split")
+        return empty_figure("No examples to reconstruct in this split")
     if before.shape[1] != 2:
         lines = [_lines(before, _DATA, before_is), _lines(after, _MADE, "reconstruction")]
         return _parallel(lines, before.shape[1], names)
@@ -40,12 +40,12 @@ def pairs(
     return _plane([*_background(data), hair, first, _dots(after, _MADE, "reconstruction")], names)
 
 
-def vectors(
+def sample_vectors(
     values: Floats, names: tuple[str, ...] = (), background: Floats | None = None
 ) -> go.Figure:
     """Samples (N, D) over the training data (M, D), where given."""
     if not len(values):
-        return empty("No samples yet")
+        return empty_figure("No samples yet")
     if values.shape[1] == 2:
         return _plane([*_background(background), _dots(values, _MADE, "sample")], names)
     lines = [] if background is None else [_behind(background[:200])]
@@ -65,9 +65,9 @@ def manifold_vectors(
     vectors as parallel coordinates.
     """
     if not grid.size:
-        return empty("No decoded grid yet")
+        return empty_figure("No decoded grid yet")
     if grid.shape[2] != 2:
-        return vectors(grid.reshape(-1, grid.shape[2]), names, background)
+        return sample_vectors(grid.reshape(-1, grid.shape[2]), names, background)
     along = {f"{axes[1]} constant": (grid, "solid")}
     along |= {f"{axes[0]} constant": (grid.swapaxes(0, 1), "dot")}
     if len(grid) == 1:

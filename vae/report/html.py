@@ -17,7 +17,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from vae.figures import themed
+from vae.figures.base import themed
 from vae.figures.palette import COLOURS
 
 STYLE = Path(__file__).with_name("report.css")

@@ -9,7 +9,6 @@ from html import escape
 
 import numpy as np
 
-from vae import figures
 from vae.analysis.encoding import decode, prior_sample
 from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.projections import pca
@@ -17,6 +16,9 @@ from vae.base.records import Encoding, Floats, Hue, LatentMap, Projection
 from vae.experiments.configurations import Entry
 from vae.figures.base import number
 from vae.figures.evaluation import with_error
+from vae.figures.latent_bars import kl_bars
+from vae.figures.latent_map import latent_scatter, map_caption
+from vae.figures.vectors import sample_vectors
 from vae.imaging import tiles
 from vae.report.html import Page, picture, section, table
 from vae.report.run_summary import TITLES, evaluations, rows
@@ -70,8 +72,8 @@ def _map(page: Page, loaded: LoadedRun, encoding: Encoding, split: str) -> str:
     total = len(loaded.rows(split))
     rings = flat and loaded.model.has_kl and loaded.run.config.prior == "standard"
     record = LatentMap(shown.points, shown.axes, encoding.index, hue, total, rings, shown.note)
-    chart = page.chart(figures.latent_map(record), "Latent map", HEIGHT)
-    told = figures.caption(record) or f"all {total:,} shown"
+    chart = page.chart(latent_scatter(record), "Latent map", HEIGHT)
+    told = map_caption(record) or f"all {total:,} shown"
     rest = f"{SPLITS[split]} examples, {told}"
     return f'<h3>Latent map</h3>{chart}<p class="small">{escape(rest)}</p>'
 
@@ -86,7 +88,7 @@ def _kl(page: Page, run: Run, encoding: Encoding | None) -> str:
         told = "at the last report, nats per example"
     else:
         told = f"best weights, mean over {len(values):,} examples, nats per example"
-    chart = page.chart(figures.kl_bars(np.asarray(per, np.float32)), "KL per dimension", HEIGHT)
+    chart = page.chart(kl_bars(np.asarray(per, np.float32)), "KL per dimension", HEIGHT)
     return f'<h3>KL per dimension</h3>{chart}<p class="small">{told}</p>'
 
 
@@ -126,9 +128,9 @@ def _samples(loaded: LoadedRun) -> Floats | None:
 
 def _vectors(page: Page, originals: Floats, made: Floats, drawn: Floats | None) -> str:
     """Vectors and their reconstructions, and samples, as charts."""
-    charts = {"Reconstructions": figures.vectors(made, background=originals)}
+    charts = {"Reconstructions": sample_vectors(made, background=originals)}
     if drawn is not None:
-        charts["Samples of the prior"] = figures.vectors(drawn, background=originals)
+        charts["Samples of the prior"] = sample_vectors(drawn, background=originals)
     cells = (
         f"<div><h3>{name}</h3>{page.chart(figure, name, HEIGHT)}</div>"
         for name, figure in charts.items()

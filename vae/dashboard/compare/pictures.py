@@ -7,7 +7,6 @@ from html import escape
 import numpy as np
 import streamlit as st
 
-from vae import figures
 from vae.analysis.encoding import by_kl, dimensions, fitted_sample, prior_sample
 from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.projections import PROJECTIONS
@@ -20,6 +19,7 @@ from vae.dashboard.shared.run_picker import has_rings
 from vae.dashboard.shared.tile_route import pattern
 from vae.experiments.configurations import Entry
 from vae.figures.base import span
+from vae.figures.latent_map import latent_scatter, trace_rows
 from vae.figures.palette import CLASSES
 from vae.imaging import tiles
 from vae.runs import Run
@@ -130,7 +130,7 @@ def _map(
         total=len(encoding.index),
         rings=plain and has_rings(loaded.run),
     )
-    chart = figures.latent_map(record)
+    chart = latent_scatter(record)
     chart.update_layout(showlegend=False, margin={"l": 48, "r": 6, "t": 8, "b": 40})
     chart.update_xaxes(range=ends[0]).update_yaxes(range=ends[1], scaleanchor=None)
     st.markdown(f"**{title}**")
@@ -139,7 +139,7 @@ def _map(
         key=f"compare_map_{loaded.run.name}",
         revision=f"{loaded.run.name} {how} {ends}",
         height=HEIGHT,
-        index=figures.map_index(record),
+        index=trace_rows(record),
         tiles=pattern(loaded.run.name) if loaded.data.is_image else None,
         label=f"Latent map of {title}",
     )

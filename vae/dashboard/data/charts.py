@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import streamlit as st
 
-from vae import figures
 from vae.analysis.dataset_summary import moments, seen
 from vae.base.records import Floats, Hue, Ints, LatentMap, Moments
 from vae.config import RunConfig
@@ -18,6 +17,8 @@ from vae.dashboard.data.view import HELP, SPLITS, Shown, short
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import html_grid
 from vae.data import Dataset, split, stratified
+from vae.figures.dataset import class_bars, feature_lines, feature_spread, value_bars
+from vae.figures.latent_map import latent_scatter
 from vae.imaging import tiles
 
 ANY = -1  # every class
@@ -120,9 +121,9 @@ def _vectors(shown: Shown, asked: Asked) -> None:
     if features == 2:
         hue = None if labels is None else Hue("class", labels, data.classes)
         record = LatentMap(x, ("feature 1", "feature 2"), rows, hue, len(data.x), False)
-        chart, said = figures.latent_map(record), "Two features against each other"
+        chart, said = latent_scatter(record), "Two features against each other"
     else:
-        chart = figures.feature_lines(x, labels, data.classes)
+        chart = feature_lines(x, labels, data.classes)
         said = "Each line is an example over its features"
     view = f"{shown.key} {asked.label}"
     plot(chart, key="data_vectors", revision=view, height=ROOM[1] + 24, label=said)
@@ -138,7 +139,7 @@ def average(shown: Shown, asked: Asked) -> None:
     if not shown.data.is_image:
         st.markdown(f"**Mean and SD** {of}", help=HELP["spread"])
         view = f"{shown.key} {asked.label}"
-        chart = figures.feature_spread(record)
+        chart = feature_spread(record)
         plot(chart, key="data_spread", revision=view, height=CHART, label="Mean and SD")
         return
     left, right = st.columns(2)
@@ -199,7 +200,7 @@ def histogram(shown: Shown) -> None:
     head, log = st.columns([2, 1], vertical_alignment="center")
     head.markdown("**Values**", help=HELP["histogram"])
     is_log = log.checkbox("log scale", key="data_log", help=HELP["log"], persist_state="session")
-    chart = figures.value_bars(shown.summary, is_log)
+    chart = value_bars(shown.summary, is_log)
     plot(
         chart,
         key="data_values",
@@ -212,7 +213,7 @@ def histogram(shown: Shown) -> None:
 def balance(shown: Shown) -> None:
     """How many examples of each class are in train, validation and test."""
     st.markdown("**Classes in each part**", help=HELP["balance"])
-    chart = figures.class_bars(shown.summary)
+    chart = class_bars(shown.summary)
     plot(chart, key="data_classes", revision=shown.key, height=CHART, label="Examples by class")
 
 

@@ -18,7 +18,7 @@ from vae.diagnostics.checks import ILLNESSES, examine
 from vae.diagnostics.findings import Case, Examination, Finding, Measured, Remedy, remedied
 from vae.diagnostics.latent_swap import measure
 from vae.diagnostics.training_stats import course_of
-from vae.figures.kl_heatmap import strip
+from vae.figures.kl_heatmap import kl_heatmap
 from vae.runs import Run, Status
 
 POLL = 2.0  # seconds between two looks at a run that trains
@@ -69,7 +69,7 @@ def _strip(run: Run) -> None:
     why = "No KL per latent yet"
     if not config.kl_per_dimension:
         why = f"A {config.posterior} posterior with a {config.prior} prior has no KL per latent"
-    chart = strip(run.reports(), config.latent_dim, why)
+    chart = kl_heatmap(run.reports(), config.latent_dim, why)
     plot(
         chart,
         key="kl_strip",

@@ -9,7 +9,6 @@ from typing import Any
 
 import streamlit as st
 
-from vae import figures
 from vae.base.records import Evaluation
 from vae.dashboard.evaluate.measures import (
     BOUND,
@@ -33,7 +32,7 @@ from vae.dashboard.evaluate.measures import (
 )
 from vae.dashboard.plot import plot
 from vae.figures.base import number
-from vae.figures.evaluation import kl_per_latent
+from vae.figures.evaluation import bound_bars, kl_parts, kl_per_latent, score_dots
 from vae.worker.evaluate import Kept
 
 KL_HEIGHT = 170
@@ -96,7 +95,7 @@ def _bound(result: Kept, latents: int) -> None:
         "ln p(x) ≥ ELBO = −(reconstruction + KL), in nats per example, mean over the examples.",
     )
     _cards(record, ("elbo", "reconstruction", "kl"), latents)
-    chart = figures.bound(record)
+    chart = bound_bars(record)
     plot(
         chart,
         key="evaluate_bound",
@@ -131,7 +130,7 @@ def _latents(result: Kept, latents: int) -> None:
         )
     if record.mutual_information is not None and record.kl is not None:
         st.markdown("What the KL is made of", help=PARTS_HELP)
-        chart = figures.kl_parts(record)
+        chart = kl_parts(record)
         plot(
             chart,
             key="evaluate_parts",
@@ -184,7 +183,7 @@ def _scores(
     percent: bool = False,
 ) -> None:
     names = SCORES | {key: figure.title for key, figure in PROBES.items()}
-    chart = figures.scores(table, names, title, chance, percent)
+    chart = score_dots(table, names, title, chance, percent)
     plot(
         chart,
         key=f"evaluate_{name}",

@@ -19,8 +19,14 @@ from vae.dashboard.latent.selection import wanted
 from vae.dashboard.latent.toolbar import Tools, why_not
 from vae.dashboard.plot import overlay
 from vae.dashboard.shared.run_picker import has_rings
-from vae.figures.latent_map import backdrop, bands, outlines, rounds, veil
-from vae.figures.latent_map import pins as pin_labels
+from vae.figures.latent_map import (
+    decoded_background,
+    density_bands,
+    density_contours,
+    density_mask,
+    pin_labels,
+    posterior_outlines,
+)
 
 ELLIPSES = 50  # selected examples at most whose posteriors are drawn
 TRUSTWORTHY = (
@@ -68,15 +74,15 @@ def behind(
     if chosen.ground == "decoded" and ahead.sheet.is_picture:
         rows, columns = ahead.sheet.atlas.tiles.shape[:2]
         cell = np.ptp(np.array(ahead.box), axis=1) / np.array([columns - 1, rows - 1])
-        figure.layout.images = [backdrop(ahead.sheet.address, *ahead.box, cell)]
-        layers.append(veil(ahead.ground.field, cell))
+        figure.layout.images = [decoded_background(ahead.sheet.address, *ahead.box, cell)]
+        layers.append(density_mask(ahead.ground.field, cell))
     elif chosen.ground != "none":
-        layers.append(bands(ahead.ground.field))
+        layers.append(density_bands(ahead.ground.field))
     if loaded.model.has_kl and not (has_rings(loaded.run) and figure.layout.shapes):
         prior = kept("prior", ahead.what, ahead.box, loaded, encoding, ahead.plane)
-        layers.append(outlines(prior.field, "prior"))
+        layers.append(density_contours(prior.field, "prior"))
     if fitted is not None:
-        layers.append(outlines(fitted, "accent"))
+        layers.append(density_contours(fitted, "accent"))
     return layers
 
 
@@ -114,7 +120,7 @@ def _posteriors(
     found = in_plane(loaded, encoding, ahead.plane, part)
     if found is None:
         return []
-    return [rounds(ellipses(*found, sigma), sigma) for sigma in (1, 2)]
+    return [posterior_outlines(ellipses(*found, sigma), sigma) for sigma in (1, 2)]
 
 
 def faithful(loaded: LoadedRun, encoding: Encoding, placed: Projection, asked: MapRequest) -> str:

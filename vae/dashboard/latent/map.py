@@ -9,7 +9,6 @@ import plotly.graph_objects as go
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from vae import figures
 from vae.analysis.decoded_grid import Box
 from vae.analysis.density import Field
 from vae.analysis.loaded_run import LoadedRun
@@ -27,6 +26,8 @@ from vae.dashboard.latent.toolbar import Tools, tools, why_not
 from vae.dashboard.plot import plot
 from vae.dashboard.shared.run_picker import has_rings
 from vae.dashboard.shared.tile_route import pattern
+from vae.figures.base import empty_figure
+from vae.figures.latent_map import latent_scatter, map_caption, trace_rows
 from vae.worker.project import projection_of
 from vae.worker.run import AT_WORK, Job
 
@@ -76,7 +77,7 @@ def picture(
                 st.caption(" · ".join(part for part in told if part), help=TRUSTWORTHY)
     if placed is None:
         return nothing(unfinished or "")
-    figure, index = figures.latent_map(record), list(figures.map_index(record))
+    figure, index = latent_scatter(record), list(trace_rows(record))
     box = _at_home(figure, asked.following, equal=encoding.mean.shape[1] > 1)
     ahead, chosen, fitted = _tools(loaded, encoding, asked, box)
     with place.chooser:
@@ -109,7 +110,7 @@ def picture(
 
 def nothing(sentence: str) -> Seen:
     """An empty map with a sentence."""
-    still = figures.empty("<br>".join(wrap(sentence, LETTERS)))
+    still = empty_figure("<br>".join(wrap(sentence, LETTERS)))
     still.update_xaxes(fixedrange=True).update_yaxes(fixedrange=True)
     plot(still, key="latent_map", revision="", height=HEIGHT)
     return Seen(np.empty(0, np.int64), None, Tools("none", False, 0))
@@ -158,7 +159,7 @@ def caption(loaded: LoadedRun, record: LatentMap) -> str:
     """Which weights, how many points, and what is to be said of the projection."""
     step = files.read_meta(loaded.run.weights_path(loaded.checkpoint)).get("step")
     weights = f"step {step:,} ({loaded.checkpoint})" if step else f"{loaded.checkpoint} checkpoint"
-    said = figures.caption(record)
+    said = map_caption(record)
     shown = "" if len(record.points) < record.total else f"all {record.total:,} shown"
     return " · ".join(part for part in (shown, said, weights) if part)
 

@@ -21,7 +21,7 @@ from vae.dashboard.latent.toolbar import Tools
 from vae.dashboard.plot import overlay, plot
 from vae.dashboard.shared.run_picker import has_rings
 from vae.dashboard.shared.tile_route import pattern
-from vae.figures.latent_map_3d import LatentSpace, half_of_prior, latent_space, space_index
+from vae.figures.latent_map_3d import LatentMap3D, latent_scatter_3d, prior_sphere, trace_rows_3d
 
 KEY = "latent_space"
 PRIOR = (
@@ -57,13 +57,13 @@ def picture(
         key=KEY,
         revision=revision,
         height=HEIGHT,
-        index=space_index(record),
+        index=trace_rows_3d(record),
         tiles=pattern(loaded.run.name),
         pickable=True,
         label=f"{len(record.points)} examples in three dimensions of latent space, "
         f"{', '.join(record.axes)}",
     )
-    sphere = [half_of_prior(record.centre)] if shown and record.centre is not None else []
+    sphere = [prior_sphere(record.centre)] if shown and record.centre is not None else []
     overlay(key=KEY, revision=revision, traces=sphere, select=wanted(revision))
     rows = event.selected if event.selected is not None else np.empty(0, np.int64)
     return Seen(rows, None, Tools("none", False, 0))
@@ -71,9 +71,9 @@ def picture(
 
 def _record(
     loaded: LoadedRun, encoding: Encoding, asked: MapRequest, colours: Mapping[str, Hue]
-) -> LatentSpace:
+) -> LatentMap3D:
     found = space(asked.projection, encoding, asked.options, asked.seed)
-    return LatentSpace(
+    return LatentMap3D(
         points=found.places(encoding.mean),
         axes=found.names,
         index=encoding.index,
@@ -85,14 +85,14 @@ def _record(
 
 
 def _faithful(
-    loaded: LoadedRun, encoding: Encoding, record: LatentSpace, asked: MapRequest
+    loaded: LoadedRun, encoding: Encoding, record: LatentMap3D, asked: MapRequest
 ) -> str:
     if encoding.mean.shape[1] == record.points.shape[1]:
         return ""  # nothing is left out
     return faithful(loaded, encoding, Projection(record.points, record.axes[:2], ""), asked)
 
 
-def _prior(record: LatentSpace) -> bool:
+def _prior(record: LatentMap3D) -> bool:
     """Whether the sphere of the prior is wanted."""
     known = record.centre is not None
     return st.toggle(
@@ -106,14 +106,14 @@ def _prior(record: LatentSpace) -> bool:
 
 
 def _figure(
-    record: LatentSpace, encoding: Encoding, asked: MapRequest, colours: Mapping[str, Hue]
+    record: LatentMap3D, encoding: Encoding, asked: MapRequest, colours: Mapping[str, Hue]
 ) -> go.Figure:
     """The points, each with its words where they are few; a box that stands still while a run
     trains."""
-    figure = latent_space(record)
+    figure = latent_scatter_3d(record)
     if len(encoding.index) <= WORDY:
         lines = np.array(words(encoding, colours), object)
-        for trace, rows in zip(figure.data, space_index(record), strict=True):
+        for trace, rows in zip(figure.data, trace_rows_3d(record), strict=True):
             trace.text = lines[np.searchsorted(encoding.index, rows)]
     if asked.following:
         for axis in (figure.layout.scene[f"{name}axis"] for name in "xyz"):

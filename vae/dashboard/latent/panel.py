@@ -9,7 +9,6 @@ from collections.abc import Mapping
 import numpy as np
 import streamlit as st
 
-from vae import figures
 from vae.analysis.loaded_run import LoadedRun
 from vae.base.records import Encoding, Hue, Ints, Tiles
 from vae.dashboard.latent import pins
@@ -20,7 +19,9 @@ from vae.dashboard.latent.selection import takeaway
 from vae.dashboard.plot import plot
 from vae.dashboard.shared.html_gallery import Caption, counts_line, figures_line, gallery
 from vae.data.dataset import stratified
+from vae.figures.latent_bars import kl_bars, scree
 from vae.figures.palette import CLASSES
+from vae.figures.vectors import reconstruction_pairs
 
 SHOWN = 32  # examples of a selection that are shown
 HEIGHT = 590
@@ -89,7 +90,7 @@ def _selection(
         return
     st.caption(f"{len(rows)} of {len(positions):,} shown")
     background = loaded.inputs(encoding.index[:2000]) if originals.shape[1] == 2 else None
-    figure = figures.pairs(Tiles(originals), Tiles(reconstructions), data=background)
+    figure = reconstruction_pairs(Tiles(originals), Tiles(reconstructions), data=background)
     plot(
         figure,
         key="latent_pairs",
@@ -164,10 +165,10 @@ def _summary(loaded: LoadedRun, encoding: Encoding, hint: str) -> None:
     st.html(figures_line(values))
     if encoding.kl_per_dimension is not None:
         per_dimension = encoding.kl_per_dimension.mean(0)
-        title, figure = "KL per latent dimension", figures.kl_bars(per_dimension)
+        title, figure = "KL per latent dimension", kl_bars(per_dimension)
         figure.layout.annotations = ()  # the line above says the total already
     else:
-        title, figure = "Variance of the latents", figures.scree(_explained(encoding))
+        title, figure = "Variance of the latents", scree(_explained(encoding))
     st.markdown(f"**{title}**", help=f"Over the same examples. {ACTIVE_HELP}")
     plot(figure, key="latent_kl", revision=loaded.run.name, height=BARS, label=title)
 

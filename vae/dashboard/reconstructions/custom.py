@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from PIL import Image
 from streamlit.delta_generator import DeltaGenerator
 
-from vae import figures
 from vae.analysis.custom_example import Own, kept, placed, through
 from vae.analysis.custom_example import shown as example_as_picture
 from vae.analysis.loaded_run import LoadedRun
@@ -24,8 +23,10 @@ from vae.dashboard.shared import cache, html_grid
 from vae.dashboard.shared.html_gallery import Caption, figures_line, gallery
 from vae.dashboard.shared.run_picker import has_rings
 from vae.data.pictures import fitted
+from vae.figures.latent_map import latent_scatter
 from vae.figures.palette import token
-from vae.figures.ranking import surprise_bars
+from vae.figures.ranking import surprise_histogram
+from vae.figures.vectors import reconstruction_pairs
 from vae.imaging import tiles
 from vae.runs import Run
 
@@ -174,12 +175,12 @@ def _result(loaded: LoadedRun, found: Own, bound: Floats, split: str) -> None:
         st.html(html_grid.cards(layers, card, (), scale, 2 * SIDE, difference.limit))
     else:
         behind = loaded.inputs(loaded.subset("train", 2000))
-        chart = figures.pairs(Tiles(found.x), Tiles(found.values), data=behind)
+        chart = reconstruction_pairs(Tiles(found.x), Tiles(found.values), data=behind)
         plot(chart, key="own_pair", revision=loaded.run.name, height=MAP, label="Your own")
     what = "reconstruction" + " + KL" * (found.kl is not None)
     title = f"{what} of the {len(bound):,} {SPLITS[split]} examples (nats)"
     plot(
-        surprise_bars(bound, np.array([found.bound], np.float32), title),
+        surprise_histogram(bound, np.array([found.bound], np.float32), title),
         key="own_surprise",
         revision=f"{loaded.run.name} {split}",
         height=BARS,
@@ -195,7 +196,7 @@ def _place(loaded: LoadedRun, found: Own) -> None:
     hue = None if data.labels is None else Hue("class", data.labels[rows], data.classes)
     rings = has_rings(loaded.run) and encoding.mean.shape[1] == 2
     record = LatentMap(spots.points, spots.axes, rows, hue, len(loaded.splits.train), rings)
-    chart = figures.latent_map(record)
+    chart = latent_scatter(record)
     chart.add_scatter(
         x=spots.own[:1],
         y=spots.own[1:],

@@ -4,7 +4,6 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from vae import figures
 from vae.analysis.corruption import CORRUPTIONS, corrupted
 from vae.analysis.denoising import Restored, restore, squared_error
 from vae.analysis.loaded_run import LoadedRun
@@ -13,6 +12,7 @@ from vae.base.records import Floats, Tiles
 from vae.dashboard.plot import plot
 from vae.dashboard.reconstructions.common import Selection, controls, judge, select
 from vae.dashboard.shared import html_grid
+from vae.figures.vectors import reconstruction_pairs
 from vae.imaging import tiles
 from vae.runs import Run
 
@@ -152,7 +152,7 @@ def vectors(loaded: LoadedRun, chosen: Selection, broken: Floats, restored: Rest
     table.caption("Reconstruction in nats; corrupted, restored: mean squared error.")
     with chart:
         plot(
-            figures.pairs(
+            reconstruction_pairs(
                 Tiles(broken), Tiles(restored.values), data=behind, before_is="corrupted"
             ),
             key="restored",

@@ -3,7 +3,6 @@
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from vae import figures
 from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.ranking import Judged
 from vae.base.records import Floats, Tiles
@@ -19,7 +18,8 @@ from vae.dashboard.reconstructions.common import (
     summary,
 )
 from vae.dashboard.shared import html_grid
-from vae.figures.ranking import surprise_bars
+from vae.figures.ranking import surprise_histogram
+from vae.figures.vectors import reconstruction_pairs
 from vae.imaging import tiles
 from vae.runs import Run
 
@@ -67,7 +67,7 @@ def strokes(judged: Judged, marked: Floats, asked: Asked, revision: str) -> None
         what = "reconstruction + KL" if asked.place == "mean" else "−ELBO"
     of = f"all {len(judged.rows):,} {SPLITS[asked.split]} examples"
     plot(
-        surprise_bars(judged.bound, marked, f"{what} of {of}, strokes: those shown (nats)"),
+        surprise_histogram(judged.bound, marked, f"{what} of {of}, strokes: those shown (nats)"),
         key="surprise",
         revision=f"{revision} {asked.split}",
         height=BARS,
@@ -118,7 +118,7 @@ def vectors(loaded: LoadedRun, chosen: Selection, asked: Asked, right: DeltaGene
     alone = picked["selection"]["rows"] or slice(None)
     with chart:
         plot(
-            figures.pairs(Tiles(chosen.x[alone]), Tiles(chosen.values[alone]), data=behind),
+            reconstruction_pairs(Tiles(chosen.x[alone]), Tiles(chosen.values[alone]), data=behind),
             key="pairs",
             revision=loaded.run.name,
             height=CHART,

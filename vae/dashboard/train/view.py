@@ -7,13 +7,17 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from vae import figures
 from vae.analysis.projections import pca
 from vae.base.records import Examples, Floats, Frame, Hue, LatentMap, Tiles
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import cache, html_grid, run_picker
 from vae.dashboard.shared.tile_route import pattern
 from vae.dashboard.train import controls
+from vae.figures.base import empty_figure
+from vae.figures.history import training_curves
+from vae.figures.latent_bars import kl_bars
+from vae.figures.latent_map import latent_scatter, trace_rows
+from vae.figures.vectors import reconstruction_pairs, sample_vectors
 from vae.imaging import tiles
 from vae.runs import Run, Status
 
@@ -54,7 +58,7 @@ def _pictures(run: Run, status: Status) -> None:
     left, right = st.columns([6, 4])
     with left:
         plot(
-            figures.curves(
+            training_curves(
                 curves,
                 quantities=controls.quantities(run, curves),
                 log=controls.log_scale(),
@@ -86,7 +90,7 @@ def _kl(run: Run, kl_per_dimension: Floats | None) -> None:
         st.caption("A point posterior has no KL." if q == "point" else whole)
         return
     plot(
-        figures.kl_bars(kl_per_dimension).update_layout(height=BELOW),
+        kl_bars(kl_per_dimension).update_layout(height=BELOW),
         key="kl",
         revision=run.name,
         height=BELOW,
@@ -130,16 +134,16 @@ def _map(run: Run, examples: Examples | None, frame: Frame | None) -> None:
         small = f":small[epoch {round(frame.epoch, 1):,g} · {number}]"
         st.markdown(f"**Latent map** {small}", help=MAP_HELP)
     if examples is None or frame is None:
-        figure = figures.empty("The first latents appear when training has begun.")
+        figure = empty_figure("The first latents appear when training has begun.")
         plot(figure, key="live_map", revision=run.name, height=CHARTS)
         return
     record = latent_map(examples, frame, prior=run_picker.has_rings(run))
     plot(
-        figures.latent_map(record).update_layout(margin=MARGIN),
+        latent_scatter(record).update_layout(margin=MARGIN),
         key="live_map",
         revision=run.name,
         height=CHARTS - 26,
-        index=figures.map_index(record),
+        index=trace_rows(record),
         tiles=pattern(run.name) if examples.originals.ndim == 4 else None,
         label="Posterior means of examples in latent space",
     )
@@ -156,7 +160,7 @@ def _reconstructions(run: Run, examples: Examples | None, frame: Frame | None) -
         strip = tiles.strip(pair, count, scale=scale)
         st.html(html_grid.sheet(strip, "Originals above their reconstructions"))
     else:
-        figure = figures.pairs(Tiles(examples.originals), Tiles(frame.reconstructions))
+        figure = reconstruction_pairs(Tiles(examples.originals), Tiles(frame.reconstructions))
         plot(figure.update_layout(height=BELOW), key="live_pairs", revision=run.name, height=BELOW)
 
 
@@ -195,7 +199,7 @@ def _samples(run: Run, examples: Examples | None, frame: Frame | None) -> None:
         grid = tiles.tile(frame.samples[: 2 * columns], columns, scale=scale)
         st.html(html_grid.sheet(grid, "Samples"))
     else:
-        figure = figures.vectors(frame.samples, background=examples.originals)
+        figure = sample_vectors(frame.samples, background=examples.originals)
         plot(
             figure.update_layout(height=BELOW), key="live_samples", revision=run.name, height=BELOW
         )

@@ -26,7 +26,7 @@ from vae.dashboard.traversals.common import (
     z_of,
 )
 from vae.dashboard.traversals.html_strips import GAP, NAME, Row, captioned, strips, tile_scale
-from vae.figures.paths import along, plane
+from vae.figures.paths import feature_curves, path_plane
 from vae.imaging import tiles
 from vae.runs import Run
 
@@ -189,7 +189,7 @@ def _vectors(loaded: LoadedRun, x: Floats, strengths: Floats) -> None:
     middle = len(x) // 2
     if loaded.data.event_shape == (2,):
         behind = loaded.inputs(loaded.subset("train", 2000))
-        chart = plane(x[None], ["strength −2 to 2"], [middle], behind)
+        chart = path_plane(x[None], ["strength −2 to 2"], [middle], behind)
     else:
-        chart = along([x], strengths, "strength", 0.0)
+        chart = feature_curves([x], strengths, "strength", 0.0)
     plot(chart, key="sum", revision=loaded.run.name, height=480, label="Latent arithmetic")

@@ -34,7 +34,7 @@ from vae.dashboard.traversals.html_strips import (
     tile_scale,
     width_of,
 )
-from vae.figures.paths import along, beside, plane
+from vae.figures.paths import feature_curves, path_measure, path_plane
 from vae.imaging import tiles
 from vae.imaging.animation import animation
 from vae.imaging.tiles import Bytes
@@ -185,7 +185,7 @@ def _measured(loaded: LoadedRun, ways: Between, width: int | None) -> None:
     low, high = np.quantile(draws, [0.025, 0.975])
     of = "draws of the prior" if loaded.model.has_kl else "the encoded data"
     margins = (56, 16) if width is None else (NAME + GAP, 16)
-    chart = beside(ways.t, curves, title, (float(low), float(high)), of, margins)
+    chart = path_measure(ways.t, curves, title, (float(low), float(high)), of, margins)
     with st.container(width="stretch" if width is None else width + sum(margins)):
         plot(
             chart,
@@ -251,7 +251,7 @@ def _vectors(loaded: LoadedRun, both: Floats, ways: Between) -> None:
     """Both ways in the plane of the data, or features against t."""
     if loaded.data.event_shape == (2,):
         behind = loaded.inputs(loaded.subset("train", 2000))
-        chart = plane(both, ("linear", "spherical"), (0, 0), behind, "A")
+        chart = path_plane(both, ("linear", "spherical"), (0, 0), behind, "A")
     else:
-        chart = along(list(both), ways.t, "t, from A to B", None, ("linear", "spherical"))
+        chart = feature_curves(list(both), ways.t, "t, from A to B", None, ("linear", "spherical"))
     plot(chart, key="ways", revision=loaded.run.name, height=480, label="Both ways")

@@ -26,7 +26,7 @@ from vae.dashboard.traversals.common import (
     z_of,
 )
 from vae.dashboard.traversals.html_strips import Row, strips, tile_scale
-from vae.figures.paths import along, plane
+from vae.figures.paths import feature_curves, path_plane
 from vae.imaging import tiles
 from vae.runs import Run
 
@@ -202,11 +202,11 @@ def _vectors(loaded: LoadedRun, paths: list[Traversal], x: Floats) -> None:
     words = [f"{n} · {c} · change {m:.3f}" for n, c, m in zip(names, carried, moved, strict=True)]
     if loaded.data.event_shape == (2,):
         behind = loaded.inputs(loaded.subset("train", 2000))
-        chart = plane(x, words, [path.start for path in paths], behind)
+        chart = path_plane(x, words, [path.start for path in paths], behind)
     else:
         titles = dict(enumerate(words))
         k = html_grid.choose(
             st.columns([4, 8])[0], "Latent", "traverse_latent", titles, 0, HELP["latent"]
         )
-        chart = along([x[k]], paths[k].places, names[k], paths[k].places[paths[k].start])
+        chart = feature_curves([x[k]], paths[k].places, names[k], paths[k].places[paths[k].start])
     plot(chart, key="traversals", revision=loaded.run.name, height=CHART, label="Traversals")
