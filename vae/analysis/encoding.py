@@ -220,6 +220,18 @@ def by_kl(encoding: Encoding) -> list[int]:
     return [int(i) for i in np.argsort(-value, kind="stable")]
 
 
+def pair_titles(encoding: Encoding, numbers: bool = True) -> dict[int, str]:
+    """Latent dimension → its title, the most informative first.
+
+    With `numbers`, the title ends with the mean KL in nats per example or, where a dimension has
+    no KL of its own, with the variance of its posterior mean.
+    """
+    value = informativeness(encoding)
+    number = "{:.2g}" if encoding.kl_per_dimension is None else "{:.2f}"
+    endings = [f" · {number.format(v)}" if numbers else "" for v in value]
+    return {d: f"z{d + 1}{endings[d]}" for d in by_kl(encoding)}
+
+
 def dimensions(means: Floats, pair: tuple[int, int]) -> Projection:
     """Two latent dimensions as they are, means (N, Z)."""
     axes = (f"z{pair[0] + 1} (posterior mean)", f"z{pair[1] + 1} (posterior mean)")

@@ -9,11 +9,12 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from vae.analysis.encoding import pair_titles
 from vae.analysis.projections import PROJECTIONS
 from vae.analysis.projections_3d import SPACES
 from vae.base.options import Spec, options_of
 from vae.base.records import Encoding
-from vae.dashboard.latent.request import DIMENSIONS, MapRequest, choices, hues, pair_titles
+from vae.dashboard.latent.request import DIMENSIONS, MapRequest, choices, hues
 from vae.dashboard.shared import cache, run_picker
 from vae.runs import Run
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vae.analysis.encoding import by_kl, dimensions, informativeness
+from vae.analysis.encoding import dimensions
 from vae.analysis.projections import PROJECTIONS, Plane, plane_of_pair
 from vae.analysis.projections_3d import LEAST, SPACES
 from vae.base.records import Encoding, Floats, Hue, Ints, LatentMap, Projection
@@ -62,15 +62,6 @@ def choices(latent_dim: int, moving: bool, labelled: bool = False) -> dict[str, 
     }
     spaces = {name: row.title for name, row in SPACES.items() if latent_dim >= LEAST}
     return {DIMENSIONS: "dimensions", **rows, **spaces}
-
-
-def pair_titles(encoding: Encoding, numbers: bool = True) -> dict[int, str]:
-    """Latent dimensions, the most informative first, each with its name and what it carries:
-    mean KL in nats, or where a dimension has no KL of its own the variance of its mean."""
-    value = informativeness(encoding)
-    number = "{:.2g}" if encoding.kl_per_dimension is None else "{:.2f}"
-    said = [f" · {number.format(v)}" if numbers else "" for v in value]
-    return {d: f"z{d + 1}{said[d]}" for d in by_kl(encoding)}
 
 
 def hues(data: Dataset, encoding: Encoding) -> dict[str, Hue]:

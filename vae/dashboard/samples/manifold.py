@@ -13,6 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 from vae.analysis.encoding import (
     Manifold,
     manifold,
+    pair_titles,
     plane_of_dimensions,
     plane_of_fit,
     plane_of_pca,
@@ -20,13 +21,11 @@ from vae.analysis.encoding import (
 )
 from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.sampling import ALL
-from vae.base.records import Encoding, Floats
-from vae.dashboard.latent.request import pair_titles
+from vae.base.records import Floats
 from vae.dashboard.shared import cache, html_grid, run_picker
 from vae.dashboard.shared.run_picker import has_rings
 from vae.runs import Run
 
-FITTED = 5000  # training examples that the planes and the sources of z are taken from
 SIDE = 15  # places along each side of a decoded grid of vectors, or along a single latent
 PLANES = {"dimensions": "dimensions", "pca": "PCA"}
 HELP = {
@@ -53,15 +52,10 @@ class Plane(NamedTuple):
     label: int = 0  # a class of a conditional model
 
 
-def latents(loaded: LoadedRun) -> Encoding:
-    """Training examples through the encoder."""
-    return cache.encoding(loaded.run, loaded.checkpoint, "train", FITTED)
-
-
 def decoded(loaded: LoadedRun, asked: Plane) -> Manifold:
     """The decoded grid on the plane that is asked for; a line for one latent dimension."""
     places = quantiles(asked.side)
-    means = latents(loaded).mean
+    means = cache.training_encoding(loaded).mean
     if means.shape[1] == 1:
         origin, first = np.zeros(1, np.float32), np.ones(1, np.float32)
         if not has_rings(loaded.run):
@@ -117,7 +111,7 @@ def plane_controls(
 ) -> Plane:
     """The plane, its two dimensions where it has some, and the tiles along a side, at first as
     many as fill the room."""
-    titles, name = pair_titles(latents(loaded)), loaded.run.name
+    titles, name = pair_titles(cache.training_encoding(loaded)), loaded.run.name
     flat = len(titles) > 1 and loaded.data.is_image
     start = html_grid.best_side(loaded.data.event_shape, room) if flat else SIDE
     line = len(titles) == 1

@@ -14,10 +14,10 @@ from streamlit.delta_generator import DeltaGenerator
 from vae.analysis.encoding import decode
 from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.nearest import Nearest, nearest
-from vae.analysis.sampling import ALL, BY_BIC, SOURCES, Draw, Latents, Source, classes_drawn
+from vae.analysis.sampling import ALL, BY_BIC, SOURCES, Draw, Source, classes_drawn
 from vae.base.records import Floats
 from vae.dashboard import server
-from vae.dashboard.samples.manifold import FITTED, class_control, latents
+from vae.dashboard.samples.manifold import class_control
 from vae.dashboard.shared import cache, html_grid
 from vae.data import prepare
 from vae.runs import Run, listing
@@ -76,7 +76,7 @@ def own_source(loaded: LoadedRun) -> str:
 def sampled(loaded: LoadedRun, asked: Sampling) -> Drawn:
     """z from the source that is asked for, decoded. Raises ValueError where it has none."""
     source = asked.source or own_source(loaded)
-    z = SOURCES[source].draw(known(loaded), asked.draw)
+    z = SOURCES[source].draw(cache.training_latents(loaded), asked.draw)
     return Drawn(z, decoded(loaded, asked, z))
 
 
@@ -84,21 +84,6 @@ def decoded(loaded: LoadedRun, asked: Sampling, z: Floats) -> Floats:
     """What a run makes of z (N, Z): the mean or a draw of p(x|z), (N, *event)."""
     labels = None if asked.label == ALL else np.full(len(z), asked.label)
     return decode(loaded.model, z, asked.seed if asked.kind == "draw" else None, labels)
-
-
-def known(loaded: LoadedRun) -> Latents:
-    """What sources may draw from."""
-    stamp = loaded.run.weights_path(loaded.checkpoint).stat().st_mtime_ns
-    return _known(str(loaded.run.path), loaded.checkpoint, stamp)
-
-
-@st.cache_resource(max_entries=4, show_spinner="Encoding examples…")
-def _known(path: str, checkpoint: str, stamp: int) -> Latents:
-    loaded = cache.load_run(Run(path), checkpoint)
-    rows, data = loaded.subset("train", FITTED), loaded.data
-    labels = None if data.labels is None else data.labels[rows]
-    mean = latents(loaded).mean
-    return Latents(loaded.model, loaded.batches(rows), mean, loaded.seed, labels, data.classes)
 
 
 def near(loaded: LoadedRun, asked: Sampling) -> tuple[Nearest, float]:
@@ -156,7 +141,7 @@ def controls(loaded: LoadedRun, at: Sequence[DeltaGenerator]) -> Sampling:
 
 
 def _source_control(loaded: LoadedRun, place: DeltaGenerator) -> str:
-    rows = {n: row for n, row in SOURCES.items() if row.offered(known(loaded))}
+    rows = {n: row for n, row in SOURCES.items() if row.offered(cache.training_latents(loaded))}
     about = "Where z comes from, all fitted to training data.\n\n" + "\n\n".join(
         f"**{row.title}**: {_about(row)}" for row in rows.values()
     )
@@ -182,7 +167,7 @@ def in_words(loaded: LoadedRun, asked: Sampling) -> str:
     warm = f" at temperature {asked.temperature:g}" if asked.temperature != 1 else ""
     count = ""
     if "components" in source.knobs and "label" not in source.knobs:
-        found = len(known(loaded).fit(asked.components).weight)
+        found = len(cache.training_latents(loaded).fit(asked.components).weight)
         count = f" ({found} component{'s' if found > 1 else ''})"
     turns = (
         ", the classes in turn" if asked.label == ALL and any(names_drawn(loaded, asked)) else ""
@@ -192,7 +177,9 @@ def in_words(loaded: LoadedRun, asked: Sampling) -> str:
 
 def names_drawn(loaded: LoadedRun, asked: Sampling) -> list[str]:
     """The class that each sample is meant for; "" where there is none."""
-    drawn = classes_drawn(known(loaded), asked.source or own_source(loaded), asked.draw)
+    drawn = classes_drawn(
+        cache.training_latents(loaded), asked.source or own_source(loaded), asked.draw
+    )
     return [""] * asked.number if drawn is None else [loaded.data.classes[k] for k in drawn]
 
 

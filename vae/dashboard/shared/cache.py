@@ -10,6 +10,9 @@ from vae.runs import Run
 
 if TYPE_CHECKING:
     from vae.analysis.loaded_run import LoadedRun
+    from vae.analysis.sampling import Latents
+
+FITTED = 5000  # training examples that planes, spreads and sources of z are computed from
 
 
 def load_run(run: Run, checkpoint: str = "best") -> "LoadedRun":
@@ -35,6 +38,28 @@ def encoding(run: Run, checkpoint: str, split: str, points: int) -> Encoding:
 def _encoding(path: str, checkpoint: str, stamp: int, split: str, points: int) -> Encoding:
     loaded = _load_run(path, checkpoint, stamp)
     return loaded.encode(loaded.subset(split, points))
+
+
+def training_encoding(loaded: "LoadedRun") -> Encoding:
+    """At most `FITTED` training examples through the encoder."""
+    return encoding(loaded.run, loaded.checkpoint, "train", FITTED)
+
+
+def training_latents(loaded: "LoadedRun") -> "Latents":
+    """The latents of the same training examples, from which the sources of z sample."""
+    stamp = loaded.run.weights_path(loaded.checkpoint).stat().st_mtime_ns
+    return _training_latents(str(loaded.run.path), loaded.checkpoint, stamp)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Encoding examples…")
+def _training_latents(path: str, checkpoint: str, stamp: int) -> "Latents":
+    from vae.analysis.sampling import Latents
+
+    loaded = _load_run(path, checkpoint, stamp)
+    rows, data = loaded.subset("train", FITTED), loaded.data
+    labels = None if data.labels is None else data.labels[rows]
+    mean = training_encoding(loaded).mean
+    return Latents(loaded.model, loaded.batches(rows), mean, loaded.seed, labels, data.classes)
 
 
 def curves(run: Run) -> Curves:

@@ -11,8 +11,7 @@ from vae.analysis.interpolation import Difference, class_mean, difference, shift
 from vae.analysis.loaded_run import LoadedRun
 from vae.base.records import Floats, Ints
 from vae.dashboard.plot import plot
-from vae.dashboard.samples.manifold import latents
-from vae.dashboard.shared import html_grid
+from vae.dashboard.shared import cache, html_grid
 from vae.dashboard.shared.run_picker import empty
 from vae.dashboard.traversals.common import (
     class_of,
@@ -75,7 +74,7 @@ def arithmetic(run: Run) -> None:
             link=False,
         )
     asked = _controls(loaded, classes, at)
-    found = difference(latents(loaded).mean, labels, asked.plus, asked.minus)
+    found = difference(cache.training_encoding(loaded).mean, labels, asked.plus, asked.minus)
     start = start_of(loaded, labels, asked)
     strengths = np.linspace(-REACH, REACH, asked.steps).astype(np.float32)
     z = shifted(start, found.step, strengths)
@@ -94,7 +93,7 @@ def arithmetic(run: Run) -> None:
 def known_labels(loaded: LoadedRun) -> Ints | None:
     """The classes of the encoded training examples, (N,)."""
     labels = loaded.data.labels
-    return None if labels is None else labels[latents(loaded).index]
+    return None if labels is None else labels[cache.training_encoding(loaded).index]
 
 
 def present(loaded: LoadedRun, labels: Ints) -> dict[int, str]:
@@ -126,7 +125,7 @@ def start_of(loaded: LoadedRun, labels: Ints, asked: Asked) -> Floats:
     """Where the difference is added, (Z,)."""
     if asked.start == EXAMPLE:
         return z_of(loaded, asked.row)
-    return class_mean(latents(loaded).mean, labels, asked.start)[0]
+    return class_mean(cache.training_encoding(loaded).mean, labels, asked.start)[0]
 
 
 def _start_name(loaded: LoadedRun, asked: Asked) -> str:

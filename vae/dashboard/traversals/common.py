@@ -16,8 +16,6 @@ from vae.analysis.encoding import by_kl, decode, informativeness
 from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.sampling import ALL
 from vae.base.records import Floats, Ints
-from vae.dashboard.samples.manifold import latents
-from vae.dashboard.samples.samples import known
 from vae.dashboard.shared import cache, html_grid, run_picker
 from vae.figures.latent_bars import USED
 from vae.runs import Run
@@ -71,7 +69,7 @@ def stamp(loaded: LoadedRun) -> tuple[str, str, int]:
 
 def usual(loaded: LoadedRun) -> Floats:
     """Draws of the prior (M, Z), or where there is none the latents of the training data."""
-    return _draws(*stamp(loaded)) if loaded.model.has_kl else latents(loaded).mean
+    return _draws(*stamp(loaded)) if loaded.model.has_kl else cache.training_encoding(loaded).mean
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
@@ -109,7 +107,7 @@ def span_of(loaded: LoadedRun) -> Span:
 
 def aggregate(loaded: LoadedRun) -> Floats:
     """Draws of the aggregate posterior, one z ~ q(z|x) of each training example, (N, Z)."""
-    return known(loaded).z
+    return cache.training_latents(loaded).z
 
 
 def ordered(loaded: LoadedRun) -> tuple[list[int], Floats, set[int]]:
@@ -117,7 +115,7 @@ def ordered(loaded: LoadedRun) -> tuple[list[int], Floats, set[int]]:
     it has none of its own as the variance of the mean of q(z|x); and those that carry nothing:
     below 0.01 nats, or of a variance below 0.01 (Burda et al. 2016). A point posterior has no
     scale to say so by."""
-    encoding = latents(loaded)
+    encoding = cache.training_encoding(loaded)
     value = informativeness(encoding)
     idle = set(np.flatnonzero(value < USED).tolist()) if loaded.model.has_kl else set()
     return by_kl(encoding), value, idle
@@ -125,7 +123,7 @@ def ordered(loaded: LoadedRun) -> tuple[list[int], Floats, set[int]]:
 
 def said(loaded: LoadedRun, value: float) -> str:
     """What a latent carries, with its unit."""
-    has_nats = latents(loaded).kl_per_dimension is not None
+    has_nats = cache.training_encoding(loaded).kl_per_dimension is not None
     return f"{value:.2f} nats" if has_nats else f"variance {value:.2g}"
 
 
