@@ -16,16 +16,16 @@ from vae.dashboard.evaluate.view import (
     weights_in_words,
 )
 from vae.dashboard.shared.run_picker import guard_weights, pick_run
-from vae.worker.evaluate import kept
+from vae.runs.evaluations import saved_evaluations
 
 st.html(STYLE)
 run = pick_run()
 guard_weights(run)
-loaded, wanted = controls(run)
+loaded, request = controls(run)
 with st.container(key="evaluate_line"):
-    progress(run, wanted)
-found = kept(run)
-result = choose(run, wanted, found)
+    progress(run, request)
+found = saved_evaluations(run)
+result = choose(run, request, found)
 if result is None:
     elsewhere = " Tick a result below to see one with other settings." if found else ""
     with st.container(border=True, horizontal_alignment="center"):
@@ -43,10 +43,10 @@ if result is None:
         )
 else:
     left, right = st.columns([8, 4], vertical_alignment="center")
-    examples = f"**{result.record.examples:,} {result.wanted.split} examples**"
-    when = result.made.astimezone().strftime(WHEN)
+    examples = f"**{result.record.examples:,} {result.request.split} examples**"
+    when = result.created.astimezone().strftime(WHEN)
     left.markdown(f"{examples} · {weights_in_words(run, result)} · evaluated {when}")
     keep_or_leave(result, right)
     groups(result, loaded.run.config.latent_dim)
-table(run, wanted, found)
+table(run, request, found)
 doctor(run)

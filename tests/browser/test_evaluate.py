@@ -21,7 +21,7 @@ from vae.commands import main
 from vae.dashboard.evaluate.measures import thousandths
 from vae.figures.evaluation import with_error
 from vae.runs import Run
-from vae.worker.evaluate import KIND, kept
+from vae.runs.evaluations import KIND, saved_evaluations
 from vae.worker.run import attempts
 
 LINE, FIGURES = ".st-key-evaluate_line", ".st-key-evaluation"
@@ -176,9 +176,9 @@ def test_pressed_cancelled_pressed_again_and_kept(
     assert [job.status()["state"] for job in attempts(run, KIND)] == ["cancelled"]
     _long(tab, run)
     until(lambda: "was cancelled" in _line(tab))
-    assert not kept(run), [k.wanted for k in kept(run)]
+    assert not saved_evaluations(run), [k.request for k in saved_evaluations(run)]
     _short(tab)
-    _press(tab, "Evaluate", lambda: attempts(run, KIND)[1:] or kept(run))
+    _press(tab, "Evaluate", lambda: attempts(run, KIND)[1:] or saved_evaluations(run))
     record = LoadedRun.of(run).evaluate("test", 10, 100, full=True)
     _shows(tab, record)
     until(lambda: _button(tab, "Evaluated").is_disabled())
@@ -192,7 +192,7 @@ def test_pressed_cancelled_pressed_again_and_kept(
         wanted = [(0, error), (error, error + kl), (0, error + kl), (0, record.nll)]
         assert bars == [pytest.approx(ends, abs=0.15) for ends in wanted]
         assert not seen.problems
-    assert [k.record for k in kept(run)] == [record]
+    assert [k.record for k in saved_evaluations(run)] == [record]
     assert "Traceback" not in server.log()
 
 
@@ -233,7 +233,7 @@ def test_other_data(
     run = trained(folder, f"{name}-{tmp_path.name}", *data, *small)
     asked = ["evaluate", run.name, "--root", str(folder), "--samples", "100", "--full"]
     assert main(asked) == 0
-    (result,) = kept(run)
+    (result,) = saved_evaluations(run)
     record, tab = result.record, _open(server, open_page, run, scheme)
     _shows(tab, record)
     page = tab.page
@@ -300,7 +300,7 @@ def test_a_row_of_the_table_is_shown_and_deleted(
         more = ["--split", split, "--samples", "100", "--full"]
         assert main([*command, *more]) == 0
     tab = _open(server, open_page, run)
-    place = next(i for i, k in enumerate(kept(run)) if k.wanted.split == "train")
+    place = next(i for i, k in enumerate(saved_evaluations(run)) if k.request.split == "train")
     grid = tab.page.locator("[data-testid=stDataFrame]")
 
     def pressed() -> bool:
@@ -312,12 +312,12 @@ def test_a_row_of_the_table_is_shown_and_deleted(
         return "train examples" in tab.page.inner_text("body")
 
     until(pressed)
-    _shows(tab, kept(run)[place].record)
+    _shows(tab, saved_evaluations(run)[place].record)
     head = tab.page.locator("[data-testid=stMarkdownContainer]", has_text="train examples")
     until(lambda: head.count())
-    before = len(kept(run))
-    _press(tab, "Delete", lambda: len(kept(run)) == before - 1)
-    assert all(k.wanted.split != "train" for k in kept(run))
+    before = len(saved_evaluations(run))
+    _press(tab, "Delete", lambda: len(saved_evaluations(run)) == before - 1)
+    assert all(k.request.split != "train" for k in saved_evaluations(run))
     until(lambda: head.count() == 0)
     assert not tab.problems
     assert "Traceback" not in server.log()

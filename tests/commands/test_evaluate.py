@@ -19,12 +19,12 @@ from vae.analysis.loaded_run import LoadedRun
 from vae.base import files
 from vae.commands import main
 from vae.runs import Run
-from vae.worker.evaluate import KIND, Wanted, kept
+from vae.runs.evaluations import KIND, EvaluationRequest, saved_evaluations
 from vae.worker.run import Job, train_run, work
 
 PROJECT = Path(__file__).parents[2]
 MORE = ("--samples", "100", "--elbo-samples", "3", "--full")
-WANTED = Wanted("best", "val", elbo_samples=3, samples=100, full=True)
+WANTED = EvaluationRequest("best", "val", elbo_samples=3, samples=100, full=True)
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_it_is_kept_under_the_name_of_the_pages_job(
     assert evaluate(run, *MORE, "--json") == 0
     out, err = capsys.readouterr()
     assert err == ""
-    (result,) = kept(run)
+    (result,) = saved_evaluations(run)
     job = Job.of(run, KIND, WANTED._asdict())
     assert result.path == job.result
     assert result.record == LoadedRun.of(run).evaluate("val", 3, 100, True)
@@ -62,14 +62,16 @@ def test_an_equal_result_is_computed_anew(
 ) -> None:
     evaluate(run, "--json")
     first = capsys.readouterr().out
-    (result,) = kept(run)
-    assert result.wanted == Wanted("best", "val", elbo_samples=10, samples=0, full=False)
+    (result,) = saved_evaluations(run)
+    assert result.request == EvaluationRequest(
+        "best", "val", elbo_samples=10, samples=0, full=False
+    )
     result.path.write_text("{")
     evaluate(run, "--json")
     assert capsys.readouterr().out == first
-    assert [k.record for k in kept(run)] == [result.record]
+    assert [k.record for k in saved_evaluations(run)] == [result.record]
     evaluate(run, "--checkpoint", "last")
-    assert len(kept(run)) == 2
+    assert len(saved_evaluations(run)) == 2
 
 
 @pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES, errno.ENOSPC])
@@ -85,7 +87,7 @@ def test_a_folder_that_cannot_be_written_does_not_stand_in_the_way(
     assert json.loads(out)["run"] == "one"
     assert err.startswith("vae: The result is not kept with the run. Cannot use ")
     assert err.count("\n") == 1
-    assert kept(run) == []
+    assert saved_evaluations(run) == []
 
 
 def test_a_file_in_place_of_the_folder_is_told(
@@ -149,4 +151,4 @@ def test_the_bar_comes_to_its_end_and_leaves_the_answer(run: Run) -> None:
     assert process.returncode == 0
     assert json.loads(out)["run"] == "one"
     assert "0 %" in shown
-    assert kept(run)
+    assert saved_evaluations(run)

@@ -16,14 +16,15 @@ from streamlit.testing.v1 import AppTest
 from tests.pages.conftest import OpenPage, trained
 from vae.analysis.loaded_run import LoadedRun
 from vae.config import RunConfig
-from vae.dashboard import compare_rows, server
+from vae.dashboard import server
 from vae.dashboard.compare import view as compare_page
 from vae.dashboard.compare.table import SELECTED
 from vae.data import load
+from vae.experiments import entries
 from vae.runs import Run, identity, notes
+from vae.runs.evaluations import EvaluationRequest, saved_evaluations
 from vae.runs.store import trash
 from vae.verdicts import verdict
-from vae.worker.evaluate import Wanted, kept
 from vae.worker.run import Job, work
 
 VIEWS = compare_page.VIEWS
@@ -141,9 +142,11 @@ def test_a_kept_evaluation_of_the_present_weights_stands_in_the_table(
 ) -> None:
     run = trained(root, "small", epochs=1, frames=0)
     for samples in (2, 5):
-        job = Job.of(run, "evaluate", Wanted("best", "test", 2, samples, False)._asdict())
+        job = Job.of(
+            run, "evaluate", EvaluationRequest("best", "test", 2, samples, False)._asdict()
+        )
         work(job.order, lambda: None)
-    record = next(k.record for k in kept(run) if k.wanted.samples == 5)
+    record = next(k.record for k in saved_evaluations(run) if k.request.samples == 5)
     (row,) = table(open_page("compare.py"))
     assert row["test −ELBO"] == pytest.approx(-record.elbo)
     assert row["test −ln p(x)"] == pytest.approx(record.nll)
@@ -156,14 +159,14 @@ def test_a_run_is_read_again_only_when_it_has_changed(
 ) -> None:
     run, _ = seeds("a", [20.0, 21.0])
     at = open_page("compare.py")
-    before = compare_rows._read.cache_info().misses
+    before = entries._read.cache_info().misses
     at.run()
-    assert compare_rows._read.cache_info().misses == before
+    assert entries._read.cache_info().misses == before
     with (run.path / "metrics.jsonl").open("a") as file:
         line = {"step": 99, "epoch": 9.0, "split": "val", "reconstruction": 1.0, "kl": 2.0}
         file.write(json.dumps(line | {"elbo": -3.0}) + "\n")
     at.run()
-    assert compare_rows._read.cache_info().misses == before + 1
+    assert entries._read.cache_info().misses == before + 1
     assert {row["run"]: row["−ELBO"] for row in table(at)} == {"a0": 3.0, "a1": 21.0}
 
 
@@ -258,7 +261,9 @@ def test_a_live_run_is_neither_renamed_nor_deleted(root: Path, open_page: OpenPa
 
 def test_a_run_that_is_evaluated_stays(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "a", epochs=1, frames=0)
-    Job.of(run, "evaluate", Wanted("best", "test")._asdict()).note(state="running", **identity())
+    Job.of(run, "evaluate", EvaluationRequest("best", "test")._asdict()).note(
+        state="running", **identity()
+    )
     at = show(open_page("compare.py"), "Rate–distortion", ["a"])
     press(at, "compare_delete")
     assert "is being evaluated or projected" in text(at)

@@ -11,8 +11,8 @@ from tests.pages.conftest import trained
 from vae.commands import main
 from vae.dashboard import server
 from vae.dashboard.compare import documents as compare_documents
-from vae.dashboard.compare_rows import entry
 from vae.data import save_upload
+from vae.experiments.entries import entry
 from vae.runs import Run
 from vae.script import script
 
@@ -23,7 +23,7 @@ def offered(*names: str) -> AppTest:
     def page(names: list[str]) -> None:
         from vae.dashboard import server
         from vae.dashboard.compare.documents import documents
-        from vae.dashboard.compare_rows import entry
+        from vae.experiments.entries import entry
         from vae.runs import Run
 
         documents([entry(Run(server.ROOT / name)) for name in names])

@@ -23,7 +23,7 @@ from vae.dashboard.evaluate import measures as words
 from vae.dashboard.evaluate.view import table_key
 from vae.evaluation import disentanglement, probes
 from vae.runs import Run, identity
-from vae.worker.evaluate import KIND, Wanted, kept
+from vae.runs.evaluations import KIND, EvaluationRequest, saved_evaluations
 from vae.worker.run import Job, work
 
 KINDS: dict[str, dict[str, Any]] = {
@@ -36,8 +36,8 @@ KINDS: dict[str, dict[str, Any]] = {
     "vectors": {"data": "mixture", "likelihood": "gaussian-learned"},
     "factors": {"data": "shapes", "binarize": "threshold"},
 }
-DEFAULT = Wanted("best", "test")
-SHORT = Wanted("best", "test", elbo_samples=2, samples=0, full=False)
+DEFAULT = EvaluationRequest("best", "test")
+SHORT = EvaluationRequest("best", "test", elbo_samples=2, samples=0, full=False)
 TITLES = {figure.title: name for name, figure in (words.BOUND | words.LATENTS).items()}
 
 
@@ -75,8 +75,8 @@ def copied(root: Path, run: Run) -> Run:
     return Run(shutil.copytree(run.path, root / run.name))
 
 
-def job_of(run: Run, wanted: Wanted = DEFAULT) -> Job:
-    return Job.of(run, KIND, wanted._asdict())
+def job_of(run: Run, request: EvaluationRequest = DEFAULT) -> Job:
+    return Job.of(run, KIND, request._asdict())
 
 
 def text(at: AppTest) -> str:
@@ -110,7 +110,7 @@ def test_every_kind_of_run_shows_its_figures_or_why_there_are_none(
     kind: str, made: Callable[[str], Run], root: Path, open_page: OpenPage
 ) -> None:
     run = copied(root, made(kind))
-    record, at = kept(run)[0].record, open_page("evaluate.py")
+    record, at = saved_evaluations(run)[0].record, open_page("evaluate.py")
     if kind != "factors":  # takes long
         assert record == LoadedRun.of(run).evaluate("test", 10, 100, full=True)
     shown = metrics(at)
@@ -140,7 +140,7 @@ def test_every_kind_of_run_shows_its_figures_or_why_there_are_none(
 
 
 def test_probes_stand_beside_chance(run: Run, open_page: OpenPage) -> None:
-    at, table = open_page("evaluate.py"), kept(run)[0].record.probes
+    at, table = open_page("evaluate.py"), saved_evaluations(run)[0].record.probes
     assert table is not None
     for name, row in table.items():
         value, ends = metrics(at)[words.PROBES[name].title]
@@ -149,7 +149,7 @@ def test_probes_stand_beside_chance(run: Run, open_page: OpenPage) -> None:
 
 
 def test_samples_stand_beside_real_examples(run: Run, open_page: OpenPage) -> None:
-    at, table = open_page("evaluate.py"), kept(run)[0].record.fidelity
+    at, table = open_page("evaluate.py"), saved_evaluations(run)[0].record.fidelity
     assert table is not None
     said = [e.value for e in at.markdown]
     for name, row in table.items():
@@ -226,11 +226,11 @@ def orders(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
     return sent
 
 
-def setting(at: AppTest, wanted: Wanted) -> None:
-    at.number_input(key="evaluate_samples").set_value(wanted.samples)
-    at.number_input(key="evaluate_elbo_samples").set_value(wanted.elbo_samples)
-    at.toggle(key="evaluate_full").set_value(wanted.full)
-    at.selectbox(key="evaluate_checkpoint").set_value(wanted.checkpoint).run()
+def setting(at: AppTest, request: EvaluationRequest) -> None:
+    at.number_input(key="evaluate_samples").set_value(request.samples)
+    at.number_input(key="evaluate_elbo_samples").set_value(request.elbo_samples)
+    at.toggle(key="evaluate_full").set_value(request.full)
+    at.selectbox(key="evaluate_checkpoint").set_value(request.checkpoint).run()
     assert not at.exception
 
 
@@ -255,7 +255,7 @@ def test_the_button_orders_what_the_controls_say(
     work(job.order, lambda: None)
     at.run()
     shown = metrics(at)
-    found = kept(run)[0].record
+    found = saved_evaluations(run)[0].record
     assert (
         words.with_error(found.reconstruction, found.reconstruction_se)[0]
         == (shown["Reconstruction"][0])
@@ -312,7 +312,7 @@ def test_a_result_that_cannot_be_read_can_be_made_anew(
     run: Run, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent = orders(monkeypatch)
-    kept(run)[0].path.write_text("{")
+    saved_evaluations(run)[0].path.write_text("{")
     at = open_page("evaluate.py")
     assert "Not evaluated yet" in text(at)
     press(at, "evaluate")
@@ -324,7 +324,7 @@ def test_a_result_that_cannot_be_read_can_be_made_anew(
 
 def test_a_result_of_earlier_weights_says_so(run: Run, open_page: OpenPage) -> None:
     at = open_page("evaluate.py")
-    step = kept(run)[0].weights.step
+    step = saved_evaluations(run)[0].weights.step
     assert f"best weights, step {step}" in text(at)
     assert "earlier" not in text(at)
     run.weights_path("best").write_bytes(run.weights_path("last").read_bytes())
@@ -336,7 +336,7 @@ def test_a_result_of_earlier_weights_says_so(run: Run, open_page: OpenPage) -> N
 
 def pick(at: AppTest, run: Run, row: int) -> None:
     """As if a person had pressed a row of the table."""
-    key = table_key(run, DEFAULT, kept(run))
+    key = table_key(run, DEFAULT, saved_evaluations(run))
     at.session_state[key] = {"selection": {"rows": [row], "columns": [], "cells": []}}
     at.run()
     assert not at.exception
@@ -348,26 +348,26 @@ def test_all_are_in_the_table_and_can_be_shown_kept_and_deleted(
     work(job_of(run, SHORT).order, lambda: None)
     work(job_of(run, SHORT._replace(split="train")).order, lambda: None)
     at = open_page("evaluate.py")
-    found, table = kept(run), at.dataframe[0].value
+    found, table = saved_evaluations(run), at.dataframe[0].value
     assert len(table) == len(found) == 3
     for row, result in zip(table.to_dict("records"), found, strict=True):
         value, se = words.with_error(result.record.elbo, result.record.elbo_se)
         assert row["ELBO"] == f"{value} ± {se}"
-        assert int(row["K"]) == result.wanted.samples
-        assert int(row["L"]) == result.wanted.elbo_samples
+        assert int(row["K"]) == result.request.samples
+        assert int(row["L"]) == result.request.elbo_samples
         assert row["step"] == str(result.weights.step)
-    place = next(i for i, k in enumerate(found) if k.wanted == DEFAULT)
+    place = next(i for i, k in enumerate(found) if k.request == DEFAULT)
     assert metrics(at)["ELBO"][0] == words.with_error(*found[place].record[4:6])[0]
-    other = next(i for i, k in enumerate(found) if k.wanted.split == "train")
+    other = next(i for i, k in enumerate(found) if k.request.split == "train")
     pick(at, run, other)
     assert metrics(at)["ELBO"][0] == words.with_error(*found[other].record[4:6])[0]
     assert f"{found[other].record.examples} train examples" in text(at)
     press(at, "evaluate_delete")
-    assert kept(run) == [k for k in found if k.wanted.split != "train"]
+    assert saved_evaluations(run) == [k for k in found if k.request.split != "train"]
 
 
 def test_the_files_hold_every_figure(run: Run) -> None:
-    (result,) = kept(run)
+    (result,) = saved_evaluations(run)
     written = io.StringIO(words.as_csv(result.record).decode())
     rows = {row["figure"]: row for row in csv.DictReader(written)}
     record = result.record
@@ -393,7 +393,7 @@ def test_the_files_hold_every_figure(run: Run) -> None:
 def test_a_result_of_an_earlier_version_says_so_and_can_be_made_anew(
     run: Run, open_page: OpenPage
 ) -> None:
-    (result,) = kept(run)
+    (result,) = saved_evaluations(run)
     saved = json.loads(result.path.read_text())
     del saved["evaluation"]["probes"]
     result.path.write_text(json.dumps(saved))

@@ -22,8 +22,9 @@ from vae.report import report
 from vae.report.comparison_section import sentence
 from vae.report.run_summary import KEYS
 from vae.runs import Run, notes
+from vae.runs.evaluations import EvaluationRequest, save
 from vae.verdicts import verdict
-from vae.worker.evaluate import Wanted, judged, keep, load_run
+from vae.worker.evaluate import judged, load_run
 
 SHIPPED = Path(__file__).parents[2] / "checkpoints" / "digits-first-look"
 EVIL = '<script>document.title="owned"</script><img src=x onerror=alert(1)>'
@@ -136,9 +137,9 @@ def test_figures_are_those_of_the_folder(root: Path, whole: str) -> None:
 def test_an_evaluation_is_told_with_errors_and_units(tmp_path: Path) -> None:
     run = trained(tmp_path, "judged", binarize="threshold", frames=0)
     loaded, weights = load_run(run, "best")
-    wanted = Wanted("best", "test", samples=5, full=True)
-    record = judged(loaded, wanted, lambda share: None)
-    keep(run, wanted, weights, record)
+    request = EvaluationRequest("best", "test", samples=5, full=True)
+    record = judged(loaded, request, lambda share: None)
+    save(run, request, weights, record)
     said = words(report([run]))
     assert record.elbo is not None
     assert record.nll is not None

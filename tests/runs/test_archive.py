@@ -24,11 +24,11 @@ from vae.base import files
 from vae.config import RunConfig
 from vae.data import load, save_upload
 from vae.runs import Run, exporter, identity, importer, listing, notes
+from vae.runs.evaluations import saved_evaluations
 from vae.runs.exporter import ENDING, MANIFEST, file_name, pack, size
 from vae.runs.importer import unpack
 from vae.training import metrics
 from vae.worker import run as jobs
-from vae.worker.evaluate import kept
 from vae.worker.run import Job, train_run, work
 
 PLACE = ("control.json", "log.txt", ".lock")  # what stays behind
@@ -121,7 +121,9 @@ def test_a_run_comes_back_byte_for_byte(run: Run, tmp_path: Path) -> None:
 def test_what_arrives_is_used_as_before(run: Run, tmp_path: Path) -> None:
     [(came, _)] = unpack(tmp_path, as_file([run]))
     assert notes.read(came.path) == notes.read(run.path)
-    assert [k.record for k in kept(came)] == [k.record for k in kept(run)]
+    assert [k.record for k in saved_evaluations(came)] == [
+        k.record for k in saved_evaluations(run)
+    ]
     assert came.status()._replace(host="") == run.status()._replace(host="")
     a, b = (LoadedRun.of(r, "best") for r in (run, came))
     rows = np.arange(60)

@@ -13,35 +13,36 @@ import pytest
 from vae.analysis.loaded_run import LoadedRun
 from vae.base import files
 from vae.runs import Run, identity
+from vae.runs.evaluations import KIND, EvaluationRequest, SavedEvaluation, saved_evaluations
 from vae.worker import evaluate
-from vae.worker.evaluate import KIND, Kept, Wanted, kept, load_run
+from vae.worker.evaluate import load_run
 from vae.worker.run import Job, attempts, work
 
 Make = Callable[..., Run]
-WANTED = Wanted("best", "all", elbo_samples=3, samples=120, full=True)
+WANTED = EvaluationRequest("best", "all", elbo_samples=3, samples=120, full=True)
 
 
-def job_of(run: Run, wanted: Wanted = WANTED) -> Job:
-    return Job.of(run, KIND, wanted._asdict())
+def job_of(run: Run, request: EvaluationRequest = WANTED) -> Job:
+    return Job.of(run, KIND, request._asdict())
 
 
-def done(run: Run, wanted: Wanted = WANTED) -> Kept:
-    work(job_of(run, wanted).order, lambda: None)
-    return kept(run)[0]
+def done(run: Run, request: EvaluationRequest = WANTED) -> SavedEvaluation:
+    work(job_of(run, request).order, lambda: None)
+    return saved_evaluations(run)[0]
 
 
 @pytest.mark.parametrize("full", [True, False])
 @pytest.mark.parametrize("checkpoint", ["best", "last"])
 def test_what_is_kept_is_what_the_library_says(trained: Make, checkpoint: str, full: bool) -> None:
-    run, wanted = trained("one"), Wanted(checkpoint, "train", 2, 100, full)
-    job = job_of(run, wanted)
-    result = done(run, wanted)
+    run, request = trained("one"), EvaluationRequest(checkpoint, "train", 2, 100, full)
+    job = job_of(run, request)
+    result = done(run, request)
     assert result.path == job.result
     assert result.record == LoadedRun.of(run, checkpoint).evaluate("train", 2, 100, full)
-    assert result.wanted == wanted
-    assert result.whole
+    assert result.request == request
+    assert result.complete
     assert result.weights.step == files.read_meta(run.weights_path(checkpoint))["step"]
-    assert timedelta(0) <= datetime.now(UTC) - result.made < timedelta(minutes=5)
+    assert timedelta(0) <= datetime.now(UTC) - result.created < timedelta(minutes=5)
     assert job.status()["state"] == "finished"
     assert {path.name for path in job.result.parent.iterdir()} == {job.result.name}
 
@@ -55,7 +56,7 @@ def test_every_setting_has_a_result_of_its_own(trained: Make) -> None:
         WANTED._replace(samples=121),
         WANTED._replace(full=False),
     ]
-    assert len({job_of(run, wanted).key for wanted in [WANTED, *others]}) == 6
+    assert len({job_of(run, request).key for request in [WANTED, *others]}) == 6
 
 
 def test_progress_is_noted_and_cancel_ends_it_without_a_result(
@@ -78,7 +79,7 @@ def test_progress_is_noted_and_cancel_ends_it_without_a_result(
     assert len(shares) == 1
     assert 0 < shares[0] < 1
     assert job.status()["state"] == "cancelled"
-    assert kept(run) == []
+    assert saved_evaluations(run) == []
     assert [j.spec for j in attempts(run, KIND)] == [job.spec]
 
 
@@ -107,7 +108,7 @@ def test_weights_that_are_replaced_meanwhile_are_not_taken_for_the_old_ones(
 
     monkeypatch.setattr(LoadedRun, "of", of)
     work(job.order, lambda: None)
-    (result,) = kept(run)
+    (result,) = saved_evaluations(run)
     assert result.path == job_of(run).result != job.result
     assert job.status()["state"] == "none"
     assert attempts(run, KIND) == []
@@ -135,7 +136,7 @@ def test_weights_that_are_not_finite_fail_with_a_sentence(trained: Make) -> None
         work(job.order, lambda: None)
     assert job.status()["state"] == "failed"
     assert "not finite: it diverged. Try the best checkpoint" in job.status()["message"]
-    assert kept(run) == []
+    assert saved_evaluations(run) == []
 
 
 @pytest.mark.parametrize(
@@ -147,7 +148,7 @@ def test_files_that_are_no_results_are_passed_over(trained: Make, content: str) 
     result = done(run, WANTED._replace(full=False))
     (result.path.parent / "evaluate-0123456789abcdef.json").write_text(content)
     job_of(run).note(state="running", **identity())
-    assert kept(run) == [result]
+    assert saved_evaluations(run) == [result]
 
 
 @pytest.mark.parametrize(
@@ -164,7 +165,7 @@ def test_a_damaged_result_is_passed_over(trained: Make, damage: dict[str, Any]) 
     run = trained("one")
     path: Path = done(run, WANTED._replace(full=False)).path
     path.write_text(json.dumps(json.loads(path.read_text()) | damage))
-    assert kept(run) == []
+    assert saved_evaluations(run) == []
 
 
 def test_a_result_of_an_earlier_version_is_read_and_known_as_that(trained: Make) -> None:
@@ -174,8 +175,8 @@ def test_a_result_of_an_earlier_version_is_read_and_known_as_that(trained: Make)
     del saved["evaluation"]["probes"]
     saved["evaluation"]["forgotten"] = 3
     result.path.write_text(json.dumps(saved))
-    (old,) = kept(run)
-    assert not old.whole
+    (old,) = saved_evaluations(run)
+    assert not old.complete
     assert old.record == result.record._replace(probes=None)
 
 
@@ -186,4 +187,4 @@ def test_the_newest_comes_first(trained: Make, monkeypatch: pytest.MonkeyPatch) 
         saved = json.loads(result.path.read_text())
         saved["made"] = f"2026-01-01T0{hour}:00:00+00:00"
         result.path.write_text(json.dumps(saved))
-    assert [k.wanted.samples for k in kept(run)] == [2, 3, 1]
+    assert [k.request.samples for k in saved_evaluations(run)] == [2, 3, 1]

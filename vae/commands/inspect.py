@@ -77,15 +77,16 @@ def evaluate_flags(parser: argparse.ArgumentParser) -> None:
 
 def evaluate(args: argparse.Namespace) -> int:
     """Judge a run on held-out examples, in nats per example, and keep the result with it."""
-    from vae.worker.evaluate import Wanted, judged, keep, load_run
+    from vae.runs.evaluations import EvaluationRequest, save
+    from vae.worker.evaluate import judged, load_run
 
     loaded, weights = load_run(find(args.root, args.name), args.checkpoint)
     split = args.split or loaded.default_split()
-    wanted = Wanted(args.checkpoint, split, args.elbo_samples, args.samples, args.full)
+    request = EvaluationRequest(args.checkpoint, split, args.elbo_samples, args.samples, args.full)
     with share(f"{args.name}, {split}") as progress:
-        record = judged(loaded, wanted, progress)
+        record = judged(loaded, request, progress)
     try:
-        keep(loaded.run, wanted, weights, record)
+        save(loaded.run, request, weights, record)
     except OSError as error:
         print(f"vae: The result is not kept with the run. {sentence(error)}", file=sys.stderr)
     if args.json:

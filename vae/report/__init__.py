@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 from html import escape
 
 from vae.experiments.configurations import Entry
+from vae.experiments.entries import entry
 from vae.figures.base import number
 from vae.report import comparison_section
 from vae.report.comparison_section import Group
 from vae.report.html import Page, section, table
 from vae.report.run_section import look
-from vae.report.run_summary import entry
 from vae.runs import Run
 
 MOST = 60  # runs, of which each is opened and drawn

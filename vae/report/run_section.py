@@ -14,6 +14,7 @@ from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.projections import pca
 from vae.base.records import Encoding, Floats, Hue, LatentMap, Projection
 from vae.experiments.configurations import Entry
+from vae.experiments.entries import evaluations_of_best
 from vae.figures.base import number
 from vae.figures.evaluation import with_error
 from vae.figures.latent_bars import kl_bars
@@ -21,9 +22,9 @@ from vae.figures.latent_map import latent_scatter, map_caption
 from vae.figures.vectors import sample_vectors
 from vae.imaging import tiles
 from vae.report.html import Page, picture, section, table
-from vae.report.run_summary import TITLES, evaluations, rows
+from vae.report.run_summary import TITLES, rows
 from vae.runs import Run
-from vae.worker.evaluate import Kept
+from vae.runs.evaluations import SavedEvaluation
 
 POINTS = 2000
 TILES, SAMPLES, ACROSS = 16, 32, 8
@@ -48,7 +49,8 @@ def look(page: Page, run: Run, entry: Entry, title: str) -> str:
             f'<div class="pair"><div>{left}</div><div>{_kl(page, run, encoding)}</div></div>'
         )
         parts.append(_pictures(page, loaded, split))
-    parts += [_evaluation(kept) for kept in evaluations(run)]
+    newest = {saved.request.split: saved for saved in reversed(evaluations_of_best(run))}
+    parts += [_evaluation(saved) for saved in newest.values()]
     return section(title, *parts)
 
 
@@ -138,13 +140,13 @@ def _vectors(page: Page, originals: Floats, made: Floats, drawn: Floats | None) 
     return f'<div class="pair">{"".join(cells)}</div>'
 
 
-def _evaluation(kept: Kept) -> str:
+def _evaluation(kept: SavedEvaluation) -> str:
     """Every figure of an evaluation that is kept with the run."""
-    record, wanted = kept.record, kept.wanted
+    record, request = kept.record, kept.request
     lines = [_line(*row) for row in rows(record)]
     head = f"{SPLITS.get(record.split, record.split)} examples: {record.examples:,}"
-    made = f"{kept.made:%Y-%m-%d %H:%M} UTC, {wanted.checkpoint} weights, {head}, "
-    made += f"L = {wanted.elbo_samples} samples of q(z|x)"
+    made = f"{kept.created:%Y-%m-%d %H:%M} UTC, {request.checkpoint} weights, {head}, "
+    made += f"L = {request.elbo_samples} samples of q(z|x)"
     told = f"Made {made}. ± is one standard error over the examples, a range a 95 % interval."
     notes = "".join(f'<p class="small">{escape(n)}</p>' for n in _notes(kept))
     heads = ("Figure", "Value", "Error or interval", "Unit")
@@ -167,7 +169,7 @@ def _line(title: str, value: float | int, error: str, unit: str) -> tuple[str, s
 _NOTED = {**TITLES, "ess": "Effective samples"}
 
 
-def _notes(kept: Kept) -> list[str]:
+def _notes(kept: SavedEvaluation) -> list[str]:
     """Why figures are not there, and what to beware of in others, each sentence once."""
     found: dict[str, list[str]] = {}
     for name, sentence in kept.record.notes.items():

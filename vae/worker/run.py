@@ -17,7 +17,7 @@ from filelock import Timeout
 from vae.analysis.projections import Cancelled
 from vae.base import files
 from vae.base.records import Control, Snapshot, Tick
-from vae.runs import Run, Status, identity, result_keys
+from vae.runs import Run, Status, evaluations, identity, result_keys
 from vae.runs.status import lives
 from vae.worker import evaluate
 from vae.worker.project import project
@@ -204,7 +204,7 @@ class Kind(NamedTuple):
 
 JOBS: dict[str, Kind] = {
     "project": Kind(project, ".safetensors"),
-    evaluate.KIND: Kind(evaluate.evaluate, evaluate.SUFFIX),
+    evaluations.KIND: Kind(evaluate.evaluate, evaluations.SUFFIX),
 }
 
 

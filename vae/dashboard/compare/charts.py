@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 import streamlit as st
 
 from vae.dashboard import server
-from vae.dashboard.compare_rows import stamp
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import html_grid
 from vae.dashboard.shared.html_gallery import colour
 from vae.experiments import configurations
 from vae.experiments.configurations import Entry, Figures, Fold, line, mean_line
+from vae.experiments.entries import stamp
 from vae.figures import comparison
 from vae.figures.palette import CLASSES
 from vae.runs import Run

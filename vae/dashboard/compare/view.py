@@ -11,9 +11,9 @@ from vae.dashboard import server
 from vae.dashboard.compare import charts, pictures, verdict
 from vae.dashboard.compare.actions import actions
 from vae.dashboard.compare.table import filters, select
-from vae.dashboard.compare_rows import entries
 from vae.experiments import configurations
 from vae.experiments.configurations import Entry
+from vae.experiments.entries import entries
 from vae.runs import listing
 
 STYLE = Path(__file__).with_name("view.css")
@@ -36,7 +36,7 @@ def moving() -> bool:
 
 def view() -> None:
     """The whole page."""
-    found = entries()
+    found = entries(server.ROOT)
     _problems(found)
     visible = filters(found)
     shown = select(found, visible)

@@ -33,7 +33,7 @@ from vae.dashboard.evaluate.measures import (
 from vae.dashboard.plot import plot
 from vae.figures.base import number
 from vae.figures.evaluation import bound_bars, kl_parts, kl_per_latent, score_dots
-from vae.worker.evaluate import Kept
+from vae.runs.evaluations import SavedEvaluation
 
 KL_HEIGHT = 170
 KL_HELP = (
@@ -47,7 +47,7 @@ PARTS_HELP = (
 )
 
 
-def groups(result: Kept, latents: int) -> None:
+def groups(result: SavedEvaluation, latents: int) -> None:
     """All of an evaluation; `latents` is how many dimensions z has."""
     with st.container(key="evaluation"):
         left, right = st.columns(2, gap="large")
@@ -88,7 +88,7 @@ def _told(record: Evaluation, names: Sequence[str]) -> None:
             st.caption(f"**{title_of(name)}**: {sentence}")
 
 
-def _bound(result: Kept, latents: int) -> None:
+def _bound(result: SavedEvaluation, latents: int) -> None:
     record = result.record
     _head(
         "The bound",
@@ -103,7 +103,7 @@ def _bound(result: Kept, latents: int) -> None:
         height=int(chart.layout.height),
         label="Reconstruction and KL add up to −ELBO, nats per example",
     )
-    asked = result.wanted.samples > 0
+    asked = result.request.samples > 0
     names = [*(("nll", "ess") if asked else ()), "bits_per_dimension"]
     _cards(record, names, latents)
     if not asked:
@@ -114,8 +114,8 @@ def _bound(result: Kept, latents: int) -> None:
         st.caption(f"**Likelihood**: {caveat}")
 
 
-def _latents(result: Kept, latents: int) -> None:
-    record, full = result.record, result.wanted.full
+def _latents(result: SavedEvaluation, latents: int) -> None:
+    record, full = result.record, result.request.full
     _head("The latents", "How much of z is used, and for what.")
     names = ["active_units", *(("mutual_information", "aggregate_kl") if full else ())]
     _cards(record, names, latents)
@@ -143,10 +143,10 @@ def _latents(result: Kept, latents: int) -> None:
     _told(record, [*names, "kl_per_dimension"])
 
 
-def _knowledge(result: Kept) -> None:
+def _knowledge(result: SavedEvaluation) -> None:
     record = result.record
     _head("What the latents know", "What simple classifiers read from the posterior mean.")
-    if not result.wanted.full:
+    if not result.request.full:
         st.caption(NOT_FULL)
         return
     if record.probes is not None:
@@ -157,7 +157,7 @@ def _knowledge(result: Kept) -> None:
     _told(record, ["probes", "disentanglement"])
 
 
-def _probes(result: Kept, table: dict[str, dict[str, float]]) -> None:
+def _probes(result: SavedEvaluation, table: dict[str, dict[str, float]]) -> None:
     for place, (name, row) in zip(st.columns(len(table)), table.items(), strict=True):
         ends = f"{percent(row['low'])} to {percent(row['high'])}"
         place.metric(
@@ -175,7 +175,7 @@ def _probes(result: Kept, table: dict[str, dict[str, float]]) -> None:
 
 
 def _scores(
-    result: Kept,
+    result: SavedEvaluation,
     name: str,
     table: Mapping[str, Any],
     title: str,
@@ -193,10 +193,10 @@ def _scores(
     )
 
 
-def _samples(result: Kept) -> None:
+def _samples(result: SavedEvaluation) -> None:
     record = result.record
     _head(TABLES["fidelity"], TABLE_HELP["fidelity"])
-    if not result.wanted.full:
+    if not result.request.full:
         st.caption(NOT_FULL)
     else:
         if record.fidelity is not None:
@@ -223,11 +223,11 @@ def _fidelity(table: Mapping[str, Mapping[str, float]]) -> None:
                 place.markdown(text, help=words or None)
 
 
-def _others(result: Kept) -> None:
+def _others(result: SavedEvaluation) -> None:
     """Tables that have no place of their own."""
     for name, table in tables(result.record).items():
         _head(title_of(name), TABLE_HELP.get(name, "Figures with their errors."))
-        if not result.wanted.full:
+        if not result.request.full:
             st.caption(NOT_FULL)
         elif table is None:
             _told(result.record, [name])

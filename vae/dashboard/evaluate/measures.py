@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from vae.base.records import Evaluation
 from vae.figures.base import number
 from vae.figures.evaluation import with_error
-from vae.worker.evaluate import Kept, Wanted
+from vae.runs.evaluations import EvaluationRequest, SavedEvaluation
 
 
 class Figure(NamedTuple):
@@ -249,17 +249,19 @@ def tables(record: Evaluation) -> dict[str, Mapping[str, Any] | None]:
     return found
 
 
-def settings(wanted: Wanted) -> str:
+def settings(request: EvaluationRequest) -> str:
     """An evaluation's settings in a few words."""
-    k = f"K = {wanted.samples:,}, " if wanted.samples else ""
-    full = "all figures" if wanted.full else "in short"
-    return f"{wanted.split}, {wanted.checkpoint} weights, {k}L = {wanted.elbo_samples:,}, {full}"
+    k = f"K = {request.samples:,}, " if request.samples else ""
+    full = "all figures" if request.full else "in short"
+    return (
+        f"{request.split}, {request.checkpoint} weights, {k}L = {request.elbo_samples:,}, {full}"
+    )
 
 
-def file_name(kept: Kept) -> str:
+def file_name(kept: SavedEvaluation) -> str:
     """What the files of a result are called, without their ending."""
-    wanted = kept.wanted
-    return f"{kept.path.parents[1].name}-{wanted.checkpoint}-{wanted.split}-evaluation"
+    request = kept.request
+    return f"{kept.path.parents[1].name}-{request.checkpoint}-{request.split}-evaluation"
 
 
 def as_csv(record: Evaluation) -> bytes:

@@ -18,7 +18,7 @@ from vae.dashboard.shared.training_time import duration
 from vae.figures.base import number
 from vae.figures.evaluation import with_error
 from vae.runs import Run
-from vae.worker.evaluate import KIND, Kept, Wanted, kept
+from vae.runs.evaluations import KIND, EvaluationRequest, SavedEvaluation, saved_evaluations
 from vae.worker.run import AT_WORK, Job, attempts
 
 STYLE = Path(__file__).with_name("view.css")
@@ -49,7 +49,7 @@ HELP = {
 }
 
 
-def controls(run: Run) -> tuple[LoadedRun, Wanted]:
+def controls(run: Run) -> tuple[LoadedRun, EvaluationRequest]:
     """One row of settings and the button; ends the page with a word of help if the run cannot be
     opened."""
     row = st.columns([10, 14, 14, 14, 13, 11], vertical_alignment="bottom")
@@ -84,14 +84,16 @@ def controls(run: Run) -> tuple[LoadedRun, Wanted]:
     full = row[4].toggle(
         "All figures", key="evaluate_full", help=HELP["full"], persist_state="session"
     )
-    wanted = Wanted(checkpoint, split, elbo_samples, samples, full)
-    _button(run, wanted, row[5])
-    return loaded, wanted
+    request = EvaluationRequest(checkpoint, split, elbo_samples, samples, full)
+    _button(run, request, row[5])
+    return loaded, request
 
 
-def _button(run: Run, wanted: Wanted, place: st.delta_generator.DeltaGenerator) -> None:
-    job = job_of(run, wanted)
-    there = any(k.path == job.result and k.whole for k in kept(run))
+def _button(
+    run: Run, request: EvaluationRequest, place: st.delta_generator.DeltaGenerator
+) -> None:
+    job = job_of(run, request)
+    there = any(k.path == job.result and k.complete for k in saved_evaluations(run))
     busy = any(j.spec == job.spec for j in at_work(run))
     with place:
         html_grid.press(
@@ -114,9 +116,9 @@ def _submit(run: Run, job: Job) -> None:
     server.launcher.submit(job)
 
 
-def job_of(run: Run, wanted: Wanted) -> Job:
+def job_of(run: Run, request: EvaluationRequest) -> Job:
     """The job on the run's weights as they are now."""
-    return Job.of(run, KIND, wanted._asdict())
+    return Job.of(run, KIND, request._asdict())
 
 
 def at_work(run: Run) -> list[Job]:
@@ -129,7 +131,7 @@ def _ended(run: Run) -> list[Job]:
     return [job for job in attempts(run, KIND) if job.status()["state"] not in AT_WORK]
 
 
-def progress(run: Run, wanted: Wanted) -> None:
+def progress(run: Run, request: EvaluationRequest) -> None:
     """A line: how far each evaluation at work is, with the means to cancel it; else what became of
     the last one with these settings, or how the figures below are to be read."""
     busy = at_work(run)
@@ -144,14 +146,14 @@ def progress(run: Run, wanted: Wanted) -> None:
 
     if busy:
         view()
-    elif not _told(run, wanted):
+    elif not _told(run, request):
         st.caption(LEGEND)
 
 
-def _told(run: Run, wanted: Wanted) -> bool:
+def _told(run: Run, request: EvaluationRequest) -> bool:
     """Say what became of the last evaluation with these settings, if it left no result; whether
     there was one."""
-    last = next((job for job in _ended(run) if job.spec == wanted._asdict()), None)
+    last = next((job for job in _ended(run) if job.spec == request._asdict()), None)
     if last is None:
         return False
     status = last.status()
@@ -167,7 +169,9 @@ def _bar(job: Job) -> None:
     status = job.status()
     ending, share = job.cancelled, float(status["progress"])
     step = "cancelling" if ending else _how_far(share, status.get("begun"))
-    bar.progress(min(max(share, 0.0), 1.0), text=f"{settings(Wanted(**job.spec))}: {step}")
+    bar.progress(
+        min(max(share, 0.0), 1.0), text=f"{settings(EvaluationRequest(**job.spec))}: {step}"
+    )
     button.button(
         "Cancel",
         key=f"evaluate_cancel_{job.key}",
@@ -188,46 +192,48 @@ def _how_far(share: float, begun: float | None) -> str:
     return f"{done}, about {duration((time.time() - begun) * (1 / share - 1))} left"
 
 
-def choose(run: Run, wanted: Wanted, found: list[Kept]) -> Kept | None:
+def choose(
+    run: Run, request: EvaluationRequest, found: list[SavedEvaluation]
+) -> SavedEvaluation | None:
     """The result to show: the one picked from the table, else that of the settings above and the
     present weights, else the latest one of these settings and earlier weights."""
-    picked = st.session_state.get(table_key(run, wanted, found), {})
+    picked = st.session_state.get(table_key(run, request, found), {})
     rows: list[int] = picked.get("selection", {}).get("rows", [])
     if rows and rows[0] < len(found):
         return found[rows[0]]
-    job = job_of(run, wanted)
-    same = [k for k in found if k.wanted == wanted]
+    job = job_of(run, request)
+    same = [k for k in found if k.request == request]
     return next((k for k in same if k.path == job.result), next(iter(same), None))
 
 
-def table_key(run: Run, wanted: Wanted, found: list[Kept]) -> str:
+def table_key(run: Run, request: EvaluationRequest, found: list[SavedEvaluation]) -> str:
     """Another table, with nothing picked, for every choice of settings and set of results."""
-    return " ".join(["evaluations", run.name, *map(str, wanted), *(k.path.stem for k in found)])
+    return " ".join(["evaluations", run.name, *map(str, request), *(k.path.stem for k in found)])
 
 
-def weights_in_words(run: Run, result: Kept) -> str:
+def weights_in_words(run: Run, result: SavedEvaluation) -> str:
     """Which weights a result judged, and whether they are still the present ones."""
     step = "" if result.weights.step is None else f", step {result.weights.step:,}"
     if is_present(run, result):
-        return f"{result.wanted.checkpoint} weights{step}"
-    return f"of earlier {result.wanted.checkpoint} weights{step}"
+        return f"{result.request.checkpoint} weights{step}"
+    return f"of earlier {result.request.checkpoint} weights{step}"
 
 
-def is_present(run: Run, result: Kept) -> bool:
+def is_present(run: Run, result: SavedEvaluation) -> bool:
     """Whether the weights that a result judged are those that the run has now."""
-    return job_of(run, result.wanted).result == result.path
+    return job_of(run, result.request).result == result.path
 
 
-def table(run: Run, wanted: Wanted, found: list[Kept]) -> None:
+def table(run: Run, request: EvaluationRequest, found: list[SavedEvaluation]) -> None:
     """All kept evaluations of the run; one that is picked is shown above."""
-    st.markdown("##### Kept evaluations", help=TABLE_HELP)
+    st.markdown("##### SavedEvaluation evaluations", help=TABLE_HELP)
     if not found:
         st.caption("None yet. Every result is kept with the run and can be shown again.")
         return
     rows = [_row(run, result) for result in found]
     st.dataframe(
         {name: [row[name] for row in rows] for name in rows[0]},
-        key=table_key(run, wanted, found),
+        key=table_key(run, request, found),
         hide_index=True,
         on_select="rerun",
         selection_mode="single-row",
@@ -236,18 +242,18 @@ def table(run: Run, wanted: Wanted, found: list[Kept]) -> None:
     )
 
 
-def _row(run: Run, result: Kept) -> dict[str, str]:
-    record, wanted = result.record, result.wanted
+def _row(run: Run, result: SavedEvaluation) -> dict[str, str]:
+    record, request = result.record, result.request
     step = "" if result.weights.step is None else f" {result.weights.step:,}"
     probes = (record.probes or {}).get("linear")
     return {
-        "made": result.made.astimezone().strftime(WHEN),
-        "examples": f"{SPLITS[wanted.split]} ({record.examples:,})",
-        "weights": wanted.checkpoint,
+        "made": result.created.astimezone().strftime(WHEN),
+        "examples": f"{SPLITS[request.split]} ({record.examples:,})",
+        "weights": request.checkpoint,
         "step": step.strip() + ("" if is_present(run, result) else " (earlier)"),
-        "K": f"{wanted.samples:,}",
-        "L": f"{wanted.elbo_samples:,}",
-        "all figures": "yes" if wanted.full else "no",
+        "K": f"{request.samples:,}",
+        "L": f"{request.elbo_samples:,}",
+        "all figures": "yes" if request.full else "no",
         "ELBO": _short(record.elbo, record.elbo_se),
         "reconstruction": number(record.reconstruction),
         "KL": _short(record.kl, None),
@@ -286,7 +292,7 @@ COLUMNS = {
 }
 
 
-def keep_or_leave(result: Kept, place: st.delta_generator.DeltaGenerator) -> None:
+def keep_or_leave(result: SavedEvaluation, place: st.delta_generator.DeltaGenerator) -> None:
     """Download the result that is shown, or delete it."""
     with place.container(horizontal=True, horizontal_alignment="right", gap="small"):
         name = file_name(result)

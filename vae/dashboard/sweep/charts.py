@@ -10,12 +10,12 @@ from typing import Any
 import streamlit as st
 
 from vae.dashboard import server
-from vae.dashboard.compare_rows import stamp
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import html_grid
 from vae.dashboard.shared.html_gallery import colour
 from vae.experiments import sweeps
 from vae.experiments.configurations import Entry, Fold, Line, line, spell, written
+from vae.experiments.entries import stamp
 from vae.figures import sweep as drawn
 from vae.figures.palette import CLASSES
 from vae.runs import Run

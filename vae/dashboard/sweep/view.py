@@ -8,12 +8,12 @@ import streamlit as st
 
 from vae.dashboard import server
 from vae.dashboard.compare.table import SELECTED, fresh
-from vae.dashboard.compare_rows import entries
 from vae.dashboard.shared import html_grid, training_time
 from vae.dashboard.sweep.charts import multiples, summary
 from vae.dashboard.sweep.form import CHOSEN, MADE, STARTING
 from vae.experiments import configurations, sweeps
 from vae.experiments.configurations import Entry
+from vae.experiments.entries import entries
 from vae.runs import Run
 
 STYLE = Path(__file__).with_name("view.css")
@@ -33,7 +33,7 @@ HELP = {
 def found() -> dict[str, list[Entry]]:
     """Every sweep, the newest first, and its runs, the oldest first."""
     sweep: dict[str, list[Entry]] = {}
-    for entry in entries():
+    for entry in entries(server.ROOT):
         for name in sweeps.names_of(entry.tags):
             sweep.setdefault(name, []).insert(0, entry)
     return sweep

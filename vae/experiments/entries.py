@@ -1,8 +1,8 @@
-"""The runs of the root as the Compare page lists them, each read again only when it has changed.
+"""Runs as entries of a table: settings, notes, state and results of each run of a root.
 
-What a run has reached: on validation data its best report, by ELBO where there is one and else by
-reconstruction; on test data the newest evaluations that are kept of its present best weights, and
-of those with importance samples the one with the most.
+An entry is read again only when a file of its run has changed. Its results are, on validation
+data, those of the best report, and on test data those of the saved evaluations of the best
+weights.
 """
 
 from functools import lru_cache
@@ -11,24 +11,23 @@ from typing import Any
 
 from vae.base import files
 from vae.base.records import Change
-from vae.dashboard import server
 from vae.experiments.configurations import Entry, Figures
 from vae.runs import Run, listing
 from vae.runs.artifacts import reports_of
+from vae.runs.evaluations import SavedEvaluation, saved_evaluations
 from vae.runs.notes import FILE, read
-from vae.worker.evaluate import kept
 
 WATCHED = ("config.json", "metrics.jsonl", "changes.jsonl", "derived", "best.safetensors", FILE)
-REMEMBERED = 4096  # runs, before the ones longest unseen are read again
+REMEMBERED = 4096  # runs in the cache
 
 
-def entries() -> list[Entry]:
-    """Every run, the newest first, with its state as it is now."""
-    return [entry(run) for run in listing(server.ROOT)]
+def entries(root: Path | str) -> list[Entry]:
+    """Return the entry of every run of a root, the newest first, each with its present state."""
+    return [entry(run) for run in listing(root)]
 
 
 def entry(run: Run) -> Entry:
-    """One run as it is listed."""
+    """Return the entry of a run, with its present state."""
     found, status = _read(run.path, tuple(stamp(run.path / n) for n in WATCHED)), run.status()
     return found._replace(
         state=status.state,
@@ -39,7 +38,7 @@ def entry(run: Run) -> Entry:
 
 
 def stamp(path: Path) -> tuple[int, int]:
-    """Changes whenever the file does."""
+    """Return (modification time, size), which change with the file; (0, 0) without a file."""
     try:
         stat = path.stat()
     except OSError:
@@ -81,17 +80,23 @@ def _rank(report: dict[str, Any]) -> float | None:
     return elbo if elbo is not None else None if error is None else -error
 
 
+def evaluations_of_best(run: Run) -> list[SavedEvaluation]:
+    """Return the saved evaluations of the present best weights, the newest first."""
+    try:
+        step = files.read_meta(run.weights_path("best")).get("step")
+    except (ValueError, OSError):
+        return []
+    found = [saved for saved in saved_evaluations(run) if saved.request.checkpoint == "best"]
+    return [saved for saved in found if saved.weights.step == step]
+
+
 def _tested(run: Run) -> Figures:
     """What is kept of the present best weights on the test examples."""
-    found = [k for k in kept(run) if k.wanted.split == "test" and k.wanted.checkpoint == "best"]
+    found = [s.record for s in evaluations_of_best(run) if s.request.split == "test"]
     if not found:
         return Figures()
-    step = files.read_meta(run.weights_path("best")).get("step")
-    found = [k for k in found if k.weights.step == step]
-    if not found:
-        return Figures()
-    record = found[0].record
-    sampled = [k.record for k in found if k.record.nll is not None]
+    record = found[0]
+    sampled = [record for record in found if record.nll is not None]
     most = max(sampled, key=lambda r: r.nll_samples or 0, default=None)
     nll = (most.nll, most.nll_samples) if most else (None, None)
     return Figures(record.elbo, record.reconstruction, record.kl, *nll)
