@@ -23,7 +23,7 @@ from vae.dashboard.samples.samples import (
     others,
     sampled,
 )
-from vae.dashboard.shared import cache, html_grid
+from vae.dashboard.shared import cache, html_grid, widgets
 from vae.dashboard.shared.html_gallery import Caption, gallery
 from vae.dashboard.shared.run_picker import guard_weights, pick_run
 from vae.data import prepare
@@ -57,8 +57,8 @@ def files(place: DeltaGenerator, name: str, x: Floats, z: Floats, picture: Bytes
     with place.container(horizontal=True, horizontal_alignment="right", gap="small"):
         if picture is not None:
             about = "The picture as it is, without the words."
-            html_grid.download("PNG", lambda: tiles.png(picture), f"{name}.png", about)
-        html_grid.download("NPZ", lambda: html_grid.npz(x, z), f"{name}.npz", KEPT)
+            widgets.download("PNG", lambda: tiles.png(picture), f"{name}.png", about)
+        widgets.download("NPZ", lambda: widgets.npz(x, z), f"{name}.npz", KEPT)
 
 
 def samples(loaded: LoadedRun, asked: Sampling, drawn: Drawn, place: DeltaGenerator) -> None:
@@ -99,7 +99,7 @@ def copies(loaded: LoadedRun, asked: Sampling, drawn: Drawn) -> Bytes | None:
     data = loaded.data
     if not data.is_image:
         return grid(loaded, drawn.x, "samples")
-    names = html_grid.names_of(data.labels, data.classes, rows)
+    names = widgets.names_of(data.labels, data.classes, rows)
     about = zip(names_drawn(loaded, asked), names, rows, apart, strict=True)
     captions = [
         Caption(
@@ -124,7 +124,7 @@ def second(loaded: LoadedRun, asked: Sampling, drawn: Drawn) -> None:
         return
     key, names = f"generate_other_{loaded.run.name}", {name: name for name in runs}
     place = st.columns([2, 1])[0]
-    chosen = html_grid.choose(place, "Second run", key, names, next(iter(names)), HELP["other"])
+    chosen = widgets.choose(place, "Second run", key, names, next(iter(names)), HELP["other"])
     st.html(html_grid.said(f"The same {len(drawn.z)} z through the best checkpoint of {chosen}"))
     try:
         other = cache.load_run(Run(runs[chosen].path), "best")

@@ -18,7 +18,7 @@ from vae.analysis.loaded_run import LoadedRun
 from vae.config import RunConfig
 from vae.dashboard import server
 from vae.dashboard.compare import view as compare_page
-from vae.dashboard.compare.table import SELECTED
+from vae.dashboard.shared.run_selection import SELECTED
 from vae.data import load
 from vae.experiments import entries
 from vae.runs import Run, identity, notes

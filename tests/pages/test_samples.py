@@ -18,7 +18,7 @@ from vae.analysis.nearest import nearest
 from vae.analysis.sampling import ALL, SOURCES, Draw, Latents
 from vae.dashboard.samples.manifold import Plane, axes, decoded
 from vae.dashboard.samples.samples import COMPONENTS, Sampling, sampled, source_in_words
-from vae.dashboard.shared import html_grid
+from vae.dashboard.shared import html_grid, widgets
 from vae.data import load, prepare
 from vae.imaging import tiles
 from vae.runs import Run
@@ -169,7 +169,7 @@ def test_a_kept_file_is_a_data_set(root: Path, tmp_path: Path) -> None:
     loaded = LoadedRun.of(trained(root, "a-run"))
     drawn = sampled(loaded, Sampling(20, 0, 1.0, "mean", ALL))
     path = tmp_path / "samples.npz"
-    path.write_bytes(html_grid.npz(drawn.x, drawn.z))
+    path.write_bytes(widgets.npz(drawn.x, drawn.z))
     with np.load(path) as kept:
         assert set(kept.files) == {"x", "z"}
         np.testing.assert_array_equal(kept["z"], drawn.z)

@@ -11,7 +11,7 @@ from tests.pages.conftest import OpenPage, trained
 from tests.runs.test_archive import as_file, content
 from vae.dashboard import server
 from vae.dashboard.compare import archive
-from vae.dashboard.compare.table import SELECTED
+from vae.dashboard.shared.run_selection import SELECTED
 from vae.runs import Run, listing, notes
 from vae.runs.store import delete
 

@@ -13,8 +13,8 @@ import streamlit as st
 from vae.base import files
 from vae.dashboard import server
 from vae.dashboard.compare.archive import bring, export
-from vae.dashboard.compare.table import SELECTED, clear_selection, fresh
 from vae.dashboard.compare.variant_form import branch
+from vae.dashboard.shared import run_selection
 from vae.dashboard.shared.run_picker import choose, show_in_address
 from vae.experiments.configurations import Entry
 from vae.runs import Run, listing
@@ -70,7 +70,13 @@ def _count(selected: Sequence[Entry], hidden: int) -> None:
         st.markdown("Tick runs to compare them.", width="content")
     if selected:
         st.markdown(f"**{len(selected)} selected**{more}", width="content")
-        st.button("Clear", type="tertiary", key="compare_clear", on_click=clear_selection)
+        st.button(
+            "Clear",
+            type="tertiary",
+            key="compare_clear",
+            on_click=run_selection.select,
+            args=([],),
+        )
 
 
 def _button(
@@ -125,7 +131,7 @@ def _delete(names: Sequence[str]) -> None:
 
 def _forget(names: set[str]) -> None:
     """Runs that are gone are not selected, and not the one that other pages show."""
-    st.session_state[SELECTED] = [n for n in st.session_state[SELECTED] if n not in names]
+    run_selection.take_ticks([n for n in run_selection.selected() if n not in names])
     if st.session_state.get("run") in names:
         rest = listing(server.ROOT)
         st.session_state.run = rest[0].name if rest else None
@@ -182,8 +188,7 @@ def _save(entry: Entry, name: str, title: str, tags: tuple[str, ...], notes: str
     if name == entry.name:
         return
     rename(idle(run, "renamed"), name)
-    chosen = st.session_state[SELECTED]
-    st.session_state[SELECTED] = [name if old == entry.name else old for old in chosen]
+    run_selection.rename(entry.name, name)
     if st.session_state.get("run") == entry.name:
         choose(name)
 
@@ -233,7 +238,7 @@ def _undoable() -> list[Deleted]:
 
 def _restore(deleted: Sequence[Deleted]) -> None:
     st.session_state[UNDO], refused = [], []
-    fresh()
+    run_selection.select(run_selection.selected())
     for one in deleted:
         try:
             restore(one)

@@ -12,7 +12,7 @@ import streamlit as st
 from vae.base import files
 from vae.dashboard import server
 from vae.dashboard.compare.documents import documents
-from vae.dashboard.compare.table import SELECTED, fresh
+from vae.dashboard.shared import run_selection
 from vae.experiments.configurations import Entry
 from vae.runs import Run
 from vae.runs.exporter import ENDING, GB, file_name, pack, size
@@ -118,8 +118,7 @@ def _bring(key: str) -> None:
         st.session_state[REFUSED] = files.sentence(error)
     else:
         st.session_state[ARRIVED] = _told(arrivals)
-        st.session_state[SELECTED] = [arrival.run.name for arrival in arrivals]
-        fresh()
+        run_selection.select([arrival.run.name for arrival in arrivals])
 
 
 def _told(arrivals: Sequence[Arrival]) -> str:

@@ -11,7 +11,7 @@ import streamlit as st
 
 from vae.dashboard import server
 from vae.dashboard.plot import plot
-from vae.dashboard.shared import html_grid
+from vae.dashboard.shared import widgets
 from vae.dashboard.shared.html_gallery import colour
 from vae.experiments import configurations
 from vae.experiments.configurations import Entry, Figures, Fold, line, mean_line
@@ -107,12 +107,10 @@ def plane(visible: Sequence[Entry], selected: Sequence[Entry]) -> None:
     left, right = st.columns(LAYOUT, gap="medium")
     titles = {g.label: f"{g.label} ({len(g.entries):,})" for g in groups}
     first = max(groups, key=lambda g: (sum(e.name in mine for e in g.entries), len(g.entries)))
-    label = html_grid.choose(
+    label = widgets.choose(
         right, "Comparable runs", "compare_plane", titles, first.label, HELP["plane"]
     )
-    source = html_grid.choose(
-        right, "Measured on", "compare_source", SOURCES, "val", HELP["source"]
-    )
+    source = widgets.choose(right, "Measured on", "compare_source", SOURCES, "val", HELP["source"])
     with right:
         folding = fold_toggle()
     group = next(g.entries for g in groups if g.label == label)
@@ -163,8 +161,8 @@ def _spot(fold: Fold, name: str, slot: int | None, source: str) -> comparison.Sp
 def curves(selected: Sequence[Entry]) -> None:
     """Reconstruction, KL and ELBO of the selected runs over training."""
     left, right = st.columns(LAYOUT, gap="medium")
-    per = html_grid.choose(right, "Against", "compare_per", PER, "epoch", HELP["per"])
-    split = html_grid.choose(right, "Data", "compare_split", SPLITS, "val", HELP["split"])
+    per = widgets.choose(right, "Against", "compare_per", PER, "epoch", HELP["per"])
+    split = widgets.choose(right, "Data", "compare_split", SPLITS, "val", HELP["split"])
     with right:
         folding = fold_toggle()
     picked = chosen(selected[:DRAWN], folding)

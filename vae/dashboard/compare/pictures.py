@@ -13,7 +13,7 @@ from vae.analysis.projections import PROJECTIONS
 from vae.base.records import Encoding, Floats, Hue, Ints, LatentMap, Projection
 from vae.dashboard import server
 from vae.dashboard.plot import plot
-from vae.dashboard.shared import cache, html_grid
+from vae.dashboard.shared import cache, html_grid, widgets
 from vae.dashboard.shared.html_gallery import colour
 from vae.dashboard.shared.run_picker import has_rings
 from vae.dashboard.shared.tile_route import pattern
@@ -59,7 +59,7 @@ def several(selected: Sequence[Entry]) -> list[LoadedRun]:
 def maps(selected: Sequence[Entry], titles: dict[str, str]) -> None:
     """Latent maps side by side on the same axes."""
     head, place = st.columns([9, 3], vertical_alignment="bottom")
-    how = html_grid.choose(
+    how = widgets.choose(
         place, "Axes", "compare_projection", PROJECTED, "dimensions", HELP["projection"]
     )
     loaded = several(selected)
@@ -159,7 +159,7 @@ def pictures(selected: Sequence[Entry], titles: dict[str, str]) -> None:
     layers: dict[str, Floats] = {"original": first.inputs(rows)}
     for label, one in zip(labels, alike, strict=True):
         layers[label[:22]] = one.decode(one.encode(rows).mean, rows)
-    names = html_grid.names_of(first.data.labels, first.data.classes, rows)
+    names = widgets.names_of(first.data.labels, first.data.classes, rows)
     words = [html_grid.Card(f"#{row}", name, ()) for row, name in zip(rows, names, strict=True)]
     told = (
         "held out by all of these runs" if held_out else "some runs were trained on some of them"

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import streamlit as st
 
+from vae.dashboard.shared import run_selection
 from vae.experiments.configurations import Entry
 
-SELECTED, DRAWN = "compare_selected", "compare_drawn"
 ROW, HEAD, MOST = 35, 38, 250  # pixels of a row, of the head, and of the table at most
 FAVOURITES, ARCHIVED = "favourites", "archived"
 HELP = {
@@ -89,7 +89,7 @@ def _plain(value: Any) -> str:
 
 def select(entries: list[Entry], visible: list[Entry]) -> Shown:
     """The table; its ticks are the selection."""
-    chosen = set(st.session_state.setdefault(SELECTED, []))
+    chosen = set(run_selection.selected())
     names = [entry.name for entry in visible]
     if visible:
         key = table_key(names)
@@ -113,28 +113,16 @@ def select(entries: list[Entry], visible: list[Entry]) -> Shown:
 
 
 def table_key(names: Sequence[str]) -> str:
-    """Names the table of these runs; another one after every `fresh`."""
-    which = repr((names, st.session_state.get(DRAWN, 0)))
+    """Names the table of these runs; another one for every `run_selection.version`."""
+    which = repr((names, run_selection.version()))
     return f"compare_table_{hashlib.sha256(which.encode()).hexdigest()[:12]}"
-
-
-def fresh() -> None:
-    """Let the next table forget its ticks, which the browser keeps, and take them from the
-    selection."""
-    st.session_state[DRAWN] = st.session_state.get(DRAWN, 0) + 1
 
 
 def _take(key: str, names: list[str]) -> None:
     rows = st.session_state[key]["selection"]["rows"]
     ticked = [names[row] for row in rows if row < len(names)]
-    hidden = [name for name in st.session_state[SELECTED] if name not in names]
-    st.session_state[SELECTED] = ticked + hidden
-
-
-def clear_selection() -> None:
-    """Nothing is selected any more."""
-    st.session_state[SELECTED] = []
-    fresh()
+    hidden = [name for name in run_selection.selected() if name not in names]
+    run_selection.take_ticks(ticked + hidden)
 
 
 def _columns(entries: Sequence[Entry]) -> dict[str, list[Any]]:

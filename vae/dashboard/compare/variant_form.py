@@ -10,8 +10,7 @@ from vae.base.devices import available
 from vae.base.options import Field
 from vae.config import RunConfig
 from vae.dashboard import server
-from vae.dashboard.compare.table import SELECTED, fresh
-from vae.dashboard.shared import html_grid
+from vae.dashboard.shared import run_selection, widgets
 from vae.data import DATASETS
 from vae.experiments import variants
 from vae.experiments.configurations import Entry, written
@@ -99,7 +98,7 @@ def _offer(entry: Entry, run: Run, config: RunConfig, free: str) -> None:
     if entry.changes:
         moved = ", ".join(dict.fromkeys(change.field for change in entry.changes))
         st.caption(f"{entry.name} had {moved} moved while it trained; the branch has not.")
-    html_grid.press(
+    widgets.press(
         "Queue the branch",
         "compare_branch_queue",
         lambda: _queue(run, config, given.strip() or free),
@@ -118,5 +117,4 @@ def _queue(run: Run, config: RunConfig, name: str) -> None:
         st.session_state[REFUSED] = files.sentence(error)
         return
     server.launcher.pump()
-    st.session_state[SELECTED] = [run.name, made.name]
-    fresh()
+    run_selection.select([run.name, made.name])

@@ -7,7 +7,7 @@ import streamlit as st
 
 from vae.dashboard.compare.charts import Chosen
 from vae.dashboard.plot import plot
-from vae.dashboard.shared import html_grid
+from vae.dashboard.shared import widgets
 from vae.experiments import configurations
 from vae.experiments.configurations import Entry, Fold
 from vae.figures.base import number
@@ -106,9 +106,9 @@ def show(entries: Sequence[Entry], picked: Chosen) -> None:
     first, second = _defaults(folds, picked)
     left, right = st.columns([6, 5], gap="large")
     row = left.columns([5, 5, 4])
-    a = html_grid.choose(row[0], "A", "compare_a", titles, first.key, HELP["side"])
-    b = html_grid.choose(row[1], "B", "compare_b", titles, second.key, HELP["side"])
-    figure = html_grid.choose(row[2], "Measure", "compare_figure", FIGURES, "val", HELP["figure"])
+    a = widgets.choose(row[0], "A", "compare_a", titles, first.key, HELP["side"])
+    b = widgets.choose(row[1], "B", "compare_b", titles, second.key, HELP["side"])
+    figure = widgets.choose(row[2], "Measure", "compare_figure", FIGURES, "val", HELP["figure"])
     if a == b:
         left.info("A and B are the same configuration: choose another for one of them.")
     elif not configurations.comparable(known[a].runs[0], known[b].runs[0]):

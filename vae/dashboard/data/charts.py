@@ -15,7 +15,7 @@ from vae.base.records import Floats, Hue, Ints, LatentMap, Moments
 from vae.config import RunConfig
 from vae.dashboard.data.view import HELP, SPLITS, Shown, short
 from vae.dashboard.plot import plot
-from vae.dashboard.shared import html_grid
+from vae.dashboard.shared import html_grid, widgets
 from vae.data import Dataset, split, stratified
 from vae.figures.dataset import class_bars, feature_lines, feature_spread, value_bars
 from vae.figures.latent_map import latent_scatter
@@ -53,11 +53,11 @@ def controls(shown: Shown) -> Asked:
         found = np.unique(data.labels)
         classes |= {int(k): data.classes[k] for k in found if 0 <= k < len(data.classes)}
     key = f"data_class_{data.name}"
-    label = html_grid.choose(at[0], "Class", key, classes, ANY, HELP["class"])
+    label = widgets.choose(at[0], "Class", key, classes, ANY, HELP["class"])
     key = f"data_number_{data.name}_{data.event_shape}"
-    count = html_grid.whole(at[1], "Number", key, _numbers(data), HELP["number"], step=4)
+    count = widgets.whole(at[1], "Number", key, _numbers(data), HELP["number"], step=4)
     return Asked(
-        label, count, html_grid.whole(at[2], "Seed", "data_seed", (0, 2**31, 0), HELP["seed"])
+        label, count, widgets.whole(at[2], "Seed", "data_seed", (0, 2**31, 0), HELP["seed"])
     )
 
 
@@ -92,9 +92,7 @@ def examples(shown: Shown, asked: Asked) -> None:
     parts = _parts(shown)
     words = [
         html_grid.Card(f"{name} · row {row} of {data.name} · {parts[row]}", name, ())
-        for row, name in zip(
-            rows, html_grid.names_of(data.labels, data.classes, rows), strict=True
-        )
+        for row, name in zip(rows, widgets.names_of(data.labels, data.classes, rows), strict=True)
     ]
     scale = html_grid.enlargement(data.event_shape, 1, words, ROOM)
     first = "class" if data.labels is not None else "row"

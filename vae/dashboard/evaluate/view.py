@@ -13,7 +13,7 @@ import streamlit as st
 from vae.analysis.loaded_run import LoadedRun
 from vae.dashboard import server
 from vae.dashboard.evaluate.measures import as_csv, file_name, percent, settings
-from vae.dashboard.shared import cache, html_grid, run_picker
+from vae.dashboard.shared import cache, run_picker, widgets
 from vae.dashboard.shared.training_time import duration
 from vae.figures.base import number
 from vae.figures.evaluation import with_error
@@ -53,7 +53,7 @@ def controls(run: Run) -> tuple[LoadedRun, EvaluationRequest]:
     """One row of settings and the button; ends the page with a word of help if the run cannot be
     opened."""
     row = st.columns([10, 14, 14, 14, 13, 11], vertical_alignment="bottom")
-    checkpoint = html_grid.choose(
+    checkpoint = widgets.choose(
         row[0], "Checkpoint", "evaluate_checkpoint", CHECKPOINTS, "best", HELP["checkpoint"]
     )
     try:
@@ -63,8 +63,8 @@ def controls(run: Run) -> tuple[LoadedRun, EvaluationRequest]:
     sizes = {name: len(loaded.splits.rows(name)) for name in SPLITS}
     present = {n: f"{SPLITS[n]} ({size:,})" for n, size in sizes.items() if size}
     key, start = f"evaluate_split_{run.name}", loaded.default_split()
-    split = html_grid.choose(row[1], "Examples", key, present, start, HELP["split"])
-    samples = html_grid.whole(
+    split = widgets.choose(row[1], "Examples", key, present, start, HELP["split"])
+    samples = widgets.whole(
         row[2],
         "Importance samples K",
         "evaluate_samples",
@@ -72,7 +72,7 @@ def controls(run: Run) -> tuple[LoadedRun, EvaluationRequest]:
         HELP["samples"],
         step=100,
     )
-    elbo_samples = html_grid.whole(
+    elbo_samples = widgets.whole(
         row[3],
         "Posterior samples L",
         "evaluate_elbo_samples",
@@ -96,7 +96,7 @@ def _button(
     there = any(k.path == job.result and k.complete for k in saved_evaluations(run))
     busy = any(j.spec == job.spec for j in at_work(run))
     with place:
-        html_grid.press(
+        widgets.press(
             "Evaluated" if there else "Evaluating" if busy else "Evaluate",
             "evaluate",
             lambda: _submit(run, job),
@@ -297,9 +297,9 @@ def keep_or_leave(result: SavedEvaluation, place: st.delta_generator.DeltaGenera
     with place.container(horizontal=True, horizontal_alignment="right", gap="small"):
         name = file_name(result)
         about = "The whole result: every figure, the settings, the weights it judged."
-        html_grid.download("JSON", result.path.read_bytes, f"{name}.json", about)
+        widgets.download("JSON", result.path.read_bytes, f"{name}.json", about)
         about = "Every figure in a row with its standard error or interval, unit and note."
-        html_grid.download("CSV", lambda: as_csv(result.record), f"{name}.csv", about)
+        widgets.download("CSV", lambda: as_csv(result.record), f"{name}.csv", about)
         st.button(
             "Delete",
             key="evaluate_delete",

@@ -17,7 +17,7 @@ from vae.analysis.encoding import errors_at, pick, posterior_sample
 from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.ranking import ORDERS, Judged, percent, percentile
 from vae.base.records import Floats, Ints
-from vae.dashboard.shared import cache, html_grid, run_picker
+from vae.dashboard.shared import cache, html_grid, run_picker, widgets
 from vae.data import Dataset
 from vae.runs import Run
 
@@ -112,23 +112,19 @@ def controls(run: Run, number: int = 24, latent: bool = True) -> tuple[LoadedRun
     loaded, split = split_controls(run, at)
     point = not loaded.model.has_kl
     orders = {name: title for name, (title, _) in ORDERS.items() if not (point and "elbo" in name)}
-    order = html_grid.choose(at[2], "Order", "reconstruct_order", orders, "random", HELP["order"])
+    order = widgets.choose(at[2], "Order", "reconstruct_order", orders, "random", HELP["order"])
     classes = _classes(loaded.data, loaded.rows(split))
-    label = html_grid.choose(
+    label = widgets.choose(
         at[3], "Class", f"reconstruct_class_{run.name}", classes, ANY, HELP["class"]
     )
     key = "reconstruct_number" if latent else "reconstruct_few"
-    number = html_grid.whole(at[4], "Number", key, (8, 64, number), HELP["number"], step=8)
+    number = widgets.whole(at[4], "Number", key, (8, 64, number), HELP["number"], step=8)
     places, place = ({"mean": "encoder's z"} if point else PLACES), "mean"
     if latent:
-        place = html_grid.choose(
-            at[5], "Latent", "reconstruct_place", places, "mean", HELP["place"]
-        )
+        place = widgets.choose(at[5], "Latent", "reconstruct_place", places, "mean", HELP["place"])
     still = latent and order != "random" and place == "mean"
     last = at[6 if latent else 5]
-    seed = html_grid.whole(
-        last, "Seed", "reconstruct_seed", (0, 2**31, 0), HELP["seed"], off=still
-    )
+    seed = widgets.whole(last, "Seed", "reconstruct_seed", (0, 2**31, 0), HELP["seed"], off=still)
     return loaded, Asked(loaded.checkpoint, split, order, label, number, place, seed)
 
 
@@ -136,7 +132,7 @@ def split_controls(
     run: Run, at: Sequence[DeltaGenerator], label: str = "Examples"
 ) -> tuple[LoadedRun, str]:
     """Which weights and which examples: widgets in the first two places."""
-    checkpoint = html_grid.choose(
+    checkpoint = widgets.choose(
         at[0], "Checkpoint", "reconstruct_checkpoint", CHECKPOINTS, "best", HELP["checkpoint"]
     )
     try:
@@ -146,7 +142,7 @@ def split_controls(
     sizes = {name: len(loaded.splits.rows(name)) for name in SPLITS}
     splits = {name: f"{SPLITS[name]} ({size:,})" for name, size in sizes.items() if size}
     start = loaded.default_split()
-    split = html_grid.choose(
+    split = widgets.choose(
         at[1], label, f"reconstruct_split_{run.name}", splits, start, HELP["split"]
     )
     return loaded, split
@@ -176,7 +172,7 @@ def summary(asked: Asked, chosen: Selection, data: Dataset) -> str:
 
 def cards(chosen: Selection, data: Dataset) -> list[html_grid.Card]:
     """The words below each example."""
-    names = html_grid.names_of(data.labels, data.classes, chosen.rows)
+    names = widgets.names_of(data.labels, data.classes, chosen.rows)
     kls = ["not defined"] * len(names) if chosen.kl is None else map(html_grid.number, chosen.kl)
     return [
         html_grid.Card(

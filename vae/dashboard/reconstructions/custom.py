@@ -19,7 +19,7 @@ from vae.base.records import Floats, Hue, LatentMap, Tiles
 from vae.dashboard.plot import plot
 from vae.dashboard.reconstructions.common import SPLITS, judge, split_controls
 from vae.dashboard.reconstructions.drawing_pad import pad
-from vae.dashboard.shared import cache, html_grid
+from vae.dashboard.shared import cache, html_grid, widgets
 from vae.dashboard.shared.html_gallery import Caption, figures_line, gallery
 from vae.dashboard.shared.run_picker import has_rings
 from vae.data.pictures import fitted
@@ -81,19 +81,19 @@ def _label(loaded: LoadedRun, place: DeltaGenerator) -> int:
         return 0
     names = dict(enumerate(loaded.data.classes))
     key = f"reconstruct_told_{loaded.run.name}"
-    return int(html_grid.choose(place, "Class", key, names, 0, HELP["class"]))
+    return int(widgets.choose(place, "Class", key, names, 0, HELP["class"]))
 
 
 def _picture(loaded: LoadedRun, split: str, at: list[DeltaGenerator]) -> NDArray[Any] | None:
     """The pad, on what it starts from; the picture as the data are kept."""
-    start = html_grid.choose(
+    start = widgets.choose(
         at[2], "Start from", "reconstruct_start", STARTS, "blank", HELP["start"]
     )
     base: NDArray[np.uint8] | None = np.zeros(loaded.data.event_shape, np.uint8)
     if start == "example":
         rows = loaded.rows(split)
         key = f"reconstruct_example_{loaded.run.name}_{split}"
-        number = html_grid.whole(at[3], "Example", key, (1, len(rows), 1), HELP["example"])
+        number = widgets.whole(at[3], "Example", key, (1, len(rows), 1), HELP["example"])
         base = example_as_picture(loaded, int(rows[number - 1]))
     elif start == "file":
         base = _uploaded(loaded, at[3])
@@ -219,7 +219,7 @@ def _place(loaded: LoadedRun, found: Own) -> None:
     )
     near = nearest(z, encoding.mean, k=NEIGHBOURS)
     chosen, apart = rows[near.place[0]], near.distance[0]
-    names = html_grid.names_of(data.labels, data.classes, chosen)
+    names = widgets.names_of(data.labels, data.classes, chosen)
     said = [html_grid.number(distance) for distance in apart]
     if not data.is_image:
         table = {"row": chosen, "class": names, "distance": said}

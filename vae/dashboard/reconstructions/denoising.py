@@ -11,7 +11,7 @@ from vae.base.options import Spec, options_of
 from vae.base.records import Floats, Tiles
 from vae.dashboard.plot import plot
 from vae.dashboard.reconstructions.common import Selection, controls, judge, select
-from vae.dashboard.shared import html_grid
+from vae.dashboard.shared import html_grid, widgets
 from vae.figures.vectors import reconstruction_pairs
 from vae.imaging import tiles
 from vae.runs import Run
@@ -105,7 +105,7 @@ def _small(value: float) -> str:
 def words(loaded: LoadedRun, chosen: Selection, restored: Restored) -> list[html_grid.Card]:
     """The words below each example."""
     data = loaded.data
-    names = html_grid.names_of(data.labels, data.classes, chosen.rows)
+    names = widgets.names_of(data.labels, data.classes, chosen.rows)
     numbers = zip(restored.reconstruction, restored.damage, restored.squared, strict=True)
     return [
         html_grid.Card(
@@ -142,7 +142,7 @@ def vectors(loaded: LoadedRun, chosen: Selection, broken: Floats, restored: Rest
     table.dataframe(
         {
             "row": chosen.rows,
-            "class": html_grid.names_of(data.labels, data.classes, chosen.rows),
+            "class": widgets.names_of(data.labels, data.classes, chosen.rows),
             "reconstruction": [html_grid.number(nats) for nats in restored.reconstruction],
             "corrupted": [_small(damage) for damage in restored.damage],
             "restored": [_small(squared) for squared in restored.squared],

@@ -17,7 +17,7 @@ from vae.dashboard.reconstructions.common import (
     select,
     summary,
 )
-from vae.dashboard.shared import html_grid
+from vae.dashboard.shared import html_grid, widgets
 from vae.figures.ranking import surprise_histogram
 from vae.figures.vectors import reconstruction_pairs
 from vae.imaging import tiles
@@ -87,7 +87,7 @@ def pictures(loaded: LoadedRun, chosen: Selection, asked: Asked, right: DeltaGen
     scale = html_grid.enlargement(shape, len(layers), words, ROOM)
     across = html_grid.columns(shape[2] * scale, ROOM[0], len(words))
     with right:
-        html_grid.download(
+        widgets.download(
             "PNG",
             lambda: tiles.png(tiles.strip(list(layers.values()), across, scale=scale)),
             f"{loaded.run.name}-reconstructions.png",

@@ -13,7 +13,7 @@ import streamlit as st
 from vae.analysis.replay import npz
 from vae.base.records import Hue
 from vae.dashboard.replay.view import kept, scene_of
-from vae.dashboard.shared import html_grid
+from vae.dashboard.shared import widgets
 from vae.figures.replay import Scene
 from vae.figures.replay_frame import draw, positions, size
 from vae.imaging.animation import animation
@@ -101,7 +101,7 @@ def export(run: Run, hue: Hue | None) -> None:
         found = kept(run)
         if found is not None and found.record is not None:
             record, examples = found.record, found.examples
-            html_grid.download(
+            widgets.download(
                 "Aligned frames (.npz)",
                 lambda: npz(record, examples),
                 f"{run.name}-frames.npz",
@@ -124,14 +124,14 @@ def _making(run: Run) -> Making | None:
 def _choices(busy: bool) -> Wanted:
     st.markdown("**Animation**")
     left, right = st.columns(2)
-    form = html_grid.choose(
+    form = widgets.choose(
         left, "Format", "replay_format", {"gif": "GIF", "webp": "WebP"}, "gif", HELP["format"]
     )
-    width = html_grid.choose(right, "Width", "replay_width", WIDTHS, 960, HELP["width"])
-    between = html_grid.choose(
+    width = widgets.choose(right, "Width", "replay_width", WIDTHS, 960, HELP["width"])
+    between = widgets.choose(
         left, "Pictures in between", "replay_between", BETWEEN, 3, HELP["between"]
     )
-    ms = html_grid.whole(
+    ms = widgets.whole(
         right, "Time per picture, ms", "replay_ms", (20, 2000, 60), HELP["ms"], step=20
     )
     dark = left.toggle("Dark", key="replay_dark", help=HELP["dark"], persist_state="session")
@@ -166,7 +166,7 @@ def _made(run: Run, hue: Hue | None, wanted: Wanted, busy: bool) -> None:
     if making is not None and making.problem:
         st.error(making.problem)
     if making is not None and (content := making.content) is not None:
-        html_grid.download(
+        widgets.download(
             f"Download {making.wanted.format.upper()} ({len(content) / 1e6:.1f} MB)",
             lambda: content,
             f"{run.name}-training.{making.wanted.format}",

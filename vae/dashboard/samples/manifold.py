@@ -22,7 +22,7 @@ from vae.analysis.encoding import (
 from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.sampling import ALL
 from vae.base.records import Floats
-from vae.dashboard.shared import cache, html_grid, run_picker
+from vae.dashboard.shared import cache, html_grid, run_picker, widgets
 from vae.dashboard.shared.run_picker import has_rings
 from vae.runs import Run
 
@@ -85,7 +85,7 @@ def axes(asked: Plane, grid: Manifold) -> tuple[tuple[Floats, Floats], tuple[str
 def open_run(run: Run, place: DeltaGenerator) -> LoadedRun:
     """The run at the chosen checkpoint; ends the page with a word of help if it cannot be."""
     checkpoints = {"best": "best", "last": "last"}
-    checkpoint = html_grid.choose(
+    checkpoint = widgets.choose(
         place, "Checkpoint", "generate_checkpoint", checkpoints, "best", HELP["checkpoint"]
     )
     try:
@@ -103,7 +103,7 @@ def class_control(loaded: LoadedRun, place: DeltaGenerator, what: str, turns: bo
     titles |= dict(enumerate(loaded.data.classes))
     key = f"generate_{what}_class_{loaded.run.name}"
     first = next(iter(titles))
-    return int(html_grid.choose(place, "Class", key, titles, first, HELP["class"]))
+    return int(widgets.choose(place, "Class", key, titles, first, HELP["class"]))
 
 
 def plane_controls(
@@ -116,7 +116,7 @@ def plane_controls(
     start = html_grid.best_side(loaded.data.event_shape, room) if flat else SIDE
     line = len(titles) == 1
     label = class_control(loaded, places[-1], "plane", turns=False)
-    side = html_grid.whole(
+    side = widgets.whole(
         places[0 if line else 3],
         "Tiles" if line else "Tiles a side",
         f"generate_side_{name}",
@@ -125,18 +125,18 @@ def plane_controls(
     )
     if line:
         return Plane("dimensions", (0, 0), side, label)
-    kind = html_grid.choose(
+    kind = widgets.choose(
         places[0], "Plane", "generate_plane", PLANES, "dimensions", HELP["plane"]
     )
     if kind == "pca":
         return Plane(kind, (0, 1), side, label)
     first, second = (0, 1) if len(titles) == 2 else list(titles)[:2]
-    across = html_grid.choose(
+    across = widgets.choose(
         places[1], "Across", f"generate_across_{name}", titles, first, HELP["pair"]
     )
     rest = {d: title for d, title in titles.items() if d != across}
     up = second if second in rest else next(iter(rest))
-    up = html_grid.choose(places[2], "Up", f"generate_up_{name}", rest, up, HELP["pair"])
+    up = widgets.choose(places[2], "Up", f"generate_up_{name}", rest, up, HELP["pair"])
     return Plane(kind, (across, up), side, label)
 
 

@@ -18,7 +18,7 @@ from vae.analysis.sampling import ALL, BY_BIC, SOURCES, Draw, Source, classes_dr
 from vae.base.records import Floats
 from vae.dashboard import server
 from vae.dashboard.samples.manifold import class_control
-from vae.dashboard.shared import cache, html_grid
+from vae.dashboard.shared import cache, widgets
 from vae.data import prepare
 from vae.runs import Run, listing
 from vae.runs.manifest import domain_of
@@ -113,8 +113,8 @@ def _yardstick(path: str) -> float:
 
 def controls(loaded: LoadedRun, at: Sequence[DeltaGenerator]) -> Sampling:
     """Number, temperature, mean or draw; the source, its components and class; the seed."""
-    number = html_grid.whole(at[0], "Number", "generate_number", (1, 400, 64), HELP["number"], 16)
-    seed = html_grid.whole(at[6], "Seed", "generate_seed", (0, 2**31, 0), HELP["seed"])
+    number = widgets.whole(at[0], "Number", "generate_number", (1, 400, 64), HELP["number"], 16)
+    seed = widgets.whole(at[6], "Seed", "generate_seed", (0, 2**31, 0), HELP["seed"])
     st.session_state.setdefault("generate_temperature", 1.0)
     temperature = at[1].number_input(
         "Temperature",
@@ -126,13 +126,13 @@ def controls(loaded: LoadedRun, at: Sequence[DeltaGenerator]) -> Sampling:
         help=HELP["temperature"],
         persist_state="session",
     )
-    kind = html_grid.choose(at[2], "Show", "generate_kind", KINDS, "mean", HELP["kind"])
+    kind = widgets.choose(at[2], "Show", "generate_kind", KINDS, "mean", HELP["kind"])
     source = _source_control(loaded, at[3])
     knobs, components = SOURCES[source].knobs, BY_BIC
     if "components" in knobs:
         start = 1 if "label" in knobs else BY_BIC
         key = f"generate_components_{source}"
-        components = html_grid.choose(
+        components = widgets.choose(
             at[4], "Components", key, COMPONENTS, start, HELP["components"]
         )
     by_class = bool(loaded.model.classes) or "label" in knobs
@@ -147,7 +147,7 @@ def _source_control(loaded: LoadedRun, place: DeltaGenerator) -> str:
     )
     titles = {name: row.title for name, row in rows.items()}
     key = f"generate_source_{loaded.run.name}"
-    return str(html_grid.choose(place, "Source of z", key, titles, own_source(loaded), about))
+    return str(widgets.choose(place, "Source of z", key, titles, own_source(loaded), about))
 
 
 def source_in_words(source: Source) -> str:

@@ -7,18 +7,13 @@ it is sent, by a whole factor, and shown pixel for pixel: `html_grid.css` sees t
 Lengths are pixels of the screen; N pictures of one size, (C, H, W) each.
 """
 
-import io
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
-import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
-
-from vae.base.records import Floats, Ints
+from vae.base.records import Floats
 from vae.dashboard.shared.html_gallery import colour
 from vae.imaging import tiles
 from vae.imaging.tiles import Bytes
@@ -222,89 +217,3 @@ def _image(png: bytes, size: tuple[int, int], alt: str) -> str:
         f'<img src="{tiles.data_uri(png)}" width="{size[0]}" height="{size[1]}" '
         f'style="width:{size[0]}px;height:{size[1]}px" alt="{escape(alt)}">'
     )
-
-
-def npz(x: Floats, z: Floats) -> bytes:
-    """x (N, *event) and z (N, Z) as one compressed .npz file, which `--data` can read back."""
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, x=x, z=z)
-    return buffer.getvalue()
-
-
-def download(label: str, make: Callable[[], bytes], name: str, about: str) -> None:
-    """A button that makes a file when it is pressed and hands it over; the page stays as it is."""
-    mime = "image/png" if name.endswith(".png") else "application/octet-stream"
-    st.download_button(
-        label, make, name, mime, key=f"download_{name}", help=about, on_click="ignore"
-    )
-
-
-def press(
-    label: str,
-    key: str,
-    act: Callable[[], object],
-    about: str | None = None,
-    disabled: bool = False,
-    **looks: Any,
-) -> None:
-    """A button for what the fields of the page say. A callback would act on what they said when
-    the page was last drawn: the press itself may be what ends the typing in one of them."""
-    if st.button(label, key=key, help=about, disabled=disabled, **looks) and not disabled:
-        act()
-        st.rerun()
-
-
-def choose(
-    place: DeltaGenerator,
-    label: str,
-    key: str,
-    titles: Mapping[Any, str],
-    default: Any,
-    about: str,
-    hide_label: bool = False,
-) -> Any:
-    """A choice among `titles` that lasts for the session; the default where it does not exist."""
-    if st.session_state.get(key) not in titles:
-        st.session_state[key] = default
-    return place.selectbox(
-        label,
-        list(titles),
-        format_func=lambda value: titles.get(value, str(value)),
-        key=key,
-        help=about,
-        disabled=len(titles) == 1,
-        label_visibility="collapsed" if hide_label else "visible",
-        persist_state="session",
-    )
-
-
-def whole(
-    place: DeltaGenerator,
-    label: str,
-    key: str,
-    bounds: tuple[int, int, int],
-    about: str,
-    step: int = 1,
-    off: bool = False,
-) -> int:
-    """A whole number between the first two of `bounds`, at first the third; it lasts for the
-    session."""
-    st.session_state.setdefault(key, bounds[2])
-    value = place.number_input(
-        label,
-        bounds[0],
-        bounds[1],
-        key=key,
-        step=step,
-        help=about,
-        disabled=off,
-        persist_state="session",
-    )
-    return int(value)
-
-
-def names_of(labels: Ints | None, classes: Sequence[str], rows: Ints) -> list[str]:
-    """The class of each row, or its number where the data have no classes."""
-    if labels is None:
-        return [f"#{row}" for row in rows]
-    return [classes[k] if 0 <= k < len(classes) else "no class" for k in labels[rows]]

@@ -11,7 +11,7 @@ import streamlit as st
 
 from vae.dashboard import server
 from vae.dashboard.plot import plot
-from vae.dashboard.shared import html_grid
+from vae.dashboard.shared import widgets
 from vae.dashboard.shared.html_gallery import colour
 from vae.experiments import sweeps
 from vae.experiments.configurations import Entry, Fold, Line, line, spell, written
@@ -141,12 +141,12 @@ def _read(path: Path, stamps: tuple[int, int], split: str) -> dict[str, Line]:
 def summary(name: str, folds: Sequence[Fold], differ: Sequence[str]) -> None:
     """The figure against the swept setting, with its controls."""
     row = st.columns([9, 10, 11], vertical_alignment="bottom")
-    figure = html_grid.choose(row[0], "Measure", "sweep_figure", SHOWN, "elbo", HELP["figure"])
+    figure = widgets.choose(row[0], "Measure", "sweep_figure", SHOWN, "elbo", HELP["figure"])
     against = differ[0] if differ else "objective"
     if len(differ) > 1:
         titles = {name: spell(name) for name in differ}
         key = f"sweep_against_{name}"
-        against = html_grid.choose(row[1], "Against", key, titles, against, HELP["against"])
+        against = widgets.choose(row[1], "Against", key, titles, against, HELP["against"])
     values = _order(folds, against)
     numeric = _numeric(folds, against)
     positive = numeric and min(values) > 0

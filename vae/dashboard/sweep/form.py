@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from vae.base.options import Field
 from vae.config import RunConfig, fields
 from vae.dashboard import server
-from vae.dashboard.shared import html_grid, training_time
+from vae.dashboard.shared import training_time, widgets
 from vae.experiments import sweeps
 from vae.experiments.configurations import written
 from vae.experiments.sweeps import Arm, Axis
@@ -202,7 +202,7 @@ def _preview(asked: Asked) -> None:
     st.markdown(f"**{len(kept)} configuration{plural} × {seeds} = {_runs(count)}**")
     st.html(_chips(kept))
     st.markdown(_time(kept, asked.seeds), help=HELP["time"])
-    html_grid.press(
+    widgets.press(
         f"Queue {_runs(count)}",
         "sweep_queue",
         lambda: _queue(asked),

@@ -7,8 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from vae.dashboard import server
-from vae.dashboard.compare.table import SELECTED, fresh
-from vae.dashboard.shared import html_grid, training_time
+from vae.dashboard.shared import run_selection, training_time, widgets
 from vae.dashboard.sweep.charts import multiples, summary
 from vae.dashboard.sweep.form import CHOSEN, MADE, STARTING
 from vae.experiments import configurations, sweeps
@@ -52,7 +51,7 @@ def choose() -> str:
     left, right = st.columns([4, 8], vertical_alignment="center")
     titles = {NEW: "New sweep"} | {name: name for name in names}
     first = names[0] if names else NEW
-    chosen = html_grid.choose(left, "Sweep", CHOSEN, titles, first, HELP["sweep"], hide_label=True)
+    chosen = widgets.choose(left, "Sweep", CHOSEN, titles, first, HELP["sweep"], hide_label=True)
     if chosen != asked:
         st.query_params["sweep"] = chosen
     if chosen == NEW:
@@ -148,8 +147,7 @@ def _head(name: str, runs: Sequence[Entry]) -> None:
                 help=HELP["again"],
             )
         if st.button("Compare", key="sweep_compare", help=HELP["compare"]):
-            st.session_state[SELECTED] = [entry.name for entry in runs]
-            fresh()
+            run_selection.select([entry.name for entry in runs])
             st.switch_page(server.PAGES / "compare.py")
     for entry in [entry for entry in runs if entry.state == "failed"][:3]:
         st.caption(f":red-badge[failed] {entry.label}: {_message(entry)}")

@@ -9,8 +9,8 @@ from vae.base.options import Field
 from vae.base.records import Curves
 from vae.config import fields
 from vae.dashboard import server
-from vae.dashboard.shared.html_grid import press
 from vae.dashboard.shared.training_time import duration
+from vae.dashboard.shared.widgets import press
 from vae.runs import Run, Status, listing
 
 CURVES = ("ELBO and parts", "trained loss")

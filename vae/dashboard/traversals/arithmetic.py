@@ -11,7 +11,7 @@ from vae.analysis.interpolation import Difference, class_mean, difference, shift
 from vae.analysis.loaded_run import LoadedRun
 from vae.base.records import Floats, Ints
 from vae.dashboard.plot import plot
-from vae.dashboard.shared import cache, html_grid
+from vae.dashboard.shared import cache, html_grid, widgets
 from vae.dashboard.shared.run_picker import empty
 from vae.dashboard.traversals.common import (
     class_of,
@@ -106,14 +106,14 @@ def _controls(loaded: LoadedRun, classes: dict[int, str], at: Sequence[DeltaGene
     name = loaded.run.name
     first, second, *_ = classes
     starts = {EXAMPLE: "an example"} | {k: f"mean of {title}" for k, title in classes.items()}
-    start = html_grid.choose(at[1], "From", f"traverse_from_{name}", starts, EXAMPLE, HELP["from"])
+    start = widgets.choose(at[1], "From", f"traverse_from_{name}", starts, EXAMPLE, HELP["from"])
     row = int(loaded.rows(loaded.default_split())[0])
     if start == EXAMPLE:
         row = example(loaded, "sum", at[2:6], "Row")
-    plus = html_grid.choose(
+    plus = widgets.choose(
         at[6], "A, added", f"traverse_plus_{name}", classes, second, HELP["plus"]
     )
-    minus = html_grid.choose(
+    minus = widgets.choose(
         at[7], "B, subtracted", f"traverse_minus_{name}", classes, first, HELP["minus"]
     )
     own = class_of(loaded, row) if start == EXAMPLE else start
@@ -148,9 +148,9 @@ def _files(loaded: LoadedRun, x: Floats, z: Floats) -> None:
     name = f"{loaded.run.name}-arithmetic"
     if loaded.data.is_image:
         about = "The strip, a pixel for a pixel of the model."
-        html_grid.download("PNG", lambda: tiles.grid_png(x, len(x)), f"{name}.png", about)
+        widgets.download("PNG", lambda: tiles.grid_png(x, len(x)), f"{name}.png", about)
     about = "x and z of the strip, from strength −2 to 2; --data can read it."
-    html_grid.download("NPZ", lambda: html_grid.npz(x, z), f"{name}.npz", about)
+    widgets.download("NPZ", lambda: widgets.npz(x, z), f"{name}.npz", about)
 
 
 def _pictures(loaded: LoadedRun, asked: Asked, x: Floats, strengths: Floats) -> None:

@@ -16,7 +16,7 @@ from vae.analysis.encoding import by_kl, decode, informativeness
 from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.sampling import ALL
 from vae.base.records import Floats, Ints
-from vae.dashboard.shared import cache, html_grid, run_picker
+from vae.dashboard.shared import cache, run_picker, widgets
 from vae.figures.latent_bars import USED
 from vae.runs import Run
 
@@ -52,7 +52,7 @@ class Span(NamedTuple):
 
 def open_run(run: Run, place: DeltaGenerator) -> LoadedRun:
     """The run at the chosen checkpoint; ends the page with a word of help if it cannot be."""
-    checkpoint = html_grid.choose(
+    checkpoint = widgets.choose(
         place, "Checkpoint", "traverse_checkpoint", CHECKPOINTS, "best", HELP["checkpoint"]
     )
     try:
@@ -150,7 +150,7 @@ def example(loaded: LoadedRun, key: str, places: Sequence[DeltaGenerator], title
         title, 0, last, key=state, step=1, help=HELP["row"], persist_state="session"
     )
     names = {ALL: "any"} | {k: data.classes[k] for k in classes_of(loaded)}
-    label = html_grid.choose(places[1], "Class", f"{state}_class", names, ALL, HELP["class"])
+    label = widgets.choose(places[1], "Class", f"{state}_class", names, ALL, HELP["class"])
     among = rows if label == ALL or data.labels is None else rows[data.labels[rows] == label]
     for place, word, jump in zip(places[2:], ("Random", "Next"), (_random, _next), strict=True):
         place.button(
@@ -205,9 +205,7 @@ def held(loaded: LoadedRun, place: DeltaGenerator, own: int | None) -> int:
     titles = {} if own is None else {OWN: "own class"}
     titles |= dict(enumerate(loaded.data.classes))
     key = f"traverse_held_{loaded.run.name}"
-    label = int(
-        html_grid.choose(place, "Decoded as", key, titles, next(iter(titles)), HELP["held"])
-    )
+    label = int(widgets.choose(place, "Decoded as", key, titles, next(iter(titles)), HELP["held"]))
     return max(0, own) if label == OWN and own is not None else label
 
 
@@ -219,7 +217,7 @@ def class_of(loaded: LoadedRun, row: int) -> int | None:
 
 def steps_control(place: DeltaGenerator) -> int:
     """How many places a path has."""
-    return int(html_grid.choose(place, "Steps", "traverse_steps", STEPS, 9, HELP["steps"]))
+    return int(widgets.choose(place, "Steps", "traverse_steps", STEPS, 9, HELP["steps"]))
 
 
 def name_of(loaded: LoadedRun, row: int) -> str:
@@ -228,4 +226,4 @@ def name_of(loaded: LoadedRun, row: int) -> str:
     where = f"row {row} ({loaded.split_of(rows)[0]})"
     if data.labels is None:
         return where
-    return f"{html_grid.names_of(data.labels, data.classes, rows)[0]} · {where}"
+    return f"{widgets.names_of(data.labels, data.classes, rows)[0]} · {where}"

@@ -9,7 +9,7 @@ from vae.analysis.interpolation import Between, between
 from vae.analysis.loaded_run import LoadedRun
 from vae.base.records import Floats
 from vae.dashboard.plot import plot
-from vae.dashboard.shared import html_grid
+from vae.dashboard.shared import html_grid, widgets
 from vae.dashboard.shared.run_picker import has_rings
 from vae.dashboard.traversals.common import (
     class_of,
@@ -153,9 +153,9 @@ def _files(loaded: LoadedRun, x: Floats, z: Floats, steps: int) -> None:
     name = f"{loaded.run.name}-interpolation"
     if loaded.data.is_image:
         about = "Both strips, linear above spherical, a pixel for a pixel of the model."
-        html_grid.download("PNG", lambda: tiles.grid_png(x, steps), f"{name}.png", about)
+        widgets.download("PNG", lambda: tiles.grid_png(x, steps), f"{name}.png", about)
     about = f"x and z of both ways, {steps} linear, then {steps} spherical; --data can read it."
-    html_grid.download("NPZ", lambda: html_grid.npz(x, z), f"{name}.npz", about)
+    widgets.download("NPZ", lambda: widgets.npz(x, z), f"{name}.npz", about)
 
 
 def _strips(loaded: LoadedRun, asked: Asked, both: Floats, ways: Between) -> int:
@@ -176,7 +176,7 @@ def _measured(loaded: LoadedRun, ways: Between, width: int | None) -> None:
     titles = MEASURES if loaded.model.has_kl else {"norm": MEASURES["norm"]}
     place = st.container() if width is None else st.columns([NAME + GAP, 200, 460], gap=None)[1]
     words = ("Measured along both", "traverse_measure")
-    chosen = html_grid.choose(place, *words, titles, "norm", HELP["measure"])
+    chosen = widgets.choose(place, *words, titles, "norm", HELP["measure"])
     title = "‖z‖ (units of z)" if chosen == "norm" else "−ln p(z) (nats)"
     curves = {
         name: measure(loaded, getattr(ways, name), chosen) for name in ("linear", "spherical")
@@ -221,10 +221,8 @@ def _moving(loaded: LoadedRun, asked: Asked) -> None:
     """One of the ways as an animation, and its files."""
     at = st.columns([3, 2], vertical_alignment="bottom")
     first = "spherical" if has_rings(loaded.run) else "linear"
-    way = html_grid.choose(at[0], "Animated", "traverse_way", WAYS, first, HELP["way"])
-    ms = html_grid.whole(
-        at[1], "ms per picture", "traverse_ms", (20, 1000, 60), HELP["ms"], step=20
-    )
+    way = widgets.choose(at[0], "Animated", "traverse_way", WAYS, first, HELP["way"])
+    ms = widgets.whole(at[1], "ms per picture", "traverse_ms", (20, 1000, 60), HELP["ms"], step=20)
     frames = frames_of(loaded, asked, way)
     scale = tiles.factor(frames.shape[2], WIDE)
     content = played(frames, scale, "webp", ms)
@@ -233,7 +231,7 @@ def _moving(loaded: LoadedRun, asked: Asked) -> None:
     st.html(f'<div class="vae-moving">{moving}</div>')
     with st.container(horizontal=True):
         for other, title in FILES.items():
-            html_grid.download(
+            widgets.download(
                 title,
                 lambda other=other: played(frames, scale, other, ms),  # type: ignore[misc]
                 f"{loaded.run.name}-{way}.{other}",

@@ -9,7 +9,7 @@ from vae.analysis.interpolation import Traversal, at_quantiles, change, even, tr
 from vae.analysis.loaded_run import LoadedRun
 from vae.base.records import Floats
 from vae.dashboard.plot import plot
-from vae.dashboard.shared import html_grid
+from vae.dashboard.shared import html_grid, widgets
 from vae.dashboard.traversals.common import (
     aggregate,
     class_of,
@@ -100,12 +100,12 @@ def rows(run: Run) -> None:
 def _controls(run: Run) -> tuple[LoadedRun, Asked]:
     at = row_of_controls(run, WIDTHS, TOLD)
     loaded = open_run(run, at[0])
-    start = html_grid.choose(at[1], "Start", "traverse_start", STARTS, "example", HELP["start"])
+    start = widgets.choose(at[1], "Start", "traverse_start", STARTS, "example", HELP["start"])
     row = example(loaded, "start", at[2:6], "Row") if start == "example" else 0
-    span = html_grid.choose(at[6], "Range", "traverse_range", RANGES, "prior", HELP["range"])
+    span = widgets.choose(at[6], "Range", "traverse_range", RANGES, "prior", HELP["range"])
     reach = 3
     if span != "quantiles":
-        reach = html_grid.choose(at[7], "Reach", "traverse_reach", REACHES, 3, HELP["reach"])
+        reach = widgets.choose(at[7], "Reach", "traverse_reach", REACHES, 3, HELP["reach"])
     steps = steps_control(at[8])
     own = class_of(loaded, row) if start == "example" else None
     return loaded, Asked(start, row, span, reach, steps, held(loaded, at[-1], own))
@@ -145,14 +145,14 @@ def _told(loaded: LoadedRun, asked: Asked, shown: list[int], idle: set[int]) -> 
 def _files(loaded: LoadedRun, x: Floats, z: Floats, steps: int) -> None:
     name = f"{loaded.run.name}-traversals"
     if loaded.data.is_image:
-        html_grid.download(
+        widgets.download(
             "PNG",
             lambda: tiles.grid_png(x, steps),
             f"{name}.png",
             "All rows in one picture, a pixel for a pixel of the model.",
         )
     about = f"x and z of every tile, row by row, {steps} a row; --data can read it."
-    html_grid.download("NPZ", lambda: html_grid.npz(x, z), f"{name}.npz", about)
+    widgets.download("NPZ", lambda: widgets.npz(x, z), f"{name}.npz", about)
 
 
 def _pictures(loaded: LoadedRun, asked: Asked, paths: list[Traversal], x: Floats) -> str:
@@ -205,7 +205,7 @@ def _vectors(loaded: LoadedRun, paths: list[Traversal], x: Floats) -> None:
         chart = path_plane(x, words, [path.start for path in paths], behind)
     else:
         titles = dict(enumerate(words))
-        k = html_grid.choose(
+        k = widgets.choose(
             st.columns([4, 8])[0], "Latent", "traverse_latent", titles, 0, HELP["latent"]
         )
         chart = feature_curves([x[k]], paths[k].places, names[k], paths[k].places[paths[k].start])

@@ -1,0 +1,38 @@
+"""The runs selected in the table of the Compare page, for the session.
+
+The selection is a list of run names. It does not depend on the filters: a hidden run stays
+selected. The browser keeps the ticks of a table under the table's key, so a selection that is set
+from Python needs a table with a new key: `version` is part of that key.
+"""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+SELECTED, _VERSION = "compare_selected", "compare_drawn"
+
+
+def selected() -> list[str]:
+    """Return the names of the selected runs."""
+    return list(st.session_state.get(SELECTED, []))
+
+
+def version() -> int:
+    """Return the number of times that `select` has set the selection from outside the table."""
+    return int(st.session_state.get(_VERSION, 0))
+
+
+def select(names: Sequence[str]) -> None:
+    """Select exactly these runs, and let the table show it."""
+    take_ticks(names)
+    st.session_state[_VERSION] = version() + 1
+
+
+def take_ticks(names: Sequence[str]) -> None:
+    """Select exactly these runs, as ticked in the table itself."""
+    st.session_state[SELECTED] = list(names)
+
+
+def rename(old: str, new: str) -> None:
+    """Replace the name of a selected run."""
+    take_ticks([new if name == old else name for name in selected()])
