@@ -81,7 +81,7 @@ def ours(path: str | None, seconds: float, root: str) -> float:
     from vae.config import RunConfig
     from vae.data import Dataset, load
     from vae.runs import Run, identity
-    from vae.worker.run import train_run
+    from vae.worker.train import train_run
 
     data = load(path) if path else Dataset("noise", arrays(None), 255.0)
     settings = {"hidden": "400", "latent_dim": 20, "batch_size": BATCH, "epochs": 100, "lr": 1e-3}

@@ -14,7 +14,7 @@ from vae.data import load
 from vae.runs import Run, listing
 from vae.runs.store import trash
 from vae.verdicts import verdict
-from vae.worker.run import train_run
+from vae.worker.train import train_run
 
 SMALL = {"hidden": (64,), "epochs": 30, "frames": 0, "device": "cpu", "threads": 1}
 SEEDS, BETAS = range(3), ("1", "9")

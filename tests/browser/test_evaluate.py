@@ -22,7 +22,7 @@ from vae.dashboard.evaluate.measures import thousandths
 from vae.figures.evaluation import with_error
 from vae.runs import Run
 from vae.runs.evaluations import KIND, saved_evaluations
-from vae.worker.run import attempts
+from vae.worker.job import attempts
 
 LINE, FIGURES = ".st-key-evaluate_line", ".st-key-evaluation"
 TRAIN = ("--data", "digits", "--binarize", "threshold", "--hidden", "32", "--latent-dim", "3")
@@ -286,7 +286,7 @@ def test_a_worker_that_is_killed_is_told_and_it_is_offered_again(
     until(lambda: "%" in _line(tab))
     (job,) = [j for j in attempts(run, KIND) if j.status()["state"] == "running"]
     os.kill(job.status()["pid"], signal.SIGKILL)
-    until(lambda: "Its process is gone: ask for it again." in _line(tab))
+    until(lambda: "The process of this job is gone: start it again." in _line(tab))
     _press(tab, "Evaluate", lambda: "%" in _line(tab))
     _press(tab, "Cancel", lambda: "was cancelled" in _line(tab))
     assert not tab.problems

@@ -25,7 +25,8 @@ from vae.commands import COMMANDS, main, progress_bar, train
 from vae.config import fields
 from vae.runs import Run, find, identity, listing
 from vae.training import metrics
-from vae.worker import run as jobs
+from vae.worker import train as worker
+from vae.worker.train import train_run
 
 PROJECT = Path(__file__).parents[2]
 TINY = ["--epochs", "2", "--hidden", "16", "--batch-size", "64", "--examples", "300"]
@@ -226,7 +227,7 @@ def test_a_run_that_fails_exits_with_1_and_can_be_seen(shell: Shell) -> None:
 
 def test_resume_goes_on_to_the_planned_end_and_beyond(shell: Shell) -> None:
     run = make_in(shell.root, "one")
-    training = jobs.train_run(run)
+    training = train_run(run)
     next(training)
     training.close()
     assert shell("resume", "one")[0] == 0
@@ -248,9 +249,9 @@ def test_a_run_at_work_is_neither_resumed_nor_trained_twice(
     run.set_status(state="running", **identity())
     assert "one is running already: stop it first" in shell.refused("resume", "one")
     run.set_status(state="paused")
-    monkeypatch.setattr(jobs, "LOCK_SECONDS", 0.05)
+    monkeypatch.setattr(worker, "LOCK_SECONDS", 0.05)
     with run.lock():
-        assert "Another process is training one already" in shell.refused("resume", "one")
+        assert "Another process is training one:" in shell.refused("resume", "one")
     assert run.status().state == "paused"
 
 
@@ -376,7 +377,7 @@ def test_a_second_signal_ends_at_once(shell: Shell, monkeypatch: pytest.MonkeyPa
         signal.raise_signal(signal.SIGINT)
         yield
 
-    monkeypatch.setattr(jobs, "_recorded", hang)
+    monkeypatch.setattr(worker, "_recorded", hang)
     status, _, err = shell("resume", "one")
     assert status == 130
     assert err.endswith("vae: ended at once. What was saved before is whole.\n")
@@ -477,7 +478,7 @@ def test_evaluate_takes_what_is_asked_for(trained: Shell) -> None:
 
 def test_weights_that_are_not_finite_are_told(shell: Shell) -> None:
     run = make_in(shell.root, "one")
-    for _ in jobs.train_run(run):
+    for _ in train_run(run):
         pass
     arrays, meta = storage.read_arrays(run.path / "last.safetensors")
     broken = {k: np.full_like(v, np.nan) for k, v in arrays.items()}

@@ -20,7 +20,9 @@ from vae.base import files
 from vae.commands import main
 from vae.runs import Run
 from vae.runs.evaluations import KIND, EvaluationRequest, saved_evaluations
-from vae.worker.run import Job, train_run, work
+from vae.worker.job import Job
+from vae.worker.run import work
+from vae.worker.train import train_run
 
 PROJECT = Path(__file__).parents[2]
 MORE = ("--samples", "100", "--elbo-samples", "3", "--full")

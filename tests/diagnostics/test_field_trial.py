@@ -27,7 +27,7 @@ from vae.diagnostics.findings import Case, Examination, remedied
 from vae.diagnostics.latent_swap import measure
 from vae.diagnostics.training_stats import course_of
 from vae.runs import Run
-from vae.worker.run import train_run
+from vae.worker.train import train_run
 
 BASES: dict[str, dict[str, Any]] = {
     "digits conv": {"data": "digits", "network": "conv", "channels": (16, 32), "latent_dim": 3},

@@ -145,7 +145,7 @@ def test_precision_bf16_is_a_little_less_exact() -> None:
 
 
 def test_threads_is_how_many_train_and_is_recorded(tmp_path: Path) -> None:
-    from vae.worker.run import train_run
+    from vae.worker.train import train_run
 
     huge = {"hidden": (2048, 2048), "batch_size": 80}
     cases: list[tuple[dict[str, Any], int | None]] = [

@@ -15,7 +15,7 @@ from vae.config import RunConfig
 from vae.dashboard import server
 from vae.data import load
 from vae.runs import Run, identity
-from vae.worker.run import train_run
+from vae.worker.train import train_run
 
 ROOT = Path(__file__).parents[2]
 MAIN = ROOT / "vae" / "dashboard" / "main.py"

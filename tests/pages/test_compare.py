@@ -25,7 +25,8 @@ from vae.runs import Run, identity, notes
 from vae.runs.evaluations import EvaluationRequest, saved_evaluations
 from vae.runs.store import trash
 from vae.verdicts import verdict
-from vae.worker.run import Job, work
+from vae.worker.job import Job
+from vae.worker.run import work
 
 VIEWS = compare_page.VIEWS
 

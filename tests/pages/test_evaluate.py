@@ -24,7 +24,8 @@ from vae.dashboard.evaluate.view import table_key
 from vae.evaluation import disentanglement, probes
 from vae.runs import Run, identity
 from vae.runs.evaluations import KIND, EvaluationRequest, saved_evaluations
-from vae.worker.run import Job, work
+from vae.worker.job import Job
+from vae.worker.run import work
 
 KINDS: dict[str, dict[str, Any]] = {
     "binary": {"binarize": "threshold", "latent_dim": 3},
@@ -287,7 +288,10 @@ def test_progress_is_shown_and_can_be_cancelled(run: Run, open_page: OpenPage) -
     ("status", "sentence"),
     [
         ({"state": "failed", "message": "The memory is full."}, "failed. The memory is full."),
-        ({"state": "running", "process_started": 1.0}, "Its process is gone: ask for it again."),
+        (
+            {"state": "running", "process_started": 1.0},
+            "The process of this job is gone: start it again.",
+        ),
     ],
 )
 def test_what_became_of_it_is_told_and_it_is_offered_again(

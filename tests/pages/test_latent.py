@@ -26,7 +26,7 @@ from vae.dashboard.latent.selection import arrays, rows_named, table
 from vae.data import load
 from vae.imaging import tiles
 from vae.runs import Run, identity
-from vae.worker.run import Job
+from vae.worker.job import Job
 
 
 def drawn(at: AppTest, key: str = "latent_map") -> dict[str, Any]:

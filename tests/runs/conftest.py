@@ -9,7 +9,7 @@ import pytest
 from vae.config import RunConfig
 from vae.data import load
 from vae.runs import Run
-from vae.worker.run import train_run
+from vae.worker.train import train_run
 
 TINY: dict[str, Any] = {
     "data": "mixture",

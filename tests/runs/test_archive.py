@@ -28,8 +28,10 @@ from vae.runs.evaluations import saved_evaluations
 from vae.runs.exporter import ENDING, MANIFEST, file_name, pack, size
 from vae.runs.importer import unpack
 from vae.training import metrics
-from vae.worker import run as jobs
-from vae.worker.run import Job, train_run, work
+from vae.worker import train
+from vae.worker.job import Job
+from vae.worker.run import work
+from vae.worker.train import train_run
 
 PLACE = ("control.json", "log.txt", ".lock")  # what stays behind
 SMALL = {k: v for k, v in TINY.items() if k not in ("data", "examples", "likelihood")}
@@ -137,7 +139,7 @@ def test_one_that_was_stopped_goes_on_as_where_it_came_from(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(metrics, "TICK_SECONDS", 0.0)
-    monkeypatch.setattr(jobs, "STATUS_SECONDS", -1.0)
+    monkeypatch.setattr(train, "STATUS_SECONDS", -1.0)
     run = make_in(tmp_path / "here", "half", epochs=40)
     for _ in train_run(run, lambda: "stop" if run.status().step >= 7 else None):
         pass

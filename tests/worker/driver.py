@@ -27,7 +27,7 @@ from vae.config import RunConfig
 from vae.data import load
 from vae.runs import Run, listing
 from vae.training import metrics, milestones
-from vae.worker import run as jobs
+from vae.worker import train as worker
 
 TIMES = ("seconds", "images_per_second")
 TINY = {"examples": 40, "epochs": 2, "batch_size": 8, "frames": 3}  # 32 to train on: 8 steps
@@ -44,7 +44,7 @@ def create(root: Path, name: str, settings: dict[str, Any]) -> Run:
 def train(run: Run, act: Callable[[int], None] = lambda step: None) -> None:
     """Train to the end or the next pause; `act(step)` is called at every tick."""
     run.want("run")
-    for event in jobs.train_run(run):
+    for event in worker.train_run(run):
         if isinstance(event, Tick):
             act(event.step)
 
@@ -158,7 +158,7 @@ def story(root: Path) -> None:
 
 def boundaries(root: Path) -> dict[str, Any]:
     """Kill the story before every deed, and in the middle of every write."""
-    metrics.TICK_SECONDS, jobs.STATUS_SECONDS = 0.0, -1.0  # at every step, not by the clock
+    metrics.TICK_SECONDS, worker.STATUS_SECONDS = 0.0, -1.0  # at every step, not by the clock
     milestones.SNAPSHOT_EXAMPLES = 3 * TINY["batch_size"]  # every third step: in mid-epoch
     judge = Judge(root / "references", TINY)
     deeds, writes = _count(root)

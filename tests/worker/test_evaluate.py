@@ -16,7 +16,8 @@ from vae.runs import Run, identity
 from vae.runs.evaluations import KIND, EvaluationRequest, SavedEvaluation, saved_evaluations
 from vae.worker import evaluate
 from vae.worker.evaluate import load_run
-from vae.worker.run import Job, attempts, work
+from vae.worker.job import Job, attempts
+from vae.worker.run import work
 
 Make = Callable[..., Run]
 WANTED = EvaluationRequest("best", "all", elbo_samples=3, samples=120, full=True)

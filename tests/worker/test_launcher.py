@@ -19,7 +19,7 @@ import pytest
 from vae.base.records import Tick
 from vae.runs import Run, identity, listing
 from vae.worker import Launcher, launcher
-from vae.worker.run import train_run
+from vae.worker.train import train_run
 
 PROJECT = Path(__file__).parents[2]
 Make = Callable[..., Run]

@@ -14,9 +14,11 @@ from vae.base import files
 from vae.base.records import Report, Tick
 from vae.runs import Run, identity
 from vae.training import metrics, milestones
-from vae.worker import run as jobs
+from vae.worker import train
+from vae.worker.job import SUFFIXES, Job, attempts
 from vae.worker.project import projection_of
-from vae.worker.run import JOBS, BusyError, Job, attempts, told, train_run, work
+from vae.worker.run import JOBS, work
+from vae.worker.train import BusyError, error_sentence, train_run
 
 Make = Callable[..., Run]
 FULL = OSError(errno.ENOSPC, "No space left on device")
@@ -26,7 +28,7 @@ FULL = OSError(errno.ENOSPC, "No space left on device")
 def every_step(monkeypatch: pytest.MonkeyPatch) -> None:
     """Signs of life at every step, not by the clock."""
     monkeypatch.setattr(metrics, "TICK_SECONDS", 0.0)
-    monkeypatch.setattr(jobs, "STATUS_SECONDS", -1.0)
+    monkeypatch.setattr(train, "STATUS_SECONDS", -1.0)
 
 
 def finish(run: Run, until: int | None = None, wanted: str = "pause") -> None:
@@ -81,12 +83,12 @@ def test_the_status_tells_where_training_is(make: Make) -> None:
 
 
 def test_a_second_worker_is_told(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "LOCK_SECONDS", 0.05)
+    monkeypatch.setattr(train, "LOCK_SECONDS", 0.05)
     run = make("one")
     first = train_run(run)
     next(first)
     before = run.status()
-    with pytest.raises(BusyError, match="Another process is training one already: stop it first"):
+    with pytest.raises(BusyError, match="Another process is training one: stop it first"):
         finish(Run(run.path))
     assert run.status() == before
     first.close()
@@ -154,7 +156,7 @@ def test_a_full_disk_is_told_and_what_was_saved_stays_whole(
 
     with monkeypatch.context() as patch, pytest.raises(OSError, match="No space") as caught:
         train_until_full()
-    assert "disk is full: free some space" in told(caught.value)
+    assert "disk is full: free some space" in error_sentence(caught.value)
     assert run.status().state in ("failed", "running")  # this process has not ended
     run.snapshot()
     assert not [p for p in run.path.rglob(".*")]
@@ -183,7 +185,7 @@ def test_a_disk_full_for_large_files_only_ends_as_failed_with_a_sentence(
     assert status.state == "failed"
     assert status.resumable
     assert status.message.endswith(
-        "last.safetensors: the disk is full: free some space. What was saved before is whole: "
+        "last.safetensors: the disk is full: free some space. Everything saved before is intact: "
         "then resume."
     )
     assert "Traceback" in (run.path / "log.txt").read_text()
@@ -208,14 +210,18 @@ def test_an_unforeseen_error_is_told_with_its_kind_and_the_story_is_kept(
     run = make("one")
     with pytest.raises(ZeroDivisionError):
         finish(run)
-    message = "ZeroDivisionError: nobody thought of this. The whole story is in the run's log.txt."
+    message = (
+        "ZeroDivisionError: nobody thought of this. The full traceback is in the run's log.txt."
+    )
     assert run.status()[:2] == ("failed", message)
     assert "in broken" in (run.path / "log.txt").read_text()
 
 
 def test_a_memory_that_is_full_is_told_with_the_way_out() -> None:
-    assert "lower batch_size" in told(RuntimeError("CUDA out of memory. Tried to allocate"))
-    assert "lower batch_size" in told(MemoryError())
+    assert "lower batch_size" in error_sentence(
+        RuntimeError("CUDA out of memory. Tried to allocate")
+    )
+    assert "lower batch_size" in error_sentence(MemoryError())
 
 
 def test_a_damaged_state_fails_with_the_way_out_and_nothing_is_lost(make: Make) -> None:
@@ -268,7 +274,7 @@ def test_a_job_that_fails_or_dies_says_so(trained: Make) -> None:
     assert job.status()["state"] == "none"
     job.note(state="running", **identity() | {"process_started": 1.0})
     assert job.status()["state"] == "failed"
-    assert "process is gone" in job.status()["message"]
+    assert "process of this job is gone" in job.status()["message"]
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"state": 5}', '{"state": "running"}'])
@@ -335,6 +341,6 @@ def test_a_kind_of_job_has_files_of_its_own(trained: Make, kind: str) -> None:
     names = {path.name for path in job.result.parent.iterdir()}
     assert len(names) == 3
     assert job.result.name not in names
-    assert job.result.name == f"{kind}-{job.key}{JOBS[kind].suffix}"
+    assert job.result.name == f"{kind}-{job.key}{SUFFIXES[kind]}"
     job.clear()
     assert not list(job.result.parent.iterdir())

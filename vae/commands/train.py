@@ -168,7 +168,7 @@ def stop(args: argparse.Namespace) -> int:
 def work(run: Run, title: str = "") -> int:
     """Train a run in this process, with a bar under a title (its name by default); Ctrl-C and its
     kin save and end it. The exit status."""
-    from vae.worker.run import BusyError, told, train_run
+    from vae.worker.train import BusyError, error_sentence, train_run
 
     with _signals() as received:
         events = train_run(run, lambda: ENDINGS[received[0]] if received else None)
@@ -178,7 +178,7 @@ def work(run: Run, title: str = "") -> int:
         except BusyError:
             raise
         except Exception as error:
-            print(f"vae: {told(error)}", file=sys.stderr)
+            print(f"vae: {error_sentence(error)}", file=sys.stderr)
             return 1
     status = run.status()
     if status.resumable:

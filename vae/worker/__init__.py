@@ -1,8 +1,8 @@
-"""The worker: the process that does long work, and what starts, queues and ends it.
+"""Worker processes, which train runs, project latents and evaluate models, and their launcher.
 
-`jobs` is the work (train a run, project its latents, evaluate it), `launcher` starts processes and
-works off the queue, and `python -m vae.worker` is the process itself. Workers outlive the server
-that started them; what they know stands in the run folder.
+`train` trains a run, `job` describes the other slow work, `project` and `evaluate` do it, `run`
+carries out an order of either kind. `python -m vae.worker` is the process. Workers outlive the
+server that started them: their state is in the run folder.
 """
 
 from vae.worker.launcher import Launcher

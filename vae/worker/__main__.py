@@ -1,8 +1,7 @@
-"""`python -m vae.worker`: a process that is ready, waits for one order, carries it out and ends.
+"""`python -m vae.worker`: import the slow modules, wait for one order, carry it out and end.
 
-Ready means that what is slow to import is imported; the order is one line of JSON on standard
-input, and an empty one, or the end of the server that holds the other end, means that nobody needs
-this process any more.
+The order is one line of JSON on standard input. An empty line, or the end of the server at the
+other end of the pipe, ends the process without work.
 """
 
 import importlib
@@ -26,8 +25,8 @@ SLOW = (
 
 
 def main() -> int:
-    """Warm up, wait, work; the exit status is 1 if the work failed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is meant for the server
+    """Import, wait for an order, carry it out. Return the exit status: 1 if the work failed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is meant for the server
     for name in SLOW:
         importlib.import_module(name)
     line = sys.stdin.readline()
@@ -43,14 +42,14 @@ def main() -> int:
 def _carry_out(order: dict[str, Any], signalled: list[str]) -> int:
     try:
         work(order, lambda: signalled[-1] if signalled else None)
-    except Exception as error:  # the status tells it, the log has the whole story
+    except Exception as error:  # the status has the sentence, the log the traceback
         print(error, file=sys.stderr)
         return 1
     return 0
 
 
 def _log_to(path: Path) -> None:
-    """Send what is printed, by us and by libraries, to the end of a file."""
+    """Append standard output and error of this process to a file."""
     with path.open("a") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)

@@ -10,16 +10,16 @@ from vae.base.records import Evaluation
 from vae.runs import Run
 from vae.runs.evaluations import EvaluationRequest, Weights, save
 from vae.runs.result_keys import digest
+from vae.worker.job import Job
 
 if TYPE_CHECKING:
     from vae.analysis.loaded_run import LoadedRun
-    from vae.worker.run import Job
 
 TELL_SECONDS = 0.2  # between two notes of how far it is
 TRIES = 20  # to load weights that training does not replace at that moment
 
 
-def evaluate(job: "Job") -> None:
+def evaluate(job: Job) -> None:
     """Judge a run and keep the result; raises Cancelled when it is, ValueError if the spec cannot
     be met or the weights are not finite."""
     request = EvaluationRequest(**job.spec)

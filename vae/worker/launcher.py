@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 
 from vae.runs import Run, identity, listing
 from vae.runs.status import RESUMABLE
-from vae.worker.run import Job
+from vae.worker.job import Job
 
 SETTLE_SECONDS = 3.0  # before the next spare is made, so as not to slow the start of a worker
 QUEUE_SECONDS = 1.0  # to wait for another server to be done with the queue

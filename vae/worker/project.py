@@ -5,16 +5,14 @@ as far as it has formed lies in the job's partial result.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from vae.base import files
 from vae.base.records import Floats, Projection
-
-if TYPE_CHECKING:
-    from vae.worker.run import Job
+from vae.worker.job import Job
 
 
-def project(job: "Job") -> None:
+def project(job: Job) -> None:
     """Project latents; raises Cancelled when it is, ValueError if the spec cannot be met."""
     from vae.analysis.loaded_run import LoadedRun
     from vae.analysis.projections import PROJECTIONS

@@ -19,8 +19,9 @@ from vae.dashboard.shared.run_picker import choose, show_in_address
 from vae.experiments.configurations import Entry
 from vae.runs import Run, listing
 from vae.runs import notes as said
+from vae.runs.status import ALIVE
 from vae.runs.store import Deleted, delete, rename, restore, trash
-from vae.worker.run import AT_WORK, JOBS, attempts
+from vae.worker.job import SUFFIXES, attempts
 
 TOLD, UNDO = "compare_told", "compare_undo"
 FORM, NOTES = 440, 84  # pixels: how wide a run's own words are edited, how high its notes
@@ -143,7 +144,7 @@ def _forget(names: set[str]) -> None:
 
 def idle(run: Run, done: str) -> Run:
     """The run; raises ValueError if a job is at work on it, whose result would be lost."""
-    if any(job.status()["state"] in AT_WORK for kind in JOBS for job in attempts(run, kind)):
+    if any(job.status()["state"] in ALIVE for kind in SUFFIXES for job in attempts(run, kind)):
         raise ValueError(
             f"{run.name} is being evaluated or projected: wait for that before it is {done}."
         )

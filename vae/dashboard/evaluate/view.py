@@ -19,7 +19,8 @@ from vae.figures.base import number
 from vae.figures.evaluation import with_error
 from vae.runs import Run
 from vae.runs.evaluations import KIND, EvaluationRequest, SavedEvaluation, saved_evaluations
-from vae.worker.run import AT_WORK, Job, attempts
+from vae.runs.status import ALIVE
+from vae.worker.job import Job, attempts
 
 STYLE = Path(__file__).with_name("view.css")
 POLL = 0.5  # seconds between two looks at a job
@@ -123,12 +124,12 @@ def job_of(run: Run, request: EvaluationRequest) -> Job:
 
 def at_work(run: Run) -> list[Job]:
     """The evaluations of a run that are being made at this moment."""
-    return [job for job in attempts(run, KIND) if job.status()["state"] in AT_WORK]
+    return [job for job in attempts(run, KIND) if job.status()["state"] in ALIVE]
 
 
 def _ended(run: Run) -> list[Job]:
     """Those that left no result."""
-    return [job for job in attempts(run, KIND) if job.status()["state"] not in AT_WORK]
+    return [job for job in attempts(run, KIND) if job.status()["state"] not in ALIVE]
 
 
 def progress(run: Run, request: EvaluationRequest) -> None:

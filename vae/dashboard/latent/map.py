@@ -28,8 +28,9 @@ from vae.dashboard.shared.run_picker import has_rings
 from vae.dashboard.shared.tile_route import pattern
 from vae.figures.base import empty_figure
 from vae.figures.latent_map import latent_scatter, map_caption, trace_rows
+from vae.runs.status import ALIVE
+from vae.worker.job import Job
 from vae.worker.project import projection_of
-from vae.worker.run import AT_WORK, Job
 
 HEIGHT = 560
 LINE = 44  # pixels above the map, for words or a progress bar
@@ -39,7 +40,7 @@ WORDY = 10_000  # more points than this have only their number under the pointer
 
 def working(loaded: LoadedRun, asked: MapRequest) -> bool:
     """Whether the asked projection is being computed at this moment."""
-    return asked.slow and job_of(loaded.run, asked).status()["state"] in AT_WORK
+    return asked.slow and job_of(loaded.run, asked).status()["state"] in ALIVE
 
 
 class Places(NamedTuple):
@@ -194,7 +195,7 @@ def _computed(
     job, title = job_of(loaded.run, asked), PROJECTIONS[asked.projection].title
     status = job.status()
     what = f"{title} of {len(encoding.index):,} points"
-    if status["state"] in AT_WORK:
+    if status["state"] in ALIVE:
         _progress(job, what, status["progress"])
         return _read(job, encoding), f"{title} is looking for neighbours…"
     done = _read(job, encoding) if status["state"] == "finished" else None

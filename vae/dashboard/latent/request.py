@@ -16,7 +16,7 @@ from vae.analysis.projections_3d import LEAST, SPACES
 from vae.base.records import Encoding, Floats, Hue, Ints, LatentMap, Projection
 from vae.data import Dataset
 from vae.runs import Run
-from vae.worker.run import Job
+from vae.worker.job import Job
 
 DIMENSIONS = "dimensions"  # the latents as they are; every other projection is a row of a table
 BINS = 60  # of the histogram that a single latent is drawn as

@@ -1,0 +1,107 @@
+"""Train a run in this process: lock it, record every event, write its final state."""
+
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from filelock import Timeout
+
+from vae.base import files
+from vae.base.records import Control, Snapshot, Tick
+from vae.runs import Run, identity
+
+if TYPE_CHECKING:
+    from vae.training.trainer import Event
+
+STATUS_SECONDS = 0.5  # between two writes of the status
+LOCK_SECONDS = 2.0  # a worker that has just finished needs this long to release the run's lock
+EXPECTED = (ValueError, FloatingPointError)  # our own errors: their message is a full sentence
+
+
+class BusyError(ValueError):
+    """Another process trains the run."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Another process is training {name}: stop it first, or wait for it.")
+
+
+def train_run(run: Run, requested: Callable[[], str | None] = lambda: None) -> Iterator["Event"]:
+    """Train a run from its last saved state to its end; yield each event once it is recorded.
+
+    `requested()` may return "pause" or "stop" when this process received a signal. An error is
+    written to the run's status and log, and raised. Raises BusyError if another process trains
+    the run.
+    """
+    try:
+        lock = run.lock().acquire(timeout=LOCK_SECONDS)
+    except Timeout:
+        raise BusyError(run.name) from None
+    with lock:
+        run.set_status(state="starting", message="", heartbeat=time.time(), **identity())
+        try:
+            yield from _recorded(run, requested)
+        except (GeneratorExit, KeyboardInterrupt):
+            run.set_status(process_started=0.0)  # the process lives on, its training ended
+            raise
+        except BaseException as error:
+            note_failure(run, error, run.set_status)
+            raise
+
+
+def _recorded(run: Run, requested: Callable[[], str | None]) -> Iterator["Event"]:
+    import torch
+
+    from vae.base.devices import resolve
+    from vae.training import train
+
+    torch.set_num_threads(run.header["threads"])
+    start, data = run.rewind(), run.data()
+    run.set_status(state="running", device=str(resolve(run.config.device)))
+
+    def control(step: int) -> Control:
+        current = run.control(step)
+        return current._replace(wanted=requested() or current.wanted)
+
+    written, tick, ended = 0.0, None, "finished"
+    for event in train(run.config, data, start=start, control=control):
+        if isinstance(event, Tick):
+            tick = event
+        if not isinstance(event, Tick) or time.monotonic() - written > STATUS_SECONDS:
+            run.record(event)
+            written = time.monotonic() if isinstance(event, Tick) else written
+        if isinstance(event, Snapshot):
+            ended = event.meta["ended"]
+        yield event
+    progress = tick._asdict() if tick else {}
+    run.set_status(heartbeat=time.time(), **progress, **_final_state(run, ended))
+
+
+def _final_state(run: Run, ended: str) -> dict[str, Any]:
+    if ended == "early":
+        message = f"Ended early: no better validation value for {run.config.patience} epochs."
+        return {"state": "finished", "message": message}
+    return {"state": {"pause": "paused", "stop": "stopped"}.get(ended, ended), "message": ""}
+
+
+def note_failure(run: Run, error: BaseException, note: Callable[..., None]) -> None:
+    """Write an error's sentence to a status with `note`, and its traceback to the run's log.
+
+    A full disk may refuse both: the run then reads as interrupted once this process is gone.
+    """
+    with suppress(OSError):
+        note(state="failed", message=error_sentence(error))
+    with suppress(OSError), (run.path / "log.txt").open("a") as log:
+        log.write("".join(traceback.format_exception(error)))
+
+
+def error_sentence(error: BaseException) -> str:
+    """Return what went wrong and what to do, as a sentence for people."""
+    if isinstance(error, EXPECTED):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{files.sentence(error)} Everything saved before is intact: then resume."
+    if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
+        return "The memory is full: lower batch_size, latent_dim or the hidden layers."
+    return f"{type(error).__name__}: {error}. The full traceback is in the run's log.txt."
