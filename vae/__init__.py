@@ -22,8 +22,6 @@ The rooms from top to bottom: a module imports from its own room and from rooms 
     config/          RunConfig: everything that a run depends on; presets; β conventions
     components/      networks, likelihoods, posteriors, priors, objectives, schedules
     data/            a name or a path → Dataset
-    verdicts         ?
-    intervals        ?
     imaging/         arrays → tiled grids → PNG, GIF, WebP
     base/            records, options, progress, devices, random numbers, files, statistics
 """

@@ -9,11 +9,11 @@ import pytest
 
 from tests.browser.conftest import App, OpenPage, Server, Tab
 from tests.browser.screen import perform, until
+from vae.base.statistics import verdict
 from vae.config import RunConfig
 from vae.data import load
 from vae.runs import Run, listing
 from vae.runs.store import trash
-from vae.verdicts import verdict
 from vae.worker.train import train_run
 
 SMALL = {"hidden": (64,), "epochs": 30, "frames": 0, "device": "cpu", "threads": 1}

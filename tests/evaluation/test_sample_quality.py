@@ -20,7 +20,6 @@ from vae.evaluation.sample_quality import (
     fidelity,
     squared_frechet,
 )
-from vae.intervals import effective, wilson
 
 Matrix = Any
 
@@ -249,16 +248,6 @@ def test_intervals_hold_where_the_sides_differ() -> None:
         values = [row[name].value for row in found]
         covered = sum(row[name].low <= np.mean(values) <= row[name].high for row in found)
         assert covered >= 90, name
-
-
-def test_dependent_trials_widen_the_interval_and_never_narrow_it() -> None:
-    plain = wilson(30, 100)
-    assert effective(0.3, math.sqrt(0.21 / 100), 100) == pytest.approx(plain)
-    assert effective(0.3, 0.001, 100) == pytest.approx(plain)
-    wide = effective(0.3, 2 * math.sqrt(0.21 / 100), 100)
-    assert wide == pytest.approx(wilson(7.5, 25))
-    assert effective(1.0, 0.0, 100) == wilson(100, 100)
-    assert effective(0.3, 0.001, 100, most=4) == pytest.approx(wilson(120, 400))
 
 
 def test_students_quantile_is_that_of_the_halvings() -> None:

@@ -1,5 +1,4 @@
-"""Runs side by side: seeds fold, data that differ stay apart, and the verdict is right as often as
-it says."""
+"""Configurations: runs that differ in their seed alone are one; runs of other data stay apart."""
 
 import math
 from typing import Any
@@ -9,11 +8,11 @@ import pytest
 from scipy import stats
 
 from vae.base.records import Change
+from vae.base.statistics import Interval, interval
 from vae.config import RunConfig
 from vae.experiments import configurations
 from vae.experiments.configurations import Entry, Line, fold, labels, planes, unfold
 from vae.figures import comparison, paired_seeds
-from vae.verdicts import LEAST, Interval, by_seed, interval, t_factor, verdict
 
 
 def entry(name: str, fingerprint: str = "f", **more: Any) -> Entry:
@@ -148,110 +147,6 @@ def test_the_mean_of_seeds_ends_where_the_shortest_does() -> None:
     wanted = stats.t.interval(0.95, 2, 5.0, stats.sem([2.0, 4.0, 9.0]))
     np.testing.assert_allclose([mean.low[1], mean.high[1]], wanted, rtol=1e-6)
     assert configurations.mean_line(lines[:2]).low is None
-
-
-# The verdict
-
-
-def test_an_interval_is_students() -> None:
-    values = [3.0, 5.0, 10.0, 4.0]
-    found = interval(values)
-    assert (found.mean, found.seeds) == (5.5, 4)
-    wanted = stats.t.interval(0.95, 3, 5.5, stats.sem(values))
-    np.testing.assert_allclose([found.low, found.high], wanted)
-    assert t_factor(2) == pytest.approx(4.302652729911275)
-    assert math.isnan(interval(values[: LEAST - 1]).low)
-
-
-def test_a_seed_that_was_run_twice_counts_once() -> None:
-    assert by_seed([(0, 1.0), (0, 3.0), (1, 5.0), (2, None), (3, math.nan)]) == {0: 2.0, 1: 5.0}
-
-
-def test_the_verdict_is_what_scipy_says() -> None:
-    rng = np.random.default_rng(3)
-    for n in (3, 5, 11):
-        x, y = rng.normal(10, 1, n), rng.normal(11, 3, n)
-        a, b = dict(enumerate(x)), dict(enumerate(y))
-        shuffled = {seed: b[seed] for seed in rng.permutation(n).tolist()}
-        pairs, apart = verdict(a, shuffled), verdict(a, {seed + 100: v for seed, v in b.items()})
-        assert pairs.paired
-        assert not apart.paired
-        for found, test in (
-            (pairs, stats.ttest_rel(x, y)),
-            (apart, stats.ttest_ind(x, y, equal_var=False)),
-        ):
-            ends = test.confidence_interval(0.95)
-            assert found.difference == pytest.approx(x.mean() - y.mean())
-            np.testing.assert_allclose([found.low, found.high], [ends.low, ends.high])
-            assert found.resolved == (test.pvalue < 0.05)
-
-
-def test_it_needs_three_seeds_a_side() -> None:
-    three, two = {0: 1.0, 1: 1.1, 2: 1.2}, {0: 5.0, 1: 5.1}
-    for a, b in ((three, two), (two, three), (two, two), ({}, three), ({}, {})):
-        found = verdict(a, b)
-        assert not found.enough
-        assert not found.resolved
-    assert verdict(three, {k: v + 1 for k, v in three.items()}).resolved
-
-
-def test_equal_values_are_not_called_different() -> None:
-    same = {0: 1.0, 1: 2.0, 2: 3.0}
-    assert not verdict(same, same).resolved
-    constant = dict.fromkeys(range(3), 1.0)
-    assert not verdict(constant, dict.fromkeys(range(5, 8), 1.0)).resolved
-
-
-def rate(trials: int, n: int, planted: float, rho: float | None, seed: int = 4) -> float:
-    """The share of comparisons of n seeds a side that are resolved, B worse by `planted` unpaired
-    standard errors; `rho` is how far the same seeds correlate, None takes other seeds."""
-    rng, hits = np.random.default_rng(seed), 0
-    shift = planted * math.sqrt(2 / n)
-    for _ in range(trials):
-        common, own = rng.standard_normal(n), rng.standard_normal((2, n))
-        share = rho or 0.0
-        x, y = math.sqrt(share) * common + math.sqrt(1 - share) * own
-        first = 0 if rho is not None else n
-        b = {first + k: v + shift for k, v in enumerate(y)}
-        hits += verdict(dict(enumerate(x)), b).resolved
-    return hits / trials
-
-
-@pytest.mark.parametrize(("n", "rho"), [(3, None), (3, 0.8), (5, None), (10, None)])
-def test_of_100_equal_configurations_at_most_5_are_called_different(
-    n: int, rho: float | None
-) -> None:
-    """A level of 5 % is 5 of 100 on average; what it is of many is told below."""
-    assert rate(100, n, 0.0, rho) <= 0.05
-
-
-@pytest.mark.parametrize(("n", "rho"), [(3, 0.8), (4, 0.8), (10, None), (20, None)])
-def test_of_100_differences_of_three_standard_errors_at_least_80_are_resolved(
-    n: int, rho: float | None
-) -> None:
-    assert rate(100, n, 3.0, rho) >= 0.8
-
-
-@pytest.mark.parametrize(
-    ("n", "rho", "equal", "different"),
-    [
-        (3, None, 0.0345, 0.512),
-        (10, None, 0.0489, 0.807),
-        (20, None, 0.0492, 0.832),
-        (3, 0.8, 0.05, 0.894),
-        (3, 0.0, 0.05, 0.387),
-        (20, 0.0, 0.05, 0.812),
-    ],
-)
-def test_these_rates_are_no_luck(
-    n: int, rho: float | None, equal: float, different: float
-) -> None:
-    """Known rates, in pairs from the noncentral t, with Welch from 200,000 trials; the windows are
-    three and a half standard deviations of so many trials as are made here."""
-    trials = 5000
-    for planted, wanted in ((0.0, equal), (3.0, different)):
-        window = 3.5 * math.sqrt(wanted * (1 - wanted) / trials)
-        assert abs(rate(trials, n, planted, rho, seed=5) - wanted) < window
 
 
 # Pictures

@@ -8,9 +8,9 @@ import plotly.graph_objects as go
 import pytest
 from scipy import stats
 
+from vae.base.statistics import Interval, interval
 from vae.experiments.configurations import Line
 from vae.figures import base, sweep
-from vae.verdicts import Interval, interval
 
 NOTHING = Interval(math.nan, math.nan, math.nan, 0)
 GRID = [(row, column) for row in range(2) for column in range(3)]

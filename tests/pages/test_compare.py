@@ -15,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage, trained
 from vae.analysis.loaded_run import LoadedRun
+from vae.base.statistics import verdict
 from vae.config import RunConfig
 from vae.dashboard import server
 from vae.dashboard.compare import view as compare_page
@@ -24,7 +25,6 @@ from vae.experiments import entries
 from vae.runs import Run, identity, notes
 from vae.runs.evaluations import EvaluationRequest, saved_evaluations
 from vae.runs.store import trash
-from vae.verdicts import verdict
 from vae.worker.job import Job
 from vae.worker.run import work
 

@@ -13,12 +13,12 @@ from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage, in_state
 from tests.pages.test_compare import drawn, numbers, press, text
+from vae.base.statistics import interval
 from vae.config import RunConfig
 from vae.dashboard.shared.run_selection import SELECTED
 from vae.dashboard.sweep.form import CHOSEN
 from vae.experiments import sweeps
 from vae.runs import Run, identity, listing, notes
-from vae.verdicts import interval
 
 BASE = RunConfig.of(epochs=3, device="cpu", threads=1)
 

@@ -14,6 +14,7 @@ import pytest
 
 from tests.pages.conftest import trained
 from vae.analysis.loaded_run import LoadedRun
+from vae.base.statistics import verdict
 from vae.config import RunConfig
 from vae.data import load
 from vae.figures.base import number
@@ -23,7 +24,6 @@ from vae.report.comparison_section import sentence
 from vae.report.run_summary import KEYS
 from vae.runs import Run, notes
 from vae.runs.evaluations import EvaluationRequest, save
-from vae.verdicts import verdict
 from vae.worker.evaluate import judged, load_run
 
 SHIPPED = Path(__file__).parents[2] / "checkpoints" / "digits-first-look"

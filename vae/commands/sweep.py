@@ -12,11 +12,11 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from vae.base.statistics import by_seed, interval
 from vae.commands.train import claim, config_of, fetch, located, root_flag, setting_flags, work
 from vae.runs import Run, identity, notes
 from vae.runs.artifacts import reports_of
 from vae.runs.status import ALIVE, RESUMABLE
-from vae.verdicts import by_seed, interval
 
 if TYPE_CHECKING:
     from vae.config import RunConfig

@@ -18,13 +18,15 @@ from sklearn.preprocessing import StandardScaler
 
 from vae.base.progress import Progress, silent
 from vae.base.records import Floats, Ints
-from vae.intervals import Share, wilson
+from vae.base.statistics import Proportion, wilson
 
 FOLDS = 5
 NEIGHBOURS = 10
 
 
-def probe(means: Floats, labels: Ints, seed: int, progress: Progress = silent) -> dict[str, Share]:
+def probe(
+    means: Floats, labels: Ints, seed: int, progress: Progress = silent
+) -> dict[str, Proportion]:
     """Accuracies "linear" and "knn", and "chance", of latents (N, Z) for classes (N,).
 
     Classes of fewer than `FOLDS` examples are left out. Raises ValueError if fewer than two are

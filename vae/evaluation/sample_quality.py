@@ -45,7 +45,7 @@ from sklearn.decomposition import PCA
 
 from vae.base.progress import Progress, silent
 from vae.base.records import Floats
-from vae.intervals import Share, effective
+from vae.base.statistics import Proportion, adjusted_wilson
 
 COMPONENTS = 50  # at most
 PER_COMPONENT = 10  # examples that a component takes
@@ -196,13 +196,13 @@ def _unbiased(a: Matrix, b: Matrix) -> float:
     return 2 * squared_frechet(a, b) - sum(parts) / 2
 
 
-def _interval(name: str, value: float, se: float, trials: int) -> Share:
+def _interval(name: str, value: float, se: float, trials: int) -> Proportion:
     """A figure with the ends of its interval; none of them is below 0."""
     if name in SHARES:
-        return effective(value, se, trials, most=4 if name == "coverage" else 1)
+        return adjusted_wilson(value, se, trials, most=4 if name == "coverage" else 1)
     if name == "density":
         se = max(se, 1 / (NEIGHBOURS * trials))  # that of one sample in one ball
-    return Share(*(max(0.0, value + t * se) for t in (0, -T95, T95)))
+    return Proportion(*(max(0.0, value + t * se) for t in (0, -T95, T95)))
 
 
 def _distances(a: Matrix, b: Matrix, a_squared: Matrix, b_squared: Matrix) -> Matrix:

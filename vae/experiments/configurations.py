@@ -12,7 +12,6 @@ Numbers are nats per example. Nothing here loads torch.
 """
 
 import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -20,8 +19,8 @@ import numpy as np
 
 from vae.base.options import options_of
 from vae.base.records import Change, Floats
+from vae.base.statistics import MIN_SEEDS, half_width
 from vae.data import DATASETS
-from vae.verdicts import LEAST, t_factor
 
 SEED = "seed"
 UNIT = ("data", "examples", "val_share", "test_share", "binarize", "likelihood", "condition")
@@ -238,9 +237,9 @@ def mean_line(lines: Sequence[Line]) -> Line:
     x: Floats = np.mean([one.x[:length] for one in lines], axis=0)
     values = np.stack([one.value[:length] for one in lines]).astype(np.float64)  # (seeds, T)
     mean = values.mean(0)
-    if len(lines) < LEAST:
+    if len(lines) < MIN_SEEDS:
         return Line(x, mean.astype(np.float32))
-    half = t_factor(len(lines) - 1) * values.std(0, ddof=1) / math.sqrt(len(lines))
+    half = half_width(values)
     return Line(x, *(part.astype(np.float32) for part in (mean, mean - half, mean + half)))
 
 

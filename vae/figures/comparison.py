@@ -16,10 +16,10 @@ import numpy as np
 import plotly.graph_objects as go
 
 from vae.base.records import Floats
+from vae.base.statistics import Interval
 from vae.experiments.configurations import Line
 from vae.figures.base import Part, axis, decimate, empty_figure, figure, note, number, span
 from vae.figures.palette import CLASSES, token
-from vae.verdicts import Interval
 
 FEW = 16  # spots that have room for words beside them
 LONG = 20  # letters of these at most

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
+from vae.base.statistics import Interval
 from vae.figures.base import Part, axis, figure
 from vae.figures.comparison import colour, nats, whisker
 from vae.figures.palette import token
-from vae.verdicts import Interval
 
 
 class Side(NamedTuple):

@@ -13,11 +13,11 @@ import numpy as np
 import plotly.graph_objects as go
 
 from vae.base.records import Floats
+from vae.base.statistics import Interval
 from vae.experiments.configurations import Line
 from vae.figures.base import Part, axis, decimate, empty_figure, figure, note, number, span
 from vae.figures.comparison import colour, nats
 from vae.figures.palette import token
-from vae.verdicts import Interval
 
 QUANTITIES = {"reconstruction": "reconstruction", "kl": "KL", "elbo": "−ELBO"}
 TOP, BOTTOM = 10, 46  # pixels around the figure against a setting

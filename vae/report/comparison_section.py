@@ -9,13 +9,13 @@ from html import escape
 from itertools import combinations
 from typing import Any, NamedTuple
 
+from vae.base.statistics import MIN_SEEDS, Verdict, by_seed, interval, verdict
 from vae.experiments import configurations
 from vae.experiments.configurations import Entry, Fold, line, mean_line
 from vae.figures import comparison
 from vae.figures.base import number
 from vae.figures.palette import CLASSES
 from vae.report.html import Page, dot, section, table
-from vae.verdicts import LEAST, Verdict, by_seed, interval, verdict
 
 Reports = Mapping[str, Sequence[Mapping[str, Any]]]  # name of a run → its reports
 CURVES, PLANE = 300, 340  # pixels high
@@ -136,7 +136,7 @@ def _spot(fold: Fold, name: str, slot: int | None) -> comparison.Spot:
 def verdicts(group: Group) -> str:
     """HTML: which configurations differ, of those with three finished seeds or more."""
     sides = [(fold, name, _values(fold)) for fold, name in _named(group)]
-    sides = [side for side in sides if len(side[2]) >= LEAST]
+    sides = [side for side in sides if len(side[2]) >= MIN_SEEDS]
     said = [
         sentence(a[1], b[1], verdict(a[2], b[2]))
         for a, b in combinations(sides, 2)
@@ -145,7 +145,7 @@ def verdicts(group: Group) -> str:
     if not said:
         return ""
     told = (
-        f"Validation −ELBO at the best report of each finished run, at least {LEAST} seeds a "
+        f"Validation −ELBO at the best report of each finished run, at least {MIN_SEEDS} seeds a "
         "side; Student's t on the differences seed by seed where both sides have the same seeds, "
         "Welch's where they have not. Of equal configurations about 5 in 100 are called different."
     )

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import streamlit as st
 
+from vae.base.statistics import by_seed, interval
 from vae.dashboard import server
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import widgets
@@ -19,7 +20,6 @@ from vae.experiments.entries import stamp
 from vae.figures import comparison
 from vae.figures.palette import CLASSES
 from vae.runs import Run
-from vae.verdicts import by_seed, interval
 
 HEIGHT = 350
 LAYOUT = (10, 3)  # picture, and its controls beside it

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import streamlit as st
 
+from vae.base.statistics import MIN_SEEDS, Verdict, by_seed, interval, verdict
 from vae.dashboard.compare.charts import Chosen
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import widgets
@@ -13,7 +14,6 @@ from vae.experiments.configurations import Entry, Fold
 from vae.figures.base import number
 from vae.figures.paired_seeds import Side, sides
 from vae.figures.palette import CLASSES
-from vae.verdicts import LEAST, Verdict, by_seed, interval, verdict
 
 HEIGHT = 350
 FIGURES = {
@@ -71,11 +71,11 @@ def value_of(entry: Entry, figure: str) -> float | None:
 
 def sentence(a: Judged, b: Judged, found: Verdict) -> str:
     """The verdict in words."""
-    if short := [side for side in (a, b) if len(side.values) < LEAST]:
+    if short := [side for side in (a, b) if len(side.values) < MIN_SEEDS]:
         told = " and ".join(f"{side.name} has {len(side.values)}" for side in short)
         return (
-            f"A verdict needs at least {LEAST} seeds a side, and {told}: train more seeds on the "
-            "Sweep page, or evaluate those there are."
+            f"A verdict needs at least {MIN_SEEDS} seeds a side, and {told}: train more seeds on "
+            "the Sweep page, or evaluate those there are."
         )
     ends = f"95 % interval {number(found.low)} to {number(found.high)}"
     if not found.resolved:
@@ -187,7 +187,7 @@ def _about(side: Judged) -> str:
         one = interval(values)
         ends = (
             f", 95 % interval {number(one.low)} to {number(one.high)}"
-            if len(values) >= LEAST
+            if len(values) >= MIN_SEEDS
             else ""
         )
         parts = [f"{side.name}: mean{count} {number(one.mean)} nats{ends}"]

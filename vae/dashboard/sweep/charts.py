@@ -9,6 +9,7 @@ from typing import Any
 
 import streamlit as st
 
+from vae.base.statistics import by_seed, interval
 from vae.dashboard import server
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import widgets
@@ -19,7 +20,6 @@ from vae.experiments.entries import stamp
 from vae.figures import sweep as drawn
 from vae.figures.palette import CLASSES
 from vae.runs import Run
-from vae.verdicts import by_seed, interval
 
 ACROSS = 6  # small charts beside each other at most
 ROOM, LETTER = 560, 7.0  # pixels for them, and for a letter of their names
