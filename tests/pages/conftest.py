@@ -69,7 +69,8 @@ def trained(root: Path, name: str, **settings: object) -> Run:
     """A small finished run."""
     given = {"epochs": 2, "hidden": (16,), "batch_size": 128, "frames": 3} | settings
     config = RunConfig.of(**given)
-    data = load(config.data, examples=config.examples, options=config.chosen("data"))
+    options = config.chosen("data")
+    data = load(config.data, examples=config.examples, seed=config.seed, options=options)
     run = Run.create(root, config, data, name)
     for _ in train_run(run):
         pass

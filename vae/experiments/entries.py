@@ -16,6 +16,7 @@ from vae.runs import Run, listing
 from vae.runs.artifacts import reports_of
 from vae.runs.evaluations import SavedEvaluation, saved_evaluations
 from vae.runs.notes import FILE, read
+from vae.runs.result_keys import run_key
 
 WATCHED = ("config.json", "metrics.jsonl", "changes.jsonl", "derived", "best.safetensors", FILE)
 REMEMBERED = 4096  # runs in the cache
@@ -28,7 +29,7 @@ def entries(root: Path | str) -> list[Entry]:
 
 def entry(run: Run) -> Entry:
     """Return the entry of a run, with its present state."""
-    found, status = _read(run.path, tuple(stamp(run.path / n) for n in WATCHED)), run.status()
+    found, status = _read(run.path, run_key(run, files=WATCHED)), run.status()
     return found._replace(
         state=status.state,
         epochs=status.epoch,
@@ -37,17 +38,8 @@ def entry(run: Run) -> Entry:
     )
 
 
-def stamp(path: Path) -> tuple[int, int]:
-    """Return (modification time, size), which change with the file; (0, 0) without a file."""
-    try:
-        stat = path.stat()
-    except OSError:
-        return (0, 0)
-    return stat.st_mtime_ns, stat.st_size
-
-
 @lru_cache(maxsize=REMEMBERED)
-def _read(path: Path, stamps: tuple[tuple[int, int], ...]) -> Entry:
+def _read(path: Path, key: str) -> Entry:
     run, notes = Run(path), read(path)
     said = notes._asdict()
     try:

@@ -27,6 +27,7 @@ from vae.experiments.configurations import Fold, differing, spell, written
 from vae.model import cost
 from vae.runs import Run, listing, notes
 from vae.runs.names import NAME
+from vae.runs.result_keys import FileState, file_state
 
 TAG = "sweep:"
 LONGEST = 30  # letters of a sweep's name
@@ -262,10 +263,10 @@ def data_of(config: RunConfig) -> Dataset:
     where they cannot be."""
     options, path = config.chosen("data"), Path(config.data)
     seed = config.seed if config.examples or options else 0
-    stamp = path.stat().st_mtime_ns if config.data not in DATASETS and path.exists() else 0
-    return _load(config.data, config.examples, seed, json.dumps(options), stamp)
+    state = None if config.data in DATASETS else file_state(path)
+    return _load(config.data, config.examples, seed, json.dumps(options), state)
 
 
 @lru_cache(maxsize=3)
-def _load(data: str, examples: int, seed: int, options: str, stamp: int) -> Dataset:
+def _load(data: str, examples: int, seed: int, options: str, state: FileState | None) -> Dataset:
     return load(data, examples=examples, seed=seed, options=json.loads(options))

@@ -1,34 +1,77 @@
-"""What the result of a job is called: by the weights and the settings that it depends on.
+"""Keys of results: each names the run, the weights and the settings that a result depends on.
 
-The name is made from what the weights file holds and not from when it was written, so that results
-kept with a run are found again in a copy of its folder.
+A result in a file (`key`) depends on the content of the weights, so that a copy of the run's
+folder finds it again. A result in memory, or at an address of the server, depends on the run's
+manifest and on the state of its files (`run_key`): a new run of the same name has other keys.
 """
 
 import hashlib
 import json
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-LETTERS = 16  # of a name, hexadecimal
+from vae.runs.run import Run
+
+LETTERS = 16  # hexadecimal digits of a key
+
+
+class FileState(NamedTuple):
+    """The state of a file or folder on disk; zeros if there is none."""
+
+    modified: int  # nanoseconds since 1970
+    size: int  # bytes
+    inode: int
+
+
+def file_state(path: Path) -> FileState:
+    """Return the state of a file, which changes when the file is written or replaced."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return FileState(0, 0, 0)
+    return FileState(stat.st_mtime_ns, stat.st_size, stat.st_ino)
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of a file, 64 hexadecimal digits; it is read again only when it has changed.
+    """Return the SHA-256 of a file, 64 hexadecimal digits; a changed file is read again.
 
-    Raises OSError if it cannot be read.
+    Raises OSError if the file cannot be read.
     """
-    stat = path.stat()
-    return _digest(path, stat.st_mtime_ns, stat.st_size)
+    path.stat()
+    return _digest(path, file_state(path))
 
 
-@lru_cache(maxsize=256)
-def _digest(path: Path, stamp: int, size: int) -> str:
+@lru_cache(maxsize=8192)
+def _digest(path: Path, state: FileState) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def key(weights: str, spec: dict[str, Any]) -> str:
-    """The name of what has been made with these weights (their digest) and settings (JSON)."""
-    what = json.dumps([weights, spec], sort_keys=True)
-    return hashlib.sha256(what.encode()).hexdigest()[:LETTERS]
+    """Return the key of a result of these weights (their digest) with these settings (JSON)."""
+    return _shortened([weights, spec])
+
+
+def run_key(run: Run, checkpoint: str | None = None, files: Sequence[str] = ()) -> str:
+    """Return a key of a run, of the weights of a checkpoint, and of further files of its folder.
+
+    The run is known by its path and by the content of its manifest, which holds the time of its
+    creation. `files` are names inside the folder; a missing file counts as such. Raises ValueError
+    if the checkpoint has no weights.
+    """
+    try:
+        manifest = digest(run.path / "config.json")
+    except OSError:
+        manifest = ""
+    parts = [run.path / name for name in files]
+    if checkpoint is not None:
+        parts.append(run.weights_path(checkpoint))
+    states = [(path.name, *file_state(path)) for path in parts]
+    return _shortened([str(run.path), manifest, checkpoint, states])
+
+
+def _shortened(content: Any) -> str:
+    text = json.dumps(content, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:LETTERS]

@@ -16,10 +16,10 @@ from vae.dashboard.shared import widgets
 from vae.dashboard.shared.html_gallery import colour
 from vae.experiments import configurations
 from vae.experiments.configurations import Entry, Figures, Fold, line, mean_line
-from vae.experiments.entries import stamp
 from vae.figures import comparison
 from vae.figures.palette import CLASSES
 from vae.runs import Run
+from vae.runs.result_keys import run_key
 
 HEIGHT = 350
 LAYOUT = (10, 3)  # picture, and its controls beside it
@@ -208,11 +208,11 @@ def _lines(
 def reports(entry: Entry) -> list[dict[str, Any]]:
     """Every report of a run, read again only when there are more."""
     path = server.ROOT / entry.name
-    return _reports(path, stamp(path / "metrics.jsonl"))
+    return _reports(path, run_key(Run(path), files=("metrics.jsonl",)))
 
 
 @lru_cache(maxsize=DRAWN)
-def _reports(path: Path, stamps: tuple[int, int]) -> list[dict[str, Any]]:
+def _reports(path: Path, key: str) -> list[dict[str, Any]]:
     return Run(path).reports()
 
 

@@ -140,7 +140,7 @@ def _map(
         revision=f"{loaded.run.name} {how} {ends}",
         height=HEIGHT,
         index=trace_rows(record),
-        tiles=pattern(loaded.run.name) if loaded.data.is_image else None,
+        tiles=pattern(loaded.run) if loaded.data.is_image else None,
         label=f"Latent map of {title}",
     )
 

@@ -20,6 +20,7 @@ from vae.diagnostics.latent_swap import measure
 from vae.diagnostics.training_stats import course_of
 from vae.figures.kl_heatmap import kl_heatmap
 from vae.runs import Run, Status
+from vae.runs.result_keys import run_key
 
 POLL = 2.0  # seconds between two looks at a run that trains
 AT_ONCE = 256  # elements of an example up to which the reference takes about a second
@@ -174,34 +175,32 @@ def _value(value: Any) -> str:
 def _looked_at(run: Run) -> tuple[Measured | None, str]:
     """The checkup of the last weights, or why there is none."""
     try:
-        stamp = run.weights_path("last").stat().st_mtime_ns
-        return _measured(str(run.path), stamp), ""
+        return _measured(run, run_key(run, "last")), ""
     except (ValueError, OSError) as error:
         return None, str(error)
 
 
 @st.cache_data(max_entries=16, show_spinner="Looking at the model…")
-def _measured(path: str, stamp: int) -> Measured:
-    return measure(cache.load_run(Run(path), "last"))
+def _measured(_run: Run, key: str) -> Measured:
+    return measure(cache.load_run(_run, "last"))
 
 
 def _with_reference(run: Run, measured: Measured) -> Measured:
     """With what a model without latents pays: at once for small examples, else at a press."""
     elements = math.prod(run.header["data"]["event_shape"])
-    asked = f"doctor_reference_{run.name}"
+    asked = f"doctor_reference_{run_key(run)}"
     if elements > AT_ONCE and not st.session_state.get(asked):
         if st.button("Compare with a model without latents", key="reference", help=COMPARE):
             st.session_state[asked] = True
         else:
             return measured
-    nats, se = _reference(str(run.path), (run.path / "config.json").stat().st_mtime_ns)
+    nats, se = _reference(run, run_key(run))
     return measured._replace(reference=nats, reference_se=se)
 
 
 @st.cache_data(max_entries=16, show_spinner="Fitting a model without latents…")
-def _reference(path: str, stamp: int) -> tuple[float | None, float | None]:
+def _reference(_run: Run, key: str) -> tuple[float | None, float | None]:
     from vae.evaluation.baseline import baseline
 
-    run = Run(path)
-    found = baseline(run.data(), run.config, run.config.likelihood)
+    found = baseline(_run.data(), _run.config, _run.config.likelihood)
     return found.nats, found.se

@@ -27,6 +27,7 @@ from vae.figures.latent_map import (
     pin_labels,
     posterior_outlines,
 )
+from vae.runs.result_keys import run_key
 
 ELLIPSES = 50  # selected examples at most whose posteriors are drawn
 TRUSTWORTHY = (
@@ -53,9 +54,8 @@ def ahead_of(
 
 def depends(loaded: LoadedRun, asked: MapRequest) -> tuple[object, ...]:
     """What a map of a run depends on, beside the colours."""
-    weights = loaded.run.weights_path(loaded.checkpoint).stat().st_mtime_ns
     place = (asked.split, asked.points, asked.projection, *asked.options.values())
-    return (str(loaded.run.path), loaded.checkpoint, weights, *place)
+    return (run_key(loaded.run, loaded.checkpoint), *place)
 
 
 def behind(

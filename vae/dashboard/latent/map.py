@@ -96,7 +96,7 @@ def picture(
         revision=revision,
         height=HEIGHT,
         index=[*index, *(np.empty(0, np.int64) for _ in layers)],
-        tiles=pattern(loaded.run.name),
+        tiles=pattern(loaded.run),
         selectable=True,
         clickable=True,
         pickable=True,

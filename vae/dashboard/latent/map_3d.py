@@ -58,7 +58,7 @@ def picture(
         revision=revision,
         height=HEIGHT,
         index=trace_rows_3d(record),
-        tiles=pattern(loaded.run.name),
+        tiles=pattern(loaded.run),
         pickable=True,
         label=f"{len(record.points)} examples in three dimensions of latent space, "
         f"{', '.join(record.axes)}",

@@ -10,6 +10,7 @@ from vae.dashboard.replay.player import pack, player
 from vae.dashboard.shared import cache, run_picker
 from vae.figures.replay import Scene, scene, strips
 from vae.runs import Run, Status
+from vae.runs.result_keys import run_key
 
 WAITING = ("queued", "starting", "running")
 POLL = 1.0  # seconds between two looks at a run that may yet leave a frame
@@ -31,17 +32,16 @@ def kept(run: Run) -> Kept | None:
     """The frames of a run as one sequence, read again when there is another; None if there are
     none, or the file that says which examples they show cannot be read."""
     steps = tuple(run.frame_steps())
-    stamps = tuple(path.stat().st_mtime_ns for path in sorted((run.path / "frames").glob("*")))
-    return _kept(str(run.path), steps, stamps) if steps else None
+    frames = sorted(f"frames/{path.name}" for path in (run.path / "frames").glob("*"))
+    return _kept(run, steps, run_key(run, files=frames)) if steps else None
 
 
 @st.cache_resource(max_entries=4, show_spinner="Aligning the frames…")
-def _kept(path: str, steps: tuple[int, ...], stamps: tuple[int, ...]) -> Kept | None:
-    run = Run(path)
-    examples = run.examples()
+def _kept(_run: Run, steps: tuple[int, ...], key: str) -> Kept | None:
+    examples = _run.examples()
     if examples is None:
         return None
-    frames = usable([run.frame(step) for step in steps], examples)
+    frames = usable([_run.frame(step) for step in steps], examples)
     there = {frame.step for frame in frames}
     left_out = tuple(step for step in steps if step not in there)
     return Kept(replay(frames, examples) if frames else None, examples, left_out)

@@ -22,6 +22,7 @@ from vae.dashboard.shared import cache, widgets
 from vae.data import prepare
 from vae.runs import Run, listing
 from vae.runs.manifest import domain_of
+from vae.runs.result_keys import run_key
 
 KINDS = {"mean": "mean", "draw": "one draw"}
 JUDGED = 200  # held-out examples whose nearest training example is the yardstick
@@ -89,21 +90,21 @@ def decoded(loaded: LoadedRun, asked: Sampling, z: Floats) -> Floats:
 def near(loaded: LoadedRun, asked: Sampling) -> tuple[Nearest, float]:
     """The nearest training example of each sample (places in the training split), and the median
     of the distances of held-out examples from theirs; NaN where nothing is held out."""
-    stamp = loaded.run.weights_path(loaded.checkpoint).stat().st_mtime_ns
-    path = str(loaded.run.path)
-    return _near(path, loaded.checkpoint, stamp, asked), _yardstick(path)
+    run, checkpoint = loaded.run, loaded.checkpoint
+    nearest_rows = _near(run, checkpoint, run_key(run, checkpoint), asked)
+    return nearest_rows, _yardstick(run, run_key(run))
 
 
 @st.cache_data(max_entries=16, show_spinner="Looking for the nearest training examples…")
-def _near(path: str, checkpoint: str, stamp: int, asked: Sampling) -> Nearest:
-    loaded = cache.load_run(Run(path), checkpoint)
+def _near(_run: Run, checkpoint: str, key: str, asked: Sampling) -> Nearest:
+    loaded = cache.load_run(_run, checkpoint)
     data = loaded.data
     return nearest(sampled(loaded, asked).x, data.x[loaded.splits.train], data.scale)
 
 
 @st.cache_data(max_entries=16, show_spinner="Looking for the nearest training examples…")
-def _yardstick(path: str) -> float:
-    loaded = cache.load_run(Run(path), "last")
+def _yardstick(_run: Run, key: str) -> float:
+    loaded = cache.load_run(_run, "last")
     split, data = loaded.default_split(), loaded.data
     if split == "train":
         return float("nan")

@@ -24,6 +24,7 @@ from vae.dashboard.sidebar import download
 from vae.dashboard.sidebar.beta_converter import ledger
 from vae.data import DATASETS, OFFLINE, Dataset, load, save_upload
 from vae.runs import Run
+from vae.runs.result_keys import FileState, file_state
 
 FILE = "a file of your own"
 GROUPS = ("Data", "Model", "Objective", "Training")
@@ -292,13 +293,15 @@ def _data(config: RunConfig) -> tuple[Dataset, str]:
             f"{config.data} is not on this machine yet: press Download under Data, in the sidebar."
         )
     path = Path(config.data)
-    stamp = path.stat().st_mtime_ns if config.data not in DATASETS and path.exists() else 0
-    asked = (config.data, config.examples, config.seed, config.chosen("data"), stamp)
-    return _load(*asked), repr(asked)
+    state = None if config.data in DATASETS else file_state(path)
+    request = (config.data, config.examples, config.seed, config.chosen("data"), state)
+    return _load(*request), repr(request)
 
 
 @st.cache_resource(max_entries=3, show_spinner="Loading data…")
-def _load(data: str, examples: int, seed: int, options: dict[str, Any], stamp: int) -> Dataset:
+def _load(
+    data: str, examples: int, seed: int, options: dict[str, Any], state: FileState | None
+) -> Dataset:
     return load(data, examples=examples, seed=seed, options=options)
 
 

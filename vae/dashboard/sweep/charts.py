@@ -16,10 +16,10 @@ from vae.dashboard.shared import widgets
 from vae.dashboard.shared.html_gallery import colour
 from vae.experiments import sweeps
 from vae.experiments.configurations import Entry, Fold, Line, line, spell, written
-from vae.experiments.entries import stamp
 from vae.figures import sweep as drawn
 from vae.figures.palette import CLASSES
 from vae.runs import Run
+from vae.runs.result_keys import run_key
 
 ACROSS = 6  # small charts beside each other at most
 ROOM, LETTER = 560, 7.0  # pixels for them, and for a letter of their names
@@ -124,13 +124,13 @@ def _lines(fold: Fold) -> dict[str, dict[int, Line]]:
     made: dict[str, dict[int, Line]] = {name: {} for name in drawn.QUANTITIES}
     for run in fold.runs:
         path, split = server.ROOT / run.name, "val" if run.settings["val_share"] else "train"
-        for name, one in _read(path, stamp(path / "metrics.jsonl"), split).items():
+        for name, one in _read(path, run_key(Run(path), files=("metrics.jsonl",)), split).items():
             made[name][run.seed] = one
     return made
 
 
 @lru_cache(maxsize=5 * sweeps.MOST)
-def _read(path: Path, stamps: tuple[int, int], split: str) -> dict[str, Line]:
+def _read(path: Path, key: str, split: str) -> dict[str, Line]:
     """The lines of a run, read again only when there are more reports."""
     reports = Run(path).reports()
     found = {name: line(reports, name, split, "epoch") for name in drawn.QUANTITIES}

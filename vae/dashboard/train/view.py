@@ -144,7 +144,7 @@ def _map(run: Run, examples: Examples | None, frame: Frame | None) -> None:
         revision=run.name,
         height=CHARTS - 26,
         index=trace_rows(record),
-        tiles=pattern(run.name) if examples.originals.ndim == 4 else None,
+        tiles=pattern(run) if examples.originals.ndim == 4 else None,
         label="Posterior means of examples in latent space",
     )
 

@@ -19,6 +19,7 @@ from vae.base.records import Floats, Ints
 from vae.dashboard.shared import cache, run_picker, widgets
 from vae.figures.latent_bars import USED
 from vae.runs import Run
+from vae.runs.result_keys import run_key
 
 DRAWS = 4000  # of the prior, for its mean, its spread and what is usual under it
 CHECKPOINTS = {"best": "best", "last": "last"}
@@ -61,24 +62,21 @@ def open_run(run: Run, place: DeltaGenerator) -> LoadedRun:
         run_picker.empty("This run cannot be opened.", str(error))
 
 
-def stamp(loaded: LoadedRun) -> tuple[str, str, int]:
-    """What a kept result belongs to: run folder, checkpoint, time of its weights."""
-    when = loaded.run.weights_path(loaded.checkpoint).stat().st_mtime_ns
-    return str(loaded.run.path), loaded.checkpoint, when
-
-
 def usual(loaded: LoadedRun) -> Floats:
     """Draws of the prior (M, Z), or where there is none the latents of the training data."""
-    return _draws(*stamp(loaded)) if loaded.model.has_kl else cache.training_encoding(loaded).mean
+    if not loaded.model.has_kl:
+        return cache.training_encoding(loaded).mean
+    run, checkpoint = loaded.run, loaded.checkpoint
+    return _draws(run, checkpoint, run_key(run, checkpoint))
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
-def _draws(path: str, checkpoint: str, when: int) -> Floats:
+def _draws(_run: Run, checkpoint: str, key: str) -> Floats:
     import torch
 
     from vae.base import rng
 
-    model = cache.load_run(Run(path), checkpoint).model
+    model = cache.load_run(_run, checkpoint).model
     with torch.no_grad(), rng.stream(model.device, 0, "page"):
         z: Floats = model.prior().sample(torch.Size((DRAWS,))).cpu().numpy()
     return z

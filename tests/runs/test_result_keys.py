@@ -1,0 +1,79 @@
+"""Keys of results change with everything that a result depends on, and with nothing else."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from vae.base import files
+from vae.runs import Run
+from vae.runs.result_keys import digest, file_state, key, run_key
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """A folder with a manifest, best and last weights, and reports."""
+    found = Run(tmp_path / "a-run")
+    found.path.mkdir()
+    files.write_json(found.path / "config.json", {"created": "2026-01-01T00:00:00.000000"})
+    for name in ("best.safetensors", "last.safetensors", "metrics.jsonl"):
+        (found.path / name).write_text(name)
+    return found
+
+
+def touch(path: Path) -> None:
+    """Replace a file by another of the same size and modification time."""
+    times, content = path.stat().st_mtime_ns, path.read_bytes()
+    other = path.with_name("other")
+    other.write_bytes(content[::-1])
+    os.utime(other, ns=(times, times))
+    os.replace(other, path)
+
+
+CHANGES: dict[str, tuple[str, Callable[[Run], str]]] = {
+    "the manifest": ("config.json", lambda run: run_key(run)),
+    "the best weights": ("best.safetensors", lambda run: run_key(run, "best")),
+    "the last weights": ("last.safetensors", lambda run: run_key(run, "last")),
+    "another file": ("metrics.jsonl", lambda run: run_key(run, files=("metrics.jsonl",))),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_key_changes_with_its_file_and_no_other(what: str, run: Run) -> None:
+    changed, look = CHANGES[what]
+    before = look(run)
+    for name in {file for file, _ in CHANGES.values()} - {changed, "config.json"}:
+        touch(run.path / name)
+    assert look(run) == before
+    touch(run.path / changed)
+    assert look(run) != before
+
+
+def test_every_argument_makes_another_key(run: Run) -> None:
+    keys = [run_key(run), run_key(run, "best"), run_key(run, "last")]
+    keys += [run_key(run, files=(name,)) for name in ("metrics.jsonl", "missing")]
+    assert len(set(keys)) == len(keys)
+
+
+def test_a_run_is_known_by_its_folder_too(run: Run) -> None:
+    copy = Run(shutil.copytree(run.path, run.path.with_name("a-copy")))
+    assert run_key(copy) != run_key(run)
+
+
+def test_missing_files_have_keys_and_missing_weights_raise(run: Run) -> None:
+    (run.path / "config.json").unlink()
+    assert run_key(run) == run_key(Run(run.path))
+    for name in ("best", "last"):
+        (run.path / f"{name}.safetensors").unlink()
+    with pytest.raises(ValueError, match="no weights"):
+        run_key(run, "best")
+
+
+def test_a_key_of_a_file_depends_on_content_not_on_time(run: Run) -> None:
+    path = run.path / "best.safetensors"
+    before, state = key(digest(path), {"a": 1}), file_state(path)
+    os.utime(path, ns=(1, 1))
+    assert file_state(path) != state
+    assert key(digest(path), {"a": 1}) == before != key(digest(path), {"a": 2})
