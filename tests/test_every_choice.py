@@ -96,10 +96,10 @@ def test_the_best_weights_are_best_by_what_is_trained(objective: str) -> None:
         "elbo": [r.elbo for r in reports],
         "iwae_bound": [r.terms.get("iwae_bound") for r in reports],
         "reconstruction": [-r.reconstruction for r in reports],
-    }[OBJECTIVES[objective].best]
+    }[OBJECTIVES[objective].best_by.key]
     end = events[-1]
     assert isinstance(end, Snapshot)
     assert end.meta["best"]["value"] == max(values)
     assert end.meta["best"]["step"] == reports[int(np.argmax(values))].step
     expected = {"iwae": "iwae_bound", "wae": "reconstruction", "reconstruction": "reconstruction"}
-    assert OBJECTIVES[objective].best == expected.get(objective, "elbo")
+    assert OBJECTIVES[objective].best_by.key == expected.get(objective, "elbo")

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from vae.analysis.loaded_run import LoadedRun
+from vae.base.criterion import ELBO, RECONSTRUCTION
 from vae.batches import Batches
 from vae.components.terms import reconstruction_error
 from vae.config import TABLES, RunConfig
@@ -216,7 +217,7 @@ def test_a_course_in_numbers_known_by_hand() -> None:
         for split, v in (("val", v), ("train", v + 3))
         if e or split == "val"
     ]
-    course = course_of(told, "elbo")
+    course = course_of(told, ELBO)
     assert (course.split, course.span, course.range) == ("val", 10.0, 14.0)
     assert (course.gap, course.reach, course.steps) == (3.0, 60.0, 120)
     assert course.gain(0.25) == 6 - 9
@@ -225,7 +226,7 @@ def test_a_course_in_numbers_known_by_hand() -> None:
     told = [
         {"step": e, "epoch": e, "split": "val", "elbo": 0.5 * e + v} for e, v in enumerate(noise)
     ]
-    assert course_of(told, "elbo").jitter == pytest.approx(1, abs=0.12)
+    assert course_of(told, ELBO).jitter == pytest.approx(1, abs=0.12)
 
 
 def test_a_cause_hides_its_consequences_only() -> None:
@@ -354,7 +355,7 @@ def test_every_row_of_every_table_gets_what_applies_to_it(row: dict[str, Any], s
     told = reports(shape, amount=0.5, kl=(0.0, 0.0))
     for report in told:
         report["terms"] = {"iwae_bound": report["elbo"]}
-        if config.best_by == "reconstruction":
+        if config.best_by == RECONSTRUCTION:
             report["reconstruction"] = -report["elbo"]
         if not config.kl_per_dimension:
             report["kl_per_dimension"] = None

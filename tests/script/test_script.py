@@ -156,10 +156,9 @@ def assert_alike(run: Run, found: dict[str, Any], expected: dict[str, Any]) -> N
                 assert expected[part][term] == pytest.approx(value, abs=1e-6), run.name
     if "val" in wanted:
         by = run.config.best_by
-        sign = -1 if by == "reconstruction" else 1
-        held = [r for r in reports if r["split"] == "val"]
-        best = max(sign * (r | r["terms"])[by] for r in held)
-        assert sign * found["best"][by] == pytest.approx(best, rel=1e-5), run.name
+        best = by.best(r for r in reports if r["split"] == "val")
+        assert best is not None
+        assert found["best"][by.key] == pytest.approx(by.value(best), rel=1e-5), run.name
 
 
 def grey(n: int, seed: int = 5) -> np.ndarray:

@@ -41,8 +41,9 @@ class Tick(NamedTuple):
     epochs: int  # epochs planned
     images_per_second: float  # since the last tick
     seconds: float  # spent training, over all resumes
-    best: float | None  # best validation value so far: ELBO, K-sample bound or -reconstruction
+    best: float | None  # highest validation score so far, nats per example
     best_epoch: float | None
+    best_by: str = ""  # name of that score: ELBO, K-sample bound, −reconstruction
 
 
 class Report(NamedTuple):

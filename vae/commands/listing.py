@@ -20,7 +20,7 @@ def runs(args: argparse.Namespace) -> int:
     if not rows:
         print(f"No runs in {args.root} yet: python -m vae train")
     for row in rows:
-        best = "" if row["best"] is None else f"best {row['best']:.2f} nats"
+        best = "" if row["best"] is None else f"best {_best(row)} nats"
         told = row["message"] if row["state"] in ("failed", "damaged") else ""
         print(f"{row['run']:<36} {row['state']:<12} epoch {row['epoch']:<8.1f} {best}{told}")
     return 0
@@ -30,6 +30,11 @@ def _row(run: Run) -> dict[str, Any]:
     status = run.status()
     settings = None if status.state == "damaged" else run.settings
     return {"run": run.name, **status._asdict(), "settings": settings}
+
+
+def _best(row: dict[str, Any]) -> str:
+    """The score that selected the best weights, after its name."""
+    return f"{row['best_by']} {row['best']:.2f}".replace("-", "−").strip()
 
 
 def data_flags(parser: argparse.ArgumentParser) -> None:

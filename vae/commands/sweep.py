@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING
 from vae.base.statistics import by_seed, interval
 from vae.commands.train import claim, config_of, fetch, located, root_flag, setting_flags, work
 from vae.runs import Run, identity, notes
-from vae.runs.artifacts import reports_of
 from vae.runs.status import ALIVE, RESUMABLE
 
 if TYPE_CHECKING:
     from vae.config import RunConfig
-    from vae.experiments.configurations import Entry, Fold
+    from vae.experiments.configurations import Fold
     from vae.experiments.sweeps import Arm, Axis
 
 SIGNALLED = 128  # and the number of the signal: the exit status of what a signal ended
@@ -169,30 +168,24 @@ def _table(runs: Sequence[Run]) -> None:
     """What every configuration has reached."""
     from vae.experiments import sweeps
     from vae.experiments.configurations import fold
+    from vae.experiments.entries import entry
 
-    folds = fold(_entry(run) for run in runs if run.status().state != "damaged")
+    folds = fold(entry(run) for run in runs)
     differ = sweeps.swept(folds)
     names = [sweeps.told({n: one.settings.get(n) for n in differ}) for one in folds]
     width = max(map(len, names), default=0)
-    print("Validation ELBO of each run's best report, nats per example: the mean over seeds")
-    print("± half-width of its 95 % interval, from three seeds on")
+    title = max((len(one.runs[0].best_by.title) for one in folds), default=0)
+    print("Validation value that selected each run's best weights, nats per example: mean over")
+    print("seeds ± half-width of its 95 % interval, from three seeds on")
     for name, one in zip(names, folds, strict=True):
-        print(f"{name:<{width}}  {_mean(one)}")
-
-
-def _entry(run: Run) -> "Entry":
-    from vae.experiments.configurations import Entry, Figures
-
-    bounds = [r["elbo"] for r in reports_of(run.path, "val") if r.get("elbo") is not None]
-    best, data = Figures(max(bounds, default=None)), str(run.header["data"]["fingerprint"])
-    return Entry(run.name, run.settings, fingerprint=data, changes=tuple(run.changes()), val=best)
+        print(f"{name:<{width}}  {one.runs[0].best_by.title:<{title}}  {_mean(one)}")
 
 
 def _mean(one: "Fold") -> str:
     """The mean of a configuration in words."""
-    values = list(by_seed((run.seed, run.val.elbo) for run in one.runs).values())
+    values = list(by_seed((run.seed, run.val.best) for run in one.runs).values())
     if not values:
-        return "no validation ELBO"
+        return "no validation report"
     found = interval(values)
     half = f"± {found.high - found.mean:<7.2f}" if math.isfinite(found.high) else " " * 9
     return f"{found.mean:10.2f} {half}  {_many(len(values), 'seed')}"

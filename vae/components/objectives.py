@@ -11,6 +11,7 @@ from typing import Annotated, NamedTuple
 
 from torch import Tensor
 
+from vae.base.criterion import ELBO, RECONSTRUCTION, Criterion
 from vae.base.options import Option
 from vae.components.terms import Pass, frozen, kl_parts, mmd_to_prior, rate, reconstruction_error
 
@@ -266,17 +267,16 @@ class Objective(NamedTuple):
     loss: Callable[..., Loss]
     needs: str = "density"
     batch: int = 1  # examples that it takes at least to compare
-    best: str = "elbo"  # whose validation value says which weights are best: a bound in `terms`,
-    # the "elbo", or "reconstruction" where no KL is trained and the ELBO goes where it likes
+    best_by: Criterion = ELBO  # selects the best weights; without a trained KL not the ELBO
 
 
 OBJECTIVES: dict[str, Objective] = {
     "elbo": Objective(elbo),
     "capacity": Objective(capacity),
     "free-bits": Objective(free_bits, needs="factors"),
-    "iwae": Objective(iwae, best="iwae_bound"),
+    "iwae": Objective(iwae, best_by=Criterion("iwae_bound", "K-sample bound")),
     "beta-tc": Objective(beta_tc, needs="factors"),
     "info": Objective(info, batch=2),
-    "wae": Objective(wae, needs="nothing", batch=2, best="reconstruction"),
-    "reconstruction": Objective(reconstruction, needs="nothing", best="reconstruction"),
+    "wae": Objective(wae, needs="nothing", batch=2, best_by=RECONSTRUCTION),
+    "reconstruction": Objective(reconstruction, needs="nothing", best_by=RECONSTRUCTION),
 }

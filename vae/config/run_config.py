@@ -12,6 +12,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
+from vae.base.criterion import Criterion
 from vae.base.options import Field, Option, Spec, check, coerce, derive, options_of, refuse_unknown
 from vae.base.records import Domain
 from vae.components import schedules
@@ -400,10 +401,9 @@ class RunConfig(BaseModel):
         return self.condition == "labels"
 
     @property
-    def best_by(self) -> str:
-        """The validation value that says which weights are best: "elbo", "reconstruction" (the
-        lowest), or a bound of the objective's own."""
-        return OBJECTIVES[self.objective].best
+    def best_by(self) -> Criterion:
+        """The validation value by which training selects the best weights."""
+        return OBJECTIVES[self.objective].best_by
 
     @property
     def closed_kl(self) -> bool:

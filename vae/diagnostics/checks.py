@@ -74,9 +74,8 @@ def _nats(value: float, se: float | None = None) -> str:
 
 
 def _named(case: Case) -> str:
-    words = {"elbo": "ELBO", "iwae_bound": "K-sample bound", "reconstruction": "−reconstruction"}
     whose = {"val": "validation", "train": "training"}[case.course.split]
-    return f"{whose} {words.get(case.course.score, case.course.score)}"
+    return f"{whose} {case.course.criterion.score_title}"
 
 
 def _few(case: Case, least: int) -> Quiet | None:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from vae.base.criterion import Criterion
 from vae.base.records import Floats
 
 Reports = Iterable[Mapping[str, Any]]
@@ -24,7 +25,7 @@ LAST = 0.1  # share of the epochs that is averaged where one value would be chan
 class Course(NamedTuple):
     """How training went, nats per example."""
 
-    score: str  # "elbo", "reconstruction" (its negative), or a bound of the objective's own
+    criterion: Criterion  # selects the best weights, and gives the score
     split: str  # "val" or "train"
     epoch: Floats  # (T,) ascending
     value: Floats  # (T,) the score
@@ -89,14 +90,14 @@ class Course(NamedTuple):
         return float(self.smooth[-1] - self.smooth[-1 - back])
 
 
-def course_of(reports: Reports, score: str) -> Course:
-    """The course that these reports tell of a run whose best weights are chosen by `score`."""
+def course_of(reports: Reports, criterion: Criterion) -> Course:
+    """The course that these reports tell of a run whose best weights `criterion` selects."""
     reports = list(reports)
     parts = {name: [r for r in reports if r.get("split") == name] for name in ("val", "train")}
     split = "val" if parts["val"] else "train"
     rows, own = _epochs(parts[split]), _epochs(parts["train"])
-    train = {end: _mean(_score(r, score) for r in group) for end, group in own.items()}
-    value = np.array([_mean(_score(r, score) for r in group) for group in rows.values()])
+    train = {end: _mean(_score(r, criterion) for r in group) for end, group in own.items()}
+    value = np.array([_mean(_score(r, criterion) for r in group) for group in rows.values()])
     kept = np.flatnonzero(np.isfinite(value))
     ends = [end for place, end in enumerate(rows) if place in set(kept.tolist())]
     lasts = [rows[end][-1] for end in ends]
@@ -104,7 +105,7 @@ def course_of(reports: Reports, score: str) -> Course:
     kl = _mean(_number(r.get("kl")) for r in _tail(lasts))
     start, peak, highest = _losses(reports)
     return Course(
-        score=score,
+        criterion=criterion,
         split=split,
         epoch=np.array(ends, np.float32),
         value=value[kept],
@@ -142,10 +143,8 @@ def _terms(report: Mapping[str, Any]) -> Mapping[str, Any]:
     return terms if isinstance(terms, dict) else {}
 
 
-def _score(report: Mapping[str, Any], score: str) -> float:
-    if score == "reconstruction":
-        return -_number(report.get("reconstruction"))
-    return _number(report.get(score, _terms(report).get(score)))
+def _score(report: Mapping[str, Any], criterion: Criterion) -> float:
+    return _number(criterion.score(report))
 
 
 def _sigma(report: Mapping[str, Any]) -> float:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from vae.base.criterion import ELBO, Criterion
 from vae.base.options import options_of
 from vae.base.records import Change, Floats
 from vae.base.statistics import MIN_SEEDS, half_width
@@ -36,6 +37,7 @@ class Figures(NamedTuple):
     nll: float | None = None  # -ln p(x)
     nll_samples: int | None = None  # importance samples that it was estimated with
     epoch: float | None = None  # of the weights
+    best: float | None = None  # value of the criterion that selected the weights
 
 
 class Entry(NamedTuple):
@@ -47,8 +49,9 @@ class Entry(NamedTuple):
     fingerprint: str = ""
     created: str = ""  # ISO 8601, UTC
     changes: tuple[Change, ...] = ()
-    val: Figures = Figures()  # at the best report
-    test: Figures = Figures()  # of the best weights, as kept
+    val: Figures = Figures()  # of the best weights, from their report
+    test: Figures = Figures()  # of the same weights, from one saved evaluation
+    best_by: Criterion = ELBO  # selected these weights
     epochs: float = 0.0  # trained
     seconds: float = 0.0  # spent training
     problem: str = ""  # why its settings cannot be used

@@ -1,10 +1,13 @@
 """Runs as entries of a table: settings, notes, state and results of each run of a root.
 
-An entry is read again only when a file of its run has changed. Its results are, on validation
-data, those of the best report, and on test data those of the saved evaluations of the best
-weights.
+The results are those of the best weights. On validation data they are those of the report at the
+step of `best.safetensors`, which the objective's criterion selected (`RunConfig.best_by`). On test
+data they are those of one saved evaluation of the same weights: that with the most importance
+samples for −ln p(x), the newest of equal ones. An entry is read again only when a file of its run
+has changed.
 """
 
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -54,41 +57,64 @@ def _read(path: Path, key: str) -> Entry:
         told = f"Its settings cannot be used. {error}"
         return Entry(run.name, {}, *about, problem=told, **said)
     changes = tuple(Change(c.step, c.field, c.value) for c in run.changes())
-    return Entry(run.name, run.settings, *about, changes, _best(run), _tested(run), **said)
+    results = (_validated(run), _tested(run), run.config.best_by)
+    return Entry(run.name, run.settings, *about, changes, *results, **said)
 
 
-def _best(run: Run) -> Figures:
-    """The best report on validation data."""
-    by = [(_rank(r), r) for r in reports_of(run.path, "val") if _rank(r) is not None]
-    if not by:
-        return Figures()
-    best = max(by, key=lambda pair: pair[0] or 0.0)[1]
-    return Figures(best.get("elbo"), best["reconstruction"], best.get("kl"), epoch=best["epoch"])
+def best_report(run: Run) -> Mapping[str, Any] | None:
+    """Return the validation report of a run's best weights, or None without validation data.
+
+    Before the first weights are saved it is the best report so far. Raises ValueError if the
+    configuration is not valid.
+    """
+    reports, step = reports_of(run.path, "val"), best_step(run)
+    saved = next((report for report in reports if report["step"] == step), None)
+    return saved or run.config.best_by.best(reports)
 
 
-def _rank(report: dict[str, Any]) -> float | None:
-    """The higher, the better."""
-    elbo, error = report.get("elbo"), report.get("reconstruction")
-    return elbo if elbo is not None else None if error is None else -error
-
-
-def evaluations_of_best(run: Run) -> list[SavedEvaluation]:
-    """Return the saved evaluations of the present best weights, the newest first."""
+def best_step(run: Run) -> int | None:
+    """Return the step of the best weights on disk; None if none are saved or readable."""
     try:
-        step = files.read_meta(run.weights_path("best")).get("step")
+        return files.read_meta(run.weights_path("best")).get("step")
     except (ValueError, OSError):
-        return []
-    found = [saved for saved in saved_evaluations(run) if saved.request.checkpoint == "best"]
-    return [saved for saved in found if saved.weights.step == step]
+        return None
+
+
+def evaluations_of_best(run: Run) -> dict[str, SavedEvaluation]:
+    """Return split → the saved evaluation of the best weights whose numbers stand for that split.
+
+    It is the one with the most importance samples for −ln p(x), the newest of equal ones.
+    """
+    step, found = best_step(run), dict[str, SavedEvaluation]()
+    for saved in saved_evaluations(run):
+        current = saved.request.checkpoint == "best" and saved.weights.step == step
+        rival = found.get(saved.request.split)
+        if current and (rival is None or _samples(saved) > _samples(rival)):
+            found[saved.request.split] = saved
+    return found
+
+
+def _samples(saved: SavedEvaluation) -> int:
+    return 0 if saved.record.nll is None else saved.record.nll_samples or 0
+
+
+def _validated(run: Run) -> Figures:
+    best = best_report(run)
+    if best is None:
+        return Figures()
+    value = run.config.best_by.value(best)
+    return Figures(
+        best.get("elbo"),
+        best.get("reconstruction"),
+        best.get("kl"),
+        epoch=best["epoch"],
+        best=value,
+    )
 
 
 def _tested(run: Run) -> Figures:
-    """What is kept of the present best weights on the test examples."""
-    found = [s.record for s in evaluations_of_best(run) if s.request.split == "test"]
-    if not found:
+    saved = evaluations_of_best(run).get("test")
+    if saved is None:
         return Figures()
-    record = found[0]
-    sampled = [record for record in found if record.nll is not None]
-    most = max(sampled, key=lambda r: r.nll_samples or 0, default=None)
-    nll = (most.nll, most.nll_samples) if most else (None, None)
-    return Figures(record.elbo, record.reconstruction, record.kl, *nll)
+    record = saved.record
+    return Figures(record.elbo, record.reconstruction, record.kl, record.nll, record.nll_samples)

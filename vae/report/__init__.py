@@ -77,21 +77,29 @@ def _versions(run: Run) -> str:
 def _overview(entries: Sequence[Entry]) -> str:
     """A row a run: how far it came and what it reached."""
     heads = ["Run", "State", "Model", "Epochs", "Validation ELBO", "Reconstruction", "KL"]
-    heads += ["Test ELBO", "Test −ln p(x)"]
+    heads += ["Best by", "Test ELBO", "Test −ln p(x)"]
     lines = [_line(one) for one in entries]
-    told = "Validation figures are those of the best report; test figures of the best weights, "
-    told += "where an evaluation is kept. Nats per example."
+    told = "All values are of the best weights, in nats per example. Training selects them by the "
+    told += "validation value named under Best by. Test values come from a saved evaluation."
     return section("Runs", f'<div class="scroll">{table(heads, lines, "runs")}</div>', about=told)
 
 
 def _line(one: Entry) -> list[str]:
     if not one.settings:
-        return [escape(one.label), escape(one.state), escape(one.problem), *[""] * 6]
+        return [escape(one.label), escape(one.state), escape(one.problem), *[""] * 7]
     s, val, test = one.settings, one.val, one.test
     model = f"{s['network']}, Z = {s['latent_dim']}, {s['likelihood']}, {s['objective']}"
     figures = (val.elbo, val.reconstruction, val.kl, test.elbo, test.nll)
-    told = ["–" if value is None else number(value) for value in figures]
-    return [escape(one.label), escape(one.state), escape(model), f"{one.epochs:g}", *told]
+    *held, elbo, nll = ("–" if value is None else number(value) for value in figures)
+    nll += f" (K = {test.nll_samples:,})" if test.nll_samples else ""
+    own = [*held, escape(_selected(one)), elbo, nll]
+    return [escape(one.label), escape(one.state), escape(model), f"{one.epochs:g}", *own]
+
+
+def _selected(one: Entry) -> str:
+    """The criterion that selected the best weights, and its value."""
+    value = one.val.best
+    return "–" if value is None else f"{one.best_by.title} {number(value)}"
 
 
 def _data(runs: Sequence[Run]) -> str:

@@ -118,7 +118,7 @@ def planes(page: Page, group: Group, entries: Sequence[Entry]) -> str:
             chart = page.chart(comparison.rate_distortion(spots, PLANE), plane.label, PLANE)
             parts.append(f"<h3>{escape(plane.label)}</h3>{chart}")
     told = (
-        "Validation data at the best report. On a dotted line rate + distortion, −ELBO, is the "
+        "Best weights on validation data. On a dotted line rate + distortion, −ELBO, is the "
         "same; down and to the left is better. Each plane holds runs whose nats mean the same."
     )
     return section("Rate–distortion plane", *parts, about=told) if parts else ""
@@ -145,7 +145,7 @@ def verdicts(group: Group) -> str:
     if not said:
         return ""
     told = (
-        f"Validation −ELBO at the best report of each finished run, at least {MIN_SEEDS} seeds a "
+        f"Validation −ELBO of the best weights of each finished run, at least {MIN_SEEDS} seeds a "
         "side; Student's t on the differences seed by seed where both sides have the same seeds, "
         "Welch's where they have not. Of equal configurations about 5 in 100 are called different."
     )

@@ -49,8 +49,7 @@ def look(page: Page, run: Run, entry: Entry, title: str) -> str:
             f'<div class="pair"><div>{left}</div><div>{_kl(page, run, encoding)}</div></div>'
         )
         parts.append(_pictures(page, loaded, split))
-    newest = {saved.request.split: saved for saved in reversed(evaluations_of_best(run))}
-    parts += [_evaluation(saved) for saved in newest.values()]
+    parts += [_evaluation(saved) for saved in evaluations_of_best(run).values()]
     return section(title, *parts)
 
 

@@ -30,8 +30,9 @@ class Status(NamedTuple):
     pid: int = 0
     process_started: float = 0.0
     heartbeat: float = 0.0  # seconds since 1970
-    best: float | None = None  # validation ELBO, K-sample bound or -reconstruction
+    best: float | None = None  # highest validation score so far, nats per example
     best_epoch: float | None = None
+    best_by: str = ""  # name of that score: ELBO, K-sample bound, −reconstruction
 
     @classmethod
     def of(cls, saved: dict[str, Any]) -> Self:

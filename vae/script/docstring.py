@@ -5,7 +5,7 @@ import textwrap
 from string import Template
 
 from vae.runs import Run
-from vae.script.run_facts import BOUND, TERMS, Recorded, kind
+from vae.script.run_facts import Recorded, kind
 
 NOTATION = """x (B, *event) are examples, z (K, B, Z) latents; figures are nats per example. The
 reconstruction is -E_q[ln p(x|z)], the KL that of q(z|x) from p(z), the ELBO is
@@ -62,7 +62,7 @@ def _expected(done: Recorded) -> str:
         return "The run had recorded nothing yet when this file was written."
     lines = [f"Expected after {done.epoch:g} epochs ({done.steps:,} steps):"]
     for part, figures in done.figures.items():
-        told = ", ".join(f"{(TERMS | BOUND)[n]} {v:.4f}" for n, v in figures.items())
+        told = ", ".join(f"{done.titles[n]} {v:.4f}" for n, v in figures.items())
         lines.append(f"    {part}: {told} nats per example")
     return "\n".join(lines)
 

@@ -1,14 +1,15 @@
 """What a script has to know of a run: where its data come from, and what it has to find."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from vae.config import RunConfig
 from vae.data import DATASETS, SOURCES
 from vae.data.formats import read_idx_family
+from vae.experiments.entries import best_report
 from vae.runs import Run
 
 TERMS = {"elbo": "ELBO", "reconstruction": "reconstruction", "kl": "KL"}
-BOUND = {"iwae_bound": "K-sample bound"}
 
 
 class Recorded(NamedTuple):
@@ -17,6 +18,7 @@ class Recorded(NamedTuple):
     steps: int
     epoch: float
     figures: dict[str, dict[str, float]]  # part → term → nats per example
+    titles: dict[str, str]  # of every term
 
 
 def kind(config: RunConfig) -> str:
@@ -33,29 +35,20 @@ def file_name(run: Run) -> str:
 
 def recorded(run: Run) -> Recorded:
     """The run's last report and its best, so far."""
-    by = run.config.best_by
+    titles = TERMS | {run.config.best_by.key: run.config.best_by.title}
     reports = [r for r in run.reports() if r["step"]]
     held = [r for r in reports if r["split"] == "val"]
     if not reports:
-        return Recorded(0, 0.0, {})
+        return Recorded(0, 0.0, {}, titles)
     last = (held or reports)[-1]
     figures = {"train": next(r for r in reports if r["step"] == last["step"])}
     if held:
         figures["validation"] = last
-        all_held = [r for r in run.reports() if r["split"] == "val"]
-        figures["best"] = max(all_held, key=lambda r: _rank(r, by))
-    told = {part: _figures(report) for part, report in figures.items()}
-    return Recorded(last["step"], last["epoch"], told)
+        figures["best"] = best_report(run) or last
+    told = {part: _figures(report, titles) for part, report in figures.items()}
+    return Recorded(last["step"], last["epoch"], told, titles)
 
 
-def _rank(report: dict[str, Any], by: str) -> float:
-    known = (report.get("terms") or {}) | {
-        "elbo": report["elbo"],
-        "reconstruction": -report["reconstruction"],
-    }
-    return float(known[by])
-
-
-def _figures(report: dict[str, Any]) -> dict[str, float]:
-    values = (report.get("terms") or {}) | {name: report[name] for name in TERMS}
-    return {name: values[name] for name in TERMS | BOUND if values.get(name) is not None}
+def _figures(report: Mapping[str, Any], names: Iterable[str]) -> dict[str, float]:
+    values = {**(report.get("terms") or {}), **report}
+    return {name: values[name] for name in names if values.get(name) is not None}

@@ -225,12 +225,6 @@ def moment_of(step: int, per_epoch: int) -> Progress:
     return Progress(min(step, per_epoch * EPOCHS), per_epoch * EPOCHS, per_epoch)
 '''
 
-RANK = {
-    "elbo": 'figures["elbo"]',
-    "reconstruction": '-figures["reconstruction"]',
-    "iwae_bound": 'figures["iwae_bound"]',
-}
-
 VAMP = """
     with stream(device, SEED, "start"):
         some = torch.randperm(len(seen))[:1000].to(device)

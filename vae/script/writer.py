@@ -18,7 +18,7 @@ from vae.runs.manifest import domain_of
 from vae.script import templates
 from vae.script.bundle import Bundle, heading
 from vae.script.docstring import HELP, head
-from vae.script.run_facts import BOUND, TERMS, file_name, kind, recorded
+from vae.script.run_facts import file_name, kind, recorded
 from vae.script.source import Place
 from vae.training.trainer import effective
 
@@ -134,9 +134,8 @@ class Writer:
 
     def _constants(self) -> str:
         c, domain = self.config, self.domain
-        terms = {n: t for n, t in (TERMS | BOUND).items() if n in TERMS or n == c.best_by}
         expected = {
-            part: {n: round(v, 6) for n, v in figures.items() if n in terms}
+            part: {n: round(v, 6) for n, v in figures.items() if n in self.done.titles}
             for part, figures in self.done.figures.items()
         }
         lines = [
@@ -147,7 +146,7 @@ class Writer:
             f"BATCH = {c.batch_size}  # examples a step",
             f"EPOCHS = {c.epochs}  # planned: schedules are spread over them",
             f"STEPS = {self.done.steps}  # that the run had taken when this file was written",
-            f"TERMS = {json.dumps(terms)}",
+            f"TERMS = {json.dumps(self.done.titles)}",
             f"EXPECTED: dict[str, dict[str, float]] = {_table(expected)}",
         ]
         return "\n".join(lines)
@@ -254,7 +253,7 @@ class Writer:
             next=", step + 1, per_epoch" if moves else "",
             passed=", step, per_epoch" if moves else "",
             at_step=", step: int, per_epoch: int" if moves else "",
-            rank=templates.RANK[c.best_by],
+            rank="-" * c.best_by.minimised + f'figures["{c.best_by.key}"]',
         )
         main = Template(templates.MAIN).substitute(
             threads=self.run.header["threads"],

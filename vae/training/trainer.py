@@ -234,8 +234,7 @@ class Trainer:
                 loss = self.model.loss(out, scalars)
                 sums.add(yardstick(self.model, out, loss), len(x))
         report = self._report("val", sums.means())
-        own = {"elbo": report.elbo, "reconstruction": -report.reconstruction} | report.terms
-        value = own[self.config.best_by]
+        value = self.config.best_by.score(report._asdict())
         assert value is not None
         if self.best["value"] is None or value > self.best["value"]:
             self.best = {"value": value, "step": self.step}
@@ -283,6 +282,7 @@ class Trainer:
             best_epoch=self.best["step"] / self.plan.steps_per_epoch
             if self.best_weights
             else None,
+            best_by=self.config.best_by.score_title,
         )
 
     def _out_of_patience(self) -> bool:

@@ -30,7 +30,7 @@ PER = {"epoch": "epochs", "step": "steps", "seconds": "seconds of training"}
 SPLITS = {"val": "validation", "train": "train", "both": "both"}
 STROKES = {"val": "Dashed: validation.", "train": "Solid: train."}
 STROKES["both"] = "Solid: train. Dashed: validation."
-SOURCES = {"val": "validation, best report", "test": "test, kept evaluations"}
+SOURCES = {"val": "validation, best weights", "test": "test, best weights"}
 HELP = {
     "fold": "Runs that differ in nothing but their seed as one: mean and 95 % interval over "
     "three seeds or more (Student's t), each seed as a thin line.",
@@ -39,8 +39,8 @@ HELP = {
     "are of the weights at that moment. Train is solid, validation dashed.",
     "plane": "Nats mean the same for runs on the same data, divided and seen alike, under one "
     "likelihood. Each such group has a plane of its own.",
-    "source": "Validation data at the best report of each run, or test data where an evaluation "
-    "of the best weights is kept. Runs without either, or without a KL, are not drawn.",
+    "source": "Values of the best weights of each run: on validation data from their report, on "
+    "test data from a saved evaluation. Runs without these values or without a KL are left out.",
     "rd": "Rate is the KL: what a code z tells of its example, nats per example. Distortion is "
     "the reconstruction: what is lost. On a thin line their sum, −ELBO, is the same; down and "
     "to the left is better. β decides where on its curve a model ends: below 1 it buys "

@@ -147,8 +147,11 @@ def _row(entry: Entry) -> dict[str, Any]:
         "KL": val.kl,
         "test −ELBO": None if test.elbo is None else -test.elbo,
         "test −ln p(x)": test.nll,
+        "K": test.nll_samples,
         "epochs": entry.epochs or None,
         "objective": s.get("objective"),
+        "best by": None if val.best is None else entry.best_by.title,
+        "best value": val.best,
         "likelihood": s.get("likelihood"),
         "tags": list(entry.tags),
         "seconds": entry.seconds or None,
@@ -184,20 +187,32 @@ NUMBERS = {
     "seed": ("%d", "Runs that are equal in all else are seeds of one configuration."),
     "−ELBO": (
         "%.2f",
-        "Reconstruction + KL on validation data at the best report, nats per example; the lower, "
-        "the better. Comparable on the same data under the same likelihood.",
+        "Reconstruction + KL of the best weights on validation data, nats per example; lower is "
+        "better. Comparable on the same data under the same likelihood.",
     ),
-    "reconstruction": ("%.2f", "−E_q[ln p(x|z)] at that report, nats per example."),
-    "KL": ("%.2f", "KL(q(z|x) ‖ p(z)) at that report, nats per example; empty: not defined."),
+    "reconstruction": (
+        "%.2f",
+        "−E_q[ln p(x|z)] of the same weights and data, nats per example; lower is better.",
+    ),
+    "KL": (
+        "%.2f",
+        "KL(q(z|x) ‖ p(z)) of the same weights and data, nats per example; empty: not defined.",
+    ),
     "test −ELBO": (
         "%.2f",
-        "Of the best weights on test data, nats per example, where an evaluation is kept: see "
-        "Evaluate.",
+        "−ELBO of the best weights on test data, nats per example, from a saved evaluation (see "
+        "Evaluate); lower is better.",
     ),
     "test −ln p(x)": (
         "%.2f",
-        "Of the best weights on test data, importance-sampled, nats per example, where an "
-        "evaluation is kept.",
+        "Importance-sampled −ln p(x) of the best weights on test data, nats per example, from the "
+        "saved evaluation with the most samples; lower is better.",
+    ),
+    "K": ("%d", "Importance samples per example of test −ln p(x). More tighten the bound."),
+    "best value": (
+        "%.2f",
+        "Validation value that selected the best weights, nats per example. A reconstruction is "
+        "better lower, an ELBO or a bound higher.",
     ),
     "epochs": ("%.4g", "Trained so far."),
     "seconds": ("%.0f", "Spent training."),
@@ -207,6 +222,7 @@ WORDS = {
     "state": "What the run is doing.",
     "data": "Data set.",
     "network": "Bodies of encoder and decoder.",
-    "objective": "What is maximised.",
+    "objective": "Training objective.",
+    "best by": "Validation value by which training selected the best weights.",
     "likelihood": "p(x|z). Under another one, nats mean something else.",
 }

@@ -24,8 +24,8 @@ FIGURES = {
 HELP = {
     "side": "A configuration: runs that are equal in all but their seed. Finished runs count, and "
     "a seed that was run twice counts once.",
-    "figure": "Validation: at the best report of each run. Test: of the best weights, where an "
-    "evaluation is kept. Nats per example; the lower, the better.",
+    "figure": "Values of the best weights of each run, nats per example; lower is better. "
+    "Validation values come from training, test values from a saved evaluation.",
     "verdict": "Where both sides have the same seeds, their differences seed by seed are judged "
     "(paired t), because a seed decides for both which examples are held out; else their means "
     "(Welch's t). Resolved means that the 95 % interval of the difference leaves out 0. Of equal "

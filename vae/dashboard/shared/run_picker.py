@@ -10,6 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from vae.components.likelihoods import LIKELIHOODS
 from vae.dashboard import server
+from vae.experiments.entries import best_report
 from vae.runs import Run, Status, listing
 from vae.runs.manifest import domain_of
 
@@ -134,12 +135,10 @@ def facts(run: Run, status: Status) -> str:
     model += ", told the class" if s["condition"] == "labels" else ""
     parts = [ICONS[status.state], data, model]
     parts += [status.device] if status.device else []
-    if status.best is not None:
+    if status.best is not None and (best := best_report(run)) is not None:
         by = run.config.best_by
-        what = {"elbo": "ELBO", "iwae_bound": "K-sample bound"}.get(by, by)
-        value = -status.best if by == "reconstruction" else status.best
-        words = f"{value:.2f}".replace("-", "−")
-        parts.append(f"best validation {what} **{words} nats** at epoch {status.best_epoch:g}")
+        words = f"{by.value(best):.2f}".replace("-", "−")
+        parts.append(f"best validation {by.title} **{words} nats** at epoch {best['epoch']:g}")
     return " · ".join(parts)
 
 

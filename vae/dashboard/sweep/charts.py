@@ -30,9 +30,8 @@ HELP = {
     "data (on training data where there are none), nats per example, all on the same axes. −ELBO "
     "is reconstruction and KL together: the lower, the better. Beside a name, how many of its "
     "seeds are done.",
-    "figure": "What is compared: a value on validation data, in nats per example, at the best "
-    "validation ELBO of each run so far. Of −ELBO and reconstruction less is better; the KL is "
-    "what the latents tell of an example.",
+    "figure": "Value of each run's best weights on validation data, nats per example. Lower −ELBO "
+    "and reconstruction are better. The KL is the information in z about an example.",
     "summary": "A point is a seed; a bar is the mean over seeds, with its 95 % interval "
     "(Student's t) from three seeds on. What stands at one value is drawn side by side.",
     "against": "The setting on the axis; the other one, if there is one, has the colours.",
@@ -175,8 +174,8 @@ def summary(name: str, folds: Sequence[Fold], differ: Sequence[str]) -> None:
         label=f"{SHOWN[figure]} against {spell(against)}, a point a seed, means with intervals",
     )
     st.caption(
-        "A point is a run, at its best validation ELBO; a bar is the mean over seeds with its "
-        "95 % interval.",
+        f"Points: the best weights of each run, by validation {_criteria(folds)}. Bars: means "
+        "over seeds with 95 % intervals.",
         help=HELP["summary"],
     )
 
@@ -206,7 +205,12 @@ def _series(
     ]
 
 
+def _criteria(folds: Sequence[Fold]) -> str:
+    """The values that selected the best weights of these runs."""
+    return ", ".join(dict.fromkeys(fold.runs[0].best_by.title for fold in folds))
+
+
 def _figure(entry: Entry, figure: str) -> float | None:
-    """A figure of a run's best validation report, nats per example."""
+    """A value of a run's best weights on validation data, nats per example."""
     value: float | None = getattr(entry.val, figure)
     return -value if value is not None and figure == "elbo" else value
