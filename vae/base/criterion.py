@@ -26,8 +26,9 @@ class Criterion(NamedTuple):
     def value(self, report: Values) -> float | None:
         """Return the value in a report, nats per example; None where it is absent."""
         value = {**(report.get("terms") or {}), **report}.get(self.key)
-        known = isinstance(value, int | float) and math.isfinite(value)
-        return float(value) if known else None
+        if not isinstance(value, int | float) or not math.isfinite(value):
+            return None
+        return float(value)
 
     def score(self, report: Values) -> float | None:
         """Return the value of a report, or minus the value, such that higher is better."""

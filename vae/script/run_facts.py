@@ -41,7 +41,9 @@ def recorded(run: Run) -> Recorded:
     if not reports:
         return Recorded(0, 0.0, {}, titles)
     last = (held or reports)[-1]
-    figures = {"train": next(r for r in reports if r["step"] == last["step"])}
+    figures: dict[str, Mapping[str, Any]] = {
+        "train": next(r for r in reports if r["step"] == last["step"])
+    }
     if held:
         figures["validation"] = last
         figures["best"] = best_report(run) or last
