@@ -1,16 +1,23 @@
-"""Time machine: one scrubber replays a run's training."""
+"""Time machine: replay the training of a run with a slider over its saved frames."""
 
 import streamlit as st
 
 from vae.dashboard.replay.export import export
-from vae.dashboard.replay.view import POLL, WAITING, choose_hue, guard_frames, kept, show
+from vae.dashboard.replay.view import (
+    POLL,
+    WAITING,
+    choose_hue,
+    guard_frames,
+    saved_frames,
+    show,
+)
 from vae.dashboard.shared.run_picker import facts, head
 
 run, line = head(link=True)
 status = run.status()
 line.markdown(facts(run, status))
 guard_frames(run, status)
-found = kept(run)
+found = saved_frames(run)
 place = st.container()
 left, right = st.columns([8, 2], vertical_alignment="bottom")
 with left.container(width=240):
@@ -21,7 +28,7 @@ with right.container(horizontal=True, horizontal_alignment="right"):
 
 @st.fragment(run_every=POLL if status.state in WAITING else None)
 def view() -> None:
-    """The player; while the run trains, new frames are looked for."""
+    """The player. While the run trains, it checks for new frames every second."""
     now = run.status()
     line.markdown(facts(run, now))
     show(run, now, hue)

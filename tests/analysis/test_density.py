@@ -16,7 +16,7 @@ from vae.analysis.density import (
     projected,
     steps,
 )
-from vae.figures.latent_map import BANDS, decoded_background, density_mask
+from vae.figures.map_layers import BANDS, decoded_background, density_mask
 
 WIDE = ((-6.0, 6.0), (-6.0, 6.0))
 

@@ -13,8 +13,8 @@ from scipy.stats import ortho_group
 from vae.analysis.replay import Replay, align, distance, npz, plane_of, procrustes, replay, usable
 from vae.base.records import Curve, Curves, Examples, Frame, Hue
 from vae.figures.palette import COLOURS
-from vae.figures.replay import Scene, ends, scene, strips
-from vae.figures.replay_frame import draw, positions, size
+from vae.figures.replay import Scene, replay_curves, replay_scene, scale_ends
+from vae.figures.replay_frame import View, draw, positions, size
 from vae.runs.artifacts import frame as read_frame
 from vae.runs.artifacts import write
 
@@ -73,7 +73,9 @@ def sequence(latents: int = 3, shape: tuple[int, ...] = (1, 4, 4), frames: int =
 def scene_of(latents: int = 3, shape: tuple[int, ...] = (1, 4, 4), rings: bool = False) -> Scene:
     seen = examples(shape=shape)
     assert seen.label is not None
-    return scene(sequence(latents, shape), seen, Hue("class", seen.label, seen.classes), rings)
+    return replay_scene(
+        sequence(latents, shape), seen, Hue("class", seen.label, seen.classes), rings
+    )
 
 
 @pytest.mark.parametrize(("latents", "sign"), CASES)
@@ -252,19 +254,19 @@ def test_axes_hold_every_point_of_every_frame() -> None:
 def test_colours_are_classes_or_a_scale() -> None:
     seen, record = examples(), sequence()
     label = np.where(np.arange(50) == 7, -1, np.arange(50) % 3)
-    drawn = scene(record, seen, Hue("class", label, seen.classes), False)
+    drawn = replay_scene(record, seen, Hue("class", label, seen.classes), False)
     names = [f"class{k}" for k in range(10)] + ["muted"]
     assert [drawn.palette[0][c] for c in drawn.colour] == [
         COLOURS[names[10 if k < 0 else k]][0] for k in label
     ]
     values = np.linspace(0, 1, 50).astype(np.float32)
-    scale = scene(record, seen, Hue("phase", values), False)
+    scale = replay_scene(record, seen, Hue("phase", values), False)
     assert (np.diff(scale.colour.astype(int)) >= 0).all()
     assert (scale.colour[0], scale.colour[-1]) == (0, 255)
     assert scale.palette[0][0] == "#3b528b"
     assert scale.palette[0][-1] == "#c8e020"
-    np.testing.assert_allclose(ends(Hue("phase", values)), (0.01, 0.99), atol=1e-6)
-    assert (scene(record, seen, None, False).colour == 0).all()
+    np.testing.assert_allclose(scale_ends(Hue("phase", values)), (0.01, 0.99), atol=1e-6)
+    assert (replay_scene(record, seen, None, False).colour == 0).all()
 
 
 def test_curves_end_with_the_last_frame() -> None:
@@ -272,13 +274,13 @@ def test_curves_end_with_the_last_frame() -> None:
     curve = Curve(step, (step / 2).astype(np.float32), (100.0 - step).astype(np.float32))
     gone = curve._replace(value=np.full(10, np.nan, np.float32))
     curves = {("train", "reconstruction"): curve, ("val", "reconstruction"): curve}
-    found = strips(Curves(curves | {("train", "kl"): gone}, (), None, None), 6)
-    assert [strip.title for strip in found] == ["Reconstruction"]
-    (strip,) = found
-    assert set(strip.lines) == {"train", "val"}
-    np.testing.assert_array_equal(strip.lines["val"][1], 100.0 - step[:7])
-    assert strip.range[0] < 94
-    assert strip.range[1] > 100
+    found = replay_curves(Curves(curves | {("train", "kl"): gone}, (), None, None), 6)
+    assert [panel.title for panel in found] == ["Reconstruction"]
+    (panel,) = found
+    assert set(panel.lines) == {"train", "val"}
+    np.testing.assert_array_equal(panel.lines["val"][1], 100.0 - step[:7])
+    assert panel.range[0] < 94
+    assert panel.range[1] > 100
 
 
 def test_an_animation_stops_at_every_frame_and_between() -> None:
@@ -298,11 +300,11 @@ def test_a_drawn_point_lies_where_the_scene_says(dark: bool) -> None:
     seen = examples(2)._replace(label=np.array([0, 1]))
     latents = np.array([[[-1, -1], [1, 1]], [[-1, -1], [1, 1]], [[-1, 1], [1, -1]]], np.float32)
     record = replay(frames_of(latents, seen), seen)._replace(aligned=latents, raw=latents)
-    drawn = scene(record, seen, Hue("class", np.array([0, 1]), seen.classes), False)
+    drawn = replay_scene(record, seen, Hue("class", np.array([0, 1]), seen.classes), False)
     ink = np.array([int(COLOURS["class0"][dark][k : k + 2], 16) for k in (1, 3, 5)])
 
     def place(position: float) -> np.ndarray:
-        picture = draw(drawn, position, 640, "a run", dark)
+        picture = draw(View(drawn, position, dark), 640, "a run")
         return np.argwhere((picture[:, :380] == ink).all(2)).mean(0)
 
     first, middle, last = (place(p) for p in (1.0, 1.5, 2.0))
@@ -315,7 +317,7 @@ def test_a_drawn_point_lies_where_the_scene_says(dark: bool) -> None:
 @pytest.mark.parametrize("latents", [1, 2, 4])
 def test_every_kind_of_data_is_drawn(shape: tuple[int, ...], latents: int) -> None:
     width, height = size(500)
-    picture = draw(scene_of(latents, shape, rings=True), 2.5, 500, "a run", raw=latents == 2)
+    picture = draw(View(scene_of(latents, shape, rings=True), 2.5, raw=latents == 2), 500, "a run")
     assert picture.shape == (height, width, 3)
     assert picture.dtype == np.uint8
     right = picture[: height - 80, round(0.62 * width) :]
@@ -325,6 +327,6 @@ def test_every_kind_of_data_is_drawn(shape: tuple[int, ...], latents: int) -> No
 def test_pictures_are_those_of_the_nearer_frame() -> None:
     drawn = scene_of()
     right = slice(round(0.62 * 640), None)
-    early, late, next_ = (draw(drawn, p, 640, "")[:, right] for p in (2.4, 2.6, 3.0))
+    early, late, next_ = (draw(View(drawn, p), 640, "")[:, right] for p in (2.4, 2.6, 3.0))
     np.testing.assert_array_equal(late, next_)
     assert (early != late).any()

@@ -31,7 +31,7 @@ from vae.diagnostics.findings import (
 )
 from vae.diagnostics.latent_swap import EXAMPLES, measure
 from vae.diagnostics.training_stats import course_of
-from vae.figures.kl_heatmap import COLUMNS, history, kl_heatmap
+from vae.figures.kl_heatmap import COLUMNS, kl_heatmap, kl_history
 from vae.model import build
 from vae.runs import Run
 
@@ -472,7 +472,7 @@ def test_few_examples_are_looked_at_and_two_at_least(of: Any) -> None:
 def test_the_strip_shows_every_kl_in_the_order_of_the_last() -> None:
     told = reports(kl=(0.5, 2.0, 0.001))
     told[0]["kl_per_dimension"] = [0.1, 0.0, 0.2]
-    epoch, kl = history(told, 3)
+    epoch, kl = kl_history(told, 3)
     assert len(epoch) == EPOCHS + 1
     figure = kl_heatmap(told, 3)
     (trace,) = figure.data
@@ -509,7 +509,7 @@ def test_the_strip_prefers_held_out_examples_and_says_what_is_missing() -> None:
     both = reports()
     for report in both:
         report["kl_per_dimension"] = [1.0 if report["split"] == "val" else 9.0, 0.0]
-    assert history(both, 2)[1].max() == 1.0
-    assert history([r for r in both if r["split"] == "train"], 2)[1].max() == 9.0
+    assert kl_history(both, 2)[1].max() == 1.0
+    assert kl_history([r for r in both if r["split"] == "train"], 2)[1].max() == 9.0
     assert kl_heatmap([], 2, "No KL here").layout.annotations[0].text == "No KL here"
     assert not len(kl_heatmap([r | {"kl_per_dimension": None} for r in both], 2).data)

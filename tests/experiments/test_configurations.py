@@ -154,10 +154,10 @@ def test_the_mean_of_seeds_ends_where_the_shortest_does() -> None:
 
 def test_iso_elbo_lines_have_one_sum_each() -> None:
     spots = [
-        comparison.Spot(
+        comparison.RunPoint(
             "a", 1.0, Interval(3.0, *[math.nan] * 2, 1), Interval(20.0, 19, 21, 3), -23, 0
         ),
-        comparison.Spot(
+        comparison.RunPoint(
             "b", 4.0, Interval(0.0, *[math.nan] * 2, 1), Interval(27.0, 26, 28, 3), -27, None
         ),
     ]
@@ -177,10 +177,10 @@ def test_iso_elbo_lines_have_one_sum_each() -> None:
 def test_every_spot_has_its_beta_or_its_name_unless_there_are_many() -> None:
     """A β that two spots have tells neither; words of near spots stand on different sides."""
 
-    def grey(k: int, rate: float, distortion: float) -> comparison.Spot:
+    def grey(k: int, rate: float, distortion: float) -> comparison.RunPoint:
         ends = [math.nan] * 2
         places = Interval(rate, *ends, 1), Interval(distortion, *ends, 1)
-        return comparison.Spot(f"run {k}", float(k), *places, -rate - distortion, None)
+        return comparison.RunPoint(f"run {k}", float(k), *places, -rate - distortion, None)
 
     near = [grey(1, 1.0, 20.0), grey(2, 1.01, 20.1), grey(3, 5.0, 25.0)]
     _, spots = comparison.rate_distortion(near, 300).data
@@ -198,7 +198,7 @@ def test_every_spot_has_its_beta_or_its_name_unless_there_are_many() -> None:
 
 @pytest.mark.parametrize(("low", "high"), [(20.0, 34.0), (-3.0, 700.0), (0.01, 0.02), (5.0, 5.0)])
 def test_iso_values_are_round_few_and_within(low: float, high: float) -> None:
-    found = comparison.sums(low, high)
+    found = comparison.iso_elbo_values(low, high)
     assert len(found) <= comparison.LINES + 1
     assert all(low - 1e-9 <= value <= high + 1e-9 for value in found)
     steps = np.diff(found)
@@ -210,21 +210,23 @@ def test_a_seed_is_thin_and_a_band_only_around_a_mean() -> None:
     line = Line(np.float32([0, 1, 2]), np.float32([3, 2, 1]))
     mean = line._replace(low=line.value - 1, high=line.value + 1)
     drawn = [
-        comparison.Drawn("s", "kl", "val", 3, line, True),
-        comparison.Drawn("m", "kl", "val", 3, mean),
-        comparison.Drawn("t", "elbo", "train", 4, line),
+        comparison.RunCurve("s", "kl", "val", 3, line, True),
+        comparison.RunCurve("m", "kl", "val", 3, mean),
+        comparison.RunCurve("t", "elbo", "train", 4, line),
     ]
-    traces = comparison.overlaid(drawn, "epoch", 300).data
+    traces = comparison.overlaid_curves(drawn, "epoch", 300).data
     assert [t.fill for t in traces] == [None, "toself", None, None]
     assert traces[0].line.width < traces[2].line.width
     assert {"class3" in t.line.color for t in (traces[0], traces[2])} == {True}
     assert traces[2].line.dash != "solid"
     assert traces[3].line.dash == "solid"
-    assert "No report yet" in comparison.overlaid([], "epoch", 300).layout.annotations[0].text
+    assert (
+        "No report yet" in comparison.overlaid_curves([], "epoch", 300).layout.annotations[0].text
+    )
 
 
 def test_pairs_are_joined_only_where_they_are_pairs() -> None:
-    side = paired_seeds.Side("a", 0, {0: 1.0, 1: 2.0, 2: 3.0}, interval([1.0, 2.0, 3.0]))
+    side = paired_seeds.SeedGroup("a", 0, {0: 1.0, 1: 2.0, 2: 3.0}, interval([1.0, 2.0, 3.0]))
     other = side._replace(name="b", slot=1)
-    assert len(paired_seeds.sides([side, other], "nats", True).data) == 3 + 4
-    assert len(paired_seeds.sides([side, other], "nats", False).data) == 4
+    assert len(paired_seeds.paired_seeds([side, other], "nats", True).data) == 3 + 4
+    assert len(paired_seeds.paired_seeds([side, other], "nats", False).data) == 4

@@ -31,24 +31,27 @@ def panel(k: int, seeds: int = 2, reports: int = 12) -> sweep.Panel:
     return sweep.Panel(f"β {k}", "1 of 2", GRID[k], lines)
 
 
-def arms(values: list[list[float]], places: Any = (0.5, 1.0, 2.0)) -> tuple[sweep.Arm, ...]:
+def setting_points(
+    values: list[list[float]], places: Any = (0.5, 1.0, 2.0)
+) -> tuple[sweep.SettingPoint, ...]:
     return tuple(
-        sweep.Arm(x, f"β {x:g}", dict(enumerate(own)), interval(own) if own else NOTHING)
+        sweep.SettingPoint(x, f"β {x:g}", dict(enumerate(own)), interval(own) if own else NOTHING)
         for x, own in zip(places, values, strict=True)
     )
 
 
 SEEDS = [[31.0, 30.0, 30.2], [28.0, 28.5, 29.3], [29.0, 29.9, 29.1]]
-ONE = [sweep.Series("", None, arms(SEEDS))]
+ONE = [sweep.Series("", None, setting_points(SEEDS))]
 TWO = [
-    sweep.Series(f"Z {k}", k, arms([[v + k / 50 for v in own] for own in SEEDS])) for k in range(2)
+    sweep.Series(f"Z {k}", k, setting_points([[v + k / 50 for v in own] for own in SEEDS]))
+    for k in range(2)
 ]
 NO_TICKS: list[tuple[float, str]] = []
 FULL = {
-    "multiples": lambda: sweep.multiples([panel(k) for k in range(5)], 12),
-    "one": lambda: sweep.summary(ONE, "elbo", "β", NO_TICKS, False, 380),
-    "log": lambda: sweep.summary(TWO, "kl", "β", NO_TICKS, True, 380),
-    "named": lambda: sweep.summary(
+    "multiples": lambda: sweep.small_multiples([panel(k) for k in range(5)], 12),
+    "one": lambda: sweep.setting_summary(ONE, "elbo", "β", NO_TICKS, False, 380),
+    "log": lambda: sweep.setting_summary(TWO, "kl", "β", NO_TICKS, True, 380),
+    "named": lambda: sweep.setting_summary(
         ONE, "elbo", "objective", [(0.5, "elbo"), (1, "wae")], False, 380
     ),
 }
@@ -64,13 +67,13 @@ def test_colours_are_those_of_the_palette(name: str, dark: bool) -> None:
 
 def test_every_seed_of_every_configuration_is_a_line() -> None:
     panels = [panel(k) for k in range(5)]
-    figure = sweep.multiples(panels, 12)
+    figure = sweep.small_multiples(panels, 12)
     assert len(figure.data) == 5 * 3
     for k, one in enumerate(panels):
         ref = str(k + 1) if k else ""
         own = {t.name: t for t in figure.data if t.yaxis == f"y{ref}"}
         assert set(own) == {"reconstruction", "KL", "−ELBO"}
-        for quantity, name in sweep.QUANTITIES.items():
+        for quantity, name in sweep.TITLES.items():
             rows = np.asarray(own[name].y).reshape(2, 13)
             assert np.isnan(rows[:, 12]).all()
             wanted = np.stack([one.lines[quantity][s].value for s in range(2)])
@@ -80,7 +83,7 @@ def test_every_seed_of_every_configuration_is_a_line() -> None:
 
 
 def test_small_charts_share_their_axes_and_lie_apart() -> None:
-    figure = sweep.multiples([panel(k) for k in range(5)], 12)
+    figure = sweep.small_multiples([panel(k) for k in range(5)], 12)
     layout = figure.to_plotly_json()["layout"]
     ups = [layout[f"yaxis{k or ''}"] for k in ("", 2, 3, 4, 5)]
     overs = [layout[f"xaxis{k or ''}"] for k in ("", 2, 3, 4, 5)]
@@ -101,7 +104,7 @@ def test_small_charts_share_their_axes_and_lie_apart() -> None:
 @pytest.mark.parametrize("rows", range(1, 12))
 def test_small_charts_take_the_height_there_is_and_are_never_too_low(rows: int) -> None:
     panels = [sweep.Panel("β", "", (k, k % 7), {}) for k in range(rows)]
-    figure = sweep.multiples(panels, 5)
+    figure = sweep.small_multiples(panels, 5)
     assert min(a.domain[0] for a in figure.select_yaxes()) == pytest.approx(0, abs=1e-9)
     assert max(a.domain[1] for a in figure.select_xaxes()) == pytest.approx(1)
     low, high = figure.layout.yaxis.domain
@@ -112,19 +115,17 @@ def test_small_charts_take_the_height_there_is_and_are_never_too_low(rows: int) 
 
 def test_the_first_reports_do_not_stretch_the_axis() -> None:
     steep = sweep.Panel("β", "", (0, 0), {"elbo": {0: line([9000.0, *[40.0] * 30])}})
-    assert sweep.multiples([steep], 31).layout.yaxis.range[1] < 50
+    assert sweep.small_multiples([steep], 31).layout.yaxis.range[1] < 50
 
 
 def test_many_lines_are_thinned_and_keep_their_peaks() -> None:
     """Two hundred runs of a thousand reports."""
     values = np.sin(np.arange(1000)) + np.where(np.arange(1000) == 537, 9, 0)
     many = {k: line(values) for k in range(20)}
-    panels = [
-        sweep.Panel("β", "", (k, 0), dict.fromkeys(sweep.QUANTITIES, many)) for k in range(10)
-    ]
-    figure = sweep.multiples(panels, 1000)
+    panels = [sweep.Panel("β", "", (k, 0), dict.fromkeys(sweep.TITLES, many)) for k in range(10)]
+    figure = sweep.small_multiples(panels, 1000)
     sizes = [len(trace.y) for trace in figure.data]
-    assert sum(sizes) < 1.2 * sweep.SENT
+    assert sum(sizes) < 1.2 * sweep.TOTAL
     assert min(sizes) >= 20 * sweep.LEAST
     assert all(np.nanmax(trace.y) == np.float32(values.max()) for trace in figure.data)
 
@@ -135,7 +136,7 @@ def parts(figure: go.Figure) -> tuple[list[Any], list[Any]]:
 
 def test_points_are_the_seeds_and_bars_the_interval_of_their_mean() -> None:
     """Student's t by scipy."""
-    (points,), (means,) = parts(sweep.summary(ONE, "elbo", "β", NO_TICKS, False, 380))
+    (points,), (means,) = parts(sweep.setting_summary(ONE, "elbo", "β", NO_TICKS, False, 380))
     np.testing.assert_allclose(points.x, np.repeat([0.5, 1, 2], 3))
     np.testing.assert_allclose(points.y, np.ravel(SEEDS), rtol=1e-6)
     np.testing.assert_allclose(means.x, [0.5, 1, 2])
@@ -150,18 +151,18 @@ def test_points_are_the_seeds_and_bars_the_interval_of_their_mean() -> None:
 
 
 def test_few_seeds_have_no_interval() -> None:
-    few = [sweep.Series("", None, arms([[31.0], [28.0, 29.0], []]))]
-    (points,), (means,) = parts(sweep.summary(few, "kl", "β", NO_TICKS, False, 380))
+    few = [sweep.Series("", None, setting_points([[31.0], [28.0, 29.0], []]))]
+    (points,), (means,) = parts(sweep.setting_summary(few, "kl", "β", NO_TICKS, False, 380))
     np.testing.assert_allclose(means.y, [31, 28.5])
     assert len(points.y) == 3
     assert means.error_y.array is None
-    mixed = [sweep.Series("", None, arms([[31.0], SEEDS[1], SEEDS[2]]))]
-    _, (means,) = parts(sweep.summary(mixed, "kl", "β", NO_TICKS, False, 380))
+    mixed = [sweep.Series("", None, setting_points([[31.0], SEEDS[1], SEEDS[2]]))]
+    _, (means,) = parts(sweep.setting_summary(mixed, "kl", "β", NO_TICKS, False, 380))
     assert [math.isfinite(v) for v in means.error_y.array] == [False, True, True]
 
 
 def test_series_stand_side_by_side_in_their_colours_under_names_that_do_not_meet() -> None:
-    figure = sweep.summary(TWO, "elbo", "β", NO_TICKS, False, 380)
+    figure = sweep.setting_summary(TWO, "elbo", "β", NO_TICKS, False, 380)
     points, means = parts(figure)
     apart = np.asarray(means[1].x) - np.asarray(means[0].x)
     assert (apart > 0).all()
@@ -180,8 +181,8 @@ def test_series_stand_side_by_side_in_their_colours_under_names_that_do_not_meet
 
 def test_a_log_axis_names_the_values_and_keeps_series_by_the_same_factor_apart() -> None:
     places = tuple(np.geomspace(1e-4, 1e-2, 5))
-    wide = [sweep.Series(f"Z {k}", k, arms([[30.0 + k]] * 5, places)) for k in range(2)]
-    figure = sweep.summary(wide, "elbo", "learning rate", NO_TICKS, True, 380)
+    wide = [sweep.Series(f"Z {k}", k, setting_points([[30.0 + k]] * 5, places)) for k in range(2)]
+    figure = sweep.setting_summary(wide, "elbo", "learning rate", NO_TICKS, True, 380)
     axis = figure.layout.xaxis
     assert axis.type == "log"
     np.testing.assert_allclose(axis.tickvals, places)
@@ -197,23 +198,25 @@ def test_a_log_axis_names_the_values_and_keeps_series_by_the_same_factor_apart()
 
 def test_values_that_are_no_numbers_are_named_and_not_joined() -> None:
     names = ["elbo", "capacity", "reconstruction"]
-    named = [sweep.Series("", None, arms(SEEDS, (0.0, 1.0, 2.0)))]
+    named = [sweep.Series("", None, setting_points(SEEDS, (0.0, 1.0, 2.0)))]
     ticks = [(float(k), name) for k, name in enumerate(names)]
-    figure = sweep.summary(named, "elbo", "objective", ticks, False, 380)
+    figure = sweep.setting_summary(named, "elbo", "objective", ticks, False, 380)
     assert list(figure.layout.xaxis.ticktext) == names
     assert figure.layout.xaxis.tickangle == 0
     assert figure.data[1].mode == "markers"
     many = [(float(k), "reconstruction") for k in range(3, 9)]
-    crowded = sweep.summary(named, "elbo", "objective", ticks + many, False, 380)
+    crowded = sweep.setting_summary(named, "elbo", "objective", ticks + many, False, 380)
     assert crowded.layout.xaxis.tickangle == -30
 
 
 def test_what_is_missing_is_said() -> None:
-    nothing = sweep.summary([], "elbo", "β", NO_TICKS, False, 380)
+    nothing = sweep.setting_summary([], "elbo", "β", NO_TICKS, False, 380)
     assert nothing.layout.annotations[0].text == "No run has a −ELBO on validation data so far"
-    unborn = sweep.summary([sweep.Series("", None, arms([[], [], []]))], "kl", "β", [], False, 380)
+    unborn = sweep.setting_summary(
+        [sweep.Series("", None, setting_points([[], [], []]))], "kl", "β", [], False, 380
+    )
     assert "No run has a KL" in unborn.layout.annotations[0].text
-    assert "No configuration yet" in sweep.multiples([], 1).layout.annotations[0].text
-    waiting = sweep.multiples([sweep.Panel("β 1", "0 of 2", (0, 0), {"elbo": {}})], 7)
+    assert "No configuration yet" in sweep.small_multiples([], 1).layout.annotations[0].text
+    waiting = sweep.small_multiples([sweep.Panel("β 1", "0 of 2", (0, 0), {"elbo": {}})], 7)
     assert waiting.layout.xaxis.range == (0, 7)
     assert waiting.layout.annotations[0].text == "<b>β 1</b>  0 of 2"

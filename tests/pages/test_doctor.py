@@ -21,7 +21,7 @@ from vae.diagnostics.findings import Case, remedied
 from vae.diagnostics.latent_swap import measure
 from vae.diagnostics.training_stats import course_of
 from vae.evaluation.baseline import baseline
-from vae.figures.kl_heatmap import history
+from vae.figures.kl_heatmap import kl_history
 from vae.runs import Run, identity, listing
 
 KINDS: dict[str, dict[str, Any]] = {
@@ -89,7 +89,7 @@ def test_every_kind_of_run_is_told_what_the_library_says(
         assert quiet.sentence in words(at)
     drawn = chart(at)
     if run.config.kl_per_dimension and kind != "point":
-        kl = history(run.reports(), run.config.latent_dim)[1]
+        kl = kl_history(run.reports(), run.config.latent_dim)[1]
         assert len(drawn["data"][0]["y"]) == 2 or "bdata" in drawn["data"][0]["y"]
         assert drawn["data"][0]["zmax"] == pytest.approx(max(kl[-1].max(), 0.1))
     else:

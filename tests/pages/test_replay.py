@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage, trained
 from vae.analysis.replay import replay
+from vae.dashboard.replay.export import FORMATS
 from vae.imaging import tiles
 from vae.runs import Run, identity
 
@@ -48,9 +49,9 @@ def test_every_frame_is_sent_as_it_is_in_the_files(root: Path, open_page: OpenPa
     np.testing.assert_array_equal(arrays["raw"], record.raw.reshape(-1))
     np.testing.assert_array_equal(arrays["originals"], _bytes(seen.originals))
     made = [_bytes(part) for f in frames for part in (f.reconstructions, f.samples)]
-    np.testing.assert_array_equal(arrays["made"], np.concatenate(made))
+    np.testing.assert_array_equal(arrays["decoded"], np.concatenate(made))
     np.testing.assert_array_equal(arrays["hue"], seen.label)
-    titles = {strip["title"]: strip for strip in head["strips"]}
+    titles = {curve["title"]: curve for curve in head["curves"]}
     assert set(titles) == {"Reconstruction", "KL", "ELBO"}
     for split, epochs, values in titles["KL"]["lines"]:
         lines = [r for r in run.reports() if r["split"] == split]
@@ -67,11 +68,11 @@ def test_vectors_and_few_latents(latents: int, root: Path, open_page: OpenPage) 
     settings = {"data": "mixture", "examples": 200, "likelihood": "gaussian-learned"}
     run = trained(root, "vectors", latent_dim=latents, **settings)
     head, arrays = sent(open_page("replay.py"))
-    assert (head["lanes"], head["rings"]) == (latents == 1, latents == 2)
+    assert (head["one_dimensional"], head["rings"]) == (latents == 1, latents == 2)
     last = run.frame()
     assert last is not None
     assert head["vector"]["size"] == 2
-    per_frame = arrays["made"].reshape(len(head["step"]), -1)
+    per_frame = arrays["decoded"].reshape(len(head["step"]), -1)
     made = np.concatenate([last.reconstructions, last.samples]).reshape(-1)
     np.testing.assert_array_equal(per_frame[-1], made)
     assert "picture" not in head
@@ -81,8 +82,8 @@ def test_a_point_posterior_has_neither_rings_nor_kl(root: Path, open_page: OpenP
     trained(root, "point", posterior="point", objective="reconstruction", latent_dim=2)
     head, _ = sent(open_page("replay.py"))
     assert not head["rings"]
-    assert [strip["title"] for strip in head["strips"]] == ["Reconstruction"]
-    assert head["titles"]["below"] == "Decoded noise"
+    assert [curve["title"] for curve in head["curves"]] == ["Reconstruction"]
+    assert head["titles"]["samples_title"] == "Decoded noise"
 
 
 def test_factors_colour_the_points(root: Path, open_page: OpenPage) -> None:
@@ -101,7 +102,7 @@ def test_factors_colour_the_points(root: Path, open_page: OpenPage) -> None:
 def test_no_frames_are_told_with_the_way_out(root: Path, open_page: OpenPage) -> None:
     trained(root, "none", frames=0)
     words = text(open_page("replay.py"))
-    assert "keeps no frames" in words
+    assert "saves no frames" in words
     assert "--frames 32" in words
 
 
@@ -111,7 +112,7 @@ def test_one_frame(root: Path, open_page: OpenPage) -> None:
         (run.path / "frames" / f"{step:09d}.safetensors").unlink()
     at = open_page("replay.py")
     assert len(sent(at)[0]["step"]) == 1
-    assert "One frame is kept so far" in text(at)
+    assert "has saved one frame so far" in text(at)
 
 
 def test_damaged_frames_are_left_out_with_a_word(root: Path, open_page: OpenPage) -> None:
@@ -125,7 +126,7 @@ def test_damaged_frames_are_left_out_with_a_word(root: Path, open_page: OpenPage
     assert f"step {steps[1]}" in text(at)
     for file in files:
         file.write_bytes(b"nothing")
-    assert "None of the kept frames can be read" in text(open_page("replay.py"))
+    assert "No frame of this run can be read" in text(open_page("replay.py"))
     (run.path / "frames" / "examples.safetensors").write_bytes(b"nothing")
     assert "examples.safetensors" in text(open_page("replay.py"))
 
@@ -160,16 +161,16 @@ def test_an_animation_is_made_beside_the_page(form: str, root: Path, open_page: 
     stops = 2 * len(run.frame_steps()) - 1
     assert f"{stops} pictures of 640 × 358, {stops * 60 / 1000:.1f} s" in text(at)
     at.button(key="replay_make").click().run()
-    making = at.session_state["replay_making"]
-    making.join(30)
+    job = at.session_state["replay_job"]
+    job.join(30)
     at.run()
     assert not at.exception
-    assert making.problem == ""
-    picture = Image.open(io.BytesIO(making.content))
+    assert job.problem == ""
+    picture = Image.open(io.BytesIO(job.content))
     assert picture.format == form.upper()
     assert picture.size == (640, 358)
     assert picture.n_frames == stops
-    assert f"Download {form.upper()}" in " ".join(b.label for b in at.get("download_button"))
+    assert f"Download {FORMATS[form]}" in " ".join(b.label for b in at.get("download_button"))
 
 
 def test_the_arrays_are_offered(root: Path, open_page: OpenPage) -> None:

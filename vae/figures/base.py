@@ -1,4 +1,4 @@
-"""What all figures share: axes, notes, colours by name, thinning of long series."""
+"""Shared parts of all figures: axes, annotations, ranges, colour tokens, thinning of curves."""
 
 import re
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from vae.base.records import Floats, Ints
 from vae.figures.palette import CLASS_SCALE, CLASSES, COLOURS, token
 
-Part = dict[str, Any]  # a trace, an axis, a shape or an annotation, as Plotly's JSON has it
+Part = dict[str, Any]  # a trace, axis, shape or annotation in Plotly's JSON
 
 FONT = '"Source Sans", "Source Sans 3", system-ui, sans-serif'
 SMALL = 12  # px, notes and labels
@@ -18,9 +18,9 @@ SMALL = 12  # px, notes and labels
 _TOKEN = re.compile(r"var\(--(\w+)(?:/([\d.]+))?\)")
 _AXIS = re.compile(r"[xy]axis\d*")
 
-# viridis (van der Walt & Smith 2015) without its two ends, so that the lowest values stand out
-# from a dark page and the highest from a white one. https://bids.github.io/colormap/
-QUANTITY = [
+# viridis (van der Walt & Smith 2015) without its two ends: the lowest values stay visible on a
+# dark page and the highest on a white one. https://bids.github.io/colormap/
+SEQUENTIAL = [
     [0.0, "#3b528b"],
     [0.25, "#287c8e"],
     [0.5, "#20a486"],
@@ -30,19 +30,19 @@ QUANTITY = [
 
 
 def figure(traces: Sequence[Part], **layout: Any) -> go.Figure:
-    """A figure with the house's defaults."""
-    house: Part = {
+    """A figure with the common layout; `layout` overrides it."""
+    common: Part = {
         "template": go.layout.Template(),
         "margin": {"l": 56, "r": 16, "t": 24, "b": 44},
         "showlegend": False,
         "font": {"size": 13},
         "hoverlabel": {"font": {"size": 12}},
     }
-    return go.Figure(list(traces), {**house, **layout})
+    return go.Figure(list(traces), {**common, **layout})
 
 
 def axis(title: str = "", **more: Any) -> Part:
-    """An axis with a muted title; its grid takes the colour of the page's borders."""
+    """An axis with a muted title. The browser colours its grid like the page's borders."""
     return {
         "title": {"text": title, "font": {"size": 13, "color": token("muted")}, "standoff": 8},
         "tickfont": {"size": 12, "color": token("muted")},
@@ -53,7 +53,7 @@ def axis(title: str = "", **more: Any) -> Part:
 
 
 def note(text: str, **place: Any) -> Part:
-    """Muted words at a place of the figure; paper coordinates where no reference is named."""
+    """An annotation in muted text, in paper coordinates unless `place` names other references."""
     return {
         "text": text,
         "showarrow": False,
@@ -65,14 +65,14 @@ def note(text: str, **place: Any) -> Part:
 
 
 def empty_figure(sentence: str) -> go.Figure:
-    """A figure without data that says what is missing."""
+    """A figure without data that shows `sentence`, which says what is missing."""
     hidden = {"visible": False}
     words = note(sentence, x=0.5, y=0.5, font={"size": 14, "color": token("muted")})
     return figure([], xaxis=hidden, yaxis=hidden, annotations=[words])
 
 
 def span(values: Floats, margin: float = 0.05, least: float = 0.0) -> list[float]:
-    """A range that holds all finite values and [-least, least], with a margin on both sides."""
+    """A range that contains all finite values and [-least, least], with a margin on both sides."""
     finite = values[np.isfinite(values)]
     low = min(float(finite.min(initial=np.inf)), -least if least else np.inf)
     high = max(float(finite.max(initial=-np.inf)), least or -np.inf)
@@ -83,16 +83,17 @@ def span(values: Floats, margin: float = 0.05, least: float = 0.0) -> list[float
 
 
 def broken(rows: Floats) -> Floats:
-    """Rows of equal length as one line with gaps, (N, L) → (N (L + 1),): one trace for all."""
+    """Join rows of equal length with gaps, (N, L) → (N (L + 1),), so that one trace draws all."""
     gaps = np.full((len(rows), 1), np.nan, np.float32)
     return np.concatenate([np.asarray(rows, np.float32), gaps], axis=1).reshape(-1)
 
 
 def decimate(x: Floats, y: Floats, limit: int = 1000) -> tuple[Floats, Floats]:
-    """At most `limit` points of a series in their order, so that no peak or dip is lost.
+    """Thin a series to at most `limit` points in order, keeping its peaks and dips.
 
-    The first and the last point stay; of each of (limit - 2) / 2 buckets between them the lowest
-    and the highest stay. A bucket keeps a gap (NaN) only when nothing else is in it.
+    The first and the last point remain, and the lowest and the highest point of each of
+    (limit - 2) / 2 buckets between them. A bucket yields NaN only if all its values are NaN.
+    Raises ValueError for a limit below 4.
     """
     if limit < 4:
         raise ValueError(f"A series needs at least 4 points, not {limit}.")
@@ -101,7 +102,7 @@ def decimate(x: Floats, y: Floats, limit: int = 1000) -> tuple[Floats, Floats]:
 
 
 def _extremes(y: Floats, limit: int) -> Ints:
-    """Which points `decimate` keeps, ascending."""
+    """Indices of the points that `decimate` returns, ascending."""
     number = len(y)
     if number <= limit:
         return np.arange(number)
@@ -117,9 +118,9 @@ def _extremes(y: Floats, limit: int) -> Ints:
 
 
 def themed(figure: go.Figure, dark: bool) -> go.Figure:
-    """The figure with the theme's colours in place of the tokens, for `st.plotly_chart`.
+    """Replace the colour tokens of a figure by the colours of a theme, for `theme=None` charts.
 
-    Show it with `theme=None`. Raises ValueError for a token that the palette does not know.
+    Raises ValueError for a token that is not in the palette.
     """
     side = int(dark)
     shown = _resolve(figure.to_plotly_json(), side)
@@ -152,7 +153,7 @@ def _resolve(part: Any, side: int) -> Any:
 
 
 def _colour(name: str, opacity: str | None, side: int) -> str:
-    """One colour of the palette, as Plotly reads it."""
+    """A colour of the palette in Plotly's notation."""
     if name not in COLOURS:
         raise ValueError(f"Unknown colour token {name!r}; one of {', '.join(COLOURS)}.")
     colour = COLOURS[name][side]
@@ -160,13 +161,13 @@ def _colour(name: str, opacity: str | None, side: int) -> str:
 
 
 def _rgba(colour: str, opacity: float) -> str:
-    """#rrggbb with an opacity."""
+    """Return #rrggbb with an opacity as rgba(…)."""
     red, green, blue = (int(colour[k : k + 2], 16) for k in (1, 3, 5))
     return f"rgba({red},{green},{blue},{opacity:g})"
 
 
 def _class_scale(side: int) -> list[tuple[float, str]]:
-    """Ten flat steps, one a class."""
+    """A colour scale of ten flat steps, one for each class colour."""
     ten = [COLOURS[f"class{k}"][side] for k in range(CLASSES)]
     return [((k + end) / CLASSES, colour) for k, colour in enumerate(ten) for end in (0, 1)]
 

@@ -1,10 +1,10 @@
-"""Runs beside each other: overlaid curves, and the rate-distortion plane.
+"""Comparison of runs: overlaid training curves and the rate–distortion plane.
 
-The rate is KL(q(z|x) || p(z)), the distortion -E_q[ln p(x|z)]; their sum is -ELBO, so that all
-runs with one bound lie on one falling diagonal (Alemi et al. 2018,
-https://arxiv.org/abs/1711.00464, with β = 1). Colours tell configurations apart and mean nothing
-else; training is solid, validation dashed. Nats per example; intervals are of 95 %, of the mean
-over seeds.
+The rate is KL(q(z|x) || p(z)), the distortion −E_q[ln p(x|z)]; their sum is −ELBO, so that all
+runs with the same ELBO lie on one falling diagonal (Alemi et al. 2018,
+https://arxiv.org/abs/1711.00464, with β = 1). Colours distinguish configurations; training data
+are solid lines, validation data dashed lines. Nats per example; intervals are 95 % confidence
+intervals of the mean over seeds.
 """
 
 import math
@@ -20,30 +20,29 @@ from vae.base.statistics import Interval
 from vae.experiments.configurations import Line
 from vae.figures.base import Part, axis, decimate, empty_figure, figure, note, number, span
 from vae.figures.palette import CLASSES, token
+from vae.figures.quantities import PER_EXAMPLE, SPLITS, TERMS, quantity
 
-FEW = 16  # spots that have room for words beside them
-LONG = 20  # letters of these at most
-EDGE = 0.8  # share of the spots' range beyond which words stand to the left
-LETTER = 0.01  # share of the spots' range that one takes across
-POINTS = 1000  # a line, after thinning
-TITLES = {"reconstruction": "Reconstruction", "kl": "KL", "elbo": "ELBO"}
-SPLITS = {"train": "train", "val": "validation"}
-GAP = 0.055  # between two panels, of the width
+FEW = 16  # up to so many points have labels
+LONG = 20  # letters of a label at most
+EDGE = 0.8  # share of the points' range beyond which labels stand to the left
+LETTER = 0.01  # width of a letter as a share of the points' range
+POINTS = 1000  # of a curve, after thinning
+GAP = 0.055  # between two panels, as a share of the width
 BESIDE = ("top right", "bottom right", "bottom left", "top left")
-TOUCH = 0.07  # share of the spots' range within which the words beside two would touch
-ROOMY = 0.12  # share of the plane's width that the name of a line takes
+TOUCH = 0.07  # share of the points' range within which two labels would touch
+ROOMY = 0.12  # width of a line's name as a share of the plane
 LINES = 10  # iso-ELBO lines at most
 
 
 def colour(slot: int | None, opacity: float | None = None) -> str:
-    """The colour of a configuration; what has no slot is grey."""
+    """The colour of a configuration; grey without a slot."""
     return token("prior" if slot is None else f"class{slot % CLASSES}", opacity)
 
 
-class Drawn(NamedTuple):
-    """One line of one panel."""
+class RunCurve(NamedTuple):
+    """One quantity of a run, or its mean over seeds, during training."""
 
-    name: str  # under the pointer
+    name: str  # on hover
     quantity: str
     split: str
     slot: int | None
@@ -51,29 +50,32 @@ class Drawn(NamedTuple):
     thin: bool = False  # one seed of several
 
 
-def overlaid(lines: Sequence[Drawn], per: str, height: int) -> go.Figure:
-    """A panel a quantity, side by side over a common time axis: every line in the colour of its
-    configuration, an interval as a band. `per` is "epoch", "step" or "seconds"."""
-    lines = [drawn for drawn in lines if np.isfinite(drawn.line.value).any()]
+def overlaid_curves(lines: Sequence[RunCurve], per: str, height: int) -> go.Figure:
+    """Curves of several runs, a panel for each quantity, side by side above a common time axis.
+
+    A curve has the colour of its configuration and an interval is a band. `per` is the unit of
+    the time axis: "epoch", "step" or "seconds".
+    """
+    lines = [curve for curve in lines if np.isfinite(curve.line.value).any()]
     if not lines:
         return empty_figure("No report yet: the curves begin with the first one")
-    shown = [name for name in TITLES if any(drawn.quantity == name for drawn in lines)]
+    shown = [name for name in TERMS if any(curve.quantity == name for curve in lines)]
     width = (1 - GAP * (len(shown) - 1)) / len(shown)
     traces, axes, words = [], {}, []
-    for k, quantity in enumerate(shown):
+    for k, name in enumerate(shown):
         ref, left = str(k + 1) if k else "", k * (width + GAP)
-        own = [drawn for drawn in lines if drawn.quantity == quantity]
-        traces += [part for drawn in own for part in _line(drawn, ref, per)]
+        own = [curve for curve in lines if curve.quantity == name]
+        traces += [part for curve in own for part in _line(curve, ref, per)]
         matched = {"matches": "x"} if k else {}
         axes[f"xaxis{ref}"] = axis(
             _unit(per), domain=[left, left + width], anchor=f"y{ref}", **matched
         )
-        limits = _limits([drawn.line for drawn in own], zero=quantity == "kl")
+        limits = _limits([curve.line for curve in own], zero=name == "kl")
         axes[f"yaxis{ref}"] = axis(anchor=f"x{ref}", range=limits, automargin=False)
-        title = f"<b>{TITLES[quantity]}</b>"
+        title = f"<b>{quantity(name).title}</b>"
         words.append(note(title, x=left, y=1, xanchor="left", yanchor="bottom", yshift=2))
     side = {"x": 0, "xshift": -50, "xanchor": "center", "y": 0.5, "textangle": -90}
-    unit = note("nats per example", **side, font={"size": 13, "color": token("muted")})
+    unit = note(PER_EXAMPLE, **side, font={"size": 13, "color": token("muted")})
     return figure(
         traces,
         **axes,
@@ -86,11 +88,12 @@ def overlaid(lines: Sequence[Drawn], per: str, height: int) -> go.Figure:
 
 
 def _unit(per: str) -> str:
+    """The title of the time axis."""
     return "seconds of training" if per == "seconds" else per
 
 
 def _limits(lines: Sequence[Line], zero: bool) -> list[float]:
-    """A range that shows what happens after the first tenth of each line; a KL from zero."""
+    """A range for the values after the first tenth of each curve; from zero for a KL."""
     parts = [one.value for one in lines]
     whole = span(np.concatenate(parts))
     if zero:
@@ -100,39 +103,40 @@ def _limits(lines: Sequence[Line], zero: bool) -> list[float]:
     return [max(low, whole[0]), min(high, whole[1])]
 
 
-def _line(drawn: Drawn, ref: str, per: str) -> list[Part]:
-    """One line, above its band where it is a mean."""
-    one, held = drawn.line, drawn.split == "val"
+def _line(curve: RunCurve, ref: str, per: str) -> list[Part]:
+    """A curve, above the band of its interval where it is a mean."""
+    one, held_out = curve.line, curve.split == "val"
     x, y = decimate(one.x, one.value, POINTS)
     where = {"xaxis": f"x{ref}", "yaxis": f"y{ref}", "type": "scatter"}
-    ink = colour(drawn.slot, 0.45 if drawn.thin else None)
-    told = f"{drawn.name} · {SPLITS[drawn.split]}<br>{per} %{{x:.4~r}}: <b>%{{y:.5~r}}</b> nats"
+    ink = colour(curve.slot, 0.45 if curve.thin else None)
+    hover = f"{curve.name} · {SPLITS[curve.split]}<br>{per} %{{x:.4~r}}: <b>%{{y:.5~r}}</b> nats"
     line: Part = {
         **where,
         "x": x,
         "y": y,
         "mode": "lines+markers" if len(x) == 1 else "lines",
-        "name": drawn.name,
-        "uid": _uid(drawn),
+        "name": curve.name,
+        "uid": _uid(curve),
         "line": {
             "color": ink,
-            "width": 0.9 if drawn.thin else 1.8,
-            "dash": "4px,3px" if held else "solid",
+            "width": 0.9 if curve.thin else 1.8,
+            "dash": "4px,3px" if held_out else "solid",
         },
         "marker": {"color": ink, "size": 5},
-        "hovertemplate": f"{told}<extra></extra>",
+        "hovertemplate": f"{hover}<extra></extra>",
     }
-    return [*_band(drawn, where), line]
+    return [*_band(curve, where), line]
 
 
-def _uid(drawn: Drawn) -> str:
-    """Names a line for Plotly, which makes a CSS class of it."""
-    told = f"{drawn.name} {drawn.quantity} {drawn.split} {drawn.thin}"
-    return f"line{zlib.crc32(told.encode()):08x}"
+def _uid(curve: RunCurve) -> str:
+    """An identifier of a curve; Plotly uses it as a CSS class."""
+    text = f"{curve.name} {curve.quantity} {curve.split} {curve.thin}"
+    return f"line{zlib.crc32(text.encode()):08x}"
 
 
-def _band(drawn: Drawn, where: Part) -> list[Part]:
-    one = drawn.line
+def _band(curve: RunCurve, where: Part) -> list[Part]:
+    """The interval around a mean as a band."""
+    one = curve.line
     if one.low is None or one.high is None:
         return []
     band: Part = {
@@ -141,15 +145,15 @@ def _band(drawn: Drawn, where: Part) -> list[Part]:
         "y": np.concatenate([one.low, one.high[::-1]]),
         "mode": "lines",
         "fill": "toself",
-        "fillcolor": colour(drawn.slot, 0.16),
+        "fillcolor": colour(curve.slot, 0.16),
         "line": {"width": 0},
         "hoverinfo": "skip",
     }
     return [band]
 
 
-class Spot(NamedTuple):
-    """A run, or a configuration's mean over seeds, in the rate-distortion plane."""
+class RunPoint(NamedTuple):
+    """A run, or the mean of a configuration over seeds, in the rate–distortion plane."""
 
     name: str
     beta: float | None
@@ -159,21 +163,23 @@ class Spot(NamedTuple):
     slot: int | None  # None: not selected
 
 
-def rate_distortion(spots: Sequence[Spot], height: int) -> go.Figure:
-    """Rate across, distortion up, every spot with its β, or with its name where others have that
-    β as well, and lines of equal -ELBO behind them."""
-    if not spots:
+def rate_distortion(points: Sequence[RunPoint], height: int) -> go.Figure:
+    """The rate–distortion plane: rate on x, distortion on y, with lines of equal −ELBO.
+
+    A point is labelled with its β, or with its name where another point has the same β.
+    """
+    if not points:
         return empty_figure("No run here has a KL and a reconstruction yet")
-    x = span(_ends([spot.rate for spot in spots]), 0.12)
-    y = span(_ends([spot.distortion for spot in spots]), 0.12)
+    x = span(_ends([point.rate for point in points]), 0.12)
+    y = span(_ends([point.distortion for point in points]), 0.12)
     x = [max(-0.02 * x[1], x[0]), x[1]]  # a rate is never negative
     lines, names = _diagonals(x, y)
-    words = _words(spots)
-    all_ = list(zip(spots, words, _beside(spots, words), strict=True))
+    words = _texts(points)
+    all_ = list(zip(points, words, _beside(points, words), strict=True))
     grey = [one for one in all_ if one[0].slot is None]
-    traces = [lines] + [_spots([one]) for one in all_ if one[0].slot is not None]
+    traces = [lines] + [_points([one]) for one in all_ if one[0].slot is not None]
     if grey:
-        traces.insert(1, _spots(grey, told=len(spots) <= FEW))
+        traces.insert(1, _points(grey, labelled=len(points) <= FEW))
     return figure(
         traces,
         xaxis=axis("rate = KL, nats per example", range=x, showgrid=False),
@@ -187,13 +193,14 @@ def rate_distortion(spots: Sequence[Spot], height: int) -> go.Figure:
 
 
 def _ends(intervals: Sequence[Interval]) -> Floats:
+    """Means and ends of the intervals, for the range of an axis."""
     ends = [(one.mean, one.low, one.high) for one in intervals]
     values: Floats = np.array(ends, np.float32).ravel()
     return values
 
 
-def sums(low: float, high: float) -> list[float]:
-    """Round values of -ELBO between two ends, at most ten, evenly apart."""
+def iso_elbo_values(low: float, high: float) -> list[float]:
+    """At most ten round, evenly spaced values of −ELBO between `low` and `high`."""
     rough = (high - low) / LINES or 1.0
     size = 10.0 ** math.floor(math.log10(rough))
     step = next(size * k for k in (1, 2, 5, 10) if size * k >= rough)
@@ -201,11 +208,11 @@ def sums(low: float, high: float) -> list[float]:
 
 
 def _diagonals(x: list[float], y: list[float]) -> tuple[Part, list[Part]]:
-    """Lines of equal rate + distortion across the plane, and their names where they leave it."""
+    """Lines of equal rate + distortion, with their names where they leave the plane."""
     across: list[float | None] = []
     up: list[float | None] = []
     names = []
-    for total in sums(x[0] + y[0], x[1] + y[1]):
+    for total in iso_elbo_values(x[0] + y[0], x[1] + y[1]):
         left, right = max(x[0], total - y[1]), min(x[1], total - y[0])
         if right <= left + ROOMY * (x[1] - x[0]):
             continue  # no room for its name
@@ -220,65 +227,66 @@ def _diagonals(x: list[float], y: list[float]) -> tuple[Part, list[Part]]:
     return line | {"hoverinfo": "skip", "name": "−ELBO"}, names
 
 
-def _spots(named: Sequence[tuple[Spot, str, str]], told: bool = True) -> Part:
-    """Points of one colour, with their words beside them where they are to be told."""
-    spots = [spot for spot, _, _ in named]
-    slot = spots[0].slot
+def _points(named: Sequence[tuple[RunPoint, str, str]], labelled: bool = True) -> Part:
+    """Points of one colour, with labels beside them if `labelled`."""
+    points = [point for point, _, _ in named]
+    slot = points[0].slot
     return {
         "type": "scatter",
-        "mode": "markers+text" if told else "markers",
-        "x": np.array([spot.rate.mean for spot in spots], np.float32),
-        "y": np.array([spot.distortion.mean for spot in spots], np.float32),
+        "mode": "markers+text" if labelled else "markers",
+        "x": np.array([point.rate.mean for point in points], np.float32),
+        "y": np.array([point.distortion.mean for point in points], np.float32),
         "text": [words for _, words, _ in named],
         "textposition": [place for _, _, place in named],
         "textfont": {"size": 12, "color": colour(slot)},
         "marker": {"size": 7 if slot is None else 11, "color": colour(slot)},
-        "error_x": whisker([spot.rate for spot in spots], slot),
-        "error_y": whisker([spot.distortion for spot in spots], slot),
-        "name": "not selected" if slot is None else spots[0].name,
-        "hovertext": [_told(spot) for spot in spots],
+        "error_x": whisker([point.rate for point in points], slot),
+        "error_y": whisker([point.distortion for point in points], slot),
+        "name": "not selected" if slot is None else points[0].name,
+        "hovertext": [_hover(point) for point in points],
         "hovertemplate": "%{hovertext}<extra></extra>",
     }
 
 
-def _beside(spots: Sequence[Spot], words: Sequence[str]) -> list[str]:
-    """Where the words of each spot stand, so that those of near ones do not touch."""
-    x, y = np.array([(spot.rate.mean, spot.distortion.mean) for spot in spots]).T
+def _beside(points: Sequence[RunPoint], words: Sequence[str]) -> list[str]:
+    """The place of each label beside its point, so that labels of near points do not touch."""
+    x, y = np.array([(point.rate.mean, point.distortion.mean) for point in points]).T
     apart = [abs(ends - ends[:, None]) / (np.ptp(ends) or 1) for ends in (x, y)]
     wide = max(TOUCH, LETTER * max(map(len, words)))
     near = (apart[0] < wide) & (apart[1] < TOUCH)
     above = (near & (y > y[:, None])).sum(1)
-    late = x > x.min() + EDGE * np.ptp(x)  # words to the right would leave the plane
+    late = x > x.min() + EDGE * np.ptp(x)  # labels to the right would leave the plane
     sides = [BESIDE[k % len(BESIDE)] for k in above]
     return [s.replace("right", "left") if end else s for s, end in zip(sides, late, strict=True)]
 
 
-def _words(spots: Sequence[Spot]) -> list[str]:
-    """What stands beside each spot: its β where no other has it, else its name."""
-    betas = [spot.beta for spot in spots]
+def _texts(points: Sequence[RunPoint]) -> list[str]:
+    """The label of each point: its β where that is unique, else its name."""
+    betas = [point.beta for point in points]
     return [
-        f"  β {spot.beta:g}  "
-        if spot.beta is not None and betas.count(spot.beta) == 1
-        else f"  {spot.name if len(spot.name) <= LONG else f'{spot.name[: LONG - 1]}…'}  "
-        for spot in spots
+        f"  β {point.beta:g}  "
+        if point.beta is not None and betas.count(point.beta) == 1
+        else f"  {point.name if len(point.name) <= LONG else f'{point.name[: LONG - 1]}…'}  "
+        for point in points
     ]
 
 
-def _told(spot: Spot) -> str:
-    name = f"<b>{spot.name}</b>" + (f"<br>β {spot.beta:g}" if spot.beta is not None else "")
-    lines = [name, f"rate {nats(spot.rate)}", f"distortion {nats(spot.distortion)}"]
-    return "<br>".join([*lines, f"−ELBO {number(-spot.elbo)} nats"])
+def _hover(point: RunPoint) -> str:
+    """The text on hover."""
+    name = f"<b>{point.name}</b>" + (f"<br>β {point.beta:g}" if point.beta is not None else "")
+    lines = [name, f"rate {nats(point.rate)}", f"distortion {nats(point.distortion)}"]
+    return "<br>".join([*lines, f"−ELBO {number(-point.elbo)} nats"])
 
 
 def nats(one: Interval) -> str:
-    """A mean and its interval in words."""
+    """A mean with its interval as text."""
     if not math.isfinite(one.low):
         return f"{number(one.mean)} nats"
     return f"{number(one.mean)} nats ({number(one.low)} to {number(one.high)})"
 
 
 def whisker(intervals: Sequence[Interval], slot: int | None) -> Part:
-    """Error bars; none where one seed says nothing of another."""
+    """Error bars of the intervals; none where a mean of a single seed has no interval."""
     half = [one.high - one.mean for one in intervals]
     if not np.isfinite(half).any():
         return {"visible": False}

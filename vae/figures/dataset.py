@@ -1,7 +1,7 @@
-"""Pictures of a data set: how many of each class, which values, and how vectors spread.
+"""Charts of a data set: examples per class, distribution of values, spread of features.
 
-Values are in the unit of x, as the model sees them; a feature is an element of a vector, counted
-from 1. Of the bars of a class, train is the darkest and test the lightest part.
+Values are in the unit of x, the input of the model. A feature is an element of a vector, counted
+from 1. In the bar of a class, train is the darkest and test the lightest part.
 """
 
 import numpy as np
@@ -10,36 +10,40 @@ import plotly.graph_objects as go
 from vae.base.records import DataSummary, Floats, Ints, Moments
 from vae.figures.base import Part, axis, broken, empty_figure, figure
 from vae.figures.palette import CLASSES, token
-from vae.figures.vectors import _legend
+from vae.figures.quantities import SPLITS
+from vae.figures.vectors import legend_above
 
-SPLITS = {"train": ("train", 1.0), "val": ("validation", 0.55), "test": ("test", 0.28)}
-_NAMED = 12  # more classes than this and the names below the bars would touch
-_APART = 32  # up to so many levels their bars stand apart
-_FEATURES = 30  # more features than this and their bars would
+OPACITY = {"train": 1.0, "val": 0.55, "test": 0.28}
+_NAMED = 12  # up to so many classes have names
+_APART = 32  # up to so many levels have separate bars
+_FEATURES = 30  # up to so many features have ticks
 _INK = token("prior")
 
 
 def class_bars(record: DataSummary) -> go.Figure:
-    """Examples of each class, one bar of train, validation and test on top of each other; data
-    without classes have one bar."""
+    """Number of examples of each class, stacked by split; one bar for data without classes."""
     names = record.classes or ("all examples",)
     counts = record.class_counts if record.classes else np.array([list(record.splits.values())])
-    shown = [k for k, size in enumerate(record.splits.values()) if size]
-    bars = [_stacked(list(SPLITS.values())[k], counts[:, k], names) for k in shown]
+    bars = [
+        _stacked(split, counts[:, k], names)
+        for k, (split, size) in enumerate(record.splits.items())
+        if size
+    ]
     few: Part = {"tickvals": np.arange(len(names)), "ticktext": list(names)}
-    ends = [len(names) - 0.5, -0.5]  # the first one above
+    ends = [len(names) - 0.5, -0.5]  # the first class on top
     return figure(
         bars,
         barmode="stack",
         bargap=0.25,
         xaxis=axis("examples", rangemode="tozero"),
         yaxis=axis(range=ends, showgrid=False, **(few if len(names) <= _NAMED else {})),
-        **_legend(),
+        **legend_above(),
     ).update_layout(legend_traceorder="normal")
 
 
-def _stacked(split: tuple[str, float], counts: Ints, names: tuple[str, ...]) -> Part:
-    name, opacity = split
+def _stacked(split: str, counts: Ints, names: tuple[str, ...]) -> Part:
+    """The bars of one split, one for each class."""
+    name = SPLITS[split]
     return {
         "type": "bar",
         "orientation": "h",
@@ -47,36 +51,38 @@ def _stacked(split: tuple[str, float], counts: Ints, names: tuple[str, ...]) -> 
         "x": counts,
         "y": np.arange(len(counts)),
         "customdata": list(names),
-        "marker": {"color": token("prior", opacity), "line": {"width": 1, "color": _INK}},
+        "marker": {"color": token("prior", OPACITY[split]), "line": {"width": 1, "color": _INK}},
         "hovertemplate": f"%{{customdata}}: %{{x:,}} {name}<extra></extra>",
     }
 
 
 def value_bars(record: DataSummary, log: bool = False) -> go.Figure:
-    """How many of all values lie where: a bar for each level, or for each bin of real values; on a
-    log scale if `log`, so that rare ones are seen beside many that are 0."""
+    """Histogram of all values: a bar for each level, or for each bin of real values.
+
+    `log` draws the counts on a logarithmic axis, which shows rare values.
+    """
     if not record.counts.any():
         return empty_figure("No values to count")
     low, high = record.edges[:-1], record.edges[1:]
-    told = np.stack([low, high], axis=1) if not record.levels else (low + high) / 2
-    ends = "%{customdata[0]:.4r} to %{customdata[1]:.4r}"
-    one = "x = %{customdata:.4r}" if record.levels else ends
+    labels = np.stack([low, high], axis=1) if not record.levels else (low + high) / 2
+    interval = "%{customdata[0]:.4r} to %{customdata[1]:.4r}"
+    hover = "x = %{customdata:.4r}" if record.levels else interval
     few = 0 < record.levels <= _APART
     bars: Part = {
         "type": "bar",
         "x": (low + high) / 2,
         "width": (high - low) * (0.7 if few else 1),
         "y": record.counts,
-        "customdata": told,
+        "customdata": labels,
         "marker": {"color": _INK, "line": {"width": 0}},
-        "hovertemplate": f"{one}: %{{y:,}} values<extra></extra>",
+        "hovertemplate": f"{hover}: %{{y:,}} values<extra></extra>",
     }
     ticks: Part = {"tickvals": [0, 1]} if record.levels == 2 else {}
     return figure(
         [bars],
         bargap=0,
         margin={"l": 56, "r": 16, "t": 8, "b": 44},
-        xaxis=axis("x, as the model sees it", showgrid=False, **ticks),
+        xaxis=axis("x, the input of the model", showgrid=False, **ticks),
         yaxis=axis("number of values", type="log" if log else "linear"),
     )
 
@@ -84,7 +90,7 @@ def value_bars(record: DataSummary, log: bool = False) -> go.Figure:
 def feature_lines(
     values: Floats, labels: Ints | None = None, classes: tuple[str, ...] = ()
 ) -> go.Figure:
-    """Vectors (N, D) as lines over their features, coloured by class where there are any."""
+    """Vectors (N, D) as lines over their features, coloured by class if there are classes."""
     if not len(values):
         return empty_figure("No examples to show")
     groups = {"examples": np.ones(len(values), bool)}
@@ -98,10 +104,13 @@ def feature_lines(
     ]
     ends = [-0.02 * values.shape[1] - 0.1 + 1, values.shape[1] * 1.02 + 0.1]
     few = {"tickvals": np.arange(1, values.shape[1] + 1)} if values.shape[1] <= _FEATURES else {}
-    return figure(lines, xaxis=axis("feature", range=ends, **few), yaxis=axis("x"), **_legend())
+    return figure(
+        lines, xaxis=axis("feature", range=ends, **few), yaxis=axis("x"), **legend_above()
+    )
 
 
 def _lines(values: Floats, colour: str, name: str) -> Part:
+    """Vectors (N, D) of one colour as lines, in one trace."""
     number, features = values.shape
     places = np.tile(np.arange(1, features + 1, dtype=np.float32), (number, 1))
     return {
@@ -118,7 +127,7 @@ def _lines(values: Floats, colour: str, name: str) -> Part:
 
 
 def feature_spread(record: Moments) -> go.Figure:
-    """The mean of each feature, (D,), and one standard deviation to each side."""
+    """Mean of each feature (D,) with one standard deviation on each side."""
     features = np.arange(1, len(record.mean) + 1)
     few = len(features) <= _FEATURES
     return figure(

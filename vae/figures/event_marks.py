@@ -1,4 +1,4 @@
-"""What happened during training, on the time axis: the best epoch and every live change."""
+"""Event marks on the time axis: the best epoch and every live change of a hyperparameter."""
 
 import numpy as np
 
@@ -6,11 +6,12 @@ from vae.base.records import Curves, Floats
 from vae.figures.base import Part, note
 from vae.figures.palette import token
 
-_LINE = 15  # px, from one line of labels to the next
+_LINE = 15  # px between two lines of labels
+_LETTER = 0.012  # share of the chart's width that a letter takes
 
 
 def in_unit(record: Curves, epochs: Floats, per: str) -> Floats:
-    """Epochs in the unit of the time axis: as they are, or as steps in proportion."""
+    """Epochs in the unit of the time axis: unchanged, or steps in proportion."""
     longest = max(record.curves.values(), key=lambda curve: len(curve.step))
     if per == "epoch" or not longest.epoch[-1]:
         return epochs
@@ -20,10 +21,10 @@ def in_unit(record: Curves, epochs: Floats, per: str) -> Floats:
 def marks(
     record: Curves, per: str, end: float | None, first_row: bool
 ) -> tuple[list[Part], list[Part]]:
-    """Vertical lines through all panels, and their labels: the best epoch, every live change.
+    """Vertical lines through all panels and their labels, for the best epoch and live changes.
 
-    `per` is the unit of the time axis, `end` its planned end. `first_row` says that the first line
-    of the labels' room is taken by other words.
+    `per` is the unit of the time axis and `end` its planned end. With `first_row` the first line
+    of labels is occupied by other text.
     """
     found = [(epoch, label, "solid") for epoch, label in record.marks]
     if record.best_epoch is not None:
@@ -32,30 +33,35 @@ def marks(
         return [], []
     found.sort(key=lambda mark: mark[0])
     x = in_unit(record, np.array([epoch for epoch, _, _ in found], np.float32), per).tolist()
-    last = max(float(curve.epoch[-1]) for curve in record.curves.values() if len(curve.epoch))
-    width = end or float(in_unit(record, np.array([last], np.float32), per)[0]) or 1.0
+    width = end or _last(record, per) or 1.0
     shapes, labels = [], []
     free = [np.inf if first_row else -1.0, -1.0, -1.0]  # where each line of labels ends, in widths
     for place, (_, label, dash) in zip(x, found, strict=True):
         line = {"color": token("muted", 0.6), "width": 1, "dash": dash}
         ends = {"x0": place, "x1": place, "yref": "paper", "y0": 0, "y1": 1}
         shapes.append({"type": "line", "layer": "below", "line": line, **ends})
-        start, length = place / width, 0.012 * len(label) + 0.01
+        start, length = place / width, _LETTER * len(label) + 0.01
         row, left = _row(free, start), start + length > 1
         free[row] = start if left else start + length
-        labels.append(_mark_label(place, label, row, left))
+        labels.append(_label(place, label, row, left))
     return shapes, labels
 
 
+def _last(record: Curves, per: str) -> float:
+    """The last time of any curve, in the unit of the time axis."""
+    last = max(float(curve.epoch[-1]) for curve in record.curves.values() if len(curve.epoch))
+    return float(in_unit(record, np.array([last], np.float32), per)[0])
+
+
 def _row(free: list[float], start: float) -> int:
-    """The uppermost line of labels that is free from `start` on, else the one free soonest."""
+    """The first line of labels that is free from `start` on, else the one that ends first."""
     return next((row for row, end in enumerate(free) if end <= start), int(np.argmin(free)))
 
 
-def _mark_label(place: float, label: str, row: int, left: bool) -> Part:
-    """The words beside a vertical line, at the top of the uppermost panel."""
+def _label(place: float, text: str, row: int, left: bool) -> Part:
+    """The label beside a vertical line, at the top of the first panel."""
     return note(
-        label,
+        text,
         x=place,
         xref="x",
         y=1,

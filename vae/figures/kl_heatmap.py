@@ -1,7 +1,7 @@
-"""The KL strip: what each latent is paid while training goes on, dimension × epoch.
+"""Heatmap of the KL of each latent over training, latent dimension × epoch.
 
-A row is a latent dimension, the one with the largest KL at the end on top; a column is an epoch,
-or where there are more than fit, the mean over a few. Brightness is the KL in nats per example.
+Rows are latent dimensions ordered by their final KL, the largest on top. A column is an epoch, or
+the mean over several epochs where there are more than 400. Colour is the KL in nats per example.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,27 +11,27 @@ import numpy as np
 import plotly.graph_objects as go
 
 from vae.base.records import Floats, Ints
-from vae.figures.base import QUANTITY, SMALL, axis, empty_figure, figure
+from vae.figures.base import SEQUENTIAL, SMALL, axis, empty_figure, figure
 from vae.figures.latent_bars import USED
 from vae.figures.palette import token
 
-COLUMNS = 400  # more are not seen apart on a screen
-EARLY = 0.1  # share of the epochs whose leaps may lie beyond the scale
+COLUMNS = 400  # at most
+EARLY = 0.1  # share of the first epochs whose KL may exceed the colour scale
 FEW = 8  # epochs, up to which each has a tick
-ROWS = 24  # more labels than this would touch
-PIXELS = (110, 360)  # lowest and greatest height of the rows together
-ROW = 22  # pixels of a row where there is room
+ROWS = 24  # up to so many rows have labels
+PIXELS = (110, 360)  # smallest and largest height of all rows together
+ROW = 22  # pixels, height of a row where there is room
 TOP, BOTTOM = 8, 48
 _MUTED = {"size": SMALL, "color": token("muted")}
 
 
 def kl_heatmap(
-    reports: Iterable[Mapping[str, Any]], latents: int, why: str = "No KL per latent yet"
+    reports: Iterable[Mapping[str, Any]], latents: int, missing: str = "No KL per latent yet"
 ) -> go.Figure:
-    """KL of each of Z = `latents` latents over training; `why` is said where there is none."""
-    epoch, kl = history(reports, latents)
+    """KL of Z = `latents` latents over training; the sentence `missing` if there is none."""
+    epoch, kl = kl_history(reports, latents)
     if not len(epoch):
-        return empty_figure(why).update_layout(height=PIXELS[0] + TOP + BOTTOM)
+        return empty_figure(missing).update_layout(height=PIXELS[0] + TOP + BOTTOM)
     order = np.argsort(-kl[-1], kind="stable")
     epoch, kl = _thinned(epoch, kl)
     top = max(float(kl[epoch >= EARLY * epoch[-1]].max()), 10 * USED)
@@ -67,27 +67,28 @@ def kl_heatmap(
     )
 
 
-def history(reports: Iterable[Mapping[str, Any]], latents: int) -> tuple[Floats, Floats]:
-    """Epochs (T,) and KL per latent (T, Z): of the validation examples where there are any, else
-    of the training examples; reports that lack it, or are damaged, are passed over."""
+def kl_history(reports: Iterable[Mapping[str, Any]], latents: int) -> tuple[Floats, Floats]:
+    """Epochs (T,) and KL per latent (T, Z) of the validation examples, or of the training examples
+    in a run without validation data. Reports without a valid KL per latent are skipped."""
     found: dict[str, list[tuple[float, Any]]] = {"val": [], "train": []}
     for report in reports:
         values = report.get("kl_per_dimension")
-        if report.get("split") in found and _whole(values, latents):
+        if report.get("split") in found and _valid(values, latents):
             found[report["split"]].append((float(report["epoch"]), values))
     rows = found["val"] or found["train"]
     epoch = np.array([row[0] for row in rows], np.float32)
     return epoch, np.array([row[1] for row in rows], np.float32).reshape(-1, latents)
 
 
-def _whole(values: Any, latents: int) -> bool:
+def _valid(values: Any, latents: int) -> bool:
+    """Whether `values` are Z finite numbers."""
     if not isinstance(values, list | tuple) or len(values) != latents:
         return False
     return all(isinstance(v, int | float) and np.isfinite(v) for v in values)
 
 
 def _thinned(epoch: Floats, kl: Floats) -> tuple[Floats, Floats]:
-    """At most COLUMNS columns, each the mean of those that it stands for."""
+    """Average neighbouring epochs so that at most COLUMNS columns remain."""
     if len(epoch) <= COLUMNS:
         return epoch, kl
     starts: Ints = np.unique(np.linspace(0, len(epoch), COLUMNS + 1)[:-1].astype(np.int64))
@@ -98,9 +99,11 @@ def _thinned(epoch: Floats, kl: Floats) -> tuple[Floats, Floats]:
 
 
 def _scale(used: float) -> list[list[Any]]:
-    """Nearly the page's own colour up to the threshold of use, the house's scale above."""
+    """Grey up to the KL of an unused latent, the sequential scale above."""
     off = token("muted", 0.15)
-    above = [[used + (1 - used) * k / (len(QUANTITY) - 1), c] for k, (_, c) in enumerate(QUANTITY)]
+    above = [
+        [used + (1 - used) * k / (len(SEQUENTIAL) - 1), c] for k, (_, c) in enumerate(SEQUENTIAL)
+    ]
     return [[0.0, off], [used, off], *above]
 
 

@@ -1,4 +1,4 @@
-"""Bars over latent dimensions: the KL of each, and the variance that each component explains."""
+"""Bar charts over latent dimensions: KL per dimension, and variance per principal component."""
 
 import numpy as np
 import plotly.graph_objects as go
@@ -7,16 +7,16 @@ from vae.base.records import Floats
 from vae.figures.base import Part, axis, empty_figure, figure, note, number
 from vae.figures.palette import token
 
-USED = 0.01  # nats; a dimension below carries nothing that the decoder could use
-LEAST = 0.1  # nats that the axis spans at least, so that noise does not look like a signal
-_LABELLED = 40  # more bars than this and the labels below them would touch
-_NUMBERED = 12  # more bars than this and the numbers above them would touch
+USED = 0.01  # nats; a latent below carries almost no information
+LEAST = 0.1  # nats, smallest range of the axis, so that noise does not look like a signal
+_LABELLED = 40  # up to so many bars have labels below
+_NUMBERED = 12  # up to so many bars have numbers above
 
 
 def kl_bars(kl_per_dimension: Floats | None, threshold: float = USED) -> go.Figure:
-    """KL of each latent dimension in nats per example, (Z,), the largest first.
+    """KL of each latent dimension (Z,) in nats per example, the largest first.
 
-    Bars carry the dimension's own name, z1 to zZ, as everywhere on the screen.
+    Latents are named z1 to zZ. The caption counts those above `threshold`.
     """
     if kl_per_dimension is None or not len(kl_per_dimension):
         return empty_figure("No KL per dimension yet")
@@ -42,9 +42,9 @@ def kl_bars(kl_per_dimension: Floats | None, threshold: float = USED) -> go.Figu
 
 
 def scree(explained: Floats) -> go.Figure:
-    """Share of the variance that each principal component explains, (Z,) in [0, 1], and its sum.
+    """Explained variance of the principal components, shares (Z,) in [0, 1], in percent.
 
-    Bars for each component, a line for the first k together, in percent.
+    Bars show each component, the line the sum of the first k.
     """
     if not len(explained):
         return empty_figure("No principal components yet")
@@ -58,12 +58,12 @@ def scree(explained: Floats) -> go.Figure:
         "mode": "lines+markers" if len(share) <= _LABELLED else "lines",
         "line": {"color": token("text"), "width": 1.5},
         "marker": {"size": 5},
-        "hovertemplate": "first %{x} together: %{y:.3r} %<extra></extra>",
+        "hovertemplate": "sum of the first %{x}: %{y:.3r} %<extra></extra>",
     }
     bars = _bars(share, token("muted"), number, "component %{customdata}: %{y:.3r} %")
     bars["x"] = number
     end = {"xref": "x", "yref": "y", "xanchor": "right", "yanchor": "bottom", "yshift": 4}
-    label = note("together", x=int(number[-1]), y=float(together[-1]), **end)
+    label = note("sum", x=int(number[-1]), y=float(together[-1]), **end)
     ticks = {"tickvals": number} if len(share) <= 20 else {}
     return figure(
         [bars, line],
@@ -75,12 +75,12 @@ def scree(explained: Floats) -> go.Figure:
 
 
 def _gap(bars: int) -> float:
-    """The share of a bar's place that stays free: few bars stay slim, many nearly touch."""
+    """Share of a bar's slot that stays empty: larger for few bars, so that they stay slim."""
     return 0.1 if bars > _LABELLED else max(0.25, 0.75 - 0.1 * bars)
 
 
 def _bars(values: Floats, colour: str, names: np.ndarray, hover: str) -> Part:
-    """One bar a value."""
+    """A bar for each value."""
     return {
         "type": "bar",
         "x": np.arange(len(values)),
@@ -92,7 +92,7 @@ def _bars(values: Floats, colour: str, names: np.ndarray, hover: str) -> Part:
 
 
 def _ticks(order: np.ndarray) -> Part:
-    """Below each bar the name of its dimension: z1, z2, …"""
+    """The name of each dimension below its bar: z1, z2, …"""
     return {
         "tickvals": np.arange(len(order)),
         "ticktext": [f"z{dimension + 1}" for dimension in order],

@@ -1,8 +1,7 @@
-"""The latents in three dimensions, to be turned by hand: the map's points with a third axis.
+"""The latent map in three dimensions, which a person can rotate.
 
-Colours, sizes, legend and the order of the traces are the map's own (`vae.figures.latent_map`), so
-that a class looks the same in both. Rows are those of the data set; lengths are those of latent
-space.
+Colours, legend and the order of the traces come from `vae.figures.latent_map`, so that a class
+looks the same in both. Rows are rows of the data set; lengths are in the unit of z.
 """
 
 from typing import NamedTuple
@@ -16,12 +15,12 @@ from vae.figures.base import Part, empty_figure, figure, span
 from vae.figures.latent_map import PLACE, latent_scatter, trace_rows
 from vae.figures.palette import token
 
-EYE = {"x": 1.5, "y": 1.5, "z": 0.8}  # from where it is seen at first
-MIDDLE = {"x": 0, "y": 0, "z": -0.12}  # of the picture: the nearest corner needs the most room
-UNEQUAL = 4.0  # sides of the box differ at most so much in length, unless the prior says the units
-ROUND = 5_000  # more points are squares of two triangles each, too small to be told from circles
-CORNERS = 72  # of a ring
-SIZE = 0.6  # of a point, times that of the map: WebGL draws spheres of this size larger
+EYE = {"x": 1.5, "y": 1.5, "z": 0.8}  # first position of the camera
+MIDDLE = {"x": 0, "y": 0, "z": -0.12}  # centre of the view: the nearest corner needs room
+UNEQUAL = 4.0  # largest ratio of two sides of the box where there is no standard normal prior
+ROUND = 5_000  # more points are drawn as squares, which WebGL draws faster than circles
+CORNERS = 72  # of a circle
+SIZE = 0.6  # of a point relative to the map: WebGL draws the same size larger
 
 
 class LatentMap3D(NamedTuple):
@@ -31,13 +30,13 @@ class LatentMap3D(NamedTuple):
     axes: tuple[str, str, str]  # titles, with units
     index: Ints  # type: ignore[assignment]  # (N,) rows of the data set, ascending
     hue: Hue | None
-    total: int  # how many there are; N of them are shown
-    centre: Floats | None  # (3,) of a standard normal prior; None where there is no such prior
+    total: int  # number of examples, of which N are shown
+    centre: Floats | None  # (3,) of a standard normal prior; None for another prior
     note: str = ""
 
     @property
     def flat(self) -> LatentMap:
-        """Its first two dimensions, as the map draws them."""
+        """The first two dimensions as a latent map."""
         names = self.axes[:2]
         return LatentMap(
             self.points[:, :2], names, self.index, self.hue, self.total, False, self.note
@@ -45,20 +44,20 @@ class LatentMap3D(NamedTuple):
 
 
 def trace_rows_3d(record: LatentMap3D) -> list[Ints]:
-    """For each trace of `latent_scatter_3d`, in order, the rows of the data set that it draws."""
+    """Rows of the data set in each trace of `latent_scatter_3d`, in order."""
     return trace_rows(record.flat)
 
 
 def latent_scatter_3d(record: LatentMap3D) -> go.Figure:
-    """Points (N, 3) in a box that holds them and half of the prior, one trace a class for up to 12
-    classes. Units of the axes are equal, unless there is no prior and one axis is four times
-    another.
+    """Points (N, 3) in a box that contains them and half of the prior; a trace for each of up to
+    12 classes. The axes have equal scales, unless there is no standard normal prior and one range
+    is over four times another.
     """
     if not len(record.points):
         return empty_figure("No points to show: no example is encoded yet")
     flat = latent_scatter(record.flat)
     traces = [
-        _raised(trace.to_plotly_json(), record, rows)
+        _with_depth(trace.to_plotly_json(), record, rows)
         for trace, rows in zip(flat.data, trace_rows_3d(record), strict=True)
     ]
     axes = {
@@ -79,8 +78,8 @@ def latent_scatter_3d(record: LatentMap3D) -> go.Figure:
 
 
 def prior_sphere(centre: Floats) -> Part:
-    """Three great circles of the sphere about `centre` (3,) within which half of N(0, I) lies, as
-    one trace with its name at the top."""
+    """The sphere around `centre` (3,) that contains half of N(0, I): three labelled great circles
+    in one trace."""
     turn = np.linspace(0, 2 * np.pi, CORNERS + 1)
     round_ = HALF * np.stack([np.cos(turn), np.sin(turn), np.zeros_like(turn)], 1)
     gap = np.full((1, 3), np.nan)
@@ -105,8 +104,8 @@ def prior_sphere(centre: Floats) -> Part:
     }
 
 
-def _raised(trace: Part, record: LatentMap3D, rows: Ints) -> Part:
-    """A trace of the map with its third dimension."""
+def _with_depth(trace: Part, record: LatentMap3D, rows: Ints) -> Part:
+    """A trace of the map with the third coordinate added."""
     trace.pop("customdata")  # the rows travel once, beside the figure
     third = record.points[np.searchsorted(record.index, rows), 2]
     marker = trace["marker"] | {"size": SIZE * trace["marker"]["size"]}
@@ -117,8 +116,8 @@ def _raised(trace: Part, record: LatentMap3D, rows: Ints) -> Part:
 
 
 def _sides(ranges: Floats, record: LatentMap3D) -> Part:
-    """How long the sides of the box are drawn for the `ranges` (3, 2) on them: its diagonal is
-    that of the unit cube, so that it fits the picture however it is turned."""
+    """Side lengths of the box for the `ranges` (3, 2) of its axes. The diagonal is that of the
+    unit cube, so that the box fits the view at any rotation."""
     length = ranges[:, 1] - ranges[:, 0]
     if record.centre is None and length.max() > UNEQUAL * length.min():
         length = np.ones(3)

@@ -1,6 +1,6 @@
-"""Two sides of a comparison: every seed of each, and their means over seeds.
+"""Two configurations compared seed by seed, with their means over seeds.
 
-Nats per example; intervals are of 95 %, of the mean over seeds.
+Nats per example; intervals are 95 % confidence intervals of the mean over seeds.
 """
 
 from collections.abc import Sequence
@@ -15,8 +15,8 @@ from vae.figures.comparison import colour, nats, whisker
 from vae.figures.palette import token
 
 
-class Side(NamedTuple):
-    """One side of a verdict."""
+class SeedGroup(NamedTuple):
+    """The values of one configuration for every seed."""
 
     name: str
     slot: int | None
@@ -24,15 +24,20 @@ class Side(NamedTuple):
     mean: Interval
 
 
-def sides(both: Sequence[Side], title: str, paired: bool) -> go.Figure:
-    """Every seed of both sides as a point, their means with intervals beside them, and lines from
-    seed to seed where seeds are compared with each other."""
+def paired_seeds(groups: Sequence[SeedGroup], title: str, paired: bool) -> go.Figure:
+    """Points for every seed of two groups, and their means with intervals.
+
+    A line joins the two values of a seed if `paired`. `title` is the title of the y axis.
+    """
     traces: list[Part] = []
     if paired:
-        traces += [_pair(both, seed) for seed in both[0].values]
-    for k, side in enumerate(both):
-        traces += [_seeds(k, side), _mean(k, side)]
-    ticks: dict[str, Any] = {"tickvals": [0, 1], "ticktext": [_short(s.name) for s in both]}
+        traces += [_pair(groups, seed) for seed in groups[0].values]
+    for k, group in enumerate(groups):
+        traces += [_seeds(k, group), _mean(k, group)]
+    ticks: dict[str, Any] = {
+        "tickvals": [0, 1],
+        "ticktext": [_short(group.name) for group in groups],
+    }
     return figure(
         traces,
         xaxis=axis(range=[-0.5, 1.5], showgrid=False, fixedrange=True, **ticks),
@@ -46,35 +51,35 @@ def _short(name: str) -> str:
     return name if len(name) <= 34 else f"{name[:33]}…"
 
 
-def _pair(both: Sequence[Side], seed: int) -> Part:
-    values = [side.values[seed] for side in both]
+def _pair(groups: Sequence[SeedGroup], seed: int) -> Part:
+    values = [group.values[seed] for group in groups]
     ink = {"color": token("muted", 0.5), "width": 1}
     line: Part = {"type": "scatter", "mode": "lines", "x": [0, 1], "y": values, "line": ink}
     return line | {"hoverinfo": "skip"}
 
 
-def _seeds(place: int, side: Side) -> Part:
+def _seeds(place: int, group: SeedGroup) -> Part:
     return {
         "type": "scatter",
         "mode": "markers",
-        "x": [place] * len(side.values),
-        "y": np.array(list(side.values.values()), np.float32),
-        "customdata": list(side.values),
-        "marker": {"size": 8, "color": colour(side.slot, 0.75)},
-        "name": side.name,
+        "x": [place] * len(group.values),
+        "y": np.array(list(group.values.values()), np.float32),
+        "customdata": list(group.values),
+        "marker": {"size": 8, "color": colour(group.slot, 0.75)},
+        "name": group.name,
         "hovertemplate": "seed %{customdata}: %{y:.5~r} nats<extra></extra>",
     }
 
 
-def _mean(place: int, side: Side) -> Part:
+def _mean(place: int, group: SeedGroup) -> Part:
     shift = -0.16 if place == 0 else 0.16
     return {
         "type": "scatter",
         "mode": "markers",
         "x": [place + shift],
-        "y": [side.mean.mean],
-        "marker": {"size": 11, "symbol": "diamond", "color": colour(side.slot)},
-        "error_y": whisker([side.mean], side.slot),
-        "name": side.name,
-        "hovertemplate": f"mean of {side.mean.seeds}: {nats(side.mean)}<extra></extra>",
+        "y": [group.mean.mean],
+        "marker": {"size": 11, "symbol": "diamond", "color": colour(group.slot)},
+        "error_y": whisker([group.mean], group.slot),
+        "name": group.name,
+        "hovertemplate": f"mean of {group.mean.seeds}: {nats(group.mean)}<extra></extra>",
     }

@@ -1,20 +1,18 @@
-"""The colours and what they mean, once for every picture, in a light and a dark value each.
+"""Colours of all figures by meaning, each with a light and a dark value.
 
-A figure names a colour by its meaning, `token("kl")`, and never by its value; the browser puts in
-the value that fits its theme, so that one figure serves both and a change of theme needs no new
-figure. The spelling is that of a CSS variable because Plotly's checks let it pass: "var(--kl)",
-and with an opacity "var(--kl/0.25)".
+A figure names a colour by its meaning, `token("kl")`, and the browser inserts the value of its
+theme, so that one figure serves both themes. A token looks like a CSS variable because Plotly's
+validation accepts that: "var(--kl)", or with an opacity "var(--kl/0.25)".
 
-Meanings: reconstruction, kl and elbo are the terms of the bound; prior is what belongs to p(z);
-accent is what can be pressed; text, muted and background are the page's own; class0 to class9 are
-the classes of labelled data. `.streamlit/config.toml` has the same accent, text, background and
-classes for Streamlit's own widgets.
+Meanings: reconstruction, kl and elbo are the terms of the bound; prior is p(z); accent marks
+controls and the current selection; text, muted and background are those of the page; class0 to
+class9 are the classes of labelled data. `.streamlit/config.toml` has the same accent, text,
+background and class colours for Streamlit's own widgets.
 
-Whatever is written reads at a contrast of 4.5 on the page and on the sidebar, and every class
-stands out at 3 (WCAG 2.2, 1.4.3 and 1.4.11). The classes were found by a search for ten colours
-whose smallest distance in OKLab is large, to normal sight and to protanopia, deuteranopia and
-tritanopia alike (Machado, Oliveira & Fernandes 2009). `tests/figures/test_palette.py`
-measures it all.
+Text has a contrast of at least 4.5 on the page and on the sidebar, classes of at least 3 (WCAG
+2.2, 1.4.3 and 1.4.11). The class colours maximise the smallest distance in OKLab under normal
+vision, protanopia, deuteranopia and tritanopia (Machado, Oliveira & Fernandes 2009).
+`tests/figures/test_palette.py` measures both.
 """
 
 COLOURS: dict[str, tuple[str, str]] = {  # meaning → (light, dark)
@@ -40,16 +38,16 @@ COLOURS: dict[str, tuple[str, str]] = {  # meaning → (light, dark)
     "class9": ("#031c19", "#fffecc"),
 }
 
-CLASSES = 10  # how many classes have a colour of their own
+CLASSES = 10  # number of class colours
 
-# For `marker.colorscale`: marker.color holds class numbers 0 to 9, each gets its own flat colour.
+# For `marker.colorscale`, where marker.color holds class numbers 0 to 9: a flat colour for each.
 CLASS_SCALE: list[list[float | str]] = [[0.0, "var(--classes)"], [1.0, "var(--classes)"]]
 
 
 def token(name: str, opacity: float | None = None) -> str:
-    """The colour that means `name`, to be put in by the browser; `opacity` in [0, 1].
+    """Return the token of the colour `name` with an opacity in [0, 1].
 
-    Raises ValueError for a meaning that has no colour or an opacity out of range.
+    Raises ValueError for an unknown name or an opacity out of range.
     """
     if name not in COLOURS:
         raise ValueError(f"Unknown colour {name!r}; one of {', '.join(COLOURS)}")

@@ -1,7 +1,7 @@
-"""Charts of paths through latent space: what changes along them.
+"""Charts of decoded paths through latent space, for vector data.
 
-Notation: P paths of S places, D features; a place of a path is z, or t from 0 to 1 between two
-examples, or a strength. Straight paths are solid, arcs dashed.
+Notation: P paths of S positions, D features. A position on a path is a value of z, t from 0 to 1
+between two examples, or a strength. Linear paths are solid lines, spherical paths dashed lines.
 """
 
 from collections.abc import Sequence
@@ -11,10 +11,10 @@ import plotly.graph_objects as go
 
 from vae.base.records import Floats
 from vae.figures.base import Part, axis, figure, note, span
-from vae.figures.palette import token
+from vae.figures.palette import CLASSES, token
+from vae.figures.vectors import legend_above
 
-NAMED = 10  # features that have a colour and a name of their own
-COLOURS = 10
+NAMED = CLASSES  # up to so many features have a colour and a name each
 
 
 def path_plane(
@@ -22,44 +22,46 @@ def path_plane(
     names: Sequence[str],
     starts: Sequence[int],
     background: Floats | None = None,
-    mark: str = "start",
+    start_name: str = "start",
 ) -> go.Figure:
-    """P paths through the plane of data with two features, x (P, S, 2), each with its start,
-    which is called `mark`."""
-    traces = [] if background is None else [_behind(background)]
+    """Decoded paths x (P, S, 2) in the plane of two features, each with a ring at its start.
+
+    `starts` are the indices of the starts, and the legend calls them `start_name`.
+    """
+    traces = [] if background is None else [_background(background)]
     for k, path in enumerate(x):
-        colour = token(f"class{k % COLOURS}")
+        colour = token(f"class{k % CLASSES}")
         line = _trace(path[:, 0], path[:, 1], names[k], mode="lines+markers")
         line |= {"line": {"color": colour, "width": 1.5}}
         line["marker"] = {"color": colour, "size": 5}
         traces.append(line)
     begin = np.stack([path[start] for path, start in zip(x, starts, strict=True)])
-    ring = _trace(begin[:, 0], begin[:, 1], mark, mode="markers")
+    ring = _trace(begin[:, 0], begin[:, 1], start_name, mode="markers")
     ring["marker"] = {"color": token("text"), "size": 11, "symbol": "circle-open"}
     first, second = axis("feature 1"), axis("feature 2", scaleanchor="x")
-    return figure([*traces, ring], xaxis=first, yaxis=second, dragmode="pan", **_legend())
+    return figure([*traces, ring], xaxis=first, yaxis=second, dragmode="pan", **legend_above())
 
 
 def feature_curves(
     values: Sequence[Floats],
-    places: Floats,
+    positions: Floats,
     title: str,
     start: float | None = None,
     names: Sequence[str] = ("",),
 ) -> go.Figure:
-    """Features of one or two paths (S, D) against their places (S,); the second is dashed."""
+    """Features of one or two paths (S, D) against their positions (S,); the second is dashed."""
     traces = []
     features = values[0].shape[1]
     for path, dash, name in zip(values, ("solid", "dash"), (*names, ""), strict=False):
         for k in range(features):
             colour = token(f"class{k}" if features <= NAMED else "reconstruction")
-            line = _trace(places, path[:, k], f"feature {k + 1} {name}".strip(), mode="lines")
+            line = _trace(positions, path[:, k], f"feature {k + 1} {name}".strip(), mode="lines")
             line |= {"line": {"color": colour, "width": 1.5, "dash": dash}}
             line |= {"opacity": 1.0 if features <= NAMED else 0.6}
             line["showlegend"] = features <= NAMED and path is values[0]
             traces.append(line)
-    shapes = [] if start is None else [_upright(start)]
-    return figure(traces, xaxis=axis(title), yaxis=axis("value"), shapes=shapes, **_legend())
+    shapes = [] if start is None else [_vertical_line(start)]
+    return figure(traces, xaxis=axis(title), yaxis=axis("value"), shapes=shapes, **legend_above())
 
 
 def path_measure(
@@ -67,11 +69,14 @@ def path_measure(
     curves: dict[str, Floats],
     title: str,
     usual: tuple[float, float],
-    of: str,
+    reference: str,
     margins: tuple[int, int],
 ) -> go.Figure:
-    """A quantity along two ways, name → (S,), at t (S,), over the interval that 95 % of `of` have
-    it in. Each place stands below its tile of a strip that `margins` (left, right) enclose."""
+    """A measure along two paths, name → (S,), at t (S,), with the band of its usual values.
+
+    `usual` is the interval that contains 95 % of `reference`. `margins` are px left and right, so
+    that each position stands below its tile of the row of pictures above.
+    """
     traces: list[Part] = []
     for (name, values), colour in zip(curves.items(), ("text", "class2"), strict=False):
         line = _trace(t, values, name, mode="lines+markers")
@@ -90,37 +95,31 @@ def path_measure(
         "line": {"width": 0},
         "layer": "below",
     }
-    words = note(f"95 % of {of}", x=1, y=usual[1], xanchor="right", yanchor="top", yref="y")
+    words = note(f"95 % of {reference}", x=1, y=usual[1], xanchor="right", yanchor="top", yref="y")
     across = axis("t, from A to B", range=[-half, 1 + half], fixedrange=True)
     up = axis(title, range=[low, high], fixedrange=True) | {"automargin": False}
-    legend = _legend()
+    legend = legend_above()
     legend["margin"] = {"l": margins[0], "r": margins[1], "t": 28, "b": 44}
     return figure(traces, xaxis=across, yaxis=up, shapes=[band], annotations=[words], **legend)
 
 
 def _trace(x: Floats, y: Floats, name: str, **more: object) -> Part:
+    """A scatter trace with its name on hover."""
     hover = f"{name}: %{{x:.4r}}, %{{y:.4r}}<extra></extra>"
     values = {"x": np.asarray(x, np.float32), "y": np.asarray(y, np.float32)}
     return {"type": "scatter", "name": name, "hovertemplate": hover, **values, **more}
 
 
-def _behind(data: Floats) -> Part:
-    """The data behind the paths."""
+def _background(data: Floats) -> Part:
+    """Training data behind the paths."""
     dots = _trace(data[:, 0], data[:, 1], "training data", mode="markers")
     dots |= {"type": "scattergl", "hoverinfo": "skip", "hovertemplate": None}
     dots["marker"] = {"color": token("prior"), "size": 3, "opacity": 0.35}
     return dots
 
 
-def _upright(place: float) -> Part:
-    """A line where the start is."""
+def _vertical_line(place: float) -> Part:
+    """A vertical line at the start."""
     line = {"color": token("muted"), "width": 1, "dash": "dot"}
     ends = {"x0": place, "x1": place, "y0": 0, "y1": 1}
     return {"type": "line", "yref": "paper", **ends, "line": line}
-
-
-def _legend() -> Part:
-    """A row of names above the picture, on the left."""
-    where = {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "font": {"size": 12}}
-    margin = {"l": 56, "r": 16, "t": 32, "b": 44}
-    return {"showlegend": True, "legend": where | {"bgcolor": "rgba(0,0,0,0)"}, "margin": margin}

@@ -1,4 +1,4 @@
-"""How surprising examples are: the histogram of a split, and where some of it or others lie.
+"""Histogram of the surprise of a split's examples, with marks at selected examples.
 
 Surprise is −ELBO in nats per example (`vae.analysis.ranking`).
 """
@@ -14,8 +14,8 @@ BINS = 40
 
 
 def surprise_histogram(among: Floats, marked: Floats, title: str) -> go.Figure:
-    """A histogram of −ELBO over a split (N,), with a stroke for each marked example (M,), which
-    may lie beyond it. `title` says what the axis is."""
+    """Histogram of −ELBO over a split (N,) with a vertical mark at each of the values `marked`
+    (M,), which need not be part of the split. `title` is the title of the x axis."""
     if not len(among):
         return empty_figure("No examples to compare with")
     counts, edges = np.histogram(among, BINS)
@@ -27,7 +27,7 @@ def surprise_histogram(among: Floats, marked: Floats, title: str) -> go.Figure:
         "marker": {"color": token("prior", 0.75), "line": {"width": 0}},
         "hovertemplate": "%{y:,} examples near %{x:.1f} nats<extra></extra>",
     }
-    strokes: Part = {
+    lines: Part = {
         "type": "scatter",
         "mode": "markers",
         "x": np.asarray(marked, np.float32),
@@ -41,7 +41,7 @@ def surprise_histogram(among: Floats, marked: Floats, title: str) -> go.Figure:
         "hovertemplate": "%{x:.1f} nats<extra></extra>",
     }
     return figure(
-        [bars, strokes],
+        [bars, lines],
         bargap=0,
         margin={"l": 8, "r": 8, "t": 4, "b": 36},
         xaxis=axis(title, showgrid=False),

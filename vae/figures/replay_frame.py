@@ -1,14 +1,14 @@
-"""Pictures of a replay without a browser, for animations.
+"""Images of a replay, drawn without a browser, for an exported animation.
 
-The latent map, and beside it originals above reconstructions, and samples. Between two kept frames
-points go straight from one to the next, pictures are those of the nearer frame. Written words are
-plain ASCII: the font that travels with Pillow has no other signs.
+An image shows the latent map, and beside it originals above reconstructions, and samples. Between
+two saved frames the points move on straight lines; the pictures are those of the nearer frame.
+Text is ASCII because the font included in Pillow has no other characters.
 
 Letters: T frames, N points, M reconstructed examples, S samples; H × W pixels.
 """
 
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,65 +16,82 @@ from PIL import Image, ImageDraw, ImageFont
 
 from vae.base.records import Floats
 from vae.figures.palette import COLOURS
-from vae.figures.replay import RINGS, Scene, rgb, vector_range
+from vae.figures.replay import CIRCLES, Scene, rgb, vector_range
 from vae.imaging import tiles
 from vae.imaging.tiles import Bytes
 
-Ranges = tuple[tuple[float, float], tuple[float, float]]  # of the axes across and up
+Box = tuple[int, int, int, int]  # left, top, width and height in px
+Ranges = tuple[tuple[float, float], tuple[float, float]]  # of the x axis and the y axis
 
 _EDGE = 36  # px between the parts
-_ROOM = 26  # px for a line of words
+_ROOM = 26  # px for a line of text
 
 
 def positions(frames: int, between: int, most: int) -> Floats:
-    """Where in 0 … T - 1 an animation stops: at every frame and `between` times before the next;
-    at every k-th frame, and the last, where that would be more than `most` pictures."""
+    """Positions in 0 … T - 1 of the images of an animation: every frame, and `between` positions
+    before the next frame. Frames are skipped evenly if there would be more than `most` images."""
     stride = 1
     while len(range(0, frames - 1, stride)) * (between + 1) + 1 > most:
         stride += 1
-    kept = [*range(0, frames - 1, stride), frames - 1]
+    shown = [*range(0, frames - 1, stride), frames - 1]
     share = np.arange(between + 1) / (between + 1)
-    steps = [a + (b - a) * share for a, b in pairwise(kept)]
-    return np.concatenate([*steps, [kept[-1]]]).astype(np.float32)
+    steps = [a + (b - a) * share for a, b in pairwise(shown)]
+    return np.concatenate([*steps, [shown[-1]]]).astype(np.float32)
 
 
 def size(width: int) -> tuple[int, int]:
-    """Width and height of a drawn picture, even numbers."""
+    """Width and height of an image in px, both even."""
     return width // 2 * 2, round(width * 0.56) // 2 * 2
 
 
-def draw(
-    scene: Scene, position: float, width: int, title: str, dark: bool = False, raw: bool = False
-) -> Bytes:
-    """One picture at a position in 0 … T - 1, uint8 (H, W, 3), with step and epoch on it.
+class View(NamedTuple):
+    """A scene at a position in 0 … T - 1, in one theme."""
 
-    `title` is ASCII. The map has equal units along both axes unless its height means nothing.
+    scene: Scene
+    position: float
+    dark: bool = False
+    raw: bool = False  # frames without alignment
+
+    def colour(self, name: str) -> str:
+        """A colour of the palette in this theme."""
+        return COLOURS[name][int(self.dark)]
+
+    @property
+    def border(self) -> str:
+        """The colour of frames around the map and the vectors."""
+        return "#3a3a44" if self.dark else "#d9d9de"
+
+    def at(self, values: NDArray[Any]) -> Floats:
+        """Values (T, …) at the position, linear between two frames."""
+        before = int(self.position)
+        share = np.float32(self.position - before)
+        after = min(before + 1, len(values) - 1)
+        between: Floats = values[before] * (1 - share) + values[after] * share
+        return between
+
+
+def draw(view: View, width: int, title: str) -> Bytes:
+    """The image of a view, uint8 (H, W, 3), with step, epoch and an ASCII `title`.
+
+    The axes of the map have equal scales, unless the vertical coordinate has no meaning.
     """
     wide, high = size(width)
-    side = int(dark)
-    page = Image.new("RGB", (wide, high), COLOURS["background"][side])
-    pen = ImageDraw.Draw(page)
-    height = high - 3 * _ROOM
-    area = (_EDGE // 2, _ROOM + _ROOM // 2, round(wide * 0.56), height)
-    ranges = _fitted(scene, area)
-    canvas = np.array(page)
+    area = (_EDGE // 2, _ROOM + _ROOM // 2, round(wide * 0.56), high - 3 * _ROOM)
     left, top, across, down = area
-    canvas[top : top + down, left : left + across] = _points(
-        scene, position, (across, down), ranges, side, raw
-    )
-    page = Image.fromarray(canvas)
+    ranges = _equal_scales(view.scene, area)
+    page = Image.new("RGB", (wide, high), view.colour("background"))
+    page.paste(Image.fromarray(_map(view, (across, down), ranges)), (left, top))
     pen = ImageDraw.Draw(page)
-    pen.rectangle((left, top, left + across, top + down), outline=_soft(side))
-    _write(pen, scene, position, title, area, ranges, side, raw)
+    pen.rectangle((left, top, left + across, top + down), outline=view.border)
+    _text(pen, view, title, area, ranges)
     right = left + across + _EDGE // 2
-    room = (wide - right - _EDGE // 2, down)
-    _made(page, pen, scene, position, (right, top), room, side)
+    _decoded(page, pen, view, (right, top, wide - right - _EDGE // 2, down))
     return np.asarray(page)
 
 
-def _fitted(scene: Scene, area: tuple[int, int, int, int]) -> Ranges:
-    """Ranges of the axes, widened to equal units."""
-    if scene.lanes:
+def _equal_scales(scene: Scene, area: Box) -> Ranges:
+    """Ranges of the axes, widened to equal scales."""
+    if scene.one_dimensional:
         return scene.x, scene.y
     lengths = (scene.x[1] - scene.x[0], scene.y[1] - scene.y[0])
     unit = max(lengths[0] / area[2], lengths[1] / area[3])
@@ -85,38 +102,23 @@ def _fitted(scene: Scene, area: tuple[int, int, int, int]) -> Ranges:
     return fitted[0], fitted[1]
 
 
-def _between(values: NDArray[Any], position: float) -> Floats:
-    """Values (T, …) at a position, straight from one frame to the next."""
-    before = int(position)
-    share = np.float32(position - before)
-    after = min(before + 1, len(values) - 1)
-    between: Floats = values[before] * (1 - share) + values[after] * share
-    return between
-
-
-def _points(
-    scene: Scene,
-    position: float,
-    size: tuple[int, int],
-    ranges: Ranges,
-    side: int,
-    raw: bool,
-) -> Bytes:
-    """The map alone, (h, w, 3): discs with soft edges, drawn twice as large and reduced."""
+def _map(view: View, size: tuple[int, int], ranges: Ranges) -> Bytes:
+    """The map (h, w, 3): discs with smooth edges, drawn at twice the size and reduced."""
     wide, high = 2 * size[0], 2 * size[1]
     (x0, x1), (y0, y1) = ranges
-    record = scene.record
-    places = _between(record.raw if raw else record.aligned, position)
+    record = view.scene.record
+    places = view.at(record.raw if view.raw else record.aligned)
     across = np.rint((places[:, 0] - x0) / (x1 - x0) * wide).astype(np.int64)
     down = np.rint((y1 - places[:, 1]) / (y1 - y0) * high).astype(np.int64)
     radius = float(np.clip(9 * (64 / len(places)) ** 0.2, 2.5, 9)) * size[0] / 520
     reach = int(np.ceil(radius))
-    page = Image.new("RGB", (wide, high), COLOURS["background"][side])
-    if scene.rings:
-        _rings(ImageDraw.Draw(page), scene, position, ranges, wide, side, raw)
+    page = Image.new("RGB", (wide, high), view.colour("background"))
+    if view.scene.rings:
+        _circles(ImageDraw.Draw(page), view, ranges, wide)
     padded = np.pad(np.array(page), ((reach, reach), (reach, reach), (0, 0)))
     inside = (across >= 0) & (across < wide) & (down >= 0) & (down < high)
-    inks = np.array([rgb(c) for c in scene.palette[side]], np.uint8)[scene.colour][inside]
+    palette = np.array([rgb(colour) for colour in view.scene.palette[int(view.dark)]], np.uint8)
+    inks = palette[view.scene.colour][inside]
     for dy in range(-reach, reach + 1):
         for dx in range(-reach, reach + 1):
             if dx * dx + dy * dy <= radius * radius:
@@ -125,93 +127,63 @@ def _points(
     return np.asarray(disc.reduce(2))
 
 
-def _rings(
-    pen: ImageDraw.ImageDraw,
-    scene: Scene,
-    position: float,
-    ranges: Ranges,
-    wide: int,
-    side: int,
-    raw: bool,
-) -> None:
-    """Circles about the prior's origin."""
+def _circles(pen: ImageDraw.ImageDraw, view: View, ranges: Ranges, wide: int) -> None:
+    """Circles around the origin of the prior."""
     (x0, x1), (_, y1) = ranges
     unit = wide / (x1 - x0)
-    at = _between(scene.record.origin[int(raw)], position)
-    x, y = (at[0] - x0) * unit, (y1 - at[1]) * unit
-    for sigma in RINGS:
+    origin = view.at(view.scene.record.origin[int(view.raw)])
+    x, y = (origin[0] - x0) * unit, (y1 - origin[1]) * unit
+    for sigma in CIRCLES:
         box = (x - sigma * unit, y - sigma * unit, x + sigma * unit, y + sigma * unit)
-        pen.ellipse(box, outline=COLOURS["prior"][side], width=2)
+        pen.ellipse(box, outline=view.colour("prior"), width=2)
 
 
-def _soft(side: int) -> str:
-    return ("#d9d9de", "#3a3a44")[side]
+def _text(pen: ImageDraw.ImageDraw, view: View, title: str, area: Box, ranges: Ranges) -> None:
+    """Epoch, step and title above the map; axes, their ranges and the alignment below."""
+    left, top, _, down = area
+    record, muted = view.scene.record, view.colour("muted")
+    large, small = ImageFont.load_default(16), ImageFont.load_default(12)
+    epoch, step = view.at(record.epoch), view.at(record.step)
+    pen.text((left, 10), f"epoch {epoch:.1f}   step {step:,.0f}", view.colour("text"), large)
+    pen.text((left + 260, 13), _ascii(title), muted, small)
+    names = [name or "vertical position without meaning" for name in record.plane.axes]
+    axes = [
+        name if view.scene.one_dimensional and k else f"{name} from {low:.2f} to {high:.2f}"
+        for k, (name, (low, high)) in enumerate(zip(names, ranges, strict=True))
+    ]
+    frames = "frames not aligned" if view.raw else "frames aligned by rotation and shift"
+    pen.text((left, top + down + 6), _ascii(",  ".join(axes)), muted, small)
+    pen.text((left, top + down + 22), frames, muted, small)
 
 
 def _ascii(text: str) -> str:
     return text.encode("ascii", "replace").decode()
 
 
-def _write(
-    pen: ImageDraw.ImageDraw,
-    scene: Scene,
-    position: float,
-    title: str,
-    area: tuple[int, int, int, int],
-    ranges: Ranges,
-    side: int,
-    raw: bool,
-) -> None:
-    """Step and epoch above; below, what the axes are and how far they reach."""
-    left, top, _, down = area
-    record = scene.record
-    epoch, step = _between(record.epoch, position), _between(record.step, position)
-    ink, muted = COLOURS["text"][side], COLOURS["muted"][side]
-    large, small = ImageFont.load_default(16), ImageFont.load_default(12)
-    pen.text((left, 10), f"epoch {epoch:.1f}   step {step:,.0f}", ink, large)
-    pen.text((left + 260, 13), _ascii(title), muted, small)
-    names = [name or "height without meaning" for name in record.plane.axes]
-    said = [
-        name if scene.lanes and k else f"{name} from {low:.2f} to {high:.2f}"
-        for k, (name, (low, high)) in enumerate(zip(names, ranges, strict=True))
-    ]
-    frames = "frames as they were" if raw else "frames aligned by rotation and shift"
-    pen.text((left, top + down + 6), _ascii(",  ".join(said)), muted, small)
-    pen.text((left, top + down + 22), frames, muted, small)
-
-
-def _made(
-    page: Image.Image,
-    pen: ImageDraw.ImageDraw,
-    scene: Scene,
-    position: float,
-    place: tuple[int, int],
-    room: tuple[int, int],
-    side: int,
-) -> None:
-    """Originals above reconstructions, and samples below, or the same as points or lines."""
-    frame, small = round(position), ImageFont.load_default(12)
-    record, originals = scene.record, scene.examples.originals
+def _decoded(page: Image.Image, pen: ImageDraw.ImageDraw, view: View, area: Box) -> None:
+    """Originals above reconstructions, and samples below; vectors as points or lines."""
+    left, top, width, height = area
+    frame, small = round(view.position), ImageFont.load_default(12)
+    record, originals = view.scene.record, view.scene.examples.originals
     blocks = {
         "originals above reconstructions": [originals, record.reconstructions[frame]],
         "samples of fixed z": [record.samples[frame]],
     }
-    top = place[1]
     layers = sum(map(len, blocks.values()))
-    for words, parts in blocks.items():
-        pen.text((place[0], top), words, COLOURS["muted"][side], small)
-        space = (room[0], round(room[1] * len(parts) / layers) - _ROOM)
-        if scene.pictures:
-            picture = Image.fromarray(_tiles(parts, space))
-            page.paste(picture, (place[0], top + 18), picture)
-            space = (picture.width, picture.height)
+    for title, parts in blocks.items():
+        pen.text((left, top), title, view.colour("muted"), small)
+        room = (width, round(height * len(parts) / layers) - _ROOM)
+        if view.scene.is_image:
+            picture = Image.fromarray(_tiles(parts, room))
+            page.paste(picture, (left, top + 18), picture)
+            room = (picture.width, picture.height)
         else:
-            _vectors(pen, scene, parts, (place[0], top + 18), space, side)
-        top += space[1] + _ROOM
+            _vectors(pen, view, parts, (left, top + 18, *room))
+        top += room[1] + _ROOM
 
 
 def _tiles(parts: list[Floats], room: tuple[int, int]) -> Bytes:
-    """Layers of pictures as one, as large as the room allows."""
+    """Layers of pictures (N, C, H, W) as one grid, as large as the room allows."""
     count, (height, width) = len(parts[0]), parts[0].shape[2:]
 
     def scale(columns: int) -> int:
@@ -223,30 +195,26 @@ def _tiles(parts: list[Floats], room: tuple[int, int]) -> Bytes:
     return tiles.strip(parts, columns, space=4, scale=max(scale(columns), 1))
 
 
-def _vectors(
-    pen: ImageDraw.ImageDraw,
-    scene: Scene,
-    parts: list[Floats],
-    place: tuple[int, int],
-    room: tuple[int, int],
-    side: int,
-) -> None:
+def _vectors(pen: ImageDraw.ImageDraw, view: View, parts: list[Floats], area: Box) -> None:
     """Vectors (N, D): points in the plane for D = 2, else a line over the features for each."""
-    low, high = vector_range(scene)
-    colours = [COLOURS["text"][side], COLOURS["reconstruction"][side]][-len(parts) :]
-    pen.rectangle((*place, place[0] + room[0], place[1] + room[1]), outline=_soft(side))
+    left, top, width, height = area
+    pen.rectangle((left, top, left + width, top + height), outline=view.border)
+    colours = [view.colour("text"), view.colour("reconstruction")][-len(parts) :]
     for values, colour in zip(parts, colours, strict=True):
-        flat = np.nan_to_num(values.reshape(len(values), -1))
-        if flat.shape[1] == 2:
-            share = (flat - low) / (high - low)
-        else:
-            level = (flat - low.min()) / (high.max() - low.min())
-            steps = np.linspace(0, 1, flat.shape[1])
-            share = np.stack([np.broadcast_to(steps, level.shape), level], axis=2)
-        spots = share * [room[0], -room[1]] + [place[0], place[1] + room[1]]
-        for spot in spots:
-            if flat.shape[1] == 2:
-                x, y = spot.tolist()
+        share = _shares(view.scene, np.nan_to_num(values.reshape(len(values), -1)))
+        for place in share * [width, -height] + [left, top + height]:
+            if values.shape[-1] == 2:
+                x, y = place.tolist()
                 pen.ellipse((x - 3, y - 3, x + 3, y + 3), outline=colour)
             else:
-                pen.line([tuple(s) for s in spot.tolist()], fill=colour)
+                pen.line([tuple(corner) for corner in place.tolist()], fill=colour)
+
+
+def _shares(scene: Scene, vectors: Floats) -> Floats:
+    """Positions in [0, 1]² of vectors (N, D): (N, 2) for D = 2, else (N, D, 2)."""
+    low, high = vector_range(scene)
+    if vectors.shape[1] == 2:
+        return (vectors - low) / (high - low)
+    level = (vectors - low.min()) / (high.max() - low.min())
+    steps = np.linspace(0, 1, vectors.shape[1])
+    return np.stack([np.broadcast_to(steps, level.shape), level], axis=2)

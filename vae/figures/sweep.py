@@ -1,8 +1,8 @@
-"""A sweep: one small chart a configuration, and a figure against the setting that is swept.
+"""Figures of a sweep: small charts of each configuration, and a quantity against the setting.
 
-Small charts share both axes, so that height means the same everywhere. They show reconstruction,
-KL and their sum, −ELBO, which is what a better model lowers; every seed is a line. Nats per
-example; intervals are of 95 %, of the mean over seeds (Student 1908).
+The small charts share both axes. They show reconstruction, KL and their sum −ELBO, for which lower
+is better, with a line for each seed. Nats per example; intervals are 95 % confidence intervals of
+the mean over seeds (Student 1908).
 """
 
 import math
@@ -19,28 +19,28 @@ from vae.figures.base import Part, axis, decimate, empty_figure, figure, note, n
 from vae.figures.comparison import colour, nats
 from vae.figures.palette import token
 
-QUANTITIES = {"reconstruction": "reconstruction", "kl": "KL", "elbo": "−ELBO"}
-TOP, BOTTOM = 10, 46  # pixels around the figure against a setting
-APART = 0.014  # of its width, between two series at one value
-LINE = 14  # pixels between two names of series
-TICKS, LETTERS = 6, 44  # named ticks at most on a log axis; letters that fit below an axis
-POINTS, LEAST, SENT = 200, 40, 30_000  # a line's points at most and at least, all lines' about
-LOWEST, HIGHEST, ALL = 128, 230, 460  # pixels: a small chart at least and at most, and all rows
-HEAD, FOOT = 22, 42  # pixels for the name above a chart and for the time axis below
-LEFT, GAP = 52, 0.035  # pixels for the ticks; between two charts, of the width
+TITLES = {"reconstruction": "reconstruction", "kl": "KL", "elbo": "−ELBO"}
+TOP, BOTTOM = 10, 46  # px above and below the chart of a setting
+APART = 0.014  # distance of two series at one value, as a share of the width
+LINE = 14  # px between two names of series
+TICKS, LETTERS = 6, 44  # most labelled ticks of a log axis; letters that fit below an axis
+POINTS, LEAST, TOTAL = 200, 40, 30_000  # most and fewest points of a line; of all lines together
+LOWEST, HIGHEST, ALL = 128, 230, 460  # px: least and greatest height of a small chart; all rows
+HEAD, FOOT = 22, 42  # px for the name above a small chart and for the time axis below
+LEFT, GAP = 52, 0.035  # px for the ticks; distance of two small charts as a share of the width
 
 
 class Panel(NamedTuple):
-    """One configuration: where it stands, and quantity → seed → its line."""
+    """The small chart of one configuration."""
 
     name: str
-    told: str  # how far its seeds are; "" where there is nothing to say
+    note: str  # progress of its seeds, or ""
     place: tuple[int, int]  # row, column
-    lines: dict[str, dict[int, Line]]
+    lines: dict[str, dict[int, Line]]  # quantity → seed → line
 
 
-def multiples(panels: Sequence[Panel], epochs: float) -> go.Figure:
-    """The small charts of a sweep, as many rows and columns as their places ask for."""
+def small_multiples(panels: Sequence[Panel], epochs: float) -> go.Figure:
+    """The small charts of a sweep in rows and columns, up to `epochs` on the time axis."""
     if not panels:
         return empty_figure("No configuration yet")
     rows, columns = (1 + max(panel.place[k] for panel in panels) for k in (0, 1))
@@ -55,9 +55,7 @@ def multiples(panels: Sequence[Panel], epochs: float) -> go.Figure:
         ref, (row, column) = str(k + 1) if k else "", panel.place
         left, top = column * (width + GAP), 1 - row * (tall + HEAD) / inside
         lowest = not any(p.place == (row + 1, column) for p in panels)
-        traces += [
-            _trace(panel, name, ref, points) for name in QUANTITIES if panel.lines.get(name)
-        ]
+        traces += [_trace(panel, name, ref, points) for name in TITLES if panel.lines.get(name)]
         axes[f"xaxis{ref}"] = axis(
             "epoch" if lowest and row == rows - 1 else "",
             domain=[left, min(left + width, 1.0)],
@@ -92,14 +90,15 @@ def multiples(panels: Sequence[Panel], epochs: float) -> go.Figure:
 
 
 def _nothing() -> Part:
-    """A trace that shows nothing, so that the axes are drawn before there are reports."""
+    """An invisible trace, so that Plotly draws the axes before the first report."""
     return {"type": "scatter", "x": [0.0], "y": [None], "mode": "lines", "hoverinfo": "skip"}
 
 
 def _head(panel: Panel, left: float, top: float) -> Part:
-    told = f"  {panel.told}" if panel.told else ""
+    """The name and the progress above a small chart."""
+    text = f"  {panel.note}" if panel.note else ""
     place = {"x": left, "y": top, "xanchor": "left", "yanchor": "bottom", "yshift": 1}
-    return note(f"<b>{panel.name}</b>{told}", **place, font={"size": 12, "color": token("text")})
+    return note(f"<b>{panel.name}</b>{text}", **place, font={"size": 12, "color": token("text")})
 
 
 def _trace(panel: Panel, quantity: str, ref: str, points: int) -> Part:
@@ -112,7 +111,7 @@ def _trace(panel: Panel, quantity: str, ref: str, points: int) -> Part:
         x += [*along.tolist(), math.nan]
         y += [*value.tolist(), math.nan]
         seed += [number_] * (len(along) + 1)
-    told = f"{panel.name}<br>{QUANTITIES[quantity]} %{{y:.5~r}} nats<br>seed %{{customdata}}"
+    hover = f"{panel.name}<br>{TITLES[quantity]} %{{y:.5~r}} nats<br>seed %{{customdata}}"
     return {
         "type": "scatter",
         "mode": "lines",
@@ -121,28 +120,28 @@ def _trace(panel: Panel, quantity: str, ref: str, points: int) -> Part:
         "x": np.array(x, np.float32),
         "y": np.array(y, np.float32),
         "customdata": np.array(seed, np.int32),
-        "name": QUANTITIES[quantity],
+        "name": TITLES[quantity],
         "line": {"color": token(quantity, 0.8), "width": 1.3},
-        "hovertemplate": f"{told}, epoch %{{x:.4~r}}<extra></extra>",
+        "hovertemplate": f"{hover}, epoch %{{x:.4~r}}<extra></extra>",
     }
 
 
 def _points(panels: Sequence[Panel]) -> int:
-    """How many points of each line are drawn: the more lines, the fewer."""
+    """Number of points of each line: fewer for many lines."""
     lines = sum(len(seeds) for panel in panels for seeds in panel.lines.values())
-    return max(LEAST, min(POINTS, SENT // max(lines, 1)))
+    return max(LEAST, min(POINTS, TOTAL // max(lines, 1)))
 
 
 def _limits(panels: Sequence[Panel]) -> list[float]:
-    """A range for all: from the lowest value to the highest after each line's first tenth."""
+    """A common range from 0 to the highest value after the first tenth of each line."""
     lines = [line for p in panels for seeds in p.lines.values() for line in seeds.values()]
     values = [line.value[len(line.value) // 10 :] for line in lines]
     whole: Floats = np.concatenate([np.zeros(1, np.float32), *values])
     return span(whole, 0.04) if values else [0.0, 1.0]
 
 
-class Arm(NamedTuple):
-    """One configuration in the summary: its place on the axis, and a value a seed."""
+class SettingPoint(NamedTuple):
+    """One configuration at a value of the swept setting, with a value for each seed."""
 
     x: float
     name: str
@@ -151,14 +150,14 @@ class Arm(NamedTuple):
 
 
 class Series(NamedTuple):
-    """The configurations that share one colour: one value of the second setting."""
+    """The configurations with one value of the second setting, drawn in one colour."""
 
-    name: str  # "" where there is no second setting
-    slot: int | None  # colour of the series; None takes that of the quantity
-    arms: tuple[Arm, ...]
+    name: str  # "" without a second setting
+    slot: int | None  # colour of the series; None: the colour of the quantity
+    points: tuple[SettingPoint, ...]
 
 
-def summary(
+def setting_summary(
     series: Sequence[Series],
     quantity: str,
     title: str,
@@ -166,12 +165,15 @@ def summary(
     log: bool,
     height: int,
 ) -> go.Figure:
-    """A figure against the swept setting: one point a seed, the mean and its interval. `ticks`
-    are the values of a setting that is no number, (place, name); then no line joins the means."""
-    shown = [one for one in series if any(arm.values for arm in one.arms)]
+    """A quantity against the swept setting: a point for each seed, the mean and its interval.
+
+    `ticks` are the values of a categorical setting, (place, name); without them a line joins the
+    means.
+    """
+    shown = [one for one in series if any(point.values for point in one.points)]
     if not shown:
-        return empty_figure(f"No run has a {QUANTITIES[quantity]} on validation data so far")
-    places = sorted({arm.x for one in shown for arm in one.arms})
+        return empty_figure(f"No run has a {TITLES[quantity]} on validation data so far")
+    places = sorted({point.x for one in shown for point in one.points})
     shown = _beside(shown, log)
     limits = span(_ends(shown), 0.06)
     return figure(
@@ -183,7 +185,7 @@ def summary(
             exponentformat="power",
             **_named(places, ticks, log),
         ),
-        yaxis=axis(f"{QUANTITIES[quantity]}, nats per example", range=limits),
+        yaxis=axis(f"{TITLES[quantity]}, nats per example", range=limits),
         annotations=_labels(
             shown, quantity, log, (height - TOP - BOTTOM) / (limits[1] - limits[0])
         ),
@@ -195,32 +197,35 @@ def summary(
 
 
 def _along(places: Sequence[float], log: bool) -> Floats:
-    """Values in the units of their axis."""
+    """Values in the units of their axis: log10 on a log axis."""
     values = np.array(places, np.float64)
     return (np.log10(values) if log else values).astype(np.float32)
 
 
 def _beside(series: Sequence[Series], log: bool) -> list[Series]:
-    """The series a little apart from each other, so that no interval hides another's."""
-    along = _along([arm.x for one in series for arm in one.arms], log)
+    """Shift the series a little apart, so that their intervals do not overlap."""
+    along = _along([point.x for one in series for point in one.points], log)
     extent, found = float(np.ptp(along)) or 1.0, []
     for k, one in enumerate(series):
         shift = (k - (len(series) - 1) / 2) * APART * extent
-        arms = [a._replace(x=a.x * 10**shift if log else a.x + shift) for a in one.arms]
-        found.append(one._replace(arms=tuple(arms)))
+        moved = [p._replace(x=p.x * 10**shift if log else p.x + shift) for p in one.points]
+        found.append(one._replace(points=tuple(moved)))
     return found
 
 
 def _ends(series: Sequence[Series]) -> Floats:
-    """All that is drawn, in nats per example; NaN where an interval has no ends."""
-    arms = [arm for one in series for arm in one.arms]
-    drawn = [v for arm in arms for v in (*arm.values.values(), arm.mean.low, arm.mean.high)]
+    """All plotted values in nats per example; NaN where an interval has no ends."""
+    all_points = [point for one in series for point in one.points]
+    drawn = [
+        v
+        for point in all_points
+        for v in (*point.values.values(), point.mean.low, point.mean.high)
+    ]
     return np.array(drawn, np.float32)
 
 
 def _named(places: Sequence[float], ticks: Sequence[tuple[float, str]], log: bool) -> Part:
-    """The names of the ticks, where they are not left to Plotly: on a log axis the values that
-    the setting takes, thinned."""
+    """Labelled ticks of a categorical setting, or of the values on a log axis, thinned."""
     if log:
         ticks = [(place, f"{place:.3g}") for place in places[:: -(-len(places) // TICKS)]]
     if not ticks:
@@ -231,31 +236,32 @@ def _named(places: Sequence[float], ticks: Sequence[tuple[float, str]], log: boo
 
 
 def _ink(one: Series, quantity: str, opacity: float | None = None) -> str:
+    """The colour of a series."""
     return token(quantity, opacity) if one.slot is None else colour(one.slot, opacity)
 
 
 def _series(one: Series, quantity: str, joined: bool) -> list[Part]:
-    """The means with their intervals; under them the seeds."""
-    arms = [arm for arm in one.arms if arm.values]
-    seeds = [(arm, seed, value) for arm in arms for seed, value in arm.values.items()]
-    half = [arm.mean.high - arm.mean.mean for arm in arms]
+    """The means with their intervals, above the seeds."""
+    present = [point for point in one.points if point.values]
+    seeds = [(point, seed, value) for point in present for seed, value in point.values.items()]
+    half = [point.mean.high - point.mean.mean for point in present]
     common = {"type": "scatter", "hovertemplate": "%{hovertext}<extra></extra>"}
-    points: Part = {
+    dots: Part = {
         "mode": "markers",
         "name": f"{one.name} seeds",
-        "x": np.array([arm.x for arm, _, _ in seeds], np.float32),
+        "x": np.array([point.x for point, _, _ in seeds], np.float32),
         "y": np.array([value for _, _, value in seeds], np.float32),
         "marker": {"size": 6, "color": _ink(one, quantity, 0.45)},
-        "hovertext": [f"{arm.name}, seed {k}<br>{number(v)} nats" for arm, k, v in seeds],
+        "hovertext": [f"{point.name}, seed {k}<br>{number(v)} nats" for point, k, v in seeds],
     }
     means: Part = {
         "mode": "lines+markers" if joined else "markers",
         "name": f"{one.name} mean",
-        "x": np.array([arm.x for arm in arms], np.float32),
-        "y": np.array([arm.mean.mean for arm in arms], np.float32),
+        "x": np.array([point.x for point in present], np.float32),
+        "y": np.array([point.mean.mean for point in present], np.float32),
         "line": {"color": _ink(one, quantity), "width": 1.4},
         "marker": {"symbol": "line-ew-open", "size": 14, "color": _ink(one, quantity)},
-        "hovertext": [_told(arm) for arm in arms],
+        "hovertext": [_hover(point) for point in present],
     }
     if np.isfinite(half).any():
         means["error_y"] = {
@@ -265,17 +271,18 @@ def _series(one: Series, quantity: str, joined: bool) -> list[Part]:
             "width": 5,
             "color": _ink(one, quantity),
         }
-    return [common | points, common | means]
+    return [common | dots, common | means]
 
 
-def _told(arm: Arm) -> str:
-    seeds = f"{arm.mean.seeds} seed{'s' * (arm.mean.seeds != 1)}"
-    return f"{arm.name}, mean of {seeds}<br>{nats(arm.mean)}"
+def _hover(point: SettingPoint) -> str:
+    """The text of a mean on hover."""
+    seeds = f"{point.mean.seeds} seed{'s' * (point.mean.seeds != 1)}"
+    return f"{point.name}, mean of {seeds}<br>{nats(point.mean)}"
 
 
 def _labels(series: Sequence[Series], quantity: str, log: bool, scale: float) -> list[Part]:
-    """The names of the series at their right ends, none over another; `scale` is pixels a nat."""
-    named = [(one, [a for a in one.arms if a.values][-1]) for one in series if one.name]
+    """The names of the series at their right ends without overlap; `scale` is pixels per nat."""
+    named = [(one, [a for a in one.points if a.values][-1]) for one in series if one.name]
     labels, free = list[Part](), -math.inf
     for one, last in sorted(named, key=lambda pair: pair[1].mean.mean):
         height = last.mean.mean * scale

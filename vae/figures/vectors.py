@@ -1,6 +1,6 @@
-"""Pictures of vector data: points in the plane for two features, parallel coordinates for more.
+"""Charts of vector data: points in the plane for two features, parallel coordinates for more.
 
-Notation: N examples with D features each, (N, D). Data are muted, what the decoder makes is blue.
+Notation: N examples with D features, (N, D). Data are grey, outputs of the decoder are blue.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ from vae.base.records import Floats, Tiles
 from vae.figures.base import Part, axis, broken, empty_figure, figure
 from vae.figures.palette import token
 
-_MADE = token("reconstruction")
+_DECODED = token("reconstruction")
 _DATA = token("muted")
 
 
@@ -19,37 +19,39 @@ def reconstruction_pairs(
     reconstructions: Tiles,
     names: tuple[str, ...] = (),
     data: Floats | None = None,
-    before_is: str = "original",
+    name: str = "original",
 ) -> go.Figure:
-    """Vectors (N, D), which the legend calls `before_is`, and their reconstructions (N, D).
+    """Vectors (N, D), called `name` in the legend, and their reconstructions (N, D).
 
-    D = 2: points joined by hairlines, above the data where given; D > 2: parallel coordinates.
+    D = 2: points joined by thin lines, above `data` (M, 2); D > 2: parallel coordinates.
     """
     before, after = originals.values, reconstructions.values
     if not len(before):
         return empty_figure("No examples to reconstruct in this split")
     if before.shape[1] != 2:
-        lines = [_lines(before, _DATA, before_is), _lines(after, _MADE, "reconstruction")]
+        lines = [_lines(before, _DATA, name), _lines(after, _DECODED, "reconstruction")]
         return _parallel(lines, before.shape[1], names)
     joined = broken(np.stack([before, after], axis=1).transpose(2, 0, 1).reshape(-1, 2))
     x, y = joined.reshape(2, -1)
-    hair: Part = _trace(x, y, mode="lines", hoverinfo="skip", showlegend=False)
-    hair["line"] = {"color": _MADE, "width": 1}
-    hair["opacity"] = 0.9
-    first = _dots(before, token("text"), before_is, size=6, symbol="circle-open")
-    return _plane([*_background(data), hair, first, _dots(after, _MADE, "reconstruction")], names)
+    joints: Part = _trace(x, y, mode="lines", hoverinfo="skip", showlegend=False)
+    joints["line"] = {"color": _DECODED, "width": 1}
+    joints["opacity"] = 0.9
+    first = _dots(before, token("text"), name, size=6, symbol="circle-open")
+    return _plane(
+        [*_background(data), joints, first, _dots(after, _DECODED, "reconstruction")], names
+    )
 
 
 def sample_vectors(
     values: Floats, names: tuple[str, ...] = (), background: Floats | None = None
 ) -> go.Figure:
-    """Samples (N, D) over the training data (M, D), where given."""
+    """Samples (N, D) above training data `background` (M, D)."""
     if not len(values):
         return empty_figure("No samples yet")
     if values.shape[1] == 2:
-        return _plane([*_background(background), _dots(values, _MADE, "sample")], names)
+        return _plane([*_background(background), _dots(values, _DECODED, "sample")], names)
     lines = [] if background is None else [_behind(background[:200])]
-    return _parallel([*lines, _lines(values, _MADE, "sample")], values.shape[1], names)
+    return _parallel([*lines, _lines(values, _DECODED, "sample")], values.shape[1], names)
 
 
 def manifold_vectors(
@@ -58,10 +60,10 @@ def manifold_vectors(
     background: Floats | None = None,
     axes: tuple[str, str] = ("z₁", "z₂"),
 ) -> go.Figure:
-    """The decoded grid over two axes of latent space, (R, C, D): column c has one place on the
-    first axis, row r one on the second; R = 1 decodes a line along the first.
+    """The decoded grid (R, C, D) over two axes of latent space: columns are values of the first
+    axis, rows of the second. R = 1 is a line along the first axis.
 
-    D = 2: a mesh in the plane of the data, whose lines keep one axis constant; D > 2: all decoded
+    D = 2: a mesh in the plane of the data whose lines have one axis constant; D > 2: all decoded
     vectors as parallel coordinates.
     """
     if not grid.size:
@@ -75,13 +77,13 @@ def manifold_vectors(
     mesh = []
     for name, (rows, dash) in along.items():
         line = _trace(broken(rows[..., 0]), broken(rows[..., 1]), mode="lines", name=name)
-        line |= {"line": {"color": _MADE, "width": 1.3, "dash": dash}, "hoverinfo": "skip"}
+        line |= {"line": {"color": _DECODED, "width": 1.3, "dash": dash}, "hoverinfo": "skip"}
         mesh.append(line)
     return _plane([*_background(background), *mesh], names)
 
 
 def _trace(x: Floats, y: Floats, **more: object) -> Part:
-    """One scatter trace of float32 numbers."""
+    """A scatter trace in float32."""
     return {
         "type": "scatter",
         "x": np.asarray(x, np.float32),
@@ -99,7 +101,7 @@ def _dots(values: Floats, colour: str, name: str, size: int = 5, symbol: str = "
 
 
 def _background(data: Floats | None) -> list[Part]:
-    """The data behind what is made of them."""
+    """Training data behind decoded points; nothing without data."""
     if data is None or not len(data):
         return []
     dots = _trace(data[:, 0], data[:, 1], mode="markers", name="training data", hoverinfo="skip")
@@ -121,20 +123,24 @@ def _lines(values: Floats, colour: str, name: str) -> Part:
 
 
 def _behind(data: Floats) -> Part:
-    """The data as faint lines (N, D)."""
+    """Training data (N, D) as faint lines."""
     return _lines(data, token("prior"), "training data") | {"opacity": 0.15}
 
 
 def _plane(traces: list[Part], names: tuple[str, ...]) -> go.Figure:
-    """Two features, in equal units."""
+    """Two features with equal scales."""
     first, second = names if len(names) == 2 else ("feature 1", "feature 2")
     return figure(
-        traces, xaxis=axis(first), yaxis=axis(second, scaleanchor="x"), **_legend(), dragmode="pan"
+        traces,
+        xaxis=axis(first),
+        yaxis=axis(second, scaleanchor="x"),
+        **legend_above(),
+        dragmode="pan",
     )
 
 
 def _parallel(traces: list[Part], features: int, names: tuple[str, ...]) -> go.Figure:
-    """D features side by side; each keeps its own unit, as in the data."""
+    """D features side by side, each in the unit of the data."""
     named = len(names) == features <= 30
     ticks = {"tickvals": np.arange(features), "ticktext": list(names)} if named else {}
     end = [-0.5, features - 0.5]
@@ -143,12 +149,12 @@ def _parallel(traces: list[Part], features: int, names: tuple[str, ...]) -> go.F
         xaxis=axis("" if named else "feature", range=end, **ticks),
         yaxis=axis("value"),
         hovermode="closest",
-        **_legend(),
+        **legend_above(),
     )
 
 
-def _legend() -> Part:
-    """A row of names above the picture, on the left."""
+def legend_above() -> Part:
+    """A horizontal legend above the chart, on the left."""
     return {
         "showlegend": True,
         "legend": {

@@ -15,6 +15,7 @@ from vae.experiments.configurations import Entry, Fold, line, mean_line
 from vae.figures import comparison
 from vae.figures.base import number
 from vae.figures.palette import CLASSES
+from vae.figures.quantities import TERMS
 from vae.report.html import Page, dot, section, table
 
 Reports = Mapping[str, Sequence[Mapping[str, Any]]]  # name of a run → its reports
@@ -75,12 +76,14 @@ def _row(group: Group, name: str) -> list[str]:
 
 def curves(page: Page, group: Group, reports: Reports) -> str:
     """HTML: reconstruction, KL and ELBO over training, train solid and validation dashed."""
-    drawn: list[comparison.Drawn] = []
+    drawn: list[comparison.RunCurve] = []
     for fold, name in _named(group):
-        for quantity in comparison.TITLES:
+        for quantity in TERMS:
             for split in ("train", "val"):
                 drawn += _lines(fold, escape(name), group.slot(fold), quantity, split, reports)
-    chart = page.chart(comparison.overlaid(drawn, "epoch", CURVES), "Curves of training", CURVES)
+    chart = page.chart(
+        comparison.overlaid_curves(drawn, "epoch", CURVES), "Curves of training", CURVES
+    )
     told = (
         "Nats per example. Train is solid: means over the batches since the last report; "
         "validation is dashed: of the weights at that moment. Of several seeds the mean, with its "
@@ -96,13 +99,13 @@ def _legend(group: Group) -> str:
 
 def _lines(
     fold: Fold, name: str, slot: int | None, quantity: str, split: str, reports: Reports
-) -> list[comparison.Drawn]:
+) -> list[comparison.RunCurve]:
     found = [line(reports[run.name], quantity, split, "epoch") for run in fold.runs]
     found = [one for one in found if len(one.value)]
     several = len(found) > 1
-    lines = [comparison.Drawn(name, quantity, split, slot, one, several) for one in found]
+    lines = [comparison.RunCurve(name, quantity, split, slot, one, several) for one in found]
     if several:
-        lines.append(comparison.Drawn(f"{name}, mean", quantity, split, slot, mean_line(found)))
+        lines.append(comparison.RunCurve(f"{name}, mean", quantity, split, slot, mean_line(found)))
     return lines
 
 
@@ -124,13 +127,15 @@ def planes(page: Page, group: Group, entries: Sequence[Entry]) -> str:
     return section("Rate–distortion plane", *parts, about=told) if parts else ""
 
 
-def _spot(fold: Fold, name: str, slot: int | None) -> comparison.Spot:
+def _spot(fold: Fold, name: str, slot: int | None) -> comparison.RunPoint:
     rate, distortion = (
         interval(list(by_seed((run.seed, getattr(run.val, term)) for run in fold.runs).values()))
         for term in ("kl", "reconstruction")
     )
     elbo = -(rate.mean + distortion.mean)
-    return comparison.Spot(name, fold.runs[0].settings.get("beta"), rate, distortion, elbo, slot)
+    return comparison.RunPoint(
+        name, fold.runs[0].settings.get("beta"), rate, distortion, elbo, slot
+    )
 
 
 def verdicts(group: Group) -> str:

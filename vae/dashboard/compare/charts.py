@@ -18,6 +18,7 @@ from vae.experiments import configurations
 from vae.experiments.configurations import Entry, Figures, Fold, line, mean_line
 from vae.figures import comparison
 from vae.figures.palette import CLASSES
+from vae.figures.quantities import TERMS
 from vae.runs import Run
 from vae.runs.result_keys import run_key
 
@@ -148,14 +149,16 @@ def called(shown: Sequence[Entry], folding: bool) -> list[tuple[Fold, str]]:
     return list(zip(folds, configurations.labels(folds), strict=True))
 
 
-def _spot(fold: Fold, name: str, slot: int | None, source: str) -> comparison.Spot:
+def _spot(fold: Fold, name: str, slot: int | None, source: str) -> comparison.RunPoint:
     found = [(run.seed, of(run, source)) for run in fold.runs]
     rate, distortion = (
         interval(list(by_seed((seed, getattr(f, term)) for seed, f in found).values()))
         for term in ("kl", "reconstruction")
     )
     elbo = -(rate.mean + distortion.mean)
-    return comparison.Spot(name, fold.runs[0].settings.get("beta"), rate, distortion, elbo, slot)
+    return comparison.RunPoint(
+        name, fold.runs[0].settings.get("beta"), rate, distortion, elbo, slot
+    )
 
 
 def curves(selected: Sequence[Entry]) -> None:
@@ -168,14 +171,14 @@ def curves(selected: Sequence[Entry]) -> None:
     picked = chosen(selected[:DRAWN], folding)
     right.html(names(picked))
     right.caption(STROKES[split])
-    drawn: list[comparison.Drawn] = []
+    drawn: list[comparison.RunCurve] = []
     for fold, name in zip(picked.folds, picked.names, strict=True):
         for part in ("train", "val") if split == "both" else (split,):
-            for quantity in comparison.TITLES:
+            for quantity in TERMS:
                 drawn += _lines(fold, name, picked.slots.get(fold.key), quantity, part, per)
     with left:
         plot(
-            comparison.overlaid(drawn, per, HEIGHT),
+            comparison.overlaid_curves(drawn, per, HEIGHT),
             key="compare_curves",
             revision=f"{per} {split} {folding} {[fold.key for fold in picked.folds]}",
             height=HEIGHT,
@@ -187,13 +190,13 @@ def curves(selected: Sequence[Entry]) -> None:
 
 def _lines(
     fold: Fold, name: str, slot: int | None, quantity: str, split: str, per: str
-) -> list[comparison.Drawn]:
+) -> list[comparison.RunCurve]:
     """A line a run, and over several seeds their mean; what a run lacks has no line."""
     found = [(run, line(reports(run), quantity, split, per)) for run in fold.runs]
     found = [(run, one) for run, one in found if len(one.value)]
     several = len(fold.runs) > 1
     lines = [
-        comparison.Drawn(
+        comparison.RunCurve(
             f"{name}, seed {run.seed}" if several else name, quantity, split, slot, one, several
         )
         for run, one in found
@@ -201,7 +204,7 @@ def _lines(
     seeds = {run.seed: one for run, one in found}
     if len(seeds) > 1:
         mean = mean_line(list(seeds.values()))
-        lines.append(comparison.Drawn(f"{name}, mean", quantity, split, slot, mean))
+        lines.append(comparison.RunCurve(f"{name}, mean", quantity, split, slot, mean))
     return lines
 
 

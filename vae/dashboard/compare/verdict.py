@@ -12,7 +12,7 @@ from vae.dashboard.shared import widgets
 from vae.experiments import configurations
 from vae.experiments.configurations import Entry, Fold
 from vae.figures.base import number
-from vae.figures.paired_seeds import Side, sides
+from vae.figures.paired_seeds import SeedGroup, paired_seeds
 from vae.figures.palette import CLASSES
 
 HEIGHT = 350
@@ -156,11 +156,11 @@ def _say(both: Sequence[Judged]) -> Verdict | None:
 
 def _draw(both: Sequence[Judged], slots: Sequence[int | None], paired: bool, figure: str) -> None:
     drawn = [
-        Side(side.name, slot, side.values, interval(list(side.values.values())))
+        SeedGroup(side.name, slot, side.values, interval(list(side.values.values())))
         for side, slot in zip(both, slots, strict=True)
     ]
     plot(
-        sides(drawn, f"{FIGURES[figure]}, nats per example", paired),
+        paired_seeds(drawn, f"{FIGURES[figure]}, nats per example", paired),
         key="compare_sides",
         revision=" ".join([figure, *(side.name for side in both)]),
         height=HEIGHT,

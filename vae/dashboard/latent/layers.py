@@ -19,7 +19,7 @@ from vae.dashboard.latent.selection import wanted
 from vae.dashboard.latent.toolbar import Tools, why_not
 from vae.dashboard.plot import overlay
 from vae.dashboard.shared.run_picker import has_rings
-from vae.figures.latent_map import (
+from vae.figures.map_layers import (
     decoded_background,
     density_bands,
     density_contours,

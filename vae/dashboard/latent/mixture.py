@@ -7,7 +7,7 @@ from vae.analysis.density import FITS, Field, Fitted, field, fit, fitted_blobs
 from vae.analysis.projections import Plane
 from vae.base.records import Floats
 from vae.dashboard.plot import plot
-from vae.figures.latent_map import bic_curve
+from vae.figures.mixture import bic_curve
 
 MOST = 5_000  # latents at most that a mixture is fitted to
 FITTED = "latent_fitted"

@@ -153,7 +153,7 @@ def vectors(loaded: LoadedRun, chosen: Selection, broken: Floats, restored: Rest
     with chart:
         plot(
             reconstruction_pairs(
-                Tiles(broken), Tiles(restored.values), data=behind, before_is="corrupted"
+                Tiles(broken), Tiles(restored.values), data=behind, name="corrupted"
             ),
             key="restored",
             revision=loaded.run.name,

@@ -1,14 +1,14 @@
-// The map: points as antialiased discs in one ImageData, so that 60,000 of them move smoothly.
-// player.py joins the three files of the player into one module.
+// The latent map: points as antialiased discs in one ImageData, fast enough for 60,000 points.
+// player.py concatenates map.js, pictures.js and player.js into one module.
 
-const PHASES = 4;                               // places of a disc within a pixel, along each axis
+const PHASES = 4;                               // subpixel positions of a disc along each axis
 const EDGE = { left: 46, right: 10, top: 8, bottom: 36 };   // px around the plotting area
 
 function coloursOf(root) {
   const style = getComputedStyle(root);
   const value = (name) => style.getPropertyValue(`--st-${name}`).trim();
   return {
-    shade: style.colorScheme.includes('dark') ? 1 : 0,      // the column of the palette
+    shade: style.colorScheme.includes('dark') ? 1 : 0,      // index of the theme in the palette
     text: value('text-color'), border: value('border-color'), background: value('background-color'),
     font: value('font') || 'sans-serif',
   };
@@ -16,7 +16,7 @@ function coloursOf(root) {
 
 const rgb = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
 
-function discs(radius) {                        // for each phase: offsets and coverages of its pixels
+function discs(radius) {                        // for each phase: offsets and coverage of its pixels
   const reach = Math.ceil(radius + 1);
   const all = [];
   for (let phase = 0; phase < PHASES * PHASES; phase++) {
@@ -33,7 +33,7 @@ function discs(radius) {                        // for each phase: offsets and c
   return { reach, all };
 }
 
-function sized(canvas, width, height, ratio) {  // a canvas of so many CSS pixels, cleared
+function resize(canvas, width, height, ratio) { // clear a canvas and set its size in CSS pixels
   canvas.style.width = `${width}px`;
   canvas.style.height = `${height}px`;
   canvas.width = Math.round(width * ratio);
@@ -43,7 +43,7 @@ function sized(canvas, width, height, ratio) {  // a canvas of so many CSS pixel
   return pen;
 }
 
-function ticks(low, high, most) {               // round numbers within a range
+function ticks(low, high, most) {               // at most `most` round numbers in a range
   const rough = (high - low) / most;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((k) => k * power).find((s) => s >= rough);
@@ -52,7 +52,7 @@ function ticks(low, high, most) {               // round numbers within a range
   return found.map((v) => [v, String(+v.toPrecision(6)).replace('-', '−')]);
 }
 
-function prepareMap(player) {                   // what stays the same from frame to frame
+function prepareMap(player) {                   // axes and sizes, the same for all frames
   const { head, colours, canvas } = player;
   const ratio = window.devicePixelRatio || 1;
   const width = canvas.map.parentElement.clientWidth;
@@ -61,8 +61,8 @@ function prepareMap(player) {                   // what stays the same from fram
     left: EDGE.left, top: EDGE.top,
     width: width - EDGE.left - EDGE.right, height: height - EDGE.top - EDGE.bottom,
   };
-  const [x, y] = fitted(head.range, area, head.lanes);
-  const pen = sized(canvas.map, width, height, ratio);
+  const [x, y] = equalScales(head.range, area, head.one_dimensional);
+  const pen = resize(canvas.map, width, height, ratio);
   drawAxes(pen, player, area, x, y);
   const inner = ['left', 'top', 'width', 'height'].map((k) => Math.round(area[k] * ratio));
   const still = pen.getImageData(...inner);
@@ -79,7 +79,7 @@ function prepareMap(player) {                   // what stays the same from fram
   });
 }
 
-function fitted([x, y], { width, height }, free) {   // equal units, unless the height means nothing
+function equalScales([x, y], { width, height }, free) {   // unless y has no meaning
   if (free) return [x, y];
   const unit = Math.max((x[1] - x[0]) / width, (y[1] - y[0]) / height);
   const around = ([low, high], length) => {
@@ -106,7 +106,7 @@ function drawAxes(pen, player, area, x, y) {
     pen.fillText(text, at, area.top + area.height + 14);
   }
   pen.fillText(head.axes[0], area.left + area.width / 2, area.top + area.height + 30);
-  if (head.lanes) return;
+  if (head.one_dimensional) return;
   pen.textAlign = 'right';
   for (const [value, text] of ticks(...y, area.height / 70)) {
     const at = Math.round(area.top + (y[1] - value) / (y[1] - y[0]) * area.height) + 0.5;
@@ -128,12 +128,12 @@ function drawMap(player) {
   const share = position - i;
   const points = state.raw ? arrays.raw : arrays.aligned;
   map.shown.data.set(map.still.data);
-  splat(map, points, 2 * head.count * i, 2 * head.count * next, share, arrays.hue, head.count);
+  drawPoints(map, points, 2 * head.count * i, 2 * head.count * next, share, arrays.hue, head.count);
   map.pen.putImageData(map.shown, map.inner[0], map.inner[1]);
-  if (head.rings) drawRings(player, i, next, share);
+  if (head.rings) drawCircles(player, i, next, share);
 }
 
-function splat(map, points, from, to, share, hue, count) {
+function drawPoints(map, points, from, to, share, hue, count) {
   const { shown: { data, width, height }, disc: { reach, all }, x, y, lut, opacity } = map;
   const kx = width / (x[1] - x[0]);
   const ky = height / (y[1] - y[0]);
@@ -160,7 +160,7 @@ function splat(map, points, from, to, share, hue, count) {
   }
 }
 
-function drawRings(player, i, next, share) {    // 1 and 2 sigma of the prior, where its origin lies
+function drawCircles(player, i, next, share) {  // 1 and 2 sigma of the prior around its origin
   const { map: { pen, area, x, y }, arrays, head, state, colours } = player;
   const from = state.raw ? 2 * head.step.length : 0;
   const at = (k) => arrays.origin[from + 2 * i + k] * (1 - share) + arrays.origin[from + 2 * next + k] * share;

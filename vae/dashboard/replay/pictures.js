@@ -1,9 +1,9 @@
-// Beside the map: pictures (they switch, nothing is blended) or vectors, and below it the curves.
+// Pictures or vectors beside the map, and curves below it. Pictures switch without blending.
 
 const HAIR = 'rgba(128, 128, 128, 0.44)';
-const STRIPS = { height: 146, top: 34, bottom: 32, left: 44, right: 14, gap: 18 };
+const CURVES = { height: 146, top: 34, bottom: 32, left: 44, right: 14, gap: 18 };
 
-function arranged(count, layers, [height, width], room) {   // columns and whole-number enlargement
+function arrange(count, layers, [height, width], room) {   // columns and integer scale
   let best = { columns: 1, scale: 0 };
   for (let columns = count; columns >= 1; columns--) {
     const rows = Math.ceil(count / columns);
@@ -14,17 +14,17 @@ function arranged(count, layers, [height, width], room) {   // columns and whole
     if (scale > best.scale) best = { columns, scale };
   }
   const { columns, scale } = best.scale ? best : { columns: count, scale: 1 };
-  return { columns: Math.ceil(count / Math.ceil(count / columns)), scale };   // rows of one length
+  return { columns: Math.ceil(count / Math.ceil(count / columns)), scale };   // rows of equal length
 }
 
-// Layers of pictures, one above the other: layer k begins at picture `starts[k]` of its array.
+// Layers of pictures, one above the other. A layer is [array, index of its first picture].
 function drawTiles(player, canvas, layers, count, room) {
   const { height, width, channels } = player.head.picture;
-  const { columns, scale } = arranged(count, layers.length, [height, width], room);
+  const { columns, scale } = arrange(count, layers.length, [height, width], room);
   const [down, across] = [height * scale + 1, width * scale + 1];
   const rows = Math.ceil(count / columns);
-  const block = layers.length * down + 5;       // a block of rows that belong together, and a space
-  const pen = sized(canvas, columns * across - 1, rows * block - 6, 1);
+  const block = layers.length * down + 5;       // px of one row of every layer and a gap
+  const pen = resize(canvas, columns * across - 1, rows * block - 6, 1);
   pen.imageSmoothingEnabled = false;
   const sheet = new ImageData(width, height);
   const tile = document.createElement('canvas');
@@ -48,11 +48,11 @@ function drawTiles(player, canvas, layers, count, room) {
   Object.assign(canvas.dataset, { columns, scale });
 }
 
-// Vectors: points of the plane for two features, one line an example over the features for others.
+// Vectors: points in the plane for two features, else one line over the features per example.
 function drawVectors(player, canvas, layers, count, room) {
   const { size, low, high } = player.head.vector;
   const { colours, head } = player;
-  const pen = sized(canvas, room.width, room.height, window.devicePixelRatio || 1);
+  const pen = resize(canvas, room.width, room.height, window.devicePixelRatio || 1);
   const pad = { x: 8, y: 18 };
   const plane = size === 2;
   const wide = plane ? high[0] - low[0] : Math.max(size - 1, 1);
@@ -64,7 +64,7 @@ function drawVectors(player, canvas, layers, count, room) {
   const at = (x, y) => [left + (x - (plane ? low[0] : 0)) * kx, pad.y + (top - y) * ky];
   const value = ([values, start], n, k) => values[(start + n) * size + k];
   const place = (layer, n) => at(value(layer, n, 0), value(layer, n, 1));
-  const ink = [colours.text, head.made[colours.shade]].slice(-layers.length);
+  const ink = [colours.text, head.decoded[colours.shade]].slice(-layers.length);
   pen.strokeStyle = colours.border;
   pen.strokeRect(0.5, 0.5, room.width - 1, room.height - 1);
   pen.fillStyle = head.muted[colours.shade];
@@ -95,34 +95,34 @@ function drawVectors(player, canvas, layers, count, room) {
 
 function drawPictures(player, frame) {
   const { head, arrays, canvas } = player;
-  const { reconstructions: m, samples: s } = head.made_of;
+  const { reconstructions: m, samples: s } = head.counts;
   const draw = head.picture ? drawTiles : drawVectors;
   const width = canvas.samples.parentElement.clientWidth;
-  const height = player.height - 32;            // one title more than the map has
+  const height = player.height - 32;            // the second title
   const tall = head.picture ? 2 * m / (2 * m + s) : 0.5;
   const start = frame * (m + s);
-  draw(player, canvas.reconstructions, [[arrays.originals, 0], [arrays.made, start]], m, { width, height: Math.floor(height * tall) });
+  draw(player, canvas.reconstructions, [[arrays.originals, 0], [arrays.decoded, start]], m, { width, height: Math.floor(height * tall) });
   const left = head.picture ? height - canvas.reconstructions.height : Math.floor(height / 2);
-  draw(player, canvas.samples, [[arrays.made, start + m]], s, { width, height: left });
+  draw(player, canvas.samples, [[arrays.decoded, start + m]], s, { width, height: left });
 }
 
-function stripArea(player, k) {                 // the plotting area of panel k
-  const { strips } = player.head;
-  const width = (player.canvas.curves.parentElement.clientWidth - STRIPS.gap * (strips.length - 1)) / strips.length;
+function curveArea(player, k) {                 // plotting area of panel k
+  const { curves } = player.head;
+  const width = (player.canvas.curves.parentElement.clientWidth - CURVES.gap * (curves.length - 1)) / curves.length;
   return {
-    left: k * (width + STRIPS.gap) + STRIPS.left, top: STRIPS.top,
-    width: width - STRIPS.left - STRIPS.right, height: STRIPS.height - STRIPS.top - STRIPS.bottom,
+    left: k * (width + CURVES.gap) + CURVES.left, top: CURVES.top,
+    width: width - CURVES.left - CURVES.right, height: CURVES.height - CURVES.top - CURVES.bottom,
   };
 }
 
 function prepareCurves(player) {
   const { head, arrays, canvas, colours } = player;
   const width = canvas.curves.parentElement.clientWidth;
-  const pen = sized(canvas.curves, width, head.strips.length ? STRIPS.height : 0, window.devicePixelRatio || 1);
+  const pen = resize(canvas.curves, width, head.curves.length ? CURVES.height : 0, window.devicePixelRatio || 1);
   pen.font = `11px ${colours.font}`;
-  head.strips.forEach((strip, k) => {
-    const area = stripArea(player, k);
-    const [low, high] = strip.range;
+  head.curves.forEach((curve, k) => {
+    const area = curveArea(player, k);
+    const [low, high] = curve.range;
     const x = (epoch) => area.left + epoch / head.epochs * area.width;
     const y = (value) => area.top + (high - value) / (high - low) * area.height;
     pen.fillStyle = head.muted[colours.shade];
@@ -133,14 +133,14 @@ function prepareCurves(player) {
       pen.fillText(text, area.left - 5, y(value) + 4);
     }
     pen.textAlign = 'center';
-    for (const [value, text] of ticks(0, head.epochs, 4)) pen.fillText(text, x(value), STRIPS.height - 18);
+    for (const [value, text] of ticks(0, head.epochs, 4)) pen.fillText(text, x(value), CURVES.height - 18);
     pen.textAlign = 'right';
-    pen.fillText('epoch', area.left + area.width, STRIPS.height - 4);
+    pen.fillText('epoch', area.left + area.width, CURVES.height - 4);
     pen.save();
     pen.beginPath(); pen.rect(area.left, area.top - 1, area.width, area.height + 2); pen.clip();
-    pen.strokeStyle = strip.colour[colours.shade];
+    pen.strokeStyle = curve.colour[colours.shade];
     pen.lineWidth = 1.6;
-    for (const [split, epochs, values] of strip.lines) {
+    for (const [split, epochs, values] of curve.lines) {
       pen.setLineDash(split === 'val' ? [4, 3] : []);
       pen.beginPath();
       arrays[values].forEach((value, n) => Number.isFinite(value) && pen.lineTo(x(arrays[epochs][n]), y(value)));
@@ -153,31 +153,31 @@ function prepareCurves(player) {
 
 const digits = (value) => (Math.abs(value) < 1e-6 ? '0.000' : value.toPrecision(4)).replace('-', '−');
 
-function drawCurves(player, epoch) {            // the marker, and the last report before it
+function drawCurves(player, epoch) {            // marker at `epoch`, values of the last report
   const { head, arrays, colours, curves: { pen, still }, canvas } = player;
   if (!still) return;
   pen.putImageData(still, 0, 0);
   const marks = [];
-  head.strips.forEach((strip, k) => {
-    const area = stripArea(player, k);
+  head.curves.forEach((curve, k) => {
+    const area = curveArea(player, k);
     const x = area.left + epoch / head.epochs * area.width;
     pen.strokeStyle = head.accent[colours.shade];
     pen.lineWidth = 1.5;
     pen.beginPath(); pen.moveTo(x, area.top); pen.lineTo(x, area.top + area.height); pen.stroke();
-    const said = strip.lines.map(([split, epochs, values]) => {
-      const last = arrays[epochs].findLastIndex((e, n) => e <= epoch + 1e-4 && Number.isFinite(arrays[values][n]));
-      return last < 0 ? null : `${digits(arrays[values][last])} ${split}`;
+    const values = curve.lines.map(([split, epochs, name]) => {
+      const last = arrays[epochs].findLastIndex((e, n) => e <= epoch + 1e-4 && Number.isFinite(arrays[name][n]));
+      return last < 0 ? null : `${digits(arrays[name][last])} ${split}`;
     }).filter(Boolean).join(' · ');
     pen.textAlign = 'left';
-    pen.fillStyle = strip.colour[colours.shade];
+    pen.fillStyle = curve.colour[colours.shade];
     pen.font = `600 13px ${colours.font}`;
-    pen.fillText(strip.title, area.left, 13);
-    const indent = pen.measureText(strip.title).width + 10;
+    pen.fillText(curve.title, area.left, 13);
+    const indent = pen.measureText(curve.title).width + 10;
     pen.font = `12px ${colours.font}`;
-    pen.fillText(said || 'no report yet', area.left + indent, 13);
+    pen.fillText(values || 'no report yet', area.left + indent, 13);
     pen.fillStyle = head.muted[colours.shade];
     pen.font = `11px ${colours.font}`;
-    const dashes = strip.lines.map(([split]) => (split === 'val' ? 'dashed: validation' : 'solid: train'));
+    const dashes = curve.lines.map(([split]) => (split === 'val' ? 'dashed: validation' : 'solid: train'));
     pen.fillText(`nats per example · ${dashes.join(', ')}`, area.left, 27);
     marks.push(x);
   });

@@ -1,54 +1,54 @@
-// The player: where the scrubber is, what moves it, and what is drawn there. Python hears of it only
-// when it is let go; the browser remembers it for the session, by the run.
+// The player: position of the slider, its controls, and drawing at that position. Python receives
+// the step when the slider is released; sessionStorage keeps the position of each run.
 
 const PLAYERS = new WeakMap();                  // root element → player
 const KINDS = { f4: Float32Array, u1: Uint8Array };
 const STILL = matchMedia('(prefers-reduced-motion: reduce)');
 
-function unpacked(bytes) {                      // uint32 length, JSON, arrays one after the other
+function unpack(bytes) {                        // uint32 length, JSON header, arrays
   const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
   const head = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
   const arrays = {};
   let from = 4 + length;
   for (const [name, kind, count] of head.blobs) {
     const to = from + count * KINDS[kind].BYTES_PER_ELEMENT;
-    arrays[name] = new KINDS[kind](bytes.slice(from, to).buffer);   // a copy: its start is aligned
+    arrays[name] = new KINDS[kind](bytes.slice(from, to).buffer);   // a copy is aligned
     from = to;
   }
   return { head, arrays };
 }
 
-const memory = (run) => `vae.replay.${run}`;
+const storageKey = (run) => `vae.replay.${run}`;
 
-function remembered(run) {
+function restore(run) {
   try {
-    return JSON.parse(sessionStorage.getItem(memory(run))) ?? {};
+    return JSON.parse(sessionStorage.getItem(storageKey(run))) ?? {};
   } catch {
     return {};
   }
 }
 
-function remember(player) {
+function save(player) {
   const { head, state } = player;
   state.step = head.step[nearest(player)];
   state.end = nearest(player) === head.step.length - 1;
   try {
-    sessionStorage.setItem(memory(head.run), JSON.stringify(state));
-  } catch { /* a browser that keeps nothing */ }
+    sessionStorage.setItem(storageKey(head.run), JSON.stringify(state));
+  } catch { /* storage is disabled */ }
 }
 
 const nearest = (player) => Math.round(player.position);
 const last = (player) => player.head.step.length - 1;
 
-function report(player) {                       // to Python, when the hand is off
-  remember(player);
+function report(player) {                       // send the step to Python after a release
+  save(player);
   const step = player.head.step[nearest(player)];
   if (player.reported === step) return;
   player.reported = step;
   player.component.setStateValue('step', step);
 }
 
-function request(player) {                      // draw once, at the next frame of the screen
+function request(player) {                      // draw once, at the next screen refresh
   player.frame ??= requestAnimationFrame((now) => {
     player.frame = null;
     if (player.playing) advance(player, now);
@@ -89,7 +89,7 @@ function go(player, position, settled = true) {
 const whole = (number) => number.toLocaleString('en');
 const short = (epoch) => epoch.toFixed(epoch < 10 ? 2 : 1);
 
-function words(player) {
+function showStatus(player) {
   const { head, parts, position, state } = player;
   const i = Math.floor(position);
   const between = position !== i;
@@ -117,16 +117,16 @@ function words(player) {
 
 function residual(player, k) {
   const { head, state } = player;
-  if (k === last(player)) return 'the last frame: all others are aligned to it';
+  if (k === last(player)) return 'last frame: all other frames are aligned to it';
   const [aligned, raw] = head.residual.map((row) => row[k].toPrecision(3));
   return state.raw
-    ? `to the next frame: points move ${raw} in z, ${aligned} of it once aligned`
+    ? `distance to the next frame: ${raw} in z, ${aligned} after alignment`
     : `residual to the next frame: ${aligned} in z, ${raw} without alignment`;
 }
 
 function draw(player) {
   const { head, canvas } = player;
-  if (!player.root.clientWidth) return;         // in a closed tab
+  if (!player.root.clientWidth) return;         // the tab is hidden
   const began = performance.now();
   if (player.stale) {
     player.stale = false;
@@ -136,13 +136,13 @@ function draw(player) {
   }
   const k = nearest(player);
   const position = player.position;
-  if (STILL.matches) player.position = k;       // no motion between the frames
+  if (STILL.matches) player.position = k;       // reduced motion: no interpolation
   drawMap(player);
   const i = Math.floor(player.position);
   const [from, to] = [head.epoch[i], head.epoch[Math.min(i + 1, last(player))]];
   drawCurves(player, from + (to - from) * (player.position - i));
   if (player.drawn !== k) drawPictures(player, k);
-  words(player);
+  showStatus(player);
   player.drawn = k;
   player.position = position;
   Object.assign(canvas.map.dataset, { position, raw: player.state.raw, spent: performance.now() - began });
@@ -184,11 +184,11 @@ function keydown(player, event) {
   event.preventDefault();
 }
 
-function seek(player, event) {                  // a press on a curve: the frame nearest to it
+function seek(player, event) {                  // a click on a curve: go to the nearest frame
   const { head, canvas } = player;
   const { x: left } = canvas.curves.getBoundingClientRect();
   const pointer = event.clientX - left;
-  const areas = head.strips.map((_, k) => stripArea(player, k));
+  const areas = head.curves.map((_, k) => curveArea(player, k));
   const area = areas.find((a) => pointer >= a.left - 8 && pointer <= a.left + a.width + 8);
   if (!area) return;
   const epoch = (pointer - area.left) / area.width * head.epochs;
@@ -209,8 +209,8 @@ function create(root) {
   listen(parts.follow, 'click', () => go(player, last(player)));
   listen(parts.scrubber, 'input', () => go(player, +parts.scrubber.value, false));
   listen(parts.scrubber, 'change', () => go(player, Math.round(+parts.scrubber.value)));
-  listen(parts.speed, 'change', () => { player.state.speed = +parts.speed.value; remember(player); });
-  listen(parts.raw, 'change', () => { player.state.raw = parts.raw.checked; remember(player); request(player); });
+  listen(parts.speed, 'change', () => { player.state.speed = +parts.speed.value; save(player); });
+  listen(parts.raw, 'change', () => { player.state.raw = parts.raw.checked; save(player); request(player); });
   listen(canvas.curves, 'pointerdown', (event) => seek(player, event));
   root.addEventListener('keydown', (event) => keydown(player, event));
   player.observer = new ResizeObserver(() => {
@@ -224,22 +224,22 @@ function create(root) {
   return player;
 }
 
-function receive(player, bytes) {               // other frames: the place stays, or follows the end
+function receive(player, bytes) {               // new frames: keep the position, or follow the end
   const { head: before, playing, position } = player;
-  Object.assign(player, unpacked(bytes), { bytes });
+  Object.assign(player, unpack(bytes), { bytes });
   const { step: steps, run } = player.head;
-  const kept = before?.run === run
+  const state = before?.run === run
     ? { ...player.state, step: before.step[Math.round(position)], end: position === before.step.length - 1 }
-    : { speed: 4, raw: false, end: true, ...remembered(run) };
-  player.state = kept;
+    : { speed: 4, raw: false, end: true, ...restore(run) };
+  player.state = state;
   player.playing = playing && before?.run === run;
   if (player.playing) return;
-  const place = steps.findLastIndex((step) => step <= kept.step);
-  player.position = kept.end || place < 0 ? steps.length - 1 : place;
+  const place = steps.findLastIndex((step) => step <= state.step);
+  player.position = state.end || place < 0 ? steps.length - 1 : place;
   player.reported = steps[player.position];
 }
 
-export default function mount(component) {      // when the frames or the theme have changed
+export default function mount(component) {      // new frames or another theme
   const root = component.parentElement.querySelector('.vae-replay');
   const player = PLAYERS.get(root) ?? create(root);
   player.component = component;
@@ -249,7 +249,7 @@ export default function mount(component) {      // when the frames or the theme 
   for (const [name, text] of Object.entries(player.head.titles)) player.parts[name].textContent = text;
   legend(player);
   request(player);
-  return () => setTimeout(() => {               // a superseded run is cleaned up too: look if it is gone
+  return () => setTimeout(() => {               // also called after a rerun: check whether it is gone
     if (root.isConnected) return;
     player.playing = false;
     player.observer.disconnect();

@@ -1,4 +1,4 @@
-"""The pieces of the time machine's page: what can be replayed of a run, and how it is shown."""
+"""The Time machine page: saved frames of a run, their colours, and the player."""
 
 from typing import NamedTuple
 
@@ -8,47 +8,60 @@ from vae.analysis.replay import Replay, replay, usable
 from vae.base.records import Examples, Hue
 from vae.dashboard.replay.player import pack, player
 from vae.dashboard.shared import cache, run_picker
-from vae.figures.replay import Scene, scene, strips
+from vae.figures.replay import Scene, replay_curves, replay_scene
 from vae.runs import Run, Status
 from vae.runs.result_keys import run_key
 
 WAITING = ("queued", "starting", "running")
-POLL = 1.0  # seconds between two looks at a run that may yet leave a frame
+POLL = 1.0  # seconds between two checks for new frames
+SHOWN = 5  # steps of unreadable frames that the page lists
 HUE = (
-    "Class and known factors come with the data. The scale of a factor ends at its 1st and 99th "
-    "percentile."
+    "The class and the known factors come with the data. The colour scale of a factor runs from "
+    "its 1st to its 99th percentile."
 )
+NO_FRAMES = (
+    "The time machine replays frames that a run saves during training. This run has "
+    "**Frames** set to 0. Set Frames under Training in the sidebar (or --frames 32 on the command "
+    "line) and train again."
+)
+NEXT_FRAME = {
+    "queued": "The run is in the queue. It saves its first frame before its first step.",
+    "starting": "The run is starting. It saves its first frame before its first step.",
+    "running": "The run is training and will save its first frame in a moment.",
+}
 
 
-class Kept(NamedTuple):
-    """What a run has kept for replay."""
+class SavedFrames(NamedTuple):
+    """The saved frames of a run as one sequence."""
 
-    record: Replay | None  # None: no frame that can be read
+    record: Replay | None  # None if no frame can be read
     examples: Examples
-    left_out: tuple[int, ...]  # steps of the frames that cannot be read
+    unreadable: tuple[int, ...]  # steps of the frames that cannot be read
 
 
-def kept(run: Run) -> Kept | None:
-    """The frames of a run as one sequence, read again when there is another; None if there are
-    none, or the file that says which examples they show cannot be read."""
+def saved_frames(run: Run) -> SavedFrames | None:
+    """Load and align the frames of a run, again when there is a new one.
+
+    None if there are no frames, or if the file that lists their examples cannot be read.
+    """
     steps = tuple(run.frame_steps())
-    frames = sorted(f"frames/{path.name}" for path in (run.path / "frames").glob("*"))
-    return _kept(run, steps, run_key(run, files=frames)) if steps else None
+    files = sorted(f"frames/{path.name}" for path in (run.path / "frames").glob("*"))
+    return _load(run, steps, run_key(run, files=files)) if steps else None
 
 
 @st.cache_resource(max_entries=4, show_spinner="Aligning the frames…")
-def _kept(_run: Run, steps: tuple[int, ...], key: str) -> Kept | None:
+def _load(_run: Run, steps: tuple[int, ...], key: str) -> SavedFrames | None:
     examples = _run.examples()
     if examples is None:
         return None
     frames = usable([_run.frame(step) for step in steps], examples)
-    there = {frame.step for frame in frames}
-    left_out = tuple(step for step in steps if step not in there)
-    return Kept(replay(frames, examples) if frames else None, examples, left_out)
+    readable = {frame.step for frame in frames}
+    unreadable = tuple(step for step in steps if step not in readable)
+    return SavedFrames(replay(frames, examples) if frames else None, examples, unreadable)
 
 
 def hues(examples: Examples) -> dict[str, Hue]:
-    """What can colour the points: the class and the known factors."""
+    """Quantities that can colour the points: the class and the known factors."""
     found = {}
     if examples.label is not None:
         found["class"] = Hue("class", examples.label, examples.classes)
@@ -56,7 +69,7 @@ def hues(examples: Examples) -> dict[str, Hue]:
 
 
 def choose_hue(examples: Examples) -> Hue | None:
-    """A choice among what can colour the points, where there is one."""
+    """A choice of the colour of the points; no widget for a single one."""
     found = hues(examples)
     if len(found) < 2:
         return next(iter(found.values()), None)
@@ -69,41 +82,31 @@ def choose_hue(examples: Examples) -> Hue | None:
 
 
 def guard_frames(run: Run, status: Status) -> None:
-    """End the page with a word of help if the run keeps no frames, or has none yet."""
+    """End the page with an explanation if the run has no frames to replay."""
     if status.state == "damaged":
         run_picker.empty("This run's folder is damaged.", status.message)
     if not run.frame_steps() and run.settings["frames"] == 0:
-        run_picker.empty(
-            "This run keeps no frames.",
-            "The time machine replays moments of training that were kept, and this run was told "
-            "to keep none. Set **Frames** under Training in the sidebar (or --frames 32 on the "
-            "command line) and train it again.",
-            link=False,
-        )
-    found = kept(run)
+        run_picker.empty("This run saves no frames.", NO_FRAMES, link=False)
+    found = saved_frames(run)
     if found is not None and found.record is not None:
         return
     if status.state in WAITING:
         _wait(run)
     if found is None and run.frame_steps():
-        why = "frames/examples.safetensors, which says what they show, cannot be read. Put a copy "
         run_picker.empty(
-            "The kept frames cannot be replayed.", f"{why}of it back, or train again."
+            "The frames of this run cannot be replayed.",
+            "frames/examples.safetensors, which lists the examples of the frames, cannot be read. "
+            "Restore a copy of it, or train again.",
         )
     if found is not None:
-        many = len(found.left_out)
         run_picker.empty(
-            "None of the kept frames can be read.",
-            f"All {many} files in the run's folder frames are damaged or hold numbers that are "
-            "not finite. Put copies of them back, or train again.",
+            "No frame of this run can be read.",
+            f"All {len(found.unreadable)} files in the run's folder frames are damaged or contain "
+            "non-finite numbers. Restore copies of them, or train again.",
         )
-    waiting = {
-        "queued": "The run waits in the queue; the first frame comes before its first step.",
-        "starting": "The run is starting; the first frame comes before its first step.",
-        "running": "The run is training and keeps its first frame at once.",
-        "failed": f"It failed: {status.message}",
-    }
-    run_picker.empty("There is no frame to show yet.", waiting.get(status.state, status.message))
+    failure = {"failed": f"Training failed: {status.message}"}
+    words = (NEXT_FRAME | failure).get(status.state, status.message)
+    run_picker.empty("There is no frame to show yet.", words)
 
 
 @st.fragment(run_every=POLL)
@@ -113,34 +116,38 @@ def _wait(run: Run) -> None:
 
 
 def scene_of(run: Run, hue: Hue | None) -> Scene | None:
-    """The kept frames with colours and ranges; None if there are none."""
-    found = kept(run)
+    """The scene of a run's frames, coloured by `hue`; None without frames."""
+    found = saved_frames(run)
     if found is None or found.record is None:
         return None
-    return scene(found.record, found.examples, hue, run_picker.has_rings(run))
+    return replay_scene(found.record, found.examples, hue, run_picker.has_rings(run))
 
 
 def show(run: Run, status: Status, hue: Hue | None) -> None:
-    """The player, and a word on what is left out."""
-    made, found = scene_of(run, hue), kept(run)
-    if made is None or found is None:
+    """The player, and a note on unreadable frames."""
+    scene, found = scene_of(run, hue), saved_frames(run)
+    if scene is None or found is None:
         return
+    steps = scene.record.step
     message = pack(
-        made,
-        strips(cache.curves(run), int(made.record.step[-1])),
+        scene,
+        replay_curves(cache.curves(run), int(steps[-1])),
         run=run.name,
         live=status.alive,
         epochs=float(status.epochs or run.settings["epochs"]),
-        noise=run.settings["posterior"] == "point",
+        has_prior=run.settings["posterior"] != "point",
     )
     player(message, key="replay")
-    if found.left_out:
-        steps = ", ".join(f"{step:,}" for step in found.left_out[:5])
-        more = "…" if len(found.left_out) > 5 else ""
-        st.caption(
-            f":orange-badge[left out] {len(found.left_out)} of "
-            f"{len(found.left_out) + len(made.record.step)} frames cannot be read or hold numbers "
-            f"that are not finite: step {steps}{more}"
-        )
-    if len(made.record.step) == 1:
-        st.caption("One frame is kept so far: there is nothing to play yet.")
+    if found.unreadable:
+        st.caption(_unreadable(found.unreadable, len(steps)))
+    if len(steps) == 1:
+        st.caption("The run has saved one frame so far. Play needs at least two.")
+
+
+def _unreadable(steps: tuple[int, ...], readable: int) -> str:
+    """The note on frames that cannot be read."""
+    listed = ", ".join(f"{step:,}" for step in steps[:SHOWN]) + "…" * (len(steps) > SHOWN)
+    return (
+        f":orange-badge[skipped] {len(steps)} of {len(steps) + readable} frames cannot be read or "
+        f"contain non-finite numbers: step {listed}"
+    )

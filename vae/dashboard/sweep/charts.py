@@ -16,7 +16,7 @@ from vae.dashboard.shared import widgets
 from vae.dashboard.shared.html_gallery import colour
 from vae.experiments import sweeps
 from vae.experiments.configurations import Entry, Fold, Line, line, spell, written
-from vae.figures import sweep as drawn
+from vae.figures import sweep
 from vae.figures.palette import CLASSES
 from vae.runs import Run
 from vae.runs.result_keys import run_key
@@ -43,7 +43,7 @@ def _legend() -> str:
     """HTML: what the three colours are."""
     spans = "".join(
         f'<span><i style="background:{colour(name)}"></i>{title}</span>'
-        for name, title in drawn.QUANTITIES.items()
+        for name, title in sweep.TITLES.items()
     )
     return f'<div class="vae-legend">{spans}</div>'
 
@@ -97,11 +97,11 @@ def multiples(name: str, folds: Sequence[Fold], differ: Sequence[str]) -> None:
     longest = max(len(f"{head}  {more}") for head, more in zip(heads, told, strict=True))
     places = _places(folds, differ, max(1, min(ACROSS, int(ROOM / (LETTER * longest)))))
     panels = [
-        drawn.Panel(head, more, place, _lines(fold))
+        sweep.Panel(head, more, place, _lines(fold))
         for head, more, place, fold in zip(heads, told, places, folds, strict=True)
     ]
     epochs = max(float(fold.settings["epochs"]) for fold in folds)
-    chart = drawn.multiples(panels, epochs)
+    chart = sweep.small_multiples(panels, epochs)
     plot(
         chart,
         key="sweep_multiples",
@@ -120,7 +120,7 @@ def _told(fold: Fold) -> str:
 def _lines(fold: Fold) -> dict[str, dict[int, Line]]:
     """Quantity → seed → its line on validation data, or on training data where there are none;
     the sum as −ELBO."""
-    made: dict[str, dict[int, Line]] = {name: {} for name in drawn.QUANTITIES}
+    made: dict[str, dict[int, Line]] = {name: {} for name in sweep.TITLES}
     for run in fold.runs:
         path, split = server.ROOT / run.name, "val" if run.settings["val_share"] else "train"
         for name, one in _read(path, run_key(Run(path), files=("metrics.jsonl",)), split).items():
@@ -132,7 +132,7 @@ def _lines(fold: Fold) -> dict[str, dict[int, Line]]:
 def _read(path: Path, key: str, split: str) -> dict[str, Line]:
     """The lines of a run, read again only when there are more reports."""
     reports = Run(path).reports()
-    found = {name: line(reports, name, split, "epoch") for name in drawn.QUANTITIES}
+    found = {name: line(reports, name, split, "epoch") for name in sweep.TITLES}
     found["elbo"] = found["elbo"]._replace(value=-found["elbo"].value)
     return {name: one for name, one in found.items() if len(one.value)}
 
@@ -158,7 +158,7 @@ def summary(name: str, folds: Sequence[Fold], differ: Sequence[str]) -> None:
         help=HELP["log"],
         persist_state="session",
     )
-    chart = drawn.summary(
+    chart = sweep.setting_summary(
         _series(folds, differ, against, figure, values if not numeric else None),
         figure,
         spell(against),
@@ -182,21 +182,23 @@ def summary(name: str, folds: Sequence[Fold], differ: Sequence[str]) -> None:
 
 def _series(
     folds: Sequence[Fold], differ: Sequence[str], against: str, figure: str, order: Any
-) -> list[drawn.Series]:
+) -> list[sweep.Series]:
     """The configurations by the settings that are not on the axis."""
     rest = [name for name in differ if name != against]
-    groups: dict[str, list[drawn.Arm]] = {}
+    groups: dict[str, list[sweep.SettingPoint]] = {}
     for fold in folds:
         values = by_seed((run.seed, _figure(run, figure)) for run in fold.runs)
         if not values:
             continue
         value: Any = fold.settings.get(against)
         place = float(value if order is None else order.index(value))
-        arm = drawn.Arm(place, _name(fold, differ), values, interval(list(values.values())))
+        arm = sweep.SettingPoint(
+            place, _name(fold, differ), values, interval(list(values.values()))
+        )
         groups.setdefault(_name(fold, rest), []).append(arm)
     several = len(groups) > 1
     return [
-        drawn.Series(
+        sweep.Series(
             told if several else "",
             k % CLASSES if several else None,
             tuple(sorted(arms, key=lambda arm: arm.x)),

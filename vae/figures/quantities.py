@@ -1,0 +1,55 @@
+"""Titles, colours and units of the quantities that are plotted over training.
+
+reconstruction = −E_q[ln p(x|z)] and kl are positive, elbo = −(reconstruction + kl) is negative,
+all in nats per example. Every figure and page reads a quantity's title and colour here.
+"""
+
+from typing import NamedTuple
+
+from vae.figures.palette import token
+
+NATS = "nats"  # per example
+X_UNITS = "units of x"
+MINIBATCH = "minibatch estimate"
+
+
+class Quantity(NamedTuple):
+    """Title, colour and unit of a plotted quantity."""
+
+    title: str
+    colour: str  # a name of the palette
+    unit: str = NATS  # "" for a number without unit
+    note: str = ""  # printed beside the title
+
+    @property
+    def ink(self) -> str:
+        """The colour as a token."""
+        return token(self.colour)
+
+
+QUANTITIES: dict[str, Quantity] = {
+    "reconstruction": Quantity("Reconstruction", "reconstruction"),
+    "kl": Quantity("KL", "kl"),
+    "elbo": Quantity("ELBO", "elbo"),
+    "loss": Quantity("Trained loss", "accent"),
+    "iwae_bound": Quantity("K-sample bound", "elbo"),
+    "mutual_information": Quantity("Mutual information", "kl", note=MINIBATCH),
+    "total_correlation": Quantity("Total correlation", "kl", note=MINIBATCH),
+    "dimension_wise_kl": Quantity("Dimension-wise KL", "kl", note=MINIBATCH),
+    "mmd": Quantity("MMD² of q(z) and p(z)", "kl", "", "without unit"),
+    "sigma": Quantity("σ of p(x|z)", "reconstruction", X_UNITS, X_UNITS),
+    "sigma_min": Quantity("Smallest σ of p(x|z)", "reconstruction", X_UNITS, X_UNITS),
+    "sigma_max": Quantity("Largest σ of p(x|z)", "reconstruction", X_UNITS, X_UNITS),
+    "scale": Quantity("Scale of p(x|z)", "reconstruction", X_UNITS, X_UNITS),
+    "beta": Quantity("β", "muted", ""),
+    "lr": Quantity("learning rate", "muted", ""),
+}
+TERMS = ("reconstruction", "kl", "elbo")  # of the bound
+SETTINGS = ("beta", "lr")  # that change during training: a thin panel each
+SPLITS = {"train": "train", "val": "validation", "test": "test"}  # as text on screen
+PER_EXAMPLE = "nats per example"  # the axis title
+
+
+def quantity(name: str) -> Quantity:
+    """The quantity called `name`; a muted one with its own name as title if it has no row."""
+    return QUANTITIES.get(name, Quantity(name, "muted"))
