@@ -95,7 +95,7 @@ def test_a_data_set(house: Path) -> None:
 
 
 def test_a_hyperparameter(house: Path) -> None:
-    config = house / "vae/config/run_config.py"
+    config = house / "vae/config/settings.py"
     source = config.read_text("utf-8")
     at = source.index("    weight_decay: Annotated[")
     field = "\n".join(line[1:] for line in hunk("momentum").splitlines() if line[:1] == "+")

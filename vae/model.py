@@ -16,7 +16,7 @@ from torch.nn.functional import one_hot
 
 from vae.base import rng
 from vae.base.records import Domain
-from vae.components.likelihoods import LIKELIHOODS
+from vae.components.likelihoods import LIKELIHOODS, check_domain
 from vae.components.networks import NETWORKS
 from vae.components.objectives import OBJECTIVES, Loss
 from vae.components.posteriors import POSTERIORS
@@ -30,7 +30,7 @@ WORTH_THREADS = 200_000_000  # operations a step below which threads cost more t
 class VAE(nn.Module):
     """A variational autoencoder for examples of one domain.
 
-    Raises ValueError if the network cannot take their shape.
+    Raises ValueError if the network cannot take their shape or the likelihood their values.
     """
 
     def __init__(self, config: RunConfig, domain: Domain) -> None:
@@ -38,6 +38,7 @@ class VAE(nn.Module):
         self.config = config
         self.domain = domain
         z = config.latent_dim
+        check_domain(config.likelihood, domain)
         self._likelihood = LIKELIHOODS[config.likelihood](domain, **config.chosen("likelihood"))
         self._posterior = POSTERIORS[config.posterior](z, **config.chosen("posterior"))
         self._prior = PRIORS[config.prior](z, domain, **config.chosen("prior"))

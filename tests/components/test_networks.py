@@ -44,7 +44,7 @@ def test_examples_do_not_see_each_other(name: str, shape: tuple[int, ...]) -> No
 def test_every_input_and_every_output_takes_part(name: str, shape: tuple[int, ...]) -> None:
     """Each element of x moves the latents, and each element of the output is moved by z."""
     torch.manual_seed(0)
-    own = {"activation": "tanh"} if "activation" in options_of(NETWORKS[name]) else {}
+    own = {"activation": "tanh"} if "activation" in options_of(NETWORKS[name].build) else {}
     encoder, decoder = NETWORKS[name](shape, 4, 2, 1, **own)
     x = torch.rand(1, *shape, requires_grad=True)
     encoder(x).pow(2).sum().backward()
@@ -55,7 +55,7 @@ def test_every_input_and_every_output_takes_part(name: str, shape: tuple[int, ..
 @pytest.mark.parametrize("shape", VECTORS)
 def test_conv_on_vectors_is_refused_with_the_way_out(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"conv network needs pictures.* choose network mlp"):
-        conv(shape, 4, 2, 1)
+        NETWORKS["conv"](shape, 4, 2, 1)
 
 
 @pytest.mark.parametrize("hidden", [(), (7,), (7, 5), (3, 3, 3)])

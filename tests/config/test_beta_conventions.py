@@ -25,8 +25,8 @@ from vae.config.beta_conventions import CONVENTIONS, KINDS, Context, Convention,
 
 ROWS = list(CONVENTIONS)
 CONTEXTS = [
-    Context(elements=12, latents=3, batch=5, n_data=40, kind="gaussian", sigma=0.3),
-    Context(elements=7, latents=1, batch=2, n_data=9, kind="gaussian", sigma=1.7),
+    Context(elements=12, latents=3, batch=5, n_data=40, kind="squared error", sigma=0.3),
+    Context(elements=7, latents=1, batch=2, n_data=9, kind="squared error", sigma=1.7),
     Context(elements=7, latents=4, batch=6, n_data=33, kind="cross-entropy"),
     Context(elements=30, latents=2, batch=3, n_data=3, kind="cross-entropy"),
 ]
@@ -70,7 +70,7 @@ def either(nats: Callable[[Tensor, Tensor], Tensor], d: int, z: int) -> dict[str
 
 
 def elsewhere(name: str, context: Context) -> Loss:
-    if context.kind == "gaussian":
+    if context.kind == "squared error":
 
         def nats(h: Tensor, x: Tensor) -> Tensor:
             return -Normal(h, context.sigma).log_prob(x).sum(1)
@@ -85,7 +85,7 @@ def elsewhere(name: str, context: Context) -> Loss:
 def here(h: Tensor, x: Tensor, mu: Tensor, log_var: Tensor, beta: float, c: Context) -> Tensor:
     """The app's own loss."""
     domain = Domain((c.elements,))
-    row = Gaussian(domain, sigma=c.sigma) if c.kind == "gaussian" else Bernoulli(domain)
+    row = Gaussian(domain, sigma=c.sigma) if c.kind == "squared error" else Bernoulli(domain)
     q = Independent(Normal(mu, (log_var / 2).exp()), 1)
     p = Independent(Normal(torch.zeros(c.latents), torch.ones(c.latents)), 1)
     out = Pass(x, None, q, p, mu[None], row(h[None, :, None]))
@@ -125,7 +125,7 @@ def test_every_row_is_checked_against_a_loss() -> None:
 
 
 def convert(name: str, value: float, **given: float) -> float:
-    usual = {"elements": 784, "latents": 10, "batch": 64, "n_data": 6400, "kind": "gaussian"}
+    usual = {"elements": 784, "latents": 10, "batch": 64, "n_data": 6400, "kind": "squared error"}
     return CONVENTIONS[name].ours_from(value, Context(**(usual | given)))  # type: ignore[arg-type]
 
 
@@ -178,7 +178,7 @@ def test_a_row_says_what_its_formula_needs(row: Convention) -> None:
     assert row.symbol in row.formula
     assert row.symbol in row.rule
     assert set(row.kinds) <= set(KINDS)
-    assert ("σ" in row.rule) <= (row.kinds == ("gaussian",))
+    assert ("σ" in row.rule) <= (row.kinds == ("squared error",))
     base = Context(12, 3, 5, 40, row.kinds[0], 0.3)
     letters = {"D": "elements", "Z": "latents", "B": "batch", "N": "n_data", "σ": "sigma"}
     for letter, field in letters.items():
@@ -232,7 +232,7 @@ def linear_optimum(w: float, k: int, steps: int = 1500) -> tuple[Tensor, float]:
 def test_latents_collapse_where_the_ledger_says(w: float, active: int) -> None:
     """A latent is active iff its eigenvalue exceeds β σ² (truth for the linear VAE), whatever σ
     the β is counted at; trained with the loss of others, without a σ anywhere."""
-    context = Context(64, 10, 64, 1797, "gaussian", sigma=0.37)
+    context = Context(64, 10, 64, 1797, "squared error", sigma=0.37)
     noise = CONVENTIONS["mse"].ours_from(w, context) * context.sigma**2
     x = load_digits().data / 16
     eigenvalues = PCA(10).fit(x).explained_variance_ * (len(x) - 1) / len(x)

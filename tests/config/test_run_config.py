@@ -96,7 +96,7 @@ def test_an_option_of_two_rows_is_one_field_with_each_rows_default() -> None:
     def c() -> None: ...
 
     kind = Spec("kind", str, "a", Option("Kind.", group="Model"))
-    found = derive([kind], {"kind": {"a": a, "b": b, "c": c}}, "")
+    found = derive([kind], {"kind": {"a": a, "b": b, "c": c}}, "", "constant")
     width = found[1]
     assert [f.name for f in found] == ["kind", "width"]
     assert [row for row, _ in width.specs] == ["a", "b"]
@@ -110,7 +110,7 @@ def test_two_tables_may_not_share_a_name() -> None:
 
     kinds = [Spec(k, str, "a", Option(k, group="Model")) for k in ("first", "second")]
     with pytest.raises(AssertionError, match="declared twice"):
-        derive(kinds, {"first": {"a": a}, "second": {"a": a}}, "")
+        derive(kinds, {"first": {"a": a}, "second": {"a": a}}, "", "constant")
 
 
 # ── the round trip
@@ -213,36 +213,39 @@ WRONG = [  # (values, what the sentence says)
     ({"val_share": 1.0}, "val_share is at most 0.9, and it is 1."),
     ({"val_share": -0.1}, "val_share is at least 0, and it is -0.1."),
     ({"val_share": 0.5, "test_share": 0.5}, "leave nothing to train on: lower one."),
-    ({"posterior": "point"}, "no KL and no ELBO: choose objective wae or reconstruction with it."),
+    ({"posterior": "point"}, "no KL and no ELBO: choose objective wae or reconstruction, or"),
     (
         {"posterior": "full", "objective": "beta-tc"},
-        "takes the KL apart by latent dimension, and that of posterior full with prior standard "
-        "has no such parts: choose posterior diagonal and prior standard",
+        "needs the KL of each latent dimension, which posterior full with prior standard does not "
+        "define: choose posterior diagonal and prior standard",
     ),
-    ({"prior": "vamp", "objective": "free-bits"}, "has no such parts: choose posterior diagonal"),
+    ({"prior": "vamp", "objective": "free-bits"}, "does not define: choose posterior diagonal"),
     (
         {"prior": "flow", "objective": "wae"},
-        "nothing would train the flow prior: choose prior standard, or another objective.",
+        "it cannot train the flow prior: choose prior standard, or another objective.",
     ),
     (
         {"objective": "iwae", "gradient": "doubly", "posterior": "flow"},
-        "not there for a flow posterior: choose gradient reparameterised, or a Gaussian",
+        "not defined for a flow posterior: choose gradient reparameterised, or posterior diagonal",
     ),
     (
         {"prior": "vamp", "posterior": "flow"},
-        "would invert the flow posterior for every pseudo-input, a hundred times slower than the "
-        "rest: choose another of the two.",
+        "would invert the flow posterior for every pseudo-input, which is a hundred times slower "
+        "than the rest of a step: choose another prior or another posterior.",
     ),
     (
         {"objective": "info", "batch_size": 1},
-        "compares the examples of a batch: choose batch",
+        "compares the examples of a batch: set batch_size to 2",
     ),
     ({"prior": "vamp", "condition": "labels"}, "have no class: choose another prior, or"),
     (
         {"posterior": "point", "objective": "reconstruction", "posterior_samples": 5},
-        "The samples of a point posterior are all alike: take 1.",
+        "All samples of a point posterior are equal: set posterior_samples to 1.",
     ),
-    ({"patience": 3, "val_share": 0}, "there is no validation data: set val_share above 0"),
+    (
+        {"patience": 3, "val_share": 0},
+        "needs validation data, and val_share is 0: set val_share above 0",
+    ),
     ({"beta_schedule": "nonsense"}, "Unknown schedule 'nonsense'; one of constant"),
     ({"lr_schedule": "warmup"}, "is written warmup:EPOCHS"),
     ({"seed": -1}, "seed is at least 0, and it is -1."),
@@ -325,7 +328,11 @@ AGAINST_DATA = [
         ({"likelihood": name}, (0.0, 1.0), f"The {name} likelihood needs whole numbers")
         for name in ("logistic", "categorical")
     ),
-    ({"condition": "labels"}, (0.0, 1.0), "needs a class for every example, and points has not"),
+    (
+        {"condition": "labels"},
+        (0.0, 1.0),
+        "needs a class for every example, and points has examples without",
+    ),
     ({"val_share": 0.5, "test_share": 0.49}, (0.0, 1.0), "none to train on: lower the shares"),
 ]
 

@@ -72,7 +72,7 @@ def test_nothing_is_computed_before_it_is_opened() -> None:
 
 def test_a_gaussian_at_a_fixed_sigma() -> None:
     at = opened(likelihood="gaussian", sigma=0.5, beta=4.0)
-    assert titles(at) == of_kind("gaussian")
+    assert titles(at) == of_kind("squared error")
     assert "| MSE | S / D + w · KL | w = **0.03125** |" in text(at)  # 4 · 2 · 0.25 / 64
     assert "| s = **1** |" in text(at)
     assert "D = 64, Z = 2, B = 64, N = 1,437, σ = 0.5" in text(at)
@@ -108,7 +108,7 @@ def test_beta_zero_and_a_schedule() -> None:
     assert "β follows warmup:20" in text(at)
 
 
-GAUSSIAN = [n for n, row in CONVENTIONS.items() if "gaussian" in row.kinds and n != "ours"]
+GAUSSIAN = [n for n, row in CONVENTIONS.items() if "squared error" in row.kinds and n != "ours"]
 
 
 @pytest.mark.parametrize("convention", GAUSSIAN)

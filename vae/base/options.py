@@ -58,6 +58,20 @@ def options_of(row: Callable[..., Any]) -> dict[str, Spec]:
     return found
 
 
+def rows_with(table: Mapping[str, Any], **attributes: Any) -> str:
+    """Return the names of the rows that have these attributes: "gaussian or laplace"."""
+    return " or ".join(
+        name
+        for name, row in table.items()
+        if all(getattr(row, key) == value for key, value in attributes.items())
+    )
+
+
+def first_row(table: Mapping[str, Any], **attributes: Any) -> str:
+    """Return the name of the first row that has these attributes."""
+    return rows_with(table, **attributes).partition(" or ")[0]
+
+
 def first_sentence(row: Callable[..., Any]) -> str:
     """What a row of a table says of itself: the first sentence of its docstring, less its
     citations; formulas in further paragraphs are not for a help text."""
@@ -110,24 +124,27 @@ def derive(
     general: Iterable[Spec],
     tables: Mapping[str, Mapping[str, Callable[..., Any]]],
     schedules: str,
+    constant: str,
 ) -> tuple[Field, ...]:
     """Every setting in order: each general one, then the options of the rows of its table.
 
     An option that several rows of one table declare is one field; two tables may not share a name.
+    `schedules` names the schedules for the help, `constant` is the default one.
     """
     found: dict[str, Field] = {}
     for spec in general:
         group = spec.option.group
-        _put(found, Field(*spec, group), schedules)
+        _put(found, Field(*spec, group), schedules, constant)
         for row, make in tables.get(spec.name, {}).items():
             for own in options_of(make).values():
                 known = found.get(own.name, Field(*own, group, kind=spec.name))
                 assert known.kind == spec.name, f"{own.name} is declared twice"
-                _put(found, known._replace(specs=(*known.specs, (row, own))), schedules)
+                known = known._replace(specs=(*known.specs, (row, own)))
+                _put(found, known, schedules, constant)
     return tuple(found.values())
 
 
-def _put(found: dict[str, Field], field: Field, schedules: str) -> None:
+def _put(found: dict[str, Field], field: Field, schedules: str, constant: str) -> None:
     """Add a field and, where it may follow a schedule, its companion."""
     found[field.name] = field
     if field.option.scheduled:
@@ -135,7 +152,7 @@ def _put(found: dict[str, Field], field: Field, schedules: str) -> None:
         inline = label[:1].lower() + label[1:] if label[1:2].islower() else label
         about = f"A factor on {inline} that moves while training: {schedules}."
         option = Option(about, label=f"{label} schedule")
-        found[name] = Field(name, str, "constant", option, field.group, field.kind, field.specs)
+        found[name] = Field(name, str, constant, option, field.group, field.kind, field.specs)
 
 
 def refuse_unknown(given: Iterable[str], known: Sequence[str]) -> None:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.distributions import Bernoulli as TorchBernoulli
 from torch.distributions import Distribution, Independent, Normal
 
-from vae.base.options import Option
+from vae.base.options import Option, rows_with
 from vae.base.records import Domain
 from vae.components.distributions import ContinuousBernoulli as ContinuousBernoulliOfOne
 from vae.components.distributions import GridCategorical, GridLogistic
@@ -28,23 +28,19 @@ class Likelihood(nn.Module):
     """p(x|z), from `multiplicity` decoder outputs per element of x."""
 
     multiplicity: int = 1
-    support = "real"  # the values it takes: "real", "unit" for [0, 1], "levels" for whole numbers
-    discrete = False  # whether log_prob is the log of a probability, so that bits make sense
+    support = "real"  # values of x: "real", "unit" for [0, 1], "levels" for whole numbers
+    discrete = False  # log_prob is the log of a probability, so that bits are defined
+    noise = ""  # its scale is "fixed", "learned", or "per element" (learned); "" if it has none
+    form = "other"  # of −ln p(x|z) up to a constant: "squared error" / (2σ²), "cross-entropy"
 
     def __init__(self, domain: Domain) -> None:
-        if self.support == "levels" and domain.levels < 2:
-            raise ValueError(
-                f"The {type(self).__name__.lower()} likelihood needs whole numbers such as the "
-                "bytes of pictures, and these data have real values: choose likelihood gaussian "
-                "or gaussian-learned."
-            )
         super().__init__()
         self.domain = domain
         self.dims = len(domain.shape)
 
     @staticmethod
     def caveat(domain: Domain) -> str:
-        """Why log_prob is no log-likelihood of such data; "" where it is one."""
+        """Return why log_prob is not a log-likelihood of such data; "" if it is one."""
         return ""
 
     def scalars(self) -> dict[str, Tensor]:
@@ -70,6 +66,7 @@ class Bernoulli(Likelihood):
 
     support = "unit"
     discrete = True
+    form = "cross-entropy"
 
     @staticmethod
     def caveat(domain: Domain) -> str:
@@ -108,8 +105,10 @@ def _gaussian(h: Tensor, sigma: Tensor, dims: int) -> Distribution:
 
 
 class Gaussian(Likelihood):
-    """N(x; h, σ² I) with a σ that stays as it is set."""
+    """N(x; h, σ² I) with a fixed σ."""
 
+    noise = "fixed"
+    form = "squared error"
     sigma: Tensor
 
     def __init__(
@@ -160,6 +159,8 @@ class GaussianLearned(Likelihood):
     """N(x; h, σ² I) with one σ for all elements, learned with the weights
     (sigma-VAE, Rybkin et al. 2021, https://arxiv.org/abs/2006.13202, section 3.1)."""
 
+    noise = "learned"
+    form = "squared error"
     LOWEST = -14.0  # of ln sigma²: far below any real noise, it only keeps float32 finite
 
     def __init__(self, domain: Domain) -> None:
@@ -187,6 +188,9 @@ class GaussianPerDimension(GaussianLearned):
     where it adds 6.1 nats to ln p(x|z) whatever the model knows.
     """
 
+    noise = "per element"
+    form = "other"
+
     def _shape(self) -> tuple[int, ...]:
         return self.domain.shape
 
@@ -203,6 +207,7 @@ class Logistic(Likelihood):
 
     support = "levels"
     discrete = True
+    noise = "learned"
     NARROWEST = 1 / 32  # of a bin: all but 1e-7 is then on one level
 
     def __init__(self, domain: Domain) -> None:
@@ -251,6 +256,15 @@ LIKELIHOODS: dict[str, type[Likelihood]] = {
     "logistic": Logistic,
     "categorical": Categorical,
 }
+
+
+def check_domain(name: str, domain: Domain, data: str = "this data set") -> None:
+    """Raise ValueError if the likelihood of this name is not defined on the values of the data."""
+    if LIKELIHOODS[name].support == "levels" and domain.levels < 2:
+        raise ValueError(
+            f"The {name} likelihood needs whole numbers such as the bytes of pictures, and {data} "
+            f"has real values: choose likelihood {rows_with(LIKELIHOODS, support='real')}."
+        )
 
 
 def bits_per_dimension(nats: float, dimensions: int) -> float:

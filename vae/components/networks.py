@@ -8,11 +8,11 @@ linear layer; the decoder maps z (B, Z) to (B, multiplicity, *event), the likeli
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from torch import Tensor, nn
 
-from vae.base.options import Option
+from vae.base.options import Option, rows_with
 
 
 class Bodies(NamedTuple):
@@ -96,12 +96,7 @@ def conv(
     ] = (32, 64),
     activation: Activation = "relu",
 ) -> Bodies:
-    """Strided 3×3 convolutions, for pictures of any size. Raises ValueError for vectors."""
-    if len(event_shape) != 3:
-        raise ValueError(
-            "The conv network needs pictures, and these examples are vectors: "
-            "choose network mlp or linear."
-        )
+    """Strided 3×3 convolutions, for pictures of any size."""
     sizes = _halvings(event_shape[1:], len(channels))
     planes = (event_shape[0], *channels)
     bottom = (channels[-1], *sizes[-1])
@@ -146,4 +141,28 @@ class _Grow(nn.ConvTranspose2d):
         return super().forward(x)
 
 
-NETWORKS: dict[str, Callable[..., Bodies]] = {"mlp": mlp, "conv": conv, "linear": linear}
+class Network(NamedTuple):
+    """A row of the table: the function, and whether it takes pictures only."""
+
+    build: Callable[..., Bodies]
+    pictures_only: bool = False
+
+    def check(self, event_shape: tuple[int, ...], data: str = "this data set") -> None:
+        """Raise ValueError if the network cannot take examples of this shape."""
+        if self.pictures_only and len(event_shape) != 3:
+            raise ValueError(
+                f"The {self.build.__name__} network needs pictures, and {data} holds vectors: "
+                f"choose network {rows_with(NETWORKS, pictures_only=False)}."
+            )
+
+    def __call__(self, event_shape: tuple[int, ...], *sizes: int, **options: Any) -> Bodies:
+        """Return `build(event_shape, *sizes, **options)` after `check`."""
+        self.check(event_shape)
+        return self.build(event_shape, *sizes, **options)
+
+
+NETWORKS: dict[str, Network] = {
+    "mlp": Network(mlp),
+    "conv": Network(conv, pictures_only=True),
+    "linear": Network(linear),
+}

@@ -261,22 +261,23 @@ def reconstruction(out: Pass) -> Loss:
 
 
 class Objective(NamedTuple):
-    """A row of the table: the function, and what it asks of posterior and prior: "nothing",
-    a "density" of q, or "factors": both are Gaussians that factorise over dimensions."""
+    """A row of the table: the loss and its properties."""
 
     loss: Callable[..., Loss]
-    needs: str = "density"
-    batch: int = 1  # examples that it takes at least to compare
-    best_by: Criterion = ELBO  # selects the best weights; without a trained KL not the ELBO
+    needs: str = "density"  # of q; or "nothing"; or "factors": q and p are diagonal Gaussians
+    batch: int = 1  # smallest number of examples in a batch
+    best_by: Criterion = ELBO  # selects the best weights; the reconstruction if no KL is trained
+    subsidises_kl: bool = False  # a nat of KL can cost less than a nat of the loss
+    kl_floor: bool = False  # KL below a floor is free in each latent dimension
 
 
 OBJECTIVES: dict[str, Objective] = {
     "elbo": Objective(elbo),
-    "capacity": Objective(capacity),
-    "free-bits": Objective(free_bits, needs="factors"),
+    "capacity": Objective(capacity, subsidises_kl=True),
+    "free-bits": Objective(free_bits, needs="factors", subsidises_kl=True, kl_floor=True),
     "iwae": Objective(iwae, best_by=Criterion("iwae_bound", "K-sample bound")),
-    "beta-tc": Objective(beta_tc, needs="factors"),
-    "info": Objective(info, batch=2),
+    "beta-tc": Objective(beta_tc, needs="factors", subsidises_kl=True),
+    "info": Objective(info, batch=2, subsidises_kl=True),
     "wae": Objective(wae, needs="nothing", batch=2, best_by=RECONSTRUCTION),
     "reconstruction": Objective(reconstruction, needs="nothing", best_by=RECONSTRUCTION),
 }

@@ -113,7 +113,8 @@ class Posterior(nn.Module):
     has_density = True
     gaussian = False
     factorises = False
-    mean_samples = 0  # draws that its mean is estimated from; 0 where the mean is exact
+    correlates = False  # a Gaussian with a covariance matrix
+    mean_samples = 0  # draws that estimate the mean; 0 if the mean is exact
 
     def __init__(self, latent_dim: int) -> None:
         super().__init__()
@@ -156,6 +157,7 @@ class Full(Posterior):
     diagonal."""
 
     gaussian = True
+    correlates = True
     below: Tensor
 
     def __init__(self, latent_dim: int) -> None:

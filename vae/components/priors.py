@@ -59,7 +59,8 @@ class Prior(nn.Module):
 
     gaussian = False
     factorises = False
-    encodes = False  # whether it looks at the posterior
+    encodes = False  # p(z) depends on q(z|x), and starts at training examples
+    unit_normal = False  # p(z) is N(0, I)
 
     def __init__(self, latent_dim: int, domain: Domain) -> None:
         super().__init__()
@@ -80,6 +81,7 @@ class Standard(Prior):
 
     gaussian = True
     factorises = True
+    unit_normal = True
     loc: Tensor
     scale: Tensor
 

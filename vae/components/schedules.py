@@ -63,18 +63,22 @@ def staircase(progress: Progress, epochs: float) -> float:
 
 
 class Row(NamedTuple):
-    """A row of the table: the function, and whether its name is followed by `:EPOCHS`."""
+    """A row of the table: the function and its properties."""
 
     factor: Schedule
-    takes_epochs: bool
+    takes_epochs: bool = False  # the name is followed by `:EPOCHS`
+    ends: bool = False  # the factor falls to its end over the planned length of training
 
+
+CONSTANT = "constant"  # the schedule of every scalar unless another is chosen
+WARMUP = "warmup"
 
 SCHEDULES: dict[str, Row] = {
-    "constant": Row(constant, takes_epochs=False),
-    "warmup": Row(warmup, takes_epochs=True),
-    "cosine": Row(cosine, takes_epochs=False),
+    CONSTANT: Row(constant),
+    WARMUP: Row(warmup, takes_epochs=True),
+    "cosine": Row(cosine, ends=True),
     "cyclical": Row(cyclical, takes_epochs=True),
-    "staircase": Row(staircase, takes_epochs=False),
+    "staircase": Row(staircase, ends=True),
 }
 
 
@@ -83,15 +87,21 @@ def names() -> str:
     return ", ".join(f"{n}:EPOCHS" if row.takes_epochs else n for n, row in SCHEDULES.items())
 
 
+def row_of(text: str) -> Row:
+    """Return the row of a schedule written `name` or `name:EPOCHS`; ValueError if unknown."""
+    row = SCHEDULES.get(text.partition(":")[0])
+    if row is None:
+        raise ValueError(f"Unknown schedule {text!r}; one of {names()}.")
+    return row
+
+
 def parse(text: str) -> Callable[[Progress], float]:
     """`"warmup:10"` → its factor as a function of progress.
 
     Raises ValueError for an unknown schedule or a length that is not a positive number.
     """
+    row = row_of(text)
     name, _, length = text.partition(":")
-    row = SCHEDULES.get(name)
-    if row is None:
-        raise ValueError(f"Unknown schedule {text!r}; one of {names()}.")
     if row.takes_epochs != bool(length):
         wanted = f"{name}:EPOCHS, for example {name}:10" if row.takes_epochs else name
         raise ValueError(f"Schedule {text!r} is written {wanted}.")

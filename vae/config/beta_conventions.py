@@ -22,7 +22,7 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-KINDS = ("gaussian", "cross-entropy", "other")
+SQUARED_ERROR, CROSS_ENTROPY, OTHER = KINDS = ("squared error", "cross-entropy", "other")
 
 
 class Context(NamedTuple):
@@ -32,7 +32,7 @@ class Context(NamedTuple):
     latents: int  # Z
     batch: int  # B
     n_data: int  # N, training examples
-    kind: str  # what R is made of: a "gaussian" with sigma, a "cross-entropy", or "other"
+    kind: str  # of R, one of KINDS: the `form` of the likelihood
     sigma: float = 1.0  # of a Gaussian, in the unit of the convention's x
 
 
@@ -140,8 +140,8 @@ def _precision(context: Context) -> float:
     return 1 / context.sigma**2
 
 
-GAUSSIAN = ("gaussian",)
-ENTROPY = ("cross-entropy", "other")
+GAUSSIAN = (SQUARED_ERROR,)
+ENTROPY = (CROSS_ENTROPY, OTHER)
 
 CONVENTIONS: dict[str, Convention] = {
     "ours": Convention("Here, both summed", "β", "R + β · KL", "β", _summed),

@@ -10,8 +10,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from vae.base.options import first_row
+from vae.components.likelihoods import LIKELIHOODS
 from vae.components.objectives import OBJECTIVES
 from vae.components.posteriors import POSTERIORS
+from vae.components.schedules import CONSTANT, WARMUP, row_of
 from vae.diagnostics.findings import (
     FALL,
     FIRST,
@@ -84,6 +87,9 @@ def _few(case: Case, least: int) -> Quiet | None:
     return Quiet(f"It takes {least} epochs with reports, and there are fewer.", looked=False)
 
 
+FIXED = first_row(LIKELIHOODS, support="real", noise="fixed")
+LEARNED = first_row(LIKELIHOODS, support="real", noise="learned")
+LEVELS = first_row(LIKELIHOODS, support="levels")
 NO_KL = Quiet("This posterior has no KL.", looked=False)
 NO_CHECKUP = Quiet("The model has not been looked at.", looked=False)
 
@@ -169,17 +175,21 @@ def _opening(case: Case) -> Remedy | None:
         return Remedy(price[1], 1.0, "The KL at its own price, that of the ELBO.")
     if config.lr > HIGH_RATE:
         return Remedy("lr", RATE, "Large first steps shut latents for good.")
-    if config.likelihood == "gaussian":
+    if LIKELIHOODS[config.likelihood].noise == "fixed":
         why = "A fixed σ may be so wide that no latent is worth its KL."
-        return Remedy("likelihood", "gaussian-learned", why)
+        return Remedy("likelihood", LEARNED, why)
     if config.weight_decay:
         return Remedy("weight_decay", 0.0, "It pulls the weights that use z to 0.")
-    if config.get("beta_schedule") == "constant":
+    if config.get("beta_schedule") == CONSTANT:
         length = max(1, round(QUARTER * config.epochs))
         why = "The KL's weight rises from 0 while the decoder learns to use z."
-        return Remedy("beta_schedule", f"warmup:{length}", why)
-    if config.kl_per_dimension and config.objective != "free-bits":
-        return Remedy("objective", "free-bits", "The first nats of each latent are free.")
+        return Remedy("beta_schedule", f"{WARMUP}:{length}", why)
+    if config.kl_per_dimension and not OBJECTIVES[config.objective].kl_floor:
+        return Remedy(
+            "objective",
+            first_row(OBJECTIVES, kl_floor=True),
+            "The first nats of each latent are free.",
+        )
     return None
 
 
@@ -198,9 +208,10 @@ def ignored(case: Case) -> Seen | Quiet:
     paid = f", and z is paid {_nats(kl)} of KL" if kl else ""
     config = case.config
     remedy = Remedy("lr", float(f"{config.lr / 10:.2g}"), "Units of the decoder may have died.")
-    if config.objective in ("capacity", "free-bits", "info", "beta-tc"):
+    if OBJECTIVES[config.objective].subsidises_kl:
+        default = type(config).model_fields["objective"].default
         remedy = Remedy(
-            "objective", "elbo", "It pays for a nat only what the decoder gains by it."
+            "objective", default, "It pays for a nat only what the decoder gains by it."
         )
     elif config.weight_decay:
         remedy = Remedy("weight_decay", 0.0, "It pulls the weights that use z to 0.")
@@ -246,21 +257,22 @@ def floored(case: Case) -> Seen | Quiet:
     if not evidence:
         return _widths(case)
     config = case.config
-    if config.likelihood == "gaussian-per-dimension":
+    likelihood = LIKELIHOODS[config.likelihood]
+    if likelihood.noise == "per element":
         why = "One σ for all elements: those that never vary cannot take it to its floor."
-        return Seen(tuple(evidence), Remedy("likelihood", "gaussian-learned", why))
-    if config.likelihood == "gaussian-learned":
+        return Seen(tuple(evidence), Remedy("likelihood", LEARNED, why))
+    if likelihood.noise == "learned" and not likelihood.discrete:
         if case.measured is not None and case.measured.levels > 1:
             why = "A probability of the levels that x takes has an upper bound."
-            return Seen(tuple(evidence), Remedy("likelihood", "logistic", why))
+            return Seen(tuple(evidence), Remedy("likelihood", LEVELS, why))
         why = "A σ that stays as it is set, 0.1."
-        return Seen(tuple(evidence), Remedy("likelihood", "gaussian", why))
+        return Seen(tuple(evidence), Remedy("likelihood", FIXED, why))
     beta = config.get("beta")
     if beta is not None and beta < 1:
         return Seen(tuple(evidence), Remedy("beta", 1.0, "The KL at its price in the ELBO."))
-    if config.likelihood == "gaussian":
+    if likelihood.noise == "fixed":
         why = "The σ that the reconstructions deserve."
-        return Seen(tuple(evidence), Remedy("likelihood", "gaussian-learned", why))
+        return Seen(tuple(evidence), Remedy("likelihood", LEARNED, why))
     return Seen(tuple(evidence), None)
 
 
@@ -328,7 +340,7 @@ def untrained(case: Case) -> Seen | Quiet:
     if config.lr <= RATE / 10 and (share >= STRAIGHT or early):
         return Seen(tuple(evidence), Remedy("lr", RATE, "The steps are small."))
     times = min(10, max(2, math.ceil(share / UNDONE), math.ceil(4 * REACH / course.reach * early)))
-    decays = config.get("lr_schedule") == "cosine"
+    decays = row_of(str(config.get("lr_schedule"))).ends
     why = "Train on." if not decays else "A schedule that is longer, from the start."
     epochs = times * max(config.epochs, int(course.epoch[-1]))
     return Seen(tuple(evidence), Remedy("epochs", epochs, why, resume=not decays))

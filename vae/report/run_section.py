@@ -71,7 +71,7 @@ def _map(page: Page, loaded: LoadedRun, encoding: Encoding, split: str) -> str:
     labels = loaded.data.labels
     hue = None if labels is None else Hue("class", labels[encoding.index], loaded.data.classes)
     total = len(loaded.rows(split))
-    rings = flat and loaded.model.has_kl and loaded.run.config.prior == "standard"
+    rings = flat and loaded.run.config.unit_normal
     record = LatentMap(shown.points, shown.axes, encoding.index, hue, total, rings, shown.note)
     chart = page.chart(latent_scatter(record), "Latent map", HEIGHT)
     told = map_caption(record) or f"all {total:,} shown"

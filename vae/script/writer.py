@@ -11,7 +11,7 @@ from vae.components.networks import NETWORKS
 from vae.components.objectives import OBJECTIVES
 from vae.components.posteriors import POSTERIORS
 from vae.components.priors import PRIORS
-from vae.components.schedules import SCHEDULES
+from vae.components.schedules import CONSTANT, SCHEDULES
 from vae.data import DATASETS
 from vae.runs import Run
 from vae.runs.manifest import domain_of
@@ -59,7 +59,7 @@ class Writer:
         self.done = recorded(run)
         self.moves = effective([Change(c.step, c.field, c.value) for c in run.changes()])
         self.scheduled = any(
-            name.endswith("_schedule") and value != "constant"
+            name.endswith("_schedule") and value != CONSTANT
             for name, value in self.config.model_dump().items()
         )
         hand = self._hand({})
@@ -112,7 +112,7 @@ class Writer:
     def _rows(self) -> dict[str, tuple[Any, str]]:
         c = self.config
         return {
-            "network": (NETWORKS, c.network),
+            "network": ({n: row.build for n, row in NETWORKS.items()}, c.network),
             "posterior": (POSTERIORS, c.posterior),
             "prior": (PRIORS, c.prior),
             "likelihood": (LIKELIHOODS, c.likelihood),
@@ -204,7 +204,7 @@ class Writer:
     def _schedule(self, name: str) -> tuple[str, str]:
         """The name of a scalar's schedule, "" where it is constant, and its epochs."""
         told, _, epochs = str(self.config.get(f"{name}_schedule")).partition(":")
-        return ("", "") if told == "constant" else (told, epochs or "0.0")
+        return ("", "") if told == CONSTANT else (told, epochs or "0.0")
 
     def _value(self, name: str) -> str:
         """A scalar at a step, as Python."""
@@ -242,7 +242,7 @@ class Writer:
             steps="STEPS" if self.done.steps else "per_epoch * EPOCHS",
             val_share=c.val_share,
             test_share=c.test_share,
-            start=templates.VAMP if c.prior == "vamp" else "",
+            start=templates.VAMP if PRIORS[c.prior].encodes else "",
             lr=_literal(c.lr),
             eps=_literal(c.adam_eps),
             decay=_literal(c.weight_decay),

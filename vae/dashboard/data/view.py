@@ -74,7 +74,7 @@ def chosen() -> Shown:
     if choice.config is None or choice.data is None:
         empty("There are no data to show.", choice.problem, link=False)
     config = choice.config
-    if config.binarize != "none" and not choice.data.in_unit_interval:
+    if config.binarized and not choice.data.in_unit_interval:
         config = config.model_copy(update={"binarize": "none"})
     key = repr((choice.key, config.seed, config.val_share, config.test_share, config.binarize))
     try:

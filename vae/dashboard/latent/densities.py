@@ -15,6 +15,7 @@ from vae.analysis.encoding import prior_sample
 from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.projections import Plane
 from vae.base.records import Encoding, Floats, Ints
+from vae.components.posteriors import POSTERIORS
 
 MOST = 5_000  # posteriors at most that a density is made of
 DRAWS = 1_000  # of a prior whose density in the plane has no closed form
@@ -33,7 +34,7 @@ def spreads(loaded: LoadedRun, encoding: Encoding, part: Ints) -> Floats | None:
     point posterior."""
     if encoding.std is None:
         return None
-    if loaded.run.config.posterior != "full":
+    if not POSTERIORS[loaded.run.config.posterior].correlates:
         return encoding.std[part] ** 2
     import torch
 
@@ -68,7 +69,7 @@ def aggregate(loaded: LoadedRun, encoding: Encoding, plane: Plane, box: Box) -> 
     else:
         blobs = equal(*found)
         about = f"The mixture of {len(part):,} posteriors, projected to the plane."
-        if loaded.run.config.posterior == "flow":
+        if not POSTERIORS[loaded.run.config.posterior].gaussian:
             about += " Each is taken as a Gaussian of its mean and variances."
     return Ground(blobs, field(blobs, *box), about)
 

@@ -50,7 +50,7 @@ def corruption(run: Run, line: DeltaGenerator) -> None:
 
 def sliders(loaded: LoadedRun) -> dict[str, dict[str, float]]:
     """A slider for every option of every corruption that these examples can have."""
-    binary = loaded.model.domain.levels == 2 or loaded.run.config.binarize != "none"
+    binary = loaded.model.domain.levels == 2 or loaded.run.config.binarized
     rows = [n for n, row in CORRUPTIONS.items() if row.fits(loaded.data.is_image, binary)]
     knobs = [(n, spec) for n in rows for spec in options_of(CORRUPTIONS[n].apply).values()]
     wanted: dict[str, dict[str, float]] = {name: {} for name in rows}

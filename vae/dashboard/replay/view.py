@@ -135,7 +135,7 @@ def show(run: Run, status: Status, hue: Hue | None) -> None:
         run=run.name,
         live=status.alive,
         epochs=float(status.epochs or run.settings["epochs"]),
-        has_prior=run.settings["posterior"] != "point",
+        has_prior=run.config.has_kl,
     )
     player(message, key="replay")
     if found.unreadable:

@@ -127,12 +127,12 @@ def facts(run: Run, status: Status) -> str:
     """State, data, model, device and best value of a run, in one line."""
     if status.state == "damaged":
         return f"{ICONS['damaged']} {status.message}"
-    s = run.settings
+    s, config = run.settings, run.config
     data = run.header["data"]["name"]
     model = f"{s['network']}, {s['latent_dim']} latents, {s['likelihood']}, {s['posterior']} q"
-    model += f", {s['prior']} prior" if s["prior"] != "standard" else ""
-    model += f", {s['objective']}" if s["objective"] != "elbo" else ""
-    model += ", told the class" if s["condition"] == "labels" else ""
+    model += f", {s['prior']} prior" if not config.is_default("prior") else ""
+    model += f", {s['objective']}" if not config.is_default("objective") else ""
+    model += ", told the class" if config.conditional else ""
     parts = [ICONS[status.state], data, model]
     parts += [status.device] if status.device else []
     if status.best is not None and (best := best_report(run)) is not None:
@@ -144,7 +144,7 @@ def facts(run: Run, status: Status) -> str:
 
 def has_rings(run: Run) -> bool:
     """Whether circles about the origin say where the prior lies."""
-    return bool(run.settings["posterior"] != "point" and run.settings["prior"] == "standard")
+    return run.config.unit_normal
 
 
 def guard_weights(run: Run) -> None:

@@ -10,11 +10,12 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vae.base.options import check
+from vae.components.likelihoods import LIKELIHOODS
+from vae.components.schedules import CONSTANT
 from vae.config import RunConfig, fields
-from vae.config.beta_conventions import Context, Convention, meaningful
+from vae.config.beta_conventions import OTHER, SQUARED_ERROR, Context, Convention, meaningful
 from vae.data import Dataset
 
-KINDS = {"bernoulli": "cross-entropy", "gaussian": "gaussian", "gaussian-learned": "gaussian"}
 SIZES = {"D": "elements", "Z": "latents", "B": "batch", "N": "n_data"}
 RANGES = {1.0: "0 to 1, as here", 2.0: "−1 to 1", 255.0: "0 to 255"}
 TITLE = "β in other conventions"
@@ -87,9 +88,9 @@ def _panel(config: RunConfig, data: Dataset) -> None:
         config.latent_dim,
         config.batch_size,
         len(config.split(data).train),
-        KINDS.get(config.likelihood, "other"),
+        LIKELIHOODS[config.likelihood].form,
     )
-    if context.kind == "gaussian":
+    if context.kind == SQUARED_ERROR:
         context = context._replace(sigma=_sigma(config))
     beta = float(config.get("beta"))
     table, converter = st.columns([11, 7], gap="large")
@@ -141,16 +142,16 @@ def _legend(config: RunConfig, context: Context) -> str:
     """What the letters are, here and now."""
     sizes = f"D = {context.elements:,}, Z = {context.latents}, B = {context.batch:,}"
     text = "R is −ln p(x|z) in nats, summed over the D elements; KL is summed over the Z latents. "
-    if context.kind == "gaussian":
+    if context.kind == SQUARED_ERROR:
         text += "S = Σ(x − x̂)², so R = S / (2σ²) + constant; the MSE is S / D. "
         sizes += f", N = {context.n_data:,}, σ = {context.sigma:g}"
     else:
         text += "A mean is one over the elements; BCE is the binary cross-entropy. "
-    if context.kind == "other":
+    if context.kind == OTHER:
         text += (
             f"A weight beside a squared error says nothing of a {config.likelihood} likelihood. "
         )
-    if (schedule := config.get("beta_schedule")) != "constant":
+    if (schedule := config.get("beta_schedule")) != CONSTANT:
         text += f"β follows {schedule}; this is its full value. "
     return f"{text}Here {sizes}."
 
@@ -168,7 +169,7 @@ def _converter(config: RunConfig, data: Dataset, context: Context) -> None:
     row = rows[name]
     st.caption(f"Loss {row.formula}. {row.about}".replace("_", r"\_"))
     sizes = {letter: field for letter, field in SIZES.items() if letter in row.rule}
-    scaled = context.kind == "gaussian" and data.is_image and data.in_unit_interval
+    scaled = context.kind == SQUARED_ERROR and data.is_image and data.in_unit_interval
     places = iter(st.columns(1 + len(sizes)))
     value = _value(next(places), name, row)
     here = context._asdict()

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import streamlit as st
 
 from vae.base.devices import available, resolve
-from vae.base.options import Field, first_sentence
+from vae.base.options import Field, first_row, first_sentence
 from vae.components import schedules
 from vae.components.likelihoods import LIKELIHOODS
 from vae.config import TABLES, RunConfig, fields
@@ -238,12 +238,14 @@ def _absolute(path: str) -> str:
 
 
 def _suit_likelihood() -> None:
-    """Data just chosen that the Bernoulli likelihood cannot take get one that can."""
+    """Choose a likelihood of real values if the data chosen have values outside [0, 1]."""
     name = st.session_state.set_data
-    bernoulli = st.session_state.get("set_likelihood", "bernoulli") == "bernoulli"
-    if name in OFFLINE and bernoulli and not load(name, examples=20).in_unit_interval:
-        st.session_state.set_likelihood = "gaussian-learned"
-        st.toast(f"{name} holds real values: the likelihood is now gaussian-learned.")
+    default = RunConfig.model_fields["likelihood"].default
+    unit = LIKELIHOODS[st.session_state.get("set_likelihood", default)].support == "unit"
+    if name in OFFLINE and unit and not load(name, examples=20).in_unit_interval:
+        suitable = first_row(LIKELIHOODS, support="real", noise="learned")
+        st.session_state.set_likelihood = suitable
+        st.toast(f"{name} holds real values: the likelihood is now {suitable}.")
 
 
 def _uploaded(files: list[Any]) -> str:

@@ -87,7 +87,7 @@ def _kl(run: Run, kl_per_dimension: Floats | None) -> None:
     if not run.config.kl_per_dimension:
         q, p = run.settings["posterior"], run.settings["prior"]
         whole = f"With a {q} posterior and a {p} prior the KL is one whole: see the curves."
-        st.caption("A point posterior has no KL." if q == "point" else whole)
+        st.caption("A point posterior has no KL." if not run.config.has_kl else whole)
         return
     plot(
         kl_bars(kl_per_dimension).update_layout(height=BELOW),
@@ -190,7 +190,7 @@ SAMPLES_HELP = (
 
 
 def _samples(run: Run, examples: Examples | None, frame: Frame | None) -> None:
-    point = run.settings["posterior"] == "point"
+    point = not run.config.has_kl
     st.markdown("**Decoded noise**" if point else "**Samples** from the prior", help=SAMPLES_HELP)
     if examples is None or frame is None:
         st.caption("They appear when training has begun.")

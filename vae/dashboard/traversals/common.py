@@ -39,7 +39,7 @@ HELP = {
 
 def row_of_controls(run: Run, widths: Sequence[float], told: float) -> list[DeltaGenerator]:
     """Places side by side, and for a model that is told classes one more of the width `told`."""
-    more = [told] * (run.settings["condition"] == "labels")
+    more = [told] * run.config.conditional
     return st.columns([*widths, *more], vertical_alignment="bottom", gap="xsmall")
 
 

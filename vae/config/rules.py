@@ -1,0 +1,125 @@
+"""Rules that settings must satisfy together, and with the data: each is written here once.
+
+A function raises ValueError with one sentence that names the conflict and a way out.
+"""
+
+from typing import TYPE_CHECKING
+
+from vae.base.options import rows_with
+from vae.components.likelihoods import LIKELIHOODS, check_domain
+from vae.components.networks import NETWORKS
+from vae.components.objectives import OBJECTIVES
+from vae.components.posteriors import POSTERIORS
+from vae.components.priors import PRIORS
+from vae.data import Dataset
+
+if TYPE_CHECKING:
+    from vae.config.run_config import RunConfig
+
+
+def check_settings(config: "RunConfig") -> None:
+    """Check everything that does not depend on the data."""
+    _check_objective(config)
+    _check_gradient(config)
+    _check_prior(config)
+    _check_training(config)
+
+
+def _check_objective(config: "RunConfig") -> None:
+    """The objective needs a KL that posterior and prior define, and trains the prior."""
+    posterior, prior = POSTERIORS[config.posterior], PRIORS[config.prior]
+    objective = OBJECTIVES[config.objective]
+    if objective.needs != "nothing" and not posterior.has_density:
+        raise ValueError(
+            f"A {config.posterior} posterior has no density, so no KL and no ELBO: choose "
+            f"objective {rows_with(OBJECTIVES, needs='nothing')}, or another posterior."
+        )
+    if objective.needs == "nothing" and not prior.gaussian:
+        raise ValueError(
+            f"Objective {config.objective} has no KL, so it cannot train the {config.prior} "
+            f"prior: choose prior {rows_with(PRIORS, gaussian=True)}, or another objective."
+        )
+    if objective.needs == "factors" and not config.kl_per_dimension:
+        raise ValueError(
+            f"Objective {config.objective} needs the KL of each latent dimension, which posterior "
+            f"{config.posterior} with prior {config.prior} does not define: choose posterior "
+            f"{rows_with(POSTERIORS, factorises=True)} and prior "
+            f"{rows_with(PRIORS, factorises=True)}, or another objective."
+        )
+
+
+def _check_gradient(config: "RunConfig") -> None:
+    posterior = POSTERIORS[config.posterior]
+    if config.get("gradient") == "doubly" and not posterior.gaussian:
+        raise ValueError(
+            f"The doubly reparameterised gradient is not defined for a {config.posterior} "
+            "posterior: choose gradient reparameterised, or posterior "
+            f"{rows_with(POSTERIORS, gaussian=True)}."
+        )
+    if not posterior.has_density and config.posterior_samples > 1:
+        raise ValueError(
+            f"All samples of a {config.posterior} posterior are equal: set posterior_samples to 1."
+        )
+
+
+def _check_prior(config: "RunConfig") -> None:
+    if not PRIORS[config.prior].encodes:
+        return
+    if config.conditional:
+        raise ValueError(
+            f"The pseudo-inputs of a {config.prior} prior have no class: choose another prior, or "
+            "condition none."
+        )
+    if POSTERIORS[config.posterior].mean_samples:
+        raise ValueError(
+            f"A {config.prior} prior would invert the {config.posterior} posterior for every "
+            "pseudo-input, which is a hundred times slower than the rest of a step: choose "
+            "another prior or another posterior."
+        )
+
+
+def _check_training(config: "RunConfig") -> None:
+    if config.batch_size < (least := OBJECTIVES[config.objective].batch):
+        raise ValueError(
+            f"Objective {config.objective} compares the examples of a batch: set batch_size to "
+            f"{least} or more."
+        )
+    if config.patience and not config.val_share:
+        raise ValueError(
+            "Early stopping needs validation data, and val_share is 0: set val_share above 0, or "
+            "patience to 0."
+        )
+    if config.val_share + config.test_share >= 1:
+        raise ValueError("val_share and test_share leave nothing to train on: lower one.")
+
+
+def check_data(config: "RunConfig", dataset: Dataset) -> None:
+    """Check that the model can be trained on this data set."""
+    NETWORKS[config.network].check(dataset.event_shape, dataset.name)
+    check_domain(config.likelihood, config.domain(dataset), dataset.name)
+    if config.binarized and not dataset.in_unit_interval:
+        raise ValueError(
+            f"binarize {config.binarize} needs values in [0, 1], and {dataset.name} has others: "
+            "choose binarize none."
+        )
+    if LIKELIHOODS[config.likelihood].support == "unit" and not dataset.in_unit_interval:
+        raise ValueError(
+            f"The {config.likelihood} likelihood needs values in [0, 1], and {dataset.name} has "
+            f"others: choose likelihood {rows_with(LIKELIHOODS, support='real')}, or rescale the "
+            "data."
+        )
+    labels = dataset.labels
+    if config.conditional and (labels is None or not dataset.classes or labels.min() < 0):
+        raise ValueError(
+            f"condition {config.condition} needs a class for every example, and {dataset.name} "
+            "has examples without one: choose condition none, or data with labels."
+        )
+
+
+def check_batch(config: "RunConfig", training: int) -> None:
+    """Check that a batch is not larger than the number of training examples."""
+    if config.batch_size > training:
+        raise ValueError(
+            f"batch_size {config.batch_size} is larger than the {training} training examples: "
+            f"choose at most {training}."
+        )
