@@ -22,7 +22,7 @@ from vae.analysis.ranking import percent, percentile
 from vae.analysis.sampling import SOURCES, Draw, Latents
 from vae.dashboard.shared import html_grid
 from vae.data import prepare
-from vae.imaging import tiles as images
+from vae.imaging.tiles import pixels
 from vae.runs import Run
 
 SIZES = """() => [...document.querySelectorAll('[data-testid=stMain] img[src]')].map(
@@ -84,11 +84,11 @@ def test_samples_and_manifold_are_the_decoders(
     number(tab, "Tiles a side", "7")
     model = run.load_model()
     pictures, frame = (tab.page.locator(f".vae-{name} img") for name in ("sheet", "frame"))
-    made = images.pixels(decode(model, prior_sample(model, 36, 4)))
+    made = pixels(decode(model, prior_sample(model, 36, 4)))
     shows(lambda: sheet(pictures, 6), made)
     places = quantiles(7)
     z = np.array([[a, b] for b in places[::-1] for a in places], np.float32)
-    shows(lambda: sheet(frame, 7), images.pixels(decode(model, z)))
+    shows(lambda: sheet(frame, 7), pixels(decode(model, z)))
     labels = tab.page.locator(".vae-frame .columns span").all_inner_texts()
     assert set(labels) <= {html_grid.number(place) for place in places}
     assert len(labels) > 2
@@ -112,9 +112,9 @@ def test_cards_are_the_models(run: Run, server: Server, visit: Callable[..., Tab
         stack = photograph(figure.locator("img"))
         original, made, _ = tiles(stack, 1, 3, stack.shape[1] // 8)
         row = encoding.index[place : place + 1]
-        np.testing.assert_array_equal(original, images.pixels(loaded.inputs(row))[0])
+        np.testing.assert_array_equal(original, pixels(loaded.inputs(row))[0])
         values = decode(loaded.model, encoding.mean[place : place + 1])
-        np.testing.assert_array_equal(made, images.pixels(values)[0])
+        np.testing.assert_array_equal(made, pixels(values)[0])
         numbers = (encoding.reconstruction[place], encoding.kl[place].sum())
         words = figure.locator("figcaption span").all_inner_texts()
         share = percentile(numbers[0] + numbers[1], encoding.reconstruction + encoding.kl)
@@ -140,7 +140,7 @@ def test_files_are_what_the_page_shows(
     assert x.dtype == np.float32
     assert x.shape == (64, 1, 8, 8)
     np.testing.assert_array_equal(z, prior_sample(run.load_model(), 64, 0))
-    np.testing.assert_array_equal(images.pixels(x), tiles(shown, 8, 8, scale))
+    np.testing.assert_array_equal(pixels(x), tiles(shown, 8, 8, scale))
     clean(tab, server)
 
 
@@ -184,7 +184,7 @@ def test_what_is_drawn_and_what_is_corrupted_goes_through_the_model(
 
     def tells() -> None:
         """The page shows the model's numbers and pictures of what is on the pad."""
-        shows(lambda: layers(tab, 3)[:2], images.pixels(np.concatenate([own().x, own().values])))
+        shows(lambda: layers(tab, 3)[:2], pixels(np.concatenate([own().x, own().values])))
         line = (
             page.get_by_test_id("stMain").get_by_text("sum, z at the mean of q", exact=True).first
         )
@@ -238,7 +238,7 @@ def test_what_is_drawn_and_what_is_corrupted_goes_through_the_model(
     cover = {"share": 1.0, "across": 0.5, "down": 0.5, "fill": 0.5}
     broken = corrupted(x, {"occlusion": cover}, 0)
     made = restore(loaded, x, broken, row).values
-    shows(lambda: layers(tab, 4)[:3], images.pixels(np.concatenate([x, broken, made])))
+    shows(lambda: layers(tab, 4)[:3], pixels(np.concatenate([x, broken, made])))
     clean(tab, server)
 
 
@@ -252,10 +252,10 @@ def test_sources_nearest_examples_and_a_second_run(
     latents = Latents(loaded.model, loaded.batches(rows), loaded.encode(rows).mean, loaded.seed)
     z = SOURCES["aggregate"].draw(latents, Draw(16, 0))
     x = decode(loaded.model, z)
-    shows(lambda: sheet(tab.page.locator(".vae-sheet img"), 4), images.pixels(x))
+    shows(lambda: sheet(tab.page.locator(".vae-sheet img"), 4), pixels(x))
     view(tab, "generate_beside", "Second run", ".st-key-generate_other_small")
     other = decode(Run(run.path.parent / "another").load_model(), z)
-    shows(lambda: sheet(tab.page.locator(".vae-sheet img").nth(1), 4), images.pixels(other))
+    shows(lambda: sheet(tab.page.locator(".vae-sheet img").nth(1), 4), pixels(other))
     clean(tab, server)
     toggle = tab.page.locator(".st-key-generate_nearest label").first
     pairs = tab.page.locator(".vae-gallery figure")
@@ -265,6 +265,6 @@ def test_sources_nearest_examples_and_a_second_run(
     for k in (0, 7, 15):
         for place, picture in enumerate((x, closest)):
             image = pairs.nth(k).locator("img").nth(place)
-            shows(lambda image=image: sent(image), images.pixels(picture)[k])
+            shows(lambda image=image: sent(image), pixels(picture)[k])
         assert pairs.nth(k).locator("span").inner_text() == f"{found.distance[k, 0]:.2f}"
     quiet(tab, server)

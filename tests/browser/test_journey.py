@@ -11,7 +11,7 @@ from tests.browser.conftest import Launch, OpenPage, Tab
 from tests.browser.screen import choose, photograph, sheet, shows, tiles, until
 from vae.analysis.encoding import decode, prior_sample
 from vae.analysis.loaded_run import LoadedRun
-from vae.imaging import tiles as images
+from vae.imaging.tiles import pixels
 from vae.runs import Run, find
 
 PAGES = ("", "latent")
@@ -219,13 +219,13 @@ def look_at_the_pictures(tab: Tab, loaded: LoadedRun) -> None:
     encoding = loaded.encode(np.array([row]))
     stack = photograph(cards.first.locator("img"))
     original, made, _ = tiles(stack, 1, 3, stack.shape[1] // 8)
-    np.testing.assert_array_equal(original, images.pixels(loaded.inputs(encoding.index))[0])
+    np.testing.assert_array_equal(original, pixels(loaded.inputs(encoding.index))[0])
     values = decode(loaded.model, encoding.mean)
-    assert abs(made.astype(int) - images.pixels(values)[0]).max() <= 1  # a batch of another size
+    assert abs(made.astype(int) - pixels(values)[0]).max() <= 1  # a batch of another size
     go(tab, "Samples", "samples")
     tab.page.wait_for_selector(".vae-sheet img")
     values = decode(loaded.model, prior_sample(loaded.model, 64, 0))
-    shows(lambda: sheet(tab.page.locator(".vae-sheet img"), 8), images.pixels(values))
+    shows(lambda: sheet(tab.page.locator(".vae-sheet img"), 8), pixels(values))
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -14,8 +14,8 @@ from tests.browser.screen import perform, photograph, shows, tiles, until
 from vae.analysis.encoding import by_kl, decode
 from vae.analysis.loaded_run import LoadedRun
 from vae.dashboard.traversals.interpolation import PLACES, Asked, ways_of
-from vae.imaging import tiles as images
 from vae.imaging.animation import order
+from vae.imaging.tiles import pixels
 from vae.runs import Run
 
 STEPS = 9
@@ -111,11 +111,11 @@ def test_traversals_are_the_decoders(run: Run, server: Server, open_page: OpenPa
     made = decode(loaded.model, z)
     np.testing.assert_allclose(x, made, atol=1e-6)
     for k in range(3):
-        wanted_pixels = images.pixels(x[k * STEPS : (k + 1) * STEPS])
+        wanted_pixels = pixels(x[k * STEPS : (k + 1) * STEPS])
         shows(lambda k=k: strip(tab, k), wanted_pixels)
     picture = np.asarray(Image.open(io.BytesIO(fetched(tab, "PNG"))).convert("RGB"))
     assert picture.shape == (3 * 9 - 1, STEPS * 9 - 1, 3)
-    np.testing.assert_array_equal(picture[:8, :8], images.pixels(x)[0])
+    np.testing.assert_array_equal(picture[:8, :8], pixels(x)[0])
     clean(tab, server)
 
 
@@ -127,15 +127,15 @@ def test_both_ways_and_the_animation(run: Run, server: Server, open_page: OpenPa
     fill(tab, f"traverse_b_{run.name}", b)
     asked = Asked(a, b, STEPS, 0)
     ways = ways_of(loaded, asked, STEPS)
-    made = images.pixels(decode(loaded.model, np.concatenate([ways.linear, ways.spherical])))
+    made = pixels(decode(loaded.model, np.concatenate([ways.linear, ways.spherical])))
     shows(lambda: strip(tab, 0), made[:STEPS])
     shows(lambda: strip(tab, 1), made[STEPS:])
     z, x = arrays(fetched(tab, "NPZ"))
     np.testing.assert_allclose(z, np.concatenate([ways.linear, ways.spherical]), atol=1e-6)
-    np.testing.assert_array_equal(images.pixels(x), made)
+    np.testing.assert_array_equal(pixels(x), made)
     sequence = order(PLACES, back=True)
     z = ways_of(loaded, asked, PLACES).spherical
-    frames = images.pixels(decode(loaded.model, z))[sequence][..., :1]
+    frames = pixels(decode(loaded.model, z))[sequence][..., :1]
     for name in ("WebP", "GIF"):
         moving = Image.open(io.BytesIO(fetched(tab, name)))
         scale, seen = moving.size[0] // 8, []
@@ -164,5 +164,5 @@ def test_a_class_is_added(run: Run, server: Server, open_page: OpenPage) -> None
     assert labels is not None
     one, zero = (mean[labels[loaded.splits.train] == k].mean(0) for k in (1, 0))
     np.testing.assert_allclose(z[6] - z[4], one - zero, atol=1e-4)
-    shows(lambda: strip(tab, 0), images.pixels(x))
+    shows(lambda: strip(tab, 0), pixels(x))
     clean(tab, server)

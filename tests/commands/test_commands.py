@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 
 from tests.runs.conftest import make_in
-from vae.base import files as storage
+from vae.base.files import read_arrays, write_arrays
 from vae.commands import COMMANDS, main, progress_bar, train
 from vae.config import fields
 from vae.runs import Run, find, identity, listing
@@ -480,9 +480,9 @@ def test_weights_that_are_not_finite_are_told(shell: Shell) -> None:
     run = make_in(shell.root, "one")
     for _ in train_run(run):
         pass
-    arrays, meta = storage.read_arrays(run.path / "last.safetensors")
+    arrays, meta = read_arrays(run.path / "last.safetensors")
     broken = {k: np.full_like(v, np.nan) for k, v in arrays.items()}
-    storage.write_arrays(run.path / "last.safetensors", broken, meta)
+    write_arrays(run.path / "last.safetensors", broken, meta)
     wanted = ["evaluate", "one", "--checkpoint", "last", "--json"]
     assert "not finite: it diverged. Try the best checkpoint" in shell.refused(*wanted)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vae.imaging import tiles as images
+from vae.imaging import tiles
 
 RANDOM = np.random.default_rng(0)
 
@@ -36,7 +36,7 @@ def test_every_tile_of_the_png_is_its_image(
     channels: int, gap: int, scale: int, number: int, columns: int
 ) -> None:
     values = batch(number, channels)
-    page = decoded(images.grid_png(values, columns, gap, scale))
+    page = decoded(tiles.grid_png(values, columns, gap, scale))
     height, width = 5 * scale, 7 * scale
     opacity = np.zeros(page.shape[:2], np.uint8)
     for k, image in enumerate(values):
@@ -53,25 +53,25 @@ def test_every_tile_of_the_png_is_its_image(
 
 def test_values_outside_are_clipped_and_missing_ones_are_black() -> None:
     values = np.array([[[[-3, 0, 0.5, 1, 9, np.nan]]]], np.float32)
-    assert images.pixels(values)[0, 0, :, 0].tolist() == [0, 0, 128, 255, 255, 0]
+    assert tiles.pixels(values)[0, 0, :, 0].tolist() == [0, 0, 128, 255, 255, 0]
 
 
 @pytest.mark.parametrize("shape", [(4, 2), (4, 8, 8), (4, 2, 8, 8)])
 def test_what_is_no_image_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="needs images"):
-        images.tile(np.zeros(shape, np.float32), 2)
+        tiles.tile(np.zeros(shape, np.float32), 2)
     with pytest.raises(ValueError, match="needs images"):
-        images.difference(np.zeros(shape, np.float32), np.zeros(shape, np.float32))
+        tiles.difference(np.zeros(shape, np.float32), np.zeros(shape, np.float32))
 
 
 def test_no_images_give_a_clear_pixel_row() -> None:
-    assert (decoded(images.grid_png(batch(0, 1), 4))[..., 3] == 0).all()
-    assert (decoded(images.png(images.strip([batch(0, 1)], 4)))[..., 3] == 0).all()
+    assert (decoded(tiles.grid_png(batch(0, 1), 4))[..., 3] == 0).all()
+    assert (decoded(tiles.png(tiles.strip([batch(0, 1)], 4)))[..., 3] == 0).all()
 
 
 def test_strip_puts_rows_above_each_other_and_wraps() -> None:
     above, below = batch(5, 1), batch(5, 3)
-    page = decoded(images.png(images.strip([above, below], 3, gap=1, space=4)))
+    page = decoded(tiles.png(tiles.strip([above, below], 3, gap=1, space=4)))
     block = 5 + 1 + 5 + 4
     for k in range(5):
         top, left = (k // 3) * block, (k % 3) * 8
@@ -84,31 +84,31 @@ def test_strip_puts_rows_above_each_other_and_wraps() -> None:
     assert (page[15:, 15:, 3] == 0).all()  # the places that stay free
     assert page.shape[:2] == (2 * 11 + 4, 3 * 8 - 1)
     with pytest.raises(ValueError, match="one shape"):
-        images.strip([above, below[:3]], 3)
+        tiles.strip([above, below[:3]], 3)
 
 
 def test_difference_is_centred_signed_and_on_one_scale() -> None:
     before = np.full((2, 1, 1, 3), 0.5, np.float32)
     after = np.array([[[[0.5, 0.9, 0.1]]], [[[0.5, 0.7, 0.5]]]], np.float32)
-    tiles, limit = images.difference(before, after)
+    shown, limit = tiles.difference(before, after)
     assert limit == pytest.approx(0.4)
-    assert tiles[0, 0].tolist() == [[247, 247, 247], [103, 0, 31], [5, 48, 97]]
-    assert tiles[1, 0, 1].tolist() == pytest.approx([229, 130.5, 103.5], abs=1)  # the same scale
-    assert images.difference(before, after, limit=0.2).tiles[1, 0, 1].tolist() == [103, 0, 31]
-    same = images.difference(before, before)
+    assert shown[0, 0].tolist() == [[247, 247, 247], [103, 0, 31], [5, 48, 97]]
+    assert shown[1, 0, 1].tolist() == pytest.approx([229, 130.5, 103.5], abs=1)  # the same scale
+    assert tiles.difference(before, after, limit=0.2).tiles[1, 0, 1].tolist() == [103, 0, 31]
+    same = tiles.difference(before, before)
     assert (same.limit, np.unique(same.tiles).tolist()) == (0.0, [247])
 
 
 def test_scale_bar_runs_from_blue_to_red() -> None:
-    line = decoded(images.scale_bar(101, 4))[0, :, :3]
+    line = decoded(tiles.scale_bar(101, 4))[0, :, :3]
     assert line[[0, 50, 100]].tolist() == [[5, 48, 97], [247, 247, 247], [103, 0, 31]]
 
 
 @pytest.mark.parametrize(("width", "room", "factor"), [(28, 84, 3), (28, 83, 2), (28, 10, 1)])
 def test_enlargement_is_whole(width: int, room: int, factor: int) -> None:
     image = RANDOM.integers(0, 256, (3, width, 3), np.uint8)
-    assert images.factor(width, room) == factor
-    large = images.enlarge(image, room)
+    assert tiles.factor(width, room) == factor
+    large = tiles.enlarge(image, room)
     assert large.shape == (3 * factor, width * factor, 3)
     np.testing.assert_array_equal(large[::factor, ::factor], image)
     np.testing.assert_array_equal(large[factor - 1 :: factor, factor - 1 :: factor], image)
@@ -116,13 +116,13 @@ def test_enlargement_is_whole(width: int, room: int, factor: int) -> None:
 
 def test_single_tiles_are_their_images() -> None:
     values = batch(3, 3)
-    for image, png in zip(values, images.tile_pngs(values, scale=2), strict=True):
+    for image, png in zip(values, tiles.tile_pngs(values, scale=2), strict=True):
         np.testing.assert_array_equal(decoded(png)[..., :3], expected(image, 2))
-        head, data = images.data_uri(png).split(",")
+        head, data = tiles.data_uri(png).split(",")
         assert head == "data:image/png;base64"
         assert base64.b64decode(data) == png
 
 
 @pytest.mark.parametrize(("channels", "mode"), [(1, "LA"), (3, "RGBA")])
 def test_grey_stays_grey(channels: int, mode: str) -> None:
-    assert Image.open(io.BytesIO(images.grid_png(batch(4, channels), 2))).mode == mode
+    assert Image.open(io.BytesIO(tiles.grid_png(batch(4, channels), 2))).mode == mode

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from tests.runs.conftest import TINY, make_in
-from vae.base import files as storage
+from vae.base import files
 from vae.base.records import Report, Snapshot
 from vae.config import RunConfig
 from vae.data import load
@@ -258,7 +258,7 @@ def test_no_damage_stops_a_reader(
 )
 def test_a_head_that_is_not_whole_is_damage(make: Make, change: dict[str, Any]) -> None:
     run = make("one")
-    head = storage.read_json(run.path / "config.json")
+    head = files.read_json(run.path / "config.json")
     run = garbled(run, "config.json", json.dumps(head | change).encode())
     status = run.status()
     assert status.state == "damaged"
@@ -326,7 +326,7 @@ def test_a_run_without_weights_says_so(make: Make) -> None:
 
 def test_data_that_changed_are_refused(make: Make) -> None:
     run = make("one")
-    head = storage.read_json(run.path / "config.json")
+    head = files.read_json(run.path / "config.json")
     head["data"]["fingerprint"] = "another"
     with pytest.raises(ValueError, match=r"fingerprint differs\. Bring the old file back"):
         garbled(run, "config.json", json.dumps(head).encode()).data()
@@ -336,8 +336,8 @@ def test_data_that_changed_are_refused(make: Make) -> None:
 
 
 def contents(run: Run) -> dict[Path, bytes]:
-    files = (p for p in run.path.rglob("*") if p.is_file() and p.suffix != ".lock")
-    return {p: p.read_bytes() for p in files}
+    paths = (p for p in run.path.rglob("*") if p.is_file() and p.suffix != ".lock")
+    return {p: p.read_bytes() for p in paths}
 
 
 def test_rewinding_cuts_the_files_back_to_the_saved_state(trained: Make) -> None:
@@ -377,7 +377,7 @@ def test_a_damaged_saved_state_is_told_and_nothing_is_lost(
     run = trained("one")
     last = run.path / "last.safetensors"
     if content is None:
-        storage.write_arrays(last, {"x": np.zeros(3)}, "no step")
+        files.write_arrays(last, {"x": np.zeros(3)}, "no step")
     else:
         last.write_bytes(content)
     before = contents(run)
@@ -395,6 +395,6 @@ def test_the_best_weights_follow_from_the_last_state(make: Make) -> None:
         if stale is not None:
             (run.path / "best.safetensors").write_bytes(stale)
         run.record(Snapshot(8, arrays, meta))
-        found, best = storage.read_arrays(run.path / "best.safetensors")
+        found, best = files.read_arrays(run.path / "best.safetensors")
         assert best == meta["best"]
         assert np.array_equal(found["model.w"], np.zeros(2))

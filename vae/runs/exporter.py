@@ -22,7 +22,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from vae.base import files as storage
+from vae.base.files import read_arrays, sweep, temporary_folder
 from vae.runs.names import NAME
 from vae.runs.run import Run
 
@@ -137,7 +137,7 @@ def _add(archive: zipfile.ZipFile, name: str, path: Path) -> dict[str, Any]:
     """Copy a file into the archive; what the manifest says of it. Raises ValueError if it is
     damaged or larger than what is taken back."""
     if path.suffix == ".safetensors":
-        storage.read_arrays(path)
+        read_arrays(path)
     digest, count, most = hashlib.sha256(), 0, limit(name) or 0
     with path.open("rb") as source, archive.open(member(name), "w", force_zip64=True) as target:
         while chunk := source.read(CHUNK):
@@ -155,8 +155,8 @@ def _appearing(out: Path) -> Iterator[BinaryIO]:
     with the next one."""
     nest = out.parent / f".{out.name}.parts"
     nest.mkdir(exist_ok=True)
-    storage.sweep(nest)
-    folder = storage.temporary_folder(nest / "part")
+    sweep(nest)
+    folder = temporary_folder(nest / "part")
     try:
         with (folder / out.name).open("wb") as file:
             yield file

@@ -26,7 +26,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from vae.base import files as storage
+from vae.base.files import read_json, reason, sweep, temporary_folder, write_json
 from vae.runs import notes
 from vae.runs.exporter import (
     CHUNK,
@@ -89,8 +89,8 @@ def unpack(
             _check_name(root, name, runs)
         try:
             root.mkdir(parents=True, exist_ok=True)
-            storage.sweep(root)
-            hidden = storage.temporary_folder(root / "import")
+            sweep(root)
+            hidden = temporary_folder(root / "import")
             try:
                 _extract(archive, files, hidden, progress)
                 for run in runs:
@@ -100,7 +100,7 @@ def unpack(
             finally:
                 shutil.rmtree(hidden, ignore_errors=True)
         except OSError as error:
-            raise ValueError(f"Cannot import into {root}: {storage.reason(error)}.") from None
+            raise ValueError(f"Cannot import into {root}: {reason(error)}.") from None
 
 
 @contextmanager
@@ -225,15 +225,15 @@ def _settle(run: Run, root: Path) -> None:
         notes.change(run.path)
         (run.path / "notes.lock").unlink(missing_ok=True)
     if run.status().state not in AT_REST:
-        saved = storage.read_json(run.path / "status.json")
+        saved = read_json(run.path / "status.json")
         known = saved if isinstance(saved, dict) else {}
         told = {"state": "stopped", "message": STOPPED}
-        storage.write_json(run.path / "status.json", known | told)
+        write_json(run.path / "status.json", known | told)
     if beside := own_data(run):
         there, head = _home(beside, root), read_head(run.path)
         if Path(run.settings["data"]).resolve() != there:
             head["config"]["data"] = str(there)
-            storage.write_json(run.path / "config.json", head)
+            write_json(run.path / "config.json", head)
 
 
 def _home(upload: Path, root: Path) -> Path:
