@@ -5,7 +5,6 @@ import streamlit as st
 from vae.dashboard.replay.export import export
 from vae.dashboard.replay.view import (
     POLL,
-    WAITING,
     choose_hue,
     guard_frames,
     saved_frames,
@@ -26,13 +25,13 @@ with right.container(horizontal=True, horizontal_alignment="right"):
     export(run, hue)
 
 
-@st.fragment(run_every=POLL if status.state in WAITING else None)
+@st.fragment(run_every=POLL if status.active else None)
 def view() -> None:
     """The player. While the run trains, it checks for new frames every second."""
     now = run.status()
     line.markdown(facts(run, now))
     show(run, now, hue)
-    if status.state in WAITING and now.state not in WAITING:
+    if status.active and not now.active:
         st.rerun()
 
 

@@ -1,5 +1,6 @@
 """What a run is doing: told by its worker, doubted when that is gone, taken by one at a time."""
 
+import ast
 import json
 import os
 import signal
@@ -9,13 +10,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import vae
 from vae.base.records import Tick
 from vae.runs import Run, Status, identity
-from vae.runs.status import ALIVE, GONE_AFTER, RESUMABLE, STATES, lives
+from vae.runs.status import ACTIVE, ALIVE, EXTENDABLE, GONE_AFTER, RESUMABLE, STATES, lives
 
 Make = Callable[..., Run]
 
@@ -27,6 +30,19 @@ def test_a_state_at_rest_is_believed(make: Make, state: str) -> None:
     assert run.status()[:2] == (state, "why")
     assert not run.status().alive
     assert run.status().resumable == (state in RESUMABLE)
+    assert run.status().extendable == (state in EXTENDABLE)
+    assert run.status().active == (state in ACTIVE)
+
+
+def test_sets_of_states_stand_in_one_module() -> None:
+    """Elsewhere a tuple, list or set of two states or more would be a second definition."""
+    house = Path(vae.__file__).parent
+    others = {p for p in house.rglob("*.py") if p != house / "runs" / "status.py"}
+    for path in others:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Tuple | ast.List | ast.Set):
+                named = [e for e in node.elts if isinstance(e, ast.Constant) and e.value in STATES]
+                assert len(named) < 2, f"{path}:{node.lineno}"
 
 
 @pytest.mark.parametrize("state", ALIVE)

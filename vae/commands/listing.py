@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 from vae.runs import Run, listing
+from vae.runs.status import BROKEN
 
 
 def runs_flags(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +22,7 @@ def runs(args: argparse.Namespace) -> int:
         print(f"No runs in {args.root} yet: python -m vae train")
     for row in rows:
         best = "" if row["best"] is None else f"best {_best(row)} nats"
-        told = row["message"] if row["state"] in ("failed", "damaged") else ""
+        told = row["message"] if row["state"] in BROKEN else ""
         print(f"{row['run']:<36} {row['state']:<12} epoch {row['epoch']:<8.1f} {best}{told}")
     return 0
 

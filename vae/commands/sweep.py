@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from vae.base.statistics import by_seed, interval
 from vae.commands.train import claim, config_of, fetch, located, root_flag, setting_flags, work
 from vae.runs import Run, identity, notes
-from vae.runs.status import ALIVE, RESUMABLE
+from vae.runs.status import RESUMABLE
 
 if TYPE_CHECKING:
     from vae.config import RunConfig
@@ -125,7 +125,7 @@ def _queued_again(root: str, name: str) -> list[Run]:
 def _finished(name: str, runs: Sequence[Run]) -> int:
     """Train what waits, wait for what others train, and tell what came of all; exit status."""
     worst, waited = 0, ""
-    while moving := [run for run in runs if run.status().state in ("queued", *ALIVE)]:
+    while moving := [run for run in runs if run.status().active]:
         mine = next((run for run in moving if _taken(run)), None)
         if mine is None:
             others = ", ".join(run.name for run in moving)

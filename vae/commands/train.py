@@ -147,9 +147,9 @@ def stop_flags(parser: argparse.ArgumentParser) -> None:
 def stop(args: argparse.Namespace) -> int:
     """End a run wherever it is being trained; it saves first."""
     run = find(args.root, args.name)
-    state = run.status().state
-    if state not in ("queued", "starting", "running"):
-        raise ValueError(f"{run.name} is not running: it is {state}.")
+    status = run.status()
+    if not status.active:
+        raise ValueError(f"{run.name} is not running: it is {status.state}.")
     run.stop()
     deadline = time.monotonic() + STOP_SECONDS
     while (status := run.status()).alive and time.monotonic() < deadline:

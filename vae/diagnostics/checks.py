@@ -43,6 +43,7 @@ from vae.diagnostics.findings import (
     Remedy,
     Seen,
 )
+from vae.runs.status import ACTIVE
 
 
 def examine(case: Case) -> Examination:
@@ -315,7 +316,7 @@ def _pointlike(case: Case) -> list[str]:
 def untrained(case: Case) -> Seen | Quiet:
     """The score still rises at a rate that matters."""
     course, config = case.course, case.config
-    if case.state in ("queued", "starting", "running", "paused"):
+    if case.state in (*ACTIVE, "paused"):
         return Quiet("It has not ended yet.", looked=False)
     if few := _few(case, 2):
         return few

@@ -45,10 +45,10 @@ from vae.runs.exporter import (
 from vae.runs.manifest import read_head
 from vae.runs.names import NAME, NameTakenError, checked_name
 from vae.runs.run import Run
+from vae.runs.status import SAVED
 from vae.runs.validation import examine
 
 MANIFEST_LIMIT = 16 * MB
-AT_REST = ("finished", "paused", "stopped", "failed")
 STOPPED = "It waited or trained when it was exported. Resume goes on from its last saved state."
 
 Files = dict[str, dict[str, Any]]
@@ -224,7 +224,7 @@ def _settle(run: Run, root: Path) -> None:
     if (run.path / notes.FILE).exists():
         notes.change(run.path)
         (run.path / "notes.lock").unlink(missing_ok=True)
-    if run.status().state not in AT_REST:
+    if run.status().state not in SAVED:
         saved = read_json(run.path / "status.json")
         known = saved if isinstance(saved, dict) else {}
         told = {"state": "stopped", "message": STOPPED}

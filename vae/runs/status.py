@@ -1,4 +1,7 @@
-"""What a run is doing, and whether the process behind it still lives."""
+"""The state of a run, and whether the process behind it still exists.
+
+Each set of states below has one meaning and stands here only; every other module reads it here.
+"""
 
 import math
 import socket
@@ -7,15 +10,19 @@ from typing import Any, NamedTuple, Self, get_args, get_type_hints
 
 import psutil
 
-ALIVE = ("starting", "running")
+ALIVE = ("starting", "running")  # a process works on it; also the states of a job
+ACTIVE = ("queued", *ALIVE)  # trains now, or as soon as its device is free
+SAVED = ("finished", "paused", "stopped", "failed")  # ended by its own process
 RESUMABLE = ("paused", "stopped", "failed", "interrupted")
-STATES = ("queued", *ALIVE, "finished", *RESUMABLE, "damaged")
-GONE_AFTER = 60.0  # seconds without a heartbeat before a run on another host is taken for dead
+EXTENDABLE = ("finished", "paused", "stopped", "interrupted")  # more epochs can follow
+BROKEN = ("failed", "damaged")  # `message` says why
+STATES = (*ACTIVE, "finished", *RESUMABLE, "damaged")
+GONE_AFTER = 60.0  # seconds without a heartbeat after which a run on another host counts as dead
 
 
 class Status(NamedTuple):
-    """What a run is doing. `state` is one of queued, starting, running, paused, finished, stopped,
-    failed, interrupted (its process is gone) and damaged (its folder cannot be read)."""
+    """The state of a run and its progress. `state` is one of STATES: interrupted means that the
+    process is gone, damaged that config.json cannot be read."""
 
     state: str
     message: str = ""  # for people: why it failed or stopped
@@ -36,7 +43,7 @@ class Status(NamedTuple):
 
     @classmethod
     def of(cls, saved: dict[str, Any]) -> Self:
-        """The status in a JSON object; what is missing or of the wrong type has its default."""
+        """Return the status in a JSON object; missing or mistyped fields have their defaults."""
         hints = get_type_hints(cls)
         fields = {k: v for k, v in saved.items() if k in hints and _fits(v, hints[k])}
         known = fields.get("state") in STATES
@@ -45,6 +52,14 @@ class Status(NamedTuple):
     @property
     def alive(self) -> bool:
         return self.state in ALIVE
+
+    @property
+    def active(self) -> bool:
+        return self.state in ACTIVE
+
+    @property
+    def extendable(self) -> bool:
+        return self.state in EXTENDABLE
 
     @property
     def resumable(self) -> bool:
@@ -61,8 +76,8 @@ def _fits(value: Any, hint: Any) -> bool:
 
 
 def lives(status: Status) -> bool:
-    """Whether the process behind a status is there: by pid and start time on this host, by
-    heartbeat on another."""
+    """Whether the process behind a status exists: by pid and start time on this host, by heartbeat
+    on another."""
     if status.host != socket.gethostname():
         return time.time() - status.heartbeat < GONE_AFTER
     try:
@@ -76,7 +91,7 @@ def lives(status: Status) -> bool:
 
 
 def identity(pid: int | None = None) -> dict[str, Any]:
-    """How a process (this one by default) is told from all others: host, pid and start time."""
+    """Return the identity of a process (this one by default): host, pid and start time."""
     process = psutil.Process(pid)
     return {
         "host": socket.gethostname(),

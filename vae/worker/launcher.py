@@ -20,7 +20,7 @@ import psutil
 from filelock import FileLock, Timeout
 
 from vae.runs import Run, identity, listing
-from vae.runs.status import RESUMABLE
+from vae.runs.status import ALIVE, RESUMABLE
 from vae.worker.job import Job
 
 SETTLE_SECONDS = 3.0  # before the next spare is made, so as not to slow the start of a worker
@@ -81,7 +81,7 @@ class Launcher:
     def submit(self, job: Job) -> None:
         """Start a job unless its result is there or it is at work."""
         with self._lock:
-            if job.status()["state"] in ("finished", "starting", "running"):
+            if job.status()["state"] in ("finished", *ALIVE):
                 return
             job.clear()
             self.warm()
@@ -105,7 +105,7 @@ class Launcher:
                 return False
             self._send({"kind": "train", "run": str(run.path.resolve())})
         except (psutil.Error, BrokenPipeError):  # the spare has just died: the next one takes it
-            run.take(("starting", "interrupted"), state="queued")
+            run.take((*ALIVE, "interrupted"), state="queued")
             self._spare = None
             return False
         return True

@@ -15,10 +15,10 @@ from vae.experiments import configurations
 from vae.experiments.configurations import Entry
 from vae.experiments.entries import entries
 from vae.runs import listing
+from vae.runs.status import ACTIVE
 
 STYLE = Path(__file__).with_name("view.css")
 FOLLOW = 2.0  # seconds between two looks while a run waits or trains
-MOVING = ("queued", "starting", "running")
 TOLD = 3  # runs that cannot be used whose reasons are told
 PLANE, CURVES, SETTINGS = "Rate–distortion", "Curves", "Settings"
 MAPS, PICTURES, VERDICT = "Latent maps", "Pictures", "Verdict"
@@ -31,7 +31,7 @@ VIEW_HELP = (
 
 def moving() -> bool:
     """Whether any run waits or trains, so that the page must look again."""
-    return any(run.status().state in MOVING for run in listing(server.ROOT))
+    return any(run.status().state in ACTIVE for run in listing(server.ROOT))
 
 
 def view() -> None:

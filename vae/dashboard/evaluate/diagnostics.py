@@ -24,7 +24,6 @@ from vae.runs.result_keys import run_key
 
 POLL = 2.0  # seconds between two looks at a run that trains
 AT_ONCE = 256  # elements of an example up to which the reference takes about a second
-WIDE = ("finished", "stopped", "paused", "interrupted")  # states that a run can be trained on from
 STRIP = (
     "KL(q(z|x) ‖ p(z)) of each latent, mean over the validation examples (training examples where "
     "none are held out), nats; the largest at the end on top. Grey: below 0.01 nats, the latent "
@@ -129,7 +128,7 @@ def _finding(run: Run, status: Status, finding: Finding) -> None:
 def _remedy(run: Run, status: Status, name: str, remedy: Remedy) -> None:
     left, right = st.columns([8, 4], vertical_alignment="center")
     left.markdown(f"**Remedy**: {_change(run.config, remedy)}. {remedy.why}")
-    if remedy.resume and status.state in WIDE:
+    if remedy.resume and status.extendable:
         pressed = right.button(
             "Train on",
             key=f"remedy_{name}",

@@ -12,7 +12,6 @@ from vae.figures.replay import Scene, replay_curves, replay_scene
 from vae.runs import Run, Status
 from vae.runs.result_keys import run_key
 
-WAITING = ("queued", "starting", "running")
 POLL = 1.0  # seconds between two checks for new frames
 SHOWN = 5  # steps of unreadable frames that the page lists
 HUE = (
@@ -90,7 +89,7 @@ def guard_frames(run: Run, status: Status) -> None:
     found = saved_frames(run)
     if found is not None and found.record is not None:
         return
-    if status.state in WAITING:
+    if status.active:
         _wait(run)
     if found is None and run.frame_steps():
         run_picker.empty(
@@ -111,7 +110,7 @@ def guard_frames(run: Run, status: Status) -> None:
 
 @st.fragment(run_every=POLL)
 def _wait(run: Run) -> None:
-    if run.frame_steps() or run.status().state not in WAITING:
+    if run.frame_steps() or not run.status().active:
         st.rerun()
 
 

@@ -161,7 +161,7 @@ def guard_weights(run: Run) -> None:
         "running": "It is training and will save its first weights soon.",
         "failed": f"It failed: {status.message}",
     }
-    if status.alive or status.state == "queued":
+    if status.active:
         _wait_for_weights(run)
     empty("There are no weights to look at yet.", waiting.get(status.state, status.message))
 

@@ -14,10 +14,10 @@ from vae.experiments import configurations, sweeps
 from vae.experiments.configurations import Entry
 from vae.experiments.entries import entries
 from vae.runs import Run
+from vae.runs.status import ACTIVE, RESUMABLE
 
 STYLE = Path(__file__).with_name("view.css")
 FOLLOW = 2.0  # seconds between two looks while a run waits or trains
-MOVING = ("queued", "starting", "running")
 NEW = ""
 HELP = {
     "sweep": "A new sweep, or one that was begun; also those begun from the command line.",
@@ -95,7 +95,7 @@ def _begin() -> None:
 
 def moving(name: str) -> bool:
     """Whether any run of a sweep waits or trains."""
-    return any(entry.state in MOVING for entry in found().get(name, []))
+    return any(entry.state in ACTIVE for entry in found().get(name, []))
 
 
 def view(name: str) -> None:
@@ -129,7 +129,7 @@ def _head(name: str, runs: Sequence[Entry]) -> None:
     row[0].progress(min(done, 1.0), text=" · ".join(told))
     with row[1].container(horizontal=True, key="sweep_actions"):
         queued = [entry.name for entry in runs if entry.state == "queued"]
-        again = [e.name for e in runs if e.state in ("stopped", "paused", "interrupted", "failed")]
+        again = [e.name for e in runs if e.state in RESUMABLE]
         if queued:
             st.button(
                 "Cancel the rest",
@@ -168,7 +168,7 @@ def _share(entry: Entry) -> float:
 def _time_left(runs: Sequence[Entry]) -> float:
     """Seconds for the runs that wait or train, from those that have trained; 0 where nothing
     can be said."""
-    rest = sum(1 - _share(entry) for entry in runs if entry.state in MOVING)
+    rest = sum(1 - _share(entry) for entry in runs if entry.state in ACTIVE)
     known = [(_share(e), e.seconds) for e in runs if e.seconds > 0 and _share(e) > 0]
     if not rest or not known:
         return 0.0

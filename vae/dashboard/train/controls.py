@@ -52,7 +52,7 @@ def quantities(run: Run, curves: Curves) -> tuple[str, ...]:
 def _progress(run: Run, status: Status) -> None:
     done = status.step / status.steps if status.steps else 0.0
     st.progress(min(done, 1.0), text=_progress_words(status))
-    if status.state in ("failed", "interrupted") or status.message:
+    if status.message:
         show = st.error if status.state == "failed" else st.warning
         show(status.message)
 
@@ -96,14 +96,14 @@ def _buttons(run: Run, status: Status) -> None:
             type="primary",
             help="Go on from the last saved state, in the queue of the device.",
         )
-    if status.alive or status.state == "queued":
+    if status.active:
         st.button(
             "Stop",
             on_click=run.stop,
             key="stop",
             help="Save and end this run. It can be resumed later all the same.",
         )
-    if status.state in ("finished", "stopped", "paused", "interrupted"):
+    if status.extendable:
         with st.popover("Add epochs", help="Train longer than was planned."):
             more = st.number_input(
                 "More epochs",

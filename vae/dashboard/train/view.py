@@ -27,7 +27,6 @@ BELOW = 180
 STRIP, GRID = 372, 272  # pixels of width that reconstructions and samples have
 MARGIN = {"l": 48, "r": 76, "t": 16, "b": 44}  # of the map: beside it stands its legend
 TILE = 40  # pixels that a tile has at least
-WAITING = ("queued", "starting", "running")
 
 
 def live_view(run: Run, line: DeltaGenerator) -> None:
@@ -35,7 +34,7 @@ def live_view(run: Run, line: DeltaGenerator) -> None:
     status = run.status()
     if status.state == "damaged":
         run_picker.empty("This run's folder is damaged.", status.message)
-    waiting = status.state in WAITING
+    waiting = status.active
     started = bool(cache.curves(run).curves)
     every = (WHILE_TRAINING if started else BEFORE_FIRST) if waiting else None
 
@@ -45,7 +44,7 @@ def live_view(run: Run, line: DeltaGenerator) -> None:
         line.markdown(run_picker.facts(run, now))
         controls.draw(run, now)
         _pictures(run, now)
-        ended = now.state not in WAITING
+        ended = not now.active
         if waiting and (ended or (not started and cache.curves(run).curves)):
             st.rerun()
 
