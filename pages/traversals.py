@@ -1,4 +1,4 @@
-"""Traversals: how what the decoder makes changes along paths through latent space."""
+"""Traversals: decoded paths through latent space."""
 
 import streamlit as st
 
@@ -6,12 +6,17 @@ from vae.dashboard.shared.run_picker import guard_weights, pick_run
 from vae.dashboard.traversals import html_strips
 from vae.dashboard.traversals.arithmetic import arithmetic
 from vae.dashboard.traversals.interpolation import interpolation
-from vae.dashboard.traversals.single_latent import rows
+from vae.dashboard.traversals.single_latent import single_latent
 
-VIEWS = {"One latent at a time": rows, "Between two": interpolation, "Arithmetic": arithmetic}
+VIEWS = {
+    "One latent at a time": single_latent,
+    "Interpolation": interpolation,
+    "Arithmetic": arithmetic,
+}
+FIRST = next(iter(VIEWS))
 HELP = (
-    "Move along one latent at a time; go from one example to another; or add the difference "
-    "between the means of two classes."
+    "Vary one latent at a time, interpolate between two examples, or add the difference of two "
+    "class means to z."
 )
 
 st.html(html_strips.STYLE)
@@ -20,11 +25,11 @@ guard_weights(run)
 view = st.segmented_control(
     "Path",
     list(VIEWS),
-    default=next(iter(VIEWS)),
+    default=FIRST,
     required=True,
     key="traverse_view",
     help=HELP,
     label_visibility="collapsed",
     persist_state="session",
 )
-VIEWS[view or next(iter(VIEWS))](run)
+VIEWS[view or FIRST](run)

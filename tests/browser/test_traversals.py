@@ -13,7 +13,7 @@ from tests.browser.conftest import App, OpenPage, Server, Tab, trained
 from tests.browser.screen import perform, photograph, shows, tiles, until
 from vae.analysis.encoding import by_kl, decode
 from vae.analysis.loaded_run import LoadedRun
-from vae.dashboard.traversals.interpolation import PLACES, Asked, ways_of
+from vae.dashboard.traversals.interpolation import FRAMES, InterpolationRequest, paths_between
 from vae.imaging.animation import order
 from vae.imaging.tiles import pixels
 from vae.runs import Run
@@ -87,7 +87,7 @@ def clean(tab: Tab, server: Server) -> None:
 def visit(server: Server, open_page: OpenPage, run: Run, view: str, scheme: str = "light") -> Tab:
     tab = open_page(f"{server.url}/traversals?run={run.name}", scheme=scheme)
     choice = tab.page.locator(".st-key-traverse_view").get_by_text(view, exact=True)
-    at = {"Between two": "traverse_swap", "Arithmetic": f"traverse_plus_{run.name}"}
+    at = {"Interpolation": "traverse_swap", "Arithmetic": f"traverse_plus_{run.name}"}
     there = tab.page.locator(f".st-key-{at.get(view, 'traverse_start')}")
     perform(lambda: choice.click(timeout=5000), lambda: there.count() == 1, why=view)
     tab.page.wait_for_selector(".vae-strips .strip img")
@@ -120,21 +120,21 @@ def test_traversals_are_the_decoders(run: Run, server: Server, open_page: OpenPa
 
 
 def test_both_ways_and_the_animation(run: Run, server: Server, open_page: OpenPage) -> None:
-    tab = visit(server, open_page, run, "Between two")
+    tab = visit(server, open_page, run, "Interpolation")
     loaded = LoadedRun.of(run)
     a, b = (int(row) for row in loaded.splits.test[[3, 11]])
     fill(tab, f"traverse_a_{run.name}", a)
     fill(tab, f"traverse_b_{run.name}", b)
-    asked = Asked(a, b, STEPS, 0)
-    ways = ways_of(loaded, asked, STEPS)
+    asked = InterpolationRequest(a, b, STEPS, 0)
+    ways = paths_between(loaded, asked, STEPS)
     made = pixels(decode(loaded.model, np.concatenate([ways.linear, ways.spherical])))
     shows(lambda: strip(tab, 0), made[:STEPS])
     shows(lambda: strip(tab, 1), made[STEPS:])
     z, x = arrays(fetched(tab, "NPZ"))
     np.testing.assert_allclose(z, np.concatenate([ways.linear, ways.spherical]), atol=1e-6)
     np.testing.assert_array_equal(pixels(x), made)
-    sequence = order(PLACES, back=True)
-    z = ways_of(loaded, asked, PLACES).spherical
+    sequence = order(FRAMES, back=True)
+    z = paths_between(loaded, asked, FRAMES).spherical
     frames = pixels(decode(loaded.model, z))[sequence][..., :1]
     for name in ("WebP", "GIF"):
         moving = Image.open(io.BytesIO(fetched(tab, name)))

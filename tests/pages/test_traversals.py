@@ -17,11 +17,16 @@ from vae.analysis.loaded_run import LoadedRun
 from vae.dashboard.traversals import interpolation as two
 from vae.dashboard.traversals import single_latent as rows
 from vae.dashboard.traversals.arithmetic import REACH
-from vae.dashboard.traversals.common import log_prior, ordered, span_of, usual
+from vae.dashboard.traversals.common import (
+    latent_order,
+    latent_scale,
+    log_prior,
+    reference_latents,
+)
 from vae.imaging import tiles
 from vae.imaging.animation import order
 
-VIEWS = ("One latent at a time", "Between two", "Arithmetic")
+VIEWS = ("One latent at a time", "Interpolation", "Arithmetic")
 KINDS: dict[str, dict[str, object]] = {
     "two latents": {},
     "one latent": {"latent_dim": 1},
@@ -91,7 +96,7 @@ def test_opens_for_every_kind_of_run(
     for span in ("start", "quantiles"):
         at.selectbox(key="traverse_range").set_value(span).run()
         assert not at.exception
-    view(at, "Between two")
+    view(at, "Interpolation")
     assert len(strips(at)) == 2 * pictures
     offered = at.selectbox(key="traverse_measure").options
     assert offered == (["‖z‖", "−ln p(z)"] if loaded.model.has_kl else ["‖z‖"])
@@ -99,7 +104,7 @@ def test_opens_for_every_kind_of_run(
         at.selectbox(key="traverse_measure").select("−ln p(z)").run()
         assert not at.exception
     view(at, "Arithmetic")
-    assert ("These data have no two classes" in words(at)) == (not labelled)
+    assert ("This data set has no two classes" in words(at)) == (not labelled)
     assert len(strips(at)) == labelled * pictures
 
 
@@ -142,8 +147,8 @@ def test_rows_are_the_decoders_in_the_order_of_their_kl(root: Path, open_page: O
 def test_what_is_shown_is_what_the_files_hold(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "a-run", latent_dim=5)
     loaded = LoadedRun.of(run)
-    asked = rows.Asked("example", 5, "prior", 3, 9, 0)
-    paths = rows.traversals(loaded, asked, ordered(loaded)[0])
+    asked = rows.TraversalRequest("example", 5, "prior", 3, 9, 0)
+    paths = rows.traversals(loaded, asked, latent_order(loaded).order)
     z = np.concatenate([path.z for path in paths])
     at = open_page("traversals.py")
     at.number_input(key="traverse_start_a-run").set_value(5).run()
@@ -151,10 +156,10 @@ def test_what_is_shown_is_what_the_files_hold(root: Path, open_page: OpenPage) -
         at.toggle(key="traverse_all_a-run").set_value(True).run()
     shown = np.concatenate([tiled(strip, 9) for strip in strips(at)])
     np.testing.assert_array_equal(shown, tiles.pixels(decode(loaded.model, z)))
-    view(at, "Between two")
+    view(at, "Interpolation")
     ends = (at.number_input(key=f"traverse_{k}_a-run").value for k in "ab")
-    wanted = two.Asked(*ends, 9, 0)
-    ways = two.ways_of(loaded, wanted, 9)
+    wanted = two.InterpolationRequest(*ends, 9, 0)
+    ways = two.paths_between(loaded, wanted, 9)
     made = decode(loaded.model, np.concatenate([ways.linear, ways.spherical]))
     shown = np.concatenate([tiled(strip, 9) for strip in strips(at)])
     np.testing.assert_array_equal(shown, tiles.pixels(made))
@@ -163,14 +168,14 @@ def test_what_is_shown_is_what_the_files_hold(root: Path, open_page: OpenPage) -
     np.testing.assert_array_equal(ways.spherical, slerp(a, b, t))
     playing = re.findall(r"data:image/webp;base64,([^\"]+)", html(at))[0]
     moving = Image.open(io.BytesIO(base64.b64decode(playing)))
-    z = slerp(a, b, np.linspace(0, 1, two.PLACES))
+    z = slerp(a, b, np.linspace(0, 1, two.FRAMES))
     frames = tiles.pixels(decode(loaded.model, z))[..., :1]
     scale, shown = moving.size[0] // 8, []
     for k in range(moving.n_frames):
         moving.seek(k)
         frame = np.asarray(moving.convert("RGB"))[::scale, ::scale, :1]
         shown += [frame] * round(int(moving.info["duration"]) / 60)  # equal ones are one, longer
-    np.testing.assert_array_equal(shown, frames[order(two.PLACES, back=True)])
+    np.testing.assert_array_equal(shown, frames[order(two.FRAMES, back=True)])
 
 
 def test_another_example_swap_and_class(root: Path, open_page: OpenPage) -> None:
@@ -193,7 +198,7 @@ def test_another_example_swap_and_class(root: Path, open_page: OpenPage) -> None
     assert len(seen) > 1
     assert {loaded.data.classes[labels[k]] for k in seen} == {"7"}
     assert seen <= set(test.tolist())
-    view(at, "Between two")
+    view(at, "Interpolation")
     first = [at.number_input(key=f"traverse_{k}_a-run").value for k in "ab"]
     assert labels[first[0]] != labels[first[1]]
     linear = tiled(strips(at)[0], 9)
@@ -216,7 +221,7 @@ def test_arithmetic_is_that_of_class_means(root: Path, open_page: OpenPage) -> N
     length = np.linalg.norm((three - eight) / mean.std(0))
     said = words(at)
     assert f"**Mean of 3** ({many:,} examples) and **mean of 8** ({others:,}): " in said
-    apart = re.findall(r"\*\*([\d.]+)\*\* standard deviations of z apart", said)
+    apart = re.findall(r"distance \*\*([\d.]+)\*\* standard deviations of z", said)
     assert float(apart[0]) == pytest.approx(length, abs=0.01)
     start = loaded.encode(loaded.splits.test[:1]).mean[0]
     strengths = np.linspace(-REACH, REACH, 9)[:, None]
@@ -233,7 +238,7 @@ def test_arithmetic_is_that_of_class_means(root: Path, open_page: OpenPage) -> N
     at.selectbox(key="traverse_plus_a-run").select("8").run()
     strip = tiled(strips(at)[0], 9)
     np.testing.assert_array_equal(strip, np.repeat(strip[:1], 9, 0))
-    assert "**0.00** standard deviations of z apart" in words(at)
+    assert "distance **0.00** standard deviations of z" in words(at)
 
 
 def test_a_told_class_is_held(root: Path, open_page: OpenPage) -> None:
@@ -243,9 +248,9 @@ def test_a_told_class_is_held(root: Path, open_page: OpenPage) -> None:
     assert labels is not None
     row = int(loaded.splits.test[0])
     at = open_page("traversals.py")
-    asked = rows.Asked("example", row, "prior", 3, 9, int(labels[row]))
+    asked = rows.TraversalRequest("example", row, "prior", 3, 9, int(labels[row]))
     for label in (int(labels[row]), 3):
-        z = rows.traversals(loaded, asked, ordered(loaded)[0][:1])[0].z
+        z = rows.traversals(loaded, asked, latent_order(loaded).order[:1])[0].z
         wanted = tiles.pixels(decode(loaded.model, z, labels=np.full(9, label)))
         assert np.abs(tiled(strips(at)[0], 9).astype(int) - wanted).max() <= 1
         at.selectbox(key="traverse_held_a-run").select("3").run()
@@ -261,7 +266,7 @@ def test_a_told_class_is_held(root: Path, open_page: OpenPage) -> None:
 def test_the_span_and_what_is_usual_are_the_priors(prior: str, root: Path) -> None:
     """The interval that holds 95 % of a prior, and its unit, against its own draws and density."""
     loaded = LoadedRun.of(trained(root, "a-run", prior=prior, latent_dim=3))
-    span, z = span_of(loaded), usual(loaded)
+    span, z = latent_scale(loaded), reference_latents(loaded)
     np.testing.assert_allclose(z.mean(0), span.centre, atol=0.1)
     np.testing.assert_allclose(z.std(0), span.unit, rtol=0.06)
     minus = two.measure(loaded, z, "prior")
@@ -276,12 +281,12 @@ def test_the_span_and_what_is_usual_are_the_priors(prior: str, root: Path) -> No
 def test_idle_latents_are_folded(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "a-run", latent_dim=20, epochs=4, beta=1.5)
     at = open_page("traversals.py")
-    _, value, idle = ordered(LoadedRun.of(run))
+    _, value, idle = latent_order(LoadedRun.of(run))
     assert idle == set(np.flatnonzero(value < 0.01).tolist())
     assert len(idle) > 4
     assert ((value > 0.01) & (value < 0.1)).any()
     assert len(strips(at)) == max(1, min(16, 20 - len(idle)))
-    assert "that carry nothing left out" in words(at)
+    assert "inactive left out" in words(at)
     at.toggle(key="traverse_all_a-run").set_value(True).run()
     assert len(strips(at)) == 20
-    assert "that carry nothing left out" not in words(at)
+    assert "inactive left out" not in words(at)

@@ -1,4 +1,4 @@
-"""Latent arithmetic: the difference between the means of two classes, added to a place."""
+"""Latent arithmetic: add the difference of two class means to z."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -14,155 +14,161 @@ from vae.dashboard.plot import plot
 from vae.dashboard.shared import cache, html_grid, widgets
 from vae.dashboard.shared.run_picker import empty
 from vae.dashboard.traversals.common import (
+    choose_class,
+    choose_example,
+    choose_steps,
     class_of,
-    example,
-    held,
-    name_of,
+    control_columns,
+    decode_path,
+    example_name,
     open_run,
-    row_of_controls,
-    steps_control,
-    through,
-    z_of,
+    posterior_mean,
 )
-from vae.dashboard.traversals.html_strips import GAP, NAME, Row, captioned, strips, tile_scale
+from vae.dashboard.traversals.html_strips import GAP, NAME, Strip, captioned, strips, tile_scale
 from vae.figures.paths import feature_curves, path_plane
 from vae.imaging import tiles
 from vae.runs import Run
 
 WIDTHS = [8.5, 10, 7, 8, 7.5, 5.5, 9, 9.5, 6.5]  # of the controls
-TOLD = 8  # and of that of the class, for a model that is told one
-ROOM = (768, 130)  # pixels for the tiles
-REACH = 2.0
-EXAMPLE = -1
-LARGE = 224  # pixels of a large picture, at most
+ROOM = (768, 130)  # px for the tiles
+REACH = 2.0  # greatest strength
+EXAMPLE = -1  # the start is an example, not a class mean
+LARGE = 224  # px, greatest width of a large picture
 HELP = {
-    "from": "Where the difference is added: to the z of an example, or to the mean of a class.",
+    "from": "The z to which the difference is added: that of an example, or the mean of a class.",
     "plus": "The class whose mean is added.",
     "minus": "The class whose mean is subtracted.",
-    "strength": "How often the difference is added, without unit: 1 is the whole of it, 0 leaves "
-    "z as it is, below 0 it is subtracted.",
+    "strength": "Factor of the difference, without unit. 1 adds the whole difference, 0 leaves z "
+    "unchanged, and a negative factor subtracts it.",
 }
 ABOUT = (
-    "z + strength · (mean A − mean B), decoded. Each **mean** is taken of the z (means of q(z|x)) "
-    "of training examples of a class. How far the two are **apart**: each latent is counted in "
-    "standard deviations of its z over training examples of all classes."
+    "z + strength · (mean A − mean B), decoded. A **mean** is that of the z (means of q(z|x)) of "
+    "the training examples of a class. The **distance** of the two means counts each latent in "
+    "standard deviations of its z over the training examples of all classes."
 )
 
 
-class Asked(NamedTuple):
-    """What the controls ask for."""
+class ArithmeticRequest(NamedTuple):
+    """The chosen start, classes and steps of latent arithmetic."""
 
-    start: int  # a class whose mean it is, or EXAMPLE
-    row: int
-    plus: int
-    minus: int
+    start: int  # the class whose mean is the start, or EXAMPLE
+    row: int  # the example at the start
+    plus: int  # class A
+    minus: int  # class B
     steps: int
-    label: int
+    label: int  # class given to a conditional model
 
 
 def arithmetic(run: Run) -> None:
-    """The view: controls, the difference in numbers, the strip and one strength large."""
-    at = row_of_controls(run, WIDTHS, TOLD)
+    """The view: controls, the distance of the class means, the path and one strength enlarged."""
+    at = control_columns(run, WIDTHS)
     loaded = open_run(run, at[0])
-    labels = known_labels(loaded)
-    classes = {} if labels is None else present(loaded, labels)
+    labels = training_labels(loaded)
+    classes = {} if labels is None else present_classes(loaded, labels)
     if labels is None or len(classes) < 2:
         empty(
-            "These data have no two classes.",
-            "Latent arithmetic goes by the means of classes: choose a run on labelled data, or "
-            "another of the paths above.",
+            "This data set has no two classes.",
+            "Latent arithmetic adds the difference of two class means. Choose a run on labelled "
+            "data, or another view above.",
             link=False,
         )
-    asked = _controls(loaded, classes, at)
-    found = difference(cache.training_encoding(loaded).mean, labels, asked.plus, asked.minus)
-    start = start_of(loaded, labels, asked)
-    strengths = np.linspace(-REACH, REACH, asked.steps).astype(np.float32)
+    request = _controls(loaded, classes, at)
+    mean = cache.training_encoding(loaded).mean
+    found = difference(mean, labels, request.plus, request.minus)
+    start = start_of(loaded, labels, request)
+    strengths = np.linspace(-REACH, REACH, request.steps).astype(np.float32)
     z = shifted(start, found.step, strengths)
-    x = through(loaded, z, asked.label)
-    line, kept = st.columns([13, 5], vertical_alignment="center")
-    line.markdown(_told(loaded, asked, found), help=ABOUT)
-    with kept.container(horizontal=True, horizontal_alignment="right"):
-        _files(loaded, x, z)
+    x = decode_path(loaded, z, request.label)
+    line, files = st.columns([13, 5], vertical_alignment="center")
+    line.markdown(_summary(loaded, request, found), help=ABOUT)
+    with files.container(horizontal=True, horizontal_alignment="right"):
+        _downloads(loaded, x, z)
     if loaded.data.is_image:
-        _pictures(loaded, asked, x, strengths)
-        _large(loaded, asked, start, found)
+        _strip(loaded, request, x, strengths)
+        _enlarged(loaded, request, start, found)
     else:
         _vectors(loaded, x, strengths)
 
 
-def known_labels(loaded: LoadedRun) -> Ints | None:
-    """The classes of the encoded training examples, (N,)."""
+def training_labels(loaded: LoadedRun) -> Ints | None:
+    """The classes of the encoded training examples, (N,); None for data without classes."""
     labels = loaded.data.labels
     return None if labels is None else labels[cache.training_encoding(loaded).index]
 
 
-def present(loaded: LoadedRun, labels: Ints) -> dict[int, str]:
-    """The classes that have encoded examples: class → name."""
-    found = np.unique(labels)
-    return {int(k): loaded.data.classes[k] for k in found if 0 <= k < len(loaded.data.classes)}
+def present_classes(loaded: LoadedRun, labels: Ints) -> dict[int, str]:
+    """Number and name of the classes among `labels` (N,)."""
+    names = loaded.data.classes
+    return {int(k): names[k] for k in np.unique(labels) if 0 <= k < len(names)}
 
 
-def _controls(loaded: LoadedRun, classes: dict[int, str], at: Sequence[DeltaGenerator]) -> Asked:
+def _controls(
+    loaded: LoadedRun, classes: dict[int, str], at: Sequence[DeltaGenerator]
+) -> ArithmeticRequest:
     name = loaded.run.name
     first, second, *_ = classes
     starts = {EXAMPLE: "an example"} | {k: f"mean of {title}" for k, title in classes.items()}
-    start = widgets.choose(at[1], "From", f"traverse_from_{name}", starts, EXAMPLE, HELP["from"])
+    start = widgets.choose(at[1], "Start", f"traverse_from_{name}", starts, EXAMPLE, HELP["from"])
     row = int(loaded.rows(loaded.default_split())[0])
     if start == EXAMPLE:
-        row = example(loaded, "sum", at[2:6], "Row")
+        row = choose_example(loaded, "sum", at[2:6], "Row")
     plus = widgets.choose(
         at[6], "A, added", f"traverse_plus_{name}", classes, second, HELP["plus"]
     )
     minus = widgets.choose(
         at[7], "B, subtracted", f"traverse_minus_{name}", classes, first, HELP["minus"]
     )
-    own = class_of(loaded, row) if start == EXAMPLE else start
-    steps = steps_control(at[8])
-    return Asked(start, row, plus, minus, steps, held(loaded, at[-1], own))
+    steps = choose_steps(at[8])
+    label = choose_class(loaded, at[-1], class_of(loaded, row) if start == EXAMPLE else start)
+    return ArithmeticRequest(start, row, plus, minus, steps, label)
 
 
-def start_of(loaded: LoadedRun, labels: Ints, asked: Asked) -> Floats:
-    """Where the difference is added, (Z,)."""
-    if asked.start == EXAMPLE:
-        return z_of(loaded, asked.row)
-    return class_mean(cache.training_encoding(loaded).mean, labels, asked.start)[0]
+def start_of(loaded: LoadedRun, labels: Ints, request: ArithmeticRequest) -> Floats:
+    """The z to which the difference is added, (Z,)."""
+    if request.start == EXAMPLE:
+        return posterior_mean(loaded, request.row)
+    return class_mean(cache.training_encoding(loaded).mean, labels, request.start)[0]
 
 
-def _start_name(loaded: LoadedRun, asked: Asked) -> str:
-    if asked.start == EXAMPLE:
-        return name_of(loaded, asked.row)
-    return f"mean of {loaded.data.classes[asked.start]}"
+def _start_name(loaded: LoadedRun, request: ArithmeticRequest) -> str:
+    """The start as text."""
+    if request.start == EXAMPLE:
+        return example_name(loaded, request.row)
+    return f"mean of {loaded.data.classes[request.start]}"
 
 
-def _told(loaded: LoadedRun, asked: Asked, found: Difference) -> str:
-    """The difference in numbers."""
-    plus, minus = (loaded.data.classes[k] for k in (asked.plus, asked.minus))
+def _summary(loaded: LoadedRun, request: ArithmeticRequest, found: Difference) -> str:
+    """The distance of the class means, as Markdown."""
+    plus, minus = (loaded.data.classes[k] for k in (request.plus, request.minus))
     many, others = found.examples
     return (
         f"**Mean of {plus}** ({many:,} examples) and **mean of {minus}** ({others:,}): "
-        f"**{found.length:.2f}** standard deviations of z apart"
+        f"distance **{found.length:.2f}** standard deviations of z"
     )
 
 
-def _files(loaded: LoadedRun, x: Floats, z: Floats) -> None:
+def _downloads(loaded: LoadedRun, x: Floats, z: Floats) -> None:
     name = f"{loaded.run.name}-arithmetic"
     if loaded.data.is_image:
-        about = "The strip, a pixel for a pixel of the model."
+        about = "The path as one picture, at the model's resolution."
         widgets.download("PNG", lambda: tiles.grid_png(x, len(x)), f"{name}.png", about)
-    about = "x and z of the strip, from strength −2 to 2; --data can read it."
+    about = "x and z of the path, from strength −2 to 2; --data can read it."
     widgets.download("NPZ", lambda: widgets.npz(x, z), f"{name}.npz", about)
 
 
-def _pictures(loaded: LoadedRun, asked: Asked, x: Floats, strengths: Floats) -> None:
-    """The strip over all strengths; the start is in the middle."""
-    words = [f"strength {html_grid.number(s)}" for s in strengths]
-    scale = tile_scale(loaded.data.event_shape, asked.steps, 1, ROOM)
-    row = Row("z + s · (A − B)", "", x, words, len(x) // 2)
-    st.html(strips([row], scale, [html_grid.number(s) for s in strengths], "strength s"))
+def _strip(loaded: LoadedRun, request: ArithmeticRequest, x: Floats, strengths: Floats) -> None:
+    """The decoded pictures of all strengths, the start in the middle."""
+    labels = [html_grid.number(s) for s in strengths]
+    scale = tile_scale(loaded.data.event_shape, request.steps, 1, ROOM)
+    positions = [f"strength {label}" for label in labels]
+    row = Strip("z + s · (A − B)", "", x, positions, len(x) // 2)
+    st.html(strips([row], scale, labels, "strength s"))
 
 
-def _large(loaded: LoadedRun, asked: Asked, start: Floats, found: Difference) -> None:
-    """Where it begins and one strength of it, large, side by side."""
+def _enlarged(
+    loaded: LoadedRun, request: ArithmeticRequest, start: Floats, found: Difference
+) -> None:
+    """The start and one strength, enlarged side by side."""
     _, place, _ = st.columns([NAME, 420, 500])
     st.session_state.setdefault("traverse_strength", 1.0)
     strength = place.slider(
@@ -175,20 +181,20 @@ def _large(loaded: LoadedRun, asked: Asked, start: Floats, found: Difference) ->
         persist_state="session",
     )
     z = shifted(start, found.step, np.array([0, strength], np.float32))
-    x = through(loaded, z, asked.label)
+    x = decode_path(loaded, z, request.label)
     words = [
-        (_start_name(loaded, asked), "decoded as it is"),
+        (_start_name(loaded, request), "decoded, strength 0"),
         (f"strength {html_grid.number(strength)}", ""),
     ]
     st.html(captioned(x, words, tiles.factor(x.shape[3], LARGE), NAME + GAP))
 
 
 def _vectors(loaded: LoadedRun, x: Floats, strengths: Floats) -> None:
-    """The path in the plane of the data, or features against the strength."""
+    """The path in the plane of two features, or features against the strength."""
     middle = len(x) // 2
     if loaded.data.event_shape == (2,):
-        behind = loaded.inputs(loaded.subset("train", 2000))
-        chart = path_plane(x[None], ["strength −2 to 2"], [middle], behind)
+        background = loaded.inputs(loaded.subset("train", 2000))
+        chart = path_plane(x[None], ["strength −2 to 2"], [middle], background)
     else:
         chart = feature_curves([x], strengths, "strength", 0.0)
     plot(chart, key="sum", revision=loaded.run.name, height=480, label="Latent arithmetic")

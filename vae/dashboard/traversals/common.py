@@ -1,8 +1,7 @@
-"""What the page of traversals knows of a run: where its prior and its data lie in latent space,
-which latents say anything, and the example that a person has chosen.
+"""Shared parts of the Traversals page: the run, its scales in latent space, and example controls.
 
-N examples, Z latent dimensions. A path is decoded in one call, so that what is shown is what
-`vae.analysis.encoding.decode` makes of the z that can be downloaded.
+Notation: N examples, Z latent dimensions, S positions of a path. A path is decoded in one call of
+`vae.analysis.encoding.decode`, so that the page and the downloaded file contain the same x.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,38 +20,47 @@ from vae.figures.latent_bars import USED
 from vae.runs import Run
 from vae.runs.result_keys import run_key
 
-DRAWS = 4000  # of the prior, for its mean, its spread and what is usual under it
+DRAWS = 4000  # samples of the prior, for its mean, its standard deviations and usual values
 CHECKPOINTS = {"best": "best", "last": "last"}
-OWN = -1  # decode a path as an example of the class that it starts from
+SAME_CLASS = -1  # decode a path as the class of its start
 STEPS = {n: str(n) for n in (5, 7, 9, 11, 13, 15, 21)}
+CLASS_WIDTH = 8  # of the class control of a conditional model
 HELP = {
     "checkpoint": "Weights at the best validation ELBO (the K-sample bound for iwae, the "
     "reconstruction where no KL is trained), or the last saved ones.",
-    "row": "The example's row in the data set, counted from 0. Its z is the mean of q(z|x).",
-    "class": "Next and Random keep to examples of this class.",
-    "steps": "Places along a path, an odd number so that one stands in the middle. More show "
+    "row": "Row of the example in the data set, counted from 0. Its z is the mean of q(z|x).",
+    "class": "Next and Random choose among the examples of this class.",
+    "steps": "Number of positions along a path, odd so that one is in the middle. More steps show "
     "smaller changes.",
-    "held": "The model was told classes: the whole path is decoded as an example of this one. "
-    "Own class: that of the example or the class mean that the path starts from.",
+    "decoded_as": "The class label given to the decoder of this conditional model, for the whole "
+    "path. Own class: the class of the example or class mean at the start.",
 }
 
 
-def row_of_controls(run: Run, widths: Sequence[float], told: float) -> list[DeltaGenerator]:
-    """Places side by side, and for a model that is told classes one more of the width `told`."""
-    more = [told] * run.config.conditional
+def control_columns(run: Run, widths: Sequence[float]) -> list[DeltaGenerator]:
+    """Columns for the controls, and a further one for the class of a conditional model."""
+    more = [CLASS_WIDTH] * run.config.conditional
     return st.columns([*widths, *more], vertical_alignment="bottom", gap="xsmall")
 
 
-class Span(NamedTuple):
-    """Where something lies in latent space, latent by latent."""
+class LatentScale(NamedTuple):
+    """Mean and standard deviation of each latent under the prior or over the data."""
 
     centre: Floats  # (Z,)
-    unit: Floats  # (Z,) standard deviation
-    name: str  # what it is a span of
+    unit: Floats  # (Z,) standard deviations
+    name: str  # of the distribution: "the prior" or "the encoded data"
+
+
+class LatentOrder(NamedTuple):
+    """Latents ordered by information."""
+
+    order: list[int]  # most informative first
+    information: Floats  # (Z,) mean KL in nats, or variance of the means of q(z|x) without a KL
+    inactive: set[int]  # latents below the threshold
 
 
 def open_run(run: Run, place: DeltaGenerator) -> LoadedRun:
-    """The run at the chosen checkpoint; ends the page with a word of help if it cannot be."""
+    """The run at the chosen checkpoint. Ends the page with an explanation if loading fails."""
     checkpoint = widgets.choose(
         place, "Checkpoint", "traverse_checkpoint", CHECKPOINTS, "best", HELP["checkpoint"]
     )
@@ -62,16 +70,16 @@ def open_run(run: Run, place: DeltaGenerator) -> LoadedRun:
         run_picker.empty("This run cannot be opened.", str(error))
 
 
-def usual(loaded: LoadedRun) -> Floats:
-    """Draws of the prior (M, Z), or where there is none the latents of the training data."""
+def reference_latents(loaded: LoadedRun) -> Floats:
+    """Samples of the prior (M, Z); the encoded training data for a model without a prior."""
     if not loaded.model.has_kl:
         return cache.training_encoding(loaded).mean
     run, checkpoint = loaded.run, loaded.checkpoint
-    return _draws(run, checkpoint, run_key(run, checkpoint))
+    return _prior_samples(run, checkpoint, run_key(run, checkpoint))
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
-def _draws(_run: Run, checkpoint: str, key: str) -> Floats:
+def _prior_samples(_run: Run, checkpoint: str, key: str) -> Floats:
     import torch
 
     from vae.base import rng
@@ -87,92 +95,96 @@ def log_prior(loaded: LoadedRun, z: Floats) -> Floats:
     import torch
 
     with torch.no_grad():
-        own = torch.from_numpy(z).to(loaded.model.device)
-        values: Floats = loaded.model.prior().log_prob(own).cpu().numpy()
+        latents = torch.from_numpy(z).to(loaded.model.device)
+        values: Floats = loaded.model.prior().log_prob(latents).cpu().numpy()
     return values
 
 
-def span_of(loaded: LoadedRun) -> Span:
-    """The mean and the standard deviations of the prior, exactly where it is N(0, I), else of
-    draws; of the encoded training data for a point posterior, which has no prior."""
+def latent_scale(loaded: LoadedRun) -> LatentScale:
+    """Mean and standard deviations of the prior: exact for N(0, I), else estimated from samples.
+
+    For a model without a prior, those of the encoded training data.
+    """
     if run_picker.has_rings(loaded.run):
         size = loaded.run.config.latent_dim
-        return Span(np.zeros(size, np.float32), np.ones(size, np.float32), "the prior")
-    z = usual(loaded)
+        return LatentScale(np.zeros(size, np.float32), np.ones(size, np.float32), "the prior")
+    z = reference_latents(loaded)
     name = "the prior" if loaded.model.has_kl else "the encoded data"
-    return Span(z.mean(0), z.std(0), name)
+    return LatentScale(z.mean(0), z.std(0), name)
 
 
-def aggregate(loaded: LoadedRun) -> Floats:
-    """Draws of the aggregate posterior, one z ~ q(z|x) of each training example, (N, Z)."""
+def aggregate_samples(loaded: LoadedRun) -> Floats:
+    """Samples of the aggregate posterior (N, Z), one z ~ q(z|x) for each training example."""
     return cache.training_latents(loaded).z
 
 
-def ordered(loaded: LoadedRun) -> tuple[list[int], Floats, set[int]]:
-    """Latents, the most informative first; what each carries, (Z,), in nats of mean KL or where
-    it has none of its own as the variance of the mean of q(z|x); and those that carry nothing:
-    below 0.01 nats, or of a variance below 0.01 (Burda et al. 2016). A point posterior has no
-    scale to say so by."""
+def latent_order(loaded: LoadedRun) -> LatentOrder:
+    """Latents in order of information.
+
+    A latent is inactive below 0.01 nats of mean KL, or, where latents have no KL of their own,
+    below a variance of 0.01 (Burda et al. 2016). The latents of a point posterior have no fixed
+    scale, so none is inactive.
+    """
     encoding = cache.training_encoding(loaded)
-    value = informativeness(encoding)
-    idle = set(np.flatnonzero(value < USED).tolist()) if loaded.model.has_kl else set()
-    return by_kl(encoding), value, idle
+    information = informativeness(encoding)
+    low = np.flatnonzero(information < USED).tolist() if loaded.model.has_kl else []
+    return LatentOrder(by_kl(encoding), information, set(low))
 
 
-def said(loaded: LoadedRun, value: float) -> str:
-    """What a latent carries, with its unit."""
+def information_text(loaded: LoadedRun, value: float) -> str:
+    """The information of a latent with its unit."""
     has_nats = cache.training_encoding(loaded).kl_per_dimension is not None
     return f"{value:.2f} nats" if has_nats else f"variance {value:.2g}"
 
 
-def z_of(loaded: LoadedRun, row: int) -> Floats:
+def posterior_mean(loaded: LoadedRun, row: int) -> Floats:
     """The mean of q(z|x) of an example, (Z,)."""
     mean: Floats = loaded.encode(np.array([row])).mean[0]
     return mean
 
 
-def through(loaded: LoadedRun, z: Floats, label: int) -> Floats:
-    """What the decoder makes of z (M, Z), all of one class where the model is conditional,
-    (M, *event)."""
+def decode_path(loaded: LoadedRun, z: Floats, label: int) -> Floats:
+    """Decode z (M, Z) to E[x|z] (M, *event); a conditional model gets the class `label`."""
     return decode(loaded.model, z, labels=np.full(len(z), label))
 
 
-def example(loaded: LoadedRun, key: str, places: Sequence[DeltaGenerator], title: str) -> int:
-    """Widgets for one example, in four places: its row, its class, random, next. The row."""
+def choose_example(
+    loaded: LoadedRun, key: str, places: Sequence[DeltaGenerator], title: str
+) -> int:
+    """Show the controls of one example in four places and return its row."""
     state, data = f"traverse_{key}_{loaded.run.name}", loaded.data
     rows = loaded.rows(loaded.default_split())
-    st.session_state.setdefault(state, _first(loaded, rows, other=key == "b"))
+    st.session_state.setdefault(state, _first_row(loaded, rows, other=key == "b"))
     last = len(data.x) - 1
     st.session_state[state] = min(int(st.session_state[state]), last)
     row = places[0].number_input(
         title, 0, last, key=state, step=1, help=HELP["row"], persist_state="session"
     )
     names = {ALL: "any"} | {k: data.classes[k] for k in classes_of(loaded)}
-    label = widgets.choose(places[1], "Class", f"{state}_class", names, ALL, HELP["class"])
-    among = rows if label == ALL or data.labels is None else rows[data.labels[rows] == label]
+    widgets.choose(places[1], "Class", f"{state}_class", names, ALL, HELP["class"])
     for place, word, jump in zip(places[2:], ("Random", "Next"), (_random, _next), strict=True):
         place.button(
             word,
             key=f"{state}_{word.lower()}",
-            on_click=_go,
-            args=(state, jump, among),
+            on_click=_jump,
+            args=(loaded, state, jump),
             width="stretch",
-            help=f"{word} example of the {loaded.default_split()} split, of the class chosen.",
+            help=f"{word} example of the {loaded.default_split()} split, of the chosen class.",
         )
     return int(row)
 
 
-def _first(loaded: LoadedRun, rows: Ints, other: bool) -> int:
-    """The first of the rows; or of those after it the first of another class."""
+def _first_row(loaded: LoadedRun, rows: Ints, other: bool) -> int:
+    """The first of the rows, or with `other` the first of another class than that."""
     labels = loaded.data.labels
     if not other or len(rows) < 2:
         return int(rows[0])
-    apart = rows[1:] if labels is None else rows[labels[rows] != labels[rows[0]]]
-    return int(apart[0] if len(apart) else rows[1])
+    different = rows[1:] if labels is None else rows[labels[rows] != labels[rows[0]]]
+    return int(different[0] if len(different) else rows[1])
 
 
 def classes_of(loaded: LoadedRun) -> list[int]:
-    """The classes that occur in the split that examples are taken from."""
+    """The classes that occur in the default split."""
     labels = loaded.data.labels
     if labels is None:
         return []
@@ -180,46 +192,53 @@ def classes_of(loaded: LoadedRun) -> list[int]:
     return [int(k) for k in found if 0 <= k < len(loaded.data.classes)]
 
 
-def _go(state: str, jump: Callable[[Ints, int], int], among: Ints) -> None:
-    """Put another row into the widget; for callbacks."""
-    if len(among):
-        st.session_state[state] = jump(among, st.session_state[state])
+def _jump(loaded: LoadedRun, state: str, jump: Callable[[Ints, int], int]) -> None:
+    """Go to another example of the class that is chosen now.
+
+    A callback, because a script cannot change the value of a widget after it is on the page.
+    """
+    rows, labels = loaded.rows(loaded.default_split()), loaded.data.labels
+    label = st.session_state.get(f"{state}_class", ALL)
+    if label != ALL and labels is not None:
+        rows = rows[labels[rows] == label]
+    if len(rows):
+        st.session_state[state] = jump(rows, st.session_state[state])
 
 
-def _random(among: Ints, row: int) -> int:
-    others = among[among != row]
+def _random(rows: Ints, row: int) -> int:
+    others = rows[rows != row]
     return int(np.random.default_rng().choice(others)) if len(others) else row
 
 
-def _next(among: Ints, row: int) -> int:
-    return int(among[np.searchsorted(among, row, side="right") % len(among)])
+def _next(rows: Ints, row: int) -> int:
+    return int(rows[np.searchsorted(rows, row, side="right") % len(rows)])
 
 
-def held(loaded: LoadedRun, place: DeltaGenerator, own: int | None) -> int:
-    """The class that a path is decoded as, at first its own where it has one; 0 for a model that
-    was told none."""
+def choose_class(loaded: LoadedRun, place: DeltaGenerator, start: int | None) -> int:
+    """The class that a path is decoded as, by default the class of its start; 0 for a model that
+    is not conditional."""
     if not loaded.model.classes:
         return 0
-    titles = {} if own is None else {OWN: "own class"}
+    titles = {} if start is None else {SAME_CLASS: "own class"}
     titles |= dict(enumerate(loaded.data.classes))
-    key = f"traverse_held_{loaded.run.name}"
-    label = int(widgets.choose(place, "Decoded as", key, titles, next(iter(titles)), HELP["held"]))
-    return max(0, own) if label == OWN and own is not None else label
+    key, default = f"traverse_held_{loaded.run.name}", next(iter(titles))
+    label = int(widgets.choose(place, "Decoded as", key, titles, default, HELP["decoded_as"]))
+    return max(0, start) if label == SAME_CLASS and start is not None else label
 
 
 def class_of(loaded: LoadedRun, row: int) -> int | None:
-    """The class of an example, where there are classes."""
+    """The class of an example; None for data without classes."""
     labels = loaded.data.labels
     return None if labels is None else int(labels[row])
 
 
-def steps_control(place: DeltaGenerator) -> int:
-    """How many places a path has."""
+def choose_steps(place: DeltaGenerator) -> int:
+    """The number of positions of a path."""
     return int(widgets.choose(place, "Steps", "traverse_steps", STEPS, 9, HELP["steps"]))
 
 
-def name_of(loaded: LoadedRun, row: int) -> str:
-    """An example in words: its class, its row, its split."""
+def example_name(loaded: LoadedRun, row: int) -> str:
+    """Class, row and split of an example as text."""
     data, rows = loaded.data, np.array([row])
     where = f"row {row} ({loaded.split_of(rows)[0]})"
     if data.labels is None:

@@ -1,8 +1,8 @@
-"""Strips of decoded pictures on a page: a row a path, its name before it, a number behind it.
+"""HTML of decoded paths: a strip of S tiles for each path, with its name and a number beside it.
 
-A strip is one picture of S tiles with hairlines, enlarged by a whole factor and shown pixel for
-pixel; the place it starts from has a bar below its tile, so that no pixel is covered. Each tile
-says under the pointer where it lies. Lengths are pixels of the screen.
+A strip is one image of S tiles with thin lines between them, enlarged by an integer factor. A bar
+below a tile marks the start of the path. A tile shows its position in latent space on hover.
+Lengths are pixels of the screen.
 """
 
 from collections.abc import Sequence
@@ -16,88 +16,95 @@ from vae.dashboard.shared.html_gallery import colour
 from vae.imaging import tiles
 
 STYLE = Path(__file__).with_name("traversals.css")
-NAME = 112  # width of the names before the strips
-AFTER = 84  # and of the numbers behind them
+NAME = 112  # width of the names left of the strips
+NUMBER = 84  # width of the numbers right of them
 GAP = 10  # between these columns
-BETWEEN = 7  # between two rows, where the bar stands
-MOST = 112  # a tile is so wide at most
+BETWEEN = 7  # between two strips, for the bar
+MOST = 112  # greatest width of a tile
+READABLE = 32  # least width of a tile
 
 
-class Row(NamedTuple):
-    """One path."""
+class Strip(NamedTuple):
+    """The decoded pictures of one path."""
 
     name: str  # in bold
-    about: str  # muted, behind or below the name
+    note: str  # in muted text after the name
     x: Floats  # (S, C, H, W)
-    words: Sequence[str]  # where each tile lies, for the pointer
-    mark: int | None = None  # the tile that the path starts from
-    after: str = ""
+    positions: Sequence[str]  # text of each tile on hover
+    start: int | None = None  # index of the tile at the start
+    number: str = ""  # right of the strip
 
 
 def tile_scale(shape: tuple[int, ...], steps: int, rows: int, room: tuple[int, int]) -> int:
-    """By what whole number to enlarge tiles (C, H, W) so that so many rows of so many fit into
-    the room (width, height), tiles never too small to be read."""
+    """The integer factor that enlarges tiles (C, H, W) so that `rows` strips of `steps` tiles fit
+    into the room (width, height). Tiles stay wide enough to be readable."""
     _, height, width = shape
     wide = ((room[0] + 1) // steps - 1) // width
     tall = (room[1] // max(rows, 1) - BETWEEN) // height
-    least = -(-32 // width)
+    least = -(-READABLE // width)
     return max(1, min(wide, max(least, min(tall, MOST // width))))
 
 
 def width_of(shape: tuple[int, ...], steps: int, scale: int) -> int:
-    """How wide a strip is."""
+    """The width of a strip."""
     return steps * (shape[2] * scale + 1) - 1
 
 
 def strips(
-    rows: Sequence[Row],
+    rows: Sequence[Strip],
     scale: int,
     axis: Sequence[str] = (),
     title: str = "",
     heads: tuple[str, str] = ("", ""),
 ) -> str:
-    """HTML: the rows, and above them the places of the columns (S,) with a title, between what
-    stands before and behind the rows."""
+    """HTML of the strips below an axis: labels of the columns (S,) and a title.
+
+    `heads` are the titles of the columns left and right of the strips.
+    """
     pitch = rows[0].x.shape[3] * scale + 1
     width = pitch * len(rows[0].x) - 1
     before, behind = (f'<div class="head">{escape(head)}</div>' for head in heads)
     above = [before, _axis(axis, pitch, title), behind]
     parts = above * bool(axis or any(heads)) + [_row(row, scale) for row in rows]
-    columns = f"{NAME}px {width}px {AFTER}px"
+    columns = f"{NAME}px {width}px {NUMBER}px"
     body = "".join(parts)
     return f'<div class="vae-strips" style="grid-template-columns:{columns}">{body}</div>'
 
 
-def _row(row: Row, scale: int) -> str:
-    shown = tiles.tile(row.x, len(row.x), scale=scale)
-    height, width = shown.shape[:2]
+def _row(row: Strip, scale: int) -> str:
+    """Name, image and number of one strip."""
+    tiled = tiles.tile(row.x, len(row.x), scale=scale)
+    height, width = tiled.shape[:2]
     pitch = row.x.shape[3] * scale + 1
     muted = colour("muted")
-    image = picture(tiles.png(shown), (width, height), row.name)
-    places = "".join(f'<i style="width:{pitch}px" title="{escape(w)}"></i>' for w in row.words)
+    image = picture(tiles.png(tiled), (width, height), row.name)
+    places = "".join(
+        f'<i style="width:{pitch}px" title="{escape(text)}"></i>' for text in row.positions
+    )
     bar = ""
-    if row.mark is not None:
-        bar = f'<b style="left:{row.mark * pitch}px;width:{pitch - 1}px" title="start"></b>'
+    if row.start is not None:
+        bar = f'<b style="left:{row.start * pitch}px;width:{pitch - 1}px" title="start"></b>'
     return (
         f'<div class="name"><b>{escape(row.name)}</b>'
-        f'<span style="color:{muted}">{escape(row.about)}</span></div>'
+        f'<span style="color:{muted}">{escape(row.note)}</span></div>'
         f'<div class="strip" style="height:{height + BETWEEN}px">{image}'
         f'<div class="places">{places}</div>{bar}</div>'
-        f'<div class="after">{escape(row.after)}</div>'
+        f'<div class="after">{escape(row.number)}</div>'
     )
 
 
 def _axis(labels: Sequence[str], pitch: int, title: str) -> str:
-    said = "".join(
+    """The labels above the columns, and the title above these."""
+    ticks = "".join(
         f'<span style="left:{(k + 0.5) * pitch:.1f}px">{escape(labels[k])}</span>'
         for k in html_grid.labelled(len(labels), pitch)
     )
     words = f'<div style="color:{colour("muted")}">{escape(title)}</div>' if title else ""
-    return f'<div class="head axis">{words}<div class="ticks">{said}</div></div>'
+    return f'<div class="head axis">{words}<div class="ticks">{ticks}</div></div>'
 
 
 def picture(content: bytes, size: tuple[int, int], alt: str, kind: str = "png") -> str:
-    """HTML: a picture file of this kind and size (width, height), pixel for pixel."""
+    """HTML of an image file of this kind and size (width, height)."""
     source = tiles.data_uri(content).replace("image/png", f"image/{kind}", 1)
     return (
         f'<img src="{source}" width="{size[0]}" height="{size[1]}" '
@@ -106,8 +113,8 @@ def picture(content: bytes, size: tuple[int, int], alt: str, kind: str = "png") 
 
 
 def captioned(x: Floats, words: Sequence[tuple[str, str]], scale: int, indent: int = 0) -> str:
-    """HTML: pictures x (N, C, H, W) side by side, each with words below it, the first of them in
-    bold; `indent` pixels from the left."""
+    """HTML of pictures x (N, C, H, W) side by side, `indent` pixels from the left. `words` are the
+    caption of each: a bold line and a plain line."""
     size = (x.shape[3] * scale, x.shape[2] * scale)
     figures = "".join(
         f"<figure>{picture(content, size, bold)}<figcaption><b>{escape(bold)}</b><br>"
