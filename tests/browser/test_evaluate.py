@@ -18,7 +18,7 @@ from tests.browser.test_data import photographs
 from vae.analysis.loaded_run import LoadedRun
 from vae.base.records import Evaluation
 from vae.commands import main
-from vae.dashboard.evaluate.measures import thousandths
+from vae.dashboard.evaluate.text import three_decimals
 from vae.figures.evaluation import with_error
 from vae.runs import Run
 from vae.runs.evaluations import KIND, saved_evaluations
@@ -130,7 +130,7 @@ def _expected(record: Evaluation) -> dict[str, list[str]]:
         found[title] = [value, f"± {se} nats{more}"]
     low, high = record.active_units_interval or (0, 0)
     latents = len(record.kl_per_dimension or ())
-    ends = f"{low} to {high} latents" if low < high else "latents"
+    ends = f"{low} to {high} latents"
     found["Active units"] = [f"{record.active_units} of {latents}", ends]
     assert record.probes is not None
     for title, name in (("Linear probe", "linear"), ("k-NN probe", "knn"), ("Chance", "chance")):
@@ -146,9 +146,9 @@ def _rows(record: Evaluation) -> list[str]:
         text
         for row in record.fidelity.values()
         for text in (
-            thousandths(row["value"]),
-            f"{thousandths(row['low'])} to {thousandths(row['high'])}",
-            thousandths(row["reference"]),
+            three_decimals(row["value"]),
+            f"{three_decimals(row['low'])} to {three_decimals(row['high'])}",
+            three_decimals(row["reference"]),
         )
     ]
 

@@ -7,25 +7,27 @@ import numpy as np
 import pytest
 from scipy.stats import entropy, pearsonr
 
-from vae.evaluation import disentanglement as room
+from vae.evaluation import factor_sets
 from vae.evaluation.disentanglement import (
+    Score,
     _concentration,
-    beta_vae,
     dci,
     disentanglement,
-    factor_vae,
     mig,
     prepared,
     sap,
     scores,
 )
+from vae.evaluation.factor_sets import beta_vae, factor_vae
+from vae.evaluation.measures import TABLES
 
 N = 1500
+ROWS = TABLES["disentanglement"].functions
 
 
 @pytest.fixture(autouse=True)
 def fewer_sets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "SETS", {"train": 1000, "test": 1000})
+    monkeypatch.setattr(factor_sets, "SETS", {"train": 1000, "test": 1000})
 
 
 def factors(kinds: int = 0, seed: int = 0) -> dict[str, Any]:
@@ -45,7 +47,7 @@ def code(known: dict[str, Any], degrees: float = 0.0, noise: float = 0.0) -> Any
 
 
 def scored(z: Any, known: dict[str, Any]) -> dict[str, float]:
-    return scores(prepared(z, known), np.random.default_rng(0))
+    return scores(prepared(z, known), ROWS, np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("kinds", [0, 2])
@@ -165,8 +167,8 @@ def test_sets_share_one_factor_and_no_other() -> None:
     known = factors(5)
     sample = prepared(code(known), known)
     rng = np.random.default_rng(0)
-    rows, shared = room._sets(sample, 200, 64, rng)
-    pairs, alike = room._sets(sample, 200, 128, rng, pairs=True)
+    rows, shared = factor_sets._sets(sample, 200, 64, rng)
+    pairs, alike = factor_sets._sets(sample, 200, 128, rng, pairs=True)
     assert rows.shape == (200, 64)
     for f in range(2):
         here = sample.values[rows[shared == f]]  # (S, 64, F)
@@ -202,17 +204,16 @@ def test_factors_are_discrete_up_to_twenty_values() -> None:
 
 def test_the_standard_error_is_the_spread_over_data_sets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules[__name__], "N", 600)
-
-    def one(sample: room.Sample, rng: np.random.Generator, told: Any) -> dict[str, float]:
-        return {"sap": sap(sample, sample), "mig": mig(sample)}
-
-    monkeypatch.setattr(room, "scores", one)
+    rows = {
+        "sap": Score(lambda draw: sap(draw.sample, draw.sample)),
+        "mig": Score(lambda draw: mig(draw.sample)),
+    }
     found = []
     for seed in range(25):
         known = factors(seed=seed)
         z = np.stack(list(known.values()), 1)
         z = z + np.random.default_rng(100 + seed).standard_normal(z.shape)
-        found.append(disentanglement(z.astype(np.float32), known, seed))
+        found.append(disentanglement(z.astype(np.float32), known, rows, seed))
     for name, most in (("sap", 1.5), ("mig", 2.5)):
         spread = np.std([f[name].value for f in found])
         assert 0.67 < np.mean([f[name].se for f in found]) / spread < most
@@ -221,8 +222,8 @@ def test_the_standard_error_is_the_spread_over_data_sets(monkeypatch: pytest.Mon
 def test_it_repeats_and_states_chance() -> None:
     known = factors(3)
     known, z = {k: v[:300] for k, v in known.items()}, code(known, 20)[:300]
-    first = disentanglement(z, known, 0, halves=2)
-    assert disentanglement(z, known, 0, halves=2) == first
+    first = disentanglement(z, known, ROWS, 0, halves=2)
+    assert disentanglement(z, known, ROWS, 0, halves=2) == first
     assert first["factor_vae"].chance == first["beta_vae"].chance == 0.5
     assert first["dci_informativeness"].chance == pytest.approx(1 / 3, abs=0.06)
     assert first["mig"].chance == 0
@@ -233,12 +234,12 @@ def test_what_cannot_be_scored_gets_a_sentence(latents: int, known: int, count: 
     z = np.random.default_rng(0).standard_normal((count, latents)).astype(np.float32)
     some = {str(i): z[:, 0] + i for i in range(known)} | {"constant": np.zeros(count)}
     with pytest.raises(ValueError, match="at least two latents, two factors that vary"):
-        disentanglement(z, some, 0)
+        disentanglement(z, some, ROWS, 0)
 
 
 def test_progress_never_falls_and_ends_at_one() -> None:
     known, told = factors(3), []
-    disentanglement(code(known), known, 0, halves=2, progress=told.append)
+    disentanglement(code(known), known, ROWS, 0, halves=2, progress=told.append)
     assert told == sorted(told)
     assert told[-1] == 1.0
     assert np.diff(told).max() < 0.1

@@ -12,7 +12,6 @@ import pytest
 import torch
 from scipy import stats
 
-from vae import evaluation
 from vae.analysis.projections import Cancelled
 from vae.base.records import Domain
 from vae.batches import Batches
@@ -20,22 +19,29 @@ from vae.components.likelihoods import LIKELIHOODS
 from vae.config import RunConfig
 from vae.data import Dataset, load
 from vae.evaluation import (
-    FULL,
     active_interval,
     active_units,
     bound,
     disentanglement,
     evaluate,
+    extended,
+    factor_sets,
+    inputs,
     log_likelihood,
     log_weights,
 )
-from vae.evaluation import extended as whole
+from vae.evaluation.measures import MEASURES, STATISTICS, TABLES, json_keys
 from vae.evaluation.probes import wilson
-from vae.evaluation.sample_quality import FIGURES
 from vae.model import VAE, build
 
 CPU = torch.device("cpu")
 D, SIGMA = 6, 0.5
+FULL = [
+    name
+    for key, row in {**MEASURES, **TABLES}.items()
+    if "full" in row.needs
+    for name in row.keys(key)
+]
 
 
 @pytest.fixture
@@ -274,7 +280,7 @@ def test_every_none_has_its_reason(tiny: Callable[..., VAE], data: Dataset) -> N
         for binarize in ("none", "threshold"):
             for samples in (0, 2):
                 record = evaluate(model, batches(data, binarize), nll_samples=samples)
-                for name, value in record._asdict().items():
+                for name, value in record.as_json().items():
                     if value is None:
                         assert record.notes[name].endswith("."), name
                     elif name != "nll":
@@ -435,7 +441,7 @@ def full(model: VAE, data: Dataset, **more: Any) -> Any:
 def test_a_full_evaluation_has_all(
     tiny: Callable[..., VAE], moons: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(disentanglement, "SETS", {"train": 100, "test": 100})
+    monkeypatch.setattr(factor_sets, "SETS", {"train": 100, "test": 100})
     model = tiny((1, 8, 8), levels=256)
     record = full(model, moons, factors=moons.factors)
     assert full(model, moons, factors=moons.factors) == record
@@ -444,7 +450,8 @@ def test_a_full_evaluation_has_all(
     assert record.mutual_information_se > 0
     assert set(record.probes) == {"linear", "knn", "chance"}
     assert record.disentanglement["beta_vae"]["chance"] == 0.5
-    assert set(record.fidelity) == set(FIGURES)
+    assert record.fidelity.keys() == STATISTICS.keys()
+    assert list(record.values) == json_keys()
     assert set(FULL) & set(record.notes) == {"fidelity"}
     plain = evaluate(model, batches(moons), elbo_samples=1)
     assert plain.elbo == record.elbo
@@ -487,7 +494,7 @@ def test_what_is_near_its_largest_value_is_said_to_be(model: VAE, data: Dataset)
 def test_many_examples_are_examined_in_part(
     tiny: Callable[..., VAE], data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(whole, "EXAMINED", 200)
+    monkeypatch.setattr(extended, "EXAMINED", 200)
     record = full(tiny((D,)), data)
     assert "On 200 of the examples" in record.notes["probes"]
     hits = round(200 * record.probes["linear"]["value"])
@@ -589,8 +596,8 @@ def test_samples_that_are_not_finite_have_no_fidelity(
 def test_what_is_compared_is_told_and_limited(
     tiny: Callable[..., VAE], data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(whole, "COMPARED", 120)
-    monkeypatch.setattr(whole, "CHUNK", 50)  # more than one, and no divisor
+    monkeypatch.setattr(extended, "COMPARED", 120)
+    monkeypatch.setattr(extended, "CHUNK", 50)  # more than one, and no divisor
     record = full(tiny((D,), levels=0, likelihood="gaussian"), data)
     assert (
         "120 samples, the means E[x|z], z ~ p(z), against 120 examples" in record.notes["fidelity"]
@@ -626,7 +633,7 @@ def test_progress_never_falls_and_ends_at_one(
     moons: Dataset,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(disentanglement, "SETS", {"train": 100, "test": 100})
+    monkeypatch.setattr(factor_sets, "SETS", {"train": 100, "test": 100})
     model, seen, of, more = kinds(tiny, data, moons)[kind]
     told: list[float] = []
     record = evaluate(
@@ -667,8 +674,8 @@ def test_progress_in_short_tells_every_portion(
 def test_whoever_is_told_may_end_it_at_any_time(
     tiny: Callable[..., VAE], moons: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(disentanglement, "SETS", {"train": 20, "test": 20})
-    monkeypatch.setattr(disentanglement.disentanglement, "__defaults__", (2,))
+    monkeypatch.setattr(factor_sets, "SETS", {"train": 20, "test": 20})
+    monkeypatch.setattr(disentanglement, "HALVES", 2)
     model, calls = tiny((1, 8, 8), levels=256), 0
     told: list[float] = []
     full(model, moons, factors=moons.factors, progress=told.append)
@@ -712,8 +719,7 @@ def test_no_portion_is_long(
         decoded.append(0)
 
     monkeypatch.setattr(model, "likelihood", counted)
-    for room in (whole, evaluation):
-        monkeypatch.setattr(room, "pace", lambda model: 1e-5)
+    monkeypatch.setattr(inputs, "pace", lambda model: 1e-5)
     seen = batches(toy(120, event), "threshold")
     samples = 20_000 if len(event) == 1 else 30
     more = {"full": True, "training": seen} if full else {}

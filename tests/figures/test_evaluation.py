@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 
 from vae.base.records import Evaluation
+from vae.evaluation.measures import json_keys
 from vae.figures.evaluation import bound_bars, kl_parts, kl_per_latent, score_dots, with_error
 from vae.figures.palette import token
 
-FIELDS: dict[str, Any] = dict.fromkeys(Evaluation._fields)
+EMPTY: dict[str, Any] = dict.fromkeys(json_keys())
 
 
 def record(**values: Any) -> Evaluation:
-    return Evaluation(**(FIELDS | {"notes": {}} | values))
+    return Evaluation("", "", "", 1, EMPTY | values, notes={})
 
 
 def bars(figure: Any) -> dict[str, tuple[float, float]]:

@@ -8,20 +8,20 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage, trained
 from vae.analysis.loaded_run import LoadedRun
-from vae.base.records import Evaluation
 from vae.dashboard import server
-from vae.dashboard.evaluate import figures
-from vae.dashboard.evaluate import measures as words
+from vae.dashboard.evaluate import text as words
 from vae.dashboard.evaluate.view import table_key
-from vae.evaluation import disentanglement, probes
+from vae.evaluation import disentanglement, factor_sets
+from vae.evaluation.measures import MEASURES, PROBES, STATISTICS
+from vae.figures.base import number
+from vae.figures.evaluation import with_error
 from vae.runs import Run, identity
 from vae.runs.evaluations import KIND, EvaluationRequest, saved_evaluations
 from vae.worker.job import Job
@@ -39,15 +39,15 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 DEFAULT = EvaluationRequest("best", "test")
 SHORT = EvaluationRequest("best", "test", elbo_samples=2, samples=0, full=False)
-TITLES = {figure.title: name for name, figure in (words.BOUND | words.LATENTS).items()}
+TITLES = {row.title: key for key, row in MEASURES.items() if not row.per_latent}
 
 
 @pytest.fixture(scope="module", autouse=True)
 def quick() -> Iterator[None]:
     """Few sets and few halves for the scores of disentanglement."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(disentanglement, "SETS", {"train": 300, "test": 300})
-        patch.setattr(disentanglement.disentanglement, "__defaults__", (2,))
+        patch.setattr(factor_sets, "SETS", {"train": 300, "test": 300})
+        patch.setattr(disentanglement, "HALVES", 2)
         yield
 
 
@@ -122,8 +122,8 @@ def test_every_kind_of_run_shows_its_figures_or_why_there_are_none(
             assert shown[title][0] == "not defined"
             assert record.notes[name] in text(at)
         elif name not in ("ess", "active_units"):
-            number, half = read(shown[title][0])
-            assert abs(number - value) <= half * 1.0001
+            shown_number, half = read(shown[title][0])
+            assert abs(shown_number - value) <= half * 1.0001
             se = getattr(record, f"{name}_se", None)
             if se:
                 error, half = read(shown[title][1].removeprefix("± "))
@@ -132,10 +132,10 @@ def test_every_kind_of_run_shows_its_figures_or_why_there_are_none(
     for name, sentence in record.notes.items():
         assert sentence in text(at), name
     if record.ess is not None:
-        assert shown["Effective samples"][0] == f"{record.ess['mean']:.1f} of 100"
+        assert shown["Effective samples"][0] == f"{number(record.ess['mean'])} of 100"
     if record.active_units is not None:
         low, high = record.active_units_interval or (0, 0)
-        ends = f"{low} to {high} latents" if low < high else "latents"
+        ends = f"{low} to {high} latents"
         assert shown["Active units"] == (f"{record.active_units} of {run.config.latent_dim}", ends)
     assert ("evaluate_disentanglement" in drawn(at)) == (kind == "factors")
 
@@ -144,7 +144,7 @@ def test_probes_stand_beside_chance(run: Run, open_page: OpenPage) -> None:
     at, table = open_page("evaluate.py"), saved_evaluations(run)[0].record.probes
     assert table is not None
     for name, row in table.items():
-        value, ends = metrics(at)[words.PROBES[name].title]
+        value, ends = metrics(at)[PROBES[name].title]
         assert value == f"{100 * row['value']:.1f} %"
         assert ends == f"{100 * row['low']:.1f} % to {100 * row['high']:.1f} %"
 
@@ -155,9 +155,9 @@ def test_samples_stand_beside_real_examples(run: Run, open_page: OpenPage) -> No
     said = [e.value for e in at.markdown]
     for name, row in table.items():
         value, low, high, real = (
-            words.thousandths(row[k]) for k in ("value", "low", "high", "reference")
+            words.three_decimals(row[k]) for k in ("value", "low", "high", "reference")
         )
-        place = said.index(words.FIDELITY[name].title)
+        place = said.index(STATISTICS[name].title)
         assert said[place : place + 4][1:] == [f"**{value}**", f"{low} to {high}", real]
         assert len(at.markdown[place].help) > 40
     head = next(e for e in at.markdown if "real examples" in e.value)
@@ -173,49 +173,6 @@ def test_every_figure_has_help_and_a_unit(run: Run, open_page: OpenPage) -> None
     assert "interval is of 95 %" in text(at)
     for widget in [*at.selectbox, *at.number_input, *at.toggle]:
         assert widget.help or widget.label == "Run"
-
-
-def test_every_field_of_the_record_has_a_place() -> None:
-    about = {"run", "split", "checkpoint", "examples", "nll_samples", "notes", "kl_per_dimension"}
-    placed = about | words.BOUND.keys() | words.LATENTS.keys() | {*words.KNOWN_TABLES}
-    errors = {f"{name}_se" for name in placed} | {"active_units_interval"}
-    assert set(Evaluation._fields) - placed - errors <= words.TABLES.keys()
-
-
-def test_every_probe_and_score_has_a_name() -> None:
-    rng = np.random.default_rng(0)
-    z, labels = rng.normal(size=(200, 2)).astype(np.float32), rng.integers(0, 3, 200)
-    assert probes.probe(z, labels, 0).keys() == words.PROBES.keys()
-    factors = {"a": z[:, 0], "b": z[:, 1]}
-    scores = disentanglement.disentanglement(z, factors, 0, halves=2)
-    assert scores.keys() == words.SCORES.keys()
-
-
-def test_a_table_that_nobody_foresaw_is_shown(run: Run) -> None:
-    class Longer(NamedTuple):
-        elbo: float
-        probes: dict[str, dict[str, float]]
-        novelty: dict[str, dict[str, float]]
-        notes: dict[str, str]
-
-    rows = {"a": {"value": 1.0, "low": 0.5, "high": 2.0}}
-    record: Any = Longer(1.0, {}, rows, {})
-    assert words.tables(record) == {"novelty": rows}
-    assert words.title_of("novelty") == "Novelty"
-
-
-def test_a_table_without_a_chart_shows_whatever_it_tells(
-    run: Run, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rows = {
-        "precision": {"value": 0.81234, "low": 0.7, "high": 0.9},
-        "distance": {"value": 12.3456, "se": None, "space": "pixels"},
-    }
-    monkeypatch.setattr(figures, "tables", lambda record: {"probes": rows})
-    table = open_page("evaluate.py").table[0].value
-    assert list(table.columns) == ["", "value", "low", "high", "se", "space"]
-    assert list(table.iloc[0]) == ["precision", "0.8123", "0.7000", "0.9000", "", ""]
-    assert list(table.iloc[1]) == ["distance", "12.35", "", "", "", "pixels"]
 
 
 # The job
@@ -258,11 +215,11 @@ def test_the_button_orders_what_the_controls_say(
     shown = metrics(at)
     found = saved_evaluations(run)[0].record
     assert (
-        words.with_error(found.reconstruction, found.reconstruction_se)[0]
+        with_error(found.reconstruction, found.reconstruction_se)[0]
         == (shown["Reconstruction"][0])
     )
-    assert "Not asked for: choose K above 0" in text(at)
-    assert text(at).count("Not asked for: switch All figures on") >= 2
+    assert "Not requested: choose K above 0" in text(at)
+    assert text(at).count("Not requested: switch All measures on") >= 2
     assert not shown.keys() & {"−ln p(x)", "I(x; z)", "Linear probe"}
 
 
@@ -270,7 +227,7 @@ def test_progress_is_shown_and_can_be_cancelled(run: Run, open_page: OpenPage) -
     job = job_of(run, SHORT)
     job.note(state="running", progress=0.25, begun=time.time() - 600, **identity())
     at = open_page("evaluate.py")
-    assert "test, best weights, L = 2, in short: 25 %, about 30 min left" in text(at)
+    assert "test, best weights, L = 2, quick measures: 25 %, about 30 min left" in text(at)
     setting(at, SHORT)
     assert at.button(key="evaluate").disabled
     assert "figures appear here when it is done" in text(at)
@@ -355,16 +312,22 @@ def test_all_are_in_the_table_and_can_be_shown_kept_and_deleted(
     found, table = saved_evaluations(run), at.dataframe[0].value
     assert len(table) == len(found) == 3
     for row, result in zip(table.to_dict("records"), found, strict=True):
-        value, se = words.with_error(result.record.elbo, result.record.elbo_se)
+        value, se = with_error(result.record.elbo, result.record.elbo_se)
         assert row["ELBO"] == f"{value} ± {se}"
         assert int(row["K"]) == result.request.samples
         assert int(row["L"]) == result.request.elbo_samples
         assert row["step"] == str(result.weights.step)
     place = next(i for i, k in enumerate(found) if k.request == DEFAULT)
-    assert metrics(at)["ELBO"][0] == words.with_error(*found[place].record[4:6])[0]
+    assert (
+        metrics(at)["ELBO"][0]
+        == with_error(found[place].record.elbo, found[place].record.elbo_se)[0]
+    )
     other = next(i for i, k in enumerate(found) if k.request.split == "train")
     pick(at, run, other)
-    assert metrics(at)["ELBO"][0] == words.with_error(*found[other].record[4:6])[0]
+    assert (
+        metrics(at)["ELBO"][0]
+        == with_error(found[other].record.elbo, found[other].record.elbo_se)[0]
+    )
     assert f"{found[other].record.examples} train examples" in text(at)
     press(at, "evaluate_delete")
     assert saved_evaluations(run) == [k for k in found if k.request.split != "train"]
@@ -375,7 +338,7 @@ def test_the_files_hold_every_figure(run: Run) -> None:
     written = io.StringIO(words.as_csv(result.record).decode())
     rows = {row["figure"]: row for row in csv.DictReader(written)}
     record = result.record
-    for name in words.BOUND.keys() | words.LATENTS.keys():
+    for name in TITLES.values():
         if name == "ess":
             assert float(rows["ess mean"]["value"]) == record.ess["mean"]
             continue
@@ -402,7 +365,7 @@ def test_a_result_of_an_earlier_version_says_so_and_can_be_made_anew(
     del saved["evaluation"]["probes"]
     result.path.write_text(json.dumps(saved))
     at = open_page("evaluate.py")
-    assert "This result is of an earlier version" in text(at)
+    assert "This result comes from an earlier version" in text(at)
     assert not at.button(key="evaluate").disabled
 
 

@@ -17,11 +17,11 @@ from vae.analysis.loaded_run import LoadedRun
 from vae.base.statistics import verdict
 from vae.config import RunConfig
 from vae.data import load
+from vae.evaluation.measures import STATISTICS
 from vae.figures.base import number
 from vae.figures.evaluation import with_error
 from vae.report import report
 from vae.report.comparison_section import sentence
-from vae.report.run_summary import KEYS
 from vae.runs import Run, notes
 from vae.runs.evaluations import EvaluationRequest, save
 from vae.worker.evaluate import judged, load_run
@@ -154,8 +154,10 @@ def test_an_evaluation_is_told_with_errors_and_units(tmp_path: Path) -> None:
     assert re.search(r"Active units[^.]* latents", said)
     assert record.fidelity is not None
     for name, row in record.fidelity.items():
-        ends = f"{row['low']:.3g} to {row['high']:.3g}; real examples {row['reference']:.3g}"
-        assert f"Samples: {KEYS.get(name, name)} {number(row['value'])} {ends}" in said
+        title = STATISTICS[name].full_title or STATISTICS[name].title
+        ends = f"{number(row['low'])} to {number(row['high'])}"
+        ends += f"; real examples {number(row['reference'])}"
+        assert f"Samples: {title} {number(row['value'])} {ends}" in said
     assert "test examples: 180," in said
 
 

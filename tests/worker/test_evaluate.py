@@ -12,6 +12,7 @@ import pytest
 
 from vae.analysis.loaded_run import LoadedRun
 from vae.base import files
+from vae.evaluation.reading import is_complete
 from vae.runs import Run, identity
 from vae.runs.evaluations import KIND, EvaluationRequest, SavedEvaluation, saved_evaluations
 from vae.worker import evaluate
@@ -41,7 +42,7 @@ def test_what_is_kept_is_what_the_library_says(trained: Make, checkpoint: str, f
     assert result.path == job.result
     assert result.record == LoadedRun.of(run, checkpoint).evaluate("train", 2, 100, full)
     assert result.request == request
-    assert result.complete
+    assert is_complete(result.record)
     assert result.weights.step == files.read_meta(run.weights_path(checkpoint))["step"]
     assert timedelta(0) <= datetime.now(UTC) - result.created < timedelta(minutes=5)
     assert job.status()["state"] == "finished"
@@ -75,7 +76,7 @@ def test_progress_is_noted_and_cancel_ends_it_without_a_result(
 
     before = Job.note
     monkeypatch.setattr(Job, "note", note)
-    monkeypatch.setattr("vae.evaluation.CHUNK", 8)
+    monkeypatch.setattr("vae.evaluation.inputs.CHUNK", 8)
     work(job.order, lambda: None)
     assert len(shares) == 1
     assert 0 < shares[0] < 1
@@ -86,7 +87,7 @@ def test_progress_is_noted_and_cancel_ends_it_without_a_result(
 
 def test_progress_goes_from_nothing_to_all(trained: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluate, "TELL_SECONDS", -1.0)
-    monkeypatch.setattr("vae.evaluation.CHUNK", 8)
+    monkeypatch.setattr("vae.evaluation.inputs.CHUNK", 8)
     run, shares = trained("one"), []
     monkeypatch.setattr(Job, "report", lambda self, share: shares.append(share))
     done(run)
@@ -177,8 +178,10 @@ def test_a_result_of_an_earlier_version_is_read_and_known_as_that(trained: Make)
     saved["evaluation"]["forgotten"] = 3
     result.path.write_text(json.dumps(saved))
     (old,) = saved_evaluations(run)
-    assert not old.complete
-    assert old.record == result.record._replace(probes=None)
+    assert not is_complete(old.record)
+    values = {k: v for k, v in result.record.values.items() if k != "probes"}
+    assert old.record == result.record._replace(values=values | {"forgotten": 3})
+    assert old.record.get("probes") is None
 
 
 def test_the_newest_comes_first(trained: Make, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -244,39 +244,55 @@ class Baseline(NamedTuple):
     converged: bool = False
 
 
-class Evaluation(NamedTuple):
-    """One yardstick for every run, nats per example where not said otherwise.
+class Estimate(NamedTuple):
+    """A number with its uncertainty; a field that does not apply is None."""
 
-    `se` is a standard error: of the draws of z for the two of the aggregate posterior, of the
-    choice of examples for a disentanglement score, else of a mean over the examples. Intervals
-    are of 95 %.
+    value: float
+    se: float | None = None  # standard error
+    low: float | None = None  # ends of the 95 % interval
+    high: float | None = None
+    chance: float | None = None  # the value that latents without information reach
+    reference: float | None = None  # the value that real examples reach in place of samples
+    smallest: float | None = None  # the least value of one example
+
+    def as_json(self) -> dict[str, float]:
+        return {name: value for name, value in self._asdict().items() if value is not None}
+
+
+class Evaluation(NamedTuple):
+    """The measures of one run on one split; a row of `evaluation.measures` defines each.
+
+    `values` has the keys that `python -m vae evaluate --json` prints: a number under `elbo`, its
+    standard error under `elbo_se`, a 95 % interval under `active_units_interval`, a table name →
+    Estimate under `probes`. Every key is an attribute too: `record.elbo`. All values have types of
+    JSON; one that does not exist is None, and `notes` has the reason under the same key.
     """
 
     run: str
     split: str
     checkpoint: str
     examples: int
-    elbo: float | None
-    elbo_se: float | None
-    reconstruction: float
-    reconstruction_se: float | None
-    kl: float | None
-    kl_se: float | None
-    kl_per_dimension: tuple[float, ...] | None
-    kl_per_dimension_se: tuple[float, ...] | None
-    active_units: int | None
-    active_units_interval: tuple[int, int] | None  # for all examples of their kind
-    nll: float | None  # -ln p(x), importance-sampled with nll_samples samples
-    nll_se: float | None
-    nll_samples: int | None
-    ess: dict[str, float] | None  # effective samples: their mean, and "share" and "smallest" of K
-    bits_per_dimension: float | None  # bits
-    bits_per_dimension_se: float | None
-    mutual_information: float | None  # I_q(x; z), at most the ln of the examples
-    mutual_information_se: float | None
-    aggregate_kl: float | None  # KL(q(z) || p(z))
-    aggregate_kl_se: float | None
-    probes: dict[str, dict[str, float]] | None  # accuracy, a share: name → value, low, high
-    disentanglement: dict[str, dict[str, float]] | None  # name → value, se, chance; no unit
-    fidelity: dict[str, dict[str, float]] | None  # of samples: name → value, low, high, reference
-    notes: dict[str, str]  # why a value is None, and what to beware of
+    values: dict[str, Any]
+    notes: dict[str, str]  # key → why its value is None, or a caution
+
+    def __getattr__(self, key: str) -> Any:
+        try:
+            return self.values[key]
+        except KeyError:
+            raise AttributeError(f"This evaluation has no value {key!r}.") from None
+
+    def get(self, key: str) -> Any:
+        """Return the value under a key; None where it is undefined or this file lacks it."""
+        return self.values.get(key)
+
+    def as_json(self) -> dict[str, Any]:
+        head, values, notes = self[:4], self.values, self.notes
+        return dict(zip(self._fields, head, strict=False)) | values | {"notes": notes}
+
+    @classmethod
+    def from_json(cls, saved: dict[str, Any]) -> "Evaluation":
+        """Return the evaluation in a JSON object; raises KeyError or TypeError if it is none."""
+        run, split, checkpoint, examples = (saved[name] for name in cls._fields[:4])
+        values = {key: saved[key] for key in saved if key not in cls._fields}
+        float(values["reconstruction"])
+        return cls(run, split, checkpoint, examples, values, dict(saved["notes"] or {}))

@@ -17,17 +17,8 @@ from vae.commands.progress_bar import share
 from vae.runs import find
 
 if TYPE_CHECKING:
-    from vae.base.records import Evaluation
+    from vae.base.records import Estimate, Evaluation
     from vae.model import VAE
-
-TERMS = ("elbo", "reconstruction", "kl", "nll", "ess", "active_units", "bits_per_dimension")
-MORE = ("mutual_information", "aggregate_kl", "probes", "disentanglement", "fidelity")  # if full
-UNITS = {"active_units": "", "bits_per_dimension": " bits"}  # of the others: nats per example
-IN = {
-    "probes": "share right, with 95 % interval",
-    "disentanglement": "1 is best, no unit",
-    "fidelity": "shares, density without unit, squared units of the data; with 95 % interval",
-}
 
 
 def _run_flags(parser: argparse.ArgumentParser) -> None:
@@ -68,9 +59,8 @@ def evaluate_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--full",
         action="store_true",
-        help="also what the latents tell of the example, its class and its factors: mutual "
-        "information, KL of the aggregate posterior, probes, disentanglement; and fidelity, how "
-        "well samples pass for examples; takes longer (default: left out)",
+        help="also measures that take longer: mutual information, KL of the aggregate posterior, "
+        "probes of the class, disentanglement, sample quality (default: left out)",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object, every key there")
 
@@ -90,61 +80,47 @@ def evaluate(args: argparse.Namespace) -> int:
     except OSError as error:
         print(f"vae: The result is not kept with the run. {sentence(error)}", file=sys.stderr)
     if args.json:
-        print(json.dumps(record._asdict(), indent=2, ensure_ascii=False, allow_nan=False))
+        print(json.dumps(record.as_json(), indent=2, ensure_ascii=False, allow_nan=False))
         return 0
     print(f"{record.run}, {record.checkpoint} weights, {record.examples} {record.split} examples")
-    print("  ± is one standard error, an interval one of 95 %")
-    names = [n for n in TERMS + MORE * args.full if n != "ess" or record.ess]
-    for name in names:
-        note = record.notes.get(name, "")
-        print(f"  {name:<20} {_told(record, name)}" + (f"  ({note})" if note else ""))
-        for row in _rows(getattr(record, name)) if name in MORE else ():
-            print(f"    {row}")
-    told = {record.notes.get(name) for name in names}
-    for name in record.notes.keys() - set(record._fields):
-        if record.notes[name] not in told:
-            print(f"  {record.notes[name]}")
+    print("  nats are per example; ± is one standard error, an interval one of 95 %")
+    print("\n".join(f"  {line}" for line in _lines(record, args.full)))
     return 0
 
 
-def _told(record: "Evaluation", name: str) -> str:
-    """One figure with its standard error and its unit; of a table what its rows are in."""
-    value = getattr(record, name)
-    if value is None:
-        return "not defined"
-    if name == "ess":
-        k = record.nll_samples
-        return f"{value['mean']:.4g} of {k} samples, smallest {value['smallest'] * (k or 0):.4g}"
-    if isinstance(value, dict):
-        return IN[name]
-    if name == "active_units":
-        ends = record.active_units_interval
-        return f"{value}" if ends is None else f"{value} ({ends[0]} to {ends[1]})"
-    se = getattr(record, f"{name}_se", None)
-    unit = UNITS.get(name, " nats per example")
-    return f"{value:.6g}" + ("" if se is None else f" ± {se:.2g}") + unit
+def _lines(record: "Evaluation", full: bool) -> list[str]:
+    """One line for each value and each row of a table, then why values are undefined."""
+    from vae.evaluation.measures import MEASURES, TABLES
+    from vae.evaluation.reading import cautions, estimate, estimates, reasons, unit
+    from vae.evaluation.rows import Row
+
+    rows: dict[str, Row] = {**MEASURES, **TABLES}
+    keys = [key for key, row in rows.items() if full or "full" not in row.needs]
+    found = []
+    for key in keys:
+        if key in TABLES:
+            table = TABLES[key]
+            found += [
+                f"{key}: {name:<20} {_number(value, table.rows[name].unit)}"
+                for name, value in estimates(record, key).items()
+            ]
+        elif not MEASURES[key].per_latent and (value := estimate(record, key)):
+            found.append(f"{key:<20} {_number(value, unit(record, key))}")
+    found += [f"{', '.join(keys)}: {text}" for text, keys in cautions(record, keys).items()]
+    missing = reasons(record, keys)
+    return found + [f"{', '.join(keys)}: not defined. {why}" for why, keys in missing.items()]
 
 
-def _rows(table: Any) -> list[str]:
-    """A line for each row of a table of figures; none for a number."""
-    if not isinstance(table, dict):
-        return []
-    return [
-        f"{name:<20} {_figure(v['value'])} "
-        + (
-            f"({_figure(v['low'])} to {_figure(v['high'])})"
-            if "low" in v
-            else f"± {_figure(v['se'])}"
-        )
-        + (f"  (chance {_figure(v['chance'])})" if "chance" in v else "")
-        + (f"  (real examples {_figure(v['reference'])})" if "reference" in v else "")
-        for name, v in table.items()
-    ]
-
-
-def _figure(value: float) -> str:
-    """Three digits behind the point, or four in all where it is large."""
-    return f"{value:.3f}" if value < 10 else f"{value:.4g}"
+def _number(value: "Estimate", unit: str) -> str:
+    """An estimate with its uncertainty, its unit, and the values it compares with."""
+    text = f"{value.value:.6g}"
+    if value.se is not None:
+        text += f" ± {value.se:.2g}"
+    text += f" {unit}"
+    if value.low is not None and value.high is not None:
+        text += f" ({value.low:.4g} to {value.high:.4g})"
+    beside = {"smallest": value.smallest, "chance": value.chance, "real": value.reference}
+    return text + "".join(f", {k} {v:.4g}" for k, v in beside.items() if v is not None)
 
 
 def encode_flags(parser: argparse.ArgumentParser) -> None:

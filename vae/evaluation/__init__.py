@@ -1,14 +1,8 @@
-"""Evaluation: one yardstick for every run, whatever it was trained on.
+"""Evaluation: the same measures for every run, whatever objective trained it.
 
-Everything is in nats per example and a pure function of (model, examples, seed). With L posterior
-samples, reconstruction = -1/L Σ ln p(x|z_l), z_l ~ q(z|x); the KL is analytic. With K importance
-samples, -ln p(x) is estimated by -ln 1/K Σ p(x, z_k) / q(z_k|x), an upper bound in expectation
-that tightens as K grows (Burda et al. 2016, https://arxiv.org/abs/1509.00519, eq. 8); whether the
-weights can be trusted, `importance` says. A standard error over the examples is that of the mean
-as an estimate for all data of their kind: spread of one example / √N.
-
-`bound` has this, example by example. A full evaluation takes longer: `full` asks what the latents
-hold, and how good samples are.
+Every measure is a pure function of model, examples and seed, in nats per example unless its row
+of `measures` has another unit. `bound` computes the terms of single examples, `averages` their
+means, `extended` what takes longer: probes, disentanglement and sample quality.
 """
 
 from collections.abc import Mapping
@@ -16,34 +10,19 @@ from typing import Any
 
 import torch
 
-from vae.base import rng
 from vae.base.progress import Progress, parts, silent
 from vae.base.records import Evaluation, Floats, Ints
 from vae.batches import Batches
-from vae.evaluation.bound import (
-    FULL,
-    active_interval,
-    active_units,
-    at_once,
-    log_likelihood,
-    log_weights,
-    record_of,
-    seen,
-    with_bits_and_notes,
-)
-from vae.evaluation.extended import Known, completed, pace, seconds
+from vae.evaluation.averages import active_interval, active_units
+from vae.evaluation.bound import log_likelihood, log_weights
+from vae.evaluation.inputs import Inputs, unmet
+from vae.evaluation.measures import MEASURES, TABLES
+from vae.evaluation.rows import Row
 from vae.model import VAE
 
-__all__ = [
-    "FULL",
-    "active_interval",
-    "active_units",
-    "evaluate",
-    "log_likelihood",
-    "log_weights",
-]
+__all__ = ["active_interval", "active_units", "evaluate", "log_likelihood", "log_weights"]
 
-CHUNK = 256  # examples at a time, at most
+NO_SPREAD = "One example has no spread: there is no standard error."
 
 
 def evaluate(
@@ -59,50 +38,54 @@ def evaluate(
     training: Batches | None = None,
     progress: Progress = silent,
 ) -> Evaluation:
-    """Judge a model on examples. `run`, `split` and `checkpoint` are left for the caller.
+    """Return all measures of a model on examples; the caller sets `run`, `split`, `checkpoint`.
 
-    Only a full evaluation looks at what is known of the examples, `labels` (N,) and `factors` name
-    → (N,), and at `training`, examples of the training part, whose principal components samples
-    are compared in. `progress` is told the share that is done, and may raise to end it. Raises
+    Measures that need `full` read `labels` (N,), `factors` name → (N,) and `training`, examples of
+    the training part. `progress` receives the completed share and may raise to cancel. Raises
     ValueError if there are no examples or elbo_samples is below 1.
     """
     if not len(batches):
         raise ValueError("There is no example to evaluate on: choose another split.")
     if elbo_samples < 1 or nll_samples < 0:
         raise ValueError("Evaluation takes at least 1 ELBO sample, and 0 or more for -ln p(x).")
-    weigh = nll_samples if model.has_kl and not model.caveat else 0
-    weights = [1.0, 0.0]
-    if full:
-        rest = seconds(model, len(batches), labels, factors or {})
-        weights = [2 * pace(model) * len(batches) * (elbo_samples + weigh), sum(rest.values())]
+    inputs = Inputs(model, batches, nll_samples, seed, full, labels, factors or {}, training)
+    rows: dict[str, Row] = {**MEASURES, **TABLES}
+    seconds = [row.seconds(inputs) + 1e-3 if full else 0.0 for row in rows.values()]
+    decoded = len(batches) * (elbo_samples + inputs.importance_samples)
+    weights = (2 * inputs.pace * decoded, sum(seconds)) if full else (1.0, 0.0)
     first, second = parts(progress, weights)
-    found = _seen(model, batches, elbo_samples, weigh, seed, full, first)
-    record = with_bits_and_notes(model, record_of(model, found, weigh), nll_samples)
-    if not full:
-        missing = "Not asked for: it takes longer, and the full evaluation (--full) has it."
-        return record._replace(notes=record.notes | dict.fromkeys(FULL, missing))
-    means = torch.cat([part["mean"] for part in found]).cpu().numpy()
-    posteriors = [part.get("posteriors") for part in found]
-    known = Known(batches, means, posteriors, labels, factors or {}, training)
-    record = completed(model, record, known, seed, second)
-    progress(1.0)
-    return record
+    inputs.read_terms(elbo_samples, first)
+    values, notes = _measured(inputs, rows, parts(second, seconds) if full else None)
+    if full:
+        progress(1.0)
+    return Evaluation("", "", "", len(batches), values, notes)
 
 
-def _seen(
-    model: VAE,
-    batches: Batches,
-    samples: int,
-    weigh: int,
-    seed: int,
-    full: bool,
-    progress: Progress,
-) -> list[dict[str, Any]]:
-    """What the examples say, chunk by chunk."""
-    found = []
-    chunk = at_once(model, CHUNK)
-    sizes = [min(chunk, len(batches) - i) for i in range(0, len(batches), chunk)]
-    with torch.no_grad(), rng.stream(model.device, seed, "evaluation"):
-        for batch, told in zip(batches.chunks(chunk), parts(progress, sizes), strict=True):
-            found.append(seen(model, batch, samples, weigh, full, told))
-    return found
+def _measured(
+    inputs: Inputs, rows: Mapping[str, Row], shares: list[Progress] | None
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the values of all rows, and notes: reasons of missing values, and cautions."""
+    values: dict[str, Any] = {}
+    notes = {"likelihood": inputs.model.caveat} if inputs.model.caveat else {}
+    for i, (key, row) in enumerate(rows.items()):
+        inputs.progress = shares[i] if shares else silent
+        with torch.no_grad():
+            found, said = _entries(key, row, inputs)
+        values |= found
+        notes |= said
+    return values, notes
+
+
+def _entries(key: str, row: Row, inputs: Inputs) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the values of one row, and a note for each value that is None."""
+    reason = unmet(row.needs, inputs)
+    if not reason:
+        try:
+            values, caution = row.entries(key, inputs)
+        except ValueError as error:
+            reason = str(error)
+        else:
+            missing = {name: NO_SPREAD for name, value in values.items() if value is None}
+            return values, missing | ({key: caution} if caution else {})
+    keys = row.keys(key)
+    return dict.fromkeys(keys), dict.fromkeys(keys, reason)

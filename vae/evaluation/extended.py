@@ -1,19 +1,14 @@
-"""What a full evaluation adds: what the latents hold of the example (`aggregate`), of its class
-(`probes`) and of the factors that generated it (`disentanglement`), and how well samples of the
-model pass for examples (`fidelity`).
+"""Tables of measures that take longer: probes, disentanglement, and sample quality.
 
-Samples are z ~ p(z), then x. Where examples are 0 or 1 (binary or binarised) and the
-likelihood is one of such values, x is a draw from p(x|z), as a mean between 0 and 1 would be told
-from them at once; else it is the mean E[x|z], as the pages show it: without the noise of p(x|z),
-which is no part of what a picture looks like. A
-conditional model gets the classes of the examples that it is compared with. A point posterior is
-trained without a prior, so there is nothing to draw from.
+Each function reads `Inputs` and computes the rows of one table. Samples are z ~ p(z), then x.
+Where examples are 0 or 1 (binary or binarised) and the likelihood has such values, x is a draw
+from p(x|z), because a mean between 0 and 1 would differ from every example; otherwise x is the
+mean E[x|z], which the pages show too, without the noise of p(x|z). A conditional model draws the
+classes of the examples that its samples are compared with.
 """
 
-import math
-import time
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -22,186 +17,76 @@ from torch import Tensor
 
 from vae.base import rng
 from vae.base.progress import Progress, parts
-from vae.base.records import Evaluation, Floats, Ints
-from vae.batches import Batches
-from vae.data.dataset import stratified
-from vae.evaluation.aggregate_posterior import Posteriors, information, joined
-from vae.evaluation.bound import NO_DENSITY, at_once
-from vae.model import VAE, turn
+from vae.base.records import Estimate
+from vae.evaluation.bound import batch_size
+from vae.evaluation.disentanglement import BINS, Score, disentanglement
+from vae.evaluation.inputs import CHUNK, DRAWS, Inputs
+from vae.evaluation.probes import Probe, probe
+from vae.evaluation.sample_quality import NEIGHBOURS, Space, Statistic, fidelity
+from vae.model import VAE
 
 if TYPE_CHECKING:
-    from vae.evaluation.sample_quality import Space
+    from vae.base.records import Floats
 
-AGGREGATE = ("mutual_information", "mutual_information_se", "aggregate_kl", "aggregate_kl_se")
-DRAWS = 2000  # of z, each against all examples, for what the aggregate posterior says
 EXAMINED = 5000  # examples at most for probes and disentanglement
 COMPARED = 3000  # examples at most that samples are compared with
-CHUNK = 256  # samples at a time, at most
 
-NO_PRIOR = "A point posterior is trained without a prior: there is no p(z) to draw samples from."
-NO_SPACE = "No training examples were given, and their principal components are what it takes."
+Outcome = tuple[dict[str, Estimate], str]  # row → estimate, and a note
 
 
-class Known(NamedTuple):
-    """The examples that are judged, and what is known of them."""
-
-    batches: Batches
-    means: Floats  # (N, Z) of q(z|x)
-    posteriors: list[Posteriors | None]  # of each chunk
-    labels: Ints | None  # (N,)
-    factors: Mapping[str, Floats]  # name → (N,)
-    training: Batches | None  # examples of the training part
+def probe_table(inputs: Inputs, rows: Mapping[str, Probe]) -> Outcome:
+    """Return the accuracy of each probe of the class."""
+    assert inputs.labels is not None
+    at = inputs.rows(EXAMINED)
+    means, labels = inputs.means[at], inputs.labels[at]
+    return probe(means, labels, rows, inputs.seed, inputs.progress), _partial(inputs)
 
 
-def completed(
-    model: VAE, record: Evaluation, known: Known, seed: int, progress: Progress
-) -> Evaluation:
-    """The record with all that a full evaluation adds, or the reason why it is not there."""
-    cost = seconds(model, len(known.means), known.labels, known.factors)
-    for step, told in zip(STEPS, parts(progress, list(cost.values())), strict=True):
-        record = step(model, record, known, seed, told)
-    return record
+def score_table(inputs: Inputs, rows: Mapping[str, Score]) -> Outcome:
+    """Return each score of disentanglement."""
+    at = inputs.rows(EXAMINED)
+    factors: dict[str, Floats] = {name: values[at] for name, values in inputs.factors.items()}
+    found = disentanglement(inputs.means[at], factors, rows, inputs.seed, progress=inputs.progress)
+    return found, _partial(inputs)
 
 
-def seconds(
-    model: VAE, examples: int, labels: Ints | None, factors: Mapping[str, Floats]
-) -> dict[str, float]:
-    """About how long each of STEPS takes on one core."""
-    from vae.evaluation.disentanglement import BINS  # scikit-learn takes a second to import
-
-    examined, compared = min(examples, EXAMINED), min(examples, COMPARED)
-    latents, kinds = model.config.latent_dim, [len(np.unique(f)) for f in factors.values()]
-    trees = sum(kind if 2 < kind <= BINS else 1 for kind in kinds) * (len(kinds) > 1)
-    return {
-        "aggregate": 2e-9 * DRAWS * examples * latents * model.has_kl,
-        "probes": 1e-4 * examined * (labels is not None),
-        "disentanglement": 6e-5 * examined * latents * trees,
-        "fidelity": (4e-7 * compared**2 + pace(model) * compared) * model.has_kl + 1e-3,
-    }
+def _partial(inputs: Inputs) -> str:
+    return f"On {EXAMINED:,} of the examples." if len(inputs) > EXAMINED else ""
 
 
-def pace(model: VAE) -> float:
-    """Seconds that it takes to decode one z, as measured now."""
-    size = at_once(model, CHUNK)
-    z = torch.zeros(size, model.config.latent_dim, device=model.device)
-    for _ in range(2):  # the first time, buffers are still to be made
-        start = time.perf_counter()
-        with torch.no_grad():
-            model.likelihood(z, turn(model, size))
-    return (time.perf_counter() - start) / size
-
-
-def _with_aggregate(
-    model: VAE, record: Evaluation, known: Known, seed: int, progress: Progress
-) -> Evaluation:
-    """With what the aggregate posterior says, where q has a density that all z can be put into."""
-    posteriors = [part for part in known.posteriors if part is not None]
-    if not model.has_kl:
-        return _without(record, AGGREGATE, NO_DENSITY)
-    if len(posteriors) < len(known.posteriors):
-        reason = (
-            "Not computed: the density of every z under every q(z|x) of a "
-            f"{model.config.posterior} posterior takes too long."
-        )
-        return _without(record, AGGREGATE, reason)
-    with torch.no_grad():
-        prior, own = model.prior(), rng.mix(seed, "evaluation", 1)
-        found = information(
-            joined(posteriors),
-            lambda z: prior.log_prob(z.float().to(model.device)),
-            DRAWS,
-            own,
-            progress,
-        )
-    notes = dict(record.notes)
-    if math.log(record.examples) - found.mutual_information.value < 1:
-        notes["mutual_information"] = (
-            f"Near its largest value ln {record.examples} = {math.log(record.examples):.4g}: it "
-            "would grow with the number of examples."
-        )
-    return record._replace(
-        mutual_information=found.mutual_information.value,
-        mutual_information_se=found.mutual_information.se,
-        aggregate_kl=found.aggregate_kl.value,
-        aggregate_kl_se=found.aggregate_kl.se,
-        notes=notes,
-    )
-
-
-def _with_probes(
-    model: VAE, record: Evaluation, known: Known, seed: int, progress: Progress
-) -> Evaluation:
-    """With what the latents tell of the class."""
-    from vae.evaluation.probes import probe
-
-    labels = known.labels
-    if labels is None:
-        return _without(record, ("probes",), "The data have no labels.")
-    rows = stratified(labels, len(known.means), EXAMINED, seed)
-    return _tried(record, "probes", lambda: probe(known.means[rows], labels[rows], seed, progress))
-
-
-def _with_disentanglement(
-    model: VAE, record: Evaluation, known: Known, seed: int, progress: Progress
-) -> Evaluation:
-    """With what the latents tell of the factors."""
-    from vae.evaluation.disentanglement import disentanglement
-
-    if not known.factors:
-        return _without(record, ("disentanglement",), "The data have no known factors.")
-    rows = stratified(known.labels, len(known.means), EXAMINED, seed)
-    factors = {name: values[rows] for name, values in known.factors.items()}
-    return _tried(
-        record,
-        "disentanglement",
-        lambda: disentanglement(known.means[rows], factors, seed, progress=progress),
-    )
-
-
-def _with_fidelity(
-    model: VAE, record: Evaluation, known: Known, seed: int, progress: Progress
-) -> Evaluation:
-    """With how well samples pass for examples."""
-    from vae.evaluation.sample_quality import NEIGHBOURS, Space, fidelity
-
-    if not model.has_kl or known.training is None:
-        return _without(record, ("fidelity",), NO_SPACE if model.has_kl else NO_PRIOR)
-    rows = torch.from_numpy(stratified(known.labels, len(known.means), COMPARED, seed))
-    first, second = parts(progress, (pace(model) * len(rows), 4e-7 * len(rows) ** 2))
-    own = rng.mix(seed, "evaluation", 2)
-    try:
-        with torch.no_grad(), rng.stream(model.device, own, "evaluation"):
-            space = Space.of(known.training.fixed(own).x.cpu().numpy(), len(rows))
-            real, y = known.batches.take(rows.to(model.device))
-            sampled = _sampled(model, y, len(rows), space, first)
-        table = fidelity(space.place(real.cpu().numpy()), sampled, own, second)
-    except ValueError as error:
-        return _without(record, ("fidelity",), str(error))
+def sample_table(inputs: Inputs, rows: Mapping[str, Statistic]) -> Outcome:
+    """Return each statistic of samples against examples."""
+    assert inputs.training is not None
+    model, seed = inputs.model, rng.mix(inputs.seed, "evaluation", 2)
+    at = torch.from_numpy(inputs.rows(COMPARED))
+    n = len(at)
+    first, second = parts(inputs.progress, (inputs.pace * n, 4e-7 * n**2))
+    with rng.stream(model.device, seed, "evaluation"):
+        space = Space.of(inputs.training.fixed(seed).x.cpu().numpy(), n)
+        real, y = inputs.batches.take(at.to(model.device))
+        sampled = _sampled(model, y, n, space, first)
+    table = fidelity(space.place(real.cpu().numpy()), sampled, rows, seed, second)
+    drawn = "draws of p(x|z)" if _binary(model) else "the means E[x|z]"
     note = (
-        f"{len(rows):,} samples, {'draws of p(x|z)' if _binary(model) else 'the means E[x|z]'}, "
-        f"z ~ p(z), against {len(rows):,} examples in {space.axes.shape[1]} principal components "
-        f"of {len(known.training):,} training examples ({100 * space.explained:.0f} % of their "
-        f"variance), {NEIGHBOURS} neighbours. Reference: real examples against real ones. "
-        "The squared Fréchet distance is in squared units of the data, whose variance there is "
-        f"{space.variance:.4g}; it is no FID."
+        f"{n:,} samples, {drawn}, z ~ p(z), against {n:,} examples in {space.axes.shape[1]} "
+        f"principal components of {len(inputs.training):,} training examples "
+        f"({100 * space.explained:.0f} % of their variance), {NEIGHBOURS} neighbours. Reference: "
+        "real examples against real ones. The squared Fréchet distance is in squared units of the "
+        f"data, whose variance there is {space.variance:.4g}; it is no FID."
     )
-    return record._replace(
-        fidelity={name: row._asdict() for name, row in table.items()},
-        notes=record.notes | {"fidelity": note},
-    )
+    return table, note
 
 
 def _binary(model: VAE) -> bool:
-    """Whether examples are 0 or 1, as the model sees them, and so is what it draws."""
+    """Return whether examples and draws from p(x|z) are 0 or 1."""
     return model.domain.levels == 2 and model.discrete
 
 
 def _sampled(
-    model: VAE, y: Tensor | None, count: int, space: "Space", progress: Progress
+    model: VAE, y: Tensor | None, count: int, space: Space, progress: Progress
 ) -> NDArray[np.float64]:
-    """So many samples of the model, of the classes y (count,), in the space of their comparison,
-    (count, d)."""
-    prior, placed, chunk = model.prior(), [], at_once(model, CHUNK)
+    """Return coordinates in `space` of samples with the classes y (count,), (count, d)."""
+    prior, placed, chunk = model.prior(), [], batch_size(model, CHUNK)
     for start in range(0, count, chunk):
         z = prior.sample(torch.Size((min(chunk, count - start),)))
         px = model.likelihood(z, None if y is None else y[start : start + chunk])
@@ -211,21 +96,23 @@ def _sampled(
     return np.concatenate(placed)
 
 
-def _tried(record: Evaluation, name: str, made: Callable[[], Mapping[str, Any]]) -> Evaluation:
-    """With a table of named tuples, or the reason why it cannot be made."""
-    try:
-        table: Any = {key: value._asdict() for key, value in made().items()}
-    except ValueError as error:
-        return _without(record, (name,), str(error))
-    notes = dict(record.notes)
-    if record.examples > EXAMINED:
-        notes[name] = f"On {EXAMINED:,} of the examples."
-    changed: dict[str, Any] = {name: table, "notes": notes}
-    return record._replace(**changed)
+# ── seconds that measures take on one core, about
 
 
-def _without(record: Evaluation, names: tuple[str, ...], reason: str) -> Evaluation:
-    return record._replace(notes=record.notes | dict.fromkeys(names, reason))
+def aggregate_seconds(inputs: Inputs) -> float:
+    return 2e-9 * DRAWS * len(inputs) * inputs.model.config.latent_dim * inputs.model.has_kl
 
 
-STEPS = (_with_aggregate, _with_probes, _with_disentanglement, _with_fidelity)
+def probe_seconds(inputs: Inputs) -> float:
+    return 1e-4 * min(len(inputs), EXAMINED) * (inputs.labels is not None)
+
+
+def score_seconds(inputs: Inputs) -> float:
+    values = [len(np.unique(f)) for f in inputs.factors.values()]
+    trees = sum(count if 2 < count <= BINS else 1 for count in values) * (len(values) > 1)
+    return 6e-5 * min(len(inputs), EXAMINED) * inputs.model.config.latent_dim * trees
+
+
+def sample_seconds(inputs: Inputs) -> float:
+    n = min(len(inputs), COMPARED)
+    return (4e-7 * n**2 + inputs.pace * n) * inputs.model.has_kl

@@ -95,7 +95,7 @@ def evaluations_of_best(run: Run) -> dict[str, SavedEvaluation]:
 
 
 def _samples(saved: SavedEvaluation) -> int:
-    return 0 if saved.record.nll is None else saved.record.nll_samples or 0
+    return 0 if saved.record.get("nll") is None else saved.record.nll_samples or 0
 
 
 def _validated(run: Run) -> Figures:
@@ -116,5 +116,5 @@ def _tested(run: Run) -> Figures:
     saved = evaluations_of_best(run).get("test")
     if saved is None:
         return Figures()
-    record = saved.record
-    return Figures(record.elbo, record.reconstruction, record.kl, record.nll, record.nll_samples)
+    get = saved.record.get
+    return Figures(get("elbo"), get("reconstruction"), get("kl"), get("nll"), get("nll_samples"))

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from vae.base.records import Evaluation
+from vae.base.records import Estimate, Evaluation
 from vae.figures.base import Part, axis, empty_figure, figure, note, number
 from vae.figures.latent_bars import kl_bars
 from vae.figures.palette import token
@@ -33,6 +33,23 @@ def with_error(value: float, se: float | None) -> tuple[str, str]:
     return f"{value:,.{places}f}".replace("-", "−"), f"{se:,.{places}f}"
 
 
+def described(estimate: Estimate) -> tuple[str, str]:
+    """Return value and uncertainty as text: ("−26.03", "± 0.38"), ("3", "2 to 4")."""
+    value, error = with_error(estimate.value, estimate.se)
+    if isinstance(estimate.value, int):
+        value = f"{estimate.value:,}"
+    beside = {"smallest": estimate.smallest, "chance": estimate.chance}
+    beside["real examples"] = estimate.reference
+    found = [f"± {error}"] if error else []
+    if estimate.low is not None and estimate.high is not None:
+        ends = (estimate.low, estimate.high)
+        found.append(
+            " to ".join(str(end) if isinstance(end, int) else number(end) for end in ends)
+        )
+    found += [f"{name} {number(v)}" for name, v in beside.items() if v is not None]
+    return value, "; ".join(found)
+
+
 class Step(NamedTuple):
     """One bar of a sum, in nats."""
 
@@ -45,23 +62,25 @@ class Step(NamedTuple):
 
 def bound_bars(record: Evaluation) -> go.Figure:
     """Reconstruction and KL add up to −ELBO, an upper bound on −ln p(x)."""
-    error, kl = record.reconstruction, record.kl
+    error, kl = record.get("reconstruction"), record.get("kl")
     steps = [
         Step("reconstruction", 0.0, error, _se(record, "reconstruction"), _ink("reconstruction"))
     ]
-    if kl is not None and record.elbo is not None:
+    if kl is not None and record.get("elbo") is not None:
         steps += [
             Step("KL", error, kl, _se(record, "kl"), _ink("kl")),
-            Step("−ELBO", 0.0, -record.elbo, record.elbo_se, _ink("elbo")),
+            Step("−ELBO", 0.0, -record.get("elbo"), record.get("elbo_se"), _ink("elbo")),
         ]
-    if record.nll is not None:
-        steps.append(Step("−ln p(x)", 0.0, record.nll, record.nll_se, token("prior")))
+    if record.get("nll") is not None:
+        steps.append(
+            Step("−ln p(x)", 0.0, record.get("nll"), record.get("nll_se"), token("prior"))
+        )
     return _sum(steps)
 
 
 def kl_per_latent(record: Evaluation) -> go.Figure:
     """KL of each latent, the largest first, with one standard error on each side."""
-    values, errors = record.kl_per_dimension, record.kl_per_dimension_se
+    values, errors = record.get("kl_per_dimension"), record.get("kl_per_dimension_se")
     chart = kl_bars(None if values is None else np.array(values, np.float32))
     if values is None or errors is None:
         return chart
@@ -84,20 +103,22 @@ def kl_per_latent(record: Evaluation) -> go.Figure:
 
 def kl_parts(record: Evaluation) -> go.Figure:
     """Mutual information and KL(q(z) ‖ p(z)) add up to the KL (Hoffman & Johnson 2016)."""
-    information, aggregate = record.mutual_information, record.aggregate_kl
-    if record.kl is None or information is None or aggregate is None:
+    information, aggregate = record.get("mutual_information"), record.get("aggregate_kl")
+    if record.get("kl") is None or information is None or aggregate is None:
         return empty_figure("This evaluation has no parts of the KL")
     return _sum(
         [
-            Step("I(x; z)", 0.0, information, record.mutual_information_se, token("kl", 0.9)),
+            Step(
+                "I(x; z)", 0.0, information, record.get("mutual_information_se"), token("kl", 0.9)
+            ),
             Step(
                 "KL(q(z) ‖ p(z))",
                 information,
                 aggregate,
-                record.aggregate_kl_se,
+                record.get("aggregate_kl_se"),
                 token("kl", 0.72),
             ),
-            Step("KL", 0.0, record.kl, _se(record, "kl"), _ink("kl")),
+            Step("KL", 0.0, record.get("kl"), _se(record, "kl"), _ink("kl")),
         ]
     )
 
@@ -109,7 +130,7 @@ def _ink(name: str) -> str:
 
 def _se(record: Evaluation, name: str) -> float | None:
     """The standard error of a measure."""
-    found: float | None = getattr(record, f"{name}_se", None)
+    found: float | None = record.get(f"{name}_se")
     return found
 
 

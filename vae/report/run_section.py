@@ -4,7 +4,6 @@ The encodings are those of the test examples, else validation, else training, at
 them, drawn as the pages draw them. Where weights or data are not there, a sentence says so.
 """
 
-import re
 from html import escape
 
 import numpy as np
@@ -15,14 +14,12 @@ from vae.analysis.projections import pca
 from vae.base.records import Encoding, Floats, Hue, LatentMap, Projection
 from vae.experiments.configurations import Entry
 from vae.experiments.entries import evaluations_of_best
-from vae.figures.base import number
-from vae.figures.evaluation import with_error
 from vae.figures.latent_bars import kl_bars
 from vae.figures.latent_map import latent_scatter, map_caption
 from vae.figures.vectors import sample_vectors
 from vae.imaging import tiles
 from vae.report.html import Page, picture, section, table
-from vae.report.run_summary import TITLES, rows
+from vae.report.run_summary import notes, rows
 from vae.runs import Run
 from vae.runs.evaluations import SavedEvaluation
 
@@ -142,37 +139,15 @@ def _vectors(page: Page, originals: Floats, made: Floats, drawn: Floats | None) 
 def _evaluation(kept: SavedEvaluation) -> str:
     """Every figure of an evaluation that is kept with the run."""
     record, request = kept.record, kept.request
-    lines = [_line(*row) for row in rows(record)]
+    lines = [tuple(map(escape, row)) for row in rows(record)]
     head = f"{SPLITS.get(record.split, record.split)} examples: {record.examples:,}"
     made = f"{kept.created:%Y-%m-%d %H:%M} UTC, {request.checkpoint} weights, {head}, "
     made += f"L = {request.elbo_samples} samples of q(z|x)"
     told = f"Made {made}. ± is one standard error over the examples, a range a 95 % interval."
-    notes = "".join(f'<p class="small">{escape(n)}</p>' for n in _notes(kept))
+    said = "".join(f'<p class="small">{escape(n)}</p>' for n in notes(record))
     heads = ("Figure", "Value", "Error or interval", "Unit")
     return (
         f"<h3>Evaluation on {escape(SPLITS.get(record.split, record.split))} data</h3>"
         f'<p class="small">{escape(told)}</p>'
-        f'<div class="scroll">{table(heads, lines, "figures")}</div>{notes}'
+        f'<div class="scroll">{table(heads, lines, "figures")}</div>{said}'
     )
-
-
-def _line(title: str, value: float | int, error: str, unit: str) -> tuple[str, str, str, str]:
-    if isinstance(value, int):
-        return escape(title), str(value), error, unit
-    if not re.fullmatch(r"± [\d.e-]+", error):
-        return escape(title), number(value), escape(error), escape(unit)
-    text, matched = with_error(value, float(error[2:]))
-    return escape(title), text, f"± {matched}" if matched else escape(error), escape(unit)
-
-
-_NOTED = {**TITLES, "ess": "Effective samples"}
-
-
-def _notes(kept: SavedEvaluation) -> list[str]:
-    """Why figures are not there, and what to beware of in others, each sentence once."""
-    found: dict[str, list[str]] = {}
-    for name, sentence in kept.record.notes.items():
-        if not name.endswith(("_se", "_interval", "_samples")):
-            title = _NOTED.get(name, name.replace("_", " ").capitalize())
-            found.setdefault(sentence, []).append(title)
-    return [f"{', '.join(names)}: {sentence}" for sentence, names in found.items()]

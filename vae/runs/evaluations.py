@@ -9,7 +9,7 @@ that were loaded, not those on disk afterwards.
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from vae.base import files
 from vae.base.records import Evaluation
@@ -44,7 +44,6 @@ class SavedEvaluation(NamedTuple):
     weights: Weights
     created: datetime
     record: Evaluation
-    complete: bool  # False: an earlier version wrote it, and measures it lacks are None
 
 
 def save(run: Run, request: EvaluationRequest, weights: Weights, record: Evaluation) -> None:
@@ -54,7 +53,7 @@ def save(run: Run, request: EvaluationRequest, weights: Weights, record: Evaluat
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "wanted": request._asdict(),
         "weights": weights._asdict(),
-        "evaluation": record._asdict(),
+        "evaluation": record.as_json(),
     }
     files.write_json(run.derived(KIND, name, SUFFIX), content)
 
@@ -74,18 +73,7 @@ def _read(path: Path) -> SavedEvaluation | None:
             EvaluationRequest(**content["wanted"]),
             Weights(**content["weights"]),
             datetime.fromisoformat(content["made"]),
-            _record(content["evaluation"]),
-            content["evaluation"].keys() >= set(Evaluation._fields),
+            Evaluation.from_json(content["evaluation"]),
         )
     except (TypeError, KeyError, ValueError, AttributeError):
         return None
-
-
-def _record(saved: dict[str, Any]) -> Evaluation:
-    """Return the record in a JSON object; a measure that it lacks is None."""
-    values: dict[str, Any] = {name: saved.get(name) for name in Evaluation._fields}
-    values["reconstruction"] = float(values["reconstruction"])
-    values["notes"] = dict(values["notes"] or {})
-    for name in ("kl_per_dimension", "kl_per_dimension_se", "active_units_interval"):
-        values[name] = None if values[name] is None else tuple(values[name])
-    return Evaluation(**values)

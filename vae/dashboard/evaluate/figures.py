@@ -1,101 +1,103 @@
-"""The figures of an evaluation on the screen, in the groups that a person looks at together.
+"""The measures of an evaluation on the page, in the groups of the table of measures.
 
-Each group shows its numbers with unit, error and help, its chart, then what is not defined and
-why, and what to beware of.
+Each group shows its values with error, unit and help, its charts, then why values are undefined,
+and cautions.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from vae.base.records import Evaluation
-from vae.dashboard.evaluate.measures import (
-    BOUND,
-    FIDELITY,
-    FIDELITY_HEADS,
-    LATENTS,
-    NO_SAMPLES,
-    NOT_FULL,
-    PROBES,
-    SCORES,
-    SCORES_HELP,
-    TABLE_HELP,
-    TABLES,
-    caveats,
-    percent,
-    reasons,
-    said,
-    tables,
-    thousandths,
-    title_of,
-)
+from vae.base.records import Estimate, Evaluation
+from vae.dashboard.evaluate.text import card, not_requested, percent, reasons, three_decimals
 from vae.dashboard.plot import plot
-from vae.figures.base import number
+from vae.evaluation.measures import MEASURES, TABLES
+from vae.evaluation.reading import cautions, estimates, title_of
+from vae.evaluation.rows import GROUPS, Row
 from vae.figures.evaluation import bound_bars, kl_parts, kl_per_latent, score_dots
 from vae.runs.evaluations import SavedEvaluation
 
+CARDS = 3  # values side by side
 KL_HEIGHT = 170
-KL_HELP = (
-    "KL(q(z|x) ‖ p(z)) of each latent, mean over the examples, nats. One near 0 carries nothing. "
-    "Whiskers are one standard error over the examples."
-)
+COLUMNS = (("bound", "knowledge"), ("latents", "samples"))  # groups from top to bottom
 PARTS_HELP = (
-    "KL = I(x; z) + KL(q(z) ‖ p(z)) (Hoffman & Johnson 2016): what z tells of the example, and "
-    "how far the examples together stray from the prior. The two parts are sampled on their own, "
-    "so they add up within their standard errors."
+    "KL = I(x; z) + KL(q(z) ‖ p(z)) (Hoffman & Johnson 2016): the information in z about the "
+    "example, and the distance of all examples together from the prior. Each part has its own "
+    "draws, so they add up within their standard errors."
 )
+COMPARISON = {  # columns of a table of samples against examples, each with its help
+    "": "",
+    "value": "Of the samples against held-out examples.",
+    "95 % interval": "With 95 %, it contains the value that infinitely many samples and examples "
+    "would give at this number.",
+    "real examples": "The reference: the same statistic of real examples against other real ones, "
+    "mean over 20 halvings. Perfect samples would reach it, so compare each value with it.",
+}
 
 
 def groups(result: SavedEvaluation, latents: int) -> None:
-    """All of an evaluation; `latents` is how many dimensions z has."""
+    """Draw an evaluation; `latents` is the number of dimensions of z."""
     with st.container(key="evaluation"):
-        left, right = st.columns(2, gap="large")
-        with left:
-            _bound(result, latents)
-            _knowledge(result)
-        with right:
-            _latents(result, latents)
-            _samples(result)
+        for place, names in zip(st.columns(2, gap="large"), COLUMNS, strict=True):
+            with place:
+                for name in names:
+                    _group(name, result, latents)
+
+
+def _group(name: str, result: SavedEvaluation, latents: int) -> None:
+    record = result.record
+    _head(*GROUPS[name])
+    rows: dict[str, Row] = {k: r for k, r in (MEASURES | TABLES).items() if r.group == name}
+    missing = {key: not_requested(result.request, row.needs) for key, row in rows.items()}
+    keys = [key for key in rows if not missing[key]]
+    cards = [key for key in keys if key in MEASURES and not MEASURES[key].per_latent]
+    first, rest = cards[:CARDS], cards[CARDS:]
+    _cards(record, first, latents)
+    for chart in CHARTS.get(name, ()):
+        chart(result)
+    _cards(record, rest, latents)
+    for key in keys:
+        if key in TABLES and record.get(key) is not None:
+            _table(result, key)
+    for text in dict.fromkeys(filter(None, missing.values())):
+        titles = [title_of(key) for key in rows if missing[key] == text]
+        st.caption(f"**{', '.join(titles)}**: {text}")
+    _notes(record, keys)
 
 
 def _head(title: str, about: str) -> None:
     st.markdown(f"##### {title}", help=about)
 
 
-def _cards(record: Evaluation, names: Sequence[str], latents: int) -> None:
-    table = BOUND | LATENTS
-    for place, name in zip(st.columns(len(names)), names, strict=True):
-        value, below = said(record, name, latents)
-        place.metric(
-            table[name].title,
-            value,
-            below or None,
-            delta_color="off",
-            delta_arrow="off",
-            help=table[name].help,
-        )
+def _cards(record: Evaluation, keys: Sequence[str], latents: int) -> None:
+    for start in range(0, len(keys), CARDS):
+        row = keys[start : start + CARDS]
+        for place, key in zip(st.columns(len(row)), row, strict=True):
+            _card(place, MEASURES[key].title, MEASURES[key].help, *card(record, key, latents))
 
 
-def _told(record: Evaluation, names: Sequence[str]) -> None:
-    """Why figures are not defined, and what to beware of in the others."""
-    for sentence in reasons(record, names):
+def _card(
+    place: st.delta_generator.DeltaGenerator, title: str, about: str, value: str, below: str
+) -> None:
+    place.metric(title, value, below or None, delta_color="off", delta_arrow="off", help=about)
+
+
+def _notes(record: Evaluation, keys: Sequence[str]) -> None:
+    """Why measures are undefined, and cautions about the others."""
+    for sentence in reasons(record, keys):
         st.caption(sentence)
-    for name, sentence in caveats(record, names).items():
-        if name == "nll":
+    for sentence, concerned in cautions(record, keys).items():
+        if "nll" in concerned:
             st.warning(sentence)
         else:
-            st.caption(f"**{title_of(name)}**: {sentence}")
+            st.caption(f"**{', '.join(map(title_of, concerned))}**: {sentence}")
 
 
-def _bound(result: SavedEvaluation, latents: int) -> None:
-    record = result.record
-    _head(
-        "The bound",
-        "ln p(x) ≥ ELBO = −(reconstruction + KL), in nats per example, mean over the examples.",
-    )
-    _cards(record, ("elbo", "reconstruction", "kl"), latents)
-    chart = bound_bars(record)
+# ── charts of a group
+
+
+def _bound_chart(result: SavedEvaluation) -> None:
+    chart = bound_bars(result.record)
     plot(
         chart,
         key="evaluate_bound",
@@ -103,149 +105,96 @@ def _bound(result: SavedEvaluation, latents: int) -> None:
         height=int(chart.layout.height),
         label="Reconstruction and KL add up to −ELBO, nats per example",
     )
-    asked = result.request.samples > 0
-    names = [*(("nll", "ess") if asked else ()), "bits_per_dimension"]
-    _cards(record, names, latents)
-    if not asked:
-        st.caption(f"**−ln p(x)**: {NO_SAMPLES}")
-    _told(record, ["elbo", "reconstruction", "kl", *names])
-    caveat = record.notes.get("likelihood")
-    if caveat and not (asked and caveat == record.notes.get("nll")):
-        st.caption(f"**Likelihood**: {caveat}")
 
 
-def _latents(result: SavedEvaluation, latents: int) -> None:
-    record, full = result.record, result.request.full
-    _head("The latents", "How much of z is used, and for what.")
-    names = ["active_units", *(("mutual_information", "aggregate_kl") if full else ())]
-    _cards(record, names, latents)
-    if record.kl_per_dimension is not None:
-        st.markdown("KL per latent", help=KL_HELP)
-        plot(
-            kl_per_latent(record).update_layout(height=KL_HEIGHT),
-            key="evaluate_kl",
-            revision=result.path.stem,
-            height=KL_HEIGHT,
-            label="KL per latent in nats per example, the largest first",
-        )
-    if record.mutual_information is not None and record.kl is not None:
-        st.markdown("What the KL is made of", help=PARTS_HELP)
-        chart = kl_parts(record)
-        plot(
-            chart,
-            key="evaluate_parts",
-            revision=result.path.stem,
-            height=int(chart.layout.height),
-            label="Mutual information and KL(q(z) ‖ p(z)) add up to the KL, nats",
-        )
-    if not full:
-        st.caption(f"**Mutual information, KL(q(z) ‖ p(z))**: {NOT_FULL}")
-    _told(record, [*names, "kl_per_dimension"])
-
-
-def _knowledge(result: SavedEvaluation) -> None:
-    record = result.record
-    _head("What the latents know", "What simple classifiers read from the posterior mean.")
-    if not result.request.full:
-        st.caption(NOT_FULL)
+def _latents_chart(result: SavedEvaluation) -> None:
+    if result.record.get("kl_per_dimension") is None:
         return
-    if record.probes is not None:
-        _probes(result, record.probes)
-    if record.disentanglement is not None:
-        st.markdown("Disentanglement", help=SCORES_HELP)
-        _scores(result, "disentanglement", record.disentanglement, "score, 1 is best", None)
-    _told(record, ["probes", "disentanglement"])
-
-
-def _probes(result: SavedEvaluation, table: dict[str, dict[str, float]]) -> None:
-    for place, (name, row) in zip(st.columns(len(table)), table.items(), strict=True):
-        ends = f"{percent(row['low'])} to {percent(row['high'])}"
-        place.metric(
-            PROBES[name].title,
-            percent(row["value"]),
-            ends,
-            delta_color="off",
-            delta_arrow="off",
-            help=PROBES[name].help,
-        )
-    st.caption("Accuracy, with its 95 % interval; the grey stroke is chance.")
-    rest = {name: row for name, row in table.items() if name != "chance"}
-    chance = table.get("chance", {}).get("value")
-    _scores(result, "probes", rest, "examples named right", chance, percent=True)
-
-
-def _scores(
-    result: SavedEvaluation,
-    name: str,
-    table: Mapping[str, Any],
-    title: str,
-    chance: float | None,
-    percent: bool = False,
-) -> None:
-    names = SCORES | {key: figure.title for key, figure in PROBES.items()}
-    chart = score_dots(table, names, title, chance, percent)
+    st.markdown("KL per latent", help=MEASURES["kl_per_dimension"].help)
     plot(
-        chart,
-        key=f"evaluate_{name}",
+        kl_per_latent(result.record).update_layout(height=KL_HEIGHT),
+        key="evaluate_kl",
         revision=result.path.stem,
-        height=int(chart.layout.height),
-        label=f"{title_of(name)}: scores with their intervals and chance",
+        height=KL_HEIGHT,
+        label="KL per latent in nats per example, the largest first",
     )
 
 
-def _samples(result: SavedEvaluation) -> None:
+def _parts_chart(result: SavedEvaluation) -> None:
     record = result.record
-    _head(TABLES["fidelity"], TABLE_HELP["fidelity"])
-    if not result.request.full:
-        st.caption(NOT_FULL)
+    if record.get("mutual_information") is None or record.get("kl") is None:
+        return
+    st.markdown("Parts of the KL", help=PARTS_HELP)
+    chart = kl_parts(record)
+    plot(
+        chart,
+        key="evaluate_parts",
+        revision=result.path.stem,
+        height=int(chart.layout.height),
+        label="Mutual information and KL(q(z) ‖ p(z)) add up to the KL, nats",
+    )
+
+
+CHARTS: dict[str, tuple[Callable[[SavedEvaluation], None], ...]] = {
+    "bound": (_bound_chart,),
+    "latents": (_latents_chart, _parts_chart),
+}
+
+
+# ── tables of a group
+
+
+def _table(result: SavedEvaluation, key: str) -> None:
+    """Rows beside real examples as text; others as dots with their chance."""
+    table, found = TABLES[key], estimates(result.record, key)
+    if any(value.reference is not None for value in found.values()):
+        _comparison(key, found)
+        return
+    in_percent = table.unit == "accuracy"
+    if in_percent:
+        _shares(key, found)
     else:
-        if record.fidelity is not None:
-            _fidelity(record.fidelity)
-        _told(record, ["fidelity"])
-    _others(result)
+        st.markdown(table.title, help=table.help)
+    chance = found.pop("chance", None)
+    chart = score_dots(
+        {name: value.as_json() for name, value in found.items()},
+        {name: row.title for name, row in table.rows.items()},
+        table.unit,
+        None if chance is None else chance.value,
+        in_percent,
+    )
+    plot(
+        chart,
+        key=f"evaluate_{key}",
+        revision=result.path.stem,
+        height=int(chart.layout.height),
+        label=f"{table.title}: values with their intervals and chance",
+    )
 
 
-def _fidelity(table: Mapping[str, Mapping[str, float]]) -> None:
-    """A row for each figure: its value, its interval, and what real examples score."""
-    lines = [[f":gray[{head}]" if head else "" for head in FIDELITY_HEADS]]
-    about = [list(FIDELITY_HEADS.values())]
-    for name, row in table.items():
-        title, _, words = FIDELITY[name]
-        value, low, high, real = (
-            thousandths(row[k]) for k in ("value", "low", "high", "reference")
-        )
-        lines.append([title, f"**{value}**", f"{low} to {high}", real])
-        about.append([words, "", "", ""])
-    with st.container(key="evaluate_fidelity"):
-        for line, helps in zip(lines, about, strict=True):
+def _shares(key: str, found: dict[str, Estimate]) -> None:
+    names = list(found)
+    for start in range(0, len(names), CARDS):
+        line = names[start : start + CARDS]
+        for place, name in zip(st.columns(len(line)), line, strict=True):
+            row, value = TABLES[key].rows[name], found[name]
+            ends = " to ".join(percent(end) for end in (value.low, value.high) if end is not None)
+            _card(place, row.title, row.help, percent(value.value), ends)
+    st.caption("Accuracy with its 95 % interval; the grey stroke is chance.")
+
+
+def _comparison(key: str, found: dict[str, Estimate]) -> None:
+    """A line for each statistic: its value, its interval, and the value of real examples."""
+    lines = [[f":gray[{head}]" if head else "" for head in COMPARISON]]
+    helps = [list(COMPARISON.values())]
+    for name, value in found.items():
+        row = TABLES[key].rows[name]
+        numbers = [value.value, value.low, value.high, value.reference]
+        text, low, high, real = ("" if n is None else three_decimals(n) for n in numbers)
+        lines.append([row.title, f"**{text}**", f"{low} to {high}", real])
+        helps.append([row.help, "", "", ""])
+    with st.container(key=f"evaluate_{key}"):
+        for line, about in zip(lines, helps, strict=True):
             places = st.columns([115, 58, 100, 100], gap="xsmall")
-            for place, text, words in zip(places, line, helps, strict=True):
+            for place, text, words in zip(places, line, about, strict=True):
                 place.markdown(text, help=words or None)
-
-
-def _others(result: SavedEvaluation) -> None:
-    """Tables that have no place of their own."""
-    for name, table in tables(result.record).items():
-        _head(title_of(name), TABLE_HELP.get(name, "Figures with their errors."))
-        if not result.request.full:
-            st.caption(NOT_FULL)
-        elif table is None:
-            _told(result.record, [name])
-        else:
-            st.table(_cells(table))
-            _told(result.record, [name])
-
-
-def _cells(table: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
-    """A table of figures as text: a row each, a column for whatever they tell."""
-    columns = dict.fromkeys(key for row in table.values() for key in row)
-    cells = {"": [name.replace("_", " ") for name in table]}
-    for column in columns:
-        cells[column] = [_cell(row.get(column)) for row in table.values()]
-    return cells
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    return number(value) if isinstance(value, int | float) else str(value)

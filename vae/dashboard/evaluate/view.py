@@ -11,12 +11,14 @@ from pathlib import Path
 import streamlit as st
 
 from vae.analysis.loaded_run import LoadedRun
+from vae.base.records import Estimate
 from vae.dashboard import server
-from vae.dashboard.evaluate.measures import as_csv, file_name, percent, settings
+from vae.dashboard.evaluate.text import as_csv, file_name, settings
 from vae.dashboard.shared import cache, run_picker, widgets
 from vae.dashboard.shared.training_time import duration
-from vae.figures.base import number
-from vae.figures.evaluation import with_error
+from vae.evaluation.measures import MEASURES
+from vae.evaluation.reading import estimate, is_complete
+from vae.figures.evaluation import described
 from vae.runs import Run
 from vae.runs.evaluations import KIND, EvaluationRequest, SavedEvaluation, saved_evaluations
 from vae.runs.status import ALIVE
@@ -83,7 +85,7 @@ def controls(run: Run) -> tuple[LoadedRun, EvaluationRequest]:
     )
     st.session_state.setdefault("evaluate_full", True)
     full = row[4].toggle(
-        "All figures", key="evaluate_full", help=HELP["full"], persist_state="session"
+        "All measures", key="evaluate_full", help=HELP["full"], persist_state="session"
     )
     request = EvaluationRequest(checkpoint, split, elbo_samples, samples, full)
     _button(run, request, row[5])
@@ -94,7 +96,7 @@ def _button(
     run: Run, request: EvaluationRequest, place: st.delta_generator.DeltaGenerator
 ) -> None:
     job = job_of(run, request)
-    there = any(k.path == job.result and k.complete for k in saved_evaluations(run))
+    there = any(k.path == job.result and is_complete(k.record) for k in saved_evaluations(run))
     busy = any(j.spec == job.spec for j in at_work(run))
     with place:
         widgets.press(
@@ -232,64 +234,54 @@ def table(run: Run, request: EvaluationRequest, found: list[SavedEvaluation]) ->
         st.caption("None yet. Every result is kept with the run and can be shown again.")
         return
     rows = [_row(run, result) for result in found]
+    helps = COLUMNS | {MEASURES[key].title: MEASURES[key].help for key in _numbers()}
     st.dataframe(
         {name: [row[name] for row in rows] for name in rows[0]},
         key=table_key(run, request, found),
         hide_index=True,
         on_select="rerun",
         selection_mode="single-row",
-        column_config={n: st.column_config.TextColumn(help=h) for n, h in COLUMNS.items()},
+        column_config={n: st.column_config.TextColumn(help=h) for n, h in helps.items()},
         height="content" if len(rows) < 8 else 300,
     )
 
 
 def _row(run: Run, result: SavedEvaluation) -> dict[str, str]:
     record, request = result.record, result.request
-    step = "" if result.weights.step is None else f" {result.weights.step:,}"
-    probes = (record.probes or {}).get("linear")
+    step = "" if result.weights.step is None else f"{result.weights.step:,}"
     return {
-        "made": result.created.astimezone().strftime(WHEN),
+        "created": result.created.astimezone().strftime(WHEN),
         "examples": f"{SPLITS[request.split]} ({record.examples:,})",
         "weights": request.checkpoint,
-        "step": step.strip() + ("" if is_present(run, result) else " (earlier)"),
+        "step": step + ("" if is_present(run, result) else " (earlier)"),
         "K": f"{request.samples:,}",
         "L": f"{request.elbo_samples:,}",
-        "all figures": "yes" if request.full else "no",
-        "ELBO": _short(record.elbo, record.elbo_se),
-        "reconstruction": number(record.reconstruction),
-        "KL": _short(record.kl, None),
-        "−ln p(x)": _short(record.nll, record.nll_se),
-        "I(x; z)": _short(record.mutual_information, record.mutual_information_se),
-        "linear probe": "" if probes is None else percent(probes["value"]),
-    }
+        "all measures": "yes" if request.full else "no",
+    } | {MEASURES[key].title: _short(estimate(record, key)) for key in _numbers()}
 
 
-def _short(value: float | None, se: float | None) -> str:
-    if value is None:
-        return ""
-    text, error = with_error(value, se)
-    return f"{text} ± {error}" if error else text
+def _numbers() -> list[str]:
+    """Return the keys of measures that are one number."""
+    return [key for key, row in MEASURES.items() if not row.per_latent]
+
+
+def _short(found: Estimate | None) -> str:
+    return "" if found is None else " ".join(filter(None, described(found)))
 
 
 TABLE_HELP = (
-    "Every evaluation that is kept with this run, from this page and from the command line, the "
-    "newest first. Pick a row to show it above. Empty: not defined, or not asked for. ± is one "
-    "standard error; nats per example, the probe in percent."
+    "Every evaluation saved with this run, by this page and by the command line, newest first. "
+    "Select a row to show it above. An empty cell is undefined or was not requested. ± is one "
+    "standard error; nats per example."
 )
 COLUMNS = {
-    "made": "Date and time on the server.",
-    "examples": "The split, and how many examples it has.",
-    "weights": "Which checkpoint was judged.",
-    "step": "Optimiser step of the weights; earlier: the run has been trained on since.",
-    "K": "Importance samples for −ln p(x); 0: left out.",
+    "created": "Date and time on the server.",
+    "examples": "The split and its number of examples.",
+    "weights": "The evaluated checkpoint.",
+    "step": "Optimiser step of the weights; earlier: the run has been trained further.",
+    "K": "Importance samples for −ln p(x); 0: not estimated.",
     "L": "Posterior samples for the reconstruction.",
-    "all figures": "With mutual information, probes and all else that takes longer.",
-    "ELBO": "Nats per example, ± one standard error over the examples.",
-    "reconstruction": "Nats per example.",
-    "KL": "Nats per example.",
-    "−ln p(x)": "Nats per example, ± one standard error over the examples.",
-    "I(x; z)": "Mutual information, nats, ± one standard error over the draws of z.",
-    "linear probe": "Accuracy of logistic regression on the posterior mean.",
+    "all measures": "With mutual information, probes and the other measures that take longer.",
 }
 
 
