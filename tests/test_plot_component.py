@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from starlette.applications import Starlette
 from streamlit.testing.v1 import AppTest
 
 from vae.dashboard import plot as component
+from vae.dashboard.plot.served import Store
 from vae.figures.palette import CLASS_SCALE, COLOURS, token
 
 ROOT = Path(__file__).parents[1]
@@ -69,6 +71,75 @@ def test_every_file_that_the_browser_asks_for_is_served_for_good() -> None:
             todo += [str(Path(ENTRY).with_name(name)) for name in imported]
     assert len(seen) == 1 + len(component._MODULES)
     assert get(str(Path(ENTRY).with_name("__init__.py")))[0] == 404
+
+
+def test_content_is_served_to_many_sessions_at_once() -> None:
+    contents = [f"content of session {i}" for i in range(200)]
+    addresses = [component.serve(text.encode(), "text/plain") for text in contents]
+    assert [get(address)[2] for address in addresses] == contents
+    status, headers, _ = get(addresses[0])
+    assert status == 200
+    assert "immutable" in headers["cache-control"]
+
+
+def test_a_missing_content_is_an_empty_answer_that_no_browser_keeps() -> None:
+    status, headers, _ = get(component._SERVED_AT + "0" * 24)
+    assert (status, headers["cache-control"]) == (204, "no-store")
+
+
+def test_the_store_is_bounded_by_bytes_and_drops_the_longest_unused() -> None:
+    store = Store(most=100)
+    names = [store.add(bytes([i]) * 40, "text/plain") for i in range(2)]
+    assert store.find(names[0]) is not None  # used: the other one goes first
+    third = store.add(b"c" * 40, "text/plain")
+    assert [store.find(name) is None for name in (*names, third)] == [False, True, False]
+    assert store.bytes == 80
+    assert store.add(bytes([0]) * 40, "text/plain") == names[0]
+    assert store.bytes == 80
+    large = store.add(b"d" * 1000, "text/plain")  # the newest stays, however large
+    assert store.find(large) is not None
+    assert store.bytes == 1000
+
+
+def test_a_dropped_content_can_be_served_again_at_the_same_address() -> None:
+    store = Store(most=1)
+    first = store.add(b"first", "text/plain")
+    store.add(b"second", "text/plain")
+    assert store.find(first) is None
+    assert store.add(b"first", "text/plain") == first
+    assert store.find(first) == (b"first", "text/plain")
+
+
+def test_the_store_may_be_used_by_many_threads() -> None:
+    store = Store(most=2000)
+
+    def work(seed: int) -> None:
+        for i in range(500):
+            data = bytes([(seed + i) % 50]) * 100
+            name = store.add(data, "text/plain")
+            found = store.find(name)
+            assert found is None or found.data == data
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(8)))
+    assert store.bytes == 100 * len(store._contents) <= 2000
+
+
+def overlaid() -> None:
+    from vae.dashboard.plot import overlay
+
+    overlay(key="map", revision="r", decode={"words": "none"})
+
+
+def test_a_request_to_serve_again_changes_the_overlay() -> None:
+    """Streamlit passes a message on to the browser only if it differs from the last one."""
+    at = AppTest.from_function(overlaid).run()
+    sent = [unpacked(at.get("bidi_component")[0].proto.bytes)]
+    at.session_state[component._again_key("map")] = 1
+    sent.append(unpacked(at.run().get("bidi_component")[0].proto.bytes))
+    assert not at.exception
+    assert [message.pop("again") for message in sent] == [0, 1]
+    assert sent[0] == sent[1]
 
 
 def test_the_colours_reach_the_browser() -> None:

@@ -89,7 +89,7 @@ def measure(browser: Browser, url: str, run: str, every: bool) -> None:
         times = page.evaluate(POINTER, MOVES)
         print(f"  pointer to picture: median {times[MOVES // 2]:.2f} ms, most {times[-1]:.2f} ms")
         twice = {
-            a for a in traffic.addresses if "/vae/kept/" in a and traffic.addresses.count(a) > 1
+            a for a in traffic.addresses if "/vae/served/" in a and traffic.addresses.count(a) > 1
         }
         print(f"  asked for twice: {sorted(twice) or 'nothing'}")
     if every:

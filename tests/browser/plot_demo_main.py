@@ -1,4 +1,5 @@
-"""Three pages for the tests: growing curves, a map of points, and a chart in a closed tab."""
+"""Four pages for the tests: growing curves, a map of points, a chart in a closed tab, and a map
+whose decoded tiles the server has dropped."""
 
 import time
 
@@ -6,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from vae.dashboard.plot import PlotEvent, plot
+from vae.dashboard.plot import PlotEvent, _served, overlay, plot, serve
 from vae.figures.palette import CLASS_SCALE, token
 
 ROWS = 3000
@@ -88,5 +89,26 @@ def tabs() -> None:
         plot(go.Figure(go.Scatter(x=[0, 1], y=[0, 1])), key="hidden", revision="demo")
 
 
+def dropped() -> None:
+    """A map of four decoded vectors (x, y); the store drops them before the browser asks."""
+    runs = st.session_state.runs = st.session_state.get("runs", 0) + 1
+    st.text(f"run {runs}")
+    figure = go.Figure(go.Scatter(x=[0, 1], y=[0, 1], mode="markers", hoverinfo="none"))
+    plot(figure, key="decoded", revision="demo", tiles="vae/tile/demo/{i}.png")
+    tiles, ranks = np.float32([[0, 0], [1, 0], [0, 1], [1, 1]]), np.full(4, 0.5, np.float32)
+    names = [serve(a.astype("<f4").tobytes(), "application/octet-stream") for a in (tiles, ranks)]
+    if runs == 1:
+        for name in names:
+            content = _served._contents.pop(name.rpartition("/")[2])
+            _served.bytes -= len(content.data)
+    decode = {"kind": "vector", "tiles": names[0], "ranks": names[1], "rows": 2, "columns": 2,
+              "height": 1, "width": 2, "x": [0, 1], "y": [0, 1], "lines": 2, "range": [[0, 1]] * 2,
+              "backdrop": [], "axes": ["z1", "z2"], "trust": [[1.01, "covered"]],
+              "words": "Point at the map."}  # fmt: skip
+    overlay(key="decoded", revision="demo", decode=decode)
+
+
 st.set_page_config(layout="wide")
-st.navigation([st.Page(train, default=True), st.Page(latent), st.Page(tabs)]).run()
+st.navigation(
+    [st.Page(train, default=True), st.Page(latent), st.Page(tabs), st.Page(dropped)]
+).run()

@@ -423,3 +423,11 @@ def test_the_picture_is_saved_here(demo: Callable[..., Page], tmp_path: Path) ->
         page.locator("[data-title='Download as PNG']").click()
     download.value.save_as(tmp_path / "curves.png")
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_content_that_the_server_has_dropped_is_served_again(demo: Callable[..., Page]) -> None:
+    page = demo("dropped")
+    expect(page.get_by_text("run 2")).to_be_visible()
+    box = page.locator(".nsewdrag").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    expect(page.locator(".vae-plot-place")).to_contain_text("covered: denser than 50 %")

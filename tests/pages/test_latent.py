@@ -58,7 +58,7 @@ def pictures(at: AppTest) -> list[bytes]:
 
 def kept(address: str) -> bytes:
     """What the browser finds at an address."""
-    return component._kept[address.rpartition("/")[2]][0]
+    return component._served.find(address.rpartition("/")[2]).data
 
 
 def numbers(array: dict[str, str]) -> np.ndarray:

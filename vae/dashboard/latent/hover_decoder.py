@@ -16,7 +16,7 @@ from vae.analysis.projections import Plane
 from vae.base.records import Encoding
 from vae.dashboard.latent.densities import Ground, kept
 from vae.dashboard.latent.request import DIMENSIONS, MapRequest
-from vae.dashboard.plot import keep
+from vae.dashboard.plot import serve
 from vae.imaging.tiles import png
 
 TRUST = ((0.01, "hole"), (0.1, "edge"), (1.01, "covered"))  # ranks below these, and their words
@@ -38,7 +38,7 @@ class Sheet(NamedTuple):
     @property
     def address(self) -> str:
         """Where the browser finds the tiles."""
-        return keep(self.content, self.media_type)
+        return serve(self.content, self.media_type)
 
 
 class Ahead(NamedTuple):
@@ -90,7 +90,7 @@ def message(ahead: Ahead, loaded: LoadedRun, encoding: Encoding) -> dict[str, An
     told = {
         "kind": "picture" if ahead.sheet.is_picture else "vector",
         "tiles": ahead.sheet.address,
-        "ranks": keep(ranks.astype("<f4").tobytes(), "application/octet-stream"),
+        "ranks": serve(ranks.astype("<f4").tobytes(), "application/octet-stream"),
         "rows": rows,
         "columns": columns,
         "height": atlas.tiles.shape[2],

@@ -1,29 +1,30 @@
-"""A Plotly chart that lives: it keeps zoom, legend, selection and hover while its data changes.
+"""A Plotly chart that keeps zoom, legend, selection and hover while its data changes.
 
-`st.plotly_chart` builds a new chart at every change of its data and so loses what the person did
-to it. Here the figure travels whole, as one block of bytes, to a chart that stays, and what the
-person did is kept in the browser under the chart's key for as long as `revision` stays the same.
+`st.plotly_chart` builds a new chart at every change of its data and so loses the user's view. Here
+the whole figure travels as one block of bytes to a chart that stays; the browser stores the view
+under the chart's key as long as `revision` is the same.
 
-    figure → JSON bytes ──websocket──► put in colours, put back the view, Plotly.react
+    figure → JSON bytes ──websocket──► colours, stored view, Plotly.react
     PlotEvent ◄── click (a trigger) and selection (a state, one bit a row) ◄── pointer
 
-What changes while the figure stays travels apart, so that the figure is not sent again: `overlay`
-puts marks over a chart, and tells where the tiles are of which the browser blends the decoder's
-output under the pointer. Such tiles are kept under an address made from what they are (`keep`), so
-that a browser fetches them once.
+`overlay` sends marks over a chart without the figure, and the addresses of the decoded tiles from
+which the browser blends the decoder's output under the pointer. `serve` makes such an address from
+the content, so that a browser fetches it once. If the server has dropped the content meanwhile,
+the browser asks the page to run again, which serves it anew.
 
-Rows are rows of the data set: `index` says for every trace which row each of its points shows.
-The browser needs the files that `routes` serves: Plotly itself, which comes with the Python
-package, and our modules: plot.js (the chart), view.js (the memory), theme.js (the colours, written
-into it here), near.js (the point that is meant), decode.js (the blend under the pointer), space.js
-(three dimensions).
+Rows are rows of the data set: `index` gives for every trace the row of each of its points. The
+browser loads the files that `routes` serves: Plotly itself, from its Python package, and the
+modules of this folder: plot.js (the chart), library.js (loads Plotly), select.js (clicks and
+selections), tip.js and near.js (the card beside the pointer), tools.js (tool bar and keys),
+rows.js (sets of rows), view.js (the stored view), theme.js (colours, inserted here), decode.js
+(the blend under the pointer), space.js (three dimensions).
 """
 
 import base64
 import hashlib
 import json
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,6 +38,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
+from vae.dashboard.plot.served import Store
 from vae.figures.palette import COLOURS
 
 Rows = NDArray[np.int64]
@@ -45,13 +47,13 @@ _HERE = Path(__file__).parent
 _PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 _MODULES = {
     name: (_HERE / name).read_text("utf-8").replace("__COLOURS__", json.dumps(COLOURS))
-    for name in ("plot.js", "theme.js", "view.js", "near.js", "decode.js", "space.js")
+    for name in sorted(path.name for path in _HERE.glob("*.js"))
 }
 _VERSION = hashlib.sha256("".join(_MODULES.values()).encode()).hexdigest()[:12]
-# The versions are part of the addresses, so a browser may keep what it has for good.
+# Addresses contain the version, so a browser may keep the files for good.
 _MODULES_AT = f"/vae/plot/{_VERSION}/"
 _PLOTLY_URL = f"/vae/plotly.js?v={plotly.__version__}"
-_KEPT_AT = "/vae/kept/"
+_SERVED_AT = "/vae/served/"
 _FOR_GOOD = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 # This line travels with every update, so it only fetches the module, which does not.
@@ -94,12 +96,11 @@ _component = st.components.v2.component(
 _over = st.components.v2.component(
     "vae_plot_over", html='<div class="vae-plot-over"></div>', js=_LAY, isolate_styles=False
 )
-_MOST_KEPT = 24
-_kept: OrderedDict[str, tuple[bytes, str]] = OrderedDict()
+_served = Store()
 
 
 class Click(NamedTuple):
-    """A click on a point, or beside all points (then `trace` and `row` are None)."""
+    """A click on a point, or on the empty plane (then `trace` and `row` are None)."""
 
     trace: int | None  # number of the trace
     row: int | None  # of the data set
@@ -108,7 +109,7 @@ class Click(NamedTuple):
 
 
 class PlotEvent(NamedTuple):
-    """What the person did: the click that caused this run, and the rows that are selected."""
+    """The click that caused this run of the script, and the selected rows."""
 
     click: Click | None
     selected: Rows | None  # (S,) rows of the data set, ascending; None: no selection
@@ -128,30 +129,28 @@ def plot(
     pickable: bool = False,
     on_change: Callable[[], None] | None = None,
 ) -> PlotEvent:
-    """Show `figure`, and say what the person clicked and selected in it.
+    """Show `figure` and return the last click in it and the selected rows.
 
-    Colours of the form "var(--NAME)" (`vae.figures.palette.token`) are put in by the browser to
-    fit its theme; the figure's template is not sent. A trace whose hoverinfo is "none" shows
-    `tiles`, or a label, instead of Plotly's own hover box; "skip" would make its points deaf to
-    clicks.
+    The browser replaces colours of the form "var(--NAME)" (`vae.figures.palette.token`) by those
+    of its theme; the figure's template is not sent. A trace whose hoverinfo is "none" shows
+    `tiles`, or a label, instead of Plotly's hover box; with "skip" its points would ignore clicks.
 
     Args:
-        key: names the chart; constant over updates, one of its kind on the page.
-        revision: what the view belongs to (run and projection); another one starts a fresh view.
-        label: what the chart shows, in a sentence, for those who do not see it.
+        key: name of the chart, constant over updates and unique on the page.
+        revision: name of the view (run and projection); a new one resets zoom and selection.
+        label: one sentence about the chart, for screen readers.
         height: in pixels.
         index: for every trace, the row of the data set of each of its points; by default a point's
             number in its trace.
-        tiles: address of the picture of row i, such as "vae/tile/RUN/{i}.png"; where no picture
-            comes, the label alone is shown (better a 204 than a 404, which browsers log as an
-            error). The label is the point's `text` or, where that is text, its `customdata`; else
-            "#i".
+        tiles: address of the picture of row i, such as "vae/tile/RUN/KEY/{i}.png"; if no picture
+            arrives, the label appears alone (answer 204: browsers log a 404 as an error). The
+            label is the point's `text` or, if that is text, its `customdata`; else "#i".
         selectable: offer box and lasso.
-        clickable: report clicks, on points and beside them.
-        pickable: let a click on a point select it, and with Shift add it.
+        clickable: report clicks on points and on the empty plane.
+        pickable: a click on a point selects it, with Shift adds it.
         on_change: called before the script runs again after a click or a new selection.
 
-    Raises ValueError if `index` does not match the traces or `tiles` has no place for the row.
+    Raises ValueError if `index` does not match the traces or `tiles` lacks {i}.
     """
     if index is not None and len(index) != len(figure.data):
         raise ValueError(f"{len(index)} lists of rows for {len(figure.data)} traces; one for each")
@@ -190,15 +189,15 @@ def overlay(
     decode: Mapping[str, Any] | None = None,
     select: tuple[int, NDArray[Any]] | None = None,
 ) -> None:
-    """Lay marks over the chart `key` as long as it shows `revision`, without sending it again.
+    """Draw marks over the chart `key` while it shows `revision`, without sending the figure.
 
-    Shapes, annotations and traces are Plotly's, in tokens. `decode` says what stands for the
-    decoder under the pointer: `kind` "picture" or "vector", `tiles` and `ranks` (addresses from
-    `keep`), `rows` and `columns` of places, `width` and `height` of a tile (`width` alone: length
-    of a vector), the ends `x` and `y` of the decoded part of the map, `lines` of the grid of
-    ranks, `axes` (two names), `trust` ([below, word] ascending), `words` for when there is nothing
-    to decode. Without `tiles` only the words are shown. `select` (a number, rows) selects rows as
-    a lasso would, once for each number.
+    Shapes, annotations and traces are Plotly's, with tokens as colours. `decode` describes the
+    decoded tiles for the pointer: `kind` "picture" or "vector", `tiles` and `ranks` (addresses
+    from `serve`), `rows` and `columns` of places, `width` and `height` of a tile (`width` alone:
+    length of a vector), the ends `x` and `y` of the decoded part of the map, `lines` of the grid
+    of ranks, `axes` (two names), `trust` ([below, word] ascending), `words` to show before the
+    pointer is on the map. Without `tiles` only the words appear. `select` (a number, rows) selects
+    rows as a lasso would, once for each number.
     """
     whole = {
         "key": key,
@@ -208,53 +207,61 @@ def overlay(
         "traces": list(traces),
         "decode": decode,
         "select": None if select is None else [select[0], _packed(select[1])],
+        "again": st.session_state.get(_again_key(key), 0),
     }
-    _over(key=f"{key}_over", data=json.dumps(whole, cls=PlotlyJSONEncoder).encode())
+    _over(
+        key=f"{key}_over",
+        data=json.dumps(whole, cls=PlotlyJSONEncoder).encode(),
+        on_missing_change=partial(_serve_again, key),
+    )
+
+
+def _again_key(key: str) -> str:
+    return f"{key}_again"
+
+
+def _serve_again(key: str) -> None:
+    """Count a browser's request to serve content again: a new message makes it fetch again."""
+    st.session_state[_again_key(key)] = st.session_state.get(_again_key(key), 0) + 1
 
 
 def warm() -> None:
-    """Let the browser fetch what charts need while the script is still at work on them."""
+    """Let the browser load the files of the charts while the script still computes them."""
     charts = f'import("{_MODULES_AT}plot.js").then((charts) => charts.library("{_PLOTLY_URL}"))'
     st.html(f"<script>{charts}.catch(() => {{}})</script>", unsafe_allow_javascript=True)
 
 
-def keep(content: bytes, media_type: str) -> str:
-    """An address at which a browser finds `content`, and keeps it for good: the latest 24 are
-    served."""
-    name = hashlib.sha256(content).hexdigest()[:24]
-    _kept[name] = (content, media_type)
-    _kept.move_to_end(name)
-    while len(_kept) > _MOST_KEPT:
-        _kept.popitem(last=False)
-    return f"{_KEPT_AT}{name}"
+def serve(content: bytes, media_type: str) -> str:
+    """Return the address at which the server offers `content`; browsers keep it for good."""
+    return f"{_SERVED_AT}{_served.add(content, media_type)}"
 
 
 def pack(figure: go.Figure, message: Mapping[str, Any]) -> bytes:
-    """One block of UTF-8 JSON: `message` with the figure's data and layout; arrays as base64.
+    """Return UTF-8 JSON of `message` with the figure's data and layout, arrays as base64.
 
-    Bytes reach the browser as they are; a dictionary would be sent as text, four times over.
+    Streamlit sends bytes as they are, a dictionary as text of four times the size.
     """
     drawn = figure.to_dict()
-    drawn["layout"].pop("template", None)  # 7 kB of defaults; the theme is the browser's
+    drawn["layout"].pop("template", None)  # 7 kB of defaults; the browser has the theme
     # Not plotly.io's to_json: it escapes every "/" for HTML, which is a fifth of base64's weight.
     whole = {**message, "figure": drawn}
     return json.dumps(whole, cls=PlotlyJSONEncoder, separators=(",", ":")).encode()
 
 
 def routes() -> list[Route]:
-    """The files that charts need, for `st.App(..., routes=routes())`; browsers keep them."""
+    """Return the routes of the charts' files, for `st.App(..., routes=routes())`."""
     return [
         Route(_MODULES_AT + "{name}", _serve_module),
         Route("/vae/plotly.js", _serve_plotly),
-        Route(_KEPT_AT + "{name}", _serve_kept),
+        Route(_SERVED_AT + "{name}", _serve_content),
     ]
 
 
-def _serve_kept(request: Request) -> Response:
-    found = _kept.get(request.path_params["name"])
+def _serve_content(request: Request) -> Response:
+    found = _served.find(request.path_params["name"])
     if found is None:
-        return Response(status_code=404)
-    return Response(found[0], media_type=found[1], headers=_FOR_GOOD)
+        return Response(status_code=204, headers={"Cache-Control": "no-store"})
+    return Response(found.data, media_type=found.media_type, headers=_FOR_GOOD)
 
 
 def _serve_module(request: Request) -> Response:
@@ -273,14 +280,14 @@ def _packed(rows: NDArray[Any]) -> str:
 
 
 def _click(sent: Mapping[str, Any] | None, revision: str) -> Click | None:
-    """A click that still means this chart's data; one on an earlier revision is dropped."""
+    """Return the click on this revision of the chart; None for one on an earlier revision."""
     if not sent or sent["revision"] != revision:
         return None
     return Click(sent["trace"], sent["row"], sent["x"], sent["y"])
 
 
 def _selected(sent: Mapping[str, Any] | None, revision: str) -> Rows | None:
-    """Rows whose bit is set, lowest bit first; None for a selection in an earlier revision."""
+    """Return the rows whose bit is set, lowest bit first; None for an earlier revision."""
     if not sent or sent["revision"] != revision:
         return None
     bits = np.frombuffer(base64.b64decode(sent["bits"]), np.uint8)
@@ -288,4 +295,4 @@ def _selected(sent: Mapping[str, Any] | None, revision: str) -> Rows | None:
 
 
 def _nothing() -> None:
-    """Streamlit wants a callback by which to know that an event exists."""
+    """Do nothing: Streamlit reports an event only if it has a callback."""

@@ -1,27 +1,27 @@
-// What the decoder makes of the place under the pointer, blended from tiles that are here already.
+// The decoder's output at the place under the pointer, blended from four decoded tiles.
 //
-// A sheet of tiles comes once, as a picture (or as 32-bit floats for vectors), with the share of mass that
-// lies at lower density on a grid of its own. Moving the pointer then asks nobody: four tiles, four weights.
+// The tiles arrive once, as one picture (or as 32-bit floats for vectors), with a grid of ranks: the share of
+// the mass of q(z) at lower density. Moving the pointer then needs no request.
 
-const SHEETS = new Map();                       // address → promise of what lies there
+const SHEETS = new Map();                       // address → promise of its content
 const MOST_SHEETS = 12;
 const SIZE = 112;                               // pixels of the picture on the screen, about
 
-function kept(url, read) {
+function content(url, read) {
   const found = SHEETS.get(url) ?? fetch(new URL(url, location.origin)).then((answer) => {
-    if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
+    if (answer.status !== 200) throw Object.assign(new Error(`${url}: ${answer.status}`), { status: answer.status });
     return read(answer);
   });
-  SHEETS.delete(url);                           // last used comes last
+  SHEETS.delete(url);                           // the last one used is the last to go
   SHEETS.set(url, found);
-  found.catch(() => SHEETS.delete(url));        // so that the next update tries again
+  found.catch(() => SHEETS.delete(url));        // the next update tries again
   if (SHEETS.size > MOST_SHEETS) SHEETS.delete(SHEETS.keys().next().value);
   return found;
 }
 
 const floats = async (answer) => new Float32Array(await answer.arrayBuffer());
 
-async function pixels(answer) {                 // as they are: no colour management, no scaling
+async function pixels(answer) {                 // without colour management and scaling
   const how = { colorSpaceConversion: 'none', premultiplyAlpha: 'none' };
   const image = await createImageBitmap(await answer.blob(), how);
   const pen = new OffscreenCanvas(image.width, image.height).getContext('2d', { willReadFrequently: true });
@@ -29,7 +29,7 @@ async function pixels(answer) {                 // as they are: no colour manage
   return pen.getImageData(0, 0, image.width, image.height).data;
 }
 
-export async function learn(chart, decode) {    // fetch what `decode` names and be ready
+export async function learn(chart, decode) {    // fetch the content that `decode` names
   const card = chart.root.querySelector('.vae-plot-place');
   card.style.display = decode ? 'block' : 'none';
   chart.decode = null;
@@ -40,9 +40,9 @@ export async function learn(chart, decode) {    // fetch what `decode` names and
   if (!decode.tiles) return;
   const picture = decode.kind === 'picture';
   const [tiles, ranks] = await Promise.all([
-    kept(decode.tiles, picture ? pixels : floats), kept(decode.ranks, floats),
+    content(decode.tiles, picture ? pixels : floats), content(decode.ranks, floats),
   ]);
-  if (chart.overlay?.decode !== decode) return; // another one has come meanwhile
+  if (chart.overlay?.decode !== decode) return; // a newer message has arrived
   const [width, height] = picture ? [decode.width, decode.height] : [SIZE, SIZE];
   Object.assign(canvas, { width, height });
   const scale = Math.max(1, Math.floor(SIZE / Math.max(width, height)));
@@ -66,13 +66,13 @@ function say(chart, first, second) {
   lower.textContent = second;
 }
 
-function cell(value, [low, high], count) {      // the grid line before a value, and how far to the next
+function cell(value, [low, high], count) {      // the grid line before a value, and the share of the way to the next
   const place = Math.min(Math.max((value - low) / (high - low), 0), 1) * (count - 1);
   const first = Math.min(count - 2, Math.floor(place));
   return [first, place - first];
 }
 
-export function point(chart, event) {           // at once, in the handler: a picture is some thousand sums
+export function point(chart, event) {           // in the handler itself: a picture is some thousand sums
   chart.pointer = event;
   const { decode, node } = chart;
   const { xaxis, yaxis } = node._fullLayout ?? {};
@@ -97,7 +97,7 @@ export function away(chart) {
 
 const number = (value) => value.toFixed(2).replace('-', '−');
 
-function corners(decode, x, y, rows, columns) { // four places of the grid, each with its weight
+function corners(decode, x, y, rows, columns) { // four places of the grid with their weights
   const [[i, b], [j, a]] = [cell(y, decode.y, rows), cell(x, decode.x, columns)];
   return [[i, j, (1 - a) * (1 - b)], [i, j + 1, a * (1 - b)], [i + 1, j, (1 - a) * b], [i + 1, j + 1, a * b]];
 }
@@ -118,7 +118,7 @@ function show(decode, x, y) {
 }
 
 function blendPicture({ tiles, rows, columns, width, height, pen, image }, four) {
-  const out = image.data;                       // bytes that round by themselves
+  const out = image.data;                       // an array of bytes rounds and clamps
   const stride = 4 * columns * width;
   const from = four.map(([i, j]) => (rows - 1 - i) * height * stride + 4 * j * width);
   const [w0, w1, w2, w3] = four.map(([, , weight]) => weight);
@@ -136,7 +136,7 @@ function blendVector({ tiles, columns, width: length }, four) {
     four.reduce((sum, [i, j, weight]) => sum + weight * tiles[(i * columns + j) * length + d], 0)));
 }
 
-function drawVector({ pen, range, backdrop, ink }, values) {   // a point in the data's plane, else a line
+function drawVector({ pen, range, backdrop, ink }, values) {   // a point in the plane of two features, else a line
   const flat = values.length === 2;
   const inside = (value, [low, high]) => 4 + (SIZE - 8) * (value - low) / (high - low || 1);
   const dot = ([u, v], radius) => {

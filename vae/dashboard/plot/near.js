@@ -1,5 +1,5 @@
-// Which point the pointer means: Plotly takes any SVG point within three pixels, we the nearest. And
-// where it is: Plotly says where it was when it last looked, which a quick hand has left.
+// The point nearest to the pointer (Plotly reports any SVG point within three pixels), and the pointer's
+// present place (Plotly reports an earlier one when the pointer moves fast).
 
 export function placeOf({ node }, { clientX, clientY }) {   // in units of the axes
   const { xaxis, yaxis } = node._fullLayout;
@@ -27,7 +27,7 @@ export function meant(chart, { points: [hit], event }) {
   const { curveNumber, pointNumber } = nearest;
   const trace = traces[curveNumber];
   const [was, is] = [pixels(traces[hit.curveNumber], hit.pointNumber), pixels(trace, pointNumber)];
-  const one = (values) => typeof values === 'string' && values;   // the same for all points
+  const one = (values) => typeof values === 'string' && values;   // one text for all points
   const of = (values) => one(values) || (values || undefined)?.[pointNumber];
   const { bbox: { x0, x1, y0, y1 } = {} } = hit;
   const [dx, dy] = [is[0] - was[0], is[1] - was[1]];

@@ -1,7 +1,7 @@
-// What a chart of three dimensions has beside: its axes, its selected points, its clicks and its keys.
+// Charts in three dimensions: axes, selected points, clicks and keys.
 
-const [FEW, LARGE] = [50, 9];                   // so few selected points are drawn so large, in pixels
-const DRAG = 4;                                 // pixels that a hand may shake in a click
+const [FEW, LARGE] = [50, 9];                   // up to 50 selected points are drawn 9 pixels wide
+const DRAG = 4;                                 // pixels that the pointer may move in a click
 export const NO_WEBGL = 'The 3-D view needs WebGL, which this browser does not offer. Switch on hardware '
   + 'acceleration in its settings, or choose a projection that is not 3-D.';
 const TYPES = { f4: Float32Array, f8: Float64Array, i1: Int8Array, u1: Uint8Array, i2: Int16Array, i4: Int32Array };
@@ -18,13 +18,13 @@ export function sceneOf(scene, theme) {         // three calm axes without walls
   return { ...scene, ...Object.fromEntries(axes) };
 }
 
-function numbersOf(values) {                    // as the figure brings them: base64, or a plain list
+function numbersOf(values) {                    // from Plotly's base64, or a plain list
   if (!values?.bdata) return values;
   const bytes = Uint8Array.from(atob(values.bdata), (c) => c.charCodeAt(0));
   return new TYPES[values.dtype](bytes.buffer);
 }
 
-export function markSpace(chart, data) {        // all points fade, and the selected are drawn over them
+export function markSpace(chart, data) {        // fade all points, and draw the selected ones over them
   const { rows } = chart.view;
   if (!rows) return;
   for (const [k, trace] of [...data].entries()) {
@@ -32,7 +32,7 @@ export function markSpace(chart, data) {        // all points fade, and the sele
     const part = (values) => {
       const all = numbersOf(values);
       if (!all?.length || typeof all === 'string') return all;
-      return places.length ? places.map((i) => all[i]) : [null];   // for the legend's sake
+      return places.length ? places.map((i) => all[i]) : [null];   // the legend needs a point
     };
     const { x, y, z, marker } = trace;
     trace.legendgroup = trace.name;
@@ -46,7 +46,7 @@ export function markSpace(chart, data) {        // all points fade, and the sele
   }
 }
 
-export function press(chart, event, chosen) {   // for Plotly a drag that begins on a point is a click
+export function press(chart, event, chosen) {   // Plotly takes a drag that begins on a point for a click
   const { hovered } = chart;
   if (!deep(chart) || hovered === null || event.button) return;
   const released = (up) => {

@@ -1,8 +1,8 @@
-// Colours and calm: what a figure means, in the page's theme.
+// A figure in the page's theme: colours, fonts, grids.
 
 import { sceneOf } from './space.js';
 
-const COLOURS = JSON.parse('__COLOURS__');      // meaning → [light, dark]; written in by the server
+const COLOURS = JSON.parse('__COLOURS__');      // name → [light, dark]; inserted by the server
 const CLASSES = 10;
 export const AXIS = /^[xy]axis\d*$/;
 
@@ -20,7 +20,7 @@ export function themeOf(root) {
 
 function isDark(colour) {
   const pen = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
-  pen.fillStyle = colour;                       // the canvas reads any notation of CSS
+  pen.fillStyle = colour;                       // a canvas reads every CSS notation
   pen.fillRect(0, 0, 1, 1);
   const [r, g, b] = pen.getImageData(0, 0, 1, 1).data;
   return 0.2126 * r + 0.7152 * g + 0.0722 * b < 128;
@@ -44,10 +44,10 @@ function classScale(shade) {                    // ten flat steps instead of a g
 
 const isClassScale = (scale) => /^(token:|var\(--)classes\)?$/.test(scale?.[0]?.[1] ?? scale);
 
-export function inked(value, shade) {                  // a copy in which every colour is a colour
+export function inked(value, shade) {           // a copy with the theme's colours in place of names
   if (typeof value === 'string') return ink(value, shade);
   if (Array.isArray(value)) {
-    const numbers = typeof value[0] === 'number' && typeof value[1] !== 'string';   // else a stop of a scale
+    const numbers = typeof value[0] === 'number' && typeof value[1] !== 'string';   // else a stop of a colour scale
     return numbers ? value : value.map((item) => inked(item, shade));
   }
   if (!value || typeof value !== 'object' || value.bdata) return value;
@@ -67,14 +67,14 @@ function dressedAxis(axis, theme, unified) {
   const calm = {
     automargin: true, gridcolor: border, zerolinecolor: border, linecolor: border,
     tickfont: { color: COLOURS.muted[theme.shade], size: 11 },
-    ticks: 'outside', ticklen: 4, tickcolor: 'rgba(0,0,0,0)',   // unseen: they keep labels off the axis
+    ticks: 'outside', ticklen: 4, tickcolor: 'rgba(0,0,0,0)',   // invisible: they keep labels off the axis
   };
-  // Any mention of spikes turns them on, so only where one line follows the pointer.
+  // Any setting of spikes turns them on, so only where one line follows the pointer.
   const spikes = unified ? { spikecolor: border, spikethickness: -1 } : {};
   return { ...calm, ...spikes, ...axis };
 }
 
-export function dressed(layout, theme, message) {      // the page's font, grid and background
+export function dressed(layout, theme, message) {   // with the page's font, grid and background
   const clear = 'rgba(0,0,0,0)';
   const muted = COLOURS.muted[theme.shade];
   const result = {
@@ -83,12 +83,12 @@ export function dressed(layout, theme, message) {      // the page's font, grid 
     hovermode: 'closest',
     colorway: Array.from({ length: CLASSES }, (_, k) => COLOURS[`class${k}`][theme.shade]),
     ...layout,
-    paper_bgcolor: theme.background,            // not clear: Plotly takes what contrasts from it
+    paper_bgcolor: theme.background,            // not transparent: Plotly derives contrasts from it
     plot_bgcolor: theme.background,
     autosize: true,
     height: message.height,
     clickanywhere: message.clickable,
-    selections: [],                             // rows are kept, outlines are not: points may move
+    selections: [],                             // the rows stay selected, without the outline: points may move
     font: { color: theme.text, family: theme.font, size: 12, ...layout.font },
     legend: { bgcolor: clear, ...layout.legend },
     hoverlabel: {

@@ -1,17 +1,16 @@
-// The memory of what a person did to a chart: its zoom, its tool, its buttons, its legend, its rows.
+// The view of a chart: zoom, tool, buttons, legend and selected rows, as the user has set them.
 //
-// Plotly has a memory of its own (uirevision). It forgets when the element is built anew, on a change of
-// page for instance, and it does not see the figure's buttons. So there is this one memory, put into
-// every figure before it is drawn, and Plotly's is not used.
+// Plotly's own memory (uirevision) is lost when the element is built anew, as on a change of page, and it
+// ignores the figure's buttons. This module stores the view and puts it into every figure before a drawing.
 
-const VIEWS = new Map();                        // key and revision → what the person did
+const VIEWS = new Map();                        // key and revision → view
 const MOST_VIEWS = 64;
 
 export function viewOf({ key, revision }) {
   const name = JSON.stringify([key, revision]);
   const none = { camera: null, turning: null, dragmode: null, rows: null };
   const view = VIEWS.get(name) ?? { axes: {}, visible: {}, menus: {}, ...none };
-  VIEWS.delete(name);                           // last used comes last
+  VIEWS.delete(name);                           // the last one used is the last to go
   VIEWS.set(name, view);
   if (VIEWS.size > MOST_VIEWS) VIEWS.delete(VIEWS.keys().next().value);
   return view;
@@ -28,7 +27,7 @@ export function rememberLayout(chart, change) {        // after zoom, pan, a cha
     const [, axis] = /^([xy]axis\d*)\.(?:range|autorange|type)/.exec(path) ?? [];
     if (!axis || !full[axis]) continue;
     const range = full[axis].autorange ? null : [...full[axis].range];
-    const own = typeOf(message.figure.layout, axis);    // what the figure said when it was touched
+    const own = typeOf(message.figure.layout, axis);    // the figure's type at the time of the change
     view.axes[axis] = { own, type: full[axis].type, range };
   }
   if ('dragmode' in change) view.dragmode = full.dragmode;
@@ -36,7 +35,7 @@ export function rememberLayout(chart, change) {        // after zoom, pan, a cha
   view.turning = change['scene.dragmode'] ?? view.turning;
 }
 
-export function lookAgain(chart) {              // the last frames of a turn come after Plotly tells of it
+export function lookAgain(chart) {              // a turn goes on after Plotly's event
   const scene = chart.node._fullLayout?.scene?._scene;
   if (!scene?.getCamera || !chart.view.camera || chart.shown !== chart.view) return;
   chart.view.camera = structuredClone(scene.getCamera());
@@ -55,7 +54,7 @@ export function rememberLegend(chart) {
 export function restore(chart, data, layout) {
   const { view, message } = chart;
   for (const [axis, kept] of Object.entries(view.axes)) {
-    // A control has switched this axis between linear and log: its old range means nothing now.
+    // A control has switched this axis between linear and log: its old range is not valid.
     if (kept.own !== typeOf(message.figure.layout, axis)) { delete view.axes[axis]; continue; }
     const { range: _, ...rest } = layout[axis] ?? {};
     const place = kept.range ? { range: [...kept.range], autorange: false } : { autorange: true };
