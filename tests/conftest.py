@@ -6,6 +6,7 @@ events(config, data) → every record of a training run; reports(events, split) 
 
 import math
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,14 +19,44 @@ from vae.data import Dataset
 from vae.model import VAE, build
 from vae.training.trainer import Event, train
 
+TESTS = Path(__file__).parent
+# The longest files first, so that no process works alone at the end.
+LONGEST = ("browser", "knobs", "test_contributing.py", "worker", "test_every_choice.py", "pages")
+# Folders of tests that need neither a browser nor a trained model: `pytest -m quick`.
+QUICK = ("base", "components", "config", "data", "experiments", "figures", "imaging", "runs")
+
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Where several processes share the work, each takes whole files: what a file makes once (a
-    trained run, a server) is made once. Files of few tests come last; those drive a browser."""
+    """Give each process whole files in the order of collection: a file trains its run once."""
     from xdist.scheduler import LoadFileScheduling
 
+    config.option.loadscopereorder = False
     return LoadFileScheduling(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the quick tests, and put the longest files first."""
+    order = {name: k for k, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(_room(item), len(order)))
+    for item in items:
+        if _room(item) in QUICK and not item.get_closest_marker("long"):
+            item.add_marker("quick")
+
+
+def _room(item: pytest.Item) -> str:
+    """The first part of the path below tests/: a folder or a file."""
+    return item.path.relative_to(TESTS).parts[0]
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print the gestures that a browser test had to repeat: each is a bug of page or test."""
+    reports = [r for some in terminalreporter.stats.values() for r in some]
+    ends = [r for r in reports if getattr(r, "when", None) == "teardown"]
+    found = [(r.nodeid, why) for r in ends for key, why in r.user_properties if key == "repeat"]
+    if found:
+        terminalreporter.section("gestures that had to be repeated")
+        terminalreporter.write_line("\n".join(f"{test}: {why}" for test, why in found))
 
 
 WIDTHS: dict[str, dict[str, Any]] = {

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.browser.conftest import ARGUMENTS, ROOT, WEBGL, _free_port
+from tests.browser.conftest import ARGUMENTS, DRAWING, ROOT, _free_port
 
 MAP = ".st-key-latent_map"
 DRAWN = f"{MAP} .js-plotly-plot .nsewdrag"
@@ -137,7 +137,7 @@ def main() -> None:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(
                 executable_path=os.environ.get("VAE_LAB_CHROMIUM", "/usr/bin/chromium"),
-                args=[*ARGUMENTS, *WEBGL],
+                args=[*ARGUMENTS, *DRAWING],
             )
             measure(browser, f"http://127.0.0.1:{port}", asked.name, asked.all)
             browser.close()

@@ -1,4 +1,8 @@
-"""What browser tests stand on: the app's server as a process, a real Chromium, and its complaints.
+"""Fixtures of the browser tests: the app's server, a real Chromium, and the page's complaints.
+
+Each process of tests has one server and one Chromium. A page that is loaded costs about four
+seconds of the processor, so a test visits several things in one load: `Tab.go` follows a link of
+the navigation, `Tab.visit` loads another address in the same window.
 
 def test_something(app, open_page, tmp_path):
     server = app(tmp_path)
@@ -21,10 +25,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+import psutil
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.browser.screen import PATIENCE
+from tests.browser.screen import PATIENCE, REPEATS, perform
 from vae.commands import main
 from vae.runs import Run
 
@@ -37,8 +42,8 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-SOFTWARE = ["--disable-gpu"]  # everything drawn without WebGL, with a third less work
-WEBGL = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
+# WebGL in software, and the window itself drawn without it, which costs a fifth as much
+DRAWING = ["--disable-gpu-compositing", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 STARTS_WITHIN = 120  # seconds
 expect.set_options(timeout=PATIENCE * 1000)
 # Streamlit looks for these below the address of a page first, then where they are.
@@ -67,6 +72,21 @@ class Tab(NamedTuple):
         """Wait until the script is not running."""
         self.page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
 
+    def visit(self, url: str) -> None:
+        """Load another address in this window: a new session of the app."""
+        self.page.goto(url)
+        self.settle()
+
+    def go(self, title: str) -> None:
+        """Follow a link of the navigation: the session goes on."""
+        link = self.page.get_by_role("link", name=title, exact=True).first
+        perform(
+            lambda: link.click(timeout=5000),
+            lambda: link.get_attribute("aria-current") == "page",
+            why=f"the page {title}",
+        )
+        self.settle()
+
 
 def trained(root: Path, name: str, *settings: str) -> Run:
     """A run that the command line trains, in this process: torch is imported once for all."""
@@ -81,23 +101,33 @@ OpenPage = Callable[..., Tab]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever lies in this folder drives a browser. A busy machine may let a click fall between
-    two redraws, as it may for a person, who then clicks again: so a test may begin anew; what is
-    broken is broken three times."""
+    """Mark everything in this folder `browser`."""
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker("browser")
-            item.add_marker(pytest.mark.flaky(reruns=2))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(autouse=True)
+def repeats(record_property: Callable[[str, object], None]) -> Iterator[None]:
+    """Report each gesture that had no effect the first time."""
+    REPEATS.clear()
+    yield
+    for why in REPEATS:
+        record_property("repeat", why)
+
+
+@pytest.fixture(scope="package")
 def launch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launch]:
-    """`launch(file, *arguments, env={})` starts an app on a free port; it ends with the module."""
+    """`launch(file, *arguments, env={})` starts an app on a free port.
+
+    Without a spare worker and the imports of a warm start, which cost eight seconds.
+    """
     started: list[Server] = []
 
     def start(file: str | Path, *arguments: str, env: dict[str, str] | None = None) -> Server:
         log_path = tmp_path_factory.mktemp("server") / "log.txt"
-        server = _start(ROOT / file, arguments, {**os.environ, **(env or {})}, log_path)
+        cold = {"VAE_LAB_WARM": "0", "OMP_NUM_THREADS": "1"}
+        server = _start(ROOT / file, arguments, os.environ | cold | (env or {}), log_path)
         started.append(server)
         _wait_for(server)
         return server
@@ -107,24 +137,17 @@ def launch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launch]:
         _end(server.process)
 
 
-@pytest.fixture(scope="session")
-def _one_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Path]]:
+@pytest.fixture(scope="package")
+def _one_app(launch: Launch, tmp_path_factory: pytest.TempPathFactory) -> tuple[Server, Path]:
     """An app whose root is a link, and that link."""
-    folder = tmp_path_factory.mktemp("app")
-    env = {**os.environ, "VAE_LAB_ROOT": str(folder / "runs")}
-    server = _start(ROOT / "app.py", (), env, folder / "log.txt")
-    _wait_for(server)
-    yield server, folder / "runs"
-    _end(server.process)
+    link = tmp_path_factory.mktemp("app") / "runs"
+    link.symlink_to(tmp_path_factory.mktemp("empty"), target_is_directory=True)
+    return launch("app.py", env={"VAE_LAB_ROOT": str(link)}), link
 
 
 @pytest.fixture(scope="module")
-def app(_one_app: tuple[Server, Path]) -> App:
-    """`app(root)` shows the runs in this folder, in one server for all modules that only look.
-
-    Who lets the app train or start a job takes a server of its own (`launch`): the worker goes on
-    in its folder when the module has ended.
-    """
+def app(_one_app: tuple[Server, Path]) -> Iterator[App]:
+    """`app(root)` shows the runs in this folder; its workers end with the module."""
     server, link = _one_app
 
     def show(root: Path) -> Server:
@@ -133,7 +156,9 @@ def app(_one_app: tuple[Server, Path]) -> App:
         fresh.replace(link)
         return server
 
-    return show
+    yield show
+    for worker in psutil.Process(server.process.pid).children(recursive=True):
+        worker.kill()
 
 
 def _start(file: Path, arguments: tuple[str, ...], env: dict[str, str], log_path: Path) -> Server:
@@ -176,10 +201,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             return
 
 
-@pytest.fixture(scope="module")
-def chromium(request: pytest.FixtureRequest) -> Iterator[Browser]:
-    """A headless Chromium, with WebGL for a module that is marked `webgl`; where there is none the
-    test is skipped, in continuous integration it fails."""
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Browser]:
+    """A headless Chromium. Without one the test is skipped; in continuous integration it fails."""
     names = ("chromium", "chromium-browser", "google-chrome")
     found = os.environ.get("VAE_LAB_CHROMIUM") or next(
         filter(None, map(shutil.which, names)), None
@@ -188,8 +212,7 @@ def chromium(request: pytest.FixtureRequest) -> Iterator[Browser]:
         reason = "No Chromium: install it, or name its program in VAE_LAB_CHROMIUM"
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
     with sync_playwright() as playwright:
-        how = WEBGL if request.node.get_closest_marker("webgl") else SOFTWARE
-        browser = playwright.chromium.launch(executable_path=found, args=[*ARGUMENTS, *how])
+        browser = playwright.chromium.launch(executable_path=found, args=[*ARGUMENTS, *DRAWING])
         yield browser
         browser.close()
 

@@ -13,6 +13,7 @@ from playwright.sync_api import Error, Locator, Page
 
 PATIENCE = 90.0  # seconds
 T = TypeVar("T")
+REPEATS: list[str] = []  # gestures of this test that had no effect the first time
 
 
 def until(what: Callable[[], T], seconds: float = PATIENCE, why: str = "") -> T:
@@ -27,21 +28,27 @@ def until(what: Callable[[], T], seconds: float = PATIENCE, why: str = "") -> T:
 
 
 def perform(
-    act: Callable[[], object], seen: Callable[[], T], patience: float = 8.0, why: str = ""
+    act: Callable[[], object], seen: Callable[[], T], patience: float = 20.0, why: str = ""
 ) -> T:
-    """Do something on the screen and return what is seen then; do it again if nothing is, as a
-    person would: on a busy machine a click can fall between two redraws."""
+    """Act on the page, wait until `seen` is true, and return it.
+
+    A gesture without effect is repeated and recorded in `REPEATS`; the run prints them at its end.
+    """
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
-        with suppress(Error):
+        problem = ""
+        try:
             act()
+        except Error as error:
+            problem = f": {str(error).splitlines()[0]}"
         again = time.monotonic() + patience
         while time.monotonic() < again:
             with suppress(Error):
                 if found := seen():
                     return found
             time.sleep(0.1)
-    pytest.fail(f"Done again and again for {PATIENCE:g} s in vain: {why or seen}")
+        REPEATS.append(f"{why or seen}{problem}")
+    pytest.fail(f"Repeated for {PATIENCE:g} s without effect: {why or seen}")
 
 
 def choose(page: Page, where: str, option: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.browser.conftest import Launch, OpenPage, Server, trained
+from tests.browser.conftest import App, OpenPage, Server, trained
 from tests.browser.screen import perform, photograph, until
 from tests.diagnostics.test_checks import EPOCHS, reports
 from vae.config import RunConfig
@@ -42,8 +42,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(launch: Launch, root: Path) -> Server:
-    return launch("app.py", env={"VAE_LAB_ROOT": str(root)})
+def server(app: App, root: Path) -> Server:
+    return app(root)
 
 
 @pytest.fixture

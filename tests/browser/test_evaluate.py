@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator
 
-from tests.browser.conftest import Launch, OpenPage, Server, Tab, trained
+from tests.browser.conftest import App, OpenPage, Server, Tab, trained
 from tests.browser.screen import choose, equals, perform, until
 from tests.browser.test_data import photographs
 from vae.analysis.loaded_run import LoadedRun
@@ -47,8 +47,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(launch: Launch, folder: Path) -> Server:
-    return launch("app.py", env={"VAE_LAB_ROOT": str(folder)})
+def server(app: App, folder: Path) -> Server:
+    return app(folder)
 
 
 @pytest.fixture

@@ -11,14 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.browser.conftest import ROOT, Launch, OpenPage, Server, Tab, trained
+from tests.browser.conftest import ROOT, App, OpenPage, Server, Tab, trained
 from tests.browser.screen import PATIENCE, choose, perform, until
 from vae.analysis.encoding import decode
 from vae.analysis.loaded_run import LoadedRun
 from vae.imaging import tiles
 from vae.runs import Run
-
-pytestmark = pytest.mark.webgl
 
 MAP, LINE, PANEL = ".st-key-latent_map", ".st-key-latent_line", ".st-key-latent_panel"
 TRAIN = ("--data", "digits", "--hidden", "32")
@@ -58,8 +56,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(launch: Launch, runs: Path) -> Server:
-    return launch("app.py", env={"VAE_LAB_ROOT": str(runs)})
+def server(app: App, runs: Path) -> Server:
+    return app(runs)
 
 
 @pytest.fixture

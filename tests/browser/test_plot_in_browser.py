@@ -12,8 +12,6 @@ from playwright.sync_api import Page, expect
 from tests.browser.screen import perform
 from vae.figures.palette import COLOURS
 
-pytestmark = pytest.mark.webgl
-
 CHART = ".vae-plot-chart.js-plotly-plot"
 POINTS = "gd => gd._fullData[0].x.length"
 X = "gd => gd._fullLayout.xaxis.range"

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.browser.conftest import Launch, OpenPage, Server, Tab
+from tests.browser.conftest import App, OpenPage, Server, Tab
 from tests.browser.screen import perform, until
 from tests.pages.conftest import trained
 from tests.runs.test_archive import content
@@ -36,8 +36,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(launch: Launch, folder: Path) -> Server:
-    return launch("app.py", env={"VAE_LAB_ROOT": str(folder)})
+def server(app: App, folder: Path) -> Server:
+    return app(folder)
 
 
 @pytest.fixture

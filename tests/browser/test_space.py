@@ -14,8 +14,6 @@ from vae.analysis.projections_3d import HALF
 from vae.figures.palette import COLOURS
 from vae.runs import Run
 
-pytestmark = pytest.mark.webgl
-
 SPACE, PANEL, LINE = ".st-key-latent_space", ".st-key-latent_panel", ".st-key-latent_line"
 MANY = 60_000
 CHART = f"document.querySelector('{SPACE} .js-plotly-plot')"

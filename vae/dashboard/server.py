@@ -15,6 +15,7 @@ from vae.worker import Launcher
 PROJECT = Path(__file__).parents[2]
 PAGES = PROJECT / "pages"
 ROOT = Path(os.environ.get("VAE_LAB_ROOT", PROJECT / "checkpoints"))
+WARM = os.environ.get("VAE_LAB_WARM", "1") != "0"  # 0: start without a spare worker or imports
 PUMP_SECONDS = 1.0
 SLOW = (
     "vae.figures",
@@ -24,7 +25,7 @@ SLOW = (
     "torch._dynamo",
 )
 
-launcher = Launcher(ROOT)
+launcher = Launcher(ROOT, spare=WARM)
 
 
 @asynccontextmanager
@@ -45,8 +46,9 @@ async def lifespan(app: Any) -> AsyncIterator[None]:
 
 
 async def _heart() -> None:
-    await asyncio.to_thread(launcher.warm)
-    await asyncio.to_thread(_import_slow)
+    if WARM:
+        await asyncio.to_thread(launcher.warm)
+        await asyncio.to_thread(_import_slow)
     while True:
         with suppress(OSError, ValueError):
             await asyncio.to_thread(launcher.pump)

@@ -33,8 +33,10 @@ PROJECT = Path(__file__).parents[2]
 class Launcher:
     """What a server holds to start work; the run folders are the truth, it only has handles."""
 
-    def __init__(self, root: Path | str) -> None:
+    def __init__(self, root: Path | str, spare: bool = True) -> None:
+        """Without `spare` a worker starts when work is there, and imports torch then."""
         self.root = Path(root)
+        self._replaces_spare = spare
         self._spare: subprocess.Popen[str] | None = None
         self._lock = threading.RLock()
         self._children: list[subprocess.Popen[str]] = []
@@ -123,6 +125,8 @@ class Launcher:
         worker.stdin.close()
         self._spare = None
         self._children.append(worker)
+        if not self._replaces_spare:
+            return
         later = threading.Timer(SETTLE_SECONDS, self.warm)
         later.daemon = True
         later.start()
