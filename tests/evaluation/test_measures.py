@@ -1,0 +1,34 @@
+"""The table of measures: its keys are stable, and every row is named, explained and required."""
+
+import pytest
+
+from vae.evaluation.inputs import NEEDS
+from vae.evaluation.measures import MEASURES, TABLES, json_keys
+from vae.evaluation.rows import GROUPS, Row
+
+ROWS: dict[str, Row] = {**MEASURES, **TABLES}
+
+
+def test_the_json_has_the_keys_of_the_table() -> None:
+    keys = json_keys()
+    assert len(keys) == len(set(keys))
+    assert keys[:3] == ["elbo", "elbo_se", "reconstruction"]
+    assert {"kl_per_dimension", "active_units_interval", "nll_samples", "ess"} <= set(keys)
+    assert keys[-3:] == ["probes", "disentanglement", "fidelity"]
+
+
+@pytest.mark.parametrize("key", ROWS)
+def test_every_row_is_named_explained_and_placed(key: str) -> None:
+    row = ROWS[key]
+    assert row.group in GROUPS
+    assert set(row.needs) <= NEEDS.keys()
+    rows = [row] if key in MEASURES else [row, *TABLES[key].rows.values()]
+    for one in rows:
+        assert one.title
+        assert one.unit
+        assert one.help.endswith(".")
+
+
+@pytest.mark.parametrize("need", NEEDS)
+def test_every_requirement_belongs_to_a_row(need: str) -> None:
+    assert [key for key, row in ROWS.items() if need in row.needs]
