@@ -19,12 +19,12 @@ from streamlit.testing.v1 import AppTest
 from tests.pages.conftest import MAIN, Idle, trained
 from vae.base import files
 from vae.base.criterion import Criterion
+from vae.base.numbers import number
 from vae.commands import listing, sweep
 from vae.components.objectives import OBJECTIVES
 from vae.dashboard import server
 from vae.diagnostics.training_stats import course_of
 from vae.experiments import entries
-from vae.figures.base import number
 from vae.report import report
 from vae.runs import Run
 from vae.runs.evaluations import EvaluationRequest, save

@@ -12,10 +12,10 @@ from PIL import Image
 from tests.browser.conftest import App, OpenPage, Server, Tab
 from tests.browser.screen import choose, photograph, shows, until
 from vae.analysis.dataset_summary import summarise
+from vae.base.numbers import number
 from vae.config import RunConfig
 from vae.data import load, prepare
 from vae.evaluation.baseline import baseline
-from vae.figures.base import number
 from vae.imaging import tiles
 
 SIZES = """() => [...document.querySelectorAll('[data-testid=stMain] img')].map(

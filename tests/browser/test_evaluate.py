@@ -16,10 +16,10 @@ from tests.browser.conftest import App, OpenPage, Server, Tab, trained
 from tests.browser.screen import choose, equals, perform, until
 from tests.browser.test_data import photographs
 from vae.analysis.loaded_run import LoadedRun
+from vae.base.numbers import with_error
 from vae.base.records import Evaluation
 from vae.commands import main
 from vae.dashboard.evaluate.text import three_decimals
-from vae.figures.evaluation import with_error
 from vae.runs import Run
 from vae.runs.evaluations import KIND, saved_evaluations
 from vae.worker.job import attempts

@@ -17,7 +17,7 @@ from tests.browser.screen import equals, perform, photograph, until
 from tests.pages.conftest import trained
 from vae.analysis.encoding import decode, prior_sample
 from vae.analysis.loaded_run import LoadedRun
-from vae.figures.base import number
+from vae.base.numbers import number
 from vae.imaging.tiles import tile
 from vae.report import report
 from vae.runs import Run, notes

@@ -13,6 +13,7 @@ import pytest
 from scipy import stats
 
 from tests.commands.test_commands import TINY, Shell
+from vae.base.numbers import fixed
 from vae.commands import sweep, train
 from vae.config import fields
 from vae.experiments import sweeps
@@ -51,9 +52,9 @@ def test_the_grid_is_trained_and_the_table_tells_means_over_seeds(shell: Shell) 
     for beta, row in rows.items():
         values = [best(r) for r in runs if r.settings["beta"] == float(beta[2:])]
         low, high = stats.t.interval(0.95, 2, np.mean(values), stats.sem(values))
-        found = re.fullmatch(r"ELBO +(-\d+\.\d\d) ± (\d+\.\d\d) +3 seeds", row)
+        found = re.fullmatch(r"ELBO +(−\d+\.\d\d) ± (\d+\.\d\d) +3 seeds", row)
         assert found, row
-        assert float(found[1]) == pytest.approx(np.mean(values), abs=0.006)
+        assert float(found[1].replace("−", "-")) == pytest.approx(np.mean(values), abs=0.006)
         assert float(found[2]) == pytest.approx((high - low) / 2, abs=0.006)
     assert "nats per example" in out
 
@@ -62,7 +63,7 @@ def test_two_seeds_have_a_mean_and_no_interval(shell: Shell) -> None:
     out = shell("sweep", *TINY, "--over", "val_share=0.1,0", "--seeds", "1")[1]
     first, second = out.splitlines()[-2:]
     (with_, without) = reversed(listing(shell.root))
-    assert re.fullmatch(rf"val share 0\.1 +ELBO +{best(with_):.2f} +1 seed", first)
+    assert re.fullmatch(rf"val share 0\.1 +ELBO +{fixed(best(with_))} +1 seed", first)
     assert re.fullmatch(r"val share 0 +ELBO +no validation report", second)
     assert not [r for r in without.reports() if r["split"] == "val"]
     assert sweeps.taken(shell.root) == {"val-share-1"}

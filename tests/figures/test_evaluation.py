@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from vae.base.numbers import with_error
 from vae.base.records import Evaluation
 from vae.evaluation.measures import json_keys
-from vae.figures.evaluation import bound_bars, kl_parts, kl_per_latent, score_dots, with_error
+from vae.figures.evaluation import bound_bars, kl_parts, kl_per_latent, score_dots
 from vae.figures.palette import token
 
 EMPTY: dict[str, Any] = dict.fromkeys(json_keys())

@@ -15,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage
 from vae.analysis.dataset_summary import summarise
+from vae.base.numbers import number
 from vae.base.progress import Progress
 from vae.components.likelihoods import LIKELIHOODS
 from vae.config import RunConfig
@@ -23,7 +24,6 @@ from vae.dashboard.sidebar import download
 from vae.dashboard.sidebar.sidebar import FILE
 from vae.data import SOURCES, load, prepare
 from vae.evaluation.baseline import baseline, baselines
-from vae.figures.base import number
 from vae.imaging import tiles
 
 SHAPES = {"digits": "1×8×8", "moon-phases": "1×28×28", "shapes": "1×32×32", "mixture": "2"}

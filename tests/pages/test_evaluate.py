@@ -15,13 +15,12 @@ from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage, trained
 from vae.analysis.loaded_run import LoadedRun
+from vae.base.numbers import number, with_error
 from vae.dashboard import server
 from vae.dashboard.evaluate import text as words
 from vae.dashboard.evaluate.view import table_key
 from vae.evaluation import disentanglement, factor_sets
 from vae.evaluation.measures import MEASURES, PROBES, STATISTICS
-from vae.figures.base import number
-from vae.figures.evaluation import with_error
 from vae.runs import Run, identity
 from vae.runs.evaluations import KIND, EvaluationRequest, saved_evaluations
 from vae.worker.job import Job

@@ -14,12 +14,11 @@ import pytest
 
 from tests.pages.conftest import trained
 from vae.analysis.loaded_run import LoadedRun
+from vae.base.numbers import number, with_error
 from vae.base.statistics import verdict
 from vae.config import RunConfig
 from vae.data import load
 from vae.evaluation.measures import STATISTICS
-from vae.figures.base import number
-from vae.figures.evaluation import with_error
 from vae.report import report
 from vae.report.comparison_section import sentence
 from vae.runs import Run, notes

@@ -4,6 +4,7 @@ import argparse
 import json
 from typing import Any
 
+from vae.base.numbers import fixed
 from vae.runs import Run, listing
 from vae.runs.status import BROKEN
 
@@ -35,7 +36,7 @@ def _row(run: Run) -> dict[str, Any]:
 
 def _best(row: dict[str, Any]) -> str:
     """The score that selected the best weights, after its name."""
-    return f"{row['best_by']} {row['best']:.2f}".replace("-", "−").strip()
+    return f"{row['best_by']} {fixed(row['best'])}".strip()
 
 
 def data_flags(parser: argparse.ArgumentParser) -> None:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from vae.base.numbers import fixed
 from vae.base.statistics import by_seed, interval
 from vae.commands.train import claim, config_of, fetch, located, root_flag, setting_flags, work
 from vae.runs import Run, identity, notes
@@ -187,5 +188,5 @@ def _mean(one: "Fold") -> str:
     if not values:
         return "no validation report"
     found = interval(values)
-    half = f"± {found.high - found.mean:<7.2f}" if math.isfinite(found.high) else " " * 9
-    return f"{found.mean:10.2f} {half}  {_many(len(values), 'seed')}"
+    half = f"± {fixed(found.high - found.mean):<7}" if math.isfinite(found.high) else " " * 9
+    return f"{fixed(found.mean):>10} {half}  {_many(len(values), 'seed')}"

@@ -170,12 +170,3 @@ def _class_scale(side: int) -> list[tuple[float, str]]:
     """A colour scale of ten flat steps, one for each class colour."""
     ten = [COLOURS[f"class{k}"][side] for k in range(CLASSES)]
     return [((k + end) / CLASSES, colour) for k, colour in enumerate(ten) for end in (0, 1)]
-
-
-def number(value: float) -> str:
-    """Four significant digits with a minus sign, powers of ten only where they are needed; less
-    than a millionth is the dust of float32, and 0."""
-    if abs(value) < 1e-6:
-        return "0.000"
-    text = f"{value:#.4g}" if 1e-3 <= abs(value) < 1e4 else f"{value:.3g}"
-    return text.rstrip(".").replace("-", "−")

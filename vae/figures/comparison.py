@@ -15,10 +15,11 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
+from vae.base.numbers import number
 from vae.base.records import Floats
 from vae.base.statistics import Interval
 from vae.experiments.configurations import Line
-from vae.figures.base import Part, axis, decimate, empty_figure, figure, note, number, span
+from vae.figures.base import Part, axis, decimate, empty_figure, figure, note, span
 from vae.figures.palette import CLASSES, token
 from vae.figures.quantities import PER_EXAMPLE, SPLITS, TERMS, quantity
 

@@ -12,8 +12,9 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
+from vae.base.numbers import number, with_error
 from vae.base.records import Estimate, Evaluation
-from vae.figures.base import Part, axis, empty_figure, figure, note, number
+from vae.figures.base import Part, axis, empty_figure, figure, note
 from vae.figures.latent_bars import kl_bars
 from vae.figures.palette import token
 from vae.figures.quantities import PER_EXAMPLE, quantity
@@ -22,15 +23,6 @@ ROW = 30  # px, height of a bar
 AROUND = 62  # px, height of the axis below the bars
 BESIDE = 108  # px beside scores for their numbers
 BEYOND = 0.22  # share of the axis that stays free for the numbers behind the bars
-
-
-def with_error(value: float, se: float | None) -> tuple[str, str]:
-    """A value and its standard error in matching digits, two for the error: −26.03 and 0.38; where
-    there is none, four digits and ""."""
-    if se is None or not se > 0:
-        return number(value), ""
-    places = min(max(0, 1 - math.floor(math.log10(se))), 6)
-    return f"{value:,.{places}f}".replace("-", "−"), f"{se:,.{places}f}"
 
 
 def described(estimate: Estimate) -> tuple[str, str]:

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from vae.base.numbers import number
 from vae.base.records import Curves
-from vae.figures.base import Part, axis, empty_figure, figure, note, number
+from vae.figures.base import Part, axis, empty_figure, figure, note
 from vae.figures.curve_panels import Panel, Range, curve_panels, value_range
 from vae.figures.event_marks import in_unit, marks
 from vae.figures.palette import token

@@ -3,8 +3,9 @@
 import numpy as np
 import plotly.graph_objects as go
 
+from vae.base.numbers import number
 from vae.base.records import Floats
-from vae.figures.base import Part, axis, empty_figure, figure, note, number
+from vae.figures.base import Part, axis, empty_figure, figure, note
 from vae.figures.palette import token
 
 USED = 0.01  # nats; a latent below carries almost no information

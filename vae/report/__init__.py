@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
 
+from vae.base.numbers import number
 from vae.experiments.configurations import Entry
 from vae.experiments.entries import entry
-from vae.figures.base import number
 from vae.report import comparison_section
 from vae.report.comparison_section import Group
 from vae.report.html import Page, section, table

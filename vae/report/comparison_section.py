@@ -9,11 +9,11 @@ from html import escape
 from itertools import combinations
 from typing import Any, NamedTuple
 
+from vae.base.numbers import number
 from vae.base.statistics import MIN_SEEDS, Verdict, by_seed, interval, verdict
 from vae.experiments import configurations
 from vae.experiments.configurations import Entry, Fold, line, mean_line
 from vae.figures import comparison
-from vae.figures.base import number
 from vae.figures.palette import CLASSES
 from vae.figures.quantities import TERMS
 from vae.report.html import Page, dot, section, table

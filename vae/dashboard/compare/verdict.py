@@ -5,13 +5,13 @@ from typing import NamedTuple
 
 import streamlit as st
 
+from vae.base.numbers import number
 from vae.base.statistics import MIN_SEEDS, Verdict, by_seed, interval, verdict
 from vae.dashboard.compare.charts import Chosen
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import widgets
 from vae.experiments import configurations
 from vae.experiments.configurations import Entry, Fold
-from vae.figures.base import number
 from vae.figures.paired_seeds import SeedGroup, paired_seeds
 from vae.figures.palette import CLASSES
 

@@ -9,12 +9,12 @@ import math
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from vae.base.numbers import number
 from vae.base.records import Baseline
 from vae.config import RunConfig
 from vae.dashboard.data.view import SPLITS, Shown
 from vae.evaluation.baseline import baselines
 from vae.evaluation.constant_fit import TOLERANCE
-from vae.figures.base import number
 
 FITTING = "Fitting the best constant output of each likelihood…"
 KEPT = 16  # tables

@@ -11,12 +11,12 @@ from typing import NamedTuple
 import streamlit as st
 
 from vae.analysis.dataset_summary import summarise
+from vae.base.numbers import number
 from vae.base.records import DataSummary
 from vae.config import RunConfig
 from vae.dashboard.shared.run_picker import empty
 from vae.dashboard.sidebar.sidebar import Choice
 from vae.data import Dataset
-from vae.figures.base import number
 
 STYLE = Path(__file__).with_name("view.css")
 SPLITS = {"train": "train", "val": "validation", "test": "test"}

@@ -5,10 +5,10 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
+from vae.base.numbers import number
 from vae.base.records import Estimate, Evaluation
 from vae.evaluation import reading
 from vae.evaluation.measures import MEASURES, TABLES
-from vae.figures.base import number
 from vae.figures.evaluation import described
 from vae.runs.evaluations import EvaluationRequest, SavedEvaluation
 

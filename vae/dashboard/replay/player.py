@@ -19,7 +19,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from vae.figures.base import number
+from vae.base.numbers import number
 from vae.figures.palette import CLASSES, COLOURS
 from vae.figures.replay import ReplayCurve, Scene, scale_ends, vector_range
 from vae.imaging import tiles

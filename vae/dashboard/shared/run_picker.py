@@ -8,6 +8,7 @@ from typing import NoReturn
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from vae.base.numbers import fixed
 from vae.components.likelihoods import LIKELIHOODS
 from vae.dashboard import server
 from vae.experiments.entries import best_report
@@ -135,11 +136,17 @@ def facts(run: Run, status: Status) -> str:
     model += ", told the class" if config.conditional else ""
     parts = [ICONS[status.state], data, model]
     parts += [status.device] if status.device else []
-    if status.best is not None and (best := best_report(run)) is not None:
-        by = run.config.best_by
-        words = f"{by.value(best):.2f}".replace("-", "−")
-        parts.append(f"best validation {by.title} **{words} nats** at epoch {best['epoch']:g}")
-    return " · ".join(parts)
+    parts += [_best(run)] if status.best is not None else []
+    return " · ".join(filter(None, parts))
+
+
+def _best(run: Run) -> str:
+    """Name and value of the criterion at the best weights, and their epoch; "" if not known."""
+    by, best = run.config.best_by, best_report(run)
+    value = None if best is None else by.value(best)
+    if best is None or value is None:
+        return ""
+    return f"best validation {by.title} **{fixed(value)} nats** at epoch {best['epoch']:g}"
 
 
 def has_rings(run: Run) -> bool:

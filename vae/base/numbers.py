@@ -1,0 +1,36 @@
+"""Numbers as text for people: a true minus sign, and as many digits as they carry.
+
+Four significant digits suffice for one value. A value with a standard error ends at the error's
+second digit.
+"""
+
+import math
+
+MINUS = "\u2212"
+
+
+def number(value: float) -> str:
+    """Return four significant digits, with powers of ten below 0.001 and from 10,000 on.
+
+    Below a millionth a value is the rounding error of float32, and written as 0.
+    """
+    if abs(value) < 1e-6:
+        return "0.000"
+    text = f"{value:#.4g}" if 1e-3 <= abs(value) < 1e4 else f"{value:.3g}"
+    return text.rstrip(".").replace("-", MINUS)
+
+
+def fixed(value: float, places: int = 2) -> str:
+    """Return a value with a fixed number of decimal places; a negative zero has no sign."""
+    return f"{round(float(value), places) + 0.0:,.{places}f}".replace("-", MINUS)
+
+
+def with_error(value: float, se: float | None) -> tuple[str, str]:
+    """Return a value and its standard error in matching digits, two for the error: −26.03, 0.38.
+
+    Without an error the value has four significant digits, and the error is "".
+    """
+    if se is None or not se > 0:
+        return number(value), ""
+    places = min(max(0, 1 - math.floor(math.log10(se))), 6)
+    return fixed(value, places), f"{se:,.{places}f}"
