@@ -10,8 +10,8 @@ from PIL import Image
 from sklearn.decomposition import PCA
 
 from tests.pages.conftest import trained
-from vae.analysis.custom_example import kept, placed, shown, through
-from vae.analysis.denoising import restore, squared_error
+from vae.analysis.custom_example import picture_to_x, place_example, reconstruct, row_to_picture
+from vae.analysis.denoising import denoise, squared_error
 from vae.analysis.encoding import errors_at
 from vae.analysis.loaded_run import LoadedRun
 from vae.data import DataError
@@ -47,9 +47,9 @@ def test_a_training_example_gives_its_own_numbers(loaded: LoadedRun) -> None:
     for k, row in enumerate(rows):
         x = loaded.data.x[row : row + 1]
         if loaded.data.is_image:
-            x = kept(shown(loaded, int(row)), loaded)  # by way of the pad's bytes
+            x = picture_to_x(row_to_picture(loaded, int(row)), loaded)  # by way of the pad's bytes
             np.testing.assert_array_equal(x, loaded.data.x[row : row + 1])
-        found = through(loaded, x, 0 if labels is None else int(labels[row]))
+        found = reconstruct(loaded, x, 0 if labels is None else int(labels[row]))
         np.testing.assert_array_equal(found.x, seen[k : k + 1])
         np.testing.assert_allclose(found.values, values[k : k + 1], rtol=1e-4, atol=1e-5)
         assert found.reconstruction == pytest.approx(encoding.reconstruction[k], rel=1e-4)
@@ -65,13 +65,13 @@ def test_a_training_example_gives_its_own_numbers(loaded: LoadedRun) -> None:
 def test_what_is_not_corrupted_is_reconstructed_as_ever(loaded: LoadedRun) -> None:
     rows = loaded.splits.train[:9]
     encoding, x = loaded.encode(rows), loaded.inputs(rows)
-    same = restore(loaded, x, x, rows)
+    same = denoise(loaded, x, x, rows)
     np.testing.assert_allclose(same.reconstruction, encoding.reconstruction, rtol=1e-4)
     np.testing.assert_allclose(same.values, loaded.decode(encoding.mean, rows), atol=1e-5)
     assert not same.damage.any()
     np.testing.assert_allclose(same.squared, squared_error(same.values, x))
     broken = 1 - x
-    other = restore(loaded, x, broken, rows)
+    other = denoise(loaded, x, broken, rows)
     np.testing.assert_allclose(other.damage, ((1 - 2 * x) ** 2).reshape(9, -1).mean(1), rtol=1e-5)
     np.testing.assert_allclose(
         other.squared, ((other.values - x) ** 2).reshape(9, -1).mean(1), rtol=1e-4
@@ -90,7 +90,7 @@ def test_its_percentile_is_its_rank(tmp_path: Path) -> None:
     assert encoding.kl is not None
     bound = encoding.reconstruction + encoding.kl
     at = int(np.argsort(bound)[120])
-    found = through(loaded, loaded.data.x[[loaded.splits.test[at]]])
+    found = reconstruct(loaded, loaded.data.x[[loaded.splits.test[at]]])
     assert found.percentile(bound) == pytest.approx(120 / len(bound), abs=1.5 / len(bound))
 
 
@@ -98,8 +98,8 @@ def test_its_percentile_is_its_rank(tmp_path: Path) -> None:
 def test_a_map_places_as_pca_does(latents: int) -> None:
     rng = np.random.default_rng(0)
     means = (rng.standard_normal((80, latents)) * np.arange(1, latents + 1)).astype(np.float32)
-    found = placed(means, means[7])
-    np.testing.assert_allclose(found.points[7], found.own, atol=1e-5)
+    found = place_example(means, means[7])
+    np.testing.assert_allclose(found.points[7], found.custom, atol=1e-5)
     if latents == 5:
         known = PCA(2).fit_transform(means)
         np.testing.assert_allclose(np.abs(found.points), np.abs(known), atol=1e-4)

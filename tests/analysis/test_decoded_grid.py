@@ -1,13 +1,21 @@
-"""The atlas against the decoder itself and against scipy's interpolation."""
+"""The grid against the decoder itself and against scipy's interpolation."""
 
 import numpy as np
 import pytest
 import torch
 from scipy.interpolate import RegularGridInterpolator
 
-from vae.analysis.decoded_grid import BYTES, SIDE, Atlas, Box, blend, chart, shown_at
+from vae.analysis.decoded_grid import (
+    BYTES,
+    SIDE,
+    Box,
+    DecodedGrid,
+    blend,
+    decode_grid,
+    decode_tiles,
+)
 from vae.analysis.encoding import decode
-from vae.analysis.projections import Plane, plane_of_pair
+from vae.analysis.projections import Plane, plane_of_latents
 from vae.base.records import Domain
 from vae.config import RunConfig
 from vae.imaging.tiles import pixels
@@ -26,7 +34,7 @@ def model(domain: Domain, **settings: object) -> VAE:
 
 def plane(latents: int = 3) -> Plane:
     means = np.random.default_rng(0).standard_normal((50, latents)).astype(np.float32)
-    return plane_of_pair(means, (0, 2) if latents > 2 else (0, 1))
+    return plane_of_latents(means.mean(0), (0, 2) if latents > 2 else (0, 1))
 
 
 def places(count: int = 40) -> np.ndarray:
@@ -39,40 +47,40 @@ def test_tiles_are_exact_decodes_and_the_sheet_has_the_highest_on_top(
     shape: tuple[int, ...],
 ) -> None:
     vae, way = model(Domain(shape, 256)), plane()
-    atlas = chart(vae, way, BOX)
-    assert atlas.tiles.shape == (SIDE, SIDE, *shape[1:], shape[0])
+    grid = decode_grid(vae, way, BOX)
+    assert grid.tiles.shape == (SIDE, SIDE, *shape[1:], shape[0])
     for i, j in ((0, 0), (0, 31), (31, 0), (7, 19)):
         z = way.origin.copy()
         z[0], z[2] = np.linspace(*BOX.x, SIDE)[j], np.linspace(*BOX.y, SIDE)[i]
         exact = pixels(decode(vae, z[None].astype(np.float32)))[0, ..., : shape[0]]
-        np.testing.assert_array_equal(atlas.tiles[i, j], exact)
+        np.testing.assert_array_equal(grid.tiles[i, j], exact)
         height, width = shape[1:]
         top, left = (SIDE - 1 - i) * height, j * width
         np.testing.assert_array_equal(
-            atlas.sheet[top : top + height, left : left + width], atlas.tiles[i, j]
+            grid.sheet[top : top + height, left : left + width], grid.tiles[i, j]
         )
 
 
 def test_the_blend_is_bilinear() -> None:
     rng = np.random.default_rng(0)
     tiles = rng.integers(0, 256, (5, 4, 3, 2, 1)).astype(np.uint8)
-    atlas = Atlas(BOX, tiles, (0, 0))
-    grid = (np.linspace(*BOX.y, 5), np.linspace(*BOX.x, 4))
-    expected = RegularGridInterpolator(grid, tiles.astype(float))(places()[:, ::-1])
-    np.testing.assert_allclose(blend(atlas, places()), expected, atol=1e-3)
+    grid = DecodedGrid(BOX, tiles, (0, 0))
+    axes = (np.linspace(*BOX.y, 5), np.linspace(*BOX.x, 4))
+    expected = RegularGridInterpolator(axes, tiles.astype(float))(places()[:, ::-1])
+    np.testing.assert_allclose(blend(grid, places()), expected, atol=1e-3)
     corners = np.array([[BOX.x[0], BOX.y[0]], [BOX.x[1], BOX.y[1]]], np.float32)
-    np.testing.assert_array_equal(blend(atlas, corners), tiles[[0, -1], [0, -1]])
+    np.testing.assert_array_equal(blend(grid, corners), tiles[[0, -1], [0, -1]])
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (6,)])
 def test_the_error_of_the_blend_is_what_is_stated(shape: tuple[int, ...]) -> None:
     likelihood = {} if len(shape) == 3 else {"likelihood": "gaussian"}
     vae, way = model(Domain(shape), **likelihood), plane()
-    atlas = chart(vae, way, BOX)
-    exact = shown_at(vae, way, places(400)).astype(float)
-    blended = blend(atlas, places(400))
+    grid = decode_grid(vae, way, BOX)
+    exact = decode_tiles(vae, way, places(400)).astype(float)
+    blended = blend(grid, places(400))
     apart = np.abs((np.rint(blended) if len(shape) == 3 else blended) - exact)
-    mean, largest = atlas.error
+    mean, largest = grid.error
     assert 0 < apart.mean() <= 1.05 * mean
     assert apart.max() <= 1.5 * largest + 1
     assert mean < largest
@@ -81,25 +89,25 @@ def test_the_error_of_the_blend_is_what_is_stated(shape: tuple[int, ...]) -> Non
 
 
 def test_large_pictures_have_fewer_places() -> None:
-    atlas = chart(model(Domain((3, 64, 64), 256)), plane(), BOX)
-    assert 16 <= atlas.tiles.shape[0] < SIDE
-    assert atlas.tiles.nbytes <= BYTES
+    grid = decode_grid(model(Domain((3, 64, 64), 256)), plane(), BOX)
+    assert 16 <= grid.tiles.shape[0] < SIDE
+    assert grid.tiles.nbytes <= BYTES
 
 
 def test_a_single_latent_lies_along_the_first_axis() -> None:
     vae, way = model(Domain((1, 4, 4), 256), latent_dim=1), plane(1)
-    atlas = chart(vae, way, Box((-2, 2), (0, 30)))
-    assert atlas.tiles.shape[:2] == (2, SIDE)
-    np.testing.assert_array_equal(atlas.tiles[0], atlas.tiles[1])
+    grid = decode_grid(vae, way, Box((-2, 2), (0, 30)))
+    assert grid.tiles.shape[:2] == (2, SIDE)
+    np.testing.assert_array_equal(grid.tiles[0], grid.tiles[1])
     exact = pixels(decode(vae, np.linspace(-2, 2, SIDE, dtype=np.float32)[:, None]))[..., :1]
-    np.testing.assert_array_equal(atlas.tiles[0], exact)
+    np.testing.assert_array_equal(grid.tiles[0], exact)
 
 
 def test_a_conditional_model_decodes_for_one_class() -> None:
     vae = model(Domain((1, 4, 4), 256, 3), condition="labels")
     way = plane(vae.config.latent_dim)
-    sheets = [chart(vae, way, BOX, label).tiles for label in (0, 2)]
+    sheets = [decode_grid(vae, way, BOX, label).tiles for label in (0, 2)]
     assert (sheets[0] != sheets[1]).any()
-    z = way.latents(np.array([[BOX.x[0], BOX.y[0]]], np.float32))
+    z = way.latents_at(np.array([[BOX.x[0], BOX.y[0]]], np.float32))
     exact = pixels(decode(vae, z, labels=np.array([2])))[0, ..., :1]
     np.testing.assert_array_equal(sheets[1][0, 0], exact)

@@ -10,8 +10,6 @@ from vae.analysis.density import (
     ellipses,
     equal,
     field,
-    fit,
-    fitted_blobs,
     kernels,
     projected,
     steps,
@@ -124,21 +122,6 @@ def test_kernels_keep_mean_and_spread() -> None:
     blobs = kernels(points)
     np.testing.assert_allclose(blobs.covariance[0], np.cov(points.T) / 10, rtol=1e-3)
     assert np.isfinite(kernels(np.zeros((5, 2))).covariance).all()
-
-
-def test_the_bic_finds_the_clumps_and_the_fit_their_places() -> None:
-    rng = np.random.default_rng(0)
-    centres = np.array([[-5.0, 0, 1], [5, 0, 1], [0, 6, 1]])
-    latents = np.concatenate([c + rng.standard_normal((300, 3)) for c in centres])
-    fits = [fit(latents, k) for k in range(1, 6)]
-    assert int(np.argmin([one.bic for one in fits])) == 2
-    forward = np.eye(3)[:2]
-    blobs = fitted_blobs(fits[2], np.zeros(3), forward)
-    order = np.argsort(blobs.mean[:, 0])
-    np.testing.assert_allclose(blobs.mean[order], centres[[0, 2, 1], :2], atol=0.25)
-    one = fits[0]
-    exact = multivariate_normal(latents.mean(0), np.cov(latents.T, bias=True)).logpdf(latents)
-    assert one.bic == pytest.approx(-2 * exact.sum() + 9 * np.log(900), rel=1e-4)
 
 
 def test_a_veil_reaches_as_far_as_the_picture_that_it_hides() -> None:

@@ -11,19 +11,16 @@ from vae.analysis import encoding
 from vae.analysis.encoding import (
     by_kl,
     decode,
-    dimensions,
     encode,
     errors_at,
     fitted_sample,
     manifold,
     pick,
-    plane_of_dimensions,
-    plane_of_fit,
-    plane_of_pca,
     posterior_sample,
     prior_sample,
     quantiles,
 )
+from vae.analysis.projections import plane_of_latents
 from vae.base.records import Encoding
 from vae.batches import Batches
 from vae.config import RunConfig
@@ -138,7 +135,7 @@ def test_the_manifold_reads_like_a_picture(tiny: Callable[..., VAE]) -> None:
     """The first axis grows to the right, the second upwards."""
     model = tiny(SHAPE, latent_dim=4)
     at = quantiles(3)
-    grid = manifold(model, *plane_of_dimensions(4, (2, 0)), at)
+    grid = manifold(model, plane_of_latents(np.zeros(4, np.float32), (2, 0)), at)
     z = grid.z.reshape(3, 3, 4)
     np.testing.assert_array_equal(z[0, :, 2], at)
     np.testing.assert_array_equal(z[:, 0, 0], at[::-1])
@@ -148,32 +145,12 @@ def test_the_manifold_reads_like_a_picture(tiny: Callable[..., VAE]) -> None:
     np.testing.assert_array_equal(grid.axes[1], at[::-1])
 
 
-def test_the_plane_of_pca_follows_the_latents() -> None:
-    rng = np.random.default_rng(0)
-    directions, _ = np.linalg.qr(rng.standard_normal((5, 5)))
-    spread = np.array([3.0, 1.0, 0.1, 0.1, 0.1])
-    means = (rng.standard_normal((4000, 5)) * spread) @ directions.T + 7
-    origin, first, second = plane_of_pca(means.astype(np.float32))
-    np.testing.assert_allclose(origin, 7, atol=0.3)
-    assert np.linalg.norm(first) == pytest.approx(3, rel=0.05)
-    assert np.linalg.norm(second) == pytest.approx(1, rel=0.05)
-    assert abs(first @ second) < 1e-4
-    assert abs(first @ directions[:, 0]) == pytest.approx(3, rel=0.05)
-
-
 def test_dimensions_are_ordered_by_what_they_carry() -> None:
     rng = np.random.default_rng(0)
     mean = (rng.standard_normal((100, 3)) * [0.1, 2, 1]).astype(np.float32)
     kl = np.tile(np.float32([0.3, 0.1, 0.9]), (100, 1))
     assert by_kl(Encoding(np.arange(100), mean, None, kl.sum(1), kl, None)) == [2, 0, 1]
     assert by_kl(Encoding(np.arange(100), mean, None, None, None, None)) == [1, 2, 0]
-
-
-def test_two_dimensions_as_they_are() -> None:
-    means = np.arange(12, dtype=np.float32).reshape(4, 3)
-    shown = dimensions(means, (2, 0))
-    np.testing.assert_array_equal(shown.points, means[:, [2, 0]])
-    assert shown.axes == ("z3 (posterior mean)", "z1 (posterior mean)")
 
 
 @pytest.mark.parametrize("posterior", ["diagonal", "full"])
@@ -263,17 +240,8 @@ def test_fitted_noise_has_the_mean_and_covariance_of_the_latents(latent_dim: int
     )
 
 
-def test_a_fitted_plane_takes_the_spread_of_its_latents() -> None:
-    rng = np.random.default_rng(0)
-    means = (rng.standard_normal((300, 3)) * [3, 1, 0.5] + [1, 2, 3]).astype(np.float32)
-    origin, first, second = plane_of_fit(means, (2, 0))
-    np.testing.assert_allclose(origin, means.mean(0))
-    np.testing.assert_allclose(first, [0, 0, means[:, 2].std()], rtol=1e-6)
-    np.testing.assert_allclose(second, [means[:, 0].std(), 0, 0], rtol=1e-6)
-
-
 def test_a_manifold_may_be_a_line(tiny: Callable[..., VAE]) -> None:
-    model, zero, one = tiny(SHAPE, latent_dim=1), np.zeros(1, np.float32), np.ones(1, np.float32)
-    line = manifold(model, zero, one, one, quantiles(7), zero)
+    model, zero = tiny(SHAPE, latent_dim=1), np.zeros(1, np.float32)
+    line = manifold(model, plane_of_latents(zero, (0,)), quantiles(7), zero)
     np.testing.assert_array_equal(line.z[:, 0], quantiles(7))
     assert [len(axis) for axis in line.axes] == [7, 1]

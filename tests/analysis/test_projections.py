@@ -11,9 +11,13 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from vae.analysis.projections import (
     PROJECTIONS,
     Cancelled,
+    Row,
+    default_projection,
     lda,
     pca,
-    plane_of_pair,
+    plane,
+    plane_of_latents,
+    project,
     trustworthiness,
     tsne,
     umap,
@@ -22,14 +26,12 @@ from vae.base.options import options_of
 from vae.base.records import Floats, Projection
 
 LABELS = np.repeat(np.arange(3), 20)
-QUICK: dict[str, dict[str, Any]] = {
-    "pca": {},
-    "lda": {"labels": LABELS},
-    "tsne": {"perplexity": 5, "iterations": 50},
-}
-if "umap" in PROJECTIONS:
-    QUICK["umap"] = {}
-LINEAR = [name for name, row in PROJECTIONS.items() if row.plane]
+QUICK: dict[str, dict[str, Any]] = {"tsne": {"perplexity": 5, "iterations": 50}}
+
+
+def projected(name: str, means: Floats, seed: int = 0) -> Projection:
+    """The row `name` with quick options, of examples in three classes."""
+    return project(name, means, LABELS, QUICK.get(name), seed)
 
 
 def clumps(n: int = 20, z: int = 6) -> tuple[Floats, np.ndarray]:
@@ -40,34 +42,30 @@ def clumps(n: int = 20, z: int = 6) -> tuple[Floats, np.ndarray]:
     return (centres[label] + rng.standard_normal((3 * n, z))).astype(np.float32), label
 
 
-def test_every_projection_has_a_quick_case() -> None:
-    assert set(QUICK) == set(PROJECTIONS)
-
-
 @pytest.mark.parametrize("name", PROJECTIONS)
 def test_every_projection_is_two_finite_columns_with_titles_and_repeats(name: str) -> None:
     means, _ = clumps()
-    first, second = (PROJECTIONS[name].project(means, seed=1, **QUICK[name]) for _ in range(2))
+    first, second = (projected(name, means, seed=1) for _ in range(2))
     assert isinstance(first, Projection)
     assert first.points.shape == (60, 2)
     assert first.points.dtype == np.float32
     assert np.isfinite(first.points).all()
     assert all(first.axes)
-    assert first.note
+    assert bool(first.note) != bool(PROJECTIONS[name].latents)
     np.testing.assert_array_equal(first.points, second.points)
 
 
 @pytest.mark.parametrize("name", PROJECTIONS)
 def test_every_projection_keeps_clumps_apart(name: str) -> None:
     means, label = clumps()
-    points = PROJECTIONS[name].project(means, **QUICK[name]).points
+    points = projected(name, means).points
     distance = ((points[:, None] - points) ** 2).sum(-1) + 1e9 * np.eye(60)
     assert (label[distance.argmin(1)] == label).mean() > 0.95
 
 
 @pytest.mark.parametrize("name", PROJECTIONS)
 def test_every_option_is_in_range_and_explains_itself(name: str) -> None:
-    for spec in options_of(PROJECTIONS[name].project).values():
+    for spec in options_of(PROJECTIONS[name].compute).values():
         assert spec.option.low <= spec.default <= spec.option.high
         assert spec.option.help.endswith(".")
 
@@ -77,7 +75,7 @@ def test_pca_is_the_singular_value_decomposition() -> None:
     centred = means.astype(np.float64) - means.mean(0)
     _, scale, axes = np.linalg.svd(centred, full_matrices=False)
     expected = centred @ axes[:2].T
-    shown = pca(means)
+    shown = pca(means).project(means)
     signs = np.sign((shown.points * expected).sum(0))
     np.testing.assert_allclose(shown.points * signs, expected, atol=1e-3)
     share = 100 * scale**2 / (scale**2).sum()
@@ -85,11 +83,54 @@ def test_pca_is_the_singular_value_decomposition() -> None:
     assert shown.note == f"{share[:2].sum():.1f} % of the variance"
 
 
-def test_one_latent_dimension_is_drawn_as_it_is() -> None:
+@pytest.mark.parametrize("name", PROJECTIONS)
+def test_a_single_latent_lies_along_the_first_axis_of_every_projection(name: str) -> None:
     means = np.arange(5, dtype=np.float32)[:, None]
-    shown = pca(means)
+    shown = project(name, means)
     np.testing.assert_array_equal(shown.points[:, 0], means[:, 0])
-    assert not shown.points[:, 1].any()
+    np.testing.assert_array_equal(shown.points[:, 1], 1)
+    line = plane(name, means)
+    assert line is not None
+    np.testing.assert_array_equal(line.latents_at(np.array([[1.5, 9.0]])), [[1.5]])
+
+
+def test_few_latents_are_drawn_as_they_are_and_more_in_a_fitted_plane() -> None:
+    assert [PROJECTIONS[default_projection(z)].latents for z in (1, 2, 3, 128)] == [2, 2, 0, 0]
+    assert PROJECTIONS[default_projection(3)].linear
+
+
+def test_unknown_names_and_missing_needs_are_refused() -> None:
+    means, _ = clumps()
+    with pytest.raises(ValueError, match="one of dimensions, pca"):
+        project("isomap", means)
+    with pytest.raises(ValueError, match="at least 3 examples"):
+        project("pca", means[:2])
+    for name in (n for n, row in PROJECTIONS.items() if row.labelled):
+        with pytest.raises(ValueError, match="need classes"):
+            project(name, means)
+
+
+@pytest.mark.parametrize("linear", [True, False])
+def test_a_new_row_is_projected_by_its_own_attributes(
+    linear: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row may be slow, labelled and linear in any combination."""
+    received: dict[str, Any] = {}
+
+    def flat(means: Floats, **known: Any) -> Any:
+        received.update(known)
+        found = plane_of_latents(means.mean(0), (1, 0))
+        return found if linear else found.project(means)
+
+    row = Row("flat", flat, linear=linear, slow=True, labelled=True)
+    monkeypatch.setitem(PROJECTIONS, "flat", row)
+    means, _ = clumps()
+    shown = project("flat", means, LABELS, {"width": 2}, 7)
+    np.testing.assert_array_equal(shown.points, means[:, [1, 0]])
+    assert received.pop("report")(0.5, None) is None
+    np.testing.assert_array_equal(received.pop("labels"), LABELS)
+    assert received == {"width": 2, "seed": 7}
+    assert (plane("flat", means, LABELS) is not None) == linear
 
 
 def test_tsne_refuses_too_few_points_with_the_way_out() -> None:
@@ -134,34 +175,32 @@ def test_more_iterations_and_the_seed_are_taken() -> None:
     assert not np.array_equal(short.points, tsne(means, perplexity=15, iterations=50).points)
 
 
-@pytest.mark.parametrize("name", LINEAR)
-def test_a_linear_projection_has_a_way_back(name: str) -> None:
+@pytest.mark.parametrize("name", PROJECTIONS)
+def test_a_linear_projection_has_an_inverse(name: str) -> None:
     means, labels = clumps()
-    row = PROJECTIONS[name]
-    plane = row.plane(means, labels, 0)
-    placed = row.project(means, **QUICK[name], seed=0).points
-    np.testing.assert_allclose(plane.places(means), placed, atol=1e-3)
+    found = plane(name, means, labels)
+    assert (found is not None) == PROJECTIONS[name].linear
+    if found is None:
+        return
+    np.testing.assert_allclose(found.places(means), projected(name, means).points, atol=1e-3)
+    assert all(found.names)
     places = np.random.default_rng(0).uniform(-3, 3, (10, 2)).astype(np.float32)
-    np.testing.assert_allclose(plane.places(plane.latents(places)), places, atol=1e-3)
-    centre = plane.latents(plane.places(means).mean(0, keepdims=True))
+    np.testing.assert_allclose(found.places(found.latents_at(places)), places, atol=1e-3)
+    centre = found.latents_at(found.places(means).mean(0, keepdims=True))
     np.testing.assert_allclose(centre[0], means.mean(0), atol=1e-2)
 
 
-@pytest.mark.parametrize("name", [n for n in PROJECTIONS if n not in LINEAR])
-def test_what_bends_space_claims_no_way_back(name: str) -> None:
-    assert name in ("tsne", "umap")
-
-
-def test_the_plane_of_a_pair_holds_the_others_at_their_mean() -> None:
+def test_the_plane_of_two_latents_holds_the_others_at_their_mean() -> None:
     means, _ = clumps()
-    plane = plane_of_pair(means, (4, 1))
-    z = plane.latents(np.array([[7.0, -2.0]], np.float32))[0]
+    found = plane("dimensions", means, options={"latents": (4, 1)})
+    assert found is not None
+    assert (found.names, found.latents) == (("z5", "z2"), (4, 1))
+    z = found.latents_at(np.array([[7.0, -2.0]], np.float32))[0]
     expected = means.mean(0)
     expected[[4, 1]] = 7, -2
     np.testing.assert_allclose(z, expected, rtol=1e-6)
-    np.testing.assert_allclose(plane.places(means), means[:, [4, 1]], rtol=1e-6)
-    line = plane_of_pair(means[:, :1], (0, 0))
-    np.testing.assert_array_equal(line.latents(np.array([[1.5, 9.0]])), [[1.5]])
+    np.testing.assert_array_equal(found.places(means), means[:, [4, 1]])
+    assert found.titles == ("z5 (posterior mean)", "z2 (posterior mean)")
 
 
 def test_discriminants_are_fishers() -> None:
@@ -170,7 +209,7 @@ def test_discriminants_are_fishers() -> None:
     within = sum(np.cov(means[labels == k].T, bias=True) for k in range(3)) / 3
     between = np.cov(np.stack([means[labels == k].mean(0) for k in range(3)]).T, bias=True)
     best = np.linalg.eigvals(np.linalg.solve(within, between)).real.max()
-    first = lda(means, labels).points[:, 0]
+    first = lda(means, labels=labels).places(means)[:, 0]
     inside = np.mean([first[labels == k].var() for k in range(3)])
     outside = np.var([first[labels == k].mean() for k in range(3)])
     assert outside / inside == pytest.approx(best, rel=1e-3)
@@ -180,13 +219,13 @@ def test_examples_without_a_class_are_placed_but_do_not_count() -> None:
     means, labels = clumps()
     some = labels.copy()
     some[:5] = -1
-    shown = lda(means, some).points
+    shown = lda(means, labels=some).places(means)
     fitted = LinearDiscriminantAnalysis().fit(means[5:], labels[5:])
     np.testing.assert_allclose(shown, fitted.transform(means), atol=1e-3)
     with pytest.raises(ValueError, match="three classes and two latents"):
-        lda(means, np.minimum(labels, 1))
+        lda(means, labels=np.minimum(labels, 1))
     with pytest.raises(ValueError, match="three classes and two latents"):
-        lda(means[:, :1], labels)
+        lda(means[:, :1], labels=labels)
 
 
 def test_trust_is_whole_in_the_space_itself_and_half_by_chance() -> None:

@@ -43,13 +43,13 @@ def test_half_of_a_normal_in_three_dimensions_lies_within_the_radius() -> None:
 
 def test_dimensions_are_the_means_themselves() -> None:
     found = encoding()
-    made = dimensions(found, trio=(4, 0, 2))
+    made = dimensions(found, latents=(4, 0, 2))
     np.testing.assert_array_equal(made.places(found.mean), found.mean[:, [4, 0, 2]])
     np.testing.assert_array_equal(made.centre, 0)
     kl = found.kl_per_dimension.mean(0)
-    assert made.names == tuple(f"z{d + 1} (KL {kl[d]:.2f} nats)" for d in (4, 0, 2))
-    plain = dimensions(encoding(kl=False)._replace(mean=found.mean), trio=(4, 0, 2))
-    assert plain.names[0] == f"z5 (variance {found.mean[:, 4].var():.2g})"
+    assert made.titles == tuple(f"z{d + 1} (KL {kl[d]:.2f} nats)" for d in (4, 0, 2))
+    plain = dimensions(encoding(kl=False)._replace(mean=found.mean), latents=(4, 0, 2))
+    assert plain.titles[0] == f"z5 (variance {found.mean[:, 4].var():.2g})"
 
 
 def test_components_are_scikit_learns() -> None:
@@ -60,14 +60,16 @@ def test_components_are_scikit_learns() -> None:
     signs = np.sign((made.places(found.mean) * expected).sum(0))
     np.testing.assert_allclose(made.places(found.mean), expected * signs, atol=2e-4)
     shares = 100 * fitted.explained_variance_ratio_
-    assert made.names == tuple(f"PC {k + 1} ({s:.1f} % of variance)" for k, s in enumerate(shares))
+    assert made.titles == tuple(
+        f"PC {k + 1} ({s:.1f} % of variance)" for k, s in enumerate(shares)
+    )
     assert made.note == f"{shares.sum():.1f} % of the variance"
 
 
 @pytest.mark.parametrize("name", SPACES)
 def test_units_are_those_of_latent_space_and_the_centre_is_its_origin(name: str) -> None:
     found = encoding()
-    options = {"trio": (5, 1, 3)} if name == "dimensions-3d" else {}
+    options = {"latents": (5, 1, 3)} if SPACES[name].latents else {}
     made = space(name, found, options, seed=0)
     np.testing.assert_allclose(made.axes @ made.axes.T, np.eye(3), atol=1e-5)
     np.testing.assert_allclose(made.places(np.zeros((1, 6), "f4"))[0], made.centre, atol=1e-5)
@@ -76,10 +78,10 @@ def test_units_are_those_of_latent_space_and_the_centre_is_its_origin(name: str)
     assert inside.mean() == pytest.approx(0.5, abs=0.007)
 
 
-@pytest.mark.parametrize("trio", [(0, 1), (0, 1, 1), (0, 1, 6), (0, 1, 2, 3)])
-def test_three_different_latents_are_wanted(trio: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("latents", [(0, 1), (0, 1, 1), (0, 1, 6), (0, 1, 2, 3)])
+def test_three_different_latents_are_needed(latents: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="three different latents"):
-        dimensions(encoding(), trio=trio)
+        dimensions(encoding(), latents=latents)
 
 
 def test_too_little_for_three_dimensions_is_told() -> None:

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from sklearn.mixture import GaussianMixture
 
 from vae.analysis.encoding import encode
 from vae.analysis.sampling import (
@@ -11,12 +10,10 @@ from vae.analysis.sampling import (
     BY_BIC,
     MOST,
     SOURCES,
-    TRIED,
     Draw,
     Latents,
-    classes_drawn,
     classes_of,
-    fitted,
+    sample_classes,
 )
 from vae.base.records import Encoding
 from vae.batches import Batches
@@ -120,47 +117,18 @@ def test_the_centres_of_the_aggregate_posterior_are_examples() -> None:
     assert len(np.unique(apart.argmin(1))) > 40
 
 
-def test_one_component_is_the_gaussian_fit() -> None:
-    rng = np.random.default_rng(0)
-    z = (rng.standard_normal((500, 4)) @ rng.standard_normal((4, 4)) + 3).astype(np.float32)
-    one = fitted(z, 1)
-    np.testing.assert_allclose(one.mean[0], z.mean(0, dtype=np.float64), rtol=1e-6)
-    np.testing.assert_allclose(one.covariance[0], np.cov(z.T, bias=True), rtol=1e-4, atol=1e-5)
-    np.testing.assert_array_equal(one.weight, [1.0])
-
-
-@pytest.mark.parametrize("planted", [1, 3])
-def test_bic_finds_what_is_planted(planted: int) -> None:
-    rng = np.random.default_rng(2)
-    places = 8 * np.array([[0, 0], [1, 0], [0, 1]])[:planted]
-    z = np.concatenate([rng.standard_normal((200, 2)) + p for p in places]).astype(np.float32)
-    found = fitted(z)
-    assert len(found.weight) == planted
-    order = np.lexsort(np.round(found.mean, 0).T)
-    np.testing.assert_allclose(found.mean[order], places[np.lexsort(places.T)], atol=0.3)
-    bic = [GaussianMixture(c, random_state=0).fit(z).bic(z) for c in TRIED]
-    assert TRIED[int(np.argmin(bic))] == planted
-
-
-def test_few_examples_have_few_components() -> None:
-    z = np.random.default_rng(0).standard_normal((12, 3)).astype(np.float32)
-    assert len(fitted(z, 20).weight) == 2
-    with pytest.raises(ValueError, match="at least 2 examples"):
-        fitted(z[:1], 1)
-
-
 @pytest.mark.parametrize("label", [0, 7])
 def test_a_class_is_drawn_from_where_its_examples_are(label: int) -> None:
     asked = Draw(MANY, 0, components=1, label=label)
     close(SOURCES["class"].draw(LATENTS, asked), *moments(LATENTS.z[LATENTS.labels == label]))
-    drawn = classes_drawn(LATENTS, "class", asked)
+    drawn = sample_classes(LATENTS, "class", asked)
     assert drawn is not None
     assert set(drawn) == {label}
 
 
 def test_all_classes_come_in_turn() -> None:
     asked = Draw(2000, 0, components=1, label=ALL)
-    z, drawn = SOURCES["class"].draw(LATENTS, asked), classes_drawn(LATENTS, "class", asked)
+    z, drawn = SOURCES["class"].draw(LATENTS, asked), sample_classes(LATENTS, "class", asked)
     assert drawn is not None
     np.testing.assert_array_equal(drawn[:12], [*range(10), 0, 1])
     for label in (2, 9):

@@ -13,8 +13,8 @@ from playwright.sync_api import Locator
 from tests.browser.conftest import App, OpenPage, Server, Tab, trained
 from tests.browser.screen import choose, equals, perform, photograph, sheet, shows, tiles, until
 from vae.analysis.corruption import corrupted
-from vae.analysis.custom_example import Own, kept, through
-from vae.analysis.denoising import restore
+from vae.analysis.custom_example import CustomExample, picture_to_x, reconstruct
+from vae.analysis.denoising import denoise
 from vae.analysis.encoding import decode, prior_sample, quantiles
 from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.nearest import nearest
@@ -179,8 +179,8 @@ def test_what_is_drawn_and_what_is_corrupted_goes_through_the_model(
     def pad() -> np.ndarray:
         return np.array(canvas.evaluate(DRAWN), np.uint8).reshape(1, 8, 8)
 
-    def own() -> Own:
-        return through(loaded, kept(pad(), loaded))
+    def own() -> CustomExample:
+        return reconstruct(loaded, picture_to_x(pad(), loaded))
 
     def tells() -> None:
         """The page shows the model's numbers and pictures of what is on the pad."""
@@ -237,7 +237,7 @@ def test_what_is_drawn_and_what_is_corrupted_goes_through_the_model(
     x = loaded.inputs(row)
     cover = {"share": 1.0, "across": 0.5, "down": 0.5, "fill": 0.5}
     broken = corrupted(x, {"occlusion": cover}, 0)
-    made = restore(loaded, x, broken, row).values
+    made = denoise(loaded, x, broken, row).values
     shows(lambda: layers(tab, 4)[:3], pixels(np.concatenate([x, broken, made])))
     clean(tab, server)
 
@@ -253,7 +253,7 @@ def test_sources_nearest_examples_and_a_second_run(
     z = SOURCES["aggregate"].draw(latents, Draw(16, 0))
     x = decode(loaded.model, z)
     shows(lambda: sheet(tab.page.locator(".vae-sheet img"), 4), pixels(x))
-    view(tab, "generate_beside", "Second run", ".st-key-generate_other_small")
+    view(tab, "generate_beside", "Another run", ".st-key-generate_other_small")
     other = decode(Run(run.path.parent / "another").load_model(), z)
     shows(lambda: sheet(tab.page.locator(".vae-sheet img").nth(1), 4), pixels(other))
     clean(tab, server)

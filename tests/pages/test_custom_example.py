@@ -14,8 +14,8 @@ from streamlit.testing.v1 import AppTest
 from tests.pages.conftest import OpenPage, trained
 from tests.pages.test_reconstructions import body, stacks
 from vae.analysis.corruption import CORRUPTIONS, corrupted
-from vae.analysis.custom_example import kept, shown, through
-from vae.analysis.denoising import restore
+from vae.analysis.custom_example import picture_to_x, reconstruct, row_to_picture
+from vae.analysis.denoising import denoise
 from vae.analysis.loaded_run import LoadedRun
 from vae.base.options import options_of
 from vae.dashboard.reconstructions.custom import in_words
@@ -46,7 +46,7 @@ def draw(at: AppTest, picture: np.ndarray, base: np.ndarray, run: str, start: st
 
 def says(at: AppTest, loaded: LoadedRun, picture: np.ndarray) -> None:
     """The page's numbers and pictures are the model's on this picture."""
-    found = through(loaded, kept(picture, loaded))
+    found = reconstruct(loaded, picture_to_x(picture, loaded))
     assert f"{html_grid.number(found.reconstruction)} nats" in body(at)
     assert found.kl is not None
     assert f"{html_grid.number(found.kl)} nats" in body(at)
@@ -67,7 +67,7 @@ def test_what_is_drawn_goes_through_the_model(root: Path, open_page: OpenPage) -
     says(at, loaded, np.zeros((1, 8, 8), np.uint8))
     draw(at, SEVEN, np.zeros((1, 8, 8), np.uint8), "a-run", "blank")
     says(at, loaded, SEVEN)
-    z = through(loaded, kept(SEVEN, loaded)).encoding.mean[0]
+    z = reconstruct(loaded, picture_to_x(SEVEN, loaded)).encoding.mean[0]
     captions = " ".join(c.value for c in at.caption)
     assert f"z = ({', '.join(html_grid.number(v) for v in z)})" in captions
     train = loaded.encode(loaded.splits.train)
@@ -81,12 +81,14 @@ def test_an_example_of_the_data_can_be_changed(root: Path, open_page: OpenPage) 
     at = view(open_page("reconstructions.py"), "Your own")
     at.selectbox(key="reconstruct_start").select("example").run()
     at.number_input(key="reconstruct_example_a-run_test").set_value(5).run()
-    base = shown(loaded, int(loaded.splits.test[4]))
+    base = row_to_picture(loaded, int(loaded.splits.test[4]))
     says(at, loaded, base)
     draw(at, SEVEN, base, "a-run", "example")
     says(at, loaded, SEVEN)
     at.number_input(key="reconstruct_example_a-run_test").set_value(6).run()
-    says(at, loaded, shown(loaded, int(loaded.splits.test[5])))  # what was drawn on 5 is left
+    says(
+        at, loaded, row_to_picture(loaded, int(loaded.splits.test[5]))
+    )  # what was drawn on 5 is left
 
 
 def test_a_file_is_read_inverted_and_refused(root: Path, open_page: OpenPage) -> None:
@@ -113,7 +115,7 @@ def test_the_values_of_a_vector_are_typed(root: Path, open_page: OpenPage) -> No
     at.number_input(key="reconstruct_value_a-run_0").set_value(2.5).run()
     at.number_input(key="reconstruct_value_a-run_1").set_value(-1.0).run()
     assert not at.exception
-    found = through(loaded, np.array([[2.5, -1.0]], np.float32))
+    found = reconstruct(loaded, np.array([[2.5, -1.0]], np.float32))
     assert f"{html_grid.number(found.bound)} nats" in body(at)
 
 
@@ -170,7 +172,7 @@ def test_the_cards_are_what_the_model_restores(corruption_page: AppTest, root: P
     x = loaded.inputs(np.array(rows))
     cover = {"share": 0.25, "across": 0.5, "down": 0.5, "fill": 0.5}
     broken = corrupted(x, {"flips": {"share": 0.1}, "occlusion": cover}, 0)
-    made = restore(loaded, x, broken, np.array(rows))
+    made = denoise(loaded, x, broken, np.array(rows))
     layers = [x, broken, made.values, tiles.difference(x, made.values, 1.0).tiles]
     shown_ = stacks(at)
     assert len(shown_) == 8

@@ -16,12 +16,13 @@ from streamlit.testing.v1 import AppTest
 from tests.pages.conftest import OpenPage, in_state, trained
 from vae.analysis.density import density, equal, projected
 from vae.analysis.encoding import by_kl, decode
+from vae.analysis.latent_map import hover_texts, hues, rounded_range
 from vae.analysis.loaded_run import LoadedRun
-from vae.analysis.projections import pca, plane_of_pca, trustworthiness
+from vae.analysis.projections import BINS, dot_histogram, pca, trustworthiness
 from vae.base import files
 from vae.dashboard import plot as component
 from vae.dashboard import server
-from vae.dashboard.latent.request import BINS, MapRequest, hues, job_of, stacked, steady, words
+from vae.dashboard.latent.request import MapContext, MapRequest, projection_job
 from vae.dashboard.latent.selection import arrays, rows_named, table
 from vae.data import load
 from vae.imaging import tiles
@@ -220,7 +221,7 @@ def test_few_and_many_latents(latents: int, root: Path, open_page: OpenPage) -> 
     select(at, rows.astype(np.int64))
 
 
-def _asked(**more: Any) -> MapRequest:
+def _request(**more: Any) -> MapRequest:
     given = {"checkpoint": "best", "split": "test", "points": 2_000, "projection": "tsne"}
     own = {"options": {"perplexity": 30.0, "iterations": 500}, "hue": "class", "seed": 0}
     return MapRequest(**given | own | {"following": False} | more)
@@ -242,7 +243,7 @@ def test_tsne_runs_in_the_background_and_is_kept(
     run = trained(root, "five", latent_dim=5)
     at = open_page("latent.py")
     (job,) = _orders(run, at, monkeypatch)
-    assert job.result == job_of(run, _asked()).result
+    assert job.result == projection_job(run, _request()).result
     assert "not computed yet" in json.dumps(drawn(at))
     job.note(state="running", progress=0.4, **identity())
     at.run()
@@ -263,7 +264,7 @@ def test_tsne_runs_in_the_background_and_is_kept(
 
 def test_a_failed_job_says_why_and_can_be_tried_again(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "five", latent_dim=5)
-    job_of(run, _asked()).note(state="failed", message="The device is out of memory.")
+    projection_job(run, _request()).note(state="failed", message="The device is out of memory.")
     at = open_page("latent.py")
     set_choice(at, "projection_five", "tsne")
     assert "The device is out of memory." in json.dumps(drawn(at))
@@ -306,7 +307,7 @@ def test_a_failed_run_without_weights_says_why(root: Path, open_page: OpenPage) 
 def test_a_single_latent_is_stacked_without_jitter() -> None:
     latent = np.random.default_rng(0).standard_normal(400).astype(np.float32)
     labels = np.arange(400) % 3
-    placed = stacked(latent, labels)
+    placed = dot_histogram(latent, labels)
     np.testing.assert_array_equal(placed.points[:, 0], latent)
     edges = np.linspace(latent.min(), latent.max(), BINS + 1)
     counts, _ = np.histogram(latent, edges)
@@ -323,7 +324,7 @@ def test_words_and_colours_agree(root: Path) -> None:
     encoding = loaded.encode(loaded.rows("test"))
     colours = hues(loaded.data, encoding)
     assert list(colours) == ["class", "KL", "reconstruction"]
-    lines = words(encoding, colours)
+    lines = hover_texts(encoding, colours)
     assert len(lines) == len(encoding.index)
     label = loaded.data.labels[encoding.index[5]]
     kl, error = encoding.kl[5], encoding.reconstruction[5]
@@ -339,7 +340,7 @@ def test_words_and_colours_agree(root: Path) -> None:
 def test_a_steady_range_holds_the_other(
     low: float, high: float, expected: tuple[float, float]
 ) -> None:
-    assert steady(low, high) == pytest.approx(expected)
+    assert rounded_range(low, high) == pytest.approx(expected)
 
 
 def test_the_pointers_tiles_are_the_decoders(root: Path, open_page: OpenPage) -> None:
@@ -351,10 +352,10 @@ def test_the_pointers_tiles_are_the_decoders(root: Path, open_page: OpenPage) ->
     sheet = np.asarray(Image.open(io.BytesIO(kept(told["tiles"]))))
     loaded = LoadedRun.of(run)
     encoding = loaded.encode(loaded.rows("test"))
-    plane = plane_of_pca(encoding.mean, None, 0)
+    plane = pca(encoding.mean, seed=0)
     for i, j in ((0, 0), (31, 3), (12, 30)):
         place = [np.linspace(*told[axis], 32)[k] for axis, k in (("x", j), ("y", i))]
-        z = plane.latents(np.array([place], np.float32))
+        z = plane.latents_at(np.array([place], np.float32))
         exact = tiles.pixels(decode(loaded.model, z))[0, ..., 0]
         top = (31 - i) * 8
         tile = sheet[top : top + 8, j * 8 : j * 8 + 8]
@@ -399,7 +400,9 @@ def test_tsne_says_that_it_has_no_inverse(root: Path, open_page: OpenPage) -> No
     run = trained(root, "five", latent_dim=5)
     rows = LoadedRun.of(run).rows("test")
     arrays = {"points": np.zeros((len(rows), 2), np.float32), "index": rows}
-    files.write_arrays(job_of(run, _asked()).result, arrays, {"axes": ["1", "2"], "note": ""})
+    files.write_arrays(
+        projection_job(run, _request()).result, arrays, {"axes": ["1", "2"], "note": ""}
+    )
     at = open_page("latent.py")
     set_choice(at, "projection_five", "tsne")
     assert over(at)["decode"].keys() == {"words"}
@@ -461,7 +464,7 @@ def test_a_mixture_is_fitted_on_demand(root: Path, open_page: OpenPage) -> None:
     assert not at.exception
     curve = numbers(drawn(at, "latent_bic")["figure"]["data"][0]["y"])
     assert len(curve) == 10
-    assert f"Smallest BIC: {curve.argmin() + 1} of 10 components" in text(at)
+    assert f"Lowest BIC: {curve.argmin() + 1} of 10 components" in text(at)
     assert "accent" in [t.get("name") for t in drawn(at)["figure"]["data"]]
     at.toggle(key="latent_mixture").set_value(False).run()
     assert "accent" not in [t.get("name") for t in drawn(at)["figure"]["data"]]
@@ -506,21 +509,19 @@ def test_what_is_no_row_is_refused(said: str) -> None:
         rows_named(said)
 
 
-def test_a_selection_can_be_taken_along(root: Path) -> None:
-    loaded = LoadedRun.of(trained(root, "two", latent_dim=2))
-    encoding = loaded.encode(loaded.rows("test"))
+def test_a_selection_can_be_exported(root: Path) -> None:
+    run = trained(root, "two", latent_dim=2)
+    options = {"projection": "dimensions", "options": {"latents": (0, 1)}}
+    context = MapContext.of(run, _request(**options))
+    loaded, encoding = context.loaded, context.encoding
     positions = np.array([2, 50, 90])
     rows = encoding.index[positions]
-    lines = list(
-        csv.DictReader(
-            table(loaded, encoding, hues(loaded.data, encoding), positions).decode().splitlines()
-        )
-    )
+    lines = list(csv.DictReader(table(context, positions).decode().splitlines()))
     assert [int(line["row"]) for line in lines] == rows.tolist()
     assert [line["class"] for line in lines] == [str(k) for k in loaded.data.labels[rows]]
     for name, values in (("KL", encoding.kl), ("z2_sd", encoding.std[:, 1])):
         assert [float(line[name]) for line in lines] == pytest.approx(values[positions].tolist())
-    held = np.load(io.BytesIO(arrays(loaded, encoding, positions)))
+    held = np.load(io.BytesIO(arrays(context, positions)))
     np.testing.assert_array_equal(held["x"], loaded.data.x[rows])
     np.testing.assert_array_equal(held["mean"], encoding.mean[positions])
 
@@ -560,7 +561,7 @@ def test_the_caption_says_how_trustworthy_the_map_is(root: Path, open_page: Open
     at = open_page("latent.py")
     loaded = LoadedRun.of(run)
     means = loaded.encode(loaded.rows("test")).mean
-    value = trustworthiness(means, pca(means).points)
+    value = trustworthiness(means, pca(means).places(means))
     assert f"trustworthiness {value:.3f}" in text(at)
     set_choice(at, "projection_five", "lda")
     assert "between classes" in text(at)

@@ -16,8 +16,13 @@ from vae.analysis.encoding import decode, prior_sample, quantiles
 from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.nearest import nearest
 from vae.analysis.sampling import ALL, SOURCES, Draw, Latents
-from vae.dashboard.samples.manifold import Plane, axes, decoded
-from vae.dashboard.samples.samples import COMPONENTS, Sampling, sampled, source_in_words
+from vae.dashboard.samples.manifold import ManifoldRequest, decode_manifold
+from vae.dashboard.samples.samples import (
+    COMPONENTS,
+    SamplesRequest,
+    describe_source,
+    draw_samples,
+)
 from vae.dashboard.shared import html_grid, widgets
 from vae.data import load, prepare
 from vae.imaging import tiles
@@ -100,24 +105,23 @@ def test_every_number_changes_the_pictures(
 
 def test_a_temperature_of_0_is_the_middle_of_the_prior(root: Path) -> None:
     loaded = LoadedRun.of(trained(root, "a-run"))
-    drawn = sampled(loaded, Sampling(3, 0, 0.0, "mean", ALL))
+    drawn = draw_samples(loaded, SamplesRequest(3, 0, 0.0, "mean", ALL))
     assert not drawn.z.any()
     assert (drawn.x == drawn.x[0]).all()
 
 
 def test_a_draw_has_the_noise_of_the_likelihood(root: Path) -> None:
     loaded = LoadedRun.of(trained(root, "a-run"))
-    drawn = sampled(loaded, Sampling(4, 0, 1.0, "draw", ALL))
+    drawn = draw_samples(loaded, SamplesRequest(4, 0, 1.0, "draw", ALL))
     assert set(np.unique(drawn.x)) == {0.0, 1.0}  # Bernoulli
 
 
 @pytest.mark.parametrize("pair", [(0, 1), (3, 1)])
 def test_the_axes_are_the_latents(pair: tuple[int, int], root: Path) -> None:
     loaded = LoadedRun.of(trained(root, "a-run", latent_dim=4))
-    asked = Plane("dimensions", pair, 5)
-    grid = decoded(loaded, asked)
-    (across, up), titles = axes(asked, grid)
-    assert titles == (f"z{pair[0] + 1}", f"z{pair[1] + 1}")
+    grid = decode_manifold(loaded, ManifoldRequest("dimensions", pair, 5))
+    across, up = grid.axes
+    assert grid.names == (f"z{pair[0] + 1}", f"z{pair[1] + 1}")
     np.testing.assert_allclose(across, quantiles(5))
     np.testing.assert_allclose(up, quantiles(5)[::-1])
     others = [d for d in range(4) if d not in pair]
@@ -126,7 +130,7 @@ def test_the_axes_are_the_latents(pair: tuple[int, int], root: Path) -> None:
 
 def test_the_pca_plane_goes_through_the_latents(root: Path) -> None:
     loaded = LoadedRun.of(trained(root, "a-run", latent_dim=4))
-    grid = decoded(loaded, Plane("pca", (0, 1), 5))
+    grid = decode_manifold(loaded, ManifoldRequest("pca", (0, 1), 5))
     means = loaded.encode(loaded.subset("train", 2000)).mean
     np.testing.assert_allclose(grid.z[12], means.mean(0), atol=1e-5)  # the middle
     step = grid.z[13] - grid.z[12]
@@ -155,11 +159,11 @@ def test_the_most_informative_pair_comes_first(root: Path, open_page: OpenPage) 
 def test_noise_of_a_plain_autoencoder_follows_its_latents(root: Path) -> None:
     loaded = LoadedRun.of(trained(root, "a-run", **KINDS["plain"], latent_dim=3, epochs=5))
     means = loaded.encode(loaded.subset("train", 2000)).mean
-    z = sampled(loaded, Sampling(400, 0, 1.0, "mean", ALL)).z
+    z = draw_samples(loaded, SamplesRequest(400, 0, 1.0, "mean", ALL)).z
     spread = means.std(0)
     np.testing.assert_allclose(z.mean(0), means.mean(0), atol=4 * spread.max() / 20)
     np.testing.assert_allclose(np.cov(z.T), np.cov(means.T), atol=0.3 * spread.max() ** 2)
-    grid = decoded(loaded, Plane("dimensions", (2, 0), 5))
+    grid = decode_manifold(loaded, ManifoldRequest("dimensions", (2, 0), 5))
     np.testing.assert_allclose(grid.z[12], means.mean(0), rtol=1e-4, atol=1e-5)
     step = grid.z[13] - grid.z[12]
     np.testing.assert_allclose(step, [0, 0, spread[2] * quantiles(5)[3]], rtol=1e-3, atol=1e-5)
@@ -167,7 +171,7 @@ def test_noise_of_a_plain_autoencoder_follows_its_latents(root: Path) -> None:
 
 def test_a_kept_file_is_a_data_set(root: Path, tmp_path: Path) -> None:
     loaded = LoadedRun.of(trained(root, "a-run"))
-    drawn = sampled(loaded, Sampling(20, 0, 1.0, "mean", ALL))
+    drawn = draw_samples(loaded, SamplesRequest(20, 0, 1.0, "mean", ALL))
     path = tmp_path / "samples.npz"
     path.write_bytes(widgets.npz(drawn.x, drawn.z))
     with np.load(path) as kept:
@@ -241,7 +245,7 @@ def test_every_source_is_decoded_pixel_for_pixel(
     scale = (grid.shape[0] + 1) // 3 // 8
     expected = tiles.tile(decode(loaded.model, z), 3, scale=scale).astype(int)
     assert np.abs(grid - expected).max() <= 1  # a fit may differ in its last digit
-    assert source_in_words(SOURCES[name]) in said(at)
+    assert describe_source(SOURCES[name]) in said(at)
     if name != "class":
         return
     at.selectbox(key="generate_sample_class_a-run").select(4).run()
@@ -273,7 +277,7 @@ def test_below_each_sample_is_its_nearest_training_example(
     assert not at.exception
     html = " ".join(e.proto.body for e in at.get("html"))
     rows = [int(row) for row in re.findall(r"row (\d+) of digits, ", html)]
-    x = sampled(loaded, Sampling(6, 0, 1.0, "mean", ALL)).x
+    x = draw_samples(loaded, SamplesRequest(6, 0, 1.0, "mean", ALL)).x
     train = prepare(loaded.data, loaded.splits.train)
     apart = np.sqrt(((x[:, None] - train) ** 2).sum((2, 3, 4)))  # (6, N)
     np.testing.assert_array_equal(rows, loaded.splits.train[apart.argmin(1)])
@@ -294,7 +298,7 @@ def test_the_same_z_through_a_second_run(root: Path, open_page: OpenPage) -> Non
     trained(root, "points", data="mixture", likelihood="gaussian-learned")
     at = open_page("samples.py", run="a-run")
     at.number_input(key="generate_number").set_value(9).run()
-    at.segmented_control(key="generate_beside").set_value("Second run").run()
+    at.segmented_control(key="generate_beside").set_value("Another run").run()
     assert not at.exception
     assert at.selectbox(key="generate_other_a-run").options == ["other"]
     z = prior_sample(first.load_model(), 9, 0)
@@ -303,5 +307,5 @@ def test_the_same_z_through_a_second_run(root: Path, open_page: OpenPage) -> Non
         expected = tiles.tile(decode(run.load_model(), z), 3, scale=scale)
         np.testing.assert_array_equal(picture, expected)
     at = open_page("samples.py", run="wider")
-    at.segmented_control(key="generate_beside").set_value("Second run").run()
+    at.segmented_control(key="generate_beside").set_value("Another run").run()
     assert "No other run has 3 latents" in at.info[0].value

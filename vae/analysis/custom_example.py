@@ -1,9 +1,8 @@
-"""An example from outside, a drawing or a photograph, seen through a run like one of its data.
+"""A custom example, a drawing or a photograph, encoded and decoded like an example of the data.
 
-It is brought into the form that the data are kept in, and from there on goes the way that every
-example goes in evaluation: the same scale, the same binarisation, the mean of q(z|x), so that its
-numbers can be set beside those of a split. Letters: Z latent dimensions, *event the shape of one
-example; nats.
+It is first brought to the format of the data set and then evaluated like every example: the same
+scale, the same binarisation, the mean of q(z|x). Its numbers are therefore comparable with those
+of a split. Letters: N examples, Z latent dimensions, *event the shape of one example; nats.
 """
 
 from typing import Any, NamedTuple
@@ -11,22 +10,22 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vae.analysis.encoding import plane_of_pca
 from vae.analysis.loaded_run import LoadedRun
+from vae.analysis.projections import default_projection, plane
 from vae.analysis.ranking import percentile
 from vae.base.records import Encoding, Floats, Ints
 
 
-class Own(NamedTuple):
-    """One example, and what the model makes of it."""
+class CustomExample(NamedTuple):
+    """One custom example, its reconstruction and its encoding."""
 
-    x: Floats  # (1, *event) as the model sees it
+    x: Floats  # (1, *event) input of the encoder
     values: Floats  # (1, *event) E[x|z] at the mean of q(z|x)
     encoding: Encoding  # of one example
 
     @property
     def reconstruction(self) -> float:
-        """-ln p(x|z), nats."""
+        """−ln p(x|z), nats."""
         assert self.encoding.reconstruction is not None
         return float(self.encoding.reconstruction[0])
 
@@ -37,17 +36,17 @@ class Own(NamedTuple):
 
     @property
     def bound(self) -> float:
-        """−ELBO in nats; the reconstruction term alone where there is no KL."""
+        """−ELBO in nats; the reconstruction term for a model without KL."""
         return self.reconstruction + (self.kl or 0.0)
 
     def percentile(self, among: Floats) -> float:
-        """The share, 0 to 1, of examples with −ELBO `among` (N,) that are less surprising."""
+        """Return the share, 0 to 1, of examples whose −ELBO `among` (N,) is lower."""
         return float(percentile(np.array([self.bound], np.float32), among)[0])
 
 
-def kept(picture: NDArray[np.uint8], loaded: LoadedRun) -> NDArray[Any]:
-    """A picture (C, H, W), 0 black to 255 white, as the run's data are kept, (1, C, H, W): on
-    their levels, where they have some."""
+def picture_to_x(picture: NDArray[np.uint8], loaded: LoadedRun) -> NDArray[Any]:
+    """Return a picture (C, H, W), 0 black to 255 white, in the format of the run's data,
+    (1, C, H, W), rounded to their levels if they have any."""
     data, levels = loaded.data, loaded.data.levels
     x = picture[None].astype(np.float64) / 255
     if levels:
@@ -56,41 +55,36 @@ def kept(picture: NDArray[np.uint8], loaded: LoadedRun) -> NDArray[Any]:
     return np.rint(x).astype(np.uint8) if data.x.dtype == np.uint8 else x.astype(np.float32)
 
 
-def shown(loaded: LoadedRun, row: int) -> NDArray[np.uint8]:
-    """An example of the data as a picture (C, H, W), 0 black to 255 white."""
+def row_to_picture(loaded: LoadedRun, row: int) -> NDArray[np.uint8]:
+    """Return an example of the data as a picture (C, H, W), 0 black to 255 white."""
     x = loaded.data.x[row].astype(np.float64) / loaded.data.scale
     return np.asarray(np.rint(255 * x.clip(0, 1)), np.uint8)
 
 
-def through(loaded: LoadedRun, x: NDArray[Any], label: int = 0) -> Own:
-    """An example (1, *event) as the run's data are kept through its model; a conditional model is
-    told that it is of class `label`."""
+def reconstruct(loaded: LoadedRun, x: NDArray[Any], label: int = 0) -> CustomExample:
+    """Encode and decode an example (1, *event) in the format of the run's data; a conditional
+    model receives the class `label`."""
     labels: Ints | None = np.array([label]) if loaded.model.classes else None
     data = loaded.data._replace(x=x, labels=labels, factors={}, test=0)
     alone, first = loaded._replace(data=data), np.zeros(1, np.int64)
     encoding = alone.encode(first)
-    return Own(alone.inputs(first), alone.decode(encoding.mean, first), encoding)
+    values = alone.decode(encoding.mean, first)
+    return CustomExample(alone.inputs(first), values, encoding)
 
 
-class Placed(NamedTuple):
-    """Training examples and one's own in the plane of a map."""
+class Placement(NamedTuple):
+    """Training examples and the custom example in the plane of a map."""
 
     points: Floats  # (N, 2)
-    own: Floats  # (2,)
+    custom: Floats  # (2,)
     axes: tuple[str, str]
-    plane: str  # "" where the axes are latents
+    latents: bool  # whether the axes are the latents themselves
 
 
-def placed(means: Floats, z: Floats) -> Placed:
-    """Latents (N, Z) and one more (Z,) in two dimensions: as they are for up to two latents (a
-    single one lies on a line), else in the plane of the principal components of the N."""
-    if means.shape[1] == 1:
-        flat = np.zeros((len(means), 1), np.float32)
-        points = np.hstack([means, flat])
-        return Placed(points, np.append(z, np.float32(0)), ("z1 (posterior mean)", ""), "")
-    if means.shape[1] == 2:
-        return Placed(means, z, ("z1 (posterior mean)", "z2 (posterior mean)"), "")
-    origin, *pair = plane_of_pca(means)
-    axes = np.stack([axis / np.linalg.norm(axis) for axis in pair])  # (2, Z)
-    points, own = ((v - origin) @ axes.T for v in (means, z))
-    return Placed(points, own, ("PC 1", "PC 2"), "the plane of the two principal components")
+def place_example(means: Floats, z: Floats) -> Placement:
+    """Return latents (N, Z) and the latents (Z,) of the custom example in the default plane of
+    the N: up to two latents as they are (a single one on a line), else principal components."""
+    fitted = plane(default_projection(means.shape[1]), means)
+    assert fitted is not None
+    points, custom = fitted.places(means), fitted.places(z[None])[0]
+    return Placement(points, custom, fitted.titles, means.shape[1] <= 2)

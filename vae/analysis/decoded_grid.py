@@ -1,4 +1,4 @@
-"""An atlas of a plane of latent space: what the decoder makes of a grid of places, decoded once.
+"""An grid of a plane of latent space: what the decoder makes of a grid of places, decoded once.
 
 Between the places the four nearest tiles are blended, bilinearly and so without the decoder; that
 is what a browser does under the pointer, and `blend` is the same sum for whoever wants to check
@@ -18,8 +18,8 @@ from vae.imaging.tiles import Bytes, pixels
 from vae.model import VAE
 
 SIDE = 32  # places along a side at most
-BYTES = 6_000_000  # of an atlas at most: larger pictures have fewer places
-TRIED = 128  # places at which the blend is compared with the decoder
+BYTES = 6_000_000  # of an grid at most: larger pictures have fewer places
+MEASURED = 128  # places at which the blend is compared with the decoder
 
 
 class Box(NamedTuple):
@@ -35,7 +35,7 @@ class Box(NamedTuple):
         return places
 
 
-class Atlas(NamedTuple):
+class DecodedGrid(NamedTuple):
     """Decoded places, and how far a blend between them is from an exact decode."""
 
     box: Box
@@ -50,33 +50,33 @@ class Atlas(NamedTuple):
         return joined.reshape(rows * height, columns * width, channels)
 
 
-def chart(model: VAE, plane: Plane, box: Box, label: int = 0) -> Atlas:
+def decode_grid(model: VAE, plane: Plane, box: Box, label: int = 0) -> DecodedGrid:
     """Decode the places of a grid over `box`; a conditional model decodes for class `label`."""
     channels = model.domain.shape[0] if len(model.domain.shape) == 3 else 4  # bytes of a float
     area = int(np.prod(model.domain.shape[1:])) if len(model.domain.shape) == 3 else 1
     values = area * (channels if area > 1 or channels < 4 else 4 * model.domain.shape[0])
     columns = int(np.clip((BYTES / max(values, 1)) ** 0.5, 4, SIDE))
     rows = columns if plane.back[1].any() else 2  # along a line of latents nothing changes upwards
-    made = shown_at(model, plane, box.grid(columns, rows), label)
-    atlas = Atlas(box, made.reshape(rows, columns, *made.shape[1:]), (0.0, 0.0))
-    return atlas._replace(error=_error(model, plane, atlas, label))
+    made = decode_tiles(model, plane, box.grid(columns, rows), label)
+    grid = DecodedGrid(box, made.reshape(rows, columns, *made.shape[1:]), (0.0, 0.0))
+    return grid._replace(error=_error(model, plane, grid, label))
 
 
-def shown_at(model: VAE, plane: Plane, places: Floats, label: int = 0) -> Bytes | Floats:
+def decode_tiles(model: VAE, plane: Plane, places: Floats, label: int = 0) -> Bytes | Floats:
     """What is shown of the decoder's output at places (M, 2): bytes (M, H, W, channels) of
     pictures, else values (M, D)."""
-    values = decode(model, plane.latents(places), labels=np.full(len(places), label))
+    values = decode(model, plane.latents_at(places), labels=np.full(len(places), label))
     if values.ndim != 4:
         return values
     return pixels(values)[..., : values.shape[1]]
 
 
-def blend(atlas: Atlas, places: Floats) -> Floats:
+def blend(grid: DecodedGrid, places: Floats) -> Floats:
     """Places (M, 2) in the box → the blend of the four nearest tiles, (M, …), unrounded."""
-    rows, columns = atlas.tiles.shape[:2]
-    i, b = _cell(places[:, 1], atlas.box.y, rows)
-    j, a = _cell(places[:, 0], atlas.box.x, columns)
-    tiles = atlas.tiles
+    rows, columns = grid.tiles.shape[:2]
+    i, b = _cell(places[:, 1], grid.box.y, rows)
+    j, a = _cell(places[:, 0], grid.box.x, columns)
+    tiles = grid.tiles
     shape = (-1,) + (1,) * (tiles.ndim - 2)
     a, b = a.reshape(shape), b.reshape(shape)  # one weight a tile
     low = tiles[i, j] * (1 - a) + tiles[i, j + 1] * a
@@ -92,14 +92,14 @@ def _cell(values: Floats, ends: tuple[float, float], count: int) -> tuple[Ints, 
     return first, place - first
 
 
-def _error(model: VAE, plane: Plane, atlas: Atlas, label: int) -> tuple[float, float]:
+def _error(model: VAE, plane: Plane, grid: DecodedGrid, label: int) -> tuple[float, float]:
     """Mean and largest difference of blend and decoder in the middle of evenly chosen cells."""
-    rows, columns = atlas.tiles.shape[:2]
-    (x0, x1), (y0, y1) = atlas.box
+    rows, columns = grid.tiles.shape[:2]
+    (x0, x1), (y0, y1) = grid.box
     dx, dy = (x1 - x0) / (columns - 1) / 2, (y1 - y0) / (rows - 1) / 2
     middles = Box((x0 + dx, x1 - dx), (y0 + dy, y1 - dy)).grid(columns - 1, rows - 1)
-    tried = middles[np.linspace(0, len(middles) - 1, TRIED).round().astype(int)]
-    exact = shown_at(model, plane, tried, label).astype(np.float64)
-    blended = blend(atlas, tried)
-    apart = np.abs((np.rint(blended) if atlas.tiles.dtype == np.uint8 else blended) - exact)
+    tried = middles[np.linspace(0, len(middles) - 1, MEASURED).round().astype(int)]
+    exact = decode_tiles(model, plane, tried, label).astype(np.float64)
+    blended = blend(grid, tried)
+    apart = np.abs((np.rint(blended) if grid.tiles.dtype == np.uint8 else blended) - exact)
     return float(apart.mean()), float(apart.max())

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from vae.base.records import Floats
 
 LINES = 64  # of the grid along a side
-FITS = range(1, 11)  # components that are tried where a mixture is fitted
 CELLS = 2_000_000  # pairs of place and component at a time
 
 Doubles = NDArray[np.float64]
@@ -157,30 +156,3 @@ def ellipses(mean: Floats, covariance: Floats, sigma: float, corners: int = 40) 
     circle = sigma * np.stack([np.cos(turn), np.sin(turn)], -1)  # (corners, 2)
     outline: Floats = (mean[:, None, :] + circle @ root.swapaxes(1, 2)).astype(np.float32)
     return outline
-
-
-class Fitted(NamedTuple):
-    """A Gaussian mixture fitted to latents."""
-
-    mean: Floats  # (K, Z)
-    covariance: Floats  # (K, Z, Z)
-    weight: Floats  # (K,)
-    bic: float  # -2 ln likelihood + parameters · ln N (Schwarz 1978): the smaller, the better
-
-
-def fit(latents: Floats, components: int) -> Fitted:
-    """A mixture with full covariances by expectation maximisation (scikit-learn) from latents
-    (N, Z); always the same for the same latents."""
-    from sklearn.mixture import GaussianMixture
-
-    scale = float(latents.std()) or 1.0
-    made = GaussianMixture(components, random_state=0, reg_covar=1e-6 * scale**2)
-    made.fit(latents.astype(np.float64))
-    return Fitted(
-        made.means_, made.covariances_, made.weights_, float(made.bic(latents.astype(np.float64)))
-    )
-
-
-def fitted_blobs(fitted: Fitted, origin: Floats, forward: Floats) -> Blobs:
-    """A fitted mixture in the plane."""
-    return Blobs(*projected(fitted.mean, fitted.covariance, origin, forward), fitted.weight)

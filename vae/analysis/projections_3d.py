@@ -1,13 +1,13 @@
 """Three dimensions of latent space: three latents as they are, or three principal components.
 
-Notation: N examples, Z latents, place = (z - origin) axesᵀ with orthonormal axes (3, Z). Units on
-the three axes are therefore those of latent space, and under the prior p(z) = N(0, I) a place is
-normal too, N(-origin axesᵀ, I). Its distance from its centre follows the χ distribution with three
-degrees of freedom, whose median is the radius of the ball that holds half of it (Johnson, Kotz &
-Balakrishnan 1994, chapter 18). Not 1: in three dimensions little mass lies near the centre.
+Notation: N examples, Z latents, place = (z - origin) axesᵀ with orthonormal axes (3, Z). The axes
+have the units of latent space, and under the prior p(z) = N(0, I) a place is normal, too,
+N(-origin axesᵀ, I). Its distance from the centre follows the χ distribution with three degrees of
+freedom. The median of χ, 1.54, is the radius of the ball that holds half of the prior (Johnson,
+Kotz & Balakrishnan 1994, chapter 18).
 
-t-SNE has no row here: what makes it quick for many points exists in the plane only (Linderman et
-al. 2019, https://arxiv.org/abs/1712.09005).
+t-SNE has no row here: its fast approximation for many points exists for two dimensions (Linderman
+et al. 2019, https://arxiv.org/abs/1712.09005).
 """
 
 from collections.abc import Callable, Sequence
@@ -17,46 +17,46 @@ import numpy as np
 
 from vae.base.records import Encoding, Floats
 
-LEAST = 3  # latents that it takes
+LEAST = 3  # latents that a view in three dimensions needs
 HALF = 1.5381722544550522  # median of χ with three degrees of freedom
 
 
 class Space(NamedTuple):
-    """Three directions of latent space, and what they are called."""
+    """Three orthonormal directions of latent space and their titles."""
 
     origin: Floats  # (Z,)
     axes: Floats  # (3, Z), orthonormal
-    names: tuple[str, str, str]  # with units
+    titles: tuple[str, str, str]  # with units
     note: str
 
     def places(self, z: Floats) -> Floats:
-        """Latents (N, Z) → where they are drawn (N, 3)."""
+        """Return the places (N, 3) of latents (N, Z)."""
         found: Floats = ((z - self.origin) @ self.axes.T).astype(np.float32)
         return found
 
     @property
     def centre(self) -> Floats:
-        """Where the origin of latent space lies, the middle of a standard normal prior, (3,)."""
+        """Return the place (3,) of the origin of latent space, the mean of a standard prior."""
         found: Floats = -self.axes @ self.origin
         return found
 
 
-def dimensions(encoding: Encoding, *, trio: Sequence[int], seed: int = 0) -> Space:
-    """Three latents as they are, each with its mean KL in nats, or where latents have no KL of
-    their own with the variance of its posterior mean.
+def dimensions(encoding: Encoding, *, latents: Sequence[int], seed: int = 0) -> Space:
+    """Three latents as they are, each titled with its mean KL in nats or, where latents have no KL
+    of their own, with the variance of its posterior mean.
 
-    Raises ValueError unless `trio` names three different latents.
+    Raises ValueError unless `latents` names three different latents.
     """
-    latents = encoding.mean.shape[1]
-    if len(set(trio)) != 3 or not set(trio) <= set(range(latents)):
-        raise ValueError("A view in 3-D takes three different latents: choose another one.")
+    number = encoding.mean.shape[1]
+    if len(set(latents)) != LEAST or not set(latents) <= set(range(number)):
+        raise ValueError("A view in 3-D needs three different latents: choose another one.")
     if encoding.kl_per_dimension is None:
-        said = [f"variance {encoding.mean[:, d].var():.2g}" for d in trio]
+        units = [f"variance {encoding.mean[:, d].var():.2g}" for d in latents]
     else:
-        said = [f"KL {encoding.kl_per_dimension[:, d].mean():.2f} nats" for d in trio]
-    first, second, third = (f"z{d + 1} ({words})" for d, words in zip(trio, said, strict=True))
-    axes = np.eye(latents, dtype=np.float32)[list(trio)]
-    return Space(np.zeros(latents, np.float32), axes, (first, second, third), "")
+        units = [f"KL {encoding.kl_per_dimension[:, d].mean():.2f} nats" for d in latents]
+    first, second, third = (f"z{d + 1} ({unit})" for d, unit in zip(latents, units, strict=True))
+    axes = np.eye(number, dtype=np.float32)[list(latents)]
+    return Space(np.zeros(number, np.float32), axes, (first, second, third), "")
 
 
 def components(encoding: Encoding, *, seed: int = 0) -> Space:
@@ -80,20 +80,21 @@ def components(encoding: Encoding, *, seed: int = 0) -> Space:
 
 
 class Row(NamedTuple):
-    """A row of the table: the function of an encoding, and its name on screen."""
+    """A row of the table of views in three dimensions."""
 
-    make: Callable[..., Space]
     title: str
+    compute: Callable[..., Space]  # (encoding, *, <options>, seed)
+    latents: int = 0  # latent dimensions that are the axes, chosen by the user
 
 
 SPACES: dict[str, Row] = {
-    "dimensions-3d": Row(dimensions, "dimensions, 3-D"),
-    "pca-3d": Row(components, "PCA, 3-D"),
+    "dimensions-3d": Row("dimensions, 3-D", dimensions, latents=3),
+    "pca-3d": Row("PCA, 3-D", components),
 }
 
 
 def space(name: str, encoding: Encoding, options: dict[str, Any], seed: int) -> Space:
-    """The row `name` for these examples; ValueError with a sentence where it does not exist."""
+    """Return the view `name` of the examples. Raises ValueError for an unknown name."""
     if name not in SPACES:
         raise ValueError(f"Unknown view in 3-D {name!r}; one of {', '.join(SPACES)}.")
-    return SPACES[name].make(encoding, **options, seed=seed)
+    return SPACES[name].compute(encoding, **options, seed=seed)

@@ -167,11 +167,12 @@ class LatentMap(NamedTuple):
 
 
 class Projection(NamedTuple):
-    """Latents in two dimensions, and what there is to say of it."""
+    """Two-dimensional coordinates of the latents, axis titles and a caption."""
 
     points: Floats  # (N, 2)
     axes: tuple[str, str]
     note: str
+    latents: tuple[int, ...] = ()  # two latents that are the axes; empty for other axes
 
 
 class Tiles(NamedTuple):

@@ -9,9 +9,9 @@ from html import escape
 import numpy as np
 
 from vae.analysis.encoding import decode, prior_sample
+from vae.analysis.latent_map import class_hue, latent_map, overview
 from vae.analysis.loaded_run import LoadedRun
-from vae.analysis.projections import pca
-from vae.base.records import Encoding, Floats, Hue, LatentMap, Projection
+from vae.base.records import Encoding, Floats
 from vae.experiments.configurations import Entry
 from vae.experiments.entries import evaluations_of_best
 from vae.figures.latent_bars import kl_bars
@@ -61,15 +61,12 @@ def _said(entry: Entry, title: str) -> str:
 
 def _map(page: Page, loaded: LoadedRun, encoding: Encoding, split: str) -> str:
     """Where the examples are in latent space."""
-    means = encoding.mean
-    flat = means.shape[1] == 2
-    axes = ("z1 (posterior mean)", "z2 (posterior mean)")
-    shown = Projection(means, axes, "") if flat else pca(means)
     labels = loaded.data.labels
-    hue = None if labels is None else Hue("class", labels[encoding.index], loaded.data.classes)
+    hue = class_hue(None if labels is None else labels[encoding.index], loaded.data.classes)
     total = len(loaded.rows(split))
-    rings = flat and loaded.run.config.unit_normal
-    record = LatentMap(shown.points, shown.axes, encoding.index, hue, total, rings, shown.note)
+    projection = overview(encoding.mean, None if hue is None else hue.values)
+    standard = loaded.run.config.unit_normal
+    record = latent_map(projection, encoding.index, hue, total, standard)
     chart = page.chart(latent_scatter(record), "Latent map", HEIGHT)
     told = map_caption(record) or f"all {total:,} shown"
     rest = f"{SPLITS[split]} examples, {told}"

@@ -14,8 +14,8 @@ from vae.worker.job import Job
 
 def project(job: Job) -> None:
     """Project latents; raises Cancelled when it is, ValueError if the spec cannot be met."""
+    from vae.analysis import projections
     from vae.analysis.loaded_run import LoadedRun
-    from vae.analysis.projections import PROJECTIONS
 
     loaded = LoadedRun.of(job.run, job.spec["checkpoint"])
     encoding = loaded.encode(loaded.subset(job.spec["split"], job.spec["points"]))
@@ -25,8 +25,15 @@ def project(job: Job) -> None:
         if points is not None:
             files.write_arrays(job.partial, {"points": points, "index": encoding.index})
 
-    row = PROJECTIONS[job.spec["projection"]]
-    done = row.project(encoding.mean, **job.spec["options"], seed=job.spec["seed"], report=report)
+    labels = loaded.data.labels
+    done = projections.project(
+        job.spec["projection"],
+        encoding.mean,
+        None if labels is None else labels[encoding.index],
+        job.spec["options"],
+        job.spec["seed"],
+        report,
+    )
     arrays: dict[str, Any] = {"points": done.points, "index": encoding.index}
     files.write_arrays(job.result, arrays, {"axes": done.axes, "note": done.note})
 

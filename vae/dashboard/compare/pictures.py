@@ -7,10 +7,11 @@ from html import escape
 import numpy as np
 import streamlit as st
 
-from vae.analysis.encoding import by_kl, dimensions, fitted_sample, prior_sample
+from vae.analysis.encoding import by_kl, fitted_sample, prior_sample
+from vae.analysis.latent_map import class_hue, latent_map
 from vae.analysis.loaded_run import LoadedRun
-from vae.analysis.projections import PROJECTIONS
-from vae.base.records import Encoding, Floats, Hue, Ints, LatentMap, Projection
+from vae.analysis.projections import LEAST, PROJECTIONS, default_projection, project
+from vae.base.records import Encoding, Floats, Ints, Projection
 from vae.dashboard import server
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import cache, html_grid, widgets
@@ -28,7 +29,11 @@ MOST = 4  # runs side by side
 POINTS = 1000  # examples on each map
 HEIGHT = 320
 WIDTH = 1060  # pixels for all of them at 1440×900
-PROJECTED = {"dimensions": "two dimensions of most KL", "pca": "PCA"}
+PLANES = {
+    name: "two dimensions of most KL" if row.latents else row.title
+    for name, row in PROJECTIONS.items()
+    if row.linear and not row.labelled
+}
 SAMPLES = 16
 HELP = {
     "projection": "The two latent dimensions with the largest KL of each run, or its own two "
@@ -60,14 +65,14 @@ def maps(selected: Sequence[Entry], titles: dict[str, str]) -> None:
     """Latent maps side by side on the same axes."""
     head, place = st.columns([9, 3], vertical_alignment="bottom")
     how = widgets.choose(
-        place, "Axes", "compare_projection", PROJECTED, "dimensions", HELP["projection"]
+        place, "Axes", "compare_projection", PLANES, next(iter(PLANES)), HELP["projection"]
     )
     loaded = several(selected)
     if not loaded:
         return
     head.markdown(f"**Latent maps**{_first(loaded, selected)}", help=HELP["maps"])
     seen = [_encoded(one) for one in loaded]
-    placed = [_placed(encoding, how) for encoding in seen]
+    placed = [_projection(*pair, how) for pair in zip(loaded, seen, strict=True)]
     ends = [span(np.concatenate([p.points[:, k] for p in placed]), 0.06, 2.4) for k in (0, 1)]
     for one, encoding, at, column in zip(
         loaded, seen, placed, st.columns(max(2, len(loaded))), strict=False
@@ -97,16 +102,15 @@ def _encoded(loaded: LoadedRun) -> Encoding:
     return cache.encoding(loaded.run, loaded.checkpoint, loaded.default_split(), POINTS)
 
 
-def _placed(encoding: Encoding, how: str) -> Projection:
-    """Two dimensions of the latents; a single one against its own KL."""
-    if encoding.mean.shape[1] == 1:
-        height = np.zeros(len(encoding.mean)) if encoding.kl is None else encoding.kl
-        points = np.column_stack([encoding.mean[:, 0], height]).astype(np.float32)
-        return Projection(points, ("z1 (posterior mean)", "KL, nats"), "")
-    if how == "pca" and len(encoding.mean) > 2:
-        return PROJECTIONS["pca"].project(encoding.mean, seed=0)
-    first, second = by_kl(encoding)[:2]
-    return dimensions(encoding.mean, (first, second))
+def _projection(loaded: LoadedRun, encoding: Encoding, name: str) -> Projection:
+    """Return the projection `name`, of the two latents with the largest KL where they are axes."""
+    labels = loaded.data.labels
+    if len(encoding.mean) < LEAST:
+        name = default_projection(2)
+    options = {"latents": by_kl(encoding)[:2]} if PROJECTIONS[name].latents else None
+    return project(
+        name, encoding.mean, None if labels is None else labels[encoding.index], options
+    )
 
 
 def _map(
@@ -117,19 +121,9 @@ def _map(
     how: str,
     title: str,
 ) -> None:
-    labels = loaded.data.labels
-    hue = None
-    if labels is not None:
-        hue = Hue("class", labels[encoding.index], loaded.data.classes)
-    plain = how == "dimensions" and encoding.mean.shape[1] > 1
-    record = LatentMap(
-        points=placed.points,
-        axes=placed.axes,
-        index=encoding.index,
-        hue=hue,
-        total=len(encoding.index),
-        rings=plain and has_rings(loaded.run),
-    )
+    labels, index = loaded.data.labels, encoding.index
+    hue = class_hue(None if labels is None else labels[index], loaded.data.classes)
+    record = latent_map(placed, index, hue, len(index), has_rings(loaded.run))
     chart = latent_scatter(record)
     chart.update_layout(showlegend=False, margin={"l": 48, "r": 6, "t": 8, "b": 40})
     chart.update_xaxes(range=ends[0]).update_yaxes(range=ends[1], scaleanchor=None)

@@ -1,7 +1,7 @@
-"""Where the mass lies on the map: the aggregate posterior, the prior, a mixture fitted to latents.
+"""Densities on the map: the aggregate posterior and the prior.
 
-All three are mixtures of Gaussians in latent space, so that their densities in a plane of it are
-exact; where one is not, it is estimated and `Ground.about` says how.
+Both are mixtures of Gaussians in latent space with exact densities on a plane. Where one is not,
+its density is estimated, and `MapDensity.about` says how.
 """
 
 from typing import NamedTuple
@@ -12,26 +12,26 @@ import streamlit as st
 from vae.analysis.decoded_grid import Box
 from vae.analysis.density import Blobs, Field, equal, field, kernels, projected
 from vae.analysis.encoding import prior_sample
-from vae.analysis.loaded_run import LoadedRun
-from vae.analysis.projections import Plane
-from vae.base.records import Encoding, Floats, Ints
+from vae.base.records import Floats, Ints
 from vae.components.posteriors import POSTERIORS
+from vae.dashboard.latent.request import MapContext
 
-MOST = 5_000  # posteriors at most that a density is made of
-DRAWS = 1_000  # of a prior whose density in the plane has no closed form
+MOST = 5_000  # posteriors at most in a density
+DRAWS = 1_000  # samples of a prior whose density on the plane has no closed form
 
 
-class Ground(NamedTuple):
-    """A density on the map, what it is made of, and what there is to say of that."""
+class MapDensity(NamedTuple):
+    """A density on the map, its components and a sentence about it."""
 
     blobs: Blobs
     field: Field
     about: str
 
 
-def spreads(loaded: LoadedRun, encoding: Encoding, part: Ints) -> Floats | None:
-    """Variances (M, Z) or covariances (M, Z, Z) of q(z|x) for positions of an encoding; None for a
-    point posterior."""
+def posterior_spread(context: MapContext, part: Ints) -> Floats | None:
+    """Return variances (M, Z) or covariances (M, Z, Z) of q(z|x) at positions `part` (M,) of the
+    encoding; None for a point posterior."""
+    loaded, encoding = context.loaded, context.encoding
     if encoding.std is None:
         return None
     if not POSTERIORS[loaded.run.config.posterior].correlates:
@@ -48,69 +48,68 @@ def spreads(loaded: LoadedRun, encoding: Encoding, part: Ints) -> Floats | None:
     return found
 
 
-def in_plane(
-    loaded: LoadedRun, encoding: Encoding, plane: Plane, part: Ints
-) -> tuple[Floats, Floats] | None:
-    """Means (M, 2) and covariances (M, 2, 2) on the map of these positions' posteriors."""
-    spread = spreads(loaded, encoding, part)
-    if spread is None:
+def posteriors_on_map(context: MapContext, part: Ints) -> tuple[Floats, Floats] | None:
+    """Return means (M, 2) and covariances (M, 2, 2) of these posteriors on the map."""
+    spread, plane = posterior_spread(context, part), context.plane
+    if spread is None or plane is None:
         return None
-    return projected(encoding.mean[part], spread, plane.origin, plane.forward)
+    return projected(context.encoding.mean[part], spread, plane.origin, plane.forward)
 
 
-def aggregate(loaded: LoadedRun, encoding: Encoding, plane: Plane, box: Box) -> Ground:
-    """q(z) of the examples shown, or of at most 5,000 of them."""
-    number = len(encoding.index)
+def aggregate_density(context: MapContext, box: Box) -> MapDensity:
+    """Return the density of q(z) over the examples of the map, at most 5,000 of them."""
+    assert context.plane is not None
+    number = len(context.encoding.index)
     part = np.arange(0, number, max(1, -(-number // MOST)))
-    found = in_plane(loaded, encoding, plane, part)
+    found = posteriors_on_map(context, part)
     if found is None:
-        blobs = kernels(plane.places(encoding.mean[part]))
+        blobs = kernels(context.plane.places(context.encoding.mean[part]))
         about = "A point posterior has no width: a kernel estimate from its points (Scott's rule)."
     else:
         blobs = equal(*found)
         about = f"The mixture of {len(part):,} posteriors, projected to the plane."
-        if not POSTERIORS[loaded.run.config.posterior].gaussian:
-            about += " Each is taken as a Gaussian of its mean and variances."
-    return Ground(blobs, field(blobs, *box), about)
+        if not POSTERIORS[context.loaded.run.config.posterior].gaussian:
+            about += " Each is approximated by a Gaussian of its mean and variances."
+    return MapDensity(blobs, field(blobs, *box), about)
 
 
-def prior(loaded: LoadedRun, plane: Plane, box: Box) -> Ground:
-    """p(z) in the plane."""
+def prior_density(context: MapContext, box: Box) -> MapDensity:
+    """Return the density of p(z) on the map."""
     from torch.distributions import MixtureSameFamily
 
     from vae.evaluation.aggregate_posterior import Posteriors
 
-    p = loaded.model.prior()
+    model, plane = context.loaded.model, context.plane
+    assert plane is not None
+    p = model.prior()
     mixed = isinstance(p, MixtureSameFamily)
     parts = Posteriors.of(p.component_distribution if mixed else p)  # type: ignore[attr-defined]
     if parts is None:
-        blobs = kernels(plane.places(prior_sample(loaded.model, DRAWS, loaded.seed)))
-        about = f"estimated from {DRAWS:,} draws (kernels of Scott's width)"
-        return Ground(blobs, field(blobs, *box), about)
+        blobs = kernels(plane.places(prior_sample(model, DRAWS, context.loaded.seed)))
+        about = f"estimated from {DRAWS:,} samples (kernels of Scott's width)"
+        return MapDensity(blobs, field(blobs, *box), about)
     mean, scale = parts.mean.detach(), parts.scale.detach()
     if not mixed:
         mean, scale = mean[None], scale[None]
     spread = scale**2 if scale.ndim == 2 else scale @ scale.mT
-    placed = projected(mean.numpy(), spread.numpy(), plane.origin, plane.forward)
     weight = (
         p.mixture_distribution.probs.detach().numpy()  # type: ignore[attr-defined]
         if mixed
         else np.ones(1, np.float32)
     )
+    placed = projected(mean.numpy(), spread.numpy(), plane.origin, plane.forward)
     blobs = Blobs(*placed, weight)
-    return Ground(blobs, field(blobs, *box), "")
+    return MapDensity(blobs, field(blobs, *box), "")
+
+
+DENSITIES = {"aggregate": aggregate_density, "prior": prior_density}
+
+
+def cached_density(name: str, context: MapContext, box: Box) -> MapDensity:
+    """Return a row of DENSITIES; computed once for the same weights, examples and plane."""
+    return _cached(name, context.key, box, context)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def kept(
-    kind: str,
-    what: tuple[object, ...],
-    box: Box,
-    _loaded: LoadedRun,
-    _encoding: Encoding,
-    _plane: Plane,
-) -> Ground:
-    """The "aggregate" posterior or the "prior", kept by `what` it depends on."""
-    if kind == "prior":
-        return prior(_loaded, _plane, box)
-    return aggregate(_loaded, _encoding, _plane, box)
+def _cached(name: str, key: tuple[object, ...], box: Box, _context: MapContext) -> MapDensity:
+    return DENSITIES[name](_context, box)

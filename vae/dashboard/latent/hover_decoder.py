@@ -1,7 +1,7 @@
-"""What the browser needs to show the decoder's output under the pointer, made once and kept.
+"""A decoded grid for the browser, which shows the decoder's output under the pointer.
 
-The tiles go as one picture (for vectors as 32-bit floats) to an address of their own, and so do
-the ranks of the aggregate posterior's density, by which a place is called covered, edge or hole.
+The browser fetches the tiles as one picture (32-bit floats for vectors) and the ranks of the
+aggregate posterior's density, by which it labels a place as covered, edge or hole.
 """
 
 from typing import Any, NamedTuple
@@ -9,25 +9,22 @@ from typing import Any, NamedTuple
 import numpy as np
 import streamlit as st
 
-from vae.analysis.decoded_grid import Atlas, Box, chart
+from vae.analysis.decoded_grid import Box, DecodedGrid, decode_grid
 from vae.analysis.density import LINES
-from vae.analysis.loaded_run import LoadedRun
-from vae.analysis.projections import Plane
-from vae.base.records import Encoding
-from vae.dashboard.latent.densities import Ground, kept
-from vae.dashboard.latent.request import DIMENSIONS, MapRequest
+from vae.dashboard.latent.densities import MapDensity, cached_density
+from vae.dashboard.latent.request import MapContext
 from vae.dashboard.plot import serve
 from vae.imaging.tiles import png
 
-TRUST = ((0.01, "hole"), (0.1, "edge"), (1.01, "covered"))  # ranks below these, and their words
-BACKDROP = 300  # points of two-dimensional data behind a decoded one
+COVERAGE = ((0.01, "hole"), (0.1, "edge"), (1.01, "covered"))  # label of ranks below each bound
+BACKGROUND = 300  # examples of two-dimensional data behind a decoded one
 WAITING = "Point at a place of the map."
 
 
-class Sheet(NamedTuple):
-    """An atlas, and its tiles as they travel."""
+class TileSheet(NamedTuple):
+    """The tiles of a decoded grid in the format that the browser receives."""
 
-    atlas: Atlas
+    grid: DecodedGrid
     content: bytes
     media_type: str
 
@@ -37,93 +34,85 @@ class Sheet(NamedTuple):
 
     @property
     def address(self) -> str:
-        """Where the browser finds the tiles."""
+        """The address of the tiles for the browser."""
         return serve(self.content, self.media_type)
 
 
-class Ahead(NamedTuple):
-    """All that has been made ahead of the pointer for a plane of latent space."""
+class HoverDecoder(NamedTuple):
+    """A decoded grid over a part of the map and the density of the aggregate posterior there."""
 
-    plane: Plane
-    names: tuple[str, str]  # of the coordinates
     box: Box
-    sheet: Sheet
-    ground: Ground
-    what: tuple[object, ...]  # what it depends on
+    sheet: TileSheet
+    density: MapDensity
 
 
-def trust(rank: float) -> str:
-    """The word for a place where the share `rank` of the mass lies at lower density."""
-    return next(word for below, word in TRUST if rank < below)
+def coverage(rank: float) -> str:
+    """Return the label of a place where the share `rank` of the mass has lower density."""
+    return next(word for bound, word in COVERAGE if rank < bound)
 
 
-def look_ahead(
-    loaded: LoadedRun,
-    encoding: Encoding,
-    plane: Plane,
-    names: tuple[str, str],
-    box: Box,
-    what: tuple[object, ...],
-    label: int,
-) -> Ahead:
-    """Decode a grid over the box, find where the aggregate posterior lies; kept by `what`."""
-    sheet = _sheet((*what, label), box, loaded, plane)
-    return Ahead(
-        plane, names, box, sheet, kept("aggregate", what, box, loaded, encoding, plane), what
-    )
+def hover_decoder(context: MapContext, box: Box, label: int) -> HoverDecoder | None:
+    """Decode a grid over the box for class `label`; None where places cannot be decoded."""
+    if context.plane is None:
+        return None
+    sheet = _sheet(context.key, label, box, context)
+    return HoverDecoder(box, sheet, cached_density("aggregate", context, box))
 
 
 @st.cache_resource(max_entries=6, show_spinner="Decoding the map…")
-def _sheet(what: tuple[object, ...], box: Box, _loaded: LoadedRun, _plane: Plane) -> Sheet:
-    label = what[-1]
-    assert isinstance(label, int)
-    atlas = chart(_loaded.model, _plane, box, label)
-    if atlas.tiles.dtype == np.uint8:
-        return Sheet(atlas, png(atlas.sheet), "image/png")
-    return Sheet(atlas, atlas.tiles.astype("<f4").tobytes(), "application/octet-stream")
+def _sheet(key: tuple[object, ...], label: int, box: Box, _context: MapContext) -> TileSheet:
+    assert _context.plane is not None
+    grid = decode_grid(_context.loaded.model, _context.plane, box, label)
+    if grid.tiles.dtype == np.uint8:
+        return TileSheet(grid, png(grid.sheet), "image/png")
+    return TileSheet(grid, grid.tiles.astype("<f4").tobytes(), "application/octet-stream")
 
 
-def message(ahead: Ahead, loaded: LoadedRun, encoding: Encoding) -> dict[str, Any]:
-    """What `plot.overlay` tells the browser of it."""
-    atlas, ranks = ahead.sheet.atlas, ahead.ground.field.rank(ahead.ground.field.value)
-    rows, columns = atlas.tiles.shape[:2]
-    told = {
-        "kind": "picture" if ahead.sheet.is_picture else "vector",
-        "tiles": ahead.sheet.address,
+def message(context: MapContext, decoder: HoverDecoder) -> dict[str, Any]:
+    """Return the argument `decode` of `plot.overlay`."""
+    assert context.plane is not None
+    sheet, field = decoder.sheet, decoder.density.field
+    rows, columns = sheet.grid.tiles.shape[:2]
+    ranks = field.rank(field.value)
+    found = {
+        "kind": "picture" if sheet.is_picture else "vector",
+        "tiles": sheet.address,
         "ranks": serve(ranks.astype("<f4").tobytes(), "application/octet-stream"),
         "rows": rows,
         "columns": columns,
-        "height": atlas.tiles.shape[2],
-        "width": atlas.tiles.shape[3 if ahead.sheet.is_picture else 2],
-        "x": ahead.box.x,
-        "y": ahead.box.y,
+        "height": sheet.grid.tiles.shape[2],
+        "width": sheet.grid.tiles.shape[3 if sheet.is_picture else 2],
+        "x": decoder.box.x,
+        "y": decoder.box.y,
         "lines": LINES,
-        "axes": ahead.names,
-        "trust": TRUST if ahead.names[1] else (),
+        "axes": context.plane.names,
+        "trust": () if context.single else COVERAGE,
         "words": WAITING,
     }
-    return told if ahead.sheet.is_picture else told | _scale(loaded, encoding)
+    return found if sheet.is_picture else found | _scale(context)
 
 
-def _scale(loaded: LoadedRun, encoding: Encoding) -> dict[str, Any]:
-    """The range of vectors, and a few examples behind a point in the plane."""
-    seen = loaded.inputs(encoding.index[:: max(1, len(encoding.index) // BACKDROP)][:BACKDROP])
-    if seen.shape[1] == 2:
-        ends = np.stack([seen.min(0), seen.max(0)], 1)
-        return {"range": ends.tolist(), "backdrop": np.round(seen, 3).tolist()}
-    return {"range": [[float(seen.min()), float(seen.max())]], "backdrop": []}
+def _scale(context: MapContext) -> dict[str, Any]:
+    """Return the range of vectors, and a few examples of two-dimensional data."""
+    index = context.encoding.index
+    x = context.loaded.inputs(index[:: max(1, len(index) // BACKGROUND)][:BACKGROUND])
+    if x.shape[1] == 2:
+        ends = np.stack([x.min(0), x.max(0)], 1)
+        return {"range": ends.tolist(), "backdrop": np.round(x, 3).tolist()}
+    return {"range": [[float(x.min()), float(x.max())]], "backdrop": []}
 
 
-def accuracy(atlas: Atlas, asked: MapRequest) -> str:
-    """How far the blend under the pointer is from the decoder, and where in latent space it is."""
-    mean, largest = atlas.error
-    if atlas.tiles.dtype == np.uint8:
+def accuracy(context: MapContext, decoder: HoverDecoder) -> str:
+    """Return the error of the interpolated tiles, and where the other latents are fixed."""
+    grid = decoder.sheet.grid
+    mean, largest = grid.error
+    if decoder.sheet.is_picture:
         numbers = f"{mean:.2g} of 255 grey values on average, {largest:.0f} at most"
     else:
         numbers = f"{mean:.2g} on average, {largest:.2g} at most, in the unit of the data"
-    rows, columns = atlas.tiles.shape[:2]
-    others = "The other latents are held at their means over the examples shown. "
-    return (others if asked.projection == DIMENSIONS else "") + (
-        f"{columns} × {rows} places are decoded ahead and blended, which differs from the decoder "
-        f"by {numbers} (tried half-way between places, where it is worst)."
+    rows, columns = grid.tiles.shape[:2]
+    others = "The other latents are fixed at their means over the examples shown. "
+    return (others if context.request.latents else "") + (
+        f"{columns} × {rows} places are decoded in advance and interpolated. The difference from "
+        f"the decoder is {numbers} (measured half-way between places, where it is largest)."
     )

@@ -1,23 +1,27 @@
-"""The latents in three dimensions on screen: to be turned, pointed at and chosen from.
+"""The latents in three dimensions on screen, with rotation and selection.
 
-The browser keeps the camera; the sphere of the prior lies over the figure, so that switching it
-off sends no point again.
+The browser stores the camera. The sphere of the prior is an overlay of the figure, so that
+switching it off sends no points again.
 """
-
-from collections.abc import Mapping
 
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from vae.analysis.loaded_run import LoadedRun
+from vae.analysis.latent_map import rounded_range
 from vae.analysis.projections_3d import HALF, space
-from vae.base.records import Encoding, Hue, Projection
-from vae.dashboard.latent.layers import TRUSTWORTHY, faithful
-from vae.dashboard.latent.map import HEIGHT, LINE, WORDY, Places, Seen, caption, nothing
-from vae.dashboard.latent.request import MapRequest, steady, words
-from vae.dashboard.latent.selection import chooser, wanted
-from vae.dashboard.latent.toolbar import Tools
+from vae.dashboard.latent.layers import TRUSTWORTHINESS, trustworthiness_text
+from vae.dashboard.latent.map import (
+    HEIGHT,
+    LINE,
+    MapState,
+    PanelPlaces,
+    caption,
+    empty_map,
+    set_hover_texts,
+)
+from vae.dashboard.latent.request import MapContext
+from vae.dashboard.latent.selection import chooser, chosen_rows
 from vae.dashboard.plot import overlay, plot
 from vae.dashboard.shared.run_picker import has_rings
 from vae.dashboard.shared.tile_route import pattern
@@ -25,75 +29,59 @@ from vae.figures.latent_map_3d import LatentMap3D, latent_scatter_3d, prior_sphe
 
 KEY = "latent_space"
 PRIOR = (
-    f"A sphere of radius {HALF:.2f} about the origin of latent space: half of the prior N(0, I) "
-    "of these three dimensions lies within it. Posterior means lie a little closer together than "
-    "the prior, as each example's own width belongs to q(z) too."
+    f"A sphere of radius {HALF:.2f} about the origin of latent space, which holds half of the "
+    "prior N(0, I) of these three dimensions. Posterior means have a smaller spread than the "
+    "prior, because the width of each posterior also belongs to q(z)."
 )
-NO_PRIOR = "There is no sphere: this run's prior is not N(0, I)."
+NO_PRIOR = "The sphere needs a prior N(0, I); this run has another one or none."
 
 
-def picture(
-    loaded: LoadedRun,
-    encoding: Encoding,
-    asked: MapRequest,
-    colours: Mapping[str, Hue],
-    place: Places,
-) -> Seen:
-    """The line above the view, the view and what lies over it."""
+def show_map_3d(context: MapContext, places: PanelPlaces) -> MapState:
+    """Show the caption, the view and its overlay."""
     with st.container(height=LINE, border=False, vertical_alignment="center", key="latent_line"):
         try:
-            record = _record(loaded, encoding, asked, colours)
+            record = _record(context)
         except ValueError as error:
-            return nothing(str(error))
-        told = caption(loaded, record.flat), _faithful(loaded, encoding, record, asked)
-        st.caption(" · ".join(part for part in told if part), help=TRUSTWORTHY)
-    revision = asked.revision(loaded.run.name)
+            return empty_map(str(error))
+        parts = caption(context, record.flat), trustworthiness_text(context, record.points)
+        st.caption(" · ".join(part for part in parts if part), help=TRUSTWORTHINESS)
+    revision = context.revision
     with st.container(horizontal=True, vertical_alignment="center", key="latent_tools"):
-        shown = _prior(record)
-    with place.chooser:
-        chooser(encoding, colours, revision)
+        with_sphere = _prior_toggle(record)
+    with places.chooser:
+        chooser(context)
     event = plot(
-        _figure(record, encoding, asked, colours),
+        _figure(record, context),
         key=KEY,
         revision=revision,
         height=HEIGHT,
         index=trace_rows_3d(record),
-        tiles=pattern(loaded.run),
+        tiles=pattern(context.loaded.run),
         pickable=True,
         label=f"{len(record.points)} examples in three dimensions of latent space, "
         f"{', '.join(record.axes)}",
     )
-    sphere = [prior_sphere(record.centre)] if shown and record.centre is not None else []
-    overlay(key=KEY, revision=revision, traces=sphere, select=wanted(revision))
-    rows = event.selected if event.selected is not None else np.empty(0, np.int64)
-    return Seen(rows, None, Tools("none", False, 0))
+    sphere = [prior_sphere(record.centre)] if with_sphere and record.centre is not None else []
+    overlay(key=KEY, revision=revision, traces=sphere, select=chosen_rows(revision))
+    return MapState(event.selected if event.selected is not None else np.empty(0, np.int64))
 
 
-def _record(
-    loaded: LoadedRun, encoding: Encoding, asked: MapRequest, colours: Mapping[str, Hue]
-) -> LatentMap3D:
-    found = space(asked.projection, encoding, asked.options, asked.seed)
+def _record(context: MapContext) -> LatentMap3D:
+    request, encoding = context.request, context.encoding
+    found = space(request.projection, encoding, request.options, request.seed)
     return LatentMap3D(
         points=found.places(encoding.mean),
-        axes=found.names,
+        axes=found.titles,
         index=encoding.index,
-        hue=colours.get(asked.hue),
-        total=len(loaded.splits.rows(asked.split)),
-        centre=found.centre if has_rings(loaded.run) else None,
+        hue=context.colours.get(request.hue),
+        total=context.total,
+        centre=found.centre if has_rings(context.loaded.run) else None,
         note=found.note,
     )
 
 
-def _faithful(
-    loaded: LoadedRun, encoding: Encoding, record: LatentMap3D, asked: MapRequest
-) -> str:
-    if encoding.mean.shape[1] == record.points.shape[1]:
-        return ""  # nothing is left out
-    return faithful(loaded, encoding, Projection(record.points, record.axes[:2], ""), asked)
-
-
-def _prior(record: LatentMap3D) -> bool:
-    """Whether the sphere of the prior is wanted."""
+def _prior_toggle(record: LatentMap3D) -> bool:
+    """Show the switch of the prior's sphere and return its state."""
     known = record.centre is not None
     return st.toggle(
         "Prior",
@@ -105,17 +93,11 @@ def _prior(record: LatentMap3D) -> bool:
     )
 
 
-def _figure(
-    record: LatentMap3D, encoding: Encoding, asked: MapRequest, colours: Mapping[str, Hue]
-) -> go.Figure:
-    """The points, each with its words where they are few; a box that stands still while a run
-    trains."""
+def _figure(record: LatentMap3D, context: MapContext) -> go.Figure:
+    """Return the figure with hover texts; its ranges are rounded while the map follows a run."""
     figure = latent_scatter_3d(record)
-    if len(encoding.index) <= WORDY:
-        lines = np.array(words(encoding, colours), object)
-        for trace, rows in zip(figure.data, trace_rows_3d(record), strict=True):
-            trace.text = lines[np.searchsorted(encoding.index, rows)]
-    if asked.following:
+    set_hover_texts(figure, context, trace_rows_3d(record))
+    if context.request.following:
         for axis in (figure.layout.scene[f"{name}axis"] for name in "xyz"):
-            axis.range = steady(*axis.range)
+            axis.range = rounded_range(*axis.range)
     return figure

@@ -1,4 +1,4 @@
-"""The nearest neighbours of a clicked point, in latent space and in the space of pixels."""
+"""The nearest neighbours of a selected point, in latent space and in pixel space."""
 
 from typing import Any
 
@@ -6,25 +6,25 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.nearest import nearest
-from vae.base.records import Encoding, Ints
+from vae.base.records import Ints
+from vae.dashboard.latent.request import MapContext
 from vae.dashboard.shared.html_gallery import Caption, gallery
 
 COUNT = 8
 
 
-def neighbours(loaded: LoadedRun, encoding: Encoding, row: int) -> None:
-    """The eight nearest of the examples shown, by both distances; for pictures only."""
+def neighbours(context: MapContext, position: int) -> None:
+    """Show the eight nearest examples of the map by both distances; for pictures only."""
+    loaded, encoding = context.loaded, context.encoding
     if not loaded.data.is_image:
         return
-    k = int(np.searchsorted(encoding.index, row))
     spaces = {
         "in latent space": (encoding.mean, 1.0),
         "in pixels": (loaded.data.x[encoding.index], loaded.data.scale),
     }
     for title, (values, scale) in spaces.items():
-        near, apart = others(values, scale, k)
+        near, distance = nearest_others(values, scale, position)
         st.caption(
             f"Nearest {title}",
             help="Euclidean distance among the examples on the map: of the posterior means in "
@@ -32,15 +32,15 @@ def neighbours(loaded: LoadedRun, encoding: Encoding, row: int) -> None:
         )
         rows = encoding.index[near]
         captions = [
-            Caption("", ((f"{far:.2f}", "muted"),), f"#{r}, {far:.3g} away")
-            for r, far in zip(rows, apart, strict=True)
+            Caption("", ((f"{d:.2f}", "muted"),), f"#{row}, {d:.3g} away")
+            for row, d in zip(rows, distance, strict=True)
         ]
         st.html(gallery([loaded.inputs(rows)], captions))
 
 
-def others(values: NDArray[Any], scale: float, k: int) -> tuple[Ints, NDArray[np.float64]]:
-    """The positions of the examples nearest to example k of `values` (N, …) / scale, itself left
-    out, and their Euclidean distances."""
+def nearest_others(values: NDArray[Any], scale: float, k: int) -> tuple[Ints, NDArray[np.float64]]:
+    """Return the positions of the examples nearest to example k of `values` (N, …) / scale,
+    without k itself, and their Euclidean distances."""
     query = values[k : k + 1].astype(np.float32) / np.float32(scale)
     found = nearest(query, values, scale, COUNT + 1)
     others = np.flatnonzero(found.place[0] != k)[:COUNT]

@@ -1,21 +1,19 @@
-"""Right of the latent map: the selected examples with their reconstructions, or the run in brief.
+"""The panel right of the map: selected examples with their reconstructions, or a summary.
 
-All numbers are means over the examples shown, in nats per example; the reconstruction is
--ln p(x|z) at z = mean of q(z|x), so it is a little below that of the curves, which draw z.
+All numbers are means over the examples on the map, in nats per example. The reconstruction is
+−ln p(x|z) at z = mean of q(z|x) and so a little lower than that of the curves, which sample z.
 """
-
-from collections.abc import Mapping
 
 import numpy as np
 import streamlit as st
 
-from vae.analysis.loaded_run import LoadedRun
-from vae.base.records import Encoding, Hue, Ints, Tiles
+from vae.analysis.latent_map import CLASS, KL, RECONSTRUCTION, class_name, factors
+from vae.base.records import Encoding, Floats, Ints, Tiles
 from vae.dashboard.latent import pins
-from vae.dashboard.latent.map import Places, Seen
+from vae.dashboard.latent.map import MapState, PanelPlaces
 from vae.dashboard.latent.neighbours import neighbours
-from vae.dashboard.latent.request import MapRequest
-from vae.dashboard.latent.selection import takeaway
+from vae.dashboard.latent.request import MapContext
+from vae.dashboard.latent.selection import export_buttons
 from vae.dashboard.plot import plot
 from vae.dashboard.shared.html_gallery import Caption, counts_line, figures_line, gallery
 from vae.data.dataset import stratified
@@ -23,91 +21,91 @@ from vae.figures.latent_bars import kl_bars, scree
 from vae.figures.palette import CLASSES
 from vae.figures.vectors import reconstruction_pairs
 
-SHOWN = 32  # examples of a selection that are shown
+MOST = 32  # examples of a selection in the panel
+BACKGROUND = 2000  # examples behind two-dimensional data
 HEIGHT = 590
 BARS = 300
 HINT_3D = (
-    "Drag to turn, wheel to come closer, right button to move. Click a point (with Shift to add): "
-    "it appears here with its reconstruction. A double click lets it go and turns back."
+    "Drag to rotate, scroll to zoom, drag with the right button to move. Click a point (with "
+    "Shift to add): it appears here with its reconstruction. A double click clears the "
+    "selection and resets the view."
 )
 HINT = (
     "Draw a lasso around points, or click one (with Shift to add): they appear here with their "
-    "reconstructions. A double click lets them go; box, zoom and pan appear above the map. A "
+    "reconstructions. A double click clears the selection; box, zoom and pan are above the map. A "
     "click on empty space decodes that place and pins it."
+)
+ACTIVE_HELP = (
+    "A unit is active when its posterior mean varies over the examples: variance above 0.01 "
+    "(Burda et al. 2016)."
 )
 
 
-def heads() -> Places:
-    """The empty places: a title and the chooser side by side, below them what may scroll."""
+def panel_places() -> PanelPlaces:
+    """Return the empty places: title and chooser side by side, below them a scrolling body."""
     with st.container(horizontal=True, vertical_alignment="center"):
         title, chooser = st.container(), st.container(width="content")
-    return Places(title, chooser, st.container(height=HEIGHT, border=False))
+    return PanelPlaces(title, chooser, st.container(height=HEIGHT, border=False))
 
 
-def panel(
-    loaded: LoadedRun,
-    encoding: Encoding,
-    asked: MapRequest,
-    colours: Mapping[str, Hue],
-    seen: Seen,
-    place: Places,
-) -> None:
-    """What is pinned and what is selected, or the run in brief if nothing is."""
-    positions = np.flatnonzero(np.isin(encoding.index, seen.selected))
-    place.title.markdown(_title(len(positions), len(encoding.index)))
-    with place.body:
-        revision = asked.revision(loaded.run.name)
-        if seen.ahead is not None:
-            pins.panel(loaded, encoding, seen.ahead, revision, seen.tools.label)
+def panel(context: MapContext, state: MapState, places: PanelPlaces) -> None:
+    """Show pinned places and selected examples, or a summary of the run without either."""
+    index = context.encoding.index
+    positions = np.flatnonzero(np.isin(index, state.selected))
+    places.title.markdown(_title(len(positions), len(index)))
+    with places.body:
+        if state.decoder is not None:
+            pins.pin_list(context, state.decoder, state.tools.label)
         if len(positions):
-            _selection(loaded, encoding, colours, positions)
+            _selection(context, positions)
             if len(positions) == 1:
-                neighbours(loaded, encoding, int(encoding.index[positions[0]]))
-        elif not len(pins.places(revision)):
-            _summary(loaded, encoding, HINT_3D if asked.deep else HINT)
+                neighbours(context, int(positions[0]))
+        elif not len(pins.places(context.revision)):
+            _summary(context)
 
 
 def _title(selected: int, among: int) -> str:
-    return (
-        f"**{selected:,} of {among:,} points selected**" if selected else "**Nothing is selected**"
-    )
+    return f"**{selected:,} of {among:,} points selected**" if selected else "**No selection**"
 
 
-def _selection(
-    loaded: LoadedRun, encoding: Encoding, colours: Mapping[str, Hue], positions: Ints
-) -> None:
+def _selection(context: MapContext, positions: Ints) -> None:
+    loaded, encoding = context.loaded, context.encoding
     st.html(figures_line(_means(encoding, positions)))
-    _mix(colours, positions)
-    takeaway(loaded, encoding, colours, positions)
-    rows = stratified(loaded.data.labels, encoding.index[positions], SHOWN, loaded.seed)
+    _class_counts(context, positions)
+    export_buttons(context, positions)
+    rows = stratified(loaded.data.labels, encoding.index[positions], MOST, loaded.seed)
     part = np.searchsorted(encoding.index, rows)
     originals = loaded.inputs(rows)
     reconstructions = loaded.decode(encoding.mean[part], rows)
-    if loaded.data.is_image:
-        st.caption(_about(len(rows), len(positions), encoding.kl is not None))
-        captions = [_caption(encoding, colours, i) for i in part]
-        st.html(gallery([originals, reconstructions], captions))
+    if not loaded.data.is_image:
+        st.caption(f"{len(rows)} of {len(positions):,} shown")
+        _vectors(context, originals, reconstructions)
         return
-    st.caption(f"{len(rows)} of {len(positions):,} shown")
-    background = loaded.inputs(encoding.index[:2000]) if originals.shape[1] == 2 else None
-    figure = reconstruction_pairs(Tiles(originals), Tiles(reconstructions), data=background)
+    st.caption(_about(len(rows), len(positions), encoding.kl is not None))
+    captions = [_caption(context, i) for i in part]
+    st.html(gallery([originals, reconstructions], captions))
+
+
+def _vectors(context: MapContext, originals: Floats, reconstructions: Floats) -> None:
+    flat, index = originals.shape[1] == 2, context.encoding.index[:BACKGROUND]
+    background = context.loaded.inputs(index) if flat else None
     plot(
-        figure,
+        reconstruction_pairs(Tiles(originals), Tiles(reconstructions), data=background),
         key="latent_pairs",
-        revision=loaded.run.name,
+        revision=context.loaded.run.name,
         height=400,
         label="Selected examples and their reconstructions",
     )
 
 
-def _about(shown: int, selected: int, has_kl: bool) -> str:
-    count = f"{shown} of {selected:,} shown" if shown < selected else f"{shown} shown"
+def _about(number: int, selected: int, has_kl: bool) -> str:
+    count = f"{number} of {selected:,} shown" if number < selected else f"{number} shown"
     numbers = "reconstruction and KL" if has_kl else "reconstruction"
     return f"{count} · original above its reconstruction, below them {numbers} in nats"
 
 
 def _means(encoding: Encoding, part: Ints | slice) -> list[tuple[str, str, str]]:
-    """Mean reconstruction and KL of a part of the examples."""
+    """Return title, mean and colour of reconstruction and KL over a part of the examples."""
     values = []
     if encoding.reconstruction is not None:
         mean = float(encoding.reconstruction[part].mean())
@@ -118,81 +116,73 @@ def _means(encoding: Encoding, part: Ints | slice) -> list[tuple[str, str, str]]
     return values
 
 
-def _mix(colours: Mapping[str, Hue], positions: Ints) -> None:
-    """How many of each class, and between which values the known factors lie."""
-    hue = colours.get("class")
+def _class_counts(context: MapContext, positions: Ints) -> None:
+    """Show the number of selected examples of each class and the ranges of the known factors."""
+    hue = context.colours.get(CLASS)
     if hue is not None:
         labels, numbers = np.unique(hue.values[positions], return_counts=True)
         order = np.argsort(-numbers, kind="stable")
         counts = [
-            (_class(hue, labels[i]), int(numbers[i]), f"class{labels[i] % CLASSES}") for i in order
+            (class_name(hue, labels[i]), int(numbers[i]), f"class{labels[i] % CLASSES}")
+            for i in order
         ]
         st.html(counts_line(counts))
     ranges = [
-        f"{name} {hue.values[positions].min():.3g} to {hue.values[positions].max():.3g}"
-        for name, hue in colours.items()
-        if name not in ("class", "KL", "reconstruction")
+        f"{name} {factor.values[positions].min():.3g} to {factor.values[positions].max():.3g}"
+        for name, factor in factors(context.colours).items()
     ]
     if ranges:
         st.caption(" · ".join(ranges))
 
 
-def _class(hue: Hue, label: int) -> str:
-    return hue.classes[label] if 0 <= label < len(hue.classes) else "no class"
-
-
-def _caption(encoding: Encoding, colours: Mapping[str, Hue], i: int) -> Caption:
-    """Class, reconstruction and KL of one example."""
-    hue = colours.get("class")
-    name = "" if hue is None else _class(hue, int(hue.values[i]))
-    numbers, title = [], [f"#{encoding.index[i]}"]
+def _caption(context: MapContext, i: int) -> Caption:
+    """Return class, reconstruction and KL of one example."""
+    hue = context.colours.get(CLASS)
+    name = "" if hue is None else class_name(hue, int(hue.values[i]))
+    numbers, title = [], [f"#{context.encoding.index[i]}"]
     title += [f"class {name}"] if name else []
-    for key, what in (("reconstruction", "reconstruction"), ("KL", "kl")):
-        if key in colours:
-            value = float(colours[key].values[i])
-            numbers.append((f"{value:.1f}" if abs(value) < 100 else f"{value:.0f}", what))
-            title.append(f"{'KL' if what == 'kl' else what} {value:.2f} nats")
+    for key, colour in ((RECONSTRUCTION, "reconstruction"), (KL, "kl")):
+        if key in context.colours:
+            value = float(context.colours[key].values[i])
+            numbers.append((f"{value:.1f}" if abs(value) < 100 else f"{value:.0f}", colour))
+            title.append(f"{key} {value:.2f} nats")
     return Caption(name, tuple(numbers), " · ".join(title))
 
 
-def _summary(loaded: LoadedRun, encoding: Encoding, hint: str) -> None:
-    """How much the latents carry, and which of them."""
-    st.caption(hint)
+def _summary(context: MapContext) -> None:
+    """Show mean reconstruction, KL and active units, and a bar for each latent."""
+    encoding = context.encoding
+    st.caption(HINT_3D if context.request.in_3d else HINT)
     st.caption(f"All {len(encoding.index):,} examples on the map, z at the mean of q(z|x):")
     values = _means(encoding, slice(None))
     if encoding.kl is not None:
-        values.append(("active units", _active(loaded, encoding), "text"))
+        values.append(("active units", _active(context), "text"))
     st.html(figures_line(values))
     if encoding.kl_per_dimension is not None:
-        per_dimension = encoding.kl_per_dimension.mean(0)
-        title, figure = "KL per latent dimension", kl_bars(per_dimension)
-        figure.layout.annotations = ()  # the line above says the total already
+        title, figure = "KL per latent dimension", kl_bars(encoding.kl_per_dimension.mean(0))
+        figure.layout.annotations = ()  # the line above shows the total
     else:
         title, figure = "Variance of the latents", scree(_explained(encoding))
     st.markdown(f"**{title}**", help=f"Over the same examples. {ACTIVE_HELP}")
-    plot(figure, key="latent_kl", revision=loaded.run.name, height=BARS, label=title)
+    plot(figure, key="latent_kl", revision=context.loaded.run.name, height=BARS, label=title)
 
 
-ACTIVE_HELP = (
-    "A unit is active when its posterior mean varies over the examples: variance above 0.01 "
-    "(Burda et al. 2016)."
-)
-
-
-def _active(loaded: LoadedRun, encoding: Encoding) -> str:
-    """How many units are active, of how many."""
+def _active(context: MapContext) -> str:
+    """Return the number of active units and of all units."""
     import torch
 
     from vae.evaluation import active_units
 
+    encoding = context.encoding
     assert encoding.std is not None
-    noise = torch.from_numpy(encoding.std**2 * loaded.model.mean_noise)
+    noise = torch.from_numpy(encoding.std**2 * context.loaded.model.mean_noise)
     return f"{active_units(torch.from_numpy(encoding.mean), noise)} of {encoding.mean.shape[1]}"
 
 
-def _explained(encoding: Encoding) -> np.ndarray:
-    """Share of the variance of each principal component, (Z,), the largest first."""
+def _explained(encoding: Encoding) -> Floats:
+    """Return the share of the variance of each principal component, (Z,), the largest first."""
     centred = encoding.mean - encoding.mean.mean(0)
     values = np.linalg.svd(centred, compute_uv=False) ** 2
     total = float(values.sum())
-    return (values / total if total else values).astype(np.float32)
+    found: Floats = (values / total if total else values).astype(np.float32)
+    return found

@@ -1,7 +1,6 @@
-"""Places of the map that a person has pinned: each decoded exactly, with what lies near it.
+"""Pinned places of the map: each decoded exactly, with its nearest example.
 
-A click on empty space pins a place. Pins belong to one map (run, weights, projection); on another
-one there are others.
+A click on empty space pins a place. Pins belong to one map (run, weights, projection).
 """
 
 from typing import NamedTuple
@@ -11,111 +10,108 @@ import streamlit as st
 
 from vae.analysis.density import density
 from vae.analysis.encoding import decode
-from vae.analysis.loaded_run import LoadedRun
-from vae.base.records import Encoding, Floats
-from vae.dashboard.latent.hover_decoder import Ahead, trust
+from vae.base.records import Floats
+from vae.dashboard.latent import state
+from vae.dashboard.latent.hover_decoder import HoverDecoder, coverage
+from vae.dashboard.latent.request import MapContext
 from vae.dashboard.plot import Click
 from vae.dashboard.shared.html_gallery import Caption, gallery
 
-STATE = "latent_pins"
 MOST = 12
 LISTED = 8  # latents of a place that are written out
 
 
 class Pin(NamedTuple):
-    """A pinned place, exactly."""
+    """A pinned place in latent space."""
 
     z: Floats  # (Z,)
-    rank: float  # share of the mass of q(z) at lower density in the plane
-    nearest: int  # position in the encoding of the example whose mean is nearest
-    distance: float  # to it, in latent space
+    rank: float  # share of the mass of q(z) at lower density on the plane
+    nearest: int  # position in the encoding of the example with the nearest mean
+    distance: float  # to that mean, in latent space
 
 
 def places(revision: str) -> Floats:
-    """The places (M, 2) that are pinned on this map."""
-    belongs, kept = st.session_state.get(STATE, ("", []))
-    return np.array(kept if belongs == revision else [], np.float32).reshape(-1, 2)
+    """Return the places (M, 2) that are pinned on this map."""
+    return np.array(state.get(state.PINS, revision, []), np.float32).reshape(-1, 2)
 
 
 def add(revision: str, click: Click | None) -> None:
-    """Pin the place of a click beside all points; the oldest pin makes room."""
+    """Pin the place of a click on empty space; beyond `MOST` the oldest pin goes."""
     if click is None or click.row is not None:
         return
     place = [float(np.float32(click.x)), float(np.float32(click.y))]
-    kept = places(revision).tolist()
-    if place not in kept:
-        st.session_state[STATE] = (revision, [*kept, place][-MOST:])
+    pinned = places(revision).tolist()
+    if place not in pinned:
+        state.put(state.PINS, revision, [*pinned, place][-MOST:])
 
 
 def remove(revision: str, number: int) -> None:
-    """Take a pin away."""
-    kept = places(revision).tolist()
-    st.session_state[STATE] = (revision, kept[:number] + kept[number + 1 :])
+    """Remove a pin, counted from 0."""
+    pinned = places(revision).tolist()
+    state.put(state.PINS, revision, pinned[:number] + pinned[number + 1 :])
 
 
-def examined(ahead: Ahead, encoding: Encoding, at: Floats) -> list[Pin]:
-    """What there is to say of places (M, 2)."""
-    latents = ahead.plane.latents(at)
-    flat = bool(ahead.names[1])  # a single latent has no density in the plane
-    ranks = ahead.ground.field.rank(density(ahead.ground.blobs, at)) if flat else np.zeros(len(at))
-    found = []
+def describe(context: MapContext, decoder: HoverDecoder, at: Floats) -> list[Pin]:
+    """Return the latents, the rank and the nearest example of places (M, 2)."""
+    assert context.plane is not None
+    latents, found = context.plane.latents_at(at), []
+    ranks = np.zeros(len(at))  # a single latent has no density on the plane
+    if not context.single:
+        ranks = decoder.density.field.rank(density(decoder.density.blobs, at))
     for z, rank in zip(latents, ranks, strict=True):
-        apart = np.linalg.norm(encoding.mean - z, axis=1)
-        near = int(apart.argmin())
-        found.append(Pin(z, float(rank), near, float(apart[near])))
+        distance = np.linalg.norm(context.encoding.mean - z, axis=1)
+        near = int(distance.argmin())
+        found.append(Pin(z, float(rank), near, float(distance[near])))
     return found
 
 
-def panel(loaded: LoadedRun, encoding: Encoding, ahead: Ahead, revision: str, label: int) -> None:
-    """The pinned places with their pictures, or nothing."""
-    at = places(revision)
+def pin_list(context: MapContext, decoder: HoverDecoder, label: int) -> None:
+    """Show the pinned places with their pictures; nothing without pins."""
+    at = places(context.revision)
     if not len(at):
         return
     st.markdown(
         "**Pinned places**",
-        help="Left what the decoder makes of the place, exactly; right the example whose "
-        "posterior mean is nearest in latent space. The percentage is the share of the "
-        "aggregate posterior's mass that lies where its density is lower.",
+        help="Left the exact decoder output, right the example with the nearest posterior mean in "
+        "latent space. The percentage is the share of the aggregate posterior's mass where its "
+        "density is lower.",
     )
-    latents = ahead.plane.latents(at)
-    decoded = decode(loaded.model, latents, labels=np.full(len(at), label))
-    for k, pin in enumerate(examined(ahead, encoding, at)):
-        _row(loaded, encoding, ahead, revision, k, pin, decoded[k])
+    pins = describe(context, decoder, at)
+    z = np.stack([pin.z for pin in pins])
+    decoded = decode(context.loaded.model, z, labels=np.full(len(at), label))
+    for k, pin in enumerate(pins):
+        _pin_row(context, k, pin, decoded[k])
     if len(at) == 2:
-        st.caption("Two places: the Traversals page walks from one to the other.")
+        st.caption("The Traversals page interpolates between two places.")
 
 
-def _row(
-    loaded: LoadedRun,
-    encoding: Encoding,
-    ahead: Ahead,
-    revision: str,
-    k: int,
-    pin: Pin,
-    decoded: Floats,
-) -> None:
-    row = int(encoding.index[pin.nearest])
+def _pin_row(context: MapContext, k: int, pin: Pin, decoded: Floats) -> None:
+    row = int(context.encoding.index[pin.nearest])
     picture, words, button = st.columns([40, 42, 18], vertical_alignment="center")
-    if loaded.data.is_image:
-        own = Caption(f"place {k + 1}", (), f"place {k + 1}, decoded")
+    if context.loaded.data.is_image:
+        place = Caption(f"place {k + 1}", (), f"place {k + 1}, decoded")
         near = Caption(f"#{row}", (), f"#{row}, {pin.distance:.3g} away")
-        both = np.stack([decoded, loaded.inputs(np.array([row]))[0]])
-        picture.html(gallery([both], [own, near]))
+        both = np.stack([decoded, context.loaded.inputs(np.array([row]))[0]])
+        picture.html(gallery([both], [place, near]))
     else:
-        numbers = ", ".join(f"{v:.3g}" for v in decoded[:LISTED]).replace("-", "−")
-        picture.markdown(f"**{k + 1}** x = {numbers}{' …' if len(decoded) > LISTED else ''}")
-    more = " …" if len(pin.z) > LISTED else ""
-    z = ", ".join(f"{v:.2f}".replace("-", "−") for v in pin.z[:LISTED])
-    said = f"z = ({z}{more})"
-    if ahead.names[1]:
+        picture.markdown(f"**{k + 1}** x = {_numbers(decoded, '.3g')}")
+    lines = [f"z = ({_numbers(pin.z, '.2f')})"]
+    if not context.single:
         share = f"{100 * pin.rank:.{1 if pin.rank < 0.1 else 0}f} %"
-        said += f"  \n{trust(pin.rank)}: denser than {share} of q(z)"
-    words.caption(f"{said}  \nnearest #{row}, {pin.distance:.3g} away")
+        lines.append(f"{coverage(pin.rank)}: denser than {share} of q(z)")
+    lines.append(f"nearest #{row}, {pin.distance:.3g} away")
+    words.caption("  \n".join(lines))
     button.button(
         "Remove",
         key=f"latent_unpin_{k}",
         on_click=remove,
-        args=(revision, k),
+        args=(context.revision, k),
         type="tertiary",
-        help=f"Take pin {k + 1} away.",
+        help=f"Remove pin {k + 1}.",
     )
+
+
+def _numbers(values: Floats, form: str) -> str:
+    """Return the first `LISTED` numbers, separated by commas."""
+    numbers = ", ".join(f"{v:{form}}".replace("-", "−") for v in values[:LISTED])
+    return numbers + (" …" if len(values) > LISTED else "")

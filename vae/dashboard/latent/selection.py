@@ -1,53 +1,54 @@
-"""Choosing examples by class or by number, and taking a selection along.
+"""Selection by class or row number, and export of the selected examples.
 
-What is chosen here is selected in the browser as if by a lasso, so that everything that follows
-from a selection follows from this one too.
+The browser receives such a selection like a lasso, so that everything that follows from a lasso
+also follows from it.
 """
 
 import csv
 import io
 import re
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from vae.analysis.loaded_run import LoadedRun
-from vae.base.records import Encoding, Hue, Ints
+from vae.analysis.latent_map import CLASS
+from vae.base.records import Ints
 from vae.dashboard import server
+from vae.dashboard.latent import state
+from vae.dashboard.latent.request import MapContext
 from vae.data import save_upload
 
-WANTED = "latent_wanted"
-MISSING = "latent_missing"
 RANGE = re.compile(r"#?(\d+)\s*(?:[-–]\s*#?(\d+))?")
 CLASSES = "All points of these classes."
-ROWS = "Numbers of examples in the data set, as the pointer shows them (#12), and ranges."
+ROWS = "Row numbers in the data set, as under the pointer (#12), and ranges."
 ABSENT = "not among the points: choose all under Examples, and more under Points."
-MOST = 10_000_000  # rows that a range may speak of
+MOST = 10_000_000  # rows in a range
 
 
 def rows_named(text: str) -> Ints:
-    """The rows that a text such as "12, 40-60" names, ascending; ValueError for other texts."""
+    """Return the rows of a text such as "12, 40-60", ascending. Raises ValueError otherwise."""
     found: list[Any] = []
     for part in filter(None, (p.strip() for p in text.split(","))):
         match = RANGE.fullmatch(part)
         if match is None or int(match[2] or match[1]) < int(match[1]):
-            raise ValueError(f"{part!r} is no row: write numbers and ranges, such as 12, 40-60.")
+            raise ValueError(
+                f"{part!r} is no row number: write numbers and ranges, such as 12, 40-60."
+            )
         first, last = int(match[1]), int(match[2] or match[1])
         if last - first > MOST:
-            raise ValueError(f"{part!r} is too long a range.")
+            raise ValueError(f"{part!r} is too long: a range has at most {MOST:,} rows.")
         found.append(np.arange(first, last + 1))
     return np.unique(np.concatenate(found)) if found else np.empty(0, np.int64)
 
 
-def chooser(encoding: Encoding, colours: Mapping[str, Hue], revision: str) -> None:
-    """The popover that selects by class and by row numbers."""
+def chooser(context: MapContext) -> None:
+    """Show the popover that selects by class and by row number."""
+    hue = context.colours.get(CLASS)
+    names = () if hue is None else hue.classes
     with st.popover("Select", help="Select points by class or by row number."):
         with st.form("latent_choice", border=False):
-            hue = colours.get("class")
-            names = () if hue is None else hue.classes
-            chosen = (
+            labels = (
                 st.multiselect(
                     "Classes",
                     range(len(names)),
@@ -61,44 +62,40 @@ def chooser(encoding: Encoding, colours: Mapping[str, Hue], revision: str) -> No
             text = st.text_input("Rows", placeholder="12, 40-60", key="latent_rows", help=ROWS)
             pressed = st.form_submit_button("Select", key="latent_choose")
         if pressed:
-            _choose(encoding, hue, chosen, text, revision)
-        belongs, missing = st.session_state.get(MISSING, ("", 0))
-        if missing and belongs == revision:
+            _choose(context, labels, text)
+        missing = state.get(state.MISSING, context.revision, 0)
+        if missing:
             st.caption(f"{missing:,} of these rows {'is' if missing == 1 else 'are'} {ABSENT}")
 
 
-def _choose(
-    encoding: Encoding, hue: Hue | None, chosen: list[int], text: str, revision: str
-) -> None:
+def _choose(context: MapContext, labels: list[int], text: str) -> None:
+    """Store the rows of these classes and of the text as the selection of the map."""
     try:
         named = rows_named(text)
     except ValueError as error:
         st.error(str(error))
         return
-    own = np.isin(encoding.index, named)
-    if hue is not None:
-        own |= np.isin(hue.values, chosen)
-    missing = len(named) - int(np.isin(named, encoding.index).sum())
-    st.session_state[MISSING] = (revision, missing)
-    number = st.session_state.get(WANTED, ("", 0, None))[1] + 1
-    st.session_state[WANTED] = (revision, number, encoding.index[own])
+    index = context.encoding.index
+    chosen = np.isin(index, named)
+    if labels:
+        chosen |= np.isin(context.colours[CLASS].values, labels)
+    state.put(state.MISSING, context.revision, len(named) - int(np.isin(named, index).sum()))
+    state.put(state.CHOICE, context.revision, (state.next_number(), index[chosen]))
 
 
-def wanted(revision: str) -> tuple[int, Ints] | None:
-    """What was chosen last on this map: a number for the choice, and the rows."""
-    belongs, number, rows = st.session_state.get(WANTED, ("", 0, None))
-    return (number, rows) if belongs == revision and rows is not None else None
+def chosen_rows(revision: str) -> tuple[int, Ints] | None:
+    """Return the number and the rows of the last choice on this map, None without one."""
+    found: tuple[int, Ints] | None = state.get(state.CHOICE, revision, None)
+    return found
 
 
-def takeaway(
-    loaded: LoadedRun, encoding: Encoding, colours: Mapping[str, Hue], positions: Ints
-) -> None:
-    """Buttons that take the selection along: as a table, as arrays, as a new data set."""
-    name = f"{loaded.run.name}-selection"
+def export_buttons(context: MapContext, positions: Ints) -> None:
+    """Show buttons that export the selection as a table, as arrays or as a new data set."""
+    name = f"{context.loaded.run.name}-selection"
     with st.container(horizontal=True, key="latent_take"):
         st.download_button(
             "CSV",
-            lambda: table(loaded, encoding, colours, positions),
+            lambda: table(context, positions),
             f"{name}.csv",
             "text/csv",
             on_click="ignore",
@@ -106,38 +103,38 @@ def takeaway(
         )
         st.download_button(
             "NPZ",
-            lambda: arrays(loaded, encoding, positions),
+            lambda: arrays(context, positions),
             f"{name}.npz",
             on_click="ignore",
             help="The examples (x), labels, rows (index), means and standard deviations of "
             "q(z|x) as NumPy arrays.",
         )
-        kept = st.button(
+        pressed = st.button(
             "Use as new data set",
             key="latent_keep",
-            help="Keeps the selected examples among the uploads, to train on them alone.",
+            help="Save the selected examples among the uploads, to train on them alone.",
         )
-    if kept:
-        try:
-            path = save_upload(
-                f"{name}.npz", examples(loaded, encoding.index[positions]), server.ROOT
-            )
-        except (ValueError, OSError) as error:
-            st.error(str(error))
-            return
-        st.caption(
-            "Kept. In the sidebar choose Data: a file of your own, and give this path:",
-        )
-        st.code(str(path.resolve()), language=None, wrap_lines=True)
+    if pressed:
+        _save(context, f"{name}.npz", positions)
 
 
-def table(
-    loaded: LoadedRun, encoding: Encoding, colours: Mapping[str, Hue], positions: Ints
-) -> bytes:
-    """The selection as CSV: a line an example."""
+def _save(context: MapContext, name: str, positions: Ints) -> None:
+    content = data_set(context, context.encoding.index[positions])
+    try:
+        path = save_upload(name, content, server.ROOT)
+    except (ValueError, OSError) as error:
+        st.error(str(error))
+        return
+    st.caption("Saved. In the sidebar choose Data: a file of your own, and enter this path:")
+    st.code(str(path.resolve()), language=None, wrap_lines=True)
+
+
+def table(context: MapContext, positions: Ints) -> bytes:
+    """Return the selection as CSV, a line per example."""
+    encoding = context.encoding
     rows = encoding.index[positions]
-    columns: dict[str, Any] = {"row": rows, "split": loaded.split_of(rows)}
-    for name, hue in colours.items():
+    columns: dict[str, Any] = {"row": rows, "split": context.loaded.split_of(rows)}
+    for name, hue in context.colours.items():
         values = hue.values[positions]
         if hue.classes:
             names = dict(enumerate(hue.classes))
@@ -155,28 +152,28 @@ def table(
     return text.getvalue().encode()
 
 
-def arrays(loaded: LoadedRun, encoding: Encoding, positions: Ints) -> bytes:
-    """The selection as .npz: x as it is kept, labels, index, mean, std."""
+def arrays(context: MapContext, positions: Ints) -> bytes:
+    """Return the selection as .npz: x in the format of the data set, index, mean, labels, std."""
+    data, encoding = context.loaded.data, context.encoding
     rows = encoding.index[positions]
-    held: dict[str, Any] = {"x": loaded.data.x[rows], "index": rows}
-    held["mean"] = encoding.mean[positions]
-    if loaded.data.labels is not None:
-        held["labels"] = loaded.data.labels[rows]
+    found: dict[str, Any] = {"x": data.x[rows], "index": rows, "mean": encoding.mean[positions]}
+    if data.labels is not None:
+        found["labels"] = data.labels[rows]
     if encoding.std is not None:
-        held["std"] = encoding.std[positions]
-    return _packed(held)
+        found["std"] = encoding.std[positions]
+    return _npz(found)
 
 
-def examples(loaded: LoadedRun, rows: Ints) -> bytes:
-    """Rows of the data set as .npz that can be read as a data set: x, and labels by name."""
-    held: dict[str, Any] = {"x": loaded.data.x[rows]}
-    if loaded.data.labels is not None:
-        names = np.array([*loaded.data.classes, "none"])
-        held["labels"] = names[loaded.data.labels[rows]]
-    return _packed(held)
+def data_set(context: MapContext, rows: Ints) -> bytes:
+    """Return rows of the data set as .npz in the format of a data set: x, and labels by name."""
+    data = context.loaded.data
+    found: dict[str, Any] = {"x": data.x[rows]}
+    if data.labels is not None:
+        found["labels"] = np.array([*data.classes, "none"])[data.labels[rows]]
+    return _npz(found)
 
 
-def _packed(held: dict[str, Any]) -> bytes:
+def _npz(found: dict[str, Any]) -> bytes:
     file = io.BytesIO()
-    np.savez_compressed(file, **held)
+    np.savez_compressed(file, **found)
     return file.getvalue()

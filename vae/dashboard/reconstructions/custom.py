@@ -10,8 +10,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from streamlit.delta_generator import DeltaGenerator
 
-from vae.analysis.custom_example import Own, kept, placed, through
-from vae.analysis.custom_example import shown as example_as_picture
+from vae.analysis.custom_example import (
+    CustomExample,
+    picture_to_x,
+    place_example,
+    reconstruct,
+    row_to_picture,
+)
 from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.nearest import nearest
 from vae.analysis.ranking import percent
@@ -58,7 +63,7 @@ def own(run: Run, line: DeltaGenerator) -> None:
         given = _picture(loaded, split, at) if loaded.data.is_image else _vector(loaded)
     if given is None:
         return
-    found = through(loaded, given, label)
+    found = reconstruct(loaded, given, label)
     bound = judge(loaded, split, None).bound
     line.markdown(in_words(found.percentile(bound), f"{len(bound):,} {SPLITS[split]} examples"))
     with middle:
@@ -94,7 +99,7 @@ def _picture(loaded: LoadedRun, split: str, at: list[DeltaGenerator]) -> NDArray
         rows = loaded.rows(split)
         key = f"reconstruct_example_{loaded.run.name}_{split}"
         number = widgets.whole(at[3], "Example", key, (1, len(rows), 1), HELP["example"])
-        base = example_as_picture(loaded, int(rows[number - 1]))
+        base = row_to_picture(loaded, int(rows[number - 1]))
     elif start == "file":
         base = _uploaded(loaded, at[3])
     if base is None:
@@ -102,7 +107,7 @@ def _picture(loaded: LoadedRun, split: str, at: list[DeltaGenerator]) -> NDArray
     what = hashlib.sha256(base.tobytes() + start.encode()).hexdigest()[:12]
     drawn = pad(base, "reconstruct_pad", f"{loaded.run.name} {what}")
     st.caption("Draw on the picture; the model takes it when you let go.")
-    return kept(drawn, loaded)
+    return picture_to_x(drawn, loaded)
 
 
 def _uploaded(loaded: LoadedRun, place: DeltaGenerator) -> NDArray[np.uint8] | None:
@@ -152,7 +157,7 @@ def _vector(loaded: LoadedRun) -> NDArray[Any] | None:
     return np.array([typed], np.float32) * np.float32(loaded.data.scale)
 
 
-def _result(loaded: LoadedRun, found: Own, bound: Floats, split: str) -> None:
+def _result(loaded: LoadedRun, found: CustomExample, bound: Floats, split: str) -> None:
     """Its numbers, what comes back, and where it lies among the split."""
     numbers = [
         ("reconstruction", f"{html_grid.number(found.reconstruction)} nats", "reconstruction")
@@ -188,18 +193,18 @@ def _result(loaded: LoadedRun, found: Own, bound: Floats, split: str) -> None:
     )
 
 
-def _place(loaded: LoadedRun, found: Own) -> None:
+def _place(loaded: LoadedRun, found: CustomExample) -> None:
     """The map with its place on it, its coordinates, and the nearest training examples."""
     encoding = cache.encoding(loaded.run, loaded.checkpoint, "train", FITTED)
     data, rows, z = loaded.data, encoding.index, found.encoding.mean
-    spots = placed(encoding.mean, z[0])
+    spots = place_example(encoding.mean, z[0])
     hue = None if data.labels is None else Hue("class", data.labels[rows], data.classes)
     rings = has_rings(loaded.run) and encoding.mean.shape[1] == 2
     record = LatentMap(spots.points, spots.axes, rows, hue, len(loaded.splits.train), rings)
     chart = latent_scatter(record)
     chart.add_scatter(
-        x=spots.own[:1],
-        y=spots.own[1:],
+        x=spots.custom[:1],
+        y=spots.custom[1:],
         mode="markers",
         marker={"symbol": "star", "size": 18, "color": token("accent")},
         marker_line={"width": 2, "color": token("text")},
@@ -212,7 +217,7 @@ def _place(loaded: LoadedRun, found: Own) -> None:
     where = ", ".join(html_grid.number(value) for value in z[0][:6]) + (
         ", …" if z.size > 6 else ""
     )
-    plane = f" in {spots.plane}" if spots.plane else ""
+    plane = "" if spots.latents else " in the plane of the two principal components"
     st.caption(
         f"★ Your own{plane}, z = ({where}). Nearest of {len(rows):,} training examples, with "
         "their distance in all of latent space:"

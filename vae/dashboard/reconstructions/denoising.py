@@ -5,7 +5,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vae.analysis.corruption import CORRUPTIONS, corrupted
-from vae.analysis.denoising import Restored, restore, squared_error
+from vae.analysis.denoising import Denoised, denoise, squared_error
 from vae.analysis.loaded_run import LoadedRun
 from vae.base.options import Spec, options_of
 from vae.base.records import Floats, Tiles
@@ -43,7 +43,7 @@ def corruption(run: Run, line: DeltaGenerator) -> None:
     wanted = sliders(loaded)
     chosen = select(loaded, judge(loaded, asked.split, None), asked)
     broken = corrupted(chosen.x, wanted, asked.seed)
-    restored = restore(loaded, chosen.x, broken, chosen.rows)
+    restored = denoise(loaded, chosen.x, broken, chosen.rows)
     line.markdown(summary(chosen, restored), help=NUMBERS)
     (pictures if loaded.data.is_image else vectors)(loaded, chosen, broken, restored)
 
@@ -84,7 +84,7 @@ def _slider(place: DeltaGenerator, name: str, spec: Spec, first: bool, off: bool
     )
 
 
-def summary(chosen: Selection, restored: Restored) -> str:
+def summary(chosen: Selection, restored: Denoised) -> str:
     """The means over the examples that are shown, as Markdown."""
     clean = squared_error(chosen.values, chosen.x)
     before, after, best = (_small(v.mean()) for v in (restored.damage, restored.squared, clean))
@@ -102,7 +102,7 @@ def _small(value: float) -> str:
     return f"{value:.4f}"
 
 
-def words(loaded: LoadedRun, chosen: Selection, restored: Restored) -> list[html_grid.Card]:
+def words(loaded: LoadedRun, chosen: Selection, restored: Denoised) -> list[html_grid.Card]:
     """The words below each example."""
     data = loaded.data
     names = widgets.names_of(data.labels, data.classes, chosen.rows)
@@ -121,7 +121,7 @@ def words(loaded: LoadedRun, chosen: Selection, restored: Restored) -> list[html
     ]
 
 
-def pictures(loaded: LoadedRun, chosen: Selection, broken: Floats, restored: Restored) -> None:
+def pictures(loaded: LoadedRun, chosen: Selection, broken: Floats, restored: Denoised) -> None:
     """Four pictures a card."""
     layers: dict[str, Floats | tiles.Bytes] = {
         "original": chosen.x,
@@ -134,7 +134,7 @@ def pictures(loaded: LoadedRun, chosen: Selection, broken: Floats, restored: Res
     st.html(html_grid.cards(layers, said, LINES, scale, ROOM[0], 1.0))
 
 
-def vectors(loaded: LoadedRun, chosen: Selection, broken: Floats, restored: Restored) -> None:
+def vectors(loaded: LoadedRun, chosen: Selection, broken: Floats, restored: Denoised) -> None:
     """Corrupted examples and what comes back, in the data's own space, beside their numbers."""
     behind = loaded.inputs(loaded.subset("train", 2000))
     chart, table = st.columns([7, 4])

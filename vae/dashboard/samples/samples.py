@@ -1,7 +1,6 @@
-"""Samples of a run: where their z come from, what the decoder makes of them, and their kin.
+"""Samples of a run: z of a source, decoded, with the nearest training example of each.
 
-z is drawn from a row of `latent_sources.SOURCES`. Beside the samples: the nearest training example
-of each, and what another run makes of the same z. N samples, Z latent dimensions.
+A row of `analysis.sampling.SOURCES` samples z. N samples, Z latent dimensions.
 """
 
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 from vae.analysis.encoding import decode
 from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.nearest import Nearest, nearest
-from vae.analysis.sampling import ALL, BY_BIC, SOURCES, Draw, Source, classes_drawn
+from vae.analysis.sampling import ALL, BY_BIC, SOURCES, Draw, Source, sample_classes
 from vae.base.records import Floats
 from vae.dashboard import server
 from vae.dashboard.samples.manifold import class_control
@@ -25,43 +24,42 @@ from vae.runs.manifest import domain_of
 from vae.runs.result_keys import run_key
 
 KINDS = {"mean": "mean", "draw": "one draw"}
-JUDGED = 200  # held-out examples whose nearest training example is the yardstick
+HELD_OUT = 200  # held-out examples whose distance to the training data is the reference
 COMPONENTS = {BY_BIC: "by BIC"} | {k: str(k) for k in (1, 2, 3, 5, 8, 12, 20)}
 HELP = {
-    "number": "How many samples, 1 to 400. More with the same seed keep the first ones. For more: "
-    "python -m vae sample.",
-    "seed": "The same seed draws the same z, and the same noise where one draw is shown.",
-    "temperature": "Scale of z about the mean of its source (of each component or q(z|x) where it "
-    "has several), without unit. 1 is the source itself; below 1 stays nearer to the typical, "
-    "above 1 goes where the model has seen little.",
-    "kind": "For each z: the mean E[x|z] of p(x|z), or one draw x ~ p(x|z) with its noise.",
-    "components": "Gaussians that the mixture has, with full covariances. By BIC: as many of 1, "
-    "2, 3, 5, 8 or 12 as describe the latents in the fewest nats, their own parameters "
-    "counted. One is a Gaussian; fewer are taken where there are few examples.",
-    "nearest": "Below each sample the training example that is nearest to it: Euclidean distance "
-    "over all values, in units of x (pictures: black 0, white 1). Samples much nearer than test "
-    "examples are would be copies.",
+    "number": "Number of samples, 1 to 400. A larger number with the same seed begins with the "
+    "same samples. For more than 400: python -m vae sample.",
+    "seed": "The same seed gives the same z and the same noise of p(x|z).",
+    "temperature": "Factor on the deviation of z from the mean of its source (of each component "
+    "or q(z|x) where there are several), without unit. 1 is the source itself; below 1 gives more "
+    "typical, above 1 more unusual samples.",
+    "kind": "For each z the mean E[x|z] of p(x|z), or one draw x ~ p(x|z) with its noise.",
+    "components": "Number of Gaussians in the mixture, with full covariances. By BIC: the number "
+    "of 1, 2, 3, 5, 8 or 12 with the lowest BIC. Few examples limit the number.",
+    "nearest": "Below each sample its nearest training example: Euclidean distance over all "
+    "values, in units of x (pictures: black 0, white 1). A sample much nearer than held-out "
+    "examples usually are is a copy.",
     "other": "Another run with as many latents and examples of the same shape. It decodes the "
-    "same z; what a latent means may differ from run to run.",
+    "same z; a latent can have another meaning in another run.",
 }
 
 
-class Drawn(NamedTuple):
-    """Samples, and the z that they were decoded from."""
+class Samples(NamedTuple):
+    """Samples and the z that they were decoded from."""
 
     z: Floats  # (N, Z)
     x: Floats  # (N, *event)
 
 
-class Sampling(NamedTuple):
-    """What the controls of the samples ask for."""
+class SamplesRequest(NamedTuple):
+    """Number, seed, source and options that the controls select."""
 
     number: int
     seed: int
     temperature: float
-    kind: str
+    kind: str  # a key of KINDS
     label: int = ALL  # a class of a conditional model or a source by class, or ALL in turn
-    source: str = ""  # a row of SOURCES; "" for the model's own
+    source: str = ""  # a row of SOURCES; "" for the default of the model
     components: int = BY_BIC
 
     @property
@@ -69,55 +67,72 @@ class Sampling(NamedTuple):
         return Draw(self.number, self.seed, self.temperature, self.components, self.label)
 
 
-def own_source(loaded: LoadedRun) -> str:
-    """The prior, or the noise in its place."""
-    return "prior" if loaded.model.has_kl else "noise"
+def default_source(loaded: LoadedRun) -> str:
+    """Return the first source of the table that the model offers: its prior where it has one."""
+    latents = cache.training_latents(loaded)
+    return next(name for name, row in SOURCES.items() if row.offered(latents))
 
 
-def sampled(loaded: LoadedRun, asked: Sampling) -> Drawn:
-    """z from the source that is asked for, decoded. Raises ValueError where it has none."""
-    source = asked.source or own_source(loaded)
-    z = SOURCES[source].draw(cache.training_latents(loaded), asked.draw)
-    return Drawn(z, decoded(loaded, asked, z))
+def draw_samples(loaded: LoadedRun, request: SamplesRequest) -> Samples:
+    """Return samples of the requested source. Raises ValueError where it has too few examples."""
+    source = request.source or default_source(loaded)
+    z = SOURCES[source].draw(cache.training_latents(loaded), request.draw)
+    return Samples(z, decode_z(loaded, request, z))
 
 
-def decoded(loaded: LoadedRun, asked: Sampling, z: Floats) -> Floats:
-    """What a run makes of z (N, Z): the mean or a draw of p(x|z), (N, *event)."""
-    labels = None if asked.label == ALL else np.full(len(z), asked.label)
-    return decode(loaded.model, z, asked.seed if asked.kind == "draw" else None, labels)
+def decode_z(loaded: LoadedRun, request: SamplesRequest, z: Floats) -> Floats:
+    """Return the mean or a draw of p(x|z) for z (N, Z), (N, *event)."""
+    labels = None if request.label == ALL else np.full(len(z), request.label)
+    return decode(loaded.model, z, request.seed if request.kind == "draw" else None, labels)
 
 
-def near(loaded: LoadedRun, asked: Sampling) -> tuple[Nearest, float]:
-    """The nearest training example of each sample (places in the training split), and the median
-    of the distances of held-out examples from theirs; NaN where nothing is held out."""
+def nearest_examples(loaded: LoadedRun, request: SamplesRequest) -> tuple[Nearest, float]:
+    """Return the nearest training example of each sample (positions in the training split), and
+    the median distance of held-out examples to theirs; NaN without held-out examples."""
     run, checkpoint = loaded.run, loaded.checkpoint
-    nearest_rows = _near(run, checkpoint, run_key(run, checkpoint), asked)
-    return nearest_rows, _yardstick(run, run_key(run))
+    found = _nearest(run, checkpoint, run_key(run, checkpoint), request)
+    return found, _held_out_distance(run, run_key(run))
 
 
 @st.cache_data(max_entries=16, show_spinner="Looking for the nearest training examples…")
-def _near(_run: Run, checkpoint: str, key: str, asked: Sampling) -> Nearest:
+def _nearest(_run: Run, checkpoint: str, key: str, request: SamplesRequest) -> Nearest:
     loaded = cache.load_run(_run, checkpoint)
     data = loaded.data
-    return nearest(sampled(loaded, asked).x, data.x[loaded.splits.train], data.scale)
+    return nearest(draw_samples(loaded, request).x, data.x[loaded.splits.train], data.scale)
 
 
 @st.cache_data(max_entries=16, show_spinner="Looking for the nearest training examples…")
-def _yardstick(_run: Run, key: str) -> float:
+def _held_out_distance(_run: Run, key: str) -> float:
     loaded = cache.load_run(_run, "last")
     split, data = loaded.default_split(), loaded.data
     if split == "train":
         return float("nan")
-    held = prepare(data, loaded.subset(split, JUDGED))
+    held = prepare(data, loaded.subset(split, HELD_OUT))
     return float(np.median(nearest(held, data.x[loaded.splits.train], data.scale).distance))
 
 
-def controls(loaded: LoadedRun, at: Sequence[DeltaGenerator]) -> Sampling:
-    """Number, temperature, mean or draw; the source, its components and class; the seed."""
+def sample_controls(loaded: LoadedRun, at: Sequence[DeltaGenerator]) -> SamplesRequest:
+    """Return number, temperature, mean or draw, source, components, class and seed."""
     number = widgets.whole(at[0], "Number", "generate_number", (1, 400, 64), HELP["number"], 16)
     seed = widgets.whole(at[6], "Seed", "generate_seed", (0, 2**31, 0), HELP["seed"])
+    temperature = _temperature_control(at[1])
+    kind = widgets.choose(at[2], "Show", "generate_kind", KINDS, "mean", HELP["kind"])
+    source = _source_control(loaded, at[3])
+    options, components = SOURCES[source].options, BY_BIC
+    if "components" in options:
+        start = 1 if "label" in options else BY_BIC
+        key = f"generate_components_{source}"
+        components = widgets.choose(
+            at[4], "Components", key, COMPONENTS, start, HELP["components"]
+        )
+    by_class = bool(loaded.model.classes) or "label" in options
+    label = class_control(loaded, at[5], "sample", turns=True) if by_class else ALL
+    return SamplesRequest(number, seed, temperature, kind, label, source, components)
+
+
+def _temperature_control(place: DeltaGenerator) -> float:
     st.session_state.setdefault("generate_temperature", 1.0)
-    temperature = at[1].number_input(
+    value = place.number_input(
         "Temperature",
         0.0,
         10.0,
@@ -127,69 +142,57 @@ def controls(loaded: LoadedRun, at: Sequence[DeltaGenerator]) -> Sampling:
         help=HELP["temperature"],
         persist_state="session",
     )
-    kind = widgets.choose(at[2], "Show", "generate_kind", KINDS, "mean", HELP["kind"])
-    source = _source_control(loaded, at[3])
-    knobs, components = SOURCES[source].knobs, BY_BIC
-    if "components" in knobs:
-        start = 1 if "label" in knobs else BY_BIC
-        key = f"generate_components_{source}"
-        components = widgets.choose(
-            at[4], "Components", key, COMPONENTS, start, HELP["components"]
-        )
-    by_class = bool(loaded.model.classes) or "label" in knobs
-    label = class_control(loaded, at[5], "sample", turns=True) if by_class else ALL
-    return Sampling(number, seed, float(temperature), kind, label, source, components)
+    return float(value)
 
 
 def _source_control(loaded: LoadedRun, place: DeltaGenerator) -> str:
-    rows = {n: row for n, row in SOURCES.items() if row.offered(cache.training_latents(loaded))}
-    about = "Where z comes from, all fitted to training data.\n\n" + "\n\n".join(
-        f"**{row.title}**: {_about(row)}" for row in rows.values()
+    latents = cache.training_latents(loaded)
+    rows = {n: row for n, row in SOURCES.items() if row.offered(latents)}
+    about = "The distribution of z; every fit uses training data.\n\n" + "\n\n".join(
+        f"**{row.title}**: {_docstring(row)}" for row in rows.values()
     )
     titles = {name: row.title for name, row in rows.items()}
     key = f"generate_source_{loaded.run.name}"
-    return str(widgets.choose(place, "Source of z", key, titles, own_source(loaded), about))
+    default = default_source(loaded)
+    return str(widgets.choose(place, "Source of z", key, titles, default, about))
 
 
-def source_in_words(source: Source) -> str:
-    """What a source is; what it is good for is told in the help of its choice."""
-    return f"{_about(source).partition('. Good')[0]}."
+def describe_source(source: Source) -> str:
+    """Return the definition of a source, the sentences of its docstring before its use."""
+    return f"{_docstring(source).partition('. Good')[0]}."
 
 
-def _about(source: Source) -> str:
-    """What a source is and what it is good for."""
+def _docstring(source: Source) -> str:
     return " ".join((source.draw.__doc__ or "").split())
 
 
-def in_words(loaded: LoadedRun, asked: Sampling) -> str:
-    """What the samples are."""
-    source = SOURCES[asked.source or own_source(loaded)]
-    what = "each the mean E[x|z]" if asked.kind == "mean" else "each one draw x ~ p(x|z)"
-    warm = f" at temperature {asked.temperature:g}" if asked.temperature != 1 else ""
+def describe_samples(loaded: LoadedRun, request: SamplesRequest) -> str:
+    """Return a line about the samples: how many, mean or draw, classes, source."""
+    source = SOURCES[request.source or default_source(loaded)]
+    kind = "each the mean E[x|z]" if request.kind == "mean" else "each one draw x ~ p(x|z)"
+    warm = f" at temperature {request.temperature:g}" if request.temperature != 1 else ""
     count = ""
-    if "components" in source.knobs and "label" not in source.knobs:
-        found = len(cache.training_latents(loaded).fit(asked.components).weight)
+    if "components" in source.options and "label" not in source.options:
+        found = len(cache.training_latents(loaded).fit(request.components).weight)
         count = f" ({found} component{'s' if found > 1 else ''})"
-    turns = (
-        ", the classes in turn" if asked.label == ALL and any(names_drawn(loaded, asked)) else ""
-    )
-    return f"{asked.number} samples, {what}{turns}{warm}{count}. {source_in_words(source)}"
+    in_turn = request.label == ALL and any(class_names(loaded, request))
+    turns = ", the classes in turn" if in_turn else ""
+    return f"{request.number} samples, {kind}{turns}{warm}{count}. {describe_source(source)}"
 
 
-def names_drawn(loaded: LoadedRun, asked: Sampling) -> list[str]:
-    """The class that each sample is meant for; "" where there is none."""
-    drawn = classes_drawn(
-        cache.training_latents(loaded), asked.source or own_source(loaded), asked.draw
-    )
-    return [""] * asked.number if drawn is None else [loaded.data.classes[k] for k in drawn]
+def class_names(loaded: LoadedRun, request: SamplesRequest) -> list[str]:
+    """Return the class of each sample; "" where samples have none."""
+    source = request.source or default_source(loaded)
+    labels = sample_classes(cache.training_latents(loaded), source, request.draw)
+    return [""] * request.number if labels is None else [loaded.data.classes[k] for k in labels]
 
 
-def others(loaded: LoadedRun) -> list[Run]:
-    """The other runs that can decode the same z into examples of the same shape."""
-    return [run for run in listing(server.ROOT) if _alike(run, loaded)]
+def compatible_runs(loaded: LoadedRun) -> list[Run]:
+    """Return the other runs that can decode the same z into examples of the same shape."""
+    return [run for run in listing(server.ROOT) if _compatible(run, loaded)]
 
 
-def _alike(run: Run, loaded: LoadedRun) -> bool:
+def _compatible(run: Run, loaded: LoadedRun) -> bool:
     if run.name == loaded.run.name or run.status().state == "damaged":
         return False
     if not run.weights_path("best").exists():

@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from vae.analysis.projections import pca
+from vae.analysis.latent_map import class_hue, latent_map, overview
 from vae.base.records import Examples, Floats, Frame, Hue, LatentMap, Tiles
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import cache, html_grid, run_picker
@@ -103,28 +103,15 @@ KL_HELP = (
 )
 
 
-def latent_map(examples: Examples, frame: Frame, prior: bool = True) -> LatentMap:
-    """The frame's latents in two dimensions, coloured by class or by the first known factor; with
-    the rings of the `prior` where the axes are the latents themselves."""
-    if frame.mean.shape[1] == 2:
-        points, axes, note = frame.mean, ("z1 (posterior mean)", "z2 (posterior mean)"), ""
-    else:
-        points, axes, note = pca(frame.mean)
-    hue = None
-    if examples.label is not None:
-        hue = Hue("class", examples.label, examples.classes)
-    elif examples.factors:
+def frame_map(examples: Examples, frame: Frame, standard_prior: bool = True) -> LatentMap:
+    """Return the map of a frame's latents, coloured by class or by the first known factor; rings
+    show a prior N(0, I) (`standard_prior`) where the axes are the latents themselves."""
+    hue = class_hue(examples.label, examples.classes)
+    if hue is None and examples.factors:
         name = next(iter(examples.factors))
         hue = Hue(name, examples.factors[name])
-    return LatentMap(
-        points=points,
-        axes=axes,
-        index=examples.index,
-        hue=hue,
-        total=examples.total,
-        rings=prior and frame.mean.shape[1] == 2,
-        note=note,
-    )
+    projection = overview(frame.mean, examples.label)
+    return latent_map(projection, examples.index, hue, examples.total, standard_prior)
 
 
 def _map(run: Run, examples: Examples | None, frame: Frame | None) -> None:
@@ -136,7 +123,7 @@ def _map(run: Run, examples: Examples | None, frame: Frame | None) -> None:
         figure = empty_figure("The first latents appear when training has begun.")
         plot(figure, key="live_map", revision=run.name, height=CHARTS)
         return
-    record = latent_map(examples, frame, prior=run_picker.has_rings(run))
+    record = frame_map(examples, frame, run_picker.has_rings(run))
     plot(
         latent_scatter(record).update_layout(margin=MARGIN),
         key="live_map",

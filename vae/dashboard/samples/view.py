@@ -1,0 +1,223 @@
+"""The Samples page: decoded samples on the left, the decoded manifold or another run beside them.
+
+Sizes are pixels of the screen at 1440×900 and at 1280×720.
+"""
+
+import math
+
+import numpy as np
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from vae.analysis.loaded_run import LoadedRun
+from vae.base.records import Floats
+from vae.dashboard.plot import plot
+from vae.dashboard.samples.manifold import (
+    ManifoldRequest,
+    decode_manifold,
+    describe_manifold,
+    load_checkpoint,
+    manifold_controls,
+)
+from vae.dashboard.samples.samples import (
+    HELP,
+    Samples,
+    SamplesRequest,
+    class_names,
+    compatible_runs,
+    decode_z,
+    describe_samples,
+    draw_samples,
+    nearest_examples,
+    sample_controls,
+)
+from vae.dashboard.shared import cache, html_grid, widgets
+from vae.dashboard.shared.html_gallery import Caption, gallery
+from vae.data import prepare
+from vae.figures.vectors import manifold_vectors, sample_vectors
+from vae.imaging import tiles
+from vae.imaging.tiles import Bytes
+from vae.runs import Run
+
+ROOM = (456, 520)  # width and height of each of the two pictures
+FRAMED = (452, 490)  # the same without the axes
+CHART = 500
+BACKGROUND = 2000  # training examples behind vectors
+ARRAYS = (
+    "x (pictures N×C×H×W, float32, black 0 and white 1; vectors N×D) and z (N×Z). The means of a "
+    "Bernoulli likelihood lie in [0, 1]; those of a Gaussian can lie a little outside. The file "
+    "is a data set: train on it, or add it to another one."
+)
+SAMPLES = "z of the chosen source, its deviation scaled by the temperature, decoded."
+MANIFOLD = (
+    "E[x|z] on a grid in latent space. Where neighbours change smoothly into one another, the "
+    "decoder interpolates between the training examples."
+)
+NO_PRIOR = (
+    "A plain autoencoder has no prior to sample from: z comes from a distribution fitted to the "
+    "latents of training data, at first the normal distribution with their mean and covariance."
+)
+BESIDE = ("Decoded manifold", "Another run")
+
+
+def samples_page(run: Run) -> None:
+    """Show the controls and the pictures of a run with weights."""
+    st.html(html_grid.STYLE)
+    with st.container(key="generate_halves"):  # whole pixels wide: html_grid.css
+        left, right = st.columns(2, gap="small")
+    with left:
+        loaded, request, samples = _samples_half(run)
+    with right:
+        _right_half(loaded, request, samples)
+
+
+def _samples_half(run: Run) -> tuple[LoadedRun, SamplesRequest, Samples]:
+    row = st.columns([9, 8, 10, 9], vertical_alignment="bottom", gap="xsmall")
+    below = st.columns([13, 7, 10, 8], vertical_alignment="bottom", gap="xsmall")
+    head, switch, files = st.columns([5, 6, 5], vertical_alignment="center", gap="xsmall")
+    loaded = load_checkpoint(run, row[0])
+    request = sample_controls(loaded, [*row[1:], *(below[k] for k in (0, 2, 3, 1))])
+    with_nearest = switch.toggle(
+        "Nearest example", key="generate_nearest", help=HELP["nearest"], persist_state="session"
+    )
+    title = "Samples" if loaded.model.has_kl else "Decoded noise"
+    head.markdown(f"**{title}**", help=SAMPLES if loaded.model.has_kl else NO_PRIOR)
+    try:
+        samples = draw_samples(loaded, request)
+    except ValueError as error:
+        st.info(str(error))
+        st.stop()
+    st.html(html_grid.said(describe_samples(loaded, request)))
+    if with_nearest:
+        picture = _with_nearest(loaded, request, samples)
+    else:
+        picture = _grid(loaded, samples.x, "samples")
+    _downloads(files, f"{run.name}-samples", samples, picture)
+    return loaded, request, samples
+
+
+def _right_half(loaded: LoadedRun, request: SamplesRequest, samples: Samples) -> None:
+    choice, place = st.columns([9, 5], vertical_alignment="bottom", gap="small")
+    beside = choice.segmented_control(
+        "Beside the samples",
+        BESIDE,
+        default=BESIDE[0],
+        required=True,
+        key="generate_beside",
+        help="The picture beside the samples: a decoded grid of latent space, or the same z "
+        "decoded by another run.",
+        persist_state="session",
+    )
+    if beside == BESIDE[1]:
+        _other_run(loaded, request, samples)
+        return
+    row = st.columns([5, 4.4, 4.4, 4.2], vertical_alignment="bottom", gap="xsmall")
+    head, files = st.columns([8, 6], vertical_alignment="center")
+    grid_request = manifold_controls(loaded, [*row, place], FRAMED)
+    head.markdown("**Decoded manifold**", help=MANIFOLD)
+    st.html(html_grid.said(f"E[x|z] over {describe_manifold(loaded, grid_request)}"))
+    _manifold(loaded, grid_request, files)
+
+
+def _downloads(place: DeltaGenerator, name: str, found: Samples, picture: Bytes | None) -> None:
+    """Buttons for the arrays and, if there is one, for the picture."""
+    with place.container(horizontal=True, horizontal_alignment="right", gap="small"):
+        if picture is not None:
+            about = "The picture without the text."
+            widgets.download("PNG", lambda: tiles.png(picture), f"{name}.png", about)
+        widgets.download("NPZ", lambda: widgets.npz(found.x, found.z), f"{name}.npz", ARRAYS)
+
+
+def _background(loaded: LoadedRun) -> Floats:
+    return loaded.inputs(loaded.subset("train", BACKGROUND))
+
+
+def _grid(loaded: LoadedRun, x: Floats, key: str) -> Bytes | None:
+    """Show samples as one picture and return it; vectors as points over the training data."""
+    if not loaded.data.is_image:
+        chart = sample_vectors(x, background=_background(loaded))
+        plot(chart, key=key, revision=loaded.run.name, height=CHART, label="Samples")
+        return None
+    across, scale = html_grid.arranged(loaded.data.event_shape, len(x), ROOM)
+    picture = tiles.tile(x, across, scale=scale)
+    st.html(html_grid.sheet(picture, f"{len(x)} samples"))
+    return picture
+
+
+def _with_nearest(loaded: LoadedRun, request: SamplesRequest, samples: Samples) -> Bytes | None:
+    """Show each sample above its nearest training example, and the distances; return the picture
+    of all pairs."""
+    found, usual = nearest_examples(loaded, request)
+    data, rows, distance = (
+        loaded.data,
+        loaded.splits.train[found.place[:, 0]],
+        found.distance[:, 0],
+    )
+    held_out = "" if math.isnan(usual) else f" (held-out examples: **{usual:.2f}**)"
+    st.markdown(
+        f":small[Below each sample the nearest of {len(loaded.splits.train):,} training examples "
+        f"and its distance in units of x: median **{np.median(distance):.2f}**{held_out}, "
+        f"smallest **{distance.min():.2f}**]",
+        help=HELP["nearest"],
+    )
+    if not data.is_image:
+        return _grid(loaded, samples.x, "samples")
+    names = widgets.names_of(data.labels, data.classes, rows)
+    captions = [
+        Caption(
+            label, ((f"{d:.2f}", "muted"),), f"nearest: {name}, row {row} of {data.name}, {d:.4f}"
+        )
+        for label, name, row, d in zip(
+            class_names(loaded, request), names, rows, distance, strict=True
+        )
+    ]
+    layers = [samples.x, prepare(data, rows)]
+    st.html(gallery(layers, captions))
+    across, scale = html_grid.arranged(data.event_shape, len(rows), ROOM)
+    return tiles.strip(layers, across, scale=scale)
+
+
+def _other_run(loaded: LoadedRun, request: SamplesRequest, samples: Samples) -> None:
+    """Show the same z decoded by another run."""
+    runs = {run.name: run for run in compatible_runs(loaded)}
+    if not runs:
+        st.info(
+            f"No other run has {samples.z.shape[1]} latents and examples of this shape: train "
+            "one, with another seed or another β, to compare samples of the same z."
+        )
+        return
+    key, names = f"generate_other_{loaded.run.name}", {name: name for name in runs}
+    place = st.columns([2, 1])[0]
+    chosen = widgets.choose(
+        place, "Compare with run", key, names, next(iter(names)), HELP["other"]
+    )
+    st.html(html_grid.said(f"The same {len(samples.z)} z, best checkpoint of {chosen}"))
+    try:
+        other = cache.load_run(Run(runs[chosen].path), "best")
+    except (ValueError, OSError) as error:
+        st.info(f"{chosen} cannot be opened. {error}")
+        return
+    _grid(other, decode_z(other, request, samples.z), "samples_second")
+
+
+def _manifold(loaded: LoadedRun, request: ManifoldRequest, place: DeltaGenerator) -> None:
+    """Show the decoded grid with its axes; vectors as a mesh in data space."""
+    found, picture = decode_manifold(loaded, request), None
+    across, up = found.axes
+    shape = loaded.data.event_shape
+    if not loaded.data.is_image:
+        mesh = found.values.reshape(len(up), len(across), -1)
+        chart = manifold_vectors(mesh, background=_background(loaded), axes=found.names)
+        view = f"{loaded.run.name} {request.plane} {request.latents}"
+        plot(chart, key="mesh", revision=view, height=CHART, label="The decoded grid")
+    elif len(up) == 1:
+        words = [html_grid.Card(f"z1 = {z:.4f}", html_grid.number(z), ()) for z in across]
+        scale = html_grid.enlargement(shape, 1, words, FRAMED)
+        layers = {"E[x|z]": found.values}
+        st.html(html_grid.cards(layers, words, (("z1", "text"),), scale, FRAMED[0]))
+        picture = tiles.tile(found.values, len(across), scale=scale)
+    else:
+        scale = html_grid.tile_scale(shape, len(across), len(up), FRAMED)
+        picture = tiles.tile(found.values, len(across), scale=scale)
+        st.html(html_grid.frame(picture, found.axes, found.names, "The decoded manifold"))
+    _downloads(place, f"{loaded.run.name}-manifold", Samples(found.z, found.values), picture)
