@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from vae.dashboard.evaluate.diagnostics import doctor
+from vae.dashboard.evaluate.diagnostics import diagnostics
 from vae.dashboard.evaluate.figures import groups
 from vae.dashboard.evaluate.view import (
     STYLE,
@@ -49,4 +49,4 @@ else:
     keep_or_leave(result, right)
     groups(result, loaded.run.config.latent_dim)
 table(run, request, found)
-doctor(run)
+diagnostics(run)

@@ -23,7 +23,7 @@ from vae.base.numbers import number
 from vae.commands import listing, sweep
 from vae.components.objectives import OBJECTIVES
 from vae.dashboard import server
-from vae.diagnostics.training_stats import course_of
+from vae.diagnostics.training_stats import training_stats
 from vae.experiments import entries
 from vae.report import report
 from vae.runs import Run
@@ -191,7 +191,7 @@ def test_sweep_script_and_diagnostics_take_the_same_report(
     best = recorded(truth.run).figures["best"]
     assert best[truth.by.key] == pytest.approx(truth.value)
     assert best["reconstruction"] == pytest.approx(truth.reconstruction)
-    course = course_of(truth.run.reports(), truth.by)
+    course = training_stats(truth.run.reports(), truth.by)
     place = int(course.value.argmax())
     assert course.value[place] == pytest.approx(truth.by.signed(truth.value))
     assert course.epoch[place] == truth.epoch

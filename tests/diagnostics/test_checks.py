@@ -1,5 +1,5 @@
-"""The collapse doctor on fabricated reports: laws over every illness, known verdicts, and every
-row of every table; then its checkup of real models, and the KL strip."""
+"""Diagnostic checks on fabricated reports: laws over every check, known outcomes, and every row of
+every table; then the statistics of real models, and the KL strip."""
 
 import itertools
 import math
@@ -15,28 +15,25 @@ from vae.batches import Batches
 from vae.components.terms import reconstruction_error
 from vae.config import TABLES, RunConfig
 from vae.data import load
-from vae.diagnostics.checks import ILLNESSES, examine
+from vae.diagnostics.checks import CHECKS, diagnose
 from vae.diagnostics.findings import (
-    FALL,
     INACTIVE,
-    LEAP,
-    UNDONE,
-    WORSE,
-    Case,
-    Measured,
-    Quiet,
-    Remedy,
-    Seen,
-    remedied,
+    Finding,
+    Fix,
+    ModelStats,
+    NoFinding,
+    Observations,
+    with_fix,
 )
-from vae.diagnostics.latent_swap import EXAMPLES, measure
-from vae.diagnostics.training_stats import course_of
+from vae.diagnostics.latent_swap import EXAMPLES, model_stats
+from vae.diagnostics.training_checks import FALL, LEAP, UNDONE, WORSE
+from vae.diagnostics.training_stats import training_stats
 from vae.figures.kl_heatmap import COLUMNS, kl_heatmap, kl_history
 from vae.model import build
 from vae.runs import Run
 
 EPOCHS, STEPS = 80, 50  # of a fabricated run, and steps an epoch
-FINE = Measured("test", 100, -20.0, 8.0, 0.5, 0.2, 0.3)
+FINE = ModelStats("test", 100, -20.0, 8.0, 0.5, 0.2, 0.3)
 Report = dict[str, Any]
 
 
@@ -75,46 +72,46 @@ def reports(
     return found
 
 
-def case(found: list[Report], measured: Measured | None = FINE, **settings: Any) -> Case:
+def case(found: list[Report], measured: ModelStats | None = FINE, **settings: Any) -> Observations:
     config = RunConfig.of(**({"epochs": EPOCHS} | settings))
-    return Case(config, course_of(found, config.best_by), "finished", "", measured)
+    return Observations(config, training_stats(found, config.best_by), "finished", "", measured)
 
 
-def found(of: Case) -> set[str]:
-    return {finding.name for finding in examine(of).findings}
+def found(of: Observations) -> set[str]:
+    return set(diagnose(of).findings)
 
 
 def test_a_healthy_run_is_left_in_peace_and_told_what_was_looked_at() -> None:
-    result = examine(case(reports()))
-    assert result.findings == ()
-    assert result.quiet.keys() == ILLNESSES.keys()
-    assert all(q.looked for n, q in result.quiet.items() if n != "floored")
-    assert "8 ± 0.5 nats" in result.quiet["ignored"].sentence
-    assert "2 of 2 latents" in result.quiet["collapsed"].sentence
+    result = diagnose(case(reports()))
+    assert result.findings == {}
+    assert result.clear.keys() == CHECKS.keys()
+    assert all(q.checked for n, q in result.clear.items() if n != "variance_floor")
+    assert "8 ± 0.5 nats" in result.clear["ignored_latents"].sentence
+    assert "2 of 2 latents" in result.clear["unused_latents"].sentence
 
 
 def falling(rate: float) -> Any:
     return lambda e: max(math.exp(-7), math.exp(-rate * e))
 
 
-ILL: dict[str, tuple[str, dict[str, Any], Measured | None, dict[str, Any]]] = {
-    "overfitted": ("overfitted", {"shape": "overfitted", "amount": 0.3}, FINE, {}),
+ILL: dict[str, tuple[str, dict[str, Any], ModelStats | None, dict[str, Any]]] = {
+    "overfitting": ("overfitting", {"shape": "overfitted", "amount": 0.3}, FINE, {}),
     "a leap": ("learning_rate", {"shape": "leap", "amount": 0.5}, FINE, {}),
     "jitter": ("learning_rate", {"shape": "jitter", "amount": 0.15}, FINE, {}),
     "a burst": ("learning_rate", {"shape": "burst", "amount": 1.0}, FINE, {}),
-    "shut": ("vanished", {"kl": (1e-4, 2e-3)}, FINE, {}),
-    "one off": ("collapsed", {"kl": (1.0, 2e-3)}, FINE, {}),
-    "deaf": ("ignored", {}, FINE._replace(swap=0.01, swap_se=0.01), {}),
-    "slow": ("untrained", {"shape": "slow", "amount": 0.9}, FINE, {}),
+    "shut": ("posterior_collapse", {"kl": (1e-4, 2e-3)}, FINE, {}),
+    "one off": ("unused_latents", {"kl": (1.0, 2e-3)}, FINE, {}),
+    "deaf": ("ignored_latents", {}, FINE._replace(swap=0.01, swap_se=0.01), {}),
+    "slow": ("undertrained", {"shape": "slow", "amount": 0.9}, FINE, {}),
     "floor": (
-        "floored",
+        "variance_floor",
         {"sigma": falling(0.2)},
         None,
         {"likelihood": "gaussian-learned"},
     ),
-    "a point": ("floored", {}, FINE._replace(narrowest=1e-5), {"beta": 0.1}),
+    "a point": ("variance_floor", {}, FINE._replace(narrowest=1e-5), {"beta": 0.1}),
     "narrow": (
-        "floored",
+        "variance_floor",
         {"sigma": lambda e: 0.001},
         FINE,
         {"likelihood": "gaussian-learned"},
@@ -126,13 +123,13 @@ ILL: dict[str, tuple[str, dict[str, Any], Measured | None, dict[str, Any]]] = {
 def test_each_illness_is_named_alone_with_numbers_and_a_remedy_that_is_valid(name: str) -> None:
     wanted, made, measured, settings = ILL[name]
     ill = case(reports(**made), measured, **settings)
-    (finding,) = examine(ill).findings
-    assert finding.name == wanted
-    assert all(any(c.isdigit() for c in sentence) for sentence in finding.seen.evidence)
-    remedy = finding.seen.remedy
-    assert remedy is not None
-    changed = remedied(ill.config, remedy)
-    assert changed.get(remedy.field) == remedy.value != ill.config.get(remedy.field)
+    ((name, finding),) = diagnose(ill).findings.items()
+    assert name == wanted
+    assert all(any(c.isdigit() for c in sentence) for sentence in finding.evidence)
+    fix = finding.fix
+    assert fix is not None
+    changed = with_fix(ill.config, fix)
+    assert changed.get(fix.field) == fix.value != ill.config.get(fix.field)
 
 
 @pytest.mark.parametrize("name", ILL)
@@ -144,11 +141,11 @@ def test_no_verdict_depends_on_the_number_of_pixels(name: str, scale: float) -> 
 
 
 LADDERS: dict[str, tuple[str, list[float]]] = {
-    "overfitted": ("overfitted", [0.0, 0.2 * WORSE, 3 * WORSE, 0.2, 0.6]),
+    "overfitted": ("overfitting", [0.0, 0.2 * WORSE, 3 * WORSE, 0.2, 0.6]),
     "leap": ("learning_rate", [0.0, 0.5 * FALL, 1.5 * FALL, 2.0]),
     "burst": ("learning_rate", [0.0, 0.5 * LEAP, 1.5 * LEAP, 100.0]),
     "jitter": ("learning_rate", [0.0, 0.01, 0.1, 0.3]),
-    "slow": ("untrained", [0.0, 2 * UNDONE, 8 * UNDONE, 0.9]),
+    "slow": ("undertrained", [0.0, 2 * UNDONE, 8 * UNDONE, 0.9]),
 }
 
 
@@ -156,7 +153,7 @@ LADDERS: dict[str, tuple[str, list[float]]] = {
 def test_more_evidence_never_silences_it(shape: str) -> None:
     name, amounts = LADDERS[shape]
     looks = [
-        isinstance(ILLNESSES[name].look(case(reports(shape, amount=amount))), Seen)
+        isinstance(CHECKS[name].function(case(reports(shape, amount=amount))), Finding)
         for amount in amounts
     ]
     assert looks == sorted(looks)
@@ -166,7 +163,10 @@ def test_more_evidence_never_silences_it(shape: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "field", "values"),
-    [("ignored", "swap", [8.0, 1.0, 0.05, 0.0]), ("floored", "narrowest", [0.5, 1e-3, 1e-5])],
+    [
+        ("ignored_latents", "swap", [8.0, 1.0, 0.05, 0.0]),
+        ("variance_floor", "narrowest", [0.5, 1e-3, 1e-5]),
+    ],
 )
 def test_more_of_what_is_measured_never_silences_it(
     name: str, field: str, values: list[float]
@@ -174,7 +174,7 @@ def test_more_of_what_is_measured_never_silences_it(
     looks = []
     for value in values:
         ill = case(reports(), FINE._replace(**{field: value, "swap_se": 0.01}))
-        looks.append(isinstance(ILLNESSES[name].look(ill), Seen))
+        looks.append(isinstance(CHECKS[name].function(ill), Finding))
     assert looks == sorted(looks)
     assert looks[0] is False
     assert looks[-1] is True
@@ -184,17 +184,17 @@ def test_more_of_what_is_measured_never_silences_it(
 def test_a_latent_is_off_below_a_hundredth_of_a_nat(kl: float) -> None:
     off = kl < INACTIVE
     assert case(reports(kl=(1.0, kl, 1.0)), latent_dim=3).off == off
-    assert found(case(reports(kl=(kl, kl)))) == ({"vanished"} if off else set())
+    assert found(case(reports(kl=(kl, kl)))) == ({"posterior_collapse"} if off else set())
 
 
 def test_some_off_is_a_note_and_all_off_an_illness() -> None:
-    assert not ILLNESSES["collapsed"].serious
-    assert ILLNESSES["vanished"].serious
+    assert not CHECKS["unused_latents"].serious
+    assert CHECKS["posterior_collapse"].serious
     ill = case(reports(kl=(2.0, 0.5, 0.05, 1e-3)), latent_dim=4)
-    look = ILLNESSES["collapsed"].look(ill)
-    assert isinstance(look, Seen)
+    look = CHECKS["unused_latents"].function(ill)
+    assert isinstance(look, Finding)
     assert look.evidence == ("1 of 4 latents have a KL below 0.01 nats: z4.",)
-    assert look.remedy == Remedy("latent_dim", 2, look.remedy.why)  # type: ignore[union-attr]
+    assert look.fix == Fix("latent_dim", 2, look.fix.why)  # type: ignore[union-attr]
 
 
 def test_overfitting_needs_training_to_go_on_rising() -> None:
@@ -202,9 +202,9 @@ def test_overfitting_needs_training_to_go_on_rising() -> None:
     for report in both:
         if report["split"] == "train":
             report["elbo"] = -10.0 - report["epoch"] / 10
-    assert "overfitted" not in found(case(both))
-    seen = ILLNESSES["overfitted"].look(case(reports("overfitted", amount=0.3)))
-    assert isinstance(seen, Seen)
+    assert "overfitting" not in found(case(both))
+    seen = CHECKS["overfitting"].function(case(reports("overfitted", amount=0.3)))
+    assert isinstance(seen, Finding)
     assert "nats since epoch 4" in seen.evidence[0]  # the fall begins at epoch 40
 
 
@@ -217,23 +217,23 @@ def test_a_course_in_numbers_known_by_hand() -> None:
         for split, v in (("val", v), ("train", v + 3))
         if e or split == "val"
     ]
-    course = course_of(told, ELBO)
-    assert (course.split, course.span, course.range) == ("val", 10.0, 14.0)
-    assert (course.gap, course.reach, course.steps) == (3.0, 60.0, 120)
-    assert course.gain(0.25) == 6 - 9
-    np.testing.assert_array_equal(course.epoch, range(13))
+    stats = training_stats(told, ELBO)
+    assert (stats.split, stats.span, stats.range) == ("val", 10.0, 14.0)
+    assert (stats.gap, stats.reach, stats.steps) == (3.0, 60.0, 120)
+    assert stats.gain(0.25) == 6 - 9
+    np.testing.assert_array_equal(stats.epoch, range(13))
     noise = np.random.default_rng(0).normal(size=2001)
     told = [
         {"step": e, "epoch": e, "split": "val", "elbo": 0.5 * e + v} for e, v in enumerate(noise)
     ]
-    assert course_of(told, ELBO).jitter == pytest.approx(1, abs=0.12)
+    assert training_stats(told, ELBO).jitter == pytest.approx(1, abs=0.12)
 
 
 def test_a_cause_hides_its_consequences_only() -> None:
     ill = case(reports("burst", amount=5.0, kl=(0.0, 0.0)), FINE._replace(swap=0.0))
     assert found(ill) == {"learning_rate"}
-    for row in ILLNESSES.values():
-        assert set(row.explains) <= ILLNESSES.keys()
+    for row in CHECKS.values():
+        assert set(row.explains) <= CHECKS.keys()
 
 
 def test_diverged_runs_are_named_by_their_message() -> None:
@@ -262,11 +262,11 @@ def test_latents_open_by_the_likeliest_of_remedies(
     for report in extra:
         report["terms"] = {"iwae_bound": report["elbo"]}
     ill = case(extra, **settings)
-    look = ILLNESSES["vanished"].look(ill)
-    assert isinstance(look, Seen)
-    assert look.remedy is not None
-    assert (look.remedy.field, look.remedy.value) == (field, value)
-    assert remedied(ill.config, look.remedy).get(field) == value
+    look = CHECKS["posterior_collapse"].function(ill)
+    assert isinstance(look, Finding)
+    assert look.fix is not None
+    assert (look.fix.field, look.fix.value) == (field, value)
+    assert with_fix(ill.config, look.fix).get(field) == value
 
 
 @pytest.mark.parametrize(
@@ -282,25 +282,25 @@ def test_a_decoder_heeds_z_by_the_likeliest_of_remedies(
     settings: dict[str, Any], field: str, value: Any
 ) -> None:
     deaf = case(reports(), FINE._replace(swap=0.0, swap_se=0.01), **{"lr": 1e-3} | settings)
-    (finding,) = examine(deaf).findings
-    assert finding.name == "ignored"
-    assert finding.seen.remedy is not None
-    assert (finding.seen.remedy.field, finding.seen.remedy.value) == (field, value)
+    ((name, finding),) = diagnose(deaf).findings.items()
+    assert name == "ignored_latents"
+    assert finding.fix is not None
+    assert (finding.fix.field, finding.fix.value) == (field, value)
 
 
 def test_too_few_steps_are_no_collapse() -> None:
     early = case(reports(kl=(0.0, 0.0), lr=1e-5))
-    assert found(early) == {"untrained"}
-    look = ILLNESSES["untrained"].look(early)
-    assert isinstance(look, Seen)
+    assert found(early) == {"undertrained"}
+    look = CHECKS["undertrained"].function(early)
+    assert isinstance(look, Finding)
     assert "4,000 steps cannot have moved a weight by more than 0.04" in look.evidence[1]
 
 
 def test_the_reference_stands_beside_the_elbo() -> None:
     shut = case(reports(kl=(0.0, 0.0)), FINE._replace(reference=27.4, reference_se=0.18))
-    (finding,) = examine(shut).findings
-    assert "ELBO of 100 test examples −20 nats" in finding.seen.evidence[1]
-    assert "without latents −27.4 ± 0.18 nats" in finding.seen.evidence[1]
+    (finding,) = diagnose(shut).findings.values()
+    assert "ELBO of 100 test examples −20 nats" in finding.evidence[1]
+    assert "without latents −27.4 ± 0.18 nats" in finding.evidence[1]
 
 
 @pytest.mark.parametrize(
@@ -322,20 +322,20 @@ def test_little_or_damaged_is_told_and_no_illness(few: list[Report]) -> None:
     for measured in (None, FINE):
         for state in ("running", "finished", "failed"):
             ill = case(few, measured)._replace(state=state)
-            result = examine(ill)
-            assert not [f for f in result.findings if ILLNESSES[f.name].serious]
-            assert all(quiet.sentence for quiet in result.quiet.values())
+            result = diagnose(ill)
+            assert not [name for name in result.findings if CHECKS[name].serious]
+            assert all(one.sentence for one in result.clear.values())
     kl_heatmap(few, 2)
 
 
 def test_without_validation_overfitting_is_not_looked_for() -> None:
-    look = ILLNESSES["overfitted"].look(case(reports(splits=("train",)), val_share=0.0))
-    assert look == Quiet("No example is held out for validation.", looked=False)
+    look = CHECKS["overfitting"].function(case(reports(splits=("train",)), val_share=0.0))
+    assert look == NoFinding("The run has no validation examples.", checked=False)
 
 
-def test_a_run_that_still_trains_is_not_called_untrained() -> None:
+def test_a_run_that_still_trains_is_not_called_undertrained() -> None:
     ill = case(reports("slow", amount=0.9))
-    assert found(ill) == {"untrained"}
+    assert found(ill) == {"undertrained"}
     assert found(ill._replace(state="running")) == set()
 
 
@@ -364,23 +364,25 @@ def test_every_row_of_every_table_gets_what_applies_to_it(row: dict[str, Any], s
         if config.likelihood == "gaussian-learned":
             report["terms"] = {"sigma": 1e-3}
     point = FINE._replace(elbo=None, narrowest=None)
-    result = examine(case(told, point if config.posterior == "point" else FINE, **row))
-    names = {f.name for f in result.findings}
+    result = diagnose(case(told, point if config.posterior == "point" else FINE, **row))
+    names = set(result.findings)
     if config.posterior == "point":
-        assert not names & {"vanished", "collapsed", "floored"}
-        assert result.quiet["vanished"] == Quiet("This posterior has no KL.", looked=False)
+        assert not names & {"posterior_collapse", "unused_latents", "variance_floor"}
+        assert result.clear["posterior_collapse"] == NoFinding(
+            "This posterior has no KL.", checked=False
+        )
     if config.likelihood == "gaussian-learned":
-        assert "floored" in names
+        assert "variance_floor" in names
     else:
-        assert "floored" not in names
-    if shape == "healthy" and config.posterior != "point" and "floored" not in names:
-        assert "vanished" in names
-    for finding in result.findings:
-        if finding.seen.remedy is not None:
-            remedied(config, finding.seen.remedy)
+        assert "variance_floor" not in names
+    if shape == "healthy" and config.posterior != "point" and "variance_floor" not in names:
+        assert "posterior_collapse" in names
+    for finding in result.findings.values():
+        if finding.fix is not None:
+            with_fix(config, finding.fix)
 
 
-# The checkup
+# Statistics of a model
 
 
 def loaded(**settings: Any) -> LoadedRun:
@@ -414,7 +416,7 @@ def test_a_swap_costs_nothing_where_z_is_not_read(of: Any) -> None:
     first = next(m for m in deaf.model.decoder.modules() if isinstance(m, torch.nn.Linear))
     with torch.no_grad():
         first.weight.zero_()
-    seen = measure(deaf)
+    seen = model_stats(deaf)
     assert seen.swap == 0.0
     assert (seen.split, seen.examples) == ("test", 30)
 
@@ -429,7 +431,7 @@ def test_a_swap_costs_what_an_exact_count_says(of: Any) -> None:
         optimizer.zero_grad()
         reconstruction_error(sharp.model(everything, 1)).mean().backward()
         optimizer.step()
-    seen = measure(sharp)
+    seen = model_stats(sharp)
     x = sharp.batches(sharp.rows("test")).fixed(0).x
     with torch.no_grad():
         out = sharp.model(x, 1)
@@ -451,19 +453,19 @@ def test_a_swap_costs_what_an_exact_count_says(of: Any) -> None:
 def test_every_model_can_be_looked_at(of: Any, row: dict[str, Any]) -> None:
     if row.get("posterior") == "point":
         row = row | {"objective": "reconstruction"}
-    seen = measure(of(**row))
+    seen = model_stats(of(**row))
     assert math.isfinite(seen.swap)
     assert seen.swap_se >= 0
     assert (seen.elbo is None) == (row.get("posterior") == "point")
     assert seen.levels == 17
     assert 0.3 < seen.spread < 0.45
-    assert measure(of(**row)) == seen
+    assert model_stats(of(**row)) == seen
 
 
 def test_few_examples_are_looked_at_and_two_at_least(of: Any) -> None:
-    assert measure(of(examples=1797, val_share=0.1, test_share=0.6)).examples == EXAMPLES
-    with pytest.raises(ValueError, match="single example"):
-        measure(of(examples=20, val_share=0.0, test_share=0.05, batch_size=10))
+    assert model_stats(of(examples=1797, val_share=0.1, test_share=0.6)).examples == EXAMPLES
+    with pytest.raises(ValueError, match="at least two examples"):
+        model_stats(of(examples=20, val_share=0.0, test_share=0.05, batch_size=10))
 
 
 # The strip

@@ -3,7 +3,7 @@ seeds that its thresholds were not made on (they were fixed on digits, mlp, seed
 
 `python -m pytest -m long tests/diagnostics/test_field_trial.py` takes the better part of an hour
 on one core; `python -m tests.diagnostics.test_field_trial` prints the table. A plant is found if
-its illness is named; it is mended if the remedied run has it no more and ends with a better score
+its illness is named; it is mended if the with_fix run has it no more and ends with a better score
 (which cannot be compared where the likelihood changed). A healthy run must be silent on all that
 is serious. HARMLESS, UNFINISHED, MISSED and TRUE_AS_WELL record what trials showed; they were not
 foreseen. The thresholds were changed after trials on seeds 3 and 4, and not after one on seeds 21
@@ -22,10 +22,10 @@ import pytest
 from vae.analysis.loaded_run import LoadedRun
 from vae.config import RunConfig
 from vae.data import load
-from vae.diagnostics.checks import ILLNESSES, examine
-from vae.diagnostics.findings import Case, Examination, remedied
-from vae.diagnostics.latent_swap import measure
-from vae.diagnostics.training_stats import course_of
+from vae.diagnostics.checks import CHECKS, diagnose
+from vae.diagnostics.findings import Diagnosis, Observations, with_fix
+from vae.diagnostics.latent_swap import model_stats
+from vae.diagnostics.training_stats import training_stats
 from vae.runs import Run
 from vae.worker.train import train_run
 
@@ -61,16 +61,19 @@ FEW = {"examples": 400, "val_share": 0.5, "test_share": 0.25, "batch_size": 50, 
 LARGE = {"conv": {"channels": (64, 128)}, "mlp": {"hidden": (512, 256)}}
 PLANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "healthy": ("", {}),
-    "large β": ("vanished", {"beta": 20.0, "epochs": 40}),
-    "64 latents": ("collapsed", {"latent_dim": 64}),
+    "large β": ("posterior_collapse", {"beta": 20.0, "epochs": 40}),
+    "64 latents": ("unused_latents", {"latent_dim": 64}),
     "lr 0.1": ("learning_rate", {"lr": 0.1, "epochs": 40}),
     "lr 0.5": ("learning_rate", {"lr": 0.5, "epochs": 40}),
-    "100 examples": ("overfitted", FEW | {"latent_dim": 8}),
-    "constant data": ("floored", {"likelihood": "gaussian-learned", "lr": 1e-2, "epochs": 300}),
-    "2 epochs": ("untrained", {"epochs": 2}),
-    "lr 0.00002": ("untrained", {"lr": 2e-5, "epochs": 20}),
-    "paid for nothing": ("ignored", {"likelihood": "gaussian", "objective": "capacity"}),
-    "heavy decay": ("ignored", {"posterior": "point", "objective": "reconstruction"}),
+    "100 examples": ("overfitting", FEW | {"latent_dim": 8}),
+    "constant data": (
+        "variance_floor",
+        {"likelihood": "gaussian-learned", "lr": 1e-2, "epochs": 300},
+    ),
+    "2 epochs": ("undertrained", {"epochs": 2}),
+    "lr 0.00002": ("undertrained", {"lr": 2e-5, "epochs": 20}),
+    "paid for nothing": ("ignored_latents", {"likelihood": "gaussian", "objective": "capacity"}),
+    "heavy decay": ("ignored_latents", {"posterior": "point", "objective": "reconstruction"}),
 }
 DECAY = {  # less leaves some of z, more makes training leap about
     "digits conv": 30.0,
@@ -90,8 +93,8 @@ class Row(NamedTuple):
     plant: str
     wanted: str
     found: tuple[str, ...]
-    remedy: str
-    after: tuple[str, ...]  # what the remedied run has
+    fix: str
+    after: tuple[str, ...]  # what the with_fix run has
     scores: tuple[float, float] | None  # before and after, where they can be compared
 
     @property
@@ -102,12 +105,12 @@ class Row(NamedTuple):
     def alarms(self) -> tuple[str, ...]:
         """The serious kinds that were not planted."""
         expected = {self.wanted} | TRUE_AS_WELL.get(self.plant, set())
-        return tuple(n for n in self.found if ILLNESSES[n].serious and n not in expected)
+        return tuple(n for n in self.found if CHECKS[n].serious and n not in expected)
 
     @property
     def better(self) -> bool:
-        """Whether there was a remedy, and the score is the better for it."""
-        return bool(self.remedy) and (self.scores is None or self.scores[1] > self.scores[0])
+        """Whether there was a fix, and the score is the better for it."""
+        return bool(self.fix) and (self.scores is None or self.scores[1] > self.scores[0])
 
     @property
     def mended(self) -> bool:
@@ -143,7 +146,7 @@ def _constant(own: dict[str, Any], folder: Path) -> str:
     return str(path)
 
 
-def trained(config: RunConfig, folder: Path) -> tuple[Examination, float]:
+def trained(config: RunConfig, folder: Path) -> tuple[Diagnosis, float]:
     """What the doctor says of a run with these settings, and the score it ends with."""
     options = config.chosen("data")
     data = load(config.data, examples=config.examples, seed=config.seed, options=options)
@@ -153,45 +156,47 @@ def trained(config: RunConfig, folder: Path) -> tuple[Examination, float]:
             pass
     except FloatingPointError:
         pass
-    course, status = course_of(run.reports(), config.best_by), run.status()
+    stats, status = training_stats(run.reports(), config.best_by), run.status()
     try:
-        measured = measure(LoadedRun.of(run, "last"))
+        measured = model_stats(LoadedRun.of(run, "last"))
     except ValueError:
         measured = None
-    score = float(course.smooth[-1]) if status.state == "finished" else -np.inf
-    return examine(Case(config, course, status.state, status.message, measured)), score
+    score = float(stats.smooth[-1]) if status.state == "finished" else -np.inf
+    return diagnose(Observations(config, stats, status.state, status.message, measured)), score
 
 
 def trial(base: str, plant: str, seed: int, folder: Path) -> Row:
     config = RunConfig.of(**settings(base, plant, seed, folder))
     found, before = trained(config, folder)
-    names = tuple(f.name for f in found.findings)
+    names = tuple(found.findings)
     wanted = PLANTS[plant][0]
-    remedy = next((f.seen.remedy for f in found.findings if f.name == wanted), None)
-    if remedy is None:
+    fix = found.findings[wanted].fix if wanted in found.findings else None
+    if fix is None:
         return Row(base, seed, plant, wanted, names, "", (), None)
-    then, after = trained(remedied(config, remedy), folder)
-    comparable = remedy.field not in ("likelihood", "examples")
+    then, after = trained(with_fix(config, fix), folder)
+    comparable = fix.field not in ("likelihood", "examples")
     return Row(
         base,
         seed,
         plant,
         wanted,
         names,
-        f"{remedy.field} = {remedy.value}",
-        tuple(f.name for f in then.findings),
+        f"{fix.field} = {fix.value}",
+        tuple(then.findings),
         (before, after) if comparable else None,
     )
 
 
 GRID = [(base, plant, seed) for base in BASES for plant in PLANTS for seed in SEEDS[base]]
-TRUE_AS_WELL = {name: {"vanished", "ignored"} for name in COPIES}  # z has nothing to tell
+TRUE_AS_WELL = {
+    name: {"posterior_collapse", "ignored_latents"} for name in COPIES
+}  # z has nothing to tell
 UNFINISHED = {  # remedies that better a run, and leave something of its illness
     ("moons mlp", "lr 0.00002"): "20 epochs are too few at any learning rate",
     ("shapes conv", "lr 0.00002"): "likewise",
-    ("mixture mlp", "lr 0.00002"): "more epochs at this rate; the same remedy again",
+    ("mixture mlp", "lr 0.00002"): "more epochs at this rate; the same fix again",
     ("fashion mlp", "lr 0.00002"): "likewise",
-    ("moons mlp", "2 epochs"): "20 epochs are too few; the same remedy again",
+    ("moons mlp", "2 epochs"): "20 epochs are too few; the same fix again",
     ("shapes conv", "2 epochs"): "likewise",
     ("digits conv", "paid for nothing"): "z still has nothing to tell",
     ("mixture mlp", "paid for nothing"): "likewise",
@@ -234,7 +239,7 @@ def main() -> None:
             if plant == "healthy" or (base, plant) in HARMLESS:
                 verdict = "silent" if not row.alarms else "ALARM"
             found, after = ",".join(row.found) or "-", ",".join(row.after) or "-"
-            cells = (base, seed, plant, verdict, found, row.remedy, after, scores)
+            cells = (base, seed, plant, verdict, found, row.fix, after, scores)
             sys.stdout.write(" | ".join(map(str, cells)) + "\n")
             sys.stdout.flush()
 

@@ -1,13 +1,11 @@
-"""The course of a run: what its reports say of how training went, in a few numbers.
+"""Statistics of a run's training curves, computed from its reports.
 
-The score of a run is what its best weights are chosen by: the ELBO, a bound of the objective's own
-or −reconstruction, in nats per example, larger is better; of the validation examples, or where
-none are held out, of the training examples. The span of a run is what its score has gained: the
-highest less the first. As a share of the span, a change of the score does not depend on the number
-of pixels or the unit of x.
+The score of a run is the value that selects its best weights: the ELBO, a bound of the objective
+or −reconstruction, in nats per example, larger is better; on validation examples or, without
+them, on training examples. The span is the total gain of the score: highest − first. A change as
+a share of the span does not depend on the number of pixels or the unit of x.
 
-Notation: T epochs at which the score is known, Z latent dimensions. A value that a damaged report
-lacks is NaN. Everything is a pure function of the reports.
+Letters: T epochs with a score, Z latent dimensions. A value that a damaged report lacks is NaN.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,52 +17,52 @@ from vae.base.criterion import Criterion
 from vae.base.records import Floats
 
 Reports = Iterable[Mapping[str, Any]]
-LAST = 0.1  # share of the epochs that is averaged where one value would be chance
+LAST = 0.1  # share of the epochs in an average that replaces one noisy value
 
 
-class Course(NamedTuple):
-    """How training went, nats per example."""
+class TrainingStats(NamedTuple):
+    """Statistics of training, nats per example."""
 
-    criterion: Criterion  # selects the best weights, and gives the score
+    criterion: Criterion  # defines the score
     split: str  # "val" or "train"
     epoch: Floats  # (T,) ascending
     value: Floats  # (T,) the score
-    train: Floats  # (T,) the score of the training examples, mean over the epoch before
-    beta: Floats  # (T,) NaN where the objective has none
-    sigma: Floats  # (T,) the smallest learned σ, in the unit of x; NaN where none is learned
+    train: Floats  # (T,) the training score, mean over the epoch before
+    beta: Floats  # (T,) NaN without β
+    sigma: Floats  # (T,) the smallest learned σ, in the unit of x; NaN without one
     kl: float | None  # mean of the last LAST of the epochs
     kl_per_dimension: Floats | None  # (Z,) likewise
-    loss: tuple[float, float]  # what is minimised: before training, and the highest since
-    peak: float  # epoch of the latter
+    loss: tuple[float, float]  # before training, and the highest since
+    peak: float  # epoch of the highest loss
     reach: float  # Σ of the learning rate over the steps: how far Adam can have moved a weight
     steps: int
 
     @property
     def span(self) -> float:
-        """What the score has gained, never negative."""
+        """Total gain of the score, never negative."""
         return float(self.value.max() - self.value[0]) if len(self.value) else 0.0
 
     @property
     def range(self) -> float:
-        """The span, and what the averaged score has lost since its best: by how much it moved."""
+        """The span plus the loss of the averaged score since its best."""
         lost = float(self.smooth.max() - self.smooth[-1]) if len(self.value) else 0.0
         return self.span + lost
 
     @property
     def smooth(self) -> Floats:
-        """The score averaged over LAST of the epochs, (T,): each with those before it."""
+        """The score averaged over the preceding LAST of the epochs, (T,)."""
         return _smooth(self.value)
 
     @property
     def smooth_train(self) -> Floats:
-        """That of the training examples likewise, (T,); NaN up to its first."""
+        """The training score averaged likewise, (T,); NaN before its first value."""
         first = int(np.isnan(self.train).sum())
         late = _smooth(self.train[first:]) if len(self.train) > first else self.train[:0]
         return np.concatenate([np.full(len(self.train) - len(late), np.nan), late])
 
     @property
     def gap(self) -> float:
-        """By how much the training examples score better at the end; 0 where that is not known."""
+        """Training score − validation score at the end; 0 if unknown."""
         return (
             float(np.nan_to_num(self.smooth_train[-1] - self.smooth[-1]))
             if len(self.value)
@@ -73,16 +71,18 @@ class Course(NamedTuple):
 
     @property
     def jitter(self) -> float:
-        """Standard deviation of the score from epoch to epoch about its trend, of the later half:
-        1.4826 times the median of |second differences| / √6, which a slope and a few leaps leave
-        as it is; NaN for fewer than five points."""
+        """Standard deviation of the score about its trend in the later half of training.
+
+        It is 1.4826 times the median of |second differences| / √6, which ignores a slope and a
+        few sudden changes; NaN for fewer than five points.
+        """
         later = self.value[len(self.value) // 2 :]
         if len(later) < 5:
             return float("nan")
         return float(1.4826 * np.median(np.abs(np.diff(later, 2))) / 6**0.5)
 
     def gain(self, share: float) -> float:
-        """What the averaged score has gained over the last `share` of the epochs; NaN for fewer
+        """Return the gain of the averaged score in the last `share` of the epochs; NaN for fewer
         than two points."""
         if len(self.value) < 2:
             return float("nan")
@@ -90,25 +90,25 @@ class Course(NamedTuple):
         return float(self.smooth[-1] - self.smooth[-1 - back])
 
 
-def course_of(reports: Reports, criterion: Criterion) -> Course:
-    """The course that these reports tell of a run whose best weights `criterion` selects."""
+def training_stats(reports: Reports, criterion: Criterion) -> TrainingStats:
+    """Return the statistics of a run whose best weights `criterion` selects."""
     reports = list(reports)
     parts = {name: [r for r in reports if r.get("split") == name] for name in ("val", "train")}
     split = "val" if parts["val"] else "train"
-    rows, own = _epochs(parts[split]), _epochs(parts["train"])
-    train = {end: _mean(_score(r, criterion) for r in group) for end, group in own.items()}
+    rows, training = _epochs(parts[split]), _epochs(parts["train"])
+    train = {end: _mean(_score(r, criterion) for r in group) for end, group in training.items()}
     value = np.array([_mean(_score(r, criterion) for r in group) for group in rows.values()])
-    kept = np.flatnonzero(np.isfinite(value))
-    ends = [end for place, end in enumerate(rows) if place in set(kept.tolist())]
+    known = np.flatnonzero(np.isfinite(value))
+    ends = [end for place, end in enumerate(rows) if place in set(known.tolist())]
     lasts = [rows[end][-1] for end in ends]
     per = [_vector(r.get("kl_per_dimension")) for r in _tail(lasts)]
     kl = _mean(_number(r.get("kl")) for r in _tail(lasts))
     start, peak, highest = _losses(reports)
-    return Course(
+    return TrainingStats(
         criterion=criterion,
         split=split,
         epoch=np.array(ends, np.float32),
-        value=value[kept],
+        value=value[known],
         train=np.array([train.get(end, np.nan) for end in ends]),
         beta=np.array([_number(r.get("beta")) for r in lasts]),
         sigma=np.array([_sigma(r) for r in lasts]),
@@ -122,7 +122,7 @@ def course_of(reports: Reports, criterion: Criterion) -> Course:
 
 
 def _epochs(reports: list[Mapping[str, Any]]) -> dict[int, list[Mapping[str, Any]]]:
-    """Reports by the end of the epoch that they fall into, ascending."""
+    """Return the reports of each epoch, by its end, ascending."""
     found: dict[int, list[Mapping[str, Any]]] = {}
     for report in reports:
         found.setdefault(int(np.ceil(report["epoch"] - 1e-6)), []).append(report)
@@ -160,7 +160,7 @@ def _vector(value: Any) -> Floats | None:
 
 
 def _together(vectors: list[Floats | None]) -> Floats | None:
-    """The mean of those that there are, of one length."""
+    """Return the mean of the vectors that have the length of the last; None without any."""
     there = [v for v in vectors if v is not None]
     alike = [v for v in there if len(v) == len(there[-1])]
     return np.mean(alike, axis=0) if alike else None
@@ -171,7 +171,7 @@ def _tail(rows: list[Any]) -> list[Any]:
 
 
 def _losses(reports: list[Mapping[str, Any]]) -> tuple[float, float, float]:
-    """The loss before training (or the first there is), and epoch and value of the highest."""
+    """Return the first loss, and epoch and value of the highest later one."""
     found = [(r["epoch"], _number(r.get("loss"))) for r in reports]
     found = [pair for pair in found if np.isfinite(pair[1])]
     if not found:

@@ -1,7 +1,7 @@
-"""The KL strip and the collapse doctor on screen, for finished and for living runs.
+"""KL of each latent over training, and diagnostics of common failures, also while a run trains.
 
-A remedy is one click: it fills the sidebar with the run's own settings and the one change, or it
-trains the run on. Nothing starts before Train is pressed.
+One click applies a fix: it fills the sidebar with the settings of the run and the one change, or
+it resumes the run for more epochs. Train starts a filled sidebar.
 """
 
 import math
@@ -14,57 +14,58 @@ from vae.dashboard import server
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import cache
 from vae.dashboard.sidebar.sidebar import fill
-from vae.diagnostics.checks import ILLNESSES, examine
-from vae.diagnostics.findings import Case, Examination, Finding, Measured, Remedy, remedied
-from vae.diagnostics.latent_swap import measure
-from vae.diagnostics.training_stats import course_of
+from vae.diagnostics.checks import CHECKS, diagnose
+from vae.diagnostics.findings import Diagnosis, Finding, Fix, ModelStats, Observations, with_fix
+from vae.diagnostics.latent_swap import model_stats
+from vae.diagnostics.training_stats import training_stats
 from vae.figures.kl_heatmap import kl_heatmap
 from vae.runs import Run, Status
 from vae.runs.result_keys import run_key
 
-POLL = 2.0  # seconds between two looks at a run that trains
-AT_ONCE = 256  # elements of an example up to which the reference takes about a second
+POLL = 2.0  # seconds between two updates while a run trains
+AT_ONCE = 256  # elements of an example up to which fitting the reference takes about a second
+RESUMABLE = ("finished", "stopped", "paused", "interrupted")  # states of a run
 STRIP = (
-    "KL(q(z|x) ‖ p(z)) of each latent, mean over the validation examples (training examples where "
-    "none are held out), nats; the largest at the end on top. Grey: below 0.01 nats, the latent "
-    "carries nothing. Bright from some epoch on: it came into use there."
+    "KL(q(z|x) ‖ p(z)) of each latent, mean over the validation examples (training examples "
+    "without validation), nats; the largest at the end on top. Grey: below 0.01 nats, the latent "
+    "is inactive. Bright from some epoch on: the latent became active there."
 )
-DOCTOR = (
-    "What may ail the run, by its curves and by a look at its last weights on held-out examples. "
-    "A remedy changes one setting. Thresholds were fixed on one data set and tried on others; a "
-    "verdict is a reason to look, not a proof."
+ABOUT = (
+    "Checks for common failures, such as posterior collapse, on the curves of the run and on its "
+    "last weights with held-out examples. A fix changes one setting. The thresholds were fixed on "
+    "one data set and tried on others: a finding is a reason to look, not a proof."
 )
 SWAP = (
-    "“Another example's z costs” is how many nats worse an example is reconstructed from the z of "
-    "another one, mean ± one standard error; 0 if the decoder ignores z."
+    "“Another example's z costs” is the increase of −ln p(x|z) when z comes from another example, "
+    "mean ± one standard error, nats; 0 if the decoder ignores z."
 )
 COMPARE = (
-    "Fit the best model without latents to the training examples and judge it on held-out ones: "
-    "with a vanished KL, the run's ELBO is no better. Takes seconds to minutes."
+    "Fit the best model without latents to the training examples and evaluate it on others: "
+    "after posterior collapse, the ELBO of the run is no better. Takes seconds to minutes."
 )
 
 
-def doctor(run: Run) -> None:
-    """Both side by side; anew every POLL seconds while the run trains."""
-    living = run.status().alive
+def diagnostics(run: Run) -> None:
+    """Draw both side by side, again every POLL seconds while the run trains."""
+    alive = run.status().alive
 
-    @st.fragment(run_every=POLL if living else None)
+    @st.fragment(run_every=POLL if alive else None)
     def view() -> None:
         status = run.status()
-        if living and not status.alive:
+        if alive and not status.alive:
             st.rerun()
-        with st.container(key="doctor"):
+        with st.container(key="diagnostics"):
             left, right = st.columns(2, gap="large")
             with left:
                 _strip(run)
             with right:
-                _examined(run, status)
+                _checks(run, status)
 
     view()
 
 
 def _strip(run: Run) -> None:
-    st.markdown("##### KL of each latent while it trained", help=STRIP)
+    st.markdown("##### KL of each latent over training", help=STRIP)
     config = run.config
     why = "No KL per latent yet"
     if not config.kl_per_dimension:
@@ -79,77 +80,75 @@ def _strip(run: Run) -> None:
     )
 
 
-def _examined(run: Run, status: Status) -> None:
-    st.markdown("##### Collapse doctor", help=f"{DOCTOR} {SWAP}")
-    measured, problem = _looked_at(run)
-    case = Case(
-        run.config, course_of(run.reports(), run.config.best_by), status.state, status.message
-    )
-    found = examine(case._replace(measured=measured))
-    vanished = any(f.name == "vanished" for f in found.findings)
-    if vanished and measured is not None and measured.elbo is not None:
-        measured = _with_reference(run, measured)
-        found = examine(case._replace(measured=measured))
-    for finding in found.findings:
-        _finding(run, status, finding)
+def _checks(run: Run, status: Status) -> None:
+    st.markdown("##### Diagnostics", help=f"{ABOUT} {SWAP}")
+    model, problem = _model_stats(run)
+    stats = training_stats(run.reports(), run.config.best_by)
+    obs = Observations(run.config, stats, status.state, status.message, model)
+    found = diagnose(obs)
+    if model is not None and model.elbo is not None and "posterior_collapse" in found.findings:
+        found = diagnose(obs._replace(model=_with_reference(run, model)))
+    for name, finding in found.findings.items():
+        _finding(run, status, name, finding)
     if not found.findings:
-        st.markdown("**Nothing found.**")
-    _quiet(found, problem)
+        st.markdown("**No failure found.**")
+    _clear(found, problem)
 
 
-def _quiet(found: Examination, problem: str) -> None:
-    """Where nothing was seen, and where nothing could be."""
-    said = [
-        f"- {ILLNESSES[name].title}: {quiet.sentence}"
-        for name, quiet in found.quiet.items()
-        if quiet.looked
+def _clear(found: Diagnosis, problem: str) -> None:
+    """Checks without a finding, then checks that do not apply."""
+    lines = [
+        f"- {CHECKS[name].title}: {one.sentence}"
+        for name, one in found.clear.items()
+        if one.checked
     ]
-    unsaid = [
-        f"- {ILLNESSES[name].title}: not looked for. {quiet.sentence}"
-        for name, quiet in found.quiet.items()
-        if not quiet.looked
+    lines += [
+        f"- {CHECKS[name].title}: not checked. {one.sentence}"
+        for name, one in found.clear.items()
+        if not one.checked
     ]
-    with st.expander("What was looked at", expanded=not found.findings):
-        st.caption("\n".join([*said, *unsaid]))
+    with st.expander("Other checks", expanded=not found.findings):
+        st.caption("\n".join(lines))
         if problem:
-            st.caption(f"The model could not be looked at. {problem}")
+            st.caption(f"The last weights could not be checked. {problem}")
 
 
-def _finding(run: Run, status: Status, finding: Finding) -> None:
-    illness, remedy = ILLNESSES[finding.name], finding.seen.remedy
-    colour, word = ("orange", "illness") if illness.serious else ("gray", "note")
-    with st.container(border=True, key=f"finding_{finding.name}"):
-        st.markdown(f":{colour}-badge[{word}] **{illness.title}**", help=illness.about)
-        st.markdown(" ".join(finding.seen.evidence))
-        if remedy is not None:
-            _remedy(run, status, finding.name, remedy)
+def _finding(run: Run, status: Status, name: str, finding: Finding) -> None:
+    check = CHECKS[name]
+    colour, word = ("orange", "failure") if check.serious else ("gray", "note")
+    with st.container(border=True, key=f"finding_{name}"):
+        st.markdown(f":{colour}-badge[{word}] **{check.title}**", help=check.help)
+        st.markdown(" ".join(finding.evidence))
+        if finding.fix is not None:
+            _fix(run, status, name, finding.fix)
 
 
-def _remedy(run: Run, status: Status, name: str, remedy: Remedy) -> None:
+def _fix(run: Run, status: Status, name: str, fix: Fix) -> None:
     left, right = st.columns([8, 4], vertical_alignment="center")
-    left.markdown(f"**Remedy**: {_change(run.config, remedy)}. {remedy.why}")
-    if remedy.resume and status.extendable:
+    left.markdown(f"**Fix**: {_change(run.config, fix)}. {fix.why}")
+    if fix.resume and status.state in RESUMABLE:
         pressed = right.button(
-            "Train on",
-            key=f"remedy_{name}",
+            "Train longer",
+            key=f"fix_{name}",
             width="stretch",
             on_click=_train_on,
-            args=(run, int(remedy.value)),
-            help="Resume this run until it has so many epochs; it goes on from its last weights.",
+            args=(run, int(fix.value)),
+            help="Resume this run from its last weights, up to this number of epochs.",
         )
     else:
-        changed = remedied(run.config, remedy)
+        changed = with_fix(run.config, fix)
         pressed = right.button(
             "Fill the sidebar",
-            key=f"remedy_{name}",
+            key=f"fix_{name}",
             width="stretch",
             on_click=fill,
             args=(changed.model_dump(),),
-            help="Put this run's settings with the one change into the sidebar. Train starts it.",
+            help="Put the settings of this run with the one change into the sidebar. Train starts "
+            "it.",
         )
         if st.session_state.chosen.config == changed:
             st.caption(
-                f"The sidebar holds this run's settings with {_change(run.config, remedy)}: press "
+                f"The sidebar has the settings of this run with {_change(run.config, fix)}: press "
                 "Train there to start it."
             )
     if pressed:
@@ -161,40 +160,41 @@ def _train_on(run: Run, epochs: int) -> None:
     server.launcher.resume(run)
 
 
-def _change(config: RunConfig, remedy: Remedy) -> str:
-    """The field, its value and what it was: "β = 1 (was 20)"."""
-    label = next(f.label for f in fields() if f.name == remedy.field)
-    return f"{label} = {_value(remedy.value)} (was {_value(config.get(remedy.field))})"
+def _change(config: RunConfig, fix: Fix) -> str:
+    """Return field, new value and old value: "β = 1 (was 20)"."""
+    label = next(f.label for f in fields() if f.name == fix.field)
+    return f"{label} = {_value(fix.value)} (was {_value(config.get(fix.field))})"
 
 
 def _value(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _looked_at(run: Run) -> tuple[Measured | None, str]:
-    """The checkup of the last weights, or why there is none."""
+def _model_stats(run: Run) -> tuple[ModelStats | None, str]:
+    """Return the statistics of the last weights, or None and the reason."""
     try:
-        return _measured(run, run_key(run, "last")), ""
+        return _model(run, run_key(run, "last")), ""
     except (ValueError, OSError) as error:
         return None, str(error)
 
 
-@st.cache_data(max_entries=16, show_spinner="Looking at the model…")
-def _measured(_run: Run, key: str) -> Measured:
-    return measure(cache.load_run(_run, "last"))
+@st.cache_data(max_entries=16, show_spinner="Checking the model…")
+def _model(_run: Run, key: str) -> ModelStats:
+    return model_stats(cache.load_run(_run, "last"))
 
 
-def _with_reference(run: Run, measured: Measured) -> Measured:
-    """With what a model without latents pays: at once for small examples, else at a press."""
+def _with_reference(run: Run, model: ModelStats) -> ModelStats:
+    """Return statistics with −ELBO of a model without latents: at once if examples are small,
+    else after a press."""
     elements = math.prod(run.header["data"]["event_shape"])
-    asked = f"doctor_reference_{run_key(run)}"
-    if elements > AT_ONCE and not st.session_state.get(asked):
+    key = f"diagnostics_reference_{run_key(run)}"
+    if elements > AT_ONCE and not st.session_state.get(key):
         if st.button("Compare with a model without latents", key="reference", help=COMPARE):
-            st.session_state[asked] = True
+            st.session_state[key] = True
         else:
-            return measured
+            return model
     nats, se = _reference(run, run_key(run))
-    return measured._replace(reference=nats, reference_se=se)
+    return model._replace(reference=nats, reference_se=se)
 
 
 @st.cache_data(max_entries=16, show_spinner="Fitting a model without latents…")

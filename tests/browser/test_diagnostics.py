@@ -1,5 +1,5 @@
-"""The KL strip and the collapse doctor in a real browser: cells in the colours of their numbers, a
-living run that is followed by itself, and a remedy that becomes a run of its own."""
+"""The KL strip and the diagnostics in a real browser: cells in the colours of their numbers, a
+living run that is followed by itself, and a fix that becomes a run of its own."""
 
 import json
 import time
@@ -16,7 +16,7 @@ from vae.config import RunConfig
 from vae.figures.palette import COLOURS
 from vae.runs import Run, identity, listing
 
-DOCTOR, STRIP = ".st-key-doctor", ".st-key-kl_strip .js-plotly-plot"
+DIAGNOSTICS, STRIP = ".st-key-diagnostics", ".st-key-kl_strip .js-plotly-plot"
 TRAIN = (
     "--data",
     "digits",
@@ -67,7 +67,7 @@ def _rgb(colour: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_living_run_is_followed_and_its_remedy_is_trained(
+def test_a_living_run_is_followed_and_its_fix_is_trained(
     scheme: str, server: Server, run: Run, open_page: OpenPage
 ) -> None:
     run.set_status(state="running", heartbeat=time.time(), **identity())
@@ -85,10 +85,13 @@ def test_a_living_run_is_followed_and_its_remedy_is_trained(
     _write(run, (0.3, 1.5, 0.001), EPOCHS)
     until(lambda: len(cells()[0]) == EPOCHS + 1, why="the strip follows by itself")
     run.set_status(state="finished")
-    until(lambda: "More latents than needed" in page.locator(DOCTOR).inner_text())
-    assert "1 of 3 latents have a KL below 0.01 nats: z3." in page.locator(DOCTOR).inner_text()
+    until(lambda: "More latents than needed" in page.locator(DIAGNOSTICS).inner_text())
     assert (
-        "Not yet trained" not in page.locator(f"{DOCTOR} .st-key-finding_collapsed").inner_text()
+        "1 of 3 latents have a KL below 0.01 nats: z3." in page.locator(DIAGNOSTICS).inner_text()
+    )
+    assert (
+        "Training too short"
+        not in page.locator(f"{DIAGNOSTICS} .st-key-finding_unused_latents").inner_text()
     )
 
     picture = page.locator(f"{STRIP} .heatmaplayer image").first
@@ -105,10 +108,10 @@ def test_a_living_run_is_followed_and_its_remedy_is_trained(
 
     until(coloured, why="cells in the colours of their numbers")
 
-    fill = page.locator(".st-key-remedy_collapsed button").first
+    fill = page.locator(".st-key-fix_unused_latents button").first
     latents = page.locator(".st-key-set_latent_dim input")
     assert latents.input_value() == "2"
-    _until_clicked(fill.click, lambda: "The sidebar holds" in page.locator(DOCTOR).inner_text())
+    _until_clicked(fill.click, lambda: "The sidebar has" in page.locator(DIAGNOSTICS).inner_text())
     hidden = page.locator(".st-key-set_hidden input")
     until(lambda: (hidden.input_value(), latents.input_value()) == ("16", "2"))
 
@@ -117,7 +120,7 @@ def test_a_living_run_is_followed_and_its_remedy_is_trained(
     _until_clicked(train.click, lambda: len(listing(run.path.parent)) > len(before))
     new = next(other for other in listing(run.path.parent) if other.name not in before)
     assert new.config == RunConfig.of(**run.config.model_dump() | {"latent_dim": 2})
-    until(lambda: new.status().state == "finished", why="the remedied run ends")
+    until(lambda: new.status().state == "finished", why="the with_fix run ends")
     assert not tab.problems
     assert "Traceback" not in server.log()
 

@@ -1,5 +1,5 @@
 """The doctor and the KL strip on the Evaluate page: what they show is what the library says, and a
-remedy fills the sidebar with the run's own settings and one change."""
+fix fills the sidebar with the run's own settings and one change."""
 
 import json
 import re
@@ -16,10 +16,10 @@ from tests.pages.conftest import OpenPage, trained
 from vae.analysis.loaded_run import LoadedRun
 from vae.config import RunConfig
 from vae.dashboard import server
-from vae.diagnostics.checks import ILLNESSES, examine
-from vae.diagnostics.findings import Case, remedied
-from vae.diagnostics.latent_swap import measure
-from vae.diagnostics.training_stats import course_of
+from vae.diagnostics.checks import CHECKS, diagnose
+from vae.diagnostics.findings import Observations, with_fix
+from vae.diagnostics.latent_swap import model_stats
+from vae.diagnostics.training_stats import training_stats
 from vae.evaluation.baseline import baseline
 from vae.figures.kl_heatmap import kl_history
 from vae.runs import Run, identity, listing
@@ -69,9 +69,9 @@ def chart(at: AppTest) -> dict[str, Any]:
 
 
 def verdict(run: Run) -> Any:
-    status, course = run.status(), course_of(run.reports(), run.config.best_by)
-    measured = measure(LoadedRun.of(run, "last"))
-    return examine(Case(run.config, course, status.state, status.message, measured))
+    status, stats = run.status(), training_stats(run.reports(), run.config.best_by)
+    measured = model_stats(LoadedRun.of(run, "last"))
+    return diagnose(Observations(run.config, stats, status.state, status.message, measured))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -80,13 +80,13 @@ def test_every_kind_of_run_is_told_what_the_library_says(
 ) -> None:
     run = copied(root, made(kind))
     at, result = open_page("evaluate.py"), verdict(run)
-    for finding in result.findings:
-        assert f"**{ILLNESSES[finding.name].title}**" in words(at)
-        assert finding.seen.evidence[0] in words(at)
-    assert ("**Nothing found.**" in words(at)) == (not result.findings)
-    for name, quiet in result.quiet.items():
-        assert f"{ILLNESSES[name].title}: " in words(at)
-        assert quiet.sentence in words(at)
+    for name, finding in result.findings.items():
+        assert f"**{CHECKS[name].title}**" in words(at)
+        assert finding.evidence[0] in words(at)
+    assert ("**No failure found.**" in words(at)) == (not result.findings)
+    for name, clear in result.clear.items():
+        assert f"{CHECKS[name].title}: " in words(at)
+        assert clear.sentence in words(at)
     drawn = chart(at)
     if run.config.kl_per_dimension and kind != "point":
         kl = kl_history(run.reports(), run.config.latent_dim)[1]
@@ -103,15 +103,15 @@ def test_a_click_fills_the_sidebar_and_train_starts_it(
     run = copied(root, made("ill"))
     told(run, kl=(1e-4, 1e-3), lr=0.004)
     at = open_page("evaluate.py")
-    assert "**KL vanishing**" in words(at)
-    assert "**Remedy**: β = 1 (was 20)." in words(at)
-    assert "The sidebar holds" not in words(at)
-    at.button(key="remedy_vanished").click().run()
+    assert "**Posterior collapse**" in words(at)
+    assert "**Fix**: β = 1 (was 20)." in words(at)
+    assert "The sidebar has" not in words(at)
+    at.button(key="fix_posterior_collapse").click().run()
     assert not at.exception
-    assert "The sidebar holds this run's settings with β = 1 (was 20)" in words(at)
+    assert "The sidebar has the settings of this run with β = 1 (was 20)" in words(at)
     at.number_input(key="set_lr").set_value(0.001).run()
-    assert "The sidebar holds" not in words(at)
-    at.button(key="remedy_vanished").click().run()
+    assert "The sidebar has" not in words(at)
+    at.button(key="fix_posterior_collapse").click().run()
     at.button(key="train").click().run()
     assert not at.exception
     (new,) = [other for other in listing(root) if other.name != run.name]
@@ -125,13 +125,13 @@ def test_any_configuration_can_be_filled_in(
     run = copied(root, made(kind))
     told(run, shape="burst", amount=9.0)
     at = open_page("evaluate.py")
-    (finding,) = verdict(run).findings
-    assert finding.name == "learning_rate"
-    at.button(key="remedy_learning_rate").click().run()
+    ((name, finding),) = verdict(run).findings.items()
+    assert name == "learning_rate"
+    at.button(key="fix_learning_rate").click().run()
     assert not at.exception
-    wanted = remedied(run.config, finding.seen.remedy)
+    wanted = with_fix(run.config, finding.fix)
     assert at.session_state.chosen.config == wanted
-    assert "The sidebar holds" in words(at)
+    assert "The sidebar has" in words(at)
 
 
 def test_training_on_resumes_the_run(
@@ -142,22 +142,22 @@ def test_training_on_resumes_the_run(
     resumed: list[str] = []
     monkeypatch.setattr(server.launcher, "resume", lambda run: resumed.append(run.name))
     at = open_page("evaluate.py")
-    (finding,) = [f for f in verdict(run).findings if f.name == "untrained"]
-    at.button(key="remedy_untrained").click().run()
+    finding = verdict(run).findings["undertrained"]
+    at.button(key="fix_undertrained").click().run()
     assert not at.exception
     assert resumed == [run.name]
     wishes = json.loads((run.path / "control.json").read_text())
-    assert wishes["knobs"]["epochs"] == finding.seen.remedy.value > 80
+    assert wishes["knobs"]["epochs"] == finding.fix.value > 80
 
 
-def test_a_living_run_has_both_and_is_not_called_untrained(
+def test_a_living_run_has_both_and_is_not_called_undertrained(
     made: Any, root: Path, open_page: OpenPage
 ) -> None:
     run = copied(root, made("told"))
     told(run, shape="slow", amount=0.9)
     run.set_status(state="running", heartbeat=time.time(), **identity())
     at = open_page("evaluate.py")
-    assert "Not yet trained: not looked for. It has not ended yet." in words(at)
+    assert "Training too short: not checked. The run has not ended." in words(at)
     assert chart(at)["data"]
 
 
@@ -173,7 +173,7 @@ def test_damage_is_told(damage: str, made: Any, root: Path, open_page: OpenPage)
         (run.path / "last.safetensors").write_bytes(b"")
     at = open_page("evaluate.py")
     if damage == "data":
-        assert "The model could not be looked at." in words(at)
+        assert "The last weights could not be checked." in words(at)
     if damage == "none":
         assert chart(at)["layout"]["annotations"][0]["text"] == "No KL per latent yet"
 

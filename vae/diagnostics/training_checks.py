@@ -1,0 +1,133 @@
+"""Checks of the course of training: learning rate, overfitting, length.
+
+Changes of the score count as shares of its span, the total gain, so that no threshold depends on
+the number of pixels or the unit of x.
+"""
+
+import math
+
+import numpy as np
+
+from vae.components.schedules import row_of
+from vae.diagnostics.findings import QUARTER, RATE, REACH, Finding, Fix, NoFinding, Observations
+from vae.diagnostics.wording import nats, number, percent, score_name, too_few
+from vae.runs.status import ACTIVE
+
+WORSE = 0.01  # share of the span: a smaller fall needs no fix; on digits 0.2 nats
+NOISES = 4.0  # standard deviations that a fall must exceed: by chance in one run of 30,000
+LEAP = 0.5  # share of the range: largest normal rise of the loss above its initial value
+FALL = 0.25  # share of the range: largest normal drop of the score in one epoch
+UNSTEADY = 0.05  # share of the range: largest normal jitter of the score; on digits .003
+UNDONE = 0.03  # share of the span: largest gain of a finished run in its last quarter
+STRAIGHT = 0.2  # of the span: a straight curve gains .25 in a quarter of the epochs
+FIRST = 0.25  # share of the epochs in which sudden drops are normal
+
+
+def learning_rate(obs: Observations) -> Finding | NoFinding:
+    """Detect non-finite numbers, a loss above its initial value, sudden drops, or jitter."""
+    stats, evidence = obs.stats, []
+    if obs.state == "failed" and "diverged" in obs.message:
+        evidence.append(obs.message)
+    before, highest = stats.loss
+    if highest - before > LEAP * stats.range + 2 * abs(stats.gap) and stats.reach >= REACH:
+        evidence.append(
+            f"The loss rose to {nats(highest)} by epoch {number(stats.peak)}, above the "
+            f"{nats(before)} before training."
+        )
+    evidence += _leaps(obs)
+    if stats.jitter > UNSTEADY * stats.range:
+        share = (
+            f"{percent(stats.jitter / stats.span)} of its total gain"
+            if stats.span
+            else "it gained nothing"
+        )
+        evidence.append(
+            f"The {score_name(obs)} jitters by {nats(stats.jitter)} from epoch to epoch: {share}."
+        )
+    if not evidence:
+        return too_few(obs, 2) or NoFinding(
+            f"The {score_name(obs)} rises without drops or jitter."
+        )
+    lr = min(RATE, obs.config.lr / 10)
+    return Finding(tuple(evidence), Fix("lr", float(f"{lr:.2g}"), "Smaller steps."))
+
+
+def _leaps(obs: Observations) -> list[str]:
+    """Return a sentence about the largest drop of the score in one epoch after the first
+    quarter, unless β changed in it; nothing if the drop is normal."""
+    stats = obs.stats
+    still = np.nan_to_num(np.diff(stats.beta)) == 0
+    late = stats.epoch[1:] > FIRST * stats.epoch[-1] if len(stats.epoch) else still
+    falls = np.where(still & late, -np.diff(stats.value), -np.inf)
+    if not len(falls) or falls.max() <= FALL * stats.range:
+        return []
+    worst = int(falls.argmax())
+    return [
+        f"The {score_name(obs)} dropped by {nats(falls[worst])} in one epoch, at epoch "
+        f"{number(stats.epoch[worst + 1])}; its total gain is {nats(stats.span)}."
+    ]
+
+
+def overfitting(obs: Observations) -> Finding | NoFinding:
+    """Detect a validation score that falls from its best while the training score rises."""
+    stats = obs.stats
+    if stats.split != "val":
+        return NoFinding("The run has no validation examples.", checked=False)
+    if few := too_few(obs, 8):
+        return few
+    smooth = stats.smooth
+    best = int(smooth.argmax())
+    fall = float(smooth[best] - smooth[-1])
+    rise = float(stats.smooth_train[-1] - stats.smooth_train[best])
+    noise = stats.jitter * math.sqrt(2 / max(1, round(0.1 * len(smooth))))
+    least = max(WORSE * stats.span, NOISES * noise)
+    if not (fall > least and rise > 0 and stats.gap > least):
+        return NoFinding(f"The {score_name(obs)} is {nats(max(fall, 0.0))} below its best.")
+    at = number(stats.epoch[best])
+    evidence = (
+        f"The {score_name(obs)} fell by {nats(fall)} since epoch {at}, "
+        f"{percent(fall / stats.span)} of its total gain; noise explains {nats(noise)}.",
+        f"The training score rose by {nats(rise)} since then and is {nats(stats.gap)} higher now.",
+    )
+    if not obs.config.patience:
+        length = max(5, round(0.1 * stats.epoch[best]))
+        return Finding(
+            evidence, Fix("patience", length, f"Stop after {length} epochs without improvement.")
+        )
+    if not obs.config.weight_decay:
+        return Finding(evidence, Fix("weight_decay", 1.0, "Smaller weights memorise less."))
+    return Finding(evidence, None)
+
+
+def undertrained(obs: Observations) -> Finding | NoFinding:
+    """Detect a run that ended while its score still rose."""
+    stats, config = obs.stats, obs.config
+    if obs.state in (*ACTIVE, "paused"):
+        return NoFinding("The run has not ended.", checked=False)
+    if few := too_few(obs, 2):
+        return few
+    back = max(1, round(QUARTER * (len(stats.value) - 1)))
+    if np.nan_to_num(stats.beta[-1]) != np.nan_to_num(stats.beta[-1 - back]):
+        return NoFinding("β still changed in the last quarter of the epochs.", checked=False)
+    gain = stats.gain(QUARTER)
+    share = gain / stats.span if stats.span > 0 else 0.0
+    early = bool(obs.shut) and stats.reach < REACH
+    what = score_name(obs).replace("−", "")
+    moved, part = "did not improve", ""
+    if gain > 0:
+        moved, part = f"improved by {nats(gain)}", f", {percent(share)} of its total improvement"
+    words = f"The {what} {moved} in the last quarter of training{part}."
+    if share <= UNDONE and not early:
+        return NoFinding(words)
+    evidence = [words]
+    if early:
+        evidence.append(
+            f"{stats.steps:,} steps cannot have moved a weight by more than {number(stats.reach)}."
+        )
+    if config.lr <= RATE / 10 and (share >= STRAIGHT or early):
+        return Finding(tuple(evidence), Fix("lr", RATE, "The steps are small."))
+    times = min(10, max(2, math.ceil(share / UNDONE), math.ceil(4 * REACH / stats.reach * early)))
+    decays = row_of(str(config.get("lr_schedule"))).ends
+    why = "Train longer." if not decays else "A longer schedule, from the start."
+    epochs = times * max(config.epochs, int(stats.epoch[-1]))
+    return Finding(tuple(evidence), Fix("epochs", epochs, why, resume=not decays))
