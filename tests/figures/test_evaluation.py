@@ -32,8 +32,8 @@ def bars(figure: Any) -> dict[str, tuple[float, float]]:
 def test_reconstruction_and_kl_add_up_to_the_bound(error: float) -> None:
     full = record(reconstruction=error, kl=3.0, elbo=-(error + 3.0), elbo_se=0.25, nll=error + 2)
     found = bars(bound_bars(full))
-    assert list(found) == ["reconstruction", "KL", "−ELBO", "−ln p(x)"]
-    assert found["reconstruction"] == (0.0, error)
+    assert list(found) == ["Reconstruction", "KL", "−ELBO", "−ln p(x)"]
+    assert found["Reconstruction"] == (0.0, error)
     assert found["KL"] == (error, error + 3)
     assert found["−ELBO"] == (0.0, error + 3)
     assert found["−ln p(x)"] == (0.0, error + 2)
@@ -75,7 +75,7 @@ def test_scores_are_read_beside_their_dots() -> None:
 
 
 def test_a_point_posterior_has_a_reconstruction_alone() -> None:
-    assert list(bars(bound_bars(record(reconstruction=27.0)))) == ["reconstruction"]
+    assert list(bars(bound_bars(record(reconstruction=27.0)))) == ["Reconstruction"]
 
 
 def test_the_parts_of_the_kl_add_up() -> None:

@@ -11,6 +11,6 @@ themed` does the same in Python. Each colour has one meaning in all figures: rec
 KL orange, ELBO black or white, prior grey. Solid lines are training data, dashed lines validation
 data.
 
-Arrays are float32 or integers. A figure without data shows a sentence that says what is missing.
+Arrays are float32 or integers. A figure without data shows a sentence about the missing data.
 Log-probabilities and divergences are in nats per example.
 """

@@ -65,7 +65,7 @@ def note(text: str, **place: Any) -> Part:
 
 
 def empty_figure(sentence: str) -> go.Figure:
-    """A figure without data that shows `sentence`, which says what is missing."""
+    """A figure without data; `sentence` names the missing data."""
     hidden = {"visible": False}
     words = note(sentence, x=0.5, y=0.5, font={"size": 14, "color": token("muted")})
     return figure([], xaxis=hidden, yaxis=hidden, annotations=[words])
@@ -123,8 +123,8 @@ def themed(figure: go.Figure, dark: bool) -> go.Figure:
     Raises ValueError for a token that is not in the palette.
     """
     side = int(dark)
-    shown = _resolve(figure.to_plotly_json(), side)
-    layout = shown["layout"]
+    resolved = _resolve(figure.to_plotly_json(), side)
+    layout = resolved["layout"]
     text, grid = _colour("text", None, side), _rgba(COLOURS["muted"][side], 0.22)
     for name in {"xaxis", "yaxis", *(key for key in layout if _AXIS.fullmatch(key))}:
         layout[name] = {"gridcolor": grid} | layout.get(name, {})
@@ -135,7 +135,7 @@ def themed(figure: go.Figure, dark: bool) -> go.Figure:
     layout["font"] = {"color": text, "family": FONT} | layout.get("font", {})
     clear = "rgba(0,0,0,0)"
     layout |= {"paper_bgcolor": clear, "plot_bgcolor": clear}
-    return go.Figure(shown["data"], layout)
+    return go.Figure(resolved["data"], layout)
 
 
 def _resolve(part: Any, side: int) -> Any:

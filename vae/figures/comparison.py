@@ -60,18 +60,18 @@ def overlaid_curves(lines: Sequence[RunCurve], per: str, height: int) -> go.Figu
     lines = [curve for curve in lines if np.isfinite(curve.line.value).any()]
     if not lines:
         return empty_figure("No report yet: the curves begin with the first one")
-    shown = [name for name in TERMS if any(curve.quantity == name for curve in lines)]
-    width = (1 - GAP * (len(shown) - 1)) / len(shown)
+    names = [name for name in TERMS if any(curve.quantity == name for curve in lines)]
+    width = (1 - GAP * (len(names) - 1)) / len(names)
     traces, axes, words = [], {}, []
-    for k, name in enumerate(shown):
+    for k, name in enumerate(names):
         ref, left = str(k + 1) if k else "", k * (width + GAP)
-        own = [curve for curve in lines if curve.quantity == name]
-        traces += [part for curve in own for part in _line(curve, ref, per)]
+        selected = [curve for curve in lines if curve.quantity == name]
+        traces += [part for curve in selected for part in _line(curve, ref, per)]
         matched = {"matches": "x"} if k else {}
         axes[f"xaxis{ref}"] = axis(
             _unit(per), domain=[left, left + width], anchor=f"y{ref}", **matched
         )
-        limits = _limits([curve.line for curve in own], zero=name == "kl")
+        limits = _limits([curve.line for curve in selected], zero=name == "kl")
         axes[f"yaxis{ref}"] = axis(anchor=f"x{ref}", range=limits, automargin=False)
         title = f"<b>{quantity(name).title}</b>"
         words.append(note(title, x=left, y=1, xanchor="left", yanchor="bottom", yshift=2))

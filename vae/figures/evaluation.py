@@ -54,19 +54,13 @@ class Step(NamedTuple):
 
 def bound_bars(record: Evaluation) -> go.Figure:
     """Reconstruction and KL add up to −ELBO, an upper bound on −ln p(x)."""
-    error, kl = record.get("reconstruction"), record.get("kl")
-    steps = [
-        Step("reconstruction", 0.0, error, _se(record, "reconstruction"), _ink("reconstruction"))
-    ]
-    if kl is not None and record.get("elbo") is not None:
-        steps += [
-            Step("KL", error, kl, _se(record, "kl"), _ink("kl")),
-            Step("−ELBO", 0.0, -record.get("elbo"), record.get("elbo_se"), _ink("elbo")),
-        ]
+    steps = [_term(record, "reconstruction")]
+    if record.get("kl") is not None and record.get("elbo") is not None:
+        steps.append(_term(record, "kl", start=record.get("reconstruction")))
+        elbo = _term(record, "elbo")
+        steps.append(elbo._replace(name=f"−{elbo.name}", value=-elbo.value))
     if record.get("nll") is not None:
-        steps.append(
-            Step("−ln p(x)", 0.0, record.get("nll"), record.get("nll_se"), token("prior"))
-        )
+        steps.append(_step(record, "nll", "−ln p(x)", token("prior")))
     return _sum(steps)
 
 
@@ -95,35 +89,23 @@ def kl_per_latent(record: Evaluation) -> go.Figure:
 
 def kl_parts(record: Evaluation) -> go.Figure:
     """Mutual information and KL(q(z) ‖ p(z)) add up to the KL (Hoffman & Johnson 2016)."""
-    information, aggregate = record.get("mutual_information"), record.get("aggregate_kl")
-    if record.get("kl") is None or information is None or aggregate is None:
+    keys = ("kl", "mutual_information", "aggregate_kl")
+    if any(record.get(key) is None for key in keys):
         return empty_figure("This evaluation has no parts of the KL")
-    return _sum(
-        [
-            Step(
-                "I(x; z)", 0.0, information, record.get("mutual_information_se"), token("kl", 0.9)
-            ),
-            Step(
-                "KL(q(z) ‖ p(z))",
-                information,
-                aggregate,
-                record.get("aggregate_kl_se"),
-                token("kl", 0.72),
-            ),
-            Step("KL", 0.0, record.get("kl"), _se(record, "kl"), _ink("kl")),
-        ]
-    )
+    information = _step(record, "mutual_information", "I(x; z)", token("kl", 0.9))
+    aggregate = _step(record, "aggregate_kl", "KL(q(z) ‖ p(z))", token("kl", 0.72))
+    return _sum([information, aggregate._replace(start=information.value), _term(record, "kl")])
 
 
-def _ink(name: str) -> str:
-    """The colour of a term of the bound."""
-    return quantity(name).ink
+def _step(record: Evaluation, key: str, name: str, colour: str) -> Step:
+    """The bar of a measure, from 0, with its standard error."""
+    return Step(name, 0.0, record.get(key), record.get(f"{key}_se"), colour)
 
 
-def _se(record: Evaluation, name: str) -> float | None:
-    """The standard error of a measure."""
-    found: float | None = record.get(f"{name}_se")
-    return found
+def _term(record: Evaluation, key: str, start: float = 0.0) -> Step:
+    """The bar of a term of the bound, with its title and colour."""
+    row = quantity(key)
+    return _step(record, key, row.title, row.ink)._replace(start=start)
 
 
 def _sum(steps: list[Step]) -> go.Figure:

@@ -38,7 +38,7 @@ def training_curves(
 
     `per` is the unit of the time axis, "epoch" or "step", and `epochs` its planned end. `log`
     draws positive quantities on a logarithmic axis; on a linear axis, a first value far outside
-    the later range is printed at the panel's edge. `kl_note` says how the KL was computed.
+    the later range is printed at the panel's edge. `kl_note` names the estimator of the KL.
     Raises ValueError for another `per`.
     """
     if per not in ("epoch", "step"):

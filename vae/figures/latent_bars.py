@@ -29,14 +29,14 @@ def kl_bars(kl_per_dimension: Floats | None, threshold: float = USED) -> go.Figu
     bars = _bars(values[order], token("kl"), order + 1, "z%{customdata}: %{y:.3r} nats")
     if len(values) <= _NUMBERED:
         bars |= {"texttemplate": "%{y:.3r}", "textposition": "outside", "cliponaxis": False}
-    shown = note(words, x=1, y=1, xanchor="right", yanchor="bottom")
+    total = note(words, x=1, y=1, xanchor="right", yanchor="bottom")
     title = "latent dimension, largest KL first" if len(values) > 1 else "latent dimension"
     ticks = _ticks(order) if len(values) <= _LABELLED else {"showticklabels": False}
     return figure(
         [bars],
         xaxis=axis(title, showgrid=False, **ticks),
         yaxis=axis("nats per example", range=[0, max(1.35 * float(values.max()), LEAST)]),
-        annotations=[shown],
+        annotations=[total],
         bargap=_gap(len(values)),
         uniformtext={"mode": "hide", "minsize": 10},
     )

@@ -70,8 +70,8 @@ def latent_scatter(record: LatentMap, selected: Ints | None = None) -> go.Figure
 def map_caption(record: LatentMap) -> str:
     """The line below a map, such as "2,000 of 60,000 shown · explains 61 % of the variance"."""
     number = len(record.points)
-    shown = f"{number:,} of {record.total:,} shown" if number < record.total else ""
-    return " · ".join(part for part in (shown, record.note) if part)
+    count = f"{number:,} of {record.total:,} shown" if number < record.total else ""
+    return " · ".join(part for part in (count, record.note) if part)
 
 
 def _points(record: LatentMap, part: Ints, k: int, parts: int) -> Part:

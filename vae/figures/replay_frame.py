@@ -33,10 +33,10 @@ def positions(frames: int, between: int, most: int) -> Floats:
     stride = 1
     while len(range(0, frames - 1, stride)) * (between + 1) + 1 > most:
         stride += 1
-    shown = [*range(0, frames - 1, stride), frames - 1]
+    stops = [*range(0, frames - 1, stride), frames - 1]
     share = np.arange(between + 1) / (between + 1)
-    steps = [a + (b - a) * share for a, b in pairwise(shown)]
-    return np.concatenate([*steps, [shown[-1]]]).astype(np.float32)
+    steps = [a + (b - a) * share for a, b in pairwise(stops)]
+    return np.concatenate([*steps, [stops[-1]]]).astype(np.float32)
 
 
 def size(width: int) -> tuple[int, int]:

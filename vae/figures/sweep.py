@@ -171,14 +171,14 @@ def setting_summary(
     `ticks` are the values of a categorical setting, (place, name); without them a line joins the
     means.
     """
-    shown = [one for one in series if any(point.values for point in one.points)]
-    if not shown:
+    present = [one for one in series if any(point.values for point in one.points)]
+    if not present:
         return empty_figure(f"No run has a {TITLES[quantity]} on validation data so far")
-    places = sorted({point.x for one in shown for point in one.points})
-    shown = _beside(shown, log)
-    limits = span(_ends(shown), 0.06)
+    places = sorted({point.x for one in present for point in one.points})
+    present = _beside(present, log)
+    limits = span(_ends(present), 0.06)
     return figure(
-        [part for one in shown for part in _series(one, quantity, not ticks)],
+        [part for one in present for part in _series(one, quantity, not ticks)],
         xaxis=axis(
             title,
             type="log" if log else "linear",
@@ -188,12 +188,12 @@ def setting_summary(
         ),
         yaxis=axis(f"{TITLES[quantity]}, nats per example", range=limits),
         annotations=_labels(
-            shown, quantity, log, (height - TOP - BOTTOM) / (limits[1] - limits[0])
+            present, quantity, log, (height - TOP - BOTTOM) / (limits[1] - limits[0])
         ),
         height=height,
         hovermode="closest",
         dragmode="zoom",
-        margin={"l": 60, "r": 78 if shown[0].name else 14, "t": TOP, "b": BOTTOM},
+        margin={"l": 60, "r": 78 if present[0].name else 14, "t": TOP, "b": BOTTOM},
     )
 
 

@@ -69,7 +69,7 @@ function prepareMap(player) {                   // axes and sizes, the same for 
   const radius = Math.min(4.5, Math.max(1.25, 4.5 * (64 / head.count) ** 0.2)) * ratio;
   player.map = {
     pen, area, x, y, ratio, inner, still,
-    shown: new ImageData(still.width, still.height),
+    frame: new ImageData(still.width, still.height),
     disc: discs(radius),
     opacity: Math.min(0.9, Math.max(0.5, 0.9 * (64 / head.count) ** 0.09)),
     lut: head.palette[colours.shade].map(rgb),
@@ -127,14 +127,14 @@ function drawMap(player) {
   const next = Math.min(i + 1, head.step.length - 1);
   const share = position - i;
   const points = state.raw ? arrays.raw : arrays.aligned;
-  map.shown.data.set(map.still.data);
+  map.frame.data.set(map.still.data);
   drawPoints(map, points, 2 * head.count * i, 2 * head.count * next, share, arrays.hue, head.count);
-  map.pen.putImageData(map.shown, map.inner[0], map.inner[1]);
+  map.pen.putImageData(map.frame, map.inner[0], map.inner[1]);
   if (head.rings) drawCircles(player, i, next, share);
 }
 
 function drawPoints(map, points, from, to, share, hue, count) {
-  const { shown: { data, width, height }, disc: { reach, all }, x, y, lut, opacity } = map;
+  const { frame: { data, width, height }, disc: { reach, all }, x, y, lut, opacity } = map;
   const kx = width / (x[1] - x[0]);
   const ky = height / (y[1] - y[0]);
   for (let n = 0; n < count; n++) {

@@ -121,7 +121,7 @@ def aggregate_samples(loaded: LoadedRun) -> Floats:
 def latent_order(loaded: LoadedRun) -> LatentOrder:
     """Latents in order of information.
 
-    A latent is inactive below 0.01 nats of mean KL, or, where latents have no KL of their own,
+    A latent is inactive below 0.01 nats of mean KL, or, where the KL is not a sum over latents,
     below a variance of 0.01 (Burda et al. 2016). The latents of a point posterior have no fixed
     scale, so none is inactive.
     """

@@ -1,0 +1,53 @@
+"""Every figure uses the title of a quantity's row; terms have the titles of their measures."""
+
+import numpy as np
+import pytest
+
+from tests.figures.test_evaluation import bars, record
+from vae.base.records import Curve, Curves
+from vae.evaluation.measures import MEASURES
+from vae.experiments.configurations import Line
+from vae.figures import sweep
+from vae.figures.comparison import RunCurve, overlaid_curves
+from vae.figures.evaluation import bound_bars, kl_parts
+from vae.figures.history import training_curves
+from vae.figures.palette import COLOURS
+from vae.figures.quantities import QUANTITIES, TERMS
+from vae.figures.replay import replay_curves
+
+TITLES = {name: QUANTITIES[name].title for name in TERMS}
+
+
+def test_terms_have_the_titles_of_their_measures() -> None:
+    assert {name: MEASURES[name].title for name in TERMS} == TITLES
+
+
+@pytest.mark.parametrize("name", QUANTITIES)
+def test_a_quantity_has_a_colour_of_the_palette(name: str) -> None:
+    assert QUANTITIES[name].colour in COLOURS
+
+
+def test_every_figure_uses_these_titles() -> None:
+    epochs = np.arange(3, dtype=np.float32)
+    curve = Curve(np.arange(3), epochs, epochs + 1)
+    curves = Curves({("train", name): curve for name in TERMS}, (), None, None)
+    line = Line(epochs, epochs + 1)
+    overlaid = overlaid_curves([RunCurve("a", n, "val", 0, line) for n in TERMS], "epoch", 300)
+    for figure in (training_curves(curves), overlaid):
+        text = " ".join(note.text for note in figure.layout.annotations)
+        assert all(f"<b>{title}</b>" in text for title in TITLES.values())
+    assert [panel.title for panel in replay_curves(curves, 2)] == list(TITLES.values())
+    assert list(sweep.TITLES.values()) == [
+        QUANTITIES["reconstruction"].title.lower(),
+        TITLES["kl"],
+        f"−{TITLES['elbo']}",
+    ]
+
+
+def test_bars_of_an_evaluation_have_the_titles_of_their_measures() -> None:
+    full = record(
+        reconstruction=20.0, kl=3.0, elbo=-23.0, nll=22.0, mutual_information=2.0, aggregate_kl=1.0
+    )
+    titles = {f"{'−' * (name == 'elbo')}{row.title}" for name, row in MEASURES.items()}
+    for chart in (bound_bars(full), kl_parts(full)):
+        assert set(bars(chart)) <= titles
