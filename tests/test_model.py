@@ -49,7 +49,7 @@ def trains(model: VAE, k: int, shape: tuple[int, ...]) -> None:
     """A pass of the model has the right shapes, a finite loss, and a gradient everywhere."""
     torch.manual_seed(0)
     x = torch.randint(0, LEVELS, (4, *shape)) / (LEVELS - 1)
-    model.start(x)
+    model.init_from_data(x)
     out = model(x, k, torch.tensor([0, 1, 2, 1]))
     assert out.z.shape == (k, 4, 3)
     assert out.q.batch_shape == (4,)

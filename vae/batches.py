@@ -11,8 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from vae.base import rng
 from vae.base.records import Ints
+from vae.base.rng import stream
 from vae.config import RunConfig
 from vae.data import Dataset
 
@@ -60,5 +60,5 @@ class Batches:
 
     def fixed(self, seed: int) -> Batch:
         """All examples at once, binarised by a draw that `seed` fixes."""
-        with rng.stream(self.x.device, seed, "evaluation"):
+        with stream(self.x.device, seed, "evaluation"):
             return self.take(torch.arange(len(self), device=self.x.device))

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 from torch.nn.functional import one_hot
 
-from vae.base import rng
 from vae.base.records import Domain
+from vae.base.rng import stream
 from vae.components.likelihoods import LIKELIHOODS, check_domain
 from vae.components.networks import NETWORKS
 from vae.components.objectives import OBJECTIVES, Loss
@@ -105,10 +105,10 @@ class VAE(nn.Module):
         p: Distribution = self._prior(self.posterior, temperature)
         return p
 
-    def start(self, x: Tensor) -> None:
+    def init_from_data(self, x: Tensor) -> None:
         """Prepare what begins at the data, before the first step, from training examples
         (N, *event)."""
-        self._prior.start(x)
+        self._prior.init_from_data(x)
 
     def likelihood(self, z: Tensor, y: Tensor | None = None) -> Distribution:
         """p(x|z), or p(x|z, y) of a conditional model, for z (..., B, Z) and classes y (B,): batch
@@ -148,7 +148,7 @@ def turn(model: VAE, count: int) -> Tensor | None:
 
 def build(config: RunConfig, domain: Domain) -> VAE:
     """A VAE with the weights that the configuration's seed gives, on the CPU."""
-    with rng.stream(torch.device("cpu"), config.seed, "weights"):
+    with stream(torch.device("cpu"), config.seed, "weights"):
         return VAE(config, domain)
 
 

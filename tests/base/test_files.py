@@ -109,12 +109,26 @@ def test_no_file_becomes_one_by_keeping_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_what_is_no_json_is_never_written(tmp_path: Path, value: float) -> None:
-    with pytest.raises(ValueError, match="JSON"):
-        files.append_line(tmp_path / "lines", {"x": value})
-    with pytest.raises(ValueError, match="JSON"):
-        files.write_json(tmp_path / "json", {"x": value})
+def test_a_number_that_is_not_finite_is_never_written(tmp_path: Path, value: float) -> None:
+    """By any of the writers, each of which names the number."""
+    wrong, path = {"best": {"sigma": value}}, tmp_path / "file"
+    for write in (
+        lambda: files.append_line(path, wrong),
+        lambda: files.write_json(path, wrong),
+        lambda: files.write_arrays(path, {}, wrong),
+        lambda: files.keep_lines(path, [wrong]),
+    ):
+        with pytest.raises(ValueError, match=r"Cannot write .*: sigma is not a finite number"):
+            write()
     assert not list(tmp_path.iterdir())
+
+
+def test_a_non_finite_number_of_another_writer_reads_as_none(tmp_path: Path) -> None:
+    path = tmp_path / "lines"
+    path.write_text('{"sigma": NaN, "kl": -Infinity, "loss": 1.5}\n')
+    assert files.read_lines(path) == [{"sigma": None, "kl": None, "loss": 1.5}]
+    files.keep_lines(path, files.read_lines(path))
+    assert path.read_text() == '{"sigma": null, "kl": null, "loss": 1.5}\n'
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[" * 100_000, None])

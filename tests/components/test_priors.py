@@ -143,7 +143,7 @@ def test_a_prior_survives_storing_and_copying(name: str) -> None:
 def test_nothing_stays_behind_when_a_prior_moves(name: str) -> None:
     """The meta device computes nothing, and refuses what lies on another."""
     row, encoder = PRIORS[name](Z, DOMAIN).to("meta"), Encoder(Z).to("meta")
-    row.start(torch.rand(70, *DOMAIN.shape, device="meta"))
+    row.init_from_data(torch.rand(70, *DOMAIN.shape, device="meta"))
     for temperature in (1.0, 0.5):
         p = row(encoder, temperature)
         z = p.sample(torch.Size((4,)))
@@ -312,7 +312,7 @@ def test_the_vamp_prior_moves_with_the_encoder() -> None:
 def test_pseudo_inputs_start_as_examples_taken_evenly(count: int) -> None:
     x = torch.arange(20.0).reshape(20, 1, 1, 1).expand(20, *DOMAIN.shape)
     row = Vamp(Z, DOMAIN, prior_components=count)
-    row.start(x)
+    row.init_from_data(x)
     first = row.inputs[:, 0, 0, 0]
     assert first.tolist() == [float(i * (20 // count)) for i in range(count)]
     assert row.inputs.requires_grad
@@ -321,7 +321,7 @@ def test_pseudo_inputs_start_as_examples_taken_evenly(count: int) -> None:
 def test_more_pseudo_inputs_than_examples_are_told_apart() -> None:
     x = torch.rand(3, *DOMAIN.shape)
     row = Vamp(Z, DOMAIN, prior_components=8)
-    row.start(x)
+    row.init_from_data(x)
     off = torch.cdist(row.inputs.flatten(1), x.flatten(1))
     assert off.min(1).values.max() < 0.01 * 5 * math.sqrt(6)
     assert len(off.argmin(1).unique()) == 3
@@ -332,7 +332,7 @@ def test_more_pseudo_inputs_than_examples_are_told_apart() -> None:
 def test_starting_keeps_the_kind_of_the_weights(name: str) -> None:
     row = PRIORS[name](Z, DOMAIN)
     before = {k: (v.shape, v.dtype) for k, v in row.state_dict().items()}
-    row.start(torch.rand(7, *DOMAIN.shape, dtype=torch.float64))
+    row.init_from_data(torch.rand(7, *DOMAIN.shape, dtype=torch.float64))
     assert {k: (v.shape, v.dtype) for k, v in row.state_dict().items()} == before
 
 

@@ -15,7 +15,8 @@ from vae.config import RunConfig
 from vae.data import Dataset, load
 from vae.evaluation import evaluate
 from vae.model import VAE, build
-from vae.training.trainer import Clock, Event, Trainer, train
+from vae.training.steps import State
+from vae.training.trainer import Event, train
 
 CPU = torch.device("cpu")
 DIGITS = Domain((1, 8, 8), 17, 10)
@@ -87,8 +88,6 @@ def done(**settings: Any) -> Done:
     return _done(quick(**settings).model_dump_json())
 
 
-def ready(config: RunConfig, data: Dataset) -> Trainer:
-    """A trainer whose steps can be taken one by one."""
-    trainer = Trainer(config, data)
-    trainer.clock = Clock(0)
-    return trainer
+def ready(config: RunConfig, data: Dataset) -> State:
+    """Return the state of a run before its first step."""
+    return State(config, config.domain(data), data, config.split(data), CPU)

@@ -104,7 +104,7 @@ def test_test_share_is_never_trained_on() -> None:
         splits = RunConfig.of(test_share=share).split(data)
         assert len(splits.test) == round(share * 1797)
         trainer = Trainer(quick(examples=0, test_share=share), data)
-        assert len(trainer.batches) == len(splits.train)
+        assert len(trainer.state.batches) == len(splits.train)
         assert not set(trainer.examples.index) & set(splits.test)
     own = data._replace(test=200)  # a file's own test part wins
     splits = RunConfig.of(test_share=0.5).split(own)
@@ -117,8 +117,8 @@ def test_binarize_makes_grey_values_0_or_1() -> None:
     seen = {}
     for how in ("none", "threshold", "stochastic"):
         trainer = Trainer(quick(binarize=how), data)
-        rows = torch.arange(len(trainer.batches))
-        seen[how] = [trainer.batches.take(rows).x.numpy() for _ in range(2)]
+        rows = torch.arange(len(trainer.state.batches))
+        seen[how] = [trainer.state.batches.take(rows).x.numpy() for _ in range(2)]
     trained_on = grey[quick().split(data).train]
     np.testing.assert_array_equal(seen["none"][0], trained_on)
     np.testing.assert_array_equal(seen["threshold"][0], trained_on >= 0.5)

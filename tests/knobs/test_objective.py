@@ -15,6 +15,7 @@ from vae.base.options import Field
 from vae.config import fields
 from vae.data import load
 from vae.model import build
+from vae.training.steps import scalars_at, train_step
 
 
 def test_objective_reconstruction_alone_pays_no_kl() -> None:
@@ -59,10 +60,10 @@ def test_posterior_samples_make_the_gradient_steadier() -> None:
         return float(torch.stack(grads).var(0).sum())
 
     assert variance(1) / variance(16) == pytest.approx(16, rel=0.35)
-    trainer = ready(quick(posterior_samples=7), load("digits", examples=300))
+    state = ready(quick(posterior_samples=7), load("digits", examples=300))
     shapes = []
-    trainer.model.register_forward_hook(lambda m, i, out: shapes.append(out.z.shape))
-    trainer._train_step(torch.arange(32))
+    state.model.register_forward_hook(lambda m, i, out: shapes.append(out.z.shape))
+    train_step(state, torch.arange(32))
     assert shapes == [(7, 32, 4)]
 
 
@@ -162,18 +163,18 @@ def test_every_scalar_follows_its_schedule(field: Field) -> None:
     value = field.default_for({"objective": row}) or 1.0
     given = {"objective": row, field.name: value, f"{field.name}_schedule": "warmup:4"}
     data = load("digits", examples=300)
-    trainer = ready(quick(**given), data)
+    state = ready(quick(**given), data)
     x = torch.rand(32, *DIGITS.shape, generator=torch.Generator().manual_seed(0))
-    out = trainer.model(x, 2)
+    out = state.model(x, 2)
     for epochs in (1, 2, 4, 9):
-        trainer.step = epochs * trainer.plan.steps_per_epoch
-        now = trainer._scalars()
+        state.step = epochs * state.plan.steps_per_epoch
+        now = scalars_at(state)
         assert now[field.name] == pytest.approx(value * min(1, epochs / 4))
         now.pop("lr")
         losses = []
         for scalars in (now, {field.name: value * min(1, epochs / 4)}):
             torch.manual_seed(0)  # an MMD draws from the prior
-            losses.append(trainer.model.loss(out, scalars).total.item())
+            losses.append(state.model.loss(out, scalars).total.item())
         assert losses[0] == pytest.approx(losses[1], rel=1e-6)
 
 

@@ -17,6 +17,7 @@ from vae.base.records import Frame, Report, Tick
 from vae.data import load
 from vae.runs import Run
 from vae.training import Trainer
+from vae.training.steps import State, next_rows, train_step
 
 
 def test_epochs_is_passes_over_the_data() -> None:
@@ -51,7 +52,7 @@ def test_lr_schedule_moves_the_learning_rate() -> None:
     trainer = ready(quick(lr_schedule="warmup:5"), load("digits", examples=300))
     rates = []
     for _ in range(50):
-        trainer._train_step(torch.arange(32))
+        train_step(trainer, torch.arange(32))
         rates.append(trainer.optimizer.param_groups[0]["lr"])
     np.testing.assert_allclose(rates, 3e-3 * np.minimum(1, np.arange(50) / 45))
 
@@ -63,7 +64,7 @@ def test_adam_eps_takes_smaller_steps_where_gradients_are_small() -> None:
         trainer = ready(quick(adam_eps=eps), load("digits", examples=300))
         weight = trainer.model.decoder[0].weight
         before = weight.detach().clone()
-        trainer._train_step(torch.arange(32))
+        train_step(trainer, torch.arange(32))
         step, gradient = before - weight.detach(), weight.grad
         lr = trainer.optimizer.param_groups[0]["lr"]
         torch.testing.assert_close(
@@ -86,7 +87,7 @@ def test_grad_clip_bounds_the_norm() -> None:
         trainer = ready(quick(grad_clip=clip), load("digits", examples=300))
         found = []
         for _ in range(10):
-            trainer._train_step(torch.arange(32))
+            train_step(trainer, torch.arange(32))
             grads = [p.grad.flatten() for p in trainer.model.parameters()]
             found.append(float(torch.cat(grads).norm()))
         return found
@@ -112,11 +113,11 @@ def test_seed_fixes_every_draw() -> None:
     data = load("digits")
     first, again, other = (ready(quick(examples=0, seed=s), data) for s in (3, 3, 4))
 
-    def state(trainer: Trainer) -> list[Any]:
-        trainer._train_step(torch.arange(32))
+    def state(trainer: State) -> list[Any]:
+        train_step(trainer, next_rows(trainer))
         return [
-            trainer.splits.train,
-            trainer._order(0).numpy(),
+            trainer.batches.x,
+            trainer.order.numpy(),
             *(p.detach().numpy() for p in trainer.model.parameters()),
         ]
 
@@ -129,8 +130,8 @@ def test_seed_fixes_every_draw() -> None:
 def test_device_is_where_it_computes() -> None:
     data = load("digits", examples=300)
     trainer = Trainer(quick(device="cpu"), data)
-    assert {p.device.type for p in trainer.model.parameters()} == {"cpu"}
-    auto = Trainer(quick(device="auto"), data).device.type
+    assert {p.device.type for p in trainer.state.model.parameters()} == {"cpu"}
+    auto = Trainer(quick(device="auto"), data).state.device.type
     gpu = torch.cuda.is_available() or torch.backends.mps.is_available()
     assert (auto != "cpu") == gpu
     with pytest.raises(ValueError, match="not on this machine"):

@@ -23,7 +23,7 @@ from vae.report import report
 from vae.report.comparison_section import sentence
 from vae.runs import Run, notes
 from vae.runs.evaluations import EvaluationRequest, save
-from vae.worker.evaluate import judged, load_run
+from vae.worker.evaluate import evaluation_of, load_run
 
 SHIPPED = Path(__file__).parents[2] / "checkpoints" / "digits-first-look"
 EVIL = '<script>document.title="owned"</script><img src=x onerror=alert(1)>'
@@ -137,7 +137,7 @@ def test_an_evaluation_is_told_with_errors_and_units(tmp_path: Path) -> None:
     run = trained(tmp_path, "judged", binarize="threshold", frames=0)
     loaded, weights = load_run(run, "best")
     request = EvaluationRequest("best", "test", samples=5, full=True)
-    record = judged(loaded, request, lambda share: None)
+    record = evaluation_of(loaded, request, lambda share: None)
     save(run, request, weights, record)
     said = words(report([run]))
     assert record.elbo is not None

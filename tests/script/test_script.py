@@ -1,17 +1,20 @@
-"""A run's script stands alone and finds the run's own figures: every row of every table, in a
-process that cannot import `vae`."""
+"""A run's script trains what the run trained: every row of every table, the same weights exactly;
+and it stands alone: one of them runs in a process that cannot import `vae`."""
 
 import ast
+import builtins
 import gzip
 import json
 import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from vae.base.records import Change, Control, Snapshot, Tick
 from vae.components.likelihoods import LIKELIHOODS
@@ -20,38 +23,24 @@ from vae.components.objectives import OBJECTIVES
 from vae.components.posteriors import POSTERIORS
 from vae.components.priors import PRIORS
 from vae.components.schedules import SCHEDULES
-from vae.config import RunConfig
+from vae.config import RunConfig, fields
 from vae.data import Dataset, load, save_upload
 from vae.runs import Run
 from vae.script import data_file, file_name, script
 from vae.script.bundle import Bundle
+from vae.script.settings import settings_class
 from vae.script.source import free_names
 from vae.training import train
 
-SMALL = {"data": "digits", "examples": 90, "epochs": 2, "batch_size": 32, "frames": 0}
-SMALL |= {"threads": 1, "device": "cpu", "seed": 3}
-DRIVER = """
-import contextlib, io, json, pathlib, runpy, sys
-import torch
-try:
-    import vae
-except ImportError:
-    pass
-else:
-    sys.exit("vae can be imported, so this would show nothing")
-for file in sorted(pathlib.Path(sys.argv[1]).glob("*.py")):
-    names = runpy.run_path(str(file))
-    torch.set_num_threads(1)
-    beside = file.with_name(file.stem)  # a folder of IDX files, for those that need one
-    data = names["load_data"](str(beside) if beside.is_dir() else None)
-    with contextlib.redirect_stdout(io.StringIO()):
-        found, _ = names["train"](data, torch.device("cpu"))
-    print(json.dumps([file.stem, data.fingerprint, found, names["EXPECTED"]]))
-"""
+CPU = torch.device("cpu")
+SMALL = {"data": "digits", "examples": 60, "epochs": 1, "batch_size": 16, "frames": 0, "seed": 3}
+SMALL |= {"threads": 1, "device": "cpu"}
+NARROW = {"mlp": {"hidden": (16,)}, "conv": {"channels": (4, 6)}}
+MOVES = (Change(1, "beta", 3.0), Change(2, "lr", 1e-4), Change(3, "beta", 0.5))
 
 
 def rows() -> dict[str, dict[str, Any]]:
-    """Configurations that between them have every row of every table."""
+    """Configurations that together have every row of every table."""
     found: dict[str, dict[str, Any]] = {}
     for name in NETWORKS:
         found[f"network-{name}"] = {"network": name}
@@ -65,32 +54,21 @@ def rows() -> dict[str, dict[str, Any]]:
     for name in OBJECTIVES:
         found[f"objective-{name}"] = {"objective": name, "posterior_samples": 2}
     for name, schedule in SCHEDULES.items():
-        told = f"{name}:2" if schedule.takes_epochs else name
-        found[f"schedule-{name}"] = {"beta_schedule": told, "lr_schedule": told, "beta": 2.0}
+        text = f"{name}:2" if schedule.takes_epochs else name
+        found[f"schedule-{name}"] = {"beta_schedule": text, "lr_schedule": text, "beta": 2.0}
     found["wae-point"] = {"objective": "wae", "posterior": "point"}
     found["doubly"] = {"objective": "iwae", "posterior_samples": 3, "gradient": "doubly"}
-    found["flows"] = {"posterior": "flow", "prior": "flow"}
-    found["names-that-meet"] = {"likelihood": "categorical", "prior": "mixture"}
-    found["mixture"] = {"data": "mixture", "likelihood": "gaussian-learned", "examples": 80}
+    found["names-that-meet"] = {"posterior": "flow", "prior": "flow"}
+    found["names-that-meet-too"] = {"likelihood": "categorical", "prior": "mixture"}
+    found["mixture"] = {"data": "mixture", "likelihood": "gaussian-learned"}
     found["moon-phases"] = {"data": "moon-phases", "size": 8, "tilt": 20.0, "network": "conv"}
     found["shapes"] = {"data": "shapes", "size": 12, "hidden": (16,), "activation": "gelu"}
-    found["conditional"] = {"condition": "labels", "binarize": "threshold"}
+    found["conditional"] = {"condition": "labels", "binarize": "threshold", "network": "conv"}
     found["stochastic"] = {"binarize": "stochastic", "prior": "vamp", "prior_components": 5}
     found["clipped"] = {"grad_clip": 1.0, "weight_decay": 0.1, "adam_eps": 1e-4}
     found["bf16"] = {"precision": "bf16"}
     found["no-validation"] = {"val_share": 0.0, "batch_size": 7}
     return found
-
-
-QUICK = {  # a few configurations that between them have most of the ways a script is put together
-    "conditional": {"condition": "labels", "binarize": "threshold", "network": "conv"},
-    "flows": {"posterior": "flow", "prior": "flow"},
-    "iwae": {"objective": "iwae", "posterior_samples": 3, "likelihood": "continuous-bernoulli"},
-    "points": {"data": "mixture", "likelihood": "gaussian-learned", "examples": 80},
-    "plain": {"objective": "wae", "posterior": "point", "val_share": 0.0, "batch_size": 7},
-    "vamp": {"binarize": "stochastic", "prior": "vamp", "prior_components": 5, "grad_clip": 1.0},
-}
-MOVES = (Change(1, "beta", 3.0), Change(2, "lr", 1e-4), Change(3, "beta", 0.5))
 
 
 def trained(
@@ -99,66 +77,100 @@ def trained(
     settings: dict[str, Any],
     moves: tuple[Change, ...] = (),
     data: Dataset | None = None,
-) -> Run:
-    """A run of two epochs with its reports."""
-    config = RunConfig.of(**(SMALL | settings))
+) -> tuple[Run, Snapshot]:
+    """A run with its reports and live changes, and its last snapshot."""
+    narrow = NARROW.get(settings.get("network", "mlp"), {})
+    config = RunConfig.of(**(SMALL | narrow | settings))
     options = config.chosen("data")
     data = data or load(config.data, examples=config.examples, seed=config.seed, options=options)
     run = Run.create(root, config, data, name)
-    for event in train(config, data, control=lambda step: Control(changes=moves)):
+    events = list(train(config, data, control=lambda step: Control(changes=moves)))
+    for event in events:
         if not isinstance(event, Tick | Snapshot):
             run.record(event)
     lines = [json.dumps(change._asdict()) for change in moves]
     (run.path / "changes.jsonl").write_text("".join(f"{line}\n" for line in lines))
-    return run
+    assert isinstance(events[-1], Snapshot)
+    return run, events[-1]
 
 
-def played(folder: Path) -> dict[str, tuple[str, dict[str, Any], dict[str, Any]]]:
-    """Every script of a folder, run where `vae` is not: name → fingerprint, found, expected."""
-    result = subprocess.run(
-        [sys.executable, "-I", "-c", DRIVER, str(folder)],
-        cwd=folder,
-        env={"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert not result.returncode, result.stderr[-3000:]
-    lines = [json.loads(line) for line in result.stdout.splitlines()]
-    return {name: (mark, found, expected) for name, mark, found, expected in lines}
+def loaded(run: Run, folder: Path) -> ModuleType:
+    """The script of a run as a module, its data file beside it."""
+    file = folder / f"{run.name}.py"
+    file.write_text(script(run))
+    if name := file_name(run):
+        (folder / name).write_bytes(data_file(run))
+    module = ModuleType(run.name)
+    module.__file__ = str(file)
+    exec(compile(file.read_text(), file, "exec"), vars(module))
+    return module
 
 
-def held_to(runs: list[Run], folder: Path) -> None:
-    """Write the scripts of runs, run them, and compare all figures with the recorded ones."""
-    for run in runs:
-        (folder / f"{run.name}.py").write_text(script(run))
-        if file := file_name(run):
-            (folder / file).write_bytes(data_file(run))
-    found = played(folder)
-    assert len(found) == len(runs)
-    for run in runs:
-        mark, figures, expected = found[run.name]
-        assert mark == run.header["data"]["fingerprint"], run.name
-        assert_alike(run, figures, expected)
+def compare(run: Run, end: Snapshot, folder: Path, data: str | None = None) -> None:
+    """Train by the script; weights and figures are exactly those of the run."""
+    module = loaded(run, folder)
+    examples = module.load_data(data)
+    assert examples.fingerprint == run.header["data"]["fingerprint"]
+    found, state = module.train(examples, CPU)
+    ours = {f"model.{k}": v for k, v in state.model.state_dict().items()}
+    ours |= {f"best.{k}": v for k, v in state.best_weights.items()}
+    theirs = {k: v for k, v in end.arrays.items() if k.startswith(("model.", "best."))}
+    assert ours.keys() == theirs.keys()
+    for name, array in theirs.items():
+        np.testing.assert_array_equal(ours[name].numpy(), array, err_msg=f"{run.name} {name}")
+    assert_alike(run, end, found, module.EXPECTED)
 
 
-def assert_alike(run: Run, found: dict[str, Any], expected: dict[str, Any]) -> None:
+def assert_alike(run: Run, end: Snapshot, found: dict[str, Any], expected: Any) -> None:
+    """The figures found and expected are the reports of the last step and of the best weights."""
     reports = run.reports()
-    last = max(report["step"] for report in reports)
-    wanted = {r["split"]: r for r in reports if r["step"] == last}
-    assert set(expected) == ({"train", "validation", "best"} if "val" in wanted else {"train"})
-    for split, part in (("train", "train"), ("val", "validation")):
-        for term in ("elbo", "reconstruction", "kl") if split in wanted else ():
-            value = wanted[split][term]
-            assert (found[part].get(term) is None) == (value is None), (run.name, part, term)
-            if value is not None:
-                assert found[part][term] == pytest.approx(value, rel=1e-5, abs=1e-5), run.name
-                assert expected[part][term] == pytest.approx(value, abs=1e-6), run.name
-    if "val" in wanted:
-        by = run.config.best_by
-        best = by.best(r for r in reports if r["split"] == "val")
-        assert best is not None
-        assert found["best"][by.key] == pytest.approx(by.value(best), rel=1e-5), run.name
+    at_end = {r["split"]: r for r in reports if r["step"] == end.step}
+    wanted = {"training": at_end["train"]}
+    if "val" in at_end:
+        step = end.meta["best"]["step"]
+        (best,) = [r for r in reports if (r["split"], r["step"]) == ("val", step)]
+        wanted |= {"validation": at_end["val"], "best": best}
+    assert expected.keys() == wanted.keys() <= found.keys()
+    for part, report in wanted.items():
+        for term in ("elbo", "reconstruction", "kl", "loss"):
+            assert found[part].get(term) == report[term], (run.name, part, term)
+        for term, value in expected[part].items():
+            assert value == pytest.approx(found[part][term], abs=1e-6), (run.name, part, term)
+
+
+@pytest.mark.parametrize("name", rows())
+def test_a_script_trains_the_weights_of_its_run(name: str, tmp_path: Path) -> None:
+    compare(*trained(tmp_path, name, rows()[name]), tmp_path)
+
+
+def test_a_script_repeats_live_changes_under_schedules(tmp_path: Path) -> None:
+    moved = {"beta_schedule": "warmup:1", "lr_schedule": "cosine", "epochs": 2}
+    compare(*trained(tmp_path, "moved", moved, MOVES), tmp_path)
+
+
+def test_a_script_reads_a_file_of_arrays(tmp_path: Path) -> None:
+    settings = {"data": upload(tmp_path), "examples": 50, "condition": "labels"}
+    compare(*trained(tmp_path, "mine", settings), tmp_path)
+
+
+def test_a_script_reads_the_publishers_files(tmp_path: Path) -> None:
+    files = published(tmp_path / "files")
+    run, end = trained(tmp_path, "published", {"data": "mnist", "examples": 0}, data=files)
+    compare(run, end, tmp_path, str(tmp_path / "files"))
+
+
+@pytest.mark.parametrize("name", rows())
+def test_every_setting_is_in_the_script(name: str) -> None:
+    """No list in `vae/script` names the settings, so a new one arrives by itself."""
+    config = RunConfig.of(**(SMALL | rows()[name]))
+    source = settings_class(config, config.data)
+    scope = {name: Any for name in free_names(source) if not hasattr(builtins, name)}
+    exec(source, scope)
+    there = scope["RunConfig"]()
+    for field in fields():
+        assert there.get(field.name) == config.get(field.name), field.name
+    assert there.chosen("objective") == config.chosen("objective")
+    assert there.scheduled == config.scheduled
 
 
 def grey(n: int, seed: int = 5) -> np.ndarray:
@@ -194,28 +206,8 @@ def write_idx(path: Path, array: np.ndarray, packed: bool) -> None:
         path.write_bytes(content)
 
 
-def test_a_script_finds_the_figures_of_its_run(tmp_path: Path) -> None:
-    root, folder = tmp_path / "runs", tmp_path / "scripts"
-    folder.mkdir()
-    runs = [trained(root, name, settings) for name, settings in QUICK.items()]
-    moved = {"batch_size": 16, "beta_schedule": "warmup:1", "lr_schedule": "cosine"}
-    runs.append(trained(root, "moved", moved, MOVES))
-    runs.append(trained(root, "mine", {"data": upload(tmp_path), "examples": 50}))
-    files = published(folder / "files")
-    runs.append(trained(root, "files", {"data": "mnist", "examples": 0}, data=files))
-    held_to(runs, folder)
-
-
-@pytest.mark.long
-def test_every_row_of_every_table(tmp_path: Path) -> None:
-    folder = tmp_path / "scripts"
-    folder.mkdir()
-    table = rows()
-    held_to([trained(tmp_path / "runs", name, own) for name, own in table.items()], folder)
-
-
 def test_a_script_holds_what_its_run_uses_and_nothing_else(tmp_path: Path) -> None:
-    text = script(trained(tmp_path, "usual", {}))
+    text = script(trained(tmp_path, "usual", {})[0])
     for there in ("def elbo(", "class Bernoulli(", "class Diagonal(", "def mlp(", "def digits("):
         assert text.count(there) == 1, there
     for absent in ("def iwae", "class Gaussian", "class Flow", "def conv", "def mmd", "zuko"):
@@ -226,33 +218,26 @@ def test_a_script_holds_what_its_run_uses_and_nothing_else(tmp_path: Path) -> No
     assert max(map(len, text.splitlines())) <= 99
 
 
-def test_every_name_of_a_script_is_defined(tmp_path: Path) -> None:
-    import builtins
-
-    for name, settings in QUICK.items():
-        text = script(trained(tmp_path, name, settings))
-        known = set(re.findall(r"^(?:def|class) (\w+)|^(\w+)(?:: .*)? = ", text, re.M))
-        defined = {part for pair in known for part in pair}
-        imported = set(re.findall(r"(?:import|as|,|^   ) (\w+)", text.split("# ──")[0], re.M))
-        assert not [
-            free
-            for free in free_names(text)
-            if free not in defined | imported and not hasattr(builtins, free)
-        ], name
+@pytest.mark.parametrize("name", ["conditional", "names-that-meet", "mixture", "objective-iwae"])
+def test_every_name_of_a_script_is_defined(name: str, tmp_path: Path) -> None:
+    """Also the names in branches that this run does not take."""
+    module = loaded(trained(tmp_path, name, rows()[name])[0], tmp_path)
+    text = (tmp_path / f"{name}.py").read_text()
+    assert not set(free_names(text)) - vars(module).keys() - vars(builtins).keys()
 
 
 def test_pieces_with_one_name_get_two(tmp_path: Path) -> None:
     wanted = [("vae.components.posteriors", "Flow"), ("vae.components.priors", "Flow")]
     names = Bundle(wanted, "").names
     assert [names[place] for place in wanted] == ["Flow", "FlowPrior"]
-    text = script(trained(tmp_path, "both", QUICK["flows"]))
-    assert "self.to_q = Flow(Z, posterior_transforms=2)" in text
-    assert "self.to_pz = FlowPrior(Z, DOMAIN, prior_transforms=3)" in text
+    text = script(trained(tmp_path, "both", rows()["names-that-meet"])[0])
+    assert 'POSTERIORS: dict[str, type[Posterior]] = {\n    "flow": Flow,\n}' in text
+    assert 'PRIORS: dict[str, type[Prior]] = {\n    "flow": FlowPrior,\n}' in text
 
 
 def test_a_module_used_whole_is_refused() -> None:
     with pytest.raises(ValueError, match="uses the module rng whole"):
-        Bundle([("vae.model", "build")], "")
+        Bundle([("vae.training.previews", "frame")], "")
 
 
 def test_a_run_without_reports_makes_a_script_all_the_same(tmp_path: Path) -> None:
@@ -260,12 +245,12 @@ def test_a_run_without_reports_makes_a_script_all_the_same(tmp_path: Path) -> No
     run = Run.create(tmp_path, config, load("digits", examples=90, seed=3), "new")
     text = script(run)
     assert "The run had recorded nothing yet" in text
-    assert "range(per_epoch * EPOCHS)" in text
+    assert "STEPS = 0" in text
     compile(text, "new.py", "exec")
 
 
 def test_what_a_foreign_run_says_cannot_become_code(tmp_path: Path) -> None:
-    run = trained(tmp_path, "foreign", {})
+    run, _ = trained(tmp_path, "foreign", {})
     path = run.path / "config.json"
     head = json.loads(path.read_text())
     evil = '"""\nimport os; raise SystemExit("owned")\n"""'
@@ -282,18 +267,27 @@ def test_what_a_foreign_run_says_cannot_become_code(tmp_path: Path) -> None:
 
 
 def test_expected_figures_stand_in_the_head(tmp_path: Path) -> None:
-    run = trained(tmp_path, "told", {})
+    run, _ = trained(tmp_path, "told", {})
     last = next(r for r in reversed(run.reports()) if r["split"] == "val")
     words = f"validation: ELBO {last['elbo']:.4f}, reconstruction {last['reconstruction']:.4f}"
     assert words in script(run).partition("import argparse")[0]
 
 
-def test_run_as_a_program_it_tells_both_figures(tmp_path: Path) -> None:
-    file = tmp_path / "train.py"
-    file.write_text(script(trained(tmp_path / "runs", "told", {})))
-    command = [sys.executable, "-I", str(file), "--save", str(tmp_path / "weights.pt")]
-    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+ALONE = """
+import importlib.util, runpy, sys
+assert importlib.util.find_spec("vae") is None
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def test_a_script_stands_alone_and_prints_both_figures(tmp_path: Path) -> None:
+    file, weights = tmp_path / "train.py", tmp_path / "weights.pt"
+    file.write_text(script(trained(tmp_path / "runs", "alone", {})[0]))
+    command = [sys.executable, "-I", "-c", ALONE, str(file), "--save", str(weights)]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert not result.returncode, result.stderr[-3000:]
     table = re.findall(r"^(\w+), (.+?) +(-?[\d.]+) +(-?[\d.]+)$", result.stdout, re.M)
     assert len(table) == 9
-    assert all(own == expected for _, _, own, expected in table)
-    assert (tmp_path / "weights.pt").stat().st_size > 10_000
+    assert all(ours == expected for _, _, ours, expected in table)
+    assert torch.load(weights, weights_only=True)["encoder.1.weight"].shape == (16, 64)

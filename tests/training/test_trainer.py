@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import pydoc
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 
 from vae.base import rng
+from vae.base.finite import first_non_finite
 from vae.base.records import Change, Control, Domain, Examples, Frame, Report, Snapshot, Tick
 from vae.batches import Batches
 from vae.config import RunConfig
@@ -17,9 +19,10 @@ from vae.data import Dataset
 from vae.model import VAE, build
 from vae.training import metrics
 from vae.training import milestones as plan_module
-from vae.training.milestones import REPORTS
+from vae.training.metrics import Sums
+from vae.training.milestones import REPORTS, Plan
 from vae.training.previews import SHOWN_TILES
-from vae.training.trainer import Event, Plan, Sums, Trainer, effective, train
+from vae.training.trainer import Event, Trainer, effective, train
 
 CPU = torch.device("cpu")
 SHAPE = (1, 3, 3)
@@ -470,6 +473,61 @@ def test_divergence_is_told_and_leaves_nothing_broken(
             assert math.isfinite(event.reconstruction)
 
 
+def _nan_after(function: Callable[..., Any], spoil: Callable[[Any], Any]) -> Any:
+    return lambda *args, **options: spoil(function(*args, **options))
+
+
+NAN = float("nan")
+SPOILED: dict[str, tuple[str, Callable[[Any], Any]]] = {  # what turns NaN: where, and how
+    "sigma": ("vae.model.VAE.scalars", lambda found: found | {"sigma": torch.tensor(NAN)}),
+    "lr": ("vae.training.trainer.scalars_at", lambda found: found | {"lr": NAN}),
+    "extra": ("vae.training.steps.yardstick", lambda found: found | {"extra": torch.tensor(NAN)}),
+    "kl": ("vae.training.steps.yardstick", lambda found: found | {"kl": torch.tensor(NAN)}),
+    "kl_per_dimension": (
+        "vae.training.steps.yardstick",
+        lambda found: found | {"kl_per_dimension": torch.tensor([1.0, NAN])},
+    ),
+    "mean": ("vae.training.trainer.frame", lambda f: f._replace(mean=f.mean * NAN)),
+    "images_per_second": ("vae.training.metrics.Clock.speed", lambda value: math.inf),
+    "seconds": ("vae.training.metrics.Clock.elapsed", lambda value: NAN),
+}
+
+
+@pytest.mark.parametrize("name", SPOILED)
+def test_no_number_of_any_event_may_be_other_than_finite(
+    small: Callable[..., RunConfig],
+    data: Dataset,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+) -> None:
+    """Whichever number is NaN, the error names it and no event has one."""
+    path, spoil = SPOILED[name]
+    module, _, attribute = path.rpartition(".")
+    target: Any = pydoc.locate(module)
+    monkeypatch.setattr(target, attribute, _nan_after(getattr(target, attribute), spoil))
+    config = small(likelihood="gaussian-learned", frames=2, epochs=1)
+    seen: list[Event] = []
+    with pytest.raises(FloatingPointError, match=rf"diverged: {name} is not finite at step \d"):
+        seen.extend(train(config, data))
+    assert not any(first_non_finite(event) for event in seen)
+
+
+@pytest.mark.parametrize("where", ["tick", "snapshot"])
+def test_a_tick_and_a_snapshot_are_checked_too(
+    small: Callable[..., RunConfig], data: Dataset, where: str
+) -> None:
+    trainer = Trainer(small(epochs=1), data)
+    events = trainer.run(lambda step: Control("pause"))
+    next(events)  # the report before the first step
+    if where == "tick":
+        trainer.state.best["value"] = math.inf
+    else:
+        with torch.no_grad():
+            next(trainer.state.model.parameters()).fill_(NAN)
+    with pytest.raises(FloatingPointError, match=r"best|model\.encoder\.1\.weight"):
+        list(events)
+
+
 # ── the plan
 
 PLANS = list(
@@ -484,8 +542,8 @@ def test_the_plan(n: int, batch: int, epochs: int, frames: int) -> None:
     assert plan == Plan.of(config, n)
     assert (plan.steps_per_epoch - 1) * batch < n <= plan.steps_per_epoch * batch
     assert plan.steps == plan.steps_per_epoch * epochs
-    assert all(plan.reports(e * plan.steps_per_epoch) for e in (1, 2, epochs))
-    within = [s for s in range(1, plan.steps_per_epoch + 1) if plan.reports(s)]
+    assert all(plan.report_due(e * plan.steps_per_epoch) for e in (1, 2, epochs))
+    within = [s for s in range(1, plan.steps_per_epoch + 1) if plan.report_due(s)]
     assert len(within) * epochs <= max(REPORTS, epochs) * 1.5
     assert plan.snapshot_every >= 1
     assert plan.frame_every >= plan.steps_per_epoch
@@ -493,15 +551,17 @@ def test_the_plan(n: int, batch: int, epochs: int, frames: int) -> None:
     assert len(shown) <= frames
     if frames:
         assert shown[-1] == plan.steps
-        assert plan.frames(plan.steps)
+        assert plan.frame_due(plan.steps)
     if frames > 1:
         assert shown[0] == 0
         gaps = np.diff(shown)
         assert (np.diff(gaps) >= -1).all()  # dense at first, where most happens
         assert len(shown) == frames or plan.steps < frames**1.5
     else:
-        assert not plan.frames(0)
-    assert not any(plan.frames(s) for s in (plan.steps + 1,) if plan.frame_every > plan.steps + 1)
+        assert not plan.frame_due(0)
+    assert not any(
+        plan.frame_due(s) for s in (plan.steps + 1,) if plan.frame_every > plan.steps + 1
+    )
 
 
 def test_events_fall_where_the_plan_says(small: Callable[..., RunConfig], data: Dataset) -> None:

@@ -65,7 +65,7 @@ def test_progress_is_noted_and_cancel_ends_it_without_a_result(
     trained: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = trained("one")
-    monkeypatch.setattr(evaluate, "TELL_SECONDS", -1.0)
+    monkeypatch.setattr(evaluate, "PROGRESS_SECONDS", -1.0)
     job, shares = job_of(run), []
 
     def note(self: Job, **fields: Any) -> None:
@@ -86,7 +86,7 @@ def test_progress_is_noted_and_cancel_ends_it_without_a_result(
 
 
 def test_progress_goes_from_nothing_to_all(trained: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluate, "TELL_SECONDS", -1.0)
+    monkeypatch.setattr(evaluate, "PROGRESS_SECONDS", -1.0)
     monkeypatch.setattr("vae.evaluation.inputs.CHUNK", 8)
     run, shares = trained("one"), []
     monkeypatch.setattr(Job, "report", lambda self, share: shares.append(share))
@@ -137,7 +137,7 @@ def test_weights_that_are_not_finite_fail_with_a_sentence(trained: Make) -> None
     with pytest.raises(ValueError, match="not finite"):
         work(job.order, lambda: None)
     assert job.status()["state"] == "failed"
-    assert "not finite: it diverged. Try the best checkpoint" in job.status()["message"]
+    assert "is not finite. Try the best checkpoint" in job.status()["message"]
     assert saved_evaluations(run) == []
 
 

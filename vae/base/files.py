@@ -22,6 +22,8 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
+from vae.base.finite import first_non_finite
+
 TEMPORARY = ".tmp"
 FORGOTTEN = 24 * 3600.0  # seconds after which another host's temporary file is taken for dead
 ABOUT = {
@@ -105,9 +107,18 @@ def _abandoned(path: Path) -> bool:
 
 
 def write_json(path: Path, value: Any, sync: bool = True) -> None:
-    """Replace a file by a JSON value, indented for people."""
-    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-    replace(path, (text + "\n").encode(), sync)
+    """Replace a file by a JSON value, indented for people. Raises ValueError naming a number that
+    is not finite."""
+    replace(path, _json(path, value, indent=2) + b"\n", sync)
+
+
+def _json(path: Path, value: Any, indent: int | None = None) -> bytes:
+    """Return a value as JSON for a file; a NaN or an infinite number has no JSON."""
+    try:
+        return json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False).encode()
+    except ValueError:
+        name = first_non_finite(value)
+        raise ValueError(f"Cannot write {path}: {name} is not a finite number.") from None
 
 
 def read_json(path: Path) -> Any:
@@ -120,7 +131,7 @@ def read_json(path: Path) -> Any:
 
 def append_line(path: Path, value: Any, sync: bool = True) -> None:
     """Append one JSON value as one line; with `sync`, it is on the disk when this returns."""
-    line = json.dumps(value, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+    line = _json(path, value) + b"\n"
     with _naming(path):
         handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
         try:
@@ -141,7 +152,10 @@ def sync(path: Path) -> None:
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The JSON object of every whole line; what is none is skipped, a missing file is empty."""
+    """Return the JSON object of every whole line, with None for NaN and infinite numbers.
+
+    Other lines are skipped; a missing file has no lines.
+    """
     try:
         lines = path.read_bytes().split(b"\n")
     except OSError:
@@ -149,13 +163,13 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     values = []
     for line in lines:
         with suppress(ValueError, RecursionError):
-            values.append(json.loads(line))
+            values.append(json.loads(line, parse_constant=lambda name: None))
     return [value for value in values if isinstance(value, dict)]
 
 
 def keep_lines(path: Path, values: Iterable[dict[str, Any]]) -> None:
     """Make a file hold these JSON lines and nothing else; one that does already stays as it is."""
-    content = b"".join(json.dumps(v, ensure_ascii=False).encode() + b"\n" for v in values)
+    content = b"".join(_json(path, value) + b"\n" for value in values)
     if path.exists() and path.read_bytes() != content:
         replace(path, content)
 
@@ -165,7 +179,7 @@ def write_arrays(path: Path, arrays: dict[str, NDArray[Any]], meta: Any = None) 
     from safetensors.numpy import save
 
     contiguous = {name: np.ascontiguousarray(a).reshape(a.shape) for name, a in arrays.items()}
-    replace(path, save(contiguous, {"meta": json.dumps(meta, ensure_ascii=False)}))
+    replace(path, save(contiguous, {"meta": _json(path, meta).decode()}))
 
 
 def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], Any]:

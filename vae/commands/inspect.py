@@ -68,13 +68,13 @@ def evaluate_flags(parser: argparse.ArgumentParser) -> None:
 def evaluate(args: argparse.Namespace) -> int:
     """Judge a run on held-out examples, in nats per example, and keep the result with it."""
     from vae.runs.evaluations import EvaluationRequest, save
-    from vae.worker.evaluate import judged, load_run
+    from vae.worker.evaluate import evaluation_of, load_run
 
     loaded, weights = load_run(find(args.root, args.name), args.checkpoint)
     split = args.split or loaded.default_split()
     request = EvaluationRequest(args.checkpoint, split, args.elbo_samples, args.samples, args.full)
     with share(f"{args.name}, {split}") as progress:
-        record = judged(loaded, request, progress)
+        record = evaluation_of(loaded, request, progress)
     try:
         save(loaded.run, request, weights, record)
     except OSError as error:

@@ -67,7 +67,7 @@ class Prior(nn.Module):
         self.latent_dim = latent_dim
         self.domain = domain
 
-    def start(self, x: Tensor) -> None:
+    def init_from_data(self, x: Tensor) -> None:
         """Learn what may be learned before the first step from training examples (N, *event)."""
 
     def forward(self, posterior: Encoder, temperature: float = 1.0) -> Distribution:
@@ -129,7 +129,7 @@ class Vamp(Prior):
         self.inputs = nn.Parameter(torch.rand(prior_components, *domain.shape))
 
     @torch.no_grad()
-    def start(self, x: Tensor) -> None:
+    def init_from_data(self, x: Tensor) -> None:
         count = len(self.inputs)
         rows = torch.arange(count, device=x.device) * len(x) // count  # evenly over x
         self.inputs.copy_(x[rows])

@@ -9,10 +9,10 @@ from pydantic import ValidationError, model_validator
 from vae.base.criterion import Criterion
 from vae.base.options import Field, Option, Spec, check, coerce, derive, options_of, refuse_unknown
 from vae.base.records import Domain
-from vae.components import schedules
 from vae.components.objectives import OBJECTIVES
 from vae.components.posteriors import POSTERIORS
 from vae.components.priors import PRIORS
+from vae.components.schedules import CONSTANT, Progress, names, parse
 from vae.config import rules
 from vae.config.settings import TABLES, Settings
 from vae.data import Dataset, Splits, split
@@ -64,10 +64,16 @@ class RunConfig(Settings):
         row = TABLES[kind].get(getattr(self, kind))
         return {name: self.get(name) for name in options_of(row)} if row else {}
 
-    def at(self, name: str, progress: schedules.Progress, value: float | None = None) -> float:
+    def at(self, name: str, progress: Progress, value: float | None = None) -> float:
         """Return a scalar at a step: its value (or `value`, if changed live) × its schedule."""
         base = self.get(name) if value is None else value
-        return float(base * _factor(self.get(f"{name}_schedule") or schedules.CONSTANT)(progress))
+        return float(base * _factor(self.get(f"{name}_schedule") or CONSTANT)(progress))
+
+    @property
+    def scheduled(self) -> tuple[str, ...]:
+        """Names of the settings that may follow a schedule in this run."""
+        known = (field.name for field in fields() if field.option.scheduled)
+        return tuple(name for name in known if self.get(name) is not None)
 
     def is_default(self, name: str) -> bool:
         """Whether a general setting has its default value."""
@@ -113,13 +119,17 @@ class RunConfig(Settings):
         levels = 2 if self.binarized else dataset.levels
         return Domain(dataset.event_shape, levels, len(dataset.classes))
 
+    def divide(self, dataset: Dataset) -> Splits:
+        """Return the rows for training, validation and test."""
+        return split(dataset, self.val_share, self.test_share, self.seed)
+
     def split(self, dataset: Dataset) -> Splits:
         """Return the train, validation and test rows of a run on this data set.
 
         Raises ValueError if the data set does not suit the settings.
         """
         rules.check_data(self, dataset)
-        splits = split(dataset, self.val_share, self.test_share, self.seed)
+        splits = self.divide(dataset)
         rules.check_batch(self, len(splits.train))
         return splits
 
@@ -132,7 +142,7 @@ def _exists(kind: str, chosen: Mapping[str, Any]) -> bool:
     return kind == "data" or chosen[kind] in TABLES[kind]
 
 
-_factor = cache(schedules.parse)
+_factor = cache(parse)
 
 
 @cache
@@ -142,7 +152,7 @@ def fields() -> tuple[Field, ...]:
         Spec(name, info.annotation, info.default, _option(info.metadata))
         for name, info in RunConfig.model_fields.items()
     ]
-    return derive(general, TABLES, f"one of {schedules.names()}", schedules.CONSTANT)
+    return derive(general, TABLES, f"one of {names()}", CONSTANT)
 
 
 def _option(metadata: list[Any]) -> Option:

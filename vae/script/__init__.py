@@ -1,13 +1,13 @@
 """A run as one Python file that trains it again without VAE Lab, for reading and for the record.
 
-The file holds what this run uses and nothing else: the library's own functions and classes, word
-for word (`bundle`), around a training loop written for the purpose (`parts`). Every draw comes
-from the same stream and every sum is taken in the same order as in `vae.training.trainer`, so that
-on a CPU, with the same versions and number of threads, the figures are the run's own.
+The file holds the library's own functions and classes word for word (`bundle`), the settings of
+the run (`settings`), and a few hand-written parts (`templates`): the data, the loop over the steps
+and the command line. The steps and the validation are those of the Trainer, so with the same
+versions and number of threads on a CPU, the weights are exactly those of the run.
 
-It needs torch and NumPy; scikit-learn for its digits, zuko for a flow. Data that are drawn by
-formula are drawn again; MNIST and its kin are read from the publisher's four files; all others,
-a person's own among them, from an .npz (`data_file`) that lies beside the script.
+It needs torch and NumPy; scikit-learn for its digits, zuko for a flow. The script generates
+synthetic data again, reads MNIST and similar data from the publisher's four files, and all other
+data from an .npz (`data_file`) beside it.
 """
 
 import io
@@ -22,17 +22,17 @@ __all__ = ["data_file", "file_name", "script"]
 
 
 def script(run: Run) -> str:
-    """The file; raises ValueError with a sentence if the run's settings cannot be used."""
+    """Return the script of a run. Raises ValueError if the run's settings are not valid."""
     return Writer(run).text()
 
 
 def data_file(run: Run) -> bytes:
-    """All examples of the run's source as an .npz for the script; raises ValueError without it."""
+    """Return all examples of the run's data source as an .npz. Raises ValueError without them."""
     import numpy as np
 
     config = run.config
     whole = load(config.data, seed=config.seed, options=config.chosen("data"))
-    run.data()  # refuses data that have changed since
+    run.data()  # raises ValueError if the data have changed
     arrays: dict[str, Any] = {"x": whole.x, "scale": whole.scale, "test": whole.test}
     if whole.labels is not None:
         arrays["labels"] = whole.labels

@@ -1,14 +1,14 @@
-"""Pieces of the library's own source → one file that stands alone.
+"""Pieces of the library's source, bundled into one file that needs no other.
 
-From the pieces that are asked for, everything that they name is gathered, through imports as well,
-and nothing else; of a class, the methods that nobody in the file calls are left out. What is
-written is the library's text with three changes: an option's annotation is only its type, remarks
-to linters are gone, and of two pieces with one name the second is renamed.
+A bundle holds the wanted pieces and every piece that they name, directly or through others.
+Methods that nothing in the file calls and rows of tables that no setting chooses are left out. Of
+two pieces with one name the second is renamed.
 """
 
 import ast
 import re
-from collections.abc import Iterable
+import textwrap
+from collections.abc import Iterable, Mapping
 
 from vae.script.source import (
     Import,
@@ -18,25 +18,32 @@ from vae.script.source import (
     find,
     free_names,
     own_methods,
+    piece_text,
     source,
-    written,
+    table_keys,
+    with_rows,
+    without_methods,
 )
 
 WIDTH = 99
 
 
 class Bundle:
-    """The pieces that are `wanted` and all that they need, beside a hand-written `text`, which
-    defines the names `given` and stands in for the pieces `instead`."""
+    """The pieces that a hand-written `text` needs: the `wanted` ones and all that they name.
+
+    `given` are the names that the text defines. `texts` replaces the source of some pieces. `rows`
+    maps the keys of a table to the rows of it that stay.
+    """
 
     def __init__(
         self,
         wanted: Iterable[Place],
         text: str,
         given: Iterable[str] = (),
-        instead: Iterable[Place] = (),
+        texts: Mapping[Place, str] | None = None,
+        rows: Mapping[frozenset[str], frozenset[str]] | None = None,
     ) -> None:
-        self.given, self.instead = frozenset(given), frozenset(instead)
+        self.given, self.texts, self.rows = frozenset(given), dict(texts or {}), dict(rows or {})
         self.places: list[Place] = []
         self.outside: dict[str, Import] = {}
         self.called = set(re.findall(r"\.(\w+)", text))
@@ -47,11 +54,11 @@ class Bundle:
         self.names = self._named()
 
     def _add(self, place: Place) -> None:
-        if place not in self.places and place not in self.instead:
+        if place not in self.places:
             self.places.append(place)
 
     def _grow(self) -> bool:
-        """Add what the pieces so far name and call; whether there was any."""
+        """Add the pieces that the present ones name. Return whether there was a new one."""
         before = len(self.places), len(self.called)
         for module, name in list(self.places):
             kept = self._kept(module, name)
@@ -65,17 +72,19 @@ class Bundle:
         return before != (len(self.places), len(self.called))
 
     def _needs(self, place: Place) -> list[Place]:
-        """The pieces that a piece names."""
+        """Return the pieces that a piece names."""
         found = [find(place[0], free) for free in free_names(self._kept(*place))]
         return [f for f in found if f is not None and not isinstance(f, Import)]
 
     def _kept(self, module: str, name: str) -> str:
-        """The text of a piece, without the methods that nobody calls."""
-        unused = [part for part in own_methods(module, name) if part not in self.called]
-        return written(module, name, tuple(unused))
+        """Return the text of a piece, without uncalled methods and unchosen rows."""
+        text = self.texts.get((module, name)) or piece_text(module, name)
+        unused = tuple(part for part in own_methods(module, name) if part not in self.called)
+        chosen = self.rows.get(frozenset(table_keys(text)))
+        return without_methods(text if chosen is None else with_rows(text, chosen), unused)
 
     def _named(self) -> dict[Place, str]:
-        """What each piece is called in the file."""
+        """Return the name of each piece in the file."""
         taken = set(self.outside) | self.given
         names: dict[Place, str] = {}
         for place in self.ordered():
@@ -84,8 +93,8 @@ class Bundle:
         return names
 
     def ordered(self) -> list[Place]:
-        """The pieces as they are written: each module after those that it needs, a module's
-        pieces as they stand in it."""
+        """Return the pieces in the order of the file: each module after those that it needs, the
+        pieces of a module in their own order."""
         modules: list[str] = []
 
         def visit(module: str) -> None:
@@ -102,18 +111,18 @@ class Bundle:
         return sorted(self.places, key=lambda p: (modules.index(p[0]), first[p]))
 
     def modules(self) -> list[str]:
-        """The modules that pieces come from, in the order in which they are written."""
+        """Return the modules of the pieces in the order of the file."""
         return list(dict.fromkeys(module for module, _ in self.ordered()))
 
-    def section(self, module: str) -> str:
-        """All pieces of a module, below a line that says what it is."""
+    def section(self, module: str, about: str = "") -> str:
+        """Return all pieces of a module below a heading, by default its docstring's first line."""
         texts = dict.fromkeys(
             self._renamed(place) for place in self.ordered() if place[0] == module
         )
-        return heading(source(module).about, _parted(texts))
+        return heading(about or source(module).about, _parted(texts))
 
     def _renamed(self, place: Place) -> str:
-        """The text of a piece, in the names of this file."""
+        """Return the text of a piece with the names of this file."""
         module, name = place
         text = self._kept(module, name)
         renamed = {}
@@ -134,7 +143,7 @@ class Bundle:
         return re.sub(rf"^(class|def) {name}\b", rf"\1 {new}", text, count=1, flags=re.M)
 
     def imports(self, more: Iterable[str]) -> str:
-        """The import statements of the file: those of the pieces, and `more` lines."""
+        """Return the import statements of the file: those of the pieces, and `more` lines."""
         lines = set(more)
         froms: dict[str, set[str]] = {}
         for local, (module, name) in self.outside.items():
@@ -155,8 +164,9 @@ BLOCK = re.compile(r"@|class |def ")
 
 
 def heading(words: str, text: str) -> str:
-    """A text below a line that says what it is."""
-    return f"# ── {words}\n" + ("\n\n" if BLOCK.match(text) else "\n") + text
+    """Return a text below a heading."""
+    line = textwrap.fill(words, WIDTH, initial_indent="# ── ", subsequent_indent="#    ")
+    return f"{line}\n" + ("\n\n" if BLOCK.match(text) else "\n") + text
 
 
 def _other_name(module: str, name: str) -> str:
@@ -174,7 +184,7 @@ def _from(module: str, names: Iterable[str]) -> str:
 
 
 def _parted(texts: Iterable[str]) -> str:
-    """Constants below each other, functions and classes two lines apart."""
+    """Join texts: constants on adjacent lines, functions and classes two lines apart."""
     parts, before = [], ""
     for text in texts:
         apart = BLOCK.match(text) or BLOCK.match(before)

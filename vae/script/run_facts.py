@@ -1,4 +1,4 @@
-"""What a script has to know of a run: where its data come from, and what it has to find."""
+"""The facts of a run that its script needs: the source of the data, and the recorded figures."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
@@ -13,42 +13,41 @@ TERMS = {"elbo": "ELBO", "reconstruction": "reconstruction", "kl": "KL"}
 
 
 class Recorded(NamedTuple):
-    """What a run has to be held to."""
+    """The figures that a run recorded, which its script must reproduce."""
 
     steps: int
     epoch: float
     figures: dict[str, dict[str, float]]  # part → term → nats per example
-    titles: dict[str, str]  # of every term
+    titles: dict[str, str]  # term → title
 
 
 def kind(config: RunConfig) -> str:
-    """How the script comes by its data: "drawn", "idx" or "arrays"."""
+    """Return the source of a script's data: "drawn" (generated), "idx" or "arrays" (files)."""
     if config.data in SOURCES:
         return "idx" if SOURCES[config.data].read is read_idx_family else "arrays"
     return "drawn" if config.data in DATASETS else "arrays"
 
 
 def file_name(run: Run) -> str:
-    """What the data's file beside the script is called; "" where it needs none."""
+    """Return the name of the data file beside the script; "" if it needs none."""
     return f"{run.name}-data.npz" if kind(run.config) == "arrays" else ""
 
 
 def recorded(run: Run) -> Recorded:
-    """The run's last report and its best, so far."""
+    """Return the last report and the best report of a run so far."""
     titles = TERMS | {run.config.best_by.key: run.config.best_by.title}
     reports = [r for r in run.reports() if r["step"]]
     held = [r for r in reports if r["split"] == "val"]
     if not reports:
         return Recorded(0, 0.0, {}, titles)
     last = (held or reports)[-1]
-    figures: dict[str, Mapping[str, Any]] = {
-        "train": next(r for r in reports if r["step"] == last["step"])
-    }
+    at_last = next(r for r in reports if r["step"] == last["step"])
+    parts: dict[str, Mapping[str, Any]] = {"training": at_last}
     if held:
-        figures["validation"] = last
-        figures["best"] = best_report(run) or last
-    told = {part: _figures(report, titles) for part, report in figures.items()}
-    return Recorded(last["step"], last["epoch"], told, titles)
+        parts["validation"] = last
+        parts["best"] = best_report(run) or last
+    figures = {part: _figures(report, titles) for part, report in parts.items()}
+    return Recorded(last["step"], last["epoch"], figures, titles)
 
 
 def _figures(report: Mapping[str, Any], names: Iterable[str]) -> dict[str, float]:

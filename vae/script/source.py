@@ -1,6 +1,7 @@
-"""The library's modules taken apart: pieces, what they name, and their text as a script has it.
+"""The library's modules as pieces: top-level functions, classes and constants, and their text.
 
-A *piece* is a top-level statement of a module: a function, a class, a constant.
+The text of a piece in a script is that of the library with few changes: an option's annotation is
+only its type, comments for linters are gone, and methods or rows of a table can be left out.
 """
 
 import ast
@@ -20,24 +21,24 @@ Place = tuple[str, str]  # (module, name)
 
 
 class Import(NamedTuple):
-    """Where a name of a module comes from; `name` "" for the module itself."""
+    """The origin of a name that a module imports; `name` is "" for a whole module."""
 
     module: str
     name: str
 
 
 class Source(NamedTuple):
-    """A module taken apart."""
+    """A module as pieces."""
 
     text: str
     pieces: dict[str, ast.stmt]  # name → statement
-    imports: dict[str, Import]  # name → where it is from
+    imports: dict[str, Import]  # name → origin
     about: str  # first line of the docstring
 
 
 @cache
 def source(module: str) -> Source:
-    """A module of the library; of a package its __init__."""
+    """Return a module of the library as pieces; of a package its __init__."""
     text = Path(str(importlib.import_module(module).__file__)).read_text()
     tree = ast.parse(text)
     pieces: dict[str, ast.stmt] = {}
@@ -50,18 +51,21 @@ def source(module: str) -> Source:
             names = [n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)]
             pieces |= dict.fromkeys(names, node)
         elif isinstance(node, ast.Import):
-            first = {a.asname or a.name.split(".")[0]: Import(a.name, "") for a in node.names}
-            imports |= first
+            imports |= {a.asname or a.name.split(".")[0]: Import(a.name, "") for a in node.names}
         elif isinstance(node, ast.ImportFrom):
-            made = {a.asname or a.name: Import(str(node.module), a.name) for a in node.names}
-            imports |= made
+            origin = str(node.module)
+            imports |= {a.asname or a.name: Import(origin, a.name) for a in node.names}
     about = (ast.get_docstring(tree) or module).splitlines()[0]
     return Source(text, pieces, imports, about)
 
 
 @cache
 def find(module: str, name: str) -> Place | Import | None:
-    """Where a name that a module uses is defined: in the library, outside, or built in (None)."""
+    """Return where a name used in a module is defined: a place in the library, an import from
+    outside, or None for a built-in name.
+
+    Raises ValueError if the name is a module of the library: a script takes pieces only.
+    """
     here = source(module)
     if name in here.pieces:
         return module, name
@@ -75,7 +79,7 @@ def find(module: str, name: str) -> Place | Import | None:
 
 @cache
 def _modules(package: str) -> frozenset[str]:
-    """The modules in a package; none where it is a module itself."""
+    """Return the modules in a package; none for a module."""
     file = Path(str(importlib.import_module(package).__file__))
     inside = file.parent.iterdir() if file.name == "__init__.py" else ()
     return frozenset(f"{package}.{path.stem}" for path in inside)
@@ -83,29 +87,36 @@ def _modules(package: str) -> frozenset[str]:
 
 @cache
 def own_methods(module: str, name: str) -> tuple[str, ...]:
-    """The methods of a class that torch does not call by itself; none of what is no class."""
-    node = source(module).pieces[name]
-    if not isinstance(node, ast.ClassDef):
+    """Return the methods of a class that torch does not call by itself; () for other pieces."""
+    if not isinstance(source(module).pieces[name], ast.ClassDef):
         return ()
     bases = getattr(importlib.import_module(module), name).__mro__
     others = [vars(b) for b in bases if not b.__module__.startswith((HOME, NEVER_CALLED_HERE))]
-    methods = [part.name for part in node.body if isinstance(part, ast.FunctionDef)]
     return tuple(
-        method
-        for method in methods
-        if not method.startswith("__") and not any(method in base for base in others)
+        node.name
+        for node, _ in pieces_of_class(module, name)
+        if not node.name.startswith("__") and not any(node.name in base for base in others)
     )
 
 
 @cache
+def pieces_of_class(module: str, name: str) -> tuple[tuple[ast.FunctionDef, str], ...]:
+    """Return the methods of a class, each with its text."""
+    here = source(module)
+    node, lines = here.pieces[name], here.text.splitlines()
+    methods = [m for m in getattr(node, "body", []) if isinstance(m, ast.FunctionDef)]
+    return tuple((m, "\n".join(lines[_first_line(m) - 1 : m.end_lineno])) for m in methods)
+
+
+@cache
 def attributes(text: str) -> frozenset[str]:
-    """The names that a text asks objects for."""
+    """Return the attribute names that a text reads or calls."""
     return frozenset(n.attr for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Attribute))
 
 
 @cache
 def free_names(text: str) -> tuple[str, ...]:
-    """The names that a text takes from around it, in alphabetical order."""
+    """Return the names that a text uses and does not define, in alphabetical order."""
 
     def walk(table: symtable.SymbolTable) -> Iterator[str]:
         top = table.get_type() == "module"
@@ -120,17 +131,45 @@ def free_names(text: str) -> tuple[str, ...]:
 
 
 @cache
-def written(module: str, name: str, without: tuple[str, ...] = ()) -> str:
-    """The text of a piece, less some of its methods, with plain types."""
+def piece_text(module: str, name: str) -> str:
+    """Return the text of a piece with plain types."""
     here = source(module)
-    node, lines = here.pieces[name], here.text.splitlines()
-    for part in getattr(node, "body", []):
-        if getattr(part, "name", "") in without:
-            first = _first_line(part) - 1
-            lines[first : part.end_lineno] = [""] * (part.end_lineno - first)
-    kept = lines[_first_line(node) - 1 : node.end_lineno]
-    text = "\n".join(REMARK.sub("", line) for line in kept)
-    return _plain(re.sub(r"\n{3,}", "\n\n", text).rstrip())
+    node = here.pieces[name]
+    lines = here.text.splitlines()[_first_line(node) - 1 : node.end_lineno]
+    return _plain("\n".join(REMARK.sub("", line) for line in lines))
+
+
+@cache
+def without_methods(text: str, names: tuple[str, ...]) -> str:
+    """Return the text of a class without these methods."""
+    lines = text.splitlines()
+    for method in getattr(ast.parse(text).body[0], "body", []):
+        if getattr(method, "name", "") in names:
+            first = _first_line(method) - 1
+            lines[first : method.end_lineno] = [""] * (method.end_lineno - first)
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).rstrip()
+
+
+@cache
+def table_keys(text: str) -> tuple[str, ...]:
+    """Return the keys of a table, a constant that is a dict with names as keys; () for others."""
+    value = getattr(ast.parse(text).body[0], "value", None)
+    keys = value.keys if isinstance(value, ast.Dict) else []
+    names = [k.value for k in keys if isinstance(k, ast.Constant) and isinstance(k.value, str)]
+    return tuple(names) if len(names) == len(keys) else ()
+
+
+@cache
+def with_rows(text: str, names: frozenset[str]) -> str:
+    """Return the text of a table with these rows only."""
+    value = ast.parse(text).body[0].value  # type: ignore[attr-defined]
+    rows = zip(value.keys, value.values, strict=True)
+    kept = [
+        f"    {ast.get_source_segment(text, key)}: {ast.get_source_segment(text, row)},\n"
+        for key, row in rows
+        if key.value in names
+    ]
+    return edited(text, [(value, "{\n" + "".join(kept) + "}")])
 
 
 def _first_line(node: ast.stmt) -> int:
@@ -139,7 +178,7 @@ def _first_line(node: ast.stmt) -> int:
 
 
 def _plain(text: str) -> str:
-    """Annotated[type, …] → type."""
+    """Replace Annotated[type, …] by type."""
     edits = [
         (node, ast.unparse(node.slice.elts[0]))
         for node in ast.walk(ast.parse(text))
@@ -152,7 +191,7 @@ def _plain(text: str) -> str:
 
 
 def edited(text: str, edits: Iterable[tuple[ast.expr, str]]) -> str:
-    """The text with expressions replaced."""
+    """Return the text with expressions replaced."""
     data = text.encode()  # columns are counted in bytes
     starts = [0]
     for line in data.splitlines(keepends=True):

@@ -1,4 +1,4 @@
-"""Meters: what is measured while training runs, and how fast it runs."""
+"""Bound terms of a pass, their means over batches, and the speed of training."""
 
 import time
 from typing import Any
@@ -14,8 +14,8 @@ TICK_SECONDS = 0.1
 
 
 def yardstick(model: VAE, out: Pass, loss: Loss) -> dict[str, Tensor]:
-    """What the curves show of one pass, detached: loss, reconstruction, KL (per dimension too,
-    (Z,), where that is defined) and the objective's further terms."""
+    """Return the means over one pass that the curves show, detached: loss, reconstruction, KL
+    (also per dimension, (Z,), if it is a sum over them) and the objective's other terms."""
     terms = {name: value.detach() for name, value in loss.terms.items()}
     with torch.no_grad():
         if "reconstruction" not in terms:
@@ -26,14 +26,14 @@ def yardstick(model: VAE, out: Pass, loss: Loss) -> dict[str, Tensor]:
 
 
 class Sums:
-    """Means over batches of unequal size, summed where the numbers are."""
+    """Means over batches of unequal size, summed on the device of the values."""
 
     def __init__(self) -> None:
         self.totals: dict[str, Tensor] = {}
         self.count = 0
 
     def add(self, values: dict[str, Tensor], weight: int) -> None:
-        """Add one batch's means, weighted by its size."""
+        """Add the means of one batch, weighted by its size."""
         self.count += weight
         for name, value in values.items():
             if name in self.totals:
@@ -42,14 +42,14 @@ class Sums:
                 self.totals[name] = value * weight
 
     def means(self) -> dict[str, Any]:
-        """Name → number, or list of numbers for what has dimensions."""
+        """Return name → mean: a number, or a list of numbers for a vector."""
         return {name: (total / self.count).tolist() for name, total in self.totals.items()}
 
 
 class Clock:
-    """How long and how fast; nothing that is trained depends on it."""
+    """Elapsed time and examples per second; no trained value depends on it."""
 
-    def __init__(self, step: int) -> None:
+    def __init__(self) -> None:
         self.began = self.ticked = self.reported = time.perf_counter()
         self.since_tick = self.since_report = 0
 
@@ -58,20 +58,22 @@ class Clock:
         self.since_report += examples
 
     def elapsed(self) -> float:
+        """Return the seconds since the clock started."""
         return time.perf_counter() - self.began
 
     def due(self) -> bool:
+        """Whether the next Tick is due."""
         return time.perf_counter() - self.ticked >= TICK_SECONDS
 
     def tick(self) -> float:
-        """Examples per second since the last tick."""
+        """Return the examples per second since the last tick."""
         now = time.perf_counter()
         speed = self.since_tick / max(now - self.ticked, 1e-9)
         self.ticked, self.since_tick = now, 0
         return speed
 
     def speed(self) -> float:
-        """Examples per second since the last report."""
+        """Return the examples per second since the last report."""
         now = time.perf_counter()
         speed = self.since_report / max(now - self.reported, 1e-9)
         self.reported, self.since_report = now, 0

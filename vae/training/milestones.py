@@ -1,27 +1,27 @@
-"""The plan of a training run: what happens at which step, a pure function of the configuration."""
+"""The steps of reports, frames and snapshots, as pure functions of the configuration."""
 
 import math
 from typing import NamedTuple
 
 from vae.config import RunConfig
 
-SNAPSHOT_EXAMPLES = 50_000  # between two snapshots: a second or two of a small model
-REPORTS = 400  # train reports over the planned length, one an epoch at least
+SNAPSHOT_EXAMPLES = 50_000  # between two snapshots: about two seconds for a small model
+REPORTS = 400  # train reports over the planned length; at least one per epoch
 
 
 class Plan(NamedTuple):
-    """What happens at which step: pure functions of the configuration."""
+    """The planned steps of a run, and the steps at which something is due."""
 
     steps_per_epoch: int
-    steps: int  # planned: schedules are spread over them
+    steps: int  # planned; schedules extend over them
     report_every: int
     snapshot_every: int
     frame_steps: frozenset[int]
-    frame_every: int  # beyond the planned length
+    frame_every: int  # steps between two frames beyond the planned length
 
     @classmethod
     def of(cls, config: RunConfig, n_train: int) -> "Plan":
-        """The plan for so many training examples."""
+        """Return the plan of a configuration for `n_train` training examples."""
         per_epoch = math.ceil(n_train / config.batch_size)
         steps = per_epoch * config.epochs
         reports_per_epoch = max(1, min(per_epoch, REPORTS // config.epochs))
@@ -36,11 +36,11 @@ class Plan(NamedTuple):
             frame_every=max(per_epoch, steps // last),
         )
 
-    def reports(self, step: int) -> bool:
+    def report_due(self, step: int) -> bool:
         position = step % self.steps_per_epoch
         return position == 0 or position % self.report_every == 0
 
-    def frames(self, step: int) -> bool:
+    def frame_due(self, step: int) -> bool:
         return step in self.frame_steps or (
             bool(self.frame_steps) and step > self.steps and step % self.frame_every == 0
         )

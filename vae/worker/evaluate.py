@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from vae.base import files
+from vae.base.finite import first_non_finite
 from vae.base.records import Evaluation
 from vae.runs import Run
 from vae.runs.evaluations import EvaluationRequest, Weights, save
@@ -15,30 +16,33 @@ from vae.worker.job import Job
 if TYPE_CHECKING:
     from vae.analysis.loaded_run import LoadedRun
 
-TELL_SECONDS = 0.2  # between two notes of how far it is
-TRIES = 20  # to load weights that training does not replace at that moment
+PROGRESS_SECONDS = 0.2  # between two notes of the progress
+TRIES = 20  # attempts to load weights while training replaces them
 
 
 def evaluate(job: Job) -> None:
-    """Judge a run and keep the result; raises Cancelled when it is, ValueError if the spec cannot
-    be met or the weights are not finite."""
+    """Evaluate a run and save the result.
+
+    Raises Cancelled if the job is cancelled, ValueError if the request does not fit the run or the
+    result is not finite.
+    """
     request = EvaluationRequest(**job.spec)
-    told = -math.inf
+    noted = -math.inf
 
     def progress(share: float) -> None:
-        nonlocal told
-        if time.monotonic() - told > TELL_SECONDS:
-            told = time.monotonic()
+        nonlocal noted
+        if time.monotonic() - noted > PROGRESS_SECONDS:
+            noted = time.monotonic()
             job.report(share)
 
     loaded, weights = load_run(job.run, request.checkpoint)
-    save(job.run, request, weights, judged(loaded, request, progress))
+    save(job.run, request, weights, evaluation_of(loaded, request, progress))
 
 
 def load_run(run: Run, checkpoint: str) -> tuple["LoadedRun", Weights]:
-    """A run opened, and which weights it was opened with.
+    """Return a loaded run and which weights were loaded.
 
-    Raises ValueError if its weights or data are not there, or are replaced all the time.
+    Raises ValueError if weights or data are missing, or if training keeps replacing the weights.
     """
     from vae.analysis.loaded_run import LoadedRun
 
@@ -51,16 +55,17 @@ def load_run(run: Run, checkpoint: str) -> tuple["LoadedRun", Weights]:
     raise ValueError(f"The {checkpoint} weights of {run.name} change too fast: pause it first.")
 
 
-def judged(
+def evaluation_of(
     loaded: "LoadedRun", request: EvaluationRequest, progress: Callable[[float], None]
 ) -> Evaluation:
-    """The evaluation, deterministic; raises ValueError if its values are not finite."""
+    """Return the evaluation, which is deterministic. Raises ValueError naming a number that is not
+    finite."""
     record = loaded.evaluate(
         request.split, request.elbo_samples, request.samples, request.full, progress
     )
-    if not math.isfinite(record.reconstruction + (record.kl or 0.0) + (record.nll or 0.0)):
+    if name := first_non_finite(record):
         raise ValueError(
-            f"The {request.checkpoint} weights of {record.run} give values that are not finite: "
-            "it diverged. Try the best checkpoint, or train with a lower learning rate."
+            f"The {request.checkpoint} weights of {record.run} diverged: the evaluation's {name} "
+            "is not finite. Try the best checkpoint, or train with a lower learning rate."
         )
     return record

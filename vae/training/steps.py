@@ -1,0 +1,154 @@
+"""Training as functions of a state: take one step, measure, keep the best weights.
+
+The Trainer calls these functions, and an exported script contains them word for word, so that both
+train the same model. Every random draw is a function of (seed, step).
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vae.base.records import Change, Domain
+from vae.base.rng import permutation, reseed, stream
+from vae.batches import Batches
+from vae.components.schedules import Progress
+from vae.config import RunConfig
+from vae.data import Dataset, Splits
+from vae.model import VAE, build
+from vae.training.metrics import Sums, yardstick
+from vae.training.milestones import Plan
+
+FIRST_EXAMPLES = 1000  # training examples that may initialise a model
+
+
+class State:
+    """Model, optimiser, running means and best weights: everything that a step changes."""
+
+    def __init__(
+        self,
+        config: RunConfig,
+        domain: Domain,
+        data: Dataset,
+        splits: Splits,
+        device: torch.device,
+    ) -> None:
+        self.config, self.device = config, device
+        self.batches = Batches(data, splits.train, config, device)
+        self.held_out = Batches(data, splits.val, config, device)
+        self.plan = Plan.of(config, len(splits.train))
+        self.model = build(config, domain).to(device)
+        self.optimizer = build_optimizer(self.model, config)
+        self.scheduled = config.scheduled
+        self.changes: Sequence[Change] = ()  # live changes of scheduled settings
+        self.step = 0  # optimiser steps taken
+        self.order = torch.empty(0, dtype=torch.long)  # of the training examples in this epoch
+        self.order_epoch = -1
+        self.sums = Sums()
+        self.best: dict[str, Any] = {"value": None, "step": 0}
+        self.best_weights: dict[str, Tensor] = {}
+
+
+def build_optimizer(model: VAE, config: RunConfig) -> torch.optim.Optimizer:
+    """Return AdamW on all parameters of the model (Loshchilov & Hutter 2019)."""
+    return torch.optim.AdamW(
+        model.parameters(),
+        lr=config.lr,
+        eps=config.adam_eps,
+        weight_decay=config.weight_decay,
+        fused=model.device.type != "mps",
+    )
+
+
+def init_from_data(state: State) -> None:
+    """Initialise the parts of the model that start from training examples."""
+    with torch.no_grad(), stream(state.device, state.config.seed, "start"):
+        rows = torch.randperm(len(state.batches))[:FIRST_EXAMPLES].to(state.device)
+        state.model.init_from_data(state.batches.take(rows).x)
+
+
+def next_rows(state: State) -> Tensor:
+    """Return the training examples of the next step, int64 (B,): a slice of the epoch's order."""
+    epoch, position = divmod(state.step, state.plan.steps_per_epoch)
+    if epoch != state.order_epoch:
+        order = permutation(len(state.batches), state.config.seed, epoch)
+        state.order, state.order_epoch = order.to(state.device), epoch
+    size = state.config.batch_size
+    return state.order[position * size : (position + 1) * size]
+
+
+def scalars_at(state: State, of_last_step: bool = False) -> dict[str, float]:
+    """Return every scheduled setting at this step, live changes included.
+
+    A report takes `of_last_step`, without the changes made at this very step: when the report was
+    first written they were not known, and a resumed run must write the same report again.
+    """
+    plan, until = state.plan, state.step - of_last_step
+    progress = Progress(state.step, plan.steps, plan.steps_per_epoch)
+    moved = {c.field: c.value for c in state.changes if c.step <= until}
+    config = state.config
+    return {name: config.at(name, progress, moved.get(name)) for name in state.scheduled}
+
+
+def train_step(state: State, rows: Tensor) -> None:
+    """Take one optimiser step on these training examples (B,); add their means to the sums."""
+    config, model, optimizer = state.config, state.model, state.optimizer
+    scalars = scalars_at(state)
+    optimizer.param_groups[0]["lr"] = scalars.pop("lr")
+    reseed(state.device, config.seed, "step", state.step)
+    x, y = state.batches.take(rows)
+    out = model(x, config.posterior_samples, y)
+    loss = model.loss(out, scalars)
+    optimizer.zero_grad(set_to_none=True)
+    loss.total.backward()  # type: ignore[no-untyped-call]
+    if config.grad_clip:
+        torch.nn.utils.clip_grad_norm_(model.parameters(), config.grad_clip)
+    optimizer.step()
+    state.sums.add(yardstick(model, out, loss), len(rows))
+    state.step += 1
+
+
+def validate(state: State) -> dict[str, Any]:
+    """Return the means over the validation examples at the current weights.
+
+    The random draws come from a stream of their own and are the same at every step.
+    """
+    config, model, sums = state.config, state.model, Sums()
+    scalars = scalars_at(state, of_last_step=True)
+    scalars.pop("lr")
+    with torch.no_grad(), stream(state.device, config.seed, "validation"):
+        for x, y in state.held_out.chunks():
+            out = model(x, config.posterior_samples, y)
+            sums.add(yardstick(model, out, model.loss(out, scalars)), len(x))
+    return with_elbo(sums.means())
+
+
+def with_elbo(means: dict[str, Any]) -> dict[str, Any]:
+    """Return the means with the ELBO, −(reconstruction + KL), where there is a KL."""
+    if "kl" not in means:
+        return means
+    return means | {"elbo": -(means["reconstruction"] + means["kl"])}
+
+
+def keep_best(state: State, figures: dict[str, Any]) -> None:
+    """Copy the weights if these validation figures have the highest score so far."""
+    value = state.config.best_by.score(figures)
+    if value is None:
+        return
+    if state.best["value"] is None or value > state.best["value"]:
+        state.best = {"value": value, "step": state.step}
+        state.best_weights = {k: v.clone() for k, v in state.model.state_dict().items()}
+
+
+def due_figures(state: State, end: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield ("train", means since the last report) and ("val", means over the validation examples)
+    where they are due at this step of a run of `end` steps; keep the best weights."""
+    plan, step = state.plan, state.step
+    if state.sums.count and (plan.report_due(step) or step == end):
+        yield "train", with_elbo(state.sums.means())
+        state.sums = Sums()
+    if len(state.held_out) and step % plan.steps_per_epoch == 0:
+        figures = validate(state)
+        keep_best(state, figures)
+        yield "val", figures
