@@ -10,7 +10,7 @@ from scipy.linalg import orthogonal_procrustes
 from scipy.spatial.distance import pdist
 from scipy.stats import ortho_group
 
-from vae.analysis.replay import Replay, align, distance, npz, plane_of, procrustes, replay, usable
+from vae.analysis.replay import Replay, align, distance, npz, procrustes, replay, usable
 from vae.base.records import Curve, Curves, Examples, Frame, Hue
 from vae.figures.palette import COLOURS
 from vae.figures.replay import Scene, replay_curves, replay_scene, scale_ends
@@ -161,12 +161,12 @@ def test_the_plane_is_that_of_the_last_frames_components() -> None:
     signs = np.sign((places * record.aligned[-1]).sum(0))
     np.testing.assert_allclose(record.aligned[-1], places * signs, atol=1e-5)
     np.testing.assert_array_equal(record.raw[-1], record.aligned[-1])
-    basis = plane_of(last).basis
-    np.testing.assert_allclose(basis.T @ basis, np.eye(2), atol=1e-12)
-    assert (np.take_along_axis(basis, np.abs(basis).argmax(0)[None], 0) > 0).all()
+    axes = record.plane.forward
+    np.testing.assert_allclose(axes @ axes.T, np.eye(2), atol=1e-6)
+    assert (np.take_along_axis(axes, np.abs(axes).argmax(1)[:, None], 1) > 0).all()
     share = PCA(2).fit(last).explained_variance_ratio_ * 100
-    wanted = tuple(f"PC {k + 1} ({share[k]:.0f} % of variance)" for k in range(2))
-    assert record.plane.axes == wanted
+    wanted = tuple(f"PC {k + 1} ({share[k]:.1f} % of variance)" for k in range(2))
+    assert record.plane.titles == wanted
 
 
 def test_two_latents_are_drawn_as_they_are() -> None:

@@ -1,13 +1,13 @@
-"""Corruption: what may be done to examples before they are encoded, to see what a model restores.
+"""Corruptions of examples before they are encoded, to test how well a model denoises.
 
-A model that has learnt what examples look like maps a damaged one back towards them: encode the
-corrupted x̃, decode, and compare with the clean x (the measure of the denoising autoencoder,
-Vincent et al. 2008, https://doi.org/10.1145/1390156.1390294). Here nothing is trained on x̃.
+A model that has learned the data maps a corrupted example back towards them: encode the corrupted
+x̃, decode, and compare with the clean x (the measure of the denoising autoencoder, Vincent et al.
+2008, https://doi.org/10.1145/1390156.1390294). The models are trained on clean x.
 
-Every row takes examples x (N, *event) as the model sees them, pictures (N, C, H, W) in [0, 1], and
-a generator, and returns as many. Its first option is its strength: 0 leaves x as it is, and more
-damages more. What is random is drawn before the strength is looked at, so that of one generator a
-greater strength only goes further on the same way: the same pixels, the same directions.
+A row takes inputs of the encoder x (N, *event), pictures (N, C, H, W) in [0, 1], and a generator,
+and returns N corrupted ones. Its first option is its strength: 0 leaves x unchanged, and a higher
+strength corrupts more. Random numbers do not depend on the strength, so that with the same
+generator a higher strength changes the same pixels in the same directions.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,14 +26,14 @@ def blur(
     width: Annotated[
         float,
         Option(
-            "Standard deviation of a Gaussian filter, in pixels; at the edge its weights are "
-            "those of the pixels there are.",
+            "Standard deviation of a Gaussian filter, in pixels; at the edge the weights are "
+            "normalised over the pixels of the picture.",
             low=0,
             high=4,
         ),
     ] = 0.0,
 ) -> Floats:
-    """Pictures out of focus."""
+    """Blur pictures with a Gaussian filter."""
     if not width:
         return x
     rows, columns = (_filter(side, width) for side in x.shape[2:])
@@ -41,9 +41,9 @@ def blur(
 
 
 def _filter(side: int, width: float) -> Floats:
-    """The weights (side, side) with which each pixel of a line takes from every other."""
-    apart = np.subtract.outer(np.arange(side), np.arange(side)) / width
-    weights = np.exp(-0.5 * apart**2)
+    """Return the weights (side, side) of all pixels of a line for each pixel."""
+    distance = np.subtract.outer(np.arange(side), np.arange(side)) / width
+    weights = np.exp(-0.5 * distance**2)
     return np.asarray(weights / weights.sum(1, keepdims=True), np.float32)
 
 
@@ -71,10 +71,10 @@ def salt_and_pepper(
     rng: np.random.Generator,
     *,
     share: Annotated[
-        float, Option("Share of the pixels that turn white or black, by lot.", low=0, high=1)
+        float, Option("Share of the pixels that turn white or black at random.", low=0, high=1)
     ] = 0.0,
 ) -> Floats:
-    """Each pixel, with all its channels, is replaced with probability `share`, by 0 or by 1."""
+    """Replace each pixel, with all its channels, by 0 or by 1 with probability `share`."""
     places = (len(x), 1, *x.shape[2:])
     hit, white = rng.random(places) < share, rng.random(places) < 0.5
     return np.asarray(np.where(hit, white, x), np.float32)
@@ -85,7 +85,7 @@ def flips(
     rng: np.random.Generator,
     *,
     share: Annotated[
-        float, Option("Share of the values that turn from 0 to 1 or back, by lot.", low=0, high=1)
+        float, Option("Share of the values that flip between 0 and 1 at random.", low=0, high=1)
     ] = 0.0,
 ) -> Floats:
     """Binary values, each flipped with probability `share`: a binary symmetric channel."""
@@ -100,14 +100,18 @@ def occlusion(
         float, Option("Share of the picture's area that is covered.", low=0, high=1)
     ] = 0.0,
     across: Annotated[
-        float, Option("Where the cover lies from the left edge, 0, to the right, 1.", 0, 1)
+        float,
+        Option("Horizontal position of the cover, from 0 (left edge) to 1 (right edge).", 0, 1),
     ] = 0.5,
     down: Annotated[
-        float, Option("Where the cover lies from the upper edge, 0, to the lower, 1.", 0, 1)
+        float,
+        Option("Vertical position of the cover, from 0 (upper edge) to 1 (lower edge).", 0, 1),
     ] = 0.5,
-    fill: Annotated[float, Option("What the cover is: black 0, grey, white 1.", 0, 1)] = 0.5,
+    fill: Annotated[
+        float, Option("Grey value of the cover, from 0 (black) to 1 (white).", 0, 1)
+    ] = 0.5,
 ) -> Floats:
-    """A cover in the proportions of the picture (a square on a square one), in whole pixels."""
+    """Cover a rectangle with the proportions of the picture, in whole pixels."""
     height, width = (round(side * share**0.5) for side in x.shape[2:])
     top, left = int(down * (x.shape[2] - height)), int(across * (x.shape[3] - width))
     covered = x.copy()
@@ -116,15 +120,15 @@ def occlusion(
 
 
 class Corruption(NamedTuple):
-    """A row of the table."""
+    """A row of the table of corruptions."""
 
     title: str
     apply: Callable[..., Floats]  # (x, rng, *, strength, further options)
-    unit: str  # of its strength: "share" is from 0 to 1
-    fits: Callable[[bool, bool], bool]  # (pictures, binary) → whether such examples can have it
+    unit: str  # of the strength; "share": from 0 to 1
+    fits: Callable[[bool, bool], bool]  # (pictures, binary) → whether it applies
 
 
-CORRUPTIONS: dict[str, Corruption] = {  # in the order in which they are applied
+CORRUPTIONS: dict[str, Corruption] = {  # in the order of application
     "blur": Corruption("Blur", blur, "pixels", lambda pictures, binary: pictures),
     "gaussian": Corruption("Noise", gaussian, "SD", lambda pictures, binary: True),
     "salt": Corruption(
@@ -135,12 +139,12 @@ CORRUPTIONS: dict[str, Corruption] = {  # in the order in which they are applied
 }
 
 
-def corrupted(x: Floats, wanted: Mapping[str, Mapping[str, float]], seed: int) -> Floats:
-    """x (N, *event) with the rows of `CORRUPTIONS` that are wanted, each with its options.
+def corrupted(x: Floats, options: Mapping[str, Mapping[str, float]], seed: int) -> Floats:
+    """Apply rows of `CORRUPTIONS` to x (N, *event): name → options.
 
-    Each row draws from a stream of its own: to move one leaves the others as they are.
+    Each row has a separate random generator, so that a change of one leaves the others unchanged.
     """
     for place, (name, row) in enumerate(CORRUPTIONS.items()):
-        if name in wanted:
-            x = row.apply(x, np.random.default_rng((seed, place)), **wanted[name])
+        if name in options:
+            x = row.apply(x, np.random.default_rng((seed, place)), **options[name])
     return x

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vae.analysis.loaded_run import LoadedRun
-from vae.analysis.projections import default_projection, plane
+from vae.analysis.projections import overview_plane
 from vae.analysis.ranking import percentile
 from vae.base.records import Encoding, Floats, Ints
 
@@ -84,7 +84,6 @@ class Placement(NamedTuple):
 def place_example(means: Floats, z: Floats) -> Placement:
     """Return latents (N, Z) and the latents (Z,) of the custom example in the default plane of
     the N: up to two latents as they are (a single one on a line), else principal components."""
-    fitted = plane(default_projection(means.shape[1]), means)
-    assert fitted is not None
+    fitted = overview_plane(means)
     points, custom = fitted.places(means), fitted.places(z[None])[0]
     return Placement(points, custom, fitted.titles, means.shape[1] <= 2)

@@ -1,9 +1,9 @@
-"""An grid of a plane of latent space: what the decoder makes of a grid of places, decoded once.
+"""A decoded grid of places on a plane of latent space, for interpolation in the browser.
 
-Between the places the four nearest tiles are blended, bilinearly and so without the decoder; that
-is what a browser does under the pointer, and `blend` is the same sum for whoever wants to check
-it. How far a blend is from an exact decode is measured where it is worst, in the middle between
-four places. Notation: R rows of places, from the lowest up, C columns, *event an example's shape.
+Between the places the browser interpolates the four nearest tiles bilinearly, without the decoder;
+`blend` computes the same sum for tests and for the error. The error against the exact decode is
+measured in the middle between four places, where it is largest. Notation: R rows of places, the
+lowest first, C columns, *event the shape of one example.
 """
 
 from typing import NamedTuple
@@ -17,26 +17,26 @@ from vae.base.records import Floats, Ints
 from vae.imaging.tiles import Bytes, pixels
 from vae.model import VAE
 
-SIDE = 32  # places along a side at most
-BYTES = 6_000_000  # of an grid at most: larger pictures have fewer places
-MEASURED = 128  # places at which the blend is compared with the decoder
+SIDE = 32  # places on a side at most
+BYTES = 6_000_000  # of a grid at most: larger pictures have fewer places
+MEASURED = 128  # places where interpolation and decoder are compared
 
 
 class Box(NamedTuple):
-    """A part of the map, in the units of its axes."""
+    """A rectangle of the map, in the units of its axes."""
 
     x: tuple[float, float]
     y: tuple[float, float]
 
     def grid(self, columns: int, rows: int) -> Floats:
-        """Places (rows · columns, 2), row by row from the lowest, edges included."""
+        """Return places (rows · columns, 2) including the edges, row by row from the lowest."""
         x, y = np.linspace(*self.x, columns), np.linspace(*self.y, rows)
         places: Floats = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2).astype(np.float32)
         return places
 
 
 class DecodedGrid(NamedTuple):
-    """Decoded places, and how far a blend between them is from an exact decode."""
+    """Tiles of decoded places, and the error of the interpolation between them."""
 
     box: Box
     tiles: Bytes | Floats  # (R, C, H, W, channels) bytes of pictures, (R, C, D) values of vectors
@@ -44,27 +44,27 @@ class DecodedGrid(NamedTuple):
 
     @property
     def sheet(self) -> Bytes:
-        """All pictures as one, (R · H, C · W, channels), the highest row of places on top."""
+        """All pictures in one, (R · H, C · W, channels), the highest row of places on top."""
         rows, columns, height, width, channels = self.tiles.shape
         joined: Bytes = self.tiles[::-1].swapaxes(1, 2).astype(np.uint8)
         return joined.reshape(rows * height, columns * width, channels)
 
 
 def decode_grid(model: VAE, plane: Plane, box: Box, label: int = 0) -> DecodedGrid:
-    """Decode the places of a grid over `box`; a conditional model decodes for class `label`."""
+    """Decode a grid of places over `box`; a conditional model decodes the class `label`."""
     channels = model.domain.shape[0] if len(model.domain.shape) == 3 else 4  # bytes of a float
     area = int(np.prod(model.domain.shape[1:])) if len(model.domain.shape) == 3 else 1
     values = area * (channels if area > 1 or channels < 4 else 4 * model.domain.shape[0])
     columns = int(np.clip((BYTES / max(values, 1)) ** 0.5, 4, SIDE))
-    rows = columns if plane.back[1].any() else 2  # along a line of latents nothing changes upwards
+    rows = columns if plane.back[1].any() else 2  # a single latent is constant upwards
     made = decode_tiles(model, plane, box.grid(columns, rows), label)
     grid = DecodedGrid(box, made.reshape(rows, columns, *made.shape[1:]), (0.0, 0.0))
     return grid._replace(error=_error(model, plane, grid, label))
 
 
 def decode_tiles(model: VAE, plane: Plane, places: Floats, label: int = 0) -> Bytes | Floats:
-    """What is shown of the decoder's output at places (M, 2): bytes (M, H, W, channels) of
-    pictures, else values (M, D)."""
+    """Return the decoder's output at places (M, 2): pictures as bytes (M, H, W, channels), vectors
+    as values (M, D)."""
     values = decode(model, plane.latents_at(places), labels=np.full(len(places), label))
     if values.ndim != 4:
         return values
@@ -72,7 +72,7 @@ def decode_tiles(model: VAE, plane: Plane, places: Floats, label: int = 0) -> By
 
 
 def blend(grid: DecodedGrid, places: Floats) -> Floats:
-    """Places (M, 2) in the box → the blend of the four nearest tiles, (M, …), unrounded."""
+    """Return the bilinear interpolation of the four nearest tiles at places (M, 2), (M, …)."""
     rows, columns = grid.tiles.shape[:2]
     i, b = _cell(places[:, 1], grid.box.y, rows)
     j, a = _cell(places[:, 0], grid.box.x, columns)
@@ -85,7 +85,7 @@ def blend(grid: DecodedGrid, places: Floats) -> Floats:
 
 
 def _cell(values: Floats, ends: tuple[float, float], count: int) -> tuple[Ints, Doubles]:
-    """The grid line before each value, and how far it is to the next, 0 … 1."""
+    """Return the grid line below each value and the position between it and the next, 0 to 1."""
     place = (values.astype(np.float64) - ends[0]) / (ends[1] - ends[0]) * (count - 1)
     place = np.clip(place, 0, count - 1)
     first = np.minimum(place.astype(np.int64), count - 2)
@@ -93,7 +93,7 @@ def _cell(values: Floats, ends: tuple[float, float], count: int) -> tuple[Ints, 
 
 
 def _error(model: VAE, plane: Plane, grid: DecodedGrid, label: int) -> tuple[float, float]:
-    """Mean and largest difference of blend and decoder in the middle of evenly chosen cells."""
+    """Return mean and largest difference of interpolation and decoder in the middle of cells."""
     rows, columns = grid.tiles.shape[:2]
     (x0, x1), (y0, y1) = grid.box
     dx, dy = (x1 - x0) / (columns - 1) / 2, (y1 - y0) / (rows - 1) / 2
@@ -101,5 +101,5 @@ def _error(model: VAE, plane: Plane, grid: DecodedGrid, label: int) -> tuple[flo
     tried = middles[np.linspace(0, len(middles) - 1, MEASURED).round().astype(int)]
     exact = decode_tiles(model, plane, tried, label).astype(np.float64)
     blended = blend(grid, tried)
-    apart = np.abs((np.rint(blended) if grid.tiles.dtype == np.uint8 else blended) - exact)
-    return float(apart.mean()), float(apart.max())
+    error = np.abs((np.rint(blended) if grid.tiles.dtype == np.uint8 else blended) - exact)
+    return float(error.mean()), float(error.max())

@@ -1,13 +1,13 @@
-"""Densities in the plane of a map: Gaussians side by side, and how much of their mass lies where.
+"""Densities on the plane of a map: mixtures of Gaussians and their highest density regions.
 
 The aggregate posterior q(z) = 1/N Σ_n q(z|x_n) of Gaussian posteriors is a mixture of Gaussians,
-and a linear map keeps it one: with place = (z - origin) Aᵀ, a component N(m, S) becomes
+and stays one under a linear map: with place = (z - origin) Aᵀ, a component N(m, S) becomes
 N((m - origin) Aᵀ, A S Aᵀ). So its density in two latent dimensions or in the plane of the
 principal components is exact. The same holds for the prior and for a mixture fitted to latents.
 
-`rank` of a place is the share of all mass that lies where the density is lower: 0 in a hole, 1 on
-the summit; the places of rank above 1 - s hold the share s (the highest density region, Hyndman
-1996). Notation: N components, M places, G lines of a grid a side.
+The rank of a place is the share of the mass at lower density: 0 in a hole, 1 at the mode. The
+places of rank above 1 - s hold the share s of the mass (the highest density region, Hyndman
+1996). Notation: N components, M places, G lines of a grid on each side.
 """
 
 import math
@@ -18,35 +18,35 @@ from numpy.typing import NDArray
 
 from vae.base.records import Floats
 
-LINES = 64  # of the grid along a side
+LINES = 64  # of the grid on each side
 CELLS = 2_000_000  # pairs of place and component at a time
 
 Doubles = NDArray[np.float64]
 
 
 class Blobs(NamedTuple):
-    """A mixture of Gaussians in the plane."""
+    """A mixture of Gaussians on the plane."""
 
     mean: Floats  # (N, 2)
     covariance: Floats  # (N, 2, 2)
     weight: Floats  # (N,) sums to 1
 
     def thinned(self, most: int) -> "Blobs":
-        """At most so many of them, evenly chosen, with their weights."""
+        """Return at most `most` evenly chosen components, weights normalised."""
         every = slice(None, None, max(1, -(-len(self.mean) // most)))
         weight = self.weight[every]
         return Blobs(self.mean[every], self.covariance[every], weight / weight.sum())
 
 
 def equal(mean: Floats, covariance: Floats) -> Blobs:
-    """Components of equal weight."""
+    """Return Gaussians of equal weight."""
     return Blobs(mean, covariance, np.full(len(mean), 1 / max(len(mean), 1), np.float32))
 
 
 def projected(
     mean: Floats, covariance: Floats, origin: Floats, forward: Floats
 ) -> tuple[Floats, Floats]:
-    """Means (N, Z) and (co)variances (N, Z) or (N, Z, Z) in the plane, (N, 2) and (N, 2, 2)."""
+    """Project means (N, Z) and (co)variances (N, Z) or (N, Z, Z): (N, 2) and (N, 2, 2)."""
     if covariance.ndim == 2:
         spread = np.einsum("iz,nz,jz->nij", forward, covariance, forward, optimize=True)
     else:
@@ -55,15 +55,15 @@ def projected(
 
 
 def kernels(points: Floats) -> Blobs:
-    """Points (N, 2) without widths of their own, each smeared as much as Scott's rule says
-    (N^(-1/3) of their covariance): an estimate where there is no density to be had."""
-    own = np.cov(points.T).reshape(2, 2) * len(points) ** (-1 / 3)
-    own = own + np.eye(2) * (1e-6 * np.trace(own) + 1e-12)
-    return equal(points, np.broadcast_to(own.astype(np.float32), (len(points), 2, 2)))
+    """Return a kernel density estimate of points (N, 2): Gaussians with the covariance of the
+    points times N^(-1/3) (Scott's rule)."""
+    width = np.cov(points.T).reshape(2, 2) * len(points) ** (-1 / 3)
+    width = width + np.eye(2) * (1e-6 * np.trace(width) + 1e-12)
+    return equal(points, np.broadcast_to(width.astype(np.float32), (len(points), 2, 2)))
 
 
 def density(blobs: Blobs, places: Floats) -> Doubles:
-    """The mixture's density at places (M, 2), (M,), per unit of both axes."""
+    """Return the density at places (M, 2), (M,), per unit of both axes."""
     (a, b), (_, d) = np.moveaxis(np.asarray(blobs.covariance, np.float64), 0, -1)
     det = np.maximum(a * d - b * b, 1e-300)
     scale = np.asarray(blobs.weight, np.float64) / (2 * math.pi * np.sqrt(det))
@@ -80,7 +80,7 @@ def density(blobs: Blobs, places: Floats) -> Doubles:
 
 
 class Field(NamedTuple):
-    """A density on a grid over a part of the map, and the mass that lies below each density."""
+    """A density on a grid over a part of the map, and the mass below each density."""
 
     x: Floats  # (G,)
     y: Floats  # (G,)
@@ -89,22 +89,22 @@ class Field(NamedTuple):
     below: Doubles  # (G·G,) share of the mass at lower densities
 
     def rank(self, value: Doubles | float) -> Doubles:
-        """The share of all mass that lies where the density is lower than `value`."""
+        """Return the share of the mass at densities below `value`."""
         return np.asarray(np.interp(value, self.sorted, self.below))
 
     def level(self, share: float) -> float:
-        """The density above which the share of all mass lies."""
+        """Return the density above which `share` of the mass lies."""
         return float(np.interp(1 - share, self.below, self.sorted))
 
 
 def field(
     blobs: Blobs, x: tuple[float, float], y: tuple[float, float], lines: int = LINES
 ) -> Field:
-    """The density on a grid between the ends of `x` and `y`.
+    """Return the density on a grid between the ends of `x` and `y`.
 
-    The mass is counted on a grid of as many lines that also holds what lies beyond those ends, up
-    to four standard deviations of the whole mixture. Each component is blurred by half a step of
-    that grid, so that narrow ones do not fall between its lines.
+    The mass is computed on a wider grid, up to four standard deviations of the whole mixture
+    beyond those ends. Each component is blurred by half a step of that grid, so that narrow
+    components do not fall between its lines.
     """
     ends = _reach(blobs, (x, y))
     half = np.diag([(high - low) / (lines - 1) / 2 for low, high in ends]) ** 2
@@ -117,12 +117,12 @@ def field(
 
 
 def _reach(blobs: Blobs, ends: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
-    """The ends with four standard deviations about the mixture's mean, for each axis."""
+    """Return the ends of each axis, extended to four standard deviations of the mixture."""
     found = []
     for axis, (low, high) in enumerate(ends):
-        mean, own = blobs.mean[:, axis], blobs.covariance[:, axis, axis]
+        mean, variance = blobs.mean[:, axis], blobs.covariance[:, axis, axis]
         centre = float(blobs.weight @ mean)
-        wide = 4 * float(blobs.weight @ (own + (mean - centre) ** 2)) ** 0.5
+        wide = 4 * float(blobs.weight @ (variance + (mean - centre) ** 2)) ** 0.5
         found.append((min(low, centre - wide), max(high, centre + wide)))
     return tuple(found)
 
@@ -134,20 +134,21 @@ def _on_grid(blobs: Blobs, ends: tuple[tuple[float, float], ...], lines: int) ->
 
 
 def steps(found: Field, shares: tuple[float, ...]) -> Floats:
-    """The field in steps, (G, G): k on the line that holds the k-th of `shares` (falling, so k
-    rises inwards), k + ½ half-way to the next in log density, for contour lines at 1, 2, …"""
+    """Return the density in steps, (G, G), for contour lines at 1, 2, …: k on the contour that
+    holds the k-th of `shares` (falling, so that k rises inwards), k + ½ half-way to the next in
+    log density."""
     tiny = np.finfo(np.float64).tiny
     logs = np.log(np.maximum(found.value, tiny))
     levels = np.log(np.maximum([found.level(share) for share in shares], tiny))
     levels = np.maximum.accumulate(levels + 1e-9 * np.arange(len(levels)))
     gap = max(levels[-1] - levels[0], 1.0)
     ends = [levels[0] - gap, *levels, max(logs.max(), levels[-1] + 1e-9)]
-    made: Floats = np.interp(logs, ends, np.arange(len(ends))).astype(np.float32)
-    return made
+    found_steps: Floats = np.interp(logs, ends, np.arange(len(ends))).astype(np.float32)
+    return found_steps
 
 
 def ellipses(mean: Floats, covariance: Floats, sigma: float, corners: int = 40) -> Floats:
-    """The outlines (N, corners, 2) at `sigma` standard deviations of Gaussians in the plane."""
+    """Return the outlines (N, corners, 2) of Gaussians at `sigma` standard deviations."""
     values, vectors = np.linalg.eigh(covariance)
     root = (
         vectors * np.sqrt(np.maximum(values, 0))[:, None, :]

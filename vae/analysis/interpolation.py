@@ -1,12 +1,12 @@
 """Paths through latent space: along one latent, between two examples, along a difference of means.
 
-Notation: z (Z,) a place, a path (S, Z) of S places in order, Z latent dimensions, N examples; a
-latent is counted from 0. What the decoder makes of a path is decoded elsewhere; here are places
-only, in the units of z. Sums are in float64, paths in float32, as the decoder takes them.
+Notation: z (Z,) a place, a path (S, Z) of S places in order, Z latent dimensions counted from 0, N
+examples. Paths are in the units of z; other modules decode them. Sums are in float64, paths in
+float32, the type of the decoder.
 
-Linear paths between two samples of N(0, I) pass places of a smaller norm than nearly all samples
-have, about √Z; a great arc keeps the norm (White 2016, https://arxiv.org/abs/1609.04468). That is
-a reason for arcs about the origin where the prior is N(0, I), and for no other prior.
+The middle of a linear path between two samples of N(0, I) has a smaller norm than nearly all
+samples, about √Z; a great arc preserves the norm (White 2016, https://arxiv.org/abs/1609.04468).
+This is a reason for arcs about the origin under the prior N(0, I), and under no other prior.
 """
 
 from typing import NamedTuple
@@ -18,72 +18,73 @@ from vae.base.records import Floats, Ints
 
 Doubles = NDArray[np.float64]
 
-NEARLY = 1e-6  # radians: with less between two places, or from opposite, there is no one arc
+NEARLY = 1e-6  # radians: places closer than this, or closer to opposite, have no unique arc
 
 
 class Traversal(NamedTuple):
-    """One latent moves, all others stay as they are at the start."""
+    """A path along one latent; all others stay at the values of the start."""
 
     dimension: int
     z: Floats  # (S, Z)
-    start: int  # which of the S places is the start itself
+    start: int  # position of the start among the S places
 
     @property
     def places(self) -> Floats:
-        """The values of the latent that moves, (S,)."""
+        """The values of the varied latent, (S,)."""
         return self.z[:, self.dimension]
 
 
 class Between(NamedTuple):
-    """Two ways from one place to another."""
+    """A linear and a spherical path between two places."""
 
     t: Floats  # (S,) from 0 to 1
     linear: Floats  # (S, Z)
     spherical: Floats  # (S, Z)
-    angle: float  # radians between the two ends, seen from the origin; NaN where one is the origin
-    arc: bool  # whether there is one great arc; if not, spherical is linear
+    angle: float  # radians between the ends, seen from the origin; NaN if one is the origin
+    arc: bool  # whether a unique great arc exists; if not, spherical is linear
 
 
 class Difference(NamedTuple):
-    """From the mean of one class to the mean of another."""
+    """The difference of the means of two classes."""
 
     step: Floats  # (Z,) mean of the first − mean of the second
-    examples: tuple[int, int]  # that each mean is taken of
+    examples: tuple[int, int]  # number of examples of each mean
     length: float  # ‖step / s‖, s (Z,) the standard deviations of the latents over all examples
 
 
 def even(centre: Floats, unit: Floats, reach: float, steps: int) -> Floats:
-    """Even places of each latent, centre ± reach · unit, (Z,) and (Z,) → (S, Z)."""
+    """Return evenly spaced values of each latent, centre ± reach · unit, (Z,), (Z,) → (S, Z)."""
     return np.asarray(centre + np.linspace(-reach, reach, steps)[:, None] * unit, np.float32)
 
 
 def at_quantiles(z: Floats, steps: int, share: float = 0.98) -> Floats:
-    """Places of each latent at evenly spaced probabilities of what is given, the middle `share`
-    of it: (N, Z) → (S, Z)."""
+    """Return quantiles of each latent (N, Z) at evenly spaced probabilities that cover the middle
+    `share`: (S, Z)."""
     edge = (1 - share) / 2
     return np.asarray(np.quantile(z, np.linspace(edge, 1 - edge, steps), axis=0), np.float32)
 
 
 def traversal(start: Floats, dimension: int, places: Floats) -> Traversal:
-    """From a start (Z,) along one latent, whose values are `places` (S,), ascending, except that
-    the one nearest to the start's own value gives way to it: the start lies on the path."""
-    own = int(np.abs(places - start[dimension]).argmin())
+    """Return the path from a start (Z,) along one latent with the values `places` (S,), ascending.
+    The value nearest to the start is replaced by it, so that the start lies on the path."""
+    nearest = int(np.abs(places - start[dimension]).argmin())
     z = np.repeat(start[None].astype(np.float32), len(places), axis=0)
     z[:, dimension] = places
-    z[own, dimension] = start[dimension]
-    return Traversal(dimension, z, own)
+    z[nearest, dimension] = start[dimension]
+    return Traversal(dimension, z, nearest)
 
 
 def change(x: Floats, z: Floats) -> float:
-    """How much x (S, *event) changes along a path z (S, Z): mean absolute change of an element in
-    units of x, per unit of z. It is the length of the way in x over that in z."""
-    way = float(np.linalg.norm(np.diff(z.astype(np.float64), axis=0), axis=1).sum())
-    moved = np.abs(np.diff(x.astype(np.float64), axis=0))
-    return float(moved.reshape(len(moved), -1).mean(1).sum() / way) if way else 0.0
+    """Return the change of x (S, *event) along a path z (S, Z): mean absolute change of an element
+    in units of x, per unit of z."""
+    length = float(np.linalg.norm(np.diff(z.astype(np.float64), axis=0), axis=1).sum())
+    changes = np.abs(np.diff(x.astype(np.float64), axis=0))
+    total = changes.reshape(len(changes), -1).mean(1).sum()
+    return float(total / length) if length else 0.0
 
 
 def between(a: Floats, b: Floats, steps: int) -> Between:
-    """Both ways from a (Z,) to b (Z,) in S = `steps` places, ends included."""
+    """Return both paths from a (Z,) to b (Z,) in S = `steps` places, ends included."""
     t, angle = np.linspace(0.0, 1.0, steps), angle_between(a, b)
     linear = lerp(a, b, t)
     arc = bool(NEARLY < angle < np.pi - NEARLY)
@@ -92,8 +93,9 @@ def between(a: Floats, b: Floats, steps: int) -> Between:
 
 
 def angle_between(a: Floats, b: Floats) -> float:
-    """Radians between two places (Z,) seen from the origin, also where they are few (Kahan 2006,
-    "How futile are mindless assessments of roundoff", section 12); NaN where one is the origin."""
+    """Return the angle between two places (Z,) seen from the origin, in radians; NaN if one is the
+    origin. The formula is accurate for small angles (Kahan 2006, "How futile are mindless
+    assessments of roundoff", section 12)."""
     wide, other = a.astype(np.float64), b.astype(np.float64)
     first, second = np.linalg.norm(wide), np.linalg.norm(other)
     if not first or not second:
@@ -103,7 +105,7 @@ def angle_between(a: Floats, b: Floats) -> float:
 
 
 def lerp(a: Floats, b: Floats, t: Doubles) -> Floats:
-    """(1 − t) a + t b at each t (S,) → (S, Z)."""
+    """Return (1 − t) a + t b at each t (S,), (S, Z)."""
     share = t[:, None]
     return np.asarray(
         (1 - share) * a.astype(np.float64) + share * b.astype(np.float64), np.float32
@@ -111,9 +113,9 @@ def lerp(a: Floats, b: Floats, t: Doubles) -> Floats:
 
 
 def slerp(a: Floats, b: Floats, t: Doubles) -> Floats:
-    """sin((1 − t) θ) / sin θ · a + sin(t θ) / sin θ · b at each t (S,) → (S, Z), θ the angle
-    between a and b (White 2016, section 2.1, https://arxiv.org/abs/1609.04468); `lerp` where θ is
-    nearly 0 or nearly π, or where one end is the origin."""
+    """Return sin((1 − t) θ) / sin θ · a + sin(t θ) / sin θ · b at each t (S,), (S, Z), with the
+    angle θ between a and b (White 2016, section 2.1, https://arxiv.org/abs/1609.04468); `lerp` if
+    θ is nearly 0 or nearly π, or if one end is the origin."""
     angle = angle_between(a, b)
     if not NEARLY < angle < np.pi - NEARLY:
         return lerp(a, b, t)
@@ -123,18 +125,18 @@ def slerp(a: Floats, b: Floats, t: Doubles) -> Floats:
 
 
 def class_mean(mean: Floats, labels: Ints, label: int) -> tuple[Floats, int]:
-    """The mean (Z,) of the latents (N, Z) of one class, and how many examples it is taken of.
+    """Return the mean (Z,) of the latents (N, Z) of one class, and its number of examples.
 
-    Raises ValueError if there are none.
+    Raises ValueError if the class has no examples.
     """
-    own = mean[labels == label]
-    if not len(own):
+    members = mean[labels == label]
+    if not len(members):
         raise ValueError(f"No example of class {label} is encoded: choose another class.")
-    return np.asarray(own.mean(0, dtype=np.float64), np.float32), len(own)
+    return np.asarray(members.mean(0, dtype=np.float64), np.float32), len(members)
 
 
 def difference(mean: Floats, labels: Ints, first: int, second: int) -> Difference:
-    """mean(first) − mean(second) of the latents (N, Z) of two classes.
+    """Return mean(first) − mean(second) of the latents (N, Z) of two classes.
 
     Raises ValueError if a class has no example.
     """
@@ -145,5 +147,5 @@ def difference(mean: Floats, labels: Ints, first: int, second: int) -> Differenc
 
 
 def shifted(z: Floats, step: Floats, strengths: Floats) -> Floats:
-    """z + strength · step for each strength (S,) → (S, Z)."""
+    """Return z + strength · step for each strength (S,), (S, Z)."""
     return np.asarray(z + strengths[:, None] * step, np.float32)

@@ -7,7 +7,7 @@ more in the plane of the two principal components. Notation: N examples, Z laten
 import math
 from collections.abc import Mapping, Sequence
 
-from vae.analysis.projections import LEAST, default_projection, project
+from vae.analysis.projections import dot_histogram, overview_plane
 from vae.base.records import Encoding, Floats, Hue, Ints, LatentMap, Projection
 from vae.data import Dataset
 
@@ -15,11 +15,11 @@ CLASS, KL, RECONSTRUCTION = "class", "KL", "reconstruction"  # hues that are not
 
 
 def overview(means: Floats, labels: Ints | None = None) -> Projection:
-    """Return latents (N, Z) in the default projection; classes (N,) order a single latent."""
-    name = default_projection(means.shape[1])
-    if len(means) < LEAST:
-        name = default_projection(2)
-    return project(name, means, labels)
+    """Return latents (N, Z) in their default plane; a single latent becomes a histogram of dots,
+    stacked by class (N,)."""
+    if means.shape[1] == 1:
+        return dot_histogram(means[:, 0], labels)
+    return overview_plane(means).project(means)
 
 
 def latent_map(

@@ -1,7 +1,7 @@
 """A run at one checkpoint: its model, its data and its splits.
 
-What the pages, the commands and the jobs ask of a run's model goes through here. Everything is
-deterministic, on the CPU, and leaves the run folder as it is.
+Pages, commands and jobs use the model of a run through this module. Every method is deterministic,
+computes on the CPU and changes nothing in the run folder.
 """
 
 from collections.abc import Callable
@@ -19,12 +19,12 @@ from vae.evaluation import evaluate
 from vae.model import VAE
 from vae.runs import Run
 
-SPANNING = 5000  # training examples at most whose principal components samples are compared in
+SPANNING = 5000  # training examples at most that define the components of sample quality
 SPLITS = ("train", "val", "test", "all")
 
 
 class LoadedRun(NamedTuple):
-    """One checkpoint of a run, its data and their splits."""
+    """The model of one checkpoint of a run, its data and their splits."""
 
     run: Run
     checkpoint: str
@@ -34,7 +34,7 @@ class LoadedRun(NamedTuple):
 
     @classmethod
     def of(cls, run: Run, checkpoint: str = "best") -> "LoadedRun":
-        """Open a run; raises ValueError with a sentence if its weights or data are not there."""
+        """Load a run. Raises ValueError if its weights or its data are missing or damaged."""
         data = run.data()
         return cls(run, checkpoint, run.load_model(checkpoint), data, run.config.split(data))
 
@@ -43,7 +43,7 @@ class LoadedRun(NamedTuple):
         return self.run.config.seed
 
     def rows(self, split: str) -> Ints:
-        """The rows of a split; raises ValueError if there is no such split or it is empty."""
+        """Return the rows of a split. Raises ValueError for an unknown or an empty split."""
         if split not in SPLITS:
             raise ValueError(f"Unknown split {split!r}; one of {', '.join(SPLITS)}.")
         rows = self.splits.rows(split)
@@ -53,33 +53,33 @@ class LoadedRun(NamedTuple):
         return rows
 
     def default_split(self) -> str:
-        """Test, else validation, else train."""
+        """Return test, else val, else train: the first that has examples."""
         return next(name for name in ("test", "val", "train") if len(self.splits.rows(name)))
 
     def subset(self, split: str, points: int) -> Ints:
-        """At most `points` rows of a split, drawn stratified with the run's seed."""
+        """Return at most `points` rows of a split, a stratified sample with the run's seed."""
         return stratified(self.data.labels, self.rows(split), points, self.seed)
 
     def batches(self, rows: Ints) -> Batches:
         return Batches(self.data, rows, self.run.config, torch.device("cpu"))
 
     def inputs(self, rows: Ints) -> Floats:
-        """Examples as the model sees them in evaluation, (N, *event)."""
+        """Return the inputs of the encoder in evaluation (scaled, binarised), (N, *event)."""
         values: Floats = self.batches(rows).fixed(self.seed).x.numpy()
         return values
 
     def encode(self, rows: Ints) -> Encoding:
-        """Rows of the data set through the encoder."""
+        """Return the encoding of rows of the data set."""
         return encode(self.model, self.batches(rows), rows, self.seed)
 
     def decode(self, z: Floats, rows: Ints) -> Floats:
-        """E[x|z] for z (N, Z) of these rows, (N, *event), each with its own class where the model
-        is conditional."""
+        """Return E[x|z] for z (N, Z) of these rows, (N, *event); a conditional model decodes each
+        row with its class."""
         labels = self.data.labels
         return decode(self.model, z, labels=None if labels is None else labels[rows])
 
     def split_of(self, rows: Ints) -> Any:
-        """The name of the split of each row, (N,) of str."""
+        """Return the name of the split of each row, (N,) of str."""
         names = np.full(len(self.data.x), "train", dtype="<U5")
         names[self.splits.val] = "val"
         names[self.splits.test] = "test"
@@ -93,8 +93,8 @@ class LoadedRun(NamedTuple):
         full: bool = False,
         progress: Callable[[float], None] = lambda share: None,
     ) -> Evaluation:
-        """Judge the run on a split, by default test, else validation, else train; `full` with what
-        takes longer. `progress` is told the share that is done, and may raise to end it."""
+        """Evaluate the run on a split, by default test, else validation, else train; `full` adds
+        the slow measures. `progress` receives the share that is done and may raise to cancel."""
         name = split or self.default_split()
         rows, labels = self.rows(name), self.data.labels
         record = evaluate(

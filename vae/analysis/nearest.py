@@ -1,10 +1,9 @@
-"""Nearest examples in the space of the values: has a sample been seen before?
+"""Nearest examples in data space, to detect samples that copy training examples.
 
 Distances are Euclidean over all values of an example, in units of x (pictures: black 0, white
-1). A sample much nearer to a training example than held-out examples are is a copy of it; the
-median of theirs is the yardstick. Found by |a|² + |b|² − 2ab as one product of matrices a chunk,
-which float32 knows to about 10⁻⁶ |a|²; the few nearest are then measured as they are, so that
-what is returned is exact.
+1). A sample is a copy if its distance to the training data is much smaller than the median
+distance of held-out examples. One matrix product per chunk computes |a|² + |b|² − 2ab, with an
+error of about 10⁻⁶ |a|² in float32; the exact distances of the few nearest candidates follow.
 
 Letters: M queries, N examples, D values of each, k neighbours.
 """
@@ -17,19 +16,19 @@ from numpy.typing import NDArray
 from vae.base.records import Floats, Ints
 
 CHUNK = 4096  # examples at a time
-SPARE = 4  # candidates beside the k that are wanted
+SPARE = 4  # candidates in addition to the k nearest
 
 
 class Nearest(NamedTuple):
-    """The k nearest of some examples to each query, the nearest first."""
+    """The k nearest examples of each query, the nearest first."""
 
-    place: Ints  # (M, k) numbers of the examples
+    place: Ints  # (M, k) positions of the examples
     distance: NDArray[np.float64]  # (M, k) in units of x
 
 
 def nearest(queries: Floats, among: NDArray[Any], scale: float = 1.0, k: int = 1) -> Nearest:
-    """The k nearest of `among` (N, …) / scale to each of the queries (M, …), exact; fewer where
-    there are fewer."""
+    """Return the k nearest of `among` (N, …) / scale to each of the queries (M, …); fewer than k
+    if N is smaller."""
     flat = queries.reshape(len(queries), -1).astype(np.float32)
     k = min(k, len(among))
     place: NDArray[Any] = np.empty((len(flat), 0), np.int64)
@@ -45,7 +44,7 @@ def nearest(queries: Floats, among: NDArray[Any], scale: float = 1.0, k: int = 1
 
 
 def _lowest(values: NDArray[Any], count: int) -> Ints:
-    """Where the `count` lowest of each row (M, n) are, in no order."""
+    """Return the positions of the `count` lowest values of each row (M, n), unordered."""
     if count >= values.shape[1]:
         return np.broadcast_to(np.arange(values.shape[1]), values.shape)
     return np.asarray(np.argpartition(values, count - 1, axis=1)[:, :count], np.int64)
@@ -57,10 +56,10 @@ def _values(part: NDArray[Any], scale: float) -> Floats:
 
 
 def _measured(flat: Floats, among: NDArray[Any], scale: float, place: Ints, k: int) -> Nearest:
-    """The k nearest of the candidates (M, c), by their differences themselves."""
+    """Return the k nearest of the candidates (M, c) by their exact distances."""
     found = np.empty(place.shape)
-    for query, own, distance in zip(flat, place, found, strict=True):
-        apart = _values(among[own], scale).astype(np.float64) - query
-        distance[:] = np.sqrt((apart**2).sum(1))
+    for query, candidates, distance in zip(flat, place, found, strict=True):
+        difference = _values(among[candidates], scale).astype(np.float64) - query
+        distance[:] = np.sqrt((difference**2).sum(1))
     order = np.argsort(found, axis=1, kind="stable")[:, :k]
     return Nearest(np.take_along_axis(place, order, 1), np.take_along_axis(found, order, 1))

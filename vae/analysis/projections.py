@@ -281,6 +281,15 @@ def default_projection(latent_dim: int) -> str:
     return next(n for n, row in PROJECTIONS.items() if bool(row.latents) == (latent_dim <= 2))
 
 
+def overview_plane(means: Floats) -> Plane:
+    """Return the plane of the default map of latents (N, Z): up to two latents as they are, more
+    in the first fitted plane of the table; the first two latents for fewer than three examples."""
+    name = default_projection(means.shape[1] if len(means) >= LEAST else 1)
+    found = plane(name, means)
+    assert found is not None
+    return found
+
+
 def project(
     name: str,
     means: Floats,

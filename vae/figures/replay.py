@@ -45,7 +45,7 @@ class Scene(NamedTuple):
     @property
     def one_dimensional(self) -> bool:
         """Whether only the horizontal coordinate of a point has a meaning."""
-        return bool(self.record.plane.basis.shape[0] == 1)
+        return bool(len(self.record.plane.origin) == 1)
 
     @property
     def decoded(self) -> Floats:
@@ -62,7 +62,7 @@ def replay_scene(record: Replay, examples: Examples, hue: Hue | None, rings: boo
     """The scene of a replay, coloured by `hue`; `rings` if the prior is N(0, I)."""
     colour, palette = _colours(hue, len(examples.index))
     places = np.concatenate([record.aligned, record.raw])
-    rings = rings and len(record.plane.basis) > 1
+    rings = rings and len(record.plane.origin) > 1
     least = 1.2 * CIRCLES[-1] if rings else 0.0
     x, y = (span(places[..., k], 0.04, least) for k in (0, 1))
     return Scene(record, examples, hue, colour, palette, (x[0], x[1]), (y[0], y[1]), rings)

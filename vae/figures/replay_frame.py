@@ -146,7 +146,7 @@ def _text(pen: ImageDraw.ImageDraw, view: View, title: str, area: Box, ranges: R
     epoch, step = view.at(record.epoch), view.at(record.step)
     pen.text((left, 10), f"epoch {epoch:.1f}   step {step:,.0f}", view.colour("text"), large)
     pen.text((left + 260, 13), _ascii(title), muted, small)
-    names = [name or "vertical position without meaning" for name in record.plane.axes]
+    names = [name or "vertical position without meaning" for name in record.plane.titles]
     axes = [
         name if view.scene.one_dimensional and k else f"{name} from {low:.2f} to {high:.2f}"
         for k, (name, (low, high)) in enumerate(zip(names, ranges, strict=True))

@@ -52,7 +52,7 @@ def controls(run: Run, alive: bool) -> MapRequest:
     wide = stored in SPACES and SPACES[stored].latents == len("xyz")
     places = st.columns(WIDTHS_3D if wide else WIDTHS, vertical_alignment="bottom")
     following = places[-1].toggle(
-        "Follow training",
+        "Live",
         key="latent_follow",
         disabled=not alive,
         help=HELP["follow"],

@@ -131,7 +131,7 @@ def pack(
         "epoch": record.epoch.tolist(),
         "residual": record.residual.tolist(),
         "count": len(scene.examples.index),
-        "axes": record.plane.axes,
+        "axes": record.plane.titles,
         "range": [scene.x, scene.y],
         "one_dimensional": scene.one_dimensional,
         "rings": scene.rings,
