@@ -1,17 +1,17 @@
-"""Reconstructions: what comes back of an example after the way through latent space."""
+"""Reconstructions: examples of the data, custom examples and corrupted examples, reconstructed."""
 
 import streamlit as st
 
-from vae.dashboard.reconstructions.custom import own
-from vae.dashboard.reconstructions.denoising import corruption
+from vae.dashboard.reconstructions.custom import custom
+from vae.dashboard.reconstructions.denoising import denoising
 from vae.dashboard.reconstructions.examples import examples
 from vae.dashboard.shared import html_grid
 from vae.dashboard.shared.run_picker import guard_weights, pick_run
 
-VIEWS = {"Examples": examples, "Your own": own, "Corruption": corruption}
+VIEWS = {"Examples": examples, "Custom example": custom, "Corruption": denoising}
 HELP = (
-    "Examples of the data, ranked by how surprising they are; an example of your own, drawn or "
-    "from a file; or what the model restores of corrupted examples."
+    "Examples of the data in a chosen order; a custom example, drawn, uploaded or typed; or "
+    "corrupted examples beside their reconstructions."
 )
 
 st.html(html_grid.STYLE)

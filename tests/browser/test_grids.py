@@ -173,7 +173,7 @@ def test_what_is_drawn_and_what_is_corrupted_goes_through_the_model(
     run: Run, server: Server, visit: Callable[..., Tab]
 ) -> None:
     tab, loaded = visit("reconstructions"), LoadedRun.of(run)
-    view(tab, "reconstruct_of", "Your own", "canvas[tabindex]")
+    view(tab, "reconstruct_of", "Custom example", "canvas[tabindex]")
     canvas, page = tab.page.locator("canvas[tabindex]"), tab.page
 
     def pad() -> np.ndarray:

@@ -18,8 +18,8 @@ from vae.analysis.custom_example import picture_to_x, reconstruct, row_to_pictur
 from vae.analysis.denoising import denoise
 from vae.analysis.loaded_run import LoadedRun
 from vae.base.options import options_of
-from vae.dashboard.reconstructions.custom import in_words
-from vae.dashboard.reconstructions.drawing_pad import drawn
+from vae.dashboard.reconstructions.custom import surprise_sentence
+from vae.dashboard.reconstructions.drawing_pad import received
 from vae.dashboard.shared import html_grid
 from vae.imaging import tiles
 
@@ -58,12 +58,12 @@ def says(at: AppTest, loaded: LoadedRun, picture: np.ndarray) -> None:
     assert encoding.kl is not None
     share = found.percentile(encoding.reconstruction + encoding.kl)
     words = " ".join(m.value for m in at.markdown)
-    assert in_words(share, "180 test examples") in words
+    assert surprise_sentence(share, "180 test examples") in words
 
 
 def test_what_is_drawn_goes_through_the_model(root: Path, open_page: OpenPage) -> None:
     loaded = LoadedRun.of(trained(root, "a-run"))
-    at = view(open_page("reconstructions.py"), "Your own")
+    at = view(open_page("reconstructions.py"), "Custom example")
     says(at, loaded, np.zeros((1, 8, 8), np.uint8))
     draw(at, SEVEN, np.zeros((1, 8, 8), np.uint8), "a-run", "blank")
     says(at, loaded, SEVEN)
@@ -72,13 +72,13 @@ def test_what_is_drawn_goes_through_the_model(root: Path, open_page: OpenPage) -
     assert f"z = ({', '.join(html_grid.number(v) for v in z)})" in captions
     train = loaded.encode(loaded.splits.train)
     order = np.argsort(((train.mean - z) ** 2).sum(1))[:6]
-    rows = [int(row) for row in re.findall(r"row (\d+), [\d.]+ from your own", body(at))]
+    rows = [int(row) for row in re.findall(r"row (\d+), distance [\d.]+", body(at))]
     np.testing.assert_array_equal(rows, train.index[order])
 
 
 def test_an_example_of_the_data_can_be_changed(root: Path, open_page: OpenPage) -> None:
     loaded = LoadedRun.of(trained(root, "a-run"))
-    at = view(open_page("reconstructions.py"), "Your own")
+    at = view(open_page("reconstructions.py"), "Custom example")
     at.selectbox(key="reconstruct_start").select("example").run()
     at.number_input(key="reconstruct_example_a-run_test").set_value(5).run()
     base = row_to_picture(loaded, int(loaded.splits.test[4]))
@@ -93,7 +93,7 @@ def test_an_example_of_the_data_can_be_changed(root: Path, open_page: OpenPage) 
 
 def test_a_file_is_read_inverted_and_refused(root: Path, open_page: OpenPage) -> None:
     loaded = LoadedRun.of(trained(root, "a-run"))
-    at = view(open_page("reconstructions.py"), "Your own")
+    at = view(open_page("reconstructions.py"), "Custom example")
     at.selectbox(key="reconstruct_start").select("file").run()
     assert "Drop a picture here" in " ".join(c.value for c in at.caption)
     buffer = io.BytesIO()
@@ -111,7 +111,7 @@ def test_a_file_is_read_inverted_and_refused(root: Path, open_page: OpenPage) ->
 
 def test_the_values_of_a_vector_are_typed(root: Path, open_page: OpenPage) -> None:
     loaded = LoadedRun.of(trained(root, "a-run", data="mixture", likelihood="gaussian-learned"))
-    at = view(open_page("reconstructions.py"), "Your own")
+    at = view(open_page("reconstructions.py"), "Custom example")
     at.number_input(key="reconstruct_value_a-run_0").set_value(2.5).run()
     at.number_input(key="reconstruct_value_a-run_1").set_value(-1.0).run()
     assert not at.exception
@@ -126,29 +126,31 @@ def test_every_kind_of_model_takes_them(
     settings: dict[str, str], root: Path, open_page: OpenPage
 ) -> None:
     trained(root, "a-run", **settings)
-    at = view(open_page("reconstructions.py"), "Your own")
+    at = view(open_page("reconstructions.py"), "Custom example")
     assert ("sum, z at the mean of q" in body(at)) == ("condition" in settings)
     if "condition" in settings:
         before = body(at)
-        at.selectbox(key="reconstruct_told_a-run").select(7).run()
+        at.selectbox(key="reconstruct_class_label_a-run").select(7).run()
         assert body(at) != before
     assert stacks(view(at, "Corruption"))
 
 
 def test_words_for_a_percentile() -> None:
-    assert "**97.2 % of the 180 test examples**" in in_words(0.9722, "180 test examples")
-    assert "**all 180 test examples**" in in_words(1.0, "180 test examples")
-    assert "No more surprising than the least surprising" in in_words(0.0, "180 test examples")
+    assert "**97.2 % of the 180 test examples**" in surprise_sentence(0.9722, "180 test examples")
+    assert "**all 180 test examples**" in surprise_sentence(1.0, "180 test examples")
+    assert "No more surprising than the least surprising" in surprise_sentence(
+        0.0, "180 test examples"
+    )
 
 
 def test_what_was_drawn_on_another_picture_is_dropped() -> None:
     sent = {"revision": "a", "pixels": base64.b64encode(SEVEN.tobytes()).decode()}
     blank = np.zeros_like(SEVEN)
-    np.testing.assert_array_equal(drawn(sent, blank, "a"), SEVEN)
-    np.testing.assert_array_equal(drawn(sent, blank, "b"), blank)
-    np.testing.assert_array_equal(drawn(None, blank, "a"), blank)
+    np.testing.assert_array_equal(received(sent, blank, "a"), SEVEN)
+    np.testing.assert_array_equal(received(sent, blank, "b"), blank)
+    np.testing.assert_array_equal(received(None, blank, "a"), blank)
     larger = np.zeros((3, 8, 8), np.uint8)
-    np.testing.assert_array_equal(drawn(sent, larger, "a"), larger)
+    np.testing.assert_array_equal(received(sent, larger, "a"), larger)
 
 
 KNOBS = [(n, o) for n, row in CORRUPTIONS.items() for o in options_of(row.apply)]

@@ -16,7 +16,13 @@ from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.ranking import ORDERS, Judged, percent
 from vae.base.records import Floats
 from vae.components.terms import kl_per_dimension, reconstruction_error
-from vae.dashboard.reconstructions.common import ANY, Asked, judge, select, summary
+from vae.dashboard.reconstructions.common import (
+    ANY,
+    ReconstructionRequest,
+    score_split,
+    select,
+    summary,
+)
 from vae.dashboard.shared import html_grid
 from vae.imaging import tiles
 
@@ -27,7 +33,7 @@ KINDS = {
     "plain": {"posterior": "point", "objective": "reconstruction"},
     "nothing held out": {"val_share": 0.0, "test_share": 0.0},
 }
-ASKED = Asked("best", "val", "random", ANY, 8, "mean", 0)
+REQUEST = ReconstructionRequest("best", "val", "random", ANY, 8, "mean", 0)
 
 
 def body(at: AppTest) -> str:
@@ -128,8 +134,8 @@ def test_what_is_shown_carries_its_own_numbers(
     """The x that is shown, decoded at the z that is shown, has the reconstruction that is said:
     also when pictures are binarised by a draw, and for a sample of q."""
     loaded = LoadedRun.of(trained(root, "a-run", binarize=binarize))
-    record = judge(loaded, "train", seed)
-    chosen = select(loaded, record, ASKED._replace(split="train", order="worst", number=20))
+    record = score_split(loaded, "train", seed)
+    chosen = select(loaded, record, REQUEST._replace(split="train", order="worst", number=20))
     z = record.z[np.searchsorted(record.rows, chosen.rows)]
     with torch.no_grad():
         px = loaded.model.likelihood(torch.from_numpy(z))
@@ -142,17 +148,17 @@ def test_what_is_shown_carries_its_own_numbers(
 
 def test_a_sample_of_q_is_worse_than_its_mean_and_follows_the_seed(root: Path) -> None:
     loaded = LoadedRun.of(trained(root, "a-run", epochs=15, beta=0.01))
-    mean, first, second = (judge(loaded, "val", seed) for seed in (None, 0, 1))
+    mean, first, second = (score_split(loaded, "val", seed) for seed in (None, 0, 1))
     assert first.reconstruction.mean() > mean.reconstruction.mean()
-    np.testing.assert_array_equal(first.z, judge(loaded, "val", 0).z)
+    np.testing.assert_array_equal(first.z, score_split(loaded, "val", 0).z)
     assert not np.array_equal(first.z, second.z)
     np.testing.assert_array_equal(first.kl, mean.kl)
 
 
 def test_a_class_alone(root: Path) -> None:
     loaded = LoadedRun.of(trained(root, "a-run"))
-    record = judge(loaded, "val", None)
-    asked = ASKED._replace(label=3, number=64)
+    record = score_split(loaded, "val", None)
+    asked = REQUEST._replace(label=3, number=64)
     chosen = select(loaded, record, asked)
     labels = loaded.data.labels
     assert labels is not None
@@ -168,8 +174,8 @@ def test_a_class_alone(root: Path) -> None:
 
 def test_the_terms_of_the_summary_add_up(root: Path) -> None:
     loaded = LoadedRun.of(trained(root, "a-run"))
-    asked = ASKED._replace(place="sample")
-    words = summary(asked, select(loaded, judge(loaded, "val", 0), asked), loaded.data)
+    asked = REQUEST._replace(latent="sample")
+    words = summary(asked, select(loaded, score_split(loaded, "val", 0), asked), loaded.data)
     error, kl, bound = map(float, re.findall(r"\*\*([\d.]+)\*\*", words))
     assert bound == pytest.approx(error + kl, abs=0.011)
 

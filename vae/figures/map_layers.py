@@ -118,3 +118,21 @@ def posterior_outlines(outlines: Floats, sigma: float) -> Part:
     )
     line = {"color": token("text"), "width": 1 if sigma == 1 else 0.5}
     return {"type": "path", "path": path, "layer": "above", "line": line, "opacity": 0.45}
+
+
+def star(place: Floats, name: str) -> Part:
+    """A star at a place (2,) of the map, with `name` on hover."""
+    return {
+        "type": "scatter",
+        "x": place[:1],
+        "y": place[1:],
+        "mode": "markers",
+        "marker": {
+            "symbol": "star",
+            "size": 18,
+            "color": token("accent"),
+            "line": {"width": 2, "color": token("text")},
+        },
+        "hovertemplate": f"{name}<extra></extra>",
+        "showlegend": False,
+    }

@@ -1,4 +1,4 @@
-"""Corrupted examples beside what the model restores of them."""
+"""Denoising: corrupted examples beside their reconstructions."""
 
 import numpy as np
 import streamlit as st
@@ -10,16 +10,16 @@ from vae.analysis.loaded_run import LoadedRun
 from vae.base.options import Spec, options_of
 from vae.base.records import Floats, Tiles
 from vae.dashboard.plot import plot
-from vae.dashboard.reconstructions.common import Selection, controls, judge, select
+from vae.dashboard.reconstructions.common import Selection, controls, score_split, select
 from vae.dashboard.shared import html_grid, widgets
 from vae.figures.vectors import reconstruction_pairs
 from vae.imaging import tiles
 from vae.runs import Run
 
-ROOM = (968, 500)  # pixels for the cards at 1440×900
+ROOM = (968, 500)  # px for the cards at 1440×900
 CHART = 460
 FEW = 8  # examples at first
-START = {"gaussian": 0.25}  # so that there is something to see at once
+START = {"gaussian": 0.25}  # strengths at first
 LINES = (
     ("class", "text"),
     ("reconstruction, nats", "reconstruction"),
@@ -27,42 +27,44 @@ LINES = (
     ("squared error, restored", "text"),
 )
 NUMBERS = (
-    "Means over the examples below. The encoder sees the corrupted example, and everything is "
-    "measured against the clean one: "
-    "**reconstruction** = −ln p(clean x|z) in nats, and the mean **squared error** over the "
-    "values, in squared units of x (black 0, white 1), of the corrupted example and of what comes "
-    "back. Where the second is smaller, the model restores. **Clean**: the same where the encoder "
-    "sees the clean example. The difference is reconstruction − clean original, from −1 to 1. The "
-    "same seed draws the same noise, so only the slider changes."
+    "Means over the examples below; lower is better. The encoder receives the corrupted example, "
+    "and all errors are measured against the clean one: **reconstruction** = −ln p(clean x|z) in "
+    "nats, and the mean **squared error** over the values, in squared units of x (black 0, white "
+    "1), of the corrupted example and of its reconstruction. The model denoises if the second is "
+    "smaller. **Clean**: the same if the encoder receives the clean example. The difference is "
+    "reconstruction − clean original, from −1 to 1. The same seed draws the same noise, so that "
+    "only the sliders change the examples."
 )
 
 
-def corruption(run: Run, line: DeltaGenerator) -> None:
-    """The view: controls, sliders, and the examples before, corrupted and after."""
-    loaded, asked = controls(run, FEW, latent=False)
-    wanted = sliders(loaded)
-    chosen = select(loaded, judge(loaded, asked.split, None), asked)
-    broken = corrupted(chosen.x, wanted, asked.seed)
-    restored = denoise(loaded, chosen.x, broken, chosen.rows)
+def denoising(run: Run, line: DeltaGenerator) -> None:
+    """The view: controls, sliders, and original, corrupted and restored examples."""
+    loaded, request = controls(run, FEW, latent=False)
+    strengths = sliders(loaded)
+    chosen = select(loaded, score_split(loaded, request.split, None), request)
+    noisy = corrupted(chosen.x, strengths, request.seed)
+    restored = denoise(loaded, chosen.x, noisy, chosen.rows)
     line.markdown(summary(chosen, restored), help=NUMBERS)
-    (pictures if loaded.data.is_image else vectors)(loaded, chosen, broken, restored)
+    (images if loaded.data.is_image else vectors)(loaded, chosen, noisy, restored)
 
 
 def sliders(loaded: LoadedRun) -> dict[str, dict[str, float]]:
-    """A slider for every option of every corruption that these examples can have."""
-    binary = loaded.model.domain.levels == 2 or loaded.run.config.binarized
-    rows = [n for n, row in CORRUPTIONS.items() if row.fits(loaded.data.is_image, binary)]
-    knobs = [(n, spec) for n in rows for spec in options_of(CORRUPTIONS[n].apply).values()]
-    wanted: dict[str, dict[str, float]] = {name: {} for name in rows}
-    columns = st.columns(max(len(knobs), 4), gap="medium")
-    for column, (name, spec) in zip(columns, knobs, strict=False):
-        own = wanted[name]
-        strength = next(iter(own.values()), 1.0)  # without it the other options do nothing
-        own[spec.name] = _slider(column, name, spec, first=not own, off=not strength)
-    return wanted
+    """A slider for every option of every corruption that fits the data: corruption → option →
+    value."""
+    binary = loaded.model.domain.levels == 2 or loaded.run.config.binarize != "none"
+    names = [n for n, row in CORRUPTIONS.items() if row.fits(loaded.data.is_image, binary)]
+    options = [(n, spec) for n in names for spec in options_of(CORRUPTIONS[n].apply).values()]
+    values: dict[str, dict[str, float]] = {name: {} for name in names}
+    columns = st.columns(max(len(options), 4), gap="medium")
+    for column, (name, spec) in zip(columns, options, strict=False):
+        given = values[name]
+        strength = next(iter(given.values()), 1.0)  # at 0 the other options have no effect
+        given[spec.name] = _slider(column, name, spec, first=not given, off=not strength)
+    return values
 
 
 def _slider(place: DeltaGenerator, name: str, spec: Spec, first: bool, off: bool) -> float:
+    """The slider of one option; the `first` of a corruption is its strength."""
     row, option = CORRUPTIONS[name], spec.option
     assert option.low is not None
     assert option.high is not None
@@ -85,7 +87,7 @@ def _slider(place: DeltaGenerator, name: str, spec: Spec, first: bool, off: bool
 
 
 def summary(chosen: Selection, restored: Denoised) -> str:
-    """The means over the examples that are shown, as Markdown."""
+    """The means over the selected examples, as Markdown."""
     clean = squared_error(chosen.values, chosen.x)
     before, after, best = (_small(v.mean()) for v in (restored.damage, restored.squared, clean))
     nats, least = (
@@ -102,8 +104,8 @@ def _small(value: float) -> str:
     return f"{value:.4f}"
 
 
-def words(loaded: LoadedRun, chosen: Selection, restored: Denoised) -> list[html_grid.Card]:
-    """The words below each example."""
+def captions(loaded: LoadedRun, chosen: Selection, restored: Denoised) -> list[html_grid.Card]:
+    """The captions of the examples: class, reconstruction and squared errors."""
     data = loaded.data
     names = widgets.names_of(data.labels, data.classes, chosen.rows)
     numbers = zip(restored.reconstruction, restored.damage, restored.squared, strict=True)
@@ -121,22 +123,22 @@ def words(loaded: LoadedRun, chosen: Selection, restored: Denoised) -> list[html
     ]
 
 
-def pictures(loaded: LoadedRun, chosen: Selection, broken: Floats, restored: Denoised) -> None:
-    """Four pictures a card."""
+def images(loaded: LoadedRun, chosen: Selection, noisy: Floats, restored: Denoised) -> None:
+    """A card for each example: original, corrupted, reconstruction and difference."""
     layers: dict[str, Floats | tiles.Bytes] = {
         "original": chosen.x,
-        "corrupted": broken,
+        "corrupted": noisy,
         "reconstruction": restored.values,
         "difference": tiles.difference(chosen.x, restored.values, limit=1.0).tiles,
     }
-    said = words(loaded, chosen, restored)
-    scale = html_grid.enlargement(loaded.data.event_shape, len(layers), said, ROOM)
-    st.html(html_grid.cards(layers, said, LINES, scale, ROOM[0], 1.0))
+    texts = captions(loaded, chosen, restored)
+    scale = html_grid.enlargement(loaded.data.event_shape, len(layers), texts, ROOM)
+    st.html(html_grid.cards(layers, texts, LINES, scale, ROOM[0], 1.0))
 
 
-def vectors(loaded: LoadedRun, chosen: Selection, broken: Floats, restored: Denoised) -> None:
-    """Corrupted examples and what comes back, in the data's own space, beside their numbers."""
-    behind = loaded.inputs(loaded.subset("train", 2000))
+def vectors(loaded: LoadedRun, chosen: Selection, noisy: Floats, restored: Denoised) -> None:
+    """A chart of corrupted examples and their reconstructions beside a table of errors."""
+    background = loaded.inputs(loaded.subset("train", 2000))
     chart, table = st.columns([7, 4])
     data = loaded.data
     table.dataframe(
@@ -149,12 +151,13 @@ def vectors(loaded: LoadedRun, chosen: Selection, broken: Floats, restored: Deno
         },
         hide_index=True,
     )
-    table.caption("Reconstruction in nats; corrupted, restored: mean squared error.")
+    table.caption("Reconstruction: nats. Corrupted and restored: mean squared error.")
+    pairs = reconstruction_pairs(
+        Tiles(noisy), Tiles(restored.values), data=background, name="corrupted"
+    )
     with chart:
         plot(
-            reconstruction_pairs(
-                Tiles(broken), Tiles(restored.values), data=behind, name="corrupted"
-            ),
+            pairs,
             key="restored",
             revision=loaded.run.name,
             height=CHART,

@@ -1,10 +1,10 @@
-// A pad to draw on, as large in pixels as the data: what is drawn is what the model gets.
-// Python hears of it when the pointer or the key is let go.
+// A drawing pad with the resolution of the data. Python receives the picture when the pointer or
+// the key is released.
 
 const PADS = new WeakMap();                     // root element → pad
 
-const decoded = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-const encoded = (bytes) => btoa(String.fromCharCode(...bytes));
+const decode = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+const encode = (bytes) => btoa(String.fromCharCode(...bytes));
 
 function ink(pad) {
   if (pad.erasing) return [0, 0, 0];
@@ -25,7 +25,7 @@ function show(pad) {
   pad.canvas.getContext('2d').putImageData(picture, 0, 0);
 }
 
-function dab(pad, x, y) {                       // x, y in pixels of the data, edges at whole numbers
+function dab(pad, x, y) {                       // x, y in data pixels; pixel edges are integers
   const radius = pad.at('.size').valueAsNumber / 2;
   const colour = ink(pad);
   const { width, height } = pad;
@@ -53,10 +53,10 @@ function stroke(pad, x, y) {
 
 function report(pad) {
   pad.last = null;
-  pad.component.setStateValue('drawn', { revision: pad.revision, pixels: encoded(pad.pixels) });
+  pad.component.setStateValue('drawn', { revision: pad.revision, pixels: encode(pad.pixels) });
 }
 
-function ring(pad, x, y) {                      // the brush, where it is
+function ring(pad, x, y) {                      // outline of the brush at x, y
   const scale = pad.canvas.clientWidth / pad.width;
   const size = Math.max(1, pad.at('.size').valueAsNumber) * scale;
   Object.assign(pad.at('.ring').style, {
@@ -135,7 +135,7 @@ function buttons(pad) {
   pad.at('.size').oninput = () => ring(pad, ...pad.cursor);
 }
 
-function made(root) {
+function create(root) {
   const pad = { at: (name) => root.querySelector(name), erasing: false };
   pad.canvas = pad.at('canvas');
   points(pad);
@@ -147,13 +147,13 @@ function made(root) {
 export default (component) => {
   const root = component.parentElement.querySelector('.vae-pad');
   const { data } = component;
-  if (!PADS.has(root)) PADS.set(root, made(root));
+  if (!PADS.has(root)) PADS.set(root, create(root));
   const pad = PADS.get(root);
   pad.component = component;
   if (pad.revision === data.revision) return;
   const [channels, height, width] = data.shape;
   Object.assign(pad, { channels, height, width, revision: data.revision });
-  Object.assign(pad, { pixels: decoded(data.pixels), cursor: [width / 2, height / 2], last: null });
+  Object.assign(pad, { pixels: decode(data.pixels), cursor: [width / 2, height / 2], last: null });
   Object.assign(pad.canvas, { width, height });
   Object.assign(pad.canvas.style, { width: `${width * data.scale}px`, height: `${height * data.scale}px` });
   Object.assign(pad.at('.size'), { max: Math.ceil(width / 3), value: Math.max(1, width / 12) });

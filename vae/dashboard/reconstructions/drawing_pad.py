@@ -1,7 +1,7 @@
-"""A pad to draw a picture on, with the pixels of the data.
+"""A drawing pad with the resolution of the data.
 
-The browser keeps what is drawn and hands it over when the pointer is let go, as bytes in base64.
-It starts from a picture, and anew whenever `revision` changes.
+The browser sends the picture as base64 when the pointer is released. The pad starts from a base
+picture, and again whenever `revision` changes.
 """
 
 import base64
@@ -11,7 +11,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-SIDE = 280  # pixels of the screen that the pad is wide or high at most
+SIDE = 280  # px, greatest width and height of the pad
 
 _HTML = """<div class="vae-pad"><div class="paper">
 <canvas tabindex="0" role="img" aria-label="Pad: draw with the pointer, or with the arrow keys
@@ -51,9 +51,9 @@ _pad = st.components.v2.component(
 )
 
 
-def pad(base: NDArray[np.uint8], key: str, revision: str) -> NDArray[np.uint8]:
-    """Show the pad with a picture (C, H, W), 0 black to 255 white, on it; returns what is on it
-    now."""
+def drawing_pad(base: NDArray[np.uint8], key: str, revision: str) -> NDArray[np.uint8]:
+    """Show the pad, starting from a picture (C, H, W), 0 black to 255 white, and return the
+    picture that is on it now."""
     result = _pad(
         key=key,
         data={
@@ -65,13 +65,13 @@ def pad(base: NDArray[np.uint8], key: str, revision: str) -> NDArray[np.uint8]:
         default={"drawn": None},
         on_drawn_change=lambda: None,
     )
-    return drawn(result.drawn, base, revision)
+    return received(result.drawn, base, revision)
 
 
-def drawn(
+def received(
     sent: dict[str, str] | None, base: NDArray[np.uint8], revision: str
 ) -> NDArray[np.uint8]:
-    """The picture that the browser sent; `base` where it sent none, or one drawn on another."""
+    """The picture that the browser sent; `base` if it sent none or one of another revision."""
     if not sent or sent["revision"] != revision:
         return base
     pixels = np.frombuffer(base64.b64decode(sent["pixels"]), np.uint8)
