@@ -63,7 +63,7 @@ def test_a_branch_changes_one_setting_and_not_the_seed(tmp_path: Path) -> None:
     run = make_in(tmp_path, "base", data="digits", examples=0, seed=7, beta=2.0)
     config = variants.changed(run, "beta", 4)
     assert config == RunConfig.of(**run.config.model_dump() | {"beta": 4.0})
-    assert variants.told(run.config, config) == "β 2 → 4"
+    assert variants.format_changes(run.config, config) == "β 2 → 4"
     made = variants.create(run, config, variants.free_name(run, "beta", 4.0))
     assert made.name == "base-beta-4"
     assert made.status().state == "queued"
@@ -78,7 +78,7 @@ def test_a_branch_changes_one_setting_and_not_the_seed(tmp_path: Path) -> None:
 def test_options_of_another_row_come_with_it_and_are_told(tmp_path: Path) -> None:
     run = make_in(tmp_path, "base")
     config = variants.changed(run, "likelihood", "gaussian-learned")
-    told = variants.told(run.config, config)
+    told = variants.format_changes(run.config, config)
     assert told == "Likelihood gaussian → gaussian-learned, Noise σ 0.1 → –"
 
 

@@ -87,7 +87,7 @@ def test_a_folder_that_cannot_be_written_does_not_stand_in_the_way(
     assert evaluate(run, "--json") == 0
     out, err = capsys.readouterr()
     assert json.loads(out)["run"] == "one"
-    assert err.startswith("vae: The result is not kept with the run. Cannot use ")
+    assert err.startswith("vae: The result could not be saved. Cannot use ")
     assert err.count("\n") == 1
     assert saved_evaluations(run) == []
 
@@ -99,7 +99,7 @@ def test_a_file_in_place_of_the_folder_is_told(
     assert evaluate(run) == 0
     out, err = capsys.readouterr()
     assert "val examples" in out
-    assert "not kept with the run" in err
+    assert "could not be saved" in err
 
 
 def in_a_terminal(run: Run, *more: str) -> tuple[subprocess.Popen[bytes], int]:

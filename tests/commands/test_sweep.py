@@ -110,7 +110,7 @@ def test_data_are_found_from_any_folder(
 BAD: dict[str, tuple[list[str], str]] = {
     "no values": (["--over", "beta"], "names no values"),
     "unknown setting": (["--over", "betta=1,2"], "did you mean beta?"),
-    "seed": (["--over", "seed=1,2"], "say how many instead"),
+    "seed": (["--over", "seed=1,2"], "set the number of seeds instead"),
     "three axes": (
         [*["--over", "beta=1"], *["--over", "lr=1"], *["--over", "epochs=1"]],
         "up to 2",
@@ -173,7 +173,7 @@ def test_ctrl_c_saves_the_run_and_leaves_the_rest_in_the_queue(
 ) -> None:
     err = interrupted(shell, monkeypatch)
     again = f"python -m vae sweep --resume mine --root {shell.root}"
-    assert "2 of 4 runs stay queued, and a dashboard on this folder trains them. Go on" in err
+    assert "2 of 4 runs stay queued. A dashboard on this folder trains them, or continue" in err
     assert err.rstrip().endswith(again)
     first, second, *rest = sweeps.members(shell.root, "mine")
     assert first.status().state == "finished"
@@ -199,7 +199,7 @@ def test_what_is_cancelled_or_taken_by_another_is_left_to_them(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of four runs one is taken out of the queue and one trained by another worker meanwhile."""
-    monkeypatch.setattr(sweep, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(sweep, "POLL_SECONDS", 0.02)
     real = sweep.work
 
     def work(run: Run, title: str) -> int:

@@ -154,7 +154,7 @@ def test_a_range_of_the_first_setting(root: Path, open_page: OpenPage) -> None:
     assert "5 configurations × 3 seeds = 15 runs" in said(at)
     assert "<span>learning rate 0.0003162</span>" in said(at)
     write(at, "sweep_first_lr_Count", "some")
-    assert "from, to and how many" in said(at)
+    assert "from, to and count" in said(at)
 
 
 def test_the_settings_that_apply_can_be_chosen(root: Path, open_page: OpenPage) -> None:

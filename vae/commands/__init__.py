@@ -1,11 +1,11 @@
-"""What `python -m vae` does: train, sweep, resume, stop, runs, data, evaluate, encode, sample,
-report, script, export, import.
+"""The command line, `python -m vae`: one row of `COMMANDS` for each command.
 
-They share the run folders with the dashboard. A command is a function of its parsed arguments and
-its row in `COMMANDS`; what `train` takes are the settings of `RunConfig` in kebab case.
+A command is a function of its parsed arguments and returns the exit status. The commands and the
+dashboard share the run folders. The flags of `train` are the settings of `RunConfig` in kebab
+case.
 
-Exit status: 0 done; 1 a run failed; 2 bad input, told in one line on standard error; 128 + n ended
-by signal n, so 130 by Ctrl-C (what was trained is saved; a second one ends at once).
+Exit status: 0 success; 1 a run failed; 2 bad input, with one line on standard error; 128 + n ended
+by signal n, so 130 by Ctrl-C. The first Ctrl-C saves the run, a second one ends at once.
 """
 
 import argparse
@@ -17,11 +17,13 @@ from typing import Any, NamedTuple, NoReturn
 from vae.base import files
 from vae.commands import archive, documents, inspect, listing, sweep, train
 
-INTERRUPTED = 130
+INTERRUPTED = 130  # exit status after a second Ctrl-C
+ABOUT = "Train, evaluate and share VAEs. All commands work on one folder of runs, --root."
+ROOT = "folder of the runs (default: %(default)s)"
 
 
 class Command(NamedTuple):
-    """What it does, and the flags that it takes."""
+    """A command: its function, and the function that adds its flags."""
 
     run: Callable[[argparse.Namespace], int]
     flags: Callable[[argparse.ArgumentParser], Any]
@@ -40,12 +42,12 @@ COMMANDS: dict[str, Command] = {
     "report": Command(documents.report, documents.report_flags),
     "script": Command(documents.script, documents.script_flags),
     "export": Command(archive.export, archive.export_flags),
-    "import": Command(archive.take, archive.take_flags),
+    "import": Command(archive.import_runs, archive.import_flags),
 }
 
 
 class Parser(argparse.ArgumentParser):
-    """Bad input is one line, and a flag that there is not suggests the one that was meant."""
+    """A parser whose errors take one line and suggest the nearest flag for an unknown one."""
 
     def error(self, message: str) -> NoReturn:
         unknown = message.removeprefix("unrecognized arguments: ").split()[0]
@@ -65,20 +67,27 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         print(f"vae: {files.sentence(error)}", file=sys.stderr)
     except KeyboardInterrupt:
-        print("\nvae: ended at once. What was saved before is whole.", file=sys.stderr)
+        print("\nvae: ended at once. The last saved state is intact.", file=sys.stderr)
         return INTERRUPTED
     return 2
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
-    """Flags are made for the one command that is called: those of `train` load torch."""
-    parser = Parser("python -m vae", description="Train and use VAEs.", allow_abbrev=False)
+    """Parse the arguments. Only the called command adds its flags, because those of `train` load
+    torch."""
+    parser = Parser(
+        "python -m vae",
+        description="Train, evaluate and share VAEs. Runs live in one folder (--root).",
+        allow_abbrev=False,
+    )
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     subs = {}
     for name, row in COMMANDS.items():
         about = (row.run.__doc__ or "").splitlines()[0]
         sub = subparsers.add_parser(name, help=about, description=about, allow_abbrev=False)
-        sub.add_argument("--root", default="checkpoints", help="folder of the runs (%(default)s)")
+        sub.add_argument(
+            "--root", default="checkpoints", help="folder of the runs (default: %(default)s)"
+        )
         if arguments[:1] == [name]:
             row.flags(sub)
         subs[name] = sub

@@ -1,7 +1,7 @@
-"""evaluate, encode and sample: the commands that look at what a run has learned.
+"""evaluate, encode and sample: commands that read the weights of a run.
 
-They are deterministic, leave the run as it is (an evaluation is kept beside it, where the Evaluate
-page finds it), and write files whole or not at all.
+They are deterministic, do not change the weights, and write files atomically. The Evaluate page
+lists the evaluations saved by the command.
 """
 
 import argparse
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vae.base.files import sentence
+from vae.commands.arguments import name_argument, out_flag, output_path
 from vae.commands.progress_bar import share
 from vae.runs import find
 
@@ -22,12 +23,12 @@ if TYPE_CHECKING:
 
 
 def _run_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", help="name of the run")
+    name_argument(parser)
     parser.add_argument(
         "--checkpoint",
         choices=("best", "last"),
         default="best",
-        help="weights at the best validation value, or the last (%(default)s)",
+        help="weights with the best validation value, or the last (default: %(default)s)",
     )
 
 
@@ -35,7 +36,7 @@ def _split_flag(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--split",
         choices=("train", "val", "test", "all"),
-        help="which examples (default: test, else val, else train, whichever there is first)",
+        help="which examples (default: the first that exists of test, val, train)",
     )
 
 
@@ -47,26 +48,27 @@ def evaluate_flags(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=10,
         metavar="L",
-        help="samples of q(z|x) for the reconstruction (default %(default)s)",
+        help="samples of q(z|x) per example for the reconstruction (default: %(default)s)",
     )
     parser.add_argument(
         "--samples",
         type=int,
         default=0,
         metavar="K",
-        help="importance samples for -ln p(x); 0 leaves it out (default %(default)s)",
+        help="importance samples per example for estimating -ln p(x); 0 skips the estimate "
+        "(default: %(default)s)",
     )
     parser.add_argument(
         "--full",
         action="store_true",
-        help="also measures that take longer: mutual information, KL of the aggregate posterior, "
-        "probes of the class, disentanglement, sample quality (default: left out)",
+        help="add the slow measures: mutual information, KL of the aggregate posterior, probes of "
+        "the class, disentanglement, sample quality (default: skip them)",
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object, every key there")
+    parser.add_argument("--json", action="store_true", help="print one JSON object with every key")
 
 
 def evaluate(args: argparse.Namespace) -> int:
-    """Judge a run on held-out examples, in nats per example, and keep the result with it."""
+    """Evaluate a run on held-out examples, in nats per example, and save the result."""
     from vae.runs.evaluations import EvaluationRequest, save
     from vae.worker.evaluate import evaluation_of, load_run
 
@@ -78,7 +80,7 @@ def evaluate(args: argparse.Namespace) -> int:
     try:
         save(loaded.run, request, weights, record)
     except OSError as error:
-        print(f"vae: The result is not kept with the run. {sentence(error)}", file=sys.stderr)
+        print(f"vae: The result could not be saved. {sentence(error)}", file=sys.stderr)
     if args.json:
         print(json.dumps(record.as_json(), indent=2, ensure_ascii=False, allow_nan=False))
         return 0
@@ -126,7 +128,7 @@ def _number(value: "Estimate", unit: str) -> str:
 def encode_flags(parser: argparse.ArgumentParser) -> None:
     _run_flags(parser)
     _split_flag(parser)
-    parser.add_argument("--out", required=True, metavar="FILE.npz", help="file to write")
+    out_flag(parser, ".npz")
 
 
 def encode(args: argparse.Namespace) -> int:
@@ -139,7 +141,7 @@ def encode(args: argparse.Namespace) -> int:
 
     from vae.analysis.loaded_run import LoadedRun
 
-    out = _out(args.out, ".npz")
+    out = output_path(args.out, ".npz")
     loaded = LoadedRun.of(find(args.root, args.name), args.checkpoint)
     split = args.split or loaded.default_split()
     encoding = loaded.encode(loaded.rows(split))
@@ -160,22 +162,22 @@ def encode(args: argparse.Namespace) -> int:
 
 def sample_flags(parser: argparse.ArgumentParser) -> None:
     _run_flags(parser)
-    parser.add_argument("-n", type=int, default=64, help="how many (default %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of the draw (default %(default)s)")
+    parser.add_argument("-n", type=int, default=64, help="sample count (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="random seed (default: %(default)s)")
     parser.add_argument(
-        "--temperature", type=float, default=1.0, help="scale of z (default %(default)s)"
+        "--temperature", type=float, default=1.0, help="factor on z (default: %(default)s)"
     )
     parser.add_argument(
         "--label",
         type=int,
         metavar="K",
-        help="class of a conditional model, counted from 0 (default: all in turn)",
+        help="class for a conditional model, counted from 0 (default: each in turn)",
     )
     parser.add_argument("--out", required=True, metavar="FILE", help="file to write, .png or .npz")
 
 
 def sample(args: argparse.Namespace) -> int:
-    """Write samples from the prior, as a picture or as arrays x and z.
+    """Write samples from the prior, as an image or as arrays x and z.
 
     n samples of Z latents: x (n, *event) float32, the means of p(x|z); z (n, Z) float32.
     """
@@ -183,14 +185,14 @@ def sample(args: argparse.Namespace) -> int:
     from vae.base.files import replace
     from vae.imaging import tiles
 
-    out = _out(args.out, ".png", ".npz")
+    out = output_path(args.out, ".png", ".npz")
     if args.n < 1 or args.seed < 0:
         raise ValueError(f"-n is at least 1 and --seed at least 0, not {args.n} and {args.seed}.")
     if not (math.isfinite(args.temperature) and args.temperature >= 0):
         raise ValueError(f"--temperature is a number from 0 up, not {args.temperature}.")
     model = find(args.root, args.name).load_model(args.checkpoint)
     if out.suffix == ".png" and len(model.domain.shape) != 3:
-        raise ValueError("Samples of vector data are no picture: write them to a .npz file.")
+        raise ValueError("Samples of vector data are not an image: write them to a .npz file.")
     z = prior_sample(model, args.n, args.seed, args.temperature)
     x = decode(model, z, labels=_labels(args, model))
     if out.suffix == ".npz":
@@ -202,7 +204,7 @@ def sample(args: argparse.Namespace) -> int:
 
 
 def _labels(args: argparse.Namespace, model: "VAE") -> Any:
-    """The class of each sample, (n,), or None; raises ValueError where there is no such class."""
+    """Return the class of each sample, (n,), or None; raises ValueError for an unknown class."""
     import numpy as np
 
     if args.label is None:
@@ -210,19 +212,8 @@ def _labels(args: argparse.Namespace, model: "VAE") -> Any:
     if not model.classes:
         raise ValueError(f"{args.name} is not conditional on labels: leave --label out.")
     if not 0 <= args.label < model.classes:
-        raise ValueError(
-            f"--label is a class from 0 to {model.classes - 1}, and it is {args.label}."
-        )
+        raise ValueError(f"--label is a class from 0 to {model.classes - 1}, not {args.label}.")
     return np.full(args.n, args.label)
-
-
-def _out(text: str, *suffixes: str) -> Path:
-    path = Path(text)
-    if path.suffix not in suffixes:
-        raise ValueError(f"--out ends in {' or '.join(suffixes)}, not {path.name!r}.")
-    if not path.parent.is_dir():
-        raise ValueError(f"The folder {path.parent} of --out does not exist: create it first.")
-    return path
 
 
 def _save_npz(path: Path, **arrays: Any) -> None:

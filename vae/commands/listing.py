@@ -1,4 +1,4 @@
-"""runs and data: what there is."""
+"""runs and data: lists of runs and of data sets."""
 
 import argparse
 import json
@@ -10,11 +10,12 @@ from vae.runs.status import BROKEN
 
 
 def runs_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="as a JSON list, with the settings")
+    about = "print a JSON list, with the settings of each run"
+    parser.add_argument("--json", action="store_true", help=about)
 
 
 def runs(args: argparse.Namespace) -> int:
-    """List the runs, the newest first."""
+    """List the runs, the newest first, each with its state and best validation value."""
     rows = [_row(run) for run in listing(args.root)]
     if args.json:
         print(json.dumps(rows, indent=2, ensure_ascii=False, allow_nan=False))
@@ -35,16 +36,18 @@ def _row(run: Run) -> dict[str, Any]:
 
 
 def _best(row: dict[str, Any]) -> str:
-    """The score that selected the best weights, after its name."""
+    """Name and value of the score that selected the best weights."""
     return f"{row['best_by']} {fixed(row['best'])}".strip()
 
 
 def data_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("data", nargs="?", help="a name or a path: tell what it holds")
+    parser.add_argument(
+        "data", nargs="?", help="name or path of a data set to describe (default: list all names)"
+    )
 
 
 def data(args: argparse.Namespace) -> int:
-    """List the data sets that have a name, or tell what one or a file holds."""
+    """List the named data sets, or describe one of them or a file."""
     if args.data:
         return _tell(args.data)
     from vae.data import summary
@@ -57,7 +60,7 @@ def data(args: argparse.Namespace) -> int:
 
 
 def _tell(name: str) -> int:
-    """What a data set holds, and what a model without latents would pay on its held-out part."""
+    """Describe a data set, and the −ln p(x) of the best constant output on its held-out part."""
     from vae.analysis.dataset_summary import summarise
     from vae.config import RunConfig
     from vae.data import load

@@ -1,5 +1,6 @@
-"""How far a command is, on standard error: one line that moves; where nobody watches a terminal,
-training tells a line at every tenth of the way, and what is shorter nothing.
+"""Progress of a command on standard error: a bar on a terminal.
+
+Elsewhere training prints a line for each tenth of the way, and shorter work prints nothing.
 """
 
 import os
@@ -17,7 +18,7 @@ Show = Callable[[Tick, str, str], None]  # tick, words on its left, words on its
 
 
 def shown(events: Iterator["Event"], title: str) -> Iterator["Event"]:
-    """Pass on what training yields, and tell it, under a title, as soon as it has begun."""
+    """Yield the events of training, and print a title and their progress."""
     latest: dict[str, str] = {}
     bound, close = "", _nothing
     try:
@@ -33,7 +34,7 @@ def shown(events: Iterator["Event"], title: str) -> Iterator["Event"]:
                 values = " ".join(f"{name} {latest[name]}" for name in sorted(latest))
                 done = f"epoch {event.epoch:.1f} of {event.epochs}"
                 speed = f"{event.images_per_second / 1000:.1f} k examples/s"
-                with suppress(OSError):  # a terminal that was closed ends no training
+                with suppress(OSError):  # training goes on after its terminal has closed
                     show(event, done, f"{bound} {values} nats, {speed}" if latest else speed)
             yield event
     finally:
@@ -48,7 +49,7 @@ def _bar() -> tuple[Show, Callable[[], None]]:
 
     def show(tick: Tick, left: str, right: str) -> None:
         if bar.total is None:
-            bar.initial = bar.n = tick.step  # a resumed run: the time left is that of the rest
+            bar.initial = bar.n = tick.step  # of a resumed run: time left is that of the rest
         bar.total = tick.steps
         bar.bar_format = f"{left} |{{bar}}| {{remaining}} left, {right}"
         bar.update(tick.step - bar.n)
@@ -60,8 +61,7 @@ def _bar() -> tuple[Show, Callable[[], None]]:
 
 @contextmanager
 def share(title: str) -> Iterator[Callable[[float], None]]:
-    """A bar that is told the share done, 0…1, and leaves no line behind; none where nobody watches
-    a terminal."""
+    """A bar on a terminal for a share from 0 to 1; it disappears at the end of the block."""
     from tqdm import tqdm
 
     form, watched = "{desc} |{bar}| {percentage:.0f} %, {elapsed}", sys.stderr.isatty()
@@ -77,8 +77,7 @@ def share(title: str) -> Iterator[Callable[[float], None]]:
 
 
 def _width() -> dict[str, Any]:
-    """The room for a bar: that of the terminal; 100 columns where it does not say, as in some
-    containers."""
+    """The width of a bar: the terminal's, or 100 columns where it has none, as in containers."""
     if os.get_terminal_size(sys.stderr.fileno()).columns > 0:
         return {"dynamic_ncols": True}
     return {"ncols": 100, "nrows": 24}

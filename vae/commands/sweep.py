@@ -1,8 +1,8 @@
-"""sweep: one configuration with one or two settings at several values, each with several seeds.
+"""sweep: train a grid of one or two settings with several seeds for each combination.
 
-The runs are made first and wait in the queue of their folder, where a dashboard sees them at once;
-this process then trains one after another. What it does not come to stays queued: a dashboard on
-the same folder works it off, and `--resume NAME` goes on here.
+All runs are created first and wait in the queue of their folder, where a dashboard lists them.
+This process then trains one after another. If it ends early, the remaining runs stay queued: a
+dashboard on the same folder trains them, and so does `--resume NAME`.
 """
 
 import argparse
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from vae.base.numbers import fixed
 from vae.base.statistics import by_seed, interval
+from vae.commands.arguments import counted
 from vae.commands.train import claim, config_of, fetch, located, root_flag, setting_flags, work
 from vae.runs import Run, identity, notes
 from vae.runs.status import RESUMABLE
@@ -23,19 +24,19 @@ if TYPE_CHECKING:
     from vae.experiments.configurations import Fold
     from vae.experiments.sweeps import Arm, Axis
 
-SIGNALLED = 128  # and the number of the signal: the exit status of what a signal ended
-LOOK_SECONDS = 0.5  # between two looks at what another process trains
+SIGNALLED = 128  # plus the number of the signal that ended the process: the exit status
+POLL_SECONDS = 0.5  # between two checks of runs that another process trains
 
 
 def sweep_flags(parser: argparse.ArgumentParser) -> None:
-    """What is swept, and one flag for each setting of the configuration it starts from."""
-    over = "a setting and its values, up to twice: beta=0.5,1,2 or a range (from, to, how many), "
-    over += "lr=log:1e-4:1e-2:5, latent_dim=linear:2:10:5; values with commas are parted by ; "
-    over += "(default: seeds only)"
-    seeds = "runs of every configuration, counted up from --seed (default 3)"
-    name = "name of the sweep, whose runs get the tag sweep:NAME (default: a free one)"
-    resume = "go on with a sweep: its runs that have not finished (default: a new one)"
-    dry = "tell what would be run and what is left out (default: run it)"
+    """Add the flags of the grid, and one for each setting of the base configuration."""
+    over = "a setting and its values, at most twice: beta=0.5,1,2 or a range (from, to, count), "
+    over += "lr=log:1e-4:1e-2:5 or latent_dim=linear:2:10:5. Separate values that contain commas "
+    over += "by ; (default: seeds only)"
+    seeds = "number of seeds for each configuration, counted up from --seed (default: 3)"
+    name = "name of the sweep; its runs get the tag sweep:NAME (default: a free name)"
+    resume = "train the unfinished runs of an existing sweep (default: a new sweep)"
+    dry = "print the runs and the refused combinations without training (default: train)"
     parser.add_argument("--over", metavar="SETTING=VALUES", action="append", default=[], help=over)
     parser.add_argument("--seeds", metavar="N", type=int, default=3, help=seeds)
     parser.add_argument("--name", metavar="NAME", help=name)
@@ -45,18 +46,18 @@ def sweep_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def sweep(args: argparse.Namespace) -> int:
-    """Train a grid of settings, each with several seeds, one run after another."""
+    """Train a grid of settings with several seeds each, one run after another."""
     from vae.base.devices import resolve
     from vae.experiments import sweeps
 
     if args.resume:
-        return _finished(args.resume, _queued_again(args.root, args.resume))
+        return _train_all(args.resume, _queued_again(args.root, args.resume))
     axes = [_axis(text) for text in args.over]
     arms, runs = _planned(args, axes)
     known = sweeps.taken(args.root)
     name = sweeps.checked_name(args.name or sweeps.free_name(known, axes), known)
     if args.dry_run:
-        return _told(name, arms, [title for title, _ in runs])
+        return _print_plan(name, arms, [title for title, _ in runs])
     device = resolve(runs[0][1].device)
     made, refused = sweeps.create(args.root, name, runs, **claim(str(device)))
     if not made:
@@ -65,7 +66,7 @@ def sweep(args: argparse.Namespace) -> int:
         refused += [f"{arm.name}: {arm.problem}"] if arm.config is None else []
     for sentence in refused:
         print(f"left out: {sentence}", file=sys.stderr)
-    return _finished(name, made)
+    return _train_all(name, made)
 
 
 def _axis(text: str) -> "Axis":
@@ -78,7 +79,7 @@ def _axis(text: str) -> "Axis":
 def _planned(
     args: argparse.Namespace, axes: Sequence["Axis"]
 ) -> tuple[list["Arm"], list[tuple[str, "RunConfig"]]]:
-    """Every combination, and the runs; raises ValueError if there is none to run."""
+    """Return every combination and the runs to train; raises ValueError if there are none."""
     from vae.experiments import sweeps
 
     base = config_of(args)
@@ -91,11 +92,11 @@ def _planned(
     return arms, runs
 
 
-def _told(name: str, arms: Sequence["Arm"], titles: Sequence[str]) -> int:
-    """Say what would be run."""
+def _print_plan(name: str, arms: Sequence["Arm"], titles: Sequence[str]) -> int:
+    """Print the runs of a sweep and the combinations that are left out."""
     kept = sum(arm.config is not None for arm in arms)
-    grid = f"{_many(kept, 'configuration')} × {_many(len(titles) // kept, 'seed')}"
-    print(f"{name}: {grid} = {_many(len(titles), 'run')}")
+    grid = f"{counted(kept, 'configuration')} × {counted(len(titles) // kept, 'seed')}"
+    print(f"{name}: {grid} = {counted(len(titles), 'run')}")
     for title in titles:
         print(f"  {title}")
     for arm in arms:
@@ -104,12 +105,11 @@ def _told(name: str, arms: Sequence["Arm"], titles: Sequence[str]) -> int:
     return 0
 
 
-def _many(count: int, what: str) -> str:
-    return f"{count:,} {what}{'s' * (count != 1)}"
-
-
 def _queued_again(root: str, name: str) -> list[Run]:
-    """The runs of a sweep, those that did not finish back in the queue; raises ValueError."""
+    """Queue the unfinished runs of a sweep again, and return all of its runs.
+
+    Raises ValueError if there is no such sweep.
+    """
     from vae.experiments import sweeps
 
     runs = sweeps.members(root, name)
@@ -123,30 +123,33 @@ def _queued_again(root: str, name: str) -> list[Run]:
     return runs
 
 
-def _finished(name: str, runs: Sequence[Run]) -> int:
-    """Train what waits, wait for what others train, and tell what came of all; exit status."""
+def _train_all(name: str, runs: Sequence[Run]) -> int:
+    """Train the queued runs, wait for those of other processes, print the results.
+
+    Returns the exit status.
+    """
     worst, waited = 0, ""
     while moving := [run for run in runs if run.status().active]:
-        mine = next((run for run in moving if _taken(run)), None)
+        mine = next((run for run in moving if _claimed(run)), None)
         if mine is None:
             others = ", ".join(run.name for run in moving)
             if others != waited:
                 print(f"Another process trains {others}: waiting for it.", file=sys.stderr)
             waited = others
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)
             continue
         title = notes.read(mine.path).title or mine.name
         status = work(mine, f"{runs.index(mine) + 1} of {len(runs)}: {title}")
         if status >= SIGNALLED:
-            _left(name, runs)
+            _print_remaining(name, runs)
             return status
         worst = max(worst, status)
     _table(runs)
     return worst
 
 
-def _taken(run: Run) -> bool:
-    """Whether a run is this process's to train: claimed when it was made, or now."""
+def _claimed(run: Run) -> bool:
+    """Claim a queued run for this process; True if it is claimed, now or at its creation."""
     from vae.base.devices import resolve
 
     if identity().items() <= run.status()._asdict().items():
@@ -154,39 +157,39 @@ def _taken(run: Run) -> bool:
     return run.take(("queued",), message="", **claim(str(resolve(run.settings["device"]))))
 
 
-def _left(name: str, runs: Sequence[Run]) -> None:
-    """Say what becomes of the runs that have not begun."""
+def _print_remaining(name: str, runs: Sequence[Run]) -> None:
+    """Print how to train the runs that are still queued."""
     waiting = sum(run.status().state == "queued" for run in runs)
     again = f"python -m vae sweep --resume {name}{root_flag(runs[0].path.parent)}"
     print(
-        f"{waiting} of {len(runs)} runs stay queued, and a dashboard on this folder trains them. "
-        f"Go on with the whole sweep here: {again}",
+        f"{waiting} of {len(runs)} runs stay queued. A dashboard on this folder trains them, or "
+        f"continue the sweep here: {again}",
         file=sys.stderr,
     )
 
 
 def _table(runs: Sequence[Run]) -> None:
-    """What every configuration has reached."""
+    """Print the best validation value of every configuration."""
     from vae.experiments import sweeps
     from vae.experiments.configurations import fold
     from vae.experiments.entries import entry
 
     folds = fold(entry(run) for run in runs)
     differ = sweeps.swept(folds)
-    names = [sweeps.told({n: one.settings.get(n) for n in differ}) for one in folds]
+    names = [sweeps.format_settings({n: one.settings.get(n) for n in differ}) for one in folds]
     width = max(map(len, names), default=0)
     title = max((len(one.runs[0].best_by.title) for one in folds), default=0)
-    print("Validation value that selected each run's best weights, nats per example: mean over")
-    print("seeds ± half-width of its 95 % interval, from three seeds on")
+    print("Best validation value of each configuration, nats per example: mean over seeds, with")
+    print("the half-width of its 95 % interval from three seeds on")
     for name, one in zip(names, folds, strict=True):
         print(f"{name:<{width}}  {one.runs[0].best_by.title:<{title}}  {_mean(one)}")
 
 
 def _mean(one: "Fold") -> str:
-    """The mean of a configuration in words."""
+    """Return a configuration's mean over seeds with its interval, as text."""
     values = list(by_seed((run.seed, run.val.best) for run in one.runs).values())
     if not values:
         return "no validation report"
     found = interval(values)
     half = f"± {fixed(found.high - found.mean):<7}" if math.isfinite(found.high) else " " * 9
-    return f"{fixed(found.mean):>10} {half}  {_many(len(values), 'seed')}"
+    return f"{fixed(found.mean):>10} {half}  {counted(len(values), 'seed')}"

@@ -1,4 +1,4 @@
-"""train, resume and stop: the commands that move a run."""
+"""train, resume and stop: commands that start and end training."""
 
 import argparse
 import os
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vae.config import RunConfig
 
 STOP_SECONDS = 60.0  # to wait for a run to save and end
-# What a signal asks of training; one that is ignored, as under nohup, stays so
+# What each signal requests of training. A signal that is ignored, as under nohup, stays ignored.
 ENDINGS: dict[int, str] = {
     signal.SIGINT: "stop",
     signal.SIGTERM: "pause",
@@ -27,7 +27,9 @@ ENDINGS: dict[int, str] = {
 
 
 def train_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--run", metavar="NAME", help="name of the run (default: a free one)")
+    parser.add_argument(
+        "--run", metavar="NAME", help="name of the run (default: the next free name)"
+    )
     setting_flags(parser)
 
 
@@ -40,11 +42,11 @@ def setting_flags(parser: argparse.ArgumentParser) -> None:
         of = field.default if isinstance(field.default, tuple) else (field.default,)
         choices = " | ".join(field.option.choices)
         default = ",".join(map(str, of))
-        parser.add_argument(flag, metavar=choices or "X", help=f"{about} (default {default})")
+        parser.add_argument(flag, metavar=choices or "X", help=f"{about} (default: {default})")
 
 
 def train(args: argparse.Namespace) -> int:
-    """Train a VAE here, with a progress bar; Ctrl-C saves and exits."""
+    """Train a VAE in this process, with a progress bar. Ctrl-C saves and exits."""
     from vae.data import load
 
     config = config_of(args)
@@ -59,7 +61,7 @@ def train(args: argparse.Namespace) -> int:
 
 
 def config_of(args: argparse.Namespace) -> "RunConfig":
-    """The configuration that the flags of the settings ask for; raises ValueError."""
+    """Return the configuration given by the flags; raises ValueError if it is not valid."""
     from vae.config import RunConfig, fields
 
     given = {f.name: getattr(args, f.name) for f in fields()}
@@ -68,7 +70,7 @@ def config_of(args: argparse.Namespace) -> "RunConfig":
 
 
 def located(data: str) -> str:
-    """Data as a run finds them from any folder: a name as it is, the path of a file in full."""
+    """Return a data set's name unchanged, or the absolute path of a file."""
     from vae.data import DATASETS
 
     path = os.path.expanduser(data)
@@ -76,13 +78,15 @@ def located(data: str) -> str:
 
 
 def claim(device: str) -> dict[str, Any]:
-    """The status of a run that this process is about to train."""
+    """Return the status of a run that this process will train."""
     return {"state": "starting", "device": device, "heartbeat": time.time(), **identity()}
 
 
 def fetch(data: str) -> None:
-    """Download a published data set that is not here yet, under a bar; a second attempt goes on
-    where the first one ended."""
+    """Download a published data set if it is not on this machine, with a progress bar.
+
+    A second attempt continues the first one.
+    """
     from vae.data import SOURCES, download, on_disk
 
     if data not in SOURCES or on_disk(data):
@@ -94,7 +98,7 @@ def fetch(data: str) -> None:
 
 
 def _checked_device(config: "RunConfig", domain: Domain) -> str:
-    """The device; raises ValueError, before anything is written, if it or the network cannot."""
+    """Return the device; raises ValueError if it is not available or the network does not fit."""
     from vae.base.devices import resolve
     from vae.model import cost
 
@@ -107,28 +111,30 @@ def resume_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--epochs",
         metavar="+N | N",
-        help="+N trains N epochs more than are planned, N up to N (default: those planned)",
+        help="+N adds N epochs to the planned number, N sets it (default: the planned number)",
     )
 
 
 def resume(args: argparse.Namespace) -> int:
-    """Go on with a run here, from its last saved state, for more epochs if asked."""
+    """Continue a run in this process from its last saved state, for more epochs if given."""
     run = find(args.root, args.name)
     status = run.status()
     if status.state == "damaged":
         raise ValueError(status.message)
     if status.alive:
-        raise ValueError(f"{run.name} is {status.state} already: stop it first, or let it be.")
+        raise ValueError(
+            f"{run.name} is {status.state} already: stop it first, or wait for its end."
+        )
     if args.epochs:
         run.want(epochs=_epochs(args.epochs, run))
     elif status.state == "finished":
-        raise ValueError(f"{run.name} is finished: add epochs with --epochs +10.")
+        raise ValueError(f"{run.name} has finished: add epochs with --epochs +10.")
     run.want("run")
     return work(run)
 
 
 def _epochs(text: str, run: Run) -> int:
-    """The epochs that `--epochs` asks for, counted from the first."""
+    """Return the total number of epochs that `--epochs` sets."""
     planned = [c.value for c in run.changes() if c.field == "epochs"]
     now = int(planned[-1]) if planned else int(run.settings["epochs"])
     try:
@@ -136,7 +142,7 @@ def _epochs(text: str, run: Run) -> int:
     except ValueError:
         raise ValueError(f"--epochs is a whole number such as 50 or +10, not {text!r}.") from None
     if epochs <= now:
-        raise ValueError(f"{run.name} is planned for {now} epochs: ask for more than that.")
+        raise ValueError(f"{run.name} is planned for {now} epochs: choose a larger number.")
     return epochs
 
 
@@ -145,7 +151,7 @@ def stop_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def stop(args: argparse.Namespace) -> int:
-    """End a run wherever it is being trained; it saves first."""
+    """Save and end a run, whichever process trains it."""
     run = find(args.root, args.name)
     status = run.status()
     if not status.active:
@@ -156,8 +162,8 @@ def stop(args: argparse.Namespace) -> int:
         time.sleep(0.05)
     if status.alive:
         print(
-            f"vae: {run.name} has been asked to stop and is still {status.state} after "
-            f"{STOP_SECONDS:g} s; it will end after its step.",
+            f"vae: {run.name} is still {status.state} {STOP_SECONDS:g} s after the request. "
+            "It will save and end after its current step.",
             file=sys.stderr,
         )
         return 1
@@ -166,8 +172,11 @@ def stop(args: argparse.Namespace) -> int:
 
 
 def work(run: Run, title: str = "") -> int:
-    """Train a run in this process, with a bar under a title (its name by default); Ctrl-C and its
-    kin save and end it. The exit status."""
+    """Train a run in this process and return the exit status.
+
+    A progress bar has the title, by default the run's name. Ctrl-C, SIGTERM and SIGHUP save the
+    run and end it.
+    """
     from vae.worker.train import BusyError, error_sentence, train_run
 
     with _signals() as received:
@@ -190,13 +199,13 @@ def work(run: Run, title: str = "") -> int:
 
 
 def root_flag(root: Path) -> str:
-    """What has to be added to a command for this folder of runs."""
+    """Return the --root flag that a command needs for this folder of runs."""
     return "" if root == Path("checkpoints") else f" --root {root}"
 
 
 @contextmanager
 def _signals() -> Iterator[list[int]]:
-    """The signals to end that were received; a second one ends at once."""
+    """Collect signals that end training inside the block; a second signal ends at once."""
     received: list[int] = []
 
     def receive(number: int, frame: object) -> None:

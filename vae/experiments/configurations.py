@@ -1,12 +1,12 @@
-"""Runs side by side: which are one configuration, which may be compared, how they are called.
+"""Configurations: groups of runs that differ in their seed only, and groups with comparable nats.
 
-A *configuration* is everything that a run was asked to do but its seed: all settings and every
-knob that was moved by hand. Runs of one configuration are its *seeds*.
+A *configuration* consists of all settings except the seed, and of every live change. Runs of one
+configuration are its *seeds*.
 
-Nats of two runs mean the same where both have one data set, divided by the same shares, seen in
-the same way (binarized, told the class) under one likelihood: a density of grey values and the
-probability of binary ones cannot stand in one plane. Where the seed decides which examples there
-are, data are the same if they were asked for alike; else if their content is.
+The nats of two runs are comparable if both have one data set with the same split shares,
+preprocessing (binarization, conditioning) and likelihood: a density of grey values and a
+probability of binary values have no common scale. If the seed determines the examples, two data
+sets count as equal if their settings are equal; otherwise, if their content is equal.
 
 Numbers are nats per example. Nothing here loads torch.
 """
@@ -25,26 +25,26 @@ from vae.data import DATASETS
 
 SEED = "seed"
 UNIT = ("data", "examples", "val_share", "test_share", "binarize", "likelihood", "condition")
-NEVER_TOLD = ("device", "threads", "frames", "precision")  # in a name, when others differ as well
+NOT_IN_LABELS = ("device", "threads", "frames", "precision")
 
 
 class Figures(NamedTuple):
-    """What a run has reached on a split; None where it does not exist or is not known."""
+    """Results of a run on one split; None if undefined or unknown."""
 
     elbo: float | None = None
     reconstruction: float | None = None
     kl: float | None = None
     nll: float | None = None  # -ln p(x)
-    nll_samples: int | None = None  # importance samples that it was estimated with
+    nll_samples: int | None = None  # importance samples of this estimate
     epoch: float | None = None  # of the weights
     best: float | None = None  # value of the criterion that selected the weights
 
 
 class Entry(NamedTuple):
-    """A run as it is listed."""
+    """A run as one row of a table."""
 
     name: str
-    settings: Mapping[str, Any]  # empty where they cannot be read
+    settings: Mapping[str, Any]  # empty if they cannot be read
     data: str = ""  # name of the data
     fingerprint: str = ""
     created: str = ""  # ISO 8601, UTC
@@ -52,9 +52,9 @@ class Entry(NamedTuple):
     val: Figures = Figures()  # of the best weights, from their report
     test: Figures = Figures()  # of the same weights, from one saved evaluation
     best_by: Criterion = ELBO  # selected these weights
-    epochs: float = 0.0  # trained
+    epochs: float = 0.0  # completed
     seconds: float = 0.0  # spent training
-    problem: str = ""  # why its settings cannot be used
+    problem: str = ""  # error of its settings
     title: str = ""
     tags: tuple[str, ...] = ()
     notes: str = ""
@@ -79,38 +79,37 @@ class Fold(NamedTuple):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Everything but the seed, with each live change as a setting of its own."""
-        return _asked(self.runs[0])
+        """All settings except the seed, with each live change as a further setting."""
+        return _settings(self.runs[0])
 
     @property
     def seeds(self) -> list[int]:
         return sorted({run.seed for run in self.runs})
 
 
-def _asked(entry: Entry) -> dict[str, Any]:
+def _settings(entry: Entry) -> dict[str, Any]:
     moved = {f"{c.field} from step {c.step:,}": c.value for c in entry.changes}
     return {k: v for k, v in entry.settings.items() if k != SEED} | moved
 
 
 def _drawn(settings: Mapping[str, Any]) -> bool:
-    """Whether the seed decides which examples there are: some of real data, or a formula's, which
-    is told by its options."""
+    """Whether the seed determines the examples: a subset of real data, or a generated data set,
+    which has options."""
     row = DATASETS.get(settings["data"])
     return bool(settings["examples"]) or (row is not None and bool(options_of(row)))
 
 
 def _data(entry: Entry) -> str:
-    """Which data a run has: by content where the seed has no part in it."""
+    """Return the fingerprint of a run's data; "" if the seed determines the examples."""
     return "" if _drawn(entry.settings) else entry.fingerprint
 
 
 def fold(entries: Iterable[Entry]) -> list[Fold]:
-    """Runs by configuration, in the order in which those first occur; runs without settings that
-    can be read are left out."""
+    """Group runs by configuration, in order of first occurrence, without unreadable runs."""
     found: dict[str, list[Entry]] = {}
     for entry in entries:
         if entry.settings:
-            key = json.dumps([_asked(entry), _data(entry)], sort_keys=True)
+            key = json.dumps([_settings(entry), _data(entry)], sort_keys=True)
             found.setdefault(key, []).append(entry)
     return [
         Fold(key, tuple(sorted(runs, key=lambda run: (run.seed, run.name))))
@@ -119,12 +118,12 @@ def fold(entries: Iterable[Entry]) -> list[Fold]:
 
 
 def unfold(folds: Iterable[Fold]) -> list[Fold]:
-    """Every run for itself, under the key of its configuration."""
+    """Return each run as a group of one, with the key of its configuration."""
     return [Fold(fold.key, (run,)) for fold in folds for run in fold.runs]
 
 
 def differing(folds: Sequence[Fold]) -> list[str]:
-    """The settings that are not the same in all configurations, in their usual order."""
+    """Return the settings in which configurations differ, in their usual order."""
     names = dict.fromkeys(name for fold in folds for name in fold.settings)
     return [name for name in names if len({_text(f.settings.get(name)) for f in folds}) > 1]
 
@@ -134,9 +133,9 @@ def _text(value: Any) -> str:
 
 
 def labels(folds: Sequence[Fold]) -> list[str]:
-    """What each configuration is called beside the others: a single run by its title or name,
-    several seeds by up to three settings in which they differ; no two alike."""
-    differ = [name for name in differing(folds) if name not in NEVER_TOLD]
+    """Return distinct labels of configurations: title or name of a single run, up to three
+    differing settings of several seeds."""
+    differ = [name for name in differing(folds) if name not in NOT_IN_LABELS]
     few = differ if 0 < len(differ) <= 3 else []
     found = [_label(fold, few) for fold in folds]
     return [
@@ -154,14 +153,14 @@ def _label(fold: Fold, differ: Sequence[str]) -> str:
 
 
 def spell(name: str) -> str:
-    """A setting for people."""
+    """Return the name of a setting for people."""
     return {"beta": "β", "latent_dim": "Z", "lr": "learning rate"}.get(name, name).replace(
         "_", " "
     )
 
 
 def written(value: Any) -> str:
-    """A value of a setting for people; "–" where it does not apply."""
+    """Return a value of a setting for people; "–" if the setting does not apply."""
     if value is None:
         return "–"
     if isinstance(value, list | tuple):
@@ -170,14 +169,14 @@ def written(value: Any) -> str:
 
 
 class Plane(NamedTuple):
-    """Runs whose nats mean the same: one data set, divided alike, under one likelihood."""
+    """Runs with comparable nats: one data set, one split, one likelihood."""
 
     label: str
     entries: tuple[Entry, ...]
 
 
 def planes(entries: Iterable[Entry]) -> list[Plane]:
-    """Runs by what makes their nats comparable, the largest group first."""
+    """Group runs with comparable nats, the largest group first."""
     found: dict[str, list[Entry]] = {}
     for entry in entries:
         if entry.settings:
@@ -193,7 +192,7 @@ def planes(entries: Iterable[Entry]) -> list[Plane]:
 
 
 def _unit(entry: Entry) -> str:
-    """Equal for runs whose nats mean the same."""
+    """Return a key that is equal for runs with comparable nats."""
     settings = entry.settings
     row = DATASETS.get(settings["data"])
     own = {name: settings.get(name) for name in (options_of(row) if row else ())}
@@ -204,17 +203,17 @@ def _plane_label(entry: Entry) -> str:
     s = entry.settings
     parts = [entry.data or str(s["data"]), str(s["likelihood"])]
     parts += [f"binarized ({s['binarize']})"] if s["binarize"] != "none" else []
-    parts += ["told the class"] if s["condition"] == "labels" else []
+    parts += ["conditioned on the class"] if s["condition"] == "labels" else []
     return " · ".join(parts)
 
 
 def comparable(a: Entry, b: Entry) -> bool:
-    """Whether the nats of two runs mean the same."""
+    """Whether the nats of two runs are comparable."""
     return _unit(a) == _unit(b)
 
 
 class Line(NamedTuple):
-    """A quantity over training: of one seed, or the mean over several with its interval."""
+    """A quantity over training: of one seed, or the mean over seeds with its interval."""
 
     x: Floats  # (T,)
     value: Floats  # (T,)
@@ -223,7 +222,7 @@ class Line(NamedTuple):
 
 
 def line(reports: Iterable[Mapping[str, Any]], quantity: str, split: str, per: str) -> Line:
-    """A quantity of one split as its reports have it; `per` is "epoch", "step" or "seconds"."""
+    """Return a quantity of one split over `per`: "epoch", "step" or "seconds"."""
     kept = [(r.get(per), r.get(quantity)) for r in reports if r["split"] == split]
     points = [(x, y) for x, y in kept if x is not None and y is not None]
     x, y = np.array(points, np.float64).reshape(-1, 2).T
@@ -231,10 +230,10 @@ def line(reports: Iterable[Mapping[str, Any]], quantity: str, split: str, per: s
 
 
 def mean_line(lines: Sequence[Line]) -> Line:
-    """The mean of seeds as far as all of them have come, with its interval from three seeds on.
+    """Return the mean over seeds up to the shortest line, with its interval from three seeds on.
 
-    Seeds of one configuration report at the same steps, so the k-th reports belong together; a
-    time in seconds is the mean as well.
+    Seeds of one configuration report at the same steps, so the k-th reports belong together. Times
+    in seconds are averaged too.
     """
     length = min(len(one.value) for one in lines)
     x: Floats = np.mean([one.x[:length] for one in lines], axis=0)
@@ -247,8 +246,8 @@ def mean_line(lines: Sequence[Line]) -> Line:
 
 
 def slots(taken: Mapping[str, int], keys: Sequence[str], most: int) -> dict[str, int]:
-    """A colour's number for each key: the one it had, else the lowest that is free; keys beyond
-    `most` get none."""
+    """Assign a colour number to each key: its former number, else the lowest free one. Keys beyond
+    `most` have none."""
     found = {key: taken[key] for key in keys if key in taken}
     free = iter(sorted(set(range(most)) - set(found.values())))
     for key in keys:

@@ -22,7 +22,7 @@ from vae.runs.notes import FILE, read
 from vae.runs.result_keys import run_key
 
 WATCHED = ("config.json", "metrics.jsonl", "changes.jsonl", "derived", "best.safetensors", FILE)
-REMEMBERED = 4096  # runs in the cache
+CACHED = 4096  # runs in the cache
 
 
 def entries(root: Path | str) -> list[Entry]:
@@ -41,7 +41,7 @@ def entry(run: Run) -> Entry:
     )
 
 
-@lru_cache(maxsize=REMEMBERED)
+@lru_cache(maxsize=CACHED)
 def _read(path: Path, key: str) -> Entry:
     run, notes = Run(path), read(path)
     said = notes._asdict()
@@ -54,8 +54,8 @@ def _read(path: Path, key: str) -> Entry:
     try:
         _ = run.config
     except ValueError as error:
-        told = f"Its settings cannot be used. {error}"
-        return Entry(run.name, {}, *about, problem=told, **said)
+        problem = f"Its settings cannot be used. {error}"
+        return Entry(run.name, {}, *about, problem=problem, **said)
     changes = tuple(Change(c.step, c.field, c.value) for c in run.changes())
     results = (_validated(run), _tested(run), run.config.best_by)
     return Entry(run.name, run.settings, *about, changes, *results, **said)

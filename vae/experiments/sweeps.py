@@ -1,12 +1,11 @@
-"""Sweeps: which runs one configuration becomes when a few of its settings take several values.
+"""Sweeps: the runs of a grid over one or two settings, with several seeds.
 
-A sweep is a grid: every value of each axis with every value of the others, times a number of
-seeds, counted up from the configuration's own. The k-th seed of every configuration comes before
-any (k + 1)-th, so that the whole picture is there early, and grows surer. A combination that
-`RunConfig` or the data refuse stays in the plan with its sentence, and makes no run.
+A grid combines every value of each axis with every value of the others. Seeds count up from the
+configuration's seed, and the k-th seed of every combination trains before any (k + 1)-th, so that
+results for the whole grid come early. A combination that `RunConfig` or the data refuse stays in
+the plan with the error, and has no run.
 
-What makes runs a sweep is a tag on each, `sweep:NAME`, in its notes: the folders alone say what
-belongs together and how far it is.
+The tag `sweep:NAME` in the notes of each run defines the sweep; there is no other record of it.
 """
 
 import json
@@ -30,9 +29,9 @@ from vae.runs.names import NAME
 from vae.runs.result_keys import FileState, file_state
 
 TAG = "sweep:"
-LONGEST = 30  # letters of a sweep's name
+LONGEST = 30  # letters of a sweep's name, at most
 AXES, MOST, SEEDS = 2, 200, 20  # axes, runs and seeds of a sweep at most
-DIGITS = 4  # significant ones of the values of a range
+DIGITS = 4  # significant digits of the values of a range
 RANGES: dict[str, Callable[[float, float, int], Any]] = {
     "linear": np.linspace,
     "log": np.geomspace,
@@ -47,7 +46,7 @@ class Axis(NamedTuple):
 
 
 class Arm(NamedTuple):
-    """One combination: what it changes, and its configuration or why there is none."""
+    """One combination: its changes, and its configuration or the reason for having none."""
 
     changes: dict[str, Any]
     config: RunConfig | None
@@ -55,18 +54,18 @@ class Arm(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What it is called beside the others."""
-        return told(self.changes)
+        """Its name beside the other combinations."""
+        return format_settings(self.changes)
 
 
-def told(changes: Mapping[str, Any]) -> str:
-    """Settings and their values for people: "β 0.5 · learning rate 0.01"."""
+def format_settings(changes: Mapping[str, Any]) -> str:
+    """Return settings and their values as text: "β 0.5 · learning rate 0.01"."""
     parts = (f"{spell(name)} {written(value)}" for name, value in changes.items())
     return " · ".join(parts) or "one configuration"
 
 
 def field_of(name: str) -> Field:
-    """The setting of that name, spelled with _ or -; raises ValueError naming those there are."""
+    """Return the setting of a name spelled with _ or -; raises ValueError with all names."""
     name = name.strip().replace("-", "_")
     found = {field.name: field for field in fields()}
     refuse_unknown([name], list(found))
@@ -74,8 +73,8 @@ def field_of(name: str) -> Field:
 
 
 def axis(text: str) -> Axis:
-    """The axis that a text asks for: "beta=0.5,1,2", "lr=log:1e-4:1e-2:5" (from, to, how many),
-    "latent_dim=linear:2:10:5". Values that hold a comma are parted by a semicolon:
+    """Parse an axis: "beta=0.5,1,2", "lr=log:1e-4:1e-2:5" (from, to, count) or
+    "latent_dim=linear:2:10:5". Semicolons separate values that contain commas:
     "hidden=512,256;64". Raises ValueError."""
     name, equals, values = text.partition("=")
     if not equals:
@@ -84,10 +83,10 @@ def axis(text: str) -> Axis:
 
 
 def axis_of(name: str, values: str) -> Axis:
-    """The axis of a setting, its values as a text; raises ValueError."""
+    """Return the axis of a setting with its values given as text; raises ValueError."""
     field = field_of(name)
     if field.name == "seed":
-        raise ValueError("Every configuration is run with several seeds: say how many instead.")
+        raise ValueError("The seed is not an axis: set the number of seeds instead.")
     kind, _, rest = values.strip().partition(":")
     found: list[Any]
     if kind in RANGES and field.type in (int, float):
@@ -96,7 +95,7 @@ def axis_of(name: str, values: str) -> Axis:
         parted = ";" if ";" in values or isinstance(field.default, tuple) else ","
         found = [part.strip() for part in values.split(parted) if part.strip()]
     if not found:
-        raise ValueError(f"{field.name} has no values yet: give some, parted by commas.")
+        raise ValueError(f"{field.name} has no values yet: give some, separated by commas.")
     return Axis(field.name, tuple(dict.fromkeys(coerce(field, value) for value in found)))
 
 
@@ -106,20 +105,19 @@ def _ends(field: Field, text: str) -> tuple[float, float, int]:
         return float(low), float(high), int(count)
     except ValueError:
         raise ValueError(
-            f"A range of {field.name} is from, to and how many, such as log:0.1:10:5, and not "
-            f"{text!r}."
+            f"A range of {field.name} is from, to and count, such as log:0.1:10:5, not {text!r}."
         ) from None
 
 
 def spread(field: Field, kind: str, low: float, high: float, count: int) -> list[float]:
-    """`count` values from low to high, evenly apart ("linear") or by a constant factor ("log"),
-    rounded to four digits, or to whole numbers where the setting takes those."""
+    """Return `count` values from low to high, evenly spaced ("linear") or with a constant factor
+    ("log"), rounded to four digits, or to whole numbers for an integer setting."""
     if not 2 <= count <= MOST:
         raise ValueError(f"A range has 2 to {MOST} values, not {count}.")
     if not (math.isfinite(low) and math.isfinite(high)):
         raise ValueError("The ends of a range are finite numbers.")
     if kind == "log" and min(low, high) <= 0:
-        raise ValueError("The ends of a log range are above 0: choose a linear one.")
+        raise ValueError("The ends of a log range are above 0: choose a linear range.")
     values = RANGES[kind](low, high, count)
     if field.type is int:
         return [round(float(value)) for value in values]
@@ -127,9 +125,11 @@ def spread(field: Field, kind: str, low: float, high: float, count: int) -> list
 
 
 def changed(base: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
-    """A configuration with some settings changed. Where another row of a table is chosen, its
-    options take their defaults, save those that both rows have and that had been set. Raises
-    ValueError with a sentence for what is refused."""
+    """Return a configuration with some settings changed.
+
+    The options of a newly chosen row have their defaults, except options of both rows that were
+    set before. Raises ValueError if the result is not valid.
+    """
     values = base.model_dump()
     before = {kind: getattr(base, kind) for kind in TABLES}
     after = before | {kind: changes[kind] for kind in TABLES if kind in changes}
@@ -143,7 +143,7 @@ def changed(base: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
 
 
 def fits(config: RunConfig) -> None:
-    """Raise ValueError where a configuration does not suit its data or this machine."""
+    """Raise ValueError if a configuration does not suit its data or this machine."""
     if config.data in SOURCES and not on_disk(config.data):
         raise ValueError(f"{config.data} is not on this machine yet: choose it once in Data.")
     data = data_of(config)
@@ -153,9 +153,9 @@ def fits(config: RunConfig) -> None:
 
 
 def plan(base: RunConfig, axes: Sequence[Axis], seeds: int) -> list[Arm]:
-    """Every combination of the axes, those that cannot be run with the reason.
+    """Return every combination of the axes, with the reason for each that cannot run.
 
-    Raises ValueError for an axis that is there twice, and for more runs than a sweep may have.
+    Raises ValueError for an axis given twice and for too many runs.
     """
     names = [one.field for one in axes]
     if len(set(names)) < len(names):
@@ -181,7 +181,7 @@ def _arm(base: RunConfig, changes: dict[str, Any]) -> Arm:
 
 
 def configurations(arms: Iterable[Arm], seeds: int) -> list[tuple[str, RunConfig]]:
-    """What is run and in which order: (title, configuration), seed after seed."""
+    """Return (title, configuration) of each run in the order of training, seed after seed."""
     kept = [(arm.name, arm.config) for arm in arms if arm.config is not None]
     return [
         (f"{name} · seed {config.seed + k}", changed(config, {"seed": config.seed + k}))
@@ -191,8 +191,8 @@ def configurations(arms: Iterable[Arm], seeds: int) -> list[tuple[str, RunConfig
 
 
 def swept(folds: Sequence[Fold]) -> list[str]:
-    """The settings in which configurations differ of themselves, without the options that only
-    come with another row of a table."""
+    """Return the settings in which configurations differ, without the options that another row of
+    a table brings along."""
     differ = differing(folds)
     kinds = {field.name: field.kind for field in fields() if field.kind in differ}
 
@@ -205,7 +205,7 @@ def swept(folds: Sequence[Fold]) -> list[str]:
 
 
 def checked_name(name: str, known: Collection[str]) -> str:
-    """The name, if it can be that of a new sweep beside the known ones; else ValueError."""
+    """Return the name if a new sweep can have it beside the known ones; else raise ValueError."""
     if name in known:
         raise ValueError(f"There is a sweep {name!r} already: choose another name.")
     if not NAME.fullmatch(name) or len(name) > LONGEST:
@@ -217,23 +217,23 @@ def checked_name(name: str, known: Collection[str]) -> str:
 
 
 def names_of(tags: Iterable[str]) -> list[str]:
-    """The sweeps that these tags of a run name."""
+    """Return the names of the sweeps in these tags of a run."""
     return [tag.removeprefix(TAG) for tag in tags if tag.startswith(TAG) and tag != TAG]
 
 
 def taken(root: Path | str) -> set[str]:
-    """The names of the sweeps that there are."""
+    """Return the names of all sweeps of a root."""
     return {name for run in listing(root) for name in names_of(notes.read(run.path).tags)}
 
 
 def members(root: Path | str, name: str) -> list[Run]:
-    """The runs of a sweep, the oldest first."""
+    """Return the runs of a sweep, the oldest first."""
     runs = reversed(listing(root))
     return [run for run in runs if name in names_of(notes.read(run.path).tags)]
 
 
 def free_name(known: Collection[str], axes: Sequence[Axis]) -> str:
-    """A name from the swept settings that none of the known sweeps has: "beta-1"."""
+    """Return an unused name made of the swept settings: "beta-1"."""
     stem = "-".join(one.field.replace("_", "-") for one in axes)[: LONGEST - 4] or "seeds"
     return next(n for k in range(1, len(known) + 2) if (n := f"{stem}-{k}") not in known)
 
@@ -241,10 +241,10 @@ def free_name(known: Collection[str], axes: Sequence[Axis]) -> str:
 def create(
     root: Path | str, name: str, runs: Sequence[tuple[str, RunConfig]], **first: Any
 ) -> tuple[list[Run], list[str]]:
-    """Make the folders of a sweep, which wait in the queue; them, and why others could not be
-    made. `first` is the status of the first one, for who trains it at once.
+    """Create the runs of a sweep in the queue; return them, and the errors of runs not created.
 
-    Raises ValueError for a name that cannot be a sweep's or is taken.
+    `first` is the status of the first run, for a process that trains it at once. Raises ValueError
+    for a name that is taken or not valid.
     """
     tag, made, refused = TAG + checked_name(name, taken(root)), list[Run](), list[str]()
     for title, config in runs:
@@ -259,8 +259,7 @@ def create(
 
 
 def data_of(config: RunConfig) -> Dataset:
-    """The data of a configuration, loaded once for all that ask for the same; raises ValueError
-    where they cannot be."""
+    """Load the data of a configuration, once for equal requests; raises ValueError on failure."""
     options, path = config.chosen("data"), Path(config.data)
     seed = config.seed if config.examples or options else 0
     state = None if config.data in DATASETS else file_state(path)

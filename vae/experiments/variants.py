@@ -1,8 +1,8 @@
-"""Branches: a run again with one setting changed, and all else the same, the seed too.
+"""Variants: a run repeated with one setting changed and the same seed.
 
-With the seed the split, the order of the batches and every other draw stay as they were, so that
-what differs between the two runs comes from the change alone. Where another row of a table is
-chosen (another objective, say), its own options come with it and are told as well.
+The seed fixes the split, the order of the batches and every other draw, so that only the change
+makes the two runs differ. Another row of a table (another objective, say) brings its options
+along, and the list of changes names them.
 """
 
 import re
@@ -14,20 +14,20 @@ from vae.experiments import sweeps
 from vae.experiments.configurations import written
 from vae.runs import Run, notes
 
-DATA = ("data", "examples", "seed")  # settings that decide which examples there are
+DATA = ("data", "examples", "seed")  # settings that determine the examples
 LONGEST = 64  # letters of a run's name
 
 
 def settings(config: RunConfig) -> list[Field]:
-    """What can be changed in a branch: every setting that applies, save the seed."""
+    """Return the settings that a variant can change: all that apply, except the seed."""
     return [f for f in fields() if config.get(f.name) is not None and f.name != "seed"]
 
 
 def changed(run: Run, name: str, value: Any) -> RunConfig:
-    """The configuration of a run with one setting at another value, tried on its data.
+    """Return the configuration of a run with one setting changed, checked against its data.
 
-    Raises ValueError with a sentence where nothing changes, where the combination is refused, and
-    where the data are no longer those of the run.
+    Raises ValueError if nothing changes, if the combination is not valid, or if the data are no
+    longer those of the run.
     """
     before, field = run.config, sweeps.field_of(name)
     value = coerce(field, value)
@@ -49,8 +49,8 @@ def _data_settings(config: RunConfig) -> list[Any]:
     return [*(config.get(name) for name in DATA), config.chosen("data")]
 
 
-def told(before: RunConfig, after: RunConfig) -> str:
-    """What differs, for people: "β 1 → 4"."""
+def format_changes(before: RunConfig, after: RunConfig) -> str:
+    """Return the differences of two configurations as text: "β 1 → 4"."""
     parts = [
         f"{field.label} {written(before.get(field.name))} → {written(after.get(field.name))}"
         for field in fields()
@@ -60,7 +60,7 @@ def told(before: RunConfig, after: RunConfig) -> str:
 
 
 def free_name(run: Run, field: str, value: Any) -> str:
-    """What the branch is called if nobody says: "NAME-beta-4", or the next that is free."""
+    """Return the default name of a variant: "NAME-beta-4", or the next free one."""
     change = re.sub(r"[^A-Za-z0-9._]+", "-", f"{field}-{written(value)}").strip("-")[:24]
     stem = f"{run.name[: LONGEST - 4 - len(change)]}-{change}"
     taken = {path.name for path in run.path.parent.glob(f"{stem}*")}
@@ -69,10 +69,11 @@ def free_name(run: Run, field: str, value: Any) -> str:
 
 
 def create(run: Run, config: RunConfig, name: str) -> Run:
-    """The branch beside its run, waiting in the queue; its notes say what it is.
+    """Create a variant in the queue, beside its run; its notes name the run and the changes.
 
-    Raises ValueError for a name that is taken or cannot be a folder's.
+    Raises ValueError for a name that is taken or not valid.
     """
     made = Run.create(run.path.parent, config, sweeps.data_of(config), name)
-    notes.change(made.path, notes=f"branched from {run.name}: {told(run.config, config)}")
+    changes = format_changes(run.config, config)
+    notes.change(made.path, notes=f"branched from {run.name}: {changes}")
     return made

@@ -93,7 +93,7 @@ def _offer(entry: Entry, run: Run, config: RunConfig, free: str) -> None:
     given = st.text_input(
         "Name", placeholder=free, key=f"compare_branch_name_{free}", help=HELP["name"]
     )
-    st.markdown(f"**{variants.told(run.config, config)}**")
+    st.markdown(f"**{variants.format_changes(run.config, config)}**")
     st.caption(f"All else as in {entry.name}, seed {config.seed} included.")
     if entry.changes:
         moved = ", ".join(dict.fromkeys(change.field for change in entry.changes))

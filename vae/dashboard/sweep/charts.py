@@ -78,7 +78,7 @@ def _places(folds: Sequence[Fold], differ: Sequence[str], most: int) -> list[tup
 
 
 def _name(fold: Fold, names: Sequence[str]) -> str:
-    return sweeps.told({name: fold.settings.get(name) for name in names})
+    return sweeps.format_settings({name: fold.settings.get(name) for name in names})
 
 
 def _heads(folds: Sequence[Fold], differ: Sequence[str]) -> list[str]:

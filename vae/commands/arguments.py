@@ -1,0 +1,44 @@
+"""Arguments that several commands share: names of runs and the file to write."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from vae.runs import Run, find
+
+
+def name_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", help="name of the run")
+
+
+def names_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("names", nargs="+", metavar="NAME", help="names of the runs")
+
+
+def out_flag(parser: argparse.ArgumentParser, ending: str) -> None:
+    """Require --out, a file with this ending."""
+    parser.add_argument("--out", required=True, metavar=f"FILE{ending}", help="file to write")
+
+
+def runs_of(args: argparse.Namespace) -> list[Run]:
+    """Return the named runs, each once; raises ValueError for a name without a run."""
+    return [find(args.root, name) for name in dict.fromkeys(args.names)]
+
+
+def output_path(text: str, *endings: str) -> Path:
+    """Return the path of a file to write.
+
+    Raises ValueError for another ending and for a folder that does not exist.
+    """
+    path = Path(text)
+    if not path.name.endswith(endings):
+        raise ValueError(f"--out ends in {' or '.join(endings)}, not {path.name!r}.")
+    if not path.parent.is_dir():
+        raise ValueError(f"The folder {path.parent} of --out does not exist: create it first.")
+    return path
+
+
+def counted(items: int | Sequence[object], noun: str) -> str:
+    """Return a count with its noun: "1 run", "1,200 runs"."""
+    count = items if isinstance(items, int) else len(items)
+    return f"{count:,} {noun}{'s' * (count != 1)}"
