@@ -1,9 +1,8 @@
 """Latent space: a map of the encoded examples, with the decoder under the pointer."""
 
 from vae.dashboard.latent.view import latent_page
-from vae.dashboard.shared.run_picker import facts, guard_weights, head
+from vae.dashboard.shared.run_picker import guard_weights, pick_run
 
-run, line = head()
-line.markdown(facts(run, run.status()))
+run = pick_run()
 guard_weights(run)
-latent_page(run, line)
+latent_page(run)

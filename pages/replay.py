@@ -10,11 +10,10 @@ from vae.dashboard.replay.view import (
     saved_frames,
     show,
 )
-from vae.dashboard.shared.run_picker import facts, head
+from vae.dashboard.shared.run_picker import pick_run
 
-run, line = head(link=True)
+run = pick_run()
 status = run.status()
-line.markdown(facts(run, status))
 guard_frames(run, status)
 found = saved_frames(run)
 place = st.container()
@@ -29,7 +28,6 @@ with right.container(horizontal=True, horizontal_alignment="right"):
 def view() -> None:
     """The player. While the run trains, it checks for new frames every second."""
     now = run.status()
-    line.markdown(facts(run, now))
     show(run, now, hue)
     if status.active and not now.active:
         st.rerun()

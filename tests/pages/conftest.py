@@ -6,10 +6,14 @@ run in each state that a page may meet.
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
-from streamlit.testing.v1 import AppTest
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.runtime.scriptrunner import RerunData
+from streamlit.testing.v1 import AppTest, local_script_runner
+from streamlit.testing.v1.local_script_runner import LocalScriptRunner
 
 from vae.config import RunConfig
 from vae.dashboard import server
@@ -95,3 +99,40 @@ def in_state(root: Path, state: str) -> Run | None:
         (run.path / "config.json").write_text("{")
     assert run.status().state == state
     return run
+
+
+STARTED = "fragment_ids_this_run"  # in the event at the start of a script
+
+
+class Clock:
+    """Runs the fragments of a page as the timers of a browser would."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.timers: dict[str, float] = {}  # fragment → seconds
+        self._patch = patch
+        read = LocalScriptRunner.forward_msgs
+
+        def recorded(runner: LocalScriptRunner) -> list[ForwardMsg]:
+            messages = read(runner)
+            started = [d[STARTED] for d in runner.event_data if STARTED in d]
+            if any(not fragments for fragments in started):  # the whole page ran
+                rerun = [m.auto_rerun for m in messages if m.WhichOneof("type") == "auto_rerun"]
+                self.timers = {message.fragment_id: message.interval for message in rerun}
+            return messages
+
+        patch.setattr(LocalScriptRunner, "forward_msgs", recorded)
+
+    def tick(self, at: AppTest, fragment: str) -> AppTest:
+        """Run one fragment, and the whole page if the fragment asks for it."""
+        due = partial(RerunData, fragment_id=fragment, is_auto_rerun=True)
+        with self._patch.context() as patch:
+            patch.setattr(local_script_runner, "RerunData", due)
+            at.run()
+        assert not at.exception, [e.value for e in at.exception]
+        return at
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The timers of the fragments of a page; ask for it before the page opens."""
+    return Clock(monkeypatch)

@@ -21,15 +21,16 @@ from starlette.routing import Match
 
 import vae.dashboard
 from tests.pages.conftest import trained
+from vae.analysis.decoded_grid import Box
 from vae.config import RunConfig
 from vae.dashboard import server
 from vae.dashboard.compare import charts as compare_charts
 from vae.dashboard.evaluate import diagnostics
-from vae.dashboard.latent import layers
-from vae.dashboard.latent.request import DIMENSIONS, MapRequest
+from vae.dashboard.latent import densities, hover_decoder, layers
+from vae.dashboard.latent.request import MapContext, MapRequest
 from vae.dashboard.replay import view as replay
 from vae.dashboard.samples import samples
-from vae.dashboard.samples.samples import Sampling
+from vae.dashboard.samples.samples import SamplesRequest
 from vae.dashboard.shared import cache, tile_route
 from vae.dashboard.sidebar import sidebar
 from vae.dashboard.sweep import charts as sweep_charts
@@ -39,23 +40,18 @@ from vae.runs import Run, result_keys
 from vae.runs.store import delete
 
 NAME = "a-run"
-BOX = layers.Box((-2.0, 2.0), (-2.0, 2.0))
-REQUEST = MapRequest("best", "train", 100, DIMENSIONS, {"pair": (0, 1)}, "class", 0, False)
+BOX = Box((-2.0, 2.0), (-2.0, 2.0))
+REQUEST = MapRequest("best", "train", 100, "pca", {}, "class", 0, False)
 
 
-def _pointer(run: Run) -> Any:
-    loaded = cache.load_run(run)
-    found = layers.ahead_of(loaded, cache.encoding(run, "best", "train", 100), REQUEST, BOX, 0)
+def _context(run: Run) -> MapContext:
+    return MapContext.of(run, REQUEST)
+
+
+def _sheet(run: Run) -> bytes:
+    found = hover_decoder.hover_decoder(_context(run), BOX, 0)
     assert found is not None
-    return found
-
-
-def _trustworthiness(run: Run) -> float:
-    means = cache.encoding(run, "best", "train", 100).mean
-    what = layers.depends(cache.load_run(run), REQUEST)
-    value = layers._trustworthiness(what, len(means), means, means[:, :2])
-    assert value is not None
-    return value
+    return found.sheet.content
 
 
 def answer(address: str) -> Response:
@@ -71,7 +67,7 @@ def _tile(run: Run) -> bytes:
 
 
 def _near(run: Run, number: int) -> Any:
-    return samples.near(cache.load_run(run), Sampling(4, 0, 1.0, "mean"))[number]
+    return samples.nearest_examples(cache.load_run(run), SamplesRequest(4, 0, 1.0, "mean"))[number]
 
 
 def _lines(run: Run) -> Any:
@@ -92,13 +88,19 @@ RESULTS: dict[str, Callable[[Run], Any]] = {
     "evaluate.diagnostics._reference": lambda run: (
         diagnostics._with_reference(run, diagnostics._looked_at(run)[0]).reference
     ),
-    "latent.hover_decoder._sheet": lambda run: _pointer(run).sheet.content,
-    "latent.densities.kept": lambda run: _pointer(run).ground.field.value,
-    "latent.layers._trustworthiness": _trustworthiness,
-    "samples.samples._near": lambda run: _near(run, 0).distance,
-    "samples.samples._yardstick": lambda run: _near(run, 1),
-    "traversals.common._draws": lambda run: traversals.usual(cache.load_run(run)),
-    "replay.view._kept": lambda run: replay.kept(run).record.aligned,
+    "latent.hover_decoder._sheet": _sheet,
+    "latent.densities._cached": lambda run: (
+        densities.cached_density("aggregate", _context(run), BOX).field.value
+    ),
+    "latent.layers._trustworthiness": lambda run: layers.trustworthiness_text(
+        context := _context(run), context.encoding.mean[:, :2]
+    ),
+    "samples.samples._nearest": lambda run: _near(run, 0).distance,
+    "samples.samples._held_out_distance": lambda run: _near(run, 1),
+    "traversals.common._prior_samples": lambda run: traversals.reference_latents(
+        cache.load_run(run)
+    ),
+    "replay.view._load": lambda run: replay.saved_frames(run).record.aligned,
     "compare.charts._reports": lambda run: compare_charts.reports(entries.entry(run))[-1][
         "reconstruction"
     ],
@@ -109,7 +111,7 @@ RESULTS: dict[str, Callable[[Run], Any]] = {
 # Cached functions of values or of data alone
 OTHERS = {
     "shared.training_time._trial": "settings of a model",
-    "traversals.interpolation.played": "pictures",
+    "traversals.interpolation.encoded": "pictures",
     "data.view._summary": "data and settings, by their key",
     "data.charts._moments": "data and settings, by their key",
     "data.baselines._made": "holds tables under keys of their own",

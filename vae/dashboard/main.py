@@ -6,7 +6,7 @@ import streamlit as st
 
 from vae.dashboard import plot
 from vae.dashboard.server import PAGES
-from vae.dashboard.shared.run_picker import sync_address
+from vae.dashboard.shared.current_run import sync_address
 from vae.dashboard.shared.theme_css import shades
 from vae.dashboard.sidebar.sidebar import sidebar
 

@@ -14,8 +14,7 @@ from vae.base import files
 from vae.dashboard import server
 from vae.dashboard.compare.archive import bring, export
 from vae.dashboard.compare.variant_form import branch
-from vae.dashboard.shared import run_selection
-from vae.dashboard.shared.run_picker import choose, show_in_address
+from vae.dashboard.shared import current_run, run_selection
 from vae.experiments.configurations import Entry
 from vae.runs import Run, listing
 from vae.runs import notes as said
@@ -133,13 +132,9 @@ def _delete(names: Sequence[str]) -> None:
 def _forget(names: set[str]) -> None:
     """Runs that are gone are not selected, and not the one that other pages show."""
     run_selection.take_ticks([n for n in run_selection.selected() if n not in names])
-    if st.session_state.get("run") in names:
+    if current_run.name() in names:
         rest = listing(server.ROOT)
-        st.session_state.run = rest[0].name if rest else None
-        if rest:
-            show_in_address(rest[0].name)
-        else:
-            st.query_params.pop("run", None)
+        current_run.choose(rest[0].name if rest else None)
 
 
 def idle(run: Run, done: str) -> Run:
@@ -190,8 +185,8 @@ def _save(entry: Entry, name: str, title: str, tags: tuple[str, ...], notes: str
         return
     rename(idle(run, "renamed"), name)
     run_selection.rename(entry.name, name)
-    if st.session_state.get("run") == entry.name:
-        choose(name)
+    if current_run.name() == entry.name:
+        current_run.choose(name)
 
 
 def bring_back(told: bool = True) -> None:

@@ -1,21 +1,19 @@
 """The Latent space page: the controls, the map and the panel beside it."""
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from vae.dashboard.latent.controls import controls
 from vae.dashboard.latent.map import computing, show_map
 from vae.dashboard.latent.map_3d import show_map_3d
 from vae.dashboard.latent.panel import panel, panel_places
 from vae.dashboard.latent.request import MapContext
-from vae.dashboard.shared.run_picker import facts
 from vae.runs import Run
 
 POLL, FOLLOW = 0.5, 1.0  # seconds between two draws: during a job, and of a run in training
 
 
-def latent_page(run: Run, line: DeltaGenerator) -> None:
-    """Show the page of a run with weights; `line` is the place of the run's facts.
+def latent_page(run: Run) -> None:
+    """Show the page of a run with weights.
 
     The map is a fragment, which reruns alone; the controls are outside and keep their focus.
     """
@@ -26,7 +24,6 @@ def latent_page(run: Run, line: DeltaGenerator) -> None:
     @st.fragment(run_every=POLL if busy else FOLLOW if request.following else None)
     def live() -> None:
         now = run.status()
-        line.markdown(facts(run, now))
         _draw(MapContext.of(run, request))
         if now.alive != status.alive or (busy and not computing(run, request)):
             st.rerun()

@@ -1,6 +1,7 @@
-"""The head of every page: which run, and how it is; and the guards that end a page early.
+"""The header of every page: the chosen run and its state; and the guards that end a page early.
 
-The run's name lives in the address, `?run=NAME`, so that a page can be shared and reloaded.
+The run's name is part of the address, `?run=NAME`, so that a page can be shared and reloaded. The
+state is a fragment: while the run waits or trains, it is read again every second.
 """
 
 from typing import NoReturn
@@ -11,6 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from vae.base.numbers import fixed
 from vae.components.likelihoods import LIKELIHOODS
 from vae.dashboard import server
+from vae.dashboard.shared import current_run
 from vae.experiments.entries import best_report
 from vae.runs import Run, Status, listing
 from vae.runs.manifest import domain_of
@@ -27,88 +29,80 @@ ICONS = {
     "damaged": ":red-badge[damaged]",
 }
 
+SECONDS = 1.0  # between two reads of a run that waits or trains
 FACTS = (
-    "State of the run · its data · its model: network, number of latent dimensions, likelihood "
-    "p(x|z), posterior q(z|x), and prior or objective where they are not the usual ones · device "
-    "· the best value on validation examples, in nats per example, and the epoch it was "
-    "reached in. The list on the left chooses the run that every page shows; its name is in the "
-    "address, to be shared or bookmarked."
+    "State of the run · data · model: network, number of latent dimensions, likelihood p(x|z), "
+    "posterior q(z|x), and prior and objective unless they are the usual ones · device · best "
+    "value on validation examples, in nats per example, and its epoch. The list on the left "
+    "chooses the run that every page shows; its name is in the address: share or bookmark it."
 )
 
 
-def sync_address() -> None:
-    """Take the run from the address when there is one, and keep the address up to date."""
-    asked = st.query_params.get("run")
-    if asked and asked != st.session_state.get("_address"):
-        st.session_state.run = asked
-    names = [run.name for run in listing(server.ROOT)]
-    if st.session_state.get("run") not in names:
-        if asked and asked == st.session_state.get("run"):
-            st.toast(f"There is no run {asked!r}; here is the newest one.")
-        st.session_state.run = names[0] if names else None
-    show_in_address(st.session_state.run)
+def pick_run(link: bool = True) -> Run:
+    """Show the list of runs and the header of the chosen run, and return that run.
 
-
-def show_in_address(name: str | None) -> None:
-    """Put a run's name into the address."""
-    if name and st.query_params.get("run") != name:
-        st.query_params["run"] = name
-    st.session_state._address = name
-
-
-def choose(name: str) -> None:
-    """Make a run the one that every page shows."""
-    st.session_state.run = name
-    show_in_address(name)
-
-
-def pick_run() -> Run:
-    """The chosen run under the page's head; ends the page with a word of help if there is none."""
-    run, line = head(link=True)
-    line.markdown(facts(run, run.status()))
-    return run
-
-
-def head(link: bool = False) -> tuple[Run, DeltaGenerator]:
-    """The chosen run, and the place beside the picker where its facts belong, with what to beware
-    of in its numbers behind it; `link` leads to Train where there is no run."""
+    Without any run the page ends with an explanation; `link` adds a link to Train.
+    """
     names = [run.name for run in listing(server.ROOT)]
     if not names:
         empty(
             "There is no run yet.",
-            "Press **Train** in the sidebar: it trains a VAE with the settings below it, in the "
-            "time told there. The Train page shows it learn, the others what it has learned.",
+            "Press **Train** in the sidebar: it trains a VAE with the settings below the button, "
+            "in the time shown there. The Train page shows the training, the other pages the "
+            "trained model.",
             link,
         )
     left, right = st.columns([5, 17], vertical_alignment="center")
-    if st.session_state.get("run") not in names:
-        st.session_state.run = names[0]
-    name = left.selectbox(
-        "Run",
-        names,
-        index=names.index(st.session_state.run),
-        label_visibility="collapsed",
-        help="The run that every page shows. Its name is in the address: share or bookmark it.",
-    )
-    if name != st.session_state.run:
-        choose(name)
-        st.rerun()
-    run = Run(server.ROOT / name)
+    run = _choice(left, names)
     _guard_settings(run)
     with right.container(horizontal=True, vertical_alignment="center", key="run_facts"):
-        line = st.empty()
+        _live_facts(run)
         badge, about = "", FACTS
-        if caveat := _caveat(run):  # beside words the help can be reached with the Tab key
+        if caveat := _caveat(run):  # the Tab key reaches a help only beside words
             badge, about = (
                 ":orange-badge[not ln p(x)] &nbsp;",
                 f"**not ln p(x)**: {caveat}\n\n{FACTS}",
             )
         st.markdown(badge, help=about, width="content")
-    return run, line
+    return run
+
+
+def _choice(place: DeltaGenerator, names: list[str]) -> Run:
+    """Show the list of runs and return the chosen one."""
+    present = current_run.name()
+    if present is None or present not in names:
+        present = names[0]
+        current_run.choose(present)
+    name = place.selectbox(
+        "Run",
+        names,
+        index=names.index(present),
+        label_visibility="collapsed",
+        help="The run that every page shows. Its name is in the address: share or bookmark it.",
+    )
+    if name != present:
+        current_run.choose(name)
+        st.rerun()
+    return Run(server.ROOT / name)
+
+
+def _live_facts(run: Run) -> None:
+    """Show the state and the facts of a run. While it waits or trains they follow its files, and
+    its end redraws the whole page once."""
+    was_active = run.status().active
+
+    @st.fragment(run_every=SECONDS if was_active else None)
+    def view() -> None:
+        status = run.status()
+        st.markdown(facts(run, status))
+        if was_active and not status.active:
+            st.rerun()
+
+    view()
 
 
 def _guard_settings(run: Run) -> None:
-    """End the page with a word of help if config.json can be read but not understood."""
+    """End the page with an explanation if the settings of the run are not valid."""
     if run.status().state == "damaged":
         return
     try:
@@ -118,14 +112,14 @@ def _guard_settings(run: Run) -> None:
 
 
 def _caveat(run: Run) -> str:
-    """Why the numbers of a run are no log-likelihoods of its data; "" where they are."""
+    """Return why the run's numbers are not log-likelihoods of its data; "" if they are."""
     if run.status().state == "damaged":
         return ""
     return LIKELIHOODS[run.config.likelihood].caveat(domain_of(run.header))
 
 
 def facts(run: Run, status: Status) -> str:
-    """State, data, model, device and best value of a run, in one line."""
+    """Return state, data, model, device and best value of a run as one line of Markdown."""
     if status.state == "damaged":
         return f"{ICONS['damaged']} {status.message}"
     s, config = run.settings, run.config
@@ -150,20 +144,20 @@ def _best(run: Run) -> str:
 
 
 def has_rings(run: Run) -> bool:
-    """Whether circles about the origin say where the prior lies."""
+    """Whether circles about the origin are contours of the prior."""
     return run.config.unit_normal
 
 
 def guard_weights(run: Run) -> None:
-    """End the page with a word of help if the run has no weights to look at yet; while it is
-    going to have some, the page waits for them."""
+    """End the page with an explanation if the run has no weights; the page of a run that waits or
+    trains continues by itself at the first weights."""
     status = run.status()
     if status.state == "damaged":
         empty("This run's folder is damaged.", status.message)
     if _has_weights(run):
         return
     waiting = {
-        "queued": "It waits in the queue and has not begun.",
+        "queued": "It waits in the queue.",
         "starting": "It is starting.",
         "running": "It is training and will save its first weights soon.",
         "failed": f"It failed: {status.message}",
@@ -173,7 +167,7 @@ def guard_weights(run: Run) -> None:
     empty("There are no weights to look at yet.", waiting.get(status.state, status.message))
 
 
-@st.fragment(run_every=1.0)
+@st.fragment(run_every=SECONDS)
 def _wait_for_weights(run: Run) -> None:
     if _has_weights(run):
         st.rerun()
@@ -187,7 +181,7 @@ def _has_weights(run: Run) -> bool:
 
 
 def empty(what: str, way_out: str, link: bool = True) -> NoReturn:
-    """An empty state: what is missing, and the way out. Ends the page."""
+    """End the page with what is missing and what to do about it."""
     with st.container(border=True, horizontal_alignment="center", key="empty"):
         st.subheader(what, anchor=False, text_alignment="center")
         st.markdown(way_out, text_alignment="center")

@@ -18,8 +18,7 @@ from vae.components.likelihoods import LIKELIHOODS
 from vae.config import TABLES, RunConfig, fields
 from vae.config.presets import PRESETS
 from vae.dashboard import server
-from vae.dashboard.shared import training_time
-from vae.dashboard.shared.run_picker import choose
+from vae.dashboard.shared import current_run, training_time
 from vae.dashboard.sidebar import download
 from vae.dashboard.sidebar.beta_converter import ledger
 from vae.data import DATASETS, OFFLINE, Dataset, load, save_upload
@@ -315,5 +314,5 @@ def _start(config: RunConfig, data: Dataset) -> None:
         st.sidebar.error(str(error))
         return
     server.launcher.pump()
-    choose(run.name)
+    current_run.choose(run.name)
     st.switch_page(server.PAGES / "train.py")

@@ -5,7 +5,6 @@ It is a fragment that redraws itself while the run is alive and stops by itself 
 
 import numpy as np
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from vae.analysis.latent_map import class_hue, latent_map, overview
 from vae.base.records import Examples, Floats, Frame, Hue, LatentMap, Tiles
@@ -29,8 +28,8 @@ MARGIN = {"l": 48, "r": 76, "t": 16, "b": 44}  # of the map: beside it stands it
 TILE = 40  # pixels that a tile has at least
 
 
-def live_view(run: Run, line: DeltaGenerator) -> None:
-    """Everything about a run's training, alive while it trains; `line` shows its facts."""
+def live_view(run: Run) -> None:
+    """Show everything about a run's training, redrawn while it waits or trains."""
     status = run.status()
     if status.state == "damaged":
         run_picker.empty("This run's folder is damaged.", status.message)
@@ -41,7 +40,6 @@ def live_view(run: Run, line: DeltaGenerator) -> None:
     @st.fragment(run_every=every)
     def view() -> None:
         now = run.status()
-        line.markdown(run_picker.facts(run, now))
         controls.draw(run, now)
         _pictures(run, now)
         ended = not now.active

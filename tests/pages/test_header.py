@@ -1,0 +1,69 @@
+"""The header of a page shows the state of the run as it is now, not as it was at first."""
+
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.pages.conftest import PAGES, Clock, OpenPage, trained
+from vae.dashboard.shared.run_picker import ICONS
+from vae.runs import Run, identity
+
+# Compare lists every run, Data and Sweep show none
+PAGES_OF_A_RUN = [page for page in PAGES if page not in ("compare.py", "data.py", "sweep.py")]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return trained(tmp_path_factory.mktemp("runs"), "a-run")
+
+
+@pytest.fixture
+def running(finished: Run, root: Path) -> Run:
+    """A run with weights and frames whose process lives."""
+    run = Run(shutil.copytree(finished.path, root / finished.name))
+    run.set_status(state="running", heartbeat=time.time(), **identity())
+    return run
+
+
+def badges(at: AppTest) -> set[str]:
+    """Every state that the page shows as the header does."""
+    texts = [m.value for m in at.markdown if m.value.startswith(":") and "-badge[" in m.value]
+    return {text.partition("[")[2].partition("]")[0] for text in texts} & set(ICONS)
+
+
+@pytest.mark.parametrize("page", PAGES_OF_A_RUN)
+def test_the_header_follows_a_run_and_stops_with_it(
+    page: str, running: Run, clock: Clock, open_page: OpenPage
+) -> None:
+    at = open_page(page, run=running.name)
+    assert badges(at) == {"running"}
+    timers = dict(clock.timers)
+    running.set_status(state="finished")
+    found = set()
+    for fragment in timers:
+        found |= badges(clock.tick(at, fragment))
+    assert found == {"finished"}
+    assert not clock.timers, "a fragment still runs for a run that has ended"
+
+
+@pytest.mark.parametrize("page", PAGES_OF_A_RUN)
+def test_no_fragment_runs_for_a_finished_run(
+    page: str, finished: Run, root: Path, clock: Clock, open_page: OpenPage
+) -> None:
+    shutil.copytree(finished.path, root / finished.name)
+    assert badges(open_page(page, run=finished.name)) == {"finished"}
+    assert not clock.timers
+
+
+def test_a_running_fragment_draws_the_present_facts_and_goes_on(
+    running: Run, clock: Clock, open_page: OpenPage
+) -> None:
+    at = open_page("samples.py", run=running.name)
+    running.set_status(device="cuda:7")
+    (fragment,) = clock.timers
+    texts = " ".join(m.value for m in clock.tick(at, fragment).markdown)
+    assert "cuda:7" in texts
+    assert list(clock.timers) == [fragment]
