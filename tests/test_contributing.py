@@ -1,4 +1,4 @@
-"""What the README tells a stranger to add works as it stands there, each in its one place."""
+"""The additions that the README shows work as printed: on the command line and on their pages."""
 
 import json
 import re
@@ -6,105 +6,203 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text("utf-8")
-HUNKS = re.findall(r"```diff\n(.*?)```", README, re.DOTALL)
-PAGE = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[-1]
+SECTION = (ROOT / "README.md").read_text("utf-8").partition("## Contributing")[2]
+EXAMPLE = re.compile(r"^\*\*([\w ]+)\*\*: .*?```diff\n(.*?)```", re.DOTALL | re.MULTILINE)
+HUNK = re.compile(r"^@@ (\S+) @@\n(.*?)(?=^@@|\Z)", re.DOTALL | re.MULTILINE)
 
 
-@pytest.fixture
-def house(tmp_path: Path) -> Path:
-    """A copy of the project that a stranger may change."""
-    for part in ("vae", "pages", "tests/pages"):
-        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    (tmp_path / "tests" / "__init__.py").touch()
-    return tmp_path
+class Hunk(NamedTuple):
+    """A change of one file: lines that begin with "+" are new, the others are there already."""
+
+    file: str
+    lines: list[str]
+
+    @property
+    def added(self) -> list[tuple[list[str], str | None]]:
+        """Each block of new lines, with the line that follows it in the file."""
+        blocks: list[tuple[list[str], str | None]] = []
+        block: list[str] = []
+        for line in self.lines:
+            if line.startswith("+"):
+                block.append(line[1:])
+            elif block:
+                blocks.append((block, line[1:]))
+                block = []
+        return [*blocks, *([(block, None)] if block else [])]
+
+    def apply(self, folder: Path) -> None:
+        """Insert the blocks; a file that is not there is made of its only block."""
+        file = folder / self.file
+        if not file.exists():
+            assert all(line.startswith("+") for line in self.lines)
+            file.write_text("\n".join(self.added[0][0]) + "\n", "utf-8")
+            return
+        source, start = file.read_text("utf-8").split("\n"), 0
+        known = [line[1:] for line in self.lines if not line.startswith("+")]
+        for block, following in self.added:
+            place = source.index(following or known[-1], start) + (following is None)
+            source[place:place] = block
+            start = place + len(block)
+        file.write_text("\n".join(source), "utf-8")
 
 
-def hunk(first: str) -> str:
-    """The hunk of the README that adds a line beginning so."""
-    return next(h for h in HUNKS if f"+{first}" in h or f"+    {first}" in h)
+EXAMPLES = {
+    kind: [Hunk(file, text.splitlines()) for file, text in HUNK.findall(diff)]
+    for kind, diff in EXAMPLE.findall(SECTION)
+}
+KINDS = {  # kind of addition → files and places that one of it touches
+    "Likelihood": (1, 2),
+    "Objective": (1, 2),
+    "Network": (1, 2),
+    "Data set": (1, 3),
+    "Projection": (1, 2),
+    "Hyperparameter": (2, 2),
+    "Figure": (1, 1),
+    "Page": (2, 2),
+    "Evaluation measure": (1, 2),
+    "Diagnostic check": (1, 3),
+}
 
+USE = '''
+"""Use every addition: each command's output and each page's content, printed as JSON."""
 
-def apply(file: Path, text: str, before: str) -> None:
-    """Put the added lines where the hunk has them: whole blocks before `before`, and rows after
-    the unchanged line above them."""
-    source = file.read_text("utf-8")
-    anchor, added = None, []
-    for line in [*text.splitlines(), " "]:
-        if line.startswith("+"):
-            added.append(line[1:])
-        elif added:
-            block = "\n".join(added) + "\n"
-            at = source.index(anchor + "\n") + len(anchor) + 1 if anchor else source.index(before)
-            source = source[:at] + block + source[at:]
-            added = []
-        if line[:1] == " " and line.strip():
-            anchor = line[1:]
-    file.write_text(source, "utf-8")
+import contextlib
+import io
+import json
 
+from streamlit.testing.v1 import AppTest
 
-def run(house: Path, *arguments: str) -> str:
-    command = [sys.executable, *arguments]
-    done = subprocess.run(command, cwd=house, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-COMMANDS = """
-import json, sys
 from vae.commands import main
-for arguments in json.loads(sys.argv[1]):
-    try:
-        main(arguments)
-    except SystemExit:  # after help
-        pass
-"""
 
 
-def command(house: Path, *commands: str) -> str:
-    """What commands print, one after another in one process."""
-    return run(house, "-c", COMMANDS, json.dumps([line.split() for line in commands]))
+def command(line):
+    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.suppress(SystemExit):
+        main(line.split())
+    return out.getvalue()
 
 
-TRAIN = "train --epochs 1 --run new --frames 2"
-EVALUATE = "evaluate new --json"
+def page(file, run="new"):
+    at = AppTest.from_file("vae/dashboard/main.py", default_timeout=120)
+    at.query_params["run"] = run
+    at.run()
+    if file != "train.py":
+        at.switch_page(f"../../pages/{file}").run()
+    assert not at.exception, [e.value for e in at.exception]
+    return at
 
 
-def test_a_likelihood(house: Path) -> None:
-    apply(house / "vae/components/likelihoods.py", hunk("class Laplace"), "LIKELIHOODS: dict")
-    said = command(house, "train --help", f"{TRAIN} --likelihood laplace --scale 0.5", EVALUATE)
-    assert "--scale" in said
-    assert '"elbo": -' in said
+def options(at, key):
+    return list(at.selectbox(key=key).options)
 
 
-def test_a_data_set(house: Path) -> None:
-    table = house / "vae/data/table.py"
-    apply(table, hunk("def rings"), "DATASETS: dict")
-    source = table.read_text("utf-8")
-    if "import numpy as np" not in source:
-        first = source.index("from vae.data.bundled")
-        table.write_text(source[:first] + "import numpy as np\n\n" + source[first:], "utf-8")
-    assert "rings" in command(house, "data")
-    train = f"{TRAIN} --data rings --likelihood gaussian-learned"
-    assert '"examples": 100' in command(house, train, EVALUATE)
+def words(at):
+    return [str(e.value) for kind in ("markdown", "caption") for e in getattr(at, kind)]
 
 
-def test_a_hyperparameter(house: Path) -> None:
-    config = house / "vae/config/settings.py"
-    source = config.read_text("utf-8")
-    at = source.index("    weight_decay: Annotated[")
-    field = "\n".join(line[1:] for line in hunk("momentum").splitlines() if line[:1] == "+")
-    config.write_text(source[:at] + field + "\n" + source[at:], "utf-8")
-    assert "--momentum" in command(house, "train --help")
+train = "train --epochs 1 --frames 2 --device cpu --run"
+said = {
+    "help": command("train --help"),
+    "data": command("data"),
+    "new": command(f"{train} new --likelihood laplace --scale 0.5 --network shallow --width 8"),
+    "free": command(f"{train} free --objective free-nats --nats 3 --momentum 0.5 --hidden 8 "
+                    "--examples 100 --batch-size 4"),
+    "rings": command(f"{train} rings --data rings --likelihood gaussian-learned --hidden 8"),
+    "evaluate": command("evaluate new --samples 100 --full --json"),
+    "free evaluated": command("evaluate free --json"),
+    "rings evaluated": command("evaluate rings --json"),
+    "script": command("script free --out free.py") + open("free.py").read(),
+}
+sidebar, evaluation, latent = page("train.py"), page("evaluate.py"), page("latent.py")
+said["sidebar"] = {
+    key: options(sidebar, f"set_{key}") for key in ("likelihood", "network", "objective", "data")
+}
+said["momentum"] = [str(n.key) for n in sidebar.number_input]
+said["projections"] = [o for box in latent.selectbox for o in box.options]
+said["evaluation page"] = words(evaluation) + [m.label for m in evaluation.metric]
+loss = page("loss.py")
+said["charts"] = len(loss.get("bidi_component"))
+said["diagnosis"] = words(page("evaluate.py", "free"))
+print(json.dumps(said))
+'''
 
 
-def test_a_page(house: Path) -> None:
-    (house / "pages/loss.py").write_text(PAGE, "utf-8")
-    apply(house / "vae/dashboard/main.py", hunk('"Loss"'), "")
-    tests = ["tests/pages/test_every_page.py", "-k", "loss.py and finished"]
-    assert "1 passed" in run(house, "-m", "pytest", "-p", "no:cacheprovider", *tests)
+@pytest.fixture(scope="module")
+def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The outputs of a copy of the project with every addition."""
+    folder = tmp_path_factory.mktemp("copy")
+    for part in ("vae", "pages"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / part, folder / part, ignore=ignored)
+    (folder / "checkpoints").mkdir()
+    for hunks in EXAMPLES.values():
+        for hunk in hunks:
+            hunk.apply(folder)
+    command = [sys.executable, "-c", USE]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-4000:]
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def test_every_kind_has_an_example() -> None:
+    assert list(EXAMPLES) == list(KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_addition_touches_few_places(kind: str) -> None:
+    hunks = EXAMPLES[kind]
+    files = {hunk.file for hunk in hunks}
+    assert (len(files), sum(len(hunk.added) for hunk in hunks)) == KINDS[kind]
+
+
+def test_a_likelihood(said: dict[str, Any]) -> None:
+    assert "--scale" in said["help"]
+    assert "laplace" in said["sidebar"]["likelihood"]
+    assert json.loads(said["evaluate"])["elbo"] < 0
+
+
+def test_an_objective(said: dict[str, Any]) -> None:
+    assert "--nats" in said["help"]
+    assert "free-nats" in said["sidebar"]["objective"]
+    assert json.loads(said["free evaluated"])["kl"] > 0
+
+
+def test_a_network(said: dict[str, Any]) -> None:
+    assert "--width" in said["help"]
+    assert "shallow" in said["sidebar"]["network"]
+
+
+def test_a_data_set(said: dict[str, Any]) -> None:
+    assert "rings" in said["data"]
+    assert "rings" in said["sidebar"]["data"]
+    assert json.loads(said["rings evaluated"])["examples"] == 100
+
+
+def test_a_projection(said: dict[str, Any]) -> None:
+    assert "random plane" in said["projections"]
+
+
+def test_a_hyperparameter(said: dict[str, Any]) -> None:
+    assert "--momentum" in said["help"]
+    assert "set_momentum" in said["momentum"]
+    assert "momentum" in said["script"]
+
+
+def test_a_page_with_a_figure(said: dict[str, Any]) -> None:
+    assert said["charts"] >= 1
+
+
+def test_a_measure(said: dict[str, Any]) -> None:
+    found = json.loads(said["evaluate"])
+    assert found["variational_gap"] == pytest.approx(-found["elbo"] - found["nll"], abs=1e-3)
+    assert found["variational_gap_se"] > 0
+    assert any("Variational gap" in text for text in said["evaluation page"])
+
+
+def test_a_check(said: dict[str, Any]) -> None:
+    assert any("Small batches" in text for text in said["diagnosis"])
