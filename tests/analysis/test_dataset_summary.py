@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from vae.analysis.dataset_summary import moments, seen, summarise
+from vae.analysis.dataset_summary import model_inputs, moments, summarise
 from vae.commands import main
 from vae.config import RunConfig
 from vae.data import OFFLINE, DataError, Dataset, load, prepare, split
@@ -104,8 +104,8 @@ def test_binarised_as_the_model_sees_it(binarize: str) -> None:
     assert s.zeros == pytest.approx(1 - s.mean, abs=1e-6)
     assert s.counts.tolist() == [round(s.zeros * x.size), x.size - round(s.zeros * x.size)]
     rows = np.array([3, 10, 77])
-    assert set(np.unique(seen(d, config, rows))) == {0.0, 1.0}
-    np.testing.assert_array_equal(seen(d, config, rows), seen(d, config, rows))
+    assert set(np.unique(model_inputs(d, config, rows))) == {0.0, 1.0}
+    np.testing.assert_array_equal(model_inputs(d, config, rows), model_inputs(d, config, rows))
 
 
 def test_moments_of_a_class() -> None:

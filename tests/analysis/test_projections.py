@@ -68,6 +68,7 @@ def test_every_option_is_in_range_and_explains_itself(name: str) -> None:
     for spec in options_of(PROJECTIONS[name].compute).values():
         assert spec.option.low <= spec.default <= spec.option.high
         assert spec.option.help.endswith(".")
+    assert (PROJECTIONS[name].compute.__doc__ or "").partition("\n\n")[0].rstrip().endswith(".")
 
 
 def test_pca_is_the_singular_value_decomposition() -> None:

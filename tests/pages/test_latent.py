@@ -18,12 +18,21 @@ from vae.analysis.density import density, equal, projected
 from vae.analysis.encoding import by_kl, decode
 from vae.analysis.latent_map import hover_texts, hues, rounded_range
 from vae.analysis.loaded_run import LoadedRun
-from vae.analysis.projections import BINS, dot_histogram, pca, trustworthiness
+from vae.analysis.projections import (
+    BINS,
+    PROJECTIONS,
+    Plane,
+    Row,
+    dot_histogram,
+    pca,
+    trustworthiness,
+)
 from vae.base import files
 from vae.dashboard import plot as component
 from vae.dashboard import server
 from vae.dashboard.latent.request import MapContext, MapRequest, projection_job
 from vae.dashboard.latent.selection import arrays, rows_named, table
+from vae.dashboard.samples.manifold import ManifoldRequest, decode_manifold
 from vae.data import load
 from vae.imaging import tiles
 from vae.runs import Run, identity
@@ -394,6 +403,31 @@ def test_a_click_on_empty_space_pins_the_exact_decode(root: Path, open_page: Ope
     assert [(a["x"], a["y"]) for a in over(at)["annotations"]] == [(-3, 2)]
     set_choice(at, "checkpoint", "last")
     assert not over(at)["annotations"]
+
+
+def test_a_new_projection_appears_by_itself(
+    root: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One row is offered, explained, drawn and decoded on the map and on the Samples page."""
+
+    def mirrored(means: np.ndarray, *, seed: int = 0) -> Plane:
+        """The first two latents with opposite sign."""
+        axes = -np.eye(means.shape[1], dtype=np.float32)[:2]
+        return Plane(means.mean(0), axes, axes, ("m1", "m2"), ("mirrored 1", "mirrored 2"))
+
+    monkeypatch.setitem(PROJECTIONS, "mirrored", Row("mirrored", mirrored, linear=True))
+    run = trained(root, "five", latent_dim=5)
+    at = open_page("latent.py")
+    choice = at.selectbox(key="latent_projection_five")
+    assert "**mirrored**: The first two latents with opposite sign." in choice.help
+    set_choice(at, "projection_five", "mirrored")
+    loaded = LoadedRun.of(run)
+    means = loaded.encode(loaded.rows("test")).mean
+    _, place = points(drawn(at))
+    np.testing.assert_allclose(place, (means.mean(0) - means)[:, :2], atol=1e-5)
+    assert over(at)["decode"]["axes"] == ["m1", "m2"]
+    grid = decode_manifold(loaded, ManifoldRequest("mirrored", (0, 1), 3))
+    assert grid.names == ("m1", "m2")
 
 
 def test_tsne_says_that_it_has_no_inverse(root: Path, open_page: OpenPage) -> None:

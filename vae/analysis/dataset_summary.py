@@ -1,8 +1,8 @@
-"""What a data set holds, in numbers: size, range, values, classes, factors, mean and spread.
+"""Summary of a data set: size, range, values, classes, factors, mean and standard deviation.
 
-All numbers are those of x as the model sees it: x / scale, binarised where the configuration says
-so (a stochastic binarisation by one draw that the seed fixes). N examples with D = prod(*event)
-elements each. Standard deviations divide by N: they describe these examples, and estimate nothing.
+All numbers refer to x as the model receives it: x / scale, binarised if the configuration
+binarises (a stochastic binarisation by one draw with a fixed seed). N examples with
+D = prod(*event) elements each. Standard deviations divide by N: they describe these examples.
 """
 
 from collections.abc import Iterator
@@ -18,14 +18,14 @@ from vae.batches import Batches
 from vae.config import RunConfig
 from vae.data import Dataset, Splits, split
 
-CHUNK = 2**21  # numbers that are looked at at once
-MOST_DISTINCT = 10_000  # different real values that are counted
+CHUNK = 2**21  # numbers in memory at once
+MOST_DISTINCT = 10_000  # distinct real values that are counted at most
 BINS = 64  # of the histogram of real values
 CPU = torch.device("cpu")
 
 
 class _Values(NamedTuple):
-    """All values of the examples together."""
+    """Statistics of all values of all examples."""
 
     distinct: int | None
     zeros: int
@@ -34,9 +34,9 @@ class _Values(NamedTuple):
 
 
 def summarise(dataset: Dataset, config: RunConfig) -> DataSummary:
-    """A data set as the model sees it, divided as `config` says.
+    """Return the summary of a data set as the model receives it, with the splits of `config`.
 
-    Raises DataError if its shares leave nothing to train on.
+    Raises DataError if the shares of `config` leave no training examples.
     """
     splits = split(dataset, config.val_share, config.test_share, config.seed)
     everything = np.arange(len(dataset.x))
@@ -74,20 +74,21 @@ def summarise(dataset: Dataset, config: RunConfig) -> DataSummary:
     )
 
 
-def seen(dataset: Dataset, config: RunConfig, rows: Ints) -> Floats:
-    """These rows as the model sees them in evaluation, (N, *event)."""
+def model_inputs(dataset: Dataset, config: RunConfig, rows: Ints) -> Floats:
+    """Return these rows as the model receives them in evaluation, (N, *event)."""
     values: Floats = Batches(dataset, rows, config, CPU).fixed(config.seed).x.numpy()
     return values
 
 
 def moments(dataset: Dataset, config: RunConfig, rows: Ints) -> Moments:
-    """Mean and standard deviation of each element over these rows; ValueError if there are none.
+    """Return mean and standard deviation of each element over these rows. Raises ValueError
+    without rows.
 
-    Sums are of differences from the first example: nothing is lost where all are large and alike,
-    and an element that never varies has a standard deviation of exactly 0.
+    Sums are of differences from the first example, which keeps precision for large, similar
+    values; an element that never varies has a standard deviation of exactly 0.
     """
     if not len(rows):
-        raise ValueError("There are no such examples to take a mean of.")
+        raise ValueError("There are no such examples: choose another split or class.")
     origin: NDArray[np.float64] | None = None
     first = second = np.zeros(dataset.event_shape)
     for x in _chunks(dataset, config, rows):
@@ -103,7 +104,7 @@ def moments(dataset: Dataset, config: RunConfig, rows: Ints) -> Moments:
 
 
 def _chunks(dataset: Dataset, config: RunConfig, rows: Ints) -> Iterator[Floats]:
-    """The rows in order as the model sees them, a few at a time."""
+    """Yield the rows in order as the model receives them, a chunk at a time."""
     batches = Batches(dataset, rows, config, CPU)
     with rng.stream(CPU, config.seed, "evaluation"):
         for batch in batches.chunks(max(1, CHUNK // int(np.prod(dataset.event_shape)))):
@@ -111,7 +112,7 @@ def _chunks(dataset: Dataset, config: RunConfig, rows: Ints) -> Iterator[Floats]
 
 
 def _range(dataset: Dataset, config: RunConfig) -> tuple[float, float]:
-    """The smallest and the largest value."""
+    """Return the smallest and the largest value."""
     low, high = (float(np.float32(v) / dataset.scale) for v in (dataset.x.min(), dataset.x.max()))
     if config.binarize == "threshold":
         return float(low >= 0.5), float(high >= 0.5)
@@ -119,7 +120,7 @@ def _range(dataset: Dataset, config: RunConfig) -> tuple[float, float]:
 
 
 def _values(dataset: Dataset, config: RunConfig, levels: int) -> _Values:
-    """A bin for each level, or for real values BINS from the smallest to the largest."""
+    """Return counts in one bin per level, or in BINS bins between the extremes of real values."""
     rows, zeros = np.arange(len(dataset.x)), 0
     if levels:
         counts = np.zeros(levels, np.int64)
@@ -140,7 +141,7 @@ def _values(dataset: Dataset, config: RunConfig, levels: int) -> _Values:
 
 
 def _classes(dataset: Dataset, splits: Splits) -> tuple[tuple[str, ...], Ints]:
-    """The names of the classes, and how many examples each has in train, val and test."""
+    """Return the names of the classes, and their numbers of examples in train, val and test."""
     names, labels = dataset.classes, dataset.labels
     if labels is None:
         return (), np.zeros((0, 3), np.int64)

@@ -57,8 +57,8 @@ def decode_grid(model: VAE, plane: Plane, box: Box, label: int = 0) -> DecodedGr
     values = area * (channels if area > 1 or channels < 4 else 4 * model.domain.shape[0])
     columns = int(np.clip((BYTES / max(values, 1)) ** 0.5, 4, SIDE))
     rows = columns if plane.back[1].any() else 2  # a single latent is constant upwards
-    made = decode_tiles(model, plane, box.grid(columns, rows), label)
-    grid = DecodedGrid(box, made.reshape(rows, columns, *made.shape[1:]), (0.0, 0.0))
+    tiles = decode_tiles(model, plane, box.grid(columns, rows), label)
+    grid = DecodedGrid(box, tiles.reshape(rows, columns, *tiles.shape[1:]), (0.0, 0.0))
     return grid._replace(error=_error(model, plane, grid, label))
 
 

@@ -1,10 +1,10 @@
 """Sources of z: distributions over latents whose samples the decoder turns into examples.
 
 The decoder was trained on z of the training data, the aggregate posterior
-q(z) = 1/N Σ_n q(z|x_n); the model's own samples come from its prior p(z). Where the two differ,
-samples of other sources lie closer to q(z), and a comparison shows the cost of the difference. A
-mixture is fitted to one sample of q(z|x) of each example, so that it approximates q(z) rather than
-the distribution of the means.
+q(z) = 1/N Σ_n q(z|x_n); the samples of the model itself come from its prior p(z). Where the two
+differ, samples of other sources lie closer to q(z), and a comparison shows the cost of the
+difference. A mixture is fitted to one sample of q(z|x) of each example, so that it approximates
+q(z) rather than the distribution of the means.
 
 A source is a function of the latents of training examples and a `Draw`, and returns z (M, Z). The
 temperature multiplies the deviation from each centre: 1 is the source itself. A larger number with
@@ -73,7 +73,7 @@ class Latents:
 
 
 def from_prior(latents: Latents, draw: Draw) -> Floats:
-    """The model's own samples, z ~ p(z). Good for judging the model as a generator."""
+    """z from the prior p(z). Good for judging the model as a generator."""
     return prior_sample(latents.model, draw.number, draw.seed, draw.temperature)
 
 

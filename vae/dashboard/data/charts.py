@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import streamlit as st
 
-from vae.analysis.dataset_summary import moments, seen
+from vae.analysis.dataset_summary import model_inputs, moments
 from vae.base.records import Floats, Hue, Ints, LatentMap, Moments
 from vae.config import RunConfig
 from vae.dashboard.data.view import HELP, SPLITS, Shown, short
@@ -96,7 +96,7 @@ def examples(shown: Shown, asked: Asked) -> None:
     ]
     scale = html_grid.enlargement(data.event_shape, 1, words, ROOM)
     first = "class" if data.labels is not None else "row"
-    layers = {"example": seen(data, shown.config, rows)}
+    layers = {"example": model_inputs(data, shown.config, rows)}
     st.html(html_grid.cards(layers, words, ((first, "text"),), scale, ROOM[0]))
 
 
@@ -114,7 +114,7 @@ def _vectors(shown: Shown, asked: Asked) -> None:
     data = shown.data
     features = data.event_shape[0]
     rows = _rows(data, asked)
-    x = seen(data, shown.config, rows)
+    x = model_inputs(data, shown.config, rows)
     labels = None if data.labels is None else data.labels[rows]
     if features == 2:
         hue = None if labels is None else Hue("class", labels, data.classes)

@@ -30,11 +30,9 @@ HELP = {
     "split": "The encoded examples. Training examples can be placed better than new ones.",
     "points": "Largest number of examples, each class in proportion; the same examples every "
     "time. More examples show rare cases and take longer to encode.",
-    "projection": "From the latents to the plane: two dimensions as they are, the two principal "
-    "components, linear discriminants (the directions that separate the classes most), or t-SNE, "
-    "which preserves neighbourhoods and is computed in the background of a run that is not "
-    "training. Places of a linear projection can be decoded. 3-D, for three latents or more, "
-    "shows three latents or three principal components; drag to rotate.",
+    "projection": "From the latents to the map. Places of a linear projection can be decoded. A "
+    "slow projection is computed in the background of a run that is not training. 3-D needs three "
+    "latents or more; drag to rotate.",
     "pair": "A latent dimension, the most informative first: the number is its mean KL in nats "
     "per example (for a point posterior, its variance). Below about 0.01 nats a dimension is "
     "unused.",
@@ -70,12 +68,24 @@ def controls(run: Run, alive: bool) -> MapRequest:
     latents = encoding.mean.shape[1]
     rows = choices(latents, alive, data.labels is not None)
     start = default_projection(latents)
-    projection = _choose(places[4], "Projection", "projection", rows, start, f"_{run.name}")
+    projection = _projection(places[4], rows, start, run)
     titles = pair_titles(encoding, numbers=not following)
     options = _options(projection, titles, run, places[5:-1])
     hue = _choose(places[3], "Colour by", "hue", names)
     seed = run.settings["seed"]
     return MapRequest(checkpoint, split, points, projection, options, hue, seed, following)
+
+
+def _projection(place: DeltaGenerator, titles: dict[str, str], default: str, run: Run) -> str:
+    """Return the chosen projection; its help holds the docstring of each possible row."""
+    rows = {name: SPACES[name] if name in SPACES else PROJECTIONS[name] for name in titles}
+    about = [HELP["projection"]]
+    for row in rows.values():
+        paragraph = (row.compute.__doc__ or "").partition("\n\n")[0]
+        about.append(f"**{row.title}**: {' '.join(paragraph.split())}")
+    key = f"latent_projection_{run.name}"
+    chosen = widgets.choose(place, "Projection", key, titles, default, "\n\n".join(about))
+    return str(chosen)
 
 
 def _examples(

@@ -133,7 +133,7 @@ def describe_manifold(loaded: LoadedRun, request: ManifoldRequest) -> str:
     """Return a phrase for the places of the grid in latent space."""
     latent_dim = loaded.run.config.latent_dim
     if not PROJECTIONS[request.plane].latents:
-        return "the plane of the two principal components"
+        return f"the {PROJECTIONS[request.plane].title} plane of the training data's latents"
     names = " and ".join(f"z{d + 1}" for d in dict.fromkeys(request.latents))
     fitted = not has_rings(loaded.run)
     others = f", all others at {'their mean' if fitted else '0'}" if latent_dim > 2 else ""
