@@ -18,11 +18,11 @@ def judged(n: int = 50, kl: bool = True) -> Judged:
 @pytest.mark.parametrize("n", [1, 7, 180])
 def test_the_percentile_of_the_kth_worst_is_its_rank(n: int, kl: bool) -> None:
     record = judged(n, kl)
-    order = ORDERS["worst-elbo"][1](record, np.arange(n), 0)
+    order = ORDERS["worst-elbo"].order(record, np.arange(n), 0)
     share = percentile(record.bound[order], record.bound)
     np.testing.assert_allclose(share, (n - np.arange(1, n + 1)) / n)
     np.testing.assert_array_equal(order, np.argsort(-record.bound))
-    np.testing.assert_array_equal(ORDERS["best-elbo"][1](record, np.arange(n), 0), order[::-1])
+    np.testing.assert_array_equal(ORDERS["best-elbo"].order(record, np.arange(n), 0), order[::-1])
 
 
 def test_a_percentile_counts_what_is_less_surprising() -> None:

@@ -126,11 +126,12 @@ class Corruption(NamedTuple):
     apply: Callable[..., Floats]  # (x, rng, *, strength, further options)
     unit: str  # of the strength; "share": from 0 to 1
     fits: Callable[[bool, bool], bool]  # (pictures, binary) → whether it applies
+    start: float | None = None  # strength at first on the page, if not the function's default
 
 
 CORRUPTIONS: dict[str, Corruption] = {  # in the order of application
     "blur": Corruption("Blur", blur, "pixels", lambda pictures, binary: pictures),
-    "gaussian": Corruption("Noise", gaussian, "SD", lambda pictures, binary: True),
+    "gaussian": Corruption("Noise", gaussian, "SD", lambda pictures, binary: True, start=0.25),
     "salt": Corruption(
         "Salt and pepper", salt_and_pepper, "share", lambda pictures, binary: pictures
     ),

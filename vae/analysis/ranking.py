@@ -34,12 +34,26 @@ class Judged(NamedTuple):
 
 Order = Callable[[Judged, Ints, int], Ints]
 
-ORDERS: dict[str, tuple[str, Order]] = {  # (terms, places, seed) → places in order
-    "random": ("random", lambda j, at, seed: np.random.default_rng(seed).permutation(at)),
-    "worst-elbo": ("most surprising", lambda j, at, seed: ascending(-j.bound, at)),
-    "best-elbo": ("least surprising", lambda j, at, seed: ascending(j.bound, at)),
-    "worst": ("worst reconstruction", lambda j, at, seed: ascending(-j.reconstruction, at)),
-    "best": ("best reconstruction", lambda j, at, seed: ascending(j.reconstruction, at)),
+
+class Row(NamedTuple):
+    """A row of the table: (terms, places, seed) → places in order, and its properties."""
+
+    title: str
+    order: Order
+    random: bool = False
+    needs_kl: bool = False
+
+
+ORDERS: dict[str, Row] = {  # the first is the default
+    "random": Row("random", lambda j, at, seed: np.random.default_rng(seed).permutation(at), True),
+    "worst-elbo": Row(
+        "most surprising", lambda j, at, seed: ascending(-j.bound, at), needs_kl=True
+    ),
+    "best-elbo": Row(
+        "least surprising", lambda j, at, seed: ascending(j.bound, at), needs_kl=True
+    ),
+    "worst": Row("worst reconstruction", lambda j, at, seed: ascending(-j.reconstruction, at)),
+    "best": Row("best reconstruction", lambda j, at, seed: ascending(j.reconstruction, at)),
 }
 
 

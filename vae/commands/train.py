@@ -47,14 +47,11 @@ def setting_flags(parser: argparse.ArgumentParser) -> None:
 
 def train(args: argparse.Namespace) -> int:
     """Train a VAE in this process, with a progress bar. Ctrl-C saves and exits."""
-    from vae.data import load
-
     config = config_of(args)
     if args.run is not None:
         checked_name(args.run)
     fetch(config.data)
-    options = config.chosen("data")
-    dataset = load(config.data, examples=config.examples, seed=config.seed, options=options)
+    dataset = config.load_data()
     config.split(dataset)
     device = _checked_device(config, config.domain(dataset))
     return work(Run.create(args.root, config, dataset, args.run, **claim(device)))

@@ -15,7 +15,7 @@ from vae.components.priors import PRIORS
 from vae.components.schedules import CONSTANT, Progress, names, parse
 from vae.config import rules
 from vae.config.settings import TABLES, Settings
-from vae.data import Dataset, Splits, split
+from vae.data import Dataset, Splits, load, split
 
 
 class RunConfig(Settings):
@@ -122,6 +122,11 @@ class RunConfig(Settings):
     def divide(self, dataset: Dataset) -> Splits:
         """Return the rows for training, validation and test."""
         return split(dataset, self.val_share, self.test_share, self.seed)
+
+    def load_data(self) -> Dataset:
+        """Load the data set; raises ValueError or OSError if it cannot be read."""
+        options = self.chosen("data")
+        return load(self.data, examples=self.examples, seed=self.seed, options=options)
 
     def split(self, dataset: Dataset) -> Splits:
         """Return the train, validation and test rows of a run on this data set.

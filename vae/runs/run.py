@@ -125,11 +125,8 @@ class Run:
 
     def data(self) -> "Dataset":
         """The data set, loaded; raises ValueError if it has changed since the run began."""
-        from vae.data import load
-
         config = self.config
-        options = config.chosen("data")
-        data = load(config.data, examples=config.examples, seed=config.seed, options=options)
+        data = config.load_data()
         if data.fingerprint != self.header["data"]["fingerprint"]:
             raise ValueError(
                 f"The data of {self.name} ({config.data}) are not those it was trained on: their "

@@ -99,7 +99,7 @@ def select(loaded: LoadedRun, scores: Judged, request: ReconstructionRequest) ->
     candidates = np.arange(len(scores.rows))
     if request.label != ANY and labels is not None:
         candidates = np.flatnonzero(labels[scores.rows] == request.label)
-    _, order = ORDERS[request.order]
+    order = ORDERS[request.order].order
     places = order(scores, candidates, request.seed)[: request.number]
     kl, bound = scores.kl, scores.bound
     return Selection(
@@ -134,7 +134,7 @@ def controls(
     if latent:
         names = LATENTS if loaded.model.has_kl else {"mean": "encoder's z"}
         place = widgets.choose(at[5], "Latent", "reconstruct_place", names, "mean", HELP["latent"])
-    unused = latent and order != "random" and place == "mean"
+    unused = latent and not ORDERS[order].random and place == "mean"
     last = at[6 if latent else 5]
     seed = widgets.whole(last, "Seed", "reconstruct_seed", (0, 2**31, 0), HELP["seed"], off=unused)
     return loaded, ReconstructionRequest(
@@ -147,8 +147,9 @@ def _order_controls(
 ) -> tuple[str, int]:
     """The order and the class of the examples; no order by ELBO for a model without one."""
     has_elbo = loaded.model.has_kl
-    orders = {name: title for name, (title, _) in ORDERS.items() if has_elbo or "elbo" not in name}
-    order = widgets.choose(at[2], "Order", "reconstruct_order", orders, "random", HELP["order"])
+    orders = {name: row.title for name, row in ORDERS.items() if has_elbo or not row.needs_kl}
+    first = next(iter(orders))
+    order = widgets.choose(at[2], "Order", "reconstruct_order", orders, first, HELP["order"])
     classes = _classes(loaded.data, loaded.rows(split))
     key = f"reconstruct_class_{loaded.run.name}"
     return order, widgets.choose(at[3], "Class", key, classes, ANY, HELP["class"])

@@ -19,7 +19,6 @@ from vae.runs import Run
 ROOM = (968, 500)  # px for the cards at 1440×900
 CHART = 460
 FEW = 8  # examples at first
-START = {"gaussian": 0.25}  # strengths at first
 LINES = (
     ("class", "text"),
     ("reconstruction, nats", "reconstruction"),
@@ -69,7 +68,7 @@ def _slider(place: DeltaGenerator, name: str, spec: Spec, first: bool, off: bool
     assert option.low is not None
     assert option.high is not None
     key = f"reconstruct_{name}_{spec.name}"
-    default = START.get(name, spec.default) if first else spec.default
+    default = row.start if first and row.start is not None else spec.default
     st.session_state.setdefault(key, float(default))
     return float(
         place.slider(
