@@ -13,6 +13,7 @@ from torch import Tensor
 
 from vae.base.records import Ints
 from vae.base.rng import stream
+from vae.components.binarisations import BINARISATIONS
 from vae.config import RunConfig
 from vae.data import Dataset
 
@@ -36,7 +37,7 @@ class Batches:
             assert dataset.labels is not None
             self.y = torch.from_numpy(dataset.labels[rows]).to(device)
         self.scale = dataset.scale
-        self.binarize = config.binarize
+        self.binarisation = BINARISATIONS[config.binarize]
 
     def __len__(self) -> int:
         return len(self.x)
@@ -46,10 +47,7 @@ class Batches:
         x = self.x.index_select(0, rows).float()
         if self.scale != 1:
             x = x.div_(self.scale)
-        if self.binarize == "threshold":
-            x = (x >= 0.5).float()
-        elif self.binarize == "stochastic":
-            x = torch.bernoulli(x)
+        x = self.binarisation.apply(x)
         return Batch(x, None if self.y is None else self.y.index_select(0, rows))
 
     def chunks(self, size: int = 512) -> Iterator[Batch]:

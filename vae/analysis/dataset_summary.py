@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from vae.base import rng
 from vae.base.records import DataSummary, Factor, Floats, Ints, Moments
 from vae.batches import Batches
+from vae.components.binarisations import BINARISATIONS
 from vae.config import RunConfig
 from vae.data import Dataset, Splits, split
 
@@ -114,9 +115,11 @@ def _chunks(dataset: Dataset, config: RunConfig, rows: Ints) -> Iterator[Floats]
 def _range(dataset: Dataset, config: RunConfig) -> tuple[float, float]:
     """Return the smallest and the largest value."""
     low, high = (float(np.float32(v) / dataset.scale) for v in (dataset.x.min(), dataset.x.max()))
-    if config.binarize == "threshold":
-        return float(low >= 0.5), float(high >= 0.5)
-    return (float(low == 1), float(high > 0)) if config.binarize == "stochastic" else (low, high)
+    row = BINARISATIONS[config.binarize]
+    if row.random:  # any value between 0 and 1 can become either
+        return float(low == 1), float(high > 0)
+    low, high = row.apply(torch.tensor([low, high])).tolist()
+    return low, high
 
 
 def _values(dataset: Dataset, config: RunConfig, levels: int) -> _Values:

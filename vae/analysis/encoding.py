@@ -92,7 +92,7 @@ def pick(batches: Batches, places: Ints, seed: int) -> Floats:
     """Return the examples at positions `places` (n,) of the batches, (n, *event), as `encode` with
     this seed reads them. Stochastic binarisation samples all N examples in order, so all are
     sampled again."""
-    if batches.binarize != "stochastic":
+    if not batches.binarisation.random:
         rows = torch.from_numpy(places).to(batches.x.device)
         chosen: Floats = batches.take(rows).x.cpu().numpy()
         return chosen

@@ -70,12 +70,11 @@ class Row(NamedTuple):
     ends: bool = False  # the factor falls to its end over the planned length of training
 
 
-CONSTANT = "constant"  # the schedule of every scalar unless another is chosen
-WARMUP = "warmup"
+CONSTANT, WARMUP = "constant", "warmup"  # the first is the default of every scalar
 
 SCHEDULES: dict[str, Row] = {
-    CONSTANT: Row(constant),
-    WARMUP: Row(warmup, takes_epochs=True),
+    "constant": Row(constant),
+    "warmup": Row(warmup, takes_epochs=True),
     "cosine": Row(cosine, ends=True),
     "cyclical": Row(cyclical, takes_epochs=True),
     "staircase": Row(staircase, ends=True),

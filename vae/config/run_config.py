@@ -14,7 +14,7 @@ from vae.components.posteriors import POSTERIORS
 from vae.components.priors import PRIORS
 from vae.components.schedules import CONSTANT, Progress, names, parse
 from vae.config import rules
-from vae.config.settings import TABLES, Settings
+from vae.config.settings import DEFAULTS, TABLES, Settings
 from vae.data import Dataset, Splits, load, split
 
 
@@ -33,7 +33,7 @@ class RunConfig(Settings):
     @classmethod
     def _complete(cls, values: dict[str, Any]) -> dict[str, Any]:
         refuse_unknown(values, [field.name for field in fields()])
-        chosen = {kind: values.get(kind, cls.model_fields[kind].default) for kind in TABLES}
+        chosen = {kind: values.get(kind, DEFAULTS[kind]) for kind in TABLES}
         complete = dict(values)
         for field in fields():
             if field.belongs_to(chosen):
@@ -77,7 +77,7 @@ class RunConfig(Settings):
 
     def is_default(self, name: str) -> bool:
         """Whether a general setting has its default value."""
-        return bool(getattr(self, name) == type(self).model_fields[name].default)
+        return bool(getattr(self, name) == DEFAULTS[name])
 
     @property
     def conditional(self) -> bool:

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict
 
 from vae.base.options import Option
+from vae.components.binarisations import BINARISATIONS
 from vae.components.likelihoods import LIKELIHOODS
 from vae.components.networks import NETWORKS
 from vae.components.objectives import OBJECTIVES
@@ -28,7 +29,6 @@ TABLES: dict[str, Mapping[str, Callable[..., Any]]] = {
     "objective": {name: row.loss for name, row in OBJECTIVES.items()},
 }
 
-BINARIZE = ("none", "threshold", "stochastic")
 CONDITIONS = ("none", "labels")
 PRECISIONS = ("fp32", "bf16")
 
@@ -80,7 +80,7 @@ class Settings(BaseModel):
             "How grey values become 0 or 1. none: they stay grey. threshold: values of ½ and more "
             "become 1. stochastic: each value is the probability of a 1, drawn anew for every "
             "batch, and once for evaluation.",
-            choices=BINARIZE,
+            choices=tuple(BINARISATIONS),
             label="Binarise",
             group="Data",
         ),
@@ -289,3 +289,6 @@ class Settings(BaseModel):
             group="Training",
         ),
     ] = 32
+
+
+DEFAULTS = {name: field.default for name, field in Settings.model_fields.items()}

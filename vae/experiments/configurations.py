@@ -200,10 +200,12 @@ def _unit(entry: Entry) -> str:
 
 
 def _plane_label(entry: Entry) -> str:
+    from vae.config import DEFAULTS
+
     s = entry.settings
     parts = [entry.data or str(s["data"]), str(s["likelihood"])]
-    parts += [f"binarized ({s['binarize']})"] if s["binarize"] != "none" else []
-    parts += ["conditioned on the class"] if s["condition"] == "labels" else []
+    parts += [f"binarized ({s['binarize']})"] if s["binarize"] != DEFAULTS["binarize"] else []
+    parts += ["conditioned on the class"] if s["condition"] != DEFAULTS["condition"] else []
     return " · ".join(parts)
 
 

@@ -73,9 +73,10 @@ def _count(run: Run) -> int:
     makes none, but cannot build a flow."""
     import torch
 
+    from vae.config import DEFAULTS
     from vae.model import VAE
 
-    plain = run.config.model_copy(update={"posterior": "diagonal", "prior": "standard"})
+    plain = run.config.model_copy(update={kind: DEFAULTS[kind] for kind in ("posterior", "prior")})
     for config in (run.config, plain):
         with suppress(NotImplementedError), torch.device("meta"):
             model = VAE(config, domain_of(run.header))

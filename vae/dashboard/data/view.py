@@ -12,19 +12,16 @@ import streamlit as st
 
 from vae.analysis.dataset_summary import summarise
 from vae.base.numbers import number
+from vae.base.options import first_sentence
 from vae.base.records import DataSummary
-from vae.config import RunConfig
+from vae.components.binarisations import BINARISATIONS
+from vae.config import DEFAULTS, RunConfig
 from vae.dashboard.shared.run_picker import empty
 from vae.dashboard.sidebar.sidebar import Choice
 from vae.data import Dataset
 
 STYLE = Path(__file__).with_name("view.css")
 SPLITS = {"train": "train", "val": "validation", "test": "test"}
-BINARIZED = {
-    "threshold": "Binarised by a threshold: values of ½ and more become 1, all others 0.",
-    "stochastic": "Binarised by a coin: each value is the probability of a 1. This is the one "
-    "fixed draw of evaluation; training draws afresh for every batch.",
-}
 HELP = {
     "class": "Only examples of this class, below and in mean and SD.",
     "number": "How many examples are shown, drawn evenly over the classes.",
@@ -75,7 +72,7 @@ def chosen() -> Shown:
         empty("There are no data to show.", choice.problem, link=False)
     config = choice.config
     if config.binarized and not choice.data.in_unit_interval:
-        config = config.model_copy(update={"binarize": "none"})
+        config = config.model_copy(update={"binarize": DEFAULTS["binarize"]})
     key = repr((choice.key, config.seed, config.val_share, config.test_share, config.binarize))
     try:
         summary = _summary(choice.data, config, key)
@@ -122,10 +119,10 @@ def facts(shown: Shown) -> None:
             delta_arrow="off",
             help=HELP[about],
         )
-    if s.binarize != "none":
-        levels = shown.data.levels
+    if s.binarize != DEFAULTS["binarize"]:
+        levels, about = shown.data.levels, first_sentence(BINARISATIONS[s.binarize].apply)
         had = f"{levels} levels" if levels else "real values"
-        st.caption(f"{BINARIZED[s.binarize]} The data have {had}; the model sees 2.")
+        st.caption(f"Binarised ({s.binarize}). {about} The data have {had}; the model sees 2.")
 
 
 def _real(s: DataSummary) -> str:

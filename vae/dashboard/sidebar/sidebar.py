@@ -15,7 +15,7 @@ from vae.base.devices import available, resolve
 from vae.base.options import Field, first_row, first_sentence
 from vae.components import schedules
 from vae.components.likelihoods import LIKELIHOODS
-from vae.config import TABLES, RunConfig, fields
+from vae.config import DEFAULTS, TABLES, RunConfig, fields
 from vae.config.presets import PRESETS
 from vae.dashboard import server
 from vae.dashboard.shared import current_run, training_time
@@ -239,8 +239,8 @@ def _absolute(path: str) -> str:
 def _suit_likelihood() -> None:
     """Choose a likelihood of real values if the data chosen have values outside [0, 1]."""
     name = st.session_state.set_data
-    default = RunConfig.model_fields["likelihood"].default
-    unit = LIKELIHOODS[st.session_state.get("set_likelihood", default)].support == "unit"
+    chosen = st.session_state.get("set_likelihood", DEFAULTS["likelihood"])
+    unit = LIKELIHOODS[chosen].support == "unit"
     if name in OFFLINE and unit and not load(name, examples=20).in_unit_interval:
         suitable = first_row(LIKELIHOODS, support="real", noise="learned")
         st.session_state.set_likelihood = suitable
