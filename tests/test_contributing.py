@@ -105,15 +105,17 @@ def words(at):
 
 
 train = "train --epochs 1 --frames 2 --device cpu --run"
+free = train + " {} --objective free-nats --nats 3 --hidden 8 --examples 100 --batch-size 4"
 said = {
     "help": command("train --help"),
     "data": command("data"),
     "new": command(f"{train} new --likelihood laplace --scale 0.5 --network shallow --width 8"),
-    "free": command(f"{train} free --objective free-nats --nats 3 --momentum 0.5 --hidden 8 "
-                    "--examples 100 --batch-size 4"),
+    "free": command(free.format("free") + " --momentum 0.5"),
+    "steady": command(free.format("steady")),
     "rings": command(f"{train} rings --data rings --likelihood gaussian-learned --hidden 8"),
     "evaluate": command("evaluate new --samples 100 --full --json"),
     "free evaluated": command("evaluate free --json"),
+    "steady evaluated": command("evaluate steady --json"),
     "rings evaluated": command("evaluate rings --json"),
     "script": command("script free --out free.py") + open("free.py").read(),
 }
@@ -191,6 +193,8 @@ def test_a_hyperparameter(said: dict[str, Any]) -> None:
     assert "--momentum" in said["help"]
     assert "set_momentum" in said["momentum"]
     assert "momentum" in said["script"]
+    elbo = [json.loads(said[f"{run} evaluated"])["elbo"] for run in ("free", "steady")]
+    assert elbo[0] != elbo[1]
 
 
 def test_a_page_with_a_figure(said: dict[str, Any]) -> None:
