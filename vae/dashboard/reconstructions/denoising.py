@@ -50,7 +50,7 @@ def denoising(run: Run, line: DeltaGenerator) -> None:
 def sliders(loaded: LoadedRun) -> dict[str, dict[str, float]]:
     """A slider for every option of every corruption that fits the data: corruption → option →
     value."""
-    binary = loaded.model.domain.levels == 2 or loaded.run.config.binarize != "none"
+    binary = loaded.model.domain.levels == 2 or loaded.run.config.binarized
     names = [n for n, row in CORRUPTIONS.items() if row.fits(loaded.data.is_image, binary)]
     options = [(n, spec) for n in names for spec in options_of(CORRUPTIONS[n].apply).values()]
     values: dict[str, dict[str, float]] = {name: {} for name in names}
