@@ -264,7 +264,7 @@ def test_the_death_of_the_server_ends_its_spare_and_nothing_else(
 def test_a_real_worker_trains_pauses_dies_and_goes_on(make: Make, tmp_path: Path) -> None:
     """SIGTERM saves, SIGKILL does not, and each time the run goes on."""
     run = make("one", epochs=100_000, examples=200)
-    server = Launcher(tmp_path)
+    server = Launcher(tmp_path, spare=False)
     try:
         server.pump()
         wait(lambda: run.status().step > 0)
