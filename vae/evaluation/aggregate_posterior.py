@@ -1,10 +1,10 @@
-"""The aggregate posterior q(z) = 1/N Σ_n q(z|x_n): what all examples together make of the latents.
+"""The aggregate posterior q(z) = 1/N Σ_n q(z|x_n), the mixture of the posteriors of all examples.
 
 On average KL(q(z|x) || p(z)) = I_q(x; z) + KL(q(z) || p(z)) (Hoffman & Johnson 2016, "ELBO
-surgery"): what z tells of which example it is, at most ln N, and how far the encoded data stray
-from the prior. Both are means over z ~ q(z) of a difference of log densities, and q(z) is taken as
-the mixture of all N examples; a mixture of a batch, as training has to take it, is biased by up to
-ln of N over the size of the batch (Chen et al. 2018, appendix C).
+surgery"): the information in z about the identity of its example, at most ln N, and the distance
+of the encoded data from the prior. Both are means over z ~ q(z) of a difference of log densities,
+with q(z) the mixture of all N examples. The mixture of a batch, which training uses, is biased by
+up to ln(N / batch size) (Chen et al. 2018, appendix C).
 
 Everything is in nats, float64 and on the CPU. Letters: N examples, M draws of z, Z latents.
 """
@@ -19,7 +19,7 @@ from torch.distributions import Distribution, Independent, MultivariateNormal, N
 
 from vae.base.progress import Progress, silent
 
-CELLS = 250_000  # pairs (draw, example) at a time: more no longer fit into the cache
+CELLS = 250_000  # pairs (draw, example) at a time: they fit into the cache
 
 
 class Estimate(NamedTuple):
@@ -30,7 +30,7 @@ class Estimate(NamedTuple):
 
 
 class Information(NamedTuple):
-    """What the aggregate posterior says, nats."""
+    """Both parts of the mean KL, nats."""
 
     mutual_information: Estimate  # I_q(x; z)
     aggregate_kl: Estimate  # KL(q(z) || p(z))
@@ -44,7 +44,7 @@ class Posteriors(NamedTuple):
 
     @classmethod
     def of(cls, q: Distribution) -> "Posteriors | None":
-        """Those of a distribution with batch shape (N,); None if they are not Gaussians."""
+        """Return the posteriors of a distribution (N,); None if they are not Gaussian."""
         if isinstance(q, Independent) and isinstance(q.base_dist, Normal):
             return cls(q.mean.cpu(), q.stddev.cpu())
         if isinstance(q, MultivariateNormal):
@@ -53,19 +53,19 @@ class Posteriors(NamedTuple):
 
     @property
     def log_scale(self) -> Tensor:
-        """½ ln of the determinant of each covariance, (N,)."""
+        """½ ln det of each covariance, (N,)."""
         diagonal = self.scale if self.scale.ndim == 2 else self.scale.diagonal(0, 1, 2)
         return diagonal.double().log().sum(1)
 
     def moved(self, noise: Tensor, rows: Tensor) -> Tensor:
-        """z (M, Z) of the examples `rows` (M,) for noise (M, Z) from N(0, I)."""
+        """Return z (M, Z) of the examples `rows` (M,) for noise (M, Z) from N(0, I)."""
         mean, scale = self.mean[rows].double(), self.scale[rows].double()
         if scale.ndim == 2:
             return mean + scale * noise
         return mean + (scale @ noise.unsqueeze(-1)).squeeze(-1)
 
     def log_aggregate(self, z: Tensor, progress: Progress = silent) -> Tensor:
-        """ln 1/N Σ_n q(z|x_n) for z (M, Z) → (M,)."""
+        """Return ln 1/N Σ_n q(z|x_n) for z (M, Z), (M,)."""
         constant = self.mean.shape[1] / 2 * math.log(2 * math.pi) + math.log(len(self.mean))
         whiten, log_scale = self._whiten(), self.log_scale
         shift = torch.stack([(w * m).sum(0) for w, m in self._pairs(whiten)])  # (Z, N)
@@ -77,8 +77,8 @@ class Posteriors(NamedTuple):
         return torch.cat(found) - constant
 
     def _whiten(self) -> Tensor:
-        """L⁻¹ of each example, one row of them after the other, each contiguous: (Z, 1, N) where
-        it is diagonal, else (Z, Z, N)."""
+        """Return L⁻¹ of each example by row, each row contiguous: (Z, 1, N) if diagonal, else
+        (Z, Z, N)."""
         scale = self.scale.double()
         if scale.ndim == 2:
             return (1 / scale).T.contiguous().unsqueeze(1)
@@ -87,15 +87,17 @@ class Posteriors(NamedTuple):
         return inverse.permute(1, 2, 0).contiguous()
 
     def _pairs(self, whiten: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        """Each row of L⁻¹ with what it is multiplied with, both (1 or Z, N)."""
+        """Yield each row of L⁻¹ with the means that it multiplies, both (1 or Z, N)."""
         mean = self.mean.double().T  # (Z, N)
         for i, row in enumerate(whiten):
             yield row, mean[i : i + 1] if len(row) == 1 else mean
 
 
 def _distances(z: Tensor, whiten: Tensor, shift: Tensor) -> Tensor:
-    """|L_n⁻¹ (z_m − mean_n)|² for z (M, Z) and N examples, (M, N), latent by latent; `shift` is
-    L_n⁻¹ mean_n, (Z, N)."""
+    """Return |L_n⁻¹ (z_m − mean_n)|² for z (M, Z) and N examples, (M, N).
+
+    `shift` is L_n⁻¹ mean_n, (Z, N).
+    """
     total = z.new_zeros(len(z), shift.shape[1])
     for i, row in enumerate(whiten):
         if len(row) == 1:
@@ -107,7 +109,7 @@ def _distances(z: Tensor, whiten: Tensor, shift: Tensor) -> Tensor:
 
 
 def joined(parts: list[Posteriors]) -> Posteriors:
-    """The posteriors of all parts, in order."""
+    """Return the posteriors of all parts, in order."""
     return Posteriors(torch.cat([p.mean for p in parts]), torch.cat([p.scale for p in parts]))
 
 
@@ -118,11 +120,10 @@ def information(
     seed: int,
     progress: Progress = silent,
 ) -> Information:
-    """I_q(x; z) and KL(q(z) || p(z)) from `draws` of (n, z): n one of the N examples by lot and
-    z ~ q(z|x_n); ln q(z) is over all N.
+    """Return I_q(x; z) and KL(q(z) ‖ p(z)) from `draws` of a random example n and z ~ q(z|x_n).
 
-    The standard errors are those of the draws: they say how near the values are to those of these
-    N examples. `log_prior` is ln p(z), z (M, Z) → (M,).
+    ln q(z) is over all N examples. The standard errors are over the draws, for these N examples.
+    `log_prior` is ln p(z), z (M, Z) → (M,).
     """
     assert draws > 1
     generator = torch.Generator().manual_seed(seed)
@@ -130,10 +131,12 @@ def information(
     shape = (draws, q.mean.shape[1])
     noise = torch.randn(shape, generator=generator, dtype=torch.float64)
     z = q.moved(noise, rows)
-    own = -0.5 * (noise.square() + math.log(2 * math.pi)).sum(1) - q.log_scale[rows]  # ln q(z|x_n)
+    posterior = (
+        -0.5 * (noise.square() + math.log(2 * math.pi)).sum(1) - q.log_scale[rows]
+    )  # ln q(z|x_n)
     aggregate = q.log_aggregate(z, progress)
     prior = log_prior(z).cpu().double()
-    return Information(_estimate(own - aggregate), _estimate(aggregate - prior))
+    return Information(_estimate(posterior - aggregate), _estimate(aggregate - prior))
 
 
 def _estimate(values: Tensor) -> Estimate:

@@ -1,17 +1,16 @@
-"""What a likelihood makes of data before any model: the nats that a model without latents pays.
+"""Baseline of a likelihood on data: −ln p(x) of the best model without latents.
 
 Without latents the decoder's output is one constant h, (multiplicity, *event): a free number (or
-one for each level) per element of x, beside the likelihood's own parameters, such as a learned
-sigma. The best of them minimises the mean over examples of -ln p(x | h), in nats per example. A
-VAE that ends with -ELBO above it has learned nothing that a constant does not know.
+one for each level) per element of x, beside the likelihood's parameters, such as a learned σ. The
+best constant minimises the mean over examples of −ln p(x | h), in nats per example. A VAE whose
+−ELBO is larger has learned no more than a constant.
 
-h is fitted to training examples and judged on held-out ones: test, else validation; where nothing
-is held out, on the training examples themselves. A pixel that is black in every training example
-would drive its h to infinity, and one held-out grey value there would then cost infinitely much.
-So likelihoods of values in [0, 1] are fitted as if one more example had been seen, spread evenly
-over the values that x may take: the rule of succession (Laplace 1814), with the weight of one
-example for each element (Perks 1947). Gaussians need none of it for h; a learned sigma stops at
-the floor that its likelihood has.
+h is fitted to training examples and evaluated on test, else validation, else training examples. A
+pixel that is black in every training example would drive its h to infinity, and one grey value
+there in a held-out example would then cost infinitely many nats. Likelihoods of values in [0, 1]
+are therefore fitted with one further example, spread evenly over the values that x may take: the
+rule of succession (Laplace 1814), with the weight of one example for each element (Perks 1947).
+Gaussians need no such example for h; a learned σ stops at the floor of its likelihood.
 """
 
 import math
@@ -28,26 +27,26 @@ from vae.config import RunConfig
 from vae.data import Dataset, stratified
 from vae.evaluation.constant_fit import best_constant
 
-MOST = 3_000_000  # numbers of the examples that are fitted to, and of those judged
+MOST = 3_000_000  # numbers of the examples in the fit, and in the evaluation
 CPU = torch.device("cpu")
 
 
 def baselines(
     dataset: Dataset, config: RunConfig, progress: Progress = silent
 ) -> tuple[Baseline, ...]:
-    """`baseline` for every row of LIKELIHOODS, in order."""
-    told = parts(progress, [1.0] * len(LIKELIHOODS))
-    return tuple(baseline(dataset, config, *row) for row in zip(LIKELIHOODS, told, strict=True))
+    """Return the baseline of every row of LIKELIHOODS, in order."""
+    shares = parts(progress, [1.0] * len(LIKELIHOODS))
+    return tuple(baseline(dataset, config, *row) for row in zip(LIKELIHOODS, shares, strict=True))
 
 
 def baseline(
     dataset: Dataset, config: RunConfig, name: str, progress: Progress = silent
 ) -> Baseline:
-    """What the likelihood of this name makes of the data that `config` divides and binarises.
+    """Return the baseline of one likelihood on the data that `config` divides and binarises.
 
-    Its options are those of `config` if that has chosen it, else their defaults. At most MOST
-    numbers are fitted to and judged, examples drawn stratified with a fixed seed. `progress` is
-    told an estimate of the share that is done, and may raise to end it.
+    Its options are those of `config` if that has this likelihood, else the defaults. Fit and
+    evaluation read at most MOST numbers each, of stratified examples with a fixed seed. `progress`
+    receives an estimate of the completed share and may raise to cancel.
     """
     chosen = config.chosen("likelihood") if config.likelihood == name else {}
     try:
@@ -58,9 +57,9 @@ def baseline(
     domain = alone.domain(dataset)
     likelihood = LIKELIHOODS[name](domain, **alone.chosen("likelihood")).double()
     held = next((part for part in ("test", "val") if len(splits.rows(part))), "train")
-    fitted, judged = _drawn(dataset, splits.train), _drawn(dataset, splits.rows(held))
-    fit = best_constant(likelihood, _seen(dataset, fitted, alone), progress=progress)
-    errors = _errors(likelihood, fit.h, _seen(dataset, judged, alone))
+    fitted, evaluated = _drawn(dataset, splits.train), _drawn(dataset, splits.rows(held))
+    fit = best_constant(likelihood, _examples(dataset, fitted, alone), progress=progress)
+    errors = _errors(likelihood, fit.h, _examples(dataset, evaluated, alone))
     progress(1.0)
     nats = float(errors.mean())
     caveat = likelihood.caveat(domain)
@@ -75,14 +74,14 @@ def baseline(
         bits_per_dimension=bits_per_dimension(nats, math.prod(domain.shape)) if proper else None,
         probability=likelihood.discrete,
         split=held,
-        examples=(len(judged), len(splits.rows(held))),
+        examples=(len(evaluated), len(splits.rows(held))),
         fitted=(len(fitted), len(splits.train)),
         converged=fit.converged,
     )
 
 
 def _alone(config: RunConfig, name: str, options: dict[str, Any]) -> RunConfig:
-    """The likelihood and what decides on the data, without a model that could be refused."""
+    """Return a configuration of the likelihood and the data only, whose model is always valid."""
     shares = {key: config.get(key) for key in ("val_share", "test_share", "seed", "binarize")}
     return RunConfig.of(likelihood=name, batch_size=1, **shares, **options)
 
@@ -92,13 +91,13 @@ def _drawn(dataset: Dataset, rows: Ints) -> Ints:
     return stratified(dataset.labels, rows, most, seed=0)
 
 
-def _seen(dataset: Dataset, rows: Ints, config: RunConfig) -> Tensor:
+def _examples(dataset: Dataset, rows: Ints, config: RunConfig) -> Tensor:
     return Batches(dataset, rows, config, CPU).fixed(config.seed).x.double()
 
 
 @torch.no_grad()
 def _errors(likelihood: Likelihood, h: Tensor, x: Tensor) -> Tensor:
-    """-ln p(x | h) of each example, (N,)."""
+    """Return −ln p(x | h) of each example, (N,)."""
     px = likelihood(h)
     parts = [x[start : start + 256] for start in range(0, len(x), 256)]
     return torch.cat([-px.log_prob(part) for part in parts])

@@ -1,11 +1,12 @@
-"""The best constant output of a decoder without latents: the h (multiplicity, *event), and the
-likelihood's own parameters s, with the least mean over examples of -ln p(x | h), nats per example.
+"""The best constant output of a decoder without latents, found numerically.
 
-Elements are independent given h, so that of data with L levels only the counts (L, *event)
-matter: they stand for the examples, weighted. Given s, each element is a convex problem of its
-own, so the Hessian is an arrow and Newton's step costs no more than a few gradients; with many
-levels it begins on every eighth of them. Where each level has an output of its own, the shares of
-the levels are the answer.
+The constant h (multiplicity, *event) and the likelihood's parameters s minimise the mean over
+examples of −ln p(x | h), nats per example. Elements are independent given h, so data with L levels
+enter only as counts (L, *event). Given s, each element is a separate convex problem: the Hessian
+is an arrow, and a step of Newton's method costs a few gradients. With many levels the search
+begins on every eighth of them. Where each level has its own output, the shares of the levels are
+the solution. `scipy.optimize` has no method for this structure; its L-BFGS-B needs up to five
+times as many evaluations.
 """
 
 import math
@@ -20,15 +21,15 @@ from torch.distributions import Distribution
 from vae.base.progress import Progress, silent
 from vae.components.likelihoods import Likelihood
 
-BLOCK = 200_000  # decoder outputs that are looked at at once: they stay in the cache
-TOLERANCE = 1e-3  # nats; the sum of |gradient| below which a fit has converged
+BLOCK = 200_000  # decoder outputs computed at a time: they stay in the cache
+TOLERANCE = 1e-3  # nats; a fit with a smaller sum of |gradient| has converged
 ITERATIONS = 600
-NEAR, FAR = 40.0, 2.0**20  # how far a log-scale, and a logit, may lie from where it starts
+NEAR, FAR = 40.0, 2.0**20  # largest distance of a log-scale, and of a logit, from its start
 HALVINGS = 30
 STEPS = 60  # of Newton
-SMALL = 1e-7  # by which differences of gradients are taken
-THINNED = 8  # levels that one stands for where the search begins
-USUAL = 40  # evaluations that a fit takes, about
+SMALL = 1e-7  # step of the finite differences of gradients
+THINNED = 8  # levels that one level replaces where the search begins
+USUAL = 40  # evaluations of a usual fit, for the progress
 
 
 class Fit(NamedTuple):
@@ -45,11 +46,11 @@ class Fit(NamedTuple):
 def best_constant(
     likelihood: Likelihood, x: Tensor, extra: float = 1.0, progress: Progress = silent
 ) -> Fit:
-    """The h (multiplicity, *event) with the least mean of -ln p(x | h) over x (N, *event); the
-    likelihood's own parameters are left at their best values.
+    """Return the h (multiplicity, *event) with the least mean of −ln p(x | h), x (N, *event).
 
-    `extra` examples, spread evenly over the values of [0, 1] that x may take, are added to x
-    where the likelihood takes no others. What Newton's method leaves is done by L-BFGS.
+    The likelihood's parameters end at their best values. A likelihood of values in [0, 1] gets
+    `extra` further examples, spread evenly over the values that x may take. L-BFGS finishes where
+    Newton's method has not converged.
     """
     whole = _weighted(x, likelihood, extra)
     rough = _thinned(*whole) if likelihood.domain.levels > 4 * THINNED else whole
@@ -67,10 +68,10 @@ def best_constant(
         progress(-math.expm1(-evaluations / USUAL))
         return _backward(likelihood, h, *data)
 
-    real = likelihood.support == "real"  # then h is where it belongs
+    real = likelihood.support == "real"  # then h is at its best already
     for parameter in own:
         _bisect(parameter, partial(loss, rough), NEAR)
-    if not real and len(h) == 1:  # then each element is a problem of its own
+    if not real and len(h) == 1:  # then each element is a separate problem
         _bisect(h, partial(loss, rough), FAR)
     state = own if real else [h, *own]
     if len(h) == 1 and 0 < len(state) < 3:
@@ -92,12 +93,12 @@ def best_constant(
 
 
 def _slack(state: list[Tensor]) -> float:
-    """The sum of |gradient|."""
+    """Return the sum of |gradient|."""
     return sum(float(p.grad.abs().sum()) for p in state if p.grad is not None)
 
 
 def _thinned(values: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Levels (L, *event) and their weights, every THINNED of them as the one in their middle."""
+    """Return fewer levels (L, *event) and weights: each THINNED replaced by their middle."""
     groups = range(0, len(values), THINNED)
     middle = torch.stack([values[i : i + THINNED].mean(0) for i in groups])
     levels = len(values) - 1
@@ -106,7 +107,7 @@ def _thinned(values: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _weighted(x: Tensor, likelihood: Likelihood, extra: float) -> tuple[Tensor, Tensor]:
-    """Values and how often each element has them, (M, *event) both."""
+    """Return values and how often each element has them, (M, *event) each."""
     levels, event = likelihood.domain.levels, x.shape[1:]
     extra = 0.0 if likelihood.support == "real" else extra
     ladder = torch.linspace(0, 1, max(levels, 2), dtype=x.dtype)
@@ -119,8 +120,8 @@ def _weighted(x: Tensor, likelihood: Likelihood, extra: float) -> tuple[Tensor, 
 
 
 def _start(likelihood: Likelihood, values: Tensor, weights: Tensor) -> Tensor:
-    """Where the search begins: at the mean for real values, at the shares of the levels where
-    each has an output of its own, else at 0."""
+    """Return the start of the search: the mean for real values, the shares of the levels where
+    each has its own output, else 0."""
     if likelihood.support == "real":
         return ((weights * values).sum(0) / weights.sum(0)).unsqueeze(0)
     if _own_levels(likelihood, weights):
@@ -129,18 +130,18 @@ def _start(likelihood: Likelihood, values: Tensor, weights: Tensor) -> Tensor:
 
 
 def _own_levels(likelihood: Likelihood, weights: Tensor) -> bool:
-    """Whether each level has an output of its own."""
+    """Return whether each level has its own output."""
     return bool(likelihood.domain.levels) and likelihood.multiplicity == len(weights) > 1
 
 
 def _elements(px: Distribution) -> Distribution:
-    """The distribution of each element by itself."""
+    """Return the distribution of each single element."""
     base: Distribution = getattr(px, "base_dist", px)
     return base
 
 
 def _backward(likelihood: Likelihood, h: Tensor, values: Tensor, weights: Tensor) -> Tensor:
-    """The mean of -ln p(x | h), with fresh gradients of h and the likelihood's own parameters."""
+    """Return the mean of −ln p(x | h), and set the gradients of h and the parameters."""
     for parameter in (h, *likelihood.parameters()):
         parameter.grad = None
     n = weights.sum() / h[0].numel()
@@ -155,16 +156,18 @@ def _backward(likelihood: Likelihood, h: Tensor, values: Tensor, weights: Tensor
 
 
 def _slope(parameter: Tensor, at: Tensor, loss: Callable[[], Tensor]) -> Tensor:
-    """The gradient of a parameter where it is moved to."""
+    """Move a parameter and return its gradient there."""
     parameter.data = at
     loss()
     return torch.zeros_like(at) if parameter.grad is None else parameter.grad
 
 
 def _bisect(parameter: Tensor, loss: Callable[[], Tensor], reach: float) -> None:
-    """Move each number of a parameter, all else as it is, to where the loss stops falling; so
-    that no method need come from far where a unit of x is a millionth or a million. One that
-    makes no difference stays."""
+    """Move each number of a parameter to where the loss stops falling, with all else fixed.
+
+    Newton's method then starts near the solution, whatever the unit of x. A number without
+    effect stays.
+    """
     start = parameter.detach().clone()
     still = _slope(parameter, start, loss) == 0
     low, high = start - reach, start + reach
@@ -176,8 +179,8 @@ def _bisect(parameter: Tensor, loss: Callable[[], Tensor], reach: float) -> None
 
 
 def _newton(state: list[Tensor], loss: Callable[[], Tensor]) -> None:
-    """Newton's method, damped, in numbers that the loss is a sum over, and where there are two
-    in that of h (1, *event) and of a parameter s that elements share.
+    """Minimise by damped Newton steps in h (1, *event), a sum of separate problems, or in h and
+    a parameter s that elements share.
 
     With a = d²/dh² of each element, b = d²/dh ds and c = d²/ds², the step in s is
     -(g_s - Σ b g_h / a) / (c - Σ b² / a), that in h -(g_h + b ds) / a. h moves by at most 1
@@ -196,14 +199,14 @@ def _newton(state: list[Tensor], loss: Callable[[], Tensor]) -> None:
         before = found
         for p, step in zip(state, _arrow(state, found, bounds, loss), strict=True):
             p.data = p.detach() + step
-        if slack <= TOLERANCE / 1000:  # and this step has squared what is left
+        if slack <= TOLERANCE / 1000:  # and this step has squared the rest
             return
 
 
 def _arrow(
     state: list[Tensor], slopes: list[Tensor], bounds: list[Tensor], loss: Callable[[], Tensor]
 ) -> list[Tensor]:
-    """The step of each, within its bounds."""
+    """Return the Newton step of each tensor, within its bounds."""
     h, g = state[0], slopes[0]
     at = h.detach().clone()
     a = (_slope(h, at + SMALL, loss) - g).clamp(min=0) / SMALL
@@ -216,14 +219,14 @@ def _arrow(
     s.data = at
     assert h.grad is not None
     b = (h.grad - g) / SMALL
-    told = torch.where(a > 0, b / a, 0.0)
-    less, flatter = ((told * other)[0].sum_to_size(s.shape) for other in (g, b))
+    ratio = torch.where(a > 0, b / a, 0.0)
+    less, flatter = ((ratio * other)[0].sum_to_size(s.shape) for other in (g, b))
     ds = _downhill(g_s - less, c - flatter, bounds[1])
     return [_downhill(g + b * ds, a, bounds[0]), ds]
 
 
 def _downhill(slope: Tensor, curvature: Tensor, bound: Tensor) -> Tensor:
-    """-slope / curvature within ±bound, all of it where the loss is not convex; 0 where the slope
-    is 0."""
+    """Return −slope / curvature within ±bound; ±bound where the loss is not convex, 0 where the
+    slope is 0."""
     step = torch.where(curvature > 0, -slope / curvature, -slope.sign() * bound)
     return torch.where(slope == 0, 0.0, step.clamp(-bound, bound))

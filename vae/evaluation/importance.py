@@ -1,15 +1,15 @@
-"""Importance weights: what they say of the number that they make.
+"""Importance weights: the estimate of ln p(x), and whether it is reliable.
 
-With z_k ~ q(z|x) and w_k = p(x, z_k) / q(z_k|x), k = 1 … K, ln p(x) is estimated by ln 1/K Σ w_k,
-which falls short on average (Burda et al. 2016, https://arxiv.org/abs/1509.00519, eq. 8). A small
-spread between repetitions proves nothing: where q is too narrow, the large weights that would
-make up the difference are simply never drawn. What can be seen is
+With z_k ~ q(z|x) and w_k = p(x, z_k) / q(z_k|x), k = 1 … K, the estimate of ln p(x) is
+ln 1/K Σ w_k, too low in expectation (Burda et al. 2016, https://arxiv.org/abs/1509.00519, eq. 8).
+A small spread between repetitions is no proof: if q is too narrow, the large weights that make the
+difference are never drawn. Two statistics of the weights detect this:
 
 * the effective sample size (Σ w)² / Σ w², in samples, K if all weights are equal; where the
-  weights have a variance, ln p(x) is short by about ½ (1/ESS − 1/K) nats;
+  weights have a variance, ln p(x) is too low by about ½ (1/ESS − 1/K) nats;
 * the shape k of the generalised Pareto distribution that fits the largest weights: they have
-  finite moments up to 1/k, so from k = ½ on no variance, and beyond k = 0.7 no number of samples
-  that one could draw is enough (Vehtari et al. 2024, https://arxiv.org/abs/1507.02646).
+  finite moments up to 1/k, so no variance from k = ½ on, and above k = 0.7 no affordable number
+  of samples is enough (Vehtari et al. 2024, https://arxiv.org/abs/1507.02646).
 
 Notation: K samples, B examples, M of the K weights in the tail.
 """
@@ -19,28 +19,28 @@ import math
 import torch
 from torch import Tensor
 
-TAILED = 100  # samples from which on a tail says something
-UNRELIABLE = 0.7  # k beyond which no affordable number of samples is enough
-FLAT = 0.01  # spread of a tail, in units of the largest weight, that rounding may make too
-SHARE = 0.25  # of the examples with such a k that speaks: the k of a single one is noisy
-PRIOR = (10, 0.5)  # k is drawn towards ½ as if by ten more weights
+TAILED = 100  # samples that the shape of a tail requires
+UNRELIABLE = 0.7  # k above which no affordable number of samples is enough
+FLAT = 0.01  # spread of a tail, in units of the largest weight, that rounding can cause
+SHARE = 0.25  # of the examples with such a k: the k of a single example is noisy
+PRIOR = (10, 0.5)  # shrinks k towards ½ with the weight of ten samples
 
 
 def log_mean(log_weights: Tensor) -> Tensor:
-    """ln 1/K Σ w of ln w (K, B), in nats, float64 (B,)."""
+    """Return ln 1/K Σ w of ln w (K, B), in nats, float64 (B,)."""
     return log_weights.double().logsumexp(0) - math.log(len(log_weights))
 
 
 def effective_samples(log_weights: Tensor) -> Tensor:
-    """(Σ w)² / Σ w² of ln w (K, B), float64 (B,): between 1 and K (Kong 1992)."""
+    """Return (Σ w)² / Σ w² of ln w (K, B), float64 (B,), between 1 and K (Kong 1992)."""
     w = log_weights.double()
     return (2 * w.logsumexp(0) - (2 * w).logsumexp(0)).exp()
 
 
 def tail_shape(log_weights: Tensor) -> Tensor:
-    """The shape k of the tail of each column of ln w (K, B), (B,); −∞ where it is flat.
+    """Return the shape k of the tail of each column of ln w (K, B), (B,); −∞ where it is flat.
 
-    The tail is the M = min(K/5, 3√K) largest weights, less the largest of the others (Vehtari et
+    The tail is the M = min(K/5, 3√K) largest weights minus the largest other weight (Vehtari et
     al. 2024, section 2.2 and appendix C).
     """
     samples = len(log_weights)
@@ -53,15 +53,15 @@ def tail_shape(log_weights: Tensor) -> Tensor:
 
 
 def _pareto_shape(x: Tensor) -> Tensor:
-    """The shape of generalised Pareto distributions from draws x (M, B) that rise along M, (B,).
+    """Return the shape of generalised Pareto distributions of x (M, B), ascending along M, (B,).
 
     θ stands for −k/sigma. Its posterior mean is taken over a grid under the profile likelihood
     M (ln(−θ/k) − k − 1), k(θ) = 1/M Σ ln(1 − θ x) (Zhang & Stephens 2009,
-    https://doi.org/10.1198/tech.2009.08017; their k is our −k), and k = k(θ) is then drawn
+    https://doi.org/10.1198/tech.2009.08017; their k is our −k), and k = k(θ) is then shrunk
     towards ½.
     """
     m, flat = len(x), x[-1] <= FLAT
-    x = torch.where(flat, torch.ones_like(x).cumsum(0), x)  # any tail: it is not looked at
+    x = torch.where(flat, torch.ones_like(x).cumsum(0), x)  # any tail: its result is not used
     points = 30 + int(m**0.5)
     j = torch.arange(1, points + 1, dtype=x.dtype, device=x.device).unsqueeze(1)  # (J, 1)
     quartile = x[max(int(m / 4 + 0.5) - 1, 0)].clamp(min=1e-290)
@@ -75,11 +75,10 @@ def _pareto_shape(x: Tensor) -> Tensor:
 
 
 def doubt(effective: Tensor, shape: Tensor, samples: int, se: float) -> str:
-    """Why the mean over the examples of ln p(x) is not to be trusted; "" if nothing speaks against
-    it.
+    """Return why the mean of ln p(x) over the examples is unreliable, or "".
 
-    `effective` samples (B,), `shape` of the tails (B,), `se` the standard error of the mean over
-    the examples in nats.
+    `effective` samples (B,), `shape` of the tails (B,), `se` the standard error of the mean in
+    nats.
     """
     if samples < TAILED:
         return (
