@@ -84,9 +84,9 @@ RESULTS: dict[str, Callable[[Run], Any]] = {
     "shared.cache._curves": lambda run: next(iter(cache.curves(run).curves.values())).value,
     "shared.cache._latest": lambda run: cache.latest(run)[1].mean,
     "shared.tile_route._data": _tile,
-    "evaluate.diagnostics._measured": lambda run: repr(diagnostics._looked_at(run)[0]),
+    "evaluate.diagnostics._model": lambda run: repr(diagnostics._model_stats(run)[0]),
     "evaluate.diagnostics._reference": lambda run: (
-        diagnostics._with_reference(run, diagnostics._looked_at(run)[0]).reference
+        diagnostics._with_reference(run, diagnostics._model_stats(run)[0]).reference
     ),
     "latent.hover_decoder._sheet": _sheet,
     "latent.densities._cached": lambda run: (
