@@ -14,7 +14,8 @@ from vae.analysis.loaded_run import LoadedRun
 from vae.base.records import Estimate
 from vae.dashboard import server
 from vae.dashboard.evaluate.text import as_csv, file_name, settings
-from vae.dashboard.shared import cache, run_picker, widgets
+from vae.dashboard.shared import widgets
+from vae.dashboard.shared.run_choices import SPLIT_TITLES, load_checkpoint, split_titles
 from vae.dashboard.shared.training_time import duration
 from vae.evaluation.measures import MEASURES
 from vae.evaluation.reading import estimate, is_complete
@@ -27,16 +28,12 @@ from vae.worker.job import Job, attempts
 STYLE = Path(__file__).with_name("view.css")
 POLL = 0.5  # seconds between two looks at a job
 TENTH = 0.1  # share from which the pace is known
-SPLITS = {"train": "train", "val": "validation", "test": "test", "all": "all"}
-CHECKPOINTS = {"best": "best", "last": "last"}
 LEGEND = (
     "Means over the examples, in nats per example where no other unit is said; ± is one standard "
     "error, an interval is of 95 %."
 )
 WHEN = "%-d %b %Y, %H:%M"
 HELP = {
-    "checkpoint": "Weights at the best validation ELBO (the K-sample bound for iwae, the "
-    "reconstruction where no KL is trained), or the last saved ones.",
     "split": "Which examples the run is judged on. It has been fitted to the training examples; "
     "only the others say how it does on new ones.",
     "samples": "Importance samples of q(z|x) for −ln p(x), each example; 0 leaves it out. More "
@@ -56,15 +53,8 @@ def controls(run: Run) -> tuple[LoadedRun, EvaluationRequest]:
     """One row of settings and the button; ends the page with a word of help if the run cannot be
     opened."""
     row = st.columns([10, 14, 14, 14, 13, 11], vertical_alignment="bottom")
-    checkpoint = widgets.choose(
-        row[0], "Checkpoint", "evaluate_checkpoint", CHECKPOINTS, "best", HELP["checkpoint"]
-    )
-    try:
-        loaded = cache.load_run(run, checkpoint)
-    except (ValueError, OSError) as error:
-        run_picker.empty("This run cannot be opened.", str(error))
-    sizes = {name: len(loaded.splits.rows(name)) for name in SPLITS}
-    present = {n: f"{SPLITS[n]} ({size:,})" for n, size in sizes.items() if size}
+    loaded = load_checkpoint(run, row[0], "evaluate_checkpoint")
+    present = split_titles(loaded, with_all=True)
     key, start = f"evaluate_split_{run.name}", loaded.default_split()
     split = widgets.choose(row[1], "Examples", key, present, start, HELP["split"])
     samples = widgets.whole(
@@ -87,7 +77,7 @@ def controls(run: Run) -> tuple[LoadedRun, EvaluationRequest]:
     full = row[4].toggle(
         "All measures", key="evaluate_full", help=HELP["full"], persist_state="session"
     )
-    request = EvaluationRequest(checkpoint, split, elbo_samples, samples, full)
+    request = EvaluationRequest(loaded.checkpoint, split, elbo_samples, samples, full)
     _button(run, request, row[5])
     return loaded, request
 
@@ -251,7 +241,7 @@ def _row(run: Run, result: SavedEvaluation) -> dict[str, str]:
     step = "" if result.weights.step is None else f"{result.weights.step:,}"
     return {
         "created": result.created.astimezone().strftime(WHEN),
-        "examples": f"{SPLITS[request.split]} ({record.examples:,})",
+        "examples": f"{SPLIT_TITLES[request.split]} ({record.examples:,})",
         "weights": request.checkpoint,
         "step": step + ("" if is_present(run, result) else " (earlier)"),
         "K": f"{request.samples:,}",

@@ -17,16 +17,14 @@ from vae.base.options import Spec, options_of
 from vae.base.records import Encoding
 from vae.dashboard.latent.request import MapRequest, choices
 from vae.dashboard.shared import cache, run_picker, widgets
+from vae.dashboard.shared.run_choices import CHECKPOINT_HELP, CHECKPOINTS, split_titles
 from vae.runs import Run
 
 POINTS = {500: "500", 2_000: "2,000", 10_000: "10,000", 0: "all"}
-SPLITS = {"train": "train", "val": "validation", "test": "test", "all": "all"}
 WIDTHS = [8, 11, 8, 11, 11, 10, 10, 9.5]
 WIDTHS_3D = [8, 10, 7.7, 9.5, 13, 8.5, 8.5, 8.5, 9.5]  # one axis more
 HELP = {
-    "checkpoint": "Weights at the best validation ELBO (the K-sample bound for iwae, the "
-    "reconstruction where no KL is trained), or "
-    "the last saved ones.",
+    "checkpoint": CHECKPOINT_HELP,
     "split": "The encoded examples. Training examples can be placed better than new ones.",
     "points": "Largest number of examples, each class in proportion; the same examples every "
     "time. More examples show rare cases and take longer to encode.",
@@ -57,7 +55,7 @@ def controls(run: Run, alive: bool) -> MapRequest:
         persist_state="session",
     )
     following = following and alive
-    checkpoints = {"last": "last"} if following else {"best": "best", "last": "last"}
+    checkpoints = {"last": "last"} if following else CHECKPOINTS
     checkpoint = _choose(places[0], "Checkpoint", "checkpoint", checkpoints)
     try:
         split, points, encoding = _examples(run, checkpoint, places[1:3])
@@ -93,10 +91,11 @@ def _examples(
 ) -> tuple[str, int, Encoding]:
     """Return the split, the largest number of examples and their encoding."""
     loaded = cache.load_run(run, checkpoint)
-    sizes = {name: len(loaded.splits.rows(name)) for name in SPLITS}
-    present = {n: f"{SPLITS[n]} ({size:,})" for n, size in sizes.items() if size}
+    present = split_titles(loaded, with_all=True)
     split = _choose(places[0], "Examples", "split", present, loaded.default_split())
-    points = _choose(places[1], "Points", "points", POINTS, 2_000) or sizes[split]
+    points = _choose(places[1], "Points", "points", POINTS, 2_000) or len(
+        loaded.splits.rows(split)
+    )
     return split, points, cache.encoding(run, checkpoint, split, points)
 
 

@@ -17,19 +17,17 @@ from vae.analysis.encoding import errors_at, pick, posterior_sample
 from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.ranking import ORDERS, Judged, percent, percentile
 from vae.base.records import Floats, Ints
-from vae.dashboard.shared import cache, html_grid, run_picker, widgets
+from vae.dashboard.shared import cache, html_grid, widgets
+from vae.dashboard.shared.run_choices import load_checkpoint, split_titles
 from vae.data import Dataset
 from vae.figures.quantities import SPLITS
 from vae.runs import Run
 
-CHECKPOINTS = {"best": "best", "last": "last"}
 LATENTS = {"mean": "mean of q", "sample": "sample of q"}
 ANY = -1  # every class
 CONTROLS = [8, 11, 14, 9, 7, 9, 7]  # widths of the controls
 Doubles = NDArray[np.float64]
 HELP = {
-    "checkpoint": "Weights at the best validation ELBO (the K-sample bound for iwae, the "
-    "reconstruction where no KL is trained), or the last saved ones.",
     "split": "The model was trained on the train examples. It has not been trained on the others.",
     "order": "Random: shuffled with the seed. Most surprising: the largest −ELBO = reconstruction "
     "+ KL first; worst reconstruction: the largest reconstruction term first. Of the whole split, "
@@ -159,15 +157,8 @@ def split_controls(
     run: Run, at: Sequence[DeltaGenerator], label: str = "Examples"
 ) -> tuple[LoadedRun, str]:
     """The checkpoint and the split: widgets in the first two columns."""
-    checkpoint = widgets.choose(
-        at[0], "Checkpoint", "reconstruct_checkpoint", CHECKPOINTS, "best", HELP["checkpoint"]
-    )
-    try:
-        loaded = cache.load_run(run, checkpoint)
-    except (ValueError, OSError) as error:
-        run_picker.empty("This run cannot be opened.", str(error))
-    sizes = {name: len(loaded.splits.rows(name)) for name in SPLITS}
-    splits = {name: f"{SPLITS[name]} ({size:,})" for name, size in sizes.items() if size}
+    loaded = load_checkpoint(run, at[0], "reconstruct_checkpoint")
+    splits = split_titles(loaded)
     key, default = f"reconstruct_split_{run.name}", loaded.default_split()
     return loaded, widgets.choose(at[1], label, key, splits, default, HELP["split"])
 

@@ -14,16 +14,12 @@ from vae.analysis.encoding import Manifold, manifold, pair_titles, quantiles
 from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.projections import PROJECTIONS, plane, plane_of_latents
 from vae.analysis.sampling import ALL
-from vae.dashboard.shared import cache, html_grid, run_picker, widgets
+from vae.dashboard.shared import cache, html_grid, widgets
 from vae.dashboard.shared.run_picker import has_rings
-from vae.runs import Run
 
 SIDE = 15  # tiles on each side for vectors, or along a single latent
 PLANES = {n: row.title for n, row in PROJECTIONS.items() if row.linear and not row.labelled}
 HELP = {
-    "checkpoint": "Weights at the best validation ELBO (the K-sample bound for iwae, the "
-    "reconstruction where no KL is trained), or "
-    "the last saved ones.",
     "class": "A conditional model decodes z as an example of this class; the source by class "
     "samples z of this class. All: the classes in turn.",
     "plane": "Plane of latent space that is decoded: two dimensions, all others at their mean, or "
@@ -66,18 +62,6 @@ def decode_manifold(loaded: LoadedRun, request: ManifoldRequest) -> Manifold:
     return manifold(
         loaded.model, surface, across, np.zeros(1, np.float32) if line else up, request.label
     )
-
-
-def load_checkpoint(run: Run, place: DeltaGenerator) -> LoadedRun:
-    """Return the run at the chosen checkpoint; end the page with a message if loading fails."""
-    checkpoints = {"best": "best", "last": "last"}
-    checkpoint = widgets.choose(
-        place, "Checkpoint", "generate_checkpoint", checkpoints, "best", HELP["checkpoint"]
-    )
-    try:
-        return cache.load_run(run, checkpoint)
-    except (ValueError, OSError) as error:
-        run_picker.empty("This run cannot be opened.", str(error))
 
 
 def class_control(loaded: LoadedRun, place: DeltaGenerator, what: str, turns: bool) -> int:

@@ -16,7 +16,6 @@ from vae.dashboard.samples.manifold import (
     ManifoldRequest,
     decode_manifold,
     describe_manifold,
-    load_checkpoint,
     manifold_controls,
 )
 from vae.dashboard.samples.samples import (
@@ -33,6 +32,7 @@ from vae.dashboard.samples.samples import (
 )
 from vae.dashboard.shared import cache, html_grid, widgets
 from vae.dashboard.shared.html_gallery import Caption, gallery
+from vae.dashboard.shared.run_choices import load_checkpoint
 from vae.data import prepare
 from vae.figures.vectors import manifold_vectors, sample_vectors
 from vae.imaging import tiles
@@ -75,7 +75,7 @@ def _samples_half(run: Run) -> tuple[LoadedRun, SamplesRequest, Samples]:
     row = st.columns([9, 8, 10, 9], vertical_alignment="bottom", gap="xsmall")
     below = st.columns([13, 7, 10, 8], vertical_alignment="bottom", gap="xsmall")
     head, switch, files = st.columns([5, 6, 5], vertical_alignment="center", gap="xsmall")
-    loaded = load_checkpoint(run, row[0])
+    loaded = load_checkpoint(run, row[0], "generate_checkpoint")
     request = sample_controls(loaded, [*row[1:], *(below[k] for k in (0, 2, 3, 1))])
     with_nearest = switch.toggle(
         "Nearest example", key="generate_nearest", help=HELP["nearest"], persist_state="session"

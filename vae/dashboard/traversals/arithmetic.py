@@ -12,6 +12,7 @@ from vae.analysis.loaded_run import LoadedRun
 from vae.base.records import Floats, Ints
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import cache, html_grid, widgets
+from vae.dashboard.shared.run_choices import load_checkpoint
 from vae.dashboard.shared.run_picker import empty
 from vae.dashboard.traversals.common import (
     choose_class,
@@ -21,7 +22,6 @@ from vae.dashboard.traversals.common import (
     control_columns,
     decode_path,
     example_name,
-    open_run,
     posterior_mean,
 )
 from vae.dashboard.traversals.html_strips import GAP, NAME, Strip, captioned, strips, tile_scale
@@ -62,7 +62,7 @@ class ArithmeticRequest(NamedTuple):
 def arithmetic(run: Run) -> None:
     """The view: controls, the distance of the class means, the path and one strength enlarged."""
     at = control_columns(run, WIDTHS)
-    loaded = open_run(run, at[0])
+    loaded = load_checkpoint(run, at[0], "traverse_checkpoint")
     labels = training_labels(loaded)
     classes = {} if labels is None else present_classes(loaded, labels)
     if labels is None or len(classes) < 2:

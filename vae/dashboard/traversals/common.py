@@ -21,13 +21,10 @@ from vae.runs import Run
 from vae.runs.result_keys import run_key
 
 DRAWS = 4000  # samples of the prior, for its mean, its standard deviations and usual values
-CHECKPOINTS = {"best": "best", "last": "last"}
 SAME_CLASS = -1  # decode a path as the class of its start
 STEPS = {n: str(n) for n in (5, 7, 9, 11, 13, 15, 21)}
 CLASS_WIDTH = 8  # of the class control of a conditional model
 HELP = {
-    "checkpoint": "Weights at the best validation ELBO (the K-sample bound for iwae, the "
-    "reconstruction where no KL is trained), or the last saved ones.",
     "row": "Row of the example in the data set, counted from 0. Its z is the mean of q(z|x).",
     "class": "Next and Random choose among the examples of this class.",
     "steps": "Number of positions along a path, odd so that one is in the middle. More steps show "
@@ -57,17 +54,6 @@ class LatentOrder(NamedTuple):
     order: list[int]  # most informative first
     information: Floats  # (Z,) mean KL in nats, or variance of the means of q(z|x) without a KL
     inactive: set[int]  # latents below the threshold
-
-
-def open_run(run: Run, place: DeltaGenerator) -> LoadedRun:
-    """The run at the chosen checkpoint. Ends the page with an explanation if loading fails."""
-    checkpoint = widgets.choose(
-        place, "Checkpoint", "traverse_checkpoint", CHECKPOINTS, "best", HELP["checkpoint"]
-    )
-    try:
-        return cache.load_run(run, checkpoint)
-    except (ValueError, OSError) as error:
-        run_picker.empty("This run cannot be opened.", str(error))
 
 
 def reference_latents(loaded: LoadedRun) -> Floats:

@@ -10,6 +10,7 @@ from vae.analysis.loaded_run import LoadedRun
 from vae.base.records import Floats
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import html_grid, widgets
+from vae.dashboard.shared.run_choices import load_checkpoint
 from vae.dashboard.shared.run_picker import has_rings
 from vae.dashboard.traversals.common import (
     choose_class,
@@ -20,7 +21,6 @@ from vae.dashboard.traversals.common import (
     decode_path,
     example_name,
     log_prior,
-    open_run,
     posterior_mean,
     reference_latents,
 )
@@ -127,7 +127,7 @@ def _vectors(
 
 def _controls(run: Run) -> tuple[LoadedRun, InterpolationRequest]:
     at = control_columns(run, WIDTHS)
-    loaded = open_run(run, at[0])
+    loaded = load_checkpoint(run, at[0], "traverse_checkpoint")
     a = choose_example(loaded, "a", at[1:5], "A, row")
     b = choose_example(loaded, "b", at[5:9], "B, row")
     at[9].button(

@@ -11,6 +11,7 @@ from vae.analysis.loaded_run import LoadedRun
 from vae.base.records import Floats
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import html_grid, widgets
+from vae.dashboard.shared.run_choices import load_checkpoint
 from vae.dashboard.traversals.common import (
     LatentOrder,
     aggregate_samples,
@@ -24,7 +25,6 @@ from vae.dashboard.traversals.common import (
     information_text,
     latent_order,
     latent_scale,
-    open_run,
     posterior_mean,
 )
 from vae.dashboard.traversals.html_strips import Strip, strips, tile_scale
@@ -93,7 +93,7 @@ def single_latent(run: Run) -> None:
 
 def _controls(run: Run) -> tuple[LoadedRun, TraversalRequest]:
     at = control_columns(run, WIDTHS)
-    loaded = open_run(run, at[0])
+    loaded = load_checkpoint(run, at[0], "traverse_checkpoint")
     start = widgets.choose(at[1], "Start", "traverse_start", STARTS, "example", HELP["start"])
     row = choose_example(loaded, "start", at[2:6], "Row") if start == "example" else 0
     span = widgets.choose(at[6], "Range", "traverse_range", RANGES, "prior", HELP["range"])
