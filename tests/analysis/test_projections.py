@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
+from vae.analysis.embeddings import trustworthiness, tsne, umap
 from vae.analysis.projections import (
     PROJECTIONS,
-    Cancelled,
     Row,
     default_projection,
     lda,
@@ -18,11 +18,9 @@ from vae.analysis.projections import (
     plane,
     plane_of_latents,
     project,
-    trustworthiness,
-    tsne,
-    umap,
 )
 from vae.base.options import options_of
+from vae.base.progress import Cancelled
 from vae.base.records import Floats, Projection
 
 LABELS = np.repeat(np.arange(3), 20)

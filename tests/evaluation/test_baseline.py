@@ -10,7 +10,7 @@ import torch
 from scipy.optimize import minimize, minimize_scalar
 from scipy.stats import norm
 
-from vae.analysis.projections import Cancelled
+from vae.base.progress import Cancelled
 from vae.base.records import Domain
 from vae.components.likelihoods import LIKELIHOODS, Likelihood
 from vae.config import RunConfig

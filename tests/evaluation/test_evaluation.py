@@ -12,7 +12,7 @@ import pytest
 import torch
 from scipy import stats
 
-from vae.analysis.projections import Cancelled
+from vae.base.progress import Cancelled
 from vae.base.records import Domain
 from vae.batches import Batches
 from vae.components.likelihoods import LIKELIHOODS

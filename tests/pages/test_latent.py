@@ -15,18 +15,11 @@ from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage, in_state, trained
 from vae.analysis.density import density, equal, projected
+from vae.analysis.embeddings import BINS, dot_histogram, trustworthiness
 from vae.analysis.encoding import by_kl, decode
 from vae.analysis.latent_map import hover_texts, hues, rounded_range
 from vae.analysis.loaded_run import LoadedRun
-from vae.analysis.projections import (
-    BINS,
-    PROJECTIONS,
-    Plane,
-    Row,
-    dot_histogram,
-    pca,
-    trustworthiness,
-)
+from vae.analysis.projections import PROJECTIONS, Plane, Row, pca
 from vae.base import files
 from vae.dashboard import plot as component
 from vae.dashboard import server
@@ -608,7 +601,7 @@ def test_a_step_of_an_option_stays_within_its_range() -> None:
     def options() -> None:
         import streamlit as st
 
-        from vae.analysis.projections import tsne, umap
+        from vae.analysis.embeddings import tsne, umap
         from vae.base.options import options_of
         from vae.dashboard.latent.controls import _number
 

@@ -7,7 +7,8 @@ more in the plane of the two principal components. Notation: N examples, Z laten
 import math
 from collections.abc import Mapping, Sequence
 
-from vae.analysis.projections import dot_histogram, overview_plane
+from vae.analysis.embeddings import dot_histogram
+from vae.analysis.projections import overview_plane
 from vae.base.records import Encoding, Floats, Hue, Ints, LatentMap, Projection
 from vae.data import Dataset
 

@@ -1,38 +1,23 @@
 """Projections: latents (N, Z) → two dimensions.
 
 A row of `PROJECTIONS` is one function `f(means, *, <options>, seed)`. A linear one returns a
-`Plane` of latent space, whose places can be mapped back to latents and so decoded. Another one
-returns a `Projection`: t-SNE and UMAP bend the space and have no inverse. A slow one also takes
-`report(share, points)`, runs in a worker and is cancelled by a `report` that raises `Cancelled`.
+`Plane` of latent space, whose places can be mapped back to latents and so decoded. A nonlinear one
+(`analysis.embeddings`) returns a `Projection` and has no inverse. A slow one also takes
+`report(share, points)` and runs in a worker.
 
 Notation: N examples, Z latents, M places of the plane. Means are those of q(z|x).
 """
 
-import importlib
 import importlib.util
-import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from vae.base.options import Option
+from vae.analysis.embeddings import Progress, dot_histogram, silent, tsne, umap
 from vae.base.records import Floats, Ints, Projection
 
-NEIGHBOURS = 10  # k of the trustworthiness
-MOST_TRUSTED = 2_000  # examples at most for the trustworthiness
 LEAST = 3  # examples that a fitted projection needs
-BINS = 60  # of the histogram of a single latent
-
-Progress = Callable[[float, Floats | None], None]
-
-
-class Cancelled(Exception):
-    """The user cancelled the projection."""
-
-
-def _silent(share: float, points: Floats | None) -> None:
-    return None
 
 
 class Plane(NamedTuple):
@@ -136,125 +121,6 @@ def _discriminants(means: Floats, labels: Ints) -> Any:
     return fitted
 
 
-def tsne(
-    means: Floats,
-    *,
-    perplexity: Annotated[
-        float,
-        Option(
-            "Effective number of neighbours of each point. A small value shows local clusters, a "
-            "large one the global arrangement.",
-            low=2,
-            high=500,
-        ),
-    ] = 30.0,
-    iterations: Annotated[
-        int,
-        Option(
-            "Steps of gradient descent after 250 steps of early exaggeration.", low=50, high=5000
-        ),
-    ] = 500,
-    seed: int = 0,
-    report: Progress = _silent,
-) -> Projection:
-    """t-SNE (van der Maaten & Hinton 2008, https://jmlr.org/papers/v9/vandermaaten08a.html) by
-    openTSNE. Distances between clusters mean little, and a place has no latents.
-
-    Raises ValueError if there are fewer than 3 · perplexity + 1 points.
-    """
-    from openTSNE import TSNE
-
-    if len(means) < 3 * perplexity + 1:
-        raise ValueError(
-            f"t-SNE with perplexity {perplexity:g} needs more than {3 * perplexity:g} points, and "
-            f"there are {len(means)}: lower the perplexity."
-        )
-    total = 250 + iterations
-    done = {"steps": 0}
-
-    def follow(step: int, error: float, points: Floats) -> None:
-        done["steps"] += 25
-        report(min(0.99, 0.2 + 0.8 * done["steps"] / total), np.asarray(points, np.float32))
-
-    report(0.0, None)
-    points = TSNE(
-        perplexity=perplexity,
-        n_iter=iterations,
-        early_exaggeration_iter=250,
-        random_state=seed,
-        callbacks=follow,
-        callbacks_every_iters=25,
-        n_jobs=max(1, (os.cpu_count() or 1) - 1),  # leave a core to a training run
-    ).fit(np.ascontiguousarray(means, np.float64))
-    note = f"KL(P‖Q) {points.kl_divergence:.3f} nats after {total} iterations"
-    return Projection(np.asarray(points, np.float32), ("t-SNE 1", "t-SNE 2"), note)
-
-
-def umap(
-    means: Floats,
-    *,
-    neighbours: Annotated[
-        int,
-        Option(
-            "Number of neighbours of each point. A small value shows local clusters, a large one "
-            "the global arrangement.",
-            low=2,
-            high=500,
-        ),
-    ] = 15,
-    distance: Annotated[
-        float,
-        Option("Smallest distance between points: 0 packs clusters tightly.", low=0, high=1),
-    ] = 0.1,
-    seed: int = 0,
-    report: Progress = _silent,
-) -> Projection:
-    """UMAP (McInnes et al. 2018, https://arxiv.org/abs/1802.03426) by umap-learn. A place has
-    no latents. UMAP reports no progress before its end.
-
-    Raises ValueError unless there are more points than neighbours.
-    """
-    if len(means) <= neighbours:
-        raise ValueError(
-            f"UMAP needs more than {neighbours} points: lower the number of neighbours."
-        )
-    report(0.0, None)
-    library = importlib.import_module("umap")
-    maker = library.UMAP(n_neighbors=neighbours, min_dist=distance, random_state=seed, n_jobs=1)
-    points = np.asarray(maker.fit_transform(means), np.float32)
-    return Projection(points, ("UMAP 1", "UMAP 2"), f"{neighbours} neighbours")
-
-
-def dot_histogram(latent: Floats, labels: Ints | None) -> Projection:
-    """A single latent (N,) as a histogram of dots: z on the x axis, the points of each of 60 bins
-    stacked by class."""
-    low, high = float(latent.min()), float(latent.max())
-    edges = np.linspace(low, high, BINS + 1)[1:-1]
-    place = np.digitize(latent, edges)
-    order = np.lexsort((np.arange(len(latent)) if labels is None else labels, place))
-    first = np.searchsorted(place[order], place[order])  # index of the first point of its bin
-    height = np.empty(len(latent), np.float32)
-    height[order] = np.arange(len(latent)) - first + 1
-    points = np.column_stack([latent, height]).astype(np.float32)
-    return Projection(
-        points, (_title(0), f"examples in each of {BINS} bins"), "one latent dimension"
-    )
-
-
-def trustworthiness(means: Floats, points: Floats) -> float | None:
-    """Return how many neighbours on the map are neighbours in latent space, 0 to 1 (Venna & Kaski
-    2001, k = 10; scikit-learn): 1 if all are, about 0.5 for random places.
-
-    At most 2,000 evenly chosen examples of the N are compared. None for too few of them.
-    """
-    from sklearn.manifold import trustworthiness as trust
-
-    every = slice(None, None, max(1, -(-len(means) // MOST_TRUSTED)))
-    if len(means[every]) <= 2 * NEIGHBOURS:
-        return None
-    return float(trust(means[every], points[every], n_neighbors=NEIGHBOURS))
-
-
 class Row(NamedTuple):
     """A row of the table of projections."""
 
@@ -266,7 +132,7 @@ class Row(NamedTuple):
     latents: int = 0  # latent dimensions that are the axes, chosen by the user
 
 
-PROJECTIONS: dict[str, Row] = {
+PROJECTIONS: dict[str, Row] = {  # the first row of each kind is the default
     "dimensions": Row("dimensions", dimensions, linear=True, latents=2),
     "pca": Row("PCA", pca, linear=True),
     "lda": Row("discriminants", lda, linear=True, labelled=True),
@@ -296,7 +162,7 @@ def project(
     labels: Ints | None = None,
     options: Mapping[str, Any] | None = None,
     seed: int = 0,
-    report: Progress = _silent,
+    report: Progress = silent,
 ) -> Projection:
     """Return the projection `name` of latents (N, Z) with labels (N,); a single latent becomes a
     histogram of dots.
@@ -324,7 +190,7 @@ def plane(
         return plane_of_latents(means[0], (0,))
     if not PROJECTIONS[name].linear:
         return None
-    found = _computed(name, means, labels, options, seed, _silent)
+    found = _computed(name, means, labels, options, seed, silent)
     assert isinstance(found, Plane)
     return found
 

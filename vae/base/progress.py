@@ -11,6 +11,10 @@ from itertools import pairwise
 Progress = Callable[[float], None]
 
 
+class Cancelled(Exception):
+    """Raised by a progress function to end the work."""
+
+
 def silent(share: float) -> None:
     """For whoever does not want to know."""
 

@@ -9,8 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vae.analysis.projections import Cancelled
 from vae.base import files
+from vae.base.progress import Cancelled
 from vae.runs import Run, Status, result_keys
 from vae.runs.evaluations import KIND, SUFFIX
 from vae.runs.status import ALIVE, lives

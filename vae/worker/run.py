@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from vae.analysis.projections import Cancelled
+from vae.base.progress import Cancelled
 from vae.runs import Run, identity
 from vae.runs.evaluations import KIND
 from vae.worker.evaluate import evaluate

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from vae.analysis.density import Field, ellipses
-from vae.analysis.projections import trustworthiness
+from vae.analysis.embeddings import trustworthiness
 from vae.base.records import Floats, Ints
 from vae.dashboard.latent import pins
 from vae.dashboard.latent.densities import cached_density, posteriors_on_map
