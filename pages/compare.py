@@ -3,8 +3,8 @@
 import streamlit as st
 
 from vae.dashboard import server
-from vae.dashboard.compare.actions import bring_back
-from vae.dashboard.compare.archive import bring
+from vae.dashboard.compare.actions import restore_menu
+from vae.dashboard.compare.archive import import_menu
 from vae.dashboard.compare.view import FOLLOW, STYLE, moving, view
 from vae.dashboard.shared import html_grid
 from vae.dashboard.shared.run_picker import empty
@@ -13,19 +13,18 @@ from vae.runs import listing
 st.html(html_grid.STYLE)
 st.html(STYLE)
 if not listing(server.ROOT):
-    bring_back()
-    bring()
+    restore_menu()
+    import_menu()
     empty(
         "There is no run yet.",
-        "Press **Train** in the sidebar, or **Import** runs that were exported: here they are "
-        "compared.",
+        "Press **Train** in the sidebar, or **Import** exported runs. This page compares them.",
     )
 live = moving()
 
 
 @st.fragment(run_every=FOLLOW if live else None)
 def page() -> None:
-    """All of it, looked at again while a run waits or trains."""
+    """The page, drawn again every two seconds while a run is queued or training."""
     view()
     if live != moving():
         st.rerun()

@@ -1,4 +1,4 @@
-"""Sweep: one configuration with one or two settings at several values, times several seeds."""
+"""Sweep: a grid over one or two settings, with several seeds for each combination."""
 
 import streamlit as st
 
@@ -8,15 +8,15 @@ from vae.dashboard.sweep.view import FOLLOW, NEW, STYLE, choose, moving, view
 st.html(STYLE)
 sweep = choose()
 if sweep == NEW:
-    asked = st.session_state.chosen
-    form(asked.config, asked.problem)
+    sidebar = st.session_state.chosen
+    form(sidebar.config, sidebar.problem)
     st.stop()
 live = moving(sweep)
 
 
 @st.fragment(run_every=FOLLOW if live else None)
 def follow() -> None:
-    """The sweep, looked at again while any of its runs waits or trains."""
+    """The sweep, drawn again every two seconds while a run is queued or training."""
     view(sweep)
     if live and not moving(sweep):
         st.rerun()

@@ -29,7 +29,7 @@ from vae.report import report
 from vae.runs import Run
 from vae.runs.evaluations import EvaluationRequest, save
 from vae.script.run_facts import recorded
-from vae.worker.evaluate import judged, load_run
+from vae.worker.evaluate import evaluation_of, load_run
 
 POINT = "point"
 ROWS = [*OBJECTIVES, POINT]
@@ -75,7 +75,7 @@ def train(root: Path, row: str) -> Run:
     loaded, weights = load_run(run, "best")
     for samples in SAMPLES:
         request = EvaluationRequest("best", "test", 2, samples, False)
-        save(run, request, weights, judged(loaded, request, lambda share: None))
+        save(run, request, weights, evaluation_of(loaded, request, lambda share: None))
     return run
 
 

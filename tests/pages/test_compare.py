@@ -267,7 +267,7 @@ def test_a_run_that_is_evaluated_stays(root: Path, open_page: OpenPage) -> None:
     )
     at = show(open_page("compare.py"), "Rate–distortion", ["a"])
     press(at, "compare_delete")
-    assert "is being evaluated or projected" in text(at)
+    assert "cannot be deleted during an evaluation or projection" in text(at)
     assert names(at) == ["a"]
 
 
@@ -338,7 +338,7 @@ def test_the_plane_has_every_comparable_run(
     fake(root, "binary", [9.0], binarize="threshold")
     fake(root, "bare")
     at = show(open_page("compare.py"), "Rate–distortion", [runs[0].name])
-    assert "4 runs · 1 run without these figures · 1 run on other data" in text(at)
+    assert "4 runs · 1 run without these values · 1 run on other data" in text(at)
     spots = drawn(at)["compare_plane_chart"]["data"][1:]
     places = {tuple(zip(numbers(t["x"]), numbers(t["y"]), strict=True)) for t in spots}
     assert places == {((1.0, 20.0),), ((1.0, 29.0),)}
@@ -347,7 +347,7 @@ def test_the_plane_has_every_comparable_run(
     spots = drawn(at)["compare_plane_chart"]["data"][1:]
     assert sum(len(numbers(t["x"])) for t in spots) == 4
     at.selectbox(key="compare_source").set_value("test").run()
-    assert "5 runs without these figures" in text(at)
+    assert "5 runs without these values" in text(at)
 
 
 def test_settings_that_differ_are_marked(

@@ -74,7 +74,7 @@ def test_what_is_refused_is_told(root: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(compare_documents, "MOST", 1)
     at = offered("one", "two")
     assert labels(at) == []
-    assert "A report holds up to 1 runs, and 2 are selected." in captions(at)
+    assert "A report contains up to 1 runs, but 2 are selected." in captions(at)
 
 
 def test_own_data_come_with_the_script(root: Path) -> None:

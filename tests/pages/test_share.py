@@ -81,7 +81,7 @@ def test_what_is_too_large_for_a_browser(
     trained(root, "one", **TINY)
     monkeypatch.setattr(archive, "size", lambda runs: 3 * 2**30)
     at = page(open_page, "one", open_="export")
-    assert "Run, 3.0 GB: more than a browser should carry." in text(at)
+    assert "Run, 3.0 GB: too large for a browser." in text(at)
     assert "python -m vae export one --out runs.vae.zip" in text(at)
     assert downloads(at) == ["Report of 1 run (.html)", "Script of the run (.py)"]
 
@@ -109,7 +109,7 @@ def test_import_brings_runs_and_selects_them(root: Path, open_page: OpenPage) ->
     assert "Imported" not in text(at)
     assert at.session_state[SELECTED] == ["two", "one-2"]
     assert len(listing(root)) == 3
-    assert "A file of more than 200 MB" in text(at)
+    assert "For a file of more than 200 MB" in text(at)
     assert "python -m vae import FILE.vae.zip" in text(at)
 
 

@@ -237,7 +237,7 @@ def test_pictures_are_those_of_the_best_weights(root: Path) -> None:
 def test_what_cannot_be_made_is_refused_or_told(root: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="1 to 60 runs"):
         report([])
-    with pytest.raises(ValueError, match="these are 61"):
+    with pytest.raises(ValueError, match="1 to 60 runs, not 61"):
         report([Run(root / "small")] * 61)
     broken = tmp_path / "broken"
     broken.mkdir()

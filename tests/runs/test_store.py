@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from vae.runs import Run, artifacts, identity, listing, notes
-from vae.runs.store import KEPT_SECONDS, TRASH, delete, empty_trash, rename, restore, trash
+from vae.runs.store import TRASH, TRASH_SECONDS, delete, empty_trash, rename, restore, trash
 
 Make = Callable[..., Run]
 
@@ -93,7 +93,7 @@ def test_a_damaged_folder_can_be_deleted(make: Make, tmp_path: Path) -> None:
 
 def test_what_has_lain_there_too_long_goes(make: Make, tmp_path: Path) -> None:
     old = delete(make("old"))
-    aged = old.path.with_name(f"old~{int((time.time() - KEPT_SECONDS - 60) * 1e9)}")
+    aged = old.path.with_name(f"old~{int((time.time() - TRASH_SECONDS - 60) * 1e9)}")
     old.path.rename(aged)
     fresh = delete(make("fresh"))  # looks for what is too old
     assert trash(tmp_path) == [fresh]

@@ -1,10 +1,10 @@
-"""Runs as a report: one HTML file that opens anywhere, without a network and without VAE Lab.
+"""A report of runs: one HTML file that opens without a network and without VAE Lab.
 
-It holds what the Compare and Evaluate pages show: data, settings, curves, the rate-distortion
-plane, verdicts; and for each run its latent map, KL per dimension, reconstructions and samples of
-the best weights, and the evaluations that are kept with it. `page` is the frame, `facts` what a
-folder says, `against` runs beside each other, `looks` one run by itself. All that a person wrote
-is escaped. The file is about 5 MB, nearly all of it Plotly's script, and 0.1 to 0.2 MB a run.
+It contains the data, settings, curves, rate–distortion planes and verdicts of the runs, and for
+each run the latent map, KL per dimension, reconstructions and samples of its best weights, and
+their saved evaluations. `html` builds the file, `comparison_section` compares runs, `run_section`
+describes one run. All text written by people is escaped. The file has about 5 MB, most of it
+Plotly's script, plus 0.1 to 0.2 MB per run.
 """
 
 from collections.abc import Sequence
@@ -17,17 +17,17 @@ from vae.experiments.entries import entry
 from vae.report import comparison_section
 from vae.report.comparison_section import Group
 from vae.report.html import Page, section, table
-from vae.report.run_section import look
+from vae.report.run_section import run_section
 from vae.runs import Run
 
-MOST = 60  # runs, of which each is opened and drawn
+MOST = 60  # runs; each is loaded and drawn
 
 
 def report(runs: Sequence[Run]) -> str:
-    """The file as text. Raises ValueError for no run, too many, or none whose settings can be
-    read."""
+    """Return the report as HTML. Raises ValueError for no run, too many runs, or if no run has
+    readable settings."""
     if not 0 < len(runs) <= MOST:
-        raise ValueError(f"A report holds 1 to {MOST} runs, and these are {len(runs)}.")
+        raise ValueError(f"A report holds 1 to {MOST} runs, not {len(runs)}.")
     entries = [entry(run) for run in runs]
     usable = [one for one in entries if one.settings]
     if not usable:
@@ -44,7 +44,7 @@ def report(runs: Sequence[Run]) -> str:
     page.add(comparison_section.planes(page, group, usable))
     for run, one in zip(runs, entries, strict=True):
         if one.settings:
-            page.add(look(page, run, one, one.label))
+            page.add(run_section(page, run, one, one.label))
     return page.html()
 
 
@@ -53,16 +53,16 @@ def _title(entries: Sequence[Entry]) -> str:
 
 
 def _opening(title: str, runs: Sequence[Run]) -> str:
-    """What this is, when it was made, and with which versions the runs were trained."""
+    """Return the title, the date and the package versions that trained the runs."""
     now = datetime.now(UTC)
     versions = dict.fromkeys(filter(None, map(_versions, runs)))
     trained = "; ".join(versions)
     said = f"VAE Lab, {now:%Y-%m-%d %H:%M} UTC. Trained with {trained}." if trained else ""
     return (
-        f'<h1>{escape(title)}</h1><p class="about">{escape(said)} Figures are nats per example '
-        "where not said otherwise: log-probabilities summed over an example, mean over examples. "
-        'ELBO = <span class="whole">−(reconstruction + KL)</span>, a lower bound on ln p(x): the '
-        "higher, the better.</p>"
+        f'<h1>{escape(title)}</h1><p class="about">{escape(said)} Values are nats per example '
+        "unless stated otherwise: log-probabilities summed over an example, mean over examples. "
+        'ELBO = <span class="whole">−(reconstruction + KL)</span>, a lower bound on ln p(x); '
+        "higher is better.</p>"
     )
 
 
@@ -75,13 +75,15 @@ def _versions(run: Run) -> str:
 
 
 def _overview(entries: Sequence[Entry]) -> str:
-    """A row a run: how far it came and what it reached."""
+    """Return one row per run: its progress and its results."""
     heads = ["Run", "State", "Model", "Epochs", "Validation ELBO", "Reconstruction", "KL"]
     heads += ["Best by", "Test ELBO", "Test −ln p(x)"]
     lines = [_line(one) for one in entries]
-    told = "All values are of the best weights, in nats per example. Training selects them by the "
-    told += "validation value named under Best by. Test values come from a saved evaluation."
-    return section("Runs", f'<div class="scroll">{table(heads, lines, "runs")}</div>', about=told)
+    about = (
+        "All values are of the best weights, in nats per example. Training selects them by the "
+    )
+    about += "validation value named under Best by. Test values come from a saved evaluation."
+    return section("Runs", f'<div class="scroll">{table(heads, lines, "runs")}</div>', about=about)
 
 
 def _line(one: Entry) -> list[str]:
@@ -97,13 +99,13 @@ def _line(one: Entry) -> list[str]:
 
 
 def _selected(one: Entry) -> str:
-    """The criterion that selected the best weights, and its value."""
+    """Return title and value of the criterion that selected the best weights."""
     value = one.val.best
     return "–" if value is None else f"{one.best_by.title} {number(value)}"
 
 
 def _data(runs: Sequence[Run]) -> str:
-    """A row a data set and how it is divided."""
+    """Return one row per data set with the sizes of its splits."""
     heads = ["Data", "Fingerprint", "Shape", "Examples", "Train", "Validation", "Test", "Classes"]
     rows = dict.fromkeys(tuple(_division(run)) for run in runs)
     return section("Data", f'<div class="scroll">{table(heads, list(rows))}</div>')

@@ -1,7 +1,7 @@
-"""Runs against each other in a report: settings, curves, rate and distortion, verdicts.
+"""The comparison of runs in a report: settings, curves, rate–distortion planes, verdicts.
 
-A configuration has one colour in all of them. Nats per example; intervals are of 95 %, of the
-mean over seeds.
+A configuration has one colour throughout. Values are nats per example; intervals are 95 %
+confidence intervals of the mean over seeds.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,11 +20,11 @@ from vae.report.html import Page, dot, section, table
 
 Reports = Mapping[str, Sequence[Mapping[str, Any]]]  # name of a run → its reports
 CURVES, PLANE = 300, 340  # pixels high
-PLANES = 4  # with a chart of their own, the largest first
+PLANES = 4  # charts at most, the largest groups first
 
 
 class Group(NamedTuple):
-    """The runs by configuration, how these are called and what colour they have."""
+    """The runs by configuration, with the labels and colours of these."""
 
     folds: list[Fold]
     names: list[str]
@@ -41,7 +41,7 @@ class Group(NamedTuple):
 
 
 def settings(group: Group) -> str:
-    """HTML: the settings in which configurations differ, side by side, then those of all."""
+    """Return HTML: the settings that differ between configurations, then the common ones."""
     differ = configurations.differing(group.folds)
     every = list(dict.fromkeys(name for fold in group.folds for name in fold.settings))
     first = group.folds[0].settings
@@ -58,7 +58,7 @@ def settings(group: Group) -> str:
     rows = [_row(group, name) for name in differ]
     rows.append(["seed", *(", ".join(map(str, fold.seeds)) for fold in group.folds)])
     parts = [f'<div class="scroll">{table(heads, rows)}</div>', "<h3>The same in all</h3>", alike]
-    return section("Settings", *parts, about="Configurations differ in what is marked.")
+    return section("Settings", *parts, about="Marked values differ between configurations.")
 
 
 def _named(group: Group) -> list[tuple[Fold, str]]:
@@ -75,7 +75,7 @@ def _row(group: Group, name: str) -> list[str]:
 
 
 def curves(page: Page, group: Group, reports: Reports) -> str:
-    """HTML: reconstruction, KL and ELBO over training, train solid and validation dashed."""
+    """Return HTML: reconstruction, KL and ELBO over training, validation dashed."""
     drawn: list[comparison.RunCurve] = []
     for fold, name in _named(group):
         for quantity in TERMS:
@@ -85,9 +85,9 @@ def curves(page: Page, group: Group, reports: Reports) -> str:
         comparison.overlaid_curves(drawn, "epoch", CURVES), "Curves of training", CURVES
     )
     told = (
-        "Nats per example. Train is solid: means over the batches since the last report; "
-        "validation is dashed: of the weights at that moment. Of several seeds the mean, with its "
-        "95 % interval from three on."
+        "Nats per example. Solid lines are means over the training batches since the last report. "
+        "Dashed lines are validation values of the weights at that moment. Thick lines are means "
+        "over seeds, with 95 % intervals from three seeds on."
     )
     return section("Curves", _legend(group), chart, about=told)
 
@@ -110,7 +110,7 @@ def _lines(
 
 
 def planes(page: Page, group: Group, entries: Sequence[Entry]) -> str:
-    """HTML: a rate-distortion plane for each group of runs whose nats mean the same."""
+    """Return HTML: a rate–distortion plane for each group of comparable runs."""
     parts = []
     for plane in configurations.planes(entries)[:PLANES]:
         known = [e for e in plane.entries if None not in (e.val.kl, e.val.reconstruction)]
@@ -121,8 +121,8 @@ def planes(page: Page, group: Group, entries: Sequence[Entry]) -> str:
             chart = page.chart(comparison.rate_distortion(spots, PLANE), plane.label, PLANE)
             parts.append(f"<h3>{escape(plane.label)}</h3>{chart}")
     told = (
-        "Best weights on validation data. On a dotted line rate + distortion, −ELBO, is the "
-        "same; down and to the left is better. Each plane holds runs whose nats mean the same."
+        "Best weights on validation data. On a dotted line rate + distortion, −ELBO, is "
+        "constant; down and to the left is better. Each plane contains runs with comparable nats."
     )
     return section("Rate–distortion plane", *parts, about=told) if parts else ""
 
@@ -139,7 +139,7 @@ def _spot(fold: Fold, name: str, slot: int | None) -> comparison.RunPoint:
 
 
 def verdicts(group: Group) -> str:
-    """HTML: which configurations differ, of those with three finished seeds or more."""
+    """Return HTML: verdicts on pairs of configurations with three finished seeds or more."""
     sides = [(fold, name, _values(fold)) for fold, name in _named(group)]
     sides = [side for side in sides if len(side[2]) >= MIN_SEEDS]
     said = [
@@ -164,7 +164,7 @@ def _values(fold: Fold) -> dict[int, float]:
 
 
 def sentence(a: str, b: str, found: Verdict) -> str:
-    """HTML: a verdict in words; the difference is A less B of -ELBO, so below 0 A is better."""
+    """Return HTML: a verdict as a sentence. Its difference is −ELBO of A minus that of B."""
     a, b = escape(a), escape(b)
     ends = f"95 % interval {number(found.low)} to {number(found.high)}"
     if not found.resolved:

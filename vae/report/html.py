@@ -1,9 +1,8 @@
-"""The frame of a report: one HTML file without a single address to fetch.
+"""The HTML file of a report; it fetches nothing from the network.
 
-Plotly's script stands in it once; a chart is its figure in light and in dark, of which the
-reader's preference picks one, and paper always the light one. A content policy allows the two
-scripts by their hashes and nothing else: whatever a run's name or notes hold, no other script
-runs and nothing is asked of the network.
+It contains Plotly's script once, and each chart as a light and a dark figure: the reader's
+preference selects one, print uses the light one. A content security policy allows the two scripts
+by their hashes and nothing else, so that no text of a run can run a script or load an address.
 """
 
 import base64
@@ -45,7 +44,7 @@ $body
 
 
 class Page:
-    """What a report consists of, piece by piece, in the order in which it is added."""
+    """The parts of a report in the order of their addition."""
 
     def __init__(self, title: str) -> None:
         self.title = title
@@ -56,7 +55,7 @@ class Page:
         self.body.append(html)
 
     def chart(self, figure: go.Figure, label: str, height: int = 300) -> str:
-        """HTML: a figure `height` pixels high, as wide as its place; `label` says it in words."""
+        """Add a figure of `height` pixels and return its HTML; `label` describes it in words."""
         still = go.Figure(figure).update_layout(height=height, dragmode=False)
         pair = tuple(_drawable(themed(still, dark)) for dark in (False, True))
         self.charts.append((pair[0], pair[1]))
@@ -67,7 +66,7 @@ class Page:
         )
 
     def html(self) -> str:
-        """The whole file."""
+        """Return the file."""
         from plotly.offline import get_plotlyjs
 
         scripts = [get_plotlyjs(), SCRIPT.read_text()]
@@ -83,7 +82,7 @@ class Page:
 
 
 def _drawable(figure: go.Figure) -> Any:
-    """A figure as JSON. Few points need no WebGL, which paper and some machines have not."""
+    """Return a figure as JSON, without WebGL, which print and some machines lack."""
     made = json.loads(figure.to_json())
     for trace in made["data"]:
         trace["type"] = trace["type"].removesuffix("gl")
@@ -101,7 +100,7 @@ def _colours() -> str:
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]], kind: str = "") -> str:
-    """HTML: cells that are HTML already; the first of each row is its head."""
+    """Return an HTML table of cells in HTML; the first cell of each row is its head."""
     top = "".join(f"<th>{head}</th>" for head in heads)
     lines = (
         f"<tr><th>{first}</th>{''.join(f'<td>{cell}</td>' for cell in rest)}</tr>"
@@ -112,17 +111,17 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]], kind: str = "") -
 
 
 def section(title: str, *parts: str, about: str = "") -> str:
-    """HTML: what belongs together, below its title."""
+    """Return an HTML section: a title, a description and its parts."""
     said = f'<p class="about">{escape(about)}</p>' if about else ""
     return f"<section><h2>{escape(title)}</h2>{said}{''.join(parts)}</section>"
 
 
 def picture(png: str, alt: str) -> str:
-    """HTML: a picture from its data address, pixel for pixel."""
+    """Return an HTML image of a data URI, pixel for pixel."""
     return f'<img src="{png}" alt="{escape(alt)}">'
 
 
 def dot(slot: int | None) -> str:
-    """HTML: the colour of a configuration."""
+    """Return an HTML dot in the colour of a configuration."""
     name = "prior" if slot is None else f"class{slot}"
     return f'<i class="dot" style="background:var(--{name})"></i>'

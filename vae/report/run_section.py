@@ -1,7 +1,7 @@
-"""One run in a report: what it has learned, seen through its best weights.
+"""One run in a report: latent map, KL, reconstructions, samples, and saved evaluations.
 
-The encodings are those of the test examples, else validation, else training, at most `POINTS` of
-them, drawn as the pages draw them. Where weights or data are not there, a sentence says so.
+All of it is computed from the best weights, on test examples, else validation, else training
+examples, at most `POINTS` of them. If weights or data are missing, a sentence takes its place.
 """
 
 from html import escape
@@ -25,14 +25,14 @@ from vae.runs.evaluations import SavedEvaluation
 
 POINTS = 2000
 TILES, SAMPLES, ACROSS = 16, 32, 8
-ROOM = 480  # pixels that a grid of pictures may be wide
+ROOM = 480  # pixels, width of a grid of images
 HEIGHT = 340
 SPLITS = {"train": "training", "val": "validation", "test": "test"}
 
 
-def look(page: Page, run: Run, entry: Entry, title: str) -> str:
-    """HTML: everything about one run."""
-    parts = [_said(entry, title)]
+def run_section(page: Page, run: Run, entry: Entry, title: str) -> str:
+    """Return HTML: the section of one run."""
+    parts = [_notes(entry, title)]
     try:
         loaded = LoadedRun.of(run)
     except (ValueError, OSError) as error:
@@ -50,8 +50,8 @@ def look(page: Page, run: Run, entry: Entry, title: str) -> str:
     return section(title, *parts)
 
 
-def _said(entry: Entry, title: str) -> str:
-    """What people said of it, and how it is called on the disk."""
+def _notes(entry: Entry, title: str) -> str:
+    """Return the name, tags and notes of a run."""
     tags = "".join(f'<span class="tag">{escape(tag)}</span>' for tag in entry.tags)
     name = f"Run {escape(entry.name)}" if title != entry.name else ""
     head = " ".join(filter(None, [name, tags]))
@@ -60,7 +60,7 @@ def _said(entry: Entry, title: str) -> str:
 
 
 def _map(page: Page, loaded: LoadedRun, encoding: Encoding, split: str) -> str:
-    """Where the examples are in latent space."""
+    """Return the latent map of the examples."""
     labels = loaded.data.labels
     hue = class_hue(None if labels is None else labels[encoding.index], loaded.data.classes)
     total = len(loaded.rows(split))
@@ -74,7 +74,7 @@ def _map(page: Page, loaded: LoadedRun, encoding: Encoding, split: str) -> str:
 
 
 def _kl(page: Page, run: Run, encoding: Encoding | None) -> str:
-    """The KL of each latent dimension."""
+    """Return a chart of the KL of each latent dimension."""
     values = encoding.kl_per_dimension if encoding is not None else None
     per = run.curves().kl_per_dimension if values is None else values.mean(0)
     if per is None:
@@ -88,7 +88,7 @@ def _kl(page: Page, run: Run, encoding: Encoding | None) -> str:
 
 
 def _pictures(page: Page, loaded: LoadedRun, split: str) -> str:
-    """Originals above their reconstructions, and samples of the prior."""
+    """Return originals above their reconstructions, and samples of the prior."""
     rows_ = loaded.subset(split, TILES)
     originals = loaded.inputs(rows_)
     made = loaded.decode(loaded.encode(rows_).mean, rows_)
@@ -100,7 +100,7 @@ def _pictures(page: Page, loaded: LoadedRun, split: str) -> str:
     told = f"{len(rows_)} {SPLITS[split]} examples above, their reconstructions below"
     left = f"<h3>Reconstructions</h3>{_shown(both, told)}"
     if drawn is None:
-        right = "A point posterior has no prior that it was trained against: no samples."
+        right = "A model with a point posterior is trained without a prior, so it has no samples."
         return f'<div class="pair"><div>{left}</div><p class="about">{right}</p></div>'
     grid = tiles.grid_png(drawn, ACROSS, scale=scale)
     told = f"{len(drawn)} draws z ~ p(z), decoded to E[x|z]; seed 0"
@@ -115,14 +115,14 @@ def _shown(png: bytes, told: str) -> str:
 
 
 def _samples(loaded: LoadedRun) -> Floats | None:
-    """Means of p(x|z) at draws of the prior, (S, *event); None where there is no such prior."""
+    """Return means of p(x|z) at draws of the prior, (S, *event); None without a prior."""
     if not loaded.model.has_kl:
         return None
     return decode(loaded.model, prior_sample(loaded.model, SAMPLES, 0))
 
 
 def _vectors(page: Page, originals: Floats, made: Floats, drawn: Floats | None) -> str:
-    """Vectors and their reconstructions, and samples, as charts."""
+    """Return charts of vectors, their reconstructions and samples."""
     charts = {"Reconstructions": sample_vectors(made, background=originals)}
     if drawn is not None:
         charts["Samples of the prior"] = sample_vectors(drawn, background=originals)
@@ -133,16 +133,16 @@ def _vectors(page: Page, originals: Floats, made: Floats, drawn: Floats | None) 
     return f'<div class="pair">{"".join(cells)}</div>'
 
 
-def _evaluation(kept: SavedEvaluation) -> str:
-    """Every figure of an evaluation that is kept with the run."""
-    record, request = kept.record, kept.request
+def _evaluation(saved: SavedEvaluation) -> str:
+    """Return a table of every value of a saved evaluation."""
+    record, request = saved.record, saved.request
     lines = [tuple(map(escape, row)) for row in rows(record)]
     head = f"{SPLITS.get(record.split, record.split)} examples: {record.examples:,}"
-    made = f"{kept.created:%Y-%m-%d %H:%M} UTC, {request.checkpoint} weights, {head}, "
+    made = f"{saved.created:%Y-%m-%d %H:%M} UTC, {request.checkpoint} weights, {head}, "
     made += f"L = {request.elbo_samples} samples of q(z|x)"
-    told = f"Made {made}. ± is one standard error over the examples, a range a 95 % interval."
+    told = f"Evaluated {made}. ± is one standard error over the examples, a range a 95 % interval."
     said = "".join(f'<p class="small">{escape(n)}</p>' for n in notes(record))
-    heads = ("Figure", "Value", "Error or interval", "Unit")
+    heads = ("Measure", "Value", "Error or interval", "Unit")
     return (
         f"<h3>Evaluation on {escape(SPLITS.get(record.split, record.split))} data</h3>"
         f'<p class="small">{escape(told)}</p>'

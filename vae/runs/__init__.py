@@ -1,9 +1,9 @@
-"""The run folder, where everything meets: create, record, read, list, checkpoint, resume.
+"""The run folder: create, record, read, list, export and import runs.
 
-`folder` is the folder as one object, `shelf` all the folders of a root. Its parts: `names` what it
-may be called, `header` its settings, `status` what it is doing, `wishes` what is wanted of it and
-the live changes, `trail` what training leaves, `history` its curves, `notes` what people say of
-it. None of them loads torch to list runs.
+`run` is one folder as an object, `store` lists the folders of a root. The parts of a folder:
+`names`, `manifest` (settings and data), `status`, `control` (requests and live changes),
+`artifacts` (reports, frames, weights), `curves`, `notes`, `evaluations`. `exporter`, `importer`
+and `validation` handle archives. Listing runs does not load torch.
 """
 
 from vae.runs.names import checked_name, default_stem

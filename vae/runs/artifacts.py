@@ -1,9 +1,9 @@
-"""What training leaves in the run folder, and how it is read back and cut back.
+"""Results of training in the run folder: write, read, and cut back to the last saved state.
 
-The worker writes: reports as lines of `metrics.jsonl`, frames one file each, and snapshots, whose
-state is `last.safetensors` ("model.*", "optimizer.*", "sums.*", "best.*") and whose best weights
-are copied to `best.safetensors` ("model.*"). `last` is written first and holds all: whatever a
-killed worker left, `rewind` restores the other files from it.
+The worker writes reports as lines of `metrics.jsonl`, each frame to one file, and snapshots to
+`last.safetensors` ("model.*", "optimizer.*", "sums.*", "best.*"). The best weights are copied to
+`best.safetensors` ("model.*"). `last` is written first and holds everything, so that `rewind` can
+restore the other files from it after a crash.
 """
 
 import json
@@ -29,7 +29,7 @@ def write(path: Path, event: Report | Examples | Frame | Snapshot) -> None:
         meta = {"step": event.step, "epoch": event.epoch}
         files.write_arrays(_frame_path(path, event.step), _arrays(event), meta)
     else:
-        files.sync(path / METRICS)  # the reports up to a snapshot are on the disk before it is
+        files.sync(path / METRICS)  # reports reach the disk before the snapshot does
         files.write_arrays(path / LAST, event.arrays, event.meta)
         _write_best(path, event)
 
@@ -45,7 +45,7 @@ def _write_examples(path: Path, examples: Examples) -> None:
 
 
 def _write_best(path: Path, snapshot: Snapshot) -> None:
-    """Bring best.safetensors to what the snapshot knows."""
+    """Make best.safetensors agree with the snapshot."""
     best = {k: v for k, v in snapshot.arrays.items() if k.startswith("best.")}
     if not best:
         (path / BEST).unlink(missing_ok=True)
@@ -55,7 +55,7 @@ def _write_best(path: Path, snapshot: Snapshot) -> None:
 
 
 def snapshot(path: Path) -> Snapshot | None:
-    """The last saved state, or None; raises ValueError with the way out if it is damaged."""
+    """Return the last saved state, or None; raises ValueError if it is damaged."""
     last = path / LAST
     if not last.exists():
         return None
@@ -72,9 +72,9 @@ def snapshot(path: Path) -> Snapshot | None:
 
 
 def rewind(path: Path) -> Snapshot | None:
-    """Cut the files back to the last saved state and return it, ready to go on from there.
+    """Cut the files back to the last saved state and return it for resuming.
 
-    Killed half-way, it can be done again. Raises ValueError, and changes nothing, if that state
+    After a crash half-way it can run again. Raises ValueError, and changes nothing, if the state
     is damaged.
     """
     start = snapshot(path)
@@ -90,12 +90,12 @@ def rewind(path: Path) -> Snapshot | None:
 
 
 def reports(path: Path) -> list[dict[str, Any]]:
-    """Every report so far; a line that is none is passed over."""
+    """Return every report so far; other lines are skipped."""
     return [line for line in files.read_lines(path / METRICS) if _is_report(line)]
 
 
 def reports_of(path: Path, split: str) -> list[dict[str, Any]]:
-    """The reports of one split, for those who list many runs: lines of others are not parsed."""
+    """Return the reports of one split without parsing other lines, for listing many runs."""
     try:
         lines = (path / METRICS).read_bytes().split(b"\n")
     except OSError:
@@ -115,7 +115,7 @@ def _is_report(line: dict[str, Any]) -> bool:
 
 
 def examples(path: Path) -> Examples | None:
-    """The fixed examples of the frames, or None if there are none that can be read."""
+    """Return the fixed examples of the frames, or None if they cannot be read."""
     try:
         arrays, meta = files.read_arrays(_examples_path(path))
         return Examples(
@@ -134,13 +134,13 @@ def examples(path: Path) -> Examples | None:
 
 
 def frame_steps(path: Path) -> list[int]:
-    """The steps at which frames were kept, ascending."""
+    """Return the steps of the saved frames, ascending."""
     names = (p.stem for p in (path / FRAMES).glob("[0-9]*.safetensors"))
     return sorted(int(name) for name in names if name.isdecimal())
 
 
 def frame(path: Path, step: int | None = None) -> Frame | None:
-    """The frame at a step, or the latest; None if there is none or it is damaged."""
+    """Return the frame of a step, or the latest; None if missing or damaged."""
     if step is None:
         steps = frame_steps(path)
         if not steps:

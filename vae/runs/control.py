@@ -1,8 +1,8 @@
-"""What is wanted of a run (`control.json`) and what came of it (`changes.jsonl`).
+"""Requests to a run (`control.json`) and its live changes (`changes.jsonl`).
 
-Anyone may wish at any moment: go on, pause, stop, or move a knob. The worker alone turns a knob's
-wish into a change: a line with the step from which it holds, on the disk before it takes effect,
-so that a resumed run replays it there.
+Any process may request pause, resume, stop or a new value of a live setting at any moment. Only
+the worker turns a new value into a change: a line with the step from which it holds, written
+before it takes effect, so that a resumed run replays it at that step.
 """
 
 from pathlib import Path
@@ -16,8 +16,8 @@ from vae.base.records import Change, Control
 WANTED = ("run", "pause", "stop")
 
 
-def wishes(path: Path) -> dict[str, Any]:
-    """The wishes as they stand: "wanted", and "knobs" (field → value)."""
+def requests(path: Path) -> dict[str, Any]:
+    """Return the present requests: "wanted", and "knobs" (field → value)."""
     found = files.read_json(path / "control.json")
     found = found if isinstance(found, dict) else {}
     wanted, knobs = found.get("wanted"), found.get("knobs")
@@ -28,20 +28,20 @@ def wishes(path: Path) -> dict[str, Any]:
     }
 
 
-def wish(path: Path, wanted: str | None, knobs: dict[str, float]) -> None:
-    """Add to the wishes. Raises ValueError for a wish that there is not."""
+def request(path: Path, wanted: str | None, knobs: dict[str, float]) -> None:
+    """Add a request. Raises ValueError for an unknown one."""
     if wanted not in (None, *WANTED):
-        raise ValueError(f"Unknown wish {wanted!r}; one of {', '.join(WANTED)}.")
+        raise ValueError(f"Unknown request {wanted!r}; one of {', '.join(WANTED)}.")
     with FileLock(path / "control.lock"):
-        now = wishes(path)
+        now = requests(path)
         now["wanted"] = wanted or now["wanted"]
         now["knobs"] |= knobs
         files.write_json(path / "control.json", now)
 
 
 def checked_knobs(settings: dict[str, Any], knobs: dict[str, float]) -> dict[str, float]:
-    """The knobs, if each may be moved in a run of these settings and is within its range; else
-    ValueError. `epochs` may always be."""
+    """Return live values, if each setting is live in this run and in its range; else raise
+    ValueError. `epochs` can always change."""
     from vae.base.options import check, coerce
     from vae.config import fields
 
@@ -53,15 +53,14 @@ def checked_knobs(settings: dict[str, Any], knobs: dict[str, float]) -> dict[str
     for name, value in knobs.items():
         if name not in movable:
             raise ValueError(
-                f"{name} cannot be changed in a run that has begun; what can is "
-                f"{', '.join(movable)}."
+                f"{name} cannot change in a run that has begun; these can: {', '.join(movable)}."
             )
         check(movable[name], coerce(movable[name], value))
     return {name: coerce(movable[name], value) for name, value in knobs.items()}
 
 
 def changes(path: Path) -> list[Change]:
-    """Every live change, in the order it was made."""
+    """Return every live change in order of time."""
     lines = files.read_lines(path / "changes.jsonl")
     return [Change(**{k: line[k] for k in Change._fields}) for line in lines if _is_change(line)]
 
@@ -72,8 +71,8 @@ def _is_change(line: dict[str, Any]) -> bool:
 
 
 def control(path: Path, settings: dict[str, Any], step: int) -> Control:
-    """What is wanted at this step; a knob newly moved is recorded before it takes effect."""
-    now, made = wishes(path), changes(path)
+    """Return the requests at this step; record a new live value before it takes effect."""
+    now, made = requests(path), changes(path)
     last = {change.field: change.value for change in made}
     for field, value in now["knobs"].items():
         if last.get(field, settings.get(field)) != value:
@@ -84,5 +83,5 @@ def control(path: Path, settings: dict[str, Any], step: int) -> Control:
 
 
 def mend(path: Path) -> None:
-    """Drop what a killed or full disk left half-written among the changes."""
+    """Remove half-written lines from the changes."""
     files.keep_lines(path / "changes.jsonl", (change._asdict() for change in changes(path)))

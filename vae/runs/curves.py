@@ -13,7 +13,7 @@ SYMBOLS = {"beta": "β", "lr": "learning rate"}
 
 
 def curves_of(reports: Lines, changes: Iterable[Change], best_epoch: float | None) -> Curves:
-    """Reports → curves by (split, quantity), with the live changes and the best epoch marked."""
+    """Return curves by (split, quantity), with marks for live changes and the best epoch."""
     marks = tuple((_epoch_of(c.step, reports), _mark(c)) for c in changes)
     return Curves(_columns(reports), marks, best_epoch, _latest_kl(reports))
 

@@ -1,13 +1,13 @@
-"""Runs as one file, NAME.vae.zip: to keep, to send, to open elsewhere. `arrival` is the way back.
+"""Export runs to one archive, NAME.vae.zip, for backup or another machine.
 
-The file is a small root of runs: NAME/config.json and all else that a run folder keeps, for as
-many runs as it holds; .uploads/SHA256.npz, the data of their own that they were trained on; and
-last the `manifest.json`: its `format`, the names of the `runs`, and of every other member of
-`files` its `size` in bytes and its `sha256`. Locks, logs, wishes and attempts at jobs stay behind.
-Arrays are stored as they are, so that they are no larger than the file; text is deflated.
+The archive has the layout of a root of runs: NAME/config.json and the other files of each run
+folder, .uploads/SHA256.npz with uploaded data, and last `manifest.json` with the `format`, the
+names of the `runs`, and for each other member in `files` its `size` in bytes and its `sha256`.
+Locks, logs, requests and unfinished jobs are left out. Arrays are stored uncompressed, so that
+they need no more memory than disk space; text is deflated.
 
-A run may be training meanwhile: its last saved state is read first, the reports after it, so that
-what is read holds at least all that resuming needs. The same folder gives the same bytes.
+A run may train meanwhile: its last saved state is read first and the reports after it, so that the
+archive holds everything that resuming needs. Equal folders give equal bytes.
 """
 
 import hashlib
@@ -29,8 +29,8 @@ from vae.runs.run import Run
 FORMAT = 1
 ENDING, MANIFEST, UPLOADS = ".vae.zip", "manifest.json", ".uploads"
 MB, GB = 2**20, 2**30
-RESULT = r"derived/[a-z]+-[0-9a-f]{16}"  # of a job, and none of the files of an attempt
-LIMITS = {  # what a run folder may hold, and its bytes at most
+RESULT = r"derived/[a-z]+-[0-9a-f]{16}"  # finished jobs only
+LIMITS = {  # allowed files of a run folder → bytes at most
     r"(last|best)\.safetensors": 8 * GB,
     r"(metrics|changes)\.jsonl": 256 * MB,
     r"(notes|status|config)\.json": 2 * MB,
@@ -39,8 +39,8 @@ LIMITS = {  # what a run folder may hold, and its bytes at most
     rf"{RESULT}\.safetensors": GB,
 }
 UPLOAD, UPLOAD_LIMIT = rf"{re.escape(UPLOADS)}/[0-9a-f]{{64}}\.npz", 8 * GB
-MEMBERS, TOTAL, RUNS = 50_000, 64 * GB, 500  # of one file, at most
-CHUNK = MB  # bytes that are read at once
+MEMBERS, TOTAL, RUNS = 50_000, 64 * GB, 500  # of one archive, at most
+CHUNK = MB  # bytes per read
 
 Progress = Callable[[float], None]
 
@@ -48,10 +48,10 @@ Progress = Callable[[float], None]
 def pack(
     runs: Sequence[Run], out: Path | BinaryIO, progress: Progress = lambda share: None
 ) -> None:
-    """Write runs as one file; a path holds the whole file afterwards, or what it held before.
+    """Write runs to one archive; a file at a path is replaced atomically.
 
-    `progress` is told the share that is done. Raises ValueError with a sentence for a run that
-    cannot be read, OSError where the file cannot be written.
+    `progress` receives the finished share, 0 to 1. Raises ValueError for a run that cannot be
+    read, OSError if the archive cannot be written.
     """
     if isinstance(out, Path):
         with _appearing(out) as file:
@@ -61,7 +61,7 @@ def pack(
     whole, done, files = max(1, size(runs)), 0, dict[str, Any]()
     with zipfile.ZipFile(out, "w") as archive:
         for name, path in parts.items():
-            with suppress(FileNotFoundError):  # cut back by a run that has just been resumed
+            with suppress(FileNotFoundError):  # a run that has just resumed has removed it
                 files[name] = _add(archive, name, path)
                 done += files[name]["size"]
                 progress(min(done / whole, 1.0))
@@ -71,7 +71,7 @@ def pack(
 
 
 def size(runs: Sequence[Run]) -> int:
-    """Bytes that the files of these runs hold now, before text is deflated."""
+    """Return the total size of the files of these runs in bytes, before compression."""
     total = 0
     for path in {path for run in runs for path in _parts(run).values()}:
         with suppress(OSError):
@@ -80,12 +80,12 @@ def size(runs: Sequence[Run]) -> int:
 
 
 def file_name(runs: Sequence[Run]) -> str:
-    """What the file of these runs is called."""
+    """Return the name of an archive of these runs."""
     return f"{runs[0].name}{ENDING}" if len(runs) == 1 else f"{len(runs)}-runs{ENDING}"
 
 
 def member(name: str) -> zipfile.ZipInfo:
-    """A member of the file, of no date and readable by all: arrays stored, text deflated."""
+    """Return a member without a date and readable by all: arrays stored, text deflated."""
     info = zipfile.ZipInfo(name)
     info.compress_type = compression(name)
     info.external_attr = (stat.S_IFREG | 0o644) << 16
@@ -93,14 +93,14 @@ def member(name: str) -> zipfile.ZipInfo:
 
 
 def compression(name: str) -> int:
-    """How a member of this name is kept."""
+    """Return the compression of a member of this name."""
     text = name.endswith((".json", ".jsonl"))
     return zipfile.ZIP_DEFLATED if text else zipfile.ZIP_STORED
 
 
 def limit(name: str) -> int | None:
-    """The bytes that a member may hold; None if a name is that of none, such as one that leads out
-    of the folder."""
+    """Return the largest allowed size of a member in bytes; None for a name that is not allowed,
+    such as one that leads out of the folder."""
     if re.fullmatch(UPLOAD, name):
         return UPLOAD_LIMIT
     run, _, part = name.partition("/")
@@ -110,7 +110,7 @@ def limit(name: str) -> int | None:
 
 
 def own_data(run: Run) -> Path | None:
-    """The upload that a run was trained on, where it lies beside it."""
+    """Return the upload that a run was trained on, if it is in the same root."""
     path = Path(run.settings["data"])
     beside = run.path.parent / UPLOADS / path.name
     if re.fullmatch(UPLOAD, f"{path.parent.name}/{path.name}") and beside.is_file():
@@ -119,8 +119,7 @@ def own_data(run: Run) -> Path | None:
 
 
 def _parts(run: Run) -> dict[str, Path]:
-    """Member → file, in the order in which they are read; raises ValueError for settings that
-    cannot be."""
+    """Return member → file in the order of reading; raises ValueError for invalid settings."""
     _ = run.config
     own = {p.relative_to(run.path).as_posix(): p for p in run.path.glob("**/*") if p.is_file()}
     found = {
@@ -134,8 +133,8 @@ def _parts(run: Run) -> dict[str, Path]:
 
 
 def _add(archive: zipfile.ZipFile, name: str, path: Path) -> dict[str, Any]:
-    """Copy a file into the archive; what the manifest says of it. Raises ValueError if it is
-    damaged or larger than what is taken back."""
+    """Copy a file into the archive and return its manifest entry. Raises ValueError if the file
+    is damaged or too large to import."""
     if path.suffix == ".safetensors":
         read_arrays(path)
     digest, count, most = hashlib.sha256(), 0, limit(name) or 0
@@ -151,8 +150,8 @@ def _add(archive: zipfile.ZipFile, name: str, path: Path) -> dict[str, Any]:
 
 @contextmanager
 def _appearing(out: Path) -> Iterator[BinaryIO]:
-    """A file to write, at `out` once it is whole. What one that was killed has left behind goes
-    with the next one."""
+    """A file that appears at `out` once it is complete. The next export removes the remains of one
+    that was killed."""
     nest = out.parent / f".{out.name}.parts"
     nest.mkdir(exist_ok=True)
     sweep(nest)
@@ -165,5 +164,5 @@ def _appearing(out: Path) -> Iterator[BinaryIO]:
         os.replace(folder / out.name, out)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        with suppress(OSError):  # another one is at work there
+        with suppress(OSError):  # another export uses the folder
             nest.rmdir()

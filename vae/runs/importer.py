@@ -1,15 +1,13 @@
-"""Runs taken from a file that `archive` has packed: whole, or not at all.
+"""Import a run archive atomically. The archive is untrusted.
 
-Whoever made the file, nothing of it is believed. Before anything appears among the runs, its
-members are those that its manifest names and a run folder may hold, none larger than is said and
-allowed, each with the content that its SHA-256 says; and each run is `examined`: read once as it
-will be later. Nothing is unpickled. All that happens in a hidden folder beside the runs, whose
-renaming is the arrival.
+Members, sizes and SHA-256 are checked first against the manifest and against the allowed files of
+a run folder, and `validation` reads each run once. Nothing is unpickled. The import works in a
+hidden folder beside the runs and renames it at the end.
 
-A run that has arrived is the one that was packed, byte for byte, but for what belongs to a place:
-a name that is taken becomes NAME-2, …; one that waited or was at work is stopped, to be resumed;
-its wishes are none; and data of its own are found where they now lie, under the SHA-256 of their
-content, so that no file can stand in for an upload to come.
+An imported run equals the exported one byte for byte, with four exceptions: a taken name becomes
+NAME-2, …; a run that was queued or in training is stopped and can be resumed; it has no requests;
+and its uploaded data have the path of their new place, named by the SHA-256 of their content, so
+that no file can take the place of a later upload.
 """
 
 import errno
@@ -55,14 +53,14 @@ Files = dict[str, dict[str, Any]]
 
 
 class Arrival(NamedTuple):
-    """A run that has arrived, and what it is called in the file."""
+    """An imported run, and its name in the archive."""
 
     run: Run
     name: str
 
 
 class ArrivalError(ValueError):
-    """What is wrong with a file; a sentence for people."""
+    """The archive is not valid; the message is a sentence for people."""
 
     def __init__(self, why: str, way_out: str = "Export the run again.") -> None:
         super().__init__(f"This file cannot be imported: {why}. {way_out}")
@@ -74,11 +72,11 @@ def unpack(
     name: str | None = None,
     progress: Progress = lambda share: None,
 ) -> list[Arrival]:
-    """Bring the runs in a file into a root of runs, a single one under another name if asked.
+    """Import the runs of an archive into a root, a single run under another name if given.
 
-    `progress` is told the share that is done. Raises ValueError with a sentence for a file that is
-    not to be trusted, a name that is taken, and a root that cannot be written, and then changes
-    nothing; OSError for a file that cannot be opened.
+    `progress` receives the finished share, 0 to 1. Raises ValueError, and changes nothing, for an
+    invalid archive, a taken name and a root that cannot be written; OSError for a file that cannot
+    be opened.
     """
     root = Path(root)
     with _stream(file) as stream:
@@ -114,13 +112,12 @@ def _stream(file: Path | bytes | BinaryIO) -> Iterator[BinaryIO]:
 
 @contextmanager
 def _doubting(what: str, hidden: Path | None = None) -> Iterator[None]:
-    """Whatever readers trip over in foreign bytes becomes one sentence; what the disk refuses
-    stays what it is."""
+    """Turn every error of reading untrusted bytes into ArrivalError; errors of the disk pass."""
     try:
         yield
     except ArrivalError:
         raise
-    except Exception as error:  # readers of foreign bytes raise nearly every kind
+    except Exception as error:  # readers of untrusted bytes raise nearly every type
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
         told = str(error).replace(f"{hidden}/", "")
@@ -136,8 +133,7 @@ def _check_name(root: Path, name: str, runs: list[str]) -> None:
 
 
 def _contents(archive: zipfile.ZipFile, length: int) -> tuple[list[str], Files]:
-    """The names of the runs, and the members that the manifest describes, checked against those
-    that there are."""
+    """Return the names of the runs and the manifest's members, checked against the archive."""
     infos = {info.filename: info for info in archive.infolist()}
     if len(infos) < len(archive.infolist()):
         raise ArrivalError("two of its members have one name")
@@ -158,7 +154,7 @@ def _contents(archive: zipfile.ZipFile, length: int) -> tuple[list[str], Files]:
 
 
 def _manifest(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[list[str], Files]:
-    """What the manifest says, each value of its type and every run with its settings."""
+    """Read the manifest; check the types of its values and the settings file of every run."""
     _check_member(info, info.file_size, MANIFEST_LIMIT)
     with archive.open(info) as source:
         said = json.loads(source.read(info.file_size))
@@ -179,7 +175,7 @@ def _manifest(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[list[str
 
 
 def _check_member(info: zipfile.ZipInfo, size: int, most: int | None = None) -> None:
-    """Raise ArrivalError unless a member is what `archive.member` makes of a run's file."""
+    """Raise ArrivalError unless a member has the form that `exporter.member` writes."""
     name, kind = info.filename, stat.S_IFMT(info.external_attr >> 16)
     most = limit(name) if most is None else most
     if most is None:
@@ -193,7 +189,7 @@ def _check_member(info: zipfile.ZipInfo, size: int, most: int | None = None) -> 
 
 
 def _extract(archive: zipfile.ZipFile, files: Files, hidden: Path, progress: Progress) -> None:
-    """Write every member into the hidden folder, each verified while it is read."""
+    """Write every member to the hidden folder and verify its size and SHA-256."""
     whole, done = max(1, sum(said["size"] for said in files.values())), 0
     if whole > shutil.disk_usage(hidden).free:
         raise OSError(errno.ENOSPC, "full")
@@ -218,8 +214,7 @@ def _extract(archive: zipfile.ZipFile, files: Files, hidden: Path, progress: Pro
 
 
 def _settle(run: Run, root: Path) -> None:
-    """Read a run as it will be read later, and make it at home in its new root; raises nearly
-    everything."""
+    """Validate a run and adapt it to its new root; raises exceptions of nearly any type."""
     examine(run)
     if (run.path / notes.FILE).exists():
         notes.change(run.path)
@@ -237,7 +232,7 @@ def _settle(run: Run, root: Path) -> None:
 
 
 def _home(upload: Path, root: Path) -> Path:
-    """Where an upload lies, or will lie, among those of a root."""
+    """Return the path of an upload among the uploads of a root."""
     there = root.resolve() / UPLOADS / upload.name
     digest = _sha256(upload)
     return there if _sha256(there) == digest else there.with_name(f"{digest}.npz")
@@ -251,7 +246,7 @@ def _sha256(path: Path) -> str:
 
 
 def _placed(hidden: Path, root: Path, runs: list[str], name: str | None) -> list[Arrival]:
-    """Rename what is hidden into the root, data first; take all runs back if one cannot be."""
+    """Move the hidden folders into the root, data first; undo all moves if one fails."""
     for upload in (hidden / UPLOADS).glob("*"):
         there = _home(upload, root)
         there.parent.mkdir(exist_ok=True)
@@ -269,7 +264,7 @@ def _placed(hidden: Path, root: Path, runs: list[str], name: str | None) -> list
 
 
 def _claimed(path: Path, root: Path, name: str | None) -> Run:
-    """The run under the name that is asked for, or the first that is free."""
+    """Move a run to the given name, or to the first free one."""
     for k in count(1):
         ending = f"-{k}" if k > 1 else ""
         target = root / (name or f"{path.name[: 64 - len(ending)]}{ending}")
@@ -278,7 +273,7 @@ def _claimed(path: Path, root: Path, name: str | None) -> Run:
                 os.rename(path, target)
                 return Run(target)
         except OSError:
-            if not target.exists():  # else another one has just taken the name
+            if not target.exists():  # else another process has just taken the name
                 raise
         if name is not None:
             break

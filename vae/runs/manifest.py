@@ -1,4 +1,4 @@
-"""The head of a run, `config.json`: its settings and what they were chosen on.
+"""The manifest of a run, `config.json`: its settings, data and package versions.
 
 Keys: format (version of the run folder), config (every setting), threads, created (UTC), data
 (name, fingerprint, event_shape, levels, classes, examples) and packages (name → version).
@@ -25,7 +25,7 @@ DATA = ("name", "fingerprint", "event_shape", "levels", "classes", "examples")
 
 
 def head(config: "RunConfig", data: "Dataset") -> dict[str, Any]:
-    """What config.json holds for a new run."""
+    """Return the content of config.json for a new run."""
     from vae.model import cost
 
     domain = config.domain(data)
@@ -47,7 +47,7 @@ def head(config: "RunConfig", data: "Dataset") -> dict[str, Any]:
 
 
 def read_head(path: Path) -> dict[str, Any]:
-    """config.json of a run folder; raises ValueError with a sentence if it cannot be used."""
+    """Read config.json of a run folder; raises ValueError if it cannot be used."""
     found = files.read_json(path / "config.json")
     newer = isinstance(found, dict) and found.get("format")
     if isinstance(newer, int) and newer > FORMAT:
@@ -65,13 +65,13 @@ def read_head(path: Path) -> dict[str, Any]:
 
 
 def domain_of(head: dict[str, Any]) -> Domain:
-    """The domain of a run's data."""
+    """Return the domain of a run's data."""
     data = head["data"]
     return Domain(tuple(data["event_shape"]), data["levels"], data["classes"])
 
 
 def _whole(found: Any) -> bool:
-    """Whether everything is there that readers take without asking."""
+    """Whether every key that readers rely on exists and has its type."""
     if not isinstance(found, dict):
         return False
     config, data, threads = (found.get(key) for key in ("config", "data", "threads"))

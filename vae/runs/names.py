@@ -1,4 +1,4 @@
-"""The names of runs: what a folder may be called, and which name is free."""
+"""Names of runs: valid names and default names."""
 
 import re
 
@@ -15,7 +15,7 @@ class NameTakenError(ValueError):
 
 
 def checked_name(name: str) -> str:
-    """The name, if it can be a run's; else ValueError."""
+    """Return the name if it is valid for a run; else raise ValueError."""
     if not NAME.fullmatch(name):
         raise ValueError(
             f"{name!r} cannot be the name of a run: use up to 64 letters, digits, dots, dashes "
@@ -25,6 +25,6 @@ def checked_name(name: str) -> str:
 
 
 def default_stem(data: str, network: str, latent_dim: int) -> str:
-    """data-network-zN, with whatever a folder's name cannot hold replaced."""
+    """Return data-network-zN, without characters that are not valid in a folder's name."""
     clean = re.sub(r"[^A-Za-z0-9._-]+", "-", data).strip("-._") or "data"
     return f"{clean[:40]}-{network}-z{latent_dim}"

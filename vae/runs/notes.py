@@ -1,6 +1,6 @@
-"""What people say of a run: `notes.json` holds title, tags, notes, favourite and archived.
+"""Notes of a run, `notes.json`: title, tags, notes, favourite and archived.
 
-Nothing in it changes what the run is or does; a file that cannot be read says nothing.
+They have no effect on training. An unreadable file counts as empty.
 """
 
 from pathlib import Path
@@ -16,17 +16,17 @@ TAGS, TAG = 20, 40  # tags at most, letters of one
 
 
 class Notes(NamedTuple):
-    """What people say of a run."""
+    """Title, tags and notes of a run, written by people."""
 
     title: str = ""
     tags: tuple[str, ...] = ()
     notes: str = ""
     favourite: bool = False
-    archived: bool = False  # out of sight, unless it is asked for
+    archived: bool = False  # hidden from the table by default
 
 
 def read(path: Path) -> Notes:
-    """The notes in the run folder `path`; what is missing or of the wrong type is left out."""
+    """Read the notes in the run folder `path`; missing or mistyped fields have their defaults."""
     saved = files.read_json(path / FILE)
     if not isinstance(saved, dict):
         return Notes()
@@ -37,9 +37,9 @@ def read(path: Path) -> Notes:
 
 
 def change(path: Path, **fields: Any) -> Notes:
-    """Change some of the notes and keep the rest; the notes as they are then.
+    """Change the given fields and return the new notes.
 
-    Raises ValueError for what is too long, OSError where the folder cannot be written.
+    Raises ValueError for text that is too long, OSError if the folder cannot be written.
     """
     with FileLock(path / "notes.lock"):
         notes = _checked(read(path)._replace(**fields))
@@ -48,7 +48,7 @@ def change(path: Path, **fields: Any) -> Notes:
 
 
 def _checked(notes: Notes) -> Notes:
-    """Trimmed, each tag once; raises ValueError with a sentence for what is too long."""
+    """Trim the text and drop repeated tags; raises ValueError for text that is too long."""
     tags = tuple(dict.fromkeys(filter(None, (tag.strip() for tag in notes.tags))))
     notes = notes._replace(title=notes.title.strip(), notes=notes.notes.strip(), tags=tags)
     for name, most in LONGEST.items():

@@ -1,8 +1,8 @@
-"""The run folder: what a run was asked to do, what it did, and what it knows.
+"""The run folder, `checkpoints/<run>/`: settings, progress and results of one run.
 
-`checkpoints/<run>/` is where the sidebar, the command line, the worker and the pages meet; its
-files are those in `FILES`. Writers replace files whole or append whole lines; a reader may come at
-any moment. Listing runs imports no torch.
+The sidebar, the command line, the worker and the pages exchange data through its files (`FILES`)
+only. Writers replace whole files or append whole lines, so that reading is safe at any moment.
+Listing runs does not import torch.
 """
 
 import os
@@ -18,8 +18,7 @@ from filelock import FileLock
 
 from vae.base import files
 from vae.base.records import Change, Control, Curves, Examples, Frame, Report, Snapshot, Tick
-from vae.runs import artifacts
-from vae.runs import control as wishes
+from vae.runs import artifacts, control
 from vae.runs.curves import curves_of
 from vae.runs.manifest import domain_of, head, read_head
 from vae.runs.names import NameTakenError, checked_name, default_stem
@@ -32,22 +31,22 @@ if TYPE_CHECKING:
 
 FILES = {
     "config.json": "the settings, the data's fingerprint and shape, package versions, threads",
-    "metrics.jsonl": "one object a report",
+    "metrics.jsonl": "one JSON object per report",
     "changes.jsonl": "live changes: step, field, value, written before they take effect",
-    "status.json": "state as the worker last knew it, its process, heartbeat, step, message",
-    "control.json": "what is wanted: run, pause or stop, and the live knobs",
-    "last.safetensors": "weights, optimizer and all else that is needed to go on",
-    "best.safetensors": "weights at the best validation value so far",
-    "frames/": "examples.safetensors, and <step>.safetensors for each moment that is kept",
-    "derived/": "results of jobs, named by what they depend on",
-    "notes.json": "title, tags, notes, favourite, archived: what people say of it",
-    "log.txt": "what the worker printed, and the whole story of an unforeseen error",
-    "*.lock": "held while status, control or notes are changed, and while the run is trained",
+    "status.json": "last state, process, heartbeat, step and message of the worker",
+    "control.json": "requested state (run, pause, stop) and live settings",
+    "last.safetensors": "weights, optimizer and everything else that resuming needs",
+    "best.safetensors": "weights with the best validation value so far",
+    "frames/": "examples.safetensors, and <step>.safetensors for each frame",
+    "derived/": "results of jobs, named by a hash of weights and settings",
+    "notes.json": "title, tags, notes, favourite, archived",
+    "log.txt": "output of the worker, with the traceback of an unexpected error",
+    "*.lock": "locks for changing status, control and notes, and for training",
 }
 
 
 class Run:
-    """One run folder. Reading what training left never raises for a missing or torn file."""
+    """One run folder. Reading results of training never raises for a missing or torn file."""
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
@@ -65,11 +64,11 @@ class Run:
         name: str | None = None,
         **status: Any,
     ) -> "Run":
-        """A new run folder, whole or not at all; the default name is data-network-zN-n. It waits
-        in the queue unless `status` says otherwise.
+        """Create a run folder atomically; the default name is data-network-zN-n. The run is queued
+        unless `status` says otherwise.
 
-        Raises ValueError for a name that is taken or cannot be a folder's (of two that take one
-        name at once, one gets the sentence), and where the folder cannot be written.
+        Raises ValueError for a name that is taken or not valid, and if the folder cannot be
+        written. Of two processes that claim one name at once, one raises.
         """
         content, root = head(config, data), Path(root)
         if name is not None:
@@ -107,24 +106,24 @@ class Run:
 
     @cached_property
     def header(self) -> dict[str, Any]:
-        """config.json as it is; raises ValueError with a sentence if it cannot be used."""
+        """Content of config.json; raises ValueError if it cannot be used."""
         return read_head(self.path)
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The configuration as plain values, without torch."""
+        """The configuration as plain values, without importing torch."""
         settings: dict[str, Any] = self.header["config"]
         return settings
 
     @cached_property
     def config(self) -> "RunConfig":
-        """The configuration, checked; raises ValueError if it is no longer valid."""
+        """The validated configuration; raises ValueError if it is no longer valid."""
         from vae.config import RunConfig
 
         return RunConfig.of(**self.settings)
 
     def data(self) -> "Dataset":
-        """The data set, loaded; raises ValueError if it has changed since the run began."""
+        """Load the data set; raises ValueError if it has changed since the run began."""
         config = self.config
         data = config.load_data()
         if data.fingerprint != self.header["data"]["fingerprint"]:
@@ -135,8 +134,8 @@ class Run:
         return data
 
     def status(self) -> Status:
-        """The state, with `interrupted` where the process is gone and `damaged` where config.json
-        cannot be read."""
+        """Return the status: `interrupted` if the process is gone, `damaged` if config.json cannot
+        be read."""
         try:
             _ = self.header
         except ValueError as error:
@@ -157,13 +156,13 @@ class Run:
         return saved if isinstance(saved, dict) else {}
 
     def set_status(self, **fields: Any) -> None:
-        """Change some of the status and keep the rest."""
+        """Change the given fields of the status."""
         with FileLock(self.path / "status.lock"):
             self._write_status(fields)
 
     def take(self, states: Sequence[str], **fields: Any) -> bool:
-        """Change the status if the state is one of these, so that of several who want to only one
-        does; returns whether it did."""
+        """Change the status if the state is one of `states`; return whether it changed. Of several
+        processes that try, one succeeds."""
         with FileLock(self.path / "status.lock"):
             if self.status().state not in states:
                 return False
@@ -171,86 +170,85 @@ class Run:
             return True
 
     def _write_status(self, fields: dict[str, Any]) -> None:
-        """Unflushed, because it is written twice a second: whoever loses it to a loss of power
-        reads `interrupted`, and nothing else is lost."""
+        """Write without flushing to disk, twice a second. After a power cut the status may be lost
+        and reads `interrupted`; nothing else is lost."""
         status = self._saved_status() | fields
         files.write_json(self.path / "status.json", status, sync=False)
 
     def stop(self) -> None:
-        """Ask the worker to save and end; a run that waits in the queue leaves it."""
+        """Ask the worker to save and end; a queued run leaves the queue."""
         self.want("stop")
         self.take(("queued",), state="stopped", message="Stopped before it began.")
 
     def lock(self) -> FileLock:
-        """Held by the one process that trains this run; raises filelock.Timeout if it is."""
+        """The lock of the process that trains this run; acquiring a held lock raises Timeout."""
         return FileLock(self.path / "worker.lock", timeout=0)
 
     def want(self, wanted: str | None = None, **knobs: float) -> None:
-        """Ask the worker to run, pause or stop, or to move a knob (a live setting, or epochs).
+        """Request run, pause or stop, or a new value of a live setting or of epochs.
 
-        Raises ValueError for a knob that does not move in this run or a value out of its range.
+        Raises ValueError for a setting that is not live in this run and a value out of range.
         """
-        checked = wishes.checked_knobs(self.settings, knobs) if knobs else {}
-        wishes.wish(self.path, wanted, checked)
+        checked = control.checked_knobs(self.settings, knobs) if knobs else {}
+        control.request(self.path, wanted, checked)
 
     def control(self, step: int) -> Control:
-        """What is wanted at this step; a knob newly moved is recorded before it takes effect."""
-        return wishes.control(self.path, self.settings, step)
+        """Return the requests at this step; record a new live value before it takes effect."""
+        return control.control(self.path, self.settings, step)
 
     def changes(self) -> list[Change]:
-        """Every live change, in the order it was made."""
-        return wishes.changes(self.path)
+        """Return every live change in order of time."""
+        return control.changes(self.path)
 
     def record(self, event: Tick | Report | Examples | Frame | Snapshot) -> None:
-        """Write what training yields."""
+        """Write an event of training."""
         if isinstance(event, Tick):
             self.set_status(heartbeat=time.time(), **event._asdict())
         else:
             artifacts.write(self.path, event)
 
     def rewind(self) -> Snapshot | None:
-        """Cut the files back to the last saved state and return it, ready to go on from there.
+        """Cut the files back to the last saved state and return it for resuming.
 
-        Live changes stay: they are replayed at their own steps. Raises ValueError, and changes
-        nothing, if that state is damaged.
+        Live changes stay, because training replays them at their steps. Raises ValueError, and
+        changes nothing, if that state is damaged.
         """
         start = artifacts.rewind(self.path)
-        wishes.mend(self.path)
+        control.mend(self.path)
         return start
 
     def snapshot(self) -> Snapshot | None:
-        """The last saved state, or None; raises ValueError if it is damaged."""
+        """Return the last saved state, or None; raises ValueError if it is damaged."""
         return artifacts.snapshot(self.path)
 
     def reports(self) -> list[dict[str, Any]]:
-        """Every report so far."""
+        """Return every report so far."""
         return artifacts.reports(self.path)
 
     def curves(self) -> Curves:
-        """The history as curves, with the live changes and the best epoch marked."""
+        """Return the reports as curves, with the live changes and the best epoch."""
         return curves_of(self.reports(), self.changes(), self.status().best_epoch)
 
     def examples(self) -> Examples | None:
-        """The fixed examples of the frames, or None if there are none."""
+        """Return the fixed examples of the frames, or None if there are none."""
         return artifacts.examples(self.path)
 
     def frame_steps(self) -> list[int]:
-        """The steps at which frames were kept, ascending."""
+        """Return the steps of the saved frames, ascending."""
         return artifacts.frame_steps(self.path)
 
     def frame(self, step: int | None = None) -> Frame | None:
-        """The frame at a step, or the latest; None if there is none or it is damaged."""
+        """Return the frame of a step, or the latest; None if missing or damaged."""
         return artifacts.frame(self.path, step)
 
     def derived(self, kind: str, key: str, suffix: str) -> Path:
-        """Where the result of a job lies, named by what it depends on."""
+        """Return the path of a job's result; `key` is a hash of weights and settings."""
         return self.path / "derived" / f"{kind}-{key}{suffix}"
 
     def load_model(self, checkpoint: str = "best") -> "VAE":
-        """The model with the weights of "best" or "last", on the CPU.
+        """Load the model with the weights of "best" or "last", on the CPU.
 
-        Without validation data best is last. Raises ValueError if there are none yet, or if they
-        are damaged.
+        Without validation data best is last. Raises ValueError if weights are missing or damaged.
         """
         import torch
 
@@ -270,7 +268,7 @@ class Run:
         return model.eval().requires_grad_(False)
 
     def weights_path(self, checkpoint: str = "best") -> Path:
-        """The file that holds a checkpoint's weights; raises ValueError if there is none yet."""
+        """Return the file of a checkpoint's weights; raises ValueError if there is none yet."""
         if checkpoint not in ("best", "last"):
             raise ValueError(f"Unknown checkpoint {checkpoint!r}; one of best, last.")
         for name in (

@@ -1,8 +1,7 @@
-"""The runs of a root folder: one by its name, all of them, and what was thrown away.
+"""The runs of a root folder: find, list, rename, delete and restore them.
 
-What is no run's name (a hidden folder such as `.uploads`, a lock, a file) is passed over. A
-deleted run lies in `.trash/NAME~TIME` (nanoseconds since 1970), whole, and can be brought back for
-a week.
+Hidden folders such as `.uploads`, locks and files are not runs. A deleted run lies unchanged in
+`.trash/NAME~TIME` (nanoseconds since 1970) for a week, during which it can be restored.
 """
 
 import os
@@ -20,11 +19,11 @@ from vae.runs.names import NAME, NameTakenError, checked_name
 from vae.runs.run import Run
 
 TRASH = ".trash"
-KEPT_SECONDS = 7 * 24 * 3600.0  # that a deleted run can be brought back
+TRASH_SECONDS = 7 * 24 * 3600.0  # during which a deleted run can be restored
 
 
 class Deleted(NamedTuple):
-    """A run that was thrown away."""
+    """A deleted run."""
 
     path: Path
     name: str
@@ -32,7 +31,7 @@ class Deleted(NamedTuple):
 
 
 def find(root: Path | str, name: str) -> Run:
-    """The run of that name; raises ValueError naming those there are."""
+    """Return the run of a name; raises ValueError with some of the existing names."""
     run = Run(Path(root) / checked_name(name))
     if not run.path.is_dir():
         names = ", ".join(r.name for r in listing(root)[:8]) or "none yet"
@@ -41,7 +40,7 @@ def find(root: Path | str, name: str) -> Run:
 
 
 def listing(root: Path | str) -> list[Run]:
-    """Every run, the newest first."""
+    """Return every run, the newest first."""
     try:
         folders = [p for p in Path(root).iterdir() if p.is_dir() and NAME.fullmatch(p.name)]
     except OSError:
@@ -56,10 +55,9 @@ def _created(path: Path) -> tuple[str, str]:
 
 
 def rename(run: Run, name: str) -> Run:
-    """The run under another name.
+    """Rename a run and return it.
 
-    Raises ValueError with a sentence for a name that is taken or cannot be a folder's, and for a
-    run that is at work.
+    Raises ValueError for a name that is taken or not valid, and for a run in training.
     """
     target = run.path.parent / checked_name(name)
     if target == run.path:
@@ -70,9 +68,9 @@ def rename(run: Run, name: str) -> Run:
 
 
 def delete(run: Run) -> Deleted:
-    """Throw a run away, to be brought back with `restore`; what has lain there too long goes.
+    """Move a run to the trash, from which `restore` brings it back, and empty the old trash.
 
-    Raises ValueError with a sentence for a run that is at work.
+    Raises ValueError for a run in training.
     """
     trash = run.path.parent / TRASH
     now = time.time_ns()
@@ -85,7 +83,7 @@ def delete(run: Run) -> Deleted:
 
 
 def restore(deleted: Deleted) -> Run:
-    """Bring a run back; raises ValueError if its name is taken or it is gone for good."""
+    """Restore a run; raises ValueError if its name is taken or its folder is gone."""
     if not deleted.path.is_dir():
         raise ValueError(f"The run {deleted.name} is no longer there: it was deleted for good.")
     target = deleted.path.parents[1] / deleted.name
@@ -94,7 +92,7 @@ def restore(deleted: Deleted) -> Run:
 
 
 def trash(root: Path | str) -> list[Deleted]:
-    """What can be brought back, the latest first."""
+    """Return the deleted runs that can be restored, the latest first."""
     found = []
     for path in (Path(root) / TRASH).glob("*~*"):
         name, _, when = path.name.rpartition("~")
@@ -103,8 +101,8 @@ def trash(root: Path | str) -> list[Deleted]:
     return sorted(found, key=lambda deleted: deleted.when, reverse=True)
 
 
-def empty_trash(root: Path | str, seconds: float = KEPT_SECONDS) -> None:
-    """Delete for good what was thrown away longer ago than that."""
+def empty_trash(root: Path | str, seconds: float = TRASH_SECONDS) -> None:
+    """Delete permanently the runs that have been in the trash for longer than `seconds`."""
     for deleted in trash(root):
         if time.time() - deleted.when > seconds:
             shutil.rmtree(deleted.path, ignore_errors=True)
@@ -112,7 +110,7 @@ def empty_trash(root: Path | str, seconds: float = KEPT_SECONDS) -> None:
 
 @contextmanager
 def _still(run: Run, done: str) -> Iterator[None]:
-    """Keep a run from being started meanwhile; raises ValueError if it is at work."""
+    """Prevent a start of the run inside the block; raises ValueError if it is in training."""
     busy = ValueError(f"{run.name} is at work: stop or pause it before it is {done}.")
     if not run.path.is_dir():
         raise ValueError(f"There is no run {run.name!r} any more.")
@@ -126,7 +124,7 @@ def _still(run: Run, done: str) -> Iterator[None]:
 
 
 def _move(source: Path, target: Path) -> None:
-    """Rename a folder; raises ValueError with a sentence if that cannot be."""
+    """Rename a folder; raises ValueError on failure."""
     if target.exists():
         raise NameTakenError(target.name)
     try:

@@ -1,9 +1,9 @@
-"""A run folder from a stranger, read once as everything else will read it.
+"""Validation of an untrusted run folder.
 
-Readers of a run pass over what is missing or torn, because a killed worker may have left it so;
-what they take without asking is what VAE Lab has written. Here that is asked: sizes that would
-fill the memory are refused before anything of that size is made, weights have to fit the settings,
-frames the examples, and data the fingerprint.
+Readers of a run skip missing and torn files and trust the rest, because VAE Lab wrote it. The
+checks here establish that trust for an imported run: sizes stay within memory limits, weights fit
+the settings, frames fit the examples, and data fit the fingerprint. A size is checked before
+anything of that size is allocated.
 """
 
 import json
@@ -20,12 +20,16 @@ from vae.runs.manifest import domain_of
 from vae.runs.run import Run
 
 LARGEST = {"levels": 2**16, "classes": 2**20, "examples": 2**40}
-ELEMENTS, WEIGHTS, THREADS = 2**26, 2**31, 2**10  # of an example, a model, a process, at most
-NUMBERS = ("reconstruction", "kl", "elbo", "seconds")  # of a report, that every page adds up
+ELEMENTS, WEIGHTS, THREADS = (
+    2**26,
+    2**31,
+    2**10,
+)  # of an example, of a model, of a process; at most
+NUMBERS = ("reconstruction", "kl", "elbo", "seconds")  # of a report; the pages need them
 
 
 def examine(run: Run) -> None:
-    """Raise nearly any exception for a run that cannot be used as it is."""
+    """Check a run; raises an exception of nearly any type if it cannot be used."""
     _settings(run.header)
     _weights(run)
     _curves(run)
@@ -55,7 +59,7 @@ def _settings(head: dict[str, Any]) -> None:
 
 
 def _weights(run: Run) -> None:
-    """Load every checkpoint, if the settings ask for no more weights than it holds."""
+    """Load every checkpoint, unless the settings need more weights than it holds."""
     count, found = _count(run), False
     run.snapshot()
     for name, path in (("last", run.path / artifacts.LAST), ("best", run.path / artifacts.BEST)):
@@ -69,8 +73,8 @@ def _weights(run: Run) -> None:
 
 
 def _count(run: Run) -> int:
-    """How many weights the settings ask for, at least, without making them: torch's meta device
-    makes none, but cannot build a flow."""
+    """Return a lower bound on the number of weights, without allocating them: torch's meta device
+    allocates none, but cannot build a flow."""
     import torch
 
     from vae.config import DEFAULTS
@@ -107,7 +111,7 @@ def _frames(run: Run) -> None:
 
 
 def _data(run: Run, upload: Path) -> None:
-    """Read an upload; one that is stored as VAE Lab keeps it fills no more memory than disk."""
+    """Read an upload. Stored without compression, it needs no more memory than disk space."""
     from vae.data import load
 
     with zipfile.ZipFile(upload) as arrays:

@@ -1,7 +1,6 @@
-"""What can be done to the selected runs: star, archive, name and describe, branch, export, delete,
-bring back.
+"""Actions on the selected runs: star, archive, edit, branch, export, delete and restore.
 
-Whatever is refused is told in a sentence above the table, and nothing else changes.
+An action that fails changes nothing and shows its error above the table.
 """
 
 import time
@@ -12,7 +11,7 @@ import streamlit as st
 
 from vae.base import files
 from vae.dashboard import server
-from vae.dashboard.compare.archive import bring, export
+from vae.dashboard.compare.archive import export, import_menu
 from vae.dashboard.compare.variant_form import branch
 from vae.dashboard.shared import current_run, run_selection
 from vae.experiments.configurations import Entry
@@ -23,26 +22,26 @@ from vae.runs.store import Deleted, delete, rename, restore, trash
 from vae.worker.job import SUFFIXES, attempts
 
 TOLD, UNDO = "compare_told", "compare_undo"
-FORM, NOTES = 440, 84  # pixels: how wide a run's own words are edited, how high its notes
-NAMED = 16  # letters of names that the row of actions has room for
-LISTED = 8  # deleted runs that can be brought back from the page
+FORM, NOTES = 440, 84  # pixels: width of the form, height of the notes
+NAMED = 16  # letters of names that fit into the row of actions
+LISTED = 8  # deleted runs that the page lists
 HELP = {
-    "favourite": "Mark with a star, or take it away where all selected runs have it.",
-    "archive": "Hide from the table until archived runs are asked for; nothing else changes.",
-    "edit": "Name, title, tags and notes of one run; of several, tags to add.",
-    "delete": "Move to the trash, from where it can be brought back for a week. A run at work has "
-    "to be stopped first.",
-    "deleted": "Runs deleted in the last week.",
-    "name": "Letters, digits, dots, dashes and underscores. It is the folder's name as well, and "
-    "the one in the address and on the command line.",
-    "title": "A name in words, for tables and charts.",
-    "tags": "Separated by commas.",
-    "notes": "Whatever is worth knowing of the run.",
+    "favourite": "Mark the selected runs with a star, or remove it if all have one.",
+    "archive": "Hide the selected runs from the table unless it shows archived runs.",
+    "edit": "Change name, title, tags and notes of one run, or add tags to several.",
+    "delete": "Move the selected runs to the trash. They can be restored for a week. Stop a run "
+    "in training first.",
+    "deleted": "Runs deleted in the last week, which can be restored.",
+    "name": "Name of the run's folder, also in addresses and on the command line: letters, "
+    "digits, dots, dashes and underscores.",
+    "title": "Label of the run in tables and charts.",
+    "tags": "Tags, separated by commas.",
+    "notes": "Free text about the run.",
 }
 
 
 def actions(selected: Sequence[Entry], hidden: int, summary: str) -> None:
-    """One row: what is selected, what can be done to it, and how many runs there are."""
+    """One row: the number of selected runs, the actions, and the number of all runs."""
     if refused := st.session_state.pop(TOLD, ""):
         st.error(refused)
     with st.container(horizontal=True, vertical_alignment="center", key="compare_actions"):
@@ -57,16 +56,16 @@ def actions(selected: Sequence[Entry], hidden: int, summary: str) -> None:
             _edit(selected)
         branch(selected)
         export(selected)
-        bring()
+        import_menu()
         _button("Delete", "delete", none, _delete, selected)
-        bring_back(told=none)
+        restore_menu(named=none)
         st.space("stretch")
         st.caption(summary, width="content")
 
 
 def _count(selected: Sequence[Entry], hidden: int) -> None:
     more = f" ({hidden} hidden by the filters)" if hidden else ""
-    if not selected and not _undoable():  # what was just deleted is said in the same row
+    if not selected and not _undoable():  # otherwise the row names the deleted runs
         st.markdown("Tick runs to compare them.", width="content")
     if selected:
         st.markdown(f"**{len(selected)} selected**{more}", width="content")
@@ -100,7 +99,7 @@ def _button(
 
 
 def _tell(act: Callable[[], None]) -> None:
-    """Do it; keep the sentence of what was refused for the next redraw."""
+    """Run an action; keep its error for the next redraw."""
     try:
         act()
     except OSError as error:
@@ -115,7 +114,7 @@ def _note(names: Sequence[str], field: str, value: bool) -> None:
 
 
 def _delete(names: Sequence[str]) -> None:
-    """Throw runs away, those that can be, and say which could not."""
+    """Delete runs; raises ValueError for those that could not be deleted."""
     gone, refused = [], []
     for name in names:
         try:
@@ -130,7 +129,7 @@ def _delete(names: Sequence[str]) -> None:
 
 
 def _forget(names: set[str]) -> None:
-    """Runs that are gone are not selected, and not the one that other pages show."""
+    """Remove deleted runs from the selection and from the other pages."""
     run_selection.take_ticks([n for n in run_selection.selected() if n not in names])
     if current_run.name() in names:
         rest = listing(server.ROOT)
@@ -138,10 +137,10 @@ def _forget(names: set[str]) -> None:
 
 
 def idle(run: Run, done: str) -> Run:
-    """The run; raises ValueError if a job is at work on it, whose result would be lost."""
+    """Return the run; raises ValueError if a job on it is running, whose result would be lost."""
     if any(job.status()["state"] in ALIVE for kind in SUFFIXES for job in attempts(run, kind)):
         raise ValueError(
-            f"{run.name} is being evaluated or projected: wait for that before it is {done}."
+            f"{run.name} cannot be {done} during an evaluation or projection: wait for its end."
         )
     return run
 
@@ -189,12 +188,12 @@ def _save(entry: Entry, name: str, title: str, tags: tuple[str, ...], notes: str
         current_run.choose(name)
 
 
-def bring_back(told: bool = True) -> None:
-    """Undo the last deletion, in words where it is to be told; or bring back what was deleted in
-    the last week."""
+def restore_menu(named: bool = True) -> None:
+    """Undo the last deletion, with the deleted names if `named`; or restore a run deleted in the
+    last week."""
     if undo := _undoable():
         names = ", ".join(deleted.name for deleted in undo)
-        if told:
+        if named:
             many = "1 run" if len(undo) == 1 else f"{len(undo)} runs"
             what = names if len(names) <= NAMED else many
             st.markdown(f":small[Deleted {what}.]", width="content")
@@ -203,7 +202,7 @@ def bring_back(told: bool = True) -> None:
             type="primary",
             key="compare_undo_button",
             on_click=partial(_tell, partial(_restore, undo)),
-            help=f"Bring back what was deleted last: {names}.",
+            help=f"Restore the runs deleted last: {names}.",
         )
     found = trash(server.ROOT)
     if not found:
@@ -228,7 +227,7 @@ def bring_back(told: bool = True) -> None:
 
 
 def _undoable() -> list[Deleted]:
-    """What was deleted last, if it can be brought back."""
+    """Return the runs deleted last, if they can be restored."""
     return [d for d in st.session_state.get(UNDO, []) if d.path.is_dir()]
 
 

@@ -1,7 +1,7 @@
-"""Runs that leave as files and runs that arrive as one, on the Compare page.
+"""Export and import of runs on the Compare page.
 
-A file is made when it is asked for. What is wrong with one that is brought is told where it was
-brought, until the next one; nothing else changes then.
+A file is built when its button is pressed. An import that fails changes nothing and shows its
+error in the popover until the next import.
 """
 
 import io
@@ -19,20 +19,19 @@ from vae.runs.exporter import ENDING, GB, file_name, pack, size
 from vae.runs.importer import Arrival, unpack
 
 ARRIVED, REFUSED, TURN = "compare_arrived", "compare_import_refused", "compare_import_turn"
-WIDTH = 440  # pixels of the popover where a file is brought
-MOST = GB  # bytes that travel through a browser; the command line has no such end
+WIDTH = 440  # pixels, width of the import popover
+MOST = GB  # bytes through a browser; the command line has no limit
 HELP = {
-    "export": "The ticked runs as a file to keep or to send, as a report, as a script.",
-    "runs": "Settings, weights, curves, frames, evaluations and notes of each run, and the upload "
-    "it was trained on. Import brings them in, here or elsewhere, and each resumes as if it had "
-    "never left.",
-    "import": "Runs that VAE Lab has exported, from a file. Every byte is checked first, and "
-    "nothing in it can run.",
+    "export": "Save the selected runs as an archive, as a report or as a script.",
+    "runs": "An archive with settings, weights, curves, frames, evaluations and notes of each "
+    "run, and the upload it was trained on. Import it here or elsewhere; each run can resume.",
+    "import": "Add the runs of an exported archive. All of its content is checked first, and none "
+    "of it is executed.",
 }
 
 
 def export(selected: Sequence[Entry]) -> None:
-    """The popover with what the selected runs can leave as."""
+    """The popover with the export formats of the selected runs."""
     none = not selected
     shown = st.popover(
         "Export", disabled=none, help=HELP["export"], key="compare_export", on_change="rerun"
@@ -44,14 +43,14 @@ def export(selected: Sequence[Entry]) -> None:
 
 
 def _runs(runs: Sequence[Run]) -> None:
-    """The runs as one file."""
+    """The download of the runs as one archive."""
     if not runs:
         return
     what, bytes_ = "Run" if len(runs) == 1 else f"{len(runs)} runs", size(runs)
     if bytes_ > MOST:
         names = " ".join(run.name for run in runs[:3]) + " …" * (len(runs) > 3)
         st.caption(
-            f"{what}, {bytes_ / GB:.1f} GB: more than a browser should carry. Use "
+            f"{what}, {bytes_ / GB:.1f} GB: too large for a browser. Use "
             f"`python -m vae export {names} --out runs{ENDING}`."
         )
         return
@@ -77,8 +76,8 @@ def _packed(runs: Sequence[Run]) -> bytes:
     return file.getvalue()
 
 
-def bring() -> None:
-    """The popover where a file is brought, and what became of the last one."""
+def import_menu() -> None:
+    """The popover for importing a file, with the result of the last import."""
     with (
         st.popover("Import", help=HELP["import"], key="compare_import"),
         st.container(width=WIDTH),
@@ -89,22 +88,19 @@ def bring() -> None:
             f"Exported file ({ENDING})",
             type="zip",
             key=key,
-            on_change=_bring,
+            on_change=_import,
             args=(key,),
             help=HELP["runs"],
         )
-        st.caption(
-            f"A file of more than {most} MB does not fit through the browser: use "
-            f"`python -m vae import FILE{ENDING}`."
-        )
+        st.caption(f"For a file of more than {most} MB use `python -m vae import FILE{ENDING}`.")
         if refused := st.session_state.get(REFUSED):
             st.error(refused)
         if arrived := st.session_state.get(ARRIVED):
             st.success(arrived)
 
 
-def _bring(key: str) -> None:
-    """Take the file, select what has arrived, and make room for the next file."""
+def _import(key: str) -> None:
+    """Import the uploaded file, select its runs, and clear the uploader."""
     file = st.session_state.get(key)
     if file is None:
         return
@@ -117,12 +113,12 @@ def _bring(key: str) -> None:
     except OSError as error:
         st.session_state[REFUSED] = files.sentence(error)
     else:
-        st.session_state[ARRIVED] = _told(arrivals)
+        st.session_state[ARRIVED] = _summary(arrivals)
         run_selection.select([arrival.run.name for arrival in arrivals])
 
 
-def _told(arrivals: Sequence[Arrival]) -> str:
-    """What arrived under which name."""
+def _summary(arrivals: Sequence[Arrival]) -> str:
+    """Return the names of the imported runs as a sentence."""
     parts = [
         run.name if run.name == name else f"{run.name} (exported as {name}, which is taken here)"
         for run, name in arrivals

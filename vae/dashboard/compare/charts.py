@@ -1,5 +1,7 @@
-"""The selected runs in numbers: the rate-distortion plane, curves and settings. A configuration
-has one colour in all of them, for as long as it stays selected."""
+"""Charts of the selected runs: rate–distortion plane, curves and settings.
+
+A configuration has one colour in all of them for as long as it stays selected.
+"""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -23,36 +25,37 @@ from vae.runs import Run
 from vae.runs.result_keys import run_key
 
 HEIGHT = 350
-LAYOUT = (10, 3)  # picture, and its controls beside it
+LAYOUT = (10, 3)  # widths of the chart and of its controls
 SLOTS = "compare_slots"
 TINTS = ";".join(f"--{name}:{colour(name)}" for name in ("accent", "muted", "background"))
-DRAWN = 60  # runs at most whose curves are drawn
+DRAWN = 60  # runs with curves, at most
 PER = {"epoch": "epochs", "step": "steps", "seconds": "seconds of training"}
 SPLITS = {"val": "validation", "train": "train", "both": "both"}
 STROKES = {"val": "Dashed: validation.", "train": "Solid: train."}
 STROKES["both"] = "Solid: train. Dashed: validation."
 SOURCES = {"val": "validation, best weights", "test": "test, best weights"}
 HELP = {
-    "fold": "Runs that differ in nothing but their seed as one: mean and 95 % interval over "
-    "three seeds or more (Student's t), each seed as a thin line.",
-    "per": "What the curves are drawn against.",
-    "split": "Train values are means over the batches since the last report, validation values "
-    "are of the weights at that moment. Train is solid, validation dashed.",
-    "plane": "Nats mean the same for runs on the same data, divided and seen alike, under one "
-    "likelihood. Each such group has a plane of its own.",
+    "fold": "Combine runs that differ in their seed only: mean and 95 % interval over three seeds "
+    "or more (Student's t), each seed as a thin line.",
+    "per": "Horizontal axis of the curves.",
+    "split": "Train values (solid) are means over the batches since the last report. Validation "
+    "values (dashed) are those of the weights at that moment.",
+    "plane": "Nats are comparable for runs with the same data, split, preprocessing and "
+    "likelihood. Each such group has its own plane.",
     "source": "Values of the best weights of each run: on validation data from their report, on "
     "test data from a saved evaluation. Runs without these values or without a KL are left out.",
-    "rd": "Rate is the KL: what a code z tells of its example, nats per example. Distortion is "
-    "the reconstruction: what is lost. On a thin line their sum, −ELBO, is the same; down and "
-    "to the left is better. β decides where on its curve a model ends: below 1 it buys "
-    "reconstruction with KL, above 1 it saves KL.",
-    "all": "Also the settings that are the same for all.",
-    "shaded": "Shaded: differs from the first column. Seeds of one configuration share a column.",
+    "rd": "Rate is the KL, the information in z about its example. Distortion is the "
+    "reconstruction term. Both are nats per example; down and to the left is better. On a thin "
+    "line their sum, −ELBO, is constant. β selects the point on the rate–distortion curve: β < 1 "
+    "favours reconstruction, β > 1 favours low rate.",
+    "all": "Show the settings that all runs share, too.",
+    "shaded": "Shaded values differ from the first column. Seeds of one configuration share a "
+    "column.",
 }
 
 
 class Chosen(NamedTuple):
-    """The selected runs by configuration, how they are called and what colour they have."""
+    """The selected configurations with their labels and colours."""
 
     folds: list[Fold]
     names: list[str]
@@ -60,7 +63,7 @@ class Chosen(NamedTuple):
 
 
 def chosen(selected: Sequence[Entry], folding: bool) -> Chosen:
-    """The selection folded, or every run for itself in the colour of its configuration."""
+    """Return the selection by configuration, or each run in its configuration's colour."""
     whole = configurations.fold(selected)
     slots = configurations.slots(st.session_state.get(SLOTS, {}), [f.key for f in whole], CLASSES)
     st.session_state[SLOTS] = slots
@@ -69,13 +72,13 @@ def chosen(selected: Sequence[Entry], folding: bool) -> Chosen:
 
 
 def fold_toggle() -> bool:
-    """Whether seeds are folded."""
+    """The toggle for combining seeds."""
     about = HELP["fold"]
     return st.toggle("Fold seeds", True, key="compare_fold", help=about, persist_state="session")
 
 
 def names(picked: Chosen) -> str:
-    """HTML: the colour and the name of each configuration."""
+    """Return HTML: the colour and the name of each configuration."""
     spans = [
         f"<span>{_dot(picked.slots.get(fold.key))}{escape(name)}</span>"
         for fold, name in zip(picked.folds, picked.names, strict=True)
@@ -89,7 +92,7 @@ def _dot(slot: int | None) -> str:
 
 
 def of(entry: Entry, source: str) -> Figures:
-    """The figures of a run on "val" or "test" data."""
+    """Return the results of a run on "val" or "test" data."""
     return entry.test if source == "test" else entry.val
 
 
@@ -98,12 +101,11 @@ def _runs(count: int) -> str:
 
 
 def plane(visible: Sequence[Entry], selected: Sequence[Entry]) -> None:
-    """Every run that passes the filters in the rate-distortion plane, the selected ones in
-    colour."""
+    """The rate–distortion plane of every visible run, the selected ones in colour."""
     known = list({entry.name: entry for entry in [*selected, *visible]}.values())
     groups, mine = configurations.planes(known), {entry.name for entry in selected}
     if not groups:
-        st.info("No run here has settings that can be read.")
+        st.info("None of these runs has readable settings.")
         return
     left, right = st.columns(LAYOUT, gap="medium")
     titles = {g.label: f"{g.label} ({len(g.entries):,})" for g in groups}
@@ -133,17 +135,17 @@ def plane(visible: Sequence[Entry], selected: Sequence[Entry]) -> None:
 
 
 def _told(shown: int, comparable: int, all_: int) -> str:
-    """How many runs stand in the plane, and why others do not."""
+    """Return the number of runs in the plane, and the reasons for leaving out others."""
     told = [f"**Rate–distortion plane** · {_runs(shown)}"]
     if comparable > shown:
-        told.append(f"{_runs(comparable - shown)} without these figures")
+        told.append(f"{_runs(comparable - shown)} without these values")
     if all_ > comparable:
         told.append(f"{_runs(all_ - comparable)} on other data or likelihoods")
     return " · ".join(told)
 
 
 def called(shown: Sequence[Entry], folding: bool) -> list[tuple[Fold, str]]:
-    """These runs folded, or every one for itself, each with what it is called."""
+    """Return these runs by configuration, or each one alone, with labels."""
     folds = configurations.fold(shown)
     folds = folds if folding else configurations.unfold(folds)
     return list(zip(folds, configurations.labels(folds), strict=True))
@@ -191,7 +193,7 @@ def curves(selected: Sequence[Entry]) -> None:
 def _lines(
     fold: Fold, name: str, slot: int | None, quantity: str, split: str, per: str
 ) -> list[comparison.RunCurve]:
-    """A line a run, and over several seeds their mean; what a run lacks has no line."""
+    """Return one line per run with this quantity, and the mean over several seeds."""
     found = [(run, line(reports(run), quantity, split, per)) for run in fold.runs]
     found = [(run, one) for run, one in found if len(one.value)]
     several = len(fold.runs) > 1
@@ -209,7 +211,7 @@ def _lines(
 
 
 def reports(entry: Entry) -> list[dict[str, Any]]:
-    """Every report of a run, read again only when there are more."""
+    """Return every report of a run, from a cache until there are more."""
     path = server.ROOT / entry.name
     return _reports(path, run_key(Run(path), files=("metrics.jsonl",)))
 
@@ -228,14 +230,14 @@ def settings(selected: Sequence[Entry]) -> None:
     differ = configurations.differing(picked.folds)
     every = list(dict.fromkeys(name for fold in picked.folds for name in fold.settings))
     if len(picked.folds) == 1:
-        st.caption("One configuration is selected; tick others to see how they differ from it.")
+        st.caption("One configuration is selected. Tick others to see the differences.")
     st.html(differences(picked, every if everything or len(picked.folds) == 1 else differ))
     if len(picked.folds) > 1:
         st.caption(HELP["shaded"])
 
 
 def differences(picked: Chosen, rows: Sequence[str]) -> str:
-    """HTML: a column a configuration, a row a setting; what differs from the first is marked."""
+    """Return HTML: a column per configuration, a row per setting, with differences marked."""
     heads = "".join(
         f'<th title="{escape(name)}">{_dot(picked.slots.get(fold.key))}{escape(name)}</th>'
         for fold, name in zip(picked.folds, picked.names, strict=True)

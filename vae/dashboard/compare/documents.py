@@ -1,7 +1,7 @@
-"""The selected runs as files that need no VAE Lab: a report, and a script of one run.
+"""Downloads that need no VAE Lab: a report of the selected runs, and the script of one run.
 
-Each is made when it is asked for, because a report opens every run. What is refused is told in a
-sentence in place of the button.
+Each is built when its button is pressed, because a report loads every run. If a download is not
+possible, a sentence takes the place of its button.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,11 +16,10 @@ MOST = 60  # runs of a report
 HELP = {
     "report": "One HTML file that opens without a network: data, settings, curves, the "
     "rate–distortion plane, verdicts; and of each run its latent map, KL per dimension, "
-    "reconstructions, samples and kept evaluations. About 5 MB, and a second or two a run.",
-    "script": "One Python file that trains the run again with torch and NumPy alone, for reading "
-    "and for the record: the same split, weights, batches and noise, so on such a machine the "
-    "same figures.",
-    "data": "The examples as the script reads them; keep the file beside it.",
+    "reconstructions, samples and saved evaluations. About 5 MB, one or two seconds per run.",
+    "script": "One Python file that trains the run again with torch and NumPy only: same split, "
+    "weights, batches and noise, so on the same kind of machine the same results.",
+    "data": "The examples in the form that the script reads. Keep the file beside the script.",
 }
 
 
@@ -35,7 +34,7 @@ def documents(selected: Sequence[Entry]) -> None:
         what = "Report of 1 run" if len(runs) == 1 else f"Report of {len(runs)} runs"
         _download(f"{what} (.html)", "report", lambda: _report(runs), f"{name}.html", "text/html")
     else:
-        st.caption(f"A report holds up to {MOST} runs, and {len(runs)} are selected.")
+        st.caption(f"A report contains up to {MOST} runs, but {len(runs)} are selected.")
     if len(runs) == 1:
         _script(runs[0])
     else:
@@ -43,7 +42,7 @@ def documents(selected: Sequence[Entry]) -> None:
 
 
 def _script(run: Run) -> None:
-    """The script of a run, and its data where it cannot make or find them itself."""
+    """The downloads of a run's script and, if the script cannot obtain them, of its data."""
     _download(
         "Script of the run (.py)",
         "script",

@@ -1,5 +1,5 @@
-"""The selected runs in pictures: latent maps on common axes, and what each makes of the same
-examples and of noise from its prior."""
+"""Images of the selected runs: latent maps on common axes, reconstructions of the same examples,
+and samples of the prior."""
 
 from collections.abc import Sequence
 from html import escape
@@ -36,18 +36,18 @@ PLANES = {
 }
 SAMPLES = 16
 HELP = {
-    "projection": "The two latent dimensions with the largest KL of each run, or its own two "
-    "principal components. Axes are the same for all, so that spread can be compared; which "
-    "dimension is which cannot: latents have no order.",
-    "maps": "Posterior means of up to 1,000 held-out examples in each run, of its best weights. "
+    "projection": "The two latent dimensions with the largest KL of each run, or its first two "
+    "principal components. All maps have the same axes, so their spreads are comparable. Latent "
+    "dimensions have no order, so dimensions of two runs do not correspond.",
+    "maps": "Posterior means of up to 1,000 held-out examples at the best weights of each run. "
     "Rings: 1 and 2 standard deviations of the prior.",
-    "same": "The same examples through each run: E[x|z] at z = mean of q(z|x), best weights.",
-    "samples": "E[x|z] for noise z from the prior; runs with as many latents have the same z.",
+    "same": "Reconstructions of the same examples: E[x|z] at z = mean of q(z|x), best weights.",
+    "samples": "E[x|z] for z from the prior. Runs with equal latent dimension share the same z.",
 }
 
 
 def several(selected: Sequence[Entry]) -> list[LoadedRun]:
-    """The first four selected runs that can be opened; why others cannot is told."""
+    """Load the first four selected runs, and show the errors of runs that fail."""
     found: list[LoadedRun] = []
     refused: list[str] = []
     for entry in selected:
@@ -85,7 +85,7 @@ def maps(selected: Sequence[Entry], titles: dict[str, str]) -> None:
 
 
 def _first(loaded: Sequence[LoadedRun], selected: Sequence[Entry]) -> str:
-    """That not all of the selected runs are shown."""
+    """Return how many of the selected runs the view shows, if not all."""
     few, all_ = len(loaded), len(selected)
     return "" if few == all_ else f" · the first {few} of {all_} selected runs with weights"
 
@@ -140,10 +140,10 @@ def _map(
 
 
 def pictures(selected: Sequence[Entry], titles: dict[str, str]) -> None:
-    """Reconstructions of the same examples, and samples, a row or a sheet each run."""
+    """Reconstructions of the same examples, and samples of each run."""
     loaded = [one for one in several(selected) if one.data.is_image]
     if not loaded:
-        st.info("Pictures can be shown of runs on pictures that have saved weights.")
+        st.info("This view needs runs on images with saved weights.")
         return
     first = loaded[0]
     alike = [one for one in loaded if one.data.fingerprint == first.data.fingerprint]
@@ -155,11 +155,9 @@ def pictures(selected: Sequence[Entry], titles: dict[str, str]) -> None:
         layers[label[:22]] = one.decode(one.encode(rows).mean, rows)
     names = widgets.names_of(first.data.labels, first.data.classes, rows)
     words = [html_grid.Card(f"#{row}", name, ()) for row, name in zip(rows, names, strict=True)]
-    told = (
-        "held out by all of these runs" if held_out else "some runs were trained on some of them"
-    )
+    told = "held out by all of these runs" if held_out else "training examples of some runs"
     if others := len(loaded) - len(alike):
-        told += f" · {others} on other data, not shown here"
+        told += f" · {others} with other data, not shown here"
     head = f"**The same {len(rows)} examples** · {told}{_first(loaded, selected)}"
     st.markdown(head, help=HELP["same"])
     st.html(html_grid.cards(layers, words, (("class", "text"),), _scale(first), WIDTH - 160))
@@ -172,8 +170,8 @@ def pictures(selected: Sequence[Entry], titles: dict[str, str]) -> None:
 
 
 def common(loaded: Sequence[LoadedRun]) -> tuple[Ints, bool]:
-    """Up to 64 rows that none of these runs was trained on, evenly over all of them; where there
-    are none, those that the first one has not seen. Whether all have not seen them."""
+    """Return up to 64 evenly spaced rows that all of these runs hold out, or if there are none,
+    those of the first run; and whether all hold them out."""
     held = [np.union1d(one.splits.test, one.splits.val) for one in loaded]
     rows = held[0]
     for other in held[1:]:
@@ -184,19 +182,19 @@ def common(loaded: Sequence[LoadedRun]) -> tuple[Ints, bool]:
 
 
 def _scale(loaded: LoadedRun, across: int = 1) -> int:
-    """By what whole number pictures are enlarged: to 48 pixels or more."""
+    """Return the integer scale of images, for a width of at least 48 pixels."""
     width = loaded.data.event_shape[2]
     return max(1, -(-48 // width)) if across == 1 else max(1, min(224 // across // width, 8))
 
 
 def _fitting(loaded: LoadedRun) -> int:
-    """How many cards stand in one row beside their names."""
+    """Return the number of cards in one row."""
     cell = max(html_grid.CARD, loaded.data.event_shape[2] * _scale(loaded)) + html_grid.GAP[0]
     return max(1, (WIDTH - 160) // cell)
 
 
 def _noise(loaded: LoadedRun) -> Floats:
-    """Decoded draws from the prior, or of a model without one from a fit to its latents."""
+    """Decode draws from the prior or, without a prior, from a fit to the latents."""
     if loaded.model.has_kl:
         z = prior_sample(loaded.model, SAMPLES, 0)
     else:

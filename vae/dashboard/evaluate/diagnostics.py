@@ -24,7 +24,6 @@ from vae.runs.result_keys import run_key
 
 POLL = 2.0  # seconds between two updates while a run trains
 AT_ONCE = 256  # elements of an example up to which fitting the reference takes about a second
-RESUMABLE = ("finished", "stopped", "paused", "interrupted")  # states of a run
 STRIP = (
     "KL(q(z|x) ‖ p(z)) of each latent, mean over the validation examples (training examples "
     "without validation), nats; the largest at the end on top. Grey: below 0.01 nats, the latent "
@@ -126,7 +125,7 @@ def _finding(run: Run, status: Status, name: str, finding: Finding) -> None:
 def _fix(run: Run, status: Status, name: str, fix: Fix) -> None:
     left, right = st.columns([8, 4], vertical_alignment="center")
     left.markdown(f"**Fix**: {_change(run.config, fix)}. {fix.why}")
-    if fix.resume and status.state in RESUMABLE:
+    if fix.resume and status.extendable:
         pressed = right.button(
             "Train longer",
             key=f"fix_{name}",
