@@ -1,8 +1,8 @@
-"""Batches: examples on a device, as the model sees them.
+"""Batches: examples on a device, as the model receives them.
 
-The data stay one contiguous tensor in their own type (bytes for pictures), on the device; a batch
-is gathered, scaled and, where asked, binarised. No DataLoader: for data that fits in memory it
-only costs.
+The data set is one contiguous tensor on the device, in its own type (bytes for images). A batch is
+gathered, scaled and, if configured, binarised. A DataLoader would only cost time: the data fit in
+memory.
 """
 
 from collections.abc import Iterator
@@ -19,14 +19,14 @@ from vae.data import Dataset
 
 
 class Batch(NamedTuple):
-    """Some examples, and their classes for a model that is conditional on them."""
+    """Examples, and their classes for a conditional model."""
 
     x: Tensor  # (B, *event)
     y: Tensor | None  # (B,)
 
 
 class Batches:
-    """The rows of a data set on a device; `take` draws binarisation noise from its generator."""
+    """Rows of a data set on a device; `take` draws binarisation noise from its generator."""
 
     def __init__(
         self, dataset: Dataset, rows: Ints, config: RunConfig, device: torch.device
@@ -43,7 +43,7 @@ class Batches:
         return len(self.x)
 
     def take(self, rows: Tensor) -> Batch:
-        """Examples as the model sees them, float32 (B, *event), for positions `rows` (B,)."""
+        """Return the examples at positions `rows` (B,) as the model receives them: (B, *event)."""
         x = self.x.index_select(0, rows).float()
         if self.scale != 1:
             x = x.div_(self.scale)
@@ -51,12 +51,12 @@ class Batches:
         return Batch(x, None if self.y is None else self.y.index_select(0, rows))
 
     def chunks(self, size: int = 512) -> Iterator[Batch]:
-        """All examples in order, `size` (or fewer) at a time."""
+        """Yield all examples in order, at most `size` at a time."""
         for start in range(0, len(self), size):
             rows = torch.arange(start, min(start + size, len(self)), device=self.x.device)
             yield self.take(rows)
 
     def fixed(self, seed: int) -> Batch:
-        """All examples at once, binarised by a draw that `seed` fixes."""
+        """Return all examples at once, binarised by a draw that depends on `seed` only."""
         with stream(self.x.device, seed, "evaluation"):
             return self.take(torch.arange(len(self), device=self.x.device))

@@ -1,4 +1,4 @@
-"""The VAE: networks, likelihood, posterior and prior put together as the configuration says.
+"""The VAE: networks, likelihood, posterior and prior of a configuration in one module.
 
 x (B, *event) → q(z|x) → z (K, B, Z) → p(x|z). Notation: B batch, K samples, Z latent dimensions.
 """
@@ -24,7 +24,7 @@ from vae.components.priors import PRIORS
 from vae.components.terms import Pass
 from vae.config import RunConfig
 
-WORTH_THREADS = 200_000_000  # operations a step below which threads cost more than they bring
+WORTH_THREADS = 200_000_000  # operations per step: below, threads cost more time than they save
 
 
 class VAE(nn.Module):
@@ -55,29 +55,29 @@ class VAE(nn.Module):
 
     @property
     def classes(self) -> int:
-        """How many classes encoder and decoder are conditional on; 0 for none."""
+        """Number of classes that encoder and decoder are conditional on; 0 for none."""
         return self.domain.classes if self.config.conditional else 0
 
     @property
     def has_kl(self) -> bool:
-        """Whether q(z|x) has a density, so that KL and ELBO exist."""
+        """Whether q(z|x) has a density, and the model a KL and an ELBO."""
         return self._posterior.has_density
 
     @property
     def mean_noise(self) -> float:
-        """The variance of the mean of q(z|x) in variances of q(z|x): 0 unless that mean is itself
-        an estimate from samples."""
+        """Variance of the mean of q(z|x), relative to the variance of q(z|x): 0 unless the mean is
+        estimated from samples."""
         samples = self._posterior.mean_samples
         return 1 / samples if samples else 0.0
 
     @property
     def discrete(self) -> bool:
-        """Whether p(x|z) is a probability (not a density), so that bits make sense."""
+        """Whether p(x|z) is a probability and not a density: only a probability has bits."""
         return self._likelihood.discrete
 
     @property
     def caveat(self) -> str:
-        """Why ln p(x|z) is no log-likelihood of these data; "" where it is one."""
+        """Why ln p(x|z) is not a log-likelihood of these data; "" if it is one."""
         return self._likelihood.caveat(self.domain)
 
     @property
@@ -85,13 +85,13 @@ class VAE(nn.Module):
         return next(self.parameters()).device
 
     def scalars(self) -> dict[str, Tensor]:
-        """Learned numbers worth plotting: name → scalar."""
+        """Return the learned scalars of the likelihood: name → scalar."""
         return self._likelihood.scalars()
 
     def posterior(self, x: Tensor, y: Tensor | None = None) -> Distribution:
-        """q(z|x), or q(z|x, y) of a conditional model, for x (B, *event) and classes y (B,): batch
-        shape (B,), event shape (Z,). The class enters as a learned offset of x, which to the first
-        layer is what a one-hot code beside x would be: W(x + o_y) = Wx + b_y."""
+        """Return q(z|x), of a conditional model q(z|x, y), for x (B, *event) and classes y (B,):
+        batch shape (B,), event shape (Z,). The class adds a learned offset o_y to x. The first
+        layer cannot tell it from a one-hot code beside x: W(x + o_y) = Wx + b_y."""
         if self.classes:
             assert y is not None
             x = x + self.offset(y).unflatten(-1, self.domain.shape)
@@ -101,18 +101,17 @@ class VAE(nn.Module):
         return q
 
     def prior(self, temperature: float = 1.0) -> Distribution:
-        """p(z), its spread times `temperature`: batch shape (), event shape (Z,)."""
+        """Return p(z) with its spread times `temperature`: batch shape (), event shape (Z,)."""
         p: Distribution = self._prior(self.posterior, temperature)
         return p
 
     def init_from_data(self, x: Tensor) -> None:
-        """Prepare what begins at the data, before the first step, from training examples
-        (N, *event)."""
+        """Initialise the prior from training examples (N, *event), before the first step."""
         self._prior.init_from_data(x)
 
     def likelihood(self, z: Tensor, y: Tensor | None = None) -> Distribution:
-        """p(x|z), or p(x|z, y) of a conditional model, for z (..., B, Z) and classes y (B,): batch
-        shape (..., B), event shape *event. The class enters as a one-hot code beside z."""
+        """Return p(x|z), of a conditional model p(x|z, y), for z (..., B, Z) and classes y (B,):
+        batch shape (..., B), event shape *event. The class enters as a one-hot code beside z."""
         if self.classes:
             assert y is not None
             code = one_hot(y, self.classes).to(z.dtype)  # (B, classes)
@@ -123,13 +122,13 @@ class VAE(nn.Module):
         return px
 
     def forward(self, x: Tensor, samples: int = 1, y: Tensor | None = None) -> Pass:
-        """One forward pass with K = `samples`; 0 takes the mean of q(z|x) for z, with K = 1."""
+        """Return a forward pass with K = `samples`; 0 uses the mean of q(z|x) as z, with K = 1."""
         q = self.posterior(x, y)
         z = q.rsample(torch.Size((samples,))) if samples else q.mean.unsqueeze(0)  # (K, B, Z)
         return Pass(x, y, q, self.prior(), z, self.likelihood(z, y))
 
     def loss(self, out: Pass, scalars: dict[str, float]) -> Loss:
-        """The configured objective, its scheduled options replaced by `scalars`."""
+        """Return the configured objective of a pass, with `scalars` as its scheduled options."""
         options = self.config.chosen("objective") | scalars
         return OBJECTIVES[self.config.objective].loss(out, **options)
 
@@ -139,48 +138,48 @@ class VAE(nn.Module):
         return torch.autocast(x.device.type, torch.bfloat16)
 
 
-def turn(model: VAE, count: int) -> Tensor | None:
-    """For `count` samples of a conditional model its classes in turn, (count,); else None."""
+def classes_in_turn(model: VAE, count: int) -> Tensor | None:
+    """Return the classes 0, 1, …, 0, 1, … of `count` samples, (count,); None if unconditional."""
     if not model.classes:
         return None
     return torch.arange(count, device=model.device) % model.classes
 
 
 def build(config: RunConfig, domain: Domain) -> VAE:
-    """A VAE with the weights that the configuration's seed gives, on the CPU."""
+    """Return a VAE on the CPU, initialised by the configuration's seed."""
     with stream(torch.device("cpu"), config.seed, "weights"):
         return VAE(config, domain)
 
 
 class Cost(NamedTuple):
-    """What a model takes."""
+    """Size and computation of a model."""
 
     weights: int
     flops: int  # floating-point operations of one training step, forward and backward
 
     @property
     def threads(self) -> int:
-        """CPU threads that a training step is worth: small products are done sooner by one."""
+        """CPU threads for a training step: one thread is faster for small matrix products."""
         return (os.cpu_count() or 1) if self.flops > WORTH_THREADS else 1
 
 
 def cost(config: RunConfig, domain: Domain) -> Cost:
-    """The cost of a configuration; raises ValueError if the network cannot take the shape."""
+    """Return the cost of a configuration. Raises ValueError if the network does not fit."""
     products: list[int] = []
 
-    def count(layer: nn.Module, given: tuple[Tensor, ...], made: Tensor) -> None:
-        """Add the products of one layer: a convolution shares its weights over places."""
+    def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        """Add the products of one layer: a convolution uses its weights at every place."""
         if isinstance(layer, nn.ConvTranspose2d):
-            products.append(given[0].numel() * layer.weight[0].numel())
+            products.append(inputs[0].numel() * layer.weight[0].numel())
         elif isinstance(layer, nn.Linear | nn.Conv2d):
-            products.append(made.numel() * layer.weight[0].numel())
+            products.append(output.numel() * layer.weight[0].numel())
 
-    vae = build(config, domain)  # for real: torch takes a second to wake its meta device
+    vae = build(config, domain)  # not on torch's meta device, which takes a second to start
     for layer in vae.modules():
         layer.register_forward_hook(count)
     with torch.no_grad():
         vae.encoder(torch.zeros(1, *domain.shape))
         vae.decoder(torch.zeros(config.posterior_samples, config.latent_dim + vae.classes))
-    # A product and a sum each, and the backward pass does twice what the forward pass does
+    # One product and one sum each; the backward pass needs twice as many as the forward pass
     flops = 2 * 3 * config.batch_size * sum(products)
     return Cost(sum(p.numel() for p in vae.parameters()), flops)

@@ -156,7 +156,8 @@ def test_posterior_transforms_follow_more_intricate_shapes() -> None:
     assert bound(radius, "flow", posterior_transforms=2) > one + 0.4
 
 
-FLAT = {"data": "mixture", "latent_dim": 2, "epochs": 60, "sigma": 0.1}
+FLAT = {"data": "mixture", "latent_dim": 2, "epochs": 40, "sigma": 0.1, "lr": 1e-2}
+FLAT |= {"batch_size": 64}
 
 
 def test_prior_that_learns_asks_for_a_smaller_kl() -> None:

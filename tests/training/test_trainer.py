@@ -21,7 +21,7 @@ from vae.training import metrics
 from vae.training import milestones as plan_module
 from vae.training.metrics import Sums
 from vae.training.milestones import REPORTS, Plan
-from vae.training.previews import SHOWN_TILES
+from vae.training.previews import TILES
 from vae.training.trainer import Event, Trainer, effective, train
 
 CPU = torch.device("cpu")
@@ -596,7 +596,7 @@ def test_frames_show_the_fixed_examples(
         expected = model.likelihood(mean).mean
     np.testing.assert_allclose(frame.reconstructions, expected, rtol=1e-5, atol=1e-6)
     assert frame.mean.shape == (len(examples.index), 2)
-    assert frame.samples.shape == (SHOWN_TILES, *SHAPE)
+    assert frame.samples.shape == (TILES, *SHAPE)
 
 
 def test_ticks_count_up_to_the_end(

@@ -30,7 +30,7 @@ from vae.training import metrics, milestones
 from vae.worker import train as worker
 
 TIMES = ("seconds", "images_per_second")
-TINY = {"examples": 40, "epochs": 2, "batch_size": 8, "frames": 3}  # 32 to train on: 8 steps
+TINY = {"examples": 30, "epochs": 2, "batch_size": 8, "frames": 3}  # 24 to train on: 6 steps
 LONG = {"examples": 1000, "epochs": 5, "batch_size": 10, "frames": 5}  # 800: 400 steps
 SHARED = {"data": "mixture", "likelihood": "gaussian", "hidden": (8,), "threads": 1, "lr": 1e-2}
 
@@ -139,15 +139,15 @@ class Fault:
 
 
 def story(root: Path) -> None:
-    """A run with a history: β moved at step 2, a pause at 4, and β moved back at 6."""
+    """A run with a history: β moved at step 1, a pause at 4, and β moved back at 5."""
     run = create(root, "victim", TINY)
 
     def act(step: int) -> None:
-        if step == 2:
+        if step == 1:
             run.want(beta=4.0)
         elif step == 4 and not run.changes()[1:]:
             run.want("pause")
-        elif step == 6:
+        elif step == 5:
             run.want(beta=1.0)
 
     train(run, act)
@@ -159,7 +159,7 @@ def story(root: Path) -> None:
 def boundaries(root: Path) -> dict[str, Any]:
     """Kill the story before every deed, and in the middle of every write."""
     metrics.TICK_SECONDS, worker.STATUS_SECONDS = 0.0, -1.0  # at every step, not by the clock
-    milestones.SNAPSHOT_EXAMPLES = 3 * TINY["batch_size"]  # every third step: in mid-epoch
+    milestones.SNAPSHOT_EXAMPLES = 2 * TINY["batch_size"]  # every second step: in mid-epoch
     judge = Judge(root / "references", TINY)
     deeds, writes = _count(root)
     states: dict[str, int] = {}

@@ -15,7 +15,7 @@ from vae.base import rng
 from vae.base.records import Encoding, Floats, Ints
 from vae.batches import Batch, Batches
 from vae.components.terms import kl, kl_per_dimension, reconstruction_error
-from vae.model import VAE, turn
+from vae.model import VAE, classes_in_turn
 
 CHUNK = 1024
 KL_SAMPLES = 16  # samples of q(z|x) that estimate a KL without closed form
@@ -144,7 +144,7 @@ def decode(
     `labels` (N,) are the classes for a conditional model, by default all classes in turn.
     """
     parts = []
-    y = turn(model, len(z))
+    y = classes_in_turn(model, len(z))
     if y is not None and labels is not None:
         y = torch.from_numpy(labels).to(model.device)
     with torch.no_grad(), rng.stream(model.device, noise_seed or 0, "page"):

@@ -68,7 +68,7 @@ class Prior(nn.Module):
         self.domain = domain
 
     def init_from_data(self, x: Tensor) -> None:
-        """Learn what may be learned before the first step from training examples (N, *event)."""
+        """Initialise the prior from training examples (N, *event), before the first step."""
 
     def forward(self, posterior: Encoder, temperature: float = 1.0) -> Distribution:
         raise NotImplementedError

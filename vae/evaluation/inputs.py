@@ -21,7 +21,7 @@ from vae.batches import Batches
 from vae.data.dataset import stratified
 from vae.evaluation.aggregate_posterior import Information, Posteriors, information, joined
 from vae.evaluation.bound import Terms, batch_size, batch_terms
-from vae.model import VAE, turn
+from vae.model import VAE, classes_in_turn
 
 CHUNK = 256  # examples, or samples, at a time, at most
 DRAWS = 2000  # of z, each compared with all examples, for the aggregate posterior
@@ -111,7 +111,7 @@ def pace(model: VAE) -> float:
     for _ in range(2):  # the first time allocates buffers
         start = time.perf_counter()
         with torch.no_grad():
-            model.likelihood(z, turn(model, size))
+            model.likelihood(z, classes_in_turn(model, size))
     return (time.perf_counter() - start) / size
 
 

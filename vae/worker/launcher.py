@@ -1,9 +1,9 @@
-"""Starting workers: one warm spare, one training run a device, and a queue: the folders in state
-`queued`, the oldest first.
+"""Start worker processes: one training run per device, and a queue of the others.
 
-Any number of servers may work off the queue of one root. Two locks keep them apart: `.queue.lock`
-is held by the one that looks which device is free, and the run's own status is taken, not written
-over, so that a run is started once.
+The queue is the run folders in state `queued`, the oldest first. Several servers can share one
+root: the lock `.queue.lock` lets one of them at a time look for free devices, and a run's state
+changes under the lock of its status, so that each run starts once. A spare worker waits with the
+slow modules imported.
 """
 
 import json
@@ -23,18 +23,18 @@ from vae.runs import Run, identity, listing
 from vae.runs.status import ALIVE, RESUMABLE
 from vae.worker.job import Job
 
-SETTLE_SECONDS = 3.0  # before the next spare is made, so as not to slow the start of a worker
-QUEUE_SECONDS = 1.0  # to wait for another server to be done with the queue
-# Two threads that spin at barriers fall to a fifth of their speed beside a busy third one
+SETTLE_SECONDS = 3.0  # delay of the next spare, whose start would slow the worker's start
+QUEUE_SECONDS = 1.0  # to wait for another server to release the queue
+# Two threads that spin at barriers run at a fifth of their speed beside a busy third one
 ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"}
 PROJECT = Path(__file__).parents[2]
 
 
 class Launcher:
-    """What a server holds to start work; the run folders are the truth, it only has handles."""
+    """Starts workers for one root; all state is in the run folders, here are only processes."""
 
     def __init__(self, root: Path | str, spare: bool = True) -> None:
-        """Without `spare` a worker starts when work is there, and imports torch then."""
+        """Without `spare`, a worker starts only when there is work, and imports torch then."""
         self.root = Path(root)
         self._replaces_spare = spare
         self._spare: subprocess.Popen[str] | None = None
@@ -43,13 +43,13 @@ class Launcher:
         self._closed = False
 
     def warm(self) -> None:
-        """Have one process ready that has imported all that is slow."""
+        """Start a spare worker unless one is waiting."""
         with self._lock:
             if not self._closed and (self._spare is None or self._spare.poll() is not None):
                 self._spare = _start()
 
     def close(self) -> None:
-        """Let the spare go; workers go on."""
+        """End the spare; workers continue."""
         with self._lock:
             self._closed = True
             if self._spare is not None and self._spare.stdin is not None:
@@ -71,17 +71,17 @@ class Launcher:
                         if device not in busy and self._start(run, device):
                             busy.add(device)
             except Timeout:
-                return  # another server works the queue off at this moment
+                return  # another server is starting queued runs
 
     def resume(self, run: Run) -> None:
-        """Queue a run again; it goes on from its last saved state. One that is queued or at work
-        stays as it is."""
+        """Queue a run again, to continue from its last saved state; a queued or running one stays
+        as it is."""
         run.want("run")
         run.take(("finished", *RESUMABLE), state="queued", message="")
         self.pump()
 
     def submit(self, job: Job) -> None:
-        """Start a job unless its result is there or it is at work."""
+        """Start a job unless it is running or has a result."""
         with self._lock:
             if job.status()["state"] in ("finished", *ALIVE):
                 return
@@ -98,22 +98,22 @@ class Launcher:
         return {s.device for s in states if s.alive and s.host == socket.gethostname()}
 
     def _start(self, run: Run, device: str) -> bool:
-        """Give a queued run to the spare; whether it has begun."""
+        """Give a queued run to the spare. Return whether the run has started."""
         self.warm()
         try:
             claim = {"device": device, "heartbeat": time.time(), **self._who()}
-            # In the worker's name before it hears of it: from then on only it writes the status
+            # Written before the worker has the order: from then on only the worker writes it
             if not run.take(("queued",), state="starting", message="", **claim):
                 return False
             self._send({"kind": "train", "run": str(run.path.resolve())})
-        except (psutil.Error, BrokenPipeError):  # the spare has just died: the next one takes it
+        except (psutil.Error, BrokenPipeError):  # the spare has just died: queue the run again
             run.take((*ALIVE, "interrupted"), state="queued")
             self._spare = None
             return False
         return True
 
     def _who(self) -> dict[str, Any]:
-        """How the spare is told from all other processes."""
+        """Return host, pid and start time of the spare."""
         assert self._spare is not None
         return identity(self._spare.pid)
 
@@ -135,18 +135,23 @@ class Launcher:
 def _start() -> subprocess.Popen[str]:
     path = os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH")]))
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", "vae.worker"],  # -P: our vae, wherever the server was started
+        [
+            sys.executable,
+            "-P",
+            "-m",
+            "vae.worker",
+        ],  # -P: not the vae of the server's folder
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         env=os.environ | ENVIRONMENT | {"PYTHONPATH": path},
         text=True,
-        start_new_session=True,  # it outlives the server and its terminal
+        start_new_session=True,  # the worker outlives the server and its terminal
     )
 
 
 def _device(run: Run) -> str:
-    """The device that a run will take; what it asks for where that is not to be had."""
+    """Return the device of a run: the resolved one, or the configured one if it is missing."""
     from vae.base.devices import resolve
 
     try:

@@ -1,7 +1,7 @@
 """The job "project": latents → two dimensions, kept as arrays `points` (N, 2) and `index` (N,).
 
-The spec has checkpoint, split, points, projection, options and seed. While it runs, the picture
-as far as it has formed lies in the job's partial result.
+The spec has checkpoint, split, points, projection, options and seed. While the job runs, its
+partial result holds the points computed so far.
 """
 
 from pathlib import Path
@@ -13,7 +13,7 @@ from vae.worker.job import Job
 
 
 def project(job: Job) -> None:
-    """Project latents; raises Cancelled when it is, ValueError if the spec cannot be met."""
+    """Project latents. Raises Cancelled, or ValueError if the spec does not fit the run."""
     from vae.analysis import projections
     from vae.analysis.loaded_run import LoadedRun
 
@@ -39,9 +39,9 @@ def project(job: Job) -> None:
 
 
 def projection_of(path: Path) -> tuple[Projection, Any]:
-    """The projection in a job's result (or partial result) and the rows of the data set it shows.
+    """Return the projection in a (partial) result file, and the data set's rows of its points.
 
-    Raises OSError or ValueError if there is none.
+    Raises OSError or ValueError without a readable result.
     """
     arrays, meta = files.read_arrays(path)
     axes, note = (meta["axes"], meta["note"]) if meta else (("", ""), "")
