@@ -118,7 +118,9 @@ def radius(z: torch.Tensor) -> torch.Tensor:
 
 
 @cache
-def bound(f: Callable[[torch.Tensor], torch.Tensor], posterior: str, **options: Any) -> float:
+def bound(
+    f: Callable[[torch.Tensor], torch.Tensor], posterior: str, steps: int = 500, **options: Any
+) -> float:
     """The ELBO that the best encoder of this posterior reaches under a known decoder, nats."""
     config = quick(activation="tanh", latent_dim=2, posterior=posterior, **options)
     model = build(config, Domain((1,)))
@@ -127,7 +129,7 @@ def bound(f: Callable[[torch.Tensor], torch.Tensor], posterior: str, **options: 
     x = torch.linspace(0.5, 2, 32).view(-1, 1)
     learned = [*model.encoder.parameters(), *model._posterior.parameters()]
     optimizer = torch.optim.Adam(learned, 1e-2)
-    for _ in range(500):
+    for _ in range(steps):
         optimizer.zero_grad()
         model.loss(model(x, 16), {}).total.backward()
         optimizer.step()
@@ -138,9 +140,10 @@ def bound(f: Callable[[torch.Tensor], torch.Tensor], posterior: str, **options: 
 def test_posterior_takes_the_shapes_its_row_promises() -> None:
     """What a family cannot follow costs ELBO: a diagonal Gaussian no correlation, a Gaussian no
     ring. A point does not scatter at all and reconstructs better."""
-    assert bound(total, "full") > bound(total, "diagonal") + 1
-    assert bound(total, "flow") == pytest.approx(bound(total, "full"), abs=0.05)
-    assert bound(radius, "flow") > bound(radius, "full") + 0.8
+    diagonal, full, flow = (bound(total, name, 200) for name in ("diagonal", "full", "flow"))
+    assert full > diagonal + 1
+    assert flow == pytest.approx(full, abs=0.05)
+    assert bound(radius, "flow") > bound(radius, "full", 200) + 0.8
     cloud, point = done(), done(posterior="point", objective="reconstruction")
     assert point.record.kl is None
     assert cloud.record.kl > 1
@@ -187,11 +190,11 @@ def test_prior_transforms_take_more_intricate_shapes() -> None:
 
     def misfit(transforms: int) -> float:
         torch.manual_seed(0)
-        t = 1.5 + 9 * torch.rand(1000)
-        spiral = torch.stack([t * t.cos(), t * t.sin()], 1) / 4 + 0.05 * torch.randn(1000, 2)
+        t = 1.5 + 9 * torch.rand(500)
+        spiral = torch.stack([t * t.cos(), t * t.sin()], 1) / 4 + 0.05 * torch.randn(500, 2)
         prior = PRIORS["flow"](2, Domain((2,)), prior_transforms=transforms)
-        optimizer = torch.optim.Adam(prior.parameters(), 5e-3)
-        for _ in range(250):
+        optimizer = torch.optim.Adam(prior.parameters(), 1e-2)
+        for _ in range(100):
             optimizer.zero_grad()
             loss = -prior(lambda x: x).log_prob(spiral).mean()
             loss.backward()
