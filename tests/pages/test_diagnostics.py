@@ -17,7 +17,7 @@ from vae.analysis.loaded_run import LoadedRun
 from vae.config import RunConfig
 from vae.dashboard import server
 from vae.diagnostics.checks import CHECKS, diagnose
-from vae.diagnostics.findings import Observations, with_fix
+from vae.diagnostics.findings import Check, Finding, Fix, NoFinding, Observations, with_fix
 from vae.diagnostics.latent_swap import model_stats
 from vae.diagnostics.training_stats import training_stats
 from vae.evaluation.baseline import baseline
@@ -199,3 +199,28 @@ def test_a_run_under_the_name_of_a_deleted_one_has_its_own_reference(
         found = baseline(run.data(), run.config, run.config.likelihood).nats
         assert float(said[-1].replace("−", "-")) == pytest.approx(-found, rel=0.01)
     assert said[0] != said[1]
+
+
+def test_a_new_check_appears_with_its_fix(
+    made: Any, root: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A check is one function and its row."""
+
+    def small_batches(obs: Observations) -> Finding | NoFinding:
+        if obs.config.batch_size >= 16:
+            return NoFinding(f"{obs.config.batch_size} examples.")
+        fix = Fix("batch_size", 128, "Larger batches have less noisy gradients.")
+        return Finding((f"A batch has {obs.config.batch_size} examples.",), fix)
+
+    row = Check(small_batches, "Small batches", "The gradient of a small batch is noisy.")
+    monkeypatch.setitem(CHECKS, "small_batches", row)
+    run = copied(root, made("vectors"))
+    assert f"Small batches: {run.config.batch_size} examples." in words(open_page("evaluate.py"))
+    settings = json.loads((run.path / "config.json").read_text())
+    text = json.dumps(settings).replace(
+        f'"batch_size": {run.config.batch_size}', '"batch_size": 8'
+    )
+    (run.path / "config.json").write_text(text)
+    at = open_page("evaluate.py")
+    assert "A batch has 8 examples. **Fix**: " in words(at)
+    assert "(was 8)" in words(at)
