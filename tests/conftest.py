@@ -5,13 +5,14 @@ events(config, data) → every record of a training run; reports(events, split) 
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from threadpoolctl import threadpool_limits
 
 from vae.base.records import Domain, Report
 from vae.config import RunConfig
@@ -64,6 +65,15 @@ WIDTHS: dict[str, dict[str, Any]] = {
     "conv": {"channels": (4, 6)},
     "linear": {},
 }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_blas_thread() -> Iterator[None]:
+    """Run linear algebra on one thread: several take ten times as long for small matrices."""
+    import scipy.linalg  # noqa: F401  # loads a BLAS of its own
+
+    with threadpool_limits(1, user_api="blas"):
+        yield
 
 
 @pytest.fixture(autouse=True)
