@@ -1,4 +1,4 @@
-"""Data: what was loaded, to be looked at before anything is trained on it."""
+"""Data: the chosen data set, before a model is trained on it."""
 
 import streamlit as st
 

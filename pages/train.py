@@ -1,4 +1,4 @@
-"""Train: the bound comes apart live, and the latent space organises itself."""
+"""Train: the terms of the bound and the latent space, live during training."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""The script that runs at every interaction: the table of pages, and the sidebar they share."""
+"""The script that runs at every interaction: the table of pages, and their common sidebar."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ TABLE = {
     "Compare": "compare.py",
 }
 STYLE = Path(__file__).with_name("style.css")
-SIDEBAR = 256  # pixels of width, so that what stands in two columns has room at 1280×720
+SIDEBAR = 256  # width in pixels: two columns of settings fit at 1280×720
 
 st.set_page_config(page_title="VAE Lab", layout="wide", initial_sidebar_state=SIDEBAR)
 st.html(STYLE)

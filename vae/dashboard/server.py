@@ -1,4 +1,4 @@
-"""What lives as long as the server: the root of the runs, the launcher, the queue's heartbeat."""
+"""Objects of the server process: the root of the runs, the launcher, the loop of the queue."""
 
 import asyncio
 import importlib
@@ -30,7 +30,7 @@ launcher = Launcher(ROOT, spare=WARM)
 
 @asynccontextmanager
 async def lifespan(app: Any) -> AsyncIterator[None]:
-    """While the server lives: a warm spare worker, the slow imports, and a worked-off queue."""
+    """Run the server with a spare worker, slow imports done early, and a loop over the queue."""
     heart = asyncio.create_task(_heart())
     try:
         yield
@@ -56,9 +56,9 @@ async def _heart() -> None:
 
 
 def _import_slow() -> None:
-    """Import what the first page needs, so that the first visitor does not wait for it."""
+    """Import the modules of the first page before its first visitor."""
     for name in SLOW:
         importlib.import_module(name)
     import torch
 
-    torch.set_num_threads(1)  # looking at a run must not starve one that trains
+    torch.set_num_threads(1)  # leave the other cores to a run in training

@@ -1,7 +1,7 @@
-"""What the likelihoods make of the data: whether they can take them, and what a constant costs.
+"""Baselines without latents: the best constant output for each likelihood that fits the data.
 
-Of large examples it is computed at a press, with progress. Cancel is any click: it runs the script
-anew, which ends the fits at their next sign of life.
+For large examples a button starts the fits. Any click cancels them: it reruns the script, which
+ends the fits at their next report of progress.
 """
 
 import math
@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from vae.base.numbers import number
 from vae.base.records import Baseline
 from vae.config import RunConfig
-from vae.dashboard.data.view import SPLITS, Shown
+from vae.dashboard.data.view import SPLITS, DataView
 from vae.evaluation.baseline import baselines
 from vae.evaluation.constant_fit import TOLERANCE
 
@@ -41,8 +41,8 @@ READ = (
 DENSITY = "A density: comparable with other densities only, in nats only."
 
 
-def likelihoods(shown: Shown) -> None:
-    """The table; for large examples at a press."""
+def likelihoods(shown: DataView) -> None:
+    """Show the table; for large examples after a press."""
     st.markdown("**What each likelihood costs without latents**", help=ABOUT)
     place, pressed = st.empty(), f"data_fit_{shown.key}{_set(shown.config)}"
     if math.prod(shown.data.event_shape) > AT_ONCE and not st.session_state.get(pressed):
@@ -64,12 +64,12 @@ def _press(key: str) -> None:
 
 
 def _set(config: RunConfig) -> str:
-    """The likelihood of the sidebar with its options, which the table takes over."""
+    """Return the likelihood of the sidebar and its options, which the table uses."""
     return repr((config.likelihood, config.chosen("likelihood")))
 
 
-def _found(shown: Shown, pressed: str, place: DeltaGenerator) -> tuple[Baseline, ...]:
-    """The fits, made once for all who look; a press is forgotten by whoever ends them."""
+def _found(shown: DataView, pressed: str, place: DeltaGenerator) -> tuple[Baseline, ...]:
+    """Return the fits, computed once for all sessions; a cancelled fit needs a new press."""
     made = _made()
     if pressed not in made:
         st.session_state.pop(pressed, None)  # until they are whole
@@ -85,8 +85,8 @@ def _made() -> dict[str, tuple[Baseline, ...]]:
     return {}
 
 
-def _with_progress(shown: Shown, place: DeltaGenerator) -> tuple[Baseline, ...]:
-    """The fits behind a bar and a button that ends them, both gone when they are done."""
+def _with_progress(shown: DataView, place: DeltaGenerator) -> tuple[Baseline, ...]:
+    """Compute the fits with a progress bar and a Cancel button, both removed at the end."""
     left, right = place.container().columns([10, 2], vertical_alignment="center")
     bar = left.progress(0.0, text=FITTING)
     about = "End it; press Fit to begin anew."
@@ -101,7 +101,7 @@ def _with_progress(shown: Shown, place: DeltaGenerator) -> tuple[Baseline, ...]:
 
 
 def table(found: tuple[Baseline, ...], chosen: str) -> str:
-    """Markdown: a row each, that of the sidebar in bold."""
+    """Return a Markdown table of the likelihoods, that of the sidebar in bold."""
     lines = [
         "| likelihood | −ln p(x), nats per example | bits per dimension | what the number is |",
         "|:--|--:|--:|:--|",
@@ -118,7 +118,7 @@ def table(found: tuple[Baseline, ...], chosen: str) -> str:
 
 
 def _with_error(value: float, se: float | None) -> str:
-    """A number and its standard error, to the same digit."""
+    """Return a number and its standard error with matching digits."""
     text = number(value)
     if se is None:
         return text
@@ -127,14 +127,14 @@ def _with_error(value: float, se: float | None) -> str:
 
 
 def _settings(row: Baseline) -> str:
-    """σ or scale, as it is set or as it was fitted."""
+    """Return the set or fitted σ or scale as text."""
     words = [f"{k} {v:.3g}" for k, v in {**row.options, **row.learned}.items()]
     text = ", ".join(words).replace("sigma_min", "σ from").replace(", sigma_max", " to")
     return f" ({text.replace('sigma', 'σ')})" if words else ""
 
 
 def _meaning(row: Baseline) -> str:
-    """What the number is, or why there is none."""
+    """Return the meaning of the number, or why there is none."""
     if row.refused:
         return row.refused
     words = row.caveat or (PROBABILITY if row.probability else DENSITY)
@@ -144,7 +144,7 @@ def _meaning(row: Baseline) -> str:
 
 
 def judged(found: tuple[Baseline, ...]) -> str:
-    """Which examples the numbers are of; "" where no likelihood takes the data."""
+    """Return which examples the numbers refer to; "" if no likelihood fits the data."""
     row = next((row for row in found if row.nats is not None), None)
     if row is None:
         return ""

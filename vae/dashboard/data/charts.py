@@ -1,4 +1,4 @@
-"""The data chosen in the sidebar as pictures: examples, mean and spread, values, classes, factors.
+"""Charts of the data set: examples, mean and standard deviation, values, classes, factors.
 
 Pictures of images are crisp and on fixed scales: black 0 and white 1, for a standard deviation
 white 0.5, which none of values in [0, 1] exceeds; so that classes and data sets can be compared.
@@ -13,7 +13,7 @@ import streamlit as st
 from vae.analysis.dataset_summary import model_inputs, moments
 from vae.base.records import Floats, Hue, Ints, LatentMap, Moments
 from vae.config import RunConfig
-from vae.dashboard.data.view import HELP, SPLITS, Shown, short
+from vae.dashboard.data.view import HELP, SPLITS, DataView, short
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import html_grid, widgets
 from vae.data import Dataset, split, stratified
@@ -30,8 +30,8 @@ LINES = 48  # pixels for the words below an example and the gap
 MOST_CLASSES = 64  # whose means are drawn
 
 
-class Asked(NamedTuple):
-    """What the controls ask for."""
+class ExamplesRequest(NamedTuple):
+    """The class, number and seed of the examples on the page."""
 
     label: int  # a class, or ANY
     number: int
@@ -44,8 +44,8 @@ def _moments(_data: Dataset, _config: RunConfig, key: str, label: int) -> Moment
     return moments(_data, _config, np.flatnonzero(_data.labels == label))
 
 
-def controls(shown: Shown) -> Asked:
-    """Which examples."""
+def controls(shown: DataView) -> ExamplesRequest:
+    """Show the controls of the examples and return their values."""
     at = st.columns([4, 3, 3], vertical_alignment="bottom")
     data = shown.data
     classes = {ANY: "all"}
@@ -56,13 +56,13 @@ def controls(shown: Shown) -> Asked:
     label = widgets.choose(at[0], "Class", key, classes, ANY, HELP["class"])
     key = f"data_number_{data.name}_{data.event_shape}"
     count = widgets.whole(at[1], "Number", key, _numbers(data), HELP["number"], step=4)
-    return Asked(
+    return ExamplesRequest(
         label, count, widgets.whole(at[2], "Seed", "data_seed", (0, 2**31, 0), HELP["seed"])
     )
 
 
 def _numbers(data: Dataset) -> tuple[int, int, int]:
-    """How many examples are shown at least, at most and at first: as many as there is room for."""
+    """Return the lowest, highest and initial number of examples; the last fills the room."""
     if not data.is_image:
         return 4, 2000, 2000 if data.event_shape[0] == 2 else 200
     _, height, width = data.event_shape
@@ -72,8 +72,8 @@ def _numbers(data: Dataset) -> tuple[int, int, int]:
     return 4, 64, max(4, min(40, down * across // 4 * 4))
 
 
-def _rows(data: Dataset, asked: Asked) -> Ints:
-    """The rows shown, drawn evenly over the classes, those of a class together."""
+def _rows(data: Dataset, asked: ExamplesRequest) -> Ints:
+    """Return a sample of rows, balanced over the classes and sorted by class."""
     everything = np.arange(len(data.x))
     if data.labels is None:
         return stratified(None, everything, asked.number, asked.seed)
@@ -82,8 +82,8 @@ def _rows(data: Dataset, asked: Asked) -> Ints:
     return rows[np.argsort(data.labels[rows], kind="stable")]
 
 
-def examples(shown: Shown, asked: Asked) -> None:
-    """Pictures side by side with their class, or vectors in their own space."""
+def examples(shown: DataView, asked: ExamplesRequest) -> None:
+    """Show examples: pictures with their class, or vectors as points or lines."""
     data = shown.data
     if not data.is_image:
         _vectors(shown, asked)
@@ -100,8 +100,8 @@ def examples(shown: Shown, asked: Asked) -> None:
     st.html(html_grid.cards(layers, words, ((first, "text"),), scale, ROOM[0]))
 
 
-def _parts(shown: Shown) -> Any:
-    """The name of the part that each row belongs to, (N,)."""
+def _parts(shown: DataView) -> Any:
+    """Return the name of the split of each row, (N,)."""
     c = shown.config
     names = np.full(len(shown.data.x), "train", dtype="<U10")
     divided = split(shown.data, c.val_share, c.test_share, c.seed)
@@ -109,8 +109,8 @@ def _parts(shown: Shown) -> Any:
     return names
 
 
-def _vectors(shown: Shown, asked: Asked) -> None:
-    """Two features against each other, or all features of a few examples as lines."""
+def _vectors(shown: DataView, asked: ExamplesRequest) -> None:
+    """Show two features as a scatter plot, or all features of a few examples as lines."""
     data = shown.data
     features = data.event_shape[0]
     rows = _rows(data, asked)
@@ -128,8 +128,8 @@ def _vectors(shown: Shown, asked: Asked) -> None:
     st.caption(f"{said} · {len(rows):,} of {len(data.x):,} examples shown")
 
 
-def average(shown: Shown, asked: Asked) -> None:
-    """Mean and standard deviation of each pixel, each with its scale; of vectors a chart."""
+def average(shown: DataView, asked: ExamplesRequest) -> None:
+    """Show mean and standard deviation: pictures with their scales, or a chart for vectors."""
     record = shown.summary.moments
     if asked.label != ANY:
         record = _moments(shown.data, shown.config, shown.key, asked.label)
@@ -150,13 +150,13 @@ def average(shown: Shown, asked: Asked) -> None:
 
 
 def _grey(sd: Floats) -> Floats:
-    """The root of the mean variance over the channels, (…, C, H, W) → (…, 1, H, W)."""
+    """Return the root of the mean variance over the channels, (…, C, H, W) → (…, 1, H, W)."""
     grey: Floats = np.sqrt(np.square(sd).mean(axis=-3, keepdims=True))
     return grey
 
 
 def _scaled(values: Floats, limit: float, alt: str) -> str:
-    """HTML: one picture (C, H, W), white at `limit`, above its scale from 0."""
+    """Return HTML of a picture (C, H, W), white at `limit`, with its scale below."""
     scale = html_grid.tile_scale(values.shape, 1, 1, BESIDE)
     picture = tiles.tile(values[None] / limit, 1, scale=scale)
     width = picture.shape[1]
@@ -168,13 +168,13 @@ def _scaled(values: Floats, limit: float, alt: str) -> str:
     )
 
 
-def has_classes(shown: Shown) -> bool:
+def has_classes(shown: DataView) -> bool:
     """Whether there are pictures of several classes to compare."""
     return shown.data.is_image and len(shown.summary.classes) > 1
 
 
-def each_class(shown: Shown) -> None:
-    """Mean and standard deviation of every class, side by side."""
+def each_class(shown: DataView) -> None:
+    """Show mean and standard deviation of every class."""
     data = shown.data
     if data.labels is None or not has_classes(shown):
         return
@@ -193,8 +193,8 @@ def each_class(shown: Shown) -> None:
     st.html(html_grid.cards(layers, words, (("class", "text"),), scale, ROOM[0]))
 
 
-def histogram(shown: Shown) -> None:
-    """How the values are spread."""
+def histogram(shown: DataView) -> None:
+    """Show the histogram of all values."""
     head, log = st.columns([2, 1], vertical_alignment="center")
     head.markdown("**Values**", help=HELP["histogram"])
     is_log = log.checkbox("log scale", key="data_log", help=HELP["log"], persist_state="session")
@@ -208,15 +208,15 @@ def histogram(shown: Shown) -> None:
     )
 
 
-def balance(shown: Shown) -> None:
-    """How many examples of each class are in train, validation and test."""
+def balance(shown: DataView) -> None:
+    """Show the number of examples of each class in train, validation and test."""
     st.markdown("**Classes in each part**", help=HELP["balance"])
     chart = class_bars(shown.summary)
     plot(chart, key="data_classes", revision=shown.key, height=CHART, label="Examples by class")
 
 
-def factors(shown: Shown) -> None:
-    """The known factors as a table; nothing where there are none."""
+def factors(shown: DataView) -> None:
+    """Show the known factors as a table, if there are any."""
     if not (found := shown.summary.factors):
         return
     st.markdown("**Factors**", help=HELP["factors"])

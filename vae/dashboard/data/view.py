@@ -1,7 +1,7 @@
-"""The data chosen in the sidebar on the screen: what it holds, and what likelihoods make of it.
+"""The Data page: the data set chosen in the sidebar, its numbers and their help.
 
-Everything is shown as a model would see it: divided by its scale, and binarised where the sidebar
-says so. What is computed is kept as long as data, seed, shares and binarisation are the same.
+Values are those that a model receives: divided by their scale, and binarised if the sidebar says
+so. Results are cached by data, seed, shares and binarisation.
 """
 
 import math
@@ -56,8 +56,8 @@ HELP = {
 }
 
 
-class Shown(NamedTuple):
-    """What the page shows: the data, and the settings that they are seen with."""
+class DataView(NamedTuple):
+    """The data set of the sidebar, the settings that apply to it, and its summary."""
 
     data: Dataset
     config: RunConfig
@@ -65,8 +65,8 @@ class Shown(NamedTuple):
     summary: DataSummary
 
 
-def chosen() -> Shown:
-    """The data of the sidebar; ends the page with a word of help if there are none."""
+def chosen() -> DataView:
+    """Return the data of the sidebar; the page ends with the reason if there are none."""
     choice: Choice = st.session_state.chosen
     if choice.config is None or choice.data is None:
         empty("There are no data to show.", choice.problem, link=False)
@@ -80,7 +80,7 @@ def chosen() -> Shown:
         empty("These data cannot be divided.", str(error), link=False)
     if choice.problem:
         st.warning(f"Train is not ready: {choice.problem}")
-    return Shown(choice.data, config, key, summary)
+    return DataView(choice.data, config, key, summary)
 
 
 @st.cache_data(max_entries=8, show_spinner="Looking at the data…")
@@ -88,8 +88,8 @@ def _summary(_data: Dataset, _config: RunConfig, key: str) -> DataSummary:
     return summarise(_data, _config)
 
 
-def facts(shown: Shown) -> None:
-    """One row of numbers: what was loaded."""
+def facts(shown: DataView) -> None:
+    """Show one row of numbers about the data set."""
     s = shown.summary
     parts = [f"{size:,} {name}" for name, size in s.splits.items() if size]
     kind = f"{s.distinct:,} of {s.levels} levels" if s.levels else _real(s)
@@ -130,7 +130,7 @@ def _real(s: DataSummary) -> str:
 
 
 def short(value: float) -> str:
-    """Four significant digits with a true minus."""
+    """Return four significant digits with a true minus sign."""
     return f"{value:.4g}".replace("-", "−")
 
 
@@ -139,7 +139,7 @@ def _named(s: DataSummary) -> str:
 
 
 def _sizes(s: DataSummary) -> str:
-    """The smallest and the largest class."""
+    """Return the sizes of the smallest and the largest class."""
     sizes = s.class_counts.sum(axis=1)
     if not len(sizes):
         return ""

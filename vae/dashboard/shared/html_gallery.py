@@ -1,7 +1,7 @@
-"""Pictures side by side as HTML, each with words of its own below it and under the pointer.
+"""Pictures side by side as HTML, each with a caption below it and a text under the pointer.
 
-One picture of many tiles cannot hold captions that a person can read, select or search; here each
-tile is an image of its own, enlarged by a whole factor, its pixels as they are.
+Each tile is a separate image, enlarged by a whole factor without smoothing, so that captions can
+be read, selected and searched.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from vae.base.records import Floats
 from vae.figures.palette import COLOURS
 from vae.imaging.tiles import data_uri, tile_pngs
 
-LEAST = 44  # pixels that a tile is wide at least
+LEAST = 44  # smallest width of a tile, pixels
 
 _STYLE = """<style>
 .vae-gallery { display: grid; gap: 10px 4px; justify-content: start;
@@ -25,7 +25,7 @@ _STYLE = """<style>
 
 
 class Caption(NamedTuple):
-    """What is said of one tile."""
+    """The texts of one tile."""
 
     name: str  # first line below it, "" for none
     numbers: tuple[tuple[str, str], ...]  # second line: (text, colour of the palette)
@@ -33,13 +33,13 @@ class Caption(NamedTuple):
 
 
 def colour(name: str) -> str:
-    """A colour of the palette as CSS, for light and dark."""
+    """Return a colour of the palette as CSS for the light and the dark theme."""
     light, dark = COLOURS[name]
     return f"light-dark({light}, {dark})"
 
 
 def gallery(rows: Sequence[Floats], captions: Sequence[Caption]) -> str:
-    """HTML: one column of images a caption, one image a row; each of `rows` is (N, C, H, W)."""
+    """Return HTML with a column of images for each caption; each of `rows` is (N, C, H, W)."""
     height, width = rows[0].shape[2:]
     scale = -(-LEAST // width)
     sources = [[data_uri(png) for png in tile_pngs(row)] for row in rows]

@@ -1,8 +1,8 @@
-"""The palette and the theme's grounds as CSS variables, for the style sheets of every page.
+"""The palette and the theme's backgrounds as CSS variables, for the style sheets of every page.
 
-`--muted`, `--kl`, … are the palette's colours; `--surface` is the ground of the sidebar and
-`--border` the colour of lines around things. Each is a pair, of which the browser takes the one
-that fits its theme; Streamlit itself gives its colours as variables to components only.
+`--muted`, `--kl`, … are the palette's colours, `--surface` is the background of the sidebar and
+`--border` the colour of borders. Each is a pair for the light and the dark theme. Streamlit itself
+offers its colours as variables to components only.
 """
 
 import streamlit as st
@@ -14,7 +14,7 @@ GROUNDS = {"surface": "secondaryBackgroundColor", "border": "borderColor"}
 
 
 def shades() -> str:
-    """A <style> that defines them."""
+    """Return a <style> element that defines the variables."""
     values = {name: colour(name) for name in COLOURS}
     for name, option in GROUNDS.items():
         light, dark = (st.get_option(f"theme.{side}.{option}") for side in ("light", "dark"))

@@ -1,4 +1,4 @@
-"""What training will cost: the number of weights, and the time of an epoch, measured here."""
+"""The number of weights of a configuration, and the time of an epoch, measured on this machine."""
 
 import time
 from typing import Any
@@ -16,11 +16,17 @@ ABOUT = (
     "What Train begins, with the settings below; the run that a page shows keeps its own. The "
     "time is that of a training step, tried just now on this machine."
 )
-TABLED = ("network", "likelihood", "posterior", "prior", "objective")  # what a step's time is of
+TABLED = (
+    "network",
+    "likelihood",
+    "posterior",
+    "prior",
+    "objective",
+)  # they set the time of a step
 
 
 def sentence(config: RunConfig, data: Dataset) -> str:
-    """Weights, training examples and time in words."""
+    """Return weights, training examples and time as a sentence."""
     weights, epoch = _epoch(config, data)
     text = f"New run: {weights:,} weights · {len(config.split(data).train):,} training examples"
     if not _measured(config):
@@ -29,12 +35,12 @@ def sentence(config: RunConfig, data: Dataset) -> str:
 
 
 def seconds(config: RunConfig, data: Dataset) -> float | None:
-    """How long a run will train, in seconds; None for a device that is not tried here."""
+    """Return the training time of a run in seconds; None for a device other than the CPU."""
     return _epoch(config, data)[1] * config.epochs if _measured(config) else None
 
 
 def _epoch(config: RunConfig, data: Dataset) -> tuple[int, float]:
-    """The number of weights, and the seconds of an epoch on this CPU."""
+    """Return the number of weights and the seconds of an epoch on this CPU."""
     model = {n: config.get(n) for n in (*TABLED, "latent_dim", "precision", "condition")}
     model |= {k: v for n in TABLED for k, v in config.chosen(n).items()}
     domain = config.domain(data)
@@ -43,7 +49,7 @@ def _epoch(config: RunConfig, data: Dataset) -> tuple[int, float]:
 
 
 def _measured(config: RunConfig) -> bool:
-    """Whether the run will compute where the trial does: on the CPU."""
+    """Whether the run will train on the CPU, as the measurement does."""
     return config.device == "cpu" or (config.device == "auto" and not _accelerated())
 
 
@@ -53,7 +59,7 @@ def _accelerated() -> bool:
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _trial(model: dict[str, Any], domain: Domain, batch: int, samples: int) -> tuple[int, float]:
-    """The number of weights, and the seconds of a training step on blank examples."""
+    """Return the number of weights and the seconds of a training step on blank examples."""
     vae = build(RunConfig.of(**model), domain)
     x = torch.zeros(batch, *domain.shape)
     y = torch.zeros(batch, dtype=torch.long)
@@ -72,7 +78,7 @@ def _trial(model: dict[str, Any], domain: Domain, batch: int, samples: int) -> t
 
 
 def duration(seconds: float) -> str:
-    """A time in words, to its leading digits."""
+    """Return a time as text, to its leading digits: 0.2 s, 45 s, 12 min, 3.4 h."""
     if seconds < 1:
         return f"{max(seconds, 0.01):.1g} s"
     if seconds < 90:

@@ -1,4 +1,4 @@
-"""What can be done to a run: pause, resume, stop, add epochs, move a knob; and how far it is."""
+"""Controls of a run: progress, pause, resume, stop, more epochs, and the live settings."""
 
 import math
 
@@ -20,13 +20,13 @@ CURVES_HELP = (
     "minimised, and the further terms of objective and likelihood. Solid on training batches, "
     "dashed on validation data, in nats per example."
 )
-LOG_HELP = "Logarithmic axes for what is positive; the ELBO, which is not, keeps its own."
-BESIDE = 2  # knobs that stand in the row; more go into a panel
+LOG_HELP = "Logarithmic axes for positive quantities. The ELBO keeps its axis."
+BESIDE = 2  # live settings in the row; with more, all go into a panel
 YARDSTICK = ("reconstruction", "kl", "elbo", "loss", "beta", "lr")
 
 
 def draw(run: Run, status: Status) -> None:
-    """One row: progress, buttons, live knobs."""
+    """Show one row: progress, buttons, live settings."""
     progress, buttons, knobs = st.columns([4, 2.6, 7], vertical_alignment="bottom")
     with progress:
         _progress(run, status)
@@ -37,12 +37,12 @@ def draw(run: Run, status: Status) -> None:
 
 
 def log_scale() -> bool:
-    """Whether the curves are to be drawn on a log scale."""
+    """Whether the curves have logarithmic axes."""
     return bool(st.session_state.get("log_scale", False))
 
 
 def quantities(run: Run, curves: Curves) -> tuple[str, ...]:
-    """The curves that are asked for."""
+    """Return the names of the chosen curves."""
     if st.session_state.get("curves_of", CURVES[0]) == CURVES[0]:
         return ("reconstruction", "kl", "elbo")
     known = {name for _, name in curves.curves}
@@ -58,7 +58,7 @@ def _progress(run: Run, status: Status) -> None:
 
 
 def _progress_words(status: Status) -> str:
-    """Epoch, time left and speed; of a run that has ended, its steps and how long they took."""
+    """Return epoch, time left and speed; of an ended run its steps and their time."""
     if status.state == "queued":
         return f"Waiting in the queue{_at_work()}."
     if not status.steps:
@@ -73,7 +73,7 @@ def _progress_words(status: Status) -> str:
 
 
 def _at_work() -> str:
-    """Which run trains meanwhile, in words; "" while none does."""
+    """Return a text that names the run in training; "" without one."""
     busy = next((run.name for run in listing(server.ROOT) if run.status().alive), "")
     return f": {busy} is training" if busy else ""
 
@@ -101,17 +101,17 @@ def _buttons(run: Run, status: Status) -> None:
             "Stop",
             on_click=run.stop,
             key="stop",
-            help="Save and end this run. It can be resumed later all the same.",
+            help="Save and end this run. It can be resumed later.",
         )
     if status.extendable:
-        with st.popover("Add epochs", help="Train longer than was planned."):
+        with st.popover("Add epochs", help="Train longer than planned."):
             more = st.number_input(
                 "More epochs",
                 1,
                 100_000,
                 50,
                 key="more_epochs",
-                help="Schedules hold the last value that they had reached.",
+                help="Schedules stay at their last value.",
             )
             press(
                 "Train on",
@@ -127,13 +127,13 @@ def _add_epochs(run: Run, status: Status, more: int) -> None:
 
 
 def _knobs(run: Run, status: Status) -> None:
-    """The settings that may be moved while the run trains, and which curves are drawn."""
+    """Show the settings that may change during training, and the choice of curves."""
     live = [f for f in fields() if f.option.live and run.settings.get(f.name) is not None]
     aside = len(live) > BESIDE
     shares = [4.4] if aside else [2 + len(f.label) / 6 for f in live]
     *knobs, curves, log = st.columns([*shares, 4.4, 4], vertical_alignment="bottom", gap="xsmall")
     if aside:
-        about = "Settings that may be moved while it trains."
+        about = "Settings that may change during training."
         panel = knobs[0].popover("Live settings", width="stretch", help=about)
         knobs = [panel] * len(live)
     moved = {c.field: c.value for c in run.changes()}
@@ -156,14 +156,14 @@ def _knob(place: DeltaGenerator, run: Run, field: Field, value: float, status: S
         disabled=not status.alive,
         on_change=_move,
         args=(run, field.name, key),
-        help=f"{field.label} of this run; it can be moved only while the run trains. Takes effect "
-        "within a tenth of a second and is marked on the curves. A schedule goes on as a factor "
-        "on it.",
+        help=f"{field.label} of this run; it can change only while the run trains. A change takes "
+        "effect within a tenth of a second and is marked on the curves. A schedule multiplies the "
+        "new value.",
     )
 
 
 def _step(value: float) -> float:
-    """A tenth of the power of ten that the value has."""
+    """Return a tenth of the largest power of ten up to the value."""
     return float(10.0 ** (math.floor(math.log10(abs(value) or 1.0)) - 1))
 
 

@@ -1,6 +1,6 @@
 """The live view of a run: progress and controls, curves, latent map, pictures, KL per dimension.
 
-It is a fragment that redraws itself while the run is alive and stops by itself when it ends.
+A fragment redraws it while the run waits or trains, and stops with the run.
 """
 
 import numpy as np
@@ -23,9 +23,9 @@ from vae.runs import Run, Status
 BEFORE_FIRST, WHILE_TRAINING = 0.4, 1.0  # seconds between two redraws
 CHARTS = 410  # pixels, so that all fits into 1440×900
 BELOW = 180
-STRIP, GRID = 372, 272  # pixels of width that reconstructions and samples have
-MARGIN = {"l": 48, "r": 76, "t": 16, "b": 44}  # of the map: beside it stands its legend
-TILE = 40  # pixels that a tile has at least
+STRIP, GRID = 372, 272  # width of reconstructions and of samples, pixels
+MARGIN = {"l": 48, "r": 76, "t": 16, "b": 44}  # of the map, with its legend on the right
+TILE = 40  # smallest width of a tile, pixels
 
 
 def live_view(run: Run) -> None:
@@ -96,7 +96,7 @@ def _kl(run: Run, kl_per_dimension: Floats | None) -> None:
 
 
 KL_HELP = (
-    "How much each latent dimension tells about an example: KL(q(z|x) ‖ p(z)) of that dimension, "
+    "Information of each latent dimension about an example: KL(q(z|x) ‖ p(z)) of that dimension, "
     "averaged over the validation data, in nats per example. A dimension near 0 is not used."
 )
 
@@ -149,7 +149,7 @@ def _reconstructions(run: Run, examples: Examples | None, frame: Frame | None) -
 
 
 def _fitting(values: Floats, room: int) -> tuple[int, int]:
-    """How many tiles fit beside each other, and by what whole number each is enlarged."""
+    """Return the number of tiles that fit in a row, and their enlargement, a whole number."""
     side = values.shape[-1]
     scale = -(-TILE // side)
     return max(1, min(len(values), room // (side * scale + 1))), scale
@@ -167,10 +167,7 @@ RECONSTRUCTION_HELP = (
     "Above the original, below E[x|z] at z = mean of q(z|x), for the same validation examples "
     "throughout training."
 )
-SAMPLES_HELP = (
-    "E[x|z] for the same z throughout, drawn once from the prior: what the decoder makes of "
-    "nothing but noise."
-)
+SAMPLES_HELP = "E[x|z] for z drawn once from the prior; the same z throughout training."
 
 
 def _samples(run: Run, examples: Examples | None, frame: Frame | None) -> None:
