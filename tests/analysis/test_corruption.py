@@ -64,7 +64,7 @@ def test_a_corruption_keeps_shape_type_and_range(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["gaussian", "salt", "flips"])
-def test_the_seed_draws_and_each_row_has_a_stream_of_its_own(name: str) -> None:
+def test_each_row_has_a_separate_seeded_generator(name: str) -> None:
     x = suited(name)[0]
     first, again, other = (with_strength(x, name, 0.3, seed) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, again)

@@ -1,4 +1,4 @@
-"""An example of one's own, and corrupted ones: the model takes them as it takes any."""
+"""Custom and corrupted examples are evaluated like examples of the data set."""
 
 import io
 from pathlib import Path
@@ -139,7 +139,7 @@ def test_a_picture_takes_the_shape_of_the_data(kind: str) -> None:
 @pytest.mark.parametrize(
     ("content", "why"), [(b"", "is empty"), (b"not a picture", "not a picture")]
 )
-def test_a_bad_file_is_told_in_a_sentence(content: bytes, why: str) -> None:
+def test_a_bad_file_raises_a_sentence(content: bytes, why: str) -> None:
     with pytest.raises(DataError, match=why) as error:
         fitted("cat.png", content, (1, 8, 8))
     assert str(error.value).startswith("cat.png ")

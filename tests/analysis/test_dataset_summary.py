@@ -120,7 +120,7 @@ def test_moments_of_a_class() -> None:
         moments(d, CONFIG, np.empty(0, np.int64))
 
 
-def test_shares_that_leave_nothing_are_told() -> None:
+def test_shares_that_leave_no_examples_are_refused() -> None:
     with pytest.raises(DataError, match="leave none to train on"):
         summarise(data(3), RunConfig.of(val_share=0.4, test_share=0.5))
 

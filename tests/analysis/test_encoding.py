@@ -172,10 +172,10 @@ def test_a_sampled_kl_agrees_with_the_closed_form(
     assert "samples" in sampled.notes["kl"]
 
 
-def test_a_conditional_model_is_asked_with_the_class_of_each(
+def test_a_conditional_model_receives_the_class_of_each_example(
     tiny: Callable[..., VAE], data: Dataset
 ) -> None:
-    """Encoding takes each example's own class; decoding a class by name, or all in turn."""
+    """Encoding uses the class of each example; decoding one class, or all in turn."""
     config = RunConfig.of(condition="labels")
     model = tiny(SHAPE, condition="labels")
     with torch.no_grad():

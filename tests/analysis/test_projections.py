@@ -237,7 +237,7 @@ def test_trust_is_whole_in_the_space_itself_and_half_by_chance() -> None:
     assert trustworthiness(means[:20], means[:20]) is None
 
 
-def test_umap_is_told_its_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_umap_receives_its_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     told: dict[str, Any] = {}
 
     class Stub:

@@ -84,7 +84,7 @@ def test_three_different_latents_are_needed(latents: tuple[int, ...]) -> None:
         dimensions(encoding(), latents=latents)
 
 
-def test_too_little_for_three_dimensions_is_told() -> None:
+def test_too_few_latents_or_examples_are_refused() -> None:
     for few in (encoding(latents=2), encoding(number=2)):
         with pytest.raises(ValueError, match="need 3 latents and 3 examples"):
             components(few)
@@ -153,7 +153,7 @@ def test_the_sphere_lies_at_its_radius_about_its_centre() -> None:
     assert trace["text"][-1] == "half of the prior"
 
 
-def test_nothing_to_draw_is_told() -> None:
+def test_an_empty_record_gives_an_empty_figure() -> None:
     none = record()._replace(points=np.empty((0, 3), "f4"), index=np.empty(0, np.int64))
     assert "No points" in latent_scatter_3d(none).layout.annotations[0].text
 
@@ -166,6 +166,6 @@ def test_fewer_points_keep_the_shares_of_the_classes() -> None:
     assert np.abs(shares).max() <= 1
 
 
-def test_the_record_of_a_space_is_its_own() -> None:
+def test_a_space_subtracts_its_origin() -> None:
     made = Space(np.ones(4, "f4"), np.eye(4, dtype="f4")[:3], ("a", "b", "c"), "")
     np.testing.assert_array_equal(made.places(np.zeros((2, 4), "f4")), -np.ones((2, 3)))

@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from vae.analysis.ranking import ORDERS, Judged, percent, percentile
+from vae.analysis.ranking import ORDERS, BoundTerms, percent, percentile
 
 
-def judged(n: int = 50, kl: bool = True) -> Judged:
+def judged(n: int = 50, kl: bool = True) -> BoundTerms:
     rng = np.random.default_rng(1)
     error, divergence = (rng.permutation(n).astype(np.float32) for _ in range(2))
     divergence *= 100  # so that the order of the ELBO is not that of the reconstruction
     z = np.zeros((n, 2), np.float32)
-    return Judged(np.arange(n), z, error, divergence if kl else None)
+    return BoundTerms(np.arange(n), z, error, divergence if kl else None)
 
 
 @pytest.mark.parametrize("kl", [True, False])

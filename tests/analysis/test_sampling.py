@@ -1,4 +1,4 @@
-"""Sources of z: each has the moments that it should, keeps its first z, and obeys its knobs."""
+"""Sources of z: moments, the first samples of a seed, temperature and options."""
 
 import numpy as np
 import pytest

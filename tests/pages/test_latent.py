@@ -239,7 +239,7 @@ def _orders(run: Run, at: AppTest, monkeypatch: pytest.MonkeyPatch) -> list[Job]
     return orders
 
 
-def test_tsne_runs_in_the_background_and_is_kept(
+def test_tsne_runs_in_the_background_and_is_stored(
     root: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = trained(root, "five", latent_dim=5)
@@ -292,7 +292,7 @@ def test_following_takes_the_last_weights_of_a_run_that_trains(
     assert at.toggle(key="latent_follow").disabled
 
 
-def test_damaged_weights_are_told_in_a_sentence(root: Path, open_page: OpenPage) -> None:
+def test_damaged_weights_give_a_sentence(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "five", latent_dim=5)
     for name in ("best", "last"):
         (run.path / f"{name}.safetensors").write_bytes(b"no weights")

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage, trained
 from vae.analysis.loaded_run import LoadedRun
-from vae.analysis.ranking import ORDERS, Judged, percent
+from vae.analysis.ranking import ORDERS, BoundTerms, percent
 from vae.base.records import Floats
 from vae.components.terms import kl_per_dimension, reconstruction_error
 from vae.dashboard.reconstructions.common import (
@@ -103,11 +103,11 @@ def test_the_cards_are_the_models(root: Path, open_page: OpenPage) -> None:
     assert f"KL **{kl.mean():.2f}**" in words
 
 
-def judged(n: int = 40, kl: bool = True) -> Judged:
+def judged(n: int = 40, kl: bool = True) -> BoundTerms:
     rng = np.random.default_rng(0)
     error, divergence = rng.random((2, n)).astype(np.float32)
     z = rng.random((n, 2)).astype(np.float32)
-    return Judged(np.arange(n) * 3, z, error, divergence if kl else None)
+    return BoundTerms(np.arange(n) * 3, z, error, divergence if kl else None)
 
 
 @pytest.mark.parametrize("name", ORDERS)

@@ -138,7 +138,7 @@ def test_the_pca_plane_goes_through_the_latents(root: Path) -> None:
     assert along.std() == pytest.approx(np.linalg.norm(step) / quantiles(5)[3], rel=1e-2)
 
 
-def test_damaged_weights_are_told(root: Path, open_page: OpenPage) -> None:
+def test_damaged_weights_give_a_sentence(root: Path, open_page: OpenPage) -> None:
     run: Run = trained(root, "a-run")
     run.weights_path("best").write_bytes(b"not weights")
     at = open_page("samples.py")
@@ -169,7 +169,7 @@ def test_noise_of_a_plain_autoencoder_follows_its_latents(root: Path) -> None:
     np.testing.assert_allclose(step, [0, 0, spread[2] * quantiles(5)[3]], rtol=1e-3, atol=1e-5)
 
 
-def test_a_kept_file_is_a_data_set(root: Path, tmp_path: Path) -> None:
+def test_a_downloaded_file_is_a_data_set(root: Path, tmp_path: Path) -> None:
     loaded = LoadedRun.of(trained(root, "a-run"))
     drawn = draw_samples(loaded, SamplesRequest(20, 0, 1.0, "mean", ALL))
     path = tmp_path / "samples.npz"
@@ -254,7 +254,7 @@ def test_every_source_is_decoded_pixel_for_pixel(
     assert np.abs(shown(at)[0] - expected).max() <= 1
 
 
-def test_components_are_what_is_asked_for(root: Path, open_page: OpenPage) -> None:
+def test_the_number_of_components_is_the_chosen_one(root: Path, open_page: OpenPage) -> None:
     trained(root, "a-run", epochs=5)
     at = open_page("samples.py")
     at.selectbox(key="generate_source_a-run").select("mixture").run()

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from vae.base.records import Floats, Ints
 
 
-class Judged(NamedTuple):
+class BoundTerms(NamedTuple):
     """The terms of the bound of every example of a split, at one z each."""
 
     rows: Ints  # (N,) rows of the data set
@@ -32,7 +32,7 @@ class Judged(NamedTuple):
         return self.reconstruction if self.kl is None else self.reconstruction + self.kl
 
 
-Order = Callable[[Judged, Ints, int], Ints]
+Order = Callable[[BoundTerms, Ints, int], Ints]
 
 
 class Row(NamedTuple):

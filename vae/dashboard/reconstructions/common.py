@@ -15,7 +15,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from vae.analysis.encoding import errors_at, pick, posterior_sample
 from vae.analysis.loaded_run import LoadedRun
-from vae.analysis.ranking import ORDERS, Judged, percent, percentile
+from vae.analysis.ranking import ORDERS, BoundTerms, percent, percentile
 from vae.base.records import Floats, Ints
 from vae.dashboard.shared import cache, html_grid, widgets
 from vae.dashboard.shared.run_choices import load_checkpoint, split_titles
@@ -78,20 +78,20 @@ class Selection(NamedTuple):
         return self.reconstruction if self.kl is None else self.reconstruction + self.kl
 
 
-def score_split(loaded: LoadedRun, split: str, sample_seed: int | None) -> Judged:
+def score_split(loaded: LoadedRun, split: str, sample_seed: int | None) -> BoundTerms:
     """Score every example of a split at the mean of q(z|x), or at a sample with this seed."""
     encoding = cache.encoding(loaded.run, loaded.checkpoint, split, len(loaded.rows(split)))
     kl = encoding.kl
     if sample_seed is None or kl is None:
         assert encoding.reconstruction is not None
-        return Judged(encoding.index, encoding.mean, encoding.reconstruction, kl)
+        return BoundTerms(encoding.index, encoding.mean, encoding.reconstruction, kl)
     batches = loaded.batches(encoding.index)
     z = posterior_sample(loaded.model, batches, loaded.seed, sample_seed)
     errors = errors_at(loaded.model, batches, z, loaded.seed)
-    return Judged(encoding.index, z, errors, kl)
+    return BoundTerms(encoding.index, z, errors, kl)
 
 
-def select(loaded: LoadedRun, scores: Judged, request: ReconstructionRequest) -> Selection:
+def select(loaded: LoadedRun, scores: BoundTerms, request: ReconstructionRequest) -> Selection:
     """Select the requested examples and decode them."""
     labels = loaded.data.labels
     candidates = np.arange(len(scores.rows))

@@ -4,7 +4,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vae.analysis.loaded_run import LoadedRun
-from vae.analysis.ranking import Judged
+from vae.analysis.ranking import BoundTerms
 from vae.base.records import Floats, Tiles
 from vae.dashboard.plot import plot
 from vae.dashboard.reconstructions.common import (
@@ -67,7 +67,7 @@ def examples(run: Run, line: DeltaGenerator) -> None:
 
 
 def histogram(
-    scores: Judged, chosen: Selection, request: ReconstructionRequest, revision: str
+    scores: BoundTerms, chosen: Selection, request: ReconstructionRequest, revision: str
 ) -> None:
     """The distribution over the split, with marks at the selected examples."""
     name = "reconstruction"
