@@ -236,7 +236,7 @@ def test_a_mat_file_of_the_other_byte_order(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("compressed", [False, True])
 def test_a_mat_file_of_a_huge_declared_size_is_refused_before_its_values(
-    compressed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    compressed: bool, tmp_path: Path
 ) -> None:
     """Dimensions of a terabyte over a few bytes of values."""
     scipy.io.savemat(tmp_path / "a.mat", {"X": HOUSES["test"]["X"][..., :1]})
@@ -248,8 +248,7 @@ def test_a_mat_file_of_a_huge_declared_size_is_refused_before_its_values(
         packed = zlib.compress(content[128:])
         content = content[:128] + struct.pack("<II", 15, len(packed)) + packed
     (tmp_path / "a.mat").write_bytes(content)
-    monkeypatch.setattr(scipy.io, "loadmat", lambda *given, **more: pytest.fail("read the values"))
-    with pytest.raises(DataError, match="declares more values than it has"):
+    with pytest.raises(DataError, match=r"declares dimensions .* and holds other"):
         read_mat(tmp_path / "a.mat")
 
 
@@ -257,7 +256,7 @@ def test_cells_and_structures_are_not_read(tmp_path: Path) -> None:
     cell = np.empty((1, 1), object)
     cell[0, 0] = np.ones(3)
     scipy.io.savemat(tmp_path / "a.mat", {"X": cell, "y": {"a": 1}})
-    with pytest.raises(DataError, match="has no array"):
+    with pytest.raises(DataError, match="holds no array"):
         read_mat(tmp_path / "a.mat")
 
 
@@ -270,11 +269,11 @@ def mat(**arrays: Any) -> bytes:
 X = HOUSES["test"]["X"]
 BAD: list[tuple[str, Any, str]] = [
     ("a.mat", lambda p: b"something else" * 20, "a.mat is not a MATLAB 5 file: save it as .npz"),
-    ("a.mat", lambda p: mat(Z=X), "a.mat has Z: it needs X, of H×W×C×N"),
-    ("a.mat", lambda p: mat(X=X[..., 0]), "a.mat has X: it needs X, of H×W×C×N"),
+    ("a.mat", lambda p: mat(Z=X), "a.mat holds Z: it needs X, of H×W×C×N"),
+    ("a.mat", lambda p: mat(X=X[..., 0]), "a.mat holds X: it needs X, of H×W×C×N"),
     ("a.mat", lambda p: mat(X=X, y=np.arange(3)), "20 examples and 3 labels"),
-    ("a.mat", lambda p: mat(X=X)[:-9], "a.mat is damaged, or not a MATLAB 5 file"),
-    ("a.mat", lambda p: mat(), "a.mat has no array|is not a MATLAB 5 file"),
+    ("a.mat", lambda p: mat(X=X)[:-9], "a.mat is damaged.*an element is cut off"),
+    ("a.mat", lambda p: mat(), "a.mat holds no array|is not a MATLAB 5 file"),
     ("cifar-10-binary.tar.gz", lambda p: b"no", "damaged, or not CIFAR-10's binary version"),
     ("cifar-10-binary.tar.gz", lambda p: tar({"data_batch_1": b"\x80"}, p), "is a pickle and is"),
     ("cifar-10-binary.tar.gz", lambda p: tar({"data_batch_1.bin": b"12"}, p),

@@ -6,8 +6,11 @@ version for Python is a pickle, which could run code, and is not read.)
 
 EMNIST: MNIST's format, in a .zip, each picture transposed.
 
-MATLAB 5 (https://www.mathworks.com/help/pdf_doc/matlab/matfile_format.pdf), by `scipy.io`: arrays
-of real numbers only, no cells, structures or objects.
+MATLAB 5 (https://www.mathworks.com/help/pdf_doc/matlab/matfile_format.pdf): a header of 128 bytes,
+then elements, each of a type, a length and that many bytes. An array is an element of elements:
+flags, dimensions, name, values, the first dimension fastest; often compressed with zlib. It is
+parsed here because `scipy.io.loadmat` can end the process (a segmentation fault, met within 10,000
+randomly damaged files).
 
 Nothing is unpacked to disk. What a file declares is checked before memory is asked for.
 """
@@ -16,8 +19,11 @@ import gzip
 import io
 import math
 import re
+import struct
 import tarfile
 import zipfile
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -29,11 +35,8 @@ from vae.data.formats import GZIP_RATIO, parsed_idx, parsing
 RECORD = 1 + 3 * 32 * 32
 BATCH = re.compile(r"^(?:.*/)?(data_batch_\d|test_batch)\.bin$")
 MOST = 2**30  # bytes of one member of an archive
-ZLIB_RATIO = 1032
-MAT_BYTES = {  # a number of each kind that is read
-    **{"double": 8, "single": 4, "int8": 1, "uint8": 1, "int16": 2, "uint16": 2},
-    **{"int32": 4, "uint32": 4, "int64": 8, "uint64": 8},
-}
+COMPRESSED, MATRIX = 15, 14
+MAT_TYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8"}
 
 
 def read_cifar(path: Path) -> Raw:
@@ -105,12 +108,12 @@ def read_mat_family(path: Path) -> Raw:
 
 
 def read_mat(path: Path) -> tuple[Array, Array | None]:
-    """Return X of (H, W, C, N) as (N, C, H, W), and y as (N,) with 10 for 0, of a MATLAB file."""
+    """X of (H, W, C, N) as (N, C, H, W), and y as (N,) with 10 for 0, of a MATLAB 5 file."""
     with parsing(path.name, "a MATLAB 5 file (a newer one is HDF5: save it with -v7)"):
-        arrays = _arrays(path)
+        arrays = dict(_arrays(path.read_bytes(), path.name))
     if "X" not in arrays or arrays["X"].ndim != 4:
         raise DataError(
-            f"{path.name} has {', '.join(arrays) or 'no array'}: it needs X, of H×W×C×N, and y."
+            f"{path.name} holds {', '.join(arrays) or 'no array'}: it needs X, of H×W×C×N, and y."
         )
     labels = arrays["y"].reshape(-1) if "y" in arrays else None
     if labels is not None and labels.size and labels.min() == 1 and labels.max() == 10:
@@ -118,23 +121,50 @@ def read_mat(path: Path) -> tuple[Array, Array | None]:
     return arrays["X"].transpose(3, 2, 0, 1), labels
 
 
-def _arrays(path: Path) -> dict[str, Array]:
-    """Return the arrays of real numbers in a MATLAB 5 file by name.
+def _arrays(content: bytes, file: str) -> Iterator[tuple[str, Array]]:
+    """The numeric arrays of a MATLAB 5 file by name."""
+    order = {b"IM": "<", b"MI": ">"}.get(content[126:128])
+    if order is None or len(content) < 136:
+        raise DataError(f"{file} is not a MATLAB 5 file: save it as .npz, or with -v7.")
+    for kind, body in _elements(memoryview(content)[128:], order):
+        if kind == COMPRESSED:
+            body = _inflated(body, file)
+            kind, body = next(_elements(body, order))
+        if kind == MATRIX and (found := _matrix(body, order, file)):
+            yield found
 
-    The declared sizes are checked before the values are read. zlib packs at most 1032 to 1.
-    """
-    from scipy.io import loadmat, whosmat  # type: ignore[import-untyped]
 
-    with path.open("rb") as file:
-        if file.read(128)[126:] not in (b"IM", b"MI"):
-            raise DataError(f"{path.name} is not a MATLAB 5 file: save it as .npz, or with -v7.")
-    sizes = {
-        name: math.prod(shape) * MAT_BYTES[kind]
-        for name, shape, kind in whosmat(path)
-        if kind in MAT_BYTES and min(shape, default=0) >= 0
-    }
-    if sum(sizes.values()) > min(LIMIT, ZLIB_RATIO * path.stat().st_size):
-        raise DataError(f"{path.name} declares more values than it has: download it again.")
-    found = loadmat(path, variable_names=list(sizes))
-    arrays = {name: found[name] for name in sizes}
-    return {n: a.astype(a.dtype.newbyteorder("="), copy=False) for n, a in arrays.items()}
+def _elements(content: memoryview, order: str) -> Iterator[tuple[int, memoryview]]:
+    """The elements in order: type and bytes."""
+    at = 0
+    while at + 8 <= len(content):
+        kind, size = struct.unpack_from(f"{order}II", content, at)
+        small = kind >> 16  # bytes within the tag itself
+        start, size, kind = (at + 4, small, kind & 0xFFFF) if small else (at + 8, size, kind)
+        if start + size > len(content):
+            raise ValueError("an element is cut off")
+        yield kind, content[start : start + size]
+        at = start + (4 if small else size)
+        at += 0 if kind == COMPRESSED else -at % 8
+
+
+def _inflated(body: memoryview, file: str) -> memoryview:
+    stream = zlib.decompressobj()
+    content = stream.decompress(body, LIMIT)
+    if not stream.eof:
+        raise DataError(f"{file} is cut off or too large: download it again.")
+    return memoryview(content)
+
+
+def _matrix(body: memoryview, order: str, file: str) -> tuple[str, Array] | None:
+    """Name and values of an array; None for what is not one of real numbers."""
+    parts = list(_elements(body, order))
+    if len(parts) != 4 or parts[3][0] not in MAT_TYPES:
+        return None
+    dims = np.frombuffer(parts[1][1], f"{order}i4")
+    dtype = np.dtype(order + MAT_TYPES[parts[3][0]])
+    if (dims < 0).any() or math.prod(map(int, dims)) * dtype.itemsize != len(parts[3][1]):
+        raise DataError(f"{file} declares dimensions {dims.tolist()} and holds other: damaged.")
+    values = np.frombuffer(parts[3][1], dtype).reshape(tuple(map(int, dims)), order="F")
+    name = bytes(parts[2][1]).decode("latin-1").rstrip("\0")
+    return name, values.astype(dtype.newbyteorder("="), copy=False)
