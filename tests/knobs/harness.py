@@ -1,6 +1,6 @@
 """Short trainings of small models on 300 digits, each configuration trained once.
 
-done(**settings) → Done; quick(**settings) → RunConfig; ready(config, data) → Trainer.
+done(**settings) → Done; quick(**settings) → RunConfig; ready(config, data) → State.
 """
 
 from functools import cache

@@ -1,5 +1,7 @@
-"""A run's script trains what the run trained: every row of every table, the same weights exactly;
-and it stands alone: one of them runs in a process that cannot import `vae`."""
+"""The script of a run trains exactly the weights of the run, for every row of every table.
+
+The scripts run as modules in this process; one runs in a process that cannot import `vae`.
+"""
 
 import ast
 import builtins
@@ -249,7 +251,7 @@ def test_a_run_without_reports_makes_a_script_all_the_same(tmp_path: Path) -> No
     compile(text, "new.py", "exec")
 
 
-def test_what_a_foreign_run_says_cannot_become_code(tmp_path: Path) -> None:
+def test_texts_of_a_foreign_run_cannot_become_code(tmp_path: Path) -> None:
     run, _ = trained(tmp_path, "foreign", {})
     path = run.path / "config.json"
     head = json.loads(path.read_text())

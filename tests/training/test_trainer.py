@@ -1,4 +1,4 @@
-"""Training: repeatable to the bit, resumable anywhere, and honest about what it reports."""
+"""Training repeats bit for bit, resumes from any step, and reports the means it should."""
 
 import itertools
 import math

@@ -1,11 +1,11 @@
-"""A process that trains tiny runs, kills them where it is told to, resumes them, and compares what
-they end with to what a run ends with that was never killed.
+"""A process that trains tiny runs, kills and resumes them, and compares their final files with
+those of an uninterrupted run.
 
-`python -m tests.worker.driver boundaries | random ROOT` prints one JSON object: what was done. It
-forks each victim from itself, warm, because importing torch a hundred times would take minutes.
+`python -m tests.worker.driver boundaries | random ROOT` prints a summary as one JSON object. It
+forks each victim from itself, because importing torch a hundred times would take minutes.
 
-The law: whatever was killed, the end of a run is that of an uninterrupted run with the same
-`changes.jsonl`. (A wish that no one had recorded yet when the worker died takes effect later.)
+The law: a killed and resumed run ends like an uninterrupted run with the same `changes.jsonl`. (A
+request that was not yet recorded when the worker died takes effect later.)
 """
 
 import contextlib
@@ -50,7 +50,7 @@ def train(run: Run, act: Callable[[int], None] = lambda step: None) -> None:
 
 
 def everything(run: Run) -> dict[str, Any]:
-    """All that a run ends with, times aside: what two equal runs must agree on."""
+    """Return the final files of a run without times: two equal runs must agree on them."""
     end: dict[str, Any] = {}
     for name in ("last", "best"):
         arrays, meta = files.read_arrays(run.path / f"{name}.safetensors")
@@ -67,14 +67,14 @@ def everything(run: Run) -> dict[str, Any]:
 
 
 class Judge:
-    """Compares a run with one of the same changes that was never killed."""
+    """Compares a run with an uninterrupted run of the same changes."""
 
     def __init__(self, root: Path, settings: dict[str, Any]) -> None:
         self.root, self.settings = root, settings
         self.known: dict[bytes, dict[str, Any]] = {}
 
     def judge(self, run: Run, what: str) -> None:
-        """Raise AssertionError naming what differs."""
+        """Raise AssertionError naming the files that differ."""
         assert run.status().state == "finished", (what, run.status())
         mine = everything(run)
         changes = mine["changes"]
@@ -90,7 +90,7 @@ class Judge:
 
 
 def victim(work: Callable[[], None]) -> int:
-    """Run `work` in a fork of this process; returns its pid."""
+    """Run `work` in a fork of this process. Return its pid."""
     pid = os.fork()
     if pid:
         return pid
@@ -101,7 +101,7 @@ def victim(work: Callable[[], None]) -> int:
 
 
 def died(pid: int) -> bool:
-    """Wait for a victim; whether it was killed. One that failed by itself is an error."""
+    """Wait for a victim. Return whether it was killed; a victim that failed is an error."""
     _, status = os.waitpid(pid, 0)
     if os.WIFSIGNALED(status):
         return os.WTERMSIG(status) == signal.SIGKILL
@@ -113,8 +113,8 @@ def died(pid: int) -> bool:
 
 
 class Fault:
-    """Counts what a process does to its files, and kills it before (or in the middle of) the n-th
-    deed. Each deed of `os` that changes a disk is a boundary."""
+    """Counts the calls of `os` that change the disk, and kills the process before the n-th call or
+    in the middle of it."""
 
     DEEDS = ("write", "fsync", "replace", "rename", "unlink", "mkdir")
 
@@ -157,7 +157,7 @@ def story(root: Path) -> None:
 
 
 def boundaries(root: Path) -> dict[str, Any]:
-    """Kill the story before every deed, and in the middle of every write."""
+    """Kill the story before every call that changes the disk, and in the middle of every write."""
     metrics.TICK_SECONDS, worker.STATUS_SECONDS = 0.0, -1.0  # at every step, not by the clock
     milestones.SNAPSHOT_EXAMPLES = 2 * TINY["batch_size"]  # every second step: in mid-epoch
     judge = Judge(root / "references", TINY)
@@ -174,7 +174,7 @@ def boundaries(root: Path) -> dict[str, Any]:
 
         assert died(victim(work)), what
         runs = listing(home)
-        run = runs[0] if runs else create(home, "victim", TINY)  # killed before it was there
+        run = runs[0] if runs else create(home, "victim", TINY)  # killed before it existed
         state = run.status().state if runs else "none"
         assert state in ("none", "queued", "interrupted", "paused", "finished"), (what, state)
         states[state] = states.get(state, 0) + 1
@@ -185,7 +185,7 @@ def boundaries(root: Path) -> dict[str, Any]:
 
 
 def _count(root: Path) -> tuple[int, list[int]]:
-    """How many deeds the story takes, and which of them are writes."""
+    """Return the number of calls in the story, and which of them are writes."""
     out = root / "count.json"
 
     def work() -> None:

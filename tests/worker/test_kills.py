@@ -1,5 +1,5 @@
-"""A worker may be killed at any moment: what it leaves reads as interrupted, and the resumed run
-ends with the files of a run that was never killed. `driver.py` does it and says how."""
+"""A worker can be killed at any moment: its run then reads as interrupted, and the resumed run
+ends with the files of an uninterrupted run. `driver.py` kills and compares."""
 
 import json
 import os
@@ -25,8 +25,8 @@ def drive(which: str, root: Path) -> dict[str, Any]:
 
 
 def test_killed_at_every_write_boundary(tmp_path: Path) -> None:
-    """Before every deed that changes the disk, and in the middle of every write, of a run that is
-    created, moved (β), paused, resumed, moved back and finished."""
+    """Before every call that changes the disk and in the middle of every write, in a run that is
+    created, paused and resumed while β changes twice."""
     found = drive("boundaries", tmp_path)
     assert found["trials"] > found["deeds"] > 100
     assert found["states"].keys() == {"none", "queued", "interrupted", "paused"}
