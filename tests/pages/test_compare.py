@@ -427,7 +427,7 @@ def test_too_few_seeds_and_what_cannot_be_compared_are_told(
     assert "A verdict needs at least 3 seeds a side, and β 4 (3 seeds) has 2" in text(at)
     assert "1 not finished" in text(at)
     at.selectbox(key="compare_figure").set_value("test").run()
-    assert "3 without a kept evaluation" in text(at)
+    assert "3 without a saved evaluation" in text(at)
     c = seeds("c", [5.0] * 3, binarize="threshold")
     show(at, "Verdict", [a[0].name, c[0].name])
     at.selectbox(key="compare_b").set_value(at.selectbox(key="compare_a").options[0])

@@ -191,7 +191,7 @@ def test_a_run_in_any_state(root: Path, open_page: OpenPage, state: str) -> None
     assert run is not None
     notes.change(run.path, tags=("sweep:mine",))
     at = open_page("sweep.py")
-    wanted = "No run of this sweep can be read" if state == "damaged" else f"1 {state}"
+    wanted = "This sweep has no readable runs" if state == "damaged" else f"1 {state}"
     assert wanted in said(at)
 
 

@@ -1,4 +1,4 @@
-"""All runs in one table: search, filters, selection, and what can be done to the selected runs.
+"""All runs in one table, with search, filters and selection.
 
 What is selected are names of runs, kept for the session, whatever the table shows: a run that a
 search hides stays selected. The table is another one for every list of names, so that a row means
@@ -18,23 +18,23 @@ from vae.experiments.configurations import Entry
 ROW, HEAD, MOST = 35, 38, 250  # pixels of a row, of the head, and of the table at most
 FAVOURITES, ARCHIVED = "favourites", "archived"
 HELP = {
-    "search": "Runs that hold every one of these words in name, title, tags, notes, state, data "
-    "or settings, such as: mnist latent_dim=8 beta=4.",
-    "show": "Favourites alone; archived runs too, which are hidden else.",
-    "tags": "Runs that have all of these tags.",
+    "search": "Show runs that contain each of these words in name, title, tags, notes, state, "
+    "data or settings, such as: mnist latent_dim=8 beta=4.",
+    "show": "Show favourites only, or archived runs too.",
+    "tags": "Show runs with all of these tags.",
 }
 
 
 class Shown(NamedTuple):
-    """What the table shows and what is selected."""
+    """The visible and the selected runs."""
 
     all: list[Entry]
     visible: list[Entry]
-    selected: list[Entry]  # in the order of the table, then those that the filters hide
+    selected: list[Entry]  # in the order of the table, then hidden ones
 
 
 def filters(entries: Sequence[Entry]) -> list[Entry]:
-    """One row of filters, and the runs that pass them."""
+    """Draw the filters and return the runs that pass them."""
     search, show, tags = st.columns([5, 3, 4], vertical_alignment="bottom")
     words = search.text_input(
         "Search",
@@ -74,7 +74,7 @@ def filters(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def matches(entry: Entry, words: str) -> bool:
-    """Whether a run holds every word, whatever its case."""
+    """Whether a run contains every word, ignoring case."""
     settings = [f"{name}={_plain(value)}" for name, value in entry.settings.items()]
     parts = [entry.name, entry.title, entry.notes, entry.state, entry.data, *entry.tags, *settings]
     text = "\n".join(parts).lower()
@@ -173,10 +173,10 @@ def _config() -> dict[str, Any]:
     }
     found |= {name: text(help=about) for name, about in WORDS.items()}
     found["★"] = text(width=34, help="A favourite.", pinned=True)
-    found["run"] = text(width=170, help="Name of the run, and of its folder.", pinned=True)
-    found["tags"] = st.column_config.ListColumn(help="Edit them when the run is selected.")
+    found["run"] = text(width=170, help="Name of the run and of its folder.", pinned=True)
+    found["tags"] = st.column_config.ListColumn(help="Tags of the run: select it and press Edit.")
     found["created"] = st.column_config.DatetimeColumn(
-        format="D MMM YYYY, HH:mm", help="When the run was begun, in the server's time."
+        format="D MMM YYYY, HH:mm", help="Start of the run, in the server's time zone."
     )
     return found
 
@@ -184,7 +184,7 @@ def _config() -> dict[str, Any]:
 NUMBERS = {
     "Z": ("%d", "Latent dimensions."),
     "β": ("%.4g", "Weight of the KL in the trained loss; empty: the objective has none."),
-    "seed": ("%d", "Runs that are equal in all else are seeds of one configuration."),
+    "seed": ("%d", "Random seed. Runs that differ in it only are seeds of one configuration."),
     "−ELBO": (
         "%.2f",
         "Reconstruction + KL of the best weights on validation data, nats per example; lower is "
@@ -214,15 +214,15 @@ NUMBERS = {
         "Validation value that selected the best weights, nats per example. A reconstruction is "
         "better lower, an ELBO or a bound higher.",
     ),
-    "epochs": ("%.4g", "Trained so far."),
-    "seconds": ("%.0f", "Spent training."),
+    "epochs": ("%.4g", "Completed epochs."),
+    "seconds": ("%.0f", "Training time in seconds."),
 }
 WORDS = {
-    "title": "A name in words: select the run and edit it.",
-    "state": "What the run is doing.",
+    "title": "Label of the run: select it and press Edit.",
+    "state": "State of the run.",
     "data": "Data set.",
     "network": "Bodies of encoder and decoder.",
     "objective": "Training objective.",
     "best by": "Validation value by which training selected the best weights.",
-    "likelihood": "p(x|z). Under another one, nats mean something else.",
+    "likelihood": "p(x|z). Nats of two likelihoods are not comparable.",
 }

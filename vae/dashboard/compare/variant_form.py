@@ -1,4 +1,4 @@
-"""Branch the one run that is ticked: the same seed and one change, queued and ticked beside it."""
+"""The Branch popover: train the selected run again with the same seed and one change."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,19 +18,19 @@ from vae.runs import Run
 
 REFUSED = "compare_branch_refused"
 ABOUT = (
-    "Train one run again with a single change. The seed stays, so split, batches and noise are "
-    "the same, and what differs comes from the change."
+    "Train one run again with a single change. The seed stays the same, and with it split, "
+    "batches and noise, so every difference comes from the change."
 )
 HELP = {
     "field": "The one setting that changes.",
-    "name": "What the new run is called.",
-    "queue": "Put the new run into the queue, and tick both runs to compare them. Its notes say "
-    "what it was branched from.",
+    "name": "Name of the new run.",
+    "queue": "Put the new run into the queue and select both runs. Its notes name the run it was "
+    "branched from.",
 }
 
 
 def branch(selected: Sequence[Entry]) -> None:
-    """The popover; it needs exactly one run whose settings can be read."""
+    """The popover; it needs exactly one run with readable settings."""
     one = len(selected) == 1 and bool(selected[0].settings)
     about = ABOUT if one else f"{ABOUT} Tick exactly one run."
     open_ = st.popover(
@@ -70,7 +70,7 @@ def _form(entry: Entry) -> None:
 
 
 def _value(field: Field, config: RunConfig, key: str) -> Any:
-    """The widget that fits a setting, at its present value."""
+    """The widget of a setting, at its present value."""
     option, old = field.under(config.model_dump()), config.get(field.name)
     common: dict[str, Any] = {"label": "New value", "key": key, "help": option.help}
     rows = {"data": list(DATASETS), "device": ["auto", *(d.name for d in available())]}
@@ -89,7 +89,7 @@ def _value(field: Field, config: RunConfig, key: str) -> Any:
 
 
 def _offer(entry: Entry, run: Run, config: RunConfig, free: str) -> None:
-    """What will be queued, and the button."""
+    """The name and changes of the new run, and the button."""
     given = st.text_input(
         "Name", placeholder=free, key=f"compare_branch_name_{free}", help=HELP["name"]
     )

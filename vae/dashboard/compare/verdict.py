@@ -1,4 +1,4 @@
-"""Which of two configurations is better, in one sentence and one picture."""
+"""The verdict on two configurations: a sentence and a chart."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -22,32 +22,32 @@ FIGURES = {
     "nll": "test −ln p(x)",
 }
 HELP = {
-    "side": "A configuration: runs that are equal in all but their seed. Finished runs count, and "
-    "a seed that was run twice counts once.",
+    "side": "A configuration: runs that differ in their seed only. Finished runs count, and a "
+    "repeated seed counts once.",
     "figure": "Values of the best weights of each run, nats per example; lower is better. "
     "Validation values come from training, test values from a saved evaluation.",
-    "verdict": "Where both sides have the same seeds, their differences seed by seed are judged "
-    "(paired t), because a seed decides for both which examples are held out; else their means "
-    "(Welch's t). Resolved means that the 95 % interval of the difference leaves out 0. Of equal "
-    "configurations about 5 in 100 are called different. A difference of three standard errors is "
-    "seen with a chance of 51 % by 3 unpaired seeds a side and 81 % by 10; by 3 seeds that both "
-    "sides share, with 89 % where they correlate by 0.8, as on digits.",
+    "verdict": "With equal seeds on both sides, the test compares seed by seed (paired t), "
+    "because a seed determines the held-out examples of both; otherwise means (Welch's t). "
+    "Resolved: the 95 % interval of the difference excludes 0. About 5 in 100 pairs of equal "
+    "configurations are called different. The power for a difference of three standard errors is "
+    "51 % with 3 unpaired seeds per side and 81 % with 10; with 3 shared seeds it is 89 % at a "
+    "correlation of 0.8, as on digits.",
 }
 
 
 class Judged(NamedTuple):
-    """A side with its values by seed, and the runs that could not count."""
+    """A side of the verdict: its values by seed, and counts of runs left out."""
 
     name: str
     values: dict[int, float]
     runs: int
     unfinished: int
-    without: int  # finished runs without the figure
+    without: int  # finished runs without the value
     samples: set[int | None]  # K of -ln p(x)
 
 
 def judged(fold: Fold, name: str, figure: str) -> Judged:
-    """The figure of every finished run of a configuration."""
+    """Return the values of the finished runs of a configuration."""
     done = [run for run in fold.runs if run.state == "finished"]
     found = [(run, value_of(run, figure)) for run in done]
     counted = [(run, value) for run, value in found if value is not None]
@@ -62,7 +62,7 @@ def judged(fold: Fold, name: str, figure: str) -> Judged:
 
 
 def value_of(entry: Entry, figure: str) -> float | None:
-    """-ELBO or -ln p(x) of a run, nats per example; None where it is not known."""
+    """Return −ELBO or −ln p(x) of a run, nats per example; None if unknown."""
     if figure == "nll":
         return entry.test.nll
     elbo = (entry.val if figure == "val" else entry.test).elbo
@@ -70,12 +70,12 @@ def value_of(entry: Entry, figure: str) -> float | None:
 
 
 def sentence(a: Judged, b: Judged, found: Verdict) -> str:
-    """The verdict in words."""
+    """Return the verdict as a sentence."""
     if short := [side for side in (a, b) if len(side.values) < MIN_SEEDS]:
         told = " and ".join(f"{side.name} has {len(side.values)}" for side in short)
         return (
             f"A verdict needs at least {MIN_SEEDS} seeds a side, and {told}: train more seeds on "
-            "the Sweep page, or evaluate those there are."
+            "the Sweep page, or evaluate the existing runs."
         )
     ends = f"95 % interval {number(found.low)} to {number(found.high)}"
     if not found.resolved:
@@ -92,7 +92,7 @@ def sentence(a: Judged, b: Judged, found: Verdict) -> str:
 
 
 def show(entries: Sequence[Entry], picked: Chosen) -> None:
-    """Choose two configurations and a figure; the verdict."""
+    """Draw the choice of two configurations and a measure, and the verdict."""
     folds = configurations.fold(entries)
     if len(folds) < 2:
         st.info("A verdict compares two configurations; there is only one. Train another.")
@@ -113,8 +113,8 @@ def show(entries: Sequence[Entry], picked: Chosen) -> None:
         left.info("A and B are the same configuration: choose another for one of them.")
     elif not configurations.comparable(known[a].runs[0], known[b].runs[0]):
         left.info(
-            "These two cannot be compared: their data, how they are seen, or the likelihood "
-            "differ, and with them what a nat means."
+            "These two cannot be compared: their data, split, preprocessing or likelihood differ, "
+            "so their nats are not comparable."
         )
     else:
         both = [judged(known[key], titles[key], figure) for key in (a, b)]
@@ -131,8 +131,8 @@ def show(entries: Sequence[Entry], picked: Chosen) -> None:
 
 
 def _defaults(folds: Sequence[Fold], picked: Chosen) -> tuple[Fold, Fold]:
-    """The first two selected configurations, else the two with the most seeds that can be
-    compared."""
+    """Return the first two selected configurations, else the two comparable ones with the most
+    seeds."""
     mine = [fold for key in picked.slots for fold in folds if fold.key == key]
     rest = sorted((f for f in folds if f not in mine), key=lambda fold: -len(fold.seeds))
     first, *others = [*mine, *rest]
@@ -141,7 +141,7 @@ def _defaults(folds: Sequence[Fold], picked: Chosen) -> tuple[Fold, Fold]:
 
 
 def _say(both: Sequence[Judged]) -> Verdict | None:
-    """The verdict in words; None where the figures mean different things."""
+    """Show and return the verdict; None if the values are not comparable."""
     kinds = both[0].samples | both[1].samples
     if len(kinds) > 1:
         told = " and ".join(f"{k:,}" for k in sorted(k or 0 for k in kinds))
@@ -179,10 +179,10 @@ def _how(found: Verdict) -> str:
 
 
 def _about(side: Judged) -> str:
-    """A side's mean, and which runs did not count."""
+    """Return a side's mean, and the number of runs left out, as text."""
     values = list(side.values.values())
     count = "" if len(values) == side.runs else f" of {len(values)} seeds"
-    parts = [f"{side.name}: no figure"]
+    parts = [f"{side.name}: no value"]
     if values:
         one = interval(values)
         ends = (
@@ -194,5 +194,5 @@ def _about(side: Judged) -> str:
     if side.unfinished:
         parts.append(f"{side.unfinished} not finished")
     if side.without:
-        parts.append(f"{side.without} without a kept evaluation")
+        parts.append(f"{side.without} without a saved evaluation")
     return " · ".join(parts)

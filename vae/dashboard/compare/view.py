@@ -1,5 +1,4 @@
-"""The Compare page as a whole: how many runs there are and how they are, what is shown of those
-selected, and how often it looks again while one of them trains."""
+"""The Compare page: the table of runs, actions, and the chosen view of the selected runs."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -18,24 +17,24 @@ from vae.runs import listing
 from vae.runs.status import ACTIVE
 
 STYLE = Path(__file__).with_name("view.css")
-FOLLOW = 2.0  # seconds between two looks while a run waits or trains
-TOLD = 3  # runs that cannot be used whose reasons are told
+FOLLOW = 2.0  # seconds between two updates while a run is queued or training
+PROBLEMS = 3  # unusable runs with their reasons, at most
 PLANE, CURVES, SETTINGS = "Rate–distortion", "Curves", "Settings"
 MAPS, PICTURES, VERDICT = "Latent maps", "Pictures", "Verdict"
 VIEWS = (PLANE, CURVES, SETTINGS, MAPS, PICTURES, VERDICT)
 VIEW_HELP = (
-    "Rate–distortion shows every run of the table and the verdict any two configurations; the "
-    "others show the runs that are ticked."
+    "Rate–distortion shows every run of the table, Verdict any two configurations; the other "
+    "views show the selected runs."
 )
 
 
 def moving() -> bool:
-    """Whether any run waits or trains, so that the page must look again."""
+    """Whether any run is queued or training."""
     return any(run.status().state in ACTIVE for run in listing(server.ROOT))
 
 
 def view() -> None:
-    """The whole page."""
+    """Draw the page."""
     found = entries(server.ROOT)
     _problems(found)
     visible = filters(found)
@@ -59,16 +58,16 @@ def view() -> None:
 
 
 def _problems(found: Sequence[Entry]) -> None:
-    """Why some runs cannot be used."""
+    """Show the errors of unusable runs."""
     broken = [entry for entry in found if entry.problem]
-    for entry in broken[:TOLD]:
+    for entry in broken[:PROBLEMS]:
         st.markdown(f":orange-badge[{entry.name}] :small[{entry.problem}]")
-    if len(broken) > TOLD:
-        st.caption(f"And {len(broken) - TOLD} more that cannot be used.")
+    if len(broken) > PROBLEMS:
+        st.caption(f"And {len(broken) - PROBLEMS} more that cannot be used.")
 
 
 def _summary(found: Sequence[Entry]) -> str:
-    """How many runs, in which states."""
+    """Return the number of runs in each state, as text."""
     states = Counter(entry.state for entry in found)
     counts = ", ".join(f"{count} {state}" for state, count in states.most_common())
     return f"{len(found):,} run{'s' * (len(found) != 1)}: {counts}"

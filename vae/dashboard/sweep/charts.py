@@ -1,5 +1,5 @@
-"""A sweep in charts: its configurations as small charts that fill while it runs, and a figure
-against the setting that is swept."""
+"""Charts of a sweep: a small chart of curves for each configuration, and a measure against the
+swept setting."""
 
 import math
 from collections.abc import Sequence
@@ -26,16 +26,15 @@ ROOM, LETTER = 560, 7.0  # pixels for them, and for a letter of their names
 CHART = 380  # pixels
 SHOWN = {"elbo": "−ELBO", "reconstruction": "Reconstruction", "kl": "KL"}
 HELP = {
-    "multiples": "A small chart is a configuration, a line of one colour a seed: on validation "
-    "data (on training data where there are none), nats per example, all on the same axes. −ELBO "
-    "is reconstruction and KL together: the lower, the better. Beside a name, how many of its "
-    "seeds are done.",
+    "multiples": "One small chart per configuration and one line per seed, on validation data (on "
+    "training data without validation), nats per example, all with the same axes. −ELBO is the "
+    "sum of reconstruction and KL; lower is better. Beside a name: the number of finished seeds.",
     "figure": "Value of each run's best weights on validation data, nats per example. Lower −ELBO "
     "and reconstruction are better. The KL is the information in z about an example.",
     "summary": "A point is a seed; a bar is the mean over seeds, with its 95 % interval "
-    "(Student's t) from three seeds on. What stands at one value is drawn side by side.",
-    "against": "The setting on the axis; the other one, if there is one, has the colours.",
-    "log": "A logarithmic horizontal axis, for values above 0.",
+    "(Student's t) from three seeds on. Configurations at one value are drawn side by side.",
+    "against": "Setting on the horizontal axis; a second swept setting sets the colours.",
+    "log": "Use a logarithmic horizontal axis; needs values above 0.",
 }
 
 
@@ -49,7 +48,7 @@ def _legend() -> str:
 
 
 def _order(folds: Sequence[Fold], name: str) -> list[Any]:
-    """The values of a setting, numbers ascending, others as they come."""
+    """Return the values of a setting, numbers in ascending order."""
     values = list({written(f.settings.get(name)): f.settings.get(name) for f in folds}.values())
     return sorted(values) if _numeric(folds, name) else values
 
@@ -89,11 +88,11 @@ def _heads(folds: Sequence[Fold], differ: Sequence[str]) -> list[str]:
 
 
 def multiples(name: str, folds: Sequence[Fold], differ: Sequence[str]) -> None:
-    """A small chart a configuration; `differ` are the settings in which they differ."""
+    """Draw one small chart per configuration; `differ` are the settings that differ."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("**Validation curves**", help=HELP["multiples"], width="content")
         st.html(_legend(), width="content")
-    heads, told = _heads(folds, differ), [_told(fold) for fold in folds]
+    heads, told = _heads(folds, differ), [_progress(fold) for fold in folds]
     longest = max(len(f"{head}  {more}") for head, more in zip(heads, told, strict=True))
     places = _places(folds, differ, max(1, min(ACROSS, int(ROOM / (LETTER * longest)))))
     panels = [
@@ -111,8 +110,8 @@ def multiples(name: str, folds: Sequence[Fold], differ: Sequence[str]) -> None:
     )
 
 
-def _told(fold: Fold) -> str:
-    """How many seeds are done, while not all are."""
+def _progress(fold: Fold) -> str:
+    """Return the number of finished seeds, unless all are."""
     done = sum(run.state == "finished" for run in fold.runs)
     return "" if done == len(fold.runs) else f"{done} of {len(fold.runs)}"
 
@@ -130,7 +129,7 @@ def _lines(fold: Fold) -> dict[str, dict[int, Line]]:
 
 @lru_cache(maxsize=5 * sweeps.MOST)
 def _read(path: Path, key: str, split: str) -> dict[str, Line]:
-    """The lines of a run, read again only when there are more reports."""
+    """Return the lines of a run, from a cache until there are more reports."""
     reports = Run(path).reports()
     found = {name: line(reports, name, split, "epoch") for name in sweep.TITLES}
     found["elbo"] = found["elbo"]._replace(value=-found["elbo"].value)
@@ -138,7 +137,7 @@ def _read(path: Path, key: str, split: str) -> dict[str, Line]:
 
 
 def summary(name: str, folds: Sequence[Fold], differ: Sequence[str]) -> None:
-    """The figure against the swept setting, with its controls."""
+    """Draw the measure against the swept setting, with its controls."""
     row = st.columns([9, 10, 11], vertical_alignment="bottom")
     figure = widgets.choose(row[0], "Measure", "sweep_figure", SHOWN, "elbo", HELP["figure"])
     against = differ[0] if differ else "objective"
@@ -183,7 +182,7 @@ def summary(name: str, folds: Sequence[Fold], differ: Sequence[str]) -> None:
 def _series(
     folds: Sequence[Fold], differ: Sequence[str], against: str, figure: str, order: Any
 ) -> list[sweep.Series]:
-    """The configurations by the settings that are not on the axis."""
+    """Group the configurations by the settings that are not on the axis."""
     rest = [name for name in differ if name != against]
     groups: dict[str, list[sweep.SettingPoint]] = {}
     for fold in folds:

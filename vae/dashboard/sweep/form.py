@@ -1,5 +1,5 @@
-"""A new sweep: which settings of the sidebar take which values, how many runs that makes, how
-long they will take, and what is refused."""
+"""The form of a new sweep: settings, values and seeds, with the number of runs, the expected time
+and the refused combinations."""
 
 import html
 import json
@@ -20,31 +20,31 @@ from vae.experiments.sweeps import Arm, Axis
 NONE = "none"
 VALUES, LINEAR, LOG = "Values", "Linear", "Log"
 STARTING = 3.0  # seconds that a run takes beside its training: a process, data, validation
-TRIALS = 8  # models that are tried for their speed, at most
-LISTED = 6  # refused combinations that are told
+TRIALS = 8  # configurations that are timed, at most
+LISTED = 6  # refused combinations that the page lists
 CHOSEN, MADE, TOLD = "sweep_chosen", "sweep_made", "sweep_told"
 OFTEN = ("beta", "latent_dim", "lr", "objective")
 HELP = {
     "field": "The setting that takes several values; all others are those of the sidebar.",
-    "second": "With a second setting every value of the one meets every value of the other.",
+    "second": "With a second setting, the sweep has every combination of their values.",
     "how": "Values: a list. Linear and Log: a range from a first to a last value, and how many in "
     "all; evenly apart, or each the one before times a constant factor.",
-    "values": "With commas between them: 0.5, 1, 2; or semicolons, where a value holds commas "
-    "itself.",
-    "choices": "Each becomes a configuration of its own.",
-    "seeds": "Runs of every configuration, counted up from the sidebar's seed. A seed decides "
-    "which examples are held out, the first weights and all noise; from three seeds on, means "
-    "have an interval.",
-    "name": "What the sweep is called. Its runs have the tag sweep:NAME on the Compare page.",
+    "values": "Values separated by commas: 0.5, 1, 2. If a value contains commas, separate by "
+    "semicolons.",
+    "choices": "Each value becomes one configuration.",
+    "seeds": "Runs of each configuration, counted up from the sidebar's seed. A seed determines "
+    "the held-out examples, the initial weights and all noise. Means have an interval from three "
+    "seeds on.",
+    "name": "Name of the sweep. Its runs have the tag sweep:NAME on the Compare page.",
     "time": "One run after another on this machine, from the time of a training step measured "
     f"here, and about {STARTING:g} s for each to start and to validate.",
-    "queue": "Put all runs into the queue. They train one after another, and go on when this "
-    "page is closed.",
+    "queue": "Put all runs into the queue. They train one after another, also after this page is "
+    "closed.",
 }
 
 
-class Asked(NamedTuple):
-    """A sweep that can be begun."""
+class SweepRequest(NamedTuple):
+    """A valid sweep: its name, combinations and number of seeds."""
 
     name: str
     arms: list[Arm]
@@ -56,7 +56,7 @@ class Asked(NamedTuple):
 
 
 def form(base: RunConfig | None, problem: str) -> None:
-    """The whole form, and the button that begins the sweep."""
+    """Draw the form, and the button that starts the sweep."""
     if told := st.session_state.pop(TOLD, ""):
         st.error(told)
     if base is None or problem:
@@ -72,7 +72,7 @@ def form(base: RunConfig | None, problem: str) -> None:
             st.warning(str(error))
             return
     with right:
-        _preview(Asked(name, arms, seeds))
+        _preview(SweepRequest(name, arms, seeds))
 
 
 def _axes(base: RunConfig) -> list[Axis]:
@@ -193,26 +193,28 @@ def _planned(base: RunConfig, axes: Sequence[Axis], seeds: int) -> list[Arm]:
         return sweeps.plan(base, axes, seeds)
 
 
-def _preview(asked: Asked) -> None:
-    """How many runs, how long, what is refused, and the button."""
-    kept = [arm for arm in asked.arms if arm.config is not None]
-    count = len(kept) * asked.seeds
-    seeds = f"{asked.seeds} seed{'s' * (asked.seeds != 1)}"
+def _preview(request: SweepRequest) -> None:
+    """Draw the number of runs, the time, the refused combinations and the button."""
+    kept = [arm for arm in request.arms if arm.config is not None]
+    count = len(kept) * request.seeds
+    seeds = f"{request.seeds} seed{'s' * (request.seeds != 1)}"
     plural = "s" * (len(kept) != 1)
     st.markdown(f"**{len(kept)} configuration{plural} × {seeds} = {_runs(count)}**")
     st.html(_chips(kept))
-    st.markdown(_time(kept, asked.seeds), help=HELP["time"])
+    st.markdown(_time(kept, request.seeds), help=HELP["time"])
     widgets.press(
         f"Queue {_runs(count)}",
         "sweep_queue",
-        lambda: _queue(asked),
+        lambda: _queue(request),
         HELP["queue"],
         disabled=not count,
         type="primary",
     )
-    refused = [arm for arm in asked.arms if arm.config is None]
+    refused = [arm for arm in request.arms if arm.config is None]
     if refused:
-        st.markdown(f":orange-badge[{len(refused)} left out]", help="What is refused, and why.")
+        st.markdown(
+            f":orange-badge[{len(refused)} left out]", help="Refused combinations and the reasons."
+        )
     for arm in refused[:LISTED]:
         st.caption(f"**{arm.name}**: {arm.problem}")
     if len(refused) > LISTED:
@@ -224,13 +226,13 @@ def _runs(count: int) -> str:
 
 
 def _chips(arms: Sequence[Arm]) -> str:
-    """HTML: what each configuration changes."""
+    """Return HTML: the changes of each configuration."""
     names = "".join(f"<span>{html.escape(arm.name)}</span>" for arm in arms)
     return f'<div class="vae-chips">{names}</div>'
 
 
 def _time(arms: Sequence[Arm], seeds: int) -> str:
-    """The time that all runs will take, in words."""
+    """Return the expected time of all runs, as text."""
     configs = [arm.config for arm in arms if arm.config is not None]
     alike: dict[str, RunConfig] = {}
     for config in configs:
@@ -239,7 +241,7 @@ def _time(arms: Sequence[Arm], seeds: int) -> str:
     found = [training_time.seconds(config, sweeps.data_of(config)) for config in tried]
     times = [seconds for seconds in found if seconds is not None]
     if not times or len(times) < len(found):
-        return "One after another; how fast this device is has not been measured."
+        return "One after another; their time is unknown on this device."
     total = (sum(times) / len(times) + STARTING) * len(configs) * seeds
     return f"About {training_time.duration(total)}, one after another"
 
@@ -251,10 +253,10 @@ def _shape(config: RunConfig) -> str:
     return json.dumps(kept, sort_keys=True)
 
 
-def _queue(asked: Asked) -> None:
-    """Make the runs, and show the sweep."""
+def _queue(request: SweepRequest) -> None:
+    """Create the runs and show the sweep."""
     try:
-        made, refused = sweeps.create(server.ROOT, asked.name, asked.runs)
+        made, refused = sweeps.create(server.ROOT, request.name, request.runs)
     except ValueError as error:
         st.session_state[TOLD] = str(error)
         return
@@ -262,4 +264,4 @@ def _queue(asked: Asked) -> None:
     if refused:
         st.session_state[TOLD] = " ".join(refused[:LISTED])
     if made:
-        st.session_state[MADE] = asked.name
+        st.session_state[MADE] = request.name

@@ -1,4 +1,4 @@
-"""A sweep that was begun: how far it is, and what can be done; all of it from the run folders."""
+"""An existing sweep: progress, actions and charts, all read from the run folders."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -17,20 +17,19 @@ from vae.runs import Run
 from vae.runs.status import ACTIVE, RESUMABLE
 
 STYLE = Path(__file__).with_name("view.css")
-FOLLOW = 2.0  # seconds between two looks while a run waits or trains
+FOLLOW = 2.0  # seconds between two updates while a run is queued or training
 NEW = ""
 HELP = {
-    "sweep": "A new sweep, or one that was begun; also those begun from the command line.",
-    "new": "Choose settings and values for another sweep; this one stays in the list.",
-    "cancel": "Take the runs that have not begun out of the queue; those that train go on.",
-    "again": "Put the runs that did not finish back into the queue; each goes on from its last "
-    "saved state.",
+    "sweep": "Start a new sweep, or show an existing one, also from the command line.",
+    "new": "Choose settings and values for another sweep. This one stays in the list.",
+    "cancel": "Remove the queued runs from the queue. Runs in training continue.",
+    "again": "Queue the unfinished runs again. Each resumes from its last saved state.",
     "compare": "Select all runs of this sweep on the Compare page.",
 }
 
 
 def found() -> dict[str, list[Entry]]:
-    """Every sweep, the newest first, and its runs, the oldest first."""
+    """Return every sweep, the newest first, with its runs, the oldest first."""
     sweep: dict[str, list[Entry]] = {}
     for entry in entries(server.ROOT):
         for name in sweeps.names_of(entry.tags):
@@ -39,8 +38,8 @@ def found() -> dict[str, list[Entry]]:
 
 
 def choose() -> str:
-    """The sweep that is shown; "" for a new one. It is in the address, `?sweep=NAME`; where that
-    names none, it is the newest."""
+    """Draw the choice of a sweep and return its name; "" for a new one. The address has it as
+    `?sweep=NAME`; the default is the newest sweep."""
     sweep = found()
     names = list(sweep)
     asked = st.query_params.get("sweep")
@@ -67,7 +66,7 @@ def choose() -> str:
 
 
 def _alike(runs: Sequence[Entry]) -> str:
-    """What all runs of a sweep have in common, in words."""
+    """Return the common settings of all runs of a sweep, as text."""
     usable = [entry for entry in runs if entry.settings]
     differ = sweeps.swept(configurations.fold(usable)) if usable else ()
     settings = usable[0].settings if usable else {}
@@ -94,17 +93,17 @@ def _begin() -> None:
 
 
 def moving(name: str) -> bool:
-    """Whether any run of a sweep waits or trains."""
+    """Whether any run of a sweep is queued or training."""
     return any(entry.state in ACTIVE for entry in found().get(name, []))
 
 
 def view(name: str) -> None:
-    """A sweep as it is now."""
+    """Draw a sweep in its present state."""
     runs = found().get(name, [])
     usable = [entry for entry in runs if entry.settings]
     if not usable:
         st.info(
-            "No run of this sweep can be read any more: it was deleted, or its tag taken away."
+            "This sweep has no readable runs any more: they were deleted, or their tags removed."
         )
         return
     _head(name, runs)
@@ -118,7 +117,7 @@ def view(name: str) -> None:
 
 
 def _head(name: str, runs: Sequence[Entry]) -> None:
-    """How far it is, and what can be done."""
+    """Draw the progress and the actions."""
     states = Counter(entry.state for entry in runs)
     done = sum(_share(entry) for entry in runs) / len(runs)
     words = ", ".join(f"{count} {state}" for state, count in states.most_common())
@@ -158,7 +157,7 @@ def _message(entry: Entry) -> str:
 
 
 def _share(entry: Entry) -> float:
-    """How much of a run is done, 0…1."""
+    """Return the finished share of a run, 0 to 1."""
     if entry.state == "finished":
         return 1.0
     epochs = entry.settings.get("epochs") if entry.settings else None
@@ -166,8 +165,8 @@ def _share(entry: Entry) -> float:
 
 
 def _time_left(runs: Sequence[Entry]) -> float:
-    """Seconds for the runs that wait or train, from those that have trained; 0 where nothing
-    can be said."""
+    """Return the seconds that queued and training runs need, from the finished ones; 0 if
+    unknown."""
     rest = sum(1 - _share(entry) for entry in runs if entry.state in ACTIVE)
     known = [(_share(e), e.seconds) for e in runs if e.seconds > 0 and _share(e) > 0]
     if not rest or not known:
