@@ -1,4 +1,4 @@
-"""Evaluate: one yardstick for every run, each figure with its unit, its error and its meaning."""
+"""Evaluate: the same measures for every run, each with unit, error and help."""
 
 import streamlit as st
 
@@ -27,16 +27,16 @@ with st.container(key="evaluate_line"):
 found = saved_evaluations(run)
 result = choose(run, request, found)
 if result is None:
-    elsewhere = " Tick a result below to see one with other settings." if found else ""
+    elsewhere = " Select a result below to see other settings." if found else ""
     with st.container(border=True, horizontal_alignment="center"):
         st.markdown("**Not evaluated yet with these settings.**", text_alignment="center")
         st.caption(
-            "How tight the bound is, what the latents carry and know, and how well samples pass "
-            "for examples, each figure with its error.",
+            "The evaluation measures the bound, the information in the latents and the quality of "
+            "samples, each with its error.",
             text_alignment="center",
         )
         st.caption(
-            "The figures appear here when it is done; you may leave the page meanwhile."
+            "The results appear here when it is done; you may leave the page meanwhile."
             if at_work(run)
             else f"Press Evaluate. It runs in the background, seconds to minutes.{elsewhere}",
             text_alignment="center",

@@ -229,7 +229,7 @@ def test_progress_is_shown_and_can_be_cancelled(run: Run, open_page: OpenPage) -
     assert "test, best weights, L = 2, quick measures: 25 %, about 30 min left" in text(at)
     setting(at, SHORT)
     assert at.button(key="evaluate").disabled
-    assert "figures appear here when it is done" in text(at)
+    assert "results appear here when it is done" in text(at)
     press(at, f"evaluate_cancel_{job.key}")
     assert job.cancelled
     assert "cancelling" in text(at)

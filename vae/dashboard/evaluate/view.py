@@ -1,8 +1,7 @@
-"""Evaluating a run from its page: the settings, the job behind the button, and what is kept.
+"""The Evaluate page: settings, the job behind the button, progress, and saved evaluations.
 
-Everything is read from the run's folder, so that a reload, another tab or the command line see the
-same: jobs at work, what became of the last one, and the results. A result is found again by the
-weights and the settings that it was made with.
+All state is in the folder of the run, so that a reload, another tab and the command line see the
+same jobs and results. Weights and settings identify a result.
 """
 
 import time
@@ -26,32 +25,32 @@ from vae.runs.status import ALIVE
 from vae.worker.job import Job, attempts
 
 STYLE = Path(__file__).with_name("view.css")
-POLL = 0.5  # seconds between two looks at a job
-TENTH = 0.1  # share from which the pace is known
+POLL = 0.5  # seconds between two updates of the progress
+TENTH = 0.1  # share from which the remaining time is shown
 LEGEND = (
-    "Means over the examples, in nats per example where no other unit is said; ± is one standard "
+    "Means over the examples, in nats per example unless another unit is given; ± is one standard "
     "error, an interval is of 95 %."
 )
 WHEN = "%-d %b %Y, %H:%M"
 HELP = {
-    "split": "Which examples the run is judged on. It has been fitted to the training examples; "
-    "only the others say how it does on new ones.",
-    "samples": "Importance samples of q(z|x) for −ln p(x), each example; 0 leaves it out. More "
-    "bring it closer to the truth and take longer.",
-    "elbo_samples": "Posterior samples z ~ q(z|x) of each example that the reconstruction is "
-    "averaged over. More make it less noisy and take longer.",
-    "full": "Also what takes longer: mutual information, KL(q(z) ‖ p(z)), probes, disentanglement "
-    "where the data have known factors, and the samples.",
-    "evaluate": "In the background, one result for each choice of settings; it is kept with the "
-    "run. The command python -m vae evaluate makes the same.",
-    "kept": "This result is kept already; evaluating is deterministic. Delete it below to make it "
-    "anew.",
+    "split": "The examples of the evaluation. The run was fitted to the training examples; only "
+    "the others measure how it does on new ones.",
+    "samples": "Importance samples per example for estimating −ln p(x). 0 skips the estimate. "
+    "More samples tighten the bound and take longer.",
+    "elbo_samples": "Posterior samples z ~ q(z|x) per example for the reconstruction. More "
+    "samples make it less noisy and take longer.",
+    "full": "Also the measures that take longer: mutual information, KL(q(z) ‖ p(z)), probes, "
+    "disentanglement if the data have known factors, and sample quality.",
+    "evaluate": "Evaluate in the background and save one result for each choice of settings with "
+    "the run. The command python -m vae evaluate gives the same result.",
+    "kept": "This result is saved already, and evaluation is deterministic. Delete it to compute "
+    "it again.",
 }
 
 
 def controls(run: Run) -> tuple[LoadedRun, EvaluationRequest]:
-    """One row of settings and the button; ends the page with a word of help if the run cannot be
-    opened."""
+    """Draw one row of settings and the button; stop the page with a message if the run cannot be
+    loaded."""
     row = st.columns([10, 14, 14, 14, 13, 11], vertical_alignment="bottom")
     loaded = load_checkpoint(run, row[0], "evaluate_checkpoint")
     present = split_titles(loaded, with_all=True)
@@ -101,32 +100,32 @@ def _button(
 
 
 def _submit(run: Run, job: Job) -> None:
-    """Start the job, after what became of earlier ones with these settings is forgotten."""
+    """Start the job, and remove earlier jobs with these settings."""
     for earlier in _ended(run):
         if earlier.spec == job.spec:
             earlier.clear()
-    job.result.unlink(missing_ok=True)  # one that cannot be read, or of an earlier version
+    job.result.unlink(missing_ok=True)  # an unreadable or incomplete result
     server.launcher.submit(job)
 
 
 def job_of(run: Run, request: EvaluationRequest) -> Job:
-    """The job on the run's weights as they are now."""
+    """Return the job on the present weights of the run."""
     return Job.of(run, KIND, request._asdict())
 
 
 def at_work(run: Run) -> list[Job]:
-    """The evaluations of a run that are being made at this moment."""
+    """Return the active evaluation jobs of a run."""
     return [job for job in attempts(run, KIND) if job.status()["state"] in ALIVE]
 
 
 def _ended(run: Run) -> list[Job]:
-    """Those that left no result."""
+    """Return the evaluation jobs that ended without a result."""
     return [job for job in attempts(run, KIND) if job.status()["state"] not in ALIVE]
 
 
 def progress(run: Run, request: EvaluationRequest) -> None:
-    """A line: how far each evaluation at work is, with the means to cancel it; else what became of
-    the last one with these settings, or how the figures below are to be read."""
+    """Draw the progress of each active job with a button to cancel it; else the outcome of the
+    last job with these settings, or the legend of the page."""
     busy = at_work(run)
 
     @st.fragment(run_every=POLL if busy else None)
@@ -139,13 +138,13 @@ def progress(run: Run, request: EvaluationRequest) -> None:
 
     if busy:
         view()
-    elif not _told(run, request):
+    elif not _outcome(run, request):
         st.caption(LEGEND)
 
 
-def _told(run: Run, request: EvaluationRequest) -> bool:
-    """Say what became of the last evaluation with these settings, if it left no result; whether
-    there was one."""
+def _outcome(run: Run, request: EvaluationRequest) -> bool:
+    """Draw the outcome of the last job with these settings; return whether it ended without a
+    result."""
     last = next((job for job in _ended(run) if job.spec == request._asdict()), None)
     if last is None:
         return False
@@ -171,12 +170,12 @@ def _bar(job: Job) -> None:
         on_click=job.cancel,
         disabled=ending,
         width="stretch",
-        help="End it; what it has computed so far is not kept.",
+        help="Cancel this evaluation without saving a result.",
     )
 
 
 def _how_far(share: float, begun: float | None) -> str:
-    """The share that is done and, from a tenth on, how long the rest takes at this pace."""
+    """Return the completed share and, from a tenth on, the remaining time at this pace."""
     if share == 0:
         return "starting"
     done = f"{100 * share:.0f} %"
@@ -188,8 +187,8 @@ def _how_far(share: float, begun: float | None) -> str:
 def choose(
     run: Run, request: EvaluationRequest, found: list[SavedEvaluation]
 ) -> SavedEvaluation | None:
-    """The result to show: the one picked from the table, else that of the settings above and the
-    present weights, else the latest one of these settings and earlier weights."""
+    """Return the selected result, else that of the settings and the present weights, else the
+    latest with these settings and earlier weights."""
     picked = st.session_state.get(table_key(run, request, found), {})
     rows: list[int] = picked.get("selection", {}).get("rows", [])
     if rows and rows[0] < len(found):
@@ -200,12 +199,12 @@ def choose(
 
 
 def table_key(run: Run, request: EvaluationRequest, found: list[SavedEvaluation]) -> str:
-    """Another table, with nothing picked, for every choice of settings and set of results."""
+    """Return a key that clears the selection when settings or results change."""
     return " ".join(["evaluations", run.name, *map(str, request), *(k.path.stem for k in found)])
 
 
 def weights_in_words(run: Run, result: SavedEvaluation) -> str:
-    """Which weights a result judged, and whether they are still the present ones."""
+    """Return the weights of a result in words, and whether the run has newer ones."""
     step = "" if result.weights.step is None else f", step {result.weights.step:,}"
     if is_present(run, result):
         return f"{result.request.checkpoint} weights{step}"
@@ -213,15 +212,15 @@ def weights_in_words(run: Run, result: SavedEvaluation) -> str:
 
 
 def is_present(run: Run, result: SavedEvaluation) -> bool:
-    """Whether the weights that a result judged are those that the run has now."""
+    """Return whether a result has the present weights of the run."""
     return job_of(run, result.request).result == result.path
 
 
 def table(run: Run, request: EvaluationRequest, found: list[SavedEvaluation]) -> None:
-    """All kept evaluations of the run; one that is picked is shown above."""
+    """Draw all saved evaluations of the run; the page shows the selected one above."""
     st.markdown("##### SavedEvaluation evaluations", help=TABLE_HELP)
     if not found:
-        st.caption("None yet. Every result is kept with the run and can be shown again.")
+        st.caption("None yet. Every result is saved with the run.")
         return
     rows = [_row(run, result) for result in found]
     helps = COLUMNS | {MEASURES[key].title: MEASURES[key].help for key in _numbers()}
@@ -276,17 +275,17 @@ COLUMNS = {
 
 
 def keep_or_leave(result: SavedEvaluation, place: st.delta_generator.DeltaGenerator) -> None:
-    """Download the result that is shown, or delete it."""
+    """Draw buttons to download the result, and to delete it."""
     with place.container(horizontal=True, horizontal_alignment="right", gap="small"):
         name = file_name(result)
-        about = "The whole result: every figure, the settings, the weights it judged."
+        about = "The whole result: all measures, settings and weights."
         widgets.download("JSON", result.path.read_bytes, f"{name}.json", about)
-        about = "Every figure in a row with its standard error or interval, unit and note."
+        about = "One line for each measure: value, standard error or interval, unit, note."
         widgets.download("CSV", lambda: as_csv(result.record), f"{name}.csv", about)
         st.button(
             "Delete",
             key="evaluate_delete",
             on_click=result.path.unlink,
             kwargs={"missing_ok": True},
-            help="Remove this result from the run's folder. It can be made again.",
+            help="Remove this result from the folder of the run. Evaluate computes it again.",
         )
