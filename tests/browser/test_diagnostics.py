@@ -25,7 +25,7 @@ TRAIN = (
     "--latent-dim",
     "3",
     "--epochs",
-    "30",
+    "2",
     "--lr",
     "0.01",
 )
@@ -66,13 +66,12 @@ def _rgb(colour: str) -> np.ndarray:
     return np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)])
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_living_run_is_followed_and_its_fix_is_trained(
-    scheme: str, server: Server, run: Run, open_page: OpenPage
+    server: Server, run: Run, open_page: OpenPage
 ) -> None:
     run.set_status(state="running", heartbeat=time.time(), **identity())
     _write(run, (0.3, 1.5, 0.001), 8)
-    tab = open_page(f"{server.url}/evaluate?run={run.name}", scheme=scheme)
+    tab = open_page(f"{server.url}/evaluate?run={run.name}")
     page = tab.page
     page.wait_for_selector(f"{STRIP} .heatmaplayer image")
 
@@ -96,17 +95,18 @@ def test_a_living_run_is_followed_and_its_fix_is_trained(
 
     picture = page.locator(f"{STRIP} .heatmaplayer image").first
 
-    def coloured() -> bool:
+    def coloured(side: int) -> bool:
         seen = photograph(picture)
         height, width = seen.shape[:2]
         bright, dim, off = (seen[int((k + 0.5) * height / 3), width // 2] for k in range(3))
-        side = int(scheme == "dark")
         muted, ground = _rgb(COLOURS["muted"][side]), _rgb(COLOURS["background"][side])
         grey = tuple((0.15 * muted + 0.85 * ground).round().astype(int))
         between = not _near(dim, BRIGHTEST) and not _near(dim, grey)
         return _near(bright, BRIGHTEST) and _near(off, grey) and between
 
-    until(coloured, why="cells in the colours of their numbers")
+    until(lambda: coloured(0), why="cells in the colours of their numbers")
+    page.emulate_media(color_scheme="dark")
+    until(lambda: coloured(1), why="the colours of the dark scheme")
 
     fill = page.locator(".st-key-fix_unused_latents button").first
     latents = page.locator(".st-key-set_latent_dim input")

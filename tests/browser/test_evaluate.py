@@ -221,7 +221,11 @@ OWN: dict[str, tuple[Callable[[Path], str], tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize(
-    ("name", "scheme"), [(name, ("light", "dark")[i % 2]) for i, name in enumerate(OWN)]
+    ("name", "scheme"),
+    [
+        pytest.param(name, ("light", "dark")[i % 2], marks=[pytest.mark.long] * (i > 0))
+        for i, name in enumerate(OWN)
+    ],
 )
 def test_other_data(
     name: str, scheme: str, server: Server, open_page: OpenPage, folder: Path, tmp_path: Path

@@ -69,7 +69,6 @@ def _report(step: int, split: str, value: float) -> Report:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("runs")
     _make(root, "few", POINTS)
-    _make(root, "many", MANY)
     return root
 
 
@@ -318,9 +317,13 @@ def test_it_plays_pauses_listens_to_keys_and_follows_a_run(
     assert "Traceback" not in server.log()
 
 
-def test_sixty_thousand_points_are_drawn_in_time(server: Server, open_page: OpenPage) -> None:
+@pytest.mark.long
+def test_sixty_thousand_points_are_drawn_in_time(
+    server: Server, open_page: OpenPage, made: Path
+) -> None:
     """Twenty frames a second leave 50 ms for each, of which a slow machine's screen needs some;
     the median of a second of playing is what this page itself takes."""
+    _make(made, "many", MANY)
     tab = _open(server, open_page, "many")
     spent: list[float] = []
 

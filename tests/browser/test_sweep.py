@@ -166,6 +166,7 @@ def test_a_sweep_of_four_runs_fills_and_keeps_the_numbers_of_its_runs(
     assert "Traceback" not in server.log()
 
 
+@pytest.mark.long
 def test_a_sweep_is_cancelled_queued_again_and_compared(
     server: Server, root: Path, open_page: OpenPage
 ) -> None:
