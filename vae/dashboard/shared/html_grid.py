@@ -1,4 +1,4 @@
-"""Grids of pictures on a page, with words around them, and their downloads.
+"""Grids of pictures as HTML, with captions, keys and axes.
 
 What is put together here is HTML: cards (a stack of pictures with numbers below), a sheet (one
 picture of many tiles) and a frame (a sheet with axes around it). Every picture is enlarged before
@@ -29,7 +29,7 @@ LABEL = 46  # an axis has a label at most every so many pixels
 
 
 class Card(NamedTuple):
-    """The words of one card."""
+    """The texts of one card."""
 
     title: str  # under the pointer
     name: str  # first line
@@ -39,8 +39,8 @@ class Card(NamedTuple):
 def enlargement(
     shape: tuple[int, ...], layers: int, words: Sequence[Card], room: tuple[int, int]
 ) -> int:
-    """By what whole number to enlarge images (C, H, W) so that cards with these words and `layers`
-    of them each fit into the room (width, height); never so small that they cannot be read."""
+    """Return the enlargement of images (C, H, W) at which cards with these texts and `layers`
+    images each fit into the room (width, height); at least the one that stays readable."""
     _, height, width = shape
     least, most = -(-LEAST // width), max(-(-LEAST // width), MOST // width)
     below = _name_height(words) + max(len(word.numbers) for word in words) * LINE + 3 + GAP[1]
@@ -52,25 +52,25 @@ def enlargement(
 
 
 def columns(width: int, room: int, number: int) -> int:
-    """How many of `number` cards with pictures of this width stand side by side, in as few rows
-    as the room allows and these equally long."""
+    """Return the columns of `number` cards with pictures of this width: as few rows as the room
+    allows, all equally long."""
     most = max(1, (room + GAP[0]) // (max(width, CARD) + GAP[0]))
     return -(-number // -(-number // most)) if number else 1
 
 
 def _letters(name: str) -> float:
-    """How long a name is, in letters of full width."""
+    """Return the length of a name in letters of full width."""
     return sum(0.5 if letter in NARROW else 1.0 for letter in name)
 
 
 def _name_height(words: Sequence[Card]) -> int:
-    """Two lines for all if one name needs them, so that numbers stand in rows."""
+    """Return the height of two lines for all names if one needs them: numbers then align."""
     return LINE * (1 + any(_letters(word.name) > LONG for word in words))
 
 
 def tile_scale(shape: tuple[int, ...], across: int, down: int, room: tuple[int, int]) -> int:
-    """The largest whole enlargement of images (C, H, W) at which a grid of them with hairlines
-    fits into the room (width, height); at least 1."""
+    """Return the largest whole enlargement of images (C, H, W) at which a grid of them with
+    hairlines fits into the room (width, height); at least 1."""
     _, height, width = shape
     return max(
         1, min(((room[0] + 1) // across - 1) // width, ((room[1] + 1) // down - 1) // height)
@@ -78,7 +78,7 @@ def tile_scale(shape: tuple[int, ...], across: int, down: int, room: tuple[int, 
 
 
 def arranged(shape: tuple[int, ...], count: int, room: tuple[int, int]) -> tuple[int, int]:
-    """In how many columns a grid of `count` images is largest in the room, and its enlargement."""
+    """Return columns and enlargement at which a grid of `count` images is largest in the room."""
     fits = {
         across: tile_scale(shape, across, -(-count // across), room)
         for across in range(1, count + 1)
@@ -90,8 +90,8 @@ def arranged(shape: tuple[int, ...], count: int, room: tuple[int, int]) -> tuple
 
 
 def best_side(shape: tuple[int, ...], room: tuple[int, int]) -> int:
-    """Of 9, 11, … 21 tiles a side, so that one stands in the middle, those that fill the room
-    best, the fewest of them."""
+    """Return the number of tiles a side, 9, 11, … 21, that fills the room best, the smallest of
+    equals; an odd number has a tile in the middle."""
 
     def length(side: int) -> int:
         scale = tile_scale(shape, side, side, room)
@@ -138,7 +138,7 @@ def cards(
 
 
 def _scale_key(limit: float | None) -> str:
-    """The colours of differences and the values at their ends."""
+    """Return HTML of the colours of differences with the values at their ends."""
     if limit is None:
         return ""
     bar = _image(tiles.scale_bar(108, 8), (108, 8), "colours of the differences")
@@ -160,18 +160,18 @@ def _figure(stack: Bytes, word: Card, name_height: int) -> str:
 
 
 def sheet(grid: Bytes, alt: str) -> str:
-    """HTML: one picture (H, W, 4), pixel for pixel."""
+    """Return HTML of one picture (H, W, 4), pixel for pixel."""
     return f'<div class="vae-sheet">{_picture(grid, alt)}</div>'
 
 
 def said(words: str) -> str:
-    """HTML: two quiet lines above a picture."""
+    """Return HTML of two muted lines above a picture."""
     return f'<div class="vae-said">{escape(words)}</div>'
 
 
 def frame(grid: Bytes, axes: tuple[Floats, Floats], titles: tuple[str, str], alt: str) -> str:
-    """HTML: a picture (H, W, 4) of tiles in a grid with its axes: the values of the columns from
-    left to right and of the rows from top to bottom, (C,) and (R,). One row has no axis."""
+    """Return HTML of a grid of tiles (H, W, 4) with axes: the values of the columns from left to
+    right and of the rows from top to bottom, (C,) and (R,). One row has no axis."""
     height, width = grid.shape[:2]
     across = _labels(axes[0], width, "left")
     tall = len(axes[1]) > 1
@@ -186,7 +186,7 @@ def frame(grid: Bytes, axes: tuple[Floats, Floats], titles: tuple[str, str], alt
 
 
 def _labels(values: Floats, length: int, side: str) -> str:
-    """The values at the middle of their tiles, as many as can be read, ends and middle first."""
+    """Return labels at the middle of their tiles, as many as fit, ends and middle first."""
     pitch = (length + 1) / len(values)
     shown = labelled(len(values), pitch)
     return "".join(
@@ -196,15 +196,15 @@ def _labels(values: Floats, length: int, side: str) -> str:
 
 
 def labelled(count: int, pitch: float) -> list[int]:
-    """Which of `count` tiles, `pitch` apart, get a label: at even steps, with both ends where a
-    step allows it, else as far from one end as from the other."""
+    """Return which of `count` tiles, `pitch` pixels apart, get a label: at even steps, with both
+    ends if a step allows it, else equally far from both ends."""
     least = max(1, math.ceil(LABEL / pitch))
     step = min(range(least, least + 3), key=lambda step: (count - 1) % step)
     return list(range((count - 1) % step // 2, count, step))
 
 
 def number(value: float) -> str:
-    """Two digits after the point, with a true minus; -0.00 is 0.00."""
+    """Return two decimal places with a true minus sign; −0.00 is 0.00."""
     return f"{round(float(value), 2) + 0.0:.2f}".replace("-", "−")
 
 

@@ -1,4 +1,4 @@
-"""β in other people's conventions: a panel beside β that says what it is elsewhere, and converts.
+"""β in the conventions of other papers and libraries: a panel that converts in both directions.
 
 The conversions are those of `vae.config.beta_conventions`. The panel is a dialog, because a table
 does not fit into the sidebar.
@@ -52,7 +52,7 @@ HELP = {
 
 
 def ledger(config: RunConfig, data: Dataset) -> None:
-    """A button that opens the panel; nothing if the objective has no β."""
+    """Show a button that opens the panel, if the objective has a β."""
     if config.get("beta") is None:
         return
     st.button(
@@ -104,7 +104,7 @@ def _panel(config: RunConfig, data: Dataset) -> None:
 
 
 def _sigma(config: RunConfig) -> float:
-    """The σ that the conversions hold at: the configured one, or one that is asked for."""
+    """Return the σ of the conversions: the configured one, or the one typed in the panel."""
     if config.get("sigma") is not None:
         return float(config.get("sigma"))
     st.session_state.setdefault("ledger_sigma", 1.0)
@@ -139,7 +139,7 @@ def _number(value: float) -> str:
 
 
 def _legend(config: RunConfig, context: Context) -> str:
-    """What the letters are, here and now."""
+    """Show the present values of the letters."""
     sizes = f"D = {context.elements:,}, Z = {context.latents}, B = {context.batch:,}"
     text = "R is −ln p(x|z) in nats, summed over the D elements; KL is summed over the Z latents. "
     if context.kind == SQUARED_ERROR:
@@ -157,7 +157,7 @@ def _legend(config: RunConfig, context: Context) -> str:
 
 
 def _converter(config: RunConfig, data: Dataset, context: Context) -> None:
-    """A convention and a value → β here, and buttons that take it over."""
+    """Convert a value of a convention to β, with buttons that put it into the sidebar."""
     rows = {name: row for name, row in meaningful(context).items() if name != "ours"}
     name = st.selectbox(
         "Convention",
@@ -203,14 +203,14 @@ def _value(place: DeltaGenerator, name: str, row: Convention) -> float:
 
 
 def _size(place: DeltaGenerator, letter: str, here: int) -> int:
-    """One of D, Z, B and N, as it is there; as here until it is changed."""
+    """Return D, Z, B or N of the other convention; at first the value of this configuration."""
     key = f"ledger_{letter}_{here}"
     st.session_state.setdefault(key, here)
     return int(place.number_input(letter, min_value=1, step=1, key=key, help=HELP[letter]))
 
 
 def _range() -> float:
-    """How many times ours the x there is."""
+    """Return the factor between the x of the other convention and x here."""
     return float(
         st.selectbox(
             "Values of x there",
@@ -242,7 +242,7 @@ def _buttons(config: RunConfig, beta: float) -> None:
 
 
 def _outside(values: dict[str, float]) -> str:
-    """A sentence for each setting that cannot take its value; "" where all can."""
+    """Return a sentence for each setting that refuses its value; "" if none does."""
     found = []
     for field in (f for f in fields() if f.name in values):
         try:

@@ -12,12 +12,12 @@ MEGA = 1e6
 
 
 def missing(name: str) -> bool:
-    """Whether this is a published data set that has to be downloaded first."""
+    """Whether this published data set is missing on this machine."""
     return name in SOURCES and not on_disk(name)
 
 
 def offer(name: str) -> None:
-    """The button; nothing where the data are there. A press downloads and runs the page anew."""
+    """Show the button if the data are missing. A press downloads them and reruns the page."""
     if not missing(name):
         return
     size = SOURCES[name].size

@@ -31,7 +31,7 @@ OPEN = ("Data", "Model")
 
 
 class Choice(NamedTuple):
-    """What the sidebar asks for, as far as it makes sense."""
+    """The configuration and data of the sidebar; None for what is not valid."""
 
     config: RunConfig | None
     data: Dataset | None
@@ -40,7 +40,7 @@ class Choice(NamedTuple):
 
 
 def sidebar() -> Choice:
-    """Draw the sidebar and start a run when Train is pressed; what it asks for."""
+    """Show the sidebar, start a run when Train is pressed, and return the choices."""
     with st.sidebar:
         with st.container(key="train_bar"):
             button, verdict = st.empty(), st.empty()
@@ -72,7 +72,7 @@ def sidebar() -> Choice:
 
 
 def _apply_preset() -> None:
-    """Put a preset's values into the widgets; what it does not name goes back to its default."""
+    """Put a preset's values into the widgets, and defaults into all others."""
     data = st.session_state.get("set_data")
     fill(PRESETS[st.session_state.preset].values)
     if data is not None:
@@ -80,7 +80,7 @@ def _apply_preset() -> None:
 
 
 def fill(values: Mapping[str, Any]) -> None:
-    """Put settings into the widgets, all others back to their defaults; for callbacks."""
+    """Put settings into the widgets, and defaults into all others; for callbacks."""
     for key in [k for k in st.session_state if str(k).startswith("set_")]:
         del st.session_state[key]
     for name, value in values.items():
@@ -88,7 +88,7 @@ def fill(values: Mapping[str, Any]) -> None:
 
 
 def _put(name: str, value: Any) -> None:
-    """Set a widget's value as the widget spells it."""
+    """Set the value of a widget in the widget's own format."""
     if name.endswith("_schedule"):
         kind, _, length = str(value).partition(":")
         st.session_state[f"set_{name}"] = kind
@@ -104,7 +104,7 @@ def _put(name: str, value: Any) -> None:
 
 
 def _group(group: str, values: dict[str, Any]) -> None:
-    """The widgets of a group's settings, those only that apply to the rows chosen above them."""
+    """Show the widgets of a group that apply to the rows chosen above them."""
     for field in fields():
         if field.group != group:
             continue
@@ -113,7 +113,7 @@ def _group(group: str, values: dict[str, Any]) -> None:
 
 
 def _chosen(values: dict[str, Any]) -> dict[str, Any]:
-    """The chosen row of each table so far, defaults for what is further down."""
+    """Return the chosen row of each table; defaults for tables further down."""
     return {f.name: values.get(f.name, f.default) for f in fields() if not f.kind}
 
 
@@ -136,7 +136,7 @@ def _widget(field: Field, values: dict[str, Any]) -> Any:
 
 
 def _rows(table: Mapping[str, Callable[..., Any]]) -> str:
-    """What each row of a table is, from the first sentence of its docstring, as Markdown."""
+    """Return Markdown with the first sentence of the docstring of each row of a table."""
     return "".join(f"\n- **{name}**: {first_sentence(row)}" for name, row in table.items())
 
 
@@ -231,13 +231,13 @@ def _data_widget(field: Field) -> str:
 
 
 def _absolute(path: str) -> str:
-    """The path as a worker finds it, whatever folder it works in."""
+    """Return the absolute path: a worker may run in another folder."""
     found = os.path.expanduser(path)
     return os.path.abspath(found) if path and os.path.exists(found) else path
 
 
 def _suit_likelihood() -> None:
-    """Choose a likelihood of real values if the data chosen have values outside [0, 1]."""
+    """Choose a likelihood of real values for data with values outside [0, 1]."""
     name = st.session_state.set_data
     chosen = st.session_state.get("set_likelihood", DEFAULTS["likelihood"])
     unit = LIKELIHOODS[chosen].support == "unit"
@@ -248,7 +248,7 @@ def _suit_likelihood() -> None:
 
 
 def _uploaded(files: list[Any]) -> str:
-    """Keep an upload once and return its path; raises nothing, bad files are told in _checked."""
+    """Store an upload once and return its path; `_checked` reports files that are not valid."""
     labels = [f for f in files if "labels" in f.name]
     main = [f for f in files if f not in labels] or labels
     extra = labels[0].getvalue() if labels and labels[0] is not main[0] else None
@@ -260,7 +260,7 @@ def _uploaded(files: list[Any]) -> str:
 
 
 def _checked(values: dict[str, Any], verdict: Any) -> Choice:
-    """The configuration and its data; a sentence in place of the estimate where they are wrong."""
+    """Return the configuration and its data; show an error instead of the estimate."""
     config = data = None
     key = problem = ""
     try:
@@ -279,7 +279,7 @@ def _checked(values: dict[str, Any], verdict: Any) -> Choice:
 
 
 def _estimate(verdict: Any, config: RunConfig, data: Dataset) -> None:
-    """What the run would cost, and what to beware of in its numbers."""
+    """Show the cost of the run, and a caveat about its numbers."""
     words, about = training_time.sentence(config, data), training_time.ABOUT
     if caveat := LIKELIHOODS[config.likelihood].caveat(config.domain(data)):
         words += " · not ln p(x)"
@@ -288,7 +288,7 @@ def _estimate(verdict: Any, config: RunConfig, data: Dataset) -> None:
 
 
 def _data(config: RunConfig) -> tuple[Dataset, str]:
-    """The data, and a name for just these."""
+    """Return the data and a key that identifies them."""
     if download.missing(config.data):
         raise ValueError(
             f"{config.data} is not on this machine yet: press Download under Data, in the sidebar."
@@ -307,7 +307,7 @@ def _load(
 
 
 def _start(config: RunConfig, data: Dataset) -> None:
-    """Create the run, put it into the queue, and show it."""
+    """Create the run, queue it, and show it on the Train page."""
     try:
         run = Run.create(server.ROOT, config, data)
     except (ValueError, OSError) as error:
