@@ -16,6 +16,7 @@ from streamlit.delta_generator import DeltaGenerator
 from vae.analysis.encoding import errors_at, pick, posterior_sample
 from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.ranking import ORDERS, BoundTerms, percent, percentile
+from vae.base.numbers import fixed
 from vae.base.records import Floats, Ints
 from vae.dashboard.shared import cache, html_grid, widgets
 from vae.dashboard.shared.run_choices import load_checkpoint, split_titles
@@ -176,25 +177,25 @@ def summary(request: ReconstructionRequest, chosen: Selection, data: Dataset) ->
     of = f" of class {data.classes[request.label]}" if request.label != ANY else ""
     head = f"**{len(chosen.rows):,} of {chosen.total:,}** {SPLITS[request.split]} examples{of}"
     error, kl = chosen.means
-    mean = f"mean over all: reconstruction **{html_grid.number(error)}**"
+    mean = f"mean over all: reconstruction **{fixed(error)}**"
     if kl is None:
         return f":small[{head} · {mean} nats · KL not defined]"
-    both = f"{mean} + KL **{html_grid.number(kl)}**"
+    both = f"{mean} + KL **{fixed(kl)}**"
     if request.latent == "mean":
         return f":small[{head} · {both} nats, z at the mean of q]"
-    return f":small[{head} · {both} = −ELBO **{html_grid.number(error + kl)}** nats]"
+    return f":small[{head} · {both} = −ELBO **{fixed(error + kl)}** nats]"
 
 
 def cards(chosen: Selection, data: Dataset) -> list[html_grid.Card]:
     """The captions of the selected examples: class, reconstruction, KL and surprise."""
     names = widgets.names_of(data.labels, data.classes, chosen.rows)
-    kls = ["not defined"] * len(names) if chosen.kl is None else map(html_grid.number, chosen.kl)
+    kls = ["not defined"] * len(names) if chosen.kl is None else map(fixed, chosen.kl)
     return [
         html_grid.Card(
             f"{name} · row {row} of {data.name}",
             name,
             (
-                (html_grid.number(error), "reconstruction"),
+                (fixed(error), "reconstruction"),
                 (kl, "muted" if chosen.kl is None else "kl"),
                 (percent(share), "text"),
             ),

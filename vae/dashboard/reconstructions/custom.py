@@ -20,6 +20,7 @@ from vae.analysis.custom_example import (
 from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.nearest import nearest
 from vae.analysis.ranking import percent
+from vae.base.numbers import fixed
 from vae.base.records import Encoding, Floats, Hue, LatentMap, Tiles
 from vae.dashboard.plot import plot
 from vae.dashboard.reconstructions.common import CONTROLS, score_split, split_controls
@@ -187,9 +188,7 @@ def _terms(found: CustomExample) -> list[tuple[str, str, str]]:
     values = {"reconstruction": (found.reconstruction, "reconstruction")}
     if found.kl is not None:
         values |= {"KL": (found.kl, "kl"), "sum, z at the mean of q": (found.bound, "text")}
-    return [
-        (name, f"{html_grid.number(value)} nats", tint) for name, (value, tint) in values.items()
-    ]
+    return [(name, f"{fixed(value)} nats", tint) for name, (value, tint) in values.items()]
 
 
 def _histogram(loaded: LoadedRun, found: CustomExample, bound: Floats, split: str) -> None:
@@ -219,7 +218,7 @@ def _map(loaded: LoadedRun, found: CustomExample) -> None:
     chart.update_layout(dragmode="pan", margin={"l": 48, "r": 72, "t": 8, "b": 40})
     label = "The custom example among training examples"
     plot(chart, key="custom_map", revision=loaded.run.name, height=MAP, label=label)
-    position = ", ".join(html_grid.number(value) for value in z[0][:COORDINATES])
+    position = ", ".join(fixed(value) for value in z[0][:COORDINATES])
     more = ", …" * (z.size > COORDINATES)
     plane = "" if placement.latents else " in the plane of the first two principal components"
     st.caption(
@@ -234,7 +233,7 @@ def _nearest(loaded: LoadedRun, encoding: Encoding, z: Floats) -> None:
     found, data = nearest(z, encoding.mean, k=NEIGHBOURS), loaded.data
     rows = encoding.index[found.place[0]]
     names = widgets.names_of(data.labels, data.classes, rows)
-    distances = [html_grid.number(distance) for distance in found.distance[0]]
+    distances = [fixed(distance) for distance in found.distance[0]]
     if not data.is_image:
         st.dataframe({"row": rows, "class": names, "distance": distances}, hide_index=True)
         return

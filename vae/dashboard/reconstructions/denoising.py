@@ -7,6 +7,7 @@ from streamlit.delta_generator import DeltaGenerator
 from vae.analysis.corruption import CORRUPTIONS, corrupted
 from vae.analysis.denoising import Denoised, denoise, squared_error
 from vae.analysis.loaded_run import LoadedRun
+from vae.base.numbers import fixed
 from vae.base.options import Spec, options_of
 from vae.base.records import Floats, Tiles
 from vae.dashboard.plot import plot
@@ -88,19 +89,14 @@ def _slider(place: DeltaGenerator, name: str, spec: Spec, first: bool, off: bool
 def summary(chosen: Selection, restored: Denoised) -> str:
     """The means over the selected examples, as Markdown."""
     clean = squared_error(chosen.values, chosen.x)
-    before, after, best = (_small(v.mean()) for v in (restored.damage, restored.squared, clean))
+    before, after, best = (fixed(v.mean(), 4) for v in (restored.damage, restored.squared, clean))
     nats, least = (
-        html_grid.number(v.mean(dtype=np.float64))
-        for v in (restored.reconstruction, chosen.reconstruction)
+        fixed(v.mean(dtype=np.float64)) for v in (restored.reconstruction, chosen.reconstruction)
     )
     return (
         f":small[Squared error **{before}** corrupted, **{after}** restored (clean {best}) · "
         f"reconstruction **{nats}** nats (clean {least})]"
     )
-
-
-def _small(value: float) -> str:
-    return f"{value:.4f}"
 
 
 def captions(loaded: LoadedRun, chosen: Selection, restored: Denoised) -> list[html_grid.Card]:
@@ -113,9 +109,9 @@ def captions(loaded: LoadedRun, chosen: Selection, restored: Denoised) -> list[h
             f"{name} · row {row} of {data.name}",
             name,
             (
-                (html_grid.number(nats), "reconstruction"),
-                (_small(damage), "muted"),
-                (_small(squared), "text"),
+                (fixed(nats), "reconstruction"),
+                (fixed(damage, 4), "muted"),
+                (fixed(squared, 4), "text"),
             ),
         )
         for row, name, (nats, damage, squared) in zip(chosen.rows, names, numbers, strict=True)
@@ -144,9 +140,9 @@ def vectors(loaded: LoadedRun, chosen: Selection, noisy: Floats, restored: Denoi
         {
             "row": chosen.rows,
             "class": widgets.names_of(data.labels, data.classes, chosen.rows),
-            "reconstruction": [html_grid.number(nats) for nats in restored.reconstruction],
-            "corrupted": [_small(damage) for damage in restored.damage],
-            "restored": [_small(squared) for squared in restored.squared],
+            "reconstruction": [fixed(nats) for nats in restored.reconstruction],
+            "corrupted": [fixed(damage, 4) for damage in restored.damage],
+            "restored": [fixed(squared, 4) for squared in restored.squared],
         },
         hide_index=True,
     )

@@ -9,9 +9,10 @@ from streamlit.delta_generator import DeltaGenerator
 
 from vae.analysis.interpolation import Difference, class_mean, difference, shifted
 from vae.analysis.loaded_run import LoadedRun
+from vae.base.numbers import fixed
 from vae.base.records import Floats, Ints
 from vae.dashboard.plot import plot
-from vae.dashboard.shared import cache, html_grid, widgets
+from vae.dashboard.shared import cache, widgets
 from vae.dashboard.shared.run_choices import load_checkpoint
 from vae.dashboard.shared.run_picker import empty
 from vae.dashboard.traversals.common import (
@@ -143,7 +144,7 @@ def _summary(loaded: LoadedRun, request: ArithmeticRequest, found: Difference) -
     many, others = found.examples
     return (
         f"**Mean of {plus}** ({many:,} examples) and **mean of {minus}** ({others:,}): "
-        f"distance **{found.length:.2f}** standard deviations of z"
+        f"distance **{fixed(found.length)}** standard deviations of z"
     )
 
 
@@ -158,7 +159,7 @@ def _downloads(loaded: LoadedRun, x: Floats, z: Floats) -> None:
 
 def _strip(loaded: LoadedRun, request: ArithmeticRequest, x: Floats, strengths: Floats) -> None:
     """The decoded pictures of all strengths, the start in the middle."""
-    labels = [html_grid.number(s) for s in strengths]
+    labels = [fixed(s) for s in strengths]
     scale = tile_scale(loaded.data.event_shape, request.steps, 1, ROOM)
     positions = [f"strength {label}" for label in labels]
     row = Strip("z + s · (A − B)", "", x, positions, len(x) // 2)
@@ -184,7 +185,7 @@ def _enlarged(
     x = decode_path(loaded, z, request.label)
     words = [
         (_start_name(loaded, request), "decoded, strength 0"),
-        (f"strength {html_grid.number(strength)}", ""),
+        (f"strength {fixed(strength)}", ""),
     ]
     st.html(captioned(x, words, tiles.factor(x.shape[3], LARGE), NAME + GAP))
 

@@ -7,9 +7,10 @@ import streamlit as st
 
 from vae.analysis.interpolation import Between, between
 from vae.analysis.loaded_run import LoadedRun
+from vae.base.numbers import fixed
 from vae.base.records import Floats
 from vae.dashboard.plot import plot
-from vae.dashboard.shared import html_grid, widgets
+from vae.dashboard.shared import widgets
 from vae.dashboard.shared.run_choices import load_checkpoint
 from vae.dashboard.shared.run_picker import has_rings
 from vae.dashboard.traversals.common import (
@@ -183,7 +184,7 @@ def _strips(loaded: LoadedRun, request: InterpolationRequest, both: Floats, path
     """Show both paths as strips and return the scale of their tiles."""
     shape = loaded.data.event_shape
     scale = tile_scale(shape, request.steps, 2, ROOM)
-    labels = [html_grid.number(t) for t in paths.t]
+    labels = [fixed(t) for t in paths.t]
     positions = [f"t = {label}" for label in labels]
     rows = [
         Strip("linear", "", both[0], positions),

@@ -8,9 +8,10 @@ from streamlit.delta_generator import DeltaGenerator
 
 from vae.analysis.interpolation import Traversal, at_quantiles, change, even, traversal
 from vae.analysis.loaded_run import LoadedRun
+from vae.base.numbers import fixed
 from vae.base.records import Floats
 from vae.dashboard.plot import plot
-from vae.dashboard.shared import html_grid, widgets
+from vae.dashboard.shared import widgets
 from vae.dashboard.shared.run_choices import load_checkpoint
 from vae.dashboard.traversals.common import (
     LatentOrder,
@@ -178,9 +179,9 @@ def _strips(
             f"z{path.dimension + 1}",
             information_text(loaded, float(information[path.dimension])),
             x[k],
-            [f"z{path.dimension + 1} = {html_grid.number(value)}" for value in path.places],
+            [f"z{path.dimension + 1} = {fixed(value)}" for value in path.places],
             path.start,
-            f"{change(x[k], path.z):.3f}",
+            fixed(change(x[k], path.z), 3),
         )
         for k, path in enumerate(paths)
     ]
@@ -198,7 +199,7 @@ def _axis(loaded: LoadedRun, request: TraversalRequest) -> tuple[list[str], str]
         shares = np.linspace(1, 99, request.steps)
         return [f"{s:.0f} %" for s in shares], f"quantiles of the aggregate posterior{BAR}"
     ticks = np.linspace(-request.reach, request.reach, request.steps)
-    labels, scale = [html_grid.number(t) for t in ticks], latent_scale(loaded).name
+    labels, scale = [fixed(t) for t in ticks], latent_scale(loaded).name
     if request.range == "start":
         return labels, f"z − start, in standard deviations of {scale}{BAR}"
     return labels, f"standard deviations of {scale} from its mean{BAR}"
@@ -226,6 +227,6 @@ def _path_names(loaded: LoadedRun, paths: list[Traversal], x: Floats) -> list[st
     return [
         f"z{path.dimension + 1} · "
         f"{information_text(loaded, float(information[path.dimension]))} · "
-        f"change {change(values, path.z):.3f}"
+        f"change {fixed(change(values, path.z), 3)}"
         for values, path in zip(x, paths, strict=True)
     ]
