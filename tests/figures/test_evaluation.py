@@ -89,9 +89,9 @@ def test_the_parts_of_the_kl_add_up() -> None:
             aggregate_kl_se=0.01,
         )
     )
-    told, strayed, whole = bars(parts).values()
-    assert told == (0.0, 3.0)
-    assert strayed == (3.0, 3.25)
+    information, aggregate, whole = bars(parts).values()
+    assert information == (0.0, 3.0)
+    assert aggregate == (3.0, 3.25)
     assert whole == (0.0, 3.25)
     assert not kl_parts(record(reconstruction=0.0, kl=1.0)).data
 

@@ -23,7 +23,7 @@ TERMS = ["reconstruction", "kl", "elbo", "prior"]
 WARNED = [*TERMS, "warning", "failure"]
 CLASS_NAMES = [f"class{k}" for k in range(CLASSES)]
 APART = {"normal": 9.0, "protanopia": 5.0, "deuteranopia": 5.0, "tritanopia": 5.0}
-SEEN = {  # linear sRGB → what is seen of it
+SIGHTS = {  # name → linear sRGB to perceived linear sRGB
     "normal": np.eye(3),
     "protanopia": np.array(
         [
@@ -83,8 +83,8 @@ def oklab(rgb: np.ndarray) -> np.ndarray:
 
 def nearest(colours: list[str], sight: str) -> tuple[float, tuple[int, int]]:
     """The smallest distance of two colours to that sight, and which two."""
-    seen = np.clip(np.array([linear(c) for c in colours]) @ SEEN[sight].T, 0, 1)
-    places = oklab(seen)
+    perceived = np.clip(np.array([linear(c) for c in colours]) @ SIGHTS[sight].T, 0, 1)
+    places = oklab(perceived)
     apart = np.linalg.norm(places[:, None] - places[None], axis=-1)
     apart[np.diag_indices(len(colours))] = np.inf
     first, second = np.unravel_index(apart.argmin(), apart.shape)
@@ -97,8 +97,8 @@ def test_known_values() -> None:
     assert oklab(linear("#ffffff")) == pytest.approx([100, 0, 0], abs=1e-3)
     red = oklab(linear("#ff0000"))
     assert red == pytest.approx([62.796, 22.486, 12.585], abs=1e-2)  # CSS Color 4
-    for seen in SEEN.values():
-        assert seen.sum(1) == pytest.approx([1, 1, 1], abs=1e-5)  # greys stay greys
+    for matrix in SIGHTS.values():
+        assert matrix.sum(1) == pytest.approx([1, 1, 1], abs=1e-5)  # greys stay greys
 
 
 @pytest.mark.parametrize("side", SIDES)
@@ -119,14 +119,14 @@ def test_classes_stand_out_from_the_page(name: str, ground: str, side: str) -> N
 
 
 @pytest.mark.parametrize("side", SIDES)
-@pytest.mark.parametrize("sight", SEEN)
+@pytest.mark.parametrize("sight", SIGHTS)
 def test_classes_can_be_told_apart(sight: str, side: str) -> None:
     colours = [COLOURS[name][SIDES.index(side)] for name in CLASS_NAMES]
     apart, which = nearest(colours, sight)
     assert apart >= APART[sight], f"classes {which}: {apart:.1f}"
 
 
-@pytest.mark.parametrize("sight", SEEN)
+@pytest.mark.parametrize("sight", SIGHTS)
 @pytest.mark.parametrize("side", SIDES)
 def test_terms_of_the_bound_can_be_told_apart(side: str, sight: str) -> None:
     apart, which = nearest([COLOURS[name][SIDES.index(side)] for name in TERMS], sight)

@@ -144,8 +144,8 @@ def test_points_are_the_seeds_and_bars_the_interval_of_their_mean() -> None:
     for k, own in enumerate(SEEDS):
         low, high = stats.t.interval(0.95, 2, np.mean(own), stats.sem(own))
         assert means.error_y.array[k] == pytest.approx((high - low) / 2, rel=1e-9)
-        told = means.hovertext[k]
-        assert f"mean of 3 seeds<br>{np.mean(own):.2f} nats ({low:.2f} to {high:.2f})" in told
+        hover = means.hovertext[k]
+        assert f"mean of 3 seeds<br>{np.mean(own):.2f} nats ({low:.2f} to {high:.2f})" in hover
     assert means.mode == "lines+markers"
     assert points.hovertext[0] == "β 0.5, seed 0<br>31.00 nats"
 

@@ -116,7 +116,7 @@ def test_every_order_is_one(name: str, kl: bool) -> None:
     record, at = judged(kl=kl), np.arange(5, 35)
     order = ORDERS[name].order
     places = order(record, at, 7)
-    np.testing.assert_array_equal(np.sort(places), at)  # nobody is lost or shown twice
+    np.testing.assert_array_equal(np.sort(places), at)  # each example once
     score = record.bound if "elbo" in name else record.reconstruction
     steps = np.diff(score[places])
     if name == "random":
@@ -158,8 +158,8 @@ def test_a_sample_of_q_is_worse_than_its_mean_and_follows_the_seed(root: Path) -
 def test_a_class_alone(root: Path) -> None:
     loaded = LoadedRun.of(trained(root, "a-run"))
     record = score_split(loaded, "val", None)
-    asked = REQUEST._replace(label=3, number=64)
-    chosen = select(loaded, record, asked)
+    request = REQUEST._replace(label=3, number=64)
+    chosen = select(loaded, record, request)
     labels = loaded.data.labels
     assert labels is not None
     assert (labels[chosen.rows] == 3).all()
@@ -168,14 +168,14 @@ def test_a_class_alone(root: Path) -> None:
     np.testing.assert_allclose(np.sort(chosen.surprise), np.sort(among))
     assert chosen.total == own.sum() == len(chosen.rows)
     assert chosen.means[0] == pytest.approx(record.reconstruction[own].mean(), rel=1e-5)
-    words = summary(asked, chosen, loaded.data)
+    words = summary(request, chosen, loaded.data)
     assert f"{own.sum()} of {own.sum()}** validation examples of class 3" in words
 
 
 def test_the_terms_of_the_summary_add_up(root: Path) -> None:
     loaded = LoadedRun.of(trained(root, "a-run"))
-    asked = REQUEST._replace(latent="sample")
-    words = summary(asked, select(loaded, score_split(loaded, "val", 0), asked), loaded.data)
+    request = REQUEST._replace(latent="sample")
+    words = summary(request, select(loaded, score_split(loaded, "val", 0), request), loaded.data)
     error, kl, bound = map(float, re.findall(r"\*\*([\d.]+)\*\*", words))
     assert bound == pytest.approx(error + kl, abs=0.011)
 

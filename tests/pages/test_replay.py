@@ -40,17 +40,17 @@ def test_every_frame_is_sent_as_it_is_in_the_files(root: Path, open_page: OpenPa
     run = trained(root, "three", latent_dim=3, frames=4)
     head, arrays = sent(open_page("replay.py"))
     frames = [run.frame(step) for step in run.frame_steps()]
-    seen = run.examples()
-    assert seen is not None
+    examples = run.examples()
+    assert examples is not None
     assert head["step"] == run.frame_steps()
     assert head["epoch"] == [frame.epoch for frame in frames]
-    record = replay(frames, seen)
+    record = replay(frames, examples)
     np.testing.assert_array_equal(arrays["aligned"], record.aligned.reshape(-1))
     np.testing.assert_array_equal(arrays["raw"], record.raw.reshape(-1))
-    np.testing.assert_array_equal(arrays["originals"], _bytes(seen.originals))
+    np.testing.assert_array_equal(arrays["originals"], _bytes(examples.originals))
     made = [_bytes(part) for f in frames for part in (f.reconstructions, f.samples)]
     np.testing.assert_array_equal(arrays["decoded"], np.concatenate(made))
-    np.testing.assert_array_equal(arrays["hue"], seen.label)
+    np.testing.assert_array_equal(arrays["hue"], examples.label)
     titles = {curve["title"]: curve for curve in head["curves"]}
     assert set(titles) == {"Reconstruction", "KL", "ELBO"}
     for split, epochs, values in titles["KL"]["lines"]:
@@ -92,10 +92,10 @@ def test_factors_colour_the_points(root: Path, open_page: OpenPage) -> None:
     at.selectbox(key="replay_hue").set_value("phase").run()
     assert not at.exception
     head, arrays = sent(at)
-    seen = run.examples()
-    assert seen is not None
+    examples = run.examples()
+    assert examples is not None
     assert head["hue"]["title"] == "phase"
-    order = np.argsort(seen.factors["phase"])
+    order = np.argsort(examples.factors["phase"])
     assert (np.diff(arrays["hue"][order].astype(int)) >= 0).all()
 
 

@@ -34,7 +34,7 @@ KINDS: dict[str, dict[str, object]] = {
     "plane": {"data": "mixture", "likelihood": "gaussian-learned"},
     "vectors": {"data": "four features", "likelihood": "gaussian-learned"},
     "plain": {"posterior": "point", "objective": "reconstruction", "latent_dim": 3},
-    "told the class": {"condition": "labels"},
+    "conditional": {"condition": "labels"},
     "full posterior": {"posterior": "full", "latent_dim": 3},
     "mixture prior": {"prior": "mixture"},
     "vamp prior": {"prior": "vamp"},
@@ -147,8 +147,8 @@ def test_rows_are_the_decoders_in_the_order_of_their_kl(root: Path, open_page: O
 def test_what_is_shown_is_what_the_files_hold(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "a-run", latent_dim=5)
     loaded = LoadedRun.of(run)
-    asked = rows.TraversalRequest("example", 5, "prior", 3, 9, 0)
-    paths = rows.traversals(loaded, asked, latent_order(loaded).order)
+    request = rows.TraversalRequest("example", 5, "prior", 3, 9, 0)
+    paths = rows.traversals(loaded, request, latent_order(loaded).order)
     z = np.concatenate([path.z for path in paths])
     at = open_page("traversals.py")
     at.number_input(key="traverse_start_a-run").set_value(5).run()
@@ -191,13 +191,13 @@ def test_another_example_swap_and_class(root: Path, open_page: OpenPage) -> None
     assert at.number_input(key="traverse_start_a-run").value == np.sort(test)[1]
     assert (strips(at)[0] != before).any()
     at.selectbox(key="traverse_start_a-run_class").select("7").run()
-    seen = set()
+    found = set()
     for _ in range(6):
         at.button(key="traverse_start_a-run_random").click().run()
-        seen.add(at.number_input(key="traverse_start_a-run").value)
-    assert len(seen) > 1
-    assert {loaded.data.classes[labels[k]] for k in seen} == {"7"}
-    assert seen <= set(test.tolist())
+        found.add(at.number_input(key="traverse_start_a-run").value)
+    assert len(found) > 1
+    assert {loaded.data.classes[labels[k]] for k in found} == {"7"}
+    assert found <= set(test.tolist())
     view(at, "Interpolation")
     first = [at.number_input(key=f"traverse_{k}_a-run").value for k in "ab"]
     assert labels[first[0]] != labels[first[1]]
@@ -241,16 +241,16 @@ def test_arithmetic_is_that_of_class_means(root: Path, open_page: OpenPage) -> N
     assert "distance **0.00** standard deviations of z" in words(at)
 
 
-def test_a_told_class_is_held(root: Path, open_page: OpenPage) -> None:
+def test_a_conditional_model_decodes_as_the_chosen_class(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "a-run", condition="labels", epochs=6)
     loaded = LoadedRun.of(run)
     labels = loaded.data.labels
     assert labels is not None
     row = int(loaded.splits.test[0])
     at = open_page("traversals.py")
-    asked = rows.TraversalRequest("example", row, "prior", 3, 9, int(labels[row]))
+    request = rows.TraversalRequest("example", row, "prior", 3, 9, int(labels[row]))
     for label in (int(labels[row]), 3):
-        z = rows.traversals(loaded, asked, latent_order(loaded).order[:1])[0].z
+        z = rows.traversals(loaded, request, latent_order(loaded).order[:1])[0].z
         wanted = tiles.pixels(decode(loaded.model, z, labels=np.full(9, label)))
         assert np.abs(tiled(strips(at)[0], 9).astype(int) - wanted).max() <= 1
         at.selectbox(key="traverse_held_a-run").select("3").run()
