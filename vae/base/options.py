@@ -1,4 +1,4 @@
-"""Options: what a hyperparameter says of itself, once, for the sidebar, the flags and the checks.
+"""Default, range and help of a hyperparameter, shared by sidebar, command line and validation.
 
 A row of a table (a likelihood, an objective, a data set, …) declares its own options as
 keyword-only parameters, each annotated with its type and an `Option`:
@@ -22,21 +22,21 @@ from pydantic import TypeAdapter, ValidationError
 
 @dataclass(frozen=True)
 class Option:
-    """What a hyperparameter does, its range, its unit, and how its widget behaves."""
+    """Help, range and widget properties of a hyperparameter."""
 
-    help: str  # one or two sentences: what it does, its unit, what a larger value brings
+    help: str  # one or two sentences: its effect, its unit, the effect of a larger value
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
     log: bool = False  # spans decades: the widget takes scientific notation
     scheduled: bool = False  # may follow a schedule: a companion field NAME_schedule exists
-    live: bool = False  # may be moved while training runs
-    label: str = ""  # the widget's label, where the name in words is not it
-    group: str = ""  # where the sidebar shows it; a row's option stands with its table
+    live: bool = False  # can be changed while training runs
+    label: str = ""  # of the widget; the name in words if empty
+    group: str = ""  # of the sidebar; the option of a row is in the group of its table
 
 
 class Spec(NamedTuple):
-    """One option as declared: its name, plain type, default and description."""
+    """The declaration of one option: name, plain type, default and description."""
 
     name: str
     type: Any
@@ -46,7 +46,7 @@ class Spec(NamedTuple):
 
 @cache
 def options_of(row: Callable[..., Any]) -> dict[str, Spec]:
-    """The options that a function or a class's constructor declares: name → Spec, in order."""
+    """Return the options that a function or a constructor declares: name → Spec, in order."""
     function = row.__init__ if inspect.isclass(row) else row
     hints = get_type_hints(function, include_extras=True)
     found = {}
@@ -73,8 +73,7 @@ def first_row(table: Mapping[str, Any], **attributes: Any) -> str:
 
 
 def first_sentence(row: Callable[..., Any]) -> str:
-    """What a row of a table says of itself: the first sentence of its docstring, less its
-    citations; formulas in further paragraphs are not for a help text."""
+    """Return the first sentence of a row's docstring without its citations, for a help text."""
     text = (inspect.getdoc(row) or "").partition("\n\n")[0]
     text = re.sub(r"\s*\([^()]*\b(19|20)\d\d\b[^()]*\)", "", text)
     text = " ".join(text.split())
@@ -83,7 +82,7 @@ def first_sentence(row: Callable[..., Any]) -> str:
 
 
 class Field(NamedTuple):
-    """A setting as the sidebar, the flags and the checks see it."""
+    """A setting: name, type, default, description, and the rows that declare it."""
 
     name: str
     type: Any
@@ -98,21 +97,21 @@ class Field(NamedTuple):
         return self.option.label or self.name.replace("_", " ").capitalize()
 
     def belongs_to(self, chosen: Mapping[str, Any]) -> bool:
-        """Whether it applies, given the chosen row of each table."""
+        """Whether the setting applies under the chosen row of each table."""
         return not self.kind or chosen[self.kind] in dict(self.specs)
 
     def under(self, chosen: Mapping[str, Any]) -> Option:
-        """What it says of itself under the chosen row."""
+        """Return the description under the chosen row."""
         spec = dict(self.specs).get(str(chosen.get(self.kind)))
         return spec.option if spec and spec.name == self.name else self.option
 
     def default_for(self, chosen: Mapping[str, Any]) -> Any:
-        """Its default under the chosen row."""
+        """Return the default under the chosen row."""
         spec = dict(self.specs).get(str(chosen.get(self.kind)))
         return spec.default if spec and spec.name == self.name else self.default
 
     def misplaced(self, chosen: Mapping[str, Any]) -> str:
-        """The sentence for an option that is given where it does not apply."""
+        """Return the error sentence for a value of an option that does not apply."""
         rows = " or ".join(row for row, _ in self.specs)
         return (
             f"{self.name} belongs to {self.kind} {rows}, and {self.kind} is "
@@ -126,9 +125,9 @@ def derive(
     schedules: str,
     constant: str,
 ) -> tuple[Field, ...]:
-    """Every setting in order: each general one, then the options of the rows of its table.
+    """Return all settings in order: each general one, then the options of its table's rows.
 
-    An option that several rows of one table declare is one field; two tables may not share a name.
+    An option that several rows of one table declare is one field. Two tables cannot share a name.
     `schedules` names the schedules for the help, `constant` is the default one.
     """
     found: dict[str, Field] = {}
@@ -145,7 +144,7 @@ def derive(
 
 
 def _put(found: dict[str, Field], field: Field, schedules: str, constant: str) -> None:
-    """Add a field and, where it may follow a schedule, its companion."""
+    """Add a field and, if it can follow a schedule, its companion."""
     found[field.name] = field
     if field.option.scheduled:
         name, label = f"{field.name}_schedule", field.label
@@ -156,7 +155,7 @@ def _put(found: dict[str, Field], field: Field, schedules: str, constant: str) -
 
 
 def refuse_unknown(given: Iterable[str], known: Sequence[str]) -> None:
-    """Raise ValueError naming the first setting that does not exist and what does."""
+    """Raise ValueError for the first unknown setting, with the known ones."""
     for name in given:
         if name not in known:
             close = difflib.get_close_matches(name, known, 1)
@@ -165,7 +164,7 @@ def refuse_unknown(given: Iterable[str], known: Sequence[str]) -> None:
 
 
 def coerce(field: Field, value: Any) -> Any:
-    """The value in the field's own type; text "512,256" becomes a tuple. Raises ValueError."""
+    """Return the value in the type of the field; "512,256" becomes a tuple. Raises ValueError."""
     if get_origin(field.type) is tuple and isinstance(value, str):
         value = tuple(part for part in value.replace(" ", "").split(",") if part)
     try:

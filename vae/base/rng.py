@@ -1,8 +1,8 @@
-"""Random streams: every draw is a pure function of (seed, purpose, position).
+"""Random numbers: every draw is a pure function of (seed, purpose, position).
 
 Training seeds the device's default generator before each step with `reseed(device, seed, "step",
 step)`, so no random state has to be saved: a resumed run draws at step 1,234 what an uninterrupted
-one draws there. Evaluation and the pages draw inside `stream(...)`, which puts the generator back.
+one draws there. Evaluation and the pages draw inside `stream(...)`, which restores the generator.
 """
 
 import threading
@@ -18,7 +18,7 @@ _MASK = (1 << 64) - 1
 
 
 def mix(seed: int, purpose: str, position: int = 0) -> int:
-    """A 63-bit seed for one use: SplitMix64 (Steele et al. 2014) over the three numbers."""
+    """Return a 63-bit seed for one use: SplitMix64 (Steele et al. 2014) of the three numbers."""
     state = 0
     for number in (seed, _PURPOSES.index(purpose), position):
         state = (state + number + 0x9E3779B97F4A7C15) & _MASK
@@ -47,7 +47,7 @@ def reseed(device: torch.device, seed: int, purpose: str, position: int = 0) -> 
 
 @contextmanager
 def stream(device: torch.device, seed: int, purpose: str, position: int = 0) -> Iterator[None]:
-    """Draw from a stream of one's own; the default generator is as before afterwards."""
+    """Use a separate random generator inside the block and restore the default one afterwards."""
     with _LOCK:
         generator = _generator(device)
         before = generator.get_state()
@@ -59,6 +59,6 @@ def stream(device: torch.device, seed: int, purpose: str, position: int = 0) -> 
 
 
 def permutation(n: int, seed: int, epoch: int) -> Tensor:
-    """The order of the training examples in an epoch, int64 (n,), on the CPU."""
+    """Return the order of the training examples in an epoch, int64 (n,), on the CPU."""
     generator = torch.Generator().manual_seed(mix(seed, "order", epoch))
     return torch.randperm(n, generator=generator)

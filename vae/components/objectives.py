@@ -17,7 +17,7 @@ from vae.components.terms import Pass, frozen, kl_parts, mmd_to_prior, rate, rec
 
 
 class Loss(NamedTuple):
-    """What is differentiated, and what is plotted; scalars, nats per example."""
+    """The loss to minimise and the terms to plot; scalars, nats per example."""
 
     total: Tensor
     terms: dict[str, Tensor]
@@ -29,8 +29,8 @@ def elbo(
     beta: Annotated[
         float,
         Option(
-            "Weight of the KL in the loss, without unit. 1 is the evidence lower bound; larger "
-            "presses latents towards the prior (β-VAE) at the price of reconstruction.",
+            "Weight of the KL in the loss, without unit. β = 1 is the evidence lower bound. "
+            "Larger values favour a low KL over reconstruction (β-VAE).",
             low=0.0,
             high=1000.0,
             scheduled=True,

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Progress(NamedTuple):
-    """Where training is: `step` optimiser steps taken of `steps` planned."""
+    """The progress of training: `step` optimiser steps of `steps` planned."""
 
     step: int
     steps: int
@@ -82,7 +82,7 @@ SCHEDULES: dict[str, Row] = {
 
 
 def names() -> str:
-    """How each schedule is written, for help and errors: "constant, warmup:EPOCHS, …"."""
+    """Return the schedules as users write them: "constant, warmup:EPOCHS, …"."""
     return ", ".join(f"{n}:EPOCHS" if row.takes_epochs else n for n, row in SCHEDULES.items())
 
 
@@ -95,7 +95,7 @@ def row_of(text: str) -> Row:
 
 
 def parse(text: str) -> Callable[[Progress], float]:
-    """`"warmup:10"` → its factor as a function of progress.
+    """Return the factor of a schedule such as "warmup:10" as a function of progress.
 
     Raises ValueError for an unknown schedule or a length that is not a positive number.
     """
