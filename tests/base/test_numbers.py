@@ -2,7 +2,7 @@
 
 import pytest
 
-from vae.base.numbers import fixed, number
+from vae.base.numbers import compact, fixed, number, percent, plain
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,27 @@ def test_four_significant_digits(value: float, text: str) -> None:
 )
 def test_fixed_decimal_places(value: float, places: int, text: str) -> None:
     assert fixed(value, places) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (255, "255"), (-0.5, "−0.5"), (3.14159, "3.142"), (-1e6, "−1e+06")],
+)
+def test_compact_numbers_have_no_zeros_at_the_end(value: float, text: str) -> None:
+    assert compact(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(-0.4, "−0.4"), (0.00012345, "0.000123"), (12.345, "12.3"), (-12345.6, "−12,346")],
+)
+def test_plain_numbers_have_no_power_of_ten(value: float, text: str) -> None:
+    assert plain(value) == text
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0.0123, "1.2\u00a0%"), (0.256, "26\u00a0%"), (-0.05, "−5\u00a0%"), (2.5, "250\u00a0%")],
+)
+def test_percent(share: float, text: str) -> None:
+    assert percent(share) == text

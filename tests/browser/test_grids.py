@@ -20,7 +20,7 @@ from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.nearest import nearest
 from vae.analysis.ranking import percent, percentile
 from vae.analysis.sampling import SOURCES, Draw, Latents
-from vae.dashboard.shared import html_grid
+from vae.base.numbers import fixed
 from vae.data import prepare
 from vae.imaging.tiles import pixels
 from vae.runs import Run
@@ -89,7 +89,7 @@ def test_samples_and_manifold_are_the_decoders(
     z = np.array([[a, b] for b in places[::-1] for a in places], np.float32)
     shows(lambda: sheet(frame, 7), pixels(decode(model, z)))
     labels = tab.page.locator(".vae-frame .columns span").all_inner_texts()
-    assert set(labels) <= {html_grid.number(place) for place in places}
+    assert set(labels) <= {fixed(place) for place in places}
     assert len(labels) > 2
     clean(tab, server)
 
@@ -117,7 +117,7 @@ def test_cards_are_the_models(run: Run, server: Server, visit: Callable[..., Tab
         numbers = (encoding.reconstruction[place], encoding.kl[place].sum())
         words = figure.locator("figcaption span").all_inner_texts()
         share = percentile(numbers[0] + numbers[1], encoding.reconstruction + encoding.kl)
-        assert words == [*(html_grid.number(value) for value in numbers), percent(float(share))]
+        assert words == [*(fixed(value) for value in numbers), percent(float(share))]
     clean(tab, server)
 
 
@@ -189,7 +189,7 @@ def test_what_is_drawn_and_what_is_corrupted_goes_through_the_model(
         )
         equals(
             lambda: line.locator("xpath=following-sibling::div").inner_text(),
-            f"{html_grid.number(own().bound)} nats",
+            f"{fixed(own().bound)} nats",
         )
 
     def stroke() -> None:

@@ -107,7 +107,7 @@ def test_train_makes_a_run_that_is_finished(shell: Shell) -> None:
     assert run.name in first
     assert str(run.path) in first
     assert re.fullmatch(
-        r"epoch 2\.0 of 2, -ELBO train \S+ val \S+ nats, \S+ k examples/s", told[-1]
+        r"epoch 2\.0 of 2, −ELBO train \S+ val \S+ nats, \S+ k examples/s", told[-1]
     )
     assert len(told) <= 11
     assert "\r" not in err  # nobody watches a terminal
@@ -306,7 +306,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on_and_stop_does_it_from_elsewhere(
     assert "Traceback" not in screen
     assert screen.count("\n") == 3  # the name, one line that moved, how to go on
     assert re.search(
-        r"epoch \S+ of 100000 \|.*\| \S+ left, -ELBO train \S+ val \S+ nats, ", screen
+        r"epoch \S+ of 100000 \|.*\| \S+ left, −ELBO train \S+ val \S+ nats, ", screen
     )
     assert run.status().state == "stopped"
     saved = run.snapshot()

@@ -17,10 +17,10 @@ from vae.analysis.corruption import CORRUPTIONS, corrupted
 from vae.analysis.custom_example import picture_to_x, reconstruct, row_to_picture
 from vae.analysis.denoising import denoise
 from vae.analysis.loaded_run import LoadedRun
+from vae.base.numbers import fixed
 from vae.base.options import options_of
 from vae.dashboard.reconstructions.custom import surprise_sentence
 from vae.dashboard.reconstructions.drawing_pad import received
-from vae.dashboard.shared import html_grid
 from vae.imaging import tiles
 
 SEVEN = np.zeros((1, 8, 8), np.uint8)
@@ -47,9 +47,9 @@ def draw(at: AppTest, picture: np.ndarray, base: np.ndarray, run: str, start: st
 def says(at: AppTest, loaded: LoadedRun, picture: np.ndarray) -> None:
     """The page's numbers and pictures are the model's on this picture."""
     found = reconstruct(loaded, picture_to_x(picture, loaded))
-    assert f"{html_grid.number(found.reconstruction)} nats" in body(at)
+    assert f"{fixed(found.reconstruction)} nats" in body(at)
     assert found.kl is not None
-    assert f"{html_grid.number(found.kl)} nats" in body(at)
+    assert f"{fixed(found.kl)} nats" in body(at)
     stack = stacks(at)[0]
     difference = tiles.difference(found.x, found.values).tiles
     expected = tiles.strip([found.x, found.values, difference], 1, scale=112 // 8)
@@ -69,7 +69,7 @@ def test_what_is_drawn_goes_through_the_model(root: Path, open_page: OpenPage) -
     says(at, loaded, SEVEN)
     z = reconstruct(loaded, picture_to_x(SEVEN, loaded)).encoding.mean[0]
     captions = " ".join(c.value for c in at.caption)
-    assert f"z = ({', '.join(html_grid.number(v) for v in z)})" in captions
+    assert f"z = ({', '.join(fixed(v) for v in z)})" in captions
     train = loaded.encode(loaded.splits.train)
     order = np.argsort(((train.mean - z) ** 2).sum(1))[:6]
     rows = [int(row) for row in re.findall(r"row (\d+), distance [\d.]+", body(at))]
@@ -116,7 +116,7 @@ def test_the_values_of_a_vector_are_typed(root: Path, open_page: OpenPage) -> No
     at.number_input(key="reconstruct_value_a-run_1").set_value(-1.0).run()
     assert not at.exception
     found = reconstruct(loaded, np.array([[2.5, -1.0]], np.float32))
-    assert f"{html_grid.number(found.bound)} nats" in body(at)
+    assert f"{fixed(found.bound)} nats" in body(at)
 
 
 @pytest.mark.parametrize(

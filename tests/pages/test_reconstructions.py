@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 from tests.pages.conftest import OpenPage, trained
 from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.ranking import ORDERS, BoundTerms, percent
+from vae.base.numbers import fixed
 from vae.base.records import Floats
 from vae.components.terms import kl_per_dimension, reconstruction_error
 from vae.dashboard.reconstructions.common import (
@@ -93,11 +94,11 @@ def test_the_cards_are_the_models(root: Path, open_page: OpenPage) -> None:
         np.testing.assert_array_equal(shown[k], tiles.strip(layers, 1, scale=scale)[..., :3])
     label = loaded.data.labels[test[worst]]
     expected = [
-        [str(c), html_grid.number(e), html_grid.number(d), percent(1 - k / 180)]
+        [str(c), fixed(e), fixed(d), percent(1 - k / 180)]
         for k, c, e, d in zip(range(1, 9), label, error[worst], kl[worst], strict=True)
     ]
     assert numbers(at) == expected
-    assert f"+{html_grid.number(difference.limit)}" in body(at)
+    assert f"+{fixed(difference.limit)}" in body(at)
     words = " ".join(m.value for m in at.markdown)
     assert f"reconstruction **{error.mean():.2f}**" in words
     assert f"KL **{kl.mean():.2f}**" in words

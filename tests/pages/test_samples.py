@@ -215,13 +215,6 @@ def test_labels_can_be_read_and_stand_evenly(count: int, pitch: float) -> None:
     assert abs(at[0] - (count - 1 - at[-1])) <= 1  # as far from one end as from the other
 
 
-@pytest.mark.parametrize(
-    ("value", "text"), [(-0.001, "0.00"), (-2.3263, "−2.33"), (153.8, "153.80")]
-)
-def test_numbers_as_they_are_written(value: float, text: str) -> None:
-    assert html_grid.number(value) == text
-
-
 def known(loaded: LoadedRun) -> Latents:
     rows, labels = loaded.splits.train, loaded.data.labels
     assert labels is not None

@@ -5,6 +5,7 @@ second digit.
 """
 
 import math
+from decimal import Decimal
 
 MINUS = "\u2212"
 
@@ -23,6 +24,25 @@ def number(value: float) -> str:
 def fixed(value: float, places: int = 2) -> str:
     """Return a value with a fixed number of decimal places; a negative zero has no sign."""
     return f"{round(float(value), places) + 0.0:,.{places}f}".replace("-", MINUS)
+
+
+def compact(value: float, digits: int = 4) -> str:
+    """Return at most this many significant digits, without zeros at the end: 0 and 255."""
+    return f"{value:.{digits}g}".replace("-", MINUS)
+
+
+def plain(value: float) -> str:
+    """Return three significant digits, without a power of ten and without zeros at the end."""
+    if abs(value) >= 100:
+        return fixed(value, 0)
+    return f"{Decimal(f'{value:.3g}'):f}".replace("-", MINUS)
+
+
+def percent(share: float) -> str:
+    """Return a share of one in percent: whole from 10 % on, two significant digits below."""
+    value = 100 * share
+    text = f"{value:.0f}" if abs(value) >= 10 else f"{value:.2g}"
+    return f"{text}\u00a0%".replace("-", MINUS)
 
 
 def with_error(value: float, se: float | None) -> tuple[str, str]:

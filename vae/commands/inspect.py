@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vae.base.files import sentence
+from vae.base.numbers import number, with_error
 from vae.commands.arguments import name_argument, out_flag, output_path
 from vae.commands.progress_bar import share
 from vae.runs import find
@@ -115,14 +116,12 @@ def _lines(record: "Evaluation", full: bool) -> list[str]:
 
 def _number(value: "Estimate", unit: str) -> str:
     """An estimate with its uncertainty, its unit, and the values it compares with."""
-    text = f"{value.value:.6g}"
-    if value.se is not None:
-        text += f" ± {value.se:.2g}"
-    text += f" {unit}"
+    mean, error = with_error(value.value, value.se)
+    text = f"{mean} ± {error} {unit}" if error else f"{mean} {unit}"
     if value.low is not None and value.high is not None:
-        text += f" ({value.low:.4g} to {value.high:.4g})"
+        text += f" ({number(value.low)} to {number(value.high)})"
     beside = {"smallest": value.smallest, "chance": value.chance, "real": value.reference}
-    return text + "".join(f", {k} {v:.4g}" for k, v in beside.items() if v is not None)
+    return text + "".join(f", {k} {number(v)}" for k, v in beside.items() if v is not None)
 
 
 def encode_flags(parser: argparse.ArgumentParser) -> None:

@@ -4,7 +4,7 @@ import argparse
 import json
 from typing import Any
 
-from vae.base.numbers import fixed
+from vae.base.numbers import compact, fixed, number
 from vae.runs import Run, listing
 from vae.runs.status import BROKEN
 
@@ -24,8 +24,8 @@ def runs(args: argparse.Namespace) -> int:
         print(f"No runs in {args.root} yet: python -m vae train")
     for row in rows:
         best = "" if row["best"] is None else f"best {_best(row)} nats"
-        told = row["message"] if row["state"] in BROKEN else ""
-        print(f"{row['run']:<36} {row['state']:<12} epoch {row['epoch']:<8.1f} {best}{told}")
+        text = row["message"] if row["state"] in BROKEN else ""
+        print(f"{row['run']:<36} {row['state']:<12} epoch {row['epoch']:<8.1f} {best}{text}")
     return 0
 
 
@@ -72,15 +72,19 @@ def _tell(name: str) -> int:
     print(f"{s.name}: {s.about}")
     print(f"examples     {s.examples:,} ({parts})")
     print(f"shape        {'×'.join(map(str, s.shape))}, {s.dtype} / {s.scale:g}")
-    print(f"x            {s.low:g} to {s.high:g}, mean {s.mean:.4g}, SD {s.sd:.4g}")
+    print(f"x            {_range(s.low, s.high)}, mean {number(s.mean)}, SD {number(s.sd)}")
     print(f"zeros        {100 * s.zeros:.1f} % of the values; {s.constant:,} constant elements")
     print(f"classes      {', '.join(s.classes) or 'none'}")
     for f in s.factors:
-        print(f"factor       {f.name}: {f.low:g} to {f.high:g}, {f.distinct:,} different values")
+        print(f"factor       {f.name}: {_range(f.low, f.high)}, {f.distinct:,} different values")
     print(f"fingerprint  {s.fingerprint}")
     print("The best constant output, nats per held-out example:")
     for row in baselines(dataset, config):
-        se = "" if row.se is None else f" ± {row.se:.2f}"
-        told = row.refused if row.nats is None else f"{row.nats:.2f}{se} {row.caveat}".rstrip()
-        print(f"  {row.likelihood:<24} {told}")
+        se = "" if row.se is None else f" ± {fixed(row.se)}"
+        text = row.refused if row.nats is None else f"{fixed(row.nats)}{se} {row.caveat}".rstrip()
+        print(f"  {row.likelihood:<24} {text}")
     return 0
+
+
+def _range(low: float, high: float) -> str:
+    return f"{compact(low, 6)} to {compact(high, 6)}"

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from vae.base.numbers import fixed
 from vae.base.records import Report, Tick
 
 if TYPE_CHECKING:
@@ -27,9 +28,9 @@ def shown(events: Iterator["Event"], title: str) -> Iterator["Event"]:
                 print(title, file=sys.stderr)
                 show, close = _bar() if sys.stderr.isatty() else _lines()
             if isinstance(event, Report):
-                bound = "reconstruction" if event.elbo is None else "-ELBO"
+                bound = "reconstruction" if event.elbo is None else "−ELBO"
                 value = event.reconstruction if event.elbo is None else -event.elbo
-                latest[event.split] = f"{value:.2f}"
+                latest[event.split] = fixed(value)
             elif isinstance(event, Tick):
                 values = " ".join(f"{name} {latest[name]}" for name in sorted(latest))
                 done = f"epoch {event.epoch:.1f} of {event.epochs}"

@@ -5,6 +5,7 @@ A KL counts in nats per example, because it has no unit of x.
 
 import numpy as np
 
+from vae.base.numbers import plain
 from vae.base.options import first_row
 from vae.components.likelihoods import LIKELIHOODS
 from vae.components.objectives import OBJECTIVES
@@ -21,7 +22,7 @@ from vae.diagnostics.findings import (
     NoFinding,
     Observations,
 )
-from vae.diagnostics.wording import NO_KL, TOO_EARLY, nats, number
+from vae.diagnostics.wording import NO_KL, TOO_EARLY, nats
 
 USEFUL = 0.1  # nats: a smaller Z keeps latents with at least this KL; ten times INACTIVE
 IGNORED = 0.1  # nats, and share of the KL: a swap of z that costs less has no effect; under the
@@ -38,7 +39,7 @@ def posterior_collapse(obs: Observations) -> Finding | NoFinding:
         return NoFinding(f"The KL is {nats(stats.kl)} over {z} latents.")
     if stats.reach < REACH:
         return TOO_EARLY
-    end = number(stats.epoch[-1])
+    end = plain(stats.epoch[-1])
     evidence = [
         f"The KL of all {z} latents together is {nats(stats.kl)} at epoch {end}; an active "
         f"latent has more than {INACTIVE:g} nats."

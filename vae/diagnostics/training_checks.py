@@ -8,9 +8,10 @@ import math
 
 import numpy as np
 
+from vae.base.numbers import percent, plain
 from vae.components.schedules import row_of
 from vae.diagnostics.findings import QUARTER, RATE, REACH, Finding, Fix, NoFinding, Observations
-from vae.diagnostics.wording import nats, number, percent, score_name, too_few
+from vae.diagnostics.wording import nats, score_name, too_few
 from vae.runs.status import ACTIVE
 
 WORSE = 0.01  # share of the span: a smaller fall needs no fix; on digits 0.2 nats
@@ -31,7 +32,7 @@ def learning_rate(obs: Observations) -> Finding | NoFinding:
     before, highest = stats.loss
     if highest - before > LEAP * stats.range + 2 * abs(stats.gap) and stats.reach >= REACH:
         evidence.append(
-            f"The loss rose to {nats(highest)} by epoch {number(stats.peak)}, above the "
+            f"The loss rose to {nats(highest)} by epoch {plain(stats.peak)}, above the "
             f"{nats(before)} before training."
         )
     evidence += _leaps(obs)
@@ -64,7 +65,7 @@ def _leaps(obs: Observations) -> list[str]:
     worst = int(falls.argmax())
     return [
         f"The {score_name(obs)} dropped by {nats(falls[worst])} in one epoch, at epoch "
-        f"{number(stats.epoch[worst + 1])}; its total gain is {nats(stats.span)}."
+        f"{plain(stats.epoch[worst + 1])}; its total gain is {nats(stats.span)}."
     ]
 
 
@@ -83,7 +84,7 @@ def overfitting(obs: Observations) -> Finding | NoFinding:
     least = max(WORSE * stats.span, NOISES * noise)
     if not (fall > least and rise > 0 and stats.gap > least):
         return NoFinding(f"The {score_name(obs)} is {nats(max(fall, 0.0))} below its best.")
-    at = number(stats.epoch[best])
+    at = plain(stats.epoch[best])
     evidence = (
         f"The {score_name(obs)} fell by {nats(fall)} since epoch {at}, "
         f"{percent(fall / stats.span)} of its total gain; noise explains {nats(noise)}.",
@@ -122,7 +123,7 @@ def undertrained(obs: Observations) -> Finding | NoFinding:
     evidence = [words]
     if early:
         evidence.append(
-            f"{stats.steps:,} steps cannot have moved a weight by more than {number(stats.reach)}."
+            f"{stats.steps:,} steps cannot have moved a weight by more than {plain(stats.reach)}."
         )
     if config.lr <= RATE / 10 and (share >= STRAIGHT or early):
         return Finding(tuple(evidence), Fix("lr", RATE, "The steps are small."))

@@ -4,11 +4,11 @@ import math
 
 import numpy as np
 
+from vae.base.numbers import percent, plain
 from vae.base.options import first_row
 from vae.components.likelihoods import LIKELIHOODS
 from vae.components.objectives import OBJECTIVES
 from vae.diagnostics.findings import LEARNED, QUARTER, Finding, Fix, NoFinding, Observations
-from vae.diagnostics.wording import number
 
 HALVED = 0.5  # of σ in the last quarter: at this rate from 1, σ ends below 1/16
 NARROW = 0.02  # of the spread of x: the density of a narrower σ grows without bound (Mattei &
@@ -46,8 +46,8 @@ def variance_floor(obs: Observations) -> Finding | NoFinding:
 
 def _widths(obs: Observations) -> NoFinding:
     sigma, m = obs.stats.sigma, obs.model
-    said = [f"σ of x {number(sigma[-1])}"] if len(sigma) and np.isfinite(sigma[-1]) else []
-    said += [f"narrowest posterior σ {number(m.narrowest)}"] if m and m.narrowest else []
+    said = [f"σ of x {plain(sigma[-1])}"] if len(sigma) and np.isfinite(sigma[-1]) else []
+    said += [f"narrowest posterior σ {plain(m.narrowest)}"] if m and m.narrowest else []
     if not said:
         return NoFinding("No σ is learned, neither of x nor of z.", checked=False)
     return NoFinding(f"{', '.join(said)}: above the floor.".capitalize())
@@ -57,19 +57,19 @@ def _sigma(obs: Observations) -> list[str]:
     sigma, epoch, m = obs.stats.sigma, obs.stats.epoch, obs.model
     if not len(sigma) or not np.isfinite(sigma[-1]):
         return []
-    last, end = float(sigma[-1]), number(epoch[-1])
+    last, end = float(sigma[-1]), plain(epoch[-1])
     if last <= FLOOR:
-        lowest = number(math.exp(-7))
-        return [f"The smallest σ is {number(last)} at epoch {end}; its minimum is {lowest}."]
+        lowest = plain(math.exp(-7))
+        return [f"The smallest σ is {plain(last)} at epoch {end}; its minimum is {lowest}."]
     if m is not None and last < NARROW * m.spread:
-        share = f"{100 * last / m.spread:.2g}\u00a0%"
+        share = percent(last / m.spread)
         return [
-            f"σ is {number(last)} at epoch {end}, {share} of the spread of x, {number(m.spread)}."
+            f"σ is {plain(last)} at epoch {end}, {share} of the spread of x, {plain(m.spread)}."
         ]
     back = min(max(1, round(QUARTER * (len(sigma) - 1))), len(sigma) - 1)
-    before, then = float(sigma[-1 - back]), number(epoch[-1 - back])
+    before, then = float(sigma[-1 - back]), plain(epoch[-1 - back])
     if back and last < HALVED * before:
-        return [f"σ still falls: {number(before)} at epoch {then}, {number(last)} at epoch {end}."]
+        return [f"σ still falls: {plain(before)} at epoch {then}, {plain(last)} at epoch {end}."]
     return []
 
 
@@ -80,5 +80,5 @@ def _pointlike(obs: Observations) -> list[str]:
     if m.narrowest >= POINT:
         return []
     return [
-        f"The posterior's σ in its narrowest latent is {number(m.narrowest)}; the prior's is 1."
+        f"The posterior's σ in its narrowest latent is {plain(m.narrowest)}; the prior's is 1."
     ]

@@ -11,9 +11,10 @@ import numpy as np
 import streamlit as st
 
 from vae.analysis.dataset_summary import model_inputs, moments
+from vae.base.numbers import compact
 from vae.base.records import Floats, Hue, Ints, LatentMap, Moments
 from vae.config import RunConfig
-from vae.dashboard.data.view import HELP, SPLITS, DataView, short
+from vae.dashboard.data.view import HELP, SPLITS, DataView
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import html_grid, widgets
 from vae.data import Dataset, split, stratified
@@ -221,5 +222,7 @@ def factors(shown: DataView) -> None:
         return
     st.markdown("**Factors**", help=HELP["factors"])
     lines = ["| factor | different values | smallest | largest |", "|:--|--:|--:|--:|"]
-    lines += [f"| {f.name} | {f.distinct:,} | {short(f.low)} | {short(f.high)} |" for f in found]
+    lines += [
+        f"| {f.name} | {f.distinct:,} | {compact(f.low)} | {compact(f.high)} |" for f in found
+    ]
     st.markdown("\n".join(lines))

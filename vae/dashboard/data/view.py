@@ -11,7 +11,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from vae.analysis.dataset_summary import summarise
-from vae.base.numbers import number
+from vae.base.numbers import compact, number
 from vae.base.options import first_sentence
 from vae.base.records import DataSummary
 from vae.components.binarisations import BINARISATIONS
@@ -97,7 +97,7 @@ def facts(shown: DataView) -> None:
     cards = (
         ("Examples", f"{s.examples:,}", " · ".join(parts), "examples"),
         ("Shape", "×".join(map(str, s.shape)), f"{math.prod(s.shape):,} elements", "shape"),
-        ("Values of x", f"{short(s.low)} to {short(s.high)}", kind, "values"),
+        ("Values of x", f"{compact(s.low)} to {compact(s.high)}", kind, "values"),
         ("Mean x", number(s.mean), f"SD {number(s.sd)}", "mean"),
         ("Zeros", f"{100 * s.zeros:.1f} %", f"{s.constant:,} constant", "zeros"),
         ("Classes", str(len(named) or "none"), _sizes(s), "classes"),
@@ -127,11 +127,6 @@ def facts(shown: DataView) -> None:
 
 def _real(s: DataSummary) -> str:
     return "real values" if s.distinct is None else f"real, {s.distinct:,} different"
-
-
-def short(value: float) -> str:
-    """Return four significant digits with a true minus sign."""
-    return f"{value:.4g}".replace("-", "−")
 
 
 def _named(s: DataSummary) -> str:

@@ -5,7 +5,7 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from vae.base.numbers import number
+from vae.base.numbers import fixed, number
 from vae.base.records import Estimate, Evaluation
 from vae.evaluation import reading
 from vae.evaluation.measures import MEASURES, TABLES
@@ -25,7 +25,7 @@ def percent(share: float) -> str:
 
 def three_decimals(value: float) -> str:
     """Return a number with three decimals, or with four digits where it is large."""
-    return f"{value:.3f}" if abs(value) < 10 else number(value)
+    return fixed(value, 3) if abs(value) < 10 else number(value)
 
 
 def card(record: Evaluation, key: str, latents: int) -> tuple[str, str]:

@@ -10,6 +10,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vae.analysis.loaded_run import LoadedRun
+from vae.base.numbers import fixed
 from vae.base.records import Floats
 from vae.dashboard.plot import plot
 from vae.dashboard.samples.manifold import (
@@ -211,7 +212,7 @@ def _manifold(loaded: LoadedRun, request: ManifoldRequest, place: DeltaGenerator
         view = f"{loaded.run.name} {request.plane} {request.latents}"
         plot(chart, key="mesh", revision=view, height=CHART, label="The decoded grid")
     elif len(up) == 1:
-        words = [html_grid.Card(f"z1 = {z:.4f}", html_grid.number(z), ()) for z in across]
+        words = [html_grid.Card(f"z1 = {fixed(z, 4)}", fixed(z), ()) for z in across]
         scale = html_grid.enlargement(shape, 1, words, FRAMED)
         layers = {"E[x|z]": found.values}
         st.html(html_grid.cards(layers, words, (("z1", "text"),), scale, FRAMED[0]))

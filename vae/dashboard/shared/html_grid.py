@@ -13,6 +13,7 @@ from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
+from vae.base.numbers import fixed
 from vae.base.records import Floats
 from vae.dashboard.shared.html_gallery import colour
 from vae.imaging import tiles
@@ -142,7 +143,7 @@ def _scale_key(limit: float | None) -> str:
     if limit is None:
         return ""
     bar = _image(tiles.scale_bar(108, 8), (108, 8), "colours of the differences")
-    ends = f"<span>{number(-limit)}</span><span>0</span><span>+{number(limit)}</span>"
+    ends = f"<span>{fixed(-limit)}</span><span>0</span><span>+{fixed(limit)}</span>"
     unit = f'<div style="color:{colour("muted")}">units of x</div>'
     return f'<div class="scale">difference{bar}<div class="ends">{ends}</div>{unit}</div>'
 
@@ -190,7 +191,7 @@ def _labels(values: Floats, length: int, side: str) -> str:
     pitch = (length + 1) / len(values)
     shown = labelled(len(values), pitch)
     return "".join(
-        f'<span style="{side}:{(i + 0.5) * pitch - 0.5:.1f}px">{number(values[i])}</span>'
+        f'<span style="{side}:{(i + 0.5) * pitch - 0.5:.1f}px">{fixed(values[i])}</span>'
         for i in shown
     )
 
@@ -201,11 +202,6 @@ def labelled(count: int, pitch: float) -> list[int]:
     least = max(1, math.ceil(LABEL / pitch))
     step = min(range(least, least + 3), key=lambda step: (count - 1) % step)
     return list(range((count - 1) % step // 2, count, step))
-
-
-def number(value: float) -> str:
-    """Return two decimal places with a true minus sign; −0.00 is 0.00."""
-    return f"{round(float(value), 2) + 0.0:.2f}".replace("-", "−")
 
 
 def _picture(grid: Bytes, alt: str) -> str:
