@@ -91,7 +91,7 @@ class VAE(nn.Module):
     def posterior(self, x: Tensor, y: Tensor | None = None) -> Distribution:
         """Return q(z|x), of a conditional model q(z|x, y), for x (B, *event) and classes y (B,):
         batch shape (B,), event shape (Z,). The class adds a learned offset o_y to x. The first
-        layer cannot tell it from a one-hot code beside x: W(x + o_y) = Wx + b_y."""
+        layer treats it like a one-hot code beside x: W(x + o_y) = Wx + b_y."""
         if self.classes:
             assert y is not None
             x = x + self.offset(y).unflatten(-1, self.domain.shape)

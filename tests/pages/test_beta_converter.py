@@ -99,7 +99,7 @@ def test_a_learned_sigma_has_no_fixed_conversion() -> None:
 def test_a_likelihood_without_a_sigma_of_squares_says_so(likelihood: str) -> None:
     at = opened(likelihood=likelihood, beta=1.0)
     assert titles(at) == of_kind("other")
-    assert f"says nothing of a {likelihood} likelihood" in text(at)
+    assert f"does not apply to a {likelihood} likelihood" in text(at)
 
 
 def test_beta_zero_and_a_schedule() -> None:

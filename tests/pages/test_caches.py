@@ -114,7 +114,7 @@ OTHERS = {
     "traversals.interpolation.encoded": "pictures",
     "data.view._summary": "data and settings, by their key",
     "data.charts._moments": "data and settings, by their key",
-    "data.baselines._made": "holds tables under keys of their own",
+    "data.baselines._finished_fits": "holds tables under keys of their own",
     "sidebar.sidebar._load": "data, tested below",
 }
 

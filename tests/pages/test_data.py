@@ -175,7 +175,7 @@ def test_likelihoods_of_digits_at_once(page: AppTest) -> None:
     assert found.bits_per_dimension is not None
     line = next(line for line in words(page).split("\n") if line.startswith("| categorical"))
     assert f"| {found.nats:.1f} ± {found.se:.1f} | {found.bits_per_dimension:.3f} |" in line
-    assert "judged on 180 of 180 test examples" in words(page)
+    assert "evaluated on 180 of 180 test examples" in words(page)
 
 
 def test_the_likelihood_of_the_sidebar_with_its_options(page: AppTest) -> None:

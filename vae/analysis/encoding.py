@@ -181,7 +181,7 @@ def manifold(
 
 def informativeness(encoding: Encoding) -> Floats:
     """Return the mean KL of each latent dimension in nats, (Z,), or the variance of its posterior
-    mean where dimensions have no KL of their own. Higher is more informative."""
+    mean where the KL does not separate by dimension. Higher is more informative."""
     per_dimension = encoding.kl_per_dimension
     value: Floats = encoding.mean.var(0) if per_dimension is None else per_dimension.mean(0)
     return value
@@ -196,8 +196,8 @@ def by_kl(encoding: Encoding) -> list[int]:
 def pair_titles(encoding: Encoding, numbers: bool = True) -> dict[int, str]:
     """Return the title of each latent dimension, the most informative first.
 
-    With `numbers`, the title ends with the mean KL in nats per example or, where a dimension has
-    no KL of its own, with the variance of its posterior mean.
+    With `numbers`, the title ends with the mean KL in nats per example or, where the KL does not
+    separate by dimension, with the variance of the posterior mean.
     """
     value = informativeness(encoding)
     number = "{:.2g}" if encoding.kl_per_dimension is None else "{:.2f}"

@@ -42,8 +42,8 @@ class Space(NamedTuple):
 
 
 def dimensions(encoding: Encoding, *, latents: Sequence[int], seed: int = 0) -> Space:
-    """Three latents as they are, each titled with its mean KL in nats or, where latents have no KL
-    of their own, with the variance of its posterior mean.
+    """Return three latents, each titled with its mean KL in nats or, where the KL does not
+    separate by latent, with the variance of its posterior mean.
 
     Raises ValueError unless `latents` names three different latents.
     """

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Show = Callable[[Tick, str, str], None]  # tick, words on its left, words on its right
 
 
-def shown(events: Iterator["Event"], title: str) -> Iterator["Event"]:
+def show_progress(events: Iterator["Event"], title: str) -> Iterator["Event"]:
     """Yield the events of training, and print a title and their progress."""
     latest: dict[str, str] = {}
     bound, close = "", _nothing

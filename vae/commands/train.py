@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vae.base.records import Domain
-from vae.commands.progress_bar import shown
+from vae.commands.progress_bar import show_progress
 from vae.runs import Run, checked_name, find, identity
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ def work(run: Run, title: str = "") -> int:
     with _signals() as received:
         events = train_run(run, lambda: ENDINGS[received[0]] if received else None)
         try:
-            for _ in shown(events, f"{title or run.name}  ({run.path})"):
+            for _ in show_progress(events, f"{title or run.name}  ({run.path})"):
                 pass
         except BusyError:
             raise

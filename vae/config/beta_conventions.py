@@ -26,7 +26,7 @@ SQUARED_ERROR, CROSS_ENTROPY, OTHER = KINDS = ("squared error", "cross-entropy",
 
 
 class Context(NamedTuple):
-    """What a conversion depends on."""
+    """Sizes and likelihood that a conversion depends on."""
 
     elements: int  # D, numbers in one example
     latents: int  # Z

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 
 class Preset(NamedTuple):
-    """A starting point: what it is for, and the settings that it changes."""
+    """A starting point: its purpose, and the settings that it changes."""
 
     about: str
     values: dict[str, Any]
@@ -17,11 +17,11 @@ PRESETS: dict[str, Preset] = {
         {"latent_dim": 16, "likelihood": "gaussian-learned", "hidden": (512, 256)},
     ),
     "β-VAE": Preset(
-        "Ten latents under β = 4: the KL switches off what is not worth its price.",
+        "Ten latents under β = 4: latents that hardly improve the reconstruction switch off.",
         {"latent_dim": 10, "beta": 4.0, "beta_schedule": "warmup:20"},
     ),
     "Plain autoencoder": Preset(
-        "A point for each example and no prior: what a VAE is not.",
+        "A point for each example and no prior: for comparison with a VAE.",
         {"posterior": "point", "objective": "reconstruction"},
     ),
     "Tighter bound (IWAE)": Preset(

@@ -111,7 +111,7 @@ class RunConfig(Settings):
 
     @property
     def kl_per_dimension(self) -> bool:
-        """Whether each latent dimension has a KL of its own."""
+        """Whether the KL is a sum over latent dimensions."""
         return POSTERIORS[self.posterior].factorises and PRIORS[self.prior].factorises
 
     def domain(self, dataset: Dataset) -> Domain:

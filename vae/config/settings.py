@@ -67,8 +67,8 @@ class Settings(BaseModel):
     test_share: Annotated[
         float,
         Option(
-            "Share of the examples held out for testing: training never uses them. Ignored if a "
-            "file has a test part of its own.",
+            "Share of the examples held out for testing: training never uses them. Ignored if the "
+            "file has a test part.",
             low=0,
             high=0.9,
             group="Data",

@@ -68,8 +68,8 @@ def _map(page: Page, loaded: LoadedRun, encoding: Encoding, split: str) -> str:
     standard = loaded.run.config.unit_normal
     record = latent_map(projection, encoding.index, hue, total, standard)
     chart = page.chart(latent_scatter(record), "Latent map", HEIGHT)
-    told = map_caption(record) or f"all {total:,} shown"
-    rest = f"{SPLITS[split]} examples, {told}"
+    caption = map_caption(record) or f"all {total:,} shown"
+    rest = f"{SPLITS[split]} examples, {caption}"
     return f'<h3>Latent map</h3>{chart}<p class="small">{escape(rest)}</p>'
 
 
@@ -80,11 +80,11 @@ def _kl(page: Page, run: Run, encoding: Encoding | None) -> str:
     if per is None:
         return '<h3>KL per dimension</h3><p class="about">Not defined for this model.</p>'
     if values is None:
-        told = "at the last report, nats per example"
+        caption = "at the last report, nats per example"
     else:
-        told = f"best weights, mean over {len(values):,} examples, nats per example"
+        caption = f"best weights, mean over {len(values):,} examples, nats per example"
     chart = page.chart(kl_bars(np.asarray(per, np.float32)), "KL per dimension", HEIGHT)
-    return f'<h3>KL per dimension</h3>{chart}<p class="small">{told}</p>'
+    return f'<h3>KL per dimension</h3>{chart}<p class="small">{caption}</p>'
 
 
 def _pictures(page: Page, loaded: LoadedRun, split: str) -> str:
@@ -97,21 +97,21 @@ def _pictures(page: Page, loaded: LoadedRun, split: str) -> str:
         return _vectors(page, originals, made, drawn)
     scale = max(1, ROOM // (ACROSS * (originals.shape[3] + 1)))
     both = tiles.png(tiles.strip([originals, made], ACROSS, scale=scale))
-    told = f"{len(rows_)} {SPLITS[split]} examples above, their reconstructions below"
-    left = f"<h3>Reconstructions</h3>{_shown(both, told)}"
+    caption = f"{len(rows_)} {SPLITS[split]} examples above, their reconstructions below"
+    left = f"<h3>Reconstructions</h3>{_captioned(both, caption)}"
     if drawn is None:
         right = "A model with a point posterior is trained without a prior, so it has no samples."
         return f'<div class="pair"><div>{left}</div><p class="about">{right}</p></div>'
     grid = tiles.grid_png(drawn, ACROSS, scale=scale)
-    told = f"{len(drawn)} draws z ~ p(z), decoded to E[x|z]; seed 0"
+    caption = f"{len(drawn)} draws z ~ p(z), decoded to E[x|z]; seed 0"
     return (
         f'<div class="pair"><div>{left}</div>'
-        f"<div><h3>Samples of the prior</h3>{_shown(grid, told)}</div></div>"
+        f"<div><h3>Samples of the prior</h3>{_captioned(grid, caption)}</div></div>"
     )
 
 
-def _shown(png: bytes, told: str) -> str:
-    return f'{picture(tiles.data_uri(png), told)}<p class="small">{escape(told)}</p>'
+def _captioned(png: bytes, caption: str) -> str:
+    return f'{picture(tiles.data_uri(png), caption)}<p class="small">{escape(caption)}</p>'
 
 
 def _samples(loaded: LoadedRun) -> Floats | None:
@@ -140,11 +140,13 @@ def _evaluation(saved: SavedEvaluation) -> str:
     head = f"{SPLITS.get(record.split, record.split)} examples: {record.examples:,}"
     made = f"{saved.created:%Y-%m-%d %H:%M} UTC, {request.checkpoint} weights, {head}, "
     made += f"L = {request.elbo_samples} samples of q(z|x)"
-    told = f"Evaluated {made}. ± is one standard error over the examples, a range a 95 % interval."
+    caption = (
+        f"Evaluated {made}. ± is one standard error over the examples, a range a 95 % interval."
+    )
     said = "".join(f'<p class="small">{escape(n)}</p>' for n in notes(record))
     heads = ("Measure", "Value", "Error or interval", "Unit")
     return (
         f"<h3>Evaluation on {escape(SPLITS.get(record.split, record.split))} data</h3>"
-        f'<p class="small">{escape(told)}</p>'
+        f'<p class="small">{escape(caption)}</p>'
         f'<div class="scroll">{table(heads, lines, "figures")}</div>{said}'
     )

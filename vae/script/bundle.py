@@ -61,7 +61,7 @@ class Bundle:
         """Add the pieces that the present ones name. Return whether there was a new one."""
         before = len(self.places), len(self.called)
         for module, name in list(self.places):
-            kept = self._kept(module, name)
+            kept = self._pruned_text(module, name)
             self.called |= attributes(kept)
             for free in free_names(kept):
                 found = find(module, free)
@@ -73,10 +73,10 @@ class Bundle:
 
     def _needs(self, place: Place) -> list[Place]:
         """Return the pieces that a piece names."""
-        found = [find(place[0], free) for free in free_names(self._kept(*place))]
+        found = [find(place[0], free) for free in free_names(self._pruned_text(*place))]
         return [f for f in found if f is not None and not isinstance(f, Import)]
 
-    def _kept(self, module: str, name: str) -> str:
+    def _pruned_text(self, module: str, name: str) -> str:
         """Return the text of a piece, without uncalled methods and unchosen rows."""
         text = self.texts.get((module, name)) or piece_text(module, name)
         unused = tuple(part for part in own_methods(module, name) if part not in self.called)
@@ -124,7 +124,7 @@ class Bundle:
     def _renamed(self, place: Place) -> str:
         """Return the text of a piece with the names of this file."""
         module, name = place
-        text = self._kept(module, name)
+        text = self._pruned_text(module, name)
         renamed = {}
         for free in (*free_names(text), name):
             found = find(module, free)

@@ -112,7 +112,7 @@ def train_step(state: State, rows: Tensor) -> None:
 def validate(state: State) -> dict[str, Any]:
     """Return the means over the validation examples at the current weights.
 
-    The random draws come from a stream of their own and are the same at every step.
+    The random draws come from a separate stream and are the same at every step.
     """
     config, model, sums = state.config, state.model, Sums()
     scalars = scalars_at(state, of_last_step=True)

@@ -21,7 +21,7 @@ from vae.runs.status import ALIVE
 from vae.runs.store import Deleted, delete, rename, restore, trash
 from vae.worker.job import SUFFIXES, attempts
 
-TOLD, UNDO = "compare_told", "compare_undo"
+ERROR, UNDO = "compare_error", "compare_undo"
 FORM, NOTES = 440, 84  # pixels: width of the form, height of the notes
 NAMED = 16  # letters of names that fit into the row of actions
 LISTED = 8  # deleted runs that the page lists
@@ -42,7 +42,7 @@ HELP = {
 
 def actions(selected: Sequence[Entry], hidden: int, summary: str) -> None:
     """One row: the number of selected runs, the actions, and the number of all runs."""
-    if refused := st.session_state.pop(TOLD, ""):
+    if refused := st.session_state.pop(ERROR, ""):
         st.error(refused)
     with st.container(horizontal=True, vertical_alignment="center", key="compare_actions"):
         _count(selected, hidden)
@@ -94,18 +94,18 @@ def _button(
         key=f"compare_{name}",
         disabled=off,
         help=about or HELP[name],
-        on_click=partial(_tell, partial(act, *arguments)),
+        on_click=partial(_with_error, partial(act, *arguments)),
     )
 
 
-def _tell(act: Callable[[], None]) -> None:
-    """Run an action; keep its error for the next redraw."""
+def _with_error(act: Callable[[], None]) -> None:
+    """Run an action and store its error for the next redraw."""
     try:
         act()
     except OSError as error:
-        st.session_state[TOLD] = files.sentence(error)
+        st.session_state[ERROR] = files.sentence(error)
     except ValueError as error:
-        st.session_state[TOLD] = str(error)
+        st.session_state[ERROR] = str(error)
 
 
 def _note(names: Sequence[str], field: str, value: bool) -> None:
@@ -152,7 +152,7 @@ def _edit(selected: Sequence[Entry]) -> None:
         with st.form("compare_add_tags", border=False):
             tags = st.text_input("Add tags", help=HELP["tags"], key="compare_more_tags")
             if st.form_submit_button("Add"):
-                _tell(partial(_add, selected, _tags(tags)))
+                _with_error(partial(_add, selected, _tags(tags)))
                 st.rerun()
 
 
@@ -164,7 +164,7 @@ def _edit_one(entry: Entry) -> None:
         tags = st.text_input("Tags", ", ".join(entry.tags), help=HELP["tags"])
         notes = st.text_area("Notes", entry.notes, height=NOTES, help=HELP["notes"])
         if st.form_submit_button("Save", type="primary"):
-            _tell(partial(_save, entry, name.strip(), title, _tags(tags), notes))
+            _with_error(partial(_save, entry, name.strip(), title, _tags(tags), notes))
             st.rerun()
 
 
@@ -201,7 +201,7 @@ def restore_menu(named: bool = True) -> None:
             "Undo",
             type="primary",
             key="compare_undo_button",
-            on_click=partial(_tell, partial(_restore, undo)),
+            on_click=partial(_with_error, partial(_restore, undo)),
             help=f"Restore the runs deleted last: {names}.",
         )
     found = trash(server.ROOT)
@@ -220,7 +220,7 @@ def restore_menu(named: bool = True) -> None:
                 "Bring back",
                 width="stretch",
                 key=f"compare_back_{deleted.path.name}",
-                on_click=partial(_tell, partial(_restore, [deleted])),
+                on_click=partial(_with_error, partial(_restore, [deleted])),
             )
         if len(found) > LISTED:
             st.caption(f"And {len(found) - LISTED} earlier ones in .trash of the runs' folder.")

@@ -122,7 +122,7 @@ def plane(visible: Sequence[Entry], selected: Sequence[Entry]) -> None:
     picked = [pair for pair in all_ if any(run.name in mine for run in pair[0].runs)]
     own = {fold.key: slots.get(fold.key) for fold, _ in picked}
     with left:
-        st.markdown(_told(len(shown), len(group), len(known)), help=HELP["rd"])
+        st.markdown(_plane_title(len(shown), len(group), len(known)), help=HELP["rd"])
         spots = [_spot(fold, name, own.get(fold.key), source) for fold, name in all_]
         plot(
             comparison.rate_distortion(spots, HEIGHT),
@@ -134,14 +134,14 @@ def plane(visible: Sequence[Entry], selected: Sequence[Entry]) -> None:
     right.html(names(Chosen([fold for fold, _ in picked], [name for _, name in picked], slots)))
 
 
-def _told(shown: int, comparable: int, all_: int) -> str:
+def _plane_title(shown: int, comparable: int, all_: int) -> str:
     """Return the number of runs in the plane, and the reasons for leaving out others."""
-    told = [f"**Rate–distortion plane** · {_runs(shown)}"]
+    parts = [f"**Rate–distortion plane** · {_runs(shown)}"]
     if comparable > shown:
-        told.append(f"{_runs(comparable - shown)} without these values")
+        parts.append(f"{_runs(comparable - shown)} without these values")
     if all_ > comparable:
-        told.append(f"{_runs(all_ - comparable)} on other data or likelihoods")
-    return " · ".join(told)
+        parts.append(f"{_runs(all_ - comparable)} on other data or likelihoods")
+    return " · ".join(parts)
 
 
 def called(shown: Sequence[Entry], folding: bool) -> list[tuple[Fold, str]]:

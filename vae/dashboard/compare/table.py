@@ -1,8 +1,7 @@
 """All runs in one table, with search, filters and selection.
 
-What is selected are names of runs, kept for the session, whatever the table shows: a run that a
-search hides stays selected. The table is another one for every list of names, so that a row means
-the same run from the moment it is drawn.
+The session stores the names of the selected runs: a run that a search hides stays selected. Each
+list of names has a table with a new key, so that a row means the same run as soon as it is drawn.
 """
 
 import hashlib
@@ -25,7 +24,7 @@ HELP = {
 }
 
 
-class Shown(NamedTuple):
+class RunTable(NamedTuple):
     """The visible and the selected runs."""
 
     all: list[Entry]
@@ -87,8 +86,8 @@ def _plain(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def select(entries: list[Entry], visible: list[Entry]) -> Shown:
-    """The table; its ticks are the selection."""
+def select(entries: list[Entry], visible: list[Entry]) -> RunTable:
+    """Draw the table, whose ticks are the selection, and return its runs."""
     chosen = set(run_selection.selected())
     names = [entry.name for entry in visible]
     if visible:
@@ -109,7 +108,7 @@ def select(entries: list[Entry], visible: list[Entry]) -> Shown:
     else:
         st.info("No run passes these filters: clear the search, or show archived runs.")
     hidden = [entry for entry in entries if entry.name in chosen and entry.name not in set(names)]
-    return Shown(entries, visible, [e for e in visible if e.name in chosen] + hidden)
+    return RunTable(entries, visible, [e for e in visible if e.name in chosen] + hidden)
 
 
 def table_key(names: Sequence[str]) -> str:

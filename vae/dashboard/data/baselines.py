@@ -20,30 +20,29 @@ FITTING = "Fitting the best constant output of each likelihood…"
 KEPT = 16  # tables
 AT_ONCE = 256  # elements of an example up to which the fits take about a second
 ABOUT = (
-    "A model without latents can only predict the same for every example: one best decoder "
-    "output for each element. What it pays, the mean of −ln p(x) in nats, is what a VAE has to "
-    "beat: if its −ELBO with the same likelihood is not lower, its latents carry nothing. ± is "
-    "one standard error over the examples.\n\n"
-    "The output, and a learned σ or scale, are fitted to training examples and judged on "
-    "held-out ones where there are any. Where x lies in [0, 1] they are fitted as if one more "
-    "example had been seen, spread evenly over all values of x; else a pixel that is always "
-    "black in training would make one grey value there cost infinitely much. A learned σ goes "
-    "no lower than e⁻⁷.\n\n"
-    "A **probability** of the values can be compared between likelihoods, and told in bits. A "
-    "**density** can be compared only with other densities of the same x; it has no lower end, "
-    "and elements that hardly vary dominate it."
+    "A model without latents predicts the same output for every example. Its cost is the mean of "
+    "−ln p(x) in nats per example; lower is better. A VAE must beat it: if the −ELBO with the "
+    "same likelihood is not lower, its latents carry no information. ± is one standard error "
+    "over the examples.\n\n"
+    "The output, and a learned σ or scale, are fitted to training examples and evaluated on "
+    "held-out ones if there are any. Where x lies in [0, 1] the fit adds one example spread "
+    "evenly over all values of x: without it, one grey value in a pixel that is always black in "
+    "training would have an infinite cost. A learned σ is at least e⁻⁷.\n\n"
+    "A **probability** of the values can be compared between likelihoods, and converted to bits. "
+    "A **density** can be compared only with other densities of the same x; it has no lower "
+    "bound, and elements that hardly vary dominate it."
 )
 PROBABILITY = "A probability: comparable between likelihoods."
 READ = (
     "± is one standard error; in bold the likelihood of the sidebar. A VAE whose −ELBO is not "
-    "lower uses its latents for nothing."
+    "lower gains nothing from its latents."
 )
 DENSITY = "A density: comparable with other densities only, in nats only."
 
 
 def likelihoods(shown: DataView) -> None:
     """Show the table; for large examples after a press."""
-    st.markdown("**What each likelihood costs without latents**", help=ABOUT)
+    st.markdown("**Cost of each likelihood without latents**", help=ABOUT)
     place, pressed = st.empty(), f"data_fit_{shown.key}{_set(shown.config)}"
     if math.prod(shown.data.event_shape) > AT_ONCE and not st.session_state.get(pressed):
         left, right = place.container().columns([2, 10], vertical_alignment="center")
@@ -70,18 +69,18 @@ def _set(config: RunConfig) -> str:
 
 def _found(shown: DataView, pressed: str, place: DeltaGenerator) -> tuple[Baseline, ...]:
     """Return the fits, computed once for all sessions; a cancelled fit needs a new press."""
-    made = _made()
-    if pressed not in made:
+    fits = _finished_fits()
+    if pressed not in fits:
         st.session_state.pop(pressed, None)  # until they are whole
-        made[pressed] = _with_progress(shown, place)
-        for old in list(made)[:-KEPT]:
-            made.pop(old, None)
+        fits[pressed] = _with_progress(shown, place)
+        for old in list(fits)[:-KEPT]:
+            fits.pop(old, None)
     st.session_state[pressed] = True
-    return made[pressed]
+    return fits[pressed]
 
 
 @st.cache_resource
-def _made() -> dict[str, tuple[Baseline, ...]]:
+def _finished_fits() -> dict[str, tuple[Baseline, ...]]:
     return {}
 
 
@@ -89,7 +88,7 @@ def _with_progress(shown: DataView, place: DeltaGenerator) -> tuple[Baseline, ..
     """Compute the fits with a progress bar and a Cancel button, both removed at the end."""
     left, right = place.container().columns([10, 2], vertical_alignment="center")
     bar = left.progress(0.0, text=FITTING)
-    about = "End it; press Fit to begin anew."
+    about = "Stop the fit. Fit starts it again from the beginning."
     right.button("Cancel", key="data_cancel", width="stretch", help=about)
 
     def tell(share: float) -> None:
@@ -103,7 +102,7 @@ def _with_progress(shown: DataView, place: DeltaGenerator) -> tuple[Baseline, ..
 def table(found: tuple[Baseline, ...], chosen: str) -> str:
     """Return a Markdown table of the likelihoods, that of the sidebar in bold."""
     lines = [
-        "| likelihood | −ln p(x), nats per example | bits per dimension | what the number is |",
+        "| likelihood | −ln p(x), nats per example | bits per dimension | kind of number |",
         "|:--|--:|--:|:--|",
     ]
     for row in found:
@@ -149,9 +148,7 @@ def judged(found: tuple[Baseline, ...]) -> str:
     if row is None:
         return ""
     (fitted, trained), (some, held) = row.fitted, row.examples
+    text = f"Fitted to {fitted:,} of {trained:,} training examples"
     if row.split == "train":
-        return f"Fitted to {fitted:,} of {trained:,} training examples, and judged on the same."
-    return (
-        f"Fitted to {fitted:,} of {trained:,} training examples, judged on {some:,} of {held:,} "
-        f"{SPLITS[row.split]} examples."
-    )
+        return f"{text} and evaluated on the same."
+    return f"{text}, evaluated on {some:,} of {held:,} {SPLITS[row.split]} examples."

@@ -1,7 +1,7 @@
 """The Data page: the data set chosen in the sidebar, its numbers and their help.
 
-Values are those that a model receives: divided by their scale, and binarised if the sidebar says
-so. Results are cached by data, seed, shares and binarisation.
+Values are those that a model receives: divided by their scale, and binarised if the sidebar
+requests it. Results are cached by data, seed, shares and binarisation.
 """
 
 import math
@@ -25,32 +25,33 @@ SPLITS = {"train": "train", "val": "validation", "test": "test"}
 HELP = {
     "class": "Only examples of this class, below and in mean and SD.",
     "number": "How many examples are shown, drawn evenly over the classes.",
-    "seed": "Of the draw of these examples. The same seed shows the same ones; the parts and the "
-    "training have the sidebar's seed.",
-    "examples": "How many examples there are, and how the sidebar's shares and seed divide them "
-    "into training, validation (val) and test.",
-    "shape": "Of one example: channels × height × width of a picture, or the number of features. "
-    "Its elements are the numbers that a likelihood sums over.",
+    "seed": "Seed of the draw of these examples: the same seed shows the same examples. The parts "
+    "and the training use the seed of the sidebar.",
+    "examples": "Number of examples, and their division into training, validation (val) and test "
+    "by the shares and the seed of the sidebar.",
+    "shape": "Shape of one example: channels × height × width of a picture, or the number of "
+    "features. Its elements are the numbers that a likelihood sums over.",
     "values": "The smallest and the largest x as the model sees it. Levels: how many of the "
-    "evenly spaced values that x may take occur; real: x may be anything.",
-    "mean": "Over all elements of all examples, with the standard deviation (SD), in the unit "
-    "of x.",
-    "zeros": "Share of all values that are exactly 0; and how many elements are constant, the "
-    "same in every example. What never varies tells a model nothing, but a learned σ makes "
-    "much of it.",
+    "evenly spaced values that x may take occur. Real: x may take any value.",
+    "mean": "Mean over all elements of all examples, with the standard deviation (SD), in the "
+    "unit of x.",
+    "zeros": "Share of all values that are exactly 0, and the number of constant elements, equal "
+    "in every example. A constant element carries no information, but with a learned σ it raises "
+    "the likelihood a lot.",
     "classes": "Labels that come with the data. Training does not use them unless the model is "
-    "conditioned on them; maps and probes do.",
-    "factors": "Quantities that generated each example, known for data that are drawn: an angle "
-    "in degrees, a category as a number from 0, places and a phase from 0 to 1.",
-    "fingerprint": "The data that Train would take; choose others in the sidebar, under Data. The "
-    "fingerprint is a hash of values and labels: equal data, equal fingerprint. Runs record it.",
+    "conditioned on them. Maps and probes use them.",
+    "factors": "Quantities that generated each example, known for synthetic data: an angle in "
+    "degrees, a category as a number from 0, positions and a phase from 0 to 1.",
+    "fingerprint": "The data that Train uses; choose others in the sidebar, under Data. The "
+    "fingerprint is a hash of values and labels: equal data, equal fingerprint. Each run records "
+    "it.",
     "mean_image": "The mean of each pixel over these examples: black 0, white 1.",
     "sd_image": "The standard deviation of each pixel over these examples, in the unit of x; "
-    "of a coloured one the root of the mean variance of its channels. Black pixels are the same "
-    "in all of them; none of values in [0, 1] is above 0.5.",
+    "for colour images the root of the mean variance of the channels. Black pixels are equal in "
+    "all examples. With values in [0, 1] it is at most 0.5.",
     "spread": "The mean of each feature, and one standard deviation to each side.",
-    "histogram": "How many of all values of all examples lie where.",
-    "log": "A logarithmic vertical axis: rare values can be seen beside many that are 0.",
+    "histogram": "Number of values, over all examples and elements, in each interval.",
+    "log": "Logarithmic vertical axis: rare values stay visible beside a large share of zeros.",
     "balance": "Examples of each class in the three parts.",
     "each": "Mean and standard deviation of each class, on the scales above.",
 }

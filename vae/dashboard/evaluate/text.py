@@ -43,7 +43,7 @@ def card(record: Evaluation, key: str, latents: int) -> tuple[str, str]:
 
 
 def not_requested(request: EvaluationRequest, needs: Sequence[str]) -> str:
-    """Return how to request what a measure needs; "" if the request has it."""
+    """Return how to request the missing option of a measure; "" if the request has it."""
     has = {"samples": request.samples > 0, "full": request.full}
     return next((text for need, text in REQUESTS.items() if need in needs and not has[need]), "")
 

@@ -1,7 +1,7 @@
 """Densities on the map: the aggregate posterior and the prior.
 
-Both are mixtures of Gaussians in latent space with exact densities on a plane. Where one is not,
-its density is estimated, and `MapDensity.about` says how.
+Both are mixtures of Gaussians in latent space with exact densities on a plane. Any other density
+is estimated, and `MapDensity.about` describes the estimate.
 """
 
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""What a latent map shows: the request of the controls, and the context that its parts read.
+"""Contents of a latent map: the request of the controls, and the context that its parts read.
 
 Notation: N examples of a split, Z latent dimensions.
 """

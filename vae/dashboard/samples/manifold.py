@@ -1,8 +1,8 @@
 """The decoded manifold of a run: a grid of places on a plane of latent space, decoded.
 
 Coordinates are quantiles of the prior p(z) = N(0, I). Where a run has another prior or none, they
-are quantiles of a normal distribution fitted to the latents of the training data, and the page
-says so. Z latent dimensions.
+are quantiles of a normal distribution fitted to the latents of the training data, with a note on
+the page. Z latent dimensions.
 """
 
 from typing import NamedTuple

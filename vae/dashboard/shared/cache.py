@@ -1,4 +1,4 @@
-"""Contents of runs for the pages, cached by what the run is and by the state of its files."""
+"""Contents of runs for the pages, cached by the identity of the run and the state of its files."""
 
 from typing import TYPE_CHECKING
 

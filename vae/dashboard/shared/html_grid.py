@@ -1,8 +1,8 @@
 """Grids of pictures as HTML, with captions, keys and axes.
 
-What is put together here is HTML: cards (a stack of pictures with numbers below), a sheet (one
-picture of many tiles) and a frame (a sheet with axes around it). Every picture is enlarged before
-it is sent, by a whole factor, and shown pixel for pixel: `html_grid.css` sees to it.
+There are three forms: cards (a stack of pictures with numbers below), a sheet (one picture of many
+tiles) and a frame (a sheet with axes around it). The server enlarges every picture by a whole
+factor, and `html_grid.css` shows it pixel for pixel.
 
 Lengths are pixels of the screen; N pictures of one size, (C, H, W) each.
 """
@@ -110,8 +110,8 @@ def cards(
     room: int,
     limit: float | None = None,
 ) -> str:
-    """HTML: N cards, each a stack with one image of every layer, and beside them what is what;
-    where the window has the width `room` for the cards, their rows are equally long.
+    """Return HTML of N cards, each a stack with one image of every layer, and a key beside them.
+    Where the window has the width `room` for the cards, their rows are equally long.
 
     `layers` maps a name to N images; `lines` names the lines of words, (text, colour). Where there
     are differences, the scale of their colours runs from -limit to +limit, in units of x.

@@ -127,7 +127,7 @@ def facts(run: Run, status: Status) -> str:
     model = f"{s['network']}, {s['latent_dim']} latents, {s['likelihood']}, {s['posterior']} q"
     model += f", {s['prior']} prior" if not config.is_default("prior") else ""
     model += f", {s['objective']}" if not config.is_default("objective") else ""
-    model += ", told the class" if config.conditional else ""
+    model += ", conditional on the class" if config.conditional else ""
     parts = [ICONS[status.state], data, model]
     parts += [status.device] if status.device else []
     parts += [_best(run)] if status.best is not None else []
@@ -181,7 +181,7 @@ def _has_weights(run: Run) -> bool:
 
 
 def empty(what: str, way_out: str, link: bool = True) -> NoReturn:
-    """End the page with what is missing and what to do about it."""
+    """End the page with the missing thing and the way to get it."""
     with st.container(border=True, horizontal_alignment="center", key="empty"):
         st.subheader(what, anchor=False, text_alignment="center")
         st.markdown(way_out, text_alignment="center")

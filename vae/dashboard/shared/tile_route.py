@@ -2,7 +2,7 @@
 
 The key (`run_key`) makes the address valid for one run only: a browser may keep its pictures, and
 a new run of the same name has other addresses. The route runs outside the script and answers
-anyone who knows the address, so it checks run, key and row itself. Without a picture the answer is
+every request, so it checks run, key and row itself. Without a picture the answer is
 204: browsers report a 404 as an error.
 """
 

@@ -34,12 +34,12 @@ STYLE = """<style>
 }
 </style>"""
 HELP = {
-    "convention": "How the loss is written where the value comes from.",
-    "value": "The weight as it stands there, without unit; σ in the unit of x. The β that it "
-    "means here is shown below.",
-    "D": "Numbers in one example there. As here, the β that such a loss would have on your data; "
-    "the paper's own, the β of the paper's model. More elements make a mean smaller beside its "
-    "KL, so the same weight means a larger β.",
+    "convention": "The form of the loss that the value comes from.",
+    "value": "The weight in that loss, without unit; a σ in the unit of x. The equivalent β in "
+    "VAE Lab is shown below.",
+    "D": "Elements of one example there. With your number: the β of such a loss on your data; "
+    "with the paper's number: the β of the paper's model. More elements make a mean smaller "
+    "relative to the KL, so the same weight means a larger β.",
     "Z": "Latent dimensions there. More make a mean KL smaller, so the same weight means a "
     "smaller β.",
     "B": "Examples in a batch there. More make the same weight a larger β.",
@@ -60,8 +60,8 @@ def ledger(config: RunConfig, data: Dataset) -> None:
         key="ledger_open",
         width="stretch",
         on_click=_open,
-        help="What this β is called where losses are averaged or weighted in another way, and "
-        "which β a paper's value means here.",
+        help="The equivalent of this β for losses that are averaged or weighted differently, and "
+        "the β equivalent to the value of a paper.",
     )
     if st.session_state.get("ledger"):
         _dialog(config, data)
@@ -111,7 +111,7 @@ def _sigma(config: RunConfig) -> float:
     words, place = st.columns([11, 7], gap="large", vertical_alignment="bottom")
     words.markdown(
         "σ is learned: a weight beside a squared error settles β · σ², so there is no fixed "
-        "conversion. The values below hold while σ is what it is here."
+        "conversion. The values below hold for this σ only."
     )
     return float(
         place.number_input(
@@ -149,7 +149,7 @@ def _legend(config: RunConfig, context: Context) -> str:
         text += "A mean is one over the elements; BCE is the binary cross-entropy. "
     if context.kind == OTHER:
         text += (
-            f"A weight beside a squared error says nothing of a {config.likelihood} likelihood. "
+            f"A weight beside a squared error does not apply to a {config.likelihood} likelihood. "
         )
     if (schedule := config.get("beta_schedule")) != CONSTANT:
         text += f"β follows {schedule}; this is its full value. "

@@ -1,7 +1,7 @@
-"""A published data set that is not on this machine: the button that downloads it, with progress.
+"""The button that downloads a published data set missing on this machine, with progress.
 
-Cancel is any click: it runs the script anew, which ends the download at its next sign of life;
-what has come is kept, and the next attempt goes on from there.
+Any click cancels: it reruns the script, which ends the download at its next report of progress.
+The part already downloaded stays, and the next attempt continues from there.
 """
 
 import streamlit as st
@@ -25,8 +25,8 @@ def offer(name: str) -> None:
         f"Download {size / MEGA:,.0f} MB",
         key=f"download_{name}",
         width="stretch",
-        help=f"{SOURCES[name].about}. Downloaded once, checked by its hash, and kept for every "
-        "run. Without network: python -m vae data says what else works.",
+        help=f"{SOURCES[name].about}. Downloaded once, checked by its hash, and used by every "
+        "run. Without a network, python -m vae data lists the alternatives.",
     )
     if not pressed:
         return

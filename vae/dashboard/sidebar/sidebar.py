@@ -31,12 +31,12 @@ OPEN = ("Data", "Model")
 
 
 class Choice(NamedTuple):
-    """The configuration and data of the sidebar; None for what is not valid."""
+    """The configuration and data of the sidebar; None where they are not valid."""
 
     config: RunConfig | None
     data: Dataset | None
     key: str  # names the data: equal keys, equal data
-    problem: str  # why nothing can be trained with it; "" where Train is there to press
+    problem: str  # why training cannot start; "" if Train is enabled
 
 
 def sidebar() -> Choice:
@@ -49,7 +49,7 @@ def sidebar() -> Choice:
             list(PRESETS),
             key="preset",
             on_change=_apply_preset,
-            help="A preset: it fills the settings below once, and each can then be changed.\n"
+            help="A preset sets the fields below once; each can be changed afterwards.\n"
             + "".join(f"\n- **{name}**: {preset.about}" for name, preset in PRESETS.items()),
         )
         values: dict[str, Any] = {}
@@ -182,7 +182,7 @@ def _schedule_widget(field: Field) -> str:
         format="%g",
         step=1.0,
         key=f"{key}_epochs",
-        help="How many epochs the warm-up, or one cycle, takes.",
+        help="Epochs of the warm-up or of one cycle.",
     )
     return f"{name}:{epochs:g}"
 
@@ -218,14 +218,14 @@ def _data_widget(field: Field) -> str:
         placeholder="/data/train-images-idx3-ubyte.gz",
         help="A file on the machine that runs VAE Lab: .npz, .npy, .csv, .parquet or IDX, or a "
         "folder or .zip of pictures, whose subfolders are the classes. For a train-images file, "
-        "labels and the t10k files beside it are found by themselves.",
+        "the labels and the t10k files beside it are found automatically.",
     )
     files = st.file_uploader(
         "Or upload",
         accept_multiple_files=True,
         key="set_upload",
         help="Images N×H×W, N×H×W×C, N×C×H×W or vectors N×D, with labels if there are any. "
-        "For IDX, give the images file and, if you like, its labels file.",
+        "For IDX, upload the images file and, optionally, its labels file.",
     )
     return _uploaded(files) if files else _absolute(path.strip())
 

@@ -39,7 +39,7 @@ HELP = {
 
 
 def _legend() -> str:
-    """HTML: what the three colours are."""
+    """Return HTML of the meaning of the three colours."""
     spans = "".join(
         f'<span><i style="background:{colour(name)}"></i>{title}</span>'
         for name, title in sweep.TITLES.items()

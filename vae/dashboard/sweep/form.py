@@ -22,7 +22,7 @@ VALUES, LINEAR, LOG = "Values", "Linear", "Log"
 STARTING = 3.0  # seconds that a run takes beside its training: a process, data, validation
 TRIALS = 8  # configurations that are timed, at most
 LISTED = 6  # refused combinations that the page lists
-CHOSEN, MADE, TOLD = "sweep_chosen", "sweep_made", "sweep_told"
+CHOSEN, CREATED, ERROR = "sweep_chosen", "sweep_created", "sweep_error"
 OFTEN = ("beta", "latent_dim", "lr", "objective")
 HELP = {
     "field": "The setting that takes several values; all others are those of the sidebar.",
@@ -57,8 +57,8 @@ class SweepRequest(NamedTuple):
 
 def form(base: RunConfig | None, problem: str) -> None:
     """Draw the form, and the button that starts the sweep."""
-    if told := st.session_state.pop(TOLD, ""):
-        st.error(told)
+    if error := st.session_state.pop(ERROR, ""):
+        st.error(error)
     if base is None or problem:
         st.info(f"A sweep starts from the sidebar's configuration, and that is refused. {problem}")
         return
@@ -258,10 +258,10 @@ def _queue(request: SweepRequest) -> None:
     try:
         made, refused = sweeps.create(server.ROOT, request.name, request.runs)
     except ValueError as error:
-        st.session_state[TOLD] = str(error)
+        st.session_state[ERROR] = str(error)
         return
     server.launcher.pump()
     if refused:
-        st.session_state[TOLD] = " ".join(refused[:LISTED])
+        st.session_state[ERROR] = " ".join(refused[:LISTED])
     if made:
-        st.session_state[MADE] = request.name
+        st.session_state[CREATED] = request.name

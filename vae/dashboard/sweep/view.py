@@ -9,7 +9,7 @@ import streamlit as st
 from vae.dashboard import server
 from vae.dashboard.shared import run_selection, training_time, widgets
 from vae.dashboard.sweep.charts import multiples, summary
-from vae.dashboard.sweep.form import CHOSEN, MADE, STARTING
+from vae.dashboard.sweep.form import CHOSEN, CREATED, STARTING
 from vae.experiments import configurations, sweeps
 from vae.experiments.configurations import Entry
 from vae.experiments.entries import entries
@@ -43,8 +43,8 @@ def choose() -> str:
     sweep = found()
     names = list(sweep)
     asked = st.query_params.get("sweep")
-    if made := st.session_state.pop(MADE, None):
-        st.session_state[CHOSEN] = made
+    if created := st.session_state.pop(CREATED, None):
+        st.session_state[CHOSEN] = created
         st.session_state.pop("sweep_name", None)
     st.session_state.setdefault(CHOSEN, asked)
     left, right = st.columns([4, 8], vertical_alignment="center")

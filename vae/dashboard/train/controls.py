@@ -15,10 +15,10 @@ from vae.runs import Run, Status, listing
 
 CURVES = ("ELBO and parts", "trained loss")
 CURVES_HELP = (
-    "ELBO and parts: reconstruction = −E[ln p(x|z)], KL, and the ELBO, which is "
-    "minus their sum whatever β is: the same yardstick for every run. Trained loss: what is "
-    "minimised, and the further terms of objective and likelihood. Solid on training batches, "
-    "dashed on validation data, in nats per example."
+    "ELBO and parts: reconstruction = −E[ln p(x|z)], KL, and the ELBO, which is minus their sum "
+    "for every β, so runs are comparable; a higher ELBO is better. Trained loss: the minimised "
+    "value, and the further terms of objective and likelihood. Solid on training batches, dashed "
+    "on validation data, in nats per example."
 )
 LOG_HELP = "Logarithmic axes for positive quantities. The ELBO keeps its axis."
 BESIDE = 2  # live settings in the row; with more, all go into a panel
