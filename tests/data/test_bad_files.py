@@ -61,7 +61,7 @@ BAD: list[tuple[str, Maker, str]] = [
     ("a.npz", raw(b""), "a.npz is empty: save or download it again"),
     ("a.npz", raw(b"something else"), "damaged, or not an .npz file"),
     ("a.npz", bomb, "a.npz: x declares 1,048,576.0 GiB, and at most 8 GiB"),
-    ("a.npz", npz(x=np.array([1, "a"], object)), "would need unpickling, and that is refused"),
+    ("a.npz", npz(x=np.array([1, "a"], object)), "would need unpickling, which is refused"),
     ("a.npz", npz(x=np.zeros(3, [("a", "f4")])), "numbers: convert it"),
     ("a.npz", npz(x=np.array([["a", "b"]])), "holds <U1 and not numbers"),
     ("a.npz", npz(x=np.ones((2, 2), complex)), "complex128 and not numbers"),
@@ -81,14 +81,14 @@ BAD: list[tuple[str, Maker, str]] = [
     ("a.npz", npz(x=GREY, y=np.eye(6)), "labels have shape 6×6: .*argmax"),
     ("a.npz", npz(x=GREY, y=LABELS / 2), "labels are whole numbers or text, .* such as 1.5"),
     ("a.npz", npz(x=GREY, y=[1, 2, 0.25, 1, 2, 1]), "labels are whole .* such as 0.25: give"),
-    ("a.npz", npz(objects=np.array([[None]])), "would need unpickling, and that is refused"),
+    ("a.npz", npz(objects=np.array([[None]])), "would need unpickling, which is refused"),
     ("a.npz", npz(x=GREY, y=LABELS * np.nan), "labels are whole numbers or text, .* such as nan"),
     ("a.npz", npz(x=GREY, y=np.array([None] * 6)), "a.npz: y holds Python objects"),
     ("a.npz", npz(x=np.ones((1001, 2)), y=np.arange(1001)), "1,001 distinct labels, and at most"),
     ("a.npz", npz(x_train=GREY, x_test=FLAT), "examples are 1×5×4 and those of the test part 20"),
     ("a.npz", npz(**TWO_PARTS, y_train=LABELS), r"\(test part\) has 2 examples and 0 labels"),
     ("a.npz", npz(**TWO_PARTS, y_train=LABELS, y_test=np.array(["a", "b"])), "make them alike"),
-    ("a.npy", npy(np.array([{}], object)), "would need unpickling, and that is refused"),
+    ("a.npy", npy(np.array([{}], object)), "would need unpickling, which is refused"),
     ("a.npy", raw(b"\x93NUMPY"), "damaged, or not a .npy file"),
     ("a.npy", raw(encoded(GREY)[:-7]), "is cut off: its header declares 120 bytes"),
     ("a.npy", npy(np.zeros(3, [("é日", "f4")])), "has named columns"),
@@ -120,7 +120,7 @@ BAD: list[tuple[str, Maker, str]] = [
     ("a-images-idx3-ubyte.gz", raw(gzip.compress(struct.pack(">I3I", 0x803, 60000, 28, 28))),
      "is cut off: its header declares 47,040,000 bytes"),
     ("a-labels-idx1-ubyte", raw(idx(LABELS)), "holds labels: give the images file"),
-    ("a.png", raw(b"\x89PNG"), "a.png is of no known kind: save it as .npz"),
+    ("a.png", raw(b"\x89PNG"), "a.png has an unknown file type: save it as .npz"),
     ("a.pkl", raw(b"\x80\x04"), "Pickles are refused because they can run code"),
 ]  # fmt: skip
 
@@ -171,7 +171,7 @@ def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
     """Root may read everything, so the refusal is played."""
     np.save(tmp_path / "a.npy", GREY)
     monkeypatch.setattr("os.access", lambda path, mode: False)
-    with pytest.raises(DataError, match="may not be read by this user"):
+    with pytest.raises(DataError, match="is not readable for this user"):
         read(tmp_path / "a.npy")
 
 
@@ -180,7 +180,7 @@ def test_labels_that_do_not_belong(tmp_path: Path) -> None:
     (tmp_path / "a-labels-idx1-ubyte").write_bytes(idx(LABELS[:4]))
     with pytest.raises(DataError, match="has 6 examples and 4 labels"):
         read(tmp_path / "a-images-idx3-ubyte")
-    with pytest.raises(DataError, match="carries its labels itself"):
+    with pytest.raises(DataError, match="contains its labels"):
         save_upload("a.csv", b"1,2\n", tmp_path, idx(LABELS))
     with pytest.raises(DataError, match="labels-idx1-ubyte is not an IDX file"):
         save_upload("a.idx3-ubyte", idx(GREY), tmp_path, b"nonsense")

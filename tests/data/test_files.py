@@ -171,7 +171,7 @@ def test_a_test_part_of_its_own(names: tuple[str, ...], tmp_path: Path) -> None:
     assert data.labels is not None
     assert data.labels.tolist() == [1, 0, 0, 1, 2, 0, 3, 1]
     assert split(data, 0, 0.5, 0).test.tolist() == [6, 7]
-    assert data.about == "6 examples from mnist.npz, and 2 of its own test part."
+    assert data.about == "6 examples from mnist.npz, and 2 of its test part."
 
 
 TABLE = RNG.standard_normal((4, 3)).round(3)

@@ -103,16 +103,16 @@ def test_many_rows_keep_their_order(tmp_path: Path) -> None:
 
 
 BAD: list[tuple[dict[str, Any], str]] = [
-    ({}, "is empty: it has no rows, or no columns"),
-    ({"a": pa.array([], pa.int64())}, "is empty"),
+    ({}, "has no rows or no columns: save it again"),
+    ({"a": pa.array([], pa.int64())}, "has no rows or no columns"),
     ({"label": [1, 2]}, "has labels only: add columns of examples"),
-    ({"a": [1.0, None]}, "column a lacks 1 values: fill in or remove them"),
+    ({"a": [1.0, None]}, "column a lacks 1 values: fill them in, or remove"),
     ({"a": [1.0, np.nan]}, "NaN or infinity 1 times, first in example 1"),
     ({"a": [1.0, 2.0], "b": ["x", "y"]}, "column b holds string and not numbers: remove it, or"),
     ({"a": [[1.0], [1.0, 2.0]]}, "the lists of column a have 1 to 2 values"),
     ({"a": [[], []]}, "the lists of column a have 0 to 0 values"),
-    ({"a": [["x"], ["y"]]}, "the lists of column a hold string and not numbers"),
-    ({"a": [[1.0], [2.0]], "b": [1, 2]}, "column a holds list.* lists of numbers stand in a"),
+    ({"a": [["x"], ["y"]]}, "the lists of column a hold string: convert them to numbers"),
+    ({"a": [[1.0], [2.0]], "b": [1, 2]}, "column a holds list.* column of lists must be the only"),
     ({"a": [1, 2], "label": [0.5, 1]}, "labels are whole numbers or text"),
     ({"a": [1, 2], "label": [[1], [2]]}, "column label holds list.*labels are whole numbers"),
     ({"a": [1, 2], "label": [None, "x"]}, "column label lacks 1 values"),
@@ -140,7 +140,7 @@ def test_files_that_are_no_table(tmp_path: Path) -> None:
             read(path)
     two = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"])
     pq.write_table(two, path)
-    with pytest.raises(DataError, match="two columns of one name"):
+    with pytest.raises(DataError, match="two columns of the same name"):
         read(path)
 
 

@@ -89,7 +89,7 @@ def test_train_and_test_are_parts(way: Way, classes: bool, tmp_path: Path) -> No
     assert set(map(bytes, data.x[-2:, 0])) == {bytes(GREY[2]), bytes(GREY[5])}
     assert split(data, 0, 0.5, 0).test.tolist() == [4, 5]
     assert data.classes == (("a", "b") if classes else ())
-    assert ", and 2 of its own test part, 8×10 pixels grey." in data.about
+    assert ", and 2 of its test part, 8×10 pixels grey." in data.about
 
 
 def test_the_folder_that_was_zipped_is_no_class(tmp_path: Path) -> None:
@@ -186,7 +186,7 @@ def test_an_upload_of_a_zip(tmp_path: Path) -> None:
     back = read(save_upload("mine.zip", path.read_bytes(), tmp_path / "runs"))
     assert back.fingerprint == read(path).fingerprint
     assert back.about == read(path).about
-    with pytest.raises(DataError, match="carries its labels itself"):
+    with pytest.raises(DataError, match="contains its labels"):
         save_upload("mine.zip", path.read_bytes(), tmp_path, b"labels")
 
 
@@ -207,9 +207,9 @@ BAD: list[tuple[Files, str]] = [
     ({"a.png": b"", "b.png": GOOD}, "a.png is damaged, or not a picture"),
     ({"a.png": b"\x89PNG\r\n"}, "a.png is damaged, or not a picture"),
     ({"cats/a.png": GOOD[:60], "dogs/b.png": GOOD}, "cats/a.png is damaged, or not a picture"),
-    ({"a.png": huge(9000, 9000)}, "a.png has 9,000×9,000 pixels, and at most 64,000,000 are read"),
+    ({"a.png": huge(9000, 9000)}, "a.png has 9,000×9,000 pixels, and at most 64,000,000 are possible"),
     ({"a.png": huge(60_000, 60_000)}, "a.png is damaged.*decompression bomb"),
-    ({"a.png": encoded(GREY[0, :3])}, "1 pictures of 8×3 pixels: they must be at least 4"),
+    ({"a.png": encoded(GREY[0, :3])}, "1 pictures of 8×3 pixels: use pictures of at least 4 pixels"),
     ({"a.png": GOOD, "cats/b.png": GOOD}, "has 1 pictures beside its folders and 1 in them"),
     ({"a.png": b"%PDF-1.4"}, "a.png is damaged, or not a picture"),
 ]  # fmt: skip

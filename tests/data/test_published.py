@@ -248,7 +248,7 @@ def test_a_mat_file_of_a_huge_declared_size_is_refused_before_its_values(
         packed = zlib.compress(content[128:])
         content = content[:128] + struct.pack("<II", 15, len(packed)) + packed
     (tmp_path / "a.mat").write_bytes(content)
-    with pytest.raises(DataError, match=r"declares dimensions .* and holds other"):
+    with pytest.raises(DataError, match=r"dimensions .* do not match its values"):
         read_mat(tmp_path / "a.mat")
 
 
@@ -269,15 +269,15 @@ def mat(**arrays: Any) -> bytes:
 X = HOUSES["test"]["X"]
 BAD: list[tuple[str, Any, str]] = [
     ("a.mat", lambda p: b"something else" * 20, "a.mat is not a MATLAB 5 file: save it as .npz"),
-    ("a.mat", lambda p: mat(Z=X), "a.mat holds Z: it needs X, of H×W×C×N"),
-    ("a.mat", lambda p: mat(X=X[..., 0]), "a.mat holds X: it needs X, of H×W×C×N"),
+    ("a.mat", lambda p: mat(Z=X), "a.mat holds Z: save X, H×W×C×N, and y in it"),
+    ("a.mat", lambda p: mat(X=X[..., 0]), "a.mat holds X: save X, H×W×C×N, and y in it"),
     ("a.mat", lambda p: mat(X=X, y=np.arange(3)), "20 examples and 3 labels"),
     ("a.mat", lambda p: mat(X=X)[:-9], "a.mat is damaged.*an element is cut off"),
     ("a.mat", lambda p: mat(), "a.mat holds no array|is not a MATLAB 5 file"),
     ("cifar-10-binary.tar.gz", lambda p: b"no", "damaged, or not CIFAR-10's binary version"),
     ("cifar-10-binary.tar.gz", lambda p: tar({"data_batch_1": b"\x80"}, p), "is a pickle and is"),
     ("cifar-10-binary.tar.gz", lambda p: tar({"data_batch_1.bin": b"12"}, p),
-     "data_batch_1.bin has 2 bytes and not records of 3,073"),
+     "data_batch_1.bin has 2 bytes, not a multiple of 3,073"),
     ("cifar-10-binary.tar.gz", lambda p: tar({"test_batch.bin": cifar_records(1)}, p),
      "holds no data_batch_1.bin"),
 ]  # fmt: skip
@@ -320,7 +320,7 @@ def test_files_that_hold_something_else_are_told(
     publisher: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(SOURCES, "mnist", SOURCES["mnist"]._replace(examples=41))
-    with pytest.raises(DataError, match=r"\(60, 1, 28, 28\) and 10 classes where \(61, 1,"):
+    with pytest.raises(DataError, match=r"\(60, 1, 28, 28\) and 10 classes instead of \(61, 1,"):
         load("mnist")
 
 
@@ -335,7 +335,7 @@ def test_listing_asks_no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert (rows["mnist"].examples, rows["mnist"].shape) == (70_000, (1, 28, 28))
     assert rows["cifar-10"].classes[6] == "frog"
     assert rows["svhn"].download == 182040794 + 64275384
-    assert rows["kmnist"].about.endswith("20 MiB to download when first used.")
+    assert rows["kmnist"].about.endswith("20 MiB to download at first use.")
     assert not (tmp_path / "cache").exists()
     assert all(rows[name].download == 0 for name in OFFLINE)
 

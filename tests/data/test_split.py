@@ -121,7 +121,7 @@ def test_a_subset_of_all_and_of_too_many() -> None:
     data = labelled([10, 10])
     assert subset(data, 0, 0) is data
     assert subset(data, 20, 0) is data
-    with pytest.raises(DataError, match="has 20 examples; ask for at most that, or 0 for all"):
+    with pytest.raises(DataError, match="has 20 examples: choose at most 20, or 0 for all"):
         subset(data, 21, 0)
     with pytest.raises(DataError, match="16 examples besides its test part"):
         subset(data._replace(test=4), 17, 0)

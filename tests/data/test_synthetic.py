@@ -114,5 +114,5 @@ def test_equal_seeds_draw_equal_data(name: str) -> None:
 
 @pytest.mark.parametrize("examples", [-1, 10**12])
 def test_more_than_fits_is_refused(examples: int) -> None:
-    with pytest.raises(DataError, match="cannot be drawn: ask for between 1 and"):
+    with pytest.raises(DataError, match="cannot be drawn: choose a number from 1 to"):
         moon_phases(examples, 0)

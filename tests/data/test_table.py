@@ -57,7 +57,7 @@ def test_digits_are_scikit_learns() -> None:
     assert np.array_equal(data.x[:, 0], theirs.images)
     assert data.labels is not None
     assert np.array_equal(data.labels, theirs.target)
-    with pytest.raises(DataError, match="digits has 1797 examples; ask for at most that"):
+    with pytest.raises(DataError, match="digits has 1797 examples: choose at most 1797"):
         load("digits", examples=1798)
 
 
@@ -66,15 +66,15 @@ def test_a_path_is_read_and_subset(tmp_path: Path) -> None:
     data = load(str(tmp_path / "a.npz"), examples=10, seed=1)
     assert data.labels is not None
     assert np.bincount(data.labels).tolist() == [5, 5]
-    with pytest.raises(DataError, match="A file has no options, and size was given"):
+    with pytest.raises(DataError, match="A file has no options: remove size"):
         load(str(tmp_path / "a.npz"), options={"size": 8})
 
 
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("digit", "did you mean digits. There are digits, .*, svhn, and the path of"),
-        ("zzz", "There is no data set 'zzz': There are digits"),
+        ("digit", "did you mean digits. Choose one of digits, .*, svhn, or give the"),
+        ("zzz", "There is no data set 'zzz'. Choose one of digits"),
         ("", "There is no data set ''"),
         ("/some/where/digts", "There is no data set 'digts': did you mean digits"),
         ("missing.npz", "There is no file missing.npz"),
@@ -89,7 +89,7 @@ def test_an_unknown_name(name: str, sentence: str) -> None:
 def test_unknown_options() -> None:
     with pytest.raises(ValueError, match="did you mean size"):
         load("moon-phases", options={"sise": 3})
-    with pytest.raises(DataError, match="digits has no options, and size was given"):
+    with pytest.raises(DataError, match="digits has no options: remove size"):
         load("digits", options={"size": 3})
 
 

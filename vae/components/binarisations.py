@@ -1,6 +1,7 @@
-"""Binarisations: how values of x in [0, 1] become 0 or 1.
+"""Binarisations: functions that map values of x in [0, 1] to 0 or 1.
 
-A binarisation is a function of a batch x (B, *event), which may draw from the default generator.
+A binarisation takes a batch x (B, *event) and returns one of the same shape. It may draw from
+torch's default generator.
 """
 
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from torch import Tensor
 
 
 def none(x: Tensor) -> Tensor:
-    """The values as they are."""
+    """Unchanged values."""
     return x
 
 
@@ -21,7 +22,8 @@ def threshold(x: Tensor) -> Tensor:
 
 
 def stochastic(x: Tensor) -> Tensor:
-    """Each value is the probability of a 1, drawn anew for every batch, once for evaluation."""
+    """Random values: each value of x is the probability of a 1. Training draws them again for
+    every batch, evaluation draws them once."""
     return torch.bernoulli(x)
 
 

@@ -1,11 +1,11 @@
-"""Distributions of one number in [0, 1] that torch does not have, or not to the last digit.
+"""Distributions of one number in [0, 1] that torch lacks or computes with less precision.
 
-The batch shape is that of the parameters and the event shape is (); torch's `Independent` makes an
-example of such elements. `log_prob` is in nats; its value and its gradient are right in float32
-wherever the parameters go, because no form here subtracts large or nearly equal numbers.
+The batch shape is the shape of the parameters, the event shape is (). torch's `Independent`
+combines such elements into one example. `log_prob` is in nats. Its value and its gradient are
+accurate in float32 for all parameters, because no formula subtracts large or nearly equal numbers.
 
-Notation: eta a natural parameter; L levels, the values k / (L − 1) with k = 0 … L − 1; lengths are
-in units of x where not said otherwise.
+Notation: eta is a natural parameter; L is the number of levels, the values k / (L − 1) with
+k = 0 … L − 1. Lengths are in units of x unless a comment gives another unit.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ from torch.nn.functional import logsigmoid
 
 
 class Elementwise(Distribution):
-    """What the distributions here have in common; a subclass draws in `_draw`."""
+    """Base class of the distributions in this module; a subclass implements `_draw`."""
 
     arg_constraints: dict[str, Any] = {}  # noqa: RUF012  torch's own attribute
     support = unit_interval
@@ -27,6 +27,7 @@ class Elementwise(Distribution):
         super().__init__(batch_shape, validate_args=False)
 
     def _draw(self, shape: torch.Size) -> Tensor:
+        """Return samples of this shape."""
         raise NotImplementedError
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
@@ -43,8 +44,9 @@ class ContinuousBernoulli(Elementwise):
     """p(x) = exp(eta x − A(eta)) on [0, 1], A(eta) = ln((e^eta − 1) / eta), eta = logit lambda
     (Loaiza-Ganem & Cunningham 2019, https://arxiv.org/abs/1907.06845, section 3).
 
-    For |eta| below `NEAR`, A(eta) = eta / 2 + Σ cₙ eta²ⁿ; beyond, with d the distance of x from
-    the end where p is largest, ln p(x) = ln |eta| − ln(1 − e^−|eta|) − |eta| d.
+    For |eta| < `NEAR`, A(eta) = eta / 2 + Σ cₙ eta²ⁿ. Otherwise
+    ln p(x) = ln |eta| − ln(1 − e^−|eta|) − |eta| d, where d is the distance of x from the end of
+    the interval with the largest p.
     """
 
     def __init__(self, eta: Tensor) -> None:
@@ -52,18 +54,18 @@ class ContinuousBernoulli(Elementwise):
         self.eta = eta
 
     def log_prob(self, x: Tensor) -> Tensor:
-        """ln p(x), x (..., *batch)."""
+        """Return ln p(x) in nats, x (..., *batch)."""
         near = self.eta.abs() < NEAR
         inner = torch.where(near, self.eta, 0.0)
         even = inner**2 * _horner(SERIES, inner**2)
-        outer = torch.where(near, 1.0, self.eta).abs()  # 1: a place where its form is smooth
+        outer = torch.where(near, 1.0, self.eta).abs()  # 1: any value with finite gradients
         distance = torch.where(self.eta > 0, 1 - x, x)
         far = outer.log() - torch.log1p(-torch.exp(-outer)) - outer * distance
         return torch.where(near, inner * (x - 0.5) - even, far)
 
     @property
     def mean(self) -> Tensor:
-        """A'(eta)."""
+        """The mean A'(eta), in units of x."""
         near = self.eta.abs() < NEAR
         inner = torch.where(near, self.eta, 0.0)
         slopes = tuple(2 * n * c for n, c in enumerate(SERIES, start=1))
@@ -73,7 +75,8 @@ class ContinuousBernoulli(Elementwise):
         return torch.where(near, 0.5 + inner * _horner(slopes, inner**2), far)
 
     def _draw(self, shape: torch.Size) -> Tensor:
-        """By the inverse of F(x) = (1 − e^(−|eta| x)) / (1 − e^−|eta|), mirrored for eta > 0."""
+        """Return samples from the inverse of F(x) = (1 − e^(−|eta| x)) / (1 − e^−|eta|), mirrored
+        for eta > 0."""
         size = self.eta.abs().clamp(min=1e-30)
         u = torch.rand(shape, dtype=size.dtype, device=size.device)
         x = (-torch.log1p(u * torch.expm1(-size)) / size).clamp(0, 1)
@@ -81,7 +84,7 @@ class ContinuousBernoulli(Elementwise):
 
 
 def _horner(coefficients: tuple[float, ...], x: Tensor) -> Tensor:
-    """c₁ + c₂ x + c₃ x² + …"""
+    """Return c₁ + c₂ x + c₃ x² + … by Horner's rule."""
     total = torch.zeros_like(x)
     for c in reversed(coefficients):
         total = total * x + c
@@ -89,19 +92,19 @@ def _horner(coefficients: tuple[float, ...], x: Tensor) -> Tensor:
 
 
 class GridLogistic(Elementwise):
-    """A logistic distribution of location mu and scale s, each of the L levels receiving the mass
-    that lies nearest to it: P(x) = sigmoid((x + h − mu) / s) − sigmoid((x − h − mu) / s), h half a
-    bin, the bins at both ends open to infinity (Salimans et al. 2017,
+    """A logistic distribution with location mu and scale s, rounded to the nearest of L levels:
+    P(x) = sigmoid((x + h − mu) / s) − sigmoid((x − h − mu) / s), where h is half a bin and the
+    first and last bins extend to infinity (Salimans et al. 2017,
     https://arxiv.org/abs/1701.05517, eq. 2; Kingma et al. 2016)."""
 
     def __init__(self, mu: Tensor, s: Tensor, levels: int) -> None:
         super().__init__(mu.shape)
         self.top = levels - 1
-        self.centre = mu * self.top  # from here on the unit is a bin
+        self.centre = mu * self.top  # centre and width are in bins
         self.width = s * self.top
 
     def log_prob(self, x: Tensor) -> Tensor:
-        """ln P(x), x (..., *batch); x is taken to the nearest level.
+        """Return ln P(x) in nats, x (..., *batch). x is rounded to the nearest level.
 
         sigmoid(b) − sigmoid(a) = sigmoid(b) sigmoid(−a) (1 − e^(a − b)), and b − a = 1 / width.
         """
@@ -113,7 +116,7 @@ class GridLogistic(Elementwise):
 
     @property
     def mean(self) -> Tensor:
-        """E[x], by E[k] = Σ P(X ≥ k) over k = 1 … L − 1."""
+        """The mean E[x], computed from E[k] = Σ P(X ≥ k) over k = 1 … L − 1."""
         total = torch.zeros_like(self.centre)
         for k in range(1, self.top + 1):
             total = total + torch.sigmoid((self.centre - k + 0.5) / self.width)
@@ -126,7 +129,7 @@ class GridLogistic(Elementwise):
 
 
 class GridCategorical(Elementwise):
-    """Any distribution over the L levels, from their log-probabilities (..., L) in nats."""
+    """A categorical distribution over L levels, given their log-probabilities (..., L) in nats."""
 
     def __init__(self, log_p: Tensor) -> None:
         super().__init__(log_p.shape[:-1])
@@ -134,14 +137,14 @@ class GridCategorical(Elementwise):
         self.top = log_p.shape[-1] - 1
 
     def log_prob(self, x: Tensor) -> Tensor:
-        """ln P(x), x (..., *batch); x is taken to the nearest level."""
+        """Return ln P(x) in nats, x (..., *batch). x is rounded to the nearest level."""
         shape = torch.broadcast_shapes(x.shape, self.batch_shape)  # type: ignore[no-untyped-call]
         k = (x * self.top).round().long().expand(shape)
         return self.log_p.expand(*shape, -1).gather(-1, k.unsqueeze(-1)).squeeze(-1)
 
     @property
     def mean(self) -> Tensor:
-        """E[x] = Σ P(k) k / (L − 1)."""
+        """The mean E[x] = Σ P(k) k / (L − 1)."""
         k = torch.arange(self.top + 1, dtype=self.log_p.dtype, device=self.log_p.device)
         return (self.log_p.exp() * k).sum(-1) / self.top
 

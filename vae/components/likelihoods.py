@@ -1,13 +1,13 @@
 """Likelihoods: the decoder's output → p(x|z).
 
-A likelihood is a module built from the domain of the data and its own options. It is called with
-the decoder's output h, (..., multiplicity, *event), and returns a distribution with batch shape
-(...) and event shape *event; `log_prob` is in nats per example, summed over the event.
+A likelihood is a module built from the domain of the data and its options. It maps the decoder's
+output h, (..., multiplicity, *event), to a distribution with batch shape (...) and event shape
+*event. `log_prob` is in nats per example, summed over the event.
 
-x is what the model sees: pictures scaled to [0, 1], vectors as they are. Of data with L levels, x
+x is the model's input: pictures scaled to [0, 1], vectors unscaled. For data with L levels, x
 takes the values k / (L − 1), k = 0 … L − 1. The log of a probability of such values (`discrete`)
-can be compared between likelihoods and told in bits; the log of a density depends on the unit of x
-and has no upper bound.
+can be compared between likelihoods and converted to bits. The log of a density depends on the unit
+of x and has no upper bound.
 """
 
 import math
@@ -29,8 +29,8 @@ class Likelihood(nn.Module):
 
     multiplicity: int = 1
     support = "real"  # values of x: "real", "unit" for [0, 1], "levels" for whole numbers
-    discrete = False  # log_prob is the log of a probability, so that bits are defined
-    noise = ""  # its scale is "fixed", "learned", or "per element" (learned); "" if it has none
+    discrete = False  # log_prob is the log of a probability, so bits are defined
+    noise = ""  # scale of the noise: "fixed", "learned", "per element" (learned) or "" for none
     form = "other"  # of −ln p(x|z) up to a constant: "squared error" / (2σ²), "cross-entropy"
 
     def __init__(self, domain: Domain) -> None:
@@ -40,28 +40,28 @@ class Likelihood(nn.Module):
 
     @staticmethod
     def caveat(domain: Domain) -> str:
-        """Return why log_prob is not a log-likelihood of such data; "" if it is one."""
+        """Return the reason why log_prob is not a log-likelihood of such data, or ""."""
         return ""
 
     def scalars(self) -> dict[str, Tensor]:
-        """Learned numbers worth plotting: name → scalar."""
+        """Return the learned scalars to plot: name → scalar."""
         return {}
 
 
 def _elements(distribution: Distribution, dims: int) -> Distribution:
-    """The distribution of an example whose elements, the last `dims` axes, are independent."""
+    """Return the distribution of an example with independent elements, the last `dims` axes."""
     return Independent(distribution, dims, validate_args=False)
 
 
 GREY = (
-    "Grey values under a Bernoulli likelihood: a cross-entropy and not a log-likelihood. Compare "
+    "Grey values under a Bernoulli likelihood give a cross-entropy, not a log-likelihood. Compare "
     "it only with the same likelihood on the same data, or binarise the data."
 )
 
 
 class Bernoulli(Likelihood):
-    """Each element is 1 with the probability sigmoid(h), else 0. Exact for binary x; for
-    grey values in [0, 1] it is the customary cross-entropy of pytorch/examples and not a density
+    """Each element is 1 with probability sigmoid(h), else 0. Exact for binary x. For grey values
+    in [0, 1] it is the usual cross-entropy of pytorch/examples, not a density
     (Loaiza-Ganem & Cunningham 2019)."""
 
     support = "unit"
@@ -78,15 +78,14 @@ class Bernoulli(Likelihood):
 
 
 BINARY = (
-    "Binary values under a continuous Bernoulli likelihood: its density at 0 and 1 grows without "
-    "bound as the decoder becomes sure, so it is no likelihood of them. Choose likelihood "
-    "bernoulli."
+    "Binary values under a continuous Bernoulli likelihood have no log-likelihood: the density at "
+    "0 and 1 grows without bound as the decoder becomes certain. Choose likelihood bernoulli."
 )
 
 
 class ContinuousBernoulli(Likelihood):
-    """The continuous Bernoulli, η = h: a density of grey values in [0, 1], which is the
-    cross-entropy and the normaliser that it lacks (Loaiza-Ganem & Cunningham 2019,
+    """The continuous Bernoulli, η = h: a density of grey values in [0, 1]. It adds the missing
+    normaliser to the cross-entropy (Loaiza-Ganem & Cunningham 2019,
     https://arxiv.org/abs/1907.06845)."""
 
     support = "unit"
@@ -100,6 +99,7 @@ class ContinuousBernoulli(Likelihood):
 
 
 def _gaussian(h: Tensor, sigma: Tensor, dims: int) -> Distribution:
+    """Return N(x; h, sigma²) from the decoder's output h, (..., 1, *event)."""
     mean = h.squeeze(-1 - dims)
     return _elements(Normal(mean, sigma.expand_as(mean), validate_args=False), dims)
 
@@ -119,8 +119,8 @@ class Gaussian(Likelihood):
             float,
             Option(
                 "Standard deviation of the noise around a reconstruction, in units of x "
-                "(pictures: black 0, white 1). Larger forgives more: blurrier pictures, a "
-                "smaller KL.",
+                "(pictures: black 0, white 1). Larger values tolerate larger errors: blurrier "
+                "pictures and a smaller KL.",
                 low=1e-3,
                 high=100.0,
                 log=True,
@@ -136,8 +136,9 @@ class Gaussian(Likelihood):
 
 
 class _Floor(torch.autograd.Function):
-    """max(x, floor). Below the floor the gradient passes if descent leads back up, and is 0 if it
-    leads further down: with `clamp`, whose gradient is 0 there, what is once below stays."""
+    """max(x, floor), with a gradient below the floor where gradient descent increases x.
+
+    The gradient of `clamp` is 0 below the floor, so a parameter there would never return."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, floor: float) -> Tensor:
@@ -151,21 +152,22 @@ class _Floor(torch.autograd.Function):
 
 
 def _floor(x: Tensor, floor: float) -> Tensor:
+    """Return max(x, floor) with the gradient of `_Floor`."""
     floored: Tensor = _Floor.apply(x, floor)  # type: ignore[no-untyped-call]
     return floored
 
 
 class GaussianLearned(Likelihood):
-    """N(x; h, σ² I) with one σ for all elements, learned with the weights
+    """N(x; h, σ² I) with one σ for all elements, trained together with the weights
     (sigma-VAE, Rybkin et al. 2021, https://arxiv.org/abs/2006.13202, section 3.1)."""
 
     noise = "learned"
     form = "squared error"
-    LOWEST = -14.0  # of ln sigma²: far below any real noise, it only keeps float32 finite
+    LOWEST = -14.0  # of ln sigma²: far below any real noise; keeps float32 finite
 
     def __init__(self, domain: Domain) -> None:
         super().__init__(domain)
-        start = torch.zeros(self._shape())  # sigma = 1: a low start stalls
+        start = torch.zeros(self._shape())  # sigma = 1: training stalls from a low start
         self.log_var = nn.Parameter(start)
 
     def _shape(self) -> tuple[int, ...]:
@@ -182,10 +184,10 @@ class GaussianLearned(Likelihood):
 
 
 class GaussianPerDimension(GaussianLearned):
-    """N(x; h, diag σ²) with a σ for each element of x, learned with the weights.
+    """N(x; h, diag σ²) with a σ for each element of x, trained together with the weights.
 
-    An element that never varies (the border of a picture) drives its sigma to the floor of e⁻⁷,
-    where it adds 6.1 nats to ln p(x|z) whatever the model knows.
+    An element that never varies (the border of a picture) drives its sigma to the floor of e⁻⁷.
+    There it adds 6.1 nats to ln p(x|z) for any model.
     """
 
     noise = "per element"
@@ -195,7 +197,7 @@ class GaussianPerDimension(GaussianLearned):
         return self.domain.shape
 
     def scalars(self) -> dict[str, Tensor]:
-        """The smallest and the largest sigma."""
+        """Return the smallest and the largest sigma."""
         sigma = self._sigma().detach()
         return {"sigma_min": sigma.min(), "sigma_max": sigma.max()}
 
@@ -203,17 +205,17 @@ class GaussianPerDimension(GaussianLearned):
 class Logistic(Likelihood):
     """The discretised logistic on the levels of the data, μ = ½ + h, with one learned scale for
     each channel of a picture or for a whole vector (Kingma et al. 2016,
-    https://arxiv.org/abs/1606.04934; Salimans et al. 2017). Its mean is E[x|z]."""
+    https://arxiv.org/abs/1606.04934; Salimans et al. 2017). The mean is E[x|z]."""
 
     support = "levels"
     discrete = True
     noise = "learned"
-    NARROWEST = 1 / 32  # of a bin: all but 1e-7 is then on one level
+    NARROWEST = 1 / 32  # of a bin: one level then has all probability but 1e-7
 
     def __init__(self, domain: Domain) -> None:
         super().__init__(domain)
         each = (domain.shape[0], 1, 1) if self.dims == 3 else (1,)
-        start = torch.full(each, -2.0)  # a standard deviation of .25, as pictures have
+        start = torch.full(each, -2.0)  # standard deviation 0.25, typical of pictures
         self.log_scale = nn.Parameter(start)
 
     def _scale(self) -> Tensor:
@@ -225,14 +227,13 @@ class Logistic(Likelihood):
         return _elements(GridLogistic(mu, self._scale(), self.domain.levels), self.dims)
 
     def scalars(self) -> dict[str, Tensor]:
-        """The scale, of several channels their mean."""
+        """Return the scale, averaged over the channels."""
         return {"scale": self._scale().detach().mean()}
 
 
 class Categorical(Likelihood):
-    """A probability of its own for each level: softmax of h over L outputs per element of x (van
-    den Oord et al. 2016, https://arxiv.org/abs/1601.06759). It does not know that levels have an
-    order."""
+    """A separate probability for each level: the softmax of L outputs per element of x (van den
+    Oord et al. 2016, https://arxiv.org/abs/1601.06759). It ignores the order of the levels."""
 
     support = "levels"
     discrete = True
@@ -259,7 +260,7 @@ LIKELIHOODS: dict[str, type[Likelihood]] = {
 
 
 def check_domain(name: str, domain: Domain, data: str = "this data set") -> None:
-    """Raise ValueError if the likelihood of this name is not defined on the values of the data."""
+    """Raise ValueError if the named likelihood is undefined for the values of the data."""
     if LIKELIHOODS[name].support == "levels" and domain.levels < 2:
         raise ValueError(
             f"The {name} likelihood needs whole numbers such as the bytes of pictures, and {data} "
@@ -268,5 +269,5 @@ def check_domain(name: str, domain: Domain, data: str = "this data set") -> None
 
 
 def bits_per_dimension(nats: float, dimensions: int) -> float:
-    """Nats per example → bits per dimension: nats / (D ln 2)."""
+    """Return bits per dimension, nats / (D ln 2), from nats per example."""
     return nats / (dimensions * math.log(2))

@@ -1,9 +1,10 @@
-"""Networks: the bodies of encoder and decoder, built from the data's shape.
+"""Networks: the layers of encoder and decoder, built from the shape of the data.
 
 A network is a function
-`f(event_shape, encoder_outputs, latent_dim, multiplicity, *, <own options>) -> Bodies`.
-The encoder maps x (B, *event) to (B, encoder_outputs), the posterior's parameters from one fused
-linear layer; the decoder maps z (B, Z) to (B, multiplicity, *event), the likelihood's.
+`f(event_shape, encoder_outputs, latent_dim, multiplicity, *, <options>) -> Bodies`.
+The encoder maps x (B, *event) to the posterior's parameters (B, encoder_outputs) with a single
+last linear layer. The decoder maps z (B, Z) to the likelihood's parameters
+(B, multiplicity, *event).
 """
 
 import math
@@ -16,7 +17,7 @@ from vae.base.options import Option, rows_with
 
 
 class Bodies(NamedTuple):
-    """The two halves of a VAE."""
+    """The encoder and decoder of a VAE."""
 
     encoder: nn.Module
     decoder: nn.Module
@@ -31,7 +32,7 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 
 Activation = Annotated[
     str,
-    Option("The nonlinearity between layers.", choices=tuple(ACTIVATIONS)),
+    Option("Nonlinearity between layers.", choices=tuple(ACTIVATIONS)),
 ]
 
 
@@ -44,7 +45,7 @@ def mlp(
     hidden: Annotated[
         tuple[int, ...],
         Option(
-            "Widths of the encoder's hidden layers, in units, separated by commas; the decoder "
+            "Numbers of units of the encoder's hidden layers, separated by commas; the decoder "
             "mirrors them. More and wider layers fit more and take longer.",
             low=1,
             high=8192,
@@ -53,7 +54,7 @@ def mlp(
     ] = (256, 128),
     activation: Activation = "relu",
 ) -> Bodies:
-    """Fully connected layers, for pictures and vectors alike."""
+    """Fully connected layers, for pictures and vectors."""
     size = math.prod(event_shape)
     decoder = _stack((latent_dim, *reversed(hidden), multiplicity * size), activation)
     return Bodies(
@@ -63,7 +64,7 @@ def mlp(
 
 
 def _stack(widths: Sequence[int], activation: str) -> list[nn.Module]:
-    """Linear layers from width to width with the nonlinearity between them."""
+    """Return linear layers of these widths with the nonlinearity between them."""
     layers: list[nn.Module] = []
     for i in range(len(widths) - 1):
         layers += [nn.Linear(widths[i], widths[i + 1]), ACTIVATIONS[activation]()]
@@ -73,7 +74,7 @@ def _stack(widths: Sequence[int], activation: str) -> list[nn.Module]:
 def linear(
     event_shape: tuple[int, ...], encoder_outputs: int, latent_dim: int, multiplicity: int
 ) -> Bodies:
-    """One linear layer each way: with a Gaussian likelihood, probabilistic PCA
+    """One linear layer each in encoder and decoder. With a Gaussian likelihood: probabilistic PCA
     (Tipping & Bishop 1999; Lucas et al. 2019, https://arxiv.org/abs/1911.02469)."""
     return mlp(event_shape, encoder_outputs, latent_dim, multiplicity, hidden=())
 
@@ -87,8 +88,8 @@ def conv(
     channels: Annotated[
         tuple[int, ...],
         Option(
-            "Channels of the encoder's convolutions, separated by commas; each halves width and "
-            "height, and the decoder mirrors them. More channels fit more and take longer.",
+            "Channels of the encoder's convolutions, separated by commas. Each convolution halves "
+            "width and height; the decoder mirrors them. More channels fit more and take longer.",
             low=1,
             high=2048,
             label="Channels",
@@ -120,7 +121,8 @@ def conv(
 
 
 def _halvings(size: tuple[int, ...], times: int) -> list[tuple[int, ...]]:
-    """The size after 0, 1, …, `times` strided convolutions: each side is halved, rounding up."""
+    """Return the sizes after 0, 1, …, `times` strided convolutions: each halves a side, rounded
+    up."""
     sizes = [size]
     for _ in range(times):
         sizes.append(tuple((side + 1) // 2 for side in sizes[-1]))
@@ -128,12 +130,12 @@ def _halvings(size: tuple[int, ...], times: int) -> list[tuple[int, ...]]:
 
 
 class _Grow(nn.ConvTranspose2d):
-    """The transpose of a strided convolution, back to exactly the size that it came from."""
+    """A transposed strided convolution that restores exactly the input size of the convolution."""
 
     def __init__(
         self, inputs: int, outputs: int, to: tuple[int, ...], start: tuple[int, ...]
     ) -> None:
-        # A transposed 3x3 convolution with stride 2 and padding 1 makes 2n - 1 of n
+        # A transposed 3x3 convolution with stride 2 and padding 1 maps size n to 2n - 1
         extra = (to[0] - (2 * start[0] - 1), to[1] - (2 * start[1] - 1))
         super().__init__(inputs, outputs, 3, 2, 1, output_padding=extra)
 

@@ -1,7 +1,8 @@
 """Training objectives, as pure functions of one forward pass.
 
-An objective is `f(out: Pass, *, <its own options>) -> Loss`. It holds no state and knows no step.
-Everything is in nats per example: summed over the event, averaged over samples and batch.
+An objective is `f(out: Pass, *, <options>) -> Loss`. It holds no state and does not depend on the
+training step. All terms are in nats per example: summed over the event, averaged over samples and
+batch.
 Notation: B batch, K posterior samples, Z latent dimensions.
 """
 
@@ -40,8 +41,8 @@ def elbo(
     ] = 1.0,
 ) -> Loss:
     """Negative ELBO (Kingma & Welling 2014, eq. 7); with β ≠ 1 the β-VAE (Higgins et al. 2017,
-    https://openreview.net/forum?id=Sy2fzU9gl, eq. 4). K samples are an average of ln p(x|z),
-    outside the logarithm: a steadier estimate of the same bound, where `iwae` has another one."""
+    https://openreview.net/forum?id=Sy2fzU9gl, eq. 4). K samples average ln p(x|z) outside the
+    logarithm: a less noisy estimate of the same bound. `iwae` is a different bound."""
     terms = {"reconstruction": reconstruction_error(out).mean()} | rate(out)
     return Loss(terms["reconstruction"] + beta * terms["kl"], terms)
 
@@ -52,8 +53,8 @@ def capacity(
     capacity: Annotated[
         float,
         Option(
-            "C, the KL that the loss asks for, nats per example. Larger lets the latents tell "
-            "more about an example; the schedule warmup opens them little by little.",
+            "C, the target of the KL, nats per example. Larger values let the latents carry more "
+            "information about an example; the warmup schedule raises C gradually.",
             low=0.0,
             high=10_000.0,
             scheduled=True,
@@ -64,8 +65,8 @@ def capacity(
     capacity_weight: Annotated[
         float,
         Option(
-            "γ, the price of every nat between KL and C, without unit. Larger holds the KL closer "
-            "to C, and reconstruction matters less beside it.",
+            "γ, weight of the distance |KL − C|, without unit. Larger values hold the KL closer "
+            "to C at the expense of reconstruction.",
             low=0.0,
             high=100_000.0,
             log=True,
@@ -75,7 +76,7 @@ def capacity(
         ),
     ] = 10.0,
 ) -> Loss:
-    """Reconstruction + γ |KL − C|, the KL that of the batch (Burgess et al. 2018,
+    """Reconstruction + γ |KL − C|, with the KL averaged over the batch (Burgess et al. 2018,
     https://arxiv.org/abs/1804.03599, eq. 8, with γ = 1000 and C rising to 25 nats)."""
     terms = {"reconstruction": reconstruction_error(out).mean()} | rate(out)
     distance = (terms["kl"] - capacity).abs()
@@ -88,8 +89,8 @@ def free_bits(
     free_bits: Annotated[
         float,
         Option(
-            "λ, the KL that each latent dimension has for free, nats per example (1 bit is 0.693 "
-            "nats). Larger keeps more dimensions in use.",
+            "λ, free KL of each latent dimension, nats per example (1 bit is 0.693 nats). Larger "
+            "values keep more dimensions in use.",
             low=0.0,
             high=100.0,
             scheduled=True,
@@ -98,8 +99,8 @@ def free_bits(
         ),
     ] = 0.25,
 ) -> Loss:
-    """Reconstruction + Σ_d max(λ, KL_d), the KL of each dimension that of the batch (Kingma et al.
-    2016, https://arxiv.org/abs/1606.04934, eq. 15)."""
+    """Reconstruction + Σ_d max(λ, KL_d), with the KL of each dimension averaged over the batch
+    (Kingma et al. 2016, https://arxiv.org/abs/1606.04934, eq. 15)."""
     terms = {"reconstruction": reconstruction_error(out).mean()} | rate(out)
     paid = terms["kl_per_dimension"].clamp(min=free_bits).sum()
     return Loss(terms["reconstruction"] + paid, terms)
@@ -111,22 +112,24 @@ def iwae(
     gradient: Annotated[
         str,
         Option(
-            "How the encoder learns: reparameterised, the plain gradient, whose noise outgrows it "
-            "as K grows; or doubly, another of the same mean that K makes steadier (for "
-            "Gaussian posteriors).",
+            "Gradient estimator of the encoder. reparameterised: the plain gradient, whose "
+            "signal-to-noise ratio falls as K grows. doubly: doubly reparameterised, with the "
+            "same mean and a signal-to-noise ratio that rises with K (Gaussian posteriors only).",
             choices=("reparameterised", "doubly"),
         ),
     ] = "reparameterised",
 ) -> Loss:
-    """Negative K-sample bound, ln 1/K Σ_k p(x, z_k)/q(z_k|x): the K samples inside the logarithm
+    """Negative K-sample bound, ln 1/K Σ_k p(x, z_k)/q(z_k|x): averages inside the logarithm
     (Burda et al. 2016, https://arxiv.org/abs/1509.00519, eq. 8). K = 1 is the ELBO.
 
     With v_k = w_k / Σ w for the ratios w_k, the gradient for the parameters φ of q is
     Σ v_k (∂ ln w_k/∂z_k ∂z_k/∂φ − ∂ ln q(z_k|x)/∂φ). As E[f ∂ ln q/∂φ] = E[∂f/∂z ∂z/∂φ] and
-    ∂v_k/∂ ln w_k = v_k − v_k², what remains on average is Σ v_k² ∂ ln w_k/∂z_k ∂z_k/∂φ: "doubly"
-    (Tucker et al. 2019, https://arxiv.org/abs/1810.04152, section 3). The bound itself brings
-    one v_k once φ is held still in ln q(z_k|x); a hook on z brings the other, so that only one
-    loss of a `Pass` may be differentiated.
+    ∂v_k/∂ ln w_k = v_k − v_k², its mean equals that of Σ v_k² ∂ ln w_k/∂z_k ∂z_k/∂φ: "doubly"
+    (Tucker et al. 2019, https://arxiv.org/abs/1810.04152, section 3). The bound contributes one
+    factor v_k when ln q(z_k|x) is detached from φ; a hook on z contributes the other. Therefore
+    only one loss of a `Pass` may be differentiated.
+
+    Raises ValueError for "doubly" with a posterior that is not Gaussian.
     """
     doubly = gradient == "doubly" and out.z.requires_grad
     q = frozen(out.q) if doubly else out.q
@@ -151,8 +154,8 @@ def beta_tc(
     mi_weight: Annotated[
         float,
         Option(
-            "α, weight of the mutual information of x and z, without unit. Larger "
-            "lets z tell less about x.",
+            "α, weight of the mutual information of x and z, without unit. Larger values reduce "
+            "the information about x in z.",
             low=0.0,
             high=1000.0,
             scheduled=True,
@@ -163,8 +166,8 @@ def beta_tc(
     tc_weight: Annotated[
         float,
         Option(
-            "β, weight of the total correlation, without unit. Larger makes the latent dimensions "
-            "more independent of one another.",
+            "β, weight of the total correlation, without unit. Larger values make the latent "
+            "dimensions more independent of each other.",
             low=0.0,
             high=1000.0,
             scheduled=True,
@@ -176,7 +179,7 @@ def beta_tc(
         float,
         Option(
             "γ, weight of the KL of each dimension of q(z) from the prior, without unit. Larger "
-            "makes each latent dimension by itself look like the prior.",
+            "values bring the distribution of each latent dimension closer to the prior.",
             low=0.0,
             high=1000.0,
             scheduled=True,
@@ -189,8 +192,8 @@ def beta_tc(
     https://arxiv.org/abs/1802.04942, eq. 4).
 
     The sampled parts enter as KL + (α − 1) MI + (β − 1) TC + (γ − 1) Σ_d KL_d with the analytic
-    KL: the same on average, without the noise of a sampled KL (which on the digits keeps every
-    latent shut under a learned σ), and with all weights 1 it is `elbo`.
+    KL. The mean is the same, without the noise of a sampled KL, which collapses every latent on
+    the digits with a learned σ. With all weights 1 it is `elbo`.
     """
     parts = kl_parts(out)
     terms = {"reconstruction": reconstruction_error(out).mean()} | rate(out) | parts
@@ -205,8 +208,8 @@ def beta_tc(
 MmdWeight = Annotated[
     float,
     Option(
-        "λ, nats for a whole unit of MMD², the distance of q(z) from p(z). Larger makes all "
-        "latents together look like the prior.",
+        "λ, weight of MMD², a distance between q(z) and p(z), in nats per unit of MMD². Larger "
+        "values bring the distribution of all latents closer to the prior.",
         low=0.0,
         high=100_000.0,
         log=True,
@@ -223,8 +226,8 @@ def info(
     info_alpha: Annotated[
         float,
         Option(
-            "α, without unit: 1 − α is the weight of the KL, α + λ − 1 that of the MMD. Larger "
-            "lets z tell more about x; 1 drops the KL.",
+            "α, without unit: 1 − α is the weight of the KL, α + λ − 1 that of MMD². Larger "
+            "values allow more information about x in z; 1 removes the KL.",
             low=-100.0,
             high=1.0,
             scheduled=True,
@@ -237,9 +240,9 @@ def info(
     """InfoVAE: reconstruction + (1 − α) KL + (α + λ − 1) MMD² (Zhao et al. 2019,
     https://arxiv.org/abs/1706.02262).
 
-    It is −ELBO − α I(x; z) + (λ − 1) KL(q(z) || p(z)); as the mean KL is I(x; z) + KL(q(z) ||
-    p(z)), that is reconstruction + (1 − α) KL + (α + λ − 1) KL(q(z) || p(z)), and the last,
-    which has no closed form, gives way to the MMD.
+    The loss is −ELBO − α I(x; z) + (λ − 1) KL(q(z) || p(z)). As the mean KL is I(x; z) +
+    KL(q(z) || p(z)), it equals reconstruction + (1 − α) KL + (α + λ − 1) KL(q(z) || p(z)). The
+    last term has no closed form; MMD² replaces it.
     """
     terms = {"reconstruction": reconstruction_error(out).mean()} | rate(out)
     terms["mmd"] = mmd_to_prior(out)
@@ -248,7 +251,7 @@ def info(
 
 
 def wae(out: Pass, *, mmd_weight: MmdWeight = 10.0) -> Loss:
-    """WAE-MMD: reconstruction + λ MMD² of q(z) and p(z), and no KL, so that q may be a point
+    """WAE-MMD: reconstruction + λ MMD² of q(z) and p(z), without KL, so q may be a point
     (Tolstikhin et al. 2018, https://arxiv.org/abs/1711.01558, algorithm 2)."""
     terms = {"reconstruction": reconstruction_error(out).mean(), "mmd": mmd_to_prior(out)}
     return Loss(terms["reconstruction"] + mmd_weight * terms["mmd"], terms)
@@ -266,9 +269,9 @@ class Objective(NamedTuple):
     loss: Callable[..., Loss]
     needs: str = "density"  # of q; or "nothing"; or "factors": q and p are diagonal Gaussians
     batch: int = 1  # smallest number of examples in a batch
-    best_by: Criterion = ELBO  # selects the best weights; the reconstruction if no KL is trained
+    best_by: Criterion = ELBO  # selects the best weights; reconstruction if the loss has no KL
     subsidises_kl: bool = False  # a nat of KL can cost less than a nat of the loss
-    kl_floor: bool = False  # KL below a floor is free in each latent dimension
+    kl_floor: bool = False  # the KL of each latent dimension costs nothing below a floor
 
 
 OBJECTIVES: dict[str, Objective] = {

@@ -1,12 +1,12 @@
 """Posteriors: the encoder's output → q(z|x).
 
-A posterior is a module built from the number of latent dimensions Z and its own options. It says
-how many encoder `outputs` it needs, and called with these, (B, outputs), it returns a distribution
+A posterior is a module built from the number of latent dimensions Z and its options. `outputs` is
+the number of encoder outputs that it needs. It maps these outputs, (B, outputs), to a distribution
 with batch shape (B,) and event shape (Z,). A posterior without density (the point mass) has no KL.
 
-Three of them are the same noise bent further and further: eps ~ N(0, I) is stretched along each
-axis (Diagonal), multiplied by a triangular matrix (Full), or sent through invertible networks
-(Flow), and the density follows from the determinant of what was done to eps.
+Three posteriors transform the same noise eps ~ N(0, I): they scale it along each axis (Diagonal),
+multiply it by a triangular matrix (Full) or pass it through invertible networks (Flow). The
+density follows from the determinant of the transform.
 """
 
 from functools import cached_property
@@ -20,12 +20,12 @@ from zuko.flows import MAF
 
 from vae.base.options import Option
 
-# Importing zuko turns torch's checks of arguments off for everyone: this is torch's own default
+# Importing zuko turns off torch's argument checks globally: restore torch's default
 Distribution.set_default_validate_args(__debug__)
 
 
 class Point(Distribution):
-    """All mass on one place: z = location. It has no density, so no log_prob, entropy or KL."""
+    """All probability mass at z = location. Without a density: no log_prob, entropy or KL."""
 
     arg_constraints: dict[str, Any] = {}  # noqa: RUF012  torch's own attribute
     support = independent(real, 1)  # type: ignore[no-untyped-call]
@@ -46,10 +46,10 @@ class Point(Distribution):
 class Transformed(Distribution):
     """z = f(z_0) for z_0 ~ base: ln q(z) = ln base(z_0) − ln |det ∂f/∂z_0|.
 
-    `log_prob` and `origin` of the tensor that the last `rsample` returned are known from drawing
-    it; any other z is inverted, exactly, in Z passes through each autoregressive transform. Mean
-    and standard deviation have no closed form: both are estimated from the same `mean_samples`
-    draws, made by torch's default generator when one of them is first asked for.
+    For the tensor that the last `rsample` returned, `log_prob` and `origin` are stored. Any other
+    z is inverted exactly, in Z passes through each autoregressive transform. Mean and standard
+    deviation have no closed form: both are estimated from the same `mean_samples` samples, drawn
+    from torch's default generator at first access.
     """
 
     arg_constraints: dict[str, Any] = {}  # noqa: RUF012  torch's own attribute
@@ -61,36 +61,37 @@ class Transformed(Distribution):
         super().__init__(base.batch_shape, base.event_shape, validate_args=False)
         self.base = base
         self.transform = transform
-        self._drawn: tuple[Tensor, Tensor, Tensor] | None = None
+        self._latest: tuple[Tensor, Tensor, Tensor] | None = None  # z, z_0, ln q(z)
 
     def _draw(self, sample_shape: Any) -> tuple[Tensor, Tensor, Tensor]:
-        """z and z_0 (*sample_shape, B, Z), ln q(z) (*sample_shape, B)."""
+        """Return z and z_0 (*sample_shape, B, Z), and ln q(z) (*sample_shape, B)."""
         z_0 = self.base.rsample(sample_shape)
         z, log_det = self.transform.call_and_ladj(z_0)
         return z, z_0, self.base.log_prob(z_0) - log_det
 
-    def _traced(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """z_0 = f⁻¹(z) (..., B, Z) and ln q(z) (..., B)."""
-        if self._drawn is not None and z is self._drawn[0]:
-            return self._drawn[1:]
-        z_0, log_det = self.transform.inv.call_and_ladj(z)  # that of f⁻¹
+    def _inverse(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Return z_0 = f⁻¹(z) (..., B, Z) and ln q(z) (..., B)."""
+        if self._latest is not None and z is self._latest[0]:
+            return self._latest[1:]
+        z_0, log_det = self.transform.inv.call_and_ladj(z)  # log_det of f⁻¹
         return z_0, self.base.log_prob(z_0) + log_det
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
-        self._drawn = self._draw(sample_shape)
-        return self._drawn[0]
+        self._latest = self._draw(sample_shape)
+        return self._latest[0]
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
-        """A constant: its density is not kept, which would be cut off from the parameters too."""
+        """Return samples without gradient. Their density is not stored: it would have no gradient
+        either."""
         with torch.no_grad():
             return self._draw(sample_shape)[0]
 
     def log_prob(self, value: Tensor) -> Tensor:
-        return self._traced(value)[1]
+        return self._inverse(value)[1]
 
     def origin(self, z: Tensor) -> Tensor:
-        """z_0, from which f makes z."""
-        return self._traced(z)[0]
+        """Return z_0 = f⁻¹(z), (..., B, Z)."""
+        return self._inverse(z)[0]
 
     @cached_property
     def _moments(self) -> tuple[Tensor, Tensor]:
@@ -107,14 +108,14 @@ class Transformed(Distribution):
 
 
 class Posterior(nn.Module):
-    """q(z|x). Between a Gaussian posterior and a Gaussian prior the KL has a closed form; between
-    two that factorise over latent dimensions it is a sum over these."""
+    """q(z|x). The KL between a Gaussian posterior and a Gaussian prior has a closed form. If both
+    factorise over latent dimensions, it is a sum over the dimensions."""
 
     has_density = True
     gaussian = False
     factorises = False
     correlates = False  # a Gaussian with a covariance matrix
-    mean_samples = 0  # draws that estimate the mean; 0 if the mean is exact
+    mean_samples = 0  # samples for estimating the mean; 0 if the mean is exact
 
     def __init__(self, latent_dim: int) -> None:
         super().__init__()
@@ -122,15 +123,16 @@ class Posterior(nn.Module):
 
     @property
     def outputs(self) -> int:
-        """Encoder outputs that it needs."""
+        """Number of encoder outputs."""
         raise NotImplementedError
 
     def forward(self, h: Tensor) -> Distribution:
+        """Return q(z|x) from the encoder's outputs h, (B, outputs)."""
         raise NotImplementedError
 
 
 class Diagonal(Posterior):
-    """A Gaussian with its own variance in each latent dimension, and no correlations.
+    """A Gaussian with a variance for each latent dimension, without correlations.
 
     N(mu, diag sigma²), h = (mu, ln sigma²) (Kingma & Welling 2014, section 3,
     https://arxiv.org/abs/1312.6114)."""
@@ -152,9 +154,9 @@ class Full(Posterior):
     """A Gaussian with a full covariance: latent dimensions may be correlated given an example.
 
     N(mu, L Lᵀ) with L lower triangular (Kingma & Welling 2019, section 2.5.1,
-    https://arxiv.org/abs/1906.02691); h = (mu, ln diag L, √Z times L below the diagonal), by
-    which a row of L weighs the same at every Z and an untrained encoder starts near the
-    diagonal."""
+    https://arxiv.org/abs/1906.02691); h = (mu, ln diag L, √Z times L below the diagonal). With
+    the factor √Z the norm of a row of L does not grow with Z, and an untrained encoder starts
+    near a diagonal covariance."""
 
     gaussian = True
     correlates = True
@@ -162,8 +164,8 @@ class Full(Posterior):
 
     def __init__(self, latent_dim: int) -> None:
         super().__init__(latent_dim)
-        places = torch.tril_indices(latent_dim, latent_dim, -1)
-        self.register_buffer("below", places, persistent=False)
+        below = torch.tril_indices(latent_dim, latent_dim, -1)
+        self.register_buffer("below", below, persistent=False)
 
     @property
     def outputs(self) -> int:
@@ -177,18 +179,18 @@ class Full(Posterior):
         return MultivariateNormal(mu, scale_tril=scale, validate_args=False)
 
 
-CONTEXT = 16  # encoder outputs that steer the transforms, whatever Z
+CONTEXT = 16  # encoder outputs that condition the transforms, for any Z
 
 
 class Flow(Posterior):
-    """A Gaussian bent by an inverse autoregressive flow: freer in shape, slower to train.
+    """A Gaussian transformed by an inverse autoregressive flow: more flexible, slower to train.
 
     z_0 ~ N(mu, diag sigma²), then in each transform z_i ← s_i z_i + m_i, where s_i > 0 and m_i are
     a network's outputs for the dimensions before i and the context c; h = (mu, ln sigma², c)
-    (Kingma et al. 2016, section 4, https://arxiv.org/abs/1606.04934). The order of the dimensions
-    is reversed from one transform to the next. With Z = 1 there is nothing before, and z stays
-    Gaussian. Drawing z gives its density at once; the density of a given z takes Z passes through
-    each transform. The transforms start near the identity.
+    (Kingma et al. 2016, section 4, https://arxiv.org/abs/1606.04934). Each transform reverses the
+    order of the dimensions. With Z = 1 no dimension precedes, and z stays Gaussian. Sampling z
+    also gives its density; the density of a given z takes Z passes through each transform. The
+    transforms start near the identity.
     """
 
     mean_samples = Transformed.mean_samples
@@ -200,8 +202,8 @@ class Flow(Posterior):
         posterior_transforms: Annotated[
             int,
             Option(
-                "Autoregressive transforms that follow each other. More bend q(z|x) further from "
-                "a Gaussian and make each step slower.",
+                "Number of autoregressive transforms in the chain. More transforms allow shapes "
+                "of q(z|x) further from a Gaussian and make each step slower.",
                 low=1,
                 high=20,
             ),
@@ -219,7 +221,7 @@ class Flow(Posterior):
         self.transform = flow.transform
         for transform in self.transform.transforms:
             for parameter in transform.hyper[-1].parameters():
-                parameter.data.mul_(0.01)  # 0 would be the identity, and its gradient 0 too
+                parameter.data.mul_(0.01)  # 0 would be the identity, with a gradient of 0
 
     @property
     def outputs(self) -> int:

@@ -1,10 +1,11 @@
 """Priors: p(z).
 
 A prior is a module built from the number of latent dimensions Z, the domain of the data and its
-own options. It is called with the posterior, x → q(z|x), which only some priors look at, and a
-temperature, a factor on the spread around each of its centres (1 is the prior itself, 0 the
-centres, which have no density); it returns a distribution with batch shape () and event shape
-(Z,). Below, C is the number of components of a mixture.
+options. It maps the posterior, x → q(z|x), and a temperature to a distribution with batch shape ()
+and event shape (Z,). Only some priors use the posterior. The temperature is a factor on the spread
+around each centre: 1 is the prior itself, 0 the centres, which have no density.
+
+Notation: C is the number of components of a mixture.
 """
 
 from collections.abc import Callable
@@ -27,7 +28,7 @@ from zuko.flows import NSF
 from vae.base.options import Option
 from vae.base.records import Domain
 
-# Importing zuko turns torch's checks of arguments off for everyone: this is torch's own default
+# Importing zuko turns off torch's argument checks globally: restore torch's default
 Distribution.set_default_validate_args(__debug__)
 
 Encoder = Callable[[Tensor], Distribution]  # x (B, *event) → q(z|x)
@@ -35,8 +36,8 @@ Encoder = Callable[[Tensor], Distribution]  # x (B, *event) → q(z|x)
 Components = Annotated[
     int,
     Option(
-        "Components of the mixture. More can follow the encoded data more closely, and take "
-        "longer.",
+        "Number of components of the mixture. More components fit the encoded data more closely "
+        "and take longer.",
         low=1,
         high=10_000,
     ),
@@ -44,22 +45,23 @@ Components = Annotated[
 
 
 def _normal(mean: Tensor, scale: Tensor) -> Distribution:
+    """Return N(mean, diag scale²) with event shape (Z,)."""
     return Independent(Normal(mean, scale, validate_args=False), 1, validate_args=False)
 
 
 def _mixture(logits: Tensor, components: Distribution) -> Distribution:
-    """Σ_c w_c p_c(z), w = softmax(logits), for `components` of batch shape (C,)."""
+    """Return Σ_c w_c p_c(z), w = softmax(logits), for `components` of batch shape (C,)."""
     weights = Categorical(logits=logits, validate_args=False)
     return MixtureSameFamily(weights, components, validate_args=False)
 
 
 class Prior(nn.Module):
-    """p(z). Between a Gaussian prior and a Gaussian posterior the KL has a closed form; between
-    two that factorise over latent dimensions it is a sum over these."""
+    """p(z). The KL between a Gaussian posterior and a Gaussian prior has a closed form. If both
+    factorise over latent dimensions, it is a sum over the dimensions."""
 
     gaussian = False
     factorises = False
-    encodes = False  # p(z) depends on q(z|x), and starts at training examples
+    encodes = False  # p(z) depends on q(z|x) and is initialised from training examples
     unit_normal = False  # p(z) is N(0, I)
 
     def __init__(self, latent_dim: int, domain: Domain) -> None:
@@ -71,11 +73,12 @@ class Prior(nn.Module):
         """Initialise the prior from training examples (N, *event), before the first step."""
 
     def forward(self, posterior: Encoder, temperature: float = 1.0) -> Distribution:
+        """Return p(z), batch shape (), event shape (Z,)."""
         raise NotImplementedError
 
 
 class Standard(Prior):
-    """The standard normal distribution: nothing is learned.
+    """The standard normal distribution, without learned parameters.
 
     N(0, I) (Kingma & Welling 2014, section 3, https://arxiv.org/abs/1312.6114)."""
 
@@ -95,11 +98,11 @@ class Standard(Prior):
 
 
 class Mixture(Prior):
-    """A learned mixture of Gaussians, each with its own weight, place and axis-parallel widths.
+    """A learned mixture of Gaussians; each has a weight, a mean and a diagonal covariance.
 
     Σ_c w_c N(z; m_c, diag s_c²), w = softmax(logits) (Jiang et al. 2017, section 3.1,
-    https://arxiv.org/abs/1611.05148). It starts with equal weights, widths 1 and places drawn
-    from N(0, I)."""
+    https://arxiv.org/abs/1611.05148). Training starts with equal weights, standard deviations 1
+    and means drawn from N(0, I)."""
 
     def __init__(
         self, latent_dim: int, domain: Domain, *, prior_components: Components = 10
@@ -114,11 +117,12 @@ class Mixture(Prior):
 
 
 class Vamp(Prior):
-    """The mean posterior of learned pseudo-inputs: the prior follows what the encoder does.
+    """The mean posterior of learned pseudo-inputs: the prior adapts to the encoder.
 
     (1/C) Σ_c q(z|u_c) (Tomczak & Welling 2018, eq. 9, https://arxiv.org/abs/1705.07120). The
     pseudo-inputs u (C, *event) start as training examples. A temperature moves each z of component
-    c to E q(z|u_c) + temperature (z − E q(z|u_c)), which for a Gaussian scales its deviations."""
+    c to E q(z|u_c) + temperature (z − E q(z|u_c)). For a Gaussian this scales the standard
+    deviations."""
 
     encodes = True
 
@@ -133,7 +137,7 @@ class Vamp(Prior):
         count = len(self.inputs)
         rows = torch.arange(count, device=x.device) * len(x) // count  # evenly over x
         self.inputs.copy_(x[rows])
-        if count > len(x):  # copies of one example would stay equal for ever
+        if count > len(x):  # identical copies of an example would never diverge
             self.inputs.add_(0.01 * torch.randn_like(self.inputs))
 
     def forward(self, posterior: Encoder, temperature: float = 1.0) -> Distribution:
@@ -147,12 +151,12 @@ class Vamp(Prior):
 class Flow(Prior):
     """A learned normalizing flow: nearly any shape, slower to train.
 
-    p(z) = N(f(z); 0, I) |det ∂f/∂z|, f a chain of autoregressive rational-quadratic splines on
-    [−5, 5] and the identity outside (Durkan et al. 2019, https://arxiv.org/abs/1906.04032), which
-    starts near the identity. The order of the dimensions is reversed from one transform to the
-    next. Drawing z inverts f, in a pass for each dimension: of more than `PASSES` dimensions that
-    many groups follow each other instead, drawn anew for each transform. A temperature scales the
-    deviations of f(z); the one centre is f⁻¹(0)."""
+    p(z) = N(f(z); 0, I) |det ∂f/∂z|, where f is a chain of autoregressive rational-quadratic
+    splines on [−5, 5] and the identity outside (Durkan et al. 2019,
+    https://arxiv.org/abs/1906.04032). f starts near the identity. Each transform reverses the
+    order of the dimensions. Drawing z inverts f in one pass per dimension. With more than `PASSES`
+    dimensions, each transform divides them at random into `PASSES` groups and takes one pass per
+    group. A temperature scales the standard deviations of f(z); the only centre is f⁻¹(0)."""
 
     PASSES = 8
     loc: Tensor
@@ -166,8 +170,8 @@ class Flow(Prior):
         prior_transforms: Annotated[
             int,
             Option(
-                "Spline transforms that follow each other. More let p(z) take more intricate "
-                "shapes and make each step slower.",
+                "Number of spline transforms in the chain. More transforms allow more complex "
+                "shapes of p(z) and make each step slower.",
                 low=1,
                 high=20,
             ),
@@ -187,7 +191,7 @@ class Flow(Prior):
         for transform in self.transform.transforms:
             last = transform.hyper[-1] if latent_dim > 1 else transform.phi
             for parameter in last.parameters():
-                parameter.data.mul_(0.01)  # 0 would be the identity, and its gradient 0 too
+                parameter.data.mul_(0.01)  # 0 would be the identity, with a gradient of 0
         self.register_buffer("loc", torch.zeros(latent_dim), persistent=False)
         self.register_buffer("scale", torch.ones(latent_dim), persistent=False)
 

@@ -1,6 +1,6 @@
-"""A forward pass, and the parts that bounds on ln p(x) and their relatives are made of.
+"""A forward pass, and the terms of the training objectives.
 
-Everything is in nats per example, summed over the event, and a pure function of one `Pass`.
+Each term is a pure function of one `Pass`, in nats per example, summed over the event.
 Notation: B batch, K posterior samples, Z latent dimensions, N training examples; q(z), the
 aggregate posterior, is the mean of q(z|x) over the data.
 """
@@ -18,11 +18,11 @@ from torch.distributions import (
     kl_divergence,
 )
 
-KERNEL_SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # those of the code of the WAE's authors
+KERNEL_SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # as in the code of the WAE's authors
 
 
 class Pass(NamedTuple):
-    """All that an objective may read: one forward pass."""
+    """One forward pass, the input of every objective."""
 
     x: Tensor  # (B, *event)
     y: Tensor | None  # (B,) labels, for a conditional model
@@ -33,22 +33,22 @@ class Pass(NamedTuple):
 
 
 def reconstruction_error(out: Pass) -> Tensor:
-    """-ln p(x|z) of every sample, (K, B)."""
+    """Return −ln p(x|z) of every sample, (K, B), nats per example."""
     return -out.px.log_prob(out.x)
 
 
 def _is_diagonal(d: Distribution) -> bool:
-    """Whether it is a Gaussian that factorises over its event (Z,)."""
+    """Return whether a distribution is a Gaussian that factorises over its event (Z,)."""
     return isinstance(d, Independent) and isinstance(d.base_dist, Normal)
 
 
 def factorises(out: Pass) -> bool:
-    """Whether q and p are Gaussians that factorise, so that each dimension has a KL of its own."""
+    """Return whether q and p are Gaussians that factorise, so the KL is a sum over dimensions."""
     return all(_is_diagonal(d) for d in (out.q, out.p))
 
 
 def kl_per_dimension(out: Pass) -> Tensor:
-    """KL(q(z|x) || p(z)) per latent dimension, analytic, (B, Z).
+    """Return the analytic KL(q(z|x) || p(z)) per latent dimension, (B, Z).
 
     ½ (mu² + sigma² − ln sigma² − 1) for N(mu, sigma²) against N(0, 1) (Kingma & Welling 2014,
     appendix B). Both distributions must factorise over dimensions.
@@ -58,13 +58,14 @@ def kl_per_dimension(out: Pass) -> Tensor:
 
 
 def kl(out: Pass) -> Tensor:
-    """KL(q(z|x) || p(z)), (B,): analytic between Gaussians, else estimated from the samples, which
-    is unbiased and for a single example may be negative.
+    """Return KL(q(z|x) || p(z)), (B,): analytic between Gaussians, otherwise an unbiased estimate
+    from the samples, which can be negative for a single example.
 
-    With q_0 the Gaussian that q is or is made from, z = f(z_0), and r = N(0, I), the estimate is
-    KL(q_0 || r), analytic, plus the mean over the samples of
-    ln q(z) − ln p(z) − (ln q_0(z_0) − ln r(z_0)), whose last part has that KL for its mean. The
-    plain mean of ln q − ln p is the same on average, but so noisy that latents may never open.
+    Let q_0 be the base Gaussian of q, z = f(z_0) (q itself if it is Gaussian), and r = N(0, I).
+    The estimate is the analytic KL(q_0 || r) plus the mean over the samples of
+    ln q(z) − ln p(z) − (ln q_0(z_0) − ln r(z_0)), a control variate: the mean of its last part is
+    that KL. The mean of ln q − ln p has the same expectation but so much noise that the latents
+    may stay collapsed.
     """
     if factorises(out):
         return kl_per_dimension(out).sum(-1)
@@ -75,31 +76,31 @@ def kl(out: Pass) -> Tensor:
     closed = _closed(base, r)
     if base is out.q and r is out.p:
         return closed
-    ours = out.q.log_prob(out.z) - base.log_prob(origin)  # (K, B); 0 where q is the Gaussian
-    theirs = r.log_prob(origin) - out.p.log_prob(out.z)
-    return closed + (ours + theirs).mean(0)
+    of_q = out.q.log_prob(out.z) - base.log_prob(origin)  # (K, B); 0 if q is Gaussian
+    of_p = r.log_prob(origin) - out.p.log_prob(out.z)
+    return closed + (of_q + of_p).mean(0)
 
 
 def _unit(z: Tensor) -> Distribution:
-    """N(0, I) for z (..., Z)."""
+    """Return N(0, I) for z (..., Z)."""
     zero = z.new_zeros(z.shape[-1])
     return Independent(Normal(zero, zero + 1, validate_args=False), 1, validate_args=False)
 
 
 def _gaussian_of(q: Distribution, z: Tensor) -> tuple[Distribution, Tensor]:
-    """The Gaussian that q is or is made from, and the places z came from under it."""
+    """Return the base Gaussian of q (q itself if it is Gaussian) and z_0, the preimage of z."""
     return (q.base, q.origin(z)) if hasattr(q, "origin") else (q, z)  # type: ignore[attr-defined]
 
 
 def _closed(q: Distribution, p: Distribution) -> Tensor:
-    """KL of a Gaussian q, factorised or not, from one that factorises, (B,)."""
+    """Return KL(q || p), (B,), of a Gaussian q from a Gaussian p that factorises."""
     if isinstance(q, MultivariateNormal):
         p = MultivariateNormal(p.mean, scale_tril=p.stddev.diag_embed(), validate_args=False)
     return kl_divergence(q, p)
 
 
 def frozen(q: Distribution) -> Distribution:
-    """A Gaussian q again, with parameters that take no gradient; any other q as it is."""
+    """Return a Gaussian q with detached parameters; any other q unchanged."""
     if isinstance(q, Independent) and isinstance(q.base_dist, Normal):
         mean, sd = q.base_dist.loc.detach(), q.base_dist.scale.detach()
         return Independent(Normal(mean, sd, validate_args=False), 1, validate_args=False)
@@ -110,7 +111,7 @@ def frozen(q: Distribution) -> Distribution:
 
 
 def rate(out: Pass) -> dict[str, Tensor]:
-    """The KL as plotted: its mean over the batch, per dimension too where that is defined."""
+    """Return the KL averaged over the batch, also per dimension if q and p factorise."""
     if not factorises(out):
         return {"kl": kl(out).mean()}
     per_dimension = kl_per_dimension(out).mean(0)  # (B, Z) → (Z,)
@@ -118,16 +119,16 @@ def rate(out: Pass) -> dict[str, Tensor]:
 
 
 def kl_parts(out: Pass) -> dict[str, Tensor]:
-    """The sampled KL in three parts: mutual information of x and z, total correlation of q(z), and
-    KL of the single dimensions of q(z) from p(z) (Chen et al. 2018,
+    """Return the three parts of the sampled KL: mutual information of x and z, total correlation
+    of q(z), and KL of the single dimensions of q(z) from p(z) (Chen et al. 2018,
     https://arxiv.org/abs/1802.04942, eq. 2).
 
-    The batch stands for the data: q(z_i) is taken as 1/B Σ_j q(z_i|x_j). That is their minibatch-
-    weighted sampling (eq. 3) without a factor 1/N, which moves no gradient and would add ln N
-    nats to the mutual information and (Z − 1) ln N to the total correlation. It is biased, and
-    loose where B is far below N (the mutual information stays below ln B): these parts steer
-    training, and analysis takes the mixture over all data. Their sum is exactly the sampled KL.
-    q and p must factorise over dimensions.
+    The batch approximates the data: q(z_i) ≈ 1/B Σ_j q(z_i|x_j). This is their minibatch-weighted
+    sampling (eq. 3) without the factor 1/N, which does not change the gradient and would add ln N
+    nats to the mutual information and (Z − 1) ln N to the total correlation. The estimates are
+    biased, and loose if B is far below N: the mutual information stays below ln B. Therefore they
+    serve training only; analysis uses the mixture over all data. Their sum is exactly the sampled
+    KL. q and p must factorise over dimensions.
     """
     assert factorises(out)
     size = math.log(len(out.x))
@@ -145,12 +146,12 @@ def kl_parts(out: Pass) -> dict[str, Tensor]:
 
 
 def mmd(a: Tensor, b: Tensor) -> Tensor:
-    """Squared maximum mean discrepancy of the laws of a (N, Z) and b (M, Z), without unit.
+    """Return the squared maximum mean discrepancy of samples a (N, Z) and b (M, Z), without unit.
 
-    E k(a, a') + E k(b, b') − 2 E k(a, b), each over pairs of distinct draws, so unbiased and at
-    times negative (Gretton et al. 2012, eq. 3). k is the mean over scales s of sC/(sC + |a − b|²)
-    with C = 2Z, the mean of |a − b|² under N(0, I) (Tolstikhin et al. 2018, section 4). A single
-    draw makes no pair and says nothing: 0.
+    E k(a, a') + E k(b, b') − 2 E k(a, b), each over pairs of distinct samples, so unbiased and
+    sometimes negative (Gretton et al. 2012, eq. 3). k is the mean over scales s of
+    sC/(sC + |a − b|²) with C = 2Z, the mean of |a − b|² under N(0, I) (Tolstikhin et al. 2018,
+    section 4). The result is 0 if a or b has fewer than two samples.
     """
     if min(len(a), len(b)) < 2:
         return a.new_zeros(())
@@ -168,6 +169,8 @@ def mmd(a: Tensor, b: Tensor) -> Tensor:
 
 
 def mmd_to_prior(out: Pass) -> Tensor:
-    """MMD² of q(z) and p(z), from as many draws of p as of q, averaged over the K samples."""
+    """Return MMD² of q(z) and p(z), averaged over the K samples, without unit.
+
+    Each MMD² uses as many samples of p as of q."""
     draw = out.p.rsample if out.p.has_rsample else out.p.sample
     return torch.stack([mmd(z, draw(z.shape[:1])) for z in out.z]).mean()

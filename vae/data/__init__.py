@@ -1,11 +1,11 @@
-"""Data: a name or a path → a `Dataset`, the same for pictures and for vectors.
+"""Data sets: a name or a path → a `Dataset` of pictures or vectors.
 
-One file a family: `synthetic` and `sprites` draw, `bundled` finds what is installed, `online` what
-is published (`sources` knows where, `download` fetches it once), `files` reads a user's own.
-`formats`, `published`, `csv_table`, `parquet` and `pictures` turn bytes into arrays, `arrays` says
-what those mean. NumPy; Pillow and PyArrow where a file needs them.
-A data set is a function `f(examples, seed, *, <own options>) -> Dataset` and its row in
-`DATASETS`; what is not a row is a path.
+`synthetic` and `sprites` draw examples, `bundled` loads data of an installed package, `online`
+loads published data (`sources` lists the files, `download` fetches them once) and `files` reads a
+user's files. `formats`, `published`, `csv_table`, `parquet` and `pictures` parse bytes into
+arrays; `arrays` defines the meaning of their shapes, ranges and labels.
+A data set is a function `f(examples, seed, *, <options>) -> Dataset` and its row in `DATASETS`.
+Any other name is a path.
 """
 
 from vae.data.dataset import DataError, Dataset, Splits, prepare, split, stratified, subset

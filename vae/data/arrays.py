@@ -1,16 +1,15 @@
-"""What an array from a file means: its shape, its range, its labels.
+"""Meaning of arrays in files: shapes, ranges and labels.
 
-Shapes. N×D is vectors; N×H×W, N×H×W×C and N×C×H×W are images and become (N, C, H, W). Of
-four axes, the channels are the last or the second, whichever is 1, 3 or 4 long; if both are, the
-shorter one, and the last if they are equal. A fourth channel is transparency and is dropped.
+Shapes. N×D is vectors. N×H×W, N×H×W×C and N×C×H×W are images and become (N, C, H, W). With four
+axes, the channel axis is the last or the second, whichever has length 1, 3 or 4. If both have, it
+is the shorter one, or the last if they are equal. A fourth channel is transparency and is dropped.
 
-Range. Whole numbers from 0 to 255 are grey values, stored as bytes; they are divided by 1 if none
-exceeds 1, by 16 if none exceeds 16, else by 255. Images of other numbers lie within 0 to 1 (taken
-as they are) or within 0 to 255 (divided by 255), and are refused elsewhere: every part of VAE
-Lab counts on images in [0, 1]. Vectors of floats, and of whole numbers beyond a byte, stay as they
-are.
+Range. Whole numbers from 0 to 255 are grey values, stored as bytes. They are divided by 1 if none
+exceeds 1, by 16 if none exceeds 16, otherwise by 255. Images of other numbers must lie in [0, 1]
+(not divided) or in [0, 255] (divided by 255); other ranges raise a DataError, because VAE Lab
+needs images in [0, 1]. Vectors of floats, and of whole numbers beyond a byte, are not divided.
 
-Labels are whole numbers or text; the classes are the distinct ones, sorted.
+Labels are whole numbers or text. The classes are the distinct labels, sorted.
 """
 
 from typing import Any, NamedTuple
@@ -27,18 +26,18 @@ Array = NDArray[Any]
 
 
 class Raw(NamedTuple):
-    """Arrays as a file holds them."""
+    """Arrays of a file before `compose`."""
 
     x: Array
     labels: Array | None = None
     test_x: Array | None = None
     test_labels: Array | None = None
-    scale: float = 0.0  # of bytes whose range is known; 0 where the values tell it
-    note: str = ""  # what was done to the examples, for `about`
+    scale: float = 0.0  # of bytes with a known range; 0: derived from the values
+    note: str = ""  # changes of the examples, for `about`
 
 
 def compose(name: str, file: str, raw: Raw) -> Dataset:
-    """The data set that these arrays make; DataError naming the file if they make none."""
+    """Return the data set of these arrays; raises a DataError with the file's name if invalid."""
     x = shaped(raw.x, file)
     if raw.test_x is not None:
         test = shaped(raw.test_x, f"{file} (test part)")
@@ -51,7 +50,7 @@ def compose(name: str, file: str, raw: Raw) -> Dataset:
     x, scale = (x, raw.scale) if raw.scale else valued(x, file)
     labels, classes = _labelled(raw, file)
     count = f"{len(x) if raw.test_x is None else len(raw.x):,} examples from {file}"
-    own = "" if raw.test_x is None else f", and {len(raw.test_x):,} of its own test part"
+    tested = "" if raw.test_x is None else f", and {len(raw.test_x):,} of its test part"
     axis = _channel_axis(raw.x.shape) if raw.x.ndim == 4 else None
     alpha = ", transparency dropped" if axis and raw.x.shape[axis] == 4 else ""
     return Dataset(
@@ -61,12 +60,12 @@ def compose(name: str, file: str, raw: Raw) -> Dataset:
         labels=labels,
         classes=classes,
         test=0 if raw.test_x is None else len(raw.test_x),
-        about=f"{count}{own}{alpha}{raw.note}.",
+        about=f"{count}{tested}{alpha}{raw.note}.",
     )
 
 
 def shaped(array: Array, file: str) -> Array:
-    """The array as (N, D) or (N, C, H, W), values untouched."""
+    """Return the array as (N, D) or (N, C, H, W) with unchanged values."""
     if array.dtype.kind not in "biuf":
         raise DataError(
             f"{file} holds {array.dtype} and not numbers: convert it, for example with "
@@ -87,7 +86,7 @@ def shaped(array: Array, file: str) -> Array:
 
 
 def valued(x: Array, file: str) -> tuple[Array, float]:
-    """The examples as uint8 or float32, and their scale."""
+    """Return the examples as uint8 or float32, and their scale."""
     image = x.ndim == 4
     check_finite(x, file)
     low, high = float(x.min()), float(x.max())
@@ -96,7 +95,9 @@ def valued(x: Array, file: str) -> tuple[Array, float]:
         return x.astype(np.uint8, copy=False), _grey_scale(high)
     if not image:
         if max(-low, high) > float(np.finfo(np.float32).max):
-            raise DataError(f"{file} reaches {max(-low, high):.3g}, too large: rescale it.")
+            raise DataError(
+                f"{file} has values up to {max(-low, high):.3g}, which is too large: rescale it."
+            )
         return x.astype(np.float32, copy=False), 1.0
     if low < 0 or high > 255 or 1 < high <= 16:
         raise DataError(
@@ -107,19 +108,19 @@ def valued(x: Array, file: str) -> tuple[Array, float]:
 
 
 def check_finite(x: Array, file: str) -> None:
-    """Raise DataError with the number and the first place of NaN and infinity."""
+    """Raise a DataError with the count and the first position of NaN and infinity, if any."""
     if x.dtype.kind != "f" or (finite := np.isfinite(x)).all():
         return
     first, *place = (int(i) for i in np.unravel_index(int(np.argmin(finite)), x.shape))
     count = int(x.size - np.count_nonzero(finite))
     raise DataError(
         f"{file} holds NaN or infinity {count:,} times, first in example {first} at position "
-        f"{', '.join(map(str, place))} (from 0): remove or replace them."
+        f"{', '.join(map(str, place))} (counted from 0): remove or replace these values."
     )
 
 
 def _labelled(raw: Raw, file: str) -> tuple[Ints | None, tuple[str, ...]]:
-    """The labels of both parts, numbered from 0, and the classes' names."""
+    """Return the labels of both parts, numbered from 0, and the names of the classes."""
     if raw.labels is None and raw.test_labels is None:
         return None, ()
     parts = [_part(raw.labels, len(raw.x), file)]
@@ -127,30 +128,30 @@ def _labelled(raw: Raw, file: str) -> tuple[Ints | None, tuple[str, ...]]:
         parts.append(_part(raw.test_labels, len(raw.test_x), f"{file} (test part)"))
     if len({part.dtype.kind == "U" for part in parts}) > 1:
         raise DataError(
-            f"{file}: one part's labels are text and the other's numbers: make them alike."
+            f"{file}: the labels of one part are text, of the other numbers: make them alike."
         )
     names, index = np.unique(np.concatenate(parts), return_inverse=True)
     if len(names) > MOST_CLASSES:
         raise DataError(
-            f"{file}: {len(names):,} distinct labels, and at most {MOST_CLASSES:,} classes are "
-            "possible: give the labels another name if they are not classes."
+            f"{file} has {len(names):,} distinct labels, and at most {MOST_CLASSES:,} classes are "
+            "possible: rename the labels if they are not classes."
         )
     return index.astype(np.int64), tuple(str(name) for name in names)
 
 
 def _part(labels: Array | None, examples: int, file: str) -> Array:
-    """One label an example: whole numbers or text, (N,)."""
+    """Return one label per example, whole numbers or text, (N,)."""
     count = 0 if labels is None or labels.ndim == 0 else len(labels)
     if labels is None or count != examples:
         raise DataError(
-            f"{file} has {examples:,} examples and {count:,} labels: give one label an example, "
-            "or none at all."
+            f"{file} has {examples:,} examples and {count:,} labels: give one label per example, "
+            "or no labels."
         )
     labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
     if labels.ndim != 1:
         raise DataError(
-            f"{file}: labels have shape {_times(labels.shape)}: give one number or word an "
-            "example (one-hot rows become numbers by argmax(axis=1))."
+            f"{file}: labels have shape {_times(labels.shape)}: give one number or word per "
+            "example (argmax(axis=1) converts one-hot rows to numbers)."
         )
     if labels.dtype.kind == "S":
         return np.char.decode(labels, "utf-8", "replace")
@@ -162,20 +163,22 @@ def _part(labels: Array | None, examples: int, file: str) -> Array:
     if wrong.any():
         raise DataError(
             f"{file}: labels are whole numbers or text, and these are {labels.dtype}, such as "
-            f"{labels[wrong][0]}: give them another name if they are not classes."
+            f"{labels[wrong][0]}: rename them if they are not classes."
         )
     return labels.astype(np.int64)
 
 
 def _channel_axis(shape: tuple[int, ...]) -> int | None:
-    """Where the channels of N×H×W×C or N×C×H×W stand; None if nowhere."""
+    """Return the channel axis of N×H×W×C or N×C×H×W; None if there is none."""
     axes = [axis for axis in (3, 1) if shape[axis] in CHANNELS]
     return min(axes, key=lambda axis: shape[axis], default=None)
 
 
 def _grey_scale(high: float) -> float:
+    """Return the divisor of grey values with this maximum: 1, 16 or 255."""
     return next(scale for scale in (1.0, 16.0, 255.0) if high <= scale)
 
 
 def _times(shape: tuple[int, ...]) -> str:
+    """Return a shape as text, such as "6×28×28"."""
     return "×".join(map(str, shape)) or "of a single number"

@@ -1,9 +1,9 @@
-"""A .csv file → rows of numbers, with labels if a column says so.
+"""A .csv file → rows of numbers, with labels if it has a label column.
 
 The first line is a header if it names a label column (label, class, target or y; whole numbers or
-text), or if no cell of it is a number. A first column without a name is an index and is left out.
-Commas, semicolons and tabs separate. Lines and columns count from 1 in messages, as editors show
-them.
+text), or if none of its cells is a number. A first column without a name is an index and is
+ignored. Commas, semicolons and tabs separate columns. Messages count lines and columns from 1, as
+editors do.
 """
 
 import csv
@@ -23,23 +23,26 @@ LABELS = ("label", "labels", "class", "target", "y")
 
 
 class Layout(NamedTuple):
-    """How the file is to be read."""
+    """Columns and header of a file."""
 
     delimiter: str
-    names: tuple[str, ...]  # of all columns; their numbers where there is no header
-    header: int  # lines of the header, 0 without one
+    names: tuple[str, ...]  # of all columns; their numbers without a header
+    header: int  # lines of the header; 0 without one
     label: int | None  # the label column
     numbers: tuple[int, ...]  # the other columns
 
     @property
     def plain(self) -> bool:
-        """Whether every column is one of numbers."""
+        """Whether every column holds numbers."""
         return len(self.numbers) == len(self.names)
 
 
 def read_csv(path: Path) -> Raw:
-    """The numbers, (N, D) int64 if all are whole, else float64; and labels, (N,), if any."""
-    if path.stat().st_size * 4 > LIMIT:  # a digit and a comma become eight bytes
+    """Return the numbers (N, D), int64 if all are whole, else float64, and the labels (N,) if any.
+
+    Raises a DataError for a file that is too large, damaged or not a table of finite numbers.
+    """
+    if path.stat().st_size * 4 > LIMIT:  # two bytes, a digit and a comma, become eight
         raise DataError(f"{path.name} is too large for a .csv file: save it as .npz.")
     with parsing(path.name, "a .csv file in UTF-8"):
         layout = _layout(path)
@@ -56,7 +59,7 @@ def read_csv(path: Path) -> Raw:
 
 
 def _numbers(path: Path, layout: Layout) -> NDArray[np.float64]:
-    """The numeric columns by NumPy's fast reader; ValueError where it stumbles."""
+    """Return the numeric columns with NumPy's fast reader; ValueError if a cell has none."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         return np.loadtxt(
             file,
@@ -70,7 +73,7 @@ def _numbers(path: Path, layout: Layout) -> NDArray[np.float64]:
 
 
 def _rows(path: Path, layout: Layout) -> Iterator[tuple[int, list[str]]]:
-    """The line number and the cells of each row that is not empty, without the header."""
+    """Yield the line number and the cells of each row below the header that is not empty."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, delimiter=layout.delimiter)
         for row in reader:
@@ -79,6 +82,7 @@ def _rows(path: Path, layout: Layout) -> Iterator[tuple[int, list[str]]]:
 
 
 def _layout(path: Path) -> Layout:
+    """Return the layout of a file, derived from its first two rows."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         start = file.readline(1_000_000)
         delimiter = max(",;\t", key=start.count)
@@ -99,12 +103,14 @@ def _layout(path: Path) -> Layout:
     numbers = tuple(k for k in range(len(names)) if k not in {label, *index})
     if not numbers:
         raise DataError(f"{path.name} has labels only: add columns of numbers.")
-    shown = names if header else tuple(str(k + 1) for k in range(len(names)))
-    return Layout(delimiter, shown, lines if header else 0, label, numbers)
+    titles = names if header else tuple(str(k + 1) for k in range(len(names)))
+    return Layout(delimiter, titles, lines if header else 0, label, numbers)
 
 
 def _labels(path: Path, layout: Layout) -> NDArray[Any] | None:
-    """The label column as numbers if all of it are, else as text; every row's width is checked."""
+    """Return the label column, as numbers if all its cells are numbers, otherwise as text.
+
+    Checks the width of every row; None without a label column."""
     cells = []
     for line, row in _rows(path, layout):
         _check_width(path, layout, line, row)
@@ -121,15 +127,16 @@ def _labels(path: Path, layout: Layout) -> NDArray[Any] | None:
 
 
 def _check_width(path: Path, layout: Layout, line: int, row: list[str]) -> None:
+    """Raise a DataError if a row has more or fewer columns than the first line."""
     if len(row) != len(layout.names):
         raise DataError(
             f"{path.name}, line {line}: {len(row)} columns where the first line has "
-            f"{len(layout.names)}. Give every line the same."
+            f"{len(layout.names)}. Give every line the same number of columns."
         )
 
 
 def _explain(path: Path, layout: Layout) -> NoReturn:
-    """Raise the sentence for the first cell that is not a finite number."""
+    """Raise a DataError that names the first cell without a finite number."""
     for line, row in _rows(path, layout):
         _check_width(path, layout, line, row)
         for column in layout.numbers:
@@ -139,15 +146,15 @@ def _explain(path: Path, layout: Layout) -> NoReturn:
                 raise DataError(
                     f"{path.name}, line {line}, column {column + 1}{name}: "
                     f"{repr(cell) if cell else 'an empty cell'} is not a finite number. Correct "
-                    "or remove it; a column of text can only be the label, under the header label."
+                    "or remove it. Only the label column, under the header label, may hold text."
                 )
     raise DataError(f"{path.name} cannot be read as a table: save it as plain .csv in UTF-8.")
 
 
 def _number(cell: str) -> float | None:
-    """The finite number that a cell holds, if it does."""
+    """Return the finite number in a cell; None if it holds none."""
     try:
         value = float(cell)
     except ValueError:
         return None
-    return value if math.isfinite(value) and "_" not in cell else None  # Python takes 1_000
+    return value if math.isfinite(value) and "_" not in cell else None  # float accepts 1_000

@@ -1,12 +1,11 @@
-"""The data set as every room sees it, and how it is divided.
+"""The record of a data set, and its division into training, validation and test examples.
 
 Notation: N examples, *event the shape of one: (C, H, W) for an image, (D,) for a vector. Rows are
-integers from 0 to N - 1. The data's own test part, where it has one, is the last rows; the others
-are free: a share and a number of examples always speak of the free rows.
+integers from 0 to N - 1. A predefined test part is the last rows; the other rows are free. Shares
+and numbers of examples always refer to the free rows.
 
-Whatever is drawn from the rows is drawn stratified: each class receives its proportional count
-rounded down or up, the counts that are rounded up being those of the largest remainders
-(Hamilton's method of apportionment).
+Every selection of rows is stratified: each class receives its proportional count rounded down or
+up. The classes with the largest remainders are rounded up (Hamilton's method of apportionment).
 """
 
 import hashlib
@@ -17,15 +16,15 @@ from numpy.typing import NDArray
 
 from vae.base.records import Floats, Ints
 
-LIMIT = 8 * 2**30  # bytes: no array larger than this is read or drawn
+LIMIT = 8 * 2**30  # bytes; the largest array that is read or drawn
 
 
 class DataError(ValueError):
-    """Something is wrong with the data; the message names it and the way out, for people."""
+    """An error in the data; the message names the problem and a solution."""
 
 
 class Dataset(NamedTuple):
-    """Examples with what is known of them. The model sees `x / scale` as float32."""
+    """Examples with their labels and known factors. The model's input is `x / scale`, float32."""
 
     name: str
     x: NDArray[np.uint8] | Floats  # (N, *event), contiguous
@@ -33,8 +32,8 @@ class Dataset(NamedTuple):
     labels: Ints | None = None  # (N,) from 0
     classes: tuple[str, ...] = ()  # names of the labels
     factors: dict[str, Floats] = {}  # noqa: RUF012 (never changed) known factors: name → (N,)
-    test: int = 0  # the last `test` rows are the data's own test part
-    about: str = ""  # one sentence for people: what it is and where it comes from
+    test: int = 0  # number of the last rows that form the predefined test part
+    about: str = ""  # one sentence for users: content and source
 
     @property
     def event_shape(self) -> tuple[int, ...]:
@@ -46,25 +45,25 @@ class Dataset(NamedTuple):
 
     @property
     def in_unit_interval(self) -> bool:
-        """Whether every value that the model sees lies in [0, 1]."""
+        """Whether every value of x / scale lies in [0, 1]."""
         return bool(self.x.min() >= 0 and self.x.max() <= self.scale)
 
     @property
     def is_binary(self) -> bool:
-        """Whether every value that the model sees is 0 or 1."""
-        head = self.x[:100]  # settles nearly every case at once
+        """Whether every value of x / scale is 0 or 1."""
+        head = self.x[:100]  # decides nearly every case quickly
         return all(bool(((x == 0) | (x == self.scale)).all()) for x in (head, self.x))
 
     @property
     def levels(self) -> int:
-        """How many values x / scale may take, evenly from 0 to 1; 0 for real values."""
+        """Number of values that x / scale can take, evenly from 0 to 1; 0 for real values."""
         if self.is_binary:
             return 2
         return round(self.scale) + 1 if self.x.dtype == np.uint8 else 0
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over shape, type, scale, values and labels: equal data, equal fingerprint."""
+        """First 16 hexadecimal digits of the SHA-256 of shape, type, scale, values and labels."""
         digest = hashlib.sha256(repr((self.x.shape, self.x.dtype.str, self.scale)).encode())
         digest.update(np.ascontiguousarray(self.x).data)
         if self.labels is not None:
@@ -73,31 +72,31 @@ class Dataset(NamedTuple):
 
 
 class Splits(NamedTuple):
-    """Rows of the data set, disjoint and sorted; together all of them."""
+    """Disjoint, sorted rows of a data set; together they are all its rows."""
 
     train: Ints
     val: Ints
     test: Ints
 
     def rows(self, name: str) -> Ints:
-        """The rows of a split: "train", "val", "test" or "all"."""
+        """Return the rows of a split: "train", "val", "test" or "all"."""
         return np.sort(np.concatenate(self)) if name == "all" else getattr(self, name)
 
 
 def prepare(dataset: Dataset, rows: Ints | slice = slice(None)) -> Floats:
-    """Examples as the model sees them, float32 (n, *event): x / scale."""
+    """Return the model's input x / scale for these rows, float32 (n, *event)."""
     return (dataset.x[rows] / np.float32(dataset.scale)).astype(np.float32)
 
 
 def split(dataset: Dataset, val_share: float, test_share: float, seed: int) -> Splits:
-    """Divide the rows into train, val and test, each class in proportion within one example.
+    """Return the rows of train, val and test, each class in proportion within one example.
 
-    The data's own test part is the test split where there is one, and `test_share` is then not
-    used. A share above 0 holds out at least one example. Raises DataError for shares outside
-    [0, 1), or if nothing is left to train on.
+    A predefined test part is the test split; `test_share` is then ignored. A share above 0 holds
+    out at least one example. Raises a DataError for shares outside [0, 1), or if no example is
+    left for training.
     """
-    own = dataset.test > 0
-    val_share, test_share = float(val_share), 0.0 if own else float(test_share)
+    fixed = dataset.test > 0
+    val_share, test_share = float(val_share), 0.0 if fixed else float(test_share)
     _check_shares(val_share, test_share)
     free = len(dataset.x) - dataset.test
     n_val, n_test = (max(round(s * free), 1) if s else 0 for s in (val_share, test_share))
@@ -116,20 +115,20 @@ def split(dataset: Dataset, val_share: float, test_share: float, seed: int) -> S
     return Splits(
         train=_gather([rows[b:] for rows, b in zip(strata, held, strict=True)]),
         val=_gather([rows[a:b] for rows, a, b in zip(strata, test, held, strict=True)]),
-        test=last if own else _gather([rows[:a] for rows, a in zip(strata, test, strict=True)]),
+        test=last if fixed else _gather([rows[:a] for rows, a in zip(strata, test, strict=True)]),
     )
 
 
 def subset(dataset: Dataset, examples: int, seed: int) -> Dataset:
-    """`examples` of the free rows, drawn stratified, in their order; 0 takes all.
+    """Return a stratified subset of `examples` free rows in their order; 0 takes all.
 
-    The own test part stays whole. Raises DataError if there are not so many.
+    A predefined test part stays complete. Raises a DataError if there are fewer free rows.
     """
     free = len(dataset.x) - dataset.test
     if not 0 <= examples <= free:
         besides = " besides its test part" if dataset.test else ""
         raise DataError(
-            f"{dataset.name} has {free} examples{besides}; ask for at most that, or 0 for all."
+            f"{dataset.name} has {free} examples{besides}: choose at most {free}, or 0 for all."
         )
     if examples in (0, free):
         return dataset
@@ -143,10 +142,10 @@ def subset(dataset: Dataset, examples: int, seed: int) -> Dataset:
 
 
 def stratified(labels: Ints | None, candidates: int | Ints, size: int, seed: int) -> Ints:
-    """`size` of the candidate rows, sorted, each class in proportion within one example.
+    """Return `size` of the candidate rows, sorted, each class in proportion within one example.
 
-    `candidates` is the rows to draw from, or a number n for the rows 0 to n - 1; `labels` is
-    indexed by row, and None draws without regard to class. All of them if there are fewer.
+    `candidates` are the rows to draw from, or a number n for the rows 0 to n - 1. `labels` is
+    indexed by row; None ignores the classes. Returns all candidates if there are fewer.
     """
     rows = np.arange(candidates) if isinstance(candidates, int) else np.sort(candidates)
     if size >= len(rows):
@@ -159,18 +158,19 @@ def stratified(labels: Ints | None, candidates: int | Ints, size: int, seed: int
 
 
 def _check_shares(val_share: float, test_share: float) -> None:
+    """Raise a DataError unless both shares and their sum lie in [0, 1)."""
     for name, share in (("validation", val_share), ("test", test_share)):
         if not 0 <= share < 1:
             raise DataError(f"The {name} share is at least 0 and below 1, and it is {share:g}.")
     if val_share + test_share >= 1:
         raise DataError(
             f"A validation share of {val_share:g} and a test share of {test_share:g} leave "
-            "nothing to train on: lower one."
+            "nothing to train on: lower one of them."
         )
 
 
 def _strata(labels: Ints | None, rows: Ints, rng: np.random.Generator) -> list[Ints]:
-    """The rows of each class that occurs, shuffled."""
+    """Return the rows of each class that occurs, shuffled."""
     if labels is None:
         return [rng.permutation(rows)]
     present = labels[rows]
@@ -180,13 +180,14 @@ def _strata(labels: Ints | None, rows: Ints, rng: np.random.Generator) -> list[I
 def _apportion(
     quotas: NDArray[np.float64], total: int, room: Ints, rng: np.random.Generator
 ) -> Ints:
-    """Whole counts near the quotas that add up to `total`, none above its room."""
+    """Return whole counts near the quotas with the sum `total`, none above its `room`."""
     counts = np.minimum(np.floor(quotas + 1e-9).astype(np.int64), room)
-    by_remainder = np.lexsort((rng.random(len(quotas)), counts - quotas))  # ties by lot
+    by_remainder = np.lexsort((rng.random(len(quotas)), counts - quotas))  # ties at random
     while (missing := total - int(counts.sum())) > 0:
         counts[[c for c in by_remainder if counts[c] < room[c]][:missing]] += 1
     return counts
 
 
 def _gather(parts: list[Ints]) -> Ints:
+    """Return the rows of all parts, sorted."""
     return np.sort(np.concatenate([np.empty(0, np.int64), *parts]))

@@ -1,10 +1,9 @@
-"""Files from the network: fetched once, checked, and either whole or not there.
+"""Downloads of files into a cache: each file once, checked by SHA-256, complete or absent.
 
-They are kept in the user's cache (`pooch.os_cache("vae-lab")`, or the folder that VAE_LAB_CACHE
-names). A file on its way is FILE.part; what arrived before an interruption is used by the next
-attempt, also from another mirror. Only when SHA-256 agrees does it get its name (pooch sees to
-that), so a file of that name and of the declared size is never half a file. One process fetches
-a file, others wait for it.
+The cache is `pooch.os_cache("vae-lab")` or the folder in the environment variable VAE_LAB_CACHE.
+A partial download is FILE.part; the next attempt continues it, also from another mirror. pooch
+renames it to FILE only if its SHA-256 is correct, so a file of that name and of the declared size
+is complete. One process downloads a file while others wait for it.
 """
 
 import http.client
@@ -20,35 +19,35 @@ from urllib.parse import urlsplit
 from vae.data.dataset import DataError
 
 CACHE = "VAE_LAB_CACHE"  # the environment variable
-CHUNK = 1 << 16  # bytes between two looks at `cancelled`
+CHUNK = 1 << 16  # bytes between two calls of `cancelled`
 TIMEOUT = 10.0  # seconds without a byte
 
-Progress = Callable[[int, int], None]  # (bytes there, bytes in all)
+Progress = Callable[[int, int], None]  # (bytes downloaded, bytes in total)
 Cancelled = Callable[[], bool]
 
 
 class DownloadError(DataError):
-    """No mirror gave the file; the message names each and why."""
+    """No mirror delivered the file; the message names each mirror and its failure."""
 
 
 class DownloadCancelledError(DataError):
-    """`cancelled` said so; what has arrived is kept for the next attempt."""
+    """`cancelled` returned True; the next attempt continues the partial download."""
 
 
 class _MirrorError(Exception):
-    """What is wrong with one mirror."""
+    """A failure of one mirror."""
 
 
 def cache() -> Path:
-    """The folder that downloads are kept in; it need not exist."""
+    """Return the folder of the downloads; it may not exist yet."""
     import pooch  # type: ignore[import-untyped]
 
-    own = os.environ.get(CACHE, "")
-    return Path(os.path.expanduser(own)) if own else Path(pooch.os_cache("vae-lab"))
+    folder = os.environ.get(CACHE, "")
+    return Path(os.path.expanduser(folder)) if folder else Path(pooch.os_cache("vae-lab"))
 
 
 def is_whole(file: Path, size: int) -> bool:
-    """Whether the file is there, whole: it was checked before it was given its name."""
+    """Return whether a file exists and has this size in bytes; `fetch` has checked its SHA-256."""
     return file.is_file() and file.stat().st_size == size
 
 
@@ -61,17 +60,17 @@ def fetch(
     progress: Progress | None = None,
     cancelled: Cancelled | None = None,
 ) -> Path:
-    """The file, downloaded from the first of the mirrors (URLs) that has it, if it is not there.
+    """Return the file, after downloading it from the first working mirror (URL) if it is missing.
 
-    `progress` is called with the bytes there and `size` after each piece; `cancelled` is asked
-    before each, and ends it with DownloadCancelledError. Raises DownloadError if no mirror
-    delivers, DataError if the folder cannot be written.
+    Calls `progress` with the downloaded bytes and `size` after each piece, and `cancelled` before
+    each piece. Raises DownloadCancelledError if `cancelled` returns True, DownloadError if no
+    mirror delivers the file, DataError if the folder cannot be written.
     """
     faults = []
     stop = cancelled or (lambda: False)
     if not is_whole(file, size):
         with _writing(file), _alone(file, stop):
-            for url in mirrors:  # of a file that came meanwhile, pooch asks none
+            for url in mirrors:  # pooch contacts none if another process has downloaded the file
                 fault = _from_mirror(file, url, sha256, partial(_stream, size, progress, stop))
                 if not fault:
                     break
@@ -82,10 +81,10 @@ def fetch(
 
 
 def _from_mirror(file: Path, url: str, sha256: str, stream: Callable[[str, Path], None]) -> str:
-    """Fetch, check and name the file; what was wrong, or nothing."""
+    """Download, check and rename the file; return the failure of the mirror, or ""."""
     import pooch
 
-    pooch.get_logger().setLevel("CRITICAL")  # the caller tells of it
+    pooch.get_logger().setLevel("CRITICAL")  # the caller reports the error
     part = file.with_name(file.name + ".part")
 
     def downloader(url: str, output_file: str, pooch: object) -> None:
@@ -100,7 +99,7 @@ def _from_mirror(file: Path, url: str, sha256: str, stream: Callable[[str, Path]
         except ValueError as error:
             if isinstance(error, DataError):
                 raise
-            if not resumed:  # else the part may have been at fault: once more from the start
+            if not resumed:  # a resumed part may be damaged: download again from the start
                 return "another file than the one expected (its SHA-256 differs)"
         else:
             return ""
@@ -108,7 +107,7 @@ def _from_mirror(file: Path, url: str, sha256: str, stream: Callable[[str, Path]
 
 
 def _stream(size: int, progress: Progress | None, stop: Cancelled, url: str, part: Path) -> None:
-    """Add to the part what it lacks; _MirrorError if the mirror does not give that."""
+    """Append the missing bytes to the part; raises _MirrorError if the mirror fails."""
     done = part.stat().st_size if part.is_file() else 0
     if done > size:
         part.unlink()
@@ -118,7 +117,7 @@ def _stream(size: int, progress: Progress | None, stop: Cancelled, url: str, par
     if done == size:
         return
     with _network():
-        answer = _opened(url, done)
+        answer = _request(url, done)
     done = done if answer.status == 206 else 0
     with answer, part.open("ab" if done else "wb") as file:
         while not stop() and (piece := _piece(answer)):
@@ -131,8 +130,8 @@ def _stream(size: int, progress: Progress | None, stop: Cancelled, url: str, par
                 progress(done, size)
     if stop():
         raise DownloadCancelledError(
-            f"The download of {part.stem} was cancelled after {done:,} of {size:,} bytes; it goes "
-            "on from there next time."
+            f"The download of {part.stem} was cancelled after {done:,} of {size:,} bytes; the "
+            "next attempt continues from there."
         )
     if done < size:
         raise _MirrorError(f"cut off after {done:,} of {size:,} bytes")
@@ -140,7 +139,7 @@ def _stream(size: int, progress: Progress | None, stop: Cancelled, url: str, par
 
 @contextmanager
 def _network() -> Iterator[None]:
-    """What goes wrong here is the mirror's fault, not that of the disk."""
+    """Convert errors of the network inside the block to _MirrorError; the disk is not involved."""
     try:
         yield
     except urllib.error.HTTPError as error:
@@ -152,12 +151,14 @@ def _network() -> Iterator[None]:
 
 
 def _piece(answer: http.client.HTTPResponse) -> bytes:
+    """Return the next bytes of a response, at most CHUNK; none at its end."""
     with _network():
         return answer.read1(CHUNK)
 
 
-def _opened(url: str, start: int) -> http.client.HTTPResponse:
-    """The answer to a request for the bytes from `start` on; anew where that cannot be had."""
+def _request(url: str, start: int) -> http.client.HTTPResponse:
+    """Return the response with the bytes from `start` on, or with all if the server has no
+    ranges."""
     headers = {"Accept-Encoding": "identity", "User-Agent": "vae-lab"}
     if start:
         headers["Range"] = f"bytes={start}-"
@@ -167,31 +168,31 @@ def _opened(url: str, start: int) -> http.client.HTTPResponse:
         )
     except urllib.error.HTTPError as error:
         if start and error.code == 416:
-            return _opened(url, 0)
+            return _request(url, 0)
         raise
-    given = (answer.headers.get("Content-Range") or "").replace("=", " ")
-    if answer.status == 206 and not given.startswith(f"bytes {start}-"):
+    content_range = (answer.headers.get("Content-Range") or "").replace("=", " ")
+    if answer.status == 206 and not content_range.startswith(f"bytes {start}-"):
         answer.close()
-        return _opened(url, 0)
+        return _request(url, 0)
     return answer
 
 
 @contextmanager
 def _writing(file: Path) -> Iterator[None]:
-    """A folder that can be written, or the sentence for it."""
+    """Create the folder of a file; raise a DataError if the block cannot write in it."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         yield
     except OSError as error:
         raise DataError(
-            f"{file.parent} cannot be written ({_reason(error)}): make room there or change its "
+            f"{file.parent} cannot be written ({_reason(error)}): free some space, change its "
             f"permissions, or let the environment variable {CACHE} name another folder."
         ) from error
 
 
 @contextmanager
 def _alone(file: Path, stop: Cancelled) -> Iterator[None]:
-    """One process at a time, and one thread."""
+    """Let one process and one thread at a time run the block for this file."""
     from filelock import FileLock, Timeout
 
     lock = FileLock(file.with_name(file.name + ".lock"))
@@ -201,7 +202,8 @@ def _alone(file: Path, stop: Cancelled) -> Iterator[None]:
         except Timeout:
             if stop():
                 raise DownloadCancelledError(
-                    f"The download of {file.name} was cancelled while another process had it."
+                    f"The download of {file.name} was cancelled while another process was "
+                    "downloading the file."
                 ) from None
     try:
         yield
@@ -210,7 +212,7 @@ def _alone(file: Path, stop: Cancelled) -> Iterator[None]:
 
 
 def _joined(faults: list[tuple[str, str]]) -> str:
-    """Each fault after the hosts that have it."""
+    """Return the failures as text: each one after its hosts."""
     hosts: dict[str, list[str]] = {}
     for host, fault in faults:
         hosts.setdefault(fault, []).append(host)
@@ -218,5 +220,6 @@ def _joined(faults: list[tuple[str, str]]) -> str:
 
 
 def _reason(error: object) -> str:
-    told = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return str(told).rstrip(".")
+    """Return the reason of an error as a clause without full stop."""
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return str(text).rstrip(".")

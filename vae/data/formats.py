@@ -1,10 +1,10 @@
-"""File formats of arrays: bytes → arrays. .npy and .npz as NumPy writes them, IDX as MNIST came.
+"""File formats of arrays: NumPy's .npy and .npz, and the IDX format of MNIST.
 
 IDX (LeCun, http://yann.lecun.com/exdb/mnist/): two zero bytes, a type byte, the number of axes,
 each axis as a big-endian 32-bit number, then the values, big-endian; often compressed with gzip.
 
-Nothing is unpickled. Every size is read from the header and checked, against what the file can
-hold and against LIMIT, before memory is asked for.
+Pickled objects are refused. Before memory is allocated, every size in a header is checked against
+the size of the file and against LIMIT.
 """
 
 import gzip
@@ -24,19 +24,19 @@ from vae.data.dataset import LIMIT, DataError
 
 IDX_TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 IDX_NAME = re.compile(r"^(?P<start>.*)images(?P<middle>[-.]idx)\d(?P<end>-ubyte)(\.gz)?$", re.I)
-GZIP_RATIO = 1100  # deflate shrinks to 1/1032 at best
+GZIP_RATIO = 1100  # deflate compresses at most by 1032
 EXAMPLES = ("x", "images", "image", "data", "arr_0")
 LABELS = ("labels", "label", "y", "targets", "target", "arr_1")
 
 
 @contextmanager
 def parsing(file: str, kind: str) -> Iterator[None]:
-    """Whatever a parser trips over in foreign bytes becomes one sentence about the file."""
+    """Convert every exception inside the block to a DataError about the file."""
     try:
         yield
     except DataError:
         raise
-    except Exception as error:  # parsers of foreign bytes raise nearly every kind
+    except Exception as error:  # parsers of damaged files raise nearly every type
         why = str(error).strip().split("\n")[0].rstrip(".") or type(error).__name__
         raise DataError(
             f"{file} is damaged, or not {kind} ({why}): save or download it again."
@@ -44,14 +44,14 @@ def parsing(file: str, kind: str) -> Iterator[None]:
 
 
 class Head(NamedTuple):
-    """What the header of an array in NumPy's format says, and why it cannot be read if so."""
+    """Shape in the header of an array in NumPy's format, or the error if it is unreadable."""
 
     shape: tuple[int, ...]
     fault: DataError | None = None
 
 
 def read_npy(path: Path) -> Array:
-    """The array of a .npy file."""
+    """Return the array of a .npy file; DataError if it is damaged, too large or pickled."""
     with parsing(path.name, "a .npy file"), path.open("rb") as file:
         _shape(file, path.stat().st_size, path.name)
         file.seek(0)
@@ -59,7 +59,7 @@ def read_npy(path: Path) -> Array:
 
 
 class Archive:
-    """An open .npz file: `heads` tells its arrays without reading them."""
+    """An .npz file. `heads` has the shapes of its arrays without reading the values."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -72,7 +72,7 @@ class Archive:
                         where = f"{path.name}: {name}"
                         try:
                             self.heads[name] = Head(_shape(file, info.file_size, where))
-                        except DataError as fault:  # no matter, if nothing asks for this array
+                        except DataError as fault:  # raised only when this array is read
                             self.heads[name] = Head((), fault)
 
     def __getitem__(self, name: str) -> Array:
@@ -86,7 +86,7 @@ class Archive:
             return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
 
     def raw(self) -> Raw:
-        """The examples and labels, found by their names; train and test parts if it has both."""
+        """Return the examples and labels, found by name; train and test part if it has both."""
         train = self._find(EXAMPLES, "train")
         if train is not None:
             test = self._find(EXAMPLES, "test")
@@ -103,7 +103,8 @@ class Archive:
         return None if name is None else self[name]
 
     def _find(self, bases: tuple[str, ...], part: str) -> str | None:
-        """The array of this role, whatever its case: x_train, train_images, …"""
+        """Return the name of the array with this role, such as x_train or train_images, in upper
+        or lower case; None if it is missing."""
         by_lower = {name.lower(): name for name in self.heads}
         for base in bases:
             for name in (f"{base}_{part}", f"{part}_{base}") if part else (base,):
@@ -112,31 +113,31 @@ class Archive:
         return None
 
     def _only(self) -> str:
-        """The only array with as many axes as examples have."""
+        """Return the name of the only array with two or more axes; DataError otherwise."""
         names = [name for name, head in self.heads.items() if len(head.shape) >= 2]
         faulty = [name for name, head in self.heads.items() if head.fault]
         if len(names) == 1 or (faulty and not names):
             return (names or faulty)[0]
         shapes = {name: "×".join(map(str, head.shape)) for name, head in self.heads.items()}
-        there = ", ".join(f"{name} ({shape})" for name, shape in shapes.items()) or "no array"
+        found = ", ".join(f"{name} ({shape})" for name, shape in shapes.items()) or "no array"
         raise DataError(
-            f"{self.path.name} holds {there}: name the examples x, and their labels labels."
+            f"{self.path.name} holds {found}: name the examples x and the labels labels."
         )
 
 
 def _shape(file: IO[bytes], size: int, where: str) -> tuple[int, ...]:
-    """The shape that the header of a file of `size` bytes declares; DataError if it cannot be."""
+    """Return the shape in the header of a file of `size` bytes; DataError if it is invalid."""
     version = np.lib.format.read_magic(file)
     readers = {
         (1, 0): np.lib.format.read_array_header_1_0,
         (2, 0): np.lib.format.read_array_header_2_0,
     }
     if version not in readers:
-        raise DataError(f"{where} has named columns: save plain numbers, one row an example.")
+        raise DataError(f"{where} has named columns: save plain numbers, one row per example.")
     shape, _, dtype = readers[version](file)
     if dtype.hasobject:
         raise DataError(
-            f"{where} holds Python objects, which would need unpickling, and that is refused: "
+            f"{where} holds Python objects. Reading them would need unpickling, which is refused: "
             "save numbers, or text as astype(str)."
         )
     if dtype.itemsize == 0 or any(n < 0 for n in shape):
@@ -146,20 +147,21 @@ def _shape(file: IO[bytes], size: int, where: str) -> tuple[int, ...]:
 
 
 def _check_size(declared: int, available: int, where: str) -> None:
+    """Raise DataError if the declared bytes exceed LIMIT or the available bytes."""
     if declared > LIMIT:
         raise DataError(
             f"{where} declares {declared / 2**30:,.1f} GiB, and at most {LIMIT // 2**30} GiB are "
-            "read: take fewer examples, or smaller numbers such as uint8."
+            "possible: use fewer examples, or a smaller type such as uint8."
         )
     if declared > available:
         raise DataError(
-            f"{where} is cut off: its header declares {declared:,} bytes, and there are not so "
-            "many: save or download it again."
+            f"{where} is cut off: its header declares {declared:,} bytes, and the file has fewer. "
+            "Save or download it again."
         )
 
 
 def read_idx(path: Path) -> Array:
-    """The array of an IDX file, compressed or not."""
+    """Return the array of an IDX file, compressed or not; DataError if it is damaged."""
     size = path.stat().st_size
     zipped = path.name.lower().endswith(".gz")
     with (
@@ -170,7 +172,7 @@ def read_idx(path: Path) -> Array:
 
 
 def parsed_idx(file: IO[bytes] | gzip.GzipFile, available: int, name: str) -> Array:
-    """The array of an open IDX file that holds at most so many bytes."""
+    """Return the array of an open IDX file that holds at most `available` bytes."""
     magic = file.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in IDX_TYPES or not magic[3]:
         raise DataError(
@@ -181,7 +183,7 @@ def parsed_idx(file: IO[bytes] | gzip.GzipFile, available: int, name: str) -> Ar
     dtype = np.dtype(IDX_TYPES[magic[2]])
     declared = math.prod(shape) * dtype.itemsize
     _check_size(declared, available - file.tell(), name)
-    content = file.read(declared + 1)  # to the end, where gzip checks its sum
+    content = file.read(declared + 1)  # up to the end, where gzip verifies its checksum
     if len(content) != declared:
         found = "more" if len(content) > declared else f"{len(content):,}"
         raise DataError(
@@ -192,11 +194,11 @@ def parsed_idx(file: IO[bytes] | gzip.GzipFile, available: int, name: str) -> Ar
 
 
 def read_idx_family(path: Path, labels: Path | None = None) -> Raw:
-    """An IDX file of images with its labels and, for train-…, the test part beside it."""
+    """Return images with their labels and, for train-…, the test part in the same folder."""
     x = read_idx(path)
     if x.ndim == 1:
         raise DataError(
-            f"{path.name} holds labels: give the images file; its labels are found beside it."
+            f"{path.name} holds labels: give the images file in the same folder instead."
         )
     labels = labels or _labels_of(path)
     test = _test_part_of(path)
@@ -216,7 +218,7 @@ def _test_part_of(images: Path) -> Path | None:
 
 
 def _beside(images: Path, renamed: list[tuple[str, str]], what: str, axes: str) -> Path | None:
-    """The first file that exists of those named like the images file but for these parts."""
+    """Return the first existing file with the name of the images file after these changes."""
     match = IDX_NAME.match(images.name)
     if match is None:
         return None

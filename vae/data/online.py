@@ -1,7 +1,8 @@
-"""Published data sets, downloaded when they are first used.
+"""Published data sets, downloaded at first use.
 
-A row is `f(examples, seed) -> Dataset` with the publisher's own test part; `examples` 0 takes all
-others too, another number a stratified subset. What each is, `sources` declares.
+A row is `f(examples, seed) -> Dataset`. The publisher's test part is always complete; of the other
+examples, `examples` 0 takes all, another number a stratified subset. `sources` describes each data
+set.
 """
 
 from pathlib import Path
@@ -13,7 +14,7 @@ from vae.data.sources import SOURCES
 
 
 def folder(name: str) -> Path:
-    """Where the files of a row are, or would be."""
+    """Return the folder of a row's files; the files may not exist yet."""
     source = SOURCES[name]
     if source.installed and all((source.installed / f.name).is_file() for f in source.files):
         return source.installed
@@ -21,64 +22,66 @@ def folder(name: str) -> Path:
 
 
 def on_disk(name: str) -> bool:
-    """Whether the row can be loaded without the network."""
-    source, there = SOURCES[name], folder(name)
-    return there == source.installed or all(is_whole(there / f.name, f.size) for f in source.files)
+    """Return whether a row can be loaded without the network."""
+    source, path = SOURCES[name], folder(name)
+    return path == source.installed or all(is_whole(path / f.name, f.size) for f in source.files)
 
 
 def download(
     name: str, progress: Progress | None = None, cancelled: Cancelled | None = None
 ) -> Path:
-    """The folder of a row's files, those that are not there downloaded.
+    """Return the folder of a row's files, after downloading the missing ones.
 
-    `progress` is called with the bytes there and the bytes of all files. Raises DataError.
+    `progress` receives the downloaded bytes and the bytes of all files. Raises DataError if no
+    mirror delivers a file or `cancelled` returns True.
     """
-    source, there = SOURCES[name], folder(name)
+    source, path = SOURCES[name], folder(name)
     done = 0
     for file in () if on_disk(name) else source.files:
-        part = _later(progress, done, source.size)
+        part = _of_all(progress, done, source.size)
         urls = [mirror + file.name for mirror in source.mirrors]
         try:
             fetch(
-                there / file.name, urls, file.sha256, file.size, progress=part, cancelled=cancelled
+                path / file.name, urls, file.sha256, file.size, progress=part, cancelled=cancelled
             )
         except DownloadError as error:
             raise DownloadError(_offline(name, error)) from error
         done += file.size
-    return there
+    return path
 
 
-def _later(progress: Progress | None, before: int, size: int) -> Progress | None:
-    """The progress of one file as that of all of them."""
+def _of_all(progress: Progress | None, before: int, size: int) -> Progress | None:
+    """Return a callback that converts the progress of one file to the progress of all files."""
     return progress and (lambda done, _: progress(before + done, size))
 
 
 def _offline(name: str, error: DownloadError) -> str:
+    """Return the error for a failed download, with the missing files and their folder."""
     files = [f.name for f in SOURCES[name].files if not is_whole(folder(name) / f.name, f.size)]
     return (
         f"{name} is not on this machine, and {error}: connect to the network, or put "
-        f"{', '.join(files)} into {cache() / name} (the environment variable {CACHE} names "
-        "another cache)."
+        f"{', '.join(files)} into {cache() / name} (the environment variable {CACHE} sets "
+        "another cache folder)."
     )
 
 
 def _load(name: str, examples: int, seed: int) -> Dataset:
+    """Return a published data set; DataError if its files have another shape or other classes."""
     source = SOURCES[name]
-    there = download(name)
-    raw = source.read(there / source.files[0].name)._replace(scale=255.0)
+    path = download(name)
+    raw = source.read(path / source.files[0].name)._replace(scale=255.0)
     whole = compose(name, name, raw)
     shape = (source.examples + source.test, *source.shape)
     if whole.x.shape != shape or len(whole.classes) != len(source.classes):
         raise DataError(
-            f"The files of {name} in {there} hold {whole.x.shape} and {len(whole.classes)} "
-            f"classes where {shape} and {len(source.classes)} belong: remove them, to download "
-            "them again."
+            f"The files of {name} in {path} hold {whole.x.shape} and {len(whole.classes)} classes "
+            f"instead of {shape} and {len(source.classes)}: remove them to download them again."
         )
     return subset(whole._replace(classes=source.classes, about=f"{source.about}."), examples, seed)
 
 
 def mnist(examples: int, seed: int) -> Dataset:
-    """Handwritten digits, 28×28 grey values, 60,000 and 10,000 to test (LeCun et al. 1998).
+    """Handwritten digits, 28×28 grey values, 60,000 and 10,000 for the test (LeCun et al. 1998).
 
     http://yann.lecun.com/exdb/mnist/
     """
@@ -86,16 +89,17 @@ def mnist(examples: int, seed: int) -> Dataset:
 
 
 def fashion_mnist(examples: int, seed: int) -> Dataset:
-    """Articles of clothing, 28×28 grey values, 60,000 and 10,000 to test (Xiao et al. 2017).
+    """Articles of clothing, 28×28 grey values, 60,000 and 10,000 for the test (Xiao et al. 2017).
 
-    https://arxiv.org/abs/1708.07747. Debian's package dataset-fashion-mnist is found by itself.
+    https://arxiv.org/abs/1708.07747. The files of Debian's package dataset-fashion-mnist are used
+    if it is installed.
     """
     return _load("fashion-mnist", examples, seed)
 
 
 def kmnist(examples: int, seed: int) -> Dataset:
-    """Cursive Japanese characters, 28×28 grey values, 60,000 and 10,000 to test (Clanuwat et al.
-    2018).
+    """Cursive Japanese characters, 28×28 grey values, 60,000 and 10,000 for the test (Clanuwat et
+    al. 2018).
 
     https://arxiv.org/abs/1812.01718
     """
@@ -104,16 +108,17 @@ def kmnist(examples: int, seed: int) -> Dataset:
 
 def emnist_letters(examples: int, seed: int) -> Dataset:
     """Handwritten letters, upper and lower case together, 28×28 grey values, 124,800 and 20,800
-    to test (Cohen et al. 2017).
+    for the test (Cohen et al. 2017).
 
-    https://arxiv.org/abs/1702.05373. The publisher stores them lying; here they stand.
+    https://arxiv.org/abs/1702.05373. The publisher's files are transposed; these letters are
+    upright.
     """
     return _load("emnist-letters", examples, seed)
 
 
 def cifar_10(examples: int, seed: int) -> Dataset:
-    """Colour photographs of ten kinds of things, 32×32, 50,000 and 10,000 to test (Krizhevsky
-    2009).
+    """Colour photographs of animals and vehicles in ten classes, 32×32, 50,000 and 10,000 for the
+    test (Krizhevsky 2009).
 
     https://www.cs.toronto.edu/~kriz/cifar.html, the binary version.
     """
@@ -121,8 +126,8 @@ def cifar_10(examples: int, seed: int) -> Dataset:
 
 
 def svhn(examples: int, seed: int) -> Dataset:
-    """House numbers from street views, 32×32 in colour, cropped to a digit, 73,257 and 26,032 to
-    test (Netzer et al. 2011).
+    """House numbers from street views, 32×32 in colour, cropped to a digit, 73,257 and 26,032 for
+    the test (Netzer et al. 2011).
 
     http://ufldl.stanford.edu/housenumbers/, format 2.
     """

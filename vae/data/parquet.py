@@ -1,13 +1,13 @@
 """A .parquet table → arrays.
 
-| columns | what they become |
+| columns | result |
 |---|---|
-| numbers | vectors, a column an element |
-| one of lists of numbers, all equally long | vectors |
-| one of pictures (their files' bytes, or a struct of bytes and path) | images |
+| numbers | vectors, one element per column |
+| a single column of lists of numbers, all of one length | vectors |
+| a column of pictures (bytes of a file, or a struct of bytes and path) | images |
 
-A column named label, labels, class, target or y, of whole numbers or text, is the labels. Beside
-pictures, other columns are left out.
+A column named label, labels, class, target or y, of whole numbers or text, holds the labels. With
+pictures, the other columns are ignored.
 """
 
 import io
@@ -24,19 +24,19 @@ from vae.data.dataset import LIMIT, DataError
 from vae.data.formats import parsing
 from vae.data.pictures import decoded
 
-INDEX = "__index_level_"  # what pandas adds
+INDEX = "__index_level_"  # prefix of the index columns of pandas
 BATCH = 16_384  # rows
 
 
 def read_parquet(path: Path) -> Raw:
-    """The examples, (N, D) or (N, C, H, W), and their labels, (N,)."""
+    """Return the examples, (N, D) or (N, C, H, W), and their labels, (N,); raises DataError."""
     with parsing(path.name, "a .parquet file"):
         table = _table(path)
     names = [name for name in table.column_names if not name.startswith(INDEX)]
     if len(set(names)) < len(names):
-        raise DataError(f"{path.name} has two columns of one name: rename one.")
+        raise DataError(f"{path.name} has two columns of the same name: rename one.")
     if not table.num_rows or not names:
-        raise DataError(f"{path.name} is empty: it has no rows, or no columns.")
+        raise DataError(f"{path.name} has no rows or no columns: save it again with data.")
     lower = [name.lower() for name in names]
     label = next((names[lower.index(name)] for name in LABELS if name in lower), None)
     rest = [name for name in names if name != label]
@@ -52,7 +52,7 @@ def read_parquet(path: Path) -> Raw:
 
 
 def _table(path: Path) -> Any:
-    """The table, its size checked before memory is asked for."""
+    """Return the table, after checking its size before memory is allocated."""
     import pyarrow as pa  # type: ignore[import-untyped]
     import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
@@ -61,7 +61,7 @@ def _table(path: Path) -> Any:
         declared = sum(about.row_group(k).total_byte_size for k in range(about.num_row_groups))
         if max(declared, 8 * about.num_rows * about.num_columns) > LIMIT:
             raise DataError(
-                f"{path.name} declares more than {LIMIT // 2**30} GiB: take fewer rows or columns."
+                f"{path.name} declares more than {LIMIT // 2**30} GiB: use fewer rows or columns."
             )
         batches, rows = [], 0
         for batch in file.iter_batches(BATCH, use_threads=False):
@@ -73,17 +73,18 @@ def _table(path: Path) -> Any:
 
 
 def _column(table: Any, name: str, file: str) -> Any:
-    """A column in one piece; DataError if a value is missing."""
+    """Return a column as one array; DataError if a value is missing."""
     column = table.column(name)
     if column.null_count:
         raise DataError(
-            f"{file}: column {name} lacks {column.null_count:,} values: fill in or remove them."
+            f"{file}: column {name} lacks {column.null_count:,} values: fill them in, or remove "
+            "their rows."
         )
     return column.combine_chunks()
 
 
 def _numbers(table: Any, names: list[str], file: str) -> Array:
-    """Columns of numbers side by side, or the only column of lists; int64 or float64, (N, D)."""
+    """Return the columns of numbers, or the only column of lists, as int64 or float64 (N, D)."""
     import pyarrow.types as kinds  # type: ignore[import-untyped]
 
     types = {name: table.schema.field(name).type for name in names}
@@ -93,7 +94,7 @@ def _numbers(table: Any, names: list[str], file: str) -> Array:
         if not (kinds.is_integer(kind) or kinds.is_floating(kind) or kinds.is_boolean(kind)):
             raise DataError(
                 f"{file}: column {name} holds {kind} and not numbers: remove it, or name it label "
-                "if it is the class; lists of numbers stand in a single column."
+                "if it is the class. A column of lists must be the only one besides the label."
             )
     columns = [_column(table, name, file).to_numpy(zero_copy_only=False) for name in names]
     whole = all(column.dtype.kind in "biu" for column in columns)
@@ -107,7 +108,7 @@ def _is_list(kind: Any) -> bool:
 
 
 def _lists(column: Any, name: str, file: str) -> Array:
-    """A column of equally long lists of numbers, (N, D)."""
+    """Return a column of lists of numbers, all of one length, as (N, D)."""
     import pyarrow.compute as pc  # type: ignore[import-untyped]
 
     lengths = np.unique(pc.list_value_length(column).to_numpy(zero_copy_only=False))
@@ -115,16 +116,19 @@ def _lists(column: Any, name: str, file: str) -> Array:
     if len(lengths) > 1 or not lengths[0] or flat.null_count:
         raise DataError(
             f"{file}: the lists of column {name} have {lengths.min()} to {lengths.max()} values, "
-            f"{flat.null_count:,} of them missing: make them equally long, and whole."
+            f"{flat.null_count:,} of them missing: give all lists the same length and no missing "
+            "values."
         )
     values = flat.to_numpy(zero_copy_only=False)
     if values.dtype.kind not in "biuf":
-        raise DataError(f"{file}: the lists of column {name} hold {flat.type} and not numbers.")
+        raise DataError(
+            f"{file}: the lists of column {name} hold {flat.type}: convert them to numbers."
+        )
     return np.asarray(values).reshape(len(column), -1)
 
 
 def _labels(table: Any, name: str, file: str) -> Array:
-    """The labels as numbers or text, (N,)."""
+    """Return the labels as numbers or text, (N,)."""
     import pyarrow as pa
 
     column = _column(table, name, file)
@@ -136,12 +140,13 @@ def _labels(table: Any, name: str, file: str) -> Array:
     if values.dtype.kind not in "biuf":
         raise DataError(
             f"{file}: column {name} holds {column.type}, and labels are whole numbers or text: "
-            "give it another name if it is not the class."
+            "rename it if it is not the class."
         )
     return np.asarray(values)
 
 
 def _holds_pictures(kind: Any) -> bool:
+    """Return whether a column of this type holds bytes, or structs with a field of bytes."""
     import pyarrow.types as kinds
 
     if kinds.is_struct(kind):
@@ -150,14 +155,17 @@ def _holds_pictures(kind: Any) -> bool:
 
 
 def _pictures(table: Any, name: str, file: str) -> tuple[Array, str]:
-    """A column of pictures' files, decoded, (N, C, H, W) uint8; and what was done to them."""
+    """Return a column of picture files, decoded to (N, C, H, W) uint8, and a note on changes."""
     import pyarrow.types as kinds
 
     column = _column(table, name, file)
     if kinds.is_struct(column.type):
         column = column.field("bytes")
     if column.null_count:
-        raise DataError(f"{file}: {column.null_count:,} pictures of column {name} are missing.")
+        raise DataError(
+            f"{file}: {column.null_count:,} pictures of column {name} are missing: remove their "
+            "rows."
+        )
     contents = column.to_pylist()
     openers: list[Callable[[], IO[bytes]]] = [partial(io.BytesIO, c) for c in contents]
     rows = zip(contents, openers, strict=True)

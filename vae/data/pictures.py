@@ -1,16 +1,16 @@
 """A folder or a .zip of pictures (.png, .jpg, .gif, .bmp, .webp) → arrays.
 
     pictures/cat.png …           no labels
-    pictures/cats/1.png …        the folders' names as labels
-    pictures/train/cats/1.png …  and pictures/test/…: a test part of its own
+    pictures/cats/1.png …        names of the folders as labels
+    pictures/train/cats/1.png …  and pictures/test/…: a predefined test part
 
-All become one size: the most common one, shrunk where its smaller side is above SIDE to have SIDE
-there. Others are scaled until they cover it and cropped to the centre. They are grey if every
-one is, else in colour; transparency is dropped, 16 bits become 8, of a moving picture the first
-counts, and the camera's note of what was up is followed.
+All pictures get the same size: the most common one, reduced until its smaller side has at most
+SIDE pixels. Pictures of other sizes are scaled to cover it and cropped to the centre. The result
+is grey if every picture is grey, otherwise in colour. Transparency is dropped, 16 bits are reduced
+to 8, only the first frame of an animation is used, and the EXIF orientation is applied.
 
-Nothing of a .zip is written to disk. A picture is refused by its header if it has more than
-MOST_PIXELS, so that a small file cannot ask for much memory.
+The members of a .zip are read in memory. A picture with more than MOST_PIXELS in its header is
+refused, so a small file cannot allocate much memory.
 """
 
 import io
@@ -35,10 +35,10 @@ HIDDEN = re.compile(r"(^|/)(__MACOSX/|\.[^./])")
 PARTS = {"train", "training", "val", "valid", "validation", "test", "testing"}
 TEST = {"test", "testing"}
 SIDE = 64  # pixels
-LEAST = 4  # pixels of either side
+LEAST = 4  # pixels, smallest width and height
 MOST_PIXELS = 64_000_000  # of one picture
 MOST_BYTES = 256 * 2**20  # of one file
-MOST_IN_ALL = 20_000_000_000  # pixels to decode
+MOST_IN_ALL = 20_000_000_000  # pixels of all pictures
 ORIENTATION = 0x0112  # EXIF
 GREY = ("1", "L", "LA", "La")
 
@@ -46,37 +46,38 @@ Size = tuple[int, int]  # width, height
 
 
 class Picture(NamedTuple):
-    """A picture that can be opened: its path within the folder or archive, and how."""
+    """A picture file in a folder or archive."""
 
-    parts: tuple[str, ...]
+    parts: tuple[str, ...]  # of its path inside the folder or archive
     size: int  # bytes
     open: Callable[[], IO[bytes]]
 
 
 def has_pictures(folder: Path) -> bool:
-    """Whether a folder holds pictures where they are looked for; the root is never meant."""
+    """Return whether a folder holds pictures at the supported places; never for the root /."""
     return folder.resolve() != folder.resolve().parent and bool(_inside(folder))
 
 
 def read_folder(folder: Path) -> Raw:
-    """The pictures of a folder, (N, C, H, W) uint8, and their labels."""
+    """Return the pictures of a folder, (N, C, H, W) uint8, and their labels; raises DataError."""
     return _read(folder.name, _inside(folder))
 
 
 def read_zip(path: Path) -> Raw:
-    """The pictures of a .zip file, (N, C, H, W) uint8, and their labels."""
+    """Return the pictures of a .zip, (N, C, H, W) uint8, and their labels; raises DataError."""
     with ExitStack() as stack:
         with parsing(path.name, "a .zip file"):
             archive = stack.enter_context(zipfile.ZipFile(path))
             found = [_member(archive, info, path.name) for info in _members(archive)]
         tops = {picture.parts[0] for picture in found if len(picture.parts) > 1}
         if len(tops) == 1 and all(len(p.parts) > 1 for p in found):
-            found = [p._replace(parts=p.parts[1:]) for p in found]  # the folder that was zipped
+            found = [p._replace(parts=p.parts[1:]) for p in found]  # drop the common folder
         return _read(path.name, found)
 
 
 def _inside(folder: Path) -> list[Picture]:
-    """The pictures in a folder and in its own folders, and within train and test in theirs."""
+    """Return the pictures in a folder and its subfolders, and in the subfolders of train and
+    test."""
     found = []
     for path in _listed(folder):
         if not path.is_dir():
@@ -95,6 +96,7 @@ def _inside(folder: Path) -> list[Picture]:
 
 
 def _listed(folder: Path) -> list[Path]:
+    """Return the visible entries of a folder; none without permission."""
     try:
         return [path for path in folder.iterdir() if not path.name.startswith(".")]
     except PermissionError:
@@ -106,6 +108,7 @@ def _opener(path: Path) -> Callable[[], IO[bytes]]:
 
 
 def _members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    """Return the pictures in an archive, without hidden files."""
     return [
         info
         for info in archive.infolist()
@@ -114,21 +117,23 @@ def _members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
 
 
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: str) -> Picture:
+    """Return a picture in an archive; DataError for an unsafe path or an encrypted file."""
     parts = tuple(part for part in info.filename.split("/") if part not in ("", "."))
     if info.filename.startswith("/") or ".." in parts or ":" in parts[0]:
         raise DataError(
-            f"{file}: {info.filename} leads out of the archive: make the archive again."
+            f"{file}: {info.filename} leads out of the archive: create the archive again."
         )
     if info.flag_bits & 1:
-        raise DataError(f"{file} is locked by a password: make the archive again without one.")
+        raise DataError(f"{file} is locked by a password: create it again without a password.")
     return Picture(parts, info.file_size, lambda: archive.open(info))
 
 
 def _read(file: str, pictures: list[Picture]) -> Raw:
+    """Return decoded pictures, the folders as labels, and the test part if there is one."""
     if not pictures:
         raise DataError(
-            f"{file} holds no pictures (.png, .jpg, .gif, .bmp or .webp), neither by themselves "
-            "nor in folders named after their classes."
+            f"{file} holds no pictures: put .png, .jpg, .gif, .bmp or .webp files into it, or "
+            "into folders named after their classes."
         )
     pictures = sorted(pictures, key=lambda p: p.parts)
     first = {p.parts[0].lower() if len(p.parts) > 1 else "" for p in pictures}
@@ -148,13 +153,14 @@ def _read(file: str, pictures: list[Picture]) -> Raw:
 
 
 def _labels(names: list[str], file: str) -> Array | None:
+    """Return the folder of each picture as its label; None if no picture is in a folder."""
     alone = names.count("")
     if alone == len(names):
         return None
     if alone:
         raise DataError(
             f"{file} has {alone:,} pictures beside its folders and {len(names) - alone:,} in "
-            "them: put each into the folder of its class, or all of them into one."
+            "them: put each picture into the folder of its class, or all into one folder."
         )
     return np.array(names)
 
@@ -162,15 +168,16 @@ def _labels(names: list[str], file: str) -> Array | None:
 def decoded(
     pictures: Sequence[tuple[str, int, Callable[[], IO[bytes]]]], file: str
 ) -> tuple[Array, str]:
-    """Pictures (name, bytes, opener) as one array, (N, C, H, W) uint8; and what was done."""
+    """Return pictures (name, bytes, opener) as one array, (N, C, H, W) uint8, and a note on their
+    size and colour; raises DataError."""
     sizes = [_measured(f"{file}: {name}", size, opener) for name, size, opener in pictures]
     if sum(width * height for width, height in sizes) > MOST_IN_ALL:
         raise DataError(f"{file} has too many pixels to decode: shrink the pictures first.")
     size = _common(sizes)
     if min(size) < LEAST or 3 * len(sizes) * size[0] * size[1] > LIMIT:
         raise DataError(
-            f"{file} holds {len(sizes):,} pictures of {size[0]}×{size[1]} pixels: they must be at "
-            f"least {LEAST} wide and high, and all of them fit into {LIMIT // 2**30} GiB."
+            f"{file} holds {len(sizes):,} pictures of {size[0]}×{size[1]} pixels: use pictures of "
+            f"at least {LEAST} pixels each way that together fit into {LIMIT // 2**30} GiB."
         )
     arrays = []
     for name, _, opener in pictures:
@@ -183,13 +190,13 @@ def decoded(
         for row, array in zip(x, arrays, strict=True):
             row[:] = array if array.ndim == 2 else array.transpose(2, 0, 1)
     changed = sum(found != size for found in sizes)
-    done = f", {changed:,} of them scaled and cropped to it" if changed else ""
+    done = f", {changed:,} of them scaled and cropped to this size" if changed else ""
     colour = "grey" if x.shape[1] == 1 else "in colour"
     return x, f", {size[0]}×{size[1]} pixels {colour}{done}"
 
 
 def _measured(where: str, nbytes: int, opener: Callable[[], IO[bytes]]) -> Size:
-    """Width and height as the header says, turned upright; DataError if there are too many."""
+    """Return width and height of the upright picture from its header; DataError if too large."""
     if nbytes > MOST_BYTES:
         raise DataError(f"{where} has {nbytes:,} bytes, too many for a picture: shrink it.")
     with (
@@ -201,18 +208,19 @@ def _measured(where: str, nbytes: int, opener: Callable[[], IO[bytes]]) -> Size:
         if size[0] * size[1] > MOST_PIXELS:
             raise DataError(
                 f"{where} has {size[0]:,}×{size[1]:,} pixels, and at most {MOST_PIXELS:,} are "
-                "read: shrink it."
+                "possible: shrink it."
             )
         return size[::-1] if _turned(image) else size
 
 
 def _turned(image: Image.Image) -> bool:
-    """Whether the camera lay on its side."""
+    """Return whether the EXIF orientation swaps width and height."""
     return image.format == "JPEG" and image.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8)
 
 
 def _common(sizes: list[Size]) -> Size:
-    """The most common size, of equally common ones the smallest, with SIDE at most below."""
+    """Return the most common size (the smallest if tied), reduced to a smaller side of at most
+    SIDE."""
     counts = Counter(sizes)
     width, height = min(counts, key=lambda size: (-counts[size], size[0] * size[1], size))
     shrink = min(1.0, SIDE / min(width, height))
@@ -220,10 +228,10 @@ def _common(sizes: list[Size]) -> Size:
 
 
 def _pixels(opened: IO[bytes], size: Size) -> Array:
-    """A picture of this size: (H, W) where it is grey, else (H, W, 3), uint8."""
+    """Return a picture scaled to this size, uint8 (H, W) if it is grey, otherwise (H, W, 3)."""
     with Image.open(opened, formats=FORMATS) as image:
         small = (2 * max(size), 2 * max(size))
-        image.draft(None, small)  # a JPEG need not be decoded finer than that
+        image.draft(None, small)  # decode a JPEG at a reduced resolution
         upright = ImageOps.exif_transpose(image) if _turned(image) else image
         if upright.mode.startswith("I"):
             deep = np.asarray(upright)
@@ -238,8 +246,8 @@ def _pixels(opened: IO[bytes], size: Size) -> Array:
 
 
 def fitted(name: str, content: bytes, shape: tuple[int, ...]) -> Array:
-    """A single picture as one of a data set's shape (C, H, W), uint8: scaled until it covers it,
-    cropped to the centre, and made grey where C is 1. Raises DataError if it cannot be read."""
+    """Return a picture in the shape (C, H, W) of a data set, uint8: scaled to cover the shape,
+    cropped to the centre, and converted to grey if C is 1. Raises DataError."""
     if not content:
         raise DataError(f"{name} is empty: save or download it again.")
     channels, height, width = shape

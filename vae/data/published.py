@@ -1,18 +1,18 @@
-"""Formats that single published data sets came in: CIFAR's records, EMNIST's zip, SVHN's .mat.
+"""File formats of single published data sets: CIFAR-10, EMNIST and SVHN.
 
 CIFAR-10 (https://www.cs.toronto.edu/~kriz/cifar.html, binary version): records of 3,073 bytes, the
-label and then 3×32×32 values, in five data_batch files and a test_batch, in a .tar.gz. (The
-version for Python is a pickle, which could run code, and is not read.)
+label and then 3×32×32 values, in five data_batch files and a test_batch, in a .tar.gz. The Python
+version is refused: it is a pickle, which could run code.
 
-EMNIST: MNIST's format, in a .zip, each picture transposed.
+EMNIST: MNIST's format in a .zip, with each picture transposed.
 
 MATLAB 5 (https://www.mathworks.com/help/pdf_doc/matlab/matfile_format.pdf): a header of 128 bytes,
-then elements, each of a type, a length and that many bytes. An array is an element of elements:
-flags, dimensions, name, values, the first dimension fastest; often compressed with zlib. It is
-parsed here because `scipy.io.loadmat` can end the process (a segmentation fault, met within 10,000
-randomly damaged files).
+then elements, each with a type, a length and that many bytes. An array is an element of elements:
+flags, dimensions, name, values with the first dimension fastest; often compressed with zlib. This
+module parses it because `scipy.io.loadmat` can crash the process (a segmentation fault within
+10,000 randomly damaged files).
 
-Nothing is unpacked to disk. What a file declares is checked before memory is asked for.
+Archives are unpacked in memory only. Declared sizes are checked before memory is allocated.
 """
 
 import gzip
@@ -40,7 +40,8 @@ MAT_TYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "
 
 
 def read_cifar(path: Path) -> Raw:
-    """The pictures, (N, 3, 32, 32), and labels in CIFAR-10's cifar-10-binary.tar.gz."""
+    """Return the pictures, (N, 3, 32, 32), and labels of cifar-10-binary.tar.gz; raises
+    DataError."""
     found: dict[str, Array] = {}
     with parsing(path.name, "CIFAR-10's binary version"), tarfile.open(path, "r:gz") as archive:
         for member in archive:
@@ -51,30 +52,32 @@ def read_cifar(path: Path) -> Raw:
     if not found:
         raise DataError(
             f"{path.name} holds no data_batch_1.bin: give CIFAR-10's binary version "
-            "(cifar-10-binary.tar.gz; the one for Python is a pickle and is refused)."
+            "(cifar-10-binary.tar.gz). The Python version is a pickle and is refused."
         )
     train = np.concatenate([found[name] for name in sorted(found)])
     return Raw(*_pictures(train), *((None, None) if test is None else _pictures(test)))
 
 
 def _records(archive: tarfile.TarFile, member: tarfile.TarInfo, file: str) -> Array:
-    """The records of a batch, (N, 3073)."""
+    """Return the records of a batch, (N, 3073)."""
     opened = archive.extractfile(member)
     content = b"" if opened is None or member.size > MOST else opened.read()
     if not content or len(content) != member.size or len(content) % RECORD:
         raise DataError(
-            f"{file}: {member.name} has {member.size:,} bytes and not records of {RECORD:,}: "
+            f"{file}: {member.name} has {member.size:,} bytes, not a multiple of {RECORD:,}: "
             "download it again."
         )
     return np.frombuffer(content, np.uint8).reshape(-1, RECORD)
 
 
 def _pictures(records: Array) -> tuple[Array, Array]:
+    """Return the pictures, (N, 3, 32, 32), and labels, (N,), of records."""
     return records[:, 1:].reshape(-1, 3, 32, 32), records[:, 0]
 
 
 def read_emnist(path: Path) -> Raw:
-    """The letters, (N, 28, 28), upright, and labels 1 to 26 in EMNIST's gzip.zip."""
+    """Return upright letters, (N, 28, 28), and labels 1 to 26 of EMNIST's gzip.zip; raises
+    DataError."""
     with parsing(path.name, "EMNIST's gzip.zip"), zipfile.ZipFile(path) as archive:
         x, labels, test, test_labels = (
             _idx_member(archive, f"gzip/emnist-letters-{part}-ubyte.gz")
@@ -95,25 +98,28 @@ def _idx_member(archive: zipfile.ZipFile, name: str) -> Array:
 
 
 def _upright(x: Array, file: str) -> Array:
+    """Return the transposed pictures; DataError unless they are (N, H, W)."""
     if x.ndim != 3:
         raise DataError(f"{file} holds no images of letters: download it again.")
     return x.transpose(0, 2, 1)
 
 
 def read_mat_family(path: Path) -> Raw:
-    """X, (N, 3, H, W), and y of a MATLAB file as SVHN's; the test part beside train_…."""
+    """Return X, (N, 3, H, W), and y of a MATLAB file; for train_…, also of test_… beside it."""
     beside = path.with_name(path.name.replace("train", "test"))
     test = read_mat(beside) if beside != path and beside.is_file() else (None, None)
     return Raw(*read_mat(path), *test)
 
 
 def read_mat(path: Path) -> tuple[Array, Array | None]:
-    """X of (H, W, C, N) as (N, C, H, W), and y as (N,) with 10 for 0, of a MATLAB 5 file."""
+    """Return X, (H, W, C, N) in the file, as (N, C, H, W), and y, (N,), of a MATLAB 5 file.
+
+    Labels from 1 to 10 become 1 to 9 and 0. Raises DataError."""
     with parsing(path.name, "a MATLAB 5 file (a newer one is HDF5: save it with -v7)"):
         arrays = dict(_arrays(path.read_bytes(), path.name))
     if "X" not in arrays or arrays["X"].ndim != 4:
         raise DataError(
-            f"{path.name} holds {', '.join(arrays) or 'no array'}: it needs X, of H×W×C×N, and y."
+            f"{path.name} holds {', '.join(arrays) or 'no array'}: save X, H×W×C×N, and y in it."
         )
     labels = arrays["y"].reshape(-1) if "y" in arrays else None
     if labels is not None and labels.size and labels.min() == 1 and labels.max() == 10:
@@ -122,7 +128,7 @@ def read_mat(path: Path) -> tuple[Array, Array | None]:
 
 
 def _arrays(content: bytes, file: str) -> Iterator[tuple[str, Array]]:
-    """The numeric arrays of a MATLAB 5 file by name."""
+    """Yield name and values of the numeric arrays of a MATLAB 5 file."""
     order = {b"IM": "<", b"MI": ">"}.get(content[126:128])
     if order is None or len(content) < 136:
         raise DataError(f"{file} is not a MATLAB 5 file: save it as .npz, or with -v7.")
@@ -135,11 +141,11 @@ def _arrays(content: bytes, file: str) -> Iterator[tuple[str, Array]]:
 
 
 def _elements(content: memoryview, order: str) -> Iterator[tuple[int, memoryview]]:
-    """The elements in order: type and bytes."""
+    """Yield type and bytes of each element, in order."""
     at = 0
     while at + 8 <= len(content):
         kind, size = struct.unpack_from(f"{order}II", content, at)
-        small = kind >> 16  # bytes within the tag itself
+        small = kind >> 16  # number of bytes stored inside the tag
         start, size, kind = (at + 4, small, kind & 0xFFFF) if small else (at + 8, size, kind)
         if start + size > len(content):
             raise ValueError("an element is cut off")
@@ -149,6 +155,7 @@ def _elements(content: memoryview, order: str) -> Iterator[tuple[int, memoryview
 
 
 def _inflated(body: memoryview, file: str) -> memoryview:
+    """Return decompressed bytes; DataError if they are incomplete or exceed LIMIT."""
     stream = zlib.decompressobj()
     content = stream.decompress(body, LIMIT)
     if not stream.eof:
@@ -157,14 +164,17 @@ def _inflated(body: memoryview, file: str) -> memoryview:
 
 
 def _matrix(body: memoryview, order: str, file: str) -> tuple[str, Array] | None:
-    """Name and values of an array; None for what is not one of real numbers."""
+    """Return name and values of an array; None if it does not hold real numbers."""
     parts = list(_elements(body, order))
     if len(parts) != 4 or parts[3][0] not in MAT_TYPES:
         return None
     dims = np.frombuffer(parts[1][1], f"{order}i4")
     dtype = np.dtype(order + MAT_TYPES[parts[3][0]])
     if (dims < 0).any() or math.prod(map(int, dims)) * dtype.itemsize != len(parts[3][1]):
-        raise DataError(f"{file} declares dimensions {dims.tolist()} and holds other: damaged.")
+        raise DataError(
+            f"{file} is damaged: dimensions {dims.tolist()} do not match its values. Download it "
+            "again."
+        )
     values = np.frombuffer(parts[3][1], dtype).reshape(tuple(map(int, dims)), order="F")
     name = bytes(parts[2][1]).decode("latin-1").rstrip("\0")
     return name, values.astype(dtype.newbyteorder("="), copy=False)

@@ -1,7 +1,7 @@
-"""What the published data sets are and where their files come from, known without the network.
+"""Descriptions of the published data sets and the addresses of their files.
 
-Sizes in bytes and SHA-256 are those of TensorFlow Datasets (https://github.com/tensorflow/datasets,
-url_checksums); torchvision names the same files by MD5. Mirrors are tried in order.
+Sizes in bytes and SHA-256 are from TensorFlow Datasets (https://github.com/tensorflow/datasets,
+url_checksums); torchvision has the MD5 of the same files. Mirrors are tried in order.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ DEBIAN = Path("/usr/share/datasets/fashion-mnist")  # package dataset-fashion-mn
 
 
 class Remote(NamedTuple):
-    """A file as its publisher made it."""
+    """Name, size and SHA-256 of a published file."""
 
     name: str
     size: int  # bytes
@@ -25,17 +25,17 @@ class Remote(NamedTuple):
 
 
 class Source(NamedTuple):
-    """What a published data set is and where its files are."""
+    """Description of a published data set and the location of its files."""
 
-    about: str  # one sentence, without its point
-    examples: int  # besides the test part
+    about: str  # one sentence without full stop
+    examples: int  # without the test part
     test: int
     shape: tuple[int, ...]
     classes: tuple[str, ...]
-    read: Callable[[Path], Raw]  # takes the first file; the others lie beside it
-    mirrors: tuple[str, ...]  # folders
+    read: Callable[[Path], Raw]  # takes the first file; the others are in the same folder
+    mirrors: tuple[str, ...]  # URLs of folders
     files: tuple[Remote, ...]
-    installed: Path | None = None  # where a package puts the files
+    installed: Path | None = None  # folder of a system package with the files
 
     @property
     def size(self) -> int:
@@ -44,7 +44,7 @@ class Source(NamedTuple):
 
 
 def _four(*rows: tuple[int, str]) -> tuple[Remote, ...]:
-    """The four files of a data set in MNIST's format."""
+    """Return the four files of a data set in MNIST's format."""
     kinds = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
     return tuple(Remote(f"{kind}-ubyte.gz", *row) for kind, row in zip(kinds, rows, strict=True))
 
@@ -137,7 +137,7 @@ SOURCES: dict[str, Source] = {
         ),
     ),
     "cifar-10": Source(
-        "Colour photographs of ten kinds of things (Krizhevsky 2009)",
+        "Colour photographs of animals and vehicles in ten classes (Krizhevsky 2009)",
         50_000,
         10_000,
         (3, 32, 32),

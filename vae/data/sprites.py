@@ -1,13 +1,13 @@
 """Small white shapes on black, drawn with independent known factors.
 
 After dSprites (Matthey et al. 2017, https://github.com/google-deepmind/dsprites-dataset): a
-square, an ellipse or a heart, of one of 6 scales, at one of 40 orientations and of 32 × 32 places;
-each factor is drawn evenly and independently of the others. There a picture has 64×64 pixels of 0
-or 1; here its size is an option, and the share of a pixel that the shape covers is its grey value.
+square, an ellipse or a heart with one of 6 scales, 40 orientations and 32 × 32 positions. Each
+factor is uniform and independent of the others. dSprites has 64×64 pixels of 0 or 1; here the size
+is an option, and a pixel's grey value is the share of its area inside the shape.
 
-In a shape's own coordinates (u to the right, v up) no point of it is farther than 1 from the
-origin, so that it may turn in its place: the square is max(|u|, |v|) ≤ 1/√2, the ellipse
-u² + 4v² ≤ 1, and the heart (p² + q² - 1)³ ≤ p²q³ with p = HEART·u, q = HEART·v + LIFT.
+In the coordinates of a shape (u to the right, v up) all its points are within distance 1 of the
+origin, so a rotation keeps it inside the same circle. The square is max(|u|, |v|) ≤ 1/√2, the
+ellipse u² + 4v² ≤ 1, and the heart (p² + q² - 1)³ ≤ p²q³ with p = HEART·u, q = HEART·v + LIFT.
 """
 
 from typing import Annotated
@@ -23,10 +23,10 @@ from vae.data.synthetic import number_drawn
 SHAPES = ("square", "ellipse", "heart")
 SCALES = 6  # evenly from 0.5 to 1
 ORIENTATIONS = 40  # a full turn
-PLACES = 32  # in either direction
+PLACES = 32  # positions in x and in y
 RADIUS = 0.22  # of the circle around a shape of scale 1, in widths of the picture
 HEART, LIFT = 1.25, 0.25  # the curve lies within 1.25 of the point 0.25 above its origin
-SUBPIXELS = 4  # squared points a pixel
+SUBPIXELS = 4  # points per pixel in each direction
 
 
 def shapes(
@@ -36,18 +36,18 @@ def shapes(
     size: Annotated[
         int,
         Option(
-            "Width and height of a picture in pixels. Larger draws the shapes' outlines finer and "
-            "takes longer to learn.",
+            "Width and height of a picture in pixels. Larger pictures have finer outlines and "
+            "take longer to learn.",
             low=12,
             high=64,
             label="Picture size",
         ),
     ] = 32,
 ) -> Dataset:
-    """Squares, ellipses and hearts of independent size, orientation and place (after dSprites,
+    """Squares, ellipses and hearts of independent size, orientation and position (after dSprites,
     Matthey et al. 2017).
 
-    As uint8 (N, 1, size, size). Factors: shape 0, 1, 2; scale 0.5 to 1; orientation in degrees,
+    x is uint8 (N, 1, size, size). Factors: shape 0, 1, 2; scale 0.5 to 1; orientation in degrees,
     0 to 351, anticlockwise; x from left to right and y from bottom to top, 0 to 1.
     """
     n = number_drawn(examples, 5000, size * size)
@@ -71,29 +71,29 @@ def shapes(
         classes=SHAPES,
         factors=factors,
         about="A white square, ellipse or heart on black, of independent size, orientation and "
-        "place. 5,000 unless another number is asked.",
+        "position. 5,000 by default.",
     )
 
 
 def draw_shapes(
     shape: Floats, scale: Floats, orientation: Floats, x: Floats, y: Floats, size: int
 ) -> NDArray[np.uint8]:
-    """Pictures, (N, 1, size, size), of these shapes; the factors, each (N,), as `shapes` says."""
+    """Return pictures (N, 1, size, size) of shapes with these factors, each (N,), as in `shapes`."""
     pictures = np.empty((len(shape), 1, size, size), np.uint8)
-    step = max(1, 500_000 // (size * SUBPIXELS) ** 2)  # so many at a time, to stay in cache
+    step = max(1, 500_000 // (size * SUBPIXELS) ** 2)  # pictures at a time that fit the CPU cache
     for start in range(0, len(shape), step):
         part = slice(start, start + step)
-        own = _own(scale[part], orientation[part], x[part], y[part], size * SUBPIXELS)
-        inside = _inside(shape[part], *own)
+        u, v = _coordinates(scale[part], orientation[part], x[part], y[part], size * SUBPIXELS)
+        inside = _inside(shape[part], u, v)
         share = inside.reshape(-1, size, SUBPIXELS, size, SUBPIXELS).mean((2, 4))
         pictures[part, 0] = np.rint(255 * share)
     return pictures
 
 
-def _own(
+def _coordinates(
     scale: Floats, orientation: Floats, x: Floats, y: Floats, pixels: int
 ) -> tuple[Floats, Floats]:
-    """u and v, each (N, pixels, pixels), of the pixels' centres in the shapes' coordinates."""
+    """Return u and v, each (N, pixels, pixels), of the pixel centres in the shapes' coordinates."""
     at = ((np.arange(pixels) + 0.5) / pixels).astype(np.float32)
     right = at - (RADIUS + (1 - 2 * RADIUS) * x)[:, None]  # (N, pixels)
     up = (1 - at) - (RADIUS + (1 - 2 * RADIUS) * y)[:, None]
@@ -105,7 +105,7 @@ def _own(
 
 
 def _inside(shape: Floats, u: Floats, v: Floats) -> NDArray[np.bool_]:
-    """Whether each point lies in its picture's shape, (N, pixels, pixels)."""
+    """Return whether each point lies inside the shape of its picture, (N, pixels, pixels)."""
     inside = np.empty(u.shape, np.bool_)
     for kind, rule in enumerate((_square, _ellipse, _heart)):
         rows = shape == kind

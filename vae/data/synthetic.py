@@ -1,12 +1,13 @@
-"""Data drawn by formula, so that what generated each example is known.
+"""Synthetic data sets with known generating factors.
 
-A row is `f(examples, seed, *, <own options>) -> Dataset`; `examples` 0 draws the row's default
-number, and equal arguments draw equal data.
+A row is `f(examples, seed, *, <options>) -> Dataset`. `examples` 0 draws the row's default number.
+Equal arguments draw equal data.
 
-The moon is a unit sphere seen from the front: u to the right, v up, w = sqrt(1 - u² - v²) towards
-us. The phase f runs from 0 (new) over 1/2 (full) to 1 (new again); with θ = 2πf the sun stands in
-the direction s = (sin θ, 0, -cos θ). A point n of the sphere is lit where n·s > 0: the terminator
-is the half-ellipse u = cos θ · sqrt(1 - v²), and the lit share of the disc is (1 - cos θ) / 2.
+The moon is a unit sphere viewed from the front: u to the right, v up, w = sqrt(1 - u² - v²)
+towards the viewer. The phase f runs from 0 (new) over 1/2 (full) to 1 (new again). With θ = 2πf
+the direction of the sun is s = (sin θ, 0, -cos θ). A point n of the sphere is lit where n·s > 0: the
+terminator is the half-ellipse u = cos θ · sqrt(1 - v²), and the lit share of the disc is
+(1 - cos θ) / 2.
 """
 
 from typing import Annotated
@@ -29,7 +30,7 @@ PHASES = (
     "waning crescent",
 )
 
-# The near side's larger seas, (u, v, radius, depth), and the bright ground around Tycho.
+# Larger maria of the near side, (u, v, radius, depth), and the bright ground around Tycho.
 MARIA = (
     (-0.30, 0.50, 0.26, 0.40),  # Imbrium
     (0.22, 0.44, 0.16, 0.38),  # Serenitatis
@@ -41,10 +42,10 @@ MARIA = (
     (-0.52, -0.38, 0.11, 0.34),  # Humorum
     (-0.10, -0.70, 0.12, -0.14),  # Tycho
 )
-RADIUS = 0.88  # of the moon, in halves of the picture's width
-EARTHSHINE = 0.09  # brightness of the unlit part beside the lit one
+RADIUS = 0.88  # of the moon, in half widths of the picture
+EARTHSHINE = 0.09  # brightness of the unlit part relative to the lit part
 BRIGHTNESS = 250.0  # grey value of fully lit bright ground
-SUBPIXELS = 4  # the terminator and the limb are averaged over so many squared points a pixel
+SUBPIXELS = 4  # points per pixel in each direction that the light is averaged over
 
 
 def moon_phases(
@@ -54,8 +55,8 @@ def moon_phases(
     size: Annotated[
         int,
         Option(
-            "Width and height of a picture in pixels. Larger shows more of the moon's face and "
-            "takes longer to learn.",
+            "Width and height of a picture in pixels. Larger pictures show more details and take "
+            "longer to learn.",
             low=8,
             high=64,
             label="Picture size",
@@ -64,17 +65,17 @@ def moon_phases(
     tilt: Annotated[
         float,
         Option(
-            "How far the moon may be turned either way, in degrees. 0 leaves the phase as the "
-            "only factor; larger makes the orientation a second one.",
+            "Largest rotation of the moon in either direction, in degrees. With 0 the phase is "
+            "the only factor; larger values vary the orientation more.",
             low=0.0,
             high=180.0,
             label="Largest tilt",
         ),
     ] = 90.0,
 ) -> Dataset:
-    """Pictures of the moon, phase and orientation uniform.
+    """Pictures of the moon with uniform phase and orientation.
 
-    As uint8 (N, 1, size, size). Factors: phase in [0, 1); orientation in degrees, in
+    x is uint8 (N, 1, size, size). Factors: phase in [0, 1); orientation in degrees, in
     [-tilt, tilt].
     """
     n = number_drawn(examples, 2000, size * size)
@@ -88,21 +89,22 @@ def moon_phases(
         labels=np.floor(8 * phase.astype(np.float64) + 0.5).astype(np.int64) % 8,
         classes=PHASES,
         factors={"phase": phase, "orientation": orientation},
-        about="Drawings of the moon from new to full and back, turned by a random angle; each "
-        "class is an eighth of the cycle around its name. 2,000 unless another number is asked.",
+        about="Drawings of the moon in all phases, rotated by a random angle; each class is an "
+        "eighth of the cycle, centred on its name. 2,000 by default.",
     )
 
 
 def draw_moons(phase: Floats, orientation: Floats, size: int) -> NDArray[np.uint8]:
-    """Pictures, (N, 1, size, size), of moons at these phases (0 to 1) and orientations (degrees).
+    """Return pictures (N, 1, size, size) of moons with these phases (0 to 1) and orientations
+    (degrees).
 
-    The orientation is the angle of the line through the horns, anticlockwise from upright; at 0
-    the waxing moon is lit on the right. The face turns with it.
+    The orientation is the angle of the line through the horns, anticlockwise from upright. At 0
+    the waxing moon is lit on the right. The maria rotate with it.
     """
     pictures = np.empty((len(phase), 1, size, size), np.uint8)
     theta = 2 * np.pi * phase.astype(np.float64)
     angle = np.radians(orientation.astype(np.float64))
-    step = max(1, 500_000 // (size * SUBPIXELS) ** 2)  # so many at a time, to stay in cache
+    step = max(1, 500_000 // (size * SUBPIXELS) ** 2)  # pictures at a time that fit the CPU cache
     for start in range(0, len(phase), step):
         part = slice(start, start + step)
         fine = _light(*_turned(angle[part], size * SUBPIXELS), theta[part, None, None])
@@ -112,7 +114,7 @@ def draw_moons(phase: Floats, orientation: Floats, size: int) -> NDArray[np.uint
 
 
 def _turned(angle: NDArray[np.float64], pixels: int) -> tuple[Floats, Floats]:
-    """u and v, each (N, pixels, pixels), of the pixels' centres for moons turned by the angles."""
+    """Return u and v, each (N, pixels, pixels), of the pixel centres on moons with these angles."""
     centre = ((np.arange(pixels) + 0.5) / pixels * 2 - 1) / RADIUS
     right, up = (c.astype(np.float32) for c in np.meshgrid(centre, -centre))
     cos, sin = (f(angle).astype(np.float32)[:, None, None] for f in (np.cos, np.sin))
@@ -120,8 +122,8 @@ def _turned(angle: NDArray[np.float64], pixels: int) -> tuple[Floats, Floats]:
 
 
 def _light(u: Floats, v: Floats, theta: NDArray[np.float64]) -> Floats:
-    """What falls on the moon, in [0, 1], dimmed towards terminator and limb; 0 beside the moon."""
-    depth = 1 - u * u - v * v  # w², negative beside the disc
+    """Return the light on the moon, in [0, 1], dimmer near terminator and limb; 0 outside it."""
+    depth = 1 - u * u - v * v  # w², negative outside the disc
     w = np.sqrt(np.maximum(depth, 0))
     sun = u * np.sin(theta).astype(np.float32) - w * np.cos(theta).astype(np.float32)  # n·s
     sunlight = np.where(sun > 0, np.minimum(1, 0.6 + 2 * sun), np.float32(EARTHSHINE))
@@ -129,7 +131,7 @@ def _light(u: Floats, v: Floats, theta: NDArray[np.float64]) -> Floats:
 
 
 def _ground(u: Floats, v: Floats) -> Floats:
-    """How bright the moon's face is, in [0, 1]: highland with seas."""
+    """Return the brightness of the moon's surface, in [0, 1]: highlands and maria."""
     bright = np.full_like(u, 0.94)
     for at_u, at_v, radius, dark in MARIA:
         near = ((u - at_u) ** 2 + (v - at_v) ** 2) / radius**2
@@ -147,23 +149,24 @@ def mixture(
     radius: Annotated[
         float,
         Option(
-            "Distance of each Gaussian's centre from the origin. Larger moves them apart.",
+            "Distance of each Gaussian's centre from the origin. Larger values separate the "
+            "Gaussians more.",
             low=0.0,
             high=100.0,
         ),
-    ] = 3.0,  # a spread well above 1, where a learned sigma starts: latents do not collapse
+    ] = 3.0,  # a spread well above 1, the initial learned sigma, so latents do not collapse
     sd: Annotated[
         float,
         Option(
             "Standard deviation of each Gaussian in both directions, in the unit of the radius. "
-            "Larger blurs them into one another.",
+            "Larger values make the Gaussians overlap more.",
             low=0.0,
             high=100.0,
             label="Standard deviation",
         ),
     ] = 0.3,
 ) -> Dataset:
-    """Points in the plane, labelled by the Gaussian that each came from. As float32 (N, 2)."""
+    """Points in the plane; the label is the Gaussian of the point. x is float32 (N, 2)."""
     n = number_drawn(examples, 2000, 8)
     rng = np.random.default_rng(seed)
     labels = rng.integers(components, size=n)
@@ -174,22 +177,21 @@ def mixture(
         scale=1.0,
         labels=labels,
         classes=tuple(str(k + 1) for k in range(components)),
-        about="Points from Gaussians whose centres stand evenly on a circle. 2,000 unless another "
-        "number is asked.",
+        about="Points from Gaussians with centres evenly spaced on a circle. 2,000 by default.",
     )
 
 
 def centres(components: int, radius: float) -> NDArray[np.float64]:
-    """Centres of the mixture's Gaussians, (components, 2): anticlockwise, the first one on top."""
+    """Return the centres of the Gaussians, (components, 2): anticlockwise, starting at the top."""
     angle = np.pi / 2 + 2 * np.pi * np.arange(components) / components
     return radius * np.stack([np.cos(angle), np.sin(angle)], axis=1)
 
 
 def number_drawn(examples: int, default: int, nbytes: int) -> int:
-    """How many to draw; DataError if they would not fit."""
+    """Return the number of examples to draw; DataError if they need more than LIMIT bytes."""
     if not 0 <= examples * nbytes <= LIMIT:
         raise DataError(
-            f"{examples} examples of {nbytes} bytes cannot be drawn: ask for between 1 and "
+            f"{examples} examples of {nbytes} bytes cannot be drawn: choose a number from 1 to "
             f"{LIMIT // nbytes}, or 0 for {default}."
         )
     return examples or default

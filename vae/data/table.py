@@ -1,4 +1,4 @@
-"""The table of data sets, and the one way from a name or a path to a `Dataset`."""
+"""The table of data sets, and `load`, which turns a name or a path into a `Dataset`."""
 
 import difflib
 import os
@@ -42,7 +42,7 @@ OFFLINE = tuple(name for name in DATASETS if name not in SOURCES)  # rows that n
 
 
 class Summary(NamedTuple):
-    """A row of the table for people."""
+    """Description of a row of the table for users."""
 
     name: str
     examples: int  # by default
@@ -50,28 +50,28 @@ class Summary(NamedTuple):
     classes: tuple[str, ...]
     factors: tuple[str, ...]
     about: str
-    download: int = 0  # bytes that loading it would fetch; 0 where it is on this machine
+    download: int = 0  # bytes to download before use; 0 if it is on this machine
 
 
 def load(
     data: str, *, examples: int = 0, seed: int = 0, options: Mapping[str, Any] | None = None
 ) -> Dataset:
-    """The data set of this name, or in the file at this path.
+    """Return the data set of this name, or of the file at this path.
 
-    `examples` is how many to draw from a formula, or to take of real data (stratified, its own
-    test part whole); 0 takes the row's default number, or all. `options` are those that the row
-    declares. Raises DataError, or ValueError for an option.
+    `examples` is the number of examples to draw from a synthetic row, or to select from other data
+    (stratified, with a complete test part). 0 takes the row's default number, or all. `options`
+    are the options of the row. Raises DataError, or ValueError for an invalid option.
     """
     options = options or {}
     if data not in DATASETS:
         if options:
-            raise DataError(f"A file has no options, and {', '.join(options)} was given.")
+            raise DataError(f"A file has no options: remove {', '.join(options)}.")
         return subset(_file(data), examples, seed)
     specs = options_of(DATASETS[data])
     if specs:
         refuse_unknown(options, list(specs))
     elif options:
-        raise DataError(f"{data} has no options, and {', '.join(options)} was given.")
+        raise DataError(f"{data} has no options: remove {', '.join(options)}.")
     for name, value in options.items():
         check(Field(*specs[name], group=""), value)
     with _offline():
@@ -81,11 +81,11 @@ def load(
 def download(
     name: str, progress: Progress | None = None, cancelled: Cancelled | None = None
 ) -> Path:
-    """The folder of a published row's files, those that are not on this machine downloaded.
+    """Return the folder of a published row's files, after downloading the missing ones.
 
-    `progress` is called with the bytes there and the bytes of all files; `cancelled` is asked all
-    the while, and ends it with DownloadCancelledError: what has arrived is kept for the next
-    attempt. Raises DataError.
+    `progress` receives the downloaded bytes and the bytes of all files. If `cancelled` returns
+    True, the download raises DownloadCancelledError; the next attempt continues it. Raises
+    DataError.
     """
     with _offline():
         return online.download(name, progress, cancelled)
@@ -93,49 +93,49 @@ def download(
 
 @contextmanager
 def _offline() -> Iterator[None]:
-    """Where nothing can be downloaded, tell what there is."""
+    """Add the data sets that need no network to the message of a DownloadError."""
     try:
         yield
     except DownloadError as error:
-        there = [*OFFLINE, *(name for name in SOURCES if on_disk(name))]
+        local = [*OFFLINE, *(name for name in SOURCES if on_disk(name))]
         raise DownloadError(
-            f"{error} Without the network there are {', '.join(there)}, and files of your own by "
-            "their path (--data PATH)."
+            f"{error} Without the network, use {', '.join(local)}, or a file of yours "
+            "(--data PATH)."
         ) from error
 
 
 def summary() -> list[Summary]:
-    """What each row of the table is, in order; the published ones as they declare, so that
-    nothing is downloaded.
-    """
-    return [_declared(name) if name in SOURCES else _drawn(name) for name in DATASETS]
+    """Return the descriptions of all rows in the order of the table, without any download."""
+    return [_from_source(name) if name in SOURCES else _from_data(name) for name in DATASETS]
 
 
-def _drawn(name: str) -> Summary:
+def _from_data(name: str) -> Summary:
     d = load(name)
     return Summary(name, len(d.x), d.event_shape, d.classes, tuple(d.factors), d.about)
 
 
-def _declared(name: str) -> Summary:
+def _from_source(name: str) -> Summary:
     source = SOURCES[name]
-    there = on_disk(name)
+    local = on_disk(name)
     mib = source.size / 2**20
-    where = "on this machine" if there else f"{mib:,.0f} MiB to download when first used"
+    where = "on this machine" if local else f"{mib:,.0f} MiB to download at first use"
     shape = "×".join(map(str, source.shape))
-    about = f"{source.about}; {source.examples:,} and {source.test:,} to test, {shape}; {where}."
+    about = (
+        f"{source.about}; {source.examples:,} and {source.test:,} for the test, {shape}; {where}."
+    )
     number = source.examples + source.test
-    size = 0 if there else source.size
+    size = 0 if local else source.size
     return Summary(name, number, source.shape, source.classes, (), about, size)
 
 
 def _file(data: str) -> Dataset:
-    """The file at a path; DataError for what is neither a path nor a name."""
+    """Return the data set in the file at a path; DataError if there is neither file nor row."""
     name = os.path.basename(data)
     close = difflib.get_close_matches(name.lower(), DATASETS, 1, 0.5)
     if os.path.exists(data) or "." in name or (os.sep in data and not close):
         return read(data)
-    hint = f"did you mean {close[0]}? " if close else ""
+    hint = f": did you mean {close[0]}?" if close else "."
     raise DataError(
-        f"There is no data set {name!r}: {hint}There are {', '.join(DATASETS)}, and the path of a "
-        f"file works too: {KINDS}."
+        f"There is no data set {name!r}{hint} Choose one of {', '.join(DATASETS)}, or give the "
+        f"path of a file: {KINDS}."
     )
