@@ -130,6 +130,6 @@ def test_the_command_tells_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     told = capsys.readouterr().out
     assert "1,797 (1,437 train, 180 val, 180 test)" in told
     assert f"fingerprint  {load('digits').fingerprint}" in told
-    assert "a cross-entropy and not a log-likelihood" in told
+    assert "a cross-entropy, not a log-likelihood" in told
     assert main(["data", "no-such-data"]) == 2
     assert "There is no data set" in capsys.readouterr().err

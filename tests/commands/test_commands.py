@@ -469,8 +469,8 @@ def test_evaluate_takes_what_is_asked_for(trained: Shell) -> None:
     assert found["nll"] < -found["elbo"] + 1
     grey = json.loads(trained("evaluate", "vae", *more)[1])
     assert grey["nll"] is grey["nll_samples"] is None
-    assert "cross-entropy and not a log-likelihood" in grey["notes"]["nll"]
-    assert "cross-entropy and not a log-likelihood" in trained("evaluate", "vae")[1]
+    assert "cross-entropy, not a log-likelihood" in grey["notes"]["nll"]
+    assert "cross-entropy, not a log-likelihood" in trained("evaluate", "vae")[1]
     assert "has no test examples; it has train, val" in trained.refused(
         "evaluate", "vectors", "--split", "test"
     )

@@ -1,21 +1,21 @@
-"""What β means in other people's losses, and what their weights mean here.
+"""Conversion between β of VAE Lab and the weights in the losses of other papers and libraries.
 
-The loss here is R + β · KL: R = −ln p(x|z) in nats, summed over the D elements of an example, KL
-summed over the Z latent dimensions, both averaged over the B examples of a batch. Others average
-where we sum, leave out the noise σ of a Gaussian, or put the weight on the other term. Two losses
-train the same model when one is a positive multiple of the other (up to a constant): the gradient
-has the same direction, and Adam does not see its length. So each convention is brought to the form
-R + (…) · KL, and what stands before the KL is β.
+The loss of VAE Lab is R + β · KL. R = −ln p(x|z) in nats is summed over the D elements of an
+example, KL over the Z latent dimensions, and both are averaged over the B examples of a batch.
+Others take means instead of sums, omit the noise σ of a Gaussian, or weight the other term. Two
+losses train the same model if one is a positive multiple of the other (up to a constant): the
+gradient has the same direction, and Adam ignores its length. So each convention is multiplied to
+the form R + (…) · KL; the factor of the KL is β.
 
 For a Gaussian with a fixed σ, R = S / (2σ²) + constant with S = Σ (x − x̂)², the sum of squares
-over the D elements. A weight beside a squared error settles β · σ²: where σ is learned it moves,
-and β with it, so that the conversions hold at one value of σ only.
+over the D elements. A weight next to a squared error fixes the product β · σ². If σ is learned, it
+changes during training and β with it, so a conversion holds only at one value of σ.
 
-x and σ have one unit. A loss whose x is a times ours (2 for pictures from −1 to 1, where ours go
-from 0 to 1) has a² S for S, as if σ were a σ.
+x and σ have the same unit. If another loss uses a · x instead of x (a = 2 for pictures from −1 to
+1 instead of 0 to 1), S becomes a² S, and σ becomes a σ in the conversion.
 
-Every convention has β = unit · valueᵖ with a power p of 1, 2 or −1; `unit`, the β of the value 1,
-is derived in the docstring of its function.
+In every convention β = unit · valueᵖ with p = 1, 2 or −1. `unit` is β at the value 1; the
+docstring of its function derives it.
 """
 
 import math
@@ -28,48 +28,48 @@ SQUARED_ERROR, CROSS_ENTROPY, OTHER = KINDS = ("squared error", "cross-entropy",
 class Context(NamedTuple):
     """Sizes and likelihood that a conversion depends on."""
 
-    elements: int  # D, numbers in one example
+    elements: int  # D, elements of one example
     latents: int  # Z
     batch: int  # B
     n_data: int  # N, training examples
     kind: str  # of R, one of KINDS: the `form` of the likelihood
-    sigma: float = 1.0  # of a Gaussian, in the unit of the convention's x
+    sigma: float = 1.0  # σ of a Gaussian, in the unit of x in the convention
 
 
 class Convention(NamedTuple):
-    """A row of the table: a loss as others write it, and how its weight and β convert."""
+    """A row of the table: a loss of another source, and the conversion of its weight to β."""
 
     title: str
-    symbol: str  # the weight, as the formula has it
-    formula: str  # the loss
+    symbol: str  # of the weight in the formula
+    formula: str  # of the loss
     rule: str  # β as a formula of the weight
-    unit: Callable[[Context], float]  # β of the value 1
+    unit: Callable[[Context], float]  # β at the value 1
     power: int = 1
-    kinds: tuple[str, ...] = KINDS  # for which R it is meaningful
-    typical: float = 1.0  # a value that is met in the wild
-    about: str = ""  # where it comes from
+    kinds: tuple[str, ...] = KINDS  # kinds of R for which the convention is meaningful
+    typical: float = 1.0  # a typical value in practice
+    about: str = ""  # source of the convention
 
     def ours_from(self, value: float, context: Context) -> float:
-        """β here that trains as `value` does there. Raises ValueError for an impossible value."""
+        """Return the β that trains the same model as `value`; ValueError if it is out of range."""
         if value < 0 or (value == 0 and self.power < 0) or not math.isfinite(value):
             lowest = "above 0" if self.power < 0 else "at least 0"
             raise ValueError(f"{self.symbol} is finite and {lowest}, and it is {value:g}.")
         return float(self.unit(context) * value**self.power)
 
     def theirs_from(self, beta: float, context: Context) -> float:
-        """The value there that trains as β does here; infinite where β = 0 has none."""
+        """Return the value that trains the same model as β; infinite if β = 0 has no value."""
         if beta == 0:
             return math.inf if self.power < 0 else 0.0
         return float((beta / self.unit(context)) ** (1 / self.power))
 
 
 def meaningful(context: Context) -> dict[str, "Convention"]:
-    """The rows that mean something for this likelihood: name → row."""
+    """Return the conventions that are meaningful for this likelihood: name → row."""
     return {name: row for name, row in CONVENTIONS.items() if context.kind in row.kinds}
 
 
 def _summed(context: Context) -> float:
-    """R + w · KL is the loss here: β = w."""
+    """R + w · KL is the loss of VAE Lab: β = w."""
     return 1.0
 
 
@@ -115,17 +115,17 @@ def _mean_squares(context: Context) -> float:
 
 
 def _mean_squares_mean_kl(context: Context) -> float:
-    """S / D + w · KL / Z: as `_mean_squares` with w / Z for w."""
+    """S / D + w · KL / Z: as `_mean_squares` with w / Z instead of w."""
     return _mean_squares(context) / context.latents
 
 
 def _mean_squares_kl_over_batch(context: Context) -> float:
-    """S / D averaged over the batch, the KL summed over it: as `_mean_squares` with w B for w."""
+    """S / D averaged over the batch, KL summed over it: `_mean_squares` with w B instead of w."""
     return _mean_squares(context) * context.batch
 
 
 def _mean_squares_share(context: Context) -> float:
-    """S / D + β′ · (B / N) · KL: as `_mean_squares` with β′ B / N for w."""
+    """S / D + β′ · (B / N) · KL: as `_mean_squares` with β′ B / N instead of w."""
     return _mean_squares(context) * context.batch / context.n_data
 
 
@@ -136,7 +136,7 @@ def _noise(context: Context) -> float:
 
 
 def _precision(context: Context) -> float:
-    """½ τ S + KL is `_noise` with τ = 1 / s²: β = 1 / (τ σ²)."""
+    """½ τ S + KL equals `_noise` with τ = 1 / s²: β = 1 / (τ σ²)."""
     return 1 / context.sigma**2
 
 
@@ -144,7 +144,7 @@ GAUSSIAN = (SQUARED_ERROR,)
 ENTROPY = (CROSS_ENTROPY, OTHER)
 
 CONVENTIONS: dict[str, Convention] = {
-    "ours": Convention("Here, both summed", "β", "R + β · KL", "β", _summed),
+    "ours": Convention("VAE Lab, both summed", "β", "R + β · KL", "β", _summed),
     "mse": Convention("MSE", "w", "S / D + w · KL", "w D / (2σ²)", _mean_squares, kinds=GAUSSIAN),
     "mse-mean-kl": Convention(
         "MSE, KL averaged over Z",
@@ -200,8 +200,8 @@ CONVENTIONS: dict[str, Convention] = {
         "β′ B D / (2σ² N)",
         _mean_squares_share,
         kinds=GAUSSIAN,
-        about="As its code was at first: the batch's share of the data before the KL, times a β′ "
-        "that is 1 where none is given, for pictures from −1 to 1.",
+        about="Early versions of its code: the KL has the weight B / N times β′, which is 1 by "
+        "default, for pictures from −1 to 1.",
     ),
     "higgins": Convention(
         "β_norm of Higgins et al. 2017",

@@ -1,4 +1,4 @@
-"""Presets: settings to start from, by name, for the sidebar."""
+"""Presets of the sidebar: named settings for typical models."""
 
 from typing import Any, NamedTuple
 
@@ -11,13 +11,13 @@ class Preset(NamedTuple):
 
 
 PRESETS: dict[str, Preset] = {
-    "2-D map": Preset("Two latents: the whole latent space is one picture.", {}),
+    "2-D map": Preset("Two latents: one map displays the whole latent space.", {}),
     "Sharp reconstructions": Preset(
-        "Sixteen latents and a learned σ: little is lost on the way.",
+        "Sixteen latents and a learned σ: low reconstruction error.",
         {"latent_dim": 16, "likelihood": "gaussian-learned", "hidden": (512, 256)},
     ),
     "β-VAE": Preset(
-        "Ten latents under β = 4: latents that hardly improve the reconstruction switch off.",
+        "Ten latents and β = 4: latents that hardly improve the reconstruction switch off.",
         {"latent_dim": 10, "beta": 4.0, "beta_schedule": "warmup:20"},
     ),
     "Plain autoencoder": Preset(
@@ -25,23 +25,24 @@ PRESETS: dict[str, Preset] = {
         {"posterior": "point", "objective": "reconstruction"},
     ),
     "Tighter bound (IWAE)": Preset(
-        "Sixteen samples inside the logarithm: a bound nearer to ln p(x) than the ELBO.",
+        "Sixteen samples inside the logarithm: a bound closer to ln p(x) than the ELBO.",
         {"latent_dim": 8, "objective": "iwae", "posterior_samples": 16},
     ),
     "Independent latents (β-TCVAE)": Preset(
-        "Only the total correlation has a higher price: latents that do without one another.",
+        "Only the total correlation has a larger weight: the latents become more independent.",
         {"latent_dim": 8, "objective": "beta-tc"},
     ),
     "Learned prior (VampPrior)": Preset(
-        "The prior is the mean posterior of fifty learned examples, and follows the latents.",
+        "The prior is the mean posterior of fifty learned examples and adapts to the encoder.",
         {"latent_dim": 8, "prior": "vamp"},
     ),
-    "Told the class (conditional)": Preset(
-        "Encoder and decoder know the class: the latents hold the style alone.",
+    "Conditional on the class": Preset(
+        "Encoder and decoder receive the class: the latents encode only the style.",
         {"condition": "labels"},
     ),
     "Linear (probabilistic PCA)": Preset(
-        "One linear layer each way with a learned σ: its best ELBO is known exactly.",
+        "One linear layer each in encoder and decoder, and a learned σ. The optimal ELBO has a "
+        "closed form.",
         {
             "network": "linear",
             "likelihood": "gaussian-learned",

@@ -78,7 +78,7 @@ def shapes(
 def draw_shapes(
     shape: Floats, scale: Floats, orientation: Floats, x: Floats, y: Floats, size: int
 ) -> NDArray[np.uint8]:
-    """Return pictures (N, 1, size, size) of shapes with these factors, each (N,), as in `shapes`."""
+    """Return pictures (N, 1, size, size) of shapes with the factors of `shapes`, each (N,)."""
     pictures = np.empty((len(shape), 1, size, size), np.uint8)
     step = max(1, 500_000 // (size * SUBPIXELS) ** 2)  # pictures at a time that fit the CPU cache
     for start in range(0, len(shape), step):
@@ -93,7 +93,7 @@ def draw_shapes(
 def _coordinates(
     scale: Floats, orientation: Floats, x: Floats, y: Floats, pixels: int
 ) -> tuple[Floats, Floats]:
-    """Return u and v, each (N, pixels, pixels), of the pixel centres in the shapes' coordinates."""
+    """Return u and v, each (N, pixels, pixels), of the pixels' centres, in shape coordinates."""
     at = ((np.arange(pixels) + 0.5) / pixels).astype(np.float32)
     right = at - (RADIUS + (1 - 2 * RADIUS) * x)[:, None]  # (N, pixels)
     up = (1 - at) - (RADIUS + (1 - 2 * RADIUS) * y)[:, None]

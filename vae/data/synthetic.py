@@ -5,8 +5,8 @@ Equal arguments draw equal data.
 
 The moon is a unit sphere viewed from the front: u to the right, v up, w = sqrt(1 - u² - v²)
 towards the viewer. The phase f runs from 0 (new) over 1/2 (full) to 1 (new again). With θ = 2πf
-the direction of the sun is s = (sin θ, 0, -cos θ). A point n of the sphere is lit where n·s > 0: the
-terminator is the half-ellipse u = cos θ · sqrt(1 - v²), and the lit share of the disc is
+the direction of the sun is s = (sin θ, 0, -cos θ). A point n of the sphere is lit where n·s > 0:
+the terminator is the half-ellipse u = cos θ · sqrt(1 - v²), and the lit share of the disc is
 (1 - cos θ) / 2.
 """
 
@@ -114,7 +114,7 @@ def draw_moons(phase: Floats, orientation: Floats, size: int) -> NDArray[np.uint
 
 
 def _turned(angle: NDArray[np.float64], pixels: int) -> tuple[Floats, Floats]:
-    """Return u and v, each (N, pixels, pixels), of the pixel centres on moons with these angles."""
+    """Return u and v, each (N, pixels, pixels), of the pixel centres on moons at these angles."""
     centre = ((np.arange(pixels) + 0.5) / pixels * 2 - 1) / RADIUS
     right, up = (c.astype(np.float32) for c in np.meshgrid(centre, -centre))
     cos, sin = (f(angle).astype(np.float32)[:, None, None] for f in (np.cos, np.sin))

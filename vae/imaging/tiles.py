@@ -1,14 +1,14 @@
 """Arrays of images → grids of tiles → PNG.
 
-Notation: N images, each (C, H, W) with C 1 (grey) or 3 (red, green, blue), floats in [0, 1]; or
-N tiles (H, W, 3) of bytes, already coloured. A pixel shown is round(255 v), ties to even.
-Values outside [0, 1] are clipped for display only: they turn black or white, the data keeps them.
+Notation: N images, each (C, H, W) with C = 1 (grey) or 3 (red, green, blue), floats in [0, 1]; or
+N coloured tiles, uint8 (H, W, 3). A pixel is displayed as round(255 v), ties to even. Values
+outside [0, 1] are clipped in the display, not in the data: they become black or white.
 
-Grey and coloured images are shown as they are, never tinted. Only signed differences have colours:
-blue below zero, white at zero, red above, on one scale for all tiles. Enlargement is by whole
-factors, each pixel a square; a grey, half transparent hairline parts the tiles, seen on light and
-on dark pages, between black tiles and between white ones. Nothing here draws text: captions are
-the page's.
+Grey and coloured images are displayed without tint. Only signed differences have colours: blue
+below zero, white at zero, red above, on one scale for all tiles. Images are enlarged by whole
+factors, so each pixel is a square. A grey, half transparent line separates the tiles. It is
+visible on light and dark pages, between black tiles and between white tiles. The pages add the
+captions.
 """
 
 import base64
@@ -24,11 +24,11 @@ from vae.base.records import Floats
 
 Bytes = NDArray[np.uint8]
 
-_HAIR = (128, 128, 128, 112)  # red, green, blue, opacity of the line between tiles
+_LINE = (128, 128, 128, 112)  # red, green, blue, opacity of the line between tiles
 _CLEAR = (0, 0, 0, 0)
 
-# The diverging scale RdBu of ColorBrewer (Harrower & Brewer 2003), from blue over white to red;
-# it stays readable without red-green vision. https://colorbrewer2.org
+# The diverging scale RdBu of ColorBrewer (Harrower & Brewer 2003), from blue over white to red.
+# It is readable with red-green colour blindness. https://colorbrewer2.org
 _DIVERGING = np.array(
     [
         [5, 48, 97],
@@ -48,16 +48,16 @@ _DIVERGING = np.array(
 
 
 class Difference(NamedTuple):
-    """Signed differences as coloured tiles, and the value at the ends of their scale."""
+    """Signed differences as coloured tiles, and the value at the ends of the colour scale."""
 
     tiles: Bytes  # (N, H, W, 3)
     limit: float  # the scale runs from -limit (blue) over 0 (white) to +limit (red)
 
 
 def pixels(values: Floats | Bytes) -> Bytes:
-    """What is shown of images: float (N, C, H, W) or uint8 (N, H, W, 3) → uint8 (N, H, W, 3).
+    """Return the displayed pixels of images, uint8 (N, H, W, 3).
 
-    Raises ValueError for data that are no images.
+    `values` are float (N, C, H, W) or uint8 (N, H, W, 3). Raises ValueError for other arrays.
     """
     if values.dtype == np.uint8 and values.ndim == 4 and values.shape[3] == 3:
         return np.asarray(values, np.uint8)
@@ -66,40 +66,40 @@ def pixels(values: Floats | Bytes) -> Bytes:
             f"An image grid needs images (N, C, H, W) with 1 or 3 channels, not an array of shape "
             f"{values.shape}; draw vectors with vae.figures.vectors."
         )
-    shown: Bytes = np.rint(np.clip(np.nan_to_num(values), 0, 1) * 255).astype(np.uint8)
-    shown = np.moveaxis(shown, 1, 3)  # (N, H, W, C)
-    return np.broadcast_to(shown, (*shown.shape[:3], 3))
+    images: Bytes = np.rint(np.clip(np.nan_to_num(values), 0, 1) * 255).astype(np.uint8)
+    images = np.moveaxis(images, 1, 3)  # (N, H, W, C)
+    return np.broadcast_to(images, (*images.shape[:3], 3))
 
 
 def factor(width: int, room: int) -> int:
-    """The largest whole enlargement of `width` pixels that fits into `room`; at least 1."""
+    """Return the largest whole factor by which `width` pixels fit into `room`; at least 1."""
     return max(1, room // max(width, 1))
 
 
 def enlarge(array: Bytes, width: int) -> Bytes:
-    """An image (H, W, …) enlarged by the largest whole factor that fits `width` pixels."""
+    """Return an image (H, W, …), enlarged by the largest whole factor that fits `width` pixels."""
     return _repeat(array, factor(array.shape[1], width), axis=0)
 
 
 def _repeat(array: Bytes, scale: int, axis: int) -> Bytes:
-    """Each pixel as a square of scale × scale; rows lie along `axis`, columns along the next."""
+    """Return each pixel as a square of scale × scale; `axis` has the rows, the next the columns."""
     return array if scale == 1 else array.repeat(scale, axis).repeat(scale, axis + 1)
 
 
 def tile(values: Floats | Bytes, columns: int, gap: int = 1, scale: int = 1) -> Bytes:
-    """Images side by side, row after row: uint8 (height, width, 4), spare places clear.
+    """Return a grid of images, uint8 (height, width, 4), with transparent empty cells.
 
-    Image k stands in row k // columns and column k % columns; its upper left pixel is at
-    (row · (scale · H + gap), column · (scale · W + gap)). `gap`, the width of the hairline, is in
-    pixels after enlarging.
+    Image k is in row k // columns and column k % columns. Its upper left pixel is at
+    (row · (scale · H + gap), column · (scale · W + gap)). `gap` is the width of the line between
+    tiles, in pixels after enlargement.
     """
-    shown = _repeat(pixels(values), scale, axis=1)  # (N, h, w, 3)
-    number, height, width, _ = shown.shape
+    images = _repeat(pixels(values), scale, axis=1)  # (N, h, w, 3)
+    number, height, width, _ = images.shape
     columns = max(1, min(columns, number))
     rows = max(1, -(-number // columns))
     page = np.zeros((rows * columns, height + gap, width + gap, 4), np.uint8)
-    page[:number] = _HAIR
-    page[:number, :height, :width, :3] = shown
+    page[:number] = _LINE
+    page[:number, :height, :width, :3] = images
     page[:number, :height, :width, 3] = 255
     page = page.reshape(rows, columns, height + gap, width + gap, 4).swapaxes(1, 2)
     page = page.reshape(rows * (height + gap), columns * (width + gap), 4)
@@ -109,33 +109,36 @@ def tile(values: Floats | Bytes, columns: int, gap: int = 1, scale: int = 1) -> 
 def strip(
     rows: Sequence[Floats | Bytes], columns: int, gap: int = 1, space: int = 8, scale: int = 1
 ) -> Bytes:
-    """Rows that belong together, one above the other: originals, reconstructions, differences.
+    """Return related rows of images below each other: originals, reconstructions, differences.
 
-    Each of `rows` holds N images of one size. Where N exceeds `columns` the block of rows repeats
-    below, `space` pixels further down. Returns uint8 (height, width, 4).
+    Each of `rows` holds N images of one size. If N exceeds `columns`, the next images form another
+    block of rows, `space` pixels below. Returns uint8 (height, width, 4). Raises ValueError for
+    rows of different shapes.
     """
-    shown = [pixels(row) for row in rows]
-    number = len(shown[0])
-    if any(row.shape != shown[0].shape for row in shown):
-        raise ValueError(f"Rows of one strip need one shape, not {[row.shape for row in shown]}.")
+    images = [pixels(row) for row in rows]
+    number = len(images[0])
+    if any(row.shape != images[0].shape for row in images):
+        shapes = [row.shape for row in images]
+        raise ValueError(f"The rows of a strip need the same shape, not {shapes}.")
     columns = max(1, min(columns, number))
     blocks: list[Bytes] = []
     for start in range(0, max(1, number), columns):
-        lines = [tile(row[start : start + columns], columns, gap, scale) for row in shown]
-        block = _stack(lines, gap, _HAIR)
+        lines = [tile(row[start : start + columns], columns, gap, scale) for row in images]
+        block = _stack(lines, gap, _LINE)
         spare = (blocks[0] if blocks else block).shape[1] - block.shape[1]
         blocks.append(np.pad(block, ((0, 0), (0, spare), (0, 0))))
     return _stack(blocks, space, _CLEAR)
 
 
 def _stack(parts: list[Bytes], gap: int, colour: tuple[int, ...]) -> Bytes:
-    """Images of one width below each other, `gap` pixels of one colour between them."""
+    """Return images of one width below each other, separated by `gap` pixels of one colour."""
     between = np.full((gap, parts[0].shape[1], 4), colour, np.uint8)
     return np.concatenate([layer for part in parts for layer in (between, part)][1:])
 
 
 def diverging(values: Floats, limit: float) -> Bytes:
-    """Colours of signed values, (…) → uint8 (…, 3): blue at -limit, white at 0, red at +limit."""
+    """Return the colours of values (…) as uint8 (…, 3): blue at -limit, white at 0, red at
+    +limit."""
     place = np.clip(np.nan_to_num(values) / max(limit, 1e-12), -1, 1) * 5 + 5  # 0 … 10
     below = np.minimum(place.astype(np.int64), 9)
     share = (place - below)[..., None]
@@ -146,28 +149,28 @@ def diverging(values: Floats, limit: float) -> Bytes:
 def difference(
     originals: Floats, reconstructions: Floats, limit: float | None = None
 ) -> Difference:
-    """reconstruction − original of images (N, C, H, W), all on one scale centred on zero.
+    """Return reconstruction − original of images (N, C, H, W) on one colour scale around zero.
 
-    Red: the reconstruction is too bright. Colours count by the mean over their channels. `limit`
-    is the largest absolute difference where none is given.
+    Red: the reconstruction is too bright. Differences are averaged over the channels. `limit` is
+    by default the largest absolute difference. Raises ValueError for arrays that are not images.
     """
-    pixels(originals[:1])  # refuses what is no image
+    pixels(originals[:1])  # raises the ValueError
     signed = (reconstructions - originals).mean(axis=1)  # (N, H, W)
     largest = float(np.abs(signed).max(initial=0.0)) if limit is None else limit
     return Difference(diverging(signed, largest), largest)
 
 
 def scale_bar(width: int = 160, height: int = 8) -> bytes:
-    """The scale of `difference` from -limit on the left to +limit on the right, as PNG."""
+    """Return the colour scale of `difference`, from -limit (left) to +limit (right), as PNG."""
     line = diverging(np.linspace(-1, 1, width, dtype=np.float32), 1.0)
     return png(np.broadcast_to(line, (height, width, 3)))
 
 
 def png(array: Bytes, scale: int = 1) -> bytes:
-    """An image uint8 (H, W), (H, W, 3) or (H, W, 4) as PNG, enlarged by a whole factor.
+    """Return an image, uint8 (H, W), (H, W, 3) or (H, W, 4), as PNG, enlarged by a whole factor.
 
-    Grey images are stored with one channel: half the time and bytes of three. Compression level
-    1, because a grid is looked at once.
+    Grey images are stored with one channel, in half the time and bytes of three. Compression level
+    1 is fast, and a grid is displayed only once.
     """
     array = _repeat(np.asarray(array), scale, axis=0)
     if array.ndim == 3 and (array[..., :1] == array[..., 1:3]).all():
@@ -178,15 +181,15 @@ def png(array: Bytes, scale: int = 1) -> bytes:
 
 
 def grid_png(values: Floats | Bytes, columns: int, gap: int = 1, scale: int = 1) -> bytes:
-    """`tile` as PNG."""
+    """Return the grid of `tile` as PNG."""
     return png(tile(values, columns, gap, scale))
 
 
 def tile_pngs(values: Floats | Bytes, scale: int = 1) -> list[bytes]:
-    """Each image as a PNG of its own, for pages that put a caption below each."""
+    """Return one PNG per image, for pages that put a caption below each image."""
     return [png(image, scale) for image in pixels(values)]
 
 
 def data_uri(image: bytes) -> str:
-    """A PNG as an address that HTML can show: data:image/png;base64,…"""
+    """Return a PNG as a URL for HTML: data:image/png;base64,…"""
     return "data:image/png;base64," + base64.b64encode(image).decode()
