@@ -185,7 +185,7 @@ def test_sweep_removes_what_the_dead_left_and_nothing_else(tmp_path: Path) -> No
     elsewhere, forgotten = (tmp_path / f".a.otherhost.1.{n}.tmp" for n in "ab")
     elsewhere.touch()
     forgotten.touch()
-    os.utime(forgotten, times=(0, time.time() - 2 * files.FORGOTTEN))
+    os.utime(forgotten, times=(0, time.time() - 2 * files.EXPIRY))
     files.sweep(tmp_path)
     assert {p.name for p in tmp_path.iterdir()} == {
         ".queue.lock",

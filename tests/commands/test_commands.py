@@ -207,7 +207,7 @@ def test_a_root_that_cannot_be_written_is_told(
 def test_a_file_in_place_of_the_root_is_told(shell: Shell) -> None:
     (shell.root / "file").touch()
     shell.root = shell.root / "file"
-    assert "is in the way" in shell.refused("train", *TINY)
+    assert "a file of that name exists" in shell.refused("train", *TINY)
     assert shell("runs")[:2] == (0, f"No runs in {shell.root} yet: python -m vae train\n")
 
 

@@ -353,7 +353,7 @@ def test_offline_it_says_so_and_what_works(
         assert "mnist is not on this machine" in told
         assert "(127.0.0.1, localhost: Connection refused)" in told
         assert f"put {', '.join(f.name for f in gone.files)} into {tmp_path / 'mnist'}" in told
-        assert f"there are {', '.join(OFFLINE)}" in told
+        assert f"use {', '.join(OFFLINE)}" in told
         assert "--data PATH" in told
         assert "\n" not in told
 

@@ -1,9 +1,9 @@
-"""Files that survive: replaced whole or grown by whole lines, readable at any moment.
+"""Crash-safe files: replaced atomically or extended by complete lines, readable at any time.
 
-A writer killed between two instructions leaves the old file or the new one, never a half; a line
-cut short by a crash is not read, and the next writer starts on a line of its own. What a killed
-writer can leave behind is a temporary file, `.NAME.HOST.PID.RANDOM.tmp`; `sweep` removes those
-whose process is gone. An OSError names the file that was meant; `sentence` tells it to people.
+If a writer is killed, the old or the new file remains, never a part. Readers ignore an incomplete
+line, and the next writer starts a new line. A killed writer can leave a temporary file,
+`.NAME.HOST.PID.RANDOM.tmp`; `sweep` removes those of processes that no longer exist. An OSError
+names the target file; `sentence` formats it for users.
 """
 
 import errno
@@ -25,24 +25,25 @@ from numpy.typing import NDArray
 from vae.base.finite import first_non_finite
 
 TEMPORARY = ".tmp"
-FORGOTTEN = 24 * 3600.0  # seconds after which another host's temporary file is taken for dead
+EXPIRY = 24 * 3600.0  # seconds after which `sweep` removes a temporary file of another host
 ABOUT = {
     errno.ENOSPC: "the disk is full: free some space",
     errno.EDQUOT: "your disk quota is used up: free some space",
-    errno.EACCES: "there is no permission: change that, or choose another folder",
-    errno.EPERM: "it is not permitted: change that, or choose another folder",
+    errno.EACCES: "permission denied: change its permissions, or choose another folder",
+    errno.EPERM: "it is not permitted: change its permissions, or choose another folder",
     errno.EROFS: "the disk is read-only: choose another folder",
-    errno.ENOENT: "there is no such file or folder",
-    errno.ENOTDIR: "a part of its path is a file and no folder",
-    errno.EEXIST: "a file of that name is in the way",
-    errno.EISDIR: "it is a folder",
+    errno.ENOENT: "there is no such file or folder: check its path",
+    errno.ENOTDIR: "a part of its path is a file, not a folder: check its path",
+    errno.EEXIST: "a file of that name exists: remove it, or choose another name",
+    errno.EISDIR: "it is a folder, not a file: check its path",
 }
 
 
 def replace(path: Path, content: bytes, sync: bool = True) -> None:
-    """Write a whole file: temporary name, flush to disk, rename.
+    """Replace a file atomically: write a temporary file, flush it to the disk, rename it.
 
-    Without `sync` a loss of power may leave the file empty; a killed process never does.
+    Without `sync` a power failure can leave the file empty; a killed process cannot. Raises
+    OSError with this path.
     """
     with _naming(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -64,7 +65,7 @@ def replace(path: Path, content: bytes, sync: bool = True) -> None:
 
 @contextmanager
 def _naming(path: Path) -> Iterator[None]:
-    """An OSError names this path, whichever handle or temporary file it befell."""
+    """Raise each OSError of the block again with this path instead of a temporary name."""
     try:
         yield
     except OSError as error:
@@ -78,12 +79,12 @@ def _write(handle: int, content: bytes) -> None:
 
 
 def temporary_folder(path: Path) -> Path:
-    """A new hidden folder beside `path`, to be filled and renamed to it."""
+    """Return a new hidden folder in the same folder as `path`, to be filled and then renamed."""
     return Path(tempfile.mkdtemp(TEMPORARY, _prefix(path.name), path.parent))
 
 
 def sweep(folder: Path) -> None:
-    """Remove the temporary files and folders in a folder whose writers are gone."""
+    """Remove the temporary files and folders in a folder whose writers no longer exist."""
     for path in folder.glob(f".*{TEMPORARY}"):
         with suppress(OSError):
             if not _abandoned(path):
@@ -99,21 +100,22 @@ def _prefix(name: str) -> str:
 
 
 def _abandoned(path: Path) -> bool:
+    """Return whether the writer of a temporary file has ended, or the file has expired."""
     writer, _, _ = path.name.removesuffix(TEMPORARY).rpartition(".")
     rest, _, pid = writer.rpartition(".")
     if rest.endswith(f".{socket.gethostname()}") and pid.isdecimal():
         return int(pid) != os.getpid() and not psutil.pid_exists(int(pid))
-    return time.time() - path.stat().st_mtime > FORGOTTEN
+    return time.time() - path.stat().st_mtime > EXPIRY
 
 
 def write_json(path: Path, value: Any, sync: bool = True) -> None:
-    """Replace a file by a JSON value, indented for people. Raises ValueError naming a number that
+    """Replace a file by a JSON value, indented. Raises ValueError with the name of a number that
     is not finite."""
     replace(path, _json(path, value, indent=2) + b"\n", sync)
 
 
 def _json(path: Path, value: Any, indent: int | None = None) -> bytes:
-    """Return a value as JSON for a file; a NaN or an infinite number has no JSON."""
+    """Return a value as JSON; ValueError for NaN or an infinite number, which JSON lacks."""
     try:
         return json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False).encode()
     except ValueError:
@@ -122,7 +124,7 @@ def _json(path: Path, value: Any, indent: int | None = None) -> bytes:
 
 
 def read_json(path: Path) -> Any:
-    """The JSON value in a file; None if there is no file or no JSON in it."""
+    """Return the JSON value in a file; None if the file is missing or not JSON."""
     try:
         return json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
@@ -130,7 +132,7 @@ def read_json(path: Path) -> Any:
 
 
 def append_line(path: Path, value: Any, sync: bool = True) -> None:
-    """Append one JSON value as one line; with `sync`, it is on the disk when this returns."""
+    """Append a JSON value as one line; with `sync`, wait until it is on the disk."""
     line = _json(path, value) + b"\n"
     with _naming(path):
         handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
@@ -145,16 +147,16 @@ def append_line(path: Path, value: Any, sync: bool = True) -> None:
 
 
 def sync(path: Path) -> None:
-    """Have what was appended to a file on the disk; a missing file has nothing."""
+    """Flush a file to the disk; does nothing for a missing file."""
     if path.exists():
         with _naming(path), path.open("rb+") as file:
             os.fsync(file.fileno())
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """Return the JSON object of every whole line, with None for NaN and infinite numbers.
+    """Return the JSON object of every complete line, with None for NaN and infinite numbers.
 
-    Other lines are skipped; a missing file has no lines.
+    Other lines are skipped. A missing file has no lines.
     """
     try:
         lines = path.read_bytes().split(b"\n")
@@ -168,14 +170,14 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def keep_lines(path: Path, values: Iterable[dict[str, Any]]) -> None:
-    """Make a file hold these JSON lines and nothing else; one that does already stays as it is."""
+    """Replace an existing file by these JSON lines; an identical file stays untouched."""
     content = b"".join(_json(path, value) + b"\n" for value in values)
     if path.exists() and path.read_bytes() != content:
         replace(path, content)
 
 
 def write_arrays(path: Path, arrays: dict[str, NDArray[Any]], meta: Any = None) -> None:
-    """Replace a safetensors file: named arrays, and a JSON value as its metadata."""
+    """Replace a safetensors file by named arrays with a JSON value as metadata."""
     from safetensors.numpy import save
 
     contiguous = {name: np.ascontiguousarray(a).reshape(a.shape) for name, a in arrays.items()}
@@ -183,7 +185,7 @@ def write_arrays(path: Path, arrays: dict[str, NDArray[Any]], meta: Any = None) 
 
 
 def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], Any]:
-    """The arrays and the metadata of a safetensors file.
+    """Return the arrays and the metadata of a safetensors file.
 
     Raises OSError if it cannot be opened, ValueError if it is damaged.
     """
@@ -198,7 +200,7 @@ def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], Any]:
 
 
 def read_meta(path: Path) -> dict[str, Any]:
-    """The metadata alone of a safetensors file; empty if there is none that can be read."""
+    """Return the metadata of a safetensors file without its arrays; empty if it is unreadable."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -210,12 +212,12 @@ def read_meta(path: Path) -> dict[str, Any]:
 
 
 def reason(error: OSError) -> str:
-    """Why the operating system refused and the way out, as the end of a sentence."""
+    """Return the reason of an OSError and a solution, as the end of a sentence."""
     return ABOUT.get(error.errno or 0, error.strerror or str(error))
 
 
 def sentence(error: OSError) -> str:
-    """Which file the operating system refused, why, and the way out."""
+    """Return the file of an OSError, the reason and a solution, as a sentence."""
     if error.filename is None:
         return f"{reason(error)[:1].upper()}{reason(error)[1:]}."
     return f"Cannot use {error.filename}: {reason(error)}."

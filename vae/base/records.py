@@ -1,12 +1,11 @@
-"""The plain records that travel between the rooms: numbers, strings and NumPy arrays, no torch.
+"""Records shared by several rooms: numbers, strings and NumPy arrays, without torch.
 
-Units are nats per example wherever a number is a log-probability or a divergence. `reconstruction`
-is -E_q[ln p(x|z)], `kl` is KL(q(z|x) || p(z)), `elbo` is -(reconstruction + kl). A value that does
-not exist (the KL of a point posterior) is None, never NaN.
+Log-probabilities and divergences are in nats per example. `reconstruction` is -E_q[ln p(x|z)],
+`kl` is KL(q(z|x) || p(z)), `elbo` is -(reconstruction + kl). An undefined value (the KL of a point
+posterior) is None, never NaN.
 
 Letters in shapes: N examples, Z latent dimensions, *event the shape of one example: (C, H, W) for
-an image, (D,) for a vector. Examples in records are floats as the model sees them: images in
-[0, 1].
+an image, (D,) for a vector. Examples in records are the model's input, floats: images in [0, 1].
 """
 
 from typing import Any, NamedTuple
@@ -18,29 +17,29 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 
-# ── what is modelled ────────────────────────────────────────────────────────────────────────
+# ── data ────────────────────────────────────────────────────────────────────────────────────
 
 
 class Domain(NamedTuple):
-    """The space that examples live in: all that a model must know of its data."""
+    """The space of the examples: the properties of the data that a model depends on."""
 
     shape: tuple[int, ...]  # *event
     levels: int = 0  # x is k / (levels - 1) with k = 0 … levels - 1; 0 for real values
     classes: int = 0  # labels run from 0 to classes - 1
 
 
-# ── what training yields ────────────────────────────────────────────────────────────────────
+# ── training ────────────────────────────────────────────────────────────────────────────────
 
 
 class Tick(NamedTuple):
-    """A sign of life, about ten times a second: how far training is and how fast."""
+    """Progress and speed of training, about ten times a second."""
 
     step: int  # optimiser steps taken
     steps: int  # optimiser steps planned
     epoch: float  # step / steps per epoch
     epochs: int  # epochs planned
     images_per_second: float  # since the last tick
-    seconds: float  # spent training, over all resumes
+    seconds: float  # training time including all earlier sessions
     best: float | None  # highest validation score so far, nats per example
     best_epoch: float | None
     best_by: str = ""  # name of that score: ELBO, K-sample bound, −reconstruction
@@ -49,8 +48,8 @@ class Tick(NamedTuple):
 class Report(NamedTuple):
     """One point of the curves, nats per example.
 
-    Train values are means over the batches since the last report; validation values are taken at
-    the current weights with a random stream of their own.
+    Train values are means over the batches since the last report. Validation values belong to the
+    current weights and use a separate random generator.
     """
 
     step: int
@@ -59,31 +58,29 @@ class Report(NamedTuple):
     reconstruction: float
     kl: float | None
     elbo: float | None
-    loss: float | None  # what is minimised
-    beta: float | None  # the weight of the KL at this step, where the objective has one
+    loss: float | None  # the minimised objective
+    beta: float | None  # weight of the KL at this step; None if the objective has none
     lr: float  # learning rate at this step
     kl_per_dimension: tuple[float, ...] | None
-    terms: dict[str, float]  # further scalars: learned sigma, an objective's own terms
+    terms: dict[str, float]  # further scalars: learned sigma, terms of the objective
     images_per_second: float | None
     seconds: float
 
 
 class Examples(NamedTuple):
-    """The fixed examples that every frame shows; recorded once, before the first frame."""
+    """The fixed examples of all frames, recorded once before the first frame."""
 
-    index: Ints  # type: ignore[assignment]  # (N,) rows of the data set whose latents are kept
+    index: Ints  # type: ignore[assignment]  # (N,) rows of the data set with recorded latents
     label: Ints | None  # (N,)
     factors: dict[str, Floats]  # name → (N,)
     classes: tuple[str, ...]  # names of the labels
-    original_index: (
-        Ints  # (M,) rows of the data set that are reconstructed, held out where possible
-    )
+    original_index: Ints  # (M,) rows of the data set to reconstruct, held out if possible
     originals: Floats  # (M, *event)
-    total: int  # how many examples the N were drawn from
+    total: int  # number of examples that the N were drawn from
 
 
 class Frame(NamedTuple):
-    """What the model makes of the fixed examples at one step: a frame of the time machine."""
+    """Latents, reconstructions and samples at one step: a frame of the time machine."""
 
     step: int
     epoch: float
@@ -93,7 +90,7 @@ class Frame(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """A state of training, complete enough to go on bit for bit."""
+    """The complete state of training; resuming from it is exact bit for bit."""
 
     step: int
     arrays: dict[str, NDArray[Any]]  # "model.*", "optimizer.*", "best.*"
@@ -101,7 +98,7 @@ class Snapshot(NamedTuple):
 
 
 class Change(NamedTuple):
-    """A knob moved by hand while training: `field` has this value from `step` on."""
+    """A change of a live hyperparameter: `field` has this value from `step` on."""
 
     step: int
     field: str
@@ -109,17 +106,17 @@ class Change(NamedTuple):
 
 
 class Control(NamedTuple):
-    """What is wanted of a training run: go on, or save and end; and every live change so far."""
+    """The requested state of a training run, and all live changes so far."""
 
     wanted: str = "run"  # "run", "pause" or "stop"
     changes: tuple[Change, ...] = ()
 
 
-# ── what the pages show ─────────────────────────────────────────────────────────────────────
+# ── pages ───────────────────────────────────────────────────────────────────────────────────
 
 
 class Curve(NamedTuple):
-    """One quantity of one split over training; gaps are NaN."""
+    """Values of one quantity on one split during training; gaps are NaN."""
 
     step: Ints  # (T,)
     epoch: Floats  # (T,)
@@ -132,22 +129,22 @@ class Curves(NamedTuple):
     curves: dict[tuple[str, str], Curve]  # ("train" | "val", "reconstruction" | "kl" | "elbo" | …)
     marks: tuple[tuple[float, str], ...]  # (epoch, label) of each live change
     best_epoch: float | None
-    kl_per_dimension: Floats | None  # (Z,) the latest, validation where there is any
+    kl_per_dimension: Floats | None  # (Z,) the latest values, of validation if available
 
 
 class Encoding(NamedTuple):
-    """Examples seen through the model, nats per example."""
+    """Latents and losses of examples, nats per example."""
 
     index: Ints  # type: ignore[assignment]  # (N,) rows of the data set
     mean: Floats  # (N, Z)
     std: Floats | None  # (N, Z); None for a point posterior
     kl: Floats | None  # (N,); None for a point posterior
-    kl_per_dimension: Floats | None  # (N, Z); None where q or p does not factorise
-    reconstruction: Floats | None  # (N,) -ln p(x|z) at z = mean; None where it was not asked for
+    kl_per_dimension: Floats | None  # (N, Z); None if q or p does not factorise
+    reconstruction: Floats | None  # (N,) -ln p(x|z) at z = mean; None if it was not requested
 
 
 class Hue(NamedTuple):
-    """What colours the points of a map: classes (integers and their names) or a quantity."""
+    """The colours of the points of a map: classes (integers and their names) or a quantity."""
 
     title: str  # "class", "phase", "KL (nats per example)"
     values: NDArray[Any]  # (N,) integers when `classes` is not empty, else floats
@@ -155,13 +152,13 @@ class Hue(NamedTuple):
 
 
 class LatentMap(NamedTuple):
-    """A 2-D picture of latents."""
+    """A two-dimensional map of latents."""
 
     points: Floats  # (N, 2)
     axes: tuple[str, str]  # titles of the axes
     index: Ints  # type: ignore[assignment]  # (N,) rows of the data set
     hue: Hue | None
-    total: int  # how many there are; N of them are shown
+    total: int  # number of examples, of which the map has N
     rings: bool  # draw the prior's 1 sigma and 2 sigma rings: the axes are latent dimensions
     note: str = ""  # "KL(P‖Q) 1.08 after 500 iterations", "explains 61 % of the variance"
 
@@ -176,14 +173,14 @@ class Projection(NamedTuple):
 
 
 class Tiles(NamedTuple):
-    """Examples to be shown side by side, each with its caption."""
+    """Examples to display side by side, with their captions."""
 
     values: Floats  # (N, *event)
     captions: tuple[str, ...] = ()
 
 
 class Moments(NamedTuple):
-    """Mean and standard deviation of each element over some examples, in the unit of x."""
+    """Mean and standard deviation of each element over N examples, in the unit of x."""
 
     mean: Floats  # (*event)
     sd: Floats  # (*event) divided by N, not N - 1
@@ -194,67 +191,67 @@ class Factor(NamedTuple):
     """A known factor of the data."""
 
     name: str
-    distinct: int  # how many different values it takes
+    distinct: int  # number of different values
     low: float
     high: float
 
 
 class DataSummary(NamedTuple):
-    """A data set in numbers, values as the model sees them."""
+    """Statistics of a data set; values are those of the model's input x / scale."""
 
     name: str
     about: str
     fingerprint: str
     examples: int
     shape: tuple[int, ...]  # *event
-    dtype: str  # as it is kept: "uint8" or "float32"
-    scale: float  # what is kept is divided by it
+    dtype: str  # of the stored values: "uint8" or "float32"
+    scale: float  # divisor of the stored values
     binarize: str
     levels: int  # x is k / (levels - 1); 0 for real values
-    distinct: int | None  # different values that occur; None: more than were counted
+    distinct: int | None  # number of different values; None: more than the counting limit
     low: float
     high: float
     mean: float
     sd: float
     zeros: float  # share of all values that are exactly 0
-    constant: int  # elements that are the same in every example
+    constant: int  # number of elements with the same value in every example
     edges: Floats  # (B + 1,) of the histogram's bins
     counts: Ints  # (B,) values in each bin
     splits: dict[str, int]  # "train", "val", "test" → examples
-    classes: tuple[str, ...]  # with "no class" behind them where an example has none
+    classes: tuple[str, ...]  # with "no class" as the last one if an example has none
     class_counts: Ints  # (classes, 3) examples in train, val, test
     factors: tuple[Factor, ...]
     moments: Moments
 
 
 class Baseline(NamedTuple):
-    """What a likelihood makes of data without any latents, nats per example."""
+    """The fit of a likelihood to data without latents, nats per example."""
 
     likelihood: str
-    refused: str = ""  # why these data cannot have it; then there is nothing else
-    caveat: str = ""  # why its numbers are no log-likelihoods of these data
-    options: dict[str, Any] = {}  # noqa: RUF012 (never changed) as they are set
-    learned: dict[str, float] = {}  # noqa: RUF012 (never changed) its own parameters, fitted
+    refused: str = ""  # reason why the likelihood cannot model these data; then no other field
+    caveat: str = ""  # reason why its values are not log-likelihoods of these data
+    options: dict[str, Any] = {}  # noqa: RUF012 (never changed) settings of the likelihood
+    learned: dict[str, float] = {}  # noqa: RUF012 (never changed) fitted parameters
     nats: float | None = None  # mean of -ln p(x | h) at the best constant h
-    se: float | None = None  # standard error of that mean, over the examples judged
-    bits_per_dimension: float | None = None  # bits; only of a log-probability
-    probability: bool = False  # the log of a probability, not of a density
-    split: str = ""  # whose examples are judged
-    examples: tuple[int, int] = (0, 0)  # judged, of so many
-    fitted: tuple[int, int] = (0, 0)  # fitted to, of so many
+    se: float | None = None  # standard error of that mean over the evaluated examples
+    bits_per_dimension: float | None = None  # bits; None for the log of a density
+    probability: bool = False  # nats is the log of a probability, not of a density
+    split: str = ""  # split of the evaluated examples
+    examples: tuple[int, int] = (0, 0)  # number of evaluated examples, and of all in the split
+    fitted: tuple[int, int] = (0, 0)  # number of examples of the fit, and of all available
     converged: bool = False
 
 
 class Estimate(NamedTuple):
-    """A number with its uncertainty; a field that does not apply is None."""
+    """A number with its uncertainty; fields that do not apply are None."""
 
     value: float
     se: float | None = None  # standard error
     low: float | None = None  # ends of the 95 % interval
     high: float | None = None
-    chance: float | None = None  # the value that latents without information reach
-    reference: float | None = None  # the value that real examples reach in place of samples
-    smallest: float | None = None  # the least value of one example
+    chance: float | None = None  # value for latents without information
+    reference: float | None = None  # value for real examples instead of samples
+    smallest: float | None = None  # smallest value of a single example
 
     def as_json(self) -> dict[str, float]:
         return {name: value for name, value in self._asdict().items() if value is not None}
@@ -265,8 +262,8 @@ class Evaluation(NamedTuple):
 
     `values` has the keys that `python -m vae evaluate --json` prints: a number under `elbo`, its
     standard error under `elbo_se`, a 95 % interval under `active_units_interval`, a table name →
-    Estimate under `probes`. Every key is an attribute too: `record.elbo`. All values have types of
-    JSON; one that does not exist is None, and `notes` has the reason under the same key.
+    Estimate under `probes`. Every key is also an attribute: `record.elbo`. All values are JSON
+    types. An undefined value is None, and `notes` has the reason under the same key.
     """
 
     run: str
@@ -274,7 +271,7 @@ class Evaluation(NamedTuple):
     checkpoint: str
     examples: int
     values: dict[str, Any]
-    notes: dict[str, str]  # key → why its value is None, or a caution
+    notes: dict[str, str]  # key → reason why its value is None, or a warning
 
     def __getattr__(self, key: str) -> Any:
         try:

@@ -82,7 +82,7 @@ def enlarge(array: Bytes, width: int) -> Bytes:
 
 
 def _repeat(array: Bytes, scale: int, axis: int) -> Bytes:
-    """Return each pixel as a square of scale × scale; `axis` has the rows, the next the columns."""
+    """Return each pixel as a square of scale × scale; rows lie along `axis`, columns next."""
     return array if scale == 1 else array.repeat(scale, axis).repeat(scale, axis + 1)
 
 
