@@ -83,7 +83,7 @@ def test_strip_puts_rows_above_each_other_and_wraps() -> None:
     assert (page[5, :, 3] == 112).all()  # the hairline between the rows
     assert (page[15:, 15:, 3] == 0).all()  # the places that stay free
     assert page.shape[:2] == (2 * 11 + 4, 3 * 8 - 1)
-    with pytest.raises(ValueError, match="one shape"):
+    with pytest.raises(ValueError, match="the same shape"):
         tiles.strip([above, below[:3]], 3)
 
 

@@ -616,7 +616,7 @@ def test_a_full_disk_and_a_root_that_is_a_file(
         patch.setattr(importer.shutil, "disk_usage", lambda _: full)
         with pytest.raises(ValueError, match=r"Cannot import into .*: the disk is full"):
             unpack(root, packed)
-    with pytest.raises(ValueError, match=r"Cannot import into .*: a file of that name is in the"):
+    with pytest.raises(ValueError, match=r"Cannot import into .*: a file of that name exists"):
         unpack(root / "plain" / "mine.txt", packed)
     with pytest.raises(FileNotFoundError):
         unpack(root, root / "none.vae.zip")

@@ -1,7 +1,8 @@
-"""Progress: how far long work is, as a share from 0 to 1 that never falls.
+"""Progress of long work: the completed share, from 0 to 1, never decreasing.
 
-Whoever does long work takes a function and tells it the share that is done, often; the function
-may raise, and that ends the work. Work that consists of parts gives each its own.
+A long computation takes a progress function and calls it often with the completed share. If the
+function raises, the computation ends. A computation of several parts gives each part a separate
+function.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,12 +17,15 @@ class Cancelled(Exception):
 
 
 def silent(share: float) -> None:
-    """For whoever does not want to know."""
+    """A progress function that does nothing."""
 
 
 def parts(progress: Progress, weights: Sequence[float]) -> list[Progress]:
-    """For parts that follow each other, each with a weight such as its seconds: a function for
-    each that takes its own share, 0 to 1."""
+    """Return a progress function for each of several consecutive parts.
+
+    Each takes the completed share of its part, 0 to 1. `weights` are the parts' lengths, such as
+    seconds.
+    """
     ends = [sum(weights[:i]) / sum(weights) for i in range(len(weights) + 1)]
     return [partial(_within, progress, *pair) for pair in pairwise(ends)]
 

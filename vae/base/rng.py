@@ -1,8 +1,9 @@
 """Random numbers: every draw is a pure function of (seed, purpose, position).
 
 Training seeds the device's default generator before each step with `reseed(device, seed, "step",
-step)`, so no random state has to be saved: a resumed run draws at step 1,234 what an uninterrupted
-one draws there. Evaluation and the pages draw inside `stream(...)`, which restores the generator.
+step)`. A resumed run therefore draws the same numbers at step 1,234 as an uninterrupted run, and
+no random state is saved. Evaluation and pages draw inside `stream(...)`, which restores the
+generator.
 """
 
 import threading
@@ -40,7 +41,8 @@ def _generator(device: torch.device) -> torch.Generator:
 def reseed(device: torch.device, seed: int, purpose: str, position: int = 0) -> None:
     """Set the default generator of `device`.
 
-    Not `torch.manual_seed`: that seeds every backend and, while CUDA sleeps, formats a traceback.
+    `torch.manual_seed` is slower: it seeds every backend, and formats a traceback before CUDA is
+    initialised.
     """
     _generator(device).manual_seed(mix(seed, purpose, position))
 
