@@ -203,6 +203,22 @@ def test_larger_data_wait_for_a_press(page: AppTest, monkeypatch: pytest.MonkeyP
     assert asked == ["moon-phases"]  # it is kept
 
 
+def test_fit_counts_a_seed_that_is_still_being_typed(
+    page: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeds = []
+
+    def one(data: object, config: RunConfig, progress: Progress) -> tuple[object, ...]:
+        seeds.append(config.seed)
+        return baselines(load("digits"), RunConfig.of())
+
+    monkeypatch.setattr("vae.dashboard.data.baselines.baselines", one)
+    at = choose(page, "moon-phases")
+    at.number_input(key="set_seed").set_value(7)
+    at.button(key="data_fit").click().run()
+    assert seeds == [7]
+
+
 def test_a_fit_that_is_ended_is_offered_again(
     page: AppTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,7 @@ from vae.base.numbers import number
 from vae.base.records import Baseline
 from vae.config import RunConfig
 from vae.dashboard.data.view import SPLITS, DataView
+from vae.dashboard.shared.widgets import press
 from vae.evaluation.baseline import baselines
 from vae.evaluation.constant_fit import TOLERANCE
 
@@ -50,7 +51,8 @@ def likelihoods(shown: DataView) -> None:
             "The best constant output for each likelihood, which a VAE has to beat: "
             "fitting it takes seconds."
         )
-        left.button("Fit", key="data_fit", width="stretch", on_click=_press, args=(pressed,))
+        with left:
+            press("Fit", "data_fit", lambda: _mark(pressed), width="stretch")
         return
     found = _found(shown, pressed, place)
     st.markdown(table(found, shown.config.likelihood))
@@ -58,7 +60,7 @@ def likelihoods(shown: DataView) -> None:
         st.caption(f"{words} {READ}")
 
 
-def _press(key: str) -> None:
+def _mark(key: str) -> None:
     st.session_state[key] = True
 
 

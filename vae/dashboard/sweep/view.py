@@ -121,11 +121,11 @@ def _head(name: str, runs: Sequence[Entry]) -> None:
     states = Counter(entry.state for entry in runs)
     done = sum(_share(entry) for entry in runs) / len(runs)
     words = ", ".join(f"{count} {state}" for state, count in states.most_common())
-    told = [f"**{len(runs)} run{'s' * (len(runs) != 1)}**: {words}"]
+    parts = [f"**{len(runs)} run{'s' * (len(runs) != 1)}**: {words}"]
     if left := _time_left(runs):
-        told.append(f"about {training_time.duration(left)} left")
+        parts.append(f"about {training_time.duration(left)} left")
     row = st.columns([7, 5], gap="medium", vertical_alignment="center")
-    row[0].progress(min(done, 1.0), text=" · ".join(told))
+    row[0].progress(min(done, 1.0), text=" · ".join(parts))
     with row[1].container(horizontal=True, key="sweep_actions"):
         queued = [entry.name for entry in runs if entry.state == "queued"]
         again = [e.name for e in runs if e.state in RESUMABLE]

@@ -85,7 +85,7 @@ def _buttons(run: Run, status: Status) -> None:
             on_click=run.want,
             args=("pause",),
             key="pause",
-            help="Save the whole state and free the device; Resume goes on from there.",
+            help="Save the whole state and free the device. Resume continues from there.",
         )
     elif status.resumable:
         st.button(
@@ -94,7 +94,7 @@ def _buttons(run: Run, status: Status) -> None:
             args=(run,),
             key="resume",
             type="primary",
-            help="Go on from the last saved state, in the queue of the device.",
+            help="Continue from the last saved state, in the queue of the device.",
         )
     if status.active:
         st.button(
