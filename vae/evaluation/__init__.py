@@ -1,8 +1,8 @@
-"""Evaluation: the same measures for every run, whatever objective trained it.
+"""Evaluation: the same measures for every run, independent of its objective.
 
 Every measure is a pure function of model, examples and seed, in nats per example unless its row
 of `measures` has another unit. `bound` computes the terms of single examples, `averages` their
-means, `extended` what takes longer: probes, disentanglement and sample quality.
+means, `extended` the slower measures: probes, disentanglement and sample quality.
 """
 
 from collections.abc import Mapping

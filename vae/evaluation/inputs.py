@@ -1,4 +1,4 @@
-"""The inputs of the measures: one trained model, examples, and what is known of the examples.
+"""The inputs of the measures: a trained model, examples, and their labels and factors.
 
 A measure is a function of `Inputs`. It states its requirements by name, as rows of NEEDS; where a
 requirement fails, the evaluation records the reason in place of the value.

@@ -1,8 +1,8 @@
 """The table of measures: each is a function and its row.
 
 The command line, the Evaluate page, the report and the files iterate over `MEASURES` and `TABLES`.
-The key of a row is its key in `python -m vae evaluate --json`; the row says how the measure is
-named, explained and computed, and what it needs.
+The key of a row is its key in `python -m vae evaluate --json`; the row has the title, help
+and function of the measure, and its requirements.
 
 A row of `MEASURES` computes one value from `Inputs`; "nats" are nats per example. A row of
 `TABLES` computes several values in one pass, and each of its rows has the signature of its table:
