@@ -338,7 +338,7 @@ def test_every_signal_to_end_saves(
             yield event
 
     monkeypatch.setattr(metrics, "TICK_SECONDS", 0.0)
-    monkeypatch.setattr(train, "shown", watched)
+    monkeypatch.setattr(train, "show_progress", watched)
     assert shell("resume", "one")[0] == 128 + number
     assert run.status().resumable
     saved = run.snapshot()

@@ -162,7 +162,7 @@ def interrupted(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> str:
 
     with monkeypatch.context() as patch:
         patch.setattr(metrics, "TICK_SECONDS", 0.0)
-        patch.setattr(train, "shown", watched)
+        patch.setattr(train, "show_progress", watched)
         status, out, err = shell("sweep", *GRID, "--seeds", "2")
     assert (status, out) == (128 + signal.SIGINT, "")
     return err
