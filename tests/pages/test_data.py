@@ -21,7 +21,7 @@ from vae.components.likelihoods import LIKELIHOODS
 from vae.config import RunConfig
 from vae.dashboard.data.baselines import judged, table
 from vae.dashboard.sidebar import download
-from vae.dashboard.sidebar.sidebar import FILE
+from vae.dashboard.sidebar.data_field import FILE
 from vae.data import SOURCES, load, prepare
 from vae.evaluation.baseline import baseline, baselines
 from vae.imaging import tiles

@@ -13,7 +13,7 @@ from vae.components.schedules import SCHEDULES
 from vae.config import TABLES, RunConfig, fields
 from vae.config.presets import PRESETS
 from vae.dashboard import server
-from vae.dashboard.sidebar.sidebar import FILE
+from vae.dashboard.sidebar.data_field import FILE
 from vae.runs import Run, listing
 
 MODEL = ("likelihood", "posterior", "prior", "objective")
