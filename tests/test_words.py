@@ -71,3 +71,33 @@ def test_an_oblique_docstring_is_found(docstring: str) -> None:
 def test_a_participle_as_a_name_is_found() -> None:
     source = "class Asked: ...\ndef _told(): ...\ndef kept_rows(): ...\ndef own(): ..."
     assert [d.name for d in definitions(source) if faults(d)] == ["Asked", "_told", "own"]
+
+
+def names_of_classes(source: str) -> set[str]:
+    """Return the names of a source's classes that are no English word, such as RunConfig."""
+    found = (node.name for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ClassDef))
+    return {name for name in found if re.search("[a-z][A-Z]", name)}
+
+
+def sentences(source: str) -> Iterator[str]:
+    """Yield the strings with several words that are no docstrings."""
+    tree = ast.parse(source)
+    docstrings = {ast.get_docstring(n, clean=False) for n in ast.walk(tree) if has_docstring(n)}
+    for node in ast.walk(tree):
+        text = node.value if isinstance(node, ast.Constant) else None
+        if isinstance(text, str) and " " in text and text not in docstrings:
+            yield text
+
+
+def has_docstring(node: ast.AST) -> bool:
+    return isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+
+
+SCREEN = [p for p in FILES if p.parent.name != "script"]  # a script's text is Python
+CLASSES = set[str]().union(*(names_of_classes(path.read_text("utf-8")) for path in FILES))
+
+
+@pytest.mark.parametrize("path", SCREEN, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_text_on_screen_names_a_class(path: Path) -> None:
+    text = "\n".join(sentences(path.read_text("utf-8")))
+    assert not {name for name in CLASSES if re.search(rf"\b{name}\b", text)}

@@ -2,7 +2,7 @@
 
 Notation: T frames, each uint8 (h, w, C) with C = 1 (grey) or 3 (red, green, blue), all of one
 size. Each frame lasts a number of milliseconds, and the animation repeats for ever. Frames are
-written without scaling: enlarge them first, by whole factors (`vae.imaging.tiles.enlarge`).
+written without scaling: enlarge them first, by whole factors (`vae.imaging.tiles.factor`).
 
 WebP is lossless. GIF stores times in hundredths of a second and at most 256 colours. Grey frames,
 and coloured frames with at most 256 colours in total, are exact. Others use the nearest of 256

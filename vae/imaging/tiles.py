@@ -76,11 +76,6 @@ def factor(width: int, room: int) -> int:
     return max(1, room // max(width, 1))
 
 
-def enlarge(array: Bytes, width: int) -> Bytes:
-    """Return an image (H, W, …), enlarged by the largest whole factor that fits `width` pixels."""
-    return _repeat(array, factor(array.shape[1], width), axis=0)
-
-
 def _repeat(array: Bytes, scale: int, axis: int) -> Bytes:
     """Return each pixel as a square of scale × scale; rows lie along `axis`, columns next."""
     return array if scale == 1 else array.repeat(scale, axis).repeat(scale, axis + 1)

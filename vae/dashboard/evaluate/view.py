@@ -218,7 +218,7 @@ def is_present(run: Run, result: SavedEvaluation) -> bool:
 
 def table(run: Run, request: EvaluationRequest, found: list[SavedEvaluation]) -> None:
     """Draw all saved evaluations of the run; the page shows the selected one above."""
-    st.markdown("##### SavedEvaluation evaluations", help=TABLE_HELP)
+    st.markdown("##### Saved evaluations", help=TABLE_HELP)
     if not found:
         st.caption("None yet. Every result is saved with the run.")
         return
