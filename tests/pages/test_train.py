@@ -8,6 +8,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage, in_state, trained
+from vae.dashboard.shared import cache
+from vae.dashboard.shared.run_picker import facts
+from vae.experiments.entries import best_report
 from vae.runs import Run
 
 BUTTONS = {
@@ -178,3 +181,12 @@ def test_what_is_no_log_likelihood_is_said_to_be_none(
         at = open_page(page, run=run.name)
         said = [m for m in at.markdown if m.help and "not a log-likelihood" in m.help]
         assert len(said) == warned
+
+
+def test_the_curves_mark_the_epoch_that_the_header_names(root: Path) -> None:
+    run = trained(root, "one", epochs=3)
+    run.set_status(best_epoch=99.0)  # a running worker is ahead of the weights on disk
+    best = best_report(run)
+    assert best is not None
+    assert cache.curves(run).best_epoch == best["epoch"]
+    assert f"at epoch {best['epoch']:g}" in facts(run, run.status())

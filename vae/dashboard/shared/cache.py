@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from vae.base.records import Curves, Encoding, Examples, Frame
+from vae.experiments.entries import best_report
 from vae.runs import Run
 from vae.runs.result_keys import run_key
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from vae.analysis.loaded_run import LoadedRun
     from vae.analysis.sampling import Latents
 
+CURVE_FILES = ("metrics.jsonl", "changes.jsonl", "best.safetensors")
 FITTED = 5000  # training examples that planes, spreads and sources of z are computed from
 
 
@@ -64,13 +66,17 @@ def _training_latents(_run: Run, checkpoint: str, key: str) -> "Latents":
 
 
 def curves(run: Run) -> Curves:
-    """Return the curves of a run, read again when it has new reports or live changes."""
-    return _curves(run, run_key(run, files=("metrics.jsonl", "changes.jsonl")))
+    """Return the curves of a run, read again when it has new reports, changes or best weights.
+
+    The best epoch is that of the best weights on disk, as in the header.
+    """
+    return _curves(run, run_key(run, files=CURVE_FILES))
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def _curves(_run: Run, key: str) -> Curves:
-    return _run.curves()
+    best = best_report(_run)
+    return _run.curves()._replace(best_epoch=None if best is None else best["epoch"])
 
 
 def latest(run: Run) -> tuple[Examples | None, Frame | None]:
