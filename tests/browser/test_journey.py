@@ -113,7 +113,6 @@ def test_the_whole_way(launch: Launch, open_page: OpenPage, root: Path) -> None:
     look_at_the_pictures(tab, loaded)
     go(tab, "Train", "")
     assert not tab.problems
-    assert "Traceback" not in server.log()
 
 
 def watch_it_learn(tab: Tab) -> None:

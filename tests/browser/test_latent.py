@@ -133,7 +133,6 @@ def test_lasso_shows_examples_with_the_decoders_output(
     _choose(tab, "hue", "KL")
     assert "points selected" in _said(tab, PANEL)
     assert not tab.problems
-    assert "Traceback" not in server.log()
 
 
 def test_hover_and_click_find_an_example(server: Server, open_page: OpenPage, runs: Path) -> None:
@@ -249,7 +248,6 @@ def test_the_pointer_decodes_and_a_click_pins(
     tab.page.keyboard.press("Escape")  # the popover lies over the pins
     perform(lambda: remove.first.click(timeout=5000), lambda: not remove.count())
     assert not tab.problems
-    assert "Traceback" not in server.log()
 
 
 def test_sixty_thousand_points(server: Server, open_page: OpenPage, runs: Path) -> None:
@@ -295,7 +293,6 @@ def test_tsne_forms_in_the_background_and_is_kept(server: Server, open_page: Ope
     _choose(tab, "projection_small", "t-SNE")
     until(lambda: "after 300 iterations" in _said(tab, LINE))
     assert not tab.problems
-    assert "Traceback" not in server.log()
 
 
 def test_a_run_that_trains_is_followed_and_the_zoom_stays(
@@ -322,4 +319,3 @@ def test_a_run_that_trains_is_followed_and_the_zoom_stays(
         pass
     until(lambda: tab.page.locator(".st-key-latent_follow input").is_disabled())
     assert not tab.problems
-    assert "Traceback" not in server.log()

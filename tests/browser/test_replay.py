@@ -259,7 +259,6 @@ def test_the_scrubber_shows_the_frame_it_stands_at(
         )
     _shows_frame(tab, run, 3, shade=1)
     assert not tab.problems
-    assert "Traceback" not in server.log()
 
 
 def test_it_plays_pauses_listens_to_keys_and_follows_a_run(
@@ -314,7 +313,6 @@ def test_it_plays_pauses_listens_to_keys_and_follows_a_run(
     perform(lambda: _part(tab, "follow").click(timeout=5000), lambda: _at(tab) == str(FRAMES + 1))
     run.set_status(state="finished")
     assert not tab.problems
-    assert "Traceback" not in server.log()
 
 
 @pytest.mark.long

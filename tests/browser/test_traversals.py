@@ -81,7 +81,6 @@ def arrays(content: bytes) -> tuple[np.ndarray, np.ndarray]:
 
 def clean(tab: Tab, server: Server) -> None:
     assert not tab.problems
-    assert "Traceback" not in server.log()
 
 
 def visit(server: Server, open_page: OpenPage, run: Run, view: str, scheme: str = "light") -> Tab:
