@@ -239,9 +239,9 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def windows(chromium: Browser) -> Iterator[list[Tab]]:
-    """The windows of this module's tests: one that is used again loads in half the time."""
+    """The windows of this process of tests: one that is used again loads in half the time."""
     opened: list[Tab] = []
     yield opened
     for tab in opened:
