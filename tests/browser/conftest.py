@@ -1,8 +1,9 @@
 """Fixtures of the browser tests: the app's server, a real Chromium, and the page's complaints.
 
-Each process of tests has one server and one Chromium. A page that is loaded costs about four
+Each process of tests has one server and one Chromium. A page that is loaded costs two to five
 seconds of the processor, so a test visits several things in one load: `Tab.go` follows a link of
-the navigation, `Tab.visit` loads another address in the same window.
+the navigation, `Tab.visit` loads another address in the same window. The tests of a module share
+a load with `tab`.
 
 def test_something(app, open_page, tmp_path):
     server = app(tmp_path)
@@ -29,7 +30,7 @@ from typing import NamedTuple
 
 import psutil
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, CDPSession, Page, expect, sync_playwright
 
 from tests.browser.screen import PATIENCE, REPEATS, perform
 from vae.commands import main
@@ -74,6 +75,13 @@ class Tab(NamedTuple):
 
     page: Page
     problems: list[str]
+
+    def reset(self, scheme: str = "light") -> None:
+        """Restore colour scheme, size and pointer, and forget the problems."""
+        self.page.emulate_media(color_scheme=scheme)
+        self.page.set_viewport_size(WINDOW)
+        self.page.mouse.move(0, 0)
+        self.problems.clear()
 
     def settle(self) -> None:
         """Wait until the script is not running."""
@@ -241,7 +249,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def windows(chromium: Browser) -> Iterator[list[Tab]]:
-    """The windows of this process of tests: one that is used again loads in half the time."""
+    """The free windows of this process of tests: in a used one a page loads in half the time."""
     opened: list[Tab] = []
     yield opened
     for tab in opened:
@@ -252,37 +260,58 @@ def windows(chromium: Browser) -> Iterator[list[Tab]]:
 def open_page(chromium: Browser, windows: list[Tab]) -> Iterator[OpenPage]:
     """`open_page(url, scheme="light", before="")` loads a page in a window of 1440 by 900 pixels.
 
-    `before` is JavaScript that runs before the page's own; such a window serves one test only.
+    `before` is JavaScript that runs before the page's own, in this test only.
     """
-    alone: list[Tab] = []
-    free = list(windows)
+    used: list[Tab] = []
+    scripts: list[CDPSession] = []
 
     def open_(url: str, scheme: str = "light", before: str = "") -> Tab:
-        tab = free.pop() if free and not before else _window(chromium, before)
+        tab = windows.pop() if windows else _window(chromium)
+        used.append(tab)
+        tab.reset(scheme)
         if before:
-            alone.append(tab)
-        elif tab not in windows:
-            windows.append(tab)
-        tab.page.emulate_media(color_scheme=scheme)
-        tab.page.set_viewport_size(WINDOW)
-        tab.page.mouse.move(0, 0)
-        tab.problems.clear()
+            scripts.append(tab.page.context.new_cdp_session(tab.page))
+            scripts[-1].send("Page.enable")
+            scripts[-1].send("Page.addScriptToEvaluateOnNewDocument", {"source": before})
         tab.visit(url)
         return tab
 
     yield open_
-    for tab in alone:
-        tab.page.context.close()
-    for tab in windows:
-        if tab.page.url.startswith("http"):  # this test has used it
-            tab.page.evaluate("localStorage.clear()")
-            tab.page.goto("about:blank")
+    for session in scripts:
+        session.detach()  # its script goes with it
+    for tab in used:
+        _empty(tab)
+    windows += used
 
 
-def _window(chromium: Browser, before: str) -> Tab:
+@pytest.fixture(scope="module")
+def module_tab(chromium: Browser, windows: list[Tab]) -> Iterator[Tab]:
+    """A window for all tests of a module; the module's own fixture loads a page in it."""
+    tab = windows.pop() if windows else _window(chromium)
+    tab.reset()
+    yield tab
+    _empty(tab)
+    windows.append(tab)
+
+
+@pytest.fixture
+def tab(module_tab: Tab) -> Iterator[Tab]:
+    """The module's window, reset for this test, which fails if the page complains."""
+    module_tab.reset()
+    yield module_tab
+    assert not module_tab.problems
+
+
+def _empty(tab: Tab) -> None:
+    """Forget what the page has stored, and leave it."""
+    if tab.page.url.startswith("http"):
+        tab.page.evaluate("localStorage.clear()")
+        tab.page.goto("about:blank")
+
+
+def _window(chromium: Browser) -> Tab:
     context = chromium.new_context(viewport=WINDOW, accept_downloads=True)
     context.set_default_timeout(PATIENCE * 1000)
-    context.add_init_script(before)
     tab = Tab(context.new_page(), [])
     _listen(tab)
     return tab

@@ -1,5 +1,6 @@
-"""Four pages for the tests: growing curves, a map of points, a chart in a closed tab, and a map
-whose decoded tiles the server has dropped."""
+"""Pages for the tests: growing curves, a map of points, a chart in a closed tab, and a map whose
+decoded tiles the server has dropped. An empty page, `anew`, resets them all: the revision of the
+charts is another one from then on, so the browser's memory of them is void as well."""
 
 import time
 
@@ -11,13 +12,28 @@ from vae.dashboard.plot import PlotEvent, _served, overlay, plot, serve
 from vae.figures.palette import CLASS_SCALE, token
 
 ROWS = 3000
+TICK = 0.5  # seconds
 
 
-@st.fragment(run_every=1.0)
+def anew() -> None:
+    """Forget everything but how often this was done."""
+    times = revision() + 1
+    st.session_state.clear()
+    st.session_state.times = times
+    st.text(f"anew {times}")
+
+
+def revision() -> int:
+    """How often everything was reset in this session."""
+    return st.session_state.get("times", 0)
+
+
+@st.fragment(run_every=TICK)
 def live() -> None:
     """Two curves that are longer by 20 points at each tick."""
     start = st.session_state.setdefault("start", time.time())
-    n = 40 + 20 * int(time.time() - start)
+    n = 40 + 20 * int((time.time() - start) / TICK)
+    st.text(f"{n} points")
     x = np.arange(n, dtype=np.float32) / 20
     figure = go.Figure(
         [
@@ -43,7 +59,8 @@ def live() -> None:
         legend={"orientation": "h", "y": 1.1},
         updatemenus=[{"type": "buttons", "buttons": buttons, "x": 1, "y": 1.2}],
     )
-    plot(figure, key="curves", revision="demo", label="Reconstruction and KL over training")
+    label = "Reconstruction and KL over training"
+    plot(figure, key="curves", revision=f"demo {revision()}", label=label)
 
 
 def train() -> None:
@@ -75,9 +92,9 @@ def latent() -> None:
                              hoverinfo="none", showlegend=False)  # fmt: skip
     figure.add_shape(type="circle", x0=-1, x1=1, y0=-1, y1=1, line_color=token("prior"))
     figure.update_layout(xaxis_title="z1", yaxis={"title": "z2", "scaleanchor": "x"})
-    show(plot(figure, key="map", revision=f"demo {st.session_state.projection}", index=rows,
-              tiles="vae/tile/demo/{i}.png", selectable=True, clickable=True,
-              label="Latent means of 3000 examples"))  # fmt: skip
+    now = f"{revision()} {st.session_state.projection}"
+    show(plot(figure, key="map", revision=now, index=rows, tiles="vae/tile/demo/{i}.png",
+              selectable=True, clickable=True, label="Latent means of 3000 examples"))  # fmt: skip
 
 
 def tabs() -> None:
@@ -86,7 +103,8 @@ def tabs() -> None:
     first, second = st.tabs(["First", "Second"])
     first.write("The chart is in the second tab.")
     with second:
-        plot(go.Figure(go.Scatter(x=[0, 1], y=[0, 1])), key="hidden", revision="demo")
+        figure = go.Figure(go.Scatter(x=[0, 1], y=[0, 1]))
+        plot(figure, key="hidden", revision=f"demo {revision()}")
 
 
 def dropped() -> None:
@@ -94,8 +112,11 @@ def dropped() -> None:
     runs = st.session_state.runs = st.session_state.get("runs", 0) + 1
     st.text(f"run {runs}")
     figure = go.Figure(go.Scatter(x=[0, 1], y=[0, 1], mode="markers", hoverinfo="none"))
-    plot(figure, key="decoded", revision="demo", tiles="vae/tile/demo/{i}.png")
-    tiles, ranks = np.float32([[0, 0], [1, 0], [0, 1], [1, 1]]), np.full(4, 0.5, np.float32)
+    now = f"demo {revision()}"
+    plot(figure, key="decoded", revision=now, tiles="vae/tile/demo/{i}.png")
+    # other tiles after each reset: a browser keeps what it has fetched
+    tiles = np.float32([[0, 0], [1, 0], [0, 1], [1, revision()]])
+    ranks = np.full(4, 0.5, np.float32)
     names = [serve(a.astype("<f4").tobytes(), "application/octet-stream") for a in (tiles, ranks)]
     if runs == 1:
         for name in names:
@@ -105,10 +126,9 @@ def dropped() -> None:
               "height": 1, "width": 2, "x": [0, 1], "y": [0, 1], "lines": 2, "range": [[0, 1]] * 2,
               "backdrop": [], "axes": ["z1", "z2"], "trust": [[1.01, "covered"]],
               "words": "Point at the map."}  # fmt: skip
-    overlay(key="decoded", revision="demo", decode=decode)
+    overlay(key="decoded", revision=now, decode=decode)
 
 
 st.set_page_config(layout="wide")
-st.navigation(
-    [st.Page(train, default=True), st.Page(latent), st.Page(tabs), st.Page(dropped)]
-).run()
+pages = (train, latent, tabs, dropped, anew)
+st.navigation([st.Page(page, default=page is train) for page in pages]).run()

@@ -1,7 +1,7 @@
 """The living chart in a real browser: what a person does to it lasts while its data changes."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.screen import perform
+from tests.browser.conftest import Launch, OpenPage, Server, Tab
+from tests.browser.screen import equals, perform, until
 from vae.figures.palette import COLOURS
 
 CHART = ".vae-plot-chart.js-plotly-plot"
@@ -38,33 +39,48 @@ NO_WEBGL = """const real = HTMLCanvasElement.prototype.getContext;
 HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
   return /webgl/.test(kind) ? null : real.call(this, kind, ...rest);
 };"""
-
-KEEP_SOCKET = """window.sockets = 0;
-window.WebSocket = class extends WebSocket {
-  constructor(...how) { super(...how); window.socket = this; window.sockets++; }
-};"""
+FIND_SOCKET = """() => {
+    const send = WebSocket.prototype.send;
+    WebSocket.prototype.send = function (data) {
+        window.socket = this;
+        send.call(this, data);
+    };
+}"""
 
 
 @pytest.fixture(scope="module")
-def server(launch: Callable[..., Any]) -> Any:
+def server(launch: Launch) -> Server:
     return launch("tests/browser/plot_demo.py")
 
 
-@pytest.fixture
-def demo(server: Any, open_page: Callable[..., Any]) -> Iterator[Callable[..., Page]]:
-    """Opens a page of the demo with its chart drawn; complaints fail the test at its end."""
-    tabs = []
+@pytest.fixture(scope="module")
+def loaded(server: Server, module_tab: Tab) -> None:
+    """The demo in the module's window."""
+    module_tab.visit(server.url)
 
-    def open_(path: str = "", drawn: bool = True, **how: str) -> Page:
-        tab = open_page(f"{server.url}/{path}", **how)
-        tabs.append(tab)
+
+@pytest.fixture
+def demo(loaded: None, tab: Tab) -> Callable[..., Page]:
+    """Opens a page of the demo as if for the first time, and waits for its chart."""
+
+    def open_(name: str, drawn: bool = True) -> Page:
+        tab.go("anew")
+        tab.page.get_by_text(re.compile(r"^anew \d+$")).wait_for()
+        expect(tab.page.locator(".vae-plot")).to_have_count(0)
+        tab.go(name)
         if drawn:
             tab.page.wait_for_selector(f"{CHART} .nsewdrag")
         return tab.page
 
-    yield open_
-    for tab in tabs:
-        assert not tab.problems
+    return open_
+
+
+def follow(page: Page, name: str) -> None:
+    """Go to another page whose chart is in view at once."""
+    chart = page.locator(CHART).element_handle()
+    page.get_by_role("link", name=name, exact=True).click()
+    page.wait_for_function("chart => !chart.isConnected", arg=chart)
+    page.wait_for_selector(f"{CHART} .nsewdrag")
 
 
 def ask(page: Page, question: str) -> Any:
@@ -79,7 +95,7 @@ def holds(condition: str) -> str:
     return f"({condition})(document.querySelector('{CHART}'))"
 
 
-def grow(page: Page, ticks: int = 2) -> None:
+def grow(page: Page, ticks: int = 1) -> None:
     wait(page, f"gd => gd._fullData[0].x.length >= {ask(page, POINTS) + 20 * ticks}")
 
 
@@ -174,13 +190,11 @@ def select_box(page: Page) -> list[int]:
 
 
 def test_zoom_legend_and_hover_survive_updates(demo: Callable[..., Page]) -> None:
-    page = demo()
-    grow(page, 1)
+    page = demo("train")
     kept = zoom(page)
     hidden = holds("gd => gd._fullData[1].visible === 'legendonly'")
     perform(page.locator(".legendtoggle").last.click, lambda: page.evaluate(hidden))
     box = page.locator(".nsewdrag").first.bounding_box()
-    grow(page, 1)
     label = page.locator(f"{CHART} .hoverlayer .legend")
     across = box["x"] + ask(page, SHOWN)[1]  # only near a point is there anything to tell
 
@@ -189,26 +203,32 @@ def test_zoom_legend_and_hover_survive_updates(demo: Callable[..., Page]) -> Non
         page.mouse.move(across, box["y"] + 100, steps=5)
 
     perform(point_there, label.count)
-    grow(page)
+    grow(page, 2)
     assert ask(page, X) == pytest.approx(kept)
     assert ask(page, "gd => gd._fullData.map(t => t.visible)") == [True, "legendonly"]
     expect(label).to_have_count(1)
+    follow(page, "latent")
+    follow(page, "train")
+    assert ask(page, X) == pytest.approx(kept)
+    assert ask(page, "gd => gd._fullData.map(t => t.visible)") == [True, "legendonly"]
     double_click(page, (200, 100), "gd => gd._fullLayout.xaxis.autorange === true")
-    grow(page, 1)
+    grow(page)
     assert ask(page, "gd => gd._fullLayout.xaxis.autorange") is True
     assert ask(page, "gd => gd._fullData[1].visible") == "legendonly"
 
 
 def test_an_update_leaves_a_drag_alone(demo: Callable[..., Page]) -> None:
-    page = demo()
-    grow(page, 1)
+    page = demo("train")
     page.locator("[data-title='Pan']").click()
     box = page.locator(".nsewdrag").first.bounding_box()
     page.mouse.move(box["x"] + 300, box["y"] + 60)
     page.mouse.down()
     page.mouse.move(box["x"] + 250, box["y"] + 60, steps=3)
     begun = ask(page, X)
-    page.wait_for_timeout(2500)
+    drawn = ask(page, POINTS)
+    sent = page.get_by_text(re.compile(r"^\d+ points$"))
+    until(lambda: int(sent.inner_text().split()[0]) >= drawn + 60, why="two updates")
+    assert ask(page, POINTS) == drawn
     page.mouse.move(box["x"] + 200, box["y"] + 60, steps=3)
     page.mouse.up()
     kept = ask(page, X)
@@ -222,7 +242,7 @@ def test_an_update_leaves_a_drag_alone(demo: Callable[..., Page]) -> None:
 def test_the_scale_survives_updates_and_a_new_scale_forgets_the_range(
     demo: Callable[..., Page],
 ) -> None:
-    page = demo()
+    page = demo("train")
     logarithmic = holds("gd => gd._fullLayout.yaxis.type === 'log'")
     perform(page.locator(".updatemenu-button").last.click, lambda: page.evaluate(logarithmic))
     kept = zoom(page)
@@ -241,38 +261,26 @@ def test_the_scale_survives_updates_and_a_new_scale_forgets_the_range(
     assert ask(page, zoom_y) is True
 
 
-def test_the_view_returns_after_another_page(demo: Callable[..., Page]) -> None:
-    page = demo()
-    grow(page, 1)
-    kept = zoom(page)
-    page.get_by_role("link", name="latent").click()
-    page.wait_for_selector("text=Move the points")
-    page.wait_for_selector(f"{CHART} .nsewdrag")
-    page.get_by_role("link", name="train").click()
-    page.wait_for_selector("text=Log scale")
-    wait(page, "gd => gd?._fullData?.length === 2 && gd._fullData[0].name === 'reconstruction'")
-    assert ask(page, X) == pytest.approx(kept)
-
-
-@pytest.mark.parametrize("path", ["latent", "tabs"])  # large and small: Streamlit caches the large
-def test_a_run_that_changes_nothing_draws_nothing(demo: Callable[..., Page], path: str) -> None:
-    page = demo(path, drawn=False, before=KEEP_SOCKET)
-    if path == "tabs":
+@pytest.mark.parametrize("name", ["latent", "tabs"])  # large and small: Streamlit caches the large
+def test_a_run_that_changes_nothing_draws_nothing(demo: Callable[..., Page], name: str) -> None:
+    page = demo(name, drawn=False)
+    if name == "tabs":
         page.get_by_role("tab", name="Second").click()
     page.wait_for_selector(f"{CHART} .nsewdrag")
     ask(page, "gd => { window.draws = 0; gd.on('plotly_afterplot', () => window.draws++); }")
+    page.evaluate(FIND_SOCKET)
     page.get_by_role("button", name="Run again").click()
     settle(page)
-    page.evaluate("window.socket.close()")  # a lost connection: everything is sent anew
-    page.wait_for_function("window.sockets === 2")
+    page.evaluate("window.socket.close(); window.closed = window.socket")
+    page.wait_for_function("window.socket !== window.closed")  # everything is sent anew
     settle(page)
-    page.wait_for_timeout(500)
+    page.wait_for_timeout(300)
     assert page.evaluate("window.draws") == 0
     page.emulate_media(color_scheme="dark")
     page.wait_for_function("window.draws > 0")
 
 
-def test_a_selection_follows_its_rows(demo: Callable[..., Page]) -> None:
+def test_a_selection_follows_its_rows_until_a_double_click(demo: Callable[..., Page]) -> None:
     page = demo("latent")
     rows = select_box(page)
     assert selected(page) == len(rows) > 10
@@ -291,11 +299,6 @@ def test_a_selection_follows_its_rows(demo: Callable[..., Page]) -> None:
     page.get_by_role("link", name="latent").click()
     page.wait_for_selector(f"text=selected {len(rows)}")
     assert rows_marked(page) == rows
-
-
-def test_double_click_clears_a_selection(demo: Callable[..., Page]) -> None:
-    page = demo("latent")
-    select_box(page)
     double_click(page, (10, 10), "gd => gd._fullData.every(t => !t.selectedpoints?.length)")
     page.wait_for_selector("text=selected 0")
     assert rows_marked(page) == []
@@ -308,6 +311,7 @@ def test_clicks_name_the_row_or_the_place(demo: Callable[..., Page]) -> None:
     perform(lambda: page.mouse.click(*place(page, row)), said.is_visible)
     box = page.locator(".nsewdrag").first.bounding_box()
     said = page.get_by_text("trace=None, row=None").first
+    page.wait_for_timeout(400)  # or both clicks together are a double click
     perform(lambda: page.mouse.click(box["x"] + 5, box["y"] + 5), said.is_visible)
 
 
@@ -328,13 +332,19 @@ def test_hover_shows_the_picture_or_the_label_alone(demo: Callable[..., Page]) -
     expect(label).to_be_hidden()
 
 
-def test_of_points_that_touch_the_nearest_is_meant(demo: Callable[..., Page]) -> None:
-    page = demo("latent", before=NO_WEBGL)
-    label = page.locator(".vae-plot-tip span")
+def test_without_webgl_points_are_drawn_and_of_those_that_touch_the_nearest_is_meant(
+    server: Server, open_page: OpenPage
+) -> None:
+    tab = open_page(f"{server.url}/latent", before=NO_WEBGL)
+    page, label = tab.page, tab.page.locator(".vae-plot-tip span")
+    page.wait_for_selector(f"{CHART} .nsewdrag")
+    assert ask(page, "gd => gd._fullData.map(t => t.type)") == ["scatter", "scatter"]
+    assert page.locator(".vae-plot .scatterlayer path.point").count() == 3000
     crowded = page.evaluate(CROWDED, CHART)
     assert len(crowded) == 6
     for row, x, y in crowded:
         perform(partial(_come_to, page, x, y), lambda row=row: label.inner_text() == f"#{row}")
+    assert not tab.problems
 
 
 def _come_to(page: Page, x: float, y: float) -> None:
@@ -342,38 +352,39 @@ def _come_to(page: Page, x: float, y: float) -> None:
     page.mouse.move(x, y, steps=8)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_colours_follow_the_theme_also_while_it_changes(
-    demo: Callable[..., Page], scheme: str
-) -> None:
-    page = demo("", scheme=scheme)
-    at = ["light", "dark"].index(scheme)
-    lines = ask(page, "gd => gd._fullData.map(t => t.line.color)")
-    assert lines == [COLOURS["reconstruction"][at], COLOURS["kl"][at]]
+def test_colours_follow_the_theme_also_while_it_changes(demo: Callable[..., Page]) -> None:
+    page = demo("train")
+    lines = "gd => gd._fullData.map(t => t.line.color)"
+    assert ask(page, lines) == [COLOURS["reconstruction"][0], COLOURS["kl"][0]]
     assert ask(page, "gd => gd._fullData[1].fillcolor").endswith("0.15)")
-    page.get_by_role("link", name="latent").click()  # where no update comes by itself
-    page.wait_for_selector("text=Move the points")
-    wait(page, f"gd => gd?._fullLayout?.shapes?.[0]?.line.color === '{COLOURS['prior'][at]}'")
+    page.emulate_media(color_scheme="dark")
+    equals(lambda: ask(page, lines), [COLOURS["reconstruction"][1], COLOURS["kl"][1]])
+    follow(page, "latent")  # where no update comes by itself
+    prior = "gd => gd._fullLayout.shapes[0].line.color"
+    assert ask(page, prior) == COLOURS["prior"][1]
     kept = zoom(page)
-    page.emulate_media(color_scheme=["dark", "light"][at])
-    wait(page, f"gd => gd._fullLayout.shapes[0].line.color === '{COLOURS['prior'][1 - at]}'")
+    page.emulate_media(color_scheme="light")
+    equals(lambda: ask(page, prior), COLOURS["prior"][0])
     assert ask(page, X) == pytest.approx(kept)
 
 
-def test_classes_get_ten_flat_colours(demo: Callable[..., Page]) -> None:
+def test_many_points_are_drawn_with_webgl_and_classes_get_ten_flat_colours(
+    demo: Callable[..., Page],
+) -> None:
     page = demo("latent")
+    assert ask(page, "gd => gd._fullData.map(t => t.type)") == ["scattergl", "scattergl"]
+    assert page.locator(".vae-plot .scatterlayer path.point").count() == 0
     scale = ask(page, "gd => gd._fullData[0].marker.colorscale")
     assert [colour for _, colour in scale[::2]] == [COLOURS[f"class{k}"][0] for k in range(10)]
     assert scale[::2] != scale[1::2]
-    assert ask(page, "gd => [gd._fullData[0].marker.cmin, gd._fullData[0].marker.cmax]") == [
-        -0.5,
-        9.5,
-    ]
+    limits = ask(page, "gd => [gd._fullData[0].marker.cmin, gd._fullData[0].marker.cmax]")
+    assert limits == [-0.5, 9.5]
 
 
 def test_a_chart_in_a_closed_tab_is_drawn_when_it_opens(demo: Callable[..., Page]) -> None:
     page = demo("tabs", drawn=False)
-    page.wait_for_timeout(1000)
+    page.wait_for_selector(".vae-plot-chart[style*='min-height']", state="attached")
+    page.wait_for_timeout(300)
     assert page.locator(".nsewdrag").count() == 0
     page.get_by_role("tab", name="Second").click()
     page.wait_for_selector(f"{CHART} .nsewdrag")
@@ -382,29 +393,17 @@ def test_a_chart_in_a_closed_tab_is_drawn_when_it_opens(demo: Callable[..., Page
     wait(page, "gd => gd._fullLayout.width < 700 && gd._fullLayout.width === gd.clientWidth")
 
 
-@pytest.mark.parametrize(("before", "kind"), [("", "scattergl"), (NO_WEBGL, "scatter")])
-def test_without_webgl_points_are_drawn_all_the_same(
-    demo: Callable[..., Page], before: str, kind: str
-) -> None:
-    page = demo("latent", before=before)
-    assert ask(page, "gd => gd._fullData.map(t => t.type)") == [kind, kind]
-    assert page.locator(".vae-plot .scatterlayer path.point").count() == (
-        3000 if kind == "scatter" else 0
-    )
-
-
 def test_the_keyboard_reaches_the_chart_and_updates_leave_the_focus(
     demo: Callable[..., Page],
 ) -> None:
-    page = demo()
+    page = demo("train")
     chart = page.get_by_role("figure", name="Reconstruction and KL over training")
-    grow(page, 1)
     assert page.evaluate("document.activeElement.className.includes('vae-plot')") is False
     chart.focus()
     before = ask(page, X)
     page.keyboard.press("+")
     wait(page, f"gd => gd._fullLayout.xaxis.range[0] > {before[0]}")
-    grow(page, 1)
+    grow(page)
     expect(chart).to_be_focused()
     assert chart.evaluate("node => getComputedStyle(node).outlineStyle") == "solid"
     page.keyboard.press("0")
@@ -412,7 +411,7 @@ def test_the_keyboard_reaches_the_chart_and_updates_leave_the_focus(
 
 
 def test_the_picture_is_saved_here(demo: Callable[..., Page], tmp_path: Path) -> None:
-    page = demo()
+    page = demo("train")
     page.locator(CHART).hover()
     titles = page.locator(".modebar-btn").evaluate_all("all => all.map(b => b.dataset.title)")
     assert titles == ["Zoom", "Pan", "Reset view", "Download as PNG"]
