@@ -4,19 +4,25 @@
 run in each state that a page may meet.
 """
 
+import shutil
 import time
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from functools import cache, partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from streamlit.components.v2 import manifest_scanner
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime.scriptrunner import RerunData
 from streamlit.testing.v1 import AppTest, local_script_runner
 from streamlit.testing.v1.local_script_runner import LocalScriptRunner
 
+from vae.base import files
 from vae.config import RunConfig
 from vae.dashboard import server
+from vae.dashboard.shared import training_time
 from vae.data import load
 from vae.runs import Run, identity
 from vae.worker.train import train_run
@@ -41,6 +47,17 @@ class Idle:
         """Take a job and leave it undone."""
 
 
+@pytest.fixture(scope="session", autouse=True)
+def quick_pages() -> Iterator[None]:
+    """Search the installed packages for components once, which AppTest does for each session, and
+    time three training steps of a new configuration, not as many as fit into a moment."""
+    with pytest.MonkeyPatch.context() as patch:
+        scan = cache(manifest_scanner.scan_component_manifests)
+        patch.setattr(manifest_scanner, "scan_component_manifests", scan)
+        patch.setattr(training_time, "TRIAL_SECONDS", 0.0)
+        yield
+
+
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder of runs that the dashboard shows."""
@@ -60,9 +77,9 @@ def open_page() -> OpenPage:
         at = AppTest.from_file(str(MAIN), default_timeout=60)
         if run:
             at.query_params["run"] = run
-        at.run()
         if file != "train.py":
-            at.switch_page(f"../../pages/{file}").run()
+            at.switch_page(f"../../pages/{file}")
+        at.run()
         assert not at.exception, [e.value for e in at.exception]
         return at
 
@@ -70,15 +87,24 @@ def open_page() -> OpenPage:
 
 
 def trained(root: Path, name: str, **settings: object) -> Run:
-    """A small finished run."""
+    """A small finished run: a copy from the library, with a time of creation of its own."""
     given = {"epochs": 2, "hidden": (16,), "batch_size": 128, "frames": 3} | settings
-    config = RunConfig.of(**given)
-    options = config.chosen("data")
-    data = load(config.data, examples=config.examples, seed=config.seed, options=options)
-    run = Run.create(root, config, data, name)
+    run = Run(shutil.copytree(_trained_once(RunConfig.of(**given)), root / name))
+    content = run.header | {"created": datetime.now(UTC).isoformat(timespec="microseconds")}
+    files.write_json(run.path / "config.json", content)
+    return Run(run.path)
+
+
+LIBRARY = TemporaryDirectory()
+
+
+@cache
+def _trained_once(config: RunConfig) -> Path:
+    """A run with this configuration, trained once for all tests of this process."""
+    run = Run.create(LIBRARY.name, config, config.load_data())
     for _ in train_run(run):
         pass
-    return run
+    return run.path
 
 
 def in_state(root: Path, state: str) -> Run | None:

@@ -1,8 +1,9 @@
 """A process that trains tiny runs, kills and resumes them, and compares their final files with
 those of an uninterrupted run.
 
-`python -m tests.worker.driver boundaries | random ROOT` prints a summary as one JSON object. It
-forks each victim from itself, because importing torch a hundred times would take minutes.
+`python -m tests.worker.driver boundaries ROOT EVERY` kills at every EVERY-th write boundary, and
+`… random ROOT KILLS` at so many random moments; both print a summary as one JSON object. The
+process forks each victim from itself, because importing torch a hundred times would take minutes.
 
 The law: a killed and resumed run ends like an uninterrupted run with the same `changes.jsonl`. (A
 request that was not yet recorded when the worker died takes effect later.)
@@ -156,14 +157,16 @@ def story(root: Path) -> None:
     assert run.status().state == "finished"
 
 
-def boundaries(root: Path) -> dict[str, Any]:
-    """Kill the story before every call that changes the disk, and in the middle of every write."""
+def boundaries(root: Path, every: int) -> dict[str, Any]:
+    """Kill the story before calls that change the disk, and in the middle of writes: at all of
+    them in turn, or at every `every`-th one."""
     metrics.TICK_SECONDS, worker.STATUS_SECONDS = 0.0, -1.0  # at every step, not by the clock
     milestones.SNAPSHOT_EXAMPLES = 2 * TINY["batch_size"]  # every second step: in mid-epoch
     judge = Judge(root / "references", TINY)
     deeds, writes = _count(root)
     states: dict[str, int] = {}
     trials = [(n, False) for n in range(1, deeds + 1)] + [(n, True) for n in writes]
+    trials = trials[::every]
     for n, half in trials:
         what = f"killed {'in' if half else 'before'} deed {n} of {deeds}"
         home = root / f"{n}-{half}"
@@ -201,7 +204,7 @@ def _count(root: Path) -> tuple[int, list[int]]:
 # Any moment
 
 
-def at_random(root: Path, kills: int = 30) -> dict[str, Any]:
+def at_random(root: Path, kills: int) -> dict[str, Any]:
     """Kill runs at random moments, β moved and paused at others, until `kills` have died."""
     milestones.SNAPSHOT_EXAMPLES = 30 * LONG["batch_size"]
     draw = random.Random(0)
@@ -235,10 +238,10 @@ def at_random(root: Path, kills: int = 30) -> dict[str, Any]:
 def main() -> Iterator[str]:
     torch.set_num_threads(1)
     os.fsync = lambda handle: None  # slow, and matters to a loss of power only
-    which, root = sys.argv[1], Path(sys.argv[2])
+    which, root, number = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
     train(create(root / "warm", "warm", TINY))
     began = time.perf_counter()
-    found = {"boundaries": boundaries, "random": at_random}[which](root)
+    found = {"boundaries": boundaries, "random": at_random}[which](root, number)
     yield json.dumps(found | {"seconds": round(time.perf_counter() - began, 1)})
 
 

@@ -261,8 +261,8 @@ def test_the_death_of_the_server_ends_its_spare_and_nothing_else(
     after.close()
 
 
-def test_a_real_worker_trains_pauses_dies_and_goes_on(make: Make, tmp_path: Path) -> None:
-    """SIGTERM saves, SIGKILL does not, and each time the run goes on."""
+def test_a_real_worker_trains_pauses_goes_on_and_dies(make: Make, tmp_path: Path) -> None:
+    """SIGTERM saves and the run goes on; SIGKILL saves nothing and leaves it interrupted."""
     run = make("one", epochs=100_000, examples=200)
     server = Launcher(tmp_path, spare=False)
     try:
@@ -278,10 +278,6 @@ def test_a_real_worker_trains_pauses_dies_and_goes_on(make: Make, tmp_path: Path
         wait(lambda: run.status().step > paused.step)
         os.kill(run.status().pid, signal.SIGKILL)
         wait(lambda: run.status().state == "interrupted", 5)
-        server.resume(run)
-        wait(lambda: run.status().state == "running")
-        run.stop()
-        wait(lambda: run.status().state == "stopped")
     finally:
         server.close()
     assert (run.path / "log.txt").read_text() == ""
