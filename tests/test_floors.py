@@ -189,3 +189,33 @@ def test_a_fresh_process_that_trains_knows_no_screen() -> None:
         [sys.executable, "-c", source], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert result.stdout.strip() == "False"
+
+
+def name_of(path: Path) -> str:
+    """The dotted name of a module."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def circles(imported: dict[str, set[str]]) -> list[set[str]]:
+    """Return the modules that import one another in a circle, one set each."""
+    waiting = dict(imported)
+    while free := [name for name, needs in waiting.items() if not needs & waiting.keys()]:
+        for name in free:
+            del waiting[name]
+    return [{name, *(needs & waiting.keys())} for name, needs in waiting.items()]
+
+
+def test_a_circle_is_found() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()})
+    assert not circles({"a": {"b", "c"}, "b": {"c"}, "c": set()})
+
+
+def test_no_modules_import_one_another_in_a_circle() -> None:
+    """Imports inside functions and for type checking count too; a package's own do not."""
+    names = {name_of(path): path for path in MODULES}
+    imported = {
+        name: imports_of(path) & names.keys() - {name}
+        for name, path in names.items()
+        if path.name != "__init__.py"
+    }
+    assert not circles(imported)

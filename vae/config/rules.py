@@ -3,21 +3,18 @@
 A function raises ValueError with one sentence that names the conflict and a way out.
 """
 
-from typing import TYPE_CHECKING
-
 from vae.base.options import rows_with
+from vae.base.records import Domain
 from vae.components.likelihoods import LIKELIHOODS, check_domain
 from vae.components.networks import NETWORKS
 from vae.components.objectives import OBJECTIVES
 from vae.components.posteriors import POSTERIORS
 from vae.components.priors import PRIORS
+from vae.config.derived import DerivedSettings
 from vae.data import Dataset
 
-if TYPE_CHECKING:
-    from vae.config.run_config import RunConfig
 
-
-def check_settings(config: "RunConfig") -> None:
+def check_settings(config: DerivedSettings) -> None:
     """Check everything that does not depend on the data."""
     _check_objective(config)
     _check_gradient(config)
@@ -25,7 +22,7 @@ def check_settings(config: "RunConfig") -> None:
     _check_training(config)
 
 
-def _check_objective(config: "RunConfig") -> None:
+def _check_objective(config: DerivedSettings) -> None:
     """The objective needs a KL that posterior and prior define, and trains the prior."""
     posterior, prior = POSTERIORS[config.posterior], PRIORS[config.prior]
     objective = OBJECTIVES[config.objective]
@@ -48,7 +45,7 @@ def _check_objective(config: "RunConfig") -> None:
         )
 
 
-def _check_gradient(config: "RunConfig") -> None:
+def _check_gradient(config: DerivedSettings) -> None:
     posterior = POSTERIORS[config.posterior]
     if config.get("gradient") == "doubly" and not posterior.gaussian:
         raise ValueError(
@@ -62,7 +59,7 @@ def _check_gradient(config: "RunConfig") -> None:
         )
 
 
-def _check_prior(config: "RunConfig") -> None:
+def _check_prior(config: DerivedSettings) -> None:
     if not PRIORS[config.prior].encodes:
         return
     if config.conditional:
@@ -78,7 +75,7 @@ def _check_prior(config: "RunConfig") -> None:
         )
 
 
-def _check_training(config: "RunConfig") -> None:
+def _check_training(config: DerivedSettings) -> None:
     if config.batch_size < (least := OBJECTIVES[config.objective].batch):
         raise ValueError(
             f"Objective {config.objective} compares the examples of a batch: set batch_size to "
@@ -93,10 +90,10 @@ def _check_training(config: "RunConfig") -> None:
         raise ValueError("val_share and test_share leave nothing to train on: lower one.")
 
 
-def check_data(config: "RunConfig", dataset: Dataset) -> None:
-    """Check that the model can be trained on this data set."""
+def check_data(config: DerivedSettings, dataset: Dataset, domain: Domain) -> None:
+    """Check that the model can be trained on this data set; `domain` describes its inputs."""
     NETWORKS[config.network].check(dataset.event_shape, dataset.name)
-    check_domain(config.likelihood, config.domain(dataset), dataset.name)
+    check_domain(config.likelihood, domain, dataset.name)
     if config.binarized and not dataset.in_unit_interval:
         raise ValueError(
             f"binarize {config.binarize} needs values in [0, 1], and {dataset.name} has others: "
@@ -116,7 +113,7 @@ def check_data(config: "RunConfig", dataset: Dataset) -> None:
         )
 
 
-def check_batch(config: "RunConfig", training: int) -> None:
+def check_batch(config: DerivedSettings, training: int) -> None:
     """Check that a batch is not larger than the number of training examples."""
     if config.batch_size > training:
         raise ValueError(

@@ -10,15 +10,14 @@ from vae.base.criterion import Criterion
 from vae.base.options import Field, Option, Spec, check, coerce, derive, options_of, refuse_unknown
 from vae.base.records import Domain
 from vae.components.objectives import OBJECTIVES
-from vae.components.posteriors import POSTERIORS
-from vae.components.priors import PRIORS
 from vae.components.schedules import CONSTANT, Progress, names, parse
 from vae.config import rules
-from vae.config.settings import DEFAULTS, TABLES, Settings
+from vae.config.derived import DerivedSettings
+from vae.config.settings import DEFAULTS, TABLES
 from vae.data import Dataset, Splits, load, split
 
 
-class RunConfig(Settings):
+class RunConfig(DerivedSettings):
     """The settings of a run; `RunConfig.of(...)` raises errors that users can read."""
 
     @classmethod
@@ -55,10 +54,6 @@ class RunConfig(Settings):
         rules.check_settings(self)
         return self
 
-    def get(self, name: str) -> Any:
-        """Return the value of a setting or option by name; None if it does not apply."""
-        return getattr(self, name, None)
-
     def chosen(self, kind: str) -> dict[str, Any]:
         """Return the options of the chosen row of a table: name → value."""
         row = TABLES[kind].get(getattr(self, kind))
@@ -75,44 +70,10 @@ class RunConfig(Settings):
         known = (field.name for field in fields() if field.option.scheduled)
         return tuple(name for name in known if self.get(name) is not None)
 
-    def is_default(self, name: str) -> bool:
-        """Whether a general setting has its default value."""
-        return bool(getattr(self, name) == DEFAULTS[name])
-
-    @property
-    def conditional(self) -> bool:
-        """Whether encoder and decoder receive the class of an example."""
-        return not self.is_default("condition")
-
-    @property
-    def binarized(self) -> bool:
-        """Whether the values of x become 0 or 1."""
-        return not self.is_default("binarize")
-
     @property
     def best_by(self) -> Criterion:
         """The validation value by which training selects the best weights."""
         return OBJECTIVES[self.objective].best_by
-
-    @property
-    def has_kl(self) -> bool:
-        """Whether q(z|x) has a density, and therefore a KL."""
-        return POSTERIORS[self.posterior].has_density
-
-    @property
-    def unit_normal(self) -> bool:
-        """Whether the KL pulls the latents towards N(0, I)."""
-        return self.has_kl and PRIORS[self.prior].unit_normal
-
-    @property
-    def closed_kl(self) -> bool:
-        """Whether KL(q(z|x) || p(z)) has a closed form; else it is estimated from samples."""
-        return POSTERIORS[self.posterior].gaussian and PRIORS[self.prior].gaussian
-
-    @property
-    def kl_per_dimension(self) -> bool:
-        """Whether the KL is a sum over latent dimensions."""
-        return POSTERIORS[self.posterior].factorises and PRIORS[self.prior].factorises
 
     def domain(self, dataset: Dataset) -> Domain:
         """Return the shape, levels and classes of the examples as the model receives them."""
@@ -133,7 +94,7 @@ class RunConfig(Settings):
 
         Raises ValueError if the data set does not suit the settings.
         """
-        rules.check_data(self, dataset)
+        rules.check_data(self, dataset, self.domain(dataset))
         splits = self.divide(dataset)
         rules.check_batch(self, len(splits.train))
         return splits

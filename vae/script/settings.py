@@ -1,18 +1,22 @@
 """The settings of a run as a class for its script, in the place of `RunConfig`.
 
 The class holds every value of the configuration, so a new setting needs no change here, and the
-methods of `RunConfig` word for word. Validation stays behind: the values are valid already.
+methods of `DerivedSettings` and `RunConfig` word for word. Validation stays behind: the values are
+valid already.
 """
 
 import ast
 import json
 import textwrap
+from itertools import chain
 from typing import Any
 
 from vae.config import TABLES, RunConfig, fields
+from vae.config.derived import DerivedSettings
 from vae.script.source import Place, find, free_names, pieces_of_class
 
 PLACE: Place = ("vae.config.run_config", "RunConfig")
+CLASSES = (DerivedSettings, RunConfig)
 ABOUT = "The settings of this run"
 LITERALS = (bool, int, float, str, tuple)
 CHOSEN = '''
@@ -35,15 +39,17 @@ def settings_class(config: RunConfig, data: str) -> str:
 
 def _properties(config: RunConfig) -> dict[str, Any]:
     """Return the properties of a configuration that are numbers, texts or tuples of them."""
-    names = [name for name, value in vars(RunConfig).items() if isinstance(value, property)]
+    members = [member for kind in CLASSES for member in vars(kind).items()]
+    names = [name for name, value in members if isinstance(value, property)]
     values = {name: getattr(config, name) for name in names}
     return {name: value for name, value in values.items() if type(value) in LITERALS}
 
 
 def _methods(without: set[str]) -> list[str]:
-    """Return the source of the other methods of RunConfig, without constructors and validation."""
+    """Return the source of the other methods, without constructors and validation."""
     found = []
-    for node, text in pieces_of_class(*PLACE):
+    pieces = [pieces_of_class(kind.__module__, kind.__name__) for kind in CLASSES]
+    for node, text in chain(*pieces):
         decorators = {ast.unparse(decorator) for decorator in node.decorator_list}
         if decorators <= {"property"} and node.name not in without | {"chosen"}:
             found += [f"{text}\n"] if _takes_pieces(text) else []

@@ -87,15 +87,20 @@ def _modules(package: str) -> frozenset[str]:
 
 @cache
 def own_methods(module: str, name: str) -> tuple[str, ...]:
-    """Return the methods of a class that torch does not call by itself; () for other pieces."""
+    """Return the methods of a class, inherited ones too, that torch does not call by itself.
+
+    Other pieces have none.
+    """
     if not isinstance(source(module).pieces[name], ast.ClassDef):
         return ()
     bases = getattr(importlib.import_module(module), name).__mro__
     others = [vars(b) for b in bases if not b.__module__.startswith((HOME, NEVER_CALLED_HERE))]
+    here = [b for b in bases if b.__module__.startswith(HOME)]
     return tuple(
         node.name
-        for node, _ in pieces_of_class(module, name)
-        if not node.name.startswith("__") and not any(node.name in base for base in others)
+        for base in here
+        for node, _ in pieces_of_class(base.__module__, base.__name__)
+        if not node.name.startswith("__") and not any(node.name in other for other in others)
     )
 
 
