@@ -428,7 +428,7 @@ def test_which_posteriors_have_a_doubly_reparameterised_gradient(name: str) -> N
     px = decoded(z, torch.randn(Z, 6, dtype=torch.float64))
     out = Pass(torch.rand(B, *EVENT, dtype=torch.float64), None, q, standard(), z, px)
     if not posterior.gaussian:
-        with pytest.raises(ValueError, match="needs a Gaussian posterior"):
+        with pytest.raises(AssertionError):
             iwae(out, gradient="doubly")
         return
     iwae(out, gradient="doubly").total.backward()

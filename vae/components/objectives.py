@@ -127,17 +127,12 @@ def iwae(
     ∂v_k/∂ ln w_k = v_k − v_k², its mean equals that of Σ v_k² ∂ ln w_k/∂z_k ∂z_k/∂φ: "doubly"
     (Tucker et al. 2019, https://arxiv.org/abs/1810.04152, section 3). The bound contributes one
     factor v_k when ln q(z_k|x) is detached from φ; a hook on z contributes the other. Therefore
-    only one loss of a `Pass` may be differentiated.
-
-    Raises ValueError for "doubly" with a posterior that is not Gaussian.
+    only one loss of a `Pass` may be differentiated. The rules of the configuration refuse "doubly"
+    for a posterior that is not Gaussian.
     """
     doubly = gradient == "doubly" and out.z.requires_grad
     q = frozen(out.q) if doubly else out.q
-    if doubly and q is out.q:
-        raise ValueError(
-            "The doubly reparameterised gradient needs a Gaussian posterior: choose one, or "
-            "gradient reparameterised."
-        )
+    assert not doubly or q is not out.q, "the rules of the configuration refuse other posteriors"
     error = reconstruction_error(out)
     log_weights = out.p.log_prob(out.z) - error - q.log_prob(out.z)  # (K, B)
     if doubly:
