@@ -1,5 +1,8 @@
 """Every figure uses the title of a quantity's row; terms have the titles of their measures."""
 
+import ast
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -14,12 +17,34 @@ from vae.figures.history import training_curves
 from vae.figures.palette import COLOURS
 from vae.figures.quantities import QUANTITIES, TERMS
 from vae.figures.replay import replay_curves
+from vae.runs import Run
+from vae.script.run_facts import recorded
 
+ROOT = Path(__file__).parents[2]
 TITLES = {name: QUANTITIES[name].title for name in TERMS}
 
 
 def test_terms_have_the_titles_of_their_measures() -> None:
     assert {name: MEASURES[name].title for name in TERMS} == TITLES
+
+
+def test_a_script_prints_these_titles() -> None:
+    """The name of a criterion appears beside them, and replaces none."""
+    run = Run(ROOT / "checkpoints/digits-first-look")
+    assert {name: recorded(run).titles[name] for name in TERMS} == TITLES
+
+
+def test_the_splits_have_one_table() -> None:
+    """No other dictionary gives the validation split a name."""
+    tables = {
+        path.name
+        for path in ROOT.glob("vae/**/*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Dict)
+        for key, value in zip(node.keys, node.values, strict=True)
+        if getattr(key, "value", None) == "val" and getattr(value, "value", None) == "validation"
+    }
+    assert tables == {"quantities.py"}
 
 
 @pytest.mark.parametrize("name", QUANTITIES)

@@ -2,6 +2,7 @@
 
 from vae.base.numbers import plain
 from vae.diagnostics.findings import NoFinding, Observations
+from vae.figures.quantities import SPLITS
 
 NO_KL = NoFinding("This posterior has no KL.", checked=False)
 TOO_EARLY = NoFinding("Too early: the weights have hardly moved.", checked=False)
@@ -14,8 +15,7 @@ def nats(value: float, se: float | None = None) -> str:
 
 def score_name(obs: Observations) -> str:
     """Return split and score of the training statistics, such as "validation ELBO"."""
-    split = {"val": "validation", "train": "training"}[obs.stats.split]
-    return f"{split} {obs.stats.criterion.score_title}"
+    return f"{SPLITS[obs.stats.split]} {obs.stats.criterion.score_title}"
 
 
 def too_few(obs: Observations, least: int) -> NoFinding | None:

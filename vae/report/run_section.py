@@ -16,6 +16,7 @@ from vae.experiments.configurations import Entry
 from vae.experiments.entries import evaluations_of_best
 from vae.figures.latent_bars import kl_bars
 from vae.figures.latent_map import latent_scatter, map_caption
+from vae.figures.quantities import SPLITS
 from vae.figures.vectors import sample_vectors
 from vae.imaging import tiles
 from vae.report.html import Page, picture, section, table
@@ -27,7 +28,6 @@ POINTS = 2000
 TILES, SAMPLES, ACROSS = 16, 32, 8
 ROOM = 480  # pixels, width of a grid of images
 HEIGHT = 340
-SPLITS = {"train": "training", "val": "validation", "test": "test"}
 
 
 def run_section(page: Page, run: Run, entry: Entry, title: str) -> str:

@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 from vae.config import RunConfig
 from vae.data import DATASETS, SOURCES
 from vae.data.formats import read_idx_family
+from vae.evaluation.measures import MEASURES
 from vae.experiments.entries import best_report
 from vae.runs import Run
 
-TERMS = {"elbo": "ELBO", "reconstruction": "reconstruction", "kl": "KL"}
+TERMS = ("elbo", "reconstruction", "kl")  # in the order of the lines of a script
 
 
 class Recorded(NamedTuple):
@@ -35,7 +36,8 @@ def file_name(run: Run) -> str:
 
 def recorded(run: Run) -> Recorded:
     """Return the last report and the best report of a run so far."""
-    titles = TERMS | {run.config.best_by.key: run.config.best_by.title}
+    titles = {name: MEASURES[name].title for name in TERMS}
+    titles.setdefault(run.config.best_by.key, run.config.best_by.title)
     reports = [r for r in run.reports() if r["step"]]
     held = [r for r in reports if r["split"] == "val"]
     if not reports:

@@ -20,7 +20,7 @@ from vae.experiments import configurations
 from vae.experiments.configurations import Entry, Figures, Fold, line, mean_line
 from vae.figures import comparison
 from vae.figures.palette import CLASSES
-from vae.figures.quantities import TERMS
+from vae.figures.quantities import SPLITS, TERMS
 from vae.runs import Run
 from vae.runs.result_keys import run_key
 
@@ -30,7 +30,7 @@ SLOTS = "compare_slots"
 TINTS = ";".join(f"--{name}:{colour(name)}" for name in ("accent", "muted", "background"))
 DRAWN = 60  # runs with curves, at most
 PER = {"epoch": "epochs", "step": "steps", "seconds": "seconds of training"}
-SPLITS = {"val": "validation", "train": "train", "both": "both"}
+CURVES = {name: SPLITS[name] for name in ("val", "train")} | {"both": "both"}
 STROKES = {"val": "Dashed: validation.", "train": "Solid: train."}
 STROKES["both"] = "Solid: train. Dashed: validation."
 SOURCES = {"val": "validation, best weights", "test": "test, best weights"}
@@ -167,7 +167,7 @@ def curves(selected: Sequence[Entry]) -> None:
     """Reconstruction, KL and ELBO of the selected runs over training."""
     left, right = st.columns(LAYOUT, gap="medium")
     per = widgets.choose(right, "Against", "compare_per", PER, "epoch", HELP["per"])
-    split = widgets.choose(right, "Data", "compare_split", SPLITS, "val", HELP["split"])
+    split = widgets.choose(right, "Data", "compare_split", CURVES, "val", HELP["split"])
     with right:
         folding = fold_toggle()
     picked = chosen(selected[:DRAWN], folding)

@@ -12,10 +12,11 @@ from streamlit.delta_generator import DeltaGenerator
 from vae.base.numbers import number
 from vae.base.records import Baseline
 from vae.config import RunConfig
-from vae.dashboard.data.view import SPLITS, DataView
+from vae.dashboard.data.view import DataView
 from vae.dashboard.shared.widgets import press
 from vae.evaluation.baseline import baselines
 from vae.evaluation.constant_fit import TOLERANCE
+from vae.figures.quantities import SPLITS
 
 FITTING = "Fitting the best constant output of each likelihood…"
 KEPT = 16  # tables

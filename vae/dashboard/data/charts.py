@@ -14,12 +14,13 @@ from vae.analysis.dataset_summary import model_inputs, moments
 from vae.base.numbers import compact
 from vae.base.records import Floats, Hue, Ints, LatentMap, Moments
 from vae.config import RunConfig
-from vae.dashboard.data.view import HELP, SPLITS, DataView
+from vae.dashboard.data.view import HELP, DataView
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import html_grid, widgets
 from vae.data import Dataset, split, stratified
 from vae.figures.dataset import class_bars, feature_lines, feature_spread, value_bars
 from vae.figures.latent_map import latent_scatter
+from vae.figures.quantities import SPLITS
 from vae.imaging import tiles
 
 ANY = -1  # every class

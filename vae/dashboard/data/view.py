@@ -21,7 +21,6 @@ from vae.dashboard.sidebar.sidebar import Choice
 from vae.data import Dataset
 
 STYLE = Path(__file__).with_name("view.css")
-SPLITS = {"train": "train", "val": "validation", "test": "test"}
 HELP = {
     "class": "Only examples of this class, below and in mean and SD.",
     "number": "How many examples are shown, drawn evenly over the classes.",
