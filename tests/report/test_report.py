@@ -160,6 +160,19 @@ def test_an_evaluation_is_told_with_errors_and_units(tmp_path: Path) -> None:
     assert "test examples: 180," in said
 
 
+def test_each_measure_comes_from_the_evaluation_that_has_it(tmp_path: Path) -> None:
+    """With most samples where several have it; the row gives the number of the evaluation."""
+    run = trained(tmp_path, "twice", binarize="threshold", frames=0)
+    loaded, weights = load_run(run, "best")
+    for samples, full in ((5, True), (9, False)):
+        request = EvaluationRequest("best", "test", samples=samples, full=full)
+        save(run, request, weights, evaluation_of(loaded, request, lambda share: None))
+    html = words(report([run]))
+    assert re.search(r"−ln p\(x\), K = 9 \S+ ± \S+ nats 1 ", html)
+    assert re.search(r"Mutual information I\(x; z\) \S+ ± \S+ nats 2 ", html)
+    assert "Not requested" not in html
+
+
 def test_an_evaluation_of_other_weights_is_left_out(root: Path, tmp_path: Path) -> None:
     run = Run(shutil.copytree(root / "shipped", tmp_path / "shipped"))
     assert "Evaluation on test data" in report([run])

@@ -2,12 +2,12 @@
 
 The results are those of the best weights. On validation data they are those of the report at the
 step of `best.safetensors`, which the objective's criterion selected (`RunConfig.best_by`). On test
-data they are those of one saved evaluation of the same weights: that with the most importance
-samples for −ln p(x), the newest of equal ones. An entry is read again only when a file of its run
-has changed.
+data each value is that of the saved evaluation of the same weights that has it with the most
+importance samples for −ln p(x), the newest of equal ones. An entry is read again only when a file
+of its run has changed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -80,18 +80,25 @@ def best_step(run: Run) -> int | None:
         return None
 
 
-def evaluations_of_best(run: Run) -> dict[str, SavedEvaluation]:
-    """Return split → the saved evaluation of the best weights whose numbers stand for that split.
+def evaluations_of_best(run: Run) -> dict[str, list[SavedEvaluation]]:
+    """Return split → the saved evaluations of the best weights.
 
-    It is the one with the most importance samples for −ln p(x), the newest of equal ones.
+    Those with the most importance samples for −ln p(x) come first, the newest of equal ones.
     """
-    step, found = best_step(run), dict[str, SavedEvaluation]()
-    for saved in saved_evaluations(run):
-        current = saved.request.checkpoint == "best" and saved.weights.step == step
-        rival = found.get(saved.request.split)
-        if current and (rival is None or _samples(saved) > _samples(rival)):
-            found[saved.request.split] = saved
+    step, found = best_step(run), dict[str, list[SavedEvaluation]]()
+    for saved in sorted(saved_evaluations(run), key=_samples, reverse=True):
+        if saved.request.checkpoint == "best" and saved.weights.step == step:
+            found.setdefault(saved.request.split, []).append(saved)
     return found
+
+
+def evaluation_with(key: str, ordered: Sequence[SavedEvaluation]) -> SavedEvaluation:
+    """Return the first of these evaluations in which a measure is defined.
+
+    If there is none, return the fullest, whose note gives the reason.
+    """
+    having = (saved for saved in ordered if saved.record.get(key) is not None)
+    return next(having, max(ordered, key=lambda saved: saved.request.full))
 
 
 def _samples(saved: SavedEvaluation) -> int:
@@ -113,8 +120,16 @@ def _validated(run: Run) -> Figures:
 
 
 def _tested(run: Run) -> Figures:
-    saved = evaluations_of_best(run).get("test")
-    if saved is None:
+    ordered = evaluations_of_best(run).get("test")
+    if not ordered:
         return Figures()
-    get = saved.record.get
-    return Figures(get("elbo"), get("reconstruction"), get("kl"), get("nll"), get("nll_samples"))
+    elbo, reconstruction, kl, nll = (
+        evaluation_with(key, ordered).record for key in ("elbo", "reconstruction", "kl", "nll")
+    )
+    return Figures(
+        elbo.get("elbo"),
+        reconstruction.get("reconstruction"),
+        kl.get("kl"),
+        nll.get("nll"),
+        nll.get("nll_samples"),
+    )

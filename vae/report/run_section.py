@@ -4,6 +4,7 @@ All of it is computed from the best weights, on test examples, else validation, 
 examples, at most `POINTS` of them. If weights or data are missing, a sentence takes its place.
 """
 
+from collections.abc import Sequence
 from html import escape
 
 import numpy as np
@@ -46,7 +47,7 @@ def run_section(page: Page, run: Run, entry: Entry, title: str) -> str:
             f'<div class="pair"><div>{left}</div><div>{_kl(page, run, encoding)}</div></div>'
         )
         parts.append(_pictures(page, loaded, split))
-    parts += [_evaluation(saved) for saved in evaluations_of_best(run).values()]
+    parts += [_evaluations(*item) for item in evaluations_of_best(run).items()]
     return section(title, *parts)
 
 
@@ -133,20 +134,28 @@ def _vectors(page: Page, originals: Floats, made: Floats, drawn: Floats | None) 
     return f'<div class="pair">{"".join(cells)}</div>'
 
 
-def _evaluation(saved: SavedEvaluation) -> str:
-    """Return a table of every value of a saved evaluation."""
-    record, request = saved.record, saved.request
-    lines = [tuple(map(escape, row)) for row in rows(record)]
-    head = f"{SPLITS.get(record.split, record.split)} examples: {record.examples:,}"
-    made = f"{saved.created:%Y-%m-%d %H:%M} UTC, {request.checkpoint} weights, {head}, "
-    made += f"L = {request.elbo_samples} samples of q(z|x)"
-    caption = (
-        f"Evaluated {made}. ± is one standard error over the examples, a range a 95 % interval."
-    )
-    said = "".join(f'<p class="small">{escape(n)}</p>' for n in notes(record))
-    heads = ("Measure", "Value", "Error or interval", "Unit")
+def _evaluations(split: str, ordered: Sequence[SavedEvaluation]) -> str:
+    """Return a table of every measure on a split, each from the evaluation that stands for it."""
+    found, name = rows(ordered), SPLITS.get(split, split)
+    used = [saved for saved in ordered if any(row.saved is saved for row in found)]
+    lines = [
+        [escape(cell) for cell in (*row.cells, str(used.index(row.saved) + 1))] for row in found
+    ]
+    heads = ("Measure", "Value", "Error or interval", "Unit", "Evaluation")
+    captions = [f"{k}: {_described(saved)}" for k, saved in enumerate(used, 1)]
+    captions.append("± is one standard error over the examples, a range a 95 % interval.")
+    said = "".join(f'<p class="small">{escape(text)}</p>' for text in captions)
+    remarks = "".join(f'<p class="small">{escape(text)}</p>' for text in notes(ordered))
     return (
-        f"<h3>Evaluation on {escape(SPLITS.get(record.split, record.split))} data</h3>"
-        f'<p class="small">{escape(caption)}</p>'
-        f'<div class="scroll">{table(heads, lines, "figures")}</div>{said}'
+        f"<h3>Evaluation on {escape(name)} data</h3>{said}"
+        f'<div class="scroll">{table(heads, lines, "figures")}</div>{remarks}'
     )
+
+
+def _described(saved: SavedEvaluation) -> str:
+    """Return time, weights, examples and samples of an evaluation, as text."""
+    request, record = saved.request, saved.record
+    examples = f"{SPLITS.get(record.split, record.split)} examples: {record.examples:,}"
+    samples = f"L = {request.elbo_samples} samples of q(z|x)"
+    time = f"{saved.created:%Y-%m-%d %H:%M} UTC"
+    return f"evaluated {time}, {request.checkpoint} weights, {examples}, {samples}."

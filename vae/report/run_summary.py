@@ -1,30 +1,61 @@
-"""The measures of an evaluation as rows of a table, for a report."""
+"""The measures of a run's evaluations as rows of a table, for a report.
+
+Each measure comes from the first of the evaluations that has it (`entries.evaluation_with`).
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from vae.base.records import Evaluation
 from vae.evaluation.measures import MEASURES, TABLES
 from vae.evaluation.reading import cautions, estimate, estimates, reasons, title_of, unit
+from vae.experiments.entries import evaluation_with
 from vae.figures.evaluation import described
+from vae.runs.evaluations import SavedEvaluation
+
+Cells = tuple[str, str, str, str]  # title, value, standard error or interval, unit
 
 
-def rows(record: Evaluation) -> list[tuple[str, str, str, str]]:
-    """Return (title, value, standard error or interval, unit) of each value that is defined."""
+class Row(NamedTuple):
+    """A value of a table, and the evaluation that it comes from."""
+
+    cells: Cells
+    saved: SavedEvaluation
+
+
+def rows(ordered: Sequence[SavedEvaluation]) -> list[Row]:
+    """Return a row for each value that is defined in one of the evaluations."""
     found = []
-    for key, row in MEASURES.items():
-        value = None if row.per_latent else estimate(record, key)
-        if value is not None:
-            k = f", K = {record.nll_samples:,}" if "samples" in row.companions else ""
-            title = (row.full_title or row.title) + k
-            found.append((title, *described(value), unit(record, key)))
-    for key, table in TABLES.items():
-        for name, value in estimates(record, key).items():
-            row = table.rows[name]
-            title = f"{table.title}: {row.full_title or row.title}"
-            found.append((title, *described(value), row.unit))
+    for key in (*MEASURES, *TABLES):
+        saved = evaluation_with(key, ordered)
+        values = _of_measure if key in MEASURES else _of_table
+        found += [Row(cells, saved) for cells in values(saved.record, key)]
     return found
 
 
-def notes(record: Evaluation) -> list[str]:
+def _of_measure(record: Evaluation, key: str) -> Iterator[Cells]:
+    row = MEASURES[key]
+    value = None if row.per_latent else estimate(record, key)
+    if value is not None:
+        k = f", K = {record.nll_samples:,}" if "samples" in row.companions else ""
+        title = (row.full_title or row.title) + k
+        yield (title, *described(value), unit(record, key))
+
+
+def _of_table(record: Evaluation, key: str) -> Iterator[Cells]:
+    table = TABLES[key]
+    for name, value in estimates(record, key).items():
+        row = table.rows[name]
+        title = f"{table.title}: {row.full_title or row.title}"
+        yield (title, *described(value), row.unit)
+
+
+def notes(ordered: Sequence[SavedEvaluation]) -> list[str]:
     """Return why values are undefined, and cautions, each sentence once."""
-    keys = [*MEASURES, *TABLES]
-    found = reasons(record, keys) | cautions(record, keys)
+    found: dict[str, list[str]] = {}
+    for key in (*MEASURES, *TABLES):
+        record = evaluation_with(key, ordered).record
+        for text, keys in (reasons(record, [key]) | cautions(record, [key])).items():
+            known = found.setdefault(text, [])
+            known += [one for one in keys if one not in known]
     return [f"{', '.join(map(title_of, keys))}: {text}" for text, keys in found.items()]
