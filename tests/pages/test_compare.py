@@ -24,6 +24,7 @@ from vae.data import load
 from vae.experiments import entries
 from vae.runs import Run, identity, notes
 from vae.runs.evaluations import EvaluationRequest, saved_evaluations
+from vae.runs.result_keys import run_key
 from vae.runs.store import trash
 from vae.worker.job import Job
 from vae.worker.run import work
@@ -372,7 +373,7 @@ def test_maps_have_common_axes_and_pictures_the_same_examples(
     few = {"epochs": 1, "frames": 0}
     runs = [trained(root, "a", **few), trained(root, "b", seed=1, latent_dim=3, **few)]
     at = show(open_page("compare.py"), "Latent maps", ["a", "b"])
-    charts = [drawn(at)[f"compare_map_{name}"] for name in "ab"]
+    charts = [drawn(at)[f"compare_map_{run_key(run)}"] for run in runs]
     assert charts[0]["layout"]["xaxis"]["range"] == charts[1]["layout"]["xaxis"]["range"]
     assert charts[0]["layout"]["yaxis"]["range"] == charts[1]["layout"]["yaxis"]["range"]
     loaded = LoadedRun.of(runs[0])

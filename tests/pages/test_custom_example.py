@@ -22,6 +22,7 @@ from vae.base.options import options_of
 from vae.dashboard.reconstructions.custom import surprise_sentence
 from vae.dashboard.reconstructions.drawing_pad import received
 from vae.imaging import tiles
+from vae.runs.result_keys import run_key
 
 SEVEN = np.zeros((1, 8, 8), np.uint8)
 SEVEN[0, 1, 2:6], SEVEN[0, 2:7, 5] = 255, 255
@@ -33,11 +34,11 @@ def view(at: AppTest, name: str) -> AppTest:
     return at
 
 
-def draw(at: AppTest, picture: np.ndarray, base: np.ndarray, run: str, start: str) -> AppTest:
+def draw(at: AppTest, picture: np.ndarray, base: np.ndarray, key: str, start: str) -> AppTest:
     what = hashlib.sha256(base.tobytes() + start.encode()).hexdigest()[:12]
     pixels = base64.b64encode(picture.tobytes()).decode()
     at.session_state["reconstruct_pad"] = {
-        "drawn": {"revision": f"{run} {what}", "pixels": pixels}
+        "drawn": {"revision": f"{key} {what}", "pixels": pixels}
     }
     at.run()
     assert not at.exception, [e.value for e in at.exception]
@@ -65,7 +66,7 @@ def test_what_is_drawn_goes_through_the_model(root: Path, open_page: OpenPage) -
     loaded = LoadedRun.of(trained(root, "a-run"))
     at = view(open_page("reconstructions.py"), "Custom example")
     says(at, loaded, np.zeros((1, 8, 8), np.uint8))
-    draw(at, SEVEN, np.zeros((1, 8, 8), np.uint8), "a-run", "blank")
+    draw(at, SEVEN, np.zeros((1, 8, 8), np.uint8), run_key(loaded.run), "blank")
     says(at, loaded, SEVEN)
     z = reconstruct(loaded, picture_to_x(SEVEN, loaded)).encoding.mean[0]
     captions = " ".join(c.value for c in at.caption)
@@ -83,7 +84,7 @@ def test_an_example_of_the_data_can_be_changed(root: Path, open_page: OpenPage) 
     at.number_input(key="reconstruct_example_a-run_test").set_value(5).run()
     base = row_to_picture(loaded, int(loaded.splits.test[4]))
     says(at, loaded, base)
-    draw(at, SEVEN, base, "a-run", "example")
+    draw(at, SEVEN, base, run_key(loaded.run), "example")
     says(at, loaded, SEVEN)
     at.number_input(key="reconstruct_example_a-run_test").set_value(6).run()
     says(

@@ -12,6 +12,7 @@ from vae.dashboard.shared import cache
 from vae.dashboard.shared.run_picker import facts
 from vae.experiments.entries import best_report
 from vae.runs import Run
+from vae.runs.result_keys import run_key
 
 BUTTONS = {
     "queued": {"stop"},
@@ -102,8 +103,8 @@ def test_more_epochs_are_added_to_those_planned(root: Path, open_page: OpenPage)
 def test_knobs_move_only_what_lives(root: Path, open_page: OpenPage) -> None:
     run = made(root, "running")
     at = open_page("train.py")
-    at.number_input(key=f"live_beta_{run.name}").set_value(3.0).run()
-    at.number_input(key=f"live_lr_{run.name}").set_value(0.01).run()
+    at.number_input(key=f"live_beta_{run_key(run)}").set_value(3.0).run()
+    at.number_input(key=f"live_lr_{run_key(run)}").set_value(0.01).run()
     changes = run.control(17).changes
     assert [(c.step, c.field, c.value) for c in changes] == [(17, "beta", 3.0), (17, "lr", 0.01)]
 
@@ -111,7 +112,7 @@ def test_knobs_move_only_what_lives(root: Path, open_page: OpenPage) -> None:
 def test_knobs_of_a_finished_run_rest(root: Path, open_page: OpenPage) -> None:
     run = made(root, "finished")
     at = open_page("train.py")
-    assert at.number_input(key=f"live_lr_{run.name}").disabled
+    assert at.number_input(key=f"live_lr_{run_key(run)}").disabled
 
 
 def test_the_curves_are_those_on_record(root: Path, open_page: OpenPage) -> None:

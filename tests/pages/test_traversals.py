@@ -25,6 +25,7 @@ from vae.dashboard.traversals.common import (
 )
 from vae.imaging import tiles
 from vae.imaging.animation import order
+from vae.runs.result_keys import run_key
 
 VIEWS = ("One latent at a time", "Interpolation", "Arithmetic")
 KINDS: dict[str, dict[str, object]] = {
@@ -152,8 +153,8 @@ def test_what_is_shown_is_what_the_files_hold(root: Path, open_page: OpenPage) -
     z = np.concatenate([path.z for path in paths])
     at = open_page("traversals.py")
     at.number_input(key="traverse_start_a-run").set_value(5).run()
-    if [t for t in at.toggle if t.key == "traverse_all_a-run"]:
-        at.toggle(key="traverse_all_a-run").set_value(True).run()
+    if [t for t in at.toggle if t.key == f"traverse_all_{run_key(run)}"]:
+        at.toggle(key=f"traverse_all_{run_key(run)}").set_value(True).run()
     shown = np.concatenate([tiled(strip, 9) for strip in strips(at)])
     np.testing.assert_array_equal(shown, tiles.pixels(decode(loaded.model, z)))
     view(at, "Interpolation")
@@ -287,6 +288,6 @@ def test_idle_latents_are_folded(root: Path, open_page: OpenPage) -> None:
     assert ((value > 0.01) & (value < 0.1)).any()
     assert len(strips(at)) == max(1, min(16, 20 - len(idle)))
     assert "inactive left out" in words(at)
-    at.toggle(key="traverse_all_a-run").set_value(True).run()
+    at.toggle(key=f"traverse_all_{run_key(run)}").set_value(True).run()
     assert len(strips(at)) == 20
     assert "inactive left out" not in words(at)

@@ -1,5 +1,6 @@
 """Keys of results change with everything that a result depends on, and with nothing else."""
 
+import ast
 import os
 import shutil
 from collections.abc import Callable
@@ -10,6 +11,8 @@ import pytest
 from vae.base import files
 from vae.runs import Run
 from vae.runs.result_keys import digest, file_state, key, run_key
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -77,3 +80,11 @@ def test_a_key_of_a_file_depends_on_content_not_on_time(run: Run) -> None:
     os.utime(path, ns=(1, 1))
     assert file_state(path) != state
     assert key(digest(path), {"a": 1}) == before != key(digest(path), {"a": 2})
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("vae/dashboard/**/*.py")), ids=lambda p: p.name)
+def test_no_chart_or_widget_is_known_by_the_name_of_a_run(path: Path) -> None:
+    """A new run of the name of a deleted one would inherit zoom, selection and values."""
+    calls = [n for n in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(n, ast.keyword)]
+    found = [ast.unparse(k.value) for k in calls if k.arg in ("revision", "key")]
+    assert not [text for text in found if "run.name" in text or "entry.name" in text]

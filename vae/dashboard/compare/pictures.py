@@ -24,6 +24,7 @@ from vae.figures.latent_map import latent_scatter, trace_rows
 from vae.figures.palette import CLASSES
 from vae.imaging import tiles
 from vae.runs import Run
+from vae.runs.result_keys import run_key
 
 MOST = 4  # runs side by side
 POINTS = 1000  # examples on each map
@@ -130,8 +131,8 @@ def _map(
     st.markdown(f"**{title}**")
     plot(
         chart,
-        key=f"compare_map_{loaded.run.name}",
-        revision=f"{loaded.run.name} {how} {ends}",
+        key=f"compare_map_{run_key(loaded.run)}",
+        revision=f"{run_key(loaded.run)} {how} {ends}",
         height=HEIGHT,
         index=trace_rows(record),
         tiles=pattern(loaded.run) if loaded.data.is_image else None,

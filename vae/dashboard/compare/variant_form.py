@@ -15,6 +15,7 @@ from vae.data import DATASETS
 from vae.experiments import variants
 from vae.experiments.configurations import Entry, written
 from vae.runs import Run
+from vae.runs.result_keys import run_key
 
 REFUSED = "compare_branch_refused"
 ABOUT = (
@@ -51,11 +52,11 @@ def _form(entry: Entry) -> None:
         list(known),
         index=list(known).index(first),
         format_func=lambda name: known[name].label,
-        key=f"compare_branch_field_{entry.name}",
+        key=f"compare_branch_field_{run_key(run)}",
         help=HELP["field"],
     )
     with right:
-        value = _value(known[name], run.config, f"compare_branch_{entry.name}_{name}")
+        value = _value(known[name], run.config, f"compare_branch_{run_key(run)}_{name}")
     if refused := st.session_state.pop(REFUSED, ""):
         st.error(refused)
     try:

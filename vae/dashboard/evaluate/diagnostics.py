@@ -73,7 +73,7 @@ def _strip(run: Run) -> None:
     plot(
         chart,
         key="kl_strip",
-        revision=run.name,
+        revision=run_key(run),
         height=int(chart.layout.height),
         label="KL of each latent dimension over the epochs, nats per example",
     )

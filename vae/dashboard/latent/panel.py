@@ -20,6 +20,7 @@ from vae.data.dataset import stratified
 from vae.figures.latent_bars import kl_bars, scree
 from vae.figures.palette import CLASSES
 from vae.figures.vectors import reconstruction_pairs
+from vae.runs.result_keys import run_key
 
 MOST = 32  # examples of a selection in the panel
 BACKGROUND = 2000  # examples behind two-dimensional data
@@ -92,7 +93,7 @@ def _vectors(context: MapContext, originals: Floats, reconstructions: Floats) ->
     plot(
         reconstruction_pairs(Tiles(originals), Tiles(reconstructions), data=background),
         key="latent_pairs",
-        revision=context.loaded.run.name,
+        revision=run_key(context.loaded.run),
         height=400,
         label="Selected examples and their reconstructions",
     )
@@ -164,7 +165,7 @@ def _summary(context: MapContext) -> None:
     else:
         title, figure = "Variance of the latents", scree(_explained(encoding))
     st.markdown(f"**{title}**", help=f"Over the same examples. {ACTIVE_HELP}")
-    plot(figure, key="latent_kl", revision=context.loaded.run.name, height=BARS, label=title)
+    plot(figure, key="latent_kl", revision=run_key(context.loaded.run), height=BARS, label=title)
 
 
 def _active(context: MapContext) -> str:

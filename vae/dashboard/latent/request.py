@@ -54,8 +54,10 @@ class MapRequest(NamedTuple):
         return f"{title} has no inverse: a place here is no place in latent space."
 
     def revision(self, run: str) -> str:
-        """Return the identity of the map for zoom and selection, which outlive a change of the
-        colours or of the number of points."""
+        """Return the identity of the map for zoom and selection; `run` is the key of the run.
+
+        They outlive a change of the colours or of the number of points.
+        """
         place = (run, self.checkpoint, self.split, self.projection, *self.options.values())
         return " ".join(map(str, place))
 
@@ -104,7 +106,7 @@ class MapContext(NamedTuple):
 
     @property
     def revision(self) -> str:
-        return self.request.revision(self.loaded.run.name)
+        return self.request.revision(run_key(self.loaded.run))
 
     @property
     def examples_key(self) -> tuple[object, ...]:

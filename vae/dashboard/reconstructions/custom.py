@@ -36,6 +36,7 @@ from vae.figures.ranking import surprise_histogram
 from vae.figures.vectors import reconstruction_pairs
 from vae.imaging import tiles
 from vae.runs import Run
+from vae.runs.result_keys import run_key
 
 MAP, BARS = 330, 110  # px, heights
 SIDE = 112  # px, greatest width of a picture
@@ -109,7 +110,7 @@ def _picture(loaded: LoadedRun, split: str, at: list[DeltaGenerator]) -> NDArray
     if base is None:
         return None
     digest = hashlib.sha256(base.tobytes() + start.encode()).hexdigest()[:12]
-    drawn = drawing_pad(base, "reconstruct_pad", f"{loaded.run.name} {digest}")
+    drawn = drawing_pad(base, "reconstruct_pad", f"{run_key(loaded.run)} {digest}")
     st.caption("Draw on the picture. The model receives it when you release the pointer.")
     return picture_to_x(drawn, loaded)
 
@@ -180,7 +181,7 @@ def _reconstruction(loaded: LoadedRun, found: CustomExample) -> None:
     background = loaded.inputs(loaded.subset("train", 2000))
     chart = reconstruction_pairs(Tiles(found.x), Tiles(found.values), data=background)
     label = "Custom example and its reconstruction"
-    plot(chart, key="custom_pair", revision=loaded.run.name, height=MAP, label=label)
+    plot(chart, key="custom_pair", revision=run_key(loaded.run), height=MAP, label=label)
 
 
 def _terms(found: CustomExample) -> list[tuple[str, str, str]]:
@@ -198,7 +199,7 @@ def _histogram(loaded: LoadedRun, found: CustomExample, bound: Floats, split: st
     plot(
         surprise_histogram(bound, np.array([found.bound], np.float32), title),
         key="custom_surprise",
-        revision=f"{loaded.run.name} {split}",
+        revision=f"{run_key(loaded.run)} {split}",
         height=BARS,
         label=f"The custom example in the histogram of {title}",
     )
@@ -217,7 +218,7 @@ def _map(loaded: LoadedRun, found: CustomExample) -> None:
     chart.add_trace(star(placement.custom, "custom example"))
     chart.update_layout(dragmode="pan", margin={"l": 48, "r": 72, "t": 8, "b": 40})
     label = "The custom example among training examples"
-    plot(chart, key="custom_map", revision=loaded.run.name, height=MAP, label=label)
+    plot(chart, key="custom_map", revision=run_key(loaded.run), height=MAP, label=label)
     position = ", ".join(fixed(value) for value in z[0][:COORDINATES])
     more = ", …" * (z.size > COORDINATES)
     plane = "" if placement.latents else " in the plane of the first two principal components"

@@ -16,6 +16,7 @@ from vae.dashboard.shared import html_grid, widgets
 from vae.figures.vectors import reconstruction_pairs
 from vae.imaging import tiles
 from vae.runs import Run
+from vae.runs.result_keys import run_key
 
 ROOM = (968, 500)  # px for the cards at 1440×900
 CHART = 460
@@ -154,7 +155,7 @@ def vectors(loaded: LoadedRun, chosen: Selection, noisy: Floats, restored: Denoi
         plot(
             pairs,
             key="restored",
-            revision=loaded.run.name,
+            revision=run_key(loaded.run),
             height=CHART,
             label="Corrupted examples and their reconstructions",
         )

@@ -22,6 +22,7 @@ from vae.figures.ranking import surprise_histogram
 from vae.figures.vectors import reconstruction_pairs
 from vae.imaging import tiles
 from vae.runs import Run
+from vae.runs.result_keys import run_key
 
 ROOM = (968, 520)  # px for the cards at 1440×900
 CHART = 500
@@ -59,7 +60,7 @@ def examples(run: Run, line: DeltaGenerator) -> None:
     line.markdown(summary(request, chosen, loaded.data), help=NUMBERS)
     chart, right = st.columns([11, 1], vertical_alignment="center")
     with chart:
-        histogram(scores, chosen, request, run.name)
+        histogram(scores, chosen, request, run_key(run))
     if loaded.data.is_image:
         images(loaded, chosen, right.container(horizontal_alignment="right"))
     else:
@@ -121,7 +122,7 @@ def vectors(loaded: LoadedRun, chosen: Selection, request: ReconstructionRequest
         hide_index=True,
         column_config=FORMATS,
         on_select="rerun",
-        key="_".join(map(str, ("rows", loaded.run.name, *request))),
+        key="_".join(map(str, ("rows", run_key(loaded.run), *request))),
     )
     table.caption("Nats per example. Tick rows to plot them alone.")
     ticked = picked["selection"]["rows"] or slice(None)
@@ -130,7 +131,7 @@ def vectors(loaded: LoadedRun, chosen: Selection, request: ReconstructionRequest
         plot(
             reconstruction_pairs(x, values, data=background),
             key="pairs",
-            revision=loaded.run.name,
+            revision=run_key(loaded.run),
             height=CHART,
             label="Examples and their reconstructions",
         )

@@ -39,6 +39,7 @@ from vae.figures.vectors import manifold_vectors, sample_vectors
 from vae.imaging import tiles
 from vae.imaging.tiles import Bytes
 from vae.runs import Run
+from vae.runs.result_keys import run_key
 
 ROOM = (456, 520)  # width and height of each of the two pictures
 FRAMED = (452, 490)  # the same without the axes
@@ -137,7 +138,7 @@ def _grid(loaded: LoadedRun, x: Floats, key: str) -> Bytes | None:
     """Show samples as one picture and return it; vectors as points over the training data."""
     if not loaded.data.is_image:
         chart = sample_vectors(x, background=_background(loaded))
-        plot(chart, key=key, revision=loaded.run.name, height=CHART, label="Samples")
+        plot(chart, key=key, revision=run_key(loaded.run), height=CHART, label="Samples")
         return None
     across, scale = html_grid.arranged(loaded.data.event_shape, len(x), ROOM)
     picture = tiles.tile(x, across, scale=scale)
@@ -209,7 +210,7 @@ def _manifold(loaded: LoadedRun, request: ManifoldRequest, place: DeltaGenerator
     if not loaded.data.is_image:
         mesh = found.values.reshape(len(up), len(across), -1)
         chart = manifold_vectors(mesh, background=_background(loaded), axes=found.names)
-        view = f"{loaded.run.name} {request.plane} {request.latents}"
+        view = f"{run_key(loaded.run)} {request.plane} {request.latents}"
         plot(chart, key="mesh", revision=view, height=CHART, label="The decoded grid")
     elif len(up) == 1:
         words = [html_grid.Card(f"z1 = {fixed(z, 4)}", fixed(z), ()) for z in across]

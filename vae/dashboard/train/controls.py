@@ -12,6 +12,7 @@ from vae.dashboard import server
 from vae.dashboard.shared.training_time import duration
 from vae.dashboard.shared.widgets import press
 from vae.runs import Run, Status, listing
+from vae.runs.result_keys import run_key
 
 CURVES = ("ELBO and parts", "trained loss")
 CURVES_HELP = (
@@ -144,7 +145,7 @@ def _knobs(run: Run, status: Status) -> None:
 
 
 def _knob(place: DeltaGenerator, run: Run, field: Field, value: float, status: Status) -> None:
-    key = f"live_{field.name}_{run.name}"
+    key = f"live_{field.name}_{run_key(run)}"
     st.session_state.setdefault(key, value)
     place.number_input(
         field.label,

@@ -19,6 +19,7 @@ from vae.figures.latent_map import latent_scatter, trace_rows
 from vae.figures.vectors import reconstruction_pairs, sample_vectors
 from vae.imaging import tiles
 from vae.runs import Run, Status
+from vae.runs.result_keys import run_key
 
 BEFORE_FIRST, WHILE_TRAINING = 0.4, 1.0  # seconds between two redraws
 CHARTS = 410  # pixels, so that all fits into 1440×900
@@ -64,7 +65,7 @@ def _pictures(run: Run, status: Status) -> None:
                 kl_note="" if run.config.closed_kl else "from samples",
             ),
             key="curves",
-            revision=run.name,
+            revision=run_key(run),
             height=CHARTS,
             label="Reconstruction, KL and ELBO over training, in nats per example",
         )
@@ -89,7 +90,7 @@ def _kl(run: Run, kl_per_dimension: Floats | None) -> None:
     plot(
         kl_bars(kl_per_dimension).update_layout(height=BELOW),
         key="kl",
-        revision=run.name,
+        revision=run_key(run),
         height=BELOW,
         label="KL per latent dimension in nats per example",
     )
@@ -119,13 +120,13 @@ def _map(run: Run, examples: Examples | None, frame: Frame | None) -> None:
         st.markdown(f"**Latent map** {small}", help=MAP_HELP)
     if examples is None or frame is None:
         figure = empty_figure("The first latents appear when training has begun.")
-        plot(figure, key="live_map", revision=run.name, height=CHARTS)
+        plot(figure, key="live_map", revision=run_key(run), height=CHARTS)
         return
     record = frame_map(examples, frame, run_picker.has_rings(run))
     plot(
         latent_scatter(record).update_layout(margin=MARGIN),
         key="live_map",
-        revision=run.name,
+        revision=run_key(run),
         height=CHARTS - 26,
         index=trace_rows(record),
         tiles=pattern(run) if examples.originals.ndim == 4 else None,
@@ -145,7 +146,12 @@ def _reconstructions(run: Run, examples: Examples | None, frame: Frame | None) -
         st.html(html_grid.sheet(strip, "Originals above their reconstructions"))
     else:
         figure = reconstruction_pairs(Tiles(examples.originals), Tiles(frame.reconstructions))
-        plot(figure.update_layout(height=BELOW), key="live_pairs", revision=run.name, height=BELOW)
+        plot(
+            figure.update_layout(height=BELOW),
+            key="live_pairs",
+            revision=run_key(run),
+            height=BELOW,
+        )
 
 
 def _fitting(values: Floats, room: int) -> tuple[int, int]:
@@ -182,5 +188,8 @@ def _samples(run: Run, examples: Examples | None, frame: Frame | None) -> None:
     else:
         figure = sample_vectors(frame.samples, background=examples.originals)
         plot(
-            figure.update_layout(height=BELOW), key="live_samples", revision=run.name, height=BELOW
+            figure.update_layout(height=BELOW),
+            key="live_samples",
+            revision=run_key(run),
+            height=BELOW,
         )

@@ -29,6 +29,7 @@ from vae.dashboard.traversals.html_strips import GAP, NAME, Strip, captioned, st
 from vae.figures.paths import feature_curves, path_plane
 from vae.imaging import tiles
 from vae.runs import Run
+from vae.runs.result_keys import run_key
 
 WIDTHS = [8.5, 10, 7, 8, 7.5, 5.5, 9, 9.5, 6.5]  # of the controls
 ROOM = (768, 130)  # px for the tiles
@@ -198,4 +199,4 @@ def _vectors(loaded: LoadedRun, x: Floats, strengths: Floats) -> None:
         chart = path_plane(x[None], ["strength −2 to 2"], [middle], background)
     else:
         chart = feature_curves([x], strengths, "strength", 0.0)
-    plot(chart, key="sum", revision=loaded.run.name, height=480, label="Latent arithmetic")
+    plot(chart, key="sum", revision=run_key(loaded.run), height=480, label="Latent arithmetic")

@@ -40,6 +40,7 @@ from vae.imaging import tiles
 from vae.imaging.animation import animation
 from vae.imaging.tiles import Bytes
 from vae.runs import Run
+from vae.runs.result_keys import run_key
 
 ROOM = (600, 320)  # px for the tiles at 1440×900
 CHART = 240
@@ -121,7 +122,7 @@ def _vectors(
     else:
         chart = feature_curves(list(both), paths.t, "t, from A to B", None, names)
     with left:
-        plot(chart, key="ways", revision=loaded.run.name, height=480, label="Both paths")
+        plot(chart, key="ways", revision=run_key(loaded.run), height=480, label="Both paths")
     with right:
         _measure(loaded, paths, None)
 
@@ -212,7 +213,7 @@ def _measure(loaded: LoadedRun, paths: Between, width: int | None) -> None:
         plot(
             chart,
             key="measured",
-            revision=f"{loaded.run.name} {chosen}",
+            revision=f"{run_key(loaded.run)} {chosen}",
             height=CHART,
             label=f"{AXES[chosen]} along the linear and the spherical path",
         )

@@ -32,6 +32,7 @@ from vae.dashboard.traversals.html_strips import Strip, strips, tile_scale
 from vae.figures.paths import feature_curves, path_plane
 from vae.imaging import tiles
 from vae.runs import Run
+from vae.runs.result_keys import run_key
 
 FOLD = 16  # most latents on the page before "All latents"
 WIDTHS = [8.5, 10, 7, 8.5, 7.5, 5.5, 10, 6.5, 6.5]  # of the controls
@@ -114,7 +115,7 @@ def _latents(loaded: LoadedRun, ranked: LatentOrder, place: DeltaGenerator) -> l
         return order
     everything = place.toggle(
         f"All {len(order)} latents",
-        key=f"traverse_all_{loaded.run.name}",
+        key=f"traverse_all_{run_key(loaded.run)}",
         help=HELP["all"],
         persist_state="session",
     )
@@ -218,7 +219,7 @@ def _vectors(loaded: LoadedRun, paths: list[Traversal], x: Floats) -> None:
         path = paths[k]
         axis = f"z{path.dimension + 1}"
         chart = feature_curves([x[k]], path.places, axis, path.places[path.start])
-    plot(chart, key="traversals", revision=loaded.run.name, height=CHART, label="Traversals")
+    plot(chart, key="traversals", revision=run_key(loaded.run), height=CHART, label="Traversals")
 
 
 def _path_names(loaded: LoadedRun, paths: list[Traversal], x: Floats) -> list[str]:
