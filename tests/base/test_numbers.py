@@ -1,5 +1,8 @@
 """Numbers as text: significant digits, decimal places, and the true minus sign."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from vae.base.numbers import compact, fixed, number, percent, plain
@@ -58,3 +61,45 @@ def test_plain_numbers_have_no_power_of_ten(value: float, text: str) -> None:
 )
 def test_percent(share: float, text: str) -> None:
     assert percent(share) == text
+
+
+def test_percent_with_decimal_places() -> None:
+    assert [percent(0.12345, places) for places in (0, 1)] == ["12 %", "12.3 %"]
+
+
+ROOT = Path(__file__).parents[2]
+PRECISION = re.compile(r"\{[^{}]*:[#,]*\.\d+[fgeE%]\}")
+ELSEWHERE = {  # files that format numbers themselves, and the reason
+    "vae/base/devices.py": "sizes of memory",
+    "vae/data/table.py": "sizes of files",
+    "vae/data/formats.py": "sizes of files",
+    "vae/runs/exporter.py": "sizes of files",
+    "vae/commands/archive.py": "sizes of files",
+    "vae/commands/documents.py": "sizes of files",
+    "vae/dashboard/compare/archive.py": "sizes of files",
+    "vae/dashboard/replay/export.py": "sizes of files",
+    "vae/dashboard/sidebar/download.py": "sizes of files",
+    "vae/dashboard/shared/training_time.py": "durations",
+    "vae/dashboard/compare/actions.py": "durations",
+    "vae/dashboard/train/controls.py": "speed of training",
+    "vae/commands/progress_bar.py": "progress and speed of training",
+    "vae/analysis/ranking.py": "shares that are rounded down",
+    "vae/dashboard/shared/html_grid.py": "lengths in CSS",
+    "vae/dashboard/traversals/html_strips.py": "lengths in CSS",
+    "vae/script/docstring.py": "Python source",
+    "vae/script/templates.py": "Python source",
+    "vae/diagnostics/latent_checks.py": "a rounded number, not a text",
+    "vae/diagnostics/training_checks.py": "a rounded number, not a text",
+    "vae/dashboard/sidebar/beta_converter.py": "numbers that people copy into fields",
+}
+
+
+def test_numbers_for_people_are_formatted_in_one_place() -> None:
+    """Figures format their own ticks and labels; other exceptions have a reason above."""
+    here = {str(path.relative_to(ROOT)): path for path in ROOT.glob("vae/**/*.py")}
+    found = {
+        name
+        for name, path in here.items()
+        if not name.startswith("vae/figures/") and PRECISION.search(path.read_text("utf-8"))
+    }
+    assert found == ELSEWHERE.keys() | {"vae/base/numbers.py"}

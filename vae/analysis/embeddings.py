@@ -12,6 +12,7 @@ from typing import Annotated
 
 import numpy as np
 
+from vae.base.numbers import fixed
 from vae.base.options import Option
 from vae.base.records import Floats, Ints, Projection
 
@@ -76,7 +77,7 @@ def tsne(
         callbacks_every_iters=25,
         n_jobs=max(1, (os.cpu_count() or 1) - 1),  # leave a core to a training run
     ).fit(np.ascontiguousarray(means, np.float64))
-    note = f"KL(P‖Q) {points.kl_divergence:.3f} nats after {total} iterations"
+    note = f"KL(P‖Q) {fixed(points.kl_divergence, 3)} nats after {total} iterations"
     return Projection(np.asarray(points, np.float32), ("t-SNE 1", "t-SNE 2"), note)
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from vae.analysis.projections import Plane
 from vae.base import rng
+from vae.base.numbers import compact, fixed
 from vae.base.records import Encoding, Floats, Ints
 from vae.batches import Batch, Batches
 from vae.components.terms import kl, kl_per_dimension, reconstruction_error
@@ -200,6 +201,7 @@ def pair_titles(encoding: Encoding, numbers: bool = True) -> dict[int, str]:
     separate by dimension, with the variance of the posterior mean.
     """
     value = informativeness(encoding)
-    number = "{:.2g}" if encoding.kl_per_dimension is None else "{:.2f}"
-    endings = [f" · {number.format(v)}" if numbers else "" for v in value]
+    has_kl = encoding.kl_per_dimension is not None
+    texts = [fixed(v) if has_kl else compact(v, 2) for v in value]
+    endings = [f" · {text}" if numbers else "" for text in texts]
     return {d: f"z{d + 1}{endings[d]}" for d in by_kl(encoding)}

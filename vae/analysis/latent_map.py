@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from vae.analysis.embeddings import dot_histogram
 from vae.analysis.projections import overview_plane
+from vae.base.numbers import compact, fixed
 from vae.base.records import Encoding, Floats, Hue, Ints, LatentMap, Projection
 from vae.data import Dataset
 
@@ -76,9 +77,9 @@ def hover_texts(encoding: Encoding, colours: Mapping[str, Hue]) -> list[str]:
     columns = [] if by_class is None else [[class_name(by_class, int(k)) for k in by_class.values]]
     columns.append([f"#{row}" for row in encoding.index])
     for name, hue in factors(colours).items():
-        columns.append([f"{name} {value:.3g}" for value in hue.values])
+        columns.append([f"{name} {compact(value, 3)}" for value in hue.values])
     nats = [
-        [f"{name} {value:.1f} nats" for value in colours[name].values]
+        [f"{name} {fixed(value, 1)} nats" for value in colours[name].values]
         for name in (RECONSTRUCTION, KL)
         if name in colours
     ]

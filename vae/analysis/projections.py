@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vae.analysis.embeddings import Progress, dot_histogram, silent, tsne, umap
+from vae.base.numbers import percent
 from vae.base.records import Floats, Ints, Projection
 
 LEAST = 3  # examples that a fitted projection needs
@@ -81,9 +82,12 @@ def pca(means: Floats, *, seed: int = 0) -> Plane:
 
     fitted = PCA(2, random_state=seed).fit(means)
     axes = fitted.components_.astype(np.float32)
-    first, second = 100 * fitted.explained_variance_ratio_
-    titles = (f"PC 1 ({first:.1f} % of variance)", f"PC 2 ({second:.1f} % of variance)")
-    note = f"{first + second:.1f} % of the variance"
+    first, second = fitted.explained_variance_ratio_
+    titles = (
+        f"PC 1 ({percent(first, 1)} of variance)",
+        f"PC 2 ({percent(second, 1)} of variance)",
+    )
+    note = f"{percent(first + second, 1)} of the variance"
     return Plane(fitted.mean_.astype(np.float32), axes, axes, ("PC 1", "PC 2"), titles, note)
 
 
@@ -99,9 +103,9 @@ def lda(means: Floats, *, labels: Ints, seed: int = 0) -> Plane:
     origin, way, back = (
         a.astype(np.float32) for a in (fitted.xbar_, forward, np.linalg.pinv(forward).T)
     )
-    share = 100 * fitted.explained_variance_ratio_
-    titles = (f"LD 1 ({share[0]:.1f} %)", f"LD 2 ({share[1]:.1f} %)")
-    note = f"{share[:2].sum():.1f} % of the variance between classes"
+    share = fitted.explained_variance_ratio_
+    titles = (f"LD 1 ({percent(share[0], 1)})", f"LD 2 ({percent(share[1], 1)})")
+    note = f"{percent(share[:2].sum(), 1)} of the variance between classes"
     return Plane(origin, way, back, ("LD 1", "LD 2"), titles, note)
 
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from vae.base.numbers import compact, fixed, percent
 from vae.base.records import Encoding, Floats
 
 LEAST = 3  # latents that a view in three dimensions needs
@@ -51,9 +52,9 @@ def dimensions(encoding: Encoding, *, latents: Sequence[int], seed: int = 0) -> 
     if len(set(latents)) != LEAST or not set(latents) <= set(range(number)):
         raise ValueError("A view in 3-D needs three different latents: choose another one.")
     if encoding.kl_per_dimension is None:
-        units = [f"variance {encoding.mean[:, d].var():.2g}" for d in latents]
+        units = [f"variance {compact(encoding.mean[:, d].var(), 2)}" for d in latents]
     else:
-        units = [f"KL {encoding.kl_per_dimension[:, d].mean():.2f} nats" for d in latents]
+        units = [f"KL {fixed(encoding.kl_per_dimension[:, d].mean())} nats" for d in latents]
     first, second, third = (f"z{d + 1} ({unit})" for d, unit in zip(latents, units, strict=True))
     axes = np.eye(number, dtype=np.float32)[list(latents)]
     return Space(np.zeros(number, np.float32), axes, (first, second, third), "")
@@ -72,10 +73,12 @@ def components(encoding: Encoding, *, seed: int = 0) -> Space:
             "Three principal components need 3 latents and 3 examples: choose another projection."
         )
     fitted = PCA(3, random_state=seed).fit(encoding.mean)
-    share = 100 * fitted.explained_variance_ratio_
-    first, second, third = (f"PC {k + 1} ({s:.1f} % of variance)" for k, s in enumerate(share))
+    share = fitted.explained_variance_ratio_
+    first, second, third = (
+        f"PC {k + 1} ({percent(s, 1)} of variance)" for k, s in enumerate(share)
+    )
     origin, axes = fitted.mean_.astype(np.float32), fitted.components_.astype(np.float32)
-    note = f"{share.sum():.1f} % of the variance"
+    note = f"{percent(share.sum(), 1)} of the variance"
     return Space(origin, axes, (first, second, third), note)
 
 

@@ -38,9 +38,14 @@ def plain(value: float) -> str:
     return f"{Decimal(f'{value:.3g}'):f}".replace("-", MINUS)
 
 
-def percent(share: float) -> str:
-    """Return a share of one in percent: whole from 10 % on, two significant digits below."""
-    value = 100 * share
+def percent(share: float, places: int | None = None) -> str:
+    """Return a share of one in percent, with so many decimal places.
+
+    Without `places` it is whole from 10 % on, and has two significant digits below.
+    """
+    value = 100 * float(share)
+    if places is not None:
+        return f"{fixed(value, places)} %"
     text = f"{value:.0f}" if abs(value) >= 10 else f"{value:.2g}"
     return f"{text}\u00a0%".replace("-", MINUS)
 

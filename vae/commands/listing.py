@@ -4,7 +4,7 @@ import argparse
 import json
 from typing import Any
 
-from vae.base.numbers import compact, fixed, number
+from vae.base.numbers import compact, fixed, number, percent
 from vae.runs import Run, listing
 from vae.runs.status import BROKEN
 
@@ -73,7 +73,7 @@ def _tell(name: str) -> int:
     print(f"examples     {s.examples:,} ({parts})")
     print(f"shape        {'×'.join(map(str, s.shape))}, {s.dtype} / {s.scale:g}")
     print(f"x            {_range(s.low, s.high)}, mean {number(s.mean)}, SD {number(s.sd)}")
-    print(f"zeros        {100 * s.zeros:.1f} % of the values; {s.constant:,} constant elements")
+    print(f"zeros        {percent(s.zeros, 1)} of the values; {s.constant:,} constant elements")
     print(f"classes      {', '.join(s.classes) or 'none'}")
     for f in s.factors:
         print(f"factor       {f.name}: {_range(f.low, f.high)}, {f.distinct:,} different values")

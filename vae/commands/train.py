@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vae.base.numbers import compact
 from vae.base.records import Domain
 from vae.commands.progress_bar import show_progress
 from vae.runs import Run, checked_name, find, identity
@@ -189,7 +190,7 @@ def work(run: Run, title: str = "") -> int:
     status = run.status()
     if status.resumable:
         again = f"python -m vae resume {run.name}{root_flag(run.path.parent)}"
-        print(f"Saved at epoch {status.epoch:.4g}. Go on with: {again}", file=sys.stderr)
+        print(f"Saved at epoch {compact(status.epoch)}. Go on with: {again}", file=sys.stderr)
     elif status.message:
         print(status.message, file=sys.stderr)
     return 128 + received[0] if received else 0

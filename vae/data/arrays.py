@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from vae.base.numbers import compact
 from vae.base.records import Ints
 from vae.data.dataset import DataError, Dataset
 
@@ -96,13 +97,14 @@ def valued(x: Array, file: str) -> tuple[Array, float]:
     if not image:
         if max(-low, high) > float(np.finfo(np.float32).max):
             raise DataError(
-                f"{file} has values up to {max(-low, high):.3g}, which is too large: rescale it."
+                f"{file} has values up to {compact(max(-low, high), 3)}, which is too large: "
+                "rescale it."
             )
         return x.astype(np.float32, copy=False), 1.0
     if low < 0 or high > 255 or 1 < high <= 16:
         raise DataError(
-            f"{file} holds images with values from {low:.4g} to {high:.4g}: rescale them to lie "
-            "between 0 and 1, or between 0 and 255."
+            f"{file} holds images with values from {compact(low)} to {compact(high)}: rescale "
+            "them to lie between 0 and 1, or between 0 and 255."
         )
     return x.astype(np.float32, copy=False), 1.0 if high <= 1 else 255.0
 

@@ -13,6 +13,7 @@ from statistics import NormalDist
 import torch
 from torch import Tensor
 
+from vae.base.numbers import compact
 from vae.components import likelihoods
 from vae.evaluation import importance
 from vae.evaluation.inputs import Inputs, Result
@@ -88,8 +89,8 @@ def mutual_information(inputs: Inputs) -> Result:
     note = ""
     if math.log(n) - found.value < 1:
         note = (
-            f"Near its largest value ln {n} = {math.log(n):.4g}: it would grow with the number of "
-            "examples."
+            f"Near its largest value ln {n} = {compact(math.log(n))}: it would grow with the "
+            "number of examples."
         )
     return Result(found.value, found.se, note=note)
 

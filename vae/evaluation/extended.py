@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vae.base import rng
+from vae.base.numbers import compact, percent
 from vae.base.progress import Progress, parts
 from vae.base.records import Estimate
 from vae.evaluation.bound import batch_size
@@ -70,9 +71,9 @@ def sample_table(inputs: Inputs, rows: Mapping[str, Statistic]) -> Outcome:
     note = (
         f"{n:,} samples, {drawn}, z ~ p(z), against {n:,} examples in {space.axes.shape[1]} "
         f"principal components of {len(inputs.training):,} training examples "
-        f"({100 * space.explained:.0f} % of their variance), {NEIGHBOURS} neighbours. Reference: "
+        f"({percent(space.explained, 0)} of their variance), {NEIGHBOURS} neighbours. Reference: "
         "real examples against real ones. The squared Fréchet distance is in squared units of the "
-        f"data, whose variance there is {space.variance:.4g}; it is no FID."
+        f"data, whose variance there is {compact(space.variance)}; it is no FID."
     )
     return table, note
 

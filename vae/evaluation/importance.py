@@ -19,6 +19,8 @@ import math
 import torch
 from torch import Tensor
 
+from vae.base.numbers import compact, percent
+
 TAILED = 100  # samples that the shape of a tail requires
 UNRELIABLE = 0.7  # k above which no affordable number of samples is enough
 FLAT = 0.01  # spread of a tail, in units of the largest weight, that rounding can cause
@@ -89,13 +91,13 @@ def doubt(effective: Tensor, shape: Tensor, samples: int, se: float) -> str:
     if heavy > SHARE:
         return (
             f"Do not trust -ln p(x): it is too high by an unknown amount. The weights of "
-            f"{heavy:.0%} of the examples have a tail of shape k above {UNRELIABLE}, as when "
-            "q(z|x) is too narrow or misplaced; more samples help little."
+            f"{percent(heavy, 0)} of the examples have a tail of shape k above {UNRELIABLE}, as "
+            "when q(z|x) is too narrow or misplaced; more samples help little."
         )
     short = float((0.5 / effective - 0.5 / samples).mean())
     if short > se:
         return (
-            f"-ln p(x) is too high by about {short:.2g} nats per example, more than its standard "
-            "error: take more samples."
+            f"-ln p(x) is too high by about {compact(short, 2)} nats per example, more than its "
+            "standard error: take more samples."
         )
     return ""

@@ -9,7 +9,7 @@ import math
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from vae.base.numbers import number
+from vae.base.numbers import compact, number
 from vae.base.records import Baseline
 from vae.config import RunConfig
 from vae.dashboard.data.view import DataView
@@ -130,7 +130,7 @@ def _with_error(value: float, se: float | None) -> str:
 
 def _settings(row: Baseline) -> str:
     """Return the set or fitted σ or scale as text."""
-    words = [f"{k} {v:.3g}" for k, v in {**row.options, **row.learned}.items()]
+    words = [f"{k} {compact(v, 3)}" for k, v in {**row.options, **row.learned}.items()]
     text = ", ".join(words).replace("sigma_min", "σ from").replace(", sigma_max", " to")
     return f" ({text.replace('sigma', 'σ')})" if words else ""
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from vae.analysis.dataset_summary import summarise
-from vae.base.numbers import compact, number
+from vae.base.numbers import compact, number, percent
 from vae.base.options import first_sentence
 from vae.base.records import DataSummary
 from vae.components.binarisations import BINARISATIONS
@@ -99,7 +99,7 @@ def facts(shown: DataView) -> None:
         ("Shape", "×".join(map(str, s.shape)), f"{math.prod(s.shape):,} elements", "shape"),
         ("Values of x", f"{compact(s.low)} to {compact(s.high)}", kind, "values"),
         ("Mean x", number(s.mean), f"SD {number(s.sd)}", "mean"),
-        ("Zeros", f"{100 * s.zeros:.1f} %", f"{s.constant:,} constant", "zeros"),
+        ("Zeros", percent(s.zeros, 1), f"{s.constant:,} constant", "zeros"),
         ("Classes", str(len(named) or "none"), _sizes(s), "classes"),
         ("Factors", str(len(s.factors) or "none"), _named(s), "factors"),
     )

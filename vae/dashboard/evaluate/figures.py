@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
+from vae.base.numbers import percent
 from vae.base.records import Estimate, Evaluation
-from vae.dashboard.evaluate.text import card, not_requested, percent, reasons, three_decimals
+from vae.dashboard.evaluate.text import card, not_requested, reasons, three_decimals
 from vae.dashboard.plot import plot
 from vae.evaluation.measures import MEASURES, TABLES
 from vae.evaluation.reading import cautions, estimates, title_of
@@ -178,8 +179,10 @@ def _shares(key: str, found: dict[str, Estimate]) -> None:
         line = names[start : start + CARDS]
         for place, name in zip(st.columns(len(line)), line, strict=True):
             row, value = TABLES[key].rows[name], found[name]
-            ends = " to ".join(percent(end) for end in (value.low, value.high) if end is not None)
-            _card(place, row.title, row.help, percent(value.value), ends)
+            ends = " to ".join(
+                percent(end, 1) for end in (value.low, value.high) if end is not None
+            )
+            _card(place, row.title, row.help, percent(value.value, 1), ends)
     st.caption("Accuracy with its 95 % interval; the grey stroke is chance.")
 
 

@@ -19,10 +19,6 @@ REQUESTS = {  # need of a measure → how to request it on the page
 COLUMNS = ("figure", "value", "se", "low", "high", "chance", "reference", "unit", "note")
 
 
-def percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
-
-
 def three_decimals(value: float) -> str:
     """Return a number with three decimals, or with four digits where it is large."""
     return fixed(value, 3) if abs(value) < 10 else number(value)

@@ -10,6 +10,7 @@ from pathlib import Path
 import streamlit as st
 
 from vae.analysis.loaded_run import LoadedRun
+from vae.base.numbers import percent
 from vae.base.records import Estimate
 from vae.dashboard import server
 from vae.dashboard.evaluate.text import as_csv, file_name, settings
@@ -178,7 +179,7 @@ def _how_far(share: float, begun: float | None) -> str:
     """Return the completed share and, from a tenth on, the remaining time at this pace."""
     if share == 0:
         return "starting"
-    done = f"{100 * share:.0f} %"
+    done = f"{percent(share, 0)}"
     if begun is None or share < TENTH:
         return done
     return f"{done}, about {duration((time.time() - begun) * (1 / share - 1))} left"

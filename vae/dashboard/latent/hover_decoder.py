@@ -11,6 +11,7 @@ import streamlit as st
 
 from vae.analysis.decoded_grid import Box, DecodedGrid, decode_grid
 from vae.analysis.density import LINES
+from vae.base.numbers import compact, fixed
 from vae.dashboard.latent.densities import MapDensity, cached_density
 from vae.dashboard.latent.request import MapContext
 from vae.dashboard.plot import serve
@@ -107,9 +108,10 @@ def accuracy(context: MapContext, decoder: HoverDecoder) -> str:
     grid = decoder.sheet.grid
     mean, largest = grid.error
     if decoder.sheet.is_picture:
-        numbers = f"{mean:.2g} of 255 grey values on average, {largest:.0f} at most"
+        numbers = f"{compact(mean, 2)} of 255 grey values on average, {fixed(largest, 0)} at most"
     else:
-        numbers = f"{mean:.2g} on average, {largest:.2g} at most, in the unit of the data"
+        numbers = f"{compact(mean, 2)} on average, {compact(largest, 2)} at most"
+        numbers += ", in the unit of the data"
     rows, columns = grid.tiles.shape[:2]
     others = "The other latents are fixed at their means over the examples shown. "
     return (others if context.request.latents else "") + (

@@ -8,6 +8,7 @@ import streamlit as st
 
 from vae.analysis.density import Field, ellipses
 from vae.analysis.embeddings import trustworthiness
+from vae.base.numbers import fixed
 from vae.base.records import Floats, Ints
 from vae.dashboard.latent import pins
 from vae.dashboard.latent.densities import cached_density, posteriors_on_map
@@ -99,7 +100,7 @@ def trustworthiness_text(context: MapContext, points: Floats) -> str:
     if whole or latents == points.shape[1] == 3 or context.request.following:
         return ""
     value = _trustworthiness(context.key, len(points), context.encoding.mean, points)
-    return "" if value is None else f"trustworthiness {value:.3f}"
+    return "" if value is None else f"trustworthiness {fixed(value, 3)}"
 
 
 @st.cache_data(max_entries=32, show_spinner=False)

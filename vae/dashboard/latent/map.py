@@ -13,6 +13,7 @@ from vae.analysis.density import Field
 from vae.analysis.latent_map import hover_texts, latent_map, rounded_range
 from vae.analysis.projections import PROJECTIONS, project
 from vae.base import files
+from vae.base.numbers import percent
 from vae.base.records import Ints, LatentMap, Projection
 from vae.dashboard import server
 from vae.dashboard.latent import pins
@@ -239,7 +240,7 @@ def _start_button(job: Job, title: str, state: str) -> None:
 def _progress(job: Job, work: str, share: float) -> None:
     bar, button = st.columns([7, 3], vertical_alignment="center")
     cancelled = job.cancelled
-    step = "finding neighbours" if share == 0 else f"{100 * share:.0f} %"
+    step = "finding neighbours" if share == 0 else percent(share, 0)
     bar.progress(share, text=f"{work}: {'cancelling' if cancelled else step}")
     button.button(
         "Cancel", on_click=job.cancel, disabled=cancelled, width="stretch", key="latent_cancel"

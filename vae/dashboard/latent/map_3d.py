@@ -10,6 +10,7 @@ import streamlit as st
 
 from vae.analysis.latent_map import rounded_range
 from vae.analysis.projections_3d import HALF, space
+from vae.base.numbers import fixed
 from vae.dashboard.latent.layers import TRUSTWORTHINESS, trustworthiness_text
 from vae.dashboard.latent.map import (
     HEIGHT,
@@ -29,7 +30,7 @@ from vae.figures.latent_map_3d import LatentMap3D, latent_scatter_3d, prior_sphe
 
 KEY = "latent_space"
 PRIOR = (
-    f"A sphere of radius {HALF:.2f} about the origin of latent space, which holds half of the "
+    f"A sphere of radius {fixed(HALF)} about the origin of latent space, which holds half of the "
     "prior N(0, I) of these three dimensions. Posterior means have a smaller spread than the "
     "prior, because the width of each posterior also belongs to q(z)."
 )

@@ -6,6 +6,7 @@ import streamlit as st
 from vae.analysis.decoded_grid import Box
 from vae.analysis.density import Blobs, Field, field, projected
 from vae.analysis.mixture import Mixture, best_mixture, fit_mixtures
+from vae.base.numbers import percent
 from vae.base.records import Floats
 from vae.dashboard.latent import state
 from vae.dashboard.latent.request import MapContext
@@ -52,7 +53,7 @@ def _fit(means: Floats) -> list[Mixture]:
     found = fit_mixtures(
         means[:: max(1, -(-len(means) // MOST))],
         COUNTS,
-        lambda share: bar.progress(share, text=f"{100 * share:.0f} % fitted"),
+        lambda share: bar.progress(share, text=f"{percent(share, 0)} fitted"),
     )
     bar.empty()
     return found

@@ -7,6 +7,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from vae.analysis.nearest import nearest
+from vae.base.numbers import compact, fixed
 from vae.base.records import Ints
 from vae.dashboard.latent.request import MapContext
 from vae.dashboard.shared.html_gallery import Caption, gallery
@@ -32,7 +33,7 @@ def neighbours(context: MapContext, position: int) -> None:
         )
         rows = encoding.index[near]
         captions = [
-            Caption("", ((f"{d:.2f}", "muted"),), f"#{row}, {d:.3g} away")
+            Caption("", ((f"{fixed(d)}", "muted"),), f"#{row}, {compact(d, 3)} away")
             for row, d in zip(rows, distance, strict=True)
         ]
         st.html(gallery([loaded.inputs(rows)], captions))

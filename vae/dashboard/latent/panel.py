@@ -8,6 +8,7 @@ import numpy as np
 import streamlit as st
 
 from vae.analysis.latent_map import CLASS, KL, RECONSTRUCTION, class_name, factors
+from vae.base.numbers import compact, fixed
 from vae.base.records import Encoding, Floats, Ints, Tiles
 from vae.dashboard.latent import pins
 from vae.dashboard.latent.map import MapState, PanelPlaces
@@ -110,10 +111,10 @@ def _means(encoding: Encoding, part: Ints | slice) -> list[tuple[str, str, str]]
     values = []
     if encoding.reconstruction is not None:
         mean = float(encoding.reconstruction[part].mean())
-        values.append(("mean reconstruction", f"{mean:.2f} nats", "reconstruction"))
+        values.append(("mean reconstruction", f"{fixed(mean)} nats", "reconstruction"))
     if encoding.kl is not None:
         mean = float(encoding.kl[part].mean())
-        values.append(("mean KL", f"{mean:.2f} nats", "kl"))
+        values.append(("mean KL", f"{fixed(mean)} nats", "kl"))
     return values
 
 
@@ -129,8 +130,9 @@ def _class_counts(context: MapContext, positions: Ints) -> None:
         ]
         st.html(counts_line(counts))
     ranges = [
-        f"{name} {factor.values[positions].min():.3g} to {factor.values[positions].max():.3g}"
+        f"{name} {compact(values.min(), 3)} to {compact(values.max(), 3)}"
         for name, factor in factors(context.colours).items()
+        for values in (factor.values[positions],)
     ]
     if ranges:
         st.caption(" · ".join(ranges))
@@ -145,8 +147,8 @@ def _caption(context: MapContext, i: int) -> Caption:
     for key, colour in ((RECONSTRUCTION, "reconstruction"), (KL, "kl")):
         if key in context.colours:
             value = float(context.colours[key].values[i])
-            numbers.append((f"{value:.1f}" if abs(value) < 100 else f"{value:.0f}", colour))
-            title.append(f"{key} {value:.2f} nats")
+            numbers.append((fixed(value, int(abs(value) < 100)), colour))
+            title.append(f"{key} {fixed(value)} nats")
     return Caption(name, tuple(numbers), " · ".join(title))
 
 

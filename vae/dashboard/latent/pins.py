@@ -10,6 +10,7 @@ import streamlit as st
 
 from vae.analysis.density import density
 from vae.analysis.encoding import decode
+from vae.base.numbers import compact, percent
 from vae.base.records import Floats
 from vae.dashboard.latent import state
 from vae.dashboard.latent.hover_decoder import HoverDecoder, coverage
@@ -90,16 +91,16 @@ def _pin_row(context: MapContext, k: int, pin: Pin, decoded: Floats) -> None:
     picture, words, button = st.columns([40, 42, 18], vertical_alignment="center")
     if context.loaded.data.is_image:
         place = Caption(f"place {k + 1}", (), f"place {k + 1}, decoded")
-        near = Caption(f"#{row}", (), f"#{row}, {pin.distance:.3g} away")
+        near = Caption(f"#{row}", (), f"#{row}, {compact(pin.distance, 3)} away")
         both = np.stack([decoded, context.loaded.inputs(np.array([row]))[0]])
         picture.html(gallery([both], [place, near]))
     else:
         picture.markdown(f"**{k + 1}** x = {_numbers(decoded, '.3g')}")
     lines = [f"z = ({_numbers(pin.z, '.2f')})"]
     if not context.single:
-        share = f"{100 * pin.rank:.{1 if pin.rank < 0.1 else 0}f} %"
+        share = percent(pin.rank, int(pin.rank < 0.1))
         lines.append(f"{coverage(pin.rank)}: denser than {share} of q(z)")
-    lines.append(f"nearest #{row}, {pin.distance:.3g} away")
+    lines.append(f"nearest #{row}, {compact(pin.distance, 3)} away")
     words.caption("  \n".join(lines))
     button.button(
         "Remove",

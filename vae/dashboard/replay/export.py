@@ -11,6 +11,7 @@ import numpy as np
 import streamlit as st
 
 from vae.analysis.replay import npz
+from vae.base.numbers import fixed, percent
 from vae.base.records import Hue
 from vae.dashboard.replay.view import saved_frames, scene_of
 from vae.dashboard.shared import widgets
@@ -149,7 +150,7 @@ def _animation(run: Run, hue: Hue | None, request: AnimationRequest, busy: bool)
     job = _job_of(run)
     if job is not None and job.is_alive():
         word = "Drawing" if job.share < DRAWING else "Encoding"
-        st.progress(job.share, f"{word}… {100 * job.share:.0f} %")
+        st.progress(job.share, f"{word}… {percent(job.share, 0)}")
         if st.button("Cancel", key="replay_cancel"):
             job.cancelled.set()
         return
@@ -185,4 +186,4 @@ def _size(scene: Scene, request: AnimationRequest) -> str:
     number, (width, height) = len(picture_positions(scene, request)), size(request.width)
     played = max(2 * number - 2, 1) if request.back else number
     seconds = played * request.ms / 1000
-    return f"{number:,} pictures of {width:,} × {height:,}, {seconds:.1f} s"
+    return f"{number:,} pictures of {width:,} × {height:,}, {fixed(seconds, 1)} s"

@@ -155,11 +155,11 @@ def _with_nearest(loaded: LoadedRun, request: SamplesRequest, samples: Samples) 
         loaded.splits.train[found.place[:, 0]],
         found.distance[:, 0],
     )
-    held_out = "" if math.isnan(usual) else f" (held-out examples: **{usual:.2f}**)"
+    held_out = "" if math.isnan(usual) else f" (held-out examples: **{fixed(usual)}**)"
     st.markdown(
         f":small[Below each sample the nearest of {len(loaded.splits.train):,} training examples "
-        f"and its distance in units of x: median **{np.median(distance):.2f}**{held_out}, "
-        f"smallest **{distance.min():.2f}**]",
+        f"and its distance in units of x: median **{fixed(np.median(distance))}**{held_out}, "
+        f"smallest **{fixed(distance.min())}**]",
         help=HELP["nearest"],
     )
     if not data.is_image:
@@ -167,7 +167,9 @@ def _with_nearest(loaded: LoadedRun, request: SamplesRequest, samples: Samples) 
     names = widgets.names_of(data.labels, data.classes, rows)
     captions = [
         Caption(
-            label, ((f"{d:.2f}", "muted"),), f"nearest: {name}, row {row} of {data.name}, {d:.4f}"
+            label,
+            ((fixed(d), "muted"),),
+            f"nearest: {name}, row {row} of {data.name}, {fixed(d, 4)}",
         )
         for label, name, row, d in zip(
             class_names(loaded, request), names, rows, distance, strict=True

@@ -14,7 +14,7 @@ from streamlit.delta_generator import DeltaGenerator
 from vae.analysis.encoding import by_kl, decode, informativeness
 from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.sampling import ALL
-from vae.base.numbers import fixed
+from vae.base.numbers import compact, fixed
 from vae.base.records import Floats, Ints
 from vae.dashboard.shared import cache, run_picker, widgets
 from vae.figures.latent_bars import USED
@@ -121,7 +121,7 @@ def latent_order(loaded: LoadedRun) -> LatentOrder:
 def information_text(loaded: LoadedRun, value: float) -> str:
     """The information of a latent with its unit."""
     has_nats = cache.training_encoding(loaded).kl_per_dimension is not None
-    return f"{fixed(value)} nats" if has_nats else f"variance {value:.2g}"
+    return f"{fixed(value)} nats" if has_nats else f"variance {compact(value, 2)}"
 
 
 def posterior_mean(loaded: LoadedRun, row: int) -> Floats:

@@ -160,7 +160,7 @@ def paths_between(loaded: LoadedRun, request: InterpolationRequest, steps: int) 
 
 def _summary(loaded: LoadedRun, paths: Between) -> str:
     """The angle between A and B, and whether the prior gives a reason for an arc, as Markdown."""
-    degrees = "not defined" if np.isnan(paths.angle) else f"{np.degrees(paths.angle):.1f}°"
+    degrees = "not defined" if np.isnan(paths.angle) else f"{fixed(np.degrees(paths.angle), 1)}°"
     head = f"**Angle between A and B {degrees}**"
     if not paths.arc:
         return f"{head} · no unique great arc: the spherical path is the linear one"
