@@ -1,4 +1,4 @@
-"""The doctor and the KL strip on the Evaluate page: what they show is what the library says, and a
+"""Diagnostics and KL strip on the Evaluate page: they show the values of the library, and a
 fix fills the sidebar with the run's own settings and one change."""
 
 import json
