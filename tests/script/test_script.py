@@ -271,7 +271,7 @@ def test_texts_of_a_foreign_run_cannot_become_code(tmp_path: Path) -> None:
 def test_expected_figures_stand_in_the_head(tmp_path: Path) -> None:
     run, _ = trained(tmp_path, "told", {})
     last = next(r for r in reversed(run.reports()) if r["split"] == "val")
-    words = f"validation: ELBO {last['elbo']:.4f}, reconstruction {last['reconstruction']:.4f}"
+    words = f"validation: ELBO {last['elbo']:.4f}, Reconstruction {last['reconstruction']:.4f}"
     assert words in script(run).partition("import argparse")[0]
 
 
