@@ -8,14 +8,25 @@ on past it (2.1.2), and shows where it is (2.4.7)."""
 import shutil
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
-from tests.browser.conftest import ROOT, App, OpenPage, Server, Tab
-from tests.browser.screen import until
+from tests.browser.conftest import ROOT, App, Tab
+from tests.browser.screen import equals, until
 from vae.figures.palette import COLOURS
 
 RUN = "digits-first-look"
-PAGES = sorted(p.stem for p in (ROOT / "pages").glob("*.py"))
+PAGES = (
+    "Train",
+    "Sweep",
+    "Data",
+    "Latent space",
+    "Traversals",
+    "Reconstructions",
+    "Samples",
+    "Time machine",
+    "Evaluate",
+    "Compare",
+)
 LEAST = 12  # texts that a page has at least
 POOR = """() => {
     const pen = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
@@ -90,46 +101,69 @@ FOCUS = """() => {  // which of them has the focus, which arrow keys come to fro
         .filter((e) => e.tabIndex < 0 || e.closest(group)).map((e) => e.dataset.control);
     return [n.dataset.control ?? null, beside, !!seen, n.outerHTML.slice(0, 200)];
 }"""
+FIRST = """() => {  // begin with the page's first control, not after the link that led here
+    document.body.tabIndex = -1;
+    document.body.focus();
+    document.body.removeAttribute('tabindex');
+}"""
 GROUND = "() => getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor"
 PRESSES = 300  # of Tab, on any page
 
 
 @pytest.fixture(scope="module")
-def server(app: App, tmp_path_factory: pytest.TempPathFactory) -> Server:
+def loaded(app: App, module_tab: Tab, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The app with a finished run, in the module's window."""
     root = tmp_path_factory.mktemp("runs")
     shutil.copytree(ROOT / "checkpoints" / RUN, root / RUN)
-    return app(root)
+    module_tab.visit(f"{app(root).url}/?run={RUN}")
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_can_be_read_and_used_without_a_mouse(
-    name: str, server: Server, open_page: OpenPage
-) -> None:
-    tab = open_page(f"{server.url}/{'' if name == 'train' else name}?run={RUN}")
-    until(lambda: tab.page.get_by_test_id("stMain").inner_text(), why=name)
-    tab.page.wait_for_timeout(500)
-    tab.settle()
-    _read(tab, "light")
-    _use(tab, with_sidebar=name == PAGES[0])  # it is the same on all: once is enough
+def test_no_page_is_left_out(loaded: None, tab: Tab) -> None:
+    links = tab.page.locator("header").get_by_role("link")
+    equals(links.all_inner_texts, list(PAGES))
+
+
+@pytest.mark.parametrize("title", PAGES)
+def test_a_page_can_be_read_and_used_without_a_mouse(title: str, loaded: None, tab: Tab) -> None:
+    _open(tab, title)
+    assert not tab.page.evaluate(DUMB)
+    _read(tab)
+    _use(tab, with_sidebar=title == PAGES[0])  # it is the same on all: once is enough
     tab.page.emulate_media(color_scheme="dark")
     ground = _rgb(COLOURS["background"][1])
     until(lambda: tab.page.evaluate(GROUND) == ground, why="the dark scheme")
-    tab.page.wait_for_timeout(500)
+    _read(tab)
+
+
+def _open(tab: Tab, title: str) -> None:
+    """Follow the link to a page, and wait for all of it."""
+    main = tab.page.get_by_test_id("stMain")
+    link = tab.page.get_by_role("link", name=title, exact=True).first
+    if link.get_attribute("aria-current") != "page":
+        before = main.inner_text()
+        tab.go(title)
+        until(lambda: main.inner_text() not in ("", before), why=title)
+    until(lambda: _steady(tab.page), why="controls that stay")
     tab.settle()
-    _read(tab, "dark")
 
 
-def _read(tab: Tab, scheme: str) -> None:
-    seen, poor = until(lambda: _many(tab.page.evaluate(POOR)), why=f"texts in {scheme}")
-    assert not poor, (scheme, seen)
-    assert not tab.page.evaluate(DUMB)
+def _read(tab: Tab) -> None:
+    """Every text can be read, as soon as everything is drawn in this scheme."""
+    equals(lambda: _poor(tab.page), [])
+
+
+def _poor(page: Page) -> list[str]:
+    """The texts with too little contrast."""
+    seen, poor = page.evaluate(POOR)
+    return list(poor) if seen > LEAST else [f"only {seen} texts"]
 
 
 def _use(tab: Tab, with_sidebar: bool) -> None:
     tab.page.evaluate(
         f"document.querySelector('[data-testid=stSidebar]').inert = {int(not with_sidebar)}"
     )
-    controls = until(lambda: _steady(tab.page), why="controls that stay")
+    tab.page.evaluate(FIRST)
+    controls = tab.page.evaluate(CONTROLS)
     assert len(controls) > LEAST
     reached, unseen = _tabbed(tab.page, FOCUS % _rgb(COLOURS["accent"][0]))
     missed = [html for k, html in enumerate(controls) if str(k) not in reached]
@@ -145,7 +179,7 @@ def _rgb(colour: str) -> str:
 def _steady(page: Page) -> list[str]:
     """The controls, if they are the same a moment later."""
     first = page.evaluate(CONTROLS)
-    page.wait_for_timeout(500)
+    page.wait_for_timeout(300)
     return first if page.evaluate(CONTROLS) == first else []
 
 
@@ -173,17 +207,14 @@ def _seen_later(page: Page, script: str) -> bool:
     return bool(page.evaluate(script)[2])
 
 
-def _many(found: list) -> list:  # type: ignore[type-arg]
-    return found if found[0] > LEAST else []
-
-
-def test_words_that_are_too_pale_are_found(server: Server, open_page: OpenPage) -> None:
+def test_words_that_are_too_pale_are_found(chromium: Browser) -> None:
     """The measure itself: one grey below the threshold, one above it, one faded to below it."""
-    tab = open_page(server.url)
+    page = chromium.new_page()
     greys = {"#777777": "4.48", "#767676": "", COLOURS["text"][0] + "88": "3."}
     body = "".join(f'<p style="color:{g}">{g}</p>' for g in greys)
-    tab.page.set_content(f'<body style="background:#ffffff">{body}</body>')
-    seen, poor = tab.page.evaluate(POOR)
+    page.set_content(f'<body style="background:#ffffff">{body}</body>')
+    seen, poor = page.evaluate(POOR)
+    page.close()
     assert seen == 3
     assert len(poor) == 2
     for words, (grey, ratio) in zip(poor, [(g, r) for g, r in greys.items() if r], strict=True):
