@@ -271,6 +271,11 @@ def test_photographs_of_mixed_sizes(page: AppTest, tmp_path: Path) -> None:
     mean, _, sd, _ = pictures(at, "vae-scaled")
     assert (mean[..., 0] != mean[..., 2]).any()
     assert (sd[..., 0] == sd[..., 2]).all()
+    at.button(key="data_fit").click().run()
+    found = baseline(data, RunConfig.of(), "gaussian-learned")
+    assert found.nats is not None
+    line = next(line for line in words(at).split("\n") if "| gaussian-learned" in line)
+    assert f"| {number(found.nats)} ± " in line
 
 
 @pytest.mark.parametrize(("labels", "classes"), [(None, "none"), (np.zeros(60, int), "1")])
