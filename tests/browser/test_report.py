@@ -4,16 +4,16 @@ paper, with the numbers of the run's own records, and nothing that a person wrot
 import base64
 import io
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, ViewportSize
 
-from tests.browser.screen import equals, perform, photograph, until
+from tests.browser.screen import equals, photograph, until
 from tests.pages.conftest import trained
 from vae.analysis.encoding import decode, prior_sample
 from vae.analysis.loaded_run import LoadedRun
@@ -24,6 +24,8 @@ from vae.runs import Run, notes
 
 SHIPPED = Path(__file__).parents[2] / "checkpoints" / "digits-first-look"
 EVIL = '<script>document.title="owned"</script><img src=x onerror="document.title=\'owned\'">'
+DRAWN = "document.body.dataset.drawn"  # the colour scheme of the charts
+SIZE: ViewportSize = {"width": 1440, "height": 900}
 SIZES = """() => charts.map((_, k) => {
   const svg = document.querySelector(`#chart${k} .main-svg`).getBoundingClientRect();
   const place = document.getElementById(`chart${k}`).getBoundingClientRect();
@@ -31,38 +33,35 @@ SIZES = """() => charts.map((_, k) => {
 })"""
 
 
-@pytest.fixture
-def runs(tmp_path: Path) -> list[Run]:
+Opened = tuple[Page, list[str], str]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
     """A run of pictures that is judged, one whose words are hostile, one of points."""
-    shutil.copytree(SHIPPED, tmp_path / "shipped")
-    evil = trained(tmp_path, "evil", examples=300, frames=0, latent_dim=4)
+    root = tmp_path_factory.mktemp("runs")
+    shutil.copytree(SHIPPED, root / "shipped")
+    evil = trained(root, "evil", examples=300, frames=0, latent_dim=4)
     notes.change(evil.path, title=EVIL, notes=f"</script>{EVIL}", tags=(EVIL[:39],))
-    trained(tmp_path, "points", data="mixture", likelihood="gaussian-learned", frames=0)
-    return [Run(tmp_path / name) for name in ("shipped", "evil", "points")]
+    trained(root, "points", data="mixture", likelihood="gaussian-learned", frames=0)
+    return [Run(root / name) for name in ("shipped", "evil", "points")]
 
 
-@pytest.fixture
-def read(chromium: Browser, tmp_path: Path) -> Iterator[Callable[..., tuple[Page, list[str]]]]:
-    """read(html, scheme) opens a report with no network; what it complains of and asks for."""
-    contexts = []
-
-    def open_(html: str, scheme: str) -> tuple[Page, list[str]]:
-        file = tmp_path / "report.html"
-        file.write_text(html)
-        size = {"width": 1440, "height": 900}
-        context = chromium.new_context(viewport=size, color_scheme=scheme, offline=True)
-        contexts.append(context)
-        page, told = context.new_page(), []
-        page.on("pageerror", lambda error: told.append(f"exception: {error}"))
-        page.on("console", lambda message: told.append(message.text))
-        page.on("request", lambda request: told.append(request.url[:200]))
-        page.goto(file.as_uri())
-        until(lambda: page.locator("body[data-drawn]").count())
-        return page, told
-
-    yield open_
-    for context in contexts:
-        context.close()
+@pytest.fixture(scope="module")
+def opened(runs: list[Run], chromium: Browser) -> Iterator[Opened]:
+    """The report, opened in the dark with no network; what it complains of and asks for, and its
+    address."""
+    file = runs[0].path.parent / "report.html"
+    file.write_text(report(runs))
+    context = chromium.new_context(viewport=SIZE, color_scheme="dark", offline=True)
+    page, told = context.new_page(), list[str]()
+    page.on("pageerror", lambda error: told.append(f"exception: {error}"))
+    page.on("console", lambda message: told.append(message.text))
+    page.on("request", lambda request: told.append(request.url[:200]))
+    page.goto(file.as_uri())
+    page.locator("body[data-drawn=dark]").wait_for()
+    yield page, told, file.as_uri()
+    context.close()
 
 
 def fits(page: Page) -> bool:
@@ -78,11 +77,9 @@ def drawn(page: Page, chart: int) -> list[Any]:
     return list(page.evaluate(script))
 
 
-def test_a_report_opens_without_a_network(
-    runs: list[Run], read: Callable[..., tuple[Page, list[str]]], tmp_path: Path
-) -> None:
-    page, told = read(report(runs), "light")
-    assert told == [(tmp_path / "report.html").as_uri()]
+def test_a_report_opens_without_a_network(runs: list[Run], opened: Opened) -> None:
+    page, told, address = opened
+    assert told == [address]
     assert page.title() == "3 runs"
     assert page.locator(f"h2:text-is({EVIL!r})").count() or EVIL in page.inner_text("main")
     until(lambda: fits(page))
@@ -108,22 +105,13 @@ def test_a_report_opens_without_a_network(
     np.testing.assert_array_equal(shown[~lines], wanted[~lines])
 
 
-def test_it_follows_the_scheme_and_prints_in_light(
-    runs: list[Run], read: Callable[..., tuple[Page, list[str]]]
-) -> None:
-    page, told = read(report(runs[:2]), "dark")
-    assert page.evaluate("document.body.dataset.drawn") == "dark"
+def test_it_prints_in_light_and_follows_the_scheme(opened: Opened) -> None:
+    page, told, _ = opened
+    page.emulate_media(color_scheme="dark")
+    equals(lambda: page.evaluate(DRAWN), "dark")
     assert photograph(page.locator("body"))[2, 2].max() < 60
     ink = "getComputedStyle(document.querySelector('#chart0 .xtick text')).fill"
     dark = page.evaluate(ink)
-    perform(
-        lambda: page.emulate_media(color_scheme="light"),
-        lambda: page.evaluate("document.body.dataset.drawn") == "light",
-    )
-    assert page.evaluate(ink) != dark
-    page.emulate_media(color_scheme="dark")
-    equals(lambda: page.evaluate("document.body.dataset.drawn"), "dark")
-
     seen = "window.seen = []; addEventListener('beforeprint', () => seen.push("
     page.evaluate(
         seen + "document.body.dataset.drawn, document.querySelector('#chart0 svg')"
@@ -132,7 +120,10 @@ def test_it_follows_the_scheme_and_prints_in_light(
     assert len(page.pdf()) > 50_000
     until(lambda: page.evaluate("seen.length"))
     assert page.evaluate("seen") == ["light", 680]
-    until(lambda: page.evaluate("document.body.dataset.drawn") == "dark" and fits(page))
+    until(lambda: page.evaluate(DRAWN) == "dark" and fits(page))
+    page.emulate_media(color_scheme="light")
+    equals(lambda: page.evaluate(DRAWN), "light")
+    assert page.evaluate(ink) != dark
     page.set_viewport_size({"width": 420, "height": 800})
     until(lambda: fits(page))
     assert len(told) == 1
