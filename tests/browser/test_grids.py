@@ -2,7 +2,6 @@
 
 import base64
 import io
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator
 
-from tests.browser.conftest import App, OpenPage, Server, Tab, trained
+from tests.browser.conftest import App, Tab, trained
 from tests.browser.screen import choose, equals, perform, photograph, sheet, shows, tiles, until
 from vae.analysis.corruption import corrupted
 from vae.analysis.custom_example import CustomExample, picture_to_x, reconstruct
@@ -40,18 +39,17 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 @pytest.fixture(scope="module")
-def server(app: App, run: Run) -> Server:
-    return app(run.path.parent)
+def loaded(app: App, run: Run, module_tab: Tab) -> LoadedRun:
+    """The run, and the Samples page with it in the module's window."""
+    module_tab.visit(f"{app(run.path.parent).url}/samples?run=small")
+    return LoadedRun.of(run)
 
 
-@pytest.fixture
-def visit(server: Server, open_page: OpenPage) -> Callable[..., Tab]:
-    def visit_(page: str, scheme: str = "light") -> Tab:
-        tab = open_page(f"{server.url}/{page}?run=small", scheme=scheme)
-        tab.page.wait_for_selector("[data-testid=stMain] img[src]")
-        return tab
-
-    return visit_
+def show(tab: Tab, title: str, key: str) -> None:
+    """Follow the link to a page that has this field."""
+    tab.go(title)
+    tab.page.wait_for_selector(f".st-key-{key}")
+    tab.page.wait_for_selector("[data-testid=stMain] img[src]")
 
 
 def number(tab: Tab, label: str, value: str) -> None:
@@ -63,20 +61,17 @@ def number(tab: Tab, label: str, value: str) -> None:
     tab.page.wait_for_function(CHECK)
 
 
-def quiet(tab: Tab, server: Server) -> None:
-    assert not tab.problems
-
-
-def clean(tab: Tab, server: Server) -> None:
-    quiet(tab, server)
+def unscaled(tab: Tab) -> None:
+    """Every picture is as large on the screen as in its file."""
     sizes = np.array(tab.page.evaluate(SIZES))
     np.testing.assert_array_equal(sizes[:, ::2], sizes[:, 1::2])
 
 
-def test_samples_and_manifold_are_the_decoders(
-    run: Run, server: Server, visit: Callable[..., Tab]
+def test_samples_manifold_files_and_a_second_run_are_the_decoders(
+    run: Run, loaded: LoadedRun, tab: Tab, tmp_path: Path
 ) -> None:
-    tab = visit("samples", "dark")
+    tab.page.emulate_media(color_scheme="dark")
+    show(tab, "Samples", "generate_number")
     number(tab, "Number", "36")
     number(tab, "Seed", "4")
     number(tab, "Tiles a side", "7")
@@ -90,13 +85,15 @@ def test_samples_and_manifold_are_the_decoders(
     labels = tab.page.locator(".vae-frame .columns span").all_inner_texts()
     assert set(labels) <= {fixed(place) for place in places}
     assert len(labels) > 2
-    clean(tab, server)
+    unscaled(tab)
+    _files(tab, run, tmp_path)
+    _another_source_and_run(tab, loaded)
 
 
-def test_cards_are_the_models(run: Run, server: Server, visit: Callable[..., Tab]) -> None:
-    tab = visit("reconstructions")
+def test_cards_are_the_models(loaded: LoadedRun, tab: Tab) -> None:
+    show(tab, "Reconstructions", "reconstruct_of")
+    view(tab, "reconstruct_of", "Examples", ".st-key-reconstruct_number")
     number(tab, "Number", "8")
-    loaded = LoadedRun.of(run)
     encoding = loaded.encode(loaded.splits.test)
     assert encoding.kl is not None
     assert encoding.reconstruction is not None
@@ -117,13 +114,11 @@ def test_cards_are_the_models(run: Run, server: Server, visit: Callable[..., Tab
         words = figure.locator("figcaption span").all_inner_texts()
         share = percentile(numbers[0] + numbers[1], encoding.reconstruction + encoding.kl)
         assert words == [*(fixed(value) for value in numbers), percent(float(share))]
-    clean(tab, server)
+    unscaled(tab)
 
 
-def test_files_are_what_the_page_shows(
-    run: Run, server: Server, visit: Callable[..., Tab], tmp_path: Path
-) -> None:
-    tab = visit("samples")
+def _files(tab: Tab, run: Run, tmp_path: Path) -> None:
+    """The files hold the 36 samples of seed 4 that the page shows."""
     main = tab.page.get_by_test_id("stMain")
     for name in ("PNG", "NPZ"):
         with tab.page.expect_download() as coming:
@@ -131,15 +126,15 @@ def test_files_are_what_the_page_shows(
         coming.value.save_as(tmp_path / name.lower().strip("."))
     shown = photograph(tab.page.locator(".vae-sheet img"))
     kept = np.asarray(Image.open(tmp_path / "png").convert("RGB"))
-    scale = (shown.shape[1] + 1) // 8 // 8
-    np.testing.assert_array_equal(tiles(kept, 8, 8, scale), tiles(shown, 8, 8, scale))
+    scale = (shown.shape[1] + 1) // 6 // 8
+    np.testing.assert_array_equal(tiles(kept, 6, 6, scale), tiles(shown, 6, 6, scale))
     with np.load(tmp_path / "npz") as arrays:
         x, z = arrays["x"], arrays["z"]
     assert x.dtype == np.float32
-    assert x.shape == (64, 1, 8, 8)
-    np.testing.assert_array_equal(z, prior_sample(run.load_model(), 64, 0))
-    np.testing.assert_array_equal(pixels(x), tiles(shown, 8, 8, scale))
-    clean(tab, server)
+    assert x.shape == (36, 1, 8, 8)
+    np.testing.assert_array_equal(z, prior_sample(run.load_model(), 36, 4))
+    np.testing.assert_array_equal(pixels(x), tiles(shown, 6, 6, scale))
+    unscaled(tab)
 
 
 DRAWN = """(canvas) => [...canvas.getContext('2d').getImageData(
@@ -154,7 +149,7 @@ def view(tab: Tab, where: str, name: str, seen: str) -> None:
 
 def sent(picture: Locator) -> np.ndarray:
     """The picture itself, (h, w, 3), where its column may begin between two of the screen's
-    pixels. That cards are shown at their own size, `clean` says."""
+    pixels. That cards are shown at their own size, `unscaled` says."""
     source = picture.get_attribute("src", timeout=5000)
     assert source is not None
     image = Image.open(io.BytesIO(base64.b64decode(source.split(",")[1])))
@@ -168,9 +163,9 @@ def layers(tab: Tab, count: int) -> np.ndarray:
 
 
 def test_what_is_drawn_and_what_is_corrupted_goes_through_the_model(
-    run: Run, server: Server, visit: Callable[..., Tab]
+    loaded: LoadedRun, tab: Tab
 ) -> None:
-    tab, loaded = visit("reconstructions"), LoadedRun.of(run)
+    show(tab, "Reconstructions", "reconstruct_of")
     view(tab, "reconstruct_of", "Custom example", "canvas[tabindex]")
     canvas, page = tab.page.locator("canvas[tabindex]"), tab.page
 
@@ -237,14 +232,13 @@ def test_what_is_drawn_and_what_is_corrupted_goes_through_the_model(
     broken = corrupted(x, {"occlusion": cover}, 0)
     made = denoise(loaded, x, broken, row).values
     shows(lambda: layers(tab, 4)[:3], pixels(np.concatenate([x, broken, made])))
-    clean(tab, server)
+    unscaled(tab)
 
 
-def test_sources_nearest_examples_and_a_second_run(
-    run: Run, server: Server, visit: Callable[..., Tab]
-) -> None:
-    tab, loaded = visit("samples", "dark"), LoadedRun.of(run)
+def _another_source_and_run(tab: Tab, loaded: LoadedRun) -> None:
+    """Samples of the aggregate posterior, through two runs, and their nearest examples."""
     number(tab, "Number", "16")
+    number(tab, "Seed", "0")
     choose(tab.page, ".st-key-generate_source_small", "aggregate posterior")
     rows, data = loaded.splits.train, loaded.data
     latents = Latents(loaded.model, loaded.batches(rows), loaded.encode(rows).mean, loaded.seed)
@@ -252,9 +246,9 @@ def test_sources_nearest_examples_and_a_second_run(
     x = decode(loaded.model, z)
     shows(lambda: sheet(tab.page.locator(".vae-sheet img"), 4), pixels(x))
     view(tab, "generate_beside", "Another run", ".st-key-generate_other_small")
-    other = decode(Run(run.path.parent / "another").load_model(), z)
+    other = decode(Run(loaded.run.path.parent / "another").load_model(), z)
     shows(lambda: sheet(tab.page.locator(".vae-sheet img").nth(1), 4), pixels(other))
-    clean(tab, server)
+    unscaled(tab)
     toggle = tab.page.locator(".st-key-generate_nearest label").first
     pairs = tab.page.locator(".vae-gallery figure")
     perform(toggle.click, lambda: pairs.count() == 16, why="a training example for each sample")
@@ -265,4 +259,3 @@ def test_sources_nearest_examples_and_a_second_run(
             image = pairs.nth(k).locator("img").nth(place)
             shows(lambda image=image: sent(image), pixels(picture)[k])
         assert pairs.nth(k).locator("span").inner_text() == f"{found.distance[k, 0]:.2f}"
-    quiet(tab, server)

@@ -2,14 +2,12 @@
 that the downloaded file holds, another example changes them, and the animation plays."""
 
 import io
-import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.browser.conftest import App, OpenPage, Server, Tab, trained
+from tests.browser.conftest import App, Tab, trained
 from tests.browser.screen import perform, photograph, shows, tiles, until
 from vae.analysis.encoding import by_kl, decode
 from vae.analysis.loaded_run import LoadedRun
@@ -22,24 +20,16 @@ STEPS = 9
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a finished run."""
-    root = tmp_path_factory.mktemp("runs")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     settings = ("--data", "digits", "--hidden", "32", "--latent-dim", "3")
-    trained(root, "small", *settings, "--epochs", "12")
-    return root
+    return trained(tmp_path_factory.mktemp("runs"), "small", *settings, "--epochs", "12")
 
 
 @pytest.fixture(scope="module")
-def server(app: App, folder: Path) -> Server:
-    return app(folder)
-
-
-@pytest.fixture
-def run(folder: Path) -> Run:
-    """A copy of the finished run, for one test alone, and for one trial of it."""
-    name = f"small-{len(list(folder.iterdir()))}"
-    return Run(Path(shutil.copytree(folder / "small", folder / name)))
+def loaded(app: App, run: Run, module_tab: Tab) -> LoadedRun:
+    """The run, and the Traversals page with it in the module's window."""
+    module_tab.visit(f"{app(run.path.parent).url}/traversals?run=small")
+    return LoadedRun.of(run)
 
 
 def strip(tab: Tab, k: int) -> np.ndarray:
@@ -79,30 +69,22 @@ def arrays(content: bytes) -> tuple[np.ndarray, np.ndarray]:
         return kept["z"], kept["x"]
 
 
-def clean(tab: Tab, server: Server) -> None:
-    assert not tab.problems
-
-
-def visit(server: Server, open_page: OpenPage, run: Run, view: str, scheme: str = "light") -> Tab:
-    tab = open_page(f"{server.url}/traversals?run={run.name}", scheme=scheme)
-    choice = tab.page.locator(".st-key-traverse_view").get_by_text(view, exact=True)
-    at = {"Interpolation": "traverse_swap", "Arithmetic": f"traverse_plus_{run.name}"}
-    there = tab.page.locator(f".st-key-{at.get(view, 'traverse_start')}")
-    perform(lambda: choice.click(timeout=5000), lambda: there.count() == 1, why=view)
+def view(tab: Tab, name: str, where: str) -> None:
+    choice = tab.page.locator(".st-key-traverse_view").get_by_text(name, exact=True)
+    there = tab.page.locator(f".st-key-{where}")
+    perform(lambda: choice.click(timeout=5000), lambda: there.count() == 1, why=name)
     tab.page.wait_for_selector(".vae-strips .strip img")
     tab.settle()
-    return tab
 
 
-def test_traversals_are_the_decoders(run: Run, server: Server, open_page: OpenPage) -> None:
-    tab = visit(server, open_page, run, "One latent at a time", "dark")
-    loaded = LoadedRun.of(run)
+def test_traversals_are_the_decoders(loaded: LoadedRun, tab: Tab) -> None:
+    view(tab, "One latent at a time", "traverse_start")
     names = tab.page.locator(".vae-strips .name b")
     wanted = [f"z{d + 1}" for d in by_kl(loaded.encode(loaded.splits.train))]
     until(lambda: names.all_inner_texts() == wanted, why=f"rows {wanted}")
     before = strip(tab, 0)
     row = int(loaded.splits.test[7])
-    fill(tab, f"traverse_start_{run.name}", row)
+    fill(tab, "traverse_start_small", row)
     until(lambda: (strip(tab, 0) != before).any(), why="another first row")
     z, x = arrays(fetched(tab, "NPZ"))
     start = loaded.encode(np.array([row])).mean[0]
@@ -115,15 +97,13 @@ def test_traversals_are_the_decoders(run: Run, server: Server, open_page: OpenPa
     picture = np.asarray(Image.open(io.BytesIO(fetched(tab, "PNG"))).convert("RGB"))
     assert picture.shape == (3 * 9 - 1, STEPS * 9 - 1, 3)
     np.testing.assert_array_equal(picture[:8, :8], pixels(x)[0])
-    clean(tab, server)
 
 
-def test_both_ways_and_the_animation(run: Run, server: Server, open_page: OpenPage) -> None:
-    tab = visit(server, open_page, run, "Interpolation")
-    loaded = LoadedRun.of(run)
+def test_both_ways_and_the_animation(loaded: LoadedRun, tab: Tab) -> None:
+    view(tab, "Interpolation", "traverse_swap")
     a, b = (int(row) for row in loaded.splits.test[[3, 11]])
-    fill(tab, f"traverse_a_{run.name}", a)
-    fill(tab, f"traverse_b_{run.name}", b)
+    fill(tab, "traverse_a_small", a)
+    fill(tab, "traverse_b_small", b)
     asked = InterpolationRequest(a, b, STEPS, 0)
     ways = paths_between(loaded, asked, STEPS)
     made = pixels(decode(loaded.model, np.concatenate([ways.linear, ways.spherical])))
@@ -151,17 +131,14 @@ def test_both_ways_and_the_animation(run: Run, server: Server, open_page: OpenPa
         centres = photograph(playing)[scale // 2 :: scale, scale // 2 :: scale, :1]
         found.add(np.ascontiguousarray(centres[:8, :8]).tobytes())
     assert len(found & known) >= 2, "it plays, and shows the decoder's pictures"
-    clean(tab, server)
 
 
-def test_a_class_is_added(run: Run, server: Server, open_page: OpenPage) -> None:
-    tab = visit(server, open_page, run, "Arithmetic")
+def test_a_class_is_added(loaded: LoadedRun, tab: Tab) -> None:
+    view(tab, "Arithmetic", "traverse_plus_small")
     z, x = arrays(fetched(tab, "NPZ"))
-    loaded = LoadedRun.of(run)
     np.testing.assert_allclose(z[4], loaded.encode(loaded.splits.test[:1]).mean[0], atol=1e-6)
     mean, labels = loaded.encode(loaded.splits.train).mean, loaded.data.labels
     assert labels is not None
     one, zero = (mean[labels[loaded.splits.train] == k].mean(0) for k in (1, 0))
     np.testing.assert_allclose(z[6] - z[4], one - zero, atol=1e-4)
     shows(lambda: strip(tab, 0), pixels(x))
-    clean(tab, server)
