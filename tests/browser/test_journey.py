@@ -1,6 +1,7 @@
 """A person's whole way through the app, in a real browser, judged by numbers and pixels."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +9,12 @@ import numpy as np
 import pytest
 
 from tests.browser.conftest import Launch, OpenPage, Tab
-from tests.browser.screen import choose, photograph, sheet, shows, tiles, until
+from tests.browser.screen import photograph, sheet, shows, tiles, until
 from vae.analysis.encoding import decode, prior_sample
 from vae.analysis.loaded_run import LoadedRun
 from vae.imaging.tiles import pixels
-from vae.runs import Run, find
+from vae.runs import Run, listing
 
-PAGES = ("", "latent")
 CURVES = '[aria-label^="Reconstruction, KL and ELBO"] .vae-plot-chart'
 MAP = ".st-key-latent_map"
 
@@ -46,9 +46,11 @@ def fill(tab: Tab, label: str, value: str, where: str = "stSidebar") -> None:
     field.press("Enter")
 
 
-def press(tab: Tab, name: str) -> None:
-    """Press a button of the page."""
-    tab.page.get_by_test_id("stMain").get_by_role("button", name=name, exact=True).first.click()
+def press(tab: Tab, name: str, seen: Callable[[], bool]) -> None:
+    """Press a button of the page, and wait until its effect is seen."""
+    main = tab.page.get_by_test_id("stMain")
+    main.get_by_role("button", name=name, exact=True).first.click()
+    until(seen, why=name)
 
 
 def zoom(tab: Tab) -> list[float]:
@@ -56,62 +58,45 @@ def zoom(tab: Tab) -> list[float]:
     tab.page.locator(CURVES).scroll_into_view_if_needed()
     box = tab.page.locator(f"{CURVES} .nsewdrag").first.bounding_box()
     assert box is not None
+    before = layout(tab, "xaxis.range")
     left, top = box["x"] + 0.2 * box["width"], box["y"] + 0.2 * box["height"]
     tab.page.mouse.move(left, top)
     tab.page.mouse.down()
     tab.page.mouse.move(left + 0.5 * box["width"], top + 0.5 * box["height"], steps=5)
     tab.page.mouse.up()
-    tab.page.wait_for_timeout(600)
+    until(lambda: layout(tab, "xaxis.range") != before, why="the zoom")
     return layout(tab, "xaxis.range")
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path
-
-
-def state(root: Path, name: str) -> str:
-    return Run(root / name).status().state
-
-
-def train(tab: Tab, root: Path, epochs: int) -> str:
-    """Press Train and return the name of the run that appears."""
-    before = {p.name for p in root.iterdir()}
+def train(tab: Tab, root: Path, epochs: int) -> Run:
+    """Press Train and return the run that appears."""
     fill(tab, "Epochs", str(epochs))
     tab.settle()
     tab.page.locator(".st-key-train button").click()
-    return until(lambda: next((n for n in _names(root) if n not in before), None), why="a new run")
+    (run,) = until(lambda: listing(root), why="a new run")
+    return run
 
 
-def _names(root: Path) -> list[str]:
-    return [p.name for p in root.iterdir() if not p.name.startswith(".")]
-
-
-def test_the_whole_way(launch: Launch, open_page: OpenPage, root: Path) -> None:
-    server = launch("app.py", env={"VAE_LAB_ROOT": str(root), "OMP_NUM_THREADS": "1"})
-    tab = open_page(server.url)
-    tab.page.get_by_text("Training", exact=True).first.click()
+def test_the_whole_way(launch: Launch, open_page: OpenPage, tmp_path: Path) -> None:
+    server = launch("app.py", env={"VAE_LAB_ROOT": str(tmp_path)})
+    tab = open_page(f"{server.url}/latent")  # a deep link is the first request
+    assert tab.page.locator(".st-key-train button").count() == 1  # the main script ran
     assert "There is no run yet" in tab.page.inner_text("[data-testid=stMain]")
 
-    name = train(tab, root, epochs=300)
-    run = find(root, name)
+    tab.page.get_by_text("Training", exact=True).first.click()
+    run = train(tab, tmp_path, epochs=100_000)
     until(lambda: len(curve(tab, "reconstruction, validation")) > 3, why="points on the curves")
+    zoomed = zoom(tab)
     watch_it_learn(tab)
-    keep_the_zoom(tab)
     move_beta(tab, run)
-    pause_and_resume(tab, run)
-    reload_and_find(tab, name)
-
-    until(lambda: run.status().state == "finished", 120, "the end of training")
-    until(lambda: "finished" in tab.page.inner_text("[data-testid=stMain]"), why="finished")
-    last = [r["elbo"] for r in run.reports() if r["split"] == "val"][-1]
-    shown = lambda: curve(tab, "ELBO, validation")[-1:]  # noqa: E731
-    until(lambda: shown() == [pytest.approx(last, rel=1e-5)], why="the last value on the chart")
+    assert layout(tab, "xaxis.range") == pytest.approx(zoomed)
+    press(tab, "Pause", lambda: run.status().state == "paused")
+    reload_and_find(tab, run)
+    resume_and_stop(tab, run)
 
     loaded = LoadedRun.of(run)
     look_at_the_latents(tab, loaded)
     look_at_the_pictures(tab, loaded)
-    go(tab, "Train", "")
     assert not tab.problems
 
 
@@ -125,14 +110,6 @@ def watch_it_learn(tab: Tab) -> None:
     assert abs(curve(tab, "KL, validation")[0]) < 0.1
 
 
-def keep_the_zoom(tab: Tab) -> None:
-    wanted = zoom(tab)
-    for _ in range(2):
-        points = len(curve(tab, "reconstruction, train"))
-        until(lambda n=points: len(curve(tab, "reconstruction, train")) > n, why="an update")
-    assert layout(tab, "xaxis.range") == pytest.approx(wanted)
-
-
 def move_beta(tab: Tab, run: Run) -> None:
     fill(tab, "β", "4", where="stMain")
     change = until(run.changes, why="the change on record")
@@ -141,57 +118,32 @@ def move_beta(tab: Tab, run: Run) -> None:
     until(lambda: any("β = 4" in text for text in marks()), why="the mark of β on the curves")
 
 
-def pause_and_resume(tab: Tab, run: Run) -> None:
-    press(tab, "Pause")
-    until(lambda: run.status().state == "paused", why="the run to pause")
-    step = run.status().step
-    tab.page.get_by_test_id("stMain").get_by_text("paused").first.wait_for()
-    tab.page.wait_for_timeout(500)  # as a person would, after the page has come to rest
-    tab.settle()
-    press(tab, "Resume")
-    until(lambda: run.status().state == "running" and run.status().step > step, why="progress")
-
-
-def reload_and_find(tab: Tab, name: str) -> None:
-    assert f"run={name}" in tab.page.url
+def reload_and_find(tab: Tab, run: Run) -> None:
+    assert f"run={run.name}" in tab.page.url
     tab.page.reload()
     tab.settle()
     until(lambda: curve(tab, "KL, train"), why="the curves after a reload")
     picker = tab.page.get_by_test_id("stMain").get_by_role("combobox", name="Run")
-    assert picker.input_value() == name
+    assert picker.input_value() == run.name
 
 
-def go(tab: Tab, title: str, path: str) -> None:
-    """Follow a link of the navigation and let the page come to rest.
-
-    Streamlit merges requests that arrive while its script runs, and the later one names the page:
-    a click just before a fragment's own redraw may leave the page as it is. Then, as a person
-    would, click again.
-    """
-    for _ in range(10):
-        tab.page.get_by_role("link", name=title).first.click()
-        tab.page.wait_for_timeout(1000)
-        tab.settle()
-        if f"/{path}?" in tab.page.url:
-            break
-    assert f"/{path}?" in tab.page.url
-    assert "run=" in tab.page.url
-    assert not tab.page.locator("[data-testid=stException]").count()
+def resume_and_stop(tab: Tab, run: Run) -> None:
+    step = run.status().step
+    press(tab, "Resume", lambda: run.status().state == "running" and run.status().step > step)
+    press(tab, "Stop", lambda: run.status().state == "stopped")
+    until(lambda: "stopped" in tab.page.inner_text("[data-testid=stMain]"), why="stopped")
+    last = [r["elbo"] for r in run.reports() if r["split"] == "val"][-1]
+    shown = lambda: curve(tab, "ELBO, validation")[-1:]  # noqa: E731
+    until(lambda: shown() == [pytest.approx(last, rel=1e-5)], why="the last value on the chart")
 
 
 def look_at_the_latents(tab: Tab, loaded: LoadedRun) -> None:
-    go(tab, "Latent space", "latent")
+    tab.go("Latent space")
     encoding = loaded.encode(loaded.splits.test)
     until(lambda: len(points(tab)) == len(encoding.mean), why="the map of the test examples")
     order = np.lexsort(encoding.mean.T)
     found = np.array(points(tab), np.float32)
     np.testing.assert_allclose(found[np.lexsort(found.T)], encoding.mean[order], rtol=1e-5)
-    project(tab, loaded, "PCA")
-    until(lambda: "PC 1" in tab.page.locator(MAP).inner_text(), why="principal components")
-    project(tab, loaded, "t-SNE")
-    press(tab, "Compute t-SNE")
-    line = tab.page.locator(".st-key-latent_line")
-    until(lambda: "iterations" in line.inner_text(), 120, "t-SNE")
 
 
 def points(tab: Tab) -> list[list[float]]:
@@ -203,15 +155,8 @@ def points(tab: Tab) -> list[list[float]]:
     )
 
 
-def project(tab: Tab, loaded: LoadedRun, option: str) -> None:
-    """Choose a projection on the latent page."""
-    choose(tab.page, f".st-key-latent_projection_{loaded.run.name}", option)
-    tab.page.wait_for_timeout(300)
-    tab.settle()
-
-
 def look_at_the_pictures(tab: Tab, loaded: LoadedRun) -> None:
-    go(tab, "Reconstructions", "reconstructions")
+    tab.go("Reconstructions")
     cards = tab.page.locator(".vae-cards figure")
     until(lambda: cards.count() == 24, why="the cards of 24 examples")
     row = int(str(cards.first.get_attribute("title")).split("row ")[1].split()[0])
@@ -221,18 +166,7 @@ def look_at_the_pictures(tab: Tab, loaded: LoadedRun) -> None:
     np.testing.assert_array_equal(original, pixels(loaded.inputs(encoding.index))[0])
     values = decode(loaded.model, encoding.mean)
     assert abs(made.astype(int) - pixels(values)[0]).max() <= 1  # a batch of another size
-    go(tab, "Samples", "samples")
+    tab.go("Samples")
     tab.page.wait_for_selector(".vae-sheet img")
     values = decode(loaded.model, prior_sample(loaded.model, 64, 0))
     shows(lambda: sheet(tab.page.locator(".vae-sheet img"), 8), pixels(values))
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_a_deep_link_is_the_first_request(
-    page: str, launch: Launch, open_page: OpenPage, root: Path
-) -> None:
-    server = launch("app.py", env={"VAE_LAB_ROOT": str(root)})
-    tab = open_page(f"{server.url}/{page}")
-    assert tab.page.locator(".st-key-train button").count() == 1  # the main script ran
-    assert not tab.page.locator("[data-testid=stException]").count()
-    assert not tab.problems

@@ -43,8 +43,8 @@ def live_view(run: Run) -> None:
         now = run.status()
         controls.draw(run, now)
         _pictures(run, now)
-        ended = not now.active
-        if waiting and (ended or (not started and cache.curves(run).curves)):
+        began = waiting and not started and cache.curves(run).curves
+        if now.active != waiting or began:  # the page and the pace of this fragment follow
             st.rerun()
 
     view()
