@@ -2,7 +2,6 @@
 figures that are the library's own, in light and dark, before and after a reload."""
 
 import os
-import shutil
 import signal
 from collections.abc import Callable
 from functools import partial
@@ -13,9 +12,8 @@ import pytest
 from playwright.sync_api import Locator
 
 from tests.browser.conftest import App, OpenPage, Server, Tab, trained
-from tests.browser.screen import choose, equals, perform, until
+from tests.browser.screen import equals, perform, until
 from tests.browser.test_data import photographs
-from vae.analysis.loaded_run import LoadedRun
 from vae.base.numbers import with_error
 from vae.base.records import Evaluation
 from vae.commands import main
@@ -40,22 +38,12 @@ BARS = """() => {  // where the bars of the bound begin and end, nats as the scr
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a finished run."""
-    root = tmp_path_factory.mktemp("runs")
-    trained(root, "small", *TRAIN, "--epochs", "3")
-    return root
+    return tmp_path_factory.mktemp("runs")
 
 
 @pytest.fixture(scope="module")
 def server(app: App, folder: Path) -> Server:
     return app(folder)
-
-
-@pytest.fixture
-def run(folder: Path) -> Run:
-    """A copy of the finished run, for one test alone, and for one trial of it."""
-    name = f"small-{len(list(folder.iterdir()))}"
-    return Run(Path(shutil.copytree(folder / "small", folder / name)))
 
 
 def _open(server: Server, open_page: OpenPage, run: Run, scheme: str = "light") -> Tab:
@@ -69,20 +57,6 @@ def _fill(tab: Tab, key: str, value: str) -> None:
     field = tab.page.locator(f".st-key-{key} input")
     field.fill(value)
     field.press("Enter")
-    tab.settle()
-
-
-def _long(tab: Tab, run: Run) -> None:
-    """Settings that take long."""
-    choose(tab.page, f".st-key-evaluate_split_{run.name}", "all (1,797)")
-    tab.settle()
-    _fill(tab, "evaluate_samples", LONG)
-
-
-def _short(tab: Tab) -> None:
-    """The settings of a first visit."""
-    tab.page.reload()
-    tab.page.wait_for_selector(".st-key-evaluate_samples input")
     tab.settle()
 
 
@@ -162,37 +136,65 @@ def _shows(tab: Tab, record: Evaluation) -> None:
     )
 
 
-def test_pressed_cancelled_pressed_again_and_kept(
-    server: Server, open_page: OpenPage, run: Run
+def test_cancelled_killed_finished_shown_and_deleted(
+    server: Server, open_page: OpenPage, folder: Path
 ) -> None:
+    run = trained(folder, "one", *TRAIN, "--epochs", "3")
+    train = ["--split", "train", "--samples", "100", "--full"]
+    assert main(["evaluate", "one", "--root", str(folder), *train]) == 0
     tab = _open(server, open_page, run)
-    _long(tab, run)
+    _cancel_and_kill(tab, run)
+    _fill(tab, "evaluate_samples", "100")
+    _press(tab, "Evaluate", lambda: len(saved_evaluations(run)) == 2)
+    found = {k.request.split: k.record for k in saved_evaluations(run)}
+    _shows(tab, found["test"])
+    until(lambda: _button(tab, "Evaluated").is_disabled())
+    _bars(tab, found["test"])
+    tab.page.reload()
+    tab.page.emulate_media(color_scheme="dark")
+    _shows(tab, found["test"])
+    _bars(tab, found["test"])
+    _show_and_delete(tab, run, found["train"])
+    assert not tab.problems
+
+
+def _cancel_and_kill(tab: Tab, run: Run) -> None:
+    """An evaluation that takes long is cancelled, started again, and loses its process."""
+    _fill(tab, "evaluate_samples", LONG)
     _press(tab, "Evaluate", lambda: "K = 20,000" in _line(tab))
     until(lambda: "%" in _line(tab))
     assert _button(tab, "Evaluating").is_disabled()
-    tab.page.reload()  # it goes on, and is found again
-    until(lambda: "K = 20,000" in _line(tab))
-    _press(tab, "Cancel", lambda: "Means over the examples" in _line(tab))
-    assert [job.status()["state"] for job in attempts(run, KIND)] == ["cancelled"]
-    _long(tab, run)
-    until(lambda: "was cancelled" in _line(tab))
-    assert not saved_evaluations(run), [k.request for k in saved_evaluations(run)]
-    _short(tab)
-    _press(tab, "Evaluate", lambda: attempts(run, KIND)[1:] or saved_evaluations(run))
-    record = LoadedRun.of(run).evaluate("test", 10, 100, full=True)
+    (job,) = attempts(run, KIND)
+    first = job.status()["pid"]
+    _press(tab, "Cancel", lambda: "was cancelled" in _line(tab))
+    assert job.status()["state"] == "cancelled"
+    _press(tab, "Evaluate", lambda: job.status().get("pid", first) != first)
+    os.kill(job.status()["pid"], signal.SIGKILL)
+    until(lambda: "The process of this job is gone: start it again." in _line(tab))
+
+
+def _bars(tab: Tab, record: Evaluation) -> None:
+    """Wait for bars of the bound as long as the numbers of a record."""
+    error, kl = record.reconstruction, record.kl
+    wanted = [(0, error), (error, error + kl), (0, error + kl), (0, record.nll)]
+    same = [pytest.approx(ends, abs=0.15) for ends in wanted]
+    equals(lambda: tab.page.evaluate(BARS), same)
+
+
+def _show_and_delete(tab: Tab, run: Run, record: Evaluation) -> None:
+    """The row of the train split is shown when it is pressed, and deleted."""
+    place = next(i for i, k in enumerate(saved_evaluations(run)) if k.request.split == "train")
+    grid = tab.page.locator("[data-testid=stDataFrame]")
+    grid.scroll_into_view_if_needed()
+    box = grid.bounding_box()
+    assert box is not None
+    tab.page.mouse.click(box["x"] + 18, box["y"] + 35 * (place + 1.5))
+    head = tab.page.locator("[data-testid=stMarkdownContainer]", has_text="train examples")
+    until(head.count)
     _shows(tab, record)
-    until(lambda: _button(tab, "Evaluated").is_disabled())
-    tab.page.reload()
-    _shows(tab, record)
-    dark = _open(server, open_page, run, "dark")
-    _shows(dark, record)
-    for seen in (tab, dark):
-        bars = until(lambda seen=seen: seen.page.evaluate(BARS))
-        error, kl = record.reconstruction, record.kl
-        wanted = [(0, error), (error, error + kl), (0, error + kl), (0, record.nll)]
-        assert bars == [pytest.approx(ends, abs=0.15) for ends in wanted]
-        assert not seen.problems
-    assert [k.record for k in saved_evaluations(run)] == [record]
+    _press(tab, "Delete", lambda: len(saved_evaluations(run)) == 1)
+    assert saved_evaluations(run)[0].request.split == "test"
+    until(lambda: head.count() == 0)
 
 
 def _table(path: Path, columns: int) -> Path:
@@ -219,12 +221,9 @@ OWN: dict[str, tuple[Callable[[Path], str], tuple[str, ...]]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
-    ("name", "scheme"),
-    [
-        pytest.param(name, ("light", "dark")[i % 2], marks=[pytest.mark.long] * (i > 0))
-        for i, name in enumerate(OWN)
-    ],
+    ("name", "scheme"), [(name, ("light", "dark")[i % 2]) for i, name in enumerate(OWN)]
 )
 def test_other_data(
     name: str, scheme: str, server: Server, open_page: OpenPage, folder: Path, tmp_path: Path
@@ -277,48 +276,3 @@ def _read(row: dict[str, float], percent: bool) -> str:
         return f"{row['low']:.3f} to {row['high']:.3f}"
     value, se = with_error(row["value"], row["se"])
     return f"{value} ± {se}" if se else value
-
-
-def test_a_worker_that_is_killed_is_told_and_it_is_offered_again(
-    server: Server, open_page: OpenPage, run: Run
-) -> None:
-    tab = _open(server, open_page, run)
-    _long(tab, run)
-    _press(tab, "Evaluate", lambda: "K = 20,000" in _line(tab))
-    until(lambda: "%" in _line(tab))
-    (job,) = [j for j in attempts(run, KIND) if j.status()["state"] == "running"]
-    os.kill(job.status()["pid"], signal.SIGKILL)
-    until(lambda: "The process of this job is gone: start it again." in _line(tab))
-    _press(tab, "Evaluate", lambda: "%" in _line(tab))
-    _press(tab, "Cancel", lambda: "was cancelled" in _line(tab))
-    assert not tab.problems
-
-
-def test_a_row_of_the_table_is_shown_and_deleted(
-    server: Server, open_page: OpenPage, run: Run
-) -> None:
-    command = ["evaluate", run.name, "--root", str(run.path.parent)]
-    for split in ("train", "test"):
-        more = ["--split", split, "--samples", "100", "--full"]
-        assert main([*command, *more]) == 0
-    tab = _open(server, open_page, run)
-    place = next(i for i, k in enumerate(saved_evaluations(run)) if k.request.split == "train")
-    grid = tab.page.locator("[data-testid=stDataFrame]")
-
-    def pressed() -> bool:
-        grid.scroll_into_view_if_needed()
-        box = grid.bounding_box()
-        assert box is not None
-        tab.page.mouse.click(box["x"] + 18, box["y"] + 35 * (place + 1.5))
-        tab.page.wait_for_timeout(1000)
-        return "train examples" in tab.page.inner_text("body")
-
-    until(pressed)
-    _shows(tab, saved_evaluations(run)[place].record)
-    head = tab.page.locator("[data-testid=stMarkdownContainer]", has_text="train examples")
-    until(lambda: head.count())
-    before = len(saved_evaluations(run))
-    _press(tab, "Delete", lambda: len(saved_evaluations(run)) == before - 1)
-    assert all(k.request.split != "train" for k in saved_evaluations(run))
-    until(lambda: head.count() == 0)
-    assert not tab.problems
