@@ -16,7 +16,7 @@ from vae.runs import Run, listing
 from vae.runs.store import trash
 from vae.worker.train import train_run
 
-SMALL = {"hidden": (64,), "epochs": 30, "frames": 0, "device": "cpu", "threads": 1}
+SMALL = {"hidden": (64,), "epochs": 10, "frames": 0, "device": "cpu", "threads": 1}
 SEEDS, BETAS = range(3), ("1", "9")
 READ = """(key) => {  // the lines of a chart as they are drawn
     const chart = document.querySelector(`.st-key-${key} .js-plotly-plot`);

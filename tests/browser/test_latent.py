@@ -1,8 +1,11 @@
-"""The latent page in a real browser: hover, lasso, zoom, t-SNE in the background, a live run."""
+"""The latent page in a real browser: lasso, hover, pins, a live run, t-SNE in the background, no
+WebGL, and sixty thousand points."""
 
 import base64
 import io
-from collections.abc import Iterator
+import re
+import shutil
+import time
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +16,14 @@ from tests.browser.conftest import App, OpenPage, Server, Tab, trained
 from tests.browser.screen import choose, perform, until
 from vae.analysis.encoding import decode
 from vae.analysis.loaded_run import LoadedRun
-from vae.config import RunConfig
-from vae.data import load
+from vae.base import files
+from vae.base.records import Snapshot
+from vae.dashboard.latent.request import MapRequest, projection_job
 from vae.imaging import tiles
-from vae.runs import Run
-from vae.worker.train import train_run
+from vae.runs import Run, identity
 
 MAP, LINE, PANEL = ".st-key-latent_map", ".st-key-latent_line", ".st-key-latent_panel"
+SPACE = ".st-key-latent_space"
 TRAIN = ("--data", "digits", "--hidden", "32")
 PLACE = """row => {  // pixels in the window at which a row of the data set is drawn
     const chart = document.querySelector('.st-key-latent_map .js-plotly-plot');
@@ -41,18 +45,22 @@ window.WebSocket = class extends WebSocket {
     });
   }
 };"""
+NO_WEBGL = """() => {
+    const before = HTMLCanvasElement.prototype.getContext;
+    HTMLCanvasElement.prototype.getContext = function (kind, ...how) {
+        return /webgl/.test(kind) ? null : before.call(this, kind, ...how);
+    };
+}"""
 RANGE = f"() => document.querySelector('{MAP} .js-plotly-plot')._fullLayout.xaxis.range"
+POINTS = f"() => [...document.querySelector('{MAP} .js-plotly-plot')._fullData[0].x]"
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a finished run."""
+    """A folder with finished runs."""
     root = tmp_path_factory.mktemp("runs")
-    trained(root, "small", *TRAIN, "--latent-dim", "3", "--epochs", "3")
+    trained(root, "space", *TRAIN, "--latent-dim", "3", "--epochs", "3")
     trained(root, "flat", *TRAIN, "--latent-dim", "2", "--epochs", "8")
-    many = ("--data", "mixture", "--examples", "60000", "--likelihood", "gaussian")
-    small = ("--hidden", "32", "--latent-dim", "2", "--batch-size", "5000", "--epochs", "1")
-    trained(root, "many", *many, *small)
     return root
 
 
@@ -61,24 +69,18 @@ def server(app: App, runs: Path) -> Server:
     return app(runs)
 
 
-@pytest.fixture
-def live(runs: Path) -> Iterator[tuple[Run, Iterator[object]]]:
-    """A run, and its training, which the test carries on."""
-    name = f"live-{len(list(runs.iterdir()))}"
-    config = RunConfig.of(hidden=(32,), latent_dim=3, epochs=1000, frames=0, device="cpu")
-    run = Run.create(runs, config, load("digits"), name)
-    training = train_run(run)
-    _train_epoch(run, training)
-    yield run, training
-    training.close()
-
-
-def _train_epoch(run: Run, training: Iterator[object]) -> None:
-    """Train until the weights have been saved again."""
-    before = run.snapshot()
-    saved = lambda: (now := run.snapshot()) and (not before or now.step > before.step)  # noqa: E731
-    while not saved():
-        next(training)
+def _train(run: Run, step: int) -> None:
+    """Save other weights, as a worker does while it trains."""
+    saved = run.snapshot()
+    assert saved is not None
+    rng = np.random.default_rng(step)
+    arrays = {
+        name: value * rng.uniform(0.8, 1.2, value.shape).astype(value.dtype)
+        if name.startswith("model.") and value.dtype.kind == "f"
+        else value
+        for name, value in saved.arrays.items()
+    }
+    run.record(Snapshot(step, arrays, saved.meta | {"step": step}))
 
 
 def _show(tab: Tab) -> None:
@@ -109,52 +111,6 @@ def _said(tab: Tab, where: str) -> str:
 
 def _pixels(source: str) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2]))))
-
-
-def test_lasso_shows_examples_with_the_decoders_output(
-    server: Server, open_page: OpenPage, runs: Path
-) -> None:
-    tab = open_page(f"{server.url}/latent?run=small")
-    _show(tab)
-    lasso = [(0.05, 0.05), (0.6, 0.05), (0.6, 0.6), (0.05, 0.6), (0.05, 0.05)]
-    perform(lambda: _drag(tab, lasso), lambda: "points selected" in _said(tab, PANEL))
-    tab.settle()
-    titles = tab.page.eval_on_selector_all(f"{PANEL} figure", "all => all.map(f => f.title)")
-    rows = np.array([int(title.split(" ")[0][1:]) for title in titles])
-    sources = tab.page.eval_on_selector_all(f"{PANEL} img", "all => all.map(i => i.src)")
-    loaded = LoadedRun.of(Run(runs / "small"))
-    encoding = loaded.encode(rows)
-    shown = np.stack([_pixels(source) for source in sources])[..., None]
-    expected = np.stack([loaded.inputs(rows), decode(loaded.model, encoding.mean)], 1)
-    expected = tiles.pixels(expected.reshape(-1, 1, 8, 8))
-    np.testing.assert_array_equal(np.broadcast_to(shown, expected.shape), expected)
-    title = f"reconstruction {encoding.reconstruction[0]:.2f} nats"
-    assert title in titles[0]
-    _choose(tab, "hue", "KL")
-    assert "points selected" in _said(tab, PANEL)
-    assert not tab.problems
-
-
-def test_hover_and_click_find_an_example(server: Server, open_page: OpenPage, runs: Path) -> None:
-    tab = open_page(f"{server.url}/latent?run=small", scheme="dark")
-    _show(tab)
-    row = int(LoadedRun.of(Run(runs / "small")).rows("test")[7])
-    x, y = tab.page.evaluate(PLACE, row)
-    tip = tab.page.locator(f"{MAP} .vae-plot-tip")
-
-    def point_at() -> None:
-        tab.page.mouse.move(x - 2, y, steps=3)
-        tab.page.mouse.move(x, y, steps=3)
-
-    perform(point_at, tip.is_visible)
-    assert f"#{row}" in tip.inner_text()
-    assert (
-        tab.page.evaluate(f"document.querySelector('{MAP} .vae-plot-tip img').naturalWidth") == 8
-    )
-    one = lambda: "1 of 180 points selected" in _said(tab, PANEL)  # noqa: E731
-    perform(lambda: tab.page.mouse.click(x, y), one)
-    assert f"#{row} " in tab.page.locator(f"{PANEL} figure").first.get_attribute("title")
-    assert not tab.problems
 
 
 POINT = """([u, v]) => {  // where a share of the map's width and height is, in pixels and in units
@@ -191,12 +147,60 @@ def _exact(loaded: LoadedRun, x: float, y: float) -> np.ndarray:
     return tiles.pixels(decode(loaded.model, np.array([[x, y]], np.float32)))[0, ..., 0]
 
 
-def test_the_pointer_decodes_and_a_click_pins(
+def test_places_are_decoded_and_pinned_and_points_selected(
     server: Server, open_page: OpenPage, runs: Path
 ) -> None:
     loaded = LoadedRun.of(Run(runs / "flat"))
     tab = open_page(f"{server.url}/latent?run=flat")
     _show(tab)
+    _decode(tab, loaded)
+    _pin(tab, loaded)
+    _layers(tab, int(loaded.rows("test")[5]))
+    tab.page.emulate_media(color_scheme="dark")
+    _lasso(tab, loaded)
+    _hover_and_click(tab, int(loaded.rows("test")[7]))
+    assert not tab.problems
+
+
+def _lasso(tab: Tab, loaded: LoadedRun) -> None:
+    """A lasso shows its examples, each with the decoder's output; another colour keeps it."""
+    lasso = [(0.05, 0.05), (0.6, 0.05), (0.6, 0.6), (0.05, 0.6), (0.05, 0.05)]
+    many = lambda: re.search(r"\b\d\d+ of 180 points selected", _said(tab, PANEL))  # noqa: E731
+    perform(lambda: _drag(tab, lasso), many)
+    tab.settle()
+    titles = tab.page.eval_on_selector_all(f"{PANEL} figure", "all => all.map(f => f.title)")
+    rows = np.array([int(title.split(" ")[0][1:]) for title in titles])
+    sources = tab.page.eval_on_selector_all(f"{PANEL} img", "all => all.map(i => i.src)")
+    encoding = loaded.encode(rows)
+    shown = np.stack([_pixels(source) for source in sources])[..., None]
+    expected = np.stack([loaded.inputs(rows), decode(loaded.model, encoding.mean)], 1)
+    expected = tiles.pixels(expected.reshape(-1, 1, 8, 8))
+    np.testing.assert_array_equal(np.broadcast_to(shown, expected.shape), expected)
+    title = f"reconstruction {encoding.reconstruction[0]:.2f} nats"
+    assert title in titles[0]
+    _choose(tab, "hue", "KL")
+    assert "points selected" in _said(tab, PANEL)
+
+
+def _hover_and_click(tab: Tab, row: int) -> None:
+    x, y = tab.page.evaluate(PLACE, row)
+    tip = tab.page.locator(f"{MAP} .vae-plot-tip")
+
+    def point_at() -> None:
+        tab.page.mouse.move(x - 2, y, steps=3)
+        tab.page.mouse.move(x, y, steps=3)
+
+    perform(point_at, tip.is_visible)
+    assert f"#{row}" in tip.inner_text()
+    width = f"document.querySelector('{MAP} .vae-plot-tip img').naturalWidth"
+    until(lambda: tab.page.evaluate(width) == 8)
+    one = lambda: "1 of 180 points selected" in _said(tab, PANEL)  # noqa: E731
+    perform(lambda: tab.page.mouse.click(x, y), one)
+    assert f"#{row} " in tab.page.locator(f"{PANEL} figure").first.get_attribute("title")
+
+
+def _decode(tab: Tab, loaded: LoadedRun) -> None:
+    """The pointer shows the decoder's picture of the place below it."""
     frames: list[int] = []
     for share in ((0.31, 0.42), (0.55, 0.61), (0.7, 0.25)):
         px, py, x, y = tab.page.evaluate(POINT, share)
@@ -216,6 +220,9 @@ def test_the_pointer_decodes_and_a_click_pins(
         frames.append(int(picture[..., 0].sum()))
     assert len(set(frames)) == 3
 
+
+def _pin(tab: Tab, loaded: LoadedRun) -> None:
+    """A click on empty space pins the exact picture of that place."""
     clicked: list[float] = []
 
     def click() -> None:
@@ -230,6 +237,9 @@ def test_the_pointer_decodes_and_a_click_pins(
     source = tab.page.locator(f"{PANEL} .vae-gallery img").first.get_attribute("src")
     np.testing.assert_array_equal(_pixels(source), _exact(loaded, u, v))
 
+
+def _layers(tab: Tab, row: int) -> None:
+    """The plane is decoded, a row is chosen by its number, and a pin is removed."""
     tab.page.locator(".st-key-latent_ground").get_by_text("decoded", exact=True).click()
     until(lambda: tab.page.locator(f"{MAP} .imagelayer image, {MAP} .layer-below image").count())
     select = tab.page.get_by_role("button", name="Select", exact=True)
@@ -237,7 +247,6 @@ def test_the_pointer_decodes_and_a_click_pins(
         lambda: select.first.click(timeout=5000),
         lambda: tab.page.get_by_label("Rows", exact=True).is_visible(),
     )
-    row = int(loaded.rows("test")[5])
     tab.page.get_by_label("Rows", exact=True).fill(str(row))
     tab.page.get_by_label("Rows", exact=True).press("Enter")
     until(lambda: "1 of 180 points selected" in _said(tab, PANEL))
@@ -247,11 +256,14 @@ def test_the_pointer_decodes_and_a_click_pins(
     remove = tab.page.get_by_role("button", name="Remove")
     tab.page.keyboard.press("Escape")  # the popover lies over the pins
     perform(lambda: remove.first.click(timeout=5000), lambda: not remove.count())
-    assert not tab.problems
 
 
+@pytest.mark.long
 def test_sixty_thousand_points(server: Server, open_page: OpenPage, runs: Path) -> None:
     """A lasso and a pin at 60,000 points; neither sends the points again."""
+    many = ("--data", "mixture", "--examples", "60000", "--likelihood", "gaussian")
+    small = ("--hidden", "32", "--latent-dim", "2", "--batch-size", "5000", "--epochs", "1")
+    trained(runs, "many", *many, *small)
     count = (
         "document.querySelector('.st-key-latent_map .js-plotly-plot')._fullData"
         ".reduce((n, t) => n + (t.customdata?.length ?? 0), 0)"
@@ -276,10 +288,70 @@ def test_sixty_thousand_points(server: Server, open_page: OpenPage, runs: Path) 
     assert not tab.problems
 
 
-def test_tsne_forms_in_the_background_and_is_kept(server: Server, open_page: OpenPage) -> None:
-    tab = open_page(f"{server.url}/latent?run=small")
+def test_a_run_that_trains_is_followed_then_projected(
+    server: Server, open_page: OpenPage, runs: Path
+) -> None:
+    run = Run(Path(shutil.copytree(runs / "space", runs / "live")))
+    run.set_status(state="running", **identity())
+    tab = open_page(f"{server.url}/latent?run=live")
     _show(tab)
-    _choose(tab, "projection_small", "t-SNE")
+    _follow(tab, run)
+    _tsne(tab, run)
+    tab.page.evaluate(NO_WEBGL)
+    _choose(tab, "projection_live", "PCA, 3-D")
+    until(lambda: "needs WebGL, which this browser does not offer" in _said(tab, SPACE))
+    _choose(tab, "projection_live", "PCA")
+    _show(tab)
+    assert not tab.problems
+
+
+def _follow(tab: Tab, run: Run) -> None:
+    """The map moves with the weights while its zoom stays, until the run ends."""
+    follow = tab.page.locator(".st-key-latent_follow label").first
+    perform(lambda: follow.click(timeout=5000), lambda: "(last)" in _said(tab, LINE), 20)
+    tab.settle()
+    tab.page.locator(MAP).hover()
+    tab.page.click(f'{MAP} .modebar-btn[data-attr="dragmode"][data-val="zoom"]')
+    before = tab.page.evaluate(RANGE)
+    _drag(tab, [(0.3, 0.3), (0.7, 0.7)])
+    until(lambda: tab.page.evaluate(RANGE) != before)
+    zoomed, points = tab.page.evaluate(RANGE), tab.page.evaluate(POINTS)
+    _train(run, 10_000)
+    until(lambda: "step 10,000 (last)" in _said(tab, LINE))
+    until(lambda: tab.page.evaluate(POINTS) != points)
+    assert tab.page.evaluate(RANGE) == zoomed
+    run.set_status(state="finished")
+    until(lambda: tab.page.locator(".st-key-latent_follow input").is_disabled())
+
+
+def _tsne(tab: Tab, run: Run) -> None:
+    """The progress of a job and then its result appear by themselves."""
+    request = MapRequest(
+        projection="tsne",
+        options={"perplexity": 30.0, "iterations": 500},
+        checkpoint="last",
+        split="test",
+        points=2_000,
+        hue="class",
+        seed=0,
+        following=False,
+    )
+    job = projection_job(run, request)
+    job.note(state="running", progress=0.4, begun=time.time(), **identity())
+    _choose(tab, "projection_live", "t-SNE")
+    until(lambda: "40 %" in tab.page.inner_text("[data-testid=stMain]"))
+    rows = LoadedRun.of(run).rows("test")
+    made = np.random.default_rng(0).standard_normal((len(rows), 2)).astype(np.float32)
+    arrays = {"points": made, "index": rows}
+    files.write_arrays(job.result, arrays, {"axes": ["1", "2"], "note": "750 iterations"})
+    until(lambda: "750 iterations" in _said(tab, LINE))
+
+
+@pytest.mark.long
+def test_tsne_forms_in_the_background_and_is_kept(server: Server, open_page: OpenPage) -> None:
+    tab = open_page(f"{server.url}/latent?run=space")
+    _show(tab)
+    _choose(tab, "projection_space", "t-SNE")
     button = tab.page.get_by_role
     press = lambda name: button("button", name=name).click(timeout=5000)  # noqa: E731
     iterations = tab.page.get_by_label("Iterations", exact=True)
@@ -288,34 +360,8 @@ def test_tsne_forms_in_the_background_and_is_kept(server: Server, open_page: Ope
     tab.settle()
     press("Compute t-SNE")
     until(lambda: "after 300 iterations" in _said(tab, LINE))
-    _choose(tab, "projection_small", "PCA")
+    _choose(tab, "projection_space", "PCA")
     until(lambda: "of the variance" in _said(tab, LINE))
-    _choose(tab, "projection_small", "t-SNE")
+    _choose(tab, "projection_space", "t-SNE")
     until(lambda: "after 300 iterations" in _said(tab, LINE))
-    assert not tab.problems
-
-
-def test_a_run_that_trains_is_followed_and_the_zoom_stays(
-    server: Server, open_page: OpenPage, live: tuple[Run, Iterator[object]]
-) -> None:
-    run, training = live
-    tab = open_page(f"{server.url}/latent?run={run.name}")
-    _show(tab)
-    follow = tab.page.locator(".st-key-latent_follow label").first
-    perform(lambda: follow.click(timeout=5000), lambda: "(last)" in _said(tab, LINE), 20)
-    tab.settle()
-    tab.page.locator(MAP).hover()
-    tab.page.click(f'{MAP} .modebar-btn[data-attr="dragmode"][data-val="zoom"]')
-    _drag(tab, [(0.3, 0.3), (0.7, 0.7)])
-    before = _said(tab, LINE)
-    _train_epoch(run, training)
-    until(lambda: _said(tab, LINE) != before)
-    zoomed, place = tab.page.evaluate(RANGE), _said(tab, LINE)
-    _train_epoch(run, training)
-    until(lambda: _said(tab, LINE) not in (before, place))
-    assert tab.page.evaluate(RANGE) == zoomed
-    run.want("stop")
-    for _ in training:
-        pass
-    until(lambda: tab.page.locator(".st-key-latent_follow input").is_disabled())
     assert not tab.problems
