@@ -64,7 +64,7 @@ def _reports(run: Run, quantity: str) -> np.ndarray:
 
 
 def _tick_all(tab: Tab) -> None:
-    grid = tab.page.locator("[data-testid=stDataFrame]")
+    grid = tab.page.locator("[data-testid=stDataFrame]").first
 
     def act() -> None:
         box = grid.bounding_box()
@@ -75,7 +75,7 @@ def _tick_all(tab: Tab) -> None:
 
 
 def _tick(tab: Tab, row: int, seen: str) -> None:
-    grid = tab.page.locator("[data-testid=stDataFrame]")
+    grid = tab.page.locator("[data-testid=stDataFrame]").first
 
     def act() -> None:
         if _says(tab, seen):

@@ -268,7 +268,7 @@ def _play(tab: Tab) -> None:
     """Keys and buttons move it, without the server."""
     messages: list[object] = []
     session = tab.page.context.new_cdp_session(tab.page)
-    session.on("Network.webSocketFrameSent", messages.append)
+    session.on("Network.webSocketFrameSent", lambda event: messages.append(event))
     session.send("Network.enable")
     _press(tab, "Home", lambda: _at(tab) == "0")
     assert _part(tab, "previous").is_disabled()

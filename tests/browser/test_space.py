@@ -15,7 +15,7 @@ from vae.analysis.projections_3d import HALF
 from vae.figures.palette import COLOURS
 
 SPACE, PANEL, LINE = ".st-key-latent_space", ".st-key-latent_panel", ".st-key-latent_line"
-FEW, MANY = 4_000, 60_000
+FEW, MANY = 6_000, 60_000
 CHART = f"document.querySelector('{SPACE} .js-plotly-plot')"
 COUNT = (
     f"(({CHART}?._fullData ?? []).filter((t) => t.hoverinfo === 'none')"
@@ -113,16 +113,18 @@ def test_points_can_be_pointed_at_chosen_and_turned(
     tab = open_page(f"{server.url}/latent?run={loaded.run.name}")
     received = Received(tab)
     _show(tab, "dimensions, 3-D")
+    _keep_the_camera(tab)
     choose(tab.page, ".st-key-latent_split", f"all ({count:,})")
     tab.settle()
-    until(lambda: f"2,000 of {count:,} shown" in _said(tab, LINE))
+    until(lambda: f"500 of {count:,} shown" in _said(tab, LINE))
     before = received.bytes
     choose(tab.page, ".st-key-latent_points", "all")
     until(lambda: tab.page.evaluate(COUNT) == count)
     tab.settle()
     assert f"all {count:,} shown" in _said(tab, LINE)
     sent = received.bytes - before
-    assert 16 < sent / count < 40 + 400_000 / count  # three coordinates and a row, in base64
+    assert sent > 16 * count  # three coordinates and a row
+    assert count < MANY or sent < 2.2e6  # without texts for so many
     titles = [tab.page.evaluate(f"{CHART}._fullLayout.scene.{a}axis.title.text") for a in "xyz"]
     dimensions = [int(title.partition(" ")[0][1:]) - 1 for title in titles]
     assert all(" nats)" in title for title in titles)
@@ -131,10 +133,9 @@ def test_points_can_be_pointed_at_chosen_and_turned(
     _point_at(tab, loaded, loaded.encode(rows).mean[:, dimensions])
     tab.page.locator(".st-key-latent_sphere label").first.click()
     until(lambda: "prior" not in tab.page.evaluate(NAMES))
-    assert received.bytes - before < min(16 * count, 400_000)  # the points are not sent again
+    assert received.bytes - before < min(sent / 3, 400_000)  # the points are not sent again
     tab.page.locator(".st-key-latent_sphere label").first.click()
     until(lambda: "prior" in tab.page.evaluate(NAMES))
-    _keep_the_camera(tab)
     assert not tab.problems
 
 
