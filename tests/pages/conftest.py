@@ -71,12 +71,12 @@ OpenPage = Callable[..., AppTest]
 
 @pytest.fixture
 def open_page() -> OpenPage:
-    """`open_page(file, run=NAME)` shows a page; it must not have raised."""
+    """`open_page(file, run=NAME)` shows a page at an address; it must not have raised."""
 
-    def open_(file: str, run: str | None = None) -> AppTest:
+    def open_(file: str, **address: str) -> AppTest:
         at = AppTest.from_file(str(MAIN), default_timeout=60)
-        if run:
-            at.query_params["run"] = run
+        for name, value in address.items():
+            at.query_params[name] = value
         if file != "train.py":
             at.switch_page(f"../../pages/{file}")
         at.run()

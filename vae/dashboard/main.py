@@ -9,6 +9,7 @@ from vae.dashboard.server import PAGES
 from vae.dashboard.shared.current_run import sync_address
 from vae.dashboard.shared.theme_css import shades
 from vae.dashboard.sidebar.sidebar import sidebar
+from vae.dashboard.tour.view import banner
 
 TABLE = {
     "Train": "train.py",
@@ -39,4 +40,9 @@ sync_address()
 st.session_state.chosen = sidebar()
 with st.sidebar:
     plot.warm()
-page.run()
+act = banner()
+try:
+    page.run()
+finally:  # also where the page ends itself early
+    if act:
+        act()

@@ -1,0 +1,1 @@
+"""The line that greets a newcomer, and a tour of eight steps over the real pages."""

@@ -1,0 +1,66 @@
+"""The banner above a page: the present step of the tour, or a greeting on the first visit."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import streamlit as st
+
+from vae.dashboard import server
+from vae.dashboard.tour import step_number
+from vae.dashboard.tour.steps import STEPS
+
+_STYLE = Path(__file__).with_name("tour.css")
+# The browser remembers that the greeting was dismissed, over sessions and restarts.
+_REMEMBER = "<script>" + Path(__file__).with_name("tour.js").read_text("utf-8") + "</script>"
+GREETING = (
+    "**VAE Lab trains variational autoencoders before your eyes.** Press Train in the sidebar, or "
+    "take the tour: five minutes, eight steps."
+)
+
+
+def banner() -> Callable[[], None] | None:
+    """Show the present step of the tour, else the greeting unless it was dismissed.
+
+    Return what a pressed button does. The caller does it after the page is drawn: a script that
+    ends earlier drops the values of the fields that it has not drawn yet.
+    """
+    st.html(_STYLE)
+    number = step_number.current()
+    return _greeting() if number is None else _step(number)
+
+
+def _greeting() -> Callable[[], None] | None:
+    with st.container(key="tour_greeting"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(GREETING, width="stretch")
+            start = st.button("Take the tour", key="tour_start")
+            st.button("Dismiss", key="tour_dismiss", type="tertiary")
+        st.html(_REMEMBER, unsafe_allow_javascript=True)
+    return partial(_go, 1) if start else None
+
+
+def _step(number: int) -> Callable[[], None] | None:
+    step = STEPS[number - 1]
+    is_last = number == len(STEPS)
+    with st.container(key="tour_step", horizontal=True, vertical_alignment="center"):
+        place = f"Step {number} of {len(STEPS)}"
+        st.markdown(f":small[{place}] &nbsp; **{step.title}.** {step.text}", width="stretch")
+        pressed = {
+            number - 1: st.button("Back", key="tour_back", disabled=number == 1),
+            number + 1: st.button("Finish" if is_last else "Next", key="tour_next"),
+            None: not is_last and st.button("End tour", key="tour_end", type="tertiary"),
+        }
+    for target, is_pressed in pressed.items():
+        if is_pressed:
+            return partial(_go, target)
+    return None
+
+
+def _go(number: int | None) -> None:
+    """Show a step on its page; None, or a number after the last, ends the tour."""
+    if number is None or number > len(STEPS):
+        step_number.show(None)
+        st.rerun()
+    step_number.show(number)
+    st.switch_page(server.PAGES / STEPS[number - 1].page)
