@@ -20,13 +20,14 @@ from tests.pages.conftest import MAIN, Idle, trained
 from vae.base import files
 from vae.base.criterion import Criterion
 from vae.base.numbers import number
-from vae.commands import listing, sweep
+from vae.commands import listing, main, sweep
 from vae.components.objectives import OBJECTIVES
 from vae.dashboard import server
 from vae.diagnostics.training_stats import training_stats
-from vae.experiments import entries
+from vae.evaluation.measures import MEASURES
+from vae.experiments import entries, sweeps
 from vae.report import report
-from vae.runs import Run
+from vae.runs import Run, notes
 from vae.runs.evaluations import EvaluationRequest, save
 from vae.script.run_facts import recorded
 from vae.worker.evaluate import evaluation_of, load_run
@@ -91,10 +92,10 @@ def truth_of(run: Run) -> Truth:
     return Truth(run, by, best["epoch"], *numbers, *tested)
 
 
-def page(file: str, run: Run | None = None) -> AppTest:
+def page(file: str, run: Run | None = None, **address: str) -> AppTest:
     at = AppTest.from_file(str(MAIN), default_timeout=60)
-    if run is not None:
-        at.query_params["run"] = run.name
+    for name, value in (address if run is None else address | {"run": run.name}).items():
+        at.query_params[name] = value
     at.run()
     at.switch_page(f"../../pages/{file}").run()
     assert not at.exception, [e.value for e in at.exception]
@@ -181,6 +182,38 @@ def test_the_commands_print_the_same_numbers(
         sweep._table([truth.run])
         out = plain(capsys.readouterr().out)
         assert re.search(rf"{truth.by.title} +{truth.value:.2f} +1 seed", out), (name, out)
+
+
+def test_the_evaluate_page_and_the_command_show_the_saved_evaluation(
+    truths: dict[str, Truth], root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for truth in truths.values():
+        request = ["--root", str(root), "--split", "test", "--elbo-samples", "2", "--json"]
+        k = [] if truth.k is None else ["--samples", str(truth.k)]
+        assert main(["evaluate", truth.run.name, *request, *k]) == 0
+        printed = json.loads(capsys.readouterr().out)
+        tested = (printed["elbo"], printed["nll"], printed["nll_samples"])
+        assert tested == (truth.test_elbo, truth.nll, truth.k), truth.run.name
+        rows = page("evaluate.py", truth.run).dataframe[0].value.to_dict("records")
+        (row,) = (r for r in rows if r["K"] == str(max(SAMPLES)))
+        for key, value in (("elbo", truth.test_elbo), ("nll", truth.nll)):
+            found = plain(row[MEASURES[key].title]).split(" ")[0]  # rounded to its standard error
+            places = len(found.partition(".")[2])
+            assert found == ("" if value is None else f"{value:.{places}f}"), truth.run.name
+
+
+def test_the_sweep_page_shows_the_best_weights(truths: dict[str, Truth]) -> None:
+    for truth in truths.values():
+        notes.change(truth.run.path, tags=(sweeps.TAG + "all",))
+    at = page("sweep.py", sweep="all")
+    messages = [json.loads(c.proto.bytes) for c in at.get("bidi_component")]
+    (chart,) = (m["figure"] for m in messages if m["key"] == "sweep_summary")
+    found = {str(t["hovertext"]) for t in chart["data"]}
+    for truth in truths.values():
+        if truth.elbo is not None:
+            ending = f"seed 0<br>{number(-truth.elbo)} nats"
+            words = f"objective {truth.run.settings['objective']} ·"
+            assert any(words in text and ending in text for text in found), truth.run.name
 
 
 @pytest.mark.parametrize("row", ROWS)
