@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.pages.conftest import OpenPage
+from tests.pages.conftest import PAGES, OpenPage, trained
 from vae.base.options import options_of
 from vae.components.schedules import SCHEDULES
 from vae.config import TABLES, RunConfig, fields
@@ -205,3 +205,23 @@ def test_every_row_brings_its_own_options_and_no_others(
         assert at.button(key="train").disabled
     else:
         assert train(at, root).config.get(kind) == row
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_train_on_any_page_leaves_the_settings_as_they_are(
+    page: str, root: Path, open_page: OpenPage
+) -> None:
+    trained(root, "a-run", epochs=1)
+    at = open_page(page)
+    at.selectbox("preset").set_value("β-VAE").run()
+    at.number_input("set_latent_dim").set_value(5).run()
+    at.selectbox("set_data").set_value("moon-phases").run()
+    at.number_input("set_tilt").set_value(10.0).run()
+    for _ in range(2):
+        at.button("train").click().run()
+        assert not at.exception
+    first, second = (run for run in listing(root) if run.name != "a-run")
+    assert first.settings == second.settings
+    assert [first.settings[k] for k in ("data", "latent_dim", "tilt")] == ["moon-phases", 5, 10.0]
+    assert at.number_input("set_latent_dim").value == 5
+    assert at.selectbox("preset").value == "β-VAE"

@@ -1,5 +1,6 @@
 """The script that runs at every interaction: the table of pages, and their common sidebar."""
 
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
@@ -8,7 +9,7 @@ from vae.dashboard import plot
 from vae.dashboard.server import PAGES
 from vae.dashboard.shared.current_run import sync_address
 from vae.dashboard.shared.theme_css import shades
-from vae.dashboard.sidebar.sidebar import sidebar
+from vae.dashboard.sidebar.sidebar import sidebar, start
 from vae.dashboard.tour.view import banner
 
 TABLE = {
@@ -37,12 +38,12 @@ page = st.navigation(
     position="top",
 )
 sync_address()
-st.session_state.chosen = sidebar()
+choice = st.session_state.chosen = sidebar()
 with st.sidebar:
     plot.warm()
-act = banner()
+act = banner() or (partial(start, choice) if choice.is_pressed else None)
 try:
     page.run()
-finally:  # also where the page ends itself early
+finally:  # a script that ends earlier drops the values of fields that it has not drawn
     if act:
         act()

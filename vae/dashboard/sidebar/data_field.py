@@ -24,6 +24,7 @@ def data_widget(field: Field, about: str) -> str:
         key="set_data",
         help=about,
         on_change=_suit_likelihood,
+        persist_state="session",
     )
     if name != FILE:
         download.offer(str(name))
@@ -31,6 +32,7 @@ def data_widget(field: Field, about: str) -> str:
     path = st.text_input(
         "Path",
         key="set_path",
+        persist_state="session",
         placeholder="/data/train-images-idx3-ubyte.gz",
         help="A file on the machine that runs VAE Lab: .npz, .npy, .csv, .parquet or IDX, or a "
         "folder or .zip of pictures, whose subfolders are the classes. For a train-images file, "

@@ -27,6 +27,7 @@ from vae.runs.result_keys import FileState, file_state
 
 GROUPS = ("Data", "Model", "Objective", "Training")
 OPEN = ("Data", "Model")
+PERSIST: dict[str, Any] = {"persist_state": "session"}  # over a change of page
 
 
 class Choice(NamedTuple):
@@ -36,10 +37,11 @@ class Choice(NamedTuple):
     data: Dataset | None
     key: str  # names the data: equal keys, equal data
     problem: str  # why training cannot start; "" if Train is enabled
+    is_pressed: bool = False
 
 
 def sidebar() -> Choice:
-    """Show the sidebar, start a run when Train is pressed, and return the choices."""
+    """Show the sidebar and return the choices, and whether Train was pressed."""
     with st.sidebar:
         with st.container(key="train_bar"):
             button, verdict = st.empty(), st.empty()
@@ -48,6 +50,7 @@ def sidebar() -> Choice:
             list(PRESETS),
             key="preset",
             on_change=_apply_preset,
+            **PERSIST,
             help="A preset sets the fields below once; each can be changed afterwards.\n"
             + "".join(f"\n- **{name}**: {preset.about}" for name, preset in PRESETS.items()),
         )
@@ -58,16 +61,14 @@ def sidebar() -> Choice:
                 _group(group, values)
                 feet[group] = st.container()
         choice = _checked(values, verdict)
-        config, data, _, problem = choice
+        config, data, problem = choice.config, choice.data, choice.problem
         if config is not None and data is not None and not problem:
             with feet["Objective"]:
                 ledger(config, data)
         pressed = button.button(
             "Train", type="primary", width="stretch", key="train", disabled=bool(problem)
         )
-    if pressed and config is not None and data is not None and not problem:
-        _start(config, data)
-    return choice
+    return choice._replace(is_pressed=pressed and not problem)
 
 
 def _apply_preset() -> None:
@@ -126,7 +127,7 @@ def _widget(field: Field, values: dict[str, Any]) -> Any:
     chosen = _chosen(values)
     default = field.default_for(chosen)
     about = field.under(chosen).help + _rows(TABLES.get(field.name, {}))
-    common = {"label": field.label, "help": about, "key": f"set_{field.name}"}
+    common = {"label": field.label, "help": about, "key": f"set_{field.name}"} | PERSIST
     if field.option.choices:
         return _choice(common, list(field.option.choices), default)
     if isinstance(default, tuple):
@@ -171,7 +172,7 @@ def _schedule_widget(field: Field) -> str:
     st.session_state.setdefault(key, field.default)
     table = {name: row.factor for name, row in schedules.SCHEDULES.items()}
     about = field.option.help.partition(":")[0] + ":" + _rows(table)
-    name = st.selectbox(field.label, list(schedules.SCHEDULES), key=key, help=about)
+    name = st.selectbox(field.label, list(schedules.SCHEDULES), key=key, help=about, **PERSIST)
     if not schedules.SCHEDULES[name].takes_epochs:
         return str(name)
     st.session_state.setdefault(f"{key}_epochs", 20.0)
@@ -182,6 +183,7 @@ def _schedule_widget(field: Field) -> str:
         step=1.0,
         key=f"{key}_epochs",
         help="Epochs of the warm-up or of one cycle.",
+        **PERSIST,
     )
     return f"{name}:{epochs:g}"
 
@@ -195,6 +197,7 @@ def _device_widget(field: Field) -> str:
         format_func=lambda n: devices[n],
         key="set_device",
         help=field.option.help,
+        **PERSIST,
     )
     return str(chosen)
 
@@ -246,10 +249,12 @@ def _load(
     return load(data, examples=examples, seed=seed, options=options)
 
 
-def _start(config: RunConfig, data: Dataset) -> None:
-    """Create the run, queue it, and show it on the Train page."""
+def start(choice: Choice) -> None:
+    """Create the chosen run, queue it, and show it on the Train page."""
+    assert choice.config is not None
+    assert choice.data is not None
     try:
-        run = Run.create(server.ROOT, config, data)
+        run = Run.create(server.ROOT, choice.config, choice.data)
     except (ValueError, OSError) as error:
         st.sidebar.error(str(error))
         return
