@@ -22,8 +22,8 @@ GREETING = (
 def banner() -> Callable[[], None] | None:
     """Show the present step of the tour, else the greeting unless it was dismissed.
 
-    Return what a pressed button does. The caller does it after the page is drawn: a script that
-    ends earlier drops the values of the fields that it has not drawn yet.
+    Return the action of the pressed button, for the caller to do after the page is drawn: a
+    script that ends earlier drops the values of the fields that it has not drawn yet.
     """
     st.html(_STYLE)
     number = step_number.current()
