@@ -86,6 +86,8 @@ def test_the_whole_way(launch: Launch, open_page: OpenPage, tmp_path: Path) -> N
     tab.page.get_by_text("Training", exact=True).first.click()
     run = train(tab, tmp_path, epochs=100_000)
     until(lambda: len(curve(tab, "reconstruction, validation")) > 3, why="points on the curves")
+    epochs = tab.page.get_by_test_id("stSidebar").get_by_label("Epochs", exact=True)
+    assert epochs.input_value() == "100000"  # though Train was pressed on another page
     zoomed = zoom(tab)
     watch_it_learn(tab)
     move_beta(tab, run)

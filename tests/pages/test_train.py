@@ -31,7 +31,8 @@ def made(root: Path, state: str) -> Run:
 
 
 def pressable(at: AppTest) -> set[str]:
-    return {str(button.key) for button in at.main.button}
+    keys = {str(button.key) for button in at.main.button}
+    return {key for key in keys if not key.startswith("tour_")}
 
 
 def charts(at: AppTest) -> list[dict[str, Any]]:

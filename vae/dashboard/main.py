@@ -1,6 +1,5 @@
 """The script that runs at every interaction: the table of pages, and their common sidebar."""
 
-from functools import partial
 from pathlib import Path
 
 import streamlit as st
@@ -41,9 +40,7 @@ sync_address()
 choice = st.session_state.chosen = sidebar()
 with st.sidebar:
     plot.warm()
-act = banner() or (partial(start, choice) if choice.is_pressed else None)
-try:
-    page.run()
-finally:  # a script that ends earlier drops the values of fields that it has not drawn
-    if act:
-        act()
+banner()
+if choice.is_pressed:
+    start(choice)
+page.run()

@@ -1,7 +1,5 @@
 """The banner above a page: the present step of the tour, or a greeting on the first visit."""
 
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import streamlit as st
@@ -19,28 +17,28 @@ GREETING = (
 )
 
 
-def banner() -> Callable[[], None] | None:
-    """Show the present step of the tour, else the greeting unless it was dismissed.
-
-    Return the action of the pressed button, for the caller to do after the page is drawn: a
-    script that ends earlier drops the values of the fields that it has not drawn yet.
-    """
+def banner() -> None:
+    """Show the present step of the tour, else the greeting unless it was dismissed."""
     st.html(_STYLE)
     number = step_number.current()
-    return _greeting() if number is None else _step(number)
+    if number is None:
+        _greeting()
+    else:
+        _step(number)
 
 
-def _greeting() -> Callable[[], None] | None:
+def _greeting() -> None:
     with st.container(key="tour_greeting"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(GREETING, width="stretch")
             start = st.button("Take the tour", key="tour_start")
             st.button("Dismiss", key="tour_dismiss", type="tertiary")
         st.html(_REMEMBER, unsafe_allow_javascript=True)
-    return partial(_go, 1) if start else None
+    if start:
+        _go(1)
 
 
-def _step(number: int) -> Callable[[], None] | None:
+def _step(number: int) -> None:
     step = STEPS[number - 1]
     is_last = number == len(STEPS)
     with st.container(key="tour_step", horizontal=True, vertical_alignment="center"):
@@ -53,8 +51,7 @@ def _step(number: int) -> Callable[[], None] | None:
         }
     for target, is_pressed in pressed.items():
         if is_pressed:
-            return partial(_go, target)
-    return None
+            _go(target)
 
 
 def _go(number: int | None) -> None:
