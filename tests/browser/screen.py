@@ -71,7 +71,7 @@ def equals(read: Callable[[], T], wanted: T, seconds: float = PATIENCE) -> None:
             if (found := read()) == wanted:
                 return
         time.sleep(0.1)
-    assert found == wanted
+    assert found == wanted, f"{found} instead of {wanted}"
 
 
 def shows(read: Callable[[], np.ndarray], wanted: np.ndarray, seconds: float = PATIENCE) -> None:
