@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from vae.components.binarisations import BINARISATIONS, Binarisation
+from vae.components.binarizations import BINARIZATIONS, Binarization
 from vae.components.likelihoods import LIKELIHOODS, Bernoulli
 from vae.components.networks import NETWORKS, Bodies, Network, mlp
 from vae.components.objectives import OBJECTIVES, Loss, Objective, elbo
@@ -50,8 +50,8 @@ def new_schedule(progress: Progress, epochs: float) -> float:
     return 0.5
 
 
-def new_binarisation(x: Tensor) -> Tensor:
-    """A new binarisation."""
+def new_binarization(x: Tensor) -> Tensor:
+    """A new binarization."""
     return (x > 0.3).float()
 
 
@@ -75,7 +75,7 @@ def add_rows() -> None:
     NETWORKS["new"] = Network(new_network)
     OBJECTIVES["new"] = Objective(new_objective)
     SCHEDULES["new"] = Row(new_schedule)
-    BINARISATIONS["new"] = Binarisation(new_binarisation)
+    BINARIZATIONS["new"] = Binarization(new_binarization)
     DATASETS["new"] = new_data
 
 

@@ -176,7 +176,7 @@ def test_the_commands_print_the_same_numbers(
     listing.runs(Namespace(root=str(root), json=False))
     lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
     for name, truth in runs.items():
-        score = f"best {truth.by.score_title} {truth.by.signed(truth.value):.2f} nats"
+        score = f"best validation {truth.by.title} {truth.value:.2f} nats"
         assert plain(score) in plain(lines[name])
     for name, truth in runs.items():
         sweep._table([truth.run])

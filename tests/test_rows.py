@@ -18,7 +18,7 @@ from vae.analysis.projections import PROJECTIONS
 from vae.analysis.projections_3d import SPACES
 from vae.analysis.ranking import ORDERS
 from vae.analysis.sampling import SOURCES
-from vae.components.binarisations import BINARISATIONS
+from vae.components.binarizations import BINARIZATIONS
 from vae.components.likelihoods import LIKELIHOODS
 from vae.components.networks import NETWORKS
 from vae.components.objectives import OBJECTIVES
@@ -35,7 +35,7 @@ TABLES: dict[str, tuple[Mapping[str, Any], str]] = {  # name of a setting → ta
     "prior": (PRIORS, "vae/components/priors.py"),
     "network": (NETWORKS, "vae/components/networks.py"),
     "objective": (OBJECTIVES, "vae/components/objectives.py"),
-    "binarize": (BINARISATIONS, "vae/components/binarisations.py"),
+    "binarize": (BINARIZATIONS, "vae/components/binarizations.py"),
     "schedule": (SCHEDULES, "vae/components/schedules.py"),
     "data": (DATASETS, "vae/data/"),
     "convention": (CONVENTIONS, "vae/config/beta_conventions.py"),
@@ -48,7 +48,7 @@ TABLES: dict[str, tuple[Mapping[str, Any], str]] = {  # name of a setting → ta
 ALLOWED = {
     "vae/config/settings.py",  # the defaults of the settings
     "vae/config/presets.py",  # a preset is a choice of rows
-    "vae/script/templates.py",  # writes the function of a binarisation into its loop
+    "vae/script/templates.py",  # writes the function of a binarization into its loop
 }
 # Names that are also names of other things: of a term of the loss, a colour, a split of memory, an
 # axis of plotly, a way between two points. They may stand alone, but not beside a setting.

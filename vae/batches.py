@@ -1,7 +1,7 @@
 """Batches: examples on a device, as the model receives them.
 
 The data set is one contiguous tensor on the device, in its own type (bytes for images). A batch is
-gathered, scaled and, if configured, binarised. A DataLoader would only cost time: the data fit in
+gathered, scaled and, if configured, binarized. A DataLoader would only cost time: the data fit in
 memory.
 """
 
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from vae.base.records import Ints
 from vae.base.rng import stream
-from vae.components.binarisations import BINARISATIONS
+from vae.components.binarizations import BINARIZATIONS
 from vae.config import RunConfig
 from vae.data import Dataset
 
@@ -26,7 +26,7 @@ class Batch(NamedTuple):
 
 
 class Batches:
-    """Rows of a data set on a device; `take` draws binarisation noise from its generator."""
+    """Rows of a data set on a device; `take` draws binarization noise from its generator."""
 
     def __init__(
         self, dataset: Dataset, rows: Ints, config: RunConfig, device: torch.device
@@ -37,7 +37,7 @@ class Batches:
             assert dataset.labels is not None
             self.y = torch.from_numpy(dataset.labels[rows]).to(device)
         self.scale = dataset.scale
-        self.binarisation = BINARISATIONS[config.binarize]
+        self.binarization = BINARIZATIONS[config.binarize]
 
     def __len__(self) -> int:
         return len(self.x)
@@ -47,7 +47,7 @@ class Batches:
         x = self.x.index_select(0, rows).float()
         if self.scale != 1:
             x = x.div_(self.scale)
-        x = self.binarisation.apply(x)
+        x = self.binarization.apply(x)
         return Batch(x, None if self.y is None else self.y.index_select(0, rows))
 
     def chunks(self, size: int = 512) -> Iterator[Batch]:
@@ -57,6 +57,6 @@ class Batches:
             yield self.take(rows)
 
     def fixed(self, seed: int) -> Batch:
-        """Return all examples at once, binarised by a draw that depends on `seed` only."""
+        """Return all examples at once, binarized by a draw that depends on `seed` only."""
         with stream(self.x.device, seed, "evaluation"):
             return self.take(torch.arange(len(self), device=self.x.device))

@@ -19,7 +19,7 @@ from vae.data.pictures import fitted, read_folder
 
 KINDS: dict[str, dict[str, object]] = {
     "digits": {},
-    "binarised": {"binarize": "threshold"},
+    "binarized": {"binarize": "threshold"},
     "conditional": {"condition": "labels"},
     "plain": {"posterior": "point", "objective": "reconstruction"},
     "binary": {"data": "shapes", "examples": 200},

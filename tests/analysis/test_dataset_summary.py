@@ -93,7 +93,7 @@ def test_large_and_alike_values_keep_their_spread() -> None:
 
 
 @pytest.mark.parametrize("binarize", ["threshold", "stochastic"])
-def test_binarised_as_the_model_sees_it(binarize: str) -> None:
+def test_binarized_as_the_model_sees_it(binarize: str) -> None:
     d, config = data(400), RunConfig.of(binarize=binarize)
     s = summarise(d, config)
     assert (s.levels, s.distinct, s.low, s.high) == (2, 2, 0.0, 1.0)

@@ -5,7 +5,21 @@ from pathlib import Path
 
 import pytest
 
-from vae.base.numbers import compact, fixed, number, percent, plain
+from vae.base.numbers import compact, evenly, event_size, extent, fixed, number, percent, plain
+
+
+def test_positions_of_a_path_are_exact() -> None:
+    assert evenly([k / 8 for k in range(4)]) == ["0.000", "0.125", "0.250", "0.375"]
+    assert evenly([-3, -1.5, 0, 1.5, 3]) == ["−3.0", "−1.5", "0.0", "1.5", "3.0"]
+    assert evenly([-2, 0, 2]) == ["−2", "0", "2"]
+    assert evenly([0, 1 / 3, 1]) == ["0.00", "0.33", "1.00"]
+
+
+def test_a_picture_is_as_wide_as_its_file_says() -> None:
+    assert (extent((3, 48, 50)), extent((1, 8, 8)), extent((2,))) == ("50×48", "8×8", "2")
+    assert event_size((3, 48, 50)) == "50×48 pixels, 3 channels"
+    assert event_size((1, 28, 28)) == "28×28 pixels"
+    assert event_size((2,)) == "2 values"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.every_choice [--data digits] [--seeds 3] [--only iwae]
 
-One setting is changed at a time, the rest stays as in `BASE`, on data that are binarised afresh
+One setting is changed at a time, the rest stays as in `BASE`, on data that are binarized afresh
 for every batch, except for the likelihoods, which see the grey values. Every row: test ELBO,
 reconstruction and KL in nats per example, -ln p(x) by importance sampling where the likelihood is
 one, active units, seconds an epoch; mean ± standard deviation over the seeds. Values under
@@ -50,7 +50,7 @@ def rows() -> list[Row]:
         Row("objective", "elbo, β = 4", {"beta": 4.0}),
     ]
     found += [Row("likelihood", name, {"likelihood": name}) for name in LIKELIHOODS]
-    found += [Row("likelihood", "bernoulli, binarised", {"binarize": "stochastic"})]
+    found += [Row("likelihood", "bernoulli, binarized", {"binarize": "stochastic"})]
     found += [
         Row("posterior", n, {"posterior": n} | ({} if p.has_density else _objective("wae")))
         for n, p in POSTERIORS.items()

@@ -98,7 +98,7 @@ def test_a_file_in_place_of_the_folder_is_told(
     (run.path / "derived").touch()
     assert evaluate(run) == 0
     out, err = capsys.readouterr()
-    assert "val examples" in out
+    assert "validation examples" in out
     assert "could not be saved" in err
 
 

@@ -360,7 +360,7 @@ def test_real_values_are_for_gaussians(small: Callable[..., RunConfig], likeliho
 def test_the_domain_says_which_values_the_model_sees(
     small: Callable[..., RunConfig], toy: Callable[..., Dataset]
 ) -> None:
-    """Levels are counted after binarisation; real values have none, however they lie."""
+    """Levels are counted after binarization; real values have none, however they lie."""
     grey, real = toy(40), vectors(0, 1)
     sixteen = grey._replace(x=grey.x % 17, scale=16.0)
     black = grey._replace(x=(grey.x > 99).astype(np.uint8) * 255)

@@ -215,7 +215,7 @@ def test_options_are_those_of_the_sidebar() -> None:
 
 
 @pytest.mark.parametrize("binarize", ["threshold", "stochastic"])
-def test_binarised_data_have_a_log_likelihood(binarize: str) -> None:
+def test_binarized_data_have_a_log_likelihood(binarize: str) -> None:
     found = {
         row.likelihood: row for row in baselines(load("digits"), RunConfig.of(binarize=binarize))
     }

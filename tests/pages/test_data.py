@@ -26,7 +26,7 @@ from vae.data import SOURCES, load, prepare
 from vae.evaluation.baseline import baseline, baselines
 from vae.imaging import tiles
 
-SHAPES = {"digits": "1×8×8", "moon-phases": "1×28×28", "shapes": "1×32×32", "mixture": "2"}
+SIZES = {"digits": "8×8", "moon-phases": "28×28", "shapes": "32×32", "mixture": "2"}
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def _numbered(rng: np.random.Generator) -> list[tuple[int, np.ndarray]]:
     return list(enumerate(rng.normal([0, 5, 300], [1, 2, 40], (120, 3))))
 
 
-@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("name", SIZES)
 def test_facts_are_the_librarys(name: str, page: AppTest) -> None:
     at = choose(page, name)
     likelihood = "bernoulli" if name != "mixture" else "gaussian-learned"
@@ -101,7 +101,7 @@ def test_facts_are_the_librarys(name: str, page: AppTest) -> None:
     told = facts(at)
     assert told["Examples"][0] == f"{s.examples:,}"
     assert told["Examples"][1] == " · ".join(f"{n:,} {k}" for k, n in s.splits.items())
-    assert told["Shape"] == (SHAPES[name], f"{math.prod(s.shape):,} elements")
+    assert told["Size"] == (SIZES[name], f"{math.prod(s.shape):,} elements")
     assert told["Mean x"] == (number(s.mean), f"SD {number(s.sd)}")
     assert told["Zeros"] == (f"{100 * s.zeros:.1f} %", f"{s.constant:,} constant")
     assert told["Classes"][0] == str(len(s.classes))
@@ -251,7 +251,7 @@ def test_a_fit_that_has_not_converged_is_told() -> None:
 def test_vectors_are_drawn_as_points_or_lines(page: AppTest, tmp_path: Path) -> None:
     at = own(page, table_file(tmp_path / "table.csv"))
     assert "Each line is an example over its features · 120 of 120 examples shown" in words(at)
-    assert facts(at)["Shape"] == ("3", "3 elements")
+    assert facts(at)["Size"] == ("3", "3 elements")
     assert "needs values in [0, 1]" in at.main.warning[0].value
     assert "| gaussian-per-dimension (σ from" in words(at)
     at = choose(at, "mixture")
@@ -260,7 +260,7 @@ def test_vectors_are_drawn_as_points_or_lines(page: AppTest, tmp_path: Path) -> 
 
 def test_photographs_of_mixed_sizes(page: AppTest, tmp_path: Path) -> None:
     at = own(page, photographs(tmp_path / "photos.zip"))
-    assert facts(at)["Shape"] == ("3×20×16", "960 elements")
+    assert facts(at)["Size"] == ("16×20", "3 × 320 elements")
     assert facts(at)["Classes"] == ("2", "15 each")
     data = load(str(tmp_path / "photos.zip"))
     shown = rows(at)
@@ -292,7 +292,7 @@ def test_no_labels_and_one_class(
 
 
 @pytest.mark.parametrize("binarize", ["threshold", "stochastic"])
-def test_binarised_as_the_model_sees_them(binarize: str, page: AppTest) -> None:
+def test_binarized_as_the_model_sees_them(binarize: str, page: AppTest) -> None:
     page.selectbox(key="set_binarize").select(binarize).run()
     assert not page.exception
     assert "The data have 17 levels; the model sees 2." in words(page)
@@ -300,7 +300,7 @@ def test_binarised_as_the_model_sees_them(binarize: str, page: AppTest) -> None:
     assert all(set(np.unique(p)) <= {0, 255} for p in pictures(page, "vae-cards")[:20])
 
 
-def test_binarising_real_values_is_refused_and_shown_as_they_are(page: AppTest) -> None:
+def test_binarizing_real_values_is_refused_and_shown_as_they_are(page: AppTest) -> None:
     at = choose(page, "mixture")
     at.selectbox(key="set_binarize").select("threshold").run()
     assert not at.exception

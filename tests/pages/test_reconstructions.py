@@ -133,7 +133,7 @@ def test_what_is_shown_carries_its_own_numbers(
     binarize: str, seed: int | None, root: Path
 ) -> None:
     """The x that is shown, decoded at the z that is shown, has the reconstruction that is said:
-    also when pictures are binarised by a draw, and for a sample of q."""
+    also when pictures are binarized by a draw, and for a sample of q."""
     loaded = LoadedRun.of(trained(root, "a-run", binarize=binarize))
     record = score_split(loaded, "train", seed)
     chosen = select(loaded, record, REQUEST._replace(split="train", order="worst", number=20))

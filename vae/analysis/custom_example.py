@@ -1,7 +1,7 @@
 """A custom example, a drawing or a photograph, encoded and decoded like an example of the data.
 
 It is first brought to the format of the data set and then evaluated like every example: the same
-scale, the same binarisation, the mean of q(z|x). Its numbers are therefore comparable with those
+scale, the same binarization, the mean of q(z|x). Its numbers are therefore comparable with those
 of a split. Letters: N examples, Z latent dimensions, *event the shape of one example; nats.
 """
 

@@ -1,7 +1,7 @@
 """Summary of a data set: size, range, values, classes, factors, mean and standard deviation.
 
-All numbers refer to x as the model receives it: x / scale, binarised if the configuration
-binarises (a stochastic binarisation by one draw with a fixed seed). N examples with
+All numbers refer to x as the model receives it: x / scale, binarized if the configuration
+binarizes (a stochastic binarization by one draw with a fixed seed). N examples with
 D = prod(*event) elements each. Standard deviations divide by N: they describe these examples.
 """
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from vae.base import rng
 from vae.base.records import DataSummary, Factor, Floats, Ints, Moments
 from vae.batches import Batches
-from vae.components.binarisations import BINARISATIONS
+from vae.components.binarizations import BINARIZATIONS
 from vae.config import RunConfig
 from vae.data import Dataset, Splits, split
 
@@ -115,7 +115,7 @@ def _chunks(dataset: Dataset, config: RunConfig, rows: Ints) -> Iterator[Floats]
 def _range(dataset: Dataset, config: RunConfig) -> tuple[float, float]:
     """Return the smallest and the largest value."""
     low, high = (float(np.float32(v) / dataset.scale) for v in (dataset.x.min(), dataset.x.max()))
-    row = BINARISATIONS[config.binarize]
+    row = BINARIZATIONS[config.binarize]
     if row.random:  # any value between 0 and 1 can become either
         return float(low == 1), float(high > 0)
     low, high = row.apply(torch.tensor([low, high])).tolist()

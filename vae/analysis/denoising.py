@@ -27,7 +27,7 @@ class Denoised(NamedTuple):
 def denoise(loaded: LoadedRun, x: Floats, corrupted: Floats, rows: Ints) -> Denoised:
     """Encode and decode corrupted examples (N, *event) and compare the output with the clean x.
 
-    Both are inputs of the encoder (scaled, binarised). A conditional model receives the classes
+    Both are inputs of the encoder (scaled, binarized). A conditional model receives the classes
     of the `rows` (N,) of the data set.
     """
     model, labels = loaded.model, loaded.data.labels

@@ -69,7 +69,7 @@ def _encoded(model: VAE, batch: Batch) -> dict[str, Tensor]:
 def posterior_sample(model: VAE, batches: Batches, data_seed: int, seed: int) -> Floats:
     """Return one sample z ~ q(z|x) of each example, (N, Z); the mean for a point posterior.
 
-    `data_seed` fixes the binarisation of x as the seed of `encode` does, `seed` the samples.
+    `data_seed` fixes the binarization of x as the seed of `encode` does, `seed` the samples.
     """
     z, device = [], model.device
     with torch.no_grad(), rng.stream(device, data_seed, "evaluation"):
@@ -91,9 +91,9 @@ def errors_at(model: VAE, batches: Batches, z: Floats, seed: int) -> Floats:
 
 def pick(batches: Batches, places: Ints, seed: int) -> Floats:
     """Return the examples at positions `places` (n,) of the batches, (n, *event), as `encode` with
-    this seed reads them. Stochastic binarisation samples all N examples in order, so all are
+    this seed reads them. Stochastic binarization samples all N examples in order, so all are
     sampled again."""
-    if not batches.binarisation.random:
+    if not batches.binarization.random:
         rows = torch.from_numpy(places).to(batches.x.device)
         chosen: Floats = batches.take(rows).x.cpu().numpy()
         return chosen

@@ -64,7 +64,7 @@ class LoadedRun(NamedTuple):
         return Batches(self.data, rows, self.run.config, torch.device("cpu"))
 
     def inputs(self, rows: Ints) -> Floats:
-        """Return the inputs of the encoder in evaluation (scaled, binarised), (N, *event)."""
+        """Return the inputs of the encoder in evaluation (scaled, binarized), (N, *event)."""
         values: Floats = self.batches(rows).fixed(self.seed).x.numpy()
         return values
 

@@ -47,5 +47,10 @@ class Criterion(NamedTuple):
         return max(scored, key=lambda pair: pair[0])[1] if scored else None
 
 
+def value_of_score(title: str, score: float) -> tuple[str, float]:
+    """Return the title and the value of a criterion from the title and the value of its score."""
+    return (title[1:], -score) if title.startswith("−") else (title, score)
+
+
 ELBO = Criterion("elbo", "ELBO")
 RECONSTRUCTION = Criterion("reconstruction", "reconstruction", minimised=True)

@@ -5,6 +5,7 @@ second digit.
 """
 
 import math
+from collections.abc import Sequence
 from decimal import Decimal
 
 MINUS = "\u2212"
@@ -36,6 +37,27 @@ def plain(value: float) -> str:
     if abs(value) >= 100:
         return fixed(value, 0)
     return f"{Decimal(f'{value:.3g}'):f}".replace("-", MINUS)
+
+
+def evenly(values: Sequence[float], most: int = 3) -> list[str]:
+    """Return the positions of a path as text, all with as many decimal places as tell them
+    exactly, such as 0.125 for eighths; with two places if more than `most` were needed."""
+    for places in range(most + 1):
+        if all(abs(value - round(value, places)) < 1e-5 for value in map(float, values)):
+            return [fixed(value, places) for value in values]
+    return [fixed(value) for value in values]
+
+
+def extent(shape: Sequence[int]) -> str:
+    """Return width × height of a picture (C, H, W), such as "50×48"; the length of a vector."""
+    return f"{shape[2]}×{shape[1]}" if len(shape) == 3 else f"{math.prod(shape):,}"
+
+
+def event_size(shape: Sequence[int]) -> str:
+    """Return the size of an example in words: "50×48 pixels, 3 channels", "2 values"."""
+    if len(shape) != 3:
+        return f"{extent(shape)} values"
+    return f"{extent(shape)} pixels" + (f", {shape[0]} channels" if shape[0] > 1 else "")
 
 
 def percent(share: float, places: int | None = None) -> str:

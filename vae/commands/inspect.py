@@ -16,6 +16,7 @@ from vae.base.files import sentence
 from vae.base.numbers import number, with_error
 from vae.commands.arguments import name_argument, out_flag, output_path
 from vae.commands.progress_bar import share
+from vae.figures.quantities import SPLITS
 from vae.runs import find
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ def _split_flag(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--split",
         choices=("train", "val", "test", "all"),
-        help="which examples (default: the first that exists of test, val, train)",
+        help="which examples; val is the validation part (default: the first that exists of test, "
+        "val, train)",
     )
 
 
@@ -85,7 +87,8 @@ def evaluate(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(record.as_json(), indent=2, ensure_ascii=False, allow_nan=False))
         return 0
-    print(f"{record.run}, {record.checkpoint} weights, {record.examples} {record.split} examples")
+    title = SPLITS.get(record.split, record.split)
+    print(f"{record.run}, {record.checkpoint} weights, {record.examples} {title} examples")
     print("  nats are per example; ± is one standard error, an interval one of 95 %")
     print("\n".join(f"  {line}" for line in _lines(record, args.full)))
     return 0
@@ -155,7 +158,7 @@ def encode(args: argparse.Namespace) -> int:
         index=encoding.index,
     )
     n, z = encoding.mean.shape
-    print(f"{n} {split} examples, {z} latents each, in {out}")
+    print(f"{n} {SPLITS.get(split, split)} examples, {z} latents each, in {out}")
     return 0
 
 

@@ -4,7 +4,8 @@ import argparse
 import json
 from typing import Any
 
-from vae.base.numbers import compact, fixed, number, percent
+from vae.base.criterion import value_of_score
+from vae.base.numbers import compact, event_size, fixed, number, percent
 from vae.runs import Run, listing
 from vae.runs.status import BROKEN
 
@@ -23,7 +24,7 @@ def runs(args: argparse.Namespace) -> int:
     if not rows:
         print(f"No runs in {args.root} yet: python -m vae train")
     for row in rows:
-        best = "" if row["best"] is None else f"best {_best(row)} nats"
+        best = "" if row["best"] is None else f"best validation {_best(row)} nats"
         text = row["message"] if row["state"] in BROKEN else ""
         print(f"{row['run']:<36} {row['state']:<12} epoch {row['epoch']:<8.1f} {best}{text}")
     return 0
@@ -36,8 +37,9 @@ def _row(run: Run) -> dict[str, Any]:
 
 
 def _best(row: dict[str, Any]) -> str:
-    """Name and value of the score that selected the best weights."""
-    return f"{row['best_by']} {fixed(row['best'])}".strip()
+    """Name and value of the criterion that selected the best weights, as in a page's header."""
+    title, value = value_of_score(row["best_by"], row["best"])
+    return f"{title} {fixed(value)}".strip()
 
 
 def data_flags(parser: argparse.ArgumentParser) -> None:
@@ -71,7 +73,7 @@ def _tell(name: str) -> int:
     parts = ", ".join(f"{size:,} {part}" for part, size in s.splits.items() if size)
     print(f"{s.name}: {s.about}")
     print(f"examples     {s.examples:,} ({parts})")
-    print(f"shape        {'×'.join(map(str, s.shape))}, {s.dtype} / {s.scale:g}")
+    print(f"shape        {event_size(s.shape)}, {s.dtype} / {s.scale:g}")
     print(f"x            {_range(s.low, s.high)}, mean {number(s.mean)}, SD {number(s.sd)}")
     print(f"zeros        {percent(s.zeros, 1)} of the values; {s.constant:,} constant elements")
     print(f"classes      {', '.join(s.classes) or 'none'}")

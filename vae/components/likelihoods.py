@@ -55,7 +55,7 @@ def _elements(distribution: Distribution, dims: int) -> Distribution:
 
 GREY = (
     "Grey values under a Bernoulli likelihood give a cross-entropy, not a log-likelihood. Compare "
-    "it only with the same likelihood on the same data, or binarise the data."
+    "it only with the same likelihood on the same data, or binarize the data."
 )
 
 

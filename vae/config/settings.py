@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict
 
 from vae.base.options import Option
-from vae.components.binarisations import BINARISATIONS
+from vae.components.binarizations import BINARIZATIONS
 from vae.components.likelihoods import LIKELIHOODS
 from vae.components.networks import NETWORKS
 from vae.components.objectives import OBJECTIVES
@@ -80,8 +80,8 @@ class Settings(BaseModel):
             "How grey values become 0 or 1. none: they stay grey. threshold: values of ½ and more "
             "become 1. stochastic: each value is the probability of a 1, drawn anew for every "
             "batch, and once for evaluation.",
-            choices=tuple(BINARISATIONS),
-            label="Binarise",
+            choices=tuple(BINARIZATIONS),
+            label="Binarize",
             group="Data",
         ),
     ] = "none"

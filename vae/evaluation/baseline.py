@@ -42,7 +42,7 @@ def baselines(
 def baseline(
     dataset: Dataset, config: RunConfig, name: str, progress: Progress = silent
 ) -> Baseline:
-    """Return the baseline of one likelihood on the data that `config` divides and binarises.
+    """Return the baseline of one likelihood on the data that `config` divides and binarizes.
 
     Its options are those of `config` if that has this likelihood, else the defaults. Fit and
     evaluation read at most MOST numbers each, of stratified examples with a fixed seed. `progress`

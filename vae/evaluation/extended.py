@@ -1,7 +1,7 @@
 """Tables of measures that take longer: probes, disentanglement, and sample quality.
 
 Each function reads `Inputs` and computes the rows of one table. Samples are z ~ p(z), then x.
-Where examples are 0 or 1 (binary or binarised) and the likelihood has such values, x is a draw
+Where examples are 0 or 1 (binary or binarized) and the likelihood has such values, x is a draw
 from p(x|z), because a mean between 0 and 1 would differ from every example; otherwise x is the
 mean E[x|z], which the pages show too, without the noise of p(x|z). A conditional model draws the
 classes of the examples that its samples are compared with.

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
 
-from vae.base.numbers import number
+from vae.base.numbers import event_size, number
 from vae.experiments.configurations import Entry
 from vae.experiments.entries import entry
 from vae.report import comparison_section
@@ -113,7 +113,7 @@ def _data(runs: Sequence[Run]) -> str:
 
 def _division(run: Run) -> list[str]:
     about = run.header["data"]
-    shape = escape("×".join(map(str, about["event_shape"])))
+    shape = escape(event_size(about["event_shape"]))
     try:
         splits = [f"{len(part):,}" for part in run.config.split(run.data())]
     except (ValueError, OSError):

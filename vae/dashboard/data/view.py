@@ -1,20 +1,21 @@
 """The Data page: the data set chosen in the sidebar, its numbers and their help.
 
-Values are those that a model receives: divided by their scale, and binarised if the sidebar
-requests it. Results are cached by data, seed, shares and binarisation.
+Values are those that a model receives: divided by their scale, and binarized if the sidebar
+requests it. Results are cached by data, seed, shares and binarization.
 """
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import streamlit as st
 
 from vae.analysis.dataset_summary import summarise
-from vae.base.numbers import compact, number, percent
+from vae.base.numbers import compact, extent, number, percent
 from vae.base.options import first_sentence
 from vae.base.records import DataSummary
-from vae.components.binarisations import BINARISATIONS
+from vae.components.binarizations import BINARIZATIONS
 from vae.config import DEFAULTS, RunConfig
 from vae.dashboard.shared.run_picker import empty
 from vae.dashboard.sidebar.sidebar import Choice
@@ -26,10 +27,10 @@ HELP = {
     "number": "How many examples are shown, drawn evenly over the classes.",
     "seed": "Seed of the draw of these examples: the same seed shows the same examples. The parts "
     "and the training use the seed of the sidebar.",
-    "examples": "Number of examples, and their division into training, validation (val) and test "
+    "examples": "Number of examples, and their division into training, validation and test "
     "by the shares and the seed of the sidebar.",
-    "shape": "Shape of one example: channels × height × width of a picture, or the number of "
-    "features. Its elements are the numbers that a likelihood sums over.",
+    "size": "Size of one example: width × height of a picture in pixels, or the number of "
+    "features. Its elements, in all channels, are the numbers that a likelihood sums over.",
     "values": "The smallest and the largest x as the model sees it. Levels: how many of the "
     "evenly spaced values that x may take occur. Real: x may take any value.",
     "mean": "Mean over all elements of all examples, with the standard deviation (SD), in the "
@@ -96,7 +97,7 @@ def facts(shown: DataView) -> None:
     named = [str(name) for name in s.classes if name != "no class"]
     cards = (
         ("Examples", f"{s.examples:,}", " · ".join(parts), "examples"),
-        ("Shape", "×".join(map(str, s.shape)), f"{math.prod(s.shape):,} elements", "shape"),
+        ("Size", extent(s.shape), _elements(s.shape), "size"),
         ("Values of x", f"{compact(s.low)} to {compact(s.high)}", kind, "values"),
         ("Mean x", number(s.mean), f"SD {number(s.sd)}", "mean"),
         ("Zeros", percent(s.zeros, 1), f"{s.constant:,} constant", "zeros"),
@@ -120,13 +121,20 @@ def facts(shown: DataView) -> None:
             help=HELP[about],
         )
     if s.binarize != DEFAULTS["binarize"]:
-        levels, about = shown.data.levels, first_sentence(BINARISATIONS[s.binarize].apply)
+        levels, about = shown.data.levels, first_sentence(BINARIZATIONS[s.binarize].apply)
         had = f"{levels} levels" if levels else "real values"
-        st.caption(f"Binarised ({s.binarize}). {about} The data have {had}; the model sees 2.")
+        st.caption(f"Binarized ({s.binarize}). {about} The data have {had}; the model sees 2.")
 
 
 def _real(s: DataSummary) -> str:
     return "real values" if s.distinct is None else f"real, {s.distinct:,} different"
+
+
+def _elements(shape: Sequence[int]) -> str:
+    """Return the number of elements of an example, by channel if there are several."""
+    if len(shape) == 3 and shape[0] > 1:
+        return f"{shape[0]} × {math.prod(shape[1:]):,} elements"
+    return f"{math.prod(shape):,} elements"
 
 
 def _named(s: DataSummary) -> str:

@@ -54,8 +54,8 @@ _RESIDUAL = (
 )
 _CURVES = (
     "Values of the last report before the frame, in nats per example: train is the mean over the "
-    "batches since the previous report, val the mean over the validation examples. A click on a "
-    "curve goes to the nearest saved frame."
+    "batches since the previous report, validation the mean over the validation examples. A click "
+    "on a curve goes to the nearest saved frame."
 )
 _MAP = (
     "Means of q(z|x) of the same training and validation examples in all frames, in the plane of "

@@ -119,7 +119,7 @@ def _map(run: Run, examples: Examples | None, frame: Frame | None) -> None:
         small = f":small[epoch {round(frame.epoch, 1):,g} · {number}]"
         st.markdown(f"**Latent map** {small}", help=MAP_HELP)
     if examples is None or frame is None:
-        figure = empty_figure("The first latents appear when training has begun.")
+        figure = empty_figure("No frame of the latents is saved so far")
         plot(figure, key="live_map", revision=run_key(run), height=CHARTS)
         return
     record = frame_map(examples, frame, run_picker.has_rings(run))
@@ -137,7 +137,7 @@ def _map(run: Run, examples: Examples | None, frame: Frame | None) -> None:
 def _reconstructions(run: Run, examples: Examples | None, frame: Frame | None) -> None:
     st.markdown("**Reconstructions** of held-out examples", help=RECONSTRUCTION_HELP)
     if examples is None or frame is None:
-        st.caption("They appear when training has begun.")
+        st.caption("No frame is saved so far.")
     elif examples.originals.ndim == 4:
         count, scale = _fitting(examples.originals, STRIP)
         chosen = np.linspace(0, len(examples.originals) - 1, count).round().astype(int)
@@ -180,7 +180,7 @@ def _samples(run: Run, examples: Examples | None, frame: Frame | None) -> None:
     point = not run.config.has_kl
     st.markdown("**Decoded noise**" if point else "**Samples** from the prior", help=SAMPLES_HELP)
     if examples is None or frame is None:
-        st.caption("They appear when training has begun.")
+        st.caption("No frame is saved so far.")
     elif frame.samples.ndim == 4:
         columns, scale = _fitting(frame.samples[::2], GRID)
         grid = tiles.tile(frame.samples[: 2 * columns], columns, scale=scale)

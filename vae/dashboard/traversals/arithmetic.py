@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from vae.analysis.interpolation import Difference, class_mean, difference, shifted
 from vae.analysis.loaded_run import LoadedRun
-from vae.base.numbers import fixed
+from vae.base.numbers import evenly, fixed
 from vae.base.records import Floats, Ints
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import cache, widgets
@@ -160,7 +160,7 @@ def _downloads(loaded: LoadedRun, x: Floats, z: Floats) -> None:
 
 def _strip(loaded: LoadedRun, request: ArithmeticRequest, x: Floats, strengths: Floats) -> None:
     """The decoded pictures of all strengths, the start in the middle."""
-    labels = [fixed(s) for s in strengths]
+    labels = evenly(strengths)
     scale = tile_scale(loaded.data.event_shape, request.steps, 1, ROOM)
     positions = [f"strength {label}" for label in labels]
     row = Strip("z + s · (A − B)", "", x, positions, len(x) // 2)

@@ -18,6 +18,7 @@ from vae.base.numbers import compact, fixed
 from vae.base.records import Floats, Ints
 from vae.dashboard.shared import cache, run_picker, widgets
 from vae.figures.latent_bars import USED
+from vae.figures.quantities import SPLITS
 from vae.runs import Run
 from vae.runs.result_keys import run_key
 
@@ -227,7 +228,7 @@ def choose_steps(place: DeltaGenerator) -> int:
 def example_name(loaded: LoadedRun, row: int) -> str:
     """Class, row and split of an example as text."""
     data, rows = loaded.data, np.array([row])
-    where = f"row {row} ({loaded.split_of(rows)[0]})"
+    where = f"row {row} ({SPLITS[loaded.split_of(rows)[0]]})"
     if data.labels is None:
         return where
     return f"{widgets.names_of(data.labels, data.classes, rows)[0]} · {where}"

@@ -7,7 +7,7 @@ import streamlit as st
 
 from vae.analysis.interpolation import Between, between
 from vae.analysis.loaded_run import LoadedRun
-from vae.base.numbers import fixed
+from vae.base.numbers import evenly, fixed
 from vae.base.records import Floats
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import widgets
@@ -185,7 +185,7 @@ def _strips(loaded: LoadedRun, request: InterpolationRequest, both: Floats, path
     """Show both paths as strips and return the scale of their tiles."""
     shape = loaded.data.event_shape
     scale = tile_scale(shape, request.steps, 2, ROOM)
-    labels = [fixed(t) for t in paths.t]
+    labels = evenly(paths.t)
     positions = [f"t = {label}" for label in labels]
     rows = [
         Strip("linear", "", both[0], positions),

@@ -8,7 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from vae.analysis.interpolation import Traversal, at_quantiles, change, even, traversal
 from vae.analysis.loaded_run import LoadedRun
-from vae.base.numbers import fixed, percent
+from vae.base.numbers import evenly, fixed, percent
 from vae.base.records import Floats
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import widgets
@@ -202,7 +202,7 @@ def _axis(loaded: LoadedRun, request: TraversalRequest) -> tuple[list[str], str]
             f"{percent(s / 100, 0)}" for s in shares
         ], f"quantiles of the aggregate posterior{BAR}"
     ticks = np.linspace(-request.reach, request.reach, request.steps)
-    labels, scale = [fixed(t) for t in ticks], latent_scale(loaded).name
+    labels, scale = evenly(ticks), latent_scale(loaded).name
     if request.range == "start":
         return labels, f"z − start, in standard deviations of {scale}{BAR}"
     return labels, f"standard deviations of {scale} from its mean{BAR}"

@@ -1,6 +1,6 @@
-"""Binarisations: functions that map values of x in [0, 1] to 0 or 1.
+"""Binarizations: functions that map values of x in [0, 1] to 0 or 1.
 
-A binarisation takes a batch x (B, *event) and returns one of the same shape. It may draw from
+A binarization takes a batch x (B, *event) and returns one of the same shape. It may draw from
 torch's default generator.
 """
 
@@ -27,15 +27,15 @@ def stochastic(x: Tensor) -> Tensor:
     return torch.bernoulli(x)
 
 
-class Binarisation(NamedTuple):
+class Binarization(NamedTuple):
     """A row of the table: the function and its properties."""
 
     apply: Callable[[Tensor], Tensor]
     random: bool = False
 
 
-BINARISATIONS: dict[str, Binarisation] = {
-    "none": Binarisation(none),
-    "threshold": Binarisation(threshold),
-    "stochastic": Binarisation(stochastic, random=True),
+BINARIZATIONS: dict[str, Binarization] = {
+    "none": Binarization(none),
+    "threshold": Binarization(threshold),
+    "stochastic": Binarization(stochastic, random=True),
 }
