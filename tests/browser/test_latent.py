@@ -123,7 +123,8 @@ POINT = """([u, v]) => {  // where a share of the map's width and height is, in 
 }"""
 PINNED = """() => {  // the latest mark of a place that is pinned
     const chart = document.querySelector('.st-key-latent_map .js-plotly-plot');
-    const marks = chart.layout.annotations.filter(({ text }) => /^[0-9]+$/.test(text));
+    const pin = ({ text, name }) => !name && /^[0-9]+$/.test(text);
+    const marks = chart.layout.annotations.filter(pin);
     return marks.map(({ text, x, y }) => [text, x, y]).at(-1);
 }"""
 CARD = """() => {

@@ -12,7 +12,7 @@ from vae.base.statistics import Interval, interval
 from vae.config import RunConfig
 from vae.experiments import configurations
 from vae.experiments.configurations import Entry, Line, fold, labels, planes, unfold
-from vae.figures import comparison, paired_seeds
+from vae.figures import comparison, paired_seeds, rate_distortion
 
 
 def entry(name: str, fingerprint: str = "f", **more: Any) -> Entry:
@@ -154,14 +154,14 @@ def test_the_mean_of_seeds_ends_where_the_shortest_does() -> None:
 
 def test_iso_elbo_lines_have_one_sum_each() -> None:
     spots = [
-        comparison.RunPoint(
+        rate_distortion.RunPoint(
             "a", 1.0, Interval(3.0, *[math.nan] * 2, 1), Interval(20.0, 19, 21, 3), -23, 0
         ),
-        comparison.RunPoint(
+        rate_distortion.RunPoint(
             "b", 4.0, Interval(0.0, *[math.nan] * 2, 1), Interval(27.0, 26, 28, 3), -27, None
         ),
     ]
-    chart = comparison.rate_distortion(spots, 300)
+    chart = rate_distortion.rate_distortion(spots, 300)
     lines = chart.data[0]
     totals = {round(x + y, 6) for x, y in zip(lines.x, lines.y, strict=True) if x is not None}
     assert len(totals) >= 4
@@ -177,29 +177,29 @@ def test_iso_elbo_lines_have_one_sum_each() -> None:
 def test_every_spot_has_its_beta_or_its_name_unless_there_are_many() -> None:
     """A β that two spots have tells neither; words of near spots stand on different sides."""
 
-    def grey(k: int, rate: float, distortion: float) -> comparison.RunPoint:
+    def grey(k: int, rate: float, distortion: float) -> rate_distortion.RunPoint:
         ends = [math.nan] * 2
         places = Interval(rate, *ends, 1), Interval(distortion, *ends, 1)
-        return comparison.RunPoint(f"run {k}", float(k), *places, -rate - distortion, None)
+        return rate_distortion.RunPoint(f"run {k}", float(k), *places, -rate - distortion, None)
 
     near = [grey(1, 1.0, 20.0), grey(2, 1.01, 20.1), grey(3, 5.0, 25.0)]
-    _, spots = comparison.rate_distortion(near, 300).data
+    _, spots = rate_distortion.rate_distortion(near, 300).data
     assert [text.strip() for text in spots.text] == ["β 1", "β 2", "β 3"]
     assert spots.mode == "markers+text"
     assert spots.textposition[0] != spots.textposition[1]
-    assert spots.textposition[2] == "top left"  # on the right it would leave the plane
     twin = grey(3, 9.0, 29.0)._replace(name="x" * 30, slot=1)
-    _, spots, other = comparison.rate_distortion([*near, twin], 300).data
+    _, spots, other = rate_distortion.rate_distortion([*near, twin], 300).data
     assert [text.strip() for text in spots.text] == ["β 1", "β 2", "run 3"]
-    assert other.text[0].strip() == "x" * (comparison.LONG - 1) + "…"
-    many = [grey(k, k, 20.0 + k) for k in range(comparison.FEW + 1)]
-    assert comparison.rate_distortion(many, 300).data[1].mode == "markers"
+    assert other.textposition == ("top left",)  # on the right it would leave the plane
+    assert other.text[0].strip() == "x" * (rate_distortion.LONG - 1) + "…"
+    many = [grey(k, k, 20.0 + k) for k in range(rate_distortion.FEW + 1)]
+    assert rate_distortion.rate_distortion(many, 300).data[1].mode == "markers"
 
 
 @pytest.mark.parametrize(("low", "high"), [(20.0, 34.0), (-3.0, 700.0), (0.01, 0.02), (5.0, 5.0)])
 def test_iso_values_are_round_few_and_within(low: float, high: float) -> None:
-    found = comparison.iso_elbo_values(low, high)
-    assert len(found) <= comparison.LINES + 1
+    found = rate_distortion.iso_elbo_values(low, high)
+    assert len(found) <= rate_distortion.LINES + 1
     assert all(low - 1e-9 <= value <= high + 1e-9 for value in found)
     steps = np.diff(found)
     if len(found) > 2:
@@ -220,9 +220,7 @@ def test_a_seed_is_thin_and_a_band_only_around_a_mean() -> None:
     assert {"class3" in t.line.color for t in (traces[0], traces[2])} == {True}
     assert traces[2].line.dash != "solid"
     assert traces[3].line.dash == "solid"
-    assert (
-        "No report yet" in comparison.overlaid_curves([], "epoch", 300).layout.annotations[0].text
-    )
+    assert "No curves" in comparison.overlaid_curves([], "epoch", 300).layout.annotations[0].text
 
 
 def test_pairs_are_joined_only_where_they_are_pairs() -> None:

@@ -59,12 +59,12 @@ def test_each_latent_has_the_error_of_its_kl() -> None:
     """In the order of the bars, which is not that of the record."""
     kl, se = (0.5, 3.0, 0.01), (0.05, 0.25, 0.002)
     (chart,) = kl_per_latent(record(kl_per_dimension=kl, kl_per_dimension_se=se)).data
-    assert list(chart.customdata) == [2, 1, 3]
-    assert list(chart.error_y.array) == list(chart.error_y.arrayminus) == [0.25, 0.05, 0.002]
-    assert chart.hovertext[0] == "z2: 3.00 ± 0.25 nats"
+    assert list(chart.customdata) == [1, 2, 3]
+    assert list(chart.error_y.array) == list(chart.error_y.arrayminus) == list(se)
+    assert chart.hovertext[1] == "z2: 3.00 ± 0.25 nats"
     (plain,) = kl_per_latent(record(kl_per_dimension=kl)).data
     assert not plain.error_y.array
-    assert kl_per_latent(record()).layout.annotations[0].text == "No KL per dimension yet"
+    assert kl_per_latent(record()).layout.annotations[0].text == "No report has a KL per dimension"
 
 
 def test_scores_are_read_beside_their_dots() -> None:

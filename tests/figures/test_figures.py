@@ -1,5 +1,7 @@
 """Figures say what their records say: values, order, colours by meaning, and what is missing."""
 
+import re
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -232,6 +234,31 @@ def test_crowded_marks_do_not_share_a_place() -> None:
     assert len({note.yshift for note in labels}) == 3
 
 
+@pytest.mark.parametrize("best", [1, 5, 10, 15, 29, 100])
+def test_marks_leave_the_first_value_free(best: int) -> None:
+    record = history()._replace(best_epoch=float(best), marks=((float(best), "β → 4"),))
+    figure = training_curves(record, epochs=100)
+    lines: dict[float, list[tuple[float, float]]] = {}
+    for one in figure.layout.annotations:
+        start = re.match(r"starts at|best: epoch|β →", one.text)
+        if start is None or one.yref not in ("y", "paper"):
+            continue  # of another panel
+        place = 0.01 if start[0] == "starts at" else float(one.x) / 100
+        length = len(one.text) * 6 / 600  # letters of 11 px on a chart 600 px wide
+        line = 0.0 if one.yshift is None else round(-(one.yshift + 2) / 15)
+        left = one.xanchor == "right"
+        lines.setdefault(line, []).append((place - length * left, place + length * (not left)))
+    assert sum(map(len, lines.values())) == 3
+    for spans in lines.values():
+        ends = sorted(spans)
+        assert all(a[1] <= b[0] for a, b in pairwise(ends)), lines
+
+
+def test_a_finished_run_without_reports_promises_no_curves() -> None:
+    text = words(training_curves(Curves({}, (), None, None)))
+    assert text == "No curves: the run has no report"
+
+
 def test_point_posterior_has_no_kl() -> None:
     figure = training_curves(history(point=True))
     assert set(traces(figure)) == {"reconstruction-train", "reconstruction-val"}
@@ -246,18 +273,23 @@ def test_long_series_are_thinned() -> None:
 
 def test_end_labels_do_not_touch() -> None:
     figure = training_curves(history(offset=0.01), quantities=("reconstruction",))
-    last = [note for note in figure.layout.annotations if note.text.endswith((" train", " val"))]
-    assert [note.text for note in last] == ["80.00 train", "80.01 val"]
+    ends = (" train", " validation")
+    last = [note for note in figure.layout.annotations if note.text.endswith(ends)]
+    assert [note.text for note in last] == ["80.00 train", "80.01 validation"]
     assert last[1].yshift - last[0].yshift > 10
 
 
 @pytest.mark.parametrize("dimensions", [1, 2, 20, 128])
-def test_kl_bars_fall_and_keep_their_index(dimensions: int) -> None:
+def test_kl_bars_keep_the_order_of_the_dimensions(dimensions: int) -> None:
+    """A bar that changed its place with its value could not be followed during training."""
     values = np.random.default_rng(4).gamma(0.5, size=dimensions).astype(np.float32)
     figure = kl_bars(values, threshold=0.3)
     bars = figure.data[0]
-    assert (np.diff(bars.y) <= 0).all()
-    np.testing.assert_array_equal(values[bars.customdata - 1], bars.y)
+    np.testing.assert_array_equal(bars.y, values)
+    np.testing.assert_array_equal(bars.customdata, np.arange(1, dimensions + 1))
+    named = dict(zip(figure.layout.xaxis.tickvals, figure.layout.xaxis.ticktext, strict=True))
+    assert named
+    assert all(text == f"z{place + 1}" for place, text in named.items())
     assert bars.marker.color == token("kl")
     assert f"{(values > 0.3).sum()} of {dimensions} above 0.3 nats" in words(figure)
 

@@ -376,6 +376,9 @@ def test_maps_have_common_axes_and_pictures_the_same_examples(
     charts = [drawn(at)[f"compare_map_{run_key(run)}"] for run in runs]
     assert charts[0]["layout"]["xaxis"]["range"] == charts[1]["layout"]["xaxis"]["range"]
     assert charts[0]["layout"]["yaxis"]["range"] == charts[1]["layout"]["yaxis"]["range"]
+    for chart in charts:  # the circles of the prior are round
+        assert [shape["type"] for shape in chart["layout"]["shapes"]] == ["circle", "circle"]
+        assert chart["layout"]["yaxis"]["scaleanchor"] == "x"
     loaded = LoadedRun.of(runs[0])
     wanted = loaded.encode(loaded.subset("test", 1000)).mean
     parts = [np.column_stack([numbers(t["x"]), numbers(t["y"])]) for t in charts[0]["data"]]

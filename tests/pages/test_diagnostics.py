@@ -175,7 +175,7 @@ def test_damage_is_told(damage: str, made: Any, root: Path, open_page: OpenPage)
     if damage == "data":
         assert "The last weights could not be checked." in words(at)
     if damage == "none":
-        assert chart(at)["layout"]["annotations"][0]["text"] == "No report with a KL per latent"
+        assert chart(at)["layout"]["annotations"][0]["text"] == "No report has a KL per latent"
 
 
 def test_the_reference_is_fitted_where_it_is_quick(

@@ -149,6 +149,8 @@ def _resolve(part: Any, side: int) -> Any:
         return [_resolve(value, side) for value in part]
     if isinstance(part, str) and (match := _TOKEN.fullmatch(part)) and match[1] != "classes":
         return _colour(match[1], match[2], side)
+    if isinstance(part, str):  # tokens inside, as in a shadow
+        return _TOKEN.sub(lambda found: COLOURS.get(found[1], (found[0],) * 2)[side], part)
     return part
 
 

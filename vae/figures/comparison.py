@@ -1,10 +1,7 @@
-"""Comparison of runs: overlaid training curves and the rate–distortion plane.
+"""Comparison of runs: overlaid training curves, and colours, numbers and error bars of groups.
 
-The rate is KL(q(z|x) || p(z)), the distortion −E_q[ln p(x|z)]; their sum is −ELBO, so that all
-runs with the same ELBO lie on one falling diagonal (Alemi et al. 2018,
-https://arxiv.org/abs/1711.00464, with β = 1). Colours distinguish configurations; training data
-are solid lines, validation data dashed lines. Nats per example; intervals are 95 % confidence
-intervals of the mean over seeds.
+Colours distinguish configurations; training data are solid lines, validation data dashed lines.
+Nats per example; intervals are 95 % confidence intervals of the mean over seeds.
 """
 
 import math
@@ -16,23 +13,14 @@ import numpy as np
 import plotly.graph_objects as go
 
 from vae.base.numbers import number
-from vae.base.records import Floats
 from vae.base.statistics import Interval
 from vae.experiments.configurations import Line
 from vae.figures.base import Part, axis, decimate, empty_figure, figure, note, span
 from vae.figures.palette import CLASSES, token
 from vae.figures.quantities import PER_EXAMPLE, SPLITS, TERMS, quantity
 
-FEW = 16  # up to so many points have labels
-LONG = 20  # letters of a label at most
-EDGE = 0.8  # share of the points' range beyond which labels stand to the left
-LETTER = 0.01  # width of a letter as a share of the points' range
 POINTS = 1000  # of a curve, after thinning
 GAP = 0.055  # between two panels, as a share of the width
-BESIDE = ("top right", "bottom right", "bottom left", "top left")
-TOUCH = 0.07  # share of the points' range within which two labels would touch
-ROOMY = 0.12  # width of a line's name as a share of the plane
-LINES = 10  # iso-ELBO lines at most
 
 
 def colour(slot: int | None, opacity: float | None = None) -> str:
@@ -59,7 +47,7 @@ def overlaid_curves(lines: Sequence[RunCurve], per: str, height: int) -> go.Figu
     """
     lines = [curve for curve in lines if np.isfinite(curve.line.value).any()]
     if not lines:
-        return empty_figure("No report yet: the curves begin with the first one")
+        return empty_figure("No curves: these runs have no report")
     names = [name for name in TERMS if any(curve.quantity == name for curve in lines)]
     width = (1 - GAP * (len(names) - 1)) / len(names)
     traces, axes, words = [], {}, []
@@ -151,132 +139,6 @@ def _band(curve: RunCurve, where: Part) -> list[Part]:
         "hoverinfo": "skip",
     }
     return [band]
-
-
-class RunPoint(NamedTuple):
-    """A run, or the mean of a configuration over seeds, in the rate–distortion plane."""
-
-    name: str
-    beta: float | None
-    rate: Interval
-    distortion: Interval
-    elbo: float
-    slot: int | None  # None: not selected
-
-
-def rate_distortion(points: Sequence[RunPoint], height: int) -> go.Figure:
-    """The rate–distortion plane: rate on x, distortion on y, with lines of equal −ELBO.
-
-    A point is labelled with its β, or with its name where another point has the same β.
-    """
-    if not points:
-        return empty_figure("No run here has a KL and a reconstruction yet")
-    x = span(_ends([point.rate for point in points]), 0.12)
-    y = span(_ends([point.distortion for point in points]), 0.12)
-    x = [max(-0.02 * x[1], x[0]), x[1]]  # a rate is never negative
-    lines, names = _diagonals(x, y)
-    words = _texts(points)
-    all_ = list(zip(points, words, _beside(points, words), strict=True))
-    grey = [one for one in all_ if one[0].slot is None]
-    traces = [lines] + [_points([one]) for one in all_ if one[0].slot is not None]
-    if grey:
-        traces.insert(1, _points(grey, labelled=len(points) <= FEW))
-    return figure(
-        traces,
-        xaxis=axis("rate = KL, nats per example", range=x, showgrid=False),
-        yaxis=axis("distortion = reconstruction, nats per example", range=y, showgrid=False),
-        annotations=names,
-        height=height,
-        hovermode="closest",
-        dragmode="zoom",
-        margin={"l": 64, "r": 74, "t": 12, "b": 46},
-    )
-
-
-def _ends(intervals: Sequence[Interval]) -> Floats:
-    """Means and ends of the intervals, for the range of an axis."""
-    ends = [(one.mean, one.low, one.high) for one in intervals]
-    values: Floats = np.array(ends, np.float32).ravel()
-    return values
-
-
-def iso_elbo_values(low: float, high: float) -> list[float]:
-    """At most ten round, evenly spaced values of −ELBO between `low` and `high`."""
-    rough = (high - low) / LINES or 1.0
-    size = 10.0 ** math.floor(math.log10(rough))
-    step = next(size * k for k in (1, 2, 5, 10) if size * k >= rough)
-    return [k * step for k in range(math.ceil(low / step), math.floor(high / step) + 1)]
-
-
-def _diagonals(x: list[float], y: list[float]) -> tuple[Part, list[Part]]:
-    """Lines of equal rate + distortion, with their names where they leave the plane."""
-    across: list[float | None] = []
-    up: list[float | None] = []
-    names = []
-    for total in iso_elbo_values(x[0] + y[0], x[1] + y[1]):
-        left, right = max(x[0], total - y[1]), min(x[1], total - y[0])
-        if right <= left + ROOMY * (x[1] - x[0]):
-            continue  # no room for its name
-        across += [left, right, None]
-        up += [total - left, total - right, None]
-        end = {"x": right, "y": total - right, "xref": "x", "yref": "y", "xanchor": "left"}
-        place = {"xshift": 3} if right == x[1] else {"yanchor": "bottom"}
-        text = f"−ELBO {total:g}".replace("-", "−")
-        names.append(note(text, **{**end, **place}, font={"size": 11, "color": token("prior")}))
-    ink = {"color": token("prior", 0.5), "width": 1, "dash": "dot"}
-    line: Part = {"type": "scatter", "mode": "lines", "x": across, "y": up, "line": ink}
-    return line | {"hoverinfo": "skip", "name": "−ELBO"}, names
-
-
-def _points(named: Sequence[tuple[RunPoint, str, str]], labelled: bool = True) -> Part:
-    """Points of one colour, with labels beside them if `labelled`."""
-    points = [point for point, _, _ in named]
-    slot = points[0].slot
-    return {
-        "type": "scatter",
-        "mode": "markers+text" if labelled else "markers",
-        "x": np.array([point.rate.mean for point in points], np.float32),
-        "y": np.array([point.distortion.mean for point in points], np.float32),
-        "text": [words for _, words, _ in named],
-        "textposition": [place for _, _, place in named],
-        "textfont": {"size": 12, "color": colour(slot)},
-        "marker": {"size": 7 if slot is None else 11, "color": colour(slot)},
-        "error_x": whisker([point.rate for point in points], slot),
-        "error_y": whisker([point.distortion for point in points], slot),
-        "name": "not selected" if slot is None else points[0].name,
-        "hovertext": [_hover(point) for point in points],
-        "hovertemplate": "%{hovertext}<extra></extra>",
-    }
-
-
-def _beside(points: Sequence[RunPoint], words: Sequence[str]) -> list[str]:
-    """The place of each label beside its point, so that labels of near points do not touch."""
-    x, y = np.array([(point.rate.mean, point.distortion.mean) for point in points]).T
-    apart = [abs(ends - ends[:, None]) / (np.ptp(ends) or 1) for ends in (x, y)]
-    wide = max(TOUCH, LETTER * max(map(len, words)))
-    near = (apart[0] < wide) & (apart[1] < TOUCH)
-    above = (near & (y > y[:, None])).sum(1)
-    late = x > x.min() + EDGE * np.ptp(x)  # labels to the right would leave the plane
-    sides = [BESIDE[k % len(BESIDE)] for k in above]
-    return [s.replace("right", "left") if end else s for s, end in zip(sides, late, strict=True)]
-
-
-def _texts(points: Sequence[RunPoint]) -> list[str]:
-    """The label of each point: its β where that is unique, else its name."""
-    betas = [point.beta for point in points]
-    return [
-        f"  β {point.beta:g}  "
-        if point.beta is not None and betas.count(point.beta) == 1
-        else f"  {point.name if len(point.name) <= LONG else f'{point.name[: LONG - 1]}…'}  "
-        for point in points
-    ]
-
-
-def _hover(point: RunPoint) -> str:
-    """The text on hover."""
-    name = f"<b>{point.name}</b>" + (f"<br>β {point.beta:g}" if point.beta is not None else "")
-    lines = [name, f"rate {nats(point.rate)}", f"distortion {nats(point.distortion)}"]
-    return "<br>".join([*lines, f"−ELBO {number(-point.elbo)} nats"])
 
 
 def nats(one: Interval) -> str:

@@ -65,24 +65,21 @@ def bound_bars(record: Evaluation) -> go.Figure:
 
 
 def kl_per_latent(record: Evaluation) -> go.Figure:
-    """KL of each latent, the largest first, with one standard error on each side."""
+    """KL of each latent, with one standard error on each side."""
     values, errors = record.get("kl_per_dimension"), record.get("kl_per_dimension_se")
     chart = kl_bars(None if values is None else np.array(values, np.float32))
     if values is None or errors is None:
         return chart
     (bars,) = chart.data
-    order = bars.customdata - 1
-    labels = [with_error(values[d], errors[d]) for d in order]
-    bars.error_y = _whisker(1.0, 1.0, 1.2, 4) | {
-        "array": np.array(errors)[order],
-        "arrayminus": np.array(errors)[order],
-    }
+    labels = [with_error(value, se) for value, se in zip(values, errors, strict=True)]
+    ends = {"array": np.array(errors), "arrayminus": np.array(errors)}
+    bars.error_y = _whisker(1.0, 1.0, 1.2, 4) | ends
     if bars.texttemplate:  # above the error bar, not across it
         bars.texttemplate = None
-        for place, d in enumerate(order):
-            top = {"x": place, "y": values[d] + errors[d], "xref": "x", "yref": "y"}
-            chart.add_annotation(note(labels[place][0], **top, yanchor="bottom"))
-    bars.hovertext = [f"z{d + 1}: {v} ± {e} nats" for d, (v, e) in zip(order, labels, strict=True)]
+        for d, (label, _) in enumerate(labels):
+            top = {"x": d, "y": values[d] + errors[d], "xref": "x", "yref": "y"}
+            chart.add_annotation(note(label, **top, yanchor="bottom"))
+    bars.hovertext = [f"z{d + 1}: {v} ± {e} nats" for d, (v, e) in enumerate(labels)]
     bars.hovertemplate = "%{hovertext} (one standard error)<extra></extra>"
     return chart
 

@@ -1,5 +1,7 @@
 """Event marks on the time axis: the best epoch and every live change of a hyperparameter."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from vae.base.records import Curves, Floats
@@ -7,7 +9,10 @@ from vae.figures.base import Part, note
 from vae.figures.palette import token
 
 _LINE = 15  # px between two lines of labels
+_MOST = 5  # lines of labels
 _LETTER = 0.012  # share of the chart's width that a letter takes
+
+Span = tuple[float, float]  # the ends of a label, as shares of the chart's width
 
 
 def in_unit(record: Curves, epochs: Floats, per: str) -> Floats:
@@ -18,13 +23,18 @@ def in_unit(record: Curves, epochs: Floats, per: str) -> Floats:
     return epochs * np.float32(longest.step[-1] / longest.epoch[-1])
 
 
+def text_width(text: str) -> float:
+    """The share of the chart's width that a label takes."""
+    return _LETTER * len(text) + 0.01
+
+
 def marks(
-    record: Curves, per: str, end: float | None, first_row: bool
+    record: Curves, per: str, end: float | None, taken: Sequence[Span] = ()
 ) -> tuple[list[Part], list[Part]]:
     """Vertical lines through all panels and their labels, for the best epoch and live changes.
 
-    `per` is the unit of the time axis and `end` its planned end. With `first_row` the first line
-    of labels is occupied by other text.
+    `per` is the unit of the time axis and `end` its planned end. `taken` are the parts of the
+    first line of labels with other text. A label without room in five lines is left out.
     """
     found = [(epoch, label, "solid") for epoch, label in record.marks]
     if record.best_epoch is not None:
@@ -34,28 +44,42 @@ def marks(
     found.sort(key=lambda mark: mark[0])
     x = in_unit(record, np.array([epoch for epoch, _, _ in found], np.float32), per).tolist()
     width = end or _last(record, per) or 1.0
-    shapes, labels = [], []
-    free = [np.inf if first_row else -1.0, -1.0, -1.0]  # where each line of labels ends, in widths
-    for place, (_, label, dash) in zip(x, found, strict=True):
-        line = {"color": token("muted", 0.6), "width": 1, "dash": dash}
-        ends = {"x0": place, "x1": place, "yref": "paper", "y0": 0, "y1": 1}
-        shapes.append({"type": "line", "layer": "below", "line": line, **ends})
-        start, length = place / width, _LETTER * len(label) + 0.01
-        row, left = _row(free, start), start + length > 1
-        free[row] = start if left else start + length
-        labels.append(_label(place, label, row, left))
-    return shapes, labels
+    shapes = [_vertical(place, dash) for place, (_, _, dash) in zip(x, found, strict=True)]
+    named = [(place, label) for place, (_, label, _) in zip(x, found, strict=True)]
+    return shapes, _labels(named, width, taken)
+
+
+def _vertical(place: float, dash: str) -> Part:
+    """The vertical line of a mark, through all panels."""
+    line = {"color": token("muted", 0.6), "width": 1, "dash": dash}
+    ends = {"x0": place, "x1": place, "yref": "paper", "y0": 0, "y1": 1}
+    return {"type": "line", "layer": "below", "line": line, **ends}
+
+
+def _labels(named: Sequence[tuple[float, str]], width: float, taken: Sequence[Span]) -> list[Part]:
+    """Labels, each on the first line where it touches no other, to the left at the chart's end."""
+    lines: list[list[Span]] = [list(taken), *([] for _ in range(_MOST - 1))]
+    labels = []
+    for place, label in named:
+        start, length = place / width, text_width(label)
+        left = start + length > 1
+        ends = (start - length, start) if left else (start, start + length)
+        row = next((k for k, others in enumerate(lines) if _free(ends, others)), None)
+        if row is not None:
+            lines[row].append(ends)
+            labels.append(_label(place, label, row, left))
+    return labels
+
+
+def _free(ends: Span, others: Sequence[Span]) -> bool:
+    """Whether a label touches none of the others on its line."""
+    return all(ends[1] <= low or high <= ends[0] for low, high in others)
 
 
 def _last(record: Curves, per: str) -> float:
     """The last time of any curve, in the unit of the time axis."""
     last = max(float(curve.epoch[-1]) for curve in record.curves.values() if len(curve.epoch))
     return float(in_unit(record, np.array([last], np.float32), per)[0])
-
-
-def _row(free: list[float], start: float) -> int:
-    """The first line of labels that is free from `start` on, else the one that ends first."""
-    return next((row for row, end in enumerate(free) if end <= start), int(np.argmin(free)))
 
 
 def _label(place: float, text: str, row: int, left: bool) -> Part:

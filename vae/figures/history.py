@@ -15,11 +15,11 @@ from vae.base.numbers import number
 from vae.base.records import Curves
 from vae.figures.base import Part, axis, empty_figure, figure, note
 from vae.figures.curve_panels import Panel, Range, curve_panels, value_range
-from vae.figures.event_marks import in_unit, marks
+from vae.figures.event_marks import in_unit, marks, text_width
 from vae.figures.palette import token
 from vae.figures.quantities import NATS, PER_EXAMPLE, SPLITS, TERMS, quantity
 
-TOP, BOTTOM, LEFT, RIGHT = 24, 42, 60, 86  # px around the panels
+TOP, BOTTOM, LEFT, RIGHT = 24, 42, 60, 106  # px around the panels
 LINE = 14  # px, height of a line of small text
 SPARSE = {"train": 1, "val": 60}  # up to so many points have markers
 
@@ -44,7 +44,7 @@ def training_curves(
     if per not in ("epoch", "step"):
         raise ValueError(f"Unknown time axis {per!r}; one of 'epoch', 'step'.")
     if not any(len(curve.value) for curve in record.curves.values()):
-        return empty_figure("The curves begin with the first steps of training")
+        return empty_figure("No curves: the run has no report")
     room = height - TOP - BOTTOM
     panels = curve_panels(record, quantities, per, room, kl_note)
     if not panels:
@@ -52,8 +52,9 @@ def training_curves(
     present = {panel.name for panel in panels}
     missing = [name for name in ("kl", "elbo") if name in quantities and name not in present]
     end = _end(record, epochs, per)
-    shapes, labels = marks(record, per, end, first_row=bool(missing))
     traces, notes, layout = _drawn(panels, log, per, room)
+    taken = [(0.0, 1.0)] if missing else _starts(panels[0], log)
+    shapes, labels = marks(record, per, end, taken)
     return figure(
         traces,
         xaxis=_time_axis(per, end, f"y{len(panels)}" if len(panels) > 1 else "y"),
@@ -170,6 +171,12 @@ def _first(panel: Panel, limits: Range, ref: str) -> list[Part]:
     return [note(f"starts at {number(first)}", **where, font=small)]
 
 
+def _starts(panel: Panel, log: bool) -> list[tuple[float, float]]:
+    """The part of the first line of labels with the first value of the uppermost panel."""
+    found = _first(panel, value_range(panel, log and panel.name != "elbo"), "y")
+    return [(0.0, 0.02 + text_width(one["text"])) for one in found if one["yanchor"] == "top"]
+
+
 def _latest(panel: Panel, limits: Range, ref: str) -> list[Part]:
     """The latest value of each curve beside its end, pushed apart where two would touch."""
     last = {s: float(c.value[np.isfinite(c.value)][-1]) for s, c in panel.curves.items()}
@@ -182,7 +189,7 @@ def _latest(panel: Panel, limits: Range, ref: str) -> list[Part]:
         shift[lower] = -shift[upper]
     font = {"size": 11, "color": panel.quantity.ink}
     where = {"x": 1, "xanchor": "left", "xshift": 5, "yanchor": "middle", "yref": ref}
-    words = {s: f"{number(v)} {s}" if len(last) == 2 else number(v) for s, v in last.items()}
+    words = {s: number(v) + f" {SPLITS[s]}" * (len(last) == 2) for s, v in last.items()}
     return [note(words[s], **where, y=place[s], yshift=shift[s], font=font) for s in last]
 
 

@@ -26,7 +26,9 @@ _MUTED = {"size": SMALL, "color": token("muted")}
 
 
 def kl_heatmap(
-    reports: Iterable[Mapping[str, Any]], latents: int, missing: str = "No KL per latent yet"
+    reports: Iterable[Mapping[str, Any]],
+    latents: int,
+    missing: str = "No report has a KL per latent",
 ) -> go.Figure:
     """KL of Z = `latents` latents over training; the sentence `missing` if there is none."""
     epoch, kl = kl_history(reports, latents)

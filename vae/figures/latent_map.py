@@ -9,11 +9,12 @@ import plotly.graph_objects as go
 
 from vae.base.records import Hue, Ints, LatentMap
 from vae.figures.base import SEQUENTIAL, Part, axis, empty_figure, figure, note, span
+from vae.figures.class_labels import class_labels
 from vae.figures.palette import CLASS_SCALE, CLASSES, token
 
 PLACE = 148  # pixels right of the map, for the legend and the decoded picture
 _SEPARATE = 12  # up to so many classes have a trace each, which the legend can hide
-_RING = 2.0  # sigma of the outer circle of the prior
+RINGS = (1.0, 2.0)  # sigma of the circles of the prior
 
 
 def trace_rows(record: LatentMap) -> list[Ints]:
@@ -51,10 +52,12 @@ def latent_scatter(record: LatentMap, selected: Ints | None = None) -> go.Figure
             ).tolist()
             trace["unselected"] = {"marker": {"opacity": 0.08}}
     shapes, labels = _rings() if record.rings else ([], [])
-    least = _RING * 1.2 if record.rings else 0.0
+    least = RINGS[-1] * 1.2 if record.rings else 0.0
     x, y = (span(record.points[:, k], 0.04, least) for k in (0, 1))
     ratio = (x[1] - x[0]) / (y[1] - y[0])
     equal = {"scaleanchor": "x"} if record.rings or 0.3 < ratio < 3.3 else {}
+    radii = RINGS if record.rings else ()
+    labels += class_labels(record.points, record.hue, x, y, bool(equal), radii)
     return figure(
         traces,
         xaxis=axis(record.axes[0], range=x),
@@ -163,7 +166,7 @@ def _rings() -> tuple[list[Part], list[Part]]:
     """Labelled circles at 1 and 2 sigma of the standard normal prior."""
     shapes: list[Part] = []
     labels: list[Part] = []
-    for sigma in (1.0, _RING):
+    for sigma in RINGS:
         line = {"color": token("prior"), "width": 1.2, "dash": "dot"}
         ends = {"x0": -sigma, "y0": -sigma, "x1": sigma, "y1": sigma}
         shapes.append({"type": "circle", "layer": "above", "line": line, **ends})

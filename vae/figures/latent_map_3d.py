@@ -73,7 +73,7 @@ def latent_scatter_3d(record: LatentMap3D) -> go.Figure:
         "hovermode": "closest",
     }
     legend = {"legend": flat.layout.legend.to_plotly_json()} if flat.layout.showlegend else {}
-    margin = {"l": 0, "r": PLACE, "t": 36, "b": 0}
+    margin = {"l": 0, "r": PLACE, "t": 12, "b": 0}
     return figure(traces, scene=scene, margin=margin, showlegend=bool(legend), **legend)
 
 

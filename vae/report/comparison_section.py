@@ -16,6 +16,7 @@ from vae.experiments.configurations import Entry, Fold, line, mean_line
 from vae.figures import comparison
 from vae.figures.palette import CLASSES
 from vae.figures.quantities import TERMS
+from vae.figures.rate_distortion import RunPoint, rate_distortion
 from vae.report.html import Page, dot, section, table
 
 Reports = Mapping[str, Sequence[Mapping[str, Any]]]  # name of a run → its reports
@@ -118,7 +119,7 @@ def planes(page: Page, group: Group, entries: Sequence[Entry]) -> str:
             folds = configurations.fold(known)
             names = dict(zip((f.key for f in group.folds), group.names, strict=True))
             spots = [_spot(f, escape(names.get(f.key, f.key)), group.slot(f)) for f in folds]
-            chart = page.chart(comparison.rate_distortion(spots, PLANE), plane.label, PLANE)
+            chart = page.chart(rate_distortion(spots, PLANE), plane.label, PLANE)
             parts.append(f"<h3>{escape(plane.label)}</h3>{chart}")
     told = (
         "Best weights on validation data. On a dotted line rate + distortion, −ELBO, is "
@@ -127,15 +128,13 @@ def planes(page: Page, group: Group, entries: Sequence[Entry]) -> str:
     return section("Rate–distortion plane", *parts, about=told) if parts else ""
 
 
-def _spot(fold: Fold, name: str, slot: int | None) -> comparison.RunPoint:
+def _spot(fold: Fold, name: str, slot: int | None) -> RunPoint:
     rate, distortion = (
         interval(list(by_seed((run.seed, getattr(run.val, term)) for run in fold.runs).values()))
         for term in ("kl", "reconstruction")
     )
     elbo = -(rate.mean + distortion.mean)
-    return comparison.RunPoint(
-        name, fold.runs[0].settings.get("beta"), rate, distortion, elbo, slot
-    )
+    return RunPoint(name, fold.runs[0].settings.get("beta"), rate, distortion, elbo, slot)
 
 
 def verdicts(group: Group) -> str:

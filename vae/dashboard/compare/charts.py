@@ -21,6 +21,7 @@ from vae.experiments.configurations import Entry, Figures, Fold, line, mean_line
 from vae.figures import comparison
 from vae.figures.palette import CLASSES
 from vae.figures.quantities import SPLITS, TERMS
+from vae.figures.rate_distortion import RunPoint, rate_distortion
 from vae.runs import Run
 from vae.runs.result_keys import run_key
 
@@ -125,7 +126,7 @@ def plane(visible: Sequence[Entry], selected: Sequence[Entry]) -> None:
         st.markdown(_plane_title(len(shown), len(group), len(known)), help=HELP["rd"])
         spots = [_spot(fold, name, own.get(fold.key), source) for fold, name in all_]
         plot(
-            comparison.rate_distortion(spots, HEIGHT),
+            rate_distortion(spots, HEIGHT),
             key="compare_plane_chart",
             revision=f"{label} {source} {folding}",
             height=HEIGHT,
@@ -151,16 +152,14 @@ def called(shown: Sequence[Entry], folding: bool) -> list[tuple[Fold, str]]:
     return list(zip(folds, configurations.labels(folds), strict=True))
 
 
-def _spot(fold: Fold, name: str, slot: int | None, source: str) -> comparison.RunPoint:
+def _spot(fold: Fold, name: str, slot: int | None, source: str) -> RunPoint:
     found = [(run.seed, of(run, source)) for run in fold.runs]
     rate, distortion = (
         interval(list(by_seed((seed, getattr(f, term)) for seed, f in found).values()))
         for term in ("kl", "reconstruction")
     )
     elbo = -(rate.mean + distortion.mean)
-    return comparison.RunPoint(
-        name, fold.runs[0].settings.get("beta"), rate, distortion, elbo, slot
-    )
+    return RunPoint(name, fold.runs[0].settings.get("beta"), rate, distortion, elbo, slot)
 
 
 def curves(selected: Sequence[Entry]) -> None:

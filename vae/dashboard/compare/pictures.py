@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from html import escape
 
 import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 
 from vae.analysis.encoding import by_kl, fitted_sample, prior_sample
 from vae.analysis.latent_map import class_hue, latent_map
 from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.projections import LEAST, PROJECTIONS, default_projection, project
-from vae.base.records import Encoding, Floats, Ints, Projection
+from vae.base.records import Encoding, Floats, Ints, LatentMap, Projection
 from vae.dashboard import server
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import cache, html_grid, widgets
@@ -75,11 +76,14 @@ def maps(selected: Sequence[Entry], titles: dict[str, str]) -> None:
     seen = [_encoded(one) for one in loaded]
     placed = [_projection(*pair, how) for pair in zip(loaded, seen, strict=True)]
     ends = [span(np.concatenate([p.points[:, k] for p in placed]), 0.06, 2.4) for k in (0, 1)]
-    for one, encoding, at, column in zip(
-        loaded, seen, placed, st.columns(max(2, len(loaded))), strict=False
-    ):
+    records = [_record(*both) for both in zip(loaded, seen, placed, strict=True)]
+    scale = "x" if any(record.rings for record in records) else None
+    for one, record, column in zip(loaded, records, st.columns(max(2, len(loaded))), strict=False):
+        chart = latent_scatter(record)
+        chart.update_layout(showlegend=False, margin={"l": 48, "r": 6, "t": 8, "b": 40})
+        chart.update_xaxes(range=ends[0]).update_yaxes(range=ends[1], scaleanchor=scale)
         with column:
-            _map(one, encoding, at, ends, how, titles[one.run.name])
+            _map(one, record, chart, f"{how} {ends}", titles[one.run.name])
     hues = {tuple(o.data.classes) for o in loaded if 0 < len(o.data.classes) <= CLASSES}
     if len(hues) == 1:
         st.html(_legend(hues.pop()))
@@ -114,25 +118,18 @@ def _projection(loaded: LoadedRun, encoding: Encoding, name: str) -> Projection:
     )
 
 
-def _map(
-    loaded: LoadedRun,
-    encoding: Encoding,
-    placed: Projection,
-    ends: Sequence[list[float]],
-    how: str,
-    title: str,
-) -> None:
+def _record(loaded: LoadedRun, encoding: Encoding, placed: Projection) -> LatentMap:
     labels, index = loaded.data.labels, encoding.index
     hue = class_hue(None if labels is None else labels[index], loaded.data.classes)
-    record = latent_map(placed, index, hue, len(index), has_rings(loaded.run))
-    chart = latent_scatter(record)
-    chart.update_layout(showlegend=False, margin={"l": 48, "r": 6, "t": 8, "b": 40})
-    chart.update_xaxes(range=ends[0]).update_yaxes(range=ends[1], scaleanchor=None)
+    return latent_map(placed, index, hue, len(index), has_rings(loaded.run))
+
+
+def _map(loaded: LoadedRun, record: LatentMap, chart: go.Figure, view: str, title: str) -> None:
     st.markdown(f"**{title}**")
     plot(
         chart,
         key=f"compare_map_{run_key(loaded.run)}",
-        revision=f"{run_key(loaded.run)} {how} {ends}",
+        revision=f"{run_key(loaded.run)} {view}",
         height=HEIGHT,
         index=trace_rows(record),
         tiles=pattern(loaded.run) if loaded.data.is_image else None,

@@ -66,7 +66,7 @@ def diagnostics(run: Run) -> None:
 def _strip(run: Run) -> None:
     st.markdown("##### KL of each latent over training", help=STRIP)
     config = run.config
-    why = "No report with a KL per latent"
+    why = "No report has a KL per latent"
     if not config.kl_per_dimension:
         why = f"A {config.posterior} posterior with a {config.prior} prior has no KL per latent"
     chart = kl_heatmap(run.reports(), config.latent_dim, why)

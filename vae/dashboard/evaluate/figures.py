@@ -117,7 +117,7 @@ def _latents_chart(result: SavedEvaluation) -> None:
         key="evaluate_kl",
         revision=result.path.stem,
         height=KL_HEIGHT,
-        label="KL per latent in nats per example, the largest first",
+        label="KL per latent in nats per example",
     )
 
 

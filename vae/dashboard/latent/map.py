@@ -152,9 +152,12 @@ def _tools(context: MapContext, box: Box) -> tuple[HoverDecoder | None, Toolbar,
 
 def _set_axes(figure: go.Figure, context: MapContext) -> Box:
     """Make the axes square, or constant while points move; return the visible part of the map."""
-    figure.update_layout(dragmode="lasso", margin_t=36)
+    figure.update_layout(dragmode="lasso", margin_t=12)
+    row = PROJECTIONS[context.request.projection]
     if context.single:
         figure.layout.yaxis.scaleanchor = None  # counts against a latent
+    elif has_rings(context.loaded.run) and row.linear and not row.labelled:
+        figure.layout.yaxis.scaleanchor = "x"  # contours of the prior are circles
     axes = (figure.layout.xaxis, figure.layout.yaxis)
     if context.request.following:
         for axis in axes:

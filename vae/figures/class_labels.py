@@ -1,0 +1,79 @@
+"""Names of the classes on a latent map, so that colours need not tell the classes apart alone.
+
+A name stands in the densest part of its class, with a halo in the colour of the page. Names cover
+neither each other nor the labels of the prior's circles; a class without room has no name.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from vae.base.records import Floats, Hue
+from vae.figures.base import Part, note
+from vae.figures.labels import LINE, Box, in_pixels, place_labels
+from vae.figures.palette import token
+
+MOST = 30  # classes with names, at most
+SMALLEST = 300.0  # px, side of the smallest map that has names
+BOLD = 7.5  # px, width of a letter
+SIDES = [  # of a name around the middle of its class, in half widths and half heights
+    *((0.0, b) for b in (0, 2, -2)),
+    *((a, b) for b in (0.0, 2.0, -2.0) for a in (1.0, -1.0)),
+    *((0.0, b) for b in (4, -4)),
+]
+_EDGES = [(-1, 0), (1, 0), (0, -1), (0, 1)]
+HALO = ", ".join(f"{x}px {y}px 1px {token('background')}" for x, y in _EDGES) + (
+    f", 0 0 4px {token('background')}"
+)
+
+
+def class_labels(
+    points: Floats,
+    hue: Hue | None,
+    x: Sequence[float],
+    y: Sequence[float],
+    equal: bool,
+    rings: Sequence[float] = (),
+) -> list[Part]:
+    """Annotations with the class names of points (N, 2), the largest classes first.
+
+    `x` and `y` are the ranges of the axes, which have one scale if `equal`. `rings` are the radii
+    of the prior's circles, which have a label each.
+    """
+    if hue is None or not 0 < len(hue.classes) <= MOST:
+        return []
+    counts = {k: int((hue.values == k).sum()) for k in range(len(hue.classes))}
+    order = sorted((k for k, count in counts.items() if count), key=lambda k: -counts[k])
+    if not order:
+        return []
+    middles = np.stack([middle(points[hue.values == k]) for k in order])
+    sides = np.array([x[1] - x[0], y[1] - y[0]])
+    size = SMALLEST * sides / (sides.max() if equal else sides)
+    widths = [BOLD * len(hue.classes[k]) for k in order]
+    marked = in_pixels(np.array([(0, -radius) for radius in rings]).reshape(-1, 2), x, y, size)
+    taken = [Box.around(a, b - LINE / 2, 2 * BOLD, LINE) for a, b in marked.tolist()]
+    places = place_labels(
+        in_pixels(middles, x, y, size), widths, SIDES, 0, taken, Box(0, 0, *size.tolist())
+    )
+    return [
+        _label(hue.classes[k], at, width, SIDES[side])
+        for k, at, width, side in zip(order, middles.tolist(), widths, places, strict=True)
+        if side is not None
+    ]
+
+
+def middle(points: Floats) -> Floats:
+    """A place in the densest part of points (N, 2): the median of the half nearest to the median,
+    three times."""
+    centre: Floats = np.median(points, axis=0)
+    for _ in range(3):
+        far = np.linalg.norm(points - centre, axis=1)
+        centre = np.median(points[far <= np.median(far)], axis=0)
+    return centre
+
+
+def _label(name: str, at: Sequence[float], width: float, side: tuple[float, float]) -> Part:
+    """The name of a class; the name of its trace hides it with the trace."""
+    font = {"size": 12, "color": token("text"), "weight": 600, "shadow": HALO}
+    shift = {"xshift": side[0] * width / 2, "yshift": side[1] * LINE / 2}
+    return note(name, x=at[0], y=at[1], xref="x", yref="y", font=font, name=name, **shift)
