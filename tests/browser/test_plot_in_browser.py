@@ -415,6 +415,8 @@ def test_the_picture_is_saved_here(demo: Callable[..., Page], tmp_path: Path) ->
     page.locator(CHART).hover()
     titles = page.locator(".modebar-btn").evaluate_all("all => all.map(b => b.dataset.title)")
     assert titles == ["Zoom", "Pan", "Reset view", "Download as PNG"]
+    bar, plot = (page.locator(name).first.bounding_box() for name in (".modebar", ".main-svg"))
+    assert bar["y"] + bar["height"] <= plot["y"] + 0.5  # it covers nothing
     with page.expect_download() as download:
         page.locator("[data-title='Download as PNG']").click()
     download.value.save_as(tmp_path / "curves.png")
@@ -426,4 +428,9 @@ def test_content_that_the_server_has_dropped_is_served_again(demo: Callable[...,
     expect(page.get_by_text("run 2")).to_be_visible()
     box = page.locator(".nsewdrag").bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    picture = page.locator(".vae-plot-place canvas")
     expect(page.locator(".vae-plot-place")).to_contain_text("covered: denser than 50 %")
+    over = picture.bounding_box()
+    page.mouse.move(2, 2)
+    expect(page.locator(".vae-plot-place")).not_to_contain_text("covered")
+    assert picture.bounding_box() == over  # the picture stays where it is

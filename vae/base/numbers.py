@@ -40,8 +40,8 @@ def plain(value: float) -> str:
 
 
 def evenly(values: Sequence[float], most: int = 3) -> list[str]:
-    """Return the positions of a path as text, all with as many decimal places as tell them
-    exactly, such as 0.125 for eighths; with two places if more than `most` were needed."""
+    """Return the positions of a path as text, all with the fewest decimal places that are exact,
+    such as 0.125 for eighths; with two places if more than `most` were needed."""
     for places in range(most + 1):
         if all(abs(value - round(value, places)) < 1e-5 for value in map(float, values)):
             return [fixed(value, places) for value in values]

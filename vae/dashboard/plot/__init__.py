@@ -17,7 +17,8 @@ browser loads the files that `routes` serves: Plotly itself, from its Python pac
 modules of this folder: plot.js (the chart), library.js (loads Plotly), select.js (clicks and
 selections), tip.js and near.js (the card beside the pointer), tools.js (tool bar and keys),
 rows.js (sets of rows), view.js (the stored view), theme.js (colours, inserted here), decode.js
-(the blend under the pointer), space.js (three dimensions).
+(the blend under the pointer), space.js (three dimensions). plot.css is their style; a strip above
+the plot is reserved for the tool bar.
 """
 
 import base64
@@ -45,10 +46,19 @@ Rows = NDArray[np.int64]
 
 _HERE = Path(__file__).parent
 _PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
-_MODULES = {
-    name: (_HERE / name).read_text("utf-8").replace("__COLOURS__", json.dumps(COLOURS))
-    for name in sorted(path.name for path in _HERE.glob("*.js"))
-}
+_TOOLS = 22  # px above the plot, for the tool bar alone
+_FILLED = {"__COLOURS__": json.dumps(COLOURS), "__TOOLS__": str(_TOOLS)}
+
+
+def _filled(name: str) -> str:
+    """The source of a module or style sheet with the values of Python in place."""
+    source = (_HERE / name).read_text("utf-8")
+    for place, value in _FILLED.items():
+        source = source.replace(place, value)
+    return source
+
+
+_MODULES = {name: _filled(name) for name in sorted(path.name for path in _HERE.glob("*.js"))}
 _VERSION = hashlib.sha256("".join(_MODULES.values()).encode()).hexdigest()[:12]
 # Addresses contain the version, so a browser may keep the files for good.
 _MODULES_AT = f"/vae/plot/{_VERSION}/"
@@ -67,27 +77,7 @@ _HTML = """<div class="vae-plot" role="figure" tabindex="0"><div class="vae-plot
 <div class="vae-plot-tip" aria-hidden="true"><img alt=""><span></span></div>
 <div class="vae-plot-place"><b>Decoded here</b><canvas></canvas><span></span><span></span></div>
 </div>"""
-_CSS = """
-.vae-plot { position: relative; width: 100%; border-radius: var(--st-base-radius, 6px); }
-.vae-plot:focus { outline: none; }
-.vae-plot:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 2px; }
-.vae-plot-tip { display: none; position: absolute; left: 0; top: 0; z-index: 1002; padding: 4px;
-  pointer-events: none; text-align: center; font: 12px var(--st-font); max-width: 14rem;
-  color: var(--st-text-color); background: var(--st-background-color);
-  border: 1px solid var(--st-border-color); border-radius: var(--st-base-radius, 6px); }
-.vae-plot-tip img { display: block; width: 104px; height: 104px; margin: 0 auto 2px;
-  object-fit: contain; image-rendering: pixelated; }
-.vae-plot-tip span { white-space: pre-line; }
-.vae-plot-place { display: none; position: absolute; right: 0; bottom: 44px; width: 132px;
-  pointer-events: none; font: 12px var(--st-font); font-variant-numeric: tabular-nums; }
-.vae-plot-place b { font-weight: 600; }
-.vae-plot-place canvas { margin: 4px 0; image-rendering: pixelated;
-  outline: 1px solid var(--st-border-color); }
-.vae-plot-place span { display: block; white-space: pre-line; line-height: 1.35; }
-/* Plotly fills the button that is on with a near-white of its own, unreadable in the dark. */
-.vae-plot .updatemenu-item-rect[style*="244, 250, 255"] {
-  fill: var(--st-secondary-background-color) !important; }
-"""
+_CSS = _filled("plot.css")
 _LAY = _JS.replace(".mount(component)", ".lay(component)")
 # Isolated styles would keep Plotly's own style sheet from reaching the chart.
 _component = st.components.v2.component(
@@ -139,7 +129,7 @@ def plot(
         key: name of the chart, constant over updates and unique on the page.
         revision: name of the view (run and projection); a new one resets zoom and selection.
         label: one sentence about the chart, for screen readers.
-        height: in pixels.
+        height: in pixels, with the tool bar above the plot.
         index: for every trace, the row of the data set of each of its points; by default a point's
             number in its trace.
         tiles: address of the picture of row i, such as "vae/tile/RUN/KEY/{i}.png"; if no picture

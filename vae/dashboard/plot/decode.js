@@ -36,18 +36,18 @@ export async function learn(chart, decode) {    // fetch the content that `decod
   if (!decode) return;
   const canvas = card.querySelector('canvas');
   canvas.style.display = decode.tiles ? 'block' : 'none';
-  blank(chart, decode);
-  if (!decode.tiles) return;
+  if (!decode.tiles) return blank(chart, decode);
   const picture = decode.kind === 'picture';
+  const [width, height] = picture ? [decode.width, decode.height] : [SIZE, SIZE];
+  Object.assign(canvas, { width, height });     // before the tiles arrive: the card keeps its size
+  const scale = Math.max(1, Math.floor(SIZE / Math.max(width, height)));
+  canvas.style.width = `${scale * width}px`;
+  canvas.style.height = `${scale * height}px`;
+  blank(chart, decode);
   const [tiles, ranks] = await Promise.all([
     content(decode.tiles, picture ? pixels : floats), content(decode.ranks, floats),
   ]);
   if (chart.overlay?.decode !== decode) return; // a newer message has arrived
-  const [width, height] = picture ? [decode.width, decode.height] : [SIZE, SIZE];
-  Object.assign(canvas, { width, height });
-  const scale = Math.max(1, Math.floor(SIZE / Math.max(width, height)));
-  canvas.style.width = `${scale * width}px`;
-  canvas.style.height = `${scale * height}px`;
   const pen = canvas.getContext('2d');
   const image = picture ? pen.createImageData(width, height) : null;
   chart.decode = { ...decode, tiles, ranks, pen, image };

@@ -5,7 +5,7 @@ import { library, webgl } from './library.js';
 import { lengthOf, rowsOf } from './rows.js';
 import { DOUBLE_CLICK, click, mark, pick, report, select } from './select.js';
 import { NO_WEBGL, deep, markSpace, press } from './space.js';
-import { dressed, inked, themeOf } from './theme.js';
+import { TOOLS, dressed, inked, themeOf } from './theme.js';
 import { glide, hover, leave } from './tip.js';
 import { config, keydown, reset } from './tools.js';
 import { lookAgain, rememberLayout, rememberLegend, restore, viewOf } from './view.js';
@@ -64,7 +64,8 @@ function laid(chart) {                          // shapes and annotations of fig
   const { theme, message: { figure: { layout } } } = chart;
   const over = laidOver(chart);
   const both = (kind) => inked([...(layout[kind] ?? []), ...(over[kind] ?? [])], theme.shade);
-  return { shapes: both('shapes'), annotations: both('annotations') };
+  const shown = ({ name }) => !name || (chart.view.visible[name] ?? true) === true;   // as its trace
+  return { shapes: both('shapes'), annotations: both('annotations').filter(shown) };
 }
 
 function cover(chart) {                         // draw the overlay, without the figure
@@ -73,6 +74,10 @@ function cover(chart) {                         // draw the overlay, without the
   const ink = { muted: `${chart.theme.text}80`, accent: chart.theme.accent };
   if (decode) decode.ink = ink;
   learn(chart, decode).then(() => { chart.missed = 0; }, (error) => missing(chart, error));
+  layMarks(chart);
+}
+
+function layMarks(chart) {                      // draw shapes and annotations alone
   chart.turn = chart.turn.then(async () => {
     while (performance.now() < chart.handsOff) await pause(50);
     if (!chart.Plotly || !chart.root.isConnected || chart.requested) return;
@@ -122,7 +127,11 @@ function listen(chart, Plotly) {
     rememberLayout(chart, change);
     if (change['scene.camera']) setTimeout(() => lookAgain(chart), 500);
   });
-  node.on('plotly_restyle', () => rememberLegend(chart));
+  node.on('plotly_restyle', () => {
+    if (chart.drawing) return;
+    rememberLegend(chart);
+    layMarks(chart);
+  });
   node.on('plotly_buttonclicked', ({ menu, active }) => { chart.view.menus[menu._index] = active; });
   node.on('plotly_doubleclick', () => {
     chart.doubled = performance.now();
@@ -187,7 +196,7 @@ export function mount(component) {              // called when the data or the t
   const view = viewOf(chart.message);
   if (view !== chart.view) leave(chart);
   chart.view = view;
-  chart.node.style.minHeight = `${chart.message.height}px`;     // nothing below the chart moves
+  chart.node.style.minHeight = `${chart.message.height - TOOLS}px`;   // nothing below the chart moves
   root.setAttribute('aria-label', chart.message.label);
   NAMED.set(chart.message.key, chart);
   chart.overlay = OVERLAYS.get(chart.message.key);

@@ -4,6 +4,7 @@ import { sceneOf } from './space.js';
 
 const COLOURS = JSON.parse('__COLOURS__');      // name → [light, dark]; inserted by the server
 const CLASSES = 10;
+export const TOOLS = Number('__TOOLS__');    // px above the plot, for the tool bar; inserted by the server
 export const AXIS = /^[xy]axis\d*$/;
 
 export function themeOf(root) {
@@ -29,7 +30,7 @@ function isDark(colour) {
 function ink(text, shade) {                     // 'var(--kl/0.2)' or 'token:kl/0.2' → a colour
   const found = /^(?:token:|var\(--)(\w+)(?:\/([\d.]+))?\)?$/.exec(text);
   const colour = found && COLOURS[found[1]]?.[shade];
-  if (!colour) return text;
+  if (!colour) return text.replace(/var\(--(\w+)\)/g, (all, name) => COLOURS[name]?.[shade] ?? all);
   if (!found[2]) return colour;
   const [r, g, b] = [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16));
   return `rgba(${r},${g},${b},${found[2]})`;
@@ -86,7 +87,7 @@ export function dressed(layout, theme, message) {   // with the page's font, gri
     paper_bgcolor: theme.background,            // not transparent: Plotly derives contrasts from it
     plot_bgcolor: theme.background,
     autosize: true,
-    height: message.height,
+    height: message.height - TOOLS,
     clickanywhere: message.clickable,
     selections: [],                             // the rows stay selected, without the outline: points may move
     font: { color: theme.text, family: theme.font, size: 12, ...layout.font },

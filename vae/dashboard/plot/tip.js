@@ -32,7 +32,7 @@ function place(chart, { x0, x1, y0, y1 }) {
   const { offsetWidth: width, offsetHeight: height } = chart.tip;
   const fits = x1 + 10 + width <= chart.root.clientWidth;
   const x = Math.max(0, fits ? x1 + 10 : x0 - 10 - width);
-  const y = Math.min(Math.max(0, (y0 + y1 - height) / 2), chart.root.clientHeight - height);
+  const y = Math.min(Math.max(0, (y0 + y1 - height) / 2), chart.node.clientHeight - height);
   chart.tip.style.transform = `translate(${Math.round(x)}px, ${Math.round(y)}px)`;
 }
 

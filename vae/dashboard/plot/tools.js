@@ -2,7 +2,7 @@
 
 import { DOUBLE_CLICK } from './select.js';
 import { deep, turned } from './space.js';
-import { AXIS } from './theme.js';
+import { AXIS, TOOLS } from './theme.js';
 
 export function config(chart, Plotly) {         // keep the object while its content is the same: a new one
   const { selectable, figure } = chart.message; // makes Plotly build the chart anew
@@ -28,7 +28,8 @@ export function config(chart, Plotly) {         // keep the object while its con
 
 function download(chart, Plotly) {
   const { data, layout, clientWidth: width } = chart.node;
-  const { height, key } = chart.message;
+  const { height: whole, key } = chart.message;
+  const height = whole - TOOLS;
   Plotly.downloadImage({ data, layout }, { format: 'png', scale: 2, width, height, filename: key });
 }
 

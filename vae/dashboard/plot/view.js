@@ -42,7 +42,6 @@ export function lookAgain(chart) {              // a turn goes on after Plotly's
 }
 
 export function rememberLegend(chart) {
-  if (chart.drawing) return;
   chart.node.data.forEach((trace, i) => {
     const own = chart.message.figure.data[i]?.visible ?? true;
     const now = trace.visible ?? true;
