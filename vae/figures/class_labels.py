@@ -15,16 +15,13 @@ from vae.figures.palette import token
 
 MOST = 30  # classes with names, at most
 SMALLEST = 300.0  # px, side of the smallest map that has names
-BOLD = 7.5  # px, width of a letter
+SIZE, BOLD, HIGH = 16, 9.0, 20.0  # px: of the letters, width of one, height of a name
 SIDES = [  # of a name around the middle of its class, in half widths and half heights
     *((0.0, b) for b in (0, 2, -2)),
     *((a, b) for b in (0.0, 2.0, -2.0) for a in (1.0, -1.0)),
     *((0.0, b) for b in (4, -4)),
 ]
-_EDGES = [(-1, 0), (1, 0), (0, -1), (0, 1)]
-HALO = ", ".join(f"{x}px {y}px 1px {token('background')}" for x, y in _EDGES) + (
-    f", 0 0 4px {token('background')}"
-)
+HALO = ", ".join(f"0 0 {blur}px {token('background')}" for blur in (1, 1, 2, 2, 2, 3, 3, 4, 4))
 
 
 def class_labels(
@@ -53,7 +50,12 @@ def class_labels(
     marked = in_pixels(np.array([(0, -radius) for radius in rings]).reshape(-1, 2), x, y, size)
     taken = [Box.around(a, b - LINE / 2, 2 * BOLD, LINE) for a, b in marked.tolist()]
     places = place_labels(
-        in_pixels(middles, x, y, size), widths, SIDES, 0, taken, Box(0, 0, *size.tolist())
+        in_pixels(middles, x, y, size),
+        widths,
+        SIDES,
+        line=HIGH,
+        taken=taken,
+        bounds=Box(0, 0, *size.tolist()),
     )
     return [
         _label(hue.classes[k], at, width, SIDES[side])
@@ -74,6 +76,6 @@ def middle(points: Floats) -> Floats:
 
 def _label(name: str, at: Sequence[float], width: float, side: tuple[float, float]) -> Part:
     """The name of a class; the name of its trace hides it with the trace."""
-    font = {"size": 12, "color": token("text"), "weight": 600, "shadow": HALO}
-    shift = {"xshift": side[0] * width / 2, "yshift": side[1] * LINE / 2}
+    font = {"size": SIZE, "color": token("text"), "weight": 700, "shadow": HALO}
+    shift = {"xshift": side[0] * width / 2, "yshift": side[1] * HIGH / 2}
     return note(name, x=at[0], y=at[1], xref="x", yref="y", font=font, name=name, **shift)

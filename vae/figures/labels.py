@@ -12,7 +12,7 @@ import numpy as np
 from vae.base.records import Floats
 
 LETTER = 6.6  # px, mean width of a letter of 12 px
-LINE = 16.0  # px, height of a line of 12 px
+LINE = 16.0  # px, height of a line of letters of 12 px
 
 
 class Box(NamedTuple):
@@ -50,20 +50,23 @@ def place_labels(
     anchors: Floats,
     widths: Sequence[float],
     sides: Sequence[tuple[float, float]],
+    *,
     gap: float = 0.0,
+    line: float = LINE,
     taken: Sequence[Box] = (),
     bounds: Box | None = None,
 ) -> list[int | None]:
     """Return the first free side for the label of each anchor (N, 2), None where none is free.
 
     A side (a, b) shifts a label by a times half its width and b times half its height, each with
-    the gap. Earlier labels have precedence. Labels avoid `taken` and stay within `bounds`.
+    the gap; `line` is its height. Earlier labels have precedence. Labels avoid `taken` and stay
+    within `bounds`.
     """
     boxes = list(taken)
     chosen: list[int | None] = []
     for (x, y), width in zip(anchors.tolist(), widths, strict=True):
         places = [
-            Box.around(x + a * (width / 2 + gap), y + b * (LINE / 2 + gap), width, LINE)
+            Box.around(x + a * (width / 2 + gap), y + b * (line / 2 + gap), width, line)
             for a, b in sides
         ]
         free = (k for k, box in enumerate(places) if _free(box, boxes, bounds))

@@ -34,7 +34,7 @@ def kl_bars(kl_per_dimension: Floats | None, threshold: float = USED) -> go.Figu
     return figure(
         [bars],
         xaxis=axis("latent dimension", showgrid=False, **_ticks(len(values))),
-        yaxis=axis("nats per example", range=[0, max(1.35 * float(values.max()), LEAST)]),
+        yaxis=axis("nats per example", range=[0, max(1.25 * float(values.max()), LEAST)]),
         annotations=[total],
         bargap=_gap(len(values)),
         uniformtext={"mode": "hide", "minsize": 10},

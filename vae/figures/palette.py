@@ -10,8 +10,9 @@ class9 are the classes of labelled data. `.streamlit/config.toml` has the same a
 background and class colours for Streamlit's own widgets.
 
 Text has a contrast of at least 4.5 on the page and on the sidebar, classes of at least 3 (WCAG
-2.2, 1.4.3 and 1.4.11). The class colours maximise the smallest distance in OKLab under normal
-vision, protanopia, deuteranopia and tritanopia (Machado, Oliveira & Fernandes 2009).
+2.2, 1.4.3 and 1.4.11). The class colours maximise the smallest difference (CIEDE2000; Sharma, Wu &
+Dalal 2005) of any two under normal vision, protanopia, deuteranopia and tritanopia (Machado,
+Oliveira & Fernandes 2009): at least 22 under normal vision and 15 under the others.
 `tests/figures/test_palette.py` measures both.
 """
 
@@ -26,16 +27,16 @@ COLOURS: dict[str, tuple[str, str]] = {  # meaning → (light, dark)
     "text": ("#1b1b22", "#ececf2"),
     "muted": ("#666670", "#9c9ca8"),
     "background": ("#ffffff", "#131318"),
-    "class0": ("#0a65cc", "#5985be"),
-    "class1": ("#f25909", "#ec8220"),
-    "class2": ("#009f4f", "#0ec48e"),
-    "class3": ("#d3689e", "#bf587c"),
-    "class4": ("#92193c", "#eccb00"),
-    "class5": ("#8a81db", "#c99ae9"),
-    "class6": ("#4c208d", "#9b55ff"),
-    "class7": ("#905700", "#876c04"),
-    "class8": ("#6f5d80", "#79e6ff"),
-    "class9": ("#031c19", "#fffecc"),
+    "class0": ("#002bff", "#9605ff"),
+    "class1": ("#bd0501", "#e68513"),
+    "class2": ("#0e744c", "#99ab86"),
+    "class3": ("#ff2d88", "#c32468"),
+    "class4": ("#561e22", "#7a6704"),
+    "class5": ("#a5018d", "#ffe8d4"),
+    "class6": ("#957bf1", "#b991e6"),
+    "class7": ("#af8830", "#dfff14"),
+    "class8": ("#293044", "#2b8790"),
+    "class9": ("#2d9ca0", "#84f6fd"),
 }
 
 CLASSES = 10  # number of class colours

@@ -145,10 +145,13 @@ def _labelled(
     spots = in_pixels(means, x, y, size)
     first = sorted(range(len(points)), key=lambda k: points[k].slot is None)
     words = _texts(points)
-    dots = [Box.around(*spot, DOT, DOT) for spot in spots.tolist()]
-    widths = [LETTER * len(words[k]) for k in first]
     free = place_labels(
-        spots[first], widths, list(SIDES.values()), DOT / 2, dots, Box(0, 0, *size.tolist())
+        spots[first],
+        [LETTER * len(words[k]) for k in first],
+        list(SIDES.values()),
+        gap=DOT / 2,
+        taken=[Box.around(*spot, DOT, DOT) for spot in spots.tolist()],
+        bounds=Box(0, 0, *size.tolist()),
     )
     sides = dict(zip(first, free, strict=True))
     names = [*SIDES]
