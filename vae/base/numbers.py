@@ -5,7 +5,7 @@ second digit.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 MINUS = "\u2212"
@@ -39,13 +39,14 @@ def plain(value: float) -> str:
     return f"{Decimal(f'{value:.3g}'):f}".replace("-", MINUS)
 
 
-def evenly(values: Sequence[float], most: int = 3) -> list[str]:
+def evenly(values: Iterable[float], most: int = 3) -> list[str]:
     """Return the positions of a path as text, all with the fewest decimal places that are exact,
     such as 0.125 for eighths; with two places if more than `most` were needed."""
+    numbers = [float(value) for value in values]
     for places in range(most + 1):
-        if all(abs(value - round(value, places)) < 1e-5 for value in map(float, values)):
-            return [fixed(value, places) for value in values]
-    return [fixed(value) for value in values]
+        if all(abs(value - round(value, places)) < 1e-5 for value in numbers):
+            return [fixed(value, places) for value in numbers]
+    return [fixed(value) for value in numbers]
 
 
 def extent(shape: Sequence[int]) -> str:

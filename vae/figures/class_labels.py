@@ -20,6 +20,7 @@ SIDES = [  # of a name around the middle of its class, in half widths and half h
     *((0.0, b) for b in (0, 2, -2)),
     *((a, b) for b in (0.0, 2.0, -2.0) for a in (1.0, -1.0)),
     *((0.0, b) for b in (4, -4)),
+    *((a, b) for b in (0.0, 2.0, -2.0) for a in (3.0, -3.0)),
 ]
 HALO = ", ".join(f"0 0 {blur}px {token('background')}" for blur in (1, 1, 2, 2, 2, 3, 3, 4, 4))
 

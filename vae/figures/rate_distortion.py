@@ -150,7 +150,7 @@ def _labelled(
         [LETTER * len(words[k]) for k in first],
         list(SIDES.values()),
         gap=DOT / 2,
-        taken=[Box.around(*spot, DOT, DOT) for spot in spots.tolist()],
+        taken=[Box.around(across, up, DOT, DOT) for across, up in spots.tolist()],
         bounds=Box(0, 0, *size.tolist()),
     )
     sides = dict(zip(first, free, strict=True))
