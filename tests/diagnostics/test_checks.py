@@ -193,7 +193,9 @@ def test_some_off_is_a_note_and_all_off_an_illness() -> None:
     ill = case(reports(kl=(2.0, 0.5, 0.05, 1e-3)), latent_dim=4)
     look = CHECKS["unused_latents"].function(ill)
     assert isinstance(look, Finding)
-    assert look.evidence == ("1 of 4 latents have a KL below 0.01 nats: z4.",)
+    assert look.evidence == (
+        "1 of 4 latents have a validation KL below 0.01 nats (mean of epochs 73 to 80): z4.",
+    )
     assert look.fix == Fix("latent_dim", 2, look.fix.why)  # type: ignore[union-attr]
 
 
@@ -299,7 +301,7 @@ def test_too_few_steps_are_no_collapse() -> None:
 def test_the_reference_stands_beside_the_elbo() -> None:
     shut = case(reports(kl=(0.0, 0.0)), FINE._replace(reference=27.4, reference_se=0.18))
     (finding,) = diagnose(shut).findings.values()
-    assert "ELBO of 100 test examples −20 nats" in finding.evidence[1]
+    assert "ELBO of 100 test examples, last weights: −20 nats" in finding.evidence[1]
     assert "without latents −27.4 ± 0.18 nats" in finding.evidence[1]
 
 

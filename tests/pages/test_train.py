@@ -5,13 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.testing.v1 import AppTest
 
+from tests.diagnostics.test_checks import reports
 from tests.pages.conftest import OpenPage, in_state, trained
 from vae.dashboard.shared import cache
 from vae.dashboard.shared.run_picker import facts
 from vae.experiments.entries import best_report
-from vae.runs import Run
+from vae.runs import Run, listing
 from vae.runs.result_keys import run_key
 
 BUTTONS = {
@@ -19,7 +21,7 @@ BUTTONS = {
     "starting": {"pause", "stop"},
     "running": {"pause", "stop"},
     "finished": {"train_on"},
-    "failed": {"resume"},
+    "failed": {"train_again"},
     "interrupted": {"resume", "train_on"},
 }
 
@@ -154,6 +156,123 @@ def test_log_scale_is_an_axis_of_the_curves(root: Path, open_page: OpenPage) -> 
     assert "log" not in kinds()
     at.checkbox(key="log_scale").check().run()
     assert "log" in kinds()
+
+
+def collapsed(run: Run, **settings: Any) -> Run:
+    """Give a run other settings and the reports of a run whose KL has vanished."""
+    lines = [json.dumps(report) + "\n" for report in reports(kl=(1e-4, 7e-4))]
+    (run.path / "metrics.jsonl").write_text("".join(lines))
+    header = json.loads((run.path / "config.json").read_text())
+    header["config"] |= settings
+    (run.path / "config.json").write_text(json.dumps(header))
+    return Run(run.path)
+
+
+def test_a_vanished_kl_of_a_running_run_is_named_and_mended(
+    root: Path, open_page: OpenPage
+) -> None:
+    run = collapsed(made(root, "running"), beta=50.0)
+    at = open_page("train.py")
+    line = next(m for m in at.main.markdown if "KL vanishing" in m.value)
+    assert "lower β, or warm it up" in line.value
+    assert "0.0008 nats (mean of epochs 73 to 80)" in line.help
+    button = at.button(key="apply_fix")
+    assert button.label == "β 50 → 1"
+    at = button.click().run()
+    assert [(c.field, c.value) for c in run.control(4000).changes] == [("beta", 1.0)]
+    assert at.number_input(key=f"live_beta_{run_key(run)}").value == 1.0
+    assert "KL vanishing" not in words(at.run()), "the change has had no time to act"
+    undo = at.button(key="undo")
+    assert undo.label == "Undo β 1 → 50"
+    undo.click().run()
+    assert [c.value for c in run.control(4001).changes] == [1.0, 50.0]
+    assert at.run().button(key="undo").label == "Undo β 50 → 1"
+
+
+def test_a_vanished_kl_of_an_ended_run_is_mended_by_a_variant(
+    root: Path, open_page: OpenPage
+) -> None:
+    run = collapsed(made(root, "finished"), beta=50.0)
+    at = open_page("train.py")
+    assert "KL vanishing" in words(at)
+    at.button(key="train_again").click().run()
+    new = next(other for other in listing(root) if other.name != run.name)
+    assert new.config == run.config.model_copy(update={"beta": 1.0})
+    assert at.query_params["run"] == new.name
+
+
+@pytest.mark.parametrize("state", ["running", "finished", "failed"])
+def test_a_run_without_a_failure_has_no_advice(
+    state: str, root: Path, open_page: OpenPage
+) -> None:
+    run = made(root, state)
+    run.set_status(message="")
+    (run.path / "metrics.jsonl").write_text("".join(json.dumps(r) + "\n" for r in reports()))
+    assert not [e for e in open_page("train.py").main.markdown if "-badge[KL" in e.value]
+    assert "All diagnostics" not in [e.proto.label for e in open_page("train.py").get("page_link")]
+
+
+def test_a_diverged_run_is_trained_again_with_a_lower_rate(
+    root: Path, open_page: OpenPage
+) -> None:
+    run = made(root, "failed")
+    run.set_status(step=2, steps=690, epoch=0.1, epochs=30)
+    at = open_page("train.py")
+    assert "Failed at step 2 of 690" in words(at)
+    button = at.button(key="train_again")
+    assert button.label == "Train again with lr 0.0002"
+    assert button.proto.type == "primary"
+    button.click().run()
+    new = next(other for other in listing(root) if other.name != run.name)
+    assert new.config == run.config.model_copy(update={"lr": 2e-4})
+    assert new.status().state == "queued"
+
+
+def test_a_diverged_run_with_weights_is_resumed_with_a_lower_rate(
+    root: Path, open_page: OpenPage
+) -> None:
+    run = made(root, "finished")
+    run.set_status(state="failed", message="Training diverged: the KL is not finite.")
+    open_page("train.py").button(key="resume_lower").click().run()
+    assert run.status().state == "queued"
+    assert [(c.field, c.value) for c in run.control(0).changes] == [("lr", 2e-4)]
+
+
+def test_a_run_that_failed_otherwise_can_be_resumed(root: Path, open_page: OpenPage) -> None:
+    made(root, "failed").set_status(message="The disk is full: free some space, then resume.")
+    assert pressable(open_page("train.py")) == {"resume"}
+
+
+def test_the_time_left_follows_the_last_reports(root: Path, open_page: OpenPage) -> None:
+    run = made(root, "running")
+    run.set_status(step=60, steps=100, seconds=6.5, epoch=1.2, images_per_second=900.0)
+    slow = [(0, 0.0), (50, 0.5), (60, 6.5)]  # 0.01 s a step at first, then 0.6 s
+    timed = zip(reports()[:3], slow, strict=True)
+    lines = [report | {"step": step, "seconds": at} for report, (step, at) in timed]
+    (run.path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert "24 s left" in words(open_page("train.py"))
+
+
+def test_a_press_on_train_covers_the_old_run_until_the_new_one_is_drawn(
+    root: Path, open_page: OpenPage
+) -> None:
+    """The notice is the first element sent, and the last one cleared."""
+    made(root, "finished")
+    sent: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        html = DeltaGenerator.html
+        at = open_page("train.py")
+        patch.setattr(
+            DeltaGenerator,
+            "html",
+            lambda self, body, **rest: (sent.append(str(body)), html(self, body, **rest))[1],
+        )
+        at.button(key="train").click().run()
+    new = listing(root)[0].name
+    notices = [text for text in sent if "vae-starting" in text]
+    assert "Starting a new run" in notices[0]
+    assert f"Starting {new} …" in notices[1]
+    assert not [e for e in at.get("html") if "vae-starting" in e.proto.body]
 
 
 def test_a_failure_is_told(root: Path, open_page: OpenPage) -> None:

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
+DIVERGED = "Training diverged"  # how the message of a DivergedError begins
+
 
 # ── data ────────────────────────────────────────────────────────────────────────────────────
 
@@ -43,6 +45,17 @@ class Tick(NamedTuple):
     best: float | None  # highest validation score so far, nats per example
     best_epoch: float | None
     best_by: str = ""  # name of that score: ELBO, K-sample bound, −reconstruction
+
+
+class DivergedError(FloatingPointError):
+    """Training has reached a number that is not finite; `tick` is the progress until then."""
+
+    def __init__(self, number: str, tick: Tick) -> None:
+        super().__init__(
+            f"{DIVERGED}: {number} is not finite at step {tick.step}. Lower the learning rate, or "
+            "clip the gradient."
+        )
+        self.tick = tick
 
 
 class Report(NamedTuple):

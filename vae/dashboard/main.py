@@ -6,6 +6,7 @@ import streamlit as st
 
 from vae.dashboard import plot
 from vae.dashboard.server import PAGES
+from vae.dashboard.shared import starting
 from vae.dashboard.shared.current_run import sync_address
 from vae.dashboard.shared.theme_css import shades
 from vae.dashboard.sidebar.sidebar import sidebar, start
@@ -37,10 +38,11 @@ page = st.navigation(
     position="top",
 )
 sync_address()
-choice = st.session_state.chosen = sidebar()
-with st.sidebar:
-    plot.warm()
-banner()
-if choice.is_pressed:
-    start(choice)
-page.run()
+with starting.notice(is_pressed=bool(st.session_state.get("train"))):
+    choice = st.session_state.chosen = sidebar()
+    with st.sidebar:
+        plot.warm()
+    banner()
+    if choice.is_pressed:
+        start(choice)
+    page.run()

@@ -41,6 +41,7 @@ CHECKS: dict[str, Check] = {
         training_checks.learning_rate,
         "Learning rate too high",
         "Steps so large that the score drops suddenly, jitters or becomes non-finite.",
+        lasting=True,
         explains=(
             "posterior_collapse",
             "unused_latents",
@@ -54,6 +55,7 @@ CHECKS: dict[str, Check] = {
         "Posterior collapse",
         "The posterior equals the prior for every example: z has no information, and the model "
         "acts as one without latents.",
+        symptom="KL vanishing",
         explains=("ignored_latents", "unused_latents", "undertrained", "overfitting"),
     ),
     "ignored_latents": Check(

@@ -41,6 +41,7 @@ class Fix(NamedTuple):
     value: Any
     why: str
     resume: bool = False
+    advice: str = ""  # a few words for one line; without it, a page writes them from the setting
 
 
 class Finding(NamedTuple):
@@ -89,6 +90,8 @@ class Check(NamedTuple):
     title: str
     help: str
     serious: bool = True
+    symptom: str = ""  # on curves that are still drawn; without it, the title
+    lasting: bool = False  # the evidence remains in the curves when the cause is gone
     explains: tuple[str, ...] = ()  # checks whose findings are consequences of this one
 
 

@@ -5,12 +5,12 @@ A KL counts in nats per example, because it has no unit of x.
 
 import numpy as np
 
-from vae.base.numbers import plain
 from vae.base.options import first_row
 from vae.components.likelihoods import LIKELIHOODS
 from vae.components.objectives import OBJECTIVES
 from vae.components.posteriors import POSTERIORS
 from vae.components.schedules import CONSTANT, WARMUP
+from vae.config import fields
 from vae.diagnostics.findings import (
     INACTIVE,
     LEARNED,
@@ -22,7 +22,7 @@ from vae.diagnostics.findings import (
     NoFinding,
     Observations,
 )
-from vae.diagnostics.wording import NO_KL, TOO_EARLY, nats
+from vae.diagnostics.wording import NO_KL, TOO_EARLY, kl_name, nats, sample_name
 
 USEFUL = 0.1  # nats: a smaller Z keeps latents with at least this KL; ten times INACTIVE
 IGNORED = 0.1  # nats, and share of the KL: a swap of z that costs less has no effect; under the
@@ -36,13 +36,14 @@ def posterior_collapse(obs: Observations) -> Finding | NoFinding:
     if stats.kl is None or obs.shut is None:
         return NO_KL
     if not obs.shut:
-        return NoFinding(f"The KL is {nats(stats.kl)} over {z} latents.")
+        return NoFinding(
+            f"The {kl_name(obs)} is {nats(stats.kl)} over {z} latents ({stats.last_epochs})."
+        )
     if stats.reach < REACH:
         return TOO_EARLY
-    end = plain(stats.epoch[-1])
     evidence = [
-        f"The KL of all {z} latents together is {nats(stats.kl)} at epoch {end}; an active "
-        f"latent has more than {INACTIVE:g} nats."
+        f"The {kl_name(obs)} of all {z} latents together is {nats(stats.kl)} "
+        f"({stats.last_epochs}); an active latent has more than {INACTIVE:g} nats."
     ]
     return Finding((*evidence, *_beside_reference(obs)), _opening(obs))
 
@@ -52,8 +53,8 @@ def _beside_reference(obs: Observations) -> list[str]:
     if m is None or m.elbo is None or m.reference is None:
         return []
     return [
-        f"ELBO of {m.examples:,} {m.split} examples {nats(m.elbo)}; that of a model without "
-        f"latents {nats(-m.reference, m.reference_se)}."
+        f"ELBO of {sample_name(m)}: {nats(m.elbo)}; that of a model without latents "
+        f"{nats(-m.reference, m.reference_se)}."
     ]
 
 
@@ -65,7 +66,8 @@ def _opening(obs: Observations) -> Fix | None:
         default=(0.0, ""),
     )
     if price[0] > 1:
-        return Fix(price[1], 1.0, "The weight of the KL in the ELBO.")
+        why = "The weight of the KL in the ELBO."
+        return Fix(price[1], 1.0, why, advice=f"lower {_label(price[1])}, or warm it up")
     if config.lr > HIGH_RATE:
         return Fix("lr", RATE, "Large first steps deactivate latents permanently.")
     if LIKELIHOODS[config.likelihood].noise == "fixed":
@@ -86,6 +88,10 @@ def _opening(obs: Observations) -> Fix | None:
     return None
 
 
+def _label(name: str) -> str:
+    return next(field.label for field in fields() if field.name == name)
+
+
 def ignored_latents(obs: Observations) -> Finding | NoFinding:
     """Detect a decoder that reconstructs equally well from the z of another example."""
     m = obs.model
@@ -94,11 +100,11 @@ def ignored_latents(obs: Observations) -> Finding | NoFinding:
     if obs.stats.reach < REACH:
         return TOO_EARLY
     kl = obs.stats.kl or 0.0
-    among = f"{m.examples:,} {m.split} examples"
-    words = f"Another example's z costs {nats(m.swap, m.swap_se)} ({among})"
+    words = f"Another example's z costs {nats(m.swap, m.swap_se)} ({sample_name(m)})"
     if m.swap + 2 * m.swap_se >= max(IGNORED, IGNORED * kl):
         return NoFinding(f"{words}.")
-    paid = f", and the KL is {nats(kl)}" if kl else ""
+    epochs = obs.stats.last_epochs
+    paid = f", and the {kl_name(obs)} is {nats(kl)} ({epochs})" if kl else ""
     config = obs.config
     fix = Fix(
         "lr", float(f"{config.lr / 10:.2g}"), "Units of the decoder may be inactive for every z."
@@ -123,10 +129,16 @@ def unused_latents(obs: Observations) -> Finding | NoFinding:
             "The KL of this posterior and prior is no sum over latents.", checked=False
         )
     if not off or off == z:
-        return NoFinding(f"{z - off} of {z} latents have a KL above {INACTIVE:g} nats.")
+        return NoFinding(
+            f"{z - off} of {z} latents have a {kl_name(obs)} above {INACTIVE:g} nats "
+            f"({obs.stats.last_epochs})."
+        )
     names = ", ".join(f"z{d + 1}" for d in np.flatnonzero(per < INACTIVE)[:6])
     more = f" and {off - 6} more" if off > 6 else ""
-    evidence = f"{off} of {z} latents have a KL below {INACTIVE:g} nats: {names}{more}."
+    evidence = (
+        f"{off} of {z} latents have a {kl_name(obs)} below {INACTIVE:g} nats "
+        f"({obs.stats.last_epochs}): {names}{more}."
+    )
     useful = int((per >= USEFUL).sum())
     why = (
         f"The number of latents with {USEFUL:g} nats or more."

@@ -8,10 +8,13 @@ import math
 
 import numpy as np
 
-from vae.base.numbers import percent, plain
+from vae.base.numbers import fixed, percent, plain
+from vae.base.records import DIVERGED
 from vae.components.schedules import row_of
 from vae.diagnostics.findings import QUARTER, RATE, REACH, Finding, Fix, NoFinding, Observations
+from vae.diagnostics.training_stats import TrainingStats
 from vae.diagnostics.wording import nats, score_name, too_few
+from vae.figures.quantities import SPLITS
 from vae.runs.status import ACTIVE
 
 WORSE = 0.01  # share of the span: a smaller fall needs no fix; on digits 0.2 nats
@@ -27,13 +30,14 @@ FIRST = 0.25  # share of the epochs in which sudden drops are normal
 def learning_rate(obs: Observations) -> Finding | NoFinding:
     """Detect non-finite numbers, a loss above its initial value, sudden drops, or jitter."""
     stats, evidence = obs.stats, []
-    if obs.state == "failed" and "diverged" in obs.message:
+    if obs.state == "failed" and obs.message.startswith(DIVERGED):
         evidence.append(obs.message)
     before, highest = stats.loss
+    early, late = (SPLITS.get(split, split) for split in stats.loss_splits)
     if highest - before > LEAP * stats.range + 2 * abs(stats.gap) and stats.reach >= REACH:
         evidence.append(
-            f"The loss rose to {nats(highest)} by epoch {plain(stats.peak)}, above the "
-            f"{nats(before)} before training."
+            f"The {late} loss rose to {nats(highest)} by epoch {plain(stats.peak)}, above the "
+            f"{early} loss of {nats(before)} before training."
         )
     evidence += _leaps(obs)
     if stats.jitter > UNSTEADY * stats.range:
@@ -83,12 +87,13 @@ def overfitting(obs: Observations) -> Finding | NoFinding:
     noise = stats.jitter * math.sqrt(2 / max(1, round(0.1 * len(smooth))))
     least = max(WORSE * stats.span, NOISES * noise)
     if not (fall > least and rise > 0 and stats.gap > least):
-        return NoFinding(f"The {score_name(obs)} is {nats(max(fall, 0.0))} below its best.")
+        return NoFinding(_beside_best(obs))
     at = plain(stats.epoch[best])
     evidence = (
-        f"The {score_name(obs)} fell by {nats(fall)} since epoch {at}, "
-        f"{percent(fall / stats.span)} of its total gain; noise explains {nats(noise)}.",
-        f"The training score rose by {nats(rise)} since then and is {nats(stats.gap)} higher now.",
+        f"The {score_name(obs)}, averaged over {_width(stats)}, fell by {nats(fall)} since epoch "
+        f"{at}, {percent(fall / stats.span)} of its total gain; noise explains {nats(noise)}.",
+        f"The train {stats.criterion.score_title}, averaged likewise, rose by {nats(rise)} since "
+        f"then and is {nats(stats.gap)} higher now.",
     )
     if not obs.config.patience:
         length = max(5, round(0.1 * stats.epoch[best]))
@@ -98,6 +103,28 @@ def overfitting(obs: Observations) -> Finding | NoFinding:
     if not obs.config.weight_decay:
         return Finding(evidence, Fix("weight_decay", 1.0, "Smaller weights memorise less."))
     return Finding(evidence, None)
+
+
+def _beside_best(obs: Observations) -> str:
+    """Return the last validation value and the best one, as the header of a page shows it.
+
+    Both numbers are given, not their difference, which rounding can turn into 0.
+    """
+    stats, by = obs.stats, obs.stats.criterion
+    best = int(stats.value.argmax())
+    last, highest = (fixed(by.signed(float(stats.value[at]))) for at in (-1, best))
+    words = (
+        f"The {SPLITS[stats.split]} {by.title} is {last} nats at epoch {plain(stats.epoch[-1])}"
+    )
+    if best == len(stats.value) - 1:
+        return f"{words}, its best."
+    return f"{words}; its best is {highest} nats, at epoch {plain(stats.epoch[best])}."
+
+
+def _width(stats: TrainingStats) -> str:
+    """Return the number of epochs in an average of the score: "8 epochs"."""
+    width = len(stats.tail)
+    return f"{width:,} epoch{'s' * (width > 1)}"
 
 
 def undertrained(obs: Observations) -> Finding | NoFinding:
@@ -117,7 +144,10 @@ def undertrained(obs: Observations) -> Finding | NoFinding:
     moved, part = "did not improve", ""
     if gain > 0:
         moved, part = f"improved by {nats(gain)}", f", {percent(share)} of its total improvement"
-    words = f"The {what} {moved} in the last quarter of training{part}."
+    words = (
+        f"The {what}, averaged over {_width(stats)}, {moved} in the last quarter of the epochs"
+        f"{part}."
+    )
     if share <= UNDONE and not early:
         return NoFinding(words)
     evidence = [words]

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vae.base.criterion import Criterion
+from vae.base.numbers import plain
 from vae.base.records import Floats
 
 Reports = Iterable[Mapping[str, Any]]
@@ -33,6 +34,7 @@ class TrainingStats(NamedTuple):
     kl: float | None  # mean of the last LAST of the epochs
     kl_per_dimension: Floats | None  # (Z,) likewise
     loss: tuple[float, float]  # before training, and the highest since
+    loss_splits: tuple[str, str]  # of these two reports
     peak: float  # epoch of the highest loss
     reach: float  # Σ of the learning rate over the steps: how far Adam can have moved a weight
     steps: int
@@ -47,6 +49,19 @@ class TrainingStats(NamedTuple):
         """The span plus the loss of the averaged score since its best."""
         lost = float(self.smooth.max() - self.smooth[-1]) if len(self.value) else 0.0
         return self.span + lost
+
+    @property
+    def tail(self) -> Floats:
+        """The last LAST of the epochs."""
+        return self.epoch[-max(1, round(LAST * len(self.epoch))) :]
+
+    @property
+    def last_epochs(self) -> str:
+        """The epochs of a mean over the last LAST of them, for people: "epoch 9"."""
+        ends = [plain(epoch) for epoch in self.tail]
+        if len(ends) < 2:
+            return f"epoch {ends[0]}" if ends else "before training"
+        return f"mean of epochs {ends[0]} to {ends[-1]}"
 
     @property
     def smooth(self) -> Floats:
@@ -103,7 +118,7 @@ def training_stats(reports: Reports, criterion: Criterion) -> TrainingStats:
     lasts = [rows[end][-1] for end in ends]
     per = [_vector(r.get("kl_per_dimension")) for r in _tail(lasts)]
     kl = _mean(_number(r.get("kl")) for r in _tail(lasts))
-    start, peak, highest = _losses(reports)
+    first, highest, peak, splits = _losses(reports)
     return TrainingStats(
         criterion=criterion,
         split=split,
@@ -114,9 +129,10 @@ def training_stats(reports: Reports, criterion: Criterion) -> TrainingStats:
         sigma=np.array([_sigma(r) for r in lasts]),
         kl=kl if np.isfinite(kl) else None,
         kl_per_dimension=_together(per),
-        loss=(start, highest),
+        loss=(first, highest),
+        loss_splits=splits,
         peak=peak,
-        reach=_reach(reports),
+        reach=reach(reports),
         steps=max((int(r["step"]) for r in reports), default=0),
     )
 
@@ -170,23 +186,26 @@ def _tail(rows: list[Any]) -> list[Any]:
     return rows[-max(1, round(LAST * len(rows))) :]
 
 
-def _losses(reports: list[Mapping[str, Any]]) -> tuple[float, float, float]:
-    """Return the first loss, and epoch and value of the highest later one."""
-    found = [(r["epoch"], _number(r.get("loss"))) for r in reports]
-    found = [pair for pair in found if np.isfinite(pair[1])]
+def _losses(
+    reports: list[Mapping[str, Any]],
+) -> tuple[float, float, float, tuple[str, str]]:
+    """Return the first loss, the highest later one, its epoch, and the splits of both."""
+    found = [(_number(r.get("loss")), float(r["epoch"]), str(r.get("split"))) for r in reports]
+    found = [one for one in found if np.isfinite(one[0])]
     if not found:
-        return float("nan"), float("nan"), float("nan")
-    epoch, highest = max(found[1:] or found, key=lambda pair: pair[1])
-    return found[0][1], float(epoch), highest
+        return float("nan"), float("nan"), float("nan"), ("", "")
+    first, highest = found[0], max(found[1:] or found, key=lambda one: one[0])
+    return first[0], highest[0], highest[1], (first[2], highest[2])
 
 
-def _reach(reports: list[Mapping[str, Any]]) -> float:
-    reach, step = 0.0, 0
+def reach(reports: Reports) -> float:
+    """Return Σ of the learning rate over the steps: how far Adam can have moved a weight."""
+    total, step = 0.0, 0
     for report in reports:
         lr = _number(report.get("lr"))
-        reach += (lr if np.isfinite(lr) else 0.0) * max(0, report["step"] - step)
+        total += (lr if np.isfinite(lr) else 0.0) * max(0, report["step"] - step)
         step = max(step, report["step"])
-    return reach
+    return total
 
 
 def _smooth(values: Floats) -> Floats:

@@ -9,6 +9,8 @@ from vae.base.options import first_row
 from vae.components.likelihoods import LIKELIHOODS
 from vae.components.objectives import OBJECTIVES
 from vae.diagnostics.findings import LEARNED, QUARTER, Finding, Fix, NoFinding, Observations
+from vae.diagnostics.wording import sample_name
+from vae.runs.status import ACTIVE
 
 HALVED = 0.5  # of σ in the last quarter: at this rate from 1, σ ends below 1/16
 NARROW = 0.02  # of the spread of x: the density of a narrower σ grows without bound (Mattei &
@@ -46,11 +48,14 @@ def variance_floor(obs: Observations) -> Finding | NoFinding:
 
 def _widths(obs: Observations) -> NoFinding:
     sigma, m = obs.stats.sigma, obs.model
-    said = [f"σ of x {plain(sigma[-1])}"] if len(sigma) and np.isfinite(sigma[-1]) else []
-    said += [f"narrowest posterior σ {plain(m.narrowest)}"] if m and m.narrowest else []
-    if not said:
+    found = []
+    if len(sigma) and np.isfinite(sigma[-1]):
+        found.append(f"σ of x is {plain(sigma[-1])} (epoch {plain(obs.stats.epoch[-1])})")
+    if m and m.narrowest:
+        found.append(f"narrowest posterior σ is {plain(m.narrowest)} ({sample_name(m)})")
+    if not found:
         return NoFinding("No σ is learned, neither of x nor of z.", checked=False)
-    return NoFinding(f"{', '.join(said)}: above the floor.".capitalize())
+    return NoFinding(f"The {', the '.join(found)}: above the floor.")
 
 
 def _sigma(obs: Observations) -> list[str]:
@@ -66,6 +71,8 @@ def _sigma(obs: Observations) -> list[str]:
         return [
             f"σ is {plain(last)} at epoch {end}, {share} of the spread of x, {plain(m.spread)}."
         ]
+    if obs.state in ACTIVE:  # every σ falls at first
+        return []
     back = min(max(1, round(QUARTER * (len(sigma) - 1))), len(sigma) - 1)
     before, then = float(sigma[-1 - back]), plain(epoch[-1 - back])
     if back and last < HALVED * before:
@@ -80,5 +87,6 @@ def _pointlike(obs: Observations) -> list[str]:
     if m.narrowest >= POINT:
         return []
     return [
-        f"The posterior's σ in its narrowest latent is {plain(m.narrowest)}; the prior's is 1."
+        f"The posterior's σ in its narrowest latent is {plain(m.narrowest)} ({sample_name(m)}); "
+        "the prior's is 1."
     ]

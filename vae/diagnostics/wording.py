@@ -1,7 +1,7 @@
 """Numbers and names in the sentences of findings."""
 
 from vae.base.numbers import plain
-from vae.diagnostics.findings import NoFinding, Observations
+from vae.diagnostics.findings import ModelStats, NoFinding, Observations
 from vae.figures.quantities import SPLITS
 
 NO_KL = NoFinding("This posterior has no KL.", checked=False)
@@ -11,6 +11,16 @@ TOO_EARLY = NoFinding("Too early: the weights have hardly moved.", checked=False
 def nats(value: float, se: float | None = None) -> str:
     """Return a value in nats, with its standard error."""
     return f"{plain(value)} nats" if se is None else f"{plain(value)} ± {plain(se)} nats"
+
+
+def kl_name(obs: Observations) -> str:
+    """Return the split of the KL in the training statistics: "validation KL"."""
+    return f"{SPLITS[obs.stats.split]} KL"
+
+
+def sample_name(m: ModelStats) -> str:
+    """Return number, split and weights of the examples of model statistics."""
+    return f"{m.examples:,} {SPLITS[m.split]} examples, last weights"
 
 
 def score_name(obs: Observations) -> str:

@@ -74,8 +74,13 @@ def best_report(run: Run) -> Mapping[str, Any] | None:
 
 def best_step(run: Run) -> int | None:
     """Return the step of the best weights on disk; None if none are saved or readable."""
+    return saved_step(run, "best")
+
+
+def saved_step(run: Run, checkpoint: str) -> int | None:
+    """Return the step of the best or last weights on disk; None if none are saved or readable."""
     try:
-        return files.read_meta(run.weights_path("best")).get("step")
+        return files.read_meta(run.weights_path(checkpoint)).get("step")
     except (ValueError, OSError):
         return None
 

@@ -35,6 +35,14 @@ def changed(run: Run, name: str, value: Any) -> RunConfig:
     if value == before.get(name):
         raise ValueError(f"{run.name} has {field.label} {written(value)}: choose another value.")
     config = sweeps.changed(before, {name: value})
+    check_variant(run, config)
+    return config
+
+
+def check_variant(run: Run, config: RunConfig) -> None:
+    """Raise ValueError if a variant of a run is not valid, or if the data of the run differ from
+    those it was trained on."""
+    before = run.config
     sweeps.fits(config)
     same = _data_settings(config) == _data_settings(before)
     if same and sweeps.data_of(config).fingerprint != run.header["data"]["fingerprint"]:
@@ -42,7 +50,6 @@ def changed(run: Run, name: str, value: Any) -> RunConfig:
             f"The data of {run.name} ({before.data}) are not those it was trained on: bring the "
             "old file back."
         )
-    return config
 
 
 def _data_settings(config: RunConfig) -> list[Any]:
@@ -71,7 +78,8 @@ def free_name(run: Run, field: str, value: Any) -> str:
 def create(run: Run, config: RunConfig, name: str) -> Run:
     """Create a variant in the queue, beside its run; its notes name the run and the changes.
 
-    Raises ValueError for a name that is taken or not valid.
+    `check_variant` has accepted the configuration. Raises ValueError for a name that is taken or
+    not valid.
     """
     made = Run.create(run.path.parent, config, sweeps.data_of(config), name)
     changes = format_changes(run.config, config)

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple, Self, get_args, get_type_hints
 
 import psutil
 
+from vae.base.records import DIVERGED
+
 ALIVE = ("starting", "running")  # a process works on it; also the states of a job
 ACTIVE = ("queued", *ALIVE)  # trains now, or as soon as its device is free
 SAVED = ("finished", "paused", "stopped", "failed")  # ended by its own process
@@ -56,6 +58,11 @@ class Status(NamedTuple):
     @property
     def active(self) -> bool:
         return self.state in ACTIVE
+
+    @property
+    def diverged(self) -> bool:
+        """Whether training failed at a number that is not finite. Resume would repeat it."""
+        return self.state == "failed" and self.message.startswith(DIVERGED)
 
     @property
     def extendable(self) -> bool:

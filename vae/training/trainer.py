@@ -11,7 +11,16 @@ from typing import Any
 
 from vae.base.devices import resolve
 from vae.base.finite import first_non_finite
-from vae.base.records import Change, Control, Examples, Frame, Report, Snapshot, Tick
+from vae.base.records import (
+    Change,
+    Control,
+    DivergedError,
+    Examples,
+    Frame,
+    Report,
+    Snapshot,
+    Tick,
+)
 from vae.config import RunConfig
 from vae.data import Dataset
 from vae.training.metrics import Clock
@@ -43,7 +52,7 @@ def train(
     wants "pause" or "stop", training ends. The last event is always a Snapshot whose
     meta["ended"] is "finished", "early", "pause" or "stop".
 
-    Raises ValueError if settings, data and machine do not fit together, FloatingPointError naming
+    Raises ValueError if settings, data and machine do not fit together, DivergedError naming
     the first number that is no longer finite.
     """
     yield from Trainer(config, data, start).run(control)
@@ -152,12 +161,9 @@ class Trainer:
         )
 
     def _check(self, event: Event) -> None:
-        """Raise FloatingPointError for an event with a number that is not finite."""
+        """Raise DivergedError for an event with a number that is not finite."""
         if name := first_non_finite(event):
-            raise FloatingPointError(
-                f"Training diverged: {name} is not finite at step {self.state.step}. Lower the "
-                "learning rate, or clip the gradient."
-            )
+            raise DivergedError(name, self._tick())
 
     def _tick(self) -> Tick:
         state = self.state

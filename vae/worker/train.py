@@ -4,12 +4,13 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from filelock import Timeout
 
 from vae.base import files
-from vae.base.records import Control, Snapshot, Tick
+from vae.base.records import Control, DivergedError, Snapshot, Tick
 from vae.runs import Run, identity
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def train_run(run: Run, requested: Callable[[], str | None] = lambda: None) -> I
             run.set_status(process_started=0.0)  # the process lives on, its training ended
             raise
         except BaseException as error:
-            note_failure(run, error, run.set_status)
+            note_failure(run, error, partial(run.set_status, **_progress(error)))
             raise
 
 
@@ -76,6 +77,13 @@ def _recorded(run: Run, requested: Callable[[], str | None]) -> Iterator["Event"
         yield event
     progress = tick._asdict() if tick else {}
     run.set_status(heartbeat=time.time(), **progress, **_final_state(run, ended))
+
+
+def _progress(error: BaseException) -> dict[str, Any]:
+    """Return the progress until a divergence, for the status; the best value may not be finite."""
+    if not isinstance(error, DivergedError):
+        return {}
+    return {k: v for k, v in error.tick._asdict().items() if not k.startswith("best")}
 
 
 def _final_state(run: Run, ended: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The number of weights of a configuration, and the time of an epoch, measured on this machine."""
 
 import time
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import streamlit as st
@@ -12,6 +13,7 @@ from vae.data import Dataset
 from vae.model import build
 
 TRIAL_SECONDS = 0.15
+RECENT = 5.0  # seconds of training that the estimate of the rest is from
 ABOUT = (
     "What Train begins, with the settings below; the run that a page shows keeps its own. The "
     "time is that of a training step, tried just now on this machine."
@@ -32,6 +34,21 @@ def sentence(config: RunConfig, data: Dataset) -> str:
     if not _measured(config):
         return text
     return f"{text} · about {duration(epoch)} an epoch, {duration(epoch * config.epochs)} in all"
+
+
+def pace(reports: Iterable[Mapping[str, Any]]) -> float | None:
+    """Return the seconds of a training step, reports and pictures included, over the last RECENT
+    seconds of training; None before two reports."""
+    timed = [
+        (report["step"], report["seconds"])
+        for report in reports
+        if isinstance(report.get("seconds"), int | float)
+    ]
+    if not timed:
+        return None
+    end, now = timed[-1]
+    start, then = next((one for one in reversed(timed) if now - one[1] >= RECENT), timed[0])
+    return (now - then) / (end - start) if end > start else None
 
 
 def seconds(config: RunConfig, data: Dataset) -> float | None:

@@ -17,7 +17,7 @@ from vae.components.likelihoods import LIKELIHOODS
 from vae.config import TABLES, RunConfig, fields
 from vae.config.presets import PRESETS
 from vae.dashboard import server
-from vae.dashboard.shared import current_run, training_time
+from vae.dashboard.shared import current_run, starting, training_time
 from vae.dashboard.sidebar import download
 from vae.dashboard.sidebar.beta_converter import ledger
 from vae.dashboard.sidebar.data_field import FILE, data_widget
@@ -260,4 +260,5 @@ def start(choice: Choice) -> None:
         return
     server.launcher.pump()
     current_run.choose(run.name)
+    starting.announce(run.name)
     st.switch_page(server.PAGES / "train.py")

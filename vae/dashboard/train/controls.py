@@ -1,18 +1,15 @@
 """Controls of a run: progress, pause, resume, stop, more epochs, and the live settings."""
 
-import math
-
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
-from vae.base.options import Field
 from vae.base.records import Curves
-from vae.config import fields
 from vae.dashboard import server
+from vae.dashboard.shared import cache
 from vae.dashboard.shared.training_time import duration
 from vae.dashboard.shared.widgets import press
+from vae.dashboard.train import advice, live_settings
+from vae.experiments.entries import saved_step
 from vae.runs import Run, Status, listing
-from vae.runs.result_keys import run_key
 
 CURVES = ("ELBO and parts", "trained loss")
 CURVES_HELP = (
@@ -28,7 +25,7 @@ YARDSTICK = ("reconstruction", "kl", "elbo", "loss", "beta", "lr")
 
 def draw(run: Run, status: Status) -> None:
     """Show one row: progress, buttons, live settings."""
-    progress, buttons, knobs = st.columns([4, 2.6, 7], vertical_alignment="bottom")
+    progress, buttons, knobs = st.columns([4, 3.4, 7], vertical_alignment="bottom")
     with progress:
         _progress(run, status)
     with buttons, st.container(horizontal=True, gap="small"):
@@ -52,21 +49,26 @@ def quantities(run: Run, curves: Curves) -> tuple[str, ...]:
 
 def _progress(run: Run, status: Status) -> None:
     done = status.step / status.steps if status.steps else 0.0
-    st.progress(min(done, 1.0), text=_progress_words(status))
+    pace = cache.pace(run) if status.state == "running" else None
+    st.progress(min(done, 1.0), text=_progress_words(status, pace))
     if status.message:
         show = st.error if status.state == "failed" else st.warning
         show(status.message)
 
 
-def _progress_words(status: Status) -> str:
-    """Return epoch, time left and speed; of an ended run its steps and their time."""
+def _progress_words(status: Status, pace: float | None) -> str:
+    """Return epoch, time left at the present pace (seconds a step) and speed; of a failed run its
+    last step; of another ended run its steps and their time."""
     if status.state == "queued":
         return f"Waiting in the queue{_at_work()}."
+    if status.state == "failed":
+        place = f" at step {status.step:,} of {status.steps:,}" if status.steps else ""
+        return f"Failed{place}"
     if not status.steps:
         return "Not begun" if status.resumable else "Starting…"
     words = [f"epoch {round(status.epoch, 1):,g} of {status.epochs:,}"]
     if status.state == "running" and status.seconds and status.step:
-        left = (status.steps - status.step) * status.seconds / status.step
+        left = (status.steps - status.step) * (pace or status.seconds / status.step)
         words += [f"{duration(left)} left", f"{status.images_per_second / 1000:.1f} k examples/s"]
     else:
         words.append(f"{status.step:,} steps in {duration(status.seconds)}")
@@ -88,6 +90,8 @@ def _buttons(run: Run, status: Status) -> None:
             key="pause",
             help="Save the whole state and free the device. Resume continues from there.",
         )
+    elif status.diverged:
+        _mend(run, status)
     elif status.resumable:
         st.button(
             "Resume",
@@ -104,6 +108,8 @@ def _buttons(run: Run, status: Status) -> None:
             key="stop",
             help="Save and end this run. It can be resumed later.",
         )
+    if status.alive:
+        live_settings.undo(run)
     if status.extendable:
         with st.popover("Add epochs", help="Train longer than planned."):
             more = st.number_input(
@@ -122,6 +128,29 @@ def _buttons(run: Run, status: Status) -> None:
             )
 
 
+def _mend(run: Run, status: Status) -> None:
+    """Offer what mends a diverged run. Resume alone would repeat the failure: it is exact."""
+    found = advice.first_finding(run, status)
+    fix = found[1].fix if found else None
+    if fix is None:
+        return
+    advice.train_again(run, fix, is_main=True)
+    saved = saved_step(run, "last")
+    if fix.field == "lr" and saved:
+        press(
+            f"Resume with lr {fix.value:g}",
+            "resume_lower",
+            lambda: _resume_with(run, float(fix.value)),
+            f"Continue from the last saved state, step {saved:,}, with the lower learning rate. "
+            "The change is recorded and marked on the curves.",
+        )
+
+
+def _resume_with(run: Run, lr: float) -> None:
+    live_settings.move(run, "lr", lr)
+    server.launcher.resume(run)
+
+
 def _add_epochs(run: Run, status: Status, more: int) -> None:
     run.want(epochs=(status.epochs or run.settings["epochs"]) + more)
     server.launcher.resume(run)
@@ -129,7 +158,7 @@ def _add_epochs(run: Run, status: Status, more: int) -> None:
 
 def _knobs(run: Run, status: Status) -> None:
     """Show the settings that may change during training, and the choice of curves."""
-    live = [f for f in fields() if f.option.live and run.settings.get(f.name) is not None]
+    live = live_settings.live_fields(run)
     aside = len(live) > BESIDE
     shares = [4.4] if aside else [2 + len(f.label) / 6 for f in live]
     *knobs, curves, log = st.columns([*shares, 4.4, 4], vertical_alignment="bottom", gap="xsmall")
@@ -137,36 +166,6 @@ def _knobs(run: Run, status: Status) -> None:
         about = "Settings that may change during training."
         panel = knobs[0].popover("Live settings", width="stretch", help=about)
         knobs = [panel] * len(live)
-    moved = {c.field: c.value for c in run.changes()}
-    for place, field in zip(knobs, live, strict=True):
-        _knob(place, run, field, float(moved.get(field.name, run.settings[field.name])), status)
+    live_settings.draw_fields(run, status, knobs)
     curves.selectbox("Curves", CURVES, key="curves_of", help=CURVES_HELP)
     log.checkbox("log scale", key="log_scale", help=LOG_HELP)
-
-
-def _knob(place: DeltaGenerator, run: Run, field: Field, value: float, status: Status) -> None:
-    key = f"live_{field.name}_{run_key(run)}"
-    st.session_state.setdefault(key, value)
-    place.number_input(
-        field.label,
-        field.option.low,
-        field.option.high,
-        key=key,
-        format="%g",
-        step=_step(float(run.settings[field.name])),
-        disabled=not status.alive,
-        on_change=_move,
-        args=(run, field.name, key),
-        help=f"{field.label} of this run; it can change only while the run trains. A change takes "
-        "effect within a tenth of a second and is marked on the curves. A schedule multiplies the "
-        "new value.",
-    )
-
-
-def _step(value: float) -> float:
-    """Return a tenth of the largest power of ten up to the value."""
-    return float(10.0 ** (math.floor(math.log10(abs(value) or 1.0)) - 1))
-
-
-def _move(run: Run, name: str, key: str) -> None:
-    run.want(None, **{name: float(st.session_state[key])})

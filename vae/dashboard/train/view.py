@@ -11,7 +11,7 @@ from vae.base.records import Examples, Floats, Frame, Hue, LatentMap, Tiles
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import cache, html_grid, run_picker
 from vae.dashboard.shared.tile_route import pattern
-from vae.dashboard.train import controls
+from vae.dashboard.train import advice, controls
 from vae.figures.base import empty_figure
 from vae.figures.history import training_curves
 from vae.figures.latent_bars import kl_bars
@@ -54,6 +54,8 @@ def _pictures(run: Run, status: Status) -> None:
     curves = cache.curves(run)
     examples, frame = cache.latest(run)
     left, right = st.columns([6, 4])
+    found = None if status.diverged else advice.first_finding(run, status)
+    height = CHARTS if found is None else CHARTS - advice.HEIGHT  # the page below stays in place
     with left:
         plot(
             training_curves(
@@ -61,14 +63,16 @@ def _pictures(run: Run, status: Status) -> None:
                 quantities=controls.quantities(run, curves),
                 log=controls.log_scale(),
                 epochs=status.epochs or None,
-                height=CHARTS,
+                height=height,
                 kl_note="" if run.config.closed_kl else "from samples",
             ),
             key="curves",
             revision=run_key(run),
-            height=CHARTS,
+            height=height,
             label="Reconstruction, KL and ELBO over training, in nats per example",
         )
+        if found is not None:
+            advice.line(run, status, *found)
     with right:
         _map(run, examples, frame)
     below = st.columns([4, 3, 3])

@@ -1,0 +1,113 @@
+"""A failure that the diagnostics find on the curves, in one line, with a button that applies its
+fix: it moves a live setting of a run in training, or else trains a variant of the run.
+"""
+
+import streamlit as st
+
+from vae.base import files
+from vae.base.options import Field
+from vae.config import RunConfig, fields
+from vae.dashboard import server
+from vae.dashboard.shared import cache, current_run, starting
+from vae.dashboard.shared.widgets import press
+from vae.dashboard.train import live_settings
+from vae.diagnostics.checks import CHECKS
+from vae.diagnostics.findings import Finding, Fix, with_fix
+from vae.diagnostics.watch import watched, with_changes
+from vae.experiments import variants
+from vae.experiments.configurations import written
+from vae.runs import Run, Status
+from vae.runs.result_keys import run_key
+
+HEIGHT = 40  # pixels of the line
+AGAIN = (
+    "Train a variant of this run from the start with this one change, the same seed and data. "
+    "This run stays as it is."
+)
+MOVE = "Change the setting of this run now. The change is marked on the curves and can be undone."
+
+
+def first_finding(run: Run, status: Status) -> tuple[str, Finding] | None:
+    """Return the first finding in the order of the table of checks, with its name; or None."""
+    key = run_key(run, files=cache.CURVE_FILES)
+    found = _watched(run, key, status.state, status.message)
+    return next(iter(found.items()), None)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _watched(_run: Run, key: str, state: str, message: str) -> dict[str, Finding]:
+    return watched(_run.config, _run.reports(), _run.changes(), Status(state, message))
+
+
+def line(run: Run, status: Status, name: str, finding: Finding) -> None:
+    """Show symptom, advice and button of a finding, and a link to the whole diagnostics."""
+    check, fix = CHECKS[name], finding.fix
+    about = " ".join(finding.evidence)
+    with st.container(key="advice", horizontal=True, vertical_alignment="center", gap="small"):
+        words = f":orange-badge[{check.symptom or check.title}]"
+        if fix is not None:
+            words += f" {fix.advice or _advice(_now(run), fix)}"
+            about += f"\n\n{fix.why}"
+        st.markdown(words, help=about, width="content")
+        if fix is not None:
+            _button(run, status, fix)
+        st.page_link(server.PAGES / "evaluate.py", label="All diagnostics", width="content")
+
+
+def _button(run: Run, status: Status, fix: Fix) -> None:
+    field = _field(fix)
+    if status.alive and field.option.live:
+        change = f"{live_settings.short(field)} {written(_now(run).get(field.name))}"
+        st.button(
+            f"{change} → {written(fix.value)}",
+            key="apply_fix",
+            on_click=live_settings.move,
+            args=(run, field.name, float(fix.value)),
+            help=MOVE,
+        )
+    else:
+        train_again(run, fix)
+
+
+def train_again(run: Run, fix: Fix, is_main: bool = False) -> None:
+    """Show the button that trains a variant of a run with its live changes and one fix."""
+    press(
+        f"Train again with {live_settings.short(_field(fix))} {written(fix.value)}",
+        "train_again",
+        lambda: _train_again(run, fix),
+        AGAIN,
+        type="primary" if is_main else "secondary",
+    )
+
+
+def _train_again(run: Run, fix: Fix) -> None:
+    config = with_fix(_now(run), fix)
+    try:
+        variants.check_variant(run, config)
+        made = variants.create(run, config, variants.free_name(run, fix.field, fix.value))
+    except ValueError as error:
+        st.toast(str(error))
+        return
+    except OSError as error:
+        st.toast(files.sentence(error))
+        return
+    server.launcher.pump()
+    current_run.choose(made.name)
+    starting.announce(made.name)
+
+
+def _now(run: Run) -> RunConfig:
+    return with_changes(run.config, run.changes())
+
+
+def _field(fix: Fix) -> Field:
+    return next(field for field in fields() if field.name == fix.field)
+
+
+def _advice(config: RunConfig, fix: Fix) -> str:
+    """Return the fix as an imperative: "lower the learning rate"."""
+    label, before = _field(fix).label, config.get(fix.field)
+    name = label if len(label) < 3 else f"the {label[0].lower()}{label[1:]}"
+    if isinstance(before, int | float) and isinstance(fix.value, int | float):
+        return f"{'lower' if fix.value < before else 'raise'} {name}"
+    return f"change {name}"
