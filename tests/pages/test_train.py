@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from tests.diagnostics.test_checks import reports
 from tests.pages.conftest import OpenPage, in_state, trained
-from vae.dashboard.shared import cache
+from vae.dashboard.shared import cache, training_time
 from vae.dashboard.shared.run_picker import facts
 from vae.experiments.entries import best_report
 from vae.runs import Run, listing
@@ -106,8 +106,8 @@ def test_more_epochs_are_added_to_those_planned(root: Path, open_page: OpenPage)
 def test_knobs_move_only_what_lives(root: Path, open_page: OpenPage) -> None:
     run = made(root, "running")
     at = open_page("train.py")
-    at.number_input(key=f"live_beta_{run_key(run)}").set_value(3.0).run()
-    at.number_input(key=f"live_lr_{run_key(run)}").set_value(0.01).run()
+    at.number_input(key=f"live_beta_{run_key(run)}_0").set_value(3.0).run()
+    at.number_input(key=f"live_lr_{run_key(run)}_0").set_value(0.01).run()
     changes = run.control(17).changes
     assert [(c.step, c.field, c.value) for c in changes] == [(17, "beta", 3.0), (17, "lr", 0.01)]
 
@@ -115,7 +115,7 @@ def test_knobs_move_only_what_lives(root: Path, open_page: OpenPage) -> None:
 def test_knobs_of_a_finished_run_rest(root: Path, open_page: OpenPage) -> None:
     run = made(root, "finished")
     at = open_page("train.py")
-    assert at.number_input(key=f"live_lr_{run_key(run)}").disabled
+    assert at.number_input(key=f"live_lr_{run_key(run)}_0").disabled
 
 
 def test_the_curves_are_those_on_record(root: Path, open_page: OpenPage) -> None:
@@ -176,11 +176,14 @@ def test_a_vanished_kl_of_a_running_run_is_named_and_mended(
     line = next(m for m in at.main.markdown if "KL vanishing" in m.value)
     assert "lower β, or warm it up" in line.value
     assert "0.0008 nats (mean of epochs 73 to 80)" in line.help
+    key = f"live_beta_{run_key(run)}_0"
+    assert at.number_input(key=key).value == 50.0
     button = at.button(key="apply_fix")
     assert button.label == "β 50 → 1"
     at = button.click().run()
     assert [(c.field, c.value) for c in run.control(4000).changes] == [("beta", 1.0)]
-    assert at.number_input(key=f"live_beta_{run_key(run)}").value == 1.0
+    field = next(n for n in at.number_input if n.key and n.key.startswith("live_beta"))
+    assert (field.value, field.key == key) == (1.0, False), "a late tick sends the old key's value"
     assert "KL vanishing" not in words(at.run()), "the change has had no time to act"
     undo = at.button(key="undo")
     assert undo.label == "Undo β 1 → 50"
@@ -251,6 +254,21 @@ def test_the_time_left_follows_the_last_reports(root: Path, open_page: OpenPage)
     lines = [report | {"step": step, "seconds": at} for report, (step, at) in timed]
     (run.path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert "24 s left" in words(open_page("train.py"))
+
+
+def test_the_time_of_a_new_run_is_that_of_the_last_run_like_it(
+    root: Path, open_page: OpenPage
+) -> None:
+    run = made(root, "running")  # with the default settings, as in the sidebar
+    run.set_status(step=100, steps=200, seconds=10.0)
+    data = run.data()
+    epochs, steps = 3, -(-len(run.config.split(data).train) // run.config.batch_size)
+    like = run.config.model_copy(update={"epochs": epochs, "beta": 4.0, "seed": 1})
+    assert training_time.seconds(like, data) == pytest.approx(0.1 * steps * epochs)
+    other = run.config.model_copy(update={"hidden": (8,)})
+    assert training_time.seconds(other, data) < 0.1 * steps * other.epochs
+    run.set_status(host="elsewhere")
+    assert training_time.seconds(like, data) < 0.1 * steps * epochs
 
 
 def test_a_press_on_train_covers_the_old_run_until_the_new_one_is_drawn(

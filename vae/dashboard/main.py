@@ -37,8 +37,8 @@ page = st.navigation(
     ],
     position="top",
 )
-sync_address()
 with starting.notice(is_pressed=bool(st.session_state.get("train"))):
+    sync_address()
     choice = st.session_state.chosen = sidebar()
     with st.sidebar:
         plot.warm()

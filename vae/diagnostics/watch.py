@@ -1,8 +1,8 @@
 """Findings on a run from its reports alone, quick and steady enough to be shown while it trains.
 
 A finding appears when its check also found it HELD epochs before. After a live change there is no
-finding until the weights can have moved (Σ of the learning rate ≥ REACH). A lasting finding, whose
-evidence remains in the curves, is settled by a later live change of the setting of its fix.
+finding until the model can have adapted to it. A lasting finding, whose evidence remains in the
+curves, is settled by a later live change of the setting of its fix.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +16,7 @@ from vae.diagnostics.training_stats import reach, training_stats
 from vae.runs import Status
 
 HELD = 3  # epochs
+ADAPTED = 8 * REACH  # Σ of the learning rate after a live change: 1,000 steps at 2e-3
 
 Reports = Sequence[Mapping[str, Any]]
 
@@ -31,7 +32,7 @@ def watched(
         last = max(report["epoch"] for report in reports)
         earlier = [report for report in reports if report["epoch"] <= last - HELD]
         since = moved[-1].step if moved else 0
-        if moved and reach(reports) - reach(_until(reports, since)) < REACH:
+        if moved and reach(reports) - reach(_until(reports, since)) < ADAPTED:
             return {}
         found = {name: f for name, f in found.items() if name in _serious(now, earlier, status)}
     settled = {n for n, f in found.items() if _is_settled(n, f, config, reports, moved, status)}

@@ -14,10 +14,12 @@ import streamlit as st
 _NAME = "starting_run"  # in the session: a new run whose page has not been drawn
 # The old page keeps its room, so that nothing jumps and no chart is measured at width 0.
 _STYLE = """<style>
-.vae-starting { position: absolute; inset: 0 0 auto; padding-top: 28vh; text-align: center;
-  font-size: 1.25rem; color: var(--muted); z-index: 5; }
+[data-testid="stElementContainer"]:has(.vae-starting) { position: absolute; width: 100%; }
+.vae-starting { padding-top: 32vh; text-align: center; font-size: 1.25rem; color: var(--muted); }
 [data-testid="stElementContainer"]:has(.vae-starting)
-  ~ *:not(:has(.st-key-tour_greeting, .st-key-tour_step)) { visibility: hidden; }
+  ~ *:not(.st-key-tour_greeting, .st-key-tour_step):not(
+    :has(.st-key-tour_greeting, .st-key-tour_step)
+  ) { opacity: 0 !important; pointer-events: none; }
 </style>"""
 
 

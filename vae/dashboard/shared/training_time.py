@@ -1,22 +1,29 @@
 """The number of weights of a configuration, and the time of an epoch, measured on this machine."""
 
+import socket
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from statistics import median
 from typing import Any
 
 import streamlit as st
 import torch
 
 from vae.base.records import Domain
-from vae.config import RunConfig
+from vae.config import RunConfig, fields
+from vae.dashboard import server
 from vae.data import Dataset
 from vae.model import build
+from vae.runs import listing
 
 TRIAL_SECONDS = 0.15
 RECENT = 5.0  # seconds of training that the estimate of the rest is from
 ABOUT = (
     "What Train begins, with the settings below; the run that a page shows keeps its own. The "
-    "time is that of a training step, tried just now on this machine."
+    "time is that of the last run with this model and data on this machine, reports, pictures and "
+    "the open page included. Without such a run it is that of the training steps alone, tried "
+    "just now: the rest comes on top."
 )
 TABLED = (
     "network",
@@ -25,6 +32,25 @@ TABLED = (
     "prior",
     "objective",
 )  # they set the time of a step
+
+
+# Further settings that the time of a step depends on, reports and pictures included
+TIMED: tuple[str, ...] = (
+    "latent_dim",
+    "precision",
+    "condition",
+    "data",
+    "examples",
+    "binarize",
+    "batch_size",
+    "posterior_samples",
+    "val_share",
+    "test_share",
+    "frames",
+    "device",
+)
+BEGUN = 0.2  # of the steps: before, the first ones and their pictures weigh too much
+NEWEST = 8  # runs among which the estimate looks for one with the same model and data
 
 
 def sentence(config: RunConfig, data: Dataset) -> str:
@@ -62,7 +88,28 @@ def _epoch(config: RunConfig, data: Dataset) -> tuple[int, float]:
     model |= {k: v for n in TABLED for k, v in config.chosen(n).items()}
     domain = config.domain(data)
     weights, step = _trial(model, domain, config.batch_size, config.posterior_samples)
-    return weights, step * -(-len(config.split(data).train) // config.batch_size)
+    steps = -(-len(config.split(data).train) // config.batch_size)
+    return weights, steps * (_measured_step(config) or step)
+
+
+def _measured_step(config: RunConfig) -> float | None:
+    """Return the seconds of a step in the newest run on this machine with the same model and data,
+    also while it trains; None without such a run."""
+    wanted = _timed(config)
+    for run in listing(server.ROOT)[:NEWEST]:
+        status = run.status()
+        if status.step > BEGUN * status.steps and status.host == socket.gethostname():
+            with suppress(ValueError):  # its settings are no longer valid
+                if _timed(run.config) == wanted:
+                    return status.seconds / status.step
+    return None
+
+
+def _timed(config: RunConfig) -> dict[str, Any]:
+    """Return the settings that the time of a step depends on."""
+    live = {field.name for field in fields() if field.option.live}
+    options = {k: v for n in TABLED for k, v in config.chosen(n).items() if k not in live}
+    return {name: config.get(name) for name in (*TABLED, *TIMED)} | options
 
 
 def _measured(config: RunConfig) -> bool:
@@ -91,7 +138,7 @@ def _trial(model: dict[str, Any], domain: Domain, batch: int, samples: int) -> t
         times.append(time.perf_counter() - start)
         if time.perf_counter() - began > 10 * TRIAL_SECONDS:
             break
-    return sum(p.numel() for p in vae.parameters()), min(times)
+    return sum(p.numel() for p in vae.parameters()), median(times)
 
 
 def duration(seconds: float) -> str:

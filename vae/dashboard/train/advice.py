@@ -46,7 +46,7 @@ def line(run: Run, status: Status, name: str, finding: Finding) -> None:
     with st.container(key="advice", horizontal=True, vertical_alignment="center", gap="small"):
         words = f":orange-badge[{check.symptom or check.title}]"
         if fix is not None:
-            words += f" {fix.advice or _advice(_now(run), fix)}"
+            words += f" :small[{fix.advice or _advice(_now(run), fix)}]"
             about += f"\n\n{fix.why}"
         st.markdown(words, help=about, width="content")
         if fix is not None:

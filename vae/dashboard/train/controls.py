@@ -32,6 +32,9 @@ def draw(run: Run, status: Status) -> None:
         _buttons(run, status)
     with knobs:
         _knobs(run, status)
+    if status.message:
+        show = st.error if status.state == "failed" else st.warning
+        show(status.message)
 
 
 def log_scale() -> bool:
@@ -51,9 +54,6 @@ def _progress(run: Run, status: Status) -> None:
     done = status.step / status.steps if status.steps else 0.0
     pace = cache.pace(run) if status.state == "running" else None
     st.progress(min(done, 1.0), text=_progress_words(status, pace))
-    if status.message:
-        show = st.error if status.state == "failed" else st.warning
-        show(status.message)
 
 
 def _progress_words(status: Status, pace: float | None) -> str:

@@ -12,6 +12,8 @@ from vae.experiments.configurations import written
 from vae.runs import Run, Status
 from vae.runs.result_keys import run_key
 
+MOVES = "live_moves"  # in the session: number of changes made by buttons
+
 
 class LastChange(NamedTuple):
     """The last live change of a run."""
@@ -32,8 +34,13 @@ def short(field: Field) -> str:
 
 
 def move(run: Run, name: str, value: float) -> None:
-    """Change a live setting of a run, and the value in its field; for callbacks."""
+    """Change a live setting of a run, and the value in its field; for callbacks.
+
+    The fields get new keys: a timer of the page that fires meanwhile still sends the old value,
+    which under the old key would count as typed.
+    """
     run.want(None, **{name: value})
+    st.session_state[MOVES] = st.session_state.get(MOVES, 0) + 1
     st.session_state[_key(run, name)] = value
 
 
@@ -92,7 +99,7 @@ def last_change(run: Run) -> LastChange | None:
 
 
 def _key(run: Run, name: str) -> str:
-    return f"live_{name}_{run_key(run)}"
+    return f"live_{name}_{run_key(run)}_{st.session_state.get(MOVES, 0)}"
 
 
 def _typed(run: Run, name: str) -> None:
