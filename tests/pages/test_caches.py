@@ -34,6 +34,7 @@ from vae.dashboard.samples.samples import SamplesRequest
 from vae.dashboard.shared import cache, tile_route
 from vae.dashboard.sidebar import sidebar
 from vae.dashboard.sweep import charts as sweep_charts
+from vae.dashboard.train import advice
 from vae.dashboard.traversals import common as traversals
 from vae.experiments import configurations, entries, sweeps
 from vae.runs import Run, result_keys
@@ -84,6 +85,7 @@ RESULTS: dict[str, Callable[[Run], Any]] = {
     "shared.cache._curves": lambda run: next(iter(cache.curves(run).curves.values())).value,
     "shared.cache._latest": lambda run: cache.latest(run)[1].mean,
     "shared.tile_route._data": _tile,
+    "train.advice._course": lambda run: advice.course(run, run.status()),
     "evaluate.diagnostics._model": lambda run: repr(diagnostics._model_stats(run)[0]),
     "evaluate.diagnostics._reference": lambda run: (
         diagnostics._with_reference(run, diagnostics._model_stats(run)[0]).reference

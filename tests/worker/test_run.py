@@ -196,8 +196,11 @@ def test_a_run_that_diverges_fails_with_a_sentence(make: Make) -> None:
     run = make("one", lr=10.0, epochs=200, likelihood="gaussian", sigma=1e-3)
     with pytest.raises(FloatingPointError, match="diverged"):
         finish(run)
-    assert run.status().state == "failed"
-    assert "Lower the learning rate" in run.status().message
+    status = run.status()
+    assert status.diverged
+    assert "Lower the learning rate" in status.message
+    assert f"at step {status.step}." in status.message
+    assert 0 < status.step < status.steps
 
 
 def test_an_unforeseen_error_is_told_with_its_kind_and_the_story_is_kept(

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from vae.base.records import Curves, Encoding, Examples, Frame
-from vae.dashboard.shared import training_time
 from vae.experiments.entries import best_report
 from vae.runs import Run
 from vae.runs.result_keys import run_key
@@ -78,16 +77,6 @@ def curves(run: Run) -> Curves:
 def _curves(_run: Run, key: str) -> Curves:
     best = best_report(_run)
     return _run.curves()._replace(best_epoch=None if best is None else best["epoch"])
-
-
-def pace(run: Run) -> float | None:
-    """Return the seconds of a training step over the last reports; None before two reports."""
-    return _pace(run, run_key(run, files=CURVE_FILES[:1]))
-
-
-@st.cache_data(max_entries=16, show_spinner=False)
-def _pace(_run: Run, key: str) -> float | None:
-    return training_time.pace(_run.reports())
 
 
 def latest(run: Run) -> tuple[Examples | None, Frame | None]:

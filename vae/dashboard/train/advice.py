@@ -2,13 +2,15 @@
 fix: it moves a live setting of a run in training, or else trains a variant of the run.
 """
 
+from typing import NamedTuple
+
 import streamlit as st
 
 from vae.base import files
 from vae.base.options import Field
 from vae.config import RunConfig, fields
 from vae.dashboard import server
-from vae.dashboard.shared import cache, current_run, starting
+from vae.dashboard.shared import cache, current_run, starting, training_time
 from vae.dashboard.shared.widgets import press
 from vae.dashboard.train import live_settings
 from vae.diagnostics.checks import CHECKS
@@ -27,16 +29,28 @@ AGAIN = (
 MOVE = "Change the setting of this run now. The change is marked on the curves and can be undone."
 
 
-def first_finding(run: Run, status: Status) -> tuple[str, Finding] | None:
-    """Return the first finding in the order of the table of checks, with its name; or None."""
-    key = run_key(run, files=cache.CURVE_FILES)
-    found = _watched(run, key, status.state, status.message)
-    return next(iter(found.items()), None)
+class Course(NamedTuple):
+    """Facts about the course of training, computed from the reports of a run."""
+
+    findings: dict[str, Finding]  # by name, in the order of the table of checks
+    pace: float | None  # seconds of a step over the last reports
+
+
+def course(run: Run, status: Status) -> Course:
+    """Return the course of a run, computed again when it has new reports or changes."""
+    return _course(run, run_key(run, files=cache.CURVE_FILES), status.state, status.message)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def _watched(_run: Run, key: str, state: str, message: str) -> dict[str, Finding]:
-    return watched(_run.config, _run.reports(), _run.changes(), Status(state, message))
+def _course(_run: Run, key: str, state: str, message: str) -> Course:
+    reports, status = _run.reports(), Status(state, message)
+    found = watched(_run.config, reports, _run.changes(), status)
+    return Course(found, training_time.pace(reports))
+
+
+def first_finding(run: Run, status: Status) -> tuple[str, Finding] | None:
+    """Return the first finding in the order of the table of checks, with its name; or None."""
+    return next(iter(course(run, status).findings.items()), None)
 
 
 def line(run: Run, status: Status, name: str, finding: Finding) -> None:

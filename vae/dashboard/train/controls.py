@@ -4,7 +4,6 @@ import streamlit as st
 
 from vae.base.records import Curves
 from vae.dashboard import server
-from vae.dashboard.shared import cache
 from vae.dashboard.shared.training_time import duration
 from vae.dashboard.shared.widgets import press
 from vae.dashboard.train import advice, live_settings
@@ -52,7 +51,7 @@ def quantities(run: Run, curves: Curves) -> tuple[str, ...]:
 
 def _progress(run: Run, status: Status) -> None:
     done = status.step / status.steps if status.steps else 0.0
-    pace = cache.pace(run) if status.state == "running" else None
+    pace = advice.course(run, status).pace if status.state == "running" else None
     st.progress(min(done, 1.0), text=_progress_words(status, pace))
 
 
