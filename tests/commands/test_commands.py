@@ -23,6 +23,7 @@ from tests.runs.conftest import make_in
 from vae.base.files import read_arrays, write_arrays
 from vae.commands import COMMANDS, main, progress_bar, train
 from vae.config import fields
+from vae.figures.quantities import SPLITS
 from vae.runs import Run, find, identity, listing
 from vae.training import metrics
 from vae.worker import train as worker
@@ -107,7 +108,7 @@ def test_train_makes_a_run_that_is_finished(shell: Shell) -> None:
     assert run.name in first
     assert str(run.path) in first
     assert re.fullmatch(
-        r"epoch 2\.0 of 2, −ELBO train \S+ val \S+ nats, \S+ k examples/s", told[-1]
+        r"epoch 2\.0 of 2, −ELBO train \S+ validation \S+ nats, \S+ k examples/s", told[-1]
     )
     assert len(told) <= 11
     assert "\r" not in err  # nobody watches a terminal
@@ -306,7 +307,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on_and_stop_does_it_from_elsewhere(
     assert "Traceback" not in screen
     assert screen.count("\n") == 3  # the name, one line that moved, how to go on
     assert re.search(
-        r"epoch \S+ of 100000 \|.*\| \S+ left, −ELBO train \S+ val \S+ nats, ", screen
+        r"epoch \S+ of 100000 \|.*\| \S+ left, −ELBO train \S+ validation \S+ nats, ", screen
     )
     assert run.status().state == "stopped"
     saved = run.snapshot()
@@ -458,7 +459,7 @@ def test_evaluate_is_the_same_twice_and_has_every_key(
     after = files(trained.root)
     assert {path: after[path] for path in before} == before
     assert {path.parent.name for path in after.keys() - before.keys()} <= {"derived"}
-    assert f"{found['examples']} {split} examples" in trained("evaluate", name)[1]
+    assert f"{found['examples']} {SPLITS[split]} examples" in trained("evaluate", name)[1]
 
 
 def test_evaluate_takes_what_is_asked_for(trained: Shell) -> None:
@@ -501,7 +502,7 @@ def test_encode_writes_what_it_promises(
     found = dict(np.load(out))
     assert list(found) == ["mean", "std", "label", "split", "index"]
     n = len(found["index"])
-    assert f"{n} {split or 'test'} examples" in told
+    assert f"{n} {SPLITS.get(split or 'test', split)} examples" in told
     assert {k: (v.dtype.kind, v.dtype.itemsize, v.shape) for k, v in found.items()} == {
         "mean": ("f", 4, (n, latents)),
         "std": ("f", 4, (n, latents)),

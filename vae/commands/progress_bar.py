@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from vae.base.numbers import fixed
 from vae.base.records import Report, Tick
+from vae.figures.quantities import SPLITS
 
 if TYPE_CHECKING:
     from vae.training.trainer import Event
@@ -30,7 +31,7 @@ def show_progress(events: Iterator["Event"], title: str) -> Iterator["Event"]:
             if isinstance(event, Report):
                 bound = "reconstruction" if event.elbo is None else "−ELBO"
                 value = event.reconstruction if event.elbo is None else -event.elbo
-                latest[event.split] = fixed(value)
+                latest[SPLITS[event.split]] = fixed(value)
             elif isinstance(event, Tick):
                 values = " ".join(f"{name} {latest[name]}" for name in sorted(latest))
                 done = f"epoch {event.epoch:.1f} of {event.epochs}"
