@@ -195,9 +195,10 @@ def _hover_and_click(tab: Tab, row: int) -> None:
     assert f"#{row}" in tip.inner_text()
     width = f"document.querySelector('{MAP} .vae-plot-tip img').naturalWidth"
     until(lambda: tab.page.evaluate(width) == 8)
-    one = lambda: "1 of 180 points selected" in _said(tab, PANEL)  # noqa: E731
+    one = lambda: re.search(r"\b1 of 180 points selected", _said(tab, PANEL))  # noqa: E731
     perform(lambda: tab.page.mouse.click(x, y), one)
-    assert f"#{row} " in tab.page.locator(f"{PANEL} figure").first.get_attribute("title")
+    first = tab.page.locator(f"{PANEL} figure").first
+    until(lambda: f"#{row} " in str(first.get_attribute("title")), why=f"the example in row {row}")
 
 
 def _decode(tab: Tab, loaded: LoadedRun) -> None:

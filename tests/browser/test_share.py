@@ -70,14 +70,17 @@ def tick(tab: Tab, row: int, seen: str) -> None:
 
 
 def popover(tab: Tab, name: str, seen: str) -> None:
-    """Open it, and wait for what stands in it."""
+    """Open it, and wait for what stands in it; another one that is open is closed first."""
     button = tab.page.locator(f".st-key-compare_{name} button").first
+    body = tab.page.locator("[data-testid=stPopoverBody]")
 
     def act() -> None:
-        if not tab.page.locator("[data-testid=stPopoverBody]").count():
-            button.click(timeout=5000)
+        if body.count():
+            tab.page.keyboard.press("Escape")
+            body.wait_for(state="detached", timeout=5000)
+        button.click(timeout=5000)
 
-    perform(act, lambda: told(tab, seen), patience=20)
+    perform(act, lambda: told(tab, seen), patience=10)
 
 
 def close(tab: Tab) -> None:
