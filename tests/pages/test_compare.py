@@ -457,7 +457,7 @@ def test_every_view_has_something_to_say_when_there_is_nothing(
         assert "has saved no weights yet" in text(at)
     if view == "Curves":
         show(at, view, ["bare"])
-        assert "No report yet" in json.dumps(drawn(at), ensure_ascii=False)
+        assert "No curves" in json.dumps(drawn(at), ensure_ascii=False)
 
 
 def test_everything_has_help(root: Path, open_page: OpenPage) -> None:
