@@ -2,13 +2,15 @@
 
 import streamlit as st
 
+from vae.dashboard.sidebar import choice
+from vae.dashboard.sweep import chosen
 from vae.dashboard.sweep.form import form
-from vae.dashboard.sweep.view import FOLLOW, NEW, STYLE, choose, moving, view
+from vae.dashboard.sweep.view import FOLLOW, STYLE, choose, moving, view
 
 st.html(STYLE)
 sweep = choose()
-if sweep == NEW:
-    sidebar = st.session_state.chosen
+if sweep == chosen.NEW:
+    sidebar = choice.current()
     form(sidebar.config, sidebar.problem)
     st.stop()
 live = moving(sweep)

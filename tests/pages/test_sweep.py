@@ -16,7 +16,7 @@ from tests.pages.test_compare import drawn, numbers, press, text
 from vae.base.statistics import interval
 from vae.config import RunConfig
 from vae.dashboard.shared.run_selection import SELECTED
-from vae.dashboard.sweep.form import CHOSEN
+from vae.dashboard.sweep.chosen import KEY as CHOSEN
 from vae.experiments import sweeps
 from vae.runs import Run, identity, listing, notes
 

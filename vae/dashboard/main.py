@@ -39,7 +39,7 @@ page = st.navigation(
 )
 with starting.notice(is_pressed=bool(st.session_state.get("train"))):
     sync_address()
-    choice = st.session_state.chosen = sidebar()
+    choice = sidebar()
     with st.sidebar:
         plot.warm()
     banner()

@@ -18,7 +18,7 @@ from vae.base.records import DataSummary
 from vae.components.binarizations import BINARIZATIONS
 from vae.config import DEFAULTS, RunConfig
 from vae.dashboard.shared.run_picker import empty
-from vae.dashboard.sidebar.sidebar import Choice
+from vae.dashboard.sidebar import choice as sidebar_choice
 from vae.data import Dataset
 
 STYLE = Path(__file__).with_name("view.css")
@@ -68,7 +68,7 @@ class DataView(NamedTuple):
 
 def chosen() -> DataView:
     """Return the data of the sidebar; the page ends with the reason if there are none."""
-    choice: Choice = st.session_state.chosen
+    choice = sidebar_choice.current()
     if choice.config is None or choice.data is None:
         empty("There are no data to show.", choice.problem, link=False)
     config = choice.config

@@ -13,6 +13,7 @@ from vae.config import RunConfig, fields
 from vae.dashboard import server
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import cache
+from vae.dashboard.sidebar import choice
 from vae.dashboard.sidebar.sidebar import fill
 from vae.diagnostics.checks import CHECKS, diagnose
 from vae.diagnostics.findings import Diagnosis, Finding, Fix, ModelStats, Observations, with_fix
@@ -145,7 +146,7 @@ def _fix(run: Run, status: Status, name: str, fix: Fix) -> None:
             help="Put the settings of this run with the one change into the sidebar. Train starts "
             "it.",
         )
-        if st.session_state.chosen.config == changed:
+        if choice.current().config == changed:
             st.caption(
                 f"The sidebar has the settings of this run with {_change(run.config, fix)}: press "
                 "Train there to start it."

@@ -15,6 +15,20 @@ from vae.data import DATASETS, OFFLINE, load, save_upload
 FILE = "a file of your own"
 
 
+def chosen_data() -> str | None:
+    """Return the chosen name, or `FILE`; None before the field is drawn for the first time."""
+    name: str | None = st.session_state.get("set_data")
+    return name
+
+
+def choose_data(name: str) -> None:
+    """Put a name, `FILE` or a path into the field; for callbacks."""
+    is_path = name not in DATASETS and name != FILE
+    st.session_state["set_data"] = FILE if is_path else name
+    if is_path:
+        st.session_state["set_path"] = name
+
+
 def data_widget(field: Field, about: str) -> str:
     """Show the choice of the data and return a name or a path; `about` is the help."""
     st.session_state.setdefault("set_data", field.default)

@@ -6,7 +6,7 @@ A setting's widget has the key `set_<name>`. A preset puts its values into those
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import streamlit as st
 
@@ -20,7 +20,8 @@ from vae.dashboard import server
 from vae.dashboard.shared import current_run, starting, training_time
 from vae.dashboard.sidebar import download
 from vae.dashboard.sidebar.beta_converter import ledger
-from vae.dashboard.sidebar.data_field import FILE, data_widget
+from vae.dashboard.sidebar.choice import Choice, remember
+from vae.dashboard.sidebar.data_field import choose_data, chosen_data, data_widget
 from vae.data import DATASETS, Dataset, load
 from vae.runs import Run
 from vae.runs.result_keys import FileState, file_state
@@ -28,16 +29,6 @@ from vae.runs.result_keys import FileState, file_state
 GROUPS = ("Data", "Model", "Objective", "Training")
 OPEN = ("Data", "Model")
 PERSIST: dict[str, Any] = {"persist_state": "session"}  # over a change of page
-
-
-class Choice(NamedTuple):
-    """The configuration and data of the sidebar; None where they are not valid."""
-
-    config: RunConfig | None
-    data: Dataset | None
-    key: str  # names the data: equal keys, equal data
-    problem: str  # why training cannot start; "" if Train is enabled
-    is_pressed: bool = False
 
 
 def sidebar() -> Choice:
@@ -68,15 +59,15 @@ def sidebar() -> Choice:
         pressed = button.button(
             "Train", type="primary", width="stretch", key="train", disabled=bool(problem)
         )
-    return choice._replace(is_pressed=pressed and not problem)
+    return remember(choice._replace(is_pressed=pressed and not problem))
 
 
 def _apply_preset() -> None:
     """Put a preset's values into the widgets, and defaults into all others."""
-    data = st.session_state.get("set_data")
+    data = chosen_data()
     fill(PRESETS[st.session_state.preset].values)
     if data is not None:
-        st.session_state.set_data = data
+        choose_data(data)
 
 
 def fill(values: Mapping[str, Any]) -> None:
@@ -94,8 +85,8 @@ def _put(name: str, value: Any) -> None:
         st.session_state[f"set_{name}"] = kind
         if length:
             st.session_state[f"set_{name}_epochs"] = float(length)
-    elif name == "data" and value not in DATASETS:
-        st.session_state.set_data, st.session_state.set_path = FILE, value
+    elif name == "data":
+        choose_data(value)
     elif name == "device" and value not in {d.name for d in available()}:
         st.session_state.set_device = "auto"
     else:

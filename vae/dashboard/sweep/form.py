@@ -13,6 +13,7 @@ from vae.base.options import Field
 from vae.config import RunConfig, fields
 from vae.dashboard import server
 from vae.dashboard.shared import training_time, widgets
+from vae.dashboard.sweep import chosen
 from vae.experiments import sweeps
 from vae.experiments.configurations import written
 from vae.experiments.sweeps import Arm, Axis
@@ -22,7 +23,7 @@ VALUES, LINEAR, LOG = "Values", "Linear", "Log"
 STARTING = 3.0  # seconds that a run takes beside its training: a process, data, validation
 TRIALS = 8  # configurations that are timed, at most
 LISTED = 6  # refused combinations that the page lists
-CHOSEN, CREATED, ERROR = "sweep_chosen", "sweep_created", "sweep_error"
+ERROR = "sweep_error"
 OFTEN = ("beta", "latent_dim", "lr", "objective")
 HELP = {
     "field": "The setting that takes several values; all others are those of the sidebar.",
@@ -182,7 +183,7 @@ def _seeds_and_name(axes: Sequence[Axis]) -> tuple[int, str]:
     known = sweeps.taken(server.ROOT)
     free = sweeps.free_name(known, axes)
     given = right.columns(2)[0].text_input(
-        "Name", placeholder=free, key="sweep_name", help=HELP["name"]
+        "Name", placeholder=free, key=chosen.NAME, help=HELP["name"]
     )
     return int(seeds), sweeps.checked_name(given.strip() or free, known)
 
@@ -264,4 +265,4 @@ def _queue(request: SweepRequest) -> None:
     if refused:
         st.session_state[ERROR] = " ".join(refused[:LISTED])
     if made:
-        st.session_state[CREATED] = request.name
+        chosen.created(request.name)

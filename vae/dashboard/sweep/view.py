@@ -8,8 +8,9 @@ import streamlit as st
 
 from vae.dashboard import server
 from vae.dashboard.shared import run_selection, training_time, widgets
+from vae.dashboard.sweep import chosen
 from vae.dashboard.sweep.charts import multiples, summary
-from vae.dashboard.sweep.form import CHOSEN, CREATED, STARTING
+from vae.dashboard.sweep.form import STARTING
 from vae.experiments import configurations, sweeps
 from vae.experiments.configurations import Entry
 from vae.experiments.entries import entries
@@ -18,7 +19,6 @@ from vae.runs.status import ACTIVE, RESUMABLE
 
 STYLE = Path(__file__).with_name("view.css")
 FOLLOW = 2.0  # seconds between two updates while a run is queued or training
-NEW = ""
 HELP = {
     "sweep": "Start a new sweep, or show an existing one, also from the command line.",
     "new": "Choose settings and values for another sweep. This one stays in the list.",
@@ -43,26 +43,24 @@ def choose() -> str:
     sweep = found()
     names = list(sweep)
     asked = st.query_params.get("sweep")
-    if created := st.session_state.pop(CREATED, None):
-        st.session_state[CHOSEN] = created
-        st.session_state.pop("sweep_name", None)
-    st.session_state.setdefault(CHOSEN, asked)
+    chosen.prepare(asked)
     left, right = st.columns([4, 8], vertical_alignment="center")
-    titles = {NEW: "New sweep"} | {name: name for name in names}
-    first = names[0] if names else NEW
-    chosen = widgets.choose(left, "Sweep", CHOSEN, titles, first, HELP["sweep"], hide_label=True)
-    if chosen != asked:
-        st.query_params["sweep"] = chosen
-    if chosen == NEW:
+    titles = {chosen.NEW: "New sweep"} | {name: name for name in names}
+    first = names[0] if names else chosen.NEW
+    about = HELP["sweep"]
+    name = str(widgets.choose(left, "Sweep", chosen.KEY, titles, first, about, hide_label=True))
+    if name != asked:
+        st.query_params["sweep"] = name
+    if name == chosen.NEW:
         right.caption(
             "Trains the sidebar's configuration at several values of one or two settings, with "
             "several seeds."
         )
     else:
         with right.container(horizontal=True, vertical_alignment="center"):
-            st.button("New sweep", key="sweep_new", on_click=_begin, help=HELP["new"])
-            st.caption(_alike(sweep.get(str(chosen), [])))
-    return str(chosen)
+            st.button("New sweep", key="sweep_new", on_click=chosen.begin, help=HELP["new"])
+            st.caption(_alike(sweep.get(name, [])))
+    return name
 
 
 def _alike(runs: Sequence[Entry]) -> str:
@@ -86,10 +84,6 @@ def _alike(runs: Sequence[Entry]) -> str:
         if name not in differ and settings.get(name) is not None
     ]
     return "In all runs: " * bool(words) + ", ".join(words)
-
-
-def _begin() -> None:
-    st.session_state[CHOSEN] = NEW
 
 
 def moving(name: str) -> bool:

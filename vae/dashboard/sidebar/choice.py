@@ -1,0 +1,32 @@
+"""The configuration and the data of the sidebar, for the pages that start from them."""
+
+from typing import NamedTuple
+
+import streamlit as st
+
+from vae.config import RunConfig
+from vae.data import Dataset
+
+_CHOICE = "chosen"  # of the session
+
+
+class Choice(NamedTuple):
+    """The configuration and data of the sidebar; None where they are not valid."""
+
+    config: RunConfig | None
+    data: Dataset | None
+    key: str  # names the data: equal keys, equal data
+    problem: str  # why training cannot start; "" if Train is enabled
+    is_pressed: bool = False
+
+
+def remember(choice: Choice) -> Choice:
+    """Store the choice of this run of the script, and return it."""
+    st.session_state[_CHOICE] = choice
+    return choice
+
+
+def current() -> Choice:
+    """Return the choice of this run of the script."""
+    choice: Choice = st.session_state[_CHOICE]
+    return choice
