@@ -72,7 +72,8 @@ def train(tab: Tab, root: Path, epochs: int) -> Run:
     """Press Train and return the run that appears."""
     fill(tab, "Epochs", str(epochs))
     tab.settle()
-    tab.page.locator(".st-key-train button").click()
+    at_once = "button => { button.click(); return 'starting' in document.body.dataset; }"
+    assert tab.page.locator(".st-key-train button").first.evaluate(at_once), "no answer at once"
     (run,) = until(lambda: listing(root), why="a new run")
     return run
 

@@ -287,10 +287,10 @@ def test_a_press_on_train_covers_the_old_run_until_the_new_one_is_drawn(
         )
         at.button(key="train").click().run()
     new = listing(root)[0].name
-    notices = [text for text in sent if "vae-starting" in text]
+    notices = [text for text in sent if 'class="vae-starting"' in text]
     assert "Starting a new run" in notices[0]
     assert f"Starting {new} …" in notices[1]
-    assert not [e for e in at.get("html") if "vae-starting" in e.proto.body]
+    assert not [e for e in at.get("html") if 'class="vae-starting"' in e.proto.body]
 
 
 def test_a_failure_is_told(root: Path, open_page: OpenPage) -> None:

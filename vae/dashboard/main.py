@@ -42,6 +42,7 @@ with starting.notice(is_pressed=bool(st.session_state.get("train"))):
     choice = sidebar()
     with st.sidebar:
         plot.warm()
+        starting.watch_presses()
     banner()
     if choice.is_pressed:
         start(choice)

@@ -1,26 +1,25 @@
 """The notice "Starting NAME …": it covers the page of the old run until that of the new one is
 drawn.
 
-A press on Train takes a second to reach the page of the new run. The notice is sent before
-anything slow, so that the press has an answer at once.
+A press on Train takes a second to reach the page of the new run. The browser covers the old page
+at the press itself; the server then sends the notice before anything slow, and later the name.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html import escape
+from pathlib import Path
 
 import streamlit as st
 
 _NAME = "starting_run"  # in the session: a new run whose page has not been drawn
-# The old page keeps its room, so that nothing jumps and no chart is measured at width 0.
-_STYLE = """<style>
-[data-testid="stElementContainer"]:has(.vae-starting) { position: absolute; width: 100%; }
-.vae-starting { padding-top: 32vh; text-align: center; font-size: 1.25rem; color: var(--muted); }
-[data-testid="stElementContainer"]:has(.vae-starting)
-  ~ *:not(.st-key-tour_greeting, .st-key-tour_step):not(
-    :has(.st-key-tour_greeting, .st-key-tour_step)
-  ) { opacity: 0 !important; pointer-events: none; }
-</style>"""
+_STYLE = Path(__file__).with_name("starting.css")
+_SCRIPT = "<script>" + Path(__file__).with_name("starting.js").read_text("utf-8") + "</script>"
+
+
+def watch_presses() -> None:
+    """Let the browser cover the page at a press on Train; for the sidebar."""
+    st.html(_SCRIPT, unsafe_allow_javascript=True)
 
 
 def announce(name: str) -> None:
@@ -31,10 +30,11 @@ def announce(name: str) -> None:
 @contextmanager
 def notice(is_pressed: bool) -> Iterator[None]:
     """Show the notice while the block creates or draws a new run: after a press, or announced."""
+    st.html(_STYLE)
     place, name = st.empty(), st.session_state.pop(_NAME, None)
     if is_pressed or name:
         words = f"Starting {escape(name)} …" if name else "Starting a new run …"
-        place.html(f'<div class="vae-starting" role="status">{words}</div>{_STYLE}')
+        place.html(f'<div class="vae-starting" role="status">{words}</div>')
     try:
         yield
     finally:
