@@ -118,6 +118,14 @@ def test_a_click_fills_the_sidebar_and_train_starts_it(
     assert new.config == RunConfig.of(**run.config.model_dump() | {"beta": 1.0})
 
 
+def test_a_live_change_counts_in_the_fix(made: Any, root: Path, open_page: OpenPage) -> None:
+    run = copied(root, made("told"))
+    told(run, kl=(1e-4, 1e-3))
+    run.want(beta=50.0)
+    run.control(100)
+    assert "**Fix**: β = 1 (was 50)." in words(open_page("evaluate.py"))
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_any_configuration_can_be_filled_in(
     kind: str, made: Any, root: Path, open_page: OpenPage

@@ -265,8 +265,10 @@ def test_the_time_of_a_new_run_is_that_of_the_last_run_like_it(
     epochs, steps = 3, -(-len(run.config.split(data).train) // run.config.batch_size)
     like = run.config.model_copy(update={"epochs": epochs, "beta": 4.0, "seed": 1})
     assert training_time.seconds(like, data) == pytest.approx(0.1 * steps * epochs)
+    assert " or more in all" not in training_time.sentence(like, data)
     other = run.config.model_copy(update={"hidden": (8,)})
     assert training_time.seconds(other, data) < 0.1 * steps * other.epochs
+    assert " or more in all" in training_time.sentence(other, data)
     run.set_status(host="elsewhere")
     assert training_time.seconds(like, data) < 0.1 * steps * epochs
 

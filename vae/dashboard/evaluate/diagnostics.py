@@ -19,6 +19,7 @@ from vae.diagnostics.checks import CHECKS, diagnose
 from vae.diagnostics.findings import Diagnosis, Finding, Fix, ModelStats, Observations, with_fix
 from vae.diagnostics.latent_swap import model_stats
 from vae.diagnostics.training_stats import training_stats
+from vae.diagnostics.watch import with_changes
 from vae.figures.kl_heatmap import kl_heatmap
 from vae.runs import Run, Status
 from vae.runs.result_keys import run_key
@@ -84,7 +85,8 @@ def _checks(run: Run, status: Status) -> None:
     st.markdown("##### Diagnostics", help=f"{ABOUT} {SWAP}")
     model, problem = _model_stats(run)
     stats = training_stats(run.reports(), run.config.best_by)
-    obs = Observations(run.config, stats, status.state, status.message, model)
+    config = with_changes(run.config, run.changes())
+    obs = Observations(config, stats, status.state, status.message, model)
     found = diagnose(obs)
     if model is not None and model.elbo is not None and "posterior_collapse" in found.findings:
         found = diagnose(obs._replace(model=_with_reference(run, model)))
@@ -125,7 +127,8 @@ def _finding(run: Run, status: Status, name: str, finding: Finding) -> None:
 
 def _fix(run: Run, status: Status, name: str, fix: Fix) -> None:
     left, right = st.columns([8, 4], vertical_alignment="center")
-    left.markdown(f"**Fix**: {_change(run.config, fix)}. {fix.why}")
+    config = with_changes(run.config, run.changes())
+    left.markdown(f"**Fix**: {_change(config, fix)}. {fix.why}")
     if fix.resume and status.extendable:
         pressed = right.button(
             "Train longer",
@@ -136,7 +139,7 @@ def _fix(run: Run, status: Status, name: str, fix: Fix) -> None:
             help="Resume this run from its last weights, up to this number of epochs.",
         )
     else:
-        changed = with_fix(run.config, fix)
+        changed = with_fix(config, fix)
         pressed = right.button(
             "Fill the sidebar",
             key=f"fix_{name}",
@@ -148,7 +151,7 @@ def _fix(run: Run, status: Status, name: str, fix: Fix) -> None:
         )
         if choice.current().config == changed:
             st.caption(
-                f"The sidebar has the settings of this run with {_change(run.config, fix)}: press "
+                f"The sidebar has the settings of this run with {_change(config, fix)}: press "
                 "Train there to start it."
             )
     if pressed:

@@ -59,7 +59,9 @@ def sentence(config: RunConfig, data: Dataset) -> str:
     text = f"New run: {weights:,} weights · {len(config.split(data).train):,} training examples"
     if not _measured(config):
         return text
-    return f"{text} · about {duration(epoch)} an epoch, {duration(epoch * config.epochs)} in all"
+    more = "" if _measured_step(config) else " or more"
+    total = f"{duration(epoch * config.epochs)}{more} in all"
+    return f"{text} · about {duration(epoch)} an epoch, {total}"
 
 
 def pace(reports: Iterable[Mapping[str, Any]]) -> float | None:
