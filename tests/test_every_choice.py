@@ -16,7 +16,7 @@ from vae.training import train
 from vae.training.previews import fixed_examples, frame
 
 KINDS = ("likelihood", "posterior", "prior", "objective")
-LARGE = ("digits", "shapes")
+LARGE = ("digits", "fashion-mnist-10k", "shapes")
 ROWS = [(kind, name) for kind in KINDS for name in TABLES[kind]]
 # Likelihoods differ by the kind of data; the other tables need one of pictures and one of points.
 CASES = [

@@ -1,13 +1,14 @@
 """Data sets: a name or a path → a `Dataset` of pictures or vectors.
 
-`synthetic` and `sprites` draw examples, `bundled` loads data of an installed package, `online`
-loads published data (`sources` lists the files, `download` fetches them once) and `files` reads a
-user's files. `formats`, `published`, `csv_table`, `parquet` and `pictures` parse bytes into
-arrays; `arrays` defines the meaning of their shapes, ranges and labels.
+`synthetic` and `sprites` draw examples, `bundled` loads data of a package or of this project,
+`online` loads published data (`sources` lists the files, `download` fetches them once) and
+`files` reads a user's files. `formats`, `published`, `csv_table`, `parquet` and `pictures` parse
+bytes into arrays; `arrays` defines the meaning of their shapes, ranges and labels.
 A data set is a function `f(examples, seed, *, <options>) -> Dataset` and its row in `DATASETS`.
 Any other name is a path.
 """
 
+from vae.data.bundled import INCLUDED
 from vae.data.dataset import DataError, Dataset, Splits, prepare, split, stratified, subset
 from vae.data.download import DownloadCancelledError, DownloadError
 from vae.data.files import read, save_upload
@@ -17,6 +18,7 @@ from vae.data.table import DATASETS, OFFLINE, Summary, download, load, summary
 
 __all__ = [
     "DATASETS",
+    "INCLUDED",
     "OFFLINE",
     "SOURCES",
     "DataError",

@@ -1,4 +1,4 @@
-"""Data sets that an installed package contains, available without a download.
+"""Data sets that need no download: in an installed package, or in a file beside this module.
 
 A row is `f(examples, seed) -> Dataset`. `examples` 0 takes all examples, another number a
 stratified subset.
@@ -10,6 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from vae.data.dataset import DataError, Dataset, subset
+from vae.data.sources import SOURCES
+
+INCLUDED = {  # rows whose file is part of this project
+    "fashion-mnist-10k": Path(__file__).parent / "fashion-mnist-10k" / "fashion-mnist-10k.npz",
+}
 
 
 def digits(examples: int, seed: int) -> Dataset:
@@ -33,5 +38,28 @@ def digits(examples: int, seed: int) -> Dataset:
         labels=table[:, -1].astype(np.int64),
         classes=tuple("0123456789"),
         about="1,797 scans of handwritten digits in 17 grey values, from scikit-learn.",
+    )
+    return subset(whole, examples, seed)
+
+
+def fashion_mnist_10k(examples: int, seed: int) -> Dataset:
+    """Articles of clothing, 28×28 grey values, 1,000 of each class (Xiao et al. 2017).
+
+    The first 1,000 of each class of Fashion-MNIST's training part: its test part remains unseen.
+    https://arxiv.org/abs/1708.07747, MIT licence, © 2017 Zalando SE.
+    """
+    path = INCLUDED["fashion-mnist-10k"]
+    if not path.is_file():
+        raise DataError(f"{path} of this project is missing: install the project again.")
+    with np.load(path, allow_pickle=False) as arrays:
+        images, labels = arrays["images"], arrays["labels"]  # (10000, 28, 28), (10000,)
+    whole = Dataset(
+        name="fashion-mnist-10k",
+        x=np.ascontiguousarray(images[:, None]),  # (10000, 1, 28, 28)
+        scale=255.0,
+        labels=labels.astype(np.int64),
+        classes=SOURCES["fashion-mnist"].classes,
+        about="10,000 articles of clothing, 1,000 of each class, from the training part of "
+        "Fashion-MNIST (Xiao et al. 2017, MIT licence, © Zalando SE).",
     )
     return subset(whole, examples, seed)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from vae.base.options import Field, check, options_of, refuse_unknown
 from vae.data import online
-from vae.data.bundled import digits
+from vae.data.bundled import digits, fashion_mnist_10k
 from vae.data.dataset import DataError, Dataset, subset
 from vae.data.download import Cancelled, DownloadError, Progress
 from vae.data.files import KINDS, read
@@ -28,6 +28,7 @@ from vae.data.synthetic import mixture, moon_phases
 
 DATASETS: dict[str, Callable[..., Dataset]] = {
     "digits": digits,
+    "fashion-mnist-10k": fashion_mnist_10k,
     "moon-phases": moon_phases,
     "mixture": mixture,
     "shapes": shapes,

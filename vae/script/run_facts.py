@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from vae.config import RunConfig
-from vae.data import DATASETS, SOURCES
+from vae.data import DATASETS, INCLUDED, SOURCES
 from vae.data.formats import read_idx_family
 from vae.evaluation.measures import MEASURES
 from vae.experiments.entries import best_report
@@ -26,7 +26,7 @@ def kind(config: RunConfig) -> str:
     """Return the source of a script's data: "drawn" (generated), "idx" or "arrays" (files)."""
     if config.data in SOURCES:
         return "idx" if SOURCES[config.data].read is read_idx_family else "arrays"
-    return "drawn" if config.data in DATASETS else "arrays"
+    return "drawn" if config.data in DATASETS.keys() - INCLUDED else "arrays"
 
 
 def file_name(run: Run) -> str:
