@@ -32,8 +32,7 @@ def draw(run: Run, status: Status) -> None:
     with knobs:
         _knobs(run, status)
     if status.message:
-        show = st.error if status.state == "failed" else st.warning
-        show(status.message)
+        _message(run, status)
 
 
 def log_scale() -> bool:
@@ -134,8 +133,18 @@ def _mend(run: Run, status: Status) -> None:
     if fix is None:
         return
     advice.train_again(run, fix, is_main=True)
-    saved = saved_step(run, "last")
-    if fix.field == "lr" and saved:
+
+
+def _message(run: Run, status: Status) -> None:
+    """Show the message of a run; beside that of a diverged run, its resume with a lower rate."""
+    left, right = st.columns([11, 3], vertical_alignment="center")
+    show = left.error if status.state == "failed" else left.warning
+    show(status.message)
+    found = advice.first_finding(run, status) if status.diverged else None
+    fix, saved = found[1].fix if found else None, saved_step(run, "last")
+    if fix is None or fix.field != "lr" or not saved:
+        return
+    with right:
         press(
             f"Resume with lr {fix.value:g}",
             "resume_lower",
@@ -160,7 +169,7 @@ def _knobs(run: Run, status: Status) -> None:
     live = live_settings.live_fields(run)
     aside = len(live) > BESIDE
     shares = [4.4] if aside else [2 + len(f.label) / 6 for f in live]
-    *knobs, curves, log = st.columns([*shares, 4.4, 4], vertical_alignment="bottom", gap="xsmall")
+    *knobs, curves, log = st.columns([*shares, 5, 3.4], vertical_alignment="bottom", gap="xsmall")
     if aside:
         about = "Settings that may change during training."
         panel = knobs[0].popover("Live settings", width="stretch", help=about)
