@@ -1,4 +1,4 @@
-"""The run that ships: on the first visit every page has something to show, and it is true."""
+"""The runs that ship: on the first visit every page has something to show, and it is true."""
 
 import shutil
 from pathlib import Path
@@ -8,9 +8,13 @@ import pytest
 from tests.pages.conftest import PAGES, ROOT, OpenPage
 from vae.analysis.loaded_run import LoadedRun
 from vae.config import RunConfig
+from vae.config.presets import PRESETS
+from vae.evaluation.baseline import baseline
 from vae.runs import Run
+from vae.runs.evaluations import saved_evaluations
 
 SHIPPED = ROOT / "checkpoints" / "digits-first-look"
+CLOTHES = ROOT / "checkpoints" / "clothes-first-look"
 
 
 @pytest.fixture
@@ -44,6 +48,40 @@ def test_its_best_value_is_that_of_its_weights(shipped: Run) -> None:
     assert record.kl == pytest.approx(sum(record.kl_per_dimension or ()), rel=1e-6)
 
 
-def test_it_names_no_machine() -> None:
-    assert '"host": ""' in (SHIPPED / "status.json").read_text("utf-8")
-    assert '"device": "auto"' in (SHIPPED / "config.json").read_text("utf-8")
+@pytest.mark.parametrize("folder", [SHIPPED, CLOTHES])
+def test_it_names_no_machine(folder: Path) -> None:
+    assert '"host": ""' in (folder / "status.json").read_text("utf-8")
+    assert '"device": "auto"' in (folder / "config.json").read_text("utf-8")
+
+
+@pytest.fixture
+def clothes(root: Path) -> Run:
+    shutil.copytree(CLOTHES, root / CLOTHES.name)
+    return Run(root / CLOTHES.name)
+
+
+def test_the_clothes_stand_first_and_need_no_caveat(clothes: Run, open_page: OpenPage) -> None:
+    shutil.copytree(SHIPPED, clothes.path.parent / SHIPPED.name)
+    at = open_page("train.py")
+    assert clothes.name in at.query_params["run"]
+    facts = [m.value for m in at.main.markdown]
+    assert not [text for text in facts if "not ln p(x)" in text]
+    assert not [e.value for e in [*at.error, *at.warning]]
+
+
+def test_the_clothes_are_what_the_readme_says(clothes: Run) -> None:
+    values = PRESETS["2-D map of grey pictures"].values
+    assert clothes.config == RunConfig.of(data="fashion-mnist-10k", frames=10, **values)
+    assert clothes.status().state == "finished"
+    assert saved_evaluations(clothes)
+    command = f"python -m vae train --run {clothes.name} --data fashion-mnist-10k"
+    assert command in (ROOT / "README.md").read_text("utf-8")
+
+
+def test_the_clothes_beat_a_constant_picture(clothes: Run) -> None:
+    best = clothes.status().best
+    assert best is not None
+    for likelihood in ("gaussian-learned", "gaussian-per-dimension"):  # the same densities
+        constant = baseline(clothes.data(), clothes.config, likelihood)
+        assert constant.nats is not None
+        assert best > 300 - constant.nats  # by 300 nats
