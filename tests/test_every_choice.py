@@ -10,17 +10,21 @@ from vae.components.likelihoods import LIKELIHOODS
 from vae.components.objectives import OBJECTIVES
 from vae.components.posteriors import POSTERIORS
 from vae.config import TABLES, RunConfig
-from vae.data import OFFLINE, Dataset, load
+from vae.data import INCLUDED, OFFLINE, Dataset, load
 from vae.model import build
 from vae.training import train
 from vae.training.previews import fixed_examples, frame
 
 KINDS = ("likelihood", "posterior", "prior", "objective")
-LARGE = ("digits", "fashion-mnist-10k", "shapes")
+LARGE = ("digits", "shapes", *INCLUDED)
 ROWS = [(kind, name) for kind in KINDS for name in TABLES[kind]]
 # Likelihoods differ by the kind of data; the other tables need one of pictures and one of points.
 CASES = [
-    pytest.param(*row, data, marks=[pytest.mark.long] * (row[0] != "likelihood" and data in LARGE))
+    pytest.param(
+        *row,
+        data,
+        marks=[pytest.mark.long] * (data in (LARGE if row[0] != "likelihood" else INCLUDED)),
+    )
     for row in ROWS
     for data in OFFLINE
 ]
