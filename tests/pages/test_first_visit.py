@@ -73,7 +73,7 @@ def test_the_clothes_are_what_the_readme_says(clothes: Run) -> None:
     values = PRESETS["2-D map of grey pictures"].values
     assert clothes.config == RunConfig.of(data="fashion-mnist-10k", frames=10, **values)
     assert clothes.status().state == "finished"
-    assert saved_evaluations(clothes)
+    assert saved_evaluations(clothes)[0].request.full
     command = f"python -m vae train --run {clothes.name} --data fashion-mnist-10k"
     assert command in (ROOT / "README.md").read_text("utf-8")
 
