@@ -155,7 +155,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     "not finite": (["train", "--lr", "nan"], "lr must be a finite number"),
     "unknown choice": (["train", "--network", "rnn"], "Unknown network 'rnn'; one of mlp"),
     "misplaced": (["train", "--sigma", "1"], "sigma belongs to likelihood gaussian"),
-    "unknown data": (["train", "--data", "nope"], "Choose one of digits, moon-phases, mixture, "),
+    "unknown data": (["train", "--data", "nope"], "Choose one of digits, fashion-mnist-10k, "),
     "data of nobody": (["train", "--data", "~nobody-here/x.npz"], "There is no file ~nobody-here"),
     "no such path": (["train", "--data", "/nowhere/x.npz"], "/nowhere/x.npz"),
     "wrong kind of file": (["train", "--data", __file__], "test_commands.py"),
