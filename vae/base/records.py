@@ -19,18 +19,12 @@ Ints = NDArray[np.int64]
 DIVERGED = "Training diverged"  # how the message of a DivergedError begins
 
 
-# ── data ────────────────────────────────────────────────────────────────────────────────────
-
-
 class Domain(NamedTuple):
     """The space of the examples: the properties of the data that a model depends on."""
 
     shape: tuple[int, ...]  # *event
     levels: int = 0  # x is k / (levels - 1) with k = 0 … levels - 1; 0 for real values
     classes: int = 0  # labels run from 0 to classes - 1
-
-
-# ── training ────────────────────────────────────────────────────────────────────────────────
 
 
 class Tick(NamedTuple):
@@ -123,9 +117,6 @@ class Control(NamedTuple):
 
     wanted: str = "run"  # "run", "pause" or "stop"
     changes: tuple[Change, ...] = ()
-
-
-# ── pages ───────────────────────────────────────────────────────────────────────────────────
 
 
 class Curve(NamedTuple):

@@ -31,6 +31,8 @@ launcher = Launcher(ROOT, spare=WARM)
 @asynccontextmanager
 async def lifespan(app: Any) -> AsyncIterator[None]:
     """Run the server with a spare worker, slow imports done early, and a loop over the queue."""
+    # Plotly looks into pandas if it is loaded, and fails while another thread is still loading it.
+    importlib.import_module("pandas")
     heart = asyncio.create_task(_heart())
     try:
         yield

@@ -1,0 +1,21 @@
+"""The server's start."""
+
+import asyncio
+import importlib
+
+import pytest
+
+from vae.dashboard import server
+
+
+def test_pandas_is_loaded_before_the_first_visit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A figure fails that is drawn while another thread is loading pandas."""
+    loaded: list[str] = []
+    monkeypatch.setattr(importlib, "import_module", loaded.append)
+    monkeypatch.setattr(server, "WARM", False)
+
+    async def start() -> list[str]:
+        async with server.lifespan(None):
+            return list(loaded)
+
+    assert asyncio.run(start()) == ["pandas"]
