@@ -46,7 +46,7 @@ def test_the_settings_of_a_page_and_of_the_sidebar_survive_a_step(
 
 
 @pytest.mark.parametrize(
-    ("given", "number"), [("3", 3), ("99", len(STEPS)), ("0", 1), ("²", None)]
+    ("given", "number"), [("3", 3), ("99", len(STEPS)), ("0", 1), ("²", None), ("9" * 5000, None)]
 )
 def test_an_address_opens_a_step(
     given: str, number: int | None, root: Path, open_page: OpenPage

@@ -14,9 +14,8 @@ def current() -> int | None:
     """
     if _NUMBER not in st.session_state:
         given = st.query_params.get(_NUMBER, "")
-        show(
-            min(max(int(given), 1), len(STEPS)) if given.isdecimal() and given.isascii() else None
-        )
+        is_number = given.isascii() and given.isdecimal() and len(given) < 9
+        show(min(max(int(given), 1), len(STEPS)) if is_number else None)
     number: int | None = st.session_state[_NUMBER]
     if number is not None:  # a link of the navigation drops it from the address
         st.query_params[_NUMBER] = str(number)

@@ -45,8 +45,8 @@ STEPS = (
     Step(
         "reconstructions.py",
         "Draw an example",
-        "Choose **Custom example** and draw. The model finds a z for the drawing and decodes it: "
-        "only what it has learned comes back.",
+        "Choose **Custom example** and draw. The encoder finds a z for the drawing, and the "
+        "decoder returns what it has learned to draw.",
     ),
     Step(
         "samples.py",
