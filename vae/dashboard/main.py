@@ -6,7 +6,7 @@ import streamlit as st
 
 from vae.dashboard import plot
 from vae.dashboard.server import PAGES
-from vae.dashboard.shared import starting
+from vae.dashboard.shared import address, starting
 from vae.dashboard.shared.current_run import sync_address
 from vae.dashboard.shared.theme_css import shades
 from vae.dashboard.sidebar.sidebar import sidebar, start
@@ -37,12 +37,13 @@ page = st.navigation(
     ],
     position="top",
 )
-with starting.notice(is_pressed=bool(st.session_state.get("train"))):
+with starting.notice(is_pressed=bool(st.session_state.get("train"))), address.page(page.title):
     sync_address()
     choice = sidebar()
     with st.sidebar:
         plot.warm()
         starting.watch_presses()
+        address.keep_history_short()
     banner()
     if choice.is_pressed:
         start(choice)

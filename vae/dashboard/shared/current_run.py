@@ -3,12 +3,10 @@
 import streamlit as st
 
 from vae.dashboard import server
+from vae.dashboard.shared import address, address_values
 from vae.runs import listing
 
-_NAME, _ADDRESS = (
-    "run",
-    "_address",
-)  # keys of the session: the run, and the last one in the address
+_NAME = "run"  # of the session and of the address
 
 
 def name() -> str | None:
@@ -19,24 +17,16 @@ def name() -> str | None:
 
 def choose(chosen: str | None) -> None:
     """Make every page show this run; None if no run is left."""
-    st.session_state[_NAME] = st.session_state[_ADDRESS] = chosen
-    if chosen is None:
-        st.query_params.pop("run", None)
-    elif st.query_params.get("run") != chosen:
-        st.query_params["run"] = chosen
+    st.session_state[_NAME] = chosen
+    address.put(_NAME, chosen)
+    address.flush()  # before the page, which can take seconds
 
 
 def sync_address() -> None:
     """Take the run from a new address, and write the chosen run into the address.
 
-    An unknown name gives way to the newest run.
+    An unknown name gives way to the chosen run, else to the newest one.
     """
-    given = st.query_params.get("run")
-    is_new = bool(given) and given != st.session_state.get(_ADDRESS)
-    wanted = given if is_new else name()
     names = [run.name for run in listing(server.ROOT)]
-    if wanted not in names:
-        if given and given == wanted:
-            st.toast(f"There is no run {given!r}; here is the newest one.")
-        wanted = names[0] if names else None
-    choose(wanted)
+    usual = name() if name() in names else next(iter(names), None)
+    choose(address.take(_NAME, address_values.same(names), usual) or usual)

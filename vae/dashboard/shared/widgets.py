@@ -12,6 +12,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vae.base.records import Floats, Ints
+from vae.dashboard.shared import address
+from vae.dashboard.shared.address_values import one_of
+from vae.dashboard.shared.address_values import whole as whole_number
 
 
 def npz(x: Floats, z: Floats) -> bytes:
@@ -55,10 +58,16 @@ def choose(
     default: Any,
     about: str,
     hide_label: bool = False,
+    link: str = "",
 ) -> Any:
-    """Return the chosen key of `titles`; `default` if the stored choice is not among them."""
+    """Return the chosen key of `titles`; `default` if the stored choice is not among them.
+
+    `link` is its parameter of the address.
+    """
     if st.session_state.get(key) not in titles:
         st.session_state[key] = default
+    if link:
+        address.link(link, key, one_of(titles), default)
     return place.selectbox(
         label,
         list(titles),
@@ -79,9 +88,15 @@ def whole(
     about: str,
     step: int = 1,
     off: bool = False,
+    link: str = "",
 ) -> int:
-    """Return a whole number typed by the user; `bounds` are lowest, highest and initial value."""
+    """Return a whole number typed by the user; `bounds` are lowest, highest and initial value.
+
+    `link` is its parameter of the address.
+    """
     st.session_state.setdefault(key, bounds[2])
+    if link:
+        address.link(link, key, whole_number(*bounds[:2]), bounds[2])
     value = place.number_input(
         label,
         bounds[0],

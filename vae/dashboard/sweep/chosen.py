@@ -14,14 +14,14 @@ def created(name: str) -> None:
 
 
 def prepare(given: str | None) -> None:
-    """Choose the sweep that was just created, else at first the one in the address.
+    """Choose the sweep that was just created, else the one `given` by a new address.
 
     Call it before the field is drawn.
     """
     if name := st.session_state.pop(_CREATED, None):
-        st.session_state[KEY] = name
         st.session_state.pop(NAME, None)
-    st.session_state.setdefault(KEY, given)
+    if (chosen := name or given) is not None:
+        st.session_state[KEY] = chosen
 
 
 def begin() -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import streamlit as st
 
 from vae.dashboard import server
-from vae.dashboard.shared import run_selection, training_time, widgets
+from vae.dashboard.shared import address, run_selection, training_time, widgets
+from vae.dashboard.shared.address_values import one_of
 from vae.dashboard.sweep import chosen
 from vae.dashboard.sweep.charts import multiples, summary
 from vae.dashboard.sweep.form import STARTING
@@ -42,15 +43,13 @@ def choose() -> str:
     `?sweep=NAME`; the default is the newest sweep."""
     sweep = found()
     names = list(sweep)
-    asked = st.query_params.get("sweep")
-    chosen.prepare(asked)
     left, right = st.columns([4, 8], vertical_alignment="center")
     titles = {chosen.NEW: "New sweep"} | {name: name for name in names}
     first = names[0] if names else chosen.NEW
+    chosen.prepare(address.take("sweep", one_of(titles), first))
     about = HELP["sweep"]
     name = str(widgets.choose(left, "Sweep", chosen.KEY, titles, first, about, hide_label=True))
-    if name != asked:
-        st.query_params["sweep"] = name
+    address.put("sweep", name)
     if name == chosen.NEW:
         right.caption(
             "Trains the sidebar's configuration at several values of one or two settings, with "

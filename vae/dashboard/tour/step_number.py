@@ -2,28 +2,23 @@
 
 import streamlit as st
 
+from vae.dashboard.shared import address
+from vae.dashboard.shared.address_values import whole
 from vae.dashboard.tour.steps import STEPS
 
-_NUMBER = "tour"  # of the session and of the address
+_NUMBER = "tour"  # of the session and of the address; 0 without a tour
+_FORM = whole(1, len(STEPS))._replace(title=lambda step: f"step {step}" if step else "no tour")
 
 
 def current() -> int | None:
     """Return the number of the step, from 1; None if no tour is under way.
 
-    A new session takes it from the address; a number out of range becomes the nearest step.
+    An address sets it; a number out of range becomes the nearest step.
     """
-    if _NUMBER not in st.session_state:
-        given = st.query_params.get(_NUMBER, "")
-        is_number = given.isascii() and given.isdecimal() and len(given) < 9
-        show(min(max(int(given), 1), len(STEPS)) if is_number else None)
-    number: int | None = st.session_state[_NUMBER]
-    if number is not None:  # a link of the navigation drops it from the address
-        st.query_params[_NUMBER] = str(number)
-    return number
+    address.link(_NUMBER, _NUMBER, _FORM, 0)
+    return st.session_state[_NUMBER] or None
 
 
 def show(number: int | None) -> None:
     """Show this step; None ends the tour."""
-    st.session_state[_NUMBER] = number
-    if number is None:
-        st.query_params.pop(_NUMBER, None)
+    st.session_state[_NUMBER] = number or 0
