@@ -14,6 +14,7 @@ The rooms from top to bottom: a module imports from its own room and from rooms 
     script/          a run as one Python file that trains it again
     experiments/     configurations, sweeps, variants, entries of the run table
     analysis/        encode, decode, sample, project, rank, interpolate
+    theory/          exact cases of the theory, for the lessons
     training/        train(config, data) → iterator of events
     evaluation/      the bound, −ln p(x) and every other measure of a trained model
     runs/            the run folder: create, read, record, list, export, import

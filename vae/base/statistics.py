@@ -82,7 +82,7 @@ def interval(values: Sequence[float]) -> Interval:
 
 def half_width(values: Values) -> Values:
     """Return t s / √n over the first axis of values (n, …), the half width of their interval."""
-    from scipy import stats  # type: ignore[import-untyped]  # takes half a second to import
+    from scipy import stats  # takes half a second to import
 
     factor = stats.t.ppf((1 + LEVEL) / 2, len(values) - 1)
     return np.asarray(factor * stats.sem(values, axis=0))

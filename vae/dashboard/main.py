@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from vae.dashboard import plot
+from vae.dashboard.learn import contents
 from vae.dashboard.server import PAGES
 from vae.dashboard.shared import address, starting
 from vae.dashboard.shared.current_run import sync_address
@@ -31,12 +32,14 @@ st.set_page_config(page_title="VAE Lab", layout="wide", initial_sidebar_state=SI
 st.html(STYLE)
 st.html(shades())
 page = st.navigation(
-    [
-        st.Page(PAGES / file, title=title, default=title == "Train")
-        for title, file in TABLE.items()
-    ],
+    [st.Page(PAGES / file, title=title, default=title == "Train") for title, file in TABLE.items()]
+    + contents.pages(),
     position="top",
 )
+if contents.is_lesson(page):
+    contents.contents()
+    page.run()
+    st.stop()
 with starting.notice(is_pressed=bool(st.session_state.get("train"))), address.page(page.title):
     sync_address()
     choice = sidebar()

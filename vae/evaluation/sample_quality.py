@@ -218,7 +218,7 @@ def _unbiased(row: Statistic, pair: Pair) -> float:
 
 def _estimate(row: Statistic, halves: Matrix, whole: Pair, reference: float) -> Estimate:
     """Return the mean over `halves` (halvings, 2) with its 95 % interval."""
-    from scipy import stats  # type: ignore[import-untyped]
+    from scipy import stats
 
     trials, value = len(whole.real.x), float(halves.mean())
     variance = float((np.diff(halves, axis=1) ** 2).mean()) / 4

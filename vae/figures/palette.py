@@ -4,7 +4,8 @@ A figure names a colour by its meaning, `token("kl")`, and the browser inserts t
 theme, so that one figure serves both themes. A token looks like a CSS variable because Plotly's
 validation accepts that: "var(--kl)", or with an opacity "var(--kl/0.25)".
 
-Meanings: reconstruction, kl and elbo are the terms of the bound; prior is p(z); accent marks
+Meanings: reconstruction, kl and elbo are the terms of the bound; prior is p(z), q is q(z|x),
+posterior is p(z|x), data is x; accent marks
 controls and the current selection; text, muted and background are those of the page; class0 to
 class9 are the classes of labelled data. `.streamlit/config.toml` has the same accent, text,
 background and class colours for Streamlit's own widgets.
@@ -21,6 +22,9 @@ COLOURS: dict[str, tuple[str, str]] = {  # meaning → (light, dark)
     "kl": ("#b54e00", "#f08a4b"),
     "elbo": ("#1b1b22", "#ececf2"),
     "prior": ("#6e6e76", "#a8a8b0"),
+    "q": ("#0b7a52", "#4fc795"),
+    "posterior": ("#b0288c", "#f182d1"),
+    "data": ("#7a6200", "#d9c04f"),
     "warning": ("#664a00", "#f2b632"),
     "failure": ("#a8003c", "#ff5c77"),
     "accent": ("#6540f5", "#a48bff"),

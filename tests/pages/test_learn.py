@@ -1,0 +1,174 @@
+"""Laws over every lesson: words in both languages, coloured symbols, live numbers, addresses."""
+
+import re
+import runpy
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.pages.conftest import ROOT, OpenPage
+from vae.dashboard.learn import view as learn_view
+from vae.dashboard.learn.lesson import Lesson, Slider, Text, Values, View
+from vae.dashboard.learn.lessons import LESSONS
+from vae.dashboard.learn.text import MACROS, render
+from vae.dashboard.learn.words.frame import WORDS as FRAME
+
+NAMES = list(LESSONS)
+TABLES = {**LESSONS, "frame": FRAME}
+FORMULA = re.compile(r"\$[^$]*\$")
+LATIN = {"KL", "ELBO", "Jensen", "VAE", "IWAE", "PCA", "EM", "Adam", "softplus", "sigmoid"}
+SYMBOLS = {  # the plain form of a symbol → the macro that colours it
+    r"q(_\\phi)?\(z\|x\)": "Q",
+    r"p(_\\theta)?\(z\|x\)": "T",
+    r"p\(z\)": "P",
+}
+
+
+@cache
+def lesson(name: str) -> Lesson:
+    """The lesson of a page, without showing it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(learn_view, "show", lambda _: None)
+        found: Lesson = runpy.run_path(str(ROOT / "pages" / "learn" / f"{name}.py"))["LESSON"]
+    return found
+
+
+def views(of: Lesson) -> list[View]:
+    """Every step with its start, and with each control at both ends; asked and answered."""
+    start: Values = {name: control.start for name, control in of.controls.items()}
+    found = []
+    for step in of.steps:
+        places = [start | step.starts]
+        for name in step.controls:
+            control = of.controls[name]
+            is_slider = isinstance(control, Slider)
+            ends = (control.low, control.high) if is_slider else control.options
+            places += [start | step.starts | {name: end} for end in ends]
+        for values in places:
+            found.append(View(values, step.name, lambda key: of.words[key].zh))
+        if step.guess is not None:
+            found.append(found[-1]._replace(guess=0.5, is_revealed=False))
+    return found
+
+
+def test_every_page_is_a_lesson_of_the_table() -> None:
+    assert {p.stem for p in (ROOT / "pages" / "learn").glob("*.py")} == set(NAMES)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_words_stand_in_both_languages(name: str) -> None:
+    for key, text in TABLES[name].items():
+        assert text.en.strip(), key
+        assert text.zh.strip(), key
+        assert "!" not in re.sub(r"\\!", "", text.en), key
+        assert "！" not in text.zh, key
+        assert not FORMULA.sub("", text.en).count("$"), key
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_chinese_words_have_no_english_left(name: str) -> None:
+    for key, text in TABLES[name].items():
+        bare = FORMULA.sub("", re.sub(r"\[\[.*?\]\]|\{\w+\}|`.*?`", "", text.zh))
+        bare = re.sub(r"（[^（）]*）", "", bare)
+        left = set(re.findall(r"[A-Za-z]{2,}", re.sub(r"ln p\(|[pqz]\([^)]*\)", "", bare)))
+        assert left <= LATIN, f"{key}: {left - LATIN}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_symbols_have_their_colours(name: str) -> None:
+    for key, text in LESSONS[name].items():
+        for written in text:
+            for formula in FORMULA.findall(written):
+                bare = uncoloured(formula)
+                for symbol, macro in SYMBOLS.items():
+                    assert not re.search(symbol, bare), f"{key}: {symbol} needs \\{macro}{{…}}"
+                coloured = {m for m in MACROS if f"\\{m}{{q" in formula}
+                assert coloured <= {"Q"}, key
+
+
+def uncoloured(formula: str) -> str:
+    """A formula without the parts that stand inside a macro."""
+    rest, depth, start = "", 0, re.compile(r"\\[" + "".join(MACROS) + r"]\{")
+    place = 0
+    while place < len(formula):
+        found = start.match(formula, place)
+        if not depth and found:
+            depth, place = 1, found.end()
+            continue
+        if depth:
+            depth += {"{": 1, "}": -1}.get(formula[place], 0)
+        else:
+            rest += formula[place]
+        place += 1
+    return rest
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_step_is_drawn_at_both_ends_of_its_controls(name: str) -> None:
+    found = lesson(name)
+    assert found.words is LESSONS[name]
+    for view in views(found):
+        picture = found.picture(view)
+        values = [v for v in picture.numbers.values() if not isinstance(v, str)]
+        assert np.isfinite(values).all(), (view.step, view.values)
+        step = next(s for s in found.steps if s.name == view.step)
+        keys = ("caption", f"{step.name}.title", f"{step.name}.text")
+        for text in (*(found.words[key] for key in keys), Text(step.formula, step.formula)):
+            assert "[[" not in render(text.en, picture.numbers, is_dark=False)
+            assert "[[" not in render(text.zh, picture.numbers, is_dark=True)
+        if step.guess is not None:
+            assert step.guess.answer in picture.numbers
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_texts_between_two_interactions_are_short(name: str) -> None:
+    for step in lesson(name).steps:
+        text = lesson(name).words[f"{step.name}.text"]
+        words = len(FORMULA.sub("x", text.en).split())
+        assert words <= 130, f"{step.name}: {words} words"
+        assert len(step.controls) <= 2 or step is lesson(name).steps[-1], step.name
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("name", NAMES)
+def test_page_opens_at_its_last_step_and_its_first(
+    name: str, language: str, root: Path, open_page: OpenPage
+) -> None:
+    total = len(lesson(name).steps)
+    at = open_page(f"learn/{name}.py", lang=language, step=str(total))
+    title = LESSONS[name]["title"]
+    assert title[language == "zh"] in written(at)
+    for _ in range(2):
+        at.button(key="learn_back").click().run()
+        assert not at.exception
+    assert at.query_params["step"] == str(total - 2)
+    assert at.query_params["lang"] == language
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_address_out_of_range_is_clamped_and_reported(
+    name: str, root: Path, open_page: OpenPage
+) -> None:
+    found = lesson(name)
+    wrong = {n: "1e8" if isinstance(c, Slider) else "<b>x" for n, c in found.controls.items()}
+    at = open_page(f"learn/{name}.py", step="9" * 500, **wrong)
+    assert len(at.warning) == 1
+    assert all(n in at.warning[0].value for n in wrong)
+    for n, control in found.controls.items():
+        nearest = f"{control.high:g}" if isinstance(control, Slider) else None
+        at_start = control.start == getattr(control, "high", control.start)
+        assert at.query_params.get(n) == (None if at_start else nearest)
+
+
+def test_quiz_off_hides_the_question(root: Path, open_page: OpenPage) -> None:
+    asked = open_page("learn/bound.py", step="2")
+    assert FRAME["guess"].en in written(asked)
+    hidden = open_page("learn/bound.py", step="2", quiz="off")
+    assert FRAME["guess"].en not in written(hidden)
+
+
+def written(at: AppTest) -> str:
+    return " ".join(element.value for element in at.markdown)

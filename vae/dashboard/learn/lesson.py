@@ -1,0 +1,114 @@
+"""Records of a lesson: its controls, its steps, and the picture that follows from them.
+
+A lesson is one file in `pages/learn/`, its words one table in `words/`. The table holds "title",
+"caption", for each step NAME "NAME.title" and "NAME.text", for each control NAME "NAME" (its
+label) and, for a choice, "NAME.OPTION".
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import plotly.graph_objects as go
+
+Value = float | str
+Values = Mapping[str, Value]
+
+
+class Text(NamedTuple):
+    """Words in English and in Chinese, as Markdown with macros (`text.render`)."""
+
+    en: str
+    zh: str
+
+
+Words = Mapping[str, Text]
+
+
+class Slider(NamedTuple):
+    """A number between `low` and `high` in steps of `step`."""
+
+    low: float
+    high: float
+    step: float
+    start: float
+    symbol: str = ""  # TeX-free symbol beside the label: "μ"
+    colour: str = "accent"  # token of the palette
+
+    def accept(self, value: Value) -> Value:
+        """Return the nearest value of the slider; raise ValueError for text."""
+        number = min(max(float(value), self.low), self.high)
+        return round(self.low + round((number - self.low) / self.step) * self.step, 9)
+
+
+class Choice(NamedTuple):
+    """One of a few options, by name."""
+
+    options: tuple[str, ...]
+    start: str
+    symbol: str = ""
+    colour: str = "accent"
+
+    def accept(self, value: Value) -> Value:
+        """Return a known option; raise ValueError for another."""
+        if value not in self.options:
+            raise ValueError(f"Unknown option {value!r}; one of {', '.join(self.options)}")
+        return value
+
+
+Control = Slider | Choice
+
+
+class Guess(NamedTuple):
+    """A question that the reader answers by a click in the picture before the answer appears."""
+
+    axis: str  # "x" or "y": the coordinate of the click that counts
+    answer: str  # name of the number in `Picture.numbers` that is right
+
+
+class Step(NamedTuple):
+    """One step: its words, the controls that are free, and the formula with live values."""
+
+    name: str
+    controls: tuple[str, ...] = ()
+    formula: str = ""  # TeX with macros; [[name]] is a number of the picture
+    guess: Guess | None = None
+    starts: Mapping[str, Value] = {}  # values that the step sets when the reader enters it
+
+
+class View(NamedTuple):
+    """The reader's choices, from which the picture follows."""
+
+    values: Values
+    step: str
+    say: Callable[[str], str]  # key of the words → text in the reader's language, without macros
+    guess: float | None = None  # the reader's guess of this step
+    is_revealed: bool = True  # False while the answer of this step must stay hidden
+
+    def number(self, name: str) -> float:
+        """Return the value of a slider."""
+        return float(self.values[name])
+
+    def option(self, name: str) -> str:
+        """Return the value of a choice."""
+        return str(self.values[name])
+
+
+class Picture(NamedTuple):
+    """The figure and the numbers that text and formula show, by name."""
+
+    figure: go.Figure
+    numbers: Mapping[str, float | str]
+
+
+class Lesson(NamedTuple):
+    """One page of the theory."""
+
+    name: str  # of its file, of its table of words and in its address
+    words: Words
+    controls: Mapping[str, Control]
+    steps: tuple[Step, ...]
+    picture: Callable[[View], Picture]
+    check: str  # the command that checks the numbers
+    sources: tuple[str, ...] = ()  # citations, the same in both languages
+    run: Mapping[str, Any] | None = None  # settings of RunConfig for "open this as a run"
+    height: int = 540  # of the picture, in pixels

@@ -1,0 +1,8 @@
+"""The lessons in their order, each with its table of words; the file is `pages/learn/NAME.py`."""
+
+from vae.dashboard.learn.lesson import Words
+from vae.dashboard.learn.words import bound
+
+LESSONS: dict[str, Words] = {
+    "bound": bound.WORDS,
+}

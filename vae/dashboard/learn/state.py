@@ -1,0 +1,100 @@
+"""The reader's place in a lesson: step, controls, guesses; in the session and in the address.
+
+The address has the lesson's own parameters, such as `?step=3&mean=0.5&quiz=off`; a control at its
+start is left out. A value out of range becomes the nearest valid one, which the page mentions.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import streamlit as st
+
+from vae.dashboard.learn.lesson import Lesson, Step, Value
+
+STEP, QUIZ = "step", "quiz"  # parameters of the address
+LONGEST = 40  # characters of a value in the address
+
+
+@dataclass
+class Place:
+    """Where the reader is in a lesson."""
+
+    step: int  # from 1
+    values: dict[str, Value]
+    guesses: dict[str, float] = field(default_factory=dict)  # step → guess
+    revealed: set[str] = field(default_factory=set)  # steps whose answer is on the screen
+    refused: list[str] = field(default_factory=list)  # parameters that were out of range
+    merged: int = 0  # number of the last movement taken from the browser
+
+    def step_of(self, lesson: Lesson) -> Step:
+        """Return the present step of the lesson."""
+        return lesson.steps[self.step - 1]
+
+
+def current(lesson: Lesson) -> Place:
+    """Return the place in this lesson; a new session takes it from the address."""
+    key = f"learn_{lesson.name}"
+    if key not in st.session_state:
+        st.session_state[key] = _from_address(lesson, st.query_params)
+    place: Place = st.session_state[key]
+    return place
+
+
+def has_quiz() -> bool:
+    """Return False if the address hides the questions: `quiz=off`."""
+    if st.query_params.get(QUIZ) == "off":
+        st.session_state["learn_quiz"] = "off"
+    return st.session_state.get("learn_quiz") != "off"
+
+
+def go(lesson: Lesson, place: Place, number: int) -> None:
+    """Enter a step, and set the values that it starts from."""
+    place.step = number
+    place.refused = []
+    place.values |= lesson.steps[number - 1].starts
+
+
+def write_address(lesson: Lesson, place: Place) -> None:
+    """Write step and controls into the address."""
+    wanted = {STEP: str(place.step)} if place.step > 1 else {}
+    for name, control in lesson.controls.items():
+        if place.values[name] != control.start:
+            wanted[name] = _written(place.values[name])
+    for name in {STEP, *lesson.controls}:
+        if name not in wanted:
+            st.query_params.pop(name, None)
+        elif st.query_params.get(name) != wanted[name]:
+            st.query_params[name] = wanted[name]
+
+
+def _written(value: Value) -> str:
+    return value if isinstance(value, str) else f"{value:g}"
+
+
+def _from_address(lesson: Lesson, address: Mapping[str, str]) -> Place:
+    place = Place(1, {name: control.start for name, control in lesson.controls.items()})
+    if STEP in address:
+        number = _number(address[STEP])
+        place.step = int(min(max(number or 1, 1), len(lesson.steps)))
+        place.refused += [STEP] * (number != place.step)
+        place.values |= place.step_of(lesson).starts
+    for name, control in lesson.controls.items():
+        if name not in address:
+            continue
+        given = address[name][:LONGEST]
+        value: Value | None = _number(given) if isinstance(control.start, float) else given
+        with suppress(ValueError):
+            place.values[name] = control.accept(value if value is not None else control.start)
+        if place.values[name] != value:
+            place.refused.append(name)
+    return place
+
+
+def _number(text: str) -> float | None:
+    """Return a finite number, or None for other text."""
+    try:
+        number = float(text[:LONGEST])
+    except ValueError:
+        return None
+    return number if abs(number) < 1e9 else None

@@ -1,0 +1,42 @@
+r"""Text of the lessons: macros that give a symbol its colour, and live numbers.
+
+A symbol has one colour in formula, picture and text. `\Q{q(z|x)}` inside $…$ colours its content,
+outside of TeX too. `[[elbo]]` is the number `elbo` of the picture, with two decimals; `[[x:4]]`
+has four.
+"""
+
+import re
+from collections.abc import Mapping
+
+from vae.base.numbers import fixed
+from vae.figures.palette import COLOURS
+
+MACROS = {  # macro → colour token
+    "X": "data",  # x and its distribution
+    "P": "prior",  # p(z)
+    "Q": "q",  # q(z|x)
+    "T": "posterior",  # the true posterior p(z|x), and the gap to it
+    "R": "reconstruction",  # E_q[ln p(x|z)]
+    "K": "kl",  # KL(q(z|x) ‖ p(z))
+    "E": "elbo",  # the bound
+    "A": "accent",
+}
+_MACRO = re.compile(r"\\([" + "".join(MACROS) + r"])\{")
+_CJK = "[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef\u201c\u201d]"
+_BREAK = re.compile(rf"(?<={_CJK})\n(?=[^\n\d-])|(?<=[^\n])\n(?={_CJK})")  # within a paragraph
+_NUMBER = re.compile(r"\[\[(\w+)(?::(\d))?\]\]")
+
+
+def render(text: str, numbers: Mapping[str, float | str], is_dark: bool) -> str:
+    """Return Markdown with coloured symbols and the numbers in place.
+
+    Raises KeyError for a number that the picture does not have.
+    """
+    side = int(is_dark)
+    joined = _BREAK.sub("", text)  # Markdown would show a space, which Chinese does not have
+    coloured = _MACRO.sub(lambda m: rf"\textcolor{{{COLOURS[MACROS[m[1]]][side]}}}{{", joined)
+    return _NUMBER.sub(lambda m: _written(numbers[m[1]], int(m[2] or 2)), coloured)
+
+
+def _written(value: float | str, places: int) -> str:
+    return value if isinstance(value, str) else fixed(value, places)

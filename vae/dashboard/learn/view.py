@@ -1,0 +1,185 @@
+"""The page of a lesson: words, formula and controls at the left, the picture at the right."""
+
+from functools import partial
+from pathlib import Path
+
+import streamlit as st
+
+from vae.base.numbers import fixed
+from vae.dashboard import plot, server
+from vae.dashboard.learn import controls, language, state
+from vae.dashboard.learn.contents import following
+from vae.dashboard.learn.language import say
+from vae.dashboard.learn.lesson import Lesson, Picture, Step, View
+from vae.dashboard.learn.lessons import LESSONS
+from vae.dashboard.learn.text import render
+from vae.dashboard.learn.words.frame import WORDS as FRAME
+from vae.dashboard.shared.widgets import press
+from vae.dashboard.sidebar.sidebar import fill
+
+_STYLE = Path(__file__).with_name("learn.css")
+
+
+def show(lesson: Lesson) -> None:
+    """Show a lesson at the reader's place in it."""
+    st.html(_STYLE)
+    chosen = language.current()
+    _header(lesson, chosen)
+    _body(lesson)
+
+
+def _header(lesson: Lesson, chosen: str) -> None:
+    number = list(LESSONS).index(lesson.name) + 1
+    place = say(FRAME["place"]).format(number=number, total=len(LESSONS))
+    with st.container(key="learn_header", horizontal=True, vertical_alignment="center"):
+        st.markdown(f":small[:gray[{place}]] &nbsp; **{say(lesson.words['title'])}**")
+        picked = st.segmented_control(
+            say(FRAME["language"]),
+            list(language.LANGUAGES),
+            format_func=language.LANGUAGES.__getitem__,
+            default=chosen,
+            key=f"learn_language_{chosen}",
+            label_visibility="collapsed",
+            width="content",
+        )
+    if picked is not None and picked != chosen:
+        language.choose(picked)
+        st.rerun()
+
+
+@st.fragment
+def _body(lesson: Lesson) -> None:
+    place = state.current(lesson)
+    _merge(lesson, place)
+    left, right = st.columns([5, 7], gap="medium")
+    step = place.step_of(lesson)
+    with right:
+        event = _drawn(lesson, place, step)
+    if event is not None:
+        place.guesses[step.name] = event
+        st.rerun()
+    picture = _picture(lesson, place)
+    with left:
+        _words(lesson, place, step, picture)
+    state.write_address(lesson, place)
+
+
+def _merge(lesson: Lesson, place: state.Place) -> None:
+    """Take the movements of the controls that have not been taken yet."""
+    key = f"learn_controls_{lesson.name}"
+    number, values = controls.moved(key, lesson.controls)
+    if number > place.merged:
+        place.merged = number
+        place.refused = []
+        place.values |= values
+
+
+def _is_asking(place: state.Place, step: Step) -> bool:
+    return step.guess is not None and state.has_quiz() and step.name not in place.revealed
+
+
+def _picture(lesson: Lesson, place: state.Place) -> Picture:
+    step = place.step_of(lesson)
+    return lesson.picture(
+        View(
+            place.values,
+            step.name,
+            lambda key: say(lesson.words[key]),
+            place.guesses.get(step.name) if state.has_quiz() else None,
+            not _is_asking(place, step),
+        )
+    )
+
+
+def _drawn(lesson: Lesson, place: state.Place, step: Step) -> float | None:
+    """Draw the picture; return the coordinate of a new click that answers a question."""
+    picture = _picture(lesson, place)
+    is_asking = _is_asking(place, step)
+    event = plot.plot(
+        picture.figure,
+        key=f"learn_picture_{lesson.name}",
+        revision=step.name,
+        label=say(lesson.words["caption"]),
+        height=lesson.height,
+        clickable=is_asking,
+    )
+    st.caption(_rendered(lesson, "caption", picture))
+    if not is_asking or step.guess is None or event.click is None:
+        return None
+    clicked = float(getattr(event.click, step.guess.axis))
+    return None if clicked == place.guesses.get(step.name) else clicked
+
+
+def _rendered(lesson: Lesson, key: str, picture: Picture) -> str:
+    return _coloured(say(lesson.words[key]), picture)
+
+
+def _coloured(text: str, picture: Picture) -> str:
+    return render(text, picture.numbers, st.context.theme.type == "dark")
+
+
+def _words(lesson: Lesson, place: state.Place, step: Step, picture: Picture) -> None:
+    if place.refused:
+        names = ", ".join(place.refused)
+        st.warning(say(FRAME["refused"]).format(names=names), icon=":material/info:")
+    st.markdown(f"#### {_rendered(lesson, f'{step.name}.title', picture)}")
+    with st.container(key="learn_text"):
+        st.markdown(_rendered(lesson, f"{step.name}.text", picture))
+    if step.formula:
+        st.latex(_coloured(step.formula, picture))
+    if step.guess is not None and state.has_quiz():
+        _question(lesson, place, step, picture)
+    if step.controls:
+        _controls(lesson, place, step)
+    _navigation(lesson, place)
+    if place.step == len(lesson.steps):
+        _ending(lesson)
+
+
+def _controls(lesson: Lesson, place: state.Place, step: Step) -> None:
+    free = {name: lesson.controls[name] for name in step.controls}
+    labels = {key: say(text) for key, text in lesson.words.items()}
+    controls.show(f"learn_controls_{lesson.name}", free, place.values, labels)
+
+
+def _question(lesson: Lesson, place: state.Place, step: Step, picture: Picture) -> None:
+    guess = place.guesses.get(step.name)
+    if _is_asking(place, step):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f":violet[{say(FRAME['guess'])}]")
+            reveal = partial(place.revealed.add, step.name)
+            press(say(FRAME["show"]), "learn_show", reveal, disabled=guess is None)
+    elif guess is not None and step.guess is not None:
+        answer = float(picture.numbers[step.guess.answer])
+        values = {"guess": guess, "answer": answer, "gap": abs(guess - answer)}
+        written = {name: fixed(value) for name, value in values.items()}
+        st.markdown(f":violet[{say(FRAME['apart']).format(**written)}]")
+
+
+def _navigation(lesson: Lesson, place: state.Place) -> None:
+    total, number = len(lesson.steps), place.step
+    with st.container(key="learn_steps", horizontal=True, vertical_alignment="center"):
+        back, forward = (partial(state.go, lesson, place, number + way) for way in (-1, 1))
+        press(say(FRAME["back"]), "learn_back", back, disabled=number == 1)
+        if number < total:
+            press(say(FRAME["next"]), "learn_next", forward, type="primary")
+        elif (after := following(lesson.name)) is not None:
+            st.page_link(after, label=f"{say(FRAME['next_lesson'])} →")
+        words = say(FRAME["step"]).format(number=number, total=total)
+        st.markdown(f":small[:gray[{words}]]")
+
+
+def _ending(lesson: Lesson) -> None:
+    if lesson.run is not None:
+        opens = st.button(say(FRAME["run"]), key="learn_run", help=say(FRAME["run_help"]))
+        if opens:
+            _open(lesson)
+    with st.expander(f"{say(FRAME['check'])} · {say(FRAME['sources'])}"):
+        st.code(lesson.check, language=None)
+        st.markdown("\n".join(f"- {source}" for source in lesson.sources))
+
+
+def _open(lesson: Lesson) -> None:
+    """Fill the sidebar with the settings of the lesson and go to the Train page."""
+    fill(lesson.run or {})
+    st.switch_page(server.PAGES / "train.py")

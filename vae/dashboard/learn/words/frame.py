@@ -1,0 +1,33 @@
+"""Words around every lesson: navigation, questions, errors."""
+
+from vae.dashboard.learn.lesson import Text
+
+WORDS = {
+    "learn": Text("Learn", "学习"),
+    "language": Text("Language", "语言"),
+    "place": Text("Lesson {number} of {total}", "第 {number} 课，共 {total} 课"),
+    "step": Text("Step {number} of {total}", "第 {number} 步，共 {total} 步"),
+    "back": Text("Back", "上一步"),
+    "next": Text("Next", "下一步"),
+    "next_lesson": Text("Next lesson", "下一课"),
+    "guess": Text(
+        "Click in the picture where you think it is.", "先猜一猜：在图中你认为的位置点一下。"
+    ),
+    "show": Text("Show the answer", "显示答案"),
+    "apart": Text(
+        "Your guess: {guess}. Computed: {answer}. Difference: {gap}.",
+        "你的猜测：{guess}；计算结果：{answer}；相差 {gap}。",
+    ),
+    "refused": Text(
+        "The address asked for a value of {names} out of range; the nearest valid one is shown.",
+        "网址中 {names} 的取值超出范围，已改用最接近的有效值。",
+    ),
+    "run": Text("Open this as a run", "作为训练任务打开"),
+    "run_help": Text(
+        "Fill the sidebar of the Train page with these settings.",
+        "将这些设置填入训练页面的侧边栏。",
+    ),
+    "check": Text("Check the numbers", "核对这些数值"),
+    "sources": Text("Sources", "参考文献"),
+    "menu": Text("Lessons", "课程目录"),
+}

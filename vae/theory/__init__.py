@@ -1,0 +1,10 @@
+"""Computations of the lessons: exact cases of the theory of variational autoencoders.
+
+NumPy and SciPy only, without a screen: the pages of `pages/learn/` draw these numbers. ln is the
+natural logarithm and every information is in nats. Each function names its source.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Doubles = NDArray[np.float64]
