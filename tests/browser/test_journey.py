@@ -165,7 +165,8 @@ def look_at_the_pictures(tab: Tab, loaded: LoadedRun) -> None:
     row = int(str(cards.first.get_attribute("title")).split("row ")[1].split()[0])
     encoding = loaded.encode(np.array([row]))
     stack = photograph(cards.first.locator("img"))
-    original, made, _ = tiles(stack, 1, 3, stack.shape[1] // 8)
+    side = loaded.data.event_shape[-1]
+    original, made, _ = tiles(stack, 1, 3, stack.shape[1] // side)
     np.testing.assert_array_equal(original, pixels(loaded.inputs(encoding.index))[0])
     values = decode(loaded.model, encoding.mean)
     assert abs(made.astype(int) - pixels(values)[0]).max() <= 1  # a batch of another size

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tests.browser.conftest import App, OpenPage, Tab
-from tests.browser.screen import equals
+from tests.browser.screen import choose, equals
 
 
 def beta(tab: Tab) -> str:
@@ -15,6 +15,8 @@ def test_a_papers_weight_becomes_our_beta(app: App, open_page: OpenPage, tmp_pat
     tab = open_page(app(tmp_path).url, scheme="dark")
     tab.page.get_by_text("There is no run yet").wait_for()  # all of the page is there
     tab.settle()
+    choose(tab.page, ".st-key-preset", "2-D map")
+    choose(tab.page, ".st-key-set_data", "digits")
     tab.page.get_by_text("Objective", exact=True).first.click()
     equals(lambda: beta(tab), "1")
     tab.page.get_by_role("button", name="β in other conventions").click()

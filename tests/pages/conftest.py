@@ -21,8 +21,10 @@ from streamlit.testing.v1.local_script_runner import LocalScriptRunner
 
 from vae.base import files
 from vae.config import RunConfig
+from vae.config.presets import Start
 from vae.dashboard import server
 from vae.dashboard.shared import training_time
+from vae.dashboard.sidebar import sidebar
 from vae.data import load
 from vae.runs import Run, identity
 from vae.worker.train import train_run
@@ -49,12 +51,14 @@ class Idle:
 
 @pytest.fixture(scope="session", autouse=True)
 def quick_pages() -> Iterator[None]:
-    """Search the installed packages for components once, which AppTest does for each session, and
-    time three training steps of a new configuration, not as many as fit into a moment."""
+    """Search the installed packages for components once, which AppTest does for each session; time
+    three training steps of a new configuration, not as many as fit into a moment; and start from
+    the smallest data."""
     with pytest.MonkeyPatch.context() as patch:
         scan = cache(manifest_scanner.scan_component_manifests)
         patch.setattr(manifest_scanner, "scan_component_manifests", scan)
         patch.setattr(training_time, "TRIAL_SECONDS", 0.0)
+        patch.setattr(sidebar, "START", Start("2-D map", "digits"))
         yield
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.pages.conftest import PAGES, ROOT, OpenPage
 from vae.analysis.loaded_run import LoadedRun
 from vae.config import RunConfig
-from vae.config.presets import PRESETS
+from vae.config.presets import PRESETS, START
 from vae.evaluation.baseline import baseline
 from vae.runs import Run
 from vae.runs.evaluations import saved_evaluations
@@ -70,8 +70,8 @@ def test_the_clothes_stand_first_and_need_no_caveat(clothes: Run, open_page: Ope
 
 
 def test_the_clothes_are_what_the_readme_says(clothes: Run) -> None:
-    values = PRESETS["2-D map of grey pictures"].values
-    assert clothes.config == RunConfig.of(data="fashion-mnist-10k", frames=10, **values)
+    values = PRESETS[START.preset].values
+    assert clothes.config == RunConfig.of(data=START.data, frames=10, **values)
     assert clothes.status().state == "finished"
     assert saved_evaluations(clothes)[0].request.full
     command = f"python -m vae train --run {clothes.name} --data fashion-mnist-10k"

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.pages.conftest import PAGES, OpenPage, trained
+from tests.pages.conftest import PAGES, ROOT, OpenPage, trained
 from vae.base.options import options_of
 from vae.components.schedules import SCHEDULES
 from vae.config import TABLES, RunConfig, fields
-from vae.config.presets import PRESETS
+from vae.config.presets import PRESETS, START
 from vae.dashboard import server
+from vae.dashboard.sidebar import sidebar
 from vae.dashboard.sidebar.data_field import FILE
 from vae.runs import Run, listing
 
@@ -35,6 +36,19 @@ def test_the_defaults_are_one_click_away(root: Path, open_page: OpenPage) -> Non
     run = train(open_page("train.py"), root)
     assert run.settings == RunConfig.of().model_dump(mode="json")
     assert run.status().state == "queued"
+
+
+def test_a_new_session_offers_the_run_that_ships(
+    root: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sidebar, "START", START)
+    at = open_page("train.py")
+    assert not [c.value for c in at.sidebar.caption if "not ln p(x)" in c.value]
+    given = train(at, root).settings
+    shipped = Run(ROOT / "checkpoints" / "clothes-first-look").settings
+    assert given | {"frames": shipped["frames"]} == shipped
+    at.selectbox(key="preset").select("β-VAE").run()
+    assert at.selectbox(key="set_data").value == START.data, "a preset keeps the data"
 
 
 @pytest.mark.parametrize("preset", PRESETS)

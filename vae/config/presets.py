@@ -10,6 +10,14 @@ class Preset(NamedTuple):
     values: dict[str, Any]
 
 
+class Start(NamedTuple):
+    """The preset and the data set of a new session of the dashboard."""
+
+    preset: str
+    data: str
+
+
+START = Start("2-D map of grey pictures", "fashion-mnist-10k")
 PRESETS: dict[str, Preset] = {
     "2-D map": Preset("Two latents: one map displays the whole latent space.", {}),
     "2-D map of grey pictures": Preset(

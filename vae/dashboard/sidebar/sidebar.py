@@ -15,7 +15,7 @@ from vae.base.options import Field, first_sentence
 from vae.components import schedules
 from vae.components.likelihoods import LIKELIHOODS
 from vae.config import TABLES, RunConfig, fields
-from vae.config.presets import PRESETS
+from vae.config.presets import PRESETS, START
 from vae.dashboard import server
 from vae.dashboard.shared import current_run, starting, training_time
 from vae.dashboard.sidebar import download
@@ -33,6 +33,7 @@ PERSIST: dict[str, Any] = {"persist_state": "session"}  # over a change of page
 
 def sidebar() -> Choice:
     """Show the sidebar and return the choices, and whether Train was pressed."""
+    _begin()
     with st.sidebar:
         with st.container(key="train_bar"):
             button, verdict = st.empty(), st.empty()
@@ -62,8 +63,15 @@ def sidebar() -> Choice:
     return remember(choice._replace(is_pressed=pressed and not problem))
 
 
+def _begin() -> None:
+    """Put the starting preset and its data into the widgets of a new session."""
+    if "preset" not in st.session_state:
+        st.session_state.preset = START.preset
+        fill({"data": START.data} | PRESETS[START.preset].values)
+
+
 def _apply_preset() -> None:
-    """Put a preset's values into the widgets, and defaults into all others."""
+    """Put a preset's values into the widgets, and defaults into all others but the data."""
     data = chosen_data()
     fill(PRESETS[st.session_state.preset].values)
     if data is not None:
