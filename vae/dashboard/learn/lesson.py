@@ -5,10 +5,13 @@ A lesson is one file in `pages/learn/`, its words one table in `words/`. The tab
 label) and, for a choice, "NAME.OPTION".
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
+
+from vae.config import RunConfig
+from vae.dashboard.learn.demonstration import Course
 
 Value = float | str
 Values = Mapping[str, Value]
@@ -73,6 +76,7 @@ class Step(NamedTuple):
     formula: str = ""  # TeX with macros; [[name]] is a number of the picture
     guess: Guess | None = None
     starts: Mapping[str, Value] = {}  # values that the step sets when the reader enters it
+    trains: Callable[[Values], Sequence[RunConfig]] | None = None  # runs that the reader may start
 
 
 class View(NamedTuple):
@@ -83,6 +87,7 @@ class View(NamedTuple):
     say: Callable[[str], str]  # key of the words → text in the reader's language, without macros
     guess: float | None = None  # the reader's guess of this step
     is_revealed: bool = True  # False while the answer of this step must stay hidden
+    courses: Sequence[Course] = ()  # the runs of this step, once the reader has started them
 
     def number(self, name: str) -> float:
         """Return the value of a slider."""

@@ -24,6 +24,7 @@ class Place:
     values: dict[str, Value]
     guesses: dict[str, float] = field(default_factory=dict)  # step → guess
     revealed: set[str] = field(default_factory=set)  # steps whose answer is on the screen
+    started: set[str] = field(default_factory=set)  # demonstrations that the reader has started
     refused: list[str] = field(default_factory=list)  # parameters that were out of range
     merged: int = 0  # number of the last movement taken from the browser
 

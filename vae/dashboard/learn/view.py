@@ -5,10 +5,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from vae.base.numbers import fixed
+from vae.base.numbers import fixed, percent
+from vae.config import RunConfig
 from vae.dashboard import plot, server
 from vae.dashboard.learn import controls, language, state
 from vae.dashboard.learn.contents import following
+from vae.dashboard.learn.demonstration import Course, course, is_at_work
 from vae.dashboard.learn.language import say
 from vae.dashboard.learn.lesson import Lesson, Picture, Step, View
 from vae.dashboard.learn.lessons import LESSONS
@@ -17,6 +19,7 @@ from vae.dashboard.learn.words.frame import WORDS as FRAME
 from vae.dashboard.shared.widgets import press
 from vae.dashboard.sidebar.sidebar import fill
 
+TICK = 0.5  # seconds between two pictures of a demonstration
 _STYLE = Path(__file__).with_name("learn.css")
 
 
@@ -25,7 +28,8 @@ def show(lesson: Lesson) -> None:
     st.html(_STYLE)
     chosen = language.current()
     _header(lesson, chosen)
-    _body(lesson)
+    every = TICK if is_at_work(_courses(lesson)) else None
+    st.fragment(_body, run_every=every)(lesson, is_live=every is not None)
 
 
 def _header(lesson: Lesson, chosen: str) -> None:
@@ -47,18 +51,19 @@ def _header(lesson: Lesson, chosen: str) -> None:
         st.rerun()
 
 
-@st.fragment
-def _body(lesson: Lesson) -> None:
+def _body(lesson: Lesson, is_live: bool) -> None:
     place = state.current(lesson)
     _merge(lesson, place)
+    if is_live and not is_at_work(_courses(lesson)):
+        st.rerun()  # ends the timer
     left, right = st.columns([5, 7], gap="medium")
     step = place.step_of(lesson)
     with right:
-        event = _drawn(lesson, place, step)
+        picture = _picture(lesson, place)
+        event = _drawn(lesson, place, step, picture)
     if event is not None:
         place.guesses[step.name] = event
         st.rerun()
-    picture = _picture(lesson, place)
     with left:
         _words(lesson, place, step, picture)
     state.write_address(lesson, place)
@@ -78,6 +83,20 @@ def _is_asking(place: state.Place, step: Step) -> bool:
     return step.guess is not None and state.has_quiz() and step.name not in place.revealed
 
 
+def _courses(lesson: Lesson) -> list[Course]:
+    """Return the demonstrations of the present step, if the reader has started them."""
+    place = state.current(lesson)
+    configs = _configs(lesson, place)
+    if not configs or not {c.model_dump_json() for c in configs} <= place.started:
+        return []
+    return [course(config) for config in configs]
+
+
+def _configs(lesson: Lesson, place: state.Place) -> list[RunConfig]:
+    step = place.step_of(lesson)
+    return [] if step.trains is None else list(step.trains(place.values))
+
+
 def _picture(lesson: Lesson, place: state.Place) -> Picture:
     step = place.step_of(lesson)
     return lesson.picture(
@@ -87,13 +106,13 @@ def _picture(lesson: Lesson, place: state.Place) -> Picture:
             lambda key: say(lesson.words[key]),
             place.guesses.get(step.name) if state.has_quiz() else None,
             not _is_asking(place, step),
+            _courses(lesson),
         )
     )
 
 
-def _drawn(lesson: Lesson, place: state.Place, step: Step) -> float | None:
+def _drawn(lesson: Lesson, place: state.Place, step: Step, picture: Picture) -> float | None:
     """Draw the picture; return the coordinate of a new click that answers a question."""
-    picture = _picture(lesson, place)
     is_asking = _is_asking(place, step)
     event = plot.plot(
         picture.figure,
@@ -131,6 +150,8 @@ def _words(lesson: Lesson, place: state.Place, step: Step, picture: Picture) -> 
         _question(lesson, place, step, picture)
     if step.controls:
         _controls(lesson, place, step)
+    if step.trains is not None:
+        _training(lesson, place)
     _navigation(lesson, place)
     if place.step == len(lesson.steps):
         _ending(lesson)
@@ -154,6 +175,19 @@ def _question(lesson: Lesson, place: state.Place, step: Step, picture: Picture) 
         values = {"guess": guess, "answer": answer, "gap": abs(guess - answer)}
         written = {name: fixed(value) for name, value in values.items()}
         st.markdown(f":violet[{say(FRAME['apart']).format(**written)}]")
+
+
+def _training(lesson: Lesson, place: state.Place) -> None:
+    """Show the button that starts the demonstrations of the step, or their progress."""
+    courses = _courses(lesson)
+    if not courses:
+        names = [config.model_dump_json() for config in _configs(lesson, place)]
+        press(say(FRAME["train"]), "learn_train", partial(place.started.update, names))
+    elif is_at_work(courses):
+        share = min(c.share for c in courses)
+        st.progress(share, say(FRAME["training"]).format(percent=percent(share)))
+    for problem in {c.problem for c in courses if c.problem}:
+        st.error(problem)
 
 
 def _navigation(lesson: Lesson, place: state.Place) -> None:

@@ -22,6 +22,8 @@ WORDS = {
         "The address asked for a value of {names} out of range; the nearest valid one is shown.",
         "网址中 {names} 的取值超出范围，已改用最接近的有效值。",
     ),
+    "train": Text("Train", "开始训练"),
+    "training": Text("Training: {percent} of the epochs", "训练中：已完成 {percent} 的轮次"),
     "run": Text("Open this as a run", "作为训练任务打开"),
     "run_help": Text(
         "Fill the sidebar of the Train page with these settings.",

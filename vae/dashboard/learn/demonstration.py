@@ -1,0 +1,82 @@
+"""Short training runs inside the server, which the picture of a lesson follows.
+
+They leave no run folder. Everyone who asks for the same settings follows the same run.
+"""
+
+from collections.abc import Sequence
+from threading import Thread
+from typing import NamedTuple
+
+import streamlit as st
+
+from vae.base.records import Control, Examples, Frame, Report
+from vae.config import RunConfig
+from vae.data import Dataset
+from vae.model import VAE
+from vae.training import Trainer
+
+
+class Course(NamedTuple):
+    """The progress of a demonstration so far."""
+
+    config: RunConfig
+    data: Dataset
+    examples: Examples
+    frames: tuple[Frame, ...]
+    reports: tuple[Report, ...]
+    share: float  # of the epochs, 0 to 1
+    model: VAE | None  # after the last step
+    problem: str = ""
+
+
+class _Demonstration:
+    """A training run in a thread."""
+
+    def __init__(self, config: RunConfig) -> None:
+        self.trainer = Trainer(config, config.load_data())
+        self.frames: list[Frame] = []
+        self.reports: list[Report] = []
+        self.is_done = False
+        self.problem = ""
+        Thread(target=self._train, daemon=True).start()
+
+    def _train(self) -> None:
+        try:
+            for event in self.trainer.run(lambda _: Control()):
+                if isinstance(event, Frame):
+                    self.frames.append(event)
+                elif isinstance(event, Report):
+                    self.reports.append(event)
+        except (ArithmeticError, RuntimeError, MemoryError) as error:
+            self.problem = str(error)
+        self.is_done = True
+
+    def course(self) -> Course:
+        is_done, trainer = self.is_done, self.trainer
+        share = trainer.epoch / max(trainer.epochs, 1)
+        model = trainer.state.model if is_done and not self.problem else None
+        return Course(
+            trainer.config,
+            trainer.data,
+            trainer.examples,
+            tuple(self.frames),
+            tuple(self.reports),
+            share,
+            model,
+            self.problem,
+        )
+
+
+def course(config: RunConfig) -> Course:
+    """Return the progress of the demonstration with these settings; begin it at first."""
+    return _demonstration(config.model_dump_json(), config).course()
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def _demonstration(key: str, _config: RunConfig) -> _Demonstration:
+    return _Demonstration(_config)
+
+
+def is_at_work(courses: Sequence[Course]) -> bool:
+    """Whether one of the demonstrations still trains."""
+    return any(c.model is None and not c.problem for c in courses)
