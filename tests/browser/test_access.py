@@ -6,27 +6,18 @@ picture and chart has words for those who do not see it. Tab comes to every cont
 on past it (2.1.2), and shows where it is (2.4.7)."""
 
 import shutil
+from itertools import pairwise
 
 import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.browser.conftest import ROOT, App, Tab
 from tests.browser.screen import equals, until
+from vae.dashboard import navigation
 from vae.figures.palette import COLOURS
 
 RUN = "digits-first-look"
-PAGES = (
-    "Train",
-    "Sweep",
-    "Data",
-    "Latent space",
-    "Traversals",
-    "Reconstructions",
-    "Samples",
-    "Time machine",
-    "Evaluate",
-    "Compare",
-)
+PAGES = [title for pages in navigation.in_row().values() for title in pages]
 LEAST = 12  # texts that a page has at least
 POOR = """() => {
     const pen = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
@@ -118,9 +109,27 @@ def loaded(app: App, module_tab: Tab, tmp_path_factory: pytest.TempPathFactory) 
     module_tab.visit(f"{app(root).url}/?run={RUN}")
 
 
-def test_no_page_is_left_out(loaded: None, tab: Tab) -> None:
-    links = tab.page.locator("header").get_by_role("link")
-    equals(links.all_inner_texts, list(PAGES))
+LINKS = """() => [...document.querySelectorAll('.st-key-navigation a')].map((link) => {
+    const { left, right, top, bottom } = link.getBoundingClientRect();
+    const at = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
+    const p = link.querySelector('p'), whole = p.scrollWidth <= p.parentElement.clientWidth;
+    return [link.textContent, link.contains(at) && whole, left, right];
+})"""
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (1280, 720), (1024, 576), (390, 844)])
+def test_the_row_shows_every_page(size: tuple[int, int], loaded: None, tab: Tab) -> None:
+    """Whole words that nothing covers and that do not overlap; on a phone the row scrolls."""
+    tab.page.set_viewport_size({"width": size[0], "height": size[1]})
+    links = tab.page.evaluate(LINKS)
+    assert [title for title, *_ in links] == PAGES
+    assert all(a[3] <= b[2] for a, b in pairwise(links))
+    if size[0] > 640:
+        assert all(is_seen for _, is_seen, *_ in links), links
+        return
+    tab.go(PAGES[-1])
+    until(lambda: tab.page.evaluate(LINKS)[-1][1], why="the last link in sight")
+    tab.go(PAGES[0])
 
 
 @pytest.mark.parametrize("title", PAGES)

@@ -1,41 +1,25 @@
-"""The script that runs at every interaction: the table of pages, and their common sidebar."""
+"""The script that runs at every interaction: the page at the address, and what all pages share."""
 
 from pathlib import Path
 
 import streamlit as st
 
-from vae.dashboard import plot
+from vae.dashboard import navigation, plot
 from vae.dashboard.learn import contents
-from vae.dashboard.server import PAGES
 from vae.dashboard.shared import address, starting
 from vae.dashboard.shared.current_run import sync_address
 from vae.dashboard.shared.theme_css import shades
 from vae.dashboard.sidebar.sidebar import sidebar, start
 from vae.dashboard.tour.view import banner
 
-TABLE = {
-    "Train": "train.py",
-    "Sweep": "sweep.py",
-    "Data": "data.py",
-    "Latent space": "latent.py",
-    "Traversals": "traversals.py",
-    "Reconstructions": "reconstructions.py",
-    "Samples": "samples.py",
-    "Time machine": "replay.py",
-    "Evaluate": "evaluate.py",
-    "Compare": "compare.py",
-}
 STYLE = Path(__file__).with_name("style.css")
 SIDEBAR = 256  # width in pixels: two columns of settings fit at 1280×720
 
 st.set_page_config(page_title="VAE Lab", layout="wide", initial_sidebar_state=SIDEBAR)
 st.html(STYLE)
 st.html(shades())
-page = st.navigation(
-    [st.Page(PAGES / file, title=title, default=title == "Train") for title, file in TABLE.items()]
-    + contents.pages(),
-    position="top",
-)
+page = navigation.current_page()
+navigation.row(page)
 if contents.is_lesson(page):
     contents.contents()
     page.run()

@@ -13,13 +13,6 @@ from vae.dashboard.learn.words.frame import WORDS
 FOLDER = server.PAGES / "learn"
 
 
-def pages() -> list[st.Page]:
-    """Return the page of each lesson, at the address `/NAME`."""
-    return [
-        st.Page(FOLDER / f"{name}.py", title=words["title"].en) for name, words in LESSONS.items()
-    ]
-
-
 def is_lesson(page: st.Page) -> bool:
     """Whether a page of the navigation is a lesson."""
     return page.url_path in LESSONS
