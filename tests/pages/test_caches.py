@@ -113,6 +113,7 @@ RESULTS: dict[str, Callable[[Run], Any]] = {
 # Cached functions of values or of data alone
 OTHERS = {
     "shared.training_time._trial": "settings of a model",
+    "shared.training_time._weights": "settings of a model",
     "traversals.interpolation.encoded": "pictures",
     "data.view._summary": "data and settings, by their key",
     "data.charts._moments": "data and settings, by their key",

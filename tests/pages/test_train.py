@@ -1,6 +1,7 @@
 """The Train page: what it shows is in the run folder, and what is pressed reaches it."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,13 @@ from streamlit.testing.v1 import AppTest
 
 from tests.diagnostics.test_checks import reports
 from tests.pages.conftest import OpenPage, in_state, trained
+from vae.base.records import Domain
+from vae.components.objectives import Loss
+from vae.config import RunConfig
 from vae.dashboard.shared import cache, training_time
 from vae.dashboard.shared.run_picker import facts
 from vae.experiments.entries import best_report
+from vae.model import VAE
 from vae.runs import Run, listing
 from vae.runs.result_keys import run_key
 
@@ -266,11 +271,42 @@ def test_the_time_of_a_new_run_is_that_of_the_last_run_like_it(
     like = run.config.model_copy(update={"epochs": epochs, "beta": 4.0, "seed": 1})
     assert training_time.seconds(like, data) == pytest.approx(0.1 * steps * epochs)
     assert " or more in all" not in training_time.sentence(like, data)
-    other = run.config.model_copy(update={"hidden": (8,)})
-    assert training_time.seconds(other, data) < 0.1 * steps * other.epochs
-    assert " or more in all" in training_time.sentence(other, data)
     run.set_status(host="elsewhere")
     assert training_time.seconds(like, data) < 0.1 * steps * epochs
+    assert " or more in all" in training_time.sentence(like, data)
+
+
+def test_the_time_of_a_new_model_is_corrected_by_the_last_run(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Steps of the last run took twice the tried time; one outlier does not count in full."""
+    run = made(root, "running")
+    monkeypatch.setattr(training_time, "_tried", lambda config, domain: config.lr)
+    data, other = run.data(), run.config.model_copy(update={"hidden": (8,), "lr": 0.01})
+    steps = other.epochs * -(-len(other.split(data).train) // other.batch_size)
+    for taken, ratio in ((0.5, 1.0), (2.0, 2.0), (9.0, training_time.SLOWEST)):
+        run.set_status(step=100, steps=200, seconds=100 * taken * run.config.lr)
+        assert training_time.seconds(other, data) == pytest.approx(ratio * 0.01 * steps)
+    assert " or more in all" not in training_time.sentence(other, data)
+
+
+def test_a_trial_counts_neither_waiting_nor_the_first_steps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A step waits while another thread imports modules; the first ones allocate memory."""
+    monkeypatch.setattr(training_time, "TRIAL_SECONDS", 1.0)
+    loss, calls = VAE.loss, iter(range(1000))
+
+    def slow(*given: Any) -> Loss:
+        time.sleep(0.05)
+        until = time.thread_time() + 0.05 * (next(calls) < 2)
+        while time.thread_time() < until:
+            pass
+        return loss(*given)
+
+    monkeypatch.setattr(VAE, "loss", slow)
+    model = training_time._model(RunConfig.of(hidden=(16,)))
+    assert training_time._trial.__wrapped__(model, Domain((1, 8, 8), 17, 10), 64, 1) < 0.03
 
 
 def test_a_press_on_train_covers_the_old_run_until_the_new_one_is_drawn(

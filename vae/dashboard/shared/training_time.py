@@ -2,10 +2,10 @@
 
 import socket
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 import streamlit as st
 import torch
@@ -14,16 +14,19 @@ from vae.base.records import Domain
 from vae.config import RunConfig, fields
 from vae.dashboard import server
 from vae.data import Dataset
-from vae.model import build
-from vae.runs import listing
+from vae.model import build, cost
+from vae.runs import Run, listing
+from vae.runs.manifest import domain_of
 
 TRIAL_SECONDS = 0.15
+WARM_UP, TRIAL_STEPS = 3, 5  # steps of a trial before the timed ones, and the timed ones at least
 RECENT = 5.0  # seconds of training that the estimate of the rest is from
 ABOUT = (
     "What Train begins, with the settings below; the run that a page shows keeps its own. The "
     "time is that of the last run with this model and data on this machine, reports, pictures and "
-    "the open page included. Without such a run it is that of the training steps alone, tried "
-    "just now: the rest comes on top."
+    "the open page included. Without such a run it is that of the training steps, tried just now, "
+    "times the ratio of time needed and time tried of the last run on this machine. Without any "
+    "run here it is that of the steps alone: the rest comes on top."
 )
 TABLED = (
     "network",
@@ -51,16 +54,27 @@ TIMED: tuple[str, ...] = (
 )
 BEGUN = 0.2  # of the steps: before, the first ones and their pictures weigh too much
 NEWEST = 8  # runs among which the estimate looks for one with the same model and data
+SLOWEST = 3.0  # largest correction by the last run: that run may have shared the machine
+
+
+class Step(NamedTuple):
+    """The time of a training step."""
+
+    seconds: float
+    is_whole: bool  # with reports, pictures and an open page, from a run on this machine
 
 
 def sentence(config: RunConfig, data: Dataset) -> str:
     """Return weights, training examples and time as a sentence."""
-    weights, epoch = _epoch(config, data)
-    text = f"New run: {weights:,} weights · {len(config.split(data).train):,} training examples"
+    domain, examples = config.domain(data), len(config.split(data).train)
+    text = (
+        f"New run: {_weights(_model(config), domain):,} weights · {examples:,} training examples"
+    )
     if not _measured(config):
         return text
-    more = "" if _measured_step(config) else " or more"
-    total = f"{duration(epoch * config.epochs)}{more} in all"
+    step = _step(config, domain)
+    epoch = step.seconds * _steps_per_epoch(config, data)
+    total = f"{duration(epoch * config.epochs)}{'' if step.is_whole else ' or more'} in all"
     return f"{text} · about {duration(epoch)} an epoch, {total}"
 
 
@@ -81,30 +95,41 @@ def pace(reports: Iterable[Mapping[str, Any]]) -> float | None:
 
 def seconds(config: RunConfig, data: Dataset) -> float | None:
     """Return the training time of a run in seconds; None for a device other than the CPU."""
-    return _epoch(config, data)[1] * config.epochs if _measured(config) else None
+    if not _measured(config):
+        return None
+    step = _step(config, config.domain(data))
+    return step.seconds * _steps_per_epoch(config, data) * config.epochs
 
 
-def _epoch(config: RunConfig, data: Dataset) -> tuple[int, float]:
-    """Return the number of weights and the seconds of an epoch on this CPU."""
-    model = {n: config.get(n) for n in (*TABLED, "latent_dim", "precision", "condition")}
-    model |= {k: v for n in TABLED for k, v in config.chosen(n).items()}
-    domain = config.domain(data)
-    weights, step = _trial(model, domain, config.batch_size, config.posterior_samples)
-    steps = -(-len(config.split(data).train) // config.batch_size)
-    return weights, steps * (_measured_step(config) or step)
+def _steps_per_epoch(config: RunConfig, data: Dataset) -> int:
+    return -(-len(config.split(data).train) // config.batch_size)
 
 
-def _measured_step(config: RunConfig) -> float | None:
-    """Return the seconds of a step in the newest run on this machine with the same model and data,
-    also while it trains; None without such a run."""
-    wanted = _timed(config)
+def _step(config: RunConfig, domain: Domain) -> Step:
+    """Return the time of a step in the newest run on this machine with the same model and data;
+    else that of a trial, corrected by the newest run on this machine."""
+    wanted, runs = _timed(config), list(_runs_here())
+    for run, measured in runs:
+        if _timed(run.config) == wanted:
+            return Step(measured, is_whole=True)
+    tried = _tried(config, domain)
+    if not runs:
+        return Step(tried, is_whole=False)
+    run, measured = runs[0]
+    ratio = measured / _tried(run.config, domain_of(run.header))
+    return Step(tried * min(max(ratio, 1.0), SLOWEST), is_whole=True)
+
+
+def _runs_here() -> Iterator[tuple[Run, float]]:
+    """Yield the newest runs that this machine has trained on its CPU, also those in training, with
+    the seconds of a step."""
     for run in listing(server.ROOT)[:NEWEST]:
         status = run.status()
-        if status.step > BEGUN * status.steps and status.host == socket.gethostname():
+        is_here = status.host == socket.gethostname() and status.device in ("", "cpu")
+        if is_here and status.step > BEGUN * status.steps and status.seconds:
             with suppress(ValueError):  # its settings are no longer valid
-                if _timed(run.config) == wanted:
-                    return status.seconds / status.step
-    return None
+                _ = run.config
+                yield run, status.seconds / status.step
 
 
 def _timed(config: RunConfig) -> dict[str, Any]:
@@ -123,24 +148,48 @@ def _accelerated() -> bool:
     return torch.cuda.is_available() or torch.backends.mps.is_available()
 
 
+def _model(config: RunConfig) -> dict[str, Any]:
+    """Return the settings that the model depends on."""
+    model = {n: config.get(n) for n in (*TABLED, "latent_dim", "precision", "condition")}
+    return model | {k: v for n in TABLED for k, v in config.chosen(n).items()}
+
+
 @st.cache_data(max_entries=64, show_spinner=False)
-def _trial(model: dict[str, Any], domain: Domain, batch: int, samples: int) -> tuple[int, float]:
-    """Return the number of weights and the seconds of a training step on blank examples."""
+def _weights(model: dict[str, Any], domain: Domain) -> int:
+    return cost(RunConfig.of(**model), domain).weights
+
+
+def _tried(config: RunConfig, domain: Domain) -> float:
+    return _trial(_model(config), domain, config.batch_size, config.posterior_samples)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _trial(model: dict[str, Any], domain: Domain, batch: int, samples: int) -> float:
+    """Return the median seconds of a training step on blank examples, after a warm-up.
+
+    The clock is that of this thread: it stands still while other processes use the processor, and
+    while another thread of the server, which may be importing modules, holds the interpreter.
+    """
     vae = build(RunConfig.of(**model), domain)
     x = torch.zeros(batch, *domain.shape)
     y = torch.zeros(batch, dtype=torch.long)
     optimizer = torch.optim.AdamW(vae.parameters(), lr=1e-9, fused=True)
     times: list[float] = []
     began = time.perf_counter()
-    while len(times) < 3 or time.perf_counter() - began < TRIAL_SECONDS:
-        start = time.perf_counter()
+    while _goes_on(len(times), time.perf_counter() - began):
+        start = time.thread_time()
         optimizer.zero_grad(set_to_none=True)
         vae.loss(vae(x, samples, y), {}).total.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-        times.append(time.perf_counter() - start)
-        if time.perf_counter() - began > 10 * TRIAL_SECONDS:
-            break
-    return sum(p.numel() for p in vae.parameters()), median(times)
+        times.append(time.thread_time() - start)
+    return median(times[WARM_UP:] or times[-1:])
+
+
+def _goes_on(steps: int, elapsed: float) -> bool:
+    """Whether a trial takes another step: a few at least, unless they are slow."""
+    if steps < WARM_UP + TRIAL_STEPS:
+        return steps == 0 or elapsed < 10 * TRIAL_SECONDS
+    return elapsed < TRIAL_SECONDS
 
 
 def duration(seconds: float) -> str:
