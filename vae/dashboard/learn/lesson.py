@@ -66,6 +66,7 @@ class Guess(NamedTuple):
 
     axis: str  # "x" or "y": the coordinate of the click that counts
     answer: str  # name of the number in `Picture.numbers` that is right
+    places: int = 2  # decimal places of guess and answer
 
 
 class Step(NamedTuple):

@@ -1,8 +1,9 @@
 """The lessons in their order, each with its table of words; the file is `pages/learn/NAME.py`."""
 
 from vae.dashboard.learn.lesson import Words
-from vae.dashboard.learn.words import bound
+from vae.dashboard.learn.words import bound, linear
 
 LESSONS: dict[str, Words] = {
     "bound": bound.WORDS,
+    "linear": linear.WORDS,
 }

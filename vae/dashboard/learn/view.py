@@ -125,7 +125,7 @@ def _drawn(lesson: Lesson, place: state.Place, step: Step, picture: Picture) -> 
     st.caption(_rendered(lesson, "caption", picture))
     if not is_asking or step.guess is None or event.click is None:
         return None
-    clicked = float(getattr(event.click, step.guess.axis))
+    clicked = round(float(getattr(event.click, step.guess.axis)), step.guess.places)
     return None if clicked == place.guesses.get(step.name) else clicked
 
 
@@ -173,7 +173,7 @@ def _question(lesson: Lesson, place: state.Place, step: Step, picture: Picture) 
     elif guess is not None and step.guess is not None:
         answer = float(picture.numbers[step.guess.answer])
         values = {"guess": guess, "answer": answer, "gap": abs(guess - answer)}
-        written = {name: fixed(value) for name, value in values.items()}
+        written = {name: fixed(v, step.guess.places) for name, v in values.items()}
         st.markdown(f":violet[{say(FRAME['apart']).format(**written)}]")
 
 

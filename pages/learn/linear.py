@@ -1,0 +1,200 @@
+"""Lesson: the linear VAE is probabilistic PCA, so its optimum is known before it trains."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from vae.base.numbers import fixed
+from vae.base.records import Report
+from vae.config import RunConfig
+from vae.dashboard.learn.lesson import Guess, Lesson, Picture, Slider, Step, Values, View
+from vae.dashboard.learn.view import show
+from vae.dashboard.learn.words.linear import WORDS
+from vae.figures.base import Part, axis, figure
+from vae.figures.palette import token
+from vae.theory import Doubles, linear_vae
+from vae.theory.linear_vae import Optimum
+
+BARS = 16  # eigenvalues in the picture
+LATENTS = 8  # of the trained model
+LEARNED = 5  # latents of the model that learns its noise
+TICKS = {"tickvals": [0.01, 0.03, 0.1, 0.3, 1.0], "ticktext": ["0.01", "0.03", "0.1", "0.3", "1"]}
+SPECTRUM = linear_vae.eigenvalues("digits")
+COMMON = {
+    "data": "digits",
+    "network": "linear",
+    "lr": 0.01,
+    "lr_schedule": "cosine",
+    "batch_size": 128,
+    "val_share": 0.0,
+    "test_share": 0.0,
+    "frames": 0,
+}
+
+MODEL = (
+    r"\X{x} = b + W z + \sigma\varepsilon,\qquad \P{z \sim N(0, I)},\quad \varepsilon \sim N(0, I)"
+)
+THRESHOLD = r"\text{open} \iff \lambda_i > \beta\sigma^2 = [[threshold:3]]"
+KL = (
+    r"\K{\mathrm{KL}_i} = \tfrac{1}{2} \ln \frac{\lambda_i}{\beta\sigma^2},\qquad "
+    r"\underbrace{\K{\textstyle\sum_i \mathrm{KL}_i}}_{[[kl]]}"
+)
+GAP = (
+    r"\underbrace{\max_\theta \ln p_\theta(\X{x})}_{[[maximum]]} - "
+    r"\underbrace{\E{\mathrm{ELBO}}}_{[[elbo]]} = [[gap]]\ \text{nats}"
+)
+
+
+def picture(view: View) -> Picture:
+    """Draw the spectrum, the KL of each latent, or the curve of training."""
+    noise, beta = view.number("noise"), view.number("beta")
+    best = linear_vae.optimum(SPECTRUM, LATENTS, noise, beta)
+    whole = linear_vae.optimum(SPECTRUM, BARS, noise, beta)
+    maximum, _ = linear_vae.exact_maximum(SPECTRUM, LEARNED)
+    reports = view.courses[0].reports if view.courses else ()
+    elbo = _epoch_means(reports)[1][-1] if reports and view.step == "gap" else None
+    numbers: dict[str, float | str] = {
+        "threshold": noise * beta,
+        "kl": best.kl,
+        "open": int((whole.kl_per_dimension > 0).sum()),
+        "trained_kl": _trained_kl(reports).sum() if reports else "–",
+        "maximum": maximum,
+        "elbo": "–" if elbo is None else float(elbo),
+        "gap": "–" if elbo is None else float(maximum - elbo),
+    }
+    if view.step == "gap":
+        return Picture(_curve(view, reports, maximum), numbers)
+    if view.step in ("kl", "train", "sandbox"):
+        return Picture(_latents(view, best, reports), numbers)
+    return Picture(_spectrum(view, whole, noise * beta), numbers)
+
+
+def _spectrum(view: View, best: Optimum, threshold: float) -> go.Figure:
+    """Return the eigenvalues with the threshold βσ², unless the step asks for it."""
+    number = np.arange(1, BARS + 1)
+    is_open = (best.kl_per_dimension > 0) & view.is_revealed & (view.step != "exact")
+    colours = [token("kl" if shown else "prior", 0.85) for shown in is_open]
+    bars = {"type": "bar", "x": number, "y": SPECTRUM[:BARS], "marker": {"color": colours}}
+    shapes, labels = [], _guesses(view)
+    if view.is_revealed and view.step != "exact":
+        line = {"color": token("text"), "width": 2, "dash": "dash"}
+        shapes = [{"type": "line", "x0": 0.4, "x1": BARS + 0.6, "y0": threshold, "y1": threshold}]
+        shapes = [shape | {"line": line} for shape in shapes]
+        words = f"βσ² = {fixed(threshold, 3)}"
+        labels.append(
+            {"x": BARS + 0.5, "y": np.log10(threshold), "text": words, "showarrow": False}
+            | {"xanchor": "right", "yshift": 12, "font": {"size": 14}}
+        )
+    return figure(
+        [bars],
+        xaxis=axis(view.say("axis_latent"), dtick=1, range=[0.4, BARS + 0.6]),
+        yaxis=axis(view.say("axis_eigenvalue"), type="log", range=[-2.2, 0.2], **TICKS),
+        shapes=shapes,
+        annotations=labels,
+        bargap=0.25,
+    )
+
+
+def _guesses(view: View) -> list[Part]:
+    if view.guess is None:
+        return []
+    place = {"x": view.guess, "y": -2.2, "ax": 0, "ay": -220, "text": view.say("your_guess")}
+    style = {"arrowcolor": token("accent"), "font": {"color": token("accent"), "size": 14}}
+    return [place | style | {"arrowwidth": 2, "arrowhead": 2}]
+
+
+def _latents(view: View, best: Optimum, reports: Sequence[Report]) -> go.Figure:
+    """Return the predicted KL of each latent as outlines, the trained one as bars."""
+    number = np.arange(1, LATENTS + 1)
+    outline = {"color": token("kl", 0.12), "line": {"color": token("kl"), "width": 2}}
+    predicted = {"type": "bar", "x": number, "y": best.kl_per_dimension, "marker": outline}
+    trained = {"type": "bar", "x": number, "width": 0.45, "marker": {"color": token("kl", 0.85)}}
+    trained["y"] = _trained_kl(reports)
+    names = [f"□ {view.say('predicted')}", f"■ {view.say('trained')}"]
+    labels = [
+        {"x": 0.99, "y": 0.99 - 0.06 * k, "xref": "paper", "yref": "paper", "text": text}
+        | {"showarrow": False, "xanchor": "right", "font": {"color": token("kl"), "size": 14}}
+        for k, text in enumerate(names[: 2 if reports else 1])
+    ]
+    return figure(
+        [predicted, *([trained] if reports else [])],
+        xaxis=axis(view.say("axis_latent"), dtick=1, range=[0.4, LATENTS + 0.6]),
+        yaxis=axis(view.say("axis_kl"), range=[0, 2.2]),
+        annotations=labels,
+        barmode="overlay",
+        bargap=0.25,
+    )
+
+
+def _trained_kl(reports: Sequence[Report]) -> Doubles:
+    """Return the KL of each latent in the last report, largest first."""
+    last = reports[-1].kl_per_dimension if reports else None
+    return np.sort(np.array(last or (), np.float64))[::-1]
+
+
+def _curve(view: View, reports: Sequence[Report], maximum: float) -> go.Figure:
+    """Return the ELBO of each epoch below the exact maximum."""
+    epochs, elbos = _epoch_means(reports)
+    line = {"type": "scatter", "x": epochs, "y": elbos, "mode": "lines"}
+    line["line"] = {"color": token("elbo"), "width": 2.5}
+    exact = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": maximum, "y1": maximum}
+    exact["line"] = {"color": token("data"), "width": 2, "dash": "dash"}
+    label = {"x": 0, "xref": "paper", "y": maximum, "xanchor": "left", "yshift": 12}
+    label |= {"text": f"{view.say('exact_maximum')} {fixed(maximum)}", "showarrow": False}
+    label["font"] = {"color": token("data"), "size": 14}
+    return figure(
+        [line],
+        xaxis=axis(view.say("axis_epoch"), range=[0, 60]),
+        yaxis=axis(view.say("axis_elbo"), range=[-20, 12]),
+        shapes=[exact],
+        annotations=[label],
+    )
+
+
+def _epoch_means(reports: Sequence[Report]) -> tuple[Doubles, Doubles]:
+    """Return epochs and the mean ELBO of the reports within each."""
+    values: dict[int, list[float]] = {}
+    for report in reports:
+        if report.elbo is not None and report.split == "train":
+            values.setdefault(int(np.ceil(report.epoch)), []).append(report.elbo)
+    return np.array(list(values), np.float64), np.array([np.mean(v) for v in values.values()])
+
+
+def fixed_noise(values: Values) -> list[RunConfig]:
+    """Return the run with the noise and β of the controls."""
+    sigma = round(float(values["noise"]) ** 0.5, 6)
+    settings = {"likelihood": "gaussian", "sigma": sigma, "beta": float(values["beta"])}
+    return [RunConfig.of(**COMMON, **settings, latent_dim=LATENTS, epochs=40)]
+
+
+def learned_noise(values: Values) -> list[RunConfig]:
+    """Return the run that learns its noise."""
+    return [RunConfig.of(**COMMON, likelihood="gaussian-learned", latent_dim=LEARNED, epochs=60)]
+
+
+LESSON = Lesson(
+    name="linear",
+    words=WORDS,
+    controls={
+        "beta": Slider(0.5, 16.0, 0.5, 4.0, symbol="β", colour="kl"),
+        "noise": Slider(0.01, 0.3, 0.01, 0.05, symbol="σ²", colour="reconstruction"),
+    },
+    steps=(
+        Step("exact", (), MODEL),
+        Step("guess", (), THRESHOLD.split("=")[0], guess=Guess("x", "open", places=0)),
+        Step("threshold", ("beta", "noise"), THRESHOLD),
+        Step("kl", ("beta", "noise"), KL),
+        Step("train", ("beta",), KL, trains=fixed_noise),
+        Step("gap", (), GAP, trains=learned_noise),
+        Step("sandbox", ("beta", "noise"), KL, trains=fixed_noise),
+    ),
+    picture=picture,
+    check="python -m pytest tests/theory/test_linear_vae.py tests/test_truth.py",
+    sources=(
+        "Tipping & Bishop 1999, Probabilistic Principal Component Analysis",
+        "Lucas, Tucker, Grosse & Norouzi 2019, Don't Blame the ELBO!, section 4",
+    ),
+    run={**COMMON, "likelihood": "gaussian-learned", "latent_dim": LEARNED, "epochs": 150},
+)
+show(LESSON)

@@ -1,0 +1,118 @@
+"""Words of the lesson on the linear VAE, whose optimum is known exactly."""
+
+from vae.dashboard.learn.lesson import Text
+
+WORDS = {
+    "title": Text("The exact case: a linear VAE", "可以精确求解的情形：线性变分自编码器"),
+    "caption": Text(
+        r"1,797 pictures of handwritten digits with 8×8 pixels, values from 0 to 1. Numbers in nats per example.",
+        r"数据：1797 张 8×8 像素的手写数字，像素值在 0 与 1 之间。数值单位：奈特/样本。",
+    ),
+    "beta": Text("weight of the KL", "KL 的权重"),
+    "noise": Text("noise of x", "x 的噪声方差"),
+    "axis_latent": Text("latent, by decreasing eigenvalue", "隐变量（按特征值从大到小）"),
+    "axis_eigenvalue": Text("eigenvalue λ of the covariance of x", "x 的协方差的特征值 λ"),
+    "axis_kl": Text("KL of the latent (nats per example)", "该隐变量的 KL（奈特/样本）"),
+    "axis_epoch": Text("epoch", "轮次"),
+    "axis_elbo": Text("ELBO (nats per example)", "证据下界（奈特/样本）"),
+    "predicted": Text("predicted", "预测值"),
+    "trained": Text("trained", "训练结果"),
+    "exact_maximum": Text("exact maximum of ln p(x):", "ln p(x) 的精确最大值："),
+    "your_guess": Text("your guess", "你的猜测"),
+    "exact.title": Text("A VAE that can be solved on paper", "能用纸笔解出的变分自编码器"),
+    "exact.text": Text(
+        r"""Make both networks linear and the noise Gaussian. The model is then **probabilistic PCA**,
+and $\ln p(\X{x})$ has a closed form: nothing is out of reach any more.
+
+Everything depends on the eigenvalues $\lambda_i$ of the data's covariance, drawn here: how much the
+digits vary in each principal direction. The first direction varies by $\lambda_1 = 0.70$, the
+sixteenth by a tenth of it.
+
+So this is the place to check a VAE: what it learns can be predicted before it trains.""",
+        r"""让两个网络都是线性的，噪声取高斯分布，模型就成了**概率PCA（probabilistic PCA）**，
+$\ln p(\X{x})$ 有解析解，不再遥不可及。
+
+一切取决于数据协方差的特征值 $\lambda_i$，即图中的柱：手写数字在各个主方向上变化多大。
+第一个方向的 $\lambda_1 = 0.70$，第十六个方向只有它的十分之一。
+
+所以这里正好可以检验变分自编码器：它会学到什么，训练之前就能算出来。""",
+    ),
+    "guess.title": Text("How many latents will it use?", "它会用到几个隐变量？"),
+    "guess.text": Text(
+        r"""Give the model sixteen latents, the noise $\sigma^2 = 0.05$ and the weight $\beta = 4$. A
+latent is worth its price only if the direction that it carries varies enough.
+
+Which is the last latent that stays open? Click on its bar.""",
+        r"""给模型 16 个隐变量，噪声方差 $\sigma^2 = 0.05$，权重 $\beta = 4$。
+只有当一个方向的变化足够大时，用一个隐变量去表示它才划算。
+
+最后一个仍被使用的隐变量是第几个？点一下它的柱。""",
+    ),
+    "threshold.title": Text("A latent is open or closed", "一个隐变量，开或关"),
+    "threshold.text": Text(
+        r"""The rule is sharp: latent $i$ is open exactly if $\lambda_i > \beta\sigma^2$. Below the dashed line
+a direction looks like noise, and its latent closes: $\Q{q(z_i|x)} = \P{p(z_i)}$, its KL is 0. This is
+**posterior collapse**, and here it is not a failure of training but the optimum.
+
+Only the product $\beta\sigma^2$ counts. Doubling $\beta$ and doubling $\sigma^2$ close the same latents.
+Now [[open:0]] of 16 are open. Watch the line while you move $\beta$ and $\sigma^2$.""",
+        r"""规则很分明：当且仅当 $\lambda_i > \beta\sigma^2$ 时，第 $i$ 个隐变量是开的。
+虚线以下的方向看上去与噪声无异，它的隐变量关闭：$\Q{q(z_i|x)} = \P{p(z_i)}$，KL 为 0。
+这就是**后验坍塌（posterior collapse）**；在这里它不是训练失败，而正是最优解。
+
+只有乘积 $\beta\sigma^2$ 起作用：$\beta$ 加倍与 $\sigma^2$ 加倍，关掉的是同样的隐变量。
+现在 16 个中有 [[open:0]] 个是开的。移动 $\beta$ 和 $\sigma^2$，注意虚线。""",
+    ),
+    "kl.title": Text("What an open latent carries", "开着的隐变量携带多少信息"),
+    "kl.text": Text(
+        r"""An open latent carries $\tfrac{1}{2}\ln(\lambda_i / \beta\sigma^2)$ nats about $\X{x}$: half the logarithm
+of how far its bar rose above the line. The outlines are these predictions for a model with eight
+latents.
+
+Lower $\beta$ and watch every open bar grow by the same amount, and new latents open one by one.""",
+        r"""开着的隐变量携带关于 $\X{x}$ 的信息 $\tfrac{1}{2}\ln(\lambda_i / \beta\sigma^2)$ 奈特：
+即上一幅图中柱高出虚线的倍数，取对数再除以二。图中的空心柱是对 8 个隐变量的模型的预测。
+
+减小 $\beta$：每根开着的柱增长同样多，新的隐变量逐个打开。""",
+    ),
+    "train.title": Text("Predicted first, then trained", "先预测，再训练"),
+    "train.text": Text(
+        r"""Now let stochastic gradients find out. The training loop of this app runs a linear VAE with
+eight latents on the digits for 40 epochs; it knows nothing of eigenvalues.
+
+The filled bars are its $\K{\mathrm{KL}_i}$, largest first. Watch them rise into the outlines: predicted
+[[kl]] nats in all, trained [[trained_kl]]. At small $\beta$ the bars level out first, since the latents
+take long to turn to the principal directions.""",
+        r"""现在让随机梯度自己去找。本应用的训练程序在手写数字上把一个有 8 个隐变量的
+线性变分自编码器训练 40 轮；它对特征值一无所知。
+
+实心柱是训练得到的 $\K{\mathrm{KL}_i}$，从大到小。看它们长进空心柱里：预测总量 [[kl]] 奈特，
+训练得到 [[trained_kl]]。$\beta$ 较小时各柱会先趋于齐平，因为隐变量转到主方向需要很久。""",
+    ),
+    "gap.title": Text("The gap closes", "差距消失"),
+    "gap.text": Text(
+        r"""Let the model learn $\sigma$ too, with $\beta = 1$ and five latents. The true posterior of a linear
+model *is* Gaussian, so $\Q{q(z|x)}$ can reach it: the gap $\T{\mathrm{KL}(q\,\|\,p(z|x))}$ can vanish, and the ELBO
+can reach $\ln p(\X{x})$ itself.
+
+The dashed line is the exact maximum, computed from the eigenvalues alone. No honest ELBO passes it.
+Press Train and watch the distance.""",
+        r"""让模型连 $\sigma$ 也一起学，取 $\beta = 1$ 和 5 个隐变量。线性模型的真实后验**就是**高斯分布，
+$\Q{q(z|x)}$ 能够与它重合：差距 $\T{\mathrm{KL}(q\,\|\,p(z|x))}$ 可以为零，
+证据下界可以达到 $\ln p(\X{x})$。
+
+虚线是只用特征值算出的精确最大值，没有哪个如实计算的证据下界能超过它。开始训练，观察两者的距离。""",
+    ),
+    "sandbox.title": Text("Everything is free", "自由探索"),
+    "sandbox.text": Text(
+        r"""Choose $\beta$ and $\sigma^2$, read the prediction, then train. Try $\beta\sigma^2 > 0.70$, above the
+first eigenvalue: all latents are closed, and the KL of the trained model falls to 0.
+
+Deep networks have no such formula, and yet the same rule of thumb: a latent must save more
+reconstruction than it costs in KL.""",
+        r"""选择 $\beta$ 和 $\sigma^2$，看预测，再训练。试试让 $\beta\sigma^2 > 0.70$，超过第一个特征值：
+所有隐变量都关闭，训练后的 KL 降到 0。
+
+深层网络没有这样的公式，但经验相同：一个隐变量在重构项上省下的，必须多于它在 KL 上的花费。""",
+    ),
+}
