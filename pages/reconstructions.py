@@ -5,7 +5,7 @@ import streamlit as st
 from vae.dashboard.reconstructions.custom import custom
 from vae.dashboard.reconstructions.denoising import denoising
 from vae.dashboard.reconstructions.examples import examples
-from vae.dashboard.shared import html_grid
+from vae.dashboard.shared import html_grid, widgets
 from vae.dashboard.shared.run_picker import guard_weights, pick_run
 
 VIEWS = {"Examples": examples, "Custom example": custom, "Corruption": denoising}
@@ -18,14 +18,5 @@ st.html(html_grid.STYLE)
 run = pick_run()
 guard_weights(run)
 choice, line = st.columns([5, 11], vertical_alignment="center")
-view = choice.segmented_control(
-    "View",
-    list(VIEWS),
-    default="Examples",
-    required=True,
-    key="reconstruct_of",
-    help=HELP,
-    label_visibility="collapsed",
-    persist_state="session",
-)
-VIEWS[view or "Examples"](run, line)
+view = widgets.segments(choice, "View", "reconstruct_of", list(VIEWS), HELP, "view")
+VIEWS[view](run, line)

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from vae.dashboard.shared import widgets
 from vae.dashboard.shared.run_picker import guard_weights, pick_run
 from vae.dashboard.traversals import html_strips
 from vae.dashboard.traversals.arithmetic import arithmetic
@@ -13,7 +14,6 @@ VIEWS = {
     "Interpolation": interpolation,
     "Arithmetic": arithmetic,
 }
-FIRST = next(iter(VIEWS))
 HELP = (
     "Vary one latent at a time, interpolate between two examples, or add the difference of two "
     "class means to z."
@@ -22,14 +22,4 @@ HELP = (
 st.html(html_strips.STYLE)
 run = pick_run()
 guard_weights(run)
-view = st.segmented_control(
-    "Path",
-    list(VIEWS),
-    default=FIRST,
-    required=True,
-    key="traverse_view",
-    help=HELP,
-    label_visibility="collapsed",
-    persist_state="session",
-)
-VIEWS[view or FIRST](run)
+VIEWS[widgets.segments(st, "Path", "traverse_view", list(VIEWS), HELP, "view")](run)

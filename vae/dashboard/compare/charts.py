@@ -74,8 +74,7 @@ def chosen(selected: Sequence[Entry], folding: bool) -> Chosen:
 
 def fold_toggle() -> bool:
     """The toggle for combining seeds."""
-    about = HELP["fold"]
-    return st.toggle("Fold seeds", True, key="compare_fold", help=about, persist_state="session")
+    return widgets.switch(st, "Fold seeds", "compare_fold", True, HELP["fold"], "fold")
 
 
 def names(picked: Chosen) -> str:
@@ -112,9 +111,11 @@ def plane(visible: Sequence[Entry], selected: Sequence[Entry]) -> None:
     titles = {g.label: f"{g.label} ({len(g.entries):,})" for g in groups}
     first = max(groups, key=lambda g: (sum(e.name in mine for e in g.entries), len(g.entries)))
     label = widgets.choose(
-        right, "Comparable runs", "compare_plane", titles, first.label, HELP["plane"]
+        right, "Comparable runs", "compare_plane", titles, first.label, HELP["plane"], link="among"
     )
-    source = widgets.choose(right, "Measured on", "compare_source", SOURCES, "val", HELP["source"])
+    source = widgets.choose(
+        right, "Measured on", "compare_source", SOURCES, "val", HELP["source"], link="measured_on"
+    )
     with right:
         folding = fold_toggle()
     group = next(g.entries for g in groups if g.label == label)
@@ -165,8 +166,10 @@ def _spot(fold: Fold, name: str, slot: int | None, source: str) -> RunPoint:
 def curves(selected: Sequence[Entry]) -> None:
     """Reconstruction, KL and ELBO of the selected runs over training."""
     left, right = st.columns(LAYOUT, gap="medium")
-    per = widgets.choose(right, "Against", "compare_per", PER, "epoch", HELP["per"])
-    split = widgets.choose(right, "Data", "compare_split", CURVES, "val", HELP["split"])
+    about = HELP["per"]
+    per = widgets.choose(right, "Against", "compare_per", PER, "epoch", about, link="against")
+    about = HELP["split"]
+    split = widgets.choose(right, "Data", "compare_split", CURVES, "val", about, link="split")
     with right:
         folding = fold_toggle()
     picked = chosen(selected[:DRAWN], folding)
@@ -222,8 +225,8 @@ def _reports(path: Path, key: str) -> list[dict[str, Any]]:
 
 def settings(selected: Sequence[Entry]) -> None:
     """The settings in which configurations differ, side by side."""
-    everything = st.toggle(
-        "All settings", key="compare_all", help=HELP["all"], persist_state="session"
+    everything = widgets.switch(
+        st, "All settings", "compare_all", False, HELP["all"], "all_settings"
     )
     picked = chosen(selected, folding=True)
     differ = configurations.differing(picked.folds)

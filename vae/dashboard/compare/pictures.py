@@ -67,7 +67,13 @@ def maps(selected: Sequence[Entry], titles: dict[str, str]) -> None:
     """Latent maps side by side on the same axes."""
     head, place = st.columns([9, 3], vertical_alignment="bottom")
     how = widgets.choose(
-        place, "Axes", "compare_projection", PLANES, next(iter(PLANES)), HELP["projection"]
+        place,
+        "Axes",
+        "compare_projection",
+        PLANES,
+        next(iter(PLANES)),
+        HELP["projection"],
+        link="axes",
     )
     loaded = several(selected)
     if not loaded:

@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 
 import streamlit as st
 
-from vae.dashboard.shared import run_selection
+from vae.dashboard.shared import address, run_selection
+from vae.dashboard.shared.address_values import some_of
+from vae.dashboard.shared.address_values import words as texts
 from vae.experiments.configurations import Entry
 
 ROW, HEAD, MOST = 35, 38, 250  # pixels of a row, of the head, and of the table at most
@@ -35,6 +37,8 @@ class RunTable(NamedTuple):
 def filters(entries: Sequence[Entry]) -> list[Entry]:
     """Draw the filters and return the runs that pass them."""
     search, show, tags = st.columns([5, 3, 4], vertical_alignment="bottom")
+    address.link("search", "compare_search", texts(), "")
+    address.link("show", "compare_show", some_of([FAVOURITES, ARCHIVED]), [])
     words = search.text_input(
         "Search",
         key="compare_search",
@@ -53,6 +57,7 @@ def filters(entries: Sequence[Entry]) -> list[Entry]:
     known = sorted({tag for entry in entries for tag in entry.tags})
     key = "compare_tags"
     st.session_state[key] = [t for t in st.session_state.get(key, []) if t in known]
+    address.link("tags", key, some_of(known), [])
     wanted = tags.multiselect(
         "Tags",
         known,

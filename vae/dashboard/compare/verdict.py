@@ -106,9 +106,15 @@ def show(entries: Sequence[Entry], picked: Chosen) -> None:
     first, second = _defaults(folds, picked)
     left, right = st.columns([6, 5], gap="large")
     row = left.columns([5, 5, 4])
-    a = widgets.choose(row[0], "A", "compare_a", titles, first.key, HELP["side"])
-    b = widgets.choose(row[1], "B", "compare_b", titles, second.key, HELP["side"])
-    figure = widgets.choose(row[2], "Measure", "compare_figure", FIGURES, "val", HELP["figure"])
+    a, b = (
+        widgets.choose(
+            place, side.upper(), f"compare_{side}", titles, fold.key, HELP["side"], link=side
+        )
+        for place, side, fold in zip(row, "ab", (first, second), strict=False)
+    )
+    figure = widgets.choose(
+        row[2], "Measure", "compare_figure", FIGURES, "val", HELP["figure"], link="measure"
+    )
     if a == b:
         left.info("A and B are the same configuration: choose another for one of them.")
     elif not configurations.comparable(known[a].runs[0], known[b].runs[0]):

@@ -10,6 +10,7 @@ from vae.dashboard import server
 from vae.dashboard.compare import charts, pictures, verdict
 from vae.dashboard.compare.actions import actions
 from vae.dashboard.compare.table import filters, select
+from vae.dashboard.shared import run_selection, widgets
 from vae.experiments import configurations
 from vae.experiments.configurations import Entry
 from vae.experiments.entries import entries
@@ -37,24 +38,16 @@ def view() -> None:
     """Draw the page."""
     found = entries(server.ROOT)
     _problems(found)
+    run_selection.link([entry.name for entry in found])
     visible = filters(found)
     shown = select(found, visible)
     names = {entry.name for entry in visible}
     hidden = sum(entry.name not in names for entry in shown.selected)
     actions(shown.selected, hidden, _summary(found))
-    what = st.segmented_control(
-        "View",
-        VIEWS,
-        default=PLANE,
-        required=True,
-        key="compare_view",
-        label_visibility="collapsed",
-        help=VIEW_HELP,
-        persist_state="session",
-    )
+    what = widgets.segments(st, "View", "compare_view", VIEWS, VIEW_HELP, "view")
     usable = [entry for entry in shown.selected if entry.settings]
     with st.container(key="compare_page"):
-        _draw(str(what), visible, usable)
+        _draw(what, visible, usable)
 
 
 def _problems(found: Sequence[Entry]) -> None:

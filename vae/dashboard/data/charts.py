@@ -55,12 +55,12 @@ def controls(shown: DataView) -> ExamplesRequest:
         found = np.unique(data.labels)
         classes |= {int(k): data.classes[k] for k in found if 0 <= k < len(data.classes)}
     key = f"data_class_{data.name}"
-    label = widgets.choose(at[0], "Class", key, classes, ANY, HELP["class"])
+    label = widgets.choose(at[0], "Class", key, classes, ANY, HELP["class"], link="class")
     key = f"data_number_{data.name}_{data.event_shape}"
-    count = widgets.whole(at[1], "Number", key, _numbers(data), HELP["number"], step=4)
-    return ExamplesRequest(
-        label, count, widgets.whole(at[2], "Seed", "data_seed", (0, 2**31, 0), HELP["seed"])
-    )
+    bounds, about = _numbers(data), HELP["number"]
+    count = widgets.whole(at[1], "Number", key, bounds, about, step=4, link="number")
+    seed = widgets.whole(at[2], "Seed", "data_seed", (0, 2**31, 0), HELP["seed"], link="seed")
+    return ExamplesRequest(label, count, seed)
 
 
 def _numbers(data: Dataset) -> tuple[int, int, int]:
@@ -199,7 +199,7 @@ def histogram(shown: DataView) -> None:
     """Show the histogram of all values."""
     head, log = st.columns([2, 1], vertical_alignment="center")
     head.markdown("**Values**", help=HELP["histogram"])
-    is_log = log.checkbox("log scale", key="data_log", help=HELP["log"], persist_state="session")
+    is_log = widgets.log_scale(log, "data_log", HELP["log"])
     chart = value_bars(shown.summary, is_log)
     plot(
         chart,

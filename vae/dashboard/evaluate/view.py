@@ -56,7 +56,7 @@ def controls(run: Run) -> tuple[LoadedRun, EvaluationRequest]:
     loaded = load_checkpoint(run, row[0], "evaluate_checkpoint")
     present = split_titles(loaded, with_all=True)
     key, start = f"evaluate_split_{run.name}", loaded.default_split()
-    split = widgets.choose(row[1], "Examples", key, present, start, HELP["split"])
+    split = widgets.choose(row[1], "Examples", key, present, start, HELP["split"], link="split")
     samples = widgets.whole(
         row[2],
         "Importance samples K",
@@ -64,6 +64,7 @@ def controls(run: Run) -> tuple[LoadedRun, EvaluationRequest]:
         (0, 100_000, 100),
         HELP["samples"],
         step=100,
+        link="importance_samples",
     )
     elbo_samples = widgets.whole(
         row[3],
@@ -72,10 +73,10 @@ def controls(run: Run) -> tuple[LoadedRun, EvaluationRequest]:
         (1, 10_000, 10),
         HELP["elbo_samples"],
         step=10,
+        link="posterior_samples",
     )
-    st.session_state.setdefault("evaluate_full", True)
-    full = row[4].toggle(
-        "All measures", key="evaluate_full", help=HELP["full"], persist_state="session"
+    full = widgets.switch(
+        row[4], "All measures", "evaluate_full", True, HELP["full"], "all_measures"
     )
     request = EvaluationRequest(loaded.checkpoint, split, elbo_samples, samples, full)
     _button(run, request, row[5])

@@ -16,7 +16,8 @@ from vae.analysis.projections_3d import SPACES
 from vae.base.options import Spec, options_of
 from vae.base.records import Encoding
 from vae.dashboard.latent.request import MapRequest, choices
-from vae.dashboard.shared import cache, run_picker, widgets
+from vae.dashboard.shared import address, cache, run_picker, widgets
+from vae.dashboard.shared.address_values import real, whole
 from vae.dashboard.shared.run_choices import CHECKPOINT_HELP, CHECKPOINTS, split_titles
 from vae.runs import Run
 
@@ -44,15 +45,12 @@ HELP = {
 def controls(run: Run, alive: bool) -> MapRequest:
     """Show one row of widgets and return the request; end the page with a message if the run
     cannot be loaded. `alive`: the run is in training."""
-    stored = st.session_state.get(f"latent_projection_{run.name}")
-    wide = stored in SPACES and SPACES[stored].latents == len("xyz")
+    key = f"latent_projection_{run.name}"
+    name = address.pending("projection") or st.session_state.get(key)
+    wide = name in SPACES and SPACES[name].latents == len("xyz")
     places = st.columns(WIDTHS_3D if wide else WIDTHS, vertical_alignment="bottom")
-    following = places[-1].toggle(
-        "Live",
-        key="latent_follow",
-        disabled=not alive,
-        help=HELP["follow"],
-        persist_state="session",
+    following = widgets.switch(
+        places[-1], "Live", "latent_follow", False, HELP["follow"], "live", off=not alive
     )
     following = following and alive
     checkpoints = {"last": "last"} if following else CHECKPOINTS
@@ -69,7 +67,7 @@ def controls(run: Run, alive: bool) -> MapRequest:
     projection = _projection(places[4], rows, start, run)
     titles = pair_titles(encoding, numbers=not following)
     options = _options(projection, titles, run, places[5:-1])
-    hue = _choose(places[3], "Colour by", "hue", names)
+    hue = _choose(places[3], "Colour by", "hue", names, link="colour")
     seed = run.settings["seed"]
     return MapRequest(checkpoint, split, points, projection, options, hue, seed, following)
 
@@ -82,7 +80,8 @@ def _projection(place: DeltaGenerator, titles: dict[str, str], default: str, run
         paragraph = (row.compute.__doc__ or "").partition("\n\n")[0]
         about.append(f"**{row.title}**: {' '.join(paragraph.split())}")
     key = f"latent_projection_{run.name}"
-    chosen = widgets.choose(place, "Projection", key, titles, default, "\n\n".join(about))
+    text = "\n\n".join(about)
+    chosen = widgets.choose(place, "Projection", key, titles, default, text, link="projection")
     return str(chosen)
 
 
@@ -126,13 +125,14 @@ def _latents(
     for axis, place in zip("xyz"[:number], places, strict=False):
         rest = {d: title for d, title in titles.items() if d not in chosen}
         key = f"_{'3d_' if number == len('xyz') else ''}{axis}_{run.name}"
-        chosen.append(_choose(place, f"{axis} axis", "pair", rest, None, key))
+        chosen.append(_choose(place, f"{axis} axis", "pair", rest, None, key, link=axis))
     return tuple(chosen)
 
 
 def _number(place: DeltaGenerator, spec: Spec, key: str) -> Any:
     option = spec.option
-    st.session_state.setdefault(key, spec.default)
+    form = whole(option.low, option.high) if spec.type is int else real(option.low, option.high)
+    address.link(spec.name, key, form, spec.default)
     return place.number_input(
         option.label or spec.name.replace("_", " ").capitalize(),
         None if option.low is None else spec.type(option.low),
@@ -152,7 +152,10 @@ def _choose(
     titles: Mapping[Any, str],
     default: Any = None,
     suffix: str = "",
+    link: str = "",
 ) -> Any:
-    """Return the chosen key of `titles`; the default is the first."""
+    """Return the chosen key of `titles`; the default is the first. The parameter of the address
+    is `link`, else `what`."""
     default = next(iter(titles)) if default is None else default
-    return widgets.choose(place, label, f"latent_{what}{suffix}", titles, default, HELP[what])
+    key = f"latent_{what}{suffix}"
+    return widgets.choose(place, label, key, titles, default, HELP[what], link=link or what)

@@ -24,6 +24,7 @@ from vae.dashboard.latent.map import (
 from vae.dashboard.latent.request import MapContext
 from vae.dashboard.latent.selection import chooser, chosen_rows
 from vae.dashboard.plot import overlay, plot
+from vae.dashboard.shared import widgets
 from vae.dashboard.shared.run_picker import has_rings
 from vae.dashboard.shared.tile_route import pattern
 from vae.figures.latent_map_3d import LatentMap3D, latent_scatter_3d, prior_sphere, trace_rows_3d
@@ -84,14 +85,8 @@ def _record(context: MapContext) -> LatentMap3D:
 def _prior_toggle(record: LatentMap3D) -> bool:
     """Show the switch of the prior's sphere and return its state."""
     known = record.centre is not None
-    return st.toggle(
-        "Prior",
-        value=True,
-        key="latent_sphere",
-        disabled=not known,
-        help=PRIOR if known else NO_PRIOR,
-        persist_state="session",
-    )
+    about = PRIOR if known else NO_PRIOR
+    return widgets.switch(st, "Prior", "latent_sphere", True, about, "prior", off=not known)
 
 
 def _figure(record: LatentMap3D, context: MapContext) -> go.Figure:

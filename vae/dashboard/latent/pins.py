@@ -16,9 +16,11 @@ from vae.dashboard.latent import state
 from vae.dashboard.latent.hover_decoder import HoverDecoder, coverage
 from vae.dashboard.latent.request import MapContext
 from vae.dashboard.plot import Click
+from vae.dashboard.shared import address, address_values
 from vae.dashboard.shared.html_gallery import Caption, gallery
 
 MOST = 12
+_FORM = address_values.places(MOST)
 LISTED = 8  # latents of a place that are written out
 
 
@@ -44,6 +46,19 @@ def add(revision: str, click: Click | None) -> None:
     pinned = places(revision).tolist()
     if place not in pinned:
         state.put(state.PINS, revision, [*pinned, place][-MOST:])
+
+
+def take_link(context: MapContext) -> None:
+    """Pin the places of a new address."""
+    found = None if context.plane is None else address.take("pins", _FORM, [])
+    if found is not None:
+        state.put(state.PINS, context.revision, found)
+
+
+def show_link(context: MapContext) -> None:
+    """Put the pinned places into the address."""
+    if context.plane is not None:
+        address.show("pins", _FORM, places(context.revision).tolist(), [])
 
 
 def remove(revision: str, number: int) -> None:

@@ -17,6 +17,7 @@ from vae.base.records import Ints
 from vae.dashboard import server
 from vae.dashboard.latent import state
 from vae.dashboard.latent.request import MapContext
+from vae.dashboard.shared import address, address_values
 from vae.data import save_upload
 
 RANGE = re.compile(r"#?(\d+)\s*(?:[-–]\s*#?(\d+))?")
@@ -87,6 +88,21 @@ def chosen_rows(revision: str) -> tuple[int, Ints] | None:
     """Return the number and the rows of the last choice on this map, None without one."""
     found: tuple[int, Ints] | None = state.get(state.CHOICE, revision, None)
     return found
+
+
+def take_link(context: MapContext) -> Ints | None:
+    """Select the rows of a new address; return them, None without any."""
+    form, none = address_values.rows(context.encoding.index), np.empty(0, np.int64)
+    found: Ints | None = address.take("rows", form, none)
+    if found is not None:
+        state.put(state.CHOICE, context.revision, (state.next_number(), found))
+    return found
+
+
+def show_link(context: MapContext, rows: Ints) -> None:
+    """Put the selected rows into the address."""
+    form = address_values.rows(context.encoding.index)
+    address.show("rows", form, rows, np.empty(0, np.int64))
 
 
 def export_buttons(context: MapContext, positions: Ints) -> None:

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import streamlit as st
 
 from vae.dashboard.latent.request import MapContext
+from vae.dashboard.shared import address, widgets
+from vae.dashboard.shared.address_values import one_of
 
 BACKGROUNDS = {"none": "none", "density": "density", "decoded": "decoded"}
 LABEL = "latent_label"
@@ -36,37 +38,28 @@ def toolbar(context: MapContext, accuracy: str = "", density: str = "") -> Toolb
     `density` complete their help."""
     reason = context.request.no_inverse
     st.markdown("Background", help=f"{HELP['background']} {density}", width="content")
-    background = st.segmented_control(
-        "Background",
-        list(BACKGROUNDS),
-        default="none",
-        key="latent_ground",
-        required=True,
-        disabled=bool(reason),
-        label_visibility="collapsed",
-        persist_state="session",
+    off, grounds = bool(reason), list(BACKGROUNDS)
+    background = widgets.segments(
+        st, "Background", "latent_ground", grounds, "", "background", off=off
     )
-    decode = st.toggle(
-        "Decode on hover",
-        value=True,
-        key="latent_decode",
-        disabled=bool(reason),
-        help=HELP["decode"] + (reason or accuracy),
-        persist_state="session",
-    )
+    about = HELP["decode"] + (reason or accuracy)
+    decode = widgets.switch(st, "Decode on hover", "latent_decode", True, about, "decode", off=off)
     if context.loaded.model.classes:
         _class_control(context)
-    return Toolbar("none" if reason else str(background), bool(decode), chosen_label(context))
+    return Toolbar("none" if reason else background, decode, chosen_label(context))
 
 
 def _class_control(context: MapContext) -> None:
-    names = context.loaded.data.classes
+    names, count = context.loaded.data.classes, context.loaded.model.classes
+    titles = {k: names[k] if k < len(names) else str(k) for k in range(count)}
+    address.link("class", LABEL, one_of(titles), 0)
     st.selectbox(
         "Class",
-        range(context.loaded.model.classes),
-        format_func=lambda k: names[k] if k < len(names) else str(k),
+        list(titles),
+        format_func=titles.__getitem__,
         key=LABEL,
         help=HELP["label"],
         label_visibility="collapsed",
         width=98,
+        persist_state="session",
     )

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from vae.dashboard.latent import pins, selection
 from vae.dashboard.latent.controls import controls
 from vae.dashboard.latent.map import computing, show_map
 from vae.dashboard.latent.map_3d import show_map_3d
@@ -32,6 +33,8 @@ def latent_page(run: Run) -> None:
 
 
 def _draw(context: MapContext) -> None:
+    pins.take_link(context)
+    linked = selection.take_link(context)
     left, right = st.columns([63, 37])
     with right.container(key="latent_panel"):
         places = panel_places()
@@ -39,3 +42,5 @@ def _draw(context: MapContext) -> None:
         show = show_map_3d if context.request.in_3d else show_map
         state = show(context, places)
     panel(context, state, places)
+    pins.show_link(context)
+    selection.show_link(context, state.selected if linked is None else linked)

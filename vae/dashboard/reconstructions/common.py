@@ -128,14 +128,21 @@ def controls(
     loaded, split = split_controls(run, at)
     order, label = _order_controls(loaded, split, at)
     key = "reconstruct_number" if latent else "reconstruct_few"
-    number = widgets.whole(at[4], "Number", key, (8, 64, number), HELP["number"], step=8)
+    number = widgets.whole(
+        at[4], "Number", key, (8, 64, number), HELP["number"], step=8, link="number"
+    )
     place = "mean"
     if latent:
         names = LATENTS if loaded.model.has_kl else {"mean": "encoder's z"}
-        place = widgets.choose(at[5], "Latent", "reconstruct_place", names, "mean", HELP["latent"])
+        place = widgets.choose(
+            at[5], "Latent", "reconstruct_place", names, "mean", HELP["latent"], link="latent"
+        )
     unused = latent and not ORDERS[order].random and place == "mean"
     last = at[6 if latent else 5]
-    seed = widgets.whole(last, "Seed", "reconstruct_seed", (0, 2**31, 0), HELP["seed"], off=unused)
+    bounds = (0, 2**31, 0)
+    seed = widgets.whole(
+        last, "Seed", "reconstruct_seed", bounds, HELP["seed"], off=unused, link="seed"
+    )
     return loaded, ReconstructionRequest(
         loaded.checkpoint, split, order, label, number, place, seed
     )
@@ -148,10 +155,12 @@ def _order_controls(
     has_elbo = loaded.model.has_kl
     orders = {name: row.title for name, row in ORDERS.items() if has_elbo or not row.needs_kl}
     first = next(iter(orders))
-    order = widgets.choose(at[2], "Order", "reconstruct_order", orders, first, HELP["order"])
+    order = widgets.choose(
+        at[2], "Order", "reconstruct_order", orders, first, HELP["order"], link="order"
+    )
     classes = _classes(loaded.data, loaded.rows(split))
     key = f"reconstruct_class_{loaded.run.name}"
-    return order, widgets.choose(at[3], "Class", key, classes, ANY, HELP["class"])
+    return order, widgets.choose(at[3], "Class", key, classes, ANY, HELP["class"], link="class")
 
 
 def split_controls(
@@ -161,7 +170,7 @@ def split_controls(
     loaded = load_checkpoint(run, at[0], "reconstruct_checkpoint")
     splits = split_titles(loaded)
     key, default = f"reconstruct_split_{run.name}", loaded.default_split()
-    return loaded, widgets.choose(at[1], label, key, splits, default, HELP["split"])
+    return loaded, widgets.choose(at[1], label, key, splits, default, HELP["split"], link="split")
 
 
 def _classes(data: Dataset, rows: Ints) -> dict[int, str]:

@@ -25,7 +25,8 @@ from vae.base.records import Encoding, Floats, Hue, LatentMap, Tiles
 from vae.dashboard.plot import plot
 from vae.dashboard.reconstructions.common import CONTROLS, score_split, split_controls
 from vae.dashboard.reconstructions.drawing_pad import drawing_pad
-from vae.dashboard.shared import cache, html_grid, widgets
+from vae.dashboard.shared import address, cache, html_grid, widgets
+from vae.dashboard.shared.address_values import real
 from vae.dashboard.shared.html_gallery import Caption, figures_line, gallery
 from vae.dashboard.shared.run_picker import has_rings
 from vae.data.pictures import fitted
@@ -91,19 +92,20 @@ def _label(loaded: LoadedRun, place: DeltaGenerator) -> int:
         return 0
     names = dict(enumerate(loaded.data.classes))
     key = f"reconstruct_class_label_{loaded.run.name}"
-    return int(widgets.choose(place, "Class", key, names, 0, HELP["class"]))
+    return int(widgets.choose(place, "Class", key, names, 0, HELP["class"], link="class"))
 
 
 def _picture(loaded: LoadedRun, split: str, at: list[DeltaGenerator]) -> NDArray[Any] | None:
     """The drawing pad; returns the picture in the format of the data, None before an upload."""
     start = widgets.choose(
-        at[2], "Start from", "reconstruct_start", STARTS, "blank", HELP["start"]
+        at[2], "Start from", "reconstruct_start", STARTS, "blank", HELP["start"], link="start"
     )
     base: NDArray[np.uint8] | None = np.zeros(loaded.data.event_shape, np.uint8)
     if start == "example":
         rows = loaded.rows(split)
         key = f"reconstruct_example_{loaded.run.name}_{split}"
-        number = widgets.whole(at[3], "Example", key, (1, len(rows), 1), HELP["example"])
+        bounds, about = (1, len(rows), 1), HELP["example"]
+        number = widgets.whole(at[3], "Example", key, bounds, about, link="example")
         base = row_to_picture(loaded, int(rows[number - 1]))
     elif start == "file":
         base = _uploaded(loaded, at[3])
@@ -151,7 +153,7 @@ def _vector(loaded: LoadedRun) -> NDArray[Any] | None:
     typed = []
     for i, place in enumerate(places):
         key = f"reconstruct_value_{loaded.run.name}_{i}"
-        st.session_state.setdefault(key, round(float(mean[i]), 2))
+        address.link(f"feature_{i + 1}", key, real(), round(float(mean[i]), 2))
         typed.append(
             place.number_input(
                 f"feature {i + 1}",

@@ -12,7 +12,8 @@ from vae.base.options import Spec, options_of
 from vae.base.records import Floats, Tiles
 from vae.dashboard.plot import plot
 from vae.dashboard.reconstructions.common import Selection, controls, score_split, select
-from vae.dashboard.shared import html_grid, widgets
+from vae.dashboard.shared import address, html_grid, widgets
+from vae.dashboard.shared.address_values import real
 from vae.figures.vectors import reconstruction_pairs
 from vae.imaging import tiles
 from vae.runs import Run
@@ -71,7 +72,7 @@ def _slider(place: DeltaGenerator, name: str, spec: Spec, first: bool, off: bool
     assert option.high is not None
     key = f"reconstruct_{name}_{spec.name}"
     default = row.start if first and row.start is not None else spec.default
-    st.session_state.setdefault(key, float(default))
+    address.link(f"{name}_{spec.name}", key, real(option.low, option.high), float(default))
     return float(
         place.slider(
             row.title if first else f"{row.title}: {spec.name}",

@@ -7,7 +7,7 @@ import streamlit as st
 from vae.analysis.replay import Replay, replay, usable
 from vae.base.records import Examples, Hue
 from vae.dashboard.replay.player import pack, player
-from vae.dashboard.shared import cache, run_picker
+from vae.dashboard.shared import cache, run_picker, widgets
 from vae.figures.replay import Scene, replay_curves, replay_scene
 from vae.runs import Run, Status
 from vae.runs.result_keys import run_key
@@ -72,12 +72,11 @@ def choose_hue(examples: Examples) -> Hue | None:
     found = hues(examples)
     if len(found) < 2:
         return next(iter(found.values()), None)
-    if st.session_state.get("replay_hue") not in found:
-        st.session_state.replay_hue = next(iter(found))
-    name = st.selectbox(
-        "Colour by", list(found), key="replay_hue", help=HUE, persist_state="session"
-    )
-    return found[name]
+    titles, first = {name: name for name in found}, next(iter(found))
+    place = st.container()
+    return found[
+        widgets.choose(place, "Colour by", "replay_hue", titles, first, HUE, link="colour")
+    ]
 
 
 def guard_frames(run: Run, status: Status) -> None:

@@ -73,7 +73,9 @@ def class_control(loaded: LoadedRun, place: DeltaGenerator, what: str, turns: bo
     titles |= dict(enumerate(loaded.data.classes))
     key = f"generate_{what}_class_{loaded.run.name}"
     first = next(iter(titles))
-    return int(widgets.choose(place, "Class", key, titles, first, HELP["class"]))
+    return int(
+        widgets.choose(place, "Class", key, titles, first, HELP["class"], link=f"{what}_class")
+    )
 
 
 def manifold_controls(
@@ -93,11 +95,14 @@ def manifold_controls(
         f"generate_side_{name}",
         (2, 40, start),
         HELP["side"],
+        link="tiles",
     )
     first = next(iter(PLANES))
     if line:
         return ManifoldRequest(first, (0, 0), side, label)
-    kind = widgets.choose(places[0], "Plane", "generate_plane", PLANES, first, HELP["plane"])
+    kind = widgets.choose(
+        places[0], "Plane", "generate_plane", PLANES, first, HELP["plane"], link="plane"
+    )
     if not PROJECTIONS[kind].latents:
         return ManifoldRequest(kind, (0, 1), side, label)
     return ManifoldRequest(kind, _latents(titles, name, places[1:3]), side, label)
@@ -106,10 +111,14 @@ def manifold_controls(
 def _latents(titles: dict[int, str], name: str, places: list[DeltaGenerator]) -> tuple[int, int]:
     """Return the two latents of the axes; at first the most informative ones."""
     first, second = (0, 1) if len(titles) == 2 else list(titles)[:2]
-    x = widgets.choose(places[0], "x axis", f"generate_across_{name}", titles, first, HELP["pair"])
+    x = widgets.choose(
+        places[0], "x axis", f"generate_across_{name}", titles, first, HELP["pair"], link="x"
+    )
     rest = {d: title for d, title in titles.items() if d != x}
     default = second if second in rest else next(iter(rest))
-    y = widgets.choose(places[1], "y axis", f"generate_up_{name}", rest, default, HELP["pair"])
+    y = widgets.choose(
+        places[1], "y axis", f"generate_up_{name}", rest, default, HELP["pair"], link="y"
+    )
     return (x, y)
 
 

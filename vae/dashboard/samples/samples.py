@@ -17,7 +17,9 @@ from vae.analysis.sampling import ALL, BY_BIC, SOURCES, Draw, Source, sample_cla
 from vae.base.records import Floats
 from vae.dashboard import server
 from vae.dashboard.samples.manifold import class_control
-from vae.dashboard.shared import cache, widgets
+from vae.dashboard.shared import address, cache, widgets
+from vae.dashboard.shared.address_values import real
+from vae.dashboard.shared.run_picker import has_weights
 from vae.data import prepare
 from vae.runs import Run, listing
 from vae.runs.manifest import domain_of
@@ -113,17 +115,19 @@ def _held_out_distance(_run: Run, key: str) -> float:
 
 def sample_controls(loaded: LoadedRun, at: Sequence[DeltaGenerator]) -> SamplesRequest:
     """Return number, temperature, mean or draw, source, components, class and seed."""
-    number = widgets.whole(at[0], "Number", "generate_number", (1, 400, 64), HELP["number"], 16)
-    seed = widgets.whole(at[6], "Seed", "generate_seed", (0, 2**31, 0), HELP["seed"])
+    number = widgets.whole(
+        at[0], "Number", "generate_number", (1, 400, 64), HELP["number"], 16, link="number"
+    )
+    seed = widgets.whole(at[6], "Seed", "generate_seed", (0, 2**31, 0), HELP["seed"], link="seed")
     temperature = _temperature_control(at[1])
-    kind = widgets.choose(at[2], "Show", "generate_kind", KINDS, "mean", HELP["kind"])
+    kind = widgets.choose(at[2], "Show", "generate_kind", KINDS, "mean", HELP["kind"], link="show")
     source = _source_control(loaded, at[3])
     options, components = SOURCES[source].options, BY_BIC
     if "components" in options:
         start = 1 if "label" in options else BY_BIC
         key = f"generate_components_{source}"
         components = widgets.choose(
-            at[4], "Components", key, COMPONENTS, start, HELP["components"]
+            at[4], "Components", key, COMPONENTS, start, HELP["components"], link="components"
         )
     by_class = bool(loaded.model.classes) or "label" in options
     label = class_control(loaded, at[5], "sample", turns=True) if by_class else ALL
@@ -131,7 +135,7 @@ def sample_controls(loaded: LoadedRun, at: Sequence[DeltaGenerator]) -> SamplesR
 
 
 def _temperature_control(place: DeltaGenerator) -> float:
-    st.session_state.setdefault("generate_temperature", 1.0)
+    address.link("temperature", "generate_temperature", real(0, 10), 1.0)
     value = place.number_input(
         "Temperature",
         0.0,
@@ -154,7 +158,7 @@ def _source_control(loaded: LoadedRun, place: DeltaGenerator) -> str:
     titles = {name: row.title for name, row in rows.items()}
     key = f"generate_source_{loaded.run.name}"
     default = default_source(loaded)
-    return str(widgets.choose(place, "Source of z", key, titles, default, about))
+    return str(widgets.choose(place, "Source of z", key, titles, default, about, link="source"))
 
 
 def describe_source(source: Source) -> str:
@@ -195,7 +199,7 @@ def compatible_runs(loaded: LoadedRun) -> list[Run]:
 def _compatible(run: Run, loaded: LoadedRun) -> bool:
     if run.name == loaded.run.name or run.status().state == "damaged":
         return False
-    if not run.weights_path("best").exists():
+    if not has_weights(run):
         return False
     same = run.settings["latent_dim"] == loaded.run.config.latent_dim
     return bool(same and domain_of(run.header).shape == loaded.model.domain.shape)

@@ -79,8 +79,8 @@ def _samples_half(run: Run) -> tuple[LoadedRun, SamplesRequest, Samples]:
     head, switch, files = st.columns([5, 6, 5], vertical_alignment="center", gap="xsmall")
     loaded = load_checkpoint(run, row[0], "generate_checkpoint")
     request = sample_controls(loaded, [*row[1:], *(below[k] for k in (0, 2, 3, 1))])
-    with_nearest = switch.toggle(
-        "Nearest example", key="generate_nearest", help=HELP["nearest"], persist_state="session"
+    with_nearest = widgets.switch(
+        switch, "Nearest example", "generate_nearest", False, HELP["nearest"], "nearest"
     )
     title = "Samples" if loaded.model.has_kl else "Decoded noise"
     head.markdown(f"**{title}**", help=SAMPLES if loaded.model.has_kl else NO_PRIOR)
@@ -100,15 +100,15 @@ def _samples_half(run: Run) -> tuple[LoadedRun, SamplesRequest, Samples]:
 
 def _right_half(loaded: LoadedRun, request: SamplesRequest, samples: Samples) -> None:
     choice, place = st.columns([9, 5], vertical_alignment="bottom", gap="small")
-    beside = choice.segmented_control(
+    beside = widgets.segments(
+        choice,
         "Beside the samples",
+        "generate_beside",
         BESIDE,
-        default=BESIDE[0],
-        required=True,
-        key="generate_beside",
-        help="The picture beside the samples: a decoded grid of latent space, or the same z "
-        "decoded by another run.",
-        persist_state="session",
+        "The picture beside the samples: a decoded grid of latent space, or the same z decoded by "
+        "another run.",
+        "beside",
+        hide_label=False,
     )
     if beside == BESIDE[1]:
         _other_run(loaded, request, samples)
@@ -193,7 +193,7 @@ def _other_run(loaded: LoadedRun, request: SamplesRequest, samples: Samples) -> 
     key, names = f"generate_other_{loaded.run.name}", {name: name for name in runs}
     place = st.columns([2, 1])[0]
     chosen = widgets.choose(
-        place, "Compare with run", key, names, next(iter(names)), HELP["other"]
+        place, "Compare with run", key, names, next(iter(names)), HELP["other"], link="other"
     )
     st.html(html_grid.said(f"The same {len(samples.z)} z, best checkpoint of {chosen}"))
     try:

@@ -116,6 +116,11 @@ def _is_equal(form: Form, value: Any, text: str) -> bool:
         return False
 
 
+def pending(parameter: str) -> str | None:
+    """Return the text of a parameter in a new address that no choice has taken yet."""
+    return _address().unread.get(parameter)
+
+
 def say(parameter: str, text: str, title: str) -> None:
     """Say that a link asked for something else than the page shows."""
     wrong = "".join(c for c in text[:_QUOTED] if c.isprintable() and c != "`")

@@ -27,6 +27,7 @@ class Form(NamedTuple):
     read: Callable[[str], Any]  # raises ValueError for a text without a value
     write: Callable[[Any], str]
     title: Callable[[Any], str]  # the value in words
+    options: tuple[Any, ...] = ()  # values, as far as they can be listed
 
 
 def one_of(titles: Mapping[Any, str]) -> Form:
@@ -38,7 +39,7 @@ def one_of(titles: Mapping[Any, str]) -> Form:
             raise ValueError(text)
         return named[text]
 
-    return Form(read, str, lambda value: titles.get(value, str(value)))
+    return Form(read, str, lambda value: titles.get(value, str(value)), tuple(titles))
 
 
 def same(options: Collection[str]) -> Form:
@@ -46,15 +47,19 @@ def same(options: Collection[str]) -> Form:
     return one_of({name: name for name in options})
 
 
-def whole(low: int, high: int) -> Form:
+def whole(low: float | None, high: float | None) -> Form:
     """The form of a whole number; one outside the range becomes the nearest."""
-    return Form(lambda text: min(max(round(_number(text)), low), high), str, "{:,}".format)
+    return Form(lambda text: round(_between(text, low, high)), str, "{:,}".format)
 
 
 def real(low: float | None = None, high: float | None = None) -> Form:
     """The form of a number with six digits; one outside the range becomes the nearest."""
-    ends = (-math.inf if low is None else low, math.inf if high is None else high)
-    return Form(lambda text: min(max(_number(text), ends[0]), ends[1]), _written, "{:g}".format)
+    return Form(lambda text: float(_between(text, low, high)), _written, "{:g}".format)
+
+
+def _between(text: str, low: float | None, high: float | None) -> float:
+    least, most = -math.inf if low is None else low, math.inf if high is None else high
+    return min(max(_number(text), least), most)
 
 
 def _number(text: str) -> float:
@@ -74,7 +79,7 @@ def _on_off(value: Any) -> str:
     return "on" if value else "off"
 
 
-SWITCH = Form({"on": True, "off": False}.__getitem__, _on_off, _on_off)
+SWITCH = Form({"on": True, "off": False}.__getitem__, _on_off, _on_off, (True, False))
 
 
 def words(most: int = 200) -> Form:
@@ -95,7 +100,8 @@ def some_of(names: Collection[str]) -> Form:
     def write(chosen: list[str]) -> str:
         return "~".join(quote(name, safe="").replace("~", "%7E") for name in chosen)
 
-    return Form(read, write, lambda chosen: ", ".join(chosen) or "none")
+    title, single = (lambda chosen: ", ".join(chosen) or "none"), tuple([n] for n in names)
+    return Form(read, write, title, single)
 
 
 def places(most: int) -> Form:

@@ -21,7 +21,9 @@ CHECKPOINT_HELP = (
 
 def load_checkpoint(run: Run, place: DeltaGenerator, key: str) -> "LoadedRun":
     """Return the run at the chosen checkpoint; the page ends with the reason if loading fails."""
-    checkpoint = widgets.choose(place, "Checkpoint", key, CHECKPOINTS, "best", CHECKPOINT_HELP)
+    checkpoint = widgets.choose(
+        place, "Checkpoint", key, CHECKPOINTS, "best", CHECKPOINT_HELP, link="checkpoint"
+    )
     try:
         return cache.load_run(run, checkpoint)
     except (ValueError, OSError) as error:

@@ -154,7 +154,7 @@ def guard_weights(run: Run) -> None:
     status = run.status()
     if status.state == "damaged":
         empty("This run's folder is damaged.", status.message)
-    if _has_weights(run):
+    if has_weights(run):
         return
     waiting = {
         "queued": "It waits in the queue.",
@@ -169,11 +169,12 @@ def guard_weights(run: Run) -> None:
 
 @st.fragment(run_every=SECONDS)
 def _wait_for_weights(run: Run) -> None:
-    if _has_weights(run):
+    if has_weights(run):
         st.rerun()
 
 
-def _has_weights(run: Run) -> bool:
+def has_weights(run: Run) -> bool:
+    """Whether the run has saved weights."""
     try:
         return run.weights_path("last").exists()
     except ValueError:

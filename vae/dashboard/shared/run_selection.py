@@ -9,6 +9,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from vae.dashboard.shared import address
+from vae.dashboard.shared.address_values import some_of
+
 SELECTED, _VERSION = "compare_selected", "compare_drawn"
 
 
@@ -31,6 +34,14 @@ def select(names: Sequence[str]) -> None:
 def take_ticks(names: Sequence[str]) -> None:
     """Select exactly these runs, as ticked in the table itself."""
     st.session_state[SELECTED] = list(names)
+
+
+def link(names: Sequence[str]) -> None:
+    """Link the selection among the runs `names` to the address; call it before the table."""
+    form = some_of(names)
+    if (found := address.take("runs", form, [])) is not None:
+        select(found)
+    address.show("runs", form, [name for name in selected() if name in names], [])
 
 
 def rename(old: str, new: str) -> None:

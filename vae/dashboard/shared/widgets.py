@@ -5,6 +5,7 @@ The value of a choice or a number lasts for the session, also over a change of p
 
 import io
 from collections.abc import Callable, Mapping, Sequence
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,10 @@ from streamlit.delta_generator import DeltaGenerator
 
 from vae.base.records import Floats, Ints
 from vae.dashboard.shared import address
-from vae.dashboard.shared.address_values import one_of
+from vae.dashboard.shared.address_values import SWITCH, one_of, same
 from vae.dashboard.shared.address_values import whole as whole_number
+
+Place = DeltaGenerator | ModuleType  # a container, or `st` for the present one
 
 
 def npz(x: Floats, z: Floats) -> bytes:
@@ -78,6 +81,56 @@ def choose(
         label_visibility="collapsed" if hide_label else "visible",
         persist_state="session",
     )
+
+
+def switch(
+    place: Place,
+    label: str,
+    key: str,
+    default: bool,
+    about: str,
+    link: str,
+    off: bool = False,
+) -> bool:
+    """Return the state of a toggle; `link` is its parameter of the address."""
+    address.link(link, key, SWITCH, default)
+    return bool(place.toggle(label, key=key, help=about, disabled=off, persist_state="session"))
+
+
+def log_scale(
+    place: Place, key: str, about: str, default: bool = False, off: bool = False
+) -> bool:
+    """Return the state of the box "log scale"; its parameter of the address is `log`."""
+    address.link("log", key, SWITCH, default)
+    return bool(
+        place.checkbox("log scale", key=key, help=about, disabled=off, persist_state="session")
+    )
+
+
+def segments(
+    place: Place,
+    label: str,
+    key: str,
+    options: Sequence[str],
+    about: str,
+    link: str,
+    off: bool = False,
+    hide_label: bool = True,
+) -> str:
+    """Return the chosen option of a row of buttons, at first the first one; `link` is its
+    parameter of the address."""
+    address.link(link, key, same(options), options[0])
+    chosen = place.segmented_control(
+        label,
+        options,
+        required=True,
+        key=key,
+        help=about or None,
+        disabled=off,
+        label_visibility="collapsed" if hide_label else "visible",
+        persist_state="session",
+    )
+    return str(chosen or options[0])
 
 
 def whole(

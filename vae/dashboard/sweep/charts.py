@@ -139,24 +139,22 @@ def _read(path: Path, key: str, split: str) -> dict[str, Line]:
 def summary(name: str, folds: Sequence[Fold], differ: Sequence[str]) -> None:
     """Draw the measure against the swept setting, with its controls."""
     row = st.columns([9, 10, 11], vertical_alignment="bottom")
-    figure = widgets.choose(row[0], "Measure", "sweep_figure", SHOWN, "elbo", HELP["figure"])
+    figure = widgets.choose(
+        row[0], "Measure", "sweep_figure", SHOWN, "elbo", HELP["figure"], link="measure"
+    )
     against = differ[0] if differ else "objective"
     if len(differ) > 1:
         titles = {name: spell(name) for name in differ}
         key = f"sweep_against_{name}"
-        against = widgets.choose(row[1], "Against", key, titles, against, HELP["against"])
+        against = widgets.choose(
+            row[1], "Against", key, titles, against, HELP["against"], link="against"
+        )
     values = _order(folds, against)
     numeric = _numeric(folds, against)
     positive = numeric and min(values) > 0
     usual = positive and sweeps.field_of(against.split(" ")[0]).option.log
-    log = row[2].checkbox(
-        "log scale",
-        usual,
-        key=f"sweep_log_{name}_{against}",
-        disabled=not positive,
-        help=HELP["log"],
-        persist_state="session",
-    )
+    key = f"sweep_log_{name}_{against}"
+    log = widgets.log_scale(row[2], key, HELP["log"], usual, off=not positive)
     chart = sweep.setting_summary(
         _series(folds, differ, against, figure, values if not numeric else None),
         figure,

@@ -4,6 +4,8 @@ import streamlit as st
 
 from vae.base.records import Curves
 from vae.dashboard import server
+from vae.dashboard.shared import address, widgets
+from vae.dashboard.shared.address_values import same
 from vae.dashboard.shared.training_time import duration
 from vae.dashboard.shared.widgets import press
 from vae.dashboard.train import advice, live_settings
@@ -175,5 +177,6 @@ def _knobs(run: Run, status: Status) -> None:
         panel = knobs[0].popover("Live settings", width="stretch", help=about)
         knobs = [panel] * len(live)
     live_settings.draw_fields(run, status, knobs)
-    curves.selectbox("Curves", CURVES, key="curves_of", help=CURVES_HELP)
-    log.checkbox("log scale", key="log_scale", help=LOG_HELP)
+    address.link("curves", "curves_of", same(CURVES), CURVES[0])
+    curves.selectbox("Curves", CURVES, key="curves_of", help=CURVES_HELP, persist_state="session")
+    widgets.log_scale(log, "log_scale", LOG_HELP)

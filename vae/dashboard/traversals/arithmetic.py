@@ -12,7 +12,8 @@ from vae.analysis.loaded_run import LoadedRun
 from vae.base.numbers import evenly, fixed
 from vae.base.records import Floats, Ints
 from vae.dashboard.plot import plot
-from vae.dashboard.shared import cache, widgets
+from vae.dashboard.shared import address, cache, widgets
+from vae.dashboard.shared.address_values import real
 from vae.dashboard.shared.run_choices import load_checkpoint
 from vae.dashboard.shared.run_picker import empty
 from vae.dashboard.traversals.common import (
@@ -110,15 +111,23 @@ def _controls(
     name = loaded.run.name
     first, second, *_ = classes
     starts = {EXAMPLE: "an example"} | {k: f"mean of {title}" for k, title in classes.items()}
-    start = widgets.choose(at[1], "Start", f"traverse_from_{name}", starts, EXAMPLE, HELP["from"])
+    start = widgets.choose(
+        at[1], "Start", f"traverse_from_{name}", starts, EXAMPLE, HELP["from"], link="start"
+    )
     row = int(loaded.rows(loaded.default_split())[0])
     if start == EXAMPLE:
         row = choose_example(loaded, "sum", at[2:6], "Row")
     plus = widgets.choose(
-        at[6], "A, added", f"traverse_plus_{name}", classes, second, HELP["plus"]
+        at[6], "A, added", f"traverse_plus_{name}", classes, second, HELP["plus"], link="plus"
     )
     minus = widgets.choose(
-        at[7], "B, subtracted", f"traverse_minus_{name}", classes, first, HELP["minus"]
+        at[7],
+        "B, subtracted",
+        f"traverse_minus_{name}",
+        classes,
+        first,
+        HELP["minus"],
+        link="minus",
     )
     steps = choose_steps(at[8])
     label = choose_class(loaded, at[-1], class_of(loaded, row) if start == EXAMPLE else start)
@@ -172,7 +181,7 @@ def _enlarged(
 ) -> None:
     """The start and one strength, enlarged side by side."""
     _, place, _ = st.columns([NAME, 420, 500])
-    st.session_state.setdefault("traverse_strength", 1.0)
+    address.link("strength", "traverse_strength", real(-REACH, REACH), 1.0)
     strength = place.slider(
         "Strength",
         -REACH,

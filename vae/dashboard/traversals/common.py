@@ -16,7 +16,8 @@ from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.sampling import ALL
 from vae.base.numbers import compact, fixed
 from vae.base.records import Floats, Ints
-from vae.dashboard.shared import cache, run_picker, widgets
+from vae.dashboard.shared import address, cache, run_picker, widgets
+from vae.dashboard.shared.address_values import whole
 from vae.figures.latent_bars import USED
 from vae.figures.quantities import SPLITS
 from vae.runs import Run
@@ -24,6 +25,7 @@ from vae.runs.result_keys import run_key
 
 DRAWS = 4000  # samples of the prior, for its mean, its standard deviations and usual values
 SAME_CLASS = -1  # decode a path as the class of its start
+PARAMETERS = {"start": "row", "a": "a", "b": "b", "sum": "row"}  # of the address
 STEPS = {n: str(n) for n in (5, 7, 9, 11, 13, 15, 21)}
 CLASS_WIDTH = 8  # of the class control of a conditional model
 HELP = {
@@ -142,14 +144,18 @@ def choose_example(
     """Show the controls of one example in four places and return its row."""
     state, data = f"traverse_{key}_{loaded.run.name}", loaded.data
     rows = loaded.rows(loaded.default_split())
-    st.session_state.setdefault(state, _first_row(loaded, rows, other=key == "b"))
+    first = _first_row(loaded, rows, other=key == "b")
+    st.session_state.setdefault(state, first)
     last = len(data.x) - 1
     st.session_state[state] = min(int(st.session_state[state]), last)
+    parameter = PARAMETERS[key]
+    address.link(parameter, state, whole(0, last), first)
     row = places[0].number_input(
         title, 0, last, key=state, step=1, help=HELP["row"], persist_state="session"
     )
     names = {ALL: "any"} | {k: data.classes[k] for k in classes_of(loaded)}
-    widgets.choose(places[1], "Class", f"{state}_class", names, ALL, HELP["class"])
+    of = f"class_{parameter}"
+    widgets.choose(places[1], "Class", f"{state}_class", names, ALL, HELP["class"], link=of)
     for place, word, jump in zip(places[2:], ("Random", "Next"), (_random, _next), strict=True):
         place.button(
             word,
@@ -210,7 +216,10 @@ def choose_class(loaded: LoadedRun, place: DeltaGenerator, start: int | None) ->
     titles = {} if start is None else {SAME_CLASS: "own class"}
     titles |= dict(enumerate(loaded.data.classes))
     key, default = f"traverse_held_{loaded.run.name}", next(iter(titles))
-    label = int(widgets.choose(place, "Decoded as", key, titles, default, HELP["decoded_as"]))
+    about = HELP["decoded_as"]
+    label = int(
+        widgets.choose(place, "Decoded as", key, titles, default, about, link="decoded_as")
+    )
     return max(0, start) if label == SAME_CLASS and start is not None else label
 
 
@@ -222,7 +231,8 @@ def class_of(loaded: LoadedRun, row: int) -> int | None:
 
 def choose_steps(place: DeltaGenerator) -> int:
     """The number of positions of a path."""
-    return int(widgets.choose(place, "Steps", "traverse_steps", STEPS, 9, HELP["steps"]))
+    about = HELP["steps"]
+    return int(widgets.choose(place, "Steps", "traverse_steps", STEPS, 9, about, link="steps"))
 
 
 def example_name(loaded: LoadedRun, row: int) -> str:

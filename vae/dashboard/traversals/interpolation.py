@@ -201,7 +201,13 @@ def _measure(loaded: LoadedRun, paths: Between, width: int | None) -> None:
     titles = MEASURES if has_prior else {"norm": MEASURES["norm"]}
     place = st.container() if width is None else st.columns([NAME + GAP, 200, 460], gap=None)[1]
     chosen = widgets.choose(
-        place, "Measure along both", "traverse_measure", titles, "norm", HELP["measure"]
+        place,
+        "Measure along both",
+        "traverse_measure",
+        titles,
+        "norm",
+        HELP["measure"],
+        link="measure",
     )
     curves = {name: measure(loaded, getattr(paths, name), chosen) for name in reversed(PATHS)}
     reference = measure(loaded, reference_latents(loaded), chosen)
@@ -244,8 +250,12 @@ def _animated(loaded: LoadedRun, request: InterpolationRequest) -> None:
     """One path as an animation, and its downloads."""
     at = st.columns([3, 2], vertical_alignment="bottom")
     first = "spherical" if has_rings(loaded.run) else "linear"
-    path = widgets.choose(at[0], "Animated path", "traverse_way", PATHS, first, HELP["path"])
-    ms = widgets.whole(at[1], "ms per picture", "traverse_ms", (20, 1000, 60), HELP["ms"], step=20)
+    path = widgets.choose(
+        at[0], "Animated path", "traverse_way", PATHS, first, HELP["path"], link="path"
+    )
+    ms = widgets.whole(
+        at[1], "ms per picture", "traverse_ms", (20, 1000, 60), HELP["ms"], step=20, link="ms"
+    )
     frames = animation_frames(loaded, request, path)
     scale = tiles.factor(frames.shape[2], WIDE)
     size = (frames.shape[2] * scale, frames.shape[1] * scale)

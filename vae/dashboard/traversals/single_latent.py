@@ -96,12 +96,18 @@ def single_latent(run: Run) -> None:
 def _controls(run: Run) -> tuple[LoadedRun, TraversalRequest]:
     at = control_columns(run, WIDTHS)
     loaded = load_checkpoint(run, at[0], "traverse_checkpoint")
-    start = widgets.choose(at[1], "Start", "traverse_start", STARTS, "example", HELP["start"])
+    start = widgets.choose(
+        at[1], "Start", "traverse_start", STARTS, "example", HELP["start"], link="start"
+    )
     row = choose_example(loaded, "start", at[2:6], "Row") if start == "example" else 0
-    span = widgets.choose(at[6], "Range", "traverse_range", RANGES, "prior", HELP["range"])
+    span = widgets.choose(
+        at[6], "Range", "traverse_range", RANGES, "prior", HELP["range"], link="range"
+    )
     reach = 3
     if span != "quantiles":
-        reach = widgets.choose(at[7], "Reach", "traverse_reach", REACHES, 3, HELP["reach"])
+        reach = widgets.choose(
+            at[7], "Reach", "traverse_reach", REACHES, 3, HELP["reach"], link="reach"
+        )
     steps = choose_steps(at[8])
     label = choose_class(loaded, at[-1], class_of(loaded, row) if start == "example" else None)
     return loaded, TraversalRequest(start, row, span, reach, steps, label)
@@ -113,12 +119,8 @@ def _latents(loaded: LoadedRun, ranked: LatentOrder, place: DeltaGenerator) -> l
     first = [d for d in order if d not in ranked.inactive][:FOLD] or order[:1]
     if len(first) == len(order):
         return order
-    everything = place.toggle(
-        f"All {len(order)} latents",
-        key=f"traverse_all_{run_key(loaded.run)}",
-        help=HELP["all"],
-        persist_state="session",
-    )
+    title, key = f"All {len(order)} latents", f"traverse_all_{run_key(loaded.run)}"
+    everything = widgets.switch(place, title, key, False, HELP["all"], "all_latents")
     return order if everything else first
 
 
@@ -217,7 +219,9 @@ def _vectors(loaded: LoadedRun, paths: list[Traversal], x: Floats) -> None:
         chart = path_plane(x, names, [path.start for path in paths], background)
     else:
         titles, place = dict(enumerate(names)), st.columns([4, 8])[0]
-        k = widgets.choose(place, "Latent", "traverse_latent", titles, 0, HELP["latent"])
+        k = widgets.choose(
+            place, "Latent", "traverse_latent", titles, 0, HELP["latent"], link="latent"
+        )
         path = paths[k]
         axis = f"z{path.dimension + 1}"
         chart = feature_curves([x[k]], path.places, axis, path.places[path.start])
