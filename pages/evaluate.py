@@ -10,8 +10,8 @@ from vae.dashboard.evaluate.view import (
     at_work,
     choose,
     controls,
-    keep_or_leave,
     progress,
+    result_buttons,
     table,
     weights_in_words,
 )
@@ -46,7 +46,7 @@ else:
     examples = f"**{result.record.examples:,} {result.request.split} examples**"
     when = result.created.astimezone().strftime(WHEN)
     left.markdown(f"{examples} · {weights_in_words(run, result)} · evaluated {when}")
-    keep_or_leave(result, right)
+    result_buttons(result, right)
     groups(result, loaded.run.config.latent_dim)
 table(run, request, found)
 diagnostics(run)

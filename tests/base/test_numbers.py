@@ -5,7 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from vae.base.numbers import compact, evenly, event_size, extent, fixed, number, percent, plain
+from vae.base.numbers import (
+    compact,
+    evenly,
+    event_size,
+    extent,
+    fixed,
+    number,
+    percent,
+    plain,
+    typed,
+)
 
 
 def test_positions_of_a_path_are_exact() -> None:
@@ -70,8 +80,16 @@ def test_plain_numbers_have_no_power_of_ten(value: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "text"), [(0.5, "0.5"), (-1.0, "-1"), (1e-5, "1e-05"), (123456.0, "123456")]
+)
+def test_typed_numbers_can_be_read_back(value: float, text: str) -> None:
+    assert typed(value) == text
+    assert float(text) == value
+
+
+@pytest.mark.parametrize(
     ("share", "text"),
-    [(0.0123, "1.2\u00a0%"), (0.256, "26\u00a0%"), (-0.05, "−5\u00a0%"), (2.5, "250\u00a0%")],
+    [(0.0123, "1.2 %"), (0.256, "26 %"), (-0.05, "−5 %"), (2.5, "250 %")],
 )
 def test_percent(share: float, text: str) -> None:
     assert percent(share) == text
@@ -82,12 +100,11 @@ def test_percent_with_decimal_places() -> None:
 
 
 ROOT = Path(__file__).parents[2]
-PRECISION = re.compile(r"\{[^{}]*:[#,]*\.\d+[fgeE%]\}")
-ELSEWHERE = {  # files that format numbers themselves, and the reason
+FORMAT = re.compile(r"(?<![%{])\{[^{}]*:[-<>^+#, \d]*(?:\.(?:\d+|\{\w+\})[fgeE%]|g)\}")
+ELSEWHERE = {  # files with other formats of numbers, and the reason
     "vae/base/devices.py": "sizes of memory",
     "vae/data/table.py": "sizes of files",
     "vae/data/formats.py": "sizes of files",
-    "vae/runs/exporter.py": "sizes of files",
     "vae/commands/archive.py": "sizes of files",
     "vae/commands/documents.py": "sizes of files",
     "vae/dashboard/compare/archive.py": "sizes of files",
@@ -97,23 +114,29 @@ ELSEWHERE = {  # files that format numbers themselves, and the reason
     "vae/dashboard/compare/actions.py": "durations",
     "vae/dashboard/train/controls.py": "speed of training",
     "vae/commands/progress_bar.py": "progress and speed of training",
-    "vae/analysis/ranking.py": "shares that are rounded down",
     "vae/dashboard/shared/html_grid.py": "lengths in CSS",
     "vae/dashboard/traversals/html_strips.py": "lengths in CSS",
+    "vae/figures/base.py": "colours in CSS",
+    "vae/figures/palette.py": "colours in CSS",
+    "vae/figures/map_layers.py": "paths in SVG",
+    "vae/figures/replay_frame.py": "ASCII text of an animation",
     "vae/script/docstring.py": "Python source",
     "vae/script/templates.py": "Python source",
-    "vae/diagnostics/latent_checks.py": "a rounded number, not a text",
-    "vae/diagnostics/training_checks.py": "a rounded number, not a text",
-    "vae/dashboard/sidebar/beta_converter.py": "numbers that people copy into fields",
 }
 
 
 def test_numbers_for_people_are_formatted_in_one_place() -> None:
-    """Figures format their own ticks and labels; other exceptions have a reason above."""
-    here = {str(path.relative_to(ROOT)): path for path in ROOT.glob("vae/**/*.py")}
-    found = {
-        name
-        for name, path in here.items()
-        if not name.startswith("vae/figures/") and PRECISION.search(path.read_text("utf-8"))
-    }
+    """Plotly formats the numbers of a hover template; other exceptions have a reason above."""
+    files = {str(path.relative_to(ROOT)): path for path in ROOT.glob("vae/**/*.py")}
+    found = {name for name, path in files.items() if FORMAT.search(path.read_text("utf-8"))}
     assert found == ELSEWHERE.keys() | {"vae/base/numbers.py"}
+
+
+@pytest.mark.parametrize("text", ["{x:g}", "{x:.3g}", "{x:,.2f}", "{x:<8.1f}", "{x:.{n}f}"])
+def test_a_format_of_a_number_is_found(text: str) -> None:
+    assert FORMAT.search(text)
+
+
+@pytest.mark.parametrize("text", ["%{x:.1f}", "%{{y:.2f}}", "{n:,}", "{name:<20}", "{x:.4~r}"])
+def test_a_format_of_plotly_or_a_whole_number_is_not_found(text: str) -> None:
+    assert not FORMAT.search(text)

@@ -94,8 +94,8 @@ def test_every_setting_but_the_seed_can_be_changed(tmp_path: Path) -> None:
     [
         ("beta", 1.0, r"base has β 1: choose another value\."),
         ("hidden", "8", "base has Hidden layers 8: "),
-        ("beta", -1, "beta is at least 0"),
-        ("latent_dim", "x", "latent_dim is a whole number"),
+        ("beta", -1, "beta must be at least 0"),
+        ("latent_dim", "x", "latent_dim must be a whole number"),
         ("network", "conv", "The conv network needs pictures"),
         ("posterior", "point", "choose objective wae or reconstruction"),
         ("batch_size", 5000, "larger than the 32 training examples"),
@@ -116,7 +116,7 @@ def test_data_that_are_no_longer_those(tmp_path: Path) -> None:
     np.save(path, np.random.default_rng(0).random((50, 4), dtype=np.float32))
     run = make_in(tmp_path / "root", "base", data=str(path), examples=0)
     np.save(path, np.random.default_rng(1).random((50, 4), dtype=np.float32))
-    with pytest.raises(ValueError, match="are not those it was trained on: bring the old file"):
+    with pytest.raises(ValueError, match="differ from those it was trained on: restore the old"):
         variants.changed(run, "beta", 4)
 
 

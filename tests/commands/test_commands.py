@@ -150,8 +150,8 @@ def test_the_list_of_commands_tells_what_each_does(capsys: pytest.CaptureFixture
 BAD: dict[str, tuple[list[str], str]] = {
     "unknown flag": (["train", "--betta", "3"], "did you mean --beta?"),
     "abbreviated flag": (["train", "--epoch", "3"], "did you mean --epochs?"),
-    "no number": (["train", "--epochs", "many"], "and it is 'many'"),
-    "out of range": (["train", "--beta", "-1"], "beta is at least 0, and it is -1"),
+    "no number": (["train", "--epochs", "many"], "not 'many'"),
+    "out of range": (["train", "--beta", "-1"], "beta must be at least 0, not -1"),
     "not finite": (["train", "--lr", "nan"], "lr must be a finite number"),
     "unknown choice": (["train", "--network", "rnn"], "Unknown network 'rnn'; one of mlp"),
     "misplaced": (["train", "--sigma", "1"], "sigma belongs to likelihood gaussian"),
@@ -303,7 +303,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on_and_stop_does_it_from_elsewhere(
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 130
     screen = os.read(ours, 1_000_000).decode()
-    assert f"Go on with: python -m vae resume one --root {root}" in screen
+    assert f"Continue with: python -m vae resume one --root {root}" in screen
     assert "Traceback" not in screen
     assert screen.count("\n") == 3  # the name, one line that moved, how to go on
     assert re.search(
@@ -319,7 +319,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on_and_stop_does_it_from_elsewhere(
     assert shell("stop", "one")[:2] == (0, "one is stopped.\n")
     _, told = process.communicate(timeout=60)
     assert process.returncode == 0
-    assert "Go on with" in told
+    assert "Continue with" in told
     assert run.status().step > saved.step
     again = run.snapshot()
     assert again is not None

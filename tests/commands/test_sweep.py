@@ -119,8 +119,11 @@ BAD: dict[str, tuple[list[str], str]] = {
     "too many": (["--over", "beta=linear:0:1:100"], "300 runs"),
     "no seeds": (["--seeds", "0"], "1 to 20 seeds"),
     "seeds in words": (["--seeds", "many"], "invalid int value: 'many'"),
-    "nothing left": (["--over", "latent_dim=0"], "nothing to run. Z 0: latent_dim is at least 1"),
-    "base": (["--beta", "-1"], "beta is at least 0"),
+    "nothing left": (
+        ["--over", "latent_dim=0"],
+        "Z 0: latent_dim must be at least 1",
+    ),
+    "base": (["--beta", "-1"], "beta must be at least 0"),
     "name": (["--name", "a b"], "cannot be the name of a sweep"),
     "unknown sweep": (["--resume", "none"], "There is no sweep 'none'"),
 }

@@ -162,7 +162,7 @@ def test_beta_zero(name: str) -> None:
 @pytest.mark.parametrize("name", ROWS)
 @pytest.mark.parametrize("value", [-1.0, math.nan, math.inf])
 def test_impossible_values_are_refused(name: str, value: float) -> None:
-    with pytest.raises(ValueError, match="is finite and"):
+    with pytest.raises(ValueError, match="must be finite and"):
         CONVENTIONS[name].ours_from(value, CONTEXTS[0])
 
 

@@ -199,19 +199,19 @@ WRONG = [  # (values, what the sentence says)
     ({"beta": 2, "objective": "reconstruction"}, "beta belongs to objective elbo, and"),
     ({"components": 3}, "components belongs to data mixture, and data is 'digits'"),
     ({"size": 16}, "size belongs to data moon-phases or shapes, and data is 'digits'"),
-    ({"epochs": 0}, "epochs is at least 1, and it is 0."),
-    ({"epochs": 2.5}, "epochs is a whole number"),
-    ({"epochs": "many"}, "epochs is a whole number"),
-    ({"batch_size": -1}, "batch_size is at least 1, and it is -1."),
-    ({"latent_dim": 5000}, "latent_dim is at most 1024, and it is 5000."),
-    ({"lr": 0}, "lr is at least 1e-08, and it is 0."),
-    ({"lr": math.nan}, "lr must be a finite number, and it is nan."),
-    ({"beta": math.inf}, "beta must be a finite number, and it is inf."),
-    ({"beta": "much"}, "beta is a number, and it is 'much'."),
-    ({"hidden": (8, 0)}, "hidden is at least 1, and it is 0."),
-    ({"hidden": "8,x"}, "hidden is whole numbers separated by commas"),
-    ({"val_share": 1.0}, "val_share is at most 0.9, and it is 1."),
-    ({"val_share": -0.1}, "val_share is at least 0, and it is -0.1."),
+    ({"epochs": 0}, "epochs must be at least 1, not 0."),
+    ({"epochs": 2.5}, "epochs must be a whole number"),
+    ({"epochs": "many"}, "epochs must be a whole number"),
+    ({"batch_size": -1}, "batch_size must be at least 1, not -1."),
+    ({"latent_dim": 5000}, "latent_dim must be at most 1024, not 5000."),
+    ({"lr": 0}, "lr must be at least 1e-08, not 0."),
+    ({"lr": math.nan}, "lr must be a finite number, not nan."),
+    ({"beta": math.inf}, "beta must be a finite number, not inf."),
+    ({"beta": "much"}, "beta must be a number, not 'much'."),
+    ({"hidden": (8, 0)}, "hidden must be at least 1, not 0."),
+    ({"hidden": "8,x"}, "hidden must be whole numbers separated by commas"),
+    ({"val_share": 1.0}, "val_share must be at most 0.9, not 1."),
+    ({"val_share": -0.1}, "val_share must be at least 0, not -0.1."),
     ({"val_share": 0.5, "test_share": 0.5}, "leave nothing to train on: lower one."),
     ({"posterior": "point"}, "no KL and no ELBO: choose objective wae or reconstruction, or"),
     (
@@ -248,7 +248,7 @@ WRONG = [  # (values, what the sentence says)
     ),
     ({"beta_schedule": "nonsense"}, "Unknown schedule 'nonsense'; one of constant"),
     ({"lr_schedule": "warmup"}, "is written warmup:EPOCHS"),
-    ({"seed": -1}, "seed is at least 0, and it is -1."),
+    ({"seed": -1}, "seed must be at least 0, not -1."),
 ]
 
 
@@ -278,7 +278,7 @@ def test_every_range_is_enforced_at_both_ends(name: str) -> None:
     assert field.option.high is not None
     for outside in (field.option.low - 1, field.option.high + 1):
         value = int(outside) if field.type is not float else outside
-        with pytest.raises(ValueError, match=f"{name} is at"):
+        with pytest.raises(ValueError, match=f"{name} must be at"):
             RunConfig.of(**needs | {name: wrap([value])})
     for inside in (field.option.low, field.option.high):
         value = int(inside) if field.type is not float else inside
@@ -293,7 +293,7 @@ def test_the_option_functions_speak_for_themselves() -> None:
     text = Field("x", str, "a", Option("Letters.", choices=("a", "b")), "Model")
     with pytest.raises(ValueError, match="Unknown x 'c'; one of a, b"):
         check(text, "c")
-    with pytest.raises(ValueError, match="x is text, and it is 3"):
+    with pytest.raises(ValueError, match="x must be text, not 3"):
         coerce(text, 3)
 
 

@@ -84,8 +84,8 @@ def test_without_labels() -> None:
 @pytest.mark.parametrize(
     ("val_share", "test_share", "sentence"),
     [
-        (-0.1, 0, "validation share is at least 0"),
-        (0, 1.0, "test share is at least 0 and below 1"),
+        (-0.1, 0, "validation share must be at least 0"),
+        (0, 1.0, "test share must be at least 0 and below 1"),
         (float("nan"), 0, "validation share"),
         (0.5, 0.5, "leave nothing to train on"),
         (0.45, 0.5, "leave none to train on"),

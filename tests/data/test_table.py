@@ -44,7 +44,7 @@ def test_every_option_matters_and_is_checked(row: str, option: str) -> None:
     low = spec.type(spec.option.low)
     changed = load(row, examples=50, options={option: low})
     assert changed.fingerprint != load(row, examples=50).fingerprint
-    with pytest.raises(ValueError, match=f"{option} is at least"):
+    with pytest.raises(ValueError, match=f"{option} must be at least"):
         load(row, options={option: low - 1})
 
 

@@ -132,7 +132,7 @@ def test_nothing_but_what_is_refused_cannot_be_queued(root: Path, open_page: Ope
     at = write(open_page("sweep.py"), "sweep_first_beta_values", "-1, -2")
     assert at.button(key="sweep_queue").disabled
     assert "0 configurations" in said(at)
-    assert "beta is at least 0" in said(at)
+    assert "beta must be at least 0" in said(at)
 
 
 @pytest.mark.parametrize(

@@ -179,7 +179,7 @@ def test_many_runs_share_their_upload(run: Run, tmp_path: Path) -> None:
     assert [(a.run.name, a.name) for a in came] == [("one", "one"), ("two", "two")]
     for arrived in came:
         assert arrived.run.data().fingerprint == arrived.run.header["data"]["fingerprint"]
-    with pytest.raises(ValueError, match="This file holds 2 runs: import them under their own"):
+    with pytest.raises(ValueError, match="This file contains 2 runs: import them without"):
         unpack(tmp_path / "there", file, "other")
 
 
@@ -361,60 +361,69 @@ def saved(**values: Any) -> bytes:
 
 FRAME = "plain/frames/000000000.safetensors"
 WRONG: dict[str, tuple[Callable[[bytes], bytes], str]] = {
-    "empty": (lambda p: b"", "no file that VAE Lab has exported"),
-    "no archive": (lambda p: b"hello " * 99, "it is damaged, or no file that VAE Lab"),
-    "cut short": (lambda p: p[: len(p) // 2], "it is damaged, or no file that VAE Lab"),
-    "a usual zip": (lambda p: bare(), "it has no manifest.json, so VAE Lab has not exported it"),
-    "two of one name": (twice, "two of its members have one name"),
+    "empty": (lambda p: b"", "VAE Lab did not export it"),
+    "no archive": (lambda p: b"hello " * 99, "it is damaged, or VAE Lab did not"),
+    "cut short": (lambda p: p[: len(p) // 2], "it is damaged, or VAE Lab did not"),
+    "a usual zip": (lambda p: bare(), "it has no manifest.json, which every export contains"),
+    "two of one name": (twice, "two of its members have the same name"),
     "from the future": (
         lambda p: forged(p, says(format=2)),
-        "a newer VAE Lab has exported it. Update to import it",
+        "a newer version of VAE Lab exported it. Update VAE Lab",
     ),
     "manifest of no object": (
         lambda p: forged(p, lambda a, m: [m.clear(), m.update(x=1)]),
-        "it is damaged, or no file",
+        "it is damaged, or VAE Lab did",
     ),
-    "no run": (lambda p: forged(p, says(runs=[])), "names no run"),
-    "a run twice": (lambda p: forged(p, says(runs=["plain", "plain"])), "one twice"),
+    "no run": (lambda p: forged(p, says(runs=[])), "lists no run"),
+    "a run twice": (lambda p: forged(p, says(runs=["plain", "plain"])), "one run twice"),
     "a run without settings": (lambda p: forged(p, says(runs=["plain", "b"])), "has no settings"),
     "a run of a bad name": (lambda p: forged(p, says(runs=["../x"])), "has no settings"),
-    "a name that is no text": (lambda p: forged(p, says(runs=[{}])), "it is damaged, or no file"),
-    "an absolute path": (lambda p: forged(p, another("/etc/x.json")), "belongs to none of its"),
-    "a path upwards": (lambda p: forged(p, another("plain/../../x.json")), "is no file of a run"),
+    "a name that is no text": (
+        lambda p: forged(p, says(runs=[{}])),
+        "it is damaged, or VAE Lab did",
+    ),
+    "an absolute path": (lambda p: forged(p, another("/etc/x.json")), "is outside its runs"),
+    "a path upwards": (
+        lambda p: forged(p, another("plain/../../x.json")),
+        "is not a file of a",
+    ),
     "a path behind a name": (
         lambda p: forged(p, another("plain/metrics.jsonl/../../../x")),
-        "is no file of a run",
+        "is not a file of a",
     ),
-    "a path up at once": (lambda p: forged(p, another("../x/config.json")), "belongs to none"),
-    "a backslash": (lambda p: forged(p, another("plain\\..\\x.json")), "belongs to none of"),
-    "a file of no run": (lambda p: forged(p, another("plain/evil.pkl")), "is no file of a run"),
-    "a lock": (lambda p: forged(p, another("plain/worker.lock")), "is no file of a run"),
-    "wishes": (lambda p: forged(p, another("plain/control.json")), "is no file of a run"),
-    "a hidden one": (lambda p: forged(p, another(".trash/config.json")), "belongs to none of"),
-    "an odd upload": (lambda p: forged(p, another(".uploads/x.npz")), "is no file of a run"),
-    "another run's": (lambda p: forged(p, another("other/config.json")), "belongs to none"),
-    "a folder": (lambda p: forged(p, another("plain/frames/", b"")), "is no file of a run"),
-    "a link": (lambda p: forged(p, dress=link), "is a link or a folder, and no file"),
-    "deflated arrays": (lambda p: forged(p, dress=deflated), "packed as VAE Lab does not pack"),
+    "a path up at once": (lambda p: forged(p, another("../x/config.json")), "is outside its runs"),
+    "a backslash": (lambda p: forged(p, another("plain\\..\\x.json")), "is outside its runs"),
+    "a file of no run": (lambda p: forged(p, another("plain/evil.pkl")), "is not a file of a"),
+    "a lock": (lambda p: forged(p, another("plain/worker.lock")), "is not a file of a"),
+    "wishes": (lambda p: forged(p, another("plain/control.json")), "is not a file of a"),
+    "a hidden one": (lambda p: forged(p, another(".trash/config.json")), "is outside its runs"),
+    "an odd upload": (lambda p: forged(p, another(".uploads/x.npz")), "is not a file of a"),
+    "another run's": (lambda p: forged(p, another("other/config.json")), "is outside its runs"),
+    "a folder": (lambda p: forged(p, another("plain/frames/", b"")), "is not a file of a"),
+    "a link": (lambda p: forged(p, dress=link), "is a link or a folder, not a file"),
+    "deflated arrays": (
+        lambda p: forged(p, dress=deflated),
+        "not that of an export",
+    ),
     "one too many": (
         lambda p: forged(p, another("plain/notes.json"), honest=False),
-        "it holds 'plain/notes.json', which its manifest does not name",
+        "its manifest differ in 'plain/notes.json'",
     ),
     "one too few": (
         lambda p: forged(p, without("plain/status.json"), honest=False),
-        "it lacks 'plain/status.json', which its manifest does name",
+        "its manifest differ in 'plain/status.json'",
     ),
     "another size": (
         lambda p: forged(p, put(status__json=b"{}"), honest=False),
-        "larger than a run's file may be, or than is said",
+        "or its size differs from the manifest",
     ),
     "another content": (
         lambda p: forged(p, lambda a, m: a.update({FRAME: a[FRAME][::-1]}), honest=False),
-        "its content is not what was exported",
+        "its size or SHA-256 differs from the manifest",
     ),
     "a bomb of text": (
         lambda p: forged(p, put(notes__json=b" " * 3 * 2**20)),
-        "notes.json is larger than a run's file may be",
+        "notes.json exceeds the size limit",
     ),
     "settings of no JSON": (lambda p: forged(p, put(config__json=b"{")), "the run plain is dam"),
     "settings too deep": (lambda p: forged(p, put(config__json=b"[" * 10**5)), "is damaged"),
@@ -427,14 +436,23 @@ WRONG: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     ),
     "huge examples": (
         lambda p: forged(p, settings(data_event_shape=[2**20, 2**20])),
-        "config.json says what no run can be",
+        "config.json has a value of the wrong type or out of range",
     ),
-    "a negative size": (lambda p: forged(p, settings(data_classes=-1)), "what no run can be"),
-    "a size of text": (lambda p: forged(p, settings(data_examples="9")), "what no run can be"),
-    "a thousand threads": (lambda p: forged(p, settings(head_threads=2000)), "what no run can"),
+    "a negative size": (
+        lambda p: forged(p, settings(data_classes=-1)),
+        "wrong type or out of range",
+    ),
+    "a size of text": (
+        lambda p: forged(p, settings(data_examples="9")),
+        "wrong type or out of range",
+    ),
+    "a thousand threads": (
+        lambda p: forged(p, settings(head_threads=2000)),
+        "wrong type or out of range",
+    ),
     "a name of data that is none": (
         lambda p: forged(p, settings(data_name=["x"])),
-        "what no run can be",
+        "wrong type or out of range",
     ),
     "weights that do not fit": (
         lambda p: forged(p, settings(latent_dim=1)),
@@ -478,7 +496,7 @@ WRONG: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     ),
     "a result of no object": (
         lambda p: forged(p, another(f"plain/derived/evaluate-{'0' * 16}.json", b"[]")),
-        "holds no JSON object",
+        "is not a JSON object",
     ),
     "a result of no arrays": (
         lambda p: forged(p, another(f"plain/derived/project-{'0' * 16}.safetensors", b"{}")),
@@ -546,7 +564,7 @@ def test_data_that_are_not_those_of_the_run(run: Run, root: Path) -> None:
     np.savez_compressed(packed_tight, **arrays_of | {"x": np.zeros((10**6, 5), np.float32)})
     objects = saved(**arrays_of | {"x": np.array([{}], object)})
     for upload, why in (
-        (other, "its data are not those it was trained on"),
+        (other, "its data differ from those it was trained on"),
         (packed_tight.getvalue(), "its data are compressed"),
         (objects, "x holds Python objects"),
         (b"PK", "is damaged"),
@@ -569,7 +587,7 @@ def test_members_that_lie_over_each_other(packed: bytes, root: Path) -> None:
             file.filelist.append(info)
             file.NameToInfo[info.filename] = info
         file.writestr(exporter.member(MANIFEST), b"{}")
-    with pytest.raises(ValueError, match="lie over each other"):
+    with pytest.raises(ValueError, match="members that overlap"):
         unpack(root, out.getvalue())
 
 

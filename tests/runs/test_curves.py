@@ -106,15 +106,18 @@ def test_a_change_that_cannot_be_recorded_does_not_take_effect(
 @pytest.mark.parametrize(
     ("knobs", "sentence"),
     [
-        ({"beta": -1.0}, "beta is at least 0, and it is -1"),
-        ({"lr": 1e9}, "lr is at most 10"),
-        ({"lr": 0.0}, "lr is at least 1e-08"),
+        ({"beta": -1.0}, "beta must be at least 0, not -1"),
+        ({"lr": 1e9}, "lr must be at most 10"),
+        ({"lr": 0.0}, "lr must be at least 1e-08"),
         ({"beta": float("nan")}, "beta must be a finite number"),
-        ({"epochs": 0}, "epochs is at least 1"),
-        ({"epochs": 2.5}, "epochs is a whole number"),
-        ({"latent_dim": 3}, "latent_dim cannot change in a run that has begun; these can"),
+        ({"epochs": 0}, "epochs must be at least 1"),
+        ({"epochs": 2.5}, "epochs must be a whole number"),
+        (
+            {"latent_dim": 3},
+            "latent_dim cannot change in a run that has started",
+        ),
         ({"bta": 3}, "bta cannot change"),
-        ({"beta": 2.0, "lr": -1.0}, "lr is at least"),
+        ({"beta": 2.0, "lr": -1.0}, "lr must be at least"),
     ],
 )
 def test_a_wish_out_of_range_is_refused_whole(

@@ -328,7 +328,7 @@ def test_data_that_changed_are_refused(make: Make) -> None:
     run = make("one")
     head = files.read_json(run.path / "config.json")
     head["data"]["fingerprint"] = "another"
-    with pytest.raises(ValueError, match=r"fingerprint differs\. Bring the old file back"):
+    with pytest.raises(ValueError, match=r"another fingerprint\. Restore the old file"):
         garbled(run, "config.json", json.dumps(head).encode()).data()
 
 
@@ -381,7 +381,7 @@ def test_a_damaged_saved_state_is_told_and_nothing_is_lost(
     else:
         last.write_bytes(content)
     before = contents(run)
-    with pytest.raises(ValueError, match=r"last\.safetensors is damaged .*Put a copy of it back"):
+    with pytest.raises(ValueError, match=r"last\.safetensors is damaged .*Restore a copy of it"):
         run.rewind()
     assert contents(run) == before
 

@@ -185,8 +185,8 @@ def test_a_disk_full_for_large_files_only_ends_as_failed_with_a_sentence(
     assert status.state == "failed"
     assert status.resumable
     assert status.message.endswith(
-        "last.safetensors: the disk is full: free some space. Everything saved before is intact: "
-        "then resume."
+        "last.safetensors: the disk is full: free some space. Everything saved before is intact. "
+        "Resume afterwards."
     )
     assert "Traceback" in (run.path / "log.txt").read_text()
     assert same(weights(run), before)

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import numpy as np
 
-from vae.base.numbers import fixed
+from vae.base.numbers import fixed, typed
 from vae.base.options import Option
 from vae.base.records import Floats, Ints, Projection
 
@@ -57,8 +57,8 @@ def tsne(
 
     if len(means) < 3 * perplexity + 1:
         raise ValueError(
-            f"t-SNE with perplexity {perplexity:g} needs more than {3 * perplexity:g} points, and "
-            f"there are {len(means)}: lower the perplexity."
+            f"t-SNE with perplexity {typed(perplexity)} needs more than {typed(3 * perplexity)} "
+            f"points, and there are {len(means)}: lower the perplexity."
         )
     total = 250 + iterations
     done = {"steps": 0}
@@ -133,8 +133,8 @@ def dot_histogram(latent: Floats, labels: Ints | None) -> Projection:
 
 
 def trustworthiness(means: Floats, points: Floats) -> float | None:
-    """Return how many neighbours on the map are neighbours in latent space, 0 to 1 (Venna & Kaski
-    2001, k = 10; scikit-learn): 1 if all are, about 0.5 for random places.
+    """Return the degree to which neighbours on the map are neighbours in latent space, 0 to 1
+    (Venna & Kaski 2001, k = 10; scikit-learn): 1 if all are, about 0.5 for random places.
 
     At most 2,000 evenly chosen examples of the N are compared. None for too few of them.
     """

@@ -94,7 +94,7 @@ def pca(means: Floats, *, seed: int = 0) -> Plane:
 def lda(means: Floats, *, labels: Ints, seed: int = 0) -> Plane:
     """The two linear discriminants (Fisher 1936; scikit-learn): the directions that separate the
     classes `labels` (N,) most, relative to the spread within a class. Labels below 0 mean "no
-    class". Back to latents leads the pseudo-inverse, the shortest way.
+    class". The pseudo-inverse maps a place back to the latents nearest to their mean.
 
     Raises ValueError for fewer than three classes or two latents.
     """

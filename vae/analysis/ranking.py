@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from vae.base import numbers
 from vae.base.records import Floats, Ints
 
 
@@ -70,4 +71,4 @@ def percentile(bound: Floats, among: Floats) -> NDArray[np.float64]:
 
 def percent(share: float) -> str:
     """Return a share in percent, rounded down, so that 100 % means all."""
-    return "100 %" if share >= 1 else f"{math.floor(1000 * share + 1e-9) / 10:.1f} %"
+    return numbers.percent(math.floor(1000 * share + 1e-9) / 1000, 1 if share < 1 else 0)

@@ -1,7 +1,7 @@
-"""Devices: what this machine really has, and the one a run asks for.
+"""The devices of this machine, and the device of a run.
 
-Chosen at run time, never assumed: "auto" takes the first CUDA device, else Apple's MPS, else the
-CPU.
+A run's device is determined when it starts: "auto" is the first CUDA device, else Apple's MPS,
+else the CPU.
 """
 
 from typing import NamedTuple
@@ -10,7 +10,7 @@ import torch
 
 
 class Device(NamedTuple):
-    """A device as the sidebar shows it."""
+    """A device with its description for the sidebar."""
 
     name: str  # "cpu", "cuda:0", "mps"
     about: str  # "NVIDIA H100, 78.1 of 79.2 GiB free"

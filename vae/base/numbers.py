@@ -32,6 +32,11 @@ def compact(value: float, digits: int = 4) -> str:
     return f"{value:.{digits}g}".replace("-", MINUS)
 
 
+def typed(value: float, digits: int = 6) -> str:
+    """Return a number in the notation of fields and flags, with an ASCII minus: 0.5, -1, 1e-05."""
+    return f"{value:.{digits}g}"
+
+
 def plain(value: float) -> str:
     """Return three significant digits, without a power of ten and without zeros at the end."""
     if abs(value) >= 100:
@@ -69,8 +74,7 @@ def percent(share: float, places: int | None = None) -> str:
     value = 100 * float(share)
     if places is not None:
         return f"{fixed(value, places)} %"
-    text = f"{value:.0f}" if abs(value) >= 10 else f"{value:.2g}"
-    return f"{text}\u00a0%".replace("-", MINUS)
+    return f"{fixed(value, 0) if abs(value) >= 10 else compact(value, 2)} %"
 
 
 def with_error(value: float, se: float | None) -> tuple[str, str]:

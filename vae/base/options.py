@@ -19,6 +19,8 @@ from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hi
 
 from pydantic import TypeAdapter, ValidationError
 
+from vae.base.numbers import typed
+
 
 @dataclass(frozen=True)
 class Option:
@@ -149,7 +151,7 @@ def _put(found: dict[str, Field], field: Field, schedules: str, constant: str) -
     if field.option.scheduled:
         name, label = f"{field.name}_schedule", field.label
         inline = label[:1].lower() + label[1:] if label[1:2].islower() else label
-        about = f"A factor on {inline} that moves while training: {schedules}."
+        about = f"Factor on {inline} that varies during training: {schedules}."
         option = Option(about, label=f"{label} schedule")
         found[name] = Field(name, str, constant, option, field.group, field.kind, field.specs)
 
@@ -173,7 +175,7 @@ def coerce(field: Field, value: Any) -> Any:
         wanted = {int: "a whole number", float: "a number", str: "text"}.get(
             field.type, "whole numbers separated by commas"
         )
-        raise ValueError(f"{field.name} is {wanted}, and it is {value!r}.") from None
+        raise ValueError(f"{field.name} must be {wanted}, not {value!r}.") from None
 
 
 def check(field: Field, value: Any) -> None:
@@ -190,8 +192,8 @@ def check(field: Field, value: Any) -> None:
 def _check_range(field: Field, number: float) -> None:
     low, high = field.option.low, field.option.high
     if not math.isfinite(number):
-        raise ValueError(f"{field.name} must be a finite number, and it is {number}.")
+        raise ValueError(f"{field.name} must be a finite number, not {number}.")
     if low is not None and number < low:
-        raise ValueError(f"{field.name} is at least {low:g}, and it is {number:g}.")
+        raise ValueError(f"{field.name} must be at least {typed(low)}, not {typed(number)}.")
     if high is not None and number > high:
-        raise ValueError(f"{field.name} is at most {high:g}, and it is {number:g}.")
+        raise ValueError(f"{field.name} must be at most {typed(high)}, not {typed(number)}.")

@@ -26,7 +26,8 @@ def runs(args: argparse.Namespace) -> int:
     for row in rows:
         best = "" if row["best"] is None else f"best validation {_best(row)} nats"
         text = row["message"] if row["state"] in BROKEN else ""
-        print(f"{row['run']:<36} {row['state']:<12} epoch {row['epoch']:<8.1f} {best}{text}")
+        epoch = fixed(row["epoch"], 1)
+        print(f"{row['run']:<36} {row['state']:<12} epoch {epoch:<8} {best}{text}")
     return 0
 
 
@@ -51,7 +52,7 @@ def data_flags(parser: argparse.ArgumentParser) -> None:
 def data(args: argparse.Namespace) -> int:
     """List the named data sets, or describe one of them or a file."""
     if args.data:
-        return _tell(args.data)
+        return _describe(args.data)
     from vae.data import summary
 
     for row in summary():
@@ -61,7 +62,7 @@ def data(args: argparse.Namespace) -> int:
     return 0
 
 
-def _tell(name: str) -> int:
+def _describe(name: str) -> int:
     """Describe a data set, and the −ln p(x) of the best constant output on its held-out part."""
     from vae.analysis.dataset_summary import summarise
     from vae.config import RunConfig
@@ -73,7 +74,7 @@ def _tell(name: str) -> int:
     parts = ", ".join(f"{size:,} {part}" for part, size in s.splits.items() if size)
     print(f"{s.name}: {s.about}")
     print(f"examples     {s.examples:,} ({parts})")
-    print(f"shape        {event_size(s.shape)}, {s.dtype} / {s.scale:g}")
+    print(f"shape        {event_size(s.shape)}, {s.dtype} / {compact(s.scale)}")
     print(f"x            {_range(s.low, s.high)}, mean {number(s.mean)}, SD {number(s.sd)}")
     print(f"zeros        {percent(s.zeros, 1)} of the values; {s.constant:,} constant elements")
     print(f"classes      {', '.join(s.classes) or 'none'}")

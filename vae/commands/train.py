@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vae.config import RunConfig
 
 STOP_SECONDS = 60.0  # to wait for a run to save and end
-# What each signal requests of training. A signal that is ignored, as under nohup, stays ignored.
+# The request to training for each signal. An ignored signal, as under nohup, stays ignored.
 ENDINGS: dict[int, str] = {
     signal.SIGINT: "stop",
     signal.SIGTERM: "pause",
@@ -160,8 +160,8 @@ def stop(args: argparse.Namespace) -> int:
         time.sleep(0.05)
     if status.alive:
         print(
-            f"vae: {run.name} is still {status.state} {STOP_SECONDS:g} s after the request. "
-            "It will save and end after its current step.",
+            f"vae: {run.name} is still {status.state} {compact(STOP_SECONDS)} s after the "
+            "request. It will save and end after its current step.",
             file=sys.stderr,
         )
         return 1
@@ -190,7 +190,7 @@ def work(run: Run, title: str = "") -> int:
     status = run.status()
     if status.resumable:
         again = f"python -m vae resume {run.name}{root_flag(run.path.parent)}"
-        print(f"Saved at epoch {compact(status.epoch)}. Go on with: {again}", file=sys.stderr)
+        print(f"Saved at epoch {compact(status.epoch)}. Continue with: {again}", file=sys.stderr)
     elif status.message:
         print(status.message, file=sys.stderr)
     return 128 + received[0] if received else 0

@@ -22,6 +22,8 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
+from vae.base.numbers import typed
+
 SQUARED_ERROR, CROSS_ENTROPY, OTHER = KINDS = ("squared error", "cross-entropy", "other")
 
 
@@ -53,7 +55,7 @@ class Convention(NamedTuple):
         """Return the β that trains the same model as `value`; ValueError if it is out of range."""
         if value < 0 or (value == 0 and self.power < 0) or not math.isfinite(value):
             lowest = "above 0" if self.power < 0 else "at least 0"
-            raise ValueError(f"{self.symbol} is finite and {lowest}, and it is {value:g}.")
+            raise ValueError(f"{self.symbol} must be finite and {lowest}, not {typed(value)}.")
         return float(self.unit(context) * value**self.power)
 
     def theirs_from(self, beta: float, context: Context) -> float:

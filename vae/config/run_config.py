@@ -129,4 +129,4 @@ def _sentence(error: Any) -> str:
     """Return a validation error as a sentence; pydantic's messages get the name of the setting."""
     message = str(error["msg"]).removeprefix("Value error, ")
     where = ".".join(str(part) for part in error["loc"])
-    return f"{where}: {message}, and it is {error['input']!r}." if where else message
+    return f"{where}: {message}, not {error['input']!r}." if where else message

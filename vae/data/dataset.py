@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from vae.base.numbers import typed
 from vae.base.records import Floats, Ints
 
 LIMIT = 8 * 2**30  # bytes; the largest array that is read or drawn
@@ -161,11 +162,13 @@ def _check_shares(val_share: float, test_share: float) -> None:
     """Raise a DataError unless both shares and their sum lie in [0, 1)."""
     for name, share in (("validation", val_share), ("test", test_share)):
         if not 0 <= share < 1:
-            raise DataError(f"The {name} share is at least 0 and below 1, and it is {share:g}.")
+            raise DataError(
+                f"The {name} share must be at least 0 and below 1, not {typed(share)}."
+            )
     if val_share + test_share >= 1:
         raise DataError(
-            f"A validation share of {val_share:g} and a test share of {test_share:g} leave "
-            "nothing to train on: lower one of them."
+            f"A validation share of {typed(val_share)} and a test share of "
+            f"{typed(test_share)} leave nothing to train on: lower one of them."
         )
 
 

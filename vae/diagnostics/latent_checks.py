@@ -5,6 +5,7 @@ A KL counts in nats per example, because it has no unit of x.
 
 import numpy as np
 
+from vae.base.numbers import compact, typed
 from vae.base.options import first_row
 from vae.components.likelihoods import LIKELIHOODS
 from vae.components.objectives import OBJECTIVES
@@ -43,7 +44,7 @@ def posterior_collapse(obs: Observations) -> Finding | NoFinding:
         return TOO_EARLY
     evidence = [
         f"The {kl_name(obs)} of all {z} latents together is {nats(stats.kl)} "
-        f"({stats.last_epochs}); an active latent has more than {INACTIVE:g} nats."
+        f"({stats.last_epochs}); an active latent has more than {compact(INACTIVE)} nats."
     ]
     return Finding((*evidence, *_beside_reference(obs)), _opening(obs))
 
@@ -59,7 +60,8 @@ def _beside_reference(obs: Observations) -> list[str]:
 
 
 def _opening(obs: Observations) -> Fix | None:
-    """Return what lets latents become active: weight 1 for the KL, a learned σ, a warm-up."""
+    """Return the most likely remedy of inactive latents: weight 1 for the KL, a learned σ, a
+    warm-up."""
     config = obs.config
     price = max(
         ((config.get(n), n) for n in ("beta", "mi_weight", "dimension_weight") if config.get(n)),
@@ -107,11 +109,11 @@ def ignored_latents(obs: Observations) -> Finding | NoFinding:
     paid = f", and the {kl_name(obs)} is {nats(kl)} ({epochs})" if kl else ""
     config = obs.config
     fix = Fix(
-        "lr", float(f"{config.lr / 10:.2g}"), "Units of the decoder may be inactive for every z."
+        "lr", float(typed(config.lr / 10, 2)), "Units of the decoder may be inactive for every z."
     )
     if OBJECTIVES[config.objective].subsidises_kl:
         default = type(config).model_fields["objective"].default
-        fix = Fix("objective", default, "It rewards a nat of KL only by what the decoder gains.")
+        fix = Fix("objective", default, "It rewards a nat of KL only by the gain of the decoder.")
     elif config.weight_decay:
         fix = Fix("weight_decay", 0.0, "Decay pulls the weights that read z to 0.")
     elif config.conditional:
@@ -130,19 +132,19 @@ def unused_latents(obs: Observations) -> Finding | NoFinding:
         )
     if not off or off == z:
         return NoFinding(
-            f"{z - off} of {z} latents have a {kl_name(obs)} above {INACTIVE:g} nats "
+            f"{z - off} of {z} latents have a {kl_name(obs)} above {compact(INACTIVE)} nats "
             f"({obs.stats.last_epochs})."
         )
     names = ", ".join(f"z{d + 1}" for d in np.flatnonzero(per < INACTIVE)[:6])
     more = f" and {off - 6} more" if off > 6 else ""
     evidence = (
-        f"{off} of {z} latents have a {kl_name(obs)} below {INACTIVE:g} nats "
+        f"{off} of {z} latents have a {kl_name(obs)} below {compact(INACTIVE)} nats "
         f"({obs.stats.last_epochs}): {names}{more}."
     )
     useful = int((per >= USEFUL).sum())
     why = (
-        f"The number of latents with {USEFUL:g} nats or more."
+        f"The number of latents with {compact(USEFUL)} nats or more."
         if useful
-        else f"No latent has {USEFUL:g} nats."
+        else f"No latent has {compact(USEFUL)} nats."
     )
     return Finding((evidence,), Fix("latent_dim", max(1, useful), why))

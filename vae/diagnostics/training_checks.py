@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from vae.base.numbers import fixed, percent, plain
+from vae.base.numbers import fixed, percent, plain, typed
 from vae.base.records import DIVERGED
 from vae.components.schedules import row_of
 from vae.diagnostics.findings import QUARTER, RATE, REACH, Finding, Fix, NoFinding, Observations
@@ -54,7 +54,7 @@ def learning_rate(obs: Observations) -> Finding | NoFinding:
             f"The {score_name(obs)} rises without drops or jitter."
         )
     lr = min(RATE, obs.config.lr / 10)
-    return Finding(tuple(evidence), Fix("lr", float(f"{lr:.2g}"), "Smaller steps."))
+    return Finding(tuple(evidence), Fix("lr", float(typed(lr, 2)), "Smaller steps."))
 
 
 def _leaps(obs: Observations) -> list[str]:

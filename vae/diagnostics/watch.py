@@ -1,4 +1,4 @@
-"""Findings on a run from its reports alone, quick and steady enough to be shown while it trains.
+"""Findings on a run in training, computed from its reports alone.
 
 A finding appears when its check also found it HELD epochs before. After a live change there is no
 finding until the model can have adapted to it. A lasting finding, whose evidence remains in the

@@ -109,21 +109,21 @@ def active_latents(inputs: Inputs) -> Result:
 
 
 def active_units(means: Tensor, noise: Tensor | float = 0.0) -> int:
-    """How many latents have a posterior mean whose variance over the examples exceeds 0.01,
-    means (N, Z) (Burda et al. 2016, section 5.3). `noise` (N, Z) is the variance with which each
-    mean was estimated, and does not count."""
+    """Return the number of latents whose posterior mean, means (N, Z), has a variance above 0.01
+    over the examples (Burda et al. 2016, section 5.3). `noise` (N, Z), the variance with which
+    each mean was estimated, is subtracted."""
     noise = torch.as_tensor(noise).double().expand_as(means).mean(0)
     return int((means.double().var(0, correction=0) - noise > ACTIVE).sum())
 
 
 def active_interval(means: Tensor, noise: Tensor | float = 0.0) -> tuple[int, int] | None:
-    """The ends of a 95 % interval of how many latents are active among all examples of the kind of
-    these, means (N, Z) and `noise` as above; None of a single example.
+    """Return a 95 % interval of the number of active latents over all examples of the same kind,
+    for means (N, Z) and `noise` as above; None for a single example.
 
-    Each variance V has an interval V e^(±q s / V), s the standard error of a mean of squared
-    deviations, of a level of 1 − 0.05 / Z, so that with 95 % all Z hold at once (Bonferroni); what
-    lies above 0.01 as a whole counts at the lower end, what lies there in part at the upper. Where
-    means have heavy tails, a few hundred examples may show too small an s.
+    Each variance V has an interval V e^(±q s / V) of level 1 − 0.05 / Z, so that all Z hold
+    together with 95 % (Bonferroni). s is the standard error of a mean of squared deviations. The
+    lower end counts the latents whose interval lies above 0.01, the upper end those whose interval
+    reaches above it. For means with heavy tails, s from a few hundred examples can be too small.
     """
     n, latents = means.shape
     if n < 2:

@@ -1,4 +1,4 @@
-"""Disentanglement: whether each latent stands for one factor that generated the data.
+"""Disentanglement: agreement of single latents with single factors that generated the data.
 
 Five scores, defined as in the study of Locatello et al. 2019 (https://arxiv.org/abs/1811.12359,
 appendix C), each at most 1 and higher for codes whose axes are the factors:

@@ -72,8 +72,9 @@ def sample_table(inputs: Inputs, rows: Mapping[str, Statistic]) -> Outcome:
         f"{n:,} samples, {drawn}, z ~ p(z), against {n:,} examples in {space.axes.shape[1]} "
         f"principal components of {len(inputs.training):,} training examples "
         f"({percent(space.explained, 0)} of their variance), {NEIGHBOURS} neighbours. Reference: "
-        "real examples against real ones. The squared Fréchet distance is in squared units of the "
-        f"data, whose variance there is {compact(space.variance)}; it is no FID."
+        "real examples against real ones. The squared Fréchet distance is in squared units of "
+        f"the data, whose variance there is {compact(space.variance)}; it is not comparable with "
+        "the FID."
     )
     return table, note
 

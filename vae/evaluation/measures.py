@@ -53,8 +53,8 @@ MEASURES: dict[str, Measure[Callable[[Inputs], Result]]] = {
     "kl_per_dimension": Measure(
         "KL per latent",
         "nats",
-        "KL(q(z|x) ‖ p(z)) of each latent, mean over the examples. One near 0 carries nothing. "
-        "Whiskers are one standard error over the examples.",
+        "KL(q(z|x) ‖ p(z)) of each latent, mean over the examples. A latent near 0 carries no "
+        "information. Whiskers are one standard error over the examples.",
         averages.kl_per_dimension,
         group="latents",
         needs=("density", "factorised posterior"),
@@ -64,9 +64,9 @@ MEASURES: dict[str, Measure[Callable[[Inputs], Result]]] = {
         "Active units",
         "latents",
         "Latents whose posterior mean has a variance above 0.01 over the examples (Burda et al. "
-        "2016). The others carry nothing. The count is exact for these examples; the 95 % "
-        "interval is for all examples of the same kind, and a variance near 0.01 makes it wide. "
-        "The bars below and the diagnostics count by KL instead, above 0.01 nats.",
+        "2016). The others carry no information. The count is exact for these examples. The 95 % "
+        "interval is for all examples of the same kind; variances near 0.01 widen it. The bars "
+        "below and the diagnostics count by KL instead, above 0.01 nats.",
         averages.active_latents,
         group="latents",
         needs=("density",),
@@ -86,9 +86,9 @@ MEASURES: dict[str, Measure[Callable[[Inputs], Result]]] = {
     "ess": Measure(
         "Effective samples",
         "samples",
-        "How many of the K importance samples count, mean over the examples: K if all weights are "
-        "equal, 1 if a single one outweighs the rest; below it the smallest of an example. Larger "
-        "is better: few mean that −ln p(x) is too high. It describes these weights and has no "
+        "Effective number of the K importance samples, mean over the examples: K if all weights "
+        "are equal, 1 if one weight dominates. The number below is the smallest of any example. "
+        "Larger is better: with few effective samples −ln p(x) is too high. It has no standard "
         "error.",
         averages.effective_samples,
         needs=("density", "samples", "likelihood"),
@@ -106,8 +106,9 @@ MEASURES: dict[str, Measure[Callable[[Inputs], Result]]] = {
     "mutual_information": Measure(
         "I(x; z)",
         "nats",
-        "Mutual information: how well z identifies its example among all, at most the ln of their "
-        "number; against the mixture of all q(z|x). ± is one standard error over the draws of z.",
+        "Mutual information of z and the example, against the mixture of all q(z|x); at most the "
+        "ln of the number of examples. Larger: z identifies its example better. ± is one "
+        "standard error over the draws of z.",
         averages.mutual_information,
         group="latents",
         needs=("full", "density", "gaussian posterior"),
@@ -130,14 +131,14 @@ PROBES: dict[str, Measure[Probe]] = {
     "linear": Measure(
         "Linear probe",
         "accuracy",
-        "How often logistic regression predicts the class from the posterior mean of a new "
-        "example (5-fold cross-validation). High: planes separate the classes.",
+        "Share of new examples whose class logistic regression predicts from the posterior mean "
+        "(5-fold cross-validation). High: planes separate the classes.",
         probes.linear,
     ),
     "knn": Measure(
         "k-NN probe",
         "accuracy",
-        "How often the majority of the 10 nearest neighbours predicts the class (5-fold "
+        "Share of examples whose class is that of most of their 10 nearest neighbours (5-fold "
         "cross-validation). High: neighbours share their class, whatever the shape of its region.",
         probes.knn,
     ),
@@ -165,31 +166,31 @@ SCORES: dict[str, Measure[Score]] = {
     "dci_disentanglement": Measure(
         "DCI disentanglement",
         "1 is best",
-        "Whether a latent depends on one factor.",
+        "Degree to which each latent depends on a single factor.",
         Score(lambda draw: draw.trees["dci_disentanglement"], seconds=30.0),
     ),
     "dci_completeness": Measure(
         "DCI completeness",
         "1 is best",
-        "Whether a factor depends on one latent.",
+        "Degree to which each factor depends on a single latent.",
         Score(lambda draw: draw.trees["dci_completeness"], seconds=0.0),
     ),
     "dci_informativeness": Measure(
         "DCI informativeness",
         "1 is best",
-        "How well all latents predict the factors.",
+        "Accuracy of predicting the factors from all latents.",
         Score(lambda draw: draw.trees["dci_informativeness"], largest_value, 0.0),
     ),
     "beta_vae": Measure(
         "β-VAE score",
         "1 is best",
-        "How often a linear classifier names a shared factor.",
+        "Accuracy of a linear classifier that names the factor shared by a set.",
         Score(lambda draw: beta_vae(draw.sample, draw.rng, draw.progress), one_factor, 3.0),
     ),
     "factor_vae": Measure(
         "FactorVAE score",
         "1 is best",
-        "How often the least varying latent names a shared factor.",
+        "Accuracy of naming the factor shared by a set from its least varying latent.",
         Score(lambda draw: factor_vae(draw.sample, draw.rng, draw.progress), one_factor),
     ),
 }
@@ -198,16 +199,16 @@ STATISTICS: dict[str, Measure[Statistic]] = {
     "precision": Measure(
         "Precision",
         "share",
-        "The share of samples near a real example: within the ball around one that reaches to its "
-        "5th nearest neighbour (Kynkäänniemi et al. 2019). Low: samples look like nothing in the "
-        "data.",
+        "The share of samples near a real example: within the ball around one that reaches to "
+        "its 5th nearest neighbour (Kynkäänniemi et al. 2019). Low: samples resemble no real "
+        "example.",
         Statistic(sample_quality.precision, share=True),
     ),
     "recall": Measure(
         "Recall",
         "share",
         "The share of real examples near a sample, by the same balls around samples. Low: the "
-        "model never draws much of the data.",
+        "model misses a part of the data.",
         Statistic(sample_quality.recall, share=True),
     ),
     "density": Measure(
@@ -228,7 +229,8 @@ STATISTICS: dict[str, Measure[Statistic]] = {
         "Squared Fréchet",
         "squared units of x",
         "The squared distance, in squared units of x, of normal distributions with the means and "
-        "covariances of both sides, in principal components of the data. 0 is best. It is no FID.",
+        "covariances of both sides, in principal components of the data. 0 is best. It is not "
+        "comparable with the FID.",
         Statistic(sample_quality.frechet, biased=True),
         full_title="Squared Fréchet distance",
     ),
@@ -238,7 +240,7 @@ TABLES: dict[str, Table[Any]] = {
     "probes": Table(
         "Probes",
         "accuracy",
-        "How often a classifier predicts the class from the posterior mean, beside chance.",
+        "Accuracy of classifiers that predict the class from the posterior mean, beside chance.",
         extended.probe_table,
         PROBES,
         group="knowledge",
@@ -248,13 +250,13 @@ TABLES: dict[str, Table[Any]] = {
     "disentanglement": Table(
         "Disentanglement",
         "score, 1 is best",
-        "Whether each latent stands for one factor that generated the data; 1 is best, no unit; "
-        "as defined by Locatello et al. 2019. **MIG**, **SAP**: the lead of the best latent of a "
-        "factor over the second. **DCI**: a latent depends on one factor (disentanglement), a "
-        "factor on one latent (completeness), all latents predict it (informativeness). "
-        "**β-VAE**, **FactorVAE**: how often a shared factor is named. Whiskers are one standard "
-        "error over the choice of examples; the grey stroke is the score of latents without "
-        "information.",
+        "Agreement of single latents with single factors that generated the data, as defined by "
+        "Locatello et al. 2019; 1 is best, no unit. **MIG**, **SAP**: the lead of the best "
+        "latent of a factor over the second. **DCI**: a latent depends on one factor "
+        "(disentanglement), a factor on one latent (completeness), all latents predict it "
+        "(informativeness). **β-VAE**, **FactorVAE**: how often a shared factor is named. "
+        "Whiskers are one standard error over the choice of examples; the grey stroke is the "
+        "score of latents without information.",
         extended.score_table,
         SCORES,
         group="knowledge",
@@ -264,7 +266,7 @@ TABLES: dict[str, Table[Any]] = {
     "fidelity": Table(
         "Samples",
         "samples against examples",
-        "How close samples of the prior come to examples, beside real examples.",
+        "Distances of samples of the prior from examples, beside those of real examples.",
         extended.sample_table,
         STATISTICS,
         group="samples",

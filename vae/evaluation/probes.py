@@ -1,4 +1,4 @@
-"""Probes: how well simple classifiers predict the class from the latents.
+"""Probes: accuracy of simple classifiers that predict the class from the latents.
 
 A linear probe (logistic regression on standardised latents) tests whether planes separate the
 classes (Alain & Bengio 2017, https://arxiv.org/abs/1610.01644), a k-NN probe whether neighbours

@@ -15,15 +15,15 @@ GROUPS = {  # of the Evaluate page: title and help
         "The bound",
         "ln p(x) ≥ ELBO = −(reconstruction + KL), in nats per example, mean over the examples.",
     ),
-    "latents": ("The latents", "How many dimensions of z are used, and for what."),
+    "latents": ("The latents", "Number of latents in use, and the information in each."),
     "knowledge": (
         "Information in the latents",
-        "What simple classifiers predict from the posterior mean.",
+        "Accuracy of simple classifiers that predict the class from the posterior mean.",
     ),
     "samples": (
         "The samples",
-        "How close samples of the prior come to examples of the split, in principal components "
-        "of the training examples. Pixels, or features, are compared: a blurred picture may score "
+        "Distances of samples of the prior from examples of the split, in principal components "
+        "of the training examples. They compare pixels or features: a blurred picture may score "
         "well.",
     ),
 }

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vae.base.criterion import ELBO, Criterion
+from vae.base.numbers import typed
 from vae.base.options import options_of
 from vae.base.records import Change, Floats
 from vae.base.statistics import MIN_SEEDS, half_width
@@ -165,7 +166,7 @@ def written(value: Any) -> str:
         return "–"
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return typed(value) if isinstance(value, float) else str(value)
 
 
 class Plane(NamedTuple):

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vae.base.devices import resolve
+from vae.base.numbers import typed
 from vae.base.options import Field, coerce, refuse_unknown
 from vae.config import TABLES, RunConfig, fields
 from vae.data import DATASETS, SOURCES, Dataset, load, on_disk
@@ -121,7 +122,7 @@ def spread(field: Field, kind: str, low: float, high: float, count: int) -> list
     values = RANGES[kind](low, high, count)
     if field.type is int:
         return [round(float(value)) for value in values]
-    return [float(f"{value:.{DIGITS}g}") for value in values]
+    return [float(typed(value, DIGITS)) for value in values]
 
 
 def changed(base: RunConfig, changes: Mapping[str, Any]) -> RunConfig:

@@ -47,8 +47,8 @@ def check_variant(run: Run, config: RunConfig) -> None:
     same = _data_settings(config) == _data_settings(before)
     if same and sweeps.data_of(config).fingerprint != run.header["data"]["fingerprint"]:
         raise ValueError(
-            f"The data of {run.name} ({before.data}) are not those it was trained on: bring the "
-            "old file back."
+            f"The data of {run.name} ({before.data}) differ from those it was trained on: "
+            "restore the old file."
         )
 
 

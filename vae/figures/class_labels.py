@@ -1,4 +1,4 @@
-"""Names of the classes on a latent map, so that colours need not tell the classes apart alone.
+"""Names of the classes on a latent map, in addition to their colours.
 
 A name stands in the densest part of its class, with a halo in the colour of the page. Names cover
 neither each other nor the labels of the prior's circles; a class without room has no name.

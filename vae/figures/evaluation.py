@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
+from vae.base import numbers
 from vae.base.numbers import number, with_error
 from vae.base.records import Estimate, Evaluation
 from vae.figures.base import Part, axis, empty_figure, figure, note
@@ -204,7 +205,7 @@ def score_dots(
 
 def _spelt(value: float, percent: bool) -> str:
     """A score as text, as a share or in percent."""
-    return f"{100 * value:.1f} %" if percent else f"{value:.3f}"
+    return numbers.percent(value, 1) if percent else numbers.fixed(value, 3)
 
 
 def _ticks(percent: bool) -> Part:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from vae.base.numbers import compact
 from vae.base.records import Curves, Floats
 from vae.figures.base import Part, note
 from vae.figures.palette import token
@@ -38,7 +39,7 @@ def marks(
     """
     found = [(epoch, label, "solid") for epoch, label in record.marks]
     if record.best_epoch is not None:
-        found.append((record.best_epoch, f"best: epoch {record.best_epoch:.4g}", "dot"))
+        found.append((record.best_epoch, f"best: epoch {compact(record.best_epoch)}", "dot"))
     if not found:
         return [], []
     found.sort(key=lambda mark: mark[0])

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from vae.base.numbers import number
+from vae.base.numbers import compact, number
 from vae.base.records import Curves
 from vae.figures.base import Part, axis, empty_figure, figure, note
 from vae.figures.curve_panels import Panel, Range, curve_panels, value_range
@@ -212,7 +212,7 @@ def _ticks(panel: Panel) -> Part:
         return {"nticks": 5 if panel.height > 80 else 4}
     values = panel.curves["train"].value
     ends = [float(np.nanmin(values)), float(np.nanmax(values))]
-    return {"tickvals": ends, "ticktext": [f"{end:.2g}" for end in ends]}
+    return {"tickvals": ends, "ticktext": [compact(end, 2) for end in ends]}
 
 
 def _time_axis(per: str, end: float | None, lowest: str) -> Part:

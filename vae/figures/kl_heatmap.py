@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from vae.base.numbers import compact
 from vae.base.records import Floats, Ints
 from vae.figures.base import SEQUENTIAL, SMALL, axis, empty_figure, figure
 from vae.figures.latent_bars import USED
@@ -56,7 +57,7 @@ def kl_heatmap(
     return figure(
         [trace],
         xaxis=axis(
-            f"epoch · grey: KL below {USED:g} nats",
+            f"epoch · grey: KL below {compact(USED)} nats",
             showgrid=False,
             range=[float(epoch[0]), last or 1.0],
             **({"dtick": 1} if last <= FEW else {}),

@@ -3,7 +3,7 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from vae.base.numbers import number
+from vae.base.numbers import compact, number
 from vae.base.records import Floats
 from vae.figures.base import Part, axis, empty_figure, figure, note
 from vae.figures.palette import token
@@ -24,7 +24,7 @@ def kl_bars(kl_per_dimension: Floats | None, threshold: float = USED) -> go.Figu
         return empty_figure("No report has a KL per dimension")
     values = np.asarray(kl_per_dimension, np.float32)
     active = int((values > threshold).sum())
-    count = f"{active} of {len(values)} above {threshold:g} nats"
+    count = f"{active} of {len(values)} above {compact(threshold)} nats"
     words = f"{count} · {number(float(values.sum()))} nats in total"
     names = np.arange(1, len(values) + 1)
     bars = _bars(values, token("kl"), names, "z%{customdata}: %{y:.3r} nats")

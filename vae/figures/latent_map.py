@@ -7,6 +7,7 @@ without a class have label -1.
 import numpy as np
 import plotly.graph_objects as go
 
+from vae.base.numbers import compact
 from vae.base.records import Hue, Ints, LatentMap
 from vae.figures.base import SEQUENTIAL, Part, axis, empty_figure, figure, note, span
 from vae.figures.class_labels import class_labels
@@ -172,5 +173,5 @@ def _rings() -> tuple[list[Part], list[Part]]:
         shapes.append({"type": "circle", "layer": "above", "line": line, **ends})
         where = {"xref": "x", "yref": "y", "x": 0, "y": -sigma, "yanchor": "top"}
         words = {"font": {"size": 11, "color": token("text")}, "bgcolor": token("background", 0.6)}
-        labels.append(note(f"{sigma:g}σ", **where, **words, borderpad=0))
+        labels.append(note(f"{compact(sigma)}σ", **where, **words, borderpad=0))
     return shapes, labels

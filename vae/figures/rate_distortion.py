@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from vae.base.numbers import number
+from vae.base.numbers import compact, number, typed
 from vae.base.records import Floats
 from vae.base.statistics import Interval
 from vae.figures.base import Part, axis, empty_figure, figure, note, span
@@ -105,7 +105,7 @@ def _diagonals(x: list[float], y: list[float]) -> tuple[Part, list[Part]]:
         up += [total - left, total - right, None]
         end = {"x": right, "y": total - right, "xref": "x", "yref": "y", "xanchor": "left"}
         place = {"xshift": 3} if right == x[1] else {"yanchor": "bottom"}
-        text = f"−ELBO {total:g}".replace("-", "−")
+        text = f"−ELBO {compact(total, 6)}"
         names.append(note(text, **{**end, **place}, font={"size": 11, "color": token("prior")}))
     ink = {"color": token("prior", 0.5), "width": 1, "dash": "dot"}
     line: Part = {"type": "scatter", "mode": "lines", "x": across, "y": up, "line": ink}
@@ -166,7 +166,7 @@ def _texts(points: Sequence[RunPoint]) -> list[str]:
     """The label of each point: its β where that is unique, else its name."""
     betas = [point.beta for point in points]
     return [
-        f"β {point.beta:g}"
+        f"β {typed(point.beta)}"
         if point.beta is not None and betas.count(point.beta) == 1
         else point.name
         if len(point.name) <= LONG
@@ -177,6 +177,8 @@ def _texts(points: Sequence[RunPoint]) -> list[str]:
 
 def _hover(point: RunPoint) -> str:
     """The text on hover."""
-    name = f"<b>{point.name}</b>" + (f"<br>β {point.beta:g}" if point.beta is not None else "")
+    name = f"<b>{point.name}</b>" + (
+        f"<br>β {typed(point.beta)}" if point.beta is not None else ""
+    )
     lines = [name, f"rate {nats(point.rate)}", f"distortion {nats(point.distortion)}"]
     return "<br>".join([*lines, f"−ELBO {number(-point.elbo)} nats"])

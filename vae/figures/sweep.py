@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from vae.base.numbers import number
+from vae.base.numbers import compact, number
 from vae.base.records import Floats
 from vae.base.statistics import Interval
 from vae.experiments.configurations import Line
@@ -228,7 +228,7 @@ def _ends(series: Sequence[Series]) -> Floats:
 def _named(places: Sequence[float], ticks: Sequence[tuple[float, str]], log: bool) -> Part:
     """Labelled ticks of a categorical setting, or of the values on a log axis, thinned."""
     if log:
-        ticks = [(place, f"{place:.3g}") for place in places[:: -(-len(places) // TICKS)]]
+        ticks = [(place, compact(place, 3)) for place in places[:: -(-len(places) // TICKS)]]
     if not ticks:
         return {}
     crowded = len(ticks) * max(len(name) for _, name in ticks) > LETTERS

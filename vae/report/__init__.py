@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
 
-from vae.base.numbers import event_size, number
+from vae.base.numbers import compact, event_size, number
 from vae.experiments.configurations import Entry
 from vae.experiments.entries import entry
 from vae.report import comparison_section
@@ -95,7 +95,7 @@ def _line(one: Entry) -> list[str]:
     *held, elbo, nll = ("–" if value is None else number(value) for value in figures)
     nll += f" (K = {test.nll_samples:,})" if test.nll_samples else ""
     own = [*held, escape(_selected(one)), elbo, nll]
-    return [escape(one.label), escape(one.state), escape(model), f"{one.epochs:g}", *own]
+    return [escape(one.label), escape(one.state), escape(model), compact(one.epochs, 6), *own]
 
 
 def _selected(one: Entry) -> str:

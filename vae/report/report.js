@@ -1,5 +1,5 @@
-// Draws every chart in the colours that the reader prefers; on paper in the light ones, at the
-// width of an A4 page, which no layout knows before it is printed.
+// Draw every chart in the reader's colour scheme. Print uses the light one and the width of an A4
+// page, because the browser has no layout of the paper before it prints.
 const charts = JSON.parse(document.getElementById("charts").textContent);
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const PAPER = { whole: 680, half: 326 };

@@ -135,7 +135,8 @@ def _vectors(page: Page, originals: Floats, made: Floats, drawn: Floats | None) 
 
 
 def _evaluations(split: str, ordered: Sequence[SavedEvaluation]) -> str:
-    """Return a table of every measure on a split, each from the evaluation that stands for it."""
+    """Return a table of every measure on a split, each from the first evaluation that defines
+    it."""
     found, name = rows(ordered), SPLITS.get(split, split)
     used = [saved for saved in ordered if any(row.saved is saved for row in found)]
     lines = [

@@ -65,8 +65,8 @@ def snapshot(path: Path) -> Snapshot | None:
             raise ValueError(f"{last} is damaged (it names no step).")
     except ValueError as error:
         raise ValueError(
-            f"{error} Put a copy of it back; or delete it, and the run begins again from its "
-            "first step."
+            f"{error} Restore a copy of it, or delete it to start the run again from its first "
+            "step."
         ) from None
     return Snapshot(meta["step"], arrays, meta)
 

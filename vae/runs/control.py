@@ -40,8 +40,8 @@ def request(path: Path, wanted: str | None, knobs: dict[str, float]) -> None:
 
 
 def checked_knobs(settings: dict[str, Any], knobs: dict[str, float]) -> dict[str, float]:
-    """Return live values, if each setting is live in this run and in its range; else raise
-    ValueError. `epochs` can always change."""
+    """Return the values as they are stored. `epochs` can always change. Raises ValueError for a
+    setting that is not live in this run or a value out of range."""
     from vae.base.options import check, coerce
     from vae.config import fields
 
@@ -53,7 +53,8 @@ def checked_knobs(settings: dict[str, Any], knobs: dict[str, float]) -> dict[str
     for name, value in knobs.items():
         if name not in movable:
             raise ValueError(
-                f"{name} cannot change in a run that has begun; these can: {', '.join(movable)}."
+                f"{name} cannot change in a run that has started. These settings can: "
+                f"{', '.join(movable)}."
             )
         check(movable[name], coerce(movable[name], value))
     return {name: coerce(movable[name], value) for name, value in knobs.items()}

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from vae.base.numbers import typed
 from vae.base.records import Change, Curve, Curves
 
 Lines = list[dict[str, Any]]
@@ -48,4 +49,4 @@ def _epoch_of(step: int, reports: Lines) -> float:
 
 
 def _mark(change: Change) -> str:
-    return f"{SYMBOLS.get(change.field, change.field)} = {change.value:g}"
+    return f"{SYMBOLS.get(change.field, change.field)} = {typed(change.value)}"

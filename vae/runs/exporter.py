@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from vae.base.files import read_arrays, sweep, temporary_folder
+from vae.base.numbers import compact
 from vae.runs.names import NAME
 from vae.runs.run import Run
 
@@ -144,7 +145,7 @@ def _add(archive: zipfile.ZipFile, name: str, path: Path) -> dict[str, Any]:
             digest.update(chunk)
             count += len(chunk)
             if count > most:
-                raise ValueError(f"{path} is larger than the {most / GB:.2g} GB that are taken.")
+                raise ValueError(f"{path} exceeds the limit of {compact(most / GB, 2)} GB.")
     return {"size": count, "sha256": digest.hexdigest()}
 
 

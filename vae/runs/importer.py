@@ -47,7 +47,7 @@ from vae.runs.status import SAVED
 from vae.runs.validation import examine
 
 MANIFEST_LIMIT = 16 * MB
-STOPPED = "It waited or trained when it was exported. Resume goes on from its last saved state."
+STOPPED = "It was queued or in training at its export. Resume continues from its last saved state."
 
 Files = dict[str, dict[str, Any]]
 
@@ -80,7 +80,7 @@ def unpack(
     """
     root = Path(root)
     with _stream(file) as stream:
-        with _doubting("it is damaged, or no file that VAE Lab has exported"):
+        with _untrusted("it is damaged, or VAE Lab did not export it"):
             archive = zipfile.ZipFile(stream)
             runs, files = _contents(archive, stream.seek(0, os.SEEK_END))
         if name is not None:
@@ -92,9 +92,9 @@ def unpack(
             try:
                 _extract(archive, files, hidden, progress)
                 for run in runs:
-                    with _doubting(f"the run {run} is damaged", hidden):
-                        _settle(Run(hidden / run), root)
-                return _placed(hidden, root, runs, name)
+                    with _untrusted(f"the run {run} is damaged", hidden):
+                        _adapt(Run(hidden / run), root)
+                return _move_in(hidden, root, runs, name)
             finally:
                 shutil.rmtree(hidden, ignore_errors=True)
         except OSError as error:
@@ -111,7 +111,7 @@ def _stream(file: Path | bytes | BinaryIO) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _doubting(what: str, hidden: Path | None = None) -> Iterator[None]:
+def _untrusted(what: str, hidden: Path | None = None) -> Iterator[None]:
     """Turn every error of reading untrusted bytes into ArrivalError; errors of the disk pass."""
     try:
         yield
@@ -127,7 +127,7 @@ def _doubting(what: str, hidden: Path | None = None) -> Iterator[None]:
 
 def _check_name(root: Path, name: str, runs: list[str]) -> None:
     if len(runs) > 1:
-        raise ValueError(f"This file holds {len(runs)} runs: import them under their own names.")
+        raise ValueError(f"This file contains {len(runs)} runs: import them without a new name.")
     if (root / checked_name(name)).exists():
         raise NameTakenError(name)
 
@@ -136,16 +136,15 @@ def _contents(archive: zipfile.ZipFile, length: int) -> tuple[list[str], Files]:
     """Return the names of the runs and the manifest's members, checked against the archive."""
     infos = {info.filename: info for info in archive.infolist()}
     if len(infos) < len(archive.infolist()):
-        raise ArrivalError("two of its members have one name")
+        raise ArrivalError("two of its members have the same name")
     if MANIFEST not in infos:
-        raise ArrivalError(f"it has no {MANIFEST}, so VAE Lab has not exported it")
+        raise ArrivalError(f"it has no {MANIFEST}, which every export contains")
     if len(infos) > MEMBERS or sum(info.compress_size for info in infos.values()) > length:
-        raise ArrivalError("its members are too many, or lie over each other")
+        raise ArrivalError("it has too many members, or members that overlap")
     runs, files = _manifest(archive, infos.pop(MANIFEST))
     if infos.keys() != files.keys():
         odd = min(infos.keys() ^ files.keys())
-        has, says = ("holds", "does not") if odd in infos else ("lacks", "does")
-        raise ArrivalError(f"it {has} {odd!r}, which its manifest {says} name")
+        raise ArrivalError(f"its content and its manifest differ in {odd!r}")
     for info in infos.values():
         _check_member(info, files[info.filename]["size"])
     if sum(said["size"] for said in files.values()) > TOTAL:
@@ -159,18 +158,20 @@ def _manifest(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[list[str
     with archive.open(info) as source:
         said = json.loads(source.read(info.file_size))
     if isinstance(said["format"], int) and said["format"] > FORMAT:
-        raise ArrivalError("a newer VAE Lab has exported it", "Update to import it.")
+        raise ArrivalError(
+            "a newer version of VAE Lab exported it", "Update VAE Lab to import it."
+        )
     runs, files = said["runs"], said["files"]
     if not 1 <= len(runs) <= RUNS or len(set(runs)) < len(runs):
-        raise ArrivalError("its manifest names no run, one twice, or too many")
+        raise ArrivalError("its manifest lists no run, too many runs, or one run twice")
     for run in runs:
         if not NAME.fullmatch(run) or f"{run}/config.json" not in files:
-            raise ArrivalError(f"its run {run!r} has no settings, or a name that is none")
+            raise ArrivalError(f"its run {run!r} has no settings, or an invalid name")
     for name, about in files.items():
         if type(about["size"]) is not int or not isinstance(about["sha256"], str):
-            raise ArrivalError(f"its manifest does not say what {name!r} holds")
+            raise ArrivalError(f"its manifest lacks the size or the SHA-256 of {name!r}")
         if name.split("/")[0] not in (*runs, UPLOADS):
-            raise ArrivalError(f"it holds {name!r}, which belongs to none of its runs")
+            raise ArrivalError(f"it contains {name!r}, which is outside its runs")
     return runs, files
 
 
@@ -179,13 +180,13 @@ def _check_member(info: zipfile.ZipInfo, size: int, most: int | None = None) -> 
     name, kind = info.filename, stat.S_IFMT(info.external_attr >> 16)
     most = limit(name) if most is None else most
     if most is None:
-        raise ArrivalError(f"it holds {name!r}, which is no file of a run")
+        raise ArrivalError(f"it contains {name!r}, which is not a file of a run")
     if kind not in (0, stat.S_IFREG) or info.is_dir():
-        raise ArrivalError(f"{name} is a link or a folder, and no file")
+        raise ArrivalError(f"{name} is a link or a folder, not a file")
     if info.flag_bits & 1 or info.compress_type != compression(name):
-        raise ArrivalError(f"{name} is encrypted, or packed as VAE Lab does not pack")
+        raise ArrivalError(f"{name} is encrypted, or its compression is not that of an export")
     if info.file_size != size or not 0 <= size <= most:
-        raise ArrivalError(f"{name} is larger than a run's file may be, or than is said")
+        raise ArrivalError(f"{name} exceeds the size limit, or its size differs from the manifest")
 
 
 def _extract(archive: zipfile.ZipFile, files: Files, hidden: Path, progress: Progress) -> None:
@@ -197,7 +198,7 @@ def _extract(archive: zipfile.ZipFile, files: Files, hidden: Path, progress: Pro
         path, digest, left = hidden / name, hashlib.sha256(), said["size"]
         path.parent.mkdir(parents=True, exist_ok=True)
         with (
-            _doubting(f"{name} is damaged"),
+            _untrusted(f"{name} is damaged"),
             archive.open(name) as source,
             path.open("xb") as target,
         ):
@@ -210,10 +211,12 @@ def _extract(archive: zipfile.ZipFile, files: Files, hidden: Path, progress: Pro
                 done += len(chunk)
                 progress(min(done / whole, 1.0))
         if left or digest.hexdigest() != said["sha256"]:
-            raise ArrivalError(f"{name} is damaged (its content is not what was exported)")
+            raise ArrivalError(
+                f"{name} is damaged (its size or SHA-256 differs from the manifest)"
+            )
 
 
-def _settle(run: Run, root: Path) -> None:
+def _adapt(run: Run, root: Path) -> None:
     """Validate a run and adapt it to its new root; raises exceptions of nearly any type."""
     examine(run)
     if (run.path / notes.FILE).exists():
@@ -225,14 +228,14 @@ def _settle(run: Run, root: Path) -> None:
         told = {"state": "stopped", "message": STOPPED}
         write_json(run.path / "status.json", known | told)
     if beside := own_data(run):
-        there, head = _home(beside, root), read_head(run.path)
+        there, head = _upload_path(beside, root), read_head(run.path)
         if Path(run.settings["data"]).resolve() != there:
             head["config"]["data"] = str(there)
             write_json(run.path / "config.json", head)
 
 
-def _home(upload: Path, root: Path) -> Path:
-    """Return the path of an upload among the uploads of a root."""
+def _upload_path(upload: Path, root: Path) -> Path:
+    """Return the path of an upload in the folder of uploads of a root."""
     there = root.resolve() / UPLOADS / upload.name
     digest = _sha256(upload)
     return there if _sha256(there) == digest else there.with_name(f"{digest}.npz")
@@ -245,17 +248,17 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _placed(hidden: Path, root: Path, runs: list[str], name: str | None) -> list[Arrival]:
+def _move_in(hidden: Path, root: Path, runs: list[str], name: str | None) -> list[Arrival]:
     """Move the hidden folders into the root, data first; undo all moves if one fails."""
     for upload in (hidden / UPLOADS).glob("*"):
-        there = _home(upload, root)
+        there = _upload_path(upload, root)
         there.parent.mkdir(exist_ok=True)
         if not there.exists():
             os.rename(upload, there)
     made: list[Arrival] = []
     try:
         for run in runs:
-            made.append(Arrival(_claimed(hidden / run, root, name), run))
+            made.append(Arrival(_rename(hidden / run, root, name), run))
     except BaseException:
         for arrival in made:
             os.rename(arrival.run.path, hidden / arrival.name)
@@ -263,7 +266,7 @@ def _placed(hidden: Path, root: Path, runs: list[str], name: str | None) -> list
     return made
 
 
-def _claimed(path: Path, root: Path, name: str | None) -> Run:
+def _rename(path: Path, root: Path, name: str | None) -> Run:
     """Move a run to the given name, or to the first free one."""
     for k in count(1):
         ending = f"-{k}" if k > 1 else ""
@@ -273,7 +276,7 @@ def _claimed(path: Path, root: Path, name: str | None) -> Run:
                 os.rename(path, target)
                 return Run(target)
         except OSError:
-            if not target.exists():  # else another process has just taken the name
+            if not target.exists():  # else another process has just created a run of this name
                 raise
         if name is not None:
             break

@@ -57,7 +57,7 @@ def key(weights: str, spec: dict[str, Any]) -> str:
 def run_key(run: Run, checkpoint: str | None = None, files: Sequence[str] = ()) -> str:
     """Return a key of a run, of the weights of a checkpoint, and of further files of its folder.
 
-    The run is known by its path and by the content of its manifest, which holds the time of its
+    The key contains the run's path and the content of its manifest, which has the time of its
     creation. `files` are names inside the folder; a missing file counts as such. Raises ValueError
     if the checkpoint has no weights.
     """

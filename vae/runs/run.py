@@ -128,8 +128,8 @@ class Run:
         data = config.load_data()
         if data.fingerprint != self.header["data"]["fingerprint"]:
             raise ValueError(
-                f"The data of {self.name} ({config.data}) are not those it was trained on: their "
-                "fingerprint differs. Bring the old file back, or start a new run."
+                f"The data of {self.name} ({config.data}) differ from those it was trained on: "
+                "they have another fingerprint. Restore the old file, or start a new run."
             )
         return data
 
@@ -142,12 +142,12 @@ class Run:
             return Status("damaged", str(error))
         saved = self._saved_status()
         if "state" not in saved:
-            return Status("interrupted", "Its status cannot be read; resuming mends it.")
+            return Status("interrupted", "Its status cannot be read. Resume writes a new one.")
         status = Status.of(saved)
         if status.alive and not lives(status):
             return status._replace(
                 state="interrupted",
-                message="Its process is gone. Resume goes on from the last saved state.",
+                message="Its process has ended. Resume continues from the last saved state.",
             )
         return status
 
@@ -262,7 +262,7 @@ class Run:
             model.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()})
         except RuntimeError:
             raise ValueError(
-                f"{path} does not fit the settings in config.json: put back the one that does, or "
+                f"{path} does not fit the settings in config.json: restore the matching file, or "
                 "train again."
             ) from None
         return model.eval().requires_grad_(False)

@@ -43,7 +43,7 @@ def examine(run: Run) -> None:
 def _object(path: Path) -> dict[str, Any]:
     found = json.loads(path.read_bytes())
     if not isinstance(found, dict):
-        raise ValueError(f"{path} holds no JSON object")
+        raise ValueError(f"{path} is not a JSON object")
     return found
 
 
@@ -55,7 +55,7 @@ def _settings(head: dict[str, Any]) -> None:
     sound = sound and all(isinstance(word, str) for word in words)
     sound = sound and all(data[name] <= most for name, most in LARGEST.items())
     if not sound or not 0 < math.prod(shape) <= ELEMENTS or head["threads"] > THREADS:
-        raise ValueError("config.json says what no run can be")
+        raise ValueError("config.json has a value of the wrong type or out of range")
 
 
 def _weights(run: Run) -> None:
@@ -92,7 +92,7 @@ def _curves(run: Run) -> None:
     for report in run.reports():
         values = [report.get(name) for name in NUMBERS]
         if values[0] is None or any(not isinstance(v, int | float | None) for v in values):
-            raise ValueError(f"{artifacts.METRICS} holds a report without its numbers")
+            raise ValueError(f"{artifacts.METRICS} has a report without its numbers")
     run.curves()
 
 
@@ -116,7 +116,7 @@ def _data(run: Run, upload: Path) -> None:
 
     with zipfile.ZipFile(upload) as arrays:
         if sum(info.file_size for info in arrays.infolist()) > upload.stat().st_size:
-            raise ValueError("its data are compressed, as VAE Lab does not keep them")
+            raise ValueError("its data are compressed, and VAE Lab stores uploads uncompressed")
     data = load(str(upload), examples=run.config.examples, seed=run.config.seed)
     if data.fingerprint != run.header["data"]["fingerprint"]:
-        raise ValueError("its data are not those it was trained on")
+        raise ValueError("its data differ from those it was trained on")

@@ -1,8 +1,8 @@
 """The settings of a run as a class for its script, in the place of `RunConfig`.
 
 The class holds every value of the configuration, so a new setting needs no change here, and the
-methods of `DerivedSettings` and `RunConfig` word for word. Validation stays behind: the values are
-valid already.
+methods of `DerivedSettings` and `RunConfig` word for word. It omits validation, because the values
+are valid already.
 """
 
 import ast

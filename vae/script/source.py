@@ -73,7 +73,10 @@ def find(module: str, name: str) -> Place | Import | None:
     if origin is None or origin.module.split(".")[0] != HOME:
         return origin
     if not origin.name or f"{origin.module}.{origin.name}" in _modules(origin.module):
-        raise ValueError(f"{module} uses the module {name} whole, and a script takes pieces.")
+        raise ValueError(
+            f"{module} uses the whole module {name}: a script contains single functions and "
+            "classes only."
+        )
     return find(origin.module, origin.name)
 
 

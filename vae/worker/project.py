@@ -1,4 +1,4 @@
-"""The job "project": latents → two dimensions, kept as arrays `points` (N, 2) and `index` (N,).
+"""The job "project": latents → two dimensions, stored as arrays `points` (N, 2) and `index` (N,).
 
 The spec has checkpoint, split, points, projection, options and seed. While the job runs, its
 partial result holds the points computed so far.

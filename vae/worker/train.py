@@ -105,11 +105,11 @@ def note_failure(run: Run, error: BaseException, note: Callable[..., None]) -> N
 
 
 def error_sentence(error: BaseException) -> str:
-    """Return what went wrong and what to do, as a sentence for people."""
+    """Return the cause of an error and its remedy, as a sentence for people."""
     if isinstance(error, EXPECTED):
         return str(error)
     if isinstance(error, OSError):
-        return f"{files.sentence(error)} Everything saved before is intact: then resume."
+        return f"{files.sentence(error)} Everything saved before is intact. Resume afterwards."
     if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
         return "The memory is full: lower batch_size, latent_dim or the hidden layers."
     return f"{type(error).__name__}: {error}. The full traceback is in the run's log.txt."

@@ -60,7 +60,7 @@ class Chosen(NamedTuple):
 
     folds: list[Fold]
     names: list[str]
-    slots: dict[str, int]  # key of a configuration → its colour; those beyond ten have none
+    slots: dict[str, int]  # key of a configuration → its colour; only the first ten have one
 
 
 def chosen(selected: Sequence[Entry], folding: bool) -> Chosen:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import streamlit as st
 
+from vae.base.numbers import typed
 from vae.dashboard.shared import address, run_selection
 from vae.dashboard.shared.address_values import some_of
 from vae.dashboard.shared.address_values import words as texts
@@ -88,7 +89,7 @@ def matches(entry: Entry, words: str) -> bool:
 def _plain(value: Any) -> str:
     if isinstance(value, list):
         return ",".join(map(str, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return typed(value) if isinstance(value, float) else str(value)
 
 
 def select(entries: list[Entry], visible: list[Entry]) -> RunTable:

@@ -9,7 +9,7 @@ import math
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from vae.base.numbers import compact, number
+from vae.base.numbers import compact, number, with_error
 from vae.base.records import Baseline
 from vae.config import RunConfig
 from vae.dashboard.data.view import DataView
@@ -112,20 +112,11 @@ def table(found: tuple[Baseline, ...], chosen: str) -> str:
         name = f"**{row.likelihood}**" if row.likelihood == chosen else row.likelihood
         nats, bits = "–", "–"
         if row.nats is not None:
-            nats = _with_error(row.nats, row.se)
+            nats = " ± ".join(filter(None, with_error(row.nats, row.se)))
         if row.bits_per_dimension is not None:
             bits = number(row.bits_per_dimension)
         lines.append(f"| {name}{_settings(row)} | {nats} | {bits} | {_meaning(row)} |")
     return "\n".join(lines)
-
-
-def _with_error(value: float, se: float | None) -> str:
-    """Return a number and its standard error with matching digits."""
-    text = number(value)
-    if se is None:
-        return text
-    digits = len(text.partition(".")[2])
-    return f"{text} ± {number(se) if 'e' in text else f'{se:.{digits}f}'}"
 
 
 def _settings(row: Baseline) -> str:
@@ -136,17 +127,18 @@ def _settings(row: Baseline) -> str:
 
 
 def _meaning(row: Baseline) -> str:
-    """Return the meaning of the number, or why there is none."""
+    """Return the meaning of the number, or the reason why there is no number."""
     if row.refused:
         return row.refused
     words = row.caveat or (PROBABILITY if row.probability else DENSITY)
     if not row.converged:
-        words += f" The fit has not converged: its gradient is above {TOLERANCE:g} nats."
+        words += f" The fit has not converged: its gradient is above {compact(TOLERANCE)} nats."
     return words
 
 
 def judged(found: tuple[Baseline, ...]) -> str:
-    """Return which examples the numbers refer to; "" if no likelihood fits the data."""
+    """Return the examples that the numbers refer to, as text; "" if no likelihood fits the
+    data."""
     row = next((row for row in found if row.nats is not None), None)
     if row is None:
         return ""

@@ -163,10 +163,11 @@ def _scaled(values: Floats, limit: float, alt: str) -> str:
     picture = tiles.tile(values[None] / limit, 1, scale=scale)
     width = picture.shape[1]
     bar = tiles.tile(np.linspace(0, 1, width, dtype=np.float32)[None, None, None].repeat(8, 2), 1)
-    ends = f'<div class="ends" style="width:{width}px"><span>0</span><span>{limit:g}</span></div>'
+    end = compact(limit)
+    ends = f'<div class="ends" style="width:{width}px"><span>0</span><span>{end}</span></div>'
     return (
         f'<div class="vae-scaled">{html_grid.sheet(picture, escape(alt))}'
-        f"{html_grid.sheet(bar, escape(f'the scale of the {alt}, 0 to {limit:g}'))}{ends}</div>"
+        f"{html_grid.sheet(bar, escape(f'the scale of the {alt}, 0 to {end}'))}{ends}</div>"
     )
 
 

@@ -24,15 +24,17 @@ from vae.data import Dataset
 STYLE = Path(__file__).with_name("view.css")
 HELP = {
     "class": "Only examples of this class, below and in mean and SD.",
-    "number": "How many examples are shown, drawn evenly over the classes.",
+    "number": "Number of examples on the page, drawn evenly over the classes.",
     "seed": "Seed of the draw of these examples: the same seed shows the same examples. The parts "
     "and the training use the seed of the sidebar.",
     "examples": "Number of examples, and their division into training, validation and test "
     "by the shares and the seed of the sidebar.",
     "size": "Size of one example: width × height of a picture in pixels, or the number of "
     "features. Its elements, in all channels, are the numbers that a likelihood sums over.",
-    "values": "The smallest and the largest x as the model sees it. Levels: how many of the "
-    "evenly spaced values that x may take occur. Real: x may take any value.",
+    "values": (
+        "The smallest and the largest x as the model receives it. Levels: number of the evenly "
+        "spaced values of x that occur. Real: x can take any value."
+    ),
     "mean": "Mean over all elements of all examples, with the standard deviation (SD), in the "
     "unit of x.",
     "zeros": "Share of all values that are exactly 0, and the number of constant elements, equal "

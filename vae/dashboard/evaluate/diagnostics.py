@@ -5,7 +5,6 @@ it resumes the run for more epochs. Train starts a filled sidebar.
 """
 
 import math
-from typing import Any
 
 import streamlit as st
 
@@ -20,6 +19,7 @@ from vae.diagnostics.findings import Diagnosis, Finding, Fix, ModelStats, Observ
 from vae.diagnostics.latent_swap import model_stats
 from vae.diagnostics.training_stats import training_stats
 from vae.diagnostics.watch import with_changes
+from vae.experiments.configurations import written
 from vae.figures.kl_heatmap import kl_heatmap
 from vae.runs import Run, Status
 from vae.runs.result_keys import run_key
@@ -166,11 +166,7 @@ def _train_on(run: Run, epochs: int) -> None:
 def _change(config: RunConfig, fix: Fix) -> str:
     """Return field, new value and old value: "β = 1 (was 20)"."""
     label = next(f.label for f in fields() if f.name == fix.field)
-    return f"{label} = {_value(fix.value)} (was {_value(config.get(fix.field))})"
-
-
-def _value(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{label} = {written(fix.value)} (was {written(config.get(fix.field))})"
 
 
 def _model_stats(run: Run) -> tuple[ModelStats | None, str]:

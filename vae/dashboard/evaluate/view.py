@@ -34,8 +34,10 @@ LEGEND = (
 )
 WHEN = "%-d %b %Y, %H:%M"
 HELP = {
-    "split": "The examples of the evaluation. The run was fitted to the training examples; only "
-    "the others measure how it does on new ones.",
+    "split": (
+        "The examples of the evaluation. The run was fitted to the training examples; only the "
+        "others measure its quality on new examples."
+    ),
     "samples": "Importance samples per example for estimating −ln p(x). 0 skips the estimate. "
     "More samples tighten the bound and take longer.",
     "elbo_samples": "Posterior samples z ~ q(z|x) per example for the reconstruction. More "
@@ -162,7 +164,7 @@ def _bar(job: Job) -> None:
     bar, button = st.columns([8, 2], vertical_alignment="center")
     status = job.status()
     ending, share = job.cancelled, float(status["progress"])
-    step = "cancelling" if ending else _how_far(share, status.get("begun"))
+    step = "cancelling" if ending else _share_done(share, status.get("begun"))
     bar.progress(
         min(max(share, 0.0), 1.0), text=f"{settings(EvaluationRequest(**job.spec))}: {step}"
     )
@@ -176,7 +178,7 @@ def _bar(job: Job) -> None:
     )
 
 
-def _how_far(share: float, begun: float | None) -> str:
+def _share_done(share: float, begun: float | None) -> str:
     """Return the completed share and, from a tenth on, the remaining time at this pace."""
     if share == 0:
         return "starting"
@@ -276,7 +278,7 @@ COLUMNS = {
 }
 
 
-def keep_or_leave(result: SavedEvaluation, place: st.delta_generator.DeltaGenerator) -> None:
+def result_buttons(result: SavedEvaluation, place: st.delta_generator.DeltaGenerator) -> None:
     """Draw buttons to download the result, and to delete it."""
     with place.container(horizontal=True, horizontal_alignment="right", gap="small"):
         name = file_name(result)

@@ -29,8 +29,9 @@ from vae.figures.map_layers import (
 
 ELLIPSES = 50  # selected examples at most whose posteriors are drawn
 TRUSTWORTHINESS = (
-    "Trustworthiness: how many neighbours on the map are neighbours in latent space (Venna & "
-    "Kaski 2001, 10 neighbours, at most 2,000 points). 1: all of them. About 0.5: random places."
+    "Trustworthiness: degree to which neighbours on the map are neighbours in latent space "
+    "(Venna & Kaski 2001, 10 neighbours, at most 2,000 points). 1: all of them. About 0.5: "
+    "random places."
 )
 
 

@@ -84,7 +84,7 @@ export function point(chart, event) {           // in the handler itself: a pict
   const where = decode.axes.map((name, k) => name && `${name} ${number([x, y][k])}`).filter(Boolean).join('\n');
   if (x < decode.x[0] || x > decode.x[1] || y < decode.y[0] || y > decode.y[1]) {
     blank(chart, decode);
-    return say(chart, where, 'beyond what is decoded ahead: click');
+    return say(chart, where, 'outside the decoded grid: click');
   }
   show(decode, x, y);
   say(chart, where, trust(decode, x, y));

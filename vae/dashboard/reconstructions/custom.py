@@ -1,4 +1,5 @@
-"""A custom example: drawn, uploaded or typed, its reconstruction, and its place among the data."""
+"""A custom example: drawn, uploaded or typed, its reconstruction, and its position among the
+data."""
 
 import hashlib
 import io

@@ -74,7 +74,7 @@ function prepareMap(player) {                   // axes and sizes, the same for 
     opacity: Math.min(0.9, Math.max(0.5, 0.9 * (64 / head.count) ** 0.09)),
     lut: head.palette[colours.shade].map(rgb),
   };
-  Object.assign(canvas.map.dataset, {            // for those who read the picture off the screen
+  Object.assign(canvas.map.dataset, {            // for tests that read the picture
     area: inner.join(' '), x: x.join(' '), y: y.join(' '), radius,
   });
 }

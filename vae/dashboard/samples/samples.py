@@ -14,6 +14,7 @@ from vae.analysis.encoding import decode
 from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.nearest import Nearest, nearest
 from vae.analysis.sampling import ALL, BY_BIC, SOURCES, Draw, Source, sample_classes
+from vae.base.numbers import compact
 from vae.base.records import Floats
 from vae.dashboard import server
 from vae.dashboard.samples.manifold import class_control
@@ -174,7 +175,7 @@ def describe_samples(loaded: LoadedRun, request: SamplesRequest) -> str:
     """Return a line about the samples: how many, mean or draw, classes, source."""
     source = SOURCES[request.source or default_source(loaded)]
     kind = "each the mean E[x|z]" if request.kind == "mean" else "each one draw x ~ p(x|z)"
-    warm = f" at temperature {request.temperature:g}" if request.temperature != 1 else ""
+    warm = f" at temperature {compact(request.temperature)}" if request.temperature != 1 else ""
     count = ""
     if "components" in source.options and "label" not in source.options:
         found = len(cache.training_latents(loaded).fit(request.components).weight)

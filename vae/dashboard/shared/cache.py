@@ -80,7 +80,8 @@ def _curves(_run: Run, key: str) -> Curves:
 
 
 def latest(run: Run) -> tuple[Examples | None, Frame | None]:
-    """Return the fixed examples of a run and its latest frame; None for what cannot be read."""
+    """Return the fixed examples of a run and its latest frame; None for each that cannot be
+    read."""
     steps = run.frame_steps()
     return _latest(run, steps[-1] if steps else -1, run_key(run, files=("frames",)))
 

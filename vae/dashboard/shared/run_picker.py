@@ -9,7 +9,7 @@ from typing import NoReturn
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from vae.base.numbers import fixed
+from vae.base.numbers import compact, fixed
 from vae.components.likelihoods import LIKELIHOODS
 from vae.dashboard import server
 from vae.dashboard.shared import current_run
@@ -140,7 +140,9 @@ def _best(run: Run) -> str:
     value = None if best is None else by.value(best)
     if best is None or value is None:
         return ""
-    return f"best validation {by.title} **{fixed(value)} nats** at epoch {best['epoch']:g}"
+    return (
+        f"best validation {by.title} **{fixed(value)} nats** at epoch {compact(best['epoch'], 6)}"
+    )
 
 
 def has_rings(run: Run) -> bool:

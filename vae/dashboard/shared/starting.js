@@ -1,4 +1,4 @@
-// Cover the page at the press on Train, until the server's notice does.
+// Cover the page from the press on Train until the server's notice covers it.
 {
   const cover = (event) => {
     if (!event.target.closest?.(".st-key-train button:enabled")) return;

@@ -1,5 +1,4 @@
-"""The notice "Starting NAME …": it covers the page of the old run until that of the new one is
-drawn.
+"""The notice "Starting NAME …", which covers the old page until the page of the new run is drawn.
 
 A press on Train takes a second to reach the page of the new run. The browser covers the old page
 at the press itself; the server then sends the notice before anything slow, and later the name.

@@ -22,11 +22,11 @@ TRIAL_SECONDS = 0.15
 WARM_UP, TRIAL_STEPS = 3, 5  # steps of a trial before the timed ones, and the timed ones at least
 RECENT = 5.0  # seconds of training that the estimate of the rest is from
 ABOUT = (
-    "What Train begins, with the settings below; the run that a page shows keeps its own. The "
-    "time is that of the last run with this model and data on this machine, reports, pictures and "
-    "the open page included. Without such a run it is that of the training steps, tried just now, "
-    "times the ratio of time needed and time tried of the last run on this machine. Without any "
-    "run here it is that of the steps alone: the rest comes on top."
+    "The run that Train starts with the settings below. The time is estimated from the last run "
+    "with this model and data on this machine and includes reports, pictures and the open page. "
+    "Without such a run it is the time of the training steps, measured now, scaled by the ratio "
+    "of total time and measured steps of the last run here. Without any run here it covers the "
+    "training steps alone."
 )
 TABLED = (
     "network",

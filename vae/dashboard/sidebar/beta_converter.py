@@ -9,6 +9,7 @@ import math
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from vae.base.numbers import typed
 from vae.base.options import check
 from vae.components.likelihoods import LIKELIHOODS
 from vae.components.schedules import CONSTANT
@@ -95,7 +96,7 @@ def _panel(config: RunConfig, data: Dataset) -> None:
     beta = float(config.get("beta"))
     table, converter = st.columns([11, 7], gap="large")
     with table:
-        st.markdown(f"**β = {beta:.4g} elsewhere**")
+        st.markdown(f"**β = {typed(beta, 4)} elsewhere**")
         st.markdown(_table(beta, context))
         st.caption(_legend(config, context))
     with converter:
@@ -110,7 +111,7 @@ def _sigma(config: RunConfig) -> float:
     st.session_state.setdefault("ledger_sigma", 1.0)
     words, place = st.columns([11, 7], gap="large", vertical_alignment="bottom")
     words.markdown(
-        "σ is learned: a weight beside a squared error settles β · σ², so there is no fixed "
+        "σ is learned: a weight beside a squared error determines β · σ², so there is no fixed "
         "conversion. The values below hold for this σ only."
     )
     return float(
@@ -135,7 +136,7 @@ def _table(beta: float, context: Context) -> str:
 
 
 def _number(value: float) -> str:
-    return "∞" if math.isinf(value) else f"{value:.4g}"
+    return "∞" if math.isinf(value) else typed(value, 4)
 
 
 def _legend(config: RunConfig, context: Context) -> str:
@@ -144,7 +145,7 @@ def _legend(config: RunConfig, context: Context) -> str:
     text = "R is −ln p(x|z) in nats, summed over the D elements; KL is summed over the Z latents. "
     if context.kind == SQUARED_ERROR:
         text += "S = Σ(x − x̂)², so R = S / (2σ²) + constant; the MSE is S / D. "
-        sizes += f", N = {context.n_data:,}, σ = {context.sigma:g}"
+        sizes += f", N = {context.n_data:,}, σ = {typed(context.sigma)}"
     else:
         text += "A mean is one over the elements; BCE is the binary cross-entropy. "
     if context.kind == OTHER:
@@ -181,9 +182,9 @@ def _converter(config: RunConfig, data: Dataset, context: Context) -> None:
     except ValueError as error:
         st.error(str(error))
         return
-    at = f"at σ = {there.sigma:.4g}" * ("σ" in row.rule)
-    at += f", which is {context.sigma:g} in the unit of x there" * (scale != 1)
-    st.markdown(f"β = {row.rule} = **{beta:.4g}** {at}".replace("_", r"\_"))
+    at = f"at σ = {typed(there.sigma, 4)}" * ("σ" in row.rule)
+    at += f", which is {typed(context.sigma)} in the unit of x there" * (scale != 1)
+    st.markdown(f"β = {row.rule} = **{typed(beta, 4)}** {at}".replace("_", r"\_"))
     _buttons(config, beta)
 
 
@@ -225,10 +226,10 @@ def _range() -> float:
 def _buttons(config: RunConfig, beta: float) -> None:
     """Put the result into the sidebar's widgets: as β, or as the σ at which the same β is 1."""
     sigma = config.get("sigma")
-    ways = {f"Set β = {beta:.4g}": {"beta": beta}}
+    ways = {f"Set β = {typed(beta, 4)}": {"beta": beta}}
     if sigma is not None and beta > 0:
         same = sigma * math.sqrt(beta)
-        ways[f"Set β = 1, σ = {same:.4g}"] = {"beta": 1.0, "sigma": same}
+        ways[f"Set β = 1, σ = {typed(same, 4)}"] = {"beta": 1.0, "sigma": same}
     wrong = {label: _outside(values) for label, values in ways.items()}
     with st.container(horizontal=True):
         for label, values in ways.items():
@@ -248,11 +249,11 @@ def _outside(values: dict[str, float]) -> str:
         try:
             check(field, values[field.name])
         except ValueError:
-            option = field.option
-            found.append(f"{field.label} goes from {option.low:g} to {option.high:g} here.")
+            ends = [typed(end) for end in (field.option.low, field.option.high) if end is not None]
+            found.append(f"{field.label} goes from {' to '.join(ends)} here.")
     return " ".join(found)
 
 
 def _put(values: dict[str, float]) -> None:
     for name, value in values.items():
-        st.session_state[f"set_{name}"] = float(f"{value:.6g}")
+        st.session_state[f"set_{name}"] = float(typed(value))

@@ -11,6 +11,7 @@ from typing import Any
 import streamlit as st
 
 from vae.base.devices import available, resolve
+from vae.base.numbers import typed
 from vae.base.options import Field, first_sentence
 from vae.components import schedules
 from vae.components.likelihoods import LIKELIHOODS
@@ -184,7 +185,7 @@ def _schedule_widget(field: Field) -> str:
         help="Epochs of the warm-up or of one cycle.",
         **PERSIST,
     )
-    return f"{name}:{epochs:g}"
+    return f"{name}:{typed(epochs)}"
 
 
 def _device_widget(field: Field) -> str:

@@ -58,8 +58,9 @@ def _numeric(folds: Sequence[Fold], name: str) -> bool:
 
 
 def _places(folds: Sequence[Fold], differ: Sequence[str], most: int) -> list[tuple[int, int]]:
-    """Where each configuration stands, `most` beside each other: a row for each value of the first
-    of two settings (of the second, where only that fits), else in reading order."""
+    """Return row and column of each configuration, at most `most` in a row. Two settings: a row
+    for each value of the first, or of the second if only that fits. Otherwise: in reading
+    order."""
     for down, over in [differ, differ[::-1]] if len(differ) == 2 else []:
         rows, columns = _order(folds, down), _order(folds, over)
         if len(columns) <= most:
@@ -81,7 +82,8 @@ def _name(fold: Fold, names: Sequence[str]) -> str:
 
 
 def _heads(folds: Sequence[Fold], differ: Sequence[str]) -> list[str]:
-    """What stands above each small chart: where one setting without numbers differs, its value."""
+    """Return the text above each small chart: the differing settings, or only the value of a
+    single categorical one."""
     if len(differ) == 1 and not _numeric(folds, differ[0]):
         return [written(fold.settings.get(differ[0])) for fold in folds]
     return [_name(fold, differ) for fold in folds]
@@ -117,8 +119,8 @@ def _progress(fold: Fold) -> str:
 
 
 def _lines(fold: Fold) -> dict[str, dict[int, Line]]:
-    """Quantity → seed → its line on validation data, or on training data where there are none;
-    the sum as −ELBO."""
+    """Return quantity → seed → line on validation data, or on training data where there are none,
+    with reconstruction + KL as −ELBO."""
     made: dict[str, dict[int, Line]] = {name: {} for name in sweep.TITLES}
     for run in fold.runs:
         path, split = server.ROOT / run.name, "val" if run.settings["val_share"] else "train"

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from vae.base.numbers import compact, typed
 from vae.base.options import Field
 from vae.config import RunConfig, fields
 from vae.dashboard import server
@@ -28,8 +29,10 @@ OFTEN = ("beta", "latent_dim", "lr", "objective")
 HELP = {
     "field": "The setting that takes several values; all others are those of the sidebar.",
     "second": "With a second setting, the sweep has every combination of their values.",
-    "how": "Values: a list. Linear and Log: a range from a first to a last value, and how many in "
-    "all; evenly apart, or each the one before times a constant factor.",
+    "how": (
+        "Values: a list. Linear and Log: a range with first value, last value and count; evenly "
+        "spaced, or with a constant factor."
+    ),
     "values": "Values separated by commas: 0.5, 1, 2. If a value contains commas, separate by "
     "semicolons.",
     "choices": "Each value becomes one configuration.",
@@ -38,7 +41,7 @@ HELP = {
     "seeds on.",
     "name": "Name of the sweep. Its runs have the tag sweep:NAME on the Compare page.",
     "time": "One run after another on this machine, from the time of a training step measured "
-    f"here, and about {STARTING:g} s for each to start and to validate.",
+    f"here, and about {compact(STARTING)} s for each to start and to validate.",
     "queue": "Put all runs into the queue. They train one after another, also after this page is "
     "closed.",
 }
@@ -77,7 +80,7 @@ def form(base: RunConfig | None, problem: str) -> None:
 
 
 def _axes(base: RunConfig) -> list[Axis]:
-    """The settings that are swept, one row of widgets each; raises ValueError."""
+    """Return the swept settings, chosen in one row of widgets each; raises ValueError."""
     known = _known(base)
     first = _axis("First", list(known), base, "sweep_first", HELP["field"])
     rest = [NONE, *(name for name in known if first is None or name != first.field)]
@@ -86,7 +89,7 @@ def _axes(base: RunConfig) -> list[Axis]:
 
 
 def _known(base: RunConfig) -> list[str]:
-    """Every setting that applies, those most often swept first."""
+    """Return every setting that applies, the most frequently swept ones first."""
     of_base = base.model_dump()
     names = [f.name for f in fields() if f.name in of_base and f.name != "seed"]
     return [*(n for n in OFTEN if n in names), *(n for n in names if n not in OFTEN)]
@@ -111,7 +114,7 @@ def _axis(label: str, names: Sequence[str], base: RunConfig, key: str, about: st
 
 
 def _values(field: Field, base: RunConfig, key: str, place: DeltaGenerator) -> str:
-    """The values as `sweeps.axis_of` reads them."""
+    """Return the values in the notation of `sweeps.axis_of`."""
     if field.option.choices:
         found = place.multiselect(
             "Values",
@@ -146,22 +149,23 @@ def _values(field: Field, base: RunConfig, key: str, place: DeltaGenerator) -> s
 
 
 def _usual(field: Field, base: RunConfig) -> str:
-    """Values to begin with: the sidebar's own, and for a number its half, double and fourfold."""
+    """Return the initial values: the sidebar's, and for a number also its half, double and
+    fourfold."""
     value = base.get(field.name)
     if field.type not in (int, float) or not value:
         return written(value).replace(" ", "")
     low, high = field.option.low, field.option.high
     several = [field.type(value * factor) for factor in (0.5, 1, 2, 4)]
     kept = [v for v in several if (low is None or v >= low) and (high is None or v <= high)]
-    return ", ".join(f"{v:g}" for v in dict.fromkeys(kept))
+    return ", ".join(typed(v) for v in dict.fromkeys(kept))
 
 
 def _range(field: Field, base: RunConfig, key: str, place: DeltaGenerator) -> list[str]:
-    """From, to and how many, as they are written."""
+    """Return first value, last value and count as text."""
     value = float(base.get(field.name) or 1.0)
-    defaults = {"From": f"{value / 4:g}", "To": f"{value * 4:g}", "Count": "5"}
+    defaults = {"From": typed(value / 4), "To": typed(value * 4), "Count": "5"}
     if field.type is int:
-        defaults |= {"From": f"{max(1, value // 4):g}"}
+        defaults |= {"From": typed(max(1, value // 4))}
     columns = place.columns(3)
     return [
         column.text_input(label, usual, key=f"{key}_{label}", persist_state="session").strip()
@@ -189,7 +193,7 @@ def _seeds_and_name(axes: Sequence[Axis]) -> tuple[int, str]:
 
 
 def _planned(base: RunConfig, axes: Sequence[Axis], seeds: int) -> list[Arm]:
-    """The combinations, each checked with its data."""
+    """Return the combinations, each checked with its data."""
     with st.spinner("Checking every combination…", show_time=False):
         return sweeps.plan(base, axes, seeds)
 
@@ -248,7 +252,8 @@ def _time(arms: Sequence[Arm], seeds: int) -> str:
 
 
 def _shape(config: RunConfig) -> str:
-    """Equal for configurations that take equally long: numbers that only weigh are left out."""
+    """Return a key that is equal for configurations of equal duration: it omits weights of the
+    loss."""
     weighs = {field.name for field in fields() if field.type is float}
     kept: dict[str, Any] = {k: v for k, v in config.model_dump().items() if k not in weighs}
     return json.dumps(kept, sort_keys=True)

@@ -13,7 +13,7 @@ from vae.dashboard.sweep import chosen
 from vae.dashboard.sweep.charts import multiples, summary
 from vae.dashboard.sweep.form import STARTING
 from vae.experiments import configurations, sweeps
-from vae.experiments.configurations import Entry
+from vae.experiments.configurations import Entry, written
 from vae.experiments.entries import entries
 from vae.runs import Run
 from vae.runs.status import ACTIVE, RESUMABLE
@@ -74,11 +74,11 @@ def _alike(runs: Sequence[Entry]) -> str:
         "likelihood": "{}",
         "posterior": "{} q",
         "objective": "{}",
-        "beta": "β {:g}",
-        "epochs": "{:,} epochs",
+        "beta": "β {}",
+        "epochs": "{} epochs",
     }
     words = [
-        text.format(settings[name])
+        text.format(written(settings[name]))
         for name, text in parts.items()
         if name not in differ and settings.get(name) is not None
     ]

@@ -1,1 +1,1 @@
-"""The line that greets a newcomer, and a tour of eight steps over the real pages."""
+"""The greeting on the first visit, and a tour of eight steps over the pages."""

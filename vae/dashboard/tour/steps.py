@@ -1,4 +1,4 @@
-"""The steps of the tour: the page, a title, and what to do and to look for there."""
+"""The steps of the tour: a page, a title, and one or two sentences of instruction."""
 
 from typing import NamedTuple
 
@@ -46,7 +46,7 @@ STEPS = (
         "reconstructions.py",
         "Draw an example",
         "Choose **Custom example** and draw. The encoder finds a z for the drawing, and the "
-        "decoder returns what it has learned to draw.",
+        "decoder reconstructs it from that z.",
     ),
     Step(
         "samples.py",

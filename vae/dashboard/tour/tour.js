@@ -1,4 +1,4 @@
-// Show the greeting until a press on one of its buttons has been remembered.
+// Show the greeting until a press on one of its buttons is stored.
 {
   const KEY = "vae-lab-greeting", page = document.documentElement.classList;
   const read = () => { try { return localStorage.getItem(KEY); } catch { return null; } };

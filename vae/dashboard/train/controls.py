@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from vae.base.numbers import compact, typed
 from vae.base.records import Curves
 from vae.dashboard import server
 from vae.dashboard.shared import address, widgets
@@ -66,7 +67,7 @@ def _progress_words(status: Status, pace: float | None) -> str:
         return f"Failed{place}"
     if not status.steps:
         return "Not begun" if status.resumable else "Starting…"
-    words = [f"epoch {round(status.epoch, 1):,g} of {status.epochs:,}"]
+    words = [f"epoch {compact(round(status.epoch, 1), 6)} of {status.epochs:,}"]
     if status.state == "running" and status.seconds and status.step:
         left = (status.steps - status.step) * (pace or status.seconds / status.step)
         words += [f"{duration(left)} left", f"{status.images_per_second / 1000:.1f} k examples/s"]
@@ -129,7 +130,8 @@ def _buttons(run: Run, status: Status) -> None:
 
 
 def _mend(run: Run, status: Status) -> None:
-    """Offer what mends a diverged run. Resume alone would repeat the failure: it is exact."""
+    """Offer the fix of a diverged run. Resume alone would repeat the failure, because it is
+    exact."""
     found = advice.first_finding(run, status)
     fix = found[1].fix if found else None
     if fix is None:
@@ -148,7 +150,7 @@ def _message(run: Run, status: Status) -> None:
         return
     with right:
         press(
-            f"Resume with lr {fix.value:g}",
+            f"Resume with lr {typed(fix.value)}",
             "resume_lower",
             lambda: _resume_with(run, float(fix.value)),
             f"Continue from the last saved state, step {saved:,}, with the lower learning rate. "

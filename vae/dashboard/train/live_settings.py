@@ -37,7 +37,7 @@ def move(run: Run, name: str, value: float) -> None:
     """Change a live setting of a run, and the value in its field; for callbacks.
 
     The fields get new keys: a timer of the page that fires meanwhile still sends the old value,
-    which under the old key would count as typed.
+    which would count as typed under the old key.
     """
     run.want(None, **{name: value})
     st.session_state[MOVES] = st.session_state.get(MOVES, 0) + 1

@@ -7,6 +7,7 @@ import numpy as np
 import streamlit as st
 
 from vae.analysis.latent_map import class_hue, latent_map, overview
+from vae.base.numbers import compact
 from vae.base.records import Examples, Floats, Frame, Hue, LatentMap, Tiles
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import cache, html_grid, run_picker
@@ -120,7 +121,7 @@ def frame_map(examples: Examples, frame: Frame, standard_prior: bool = True) -> 
 def _map(run: Run, examples: Examples | None, frame: Frame | None) -> None:
     if frame is not None and examples is not None:
         number = f"{len(frame.mean):,} of {examples.total:,} examples"
-        small = f":small[epoch {round(frame.epoch, 1):,g} · {number}]"
+        small = f":small[epoch {compact(round(frame.epoch, 1), 6)} · {number}]"
         st.markdown(f"**Latent map** {small}", help=MAP_HELP)
     if examples is None or frame is None:
         figure = empty_figure("No frame of the latents is saved so far")

@@ -45,22 +45,26 @@ REACHES = {k: f"±{k} SD" for k in (1, 2, 3, 4)}
 HELP = {
     "start": "The start of each row: the mean of q(z|x) of an example, the mean of the aggregate "
     "posterior (the mean z of the training data), or z = 0.",
-    "range": "The values of a latent along its row. **Prior**: the mean of the prior ± this many "
-    "of its standard deviations (for a point posterior, of the encoded training data). **Around "
-    "the start**: the start ± this many, with the start in the middle. **Encoded data**: "
-    "quantiles of the aggregate posterior q(z) from 1 % to 99 %, so that each step passes an "
-    "equal share of the data.",
+    "range": (
+        "The values of a latent along its row. **Prior**: the mean of the prior ± a number of "
+        "its standard deviations (for a point posterior, of the encoded training data). **Around "
+        "the start**: the start ± the same number of standard deviations. **Encoded data**: "
+        "quantiles of the aggregate posterior q(z) from 1 % to 99 %, so that each step passes an "
+        "equal share of the data."
+    ),
     "reach": "Standard deviations on either side. Beyond 3 there is almost no training data.",
-    "all": "Also show inactive latents (mean KL below 0.01 nats; where a latent has no KL of its "
-    "own, a variance below 0.01), and latents beyond the first 16.",
+    "all": (
+        "Also show latents beyond the first 16, and inactive ones: mean KL below 0.01 nats or, "
+        "where the KL is not a sum over latents, variance below 0.01."
+    ),
     "latent": "The latent whose traversal is plotted. The number is its mean KL in nats per "
     "example (for a point posterior its variance).",
 }
 ABOUT = (
     "Each row varies one latent and fixes all others at the start, which the bar marks. Rows are "
-    "ordered by the mean KL of the latent over training examples in nats (where latents have no "
-    "KL of their own, by the variance of the mean of q(z|x)). **Change**: mean absolute change of "
-    "an element of x along the row, in units of x (pictures: black 0, white 1) per unit of z."
+    "ordered by the mean KL of the latent over training examples in nats (where the KL is not a "
+    "sum over latents, by the variance of the mean of q(z|x)). **Change**: mean absolute change "
+    "of an element of x along the row, in units of x (pictures: black 0, white 1) per unit of z."
 )
 
 
