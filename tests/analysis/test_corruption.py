@@ -1,4 +1,5 @@
-"""Corruption: strength 0 changes nothing, more changes more, and each knob does what it says."""
+"""Corruptions: strength 0 changes nothing, a higher strength changes more, every option has its
+effect."""
 
 import numpy as np
 import pytest
@@ -33,14 +34,14 @@ def with_strength(x: Floats, name: str, strength: float, seed: int = 0, **more: 
 
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
-def test_no_strength_changes_nothing(name: str) -> None:
+def test_strength_zero_changes_nothing(name: str) -> None:
     for x in suited(name):
         np.testing.assert_array_equal(with_strength(x, name, 0.0), x)
     assert len(suited(name))
 
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
-def test_more_strength_goes_further(name: str) -> None:
+def test_a_higher_strength_changes_more(name: str) -> None:
     option = options_of(CORRUPTIONS[name].apply)[STRENGTH[name]].option
     assert option.low == 0
     for x in suited(name):
@@ -91,7 +92,7 @@ def test_salt_and_pepper_hits_its_share_of_whole_pixels(share: float) -> None:
     assert made[hit].mean() == pytest.approx(0.5, abs=0.04)
 
 
-def test_flips_turn_their_share_and_stay_binary() -> None:
+def test_flips_change_their_share_of_binary_values() -> None:
     x = (np.random.default_rng(3).random((400, 1, 8, 8)) < 0.2).astype(np.float32)
     made = with_strength(x, "flips", 0.25)
     assert set(np.unique(made)) == {0.0, 1.0}
@@ -112,7 +113,7 @@ def test_blur_is_the_gaussian_filter() -> None:
     ("across", "down", "corner"),
     [(0, 0, (0, 0)), (1, 0, (0, 6)), (0, 1, (6, 0)), (0.5, 0.5, (3, 3))],
 )
-def test_a_cover_has_its_area_place_and_shade(
+def test_a_cover_has_its_area_position_and_grey_value(
     across: float, down: float, corner: tuple[int, int]
 ) -> None:
     x = np.full((1, 1, 12, 12), 0.9, np.float32)
@@ -125,7 +126,7 @@ def test_a_cover_has_its_area_place_and_shade(
 
 
 @pytest.mark.parametrize(("name", "option"), OTHERS)
-def test_every_further_knob_has_an_effect(name: str, option: str) -> None:
+def test_every_further_option_has_an_effect(name: str, option: str) -> None:
     x = suited(name)[0]
     low, high = (with_strength(x, name, 0.3, **{option: value}) for value in (0.0, 1.0))
     assert not np.array_equal(low, high)

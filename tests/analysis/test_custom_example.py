@@ -38,7 +38,7 @@ def loaded(request: pytest.FixtureRequest, tmp_path: Path) -> LoadedRun:
     return LoadedRun.of(trained(tmp_path, "a-run", epochs=1, **settings))
 
 
-def test_a_training_example_gives_its_own_numbers(loaded: LoadedRun) -> None:
+def test_a_training_example_has_the_numbers_of_its_split(loaded: LoadedRun) -> None:
     rows = loaded.splits.train[:5]
     encoding = loaded.encode(loaded.splits.train)
     values, seen = loaded.decode(encoding.mean[:5], rows), loaded.inputs(rows)
@@ -62,7 +62,9 @@ def test_a_training_example_gives_its_own_numbers(loaded: LoadedRun) -> None:
             assert found.bound == pytest.approx(found.reconstruction + found.kl)
 
 
-def test_what_is_not_corrupted_is_reconstructed_as_ever(loaded: LoadedRun) -> None:
+def test_a_corruption_of_strength_zero_leaves_the_reconstruction_unchanged(
+    loaded: LoadedRun,
+) -> None:
     rows = loaded.splits.train[:9]
     encoding, x = loaded.encode(rows), loaded.inputs(rows)
     same = denoise(loaded, x, x, rows)
@@ -83,7 +85,7 @@ def test_what_is_not_corrupted_is_reconstructed_as_ever(loaded: LoadedRun) -> No
     np.testing.assert_allclose(other.reconstruction, clean, rtol=1e-4)
 
 
-def test_its_percentile_is_its_rank(tmp_path: Path) -> None:
+def test_the_percentile_of_an_example_is_its_rank(tmp_path: Path) -> None:
     loaded = LoadedRun.of(trained(tmp_path, "a-run"))
     encoding = loaded.encode(loaded.splits.test)
     assert encoding.reconstruction is not None
@@ -95,7 +97,7 @@ def test_its_percentile_is_its_rank(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("latents", [1, 2, 5])
-def test_a_map_places_as_pca_does(latents: int) -> None:
+def test_the_map_places_examples_by_pca(latents: int) -> None:
     rng = np.random.default_rng(0)
     means = (rng.standard_normal((80, latents)) * np.arange(1, latents + 1)).astype(np.float32)
     found = place_example(means, means[7])
@@ -113,7 +115,7 @@ def saved(picture: Image.Image, kind: str) -> bytes:
     return buffer.getvalue()
 
 
-def test_a_picture_is_read_as_a_folder_of_them_is(tmp_path: Path) -> None:
+def test_a_picture_is_read_like_a_folder_of_pictures(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     picture = Image.fromarray(rng.integers(0, 256, (20, 30, 3), dtype=np.uint8))
     for name, image in {"a.png": picture, "b.png": picture.resize((45, 20))}.items():
@@ -139,7 +141,7 @@ def test_a_picture_takes_the_shape_of_the_data(kind: str) -> None:
 @pytest.mark.parametrize(
     ("content", "why"), [(b"", "is empty"), (b"not a picture", "not a picture")]
 )
-def test_a_bad_file_raises_a_sentence(content: bytes, why: str) -> None:
+def test_an_invalid_file_raises_an_error_with_a_sentence(content: bytes, why: str) -> None:
     with pytest.raises(DataError, match=why) as error:
         fitted("cat.png", content, (1, 8, 8))
     assert str(error.value).startswith("cat.png ")

@@ -1,4 +1,4 @@
-"""What a data set holds: every number against NumPy on the whole array."""
+"""The summary of a data set: every number equals NumPy's on the whole array."""
 
 import math
 
@@ -24,7 +24,7 @@ def data(n: int = 90, **more: object) -> Dataset:
 
 
 @pytest.mark.parametrize("name", OFFLINE)
-def test_every_number_is_numpys(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_number_equals_numpys(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vae.analysis.dataset_summary.CHUNK", 30_000)
     d = load(name, examples=500 if name != "digits" else 0)
     x = prepare(d).astype(np.float64)
@@ -49,7 +49,7 @@ def test_every_number_is_numpys(name: str, monkeypatch: pytest.MonkeyPatch) -> N
     assert len(s.factors) == len(d.factors)
 
 
-def test_counts_of_levels_are_those_of_the_bytes() -> None:
+def test_counts_of_levels_equal_the_counts_of_bytes() -> None:
     d = data()
     s = summarise(d, CONFIG)
     np.testing.assert_array_equal(s.counts, np.bincount(d.x.reshape(-1), minlength=256))
@@ -58,7 +58,7 @@ def test_counts_of_levels_are_those_of_the_bytes() -> None:
     np.testing.assert_allclose(middles, np.arange(256) / 255, atol=1e-6)
 
 
-def test_histogram_of_real_values_is_numpys() -> None:
+def test_the_histogram_of_real_values_equals_numpys() -> None:
     d = load("mixture")
     s = summarise(d, CONFIG)
     counts, edges = np.histogram(d.x, 64)
@@ -66,7 +66,7 @@ def test_histogram_of_real_values_is_numpys() -> None:
     np.testing.assert_allclose(s.edges, edges, atol=1e-5)
 
 
-def test_classes_in_each_part() -> None:
+def test_classes_are_counted_in_each_part() -> None:
     d = data()
     s = summarise(d, CONFIG)
     assert s.classes == ("a", "b", "c", "no class")
@@ -81,19 +81,19 @@ def test_classes_in_each_part() -> None:
     assert none.class_counts.shape == (0, 3)
 
 
-def test_more_values_than_are_counted() -> None:
+def test_distinct_values_above_the_limit_are_not_counted() -> None:
     x = np.random.default_rng(0).standard_normal((20_000, 3)).astype(np.float32)
     assert summarise(Dataset("many", x, 1.0), CONFIG).distinct is None
 
 
-def test_large_and_alike_values_keep_their_spread() -> None:
+def test_large_similar_values_keep_their_standard_deviation() -> None:
     x = (1e6 + np.arange(8).reshape(4, 2)).astype(np.float32)
     s = summarise(Dataset("far", x, 1.0), CONFIG.model_copy(update={"val_share": 0.0}))
     np.testing.assert_allclose(s.moments.sd, np.std(x.astype(float), 0), rtol=1e-6)
 
 
 @pytest.mark.parametrize("binarize", ["threshold", "stochastic"])
-def test_binarized_as_the_model_sees_it(binarize: str) -> None:
+def test_the_summary_describes_binarized_values(binarize: str) -> None:
     d, config = data(400), RunConfig.of(binarize=binarize)
     s = summarise(d, config)
     assert (s.levels, s.distinct, s.low, s.high) == (2, 2, 0.0, 1.0)
@@ -108,7 +108,7 @@ def test_binarized_as_the_model_sees_it(binarize: str) -> None:
     np.testing.assert_array_equal(model_inputs(d, config, rows), model_inputs(d, config, rows))
 
 
-def test_moments_of_a_class() -> None:
+def test_moments_of_a_class_use_its_examples_only() -> None:
     d = data()
     assert d.labels is not None
     rows = np.flatnonzero(d.labels == 1)
@@ -125,7 +125,7 @@ def test_shares_that_leave_no_examples_are_refused() -> None:
         summarise(data(3), RunConfig.of(val_share=0.4, test_share=0.5))
 
 
-def test_the_command_tells_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_the_same_numbers(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["data", "digits"]) == 0
     told = capsys.readouterr().out
     assert "1,797 (1,437 train, 180 val, 180 test)" in told

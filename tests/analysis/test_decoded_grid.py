@@ -73,7 +73,7 @@ def test_the_blend_is_bilinear() -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (6,)])
-def test_the_error_of_the_blend_is_what_is_stated(shape: tuple[int, ...]) -> None:
+def test_the_stated_error_is_the_error_of_the_blend(shape: tuple[int, ...]) -> None:
     likelihood = {} if len(shape) == 3 else {"likelihood": "gaussian"}
     vae, way = model(Domain(shape), **likelihood), plane()
     grid = decode_grid(vae, way, BOX)

@@ -30,21 +30,21 @@ def normal(scale: float = 1.0) -> Blobs:
     return equal(np.zeros((1, 2)), scale**2 * np.eye(2)[None])
 
 
-def test_a_density_is_scipys() -> None:
+def test_a_density_equals_scipys() -> None:
     blobs, places = mixture(), np.random.default_rng(1).uniform(-3, 3, (50, 2))
     parts = zip(*blobs, strict=True)
     expected = sum(w * multivariate_normal(m, c).pdf(places) for m, c, w in parts)
     np.testing.assert_allclose(density(blobs, places), expected, rtol=2e-5, atol=1e-9)
 
 
-def test_many_places_are_as_few() -> None:
+def test_many_places_have_the_densities_of_few() -> None:
     blobs, places = mixture(3000), np.random.default_rng(1).uniform(-3, 3, (1500, 2))
     some = density(blobs, places[700:720])
     np.testing.assert_allclose(density(blobs, places)[700:720], some, rtol=1e-6)
 
 
 @pytest.mark.parametrize("full", [False, True])
-def test_what_is_projected_is_the_marginal_of_draws(full: bool) -> None:
+def test_a_projected_mixture_is_the_marginal_of_its_draws(full: bool) -> None:
     rng = np.random.default_rng(0)
     mean, origin = rng.standard_normal(4), rng.standard_normal(4)
     root = np.tril(rng.standard_normal((4, 4)))
@@ -67,7 +67,7 @@ def test_the_rank_in_a_normal_distribution_has_a_closed_form(radius: float) -> N
 
 
 @pytest.mark.parametrize("share", [0.3935, 0.8647, 0.99])
-def test_a_level_holds_its_share_even_where_the_map_ends_before(share: float) -> None:
+def test_a_level_encloses_its_share_beyond_the_edge_of_the_map(share: float) -> None:
     found = field(normal(), (-0.5, 0.5), (-0.5, 0.5), lines=160)
     expected = (1 - share) / (2 * np.pi)
     assert found.level(share) == pytest.approx(expected, rel=0.05)
@@ -86,7 +86,7 @@ def test_rows_of_a_field_rise_along_y() -> None:
     assert found.x[column] == pytest.approx(1, abs=0.06)
 
 
-def test_steps_cross_whole_numbers_where_the_shares_are_held() -> None:
+def test_steps_are_whole_numbers_on_the_contours_of_the_shares() -> None:
     found, shares = field(normal(), *WIDE, lines=121), (0.8647, 0.3935)
     made = steps(found, shares)
     middle = made[60]
@@ -98,7 +98,7 @@ def test_steps_cross_whole_numbers_where_the_shares_are_held() -> None:
     assert np.isfinite(steps(field(normal(1e-3), *WIDE), shares)).all()
 
 
-def test_narrow_posteriors_do_not_fall_between_the_lines() -> None:
+def test_narrow_posteriors_are_not_lost_between_grid_lines() -> None:
     rng = np.random.default_rng(0)
     points = rng.uniform(-1, 1, (2000, 2))
     found = field(equal(points, np.broadcast_to(1e-8 * np.eye(2), (2000, 2, 2))), (-1, 1), (-1, 1))
@@ -107,7 +107,7 @@ def test_narrow_posteriors_do_not_fall_between_the_lines() -> None:
     assert inner.mean() == pytest.approx(0.25, rel=0.1)
 
 
-def test_ellipses_are_sigma_away() -> None:
+def test_ellipses_lie_at_sigma_standard_deviations() -> None:
     blobs = mixture()
     for sigma in (1, 2):
         outline = ellipses(blobs.mean, blobs.covariance, sigma)
@@ -124,7 +124,7 @@ def test_kernels_keep_mean_and_spread() -> None:
     assert np.isfinite(kernels(np.zeros((5, 2))).covariance).all()
 
 
-def test_a_veil_reaches_as_far_as_the_picture_that_it_hides() -> None:
+def test_a_mask_covers_the_pictures_to_their_edge() -> None:
     found, cell = field(normal(), (-3.0, 3.0), (-2.0, 2.0)), np.array([0.4, 0.2])
     picture = decoded_background("", (-3.0, 3.0), (-2.0, 2.0), cell)
     cover = density_mask(found, cell)

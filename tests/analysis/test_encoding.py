@@ -1,4 +1,4 @@
-"""The way from examples to latents and back, as records."""
+"""Encoding of examples and decoding of latents, as records."""
 
 from collections.abc import Callable
 
@@ -42,7 +42,7 @@ def point(tiny: Callable[..., VAE]) -> VAE:
     return tiny(SHAPE, posterior="point", objective="reconstruction")
 
 
-def test_encoding_is_what_the_model_says(
+def test_an_encoding_equals_the_output_of_the_model(
     tiny: Callable[..., VAE], data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, rows = tiny(SHAPE), np.arange(5, 45)
@@ -63,7 +63,7 @@ def test_encoding_is_what_the_model_says(
         np.testing.assert_allclose(got.reconstruction, error, rtol=1e-5)
 
 
-def test_encoding_repeats(tiny: Callable[..., VAE], data: Dataset) -> None:
+def test_encoding_is_deterministic(tiny: Callable[..., VAE], data: Dataset) -> None:
     rows = np.arange(50)
     batches = Batches(data, rows, RunConfig.of(binarize="stochastic"), CPU)
     first, second = (encode(tiny(SHAPE), batches, rows, 3) for _ in range(2))
@@ -71,7 +71,7 @@ def test_encoding_repeats(tiny: Callable[..., VAE], data: Dataset) -> None:
         np.testing.assert_array_equal(a, b)
 
 
-def test_a_point_has_neither_width_nor_kl(point: VAE, data: Dataset) -> None:
+def test_a_point_posterior_has_neither_width_nor_kl(point: VAE, data: Dataset) -> None:
     rows = np.arange(50)
     batches = Batches(data, rows, RunConfig.of(), CPU)
     got = encode(point, batches, rows, 0)
@@ -80,7 +80,7 @@ def test_a_point_has_neither_width_nor_kl(point: VAE, data: Dataset) -> None:
     np.testing.assert_array_equal(posterior_sample(point, batches, 0, 0), got.mean)
 
 
-def test_posterior_samples_scatter_as_the_posterior_says(
+def test_posterior_samples_have_the_posteriors_moments(
     tiny: Callable[..., VAE], data: Dataset
 ) -> None:
     n, model = 20_000, tiny(SHAPE)
@@ -95,7 +95,7 @@ def test_posterior_samples_scatter_as_the_posterior_says(
     assert not np.array_equal(z, posterior_sample(model, batches, 0, 1))
 
 
-def test_prior_samples(tiny: Callable[..., VAE]) -> None:
+def test_prior_samples_have_the_priors_moments(tiny: Callable[..., VAE]) -> None:
     model = tiny(SHAPE, latent_dim=3)
     z = prior_sample(model, 600, 0)
     assert z.shape == (600, 3)
@@ -106,7 +106,7 @@ def test_prior_samples(tiny: Callable[..., VAE]) -> None:
     assert not prior_sample(model, 10, 0, 0.0).any()
 
 
-def test_decoding_gives_the_mean_and_on_request_a_draw(
+def test_decoding_returns_the_mean_or_a_draw(
     tiny: Callable[..., VAE], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = tiny(SHAPE)
@@ -131,7 +131,7 @@ def test_quantiles_are_the_inverse_normal_cdf() -> None:
     np.testing.assert_allclose(even, 0.9 / 14, rtol=1e-5)
 
 
-def test_the_manifold_reads_like_a_picture(tiny: Callable[..., VAE]) -> None:
+def test_the_manifold_has_its_highest_row_on_top(tiny: Callable[..., VAE]) -> None:
     """The first axis grows to the right, the second upwards."""
     model = tiny(SHAPE, latent_dim=4)
     at = quantiles(3)
@@ -145,7 +145,7 @@ def test_the_manifold_reads_like_a_picture(tiny: Callable[..., VAE]) -> None:
     np.testing.assert_array_equal(grid.axes[1], at[::-1])
 
 
-def test_dimensions_are_ordered_by_what_they_carry() -> None:
+def test_dimensions_are_ordered_by_their_kl() -> None:
     rng = np.random.default_rng(0)
     mean = (rng.standard_normal((100, 3)) * [0.1, 2, 1]).astype(np.float32)
     kl = np.tile(np.float32([0.3, 0.1, 0.9]), (100, 1))
@@ -175,7 +175,7 @@ def test_a_sampled_kl_agrees_with_the_closed_form(
 def test_a_conditional_model_receives_the_class_of_each_example(
     tiny: Callable[..., VAE], data: Dataset
 ) -> None:
-    """Encoding uses the class of each example; decoding one class, or all in turn."""
+    """Encoding uses the class of each example. Decoding uses one class, or all in turn."""
     config = RunConfig.of(condition="labels")
     model = tiny(SHAPE, condition="labels")
     with torch.no_grad():
@@ -197,10 +197,10 @@ def test_a_conditional_model_receives_the_class_of_each_example(
 
 
 @pytest.mark.parametrize("binarize", ["none", "threshold", "stochastic"])
-def test_picked_examples_are_those_that_were_judged(
+def test_picked_examples_equal_the_encoded_ones(
     binarize: str, tiny: Callable[..., VAE], data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An example alone, decoded at its z, has the reconstruction that the whole split gave it."""
+    """The error of a single example at its z equals its error in the encoding of the split."""
     monkeypatch.setattr(encoding, "CHUNK", 7)
     model, rows = tiny(SHAPE), np.arange(5, 45)
     batches = Batches(data, rows, RunConfig.of(binarize=binarize), CPU)
@@ -240,7 +240,7 @@ def test_fitted_noise_has_the_mean_and_covariance_of_the_latents(latent_dim: int
     )
 
 
-def test_a_manifold_may_be_a_line(tiny: Callable[..., VAE]) -> None:
+def test_a_manifold_of_one_row_is_a_line(tiny: Callable[..., VAE]) -> None:
     model, zero = tiny(SHAPE, latent_dim=1), np.zeros(1, np.float32)
     line = manifold(model, plane_of_latents(zero, (0,)), quantiles(7), zero)
     np.testing.assert_array_equal(line.z[:, 0], quantiles(7))

@@ -1,4 +1,4 @@
-"""Paths through latent space: laws of the ways between two places, and of differences of means."""
+"""Paths through latent space: laws of paths between two places, and of differences of means."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def norms(z: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("pair", PAIRS, ids=len)
 @pytest.mark.parametrize("way", [lerp, slerp])
-def test_ways_begin_and_end_at_their_ends_and_can_be_gone_back(way, pair) -> None:  # noqa: ANN001
+def test_paths_end_at_their_ends_and_are_reversible(way, pair) -> None:  # noqa: ANN001
     a, b = pair
     z = way(a, b, T)
     np.testing.assert_array_equal(z[[0, -1]], pair)
@@ -37,7 +37,7 @@ def test_ways_begin_and_end_at_their_ends_and_can_be_gone_back(way, pair) -> Non
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=len)
-def test_an_arc_keeps_the_norm_that_both_ends_have_and_turns_evenly(pair: np.ndarray) -> None:
+def test_an_arc_keeps_the_common_norm_and_a_constant_angle(pair: np.ndarray) -> None:
     a, b = pair / np.linalg.norm(pair, axis=1, keepdims=True) * 3
     z = slerp(a, b, T)
     np.testing.assert_allclose(norms(z), 3, rtol=1e-6)
@@ -47,7 +47,7 @@ def test_an_arc_keeps_the_norm_that_both_ends_have_and_turns_evenly(pair: np.nda
     np.testing.assert_allclose(norms(lerp(a, b, T))[4], halfway, rtol=1e-5)
 
 
-def test_a_quarter_turn_is_known() -> None:
+def test_an_arc_of_a_quarter_turn_has_known_places() -> None:
     a, b = np.float32([2, 0]), np.float32([0, 2])
     wanted = 2 * np.stack([np.cos(T * np.pi / 2), np.sin(T * np.pi / 2)], 1)
     np.testing.assert_allclose(slerp(a, b, T), wanted, atol=1e-6)
@@ -56,7 +56,7 @@ def test_a_quarter_turn_is_known() -> None:
 
 
 @pytest.mark.parametrize("angle", [0.0, 1e-8, 1e-4, 1e-2])
-def test_an_arc_becomes_a_line_as_the_angle_goes(angle: float) -> None:
+def test_an_arc_approaches_a_line_as_the_angle_vanishes(angle: float) -> None:
     a = np.float32([1, 0, 2])
     aside = np.float32([0, 1, 0]) * np.sqrt(5)
     b = (np.cos(angle) * a + np.sin(angle) * aside).astype(np.float32)
@@ -64,12 +64,12 @@ def test_an_arc_becomes_a_line_as_the_angle_goes(angle: float) -> None:
 
 
 @pytest.mark.parametrize("angle", [0.0, 1e-9, 3e-8, 1e-5, 0.3, 3.0, np.pi - 3e-8, np.pi])
-def test_angles_are_exact_where_the_cosine_is_not(angle: float) -> None:
+def test_small_angles_are_accurate(angle: float) -> None:
     a, b = np.array([1.0, 0.0]), np.array([np.cos(angle), np.sin(angle)])
     assert angle_between(2 * a, 5 * b) == pytest.approx(angle, abs=1e-12)
 
 
-def test_where_there_is_no_one_arc_the_way_is_straight() -> None:
+def test_a_path_without_a_unique_arc_is_linear() -> None:
     a = np.float32([1, 2, -1])
     aside = np.nextafter(-a, np.float32([0, 0, 9]))  # so near to opposite that the plane is chance
     for b in (a, 2 * a, -a, aside, np.zeros(3, np.float32)):
@@ -81,8 +81,8 @@ def test_where_there_is_no_one_arc_the_way_is_straight() -> None:
     assert between(a, np.float32([2, 2, 0]), 5).arc
 
 
-def test_the_straight_way_passes_where_the_prior_hardly_is() -> None:
-    """In 64 dimensions its middle has a norm that fewer than one in 10,000 draws are below."""
+def test_the_linear_path_passes_through_rare_norms_of_the_prior() -> None:
+    """In 64 dimensions fewer than one in 10,000 draws have a smaller norm than its middle."""
     a, b = np.random.default_rng(0).standard_normal((2, 64)).astype(np.float32)
     both = between(a, b, 9)
     assert stats.chi(64).cdf(norms(both.linear)[4]) < 1e-4
@@ -104,7 +104,7 @@ def test_the_middle_of_a_traversal_about_its_start_is_the_start(steps: int) -> N
 
 
 @pytest.mark.parametrize("value", [-9.0, -2.9, -0.3, 0.0, 1.2, 7.0])
-def test_the_start_lies_on_its_path_wherever_it_is(value: float) -> None:
+def test_every_start_lies_on_its_path(value: float) -> None:
     start = np.float32([0.5, value])
     places = even(np.zeros(2), np.ones(2), 3.0, 7)
     path = traversal(start, 1, places[:, 1])
@@ -117,7 +117,7 @@ def test_the_start_lies_on_its_path_wherever_it_is(value: float) -> None:
     )
 
 
-def test_places_at_quantiles_are_those_of_numpy() -> None:
+def test_places_at_quantiles_equal_numpys() -> None:
     z = RNG.standard_normal((5000, 3)).astype(np.float32) * [1, 2, 0]
     places = at_quantiles(z, 5)
     wanted = np.percentile(z, [1, 25.5, 50, 74.5, 99], axis=0)
@@ -153,7 +153,7 @@ def test_class_means_and_their_difference() -> None:
     assert scaled.length == pytest.approx(found.length, rel=1e-4)
 
 
-def test_a_class_less_itself_changes_nothing() -> None:
+def test_the_difference_of_a_class_with_itself_is_zero() -> None:
     none = difference(MEANS, LABELS, 2, 2)
     assert none.length == 0
     z = shifted(MEANS[7], none.step, np.linspace(-2, 2, 9))
@@ -168,7 +168,7 @@ def test_a_strength_of_one_leads_from_one_mean_to_the_other() -> None:
     np.testing.assert_allclose(z[0] + z[2], 2 * z[1], rtol=1e-4, atol=1e-5)
 
 
-def test_latents_that_do_not_move_and_classes_without_examples() -> None:
+def test_constant_latents_and_empty_classes_are_handled() -> None:
     still = MEANS * np.float32([1, 1, 0, 1, 1])
     assert np.isfinite(difference(still, LABELS, 0, 1).length)
     with pytest.raises(ValueError, match="choose another class"):

@@ -20,7 +20,7 @@ def test_one_component_is_the_gaussian_fit() -> None:
 
 
 @pytest.mark.parametrize("planted", [1, 3])
-def test_bic_finds_what_is_planted(planted: int) -> None:
+def test_bic_selects_the_planted_number_of_components(planted: int) -> None:
     rng = np.random.default_rng(2)
     places = 8 * np.array([[0, 0], [1, 0], [0, 1]])[:planted]
     z = np.concatenate([rng.standard_normal((200, 2)) + p for p in places]).astype(np.float32)
@@ -32,14 +32,14 @@ def test_bic_finds_what_is_planted(planted: int) -> None:
     assert COUNTS[int(np.argmin(bic))] == planted
 
 
-def test_few_examples_have_few_components() -> None:
+def test_few_examples_support_few_components() -> None:
     z = np.random.default_rng(0).standard_normal((12, 3)).astype(np.float32)
     assert len(fit_mixture(z, 20).weight) == 2
     with pytest.raises(ValueError, match="at least 2 examples"):
         fit_mixture(z[:1], 1)
 
 
-def test_the_bic_finds_the_clumps_and_the_fit_their_places() -> None:
+def test_the_fit_finds_the_clumps_and_their_centres() -> None:
     rng = np.random.default_rng(0)
     centres = np.array([[-5.0, 0, 1], [5, 0, 1], [0, 6, 1]])
     latents = np.concatenate([c + rng.standard_normal((300, 3)) for c in centres])

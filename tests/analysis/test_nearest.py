@@ -1,4 +1,4 @@
-"""Nearest examples: scikit-learn's, exactly."""
+"""Nearest examples equal scikit-learn's."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from vae.analysis.nearest import CHUNK, nearest
 
 @pytest.mark.parametrize("k", [1, 5])
 @pytest.mark.parametrize("shape", [(300, 3), (CHUNK + 700, 1, 6, 6), (3, 4)])
-def test_they_are_scikit_learns(shape: tuple[int, ...], k: int) -> None:
+def test_nearest_examples_equal_scikit_learns(shape: tuple[int, ...], k: int) -> None:
     rng = np.random.default_rng(0)
     among = (rng.standard_normal(shape) + 20).astype(np.float32)  # far from 0: cancellation shows
     queries = (rng.standard_normal((40, *shape[1:])) + 20).astype(np.float32)

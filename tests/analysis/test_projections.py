@@ -1,4 +1,4 @@
-"""Projections: PCA against the singular value decomposition, t-SNE by what it promises."""
+"""Projections: PCA equals the singular value decomposition, t-SNE keeps clumps apart."""
 
 import sys
 from types import SimpleNamespace
@@ -33,7 +33,7 @@ def projected(name: str, means: Floats, seed: int = 0) -> Projection:
 
 
 def clumps(n: int = 20, z: int = 6) -> tuple[Floats, np.ndarray]:
-    """Three tight clumps in Z dimensions, (3 n, Z), and which one each is in."""
+    """Three tight clumps in Z dimensions, (3 n, Z), and the clump of each example."""
     rng = np.random.default_rng(0)
     label = np.repeat(np.arange(3), n)
     centres = 10 * rng.standard_normal((3, z))
@@ -41,7 +41,7 @@ def clumps(n: int = 20, z: int = 6) -> tuple[Floats, np.ndarray]:
 
 
 @pytest.mark.parametrize("name", PROJECTIONS)
-def test_every_projection_is_two_finite_columns_with_titles_and_repeats(name: str) -> None:
+def test_every_projection_returns_two_finite_titled_columns_repeatably(name: str) -> None:
     means, _ = clumps()
     first, second = (projected(name, means, seed=1) for _ in range(2))
     assert isinstance(first, Projection)
@@ -62,14 +62,14 @@ def test_every_projection_keeps_clumps_apart(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PROJECTIONS)
-def test_every_option_is_in_range_and_explains_itself(name: str) -> None:
+def test_every_option_has_a_help_and_a_default_in_range(name: str) -> None:
     for spec in options_of(PROJECTIONS[name].compute).values():
         assert spec.option.low <= spec.default <= spec.option.high
         assert spec.option.help.endswith(".")
     assert (PROJECTIONS[name].compute.__doc__ or "").partition("\n\n")[0].rstrip().endswith(".")
 
 
-def test_pca_is_the_singular_value_decomposition() -> None:
+def test_pca_equals_the_singular_value_decomposition() -> None:
     means, _ = clumps()
     centred = means.astype(np.float64) - means.mean(0)
     _, scale, axes = np.linalg.svd(centred, full_matrices=False)
@@ -93,12 +93,12 @@ def test_a_single_latent_lies_along_the_first_axis_of_every_projection(name: str
     np.testing.assert_array_equal(line.latents_at(np.array([[1.5, 9.0]])), [[1.5]])
 
 
-def test_few_latents_are_drawn_as_they_are_and_more_in_a_fitted_plane() -> None:
+def test_up_to_two_latents_are_the_axes_and_more_use_a_fitted_plane() -> None:
     assert [PROJECTIONS[default_projection(z)].latents for z in (1, 2, 3, 128)] == [2, 2, 0, 0]
     assert PROJECTIONS[default_projection(3)].linear
 
 
-def test_unknown_names_and_missing_needs_are_refused() -> None:
+def test_unknown_names_and_unmet_requirements_are_refused() -> None:
     means, _ = clumps()
     with pytest.raises(ValueError, match="one of dimensions, pca"):
         project("isomap", means)
@@ -132,12 +132,12 @@ def test_a_new_row_is_projected_by_its_own_attributes(
     assert (plane("flat", means, LABELS) is not None) == linear
 
 
-def test_tsne_refuses_too_few_points_with_the_way_out() -> None:
+def test_tsne_refuses_too_few_points_with_a_remedy() -> None:
     with pytest.raises(ValueError, match="more than 90 points, and there are 60: lower the perp"):
         tsne(clumps()[0], perplexity=30)
 
 
-def test_tsne_tells_how_far_it_is_and_shows_what_it_has() -> None:
+def test_tsne_reports_its_progress_and_its_points() -> None:
     shares: list[float] = []
     shapes: list[tuple[int, ...]] = []
 
@@ -167,7 +167,7 @@ def test_tsne_can_be_cancelled() -> None:
     assert len(asked) == 3
 
 
-def test_more_iterations_and_the_seed_are_taken() -> None:
+def test_tsne_uses_iterations_and_seed() -> None:
     means, _ = clumps()
     short = tsne(means, perplexity=5, iterations=50)
     assert "after 300 iterations" in short.note
@@ -202,7 +202,7 @@ def test_the_plane_of_two_latents_holds_the_others_at_their_mean() -> None:
     assert found.titles == ("z5 (posterior mean)", "z2 (posterior mean)")
 
 
-def test_discriminants_are_fishers() -> None:
+def test_linear_discriminants_are_fishers() -> None:
     """The first maximises the variance between classes over that within them (Fisher 1936)."""
     means, labels = clumps()
     within = sum(np.cov(means[labels == k].T, bias=True) for k in range(3)) / 3
@@ -214,7 +214,7 @@ def test_discriminants_are_fishers() -> None:
     assert outside / inside == pytest.approx(best, rel=1e-3)
 
 
-def test_examples_without_a_class_are_placed_but_do_not_count() -> None:
+def test_examples_without_a_class_do_not_affect_the_discriminants() -> None:
     means, labels = clumps()
     some = labels.copy()
     some[:5] = -1
@@ -227,7 +227,7 @@ def test_examples_without_a_class_are_placed_but_do_not_count() -> None:
         lda(means[:, :1], labels=labels)
 
 
-def test_trust_is_whole_in_the_space_itself_and_half_by_chance() -> None:
+def test_trustworthiness_is_one_for_the_latents_and_half_at_random() -> None:
     rng = np.random.default_rng(0)
     means = rng.standard_normal((3000, 2)).astype(np.float32)
     assert trustworthiness(means, means) == pytest.approx(1)

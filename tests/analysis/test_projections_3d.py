@@ -1,4 +1,4 @@
-"""Three dimensions of latent space: coordinates, the prior's sphere, and what the figure draws."""
+"""Three dimensions of latent space: coordinates, the prior's sphere, and the figure."""
 
 import numpy as np
 import pytest
@@ -41,7 +41,7 @@ def test_half_of_a_normal_in_three_dimensions_lies_within_the_radius() -> None:
     assert within.mean() == pytest.approx(0.5, abs=0.005)
 
 
-def test_dimensions_are_the_means_themselves() -> None:
+def test_coordinates_of_three_latents_are_their_means() -> None:
     found = encoding()
     made = dimensions(found, latents=(4, 0, 2))
     np.testing.assert_array_equal(made.places(found.mean), found.mean[:, [4, 0, 2]])
@@ -52,7 +52,7 @@ def test_dimensions_are_the_means_themselves() -> None:
     assert plain.titles[0] == f"z5 (variance {found.mean[:, 4].var():.2g})"
 
 
-def test_components_are_scikit_learns() -> None:
+def test_components_equal_scikit_learns() -> None:
     found = encoding()
     made = components(found)
     fitted = PCA(3).fit(found.mean.astype(float))
@@ -79,7 +79,7 @@ def test_units_are_those_of_latent_space_and_the_centre_is_its_origin(name: str)
 
 
 @pytest.mark.parametrize("latents", [(0, 1), (0, 1, 1), (0, 1, 6), (0, 1, 2, 3)])
-def test_three_different_latents_are_needed(latents: tuple[int, ...]) -> None:
+def test_three_different_latents_are_required(latents: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="three different latents"):
         dimensions(encoding(), latents=latents)
 
@@ -94,7 +94,7 @@ def test_too_few_latents_or_examples_are_refused() -> None:
 
 @pytest.mark.parametrize("classes", [0, 3, 12])
 @pytest.mark.parametrize("number", [400, 6_000])
-def test_every_point_is_drawn_once_where_it_is(classes: int, number: int) -> None:
+def test_every_point_is_drawn_once_at_its_place(classes: int, number: int) -> None:
     given = record(number, classes)
     figure, index = latent_scatter_3d(given), trace_rows_3d(given)
     assert {trace.type for trace in figure.data} == {"scatter3d"}
@@ -116,7 +116,7 @@ def test_every_point_is_drawn_once_where_it_is(classes: int, number: int) -> Non
 
 
 @pytest.mark.parametrize("centre", [None, np.array([0.2, 0.0, -0.4]), np.array([9.0, 0, 0])])
-def test_the_box_holds_points_and_sphere_with_equal_units(centre: np.ndarray | None) -> None:
+def test_the_box_contains_points_and_sphere_with_equal_scales(centre: np.ndarray | None) -> None:
     given = record(centre=centre)
     scene = latent_scatter_3d(given).layout.scene
     ranges = np.array([scene[f"{a}axis"].range for a in "xyz"])

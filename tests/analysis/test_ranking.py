@@ -1,4 +1,4 @@
-"""Surprise: a percentile is a rank, and words never say more than it."""
+"""Surprise: a percentile is a rank, and its text never exceeds it."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def test_the_percentile_of_the_kth_worst_is_its_rank(n: int, kl: bool) -> None:
     np.testing.assert_array_equal(ORDERS["best-elbo"].order(record, np.arange(n), 0), order[::-1])
 
 
-def test_a_percentile_counts_what_is_less_surprising() -> None:
+def test_a_percentile_counts_the_less_surprising_examples() -> None:
     among = np.array([3, 1, 2, 2], np.float32)
     found = percentile(np.array([0, 1, 2, 2.5, 3, 9], np.float32), among)
     np.testing.assert_array_equal(found, [0, 0, 0.25, 0.75, 0.75, 1])
@@ -41,5 +41,5 @@ def test_a_percentile_counts_what_is_less_surprising() -> None:
         (0.07, "7.0 %"),
     ],
 )
-def test_only_all_are_100_percent(share: float, words: str) -> None:
+def test_only_a_whole_share_is_100_percent(share: float, words: str) -> None:
     assert percent(share) == words

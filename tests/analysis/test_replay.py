@@ -1,4 +1,5 @@
-"""Replay: alignment undoes what was planted and changes no distance; the places are the files'."""
+"""Replay: alignment recovers planted motions and keeps distances; places equal those of the
+files."""
 
 import io
 import itertools
@@ -89,7 +90,7 @@ def test_a_planted_motion_is_recovered(latents: int, sign: int) -> None:
 
 
 @pytest.mark.parametrize("latents", [1, 2, 3, 8])
-def test_it_is_scipys_and_never_worse_than_leaving_things_as_they_are(latents: int) -> None:
+def test_procrustes_equals_scipys_and_never_increases_the_distance(latents: int) -> None:
     for _ in range(20):
         x, y = RNG.standard_normal((2, 30, latents)) + RNG.standard_normal((2, 1, latents))
         motion = procrustes(x, y)
@@ -103,7 +104,7 @@ def test_it_is_scipys_and_never_worse_than_leaving_things_as_they_are(latents: i
             assert best <= distance(other, y) + 1e-12
 
 
-def test_identical_frames_stay_where_they_are() -> None:
+def test_identical_frames_stay_in_place() -> None:
     x = RNG.standard_normal((30, 4))
     motion = procrustes(x, x)
     np.testing.assert_allclose(motion.rotation, np.eye(4), atol=1e-9)
@@ -112,7 +113,7 @@ def test_identical_frames_stay_where_they_are() -> None:
     np.testing.assert_allclose(procrustes(flat, flat)(flat), flat, atol=1e-9)
 
 
-def test_a_distance_is_that_of_points_and_not_of_coordinates() -> None:
+def test_a_distance_is_averaged_over_points() -> None:
     assert distance(np.zeros((2, 2)), np.array([[3, 4], [0, 0]])) == pytest.approx(12.5**0.5)
 
 
@@ -132,7 +133,7 @@ def test_a_sequence_keeps_all_distances_and_its_last_frame() -> None:
         assert distance(a, b) <= distance(c, d) + 1e-9
 
 
-def test_turning_every_frame_at_will_changes_nothing_but_the_last_frames_view() -> None:
+def test_rotations_of_the_frames_change_only_the_common_view() -> None:
     latents = walk()
     turned = np.stack(
         [x @ rotation(3, (-1) ** k, seed=20 + k) + k for k, x in enumerate(latents[:-1])]
@@ -145,14 +146,14 @@ def test_turning_every_frame_at_will_changes_nothing_but_the_last_frames_view() 
     np.testing.assert_allclose(first, second, atol=1e-5)
 
 
-def test_another_frame_moves_the_earlier_ones_as_one() -> None:
+def test_a_new_frame_moves_all_earlier_frames_rigidly() -> None:
     latents = walk(7)
     before = np.concatenate([m(x) for m, x in zip(align(latents[:6]), latents[:6], strict=True)])
     after = np.concatenate([m(x) for m, x in zip(align(latents)[:6], latents[:6], strict=True)])
     np.testing.assert_allclose(pdist(after), pdist(before), rtol=1e-6)
 
 
-def test_the_plane_is_that_of_the_last_frames_components() -> None:
+def test_the_plane_has_the_components_of_the_last_frame() -> None:
     from sklearn.decomposition import PCA
 
     record = sequence(latents=5)
@@ -169,7 +170,7 @@ def test_the_plane_is_that_of_the_last_frames_components() -> None:
     assert record.plane.titles == wanted
 
 
-def test_two_latents_are_drawn_as_they_are() -> None:
+def test_two_latents_are_the_axes() -> None:
     record = sequence(latents=2)
     np.testing.assert_array_equal(record.raw, record.latents)
     np.testing.assert_array_equal(record.aligned[-1], record.latents[-1])
@@ -191,14 +192,14 @@ def test_one_latent_has_a_lane_for_each_class() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
-def test_few_points_and_few_frames(count: int) -> None:
+def test_few_points_and_few_frames_can_be_replayed(count: int) -> None:
     seen = examples(count)
     record = replay(frames_of(walk(1, count, 4), seen), seen)
     assert record.aligned.shape == (1, count, 2)
     assert np.isfinite(record.aligned).all()
 
 
-def test_the_sequence_is_what_the_files_hold(tmp_path: Path) -> None:
+def test_the_sequence_equals_the_files(tmp_path: Path) -> None:
     seen = examples()
     for made in frames_of(walk(), seen):
         write(tmp_path, made)
@@ -212,7 +213,7 @@ def test_the_sequence_is_what_the_files_hold(tmp_path: Path) -> None:
         np.testing.assert_array_equal(record.samples[k], frame.samples)
 
 
-def test_what_cannot_be_replayed_is_left_out() -> None:
+def test_invalid_frames_are_left_out() -> None:
     seen = examples()
     good = frames_of(walk(), seen)
     bad = [
@@ -227,7 +228,7 @@ def test_what_cannot_be_replayed_is_left_out() -> None:
     assert usable(bad[:4], seen) == []
 
 
-def test_the_file_says_it_all() -> None:
+def test_the_npz_contains_the_sequence() -> None:
     record, seen = sequence(), examples()
     kept = np.load(io.BytesIO(npz(record, seen)))
     np.testing.assert_array_equal(kept["latents"], record.latents)
@@ -244,7 +245,7 @@ def test_the_file_says_it_all() -> None:
     np.testing.assert_array_equal(kept["residual"], record.residual[0])
 
 
-def test_axes_hold_every_point_of_every_frame() -> None:
+def test_axes_contain_every_point_of_every_frame() -> None:
     drawn = scene_of()
     for places in (drawn.record.aligned, drawn.record.raw):
         for k, (low, high) in enumerate((drawn.x, drawn.y)):
@@ -283,7 +284,7 @@ def test_curves_end_with_the_last_frame() -> None:
     assert panel.range[1] > 100
 
 
-def test_an_animation_stops_at_every_frame_and_between() -> None:
+def test_an_animation_has_every_frame_and_places_between() -> None:
     np.testing.assert_allclose(positions(3, 1, 100), [0, 0.5, 1, 1.5, 2])
     np.testing.assert_allclose(positions(5, 0, 3), [0, 2, 4])
     np.testing.assert_allclose(positions(1, 3, 100), [0])
@@ -295,8 +296,8 @@ def test_an_animation_stops_at_every_frame_and_between() -> None:
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_a_drawn_point_lies_where_the_scene_says(dark: bool) -> None:
-    """One point at known places: halfway between two frames it is halfway on the picture."""
+def test_a_drawn_point_lies_at_its_place_in_the_scene(dark: bool) -> None:
+    """A single point at known places is drawn halfway at the middle between two frames."""
     seen = examples(2)._replace(label=np.array([0, 1]))
     latents = np.array([[[-1, -1], [1, 1]], [[-1, -1], [1, 1]], [[-1, 1], [1, -1]]], np.float32)
     record = replay(frames_of(latents, seen), seen)._replace(aligned=latents, raw=latents)
@@ -324,7 +325,7 @@ def test_every_kind_of_data_is_drawn(shape: tuple[int, ...], latents: int) -> No
     assert (right != 255).any(axis=2).mean() > 0.02
 
 
-def test_pictures_are_those_of_the_nearer_frame() -> None:
+def test_pictures_belong_to_the_nearer_frame() -> None:
     drawn = scene_of()
     right = slice(round(0.62 * 640), None)
     early, late, next_ = (draw(View(drawn, p), 640, "")[:, right] for p in (2.4, 2.6, 3.0))

@@ -55,7 +55,7 @@ def close(z: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> None:
 
 
 def expected(name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and covariance that a source should have, by NumPy."""
+    """Expected mean and covariance of a source, by NumPy."""
     means, labels = LATENTS.mean.astype(np.float64), LATENTS.labels
     if name == "prior":
         return np.zeros(3), np.eye(3)
@@ -90,7 +90,7 @@ def test_a_mixture_keeps_the_moments_of_the_latents(components: int) -> None:
 
 @pytest.mark.parametrize("name", SOURCES)
 @pytest.mark.parametrize("few", [7, MOST - 1])
-def test_more_with_the_same_seed_keep_the_first(name: str, few: int) -> None:
+def test_more_samples_with_the_same_seed_begin_with_the_same_z(name: str, few: int) -> None:
     draw = SOURCES[name].draw
     first, more, other = (
         draw(LATENTS, Draw(number, seed, components=2))
@@ -101,7 +101,7 @@ def test_more_with_the_same_seed_keep_the_first(name: str, few: int) -> None:
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_temperature_scales_the_way_from_the_centre(name: str) -> None:
+def test_temperature_scales_the_deviation_from_the_centre(name: str) -> None:
     centre, half, whole, twice = (
         SOURCES[name].draw(LATENTS, Draw(50, 1, t, components=2)) for t in (0.0, 0.5, 1.0, 2.0)
     )
@@ -118,7 +118,7 @@ def test_the_centres_of_the_aggregate_posterior_are_examples() -> None:
 
 
 @pytest.mark.parametrize("label", [0, 7])
-def test_a_class_is_drawn_from_where_its_examples_are(label: int) -> None:
+def test_samples_of_a_class_lie_among_its_examples(label: int) -> None:
     asked = Draw(MANY, 0, components=1, label=label)
     close(SOURCES["class"].draw(LATENTS, asked), *moments(LATENTS.z[LATENTS.labels == label]))
     drawn = sample_classes(LATENTS, "class", asked)
@@ -126,7 +126,7 @@ def test_a_class_is_drawn_from_where_its_examples_are(label: int) -> None:
     assert set(drawn) == {label}
 
 
-def test_all_classes_come_in_turn() -> None:
+def test_all_classes_are_sampled_in_turn() -> None:
     asked = Draw(2000, 0, components=1, label=ALL)
     z, drawn = SOURCES["class"].draw(LATENTS, asked), sample_classes(LATENTS, "class", asked)
     assert drawn is not None
@@ -135,7 +135,7 @@ def test_all_classes_come_in_turn() -> None:
         close(z[drawn == label], *moments(LATENTS.z[LATENTS.labels == label]))
 
 
-def test_what_is_offered_fits_the_model() -> None:
+def test_every_offered_source_suits_the_model() -> None:
     def offered(latents: Latents) -> set[str]:
         return {name for name, source in SOURCES.items() if source.offered(latents)}
 
@@ -151,7 +151,7 @@ def test_what_is_offered_fits_the_model() -> None:
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_every_source_says_what_it_is_and_is_good_for(name: str) -> None:
+def test_every_source_has_a_definition_and_a_use(name: str) -> None:
     words = SOURCES[name].draw.__doc__ or ""
     assert "Good " in words
     assert words.count(".") >= 2
