@@ -1,4 +1,4 @@
-"""What the tests stand on: one thread, small data that can be learned, small models, short runs.
+"""Fixtures of all tests: one thread, small learnable data, small models, short runs.
 
 toy(n, shape) → Dataset; small(**settings) → RunConfig; tiny(shape, **settings) → VAE;
 events(config, data) → every record of a training run; reports(events, split) → its Reports.
@@ -78,7 +78,8 @@ def one_blas_thread() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def one_thread() -> None:
-    """Sums in one order, no fight over the cores, and the same draws in whatever order."""
+    """Run torch on one thread and restore the random generators, so that the order of tests has no
+    effect."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
 
@@ -86,7 +87,7 @@ def one_thread() -> None:
 def _toy(
     n: int = 60, shape: tuple[int, ...] = (1, 4, 4), seed: int = 0, bytes_: bool = True
 ) -> Dataset:
-    """Examples in [0, 1] that two hidden numbers generate, in three classes."""
+    """Return examples in [0, 1] generated from two hidden numbers, in three classes."""
     rng = np.random.default_rng(seed)
     hidden = rng.standard_normal((n, 2))
     mixing = np.random.default_rng(99).standard_normal((2, math.prod(shape)))
@@ -102,14 +103,14 @@ def _toy(
 
 
 def _small(**settings: Any) -> RunConfig:
-    """A configuration of few weights and steps, changed by `settings`."""
+    """Return a configuration of few weights and steps, changed by `settings`."""
     widths = WIDTHS[settings.get("network", "mlp")]
     short = {"epochs": 3, "batch_size": 16, "frames": 0, "threads": 1, "device": "cpu"}
     return RunConfig.of(**(short | widths | settings))
 
 
 def _tiny(shape: tuple[int, ...] = (1, 4, 4), levels: int = 2, **settings: Any) -> VAE:
-    """A model of few weights, for examples of three classes and so many grey levels."""
+    """Return a model of few weights, for examples of three classes and a number of grey levels."""
     return build(_small(**settings), Domain(shape, levels, 3))
 
 

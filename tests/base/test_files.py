@@ -1,4 +1,4 @@
-"""Files are replaced whole or grown by whole lines, whatever happens to the writer."""
+"""Files are replaced atomically or extended by complete lines, also if the writer is killed."""
 
 import errno
 import json
@@ -46,7 +46,7 @@ def half(error: OSError) -> Callable[[int, Any], int]:
 
 @pytest.mark.parametrize("deed", ["write", "fsync", "fchmod", "replace"])
 @pytest.mark.parametrize("writer", WRITERS)
-def test_a_replacement_that_fails_leaves_the_old_file_and_nothing_else(
+def test_a_failed_replacement_leaves_only_the_old_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writer: str, deed: str
 ) -> None:
     path = tmp_path / "file"
@@ -63,7 +63,7 @@ def test_a_replacement_that_fails_leaves_the_old_file_and_nothing_else(
     assert path.read_bytes() != b"old"
 
 
-def test_short_writes_are_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_short_writes_are_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write = os.write
     monkeypatch.setattr(os, "write", lambda handle, content: write(handle, bytes(content)[:7]))
     files.replace(tmp_path / "a", b"0123456789" * 5)
@@ -72,7 +72,7 @@ def test_short_writes_are_gone_on_with(tmp_path: Path, monkeypatch: pytest.Monke
     assert files.read_lines(tmp_path / "b") == [{"long": "0123456789"}]
 
 
-def test_a_file_can_be_read_by_others(tmp_path: Path) -> None:
+def test_a_file_is_readable_by_other_users(tmp_path: Path) -> None:
     files.replace(tmp_path / "file", b"")
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o644
 
@@ -81,7 +81,7 @@ def test_a_file_can_be_read_by_others(tmp_path: Path) -> None:
     "torn",
     [b'{"n": 2', b"{", b"\x00\x00", b"\xff\xfe{", b'{"n": 2}x', b"[" * 100_000, b'"n"', b"5"],
 )
-def test_torn_and_garbled_lines_are_passed_over(tmp_path: Path, torn: bytes) -> None:
+def test_incomplete_and_invalid_lines_are_skipped(tmp_path: Path, torn: bytes) -> None:
     path = tmp_path / "lines.jsonl"
     files.append_line(path, {"n": 1})
     with path.open("ab") as file:
@@ -93,7 +93,7 @@ def test_torn_and_garbled_lines_are_passed_over(tmp_path: Path, torn: bytes) -> 
     assert path.read_text() == '{"n": 1}\n{"n": 3}\n'
 
 
-def test_lines_that_are_right_are_not_written_again(tmp_path: Path) -> None:
+def test_identical_lines_are_not_written_again(tmp_path: Path) -> None:
     path = tmp_path / "lines.jsonl"
     for value in ({"x": 0.1}, {"x": 1e-17, "y": "β"}, {"x": None}):
         files.append_line(path, value)
@@ -102,7 +102,7 @@ def test_lines_that_are_right_are_not_written_again(tmp_path: Path) -> None:
     assert path.stat().st_ino == before
 
 
-def test_no_file_becomes_one_by_keeping_nothing(tmp_path: Path) -> None:
+def test_keeping_no_lines_creates_no_file(tmp_path: Path) -> None:
     files.keep_lines(tmp_path / "none", [])
     assert not (tmp_path / "none").exists()
     assert files.read_lines(tmp_path / "none") == []
@@ -110,7 +110,7 @@ def test_no_file_becomes_one_by_keeping_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_number_that_is_not_finite_is_never_written(tmp_path: Path, value: float) -> None:
-    """By any of the writers, each of which names the number."""
+    """Every writer refuses it and names the number."""
     wrong, path = {"best": {"sigma": value}}, tmp_path / "file"
     for write in (
         lambda: files.append_line(path, wrong),
@@ -123,7 +123,7 @@ def test_a_number_that_is_not_finite_is_never_written(tmp_path: Path, value: flo
     assert not list(tmp_path.iterdir())
 
 
-def test_a_non_finite_number_of_another_writer_reads_as_none(tmp_path: Path) -> None:
+def test_a_non_finite_number_in_a_file_reads_as_none(tmp_path: Path) -> None:
     path = tmp_path / "lines"
     path.write_text('{"sigma": NaN, "kl": -Infinity, "loss": 1.5}\n')
     assert files.read_lines(path) == [{"sigma": None, "kl": None, "loss": 1.5}]
@@ -132,13 +132,13 @@ def test_a_non_finite_number_of_another_writer_reads_as_none(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[" * 100_000, None])
-def test_what_is_no_json_reads_as_none(tmp_path: Path, content: bytes | None) -> None:
+def test_a_file_without_json_reads_as_none(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:
         (tmp_path / "file").write_bytes(content)
     assert files.read_json(tmp_path / "file") is None
 
 
-def test_arrays_come_back_as_they_were(tmp_path: Path) -> None:
+def test_arrays_survive_a_file_unchanged(tmp_path: Path) -> None:
     arrays = {
         "scalar": np.array(3.0),
         "strided": np.arange(12).reshape(3, 4).T,
@@ -155,7 +155,7 @@ def test_arrays_come_back_as_they_were(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("keep", [0, 4, 60, 200])
-def test_truncated_arrays_are_an_error_with_the_files_name(tmp_path: Path, keep: int) -> None:
+def test_truncated_arrays_raise_an_error_with_the_files_name(tmp_path: Path, keep: int) -> None:
     path = tmp_path / "a.safetensors"
     files.write_arrays(path, {"x": np.zeros(100)}, {"step": 1})
     path.write_bytes(path.read_bytes()[:keep])
@@ -164,13 +164,13 @@ def test_truncated_arrays_are_an_error_with_the_files_name(tmp_path: Path, keep:
     assert files.read_meta(path) == {}
 
 
-def test_a_missing_file_of_arrays_is_an_os_error(tmp_path: Path) -> None:
+def test_a_missing_file_of_arrays_raises_an_os_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="none"):
         files.read_arrays(tmp_path / "none")
     assert files.read_meta(tmp_path / "none") == {}
 
 
-def test_sweep_removes_what_the_dead_left_and_nothing_else(tmp_path: Path) -> None:
+def test_sweep_removes_only_files_of_ended_processes(tmp_path: Path) -> None:
     program = (
         "import sys, pathlib, tempfile; from vae.base import files; p = pathlib.Path(sys.argv[1])"
     )
@@ -196,7 +196,7 @@ def test_sweep_removes_what_the_dead_left_and_nothing_else(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("number", files.ABOUT)
-def test_what_the_system_refuses_is_told_with_the_way_out(number: int) -> None:
+def test_an_os_error_becomes_a_sentence_with_a_remedy(number: int) -> None:
     told = files.sentence(OSError(number, os.strerror(number), "/some/file"))
     assert "/some/file" in told
     assert told.endswith(".")
@@ -204,7 +204,7 @@ def test_what_the_system_refuses_is_told_with_the_way_out(number: int) -> None:
     assert files.sentence(OSError(number, os.strerror(number)))[0].isupper()
 
 
-def test_many_writers_of_one_file_leave_one_whole_file(tmp_path: Path) -> None:
+def test_many_writers_of_one_file_leave_one_complete_file(tmp_path: Path) -> None:
     program = (
         "import sys, pathlib; from vae.base import files\n"
         "for i in range(40):\n"

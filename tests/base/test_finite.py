@@ -1,4 +1,5 @@
-"""A number that is not finite is found anywhere in a record and named."""
+"""The first number that is not finite is found at any depth of a record, and its name is
+returned."""
 
 import math
 from typing import Any, NamedTuple
@@ -29,7 +30,7 @@ class Record(NamedTuple):
         ({"values": np.float64(0), "loss": "BAD"}, "loss"),
     ],
 )
-def test_the_first_non_finite_number_is_named(
+def test_the_name_of_the_first_non_finite_number_is_returned(
     fields: dict[str, Any], name: str, bad: float
 ) -> None:
     def filled(value: Any) -> Any:

@@ -18,14 +18,14 @@ from vae.base.numbers import (
 )
 
 
-def test_positions_of_a_path_are_exact() -> None:
+def test_positions_of_a_path_have_the_fewest_exact_decimals() -> None:
     assert evenly([k / 8 for k in range(4)]) == ["0.000", "0.125", "0.250", "0.375"]
     assert evenly([-3, -1.5, 0, 1.5, 3]) == ["−3.0", "−1.5", "0.0", "1.5", "3.0"]
     assert evenly([-2, 0, 2]) == ["−2", "0", "2"]
     assert evenly([0, 1 / 3, 1]) == ["0.00", "0.33", "1.00"]
 
 
-def test_a_picture_is_as_wide_as_its_file_says() -> None:
+def test_the_extent_of_a_picture_is_width_times_height() -> None:
     assert (extent((3, 48, 50)), extent((1, 8, 8)), extent((2,))) == ("50×48", "8×8", "2")
     assert event_size((3, 48, 50)) == "50×48 pixels, 3 channels"
     assert event_size((1, 28, 28)) == "28×28 pixels"
@@ -45,7 +45,7 @@ def test_a_picture_is_as_wide_as_its_file_says() -> None:
         (2e-6, "2e−06"),
     ],
 )
-def test_four_significant_digits(value: float, text: str) -> None:
+def test_a_number_has_four_significant_digits(value: float, text: str) -> None:
     assert number(value) == text
 
 
@@ -59,7 +59,7 @@ def test_four_significant_digits(value: float, text: str) -> None:
         (3.0, 3, "3.000"),
     ],
 )
-def test_fixed_decimal_places(value: float, places: int, text: str) -> None:
+def test_fixed_numbers_have_the_given_decimal_places(value: float, places: int, text: str) -> None:
     assert fixed(value, places) == text
 
 
@@ -91,11 +91,11 @@ def test_typed_numbers_can_be_read_back(value: float, text: str) -> None:
     ("share", "text"),
     [(0.0123, "1.2 %"), (0.256, "26 %"), (-0.05, "−5 %"), (2.5, "250 %")],
 )
-def test_percent(share: float, text: str) -> None:
+def test_percent_has_two_significant_digits(share: float, text: str) -> None:
     assert percent(share) == text
 
 
-def test_percent_with_decimal_places() -> None:
+def test_percent_can_have_decimal_places() -> None:
     assert [percent(0.12345, places) for places in (0, 1)] == ["12 %", "12.3 %"]
 
 

@@ -1,11 +1,11 @@
-"""Progress: parts that follow each other make one share that never falls."""
+"""Progress: consecutive parts make one share that never decreases."""
 
 import pytest
 
 from vae.base.progress import parts, silent
 
 
-def test_each_part_takes_its_own_share() -> None:
+def test_each_part_advances_the_share_by_its_weight() -> None:
     told: list[float] = []
     for part in parts(told.append, [1, 0, 3]):
         part(0.5)
@@ -24,5 +24,5 @@ def test_parts_of_parts_end_where_the_next_begin() -> None:
     assert max(told) <= 1.0
 
 
-def test_whoever_does_not_want_to_know_is_told_all_the_same() -> None:
+def test_the_silent_function_accepts_every_share() -> None:
     parts(silent, [1, 1])[0](1.0)

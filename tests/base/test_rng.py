@@ -18,7 +18,7 @@ def drawn(seed: int, purpose: str, position: int = 0, n: int = 4) -> torch.Tenso
         return torch.randn(n)
 
 
-def test_a_stream_repeats() -> None:
+def test_a_stream_is_deterministic() -> None:
     for purpose in _PURPOSES:
         assert torch.equal(drawn(3, purpose, 5), drawn(3, purpose, 5))
 
@@ -32,7 +32,7 @@ def test_streams_differ_in_seed_purpose_and_position() -> None:
     assert len(first) == 500
 
 
-def test_large_seeds_and_positions_are_taken() -> None:
+def test_large_seeds_and_positions_are_accepted() -> None:
     assert mix(2**31 - 1, "step", 10**9) != mix(2**31 - 2, "step", 10**9)
 
 
@@ -52,7 +52,7 @@ def test_the_bits_of_a_seed_are_balanced() -> None:
     assert np.abs(bits.mean(0) - 0.5).max() < 5 * 0.5 / len(bits) ** 0.5
 
 
-def test_the_default_generator_is_as_before() -> None:
+def test_a_stream_restores_the_default_generator() -> None:
     torch.manual_seed(1)
     expected = torch.randn(3)
     torch.manual_seed(1)
@@ -64,7 +64,7 @@ def test_the_default_generator_is_as_before() -> None:
     assert torch.equal(torch.randn(3), expected)
 
 
-def test_a_stream_inside_a_stream_does_not_disturb_it() -> None:
+def test_a_nested_stream_leaves_the_outer_one_unchanged() -> None:
     with stream(CPU, 0, "page"):
         first = torch.randn(2)
         drawn(7, "evaluation")
@@ -72,7 +72,7 @@ def test_a_stream_inside_a_stream_does_not_disturb_it() -> None:
     assert torch.equal(torch.cat([first, second]), drawn(0, "page"))
 
 
-def test_threads_do_not_disturb_each_other() -> None:
+def test_threads_have_independent_streams() -> None:
     results: dict[int, torch.Tensor] = {}
 
     def work(seed: int) -> None:
@@ -87,13 +87,13 @@ def test_threads_do_not_disturb_each_other() -> None:
     assert all(torch.equal(results[seed], drawn(seed, "page")) for seed in range(4))
 
 
-def test_reseed_sets_the_same_stream() -> None:
+def test_reseed_starts_the_same_stream() -> None:
     reseed(CPU, 3, "step", 9)
     assert torch.equal(torch.randn(4), drawn(3, "step", 9))
 
 
 @pytest.mark.parametrize("n", [1, 2, 17, 1000])
-def test_an_epochs_order_is_a_permutation_of_its_own(n: int) -> None:
+def test_each_epoch_has_a_different_permutation(n: int) -> None:
     order = permutation(n, 0, 3)
     assert torch.equal(order.sort().values, torch.arange(n))
     assert torch.equal(order, permutation(n, 0, 3))
@@ -102,19 +102,19 @@ def test_an_epochs_order_is_a_permutation_of_its_own(n: int) -> None:
         assert not torch.equal(order, permutation(n, 1, 3))
 
 
-def test_an_order_does_not_touch_the_default_generator() -> None:
+def test_a_permutation_leaves_the_default_generator_unchanged() -> None:
     before = torch.get_rng_state()
     permutation(50, 0, 0)
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_every_place_of_the_order_is_equally_likely() -> None:
+def test_every_position_of_the_order_is_equally_likely() -> None:
     first = torch.stack([permutation(5, 0, epoch) for epoch in range(1000)])
     for place in range(5):
         counts = torch.bincount(first[:, place], minlength=5)
         assert (counts - 200).abs().max() < 5 * (1000 * 0.2 * 0.8) ** 0.5
 
 
-def test_purposes_have_no_unknown_name() -> None:
+def test_unknown_purposes_are_refused() -> None:
     with pytest.raises(ValueError, match="tuple"):
         rng.mix(0, "nonsense")

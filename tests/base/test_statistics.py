@@ -1,4 +1,4 @@
-"""Intervals and comparisons: equal to scipy's, and right as often as they claim."""
+"""Intervals and comparisons: equal to scipy's, with the stated coverage."""
 
 import math
 
@@ -88,8 +88,8 @@ def test_a_verdict_equals_scipys_tests() -> None:
             assert found.resolved == (test.pvalue < 0.05)
 
 
-def test_welchs_interval_is_that_of_its_formula() -> None:
-    """Welch–Satterthwaite degrees of freedom, worked out here from the variances."""
+def test_welchs_interval_equals_its_formula() -> None:
+    """Welch–Satterthwaite degrees of freedom, computed here from the variances."""
     x, y = np.array([1.0, 2.0, 6.0]), np.array([2.0, 9.0, 4.0, 7.0, 20.0])
     parts = [v.var(ddof=1) / len(v) for v in (x, y)]
     freedom = sum(parts) ** 2 / sum(
@@ -101,7 +101,7 @@ def test_welchs_interval_is_that_of_its_formula() -> None:
     np.testing.assert_allclose(found, (centre - half, centre + half))
 
 
-def test_it_needs_three_seeds_a_side() -> None:
+def test_a_verdict_needs_three_seeds_a_side() -> None:
     three, two = {0: 1.0, 1: 1.1, 2: 1.2}, {0: 5.0, 1: 5.1}
     for a, b in ((three, two), (two, three), (two, two), ({}, three), ({}, {})):
         found = verdict(a, b)
@@ -121,8 +121,8 @@ def test_equal_values_are_not_called_different() -> None:
 def rate(trials: int, n: int, planted: float, rho: float | None, seed: int = 4) -> float:
     """Return the share of comparisons of n seeds a side that are resolved.
 
-    B is worse by `planted` unpaired standard errors. The same seeds correlate by `rho`; None takes
-    other seeds for B.
+    B is worse by `planted` unpaired standard errors. The same seeds correlate by `rho`; None gives
+    B different seeds.
     """
     rng = np.random.default_rng(seed)
     common, noise = rng.standard_normal((n, trials)), rng.standard_normal((2, n, trials))
@@ -143,10 +143,10 @@ def rate(trials: int, n: int, planted: float, rho: float | None, seed: int = 4) 
         (20, 0.0, 0.05, 0.812),
     ],
 )
-def test_the_rates_are_those_of_theory(
+def test_the_rates_agree_with_theory(
     n: int, rho: float | None, false_positives: float, power: float
 ) -> None:
-    """Known rates: of pairs from the noncentral t, of Welch from 200,000 trials. The windows are
+    """Known rates: for pairs from the noncentral t, for Welch from 200,000 trials. The windows are
     three and a half standard deviations of the number of trials here."""
     trials = 5000
     for planted, wanted in ((0.0, false_positives), (3.0, power)):

@@ -1,7 +1,7 @@
-"""Conventions of β: two losses that are said to be the same train the same, by their gradients.
+"""Conventions of β: equivalent losses have parallel gradients.
 
-Each loss is written here as its own code would have it, in plain torch, reductions and all; the
-loss of the app comes from its own likelihood and objective.
+Each loss is written here in plain torch with the reductions of its source. The loss of VAE Lab
+comes from its likelihood and objective.
 """
 
 import math
@@ -61,7 +61,7 @@ ENTROPY: dict[str, Loss] = {
 
 
 def either(nats: Callable[[Tensor, Tensor], Tensor], d: int, z: int) -> dict[str, Loss]:
-    """The rows for every likelihood, with −ln p(x|z) of each example from `nats`, (B,)."""
+    """Return the rows for every likelihood, with −ln p(x|z) of each example from `nats`, (B,)."""
     return {
         "ours": lambda h, x, k, w, n: (nats(h, x) + w * k.sum(1)).mean(),
         "higgins": lambda h, x, k, w, n: (nats(h, x) + w * d / z * k.sum(1)).mean(),
@@ -83,7 +83,7 @@ def elsewhere(name: str, context: Context) -> Loss:
 
 
 def here(h: Tensor, x: Tensor, mu: Tensor, log_var: Tensor, beta: float, c: Context) -> Tensor:
-    """The app's own loss."""
+    """Return the loss of VAE Lab."""
     domain = Domain((c.elements,))
     row = Gaussian(domain, sigma=c.sigma) if c.kind == "squared error" else Bernoulli(domain)
     q = Independent(Normal(mu, (log_var / 2).exp()), 1)
@@ -99,7 +99,9 @@ def gradient(loss: Tensor, *leaves: Tensor) -> Tensor:
 
 @pytest.mark.parametrize(("name", "context"), PAIRS, ids=IDS)
 @pytest.mark.parametrize("value", [0.00025, 0.7, 3.0])
-def test_what_is_converted_trains_the_same(name: str, context: Context, value: float) -> None:
+def test_a_converted_loss_has_a_parallel_gradient(
+    name: str, context: Context, value: float
+) -> None:
     torch.manual_seed(int(context.elements))
     b, d, z = context.batch, context.elements, context.latents
     x = torch.rand(b, d)
@@ -114,13 +116,13 @@ def test_what_is_converted_trains_the_same(name: str, context: Context, value: f
 
 @pytest.mark.parametrize(("name", "context"), PAIRS, ids=IDS)
 @pytest.mark.parametrize("value", [1e-4, 1.0, 250.0])
-def test_there_and_back(name: str, context: Context, value: float) -> None:
+def test_conversions_are_inverse(name: str, context: Context, value: float) -> None:
     row = CONVENTIONS[name]
     assert row.theirs_from(row.ours_from(value, context), context) == pytest.approx(value)
     assert row.ours_from(row.theirs_from(value, context), context) == pytest.approx(value)
 
 
-def test_every_row_is_checked_against_a_loss() -> None:
+def test_every_row_has_a_reference_loss() -> None:
     assert {name for name, _ in PAIRS} == set(ROWS)
 
 
@@ -129,7 +131,7 @@ def convert(name: str, value: float, **given: float) -> float:
     return CONVENTIONS[name].ours_from(value, Context(**(usual | given)))  # type: ignore[arg-type]
 
 
-def test_known_values() -> None:
+def test_conversions_have_known_values() -> None:
     assert convert("mse", 1) == 392
     assert convert("mse", 0.01, sigma=math.sqrt(0.01 * 784 / 2)) == pytest.approx(1)
     assert convert("mse-mean-kl", 1) == pytest.approx(39.2)
@@ -147,13 +149,13 @@ def test_pytorch_vaes_default_is_a_beta_near_one() -> None:
     assert convert("kld-weight", 0.00025, elements=3 * 64 * 64) == pytest.approx(1.536)
 
 
-def test_pictures_in_a_unit_of_their_own() -> None:
-    """x from −1 to 1 where ours go from 0 to 1: four times the squared error, σ twice as large."""
+def test_pictures_in_another_unit_change_the_conversion() -> None:
+    """x from −1 to 1 instead of 0 to 1: four times the squared error, twice the σ."""
     assert convert("mse", 1, sigma=2 * 0.1) == pytest.approx(convert("mse", 1, sigma=0.1) / 4)
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_beta_zero(name: str) -> None:
+def test_beta_zero_has_no_finite_equivalent_in_inverse_conventions(name: str) -> None:
     row = CONVENTIONS[name]
     value = row.theirs_from(0.0, CONTEXTS[0])
     assert value == (math.inf if row.power < 0 else 0)
@@ -173,8 +175,8 @@ def test_a_reconstruction_of_weight_zero_is_refused() -> None:
 
 
 @pytest.mark.parametrize("row", CONVENTIONS.values(), ids=ROWS)
-def test_a_row_says_what_its_formula_needs(row: Convention) -> None:
-    """What the rule names is what β depends on, and the weight stands in loss and rule."""
+def test_the_letters_of_a_rule_are_its_dependencies(row: Convention) -> None:
+    """β depends on the letters of the rule, and the weight appears in loss and rule."""
     assert row.symbol in row.formula
     assert row.symbol in row.rule
     assert set(row.kinds) <= set(KINDS)
@@ -188,8 +190,8 @@ def test_a_row_says_what_its_formula_needs(row: Convention) -> None:
 
 
 @pytest.mark.parametrize("row", CONVENTIONS.values(), ids=ROWS)
-def test_the_rule_as_it_is_written_is_the_conversion(row: Convention) -> None:
-    """The text on the screen, read as Python, gives what is computed."""
+def test_the_text_of_a_rule_equals_the_conversion(row: Convention) -> None:
+    """The text on the screen, evaluated as Python, gives the computed value."""
     context = Context(12, 3, 5, 40, row.kinds[0], 0.3)
     left, _, right = row.rule.partition(" / ")
     factors = {row.symbol: 0.7, "s²": 0.49, "D": 12, "Z": 3, "B": 5, "N": 40, "1": 1}
@@ -229,9 +231,9 @@ def linear_optimum(w: float, k: int, steps: int = 1500) -> tuple[Tensor, float]:
 
 
 @pytest.mark.parametrize(("w", "active"), [(0.01, 4), (0.0058, 7)])
-def test_latents_collapse_where_the_ledger_says(w: float, active: int) -> None:
-    """A latent is active iff its eigenvalue exceeds β σ² (truth for the linear VAE), whatever σ
-    the β is counted at; trained with the loss of others, without a σ anywhere."""
+def test_latents_collapse_at_the_converted_beta(w: float, active: int) -> None:
+    """A latent is active iff its eigenvalue exceeds β σ² (truth for the linear VAE), for any σ of
+    the conversion. The training uses the other loss, which has no σ."""
     context = Context(64, 10, 64, 1797, "squared error", sigma=0.37)
     noise = CONVENTIONS["mse"].ours_from(w, context) * context.sigma**2
     x = load_digits().data / 16

@@ -1,4 +1,4 @@
-"""Settings: what each says of itself, the defaults, the round trip, a sentence for each error."""
+"""Settings: help, defaults, the round trip through JSON, and a sentence for each error."""
 
 import json
 import math
@@ -25,7 +25,7 @@ ROWS = [{kind: row} for kind, table in TABLES.items() for row in table]
 
 
 def chosen(values: dict[str, Any]) -> dict[str, Any]:
-    """`values` with what they cannot be without."""
+    """Return `values` with the settings that they require."""
     return ({"objective": "reconstruction"} if values.get("posterior") == "point" else {}) | values
 
 
@@ -33,7 +33,7 @@ def chosen(values: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", FIELDS)
-def test_every_setting_explains_itself(name: str) -> None:
+def test_every_setting_has_a_help(name: str) -> None:
     field = FIELDS[name]
     assert field.group in GROUPS
     assert field.label
@@ -43,7 +43,7 @@ def test_every_setting_explains_itself(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FIELDS)
-def test_every_default_is_of_its_type_and_within_its_range(name: str) -> None:
+def test_every_default_has_its_type_and_is_in_range(name: str) -> None:
     field = FIELDS[name]
     for default in [
         field.default,
@@ -61,7 +61,7 @@ def test_every_number_has_a_range(name: str) -> None:
         assert field.option.high is not None
 
 
-def test_every_field_and_every_option_of_every_row_is_shown() -> None:
+def test_every_field_and_every_option_of_every_row_is_listed() -> None:
     for name in RunConfig.model_fields:
         assert not FIELDS[name].kind
     for kind, table in TABLES.items():
@@ -82,7 +82,7 @@ def test_every_scheduled_setting_has_a_companion_beside_it() -> None:
         assert "warmup:EPOCHS" in companion.option.help
 
 
-def test_the_options_of_a_row_stand_behind_its_table() -> None:
+def test_the_options_of_a_row_follow_its_table() -> None:
     names = list(FIELDS)
     for field in FIELDS.values():
         if field.kind:
@@ -128,7 +128,7 @@ def test_a_configuration_survives_json(values: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("values", [*ROWS, *(p.values for p in PRESETS.values())])
-def test_it_holds_what_applies_and_nothing_else(values: dict[str, Any]) -> None:
+def test_a_configuration_has_only_the_settings_that_apply(values: dict[str, Any]) -> None:
     config = RunConfig.of(**chosen(values))
     picked = {kind: getattr(config, kind) for kind in TABLES}
     applying = {name for name, field in FIELDS.items() if field.belongs_to(picked)}
@@ -138,7 +138,7 @@ def test_it_holds_what_applies_and_nothing_else(values: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_every_preset_is_valid_and_says_what_it_is_for(name: str) -> None:
+def test_every_preset_is_valid_and_has_a_purpose(name: str) -> None:
     preset = PRESETS[name]
     assert preset.about.endswith(".")
     config = RunConfig.of(**preset.values)
@@ -156,12 +156,12 @@ def test_text_from_flags_becomes_numbers() -> None:
     assert RunConfig.of(hidden="").get("hidden") == ()
 
 
-def test_it_is_frozen() -> None:
+def test_a_configuration_is_immutable() -> None:
     with pytest.raises(ValueError, match="frozen"):
         RunConfig.of().epochs = 3
 
 
-def test_none_where_it_does_not_apply_is_as_if_left_out() -> None:
+def test_none_for_an_inapplicable_option_equals_its_omission() -> None:
     assert RunConfig.of(sigma=None, channels=None) == RunConfig.of()
     assert RunConfig.of().get("sigma") is None
     assert RunConfig.of().get("no such thing") is None
@@ -170,7 +170,7 @@ def test_none_where_it_does_not_apply_is_as_if_left_out() -> None:
             RunConfig.of(**{name: None})
 
 
-def test_a_scalar_at_a_moment_is_its_value_times_its_schedule() -> None:
+def test_a_scalar_at_a_step_is_its_value_times_its_schedule() -> None:
     config = RunConfig.of(beta=4, beta_schedule="warmup:10", lr=0.5, lr_schedule="cosine")
     halfway = Progress(50, 200, 10)
     assert config.at("beta", halfway) == 2.0
@@ -253,7 +253,7 @@ WRONG = [  # (values, what the sentence says)
 
 
 @pytest.mark.parametrize(("values", "says"), WRONG)
-def test_what_is_wrong_gets_one_sentence(values: dict[str, Any], says: str) -> None:
+def test_an_invalid_configuration_raises_one_sentence(values: dict[str, Any], says: str) -> None:
     with pytest.raises(ValueError, match=re.escape(says)) as caught:
         RunConfig.of(**values)
     message = str(caught.value)
@@ -263,7 +263,7 @@ def test_what_is_wrong_gets_one_sentence(values: dict[str, Any], says: str) -> N
     assert type(caught.value) is ValueError
 
 
-def test_the_error_for_an_unknown_setting_names_all_there_are() -> None:
+def test_the_error_for_an_unknown_setting_names_all_settings() -> None:
     with pytest.raises(ValueError, match="There are") as caught:
         RunConfig.of(nonsense=1)
     assert all(name in str(caught.value) for name in FIELDS)
@@ -286,7 +286,7 @@ def test_every_range_is_enforced_at_both_ends(name: str) -> None:
         assert config.get(name) == wrap([value])
 
 
-def test_the_option_functions_speak_for_themselves() -> None:
+def test_the_option_functions_derive_and_check_settings() -> None:
     refuse_unknown(["a"], ["a", "b"])
     with pytest.raises(ValueError, match="did you mean beta"):
         refuse_unknown(["betta"], ["alpha", "beta"])
@@ -338,7 +338,7 @@ AGAINST_DATA = [
 
 
 @pytest.mark.parametrize(("values", "limits", "says"), AGAINST_DATA)
-def test_what_does_not_fit_the_data_is_refused(
+def test_a_configuration_that_does_not_fit_the_data_is_refused(
     small: Callable[..., RunConfig], values: dict[str, Any], limits: tuple[float, float], says: str
 ) -> None:
     config = small(**values)
@@ -352,15 +352,15 @@ def test_what_does_not_fit_the_data_is_refused(
 
 
 @pytest.mark.parametrize("likelihood", ["gaussian", "gaussian-learned"])
-def test_real_values_are_for_gaussians(small: Callable[..., RunConfig], likelihood: str) -> None:
+def test_real_values_require_a_gaussian(small: Callable[..., RunConfig], likelihood: str) -> None:
     splits = small(likelihood=likelihood).split(vectors(-5, 5))
     assert [len(rows) for rows in splits] == [32, 4, 4]
 
 
-def test_the_domain_says_which_values_the_model_sees(
+def test_the_domain_describes_the_values_that_the_model_receives(
     small: Callable[..., RunConfig], toy: Callable[..., Dataset]
 ) -> None:
-    """Levels are counted after binarization; real values have none, however they lie."""
+    """Levels are counted after binarization. Real values have none, even if evenly spaced."""
     grey, real = toy(40), vectors(0, 1)
     sixteen = grey._replace(x=grey.x % 17, scale=16.0)
     black = grey._replace(x=(grey.x > 99).astype(np.uint8) * 255)
@@ -379,7 +379,7 @@ def test_a_batch_as_large_as_the_data_is_allowed(small: Callable[..., RunConfig]
     assert len(small(batch_size=32).split(vectors(0, 1)).train) == 32
 
 
-def test_a_device_that_is_not_there_is_named_with_those_that_are(
+def test_the_error_for_a_missing_device_names_the_available_ones(
     small: Callable[..., RunConfig], toy: Callable[..., Dataset]
 ) -> None:
     for name in ("cuda:99", "nonsense", "", "CPU"):
@@ -387,7 +387,7 @@ def test_a_device_that_is_not_there_is_named_with_those_that_are(
             Trainer(small(device=name), toy())
 
 
-def test_auto_is_the_first_device_and_the_cpu_is_always_there() -> None:
+def test_auto_is_the_first_device_and_the_cpu_is_always_available() -> None:
     names = [device.name for device in available()]
     assert names[-1] == "cpu"
     assert resolve("auto") == torch.device(names[0])

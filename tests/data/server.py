@@ -1,4 +1,4 @@
-"""A web server on this machine whose faults are chosen."""
+"""A local web server with chosen faults."""
 
 import threading
 from collections.abc import Iterator
@@ -7,7 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Server(ThreadingHTTPServer):
-    """Serves `files`; `ranges` off ignores Range, `cut` ends every answer after so many bytes."""
+    """A server of `files`. `ranges` off ignores Range; `cut` is the number of bytes after which
+    every answer ends."""
 
     daemon_threads = True
 

@@ -1,4 +1,4 @@
-"""Every way a file can be wrong: one sentence that names the problem and the way out."""
+"""Every fault of a file raises one sentence with the problem and a remedy."""
 
 import gzip
 import io
@@ -35,7 +35,7 @@ def raw(content: bytes) -> Maker:
 
 
 def bomb(path: Path) -> None:
-    """An array that declares a petabyte."""
+    """Return an array whose header declares a petabyte."""
     head = io.BytesIO()
     shape = {"descr": "<f8", "fortran_order": False, "shape": (2**27, 2**20)}
     np.lib.format.write_array_header_1_0(head, shape)
@@ -129,7 +129,7 @@ BAD: list[tuple[str, Maker, str]] = [
 @pytest.mark.parametrize(
     ("name", "make", "sentence"), BAD, ids=[f"{name}-{s[:24]}" for name, _, s in BAD]
 )
-def test_one_sentence_for_each_fault(
+def test_each_fault_raises_one_sentence(
     name: str, make: Maker, sentence: str, tmp_path: Path
 ) -> None:
     path = tmp_path / name
@@ -145,7 +145,7 @@ def test_one_sentence_for_each_fault(
     assert not (tmp_path / "runs").exists()
 
 
-def test_paths_that_lead_nowhere(tmp_path: Path) -> None:
+def test_missing_paths_raise_a_sentence(tmp_path: Path) -> None:
     np.save(tmp_path / "faces.npy", GREY)
     with pytest.raises(DataError, match=r"There is no file .*facs.npy: did you mean faces.npy\?"):
         read(tmp_path / "facs.npy")
@@ -167,15 +167,17 @@ def test_paths_that_lead_nowhere(tmp_path: Path) -> None:
         read("a" * 300 + ".npy")
 
 
-def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Root may read everything, so the refusal is played."""
+def test_an_unreadable_file_raises_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root can read everything, so the test simulates the refusal."""
     np.save(tmp_path / "a.npy", GREY)
     monkeypatch.setattr("os.access", lambda path, mode: False)
     with pytest.raises(DataError, match="is not readable for this user"):
         read(tmp_path / "a.npy")
 
 
-def test_labels_that_do_not_belong(tmp_path: Path) -> None:
+def test_labels_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a-images-idx3-ubyte").write_bytes(idx(GREY))
     (tmp_path / "a-labels-idx1-ubyte").write_bytes(idx(LABELS[:4]))
     with pytest.raises(DataError, match="has 6 examples and 4 labels"):
@@ -192,7 +194,7 @@ def test_labels_that_do_not_belong(tmp_path: Path) -> None:
      {"labels": LABELS}, {"labels": LABELS[:2]}, {"labels": np.arange(6) - 1}, {"scale": [1, 2]},
      {"x": np.full((6, 2), np.nan, np.float32)}, {"name": [["a", "b"]]}],
 )  # fmt: skip
-def test_a_kept_upload_that_was_tampered_with(change: dict[str, Any], tmp_path: Path) -> None:
+def test_a_modified_upload_is_refused(change: dict[str, Any], tmp_path: Path) -> None:
     sound = {"x": GREY[:, None], "scale": 255.0, "test": 0, "name": "a", "about": "b.",
              "labels": np.arange(6), "classes": list("abcdef")}  # fmt: skip
     np.savez(tmp_path / "a.npz", **sound)
@@ -203,7 +205,7 @@ def test_a_kept_upload_that_was_tampered_with(change: dict[str, Any], tmp_path: 
 
 
 def sources(folder: Path) -> dict[str, bytes]:
-    """A small sound file of every kind."""
+    """Return a small valid file of every kind."""
     np.savez(folder / "a.npz", x=GREY, labels=LABELS)
     np.savez_compressed(folder / "b.npz", x_train=GREY, x_test=GREY[:2])
     np.save(folder / "c.npy", GREY / 255)
@@ -220,7 +222,7 @@ def sources(folder: Path) -> dict[str, bytes]:
 
 
 def mutated(content: bytes, rng: np.random.Generator) -> bytes:
-    """The content cut off, with bytes changed, removed, doubled or put in."""
+    """Return the content cut off, or with bytes changed, removed, doubled or inserted."""
     at = int(rng.integers(len(content)))
     head = min(at, int(rng.integers(1, 129)))  # headers are where it hurts
     noise = rng.integers(0, 256, 4, dtype=np.uint8).tobytes()
@@ -235,7 +237,7 @@ def mutated(content: bytes, rng: np.random.Generator) -> bytes:
     ][int(rng.integers(7))]
 
 
-def test_damaged_files_never_raise_anything_else(tmp_path: Path) -> None:
+def test_damaged_files_raise_data_errors_only(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     refused = 0
     files = sources(tmp_path)

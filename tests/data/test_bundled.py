@@ -1,4 +1,4 @@
-"""The data set that is part of the project: 10,000 of Fashion-MNIST's training images."""
+"""The data set of the project: 10,000 of Fashion-MNIST's training images."""
 
 import os
 from pathlib import Path
@@ -22,7 +22,7 @@ def test_fashion_mnist_10k_has_a_thousand_of_each_class(
     assert "MIT licence" in data.about
 
 
-def test_the_licence_lies_beside_the_file() -> None:
+def test_the_licence_is_beside_the_file() -> None:
     for path in INCLUDED.values():
         licence = (path.parent / "LICENSE").read_text("utf-8")
         assert "MIT License" in licence
@@ -30,7 +30,7 @@ def test_the_licence_lies_beside_the_file() -> None:
         assert os.path.getsize(path) < 5e6
 
 
-def test_it_is_the_first_thousand_of_each_class_of_the_training_part() -> None:
+def test_the_file_has_the_first_thousand_of_each_class_of_the_training_part() -> None:
     if not on_disk("fashion-mnist"):
         pytest.skip("dataset-fashion-mnist is not installed")
     ours, whole = load("fashion-mnist-10k"), load("fashion-mnist")
@@ -43,7 +43,7 @@ def test_it_is_the_first_thousand_of_each_class_of_the_training_part() -> None:
     assert ours.classes == whole.classes
 
 
-def test_a_missing_file_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_error_names_a_missing_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(INCLUDED, "fashion-mnist-10k", tmp_path / "gone.npz")
     with pytest.raises(DataError, match=r"gone\.npz"):
         load("fashion-mnist-10k")

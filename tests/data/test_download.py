@@ -1,4 +1,4 @@
-"""A download is whole or not there, whatever the network does."""
+"""A download is complete or absent under every fault of the network."""
 
 import hashlib
 import threading
@@ -52,7 +52,7 @@ def test_a_whole_file_is_fetched_once(server: Server, file: Path) -> None:
     assert server.asked == ["file.gz"]
 
 
-def test_a_file_cut_off_goes_on_where_it_was(server: Server, file: Path) -> None:
+def test_a_partial_download_continues_at_its_end(server: Server, file: Path) -> None:
     server.cut = 3 * CHUNK
     with pytest.raises(DownloadError, match=r"127\.0\.0\.1: .*cut off after 196,608 of 655,367"):
         get(file, server.url("file.gz"))
@@ -67,7 +67,7 @@ def test_a_file_cut_off_goes_on_where_it_was(server: Server, file: Path) -> None
     assert left(file) == {"file.gz"}
 
 
-def test_what_one_mirror_began_another_ends(server: Server, file: Path) -> None:
+def test_a_second_mirror_continues_the_download_of_the_first(server: Server, file: Path) -> None:
     with serving() as other:
         other.files["file.gz"], other.cut = CONTENT, CHUNK
         get(file, other.url("file.gz"), server.url("file.gz"))
@@ -76,7 +76,7 @@ def test_what_one_mirror_began_another_ends(server: Server, file: Path) -> None:
 
 
 @pytest.mark.parametrize("fault", ["no ranges", "shifted", "too long already"])
-def test_where_going_on_is_impossible_it_starts_anew(
+def test_a_server_without_ranges_starts_the_download_again(
     fault: str, server: Server, file: Path
 ) -> None:
     file.parent.mkdir()
@@ -88,7 +88,7 @@ def test_where_going_on_is_impossible_it_starts_anew(
     assert file.read_bytes() == CONTENT
 
 
-def test_a_spoilt_part_does_no_lasting_harm(server: Server, file: Path) -> None:
+def test_a_damaged_part_is_downloaded_again(server: Server, file: Path) -> None:
     file.parent.mkdir()
     (file.parent / "file.gz.part").write_bytes(b"\0" * CHUNK)
     get(file, server.url("file.gz"))
@@ -96,7 +96,7 @@ def test_a_spoilt_part_does_no_lasting_harm(server: Server, file: Path) -> None:
     assert server.asked == [f"file.gz bytes={CHUNK}-", "file.gz"]
 
 
-def test_a_part_that_is_whole_only_needs_its_name(server: Server, file: Path) -> None:
+def test_a_complete_part_is_renamed_without_a_download(server: Server, file: Path) -> None:
     file.parent.mkdir()
     (file.parent / "file.gz.part").write_bytes(CONTENT)
     get(file, server.url("file.gz"))
@@ -127,21 +127,19 @@ def test_another_file_is_refused(
     assert file.read_bytes() == CONTENT
 
 
-def test_the_second_mirror_is_asked_when_the_first_is_not_there(
-    server: Server, file: Path
-) -> None:
+def test_the_second_mirror_replaces_a_missing_first(server: Server, file: Path) -> None:
     get(file, NOWHERE, server.url("missing.gz"), server.url("file.gz"))
     assert file.read_bytes() == CONTENT
 
 
-def test_a_file_of_another_size_is_not_taken_for_it(server: Server, file: Path) -> None:
+def test_a_file_of_another_size_is_not_complete(server: Server, file: Path) -> None:
     file.parent.mkdir()
     file.write_bytes(CONTENT[:5000])
     get(file, server.url("file.gz"))
     assert file.read_bytes() == CONTENT
 
 
-def test_no_network(file: Path) -> None:
+def test_the_error_without_network_names_every_mirror(file: Path) -> None:
     hosts = ("http://mirror.invalid/file.gz", "http://other.invalid/file.gz")
     with pytest.raises(DownloadError, match=r"\(mirror.invalid, other.invalid: [^:]*\)"):
         get(file, *hosts)
@@ -149,7 +147,7 @@ def test_no_network(file: Path) -> None:
         get(file, NOWHERE)
 
 
-def test_cancelled_and_gone_on_with(server: Server, file: Path) -> None:
+def test_a_cancelled_download_continues_later(server: Server, file: Path) -> None:
     seen: list[int] = []
     asked = {"progress": lambda done, _: seen.append(done), "cancelled": lambda: len(seen) > 3}
     with pytest.raises(DownloadCancelledError, match=r"file.gz was cancelled after [\d,]+ of 655"):
@@ -163,7 +161,7 @@ def test_cancelled_and_gone_on_with(server: Server, file: Path) -> None:
     assert server.asked[1] == f"file.gz bytes={len(part)}-"
 
 
-def test_two_at_once_fetch_it_once(server: Server, file: Path) -> None:
+def test_two_processes_download_a_file_once(server: Server, file: Path) -> None:
     threads = [threading.Thread(target=get, args=(file, server.url("file.gz"))) for _ in range(4)]
     for thread in threads:
         thread.start()
@@ -181,7 +179,7 @@ def test_waiting_for_another_process_can_be_cancelled(server: Server, file: Path
         get(file, server.url("file.gz"), cancelled=lambda: True)
 
 
-def test_a_cache_that_cannot_be_written(server: Server, tmp_path: Path) -> None:
+def test_a_read_only_cache_raises_a_sentence(server: Server, tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("in the way")
     for folder in (tmp_path / "cache", tmp_path / "cache" / "deep", Path("/proc/vae")):
         with pytest.raises(DataError, match=r"cannot be written .* VAE_LAB_CACHE name another"):
@@ -189,7 +187,7 @@ def test_a_cache_that_cannot_be_written(server: Server, tmp_path: Path) -> None:
     assert server.asked == []
 
 
-def test_where_the_cache_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_variable_sets_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VAE_LAB_CACHE", "~/mine")
     assert cache() == Path.home() / "mine"
     monkeypatch.setenv("VAE_LAB_CACHE", "")

@@ -1,4 +1,4 @@
-"""Every accepted kind of file comes back as the numbers that were put in."""
+"""Every accepted kind of file is read with its exact numbers."""
 
 import gzip
 import struct
@@ -19,7 +19,7 @@ GREY[0, 0, 0], COLOUR[0, 0, 0, 0] = 255, 255
 
 
 def idx(array: np.ndarray) -> bytes:
-    """An array of bytes as an IDX file."""
+    """Return an array of bytes as an IDX file."""
     head = struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
     return head + array.astype(np.uint8).tobytes()
 
@@ -55,7 +55,7 @@ SHAPES = {
 
 @pytest.mark.parametrize("ending", ["npz", "npy"])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_every_shape(shape: str, ending: str, tmp_path: Path) -> None:
+def test_every_shape_is_read(shape: str, ending: str, tmp_path: Path) -> None:
     given, expected = SHAPES[shape]
     path = tmp_path / f"pictures.{ending}"
     np.save(path, given) if ending == "npy" else saved(path, x=given)
@@ -83,7 +83,7 @@ RANGES = {
 
 
 @pytest.mark.parametrize("kind", RANGES)
-def test_the_range_decides_the_scale_of_images(kind: str, tmp_path: Path) -> None:
+def test_the_range_determines_the_scale_of_images(kind: str, tmp_path: Path) -> None:
     given, expected, scale, dtype = RANGES[kind]
     data = read(saved(tmp_path / "a.npz", x=given))
     tolerance = 1e-3 if kind == "half floats" else 0
@@ -101,7 +101,7 @@ def test_the_range_decides_the_scale_of_images(kind: str, tmp_path: Path) -> Non
         (RNG.standard_normal((6, 20)) * 1e6, 1, np.float32),
     ],
 )
-def test_vectors_stay_as_they_are(
+def test_vectors_are_unchanged(
     given: np.ndarray, scale: float, dtype: Any, tmp_path: Path
 ) -> None:
     check(read(saved(tmp_path / "a.npz", x=given)), given.astype(dtype), scale, dtype)
@@ -120,7 +120,7 @@ def test_vectors_stay_as_they_are(
     ],
 )
 @pytest.mark.parametrize("beside", ["npz", "-labels.npy", "_labels.npy"])
-def test_labels(
+def test_labels_become_classes(
     labels: np.ndarray, classes: tuple[str, ...], numbers: list[int], beside: str, tmp_path: Path
 ) -> None:
     path = tmp_path / ("a.npz" if beside == "npz" else "a.npy")
@@ -138,7 +138,7 @@ def test_labels(
 
 @pytest.mark.parametrize("x", ["x", "X", "images", "data", "arr_0", "whatever"])
 @pytest.mark.parametrize("y", ["labels", "label", "y", "targets", "arr_1"])
-def test_names_of_arrays(x: str, y: str, tmp_path: Path) -> None:
+def test_arrays_are_found_by_their_names(x: str, y: str, tmp_path: Path) -> None:
     data = read(saved(tmp_path / "a.npz", **{x: GREY, y: LABELS, "made": np.array(1999)}))
     check(data, GREY[:, None], 255)
     assert data.classes == ("1", "3", "7")
@@ -151,7 +151,7 @@ def test_a_second_array_without_a_name_is_labels_if_it_fits(tmp_path: Path) -> N
     assert read(tmp_path / "b.npz").labels is None
 
 
-def test_an_array_that_nobody_asks_for_does_no_harm(tmp_path: Path) -> None:
+def test_further_arrays_are_ignored(tmp_path: Path) -> None:
     made = {"metadata": np.array({"by": "me"}, object), "who": np.zeros(2, [("a", "f4")])}
     check(read(saved(tmp_path / "a.npz", x=GREY, **made)), GREY[:, None], 255)
     check(read(saved(tmp_path / "b.npz", only=GREY, **made)), GREY[:, None], 255)
@@ -160,9 +160,9 @@ def test_an_array_that_nobody_asks_for_does_no_harm(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "names",
     [("x_train", "y_train", "x_test", "y_test"),
-     ("train_images", "train_labels", "test_images", "test_labels")],
+     ("train_images", "train_labels", "test_images", "test_labels_become_classes")],
 )  # fmt: skip
-def test_a_test_part_of_its_own(names: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_predefined_test_part_is_read(names: tuple[str, ...], tmp_path: Path) -> None:
     arrays = dict(zip(names, (GREY, LABELS, GREY[:2], np.array([9, 3])), strict=True))
     data = read(saved(tmp_path / "mnist.npz", **arrays))
     check(data, np.concatenate([GREY, GREY[:2]])[:, None], 255)
@@ -200,7 +200,7 @@ ROWS = [",".join(map(str, row)) for row in TABLE.tolist()]
         ),
     ],
 )  # fmt: skip
-def test_csv(text: str, classes: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_csv_file_is_read(text: str, classes: tuple[str, ...], tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
     path.write_text(text, encoding="utf-8", newline="")
     data = read(path)
@@ -211,7 +211,7 @@ def test_csv(text: str, classes: tuple[str, ...], tmp_path: Path) -> None:
         assert data.labels.tolist() == [1, 0, 2, 1]
 
 
-def test_csv_of_whole_numbers_is_grey_values(tmp_path: Path) -> None:
+def test_a_csv_of_whole_numbers_has_grey_values(tmp_path: Path) -> None:
     path = tmp_path / "mnist.csv"
     rows = np.column_stack([LABELS, GREY.reshape(6, 20)])
     np.savetxt(path, rows, "%d", ",", header="label," + ",".join(map(str, range(20))), comments="")
@@ -227,7 +227,7 @@ def write_idx(path: Path, array: np.ndarray) -> None:
 @pytest.mark.parametrize("gz", ["", ".gz"])
 @pytest.mark.parametrize("dot", ["-idx", ".idx"])
 @pytest.mark.parametrize(("train", "test"), [("train", "t10k"), ("emnist-train", "emnist-test")])
-def test_idx_finds_what_is_beside_it(
+def test_idx_reads_the_files_beside_it(
     train: str, test: str, dot: str, gz: str, tmp_path: Path
 ) -> None:
     folder = tmp_path / "letters" / "raw"
@@ -252,7 +252,7 @@ def test_idx_finds_what_is_beside_it(
     assert alone.classes == ("1", "3")
 
 
-def test_idx_of_other_types(tmp_path: Path) -> None:
+def test_idx_of_other_types_is_read(tmp_path: Path) -> None:
     path = tmp_path / "a.idx"
     head = struct.pack(">BBBBII", 0, 0, 13, 2, 4, 3)
     path.write_bytes(head + TABLE.astype(">f4").tobytes())
@@ -260,7 +260,7 @@ def test_idx_of_other_types(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not FASHION.is_file(), reason="dataset-fashion-mnist is not installed")
-def test_fashion_mnist() -> None:
+def test_debians_fashion_mnist_is_read() -> None:
     data = load(str(FASHION))
     assert data.name == "fashion-mnist"
     assert data.x.shape == (70_000, 1, 28, 28)
@@ -281,7 +281,7 @@ UPLOADS = {
 
 
 @pytest.mark.parametrize("name", UPLOADS)
-def test_an_upload_is_kept_once_and_comes_back_exactly(name: str, tmp_path: Path) -> None:
+def test_an_upload_is_stored_once_and_read_exactly(name: str, tmp_path: Path) -> None:
     UPLOADS[name](tmp_path / name)
     content = (tmp_path / name).read_bytes()
     kept = save_upload(name, content, tmp_path / "runs")
@@ -301,7 +301,7 @@ def test_an_upload_is_kept_once_and_comes_back_exactly(name: str, tmp_path: Path
     assert read(again).fingerprint == back.fingerprint
 
 
-def test_an_upload_keeps_the_name_it_came_under(tmp_path: Path) -> None:
+def test_an_upload_keeps_its_name(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", GREY)
     content = (tmp_path / "x.npy").read_bytes()
     kept = [save_upload(name, content, tmp_path) for name in ("one.npy", "two.npy")]
@@ -309,7 +309,7 @@ def test_an_upload_keeps_the_name_it_came_under(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_an_upload_with_its_labels(packed: bool, tmp_path: Path) -> None:
+def test_an_upload_is_read_with_its_labels(packed: bool, tmp_path: Path) -> None:
     labels = gzip.compress(idx(LABELS)) if packed else idx(LABELS)
     data = read(save_upload("some.idx3-ubyte", idx(GREY), tmp_path, labels))
     assert data.classes == ("1", "3", "7")
@@ -324,14 +324,16 @@ def test_an_upload_with_its_labels(packed: bool, tmp_path: Path) -> None:
     ("given", "name"),
     [("train-images-idx3-ubyte (1).gz", "train-images"), ("t.idx3-ubyte(2)", "t")],
 )
-def test_a_name_that_a_browser_made(given: str, name: str, tmp_path: Path) -> None:
+def test_a_copy_number_of_a_browser_is_removed_from_the_name(
+    given: str, name: str, tmp_path: Path
+) -> None:
     write_idx(tmp_path / given, GREY)
     data = read(save_upload(given, (tmp_path / given).read_bytes(), tmp_path / "runs"))
     check(data, GREY[:, None], 255)
     assert data.name == name
 
 
-def test_a_name_longer_than_a_file_system_takes(tmp_path: Path) -> None:
+def test_a_long_name_is_shortened(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", GREY)
     kept = save_upload("é" * 300 + "a.npy", (tmp_path / "x.npy").read_bytes(), tmp_path / "runs")
     check(read(kept), GREY[:, None], 255)
@@ -339,7 +341,7 @@ def test_a_name_longer_than_a_file_system_takes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["../../x.npy", "/etc/x.npy", "C:\\mine\\x.npy", "..x.npy"])
-def test_an_upload_stays_in_its_folder(name: str, tmp_path: Path) -> None:
+def test_an_upload_cannot_leave_its_folder(name: str, tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", GREY)
     kept = save_upload(name, (tmp_path / "x.npy").read_bytes(), tmp_path / "a" / "b")
     assert kept.parent == tmp_path / "a" / "b" / ".uploads"

@@ -1,7 +1,9 @@
-"""Ten thousand damaged files a reader: nothing worse than a DataError, within time and memory.
+"""Ten thousand damaged files per reader raise at most a DataError, within limits of time and
+memory.
 
-The few hundred of the daily run and the ten thousand of `-m long` are drawn alike. They are
-read in a process of their own whose memory is limited, so that a crash or a bomb is seen as one.
+The few hundred of the default run and the ten thousand of `-m long` have one distribution. A
+separate process with limited memory reads them, so that the test detects crashes and huge
+allocations.
 """
 
 import gzip
@@ -49,7 +51,7 @@ def matlab(compressed: bool) -> bytes:
 
 
 def pictures() -> dict[str, bytes]:
-    """A picture of every format, of one size."""
+    """Return a picture of every format, of one size."""
     found = {f"{k.lower()}": encoded(COLOUR[0], k) for k in ("PNG", "GIF", "BMP", "WEBP")}
     return found | {"jpg": encoded(GREY[0], "JPEG")}
 
@@ -62,7 +64,7 @@ def letters() -> bytes:
 
 
 def sources(reader: str, folder: Path) -> dict[str, bytes]:
-    """Small sound files of a reader: name → content."""
+    """Return small valid files of a reader: name → content."""
     if reader == "pictures":
         return {f"folder/a.{kind}": content for kind, content in pictures().items()}
     if reader == "zip":
@@ -93,7 +95,7 @@ READERS = ("pictures", "zip", "parquet", "mat", "cifar", "emnist")
 
 
 def damaged(name: str, content: bytes, rng: np.random.Generator) -> bytes:
-    """The content mutated; what is compressed as a whole, half the time within."""
+    """Return the mutated content; half of the compressed files are mutated before compression."""
     if name.endswith(".tar.gz") and rng.random() < 0.5:
         inner = test_bad_files.mutated(gzip.decompress(content), rng)
         return gzip.compress(inner, 1)
@@ -103,7 +105,7 @@ def damaged(name: str, content: bytes, rng: np.random.Generator) -> bytes:
 
 
 def attempt(path: Path, reader: str) -> Dataset | None:
-    """The data set, or nothing where it is refused as it should be."""
+    """Return the data set, or None if a DataError refuses it."""
     from vae.data.arrays import compose
     from vae.data.published import read_emnist
 
@@ -116,7 +118,7 @@ def attempt(path: Path, reader: str) -> Dataset | None:
 
 
 def torture(reader: str, number: int, folder: Path) -> int:
-    """How many of so many damaged files were refused; an error if one did anything else."""
+    """Return the number of refused files; raise an error for any other failure."""
     import time
     import warnings
 
@@ -150,7 +152,7 @@ def torture(reader: str, number: int, folder: Path) -> int:
 
 
 def _limit() -> None:
-    """No more memory than MEMORY beyond what is in use."""
+    """Limit the memory to MEMORY beyond the present use."""
     import resource
 
     pages = int(Path("/proc/self/statm").read_text().split()[0])
@@ -172,7 +174,7 @@ def tortured(reader: str, number: int, folder: Path) -> int:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is limited as Linux does it")
 @pytest.mark.parametrize("reader", READERS)
-def test_some_damaged_files(reader: str, tmp_path: Path) -> None:
+def test_hundreds_of_damaged_files_raise_data_errors_only(reader: str, tmp_path: Path) -> None:
     assert 30 < tortured(reader, 300, tmp_path) < 300
 
 
@@ -180,5 +182,5 @@ def test_some_damaged_files(reader: str, tmp_path: Path) -> None:
 @pytest.mark.timeout(3600)
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is limited as Linux does it")
 @pytest.mark.parametrize("reader", READERS)
-def test_ten_thousand_damaged_files(reader: str, tmp_path: Path) -> None:
+def test_ten_thousand_damaged_files_raise_data_errors_only(reader: str, tmp_path: Path) -> None:
     assert 1000 < tortured(reader, 10_000, tmp_path) < 10_000

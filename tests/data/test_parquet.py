@@ -1,4 +1,4 @@
-"""Tables in .parquet: every layout comes back, and what is wrong is told in one sentence."""
+"""Tables in .parquet: every layout is read exactly, and every fault raises one sentence."""
 
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ def columns(array: np.ndarray) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("compression", ["none", "snappy", "zstd", "gzip", "lz4", "brotli"])
-def test_columns_of_numbers(compression: str, tmp_path: Path) -> None:
+def test_columns_of_numbers_become_vectors(compression: str, tmp_path: Path) -> None:
     data = read(written(tmp_path / "t.parquet", columns(TABLE), compression=compression))
     assert np.array_equal(data.x, TABLE.astype(np.float32))
     assert data.scale == 1
@@ -49,14 +49,16 @@ def test_columns_of_numbers(compression: str, tmp_path: Path) -> None:
         ("label", [1.0, 2.0, 1.0, 2.0, 1.0, 2.0, 1.0], ("1", "2")),
     ],
 )
-def test_labels(name: str, labels: Any, classes: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_column_of_labels_becomes_classes(
+    name: str, labels: Any, classes: tuple[str, ...], tmp_path: Path
+) -> None:
     data = read(written(tmp_path / "t.parquet", columns(TABLE) | {name: labels}))
     assert data.classes == classes
     assert data.x.shape == (7, 3)
 
 
 @pytest.mark.parametrize("kind", ["list", "large", "fixed"])
-def test_a_column_of_lists(kind: str, tmp_path: Path) -> None:
+def test_a_column_of_lists_becomes_vectors(kind: str, tmp_path: Path) -> None:
     types = {
         "list": pa.list_(pa.float64()),
         "large": pa.large_list(pa.float32()),
@@ -69,7 +71,7 @@ def test_a_column_of_lists(kind: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("layout", ["struct", "binary", "large"])
-def test_a_column_of_pictures(layout: str, tmp_path: Path) -> None:
+def test_a_column_of_pictures_becomes_images(layout: str, tmp_path: Path) -> None:
     files = [encoded(c) for c in COLOUR]
     column = pa.array(
         [{"bytes": f, "path": None} for f in files] if layout == "struct" else files,
@@ -85,7 +87,7 @@ def test_a_column_of_pictures(layout: str, tmp_path: Path) -> None:
     assert kept.fingerprint == data.fingerprint
 
 
-def test_what_pandas_writes(tmp_path: Path) -> None:
+def test_tables_of_pandas_are_read_without_their_index(tmp_path: Path) -> None:
     import pandas as pd
 
     frame = pd.DataFrame(TABLE, columns=list("abc"), index=list("tuvwxyz"))
@@ -123,7 +125,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("table", "sentence"), BAD, ids=[sentence[:30] for _, sentence in BAD])
-def test_one_sentence_for_each_fault(table: Any, sentence: str, tmp_path: Path) -> None:
+def test_each_fault_raises_one_sentence(table: Any, sentence: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=sentence) as caught:
         read(written(tmp_path / "t.parquet", table))
     assert "\n" not in str(caught.value)
@@ -131,7 +133,7 @@ def test_one_sentence_for_each_fault(table: Any, sentence: str, tmp_path: Path) 
     assert str(caught.value).endswith(".")
 
 
-def test_files_that_are_no_table(tmp_path: Path) -> None:
+def test_files_without_a_table_raise_a_sentence(tmp_path: Path) -> None:
     path = written(tmp_path / "t.parquet", columns(TABLE))
     whole = path.read_bytes()
     for content in (b"PAR1", b"something else", whole[:-5], whole[: len(whole) // 2]):
@@ -144,7 +146,7 @@ def test_files_that_are_no_table(tmp_path: Path) -> None:
         read(path)
 
 
-def test_a_table_too_large_is_told_from_its_header(
+def test_a_table_with_a_too_large_header_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = written(tmp_path / "t.parquet", {"a": pa.array(np.zeros(100_000))})

@@ -1,5 +1,5 @@
-"""Folders and .zip files of pictures: each kind comes back as the values that were put in, and
-what cannot be read is told in one sentence."""
+"""Folders and .zip files of pictures: each kind is read with its exact values, and every fault
+raises one sentence."""
 
 import io
 import struct
@@ -57,7 +57,7 @@ def check(data: Dataset, x: np.ndarray) -> None:
 
 
 @both
-def test_grey_pictures_in_order(way: Way, tmp_path: Path) -> None:
+def test_grey_pictures_are_read_in_order(way: Way, tmp_path: Path) -> None:
     path = way({f"{k}.png": encoded(GREY[k]) for k in (3, 0, 5, 1, 4, 2)}, tmp_path)
     data = read(path)
     check(data, GREY[:, None])
@@ -80,7 +80,7 @@ def test_folders_are_classes(way: Way, tmp_path: Path) -> None:
 
 @both
 @pytest.mark.parametrize("classes", [True, False])
-def test_train_and_test_are_parts(way: Way, classes: bool, tmp_path: Path) -> None:
+def test_folders_train_and_test_are_parts(way: Way, classes: bool, tmp_path: Path) -> None:
     parts = ("train", "train", "test", "train", "val", "test")
     inner = ("a/", "b/") if classes else ("", "")
     names = [f"{part}/{inner[k % 2]}{k}.png" for k, part in enumerate(parts)]
@@ -92,7 +92,7 @@ def test_train_and_test_are_parts(way: Way, classes: bool, tmp_path: Path) -> No
     assert ", and 2 of its test part, 8×10 pixels grey." in data.about
 
 
-def test_the_folder_that_was_zipped_is_no_class(tmp_path: Path) -> None:
+def test_the_common_folder_of_a_zip_is_no_class(tmp_path: Path) -> None:
     files = {f"top/{'ab'[k % 2]}/{k}.png": encoded(GREY[k]) for k in range(6)}
     files |= {"__MACOSX/top/a/._0.png": b"", "top/a/._0.png": b""}
     assert read(in_zip(files, tmp_path)).classes == ("a", "b")
@@ -113,7 +113,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_format(kind: str, tmp_path: Path) -> None:
+def test_every_format_is_read(kind: str, tmp_path: Path) -> None:
     content, expected, tolerance = KINDS[kind]
     data = read(in_folder({f"a.{kind}": content}, tmp_path))
     expected = expected[None] if expected.ndim == 2 else expected.transpose(2, 0, 1)
@@ -134,19 +134,19 @@ MODES = {
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_every_mode(mode: str, tmp_path: Path) -> None:
+def test_every_mode_is_read(mode: str, tmp_path: Path) -> None:
     content, expected = MODES[mode]
     expected = expected[None] if expected.ndim == 2 else expected.transpose(2, 0, 1)
     check(read(in_folder({"a.png": content}, tmp_path)), expected[None])
 
 
-def test_one_picture_in_colour_makes_all_so(tmp_path: Path) -> None:
+def test_one_colour_picture_makes_all_colour(tmp_path: Path) -> None:
     files = {"0.png": encoded(GREY[0]), "1.png": encoded(COLOUR[1])}
     expected = np.stack([np.repeat(GREY[0][None], 3, 0), COLOUR[1].transpose(2, 0, 1)])
     check(read(in_folder(files, tmp_path)), expected)
 
 
-def test_the_most_common_size_wins(tmp_path: Path) -> None:
+def test_all_pictures_get_the_most_common_size(tmp_path: Path) -> None:
     files = {f"{k}.png": encoded(GREY[k]) for k in range(3)}
     flat = np.full((40, 12), 77, np.uint8)
     data = read(in_folder(files | {"9.png": encoded(flat), "8.png": encoded(flat.T)}, tmp_path))
@@ -171,7 +171,7 @@ def test_a_crop_keeps_the_centre(tmp_path: Path) -> None:
     assert (read(in_folder(files, tmp_path)).x[2] == 255).all()
 
 
-def test_a_camera_that_lay_on_its_side(tmp_path: Path) -> None:
+def test_the_exif_orientation_is_applied(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned clockwise by a quarter
     shade = np.repeat(np.linspace(0, 255, 16).astype(np.uint8)[:, None], 24, 1)
@@ -180,7 +180,7 @@ def test_a_camera_that_lay_on_its_side(tmp_path: Path) -> None:
     assert np.abs(data.x[0, 0].astype(int) - np.rot90(shade, -1)).max() < 4
 
 
-def test_an_upload_of_a_zip(tmp_path: Path) -> None:
+def test_an_uploaded_zip_is_read(tmp_path: Path) -> None:
     files = {f"{'ab'[k % 2]}/{k}.png": encoded(COLOUR[k]) for k in range(6)}
     path = in_zip(files, tmp_path)
     back = read(save_upload("mine.zip", path.read_bytes(), tmp_path / "runs"))
@@ -191,7 +191,7 @@ def test_an_upload_of_a_zip(tmp_path: Path) -> None:
 
 
 def huge(width: int, height: int) -> bytes:
-    """A small file that says it is a large picture."""
+    """Return a small file whose header declares a large picture."""
 
     def chunk(name: bytes, content: bytes) -> bytes:
         check = struct.pack(">I", zlib.crc32(name + content))
@@ -218,7 +218,7 @@ BAD: list[tuple[Files, str]] = [
 @both
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 @pytest.mark.parametrize(("files", "sentence"), BAD, ids=range(len(BAD)))
-def test_one_sentence_for_each_fault(
+def test_each_fault_raises_one_sentence(
     way: Way, files: Files, sentence: str, tmp_path: Path
 ) -> None:
     with pytest.raises(DataError, match=sentence) as caught:
@@ -230,13 +230,13 @@ def test_one_sentence_for_each_fault(
 @pytest.mark.parametrize(
     "name", ["../a.png", "/etc/a.png", "a/../../b.png", "C:/a.png", "a/../b.png"]
 )
-def test_no_path_leaves_a_zip(name: str, tmp_path: Path) -> None:
+def test_paths_out_of_a_zip_are_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"mine.zip: .* leads out of the archive"):
         read(in_zip({name: GOOD}, tmp_path))
     assert {path.name for path in tmp_path.iterdir()} == {"mine.zip"}
 
 
-def test_broken_zips(tmp_path: Path) -> None:
+def test_damaged_zips_raise_a_sentence(tmp_path: Path) -> None:
     path = in_zip({"a.png": GOOD}, tmp_path)
     content = path.read_bytes()
     path.write_bytes(content[:-30])
@@ -250,7 +250,9 @@ def test_broken_zips(tmp_path: Path) -> None:
         read(path)
 
 
-def test_limits_of_files_and_of_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_limits_of_single_files_and_of_all_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = in_folder({f"{k}.png": GOOD for k in range(3)}, tmp_path)
     for name, value, sentence in (
         ("MOST_BYTES", 50, "too many for a picture"),
@@ -264,7 +266,7 @@ def test_limits_of_files_and_of_all(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert len(read(path).x) == 3
 
 
-def test_folders_that_are_none_of_pictures(tmp_path: Path) -> None:
+def test_folders_without_pictures_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"is a folder: .*or a folder of pictures"):
         read(tmp_path)
     with pytest.raises(DataError, match="/ is a folder"):

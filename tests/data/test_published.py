@@ -1,4 +1,4 @@
-"""The published data sets: their formats, from files made here, and the way to them."""
+"""The published data sets: their formats, from generated files, and their download."""
 
 import gzip
 import hashlib
@@ -116,7 +116,7 @@ MAKERS = {
 
 @pytest.fixture
 def publisher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    """Every row served here, from small files of its format, behind a mirror that is gone."""
+    """Serve every row from small files of its format, behind a missing first mirror."""
     monkeypatch.setenv("VAE_LAB_CACHE", str(tmp_path / "cache"))
     with serving() as server:
         for name, (make, examples, test) in MAKERS.items():
@@ -136,12 +136,12 @@ def publisher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve
         yield server
 
 
-def test_the_table_of_makers_is_whole() -> None:
+def test_every_row_has_a_generator_of_files() -> None:
     assert set(MAKERS) == set(SOURCES)
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_a_row_is_downloaded_once_and_is_what_it_declares(name: str, publisher: Server) -> None:
+def test_a_row_is_downloaded_once_and_has_its_declared_shape(name: str, publisher: Server) -> None:
     assert not on_disk(name)
     seen: list[tuple[int, int]] = []
     download(name, lambda *at: seen.append(at))
@@ -167,7 +167,7 @@ def test_a_row_is_downloaded_once_and_is_what_it_declares(name: str, publisher: 
     assert len(publisher.asked) == asked
 
 
-def test_cifars_records_in_their_order(tmp_path: Path) -> None:
+def test_cifars_records_are_read_in_order(tmp_path: Path) -> None:
     data = read(small_cifar(tmp_path))
     batches = [CIFAR[f"cifar-10-batches-bin/{n}.bin"] for n in
                ("data_batch_1", "data_batch_2", "data_batch_3", "test_batch")]  # fmt: skip
@@ -178,7 +178,7 @@ def test_cifars_records_in_their_order(tmp_path: Path) -> None:
     assert data.test == 20
 
 
-def test_letters_stand_upright(tmp_path: Path) -> None:
+def test_letters_are_upright(tmp_path: Path) -> None:
     raw = read_emnist(small_emnist(tmp_path))
     assert np.array_equal(raw.x, LETTERS["train"][0].transpose(0, 2, 1))
     assert raw.test_x is not None
@@ -188,7 +188,7 @@ def test_letters_stand_upright(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("compressed", [False, True])
 @pytest.mark.parametrize("labels", [np.uint8, np.float64, np.int16])
-def test_mat_files_as_scipy_writes_them(compressed: bool, labels: Any, tmp_path: Path) -> None:
+def test_mat_files_of_scipy_are_read(compressed: bool, labels: Any, tmp_path: Path) -> None:
     arrays = HOUSES["train"] | {"y": HOUSES["train"]["y"].astype(labels)}
     scipy.io.savemat(tmp_path / "a.mat", {"who": "me", **arrays}, do_compression=compressed)
     x, y = read_mat(tmp_path / "a.mat")
@@ -207,7 +207,7 @@ def test_mat_files_find_their_test_part(tmp_path: Path) -> None:
 
 
 def big_endian_mat() -> bytes:
-    """A file as a big-endian machine wrote it, its name and y within small elements."""
+    """Return a file of a big-endian machine, with its name and y in small elements."""
 
     def element(kind: int, content: bytes) -> bytes:
         if len(content) <= 4:
@@ -226,7 +226,7 @@ def big_endian_mat() -> bytes:
     return head + x + struct.pack(">II", 15, len(packed)) + packed
 
 
-def test_a_mat_file_of_the_other_byte_order(tmp_path: Path) -> None:
+def test_a_big_endian_mat_file_is_read(tmp_path: Path) -> None:
     (tmp_path / "a.mat").write_bytes(big_endian_mat())
     theirs = scipy.io.loadmat(tmp_path / "a.mat")
     x, y = read_mat(tmp_path / "a.mat")
@@ -238,7 +238,7 @@ def test_a_mat_file_of_the_other_byte_order(tmp_path: Path) -> None:
 def test_a_mat_file_of_a_huge_declared_size_is_refused_before_its_values(
     compressed: bool, tmp_path: Path
 ) -> None:
-    """Dimensions of a terabyte over a few bytes of values."""
+    """The dimensions declare a terabyte; the values have a few bytes."""
     scipy.io.savemat(tmp_path / "a.mat", {"X": HOUSES["test"]["X"][..., :1]})
     content = (tmp_path / "a.mat").read_bytes()
     small, huge = (struct.pack("<4i", 32, 32, c, n) for c, n in ((3, 1), (30_000, 30_000)))
@@ -284,7 +284,9 @@ BAD: list[tuple[str, Any, str]] = [
 
 
 @pytest.mark.parametrize(("name", "make", "sentence"), BAD)
-def test_one_sentence_for_each_fault(name: str, make: Any, sentence: str, tmp_path: Path) -> None:
+def test_each_fault_raises_one_sentence(
+    name: str, make: Any, sentence: str, tmp_path: Path
+) -> None:
     content = make(tmp_path / "made")
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError, match=sentence) as caught:
@@ -293,7 +295,7 @@ def test_one_sentence_for_each_fault(name: str, make: Any, sentence: str, tmp_pa
 
 
 @pytest.mark.parametrize("content", [b"no zip", b""])
-def test_a_broken_archive_of_letters(content: bytes, tmp_path: Path) -> None:
+def test_a_damaged_archive_of_letters_raises_a_sentence(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "gzip.zip").write_bytes(content)
     with pytest.raises(DataError, match=r"gzip.zip is damaged, or not EMNIST's"):
         read_emnist(tmp_path / "gzip.zip")
@@ -316,7 +318,7 @@ def test_a_sparse_member_is_not_read(tmp_path: Path) -> None:
         read_cifar(path)
 
 
-def test_files_that_hold_something_else_are_told(
+def test_files_with_other_content_raise_a_sentence(
     publisher: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(SOURCES, "mnist", SOURCES["mnist"]._replace(examples=41))
@@ -324,7 +326,7 @@ def test_files_that_hold_something_else_are_told(
         load("mnist")
 
 
-def test_listing_asks_no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_listing_uses_no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def refuse(*_: object) -> None:
         raise AssertionError
 
@@ -340,7 +342,7 @@ def test_listing_asks_no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert all(rows[name].download == 0 for name in OFFLINE)
 
 
-def test_offline_it_says_so_and_what_works(
+def test_the_error_offline_lists_local_data_sets(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("VAE_LAB_CACHE", str(tmp_path))
@@ -358,7 +360,7 @@ def test_offline_it_says_so_and_what_works(
         assert "\n" not in told
 
 
-def test_files_put_into_the_cache_by_hand_are_taken(publisher: Server, tmp_path: Path) -> None:
+def test_files_copied_into_the_cache_are_used(publisher: Server, tmp_path: Path) -> None:
     (tmp_path / "cache").mkdir()
     (tmp_path / "svhn").rename(tmp_path / "cache" / "svhn")
     assert on_disk("svhn")
@@ -366,7 +368,7 @@ def test_files_put_into_the_cache_by_hand_are_taken(publisher: Server, tmp_path:
     assert publisher.asked == []
 
 
-def test_fashion_mnist_is_found_where_debian_puts_it(
+def test_fashion_mnist_is_found_in_debians_folder(
     publisher: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = SOURCES["fashion-mnist"]._replace(installed=tmp_path / "fashion-mnist")
@@ -377,7 +379,7 @@ def test_fashion_mnist_is_found_where_debian_puts_it(
     assert next(r for r in summary() if r.name == "fashion-mnist").download == 0
 
 
-def test_debians_fashion_mnist() -> None:
+def test_debians_fashion_mnist_has_the_declared_content() -> None:
     if not on_disk("fashion-mnist"):
         pytest.skip("dataset-fashion-mnist is not installed")
     data = load("fashion-mnist", examples=100)
@@ -387,7 +389,7 @@ def test_debians_fashion_mnist() -> None:
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_what_is_declared_is_complete(name: str) -> None:
+def test_every_source_has_sizes_and_checksums(name: str) -> None:
     source = SOURCES[name]
     assert len(source.mirrors) >= 2
     assert all(re.fullmatch("https?://.*/", mirror) for mirror in source.mirrors)

@@ -9,7 +9,7 @@ SHARES = [(0, 0), (0.1, 0), (0, 0.1), (0.1, 0.1), (0.25, 0.5), (0.001, 0.9)]
 
 
 def labelled(counts: list[int], test: int = 0) -> Dataset:
-    """A data set with so many examples of each class, in an order that mixes them."""
+    """Return a data set with these numbers of examples of each class, in mixed order."""
     labels = np.random.default_rng(1).permutation(np.repeat(np.arange(len(counts)), counts))
     x = np.arange(2 * len(labels), dtype=np.float32).reshape(-1, 2)
     classes = tuple(map(str, range(len(counts))))
@@ -36,13 +36,13 @@ def check_laws(data: Dataset, val_share: float, test_share: float, seed: int) ->
 @pytest.mark.parametrize("seed", [0, 7])
 @pytest.mark.parametrize(("val_share", "test_share"), SHARES)
 @pytest.mark.parametrize("name", OFFLINE)
-def test_the_laws_hold_for_every_data_set(
+def test_a_split_obeys_the_laws_for_every_data_set(
     name: str, val_share: float, test_share: float, seed: int
 ) -> None:
     check_laws(load(name, examples=300), val_share, test_share, seed)
 
 
-def test_the_laws_hold_for_uneven_classes() -> None:
+def test_a_split_obeys_the_laws_for_uneven_classes() -> None:
     rng = np.random.default_rng(3)
     for seed in range(300):
         counts = rng.integers(1, (4, 12, 60)[seed % 3], rng.integers(1, 12))
@@ -52,7 +52,7 @@ def test_the_laws_hold_for_uneven_classes() -> None:
             check_laws(data, val_share, test_share, seed)
 
 
-def test_the_seed_decides() -> None:
+def test_the_seed_determines_the_split() -> None:
     data = labelled([50, 50])
     first, again, other = (split(data, 0.2, 0.2, seed) for seed in (1, 1, 2))
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
@@ -60,7 +60,7 @@ def test_the_seed_decides() -> None:
 
 
 def test_the_draw_is_uniform_within_a_class() -> None:
-    """Every row of a class is held out equally often."""
+    """Every row of a class is held out with the same frequency."""
     data = labelled([20])
     drawn = np.concatenate([split(data, 0.25, 0, seed).val for seed in range(2000)])
     counts = np.bincount(drawn, minlength=20)  # 500 each, standard deviation 19
@@ -68,7 +68,7 @@ def test_the_draw_is_uniform_within_a_class() -> None:
     assert counts.max() < 600
 
 
-def test_the_own_test_part_wins() -> None:
+def test_a_predefined_test_part_replaces_the_test_share() -> None:
     data = labelled([30, 30], test=12)
     splits = split(data, 0.25, 0.9, 0)
     assert np.array_equal(splits.test, np.arange(48, 60))
@@ -76,7 +76,7 @@ def test_the_own_test_part_wins() -> None:
     check_laws(data, 0.25, 0.9, 0)
 
 
-def test_without_labels() -> None:
+def test_data_without_labels_can_be_split() -> None:
     splits = split(labelled([40])._replace(labels=None), 0.1, 0.2, 0)
     assert [len(rows) for rows in splits] == [28, 4, 8]
 
@@ -91,12 +91,12 @@ def test_without_labels() -> None:
         (0.45, 0.5, "leave none to train on"),
     ],
 )
-def test_impossible_shares(val_share: float, test_share: float, sentence: str) -> None:
+def test_invalid_shares_are_refused(val_share: float, test_share: float, sentence: str) -> None:
     with pytest.raises(DataError, match=sentence):
         split(labelled([2, 2]), val_share, test_share, 0)
 
 
-def test_rows_of_a_split_by_name() -> None:
+def test_rows_of_a_split_are_returned_by_name() -> None:
     splits = split(labelled([30]), 0.1, 0.2, 0)
     assert np.array_equal(splits.rows("val"), splits.val)
     assert np.array_equal(splits.rows("all"), np.arange(30))
@@ -117,7 +117,7 @@ def test_a_subset_is_stratified_and_keeps_the_test_part() -> None:
     assert np.array_equal(few.factors["height"], few.x[:, 0])
 
 
-def test_a_subset_of_all_and_of_too_many() -> None:
+def test_a_subset_can_have_all_rows_but_no_more() -> None:
     data = labelled([10, 10])
     assert subset(data, 0, 0) is data
     assert subset(data, 20, 0) is data
@@ -148,7 +148,7 @@ def test_prepare_divides_by_the_scale() -> None:
     assert np.array_equal(seen, [[[[0, 0.5, 1]]]])
 
 
-def test_the_fingerprint_tells_data_apart() -> None:
+def test_the_fingerprint_differs_for_different_data() -> None:
     data = labelled([5, 5])
     assert data.labels is not None
     changed = data.x.copy()

@@ -1,4 +1,4 @@
-"""The drawn shapes are what their factors say."""
+"""The drawn shapes agree with their factors."""
 
 import numpy as np
 import pytest
@@ -12,13 +12,13 @@ AREAS = (2.0, np.pi / 2, None)  # in squared units of the circle around it
 
 def drawn(shape: int, scale: float = 1, turn: float = 0, x: float = 0.5, y: float = 0.5,
           size: int = 64) -> np.ndarray:  # fmt: skip
-    """One picture as the share of each pixel that is covered, (size, size)."""
+    """Return one picture as the covered share of each pixel, (size, size)."""
     factors = [np.array([v], np.float32) for v in (shape, scale, turn, x, y)]
     return draw_shapes(*factors, size=size)[0, 0] / 255
 
 
 @pytest.mark.parametrize("shape", [0, 1, 2])
-def test_areas(shape: int) -> None:
+def test_shapes_have_their_areas(shape: int) -> None:
     """A square of diagonal 2, an ellipse of half-axes 1 and 1/2; a heart of 3.66 / 1.25²."""
     unit = (RADIUS * 64) ** 2
     expected = (2.0, np.pi / 2, 3.6619 / 1.25**2)[shape]
@@ -29,8 +29,8 @@ def test_areas(shape: int) -> None:
 
 
 @pytest.mark.parametrize("shape", [0, 1, 2])
-def test_places(shape: int) -> None:
-    """The centre runs evenly from left to right and from bottom to top."""
+def test_shapes_have_their_positions(shape: int) -> None:
+    """The centres are evenly spaced from left to right and from bottom to top."""
     here = np.array(ndimage.center_of_mass(drawn(shape)))
     for x, y in ((0, 0), (1, 0), (0.25, 1)):
         moved = np.array(ndimage.center_of_mass(drawn(shape, x=x, y=y))) - here
@@ -38,7 +38,7 @@ def test_places(shape: int) -> None:
         np.testing.assert_allclose(moved, expected, atol=0.13)
 
 
-def test_shapes_turn_within_their_circle() -> None:
+def test_shapes_rotate_within_their_circle() -> None:
     row, col = np.mgrid[:64, :64] - 31.5
     far = np.hypot(row, col)
     for shape in (0, 1, 2):
@@ -46,7 +46,7 @@ def test_shapes_turn_within_their_circle() -> None:
         assert RADIUS * 64 - 1 < reach < RADIUS * 64 + 1
 
 
-def test_nothing_is_cut_off() -> None:
+def test_shapes_lie_inside_the_picture() -> None:
     for shape in (0, 1, 2):
         for turn in range(0, 360, 9):
             middle = drawn(shape, turn=turn).sum()
@@ -55,13 +55,14 @@ def test_nothing_is_cut_off() -> None:
 
 
 def axis(picture: np.ndarray) -> float:
-    """Degrees from the right, anticlockwise, of the longest extent, in [0, 180)."""
+    """Return the direction of the longest extent in degrees from the right, anticlockwise, in [0,
+    180)."""
     rows, cols = np.nonzero(picture > 0.5)
     v, u = -(rows - rows.mean()), cols - cols.mean()
     return float(np.degrees(0.5 * np.arctan2(2 * (u * v).mean(), (u * u - v * v).mean())) % 180)
 
 
-def test_orientation_turns_anticlockwise() -> None:
+def test_the_orientation_is_anticlockwise() -> None:
     for turn in (0, 30, 60, 120, 150):
         found = axis(drawn(1, turn=turn))
         assert min(abs(found - turn), 180 - abs(found - turn)) < 1.5
@@ -98,7 +99,7 @@ def test_factors_are_independent_and_even() -> None:
     assert ends["x"] == ends["y"] == (0, 1)
 
 
-def test_pictures_are_their_factors() -> None:
+def test_pictures_follow_from_their_factors() -> None:
     data = load("shapes", examples=40, seed=1, options={"size": 20})
     for row in range(40):
         factors = [values[row] for values in data.factors.values()]

@@ -1,4 +1,4 @@
-"""The drawn data are what their factors and options say."""
+"""The drawn data agree with their factors and options."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ DARK = 30  # grey values above it are sunlit; the unlit face stays below even at
 
 
 def moons(phase: list[float], orientation: float = 0.0, size: int = 64) -> np.ndarray:
-    """Pictures as floats, (N, size, size)."""
+    """Return pictures as floats, (N, size, size)."""
     angles = np.full(len(phase), orientation, np.float32)
     return draw_moons(np.array(phase, np.float32), angles, size)[:, 0].astype(np.float64)
 
@@ -37,7 +37,7 @@ def test_waxing_is_lit_on_the_right_and_the_new_moon_glows() -> None:
 
 
 @pytest.mark.parametrize("phase", [0.0, 0.1, 0.25, 0.4, 0.5, 0.8])
-def test_the_orientation_turns_the_whole_picture(phase: float) -> None:
+def test_the_orientation_rotates_the_whole_picture(phase: float) -> None:
     upright = moons([phase])[0]
     for quarter in range(4):
         turned = moons([phase], 90.0 * quarter)[0]
@@ -55,7 +55,7 @@ def test_the_angle_of_the_half_moon_is_the_orientation() -> None:
         assert angle == pytest.approx(orientation, abs=2)
 
 
-def test_moon_phases_shows_its_factors() -> None:
+def test_moon_phases_agree_with_their_factors() -> None:
     data = moon_phases(300, 4, size=16, tilt=50.0)
     assert data.x.shape == (300, 1, 16, 16)
     assert data.x.dtype == np.uint8
@@ -79,7 +79,7 @@ def test_no_tilt_leaves_one_factor() -> None:
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_mixture_has_the_stated_moments(seed: int) -> None:
+def test_the_mixture_has_the_stated_moments(seed: int) -> None:
     n, sd, radius = 100_000, 0.3, 2.0
     data = mixture(n, seed, components=4, radius=radius, sd=sd)
     assert data.labels is not None
@@ -96,7 +96,7 @@ def test_mixture_has_the_stated_moments(seed: int) -> None:
     assert data.x.var(0) == pytest.approx(sd**2 + radius**2 / 2, rel=0.03)
 
 
-def test_the_centres_stand_evenly_on_the_circle() -> None:
+def test_the_centres_are_evenly_spaced_on_the_circle() -> None:
     for components in (2, 5, 12):
         points = centres(components, 3.0)
         assert np.allclose(np.hypot(*points.T), 3)
@@ -113,6 +113,6 @@ def test_equal_seeds_draw_equal_data(name: str) -> None:
 
 
 @pytest.mark.parametrize("examples", [-1, 10**12])
-def test_more_than_fits_is_refused(examples: int) -> None:
+def test_too_many_examples_are_refused(examples: int) -> None:
     with pytest.raises(DataError, match="cannot be drawn: choose a number from 1 to"):
         moon_phases(examples, 0)

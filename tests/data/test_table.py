@@ -1,4 +1,4 @@
-"""The way from a name or a path to a data set, and what every row of the table keeps to."""
+"""Loading of a data set by name or path, and laws over every row of the table."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ from vae.data import DATASETS, OFFLINE, DataError, load, summary
 
 
 @pytest.mark.parametrize("name", OFFLINE)
-def test_every_row_is_sound(name: str) -> None:
+def test_every_row_has_a_valid_data_set(name: str) -> None:
     data = load(name)
     assert data.name == name
     assert data.x.dtype in (np.uint8, np.float32)
@@ -28,7 +28,7 @@ def test_every_row_is_sound(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", OFFLINE)
-def test_every_row_gives_the_number_asked_for(name: str) -> None:
+def test_every_row_gives_the_requested_number_of_examples(name: str) -> None:
     data = load(name, examples=120, seed=2)
     assert len(data.x) == 120
     assert data.fingerprint == load(name, examples=120, seed=2).fingerprint
@@ -38,7 +38,7 @@ def test_every_row_gives_the_number_asked_for(name: str) -> None:
 @pytest.mark.parametrize(
     ("row", "option"), [(row, option) for row in OFFLINE for option in options_of(DATASETS[row])]
 )
-def test_every_option_matters_and_is_checked(row: str, option: str) -> None:
+def test_every_option_has_an_effect_and_a_range(row: str, option: str) -> None:
     spec = options_of(DATASETS[row])[option]
     assert spec.option.low is not None
     low = spec.type(spec.option.low)
@@ -48,7 +48,7 @@ def test_every_option_matters_and_is_checked(row: str, option: str) -> None:
         load(row, options={option: low - 1})
 
 
-def test_digits_are_scikit_learns() -> None:
+def test_digits_equal_scikit_learns() -> None:
     from sklearn.datasets import load_digits
 
     theirs = load_digits()
@@ -81,19 +81,19 @@ def test_a_path_is_read_and_subset(tmp_path: Path) -> None:
         ("/nowhere/zzz", "There is no file /nowhere/zzz: the path exists only up to /"),
     ],
 )
-def test_an_unknown_name(name: str, sentence: str) -> None:
+def test_an_unknown_name_raises_a_sentence(name: str, sentence: str) -> None:
     with pytest.raises(DataError, match=sentence):
         load(name)
 
 
-def test_unknown_options() -> None:
+def test_unknown_options_are_refused() -> None:
     with pytest.raises(ValueError, match="did you mean size"):
         load("moon-phases", options={"sise": 3})
     with pytest.raises(DataError, match="digits has no options: remove size"):
         load("digits", options={"size": 3})
 
 
-def test_summary_tells_of_every_row() -> None:
+def test_the_summary_describes_every_row() -> None:
     rows = {row.name: row for row in summary()}
     assert list(rows) == list(DATASETS)
     assert rows["digits"].examples == 1797
