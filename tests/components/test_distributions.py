@@ -1,4 +1,4 @@
-"""Distributions of one number: known values, 60 digits of arithmetic, and draws."""
+"""Distributions of one number: known values, arithmetic with 60 digits, and draws."""
 
 import math
 from collections.abc import Callable
@@ -19,18 +19,18 @@ SIGNED = [sign * eta for eta in ETAS for sign in (1, -1)]
 
 
 def number(value: float) -> Decimal:
-    """What float32 makes of it, exactly."""
+    """Return the value of a number in float32, exactly."""
     return Decimal(float(np.float32(value)))
 
 
 def derivative(f: Callable[[Decimal], Decimal], at: Decimal) -> Decimal:
-    """f' by a difference whose error is far below float32's, and float64's."""
+    """Return f' by a difference with an error far below that of float32 and float64."""
     step = Decimal("1e-20")
     return (f(at + step) - f(at - step)) / (2 * step)
 
 
 def log_normaliser(eta: Decimal) -> Decimal:
-    """A(eta) = ln((e^eta − 1) / eta), next to 0 by its first terms."""
+    """A(eta) = ln((e^eta − 1) / eta), near 0 by its first terms."""
     next_to_0 = abs(eta) < Decimal("1e-12")
     return eta / 2 + eta**2 / 24 if next_to_0 else ((eta.exp() - 1) / eta).ln()
 
@@ -39,21 +39,23 @@ def log_normaliser(eta: Decimal) -> Decimal:
     ("probability", "log_c"),
     [(0.5, 0.693147181), (0.1, 1.010338559), (0.9, 1.010338559), (0.01, 1.545197546)],
 )
-def test_the_normaliser_of_the_continuous_bernoulli(probability: float, log_c: float) -> None:
+def test_the_normaliser_of_the_continuous_bernoulli_equals_its_formula(
+    probability: float, log_c: float
+) -> None:
     """ln p(0) = ln C(lambda) + ln(1 − lambda)."""
     eta = torch.tensor(math.log(probability / (1 - probability)), dtype=torch.float64)
     value = ContinuousBernoulli(eta).log_prob(torch.zeros((), dtype=torch.float64))
     assert value.item() == pytest.approx(log_c + math.log(1 - probability), abs=1e-9)
 
 
-def test_the_mean_of_the_continuous_bernoulli() -> None:
+def test_the_mean_of_the_continuous_bernoulli_equals_its_formula() -> None:
     eta = torch.tensor([math.log(9), -math.log(9), 0], dtype=torch.float64)
     expected = [0.669880387, 1 - 0.669880387, 0.5]
     np.testing.assert_allclose(ContinuousBernoulli(eta).mean, expected, atol=1e-9)
 
 
 @pytest.mark.parametrize("eta", SIGNED)
-def test_value_mean_and_gradient_of_the_continuous_bernoulli_in_float32(eta: float) -> None:
+def test_the_continuous_bernoulli_is_accurate_in_float32(eta: float) -> None:
     slope = derivative(log_normaliser, number(eta))  # A'(eta), the mean
     for x in (0.0, 1e-3, 0.3, 0.5, 0.999, 1.0):
         at = torch.tensor(eta, dtype=torch.float32, requires_grad=True)
@@ -68,7 +70,7 @@ def test_value_mean_and_gradient_of_the_continuous_bernoulli_in_float32(eta: flo
         assert at.grad.item() == pytest.approx(float(number(x) - slope), **near)
 
 
-def test_the_gradient_of_the_mean_of_the_continuous_bernoulli() -> None:
+def test_the_mean_of_the_continuous_bernoulli_has_the_exact_gradient() -> None:
     for eta in SIGNED:
         at = torch.tensor(eta, dtype=torch.float64, requires_grad=True)
         ContinuousBernoulli(at).mean.backward()
@@ -110,7 +112,7 @@ def sigmoid(t: Decimal) -> Decimal:
 
 
 def log_mass(k: int, top: int, mu: Decimal, s: Decimal) -> Decimal:
-    """ln P(x = k / top) by the definition, on the side of mu where no digit is lost beside 1."""
+    """ln P(x = k / top) by the definition, on the side of mu without loss of digits next to 1."""
     lower, upper = (((k + side) / top - mu) / s for side in (Decimal("-0.5"), Decimal("0.5")))
     if k in (0, top):
         return sigmoid(upper if k == 0 else -lower).ln()
@@ -129,7 +131,7 @@ def exact_logistic(k: int, top: int, mu: Decimal, s: Decimal) -> tuple[float, li
 @pytest.mark.parametrize("mu", [-40.0, -0.4, 0.0, 0.3, 0.5, 1.0, 1.7, 40.0])
 @pytest.mark.parametrize("s", [2.0**-13, 0.01, 0.1, 1.0, 30.0])
 @pytest.mark.parametrize("levels", [2, 17, 256])
-def test_value_and_gradient_of_the_logistic_in_float32(mu: float, s: float, levels: int) -> None:
+def test_the_logistic_is_accurate_in_float32(mu: float, s: float, levels: int) -> None:
     for k in {0, 1, (levels - 1) // 2, levels - 1}:
         at = torch.tensor([mu, s], requires_grad=True)
         value = GridLogistic(at[0], at[1], levels).log_prob(torch.tensor(k / (levels - 1)))
@@ -141,7 +143,7 @@ def test_value_and_gradient_of_the_logistic_in_float32(mu: float, s: float, leve
 
 
 def test_wide_bins_share_the_density() -> None:
-    """With a scale of many bins P(x) is the density at x times a bin, (1/s²) bin² / 24 aside."""
+    """With a scale of many bins P(x) is the density at x times the bin, up to (1/s²) bin² / 24."""
     x = torch.arange(1, 255, dtype=torch.float64) / 255
     px = GridLogistic(torch.full((254,), 0.4).double(), torch.tensor(0.2).double(), 256)
     expected = stats.logistic.logpdf(x, np.float32(0.4), np.float32(0.2)) - math.log(255)
@@ -161,7 +163,7 @@ def one_hot_rows() -> Tensor:
     ],
     ids=["categorical", "logistic"],
 )
-def test_draws_occur_as_often_as_they_should(px: GridCategorical | GridLogistic) -> None:
+def test_draws_have_their_probabilities(px: GridCategorical | GridLogistic) -> None:
     n = 20_000
     drawn = (px.sample((n,)) * 4).round().long()  # (n, 2)
     p = px.log_prob(torch.arange(5)[:, None].expand(5, 2) / 4).exp()  # (5, 2)
@@ -171,7 +173,7 @@ def test_draws_occur_as_often_as_they_should(px: GridCategorical | GridLogistic)
 
 
 @pytest.mark.parametrize("levels", [2, 17, 256])
-def test_every_level_finds_its_own_probability(levels: int) -> None:
+def test_every_level_has_its_probability(levels: int) -> None:
     log_p = torch.randn(levels).log_softmax(0)
     k = np.arange(levels, dtype=np.uint8)
     x = torch.from_numpy(k / np.float32(levels - 1))  # as data are scaled

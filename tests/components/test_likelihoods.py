@@ -1,8 +1,8 @@
 """Likelihoods: laws over the whole table, known values, and the ends of float32.
 
-A new row is under every law by itself. The laws compare a row with its own log_prob, summed or
-integrated over its support in float64; REFERENCE holds what scipy or torch says of the rows that
-they know.
+Every law applies to a new row. The laws compare a row with its own log_prob, summed or integrated
+over its support in float64; REFERENCE holds the values of scipy or torch where they have the
+distribution.
 """
 
 import copy
@@ -37,7 +37,7 @@ def make(
     levels: int = 17,
     **options: Any,
 ) -> Likelihood:
-    """A likelihood on data that it is the log of a density or probability of."""
+    """Return a likelihood on data for which log_prob is the log of a density or probability."""
     row = LIKELIHOODS[name]
     own = levels if row.support == "levels" else 2 if row.discrete else 0
     made = row(Domain(shape, own), **options)
@@ -54,7 +54,7 @@ def outputs(row: Likelihood, *batch: int, scale: float = 1.0) -> Tensor:
 
 
 def ladder(row: Likelihood) -> Tensor:
-    """Outputs of every size, (T, multiplicity, *event)."""
+    """Return outputs of every magnitude, (T, multiplicity, *event)."""
     several = torch.randn(row.multiplicity, generator=torch.Generator().manual_seed(4))
     towards = several if row.multiplicity > 1 else torch.ones(1)
     h = torch.tensor(SIZES)[:, None] * towards  # (T, multiplicity)
@@ -62,7 +62,7 @@ def ladder(row: Likelihood) -> Tensor:
 
 
 def examples(row: Likelihood, *batch: int) -> Tensor:
-    """Values all over the support, its ends among them."""
+    """Return values over the whole support, with its ends."""
     shape = (*batch, *row.domain.shape)
     draw = torch.Generator().manual_seed(2)
     if row.discrete:
@@ -90,7 +90,7 @@ def measure(row: Likelihood, px: torch.distributions.Distribution) -> tuple[Tens
 
 @every_row
 @every_state
-def test_the_whole_mass_is_one_and_its_centre_the_mean(name: str, state: str) -> None:
+def test_the_density_integrates_to_one_with_the_stated_mean(name: str, state: str) -> None:
     row = make(name, (1,), state).double()
     with torch.no_grad():
         px = row(ladder(row).double())
@@ -101,7 +101,7 @@ def test_the_whole_mass_is_one_and_its_centre_the_mean(name: str, state: str) ->
 
 @every_row
 @pytest.mark.parametrize("levels", [2, 256])
-def test_the_whole_mass_is_one_for_any_number_of_levels(name: str, levels: int) -> None:
+def test_probabilities_sum_to_one_for_any_number_of_levels(name: str, levels: int) -> None:
     row = make(name, (1,), levels=levels).double()
     with torch.no_grad():
         px = row(ladder(row).double())
@@ -141,7 +141,7 @@ def value_and_gradients(row: Likelihood, h: Tensor, x: Tensor) -> list[Tensor]:
 
 @every_row
 @every_state
-def test_value_and_gradient_hold_in_float32(name: str, state: str) -> None:
+def test_value_and_gradient_are_accurate_in_float32(name: str, state: str) -> None:
     row = make(name, EVENT, state, levels=256)
     exact = copy.deepcopy(row).double()
     ends = torch.tensor([0.0, 1.0]).view(2, 1, 1, 1).expand(2, *EVENT)
@@ -165,7 +165,7 @@ def test_the_gradient_reaches_the_outputs_and_every_parameter(name: str) -> None
 
 @every_row
 @pytest.mark.parametrize("shape", [(1, 4, 4), (3, 2, 2), (5,)])
-def test_any_batch_of_any_shape(name: str, shape: tuple[int, ...]) -> None:
+def test_any_batch_shape_is_accepted(name: str, shape: tuple[int, ...]) -> None:
     row = make(name, shape, "learned")
     h, x = outputs(row, 4, 2), examples(row, 2)
     px = row(h)
@@ -181,7 +181,7 @@ def test_any_batch_of_any_shape(name: str, shape: tuple[int, ...]) -> None:
 
 
 @every_row
-def test_a_row_says_what_it_holds(name: str) -> None:
+def test_the_attributes_of_a_row_describe_it(name: str) -> None:
     row = make(name)
     assert row.support in ("real", "unit", "levels")
     assert row.multiplicity >= 1
@@ -193,13 +193,13 @@ def test_a_row_says_what_it_holds(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [n for n, r in LIKELIHOODS.items() if r.support == "levels"])
-def test_levels_are_refused_for_real_values_with_a_way_out(name: str) -> None:
+def test_levels_are_refused_for_real_values_with_a_remedy(name: str) -> None:
     with pytest.raises(ValueError, match=f"The {name} likelihood .* choose likelihood gaussian"):
         check_domain(name, Domain((4,), 0))
 
 
 @pytest.mark.parametrize("levels", [0, 2, 17, 256])
-def test_a_caveat_stands_where_there_is_no_likelihood(levels: int) -> None:
+def test_a_caveat_exists_where_log_prob_is_no_log_likelihood(levels: int) -> None:
     warned = {name for name, row in LIKELIHOODS.items() if row.caveat(Domain((4,), levels))}
     assert warned & set(REFERENCE) == {"continuous-bernoulli" if levels == 2 else "bernoulli"}
 
@@ -237,14 +237,14 @@ REFERENCE: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 
 @pytest.mark.parametrize("name", REFERENCE)
 @pytest.mark.parametrize("shape", [(1, 4, 4), (3, 2, 2), (5,)])
-def test_log_prob_is_what_others_say(name: str, shape: tuple[int, ...]) -> None:
+def test_log_prob_equals_the_references(name: str, shape: tuple[int, ...]) -> None:
     row = make(name, shape)
     for h, x in zip(outputs(row, 20), examples(row, 20), strict=True):
         expected = REFERENCE[name](h.double().numpy(), x.double().numpy()).sum()
         assert row(h).log_prob(x).item() == pytest.approx(expected, rel=3e-6, abs=1e-5)
 
 
-def test_the_mean_is_what_a_picture_shows() -> None:
+def test_the_mean_is_the_decoded_picture() -> None:
     h = torch.randn(1, 5)
     for name in ("gaussian", "gaussian-learned", "gaussian-per-dimension"):
         assert torch.equal(make(name, (5,))(h).mean, h[0])
@@ -303,7 +303,7 @@ def test_scalars_are_the_scales() -> None:
     assert float(colour.scalars()["scale"]) == pytest.approx(0.3)
 
 
-def test_each_channel_and_each_element_has_a_scale_of_its_own() -> None:
+def test_each_channel_and_each_element_has_a_separate_scale() -> None:
     assert make("gaussian-learned", EVENT).log_var.shape == ()
     assert make("gaussian-per-dimension", EVENT).log_var.shape == EVENT
     assert make("logistic", (5,)).log_scale.shape == (1,)
@@ -317,8 +317,9 @@ def test_each_channel_and_each_element_has_a_scale_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("name", ["gaussian-learned", "gaussian-per-dimension"])
-def test_a_learned_sigma_rests_at_the_residuals_own(name: str) -> None:
-    """The gradient vanishes at sigma² = mean squared residual and points there from both sides."""
+def test_a_learned_sigma_is_stationary_at_the_residuals_own(name: str) -> None:
+    """The gradient vanishes at sigma² = mean squared residual, and descent leads there from both
+    sides."""
     row = make(name, (4,))
     x = torch.randn(100, 4) * torch.tensor([0.1, 0.2, 0.4, 0.8])
     squares = (x**2).mean(0)
@@ -341,7 +342,7 @@ def test_a_learned_sigma_rests_at_the_residuals_own(name: str) -> None:
         ("logistic", 1 / (32 * 255)),
     ],
 )
-def test_a_scale_stops_at_its_floor_and_comes_back(name: str, floor: float) -> None:
+def test_a_scale_stops_at_its_floor_and_can_leave_it(name: str, floor: float) -> None:
     row = make(name, (4,), "lowest", levels=256)
     for value in row.scalars().values():
         assert float(value) == pytest.approx(floor, rel=1e-5)
@@ -353,7 +354,7 @@ def test_a_scale_stops_at_its_floor_and_comes_back(name: str, floor: float) -> N
     assert (astray < -0.1).all()
 
 
-def test_a_narrow_scale_is_sure_of_one_level() -> None:
+def test_a_narrow_scale_gives_one_level_all_probability() -> None:
     row = make("logistic", (1,), "lowest", levels=17)
     assert row(torch.zeros(1, 1)).log_prob(torch.tensor([0.5])).item() > -1e-6
 
@@ -368,6 +369,6 @@ def test_a_categorical_has_an_output_for_each_level() -> None:
         torch.testing.assert_close(row(h).mean, torch.tensor([1, 0, 1 / (levels - 1)]))
 
 
-def test_bits_per_dimension() -> None:
+def test_bits_per_dimension_equal_nats_over_dimensions() -> None:
     assert bits_per_dimension(784 * math.log(2), 784) == pytest.approx(1, rel=1e-15)
     assert bits_per_dimension(math.log(256), 1) == pytest.approx(8, rel=1e-15)

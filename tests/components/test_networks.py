@@ -1,4 +1,4 @@
-"""Bodies of encoder and decoder: shapes for every kind of data, sizes, what each network is."""
+"""Networks of encoder and decoder: shapes for every kind of data, sizes and layers."""
 
 import itertools
 import math
@@ -26,14 +26,16 @@ def count(module: nn.Module) -> int:
 
 @pytest.mark.parametrize(("name", "shape"), CASES)
 @pytest.mark.parametrize("multiplicity", [1, 2])
-def test_shapes(name: str, shape: tuple[int, ...], multiplicity: int) -> None:
+def test_encoder_and_decoder_have_the_required_shapes(
+    name: str, shape: tuple[int, ...], multiplicity: int
+) -> None:
     encoder, decoder = NETWORKS[name](shape, 10, 5, multiplicity)
     assert encoder(torch.rand(4, *shape)).shape == (4, 10)
     assert decoder(torch.randn(4, 5)).shape == (4, multiplicity, *shape)
 
 
 @pytest.mark.parametrize(("name", "shape"), CASES)
-def test_examples_do_not_see_each_other(name: str, shape: tuple[int, ...]) -> None:
+def test_examples_do_not_affect_each_other(name: str, shape: tuple[int, ...]) -> None:
     encoder, decoder = (body.double() for body in NETWORKS[name](shape, 4, 2, 1))
     x, z = torch.rand(6, *shape).double(), torch.randn(6, 2).double()
     torch.testing.assert_close(encoder(x)[2:4], encoder(x[2:4]))
@@ -41,8 +43,8 @@ def test_examples_do_not_see_each_other(name: str, shape: tuple[int, ...]) -> No
 
 
 @pytest.mark.parametrize(("name", "shape"), CASES)
-def test_every_input_and_every_output_takes_part(name: str, shape: tuple[int, ...]) -> None:
-    """Each element of x moves the latents, and each element of the output is moved by z."""
+def test_every_input_and_every_output_has_an_effect(name: str, shape: tuple[int, ...]) -> None:
+    """Each element of x changes the latents, and z changes each element of the output."""
     torch.manual_seed(0)
     own = {"activation": "tanh"} if "activation" in options_of(NETWORKS[name].build) else {}
     encoder, decoder = NETWORKS[name](shape, 4, 2, 1, **own)
@@ -53,13 +55,13 @@ def test_every_input_and_every_output_takes_part(name: str, shape: tuple[int, ..
 
 
 @pytest.mark.parametrize("shape", VECTORS)
-def test_conv_on_vectors_is_refused_with_the_way_out(shape: tuple[int, ...]) -> None:
+def test_conv_on_vectors_is_refused_with_a_remedy(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"conv network needs pictures.* choose network mlp"):
         NETWORKS["conv"](shape, 4, 2, 1)
 
 
 @pytest.mark.parametrize("hidden", [(), (7,), (7, 5), (3, 3, 3)])
-def test_the_mlp_has_the_layers_it_is_asked_for(hidden: tuple[int, ...]) -> None:
+def test_the_mlp_has_the_configured_layers(hidden: tuple[int, ...]) -> None:
     encoder, decoder = mlp((1, 2, 3), 8, 4, 2, hidden=hidden)
     down = [(m.in_features, m.out_features) for m in encoder if isinstance(m, nn.Linear)]
     up = [(m.in_features, m.out_features) for m in decoder if isinstance(m, nn.Linear)]
@@ -82,7 +84,7 @@ def test_linear_is_affine() -> None:
 
 
 @pytest.mark.parametrize("channels", [(4,), (4, 6), (2, 3, 5)])
-def test_conv_halves_and_its_decoder_doubles(channels: tuple[int, ...]) -> None:
+def test_conv_halves_the_size_and_its_decoder_doubles_it(channels: tuple[int, ...]) -> None:
     encoder, decoder = conv((3, 9, 14), 8, 4, 2, channels=channels)
     down = [(m.in_channels, m.out_channels) for m in encoder if isinstance(m, nn.Conv2d)]
     assert down == list(zip((3, *channels), channels, strict=False))
@@ -95,8 +97,8 @@ def test_conv_halves_and_its_decoder_doubles(channels: tuple[int, ...]) -> None:
     assert (decoder[0].in_features, decoder[0].out_features) == (4, flat)
 
 
-def test_conv_sees_where_something_is() -> None:
-    """A dot moves what the first layer sees by as much as the dot moved."""
+def test_conv_is_equivariant_to_translation() -> None:
+    """A shift of a dot shifts the output of the first layer by the same distance."""
     first = conv((1, 8, 8), 4, 2, 1)[0][0]
     here, there = torch.zeros(1, 1, 8, 8), torch.zeros(1, 1, 8, 8)
     here[0, 0, 2, 2] = there[0, 0, 4, 6] = 1
@@ -105,7 +107,7 @@ def test_conv_sees_where_something_is() -> None:
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
 @pytest.mark.parametrize("network", ["mlp", "conv"])
-def test_the_activation_asked_for_is_the_one_used(network: str, name: str) -> None:
+def test_the_configured_activation_is_used(network: str, name: str) -> None:
     kinds = tuple(type(make()) for make in ACTIVATIONS.values())
     for body in NETWORKS[network]((1, 8, 8), 4, 2, 1, activation=name):
         used = {type(m) for m in body.modules() if isinstance(m, kinds)}

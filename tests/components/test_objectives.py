@@ -1,5 +1,5 @@
-"""Objectives: laws over the whole table, the identities that tie rows to the ELBO, known values,
-and what the two gradients of the K-sample bound are worth."""
+"""Objectives: laws over the whole table, identities between rows and the ELBO, known values, and
+the variance of the two gradients of the K-sample bound."""
 
 import math
 from collections.abc import Callable
@@ -86,7 +86,7 @@ def a_pass(
     k: int = 3,
     seed: int = 0,
 ) -> tuple[Pass, dict[str, Tensor]]:
-    """A forward pass by hand, float64, and the leaves that it was made of."""
+    """Return a constructed forward pass, float64, and its leaves."""
     torch.manual_seed(seed)
     leaves = {
         "mean": torch.randn(B, Z, dtype=torch.float64),
@@ -138,7 +138,7 @@ def test_every_objective_is_finite_and_its_gradient_reaches_everything(
 
 
 @pytest.mark.parametrize(("name", "q", "p", "k"), CASES)
-def test_every_objective_is_the_same_again_and_without_gradient(
+def test_every_objective_is_deterministic_and_works_without_gradient(
     name: str, q: Callable[..., Distribution], p: Callable[[], Distribution], k: int
 ) -> None:
     loss = OBJECTIVES[name].loss
@@ -160,7 +160,7 @@ def test_every_objective_is_finite_for_a_single_example(name: str, k: int) -> No
 
 
 @pytest.mark.parametrize(("name", "option"), OPTIONS)
-def test_every_number_can_be_scheduled_and_moved(name: str, option: Spec) -> None:
+def test_every_scalar_can_be_scheduled_and_changed(name: str, option: Spec) -> None:
     assert option.option.help
     if option.type is float:
         assert option.option.scheduled
@@ -170,7 +170,7 @@ def test_every_number_can_be_scheduled_and_moved(name: str, option: Spec) -> Non
 
 
 def same(a: Loss, b: Loss, leaves: dict[str, Tensor]) -> None:
-    """The same loss: its value and every gradient."""
+    """Assert that two losses have the same value and the same gradients."""
     torch.testing.assert_close(a.total, b.total, rtol=1e-12, atol=1e-12)
     slopes = [
         torch.autograd.grad(v.total, list(leaves.values()), retain_graph=True) for v in (a, b)
@@ -178,7 +178,7 @@ def same(a: Loss, b: Loss, leaves: dict[str, Tensor]) -> None:
     torch.testing.assert_close(slopes[0], slopes[1], rtol=1e-9, atol=1e-12)
 
 
-def test_what_becomes_the_elbo() -> None:
+def test_special_cases_equal_the_elbo() -> None:
     out, leaves = a_pass(seed=1)
     at_one = elbo(out, beta=1.0)
     same(at_one, elbo(out), leaves)  # the default is the ELBO itself
@@ -188,7 +188,7 @@ def test_what_becomes_the_elbo() -> None:
     same(at_one, beta_tc(out, mi_weight=1.0, tc_weight=1.0, dimension_weight=1.0), leaves)
 
 
-def test_what_becomes_reconstruction_alone() -> None:
+def test_special_cases_equal_the_reconstruction() -> None:
     out, leaves = a_pass(seed=1)
     alone = reconstruction_alone(out)
     same(alone, elbo(out, beta=0.0), leaves)
@@ -197,13 +197,13 @@ def test_what_becomes_reconstruction_alone() -> None:
     same(alone, info(out, info_alpha=1.0, mmd_weight=0.0), leaves)
 
 
-def test_info_without_a_kl_is_the_wasserstein_autoencoder() -> None:
+def test_info_without_a_kl_equals_the_wasserstein_autoencoder() -> None:
     out, leaves = a_pass(seed=1)
     without = seeded(lambda: info(out, info_alpha=1.0, mmd_weight=3.0))
     same(without, seeded(lambda: wae(out, mmd_weight=3.0)), leaves)
 
 
-def test_the_weights_of_info() -> None:
+def test_info_weights_its_terms_as_in_its_formula() -> None:
     out, _ = a_pass(seed=1)
     loss = info(out, info_alpha=0.3, mmd_weight=5.0)
     expected = loss.terms["reconstruction"] + 0.7 * loss.terms["kl"] + 4.3 * loss.terms["mmd"]
@@ -212,7 +212,7 @@ def test_the_weights_of_info() -> None:
 
 
 @pytest.mark.parametrize("beta", [0.0, 0.25, 1.0, 4.0])
-def test_the_elbo_is_what_plain_loops_give(beta: float) -> None:
+def test_the_elbo_equals_plain_loops(beta: float) -> None:
     out, leaves = a_pass()
     z, x, weights = (t.detach().numpy() for t in (out.z, out.x, leaves["decoder"]))
     error = 0.0
@@ -230,7 +230,7 @@ def test_the_elbo_is_what_plain_loops_give(beta: float) -> None:
 
 
 def test_samples_and_batch_are_averaged_outside_the_logarithm() -> None:
-    """Twice the same samples change nothing; the mean over K is of single-sample losses."""
+    """Repeated samples change nothing. The loss is the mean of K single-sample losses."""
     out, leaves = a_pass(seed=2)
     twice = torch.cat([out.z, out.z])
     doubled = out._replace(z=twice, px=decoded(twice, leaves["decoder"]))
@@ -242,7 +242,7 @@ def test_samples_and_batch_are_averaged_outside_the_logarithm() -> None:
     assert elbo(out).total.item() == pytest.approx(np.mean(singles), rel=1e-12)
 
 
-def test_gradient_of_the_kl() -> None:
+def test_the_gradient_of_the_kl_is_analytic() -> None:
     """d KL / d mu = mu and d KL / d ln sigma = sigma² - 1, averaged over the batch."""
     out, leaves = a_pass(seed=4)
     (elbo(out, beta=1.0).total - elbo(out, beta=0.0).total).backward()
@@ -251,7 +251,7 @@ def test_gradient_of_the_kl() -> None:
     torch.testing.assert_close(leaves["log_sd"].grad, (sd**2 - 1) / B)
 
 
-def test_capacity_is_asked_for_from_both_sides() -> None:
+def test_capacity_attracts_the_kl_from_both_sides() -> None:
     out, leaves = a_pass(seed=1)
     error, kl = elbo(out).terms["reconstruction"].item(), elbo(out).terms["kl"].item()
     over, under = (capacity(out, capacity=kl + d, capacity_weight=7.0) for d in (-0.3, 0.2))
@@ -266,7 +266,7 @@ def test_capacity_is_asked_for_from_both_sides() -> None:
     torch.testing.assert_close(up - error_slope, -7 * mean.detach() / B)
 
 
-def test_a_dimension_below_its_free_nats_costs_them_and_is_left_alone() -> None:
+def test_a_dimension_below_its_free_nats_has_a_constant_cost() -> None:
     out, leaves = a_pass(seed=1)
     error, per_dimension = (elbo(out).terms[t] for t in ("reconstruction", "kl_per_dimension"))
     low, high = sorted(per_dimension.tolist())
@@ -291,7 +291,7 @@ def test_each_part_of_the_kl_has_its_weight() -> None:
         assert (more.total - base.total).item() == pytest.approx(expected, rel=1e-9)
 
 
-def test_iwae_is_what_plain_loops_give() -> None:
+def test_iwae_equals_plain_loops() -> None:
     out, _ = a_pass(k=3)
     log_w = out.p.log_prob(out.z) + out.px.log_prob(out.x) - out.q.log_prob(out.z)  # (K, B)
     columns = log_w.detach().exp().T.tolist()
@@ -311,8 +311,9 @@ X = [0.9, -1.1, 0.4]
 def linear(
     k: int, copies: int, width: float = 1.3, shift: float = 0.2
 ) -> tuple[Pass, dict[str, Tensor], float, float]:
-    """x | z ~ N(Wz + b, s² I) with a q that is not the posterior: many independent passes over one
-    example, each with leaves of its own; the exact ln p(x), and the exact ELBO of that q."""
+    """x | z ~ N(Wz + b, s² I) with a q that differs from the posterior. Return many independent
+    passes over one example, each with separate leaves, the exact ln p(x), and the exact ELBO of
+    that q."""
     w, b, x = (torch.tensor(t, dtype=torch.float64) for t in (W, BIAS, X))
     evidence = MultivariateNormal(b, w @ w.T + NOISE**2 * torch.eye(3)).log_prob(x).item()
     precision = torch.eye(2) + w.T @ w / NOISE**2
@@ -333,7 +334,7 @@ def linear(
 
 
 def bound_of_every_copy(out: Pass) -> Tensor:
-    """The K-sample bound of each copy by itself, (B,), from the objective itself."""
+    """Return the K-sample bound of each copy, (B,), computed by the objective."""
     values = []
     for i in range(len(out.x)):
         q = gaussian(out.q.mean[i : i + 1], out.q.stddev[i : i + 1])
@@ -363,7 +364,8 @@ def test_the_k_sample_bound_rises_from_the_elbo_to_the_evidence() -> None:
 def slopes(
     k: int, copies: int, gradient: str = "reparameterised", second_weight: bool = True
 ) -> dict[str, Tensor]:
-    """Independent draws of the gradient of the bound, one for each copy; the decoder's summed."""
+    """Return independent draws of the gradient of the bound, one for each copy; the decoder's are
+    summed."""
     torch.manual_seed(k)
     out, leaves, *_ = linear(k, copies)
     if not second_weight:
@@ -389,15 +391,14 @@ def test_the_doubly_reparameterised_gradient_has_the_same_mean(k: int) -> None:
 
 
 def test_with_one_weight_only_the_gradient_would_be_biased() -> None:
-    """The window above is narrow enough to tell."""
+    """The window above is narrow enough to detect the bias."""
     plain, wrong = slopes(5, 40_000), slopes(5, 40_000, second_weight=False)
     assert apart(plain["mean"], wrong["mean"]) > 4 * LIMIT
     assert apart(plain["sd"], wrong["sd"]) > 4 * LIMIT
 
 
-def test_the_doubly_reparameterised_gradient_is_the_steadier_one() -> None:
-    """Its signal outgrows its noise as K grows; that of the plain one drowns (Rainforth et al.
-    2018): the signal-to-noise ratios go like √K and 1/√K."""
+def test_the_doubly_reparameterised_gradient_has_the_higher_signal_to_noise_ratio() -> None:
+    """The signal-to-noise ratios grow like √K and fall like 1/√K (Rainforth et al. 2018)."""
 
     def clarity(k: int, gradient: str) -> Tensor:
         drawn = slopes(k, 4000, gradient)["mean"]
@@ -410,7 +411,7 @@ def test_the_doubly_reparameterised_gradient_is_the_steadier_one() -> None:
     assert (noise[0] < 0.5 * noise[1]).all()
 
 
-def test_the_gradients_share_one_value() -> None:
+def test_both_gradients_have_the_same_loss() -> None:
     plain, doubly = (iwae(a_pass()[0], gradient=g) for g in ("reparameterised", "doubly"))
     assert plain.total.item() == doubly.total.item()
     assert doubly.terms["iwae_bound"].item() == -doubly.total.item()
@@ -420,7 +421,7 @@ def test_the_gradients_share_one_value() -> None:
 
 
 @pytest.mark.parametrize("name", [n for n, row in POSTERIORS.items() if row.has_density])
-def test_which_posteriors_have_a_doubly_reparameterised_gradient(name: str) -> None:
+def test_only_gaussian_posteriors_have_a_doubly_reparameterised_gradient(name: str) -> None:
     posterior = POSTERIORS[name](Z).double()
     h = torch.randn(B, posterior.outputs, dtype=torch.float64, requires_grad=True)
     q = posterior(h)

@@ -34,7 +34,7 @@ def outputs(row: Posterior, batch: int = B, scale: float = 1.0) -> Tensor:
 
 
 def bent(name: str, latent_dim: int = Z) -> Posterior:
-    """A row in double precision whose parameters are far from where they start."""
+    """Return a row in double precision with parameters far from their initial values."""
     row = POSTERIORS[name](latent_dim).double()
     draw = torch.Generator().manual_seed(2)
     with torch.no_grad():
@@ -44,7 +44,7 @@ def bent(name: str, latent_dim: int = Z) -> Posterior:
 
 
 def grid(latent_dim: int) -> tuple[Tensor, float]:
-    """Points (M, 1, Z) of a lattice about 0, and the volume that each stands for."""
+    """Return points (M, 1, Z) of a lattice about 0, and the volume of a cell."""
     line = torch.linspace(-12, 12, {1: 4001, 2: 201}[latent_dim], dtype=torch.float64)
     points = torch.cartesian_prod(*[line] * latent_dim).reshape(-1, 1, latent_dim)
     return points, float(line[1] - line[0]) ** latent_dim
@@ -66,7 +66,7 @@ def lattice(request: pytest.FixtureRequest) -> tuple[Distribution, Tensor, Tenso
 
 @pytest.mark.parametrize("latent_dim", [1, Z, 9])
 @pytest.mark.parametrize("name", POSTERIORS)
-def test_every_posterior_is_what_its_row_says(name: str, latent_dim: int) -> None:
+def test_the_attributes_of_a_posterior_describe_it(name: str, latent_dim: int) -> None:
     row = POSTERIORS[name](latent_dim)
     q = row(outputs(row))
     assert q.batch_shape == (B,)
@@ -85,7 +85,7 @@ def test_every_posterior_is_what_its_row_says(name: str, latent_dim: int) -> Non
 
 
 @pytest.mark.parametrize("name", POSTERIORS)
-def test_every_posterior_says_in_a_sentence_what_it_is(name: str) -> None:
+def test_every_posterior_has_a_sentence_of_description(name: str) -> None:
     first = (POSTERIORS[name].__doc__ or "").splitlines()[0]
     assert first.endswith(".")
     assert 20 < len(first) < 95
@@ -93,7 +93,7 @@ def test_every_posterior_says_in_a_sentence_what_it_is(name: str) -> None:
 
 @pytest.mark.parametrize("name", POSTERIORS)
 @pytest.mark.parametrize("scale", [0.0, 20.0])
-def test_every_posterior_is_finite_far_out(name: str, scale: float) -> None:
+def test_every_posterior_is_finite_far_from_its_mean(name: str, scale: float) -> None:
     row = POSTERIORS[name](Z)
     h = outputs(row, scale=scale).requires_grad_()
     z = row(h).rsample()
@@ -125,7 +125,7 @@ def test_draws_have_the_moments_of_the_density(
 
 
 @torch.no_grad()
-def test_mean_and_stddev_are_those_of_the_density(
+def test_mean_and_stddev_equal_those_of_the_density(
     lattice: tuple[Distribution, Tensor, Tensor],
 ) -> None:
     q, points, mass = lattice
@@ -142,8 +142,8 @@ def test_mean_and_stddev_are_those_of_the_density(
 
 @pytest.mark.parametrize("latent_dim", [1, 2, 6])
 @pytest.mark.parametrize("name", DENSE)
-def test_the_density_of_a_draw_is_that_of_its_place(name: str, latent_dim: int) -> None:
-    """Also its gradient: a draw's known density and the inverted one are one function."""
+def test_the_stored_density_of_a_draw_equals_the_inverted_one(name: str, latent_dim: int) -> None:
+    """Values and gradients agree."""
     row = bent(name, latent_dim)
     h = outputs(row).double().requires_grad_()
     q = row(h)
@@ -162,7 +162,7 @@ def test_the_density_of_a_draw_is_that_of_its_place(name: str, latent_dim: int) 
 @pytest.mark.parametrize("latent_dim", [1, Z])
 @pytest.mark.parametrize("name", POSTERIORS)
 def test_the_gradient_reaches_every_output_and_weight(name: str, latent_dim: int) -> None:
-    """From where training starts, through a draw and through its density."""
+    """At the initial weights, through a draw and through its density."""
     row = POSTERIORS[name](latent_dim)
     h = outputs(row).requires_grad_()
     q = row(h)
@@ -173,7 +173,7 @@ def test_the_gradient_reaches_every_output_and_weight(name: str, latent_dim: int
 
 
 @pytest.mark.parametrize("name", POSTERIORS)
-def test_each_example_has_a_posterior_of_its_own(name: str) -> None:
+def test_each_example_has_a_separate_posterior(name: str) -> None:
     row = bent(name)
     h = outputs(row).double()
     torch.manual_seed(3)
@@ -190,8 +190,8 @@ def test_each_example_has_a_posterior_of_its_own(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DENSE)
-def test_one_place_is_weighed_by_every_example(name: str) -> None:
-    """z (K, M, 1, Z) against a batch (B,): what a mixture of posteriors asks for."""
+def test_one_place_has_a_density_under_every_example(name: str) -> None:
+    """z (K, M, 1, Z) against a batch (B,), as in a mixture of posteriors."""
     row = bent(name)
     h = outputs(row).double()
     z = torch.randn(2, 4, 1, Z, dtype=torch.float64)
@@ -202,7 +202,7 @@ def test_one_place_is_weighed_by_every_example(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DENSE)
-def test_a_constant_draw_leaves_the_density_a_function_of_the_weights(name: str) -> None:
+def test_the_density_of_a_detached_draw_depends_on_the_weights(name: str) -> None:
     row = bent(name)
     h = outputs(row).double().requires_grad_()
     q = row(h)
@@ -227,8 +227,8 @@ def test_a_posterior_survives_storing_and_copying(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", POSTERIORS)
-def test_nothing_stays_behind_when_a_posterior_moves(name: str) -> None:
-    """The meta device computes nothing, and refuses what lies on another."""
+def test_a_posterior_moves_to_a_device_completely(name: str) -> None:
+    """The meta device computes nothing, and refuses tensors of another device."""
     row = POSTERIORS[name](Z)
     q = row.to("meta")(outputs(row).to("meta"))
     z = q.rsample(torch.Size((4,)))
@@ -237,7 +237,7 @@ def test_nothing_stays_behind_when_a_posterior_moves(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", POSTERIORS)
-def test_the_seed_decides_how_a_posterior_starts(name: str) -> None:
+def test_the_seed_determines_the_initial_posterior(name: str) -> None:
     states = []
     for seed in (1, 1, 2):
         torch.manual_seed(seed)
@@ -247,7 +247,7 @@ def test_the_seed_decides_how_a_posterior_starts(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DENSE)
-def test_each_comes_as_close_to_a_correlated_gaussian_as_it_can(name: str) -> None:
+def test_each_posterior_reaches_its_smallest_kl_to_a_correlated_gaussian(name: str) -> None:
     """The smallest KL(q || N(0, Σ)) of a factorised q is −½ ln(1 − ρ²), of the others 0."""
     rho = 0.9
     target = MultivariateNormal(torch.zeros(2), torch.tensor([[1, rho], [rho, 1]]))
@@ -271,8 +271,8 @@ def test_each_comes_as_close_to_a_correlated_gaussian_as_it_can(name: str) -> No
     assert least - 0.02 < gap < least + 0.03
 
 
-def test_importing_leaves_torchs_checks_of_arguments_on() -> None:
-    """In a fresh process: another module may have put them back here."""
+def test_importing_keeps_torchs_argument_checks() -> None:
+    """In a fresh process, because another module may have restored them here."""
     source = "import vae.components.posteriors, torch; torch.distributions.Normal(0.0, -1.0)"
     result = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True)
     assert "ValueError: Expected parameter scale" in result.stderr
@@ -281,7 +281,7 @@ def test_importing_leaves_torchs_checks_of_arguments_on() -> None:
 # ── diagonal
 
 
-def test_the_diagonal_reads_means_and_log_variances() -> None:
+def test_the_diagonal_has_the_given_means_and_log_variances() -> None:
     h = torch.tensor([[1.0, -2.0, math.log(4.0), math.log(0.01)]])
     q = Diagonal(2)(h)
     torch.testing.assert_close(q.mean, torch.tensor([[1.0, -2.0]]))
@@ -297,7 +297,7 @@ def test_the_diagonals_density_agrees_with_scipy() -> None:
     np.testing.assert_allclose(row(h).log_prob(z), expected, rtol=1e-5)
 
 
-def test_the_gradient_goes_through_a_draw() -> None:
+def test_a_draw_has_the_reparameterised_gradient() -> None:
     """dz/dmu = 1 and dz/d ln sigma² = (z - mu) / 2."""
     row = Diagonal(Z)
     h = outputs(row).requires_grad_()
@@ -335,7 +335,7 @@ def test_the_full_covariance_agrees_with_scipy() -> None:
         np.testing.assert_allclose(q.stddev[i], np.sqrt(np.diag(sigma)), rtol=1e-9)
 
 
-def test_draws_of_the_full_posterior_are_correlated_as_it_says() -> None:
+def test_draws_of_the_full_posterior_have_its_covariance() -> None:
     row = Full(Z)
     h = outputs(row)
     torch.manual_seed(0)
@@ -347,7 +347,7 @@ def test_draws_of_the_full_posterior_are_correlated_as_it_says() -> None:
         assert (np.abs(np.cov(z[:, i].numpy().T) - sigma) < 5 * se).all()
 
 
-def test_the_kl_to_the_standard_normal_in_closed_form_and_sampled() -> None:
+def test_the_kl_to_the_standard_normal_equals_its_closed_form() -> None:
     """½ (tr Σ + |mu|² − Z − ln det Σ)."""
     row = Full(Z)
     h = outputs(row).double()
@@ -365,7 +365,7 @@ def test_the_kl_to_the_standard_normal_in_closed_form_and_sampled() -> None:
 
 @pytest.mark.parametrize("latent_dim", [2, 50])
 def test_the_full_posterior_starts_near_the_diagonal(latent_dim: int) -> None:
-    """With outputs as small as an untrained encoder's, however many dimensions there are."""
+    """With outputs as small as an untrained encoder's, for any number of dimensions."""
     row = Full(latent_dim)
     q = row(outputs(row, scale=0.1))
     sd = q.stddev
@@ -391,7 +391,7 @@ def test_the_flow_starts_near_its_gaussian() -> None:
 
 
 @pytest.mark.parametrize("transforms", [1, 2, 3])
-def test_the_flows_determinant_is_that_of_its_jacobian(transforms: int) -> None:
+def test_the_flows_determinant_equals_that_of_its_jacobian(transforms: int) -> None:
     row = Flow(4, posterior_transforms=transforms).double()
     with torch.no_grad():
         for p in row.parameters():
@@ -417,7 +417,7 @@ def test_the_flow_is_wide_enough_for_many_dimensions() -> None:
     assert (jacobian != 0).all()
 
 
-def test_the_context_steers_the_flow_and_nothing_else_does() -> None:
+def test_only_the_context_conditions_the_flow() -> None:
     row = bent("flow")
     h = outputs(row).double()
     for start, stop, gaussian in ((0, 2 * Z, True), (2 * Z, 2 * Z + CONTEXT, False)):
@@ -429,7 +429,7 @@ def test_the_context_steers_the_flow_and_nothing_else_does() -> None:
         assert (q.transform(z) == other.transform(z)).all() == gaussian
 
 
-def test_the_flows_mean_and_stddev_are_of_the_same_draws() -> None:
+def test_the_flows_mean_and_stddev_use_the_same_draws() -> None:
     row = bent("flow")
     h = outputs(row).double()
     torch.manual_seed(0)
@@ -444,7 +444,7 @@ def test_the_flows_mean_and_stddev_are_of_the_same_draws() -> None:
     assert not torch.equal(row(h).mean, mean)
 
 
-def test_asking_for_the_mean_forgets_no_draw() -> None:
+def test_computing_the_mean_keeps_the_stored_draw() -> None:
     row = bent("flow")
     q = row(outputs(row).double())
     z = q.rsample()
@@ -453,7 +453,7 @@ def test_asking_for_the_mean_forgets_no_draw() -> None:
     assert q.log_prob(z) is known
 
 
-def test_a_draw_of_another_time_is_inverted() -> None:
+def test_an_earlier_draw_is_inverted() -> None:
     row = bent("flow")
     q = row(outputs(row).double())
     z, later = q.rsample(), q.rsample()
@@ -461,7 +461,7 @@ def test_a_draw_of_another_time_is_inverted() -> None:
     assert not torch.equal(q.log_prob(z), q.log_prob(later))
 
 
-def test_a_flow_knows_what_it_made_each_z_from() -> None:
+def test_a_flow_returns_the_origin_of_each_draw() -> None:
     row = bent("flow")
     h = outputs(row).double()
     q = row(h)
@@ -481,7 +481,7 @@ def test_the_number_of_transforms_is_an_option() -> None:
 # ── point
 
 
-def test_a_point_is_where_it_is() -> None:
+def test_all_draws_of_a_point_are_its_location() -> None:
     h = torch.randn(B, Z, requires_grad=True)
     q = PointMass(Z)(h)
     assert torch.equal(q.mean, h)

@@ -1,4 +1,4 @@
-"""p(z): densities against scipy and quadrature, draws, temperatures, how each starts."""
+"""p(z): densities against scipy and quadrature, draws, temperatures and initialisation."""
 
 import copy
 import math
@@ -37,7 +37,7 @@ class Encoder(nn.Module):
 
 
 def scattered(module: nn.Module, scale: float) -> nn.Module:
-    """In double precision, its parameters far from where they start."""
+    """Return the prior in double precision with parameters far from their initial values."""
     draw = torch.Generator().manual_seed(3)
     with torch.no_grad():
         for p in module.double().parameters():
@@ -82,7 +82,7 @@ def test_every_prior_is_a_distribution_over_z(name: str, latent_dim: int) -> Non
 
 
 @pytest.mark.parametrize("name", PRIORS)
-def test_every_prior_says_in_a_sentence_what_it_is(name: str) -> None:
+def test_every_prior_has_a_sentence_of_description(name: str) -> None:
     first = (PRIORS[name].__doc__ or "").splitlines()[0]
     assert first.endswith(".")
     assert 20 < len(first) < 95
@@ -115,7 +115,7 @@ def test_every_density_integrates_to_one_and_its_draws_follow_it(
 @pytest.mark.parametrize("latent_dim", [1, Z])
 @pytest.mark.parametrize("name", PRIORS)
 def test_the_gradient_reaches_every_weight(name: str, latent_dim: int) -> None:
-    """From where training starts."""
+    """At the initial weights."""
     row = PRIORS[name](latent_dim, DOMAIN)
     z = torch.randn(2, 7, latent_dim, requires_grad=True)
     row(Encoder(latent_dim)).log_prob(z).sum().backward()
@@ -140,8 +140,8 @@ def test_a_prior_survives_storing_and_copying(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PRIORS)
-def test_nothing_stays_behind_when_a_prior_moves(name: str) -> None:
-    """The meta device computes nothing, and refuses what lies on another."""
+def test_a_prior_moves_to_a_device_completely(name: str) -> None:
+    """The meta device computes nothing, and refuses tensors of another device."""
     row, encoder = PRIORS[name](Z, DOMAIN).to("meta"), Encoder(Z).to("meta")
     row.init_from_data(torch.rand(70, *DOMAIN.shape, device="meta"))
     for temperature in (1.0, 0.5):
@@ -151,7 +151,7 @@ def test_nothing_stays_behind_when_a_prior_moves(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PRIORS)
-def test_the_seed_decides_how_a_prior_starts(name: str) -> None:
+def test_the_seed_determines_the_initial_prior(name: str) -> None:
     states = []
     for seed in (1, 1, 2):
         torch.manual_seed(seed)
@@ -163,13 +163,13 @@ def test_the_seed_decides_how_a_prior_starts(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PRIORS)
-def test_only_gaussians_say_that_they_are(name: str) -> None:
+def test_only_gaussian_priors_are_marked_as_gaussian(name: str) -> None:
     row = PRIORS[name]
     assert row.gaussian == row.factorises == (name == "standard")
 
 
-def test_importing_leaves_torchs_checks_of_arguments_on() -> None:
-    """In a fresh process: another module may have put them back here."""
+def test_importing_keeps_torchs_argument_checks() -> None:
+    """In a fresh process, because another module may have restored them here."""
     source = "import vae.components.priors, torch; torch.distributions.Normal(0.0, -1.0)"
     result = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True)
     assert "ValueError: Expected parameter scale" in result.stderr
@@ -179,7 +179,7 @@ def test_importing_leaves_torchs_checks_of_arguments_on() -> None:
 
 
 def centres(row: Prior, encoder: Encoder) -> Tensor:
-    """What a temperature of 0 leaves of a prior, (C, Z)."""
+    """Return the centres of a prior, its limits at temperature 0, (C, Z)."""
     if isinstance(row, Mixture):
         return row.means
     if isinstance(row, Vamp):
@@ -190,7 +190,7 @@ def centres(row: Prior, encoder: Encoder) -> Tensor:
 
 
 @pytest.mark.parametrize(("name", "posterior"), [c for c in CASES if c[1] != "flow"])
-def test_a_temperature_of_0_leaves_the_centres(name: str, posterior: str) -> None:
+def test_a_temperature_of_0_gives_the_centres(name: str, posterior: str) -> None:
     row, encoder = case(name, posterior, Z)
     z = row(encoder, 0.0).sample(torch.Size((300,)))
     expected = centres(row, encoder)
@@ -200,7 +200,7 @@ def test_a_temperature_of_0_leaves_the_centres(name: str, posterior: str) -> Non
 
 
 @pytest.mark.parametrize(("name", "posterior"), CASES)
-def test_a_temperature_of_1_is_the_prior(name: str, posterior: str) -> None:
+def test_a_temperature_of_1_gives_the_prior(name: str, posterior: str) -> None:
     row, encoder = case(name, posterior, Z)
     z = torch.randn(50, Z, dtype=torch.float64)
     assert torch.equal(row(encoder, 1.0).log_prob(z), row(encoder).log_prob(z))
@@ -224,7 +224,7 @@ def test_a_temperature_scales_the_deviations_from_each_centre(
     np.testing.assert_allclose(found, logsumexp(parts, axis=0), rtol=1e-9)
 
 
-def test_a_temperature_scales_what_the_flow_is_made_of() -> None:
+def test_a_temperature_scales_the_base_of_the_flow() -> None:
     row = bent("flow")
     encoder = Encoder(Z)
     noise = []
@@ -262,7 +262,7 @@ def test_the_standard_prior_is_the_standard_normal() -> None:
 # ── mixture
 
 
-def test_the_mixture_is_the_sum_of_its_parts() -> None:
+def test_the_mixture_equals_the_sum_of_its_components() -> None:
     row = bent("mixture")
     z = torch.randn(9, Z, dtype=torch.float64)
     density = np.zeros(9)
@@ -272,7 +272,7 @@ def test_the_mixture_is_the_sum_of_its_parts() -> None:
     np.testing.assert_allclose(row(Encoder(Z)).log_prob(z).detach().exp(), density, rtol=1e-9)
 
 
-def test_the_mixture_starts_with_equal_parts_in_different_places() -> None:
+def test_the_mixture_starts_with_equal_weights_and_different_means() -> None:
     p = Mixture(2, DOMAIN, prior_components=400)(Encoder(2))
     assert isinstance(p, MixtureSameFamily)
     torch.testing.assert_close(p.mixture_distribution.probs, torch.full((400,), 1 / 400))
@@ -297,7 +297,7 @@ def test_the_vamp_prior_is_the_mean_posterior_of_its_pseudo_inputs() -> None:
     torch.testing.assert_close(row(encoder).log_prob(z).detach(), expected)
 
 
-def test_the_vamp_prior_moves_with_the_encoder() -> None:
+def test_the_vamp_prior_changes_with_the_encoder() -> None:
     row, encoder = case("vamp", "diagonal", Z)
     z = torch.randn(9, Z, dtype=torch.float64)
     before = row(encoder).log_prob(z)
@@ -309,7 +309,7 @@ def test_the_vamp_prior_moves_with_the_encoder() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 4, 10])
-def test_pseudo_inputs_start_as_examples_taken_evenly(count: int) -> None:
+def test_pseudo_inputs_start_as_evenly_chosen_examples(count: int) -> None:
     x = torch.arange(20.0).reshape(20, 1, 1, 1).expand(20, *DOMAIN.shape)
     row = Vamp(Z, DOMAIN, prior_components=count)
     row.init_from_data(x)
@@ -318,7 +318,7 @@ def test_pseudo_inputs_start_as_examples_taken_evenly(count: int) -> None:
     assert row.inputs.requires_grad
 
 
-def test_more_pseudo_inputs_than_examples_are_told_apart() -> None:
+def test_more_pseudo_inputs_than_examples_are_distinct() -> None:
     x = torch.rand(3, *DOMAIN.shape)
     row = Vamp(Z, DOMAIN, prior_components=8)
     row.init_from_data(x)
@@ -329,7 +329,7 @@ def test_more_pseudo_inputs_than_examples_are_told_apart() -> None:
 
 
 @pytest.mark.parametrize("name", PRIORS)
-def test_starting_keeps_the_kind_of_the_weights(name: str) -> None:
+def test_initialisation_keeps_the_dtype_of_the_weights(name: str) -> None:
     row = PRIORS[name](Z, DOMAIN)
     before = {k: (v.shape, v.dtype) for k, v in row.state_dict().items()}
     row.init_from_data(torch.rand(7, *DOMAIN.shape, dtype=torch.float64))
@@ -348,7 +348,7 @@ def test_the_flow_starts_near_the_standard_normal(latent_dim: int) -> None:
 
 
 @pytest.mark.parametrize("latent_dim", [1, 4, 20])
-def test_the_flows_determinant_is_that_of_its_jacobian(latent_dim: int) -> None:
+def test_the_flows_determinant_equals_that_of_its_jacobian(latent_dim: int) -> None:
     row = bent("flow", latent_dim)
     z = torch.randn(latent_dim, dtype=torch.float64)
     jacobian = torch.autograd.functional.jacobian(row.transform(), z)
@@ -368,12 +368,12 @@ def test_drawing_from_the_flow_inverts_it(latent_dim: int) -> None:
     torch.testing.assert_close(row.transform()(z), noise, atol=1e-6, rtol=0)
 
 
-def test_the_flow_draws_in_few_passes_however_many_dimensions() -> None:
+def test_the_flow_draws_in_few_passes_for_any_number_of_dimensions() -> None:
     assert [t.passes for t in Flow(40, DOMAIN).transform.transforms] == [Flow.PASSES] * 3
     assert [t.passes for t in Flow(4, DOMAIN, prior_transforms=2).transform.transforms] == [4] * 2
 
 
-def test_dimensions_of_one_group_are_parted_by_another_transform() -> None:
+def test_dimensions_of_one_group_are_in_different_groups_of_other_transforms() -> None:
     orders = torch.stack([t.order for t in Flow(20, DOMAIN).transform.transforms])
     together = orders[:, :, None] == orders[:, None]  # (T, Z, Z)
     assert int(together.all(0).sum()) < 20 + 0.2 * (int(together[0].sum()) - 20)
@@ -386,8 +386,8 @@ FAMILY: dict[str, Callable[[], Prior]] = {
 
 
 @pytest.mark.parametrize("name", FAMILY)
-def test_a_learned_prior_learns_two_islands(name: str) -> None:
-    """By maximum likelihood; the entropy of two separate Gaussians is that of one and ln 2."""
+def test_a_learned_prior_fits_two_separate_gaussians(name: str) -> None:
+    """By maximum likelihood. The entropy of two separate Gaussians is that of one plus ln 2."""
     row = FAMILY[name]()
     optimizer = torch.optim.Adam(row.parameters(), lr=0.02)
     decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 200)

@@ -1,4 +1,4 @@
-"""Schedules: factors from the papers' formulas by table, and errors for people."""
+"""Schedules: factors from the papers' formulas, and error messages."""
 
 import itertools
 
@@ -46,7 +46,7 @@ TABLE = [  # (schedule, step, factor) for 100 steps of 10 an epoch
 
 
 @pytest.mark.parametrize(("text", "step", "factor"), TABLE)
-def test_factors(text: str, step: int, factor: float) -> None:
+def test_factors_equal_the_formulas(text: str, step: int, factor: float) -> None:
     assert parse(text)(Progress(step, STEPS, PER_EPOCH)) == pytest.approx(factor, abs=1e-12)
 
 
@@ -68,7 +68,7 @@ def test_factors_lie_between_0_and_1(text: str) -> None:
 
 @pytest.mark.parametrize("text", every())
 @pytest.mark.parametrize("beyond", [101, 150, 10_000])
-def test_beyond_the_planned_length_the_last_value_holds(text: str, beyond: int) -> None:
+def test_a_schedule_keeps_its_last_value_beyond_the_planned_length(text: str, beyond: int) -> None:
     factor = parse(text)
     last = factor(Progress(STEPS, STEPS, PER_EPOCH))
     assert factor(Progress(beyond, STEPS, PER_EPOCH)) == last
@@ -84,7 +84,7 @@ def test_cyclical_ends_at_1_when_its_cycles_fill_the_plan(cycle: int, per_epoch:
         assert factor(Progress(steps + 3, steps, per_epoch)) == 1
 
 
-def test_cosine_falls_all_the_way() -> None:
+def test_cosine_falls_monotonically() -> None:
     values = [parse("cosine")(Progress(step, STEPS, PER_EPOCH)) for step in range(STEPS + 1)]
     assert all(a > b for a, b in itertools.pairwise(values))
 
@@ -108,11 +108,11 @@ def test_cosine_falls_all_the_way() -> None:
         ("warmup:3:4", "needs a positive number of epochs"),
     ],
 )
-def test_bad_input_gets_a_sentence(text: str, sentence: str) -> None:
+def test_an_invalid_schedule_raises_a_sentence(text: str, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         parse(text)
 
 
-def test_names_say_how_each_is_written() -> None:
+def test_names_show_the_notation_of_each_schedule() -> None:
     for written in names().split(", "):
         assert parse(written.replace("EPOCHS", "2"))

@@ -1,8 +1,8 @@
-"""The parts of the losses, against closed forms, quadrature, plain loops and SciPy.
+"""The terms of the losses, against closed forms, quadrature, plain loops and SciPy.
 
 Sampled quantities are averaged over so many examples that a deviation is measured in standard
-errors. Every example here has leaves of its own, so one backward pass gives as many independent
-draws of a gradient as there are examples.
+errors. Every example has separate leaves, so one backward pass gives as many independent draws of
+a gradient as there are examples.
 """
 
 import math
@@ -62,26 +62,26 @@ def standard(dimensions: int) -> Independent:
 
 
 def standard_in_disguise(dimensions: int) -> MixtureSameFamily:
-    """N(0, I) as a mixture of two: the law is known, its closed form goes unrecognised."""
+    """Return N(0, I) as a mixture of two, without the closed form of its KL."""
     return MixtureSameFamily(Categorical(tensor([0.3, 0.7])), standard(dimensions).expand([2]))
 
 
 def two_hills(dimensions: int) -> MixtureSameFamily:
-    """A prior that is far from a Gaussian."""
+    """Return a prior far from a Gaussian."""
     mean = tensor([[-1.0] * dimensions, [1.5] * dimensions])
     sd = tensor([[0.5] * dimensions, [0.9] * dimensions])
     return MixtureSameFamily(Categorical(tensor([0.3, 0.7])), gaussian(mean, sd))
 
 
 def passed(q: Distribution, p: Distribution, samples: int = 1) -> Pass:
-    """A pass whose examples are not looked at."""
+    """Return a pass with arbitrary examples."""
     z = q.rsample(torch.Size((samples,)))
     return Pass(torch.zeros(q.batch_shape), None, q, p, z, q)
 
 
 def off(draws: Tensor, expected: Tensor | float) -> float:
-    """How far the mean of independent draws (N, …) is from what it should be, in its standard
-    errors; the largest where there are several."""
+    """Return the largest distance of means of independent draws (N, …) from their expected values,
+    in standard errors."""
     error = draws.std(0) / math.sqrt(len(draws))
     return float(((draws.mean(0) - expected).abs() / error).max())
 
@@ -102,7 +102,7 @@ def test_kl_has_its_exact_values(mu: float, sigma: float, nats: float) -> None:
     assert float(kl(out)) == pytest.approx(nats, abs=1e-11)
 
 
-def test_kl_is_per_example_and_dimension() -> None:
+def test_kl_has_a_value_per_example_and_dimension() -> None:
     mu, sd, nats = tensor(KL_TABLE).T
     out = passed(gaussian(mu.expand(2, 5), sd.expand(2, 5)), standard(5))
     torch.testing.assert_close(kl_per_dimension(out), nats.expand(2, 5))
@@ -112,7 +112,7 @@ def test_kl_is_per_example_and_dimension() -> None:
 
 
 def full(examples: int) -> tuple[MultivariateNormal, dict[str, Tensor]]:
-    """A Gaussian with correlations for every example, and the leaves that it is made of."""
+    """Return a correlated Gaussian for every example, and its leaves."""
     lower = tensor([[0.4, 0.0, 0.0], [0.5, 1.3, 0.0], [-0.9, 0.3, 0.8]])
     mean = tensor([1.1, -0.6, 0.2]).repeat(examples, 1).requires_grad_()
     scale = lower.repeat(examples, 1, 1)
@@ -120,7 +120,7 @@ def full(examples: int) -> tuple[MultivariateNormal, dict[str, Tensor]]:
     return MultivariateNormal(mean, scale_tril=scale.tril()), {"mean": mean, "scale": scale}
 
 
-def test_kl_of_correlated_gaussians_is_the_textbooks() -> None:
+def test_kl_of_correlated_gaussians_equals_its_formula() -> None:
     """½ (tr P⁻¹S + (a − m)ᵀ P⁻¹ (a − m) − Z + ln |P| − ln |S|), P a diagonal of any widths."""
     q, _ = full(4)
     a, sd = tensor([0.3, -1.0, 2.0]), tensor([0.5, 1.0, 2.0])
@@ -161,7 +161,7 @@ def bent(examples: int) -> tuple[Distribution, dict[str, Tensor]]:
 @pytest.mark.parametrize("family", [diagonal, full, bent])
 @pytest.mark.parametrize("samples", [1, 3])
 @pytest.mark.parametrize("prior", [standard_in_disguise, two_hills])
-def test_the_sampled_kl_and_its_gradient_are_right_on_average(
+def test_the_sampled_kl_and_its_gradient_are_unbiased(
     family: Callable[[int], tuple[Distribution, dict[str, Tensor]]],
     samples: int,
     prior: Callable[[int], Distribution],
@@ -183,10 +183,10 @@ def test_the_sampled_kl_and_its_gradient_are_right_on_average(
 
 
 @pytest.mark.parametrize("family", [diagonal, full])
-def test_the_sampled_kl_is_steadier_than_the_plain_one(
+def test_the_sampled_kl_has_less_noise_than_the_plain_one(
     family: Callable[[int], tuple[Distribution, dict[str, Tensor]]],
 ) -> None:
-    """Of N(0, I) itself it is exact sample by sample; near it the gradient has less noise."""
+    """For N(0, I) every single sample is exact; near it the gradient has less noise."""
     q, leaves = family(5000)
     out = passed(q, standard_in_disguise(3))
     exact = kl(passed(q, standard(3)))
@@ -201,7 +201,7 @@ def test_the_sampled_kl_is_steadier_than_the_plain_one(
     assert noise[0] < 0.8 * noise[1]
 
 
-def test_the_kl_of_another_law_that_torch_knows() -> None:
+def test_the_kl_of_a_laplace_distribution_equals_its_formula() -> None:
     """KL(Laplace(m, b) || N(0, 1)) = ½ ln 2π + ½ m² + b² − ln 2b − 1."""
     m, b = tensor([[0.6]]), tensor([[0.8]])
     out = passed(Independent(Laplace(m, b), 1), standard(1))
@@ -209,8 +209,9 @@ def test_the_kl_of_another_law_that_torch_knows() -> None:
     torch.testing.assert_close(kl(out), tensor([expected]))
 
 
-def test_the_sampled_kl_pulls_nowhere_once_q_is_p() -> None:
-    """Not merely on average: otherwise noise hides the first signal of the reconstruction."""
+def test_the_sampled_kl_has_no_gradient_where_q_is_p() -> None:
+    """Every sample has gradient 0. Otherwise noise would hide the first signal of the
+    reconstruction."""
     mean = torch.zeros(50, 2, dtype=torch.float64, requires_grad=True)
     sd = torch.ones(50, 2, dtype=torch.float64, requires_grad=True)
     out = passed(gaussian(mean, sd), standard_in_disguise(2))
@@ -219,7 +220,7 @@ def test_the_sampled_kl_pulls_nowhere_once_q_is_p() -> None:
 
 
 @pytest.mark.parametrize("family", [diagonal, full])
-def test_frozen_is_the_same_law_that_takes_no_gradient(
+def test_frozen_has_the_same_density_without_gradient(
     family: Callable[[int], tuple[Distribution, dict[str, Tensor]]],
 ) -> None:
     q, leaves = family(4)
@@ -230,7 +231,7 @@ def test_frozen_is_the_same_law_that_takes_no_gradient(
     assert all(leaf.grad is None for leaf in leaves.values())
 
 
-def test_what_is_not_gaussian_is_not_frozen() -> None:
+def test_only_gaussians_are_frozen() -> None:
     q = Independent(Laplace(torch.zeros(4, 2), torch.ones(4, 2)), 1)
     assert frozen(q) is q
 
@@ -242,7 +243,7 @@ def numbers(parts: dict[str, Tensor]) -> tuple[float, float, float]:
     )
 
 
-def test_the_parts_are_what_plain_loops_give() -> None:
+def test_the_parts_equal_plain_loops() -> None:
     k, b, z = 2, 3, 2
     mu = torch.randn(b, z, dtype=torch.float64)
     sd = 0.5 + torch.rand(b, z, dtype=torch.float64)
@@ -285,7 +286,7 @@ LN_64 = math.log(64)
         ([(0.0, 0.0)] * 64, 0.0, 0.0),
     ],
 )
-def test_the_parts_of_narrow_modes(
+def test_the_parts_of_narrow_modes_have_known_values(
     modes: list[tuple[float, float]], information: float, correlation: float
 ) -> None:
     q = gaussian(tensor(modes), torch.full((len(modes), 2), 0.1, dtype=torch.float64))
@@ -293,7 +294,7 @@ def test_the_parts_of_narrow_modes(
     assert found == pytest.approx((information, correlation), abs=0.02)
 
 
-def test_the_parts_of_overlapping_modes_are_those_of_quadrature() -> None:
+def test_the_parts_of_overlapping_modes_equal_quadrature() -> None:
     mu, sd = np.array([[-0.7, -0.9], [0.7, 0.9]]), 0.8
     axis = np.linspace(-8, 8, 801)
     cell = (axis[1] - axis[0]) ** 2
@@ -328,14 +329,14 @@ def loops(a: Tensor, b: Tensor) -> float:
 
 
 @pytest.mark.parametrize(("n", "m", "z"), [(5, 5, 1), (4, 7, 3), (2, 2, 10)])
-def test_mmd_is_what_a_double_loop_gives(n: int, m: int, z: int) -> None:
+def test_mmd_equals_a_double_loop(n: int, m: int, z: int) -> None:
     a, b = torch.randn(n, z, dtype=torch.float64), 2 * torch.randn(m, z, dtype=torch.float64) + 1
     assert float(mmd(a, b)) == pytest.approx(loops(a, b), rel=1e-10)
     torch.testing.assert_close(mmd(a, b), mmd(b, a))
 
 
 def exact_mmd(shift: float, sd: float) -> float:
-    """MMD² of N(shift, sd²) and N(0, 1): the difference of two draws is Gaussian."""
+    """Return MMD² of N(shift, sd²) and N(0, 1), as the difference of two draws is Gaussian."""
 
     def mean_kernel(mean: float, variance: float) -> float:
         def integrand(d: float) -> float:
@@ -359,18 +360,18 @@ def test_mmd_of_few_draws_is_unbiased(shift: float, sd: float) -> None:
     assert (expected > 0.02) if (shift, sd) != (0.0, 1.0) else abs(expected) < 1e-9
 
 
-def test_mmd_pulls_towards_the_prior() -> None:
+def test_the_gradient_of_mmd_leads_to_the_prior() -> None:
     a = (torch.randn(200, 2) + 2).requires_grad_()
     mmd(a, torch.randn(200, 2)).backward()
     assert a.grad is not None
     assert (a.grad.mean(0) > 0).all()  # downhill is towards 0
 
 
-def test_mmd_of_a_single_draw_says_nothing() -> None:
+def test_mmd_of_a_single_draw_is_zero() -> None:
     assert float(mmd(torch.zeros(1, 2), torch.ones(1, 2))) == 0
 
 
-def test_mmd_to_prior_looks_at_every_sample_and_moves_a_prior_that_can_move() -> None:
+def test_mmd_to_prior_uses_every_sample_and_trains_a_learned_prior() -> None:
     mean = torch.zeros(2, dtype=torch.float64, requires_grad=True)
     prior = gaussian(mean, tensor([1.0, 1.0]))
     out = passed(diagonal(30)[0], standard_in_disguise(3), 3)
