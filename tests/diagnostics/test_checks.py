@@ -1,5 +1,5 @@
 """Diagnostic checks on fabricated reports: laws over every check, known outcomes, and every row of
-every table; then the statistics of real models, and the KL strip."""
+every table. Then the statistics of real models, and the KL heatmap."""
 
 import itertools
 import math
@@ -47,8 +47,8 @@ def reports(
     splits: tuple[str, ...] = ("val", "train"),
     epochs: int = EPOCHS,
 ) -> list[Report]:
-    """What a run would report whose ELBO gains 20 nats × scale; `amount` is how ill it is, as a
-    share of that for what is told in shares."""
+    """Return the reports of a run whose ELBO gains 20 nats × scale. `amount` is the size of its
+    failure, as a share of that gain where the check uses shares."""
     rng = np.random.default_rng(0)
     found = []
     for e, split in itertools.product(range(epochs + 1), splits):
@@ -81,7 +81,7 @@ def found(of: Observations) -> set[str]:
     return set(diagnose(of).findings)
 
 
-def test_a_healthy_run_is_left_in_peace_and_told_what_was_looked_at() -> None:
+def test_a_healthy_run_has_no_finding_and_lists_every_check() -> None:
     result = diagnose(case(reports()))
     assert result.findings == {}
     assert result.clear.keys() == CHECKS.keys()
@@ -120,7 +120,7 @@ ILL: dict[str, tuple[str, dict[str, Any], ModelStats | None, dict[str, Any]]] = 
 
 
 @pytest.mark.parametrize("name", ILL)
-def test_each_illness_is_named_alone_with_numbers_and_a_remedy_that_is_valid(name: str) -> None:
+def test_each_failure_is_found_alone_with_numbers_and_a_valid_fix(name: str) -> None:
     wanted, made, measured, settings = ILL[name]
     ill = case(reports(**made), measured, **settings)
     ((name, finding),) = diagnose(ill).findings.items()
@@ -134,7 +134,7 @@ def test_each_illness_is_named_alone_with_numbers_and_a_remedy_that_is_valid(nam
 
 @pytest.mark.parametrize("name", ILL)
 @pytest.mark.parametrize("scale", [1e-3, 1e3])
-def test_no_verdict_depends_on_the_number_of_pixels(name: str, scale: float) -> None:
+def test_no_finding_depends_on_the_number_of_pixels(name: str, scale: float) -> None:
     wanted, made, measured, settings = ILL[name]
     assert found(case(reports(**made | {"scale": scale}), measured, **settings)) == {wanted}
     assert found(case(reports(scale=scale))) == set()
@@ -150,7 +150,7 @@ LADDERS: dict[str, tuple[str, list[float]]] = {
 
 
 @pytest.mark.parametrize("shape", LADDERS)
-def test_more_evidence_never_silences_it(shape: str) -> None:
+def test_more_evidence_never_removes_a_finding(shape: str) -> None:
     name, amounts = LADDERS[shape]
     looks = [
         isinstance(CHECKS[name].function(case(reports(shape, amount=amount))), Finding)
@@ -168,7 +168,7 @@ def test_more_evidence_never_silences_it(shape: str) -> None:
         ("variance_floor", "narrowest", [0.5, 1e-3, 1e-5]),
     ],
 )
-def test_more_of_what_is_measured_never_silences_it(
+def test_a_larger_measured_value_never_removes_a_finding(
     name: str, field: str, values: list[float]
 ) -> None:
     looks = []
@@ -187,7 +187,7 @@ def test_a_latent_is_off_below_a_hundredth_of_a_nat(kl: float) -> None:
     assert found(case(reports(kl=(kl, kl)))) == ({"posterior_collapse"} if off else set())
 
 
-def test_some_off_is_a_note_and_all_off_an_illness() -> None:
+def test_some_inactive_latents_are_harmless_and_all_are_a_failure() -> None:
     assert not CHECKS["unused_latents"].serious
     assert CHECKS["posterior_collapse"].serious
     ill = case(reports(kl=(2.0, 0.5, 0.05, 1e-3)), latent_dim=4)
@@ -199,7 +199,7 @@ def test_some_off_is_a_note_and_all_off_an_illness() -> None:
     assert look.fix == Fix("latent_dim", 2, look.fix.why)  # type: ignore[union-attr]
 
 
-def test_overfitting_needs_training_to_go_on_rising() -> None:
+def test_overfitting_requires_a_rising_training_score() -> None:
     both = reports("overfitted", amount=0.3)
     for report in both:
         if report["split"] == "train":
@@ -210,8 +210,8 @@ def test_overfitting_needs_training_to_go_on_rising() -> None:
     assert "nats since epoch 4" in seen.evidence[0]  # the fall begins at epoch 40
 
 
-def test_a_course_in_numbers_known_by_hand() -> None:
-    """Rising 0, 1, … 10 and down to 6 by twos; the training examples score 3 more."""
+def test_the_statistics_of_a_simple_curve_are_known() -> None:
+    """The score rises 0, 1, … 10 and falls to 6 in steps of 2. The training score is 3 higher."""
     values = [*range(11), 8, 6]
     told = [
         {"step": 10 * e, "epoch": e, "split": split, "elbo": float(v), "lr": 0.5, "loss": -v}
@@ -231,14 +231,14 @@ def test_a_course_in_numbers_known_by_hand() -> None:
     assert training_stats(told, ELBO).jitter == pytest.approx(1, abs=0.12)
 
 
-def test_a_cause_hides_its_consequences_only() -> None:
+def test_a_cause_hides_only_its_consequences() -> None:
     ill = case(reports("burst", amount=5.0, kl=(0.0, 0.0)), FINE._replace(swap=0.0))
     assert found(ill) == {"learning_rate"}
     for row in CHECKS.values():
         assert set(row.explains) <= CHECKS.keys()
 
 
-def test_diverged_runs_are_named_by_their_message() -> None:
+def test_diverged_runs_are_found_by_their_message() -> None:
     failed = case([], None)._replace(state="failed", message="Training diverged: not finite.")
     assert found(failed) == {"learning_rate"}
     assert found(failed._replace(message="The memory is full.")) == set()
@@ -257,7 +257,7 @@ def test_diverged_runs_are_named_by_their_message() -> None:
         ({"beta_schedule": "warmup:5"}, "objective", "free-bits"),
     ],
 )
-def test_latents_open_by_the_likeliest_of_remedies(
+def test_collapse_has_the_most_likely_fix(
     settings: dict[str, Any], field: str, value: Any
 ) -> None:
     extra = reports(kl=(0.0, 0.0))
@@ -280,7 +280,7 @@ def test_latents_open_by_the_likeliest_of_remedies(
         ({}, "lr", 1e-4),
     ],
 )
-def test_a_decoder_heeds_z_by_the_likeliest_of_remedies(
+def test_ignored_latents_have_the_most_likely_fix(
     settings: dict[str, Any], field: str, value: Any
 ) -> None:
     deaf = case(reports(), FINE._replace(swap=0.0, swap_se=0.01), **{"lr": 1e-3} | settings)
@@ -298,7 +298,7 @@ def test_too_few_steps_are_no_collapse() -> None:
     assert "4,000 steps cannot have moved a weight by more than 0.04" in look.evidence[1]
 
 
-def test_the_reference_stands_beside_the_elbo() -> None:
+def test_the_evidence_compares_the_elbo_with_the_reference() -> None:
     shut = case(reports(kl=(0.0, 0.0)), FINE._replace(reference=27.4, reference_se=0.18))
     (finding,) = diagnose(shut).findings.values()
     assert "ELBO of 100 test examples, last weights: −20 nats" in finding.evidence[1]
@@ -320,7 +320,7 @@ def test_the_reference_stands_beside_the_elbo() -> None:
     ],
     ids=range(9),
 )
-def test_little_or_damaged_is_told_and_no_illness(few: list[Report]) -> None:
+def test_few_or_damaged_reports_give_no_finding_and_a_reason(few: list[Report]) -> None:
     for measured in (None, FINE):
         for state in ("running", "finished", "failed"):
             ill = case(few, measured)._replace(state=state)
@@ -330,12 +330,12 @@ def test_little_or_damaged_is_told_and_no_illness(few: list[Report]) -> None:
     kl_heatmap(few, 2)
 
 
-def test_without_validation_overfitting_is_not_looked_for() -> None:
+def test_overfitting_is_not_checked_without_validation() -> None:
     look = CHECKS["overfitting"].function(case(reports(splits=("train",)), val_share=0.0))
     assert look == NoFinding("The run has no validation examples.", checked=False)
 
 
-def test_a_run_that_still_trains_is_not_called_undertrained() -> None:
+def test_a_run_in_training_is_not_undertrained() -> None:
     ill = case(reports("slow", amount=0.9))
     assert found(ill) == {"undertrained"}
     assert found(ill._replace(state="running")) == set()
@@ -350,7 +350,9 @@ ROWS = [
 
 @pytest.mark.parametrize("row", ROWS, ids=str)
 @pytest.mark.parametrize("shape", ["healthy", "burst", "overfitted"])
-def test_every_row_of_every_table_gets_what_applies_to_it(row: dict[str, Any], shape: str) -> None:
+def test_every_row_of_every_table_gets_the_checks_that_apply(
+    row: dict[str, Any], shape: str
+) -> None:
     if row.get("posterior") == "point":
         row = row | {"objective": "reconstruction"}
     config = RunConfig.of(**row)
@@ -388,7 +390,7 @@ def test_every_row_of_every_table_gets_what_applies_to_it(row: dict[str, Any], s
 
 
 def loaded(**settings: Any) -> LoadedRun:
-    """An untrained model."""
+    """Return an untrained model."""
     config = RunConfig.of(**({"examples": 300, "hidden": (16,)} | settings))
     data = load(config.data, examples=config.examples)
     model = build(config, config.domain(data)).eval()
@@ -413,7 +415,7 @@ def of(monkeypatch: pytest.MonkeyPatch) -> Any:
     return make
 
 
-def test_a_swap_costs_nothing_where_z_is_not_read(of: Any) -> None:
+def test_a_swap_costs_nothing_where_the_decoder_ignores_z(of: Any) -> None:
     deaf = of()
     first = next(m for m in deaf.model.decoder.modules() if isinstance(m, torch.nn.Linear))
     with torch.no_grad():
@@ -423,9 +425,9 @@ def test_a_swap_costs_nothing_where_z_is_not_read(of: Any) -> None:
     assert (seen.split, seen.examples) == ("test", 30)
 
 
-def test_a_swap_costs_what_an_exact_count_says(of: Any) -> None:
-    """With z all but a point, the mean over swaps of neighbours in an order is an average over
-    pairs, and so near the one over all pairs."""
+def test_the_cost_of_a_swap_equals_an_exact_mean(of: Any) -> None:
+    """With z almost a point, the mean over swaps of neighbours in a random order is near the mean
+    over all pairs."""
     sharp = of(posterior="point", objective="reconstruction", test_share=0.5)
     everything = sharp.batches(sharp.rows("train")).fixed(0).x
     optimizer = torch.optim.Adam(sharp.model.parameters(), 1e-2)
@@ -452,7 +454,7 @@ def test_a_swap_costs_what_an_exact_count_says(of: Any) -> None:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=str)
-def test_every_model_can_be_looked_at(of: Any, row: dict[str, Any]) -> None:
+def test_every_model_has_statistics(of: Any, row: dict[str, Any]) -> None:
     if row.get("posterior") == "point":
         row = row | {"objective": "reconstruction"}
     seen = model_stats(of(**row))
@@ -464,7 +466,7 @@ def test_every_model_can_be_looked_at(of: Any, row: dict[str, Any]) -> None:
     assert model_stats(of(**row)) == seen
 
 
-def test_few_examples_are_looked_at_and_two_at_least(of: Any) -> None:
+def test_statistics_use_few_examples_and_at_least_two(of: Any) -> None:
     assert model_stats(of(examples=1797, val_share=0.1, test_share=0.6)).examples == EXAMPLES
     with pytest.raises(ValueError, match="at least two examples"):
         model_stats(of(examples=20, val_share=0.0, test_share=0.05, batch_size=10))
@@ -473,7 +475,7 @@ def test_few_examples_are_looked_at_and_two_at_least(of: Any) -> None:
 # The strip
 
 
-def test_the_strip_shows_every_kl_in_the_order_of_the_last() -> None:
+def test_the_heatmap_orders_latents_by_their_last_kl() -> None:
     told = reports(kl=(0.5, 2.0, 0.001))
     told[0]["kl_per_dimension"] = [0.1, 0.0, 0.2]
     epoch, kl = kl_history(told, 3)
@@ -490,7 +492,7 @@ def test_the_strip_shows_every_kl_in_the_order_of_the_last() -> None:
     assert places[1] * trace.zmax == pytest.approx(INACTIVE)
 
 
-def test_a_long_strip_keeps_its_mean() -> None:
+def test_a_long_heatmap_keeps_its_mean() -> None:
     told = reports(kl=(1.0,), epochs=1001)
     for report in told:
         report["kl_per_dimension"] = [float(report["epoch"])]
@@ -501,7 +503,7 @@ def test_a_long_strip_keeps_its_mean() -> None:
     assert max(wide) - min(wide) <= 1
 
 
-def test_a_leap_at_the_start_does_not_take_the_scale() -> None:
+def test_an_initial_peak_does_not_set_the_colour_scale() -> None:
     told = reports(kl=(1.0, 0.5))
     told[1]["kl_per_dimension"] = [90.0, 90.0]
     (trace,) = kl_heatmap(told, 2).data
@@ -509,7 +511,7 @@ def test_a_leap_at_the_start_does_not_take_the_scale() -> None:
     assert np.max(trace.z) == 90.0
 
 
-def test_the_strip_prefers_held_out_examples_and_says_what_is_missing() -> None:
+def test_the_heatmap_prefers_validation_and_names_missing_values() -> None:
     both = reports()
     for report in both:
         report["kl_per_dimension"] = [1.0 if report["split"] == "val" else 9.0, 0.0]

@@ -1,14 +1,14 @@
 """Field trial of the diagnostics: runs with a known failure and healthy runs on data, networks and
-seeds that its thresholds were not made on (they were fixed on digits, mlp, seed 0).
+seeds other than those of its thresholds (digits, mlp, seed 0).
 
-`python -m pytest -m long tests/diagnostics/test_field_trial.py` takes the better part of an hour
-on one core; `python -m tests.diagnostics.test_field_trial` prints the table. A failure is found if
-its illness is named; it is mended if the with_fix run has it no more and ends with a better score
-(which cannot be compared where the likelihood changed). A healthy run must be silent on all that
-is serious. HARMLESS, UNFINISHED, MISSED and TRUE_AS_WELL record what trials showed; they were not
-foreseen. The thresholds were changed after trials on seeds 3 and 4, and not after one on seeds 21
-and 22; the failures of a decoder that ignores z, "paid for nothing" and "heavy decay", came after
-all that. How strong the decay must be was tried on seed 1, which the trial does not use.
+`python -m pytest -m long tests/diagnostics/test_field_trial.py` takes about an hour on one core;
+`python -m tests.diagnostics.test_field_trial` prints the table. A failure is detected if a check
+names it. It is fixed if the run with the fix has no such finding and a better score (which is not
+comparable if the likelihood changed). A healthy run must have no serious finding. HARMLESS,
+UNFINISHED, MISSED and TRUE_AS_WELL record results of trials; they were not predicted. The
+thresholds changed after trials on seeds 3 and 4, and not after the trial on seeds 21 and 22. The
+failures of a decoder that ignores z, "paid for nothing" and "heavy decay", were added later. The
+strength of the decay was tuned on seed 1, which the trial does not use.
 """
 
 import sys
@@ -109,7 +109,7 @@ class Row(NamedTuple):
 
     @property
     def better(self) -> bool:
-        """Whether there was a fix, and the score is the better for it."""
+        """Whether there was a fix, and the score is better with it."""
         return bool(self.fix) and (self.scores is None or self.scores[1] > self.scores[0])
 
     @property
@@ -135,7 +135,7 @@ def settings(base: str, failure: str, seed: int, folder: Path) -> dict[str, Any]
 
 
 def _constant(own: dict[str, Any], folder: Path) -> str:
-    """A file of 1,000 copies of one example with a ten-thousandth of noise."""
+    """Return a file of 1,000 copies of one example with noise of 1e-4."""
     options = {"size": own["size"]} if "size" in own else {}
     one = load(own["data"], examples=300, options=options)
     x = one.x[7] / one.scale
@@ -214,7 +214,7 @@ HARMLESS = {  # failures without effect there: no check may report one
 @pytest.mark.long
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize(("base", "failure", "seed"), GRID)
-def test_it_finds_what_is_planted_and_its_remedy_mends_it(
+def test_planted_failures_are_found_and_fixed(
     base: str, failure: str, seed: int, tmp_path: Path
 ) -> None:
     row = trial(base, failure, seed, tmp_path)

@@ -1,4 +1,5 @@
-"""Findings while a run trains: steady, quiet on healthy runs, and silent once they are settled."""
+"""Findings while a run trains: stable, absent on healthy runs, and removed once they are
+settled."""
 
 import itertools
 import re
@@ -35,7 +36,7 @@ def until(found: list[Report], epoch: float) -> list[Report]:
     ],
     ids=["healthy", "one off", "slow", "falling sigma"],
 )
-def test_nothing_is_said_at_any_epoch_of_a_healthy_run(
+def test_a_healthy_run_has_no_finding_at_any_epoch(
     made: dict[str, Any], settings: dict[str, Any]
 ) -> None:
     told = reports(**made)
@@ -43,7 +44,7 @@ def test_nothing_is_said_at_any_epoch_of_a_healthy_run(
 
 
 @pytest.mark.parametrize("name", ["overfitting", "a leap", "jitter", "a burst", "shut"])
-def test_a_failure_once_named_stays_named(name: str) -> None:
+def test_a_finding_stays_until_the_end(name: str) -> None:
     check, made, _, settings = ILL[name]
     told = reports(**made)
     said = [check in names(until(told, e), **settings) for e in range(EPOCHS)]
@@ -51,7 +52,7 @@ def test_a_failure_once_named_stays_named(name: str) -> None:
     assert sum(a != b for a, b in itertools.pairwise(said)) == 1
 
 
-def test_a_finding_appears_when_it_has_held() -> None:
+def test_a_finding_appears_after_it_has_held() -> None:
     config = RunConfig.of(epochs=EPOCHS)
     told = reports(kl=(1e-4, 2e-3))
     held = [e for e in range(EPOCHS) if names(until(told, e))]
@@ -64,7 +65,7 @@ def test_a_finding_appears_when_it_has_held() -> None:
     assert "posterior_collapse" in watched(config, until(told, at_once[0]), (), Status("finished"))
 
 
-def test_a_live_change_is_given_time_and_then_judged() -> None:
+def test_a_live_change_delays_findings() -> None:
     """At a learning rate of 2e-3 and 50 steps an epoch the model can have adapted after 20."""
     shut = reports(kl=(1e-4, 2e-3))
     change = Change(40 * STEPS, "beta", 1.0)
@@ -83,7 +84,7 @@ def test_a_lowered_rate_settles_the_drops_before_it() -> None:
 
 
 @pytest.mark.parametrize("name", [*ILL, "healthy"])
-def test_each_number_says_what_it_is_of(name: str) -> None:
+def test_each_number_in_nats_names_its_split(name: str) -> None:
     """Every sentence with a number in nats names its split, and its epochs or its examples."""
     _, made, measured, settings = ILL.get(name, ("", {}, FINE, {}))
     result = diagnose(case(reports(**made), measured, **settings))
@@ -95,7 +96,7 @@ def test_each_number_says_what_it_is_of(name: str) -> None:
             assert re.search(r"\b(epochs?|examples)\b|likewise", sentence), sentence
 
 
-def test_a_best_value_stands_beside_the_last_one() -> None:
+def test_the_evidence_gives_the_best_and_the_last_value() -> None:
     told = reports()
     for report in told:
         if report["split"] == "val":

@@ -1,4 +1,4 @@
-"""The aggregate posterior against values in closed form, by quadrature and by torch."""
+"""The aggregate posterior against closed forms, quadrature and torch."""
 
 import math
 
@@ -36,8 +36,8 @@ DIAGONAL = torch.arange(64.0)[:, None].expand(64, 2)
 @pytest.mark.parametrize(
     ("mean", "nats"), [(GRID, math.log(64)), (DIAGONAL, math.log(64)), (torch.zeros(64, 2), 0.0)]
 )
-def test_narrow_modes(mean: Tensor, nats: float) -> None:
-    """Spacing 1, sd .1: 64 examples that are told apart, or not at all."""
+def test_narrow_modes_have_known_information(mean: Tensor, nats: float) -> None:
+    """Spacing 1, sd .1: 64 distinct examples, or 64 equal ones."""
     found = information(modes(mean), log_unit, 2000, 0)
     assert found.mutual_information.value == pytest.approx(nats, abs=0.02)
     assert found.mutual_information.se < 0.01
@@ -45,7 +45,7 @@ def test_narrow_modes(mean: Tensor, nats: float) -> None:
 
 @pytest.mark.parametrize("full", [False, True])
 @pytest.mark.parametrize("shape", [(20, 3), (1, 2), (50, 1)])
-def test_the_mixture_is_torchs(shape: tuple[int, int], full: bool) -> None:
+def test_the_mixture_equals_torchs(shape: tuple[int, int], full: bool) -> None:
     torch.manual_seed(1)
     mean, scale = torch.randn(shape), torch.rand(shape) + 0.1
     q = Independent(Normal(mean, scale), 1)
@@ -64,7 +64,7 @@ def test_the_mixture_is_torchs(shape: tuple[int, int], full: bool) -> None:
 
 
 @pytest.mark.parametrize("full", [False, True])
-def test_a_gaussian_aggregate(full: bool) -> None:
+def test_a_gaussian_aggregate_has_known_information(full: bool) -> None:
     """z = μ + noise with μ ~ N(0, v I), noise N(0, S): I = ½ ln det(I + v S⁻¹), and q(z) is
     N(0, v I + S), up to the finite number of examples."""
     v = 2.0
@@ -85,7 +85,7 @@ def test_a_gaussian_aggregate(full: bool) -> None:
 
 
 @pytest.mark.parametrize(("rho", "nats"), [(0.5, 0.143841), (0.8, 0.510826), (0.9, 0.830366)])
-def test_a_correlated_pair(rho: float, nats: float) -> None:
+def test_a_correlated_pair_has_known_information(rho: float, nats: float) -> None:
     """x ~ N(0, 1) and z|x ~ N(ρx, 1 − ρ²)."""
     x = torch.from_numpy(stats.norm.ppf((np.arange(4000) + 0.5) / 4000)).float()
     found = information(modes(rho * x[:, None], (1 - rho**2) ** 0.5), log_unit, 10_000, 0)
@@ -93,7 +93,7 @@ def test_a_correlated_pair(rho: float, nats: float) -> None:
     assert found.aggregate_kl.value == pytest.approx(0, abs=0.01)
 
 
-def test_stated_intervals_cover_the_exact_value() -> None:
+def test_intervals_cover_the_exact_value() -> None:
     """Three modes of width 1 in one dimension, by quadrature."""
     centres = np.array([-1.5, 0.0, 2.0])
 
@@ -113,14 +113,14 @@ def test_stated_intervals_cover_the_exact_value() -> None:
     assert all(90 <= count <= 99 for count in covered), covered
 
 
-def test_float32_posteriors_of_any_width_are_told_apart() -> None:
+def test_float32_posteriors_of_any_width_are_distinguished() -> None:
     """Spacing a thousandth, a hundred widths, far from the origin."""
     mean = 100 + torch.arange(100.0)[:, None] / 1000 * torch.ones(2)
     found = information(modes(mean, 1e-5), log_unit, 500, 0)
     assert found.mutual_information.value == pytest.approx(math.log(100), abs=1e-3)
 
 
-def test_chunks_and_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chunks_do_not_change_the_result_of_a_seed(monkeypatch: pytest.MonkeyPatch) -> None:
     q = modes(torch.randn(70, 2), 0.5)
     first = information(q, log_unit, 200, 3)
     for cells in (1, 70 * 7, 10**6):
@@ -131,11 +131,11 @@ def test_chunks_and_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
     assert information(joined(parts), log_unit, 200, 3) == information(q, log_unit, 200, 3)
 
 
-def test_what_is_not_gaussian_has_no_posteriors() -> None:
+def test_only_gaussian_posteriors_are_accepted() -> None:
     assert Posteriors.of(Normal(torch.zeros(3), torch.ones(3))) is None
 
 
-def test_progress_is_the_share_of_the_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_equals_the_share_of_the_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(aggregate_posterior, "CELLS", 70 * 30)
     told: list[float] = []
     information(modes(torch.randn(70, 2), 0.5), log_unit, 100, 0, told.append)

@@ -1,4 +1,4 @@
-"""What a model without latents pays: closed forms where there are any, else scipy."""
+"""The cost of a model without latents: closed forms where they exist, else scipy."""
 
 import math
 import re
@@ -24,7 +24,8 @@ HELD_IN = {"val_share": 0.0, "test_share": 0.0}
 
 
 def grey(n: int = 200, levels: int = 9, shape: tuple[int, ...] = (1, 3, 4)) -> np.ndarray:
-    """Pictures of k / (levels - 1), each pixel around a place of its own; no pixel is constant."""
+    """Return pictures of k / (levels - 1), each pixel around a separate mean; no pixel is
+    constant."""
     rng = np.random.default_rng(3)
     centre = rng.uniform(1, levels - 2, shape)
     k = np.rint(centre + rng.normal(0, 1.7, (n, *shape))).clip(0, levels - 1)
@@ -41,7 +42,7 @@ def mean_error(likelihood: Likelihood, h: torch.Tensor, x: np.ndarray) -> float:
 
 
 def fitted(name: str, x: np.ndarray, levels: int, extra: float = 0.0, **options: float) -> float:
-    """nats per example at the best constant of x, on x; it must have converged."""
+    """Return nats per example at the best constant of x, on x; the fit must have converged."""
     likelihood = made(name, levels, x.shape[1:], **options)
     fit = best_constant(likelihood, torch.from_numpy(x), extra)
     assert fit.converged
@@ -54,7 +55,7 @@ def entropy(p: np.ndarray) -> float:
     return float(-(p * np.log(p)).sum())
 
 
-def test_bernoulli_pays_the_cross_entropy_at_the_mean() -> None:
+def test_bernoulli_costs_the_cross_entropy_at_the_mean() -> None:
     x = grey()
     p = x.mean(0)
     exact = -(p * np.log(p) + (1 - p) * np.log1p(-p)).sum()
@@ -63,7 +64,7 @@ def test_bernoulli_pays_the_cross_entropy_at_the_mean() -> None:
 
 @pytest.mark.parametrize("extra", [1.0, 5.0])
 def test_further_examples_are_spread_over_the_levels(extra: float) -> None:
-    """Black in every example, and so infinitely far away without them."""
+    """Without them a pixel that is black in every example would have an infinite optimum."""
     x = np.zeros((50, 1, 1, 2))
     p = 0.5 * extra / (50 + extra)
     assert fitted("bernoulli", x, 2, extra) == pytest.approx(-2 * math.log1p(-p), abs=1e-9)
@@ -71,7 +72,7 @@ def test_further_examples_are_spread_over_the_levels(extra: float) -> None:
     assert fitted("categorical", x, 9, extra) == pytest.approx(-2 * math.log(p), abs=1e-9)
 
 
-def test_categorical_pays_the_entropies_of_the_histograms() -> None:
+def test_categorical_costs_the_entropies_of_the_histograms() -> None:
     x = grey()
     k = np.rint(x * 8).astype(int).reshape(len(x), -1)
     exact = sum(entropy(np.bincount(column, minlength=9) / len(x)) for column in k.T)
@@ -79,14 +80,14 @@ def test_categorical_pays_the_entropies_of_the_histograms() -> None:
 
 
 @pytest.mark.parametrize("sigma", [0.1, 3.0])
-def test_gaussian_pays_its_mean_square(sigma: float) -> None:
+def test_gaussian_costs_its_mean_square(sigma: float) -> None:
     x = np.random.default_rng(0).normal([5, -1e4, 0.01], [1, 20, 3], (300, 3))
     exact = -norm.logpdf(x, x.mean(0), sigma).sum(1).mean()
     assert fitted("gaussian", x, 0, sigma=sigma) == pytest.approx(exact, rel=1e-7)
 
 
 @pytest.mark.parametrize("unit", [1e-2, 1.0, 1e5])
-def test_learned_gaussians_pay_the_entropy_of_their_noise(unit: float) -> None:
+def test_learned_gaussians_cost_the_entropy_of_their_noise(unit: float) -> None:
     x = unit * np.random.default_rng(0).normal([5, -1, 0.3], [1, 2, 0.3], (300, 3))
     each = x.var(0)
     one = 3 / 2 * (math.log(2 * math.pi * each.mean()) + 1)
@@ -95,7 +96,7 @@ def test_learned_gaussians_pay_the_entropy_of_their_noise(unit: float) -> None:
     assert fitted("gaussian-per-dimension", x, 0) == pytest.approx(own, abs=1e-6)
 
 
-def test_what_never_varies_stops_at_the_floor_of_sigma() -> None:
+def test_constant_elements_stop_at_the_floor_of_sigma() -> None:
     x = np.random.default_rng(0).normal(0, 1, (100, 2))
     x[:, 1] = 0.25
     varying = (math.log(2 * math.pi * x[:, 0].var()) + 1) / 2
@@ -105,8 +106,8 @@ def test_what_never_varies_stops_at_the_floor_of_sigma() -> None:
 
 @pytest.mark.parametrize("levels", [2, 9, 256])
 @pytest.mark.parametrize("name", [n for n, row in LIKELIHOODS.items() if row.support != "real"])
-def test_one_pixel_against_scipy(name: str, levels: int) -> None:
-    """A search of another kind, over the module's own h and parameters, finds nothing better."""
+def test_the_fit_of_one_pixel_is_scipys_optimum(name: str, levels: int) -> None:
+    """Another search over the module's h and parameters finds no better value."""
     x = grey(120, levels, (1, 1, 1)) if levels > 2 else (np.arange(120) % 3 == 0)[:, None] * 1.0
     x = x.reshape(120, 1, 1, 1)
     if name == "categorical" and levels > 9:
@@ -151,8 +152,8 @@ def test_no_constant_nearby_is_better(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LIKELIHOODS)
-def test_pixels_that_are_always_black_end(name: str) -> None:
-    """A finite number on held-out examples, after a fit that has converged."""
+def test_the_fit_of_black_pixels_converges(name: str) -> None:
+    """The fit converges, and its value on held-out examples is finite."""
     x = grey(200, 256, (1, 4, 4))
     x[:180, :, 0] = 0
     data = Dataset("corners", np.rint(x * 255).astype(np.uint8), 255.0, test=20)
@@ -162,8 +163,8 @@ def test_pixels_that_are_always_black_end(name: str) -> None:
     assert math.isfinite(found.nats)
 
 
-def test_the_numbers_of_digits() -> None:
-    """Fitted to the training digits, judged on the test digits, by counts alone."""
+def test_the_baselines_of_digits_equal_counts() -> None:
+    """Fitted to the training digits and evaluated on the test digits, from counts alone."""
     config, data = RunConfig.of(), load("digits")
     splits = config.split(data)
     k = data.x.reshape(len(data.x), -1).astype(int)
@@ -188,14 +189,16 @@ def test_the_numbers_of_digits() -> None:
 @pytest.mark.parametrize(
     ("shares", "split"), [({"test_share": 0.0}, "val"), (HELD_IN, "train"), ({}, "test")]
 )
-def test_judged_on_what_is_held_out(shares: dict[str, float], split: str) -> None:
+def test_the_baseline_is_evaluated_on_held_out_examples(
+    shares: dict[str, float], split: str
+) -> None:
     found = baseline(load("mixture"), RunConfig.of(**shares), "gaussian-learned")
     assert found.split == split
     assert found.nats == pytest.approx(4.37, abs=0.1)
 
 
 @pytest.mark.parametrize("name", LIKELIHOODS)
-def test_a_refusal_is_that_of_the_configuration(name: str) -> None:
+def test_the_reason_of_a_refusal_is_that_of_the_configuration(name: str) -> None:
     data, config = load("mixture"), RunConfig.of(likelihood=name)
     row = baseline(data, RunConfig.of(), name)
     assert (row.nats is None) == bool(row.refused)
@@ -206,7 +209,7 @@ def test_a_refusal_is_that_of_the_configuration(name: str) -> None:
         assert config.split(data)
 
 
-def test_options_are_those_of_the_sidebar() -> None:
+def test_the_options_of_the_configuration_are_used() -> None:
     data = load("mixture")
     near = baseline(data, RunConfig.of(likelihood="gaussian", sigma=2.0), "gaussian")
     assert near.options == {"sigma": 2.0}
@@ -226,7 +229,8 @@ def test_binarized_data_have_a_log_likelihood(binarize: str) -> None:
 
 
 def pictures() -> Dataset:
-    """Coloured ones, whose pixels have places and spreads of their own; one is always black."""
+    """Return coloured pictures whose pixels have separate means and spreads; one pixel is always
+    black."""
     rng = np.random.default_rng(0)
     centre, spread = rng.uniform(0, 255, (3, 16, 24)), rng.uniform(5, 60, (3, 16, 24))
     x = np.rint(rng.normal(centre, spread, (300, 3, 16, 24))).clip(0, 255).astype(np.uint8)
@@ -235,8 +239,10 @@ def pictures() -> Dataset:
 
 
 @pytest.mark.parametrize("name", LIKELIHOODS)
-def test_pictures_take_few_evaluations(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of all levels: the search begins on every eighth. It ends within rounding of the best."""
+def test_the_fit_of_pictures_needs_few_evaluations(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The search begins on every eighth level and ends within rounding of the optimum."""
     rows, plain = [], room._backward
 
     def counted(likelihood: Likelihood, h: torch.Tensor, *data: torch.Tensor) -> torch.Tensor:
@@ -252,8 +258,8 @@ def test_pictures_take_few_evaluations(name: str, monkeypatch: pytest.MonkeyPatc
     assert (len(told), told[-1]) == (len(rows) + 1 + (name == "categorical"), 1.0)
 
 
-def test_the_scale_of_each_channel_is_the_best() -> None:
-    """At a scale that another search finds, with each pixel's place found anew for it."""
+def test_the_scale_of_each_channel_is_optimal() -> None:
+    """Another search finds the same scale, with each pixel's optimum found again for it."""
     x = torch.from_numpy(pictures().x[:, :1, :4, 1:5] / 255.0)
     likelihood = made("logistic", 256, x.shape[1:])
     fit = best_constant(likelihood, x)
@@ -271,7 +277,7 @@ def test_the_scale_of_each_channel_is_the_best() -> None:
 
 
 @pytest.mark.parametrize("last", [1, 3, 20])
-def test_a_fit_can_be_ended_at_any_sign_of_life(last: int) -> None:
+def test_a_fit_can_be_cancelled_at_any_report_of_progress(last: int) -> None:
     told: list[float] = []
 
     def tell(share: float) -> None:
@@ -285,7 +291,7 @@ def test_a_fit_can_be_ended_at_any_sign_of_life(last: int) -> None:
     assert told == sorted(told)
 
 
-def test_large_data_are_drawn(
+def test_large_data_are_subsampled(
     toy: Callable[..., Dataset], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("vae.evaluation.baseline.MOST", 16 * 100)

@@ -1,4 +1,4 @@
-"""Disentanglement: codes whose scores are known, and each definition by another way."""
+"""Disentanglement: codes with known scores, and each definition computed in another way."""
 
 import sys
 from typing import Any
@@ -31,14 +31,14 @@ def fewer_sets(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def factors(kinds: int = 0, seed: int = 0) -> dict[str, Any]:
-    """Two independent factors: of `kinds` values, or uniform."""
+    """Return two independent factors: of `kinds` values, or uniform."""
     drawn = np.random.default_rng(seed).random((2, N))
     drawn = np.floor(drawn * kinds) if kinds else drawn
     return {"a": drawn[0], "b": 3 * drawn[1]}
 
 
 def code(known: dict[str, Any], degrees: float = 0.0, noise: float = 0.0) -> Any:
-    """Standardised factors, turned, and two latents of noise."""
+    """Return standardised factors, rotated, and two latents of noise."""
     rng = np.random.default_rng(1)
     f = np.stack(list(known.values()), 1)
     f = (f - f.mean(0)) / f.std(0) + noise * rng.standard_normal(f.shape)
@@ -51,7 +51,7 @@ def scored(z: Any, known: dict[str, Any]) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("kinds", [0, 2])
-def test_perfect_random_and_turned_codes(kinds: int) -> None:
+def test_perfect_random_and_rotated_codes_have_known_scores(kinds: int) -> None:
     known = factors(kinds)
     perfect = scored(code(known), known)
     noise = np.random.default_rng(2).standard_normal((N, 4)).astype(np.float32)
@@ -69,7 +69,7 @@ def test_perfect_random_and_turned_codes(kinds: int) -> None:
     assert turned["dci_informativeness"] > 0.95
 
 
-def test_halfway_between_two_factors_no_latent_leads() -> None:
+def test_a_rotation_by_45_degrees_has_no_lead() -> None:
     known = factors()
     found = scored(code(known, 45), known)
     assert found["mig"] < 0.05
@@ -80,7 +80,7 @@ def test_halfway_between_two_factors_no_latent_leads() -> None:
     assert found["factor_vae"] < 0.65
 
 
-def test_doubled_latents_are_complete_no_more() -> None:
+def test_doubled_latents_are_not_complete() -> None:
     known = factors()
     z = code(known)
     twice = np.c_[z[:, :2], z[:, :2] + 0.001 * z[:, 2:]]
@@ -90,7 +90,7 @@ def test_doubled_latents_are_complete_no_more() -> None:
 
 
 def published_codes() -> tuple[Any, dict[str, Any]]:
-    """Five discrete factors, and codes of them: as they are, with noise, turned, none."""
+    """Return five discrete factors, and codes of them: unchanged, noisy, rotated, random."""
     count, kinds = 3000, (2, 3, 4, 5, 6)
     rng = np.random.default_rng(0)
     f = np.stack([rng.integers(k, size=count) for k in kinds], 1).astype(float)
@@ -116,7 +116,8 @@ PUBLISHED = {  # mig, sap, sap of continuous factors, the three of dci in their 
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_scores_agree_with_the_published_implementation(name: str) -> None:
-    """Its trees break ties by lot, so that dci agrees within what another seed changes."""
+    """Its trees break ties at random, so that dci agrees within the difference between two
+    seeds."""
     f, codes = published_codes()
     sample = prepared(codes[name], {str(i): column for i, column in enumerate(f.T)})
     half = len(f) // 2
@@ -131,7 +132,7 @@ def test_scores_agree_with_the_published_implementation(name: str) -> None:
         assert ours == pytest.approx(theirs[3:], abs=0.005)
 
 
-def test_mig_by_hand() -> None:
+def test_mig_equals_its_definition() -> None:
     """I = Σ p ln p(v, c) / p(v) p(c) over histograms."""
     known, gaps = factors(), []
     z = code(known, 20, 0.3)
@@ -146,7 +147,7 @@ def test_mig_by_hand() -> None:
     assert mig(prepared(z, known)) == pytest.approx(np.mean(gaps), rel=1e-3)
 
 
-def test_sap_by_hand() -> None:
+def test_sap_equals_its_definition() -> None:
     known = factors()
     z = code(known, 20, 0.3)
     r = np.sort([[pearsonr(c, f)[0] ** 2 for c in z.T] for f in known.values()], 1)
@@ -154,7 +155,7 @@ def test_sap_by_hand() -> None:
     assert sap(sample, sample) == pytest.approx((r[:, -1] - r[:, -2]).mean(), rel=1e-5)
 
 
-def test_concentration_by_hand() -> None:
+def test_concentration_equals_its_definition() -> None:
     assert _concentration(np.eye(3)) == pytest.approx(1)
     assert _concentration(np.ones((4, 3))) == pytest.approx(0)
     r = np.array([[0.5, 0.5, 0.0], [0.0, 0.0, 3.0], [0.0, 0.0, 0.0]])
@@ -163,7 +164,7 @@ def test_concentration_by_hand() -> None:
     assert _concentration(np.zeros((2, 2))) == 0
 
 
-def test_sets_share_one_factor_and_no_other() -> None:
+def test_sets_share_exactly_one_factor() -> None:
     known = factors(5)
     sample = prepared(code(known), known)
     rng = np.random.default_rng(0)
@@ -181,7 +182,7 @@ def test_sets_share_one_factor_and_no_other() -> None:
         assert len(np.unique(rows)) > 0.9 * N
 
 
-def test_scale_does_not_move_the_vote_and_a_constant_has_none() -> None:
+def test_the_vote_ignores_scale_and_constant_latents() -> None:
     known = factors()
     z = code(known, 0, 0.2)
     plain = factor_vae(prepared(z, known), np.random.default_rng(0))
@@ -202,7 +203,9 @@ def test_factors_are_discrete_up_to_twenty_values() -> None:
     assert sample.values.max(0).tolist() == [19, 19, 19]
 
 
-def test_the_standard_error_is_the_spread_over_data_sets(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_standard_error_equals_the_spread_over_data_sets(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(sys.modules[__name__], "N", 600)
     rows = {
         "sap": Score(lambda draw: sap(draw.sample, draw.sample)),
@@ -219,7 +222,7 @@ def test_the_standard_error_is_the_spread_over_data_sets(monkeypatch: pytest.Mon
         assert 0.67 < np.mean([f[name].se for f in found]) / spread < most
 
 
-def test_it_repeats_and_states_chance() -> None:
+def test_scores_are_deterministic_and_have_chance() -> None:
     known = factors(3)
     known, z = {k: v[:300] for k, v in known.items()}, code(known, 20)[:300]
     first = disentanglement(z, known, ROWS, 0, halves=2)
@@ -230,14 +233,14 @@ def test_it_repeats_and_states_chance() -> None:
 
 
 @pytest.mark.parametrize(("latents", "known", "count"), [(1, 2, N), (3, 1, N), (3, 2, 99)])
-def test_what_cannot_be_scored_gets_a_sentence(latents: int, known: int, count: int) -> None:
+def test_invalid_codes_and_factors_raise_a_sentence(latents: int, known: int, count: int) -> None:
     z = np.random.default_rng(0).standard_normal((count, latents)).astype(np.float32)
     some = {str(i): z[:, 0] + i for i in range(known)} | {"constant": np.zeros(count)}
     with pytest.raises(ValueError, match="at least two latents, two factors that vary"):
         disentanglement(z, some, ROWS, 0)
 
 
-def test_progress_never_falls_and_ends_at_one() -> None:
+def test_progress_never_decreases_and_ends_at_one() -> None:
     known, told = factors(3), []
     disentanglement(code(known), known, ROWS, 0, halves=2, progress=told.append)
     assert told == sorted(told)
@@ -245,8 +248,9 @@ def test_progress_never_falls_and_ends_at_one() -> None:
     assert np.diff(told).max() < 0.1
 
 
-def test_progress_is_the_same_share_of_each_tree() -> None:
-    """Boosting takes a tree a value of a factor, so a factor of 5 takes 5 times one of two."""
+def test_each_tree_advances_the_progress_equally() -> None:
+    """Boosting fits a tree for each value of a factor: five for a factor of 5 values, one for
+    two."""
     rng = np.random.default_rng(0)
     known = {"a": rng.integers(2, size=300).astype(float), "b": rng.integers(5, size=300) * 1.0}
     sample, told = prepared(rng.standard_normal((300, 3)).astype(np.float32), known), []

@@ -1,4 +1,4 @@
-"""Evaluation: against closed forms, deterministic, and a reason for everything that is not there.
+"""Evaluation: closed forms, determinism, and a reason for every undefined value.
 
 A linear model with a Gaussian likelihood has an exact ln p(x): x ~ N(b, W Wᵀ + σ² I).
 """
@@ -51,7 +51,7 @@ def data(toy: Callable[..., Dataset]) -> Dataset:
 
 @pytest.fixture
 def model(tiny: Callable[..., VAE]) -> VAE:
-    """Linear, Gaussian, two latents, and q as it comes."""
+    """Return a linear Gaussian model with two latents and an untrained q."""
     model = tiny((D,), network="linear", likelihood="gaussian", sigma=SIGMA)
     with torch.no_grad():
         model.decoder[0].weight.mul_(0.8)
@@ -71,7 +71,7 @@ def exact(model: VAE, x: np.ndarray) -> np.ndarray:
 
 
 def best_posterior(model: VAE) -> None:
-    """Set the linear encoder to the exact posterior, whose covariance must be diagonal."""
+    """Set the linear encoder to the exact posterior. Its covariance must be diagonal."""
     weight = model.decoder[0].weight.detach().double()
     left, scale, _ = torch.linalg.svd(weight, full_matrices=False)
     weight = left * scale  # orthogonal columns: the exact posterior factorises
@@ -93,8 +93,8 @@ def test_the_bound_is_tight_where_the_posterior_is_exact(model: VAE, data: Datas
     assert -record.nll == pytest.approx(truth, abs=1e-4)  # every weight is p(x) itself
 
 
-def test_the_terms_agree_with_their_closed_forms(model: VAE, data: Dataset) -> None:
-    """E_q of a Gaussian's log is known: the squared error grows by tr(W diag(s²) Wᵀ)."""
+def test_the_terms_equal_their_closed_forms(model: VAE, data: Dataset) -> None:
+    """E_q of a Gaussian's log density: the squared error grows by tr(W diag(s²) Wᵀ)."""
     record = evaluate(model, batches(data), elbo_samples=400)
     with torch.no_grad():
         q = model.posterior(torch.from_numpy(data.x))
@@ -129,13 +129,13 @@ def test_importance_sampling_reaches_the_exact_value(model: VAE, data: Dataset) 
     assert gaps[0] > 0.03
 
 
-def test_one_importance_sample_is_the_elbo(tiny: Callable[..., VAE], data: Dataset) -> None:
+def test_one_importance_sample_gives_the_elbo(tiny: Callable[..., VAE], data: Dataset) -> None:
     model = tiny((D,))
     record = evaluate(model, batches(data), elbo_samples=100, nll_samples=1)
     assert record.nll == pytest.approx(-record.elbo, abs=0.05)
 
 
-def test_the_number_of_portions_does_not_matter(
+def test_the_number_of_portions_does_not_change_the_result(
     model: VAE, data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     best_posterior(model)
@@ -149,7 +149,7 @@ def test_the_number_of_portions_does_not_matter(
 
 
 @pytest.mark.parametrize("binarize", ["none", "stochastic"])
-def test_it_gives_the_same_numbers_twice_and_leaves_no_trace(
+def test_an_evaluation_is_deterministic_and_has_no_side_effects(
     tiny: Callable[..., VAE], data: Dataset, binarize: str
 ) -> None:
     model = tiny((D,))
@@ -175,7 +175,7 @@ def test_every_example_counts_once(tiny: Callable[..., VAE], toy: Callable[..., 
     assert record.reconstruction == pytest.approx(error, abs=0.01)
 
 
-def test_more_samples_make_it_steadier(tiny: Callable[..., VAE], data: Dataset) -> None:
+def test_more_samples_reduce_the_noise(tiny: Callable[..., VAE], data: Dataset) -> None:
     model = tiny((D,))
 
     def spread(samples: int) -> float:
@@ -185,7 +185,7 @@ def test_more_samples_make_it_steadier(tiny: Callable[..., VAE], data: Dataset) 
     assert spread(1) > 3 * spread(50)
 
 
-def test_progress_is_told() -> None:
+def test_progress_is_reported() -> None:
     seen: list[float] = []
     x = np.zeros((600, 2), np.float32)
     model = build(RunConfig.of(network="linear"), Domain((2,)))
@@ -194,7 +194,7 @@ def test_progress_is_told() -> None:
     assert (len(seen), seen[-1]) == (3, 1.0)
 
 
-def test_active_units() -> None:
+def test_active_units_are_counted_by_their_variance() -> None:
     means = torch.zeros(400, 3)
     means[:, 0] = torch.linspace(-1, 1, 400)  # variance 1/3
     means[:, 1] = torch.linspace(-0.1, 0.1, 400)  # variance .0033
@@ -204,7 +204,7 @@ def test_active_units() -> None:
     assert active_units(means) == 2
 
 
-def test_active_units_of_sure_latents_have_no_interval() -> None:
+def test_clearly_active_units_have_a_degenerate_interval() -> None:
     rng = np.random.default_rng(0)
     means = torch.from_numpy(rng.normal(0, [2.0, 0.3, 0.02, 0.0], (500, 4)))
     assert active_interval(means) == (2, 2)
@@ -219,8 +219,8 @@ def test_active_units_of_sure_latents_have_no_interval() -> None:
 def test_the_interval_of_active_units_covers_the_number_of_all(
     latents: int, share: float, noisy: bool
 ) -> None:
-    """A share of the latents has a variance just above 0.01, the others just below, where the
-    count itself errs most; where all do, none may be missed."""
+    """Some latents have a variance just above 0.01 and the others just below, where the count errs
+    most. If all are above, none may be missed."""
     above = (np.arange(latents) < share * latents).astype(float)
     variance, own = 0.01 + 0.0002 * (above - 0.5), 0.02 * noisy
     truth, held, counted, widths = int(above.sum()), 0, 0, []
@@ -238,7 +238,7 @@ def test_the_interval_of_active_units_covers_the_number_of_all(
     assert latents == 1 or counted < 60
 
 
-def test_more_examples_make_the_interval_of_active_units_narrow() -> None:
+def test_more_examples_narrow_the_interval_of_active_units() -> None:
     rng, spread = np.random.default_rng(1), np.sqrt(np.linspace(0.004, 0.016, 12))
     widths = []
     for n in (100, 1000, 10_000):
@@ -253,14 +253,14 @@ def test_more_examples_make_the_interval_of_active_units_narrow() -> None:
     ("values", "why"),
     [({"elbo_samples": 0}, "at least 1 ELBO sample"), ({"nll_samples": -1}, "0 or more")],
 )
-def test_bad_numbers_get_a_sentence(
+def test_invalid_numbers_of_samples_raise_a_sentence(
     tiny: Callable[..., VAE], data: Dataset, values: dict[str, Any], why: str
 ) -> None:
     with pytest.raises(ValueError, match=why):
         evaluate(tiny((D,)), batches(data), **values)
 
 
-def test_no_examples_get_a_sentence(tiny: Callable[..., VAE], data: Dataset) -> None:
+def test_no_examples_raise_a_sentence(tiny: Callable[..., VAE], data: Dataset) -> None:
     with pytest.raises(ValueError, match="no example to evaluate on: choose another split"):
         evaluate(tiny((D,)), Batches(data, np.arange(0), RunConfig.of(), CPU))
 
@@ -268,7 +268,7 @@ def test_no_examples_get_a_sentence(tiny: Callable[..., VAE], data: Dataset) -> 
 # ── what is not there has a reason
 
 
-def test_every_none_has_its_reason(tiny: Callable[..., VAE], data: Dataset) -> None:
+def test_every_undefined_value_has_a_reason(tiny: Callable[..., VAE], data: Dataset) -> None:
     models = [
         tiny((D,)),
         tiny((D,), levels=256),
@@ -300,7 +300,7 @@ def test_a_point_posterior_has_only_its_reconstruction(
     assert record.reconstruction == pytest.approx(error, rel=1e-5)
 
 
-def test_bits_are_for_binary_values_under_a_bernoulli(
+def test_a_bernoulli_has_bits_for_binary_values_only(
     tiny: Callable[..., VAE], data: Dataset
 ) -> None:
     model = tiny((D,))
@@ -318,7 +318,7 @@ def test_bits_are_for_binary_values_under_a_bernoulli(
 
 
 @pytest.mark.parametrize("name", LIKELIHOODS)
-def test_bits_are_for_probabilities(
+def test_only_probabilities_have_bits(
     name: str, tiny: Callable[..., VAE], toy: Callable[..., Dataset]
 ) -> None:
     row = LIKELIHOODS[name]
@@ -337,7 +337,7 @@ def test_bits_are_for_probabilities(
 
 
 def drawn_from(model: VAE, seed: int, count: int) -> Batches:
-    """Examples of the linear model itself."""
+    """Return examples drawn from the linear model."""
     rng = np.random.default_rng(seed)
     weight, bias = (p.detach().numpy() for p in (model.decoder[0].weight, model.decoder[0].bias))
     x = rng.standard_normal((count, 2)) @ weight.T + bias
@@ -351,7 +351,7 @@ def narrowed(model: VAE, factor: float) -> None:
         model.encoder[1].bias[2:] += 2 * math.log(factor)
 
 
-def test_stated_intervals_cover_the_exact_value(model: VAE) -> None:
+def test_intervals_cover_the_exact_value(model: VAE) -> None:
     """E ln p(x) is minus the entropy of N(b, W Wᵀ + σ² I); with an sd r times the best, the ELBO
     is Z (½ (r² − 1) − ln r) below. Of 100 intervals of 95 % some five miss."""
     r = 0.8
@@ -370,7 +370,7 @@ def test_stated_intervals_cover_the_exact_value(model: VAE) -> None:
     assert all(90 <= count <= 99 for count in covered.values()), covered
 
 
-def test_standard_errors_are_those_of_the_examples(model: VAE, data: Dataset) -> None:
+def test_standard_errors_are_over_the_examples(model: VAE, data: Dataset) -> None:
     best_posterior(model)
     truth = exact(model, data.x)
     record = evaluate(model, batches(data), elbo_samples=100, nll_samples=5)
@@ -392,7 +392,7 @@ def test_standard_errors_are_those_of_the_examples(model: VAE, data: Dataset) ->
     assert "no spread" in one.notes["active_units_interval"]
 
 
-def test_of_the_exact_posterior_every_weight_counts(model: VAE, data: Dataset) -> None:
+def test_all_weights_of_the_exact_posterior_are_effective(model: VAE, data: Dataset) -> None:
     best_posterior(model)
     record = evaluate(model, batches(data), nll_samples=100)
     assert record.ess["mean"] == pytest.approx(100, rel=1e-4)
@@ -405,7 +405,7 @@ def test_of_the_exact_posterior_every_weight_counts(model: VAE, data: Dataset) -
 @pytest.mark.parametrize(
     ("factor", "warns"), [(0.9, False), (1.1, False), (0.5, True), (0.1, True)]
 )
-def test_a_posterior_that_is_too_narrow_is_found_out(
+def test_a_too_narrow_posterior_is_detected(
     model: VAE, data: Dataset, factor: float, warns: bool, samples: int
 ) -> None:
     narrowed(model, factor)
@@ -414,7 +414,7 @@ def test_a_posterior_that_is_too_narrow_is_found_out(
     assert warns or "nll" not in record.notes
 
 
-def test_a_bias_beyond_the_standard_error_is_told(model: VAE) -> None:
+def test_a_bias_beyond_the_standard_error_has_a_caution(model: VAE) -> None:
     """Twice too wide: (4 / √7)² = 2.3 times as many samples are needed."""
     narrowed(model, 2.0)
     seen = drawn_from(model, 0, 3000)
@@ -438,7 +438,7 @@ def full(model: VAE, data: Dataset, **more: Any) -> Any:
     return evaluate(model, batches(data), elbo_samples=1, full=True, **more)
 
 
-def test_a_full_evaluation_has_all(
+def test_a_full_evaluation_has_every_value(
     tiny: Callable[..., VAE], moons: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(factor_sets, "SETS", {"train": 100, "test": 100})
@@ -461,7 +461,7 @@ def test_a_full_evaluation_has_all(
 @pytest.mark.parametrize(
     ("posterior", "why"), [("point", "no density"), ("flow", "takes too long")]
 )
-def test_what_a_posterior_does_not_allow_has_its_reason(
+def test_a_measure_that_a_posterior_does_not_allow_has_a_reason(
     tiny: Callable[..., VAE], data: Dataset, posterior: str, why: str
 ) -> None:
     objective = {"objective": "reconstruction"} if posterior == "point" else {}
@@ -476,7 +476,7 @@ def test_what_a_posterior_does_not_allow_has_its_reason(
 
 
 @pytest.mark.parametrize("prior", ["mixture", "vamp", "flow"])
-def test_the_aggregate_is_measured_against_any_prior(
+def test_the_aggregate_kl_is_defined_for_every_prior(
     tiny: Callable[..., VAE], data: Dataset, prior: str
 ) -> None:
     record = full(tiny((D,), prior=prior, posterior="full"), data._replace(labels=None))
@@ -484,14 +484,14 @@ def test_the_aggregate_is_measured_against_any_prior(
     assert parts == pytest.approx(record.kl, abs=0.2)
 
 
-def test_what_is_near_its_largest_value_is_said_to_be(model: VAE, data: Dataset) -> None:
+def test_mutual_information_near_its_maximum_has_a_caution(model: VAE, data: Dataset) -> None:
     narrowed(model, 0.001)
     record = full(model, data._replace(labels=None))
     assert record.mutual_information == pytest.approx(math.log(300), abs=0.1)
     assert "ln 300" in record.notes["mutual_information"]
 
 
-def test_many_examples_are_examined_in_part(
+def test_many_examples_are_subsampled_with_a_note(
     tiny: Callable[..., VAE], data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(extended, "EXAMINED", 200)
@@ -504,9 +504,9 @@ def test_many_examples_are_examined_in_part(
 # ── how good samples are
 
 
-def test_samples_of_the_model_that_made_the_data_pass_for_it(model: VAE) -> None:
-    """Without the noise of p(x|z) all but the noise is right: the squared distance of N(b, W Wᵀ)
-    and N(b, W Wᵀ + σ² I) is Σ (√(λ + σ²) − √λ)²."""
+def test_samples_of_the_true_model_have_the_quality_of_real_examples(model: VAE) -> None:
+    """Without the noise of p(x|z) the squared distance of N(b, W Wᵀ) and N(b, W Wᵀ + σ² I) is Σ
+    (√(λ + σ²) − √λ)²."""
     seen = drawn_from(model, 0, 2000)
     record = evaluate(model, seen, elbo_samples=1, full=True, training=drawn_from(model, 1, 2000))
     weight = model.decoder[0].weight.detach().double().numpy()
@@ -526,8 +526,7 @@ def test_samples_of_the_model_that_made_the_data_pass_for_it(model: VAE) -> None
 def test_binary_data_are_compared_with_draws(
     tiny: Callable[..., VAE], toy: Callable[..., Dataset]
 ) -> None:
-    """Means of a decoder that knows nothing are all near ½; its draws are binary noise, as
-    unlearnable data are."""
+    """Means of an untrained decoder are near ½. Its draws are binary noise, like the data here."""
     noise = np.random.default_rng(0).integers(2, size=(400, 1, 4, 4)).astype(np.uint8) * 255
     data = toy(400)._replace(x=noise)
     model = tiny(levels=2)
@@ -543,10 +542,10 @@ def test_binary_data_are_compared_with_draws(
     assert "400 samples, the means E[x|z]" in grey.notes["fidelity"]
 
 
-def test_a_conditional_model_is_asked_for_the_classes_of_the_examples(
+def test_a_conditional_model_samples_the_classes_of_the_examples(
     tiny: Callable[..., VAE], toy: Callable[..., Dataset]
 ) -> None:
-    """The decoder paints each class in a grey of its own; so do the data, in unequal shares."""
+    """Decoder and data have a separate grey for each class, in unequal shares."""
     shades, counts = np.array([0.1, 0.5, 0.9]), (240, 100, 60)
     labels = np.repeat(np.arange(3), counts)
     x = np.broadcast_to(shades[labels, None, None, None], (400, 1, 4, 4))
@@ -564,7 +563,7 @@ def test_a_conditional_model_is_asked_for_the_classes_of_the_examples(
     assert row["value"] == pytest.approx(16 * 0.01**2, abs=0.01)  # the noise that means leave out
 
 
-def test_fidelity_that_cannot_be_has_its_reason(tiny: Callable[..., VAE], data: Dataset) -> None:
+def test_undefined_sample_quality_has_a_reason(tiny: Callable[..., VAE], data: Dataset) -> None:
     point = tiny((D,), posterior="point", objective="reconstruction")
     reasons = {
         "no p(z) to draw samples from": full(point, data),
@@ -582,7 +581,7 @@ def test_fidelity_that_cannot_be_has_its_reason(tiny: Callable[..., VAE], data: 
         assert reason in record.notes["fidelity"]
 
 
-def test_samples_that_are_not_finite_have_no_fidelity(
+def test_non_finite_samples_have_no_sample_quality(
     tiny: Callable[..., VAE], data: Dataset
 ) -> None:
     model = tiny((D,), network="linear", likelihood="gaussian")
@@ -593,7 +592,7 @@ def test_samples_that_are_not_finite_have_no_fidelity(
     assert "not finite" in record.notes["fidelity"]
 
 
-def test_what_is_compared_is_told_and_limited(
+def test_the_note_of_sample_quality_describes_the_compared_samples(
     tiny: Callable[..., VAE], data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(extended, "COMPARED", 120)
@@ -609,7 +608,7 @@ def test_what_is_compared_is_told_and_limited(
 
 
 def kinds(tiny: Callable[..., VAE], data: Dataset, moons: Dataset) -> dict[str, Any]:
-    """Models of every kind, each with what it is evaluated on."""
+    """Return models of every kind, each with its examples."""
     told = Batches(data, np.arange(300), RunConfig.of(condition="labels"), CPU)
     return {
         "image": (tiny((1, 8, 8), levels=256), batches(moons), moons, {"factors": moons.factors}),
@@ -626,7 +625,7 @@ def kinds(tiny: Callable[..., VAE], data: Dataset, moons: Dataset) -> dict[str, 
 
 
 @pytest.mark.parametrize("kind", ["image", "vector", "point", "conditional", "flow"])
-def test_progress_never_falls_and_ends_at_one(
+def test_progress_never_decreases_and_ends_at_one(
     kind: str,
     tiny: Callable[..., VAE],
     data: Dataset,
@@ -656,10 +655,10 @@ def test_progress_never_falls_and_ends_at_one(
     assert (record.fidelity is None) == (kind == "point")
 
 
-def test_progress_in_short_tells_every_portion(
+def test_progress_is_reported_for_every_portion(
     tiny: Callable[..., VAE], data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Many importance samples of one chunk take long: each portion of them is told."""
+    """Many importance samples of one chunk take long, so each portion reports progress."""
     monkeypatch.setattr(bound, "PAIRS", 300)
     told: list[float] = []
     config = RunConfig.of(binarize="threshold")
@@ -671,7 +670,7 @@ def test_progress_in_short_tells_every_portion(
     np.testing.assert_allclose(np.diff(told[:10]), 256 / 3000, rtol=1e-6)
 
 
-def test_whoever_is_told_may_end_it_at_any_time(
+def test_an_evaluation_can_be_cancelled_at_every_report(
     tiny: Callable[..., VAE], moons: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(factor_sets, "SETS", {"train": 20, "test": 20})
@@ -705,8 +704,8 @@ def test_no_portion_is_long(
     toy: Callable[..., Dataset],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """However large the examples and however many the samples, between two signs of life not more
-    is decoded than fits into a second of a slow machine."""
+    """For any size of examples and number of samples, decoding between two reports takes at most a
+    second on a slow machine."""
     model, decoded = tiny(event, levels=2), [0]
     plain, told = model.likelihood, []
 
@@ -730,7 +729,7 @@ def test_no_portion_is_long(
 
 
 @pytest.mark.parametrize("stop", [1, 2, 7])
-def test_many_samples_can_be_ended_between_any_two_portions(
+def test_an_evaluation_can_be_cancelled_between_portions(
     stop: int, tiny: Callable[..., VAE], data: Dataset
 ) -> None:
     told: list[float] = []

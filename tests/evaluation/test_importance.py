@@ -1,4 +1,4 @@
-"""Importance weights against scipy's generalised Pareto distribution and against theory.
+"""Importance weights against scipy's generalised Pareto distribution and theory.
 
 Where the sd of q is r times that of the Gaussian p, w = r exp(½ (1 − r²) u²), u ~ N(0, 1), whose
 tail has the shape k = 1 − r², and for r² > ½ an ESS of K √(2 r² − 1) / r² in each dimension.
@@ -21,7 +21,7 @@ def weights(r: float, samples: int, dims: int = 1, examples: int = 300) -> torch
 
 
 @pytest.mark.parametrize("k", [-0.5, 0.0, 0.3, 0.7, 1.2])
-def test_the_shape_is_that_of_the_distribution_drawn_from(k: float) -> None:
+def test_the_shape_equals_that_of_the_sampled_distribution(k: float) -> None:
     draws = stats.genpareto(k, scale=3.0).rvs((2000, 20), random_state=0)
     found = _pareto_shape(torch.from_numpy(np.sort(draws, 0))).numpy()
     weighed = (2000 * k + 5) / 2010  # drawn towards ½
@@ -32,7 +32,7 @@ def test_the_shape_is_that_of_the_distribution_drawn_from(k: float) -> None:
 
 
 @pytest.mark.parametrize("r", [0.1, 0.5, 0.7])
-def test_the_tail_of_gaussians_has_its_known_shape(r: float) -> None:
+def test_the_tail_of_gaussians_has_its_theoretical_shape(r: float) -> None:
     found = tail_shape(weights(r, 20_000, examples=40))
     assert float(found.mean()) == pytest.approx(1 - r**2, abs=0.08)
 
@@ -45,7 +45,7 @@ def test_the_shape_does_not_depend_on_the_scale() -> None:
         torch.testing.assert_close(log_mean(log_w + shift), log_mean(log_w) + shift)
 
 
-def test_effective_samples_and_mean() -> None:
+def test_effective_samples_and_mean_equal_their_formulas() -> None:
     found = float(effective_samples(weights(1.3, 4000)).mean())
     assert found / 4000 == pytest.approx((2 * 1.69 - 1) ** 0.5 / 1.69, rel=0.01)
     log_w = torch.tensor([[0.0], [math.log(3)]])
@@ -60,13 +60,13 @@ def test_equal_weights_have_no_tail(samples: int) -> None:
     assert effective_samples(log_w).tolist() == pytest.approx([samples] * 3)
 
 
-def test_rounding_is_no_tail() -> None:
-    """The exact posterior: every weight is p(x), but for the last digits of float32."""
+def test_rounding_errors_are_no_tail() -> None:
+    """With the exact posterior every weight is p(x), up to the last digits of float32."""
     log_w = (-500 + 1e-4 * torch.randn(200, 50)).float()
     assert judged(log_w) == ""
 
 
-def test_a_single_weight_that_outdoes_all_others_is_a_heavy_tail() -> None:
+def test_a_single_dominant_weight_is_a_heavy_tail() -> None:
     log_w = torch.linspace(0, 300, 200).unsqueeze(1)
     assert float(tail_shape(log_w)) > 1
 
@@ -81,16 +81,16 @@ def judged(log_w: torch.Tensor, se: float = 0.1) -> str:
     ("r", "warns"),
     [(1.2, False), (1.0, False), (0.9, False), (0.8, False), (0.5, True), (0.1, True)],
 )
-def test_doubt(r: float, warns: bool, dims: int, samples: int) -> None:
+def test_unreliable_weights_have_a_caution(r: float, warns: bool, dims: int, samples: int) -> None:
     assert ("Do not trust" in judged(weights(r, samples, dims))) == warns
 
 
-def test_a_bad_half_of_the_examples_is_enough() -> None:
+def test_heavy_tails_in_half_of_the_examples_are_detected() -> None:
     mixed = torch.cat([weights(0.1, 200, 2), weights(1.0, 200, 2)], 1)
     assert "Do not trust" in judged(mixed)
 
 
-def test_a_bias_that_exceeds_the_standard_error_is_told() -> None:
+def test_a_bias_beyond_the_standard_error_has_a_caution() -> None:
     """r = 2 in five dimensions, K = 100: .033 short (with K = 10: .38)."""
     log_w = weights(2.0, 100, 5, examples=2000)
     assert -float(log_mean(log_w).mean()) == pytest.approx(0.033, abs=0.012)

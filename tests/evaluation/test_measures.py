@@ -1,4 +1,4 @@
-"""The table of measures: its keys are stable, and every row is named, explained and required."""
+"""The table of measures: stable keys, and title, help and requirements of every row."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from vae.evaluation.rows import GROUPS, Row
 ROWS: dict[str, Row] = {**MEASURES, **TABLES}
 
 
-def test_the_json_has_the_keys_of_the_table() -> None:
+def test_the_json_keys_equal_those_of_the_table() -> None:
     keys = json_keys()
     assert len(keys) == len(set(keys))
     assert keys[:3] == ["elbo", "elbo_se", "reconstruction"]
@@ -18,7 +18,7 @@ def test_the_json_has_the_keys_of_the_table() -> None:
 
 
 @pytest.mark.parametrize("key", ROWS)
-def test_every_row_is_named_explained_and_placed(key: str) -> None:
+def test_every_row_has_a_title_a_help_and_a_group(key: str) -> None:
     row = ROWS[key]
     assert row.group in GROUPS
     assert set(row.needs) <= NEEDS.keys()

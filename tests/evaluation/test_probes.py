@@ -1,4 +1,4 @@
-"""Probes: as scikit-learn gives them run by hand."""
+"""Probes: equal to scikit-learn."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from vae.evaluation.probes import probe
 ROWS = TABLES["probes"].functions
 
 
-def test_probes_are_scikit_learns() -> None:
+def test_probes_equal_scikit_learns() -> None:
     digits = load_digits()
     z = PCA(3, random_state=0).fit_transform(digits.data / 16).astype(np.float32)[:600]
     z *= np.array([1, 10, 0.1], np.float32)
@@ -33,7 +33,7 @@ def test_probes_are_scikit_learns() -> None:
     assert probe(z, y, ROWS, 7) == found
 
 
-def test_what_tells_nothing_is_at_chance_and_what_tells_all_is_at_one() -> None:
+def test_useless_latents_are_at_chance_and_perfect_ones_at_one() -> None:
     rng = np.random.default_rng(0)
     y = (rng.random(1000) < 0.3).astype(np.int64)
     noise = rng.standard_normal((1000, 3)).astype(np.float32)
@@ -55,7 +55,7 @@ def test_rare_classes_are_left_out() -> None:
         probe(z, np.array([0] * 36 + [2] * 4), ROWS, 0)
 
 
-def test_progress_never_falls_and_ends_at_one() -> None:
+def test_progress_never_decreases_and_ends_at_one() -> None:
     told: list[float] = []
     y = np.arange(60) % 3
     probe(np.eye(3, dtype=np.float32)[y], y, ROWS, 0, told.append)

@@ -1,5 +1,4 @@
-"""Fidelity: against definitions written naively, closed forms, and intervals that hold what they
-say."""
+"""Sample quality: naive definitions, closed forms, and the coverage of intervals."""
 
 import math
 from typing import Any
@@ -47,7 +46,7 @@ def turned(d: int) -> Matrix:
 
 
 def naive(real: Matrix, sampled: Matrix) -> dict[str, float]:
-    """The definitions, one pair at a time."""
+    """Return the statistics by their definitions, one pair at a time."""
 
     def radius(side: Matrix, i: int) -> float:
         rest = [math.dist(side[i], other) for j, other in enumerate(side) if j != i]
@@ -67,7 +66,7 @@ def naive(real: Matrix, sampled: Matrix) -> dict[str, float]:
 
 
 def exact_frechet(m1: Matrix, s1: Matrix, m2: Matrix, s2: Matrix) -> float:
-    """|m₁ − m₂|² + tr(S₁ + S₂ − 2 (S₁S₂)^½), its root by Schur's method."""
+    """|m₁ − m₂|² + tr(S₁ + S₂ − 2 (S₁S₂)^½), with the root by Schur's method."""
     return float(((m1 - m2) ** 2).sum() + np.trace(s1 + s2 - 2 * sqrtm(s1 @ s2).real))
 
 
@@ -75,21 +74,21 @@ def exact_frechet(m1: Matrix, s1: Matrix, m2: Matrix, s2: Matrix) -> float:
 
 
 @pytest.mark.parametrize(("shift", "scale"), [(0.0, 1.0), (0.8, 0.7), (0.0, 1.6), (4.0, 0.1)])
-def test_shares_are_as_defined(shift: float, scale: float) -> None:
+def test_statistics_equal_their_definitions(shift: float, scale: float) -> None:
     a, b = normal(60, 3, 0), normal(60, 3, 1, shift, scale)
     assert near(a, b) == pytest.approx(naive(a, b), abs=1e-12)
     assert near(b, a)["precision"] == near(a, b)["recall"]
 
 
 def test_equal_examples_lie_in_each_others_balls() -> None:
-    """Bytes repeat: a ball of radius 0 still holds its centre."""
+    """With repeated bytes a ball of radius 0 still contains its centre."""
     few = normal(12, 24, 0)[np.random.default_rng(0).integers(12, size=250)]
     found = near(few[:200], few[200:])
     assert found == pytest.approx(naive(few[:200], few[200:]), abs=1e-12)
     assert found["precision"] == found["recall"] == found["coverage"] == 1
 
 
-def test_nothing_is_shared_by_sets_that_are_far_apart() -> None:
+def test_distant_sets_share_nothing() -> None:
     a, b = normal(200, 5, 0), normal(200, 5, 1, shift=100)
     assert set(near(a, b).values()) == {0.0}
     found = fidelity(a, b, 0)
@@ -100,7 +99,7 @@ def test_nothing_is_shared_by_sets_that_are_far_apart() -> None:
     assert found["squared_frechet"].value == pytest.approx(100**2, rel=0.01)
 
 
-def test_the_trace_term_is_that_of_the_matrix_root() -> None:
+def test_the_trace_term_equals_that_of_the_matrix_root() -> None:
     a = normal(300, 6, 0) @ normal(6, 6, 2)
     b = normal(200, 6, 1, 0.5) @ normal(6, 6, 3)
     expected = exact_frechet(a.mean(0), np.cov(a.T), b.mean(0), np.cov(b.T))
@@ -114,7 +113,7 @@ def test_the_trace_term_is_that_of_the_matrix_root() -> None:
     assert squared_frechet(a, a + 2) == pytest.approx(6 * 2**2, rel=1e-8)
 
 
-def test_in_one_dimension_it_is_means_and_deviations_apart() -> None:
+def test_in_one_dimension_the_distance_has_a_closed_form() -> None:
     a, b = normal(400, 1, 0), normal(400, 1, 1, 3.0, 2.0)
     expected = (a.mean() - b.mean()) ** 2 + (a.std(ddof=1) - b.std(ddof=1)) ** 2
     assert squared_frechet(a, b) == pytest.approx(expected, rel=1e-10)
@@ -123,7 +122,7 @@ def test_in_one_dimension_it_is_means_and_deviations_apart() -> None:
 # ── all of it
 
 
-def test_identical_sets_are_perfect() -> None:
+def test_identical_sets_have_perfect_statistics() -> None:
     a = normal(300, 5, 0)
     found = fidelity(a, a.copy(), 0)
     assert found["squared_frechet"].value < 0.02
@@ -134,7 +133,7 @@ def test_identical_sets_are_perfect() -> None:
     assert found["density"].value == pytest.approx(1 + twins, abs=0.05)
 
 
-def test_more_of_the_same_mode_is_precise_and_not_complete() -> None:
+def test_a_missing_mode_lowers_recall_and_not_precision() -> None:
     a, b = normal(400, 5, 0), normal(400, 5, 1, scale=0.4)
     found = fidelity(a, b, 0)
     assert found["precision"].value > 0.99
@@ -145,7 +144,7 @@ def test_more_of_the_same_mode_is_precise_and_not_complete() -> None:
     assert spread["recall"].value > 0.99
 
 
-def test_turning_moving_and_the_unit_of_both_sides_change_nothing_else() -> None:
+def test_rotation_translation_and_unit_change_only_the_distance() -> None:
     a, b = normal(200, 6, 0), normal(200, 6, 1, 0.7, 0.8)
     plain = fidelity(a, b, 3)
     moved = fidelity(a @ turned(6) + 1e3, b @ turned(6) + 1e3, 3)
@@ -157,8 +156,8 @@ def test_turning_moving_and_the_unit_of_both_sides_change_nothing_else() -> None
         assert scaled[name].as_json() == pytest.approx(wanted, rel=1e-6), name
 
 
-def test_the_reference_knows_nothing_of_the_samples() -> None:
-    """And its distance, that of two halves of the same, is freed of its bias too."""
+def test_the_reference_is_independent_of_the_samples() -> None:
+    """The distance of two halves of one set is corrected for its bias as well."""
     a, b = normal(300, 10, 0), normal(300, 10, 1, 3.0, 0.5)
     near_by, far = fidelity(a, normal(300, 10, 2), 0), fidelity(a, b, 0)
     for name, row in near_by.items():
@@ -168,12 +167,12 @@ def test_the_reference_knows_nothing_of_the_samples() -> None:
     assert far["squared_frechet"].reference < 0.2 * biased
 
 
-def test_the_same_seed_gives_the_same_figures() -> None:
+def test_the_same_seed_gives_the_same_values() -> None:
     a, b = normal(150, 4, 0), normal(150, 4, 1)
     assert fidelity(a, b, 0) == fidelity(a, b, 0) != fidelity(a, b, 1)
 
 
-def test_progress_is_told_and_may_end_it() -> None:
+def test_progress_is_reported_and_can_cancel() -> None:
     told: list[float] = []
     a = normal(120, 3, 0)
     fidelity(a, a, 0, told.append)
@@ -182,7 +181,7 @@ def test_progress_is_told_and_may_end_it() -> None:
     assert len(told) >= HALVINGS
 
 
-def test_what_cannot_be_judged_gets_a_sentence() -> None:
+def test_invalid_inputs_raise_a_sentence() -> None:
     few, a = normal(99, 3, 0), normal(200, 3, 0)
     with pytest.raises(ValueError, match="at least 100 examples: here are 99"):
         fidelity(few, few, 0)
@@ -199,7 +198,8 @@ def test_what_cannot_be_judged_gets_a_sentence() -> None:
 
 
 def known_pair(d: int) -> tuple[Matrix, Matrix, Matrix, float]:
-    """Roots of two covariances, a mean, and the exact squared distance; spectra as of pictures."""
+    """Return roots of two covariances, a mean, and the exact squared distance, with spectra of
+    pictures."""
     sd, turn = 1 / np.arange(1, d + 1), turned(d)
     first = turn * sd
     second = np.linalg.qr(turn + 0.1 * normal(d, d, 5))[0] * (0.8 * sd)
@@ -209,8 +209,8 @@ def known_pair(d: int) -> tuple[Matrix, Matrix, Matrix, float]:
 
 
 @pytest.mark.parametrize(("n", "d"), [(180, 18), (300, 30)])
-def test_intervals_hold_the_exact_distance(n: int, d: int) -> None:
-    """Of 100 some 95, though what is measured is too large by far."""
+def test_intervals_cover_the_exact_distance(n: int, d: int) -> None:
+    """About 95 of 100, although the uncorrected distance is far too large."""
     rows = {"squared_frechet": ROWS["squared_frechet"]}
     first, second, mean, truth = known_pair(d)
     covered, raw, values = 0, [], []
@@ -226,10 +226,10 @@ def test_intervals_hold_the_exact_distance(n: int, d: int) -> None:
     assert np.mean(raw) > truth + 2 * np.std(raw) / 10
 
 
-def test_intervals_hold_what_is_exact_of_equal_distributions() -> None:
+def test_intervals_cover_the_exact_values_of_equal_distributions() -> None:
     """Density has mean 1, coverage of n examples by n samples 1 − Π (n − i) / (2n − i), i = 1…k
-    (Naeem et al. 2020, eq. 9), in whatever space; precision and recall have their means over the
-    seeds."""
+    (Naeem et al. 2020, eq. 9), in every space. For precision and recall the exact values are their
+    means over the seeds."""
     n, half = 160, 80
     exact = {"density": 1.0}
     exact["coverage"] = 1 - math.prod((half - i) / (2 * half - i) for i in range(1, 6))
@@ -247,7 +247,7 @@ def test_intervals_hold_what_is_exact_of_equal_distributions() -> None:
         assert width < most * 2 * T95 * np.std(values), name
 
 
-def test_intervals_hold_where_the_sides_differ() -> None:
+def test_intervals_cover_where_the_sides_differ() -> None:
     found = [
         fidelity(normal(160, 6, 2 * s), normal(160, 6, 2 * s + 1, 1.0, 0.8), s) for s in range(100)
     ]
@@ -260,7 +260,7 @@ def test_intervals_hold_where_the_sides_differ() -> None:
 # ── the space
 
 
-def test_the_space_is_that_of_the_principal_components() -> None:
+def test_the_space_has_the_principal_components() -> None:
     x = (normal(400, 12, 0) * np.arange(12, 0, -1) + 3).astype(np.float32)
     space = Space.of(x.reshape(400, 3, 2, 2), 400)
     placed = space.place(x.reshape(400, 3, 2, 2))
@@ -278,7 +278,7 @@ def test_the_space_is_that_of_the_principal_components() -> None:
 
 
 @pytest.mark.parametrize(("judged", "values", "d"), [(150, 80, 15), (3000, 80, 50), (900, 7, 7)])
-def test_few_examples_take_few_components(judged: int, values: int, d: int) -> None:
+def test_few_examples_have_few_components(judged: int, values: int, d: int) -> None:
     space = Space.of(normal(300, values, 0).astype(np.float32), judged)
     assert space.axes.shape == (values, d)
     eigen = np.sort(np.linalg.eigvalsh(np.cov(normal(300, values, 0).T)))[::-1]
