@@ -1,4 +1,5 @@
-"""Configurations: runs that differ in their seed alone are one; runs of other data stay apart."""
+"""Configurations: runs that differ only in their seed are grouped; runs on other data are
+separate."""
 
 import math
 from typing import Any
@@ -16,7 +17,7 @@ from vae.figures import comparison, paired_seeds, rate_distortion
 
 
 def entry(name: str, fingerprint: str = "f", **more: Any) -> Entry:
-    """A run of these settings; `changes` and `title` are the entry's own."""
+    """Return the entry of a run with these settings, changes and title."""
     own = {key: more.pop(key) for key in ("title", "changes") if key in more}
     settings = RunConfig.of(**more).model_dump(mode="json")
     return Entry(name, settings, str(settings["data"]), fingerprint, **own)
@@ -25,7 +26,7 @@ def entry(name: str, fingerprint: str = "f", **more: Any) -> Entry:
 # Configurations
 
 
-def test_runs_that_differ_in_their_seed_alone_are_one_configuration() -> None:
+def test_runs_that_differ_only_in_their_seed_are_one_configuration() -> None:
     runs = [entry(f"r{s}", seed=s) for s in (2, 0, 1)] + [entry("other", beta=2.0)]
     found = fold(runs)
     assert [[run.name for run in f.runs] for f in found] == [["r0", "r1", "r2"], ["other"]]
@@ -43,13 +44,13 @@ def test_any_other_setting_makes_another_configuration(settings: dict[str, Any])
     assert set(settings) <= set(configurations.differing([a, b]))
 
 
-def test_a_knob_moved_by_hand_makes_another_configuration() -> None:
+def test_a_live_change_makes_another_configuration() -> None:
     moved = entry("b", seed=1, changes=(Change(40, "beta", 2.0),))
     folds = fold([entry("a"), moved])
     assert configurations.differing(folds) == ["beta from step 40"]
 
 
-def test_a_file_that_has_changed_is_other_data_but_a_drawn_set_is_not() -> None:
+def test_a_changed_file_is_other_data_and_another_draw_is_not() -> None:
     assert len(fold([entry("a"), entry("b", "g", seed=1)])) == 2
     drawn = {"data": "mixture", "likelihood": "gaussian"}
     assert len(fold([entry("a", **drawn), entry("b", "g", seed=1, **drawn)])) == 1
@@ -63,7 +64,7 @@ def test_runs_without_settings_are_left_out() -> None:
     assert fold([]) == labels([]) == configurations.differing([]) == []
 
 
-def test_names_tell_what_differs_and_no_two_are_alike() -> None:
+def test_labels_are_distinct_and_name_the_differences() -> None:
     runs = [entry(f"a{s}", seed=s) for s in range(3)]
     runs += [entry(f"b{s}", seed=s, beta=4.0) for s in range(2)]
     assert labels(fold(runs)) == ["β 1 (3 seeds)", "β 4 (2 seeds)"]
@@ -88,7 +89,9 @@ def test_names_tell_what_differs_and_no_two_are_alike() -> None:
         {"examples": 500},
     ],
 )
-def test_what_changes_the_meaning_of_a_nat_makes_another_plane(settings: dict[str, Any]) -> None:
+def test_settings_that_change_the_unit_of_nats_make_another_plane(
+    settings: dict[str, Any],
+) -> None:
     a, b = entry("a"), entry("b", **settings)
     assert len(planes([a, b])) == 2
     assert not configurations.comparable(a, b)
@@ -96,12 +99,12 @@ def test_what_changes_the_meaning_of_a_nat_makes_another_plane(settings: dict[st
 
 
 @pytest.mark.parametrize("settings", [{"beta": 3.0}, {"latent_dim": 9}, {"seed": 5}, {"lr": 0.1}])
-def test_what_does_not_change_it_stays_in_the_plane(settings: dict[str, Any]) -> None:
+def test_other_settings_stay_in_the_plane(settings: dict[str, Any]) -> None:
     (plane,) = planes([entry("a"), entry("b", **settings)])
     assert [run.name for run in plane.entries] == ["a", "b"]
 
 
-def test_a_colour_stays_with_its_configuration() -> None:
+def test_a_configuration_keeps_its_colour() -> None:
     first = configurations.slots({}, ["a", "b", "c"], 3)
     assert first == {"a": 0, "b": 1, "c": 2}
     second = configurations.slots(first, ["c", "d", "b"], 3)
@@ -128,14 +131,14 @@ def reports(values: list[float | None], seconds: float = 1.0) -> list[dict[str, 
 
 
 @pytest.mark.parametrize(("per", "unit"), [("step", 8.0), ("epoch", 0.5), ("seconds", 1.0)])
-def test_a_line_has_the_numbers_of_the_reports(per: str, unit: float) -> None:
+def test_a_line_has_the_values_of_the_reports(per: str, unit: float) -> None:
     found = configurations.line(reports([1.5, None, 3.5]), "elbo", "val", per)
     np.testing.assert_array_equal(found.value, np.float32([1.5, 3.5]))
     np.testing.assert_allclose(found.x, np.float32([0, 2 * unit]))
     assert not len(configurations.line([], "elbo", "val", per).x)
 
 
-def test_the_mean_of_seeds_ends_where_the_shortest_does() -> None:
+def test_the_mean_of_seeds_ends_with_the_shortest_line() -> None:
     lines = [
         configurations.line(reports([1.0, 2.0, 9.0], 1.0), "elbo", "val", "seconds"),
         configurations.line(reports([2.0, 4.0], 2.0), "elbo", "val", "seconds"),
@@ -152,7 +155,7 @@ def test_the_mean_of_seeds_ends_where_the_shortest_does() -> None:
 # Pictures
 
 
-def test_iso_elbo_lines_have_one_sum_each() -> None:
+def test_iso_elbo_lines_have_a_constant_sum() -> None:
     spots = [
         rate_distortion.RunPoint(
             "a", 1.0, Interval(3.0, *[math.nan] * 2, 1), Interval(20.0, 19, 21, 3), -23, 0
@@ -174,8 +177,8 @@ def test_iso_elbo_lines_have_one_sum_each() -> None:
     assert drawn == {(3.0, 20.0), (0.0, 27.0)}
 
 
-def test_every_spot_has_its_beta_or_its_name_unless_there_are_many() -> None:
-    """A β that two spots have tells neither; words of near spots stand on different sides."""
+def test_every_point_has_its_beta_or_its_name_unless_there_are_many() -> None:
+    """Points with equal β have their names. Labels of close points are on different sides."""
 
     def grey(k: int, rate: float, distortion: float) -> rate_distortion.RunPoint:
         ends = [math.nan] * 2
@@ -206,7 +209,7 @@ def test_iso_values_are_round_few_and_within(low: float, high: float) -> None:
         np.testing.assert_allclose(steps, steps[0])
 
 
-def test_a_seed_is_thin_and_a_band_only_around_a_mean() -> None:
+def test_a_seed_has_a_thin_line_and_only_a_mean_has_a_band() -> None:
     line = Line(np.float32([0, 1, 2]), np.float32([3, 2, 1]))
     mean = line._replace(low=line.value - 1, high=line.value + 1)
     drawn = [

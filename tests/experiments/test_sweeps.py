@@ -1,4 +1,4 @@
-"""Sweeps: which runs a configuration and its axes become, and why others are left out."""
+"""Sweeps: the runs of a configuration and its axes, and the reasons for leaving out others."""
 
 import math
 from pathlib import Path
@@ -25,7 +25,7 @@ SUITS: dict[str, dict[str, Any]] = {
 
 
 def base_for(field: Field) -> RunConfig:
-    """A configuration in which the setting applies."""
+    """Return a configuration in which the setting applies."""
     if not field.kind:
         return BASE
     row = field.specs[0][0]
@@ -33,7 +33,7 @@ def base_for(field: Field) -> RunConfig:
 
 
 def two_values(field: Field, base: RunConfig) -> list[Any]:
-    """Its value in the base, and another one that is in its range."""
+    """Return its value in the base, and another one in its range."""
     now, option = base.get(field.name), field.under(base.model_dump())
     if option.choices:
         return [now, next(c for c in option.choices if c != now and c not in SUITS)]
@@ -54,8 +54,8 @@ def differing(a: RunConfig, b: RunConfig) -> set[str]:
 
 @pytest.mark.parametrize("name", SWEPT)
 def test_every_setting_can_be_swept(name: str) -> None:
-    """Its values, written as text, become configurations that differ from the base by them, and
-    where another row of a table is chosen by the options of its rows."""
+    """Values given as text become configurations that differ from the base in them and, for
+    another row of a table, in the options of its rows."""
     field = sweeps.field_of(name)
     base = base_for(field)
     values = two_values(field, base)
@@ -71,7 +71,7 @@ def test_every_setting_can_be_swept(name: str) -> None:
     assert {name} <= differing(base, other.config) <= {name} | own
 
 
-def test_a_sweep_is_the_product_of_its_axes_and_seeds_seed_after_seed() -> None:
+def test_a_sweep_has_the_product_of_its_axes_seed_after_seed() -> None:
     axes = [axis("beta=0.5,1,2"), axis("latent_dim=2,3")]
     arms = sweeps.plan(BASE, axes, 4)
     assert [tuple(arm.changes.values()) for arm in arms] == [
@@ -89,13 +89,13 @@ def test_a_sweep_is_the_product_of_its_axes_and_seeds_seed_after_seed() -> None:
     assert len({title for title, _ in runs}) == len(runs)
 
 
-def test_no_axis_is_seeds_alone() -> None:
+def test_a_sweep_without_axes_has_seeds_only() -> None:
     ((title, config), again) = sweeps.configurations(sweeps.plan(BASE, [], 2), 2)
     assert (title, config) == ("one configuration · seed 5", BASE)
     assert differing(BASE, again[1]) == {"seed"}
 
 
-def test_what_is_refused_keeps_its_sentence_and_makes_no_run() -> None:
+def test_a_refused_combination_keeps_its_error_and_has_no_run() -> None:
     axes = [axis("objective=elbo,reconstruction"), axis("posterior=diagonal,point")]
     arms = sweeps.plan(RunConfig.of(seed=1), axes, 2)
     assert [arm.config is None for arm in arms] == [False, True, False, False]
@@ -111,14 +111,14 @@ def test_what_is_refused_keeps_its_sentence_and_makes_no_run() -> None:
     assert "not on this machine" in device.problem
 
 
-def test_data_that_are_not_here_are_not_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_data_are_not_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sweeps, "on_disk", lambda name: False)
     (arm,) = sweeps.plan(RunConfig.of(), [axis("data=mnist")], 1)
     assert "mnist is not on this machine yet" in arm.problem
 
 
 def test_another_row_brings_its_own_defaults_and_keeps_what_was_set() -> None:
-    """An option of both rows stays if it was set; one of neither default goes with its row."""
+    """A changed option of both rows stays; any other option leaves with its row."""
     usual = sweeps.changed(RunConfig.of(prior="mixture"), {"prior": "vamp"})
     assert usual == RunConfig.of(prior="vamp")
     assert usual.get("prior_components") == 50
@@ -141,19 +141,19 @@ def test_another_row_brings_its_own_defaults_and_keeps_what_was_set() -> None:
         ("beta=linear:0.1:0.2:7", np.linspace(0.1, 0.2, 7)),
     ],
 )
-def test_ranges_are_those_of_numpy_to_four_digits(text: str, wanted: np.ndarray) -> None:
+def test_ranges_equal_numpys_to_four_digits(text: str, wanted: np.ndarray) -> None:
     values = axis(text).values
     np.testing.assert_allclose(values, wanted, rtol=5e-4)
     assert all(float(f"{value:.4g}") == value for value in values)
 
 
-def test_ranges_of_whole_numbers_are_whole_and_have_each_once() -> None:
+def test_ranges_of_whole_numbers_have_distinct_whole_values() -> None:
     assert axis("latent_dim=log:1:64:7").values == (1, 2, 4, 8, 16, 32, 64)
     assert axis("latent_dim=linear:2:4:5").values == (2, 3, 4)
     assert all(type(value) is int for value in axis("epochs=linear:1:10:4").values)
 
 
-def test_values_are_in_the_settings_own_type_each_once() -> None:
+def test_values_are_distinct_and_have_the_type_of_the_setting() -> None:
     assert axis("beta = 1, 1.0,2").values == (1.0, 2.0)
     assert axis("latent-dim=2,4").field == "latent_dim"
     assert axis("hidden=512,256").values == ((512, 256),)
@@ -166,8 +166,8 @@ def test_values_are_in_the_settings_own_type_each_once() -> None:
     [
         ("beta", "names no values"),
         ("beta=", "has no values yet"),
-        ("beta=a,1", "beta is a number"),
-        ("latent_dim=1.5", "latent_dim is a whole number"),
+        ("beta=a,1", "beta must be a number"),
+        ("latent_dim=1.5", "latent_dim must be a whole number"),
         ("betta=1", "did you mean beta"),
         ("seed=1,2", "set the number of seeds instead"),
         ("lr=log:1:2", "from, to and count"),
@@ -177,12 +177,12 @@ def test_values_are_in_the_settings_own_type_each_once() -> None:
         ("lr=linear:1:2:1", "2 to 200 values"),
     ],
 )
-def test_an_axis_that_makes_no_sense_is_refused(text: str, sentence: str) -> None:
+def test_an_invalid_axis_is_refused(text: str, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         axis(text)
 
 
-def test_what_is_too_much_is_refused() -> None:
+def test_too_many_runs_are_refused() -> None:
     two = [axis("beta=1,2"), axis("lr=0.1,0.2")]
     for axes, seeds, sentence in (
         ([two[0], two[0]], 1, "swept twice"),
@@ -195,7 +195,7 @@ def test_what_is_too_much_is_refused() -> None:
             sweeps.plan(BASE, axes, seeds)
 
 
-def test_names() -> None:
+def test_names_of_sweeps_are_checked() -> None:
     axes = [axis("beta=1"), axis("latent_dim=2")]
     assert sweeps.free_name(set(), axes) == "beta-latent-dim-1"
     assert sweeps.free_name({"beta-latent-dim-1"}, axes) == "beta-latent-dim-2"
@@ -211,7 +211,7 @@ def test_names() -> None:
         sweeps.checked_name("a", {"a"})
 
 
-def test_runs_of_a_sweep_wait_in_order_under_one_tag(tmp_path: Path) -> None:
+def test_runs_of_a_sweep_are_queued_in_order_with_one_tag(tmp_path: Path) -> None:
     runs = sweeps.configurations(sweeps.plan(BASE, [axis("beta=1,2")], 2), 2)
     made, refused = sweeps.create(tmp_path, "mine", runs, state="starting")
     assert refused == []
@@ -231,7 +231,7 @@ def test_runs_of_a_sweep_wait_in_order_under_one_tag(tmp_path: Path) -> None:
     assert len(listing(tmp_path)) == 4
 
 
-def test_a_run_that_cannot_be_made_is_told_and_the_others_are(tmp_path: Path) -> None:
+def test_a_run_that_cannot_be_created_does_not_stop_the_others(tmp_path: Path) -> None:
     runs = [("fine", BASE), ("bad", RunConfig.of(data="/nowhere.npz")), ("too", BASE)]
     made, refused = sweeps.create(tmp_path, "mine", runs)
     assert [notes.read(run.path).title for run in made] == ["fine", "too"]
@@ -259,6 +259,6 @@ def swept_by(*texts: str) -> list[str]:
         (),
     ],
 )
-def test_what_was_swept_is_read_from_the_runs(texts: tuple[str, ...]) -> None:
-    """Options that come with a row are not counted as swept, those swept with it are."""
+def test_the_swept_settings_are_found_from_the_runs(texts: tuple[str, ...]) -> None:
+    """Options of a swept row are not swept settings, unless they were swept themselves."""
     assert swept_by(*texts) == sorted(axis(text).field for text in texts)

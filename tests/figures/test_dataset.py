@@ -1,4 +1,4 @@
-"""Pictures of a data set say what its summary says."""
+"""Charts of a data set show the numbers of its summary."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ FULL = {
 
 @pytest.mark.parametrize("name", FULL)
 @pytest.mark.parametrize("dark", [False, True])
-def test_colours_and_titles(name: str, dark: bool) -> None:
+def test_charts_have_their_colours_and_titles(name: str, dark: bool) -> None:
     drawn = base.themed(FULL[name](), dark)
     assert "var(--" not in drawn.to_json()
     assert drawn.layout.xaxis.title.text
@@ -38,14 +38,14 @@ def test_bars_of_classes_add_up() -> None:
     assert [bar.name for bar in class_bars(whole).data] == ["train", "test"]
 
 
-def test_bars_of_values_stand_on_their_levels() -> None:
+def test_bars_of_values_are_at_their_levels() -> None:
     bar = value_bars(DIGITS).data[0]
     np.testing.assert_allclose(bar.x, np.arange(17) / 16, atol=1e-6)
     np.testing.assert_array_equal(bar.y, DIGITS.counts)
     assert value_bars(DIGITS, log=True).layout.yaxis.type == "log"
 
 
-def test_lines_are_the_vectors() -> None:
+def test_lines_equal_the_vectors() -> None:
     labels = np.arange(12) % 2
     lines = feature_lines(VECTORS, labels, ("even", "odd")).data
     assert [line.name for line in lines] == ["even", "odd"]
@@ -56,7 +56,7 @@ def test_lines_are_the_vectors() -> None:
     assert not feature_lines(VECTORS[:0]).data
 
 
-def test_spread_is_mean_and_sd() -> None:
+def test_the_spread_shows_mean_and_sd() -> None:
     x = prepare(load("mixture"))
     record = summarise(load("mixture"), RunConfig.of()).moments
     dots = feature_spread(record).data[0]

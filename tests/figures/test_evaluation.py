@@ -1,4 +1,5 @@
-"""An evaluation drawn: bars that add up, whiskers of one standard error, scores with chance."""
+"""Charts of an evaluation: bars that add up, whiskers of one standard error, scores with
+chance."""
 
 from typing import Any
 
@@ -19,7 +20,7 @@ def record(**values: Any) -> Evaluation:
 
 
 def bars(figure: Any) -> dict[str, tuple[float, float]]:
-    """Name → where a bar begins and ends."""
+    """Return name → begin and end of a bar."""
     names = figure.layout.yaxis.ticktext
     return {
         names[int(t.y[0])]: (t.base[0], t.base[0] + float(t.x[0]))
@@ -42,7 +43,7 @@ def test_reconstruction_and_kl_add_up_to_the_bound(error: float) -> None:
     assert high > max(0, error + 3)
 
 
-def test_colours_mean_what_they_mean_everywhere() -> None:
+def test_bars_have_the_colours_of_their_quantities() -> None:
     traces = bound_bars(record(reconstruction=1.0, kl=1.0, elbo=-2.0, elbo_se=0.1)).data
     found = [trace.marker.color for trace in traces]
     assert found == [token("reconstruction"), token("kl"), token("elbo")]
@@ -56,7 +57,7 @@ def test_a_whisker_is_one_standard_error() -> None:
 
 
 def test_each_latent_has_the_error_of_its_kl() -> None:
-    """In the order of the bars, which is not that of the record."""
+    """The bars have another order than the record."""
     kl, se = (0.5, 3.0, 0.01), (0.05, 0.25, 0.002)
     (chart,) = kl_per_latent(record(kl_per_dimension=kl, kl_per_dimension_se=se)).data
     assert list(chart.customdata) == [1, 2, 3]
@@ -67,14 +68,14 @@ def test_each_latent_has_the_error_of_its_kl() -> None:
     assert kl_per_latent(record()).layout.annotations[0].text == "No report has a KL per dimension"
 
 
-def test_scores_are_read_beside_their_dots() -> None:
+def test_scores_have_their_values_as_text() -> None:
     rows = {"a": {"value": 0.5, "se": 0.0123}, "b": {"value": 0.25, "low": 0.2, "high": 0.31}}
     found = score_dots(rows, {}, "score").layout.annotations
     assert [n.text for n in found] == ["0.500 ± 0.012", "0.200 to 0.310"]
     assert [n.y for n in found] == [0, 1]
 
 
-def test_a_point_posterior_has_a_reconstruction_alone() -> None:
+def test_a_point_posterior_has_only_a_reconstruction() -> None:
     assert list(bars(bound_bars(record(reconstruction=27.0)))) == ["Reconstruction"]
 
 
@@ -103,7 +104,7 @@ TABLE = {
 }
 
 
-def test_scores_have_their_intervals_and_chance() -> None:
+def test_scores_have_intervals_and_chance() -> None:
     chart = score_dots(TABLE, {"a": "First"}, "score", chance=0.1)
     first, second, third, chances = chart.data
     assert [t.x[0] for t in (first, second, third)] == [0.5, -0.1, 0.9]
@@ -139,7 +140,7 @@ def test_a_value_has_the_digits_of_its_error(
     assert with_error(value, se) == expected
 
 
-def test_nothing_that_is_not_finite_is_drawn() -> None:
+def test_only_finite_values_are_drawn() -> None:
     chart = score_dots({"a": {"value": 0.5, "se": float("nan")}}, {}, "score")
     assert not chart.data[0].error_x.visible
     assert np.isfinite(chart.layout.xaxis.range).all()

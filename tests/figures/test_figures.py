@@ -1,4 +1,5 @@
-"""Figures say what their records say: values, order, colours by meaning, and what is missing."""
+"""Figures show their records: values, order, colours by meaning, and sentences about missing
+data."""
 
 import re
 from itertools import pairwise
@@ -20,7 +21,8 @@ from vae.figures.vectors import manifold_vectors, reconstruction_pairs, sample_v
 def history(
     reports: int = 40, *, point: bool = False, quiet: bool = True, offset: float = 0.0
 ) -> Curves:
-    """A run whose reconstruction falls from far above; two marks and a best epoch."""
+    """Return the curves of a run whose reconstruction falls from a high value, with two marks and
+    a best epoch."""
     epoch = np.linspace(0.25, 10, reports).astype(np.float32)
     step = (epoch * 100).astype(np.int64)
     reconstruction = 80 + 400 * np.exp(-8 * epoch)
@@ -41,7 +43,7 @@ def history(
 
 
 def latents(number: int = 100, classes: int = 3, **more: Any) -> LatentMap:
-    """Points with labels; their rows in the data set are not their positions."""
+    """Return points with labels, whose rows in the data set differ from their positions."""
     random = np.random.default_rng(0)
     points = random.normal(size=(number, 2)).astype(np.float32)
     labels = np.arange(number) % max(classes, 1)
@@ -85,7 +87,7 @@ EMPTY = {
 
 
 def strings(part: Any) -> list[str]:
-    """Every string inside a figure's JSON, encoded arrays aside."""
+    """Yield every string in a figure's JSON, without encoded arrays."""
     if isinstance(part, dict):
         values = [] if "bdata" in part else part.values()
         return [text for value in values for text in strings(value)]
@@ -117,7 +119,7 @@ def test_colours_are_tokens_and_numbers_are_arrays(name: str) -> None:
 
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("name", FULL)
-def test_themed_replaces_every_token_and_leaves_the_figure_alone(name: str, dark: bool) -> None:
+def test_themed_replaces_every_token_in_a_copy(name: str, dark: bool) -> None:
     figure = FULL[name]()
     before = figure.to_json()
     shown = strings(themed(figure, dark).to_plotly_json())
@@ -166,7 +168,7 @@ def test_decimate_keeps_the_extremes_of_every_bucket() -> None:
         assert (inside.max(), inside.min()) == (5, -5)
 
 
-def test_decimate_looks_through_gaps() -> None:
+def test_decimate_ignores_gaps() -> None:
     y = np.arange(1000, dtype=np.float32)
     y[::2] = np.nan
     y[400:600] = np.nan
@@ -195,14 +197,14 @@ def test_curves_show_each_quantity_with_its_colour_and_sign() -> None:
     assert len({line.yaxis for line in lines.values()}) == 3
 
 
-def test_knobs_are_drawn_only_where_they_move() -> None:
+def test_settings_are_drawn_only_if_they_change() -> None:
     assert "beta-train" not in traces(training_curves(history()))
     moving = traces(training_curves(history(quiet=False)))
     assert "beta-train" in moving
     assert "lr-train" not in moving
 
 
-def test_a_far_start_leaves_the_panel_and_is_named() -> None:
+def test_a_distant_first_value_is_printed_at_the_edge() -> None:
     figure = training_curves(history())
     low, high = figure.layout.yaxis.range
     values = history().curves["train", "reconstruction"].value
@@ -228,7 +230,7 @@ def test_best_epoch_and_live_changes_are_marked() -> None:
         training_curves(history(), per="hour")
 
 
-def test_crowded_marks_do_not_share_a_place() -> None:
+def test_crowded_marks_do_not_overlap() -> None:
     record = history()._replace(marks=((5.0, "β → 4"), (5.05, "β → 3"), (5.1, "lr → 0.1")))
     labels = [note for note in training_curves(record).layout.annotations if "→" in note.text]
     assert len({note.yshift for note in labels}) == 3
@@ -254,7 +256,7 @@ def test_marks_leave_the_first_value_free(best: int) -> None:
         assert all(a[1] <= b[0] for a, b in pairwise(ends)), lines
 
 
-def test_a_finished_run_without_reports_promises_no_curves() -> None:
+def test_a_finished_run_without_reports_has_a_sentence() -> None:
     text = words(training_curves(Curves({}, (), None, None)))
     assert text == "No curves: the run has no report"
 
@@ -271,7 +273,7 @@ def test_long_series_are_thinned() -> None:
     assert all(400 < len(line.x) <= 1000 for line in lines)
 
 
-def test_end_labels_do_not_touch() -> None:
+def test_end_labels_do_not_overlap() -> None:
     figure = training_curves(history(offset=0.01), quantities=("reconstruction",))
     ends = (" train", " validation")
     last = [note for note in figure.layout.annotations if note.text.endswith(ends)]
@@ -281,7 +283,7 @@ def test_end_labels_do_not_touch() -> None:
 
 @pytest.mark.parametrize("dimensions", [1, 2, 20, 128])
 def test_kl_bars_keep_the_order_of_the_dimensions(dimensions: int) -> None:
-    """A bar that changed its place with its value could not be followed during training."""
+    """A fixed order lets a reader follow each bar during training."""
     values = np.random.default_rng(4).gamma(0.5, size=dimensions).astype(np.float32)
     figure = kl_bars(values, threshold=0.3)
     bars = figure.data[0]
@@ -307,7 +309,7 @@ def test_map_draws_every_point_once(classes: int) -> None:
         assert trace.hoverinfo == "none"
 
 
-def test_map_colours_are_those_of_the_labels() -> None:
+def test_map_colours_agree_with_the_labels() -> None:
     record = latents(classes=4)
     for k, trace in enumerate(latent_scatter(record).data):
         assert (trace.name, trace.marker.color) == (f"c{k}", token(f"class{k}"))
@@ -329,7 +331,7 @@ def test_map_selection_fades_the_others() -> None:
     assert latent_scatter(record).data[0].selectedpoints is None
 
 
-def test_rings_are_circles_in_view() -> None:
+def test_rings_are_visible_circles() -> None:
     small = latents()._replace(points=np.full((100, 2), 0.01, np.float32))
     figure = latent_scatter(small)
     assert [shape.x1 for shape in figure.layout.shapes] == [1, 2]
@@ -338,7 +340,7 @@ def test_rings_are_circles_in_view() -> None:
     assert not latent_scatter(small._replace(rings=False)).layout.shapes
 
 
-def test_map_holds_every_point_and_fits_markers_to_their_number() -> None:
+def test_map_contains_every_point_with_markers_sized_by_their_number() -> None:
     record = latents()
     record.points[5] = (40, -30)
     layout = latent_scatter(record).layout
@@ -349,7 +351,7 @@ def test_map_holds_every_point_and_fits_markers_to_their_number() -> None:
     assert sizes[0] > 2 * sizes[-1] > 4
 
 
-def test_caption_says_how_many_are_shown() -> None:
+def test_the_caption_counts_the_points() -> None:
     assert map_caption(latents()) == ""
     record = latents(total=60000, note="explains 61 %")
     assert map_caption(record) == "100 of 60,000 shown · explains 61 %"
@@ -378,7 +380,7 @@ def test_mesh_follows_rows_and_columns() -> None:
     np.testing.assert_array_equal(np.reshape(across.y, (4, 4))[:, :3], GRID[..., 1].T)
 
 
-def test_mesh_names_the_axis_that_stays() -> None:
+def test_mesh_names_the_constant_axis() -> None:
     along, across = manifold_vectors(GRID, axes=("z6", "z2")).data
     assert (along.name, across.name) == ("z2 constant", "z6 constant")
     (line,) = manifold_vectors(GRID[:1], axes=("z1", "z1")).data

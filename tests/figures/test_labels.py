@@ -1,4 +1,4 @@
-"""Labels on charts do not cover each other: measured as boxes in px."""
+"""Labels on charts do not overlap, measured as boxes in px."""
 
 import math
 from itertools import combinations
@@ -26,7 +26,7 @@ def run_point(name: str, rate: float, distortion: float, slot: int | None) -> Ru
 
 
 def boxes_of(figure: go.Figure) -> list[Box]:
-    """The labels of the points of a plane."""
+    """Return the labels of the points of a plane."""
     (x0, x1), (y0, y1) = figure.layout.xaxis.range, figure.layout.yaxis.range
     found = []
     for trace in figure.data[1:]:
@@ -42,8 +42,8 @@ def boxes_of(figure: go.Figure) -> list[Box]:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_labels_of_the_plane_do_not_meet(seed: int) -> None:
-    """Runs whose KL is about 0 stand above each other at the left edge, with near distortions."""
+def test_labels_of_the_plane_do_not_overlap(seed: int) -> None:
+    """Runs with a KL near 0 lie above each other at the left edge, with similar distortions."""
     random = np.random.default_rng(seed)
     flat = [run_point(f"ta{k}", 0.001 * k, 26.9 + 0.02 * k, k) for k in range(3)]
     free = [
@@ -74,8 +74,8 @@ def clusters(spread: float, names: tuple[str, ...] = CLOTHES, count: int = 60) -
     return LatentMap(points, ("z1", "z2"), np.arange(len(label)), hue, len(label), True)
 
 
-def named(figure: go.Figure) -> dict[str, Box]:
-    """The class names of a map as boxes, on the smallest map."""
+def class_name_boxes(figure: go.Figure) -> dict[str, Box]:
+    """Return the class names of a map as boxes, on the smallest map."""
     ranges = figure.layout.xaxis.range, figure.layout.yaxis.range
     unit = SMALLEST / max(high - low for low, high in ranges)
     return {
@@ -91,13 +91,13 @@ def named(figure: go.Figure) -> dict[str, Box]:
 
 
 @pytest.mark.parametrize("spread", [0.0, 0.5, 2.0])
-def test_class_names_on_the_map_do_not_meet(spread: float) -> None:
-    boxes = named(latent_scatter(clusters(spread)))
+def test_class_names_on_the_map_do_not_overlap(spread: float) -> None:
+    boxes = class_name_boxes(latent_scatter(clusters(spread)))
     assert len(boxes) >= (3 if spread == 0 else len(CLOTHES) - 2)
     assert not [pair for pair in combinations(boxes.values(), 2) if pair[0].covers(pair[1])]
 
 
-def test_a_class_name_stands_in_its_class() -> None:
+def test_a_class_name_lies_in_its_class() -> None:
     record = clusters(3.0)
     assert record.hue is not None
     for one in latent_scatter(record).layout.annotations:

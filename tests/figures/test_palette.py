@@ -1,8 +1,8 @@
-"""Colours measured, not trusted: contrast by WCAG 2.2, and the classes as the colour-blind see
-them by the matrices of Machado, Oliveira & Fernandes (2009), severity 1, on linear sRGB.
+"""Colours: contrast by WCAG 2.2, and the distances of the class colours under colour blindness by
+the matrices of Machado, Oliveira & Fernandes (2009), severity 1, on linear sRGB.
 
-A distance is CIEDE2000 (Sharma, Wu & Dalal 2005): about 1 can just be told apart side by side, and
-black and white are 100 apart.
+A distance is CIEDE2000 (Sharma, Wu & Dalal 2005): 1 is about the smallest visible difference, and
+black and white have 100.
 """
 
 import tomllib
@@ -110,7 +110,7 @@ def _seventh(chroma: np.ndarray) -> np.ndarray:
 
 
 def nearest(colours: list[str], sight: str) -> tuple[float, tuple[int, int]]:
-    """The smallest distance of two colours to that sight, and which two."""
+    """Return the smallest distance of two colours under a kind of vision, and the two colours."""
     perceived = np.clip(np.array([linear(c) for c in colours]) @ SIGHTS[sight].T, 0, 1)
     places = lab(perceived)
     apart = ciede2000(places[:, None], places[None])
@@ -119,7 +119,7 @@ def nearest(colours: list[str], sight: str) -> tuple[float, tuple[int, int]]:
     return float(apart.min()), (int(first), int(second))
 
 
-def test_known_values() -> None:
+def test_known_colours_have_known_values() -> None:
     assert contrast("#000000", "#ffffff") == pytest.approx(21)
     assert contrast("#777777", "#ffffff") == pytest.approx(4.478, abs=1e-3)  # WebAIM's example
     assert lab(linear("#ffffff")) == pytest.approx([100, 0, 0], abs=2e-2)
@@ -152,7 +152,7 @@ PAIRS = [  # Sharma, Wu & Dalal (2005), table 1: two CIELAB colours and their di
 ]
 
 
-def test_the_difference_is_ciede2000() -> None:
+def test_the_difference_equals_ciede2000() -> None:
     one, other, difference = (np.array(column) for column in zip(*PAIRS, strict=True))
     assert ciede2000(one, other) == pytest.approx(difference, abs=1e-4)
 
@@ -160,8 +160,8 @@ def test_the_difference_is_ciede2000() -> None:
 @pytest.mark.parametrize("side", SIDES)
 @pytest.mark.parametrize("ground", GROUNDS)
 @pytest.mark.parametrize("name", WORDS)
-def test_what_may_be_written_in_can_be_read(name: str, ground: str, side: str) -> None:
-    """Labels stand in the colour of their line, so every meaning is a colour of words."""
+def test_colours_of_text_have_enough_contrast(name: str, ground: str, side: str) -> None:
+    """Labels have the colour of their line, so every colour of the palette is a colour of text."""
     ratio = contrast(COLOURS[name][SIDES.index(side)], THEME[side][ground])
     assert ratio >= SMALL_TEXT, f"{ratio:.2f}"
 
@@ -169,14 +169,14 @@ def test_what_may_be_written_in_can_be_read(name: str, ground: str, side: str) -
 @pytest.mark.parametrize("side", SIDES)
 @pytest.mark.parametrize("ground", GROUNDS)
 @pytest.mark.parametrize("name", CLASS_NAMES)
-def test_classes_stand_out_from_the_page(name: str, ground: str, side: str) -> None:
+def test_classes_have_enough_contrast_with_the_page(name: str, ground: str, side: str) -> None:
     ratio = contrast(COLOURS[name][SIDES.index(side)], THEME[side][ground])
     assert ratio >= GRAPHICS, f"{ratio:.2f}"
 
 
 @pytest.mark.parametrize("side", SIDES)
 @pytest.mark.parametrize("sight", SIGHTS)
-def test_classes_can_be_told_apart(sight: str, side: str) -> None:
+def test_class_colours_are_distinguishable(sight: str, side: str) -> None:
     colours = [COLOURS[name][SIDES.index(side)] for name in CLASS_NAMES]
     apart, which = nearest(colours, sight)
     assert apart >= APART[sight], f"classes {which}: {apart:.1f}"
@@ -184,7 +184,7 @@ def test_classes_can_be_told_apart(sight: str, side: str) -> None:
 
 @pytest.mark.parametrize("sight", SIGHTS)
 @pytest.mark.parametrize("side", SIDES)
-def test_terms_of_the_bound_can_be_told_apart(side: str, sight: str) -> None:
+def test_terms_of_the_bound_are_distinguishable(side: str, sight: str) -> None:
     apart, which = nearest([COLOURS[name][SIDES.index(side)] for name in TERMS], sight)
     assert apart >= 16, f"{[TERMS[k] for k in which]}: {apart:.1f}"
     apart, which = nearest([COLOURS[name][SIDES.index(side)] for name in WARNED], sight)
@@ -192,7 +192,7 @@ def test_terms_of_the_bound_can_be_told_apart(side: str, sight: str) -> None:
 
 
 @pytest.mark.parametrize("side", SIDES)
-def test_the_theme_has_the_palettes_colours(side: str) -> None:
+def test_the_theme_has_the_colours_of_the_palette(side: str) -> None:
     shown, column = THEME[side], SIDES.index(side)
     for meaning, name in (
         ("accent", "primaryColor"),

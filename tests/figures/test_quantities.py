@@ -28,8 +28,8 @@ def test_terms_have_the_titles_of_their_measures() -> None:
     assert {name: MEASURES[name].title for name in TERMS} == TITLES
 
 
-def test_a_script_prints_these_titles() -> None:
-    """The name of a criterion appears beside them, and replaces none."""
+def test_a_script_prints_the_titles_of_the_table() -> None:
+    """The name of a criterion is printed in addition."""
     run = Run(ROOT / "checkpoints/digits-first-look")
     assert {name: recorded(run).titles[name] for name in TERMS} == TITLES
 
@@ -48,11 +48,11 @@ def test_the_splits_have_one_table() -> None:
 
 
 @pytest.mark.parametrize("name", QUANTITIES)
-def test_a_quantity_has_a_colour_of_the_palette(name: str) -> None:
+def test_every_quantity_has_a_colour_of_the_palette(name: str) -> None:
     assert QUANTITIES[name].colour in COLOURS
 
 
-def test_every_figure_uses_these_titles() -> None:
+def test_every_figure_uses_the_titles_of_the_table() -> None:
     epochs = np.arange(3, dtype=np.float32)
     curve = Curve(np.arange(3), epochs, epochs + 1)
     curves = Curves({("train", name): curve for name in TERMS}, (), None, None)

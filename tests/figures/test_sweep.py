@@ -1,4 +1,4 @@
-"""The charts of a sweep show what their records say: curves on shared axes, means, intervals."""
+"""The charts of a sweep show their records: curves on shared axes, means, intervals."""
 
 import math
 from typing import Any
@@ -59,13 +59,13 @@ FULL = {
 
 @pytest.mark.parametrize("name", FULL)
 @pytest.mark.parametrize("dark", [False, True])
-def test_colours_are_those_of_the_palette(name: str, dark: bool) -> None:
+def test_charts_have_the_colours_of_the_palette(name: str, dark: bool) -> None:
     drawn = base.themed(FULL[name](), dark)
     assert "var(--" not in drawn.to_json()
     assert "nats per example" in drawn.to_json()
 
 
-def test_every_seed_of_every_configuration_is_a_line() -> None:
+def test_every_seed_of_every_configuration_has_a_line() -> None:
     panels = [panel(k) for k in range(5)]
     figure = sweep.small_multiples(panels, 12)
     assert len(figure.data) == 5 * 3
@@ -82,7 +82,7 @@ def test_every_seed_of_every_configuration_is_a_line() -> None:
             assert f"var(--{quantity}/" in own[name].line.color
 
 
-def test_small_charts_share_their_axes_and_lie_apart() -> None:
+def test_small_charts_share_their_axes_and_do_not_overlap() -> None:
     figure = sweep.small_multiples([panel(k) for k in range(5)], 12)
     layout = figure.to_plotly_json()["layout"]
     ups = [layout[f"yaxis{k or ''}"] for k in ("", 2, 3, 4, 5)]
@@ -102,7 +102,7 @@ def test_small_charts_share_their_axes_and_lie_apart() -> None:
 
 
 @pytest.mark.parametrize("rows", range(1, 12))
-def test_small_charts_take_the_height_there_is_and_are_never_too_low(rows: int) -> None:
+def test_small_charts_fill_the_height_above_a_minimum(rows: int) -> None:
     panels = [sweep.Panel("β", "", (k, k % 7), {}) for k in range(rows)]
     figure = sweep.small_multiples(panels, 5)
     assert min(a.domain[0] for a in figure.select_yaxes()) == pytest.approx(0, abs=1e-9)
@@ -113,13 +113,13 @@ def test_small_charts_take_the_height_there_is_and_are_never_too_low(rows: int) 
     assert figure.layout.height <= 540 or tall == pytest.approx(sweep.LOWEST)
 
 
-def test_the_first_reports_do_not_stretch_the_axis() -> None:
+def test_the_first_reports_do_not_set_the_axis() -> None:
     steep = sweep.Panel("β", "", (0, 0), {"elbo": {0: line([9000.0, *[40.0] * 30])}})
     assert sweep.small_multiples([steep], 31).layout.yaxis.range[1] < 50
 
 
 def test_many_lines_are_thinned_and_keep_their_peaks() -> None:
-    """Two hundred runs of a thousand reports."""
+    """For two hundred runs of a thousand reports."""
     values = np.sin(np.arange(1000)) + np.where(np.arange(1000) == 537, 9, 0)
     many = {k: line(values) for k in range(20)}
     panels = [sweep.Panel("β", "", (k, 0), dict.fromkeys(sweep.TITLES, many)) for k in range(10)]
@@ -134,7 +134,7 @@ def parts(figure: go.Figure) -> tuple[list[Any], list[Any]]:
     return list(figure.data[::2]), list(figure.data[1::2])
 
 
-def test_points_are_the_seeds_and_bars_the_interval_of_their_mean() -> None:
+def test_points_show_seeds_and_bars_the_interval_of_their_mean() -> None:
     """Student's t by scipy."""
     (points,), (means,) = parts(sweep.setting_summary(ONE, "elbo", "β", NO_TICKS, False, 380))
     np.testing.assert_allclose(points.x, np.repeat([0.5, 1, 2], 3))
@@ -161,7 +161,7 @@ def test_few_seeds_have_no_interval() -> None:
     assert [math.isfinite(v) for v in means.error_y.array] == [False, True, True]
 
 
-def test_series_stand_side_by_side_in_their_colours_under_names_that_do_not_meet() -> None:
+def test_series_are_side_by_side_with_names_that_do_not_overlap() -> None:
     figure = sweep.setting_summary(TWO, "elbo", "β", NO_TICKS, False, 380)
     points, means = parts(figure)
     apart = np.asarray(means[1].x) - np.asarray(means[0].x)
@@ -179,7 +179,7 @@ def test_series_stand_side_by_side_in_their_colours_under_names_that_do_not_meet
     assert all(low < v < high for own in SEEDS for v in own)
 
 
-def test_a_log_axis_names_the_values_and_keeps_series_by_the_same_factor_apart() -> None:
+def test_a_log_axis_labels_the_values_and_separates_series_by_a_factor() -> None:
     places = tuple(np.geomspace(1e-4, 1e-2, 5))
     wide = [sweep.Series(f"Z {k}", k, setting_points([[30.0 + k]] * 5, places)) for k in range(2)]
     figure = sweep.setting_summary(wide, "elbo", "learning rate", NO_TICKS, True, 380)
@@ -196,7 +196,7 @@ def test_a_log_axis_names_the_values_and_keeps_series_by_the_same_factor_apart()
     np.testing.assert_allclose(ends, [math.log10(m.x[-1]) for m in means], atol=1e-5)
 
 
-def test_values_that_are_no_numbers_are_named_and_not_joined() -> None:
+def test_categorical_values_are_labelled_and_not_joined() -> None:
     names = ["elbo", "capacity", "reconstruction"]
     named = [sweep.Series("", None, setting_points(SEEDS, (0.0, 1.0, 2.0)))]
     ticks = [(float(k), name) for k, name in enumerate(names)]
@@ -209,7 +209,7 @@ def test_values_that_are_no_numbers_are_named_and_not_joined() -> None:
     assert crowded.layout.xaxis.tickangle == -30
 
 
-def test_what_is_missing_is_said() -> None:
+def test_missing_data_have_a_sentence() -> None:
     nothing = sweep.setting_summary([], "elbo", "β", NO_TICKS, False, 380)
     assert nothing.layout.annotations[0].text == "No run has a −ELBO on validation data so far"
     unborn = sweep.setting_summary(

@@ -1,4 +1,4 @@
-"""Animations: what Pillow reads back is what was put in, in order and for as long."""
+"""Animations: Pillow reads back the same frames, in order and with their durations."""
 
 import io
 
@@ -15,7 +15,7 @@ MANY = RNG.integers(0, 256, (5, 32, 40, 3), np.uint8)
 
 
 def played(content: bytes) -> tuple[np.ndarray, list[int]]:
-    """Frames (T, h, w, 3) as a browser shows them, and their milliseconds."""
+    """Return frames (T, h, w, 3) as a browser shows them, and their milliseconds."""
     picture = Image.open(io.BytesIO(content))
     frames, times = [], []
     for k in range(getattr(picture, "n_frames", 1)):
@@ -44,7 +44,7 @@ def test_webp_keeps_every_colour() -> None:
     exact(MANY, "webp", True, 1000)
 
 
-def test_a_gif_of_many_colours_comes_near_and_what_stands_still_does() -> None:
+def test_a_gif_of_many_colours_is_close_and_static_areas_do_not_flicker() -> None:
     smooth = np.linspace(0, 255, 40)[:, None] + np.zeros(40)
     still = np.stack([smooth, smooth.T, (smooth + smooth.T) / 2], 2)
     frames = np.stack([still] * 4).astype(np.uint8)
@@ -54,7 +54,7 @@ def test_a_gif_of_many_colours_comes_near_and_what_stands_still_does() -> None:
     np.testing.assert_array_equal(shown[1:, 6:], shown[:-1, 6:])
 
 
-def test_frames_that_stay_are_shown_longer() -> None:
+def test_repeated_frames_are_shown_longer() -> None:
     for format in FORMATS:
         shown, times = played(animation(GREY[[0, 1, 1, 1, 2]], format, 50))
         assert sum(times) == 250
@@ -63,14 +63,14 @@ def test_frames_that_stay_are_shown_longer() -> None:
         )
 
 
-def test_it_plays_for_ever_and_in_a_gifs_unit_of_time() -> None:
+def test_an_animation_repeats_for_ever_in_units_of_the_format() -> None:
     for format in FORMATS:
         assert Image.open(io.BytesIO(animation(GREY, format, 44))).info["loop"] == 0
     assert played(animation(GREY, "gif", 44))[1] == [40] * 6
     assert played(animation(GREY, "gif", 46))[1] == [50] * 6
 
 
-def test_forth_and_back_shows_neither_end_twice() -> None:
+def test_forwards_and_back_shows_each_end_once() -> None:
     assert order(4, True) == [0, 1, 2, 3, 2, 1]
     assert order(2, True) == [0, 1]
     assert order(1, True) == [0]
@@ -78,7 +78,7 @@ def test_forth_and_back_shows_neither_end_twice() -> None:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_one_frame_is_a_picture(format: str) -> None:
+def test_one_frame_becomes_a_picture(format: str) -> None:
     np.testing.assert_array_equal(played(animation(GREY[:1], format, 50))[0][..., :1], GREY[:1])
 
 
@@ -93,7 +93,7 @@ def test_one_frame_is_a_picture(format: str) -> None:
         (GREY, "gif", 10, "at least 20 ms"),
     ],
 )
-def test_what_cannot_be_played_is_told(
+def test_invalid_animations_raise_a_sentence(
     frames: np.ndarray,
     format: str,
     ms: int,

@@ -13,7 +13,7 @@ RANDOM = np.random.default_rng(0)
 
 
 def decoded(png: bytes) -> np.ndarray:
-    """The PNG as RGBA, (H, W, 4)."""
+    """Return the PNG as RGBA, (H, W, 4)."""
     return np.asarray(Image.open(io.BytesIO(png)).convert("RGBA"))
 
 
@@ -22,7 +22,7 @@ def batch(number: int, channels: int, height: int = 5, width: int = 7) -> np.nda
 
 
 def expected(image: np.ndarray, scale: int = 1) -> np.ndarray:
-    """round(255 v) of one image (C, H, W), clipped and enlarged, as (h, w, 3)."""
+    """Return round(255 v) of one image (C, H, W), clipped and enlarged, as (h, w, 3)."""
     shown = np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8).transpose(1, 2, 0)
     return np.kron(
         np.broadcast_to(shown, (*shown.shape[:2], 3)), np.ones((scale, scale, 1), np.uint8)
@@ -32,7 +32,7 @@ def expected(image: np.ndarray, scale: int = 1) -> np.ndarray:
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize(("gap", "scale"), [(0, 1), (1, 1), (2, 3)])
 @pytest.mark.parametrize(("number", "columns"), [(1, 1), (6, 3), (7, 3), (2, 9)])
-def test_every_tile_of_the_png_is_its_image(
+def test_every_tile_of_the_png_equals_its_image(
     channels: int, gap: int, scale: int, number: int, columns: int
 ) -> None:
     values = batch(number, channels)
@@ -51,13 +51,13 @@ def test_every_tile_of_the_png_is_its_image(
     assert page.shape[:2] == (rows * (height + gap) - gap, across * (width + gap) - gap)
 
 
-def test_values_outside_are_clipped_and_missing_ones_are_black() -> None:
+def test_values_outside_the_range_are_clipped_and_nan_is_black() -> None:
     values = np.array([[[[-3, 0, 0.5, 1, 9, np.nan]]]], np.float32)
     assert tiles.pixels(values)[0, 0, :, 0].tolist() == [0, 0, 128, 255, 255, 0]
 
 
 @pytest.mark.parametrize("shape", [(4, 2), (4, 8, 8), (4, 2, 8, 8)])
-def test_what_is_no_image_is_refused(shape: tuple[int, ...]) -> None:
+def test_arrays_that_are_no_images_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="needs images"):
         tiles.tile(np.zeros(shape, np.float32), 2)
     with pytest.raises(ValueError, match="needs images"):
@@ -105,11 +105,11 @@ def test_scale_bar_runs_from_blue_to_red() -> None:
 
 
 @pytest.mark.parametrize(("width", "room", "factor"), [(28, 84, 3), (28, 83, 2), (28, 10, 1)])
-def test_enlargement_is_whole(width: int, room: int, factor: int) -> None:
+def test_the_enlargement_is_a_whole_factor(width: int, room: int, factor: int) -> None:
     assert tiles.factor(width, room) == factor
 
 
-def test_single_tiles_are_their_images() -> None:
+def test_single_tiles_equal_their_images() -> None:
     values = batch(3, 3)
     for image, png in zip(values, tiles.tile_pngs(values, scale=2), strict=True):
         np.testing.assert_array_equal(decoded(png)[..., :3], expected(image, 2))
