@@ -1,13 +1,12 @@
-"""What each objective, likelihood, prior and posterior is worth: a table over three seeds.
+"""The results of each objective, likelihood, prior and posterior: a table over three seeds.
 
     python -m tests.benchmarks.every_choice [--data digits] [--seeds 3] [--only iwae]
 
-One setting is changed at a time, the rest stays as in `BASE`, on data that are binarized afresh
-for every batch, except for the likelihoods, which see the grey values. Every row: test ELBO,
-reconstruction and KL in nats per example, -ln p(x) by importance sampling where the likelihood is
-one, active units, seconds an epoch; mean ± standard deviation over the seeds. Values under
-different likelihoods are not comparable with each other; bits per dimension are, between
-probabilities of the same data.
+One setting is changed at a time, the rest stays as in `BASE`, on data that are binarized for every
+batch again; the likelihoods receive the grey values. Every row: test ELBO, reconstruction and KL
+in nats per example, -ln p(x) by importance sampling where the likelihood is one, active units,
+seconds an epoch; mean ± standard deviation over the seeds. Values under different likelihoods are
+not comparable with each other; bits per dimension are, between probabilities of the same data.
 """
 
 import argparse
@@ -41,7 +40,7 @@ class Row(NamedTuple):
 
 
 def rows() -> list[Row]:
-    """Every row of every table, with what it needs beside it."""
+    """Return every row of every table, with the settings that it requires."""
     found = [Row("objective", name, _objective(name)) for name in OBJECTIVES]
     found += [
         Row("objective", "elbo, 50 samples", {"posterior_samples": 50}),
@@ -68,8 +67,8 @@ def _doubly() -> dict[str, Any]:
 
 
 def trained(config: RunConfig, data: Dataset, weights: str) -> tuple[VAE, float]:
-    """The model with the "best" weights by validation ELBO or with the last ("model"), and the
-    seconds an epoch took."""
+    """Return the model with the "best" weights by validation ELBO or with the last ("model"), and
+    the seconds per epoch."""
     reports, end = [], None
     for event in train(config, data):
         if isinstance(event, Report):
@@ -87,7 +86,7 @@ def trained(config: RunConfig, data: Dataset, weights: str) -> tuple[VAE, float]
 def judged(
     config: RunConfig, data: Dataset, samples: int, weights: str = "best"
 ) -> tuple[Evaluation, float]:
-    """A run's values on the test examples, and the seconds an epoch took."""
+    """Return a run's values on the test examples, and the seconds per epoch."""
     model, seconds = trained(config, data, weights)
     held = config.split(data).test
     with torch.no_grad():

@@ -1,11 +1,12 @@
-"""How long the latent page takes to a drawn map, and the pointer to a picture, in a real browser.
+"""Seconds until the latent page draws its map, and until the pointer shows a picture, in a
+browser.
 
     python -m tests.benchmarks.latent_page RUNS NAME [--all]
 
-RUNS is a folder of runs and NAME one in it, finished, with 60,000 examples. "Opened" is a click on
+RUNS is a folder of runs and NAME a finished run in it with 60,000 examples. "Opened" is a click on
 the page's name in the menu, from another page: the first time on a fresh server, and then again.
 "From the address" is a fresh browser with an empty cache, which loads Streamlit itself as well.
-Bytes are those of the web socket, so that whatever is sent twice shows.
+Bytes are those of the web socket, so that repeated messages are visible.
 """
 
 import argparse
@@ -40,7 +41,7 @@ POINTER = """moves => {  // milliseconds from the pointer to the picture, handle
 
 
 class Traffic:
-    """What a page receives."""
+    """The messages that a page receives."""
 
     def __init__(self, page: Page) -> None:
         self.bytes = 0
@@ -62,7 +63,7 @@ def visit(browser: Browser, url: str) -> tuple[Page, Traffic, float]:
 
 
 def loaded(page: Page, times: int) -> None:
-    """Print how long it takes to open the page from another one, again and again."""
+    """Print the seconds that opening the page from another one takes, several times."""
     for number in range(times):
         page.wait_for_timeout(3000)
         start = time.perf_counter()
@@ -75,7 +76,7 @@ def loaded(page: Page, times: int) -> None:
 
 
 def measure(browser: Browser, url: str, run: str, every: bool) -> None:
-    """Print what is measured."""
+    """Print all measurements."""
     page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
     page.goto(f"{url}/?run={run}")
     page.get_by_role("link", name="Latent space", exact=True).wait_for(timeout=120_000)

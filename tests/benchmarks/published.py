@@ -1,11 +1,12 @@
-"""Burda et al. 2016, table 1, one stochastic layer, on a shortened schedule: does the order hold?
+"""Burda et al. 2016, table 1, one stochastic layer, on a shortened schedule: the order of the
+results.
 
     python -m tests.benchmarks.published --data train-images-idx3-ubyte.gz [--epochs 20]
 
-Their recipe: 784-200-200-50-200-200-784 with tanh, Bernoulli, binarized afresh for every batch,
+Their recipe: 784-200-200-50-200-200-784 with tanh, Bernoulli, binarized again for every batch,
 Adam with ε = 1e-4, batches of 20, the learning rate 0.001 · 10^(-i/7) in stage i of the staircase,
-3,280 epochs. Here the staircase is spread over `--epochs`, and batches may be larger. Printed:
--ln p(x) on the test part with `--samples` importance samples, in nats, and the active units.
+3,280 epochs. Here the staircase is spread over `--epochs`, and batches may be larger. Printed: -ln
+p(x) on the test part with `--samples` importance samples, in nats, and the active units.
 """
 
 import argparse

@@ -1,12 +1,12 @@
-"""How fast training is, beside the best simple loop, and what a dashboard or a busy core costs it.
+"""The speed of training relative to the best simple loop, also beside a dashboard or a busy core.
 
     python tests/benchmarks/training_speed.py [--data FILE] [--rounds 5] [--dashboard] [--busy]
 
 The network is that of pytorch/examples: 784-400-20-400-784, Bernoulli, Adam 1e-3, batch 128. The
-simple loop has no reports, no files and no checks: bytes in memory, one fused layer for mu and
-ln sigma², cross-entropy with logits, fused Adam, no `.item()`. Ours is the worker's loop with
-all its bookkeeping, recording into a run folder. Both run in processes of their own, in turns, and
-each round gives one ratio; machines are noisy, so read the medians.
+simple loop has no reports, no files and no checks: bytes in memory, one fused layer for mu and ln
+sigma², cross-entropy with logits, fused Adam, no `.item()`. Ours is the worker's loop with all its
+bookkeeping, recording into a run folder. Both run in separate processes, in turns, and each round
+gives one ratio. The median removes the noise of the machine.
 """
 
 import argparse
@@ -103,7 +103,7 @@ def ours(path: str | None, seconds: float, root: str) -> float:
 
 
 def measure(which: str, args: argparse.Namespace, root: str) -> float:
-    """One measurement in a process of its own, with the settings of a worker."""
+    """Return one measurement, in a separate process with the settings of a worker."""
     from vae.worker.launcher import ENVIRONMENT
 
     command = [sys.executable, str(HERE), "--one", which, "--seconds", str(args.seconds)]
@@ -118,7 +118,7 @@ def measure(which: str, args: argparse.Namespace, root: str) -> float:
 
 @contextmanager
 def busy() -> Iterator[None]:
-    """One core taken by somebody else."""
+    """Keep one core busy inside the block."""
     other = subprocess.Popen([sys.executable, "-c", "while True: pass"])
     try:
         yield

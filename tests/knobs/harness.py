@@ -40,7 +40,8 @@ class Done(NamedTuple):
 
     @property
     def squares(self) -> float:
-        """Squared error of the reconstructions, summed over an example: blur, whatever σ is."""
+        """Squared error of the reconstructions, summed over an example: a measure of blur for
+        every σ."""
         data = data_of(self.config)
         rows = self.config.split(data).train
         x = torch.from_numpy(data.x[rows] / np.float32(data.scale))
@@ -58,7 +59,7 @@ def data_of(config: RunConfig) -> Dataset:
 
 
 def quick(**settings: Any) -> RunConfig:
-    """300 digits under N(h, .2²), one hidden layer of 32."""
+    """Return a configuration of 300 digits under N(h, .2²) with one hidden layer of 32."""
     usual = {"examples": 300, "epochs": 25, "batch_size": 32, "lr": 3e-3, "frames": 0}
     usual |= {"test_share": 0, "device": "cpu", "threads": 1, "latent_dim": 4}
     if settings.get("likelihood", "gaussian") == "gaussian":

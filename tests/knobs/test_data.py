@@ -1,4 +1,4 @@
-"""What the settings of the data do: each what its help promises, in the promised direction.
+"""Effects of the settings of the data: each as in its help, in the same direction.
 
 `EFFECTS` names the test of each setting; `test_every_setting` misses one that has none.
 """
@@ -17,8 +17,8 @@ from vae.evaluation import evaluate
 from vae.training import Trainer
 
 
-def test_data_is_what_is_learned() -> None:
-    """A model reconstructs what it learned from better than one that learned something else."""
+def test_data_are_the_learned_examples() -> None:
+    """A model reconstructs its training data better than a model of other data does."""
     digits = done()
     moons = done(data="moon-phases", size=8)
     x = load("digits")
@@ -39,7 +39,7 @@ def test_size_is_width_and_height_in_pixels() -> None:
         assert moons(size=size).event_shape == (1, size, size)
 
 
-def test_tilt_is_how_far_the_moon_may_turn() -> None:
+def test_tilt_is_the_largest_rotation_of_the_moon() -> None:
     straight, turned = moons(tilt=0), moons(tilt=90)
     assert not straight.factors["orientation"].any()
     assert np.abs(turned.factors["orientation"]).max() <= 90
@@ -79,7 +79,7 @@ def test_sd_is_the_width_of_each_gaussian() -> None:
         np.testing.assert_allclose(spread, sd, rtol=0.15)
 
 
-def test_examples_is_how_many_are_taken() -> None:
+def test_examples_is_the_number_of_examples() -> None:
     for number, expected in ((100, 100), (0, 1797)):
         data = data_of(RunConfig.of(examples=number))
         assert len(data.x) == expected
@@ -87,7 +87,7 @@ def test_examples_is_how_many_are_taken() -> None:
         assert np.abs(counts / len(data.x) - 0.1).max() < 0.011  # evenly over the classes
 
 
-def test_val_share_is_held_out_and_chooses_the_best() -> None:
+def test_val_share_is_held_out_and_selects_the_best() -> None:
     data = load("digits")
     for share in (0.0, 0.1, 0.5):
         splits = RunConfig.of(val_share=share, test_share=0).split(data)
@@ -128,14 +128,14 @@ def test_binarize_makes_grey_values_0_or_1() -> None:
 
 
 EFFECTS: dict[str, Callable[..., None]] = {
-    "data": test_data_is_what_is_learned,
+    "data": test_data_are_the_learned_examples,
     "size": test_size_is_width_and_height_in_pixels,
-    "tilt": test_tilt_is_how_far_the_moon_may_turn,
+    "tilt": test_tilt_is_the_largest_rotation_of_the_moon,
     "components": test_components_is_the_number_of_gaussians,
     "radius": test_radius_is_the_distance_of_the_centres,
     "sd": test_sd_is_the_width_of_each_gaussian,
-    "examples": test_examples_is_how_many_are_taken,
-    "val_share": test_val_share_is_held_out_and_chooses_the_best,
+    "examples": test_examples_is_the_number_of_examples,
+    "val_share": test_val_share_is_held_out_and_selects_the_best,
     "test_share": test_test_share_is_never_trained_on,
     "binarize": test_binarize_makes_grey_values_0_or_1,
 }

@@ -1,4 +1,4 @@
-"""What the settings of the model do: each what its help promises, in the promised direction.
+"""Effects of the settings of the model: each as in its help, in the same direction.
 
 `EFFECTS` names the test of each setting; `test_every_setting` misses one that has none.
 """
@@ -20,9 +20,9 @@ from vae.config import RunConfig
 from vae.model import build, cost
 
 
-def test_network_is_the_body() -> None:
-    """One latent follows a circle of five clumps if its decoder can bend; a line cannot. A
-    convolution counts weights by channels, not by pixels."""
+def test_network_is_the_architecture() -> None:
+    """One latent can follow a circle of five clumps with a nonlinear decoder, and not with a
+    linear one. A convolution counts weights by channels, not by pixels."""
     ring = {"data": "mixture", "latent_dim": 1, "epochs": 40, "sigma": 0.1}
     assert done(**ring).squares < 0.5 * done(network="linear", **ring).squares
 
@@ -55,7 +55,7 @@ def test_channels_more_fit_more() -> None:
 
 
 def test_activation_is_the_nonlinearity() -> None:
-    """What leaves the hidden layer has the range of the function asked for."""
+    """The outputs of the hidden layer have the range of the chosen function."""
     lowest = {"relu": 0.0, "tanh": -1.0, "gelu": -0.17, "silu": -0.279}
     assert set(lowest) == set(ACTIVATIONS)
     x = 40 * torch.randn(500, *DIGITS.shape, generator=torch.Generator().manual_seed(0))
@@ -76,8 +76,9 @@ def test_latent_dim_more_carry_more_and_reconstruct_better() -> None:
     assert len(many.kl_per_dimension) == 8
 
 
-def test_likelihood_is_what_the_decoder_becomes() -> None:
-    """Bernoulli stays in [0, 1], a Gaussian does not; a learned σ goes where the residuals are."""
+def test_likelihood_is_the_distribution_of_the_decoder() -> None:
+    """The mean of a Bernoulli stays in [0, 1], that of a Gaussian does not. A learned σ approaches
+    the residuals."""
     far = 50 * torch.randn(200, 4, generator=torch.Generator().manual_seed(0))
     bernoulli = done(likelihood="bernoulli").model.likelihood(far).mean
     assert bernoulli.min() >= 0
@@ -97,7 +98,7 @@ def test_sigma_larger_is_blurrier_with_a_smaller_kl() -> None:
 
 
 class Fixed(torch.nn.Module):
-    """A decoder of one number that is known and not learned."""
+    """A known decoder of one number, without training."""
 
     def __init__(self, f: Callable[[torch.Tensor], torch.Tensor]) -> None:
         super().__init__()
@@ -108,12 +109,12 @@ class Fixed(torch.nn.Module):
 
 
 def total(z: torch.Tensor) -> torch.Tensor:
-    """x = z1 + z2 + noise leaves a posterior that is Gaussian and correlated."""
+    """x = z1 + z2 + noise has a correlated Gaussian posterior."""
     return z.sum(-1)
 
 
 def radius(z: torch.Tensor) -> torch.Tensor:
-    """x = |z| + noise leaves a posterior that is a ring."""
+    """x = |z| + noise has a ring as posterior."""
     return z.norm(dim=-1)
 
 
@@ -121,7 +122,7 @@ def radius(z: torch.Tensor) -> torch.Tensor:
 def bound(
     f: Callable[[torch.Tensor], torch.Tensor], posterior: str, steps: int = 500, **options: Any
 ) -> float:
-    """The ELBO that the best encoder of this posterior reaches under a known decoder, nats."""
+    """Return the ELBO of the best encoder with this posterior under a known decoder, nats."""
     config = quick(activation="tanh", latent_dim=2, posterior=posterior, **options)
     model = build(config, Domain((1,)))
     model.decoder = Fixed(f)
@@ -137,9 +138,9 @@ def bound(
         return -float(model.loss(model(x, 2000), {}).total)
 
 
-def test_posterior_takes_the_shapes_its_row_promises() -> None:
-    """What a family cannot follow costs ELBO: a diagonal Gaussian no correlation, a Gaussian no
-    ring. A point does not scatter at all and reconstructs better."""
+def test_posterior_can_have_the_shapes_of_its_row() -> None:
+    """A shape outside the family costs ELBO: correlations for a diagonal Gaussian, a ring for
+    every Gaussian. A point has no spread and reconstructs better."""
     diagonal, full, flow = (bound(total, name, 200) for name in ("diagonal", "full", "flow"))
     assert full > diagonal + 1
     assert flow == pytest.approx(full, abs=0.05)
@@ -154,7 +155,7 @@ def test_posterior_takes_the_shapes_its_row_promises() -> None:
         assert cloud.model(x, 50).z.std(0).min() > 0.01
 
 
-def test_posterior_transforms_follow_more_intricate_shapes() -> None:
+def test_posterior_transforms_fit_more_complex_shapes() -> None:
     one = bound(radius, "flow", posterior_transforms=1)
     assert bound(radius, "flow", posterior_transforms=2) > one + 0.4
 
@@ -163,8 +164,8 @@ FLAT = {"data": "mixture", "latent_dim": 2, "epochs": 40, "sigma": 0.1, "lr": 1e
 FLAT |= {"batch_size": 64}
 
 
-def test_prior_that_learns_asks_for_a_smaller_kl() -> None:
-    """Five clumps are no N(0, I): a prior that can follow the latents pays less KL for them."""
+def test_a_learned_prior_has_a_smaller_kl() -> None:
+    """Five clumps differ from N(0, I): a prior that fits the latents has less KL."""
     assert set(PRIORS) == {"standard", "mixture", "vamp", "flow"}
     plain = done(**FLAT).record
     for prior in PRIORS.keys() - {"standard"}:
@@ -176,8 +177,8 @@ def test_prior_that_learns_asks_for_a_smaller_kl() -> None:
     assert (torch.cov(z.T) - torch.eye(2)).abs().max() < 0.05
 
 
-def test_prior_components_take_more_clumps() -> None:
-    """Two cannot cover five clumps, ten can; and so many parts has the prior."""
+def test_prior_components_fit_more_clumps() -> None:
+    """Two components cannot cover five clumps, ten can. The prior has the configured number."""
     two, ten = (done(prior="mixture", prior_components=n, **FLAT) for n in (2, 10))
     assert ten.record.elbo > two.record.elbo + 0.3
     assert ten.model.prior().component_distribution.batch_shape == (10,)
@@ -185,8 +186,8 @@ def test_prior_components_take_more_clumps() -> None:
     assert vamp.prior().component_distribution.batch_shape == (7,)
 
 
-def test_prior_transforms_take_more_intricate_shapes() -> None:
-    """One gives each latent a shape given those before it; a spiral takes more than one."""
+def test_prior_transforms_fit_more_complex_shapes() -> None:
+    """One transform shapes each latent given those before it. A spiral needs more than one."""
 
     def misfit(transforms: int) -> float:
         torch.manual_seed(0)
@@ -204,8 +205,8 @@ def test_prior_transforms_take_more_intricate_shapes() -> None:
     assert misfit(2) < misfit(1) - 0.2
 
 
-def test_condition_tells_the_class_so_that_z_need_not() -> None:
-    """Less KL for a better bound, and samples that are of the class asked for."""
+def test_condition_replaces_the_class_in_z() -> None:
+    """A better bound with less KL, and samples of the requested class."""
     usual = {"likelihood": "bernoulli", "epochs": 60}
     plain, told = done(**usual), done(condition="labels", **usual)
     assert told.record.elbo > plain.record.elbo + 1
@@ -219,17 +220,17 @@ def test_condition_tells_the_class_so_that_z_need_not() -> None:
 
 
 EFFECTS: dict[str, Callable[..., None]] = {
-    "network": test_network_is_the_body,
+    "network": test_network_is_the_architecture,
     "hidden": test_hidden_more_and_wider_layers_fit_more,
     "activation": test_activation_is_the_nonlinearity,
     "channels": test_channels_more_fit_more,
     "latent_dim": test_latent_dim_more_carry_more_and_reconstruct_better,
-    "likelihood": test_likelihood_is_what_the_decoder_becomes,
+    "likelihood": test_likelihood_is_the_distribution_of_the_decoder,
     "sigma": test_sigma_larger_is_blurrier_with_a_smaller_kl,
-    "posterior": test_posterior_takes_the_shapes_its_row_promises,
-    "posterior_transforms": test_posterior_transforms_follow_more_intricate_shapes,
-    "prior": test_prior_that_learns_asks_for_a_smaller_kl,
-    "prior_components": test_prior_components_take_more_clumps,
-    "prior_transforms": test_prior_transforms_take_more_intricate_shapes,
-    "condition": test_condition_tells_the_class_so_that_z_need_not,
+    "posterior": test_posterior_can_have_the_shapes_of_its_row,
+    "posterior_transforms": test_posterior_transforms_fit_more_complex_shapes,
+    "prior": test_a_learned_prior_has_a_smaller_kl,
+    "prior_components": test_prior_components_fit_more_clumps,
+    "prior_transforms": test_prior_transforms_fit_more_complex_shapes,
+    "condition": test_condition_replaces_the_class_in_z,
 }

@@ -1,4 +1,4 @@
-"""What the settings of the objective do: each what its help promises, in the promised direction.
+"""Effects of the settings of the objective: each as in its help, in the same direction.
 
 `EFFECTS` names the test of each setting; `test_every_setting` misses one that has none.
 """
@@ -18,21 +18,21 @@ from vae.model import build
 from vae.training.steps import scalars_at, train_step
 
 
-def test_objective_reconstruction_alone_pays_no_kl() -> None:
+def test_objective_reconstruction_ignores_the_kl() -> None:
     bound, alone = done(), done(objective="reconstruction")
     assert alone.record.reconstruction < bound.record.reconstruction - 0.5
     assert alone.record.kl > bound.record.kl + 3
     assert alone.record.elbo < bound.record.elbo
 
 
-def test_beta_larger_presses_towards_the_prior() -> None:
+def test_larger_beta_lowers_the_kl() -> None:
     loose, plain, pressed = (done(beta=b).record for b in (0.1, 1.0, 8.0))
     assert loose.kl > plain.kl + 1 > pressed.kl + 2
     assert loose.reconstruction < plain.reconstruction < pressed.reconstruction - 3
     assert plain.elbo > max(loose.elbo, pressed.elbo)  # β = 1 is the one that maximises it
 
 
-def test_beta_schedule_moves_the_weight_of_the_kl() -> None:
+def test_beta_schedule_changes_the_weight_of_the_kl() -> None:
     warm = done(beta=4.0, beta_schedule="warmup:20")
     for report in warm.reports("val"):
         assert report.beta == pytest.approx(4 * min(1, report.epoch / 20))
@@ -45,8 +45,8 @@ def test_beta_schedule_moves_the_weight_of_the_kl() -> None:
     assert [r.beta for r in cyclic if r.epoch in (0, 5, 10, 15, 20)] == [0, 1, 0, 1, 0]
 
 
-def test_posterior_samples_make_the_gradient_steadier() -> None:
-    """The variance that comes from z falls like 1/K."""
+def test_posterior_samples_reduce_the_noise_of_the_gradient() -> None:
+    """The variance from z falls like 1/K."""
     model = build(quick(), DIGITS)
     x = torch.rand(32, *DIGITS.shape, generator=torch.Generator().manual_seed(0))
 
@@ -74,16 +74,16 @@ def kl(**settings: Any) -> float:
 
 
 def term(name: str, **settings: Any) -> float:
-    """A term of the objective at the end of training."""
+    """Return a term of the objective at the end of training."""
     return done(**settings).reports()[-1].terms[name]
 
 
-def test_capacity_is_the_kl_that_is_asked_for() -> None:
+def test_capacity_is_the_target_of_the_kl() -> None:
     for asked in (2.0, 6.0):
         assert kl(objective="capacity", capacity=asked) == pytest.approx(asked, abs=0.6)
 
 
-def test_capacity_weight_larger_holds_the_kl_closer() -> None:
+def test_larger_capacity_weight_holds_the_kl_closer() -> None:
     off = [
         abs(kl(objective="capacity", capacity=2.0, capacity_weight=w) - 2) for w in (0.5, 2.0, 100)
     ]
@@ -91,14 +91,15 @@ def test_capacity_weight_larger_holds_the_kl_closer() -> None:
 
 
 def test_free_bits_keep_more_dimensions_in_use() -> None:
-    """Every dimension takes what is free, and no more where there is little to tell."""
+    """Every dimension has its free nats, and no more if the data have little information."""
     soft = {"objective": "free-bits", "latent_dim": 8, "sigma": 0.5}
     none, half, one = (done(free_bits=f, **soft).record.kl_per_dimension for f in (0.0, 0.5, 1.0))
     assert max(none) < 0.35 < min(half) < max(half) < 0.7 < min(one)
 
 
-def test_gradient_doubly_is_another_of_the_same_mean_and_steadier() -> None:
-    """Over draws of z at K = 32: equal means within five standard errors, a smaller variance."""
+def test_gradient_doubly_has_the_same_mean_and_less_noise() -> None:
+    """Over draws of z at K = 32: equal means within five standard errors, and a smaller
+    variance."""
     x = torch.from_numpy(load("digits", examples=32).x / np.float32(16))
 
     def gradients(kind: str) -> torch.Tensor:
@@ -119,30 +120,30 @@ def test_gradient_doubly_is_another_of_the_same_mean_and_steadier() -> None:
     assert doubly.var(0).sum() < 0.7 * plain.var(0).sum()
 
 
-def test_mi_weight_larger_lets_z_tell_less() -> None:
+def test_larger_mi_weight_lowers_the_information() -> None:
     parts = {"objective": "beta-tc", "tc_weight": 1.0}
     told = [term("mutual_information", mi_weight=w, **parts) for w in (0.0, 1.0, 5.0)]
     assert told[0] > told[1] > told[2] + 0.8
 
 
-def test_tc_weight_larger_makes_dimensions_more_independent() -> None:
+def test_larger_tc_weight_makes_dimensions_more_independent() -> None:
     tied = [term("total_correlation", objective="beta-tc", tc_weight=w) for w in (0.0, 1.0, 10.0)]
     assert tied[0] > tied[1] + 1 > tied[2] + 1.7
 
 
-def test_dimension_weight_larger_makes_each_dimension_like_the_prior() -> None:
+def test_larger_dimension_weight_brings_each_dimension_closer_to_the_prior() -> None:
     parts = {"objective": "beta-tc", "tc_weight": 1.0}
     away = [term("dimension_wise_kl", dimension_weight=w, **parts) for w in (0.0, 1.0, 10.0)]
     assert away[0] > away[1] + 1 > away[2] + 2
 
 
-def test_info_alpha_larger_lets_z_tell_more() -> None:
+def test_larger_info_alpha_raises_the_information() -> None:
     low, plain, high = (kl(objective="info", info_alpha=a) for a in (-1.0, 0.0, 0.9))
     assert low < plain - 1 < high - 3
 
 
-def test_mmd_weight_larger_makes_all_latents_like_the_prior() -> None:
-    """Their moments come near 0 and 1, and reconstruction pays for it."""
+def test_larger_mmd_weight_brings_all_latents_closer_to_the_prior() -> None:
+    """Their moments approach 0 and 1, and the reconstruction error rises."""
     found = [done(objective="wae", mmd_weight=w) for w in (1.0, 100.0)]
     loose, tight = [float(r.reports()[-1].terms["mmd"]) for r in found]
     assert loose > 0.1 > 0.02 > tight
@@ -158,7 +159,7 @@ SCHEDULED = [f for f in fields() if f.kind == "objective" and f.option.scheduled
 
 @pytest.mark.parametrize("field", SCHEDULED, ids=lambda f: f.name)
 def test_every_scalar_follows_its_schedule(field: Field) -> None:
-    """At each step the loss is that of a run which has the scheduled value throughout."""
+    """At each step the loss equals that of a run with the scheduled value as a constant."""
     row = field.specs[0][0]
     value = field.default_for({"objective": row}) or 1.0
     given = {"objective": row, field.name: value, f"{field.name}_schedule": "warmup:4"}
@@ -179,17 +180,17 @@ def test_every_scalar_follows_its_schedule(field: Field) -> None:
 
 
 EFFECTS: dict[str, Callable[..., None]] = {
-    "objective": test_objective_reconstruction_alone_pays_no_kl,
-    "beta": test_beta_larger_presses_towards_the_prior,
-    "beta_schedule": test_beta_schedule_moves_the_weight_of_the_kl,
-    "capacity": test_capacity_is_the_kl_that_is_asked_for,
-    "capacity_weight": test_capacity_weight_larger_holds_the_kl_closer,
+    "objective": test_objective_reconstruction_ignores_the_kl,
+    "beta": test_larger_beta_lowers_the_kl,
+    "beta_schedule": test_beta_schedule_changes_the_weight_of_the_kl,
+    "capacity": test_capacity_is_the_target_of_the_kl,
+    "capacity_weight": test_larger_capacity_weight_holds_the_kl_closer,
     "free_bits": test_free_bits_keep_more_dimensions_in_use,
-    "gradient": test_gradient_doubly_is_another_of_the_same_mean_and_steadier,
-    "mi_weight": test_mi_weight_larger_lets_z_tell_less,
-    "tc_weight": test_tc_weight_larger_makes_dimensions_more_independent,
-    "dimension_weight": test_dimension_weight_larger_makes_each_dimension_like_the_prior,
-    "info_alpha": test_info_alpha_larger_lets_z_tell_more,
-    "mmd_weight": test_mmd_weight_larger_makes_all_latents_like_the_prior,
-    "posterior_samples": test_posterior_samples_make_the_gradient_steadier,
+    "gradient": test_gradient_doubly_has_the_same_mean_and_less_noise,
+    "mi_weight": test_larger_mi_weight_lowers_the_information,
+    "tc_weight": test_larger_tc_weight_makes_dimensions_more_independent,
+    "dimension_weight": test_larger_dimension_weight_brings_each_dimension_closer_to_the_prior,
+    "info_alpha": test_larger_info_alpha_raises_the_information,
+    "mmd_weight": test_larger_mmd_weight_brings_all_latents_closer_to_the_prior,
+    "posterior_samples": test_posterior_samples_reduce_the_noise_of_the_gradient,
 }

@@ -1,4 +1,4 @@
-"""What the settings of the training do: each what its help promises, in the promised direction.
+"""Effects of the settings of training: each as in its help, in the same direction.
 
 `EFFECTS` names the test of each setting; `test_every_setting` misses one that has none.
 """
@@ -20,21 +20,21 @@ from vae.training import Trainer
 from vae.training.steps import State, next_rows, train_step
 
 
-def test_epochs_is_passes_over_the_data() -> None:
+def test_epochs_is_the_number_of_passes_over_the_data() -> None:
     short, long = done(epochs=3), done()
     assert short.end.meta["epoch"] == 3
     assert short.end.step == 3 * 9  # 270 examples in batches of 32
     assert long.record.elbo > short.record.elbo + 5
 
 
-def test_batch_size_larger_takes_fewer_steps_per_epoch() -> None:
+def test_larger_batch_size_takes_fewer_steps_per_epoch() -> None:
     small, large = done(batch_size=16), done(batch_size=90)
     assert small.end.step == 25 * 17
     assert large.end.step == 25 * 3
     assert small.record.elbo > large.record.elbo + 1  # fewer steps learn less
 
 
-def test_lr_too_large_is_unstable_and_too_small_is_slow() -> None:
+def test_too_large_lr_is_unstable_and_too_small_lr_is_slow() -> None:
     slow, good = done(lr=1e-5).record.elbo, done().record.elbo
     assert slow < good - 20
     with pytest.raises(FloatingPointError, match="Lower the learning rate"):
@@ -44,7 +44,7 @@ def test_lr_too_large_is_unstable_and_too_small_is_slow() -> None:
     assert np.mean(rough) > np.mean(calm) + 5
 
 
-def test_lr_schedule_moves_the_learning_rate() -> None:
+def test_lr_schedule_changes_the_learning_rate() -> None:
     cosine = done(lr_schedule="cosine")
     for report in cosine.reports():
         expected = 3e-3 * 0.5 * (1 + np.cos(np.pi * report.epoch / 25))
@@ -127,7 +127,7 @@ def test_seed_fixes_every_draw() -> None:
         assert not np.array_equal(one, three)
 
 
-def test_device_is_where_it_computes() -> None:
+def test_device_computes_the_training() -> None:
     data = load("digits", examples=300)
     trainer = Trainer(quick(device="cpu"), data)
     assert {p.device.type for p in trainer.state.model.parameters()} == {"cpu"}
@@ -145,7 +145,7 @@ def test_precision_bf16_is_a_little_less_exact() -> None:
     assert {a.dtype for n, a in short.end.arrays.items() if "model." in n} == {np.dtype("float32")}
 
 
-def test_threads_is_how_many_train_and_is_recorded(tmp_path: Path) -> None:
+def test_threads_is_the_recorded_number_of_threads(tmp_path: Path) -> None:
     from vae.worker.train import train_run
 
     huge = {"hidden": (2048, 2048), "batch_size": 80}
@@ -163,7 +163,7 @@ def test_threads_is_how_many_train_and_is_recorded(tmp_path: Path) -> None:
         assert seen == {expected}
 
 
-def test_frames_is_how_many_moments_are_kept() -> None:
+def test_frames_is_the_number_of_recorded_moments() -> None:
     for number in (0, 2, 9):
         kept = [e for e in done(frames=number).events if isinstance(e, Frame)]
         assert len(kept) == number
@@ -176,17 +176,17 @@ def test_frames_is_how_many_moments_are_kept() -> None:
 
 
 EFFECTS: dict[str, Callable[..., None]] = {
-    "epochs": test_epochs_is_passes_over_the_data,
-    "batch_size": test_batch_size_larger_takes_fewer_steps_per_epoch,
-    "lr": test_lr_too_large_is_unstable_and_too_small_is_slow,
-    "lr_schedule": test_lr_schedule_moves_the_learning_rate,
+    "epochs": test_epochs_is_the_number_of_passes_over_the_data,
+    "batch_size": test_larger_batch_size_takes_fewer_steps_per_epoch,
+    "lr": test_too_large_lr_is_unstable_and_too_small_lr_is_slow,
+    "lr_schedule": test_lr_schedule_changes_the_learning_rate,
     "adam_eps": test_adam_eps_takes_smaller_steps_where_gradients_are_small,
     "weight_decay": test_weight_decay_pulls_the_weights_towards_0,
     "grad_clip": test_grad_clip_bounds_the_norm,
     "patience": test_patience_ends_training_earlier,
     "seed": test_seed_fixes_every_draw,
-    "device": test_device_is_where_it_computes,
+    "device": test_device_computes_the_training,
     "precision": test_precision_bf16_is_a_little_less_exact,
-    "threads": test_threads_is_how_many_train_and_is_recorded,
-    "frames": test_frames_is_how_many_moments_are_kept,
+    "threads": test_threads_is_the_recorded_number_of_threads,
+    "frames": test_frames_is_the_number_of_recorded_moments,
 }

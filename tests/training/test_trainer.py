@@ -1,4 +1,4 @@
-"""Training repeats bit for bit, resumes from any step, and reports the means it should."""
+"""Training is reproducible bit for bit, resumes from any step, and reports the right means."""
 
 import itertools
 import math
@@ -36,7 +36,7 @@ def data(toy: Callable[..., Dataset]) -> Dataset:
 
 @pytest.fixture
 def every_step(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """Control is asked after every step, and a snapshot is due at every step."""
+    """Call control after every step, and take a snapshot at every step."""
     monkeypatch.setattr(metrics, "TICK_SECONDS", 0.0)
     monkeypatch.setattr(plan_module, "SNAPSHOT_EXAMPLES", 16)
     return monkeypatch
@@ -48,13 +48,13 @@ def last(events: list[Event]) -> Snapshot:
 
 
 def timeless(events: list[Event], after: int = -1) -> list[Report]:
-    """The reports past a step, without what the clock says."""
+    """Return the reports after a step, without times."""
     found = [e for e in events if isinstance(e, Report) and e.step > after]
     return [r._replace(seconds=0.0, images_per_second=None) for r in found]
 
 
 def same_state(a: Snapshot, b: Snapshot) -> None:
-    """Equal to the bit: weights, optimizer, best weights, sums, and what is known of them."""
+    """Whether weights, optimizer, best weights, sums and their metadata are equal bit for bit."""
     assert a.arrays.keys() == b.arrays.keys()
     for name, array in a.arrays.items():
         np.testing.assert_array_equal(array, b.arrays[name], err_msg=name, strict=True)
@@ -77,7 +77,7 @@ def same_frames(a: list[Event], b: list[Event], after: int) -> None:
 @pytest.mark.parametrize(
     "values", [{}, {"binarize": "stochastic"}, {"network": "conv"}, {"posterior_samples": 3}]
 )
-def test_one_seed_gives_one_run_to_the_bit(
+def test_one_seed_gives_the_same_run_bit_for_bit(
     small: Callable[..., RunConfig], data: Dataset, values: dict[str, Any]
 ) -> None:
     first = list(train(small(frames=3, **values), data))
@@ -109,7 +109,7 @@ RESUMED = [
 
 
 def recorded(changes: tuple[Change, ...], wanted: str = "run", at: int = -1) -> Any:
-    """A control that records each change when its step comes, as a run folder does."""
+    """Return a control that records each change at its step, like a run folder."""
 
     def control(step: int) -> Control:
         known = tuple(c for c in changes if c.step <= step)
@@ -121,7 +121,7 @@ def recorded(changes: tuple[Change, ...], wanted: str = "run", at: int = -1) -> 
 @pytest.mark.parametrize("values", RESUMED)
 @pytest.mark.parametrize("reports", [4, 1000])  # one an epoch, or one a step
 @pytest.mark.parametrize("moves", [(), MOVES])
-def test_going_on_from_any_snapshot_repeats_the_uninterrupted_run(
+def test_resuming_from_any_snapshot_repeats_the_uninterrupted_run(
     small: Callable[..., RunConfig],
     data: Dataset,
     every_step: pytest.MonkeyPatch,
@@ -144,7 +144,7 @@ def test_going_on_from_any_snapshot_repeats_the_uninterrupted_run(
         assert not any(isinstance(e, Examples) for e in rest)
 
 
-def test_early_stopping_did_end_one_of_them(
+def test_early_stopping_ends_one_of_the_runs(
     small: Callable[..., RunConfig], data: Dataset
 ) -> None:
     ended = last(list(train(small(**RESUMED[-1]), data)))
@@ -174,7 +174,7 @@ def test_a_pause_at_any_step_changes_nothing(
     assert last(second).meta["seconds"] > last(first).meta["seconds"]
 
 
-def test_a_run_paused_thrice_repeats_it_too(
+def test_a_run_paused_three_times_repeats_the_uninterrupted_run(
     small: Callable[..., RunConfig], data: Dataset, every_step: pytest.MonkeyPatch
 ) -> None:
     config, start, seen = small(), None, []
@@ -222,7 +222,7 @@ def test_a_change_holds_from_its_step_on(
 # ── added epochs
 
 
-def test_added_epochs_are_those_of_a_longer_run(
+def test_added_epochs_equal_those_of_a_longer_run(
     small: Callable[..., RunConfig], data: Dataset
 ) -> None:
     short = last(list(train(small(epochs=2), data)))
@@ -252,7 +252,8 @@ def test_added_epochs_hold_a_schedules_last_value(
 
 
 def by_hand(config: RunConfig, data: Dataset, steps: int) -> tuple[VAE, list[dict[str, Any]]]:
-    """The plainest loop with the run's random streams: the model after `steps`, and each batch."""
+    """Train by a plain loop with the run's random streams; return the model after `steps` and each
+    batch."""
     splits = config.split(data)
     model = build(config, config.domain(data))
     adam = torch.optim.AdamW(model.parameters(), lr=config.lr, weight_decay=config.weight_decay)
@@ -282,7 +283,7 @@ def by_hand(config: RunConfig, data: Dataset, steps: int) -> tuple[VAE, list[dic
 
 
 @pytest.mark.parametrize("values", [{}, {"beta": 3.0, "lr_schedule": "cosine"}, {"lr": 0.01}])
-def test_training_is_the_plain_loop_and_its_reports_are_means_over_batches(
+def test_training_equals_a_plain_loop_and_reports_means_over_batches(
     small: Callable[..., RunConfig],
     data: Dataset,
     monkeypatch: pytest.MonkeyPatch,
@@ -312,7 +313,7 @@ def test_training_is_the_plain_loop_and_its_reports_are_means_over_batches(
 
 @pytest.mark.parametrize("k", [1, 4])
 @pytest.mark.parametrize("binarize", ["none", "stochastic"])
-def test_validation_values_are_those_of_the_current_weights(
+def test_validation_values_belong_to_the_current_weights(
     small: Callable[..., RunConfig], toy: Callable[..., Dataset], k: int, binarize: str
 ) -> None:
     """Two chunks of unequal size: 512 and 138 examples, each of which counts once."""
@@ -347,14 +348,16 @@ def test_validation_values_are_those_of_the_current_weights(
     assert reported.elbo == pytest.approx(-error - float(kl.sum()), rel=1e-5)
 
 
-def test_looking_changes_nothing(small: Callable[..., RunConfig], data: Dataset) -> None:
-    """Frames, validation in more places and more reports leave the trained weights as they are."""
+def test_reports_and_frames_do_not_change_training(
+    small: Callable[..., RunConfig], data: Dataset
+) -> None:
+    """Frames, more validation and more reports leave the trained weights unchanged."""
     quiet = last(list(train(small(frames=0), data)))
     loud = last(list(train(small(frames=16), data)))
     same_state(quiet, loud)
 
 
-def test_the_first_report_is_of_the_fresh_weights_and_ends_of_epochs_follow(
+def test_reports_are_at_the_initial_weights_and_ends_of_epochs(
     small: Callable[..., RunConfig], data: Dataset
 ) -> None:
     run = list(train(small(), data))
@@ -377,10 +380,10 @@ def test_a_point_posterior_has_no_kl_and_no_elbo(
     assert (-best["value"], best["step"]) == lowest
 
 
-def test_reconstruction_alone_is_shown_on_the_same_yardstick(
+def test_a_run_trained_on_reconstruction_reports_kl_and_elbo(
     small: Callable[..., RunConfig], data: Dataset
 ) -> None:
-    """A VAE trained on reconstruction still reports its KL and its ELBO."""
+    """Every objective has the same reported quantities."""
     for report in timeless(list(train(small(objective="reconstruction"), data))):
         assert report.loss == report.reconstruction
         assert report.kl > 0
@@ -399,10 +402,10 @@ def test_a_learned_sigma_is_reported(small: Callable[..., RunConfig], data: Data
 
 
 @pytest.mark.parametrize("beta", [1.0, 50.0])
-def test_the_best_is_by_validation_elbo(
+def test_the_best_weights_have_the_highest_validation_elbo(
     small: Callable[..., RunConfig], data: Dataset, every_step: pytest.MonkeyPatch, beta: float
 ) -> None:
-    """Not by the trained loss, which another β makes another quantity."""
+    """With β ≠ 1 the trained loss is another quantity."""
     run = list(train(small(lr=0.1, epochs=6, beta=beta), data))
     values = [(r.elbo, r.step) for r in timeless(run) if r.split == "val"]
     best = max(value for value, _ in values)
@@ -419,7 +422,7 @@ def test_the_best_is_by_validation_elbo(
     assert ticks[-1].best_epoch == step / 5
 
 
-def test_without_validation_data_there_is_no_best(
+def test_a_run_without_validation_has_no_best_weights(
     small: Callable[..., RunConfig], data: Dataset
 ) -> None:
     run = list(train(small(val_share=0), data))
@@ -431,7 +434,7 @@ def test_without_validation_data_there_is_no_best(
     assert ticks[-1].best_epoch is None
 
 
-def test_early_stopping_waits_as_long_as_it_was_told(
+def test_early_stopping_waits_for_its_patience(
     small: Callable[..., RunConfig], data: Dataset
 ) -> None:
     for patience in (1, 3):
@@ -456,7 +459,7 @@ def test_epochs_added_after_an_early_end_are_trained(
 # ── what goes wrong
 
 
-def test_divergence_is_told_and_leaves_nothing_broken(
+def test_divergence_raises_an_error_and_keeps_the_last_state(
     small: Callable[..., RunConfig], data: Dataset, every_step: pytest.MonkeyPatch
 ) -> None:
     every_step.setattr(plan_module, "REPORTS", 1)
@@ -494,13 +497,13 @@ SPOILED: dict[str, tuple[str, Callable[[Any], Any]]] = {  # what turns NaN: wher
 
 
 @pytest.mark.parametrize("name", SPOILED)
-def test_no_number_of_any_event_may_be_other_than_finite(
+def test_every_number_of_every_event_is_finite(
     small: Callable[..., RunConfig],
     data: Dataset,
     monkeypatch: pytest.MonkeyPatch,
     name: str,
 ) -> None:
-    """Whichever number is NaN, the error names it and no event has one."""
+    """The error names the number that is NaN, and no event has one."""
     path, spoil = SPOILED[name]
     module, _, attribute = path.rpartition(".")
     target: Any = pydoc.locate(module)
@@ -513,7 +516,7 @@ def test_no_number_of_any_event_may_be_other_than_finite(
 
 
 @pytest.mark.parametrize("where", ["tick", "snapshot"])
-def test_a_tick_and_a_snapshot_are_checked_too(
+def test_ticks_and_snapshots_are_checked(
     small: Callable[..., RunConfig], data: Dataset, where: str
 ) -> None:
     trainer = Trainer(small(epochs=1), data)
@@ -536,7 +539,9 @@ PLANS = list(
 
 
 @pytest.mark.parametrize(("n", "batch", "epochs", "frames"), PLANS)
-def test_the_plan(n: int, batch: int, epochs: int, frames: int) -> None:
+def test_the_plan_has_the_steps_of_the_configuration(
+    n: int, batch: int, epochs: int, frames: int
+) -> None:
     config = RunConfig.of(batch_size=batch, epochs=epochs, frames=frames)
     plan = Plan.of(config, n)
     assert plan == Plan.of(config, n)
@@ -564,7 +569,7 @@ def test_the_plan(n: int, batch: int, epochs: int, frames: int) -> None:
     )
 
 
-def test_events_fall_where_the_plan_says(small: Callable[..., RunConfig], data: Dataset) -> None:
+def test_events_occur_at_the_planned_steps(small: Callable[..., RunConfig], data: Dataset) -> None:
     config = small(frames=5, epochs=4)
     plan, run = Plan.of(config, 72), list(train(config, data))
     assert [e.step for e in run if isinstance(e, Frame)] == sorted(plan.frame_steps)
@@ -612,7 +617,7 @@ def test_ticks_count_up_to_the_end(
 # ── the small parts
 
 
-def test_a_later_change_supersedes_what_was_planned_after_it() -> None:
+def test_a_later_change_replaces_those_planned_after_it() -> None:
     a, b, c = Change(3, "beta", 2.0), Change(7, "beta", 3.0), Change(5, "beta", 4.0)
     lr = Change(7, "lr", 0.1)
     assert effective([]) == []
@@ -634,7 +639,7 @@ def test_sums_weigh_batches_by_their_size() -> None:
     assert means["scalar"] == pytest.approx(float(values.mean()), rel=1e-14)
 
 
-def test_sums_leave_what_they_are_given_alone() -> None:
+def test_sums_do_not_change_their_inputs() -> None:
     sums, value = Sums(), torch.ones(2)
     for _ in range(3):
         sums.add({"v": value}, 2)
@@ -654,7 +659,7 @@ def test_batches_scale_and_binarize(toy: Callable[..., Dataset]) -> None:
     torch.testing.assert_close(torch.cat([batch.x for batch in plain.chunks(7)]), expected)
 
 
-def test_stochastic_binarization_is_fresh_in_training_and_fixed_in_evaluation(
+def test_stochastic_binarization_varies_in_training_and_is_fixed_in_evaluation(
     toy: Callable[..., Dataset],
 ) -> None:
     data = toy(40)
@@ -670,7 +675,7 @@ def test_stochastic_binarization_is_fresh_in_training_and_fixed_in_evaluation(
     assert (drawn - grey).abs().max() < 5 * 0.5 / 2000**0.5
 
 
-def test_a_trainer_holds_one_class_or_none_as_well(
+def test_a_trainer_accepts_one_class_or_none(
     small: Callable[..., RunConfig], data: Dataset
 ) -> None:
     for changed in (
@@ -681,7 +686,7 @@ def test_a_trainer_holds_one_class_or_none_as_well(
         assert last(run).meta["ended"] == "finished"
 
 
-def test_a_trainer_refuses_before_it_trains(
+def test_a_trainer_refuses_invalid_settings_before_training(
     small: Callable[..., RunConfig], data: Dataset
 ) -> None:
     with pytest.raises(ValueError, match="larger than the 72 training examples"):
