@@ -1,4 +1,4 @@
-"""A report stands alone, says what the runs' folders say, and runs nothing that a run brings."""
+"""A report is self-contained, shows the files of the runs, and executes no content of a run."""
 
 import base64
 import hashlib
@@ -44,13 +44,13 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def whole(root: Path) -> str:
-    """A report of all of them."""
+def full_report(root: Path) -> str:
+    """Return a report of all runs."""
     return report([Run(root / name) for name in ("small", "wide", "points", "plain", "shipped")])
 
 
 def seeded(root: Path, stem: str, values: list[float], **settings: Any) -> list[Run]:
-    """Finished runs of seeds 0, 1, … with these -ELBO on validation data, 1 nat of it the KL."""
+    """Return finished runs of seeds 0, 1, … with these validation −ELBOs, 1 nat of each the KL."""
     found = []
     data = load("digits")
     for seed, value in enumerate(values):
@@ -64,7 +64,7 @@ def seeded(root: Path, stem: str, values: list[float], **settings: Any) -> list[
 
 
 def words(html: str) -> str:
-    """What a person reads of it."""
+    """Return the visible text of the report."""
     body = html.split("<main>")[1].split("</main>")[0]
     return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", body)))
 
@@ -76,33 +76,35 @@ def charts(html: str) -> list[Any]:
 
 
 def numbers(values: Any) -> np.ndarray:
-    """An array of a figure's JSON."""
+    """Return an array of a figure's JSON."""
     if isinstance(values, dict):
         return np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"])
     return np.array(values)
 
 
-def test_it_is_one_file_that_asks_for_nothing(whole: str) -> None:
-    shell = re.sub(r"<script.*?</script>", "", whole, flags=re.S)
+def test_a_report_is_one_file_without_requests(full_report: str) -> None:
+    shell = re.sub(r"<script.*?</script>", "", full_report, flags=re.S)
     assert not re.findall(r'(?:src|href)="(?!data:)', shell)
     assert "url(" not in shell
-    assert whole.count("<script") - whole.count("<script type") <= 2 + whole.count("\\u003cscript")
-    assert "default-src 'none'" in whole
+    assert full_report.count("<script") - full_report.count(
+        "<script type"
+    ) <= 2 + full_report.count("\\u003cscript")
+    assert "default-src 'none'" in full_report
 
 
-def test_only_the_two_scripts_may_run(whole: str) -> None:
-    scripts = re.findall(r"<script>(.*?)</script>", whole, re.S)
+def test_only_the_two_scripts_are_allowed(full_report: str) -> None:
+    scripts = re.findall(r"<script>(.*?)</script>", full_report, re.S)
     assert len(scripts) == 2
-    allowed = re.findall(r"'sha256-(.+?)'", whole.split("<title>")[0])
+    allowed = re.findall(r"'sha256-(.+?)'", full_report.split("<title>")[0])
     digests = [hashlib.sha256(text.encode()).digest() for text in scripts]
     assert allowed == [base64.b64encode(digest).decode() for digest in digests]
 
 
-def test_five_runs_stay_small(whole: str) -> None:
-    assert 4.7e6 < len(whole.encode()) < 5.6e6
+def test_a_report_of_five_runs_is_small(full_report: str) -> None:
+    assert 4.7e6 < len(full_report.encode()) < 5.6e6
 
 
-def test_what_people_wrote_is_text(root: Path, tmp_path: Path) -> None:
+def test_text_of_people_is_escaped(root: Path, tmp_path: Path) -> None:
     shutil.copytree(root / "small", tmp_path / "evil")
     run = Run(tmp_path / "evil")
     notes.change(run.path, title=EVIL, tags=("<b>bold</b>",), notes=f"</script>{EVIL}\nnext")
@@ -118,8 +120,8 @@ def test_what_people_wrote_is_text(root: Path, tmp_path: Path) -> None:
     assert "next" in words(html)
 
 
-def test_figures_are_those_of_the_folder(root: Path, whole: str) -> None:
-    said = words(whole)
+def test_values_equal_those_of_the_files(root: Path, full_report: str) -> None:
+    said = words(full_report)
     for name in ("small", "wide", "points", "plain", "shipped"):
         run = Run(root / name)
         held = [r for r in run.reports() if r["split"] == "val"]
@@ -133,7 +135,7 @@ def test_figures_are_those_of_the_folder(root: Path, whole: str) -> None:
     assert "2,000 1,600 200 200 5" in said
 
 
-def test_an_evaluation_is_told_with_errors_and_units(tmp_path: Path) -> None:
+def test_an_evaluation_has_errors_and_units(tmp_path: Path) -> None:
     run = trained(tmp_path, "judged", binarize="threshold", frames=0)
     loaded, weights = load_run(run, "best")
     request = EvaluationRequest("best", "test", samples=5, full=True)
@@ -161,7 +163,7 @@ def test_an_evaluation_is_told_with_errors_and_units(tmp_path: Path) -> None:
 
 
 def test_each_measure_comes_from_the_evaluation_that_has_it(tmp_path: Path) -> None:
-    """With most samples where several have it; the row gives the number of the evaluation."""
+    """The evaluation with the most samples has precedence, and the row gives its number."""
     run = trained(tmp_path, "twice", binarize="threshold", frames=0)
     loaded, weights = load_run(run, "best")
     for samples, full in ((5, True), (9, False)):
@@ -180,7 +182,7 @@ def test_an_evaluation_of_other_weights_is_left_out(root: Path, tmp_path: Path) 
     assert "Evaluation on test data" not in report([run])
 
 
-def test_charts_hold_the_numbers_in_light_and_dark(root: Path) -> None:
+def test_charts_have_the_numbers_in_light_and_dark(root: Path) -> None:
     run = Run(root / "wide")
     loaded = LoadedRun.of(run)
     encoding = loaded.encode(loaded.rows("test"))
@@ -199,7 +201,7 @@ def test_charts_hold_the_numbers_in_light_and_dark(root: Path) -> None:
     assert kl[0]["layout"]["font"]["color"] != kl[1]["layout"]["font"]["color"]
 
 
-def test_what_differs_is_marked(root: Path) -> None:
+def test_differing_settings_are_marked(root: Path) -> None:
     html = report([Run(root / "small"), Run(root / "wide")])
     assert sorted(re.findall(r"<mark>(.*?)</mark>", html)) == ["1", "2", "2", "5"]
     same = html.split("The same in all")[1].split("</table>")[0]
@@ -222,7 +224,7 @@ def test_a_verdict_needs_three_seeds_a_side(root: Path) -> None:
         assert "not resolved" not in said
 
 
-def test_a_verdict_names_the_lower_side() -> None:
+def test_a_verdict_names_the_better_side() -> None:
     low, high = {0: 1.0, 1: 1.1, 2: 1.2}, {0: 3.0, 1: 3.1, 2: 3.25}
     assert sentence("low", "high", verdict(low, high)).startswith("<b>low is better than high")
     assert sentence("high", "low", verdict(high, low)).startswith("<b>low is better than high")
@@ -234,7 +236,7 @@ def test_a_verdict_names_the_lower_side() -> None:
     assert "not resolved" in sentence("a", "b", verdict(equal, {0: 1.1, 1: 0.9, 2: 1.0}))
 
 
-def test_pictures_are_those_of_the_best_weights(root: Path) -> None:
+def test_pictures_belong_to_the_best_weights(root: Path) -> None:
     from vae.analysis.encoding import decode, prior_sample
     from vae.imaging import tiles
 
@@ -247,7 +249,7 @@ def test_pictures_are_those_of_the_best_weights(root: Path) -> None:
     assert tiles.data_uri(tiles.png(tiles.strip(both, 8, scale=6))) in html
 
 
-def test_what_cannot_be_made_is_refused_or_told(root: Path, tmp_path: Path) -> None:
+def test_impossible_reports_are_refused(root: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="1 to 60 runs"):
         report([])
     with pytest.raises(ValueError, match="1 to 60 runs, not 61"):

@@ -1,4 +1,4 @@
-"""Small runs: `make(name)` creates one in the queue, `trained(name)` trains one to its end."""
+"""Small runs: `make(name)` creates a queued run, `trained(name)` trains a run to its end."""
 
 from collections.abc import Callable
 from pathlib import Path

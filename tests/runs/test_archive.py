@@ -1,5 +1,5 @@
-"""Runs as one file: what comes back is what went, it goes on as if nothing had happened, and a
-file that anybody may have made brings in what it says, checked, or nothing."""
+"""Runs as one file: an imported run equals the exported one and can be resumed, and an invalid
+file is refused without a change."""
 
 import hashlib
 import io
@@ -65,7 +65,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A small one without data of its own."""
+    """A small run without uploaded data."""
     return finish(make_in(tmp_path_factory.mktemp("plain"), "plain"))
 
 
@@ -81,7 +81,7 @@ def as_file(runs: list[Run]) -> bytes:
 
 
 def content(path: Path) -> dict[str, bytes]:
-    """Every file below a folder, less what stays behind."""
+    """Return every file below a folder, without the files that an export omits."""
     return {
         p.relative_to(path).as_posix(): p.read_bytes()
         for p in sorted(path.rglob("*"))
@@ -92,7 +92,7 @@ def content(path: Path) -> dict[str, bytes]:
 # There and back
 
 
-def test_a_run_comes_back_byte_for_byte(run: Run, tmp_path: Path) -> None:
+def test_an_imported_run_equals_the_exported_one(run: Run, tmp_path: Path) -> None:
     here, file = run.path.parent, tmp_path / file_name([run])
     shares: list[float] = []
     pack([run], file, shares.append)
@@ -120,7 +120,7 @@ def test_a_run_comes_back_byte_for_byte(run: Run, tmp_path: Path) -> None:
     assert sorted(p.name for p in there.iterdir()) == [".uploads", "own"]
 
 
-def test_what_arrives_is_used_as_before(run: Run, tmp_path: Path) -> None:
+def test_an_imported_run_can_be_read(run: Run, tmp_path: Path) -> None:
     [(came, _)] = unpack(tmp_path, as_file([run]))
     assert notes.read(came.path) == notes.read(run.path)
     assert [k.record for k in saved_evaluations(came)] == [
@@ -135,7 +135,7 @@ def test_what_arrives_is_used_as_before(run: Run, tmp_path: Path) -> None:
     assert any(name.startswith(".uploads/") for name in back["files"])
 
 
-def test_one_that_was_stopped_goes_on_as_where_it_came_from(
+def test_a_stopped_run_resumes_after_import_as_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(metrics, "TICK_SECONDS", 0.0)
@@ -154,7 +154,7 @@ def test_one_that_was_stopped_goes_on_as_where_it_came_from(
         np.testing.assert_array_equal(a[name], b[name])
 
 
-def test_one_that_was_at_work_is_stopped_and_its_wishes_stay_behind(
+def test_a_run_in_training_is_imported_as_stopped_without_requests(
     plain: Run, tmp_path: Path
 ) -> None:
     here = Run(tmp_path / "here" / "busy")
@@ -183,7 +183,7 @@ def test_many_runs_share_their_upload(run: Run, tmp_path: Path) -> None:
         unpack(tmp_path / "there", file, "other")
 
 
-def test_beside_its_upload_it_keeps_its_settings(run: Run) -> None:
+def test_a_run_with_its_upload_keeps_its_settings(run: Run) -> None:
     root = run.path.parent
     before = content(root / ".uploads")
     [(came, name)] = unpack(root, as_file([run]))
@@ -192,7 +192,7 @@ def test_beside_its_upload_it_keeps_its_settings(run: Run) -> None:
     assert content(root / ".uploads") == before
 
 
-def test_a_name_that_is_taken_gets_a_number(packed: bytes, tmp_path: Path) -> None:
+def test_a_taken_name_gets_a_number(packed: bytes, tmp_path: Path) -> None:
     (tmp_path / "plain").mkdir()
     names = [unpack(tmp_path, packed)[0].run.name for _ in range(3)]
     assert names == ["plain-2", "plain-3", "plain-4"]
@@ -214,7 +214,7 @@ def test_the_same_folder_gives_the_same_bytes(plain: Run, packed: bytes) -> None
     assert not names & {"control.json", "log.txt", "status.lock", "worker.lock"}
 
 
-def test_what_cannot_be_packed_leaves_the_old_file(plain: Run, tmp_path: Path) -> None:
+def test_a_failed_export_leaves_the_old_file(plain: Run, tmp_path: Path) -> None:
     root, out = tmp_path / "here", tmp_path / "out.vae.zip"
     out.write_bytes(b"old")
     [(bad, _)] = unpack(root, as_file([plain]))
@@ -249,7 +249,8 @@ def forged(
     dress: Callable[[zipfile.ZipInfo], object] = lambda info: None,
     honest: bool = True,
 ) -> bytes:
-    """The file with its parts and its manifest changed; an honest manifest says what they hold."""
+    """Return the file with changed parts and manifest. An `honest` manifest describes the changed
+    parts."""
     old = as_zip(packed)
     parts = {info.filename: old.read(info) for info in old.infolist()}
     manifest = json.loads(parts.pop(MANIFEST))
@@ -269,7 +270,7 @@ def forged(
 
 
 def put(**values: bytes) -> Callable[[Parts, dict[str, Any]], None]:
-    """Parts of the run plain: `put(config__json=b"")`."""
+    """Change parts of the run plain: `put(config__json=b"")`."""
 
     def change(parts: Parts, _: dict[str, Any]) -> None:
         parts |= {f"plain/{k.replace('__', '.')}": value for k, value in values.items()}
@@ -282,7 +283,7 @@ def says(**values: Any) -> Callable[[Parts, dict[str, Any]], None]:
 
 
 def settings(**values: Any) -> Callable[[Parts, dict[str, Any]], None]:
-    """Other settings, or with `data_X` what is said of the data, or with `head_X` of the run."""
+    """Change settings, or with `data_X` and `head_X` the keys of data and run."""
 
     def change(parts: Parts, _: dict[str, Any]) -> None:
         head = json.loads(parts["plain/config.json"])
@@ -298,7 +299,7 @@ def settings(**values: Any) -> Callable[[Parts, dict[str, Any]], None]:
 
 
 def arrays(name: str, **values: Any) -> Callable[[Parts, dict[str, Any]], None]:
-    """An array file with some of its arrays replaced."""
+    """Replace some arrays of an array file."""
 
     def change(parts: Parts, _: dict[str, Any]) -> None:
         from safetensors.numpy import load as parse
@@ -516,20 +517,22 @@ def own_wrong(packed: bytes, upload: bytes, run: Run) -> bytes:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A root with something in it, whose surroundings are watched too."""
+    """A root with a file in it. The test observes its surroundings as well."""
     (tmp_path / "root" / "plain").mkdir(parents=True)
     (tmp_path / "root" / "plain" / "mine.txt").write_text("mine")
     return tmp_path / "root"
 
 
 def everything(root: Path) -> list[tuple[str, bytes]]:
-    """What there is beside and in the root."""
+    """Return all files in the root and beside it."""
     paths = sorted(root.parent.rglob("*"))
     return [(str(p), p.read_bytes() if p.is_file() else b"") for p in paths]
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_what_is_wrong_is_told_and_nothing_changes(what: str, packed: bytes, root: Path) -> None:
+def test_an_invalid_file_is_refused_and_changes_nothing(
+    what: str, packed: bytes, root: Path
+) -> None:
     make, why = WRONG[what]
     file, before = make(packed), everything(root)
     with pytest.raises(ValueError, match=r"^This file cannot be imported: .*\.$") as told:
@@ -540,7 +543,7 @@ def test_what_is_wrong_is_told_and_nothing_changes(what: str, packed: bytes, roo
     assert everything(root) == before
 
 
-def test_no_name_leads_out_of_its_folder() -> None:
+def test_names_cannot_lead_out_of_the_folder() -> None:
     names = ["..", ".", "/tmp", "a/..", ".trash", "a\\b", "", "a" * 65, "é", "a\n"]
     assert [exporter.limit(f"{name}/config.json") for name in names] == [None] * len(names)
     assert exporter.limit("a/config.json") == exporter.limit("a.b-C_9/notes.json") == 2 * 2**20
@@ -548,15 +551,15 @@ def test_no_name_leads_out_of_its_folder() -> None:
         assert exporter.limit(f"a/{name}") is None
 
 
-def test_forgery_alone_is_no_fault(packed: bytes, tmp_path: Path) -> None:
-    """What the table above is made with changes nothing of itself."""
+def test_a_repacked_file_is_accepted(packed: bytes, tmp_path: Path) -> None:
+    """The functions that build the invalid files above are harmless by themselves."""
     assert unpack(tmp_path, forged(packed))[0].run.name == "plain"
     assert unpack(tmp_path, forged(packed, settings()))[0].run.name == "plain-2"
     assert unpack(tmp_path, forged(packed, put(metrics__jsonl=report())))[0].run.name == "plain-3"
     assert unpack(tmp_path, forged(packed, arrays(FRAME)))[0].run.name == "plain-4"
 
 
-def test_data_that_are_not_those_of_the_run(run: Run, root: Path) -> None:
+def test_data_other_than_those_of_the_run_are_refused(run: Run, root: Path) -> None:
     file, before = as_file([run]), everything(root)
     arrays_of = dict(np.load(run.settings["data"]))
     other = saved(**arrays_of | {"x": arrays_of["x"] + 1})
@@ -574,8 +577,8 @@ def test_data_that_are_not_those_of_the_run(run: Run, root: Path) -> None:
         assert everything(root) == before
 
 
-def test_members_that_lie_over_each_other(packed: bytes, root: Path) -> None:
-    """Many names for one stretch of bytes: the archive is small, what comes out of it is not."""
+def test_overlapping_members_are_refused(packed: bytes, root: Path) -> None:
+    """Many names for the same bytes make a small archive with a large content."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as file:
         first = exporter.member("plain/frames/000000001.safetensors")
@@ -592,11 +595,11 @@ def test_members_that_lie_over_each_other(packed: bytes, root: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_damaged_file_is_refused_or_gives_the_same(
+def test_a_damaged_file_is_refused_or_gives_the_same_run(
     seed: int, packed: bytes, tmp_path: Path
 ) -> None:
-    """Bytes changed, cut, doubled or put in, wherever: never an exception of another kind, never
-    another run, and what is refused leaves nothing."""
+    """Bytes are changed, cut, doubled or inserted anywhere. No other exception and no other run
+    may result, and a refused file leaves nothing."""
     rng, told = np.random.default_rng(seed), list[str]()
     [(whole, _)] = unpack(tmp_path / "whole", packed)
     wanted = content(whole.path)
@@ -625,7 +628,7 @@ def test_a_damaged_file_is_refused_or_gives_the_same(
     assert all(why.startswith("This file cannot be imported: ") for why in told)
 
 
-def test_a_full_disk_and_a_root_that_is_a_file(
+def test_a_full_disk_and_a_file_as_root_are_reported(
     packed: bytes, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = everything(root)
@@ -641,7 +644,9 @@ def test_a_full_disk_and_a_root_that_is_a_file(
     assert everything(root) == before
 
 
-def test_all_arrive_or_none(plain: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_runs_are_imported_or_none(
+    plain: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("a", "b", "c"):
         unpack(tmp_path / "here", as_file([plain]), name)
     file, real, done = as_file(listing(tmp_path / "here")), os.rename, []
@@ -671,7 +676,7 @@ unpack(sys.argv[1], Path(sys.argv[2]), progress=slow)
 """
 
 
-def test_killed_half_way_it_leaves_nothing_for_long(packed: bytes, tmp_path: Path) -> None:
+def test_the_remains_of_a_killed_import_are_removed(packed: bytes, tmp_path: Path) -> None:
     root, file = tmp_path / "root", tmp_path / "run.vae.zip"
     file.write_bytes(packed)
     command = [sys.executable, "-c", KILLED, str(root), str(file)]

@@ -1,4 +1,4 @@
-"""The history of a run: its curves, the wishes that it was sent, and what came of them."""
+"""The history of a run: its curves, its requests, and the resulting changes."""
 
 import threading
 from collections.abc import Callable
@@ -16,14 +16,14 @@ Make = Callable[..., Run]
 
 
 def report(step: int, split: str, **more: Any) -> dict[str, Any]:
-    """A report of a run of 10 steps an epoch."""
+    """Return a report of a run of 10 steps an epoch."""
     blank = Report(
         step, step / 10, split, 3.0, 1.0, -4.0, 4.0, 1.0, 1e-3, (0.4, 0.6), {}, 1.0, 1.0
     )
     return blank._asdict() | more
 
 
-def test_curves_hold_every_number_under_its_split() -> None:
+def test_curves_have_every_value_under_its_split() -> None:
     reports = [report(0, "val"), report(5, "train", kl=None, elbo=None), report(10, "train")]
     curves = curves_of(reports, [], None).curves
     assert {split for split, _ in curves} == {"train", "val"}
@@ -33,12 +33,12 @@ def test_curves_hold_every_number_under_its_split() -> None:
     assert np.allclose(curves["val", "elbo"].value, [-4.0])
 
 
-def test_further_terms_are_curves_too() -> None:
+def test_further_terms_have_curves() -> None:
     curves = curves_of([report(1, "train", terms={"sigma": 0.5})], [], None).curves
     assert curves["train", "sigma"].value.tolist() == [0.5]
 
 
-def test_the_latest_kl_is_of_validation_where_there_is_any() -> None:
+def test_the_latest_kl_prefers_validation() -> None:
     train = report(10, "train", kl_per_dimension=(1.0, 2.0))
     held = report(10, "val", kl_per_dimension=(3.0, 4.0))
     for reports, right in (([train], [1, 2]), ([held, train], [3, 4]), ([], None)):
@@ -58,7 +58,7 @@ def test_changes_are_marked_where_they_took_effect() -> None:
 # Wishes and changes
 
 
-def test_a_wish_is_recorded_once_and_before_it_is_told(make: Make) -> None:
+def test_a_request_is_recorded_once_before_it_takes_effect(make: Make) -> None:
     run = make("one")
     assert run.control(3).changes == ()
     run.want(beta=4)
@@ -72,7 +72,7 @@ def test_a_wish_is_recorded_once_and_before_it_is_told(make: Make) -> None:
     assert len(files.read_lines(run.path / "changes.jsonl")) == 1
 
 
-def test_a_knob_moved_back_and_forth_leaves_its_way(make: Make) -> None:
+def test_every_live_change_is_recorded(make: Make) -> None:
     run = make("one")
     for step, value in ((1, 4.0), (2, 1.0), (3, 1.0), (4, 4.0)):
         run.want(beta=value)
@@ -80,7 +80,7 @@ def test_a_knob_moved_back_and_forth_leaves_its_way(make: Make) -> None:
     assert run.changes() == [Change(1, "beta", 4), Change(2, "beta", 1), Change(4, "beta", 4)]
 
 
-def test_a_knob_that_stays_where_it_was_is_no_change(make: Make) -> None:
+def test_an_equal_value_is_no_change(make: Make) -> None:
     run = make("one")
     run.want(beta=1.0, lr=run.settings["lr"], epochs=run.settings["epochs"])
     assert run.control(1).changes == ()
@@ -120,7 +120,7 @@ def test_a_change_that_cannot_be_recorded_does_not_take_effect(
         ({"beta": 2.0, "lr": -1.0}, "lr must be at least"),
     ],
 )
-def test_a_wish_out_of_range_is_refused_whole(
+def test_a_request_out_of_range_is_refused_completely(
     make: Make, knobs: dict[str, float], sentence: str
 ) -> None:
     run = make("one")
@@ -132,13 +132,13 @@ def test_a_wish_out_of_range_is_refused_whole(
         run.want("dance")
 
 
-def test_a_knob_that_the_run_has_not_cannot_be_moved(make: Make) -> None:
+def test_a_setting_that_the_run_lacks_cannot_change(make: Make) -> None:
     run = make("one", objective="reconstruction")
     with pytest.raises(ValueError, match="beta cannot change"):
         run.want(beta=2.0)
 
 
-def test_wishes_of_many_add_up(make: Make) -> None:
+def test_requests_of_many_processes_are_combined(make: Make) -> None:
     run = make("one")
     wishes: list[dict[str, float]] = [{"beta": 3.0}, {"lr": 0.5}, {"epochs": 9}]
     threads = [
@@ -156,7 +156,7 @@ def test_wishes_of_many_add_up(make: Make) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "{", '{"wanted": "fly", "knobs": {"beta": "x"}}', "[]"])
-def test_garbled_wishes_are_none(make: Make, content: str) -> None:
+def test_invalid_requests_are_ignored(make: Make, content: str) -> None:
     run = make("one")
     (run.path / "control.json").write_text(content)
     assert run.control(1) == ("run", ())

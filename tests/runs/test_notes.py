@@ -1,4 +1,4 @@
-"""What people say of a run is kept, trimmed and never in the way."""
+"""Notes of a run are stored, trimmed, and have no effect on training."""
 
 import json
 from collections.abc import Callable
@@ -17,7 +17,7 @@ ALL = {
 }
 
 
-def test_every_field_is_kept_and_the_rest_stays(make: Make) -> None:
+def test_a_changed_field_leaves_the_others_unchanged(make: Make) -> None:
     path = make("one").path
     assert notes.read(path) == Notes()
     for name, value in ALL.items():
@@ -26,7 +26,7 @@ def test_every_field_is_kept_and_the_rest_stays(make: Make) -> None:
     assert json.loads((path / "notes.json").read_text()) == ALL | {"tags": ["a", "b"]}
 
 
-def test_words_are_trimmed_and_a_tag_stands_once(make: Make) -> None:
+def test_text_is_trimmed_and_tags_are_unique(make: Make) -> None:
     path = make("one").path
     found = notes.change(path, title="  x ", tags=(" b", "a", "b ", " "), notes="\n y\n")
     assert found == notes.read(path) == Notes("x", ("b", "a"), "y")
@@ -41,7 +41,7 @@ def test_words_are_trimmed_and_a_tag_stands_once(make: Make) -> None:
         {"tags": "ABCDEFGHIJKLMNOPQRSTU"},
     ],
 )
-def test_what_is_too_long_is_refused_and_changes_nothing(make: Make, wrong: dict) -> None:
+def test_too_long_text_is_refused_and_changes_nothing(make: Make, wrong: dict) -> None:
     path = make("one").path
     notes.change(path, **ALL)
     with pytest.raises(ValueError, match="shorten"):
@@ -58,7 +58,7 @@ def test_what_is_too_long_is_refused_and_changes_nothing(make: Make, wrong: dict
         ('{"title": "t", "tags": ["a", 1], "more": 5}', Notes("t", ("a",))),
     ],
 )
-def test_a_file_that_is_none_says_nothing(make: Make, content: str, found: Notes) -> None:
+def test_an_unreadable_file_counts_as_empty(make: Make, content: str, found: Notes) -> None:
     path = make("one").path
     (path / "notes.json").write_text(content)
     assert notes.read(path) == found

@@ -1,4 +1,4 @@
-"""Keys of results change with everything that a result depends on, and with nothing else."""
+"""Keys of results change exactly with the inputs of a result."""
 
 import ast
 import os
@@ -54,13 +54,13 @@ def test_a_key_changes_with_its_file_and_no_other(what: str, run: Run) -> None:
     assert look(run) != before
 
 
-def test_every_argument_makes_another_key(run: Run) -> None:
+def test_every_argument_changes_the_key(run: Run) -> None:
     keys = [run_key(run), run_key(run, "best"), run_key(run, "last")]
     keys += [run_key(run, files=(name,)) for name in ("metrics.jsonl", "missing")]
     assert len(set(keys)) == len(keys)
 
 
-def test_a_run_is_known_by_its_folder_too(run: Run) -> None:
+def test_the_key_depends_on_the_folder(run: Run) -> None:
     copy = Run(shutil.copytree(run.path, run.path.with_name("a-copy")))
     assert run_key(copy) != run_key(run)
 
@@ -74,7 +74,7 @@ def test_missing_files_have_keys_and_missing_weights_raise(run: Run) -> None:
         run_key(run, "best")
 
 
-def test_a_key_of_a_file_depends_on_content_not_on_time(run: Run) -> None:
+def test_the_key_of_a_file_depends_on_its_content_only(run: Run) -> None:
     path = run.path / "best.safetensors"
     before, state = key(digest(path), {"a": 1}), file_state(path)
     os.utime(path, ns=(1, 1))
@@ -83,8 +83,8 @@ def test_a_key_of_a_file_depends_on_content_not_on_time(run: Run) -> None:
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("vae/dashboard/**/*.py")), ids=lambda p: p.name)
-def test_no_chart_or_widget_is_known_by_the_name_of_a_run(path: Path) -> None:
-    """A new run of the name of a deleted one would inherit zoom, selection and values."""
+def test_no_key_of_a_chart_or_widget_is_the_name_of_a_run(path: Path) -> None:
+    """A new run of the same name would inherit zoom, selection and values."""
     calls = [n for n in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(n, ast.keyword)]
     found = [ast.unparse(k.value) for k in calls if k.arg in ("revision", "key")]
     assert not [text for text in found if "run.name" in text or "entry.name" in text]

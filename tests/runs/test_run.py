@@ -1,4 +1,4 @@
-"""The run folder: whole or not at all, one name for one run, readable whatever befell it."""
+"""The run folder: created atomically, with a unique name, and readable after any damage."""
 
 import errno
 import json
@@ -25,7 +25,7 @@ PROJECT = Path(__file__).parents[2]
 Make = Callable[..., Run]
 
 
-def test_a_new_run_is_whole_and_waits(make: Make) -> None:
+def test_a_new_run_is_complete_and_queued(make: Make) -> None:
     run = make("one")
     assert run.status().state == "queued"
     assert {p.name for p in run.path.iterdir()} == {"config.json", "status.json", "control.json"}
@@ -38,7 +38,7 @@ def test_a_new_run_is_whole_and_waits(make: Make) -> None:
     assert run.curves().curves == {}
 
 
-def test_every_file_of_a_trained_run_is_explained(trained: Make) -> None:
+def test_every_file_of_a_trained_run_is_documented(trained: Make) -> None:
     run = trained("one")
     run.want(beta=2.0)
     run.control(99)
@@ -58,7 +58,7 @@ def test_every_file_of_a_trained_run_is_explained(trained: Make) -> None:
     "name",
     ["", ".", "..", "../x", "/tmp/x", "a/b", "a\\b", ".hidden", "-x", "a b", "ä", "x" * 65, "a\n"],
 )
-def test_what_cannot_be_a_name_is_refused_and_makes_nothing(tmp_path: Path, name: str) -> None:
+def test_an_invalid_name_is_refused_and_creates_nothing(tmp_path: Path, name: str) -> None:
     root = tmp_path / "root"
     for attempt in (lambda: make_in(root, name), lambda: find(root, name)):
         with pytest.raises(ValueError, match="cannot be the name of a run: use up to 64"):
@@ -67,17 +67,17 @@ def test_what_cannot_be_a_name_is_refused_and_makes_nothing(tmp_path: Path, name
 
 
 @pytest.mark.parametrize("name", ["a", "9", "A.b_c-d", "x" * 64])
-def test_what_can_be_a_name_is_taken(tmp_path: Path, name: str) -> None:
+def test_valid_names_are_accepted(tmp_path: Path, name: str) -> None:
     assert make_in(tmp_path, checked_name(name)).name == name
     assert find(tmp_path, name).name == name
 
 
 @pytest.mark.parametrize("data", ["digits", "my data (2).npz", "///", "x" * 200, "-.-", "größe"])
-def test_a_default_name_can_always_be_a_name(data: str) -> None:
+def test_default_names_are_valid(data: str) -> None:
     assert NAME.fullmatch(default_stem(data, "mlp", 1024) + "-100000")
 
 
-def test_default_names_count_up_over_what_is_there(make: Make, tmp_path: Path) -> None:
+def test_default_names_count_up_from_existing_ones(make: Make, tmp_path: Path) -> None:
     names = [make().name for _ in range(3)]
     stem = default_stem("mixture", "mlp", 2)
     assert names == [f"{stem}-1", f"{stem}-2", f"{stem}-3"]
@@ -86,7 +86,7 @@ def test_default_names_count_up_over_what_is_there(make: Make, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("there", ["run", "empty folder", "file"])
-def test_a_taken_name_is_refused_and_what_is_there_stays(tmp_path: Path, there: str) -> None:
+def test_a_taken_name_is_refused_and_the_run_stays(tmp_path: Path, there: str) -> None:
     path = tmp_path / "one"
     if there == "run":
         make_in(tmp_path, "one")
@@ -100,8 +100,8 @@ def test_a_taken_name_is_refused_and_what_is_there_stays(tmp_path: Path, there: 
     assert sorted((p, p.stat().st_mtime_ns) for p in tmp_path.rglob("*")) == before
 
 
-def test_of_many_who_want_a_name_one_gets_it(tmp_path: Path) -> None:
-    """Four processes, five names each, all at once; then five default names each."""
+def test_one_of_many_processes_gets_a_name(tmp_path: Path) -> None:
+    """Four processes with five names each at the same time, then with five default names each."""
     root, gate = tmp_path / "root", tmp_path / "gate"
     program = f"""
 import os, sys, time
@@ -145,7 +145,7 @@ for n in range(5):
 
 
 @pytest.mark.parametrize("deed", ["mkdir", "write", "fsync", "replace", "rename"])
-def test_a_run_that_cannot_be_written_is_not_there(
+def test_a_run_that_cannot_be_written_does_not_exist(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deed: str
 ) -> None:
     def refusing(*args: Any, **keywords: Any) -> Any:
@@ -166,7 +166,7 @@ def test_a_run_that_cannot_be_written_is_not_there(
 # Finding and listing
 
 
-def test_the_newest_comes_first_and_what_is_no_run_is_passed_over(
+def test_the_list_has_the_newest_run_first_and_skips_other_folders(
     make: Make, tmp_path: Path
 ) -> None:
     for name in ("c", "a", "b"):
@@ -179,7 +179,7 @@ def test_the_newest_comes_first_and_what_is_no_run_is_passed_over(
     assert listing(tmp_path / "nowhere") == listing(tmp_path / "notes") == []
 
 
-def test_a_run_that_is_not_there_is_told_with_those_that_are(make: Make, tmp_path: Path) -> None:
+def test_the_error_for_a_missing_run_names_existing_ones(make: Make, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"There is no run 'x' in .*none yet"):
         find(tmp_path, "x")
     make("one")
@@ -206,7 +206,7 @@ def test_listing_loads_no_torch(trained: Make, tmp_path: Path) -> None:
 
 
 def garbled(run: Run, name: str, content: bytes | None) -> Run:
-    """The run with a file replaced, or removed; opened anew."""
+    """Return the run, opened again after a file was replaced or removed."""
     if content is None:
         (run.path / name).unlink()
     else:
@@ -218,7 +218,7 @@ GARBAGE = [None, b"", b"{", b"[]", b"null", b"\xff\xfe", b"5", b"{}"]
 
 
 def look_everywhere(run: Run) -> None:
-    """All that a page asks of a run before it opens its model."""
+    """Read everything that a page reads of a run before it opens the model."""
     run.status()
     run.curves()
     run.changes()
@@ -232,7 +232,7 @@ def look_everywhere(run: Run) -> None:
 @pytest.mark.parametrize(
     "name", ["config.json", "status.json", "control.json", "metrics.jsonl", "best.safetensors"]
 )
-def test_no_damage_stops_a_reader(
+def test_readers_tolerate_every_damage(
     trained: Make, tmp_path: Path, name: str, content: bytes | None
 ) -> None:
     run = garbled(trained("one"), name, content)
@@ -256,7 +256,7 @@ def test_no_damage_stops_a_reader(
         {"format": 99},
     ],
 )
-def test_a_head_that_is_not_whole_is_damage(make: Make, change: dict[str, Any]) -> None:
+def test_an_incomplete_manifest_makes_the_run_damaged(make: Make, change: dict[str, Any]) -> None:
     run = make("one")
     head = files.read_json(run.path / "config.json")
     run = garbled(run, "config.json", json.dumps(head | change).encode())
@@ -281,7 +281,7 @@ def test_a_head_that_is_not_whole_is_damage(make: Make, change: dict[str, Any]) 
         b'{"step": 99, "epoch": 9.0, "split": "val", "kl": "x", "terms": null}',
     ],
 )
-def test_garbage_among_the_metrics_is_passed_over(trained: Make, line: bytes) -> None:
+def test_invalid_lines_of_metrics_are_skipped(trained: Make, line: bytes) -> None:
     run = trained("one")
     before = run.curves()
     with (run.path / "metrics.jsonl").open("ab") as file:
@@ -292,7 +292,7 @@ def test_garbage_among_the_metrics_is_passed_over(trained: Make, line: bytes) ->
         assert np.array_equal(curve.value, after.curves[key].value)
 
 
-def test_damaged_changes_and_frames_are_passed_over(trained: Make) -> None:
+def test_damaged_changes_and_frames_are_skipped(trained: Make) -> None:
     run = trained("one")
     (run.path / "changes.jsonl").write_text('{"step": 1}\n5\n{"step": 2, "field": "beta", "va')
     assert run.changes() == []
@@ -303,7 +303,7 @@ def test_damaged_changes_and_frames_are_passed_over(trained: Make) -> None:
     assert len(run.frame_steps()) == 3
 
 
-def test_weights_that_are_damaged_or_another_model_s_are_told(trained: Make) -> None:
+def test_damaged_or_foreign_weights_raise_a_sentence(trained: Make) -> None:
     run, other = trained("one"), trained("two", latent_dim=3)
     best = run.path / "best.safetensors"
     whole = best.read_bytes()
@@ -319,12 +319,12 @@ def test_weights_that_are_damaged_or_another_model_s_are_told(trained: Make) -> 
     assert run.weights_path("best").name == "last.safetensors"
 
 
-def test_a_run_without_weights_says_so(make: Make) -> None:
+def test_a_run_without_weights_raises_a_sentence(make: Make) -> None:
     with pytest.raises(ValueError, match="one has saved no weights yet: train it first"):
         make("one").load_model()
 
 
-def test_data_that_changed_are_refused(make: Make) -> None:
+def test_changed_data_are_refused(make: Make) -> None:
     run = make("one")
     head = files.read_json(run.path / "config.json")
     head["data"]["fingerprint"] = "another"
@@ -340,7 +340,7 @@ def contents(run: Run) -> dict[Path, bytes]:
     return {p: p.read_bytes() for p in paths}
 
 
-def test_rewinding_cuts_the_files_back_to_the_saved_state(trained: Make) -> None:
+def test_rewind_cuts_the_files_back_to_the_saved_state(trained: Make) -> None:
     run = trained("one")
     before = contents(run)
     step = run.reports()[-1]["step"]
@@ -360,7 +360,7 @@ def test_rewinding_cuts_the_files_back_to_the_saved_state(trained: Make) -> None
     assert after == before
 
 
-def test_rewinding_without_a_saved_state_begins_anew(make: Make) -> None:
+def test_rewind_without_a_saved_state_removes_all_results(make: Make) -> None:
     run = make("one")
     report = Report(3, 1.0, "val", 1.0, 1.0, -2.0, 2.0, 1.0, 1e-3, (1.0,), {}, None, 0.1)
     run.record(report)
@@ -371,7 +371,7 @@ def test_rewinding_without_a_saved_state_begins_anew(make: Make) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"x" * 100, None])
-def test_a_damaged_saved_state_is_told_and_nothing_is_lost(
+def test_a_damaged_saved_state_raises_a_sentence_and_changes_nothing(
     trained: Make, content: bytes | None
 ) -> None:
     run = trained("one")
@@ -387,7 +387,7 @@ def test_a_damaged_saved_state_is_told_and_nothing_is_lost(
 
 
 def test_the_best_weights_follow_from_the_last_state(make: Make) -> None:
-    """Whatever stands in best.safetensors, a snapshot brings it to what it knows."""
+    """A snapshot restores best.safetensors from its own content."""
     run = make("one")
     arrays = {"model.w": np.ones(2), "best.w": np.zeros(2)}
     meta = {"step": 8, "best": {"step": 4, "value": -1.5}}

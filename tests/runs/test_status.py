@@ -1,4 +1,5 @@
-"""What a run is doing: told by its worker, doubted when that is gone, taken by one at a time."""
+"""The state of a run: written by its worker, derived if the worker is gone, changed by one process
+at a time."""
 
 import ast
 import json
@@ -24,7 +25,7 @@ Make = Callable[..., Run]
 
 
 @pytest.mark.parametrize("state", [s for s in STATES if s not in ALIVE])
-def test_a_state_at_rest_is_believed(make: Make, state: str) -> None:
+def test_an_idle_state_is_returned_unchanged(make: Make, state: str) -> None:
     run = make("one")
     run.set_status(state=state, message="why")
     assert run.status()[:2] == (state, "why")
@@ -34,7 +35,7 @@ def test_a_state_at_rest_is_believed(make: Make, state: str) -> None:
     assert run.status().active == (state in ACTIVE)
 
 
-def test_sets_of_states_stand_in_one_module() -> None:
+def test_sets_of_states_are_in_one_module() -> None:
     """Elsewhere a tuple, list or set of two states or more would be a second definition."""
     house = Path(vae.__file__).parent
     others = {p for p in house.rglob("*.py") if p != house / "runs" / "status.py"}
@@ -46,7 +47,7 @@ def test_sets_of_states_stand_in_one_module() -> None:
 
 
 @pytest.mark.parametrize("state", ALIVE)
-def test_a_living_process_is_believed_and_a_dead_one_is_not(make: Make, state: str) -> None:
+def test_a_run_is_interrupted_if_its_process_has_ended(make: Make, state: str) -> None:
     run = make("one")
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     run.set_status(state=state, step=5, **identity(process.pid))
@@ -63,13 +64,13 @@ def test_a_living_process_is_believed_and_a_dead_one_is_not(make: Make, state: s
 
 
 @pytest.mark.parametrize("change", [{"pid": 2**22 + 1}, {"process_started": 1.0}, {"pid": -1}])
-def test_another_process_of_the_same_number_is_not_the_worker(change: dict[str, Any]) -> None:
+def test_another_process_with_the_same_pid_is_not_the_worker(change: dict[str, Any]) -> None:
     status = Status.of({"state": "running"} | identity())
     assert lives(status)
     assert not lives(status._replace(**change))
 
 
-def test_on_another_host_the_heartbeat_decides() -> None:
+def test_on_another_host_the_heartbeat_determines_the_state() -> None:
     there = Status("running", host=f"not-{socket.gethostname()}", pid=os.getpid())
     assert lives(there._replace(heartbeat=time.time() - GONE_AFTER / 2))
     assert not lives(there._replace(heartbeat=time.time() - GONE_AFTER * 2))
@@ -86,7 +87,7 @@ def test_on_another_host_the_heartbeat_decides() -> None:
         {"state": "starting", "pid": True, "host": socket.gethostname()},
     ],
 )
-def test_a_garbled_status_has_its_defaults(make: Make, saved: dict[str, Any]) -> None:
+def test_an_invalid_status_has_defaults(make: Make, saved: dict[str, Any]) -> None:
     status = Status.of(saved)
     assert status.state in STATES
     for value, default in zip(status[1:], Status("x")[1:], strict=True):
@@ -96,7 +97,7 @@ def test_a_garbled_status_has_its_defaults(make: Make, saved: dict[str, Any]) ->
     assert run.status().state in ("interrupted",)
 
 
-def test_what_is_not_changed_is_kept(make: Make) -> None:
+def test_a_changed_field_leaves_the_others_unchanged(make: Make) -> None:
     run = make("one")
     run.set_status(state="paused", message="why", best=-3.5)
     run.record(Tick(5, 10, 0.5, 1, 100.0, 2.0, -2.5, 0.4))
@@ -106,7 +107,7 @@ def test_what_is_not_changed_is_kept(make: Make) -> None:
     assert time.time() - status.heartbeat < 60
 
 
-def test_of_many_who_take_a_run_one_gets_it(make: Make) -> None:
+def test_one_of_many_processes_takes_a_run(make: Make) -> None:
     run = make("one")
     got: list[int] = []
 
@@ -123,7 +124,7 @@ def test_of_many_who_take_a_run_one_gets_it(make: Make) -> None:
     assert run.status().state == "starting"
 
 
-def test_a_run_is_taken_by_its_derived_state(make: Make) -> None:
+def test_take_uses_the_derived_state(make: Make) -> None:
     run = make("one")
     run.set_status(state="running", **identity() | {"process_started": 1.0})
     assert not run.take(("running",), state="queued")
@@ -131,14 +132,14 @@ def test_a_run_is_taken_by_its_derived_state(make: Make) -> None:
     assert run.status().state == "queued"
 
 
-def test_stopping_a_queued_run_takes_it_out_of_the_queue(make: Make) -> None:
+def test_a_stopped_queued_run_leaves_the_queue(make: Make) -> None:
     run = make("one")
     run.stop()
     assert run.status().state == "stopped"
     assert run.status().resumable
 
 
-def test_stopping_a_living_run_is_a_wish(make: Make) -> None:
+def test_stopping_a_run_in_training_is_a_request(make: Make) -> None:
     run = make("one")
     run.set_status(state="running", **identity())
     run.stop()

@@ -1,4 +1,4 @@
-"""Runs renamed, thrown away and brought back: whole, and never while they are at work."""
+"""Runs are renamed, deleted and restored completely, and never while they are in training."""
 
 import time
 from collections.abc import Callable
@@ -13,7 +13,7 @@ Make = Callable[..., Run]
 
 
 def content(path: Path) -> dict[str, bytes]:
-    """Every file but the locks."""
+    """Return every file except the locks."""
     files = [p for p in path.rglob("*") if p.is_file() and p.suffix != ".lock"]
     return {str(p.relative_to(path)): p.read_bytes() for p in files}
 
@@ -22,7 +22,7 @@ def names(root: Path) -> list[str]:
     return [run.name for run in listing(root)]
 
 
-def test_renamed_it_is_the_same_run(trained: Make, tmp_path: Path) -> None:
+def test_a_renamed_run_has_the_same_content(trained: Make, tmp_path: Path) -> None:
     run = trained("one")
     notes.change(run.path, title="kept")
     before = content(run.path)
@@ -34,7 +34,7 @@ def test_renamed_it_is_the_same_run(trained: Make, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["", ".hidden", "a/b", "../x", "x" * 65, "taken"])
-def test_a_name_that_cannot_be_is_refused(make: Make, tmp_path: Path, name: str) -> None:
+def test_an_invalid_name_is_refused(make: Make, tmp_path: Path, name: str) -> None:
     run, other = make("one"), make("taken")
     before = content(other.path)
     with pytest.raises(ValueError, match="name"):
@@ -43,7 +43,7 @@ def test_a_name_that_cannot_be_is_refused(make: Make, tmp_path: Path, name: str)
     assert content(other.path) == before
 
 
-def test_deleted_it_is_out_of_sight_and_comes_back_whole(trained: Make, tmp_path: Path) -> None:
+def test_a_deleted_run_is_hidden_and_can_be_restored(trained: Make, tmp_path: Path) -> None:
     run = trained("one")
     before = content(run.path)
     gone = delete(run)
@@ -56,7 +56,7 @@ def test_deleted_it_is_out_of_sight_and_comes_back_whole(trained: Make, tmp_path
     assert trash(tmp_path) == []
 
 
-def test_a_name_can_be_deleted_again_and_again(make: Make, tmp_path: Path) -> None:
+def test_a_name_can_be_deleted_several_times(make: Make, tmp_path: Path) -> None:
     first = delete(make("one", seed=1))
     second = delete(make("one", seed=2))
     assert trash(tmp_path) == [second, first]
@@ -68,7 +68,9 @@ def test_a_name_can_be_deleted_again_and_again(make: Make, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("act", [delete, lambda run: rename(run, "two")])
 @pytest.mark.parametrize("state", ["starting", "running"])
-def test_a_run_at_work_stays(make: Make, tmp_path: Path, state: str, act: Callable) -> None:
+def test_a_run_in_training_cannot_be_deleted(
+    make: Make, tmp_path: Path, state: str, act: Callable
+) -> None:
     run = make("one")
     run.set_status(state=state, heartbeat=time.time(), **identity())
     with pytest.raises(ValueError, match="stop or pause it"):
@@ -77,7 +79,7 @@ def test_a_run_at_work_stays(make: Make, tmp_path: Path, state: str, act: Callab
 
 
 @pytest.mark.parametrize("act", [delete, lambda run: rename(run, "two")])
-def test_a_run_whose_worker_holds_it_stays(make: Make, tmp_path: Path, act: Callable) -> None:
+def test_a_locked_run_cannot_be_deleted(make: Make, tmp_path: Path, act: Callable) -> None:
     run = make("one")
     with run.lock(), pytest.raises(ValueError, match="at work"):
         act(run)
@@ -91,7 +93,7 @@ def test_a_damaged_folder_can_be_deleted(make: Make, tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
-def test_what_has_lain_there_too_long_goes(make: Make, tmp_path: Path) -> None:
+def test_old_runs_in_the_trash_are_removed(make: Make, tmp_path: Path) -> None:
     old = delete(make("old"))
     aged = old.path.with_name(f"old~{int((time.time() - TRASH_SECONDS - 60) * 1e9)}")
     old.path.rename(aged)
@@ -104,7 +106,7 @@ def test_what_has_lain_there_too_long_goes(make: Make, tmp_path: Path) -> None:
     assert trash(tmp_path) == []
 
 
-def test_what_is_no_deleted_run_is_passed_over(tmp_path: Path) -> None:
+def test_other_folders_in_the_trash_are_skipped(tmp_path: Path) -> None:
     for name in ("x", "x~y", ".x~3"):
         (tmp_path / TRASH / name).mkdir(parents=True)
     empty_trash(tmp_path, seconds=0)
@@ -113,7 +115,7 @@ def test_what_is_no_deleted_run_is_passed_over(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("split", ["train", "val"])
-def test_the_reports_of_one_split_are_those_of_all(trained: Make, split: str) -> None:
+def test_the_reports_of_one_split_are_a_part_of_all(trained: Make, split: str) -> None:
     run = trained("one")
     with (run.path / "metrics.jsonl").open("a") as file:
         file.write('{"split": "val", "step"\nnull\n"val"\n')

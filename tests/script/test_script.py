@@ -42,7 +42,7 @@ MOVES = (Change(1, "beta", 3.0), Change(2, "lr", 1e-4), Change(3, "beta", 0.5))
 
 
 def rows() -> dict[str, dict[str, Any]]:
-    """Configurations that together have every row of every table."""
+    """Yield configurations that together have every row of every table."""
     found: dict[str, dict[str, Any]] = {}
     for name in NETWORKS:
         found[f"network-{name}"] = {"network": name}
@@ -110,7 +110,7 @@ def loaded(run: Run, folder: Path) -> ModuleType:
 
 
 def compare(run: Run, end: Snapshot, folder: Path, data: str | None = None) -> None:
-    """Train by the script; weights and figures are exactly those of the run."""
+    """Train by the script and assert that weights and values equal those of the run exactly."""
     module = loaded(run, folder)
     examples = module.load_data(data)
     assert examples.fingerprint == run.header["data"]["fingerprint"]
@@ -121,11 +121,11 @@ def compare(run: Run, end: Snapshot, folder: Path, data: str | None = None) -> N
     assert ours.keys() == theirs.keys()
     for name, array in theirs.items():
         np.testing.assert_array_equal(ours[name].numpy(), array, err_msg=f"{run.name} {name}")
-    assert_alike(run, end, found, module.EXPECTED)
+    assert_equal_figures(run, end, found, module.EXPECTED)
 
 
-def assert_alike(run: Run, end: Snapshot, found: dict[str, Any], expected: Any) -> None:
-    """The figures found and expected are the reports of the last step and of the best weights."""
+def assert_equal_figures(run: Run, end: Snapshot, found: dict[str, Any], expected: Any) -> None:
+    """Assert that the values equal the reports of the last step and of the best weights."""
     reports = run.reports()
     at_end = {r["split"]: r for r in reports if r["step"] == end.step}
     wanted = {"training": at_end["train"]}
@@ -164,7 +164,7 @@ def test_a_script_reads_the_publishers_files(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", rows())
 def test_every_setting_is_in_the_script(name: str) -> None:
-    """No list in `vae/script` names the settings, so a new one arrives by itself."""
+    """No list in `vae/script` names the settings, so a new setting needs no change."""
     config = RunConfig.of(**(SMALL | rows()[name]))
     source = settings_class(config, config.data)
     scope = {name: Any for name in free_names(source) if not hasattr(builtins, name)}
@@ -181,14 +181,14 @@ def grey(n: int, seed: int = 5) -> np.ndarray:
 
 
 def upload(root: Path) -> str:
-    """An uploaded file of pictures with labels, as VAE Lab keeps it."""
+    """An uploaded file of pictures with labels, in its stored form."""
     file = root / "mine.npz"
     np.savez(file, x=grey(60), labels=np.arange(60) % 3)
     return str(save_upload("mine.npz", file.read_bytes(), root))
 
 
 def published(folder: Path) -> Dataset:
-    """Data in MNIST's four files, two of them packed."""
+    """Data in MNIST's four files, two of them compressed."""
     folder.mkdir()
     parts = {"train": grey(50), "t10k": grey(10, 6)}
     labels = {part: np.arange(len(x)).astype(np.uint8) % 10 for part, x in parts.items()}
@@ -209,7 +209,7 @@ def write_idx(path: Path, array: np.ndarray, packed: bool) -> None:
         path.write_bytes(content)
 
 
-def test_a_script_holds_what_its_run_uses_and_nothing_else(tmp_path: Path) -> None:
+def test_a_script_contains_exactly_the_pieces_of_its_run(tmp_path: Path) -> None:
     text = script(trained(tmp_path, "usual", {})[0])
     for there in ("def elbo(", "class Bernoulli(", "class Diagonal(", "def mlp(", "def digits("):
         assert text.count(there) == 1, there
@@ -223,13 +223,13 @@ def test_a_script_holds_what_its_run_uses_and_nothing_else(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("name", ["conditional", "names-that-meet", "mixture", "objective-iwae"])
 def test_every_name_of_a_script_is_defined(name: str, tmp_path: Path) -> None:
-    """Also the names in branches that this run does not take."""
+    """Names in branches that this run does not take are included."""
     module = loaded(trained(tmp_path, name, rows()[name])[0], tmp_path)
     text = (tmp_path / f"{name}.py").read_text()
     assert not set(free_names(text)) - vars(module).keys() - vars(builtins).keys()
 
 
-def test_pieces_with_one_name_get_two(tmp_path: Path) -> None:
+def test_pieces_with_equal_names_are_renamed(tmp_path: Path) -> None:
     wanted = [("vae.components.posteriors", "Flow"), ("vae.components.priors", "Flow")]
     names = Bundle(wanted, "").names
     assert [names[place] for place in wanted] == ["Flow", "FlowPrior"]
@@ -238,12 +238,12 @@ def test_pieces_with_one_name_get_two(tmp_path: Path) -> None:
     assert 'PRIORS: dict[str, type[Prior]] = {\n    "flow": FlowPrior,\n}' in text
 
 
-def test_a_module_used_whole_is_refused() -> None:
-    with pytest.raises(ValueError, match="uses the module rng whole"):
+def test_a_piece_that_uses_a_whole_module_is_refused() -> None:
+    with pytest.raises(ValueError, match="uses the whole module rng"):
         Bundle([("vae.training.previews", "frame")], "")
 
 
-def test_a_run_without_reports_makes_a_script_all_the_same(tmp_path: Path) -> None:
+def test_a_run_without_reports_has_a_script(tmp_path: Path) -> None:
     config = RunConfig.of(**SMALL)
     run = Run.create(tmp_path, config, load("digits", examples=90, seed=3), "new")
     text = script(run)
@@ -252,7 +252,7 @@ def test_a_run_without_reports_makes_a_script_all_the_same(tmp_path: Path) -> No
     compile(text, "new.py", "exec")
 
 
-def test_texts_of_a_foreign_run_cannot_become_code(tmp_path: Path) -> None:
+def test_texts_of_an_imported_run_cannot_become_code(tmp_path: Path) -> None:
     run, _ = trained(tmp_path, "foreign", {})
     path = run.path / "config.json"
     head = json.loads(path.read_text())
@@ -269,7 +269,7 @@ def test_texts_of_a_foreign_run_cannot_become_code(tmp_path: Path) -> None:
         assert not [n for n in tree.body if isinstance(n, ast.Raise)]
 
 
-def test_expected_figures_stand_in_the_head(tmp_path: Path) -> None:
+def test_the_docstring_has_the_expected_values(tmp_path: Path) -> None:
     run, _ = trained(tmp_path, "told", {})
     last = next(r for r in reversed(run.reports()) if r["split"] == "val")
     words = f"validation: ELBO {last['elbo']:.4f}, Reconstruction {last['reconstruction']:.4f}"
@@ -284,7 +284,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
-def test_a_script_stands_alone_and_prints_both_figures(tmp_path: Path) -> None:
+def test_a_script_runs_without_vae_lab_and_prints_both_values(tmp_path: Path) -> None:
     file, weights = tmp_path / "train.py", tmp_path / "weights.pt"
     file.write_text(script(trained(tmp_path / "runs", "alone", {})[0]))
     command = [sys.executable, "-I", "-c", ALONE, str(file), "--save", str(weights)]

@@ -1,4 +1,4 @@
-"""The small runs of the run folder's tests serve here too."""
+"""The fixtures of small runs are those of `tests/runs`."""
 
 from tests.runs.conftest import make, trained
 

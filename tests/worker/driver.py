@@ -2,8 +2,8 @@
 those of an uninterrupted run.
 
 `python -m tests.worker.driver boundaries ROOT EVERY` kills at every EVERY-th write boundary, and
-`… random ROOT KILLS` at so many random moments; both print a summary as one JSON object. The
-process forks each victim from itself, because importing torch a hundred times would take minutes.
+`… random ROOT KILLS` at KILLS random moments. Both print a summary as one JSON object. The process
+forks each victim from itself, because importing torch a hundred times would take minutes.
 
 The law: a killed and resumed run ends like an uninterrupted run with the same `changes.jsonl`. (A
 request that was not yet recorded when the worker died takes effect later.)

@@ -1,5 +1,5 @@
-"""An evaluation as a job: what is kept is what the library computes, whole, and named after the
-weights that were judged."""
+"""An evaluation as a job: the saved result equals the library's, complete, with the identity of
+the evaluated weights."""
 
 import json
 from collections.abc import Callable
@@ -35,7 +35,7 @@ def done(run: Run, request: EvaluationRequest = WANTED) -> SavedEvaluation:
 
 @pytest.mark.parametrize("full", [True, False])
 @pytest.mark.parametrize("checkpoint", ["best", "last"])
-def test_what_is_kept_is_what_the_library_says(trained: Make, checkpoint: str, full: bool) -> None:
+def test_the_saved_result_equals_the_librarys(trained: Make, checkpoint: str, full: bool) -> None:
     run, request = trained("one"), EvaluationRequest(checkpoint, "train", 2, 100, full)
     job = job_of(run, request)
     result = done(run, request)
@@ -49,7 +49,7 @@ def test_what_is_kept_is_what_the_library_says(trained: Make, checkpoint: str, f
     assert {path.name for path in job.result.parent.iterdir()} == {job.result.name}
 
 
-def test_every_setting_has_a_result_of_its_own(trained: Make) -> None:
+def test_every_choice_of_settings_has_a_separate_result(trained: Make) -> None:
     run = trained("one")
     others = [
         WANTED._replace(checkpoint="last"),
@@ -61,7 +61,7 @@ def test_every_setting_has_a_result_of_its_own(trained: Make) -> None:
     assert len({job_of(run, request).key for request in [WANTED, *others]}) == 6
 
 
-def test_progress_is_noted_and_cancel_ends_it_without_a_result(
+def test_progress_is_recorded_and_cancel_leaves_no_result(
     trained: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = trained("one")
@@ -85,7 +85,7 @@ def test_progress_is_noted_and_cancel_ends_it_without_a_result(
     assert [j.spec for j in attempts(run, KIND)] == [job.spec]
 
 
-def test_progress_goes_from_nothing_to_all(trained: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_goes_from_zero_to_one(trained: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluate, "PROGRESS_SECONDS", -1.0)
     monkeypatch.setattr("vae.evaluation.inputs.CHUNK", 8)
     run, shares = trained("one"), []
@@ -95,10 +95,10 @@ def test_progress_goes_from_nothing_to_all(trained: Make, monkeypatch: pytest.Mo
     assert 0 < shares[0] < 0.5 < shares[-1] <= 1
 
 
-def test_weights_that_are_replaced_meanwhile_are_not_taken_for_the_old_ones(
+def test_the_result_names_the_weights_that_were_loaded(
     trained: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Training saves between the press and the work: the result says which weights it judged."""
+    """Training saves new weights between the press and the work."""
     run, other = trained("one"), trained("other", epochs=3)
     job = job_of(run)
     opened_of, new = LoadedRun.of, other.weights_path("best").read_bytes()
@@ -118,7 +118,7 @@ def test_weights_that_are_replaced_meanwhile_are_not_taken_for_the_old_ones(
     assert result.record == LoadedRun.of(run).evaluate("all", 3, 120, True)
 
 
-def test_weights_that_never_stand_still_are_told(
+def test_weights_that_change_too_fast_raise_a_sentence(
     trained: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = trained("one")
@@ -128,7 +128,7 @@ def test_weights_that_never_stand_still_are_told(
         load_run(run, "best")
 
 
-def test_weights_that_are_not_finite_fail_with_a_sentence(trained: Make) -> None:
+def test_non_finite_weights_fail_with_a_sentence(trained: Make) -> None:
     run = trained("one")
     arrays, meta = files.read_arrays(run.path / "best.safetensors")
     broken = {k: np.full_like(v, np.nan) for k, v in arrays.items()}
@@ -145,7 +145,7 @@ def test_weights_that_are_not_finite_fail_with_a_sentence(trained: Make) -> None
     "content",
     ["", "{", "[]", "{}", "5", '{"wanted": 3}', '{"wanted": {"checkpoint": "best"}}'],
 )
-def test_files_that_are_no_results_are_passed_over(trained: Make, content: str) -> None:
+def test_other_files_are_skipped(trained: Make, content: str) -> None:
     run = trained("one")
     result = done(run, WANTED._replace(full=False))
     (result.path.parent / "evaluate-0123456789abcdef.json").write_text(content)
@@ -163,14 +163,14 @@ def test_files_that_are_no_results_are_passed_over(trained: Make, content: str) 
         {"wanted": {"unknown": 1}},
     ],
 )
-def test_a_damaged_result_is_passed_over(trained: Make, damage: dict[str, Any]) -> None:
+def test_a_damaged_result_is_skipped(trained: Make, damage: dict[str, Any]) -> None:
     run = trained("one")
     path: Path = done(run, WANTED._replace(full=False)).path
     path.write_text(json.dumps(json.loads(path.read_text()) | damage))
     assert saved_evaluations(run) == []
 
 
-def test_a_result_of_an_earlier_version_is_read_and_known_as_that(trained: Make) -> None:
+def test_a_result_of_an_earlier_version_is_read_as_incomplete(trained: Make) -> None:
     run = trained("one")
     result = done(run)
     saved = json.loads(result.path.read_text())
@@ -184,7 +184,7 @@ def test_a_result_of_an_earlier_version_is_read_and_known_as_that(trained: Make)
     assert old.record.get("probes") is None
 
 
-def test_the_newest_comes_first(trained: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_results_are_listed_newest_first(trained: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     run = trained("one")
     for hour, samples in enumerate((1, 3, 2)):
         result = done(run, WANTED._replace(full=False, samples=samples))

@@ -27,7 +27,9 @@ def drive(which: str, root: Path, number: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.long)])
-def test_killed_at_write_boundaries(tmp_path: Path, every: int) -> None:
+def test_a_run_killed_at_write_boundaries_ends_like_an_uninterrupted_run(
+    tmp_path: Path, every: int
+) -> None:
     """Before calls that change the disk and in the middle of writes, in a run that is created,
     paused and resumed while β changes twice."""
     found = drive("boundaries", tmp_path, every)
@@ -37,8 +39,10 @@ def test_killed_at_write_boundaries(tmp_path: Path, every: int) -> None:
 
 
 @pytest.mark.parametrize("kills", [8, pytest.param(60, marks=pytest.mark.long)])
-def test_killed_at_any_moment(tmp_path: Path, kills: int) -> None:
-    """Kills by the clock, most in mid-epoch, with live changes and pauses."""
+def test_a_run_killed_at_random_moments_ends_like_an_uninterrupted_run(
+    tmp_path: Path, kills: int
+) -> None:
+    """Kills at random times, mostly within an epoch, with live changes and pauses."""
     found = drive("random", tmp_path, kills)
     assert found["kills"] >= kills
     assert found["in_epoch"] >= kills // 3

@@ -1,7 +1,7 @@
-"""Starting workers: one run a device at a time, in order, each once, whoever dies on the way.
+"""The launcher starts one run per device at a time, in order and once, also if processes die.
 
-Most tests have a stub for the worker (`STUB`): it takes an order, says `running`, and ends when a
-file `done` appears in its run or when it is asked to; so that a queue is worked off in a second.
+Most tests use a stub for the worker (`STUB`): it reads an order, sets the state `running`, and
+ends when a file `done` appears in its run or at a request, so that a queue takes a second.
 """
 
 import os
@@ -52,7 +52,7 @@ def stub() -> subprocess.Popen[str]:
 
 @pytest.fixture
 def stubbed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """Stubs for workers; all of them end with the test."""
+    """Use stubs for workers, which end with the test."""
     monkeypatch.setattr(launcher, "_start", stub)
     monkeypatch.setattr(launcher, "SETTLE_SECONDS", 0.0)
     yield
@@ -78,8 +78,8 @@ def states(*runs: Run) -> list[str]:
     return [run.status().state for run in runs]
 
 
-def settled(server: Launcher, *runs: Run) -> list[str]:
-    """The states once no run is on its way to a state."""
+def final_states(server: Launcher, *runs: Run) -> list[str]:
+    """Return the states once no run is changing its state."""
     server.pump()
     wait(lambda: "starting" not in states(*runs))
     return states(*runs)
@@ -90,28 +90,28 @@ def end(run: Run) -> None:
     wait(lambda: not run.status().alive)
 
 
-def test_a_queue_is_worked_off_in_order_one_at_a_time(server: Launcher, make: Make) -> None:
+def test_a_queue_is_trained_in_order_one_at_a_time(server: Launcher, make: Make) -> None:
     runs = [make(name) for name in "cab"]
     waiting = ["queued"] * 3
     for n, run in enumerate(runs):
         right = ["finished"] * n + ["running"] + waiting[n + 1 :]
-        assert settled(server, *runs) == right
-        assert settled(server, *runs) == right  # asking again changes nothing
+        assert final_states(server, *runs) == right
+        assert final_states(server, *runs) == right  # asking again changes nothing
         end(run)
-    assert settled(server, *runs) == ["finished"] * 3
+    assert final_states(server, *runs) == ["finished"] * 3
     assert [(run.path / "starts").read_text() for run in runs] == ["once "] * 3
 
 
-def test_a_worker_that_dies_does_not_hold_the_queue_up(server: Launcher, make: Make) -> None:
+def test_a_worker_that_dies_does_not_block_the_queue(server: Launcher, make: Make) -> None:
     first, second = make("a"), make("b")
-    assert settled(server, first, second) == ["running", "queued"]
+    assert final_states(server, first, second) == ["running", "queued"]
     os.kill(first.status().pid, signal.SIGKILL)
     wait(lambda: first.status().state == "interrupted", 5)
-    assert settled(server, first, second) == ["interrupted", "running"]
+    assert final_states(server, first, second) == ["interrupted", "running"]
     server.resume(first)
     assert states(first, second) == ["queued", "running"]
     end(second)
-    assert settled(server, first, second) == ["running", "finished"]
+    assert final_states(server, first, second) == ["running", "finished"]
 
 
 def test_a_spare_that_dies_is_replaced(server: Launcher, make: Make) -> None:
@@ -119,7 +119,7 @@ def test_a_spare_that_dies_is_replaced(server: Launcher, make: Make) -> None:
     assert server._spare is not None
     server._spare.kill()
     run = make("a")
-    wait(lambda: settled(server, run) == ["running"])
+    wait(lambda: final_states(server, run) == ["running"])
     assert (run.path / "starts").read_text() == "once "
 
 
@@ -129,29 +129,29 @@ def test_the_spare_is_used_and_replaced(server: Launcher, make: Make) -> None:
     assert server._spare is not None
     spare = server._spare.pid
     run = make("a")
-    assert settled(server, run) == ["running"]
+    assert final_states(server, run) == ["running"]
     assert run.status().pid == spare
     wait(lambda: server._spare is not None and server._spare.pid != spare)
 
 
-def test_damaged_runs_and_strangers_do_not_hold_the_queue_up(
+def test_damaged_runs_and_other_folders_do_not_block_the_queue(
     server: Launcher, make: Make, tmp_path: Path
 ) -> None:
     damaged, run = make("a"), make("b")
     (damaged.path / "config.json").write_text("{")
     (tmp_path / ".uploads").mkdir()
     (tmp_path / "file").touch()
-    assert settled(server, damaged, run) == ["damaged", "running"]
+    assert final_states(server, damaged, run) == ["damaged", "running"]
 
 
 def test_a_queued_run_can_be_stopped_and_resumed(server: Launcher, make: Make) -> None:
     first, second = make("a"), make("b")
-    settled(server, first, second)
+    final_states(server, first, second)
     second.stop()
     end(first)
-    assert settled(server, first, second) == ["finished", "stopped"]
+    assert final_states(server, first, second) == ["finished", "stopped"]
     server.resume(second)
-    assert settled(server, second) == ["running"]
+    assert final_states(server, second) == ["running"]
     server.resume(second)
     assert states(second) == ["running"]
     second.stop()
@@ -187,24 +187,22 @@ def test_two_servers_start_every_run_once_and_one_at_a_time(
     assert [(run.path / "starts").read_text() for run in runs] == ["once "] * 4
 
 
-def test_a_run_of_the_command_line_is_left_alone_and_holds_its_device(
-    server: Launcher, make: Make
-) -> None:
+def test_a_run_of_the_command_line_occupies_its_device(server: Launcher, make: Make) -> None:
     theirs, ours = make("a"), make("b")
     theirs.set_status(state="starting", device="cpu", **identity())
-    assert settled(server, ours) == ["queued"]
+    assert final_states(server, ours) == ["queued"]
     training = train_run(theirs)
     for event in training:
         assert isinstance(event, Tick) or theirs.status().state == "running"
-        assert settled(server, ours) == ["queued"]
+        assert final_states(server, ours) == ["queued"]
     assert states(theirs) == ["finished"]
-    assert settled(server, ours) == ["running"]
+    assert final_states(server, ours) == ["running"]
 
 
-def test_a_run_elsewhere_holds_no_device_here(server: Launcher, make: Make) -> None:
+def test_a_run_on_another_host_occupies_no_device_here(server: Launcher, make: Make) -> None:
     theirs, ours = make("a"), make("b")
     theirs.set_status(state="running", device="cpu", heartbeat=time.time(), host="elsewhere")
-    assert settled(server, theirs, ours) == ["running", "running"]
+    assert final_states(server, theirs, ours) == ["running", "running"]
 
 
 def test_a_closed_launcher_starts_nothing(stubbed: None, make: Make, tmp_path: Path) -> None:
@@ -255,14 +253,14 @@ def test_the_death_of_the_server_ends_its_spare_and_nothing_else(
     wait(lambda: not psutil.pid_exists(spare) or psutil.Process(spare).status() == "zombie")
     assert states(run, waiting) == ["running", "queued"]
     after = Launcher(tmp_path)
-    assert settled(after, run, waiting) == ["running", "queued"]
+    assert final_states(after, run, waiting) == ["running", "queued"]
     end(run)
-    assert settled(after, run, waiting) == ["finished", "running"]
+    assert final_states(after, run, waiting) == ["finished", "running"]
     after.close()
 
 
-def test_a_real_worker_trains_pauses_goes_on_and_dies(make: Make, tmp_path: Path) -> None:
-    """SIGTERM saves and the run goes on; SIGKILL saves nothing and leaves it interrupted."""
+def test_a_real_worker_trains_pauses_resumes_and_dies(make: Make, tmp_path: Path) -> None:
+    """After SIGTERM the run is saved and can continue. After SIGKILL it is interrupted."""
     run = make("one", epochs=100_000, examples=200)
     server = Launcher(tmp_path, spare=False)
     try:

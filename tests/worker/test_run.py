@@ -1,4 +1,5 @@
-"""The long work: a run is trained by one process, ends in a state that tells why, and goes on."""
+"""Training in a worker: one process trains a run, its final state has a reason, and it can be
+resumed."""
 
 import errno
 import os
@@ -26,13 +27,13 @@ FULL = OSError(errno.ENOSPC, "No space left on device")
 
 @pytest.fixture(autouse=True)
 def every_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Signs of life at every step, not by the clock."""
+    """Report progress at every step, not by the clock."""
     monkeypatch.setattr(metrics, "TICK_SECONDS", 0.0)
     monkeypatch.setattr(train, "STATUS_SECONDS", -1.0)
 
 
 def finish(run: Run, until: int | None = None, wanted: str = "pause") -> None:
-    """Train; ask for `wanted` at step `until`."""
+    """Train, and request `wanted` at step `until`."""
     for event in train_run(run):
         if isinstance(event, Tick) and event.step == until:
             run.want(wanted)
@@ -49,7 +50,7 @@ def same(a: dict[str, Any], b: dict[str, Any]) -> bool:
 
 @pytest.mark.parametrize(("wanted", "state"), [("pause", "paused"), ("stop", "stopped")])
 @pytest.mark.parametrize("by", ["wish", "signal"])
-def test_what_ends_a_run_saves_it_and_it_goes_on_as_if_nothing_had_been(
+def test_every_end_saves_the_run_and_resume_repeats_the_uninterrupted_run(
     make: Make, wanted: str, state: str, by: str
 ) -> None:
     run, whole = make("one"), make("whole")
@@ -69,7 +70,7 @@ def test_what_ends_a_run_saves_it_and_it_goes_on_as_if_nothing_had_been(
     assert same(weights(run, "best"), weights(whole, "best"))
 
 
-def test_the_status_tells_where_training_is(make: Make) -> None:
+def test_the_status_has_the_progress_of_training(make: Make) -> None:
     run = make("one")
     for event in train_run(run):
         status = run.status()
@@ -82,7 +83,7 @@ def test_the_status_tells_where_training_is(make: Make) -> None:
     assert run.status().best is not None
 
 
-def test_a_second_worker_is_told(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_worker_is_refused(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(train, "LOCK_SECONDS", 0.05)
     run = make("one")
     first = train_run(run)
@@ -97,7 +98,7 @@ def test_a_second_worker_is_told(make: Make, monkeypatch: pytest.MonkeyPatch) ->
     assert run.status().state == "finished"
 
 
-def test_early_stopping_says_why(make: Make) -> None:
+def test_early_stopping_has_a_reason(make: Make) -> None:
     run = make("one", patience=1, epochs=50, lr=1e-8)
     finish(run)
     assert run.status().state == "finished"
@@ -139,10 +140,11 @@ def test_a_live_change_holds_from_its_step(make: Make) -> None:
 
 @pytest.mark.parametrize("deed", ["write", "fsync", "replace"])
 @pytest.mark.parametrize("step", [0, 3, 6])
-def test_a_full_disk_is_told_and_what_was_saved_stays_whole(
+def test_a_full_disk_is_reported_and_saved_files_stay_intact(
     make: Make, monkeypatch: pytest.MonkeyPatch, deed: str, step: int
 ) -> None:
-    """Everything is refused from that step on, the status too; once there is space, it goes on."""
+    """The disk refuses every write from that step on, also of the status. With space the run
+    continues."""
     monkeypatch.setattr(milestones, "SNAPSHOT_EXAMPLES", 16)
     run, whole = make("one"), make("whole")
 
@@ -192,7 +194,7 @@ def test_a_disk_full_for_large_files_only_ends_as_failed_with_a_sentence(
     assert same(weights(run), before)
 
 
-def test_a_run_that_diverges_fails_with_a_sentence(make: Make) -> None:
+def test_a_diverged_run_fails_with_a_sentence(make: Make) -> None:
     run = make("one", lr=10.0, epochs=200, likelihood="gaussian", sigma=1e-3)
     with pytest.raises(FloatingPointError, match="diverged"):
         finish(run)
@@ -203,7 +205,7 @@ def test_a_run_that_diverges_fails_with_a_sentence(make: Make) -> None:
     assert 0 < status.step < status.steps
 
 
-def test_an_unforeseen_error_is_told_with_its_kind_and_the_story_is_kept(
+def test_an_unexpected_error_is_reported_with_its_type_and_logged(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*args: Any, **keywords: Any) -> Any:
@@ -220,14 +222,14 @@ def test_an_unforeseen_error_is_told_with_its_kind_and_the_story_is_kept(
     assert "in broken" in (run.path / "log.txt").read_text()
 
 
-def test_a_memory_that_is_full_is_told_with_the_way_out() -> None:
+def test_a_full_memory_is_reported_with_a_remedy() -> None:
     assert "lower batch_size" in error_sentence(
         RuntimeError("CUDA out of memory. Tried to allocate")
     )
     assert "lower batch_size" in error_sentence(MemoryError())
 
 
-def test_a_damaged_state_fails_with_the_way_out_and_nothing_is_lost(make: Make) -> None:
+def test_a_damaged_state_fails_with_a_remedy_and_changes_nothing(make: Make) -> None:
     run = make("one")
     finish(run, 4)
     last = run.path / "last.safetensors"
@@ -237,7 +239,7 @@ def test_a_damaged_state_fails_with_the_way_out_and_nothing_is_lost(make: Make) 
     with pytest.raises(ValueError, match="is damaged"):
         finish(run)
     assert run.status().state == "failed"
-    assert "Put a copy of it back; or delete it" in run.status().message
+    assert "Restore a copy of it, or delete it" in run.status().message
     assert run.reports() == reports
     last.write_bytes(whole)
     finish(run)
@@ -252,7 +254,7 @@ def job_of(run: Run, **options: Any) -> Job:
     return Job.of(run, "project", spec | {"options": {}, "seed": 0} | options)
 
 
-def test_a_job_leaves_its_result_under_the_name_of_what_it_depends_on(trained: Make) -> None:
+def test_the_result_of_a_job_is_named_by_weights_and_settings(trained: Make) -> None:
     run = trained("one")
     job = job_of(run)
     assert job.status()["state"] == "none"
@@ -266,7 +268,7 @@ def test_a_job_leaves_its_result_under_the_name_of_what_it_depends_on(trained: M
     assert job_of(run, points=10).status()["state"] == "none"
 
 
-def test_a_job_that_fails_or_dies_says_so(trained: Make) -> None:
+def test_a_failed_or_dead_job_has_a_reason(trained: Make) -> None:
     run = trained("one")
     job = job_of(run, split="nonsense")
     with pytest.raises(ValueError, match="Unknown split"):
@@ -281,7 +283,7 @@ def test_a_job_that_fails_or_dies_says_so(trained: Make) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"state": 5}', '{"state": "running"}'])
-def test_a_garbled_status_of_a_job_can_be_read(trained: Make, content: str) -> None:
+def test_an_invalid_status_of_a_job_has_defaults(trained: Make, content: str) -> None:
     job = job_of(trained("one"))
     path: Path = job.result.with_suffix(".status.json")
     path.parent.mkdir()
@@ -297,7 +299,7 @@ def test_a_cancelled_job_ends_without_a_result(trained: Make) -> None:
     assert not job.result.exists()
 
 
-def test_a_name_is_made_from_what_the_weights_are_and_not_from_when(trained: Make) -> None:
+def test_the_key_of_a_job_depends_on_content_and_not_on_time(trained: Make) -> None:
     run = trained("one")
     job = job_of(run)
     work(job.order, lambda: None)
@@ -314,7 +316,7 @@ def test_a_name_is_made_from_what_the_weights_are_and_not_from_when(trained: Mak
     assert job_of(run).key == job.key
 
 
-def test_attempts_are_the_jobs_without_a_result_whatever_their_weights(trained: Make) -> None:
+def test_attempts_are_the_jobs_without_a_result_for_any_weights(trained: Make) -> None:
     run = trained("one")
     done, dead = job_of(run), job_of(run, seed=1)
     slow = job_of(run, projection="tsne", options={"perplexity": 5.0})
@@ -336,7 +338,7 @@ def test_attempts_are_the_jobs_without_a_result_whatever_their_weights(trained: 
 
 
 @pytest.mark.parametrize("kind", JOBS)
-def test_a_kind_of_job_has_files_of_its_own(trained: Make, kind: str) -> None:
+def test_each_kind_of_job_has_separate_files(trained: Make, kind: str) -> None:
     job = Job.of(trained("one"), kind, {"checkpoint": "best"})
     job.note(state="running")
     job.cancel()
