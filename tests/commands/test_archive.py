@@ -1,4 +1,4 @@
-"""`python -m vae export` and `import`, and what a branch is."""
+"""`python -m vae export` and `import`, and the variants of a run."""
 
 import re
 from pathlib import Path
@@ -19,7 +19,7 @@ def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Shell:
     return Shell(tmp_path / "root", capsys)
 
 
-def test_out_and_in_again(shell: Shell, tmp_path: Path) -> None:
+def test_an_exported_run_can_be_imported(shell: Shell, tmp_path: Path) -> None:
     runs = [finish(make_in(shell.root, name, epochs=1)) for name in ("one", "two")]
     out = tmp_path / "both.vae.zip"
     status, told, err = shell("export", "one", "two", "one", "--out", str(out))
@@ -37,7 +37,7 @@ def test_out_and_in_again(shell: Shell, tmp_path: Path) -> None:
     assert shell("import", str(out), "--name", "new")[0] == 2
 
 
-def test_what_is_refused(shell: Shell, tmp_path: Path) -> None:
+def test_invalid_exports_and_imports_are_refused(shell: Shell, tmp_path: Path) -> None:
     make_in(shell.root, "one")
     out = str(tmp_path / "x.vae.zip")
     for name in ("x.zip", "x.vae", "none/x.vae.zip"):
@@ -59,7 +59,7 @@ def test_what_is_refused(shell: Shell, tmp_path: Path) -> None:
 # Branches
 
 
-def test_a_branch_changes_one_setting_and_not_the_seed(tmp_path: Path) -> None:
+def test_a_variant_changes_one_setting_and_keeps_the_seed(tmp_path: Path) -> None:
     run = make_in(tmp_path, "base", data="digits", examples=0, seed=7, beta=2.0)
     config = variants.changed(run, "beta", 4)
     assert config == RunConfig.of(**run.config.model_dump() | {"beta": 4.0})
@@ -75,7 +75,7 @@ def test_a_branch_changes_one_setting_and_not_the_seed(tmp_path: Path) -> None:
     assert run.config.beta == 2.0  # type: ignore[attr-defined]
 
 
-def test_options_of_another_row_come_with_it_and_are_told(tmp_path: Path) -> None:
+def test_a_variant_lists_the_options_of_its_new_row(tmp_path: Path) -> None:
     run = make_in(tmp_path, "base")
     config = variants.changed(run, "likelihood", "gaussian-learned")
     told = variants.format_changes(run.config, config)
@@ -102,14 +102,16 @@ def test_every_setting_but_the_seed_can_be_changed(tmp_path: Path) -> None:
         ("none", 1, "Unknown setting"),
     ],
 )
-def test_what_cannot_be_is_told(field: str, value: object, why: str, tmp_path: Path) -> None:
+def test_an_invalid_variant_is_refused_with_the_reason(
+    field: str, value: object, why: str, tmp_path: Path
+) -> None:
     run = make_in(tmp_path, "base")
     with pytest.raises(ValueError, match=why):
         variants.changed(run, field, value)
     assert [r.name for r in listing(tmp_path)] == ["base"]
 
 
-def test_data_that_are_no_longer_those(tmp_path: Path) -> None:
+def test_a_variant_on_changed_data_is_refused(tmp_path: Path) -> None:
     import numpy as np
 
     path = tmp_path / "x.npy"
@@ -120,7 +122,7 @@ def test_data_that_are_no_longer_those(tmp_path: Path) -> None:
         variants.changed(run, "beta", 4)
 
 
-def test_long_names_stay_names(tmp_path: Path) -> None:
+def test_long_names_are_shortened(tmp_path: Path) -> None:
     run = make_in(tmp_path, "x" * 64)
     for field, value in (("hidden", (512, 256, 128, 64)), ("data", "/a/ü b.npz"), ("lr", 1e-05)):
         name = variants.free_name(run, field, value)

@@ -1,4 +1,4 @@
-"""The command line: what it writes, what it says, and with which status it exits."""
+"""The command line: its files, its output and its exit status."""
 
 import errno
 import json
@@ -41,7 +41,7 @@ KEYS += ["probes", "disentanglement", "fidelity", "notes"]
 
 
 class Shell:
-    """Commands on a root of their own: `shell("runs")` → (exit status, stdout, stderr)."""
+    """Commands on a separate root: `shell("runs")` → (exit status, stdout, stderr)."""
 
     def __init__(self, root: Path, captured: pytest.CaptureFixture[str]) -> None:
         self.root, self.captured = root, captured
@@ -71,7 +71,7 @@ def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Shell:
 
 
 @pytest.fixture(scope="module")
-def runs_made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A VAE, a plain autoencoder, one of vectors and a conditional one, trained here."""
     root = tmp_path_factory.mktemp("runs")
     point = ["--posterior", "point", "--objective", "reconstruction", "--val-share", "0"]
@@ -83,9 +83,9 @@ def runs_made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def trained(shell: Shell, runs_made: Path) -> Shell:
-    """The shell on the trained runs, which every command leaves as they are."""
-    shell.root = runs_made
+def trained(shell: Shell, finished_runs: Path) -> Shell:
+    """The shell on the trained runs, which no command changes."""
+    shell.root = finished_runs
     return shell
 
 
@@ -96,7 +96,7 @@ def files(root: Path) -> dict[Path, bytes]:
 # Training
 
 
-def test_train_makes_a_run_that_is_finished(shell: Shell) -> None:
+def test_train_creates_a_finished_run(shell: Shell) -> None:
     status, out, err = shell("train", *TINY)
     assert (status, out) == (0, "")
     (run,) = listing(shell.root)
@@ -127,7 +127,7 @@ def test_every_setting_is_a_flag_with_its_help_and_default(shell: Shell) -> None
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_flag_says_what_it_does_and_its_default(shell: Shell, name: str) -> None:
+def test_every_flag_has_a_help_and_a_default(shell: Shell, name: str) -> None:
     status, out, _ = shell(name, "--help")
     assert status == 0
     for flag in re.split(r"\n  (?=\S)", out.split("options:")[1])[1:]:
@@ -138,7 +138,7 @@ def test_every_flag_says_what_it_does_and_its_default(shell: Shell, name: str) -
             assert "(default: " in words, words
 
 
-def test_the_list_of_commands_tells_what_each_does(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_list_of_commands_describes_each(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         main(["--help"])
     text = " ".join(capsys.readouterr().out.split())
@@ -183,18 +183,18 @@ BAD: dict[str, tuple[list[str], str]] = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_bad_input_is_one_line_and_leaves_nothing(shell: Shell, case: str) -> None:
+def test_bad_input_prints_one_line_and_leaves_no_files(shell: Shell, case: str) -> None:
     arguments, sentence = BAD[case]
     assert sentence in shell.refused(*arguments)
 
 
-def test_a_name_that_is_taken_is_refused(shell: Shell) -> None:
+def test_a_taken_name_is_refused(shell: Shell) -> None:
     make_in(shell.root, "one")
     assert "The name 'one' is taken: choose another" in shell.refused("train", "--run", "one")
 
 
 @pytest.mark.parametrize("deed", ["mkdir", "mkdtemp"])
-def test_a_root_that_cannot_be_written_is_told(
+def test_a_read_only_root_is_reported(
     shell: Shell, monkeypatch: pytest.MonkeyPatch, deed: str
 ) -> None:
     def refuse(*args: Any, **keywords: Any) -> Any:
@@ -205,14 +205,14 @@ def test_a_root_that_cannot_be_written_is_told(
     assert "the disk is read-only: choose another folder" in shell.refused("train", *TINY)
 
 
-def test_a_file_in_place_of_the_root_is_told(shell: Shell) -> None:
+def test_a_file_in_place_of_the_root_is_reported(shell: Shell) -> None:
     (shell.root / "file").touch()
     shell.root = shell.root / "file"
     assert "a file of that name exists" in shell.refused("train", *TINY)
     assert shell("runs")[:2] == (0, f"No runs in {shell.root} yet: python -m vae train\n")
 
 
-def test_a_run_that_fails_exits_with_1_and_can_be_seen(shell: Shell) -> None:
+def test_a_failed_run_exits_with_1_and_is_listed(shell: Shell) -> None:
     wild = ["--lr", "10", "--likelihood", "gaussian", "--sigma", "0.001", "--epochs", "300"]
     status, out, err = shell("train", *TINY, *wild)
     assert (status, out) == (1, "")
@@ -226,7 +226,7 @@ def test_a_run_that_fails_exits_with_1_and_can_be_seen(shell: Shell) -> None:
 # Going on and ending
 
 
-def test_resume_goes_on_to_the_planned_end_and_beyond(shell: Shell) -> None:
+def test_resume_continues_to_the_planned_end_and_beyond(shell: Shell) -> None:
     run = make_in(shell.root, "one")
     training = train_run(run)
     next(training)
@@ -244,9 +244,7 @@ def test_resume_goes_on_to_the_planned_end_and_beyond(shell: Shell) -> None:
     assert [c.value for c in run.changes()] == [4, 5]
 
 
-def test_a_run_at_work_is_neither_resumed_nor_trained_twice(
-    shell: Shell, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_running_run_is_not_started_again(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     run = make_in(shell.root, "one")
     run.set_status(state="running", **identity())
     assert "one is running already: stop it first" in shell.refused("resume", "one")
@@ -257,7 +255,7 @@ def test_a_run_at_work_is_neither_resumed_nor_trained_twice(
     assert run.status().state == "paused"
 
 
-def test_stop_of_what_does_not_run_says_what_it_is(shell: Shell) -> None:
+def test_stop_of_an_idle_run_prints_its_state(shell: Shell) -> None:
     run = make_in(shell.root, "one")
     assert shell("stop", "one")[:2] == (0, "one is stopped.\n")
     assert "one is not running: it is stopped" in shell.refused("stop", "one")
@@ -286,7 +284,7 @@ def steps(run: Run) -> bool:
     return run.status().state == "running" and run.status().step > 0
 
 
-def test_ctrl_c_saves_and_says_how_to_go_on_and_stop_does_it_from_elsewhere(
+def test_ctrl_c_and_stop_save_the_run_and_print_how_to_resume(
     shell: Shell, tmp_path: Path
 ) -> None:
     """A run on a terminal, ended by Ctrl-C; then resumed, and stopped by another process."""
@@ -327,7 +325,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on_and_stop_does_it_from_elsewhere(
 
 
 @pytest.mark.parametrize("number", train.ENDINGS)
-def test_every_signal_to_end_saves(
+def test_every_ending_signal_saves_the_run(
     shell: Shell, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     run = make_in(shell.root, "one", epochs=100)
@@ -347,7 +345,7 @@ def test_every_signal_to_end_saves(
     assert 0 < saved.step == run.status().step < run.status().steps
 
 
-def test_a_signal_that_is_ignored_stays_so() -> None:
+def test_an_ignored_signal_stays_ignored() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         with train._signals() as received:
@@ -358,7 +356,9 @@ def test_a_signal_that_is_ignored_stays_so() -> None:
         signal.signal(signal.SIGHUP, before)
 
 
-def test_a_closed_terminal_ends_no_training(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_continues_after_its_terminal_has_closed(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = make_in(shell.root, "one")
 
     def gone(*args: Any) -> None:
@@ -370,7 +370,7 @@ def test_a_closed_terminal_ends_no_training(shell: Shell, monkeypatch: pytest.Mo
 
 
 def test_a_second_signal_ends_at_once(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Training that never hears the first one: a step that hangs."""
+    """The first signal has no effect here, because a step hangs."""
     run = make_in(shell.root, "one")
 
     def hang(run: Run, asked: Callable[[], str | None]) -> Any:
@@ -387,7 +387,7 @@ def test_a_second_signal_ends_at_once(shell: Shell, monkeypatch: pytest.MonkeyPa
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_bad_input_shows_no_traceback_in_a_process_either(tmp_path: Path) -> None:
+def test_bad_input_prints_no_traceback_in_a_process(tmp_path: Path) -> None:
     process = command("evaluate", "none", "--root", str(tmp_path), stderr=subprocess.PIPE)
     _, told = process.communicate(timeout=60)
     assert process.returncode == 2
@@ -397,7 +397,7 @@ def test_bad_input_shows_no_traceback_in_a_process_either(tmp_path: Path) -> Non
 # Lists
 
 
-def test_runs_lists_all_of_them_whatever_they_are(trained: Shell, tmp_path: Path) -> None:
+def test_runs_lists_runs_in_every_state(trained: Shell, tmp_path: Path) -> None:
     status, out, _ = trained("runs")
     assert status == 0
     assert [line.split()[:2] for line in out.splitlines()] == [
@@ -408,7 +408,7 @@ def test_runs_lists_all_of_them_whatever_they_are(trained: Shell, tmp_path: Path
     assert all(row["settings"]["epochs"] in (1, 2) and row["state"] == "finished" for row in rows)
 
 
-def test_runs_lists_damaged_ones_as_that(shell: Shell) -> None:
+def test_runs_lists_damaged_runs_as_damaged(shell: Shell) -> None:
     for name, content in (("a", "{"), ("b", '{"format": 99}')):
         (make_in(shell.root, name).path / "config.json").write_text(content)
     (make_in(shell.root, "c").path / "status.json").write_text('{"state": 5, "epoch": null}')
@@ -439,7 +439,7 @@ def test_data_lists_every_name(shell: Shell) -> None:
 @pytest.mark.parametrize(
     ("name", "split"), [("vae", "test"), ("point", "test"), ("vectors", "val")]
 )
-def test_evaluate_is_the_same_twice_and_has_every_key(
+def test_evaluate_is_deterministic_and_has_every_key(
     trained: Shell, name: str, split: str
 ) -> None:
     before = files(trained.root)
@@ -462,7 +462,7 @@ def test_evaluate_is_the_same_twice_and_has_every_key(
     assert f"{found['examples']} {SPLITS[split]} examples" in trained("evaluate", name)[1]
 
 
-def test_evaluate_takes_what_is_asked_for(trained: Shell) -> None:
+def test_evaluate_uses_its_flags(trained: Shell) -> None:
     more = ["--json", "--samples", "20", "--elbo-samples", "3"]
     more += ["--split", "train", "--checkpoint", "last"]
     found = json.loads(trained("evaluate", "vectors", *more)[1])
@@ -478,7 +478,7 @@ def test_evaluate_takes_what_is_asked_for(trained: Shell) -> None:
     assert "at least 1 ELBO sample" in trained.refused("evaluate", "vae", "--elbo-samples", "0")
 
 
-def test_weights_that_are_not_finite_are_told(shell: Shell) -> None:
+def test_non_finite_weights_are_reported(shell: Shell) -> None:
     run = make_in(shell.root, "one")
     for _ in train_run(run):
         pass
@@ -492,7 +492,7 @@ def test_weights_that_are_not_finite_are_told(shell: Shell) -> None:
 @pytest.mark.parametrize(
     ("name", "split", "latents"), [("vae", None, 2), ("point", "all", 2), ("vectors", "train", 2)]
 )
-def test_encode_writes_what_it_promises(
+def test_encode_writes_the_documented_arrays(
     trained: Shell, tmp_path: Path, name: str, split: str | None, latents: int
 ) -> None:
     out = tmp_path / "latent.npz"
@@ -547,7 +547,7 @@ def test_samples_are_arrays_or_a_picture(trained: Shell, tmp_path: Path) -> None
     assert not (tmp_path / "v.png").exists()
 
 
-def test_samples_of_a_conditional_run_are_of_the_class_asked_for(
+def test_samples_of_a_conditional_run_have_the_requested_class(
     trained: Shell, tmp_path: Path
 ) -> None:
     """All classes in turn unless one is named; z is the same."""
@@ -568,7 +568,7 @@ def test_samples_of_a_conditional_run_are_of_the_class_asked_for(
 
 
 @pytest.mark.parametrize("what", ["encode", "sample"])
-def test_a_result_that_cannot_be_written_leaves_the_old_one(
+def test_a_failed_write_leaves_the_old_result(
     trained: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     out = tmp_path / "out.npz"

@@ -1,5 +1,5 @@
-"""`python -m vae evaluate`: its result is kept where the page's job would keep it, and keeping it
-never stands in the way of the answer."""
+"""`python -m vae evaluate` stores its result under the name of the page's job. A failure to store
+it does not affect the output."""
 
 import errno
 import json
@@ -41,7 +41,7 @@ def evaluate(run: Run, *more: str) -> int:
     return main(["evaluate", run.name, "--root", str(run.path.parent), *more])
 
 
-def test_it_is_kept_under_the_name_of_the_pages_job(
+def test_the_result_has_the_name_of_the_pages_job(
     run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert evaluate(run, *MORE, "--json") == 0
@@ -59,7 +59,7 @@ def test_it_is_kept_under_the_name_of_the_pages_job(
     assert after | {"made": ""} == before | {"made": ""}
 
 
-def test_an_equal_result_is_computed_anew(
+def test_an_equal_result_is_computed_again(
     run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     evaluate(run, "--json")
@@ -77,7 +77,7 @@ def test_an_equal_result_is_computed_anew(
 
 
 @pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES, errno.ENOSPC])
-def test_a_folder_that_cannot_be_written_does_not_stand_in_the_way(
+def test_a_read_only_folder_does_not_affect_the_output(
     run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     def refuse(path: Path, *args: Any, **keywords: Any) -> None:
@@ -92,7 +92,7 @@ def test_a_folder_that_cannot_be_written_does_not_stand_in_the_way(
     assert saved_evaluations(run) == []
 
 
-def test_a_file_in_place_of_the_folder_is_told(
+def test_a_file_in_place_of_the_folder_is_reported(
     run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (run.path / "derived").touch()
@@ -119,7 +119,7 @@ def in_a_terminal(run: Run, *more: str) -> tuple[subprocess.Popen[bytes], int]:
 
 
 def read(terminal: int, until: str = "", seconds: float = 120.0) -> str:
-    """What has been written on a terminal until a text appears, or to its end."""
+    """Return the output of a terminal up to a text, or to its end."""
     said, deadline = "", time.monotonic() + seconds
     while not until or until not in said:
         assert time.monotonic() < deadline, said
@@ -133,7 +133,7 @@ def read(terminal: int, until: str = "", seconds: float = 120.0) -> str:
     return said
 
 
-def test_a_terminal_shows_a_bar_and_ctrl_c_ends_it_with_nothing_half(run: Run) -> None:
+def test_a_terminal_shows_a_bar_and_ctrl_c_leaves_no_partial_result(run: Run) -> None:
     process, terminal = in_a_terminal(run, "--samples", "1000000", "--split", "all")
     shown = read(terminal, "0 %")
     assert "one, all |" in shown
@@ -146,7 +146,7 @@ def test_a_terminal_shows_a_bar_and_ctrl_c_ends_it_with_nothing_half(run: Run) -
     assert not (run.path / "derived").exists()
 
 
-def test_the_bar_comes_to_its_end_and_leaves_the_answer(run: Run) -> None:
+def test_the_bar_ends_before_the_output(run: Run) -> None:
     process, terminal = in_a_terminal(run, "--json")
     shown = read(terminal)
     out, _ = process.communicate(timeout=60)

@@ -1,4 +1,4 @@
-"""`python -m vae sweep`: what it makes, in which order, what it says, and what a signal leaves."""
+"""`python -m vae sweep`: its runs and their order, its output, and the state after a signal."""
 
 import math
 import re
@@ -33,7 +33,7 @@ def best(run: Run) -> float:
     return max(float(r["elbo"]) for r in run.reports() if r["split"] == "val")
 
 
-def test_the_grid_is_trained_and_the_table_tells_means_over_seeds(shell: Shell) -> None:
+def test_the_grid_is_trained_and_the_table_prints_means_over_seeds(shell: Shell) -> None:
     status, out, err = shell("sweep", *GRID, "--seeds", "3")
     assert status == 0
     runs = sweeps.members(shell.root, "mine")
@@ -69,7 +69,7 @@ def test_two_seeds_have_a_mean_and_no_interval(shell: Shell) -> None:
     assert sweeps.taken(shell.root) == {"val-share-1"}
 
 
-def test_a_dry_run_tells_and_makes_nothing(shell: Shell) -> None:
+def test_a_dry_run_prints_the_plan_and_creates_nothing(shell: Shell) -> None:
     more = ["--over", "objective=elbo,reconstruction", "--over", "posterior=diagonal,point"]
     status, out, err = shell("sweep", *TINY, *more, "--seeds", "2", "--dry-run")
     assert (status, err) == (0, "")
@@ -82,7 +82,7 @@ def test_a_dry_run_tells_and_makes_nothing(shell: Shell) -> None:
     assert listing(shell.root) == []
 
 
-def test_it_takes_every_setting(shell: Shell) -> None:
+def test_a_sweep_accepts_every_setting(shell: Shell) -> None:
     out = " ".join(shell("sweep", "--help")[1].split())
     for field in fields():
         assert f"--{field.name.replace('_', '-')} " in out
@@ -95,7 +95,7 @@ def test_it_takes_every_setting(shell: Shell) -> None:
         assert {name: run.settings[name] for name in wanted} == wanted
 
 
-def test_data_are_found_from_any_folder(
+def test_a_relative_path_of_data_becomes_absolute(
     shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("a", "b"):
@@ -130,17 +130,17 @@ BAD: dict[str, tuple[list[str], str]] = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_bad_input_is_one_line_and_leaves_nothing(shell: Shell, case: str) -> None:
+def test_bad_input_prints_one_line_and_leaves_no_runs(shell: Shell, case: str) -> None:
     arguments, sentence = BAD[case]
     assert sentence in shell.refused("sweep", *arguments)
 
 
-def test_a_name_that_is_taken_is_refused(shell: Shell) -> None:
+def test_a_taken_name_is_refused(shell: Shell) -> None:
     assert shell("sweep", *GRID, "--seeds", "1", "--epochs", "1")[0] == 0
     assert "There is a sweep 'mine' already" in shell.refused("sweep", *GRID)
 
 
-def test_a_run_that_fails_leaves_the_others_and_the_exit_status_1(shell: Shell) -> None:
+def test_a_failed_run_does_not_stop_the_others_and_exits_with_1(shell: Shell) -> None:
     wild = ["--likelihood", "gaussian", "--sigma", "0.001", "--epochs", "10", "--seeds", "1"]
     status, out, err = shell("sweep", *TINY, *wild, "--over", "lr=10,1e-6")
     assert status == 1
@@ -153,7 +153,7 @@ def test_a_run_that_fails_leaves_the_others_and_the_exit_status_1(shell: Shell) 
 
 
 def interrupted(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A sweep of four runs, ended by Ctrl-C while the second trains; what it said."""
+    """A sweep of four runs, ended by Ctrl-C while the second trains, and its output."""
     begun = []
 
     def watched(events: Any, title: str) -> Any:
@@ -198,10 +198,10 @@ def test_ctrl_c_saves_the_run_and_leaves_the_rest_in_the_queue(
     assert out.count("2 seeds") == 2
 
 
-def test_what_is_cancelled_or_taken_by_another_is_left_to_them(
+def test_cancelled_and_claimed_runs_are_not_trained(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of four runs one is taken out of the queue and one trained by another worker meanwhile."""
+    """Of four runs one leaves the queue and one is trained by another worker meanwhile."""
     monkeypatch.setattr(sweep, "POLL_SECONDS", 0.02)
     real = sweep.work
 
@@ -226,10 +226,10 @@ def test_what_is_cancelled_or_taken_by_another_is_left_to_them(
     assert not math.isnan(best(runs[0]))
 
 
-def test_its_first_run_is_its_own_from_the_start(
+def test_the_first_run_is_claimed_at_its_creation(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No server that works the queue off can take it between its folder and its training."""
+    """No server can start it between the creation of its folder and its training."""
     states: list[list[str]] = []
 
     def tagged(*args: Any, **more: Any) -> Any:
