@@ -1,7 +1,7 @@
-"""What page tests stand on: runs in every state in a folder of their own, and the app over it.
+"""Fixtures of page tests: runs in every state in a separate folder, and the app on that folder.
 
-`open_page("pages/latent.py", root)` runs the main script and goes to that page; `states` makes one
-run in each state that a page may meet.
+`open_page("pages/latent.py", root)` runs the main script and goes to that page; `states` creates
+one run in each possible state.
 """
 
 import shutil
@@ -36,24 +36,23 @@ STATES = ("none", "queued", "starting", "running", "finished", "failed", "interr
 
 
 class Idle:
-    """A launcher that starts nothing."""
+    """A launcher without workers."""
 
     def pump(self) -> None:
-        """Leave the queue as it is."""
+        """Leave the queue unchanged."""
 
     def resume(self, run: Run) -> None:
-        """Put a run into the queue and leave it there."""
+        """Put a run into the queue without starting it."""
         run.set_status(state="queued")
 
     def submit(self, job: object) -> None:
-        """Take a job and leave it undone."""
+        """Accept a job without starting it."""
 
 
 @pytest.fixture(scope="session", autouse=True)
 def quick_pages() -> Iterator[None]:
-    """Search the installed packages for components once, which AppTest does for each session; time
-    three training steps of a new configuration, not as many as fit into a moment; and start from
-    the smallest data."""
+    """Scan the installed packages once instead of once per session, measure three training steps
+    of a new configuration, and start from the smallest data."""
     with pytest.MonkeyPatch.context() as patch:
         scan = cache(manifest_scanner.scan_component_manifests)
         patch.setattr(manifest_scanner, "scan_component_manifests", scan)
@@ -64,7 +63,7 @@ def quick_pages() -> Iterator[None]:
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder of runs that the dashboard shows."""
+    """An empty folder of runs, shown by the dashboard."""
     monkeypatch.setattr(server, "ROOT", tmp_path)
     monkeypatch.setattr(server, "launcher", Idle())
     return tmp_path
@@ -75,7 +74,8 @@ OpenPage = Callable[..., AppTest]
 
 @pytest.fixture
 def open_page() -> OpenPage:
-    """`open_page(file, run=NAME)` shows a page at an address; it must not have raised."""
+    """`open_page(file, run=NAME)` opens a page at an address and asserts that it has not
+    raised."""
 
     def open_(file: str, **address: str) -> AppTest:
         at = AppTest.from_file(str(MAIN), default_timeout=60)
@@ -91,7 +91,7 @@ def open_page() -> OpenPage:
 
 
 def trained(root: Path, name: str, **settings: object) -> Run:
-    """A small finished run: a copy from the library, with a time of creation of its own."""
+    """A small finished run: a copy with a different time of creation."""
     given = {"epochs": 2, "hidden": (16,), "batch_size": 128, "frames": 3} | settings
     run = Run(shutil.copytree(_trained_once(RunConfig.of(**given)), root / name))
     content = run.header | {"created": datetime.now(UTC).isoformat(timespec="microseconds")}
@@ -112,7 +112,7 @@ def _trained_once(config: RunConfig) -> Path:
 
 
 def in_state(root: Path, state: str) -> Run | None:
-    """A run in that state; None for "none"."""
+    """Return a run in a state; None for "none"."""
     if state == "none":
         return None
     if state == "finished":
@@ -164,5 +164,5 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The timers of the fragments of a page; ask for it before the page opens."""
+    """The timers of the fragments of a page; request it before the page opens."""
     return Clock(monkeypatch)

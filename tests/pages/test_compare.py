@@ -1,5 +1,5 @@
-"""The Compare page: what stands in the table and the charts is what the runs' folders say; what is
-done to a run is done on the disk; and whatever is missing is told."""
+"""The Compare page: table and charts show the files of the runs, actions change these files, and
+missing data have a sentence."""
 
 import json
 import shutil
@@ -33,8 +33,8 @@ VIEWS = compare_page.VIEWS
 
 
 def fake(root: Path, name: str, values: Sequence[float] = (), **settings: Any) -> Run:
-    """A finished run without weights, whose validation -ELBO went through these values: 1 nat of
-    it the KL."""
+    """Return a finished run without weights, with this course of its validation −ELBO; 1 nat of it
+    is the KL."""
     run = Run.create(root, RunConfig.of(**settings), load("digits"), name)
     lines = [
         {
@@ -56,7 +56,7 @@ def fake(root: Path, name: str, values: Sequence[float] = (), **settings: Any) -
 
 @pytest.fixture
 def seeds(root: Path) -> Callable[..., list[Run]]:
-    """`seeds("a", values, beta=1)` makes a run a value, of seeds 0, 1, …"""
+    """`seeds("a", values, beta=1)` creates a run for each value, with seeds 0, 1, …"""
 
     def make(stem: str, values: Sequence[float], first: int = 0, **settings: Any) -> list[Run]:
         return [
@@ -94,7 +94,7 @@ def drawn(at: AppTest) -> dict[str, dict[str, Any]]:
 
 
 def numbers(value: Any) -> np.ndarray:
-    """An array as Plotly's JSON has it."""
+    """Return an array of Plotly's JSON."""
     if isinstance(value, dict):
         import base64
 
@@ -110,7 +110,7 @@ def press(at: AppTest, key: str) -> None:
 # The table
 
 
-def test_the_table_says_what_the_folders_say(root: Path, open_page: OpenPage) -> None:
+def test_the_table_shows_the_files_of_the_runs(root: Path, open_page: OpenPage) -> None:
     fake(root, "one", [30.0, 25.5, 26.0], beta=3.0, latent_dim=5, seed=7)
     notes.change(root / "one", title="Words", tags=("x", "y"), favourite=True)
     fake(root, "bare")
@@ -139,7 +139,7 @@ def test_the_table_says_what_the_folders_say(root: Path, open_page: OpenPage) ->
     assert pd.isna(one["test −ELBO"])
 
 
-def test_a_kept_evaluation_of_the_present_weights_stands_in_the_table(
+def test_the_table_shows_a_saved_evaluation_of_the_present_weights(
     root: Path, open_page: OpenPage
 ) -> None:
     run = trained(root, "small", epochs=1, frames=0)
@@ -183,7 +183,9 @@ def test_a_run_is_read_again_only_when_it_has_changed(
         ("nothing", []),
     ],
 )
-def test_search(root: Path, open_page: OpenPage, words: str, found: list[str]) -> None:
+def test_the_search_finds_words_and_settings(
+    root: Path, open_page: OpenPage, words: str, found: list[str]
+) -> None:
     fake(root, "a", beta=3.0)
     fake(root, "b")
     notes.change(root / "b", title="The second", tags=("tag-1",), notes="Look again later.")
@@ -193,7 +195,7 @@ def test_search(root: Path, open_page: OpenPage, words: str, found: list[str]) -
     assert ("No run passes these filters" in text(at)) == (not found)
 
 
-def test_filters(root: Path, open_page: OpenPage) -> None:
+def test_filters_select_runs(root: Path, open_page: OpenPage) -> None:
     for name in ("plain", "star", "stowed"):
         fake(root, name)
     notes.change(root / "star", favourite=True, tags=("x", "y"))
@@ -211,7 +213,7 @@ def test_filters(root: Path, open_page: OpenPage) -> None:
 # What is done to runs
 
 
-def test_stars_archives_and_tags(root: Path, open_page: OpenPage) -> None:
+def test_runs_can_be_starred_archived_and_tagged(root: Path, open_page: OpenPage) -> None:
     fake(root, "a")
     fake(root, "b")
     at = show(open_page("compare.py"), "Rate–distortion", ["a", "b"])
@@ -238,7 +240,7 @@ def edit(at: AppTest, **fields: str) -> None:
     assert not at.exception
 
 
-def test_a_run_is_renamed_and_described(root: Path, open_page: OpenPage) -> None:
+def test_a_run_can_be_renamed_and_described(root: Path, open_page: OpenPage) -> None:
     fake(root, "a")
     at = show(open_page("compare.py", run="a"), "Rate–distortion", ["a"])
     edit(at, Name="b", Title="T", Tags="x, y,", Notes="n")
@@ -251,7 +253,7 @@ def test_a_run_is_renamed_and_described(root: Path, open_page: OpenPage) -> None
     assert names(at) == ["b"]
 
 
-def test_a_live_run_is_neither_renamed_nor_deleted(root: Path, open_page: OpenPage) -> None:
+def test_a_run_in_training_cannot_be_renamed_or_deleted(root: Path, open_page: OpenPage) -> None:
     fake(root, "a").set_status(state="running", heartbeat=time.time(), **identity())
     at = show(open_page("compare.py"), "Rate–distortion", ["a"])
     edit(at, Name="b")
@@ -261,7 +263,7 @@ def test_a_live_run_is_neither_renamed_nor_deleted(root: Path, open_page: OpenPa
     assert names(at) == ["a"]
 
 
-def test_a_run_that_is_evaluated_stays(root: Path, open_page: OpenPage) -> None:
+def test_a_run_in_evaluation_cannot_be_deleted(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "a", epochs=1, frames=0)
     Job.of(run, "evaluate", EvaluationRequest("best", "test")._asdict()).note(
         state="running", **identity()
@@ -272,7 +274,7 @@ def test_a_run_that_is_evaluated_stays(root: Path, open_page: OpenPage) -> None:
     assert names(at) == ["a"]
 
 
-def test_deleted_and_brought_back(root: Path, open_page: OpenPage) -> None:
+def test_a_deleted_run_can_be_restored(root: Path, open_page: OpenPage) -> None:
     for name in ("a", "b", "c"):
         fake(root, name)
     at = show(open_page("compare.py", run="a"), "Rate–distortion", ["a", "b"])
@@ -296,7 +298,7 @@ def test_deleted_and_brought_back(root: Path, open_page: OpenPage) -> None:
     assert sorted(names(at)) == ["a", "b", "c"]
 
 
-def test_the_last_run_can_be_deleted_and_brought_back(root: Path, open_page: OpenPage) -> None:
+def test_the_last_run_can_be_deleted_and_restored(root: Path, open_page: OpenPage) -> None:
     fake(root, "a")
     at = show(open_page("compare.py"), "Rate–distortion", ["a"])
     press(at, "compare_delete")
@@ -308,9 +310,7 @@ def test_the_last_run_can_be_deleted_and_brought_back(root: Path, open_page: Ope
 # What is seen
 
 
-def test_curves_are_the_numbers_of_the_reports(
-    seeds: Callable[..., list[Run]], open_page: OpenPage
-) -> None:
+def test_curves_show_the_reports(seeds: Callable[..., list[Run]], open_page: OpenPage) -> None:
     runs = seeds("a", [20.0, 21.0, 23.0]) + seeds("b", [30.0], beta=4.0)
     at = show(open_page("compare.py"), "Curves", [run.name for run in runs])
     traces = [t for t in drawn(at)["compare_curves"]["data"] if t.get("fill") is None]
@@ -396,7 +396,7 @@ def test_maps_have_common_axes_and_pictures_the_same_examples(
 
 
 @pytest.mark.parametrize(("shift", "paired"), [(2.0, True), (0.01, True), (2.0, False)])
-def test_the_verdict_is_the_library_s(
+def test_the_verdict_equals_the_librarys(
     seeds: Callable[..., list[Run]], open_page: OpenPage, shift: float, paired: bool
 ) -> None:
     values = [20.0, 21.0, 23.0, 22.0]
@@ -419,7 +419,7 @@ def test_the_verdict_is_the_library_s(
     np.testing.assert_allclose(shown, [moved, values], rtol=1e-6)  # the newest first
 
 
-def test_too_few_seeds_and_what_cannot_be_compared_are_told(
+def test_a_verdict_without_seeds_or_common_unit_has_a_reason(
     seeds: Callable[..., list[Run]], root: Path, open_page: OpenPage
 ) -> None:
     a = seeds("a", [20.0, 21.0, 22.0])
@@ -439,7 +439,7 @@ def test_too_few_seeds_and_what_cannot_be_compared_are_told(
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_every_view_has_something_to_say_when_there_is_nothing(
+def test_every_view_without_runs_has_a_sentence(
     view: str, root: Path, open_page: OpenPage
 ) -> None:
     fake(root, "bare")

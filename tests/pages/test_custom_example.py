@@ -1,4 +1,4 @@
-"""The Reconstructions page on what is not in the data as it is: one's own, and corrupted ones."""
+"""The Reconstructions page with custom and corrupted examples."""
 
 import base64
 import hashlib
@@ -46,7 +46,7 @@ def draw(at: AppTest, picture: np.ndarray, base: np.ndarray, key: str, start: st
 
 
 def says(at: AppTest, loaded: LoadedRun, picture: np.ndarray) -> None:
-    """The page's numbers and pictures are the model's on this picture."""
+    """Assert that the page shows the model's numbers and pictures for this picture."""
     found = reconstruct(loaded, picture_to_x(picture, loaded))
     assert f"{fixed(found.reconstruction)} nats" in body(at)
     assert found.kl is not None
@@ -62,7 +62,7 @@ def says(at: AppTest, loaded: LoadedRun, picture: np.ndarray) -> None:
     assert surprise_sentence(share, "180 test examples") in words
 
 
-def test_what_is_drawn_goes_through_the_model(root: Path, open_page: OpenPage) -> None:
+def test_a_drawing_is_reconstructed_by_the_model(root: Path, open_page: OpenPage) -> None:
     loaded = LoadedRun.of(trained(root, "a-run"))
     at = view(open_page("reconstructions.py"), "Custom example")
     says(at, loaded, np.zeros((1, 8, 8), np.uint8))
@@ -92,7 +92,7 @@ def test_an_example_of_the_data_can_be_changed(root: Path, open_page: OpenPage) 
     )  # what was drawn on 5 is left
 
 
-def test_a_file_is_read_inverted_and_refused(root: Path, open_page: OpenPage) -> None:
+def test_a_file_can_be_read_inverted_or_refused(root: Path, open_page: OpenPage) -> None:
     loaded = LoadedRun.of(trained(root, "a-run"))
     at = view(open_page("reconstructions.py"), "Custom example")
     at.selectbox(key="reconstruct_start").select("file").run()
@@ -123,7 +123,7 @@ def test_the_values_of_a_vector_are_typed(root: Path, open_page: OpenPage) -> No
 @pytest.mark.parametrize(
     "settings", [{"posterior": "point", "objective": "reconstruction"}, {"condition": "labels"}]
 )
-def test_every_kind_of_model_takes_them(
+def test_every_kind_of_model_reconstructs_custom_examples(
     settings: dict[str, str], root: Path, open_page: OpenPage
 ) -> None:
     trained(root, "a-run", **settings)
@@ -136,7 +136,7 @@ def test_every_kind_of_model_takes_them(
     assert stacks(view(at, "Corruption"))
 
 
-def test_words_for_a_percentile() -> None:
+def test_a_percentile_becomes_a_sentence() -> None:
     assert "**97.2 % of the 180 test examples**" in surprise_sentence(0.9722, "180 test examples")
     assert "**all 180 test examples**" in surprise_sentence(1.0, "180 test examples")
     assert "No more surprising than the least surprising" in surprise_sentence(
@@ -144,7 +144,7 @@ def test_words_for_a_percentile() -> None:
     )
 
 
-def test_what_was_drawn_on_another_picture_is_dropped() -> None:
+def test_a_drawing_on_another_picture_is_dropped() -> None:
     sent = {"revision": "a", "pixels": base64.b64encode(SEVEN.tobytes()).decode()}
     blank = np.zeros_like(SEVEN)
     np.testing.assert_array_equal(received(sent, blank, "a"), SEVEN)
@@ -165,7 +165,7 @@ def corruption_page(root: Path, open_page: OpenPage) -> AppTest:
     return at
 
 
-def test_the_cards_are_what_the_model_restores(corruption_page: AppTest, root: Path) -> None:
+def test_the_cards_show_the_denoised_examples(corruption_page: AppTest, root: Path) -> None:
     from vae.runs import Run
 
     at, loaded = corruption_page, LoadedRun.of(Run(root / "a-run"))

@@ -1,4 +1,4 @@
-"""The Data page: every number and pixel is the library's, for data of every kind."""
+"""The Data page: every number and pixel equals the library's, for data of every kind."""
 
 import base64
 import io
@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage
 from vae.analysis.dataset_summary import summarise
-from vae.base.numbers import number
+from vae.base.numbers import number, with_error
 from vae.base.progress import Progress
 from vae.components.likelihoods import LIKELIHOODS
 from vae.config import RunConfig
@@ -41,7 +41,7 @@ def choose(at: AppTest, data: str) -> AppTest:
 
 
 def own(at: AppTest, path: Path) -> AppTest:
-    """A file of one's own, by its path."""
+    """Choose a file by its path."""
     choose(at, FILE)
     at.text_input(key="set_path").set_value(str(path)).run()
     assert not at.exception
@@ -57,20 +57,20 @@ def facts(at: AppTest) -> dict[str, tuple[str, str]]:
 
 
 def pictures(at: AppTest, part: str) -> list[np.ndarray]:
-    """The pictures in the HTML that has this class, (h, w, 3) each."""
+    """Return the pictures in the HTML element with this class, (h, w, 3) each."""
     body = " ".join(e.proto.body for e in at.get("html") if f'class="{part}"' in e.proto.body)
     found = re.findall(r'base64,([^"]+)', body)
     return [np.asarray(Image.open(io.BytesIO(base64.b64decode(p))).convert("RGB")) for p in found]
 
 
 def rows(at: AppTest) -> list[int]:
-    """The rows of the data set that the examples are."""
+    """Return the rows of the examples in the data set."""
     body = next(e.proto.body for e in at.get("html") if "vae-cards" in e.proto.body)
     return [int(row) for row in re.findall(r"<figure title=\"[^\"]*row (\d+) of", body)]
 
 
 def photographs(path: Path) -> Path:
-    """Coloured pictures of three sizes in two folders, and some that are no pictures."""
+    """Write colour pictures of three sizes into two folders, and some other files."""
     rng = np.random.default_rng(0)
     with zipfile.ZipFile(path, "w") as archive:
         for i in range(30):
@@ -94,7 +94,7 @@ def _numbered(rng: np.random.Generator) -> list[tuple[int, np.ndarray]]:
 
 
 @pytest.mark.parametrize("name", SIZES)
-def test_facts_are_the_librarys(name: str, page: AppTest) -> None:
+def test_facts_equal_the_librarys(name: str, page: AppTest) -> None:
     at = choose(page, name)
     likelihood = "bernoulli" if name != "mixture" else "gaussian-learned"
     s = summarise(load(name), RunConfig.of(likelihood=likelihood))
@@ -114,7 +114,7 @@ def test_facts_are_the_librarys(name: str, page: AppTest) -> None:
 
 
 @pytest.mark.parametrize("name", ["digits", "shapes"])
-def test_examples_and_means_are_the_datas(name: str, page: AppTest) -> None:
+def test_examples_and_means_equal_the_datas(name: str, page: AppTest) -> None:
     at = choose(page, name)
     data = load(name)
     shown = rows(at)
@@ -145,7 +145,7 @@ def _number_key(at: AppTest) -> str:
     return next(w.key for w in at.number_input if str(w.key).startswith("data_number"))
 
 
-def test_a_class_alone(page: AppTest) -> None:
+def test_a_single_class_can_be_shown(page: AppTest) -> None:
     data = load("digits")
     assert data.labels is not None
     page.selectbox(key="data_class_digits").select(3).run()
@@ -158,7 +158,7 @@ def test_a_class_alone(page: AppTest) -> None:
     np.testing.assert_allclose(mean[::scale, ::scale, 0], x * 255, atol=0.51)
 
 
-def test_the_seed_draws_others(page: AppTest) -> None:
+def test_another_seed_draws_other_examples(page: AppTest) -> None:
     first = rows(page)
     page.number_input(key="data_seed").set_value(1).run()
     assert rows(page) != first
@@ -166,25 +166,28 @@ def test_the_seed_draws_others(page: AppTest) -> None:
     assert rows(page) == first
 
 
-def test_likelihoods_of_digits_at_once(page: AppTest) -> None:
-    """Small data are judged without a press, and the numbers are the library's."""
+def test_baselines_of_small_data_are_fitted_at_once(page: AppTest) -> None:
+    """Small data need no press, and the numbers equal the library's."""
     assert all(name in words(page) for name in LIKELIHOODS)
     found = baseline(load("digits"), RunConfig.of(), "categorical")
     assert found.nats is not None
     assert found.se is not None
     assert found.bits_per_dimension is not None
     line = next(line for line in words(page).split("\n") if line.startswith("| categorical"))
-    assert f"| {found.nats:.1f} ± {found.se:.1f} | {found.bits_per_dimension:.3f} |" in line
+    nats = " ± ".join(with_error(found.nats, found.se))
+    assert f"| {nats} | {found.bits_per_dimension:.3f} |" in line
     assert "evaluated on 180 of 180 test examples" in words(page)
 
 
-def test_the_likelihood_of_the_sidebar_with_its_options(page: AppTest) -> None:
+def test_the_likelihood_of_the_sidebar_has_its_options(page: AppTest) -> None:
     page.selectbox(key="set_likelihood").select("gaussian").run()
     page.number_input(key="set_sigma").set_value(0.5).run()
     assert "| **gaussian** (σ 0.5) |" in words(page)
 
 
-def test_larger_data_wait_for_a_press(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_baselines_of_large_data_need_a_press(
+    page: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = []
 
     def one(data: object, config: RunConfig, progress: Progress) -> tuple[object, ...]:
@@ -203,7 +206,7 @@ def test_larger_data_wait_for_a_press(page: AppTest, monkeypatch: pytest.MonkeyP
     assert asked == ["moon-phases"]  # it is kept
 
 
-def test_fit_counts_a_seed_that_is_still_being_typed(
+def test_a_press_on_fit_uses_a_seed_that_is_still_typed(
     page: AppTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seeds = []
@@ -219,10 +222,10 @@ def test_fit_counts_a_seed_that_is_still_being_typed(
     assert seeds == [7]
 
 
-def test_a_fit_that_is_ended_is_offered_again(
+def test_a_cancelled_fit_can_be_started_again(
     page: AppTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As Cancel ends it: by an exception at a sign of life."""
+    """Cancel ends the fit by an exception at a report of progress."""
     shown: list[float] = []
 
     def ended(data: object, config: RunConfig, progress: Progress) -> tuple[object, ...]:
@@ -241,7 +244,7 @@ def test_a_fit_that_is_ended_is_offered_again(
     assert not [b for b in at.button if b.key == "data_cancel"]
 
 
-def test_a_fit_that_has_not_converged_is_told() -> None:
+def test_a_fit_without_convergence_has_a_note() -> None:
     found = baseline(load("mixture"), RunConfig.of(), "gaussian")
     assert "not converged" not in table((found,), "")
     assert "not converged" in table((found._replace(converged=False),), "")
@@ -258,7 +261,7 @@ def test_vectors_are_drawn_as_points_or_lines(page: AppTest, tmp_path: Path) -> 
     assert "Two features against each other · 2,000 of 2,000 examples shown" in words(at)
 
 
-def test_photographs_of_mixed_sizes(page: AppTest, tmp_path: Path) -> None:
+def test_photographs_of_mixed_sizes_are_shown(page: AppTest, tmp_path: Path) -> None:
     at = own(page, photographs(tmp_path / "photos.zip"))
     assert facts(at)["Size"] == ("16×20", "3 × 320 elements")
     assert facts(at)["Classes"] == ("2", "15 each")
@@ -275,11 +278,11 @@ def test_photographs_of_mixed_sizes(page: AppTest, tmp_path: Path) -> None:
     found = baseline(data, RunConfig.of(), "gaussian-learned")
     assert found.nats is not None
     line = next(line for line in words(at).split("\n") if "| gaussian-learned" in line)
-    assert f"| {number(found.nats)} ± " in line
+    assert f"| {' ± '.join(with_error(found.nats, found.se))} |" in line
 
 
 @pytest.mark.parametrize(("labels", "classes"), [(None, "none"), (np.zeros(60, int), "1")])
-def test_no_labels_and_one_class(
+def test_data_without_labels_or_with_one_class_are_shown(
     labels: np.ndarray | None, classes: str, page: AppTest, tmp_path: Path
 ) -> None:
     arrays = {} if labels is None else {"labels": labels}
@@ -292,7 +295,7 @@ def test_no_labels_and_one_class(
 
 
 @pytest.mark.parametrize("binarize", ["threshold", "stochastic"])
-def test_binarized_as_the_model_sees_them(binarize: str, page: AppTest) -> None:
+def test_binarized_examples_are_shown(binarize: str, page: AppTest) -> None:
     page.selectbox(key="set_binarize").select(binarize).run()
     assert not page.exception
     assert "The data have 17 levels; the model sees 2." in words(page)
@@ -300,7 +303,7 @@ def test_binarized_as_the_model_sees_them(binarize: str, page: AppTest) -> None:
     assert all(set(np.unique(p)) <= {0, 255} for p in pictures(page, "vae-cards")[:20])
 
 
-def test_binarizing_real_values_is_refused_and_shown_as_they_are(page: AppTest) -> None:
+def test_refused_binarization_leaves_the_data_unchanged(page: AppTest) -> None:
     at = choose(page, "mixture")
     at.selectbox(key="set_binarize").select("threshold").run()
     assert not at.exception
@@ -311,7 +314,7 @@ def test_binarizing_real_values_is_refused_and_shown_as_they_are(page: AppTest) 
 @pytest.mark.parametrize(
     ("path", "sentence"), [("", "give the path of a file"), ("/no/such.npz", "such.npz")]
 )
-def test_no_data_are_told(path: str, sentence: str, page: AppTest) -> None:
+def test_missing_data_have_a_sentence(path: str, sentence: str, page: AppTest) -> None:
     choose(page, FILE)
     page.text_input(key="set_path").set_value(path).run()
     assert not page.exception
@@ -320,13 +323,13 @@ def test_no_data_are_told(path: str, sentence: str, page: AppTest) -> None:
     assert not page.metric
 
 
-def test_shares_that_leave_nothing_are_told(page: AppTest) -> None:
+def test_shares_without_training_examples_are_reported(page: AppTest) -> None:
     page.number_input(key="set_val_share").set_value(0.9).run()
     assert not page.exception
     assert "leave nothing to train on" in words(page)
 
 
-def test_data_to_be_downloaded_first(
+def test_missing_published_data_offer_a_download(
     page: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VAE_LAB_CACHE", str(tmp_path / "cache"))
@@ -336,7 +339,7 @@ def test_data_to_be_downloaded_first(
     assert any(str(b.key).startswith("download_") for b in at.sidebar.button)
 
 
-def test_settings_that_cannot_train_leave_the_data_to_be_seen(page: AppTest) -> None:
+def test_invalid_settings_do_not_hide_the_data(page: AppTest) -> None:
     page.number_input(key="set_batch_size").set_value(100_000).run()
     assert not page.exception
     assert "larger than the 1437 training examples" in page.main.warning[0].value

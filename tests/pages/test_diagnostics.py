@@ -1,5 +1,5 @@
-"""Diagnostics and KL strip on the Evaluate page: they show the values of the library, and a
-fix fills the sidebar with the run's own settings and one change."""
+"""Diagnostics and KL heatmap on the Evaluate page: they show the library's values, and a fix fills
+the sidebar with the settings of the run and one change."""
 
 import json
 import re
@@ -37,7 +37,7 @@ KINDS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """`made(kind)` is a small run of that kind, trained once."""
+    """`made(kind)` returns a small run of that kind, trained once."""
     folder, runs = tmp_path_factory.mktemp("made"), {}
 
     def make(kind: str) -> Run:
@@ -54,7 +54,7 @@ def copied(root: Path, run: Run) -> Run:
 
 
 def told(run: Run, **made: Any) -> None:
-    """Put a history that a run could have had into its folder."""
+    """Write a fabricated history into the folder of a run."""
     lines = "".join(json.dumps(report) + "\n" for report in reports(**made))
     (run.path / "metrics.jsonl").write_text(lines)
 
@@ -75,7 +75,7 @@ def verdict(run: Run) -> Any:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_of_run_is_told_what_the_library_says(
+def test_every_kind_of_run_shows_the_librarys_findings(
     kind: str, made: Any, root: Path, open_page: OpenPage
 ) -> None:
     run = copied(root, made(kind))
@@ -97,7 +97,7 @@ def test_every_kind_of_run_is_told_what_the_library_says(
         assert "KL per latent" in drawn["layout"]["annotations"][0]["text"]
 
 
-def test_a_click_fills_the_sidebar_and_train_starts_it(
+def test_a_fix_fills_the_sidebar_and_train_starts_it(
     made: Any, root: Path, open_page: OpenPage
 ) -> None:
     run = copied(root, made("ill"))
@@ -118,7 +118,7 @@ def test_a_click_fills_the_sidebar_and_train_starts_it(
     assert new.config == RunConfig.of(**run.config.model_dump() | {"beta": 1.0})
 
 
-def test_a_live_change_counts_in_the_fix(made: Any, root: Path, open_page: OpenPage) -> None:
+def test_a_fix_includes_live_changes(made: Any, root: Path, open_page: OpenPage) -> None:
     run = copied(root, made("told"))
     told(run, kl=(1e-4, 1e-3))
     run.want(beta=50.0)
@@ -127,7 +127,7 @@ def test_a_live_change_counts_in_the_fix(made: Any, root: Path, open_page: OpenP
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_any_configuration_can_be_filled_in(
+def test_every_configuration_can_be_filled_in(
     kind: str, made: Any, root: Path, open_page: OpenPage
 ) -> None:
     run = copied(root, made(kind))
@@ -142,7 +142,7 @@ def test_any_configuration_can_be_filled_in(
     assert "The sidebar has" in words(at)
 
 
-def test_training_on_resumes_the_run(
+def test_a_fix_of_the_epochs_resumes_the_run(
     made: Any, root: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = copied(root, made("vectors"))
@@ -158,7 +158,7 @@ def test_training_on_resumes_the_run(
     assert wishes["knobs"]["epochs"] == finding.fix.value > 80
 
 
-def test_a_living_run_has_both_and_is_not_called_undertrained(
+def test_a_run_in_training_has_both_and_is_not_undertrained(
     made: Any, root: Path, open_page: OpenPage
 ) -> None:
     run = copied(root, made("told"))
@@ -170,7 +170,9 @@ def test_a_living_run_has_both_and_is_not_called_undertrained(
 
 
 @pytest.mark.parametrize("damage", ["metrics", "none", "data"])
-def test_damage_is_told(damage: str, made: Any, root: Path, open_page: OpenPage) -> None:
+def test_damaged_files_are_reported(
+    damage: str, made: Any, root: Path, open_page: OpenPage
+) -> None:
     run = copied(root, made("told"))
     metrics = run.path / "metrics.jsonl"
     if damage == "metrics":
@@ -186,7 +188,7 @@ def test_damage_is_told(damage: str, made: Any, root: Path, open_page: OpenPage)
         assert chart(at)["layout"]["annotations"][0]["text"] == "No report has a KL per latent"
 
 
-def test_the_reference_is_fitted_where_it_is_quick(
+def test_the_reference_of_small_examples_is_fitted_at_once(
     made: Any, root: Path, open_page: OpenPage
 ) -> None:
     run = copied(root, made("ill"))
@@ -194,7 +196,7 @@ def test_the_reference_is_fitted_where_it_is_quick(
     assert "that of a model without latents −" in words(open_page("evaluate.py"))
 
 
-def test_a_run_under_the_name_of_a_deleted_one_has_its_own_reference(
+def test_a_new_run_of_the_same_name_has_a_separate_reference(
     made: Any, root: Path, open_page: OpenPage
 ) -> None:
     said = []

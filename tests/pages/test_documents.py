@@ -1,5 +1,5 @@
-"""What the Compare page offers of the selected runs as files: made when asked for, by what the
-command line makes them with."""
+"""Files of the selected runs on the Compare page: built at the press, by the functions of the
+command line."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from vae.script import script
 
 
 def offered(*names: str) -> AppTest:
-    """The downloads for these runs on a page of their own."""
+    """Return the downloads for these runs on a separate page."""
 
     def page(names: list[str]) -> None:
         from vae.dashboard import server
@@ -43,21 +43,21 @@ def captions(at: AppTest) -> str:
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Which files were made."""
+    """Return the files that were built."""
     found: list[str] = []
     for name in ("_report", "_text", "_data"):
         monkeypatch.setattr(compare_documents, name, lambda *_, name=name: found.append(name))
     return found
 
 
-def test_nothing_is_made_until_it_is_asked_for(root: Path, made: list[str]) -> None:
+def test_documents_are_built_at_the_press(root: Path, made: list[str]) -> None:
     trained(root, "one", examples=200, frames=0)
     at = offered("one")
     assert labels(at) == ["Report of 1 run (.html)", "Script of the run (.py)"]
     assert made == []
 
 
-def test_a_script_is_of_one_run_and_a_report_of_all(root: Path) -> None:
+def test_a_script_needs_one_run_and_a_report_any_number(root: Path) -> None:
     for name in ("one", "two"):
         trained(root, name, examples=200, frames=0)
     at = offered("one", "two")
@@ -65,7 +65,7 @@ def test_a_script_is_of_one_run_and_a_report_of_all(root: Path) -> None:
     assert "A script trains one run" in captions(at)
 
 
-def test_what_is_refused_is_told(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refused_document_has_a_reason(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (root / "broken").mkdir()
     assert labels(offered("broken")) == []
     assert "Tick runs with readable settings" in captions(offered("broken"))
@@ -77,7 +77,7 @@ def test_what_is_refused_is_told(root: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert "A report contains up to 1 runs, but 2 are selected." in captions(at)
 
 
-def test_own_data_come_with_the_script(root: Path) -> None:
+def test_a_script_of_uploaded_data_has_a_data_file(root: Path) -> None:
     x = np.random.default_rng(0).random((40, 5), np.float32)
     (root / "mine.npy").write_bytes(b"")
     np.save(root / "mine.npy", x)
@@ -104,7 +104,7 @@ def test_the_page_and_the_command_write_the_same(
     assert "1 run in" in capsys.readouterr().out
 
 
-def test_bad_input_is_one_line(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_input_prints_one_line(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     where = ["--root", str(root), "--out"]
     for command, out, told in (
         (["report", "none"], "r.html", "There is no run 'none'"),

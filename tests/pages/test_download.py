@@ -1,4 +1,5 @@
-"""A published data set in the sidebar: nothing is downloaded unasked, and every end has words."""
+"""A published data set in the sidebar: a download starts at a press only, and every failure has a
+sentence."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from vae.data import SOURCES, DownloadError, load
 
 @pytest.fixture(autouse=True)
 def nothing_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty cache, and no package's files."""
+    """An empty cache without the files of a package."""
     monkeypatch.setenv("VAE_LAB_CACHE", str(tmp_path / "cache"))
     for name, source in SOURCES.items():
         monkeypatch.setitem(SOURCES, name, source._replace(installed=None))
@@ -23,7 +24,7 @@ def refuse(name: str, progress: Callable[[int, int], None]) -> None:
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_choosing_it_downloads_nothing(
+def test_a_choice_downloads_nothing(
     name: str, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("vae.data.online.fetch", lambda *a, **k: pytest.fail("it asked"))
@@ -36,7 +37,7 @@ def test_choosing_it_downloads_nothing(
     assert at.button(key=f"download_{name}").label == f"Download {size:,.0f} MB"
 
 
-def test_without_network_there_is_a_sentence(
+def test_a_failed_download_has_a_sentence(
     open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(download, "download", refuse)
@@ -47,7 +48,7 @@ def test_without_network_there_is_a_sentence(
     assert any("there is no network: connect." in e.value for e in at.error)
 
 
-def test_a_download_shows_how_far_it_is_and_then_the_data(
+def test_a_download_shows_its_progress_and_then_the_data(
     open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[tuple[int, int]] = []

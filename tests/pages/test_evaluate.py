@@ -1,5 +1,5 @@
-"""The Evaluate page: what it shows is what the library computes, with unit, error and help; a job
-behind the button, what becomes of it, and the results that are kept."""
+"""The Evaluate page: the library's values with unit, error and help; the job behind the button,
+its outcomes, and saved results."""
 
 import csv
 import io
@@ -43,7 +43,7 @@ TITLES = {row.title: key for key, row in MEASURES.items() if not row.per_latent}
 
 @pytest.fixture(scope="module", autouse=True)
 def quick() -> Iterator[None]:
-    """Few sets and few halves for the scores of disentanglement."""
+    """Use few sets and few halves for the scores of disentanglement."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(factor_sets, "SETS", {"train": 300, "test": 300})
         patch.setattr(disentanglement, "HALVES", 2)
@@ -52,7 +52,8 @@ def quick() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Run]:
-    """`made(kind)` is a run of that kind with an evaluation of the default settings, made once."""
+    """`made(kind)` returns a run of that kind with an evaluation of the default settings, computed
+    once."""
     folder, runs = tmp_path_factory.mktemp("made"), {}
 
     def make(kind: str) -> Run:
@@ -94,7 +95,7 @@ def drawn(at: AppTest) -> dict[str, dict[str, Any]]:
 
 
 def read(value: str) -> tuple[float, float]:
-    """A number on the screen, and half of its last digit."""
+    """Return a number on the screen, and half a unit of its last digit."""
     plain = value.replace("−", "-").replace(",", "").split()[0]
     places = len(plain.partition(".")[2])
     return float(plain), 0.5 * 10.0**-places
@@ -106,7 +107,7 @@ def press(at: AppTest, key: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_of_run_shows_its_figures_or_why_there_are_none(
+def test_every_kind_of_run_shows_its_values_or_reasons(
     kind: str, made: Callable[[str], Run], root: Path, open_page: OpenPage
 ) -> None:
     run = copied(root, made(kind))
@@ -139,7 +140,7 @@ def test_every_kind_of_run_shows_its_figures_or_why_there_are_none(
     assert ("evaluate_disentanglement" in drawn(at)) == (kind == "factors")
 
 
-def test_probes_stand_beside_chance(run: Run, open_page: OpenPage) -> None:
+def test_probes_are_compared_with_chance(run: Run, open_page: OpenPage) -> None:
     at, table = open_page("evaluate.py"), saved_evaluations(run)[0].record.probes
     assert table is not None
     for name, row in table.items():
@@ -148,7 +149,7 @@ def test_probes_stand_beside_chance(run: Run, open_page: OpenPage) -> None:
         assert ends == f"{100 * row['low']:.1f} % to {100 * row['high']:.1f} %"
 
 
-def test_samples_stand_beside_real_examples(run: Run, open_page: OpenPage) -> None:
+def test_samples_are_compared_with_real_examples(run: Run, open_page: OpenPage) -> None:
     at, table = open_page("evaluate.py"), saved_evaluations(run)[0].record.fidelity
     assert table is not None
     said = [e.value for e in at.markdown]
@@ -163,7 +164,7 @@ def test_samples_stand_beside_real_examples(run: Run, open_page: OpenPage) -> No
     assert head.help.startswith("The reference:")
 
 
-def test_every_figure_has_help_and_a_unit(run: Run, open_page: OpenPage) -> None:
+def test_every_value_has_a_help_and_a_unit(run: Run, open_page: OpenPage) -> None:
     at = open_page("evaluate.py")
     for metric in at.metric:
         assert len(metric.help) > 40
@@ -191,7 +192,7 @@ def setting(at: AppTest, request: EvaluationRequest) -> None:
     assert not at.exception
 
 
-def test_what_is_kept_cannot_be_asked_for_again(run: Run, open_page: OpenPage) -> None:
+def test_a_saved_result_cannot_be_computed_again(run: Run, open_page: OpenPage) -> None:
     at = open_page("evaluate.py")
     assert at.button(key="evaluate").disabled
     setting(at, SHORT)
@@ -200,7 +201,7 @@ def test_what_is_kept_cannot_be_asked_for_again(run: Run, open_page: OpenPage) -
     assert not at.metric
 
 
-def test_the_button_orders_what_the_controls_say(
+def test_the_button_starts_a_job_with_the_settings_of_the_controls(
     run: Run, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent, at = orders(monkeypatch), open_page("evaluate.py")
@@ -250,7 +251,7 @@ def test_progress_is_shown_and_can_be_cancelled(run: Run, open_page: OpenPage) -
         ),
     ],
 )
-def test_what_became_of_it_is_told_and_it_is_offered_again(
+def test_an_ended_job_has_a_reason_and_can_be_repeated(
     status: dict[str, Any],
     sentence: str,
     run: Run,
@@ -268,7 +269,7 @@ def test_what_became_of_it_is_told_and_it_is_offered_again(
     assert sentence not in text(at)
 
 
-def test_a_result_that_cannot_be_read_can_be_made_anew(
+def test_an_unreadable_result_can_be_computed_again(
     run: Run, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent = orders(monkeypatch)
@@ -282,7 +283,7 @@ def test_a_result_that_cannot_be_read_can_be_made_anew(
 # What is kept
 
 
-def test_a_result_of_earlier_weights_says_so(run: Run, open_page: OpenPage) -> None:
+def test_a_result_of_earlier_weights_is_marked(run: Run, open_page: OpenPage) -> None:
     at = open_page("evaluate.py")
     step = saved_evaluations(run)[0].weights.step
     assert f"best weights, step {step}" in text(at)
@@ -295,14 +296,14 @@ def test_a_result_of_earlier_weights_says_so(run: Run, open_page: OpenPage) -> N
 
 
 def pick(at: AppTest, run: Run, row: int) -> None:
-    """As if a person had pressed a row of the table."""
+    """Select a row of the table."""
     key = table_key(run, DEFAULT, saved_evaluations(run))
     at.session_state[key] = {"selection": {"rows": [row], "columns": [], "cells": []}}
     at.run()
     assert not at.exception
 
 
-def test_all_are_in_the_table_and_can_be_shown_kept_and_deleted(
+def test_every_result_is_in_the_table_and_can_be_shown_and_deleted(
     run: Run, open_page: OpenPage
 ) -> None:
     work(job_of(run, SHORT).order, lambda: None)
@@ -332,7 +333,7 @@ def test_all_are_in_the_table_and_can_be_shown_kept_and_deleted(
     assert saved_evaluations(run) == [k for k in found if k.request.split != "train"]
 
 
-def test_the_files_hold_every_figure(run: Run) -> None:
+def test_the_files_contain_every_value(run: Run) -> None:
     (result,) = saved_evaluations(run)
     written = io.StringIO(words.as_csv(result.record).decode())
     rows = {row["figure"]: row for row in csv.DictReader(written)}
@@ -356,7 +357,7 @@ def test_the_files_hold_every_figure(run: Run) -> None:
     assert words.file_name(result) == "binary-best-test-evaluation"
 
 
-def test_a_result_of_an_earlier_version_says_so_and_can_be_made_anew(
+def test_a_result_of_an_earlier_version_is_marked_and_can_be_computed_again(
     run: Run, open_page: OpenPage
 ) -> None:
     (result,) = saved_evaluations(run)
@@ -368,7 +369,9 @@ def test_a_result_of_an_earlier_version_says_so_and_can_be_made_anew(
     assert not at.button(key="evaluate").disabled
 
 
-def test_no_evaluation_yet(root: Path, made: Callable[[str], Run], open_page: OpenPage) -> None:
+def test_a_run_without_evaluation_has_a_sentence(
+    root: Path, made: Callable[[str], Run], open_page: OpenPage
+) -> None:
     run = copied(root, made("binary"))
     shutil.rmtree(run.path / "derived")
     at = open_page("evaluate.py")

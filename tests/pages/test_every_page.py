@@ -1,4 +1,4 @@
-"""Every page opens cleanly for a run in every state, and says something helpful."""
+"""Every page opens without exception for a run in every state, and has a helpful sentence."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ OF_RUNS = [page for page in PAGES if page not in ("data.py", "sweep.py")]
 
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("page", OF_RUNS)
-def test_opens(page: str, state: str, root: Path, open_page: OpenPage) -> None:
+def test_every_page_opens(page: str, state: str, root: Path, open_page: OpenPage) -> None:
     run = in_state(root, state)
     at = open_page(page)
     words = " ".join(e.value for e in [*at.markdown, *at.subheader, *at.caption])
@@ -26,10 +26,8 @@ def test_opens(page: str, state: str, root: Path, open_page: OpenPage) -> None:
 
 
 @pytest.mark.parametrize("page", OF_RUNS)
-def test_settings_that_are_not_understood_are_told(
-    page: str, root: Path, open_page: OpenPage
-) -> None:
-    """A file from elsewhere, or edited by hand: readable, and not a configuration of ours."""
+def test_invalid_settings_are_reported(page: str, root: Path, open_page: OpenPage) -> None:
+    """A foreign or edited file can be readable and have an invalid configuration."""
     run = in_state(root, "interrupted")
     assert run is not None
     head = json.loads((run.path / "config.json").read_text())
@@ -42,7 +40,7 @@ def test_settings_that_are_not_understood_are_told(
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_an_unknown_run_in_the_address_gives_way_to_the_newest(
+def test_the_newest_run_replaces_an_unknown_one_in_the_address(
     page: str, root: Path, open_page: OpenPage
 ) -> None:
     run = in_state(root, "queued")

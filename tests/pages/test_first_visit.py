@@ -1,4 +1,4 @@
-"""The runs that ship: on the first visit every page has something to show, and it is true."""
+"""The included runs: on the first visit every page shows them with valid numbers."""
 
 import shutil
 from pathlib import Path
@@ -24,7 +24,7 @@ def shipped(root: Path) -> Run:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_page_shows_it(page: str, shipped: Run, open_page: OpenPage) -> None:
+def test_every_page_shows_an_included_run(page: str, shipped: Run, open_page: OpenPage) -> None:
     at = open_page(page)
     assert shipped.name in at.query_params["run"]
     assert not [e.value for e in [*at.error, *at.warning]]
@@ -32,14 +32,14 @@ def test_every_page_shows_it(page: str, shipped: Run, open_page: OpenPage) -> No
     assert len(pictures) > 1  # one is the style sheet
 
 
-def test_it_is_what_the_readme_says_makes_it(shipped: Run) -> None:
+def test_an_included_run_has_the_configuration_of_the_readme(shipped: Run) -> None:
     assert shipped.config == RunConfig.of()
     assert shipped.status().state == "finished"
     command = f"python -m vae train --run {shipped.name}"
     assert command in (ROOT / "README.md").read_text("utf-8")
 
 
-def test_its_best_value_is_that_of_its_weights(shipped: Run) -> None:
+def test_the_best_value_belongs_to_the_weights(shipped: Run) -> None:
     status, loaded = shipped.status(), LoadedRun.of(shipped)
     assert status.best is not None
     record = loaded.evaluate("val", elbo_samples=20)
@@ -49,7 +49,7 @@ def test_its_best_value_is_that_of_its_weights(shipped: Run) -> None:
 
 
 @pytest.mark.parametrize("folder", [SHIPPED, CLOTHES])
-def test_it_names_no_machine(folder: Path) -> None:
+def test_an_included_run_names_no_machine(folder: Path) -> None:
     assert '"host": ""' in (folder / "status.json").read_text("utf-8")
     assert '"device": "auto"' in (folder / "config.json").read_text("utf-8")
 
@@ -60,7 +60,9 @@ def clothes(root: Path) -> Run:
     return Run(root / CLOTHES.name)
 
 
-def test_the_clothes_stand_first_and_need_no_caveat(clothes: Run, open_page: OpenPage) -> None:
+def test_the_run_of_clothes_is_the_newest_and_has_no_caveat(
+    clothes: Run, open_page: OpenPage
+) -> None:
     shutil.copytree(SHIPPED, clothes.path.parent / SHIPPED.name)
     at = open_page("train.py")
     assert clothes.name in at.query_params["run"]
@@ -69,7 +71,7 @@ def test_the_clothes_stand_first_and_need_no_caveat(clothes: Run, open_page: Ope
     assert not [e.value for e in [*at.error, *at.warning]]
 
 
-def test_the_clothes_are_what_the_readme_says(clothes: Run) -> None:
+def test_the_run_of_clothes_agrees_with_the_readme(clothes: Run) -> None:
     values = PRESETS[START.preset].values
     assert clothes.config == RunConfig.of(data=START.data, frames=10, **values)
     assert clothes.status().state == "finished"
@@ -78,7 +80,7 @@ def test_the_clothes_are_what_the_readme_says(clothes: Run) -> None:
     assert command in (ROOT / "README.md").read_text("utf-8")
 
 
-def test_the_clothes_beat_a_constant_picture(clothes: Run) -> None:
+def test_the_run_of_clothes_has_a_higher_elbo_than_a_constant(clothes: Run) -> None:
     best = clothes.status().best
     assert best is not None
     for likelihood in ("gaussian-learned", "gaussian-per-dimension"):  # the same densities

@@ -1,4 +1,4 @@
-"""The header of a page shows the state of the run as it is now, not as it was at first."""
+"""The header of a page shows the present state of the run."""
 
 import shutil
 import time
@@ -22,14 +22,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 @pytest.fixture
 def running(finished: Run, root: Path) -> Run:
-    """A run with weights and frames whose process lives."""
+    """A run with weights and frames in a living process."""
     run = Run(shutil.copytree(finished.path, root / finished.name))
     run.set_status(state="running", heartbeat=time.time(), **identity())
     return run
 
 
 def badges(at: AppTest) -> set[str]:
-    """Every state that the page shows as the header does."""
+    """Return every state on the page in the form of the header."""
     texts = [m.value for m in at.markdown if m.value.startswith(":") and "-badge[" in m.value]
     return {text.partition("[")[2].partition("]")[0] for text in texts} & set(ICONS)
 
@@ -58,7 +58,7 @@ def test_no_fragment_runs_for_a_finished_run(
     assert not clock.timers
 
 
-def test_a_running_fragment_draws_the_present_facts_and_goes_on(
+def test_a_running_fragment_draws_the_present_facts_and_continues(
     running: Run, clock: Clock, open_page: OpenPage
 ) -> None:
     at = open_page("samples.py", run=running.name)

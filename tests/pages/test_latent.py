@@ -1,4 +1,4 @@
-"""The latent page: what it draws is what the library computes, for every kind of run."""
+"""The latent page draws the library's values, for every kind of run."""
 
 import base64
 import csv
@@ -33,19 +33,19 @@ from vae.worker.job import Job
 
 
 def drawn(at: AppTest, key: str = "latent_map") -> dict[str, Any]:
-    """What the chart of that key was sent."""
+    """Return the message to the chart with this key."""
     sent = [json.loads(c.proto.bytes) for c in at.get("bidi_component")]
     return next(message for message in sent if message["key"] == key)
 
 
 def over(at: AppTest) -> dict[str, Any]:
-    """What was laid over the map."""
+    """Return the overlay of the map."""
     sent = [json.loads(c.proto.bytes) for c in at.get("bidi_component")]
     return next(message for message in sent if "decode" in message)
 
 
 def click(at: AppTest, x: float, y: float) -> None:
-    """As if a person had clicked on empty space."""
+    """Click on empty space of the map."""
     sent = {"revision": drawn(at)["revision"], "trace": None, "row": None, "x": x, "y": y}
     at.session_state["latent_map"] = {"click": sent}
     at.run()
@@ -54,23 +54,23 @@ def click(at: AppTest, x: float, y: float) -> None:
 
 
 def pictures(at: AppTest) -> list[bytes]:
-    """The pictures of the panel."""
+    """Return the pictures of the panel."""
     sources = re.findall(r'src="data:image/png;base64,([^"]+)"', " ".join(htmls(at)))
     return [base64.b64decode(source) for source in sources]
 
 
-def kept(address: str) -> bytes:
-    """What the browser finds at an address."""
+def content_of(address: str) -> bytes:
+    """Return the content at an address."""
     return component._served.find(address.rpartition("/")[2]).data
 
 
 def numbers(array: dict[str, str]) -> np.ndarray:
-    """An array as Plotly's JSON has it."""
+    """Return an array of Plotly's JSON."""
     return np.frombuffer(base64.b64decode(array["bdata"]), array["dtype"])
 
 
 def points(message: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of the data set, ascending, and where they are drawn."""
+    """Return the rows of the data set, ascending, and their places."""
     rows = np.concatenate([np.frombuffer(base64.b64decode(i), "<u4") for i in message["index"]])
     traces = examples(message)
     place = np.column_stack([np.concatenate([numbers(t[a]) for t in traces]) for a in "xy"])
@@ -79,12 +79,12 @@ def points(message: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def examples(message: dict[str, Any]) -> list[dict[str, Any]]:
-    """The traces that draw examples, without what lies behind them."""
+    """Return the traces of examples, without the layers behind them."""
     return [t for t in message["figure"]["data"] if t["type"] != "contour"]
 
 
 def select(at: AppTest, rows: np.ndarray) -> None:
-    """As if a person had drawn a lasso around these rows."""
+    """Select these rows with a lasso."""
     bits = np.zeros(int(rows.max()) + 1, np.uint8)
     bits[rows] = 1
     packed = base64.b64encode(np.packbits(bits, bitorder="little").tobytes()).decode()
@@ -108,7 +108,7 @@ def set_choice(at: AppTest, key: str, value: Any) -> None:
     assert not at.exception
 
 
-def test_two_dimensions_are_drawn_where_they_are(root: Path, open_page: OpenPage) -> None:
+def test_two_latents_are_drawn_at_their_values(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "two", latent_dim=2)
     message = drawn(open_page("latent.py"))
     loaded = LoadedRun.of(run)
@@ -119,7 +119,7 @@ def test_two_dimensions_are_drawn_where_they_are(root: Path, open_page: OpenPage
     assert [r["x1"] for r in rings] == [1, 2]
 
 
-def test_a_subset_says_so_and_is_always_the_same(root: Path, open_page: OpenPage) -> None:
+def test_a_subset_is_counted_and_deterministic(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "two", latent_dim=2)
     at = open_page("latent.py")
     set_choice(at, "points", 500)
@@ -131,7 +131,7 @@ def test_a_subset_says_so_and_is_always_the_same(root: Path, open_page: OpenPage
     np.testing.assert_array_equal(rows, LoadedRun.of(run).subset("train", 500))
 
 
-def test_pairs_are_offered_by_their_kl(root: Path, open_page: OpenPage) -> None:
+def test_pairs_of_latents_are_ordered_by_kl(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "five", latent_dim=5)
     at = open_page("latent.py")
     assert drawn(at)["figure"]["layout"]["xaxis"]["title"]["text"].startswith("PC 1 (")
@@ -148,7 +148,7 @@ def test_pairs_are_offered_by_their_kl(root: Path, open_page: OpenPage) -> None:
 
 
 @pytest.mark.parametrize("hue", ["phase", "orientation", "KL", "reconstruction"])
-def test_colours_are_the_librarys_numbers(hue: str, root: Path, open_page: OpenPage) -> None:
+def test_colours_equal_the_librarys_values(hue: str, root: Path, open_page: OpenPage) -> None:
     run = trained(root, "moon", data="moon-phases", examples=300, latent_dim=3, epochs=1)
     at = open_page("latent.py")
     before = drawn(at)["revision"]
@@ -166,7 +166,7 @@ def test_colours_are_the_librarys_numbers(hue: str, root: Path, open_page: OpenP
     assert message["revision"] == before  # zoom and selection survive
 
 
-def test_a_selection_shows_those_examples_and_the_decoders_output(
+def test_a_selection_shows_its_examples_and_their_reconstructions(
     root: Path, open_page: OpenPage
 ) -> None:
     run = trained(root, "two", latent_dim=2)
@@ -193,7 +193,7 @@ def test_a_large_selection_is_shown_in_part(root: Path, open_page: OpenPage) -> 
     assert " ".join(htmls(at)).count("<figure") == 32
 
 
-def test_vectors_are_selected_too(root: Path, open_page: OpenPage) -> None:
+def test_vectors_can_be_selected(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "mix", data="mixture", examples=300, likelihood="gaussian-learned")
     at = open_page("latent.py")
     rows = LoadedRun.of(run).rows("test")[:2]
@@ -211,7 +211,9 @@ def test_a_point_posterior_has_neither_kl_nor_rings(root: Path, open_page: OpenP
 
 
 @pytest.mark.parametrize("latents", [1, 128])
-def test_few_and_many_latents(latents: int, root: Path, open_page: OpenPage) -> None:
+def test_runs_with_few_and_many_latents_are_drawn(
+    latents: int, root: Path, open_page: OpenPage
+) -> None:
     run = trained(root, "run", latent_dim=latents, epochs=1)
     at = open_page("latent.py")
     rows, place = points(drawn(at))
@@ -230,7 +232,7 @@ def _request(**more: Any) -> MapRequest:
 
 
 def _orders(run: Run, at: AppTest, monkeypatch: pytest.MonkeyPatch) -> list[Job]:
-    """What the page asks of the launcher when its button is pressed."""
+    """Return the orders to the launcher after a press on the button."""
     orders: list[Job] = []
     monkeypatch.setattr(server.launcher, "submit", orders.append, raising=False)
     set_choice(at, f"projection_{run.name}", "tsne")
@@ -264,7 +266,7 @@ def test_tsne_runs_in_the_background_and_is_stored(
     assert not [b for b in at.button if b.key == "latent_compute"]
 
 
-def test_a_failed_job_says_why_and_can_be_tried_again(root: Path, open_page: OpenPage) -> None:
+def test_a_failed_job_has_a_reason_and_can_be_repeated(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "five", latent_dim=5)
     projection_job(run, _request()).note(state="failed", message="The device is out of memory.")
     at = open_page("latent.py")
@@ -273,9 +275,7 @@ def test_a_failed_job_says_why_and_can_be_tried_again(root: Path, open_page: Ope
     assert at.button(key="latent_compute").label == "Compute t-SNE"
 
 
-def test_following_takes_the_last_weights_of_a_run_that_trains(
-    root: Path, open_page: OpenPage
-) -> None:
+def test_following_a_run_draws_its_last_weights(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "five", latent_dim=5)
     at = open_page("latent.py")
     assert at.toggle(key="latent_follow").disabled
@@ -292,7 +292,7 @@ def test_following_takes_the_last_weights_of_a_run_that_trains(
     assert at.toggle(key="latent_follow").disabled
 
 
-def test_damaged_weights_give_a_sentence(root: Path, open_page: OpenPage) -> None:
+def test_damaged_weights_have_a_sentence(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "five", latent_dim=5)
     for name in ("best", "last"):
         (run.path / f"{name}.safetensors").write_bytes(b"no weights")
@@ -301,7 +301,7 @@ def test_damaged_weights_give_a_sentence(root: Path, open_page: OpenPage) -> Non
     assert "damaged" in text(at)
 
 
-def test_a_failed_run_without_weights_says_why(root: Path, open_page: OpenPage) -> None:
+def test_a_failed_run_without_weights_has_a_reason(root: Path, open_page: OpenPage) -> None:
     in_state(root, "failed")
     assert "lower the learning rate" in text(open_page("latent.py"))
 
@@ -321,7 +321,7 @@ def test_a_single_latent_is_stacked_without_jitter() -> None:
         assert (np.diff(labels[here][np.argsort(heights)]) >= 0).all()
 
 
-def test_words_and_colours_agree(root: Path) -> None:
+def test_text_and_colours_agree(root: Path) -> None:
     loaded = LoadedRun.of(trained(root, "two", latent_dim=2))
     encoding = loaded.encode(loaded.rows("test"))
     colours = hues(loaded.data, encoding)
@@ -339,19 +339,19 @@ def test_words_and_colours_agree(root: Path) -> None:
     ("low", "high", "expected"),
     [(-3.17, 3.24, (-3.5, 3.5)), (-3.3, 3.24, (-3.5, 3.5)), (-62, 58, (-100, 100))],
 )
-def test_a_steady_range_holds_the_other(
+def test_a_rounded_range_contains_the_range(
     low: float, high: float, expected: tuple[float, float]
 ) -> None:
     assert rounded_range(low, high) == pytest.approx(expected)
 
 
-def test_the_pointers_tiles_are_the_decoders(root: Path, open_page: OpenPage) -> None:
+def test_the_tiles_under_the_pointer_equal_the_decoders(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "five", latent_dim=5)
     at = open_page("latent.py")
     told, figure = over(at)["decode"], drawn(at)["figure"]
     assert told["x"] == pytest.approx(figure["layout"]["xaxis"]["range"])
     assert told["axes"] == ["PC 1", "PC 2"]
-    sheet = np.asarray(Image.open(io.BytesIO(kept(told["tiles"]))))
+    sheet = np.asarray(Image.open(io.BytesIO(content_of(told["tiles"]))))
     loaded = LoadedRun.of(run)
     encoding = loaded.encode(loaded.rows("test"))
     plane = pca(encoding.mean, seed=0)
@@ -362,7 +362,7 @@ def test_the_pointers_tiles_are_the_decoders(root: Path, open_page: OpenPage) ->
         top = (31 - i) * 8
         tile = sheet[top : top + 8, j * 8 : j * 8 + 8]
         assert np.abs(tile.astype(int) - exact).max() <= 1  # the same plane, fitted again
-    ranks = np.frombuffer(kept(told["ranks"]), "<f4").reshape(64, 64)
+    ranks = np.frombuffer(content_of(told["ranks"]), "<f4").reshape(64, 64)
     rng, whose = np.random.default_rng(0), np.arange(20_000) % len(encoding.index)
     drawn_z = rng.normal(encoding.mean[whose], encoding.std[whose]).astype(np.float32)
     blobs = equal(*projected(encoding.mean, encoding.std**2, plane.origin, plane.forward))
@@ -398,10 +398,10 @@ def test_a_click_on_empty_space_pins_the_exact_decode(root: Path, open_page: Ope
     assert not over(at)["annotations"]
 
 
-def test_a_new_projection_appears_by_itself(
+def test_a_new_projection_appears_everywhere(
     root: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One row is offered, explained, drawn and decoded on the map and on the Samples page."""
+    """A new row has its option, help, map and decoded grid, also on the Samples page."""
 
     def mirrored(means: np.ndarray, *, seed: int = 0) -> Plane:
         """The first two latents with opposite sign."""
@@ -423,7 +423,7 @@ def test_a_new_projection_appears_by_itself(
     assert grid.names == ("m1", "m2")
 
 
-def test_tsne_says_that_it_has_no_inverse(root: Path, open_page: OpenPage) -> None:
+def test_tsne_has_a_note_about_its_missing_inverse(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "five", latent_dim=5)
     rows = LoadedRun.of(run).rows("test")
     arrays = {"points": np.zeros((len(rows), 2), np.float32), "index": rows}
@@ -451,7 +451,7 @@ def test_tsne_says_that_it_has_no_inverse(root: Path, open_page: OpenPage) -> No
     ],
     ids=str,
 )
-def test_every_kind_of_run_has_its_layers(
+def test_every_kind_of_run_has_its_map_layers(
     settings: dict[str, Any], root: Path, open_page: OpenPage
 ) -> None:
     trained(root, "run", **{"latent_dim": 2, "epochs": 1} | settings)
@@ -470,7 +470,7 @@ def test_every_kind_of_run_has_its_layers(
     assert "Pinned places" in text(at)
 
 
-def test_selected_posteriors_are_drawn_as_they_are(root: Path, open_page: OpenPage) -> None:
+def test_selected_posteriors_have_their_outlines(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "two", latent_dim=2)
     at = open_page("latent.py")
     loaded = LoadedRun.of(run)
@@ -484,7 +484,7 @@ def test_selected_posteriors_are_drawn_as_they_are(root: Path, open_page: OpenPa
         np.testing.assert_allclose(half, sigma * encoding.std, rtol=0.01)
 
 
-def test_a_mixture_is_fitted_on_demand(root: Path, open_page: OpenPage) -> None:
+def test_a_mixture_is_fitted_after_a_press(root: Path, open_page: OpenPage) -> None:
     trained(root, "two", latent_dim=2)
     at = open_page("latent.py")
     at.button(key="latent_fit").click().run()
@@ -497,7 +497,7 @@ def test_a_mixture_is_fitted_on_demand(root: Path, open_page: OpenPage) -> None:
     assert "accent" not in [t.get("name") for t in drawn(at)["figure"]["data"]]
 
 
-def test_rows_and_classes_are_chosen_by_name(root: Path, open_page: OpenPage) -> None:
+def test_rows_and_classes_can_be_selected_by_name(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "two", latent_dim=2)
     at = open_page("latent.py")
     loaded = LoadedRun.of(run)
@@ -531,7 +531,7 @@ def test_rows_are_read_from_text(said: str, rows: list[int]) -> None:
 
 
 @pytest.mark.parametrize("said", ["a", "5-3", "1.5", "-4", "1-99999999999"])
-def test_what_is_no_row_is_refused(said: str) -> None:
+def test_invalid_rows_are_refused(said: str) -> None:
     with pytest.raises(ValueError, match=r"row|long"):
         rows_named(said)
 
@@ -583,7 +583,7 @@ def test_the_neighbours_of_one_point_are_shown(root: Path, open_page: OpenPage) 
         assert far == pytest.approx(apart[order].tolist(), rel=0.01)
 
 
-def test_the_caption_says_how_trustworthy_the_map_is(root: Path, open_page: OpenPage) -> None:
+def test_the_caption_has_the_trustworthiness(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "five", latent_dim=5)
     at = open_page("latent.py")
     loaded = LoadedRun.of(run)
@@ -596,7 +596,7 @@ def test_the_caption_says_how_trustworthy_the_map_is(root: Path, open_page: Open
 
 
 def test_a_step_of_an_option_stays_within_its_range() -> None:
-    """Also of those that are offered only where their library is installed."""
+    """Options of rows whose library is missing are included."""
 
     def options() -> None:
         import streamlit as st

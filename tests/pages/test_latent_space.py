@@ -1,4 +1,4 @@
-"""The latent page in three dimensions: what the browser is sent, and what is offered."""
+"""The latent page in three dimensions: the message to the browser, and the options."""
 
 import base64
 from pathlib import Path
@@ -20,7 +20,7 @@ KEY = "latent_space"
 
 
 def placed(message: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of the data set, ascending, and where they are drawn, (N, 3)."""
+    """Return the rows of the data set, ascending, and their places, (N, 3)."""
     rows = np.concatenate([np.frombuffer(base64.b64decode(i), "<u4") for i in message["index"]])
     traces = message["figure"]["data"]
     place = np.column_stack([np.concatenate([numbers(t[a]) for t in traces]) for a in "xyz"])
@@ -33,7 +33,7 @@ def sphere(at: AppTest) -> list[dict[str, Any]]:
 
 
 def select(at: AppTest, rows: np.ndarray) -> None:
-    """As if a person had clicked on these points."""
+    """Select these points by clicks."""
     bits = np.zeros(int(rows.max()) + 1, np.uint8)
     bits[rows] = 1
     packed = base64.b64encode(np.packbits(bits, bitorder="little").tobytes()).decode()
@@ -50,7 +50,7 @@ def in_space(root: Path, open_page: OpenPage, name: str, **settings: Any) -> tup
     return run, at
 
 
-def test_dimensions_are_drawn_where_they_are(root: Path, open_page: OpenPage) -> None:
+def test_three_latents_are_drawn_at_their_values(root: Path, open_page: OpenPage) -> None:
     run, at = in_space(root, open_page, "dimensions-3d")
     loaded = LoadedRun.of(run)
     encoding = loaded.encode(loaded.rows("test"))
@@ -72,7 +72,7 @@ def test_dimensions_are_drawn_where_they_are(root: Path, open_page: OpenPage) ->
     assert "all 180 shown" in text(at)
 
 
-def test_components_come_with_the_variance_of_each(root: Path, open_page: OpenPage) -> None:
+def test_components_have_the_share_of_variance_of_each(root: Path, open_page: OpenPage) -> None:
     run, at = in_space(root, open_page, "pca-3d")
     loaded = LoadedRun.of(run)
     encoding = loaded.encode(loaded.rows("test"))
@@ -88,7 +88,7 @@ def test_components_come_with_the_variance_of_each(root: Path, open_page: OpenPa
     assert "Nearest in latent space" in text(at)
 
 
-def test_the_sphere_goes_and_comes_without_the_points(root: Path, open_page: OpenPage) -> None:
+def test_the_sphere_is_switched_without_sending_points(root: Path, open_page: OpenPage) -> None:
     _, at = in_space(root, open_page, "dimensions-3d")
     sent = [c.proto.bytes for c in at.get("bidi_component")]
     assert HINT_3D in text(at)
@@ -100,7 +100,7 @@ def test_the_sphere_goes_and_comes_without_the_points(root: Path, open_page: Ope
     assert drawn(at, KEY)["revision"]
 
 
-def test_what_is_thinned_says_so(root: Path, open_page: OpenPage) -> None:
+def test_a_subset_is_counted(root: Path, open_page: OpenPage) -> None:
     run, at = in_space(root, open_page, "pca-3d")
     before = drawn(at, KEY)["revision"]
     set_choice(at, "points", 500)
@@ -120,7 +120,7 @@ def test_what_is_thinned_says_so(root: Path, open_page: OpenPage) -> None:
 
 
 @pytest.mark.parametrize(("latents", "offered"), [(1, 0), (2, 0), (3, 2)])
-def test_it_takes_three_latents(
+def test_three_dimensions_need_three_latents(
     latents: int, offered: int, root: Path, open_page: OpenPage
 ) -> None:
     trained(root, "run", latent_dim=latents, epochs=1)
@@ -142,7 +142,7 @@ def test_it_takes_three_latents(
     ],
     ids=str,
 )
-def test_every_kind_of_run_has_its_view(
+def test_every_kind_of_run_has_a_view_in_3d(
     settings: dict[str, Any], root: Path, open_page: OpenPage
 ) -> None:
     _, at = in_space(root, open_page, "dimensions-3d", epochs=1, **settings)
@@ -159,7 +159,7 @@ def test_every_kind_of_run_has_its_view(
     assert drawn(at)["revision"]
 
 
-def test_a_class_is_found_in_space_too(root: Path, open_page: OpenPage) -> None:
+def test_a_class_can_be_selected_in_3d(root: Path, open_page: OpenPage) -> None:
     run, at = in_space(root, open_page, "pca-3d")
     at.multiselect(key="latent_of").set_value([3])
     at.button[[b.label for b in at.button].index("Select")].click().run()

@@ -1,4 +1,4 @@
-"""The Reconstructions page: pictures and numbers are the model's, on exactly what is shown."""
+"""The Reconstructions page: pictures and numbers are the model's for the examples on the page."""
 
 import base64
 import io
@@ -42,19 +42,19 @@ def body(at: AppTest) -> str:
 
 
 def stacks(at: AppTest) -> list[np.ndarray]:
-    """The pictures of the cards, (3 h + 2, w, 3) each."""
+    """Return the pictures of the cards, (3 h + 2, w, 3) each."""
     found = re.findall(r'<figure.*?base64,([^"]+)', body(at))
     return [np.asarray(Image.open(io.BytesIO(base64.b64decode(p))).convert("RGB")) for p in found]
 
 
 def numbers(at: AppTest) -> list[list[str]]:
-    """Class, reconstruction, KL and percentile of surprise below each card."""
+    """Return class, reconstruction, KL and percentile of surprise below each card."""
     captions = re.findall(r"<figcaption.*?</figcaption>", body(at))
     return [re.findall(r">([^<>]+)<", caption) for caption in captions]
 
 
 def exact(loaded: LoadedRun, rows: np.ndarray) -> tuple[Floats, Floats, Floats, Floats]:
-    """x, E[x|z], -ln p(x|z) and the KL of rows at the mean of q, from the model alone."""
+    """Return x, E[x|z], −ln p(x|z) and the KL of rows at the mean of q, from the model alone."""
     x = torch.from_numpy(loaded.data.x[rows] / np.float32(loaded.data.scale))
     with torch.no_grad():
         out = loaded.model(x, 0)
@@ -63,7 +63,7 @@ def exact(loaded: LoadedRun, rows: np.ndarray) -> tuple[Floats, Floats, Floats, 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_opens_for_every_kind_of_run(kind: str, root: Path, open_page: OpenPage) -> None:
+def test_the_page_opens_for_every_kind_of_run(kind: str, root: Path, open_page: OpenPage) -> None:
     trained(root, "a-run", **KINDS[kind])
     at = open_page("reconstructions.py")
     words = " ".join(m.value for m in at.markdown)
@@ -75,8 +75,8 @@ def test_opens_for_every_kind_of_run(kind: str, root: Path, open_page: OpenPage)
         assert at.get("bidi_component")
 
 
-def test_the_cards_are_the_models(root: Path, open_page: OpenPage) -> None:
-    """Pixels and numbers on the page against a forward pass of one's own."""
+def test_the_cards_equal_a_forward_pass(root: Path, open_page: OpenPage) -> None:
+    """Pixels and numbers on the page equal those of a separate forward pass."""
     run = trained(root, "a-run")
     at = open_page("reconstructions.py")
     at.selectbox(key="reconstruct_order").select("worst-elbo").run()
@@ -113,7 +113,7 @@ def judged(n: int = 40, kl: bool = True) -> BoundTerms:
 
 @pytest.mark.parametrize("name", ORDERS)
 @pytest.mark.parametrize("kl", [True, False])
-def test_every_order_is_one(name: str, kl: bool) -> None:
+def test_every_order_sorts_the_examples(name: str, kl: bool) -> None:
     record, at = judged(kl=kl), np.arange(5, 35)
     order = ORDERS[name].order
     places = order(record, at, 7)
@@ -129,11 +129,9 @@ def test_every_order_is_one(name: str, kl: bool) -> None:
 
 @pytest.mark.parametrize("binarize", ["none", "stochastic"])
 @pytest.mark.parametrize("seed", [None, 3])
-def test_what_is_shown_carries_its_own_numbers(
-    binarize: str, seed: int | None, root: Path
-) -> None:
-    """The x that is shown, decoded at the z that is shown, has the reconstruction that is said:
-    also when pictures are binarized by a draw, and for a sample of q."""
+def test_the_numbers_belong_to_the_pictures(binarize: str, seed: int | None, root: Path) -> None:
+    """The x and the z of a card give its reconstruction term, also for stochastic binarization and
+    for a sample of q."""
     loaded = LoadedRun.of(trained(root, "a-run", binarize=binarize))
     record = score_split(loaded, "train", seed)
     chosen = select(loaded, record, REQUEST._replace(split="train", order="worst", number=20))
@@ -156,7 +154,7 @@ def test_a_sample_of_q_is_worse_than_its_mean_and_follows_the_seed(root: Path) -
     np.testing.assert_array_equal(first.kl, mean.kl)
 
 
-def test_a_class_alone(root: Path) -> None:
+def test_a_single_class_can_be_shown(root: Path) -> None:
     loaded = LoadedRun.of(trained(root, "a-run"))
     record = score_split(loaded, "val", None)
     request = REQUEST._replace(label=3, number=64)
@@ -183,7 +181,7 @@ def test_the_terms_of_the_summary_add_up(root: Path) -> None:
 
 @pytest.mark.parametrize("count", [1, 8, 24, 64])
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 17, 23), (1, 28, 28), (1, 64, 64)])
-def test_cards_fit_the_room_by_whole_factors(shape: tuple[int, int, int], count: int) -> None:
+def test_cards_are_enlarged_by_whole_factors(shape: tuple[int, int, int], count: int) -> None:
     words = [html_grid.Card("", "7", (("1", "kl"), ("2", "kl")))] * count
     room = (960, 620)
     scale = html_grid.enlargement(shape, 3, words, room)
@@ -199,7 +197,7 @@ def test_cards_fit_the_room_by_whole_factors(shape: tuple[int, int, int], count:
     assert bigger > html_grid.MOST or fits > room[1]
 
 
-def test_damaged_weights_are_told(root: Path, open_page: OpenPage) -> None:
+def test_damaged_weights_have_a_sentence(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "a-run")
     run.weights_path("best").write_bytes(b"not weights")
     at = open_page("reconstructions.py")

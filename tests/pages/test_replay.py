@@ -1,4 +1,5 @@
-"""The time machine's page: what it sends is what the run keeps, and every empty state says why."""
+"""The Time machine page: the message equals the files of the run, and every empty state has a
+reason."""
 
 import json
 import struct
@@ -20,7 +21,7 @@ KINDS = {"f4": "<f4", "u1": "u1"}
 
 
 def sent(at: AppTest) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """What the player was sent."""
+    """Return the message to the player."""
     (component,) = at.get("bidi_component")
     content = component.proto.bytes
     (length,) = struct.unpack("<I", content[:4])
@@ -36,7 +37,7 @@ def text(at: AppTest) -> str:
     return " ".join(e.value for e in [*at.markdown, *at.caption, *at.subheader])
 
 
-def test_every_frame_is_sent_as_it_is_in_the_files(root: Path, open_page: OpenPage) -> None:
+def test_every_frame_is_sent_unchanged(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "three", latent_dim=3, frames=4)
     head, arrays = sent(open_page("replay.py"))
     frames = [run.frame(step) for step in run.frame_steps()]
@@ -64,7 +65,7 @@ def _bytes(values: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("latents", [1, 2])
-def test_vectors_and_few_latents(latents: int, root: Path, open_page: OpenPage) -> None:
+def test_vectors_and_few_latents_are_sent(latents: int, root: Path, open_page: OpenPage) -> None:
     settings = {"data": "mixture", "examples": 200, "likelihood": "gaussian-learned"}
     run = trained(root, "vectors", latent_dim=latents, **settings)
     head, arrays = sent(open_page("replay.py"))
@@ -99,14 +100,14 @@ def test_factors_colour_the_points(root: Path, open_page: OpenPage) -> None:
     assert (np.diff(arrays["hue"][order].astype(int)) >= 0).all()
 
 
-def test_no_frames_are_told_with_the_way_out(root: Path, open_page: OpenPage) -> None:
+def test_a_run_without_frames_has_a_sentence_and_a_remedy(root: Path, open_page: OpenPage) -> None:
     trained(root, "none", frames=0)
     words = text(open_page("replay.py"))
     assert "saves no frames" in words
     assert "--frames 32" in words
 
 
-def test_one_frame(root: Path, open_page: OpenPage) -> None:
+def test_one_frame_has_a_note(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "one", frames=3)
     for step in run.frame_steps()[1:]:
         (run.path / "frames" / f"{step:09d}.safetensors").unlink()
@@ -115,7 +116,7 @@ def test_one_frame(root: Path, open_page: OpenPage) -> None:
     assert "has saved one frame so far" in text(at)
 
 
-def test_damaged_frames_are_left_out_with_a_word(root: Path, open_page: OpenPage) -> None:
+def test_damaged_frames_are_left_out_with_a_note(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "broken", frames=4)
     steps = run.frame_steps()
     files = [run.path / "frames" / f"{step:09d}.safetensors" for step in steps]
@@ -131,9 +132,7 @@ def test_damaged_frames_are_left_out_with_a_word(root: Path, open_page: OpenPage
     assert "examples.safetensors" in text(open_page("replay.py"))
 
 
-def test_a_run_that_trains_is_live_and_its_next_frame_is_sent(
-    root: Path, open_page: OpenPage
-) -> None:
+def test_the_next_frame_of_a_run_in_training_is_sent(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "live", frames=3)
     at = open_page("replay.py")
     assert not sent(at)[0]["live"]
@@ -148,7 +147,9 @@ def test_a_run_that_trains_is_live_and_its_next_frame_is_sent(
 
 
 @pytest.mark.parametrize("form", ["gif", "webp"])
-def test_an_animation_is_made_beside_the_page(form: str, root: Path, open_page: OpenPage) -> None:
+def test_an_animation_is_drawn_in_the_background(
+    form: str, root: Path, open_page: OpenPage
+) -> None:
     import io
 
     from PIL import Image
@@ -173,7 +174,7 @@ def test_an_animation_is_made_beside_the_page(form: str, root: Path, open_page: 
     assert f"Download {FORMATS[form]}" in " ".join(b.label for b in at.get("download_button"))
 
 
-def test_the_arrays_are_offered(root: Path, open_page: OpenPage) -> None:
+def test_the_arrays_can_be_downloaded(root: Path, open_page: OpenPage) -> None:
     run: Run = trained(root, "three", frames=3)
     at = open_page("replay.py")
     labels = [button.label for button in at.get("download_button")]

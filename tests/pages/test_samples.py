@@ -1,4 +1,4 @@
-"""The Samples page: the pictures on it are the decoder's, at the z that it says."""
+"""The Samples page: its pictures are the decoder's outputs at its z."""
 
 import base64
 import io
@@ -38,15 +38,15 @@ KINDS = {
 }
 
 
-def shown(at: AppTest) -> list[np.ndarray]:
-    """The pictures on the page, (H, W, 4)."""
+def pictures_on(at: AppTest) -> list[np.ndarray]:
+    """Return the pictures on the page, (H, W, 4)."""
     html = " ".join(e.proto.body for e in at.get("html"))
     found = re.findall(r"data:image/png;base64,([^\"]+)", html)
     return [np.asarray(Image.open(io.BytesIO(base64.b64decode(p))).convert("RGBA")) for p in found]
 
 
-def said(at: AppTest) -> str:
-    """The lines above the samples."""
+def lines_above(at: AppTest) -> str:
+    """Return the lines above the samples."""
     html = " ".join(e.proto.body for e in at.get("html"))
     return unescape(" ".join(re.findall(r'class="vae-said">([^<]*)<', html)))
 
@@ -56,23 +56,23 @@ def words(at: AppTest) -> str:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_opens_for_every_kind_of_run(kind: str, root: Path, open_page: OpenPage) -> None:
+def test_the_page_opens_for_every_kind_of_run(kind: str, root: Path, open_page: OpenPage) -> None:
     trained(root, "a-run", **KINDS[kind])
     at = open_page("samples.py")
     assert "Decoded manifold" in words(at)
-    pictures = len(shown(at)) or len(at.get("bidi_component"))
+    pictures = len(pictures_on(at)) or len(at.get("bidi_component"))
     assert pictures == (1 + 15 if kind == "one latent" else 2)
     assert ("Decoded noise" in words(at)) == (kind == "plain")
 
 
-def test_the_pixels_are_the_decoders(root: Path, open_page: OpenPage) -> None:
+def test_the_pixels_equal_the_decoders(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "a-run", latent_dim=2)
     model = run.load_model()
     at = open_page("samples.py")
     at.number_input(key="generate_number").set_value(9).run()
     at.number_input(key="generate_seed").set_value(5).run()
     at.number_input(key="generate_side_a-run").set_value(4).run()
-    grid, frame = shown(at)
+    grid, frame = pictures_on(at)
     x = decode(model, prior_sample(model, 9, 5))
     scale = (grid.shape[0] + 1) // 3 // 8
     np.testing.assert_array_equal(grid, tiles.tile(x, 3, scale=scale))
@@ -91,19 +91,19 @@ def test_the_pixels_are_the_decoders(root: Path, open_page: OpenPage) -> None:
         ("generate_side_a-run", 7),
     ],
 )
-def test_every_number_changes_the_pictures(
+def test_every_setting_changes_the_pictures(
     widget: str, value: float, root: Path, open_page: OpenPage
 ) -> None:
     trained(root, "a-run")
     at = open_page("samples.py")
-    before = shown(at)
+    before = pictures_on(at)
     at.number_input(key=widget).set_value(value).run()
-    after = shown(at)
+    after = pictures_on(at)
     same = [a.shape == b.shape and (a == b).all() for a, b in zip(before, after, strict=True)]
     assert same == ([True, False] if widget == "generate_side_a-run" else [False, True])
 
 
-def test_a_temperature_of_0_is_the_middle_of_the_prior(root: Path) -> None:
+def test_a_temperature_of_0_decodes_the_mean_of_the_prior(root: Path) -> None:
     loaded = LoadedRun.of(trained(root, "a-run"))
     drawn = draw_samples(loaded, SamplesRequest(3, 0, 0.0, "mean", ALL))
     assert not drawn.z.any()
@@ -117,7 +117,7 @@ def test_a_draw_has_the_noise_of_the_likelihood(root: Path) -> None:
 
 
 @pytest.mark.parametrize("pair", [(0, 1), (3, 1)])
-def test_the_axes_are_the_latents(pair: tuple[int, int], root: Path) -> None:
+def test_the_axes_show_the_latents(pair: tuple[int, int], root: Path) -> None:
     loaded = LoadedRun.of(trained(root, "a-run", latent_dim=4))
     grid = decode_manifold(loaded, ManifoldRequest("dimensions", pair, 5))
     across, up = grid.axes
@@ -138,7 +138,7 @@ def test_the_pca_plane_goes_through_the_latents(root: Path) -> None:
     assert along.std() == pytest.approx(np.linalg.norm(step) / quantiles(5)[3], rel=1e-2)
 
 
-def test_damaged_weights_give_a_sentence(root: Path, open_page: OpenPage) -> None:
+def test_damaged_weights_have_a_sentence(root: Path, open_page: OpenPage) -> None:
     run: Run = trained(root, "a-run")
     run.weights_path("best").write_bytes(b"not weights")
     at = open_page("samples.py")
@@ -156,7 +156,7 @@ def test_the_most_informative_pair_comes_first(root: Path, open_page: OpenPage) 
     assert [across, up] == list(order[:2])
 
 
-def test_noise_of_a_plain_autoencoder_follows_its_latents(root: Path) -> None:
+def test_noise_of_a_plain_autoencoder_is_fitted_to_its_latents(root: Path) -> None:
     loaded = LoadedRun.of(trained(root, "a-run", **KINDS["plain"], latent_dim=3, epochs=5))
     means = loaded.encode(loaded.subset("train", 2000)).mean
     z = draw_samples(loaded, SamplesRequest(400, 0, 1.0, "mean", ALL)).z
@@ -182,7 +182,7 @@ def test_a_downloaded_file_is_a_data_set(root: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("count", [1, 7, 64, 100, 400])
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 17, 23), (1, 28, 28), (1, 64, 64)])
-def test_sheets_fit_the_room_by_whole_factors(shape: tuple[int, int, int], count: int) -> None:
+def test_sheets_are_enlarged_by_whole_factors(shape: tuple[int, int, int], count: int) -> None:
     room = (512, 600)
     across, scale = html_grid.arranged(shape, count, room)
     down = -(-count // across)
@@ -206,7 +206,7 @@ def test_the_first_manifold_fills_its_room(shape: tuple[int, int, int]) -> None:
 
 @pytest.mark.parametrize("count", range(2, 41))
 @pytest.mark.parametrize("pitch", [9, 24, 33, 60])
-def test_labels_can_be_read_and_stand_evenly(count: int, pitch: float) -> None:
+def test_axis_labels_are_readable_and_evenly_spaced(count: int, pitch: float) -> None:
     at = html_grid.labelled(count, pitch)
     assert at
     steps = np.diff(at)
@@ -234,33 +234,33 @@ def test_every_source_is_decoded_pixel_for_pixel(
     start = 1 if name == "class" else 0
     asked = Draw(9, 0, 1.0, start)
     z = SOURCES[name].draw(known(loaded), asked)
-    grid = shown(at)[0]
+    grid = pictures_on(at)[0]
     scale = (grid.shape[0] + 1) // 3 // 8
     expected = tiles.tile(decode(loaded.model, z), 3, scale=scale).astype(int)
     assert np.abs(grid - expected).max() <= 1  # a fit may differ in its last digit
-    assert describe_source(SOURCES[name]) in said(at)
+    assert describe_source(SOURCES[name]) in lines_above(at)
     if name != "class":
         return
     at.selectbox(key="generate_sample_class_a-run").select(4).run()
     z = SOURCES[name].draw(known(loaded), asked._replace(label=4))
     expected = tiles.tile(decode(loaded.model, z), 3, scale=scale).astype(int)
-    assert np.abs(shown(at)[0] - expected).max() <= 1
+    assert np.abs(pictures_on(at)[0] - expected).max() <= 1
 
 
-def test_the_number_of_components_is_the_chosen_one(root: Path, open_page: OpenPage) -> None:
+def test_the_mixture_has_the_chosen_number_of_components(root: Path, open_page: OpenPage) -> None:
     trained(root, "a-run", epochs=5)
     at = open_page("samples.py")
     at.selectbox(key="generate_source_a-run").select("mixture").run()
     seen = []
     for components in COMPONENTS:
         at.selectbox(key="generate_components_mixture").select(components).run()
-        assert not components or f"({components} component" in said(at)
-        seen.append(shown(at)[0].tobytes())
+        assert not components or f"({components} component" in lines_above(at)
+        seen.append(pictures_on(at)[0].tobytes())
     assert len(set(seen[1:])) == len(seen) - 1  # each its own
     assert seen[0] in seen[1:]  # and BIC takes one of them
 
 
-def test_below_each_sample_is_its_nearest_training_example(
+def test_each_sample_has_its_nearest_training_example_below(
     root: Path, open_page: OpenPage
 ) -> None:
     loaded = LoadedRun.of(trained(root, "a-run"))
@@ -274,7 +274,7 @@ def test_below_each_sample_is_its_nearest_training_example(
     train = prepare(loaded.data, loaded.splits.train)
     apart = np.sqrt(((x[:, None] - train) ** 2).sum((2, 3, 4)))  # (6, N)
     np.testing.assert_array_equal(rows, loaded.splits.train[apart.argmin(1)])
-    pairs = [picture[..., :3] for picture in shown(at)[:12]]  # the browser enlarges them
+    pairs = [picture[..., :3] for picture in pictures_on(at)[:12]]  # the browser enlarges them
     np.testing.assert_array_equal(pairs[::2], tiles.pixels(x))
     np.testing.assert_array_equal(pairs[1::2], tiles.pixels(prepare(loaded.data, np.array(rows))))
     held = nearest(prepare(loaded.data, loaded.splits.test), train).distance
@@ -284,7 +284,7 @@ def test_below_each_sample_is_its_nearest_training_example(
         assert f"**{value:.2f}**" in told
 
 
-def test_the_same_z_through_a_second_run(root: Path, open_page: OpenPage) -> None:
+def test_a_second_run_decodes_the_same_z(root: Path, open_page: OpenPage) -> None:
     first = trained(root, "a-run")
     other = trained(root, "other", seed=1)
     trained(root, "wider", latent_dim=3)
@@ -295,7 +295,7 @@ def test_the_same_z_through_a_second_run(root: Path, open_page: OpenPage) -> Non
     assert not at.exception
     assert at.selectbox(key="generate_other_a-run").options == ["other"]
     z = prior_sample(first.load_model(), 9, 0)
-    for picture, run in zip(shown(at), (first, other), strict=True):
+    for picture, run in zip(pictures_on(at), (first, other), strict=True):
         scale = (picture.shape[0] + 1) // 3 // 8
         expected = tiles.tile(decode(run.load_model(), z), 3, scale=scale)
         np.testing.assert_array_equal(picture, expected)

@@ -9,7 +9,7 @@ from vae.dashboard import server
 
 
 def test_pandas_is_loaded_before_the_first_visit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A figure fails that is drawn while another thread is loading pandas."""
+    """A figure drawn while another thread loads pandas would fail."""
     loaded: list[str] = []
     monkeypatch.setattr(importlib, "import_module", loaded.append)
     monkeypatch.setattr(server, "WARM", False)

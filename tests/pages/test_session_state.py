@@ -1,4 +1,5 @@
-"""The session's state: each key stands in one module, and others ask that module for its value."""
+"""The session's state: each key is in one module, and others read its value through that
+module."""
 
 import ast
 from collections import defaultdict
@@ -11,7 +12,7 @@ METHODS = ("get", "pop", "setdefault")
 
 
 def keys(tree: ast.Module) -> Iterator[str]:
-    """The keys that a module reads or writes: strings, and names of constants as they are."""
+    """Return the keys that a module reads or writes: strings, and names of constants."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Subscript) and _is_state(node.value):
             yield from _named(node.slice)
@@ -36,7 +37,7 @@ def _named(node: ast.AST) -> Iterator[str]:
 
 
 def constants(tree: ast.Module) -> dict[str, str]:
-    """The strings that a module assigns to names in capitals, alone or in a tuple."""
+    """Return the strings that a module assigns to names in capitals, alone or in a tuple."""
     found: dict[str, str] = {}
     for node in tree.body:
         if not isinstance(node, ast.Assign):
@@ -54,7 +55,7 @@ def constants(tree: ast.Module) -> dict[str, str]:
 
 
 def users(paths: list[Path]) -> dict[str, set[str]]:
-    """Key → the modules that use it."""
+    """Return key → the modules that use it."""
     trees = {path: ast.parse(path.read_text("utf-8")) for path in paths}
     strings = {name: text for tree in trees.values() for name, text in constants(tree).items()}
     found: dict[str, set[str]] = defaultdict(set)
@@ -65,7 +66,7 @@ def users(paths: list[Path]) -> dict[str, set[str]]:
     return found
 
 
-def test_each_key_stands_in_one_module() -> None:
+def test_each_key_is_in_one_module() -> None:
     paths = [*ROOT.glob("vae/dashboard/**/*.py"), *ROOT.glob("pages/**/*.py")]
     found = users(paths)
     assert len(found) > 30

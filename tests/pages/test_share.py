@@ -1,5 +1,5 @@
-"""Branch, Export and Import on the Compare page: what they offer is made by what the command line
-makes it with, and what they refuse is told where it was asked."""
+"""Branch, Export and Import on the Compare page: they use the functions of the command line, and a
+refusal has a reason in its popover."""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ TINY: dict[str, Any] = {"examples": 300, "frames": 0}
 
 
 def page(open_page: OpenPage, *selected: str, open_: str = "") -> AppTest:
-    """The page with these runs ticked and one popover open."""
+    """Open the page with these runs ticked and one popover open."""
     at = open_page("compare.py")
     at.session_state[SELECTED] = list(selected)
     checked(at.run())
@@ -43,7 +43,7 @@ def downloads(at: AppTest) -> list[str]:
 
 
 def popovers(at: AppTest) -> dict[str, bool]:
-    """Label → whether it can be opened."""
+    """Return label → whether the popover can be opened."""
     found = {b.proto.popover.label: not b.proto.popover.disabled for b in at.get("popover")}
     return {label: found[label] for label in ("Branch", "Export", "Import")}
 
@@ -52,7 +52,7 @@ def keys(at: AppTest) -> set[str]:
     return {str(button.key) for button in at.button}
 
 
-def test_what_can_be_done_depends_on_what_is_ticked(root: Path, open_page: OpenPage) -> None:
+def test_the_possible_actions_depend_on_the_selection(root: Path, open_page: OpenPage) -> None:
     for name in ("one", "two"):
         trained(root, name, **TINY)
     off, on = False, True
@@ -75,7 +75,7 @@ def test_export_offers_the_runs_and_the_documents(root: Path, open_page: OpenPag
     assert made == as_file([Run(root / "one")])
 
 
-def test_what_is_too_large_for_a_browser(
+def test_a_too_large_export_names_the_command(
     root: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained(root, "one", **TINY)
@@ -113,7 +113,7 @@ def test_import_brings_runs_and_selects_them(root: Path, open_page: OpenPage) ->
     assert "python -m vae import FILE.vae.zip" in text(at)
 
 
-def test_where_there_is_no_run_one_can_be_brought(root: Path, open_page: OpenPage) -> None:
+def test_a_run_can_be_imported_into_an_empty_folder(root: Path, open_page: OpenPage) -> None:
     file = as_file([trained(root, "one", **TINY)])
     delete(Run(root / "one"))
     at = bring(open_page("compare.py"), file)
@@ -122,14 +122,14 @@ def test_where_there_is_no_run_one_can_be_brought(root: Path, open_page: OpenPag
 
 
 def branching(at: AppTest) -> tuple[Any, list[Any]]:
-    """The box of the setting, and the widgets that follow it."""
+    """Return the box of the setting, and the widgets that follow it."""
     box = next(b for b in at.selectbox if str(b.key).startswith("compare_branch_field"))
     start = f"compare_branch_{str(box.key).removeprefix('compare_branch_field_')}_{box.value}"
     rest = [*at.number_input, *at.selectbox, *at.text_input]
     return box, [w for w in rest if w.key == start]
 
 
-def test_a_branch_is_told_and_queued_and_ticked(
+def test_a_branch_is_described_queued_and_selected(
     root: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pumped: list[int] = []
@@ -155,7 +155,7 @@ def test_a_branch_is_told_and_queued_and_ticked(
     assert pumped == [1]
 
 
-def test_a_branch_that_cannot_be_has_no_button(root: Path, open_page: OpenPage) -> None:
+def test_an_invalid_branch_has_no_button(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "one", **TINY)
     at = page(open_page, "one", open_="branch")
     box, _ = branching(at)
@@ -177,7 +177,7 @@ def test_a_branch_that_cannot_be_has_no_button(root: Path, open_page: OpenPage) 
     assert len(listing(root)) == 1
 
 
-def test_every_setting_has_a_widget_that_fits(root: Path, open_page: OpenPage) -> None:
+def test_every_setting_has_a_widget_of_its_type(root: Path, open_page: OpenPage) -> None:
     trained(root, "one", **TINY)
     at = page(open_page, "one", open_="branch")
     box, _ = branching(at)

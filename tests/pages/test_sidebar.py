@@ -1,4 +1,4 @@
-"""The sidebar: what its widgets say is what the run is made of, and bad settings never start."""
+"""The sidebar: the run has the values of its widgets, and invalid settings cannot start."""
 
 import io
 from pathlib import Path
@@ -21,7 +21,7 @@ MODEL = ("likelihood", "posterior", "prior", "objective")
 
 
 def train(at: AppTest, root: Path) -> Run:
-    """Press Train; the run that it made."""
+    """Press Train and return the new run."""
     before = {run.name for run in listing(root)}
     at.button(key="train").click().run()
     assert not at.exception
@@ -52,14 +52,14 @@ def test_a_new_session_offers_the_run_that_ships(
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_a_preset_is_what_it_says(preset: str, root: Path, open_page: OpenPage) -> None:
+def test_a_preset_sets_its_values(preset: str, root: Path, open_page: OpenPage) -> None:
     at = open_page("train.py")
     at.selectbox(key="preset").select(preset).run()
     assert not at.error
     assert train(at, root).config == RunConfig.of(**PRESETS[preset].values)
 
 
-def test_a_preset_takes_back_the_one_before(root: Path, open_page: OpenPage) -> None:
+def test_a_preset_replaces_the_previous_one(root: Path, open_page: OpenPage) -> None:
     at = open_page("train.py")
     for preset in ("Plain autoencoder", "β-VAE", "2-D map"):
         at.selectbox(key="preset").select(preset).run()
@@ -90,7 +90,7 @@ def test_every_setting_has_its_widget_and_help(root: Path, open_page: OpenPage) 
         ("data", "moon-phases", "tilt"),
     ],
 )
-def test_a_choice_brings_its_own_options(
+def test_a_choice_shows_its_options(
     widget: str, value: str, option: str, root: Path, open_page: OpenPage
 ) -> None:
     at = open_page("train.py")
@@ -100,7 +100,7 @@ def test_a_choice_brings_its_own_options(
     assert train(at, root).config.get(option) is not None
 
 
-def test_a_schedule_takes_its_epochs(root: Path, open_page: OpenPage) -> None:
+def test_a_schedule_has_a_field_for_its_epochs(root: Path, open_page: OpenPage) -> None:
     at = open_page("train.py")
     at.selectbox(key="set_beta_schedule").select("warmup").run()
     at.number_input(key="set_beta_schedule_epochs").set_value(7.0).run()
@@ -124,7 +124,7 @@ def test_numbers_reach_the_run(root: Path, open_page: OpenPage) -> None:
         ("set_patience", 0, ""),
     ],
 )
-def test_what_cannot_be_is_told_before_it_starts(
+def test_invalid_settings_are_reported_before_the_start(
     widget: str, value: float, sentence: str, root: Path, open_page: OpenPage
 ) -> None:
     at = open_page("train.py")
@@ -134,7 +134,7 @@ def test_what_cannot_be_is_told_before_it_starts(
     assert listing(root) == []
 
 
-def test_a_point_posterior_wants_another_objective(root: Path, open_page: OpenPage) -> None:
+def test_a_point_posterior_requires_another_objective(root: Path, open_page: OpenPage) -> None:
     at = open_page("train.py")
     at.selectbox(key="set_posterior").select("point").run()
     assert "choose objective wae or reconstruction" in sentences(at)
@@ -143,9 +143,7 @@ def test_a_point_posterior_wants_another_objective(root: Path, open_page: OpenPa
     assert not at.error
 
 
-def test_real_valued_data_get_a_likelihood_that_can_take_them(
-    root: Path, open_page: OpenPage
-) -> None:
+def test_real_valued_data_get_a_suitable_likelihood(root: Path, open_page: OpenPage) -> None:
     at = open_page("train.py")
     at.selectbox(key="set_data").select("mixture").run()
     assert not at.error
@@ -153,7 +151,7 @@ def test_real_valued_data_get_a_likelihood_that_can_take_them(
 
 
 @pytest.mark.parametrize("path", ["", "/no/such/file.npz", "/"])
-def test_a_wrong_path_is_told(path: str, root: Path, open_page: OpenPage) -> None:
+def test_a_wrong_path_is_reported(path: str, root: Path, open_page: OpenPage) -> None:
     at = open_page("train.py")
     at.selectbox(key="set_data").select(FILE).run()
     at.text_input(key="set_path").set_value(path).run()
@@ -161,7 +159,7 @@ def test_a_wrong_path_is_told(path: str, root: Path, open_page: OpenPage) -> Non
     assert at.button(key="train").disabled
 
 
-def test_the_price_of_the_next_run_says_what_it_is_of(open_page: OpenPage) -> None:
+def test_the_estimate_names_the_next_run(open_page: OpenPage) -> None:
     at = open_page("train.py")
     price = next(c for c in at.sidebar.caption if "weights" in c.value)
     assert price.value.startswith("New run: ")
@@ -172,7 +170,7 @@ def test_the_price_of_the_next_run_says_what_it_is_of(open_page: OpenPage) -> No
     assert "not ln p(x)" not in price.value + price.help
 
 
-def test_a_file_by_path_and_by_upload(root: Path, open_page: OpenPage) -> None:
+def test_a_file_can_be_given_by_path_or_upload(root: Path, open_page: OpenPage) -> None:
     x = np.random.default_rng(0).integers(0, 256, (200, 9, 7), np.uint8)
     np.savez(root / "scans.npz", images=x, labels=np.arange(200) % 3)
     at = open_page("train.py")
@@ -190,7 +188,7 @@ def test_a_file_by_path_and_by_upload(root: Path, open_page: OpenPage) -> None:
     assert second.name == "scans-mlp-z2-2"
 
 
-def test_a_broken_upload_is_told(root: Path, open_page: OpenPage) -> None:
+def test_a_damaged_upload_is_reported(root: Path, open_page: OpenPage) -> None:
     at = open_page("train.py")
     at.selectbox(key="set_data").select(FILE).run()
     at.file_uploader(key="set_upload").set_value(
@@ -202,10 +200,10 @@ def test_a_broken_upload_is_told(root: Path, open_page: OpenPage) -> None:
 
 
 @pytest.mark.parametrize(("kind", "row"), [(kind, row) for kind in MODEL for row in TABLES[kind]])
-def test_every_row_brings_its_own_options_and_no_others(
+def test_every_row_shows_exactly_its_options(
     kind: str, row: str, root: Path, open_page: OpenPage
 ) -> None:
-    """And what makes no sense with the rest is refused there and then, with a way out."""
+    """An invalid combination is refused at once, with a remedy."""
     at = open_page("train.py")
     at.selectbox(key=f"set_{kind}").select(row).run()
     assert not at.exception
@@ -222,9 +220,7 @@ def test_every_row_brings_its_own_options_and_no_others(
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_train_on_any_page_leaves_the_settings_as_they_are(
-    page: str, root: Path, open_page: OpenPage
-) -> None:
+def test_train_on_any_page_keeps_the_settings(page: str, root: Path, open_page: OpenPage) -> None:
     trained(root, "a-run", epochs=1)
     at = open_page(page)
     at.selectbox("preset").set_value("β-VAE").run()

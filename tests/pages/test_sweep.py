@@ -1,5 +1,4 @@
-"""The Sweep page: what the form promises is what is queued, and what is shown is what the folders
-of the runs say."""
+"""The Sweep page: the form's plan is queued, and the charts show the files of the runs."""
 
 import json
 import time
@@ -24,14 +23,14 @@ BASE = RunConfig.of(epochs=3, device="cpu", threads=1)
 
 
 def make(root: Path, *over: str, seeds: int = 2, base: RunConfig = BASE) -> list[Run]:
-    """The runs of a sweep "mine", which wait."""
+    """Create the runs of a sweep "mine" in the queue."""
     axes = [sweeps.axis(text) for text in over]
     runs = sweeps.configurations(sweeps.plan(base, axes, seeds), seeds)
     return sweeps.create(root, "mine", runs)[0]
 
 
 def report(run: Run, values: Sequence[float], state: str = "finished", kl: float = 2.0) -> None:
-    """Let a run have gone through these validation -ELBOs, `kl` of them the KL."""
+    """Write reports with these validation −ELBOs, `kl` of them the KL."""
     lines = [
         {
             "step": 10 * k,
@@ -51,14 +50,14 @@ def report(run: Run, values: Sequence[float], state: str = "finished", kl: float
 
 
 def finished(runs: Sequence[Run]) -> dict[str, float]:
-    """Let all finish, the middle report the best; run → its best −ELBO."""
+    """Finish all runs, with the middle report as the best. Return run → best −ELBO."""
     best = {run.name: 25.0 + k + 0.5 * (-1) ** k for k, run in enumerate(runs)}
     for run in runs:
         report(run, [best[run.name] + 9, best[run.name], best[run.name] + 1])
     return best
 
 
-def said(at: AppTest) -> str:
+def text_of(at: AppTest) -> str:
     bars = [element.proto.text for element in at.get("progress")]
     warnings = [element.value for element in at.warning]
     return " ".join([text(at), *bars, *warnings, *(h.proto.body for h in at.get("html"))])
@@ -79,17 +78,15 @@ def select(at: AppTest, key: str, value: Any) -> AppTest:
 # The form
 
 
-def test_at_first_there_is_the_form_and_a_press_queues_what_it_promises(
-    root: Path, open_page: OpenPage
-) -> None:
+def test_a_press_queues_the_plan_of_the_form(root: Path, open_page: OpenPage) -> None:
     at = open_page("sweep.py")
-    assert "4 configurations × 3 seeds = 12 runs" in said(at)
-    assert "one after another" in said(at)
+    assert "4 configurations × 3 seeds = 12 runs" in text_of(at)
+    assert "one after another" in text_of(at)
     write(at, "sweep_first_beta_values", "0.5, 4")
     at.number_input(key="sweep_seeds").set_value(2)
     write(at, "sweep_name", "mine")
-    assert "2 configurations × 2 seeds = 4 runs" in said(at)
-    assert "<span>β 0.5</span><span>β 4</span>" in said(at)
+    assert "2 configurations × 2 seeds = 4 runs" in text_of(at)
+    assert "<span>β 0.5</span><span>β 4</span>" in text_of(at)
     assert at.button(key="sweep_queue").label == "Queue 4 runs"
     press(at, "sweep_queue")
     runs = sweeps.members(root, "mine")
@@ -103,10 +100,10 @@ def test_at_first_there_is_the_form_and_a_press_queues_what_it_promises(
     assert all(run.settings | {"beta": 1.0, "seed": 0} == usual for run in runs)
     assert at.session_state[CHOSEN] == "mine"
     assert at.query_params["sweep"] in ("mine", ["mine"])
-    assert "**4 runs**: 4 queued" in said(at)
+    assert "**4 runs**: 4 queued" in text_of(at)
 
 
-def test_a_field_that_the_press_leaves_counts(root: Path, open_page: OpenPage) -> None:
+def test_a_press_uses_the_field_that_it_leaves(root: Path, open_page: OpenPage) -> None:
     at = open_page("sweep.py")
     write(at, "sweep_first_beta_values", "2")
     at.number_input(key="sweep_seeds").set_value(2)  # and pressed at once
@@ -114,51 +111,51 @@ def test_a_field_that_the_press_leaves_counts(root: Path, open_page: OpenPage) -
     assert sorted(run.settings["seed"] for run in listing(root)) == [0, 1]
 
 
-def test_two_settings_with_what_is_refused(root: Path, open_page: OpenPage) -> None:
+def test_two_settings_list_their_refused_combinations(root: Path, open_page: OpenPage) -> None:
     at = select(open_page("sweep.py"), "sweep_first", "objective")
     at.multiselect(key="sweep_first_objective").set_value(["elbo", "wae"]).run()
     select(at, "sweep_second", "posterior")
     at.multiselect(key="sweep_second_posterior").set_value(["diagonal", "point"]).run()
-    assert "3 configurations × 3 seeds = 9 runs" in said(at)
-    assert "1 left out" in said(at)
-    assert "**objective elbo · posterior point**: A point posterior has no density" in said(at)
+    assert "3 configurations × 3 seeds = 9 runs" in text_of(at)
+    assert "1 left out" in text_of(at)
+    assert "**objective elbo · posterior point**: A point posterior has no density" in text_of(at)
     press(at, "sweep_queue")
     (name,) = sweeps.taken(root)
     assert name == "objective-posterior-1"
     assert len(listing(root)) == 9
 
 
-def test_nothing_but_what_is_refused_cannot_be_queued(root: Path, open_page: OpenPage) -> None:
+def test_a_sweep_of_refused_combinations_cannot_be_queued(root: Path, open_page: OpenPage) -> None:
     at = write(open_page("sweep.py"), "sweep_first_beta_values", "-1, -2")
     assert at.button(key="sweep_queue").disabled
-    assert "0 configurations" in said(at)
-    assert "beta must be at least 0" in said(at)
+    assert "0 configurations" in text_of(at)
+    assert "beta must be at least 0" in text_of(at)
 
 
 @pytest.mark.parametrize(
     ("values", "sentence"),
-    [("", "has no values yet"), ("1, x", "beta is a number"), (",".join("123"), "9 runs")],
+    [("", "has no values yet"), ("1, x", "beta must be a number"), (",".join("123"), "9 runs")],
 )
-def test_values_are_read_and_told(
+def test_invalid_values_are_reported(
     root: Path, open_page: OpenPage, values: str, sentence: str
 ) -> None:
-    assert sentence in said(write(open_page("sweep.py"), "sweep_first_beta_values", values))
+    assert sentence in text_of(write(open_page("sweep.py"), "sweep_first_beta_values", values))
 
 
-def test_a_range_of_the_first_setting(root: Path, open_page: OpenPage) -> None:
+def test_a_range_gives_the_values_of_the_first_setting(root: Path, open_page: OpenPage) -> None:
     at = select(open_page("sweep.py"), "sweep_first", "lr")
     at.session_state["sweep_first_lr_how"] = "Log"
     at.run()
     for label, value in (("From", "1e-4"), ("To", "1e-2"), ("Count", "5")):
         write(at, f"sweep_first_lr_{label}", value)
-    assert "5 configurations × 3 seeds = 15 runs" in said(at)
-    assert "<span>learning rate 0.0003162</span>" in said(at)
+    assert "5 configurations × 3 seeds = 15 runs" in text_of(at)
+    assert "<span>learning rate 0.0003162</span>" in text_of(at)
     write(at, "sweep_first_lr_Count", "some")
-    assert "from, to and count" in said(at)
+    assert "from, to and count" in text_of(at)
 
 
-def test_the_settings_that_apply_can_be_chosen(root: Path, open_page: OpenPage) -> None:
-    """Each with values to begin with that can be queued."""
+def test_every_setting_that_applies_can_be_chosen(root: Path, open_page: OpenPage) -> None:
+    """Each has valid initial values."""
     at = open_page("sweep.py")
     names = at.selectbox(key="sweep_first").options
     known = RunConfig.of().model_dump()
@@ -168,41 +165,39 @@ def test_the_settings_that_apply_can_be_chosen(root: Path, open_page: OpenPage) 
     for name in ("hidden", "latent_dim", "data", "beta_schedule", "grad_clip", "device"):
         select(at, "sweep_first", name)
         assert not at.warning, (name, [w.value for w in at.warning])
-        assert "one after another" in said(at).lower()
+        assert "one after another" in text_of(at).lower()
 
 
-def test_a_name_that_is_taken_and_a_configuration_that_is_refused(
+def test_a_taken_name_and_a_refused_configuration_are_reported(
     root: Path, open_page: OpenPage
 ) -> None:
     make(root, "beta=1,2")
     at = select(open_page("sweep.py"), CHOSEN, "")
     assert at.text_input(key="sweep_name").placeholder == "beta-1"
-    assert "There is a sweep 'mine' already" in said(write(at, "sweep_name", "mine"))
+    assert "There is a sweep 'mine' already" in text_of(write(at, "sweep_name", "mine"))
     at.number_input(key="set_batch_size").set_value(5000).run()
-    assert "A sweep starts from the sidebar's configuration, and that is refused." in said(at)
+    assert "A sweep starts from the sidebar's configuration, and that is refused." in text_of(at)
 
 
 # A sweep
 
 
 @pytest.mark.parametrize("state", ["starting", "running", "failed", "interrupted", "damaged"])
-def test_a_run_in_any_state(root: Path, open_page: OpenPage, state: str) -> None:
+def test_runs_in_every_state_are_shown(root: Path, open_page: OpenPage, state: str) -> None:
     run = in_state(root, state)
     assert run is not None
     notes.change(run.path, tags=("sweep:mine",))
     at = open_page("sweep.py")
     wanted = "This sweep has no readable runs" if state == "damaged" else f"1 {state}"
-    assert wanted in said(at)
+    assert wanted in text_of(at)
 
 
-def test_a_sweep_that_waits_can_be_cancelled_and_queued_again(
-    root: Path, open_page: OpenPage
-) -> None:
+def test_a_queued_sweep_can_be_cancelled_and_queued_again(root: Path, open_page: OpenPage) -> None:
     runs = make(root, "beta=1,2")
     report(runs[0], [30.0], state="running")
     at = open_page("sweep.py")
-    assert "**4 runs**: 3 queued, 1 running" in said(at)
-    assert "left" in said(at)
+    assert "**4 runs**: 3 queued, 1 running" in text_of(at)
+    assert "left" in text_of(at)
     press(at, "sweep_cancel")
     assert [run.status().state for run in runs] == ["running", *["stopped"] * 3]
     runs[0].set_status(state="finished")
@@ -210,33 +205,31 @@ def test_a_sweep_that_waits_can_be_cancelled_and_queued_again(
     assert at.button(key="sweep_again").label == "Queue 3 again"
     press(at, "sweep_again")
     assert [run.status().state for run in runs] == ["finished", *["queued"] * 3]
-    assert "**4 runs**: 3 queued, 1 finished" in said(at)
+    assert "**4 runs**: 3 queued, 1 finished" in text_of(at)
 
 
-def test_the_time_that_is_left_is_that_of_the_runs_that_have_trained(
-    root: Path, open_page: OpenPage
-) -> None:
-    """Two took 60 s each: the other two will, and 3 s each beside it."""
+def test_the_time_left_is_estimated_from_finished_runs(root: Path, open_page: OpenPage) -> None:
+    """Two runs took 60 s each, so the other two need 60 s and 3 s more each."""
     runs = make(root, "beta=1,2")
     for run in runs[:2]:
         report(run, [30.0, 29.0, 28.0])
         run.set_status(seconds=60.0)
     at = open_page("sweep.py")
-    assert "about 2 min left" in said(at)
+    assert "about 2 min left" in text_of(at)
     assert at.get("progress")[0].proto.value == 50
 
 
-def test_a_failed_run_says_why(root: Path, open_page: OpenPage) -> None:
+def test_a_failed_run_has_a_reason(root: Path, open_page: OpenPage) -> None:
     runs = make(root, "beta=1,2")
     finished(runs)
     runs[1].set_status(state="failed", message="Training diverged: lower the learning rate.")
     at = open_page("sweep.py")
-    assert "3 finished, 1 failed" in said(at)
-    assert "β 2 · seed 0: Training diverged: lower the learning rate." in said(at)
+    assert "3 finished, 1 failed" in text_of(at)
+    assert "β 2 · seed 0: Training diverged: lower the learning rate." in text_of(at)
     assert at.button(key="sweep_again").label == "Queue 1 again"
 
 
-def test_charts_are_the_numbers_of_the_runs(root: Path, open_page: OpenPage) -> None:
+def test_charts_show_the_numbers_of_the_runs(root: Path, open_page: OpenPage) -> None:
     runs = make(root, "beta=0.5,4", seeds=3)
     best = finished(runs)
     at = open_page("sweep.py")
@@ -263,7 +256,7 @@ def test_charts_are_the_numbers_of_the_runs(root: Path, open_page: OpenPage) -> 
     np.testing.assert_allclose(means["error_y"]["array"], half)
 
 
-def test_the_figure_its_axis_and_the_second_setting(root: Path, open_page: OpenPage) -> None:
+def test_measure_axis_and_second_setting_can_be_chosen(root: Path, open_page: OpenPage) -> None:
     runs = make(root, "beta=0.5,4", "lr=0.001,0.01,0.1", seeds=1)
     best = finished(runs)
     at = open_page("sweep.py")
@@ -287,7 +280,7 @@ def test_the_figure_its_axis_and_the_second_setting(root: Path, open_page: OpenP
     assert len([name for name in small if name.startswith("xaxis")]) == 6
 
 
-def test_a_setting_that_is_no_number(root: Path, open_page: OpenPage) -> None:
+def test_a_categorical_setting_has_named_ticks(root: Path, open_page: OpenPage) -> None:
     runs = make(root, "objective=wae,elbo,free-bits", seeds=1)
     finished(runs)
     charts = drawn(open_page("sweep.py"))
@@ -298,7 +291,7 @@ def test_a_setting_that_is_no_number(root: Path, open_page: OpenPage) -> None:
     assert heads[:3] == [f"<b>{name}</b>" for name in names]
 
 
-def test_seeds_alone_and_runs_without_validation_data(root: Path, open_page: OpenPage) -> None:
+def test_sweeps_of_seeds_and_without_validation_are_shown(root: Path, open_page: OpenPage) -> None:
     make(root, seeds=3, base=RunConfig.of(val_share=0, epochs=3))
     for k, run in enumerate(sweeps.members(root, "mine")):
         report(run, [30.0 + k, 29.0 + k, 28.0 + k])
@@ -314,10 +307,10 @@ def test_the_address_names_the_sweep(root: Path, open_page: OpenPage) -> None:
     sweeps.create(root, "newer", sweeps.configurations(sweeps.plan(BASE, axes, 1), 1))
     at = open_page("sweep.py")
     assert at.selectbox(key=CHOSEN).options == ["New sweep", "newer", "mine"]
-    assert "**2 runs**" in said(at)
+    assert "**2 runs**" in text_of(at)
     select(at, CHOSEN, "mine")
     assert at.query_params["sweep"] in ("mine", ["mine"])
-    assert "**4 runs**" in said(at)
+    assert "**4 runs**" in text_of(at)
 
 
 def test_all_runs_are_selected_for_comparison(root: Path, open_page: OpenPage) -> None:

@@ -1,4 +1,4 @@
-"""The tour: every step on its page, from the address as well, and back to where it began."""
+"""The tour: every step is on its page, also from the address, and the last one ends it."""
 
 from pathlib import Path
 
@@ -56,7 +56,7 @@ def test_an_address_opens_a_step(
     assert bool(_shown(at)) == (number is not None)
 
 
-def test_every_step_has_a_page_and_few_words() -> None:
+def test_every_step_has_a_page_and_a_short_text() -> None:
     for step in STEPS:
         assert (server.PAGES / step.page).exists()
         assert len(step.text) < 200

@@ -1,4 +1,4 @@
-"""The Train page: what it shows is in the run folder, and what is pressed reaches it."""
+"""The Train page shows the files of the run, and its buttons change them."""
 
 import json
 import time
@@ -43,7 +43,7 @@ def pressable(at: AppTest) -> set[str]:
 
 
 def charts(at: AppTest) -> list[dict[str, Any]]:
-    """The figures of the living charts."""
+    """Return the figures of the live charts."""
     return [json.loads(e.proto.bytes)["figure"] for e in at.get("bidi_component")]
 
 
@@ -53,13 +53,13 @@ def words(at: AppTest) -> str:
 
 
 @pytest.mark.parametrize("state", BUTTONS)
-def test_buttons_fit_the_state(state: str, root: Path, open_page: OpenPage) -> None:
+def test_the_buttons_depend_on_the_state(state: str, root: Path, open_page: OpenPage) -> None:
     made(root, state)
     assert pressable(open_page("train.py")) == BUTTONS[state]
 
 
 @pytest.mark.parametrize(("button", "wanted"), [("pause", "pause"), ("stop", "stop")])
-def test_pause_and_stop_are_wanted_of_the_worker(
+def test_pause_and_stop_are_requested_from_the_worker(
     button: str, wanted: str, root: Path, open_page: OpenPage
 ) -> None:
     run = made(root, "running")
@@ -67,7 +67,7 @@ def test_pause_and_stop_are_wanted_of_the_worker(
     assert run.control(0).wanted == wanted
 
 
-def test_stopping_a_queued_run_takes_it_out_of_the_queue(root: Path, open_page: OpenPage) -> None:
+def test_a_stopped_queued_run_leaves_the_queue(root: Path, open_page: OpenPage) -> None:
     run = made(root, "queued")
     at = open_page("train.py").button(key="stop").click().run()
     assert run.status().state == "stopped"
@@ -76,7 +76,7 @@ def test_stopping_a_queued_run_takes_it_out_of_the_queue(root: Path, open_page: 
     assert "Starting" not in words(at)
 
 
-def test_a_queued_run_tells_which_one_trains(root: Path, open_page: OpenPage) -> None:
+def test_a_queued_run_names_the_run_in_training(root: Path, open_page: OpenPage) -> None:
     queued = made(root, "queued")
     assert "Waiting in the queue." in words(open_page("train.py", run=queued.name))
     running = made(root, "running")
@@ -84,7 +84,7 @@ def test_a_queued_run_tells_which_one_trains(root: Path, open_page: OpenPage) ->
     assert f"Waiting in the queue: {running.name} is training." in told
 
 
-def test_the_map_says_what_its_points_are(root: Path, open_page: OpenPage) -> None:
+def test_the_map_describes_its_points(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "mapped")
     at = open_page("train.py")
     head = next(m for m in at.main.markdown if "Latent map" in m.value)
@@ -108,7 +108,7 @@ def test_more_epochs_are_added_to_those_planned(root: Path, open_page: OpenPage)
     assert run.status().state == "queued"
 
 
-def test_knobs_move_only_what_lives(root: Path, open_page: OpenPage) -> None:
+def test_live_settings_change_a_run_in_training(root: Path, open_page: OpenPage) -> None:
     run = made(root, "running")
     at = open_page("train.py")
     at.number_input(key=f"live_beta_{run_key(run)}_0").set_value(3.0).run()
@@ -117,13 +117,13 @@ def test_knobs_move_only_what_lives(root: Path, open_page: OpenPage) -> None:
     assert [(c.step, c.field, c.value) for c in changes] == [(17, "beta", 3.0), (17, "lr", 0.01)]
 
 
-def test_knobs_of_a_finished_run_rest(root: Path, open_page: OpenPage) -> None:
+def test_live_settings_of_a_finished_run_are_disabled(root: Path, open_page: OpenPage) -> None:
     run = made(root, "finished")
     at = open_page("train.py")
     assert at.number_input(key=f"live_lr_{run_key(run)}_0").disabled
 
 
-def test_the_curves_are_those_on_record(root: Path, open_page: OpenPage) -> None:
+def test_the_curves_show_the_reports(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "a-run", epochs=3)
     at = open_page("train.py")
     reports = run.reports()
@@ -147,7 +147,7 @@ def test_the_plain_autoencoder_has_no_kl(root: Path, open_page: OpenPage) -> Non
     assert not [n for n in names if n.startswith(("KL", "ELBO"))]
 
 
-def test_vectors_have_their_own_pictures(root: Path, open_page: OpenPage) -> None:
+def test_vectors_have_charts_instead_of_pictures(root: Path, open_page: OpenPage) -> None:
     trained(root, "points", data="mixture", likelihood="gaussian-learned")
     at = open_page("train.py")
     assert len(charts(at)) == 5  # curves, map, pairs, samples, KL
@@ -164,7 +164,7 @@ def test_log_scale_is_an_axis_of_the_curves(root: Path, open_page: OpenPage) -> 
 
 
 def collapsed(run: Run, **settings: Any) -> Run:
-    """Give a run other settings and the reports of a run whose KL has vanished."""
+    """Give a run other settings and reports with a vanished KL."""
     lines = [json.dumps(report) + "\n" for report in reports(kl=(1e-4, 7e-4))]
     (run.path / "metrics.jsonl").write_text("".join(lines))
     header = json.loads((run.path / "config.json").read_text())
@@ -173,9 +173,7 @@ def collapsed(run: Run, **settings: Any) -> Run:
     return Run(run.path)
 
 
-def test_a_vanished_kl_of_a_running_run_is_named_and_mended(
-    root: Path, open_page: OpenPage
-) -> None:
+def test_a_vanished_kl_of_a_running_run_has_a_live_fix(root: Path, open_page: OpenPage) -> None:
     run = collapsed(made(root, "running"), beta=50.0)
     at = open_page("train.py")
     line = next(m for m in at.main.markdown if "KL vanishing" in m.value)
@@ -197,7 +195,7 @@ def test_a_vanished_kl_of_a_running_run_is_named_and_mended(
     assert at.run().button(key="undo").label == "Undo β 50 → 1"
 
 
-def test_a_vanished_kl_of_an_ended_run_is_mended_by_a_variant(
+def test_a_vanished_kl_of_an_ended_run_is_fixed_by_a_variant(
     root: Path, open_page: OpenPage
 ) -> None:
     run = collapsed(made(root, "finished"), beta=50.0)
@@ -246,7 +244,7 @@ def test_a_diverged_run_with_weights_is_resumed_with_a_lower_rate(
     assert [(c.field, c.value) for c in run.control(0).changes] == [("lr", 2e-4)]
 
 
-def test_a_run_that_failed_otherwise_can_be_resumed(root: Path, open_page: OpenPage) -> None:
+def test_a_run_with_another_failure_can_be_resumed(root: Path, open_page: OpenPage) -> None:
     made(root, "failed").set_status(message="The disk is full: free some space, then resume.")
     assert pressable(open_page("train.py")) == {"resume"}
 
@@ -261,7 +259,7 @@ def test_the_time_left_follows_the_last_reports(root: Path, open_page: OpenPage)
     assert "24 s left" in words(open_page("train.py"))
 
 
-def test_the_time_of_a_new_run_is_that_of_the_last_run_like_it(
+def test_the_time_of_a_new_run_is_that_of_the_last_similar_run(
     root: Path, open_page: OpenPage
 ) -> None:
     run = made(root, "running")  # with the default settings, as in the sidebar
@@ -312,7 +310,7 @@ def test_a_trial_counts_neither_waiting_nor_the_first_steps(
 def test_a_press_on_train_covers_the_old_run_until_the_new_one_is_drawn(
     root: Path, open_page: OpenPage
 ) -> None:
-    """The notice is the first element sent, and the last one cleared."""
+    """The notice is sent as the first element and cleared as the last one."""
     made(root, "finished")
     sent: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
@@ -331,14 +329,14 @@ def test_a_press_on_train_covers_the_old_run_until_the_new_one_is_drawn(
     assert not [e for e in at.get("html") if 'class="vae-starting"' in e.proto.body]
 
 
-def test_a_failure_is_told(root: Path, open_page: OpenPage) -> None:
+def test_the_message_of_a_failed_run_is_shown(root: Path, open_page: OpenPage) -> None:
     run = made(root, "failed")
     at = open_page("train.py")
     assert run.status().message in [e.value for e in at.error]
 
 
 def _array(sent: Any) -> list[float]:
-    """Numbers as Plotly's JSON has them: a list, or base64 of their bytes."""
+    """Return numbers of Plotly's JSON: a list, or base64 of their bytes."""
     import base64
 
     import numpy as np
@@ -349,10 +347,10 @@ def _array(sent: Any) -> list[float]:
 
 
 @pytest.mark.parametrize("page", ["train.py", "latent.py", "reconstructions.py", "samples.py"])
-def test_what_is_no_log_likelihood_is_said_to_be_none(
+def test_numbers_that_are_no_log_likelihoods_have_a_caveat(
     page: str, root: Path, open_page: OpenPage
 ) -> None:
-    """Beside a run's numbers, for grey values under Bernoulli and not for others."""
+    """Grey values under Bernoulli have the caveat, other data have none."""
     for settings, warned in (({}, True), ({"binarize": "threshold"}, False)):
         run = trained(root, f"run-{warned}", epochs=1, **settings)
         at = open_page(page, run=run.name)
@@ -360,7 +358,7 @@ def test_what_is_no_log_likelihood_is_said_to_be_none(
         assert len(said) == warned
 
 
-def test_the_curves_mark_the_epoch_that_the_header_names(root: Path) -> None:
+def test_the_curves_mark_the_epoch_of_the_header(root: Path) -> None:
     run = trained(root, "one", epochs=3)
     run.set_status(best_epoch=99.0)  # a running worker is ahead of the weights on disk
     best = best_report(run)

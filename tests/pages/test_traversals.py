@@ -1,4 +1,4 @@
-"""The Traversals page: every picture on it is the decoder's, at the z that its file holds."""
+"""The Traversals page: every picture is the decoder's output at the z of its file."""
 
 import base64
 import io
@@ -59,13 +59,13 @@ def words(at: AppTest) -> str:
 
 
 def strips(at: AppTest) -> list[np.ndarray]:
-    """The strips on the page, (h, w, 3) each."""
+    """Return the strips on the page, (h, w, 3) each."""
     found = re.findall(r'class="strip".*?data:image/png;base64,([^"]+)', html(at), re.DOTALL)
     return [np.asarray(Image.open(io.BytesIO(base64.b64decode(p))).convert("RGB")) for p in found]
 
 
 def tiled(strip: np.ndarray, steps: int, side: int = 8) -> np.ndarray:
-    """Its tiles, each pixel once, (S, side, side, 3)."""
+    """Return the tiles of a strip, each pixel once, (S, side, side, 3)."""
     scale = ((strip.shape[1] + 1) // steps - 1) // side
     assert strip.shape[:2] == (scale * side, steps * (scale * side + 1) - 1)
     return np.stack(
@@ -77,7 +77,7 @@ def tiled(strip: np.ndarray, steps: int, side: int = 8) -> np.ndarray:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_opens_for_every_kind_of_run(
+def test_the_page_opens_for_every_kind_of_run(
     kind: str, root: Path, open_page: OpenPage, tmp_path: Path
 ) -> None:
     settings = dict(KINDS[kind])
@@ -113,7 +113,7 @@ def marks(at: AppTest) -> list[int]:
     return [int(left) for left in re.findall(r'<b style="left:(\d+)px', html(at))]
 
 
-def test_rows_are_the_decoders_in_the_order_of_their_kl(root: Path, open_page: OpenPage) -> None:
+def test_rows_equal_the_decoders_in_order_of_kl(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "a-run", latent_dim=6, epochs=20, hidden=(32,))
     at = open_page("traversals.py")
     loaded = LoadedRun.of(run)
@@ -145,7 +145,7 @@ def test_rows_are_the_decoders_in_the_order_of_their_kl(root: Path, open_page: O
         assert float(moved) == pytest.approx(change(x, z), abs=6e-4)
 
 
-def test_what_is_shown_is_what_the_files_hold(root: Path, open_page: OpenPage) -> None:
+def test_the_page_shows_the_arrays_of_the_files(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "a-run", latent_dim=5)
     loaded = LoadedRun.of(run)
     request = rows.TraversalRequest("example", 5, "prior", 3, 9, 0)
@@ -179,7 +179,9 @@ def test_what_is_shown_is_what_the_files_hold(root: Path, open_page: OpenPage) -
     np.testing.assert_array_equal(shown, frames[order(two.FRAMES, back=True)])
 
 
-def test_another_example_swap_and_class(root: Path, open_page: OpenPage) -> None:
+def test_examples_can_be_changed_swapped_and_chosen_by_class(
+    root: Path, open_page: OpenPage
+) -> None:
     run = trained(root, "a-run")
     loaded = LoadedRun.of(run)
     test, labels = loaded.splits.test, loaded.data.labels
@@ -209,7 +211,7 @@ def test_another_example_swap_and_class(root: Path, open_page: OpenPage) -> None
     assert np.abs(apart).max() <= 1
 
 
-def test_arithmetic_is_that_of_class_means(root: Path, open_page: OpenPage) -> None:
+def test_arithmetic_adds_the_difference_of_class_means(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "a-run", epochs=8)
     loaded = LoadedRun.of(run)
     at = view(open_page("traversals.py"), "Arithmetic")
@@ -264,8 +266,8 @@ def test_a_conditional_model_decodes_as_the_chosen_class(root: Path, open_page: 
 
 
 @pytest.mark.parametrize("prior", ["standard", "mixture", "flow"])
-def test_the_span_and_what_is_usual_are_the_priors(prior: str, root: Path) -> None:
-    """The interval that holds 95 % of a prior, and its unit, against its own draws and density."""
+def test_range_and_reference_band_belong_to_the_prior(prior: str, root: Path) -> None:
+    """The interval of 95 % of a prior, and its unit, against its draws and density."""
     loaded = LoadedRun.of(trained(root, "a-run", prior=prior, latent_dim=3))
     span, z = latent_scale(loaded), reference_latents(loaded)
     np.testing.assert_allclose(z.mean(0), span.centre, atol=0.1)
@@ -279,7 +281,7 @@ def test_the_span_and_what_is_usual_are_the_priors(prior: str, root: Path) -> No
         np.testing.assert_allclose(norms, [0.464, 3.058], atol=0.09)  # χ with 3 degrees of freedom
 
 
-def test_idle_latents_are_folded(root: Path, open_page: OpenPage) -> None:
+def test_inactive_latents_are_hidden_at_first(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "a-run", latent_dim=20, epochs=4, beta=1.5)
     at = open_page("traversals.py")
     _, value, idle = latent_order(LoadedRun.of(run))
