@@ -1,6 +1,6 @@
 """Add a row called "new" to every table, then train, evaluate and show a run of these rows.
 
-`tests/test_rows.py` runs this in a process of its own, because the settings read the tables once.
+`tests/test_rows.py` runs this in a separate process, because the settings read the tables once.
 """
 
 import contextlib

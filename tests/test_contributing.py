@@ -1,4 +1,4 @@
-"""The additions that the README shows work as printed: on the command line and on their pages."""
+"""The examples of the README work as printed, on the command line and on their pages."""
 
 import json
 import re
@@ -17,14 +17,14 @@ HUNK = re.compile(r"^@@ (\S+) @@\n(.*?)(?=^@@|\Z)", re.DOTALL | re.MULTILINE)
 
 
 class Hunk(NamedTuple):
-    """A change of one file: lines that begin with "+" are new, the others are there already."""
+    """A change of one file: lines that begin with "+" are new, the others exist already."""
 
     file: str
     lines: list[str]
 
     @property
     def added(self) -> list[tuple[list[str], str | None]]:
-        """Each block of new lines, with the line that follows it in the file."""
+        """Return each block of new lines, with the line that follows it in the file."""
         blocks: list[tuple[list[str], str | None]] = []
         block: list[str] = []
         for line in self.lines:
@@ -36,7 +36,7 @@ class Hunk(NamedTuple):
         return [*blocks, *([(block, None)] if block else [])]
 
     def apply(self, folder: Path) -> None:
-        """Insert the blocks; a file that is not there is made of its only block."""
+        """Insert the blocks; a new file consists of its only block."""
         file = folder / self.file
         if not file.exists():
             assert all(line.startswith("+") for line in self.lines)
@@ -106,7 +106,7 @@ def words(at):
 
 train = "train --epochs 1 --frames 2 --device cpu --run"
 free = train + " {} --objective free-nats --nats 3 --hidden 8 --examples 100 --batch-size 4"
-said = {
+results = {
     "help": command("train --help"),
     "data": command("data"),
     "new": command(f"{train} new --likelihood laplace --scale 0.5 --network shallow --width 8"),
@@ -120,22 +120,22 @@ said = {
     "script": command("script free --out free.py") + open("free.py").read(),
 }
 sidebar, evaluation, latent = page("train.py"), page("evaluate.py"), page("latent.py")
-said["sidebar"] = {
+results["sidebar"] = {
     key: options(sidebar, f"set_{key}") for key in ("likelihood", "network", "objective", "data")
 }
-said["momentum"] = [str(n.key) for n in sidebar.number_input]
-said["projections"] = [o for box in latent.selectbox for o in box.options]
-said["evaluation page"] = words(evaluation) + [m.label for m in evaluation.metric]
+results["momentum"] = [str(n.key) for n in sidebar.number_input]
+results["projections"] = [o for box in latent.selectbox for o in box.options]
+results["evaluation page"] = words(evaluation) + [m.label for m in evaluation.metric]
 loss = page("loss.py")
-said["charts"] = len(loss.get("bidi_component"))
-said["diagnosis"] = words(page("evaluate.py", "free"))
-print(json.dumps(said))
+results["charts"] = len(loss.get("bidi_component"))
+results["diagnosis"] = words(page("evaluate.py", "free"))
+print(json.dumps(results))
 '''
 
 
 @pytest.fixture(scope="module")
-def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The outputs of a copy of the project with every addition."""
+def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Return the outputs of a copy of the project with every addition."""
     folder = tmp_path_factory.mktemp("copy")
     for part in ("vae", "pages"):
         ignored = shutil.ignore_patterns("__pycache__")
@@ -162,51 +162,51 @@ def test_an_addition_touches_few_places(kind: str) -> None:
     assert (len(files), sum(len(hunk.added) for hunk in hunks)) == KINDS[kind]
 
 
-def test_a_likelihood(said: dict[str, Any]) -> None:
-    assert "--scale" in said["help"]
-    assert "laplace" in said["sidebar"]["likelihood"]
-    assert json.loads(said["evaluate"])["elbo"] < 0
+def test_a_likelihood_can_be_added(results: dict[str, Any]) -> None:
+    assert "--scale" in results["help"]
+    assert "laplace" in results["sidebar"]["likelihood"]
+    assert json.loads(results["evaluate"])["elbo"] < 0
 
 
-def test_an_objective(said: dict[str, Any]) -> None:
-    assert "--nats" in said["help"]
-    assert "free-nats" in said["sidebar"]["objective"]
-    assert json.loads(said["free evaluated"])["kl"] > 0
+def test_an_objective_can_be_added(results: dict[str, Any]) -> None:
+    assert "--nats" in results["help"]
+    assert "free-nats" in results["sidebar"]["objective"]
+    assert json.loads(results["free evaluated"])["kl"] > 0
 
 
-def test_a_network(said: dict[str, Any]) -> None:
-    assert "--width" in said["help"]
-    assert "shallow" in said["sidebar"]["network"]
+def test_a_network_can_be_added(results: dict[str, Any]) -> None:
+    assert "--width" in results["help"]
+    assert "shallow" in results["sidebar"]["network"]
 
 
-def test_a_data_set(said: dict[str, Any]) -> None:
-    assert "rings" in said["data"]
-    assert "rings" in said["sidebar"]["data"]
-    assert json.loads(said["rings evaluated"])["examples"] == 100
+def test_a_data_set_can_be_added(results: dict[str, Any]) -> None:
+    assert "rings" in results["data"]
+    assert "rings" in results["sidebar"]["data"]
+    assert json.loads(results["rings evaluated"])["examples"] == 100
 
 
-def test_a_projection(said: dict[str, Any]) -> None:
-    assert "random plane" in said["projections"]
+def test_a_projection_can_be_added(results: dict[str, Any]) -> None:
+    assert "random plane" in results["projections"]
 
 
-def test_a_hyperparameter(said: dict[str, Any]) -> None:
-    assert "--momentum" in said["help"]
-    assert "set_momentum" in said["momentum"]
-    assert "momentum" in said["script"]
-    elbo = [json.loads(said[f"{run} evaluated"])["elbo"] for run in ("free", "steady")]
+def test_a_hyperparameter_can_be_added(results: dict[str, Any]) -> None:
+    assert "--momentum" in results["help"]
+    assert "set_momentum" in results["momentum"]
+    assert "momentum" in results["script"]
+    elbo = [json.loads(results[f"{run} evaluated"])["elbo"] for run in ("free", "steady")]
     assert elbo[0] != elbo[1]
 
 
-def test_a_page_with_a_figure(said: dict[str, Any]) -> None:
-    assert said["charts"] >= 1
+def test_a_page_with_a_figure_can_be_added(results: dict[str, Any]) -> None:
+    assert results["charts"] >= 1
 
 
-def test_a_measure(said: dict[str, Any]) -> None:
-    found = json.loads(said["evaluate"])
+def test_a_measure_can_be_added(results: dict[str, Any]) -> None:
+    found = json.loads(results["evaluate"])
     assert found["variational_gap"] == pytest.approx(-found["elbo"] - found["nll"], abs=1e-3)
     assert found["variational_gap_se"] > 0
-    assert any("Variational gap" in text for text in said["evaluation page"])
+    assert any("Variational gap" in text for text in results["evaluation page"])
 
 
-def test_a_check(said: dict[str, Any]) -> None:
-    assert any("Small batches" in text for text in said["diagnosis"])
+def test_a_check_can_be_added(results: dict[str, Any]) -> None:
+    assert any("Small batches" in text for text in results["diagnosis"])

@@ -1,4 +1,4 @@
-"""Every row of every table, one at a time, trains on every kind of data that suits it."""
+"""Every row of every table, one at a time, trains on every suitable kind of data."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ OPTIONS: dict[str, dict[str, Any]] = {"moon-phases": {"size": 10}, "shapes": {"s
 
 
 def settings(kind: str, name: str, data: str) -> dict[str, Any]:
-    """A short run with this row; what must be beside it, is."""
+    """Return the settings of a short run with this row, and those that the row requires."""
     found: dict[str, Any] = {"data": data, "examples": 160, "epochs": 12, "batch_size": 16}
     found |= {"hidden": (32,), "lr": 5e-3, "threads": 1, "device": "cpu", "frames": 0}
     found |= {"likelihood": "gaussian-learned" if data == "mixture" else "bernoulli", kind: name}
@@ -42,7 +42,7 @@ def settings(kind: str, name: str, data: str) -> dict[str, Any]:
 
 
 def suits(kind: str, name: str, data: Dataset) -> bool:
-    """Whether the values of the data are those of the likelihood."""
+    """Whether the likelihood suits the values of the data."""
     if kind != "likelihood":
         return True
     support = LIKELIHOODS[name].support
@@ -51,8 +51,8 @@ def suits(kind: str, name: str, data: Dataset) -> bool:
 
 @pytest.mark.parametrize(("kind", "name", "data"), CASES)
 def test_every_choice_learns(kind: str, name: str, data: str) -> None:
-    """What it minimises falls, on new examples too, and all its numbers exist or are said not
-    to; its pictures have the shape and the range of the data."""
+    """The minimised value falls, also on new examples. Every value is defined or has a reason.
+    Pictures have the shape and the range of the data."""
     config = RunConfig.of(**settings(kind, name, data))
     examples = load(data, examples=160, options=config.chosen("data"))
     if not suits(kind, name, examples):
@@ -95,9 +95,8 @@ def _tensor(array: Any) -> Any:
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
-def test_the_best_weights_are_best_by_what_is_trained(objective: str) -> None:
-    """By the ELBO where that is trained; the ELBO of a run that trains another bound, or none,
-    says nothing of how far it has come."""
+def test_the_best_weights_are_best_by_the_trained_criterion(objective: str) -> None:
+    """The ELBO is the criterion only of runs that train it."""
     k = 8 if objective == "iwae" else 1
     config = RunConfig.of(**settings("objective", objective, "digits"), posterior_samples=k)
     events = list(train(config, load("digits", examples=160)))

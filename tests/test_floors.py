@@ -1,5 +1,5 @@
-"""The house's floors, read from the docstring of `vae`: imports go down only, and the light rooms
-stay light (no torch where runs are listed and figures drawn, no streamlit below the dashboard).
+"""The rooms of the library, read from the docstring of `vae`: imports go down only, listing runs
+and drawing figures loads no torch, and only the dashboard imports streamlit.
 """
 
 import ast
@@ -18,7 +18,7 @@ ROW = re.compile(r"^ {4}(\w+)(/?)(?:  |$)")
 
 
 def floors() -> dict[str, int]:
-    """Room → floor, counted from the bottom of the list in the docstring of `vae`."""
+    """Return room → floor, counted from the bottom of the list in the docstring of `vae`."""
     rows = [m[1] for m in map(ROW.match, (vae.__doc__ or "").splitlines()) if m]
     assert len(rows) == len(set(rows)), "a room stands on two floors"
     return {name: floor for floor, name in enumerate(reversed(rows))}
@@ -30,15 +30,15 @@ SCREENS = [p for p in (ROOT / "app.py", *sorted(ROOT.glob("pages/**/*.py"))) if 
 
 
 def room(path: Path) -> str:
-    """The module or folder of vae/ that a file belongs to; "" for vae/__init__.py."""
+    """Return the module or folder of vae/ that a file belongs to; "" for vae/__init__.py."""
     inside = path.relative_to(ROOT / "vae")
     name = inside.parts[0].removesuffix(".py")
     return "" if name == "__init__" else name
 
 
 def imports(source: str, package: str) -> Iterator[str]:
-    """Every dotted name that a source imports, wherever in it, relative ones resolved; what is
-    imported from a package may be a module itself, so both are given."""
+    """Return every dotted name that a source imports anywhere, with relative ones resolved. A name
+    imported from a package can be a module, so both are included."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -57,7 +57,7 @@ def imports_of(path: Path) -> set[str]:
 
 
 def rooms_of(path: Path) -> set[str]:
-    """The rooms of vae/ that a file imports from."""
+    """Return the rooms of vae/ that a file imports from."""
     names = (name.split(".") for name in imports_of(path))
     return {parts[1] for parts in names if parts[0] == "vae" and len(parts) > 1}
 
@@ -71,7 +71,7 @@ def test_the_map_names_every_room_and_no_other() -> None:
     assert set(FLOORS) == rooms
 
 
-def test_a_folder_is_written_as_one() -> None:
+def test_the_map_marks_folders_with_a_slash() -> None:
     for name in FLOORS:
         is_folder = (ROOT / "vae" / name).is_dir()
         assert (re.search(rf"\b{name}/", vae.__doc__ or "") is not None) == is_folder, name
@@ -93,7 +93,7 @@ def test_a_folder_is_written_as_one() -> None:
         "importlib.import_module('vae.training')",
     ],
 )
-def test_no_way_of_importing_goes_unseen(source: str) -> None:
+def test_every_form_of_import_is_found(source: str) -> None:
     assert {name for name in imports(source, "vae") if name.startswith("vae.training")}
 
 
@@ -114,12 +114,12 @@ def test_imports_go_down(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", MODULES, ids=identifier)
-def test_the_library_knows_no_page_and_no_test(path: Path) -> None:
+def test_the_library_imports_no_page_and_no_test(path: Path) -> None:
     assert not {name.split(".")[0] for name in imports_of(path)} & {"app", "pages", "tests"}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=identifier)
-def test_streamlit_stays_in_the_dashboard(path: Path) -> None:
+def test_only_the_dashboard_imports_streamlit(path: Path) -> None:
     if room(path) != "dashboard":
         assert not {n for n in imports_of(path) if n.split(".")[0] == "streamlit"}
 
@@ -128,12 +128,12 @@ LIGHT = [p for p in MODULES if room(p) in ("figures", "imaging")]
 
 
 @pytest.mark.parametrize("path", SCREENS + LIGHT, ids=identifier)
-def test_no_torch_where_there_is_nothing_to_compute(path: Path) -> None:
+def test_rooms_without_computation_import_no_torch(path: Path) -> None:
     assert not {n for n in imports_of(path) if n.split(".")[0] == "torch"}
 
 
 def test_figures_are_imported_from_their_modules() -> None:
-    """The package binds no name, so that a function and a module may share one."""
+    """The package binds no name, so that a function and a module can share one."""
     assert not imports_of(ROOT / "vae/figures/__init__.py")
     tree = ast.parse((ROOT / "vae/figures/__init__.py").read_text())
     assert all(isinstance(node, ast.Expr) for node in tree.body)
@@ -141,7 +141,7 @@ def test_figures_are_imported_from_their_modules() -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=identifier)
 def test_only_commands_print(path: Path) -> None:
-    """The worker's __main__ is a process of its own: what it prints is its log."""
+    """The worker's __main__ is a separate process whose output is its log."""
     if path.name == "__main__.py" or FLOORS.get(room(path), 0) >= FLOORS["commands"]:
         return
     calls = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call)]
@@ -168,7 +168,7 @@ FRESH = {
 
 
 @pytest.mark.parametrize("name", FRESH)
-def test_a_fresh_process_stays_without_torch_and_streamlit(name: str) -> None:
+def test_a_fresh_process_loads_no_torch_and_no_streamlit(name: str) -> None:
     seen = "import sys; print(*[m for m in ('torch', 'streamlit', 'sklearn') if m in sys.modules])"
     result = subprocess.run(
         [sys.executable, "-c", f"{FRESH[name]}\n{seen}"],
@@ -180,7 +180,7 @@ def test_a_fresh_process_stays_without_torch_and_streamlit(name: str) -> None:
     assert result.stdout.strip() == ""
 
 
-def test_a_fresh_process_that_trains_knows_no_screen() -> None:
+def test_a_fresh_process_that_trains_loads_no_dashboard() -> None:
     source = (
         "import sys, vae.training, vae.analysis.loaded_run, vae.worker.run\n"
         "print('streamlit' in sys.modules)"
@@ -192,7 +192,7 @@ def test_a_fresh_process_that_trains_knows_no_screen() -> None:
 
 
 def name_of(path: Path) -> str:
-    """The dotted name of a module."""
+    """Return the dotted name of a module."""
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
@@ -211,7 +211,7 @@ def test_a_circle_is_found() -> None:
 
 
 def test_no_modules_import_one_another_in_a_circle() -> None:
-    """Imports inside functions and for type checking count too; a package's own do not."""
+    """Imports inside functions and for type checking count, those within a package do not."""
     names = {name_of(path): path for path in MODULES}
     imported = {
         name: imports_of(path) & names.keys() - {name}

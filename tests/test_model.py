@@ -24,7 +24,7 @@ LEVELS = 5
 
 
 def refusal(values: dict[str, Any]) -> str:
-    """The sentence with which a configuration is refused, or nothing."""
+    """Return the error of a configuration, or None."""
     try:
         RunConfig.of(**values)
     except ValueError as error:
@@ -33,7 +33,7 @@ def refusal(values: dict[str, Any]) -> str:
 
 
 def product(*kinds: str) -> list[dict[str, Any]]:
-    """Every combination of the rows of these tables."""
+    """Return every combination of the rows of these tables."""
     return [
         dict(zip(kinds, rows, strict=True))
         for rows in itertools.product(*(TABLES[kind] for kind in kinds))
@@ -46,7 +46,8 @@ MODELS = [values for values in OUTER if not refusal(values)]
 
 
 def trains(model: VAE, k: int, shape: tuple[int, ...]) -> None:
-    """A pass of the model has the right shapes, a finite loss, and a gradient everywhere."""
+    """Assert that a pass of the model has the right shapes, a finite loss, and gradients
+    everywhere."""
     torch.manual_seed(0)
     x = torch.randint(0, LEVELS, (4, *shape)) / (LEVELS - 1)
     model.init_from_data(x)
@@ -65,9 +66,9 @@ def trains(model: VAE, k: int, shape: tuple[int, ...]) -> None:
         assert parameter.grad.abs().sum() > 0, name
 
 
-def test_what_makes_no_sense_is_refused_with_a_way_out() -> None:
-    """What is refused: a KL where q has no density, a learned prior that nothing trains, and KL
-    by dimension where there are no dimensions."""
+def test_invalid_combinations_are_refused_with_a_remedy() -> None:
+    """Invalid are a KL of a q without density, a learned prior that no loss trains, and a KL per
+    dimension where it does not separate."""
     refused = {tuple(v.values()): refusal(v) for v in OUTER if refusal(v)}
     for (posterior, prior, objective), sentence in refused.items():
         needs, density = OBJECTIVES[objective].needs, POSTERIORS[posterior].has_density
@@ -94,7 +95,7 @@ def test_the_gradient_reaches_every_parameter_in_every_combination(
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("body", BODIES, ids=lambda v: "-".join(v.values()))
-def test_every_body_takes_every_shape_that_suits_it(
+def test_every_network_accepts_every_suitable_shape(
     tiny: Callable[..., VAE], body: dict[str, Any], shape: tuple[int, ...]
 ) -> None:
     if body["network"] == "conv" and len(shape) != 3:
@@ -107,8 +108,8 @@ def test_every_body_takes_every_shape_that_suits_it(
         trains(tiny(shape, LEVELS, **body, **smooth, **more), k, shape)
 
 
-def test_a_conditional_model_tells_classes_apart(tiny: Callable[..., VAE]) -> None:
-    """Encoder and decoder give each class an answer of its own, and need to be told one."""
+def test_a_conditional_model_depends_on_the_class(tiny: Callable[..., VAE]) -> None:
+    """Encoder and decoder have different outputs for each class and require one."""
     model = tiny(condition="labels")
     with torch.no_grad():
         model.offset.weight.normal_()
@@ -132,7 +133,7 @@ def test_a_conditional_model_tells_classes_apart(tiny: Callable[..., VAE]) -> No
 def test_every_model_survives_a_checkpoint(
     tiny: Callable[..., VAE], values: dict[str, Any], tmp_path: Any
 ) -> None:
-    """Weights through a file into a model rebuilt from JSON: the same function."""
+    """A model rebuilt from JSON with weights from a file computes the same function."""
     if values.get("posterior") == "point":
         values = values | {"objective": "reconstruction"}
     model = tiny((1, 7, 5), **values)
@@ -150,7 +151,8 @@ def test_every_model_survives_a_checkpoint(
 
 
 def pair(model: VAE, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Latent mean and log-probability at it, the mean of a flow by the same draws each time."""
+    """Return the latent mean and the log-probability at it, with the same draws for the mean of a
+    flow."""
     torch.manual_seed(0)
     with torch.no_grad():
         out = model(x, 0)
@@ -158,13 +160,15 @@ def pair(model: VAE, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @pytest.mark.parametrize("values", BODIES, ids=str)
-def test_counting_parameters_is_counting(tiny: Callable[..., VAE], values: dict[str, Any]) -> None:
+def test_the_number_of_parameters_equals_their_count(
+    tiny: Callable[..., VAE], values: dict[str, Any]
+) -> None:
     model = tiny((3, 9, 9), **values)
     held = sum(p.numel() for p in model.parameters())
     assert cost(model.config, model.domain).weights == held
 
 
-def test_a_known_number_of_parameters() -> None:
+def test_a_known_model_has_its_number_of_parameters() -> None:
     """The VAE of pytorch/examples: 784-400-(20, 20) and 20-400-784."""
     config = RunConfig.of(hidden=(400,), latent_dim=20)
     down = 784 * 400 + 400 + 400 * 40 + 40
@@ -173,23 +177,23 @@ def test_a_known_number_of_parameters() -> None:
 
 @pytest.mark.parametrize("network", TABLES["network"])
 @pytest.mark.parametrize("k", [1, 3])
-def test_the_cost_of_a_step_is_what_torch_counts(
+def test_the_cost_of_a_step_equals_torchs_count(
     tiny: Callable[..., VAE], network: str, k: int
 ) -> None:
-    """Forward as torch's own counter has it, and twice as much for the backward pass."""
+    """The forward pass by torch's counter, and twice as much for the backward pass."""
     model = tiny((3, 9, 14), network=network, posterior_samples=k)
     with FlopCounterMode(display=False) as counter:
         model(torch.rand(16, 3, 9, 14), k)
     assert cost(model.config, model.domain).flops == 3 * counter.get_total_flops()
 
 
-def test_a_model_worth_it_gets_every_core() -> None:
+def test_a_large_model_uses_every_core() -> None:
     assert cost(RunConfig.of(hidden=(8,)), Domain((1, 8, 8))).threads == 1
     large = RunConfig.of(hidden=(4096, 4096), batch_size=512)
     assert cost(large, Domain((1, 28, 28))).threads == os.cpu_count()
 
 
-def test_zero_samples_take_the_mean(tiny: Callable[..., VAE]) -> None:
+def test_zero_samples_use_the_mean(tiny: Callable[..., VAE]) -> None:
     model = tiny()
     x = torch.rand(4, 1, 4, 4)
     out = model(x, 0)
@@ -208,7 +212,7 @@ def test_samples_are_draws_of_the_posterior(tiny: Callable[..., VAE]) -> None:
     torch.testing.assert_close(out.z.std(0), out.q.stddev, rtol=0.05, atol=0)
 
 
-def test_the_likelihood_takes_latents_of_any_batch(tiny: Callable[..., VAE]) -> None:
+def test_the_likelihood_accepts_latents_of_any_batch_shape(tiny: Callable[..., VAE]) -> None:
     model = tiny((3, 9, 9), network="conv")
     z = torch.randn(2, 3, 4, 2)
     px = model.likelihood(z)
@@ -225,7 +229,7 @@ def test_scalars_replace_the_configured_options(tiny: Callable[..., VAE]) -> Non
     assert model.loss(out, {"beta": 0.5}).total.item() == pytest.approx(error + kl / 2, rel=1e-6)
 
 
-def test_the_seed_gives_the_weights_and_draws_nothing_else(
+def test_the_seed_determines_the_weights_and_nothing_else(
     small: Callable[..., RunConfig],
 ) -> None:
     before = torch.get_rng_state()
@@ -238,7 +242,7 @@ def test_the_seed_gives_the_weights_and_draws_nothing_else(
     )
 
 
-def test_what_a_model_says_of_itself(tiny: Callable[..., VAE]) -> None:
+def test_the_properties_of_a_model_describe_it(tiny: Callable[..., VAE]) -> None:
     assert tiny().has_kl
     assert not tiny(posterior="point", objective="reconstruction").has_kl
     assert tiny().discrete
@@ -248,7 +252,7 @@ def test_what_a_model_says_of_itself(tiny: Callable[..., VAE]) -> None:
     assert tiny().device == torch.device("cpu")
 
 
-def test_bf16_computes_in_bf16_and_answers_in_float32(tiny: Callable[..., VAE]) -> None:
+def test_bf16_computes_in_bf16_and_returns_float32(tiny: Callable[..., VAE]) -> None:
     exact, short = tiny(), tiny(precision="bf16")
     x = torch.rand(8, 1, 4, 4)
     a, b = exact(x, 0), short(x, 0)

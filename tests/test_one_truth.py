@@ -67,7 +67,8 @@ def truths(root: Path) -> dict[str, Truth]:
 
 
 def train(root: Path, row: str) -> Run:
-    """A run of few steps, whose best weights its criterion and the ELBO may choose differently."""
+    """Return a run of few steps, for which its criterion and the ELBO can select different
+    weights."""
     own = {"posterior": POINT, "objective": "reconstruction"} if row == POINT else {}
     k = 3 if row == "iwae" else 1
     small = {"examples": 120, "epochs": 20, "batch_size": 16, "latent_dim": 8, "hidden": (32,)}
@@ -235,7 +236,7 @@ def test_sweep_script_and_diagnostics_take_the_same_report(
 def test_the_runs_choose_differently_by_elbo_and_by_their_criterion(
     truths: dict[str, Truth],
 ) -> None:
-    """Without a difference the other tests could not see the wrong rule."""
+    """Without a difference the other tests could not detect the wrong rule."""
 
     for row in ("reconstruction", "wae", "iwae"):
         held = [r for r in truths[row].run.reports() if r["split"] == "val"]

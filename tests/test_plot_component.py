@@ -1,4 +1,4 @@
-"""The server's half of the living chart, and the palette that both halves share."""
+"""The server's part of the live chart, and the palette of both parts."""
 
 import asyncio
 import base64
@@ -23,7 +23,7 @@ ENTRY = re.search(r'new URL\("([^"]+)"', component._JS).group(1)
 
 
 def get(path: str) -> tuple[int, dict[str, str], str]:
-    """What the routes answer: status, headers, text."""
+    """Return the answer of the routes: status, headers, text."""
     sent: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
@@ -57,7 +57,7 @@ def curves(points: int) -> go.Figure:
     return figure
 
 
-def test_every_file_that_the_browser_asks_for_is_served_for_good() -> None:
+def test_every_file_of_the_browser_is_served_for_ever() -> None:
     todo, seen = [ENTRY, component._PLOTLY_URL], set()
     while todo:
         path = todo.pop()
@@ -82,7 +82,7 @@ def test_content_is_served_to_many_sessions_at_once() -> None:
     assert "immutable" in headers["cache-control"]
 
 
-def test_a_missing_content_is_an_empty_answer_that_no_browser_keeps() -> None:
+def test_a_missing_content_has_an_empty_uncached_answer() -> None:
     status, headers, _ = get(component._SERVED_AT + "0" * 24)
     assert (status, headers["cache-control"]) == (204, "no-store")
 
@@ -110,7 +110,7 @@ def test_a_dropped_content_can_be_served_again_at_the_same_address() -> None:
     assert store.find(first) == (b"first", "text/plain")
 
 
-def test_the_store_may_be_used_by_many_threads() -> None:
+def test_the_store_is_safe_for_many_threads() -> None:
     store = Store(most=2000)
 
     def work(seed: int) -> None:
@@ -148,7 +148,7 @@ def test_the_colours_reach_the_browser() -> None:
     assert {name: tuple(pair) for name, pair in table.items()} == COLOURS
 
 
-def test_a_figure_is_packed_as_it_is_but_for_its_template() -> None:
+def test_a_figure_is_packed_without_its_template() -> None:
     figure = curves(1000)
     sent = unpacked(component.pack(figure, {"key": "k"}))
     assert sent["key"] == "k"
@@ -160,7 +160,7 @@ def test_a_figure_is_packed_as_it_is_but_for_its_template() -> None:
     assert figure.layout.template.data.scatter, "the caller's figure keeps its template"
 
 
-def test_gaps_in_lists_and_arrays_are_valid_json() -> None:
+def test_gaps_in_lists_and_arrays_become_valid_json() -> None:
     figure = go.Figure(go.Scatter(x=[0, 1], y=[np.nan, 1.0]))
     figure.add_scatter(x=[0, 1], y=np.array([np.nan, 1], np.float32))
     first, second = unpacked(component.pack(figure, {}))["figure"]["data"]
@@ -228,14 +228,14 @@ def test_a_selection_arrives_as_rows_of_the_data_set() -> None:
     assert selected.tolist() == [7, 8, 70_000]
 
 
-def test_a_selection_in_other_data_is_ignored() -> None:
+def test_a_selection_of_another_revision_is_ignored() -> None:
     at = shown()
     select(at, [7], "run t-SNE")
     assert at.session_state.event.selected is None
 
 
 @pytest.mark.parametrize(("revision", "row"), [("now", 5), ("now", None), ("before", 5)])
-def test_a_click_counts_only_in_its_own_data(revision: str, row: int | None) -> None:
+def test_a_click_of_another_revision_is_ignored(revision: str, row: int | None) -> None:
     trace = None if row is None else 0
     sent = {"revision": revision, "trace": trace, "row": row, "x": 1.5, "y": -2.0}
     expected = component.Click(trace, row, 1.5, -2.0) if revision == "now" else None
@@ -249,7 +249,7 @@ def test_a_click_counts_only_in_its_own_data(revision: str, row: int | None) -> 
         ({"tiles": "vae/tile/run.png"}, "no {i} for the row"),
     ],
 )
-def test_a_wrong_call_is_refused_in_words(wrong: dict[str, Any], sentence: str) -> None:
+def test_a_wrong_call_raises_a_sentence(wrong: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ValueError, match=re.escape(sentence)):
         component.plot(curves(2), key="k", revision="r", **wrong)
 
@@ -262,7 +262,7 @@ def test_plotly_accepts_every_token(name: str) -> None:
     go.Scatter(marker={"color": [0, 1], "colorscale": CLASS_SCALE})
 
 
-def test_a_token_without_colour_is_refused() -> None:
+def test_an_unknown_token_is_refused() -> None:
     with pytest.raises(ValueError, match="Unknown colour 'kI'; one of reconstruction, kl"):
         token("kI")
     with pytest.raises(ValueError, match=r"1\.5 is not between 0 and 1"):

@@ -1,7 +1,7 @@
-"""Tables: code outside a table does not ask for a row by name, and a new row works everywhere.
+"""Tables: code outside a table does not name its rows, and a new row works everywhere.
 
-A row's properties are attributes. Code that compares a name with a string is silently wrong for
-the next row.
+A row's properties are attributes. Code that compares a name with a string would be wrong for a new
+row.
 """
 
 import ast
@@ -70,7 +70,7 @@ SOURCES_OF_CODE = dict(sources())
 
 
 @pytest.mark.parametrize("kind", TABLES)
-def test_a_rows_name_stands_in_its_table_only(kind: str) -> None:
+def test_a_rows_name_is_in_its_table_only(kind: str) -> None:
     table, home = TABLES[kind]
     names = set(table) - WORDS
     others = {name for row, where in TABLES.values() for name in row if where != home}
@@ -119,7 +119,7 @@ def test_no_setting_is_compared_with_a_rows_name() -> None:
     assert not found, "\n".join(found)
 
 
-def test_the_scan_finds_what_it_looks_for() -> None:
+def test_the_scan_finds_comparisons_with_names() -> None:
     code = """
 config.prior == "standard"
 settings["posterior"] != "point"

@@ -1,8 +1,8 @@
 """The linear VAE is probabilistic PCA (Tipping & Bishop 1999; Lucas et al. 2019): its optimum is
-known exactly, and no honest number passes it. Windows are two-sided; nats per example.
+known exactly, and no correct number exceeds it. Windows are two-sided; nats per example.
 
-λ are the eigenvalues of the data's biased covariance. At the optimum σ² is the mean of the
-eigenvalues left out, KLᵢ = ½ ln(λᵢ / σ²) and Var(μᵢ) = 1 - σ² / λᵢ.
+λ are the eigenvalues of the data's biased covariance. At the optimum σ² is the mean of the other
+eigenvalues, KLᵢ = ½ ln(λᵢ / σ²) and Var(μᵢ) = 1 - σ² / λᵢ.
 """
 
 import math
@@ -44,7 +44,8 @@ class Trained(NamedTuple):
 
 @cache
 def trained(latents: int, epochs: int, **held_out: float) -> Trained:
-    """The recipe: default initialisation, one learned σ from 1, one sample, cosine to 0."""
+    """Train with default initialisation, one learned σ from 1, one sample and a cosine schedule to
+    0."""
     config = RunConfig.of(
         network="linear",
         likelihood="gaussian-learned",
@@ -74,7 +75,7 @@ def trained(latents: int, epochs: int, **held_out: float) -> Trained:
 
 
 def epoch_means(reports: list[Report], n: int) -> list[float]:
-    """Each epoch's mean of the reports that fall in it, weighted by the examples of each."""
+    """Return the mean over the reports of each epoch, weighted by their numbers of examples."""
     sums: dict[int, float] = {}
     seen = 0
     for report in reports:
@@ -87,13 +88,13 @@ def epoch_means(reports: list[Report], n: int) -> list[float]:
 
 
 def exact(model: VAE, x: np.ndarray) -> np.ndarray:
-    """ln N(x; b, W Wᵀ + σ² I) of a linear model, x (N, D) → (N,)."""
+    """Return ln N(x; b, W Wᵀ + σ² I) of a linear model, x (N, D) → (N,)."""
     weight, bias = (p.double().numpy() for p in (model.decoder[0].weight, model.decoder[0].bias))
     noise = float(model.scalars()["sigma"]) ** 2 * np.eye(len(bias))
     return stats.multivariate_normal(bias, weight @ weight.T + noise).logpdf(x)
 
 
-def test_our_digits_are_scikit_learns_and_the_table_is_its() -> None:
+def test_the_digits_and_their_maxima_equal_scikit_learns() -> None:
     x = load_digits().data / 16
     ours = load("digits")
     np.testing.assert_array_equal(ours.x.reshape(1797, 64) / ours.scale, x)
@@ -138,21 +139,21 @@ def test_a_linear_vae_ends_just_below_the_exact_maximum(
     assert got.record.active_units == latents
 
 
-def test_each_latent_carries_what_its_eigenvalue_says() -> None:
-    """The KLs of k = 5, each latent on an axis of its own."""
+def test_each_latent_has_the_kl_of_its_eigenvalue() -> None:
+    """The KLs of k = 5, each latent on a separate axis."""
     got = sorted(trained(5, 150).record.kl_per_dimension, reverse=True)
     np.testing.assert_allclose(got, KLS_OF_5, atol=0.1)
 
 
-def test_no_epoch_on_the_curve_passes_the_maximum() -> None:
-    """Over a whole epoch every example counts once, and only the noise of z is left."""
+def test_no_epoch_of_the_curve_exceeds_the_maximum() -> None:
+    """Over an epoch every example counts once, and only the noise of z remains."""
     got = trained(5, 150)
     assert len(got.curve) == 150
     assert max(got.curve) < KNOWN[5][0] + 0.1
     assert got.curve[-1] > KNOWN[5][0] - 0.3
 
 
-def test_importance_sampling_agrees_with_the_exact_likelihood_of_held_out_digits() -> None:
+def test_importance_sampling_agrees_with_the_exact_likelihood() -> None:
     """K = 1: gap about .04; K = 100: none. A forgotten -ln K would be off by 4.6."""
     got = trained(5, 100, test_share=0.2)
     held = got.model.config.split(got.data).test
@@ -174,8 +175,8 @@ def test_importance_sampling_agrees_with_the_exact_likelihood_of_held_out_digits
     assert record.nll_samples == 100
 
 
-def test_a_fixed_sigma_switches_latents_off() -> None:
-    """At a fixed σ a latent lives iff λᵢ > β σ²: exactly so many units are active."""
+def test_a_fixed_sigma_deactivates_latents() -> None:
+    """At a fixed σ a latent is active iff λᵢ > β σ², and exactly these units are active."""
     x = load_digits().data / 16
     eigenvalues = np.sort(np.linalg.eigvalsh(np.cov(x.T, bias=True)))[::-1]
     sigma = math.sqrt((eigenvalues[2] + eigenvalues[3]) / 2 / 2)  # with β = 2: three of them
@@ -217,7 +218,8 @@ def test_a_fixed_sigma_switches_latents_off() -> None:
     ],
 )
 def test_the_kl_of_a_whole_model_has_its_exact_values(mu: float, sd: float, nats: float) -> None:
-    """Through encoder, posterior, prior and objective: an encoder that says (μ, ln s²) always."""
+    """Through encoder, posterior, prior and objective, for an encoder with the constant output (μ,
+    ln s²)."""
     model = build(RunConfig.of(network="linear", latent_dim=3), Domain((4,)))
     with torch.no_grad():
         model.encoder[1].weight.zero_()
