@@ -1,4 +1,5 @@
-"""The script that runs at every interaction: the page at the address, and what all pages share."""
+"""The script that runs at every interaction: the page at the address, and the common parts of all
+pages."""
 
 from pathlib import Path
 

@@ -65,7 +65,7 @@ def bound(x: float, mean: float, sd: float) -> Bound:
     """Return ln p(x), the ELBO and the gap for q = N(mean, sd²).
 
     ln p(x) = ELBO + KL(q(z) ‖ p(z|x)) (Kingma & Welling 2014, equations 1 to 3). The ELBO takes
-    the closed form of KL(q(z) ‖ p(z)); the gap is integrated on its own, so the sum is a check.
+    the closed form of KL(q(z) ‖ p(z)); the gap is integrated separately, so the sum is a check.
     """
     z, log_q = mean + sd * _UNIT, log_normal(_UNIT) - np.log(sd)
     weight = np.exp(log_normal(_UNIT)) * (_UNIT[1] - _UNIT[0])

@@ -28,7 +28,7 @@ Words = Mapping[str, Text]
 
 
 class Slider(NamedTuple):
-    """A number between `low` and `high` in steps of `step`."""
+    """A control for a number between `low` and `high` in steps of `step`."""
 
     low: float
     high: float

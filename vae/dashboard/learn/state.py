@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
+from vae.base.numbers import typed
 from vae.dashboard.learn.lesson import Lesson, Step, Value
 
 STEP, QUIZ = "step", "quiz"  # parameters of the address
@@ -70,7 +71,7 @@ def write_address(lesson: Lesson, place: Place) -> None:
 
 
 def _written(value: Value) -> str:
-    return value if isinstance(value, str) else f"{value:g}"
+    return value if isinstance(value, str) else typed(value)
 
 
 def _from_address(lesson: Lesson, address: Mapping[str, str]) -> Place:

@@ -122,7 +122,7 @@ def pending(parameter: str) -> str | None:
 
 
 def say(parameter: str, text: str, title: str) -> None:
-    """Say that a link asked for something else than the page shows."""
+    """Show that the page differs from the request of a link."""
     wrong = "".join(c for c in text[:_QUOTED] if c.isprintable() and c != "`")
     wrong += "…" * (len(text) > _QUOTED)
     name = parameter.replace("_", " ")

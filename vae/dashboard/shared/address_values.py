@@ -1,4 +1,4 @@
-"""Values in an address: how a choice is written there, and how a text from there is read.
+"""Values in an address: conversion of a choice to text and back.
 
 An address is not trusted. `read` returns the nearest value that the choice allows, and raises
 ValueError for a text that has no such value. The characters of the texts need no escape in an
@@ -13,6 +13,7 @@ from urllib.parse import quote, unquote
 
 import numpy as np
 
+from vae.base.numbers import typed
 from vae.base.records import Ints
 
 LONGEST = 4_000  # characters of a value; a longer choice is left out of the address
@@ -22,7 +23,7 @@ _ROWS = re.compile(r"(\d{1,15})(?:-(\d{1,15}))?", re.ASCII)
 
 
 class Form(NamedTuple):
-    """How the values of one choice are written in an address."""
+    """The notation of the values of one choice in an address."""
 
     read: Callable[[str], Any]  # raises ValueError for a text without a value
     write: Callable[[Any], str]
@@ -54,7 +55,7 @@ def whole(low: float | None, high: float | None) -> Form:
 
 def real(low: float | None = None, high: float | None = None) -> Form:
     """The form of a number with six digits; one outside the range becomes the nearest."""
-    return Form(lambda text: float(_between(text, low, high)), _written, "{:g}".format)
+    return Form(lambda text: float(_between(text, low, high)), _written, typed)
 
 
 def _between(text: str, low: float | None, high: float | None) -> float:
@@ -72,7 +73,7 @@ def _number(text: str) -> float:
 
 
 def _written(value: float) -> str:
-    return f"{value:.6g}".replace("+", "")
+    return typed(value).replace("+", "")
 
 
 def _on_off(value: Any) -> str:
