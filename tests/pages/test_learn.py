@@ -115,7 +115,7 @@ def test_every_step_is_drawn_at_both_ends_of_its_controls(name: str) -> None:
         values = [v for v in picture.numbers.values() if not isinstance(v, str)]
         assert np.isfinite(values).all(), (view.step, view.values)
         step = next(s for s in found.steps if s.name == view.step)
-        keys = ("caption", f"{step.name}.title", f"{step.name}.text")
+        keys = (found.caption(step), f"{step.name}.title", f"{step.name}.text")
         for text in (*(found.words[key] for key in keys), Text(step.formula, step.formula)):
             assert "[[" not in render(text.en, picture.numbers, is_dark=False)
             assert "[[" not in render(text.zh, picture.numbers, is_dark=True)

@@ -49,3 +49,33 @@ def test_no_neighbour_of_the_best_gaussian_has_a_smaller_gap(x: float) -> None:
     for change in (-0.02, 0.02):
         assert moon_model.bound(x, mean + change, sd).gap > least
         assert moon_model.bound(x, mean, sd + change).gap > least
+
+
+@pytest.mark.parametrize(("x", "mean", "sd"), PLACES)
+def test_reconstruction_is_the_squared_error_and_a_constant(
+    x: float, mean: float, sd: float
+) -> None:
+    squared = moon_model.expected_squared_error(x, mean, sd)
+    z = torch.from_numpy(mean + sd * np.linspace(-8, 8, 4001))
+    log_p = Normal(torch.sigmoid(z), NOISE).log_prob(torch.tensor(x, dtype=torch.float64))
+    weight = stats.norm.pdf(np.linspace(-8, 8, 4001)) * 16 / 4000
+    expected = -float(weight @ log_p.numpy())
+    assert squared / (2 * NOISE**2) + moon_model.CONSTANT == pytest.approx(expected, abs=1e-6)
+
+
+def test_beta_moves_the_best_gaussian_from_a_needle_to_the_prior() -> None:
+    needle, prior = moon_model.best_gaussian(0.8, 1e-3), moon_model.best_gaussian(0.8, 1e3)
+    assert needle[0] == pytest.approx(np.log(4), abs=0.02)
+    assert needle[1] < 0.05
+    assert prior == pytest.approx((0, 1), abs=0.01)
+    parts = [moon_model.bound(0.8, *moon_model.best_gaussian(0.8, b)) for b in (0.5, 1, 2, 4, 8)]
+    kl, error = [p.kl for p in parts], [p.reconstruction for p in parts]
+    assert kl == sorted(kl, reverse=True)
+    assert error == sorted(error)
+    assert max(parts, key=lambda p: p.elbo) is parts[1]
+
+
+def test_landscape_holds_the_terms_of_each_gaussian() -> None:
+    land = moon_model.landscape(0.8)
+    at = moon_model.bound(0.8, float(land.means[40]), float(land.sds[20]))
+    assert (land.reconstruction[20, 40], land.kl[20, 40]) == (at.reconstruction, at.kl)

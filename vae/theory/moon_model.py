@@ -75,9 +75,45 @@ def bound(x: float, mean: float, sd: float) -> Bound:
     return Bound(log_evidence(x), reconstruction, float(kl), -reconstruction - float(kl), gap)
 
 
-@lru_cache(maxsize=256)
-def best_gaussian(x: float) -> tuple[float, float]:
-    """Return mean and standard deviation of the Gaussian q with the smallest gap."""
-    start = np.array([np.log(np.clip(x, 0.05, 0.95) / (1 - np.clip(x, 0.05, 0.95))), -0.5])
-    found = minimize(lambda at: -bound(x, at[0], np.exp(at[1])).elbo, start, method="Nelder-Mead")
+def expected_squared_error(x: float, mean: float, sd: float) -> float:
+    """Return E_q[(x − f(z))²] for q = N(mean, sd²)."""
+    weight = np.exp(log_normal(_UNIT)) * (_UNIT[1] - _UNIT[0])
+    return float(weight @ (x - lit_fraction(mean + sd * _UNIT)) ** 2)
+
+
+CONSTANT = float(np.log(NOISE) + _HALF_LOG_2PI)  # reconstruction − E_q[(x − f(z))²] / 2s²
+
+
+@lru_cache(maxsize=1024)
+def best_gaussian(x: float, beta: float = 1.0) -> tuple[float, float]:
+    """Return mean and standard deviation of the Gaussian q that minimises reconstruction + β KL.
+
+    With β = 1 it has the smallest gap.
+    """
+
+    def loss(at: Doubles) -> float:
+        found = bound(x, float(at[0]), float(np.exp(at[1])))
+        return found.reconstruction + beta * found.kl
+
+    fraction = np.clip(x, 0.05, 0.95)
+    start = np.array([np.log(fraction / (1 - fraction)) / (1 + 0.1 * beta), -0.5])
+    found = minimize(loss, start, method="Nelder-Mead", options={"xatol": 1e-5, "fatol": 1e-8})
     return float(found.x[0]), float(np.exp(found.x[1]))
+
+
+class Landscape(NamedTuple):
+    """The two terms of the bound over a grid of Gaussians q."""
+
+    means: Doubles  # (M,)
+    sds: Doubles  # (S,)
+    reconstruction: Doubles  # (S, M)
+    kl: Doubles  # (S, M)
+
+
+@lru_cache(maxsize=8)
+def landscape(x: float) -> Landscape:
+    """Return both terms for means from −1 to 3 and widths from 0.02 to 1.6."""
+    means, sds = np.linspace(-1.0, 3.0, 61), np.linspace(0.02, 1.6, 41)
+    terms = [[bound(x, float(mean), float(sd)) for mean in means] for sd in sds]
+    parts = np.array([[(b.reconstruction, b.kl) for b in row] for row in terms])
+    return Landscape(means, sds, parts[..., 0], parts[..., 1])

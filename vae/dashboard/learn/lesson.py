@@ -1,8 +1,8 @@
 """Records of a lesson: its controls, its steps, and the picture that follows from them.
 
 A lesson is one file in `pages/learn/`, its words one table in `words/`. The table holds "title",
-"caption", for each step NAME "NAME.title" and "NAME.text", for each control NAME "NAME" (its
-label) and, for a choice, "NAME.OPTION".
+"caption", for each step NAME "NAME.title" and "NAME.text" (and "NAME.caption" if its picture
+differs), for each control NAME "NAME" (its label) and, for a choice, "NAME.OPTION".
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -118,3 +118,8 @@ class Lesson(NamedTuple):
     sources: tuple[str, ...] = ()  # citations, the same in both languages
     run: Mapping[str, Any] | None = None  # settings of RunConfig for "open this as a run"
     height: int = 540  # of the picture, in pixels
+
+    def caption(self, step: Step) -> str:
+        """Return the key of the words below the picture of a step."""
+        own = f"{step.name}.caption"
+        return own if own in self.words else "caption"

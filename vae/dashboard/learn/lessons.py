@@ -1,9 +1,10 @@
 """The lessons in their order, each with its table of words; the file is `pages/learn/NAME.py`."""
 
 from vae.dashboard.learn.lesson import Words
-from vae.dashboard.learn.words import bound, linear
+from vae.dashboard.learn.words import bound, linear, terms
 
 LESSONS: dict[str, Words] = {
     "bound": bound.WORDS,
+    "terms": terms.WORDS,
     "linear": linear.WORDS,
 }

@@ -114,15 +114,16 @@ def _picture(lesson: Lesson, place: state.Place) -> Picture:
 def _drawn(lesson: Lesson, place: state.Place, step: Step, picture: Picture) -> float | None:
     """Draw the picture; return the coordinate of a new click that answers a question."""
     is_asking = _is_asking(place, step)
+    caption = lesson.caption(step)
     event = plot.plot(
         picture.figure,
         key=f"learn_picture_{lesson.name}",
         revision=step.name,
-        label=say(lesson.words["caption"]),
+        label=say(lesson.words[caption]),
         height=lesson.height,
         clickable=is_asking,
     )
-    st.caption(_rendered(lesson, "caption", picture))
+    st.caption(_rendered(lesson, caption, picture))
     if not is_asking or step.guess is None or event.click is None:
         return None
     clicked = round(float(getattr(event.click, step.guess.axis)), step.guess.places)

@@ -1,0 +1,202 @@
+"""Lesson: the two terms of the ELBO, what each wants alone, and β as the exchange rate."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+import plotly.graph_objects as go
+
+from vae.base.numbers import compact
+from vae.config import RunConfig
+from vae.dashboard.learn.demonstration import Course
+from vae.dashboard.learn.lesson import Guess, Lesson, Picture, Slider, Step, Values, View
+from vae.dashboard.learn.view import show
+from vae.dashboard.learn.words.terms import WORDS
+from vae.figures.base import Part, axis, figure
+from vae.figures.palette import token
+from vae.theory import Doubles, linear_vae, moon_model
+
+X = 0.8  # lit fraction of the moon
+BETAS = np.geomspace(0.02, 64, 60)
+NOISE, LATENTS = 0.05, 8  # of the linear model
+SHOWN = (1.0, 3.0, 9.0)  # β of the trained models
+SPECTRUM = linear_vae.eigenvalues("digits")
+
+ELBO = (
+    r"\underbrace{\E{\mathrm{ELBO}}}_{[[elbo]]} = "
+    r"\underbrace{\R{\mathbb{E}_{q}[\ln p(\X{x}|z)]}}_{[[likelihood]]} - "
+    r"\underbrace{\K{\mathrm{KL}(q(z|x)\,\|\,p(z))}}_{[[kl]]}"
+)
+ERROR = (
+    r"\underbrace{\R{-\mathbb{E}_{q}[\ln p(\X{x}|z)]}}_{[[reconstruction]]} = "
+    r"\underbrace{\R{\frac{\mathbb{E}_q[(\X{x}-f(z))^2]}{2s^2}}}_{[[squared]]} + "
+    r"\underbrace{\ln s + \tfrac{1}{2}\ln 2\pi}_{[[constant]]}"
+)
+BETA = (
+    r"\min_q\ \underbrace{\R{-\mathbb{E}_q[\ln p(\X{x}|z)]}}_{[[reconstruction]]} + "
+    r"[[beta:1]]\cdot\underbrace{\K{\mathrm{KL}(q\,\|\,p(z))}}_{[[kl]]}"
+)
+FRONTIER = (
+    r"R = \sum_i \tfrac{1}{2}\ln\frac{\lambda_i}{\theta},\quad D = \sum_i \min(\lambda_i, \theta)"
+)
+
+
+def picture(view: View) -> Picture:
+    """Draw the plane of all Gaussians q with the optimum, or the rate–distortion curve."""
+    beta = view.number("beta")
+    mean, sd = moon_model.best_gaussian(X, beta)
+    bound = moon_model.bound(X, mean, sd)
+    squared = moon_model.expected_squared_error(X, mean, sd)
+    numbers = {
+        "beta": beta,
+        "elbo": bound.elbo,
+        "likelihood": -bound.reconstruction,
+        "reconstruction": bound.reconstruction,
+        "kl": bound.kl,
+        "squared": squared / (2 * moon_model.NOISE**2),
+        "constant": moon_model.CONSTANT,
+        "mean": mean,
+        "mean_of_8": moon_model.best_gaussian(X, 8.0)[0],
+    }
+    if view.step == "frontier":
+        return Picture(_frontier(view, view.courses), numbers)
+    return Picture(_plane(view, mean, sd), numbers)
+
+
+def _plane(view: View, mean: float, sd: float) -> go.Figure:
+    """Return contours of both terms over mean and width of q, and the path of the optimum."""
+    land = moon_model.landscape(X)
+    least = land.reconstruction.min()
+    traces = [
+        _contours(land.means, land.sds, land.reconstruction - least, "reconstruction"),
+        _contours(land.means, land.sds, land.kl, "kl"),
+    ]
+    path = _path()
+    line = {"color": token("elbo"), "width": 2.5}
+    is_hidden = view.step in ("wishes", "guess") and not (view.guess and view.is_revealed)
+    if not is_hidden:
+        traces.append({"type": "scatter", "x": path[0], "y": path[1], "line": line})
+        traces[-1] |= {"mode": "lines", "hoverinfo": "skip"}
+    if view.step != "guess" or view.is_revealed:
+        marker = {"size": 15, "color": token("q"), "line": {"width": 2, "color": token("elbo")}}
+        traces.append({"type": "scatter", "x": [mean], "y": [sd], "marker": marker})
+        traces[-1] |= {"mode": "markers", "hoverinfo": "skip"}
+    return figure(
+        traces,
+        xaxis=axis(view.say("axis_mean"), range=[-1, 3]),
+        yaxis=axis(view.say("axis_sd"), range=[0, 1.6]),
+        annotations=[*_wishes(view), *_marks(view)],
+    )
+
+
+def _contours(x: Doubles, y: Doubles, values: Doubles, colour: str) -> Part:
+    """Return contours of the nats above the least value."""
+    levels = {"start": 0.25, "end": 4.25, "size": 0.5, "coloring": "none", "showlabels": True}
+    return {
+        "type": "contour",
+        "x": x,
+        "y": y,
+        "z": values,
+        "contours": levels | {"labelfont": {"color": token(colour), "size": 11}},
+        "line": {"color": token(colour, 0.7), "width": 1.3},
+        "showscale": False,
+        "hoverinfo": "skip",
+    }
+
+
+@lru_cache(maxsize=1)
+def _path() -> tuple[Doubles, Doubles]:
+    """Return mean and width of the best q for each β."""
+    found = np.array([moon_model.best_gaussian(X, float(beta)) for beta in BETAS])
+    return found[:, 0], found[:, 1]
+
+
+def _wishes(view: View) -> list[Part]:
+    """Return a label at the optimum of each term alone."""
+    best = float(np.log(X / (1 - X)))
+    places = [(best, 0.02, "wish_reconstruction", "reconstruction", 16)]
+    places += [(0.0, 1.0, "wish_kl", "kl", 22)]
+    return [
+        {"x": x, "y": y, "text": f"<b>{view.say(key)}</b>", "showarrow": False, "yshift": shift}
+        | {"font": {"size": 14, "color": token(colour)}, "bgcolor": token("background", 0.85)}
+        for x, y, key, colour, shift in places
+    ]
+
+
+def _marks(view: View) -> list[Part]:
+    if view.guess is None or view.step != "guess":
+        return []
+    style = {"arrowcolor": token("accent"), "font": {"color": token("accent"), "size": 14}}
+    place = {"x": view.guess, "y": 0, "ax": 0, "ay": -330, "text": view.say("your_guess")}
+    return [place | style | {"arrowwidth": 2, "arrowhead": 2}]
+
+
+def _frontier(view: View, courses: Sequence[Course]) -> go.Figure:
+    """Return the exact rate–distortion curve of the linear model, and trained runs on it."""
+    thresholds = np.geomspace(0.01, SPECTRUM[0], 120)
+    exact = [linear_vae.optimum(SPECTRUM, LATENTS, theta, 1.0) for theta in thresholds]
+    curve: Part = {"type": "scatter", "mode": "lines"}
+    curve |= {"line": {"color": token("elbo"), "width": 2.5}}
+    curve |= {"x": [o.kl for o in exact], "y": [o.distortion for o in exact]}
+    trained = [point for c in courses if (point := _rate_and_distortion(c))]
+    runs: Part = {"type": "scatter", "mode": "markers"}
+    runs["marker"] = {"size": 13, "color": token("q"), "line": {"width": 1.5}}
+    runs["x"], runs["y"] = ([p[k] for p in trained] for k in (0, 1))
+    labels = [_goal(beta) for beta in SHOWN]
+    return figure(
+        [curve, runs],
+        xaxis=axis(view.say("axis_rate"), range=[0, 12]),
+        yaxis=axis(view.say("axis_distortion"), range=[0, 5]),
+        annotations=labels,
+    )
+
+
+def _goal(beta: float) -> Part:
+    """Return a label at the point of the curve that belongs to a β."""
+    best = linear_vae.optimum(SPECTRUM, LATENTS, NOISE, beta)
+    place = {"x": best.kl, "y": best.distortion, "ax": 36, "ay": -30, "arrowhead": 6}
+    return place | {"text": f"β = {compact(beta)}", "arrowcolor": token("kl")}
+
+
+def _rate_and_distortion(course: Course) -> tuple[float, float] | None:
+    """Return KL and E‖x − E[x|z]‖² of a run, over its last reports."""
+    last = [r for r in course.reports if r.kl is not None][-4:]
+    if not last:
+        return None
+    kl = float(np.mean([r.kl for r in last]))
+    reconstruction = float(np.mean([r.reconstruction for r in last]))
+    constant = 0.5 * len(SPECTRUM) * (linear_vae.LOG_2PI + np.log(NOISE))
+    return kl, float(2 * NOISE * (reconstruction - constant))
+
+
+def linear_runs(_: Values) -> list[RunConfig]:
+    """Return one linear VAE for each β."""
+    settings = {"data": "digits", "network": "linear", "likelihood": "gaussian", "lr": 0.01}
+    settings |= {"sigma": round(NOISE**0.5, 6), "latent_dim": LATENTS, "epochs": 60, "frames": 0}
+    settings |= {"lr_schedule": "cosine", "batch_size": 128, "val_share": 0.0, "test_share": 0.0}
+    return [RunConfig.of(**settings, beta=beta) for beta in SHOWN]
+
+
+LESSON = Lesson(
+    name="terms",
+    words=WORDS,
+    controls={"beta": Slider(0.1, 16.0, 0.1, 1.0, symbol="β", colour="kl")},
+    steps=(
+        Step("wishes", (), ELBO, starts={"beta": 1.0}),
+        Step("gaussian", (), ERROR, starts={"beta": 1.0}),
+        Step("guess", (), guess=Guess("x", "mean_of_8"), starts={"beta": 8.0}),
+        Step("beta", ("beta",), BETA),
+        Step("frontier", (), FRONTIER, trains=linear_runs),
+        Step("sandbox", ("beta",), BETA),
+    ),
+    picture=picture,
+    check="python -m pytest tests/theory/test_moon_model.py tests/theory/test_linear_vae.py",
+    sources=(
+        "Kingma & Welling 2014, Auto-Encoding Variational Bayes, equation 3",
+        "Higgins et al. 2017, β-VAE",
+        "Alemi et al. 2018, Fixing a Broken ELBO",
+        "Cover & Thomas 2006, Elements of Information Theory, section 10.3",
+    ),
+    run={"data": "fashion-mnist-10k", "likelihood": "gaussian-learned", "beta": 4.0},
+)
+show(LESSON)

@@ -1,0 +1,119 @@
+"""Words of the lesson on the two terms of the ELBO."""
+
+from vae.dashboard.learn.lesson import Text
+
+WORDS = {
+    "title": Text("The ELBO taken apart", "拆开证据下界"),
+    "caption": Text(
+        r"The moon of the last lesson, $\X{x} = 0.8$. Each place of the plane is one Gaussian $\Q{q}$; contours "
+        r"count the nats that each term loses against its own best place.",
+        r"仍是上一课的月亮，$\X{x} = 0.8$。平面上每一点是一个高斯分布 $\Q{q}$；"
+        r"等高线表示每一项比它自己的最优处多付出多少奈特。",
+    ),
+    "beta": Text("weight of the KL", "KL 的权重"),
+    "axis_mean": Text("mean μ of q", "q 的均值 μ"),
+    "axis_sd": Text("standard deviation σ of q", "q 的标准差 σ"),
+    "axis_rate": Text("rate R: KL (nats per example)", "率 R：KL（奈特/样本）"),
+    "axis_distortion": Text(
+        "distortion D: squared error per example", "失真 D：每个样本的平方误差"
+    ),
+    "wish_reconstruction": Text("reconstruction wants this", "重构项想要这里"),
+    "wish_kl": Text("the KL wants this: the prior", "KL 想要这里：先验"),
+    "your_guess": Text("your guess", "你的猜测"),
+    "wishes.title": Text("Two wishes", "两个愿望"),
+    "wishes.text": Text(
+        r"""The ELBO has two terms, and each wants something else from $\Q{q(z|x)}$.
+
+The **reconstruction term** wants a $z$ that explains $\X{x}$: $\Q{q}$ as a needle at the place whose
+picture is $\X{x}$. The **regularisation term** wants $\Q{q}$ to equal the prior $\P{p(z)}$, whatever
+$\X{x}$ is: a $z$ that says nothing.
+
+The green dot is the best compromise. Watch where it stands: between the two, and in neither place.
+
+A slip to avoid: the first term is $\mathbb{E}[\ln p(x|z)]$, the likelihood of $x$, not
+$\mathbb{E}[\ln \T{p(z|x)}]$.""",
+        r"""证据下界有两项，它们对 $\Q{q(z|x)}$ 的要求正好相反。
+
+**重构项（reconstruction term）** 希望 $z$ 能解释 $\X{x}$：$\Q{q}$ 最好是一根针，
+立在能生成 $\X{x}$ 的那一点。**正则化项（regularisation term）** 则希望不论 $\X{x}$ 是什么，
+$\Q{q}$ 都等于先验 $\P{p(z)}$，也就是 $z$ 什么也不说。
+
+绿点是最好的折中。注意它的位置：在两者之间，却不在任何一处。
+
+常见笔误：第一项是 $\mathbb{E}[\ln p(x|z)]$，即 $x$ 的似然，而不是 $\mathbb{E}[\ln \T{p(z|x)}]$。""",
+    ),
+    "gaussian.title": Text("Where the squared error comes from", "平方误差从何而来"),
+    "gaussian.text": Text(
+        r"""Write $\X{x} = f(z) + s\varepsilon$ with $\varepsilon \sim N(0, 1)$: the picture plus noise. Then $-\ln p(\X{x}|z)$
+is the squared error divided by $2s^2$, plus a constant. With $s = 1$ it is the familiar
+$\tfrac{1}{2}\|\X{x} - \mu_G\|^2$, and the decoder's output is a **mean**: the picture without the noise.
+
+The constant moves no optimum, so papers drop it; but without it the number is no longer $\ln p(\X{x})$. And $s$
+matters: it decides what an error costs beside the KL.
+
+Mind the signs: maximise $-\text{error} - \mathrm{KL}$. A widely read draft prints $+\,\mathrm{KL}$.""",
+        r"""设 $\X{x} = f(z) + s\varepsilon$，$\varepsilon \sim N(0, 1)$：图像加噪声。于是 $-\ln p(\X{x}|z)$
+就是平方误差除以 $2s^2$，再加一个常数。取 $s = 1$ 便得到熟悉的 $\tfrac{1}{2}\|\X{x} - \mu_G\|^2$；
+解码器的输出是一个**均值**，即去掉噪声的图像。
+
+常数不影响最优解，论文里常省略；但省略之后，这个数就不再是 $\ln p(\X{x})$。
+$s$ 则很重要：它决定误差相对于 KL 有多贵。
+
+注意符号：要最大化的是“负误差减 KL”。一份流传很广的讲义在这里印成了“加 KL”。""",
+    ),
+    "guess.title": Text("Make the KL eight times as dear", "让 KL 贵八倍"),
+    "guess.text": Text(
+        r"""Multiply the KL by $\beta = 8$. The best $\Q{q}$ had its mean at $\mu = 1.17$ when $\beta$ was 1.
+
+Where will the mean be now? Click at that $\mu$.""",
+        r"""把 KL 乘以 $\beta = 8$。$\beta = 1$ 时，最好的 $\Q{q}$ 的均值是 $\mu = 1.17$。
+
+现在均值会在哪里？在那个 $\mu$ 处点一下。""",
+    ),
+    "beta.title": Text("β is an exchange rate", "β 是汇率"),
+    "beta.text": Text(
+        r"""$\beta$ (also written $\lambda$) says how many nats of reconstruction one nat of KL is worth. The dark
+line is the path of the best $\Q{q}$ over all $\beta$.
+
+At the small end $\Q{q}$ is a needle: a plain autoencoder. At the large end it is the prior: the
+posterior has collapsed. Only $\beta = 1$ maximises a bound on $\ln p(\X{x})$.
+
+Move $\beta$ and watch both numbers: where one falls, the other rises.""",
+        r"""$\beta$（也写作 $\lambda$）表示一奈特的 KL 值多少奈特的重构。深色曲线是 $\beta$ 变化时最优 $\Q{q}$ 走过的路。
+
+$\beta$ 很小时 $\Q{q}$ 是一根针：这就是普通的自编码器。$\beta$ 很大时 $\Q{q}$ 就是先验：后验坍塌。
+只有 $\beta = 1$ 时，最大化的才是 $\ln p(\X{x})$ 的下界。
+
+移动 $\beta$，看两个数：一个降，另一个就升。""",
+    ),
+    "frontier.title": Text("The frontier of a whole data set", "整个数据集的边界"),
+    "frontier.text": Text(
+        r"""For a linear model on the digits the whole exchange is known: the **rate–distortion curve**. No linear
+model with eight latents gets below it, and each $\beta$ has its own point on it, with
+$\theta = \beta\sigma^2$.
+
+Press Train: three models with $\beta = 1, 3, 9$ start from random weights. Watch the green points find
+the curve, each its own place.""",
+        r"""对手写数字上的线性模型，这笔交换可以精确算出：**率失真（rate–distortion）曲线**。
+任何有 8 个隐变量的线性模型都到不了曲线下方；每个 $\beta$ 在曲线上有自己的一点，其中 $\theta = \beta\sigma^2$。
+
+点“开始训练”：$\beta = 1, 3, 9$ 的三个模型从随机权重出发。看绿点怎样各自找到曲线上的位置。""",
+    ),
+    "frontier.caption": Text(
+        r"Handwritten digits, 8×8 pixels. The line is exact, computed from the eigenvalues of the data with $\sigma^2 = 0.05$; green points are models in training.",
+        r"8×8 像素的手写数字。曲线由数据的特征值精确算出，$\sigma^2 = 0.05$；绿点是正在训练的模型。",
+    ),
+    "sandbox.title": Text("Everything is free", "自由探索"),
+    "sandbox.text": Text(
+        r"""Follow the path from end to end. The ELBO itself, $\E{\mathrm{ELBO}} = [[elbo]]$ nats, is best at $\beta = 1$ and
+falls on both sides: whoever trains with another $\beta$ gives up likelihood for something else, such as
+more independent latents.
+
+The same exchange on pictures: open it as a run with $\beta = 4$, and compare it with $\beta = 1$ on the
+Compare page.""",
+        r"""从路的一端走到另一端。证据下界 $\E{\mathrm{ELBO}} = [[elbo]]$ 奈特在 $\beta = 1$ 处最大，向两边都下降：
+用别的 $\beta$ 训练，就是拿似然去换别的东西，例如彼此更独立的隐变量。
+
+在图像上做同样的交换：以 $\beta = 4$ 打开一个训练任务，再到比较页面与 $\beta = 1$ 对照。""",
+    ),
+}
