@@ -81,7 +81,7 @@ def job_of(run: Run, request: EvaluationRequest = DEFAULT) -> Job:
 
 
 def text(at: AppTest) -> str:
-    said = [e.value for e in [*at.markdown, *at.caption, *at.warning, *at.error]]
+    said = [e.value for e in [*at.markdown, *at.caption, *at.info, *at.warning, *at.error]]
     return " ".join([*said, *(bar.proto.text for bar in at.get("progress"))])
 
 

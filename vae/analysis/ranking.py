@@ -24,7 +24,7 @@ class BoundTerms(NamedTuple):
 
     rows: Ints  # (N,) rows of the data set
     z: Floats  # (N, Z)
-    reconstruction: Floats  # (N,) -ln p(x|z), nats
+    reconstruction: Floats  # (N,) −ln p(x|z), nats
     kl: Floats | None  # (N,) KL(q(z|x) || p(z)), nats; None for a point posterior
 
     @property

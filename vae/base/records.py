@@ -144,7 +144,7 @@ class Encoding(NamedTuple):
     std: Floats | None  # (N, Z); None for a point posterior
     kl: Floats | None  # (N,); None for a point posterior
     kl_per_dimension: Floats | None  # (N, Z); None if q or p does not factorise
-    reconstruction: Floats | None  # (N,) -ln p(x|z) at z = mean; None if it was not requested
+    reconstruction: Floats | None  # (N,) −ln p(x|z) at z = mean; None if it was not requested
 
 
 class Hue(NamedTuple):
@@ -236,7 +236,7 @@ class Baseline(NamedTuple):
     caveat: str = ""  # reason why its values are not log-likelihoods of these data
     options: dict[str, Any] = {}  # noqa: RUF012 (never changed) settings of the likelihood
     learned: dict[str, float] = {}  # noqa: RUF012 (never changed) fitted parameters
-    nats: float | None = None  # mean of -ln p(x | h) at the best constant h
+    nats: float | None = None  # mean of −ln p(x | h) at the best constant h
     se: float | None = None  # standard error of that mean over the evaluated examples
     bits_per_dimension: float | None = None  # bits; None for the log of a density
     probability: bool = False  # nats is the log of a probability, not of a density

@@ -58,7 +58,7 @@ def evaluate_flags(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=0,
         metavar="K",
-        help="importance samples per example for estimating -ln p(x); 0 skips the estimate "
+        help="importance samples per example for estimating −ln p(x); 0 skips the estimate "
         "(default: %(default)s)",
     )
     parser.add_argument(

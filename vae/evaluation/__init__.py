@@ -47,7 +47,7 @@ def evaluate(
     if not len(batches):
         raise ValueError("There is no example to evaluate on: choose another split.")
     if elbo_samples < 1 or nll_samples < 0:
-        raise ValueError("Evaluation takes at least 1 ELBO sample, and 0 or more for -ln p(x).")
+        raise ValueError("Evaluation takes at least 1 ELBO sample, and 0 or more for −ln p(x).")
     inputs = Inputs(model, batches, nll_samples, seed, full, labels, factors or {}, training)
     rows: dict[str, Row] = {**MEASURES, **TABLES}
     seconds = [row.seconds(inputs) + 1e-3 if full else 0.0 for row in rows.values()]

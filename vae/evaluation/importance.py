@@ -85,19 +85,20 @@ def doubt(effective: Tensor, shape: Tensor, samples: int, se: float) -> str:
     if samples < TAILED:
         return (
             f"With fewer than {TAILED} samples the tail of the weights cannot be judged: "
-            "-ln p(x) may be far too high."
+            "−ln p(x) may be far too high."
         )
     heavy = float((shape > UNRELIABLE).double().mean())
     if heavy > SHARE:
         return (
-            f"Do not trust -ln p(x): it is too high by an unknown amount. The weights of "
-            f"{percent(heavy, 0)} of the examples have a tail of shape k above {UNRELIABLE}, as "
-            "when q(z|x) is too narrow or misplaced; more samples help little."
+            "−ln p(x) is only an upper bound here, too high by an unknown amount: for "
+            f"{percent(heavy, 0)} of the examples a few samples outweigh all others (tail shape k "
+            f"above {UNRELIABLE}), as when q(z|x) is too narrow or misplaced. More samples help "
+            "little. ELBO, reconstruction and KL are not affected."
         )
     short = float((0.5 / effective - 0.5 / samples).mean())
     if short > se:
         return (
-            f"-ln p(x) is too high by about {compact(short, 2)} nats per example, more than its "
+            f"−ln p(x) is too high by about {compact(short, 2)} nats per example, more than its "
             "standard error: take more samples."
         )
     return ""

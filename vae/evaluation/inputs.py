@@ -121,7 +121,7 @@ def pace(model: VAE) -> float:
 def _density(inputs: Inputs) -> str:
     if inputs.model.has_kl:
         return ""
-    return "A point posterior has no density: KL, ELBO and -ln p(x) do not exist."
+    return "A point posterior has no density: KL, ELBO and −ln p(x) do not exist."
 
 
 def _factorised(inputs: Inputs) -> str:

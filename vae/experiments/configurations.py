@@ -35,7 +35,7 @@ class Figures(NamedTuple):
     elbo: float | None = None
     reconstruction: float | None = None
     kl: float | None = None
-    nll: float | None = None  # -ln p(x)
+    nll: float | None = None  # −ln p(x)
     nll_samples: int | None = None  # importance samples of this estimate
     epoch: float | None = None  # of the weights
     best: float | None = None  # value of the criterion that selected the weights

@@ -25,7 +25,7 @@ class EvaluationRequest(NamedTuple):
     checkpoint: str  # "best" or "last"
     split: str
     elbo_samples: int = 10  # L, samples of q(z|x) for the reconstruction
-    samples: int = 100  # K, importance samples for -ln p(x); 0 skips the estimate
+    samples: int = 100  # K, importance samples for −ln p(x); 0 skips the estimate
     full: bool = True  # with mutual information, probes and every other slow measure
 
 

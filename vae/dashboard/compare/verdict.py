@@ -43,7 +43,7 @@ class Judged(NamedTuple):
     runs: int
     unfinished: int
     without: int  # finished runs without the value
-    samples: set[int | None]  # K of -ln p(x)
+    samples: set[int | None]  # K of −ln p(x)
 
 
 def judged(fold: Fold, name: str, figure: str) -> Judged:

@@ -89,7 +89,7 @@ def _notes(record: Evaluation, keys: Sequence[str]) -> None:
         st.caption(sentence)
     for sentence, concerned in cautions(record, keys).items():
         if "nll" in concerned:
-            st.warning(sentence)
+            st.info(sentence)
         else:
             st.caption(f"**{', '.join(map(title_of, concerned))}**: {sentence}")
 
