@@ -84,7 +84,6 @@ def test_the_whole_way(launch: Launch, open_page: OpenPage, tmp_path: Path) -> N
     assert tab.page.locator(".st-key-train button").count() == 1  # the main script ran
     assert "There is no run yet" in tab.page.inner_text("[data-testid=stMain]")
 
-    tab.page.get_by_text("Training", exact=True).first.click()
     run = train(tab, tmp_path, epochs=100_000)
     until(lambda: len(curve(tab, "reconstruction, validation")) > 3, why="points on the curves")
     epochs = tab.page.get_by_test_id("stSidebar").get_by_label("Epochs", exact=True)

@@ -5,6 +5,10 @@ from pathlib import Path
 from tests.browser.conftest import App, OpenPage, Tab
 from tests.browser.screen import choose, equals
 
+MARKED = """() => [...document.querySelectorAll('[data-testid=stSidebar] [class*=st-key-set_]')]
+    .filter((n) => getComputedStyle(n.querySelector('label'), '::after').content === '""')
+    .map((n) => '.' + [...n.classList].find((c) => c.startsWith('st-key-set_')))"""
+
 
 def beta(tab: Tab) -> str:
     return str(tab.page.get_by_test_id("stSidebar").get_by_label("β", exact=True).input_value())
@@ -17,7 +21,7 @@ def test_a_papers_weight_becomes_our_beta(app: App, open_page: OpenPage, tmp_pat
     tab.settle()
     choose(tab.page, ".st-key-preset", "2-D map")
     choose(tab.page, ".st-key-set_data", "digits")
-    tab.page.get_by_text("Objective", exact=True).first.click()
+    tab.page.get_by_text("All settings", exact=True).click()
     equals(lambda: beta(tab), "1")
     tab.page.get_by_role("button", name="β in other conventions").click()
     dialog = tab.page.get_by_role("dialog")
@@ -35,5 +39,9 @@ def test_a_papers_weight_becomes_our_beta(app: App, open_page: OpenPage, tmp_pat
     dialog.wait_for(state="hidden")
     tab.settle()
     equals(lambda: beta(tab), "3.2")
+    assert tab.page.evaluate(MARKED) == [".st-key-set_beta"]
+    label = tab.page.locator(".st-key-set_beta [data-testid=stWidgetLabel]")
+    label.hover()
+    tab.page.get_by_role("tooltip").get_by_text("Weight of the KL").wait_for()
     assert tab.page.locator(".st-key-train button").is_enabled()
     assert not tab.problems

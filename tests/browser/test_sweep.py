@@ -72,9 +72,7 @@ def fill(tab: Tab, key: str, value: str, seen: str) -> None:
 
 def train_for(tab: Tab, epochs: int) -> None:
     """Write the epochs into the sidebar."""
-    group = tab.page.locator("[data-testid=stSidebar] summary", has_text="Training")
     field = tab.page.locator(".st-key-set_epochs input")
-    perform(lambda: field.is_visible() or group.click(timeout=5000), field.is_visible)
 
     def act() -> None:
         field.fill(str(epochs), timeout=5000)

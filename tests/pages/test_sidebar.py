@@ -235,3 +235,33 @@ def test_train_on_any_page_keeps_the_settings(page: str, root: Path, open_page: 
     assert [first.settings[k] for k in ("data", "latent_dim", "tilt")] == ["moon-phases", 5, 10.0]
     assert at.number_input("set_latent_dim").value == 5
     assert at.selectbox("preset").value == "β-VAE"
+
+
+def box(at: AppTest) -> str:
+    """The label of the box of settings."""
+    return next(e.label for e in at.sidebar.expander if e.label.startswith("All settings"))
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_counts_no_change(preset: str, root: Path, open_page: OpenPage) -> None:
+    at = open_page("train.py")
+    at.selectbox(key="preset").select(preset).run()
+    assert box(at) == "All settings"
+
+
+def test_changed_settings_are_counted_and_reset(root: Path, open_page: OpenPage) -> None:
+    """Settings in sight keep their value."""
+    at = open_page("train.py")
+    at.selectbox(key="preset").select("β-VAE").run()
+    before = train(at, root).settings
+    at.number_input(key="set_latent_dim").set_value(3)
+    at.number_input(key="set_lr").set_value(0.01)
+    at.text_input(key="set_hidden").set_value("256,128")  # the preset's, written otherwise
+    at.number_input(key="set_beta_schedule_epochs").set_value(7.0)
+    at.selectbox(key="set_network").select("conv").run()
+    assert box(at) == "All settings · 3 changed"
+    caption = next(c.value for c in at.sidebar.caption if c.value.startswith("Changed: "))
+    assert caption == "Changed: Network, β schedule, Learning rate"
+    at.button(key="settings_reset").click().run()
+    assert box(at) == "All settings"
+    assert train(at, root).settings == before | {"latent_dim": 3}

@@ -1,5 +1,6 @@
 """The sidebar: a widget for every setting, made from its description, and the Train button.
 
+The settings that most runs change stand in sight, the others in the box "All settings".
 A setting's widget has the key `set_<name>`. A preset puts its values into those keys.
 """
 
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from vae.base.devices import available, resolve
 from vae.base.numbers import typed
@@ -19,7 +21,7 @@ from vae.config import TABLES, RunConfig, fields
 from vae.config.presets import PRESETS, START
 from vae.dashboard import server
 from vae.dashboard.shared import current_run, starting, training_time
-from vae.dashboard.sidebar import download
+from vae.dashboard.sidebar import changes, download
 from vae.dashboard.sidebar.beta_converter import ledger
 from vae.dashboard.sidebar.choice import Choice, remember
 from vae.dashboard.sidebar.data_field import choose_data, chosen_data, data_widget
@@ -28,7 +30,9 @@ from vae.runs import Run
 from vae.runs.result_keys import FileState, file_state
 
 GROUPS = ("Data", "Model", "Objective", "Training")
-OPEN = ("Data", "Model")
+IN_SIGHT = ("data", "latent_dim", "beta", "epochs", "device")  # above "All settings"
+_STYLE = Path(__file__).with_suffix(".css")
+ABOUT = "Train, see and understand variational autoencoders."
 PERSIST: dict[str, Any] = {"persist_state": "session"}  # over a change of page
 
 
@@ -36,6 +40,9 @@ def sidebar() -> Choice:
     """Show the sidebar and return the choices, and whether Train was pressed."""
     _begin()
     with st.sidebar:
+        st.html(_STYLE)
+        with st.container(key="brand"):
+            st.markdown(f"**VAE Lab**  \n{ABOUT}")
         with st.container(key="train_bar"):
             button, verdict = st.empty(), st.empty()
         st.selectbox(
@@ -48,11 +55,7 @@ def sidebar() -> Choice:
             + "".join(f"\n- **{name}**: {preset.about}" for name, preset in PRESETS.items()),
         )
         values: dict[str, Any] = {}
-        feet = {}
-        for group in GROUPS:
-            with st.expander(group, expanded=group in OPEN):
-                _group(group, values)
-                feet[group] = st.container()
+        feet = _settings(values)
         choice = _checked(values, verdict)
         config, data, problem = choice.config, choice.data, choice.problem
         if config is not None and data is not None and not problem:
@@ -103,13 +106,33 @@ def _put(name: str, value: Any) -> None:
         st.session_state[f"set_{name}"] = ", ".join(map(str, value)) if text else value
 
 
-def _group(group: str, values: dict[str, Any]) -> None:
-    """Show the widgets of a group that apply to the rows chosen above them."""
-    for field in fields():
-        if field.group != group:
-            continue
-        if field.belongs_to(_chosen(values)):
-            values[field.name] = _widget(field, values)
+def _settings(values: dict[str, Any]) -> dict[str, DeltaGenerator]:
+    """Show the widgets of all settings that apply, and return a place below each group."""
+    in_sight = st.container(key="settings_in_sight")
+    changed = changes.changed(PRESETS[st.session_state.preset].values)
+    st.html(changes.marks(changed))
+    hidden = [field for field in changed if field.name not in IN_SIGHT]
+    count = f" · {len(hidden)} changed" if hidden else ""
+    with st.expander(f"All settings{count}", key="all_settings"):
+        if hidden:
+            changes.offer_reset(hidden, _reset)
+        groups = {group: st.container(key=f"settings_{group.lower()}") for group in GROUPS}
+    for group, place in groups.items():
+        place.markdown(f"**{group}**")
+        for field in (f for f in fields() if f.group == group and f.belongs_to(_chosen(values))):
+            with in_sight if field.name in IN_SIGHT else place:
+                values[field.name] = _widget(field, values)
+    return {group: place.container() for group, place in groups.items()}
+
+
+def _reset(names: list[str]) -> None:
+    """Put the preset's values into these widgets."""
+    preset = PRESETS[st.session_state.preset].values
+    for name in names:
+        for key in (f"set_{name}", f"set_{name}_epochs"):
+            st.session_state.pop(key, None)
+        if name in preset:
+            _put(name, preset[name])
 
 
 def _chosen(values: dict[str, Any]) -> dict[str, Any]:
