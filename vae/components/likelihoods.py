@@ -32,6 +32,7 @@ class Likelihood(nn.Module):
     discrete = False  # log_prob is the log of a probability, so bits are defined
     noise = ""  # scale of the noise: "fixed", "learned", "per element" (learned) or "" for none
     form = "other"  # of −ln p(x|z) up to a constant: "squared error" / (2σ²), "cross-entropy"
+    browser = ""  # formula of E[x|z] in the browser (dashboard/plot/decoder.js), or "" for none
 
     def __init__(self, domain: Domain) -> None:
         super().__init__()
@@ -46,6 +47,10 @@ class Likelihood(nn.Module):
     def scalars(self) -> dict[str, Tensor]:
         """Return the learned scalars to plot: name → scalar."""
         return {}
+
+    def mean_constants(self) -> Tensor:
+        """Return the numbers besides h that `browser` needs, each for an equal part of x."""
+        return torch.empty(0)
 
 
 def _elements(distribution: Distribution, dims: int) -> Distribution:
@@ -67,6 +72,7 @@ class Bernoulli(Likelihood):
     support = "unit"
     discrete = True
     form = "cross-entropy"
+    browser = "sigmoid"
 
     @staticmethod
     def caveat(domain: Domain) -> str:
@@ -89,6 +95,7 @@ class ContinuousBernoulli(Likelihood):
     https://arxiv.org/abs/1907.06845)."""
 
     support = "unit"
+    browser = "continuousBernoulli"
 
     @staticmethod
     def caveat(domain: Domain) -> str:
@@ -109,6 +116,7 @@ class Gaussian(Likelihood):
 
     noise = "fixed"
     form = "squared error"
+    browser = "identity"
     sigma: Tensor
 
     def __init__(
@@ -163,6 +171,7 @@ class GaussianLearned(Likelihood):
 
     noise = "learned"
     form = "squared error"
+    browser = "identity"
     LOWEST = -14.0  # of ln sigma²: far below any real noise; keeps float32 finite
 
     def __init__(self, domain: Domain) -> None:
@@ -210,6 +219,7 @@ class Logistic(Likelihood):
     support = "levels"
     discrete = True
     noise = "learned"
+    browser = "logistic"
     NARROWEST = 1 / 32  # of a bin: one level then has all probability but 1e-7
 
     def __init__(self, domain: Domain) -> None:
@@ -230,6 +240,10 @@ class Logistic(Likelihood):
         """Return the scale, averaged over the channels."""
         return {"scale": self._scale().detach().mean()}
 
+    def mean_constants(self) -> Tensor:
+        """Return the scale of each channel, or of a whole vector."""
+        return self._scale()
+
 
 class Categorical(Likelihood):
     """A separate probability for each level: the softmax of L outputs per element of x (van den
@@ -237,6 +251,7 @@ class Categorical(Likelihood):
 
     support = "levels"
     discrete = True
+    browser = "categorical"
 
     def __init__(self, domain: Domain) -> None:
         super().__init__(domain)

@@ -107,7 +107,7 @@ def conv(
     up: list[nn.Module] = []
     for i in reversed(range(len(channels))):
         out = planes[i] if i else multiplicity * event_shape[0]
-        up += [ACTIVATIONS[activation](), _Grow(planes[i + 1], out, sizes[i], sizes[i + 1])]
+        up += [ACTIVATIONS[activation](), Grow(planes[i + 1], out, sizes[i], sizes[i + 1])]
     flat = math.prod(bottom)
     return Bodies(
         encoder=nn.Sequential(*down, nn.Flatten(), nn.Linear(flat, encoder_outputs)),
@@ -129,7 +129,7 @@ def _halvings(size: tuple[int, ...], times: int) -> list[tuple[int, ...]]:
     return sizes
 
 
-class _Grow(nn.ConvTranspose2d):
+class Grow(nn.ConvTranspose2d):
     """A transposed strided convolution that restores exactly the input size of the convolution."""
 
     def __init__(

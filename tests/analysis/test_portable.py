@@ -1,0 +1,99 @@
+"""Which decoders a browser computes, and the reason for the others."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from vae.analysis import portable as module
+from vae.analysis.portable import mean_formula, portable
+from vae.base.records import Domain
+from vae.components.likelihoods import LIKELIHOODS, Bernoulli, Logistic
+from vae.components.networks import ACTIVATIONS, NETWORKS
+from vae.config import RunConfig
+from vae.model import VAE, build
+
+DOMAIN = Domain((1, 8, 8), 17)
+
+
+def model(**settings: Any) -> VAE:
+    return build(RunConfig.of(**settings), DOMAIN)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_every_network_is_portable_and_all_its_weights_travel(network: str) -> None:
+    vae = model(network=network)
+    found = portable(vae)
+    assert len(found.weights) == sum(p.numel() for p in vae.decoder.parameters())
+    kinds = [layer["kind"] for layer in found.recipe["layers"]]
+    assert kinds[-1] in ("linear", "transposed")  # no activation after the last layer
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_every_activation_has_its_function(activation: str) -> None:
+    kinds = [layer["kind"] for layer in portable(model(activation=activation)).recipe["layers"]]
+    assert kinds[1] == module.FUNCTIONS[str(ACTIVATIONS[activation]())]
+
+
+class Shifted(Bernoulli):
+    """Another mean than that of its base."""
+
+    def forward(self, h: Tensor) -> Distribution:
+        return super().forward(h + 1)
+
+
+class Alike(Logistic):
+    """The mean of its base."""
+
+
+@pytest.mark.parametrize("kind", [*LIKELIHOODS.values(), Alike])
+def test_a_likelihood_names_the_formula_of_its_mean(kind: type[Bernoulli]) -> None:
+    assert mean_formula(kind(DOMAIN))
+
+
+def test_a_subclass_with_another_mean_does_not_inherit_the_formula() -> None:
+    assert not mean_formula(Shifted(DOMAIN))
+    vae = model()
+    vae._likelihood = Shifted(DOMAIN)
+    with pytest.raises(ValueError, match="mean of this likelihood"):
+        portable(vae)
+
+
+class Doubled(nn.Linear):
+    """A layer that looks like another."""
+
+
+def _into(place: int, layer: nn.Module) -> Callable[[VAE], None]:
+    def change(vae: VAE) -> None:
+        vae.decoder[place] = layer  # type: ignore[index]
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (_into(1, nn.LeakyReLU(0.2)), r"a layer of this decoder: LeakyReLU"),
+        (_into(1, nn.GELU(approximate="tanh")), r"a layer of this decoder: GELU"),
+        (_into(0, Doubled(2, 128)), r"a layer of this decoder: Doubled"),
+        (lambda vae: setattr(vae, "decoder", nn.Linear(2, 64)), "not a sequence of layers"),
+    ],
+    ids=["an option", "another option", "a subclass", "no sequence"],
+)
+def test_an_unknown_layer_is_named(change: Callable[[VAE], None], reason: str) -> None:
+    vae = model()
+    change(vae)
+    with pytest.raises(ValueError, match=reason):
+        portable(vae)
+
+
+def test_large_and_coarse_decoders_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match="32 bits"):
+        portable(model(precision="bf16"))
+    with pytest.raises(ValueError, match=r"4\.\d+ million weights; .* up to 2 million"):
+        portable(model(hidden=(2048, 2000)))
+    monkeypatch.setattr(module, "MOST_PRODUCTS", 10_000)
+    with pytest.raises(ValueError, match="million products for a picture"):
+        portable(model(network="conv"))

@@ -1,0 +1,162 @@
+"""A decoder as plain numbers, for a browser that computes E[x|z] itself.
+
+The browser runs `plot/decoder.js` of the dashboard. It receives a recipe (the layers, their sizes
+and the formula of the mean) and one block of weights. A decoder is portable if it is a sequence of
+layers of `LAYERS`, if its likelihood names the formula of its mean (`Likelihood.browser`), and if
+it is small enough for sixty pictures a second.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from vae.base.numbers import plain
+from vae.base.records import Floats
+from vae.components.likelihoods import Likelihood
+from vae.components.networks import Grow
+from vae.model import VAE
+
+MOST_WEIGHTS = 2_000_000  # 8 MB, sent once
+MOST_PRODUCTS = 8_000_000  # in one decode: about 8 ms
+
+
+class Layer(NamedTuple):
+    """One layer: its recipe for the browser, its weights in their order, and its cost."""
+
+    recipe: dict[str, Any]
+    weights: tuple[Tensor, ...] = ()
+    products: int = 0  # of weights and inputs
+
+
+class PortableDecoder(NamedTuple):
+    """A decoder for a browser: a recipe that JSON can hold, and the weights of all layers."""
+
+    recipe: dict[str, Any]
+    weights: Floats  # (W,)
+
+
+def portable(model: VAE) -> PortableDecoder:
+    """Return the decoder of a model for a browser. Raises ValueError with the reason if a browser
+    cannot compute it."""
+    likelihood = model._likelihood
+    mean = mean_formula(likelihood)
+    if not mean:
+        raise ValueError("The browser does not know the mean of this likelihood.")
+    if model.config.precision != "fp32":
+        raise ValueError("The browser computes with 32 bits, and this run does not.")
+    layers = _layers(model)
+    weights = [w.detach().float().flatten() for layer in layers for w in layer.weights]
+    _check_size(sum(map(len, weights)), sum(layer.products for layer in layers))
+    recipe = {
+        "latents": model.config.latent_dim,
+        "classes": model.classes,
+        "layers": [layer.recipe for layer in layers if layer.recipe],
+        "mean": mean,
+        "shape": list(model.domain.shape),
+        "levels": model.domain.levels,
+        "constants": likelihood.mean_constants().detach().flatten().tolist(),
+    }
+    return PortableDecoder(recipe, torch.cat(weights).numpy().astype(np.float32))
+
+
+def mean_formula(likelihood: Likelihood) -> str:
+    """Return the name of the formula of E[x|z], "" without one. The class that defines `forward`
+    names it, so that a subclass with another `forward` does not inherit it."""
+    kind = type(likelihood)
+    owner = next(base for base in kind.__mro__ if "forward" in vars(base))
+    return kind.browser if any("browser" in vars(b) for b in _between(kind, owner)) else ""
+
+
+def _between(kind: type, base: type) -> tuple[type, ...]:
+    """Return the classes from `kind` up to its base, both included."""
+    return kind.__mro__[: kind.__mro__.index(base) + 1]
+
+
+def _layers(model: VAE) -> list[Layer]:
+    """Return the layers of the decoder; the sizes of their inputs follow from one decode."""
+    decoder = model.decoder
+    h = torch.zeros(1, model.config.latent_dim + model.classes)
+    if type(decoder) is not nn.Sequential:
+        raise ValueError("The decoder is not a sequence of layers, so the browser cannot run it.")
+    found = []
+    with torch.no_grad():
+        for layer in decoder:
+            x, h = h, layer(h)
+            found.append(_layer(layer, x, h))
+    return found
+
+
+def _layer(layer: nn.Module, x: Tensor, h: Tensor) -> Layer:
+    """Return a layer that maps x (1, …) to h (1, …)."""
+    if (name := FUNCTIONS.get(str(layer))) is not None:
+        return Layer({"kind": name, "outputs": h.numel()})
+    make = LAYERS.get(type(layer))
+    if make is None:
+        raise ValueError(f"The browser does not know a layer of this decoder: {layer}.")
+    return make(layer, x, h)
+
+
+def _linear(layer: nn.Linear, x: Tensor, h: Tensor) -> Layer:
+    recipe = {"kind": "linear", "inputs": x.numel(), "outputs": h.numel()}
+    return Layer(recipe, _weights(layer), layer.weight.numel())
+
+
+def _transposed(layer: nn.ConvTranspose2d, x: Tensor, h: Tensor) -> Layer:
+    """Return a transposed convolution with weights (inputs, outputs, height, width)."""
+    if layer.groups != 1 or layer.dilation != (1, 1):
+        raise ValueError(f"The browser does not know a layer of this decoder: {layer}.")
+    recipe = {
+        "kind": "transposed",
+        "from": list(x.shape[1:]),
+        "to": list(h.shape[1:]),
+        "outputs": h.numel(),
+        "kernel": list(layer.kernel_size),
+        "stride": list(layer.stride),
+        "padding": list(layer.padding),
+    }
+    return Layer(recipe, _weights(layer), layer.weight.numel() * math.prod(x.shape[2:]))
+
+
+def _weights(layer: nn.Linear | nn.ConvTranspose2d) -> tuple[Tensor, Tensor]:
+    """Return weights and biases, zeros for a layer without biases."""
+    outputs = layer.weight.shape[0 if isinstance(layer, nn.Linear) else 1]
+    return layer.weight, torch.zeros(outputs) if layer.bias is None else layer.bias
+
+
+def _reshaped(layer: nn.Module, x: Tensor, h: Tensor) -> Layer:
+    """Return a layer that leaves the numbers in their order: nothing to compute."""
+    return Layer({})
+
+
+# The exact type of a layer: a subclass may compute something else
+LAYERS: dict[type[nn.Module], Callable[[Any, Tensor, Tensor], Layer]] = {
+    nn.Linear: _linear,
+    nn.ConvTranspose2d: _transposed,
+    Grow: _transposed,
+    nn.Flatten: _reshaped,
+    nn.Unflatten: _reshaped,
+}
+# Functions of single numbers, with their options → the function in plot/decoder.js
+FUNCTIONS = {
+    str(nn.ReLU()): "relu",
+    str(nn.Tanh()): "tanh",
+    str(nn.GELU()): "gelu",
+    str(nn.SiLU()): "silu",
+}
+
+
+def _check_size(weights: int, products: int) -> None:
+    """Raise ValueError for a decoder that a browser computes too slowly."""
+    for number, most, what in (
+        (weights, MOST_WEIGHTS, "weights"),
+        (products, MOST_PRODUCTS, "products for a picture"),
+    ):
+        if number > most:
+            raise ValueError(
+                f"The decoder has {plain(number / 1e6)} million {what}; the browser computes up "
+                f"to {plain(most / 1e6)} million."
+            )

@@ -1,0 +1,160 @@
+// A small decoder in the browser: z → E[x|z], as `vae/analysis/portable.py` describes it.
+//
+// A layer reads the numbers of the layer before and writes into an array of its own, so that a decode needs
+// no new memory. All arrays hold 32-bit numbers; sums of products have 64 bits.
+
+const erf = (x) => {                            // to 1e-7 (Press et al. 2007, Numerical Recipes, section 6.2)
+  const t = 2 / (2 + Math.abs(x));
+  const c = [
+    -1.26551223, 1.00002368, 0.37409196, 0.09678418, -0.18628806, 0.27886807, -1.13520398, 1.48851587, -0.82215223,
+    0.17087277,
+  ];
+  const rest = t * Math.exp(-x * x + c.reduceRight((sum, v) => sum * t + v, 0));
+  return x < 0 ? rest - 1 : 1 - rest;
+};
+
+const sigmoid = (v) => 1 / (1 + Math.exp(-v));
+
+export const ACTIVATIONS = {
+  relu: (v) => (v < 0 ? 0 : v),
+  tanh: Math.tanh,
+  gelu: (v) => 0.5 * v * (1 + erf(v * Math.SQRT1_2)),
+  silu: (v) => v * sigmoid(v),
+};
+
+function dot(a, i, b, j, count) {               // four sums at once
+  let [p, q, r, s] = [0, 0, 0, 0];
+  for (const whole = i + (count & ~3); i < whole; i += 4, j += 4) {
+    p += a[i] * b[j];
+    q += a[i + 1] * b[j + 1];
+    r += a[i + 2] * b[j + 2];
+    s += a[i + 3] * b[j + 3];
+  }
+  for (let rest = count & 3; rest > 0; rest--) p += a[i++] * b[j++];
+  return p + q + r + s;
+}
+
+function linear({ inputs, outputs }, weights) {
+  const biases = weights.subarray(inputs * outputs);
+  return (x, out) => {
+    for (let o = 0; o < outputs; o++) out[o] = biases[o] + dot(weights, o * inputs, x, 0, inputs);
+  };
+}
+
+function sources(at, { size, kernel, stride, padding }) {   // [input, tap] pairs that add to output `at`
+  const pairs = Array.from({ length: kernel }, (_, tap) => [(at + padding - tap) / stride, tap]);
+  return pairs.filter(([i]) => Number.isInteger(i) && i >= 0 && i < size);
+}
+
+function turned(x, parts, count, out) {         // (parts, count) → (count, parts)
+  for (let p = 0, k = 0; p < parts; p++) for (let i = 0; i < count; i++) out[i * parts + p] = x[k++];
+  return out;
+}
+
+function transposed({ from: [channels, ...size], to: [filters, ...room], kernel, stride, padding }, weights) {
+  const [taps, area, pixels] = [kernel, size, room].map(([h, w]) => h * w);
+  const all = channels * filters * taps;        // (channels, filters, taps) → (filters, taps, channels)
+  const [biases, w] = [weights.subarray(all), turned(weights, channels, filters * taps, new Float32Array(all))];
+  const axis = (k) => ({ size: size[k], kernel: kernel[k], stride: stride[k], padding: padding[k] });
+  const [down, across] = [0, 1].map((k) => Array.from({ length: room[k] }, (_, at) => sources(at, axis(k))));
+  const starts = down.flatMap((rows) => across.map((columns) => Int32Array.from(
+    rows.flatMap(([y, v]) => columns.flatMap(([x, u]) => [y * size[1] + x, v * kernel[1] + u])), (i) => i * channels)));
+  const last = new Float32Array(area * channels);   // x with its channels last
+  return (x, out) => {
+    turned(x, channels, area, last);
+    for (let f = 0; f < filters; f++) {
+      const own = f * taps * channels;
+      for (let p = 0; p < pixels; p++) {
+        let sum = biases[f];
+        const from = starts[p];
+        for (let k = 0; k < from.length; k += 2) sum += dot(last, from[k], w, own + from[k + 1], channels);
+        out[f * pixels + p] = sum;
+      }
+    }
+  };
+}
+
+const each = (f) => (x, out) => { for (let i = 0; i < out.length; i++) out[i] = f(x[i]); };
+const LAYERS = { linear, transposed };
+
+function logistic(h, scale, top) {              // of whole levels: E[k] = Σ P(X ≥ k), k = 1 … top
+  const [middle, width] = [(0.5 + h) * top + 0.5, scale * top];
+  const reach = 30 * width;                     // further off, P(X ≥ k) is 0 or 1
+  const first = Math.min(top + 1, Math.max(1, Math.ceil(middle - reach)));
+  const last = Math.min(top, Math.floor(middle + reach));
+  const [grow, rest] = [Math.exp(1 / width), (first - middle) / width];
+  let sum = first - 1;
+  for (let k = first, e = Math.exp(rest); k <= last; k++, e *= grow) sum += 1 / (1 + e);
+  return sum / top;
+}
+
+function continuousBernoulli(eta) {
+  if (Math.abs(eta) < 0.1) return 0.5 + eta / 12 - eta ** 3 / 720 + eta ** 5 / 30240;
+  return -1 / Math.expm1(-eta) - 1 / eta;
+}
+
+function categorical(h, out, { levels }) {      // the softmax of L numbers of each element, (L, D) → (D)
+  const size = out.length;
+  for (let d = 0; d < size; d++) {
+    let [most, sum, mean] = [-Infinity, 0, 0];
+    for (let l = 0; l < levels; l++) most = Math.max(most, h[l * size + d]);
+    for (let l = 0; l < levels; l++) {
+      const p = Math.exp(h[l * size + d] - most);
+      sum += p;
+      mean += p * l;
+    }
+    out[d] = mean / sum / (levels - 1);
+  }
+}
+
+export const MEANS = {                          // the decoder's output and the recipe → E[x|z]
+  identity: (h, out) => out.set(h),
+  sigmoid: each(sigmoid),
+  continuousBernoulli: each(continuousBernoulli),
+  logistic: (h, out, { constants, levels }) => {
+    const part = out.length / constants.length;
+    for (let i = 0; i < out.length; i++) out[i] = logistic(h[i], constants[Math.floor(i / part)], levels - 1);
+  },
+  categorical,
+};
+
+export function decoderOf(recipe, weights) {    // a function (z, class) → E[x|z], the same array each time
+  const { latents, classes, layers, mean, shape } = recipe;
+  const input = new Float32Array(latents + classes);
+  let start = 0;
+  const steps = layers.map((layer) => {
+    const run = ACTIVATIONS[layer.kind]
+      ? each(ACTIVATIONS[layer.kind]) : LAYERS[layer.kind](layer, weights.subarray(start));
+    start += sizeOf(layer);
+    return [run, new Float32Array(layer.outputs)];
+  });
+  const values = new Float32Array(shape.reduce((product, n) => product * n, 1));
+  return (z, label = 0) => {
+    input.set(z);
+    if (classes) input.fill(0, latents)[latents + label] = 1;   // the class enters as a one-hot code
+    let x = input;
+    for (const [run, out] of steps) {
+      run(x, out);
+      x = out;
+    }
+    MEANS[mean](x, values, recipe);
+    return values;
+  };
+}
+
+function sizeOf({ kind, inputs, outputs, from, to, kernel }) {   // numbers of a layer among the weights
+  if (kind === 'linear') return inputs * outputs + outputs;
+  return kind === 'transposed' ? from[0] * to[0] * kernel[0] * kernel[1] + to[0] : 0;
+}
+
+export function pixelsOf(values, [channels, height, width], out) {   // E[x|z] → bytes of a canvas, which clamps
+  const area = height * width;
+  const [green, blue] = channels === 3 ? [area, 2 * area] : [0, 0];
+  for (let i = 0, k = 0; i < area; i++, k += 4) {
+    out[k] = 255 * values[i];
+    out[k + 1] = 255 * values[i + green];
+    out[k + 2] = 255 * values[i + blue];
+    out[k + 3] = 255;
+  }
+  return out;
+}
