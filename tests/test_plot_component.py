@@ -15,11 +15,14 @@ from starlette.applications import Starlette
 from streamlit.testing.v1 import AppTest
 
 from vae.dashboard import plot as component
+from vae.dashboard.plot import sliders
 from vae.dashboard.plot.served import Store
 from vae.figures.palette import CLASS_SCALE, COLOURS, token
 
 ROOT = Path(__file__).parents[1]
-ENTRY = re.search(r'new URL\("([^"]+)"', component._JS).group(1)
+ENTRY, SLIDERS = (
+    re.search(r'new URL\("([^"]+)"', module._JS).group(1) for module in (component, sliders)
+)
 
 
 def get(path: str) -> tuple[int, dict[str, str], str]:
@@ -58,7 +61,7 @@ def curves(points: int) -> go.Figure:
 
 
 def test_every_file_of_the_browser_is_served_for_ever() -> None:
-    todo, seen = [ENTRY, component._PLOTLY_URL], set()
+    todo, seen = [ENTRY, SLIDERS, component._PLOTLY_URL], set()
     while todo:
         path = todo.pop()
         seen.add(path)
@@ -135,7 +138,7 @@ def test_a_request_to_serve_again_changes_the_overlay() -> None:
     """Streamlit passes a message on to the browser only if it differs from the last one."""
     at = AppTest.from_function(overlaid).run()
     sent = [unpacked(at.get("bidi_component")[0].proto.bytes)]
-    at.session_state[component._again_key("map")] = 1
+    at.session_state["map_again"] = 1
     sent.append(unpacked(at.run().get("bidi_component")[0].proto.bytes))
     assert not at.exception
     assert [message.pop("again") for message in sent] == [0, 1]

@@ -128,9 +128,9 @@ def busy() -> Iterator[None]:
 
 
 @contextmanager
-def dashboard(root: str) -> Iterator[None]:
-    """The app and a browser that watches the run `speed`."""
-    from conftest import ARGUMENTS, WEBGL  # tests/browser
+def dashboard(root: str, path: str = "/", script: str = "") -> Iterator[Any]:
+    """The app and a browser; yields its page, which runs a script before those of the app."""
+    from conftest import ARGUMENTS, DRAWING  # tests/browser
     from playwright.sync_api import sync_playwright
 
     with socket.socket() as probe:
@@ -148,14 +148,14 @@ def dashboard(root: str) -> Iterator[None]:
     try:
         with sync_playwright() as p:
             browser = p.chromium.launch(
-                executable_path=shutil.which("chromium"), args=[*ARGUMENTS, *WEBGL]
+                executable_path=shutil.which("chromium"), args=[*ARGUMENTS, *DRAWING]
             )
             page = browser.new_page(viewport={"width": 1440, "height": 900})
-            page.add_init_script(LOOK_AGAIN)
+            page.add_init_script(script)
             time.sleep(6)
-            page.goto(f"http://127.0.0.1:{port}/")
+            page.goto(f"http://127.0.0.1:{port}{path}")
             time.sleep(2)
-            yield
+            yield page
             browser.close()
     finally:
         server.terminate()
@@ -187,7 +187,7 @@ def compare(name: str, args: argparse.Namespace, first: Side, second: Side) -> N
         for side, found in rates.items():
             with tempfile.TemporaryDirectory() as root, ExitStack() as stack:
                 if side.watched:
-                    stack.enter_context(dashboard(root))
+                    stack.enter_context(dashboard(root, script=LOOK_AGAIN))
                 found.append(measure(side.which, args, root))
     ratios = [b / a for a, b in zip(rates[first], rates[second], strict=True)]
     each = "   ".join(

@@ -122,10 +122,10 @@ def dropped() -> None:
         for name in names:
             content = _served._contents.pop(name.rpartition("/")[2])
             _served.bytes -= len(content.data)
-    decode = {"kind": "vector", "tiles": names[0], "ranks": names[1], "rows": 2, "columns": 2,
-              "height": 1, "width": 2, "x": [0, 1], "y": [0, 1], "lines": 2, "range": [[0, 1]] * 2,
-              "backdrop": [], "axes": ["z1", "z2"], "trust": [[1.01, "covered"]],
-              "words": "Point at the map."}  # fmt: skip
+    form = {"shape": [2], "range": [[0, 1]] * 2, "backdrop": []}
+    decode = {"form": form, "tiles": names[0], "ranks": names[1], "rows": 2, "columns": 2,
+              "x": [0, 1], "y": [0, 1], "lines": 2, "axes": ["z1", "z2"],
+              "trust": [[1.01, "covered"]], "words": "Point at the map."}  # fmt: skip
     overlay(key="decoded", revision=now, decode=decode)
 
 

@@ -26,16 +26,15 @@ from vae.config import RunConfig
 from vae.dashboard import server
 from vae.dashboard.compare import charts as compare_charts
 from vae.dashboard.evaluate import diagnostics
-from vae.dashboard.latent import densities, hover_decoder, layers
+from vae.dashboard.latent import densities, exact_decoder, hover_decoder, layers
 from vae.dashboard.latent.request import MapContext, MapRequest
 from vae.dashboard.replay import view as replay
 from vae.dashboard.samples import samples
 from vae.dashboard.samples.samples import SamplesRequest
-from vae.dashboard.shared import cache, tile_route
+from vae.dashboard.shared import cache, latent_scale, tile_route
 from vae.dashboard.sidebar import sidebar
 from vae.dashboard.sweep import charts as sweep_charts
 from vae.dashboard.train import advice
-from vae.dashboard.traversals import common as traversals
 from vae.experiments import configurations, entries, sweeps
 from vae.runs import Run, result_keys
 from vae.runs.store import delete
@@ -99,8 +98,11 @@ RESULTS: dict[str, Callable[[Run], Any]] = {
     ),
     "samples.samples._nearest": lambda run: _near(run, 0).distance,
     "samples.samples._held_out_distance": lambda run: _near(run, 1),
-    "traversals.common._prior_samples": lambda run: traversals.reference_latents(
+    "shared.latent_scale._prior_samples": lambda run: latent_scale.reference_latents(
         cache.load_run(run)
+    ),
+    "latent.exact_decoder._portable": lambda run: (
+        exact_decoder._portable(_context(run).weights_key, _context(run))[0].weights
     ),
     "replay.view._load": lambda run: replay.saved_frames(run).record.aligned,
     "compare.charts._reports": lambda run: compare_charts.reports(entries.entry(run))[-1][

@@ -14,15 +14,11 @@ from tests.pages.conftest import OpenPage, trained
 from vae.analysis.encoding import decode
 from vae.analysis.interpolation import change, class_mean, slerp
 from vae.analysis.loaded_run import LoadedRun
+from vae.dashboard.shared.latent_scale import latent_scale, reference_latents
 from vae.dashboard.traversals import interpolation as two
 from vae.dashboard.traversals import single_latent as rows
 from vae.dashboard.traversals.arithmetic import REACH
-from vae.dashboard.traversals.common import (
-    latent_order,
-    latent_scale,
-    log_prior,
-    reference_latents,
-)
+from vae.dashboard.traversals.common import latent_order, log_prior
 from vae.imaging import tiles
 from vae.imaging.animation import order
 from vae.runs.result_keys import run_key

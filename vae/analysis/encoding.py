@@ -188,6 +188,12 @@ def informativeness(encoding: Encoding) -> Floats:
     return value
 
 
+def information_text(encoding: Encoding, value: float) -> str:
+    """Return the informativeness of a latent dimension with its unit."""
+    has_kl = encoding.kl_per_dimension is not None
+    return f"{fixed(value)} nats" if has_kl else f"variance {compact(value, 2)}"
+
+
 def by_kl(encoding: Encoding) -> list[int]:
     """Return the latent dimensions, the most informative first."""
     value = informativeness(encoding)

@@ -1,7 +1,8 @@
-"""A decoded grid for the browser, which shows the decoder's output under the pointer.
+"""The decoder's output under the pointer on the map.
 
-The browser fetches the tiles as one picture (32-bit floats for vectors) and the ranks of the
-aggregate posterior's density, by which it labels a place as covered, edge or hole.
+The browser computes the decoder itself (`exact_decoder`) or, where it cannot, fetches a grid of
+decoded tiles as one picture (32-bit floats for vectors) and interpolates. It also fetches the
+ranks of the aggregate posterior's density, by which it labels a place as covered, edge or hole.
 """
 
 from typing import Any, NamedTuple
@@ -13,13 +14,14 @@ from vae.analysis.decoded_grid import Box, DecodedGrid, decode_grid
 from vae.analysis.density import LINES
 from vae.base.numbers import compact, fixed
 from vae.dashboard.latent.densities import MapDensity, cached_density
+from vae.dashboard.latent.exact_decoder import FLOATS, exact, form, reason
 from vae.dashboard.latent.request import MapContext
 from vae.dashboard.plot import serve
 from vae.imaging.tiles import png
 
 COVERAGE = ((0.01, "hole"), (0.1, "edge"), (1.01, "covered"))  # label of ranks below each bound
-BACKGROUND = 300  # examples of two-dimensional data behind a decoded one
 WAITING = "Point at a place of the map."
+EXACT = "The browser computes the decoder itself, in 32-bit numbers."
 
 
 class TileSheet(NamedTuple):
@@ -40,11 +42,18 @@ class TileSheet(NamedTuple):
 
 
 class HoverDecoder(NamedTuple):
-    """A decoded grid over a part of the map and the density of the aggregate posterior there."""
+    """The decoder over a part of the map for class `label`, and the density of the aggregate
+    posterior there."""
 
+    context: MapContext
     box: Box
-    sheet: TileSheet
+    label: int
     density: MapDensity
+
+    @property
+    def sheet(self) -> TileSheet:
+        """The tiles of a decoded grid over the part of the map."""
+        return _sheet(self.context.key, self.label, self.box, self.context)
 
 
 def coverage(rank: float) -> str:
@@ -53,11 +62,10 @@ def coverage(rank: float) -> str:
 
 
 def hover_decoder(context: MapContext, box: Box, label: int) -> HoverDecoder | None:
-    """Decode a grid over the box for class `label`; None where places cannot be decoded."""
+    """Return the decoder over the box for class `label`; None where places cannot be decoded."""
     if context.plane is None:
         return None
-    sheet = _sheet(context.key, label, box, context)
-    return HoverDecoder(box, sheet, cached_density("aggregate", context, box))
+    return HoverDecoder(context, box, label, cached_density("aggregate", context, box))
 
 
 @st.cache_resource(max_entries=6, show_spinner="Decoding the map…")
@@ -66,23 +74,17 @@ def _sheet(key: tuple[object, ...], label: int, box: Box, _context: MapContext) 
     grid = decode_grid(_context.loaded.model, _context.plane, box, label)
     if grid.tiles.dtype == np.uint8:
         return TileSheet(grid, png(grid.sheet), "image/png")
-    return TileSheet(grid, grid.tiles.astype("<f4").tobytes(), "application/octet-stream")
+    return TileSheet(grid, grid.tiles.astype("<f4").tobytes(), FLOATS)
 
 
-def message(context: MapContext, decoder: HoverDecoder) -> dict[str, Any]:
+def message(decoder: HoverDecoder) -> dict[str, Any]:
     """Return the argument `decode` of `plot.overlay`."""
+    context, field = decoder.context, decoder.density.field
     assert context.plane is not None
-    sheet, field = decoder.sheet, decoder.density.field
-    rows, columns = sheet.grid.tiles.shape[:2]
     ranks = field.rank(field.value)
-    found = {
-        "kind": "picture" if sheet.is_picture else "vector",
-        "tiles": sheet.address,
-        "ranks": serve(ranks.astype("<f4").tobytes(), "application/octet-stream"),
-        "rows": rows,
-        "columns": columns,
-        "height": sheet.grid.tiles.shape[2],
-        "width": sheet.grid.tiles.shape[3 if sheet.is_picture else 2],
+    return _source(decoder) | {
+        "form": form(context),
+        "ranks": serve(ranks.astype("<f4").tobytes(), FLOATS),
         "x": decoder.box.x,
         "y": decoder.box.y,
         "lines": LINES,
@@ -90,21 +92,26 @@ def message(context: MapContext, decoder: HoverDecoder) -> dict[str, Any]:
         "trust": () if context.single else COVERAGE,
         "words": WAITING,
     }
-    return found if sheet.is_picture else found | _scale(context)
 
 
-def _scale(context: MapContext) -> dict[str, Any]:
-    """Return the range of vectors, and a few examples of two-dimensional data."""
-    index = context.encoding.index
-    x = context.loaded.inputs(index[:: max(1, len(index) // BACKGROUND)][:BACKGROUND])
-    if x.shape[1] == 2:
-        ends = np.stack([x.min(0), x.max(0)], 1)
-        return {"range": ends.tolist(), "backdrop": np.round(x, 3).tolist()}
-    return {"range": [[float(x.min()), float(x.max())]], "backdrop": []}
+def _source(decoder: HoverDecoder) -> dict[str, Any]:
+    """Return the decoder itself where the browser can compute it, else decoded tiles."""
+    found = exact(decoder.context, decoder.label)
+    if found is not None:
+        return {"exact": found}
+    rows, columns = decoder.sheet.grid.tiles.shape[:2]
+    return {"tiles": decoder.sheet.address, "rows": rows, "columns": columns}
 
 
-def accuracy(context: MapContext, decoder: HoverDecoder) -> str:
-    """Return the error of the interpolated tiles, and where the other latents are fixed."""
+def accuracy(decoder: HoverDecoder) -> str:
+    """Return how the browser decodes a place, and where the other latents are fixed."""
+    others = "The other latents are fixed at their means over the examples shown. "
+    start = others if decoder.context.request.latents else ""
+    return start + (_interpolation(decoder) if reason(decoder.context) else EXACT)
+
+
+def _interpolation(decoder: HoverDecoder) -> str:
+    """Return the error of the interpolated tiles."""
     grid = decoder.sheet.grid
     mean, largest = grid.error
     if decoder.sheet.is_picture:
@@ -113,8 +120,7 @@ def accuracy(context: MapContext, decoder: HoverDecoder) -> str:
         numbers = f"{compact(mean, 2)} on average, {compact(largest, 2)} at most"
         numbers += ", in the unit of the data"
     rows, columns = grid.tiles.shape[:2]
-    others = "The other latents are fixed at their means over the examples shown. "
-    return (others if context.request.latents else "") + (
+    return (
         f"{columns} × {rows} places are decoded in advance and interpolated. The difference from "
         f"the decoder is {numbers} (measured half-way between places, where it is largest)."
     )

@@ -72,7 +72,7 @@ def draw_overlay(
     silent = not reason or context.request.following
     decode: dict[str, Any] | None = None if silent else {"words": reason}
     if decoder is not None and tools.decode_on_hover:
-        decode = message(context, decoder)
+        decode = message(decoder)
     located = decoder is not None
     overlay(
         key="latent_map",

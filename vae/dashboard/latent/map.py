@@ -16,7 +16,7 @@ from vae.base import files
 from vae.base.numbers import percent
 from vae.base.records import Ints, LatentMap, Projection
 from vae.dashboard import server
-from vae.dashboard.latent import pins
+from vae.dashboard.latent import pins, sliders
 from vae.dashboard.latent.hover_decoder import HoverDecoder, accuracy, hover_decoder
 from vae.dashboard.latent.layers import (
     TRUSTWORTHINESS,
@@ -107,6 +107,7 @@ def _plot(figure: go.Figure, context: MapContext, record: LatentMap, index: list
     )
     if context.plane is not None:
         pins.add(context.revision, event.click)
+    sliders.aim(context, event.click)
     return event.selected if event.selected is not None else np.empty(0, np.int64)
 
 
@@ -142,7 +143,7 @@ def _tools(context: MapContext, box: Box) -> tuple[HoverDecoder | None, Toolbar,
         place = st.container(width="content", **row)  # type: ignore[arg-type]
         decoder = hover_decoder(context, box, chosen_label(context))
         with place:
-            about = (accuracy(context, decoder), decoder.density.about) if decoder else ()
+            about = (accuracy(decoder), decoder.density.about) if decoder else ()
             tools = toolbar(context, *about)
         fitted = None
         if decoder is not None and not context.single:

@@ -1,4 +1,5 @@
-"""The panel right of the map: selected examples with their reconstructions, or a summary.
+"""The panel right of the map: the sliders, and selected examples with their reconstructions or a
+summary.
 
 All numbers are means over the examples on the map, in nats per example. The reconstruction is
 −ln p(x|z) at z = mean of q(z|x) and so a little lower than that of the curves, which sample z.
@@ -15,6 +16,8 @@ from vae.dashboard.latent.map import MapState, PanelPlaces
 from vae.dashboard.latent.neighbours import neighbours
 from vae.dashboard.latent.request import MapContext
 from vae.dashboard.latent.selection import export_buttons
+from vae.dashboard.latent.sliders import slider_panel
+from vae.dashboard.latent.toolbar import chosen_label
 from vae.dashboard.plot import plot
 from vae.dashboard.shared.html_gallery import Caption, counts_line, figures_line, gallery
 from vae.data.dataset import stratified
@@ -35,7 +38,7 @@ HINT_3D = (
 HINT = (
     "Draw a lasso around points, or click one (with Shift to add): they appear here with their "
     "reconstructions. A double click clears the selection; box, zoom and pan are above the map. A "
-    "click on empty space decodes that place and pins it."
+    "click on empty space pins that place and moves the sliders there."
 )
 ACTIVE_HELP = (
     "A unit is active when its posterior mean varies over the examples: variance above 0.01 "
@@ -56,6 +59,7 @@ def panel(context: MapContext, state: MapState, places: PanelPlaces) -> None:
     positions = np.flatnonzero(np.isin(index, state.selected))
     places.title.markdown(_title(len(positions), len(index)))
     with places.body:
+        slider_panel(context, chosen_label(context))
         if state.decoder is not None:
             pins.pin_list(context, state.decoder, state.tools.label)
         if len(positions):

@@ -109,10 +109,14 @@ class MapContext(NamedTuple):
         return self.request.revision(run_key(self.loaded.run))
 
     @property
+    def weights_key(self) -> str:
+        """The key of caches that depend on the weights alone."""
+        return run_key(self.loaded.run, self.loaded.checkpoint)
+
+    @property
     def examples_key(self) -> tuple[object, ...]:
         """The key of caches that depend on the weights and the examples."""
-        weights = run_key(self.loaded.run, self.loaded.checkpoint)
-        return (weights, self.request.split, self.request.points)
+        return (self.weights_key, self.request.split, self.request.points)
 
     @property
     def key(self) -> tuple[object, ...]:

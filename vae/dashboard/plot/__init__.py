@@ -16,9 +16,11 @@ Rows are rows of the data set: `index` gives for every trace the row of each of 
 browser loads the files that `routes` serves: Plotly itself, from its Python package, and the
 modules of this folder: plot.js (the chart), library.js (loads Plotly), select.js (clicks and
 selections), tip.js and near.js (the card beside the pointer), tools.js (tool bar and keys),
-rows.js (sets of rows), view.js (the stored view), theme.js (colours, inserted here), decode.js
-(the blend under the pointer), space.js (three dimensions). plot.css is their style; a strip above
-the plot is reserved for the tool bar.
+rows.js (sets of rows), view.js (the stored view), theme.js (colours, inserted here), space.js
+(three dimensions), decode.js (the decoder's output under the pointer), marker.js (a ring on the
+plane, plane.js), painter.js (a decoded example), content.js (fetches), and decoder.js (the decoder
+itself), which sliders.js uses as well. plot.css is their style; a strip above the plot is reserved
+for the tool bar.
 """
 
 import base64
@@ -50,7 +52,7 @@ _TOOLS = 22  # px above the plot, for the tool bar alone
 _FILLED = {"__COLOURS__": json.dumps(COLOURS), "__TOOLS__": str(_TOOLS)}
 
 
-def _filled(name: str) -> str:
+def filled(name: str) -> str:
     """The source of a module or style sheet with the values of Python in place."""
     source = (_HERE / name).read_text("utf-8")
     for place, value in _FILLED.items():
@@ -58,10 +60,10 @@ def _filled(name: str) -> str:
     return source
 
 
-_MODULES = {name: _filled(name) for name in sorted(path.name for path in _HERE.glob("*.js"))}
+_MODULES = {name: filled(name) for name in sorted(path.name for path in _HERE.glob("*.js"))}
 _VERSION = hashlib.sha256("".join(_MODULES.values()).encode()).hexdigest()[:12]
 # Addresses contain the version, so a browser may keep the files for good.
-_MODULES_AT = f"/vae/plot/{_VERSION}/"
+MODULES_AT = f"/vae/plot/{_VERSION}/"
 _PLOTLY_URL = f"/vae/plotly.js?v={plotly.__version__}"
 _SERVED_AT = "/vae/served/"
 _FOR_GOOD = {"Cache-Control": "public, max-age=31536000, immutable"}
@@ -69,15 +71,16 @@ _FOR_GOOD = {"Cache-Control": "public, max-age=31536000, immutable"}
 # This line travels with every update, so it only fetches the module, which does not.
 _JS = f"""let plot;
 export default async (component) => {{
-  plot ??= import(new URL("{_MODULES_AT}plot.js", location.origin))
+  plot ??= import(new URL("{MODULES_AT}plot.js", location.origin))
     .catch((error) => {{ plot = null; throw error; }});
   return (await plot).mount(component);
 }};"""
 _HTML = """<div class="vae-plot" role="figure" tabindex="0"><div class="vae-plot-chart"></div>
 <div class="vae-plot-tip" aria-hidden="true"><img alt=""><span></span></div>
+<div class="vae-plot-ring" aria-hidden="true"></div>
 <div class="vae-plot-place"><b>Decoded here</b><canvas></canvas><span></span><span></span></div>
 </div>"""
-_CSS = _filled("plot.css")
+_CSS = filled("plot.css")
 _LAY = _JS.replace(".mount(component)", ".lay(component)")
 # Isolated styles would keep Plotly's own style sheet from reaching the chart.
 _component = st.components.v2.component(
@@ -182,12 +185,12 @@ def overlay(
     """Draw marks over the chart `key` while it shows `revision`, without sending the figure.
 
     Shapes, annotations and traces are Plotly's, with tokens as colours. `decode` describes the
-    decoded tiles for the pointer: `kind` "picture" or "vector", `tiles` and `ranks` (addresses
-    from `serve`), `rows` and `columns` of places, `width` and `height` of a tile (`width` alone:
-    length of a vector), the ends `x` and `y` of the decoded part of the map, `lines` of the grid
-    of ranks, `axes` (two names), `trust` ([below, word] ascending), `words` to show before the
-    pointer is on the map. Without `tiles` only the words appear. `select` (a number, rows) selects
-    rows as a lasso would, once for each number.
+    decoder under the pointer: the `form` of an example (`sliders`), `ranks` (address from
+    `serve`), `lines` of their grid and its ends `x` and `y`, `axes` (two names), `trust` ([below,
+    word] ascending), `words` to show before the pointer is on the map; and either `exact` (with
+    the map's `plane`, see `sliders`) or decoded `tiles` (address) with `rows` and `columns`.
+    Without `form` only the words appear. `select` (a number, rows) selects rows as a lasso would,
+    once for each number.
     """
     whole = {
         "key": key,
@@ -197,27 +200,28 @@ def overlay(
         "traces": list(traces),
         "decode": decode,
         "select": None if select is None else [select[0], _packed(select[1])],
-        "again": st.session_state.get(_again_key(key), 0),
+        "again": again(key),
     }
     _over(
         key=f"{key}_over",
         data=json.dumps(whole, cls=PlotlyJSONEncoder).encode(),
-        on_missing_change=partial(_serve_again, key),
+        on_missing_change=partial(serve_again, key),
     )
 
 
-def _again_key(key: str) -> str:
-    return f"{key}_again"
+def again(key: str) -> int:
+    """Return how often browsers have requested to serve the content of a chart again."""
+    return int(st.session_state.get(f"{key}_again", 0))
 
 
-def _serve_again(key: str) -> None:
+def serve_again(key: str) -> None:
     """Count a browser's request to serve content again: a new message makes it fetch again."""
-    st.session_state[_again_key(key)] = st.session_state.get(_again_key(key), 0) + 1
+    st.session_state[f"{key}_again"] = again(key) + 1
 
 
 def warm() -> None:
     """Let the browser load the files of the charts while the script still computes them."""
-    charts = f'import("{_MODULES_AT}plot.js").then((charts) => charts.library("{_PLOTLY_URL}"))'
+    charts = f'import("{MODULES_AT}plot.js").then((charts) => charts.library("{_PLOTLY_URL}"))'
     st.html(f"<script>{charts}.catch(() => {{}})</script>", unsafe_allow_javascript=True)
 
 
@@ -241,7 +245,7 @@ def pack(figure: go.Figure, message: Mapping[str, Any]) -> bytes:
 def routes() -> list[Route]:
     """Return the routes of the charts' files, for `st.App(..., routes=routes())`."""
     return [
-        Route(_MODULES_AT + "{name}", _serve_module),
+        Route(MODULES_AT + "{name}", _serve_module),
         Route("/vae/plotly.js", _serve_plotly),
         Route(_SERVED_AT + "{name}", _serve_content),
     ]

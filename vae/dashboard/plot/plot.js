@@ -1,11 +1,13 @@
 // The chart in the browser; __init__.py describes the messages between it and Python.
 
+import { missing } from './content.js';
 import { away, learn, point } from './decode.js';
 import { library, webgl } from './library.js';
+import { NAMED, stand } from './marker.js';
 import { lengthOf, rowsOf } from './rows.js';
 import { DOUBLE_CLICK, click, mark, pick, report, select } from './select.js';
 import { NO_WEBGL, deep, markSpace, press } from './space.js';
-import { TOOLS, dressed, inked, themeOf } from './theme.js';
+import { TOOLS, dressed, inked, penOf, themeOf } from './theme.js';
 import { glide, hover, leave } from './tip.js';
 import { config, keydown, reset } from './tools.js';
 import { lookAgain, rememberLayout, rememberLegend, restore, viewOf } from './view.js';
@@ -13,9 +15,7 @@ import { lookAgain, rememberLayout, rememberLegend, restore, viewOf } from './vi
 export { library };
 
 const CHARTS = new WeakMap();                   // root element → chart
-const NAMED = new Map();                        // key → the chart with that key
 const OVERLAYS = new Map();                     // key → the message of `overlay`
-const MOST_TIMES = 3;                           // that a chart asks for the same content again
 const FEW = 2500;                               // points up to which SVG is faster than WebGL
 
 async function draw(chart) {
@@ -46,16 +46,9 @@ async function draw(chart) {
   } finally {
     chart.drawing = false;
   }
+  stand(chart);
   if (!chart.Plotly) listen(chart, Plotly);
   if (chart.view.rows && chart.reported !== chart.view) report(chart);
-}
-
-function missing(chart, error) {                // ask Python to serve the content again
-  chart.missed = (chart.missed ?? 0) + 1;
-  if (error.status !== 204 || chart.missed > MOST_TIMES) {
-    return console.error('The decoded places did not load', error);
-  }
-  chart.overlay.component.setTriggerValue('missing', { times: chart.missed });
 }
 
 const laidOver = ({ overlay, message }) => (overlay?.revision === message.revision ? overlay : {});
@@ -71,9 +64,8 @@ function laid(chart) {                          // shapes and annotations of fig
 function cover(chart) {                         // draw the overlay, without the figure
   const { overlay } = chart;
   const decode = overlay?.revision === chart.message.revision ? overlay.decode : null;
-  const ink = { muted: `${chart.theme.text}80`, accent: chart.theme.accent };
-  if (decode) decode.ink = ink;
-  learn(chart, decode).then(() => { chart.missed = 0; }, (error) => missing(chart, error));
+  if (decode) decode.ink = penOf(chart.theme);
+  learn(chart, decode).then(() => { chart.missed = 0; }, (error) => missing(chart, overlay.component, error));
   layMarks(chart);
 }
 
@@ -120,6 +112,8 @@ function request(chart) {                       // draw once, as soon as no poin
 function listen(chart, Plotly) {
   const { node } = chart;
   chart.Plotly = Plotly;
+  node.on('plotly_afterplot', () => stand(chart));
+  node.on('plotly_relayouting', () => stand(chart));
   node.on('plotly_hover', (event) => hover(chart, event));
   node.on('plotly_unhover', () => leave(chart));
   node.on('plotly_click', (event) => click(chart, event));
@@ -161,7 +155,8 @@ function hold(chart) {                          // no update during a drag
 function create(root) {
   const [node, tip] = [root.querySelector('.vae-plot-chart'), root.querySelector('.vae-plot-tip')];
   const [picture, caption] = [tip.querySelector('img'), tip.querySelector('span')];
-  const chart = { root, node, tip, picture, caption, turn: Promise.resolve(), handsOff: 0, width: 0 };
+  const ring = root.querySelector('.vae-plot-ring');
+  const chart = { root, node, tip, ring, picture, caption, turn: Promise.resolve(), handsOff: 0, width: 0 };
   chart.request = () => request(chart);
   chart.doubled = -Infinity;
   chart.observer = new ResizeObserver(() => resized(chart));

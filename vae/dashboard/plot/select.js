@@ -1,5 +1,6 @@
 // Clicks and selections: their effect on the chart, and their report to Python.
 
+import { aim } from './marker.js';
 import { meant, placeOf } from './near.js';
 import { bitset, lengthOf, rowOf } from './rows.js';
 import { deep } from './space.js';
@@ -17,6 +18,7 @@ export function click(chart, event) {
     chart.component.setTriggerValue('click', { revision, trace, row: row ?? null, x, y });
   } else if (event.xvals) {
     const [x, y] = placeOf(chart, event.event);
+    aim(chart, [x, y]);
     clearTimeout(chart.clicked);                // wait: a double click may follow
     chart.clicked = setTimeout(() => {
       if (performance.now() - chart.doubled < 2 * DOUBLE_CLICK) return;

@@ -19,6 +19,8 @@ export function themeOf(root) {
   return theme;
 }
 
+export const penOf = ({ text, accent }) => ({ muted: `${text}80`, accent });   // for drawings on a canvas
+
 function isDark(colour) {
   const pen = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
   pen.fillStyle = colour;                       // a canvas reads every CSS notation

@@ -1,4 +1,4 @@
-"""Shared parts of the Traversals page: the run, its scales in latent space, and example controls.
+"""Shared parts of the Traversals page: the run, the order of its latents, and example controls.
 
 Notation: N examples, Z latent dimensions, S positions of a path. A path is decoded in one call of
 `vae.analysis.encoding.decode`, so that the page and the downloaded file contain the same x.
@@ -14,16 +14,13 @@ from streamlit.delta_generator import DeltaGenerator
 from vae.analysis.encoding import by_kl, decode, informativeness
 from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.sampling import ALL
-from vae.base.numbers import compact, fixed
 from vae.base.records import Floats, Ints
-from vae.dashboard.shared import address, cache, run_picker, widgets
+from vae.dashboard.shared import address, cache, widgets
 from vae.dashboard.shared.address_values import whole
 from vae.figures.latent_bars import USED
 from vae.figures.quantities import SPLITS
 from vae.runs import Run
-from vae.runs.result_keys import run_key
 
-DRAWS = 4000  # samples of the prior, for its mean, its standard deviations and usual values
 SAME_CLASS = -1  # decode a path as the class of its start
 PARAMETERS = {"start": "row", "a": "a", "b": "b", "sum": "row"}  # of the address
 STEPS = {n: str(n) for n in (5, 7, 9, 11, 13, 15, 21)}
@@ -44,40 +41,12 @@ def control_columns(run: Run, widths: Sequence[float]) -> list[DeltaGenerator]:
     return st.columns([*widths, *more], vertical_alignment="bottom", gap="xsmall")
 
 
-class LatentScale(NamedTuple):
-    """Mean and standard deviation of each latent under the prior or over the data."""
-
-    centre: Floats  # (Z,)
-    unit: Floats  # (Z,) standard deviations
-    name: str  # of the distribution: "the prior" or "the encoded data"
-
-
 class LatentOrder(NamedTuple):
     """Latents ordered by information."""
 
     order: list[int]  # most informative first
     information: Floats  # (Z,) mean KL in nats, or variance of the means of q(z|x) without a KL
     inactive: set[int]  # latents below the threshold
-
-
-def reference_latents(loaded: LoadedRun) -> Floats:
-    """Samples of the prior (M, Z); the encoded training data for a model without a prior."""
-    if not loaded.model.has_kl:
-        return cache.training_encoding(loaded).mean
-    run, checkpoint = loaded.run, loaded.checkpoint
-    return _prior_samples(run, checkpoint, run_key(run, checkpoint))
-
-
-@st.cache_data(max_entries=8, show_spinner=False)
-def _prior_samples(_run: Run, checkpoint: str, key: str) -> Floats:
-    import torch
-
-    from vae.base import rng
-
-    model = cache.load_run(_run, checkpoint).model
-    with torch.no_grad(), rng.stream(model.device, 0, "page"):
-        z: Floats = model.prior().sample(torch.Size((DRAWS,))).cpu().numpy()
-    return z
 
 
 def log_prior(loaded: LoadedRun, z: Floats) -> Floats:
@@ -88,19 +57,6 @@ def log_prior(loaded: LoadedRun, z: Floats) -> Floats:
         latents = torch.from_numpy(z).to(loaded.model.device)
         values: Floats = loaded.model.prior().log_prob(latents).cpu().numpy()
     return values
-
-
-def latent_scale(loaded: LoadedRun) -> LatentScale:
-    """Mean and standard deviations of the prior: exact for N(0, I), else estimated from samples.
-
-    For a model without a prior, those of the encoded training data.
-    """
-    if run_picker.has_rings(loaded.run):
-        size = loaded.run.config.latent_dim
-        return LatentScale(np.zeros(size, np.float32), np.ones(size, np.float32), "the prior")
-    z = reference_latents(loaded)
-    name = "the prior" if loaded.model.has_kl else "the encoded data"
-    return LatentScale(z.mean(0), z.std(0), name)
 
 
 def aggregate_samples(loaded: LoadedRun) -> Floats:
@@ -119,12 +75,6 @@ def latent_order(loaded: LoadedRun) -> LatentOrder:
     information = informativeness(encoding)
     low = np.flatnonzero(information < USED).tolist() if loaded.model.has_kl else []
     return LatentOrder(by_kl(encoding), information, set(low))
-
-
-def information_text(loaded: LoadedRun, value: float) -> str:
-    """The information of a latent with its unit."""
-    has_nats = cache.training_encoding(loaded).kl_per_dimension is not None
-    return f"{fixed(value)} nats" if has_nats else f"variance {compact(value, 2)}"
 
 
 def posterior_mean(loaded: LoadedRun, row: int) -> Floats:

@@ -11,6 +11,7 @@ from vae.base.numbers import evenly, fixed
 from vae.base.records import Floats
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import widgets
+from vae.dashboard.shared.latent_scale import reference_latents
 from vae.dashboard.shared.run_choices import load_checkpoint
 from vae.dashboard.shared.run_picker import has_rings
 from vae.dashboard.traversals.common import (
@@ -23,7 +24,6 @@ from vae.dashboard.traversals.common import (
     example_name,
     log_prior,
     posterior_mean,
-    reference_latents,
 )
 from vae.dashboard.traversals.html_strips import (
     GAP,

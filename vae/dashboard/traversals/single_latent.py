@@ -6,12 +6,14 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from vae.analysis.encoding import information_text
 from vae.analysis.interpolation import Traversal, at_quantiles, change, even, traversal
 from vae.analysis.loaded_run import LoadedRun
 from vae.base.numbers import evenly, fixed, percent
 from vae.base.records import Floats
 from vae.dashboard.plot import plot
-from vae.dashboard.shared import widgets
+from vae.dashboard.shared import cache, widgets
+from vae.dashboard.shared.latent_scale import latent_scale
 from vae.dashboard.shared.run_choices import load_checkpoint
 from vae.dashboard.traversals.common import (
     LatentOrder,
@@ -23,9 +25,7 @@ from vae.dashboard.traversals.common import (
     control_columns,
     decode_path,
     example_name,
-    information_text,
     latent_order,
-    latent_scale,
     posterior_mean,
 )
 from vae.dashboard.traversals.html_strips import Strip, strips, tile_scale
@@ -180,11 +180,11 @@ def _strips(
     """HTML of the rows."""
     shape = loaded.data.event_shape
     x = x.reshape(len(paths), request.steps, *shape)
-    information = latent_order(loaded).information
+    information, encoding = latent_order(loaded).information, cache.training_encoding(loaded)
     rows = [
         Strip(
             f"z{path.dimension + 1}",
-            information_text(loaded, float(information[path.dimension])),
+            information_text(encoding, float(information[path.dimension])),
             x[k],
             [f"z{path.dimension + 1} = {fixed(value)}" for value in path.places],
             path.start,
@@ -234,10 +234,10 @@ def _vectors(loaded: LoadedRun, paths: list[Traversal], x: Floats) -> None:
 
 def _path_names(loaded: LoadedRun, paths: list[Traversal], x: Floats) -> list[str]:
     """Name, information and change of x of each latent's path x (P, S, D)."""
-    information = latent_order(loaded).information
+    information, encoding = latent_order(loaded).information, cache.training_encoding(loaded)
     return [
         f"z{path.dimension + 1} · "
-        f"{information_text(loaded, float(information[path.dimension]))} · "
+        f"{information_text(encoding, float(information[path.dimension]))} · "
         f"change {fixed(change(values, path.z), 3)}"
         for values, path in zip(x, paths, strict=True)
     ]

@@ -1,0 +1,62 @@
+"""The decoder itself for the browser: for the pointer on the map and for the sliders.
+
+The weights travel once, at an address made from their content. A decoder that the browser cannot
+compute (`vae.analysis.portable`) leaves the decoding to the server.
+"""
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from vae.analysis.portable import PortableDecoder, portable
+from vae.dashboard.latent.request import MapContext
+from vae.dashboard.plot import serve
+
+BACKGROUND = 300  # examples of two-dimensional data behind a decoded one
+FLOATS = "application/octet-stream"
+
+
+def exact(context: MapContext, label: int) -> dict[str, Any] | None:
+    """Return the decoder of the class `label` for the browser, None where it cannot compute it."""
+    found, _ = _portable(context.weights_key, context)
+    if found is None:
+        return None
+    address = serve(found.weights.astype("<f4").tobytes(), FLOATS)
+    return {"recipe": found.recipe, "weights": address, "label": label, "plane": plane(context)}
+
+
+def reason(context: MapContext) -> str:
+    """Return why the browser cannot compute the decoder, "" where it can."""
+    return _portable(context.weights_key, context)[1]
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _portable(key: str, _context: MapContext) -> tuple[PortableDecoder | None, str]:
+    try:
+        return portable(_context.loaded.model), ""
+    except ValueError as error:
+        return None, str(error)
+
+
+def plane(context: MapContext) -> dict[str, Any] | None:
+    """Return the plane of the map for the browser, None for a map without inverse."""
+    found = context.plane
+    if found is None:
+        return None
+    parts = {"origin": found.origin, "forward": found.forward, "back": found.back}
+    return {name: part.tolist() for name, part in parts.items()}
+
+
+def form(context: MapContext) -> dict[str, Any]:
+    """Return the form of an example for the browser: its shape, and of vectors also their range
+    and a few examples of two-dimensional data."""
+    shape = list(context.loaded.model.domain.shape)
+    if len(shape) == 3:
+        return {"shape": shape}
+    index = context.encoding.index
+    x = context.loaded.inputs(index[:: max(1, len(index) // BACKGROUND)][:BACKGROUND])
+    if x.shape[1] == 2:
+        ends = np.stack([x.min(0), x.max(0)], 1)
+        return {"shape": shape, "range": ends.tolist(), "backdrop": np.round(x, 3).tolist()}
+    return {"shape": shape, "range": [[float(x.min()), float(x.max())]], "backdrop": []}

@@ -1,0 +1,29 @@
+// A ring on a chart at a place that moves, without a drawing by Plotly; and the place of a click.
+
+export const NAMED = new Map();                 // key → the chart with that key
+const MARKS = new Map();                        // key → [revision, place or null]
+const AIMS = new Map();                         // key → function of revision and place
+
+export function mark(key, revision, place) {    // `place` in units of the axes; null: no ring
+  MARKS.set(key, [revision, place]);
+  if (NAMED.has(key)) stand(NAMED.get(key));
+}
+
+export function stand(chart) {                  // put the ring where its place is drawn now
+  const { node, ring, message } = chart;
+  const [revision, place] = MARKS.get(message.key) ?? [];
+  const { xaxis, yaxis } = node._fullLayout ?? {};
+  const known = place && revision === message.revision && xaxis && yaxis;
+  const [x, y] = known ? [xaxis.l2p(place[0]), yaxis.l2p(place[1])] : [-1, -1];
+  const seen = x >= 0 && y >= 0 && x <= xaxis._length && y <= yaxis._length;
+  ring.style.display = seen ? 'block' : 'none';
+  if (seen) ring.style.transform = `translate(${x + xaxis._offset}px, ${y + yaxis._offset}px)`;
+}
+
+export const onAim = (key, call) => AIMS.set(key, call);
+
+export function offAim(key, call) {
+  if (AIMS.get(key) === call) AIMS.delete(key);
+}
+
+export const aim = ({ message: { key, revision } }, place) => AIMS.get(key)?.(revision, place);
