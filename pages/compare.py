@@ -6,7 +6,7 @@ from vae.dashboard import server
 from vae.dashboard.compare.actions import restore_menu
 from vae.dashboard.compare.archive import import_menu
 from vae.dashboard.compare.view import FOLLOW, STYLE, moving, view
-from vae.dashboard.shared import html_grid
+from vae.dashboard.shared import html_grid, remedies
 from vae.dashboard.shared.run_picker import empty
 from vae.runs import listing
 
@@ -18,6 +18,7 @@ if not listing(server.ROOT):
     empty(
         "There is no run yet.",
         "Press **Train** in the sidebar, or **Import** exported runs. This page compares them.",
+        remedies.train,
     )
 live = moving()
 

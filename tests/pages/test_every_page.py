@@ -4,11 +4,24 @@ import json
 from pathlib import Path
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
-from tests.pages.conftest import PAGES, STATES, OpenPage, in_state
+from tests.pages.conftest import PAGES, STATES, OpenPage, in_state, trained
+from vae.runs import listing
 
 # Data are there before any run, and a sweep is a choice of runs by itself
 OF_RUNS = [page for page in PAGES if page not in ("data.py", "sweep.py")]
+# The one button of an empty page, by the state of the run
+WITHOUT_RUN = {"none": ["remedy_train"], "damaged": ["remedy_train"]}
+WITHOUT_WEIGHTS = {s: ["Go to Train"] for s in ("queued", "starting", "running", "failed")}
+REMEDIES = WITHOUT_RUN | WITHOUT_WEIGHTS | {"interrupted": ["remedy_resume"]}
+
+
+def remedies(at: AppTest) -> list[str]:
+    """Keys of the buttons and labels of the links that an empty page offers."""
+    keys = [str(button.key) for button in at.main.button]
+    links = [link.proto.label for link in at.get("page_link")]
+    return [k for k in keys if k.startswith("remedy_")] + [x for x in links if x == "Go to Train"]
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -23,6 +36,35 @@ def test_every_page_opens(page: str, state: str, root: Path, open_page: OpenPage
     else:
         assert run.name in at.query_params["run"]
         assert state in words
+    if page == "compare.py":
+        assert remedies(at) == ([] if run else ["remedy_train"])
+    else:
+        wanted = WITHOUT_RUN if page == "train.py" else REMEDIES
+        assert remedies(at) == wanted.get(state, [])
+
+
+@pytest.mark.parametrize("page", ["train.py", "replay.py"])
+def test_a_damaged_run_gives_way_to_another(page: str, root: Path, open_page: OpenPage) -> None:
+    other, run = trained(root, "whole", epochs=1), in_state(root, "damaged")
+    assert run is not None
+    at = open_page(page, run=run.name)
+    assert remedies(at) == ["remedy_run"]
+    at.button(key="remedy_run").click().run()
+    assert not at.exception
+    assert at.query_params["run"] == other.name
+    assert remedies(at) == []
+
+
+def test_the_buttons_of_empty_pages_mend_them(root: Path, open_page: OpenPage) -> None:
+    at = open_page("latent.py")
+    at.button(key="remedy_train").click().run()
+    assert not at.exception
+    (run,) = listing(root)
+    assert run.status().state == "queued"
+    run.set_status(state="stopped")
+    at = open_page("latent.py")
+    at.button(key="remedy_resume").click().run()
+    assert run.status().state == "queued"
 
 
 @pytest.mark.parametrize("page", OF_RUNS)

@@ -72,7 +72,7 @@ def chosen() -> DataView:
     """Return the data of the sidebar; the page ends with the reason if there are none."""
     choice = sidebar_choice.current()
     if choice.config is None or choice.data is None:
-        empty("There are no data to show.", choice.problem, link=False)
+        empty("There are no data to show.", choice.problem, None)
     config = choice.config
     if config.binarized and not choice.data.in_unit_interval:
         config = config.model_copy(update={"binarize": DEFAULTS["binarize"]})
@@ -80,7 +80,7 @@ def chosen() -> DataView:
     try:
         summary = _summary(choice.data, config, key)
     except ValueError as error:
-        empty("These data cannot be divided.", str(error), link=False)
+        empty("These data cannot be divided.", str(error), None)
     if choice.problem:
         st.warning(f"Train is not ready: {choice.problem}")
     return DataView(choice.data, config, key, summary)

@@ -60,7 +60,7 @@ def controls(run: Run, alive: bool) -> MapRequest:
         data = cache.load_run(run, checkpoint).data
         names = {name: name for name in hues(data, encoding)}
     except (ValueError, OSError) as error:
-        run_picker.empty("This run cannot be opened.", str(error))
+        run_picker.cannot_be_opened(run, error)
     latents = encoding.mean.shape[1]
     rows = choices(latents, alive, data.labels is not None)
     start = default_projection(latents)

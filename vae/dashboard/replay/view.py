@@ -7,7 +7,7 @@ import streamlit as st
 from vae.analysis.replay import Replay, replay, usable
 from vae.base.records import Examples, Hue
 from vae.dashboard.replay.player import pack, player
-from vae.dashboard.shared import cache, run_picker, widgets
+from vae.dashboard.shared import cache, remedies, run_picker, widgets
 from vae.figures.replay import Scene, replay_curves, replay_scene
 from vae.runs import Run, Status
 from vae.runs.result_keys import run_key
@@ -81,10 +81,9 @@ def choose_hue(examples: Examples) -> Hue | None:
 
 def guard_frames(run: Run, status: Status) -> None:
     """End the page with an explanation if the run has no frames to replay."""
-    if status.state == "damaged":
-        run_picker.empty("This run's folder is damaged.", status.message)
+    run_picker.guard_folder(run, status)
     if not run.frame_steps() and run.settings["frames"] == 0:
-        run_picker.empty("This run saves no frames.", NO_FRAMES, link=False)
+        run_picker.empty("This run saves no frames.", NO_FRAMES, None)
     found = saved_frames(run)
     if found is not None and found.record is not None:
         return
@@ -95,16 +94,18 @@ def guard_frames(run: Run, status: Status) -> None:
             "The frames of this run cannot be replayed.",
             "frames/examples.safetensors, which lists the examples of the frames, cannot be read. "
             "Restore a copy of it, or train again.",
+            remedies.another_than(run),
         )
     if found is not None:
         run_picker.empty(
             "No frame of this run can be read.",
             f"All {len(found.unreadable)} files in the run's folder frames are damaged or contain "
             "non-finite numbers. Restore copies of them, or train again.",
+            remedies.another_than(run),
         )
     failure = {"failed": f"Training failed: {status.message}"}
     words = (NEXT_FRAME | failure).get(status.state, status.message)
-    run_picker.empty("There is no frame to show yet.", words)
+    run_picker.empty("There is no frame to show yet.", words, remedies.go_on(run, status))
 
 
 @st.fragment(run_every=POLL)

@@ -27,7 +27,7 @@ def load_checkpoint(run: Run, place: DeltaGenerator, key: str) -> "LoadedRun":
     try:
         return cache.load_run(run, checkpoint)
     except (ValueError, OSError) as error:
-        run_picker.empty("This run cannot be opened.", str(error))
+        run_picker.cannot_be_opened(run, error)
 
 
 def split_titles(loaded: "LoadedRun", with_all: bool = False) -> dict[str, str]:

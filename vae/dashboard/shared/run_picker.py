@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from vae.base.numbers import compact, fixed
 from vae.components.likelihoods import LIKELIHOODS
 from vae.dashboard import server
-from vae.dashboard.shared import current_run
+from vae.dashboard.shared import current_run, remedies
 from vae.experiments.entries import best_report
 from vae.runs import Run, Status, listing
 from vae.runs.manifest import domain_of
@@ -38,10 +38,10 @@ FACTS = (
 )
 
 
-def pick_run(link: bool = True) -> Run:
+def pick_run() -> Run:
     """Show the list of runs and the header of the chosen run, and return that run.
 
-    Without any run the page ends with an explanation; `link` adds a link to Train.
+    Without any run the page ends with an explanation.
     """
     names = [run.name for run in listing(server.ROOT)]
     if not names:
@@ -50,7 +50,7 @@ def pick_run(link: bool = True) -> Run:
             "Press **Train** in the sidebar: it trains a VAE with the settings below the button, "
             "in the time shown there. The Train page shows the training, the other pages the "
             "trained model.",
-            link,
+            remedies.train,
         )
     left, right = st.columns([5, 17], vertical_alignment="center")
     run = _choice(left, names)
@@ -108,7 +108,8 @@ def _guard_settings(run: Run) -> None:
     try:
         _ = run.config
     except ValueError as error:
-        empty("This run's settings cannot be used.", str(error))
+        what = "This run's settings cannot be used."
+        empty(what, str(error), remedies.another_than(run))
 
 
 def _caveat(run: Run) -> str:
@@ -150,12 +151,18 @@ def has_rings(run: Run) -> bool:
     return run.config.unit_normal
 
 
+def guard_folder(run: Run, status: Status) -> None:
+    """End the page with an explanation if the run's folder is damaged."""
+    if status.state == "damaged":
+        what = "This run's folder is damaged."
+        empty(what, status.message, remedies.another_than(run))
+
+
 def guard_weights(run: Run) -> None:
     """End the page with an explanation if the run has no weights; the page of a run that waits or
     trains continues by itself at the first weights."""
     status = run.status()
-    if status.state == "damaged":
-        empty("This run's folder is damaged.", status.message)
+    guard_folder(run, status)
     if has_weights(run):
         return
     waiting = {
@@ -163,10 +170,13 @@ def guard_weights(run: Run) -> None:
         "starting": "It is starting.",
         "running": "It is training and will save its first weights soon.",
         "failed": f"It failed: {status.message}",
+        "finished": "Its weights are missing: restore last.safetensors, or train it again.",
     }
+    ended = f"It was {status.state} before it saved any. {status.message}"
     if status.active:
         _wait_for_weights(run)
-    empty("There are no weights to look at yet.", waiting.get(status.state, status.message))
+    words = waiting.get(status.state, ended)
+    empty("There are no weights to look at yet.", words, remedies.go_on(run, status))
 
 
 @st.fragment(run_every=SECONDS)
@@ -183,11 +193,16 @@ def has_weights(run: Run) -> bool:
         return False
 
 
-def empty(what: str, way_out: str, link: bool = True) -> NoReturn:
-    """End the page with the missing thing and the way to get it."""
+def cannot_be_opened(run: Run, error: Exception) -> NoReturn:
+    """End the page with the reason why weights or data of the run cannot be read."""
+    empty("This run cannot be opened.", str(error), remedies.another_than(run))
+
+
+def empty(what: str, way_out: str, remedy: remedies.Remedy | None) -> NoReturn:
+    """End the page with the missing thing, the way to get it, and the button for it."""
     with st.container(border=True, horizontal_alignment="center", key="empty"):
         st.subheader(what, anchor=False, text_alignment="center")
         st.markdown(way_out, text_alignment="center")
-        if link:
-            st.page_link(server.PAGES / "train.py", label="Go to Train")
+        if remedy is not None:
+            remedy()
     st.stop()

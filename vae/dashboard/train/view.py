@@ -33,8 +33,7 @@ TILE = 40  # smallest width of a tile, pixels
 def live_view(run: Run) -> None:
     """Show everything about a run's training, redrawn while it waits or trains."""
     status = run.status()
-    if status.state == "damaged":
-        run_picker.empty("This run's folder is damaged.", status.message)
+    run_picker.guard_folder(run, status)
     waiting = status.active
     started = bool(cache.curves(run).curves)
     every = (WHILE_TRAINING if started else BEFORE_FIRST) if waiting else None

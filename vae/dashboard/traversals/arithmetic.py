@@ -73,7 +73,7 @@ def arithmetic(run: Run) -> None:
             "This data set has no two classes.",
             "Latent arithmetic adds the difference of two class means. Choose a run on labelled "
             "data, or another view above.",
-            link=False,
+            None,
         )
     request = _controls(loaded, classes, at)
     mean = cache.training_encoding(loaded).mean
