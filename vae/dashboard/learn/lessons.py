@@ -1,10 +1,11 @@
 """The lessons in their order, each with its table of words; the file is `pages/learn/NAME.py`."""
 
 from vae.dashboard.learn.lesson import Words
-from vae.dashboard.learn.words import bound, linear, terms
+from vae.dashboard.learn.words import bound, linear, mean_field, terms
 
 LESSONS: dict[str, Words] = {
     "bound": bound.WORDS,
     "terms": terms.WORDS,
     "linear": linear.WORDS,
+    "mean_field": mean_field.WORDS,
 }

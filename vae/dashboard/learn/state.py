@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import streamlit as st
 
 from vae.base.numbers import typed
-from vae.dashboard.learn.lesson import Lesson, Step, Value
+from vae.dashboard.learn.lesson import Lesson, Slider, Step, Value
 
 STEP, QUIZ = "step", "quiz"  # parameters of the address
 LONGEST = 40  # characters of a value in the address
@@ -85,7 +85,7 @@ def _from_address(lesson: Lesson, address: Mapping[str, str]) -> Place:
         if name not in address:
             continue
         given = address[name][:LONGEST]
-        value: Value | None = _number(given) if isinstance(control.start, float) else given
+        value: Value | None = _number(given) if isinstance(control, Slider) else given
         with suppress(ValueError):
             place.values[name] = control.accept(value if value is not None else control.start)
         if place.values[name] != value:

@@ -1,0 +1,137 @@
+"""Words of the lesson on mean-field variational inference."""
+
+from vae.dashboard.learn.lesson import Text
+
+POINTS = Text(
+    r"150 points of three Gaussians; a circle is two standard deviations wide, with its expected weight. Below: the bound after each sweep.",
+    r"三个高斯分布产生的 150 个点；圆的半径为两个标准差，中间是期望的混合系数。下方：每轮之后的证据下界。",
+)
+
+WORDS = {
+    "title": Text("The other road: mean field", "另一条路：平均场"),
+    "caption": Text(
+        r"The data are five numbers, 1 to 5. Contours at 10, 30, 50, 70 and 90 % of the peak of each density.",
+        r"数据是 1 到 5 这五个数。等高线取在各密度峰值的 10、30、50、70、90 % 处。",
+    ),
+    "sweeps": Text("sweeps", "更新轮数"),
+    "rho": Text("correlation", "相关系数"),
+    "rounds": Text("sweeps", "更新轮数"),
+    "axis_mean": Text("mean μ of the data", "数据的均值 μ"),
+    "axis_precision": Text("precision τ of the data", "数据的精度 τ"),
+    "axis_sweep": Text("sweep", "更新轮数"),
+    "axis_elbo": Text("ELBO (nats)", "证据下界（奈特）"),
+    "exact": Text("exact posterior", "精确后验"),
+    "factorised": Text("q, a product of two factors", "q：两个因子的乘积"),
+    "your_guess": Text("your guess", "你的猜测"),
+    "factor.title": Text("Inference without a network", "不用网络的推断"),
+    "factor.text": Text(
+        r"""Before VAEs, variational inference worked on one data set at a time. Take five numbers from a Gaussian
+whose mean $\mu$ and precision $\tau$ are unknown. The exact posterior is known here, in pink.
+
+**Mean field** assumes that $\Q{q(\mu, \tau) = q(\mu)\,q(\tau)}$, and nothing else: no family is chosen.
+**Coordinate ascent** then sets one factor to its optimum, with the other held fixed, and repeats.
+
+Move the slider sweep by sweep. The bound never falls, and the gap ends at 0.070 nats: a product cannot
+follow the bent shape.""",
+        r"""在变分自编码器之前，变分推断（variational inference）每次只处理一个数据集。
+取五个来自高斯分布的数，均值 $\mu$ 和精度 $\tau$ 未知。这里精确后验已知，画成粉色。
+
+**平均场（mean field）** 只假设 $\Q{q(\mu, \tau) = q(\mu)\,q(\tau)}$，并不指定分布族。
+**坐标上升（coordinate ascent）** 每次固定一个因子，把另一个设为最优，如此反复。
+
+一轮一轮地移动滑块：下界从不下降，差距最终停在 0.070 奈特，因为乘积形式跟不上弯曲的形状。""",
+    ),
+    "guess.title": Text("How wide will q be?", "q 会有多宽？"),
+    "guess.caption": Text(
+        r"A Gaussian with unit variances and correlation $\rho = 0.9$.",
+        r"方差为 1、相关系数 $\rho = 0.9$ 的高斯分布。",
+    ),
+    "guess.text": Text(
+        r"""Now the posterior is a correlated Gaussian: each coordinate alone has the standard deviation 1. Mean field
+fits it with two independent factors.
+
+Which standard deviation will they have? Click at that place on the $z_1$ axis, between 0 and 3.""",
+        r"""现在后验是一个相关的高斯分布：单看每个坐标，标准差都是 1。平均场用两个独立的因子去近似它。
+
+这两个因子的标准差会是多少？在 $z_1$ 轴上 0 到 3 之间点出来。""",
+    ),
+    "correlated.title": Text("Too sure of itself", "过于自信"),
+    "correlated.caption": Text(
+        r"Green: the factorised $\Q{q}$ with the path of its mean. Pink: the correlated Gaussian.",
+        r"绿色：分解的 $\Q{q}$ 及其均值走过的路。粉色：相关的高斯分布。",
+    ),
+    "correlated.text": Text(
+        r"""Mean field finds the mean, but its variance is $1 - \rho^2$ instead of 1: it **underestimates**. Minimising
+$\mathrm{KL}(\Q{q}\,\|\,\T{p})$ punishes mass where $\T{p}$ has none, so $\Q{q}$ retreats into the ridge.
+
+The diagonal $\Q{q(z|x)}$ of a VAE is a mean field too, over the latents of one example: it errs in the same
+direction.
+
+Raise $\rho$ and watch the green circle shrink; each sweep brings the mean closer by the factor $\rho^2$.""",
+        r"""平均场找对了均值，但方差是 $1 - \rho^2$ 而不是 1：它**低估**了不确定性。最小化
+$\mathrm{KL}(\Q{q}\,\|\,\T{p})$ 会惩罚 $\Q{q}$ 放在 $\T{p}$ 几乎为零处的概率，所以 $\Q{q}$ 缩进山脊里。
+
+变分自编码器里对角的 $\Q{q(z|x)}$ 也是一种平均场（作用于一个样本的各个隐变量），误差方向相同。
+
+增大 $\rho$，看绿圈收缩；每一轮更新使均值按 $\rho^2$ 的比例靠近。""",
+    ),
+    "mixture.title": Text("Components die", "多余的成分消失"),
+    "mixture.caption": POINTS,
+    "amortised.caption": POINTS,
+    "family.caption": POINTS,
+    "mixture.text": Text(
+        r"""A **Bayesian mixture of Gaussians** gets six components for data that have three. The factors are the
+mixing coefficients, the means, and for each point its **responsibilities**.
+
+Sweep, and watch two things: the bound below only rises, sometimes after a long plateau, and components that
+explain nothing lose their points and die. Nobody told it that there are three.""",
+        r"""数据来自三个高斯分布，而**贝叶斯高斯混合模型**有六个成分。
+各因子是混合系数、均值，以及每个点的**责任（responsibility）**。
+
+逐轮更新，注意两件事：下方的证据下界只升不降，有时要先经过一段很长的平台；
+什么也解释不了的成分失去自己的点，然后消失。没有人告诉它答案是三个。""",
+    ),
+    "amortised.title": Text("What amortisation buys, and costs", "摊销换来什么，付出什么"),
+    "amortised.text": Text(
+        r"""The update below needs an expectation in closed form, so the model must be **conjugate**. A neural network
+inside $p(x|z)$ ends that: no update can be written down.
+
+A VAE pays differently. **Amortised inference**: one network computes $\Q{q(z|x)}$ for every $\X{x}$, new ones
+included, in one pass; its weights are trained once with stochastic gradients. The price is the
+**amortisation gap**: for a given $\X{x}$ the network's answer is not the best $\Q{q}$ of its family.
+
+Coordinate ascent has no such gap, but starts anew for each data set.""",
+        r"""下面的更新公式要求期望有解析解，因此模型必须是**共轭（conjugate）** 的。
+一旦 $p(x|z)$ 里有神经网络，更新公式就写不出来了。
+
+变分自编码器换了一种付法：**摊销推断（amortised inference）**。一个网络为每个 $\X{x}$（包括没见过的）
+一次算出 $\Q{q(z|x)}$；它的权重用随机梯度训练一次即可。代价是**摊销差距（amortisation gap）**：
+对某个具体的 $\X{x}$，网络给出的并不是同一分布族里最好的 $\Q{q}$。
+
+坐标上升没有这个差距，但每个数据集都要从头算起。""",
+    ),
+    "family.title": Text("The family, and when to use which", "整个家族，以及何时用谁"),
+    "family.text": Text(
+        r"""| method | use it when |
+|---|---|
+| mean field, coordinate ascent | the model is conjugate and the data are small |
+| stochastic variational inference | conjugate, but the data are large |
+| black-box (score function, or reparameterised) | any model with a density, one posterior at a time |
+| amortised: VAE | many examples, each with its own latent |
+| expectation propagation | the posterior should be covered, not undercut |
+| Monte Carlo (MCMC) | exactness matters more than time |
+
+Calculus of variations is the mathematics behind the update: the optimum over functions. Finite elements and
+maximum entropy use it too; they are not variational *inference*.""",
+        r"""| 方法 | 适用情形 |
+|---|---|
+| 平均场，坐标上升 | 模型共轭，数据量小 |
+| 随机变分推断 | 共轭，但数据量大 |
+| 黑箱变分推断（得分函数或重参数化） | 任何写得出密度的模型，一次一个后验 |
+| 摊销：变分自编码器 | 样本多，每个样本有自己的隐变量 |
+| 期望传播 | 希望盖住后验，而不是低估 |
+| 蒙特卡罗（MCMC） | 精确比时间更重要 |
+
+更新公式背后的数学是变分法：在函数中求最优。有限元和最大熵也用变分法，但它们不是变分**推断**。""",
+    ),
+}
