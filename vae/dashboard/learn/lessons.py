@@ -1,11 +1,12 @@
 """The lessons in their order, each with its table of words; the file is `pages/learn/NAME.py`."""
 
 from vae.dashboard.learn.lesson import Words
-from vae.dashboard.learn.words import bound, linear, mean_field, terms
+from vae.dashboard.learn.words import bound, gaussian_kl, linear, mean_field, terms
 
 LESSONS: dict[str, Words] = {
     "bound": bound.WORDS,
     "terms": terms.WORDS,
+    "gaussian_kl": gaussian_kl.WORDS,
     "linear": linear.WORDS,
     "mean_field": mean_field.WORDS,
 }

@@ -1,0 +1,198 @@
+"""Words of the lesson on the KL divergence of two Gaussians."""
+
+from vae.dashboard.learn.lesson import Text
+
+WORDS = {
+    "title": Text("The KL of two Gaussians", "两个高斯分布的KL散度"),
+    "caption": Text(
+        r"Above: each point is one Gaussian, and a line joins Gaussians of equal "
+        r"$\K{\mathrm{KL}(q\,\|\,p)}$, in nats. $\Q{q}$ is the approximate posterior, $\P{p(z)}$ the prior.",
+        r"上图：每一点是一个高斯分布，同一条等高线上的 $\K{\mathrm{KL}(q\,\|\,p)}$ 相同（单位：奈特）。"
+        r"$\Q{q}$ 是近似后验，$\P{p(z)}$ 是先验分布。",
+    ),
+    "directions.caption": Text(
+        r"Above: the divergence between each Gaussian and the target $\T{p}$, in nats. Below: the target "
+        r"and its best Gaussians, $\Q{q_1}$ for the reverse, $\Q{q_2}$ for the forward KL.",
+        r"上图：每个高斯分布与目标 $\T{p}$ 之间的散度（单位：奈特）。下图：目标及其最优高斯近似，"
+        r"$\Q{q_1}$ 对应逆向KL散度，$\Q{q_2}$ 对应前向KL散度。",
+    ),
+    "sandbox.caption": Text(
+        r"Above: the divergence between each Gaussian and the target $\T{p}$, in nats; crosses mark the "
+        r"minima. Below: the target and your $\Q{q}$.",
+        r"上图：每个高斯分布与目标 $\T{p}$ 之间的散度（单位：奈特），叉号是最小值点。"
+        r"下图：目标与你放置的 $\Q{q}$。",
+    ),
+    "samples.caption": Text(
+        r"Errors of Monte Carlo estimates of $\K{\mathrm{KL}(q\,\|\,p)}$ against the number of samples. "
+        r"Both axes are logarithmic.",
+        r"用蒙特卡罗方法估计 $\K{\mathrm{KL}(q\,\|\,p)}$ 的误差随样本数的变化，两轴均为对数刻度。",
+    ),
+    # controls
+    "mean": Text("mean of q", "q 的均值"),
+    "sd": Text("width of q", "q 的标准差"),
+    "mean2": Text("mean, dimension 2", "第 2 维的均值"),
+    "sd2": Text("width, dimension 2", "第 2 维的标准差"),
+    "apart": Text("humps at ±a", "两峰位于 ±a"),
+    "direction": Text("surface of", "等高线所示"),
+    "direction.reverse": Text("reverse KL(q‖p)", "逆向 KL(q‖p)"),
+    "direction.forward": Text("forward KL(p‖q)", "前向 KL(p‖q)"),
+    # labels of the picture
+    "axis_mean": Text("mean μ", "均值 μ"),
+    "axis_sd": Text("width σ", "标准差 σ"),
+    "axis_density": Text("density", "密度"),
+    "axis_nats": Text("nats", "奈特"),
+    "axis_samples": Text("number of samples M", "样本数 M"),
+    "axis_error": Text("error of the estimate, nats", "估计的误差（奈特）"),
+    "prior": Text("prior p(z)", "先验 p(z)"),
+    "target": Text("target p", "目标 p"),
+    "nats": Text("nats", "奈特"),
+    "right": Text("KL", "KL"),
+    "doubled": Text("without ½", "漏掉 ½"),
+    "sign": Text("+ ln σ", "对数项变号"),
+    "width": Text("σ for σ²", "σ² 写成 σ"),
+    "first": Text("dimension 1", "第 1 维"),
+    "second": Text("dimension 2", "第 2 维"),
+    "sum": Text("together", "合计"),
+    "a_tenth": Text("a tenth of the error at M = {few}", "M = {few} 时误差的十分之一"),
+    "typical": Text("root mean square of {runs} estimates", "{runs} 次估计的均方根误差"),
+    "your_guess": Text("your guess", "你的猜测"),
+    "verdict": Text(
+        "The error falls as 1/√M: a tenth of it takes 100 times the samples, {needed} in place of "
+        "{few}. The closed form needs none.",
+        "误差按 1/√M 减小：要缩小到十分之一，样本数须变为 100 倍，从 {few} 个增加到 {needed} 个。"
+        "解析解则一个样本也不需要。",
+    ),
+    # steps
+    "surface.title": Text("A price for leaving the prior", "离开先验的代价"),
+    "surface.text": Text(
+        r"""The ELBO charges $\Q{q(z|x)}$ for being different from the prior $\P{p(z)}$, the standard
+normal. The price is the **KL divergence**. For Gaussians it has a closed form, and in one
+dimension two numbers decide it: $\Q{\mu}$ and $\Q{\sigma}$.
+
+Above, each point is one Gaussian, and a line joins those of equal price. Only one of them is free:
+$\Q{\mu} = 0$, $\Q{\sigma} = 1$, the prior itself.
+
+Move the point. Watch how close together the lines run near $\Q{\sigma} = 0$: certainty is
+expensive.""",
+        r"""只要 $\Q{q(z|x)}$ 与先验分布（prior）$\P{p(z)}$（即标准正态分布）不同，
+证据下界就要为此付出代价，这个代价就是 **KL散度（KL divergence）**。
+对高斯分布它有解析解；在一维情形，它由两个数决定：$\Q{\mu}$ 和 $\Q{\sigma}$。
+
+上图中每一点是一个高斯分布，同一条线上的分布代价相同。不付代价的只有一个：
+$\Q{\mu} = 0$，$\Q{\sigma} = 1$，即先验本身。
+
+移动这个点，注意 $\Q{\sigma} = 0$ 附近的等高线有多密：越确定，代价越高。""",
+    ),
+    "parts.title": Text("Four parts", "四个部分"),
+    "parts.text": Text(
+        r"""The price is a sum of four parts. $\frac12\Q{\mu}^2$ pulls the centre to 0.
+$\frac12\Q{\sigma}^2$ punishes a wide $\Q{q}$, and $-\ln\Q{\sigma}$ a narrow one: it has no upper
+limit. The constant $-\frac12$ makes the sum 0 at the prior.
+
+Programs write the same number with $\ln\Q{\sigma}^2$, the output of the network:
+`-0.5 * (1 + log_var - mu**2 - exp(log_var))`.
+
+Move $\Q{\sigma}$ from 1 to both sides. Watch the second and the fourth bar: at
+$\Q{\sigma} = 1$ their slopes cancel.""",
+        r"""代价由四部分相加而成。$\frac12\Q{\mu}^2$ 把中心拉向 0；
+$\frac12\Q{\sigma}^2$ 惩罚过宽的 $\Q{q}$，$-\ln\Q{\sigma}$ 惩罚过窄的 $\Q{q}$，而且没有上限；
+常数 $-\frac12$ 使总和在先验处为 0。
+
+网络输出的是 $\ln\Q{\sigma}^2$，所以程序里把同一个数写成
+`-0.5 * (1 + log_var - mu**2 - exp(log_var))`。
+
+让 $\Q{\sigma}$ 从 1 出发向两边移动，观察第二根和第四根条：在 $\Q{\sigma} = 1$ 处，
+两者的斜率恰好抵消。""",
+    ),
+    "slips.title": Text("Three slips, and where they hide", "三个笔误，以及它们藏身之处"),
+    "slips.text": Text(
+        r"""Three wrong forms are common. Without $\frac12$ the price doubles: the model trains as with
+$\beta = 2$. With $+\ln\Q{\sigma}$ the value can become negative, which no KL is, and training
+drives $\Q{\sigma}$ to 0. With $\Q{\sigma}$ for $\Q{\sigma}^2$ it is a little wrong almost
+everywhere.
+
+Set $\Q{\sigma} = 1$ and watch the last two: no test at $\Q{\sigma} = 1$ finds them.
+
+A widely read text prints the objective as $-\|x-\mu\|^2 + \K{\mathrm{KL}}$. What is maximised has
+a minus there, and with unit variance a half:
+$\R{-\tfrac12\|x-\mu\|^2} - \K{\mathrm{KL}}$.""",
+        r"""常见的错误写法有三种。漏掉 $\frac12$，代价加倍，等于用 $\beta = 2$ 训练；
+把 $-\ln\Q{\sigma}$ 写成 $+\ln\Q{\sigma}$，结果可能为负（KL散度决不会为负），
+训练会把 $\Q{\sigma}$ 推向 0；把 $\Q{\sigma}^2$ 写成 $\Q{\sigma}$，则几乎处处差一点。
+
+令 $\Q{\sigma} = 1$，看后两种：在 $\Q{\sigma} = 1$ 处做检验，发现不了它们。
+
+有一份流传很广的讲义把目标函数写成 $-\|x-\mu\|^2 + \K{\mathrm{KL}}$。
+要最大化的目标里，这里应是减号；方差为 1 时，前一项还应有二分之一：
+$\R{-\tfrac12\|x-\mu\|^2} - \K{\mathrm{KL}}$。""",
+    ),
+    "dimensions.title": Text("More dimensions: a sum", "多个维度：逐维相加"),
+    "dimensions.text": Text(
+        r"""In $d$ dimensions the price needs the trace and the determinant of the covariance
+$\Q{\Sigma}$. If $\Q{\Sigma}$ is diagonal, as in most encoders, it is a sum of $d$ prices, one for
+each dimension: two points on the same surface, two bars, one total.
+
+That is why this app can list the KL per dimension. Move dimension 2 to $\Q{\mu} = 0$,
+$\Q{\sigma} = 1$ and watch its bar: a dimension that costs nothing says nothing about $\X{x}$.""",
+        r"""在 $d$ 维情形，代价要用到协方差 $\Q{\Sigma}$ 的迹（trace）和行列式（determinant）。
+多数编码器的 $\Q{\Sigma}$ 是对角阵，此时代价是 $d$ 个一维代价之和：
+同一张图上的两个点，下面两根条，合成一个总数。
+
+所以本软件可以逐维列出KL散度。把第 2 维移到 $\Q{\mu} = 0$、$\Q{\sigma} = 1$，
+观察它的条：不付代价的维度，也不携带 $\X{x}$ 的任何信息。""",
+    ),
+    "samples.title": Text("And without a formula?", "要是没有公式呢？"),
+    "samples.text": Text(
+        r"""For other distributions there is no closed form. Then $M$ samples of $\Q{q}$ give a **Monte
+Carlo estimate**. It is right on average, but a single one can even be negative.
+
+A small dot is the error of one estimate of $\K{\mathrm{KL}} = [[kl]]$ nats, a large dot the
+typical error of [[runs:0]] of them. With $M = [[few:0]]$ it is [[error]] nats.
+
+At which $M$ does it reach a tenth, the dashed line?
+
+[[verdict]]""",
+        r"""换成别的分布，往往没有解析解。这时可以从 $\Q{q}$ 中抽 $M$ 个样本，
+作**蒙特卡罗（Monte Carlo）估计**。它平均而言是对的，但单独一次估计甚至可能为负。
+
+小点是一次估计 $\K{\mathrm{KL}} = [[kl]]$ 奈特的误差，大点是 [[runs:0]] 次估计的典型误差。
+当 $M = [[few:0]]$ 时，典型误差为 [[error]] 奈特。
+
+$M$ 要多大，它才会降到十分之一，也就是虚线处？
+
+[[verdict]]""",
+    ),
+    "directions.title": Text("Which way round?", "哪个在前？"),
+    "directions.text": Text(
+        r"""A KL is not symmetric. The target $\T{p}$ has two humps, and one Gaussian has to do.
+
+The **reverse** $\mathrm{KL}(\Q{q}\,\|\,\T{p})$, the gap of the ELBO, punishes $\Q{q}$ where
+$\T{p}$ is small: its best $\Q{q_1}$ *chooses* a hump. The **forward**
+$\mathrm{KL}(\T{p}\,\|\,\Q{q})$, which maximum likelihood lowers, punishes $\Q{q}$ for missing
+places where $\T{p}$ is large: its best $\Q{q_2}$ *covers* both.
+
+Each loses by the other's measure, as the table shows. Move the humps together and watch $\Q{q_1}$:
+where does it stop choosing?""",
+        r"""KL散度不对称。目标 $\T{p}$ 有两个峰，而只能用一个高斯分布去近似它。
+
+**逆向KL散度（reverse KL）** $\mathrm{KL}(\Q{q}\,\|\,\T{p})$ 就是证据下界的差距。
+它惩罚 $\Q{q}$ 落在 $\T{p}$ 很小的地方，所以最优的 $\Q{q_1}$ **选择**一个峰。
+**前向KL散度（forward KL）** $\mathrm{KL}(\T{p}\,\|\,\Q{q})$ 是最大似然所减小的量。
+它惩罚 $\Q{q}$ 漏掉 $\T{p}$ 很大的地方，所以最优的 $\Q{q_2}$ **覆盖**两个峰。
+
+换一种度量，两者各自都不占优，见下表。让两峰靠近，观察 $\Q{q_1}$：到哪里它不再二选一？""",
+    ),
+    "sandbox.title": Text("Everything is free", "自由探索"),
+    "sandbox.text": Text(
+        r"""Place $\Q{q}$ yourself and try to beat the crosses, the computed minima $\Q{q_1}$ and
+$\Q{q_2}$.
+
+With the humps far apart, the reverse surface has two valleys, and a descent ends in the one where
+it starts. The forward surface has only one valley. At $a = 0$ the target is a Gaussian, and both
+directions agree on it.""",
+        r"""自己放置 $\Q{q}$，试试能否胜过两个叉号，即算出的最小值点 $\Q{q_1}$ 和 $\Q{q_2}$。
+
+两峰相距较远时，逆向KL散度的曲面有两个谷，下降法从哪个谷出发，就停在哪个谷；
+前向KL散度的曲面只有一个谷。当 $a = 0$ 时，目标本身就是高斯分布，两个方向的结果相同。""",
+    ),
+}

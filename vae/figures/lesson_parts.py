@@ -1,0 +1,92 @@
+"""Parts of the pictures of lessons: curves, labels, arrows, bars from start to end, contours."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from numpy.typing import NDArray
+
+from vae.figures.base import Part
+from vae.figures.palette import token
+
+Numbers = Sequence[float] | NDArray[Any]
+
+LABEL = 14  # px, height of a label in the picture
+
+
+class Bar(NamedTuple):
+    """A bar of a row, from start to end on the axis of values."""
+
+    row: str
+    start: float
+    end: float
+    colour: str  # token of the palette
+    text: str = ""  # beside the bar
+
+
+def curve(x: Numbers, y: Numbers, colour: str, *, filled: bool = False, **more: Any) -> Part:
+    """A line; with `filled` also the area below it."""
+    fill = {"fill": "tozeroy", "fillcolor": token(colour, 0.14)} if filled else {}
+    line = {"color": token(colour), "width": 2.5 if filled else 2} | more.pop("line", {})
+    common = {"type": "scatter", "mode": "lines", "hoverinfo": "skip"}
+    return {**common, "x": x, "y": y, "line": line, **fill, **more}
+
+
+def dots(x: Numbers, y: Numbers, colour: str, *, size: float = 11, **more: Any) -> Part:
+    """Points with a hairline of the page's colour around them."""
+    outline = {"color": token("background"), "width": 1.5}
+    marker = {"color": token(colour), "size": size, "line": outline} | more.pop("marker", {})
+    common = {"type": "scatter", "mode": "markers", "hoverinfo": "skip"}
+    return {**common, "x": x, "y": y, "marker": marker, **more}
+
+
+def label(text: str, x: float, y: float | str, colour: str, **place: Any) -> Part:
+    """Words at a place of the picture, without an arrow."""
+    font = {"color": token(colour), "size": LABEL}
+    return {"text": text, "x": x, "y": y, "showarrow": False, "font": font, **place}
+
+
+def arrow(text: str, x: float, y: float, colour: str, height: float, **place: Any) -> Part:
+    """An arrow from `height` px above a place down to it, with words at its start."""
+    font = {"color": token(colour), "size": LABEL}
+    head = {"arrowcolor": token(colour), "arrowwidth": 2, "arrowhead": 2, "ax": 0, "ay": -height}
+    return {"text": text, "x": x, "y": y, "font": font, **head, **place}
+
+
+def bars(rows: Sequence[Bar], axes: str = "2") -> tuple[list[Part], list[Part]]:
+    """Return horizontal bars with their text right of them, on the axes x2 and y2."""
+    names = {"xaxis": f"x{axes}", "yaxis": f"y{axes}"}
+    traces = [
+        {"type": "bar", "orientation": "h", "hoverinfo": "skip", "width": [0.66], **names}
+        | {"y": [bar.row], "x": [bar.end - bar.start], "base": [bar.start]}
+        | {"marker": {"color": token(bar.colour, 0.75)}}
+        for bar in rows
+    ]
+    place = {"xref": f"x{axes}", "yref": f"y{axes}", "xanchor": "left", "xshift": 6}
+    texts = [
+        label(bar.text, max(bar.start, bar.end), bar.row, bar.colour, **place)
+        for bar in rows
+        if bar.text
+    ]
+    return traces, texts
+
+
+def contours(
+    x: Numbers, y: Numbers, z: NDArray[Any], colour: str, step: float, top: float
+) -> Part:
+    """Contour lines of z (len(y), len(x)) every `step` up to `top`, with numbers. The bands above
+    the lines overlap, so that their opacities add up."""
+    return {
+        "type": "contour",
+        "x": x,
+        "y": y,
+        "z": z.clip(max=top + step).astype("float32"),
+        "autocontour": False,
+        "contours": {"start": step, "end": top, "size": step, "showlabels": True}
+        | {"labelfont": {"size": 11, "color": token(colour)}},
+        "colorscale": [[0.0, token(colour, 0.05)], [1.0, token(colour, 0.05)]],
+        "zmin": 0.0,
+        "zmax": top,
+        "line": {"width": 1, "color": token(colour, 0.7)},
+        "showscale": False,
+        "hoverinfo": "skip",
+    }
