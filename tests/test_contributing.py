@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.tables import each
+
 ROOT = Path(__file__).parents[1]
 SECTION = (ROOT / "README.md").read_text("utf-8").partition("## Contributing")[2]
 EXAMPLE = re.compile(r"^\*\*([\w ]+)\*\*: .*?```diff\n(.*?)```", re.DOTALL | re.MULTILINE)
@@ -155,7 +157,7 @@ def test_every_kind_has_an_example() -> None:
     assert list(EXAMPLES) == list(KINDS)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@each("kind", KINDS)
 def test_an_addition_touches_few_places(kind: str) -> None:
     hunks = EXAMPLES[kind]
     files = {hunk.file for hunk in hunks}

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from tests.tables import each
 from vae.base import files
 from vae.base.records import Domain
 from vae.components.objectives import OBJECTIVES
@@ -81,7 +82,7 @@ def test_invalid_combinations_are_refused_with_a_remedy() -> None:
     assert all(TABLES[kind].keys() <= {v[kind] for v in MODELS} for kind in MODELS[0])
 
 
-@pytest.mark.parametrize("values", MODELS, ids=lambda v: "-".join(v.values()))
+@each("values", MODELS, ids=lambda v: "-".join(v.values()))
 def test_the_gradient_reaches_every_parameter_in_every_combination(
     tiny: Callable[..., VAE], values: dict[str, Any]
 ) -> None:
@@ -93,8 +94,8 @@ def test_the_gradient_reaches_every_parameter_in_every_combination(
         trains(tiny((1, 4, 4), LEVELS, **settings), k, (1, 4, 4))
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("body", BODIES, ids=lambda v: "-".join(v.values()))
+@each("shape", SHAPES, ids=str)
+@each("body", BODIES, ids=lambda v: "-".join(v.values()))
 def test_every_network_accepts_every_suitable_shape(
     tiny: Callable[..., VAE], body: dict[str, Any], shape: tuple[int, ...]
 ) -> None:
@@ -159,7 +160,7 @@ def pair(model: VAE, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return out.q.mean, out.px.log_prob(x)
 
 
-@pytest.mark.parametrize("values", BODIES, ids=str)
+@each("values", BODIES, ids=str)
 def test_the_number_of_parameters_equals_their_count(
     tiny: Callable[..., VAE], values: dict[str, Any]
 ) -> None:

@@ -14,6 +14,7 @@ import pytest
 from starlette.applications import Starlette
 from streamlit.testing.v1 import AppTest
 
+from tests.tables import each
 from vae.dashboard import plot as component
 from vae.dashboard.plot import sliders
 from vae.dashboard.plot.served import Store
@@ -257,7 +258,7 @@ def test_a_wrong_call_raises_a_sentence(wrong: dict[str, Any], sentence: str) ->
         component.plot(curves(2), key="k", revision="r", **wrong)
 
 
-@pytest.mark.parametrize("name", COLOURS)
+@each("name", COLOURS)
 def test_plotly_accepts_every_token(name: str) -> None:
     for colour in (token(name), token(name, 0.25)):
         trace = go.Scatter(line_color=colour, fillcolor=colour, marker={"color": [colour]})

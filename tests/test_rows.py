@@ -7,12 +7,12 @@ row.
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pytest
-
+from tests.tables import each
 from vae.analysis.corruption import CORRUPTIONS
 from vae.analysis.projections import PROJECTIONS
 from vae.analysis.projections_3d import SPACES
@@ -61,25 +61,28 @@ SETTINGS = {*TABLES, "condition", "binarize", "beta_schedule", "lr_schedule"}
 FILES = [*(ROOT / "vae").rglob("*.py"), *(ROOT / "pages").rglob("*.py"), ROOT / "app.py"]
 
 
-def sources() -> Iterator[tuple[str, ast.Module]]:
-    for file in FILES:
-        yield file.relative_to(ROOT).as_posix(), ast.parse(file.read_text("utf-8"))
+@cache
+def nodes() -> list[tuple[str, ast.Constant | ast.Compare]]:
+    """Return every constant string and every comparison of the code, each with its file."""
+    return [
+        (file.relative_to(ROOT).as_posix(), node)
+        for file in FILES
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.Compare)
+        or (isinstance(node, ast.Constant) and isinstance(node.value, str))
+    ]
 
 
-SOURCES_OF_CODE = dict(sources())
-
-
-@pytest.mark.parametrize("kind", TABLES)
+@each("kind", TABLES)
 def test_a_rows_name_is_in_its_table_only(kind: str) -> None:
     table, home = TABLES[kind]
     names = set(table) - WORDS
     others = {name for row, where in TABLES.values() for name in row if where != home}
     found = [
         f"{path}:{node.lineno} {node.value!r}"
-        for path, tree in SOURCES_OF_CODE.items()
-        if not path.startswith(home) and path not in ALLOWED
-        for node in ast.walk(tree)
+        for path, node in nodes()
         if isinstance(node, ast.Constant) and node.value in names
+        if not path.startswith(home) and path not in ALLOWED
         # a name of two tables stands in the other one too
         if not (node.value in others and _in_a_table(path))
     ]
@@ -110,8 +113,7 @@ def _texts(node: ast.expr) -> bool:
 def test_no_setting_is_compared_with_a_rows_name() -> None:
     found = [
         f"{path}:{node.lineno} {ast.unparse(node)}"
-        for path, tree in SOURCES_OF_CODE.items()
-        for node in ast.walk(tree)
+        for path, node in nodes()
         if isinstance(node, ast.Compare)
         if any(map(_setting, (sides := [node.left, *node.comparators])))
         and any(map(_texts, sides))

@@ -3,10 +3,13 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
+from tests.tables import each
 
 ROOT = Path(__file__).parents[1]
 FILES = [*sorted(ROOT.glob("vae/**/*.py")), *sorted(ROOT.glob("pages/**/*.py"))]
@@ -47,7 +50,7 @@ def faults(definition: Definition) -> list[str]:
     return found + [definition.name] * bool(PARTICIPLE.fullmatch(definition.name))
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+@each("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_docstrings_and_names_are_plain(path: Path) -> None:
     found = definitions(path.read_text("utf-8"), str(path.relative_to(ROOT)))
     assert not {d.place: faults(d) for d in found if faults(d)}
@@ -73,20 +76,24 @@ def test_a_participle_as_a_name_is_found() -> None:
     assert [d.name for d in definitions(source) if faults(d)] == ["Asked", "_told", "own"]
 
 
-def names_of_classes(source: str) -> set[str]:
-    """Return the names of a source's classes that are no English word, such as RunConfig."""
-    found = (node.name for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ClassDef))
-    return {name for name in found if re.search("[a-z][A-Z]", name)}
+@cache
+def classes() -> set[str]:
+    """Return the names of classes that are no English word, such as RunConfig."""
+    text = "\n".join(path.read_text("utf-8") for path in FILES)
+    return set(re.findall(r"^ *class (\w*[a-z][A-Z]\w*)", text, re.MULTILINE))
 
 
-def sentences(source: str) -> Iterator[str]:
-    """Yield the strings with several words that are no docstrings."""
-    tree = ast.parse(source)
-    docstrings = {ast.get_docstring(n, clean=False) for n in ast.walk(tree) if has_docstring(n)}
-    for node in ast.walk(tree):
-        text = node.value if isinstance(node, ast.Constant) else None
-        if isinstance(text, str) and " " in text and text not in docstrings:
-            yield text
+def test_the_classes_are_found() -> None:
+    assert {"RunConfig", "LoadedRun"} <= classes()
+
+
+@cache
+def sentences(source: str) -> tuple[str, ...]:
+    """Return the strings with several words that are no docstrings."""
+    nodes = list(ast.walk(ast.parse(source)))
+    docstrings = {ast.get_docstring(n, clean=False) for n in nodes if has_docstring(n)}
+    texts = (node.value for node in nodes if isinstance(node, ast.Constant))
+    return tuple(t for t in texts if isinstance(t, str) and " " in t and t not in docstrings)
 
 
 def has_docstring(node: ast.AST) -> bool:
@@ -94,16 +101,15 @@ def has_docstring(node: ast.AST) -> bool:
 
 
 SCREEN = [p for p in FILES if p.parent.name != "script"]  # a script's text is Python
-CLASSES = set[str]().union(*(names_of_classes(path.read_text("utf-8")) for path in FILES))
 
 
-@pytest.mark.parametrize("path", SCREEN, ids=lambda path: str(path.relative_to(ROOT)))
+@each("path", SCREEN, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_text_on_screen_names_a_class(path: Path) -> None:
     text = "\n".join(sentences(path.read_text("utf-8")))
-    assert not {name for name in CLASSES if re.search(rf"\b{name}\b", text)}
+    assert not {name for name in classes() if re.search(rf"\b{name}\b", text)}
 
 
-@pytest.mark.parametrize("path", SCREEN, ids=lambda path: str(path.relative_to(ROOT)))
+@each("path", SCREEN, ids=lambda path: str(path.relative_to(ROOT)))
 def test_one_word_for_one_thing(path: Path) -> None:
     """The flags are --binarize and --split val; a sentence says "validation"."""
     source = path.read_text("utf-8")

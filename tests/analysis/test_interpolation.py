@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from tests.tables import each
 from vae.analysis.interpolation import (
     angle_between,
     at_quantiles,
@@ -27,8 +28,8 @@ def norms(z: np.ndarray) -> np.ndarray:
     return np.linalg.norm(z.astype(np.float64), axis=1)
 
 
-@pytest.mark.parametrize("pair", PAIRS, ids=len)
-@pytest.mark.parametrize("way", [lerp, slerp])
+@each("pair", PAIRS, ids=len)
+@each("way", [lerp, slerp])
 def test_paths_end_at_their_ends_and_are_reversible(way, pair) -> None:  # noqa: ANN001
     a, b = pair
     z = way(a, b, T)
@@ -63,7 +64,7 @@ def test_an_arc_approaches_a_line_as_the_angle_vanishes(angle: float) -> None:
     np.testing.assert_allclose(slerp(a, b, T), lerp(a, b, T), atol=1e-6 + angle**2)
 
 
-@pytest.mark.parametrize("angle", [0.0, 1e-9, 3e-8, 1e-5, 0.3, 3.0, np.pi - 3e-8, np.pi])
+@each("angle", [0.0, 1e-9, 3e-8, 1e-5, 0.3, 3.0, np.pi - 3e-8, np.pi])
 def test_small_angles_are_accurate(angle: float) -> None:
     a, b = np.array([1.0, 0.0]), np.array([np.cos(angle), np.sin(angle)])
     assert angle_between(2 * a, 5 * b) == pytest.approx(angle, abs=1e-12)

@@ -11,6 +11,7 @@ from scipy.linalg import orthogonal_procrustes
 from scipy.spatial.distance import pdist
 from scipy.stats import ortho_group
 
+from tests.tables import each
 from vae.analysis.replay import Replay, align, distance, npz, procrustes, replay, usable
 from vae.base.records import Curve, Curves, Examples, Frame, Hue
 from vae.figures.palette import COLOURS
@@ -79,7 +80,7 @@ def scene_of(latents: int = 3, shape: tuple[int, ...] = (1, 4, 4), rings: bool =
     )
 
 
-@pytest.mark.parametrize(("latents", "sign"), CASES)
+@each(("latents", "sign"), CASES)
 def test_a_planted_motion_is_recovered(latents: int, sign: int) -> None:
     x = RNG.standard_normal((40, latents)) * np.arange(1, latents + 1)
     planted, shift = rotation(latents, sign), RNG.standard_normal(latents) * 5

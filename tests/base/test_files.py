@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.tables import each
 from vae.base import files
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
@@ -195,7 +196,7 @@ def test_sweep_removes_only_files_of_ended_processes(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("number", files.ABOUT)
+@each("number", files.ABOUT)
 def test_an_os_error_becomes_a_sentence_with_a_remedy(number: int) -> None:
     told = files.sentence(OSError(number, os.strerror(number), "/some/file"))
     assert "/some/file" in told

@@ -5,8 +5,8 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-import pytest
 
+from tests.tables import each
 from vae.base.finite import first_non_finite
 
 
@@ -19,8 +19,8 @@ class Record(NamedTuple):
     values: Any = None
 
 
-@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
-@pytest.mark.parametrize(
+@each("bad", [math.nan, math.inf, -math.inf])
+@each(
     ("fields", "name"),
     [
         ({"loss": "BAD"}, "loss"),

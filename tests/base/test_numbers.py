@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.tables import each
 from vae.base.numbers import (
     compact,
     evenly,
@@ -32,7 +33,7 @@ def test_the_extent_of_a_picture_is_width_times_height() -> None:
     assert event_size((2,)) == "2 values"
 
 
-@pytest.mark.parametrize(
+@each(
     ("value", "text"),
     [
         (0.0, "0.000"),

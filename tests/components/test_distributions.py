@@ -10,6 +10,7 @@ import torch
 from scipy import stats
 from torch import Tensor
 
+from tests.tables import each
 from vae.components.distributions import NEAR, ContinuousBernoulli, GridCategorical, GridLogistic
 
 getcontext().prec = 60
@@ -54,7 +55,7 @@ def test_the_mean_of_the_continuous_bernoulli_equals_its_formula() -> None:
     np.testing.assert_allclose(ContinuousBernoulli(eta).mean, expected, atol=1e-9)
 
 
-@pytest.mark.parametrize("eta", SIGNED)
+@each("eta", SIGNED)
 def test_the_continuous_bernoulli_is_accurate_in_float32(eta: float) -> None:
     slope = derivative(log_normaliser, number(eta))  # A'(eta), the mean
     for x in (0.0, 1e-3, 0.3, 0.5, 0.999, 1.0):
@@ -97,7 +98,7 @@ def test_the_series_meets_the_closed_form() -> None:
         assert px.mean[0].item() == pytest.approx(px.mean[1].item(), abs=1e-12)
 
 
-@pytest.mark.parametrize("eta", [-1e4, -100.0, -3.0, -0.3, 0.0, 1e-3, 0.7, 30.0, 1e4])
+@each("eta", [-1e4, -100.0, -3.0, -0.3, 0.0, 1e-3, 0.7, 30.0, 1e4])
 def test_draws_of_the_continuous_bernoulli_follow_its_distribution(eta: float) -> None:
     drawn = ContinuousBernoulli(torch.tensor([eta])).sample((5000,))[:, 0].double().numpy()
     if eta > 0:
@@ -128,9 +129,9 @@ def exact_logistic(k: int, top: int, mu: Decimal, s: Decimal) -> tuple[float, li
     return float(log_mass(k, top, mu, s)), [float(by_mu), float(by_s)]
 
 
-@pytest.mark.parametrize("mu", [-40.0, -0.4, 0.0, 0.3, 0.5, 1.0, 1.7, 40.0])
-@pytest.mark.parametrize("s", [2.0**-13, 0.01, 0.1, 1.0, 30.0])
-@pytest.mark.parametrize("levels", [2, 17, 256])
+@each("mu", [-40.0, -0.4, 0.0, 0.3, 0.5, 1.0, 1.7, 40.0])
+@each("s", [2.0**-13, 0.01, 0.1, 1.0, 30.0])
+@each("levels", [2, 17, 256])
 def test_the_logistic_is_accurate_in_float32(mu: float, s: float, levels: int) -> None:
     for k in {0, 1, (levels - 1) // 2, levels - 1}:
         at = torch.tensor([mu, s], requires_grad=True)

@@ -16,6 +16,7 @@ import torch
 from scipy import special, stats
 from torch import Tensor
 
+from tests.tables import each
 from vae.base.records import Domain
 from vae.components.likelihoods import LIKELIHOODS, Likelihood, bits_per_dimension, check_domain
 
@@ -235,8 +236,8 @@ REFERENCE: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 }
 
 
-@pytest.mark.parametrize("name", REFERENCE)
-@pytest.mark.parametrize("shape", [(1, 4, 4), (3, 2, 2), (5,)])
+@each("name", REFERENCE)
+@each("shape", [(1, 4, 4), (3, 2, 2), (5,)])
 def test_log_prob_equals_the_references(name: str, shape: tuple[int, ...]) -> None:
     row = make(name, shape)
     for h, x in zip(outputs(row, 20), examples(row, 20), strict=True):

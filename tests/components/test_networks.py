@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from tests.tables import each
 from vae.base.options import options_of
 from vae.components.networks import ACTIVATIONS, NETWORKS, conv, linear, mlp
 
@@ -24,8 +25,8 @@ def count(module: nn.Module) -> int:
     return sum(p.numel() for p in module.parameters())
 
 
-@pytest.mark.parametrize(("name", "shape"), CASES)
-@pytest.mark.parametrize("multiplicity", [1, 2])
+@each(("name", "shape"), CASES)
+@each("multiplicity", [1, 2])
 def test_encoder_and_decoder_have_the_required_shapes(
     name: str, shape: tuple[int, ...], multiplicity: int
 ) -> None:
@@ -34,7 +35,7 @@ def test_encoder_and_decoder_have_the_required_shapes(
     assert decoder(torch.randn(4, 5)).shape == (4, multiplicity, *shape)
 
 
-@pytest.mark.parametrize(("name", "shape"), CASES)
+@each(("name", "shape"), CASES)
 def test_examples_do_not_affect_each_other(name: str, shape: tuple[int, ...]) -> None:
     encoder, decoder = (body.double() for body in NETWORKS[name](shape, 4, 2, 1))
     x, z = torch.rand(6, *shape).double(), torch.randn(6, 2).double()
@@ -42,7 +43,7 @@ def test_examples_do_not_affect_each_other(name: str, shape: tuple[int, ...]) ->
     torch.testing.assert_close(decoder(z)[2:4], decoder(z[2:4]))
 
 
-@pytest.mark.parametrize(("name", "shape"), CASES)
+@each(("name", "shape"), CASES)
 def test_every_input_and_every_output_has_an_effect(name: str, shape: tuple[int, ...]) -> None:
     """Each element of x changes the latents, and z changes each element of the output."""
     torch.manual_seed(0)
@@ -105,8 +106,8 @@ def test_conv_is_equivariant_to_translation() -> None:
     torch.testing.assert_close(first(here)[..., :2, :2], first(there)[..., 1:3, 2:4])
 
 
-@pytest.mark.parametrize("name", ACTIVATIONS)
-@pytest.mark.parametrize("network", ["mlp", "conv"])
+@each("name", ACTIVATIONS)
+@each("network", ["mlp", "conv"])
 def test_the_configured_activation_is_used(network: str, name: str) -> None:
     kinds = tuple(type(make()) for make in ACTIVATIONS.values())
     for body in NETWORKS[network]((1, 8, 8), 4, 2, 1, activation=name):

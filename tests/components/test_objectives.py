@@ -19,6 +19,7 @@ from torch.distributions import (
     Normal,
 )
 
+from tests.tables import each
 from vae.base.options import Spec, options_of
 from vae.components.objectives import (
     OBJECTIVES,
@@ -149,8 +150,8 @@ def test_every_objective_is_deterministic_and_works_without_gradient(
     assert first.terms.keys() == second.terms.keys()
 
 
-@pytest.mark.parametrize("name", OBJECTIVES)
-@pytest.mark.parametrize("k", [1, 2])
+@each("name", OBJECTIVES)
+@each("k", [1, 2])
 def test_every_objective_is_finite_for_a_single_example(name: str, k: int) -> None:
     out, _ = a_pass(k=k)
     one = gaussian(out.q.mean[:1], out.q.stddev[:1])
@@ -159,7 +160,7 @@ def test_every_objective_is_finite_for_a_single_example(name: str, k: int) -> No
     assert OBJECTIVES[name].loss(single).total.isfinite()
 
 
-@pytest.mark.parametrize(("name", "option"), OPTIONS)
+@each(("name", "option"), OPTIONS)
 def test_every_scalar_can_be_scheduled_and_changed(name: str, option: Spec) -> None:
     assert option.option.help
     if option.type is float:

@@ -12,6 +12,7 @@ from scipy import stats
 from torch import Tensor
 from torch.distributions import Distribution, MultivariateNormal, kl_divergence
 
+from tests.tables import each
 from vae.base.options import options_of
 from vae.components.posteriors import (
     CONTEXT,
@@ -64,8 +65,8 @@ def lattice(request: pytest.FixtureRequest) -> tuple[Distribution, Tensor, Tenso
 # ── laws over the whole table
 
 
-@pytest.mark.parametrize("latent_dim", [1, Z, 9])
-@pytest.mark.parametrize("name", POSTERIORS)
+@each("latent_dim", [1, Z, 9])
+@each("name", POSTERIORS)
 def test_the_attributes_of_a_posterior_describe_it(name: str, latent_dim: int) -> None:
     row = POSTERIORS[name](latent_dim)
     q = row(outputs(row))
@@ -91,8 +92,8 @@ def test_every_posterior_has_a_sentence_of_description(name: str) -> None:
     assert 20 < len(first) < 95
 
 
-@pytest.mark.parametrize("name", POSTERIORS)
-@pytest.mark.parametrize("scale", [0.0, 20.0])
+@each("name", POSTERIORS)
+@each("scale", [0.0, 20.0])
 def test_every_posterior_is_finite_far_from_its_mean(name: str, scale: float) -> None:
     row = POSTERIORS[name](Z)
     h = outputs(row, scale=scale).requires_grad_()
@@ -140,8 +141,8 @@ def test_mean_and_stddev_equal_those_of_the_density(
         assert ((q.stddev / stddev).log().abs() < 0.6).all()
 
 
-@pytest.mark.parametrize("latent_dim", [1, 2, 6])
-@pytest.mark.parametrize("name", DENSE)
+@each("latent_dim", [1, 2, 6])
+@each("name", DENSE)
 def test_the_stored_density_of_a_draw_equals_the_inverted_one(name: str, latent_dim: int) -> None:
     """Values and gradients agree."""
     row = bent(name, latent_dim)
@@ -159,8 +160,8 @@ def test_the_stored_density_of_a_draw_equals_the_inverted_one(name: str, latent_
         torch.testing.assert_close(a, b, atol=1e-7, rtol=1e-7)
 
 
-@pytest.mark.parametrize("latent_dim", [1, Z])
-@pytest.mark.parametrize("name", POSTERIORS)
+@each("latent_dim", [1, Z])
+@each("name", POSTERIORS)
 def test_the_gradient_reaches_every_output_and_weight(name: str, latent_dim: int) -> None:
     """At the initial weights, through a draw and through its density."""
     row = POSTERIORS[name](latent_dim)

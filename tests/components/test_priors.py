@@ -14,6 +14,7 @@ from scipy.special import logsumexp
 from torch import Tensor, nn
 from torch.distributions import Distribution, MixtureSameFamily
 
+from tests.tables import each
 from vae.base.options import options_of
 from vae.base.records import Domain
 from vae.components.posteriors import POSTERIORS
@@ -65,8 +66,8 @@ def case(name: str, posterior: str, latent_dim: int) -> tuple[Prior, Encoder]:
 # ── laws over the whole table
 
 
-@pytest.mark.parametrize("latent_dim", [1, Z, 20])
-@pytest.mark.parametrize("name", PRIORS)
+@each("latent_dim", [1, Z, 20])
+@each("name", PRIORS)
 def test_every_prior_is_a_distribution_over_z(name: str, latent_dim: int) -> None:
     p = PRIORS[name](latent_dim, DOMAIN)(Encoder(latent_dim))
     assert p.batch_shape == ()
@@ -112,8 +113,8 @@ def test_every_density_integrates_to_one_and_its_draws_follow_it(
         assert (off.abs() / (drawn.std(0) / math.sqrt(n))).max() < 5  # standard errors
 
 
-@pytest.mark.parametrize("latent_dim", [1, Z])
-@pytest.mark.parametrize("name", PRIORS)
+@each("latent_dim", [1, Z])
+@each("name", PRIORS)
 def test_the_gradient_reaches_every_weight(name: str, latent_dim: int) -> None:
     """At the initial weights."""
     row = PRIORS[name](latent_dim, DOMAIN)
@@ -206,9 +207,9 @@ def test_a_temperature_of_1_gives_the_prior(name: str, posterior: str) -> None:
     assert torch.equal(row(encoder, 1.0).log_prob(z), row(encoder).log_prob(z))
 
 
-@pytest.mark.parametrize("posterior", ["diagonal", "full"])
-@pytest.mark.parametrize("temperature", [0.5, 2.0])
-@pytest.mark.parametrize("name", ["standard", "mixture", "vamp"])
+@each("posterior", ["diagonal", "full"])
+@each("temperature", [0.5, 2.0])
+@each("name", ["standard", "mixture", "vamp"])
 def test_a_temperature_scales_the_deviations_from_each_centre(
     name: str, temperature: float, posterior: str
 ) -> None:

@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 
+from tests.tables import each
 from vae.components.schedules import SCHEDULES, Progress, names, parse
 
 STEPS, PER_EPOCH = 100, 10
@@ -45,7 +46,7 @@ TABLE = [  # (schedule, step, factor) for 100 steps of 10 an epoch
 ]
 
 
-@pytest.mark.parametrize(("text", "step", "factor"), TABLE)
+@each(("text", "step", "factor"), TABLE)
 def test_factors_equal_the_formulas(text: str, step: int, factor: float) -> None:
     assert parse(text)(Progress(step, STEPS, PER_EPOCH)) == pytest.approx(factor, abs=1e-12)
 
@@ -66,16 +67,16 @@ def test_factors_lie_between_0_and_1(text: str) -> None:
     assert max(values) <= 1
 
 
-@pytest.mark.parametrize("text", every())
-@pytest.mark.parametrize("beyond", [101, 150, 10_000])
+@each("text", every())
+@each("beyond", [101, 150, 10_000])
 def test_a_schedule_keeps_its_last_value_beyond_the_planned_length(text: str, beyond: int) -> None:
     factor = parse(text)
     last = factor(Progress(STEPS, STEPS, PER_EPOCH))
     assert factor(Progress(beyond, STEPS, PER_EPOCH)) == last
 
 
-@pytest.mark.parametrize("cycle", [1, 2, 5, 10])
-@pytest.mark.parametrize("per_epoch", [1, 2, 3, 7, 26])
+@each("cycle", [1, 2, 5, 10])
+@each("per_epoch", [1, 2, 3, 7, 26])
 def test_cyclical_ends_at_1_when_its_cycles_fill_the_plan(cycle: int, per_epoch: int) -> None:
     steps = 10 * per_epoch
     factor = parse(f"cyclical:{cycle}")
@@ -89,7 +90,7 @@ def test_cosine_falls_monotonically() -> None:
     assert all(a > b for a, b in itertools.pairwise(values))
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "sentence"),
     [
         ("nonsense", "Unknown schedule 'nonsense'; one of constant, warmup:EPOCHS, cosine"),

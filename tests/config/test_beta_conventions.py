@@ -17,6 +17,7 @@ from torch.distributions import Independent, Normal
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 from torch.nn.functional import mse_loss
 
+from tests.tables import each
 from vae.base.records import Domain
 from vae.components.likelihoods import Bernoulli, Gaussian
 from vae.components.objectives import elbo
@@ -97,8 +98,8 @@ def gradient(loss: Tensor, *leaves: Tensor) -> Tensor:
     return torch.cat([g.flatten() for g in torch.autograd.grad(loss, leaves)])
 
 
-@pytest.mark.parametrize(("name", "context"), PAIRS, ids=IDS)
-@pytest.mark.parametrize("value", [0.00025, 0.7, 3.0])
+@each(("name", "context"), PAIRS, ids=IDS)
+@each("value", [0.00025, 0.7, 3.0])
 def test_a_converted_loss_has_a_parallel_gradient(
     name: str, context: Context, value: float
 ) -> None:
@@ -114,8 +115,8 @@ def test_a_converted_loss_has_a_parallel_gradient(
     torch.testing.assert_close(g_theirs, factor * g_ours, rtol=1e-3, atol=1e-5 * g_theirs.norm())
 
 
-@pytest.mark.parametrize(("name", "context"), PAIRS, ids=IDS)
-@pytest.mark.parametrize("value", [1e-4, 1.0, 250.0])
+@each(("name", "context"), PAIRS, ids=IDS)
+@each("value", [1e-4, 1.0, 250.0])
 def test_conversions_are_inverse(name: str, context: Context, value: float) -> None:
     row = CONVENTIONS[name]
     assert row.theirs_from(row.ours_from(value, context), context) == pytest.approx(value)
@@ -154,7 +155,7 @@ def test_pictures_in_another_unit_change_the_conversion() -> None:
     assert convert("mse", 1, sigma=2 * 0.1) == pytest.approx(convert("mse", 1, sigma=0.1) / 4)
 
 
-@pytest.mark.parametrize("name", ROWS)
+@each("name", ROWS)
 def test_beta_zero_has_no_finite_equivalent_in_inverse_conventions(name: str) -> None:
     row = CONVENTIONS[name]
     value = row.theirs_from(0.0, CONTEXTS[0])
@@ -174,7 +175,7 @@ def test_a_reconstruction_of_weight_zero_is_refused() -> None:
     assert CONVENTIONS["mse"].ours_from(0, CONTEXTS[0]) == 0
 
 
-@pytest.mark.parametrize("row", CONVENTIONS.values(), ids=ROWS)
+@each("row", CONVENTIONS.values(), ids=ROWS)
 def test_the_letters_of_a_rule_are_its_dependencies(row: Convention) -> None:
     """β depends on the letters of the rule, and the weight appears in loss and rule."""
     assert row.symbol in row.formula
@@ -189,7 +190,7 @@ def test_the_letters_of_a_rule_are_its_dependencies(row: Convention) -> None:
         assert moves == (letter in row.rule), letter
 
 
-@pytest.mark.parametrize("row", CONVENTIONS.values(), ids=ROWS)
+@each("row", CONVENTIONS.values(), ids=ROWS)
 def test_the_text_of_a_rule_equals_the_conversion(row: Convention) -> None:
     """The text on the screen, evaluated as Python, gives the computed value."""
     context = Context(12, 3, 5, 40, row.kinds[0], 0.3)

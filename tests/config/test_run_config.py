@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.tables import each
 from vae.base.devices import available, resolve
 from vae.base.options import Field, Option, Spec, check, coerce, derive, options_of, refuse_unknown
 from vae.components.schedules import Progress
@@ -32,7 +33,7 @@ def chosen(values: dict[str, Any]) -> dict[str, Any]:
 # ── what a setting says of itself
 
 
-@pytest.mark.parametrize("name", FIELDS)
+@each("name", FIELDS)
 def test_every_setting_has_a_help(name: str) -> None:
     field = FIELDS[name]
     assert field.group in GROUPS
@@ -42,7 +43,7 @@ def test_every_setting_has_a_help(name: str) -> None:
     assert re.fullmatch(r"[a-z]+(_[a-z]+)*", name)
 
 
-@pytest.mark.parametrize("name", FIELDS)
+@each("name", FIELDS)
 def test_every_default_has_its_type_and_is_in_range(name: str) -> None:
     field = FIELDS[name]
     for default in [
@@ -53,7 +54,7 @@ def test_every_default_has_its_type_and_is_in_range(name: str) -> None:
         check(field, default)
 
 
-@pytest.mark.parametrize("name", FIELDS)
+@each("name", FIELDS)
 def test_every_number_has_a_range(name: str) -> None:
     field = FIELDS[name]
     if field.type in (int, float, tuple[int, ...]):
@@ -116,7 +117,7 @@ def test_two_tables_may_not_share_a_name() -> None:
 # ── the round trip
 
 
-@pytest.mark.parametrize("values", [{}, *ROWS, *(p.values for p in PRESETS.values())])
+@each("values", [{}, *ROWS, *(p.values for p in PRESETS.values())])
 def test_a_configuration_survives_json(values: dict[str, Any]) -> None:
     config = RunConfig.of(**chosen(values))
     saved = json.loads(json.dumps(config.model_dump(mode="json"), allow_nan=False))
@@ -127,7 +128,7 @@ def test_a_configuration_survives_json(values: dict[str, Any]) -> None:
         assert again.get(name) == value
 
 
-@pytest.mark.parametrize("values", [*ROWS, *(p.values for p in PRESETS.values())])
+@each("values", [*ROWS, *(p.values for p in PRESETS.values())])
 def test_a_configuration_has_only_the_settings_that_apply(values: dict[str, Any]) -> None:
     config = RunConfig.of(**chosen(values))
     picked = {kind: getattr(config, kind) for kind in TABLES}
@@ -137,7 +138,7 @@ def test_a_configuration_has_only_the_settings_that_apply(values: dict[str, Any]
         assert set(config.chosen(kind)) == set(options_of(TABLES[kind][row]))
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@each("name", PRESETS)
 def test_every_preset_is_valid_and_has_a_purpose(name: str) -> None:
     preset = PRESETS[name]
     assert preset.about.endswith(".")
@@ -252,7 +253,7 @@ WRONG = [  # (values, what the sentence says)
 ]
 
 
-@pytest.mark.parametrize(("values", "says"), WRONG)
+@each(("values", "says"), WRONG)
 def test_an_invalid_configuration_raises_one_sentence(values: dict[str, Any], says: str) -> None:
     with pytest.raises(ValueError, match=re.escape(says)) as caught:
         RunConfig.of(**values)
@@ -269,7 +270,7 @@ def test_the_error_for_an_unknown_setting_names_all_settings() -> None:
     assert all(name in str(caught.value) for name in FIELDS)
 
 
-@pytest.mark.parametrize("name", [n for n, f in FIELDS.items() if f.option.low is not None])
+@each("name", [n for n, f in FIELDS.items() if f.option.low is not None])
 def test_every_range_is_enforced_at_both_ends(name: str) -> None:
     field = FIELDS[name]
     needs = {"val_share": 0, "test_share": 0} if name.endswith("_share") else {}
@@ -337,7 +338,7 @@ AGAINST_DATA = [
 ]
 
 
-@pytest.mark.parametrize(("values", "limits", "says"), AGAINST_DATA)
+@each(("values", "limits", "says"), AGAINST_DATA)
 def test_a_configuration_that_does_not_fit_the_data_is_refused(
     small: Callable[..., RunConfig], values: dict[str, Any], limits: tuple[float, float], says: str
 ) -> None:

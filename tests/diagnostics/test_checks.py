@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.tables import each
 from vae.analysis.loaded_run import LoadedRun
 from vae.base.criterion import ELBO, RECONSTRUCTION
 from vae.batches import Batches
@@ -244,7 +245,7 @@ def test_diverged_runs_are_found_by_their_message() -> None:
     assert found(failed._replace(message="The memory is full.")) == set()
 
 
-@pytest.mark.parametrize(
+@each(
     ("settings", "field", "value"),
     [
         ({"beta": 20.0}, "beta", 1.0),

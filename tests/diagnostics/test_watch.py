@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.diagnostics.test_checks import EPOCHS, FINE, ILL, STEPS, Report, case, reports
+from tests.tables import each
 from vae.base.records import Change
 from vae.config import RunConfig
 from vae.diagnostics.checks import CHECKS, diagnose
@@ -83,7 +84,7 @@ def test_a_lowered_rate_settles_the_drops_before_it() -> None:
     assert names(told, Change(50 * STEPS, "lr", 1e-4)) == ["learning_rate"]
 
 
-@pytest.mark.parametrize("name", [*ILL, "healthy"])
+@each("name", [*ILL, "healthy"])
 def test_each_number_in_nats_names_its_split(name: str) -> None:
     """Every sentence with a number in nats names its split, and its epochs or its examples."""
     _, made, measured, settings = ILL.get(name, ("", {}, FINE, {}))

@@ -1,7 +1,6 @@
 """The table of measures: stable keys, and title, help and requirements of every row."""
 
-import pytest
-
+from tests.tables import each
 from vae.evaluation.inputs import NEEDS
 from vae.evaluation.measures import MEASURES, TABLES, json_keys
 from vae.evaluation.rows import GROUPS, Row
@@ -17,7 +16,7 @@ def test_the_json_keys_equal_those_of_the_table() -> None:
     assert keys[-3:] == ["probes", "disentanglement", "fidelity"]
 
 
-@pytest.mark.parametrize("key", ROWS)
+@each("key", ROWS)
 def test_every_row_has_a_title_a_help_and_a_group(key: str) -> None:
     row = ROWS[key]
     assert row.group in GROUPS
@@ -29,6 +28,6 @@ def test_every_row_has_a_title_a_help_and_a_group(key: str) -> None:
         assert one.help.endswith(".")
 
 
-@pytest.mark.parametrize("need", NEEDS)
+@each("need", NEEDS)
 def test_every_requirement_belongs_to_a_row(need: str) -> None:
     assert [key for key, row in ROWS.items() if need in row.needs]

@@ -7,6 +7,7 @@ from typing import Any, get_origin
 import numpy as np
 import pytest
 
+from tests.tables import each
 from vae.base.options import Field
 from vae.config import TABLES, RunConfig, fields
 from vae.experiments import sweeps
@@ -52,7 +53,7 @@ def differing(a: RunConfig, b: RunConfig) -> set[str]:
     return {name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name)}
 
 
-@pytest.mark.parametrize("name", SWEPT)
+@each("name", SWEPT)
 def test_every_setting_can_be_swept(name: str) -> None:
     """Values given as text become configurations that differ from the base in them and, for
     another row of a table, in the options of its rows."""
@@ -246,7 +247,7 @@ def swept_by(*texts: str) -> list[str]:
     return sorted(sweeps.swept(fold(entries)))
 
 
-@pytest.mark.parametrize(
+@each(
     "texts",
     [
         ("beta=1,2",),

@@ -1,8 +1,8 @@
 """Charts of a data set show the numbers of its summary."""
 
 import numpy as np
-import pytest
 
+from tests.tables import each
 from vae.analysis.dataset_summary import summarise
 from vae.base.records import Floats
 from vae.config import RunConfig
@@ -20,8 +20,8 @@ FULL = {
 }
 
 
-@pytest.mark.parametrize("name", FULL)
-@pytest.mark.parametrize("dark", [False, True])
+@each("name", FULL)
+@each("dark", [False, True])
 def test_charts_have_their_colours_and_titles(name: str, dark: bool) -> None:
     drawn = base.themed(FULL[name](), dark)
     assert "var(--" not in drawn.to_json()

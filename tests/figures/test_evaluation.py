@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.tables import each
 from vae.base.numbers import with_error
 from vae.base.records import Evaluation
 from vae.evaluation.measures import json_keys
@@ -121,7 +122,7 @@ def test_scores_have_intervals_and_chance() -> None:
     assert not score_dots({}, {}, "score").data
 
 
-@pytest.mark.parametrize(
+@each(
     ("value", "se", "expected"),
     [
         (-26.0312, 0.378, ("−26.03", "0.38")),

@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
+from tests.tables import each
 from vae.base.records import Curve, Curves, Hue, LatentMap, Tiles
 from vae.figures.base import decimate, themed
 from vae.figures.history import training_curves
@@ -104,7 +105,7 @@ def traces(figure: go.Figure) -> dict[str, Any]:
     return {trace.uid: trace for trace in figure.data}
 
 
-@pytest.mark.parametrize("name", FULL)
+@each("name", FULL)
 def test_colours_are_tokens_and_numbers_are_arrays(name: str) -> None:
     figure = FULL[name]()
     shown = figure.to_plotly_json()
@@ -117,8 +118,8 @@ def test_colours_are_tokens_and_numbers_are_arrays(name: str) -> None:
     assert not shown["layout"]["template"].get("layout")
 
 
-@pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("name", FULL)
+@each("dark", [False, True])
+@each("name", FULL)
 def test_themed_replaces_every_token_in_a_copy(name: str, dark: bool) -> None:
     figure = FULL[name]()
     before = figure.to_json()

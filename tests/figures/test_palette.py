@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.tables import each
 from vae.figures.palette import CLASSES, COLOURS
 
 ROOT = Path(__file__).parents[2]
@@ -157,33 +158,33 @@ def test_the_difference_equals_ciede2000() -> None:
     assert ciede2000(one, other) == pytest.approx(difference, abs=1e-4)
 
 
-@pytest.mark.parametrize("side", SIDES)
-@pytest.mark.parametrize("ground", GROUNDS)
-@pytest.mark.parametrize("name", WORDS)
+@each("side", SIDES)
+@each("ground", GROUNDS)
+@each("name", WORDS)
 def test_colours_of_text_have_enough_contrast(name: str, ground: str, side: str) -> None:
     """Labels have the colour of their line, so every colour of the palette is a colour of text."""
     ratio = contrast(COLOURS[name][SIDES.index(side)], THEME[side][ground])
     assert ratio >= SMALL_TEXT, f"{ratio:.2f}"
 
 
-@pytest.mark.parametrize("side", SIDES)
-@pytest.mark.parametrize("ground", GROUNDS)
-@pytest.mark.parametrize("name", CLASS_NAMES)
+@each("side", SIDES)
+@each("ground", GROUNDS)
+@each("name", CLASS_NAMES)
 def test_classes_have_enough_contrast_with_the_page(name: str, ground: str, side: str) -> None:
     ratio = contrast(COLOURS[name][SIDES.index(side)], THEME[side][ground])
     assert ratio >= GRAPHICS, f"{ratio:.2f}"
 
 
-@pytest.mark.parametrize("side", SIDES)
-@pytest.mark.parametrize("sight", SIGHTS)
+@each("side", SIDES)
+@each("sight", SIGHTS)
 def test_class_colours_are_distinguishable(sight: str, side: str) -> None:
     colours = [COLOURS[name][SIDES.index(side)] for name in CLASS_NAMES]
     apart, which = nearest(colours, sight)
     assert apart >= APART[sight], f"classes {which}: {apart:.1f}"
 
 
-@pytest.mark.parametrize("sight", SIGHTS)
-@pytest.mark.parametrize("side", SIDES)
+@each("sight", SIGHTS)
+@each("side", SIDES)
 def test_terms_of_the_bound_are_distinguishable(side: str, sight: str) -> None:
     apart, which = nearest([COLOURS[name][SIDES.index(side)] for name in TERMS], sight)
     assert apart >= 16, f"{[TERMS[k] for k in which]}: {apart:.1f}"

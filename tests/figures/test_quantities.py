@@ -4,9 +4,9 @@ import ast
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from tests.figures.test_evaluation import bars, record
+from tests.tables import each
 from vae.base.records import Curve, Curves
 from vae.evaluation.measures import MEASURES
 from vae.experiments.configurations import Line
@@ -47,7 +47,7 @@ def test_the_splits_have_one_table() -> None:
     assert tables == {"quantities.py"}
 
 
-@pytest.mark.parametrize("name", QUANTITIES)
+@each("name", QUANTITIES)
 def test_every_quantity_has_a_colour_of_the_palette(name: str) -> None:
     assert QUANTITIES[name].colour in COLOURS
 

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 import pytest
 from scipy import stats
 
+from tests.tables import each
 from vae.base.statistics import Interval, interval
 from vae.experiments.configurations import Line
 from vae.figures import base, sweep
@@ -57,8 +58,8 @@ FULL = {
 }
 
 
-@pytest.mark.parametrize("name", FULL)
-@pytest.mark.parametrize("dark", [False, True])
+@each("name", FULL)
+@each("dark", [False, True])
 def test_charts_have_the_colours_of_the_palette(name: str, dark: bool) -> None:
     drawn = base.themed(FULL[name](), dark)
     assert "var(--" not in drawn.to_json()
@@ -101,7 +102,7 @@ def test_small_charts_share_their_axes_and_do_not_overlap() -> None:
     assert heads[:2] == ["<b>β 0</b>  1 of 2", "<b>β 1</b>  1 of 2"]
 
 
-@pytest.mark.parametrize("rows", range(1, 12))
+@each("rows", range(1, 12))
 def test_small_charts_fill_the_height_above_a_minimum(rows: int) -> None:
     panels = [sweep.Panel("β", "", (k, k % 7), {}) for k in range(rows)]
     figure = sweep.small_multiples(panels, 5)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.tables import each
 from vae.imaging import tiles
 
 RANDOM = np.random.default_rng(0)
@@ -29,9 +30,9 @@ def expected(image: np.ndarray, scale: int = 1) -> np.ndarray:
     )
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize(("gap", "scale"), [(0, 1), (1, 1), (2, 3)])
-@pytest.mark.parametrize(("number", "columns"), [(1, 1), (6, 3), (7, 3), (2, 9)])
+@each("channels", [1, 3])
+@each(("gap", "scale"), [(0, 1), (1, 1), (2, 3)])
+@each(("number", "columns"), [(1, 1), (6, 3), (7, 3), (2, 9)])
 def test_every_tile_of_the_png_equals_its_image(
     channels: int, gap: int, scale: int, number: int, columns: int
 ) -> None:

@@ -12,6 +12,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage, trained
+from tests.tables import each
 from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.ranking import ORDERS, BoundTerms, percent
 from vae.base.numbers import fixed
@@ -111,8 +112,8 @@ def judged(n: int = 40, kl: bool = True) -> BoundTerms:
     return BoundTerms(np.arange(n) * 3, z, error, divergence if kl else None)
 
 
-@pytest.mark.parametrize("name", ORDERS)
-@pytest.mark.parametrize("kl", [True, False])
+@each("name", ORDERS)
+@each("kl", [True, False])
 def test_every_order_sorts_the_examples(name: str, kl: bool) -> None:
     record, at = judged(kl=kl), np.arange(5, 35)
     order = ORDERS[name].order
@@ -179,8 +180,8 @@ def test_the_terms_of_the_summary_add_up(root: Path) -> None:
     assert bound == pytest.approx(error + kl, abs=0.011)
 
 
-@pytest.mark.parametrize("count", [1, 8, 24, 64])
-@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 17, 23), (1, 28, 28), (1, 64, 64)])
+@each("count", [1, 8, 24, 64])
+@each("shape", [(1, 8, 8), (3, 17, 23), (1, 28, 28), (1, 64, 64)])
 def test_cards_are_enlarged_by_whole_factors(shape: tuple[int, int, int], count: int) -> None:
     words = [html_grid.Card("", "7", (("1", "kl"), ("2", "kl")))] * count
     room = (960, 620)

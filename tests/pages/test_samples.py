@@ -12,6 +12,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage, trained
+from tests.tables import each
 from vae.analysis.encoding import decode, prior_sample, quantiles
 from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.nearest import nearest
@@ -180,8 +181,8 @@ def test_a_downloaded_file_is_a_data_set(root: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(prepare(load(str(path))), drawn.x, atol=0.5 / 255)
 
 
-@pytest.mark.parametrize("count", [1, 7, 64, 100, 400])
-@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 17, 23), (1, 28, 28), (1, 64, 64)])
+@each("count", [1, 7, 64, 100, 400])
+@each("shape", [(1, 8, 8), (3, 17, 23), (1, 28, 28), (1, 64, 64)])
 def test_sheets_are_enlarged_by_whole_factors(shape: tuple[int, int, int], count: int) -> None:
     room = (512, 600)
     across, scale = html_grid.arranged(shape, count, room)
@@ -204,8 +205,8 @@ def test_the_first_manifold_fills_its_room(shape: tuple[int, int, int]) -> None:
     assert 0.88 * 452 <= side * (shape[1] * scale + 1) - 1 <= 452
 
 
-@pytest.mark.parametrize("count", range(2, 41))
-@pytest.mark.parametrize("pitch", [9, 24, 33, 60])
+@each("count", range(2, 41))
+@each("pitch", [9, 24, 33, 60])
 def test_axis_labels_are_readable_and_evenly_spaced(count: int, pitch: float) -> None:
     at = html_grid.labelled(count, pitch)
     assert at

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.tables import each
 from vae.base import files
 from vae.runs import Run
 from vae.runs.result_keys import digest, file_state, key, run_key
@@ -82,7 +83,7 @@ def test_the_key_of_a_file_depends_on_its_content_only(run: Run) -> None:
     assert key(digest(path), {"a": 1}) == before != key(digest(path), {"a": 2})
 
 
-@pytest.mark.parametrize("path", sorted(ROOT.glob("vae/dashboard/**/*.py")), ids=lambda p: p.name)
+@each("path", sorted(ROOT.glob("vae/dashboard/**/*.py")), ids=lambda p: p.name)
 def test_no_key_of_a_chart_or_widget_is_the_name_of_a_run(path: Path) -> None:
     """A new run of the same name would inherit zoom, selection and values."""
     calls = [n for n in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(n, ast.keyword)]

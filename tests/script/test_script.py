@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.tables import each
 from vae.base.records import Change, Control, Snapshot, Tick
 from vae.components.likelihoods import LIKELIHOODS
 from vae.components.networks import NETWORKS
@@ -162,7 +163,7 @@ def test_a_script_reads_the_publishers_files(tmp_path: Path) -> None:
     compare(run, end, tmp_path, str(tmp_path / "files"))
 
 
-@pytest.mark.parametrize("name", rows())
+@each("name", rows())
 def test_every_setting_is_in_the_script(name: str) -> None:
     """No list in `vae/script` names the settings, so a new setting needs no change."""
     config = RunConfig.of(**(SMALL | rows()[name]))

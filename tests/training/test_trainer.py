@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.tables import each
 from vae.base import rng
 from vae.base.finite import first_non_finite
 from vae.base.records import Change, Control, Domain, Examples, Frame, Report, Snapshot, Tick
@@ -538,7 +539,7 @@ PLANS = list(
 )
 
 
-@pytest.mark.parametrize(("n", "batch", "epochs", "frames"), PLANS)
+@each(("n", "batch", "epochs", "frames"), PLANS)
 def test_the_plan_has_the_steps_of_the_configuration(
     n: int, batch: int, epochs: int, frames: int
 ) -> None:
