@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.testing.v1 import AppTest
@@ -16,6 +17,7 @@ from vae.components.objectives import Loss
 from vae.config import RunConfig
 from vae.dashboard.shared import cache, training_time
 from vae.dashboard.shared.run_picker import facts
+from vae.dashboard.train import view
 from vae.experiments.entries import best_report
 from vae.model import VAE
 from vae.runs import Run, listing
@@ -339,8 +341,6 @@ def _array(sent: Any) -> list[float]:
     """Return numbers of Plotly's JSON: a list, or base64 of their bytes."""
     import base64
 
-    import numpy as np
-
     if isinstance(sent, dict):
         return list(np.frombuffer(base64.b64decode(sent["bdata"]), np.dtype(sent["dtype"])))
     return list(sent)
@@ -365,3 +365,22 @@ def test_the_curves_mark_the_epoch_of_the_header(root: Path) -> None:
     assert best is not None
     assert cache.curves(run).best_epoch == best["epoch"]
     assert f"at epoch {best['epoch']:g}" in facts(run, run.status())
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 7, 12, 16])
+def test_the_first_pictures_are_spread_over_all_classes(count: int) -> None:
+    """Examples are sorted by class, and a narrow window shows the first ones only."""
+    order = view._spread(count)
+    assert sorted(order) == list(range(count))
+    for shown in range(2, count + 1):
+        gaps = np.diff([0, *sorted(order[:shown]), count])
+        assert gaps.max() <= 4 * count / shown
+
+
+def test_pictures_have_whole_pixels_and_their_room(root: Path, open_page: OpenPage) -> None:
+    """A tile of digits, 8 pixels, is ten times as large in a room of 84; a column has two."""
+    trained(root, "pictures", epochs=1)
+    at = open_page("train.py")
+    lines = [e.proto.body for e in at.get("html") if 'class="vae-line"' in e.proto.body]
+    assert [line.count('width="80" height="161"') for line in lines] == [12, 6]
+    assert all('style="height:163px"' in line for line in lines)

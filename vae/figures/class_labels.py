@@ -15,7 +15,8 @@ from vae.figures.palette import token
 
 MOST = 30  # classes with names, at most
 SMALLEST = 300.0  # px, side of the smallest map that has names
-SIZE, BOLD, HIGH = 16, 9.0, 20.0  # px: of the letters, width of one, height of a name
+SIZE = 16  # px, of the letters
+BOLD, HIGH = 9 / 16, 20 / 16  # width of a letter and height of a name, for letters of one px
 SIDES = [  # of a name around the middle of its class, in half widths and half heights
     *((0.0, b) for b in (0, 2, -2)),
     *((a, b) for b in (0.0, 2.0, -2.0) for a in (1.0, -1.0)),
@@ -32,11 +33,12 @@ def class_labels(
     y: Sequence[float],
     equal: bool,
     rings: Sequence[float] = (),
+    letters: int = SIZE,
 ) -> list[Part]:
     """Annotations with the class names of points (N, 2), the largest classes first.
 
     `x` and `y` are the ranges of the axes, which have one scale if `equal`. `rings` are the radii
-    of the prior's circles, which have a label each.
+    of the prior's circles, which have a label each. `letters` is the size of the names in pixels.
     """
     if hue is None or not 0 < len(hue.classes) <= MOST:
         return []
@@ -47,19 +49,20 @@ def class_labels(
     middles = np.stack([middle(points[hue.values == k]) for k in order])
     sides = np.array([x[1] - x[0], y[1] - y[0]])
     size = SMALLEST * sides / (sides.max() if equal else sides)
-    widths = [BOLD * len(hue.classes[k]) for k in order]
+    wide, high = BOLD * letters, HIGH * letters
+    widths = [wide * len(hue.classes[k]) for k in order]
     marked = in_pixels(np.array([(0, -radius) for radius in rings]).reshape(-1, 2), x, y, size)
-    taken = [Box.around(a, b - LINE / 2, 2 * BOLD, LINE) for a, b in marked.tolist()]
+    taken = [Box.around(a, b - LINE / 2, 2 * wide, LINE) for a, b in marked.tolist()]
     places = place_labels(
         in_pixels(middles, x, y, size),
         widths,
         SIDES,
-        line=HIGH,
+        line=high,
         taken=taken,
         bounds=Box(0, 0, *size.tolist()),
     )
     return [
-        _label(hue.classes[k], at, width, SIDES[side])
+        _label(hue.classes[k], at, width, SIDES[side], letters)
         for k, at, width, side in zip(order, middles.tolist(), widths, places, strict=True)
         if side is not None
     ]
@@ -75,8 +78,10 @@ def middle(points: Floats) -> Floats:
     return centre
 
 
-def _label(name: str, at: Sequence[float], width: float, side: tuple[float, float]) -> Part:
+def _label(
+    name: str, at: Sequence[float], width: float, side: tuple[float, float], letters: int
+) -> Part:
     """The name of a class; the name of its trace hides it with the trace."""
-    font = {"size": SIZE, "color": token("text"), "weight": 700, "shadow": HALO}
-    shift = {"xshift": side[0] * width / 2, "yshift": side[1] * HIGH / 2}
+    font = {"size": letters, "color": token("text"), "weight": 700, "shadow": HALO}
+    shift = {"xshift": side[0] * width / 2, "yshift": side[1] * HIGH * letters / 2}
     return note(name, x=at[0], y=at[1], xref="x", yref="y", font=font, name=name, **shift)

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from vae.base.numbers import compact
 from vae.base.records import Hue, Ints, LatentMap
 from vae.figures.base import SEQUENTIAL, Part, axis, empty_figure, figure, note, span
-from vae.figures.class_labels import class_labels
+from vae.figures.class_labels import SIZE, class_labels
 from vae.figures.palette import CLASS_SCALE, CLASSES, token
 
 PLACE = 148  # pixels right of the map, for the legend and the decoded picture
@@ -34,13 +34,15 @@ def _parts(record: LatentMap) -> list[Ints]:
     return [*known, none] if len(none) else known
 
 
-def latent_scatter(record: LatentMap, selected: Ints | None = None) -> go.Figure:
+def latent_scatter(
+    record: LatentMap, selected: Ints | None = None, name_size: int = SIZE
+) -> go.Figure:
     """Points (N, 2) whose `customdata` is the row in the data set.
 
     Up to 12 classes have one trace each; otherwise there is one trace. The axes have equal
     scales where circles of the prior are drawn (`rings`) or where the ranges are similar. The
     colour scale of a quantity runs from the 1st to the 99th percentile. `selected` holds rows of
-    the data set; all other points fade.
+    the data set; all other points fade. `name_size` is the size of the class names in pixels.
     """
     if not len(record.points):
         return empty_figure("No points to show: no example is encoded yet")
@@ -58,7 +60,7 @@ def latent_scatter(record: LatentMap, selected: Ints | None = None) -> go.Figure
     ratio = (x[1] - x[0]) / (y[1] - y[0])
     equal = {"scaleanchor": "x"} if record.rings or 0.3 < ratio < 3.3 else {}
     radii = RINGS if record.rings else ()
-    labels += class_labels(record.points, record.hue, x, y, bool(equal), radii)
+    labels += class_labels(record.points, record.hue, x, y, bool(equal), radii, name_size)
     return figure(
         traces,
         xaxis=axis(record.axes[0], range=x),

@@ -165,6 +165,24 @@ def sheet(grid: Bytes, alt: str) -> str:
     return f'<div class="vae-sheet">{_picture(grid, alt)}</div>'
 
 
+def line(rows: Sequence[Bytes | Floats], side: int, alt: str) -> str:
+    """Return HTML of columns of images, image i of every row in column i; the window shows as many
+    whole columns as fit side by side. Each image is at most `side` pixels wide and high, or its
+    own size."""
+    stacks = [tiles.pixels(row) for row in rows]
+    scale = max(1, side // max(stacks[0].shape[1:3]))
+    columns = [
+        tiles.strip([stack[i : i + 1] for stack in stacks], 1, scale=scale)
+        for i in range(len(stacks[0]))
+    ]
+    height = columns[0].shape[0] if columns else 0
+    pictures = "".join(_picture(column, "") for column in columns)
+    return (
+        f'<div class="vae-line" role="img" aria-label="{escape(alt)}" '
+        f'style="height:{height + 2}px">{pictures}</div>'
+    )
+
+
 def said(words: str) -> str:
     """Return HTML of two muted lines above a picture."""
     return f'<div class="vae-said">{escape(words)}</div>'

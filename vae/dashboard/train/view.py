@@ -3,7 +3,6 @@
 A fragment redraws it while the run waits or trains, and stops with the run.
 """
 
-import numpy as np
 import streamlit as st
 
 from vae.analysis.latent_map import class_hue, latent_map, overview
@@ -18,16 +17,16 @@ from vae.figures.history import training_curves
 from vae.figures.latent_bars import kl_bars
 from vae.figures.latent_map import latent_scatter, trace_rows
 from vae.figures.vectors import reconstruction_pairs, sample_vectors
-from vae.imaging import tiles
 from vae.runs import Run, Status
 from vae.runs.result_keys import run_key
 
 BEFORE_FIRST, WHILE_TRAINING = 0.4, 1.0  # seconds between two redraws
-CHARTS = 410  # pixels, so that all fits into 1440×900
-BELOW = 180
-STRIP, GRID = 372, 272  # width of reconstructions and of samples, pixels
+CHARTS = 370  # pixels, so that all fits into 1440×900 below the greeting
+BELOW = 176
+SHARES = [5.2, 3.45, 2.45]  # reconstructions, samples, KL: six and four columns of clothes
 MARGIN = {"l": 48, "r": 76, "t": 16, "b": 44}  # of the map, with its legend on the right
-TILE = 40  # smallest width of a tile, pixels
+NAMES = 13  # pixels, letters of the class names on the map
+TILE = 84  # largest side of a tile, pixels
 
 
 def live_view(run: Run) -> None:
@@ -75,7 +74,7 @@ def _pictures(run: Run, status: Status) -> None:
             advice.line(run, status, *found)
     with right:
         _map(run, examples, frame)
-    below = st.columns([4, 3, 3])
+    below = st.columns(SHARES)
     with below[0]:
         _reconstructions(run, examples, frame)
     with below[1]:
@@ -92,7 +91,7 @@ def _kl(run: Run, kl_per_dimension: Floats | None) -> None:
         st.caption("A point posterior has no KL." if not run.config.has_kl else whole)
         return
     plot(
-        kl_bars(kl_per_dimension).update_layout(height=BELOW),
+        kl_bars(kl_per_dimension, is_narrow=True).update_layout(height=BELOW),
         key="kl",
         revision=run_key(run),
         height=BELOW,
@@ -128,7 +127,7 @@ def _map(run: Run, examples: Examples | None, frame: Frame | None) -> None:
         return
     record = frame_map(examples, frame, run_picker.has_rings(run))
     plot(
-        latent_scatter(record).update_layout(margin=MARGIN),
+        latent_scatter(record, name_size=NAMES).update_layout(margin=MARGIN),
         key="live_map",
         revision=run_key(run),
         height=CHARTS - 26,
@@ -143,11 +142,9 @@ def _reconstructions(run: Run, examples: Examples | None, frame: Frame | None) -
     if examples is None or frame is None:
         st.caption("No frame is saved so far.")
     elif examples.originals.ndim == 4:
-        count, scale = _fitting(examples.originals, STRIP)
-        chosen = np.linspace(0, len(examples.originals) - 1, count).round().astype(int)
+        chosen = _spread(len(examples.originals))  # they are sorted by class
         pair = [examples.originals[chosen], frame.reconstructions[chosen]]
-        strip = tiles.strip(pair, count, scale=scale)
-        st.html(html_grid.sheet(strip, "Originals above their reconstructions"))
+        st.html(html_grid.line(pair, TILE, "Originals above their reconstructions"))
     else:
         figure = reconstruction_pairs(Tiles(examples.originals), Tiles(frame.reconstructions))
         plot(
@@ -158,11 +155,11 @@ def _reconstructions(run: Run, examples: Examples | None, frame: Frame | None) -
         )
 
 
-def _fitting(values: Floats, room: int) -> tuple[int, int]:
-    """Return the number of tiles that fit in a row, and their enlargement, a whole number."""
-    side = values.shape[-1]
-    scale = -(-TILE // side)
-    return max(1, min(len(values), room // (side * scale + 1))), scale
+def _spread(count: int) -> list[int]:
+    """Return the numbers below `count` in an order of which every beginning is spread evenly."""
+    bits = max(count - 1, 1).bit_length()
+    mirrored = (int(f"{i:0{bits}b}"[::-1], 2) for i in range(2**bits))
+    return [i for i in mirrored if i < count]
 
 
 MAP_HELP = (
@@ -186,9 +183,8 @@ def _samples(run: Run, examples: Examples | None, frame: Frame | None) -> None:
     if examples is None or frame is None:
         st.caption("No frame is saved so far.")
     elif frame.samples.ndim == 4:
-        columns, scale = _fitting(frame.samples[::2], GRID)
-        grid = tiles.tile(frame.samples[: 2 * columns], columns, scale=scale)
-        st.html(html_grid.sheet(grid, "Samples"))
+        pair = [frame.samples[::2][: len(frame.samples) // 2], frame.samples[1::2]]
+        st.html(html_grid.line(pair, TILE, "Samples"))
     else:
         figure = sample_vectors(frame.samples, background=examples.originals)
         plot(
