@@ -13,7 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from vae.base import rng
-from vae.base.records import DataSummary, Factor, Floats, Ints, Moments
+from vae.base.data_records import DataSummary, Factor, Moments
+from vae.base.records import Floats, Ints
 from vae.batches import Batches
 from vae.components.binarizations import BINARIZATIONS
 from vae.config import RunConfig

@@ -19,8 +19,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vae.base.data_records import Baseline
 from vae.base.progress import Progress, parts, silent
-from vae.base.records import Baseline, Ints
+from vae.base.records import Ints
 from vae.batches import Batches
 from vae.components.likelihoods import LIKELIHOODS, Likelihood, bits_per_dimension
 from vae.config import RunConfig

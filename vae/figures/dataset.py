@@ -7,7 +7,8 @@ from 1. In the bar of a class, train is the darkest and test the lightest part.
 import numpy as np
 import plotly.graph_objects as go
 
-from vae.base.records import DataSummary, Floats, Ints, Moments
+from vae.base.data_records import DataSummary, Moments
+from vae.base.records import Floats, Ints
 from vae.figures.base import Part, axis, broken, empty_figure, figure
 from vae.figures.palette import CLASSES, token
 from vae.figures.quantities import SPLITS

@@ -9,8 +9,8 @@ import math
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from vae.base.data_records import Baseline
 from vae.base.numbers import compact, number, with_error
-from vae.base.records import Baseline
 from vae.config import RunConfig
 from vae.dashboard.data.view import DataView
 from vae.dashboard.shared.widgets import press

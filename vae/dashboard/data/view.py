@@ -12,9 +12,9 @@ from typing import NamedTuple
 import streamlit as st
 
 from vae.analysis.dataset_summary import summarise
+from vae.base.data_records import DataSummary
 from vae.base.numbers import compact, extent, number, percent
 from vae.base.options import first_sentence
-from vae.base.records import DataSummary
 from vae.components.binarizations import BINARIZATIONS
 from vae.config import DEFAULTS, RunConfig
 from vae.dashboard.shared.run_picker import empty
