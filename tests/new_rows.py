@@ -125,11 +125,14 @@ def use_pages(root: Path) -> None:
     from streamlit.testing.v1 import AppTest
 
     from vae.dashboard import server
+    from vae.dashboard.shared.widgets import key_of
+    from vae.runs import Run
 
     server.ROOT = root
+    run = Run(root / "new-run")
     folder = Path(__file__).parents[1]
     choices = {
-        "latent": ({"latent_projection_new-run": name} for name in ("new", "new-3d")),
+        "latent": ({key_of("latent_projection", run): name} for name in ("new", "new-3d")),
         "reconstructions": ({"reconstruct_order": "new"},),
     }
     for page in PAGES:

@@ -183,9 +183,6 @@ def app() -> None:
 
     from vae.dashboard.plot import plot
 
-    def changed() -> None:
-        st.session_state.calls = st.session_state.get("calls", 0) + 1
-
     figure = go.Figure([go.Scatter(x=[0, 1], y=[0, 1]), go.Scatter(x=[2], y=[2])])
     event = plot(
         figure,
@@ -194,7 +191,6 @@ def app() -> None:
         label="Two points and one",
         index=[np.array([7, 70_000]), np.array([8])],
         tiles="vae/tile/run/{i}.png",
-        on_change=changed,
     )
     st.session_state.event = event
 

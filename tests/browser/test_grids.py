@@ -239,13 +239,13 @@ def _another_source_and_run(tab: Tab, loaded: LoadedRun) -> None:
     """Samples of the aggregate posterior, through two runs, and their nearest examples."""
     number(tab, "Number", "16")
     number(tab, "Seed", "0")
-    choose(tab.page, ".st-key-generate_source_small", "aggregate posterior")
+    choose(tab.page, "[class*=st-key-generate_source_]", "aggregate posterior")
     rows, data = loaded.splits.train, loaded.data
     latents = Latents(loaded.model, loaded.batches(rows), loaded.encode(rows).mean, loaded.seed)
     z = SOURCES["aggregate"].draw(latents, Draw(16, 0))
     x = decode(loaded.model, z)
     shows(lambda: sheet(tab.page.locator(".vae-sheet img"), 4), pixels(x))
-    view(tab, "generate_beside", "Another run", ".st-key-generate_other_small")
+    view(tab, "generate_beside", "Another run", "[class*=st-key-generate_other_]")
     other = decode(Run(loaded.run.path.parent / "another").load_model(), z)
     shows(lambda: sheet(tab.page.locator(".vae-sheet img").nth(1), 4), pixels(other))
     unscaled(tab)

@@ -40,7 +40,7 @@ def strip(tab: Tab, k: int) -> np.ndarray:
 
 def fill(tab: Tab, key: str, value: int) -> None:
     """Put a whole number into a field."""
-    field = tab.page.locator(f".st-key-{key} input")
+    field = tab.page.locator(f"[class*=st-key-{key}_] input")
 
     def act() -> None:
         field.fill(str(value))
@@ -71,20 +71,20 @@ def arrays(content: bytes) -> tuple[np.ndarray, np.ndarray]:
 
 def view(tab: Tab, name: str, where: str) -> None:
     choice = tab.page.locator(".st-key-traverse_view").get_by_text(name, exact=True)
-    there = tab.page.locator(f".st-key-{where}")
+    there = tab.page.locator(where)
     perform(lambda: choice.click(timeout=5000), lambda: there.count() == 1, why=name)
     tab.page.wait_for_selector(".vae-strips .strip img")
     tab.settle()
 
 
 def test_traversals_are_the_decoders(loaded: LoadedRun, tab: Tab) -> None:
-    view(tab, "One latent at a time", "traverse_start")
+    view(tab, "One latent at a time", ".st-key-traverse_start")
     names = tab.page.locator(".vae-strips .name b")
     wanted = [f"z{d + 1}" for d in by_kl(loaded.encode(loaded.splits.train))]
     until(lambda: names.all_inner_texts() == wanted, why=f"rows {wanted}")
     before = strip(tab, 0)
     row = int(loaded.splits.test[7])
-    fill(tab, "traverse_start_small", row)
+    fill(tab, "traverse_start_row", row)
     until(lambda: (strip(tab, 0) != before).any(), why="another first row")
     z, x = arrays(fetched(tab, "NPZ"))
     start = loaded.encode(np.array([row])).mean[0]
@@ -100,10 +100,10 @@ def test_traversals_are_the_decoders(loaded: LoadedRun, tab: Tab) -> None:
 
 
 def test_both_ways_and_the_animation(loaded: LoadedRun, tab: Tab) -> None:
-    view(tab, "Interpolation", "traverse_swap")
+    view(tab, "Interpolation", ".st-key-traverse_swap")
     a, b = (int(row) for row in loaded.splits.test[[3, 11]])
-    fill(tab, "traverse_a_small", a)
-    fill(tab, "traverse_b_small", b)
+    fill(tab, "traverse_a_row", a)
+    fill(tab, "traverse_b_row", b)
     asked = InterpolationRequest(a, b, STEPS, 0)
     ways = paths_between(loaded, asked, STEPS)
     made = pixels(decode(loaded.model, np.concatenate([ways.linear, ways.spherical])))
@@ -134,7 +134,7 @@ def test_both_ways_and_the_animation(loaded: LoadedRun, tab: Tab) -> None:
 
 
 def test_a_class_is_added(loaded: LoadedRun, tab: Tab) -> None:
-    view(tab, "Arithmetic", "traverse_plus_small")
+    view(tab, "Arithmetic", "[class*=st-key-traverse_plus_]")
     z, x = arrays(fetched(tab, "NPZ"))
     np.testing.assert_allclose(z[4], loaded.encode(loaded.splits.test[:1]).mean[0], atol=1e-6)
     mean, labels = loaded.encode(loaded.splits.train).mean, loaded.data.labels

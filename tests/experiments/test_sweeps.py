@@ -10,6 +10,7 @@ import pytest
 from tests.tables import each
 from vae.base.options import Field
 from vae.config import TABLES, RunConfig, fields
+from vae.data import online
 from vae.experiments import sweeps
 from vae.experiments.configurations import Entry, fold
 from vae.experiments.sweeps import Axis, axis
@@ -113,7 +114,7 @@ def test_a_refused_combination_keeps_its_error_and_has_no_run() -> None:
 
 
 def test_missing_data_are_not_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweeps, "on_disk", lambda name: False)
+    monkeypatch.setattr(online, "on_disk", lambda name: False)
     (arm,) = sweeps.plan(RunConfig.of(), [axis("data=mnist")], 1)
     assert "mnist is not on this machine yet" in arm.problem
 

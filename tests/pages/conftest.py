@@ -24,6 +24,7 @@ from vae.config import RunConfig
 from vae.config.presets import Start
 from vae.dashboard import server
 from vae.dashboard.shared import training_time
+from vae.dashboard.shared.widgets import key_of
 from vae.dashboard.sidebar import sidebar
 from vae.data import load
 from vae.runs import Run, identity
@@ -88,6 +89,11 @@ def open_page() -> OpenPage:
         return at
 
     return open_
+
+
+def of_run(at: AppTest, name: str) -> str:
+    """The key of a field that belongs to the run of the page."""
+    return key_of(name, Run(server.ROOT / at.session_state["run"]))
 
 
 def trained(root: Path, name: str, **settings: object) -> Run:

@@ -14,9 +14,11 @@ def script() -> None:
     import streamlit as st
 
     from vae.config import RunConfig
+    from vae.dashboard.shared import widgets
     from vae.dashboard.sidebar.beta_converter import ledger
     from vae.data import load
 
+    widgets.call_pressed()
     given = dict(st.session_state.given)
     for name in ("beta", "sigma"):
         if name in given:

@@ -32,10 +32,9 @@ from vae.dashboard.replay import view as replay
 from vae.dashboard.samples import samples
 from vae.dashboard.samples.samples import SamplesRequest
 from vae.dashboard.shared import cache, latent_scale, tile_route
-from vae.dashboard.sidebar import sidebar
 from vae.dashboard.sweep import charts as sweep_charts
 from vae.dashboard.train import advice
-from vae.experiments import configurations, entries, sweeps
+from vae.experiments import configurations, entries
 from vae.runs import Run, result_keys
 from vae.runs.store import delete
 
@@ -117,10 +116,10 @@ OTHERS = {
     "shared.training_time._trial": "settings of a model",
     "shared.training_time._weights": "settings of a model",
     "traversals.interpolation.encoded": "pictures",
+    "learn.demonstration._demonstration": "settings of a model",
     "data.view._summary": "data and settings, by their key",
     "data.charts._moments": "data and settings, by their key",
     "data.baselines._finished_fits": "holds tables under keys of their own",
-    "sidebar.sidebar._load": "data, tested below",
 }
 
 
@@ -214,17 +213,12 @@ def test_every_cached_function_is_tested() -> None:
 def test_a_replaced_data_file_is_read_again(tmp_path: Path) -> None:
     path = tmp_path / "data.npz"
     config = RunConfig.of(data=str(path), likelihood="gaussian-learned")
-    read: dict[str, Callable[[], Any]] = {
-        "sidebar": lambda: sidebar._data(config)[0].x,
-        "sweep": lambda: sweeps.data_of(config).x,
-    }
     for value in (0.25, 0.75):
         fresh = tmp_path / "fresh.npz"
         np.savez(fresh, x=np.full((64, 3), value, np.float32))
         os.utime(fresh, ns=(10**18, 10**18))
         os.replace(fresh, path)
-        for name, look in read.items():
-            assert look().flat[0] == np.float32(value), name
+        assert config.load_data().x.flat[0] == np.float32(value)
 
 
 def test_an_address_of_a_picture_belongs_to_one_run(

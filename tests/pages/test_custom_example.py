@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from tests.pages.conftest import OpenPage, trained
+from tests.pages.conftest import OpenPage, of_run, trained
 from tests.pages.test_reconstructions import body, stacks
 from vae.analysis.corruption import CORRUPTIONS, corrupted
 from vae.analysis.custom_example import picture_to_x, reconstruct, row_to_picture
@@ -81,12 +81,12 @@ def test_an_example_of_the_data_can_be_changed(root: Path, open_page: OpenPage) 
     loaded = LoadedRun.of(trained(root, "a-run"))
     at = view(open_page("reconstructions.py"), "Custom example")
     at.selectbox(key="reconstruct_start").select("example").run()
-    at.number_input(key="reconstruct_example_a-run_test").set_value(5).run()
+    at.number_input(key=of_run(at, "reconstruct_example_test")).set_value(5).run()
     base = row_to_picture(loaded, int(loaded.splits.test[4]))
     says(at, loaded, base)
     draw(at, SEVEN, base, run_key(loaded.run), "example")
     says(at, loaded, SEVEN)
-    at.number_input(key="reconstruct_example_a-run_test").set_value(6).run()
+    at.number_input(key=of_run(at, "reconstruct_example_test")).set_value(6).run()
     says(
         at, loaded, row_to_picture(loaded, int(loaded.splits.test[5]))
     )  # what was drawn on 5 is left
@@ -113,8 +113,8 @@ def test_a_file_can_be_read_inverted_or_refused(root: Path, open_page: OpenPage)
 def test_the_values_of_a_vector_are_typed(root: Path, open_page: OpenPage) -> None:
     loaded = LoadedRun.of(trained(root, "a-run", data="mixture", likelihood="gaussian-learned"))
     at = view(open_page("reconstructions.py"), "Custom example")
-    at.number_input(key="reconstruct_value_a-run_0").set_value(2.5).run()
-    at.number_input(key="reconstruct_value_a-run_1").set_value(-1.0).run()
+    at.number_input(key=of_run(at, "reconstruct_value_0")).set_value(2.5).run()
+    at.number_input(key=of_run(at, "reconstruct_value_1")).set_value(-1.0).run()
     assert not at.exception
     found = reconstruct(loaded, np.array([[2.5, -1.0]], np.float32))
     assert f"{fixed(found.bound)} nats" in body(at)
@@ -131,7 +131,7 @@ def test_every_kind_of_model_reconstructs_custom_examples(
     assert ("sum, z at the mean of q" in body(at)) == ("condition" in settings)
     if "condition" in settings:
         before = body(at)
-        at.selectbox(key="reconstruct_class_label_a-run").select(7).run()
+        at.selectbox(key=of_run(at, "reconstruct_class_label")).select(7).run()
         assert body(at) != before
     assert stacks(view(at, "Corruption"))
 

@@ -20,9 +20,8 @@ from vae.base.progress import Progress
 from vae.components.likelihoods import LIKELIHOODS
 from vae.config import RunConfig
 from vae.dashboard.data.baselines import judged, table
-from vae.dashboard.sidebar import download
 from vae.dashboard.sidebar.data_field import FILE
-from vae.data import SOURCES, load, prepare
+from vae.data import SOURCES, load, online, prepare
 from vae.evaluation.baseline import baseline, baselines
 from vae.imaging import tiles
 
@@ -333,7 +332,7 @@ def test_missing_published_data_offer_a_download(
     page: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VAE_LAB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(download, "on_disk", lambda name: False)
+    monkeypatch.setattr(online, "on_disk", lambda name: False)
     at = choose(page, next(iter(SOURCES)))
     assert "is not on this machine yet: press Download" in words(at)
     assert any(str(b.key).startswith("download_") for b in at.sidebar.button)

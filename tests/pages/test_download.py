@@ -8,7 +8,7 @@ import pytest
 
 from tests.pages.conftest import OpenPage
 from vae.dashboard.sidebar import download
-from vae.data import SOURCES, DownloadError, load
+from vae.data import SOURCES, DownloadError, load, online
 
 
 @pytest.fixture(autouse=True)
@@ -57,8 +57,8 @@ def test_a_download_shows_its_progress_and_then_the_data(
         for done in (10, 20):
             progress(done * 10**6, 20 * 10**6)
             told.append((done, 20))
-        monkeypatch.setattr(download, "on_disk", lambda name: True)
-        monkeypatch.setattr("vae.dashboard.sidebar.sidebar.load", lambda *a, **k: load("digits"))
+        monkeypatch.setattr(online, "on_disk", lambda name: True)
+        monkeypatch.setattr("vae.data.loader.loaded", lambda request: load("digits"))
 
     monkeypatch.setattr(download, "download", fetched)
     at = open_page("train.py")

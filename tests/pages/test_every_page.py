@@ -36,6 +36,12 @@ def test_every_page_opens(page: str, state: str, root: Path, open_page: OpenPage
     else:
         assert run.name in at.query_params["run"]
         assert state in words
+        keys = [
+            key
+            for key in at.session_state._state.filtered_state
+            if f"_{run.name}" in key and not key.startswith("download_")
+        ]
+        assert not keys, "a new run of this name would find the state of the old one"
     if page == "compare.py":
         assert remedies(at) == ([] if run else ["remedy_train"])
     else:

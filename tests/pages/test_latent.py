@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from tests.pages.conftest import OpenPage, in_state, trained
+from tests.pages.conftest import OpenPage, in_state, of_run, trained
 from vae.analysis import portable
 from vae.analysis.density import density, equal, projected
 from vae.analysis.embeddings import BINS, dot_histogram, trustworthiness
@@ -29,7 +29,7 @@ from vae.dashboard.latent.selection import arrays, rows_named, table
 from vae.dashboard.samples.manifold import ManifoldRequest, decode_manifold
 from vae.data import load
 from vae.imaging import tiles
-from vae.runs import Run, identity
+from vae.runs import identity
 from vae.worker.job import Job
 
 
@@ -105,7 +105,9 @@ def htmls(at: AppTest) -> list[str]:
 
 
 def set_choice(at: AppTest, key: str, value: Any) -> None:
-    at.selectbox(key=f"latent_{key}").set_value(value).run()
+    whole = f"latent_{key}"
+    is_of_run = key.startswith(("projection", "pair"))
+    at.selectbox(key=of_run(at, whole) if is_of_run else whole).set_value(value).run()
     assert not at.exception
 
 
@@ -136,16 +138,16 @@ def test_pairs_of_latents_are_ordered_by_kl(root: Path, open_page: OpenPage) -> 
     run = trained(root, "five", latent_dim=5)
     at = open_page("latent.py")
     assert drawn(at)["figure"]["layout"]["xaxis"]["title"]["text"].startswith("PC 1 (")
-    set_choice(at, "projection_five", "dimensions")
+    set_choice(at, "projection", "dimensions")
     loaded = LoadedRun.of(run)
     encoding = loaded.encode(loaded.rows("test"))
     order = by_kl(encoding)
     kl = encoding.kl_per_dimension.mean(0)
     labels = [f"z{d + 1} · {kl[d]:.2f}" for d in order]
-    assert at.selectbox(key="latent_pair_x_five").options == labels
+    assert at.selectbox(key=of_run(at, "latent_pair_x")).options == labels
     np.testing.assert_array_equal(points(drawn(at))[1], encoding.mean[:, order[:2]])
-    set_choice(at, "pair_x_five", order[1])
-    assert at.selectbox(key="latent_pair_y_five").value == order[0]
+    set_choice(at, "pair_x", order[1])
+    assert at.selectbox(key=of_run(at, "latent_pair_y")).value == order[0]
 
 
 @pytest.mark.parametrize("hue", ["phase", "orientation", "KL", "reconstruction"])
@@ -222,7 +224,7 @@ def test_runs_with_few_and_many_latents_are_drawn(
     if latents == 1:
         loaded = LoadedRun.of(run)
         np.testing.assert_array_equal(place[:, 0], loaded.encode(loaded.rows("test")).mean[:, 0])
-        assert at.selectbox(key="latent_projection_run").disabled
+        assert at.selectbox(key=of_run(at, "latent_projection")).disabled
     select(at, rows.astype(np.int64))
 
 
@@ -232,11 +234,11 @@ def _request(**more: Any) -> MapRequest:
     return MapRequest(**given | own | {"following": False} | more)
 
 
-def _orders(run: Run, at: AppTest, monkeypatch: pytest.MonkeyPatch) -> list[Job]:
+def _orders(at: AppTest, monkeypatch: pytest.MonkeyPatch) -> list[Job]:
     """Return the orders to the launcher after a press on the button."""
     orders: list[Job] = []
     monkeypatch.setattr(server.launcher, "submit", orders.append, raising=False)
-    set_choice(at, f"projection_{run.name}", "tsne")
+    set_choice(at, "projection", "tsne")
     at.button(key="latent_compute").click().run()
     assert not at.exception
     return orders
@@ -247,7 +249,7 @@ def test_tsne_runs_in_the_background_and_is_stored(
 ) -> None:
     run = trained(root, "five", latent_dim=5)
     at = open_page("latent.py")
-    (job,) = _orders(run, at, monkeypatch)
+    (job,) = _orders(at, monkeypatch)
     assert job.result == projection_job(run, _request()).result
     assert "not computed yet" in json.dumps(drawn(at))
     job.note(state="running", progress=0.4, **identity())
@@ -271,7 +273,7 @@ def test_a_failed_job_has_a_reason_and_can_be_repeated(root: Path, open_page: Op
     run = trained(root, "five", latent_dim=5)
     projection_job(run, _request()).note(state="failed", message="The device is out of memory.")
     at = open_page("latent.py")
-    set_choice(at, "projection_five", "tsne")
+    set_choice(at, "projection", "tsne")
     assert "The device is out of memory." in json.dumps(drawn(at))
     assert at.button(key="latent_compute").label == "Compute t-SNE"
 
@@ -282,7 +284,7 @@ def test_following_a_run_draws_its_last_weights(root: Path, open_page: OpenPage)
     assert at.toggle(key="latent_follow").disabled
     run.set_status(state="running", **identity())
     at.run()
-    assert "t-SNE" not in at.selectbox(key="latent_projection_five").options
+    assert "t-SNE" not in at.selectbox(key=of_run(at, "latent_projection")).options
     assert at.selectbox(key="latent_checkpoint").options == ["best", "last"]
     at.toggle(key="latent_follow").set_value(True).run()
     assert not at.exception
@@ -416,9 +418,9 @@ def test_a_new_projection_appears_everywhere(
     monkeypatch.setitem(PROJECTIONS, "mirrored", Row("mirrored", mirrored, linear=True))
     run = trained(root, "five", latent_dim=5)
     at = open_page("latent.py")
-    choice = at.selectbox(key="latent_projection_five")
+    choice = at.selectbox(key=of_run(at, "latent_projection"))
     assert "**mirrored**: The first two latents with opposite sign." in choice.help
-    set_choice(at, "projection_five", "mirrored")
+    set_choice(at, "projection", "mirrored")
     loaded = LoadedRun.of(run)
     means = loaded.encode(loaded.rows("test")).mean
     _, place = points(drawn(at))
@@ -436,7 +438,7 @@ def test_tsne_has_a_note_about_its_missing_inverse(root: Path, open_page: OpenPa
         projection_job(run, _request()).result, arrays, {"axes": ["1", "2"], "note": ""}
     )
     at = open_page("latent.py")
-    set_choice(at, "projection_five", "tsne")
+    set_choice(at, "projection", "tsne")
     assert over(at)["decode"].keys() == {"words"}
     assert "t-SNE has no inverse" in over(at)["decode"]["words"]
     assert at.toggle(key="latent_decode").disabled
@@ -595,7 +597,7 @@ def test_the_caption_has_the_trustworthiness(root: Path, open_page: OpenPage) ->
     means = loaded.encode(loaded.rows("test")).mean
     value = trustworthiness(means, pca(means).places(means))
     assert f"trustworthiness {value:.3f}" in text(at)
-    set_choice(at, "projection_five", "lda")
+    set_choice(at, "projection", "lda")
     assert "between classes" in text(at)
     assert drawn(at)["figure"]["layout"]["xaxis"]["title"]["text"].startswith("LD 1")
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.pages.conftest import OpenPage, trained
+from tests.pages.conftest import OpenPage, of_run, trained
 from tests.pages.test_latent import drawn, numbers, over, set_choice, text
 from vae.analysis.encoding import by_kl
 from vae.analysis.loaded_run import LoadedRun
@@ -46,7 +46,7 @@ def select(at: AppTest, rows: np.ndarray) -> None:
 def in_space(root: Path, open_page: OpenPage, name: str, **settings: Any) -> tuple[Run, AppTest]:
     run = trained(root, "five", **{"latent_dim": 5} | settings)
     at = open_page("latent.py")
-    set_choice(at, "projection_five", name)
+    set_choice(at, "projection", name)
     return run, at
 
 
@@ -59,7 +59,7 @@ def test_three_latents_are_drawn_at_their_values(root: Path, open_page: OpenPage
     np.testing.assert_array_equal(rows, encoding.index)
     np.testing.assert_array_equal(place, encoding.mean[:, order[:3]])
     before = drawn(at, KEY)["revision"]
-    set_choice(at, "pair_3d_y_five", order[4])
+    set_choice(at, "pair_3d_y", order[4])
     message = drawn(at, KEY)
     assert message["revision"] != before
     chosen = [order[0], order[4], order[2]]  # the third is still free
@@ -67,7 +67,7 @@ def test_three_latents_are_drawn_at_their_values(root: Path, open_page: OpenPage
     kl = encoding.kl_per_dimension.mean(0)
     titles = [message["figure"]["layout"]["scene"][f"{a}axis"]["title"]["text"] for a in "xyz"]
     assert titles == [f"z{d + 1} (KL {kl[d]:.2f} nats)" for d in chosen]
-    offered = at.selectbox(key="latent_pair_3d_z_five").options
+    offered = at.selectbox(key=of_run(at, "latent_pair_3d_z")).options
     assert not any(option.startswith(f"z{order[0] + 1} ") for option in offered)
     assert "all 180 shown" in text(at)
 
@@ -125,7 +125,7 @@ def test_three_dimensions_need_three_latents(
 ) -> None:
     trained(root, "run", latent_dim=latents, epochs=1)
     at = open_page("latent.py")
-    choice = at.selectbox(key="latent_projection_run")
+    choice = at.selectbox(key=of_run(at, "latent_projection"))
     titles = [row.title for row in SPACES.values()]
     assert len([title for title in choice.options if title in titles]) == offered
     assert "three latents or more" in choice.help
@@ -155,7 +155,7 @@ def test_every_kind_of_run_has_a_view_in_3d(
     assert "points selected" in text(at)
     title = drawn(at, KEY)["figure"]["layout"]["scene"]["xaxis"]["title"]["text"]
     assert ("nats" if known else "variance") in title  # no dimension has a KL of its own
-    set_choice(at, "projection_five", "pca")
+    set_choice(at, "projection", "pca")
     assert drawn(at)["revision"]
 
 

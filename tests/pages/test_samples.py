@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from tests.pages.conftest import OpenPage, trained
+from tests.pages.conftest import OpenPage, of_run, trained
 from tests.tables import each
 from vae.analysis.encoding import decode, prior_sample, quantiles
 from vae.analysis.loaded_run import LoadedRun
@@ -72,7 +72,7 @@ def test_the_pixels_equal_the_decoders(root: Path, open_page: OpenPage) -> None:
     at = open_page("samples.py")
     at.number_input(key="generate_number").set_value(9).run()
     at.number_input(key="generate_seed").set_value(5).run()
-    at.number_input(key="generate_side_a-run").set_value(4).run()
+    at.number_input(key=of_run(at, "generate_side")).set_value(4).run()
     grid, frame = pictures_on(at)
     x = decode(model, prior_sample(model, 9, 5))
     scale = (grid.shape[0] + 1) // 3 // 8
@@ -89,7 +89,7 @@ def test_the_pixels_equal_the_decoders(root: Path, open_page: OpenPage) -> None:
         ("generate_number", 20),
         ("generate_seed", 3),
         ("generate_temperature", 0.3),
-        ("generate_side_a-run", 7),
+        ("generate_side", 7),
     ],
 )
 def test_every_setting_changes_the_pictures(
@@ -98,10 +98,11 @@ def test_every_setting_changes_the_pictures(
     trained(root, "a-run")
     at = open_page("samples.py")
     before = pictures_on(at)
-    at.number_input(key=widget).set_value(value).run()
+    key = of_run(at, widget) if widget == "generate_side" else widget
+    at.number_input(key=key).set_value(value).run()
     after = pictures_on(at)
     same = [a.shape == b.shape and (a == b).all() for a, b in zip(before, after, strict=True)]
-    assert same == ([True, False] if widget == "generate_side_a-run" else [False, True])
+    assert same == ([True, False] if widget == "generate_side" else [False, True])
 
 
 def test_a_temperature_of_0_decodes_the_mean_of_the_prior(root: Path) -> None:
@@ -153,7 +154,7 @@ def test_the_most_informative_pair_comes_first(root: Path, open_page: OpenPage) 
     kl = loaded.encode(loaded.splits.train).kl_per_dimension
     assert kl is not None
     order = np.argsort(-kl.mean(0))
-    across, up = (at.selectbox(key=f"generate_{n}_a-run").value for n in ("across", "up"))
+    across, up = (at.selectbox(key=of_run(at, f"generate_{n}")).value for n in ("across", "up"))
     assert [across, up] == list(order[:2])
 
 
@@ -230,7 +231,7 @@ def test_every_source_is_decoded_pixel_for_pixel(
     loaded = LoadedRun.of(trained(root, "a-run"))
     at = open_page("samples.py")
     at.number_input(key="generate_number").set_value(9).run()
-    at.selectbox(key="generate_source_a-run").select(name).run()
+    at.selectbox(key=of_run(at, "generate_source")).select(name).run()
     assert not at.exception
     start = 1 if name == "class" else 0
     asked = Draw(9, 0, 1.0, start)
@@ -242,7 +243,7 @@ def test_every_source_is_decoded_pixel_for_pixel(
     assert describe_source(SOURCES[name]) in lines_above(at)
     if name != "class":
         return
-    at.selectbox(key="generate_sample_class_a-run").select(4).run()
+    at.selectbox(key=of_run(at, "generate_sample_class")).select(4).run()
     z = SOURCES[name].draw(known(loaded), asked._replace(label=4))
     expected = tiles.tile(decode(loaded.model, z), 3, scale=scale).astype(int)
     assert np.abs(pictures_on(at)[0] - expected).max() <= 1
@@ -251,7 +252,7 @@ def test_every_source_is_decoded_pixel_for_pixel(
 def test_the_mixture_has_the_chosen_number_of_components(root: Path, open_page: OpenPage) -> None:
     trained(root, "a-run", epochs=5)
     at = open_page("samples.py")
-    at.selectbox(key="generate_source_a-run").select("mixture").run()
+    at.selectbox(key=of_run(at, "generate_source")).select("mixture").run()
     seen = []
     for components in COMPONENTS:
         at.selectbox(key="generate_components_mixture").select(components).run()
@@ -294,7 +295,7 @@ def test_a_second_run_decodes_the_same_z(root: Path, open_page: OpenPage) -> Non
     at.number_input(key="generate_number").set_value(9).run()
     at.segmented_control(key="generate_beside").set_value("Another run").run()
     assert not at.exception
-    assert at.selectbox(key="generate_other_a-run").options == ["other"]
+    assert at.selectbox(key=of_run(at, "generate_other")).options == ["other"]
     z = prior_sample(first.load_model(), 9, 0)
     for picture, run in zip(pictures_on(at), (first, other), strict=True):
         scale = (picture.shape[0] + 1) // 3 // 8

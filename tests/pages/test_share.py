@@ -124,9 +124,9 @@ def test_a_run_can_be_imported_into_an_empty_folder(root: Path, open_page: OpenP
 def branching(at: AppTest) -> tuple[Any, list[Any]]:
     """Return the box of the setting, and the widgets that follow it."""
     box = next(b for b in at.selectbox if str(b.key).startswith("compare_branch_field"))
-    start = f"compare_branch_{str(box.key).removeprefix('compare_branch_field_')}_{box.value}"
+    start = f"compare_branch_{box.value}_"
     rest = [*at.number_input, *at.selectbox, *at.text_input]
-    return box, [w for w in rest if w.key == start]
+    return box, [w for w in rest if str(w.key).startswith(start)]
 
 
 def test_a_branch_is_described_queued_and_selected(

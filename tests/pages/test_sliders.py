@@ -148,11 +148,11 @@ def test_a_map_without_a_place_for_z_says_so(root: Path, open_page: OpenPage) ->
     trained(root, "five", latent_dim=5)
     at = open_page("latent.py")
     assert "no ring" not in text(at)
-    set_choice(at, "projection_five", "tsne")
+    set_choice(at, "projection", "tsne")
     assert "no ring" in text(at)
     assert sent(at)["plane"] is None
     assert sent(at)["exact"]
-    set_choice(at, "projection_five", "pca-3d")
+    set_choice(at, "projection", "pca-3d")
     assert "3-D view has no ring" in text(at)
 
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from tests.pages.conftest import OpenPage, trained
+from tests.pages.conftest import OpenPage, of_run, trained
 from vae.analysis.encoding import decode
 from vae.analysis.interpolation import change, class_mean, slerp
 from vae.analysis.loaded_run import LoadedRun
@@ -21,7 +21,6 @@ from vae.dashboard.traversals.arithmetic import REACH
 from vae.dashboard.traversals.common import latent_order, log_prior
 from vae.imaging import tiles
 from vae.imaging.animation import order
-from vae.runs.result_keys import run_key
 
 VIEWS = ("One latent at a time", "Interpolation", "Arithmetic")
 KINDS: dict[str, dict[str, object]] = {
@@ -123,7 +122,9 @@ def test_rows_equal_the_decoders_in_order_of_kl(root: Path, open_page: OpenPage)
     np.testing.assert_allclose([float(v) for _, v in found], kl[by_kl], atol=0.0051)
     test = loaded.encode(loaded.splits.test).mean
     row = int(np.abs(test[:, by_kl[0]]).argmax())  # far from the middle of its row
-    at.number_input(key="traverse_start_a-run").set_value(int(loaded.splits.test[row])).run()
+    at.number_input(key=of_run(at, "traverse_start_row")).set_value(
+        int(loaded.splits.test[row])
+    ).run()
     start = test[row]
     assert abs(start[by_kl[0]]) > 0.75
     pictures, after = strips(at), re.findall(r'class="after">([\d.]+)<', html(at))
@@ -148,13 +149,13 @@ def test_the_page_shows_the_arrays_of_the_files(root: Path, open_page: OpenPage)
     paths = rows.traversals(loaded, request, latent_order(loaded).order)
     z = np.concatenate([path.z for path in paths])
     at = open_page("traversals.py")
-    at.number_input(key="traverse_start_a-run").set_value(5).run()
-    if [t for t in at.toggle if t.key == f"traverse_all_{run_key(run)}"]:
-        at.toggle(key=f"traverse_all_{run_key(run)}").set_value(True).run()
+    at.number_input(key=of_run(at, "traverse_start_row")).set_value(5).run()
+    if [t for t in at.toggle if t.key == of_run(at, "traverse_all")]:
+        at.toggle(key=of_run(at, "traverse_all")).set_value(True).run()
     shown = np.concatenate([tiled(strip, 9) for strip in strips(at)])
     np.testing.assert_array_equal(shown, tiles.pixels(decode(loaded.model, z)))
     view(at, "Interpolation")
-    ends = (at.number_input(key=f"traverse_{k}_a-run").value for k in "ab")
+    ends = (at.number_input(key=of_run(at, f"traverse_{k}_row")).value for k in "ab")
     wanted = two.InterpolationRequest(*ends, 9, 0)
     ways = two.paths_between(loaded, wanted, 9)
     made = decode(loaded.model, np.concatenate([ways.linear, ways.spherical]))
@@ -183,26 +184,28 @@ def test_examples_can_be_changed_swapped_and_chosen_by_class(
     test, labels = loaded.splits.test, loaded.data.labels
     assert labels is not None
     at = open_page("traversals.py")
-    row = at.number_input(key="traverse_start_a-run")
+    row = at.number_input(key=of_run(at, "traverse_start_row"))
     assert row.value == test[0]
     before = strips(at)[0]
-    at.button(key="traverse_start_a-run_next").click().run()
-    assert at.number_input(key="traverse_start_a-run").value == np.sort(test)[1]
+    at.button(key=of_run(at, "traverse_start_next")).click().run()
+    assert at.number_input(key=of_run(at, "traverse_start_row")).value == np.sort(test)[1]
     assert (strips(at)[0] != before).any()
-    at.selectbox(key="traverse_start_a-run_class").select("7").run()
+    at.selectbox(key=of_run(at, "traverse_start_class")).select("7").run()
     found = set()
     for _ in range(6):
-        at.button(key="traverse_start_a-run_random").click().run()
-        found.add(at.number_input(key="traverse_start_a-run").value)
+        at.button(key=of_run(at, "traverse_start_random")).click().run()
+        found.add(at.number_input(key=of_run(at, "traverse_start_row")).value)
     assert len(found) > 1
     assert {loaded.data.classes[labels[k]] for k in found} == {"7"}
     assert found <= set(test.tolist())
     view(at, "Interpolation")
-    first = [at.number_input(key=f"traverse_{k}_a-run").value for k in "ab"]
+    first = [at.number_input(key=of_run(at, f"traverse_{k}_row")).value for k in "ab"]
     assert labels[first[0]] != labels[first[1]]
     linear = tiled(strips(at)[0], 9)
     at.button(key="traverse_swap").click().run()
-    assert [at.number_input(key=f"traverse_{k}_a-run").value for k in "ab"] == first[::-1]
+    assert [at.number_input(key=of_run(at, f"traverse_{k}_row")).value for k in "ab"] == first[
+        ::-1
+    ]
     apart = tiled(strips(at)[0], 9)[::-1].astype(int) - linear
     assert np.abs(apart).max() <= 1
 
@@ -211,8 +214,8 @@ def test_arithmetic_adds_the_difference_of_class_means(root: Path, open_page: Op
     run = trained(root, "a-run", epochs=8)
     loaded = LoadedRun.of(run)
     at = view(open_page("traversals.py"), "Arithmetic")
-    at.selectbox(key="traverse_plus_a-run").select("3").run()
-    at.selectbox(key="traverse_minus_a-run").select("8").run()
+    at.selectbox(key=of_run(at, "traverse_plus")).select("3").run()
+    at.selectbox(key=of_run(at, "traverse_minus")).select("8").run()
     mean, train = loaded.encode(loaded.splits.train).mean, loaded.splits.train
     assert loaded.data.labels is not None
     labels = loaded.data.labels[train]
@@ -226,7 +229,7 @@ def test_arithmetic_adds_the_difference_of_class_means(root: Path, open_page: Op
     strengths = np.linspace(-REACH, REACH, 9)[:, None]
     wanted = tiles.pixels(decode(loaded.model, (start + strengths * (three - eight)).astype("f4")))
     assert np.abs(tiled(strips(at)[0], 9).astype(int) - wanted).max() <= 1
-    at.selectbox(key="traverse_from_a-run").select("mean of 8").run()
+    at.selectbox(key=of_run(at, "traverse_from")).select("mean of 8").run()
     strip = tiled(strips(at)[0], 9)
     assert (
         np.abs(strip[4].astype(int) - tiles.pixels(decode(loaded.model, eight[None]))).max() <= 1
@@ -234,7 +237,7 @@ def test_arithmetic_adds_the_difference_of_class_means(root: Path, open_page: Op
     assert (
         np.abs(strip[6].astype(int) - tiles.pixels(decode(loaded.model, three[None]))).max() <= 1
     )
-    at.selectbox(key="traverse_plus_a-run").select("8").run()
+    at.selectbox(key=of_run(at, "traverse_plus")).select("8").run()
     strip = tiled(strips(at)[0], 9)
     np.testing.assert_array_equal(strip, np.repeat(strip[:1], 9, 0))
     assert "distance **0.00** standard deviations of z" in words(at)
@@ -252,10 +255,10 @@ def test_a_conditional_model_decodes_as_the_chosen_class(root: Path, open_page: 
         z = rows.traversals(loaded, request, latent_order(loaded).order[:1])[0].z
         wanted = tiles.pixels(decode(loaded.model, z, labels=np.full(9, label)))
         assert np.abs(tiled(strips(at)[0], 9).astype(int) - wanted).max() <= 1
-        at.selectbox(key="traverse_held_a-run").select("3").run()
-    at.selectbox(key="traverse_held_a-run").select("own class").run()
+        at.selectbox(key=of_run(at, "traverse_held")).select("3").run()
+    at.selectbox(key=of_run(at, "traverse_held")).select("own class").run()
     view(at, "Arithmetic")
-    at.selectbox(key="traverse_from_a-run").select("mean of 7").run()
+    at.selectbox(key=of_run(at, "traverse_from")).select("mean of 7").run()
     z = class_mean(loaded.encode(loaded.splits.train).mean, labels[loaded.splits.train], 7)[0]
     wanted = tiles.pixels(decode(loaded.model, z[None], labels=np.array([7])))
     assert np.abs(tiled(strips(at)[0], 9)[4].astype(int) - wanted).max() <= 1
@@ -286,6 +289,6 @@ def test_inactive_latents_are_hidden_at_first(root: Path, open_page: OpenPage) -
     assert ((value > 0.01) & (value < 0.1)).any()
     assert len(strips(at)) == max(1, min(16, 20 - len(idle)))
     assert "inactive left out" in words(at)
-    at.toggle(key=f"traverse_all_{run_key(run)}").set_value(True).run()
+    at.toggle(key=of_run(at, "traverse_all")).set_value(True).run()
     assert len(strips(at)) == 20
     assert "inactive left out" not in words(at)

@@ -11,7 +11,7 @@ import pytest
 from tests.tables import each
 from vae.base import files
 from vae.runs import Run
-from vae.runs.result_keys import digest, file_state, key, run_key
+from vae.runs.result_keys import digest, key, run_key
 
 ROOT = Path(__file__).parents[2]
 
@@ -77,9 +77,9 @@ def test_missing_files_have_keys_and_missing_weights_raise(run: Run) -> None:
 
 def test_the_key_of_a_file_depends_on_its_content_only(run: Run) -> None:
     path = run.path / "best.safetensors"
-    before, state = key(digest(path), {"a": 1}), file_state(path)
+    before, state = key(digest(path), {"a": 1}), files.file_state(path)
     os.utime(path, ns=(1, 1))
-    assert file_state(path) != state
+    assert files.file_state(path) != state
     assert key(digest(path), {"a": 1}) == before != key(digest(path), {"a": 2})
 
 

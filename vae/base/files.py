@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import psutil
@@ -37,6 +37,23 @@ ABOUT = {
     errno.EEXIST: "a file of that name exists: remove it, or choose another name",
     errno.EISDIR: "it is a folder, not a file: check its path",
 }
+
+
+class FileState(NamedTuple):
+    """The state of a file or folder on disk; zeros if there is none."""
+
+    modified: int  # nanoseconds since 1970
+    size: int  # bytes
+    inode: int
+
+
+def file_state(path: Path) -> FileState:
+    """Return the state of a file, which changes when the file is written or replaced."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return FileState(0, 0, 0)
+    return FileState(stat.st_mtime_ns, stat.st_size, stat.st_ino)
 
 
 def replace(path: Path, content: bytes, sync: bool = True) -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vae.base.numbers import compact
-from vae.base.records import Domain
 from vae.commands.progress_bar import show_progress
 from vae.runs import Run, checked_name, find, identity
 
@@ -48,13 +47,15 @@ def setting_flags(parser: argparse.ArgumentParser) -> None:
 
 def train(args: argparse.Namespace) -> int:
     """Train a VAE in this process, with a progress bar. Ctrl-C saves and exits."""
+    from vae.base.devices import resolve
+    from vae.experiments.admission import admitted_data
+
     config = config_of(args)
     if args.run is not None:
         checked_name(args.run)
     fetch(config.data)
-    dataset = config.load_data()
-    config.split(dataset)
-    device = _checked_device(config, config.domain(dataset))
+    dataset = admitted_data(config)
+    device = str(resolve(config.device))
     return work(Run.create(args.root, config, dataset, args.run, **claim(device)))
 
 
@@ -85,23 +86,14 @@ def fetch(data: str) -> None:
 
     A second attempt continues the first one.
     """
-    from vae.data import SOURCES, download, on_disk
+    from vae.data import SOURCES, download, is_missing
 
-    if data not in SOURCES or on_disk(data):
+    if not is_missing(data):
         return
     from tqdm import tqdm
 
     with tqdm(total=SOURCES[data].size, unit="B", unit_scale=True, desc=data) as bar:
         download(data, lambda done, whole: bar.update(done - bar.n))
-
-
-def _checked_device(config: "RunConfig", domain: Domain) -> str:
-    """Return the device; raises ValueError if it is not available or the network does not fit."""
-    from vae.base.devices import resolve
-    from vae.model import cost
-
-    cost(config, domain)
-    return str(resolve(config.device))
 
 
 def resume_flags(parser: argparse.ArgumentParser) -> None:

@@ -99,7 +99,7 @@ def check_data(config: DerivedSettings, dataset: Dataset, domain: Domain) -> Non
             f"binarize {config.binarize} needs values in [0, 1], and {dataset.name} has others: "
             "choose binarize none."
         )
-    if LIKELIHOODS[config.likelihood].support == "unit" and not dataset.in_unit_interval:
+    if not is_in_support(dataset, config.likelihood):
         raise ValueError(
             f"The {config.likelihood} likelihood needs values in [0, 1], and {dataset.name} has "
             f"others: choose likelihood {rows_with(LIKELIHOODS, support='real')}, or rescale the "
@@ -111,6 +111,11 @@ def check_data(config: DerivedSettings, dataset: Dataset, domain: Domain) -> Non
             f"condition {config.condition} needs a class for every example, and {dataset.name} "
             "has examples without one: choose condition none, or data with labels."
         )
+
+
+def is_in_support(dataset: Dataset, likelihood: str) -> bool:
+    """Return whether the likelihood is defined for all values of the data set."""
+    return LIKELIHOODS[likelihood].support != "unit" or dataset.in_unit_interval
 
 
 def check_batch(config: DerivedSettings, training: int) -> None:

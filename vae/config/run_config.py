@@ -14,7 +14,7 @@ from vae.components.schedules import CONSTANT, Progress, names, parse
 from vae.config import rules
 from vae.config.derived import DerivedSettings
 from vae.config.settings import DEFAULTS, TABLES
-from vae.data import Dataset, Splits, load, split
+from vae.data import Dataset, Splits, loader, split
 
 
 class RunConfig(DerivedSettings):
@@ -85,9 +85,14 @@ class RunConfig(DerivedSettings):
         return split(dataset, self.val_share, self.test_share, self.seed)
 
     def load_data(self) -> Dataset:
-        """Load the data set; raises ValueError or OSError if it cannot be read."""
-        options = self.chosen("data")
-        return load(self.data, examples=self.examples, seed=self.seed, options=options)
+        """Return the data set, loaded once for equal requests; raises ValueError or OSError if it
+        cannot be read."""
+        return loader.loaded(self.data_request)
+
+    @property
+    def data_request(self) -> loader.Request:
+        """The request of the data set; configurations with equal requests have equal data."""
+        return loader.request(self.data, self.examples, self.seed, self.chosen("data"))
 
     def split(self, dataset: Dataset) -> Splits:
         """Return the train, validation and test rows of a run on this data set.

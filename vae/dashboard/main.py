@@ -7,7 +7,7 @@ import streamlit as st
 
 from vae.dashboard import navigation, plot
 from vae.dashboard.learn import contents
-from vae.dashboard.shared import address, starting
+from vae.dashboard.shared import address, starting, widgets
 from vae.dashboard.shared.current_run import sync_address
 from vae.dashboard.shared.theme_css import shades
 from vae.dashboard.sidebar.sidebar import sidebar, start
@@ -20,6 +20,7 @@ st.set_page_config(page_title="VAE Lab", layout="wide", initial_sidebar_state=SI
 st.html(STYLE)
 st.html(shades())
 page = navigation.current_page()
+widgets.call_pressed()
 navigation.row(page)
 if contents.is_lesson(page):
     contents.contents()

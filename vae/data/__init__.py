@@ -5,14 +5,14 @@
 `files` reads a user's files. `formats`, `published`, `csv_table`, `parquet` and `pictures` parse
 bytes into arrays; `arrays` defines the meaning of their shapes, ranges and labels.
 A data set is a function `f(examples, seed, *, <options>) -> Dataset` and its row in `DATASETS`.
-Any other name is a path.
+Any other name is a path. `loader` keeps the data sets that were loaded last.
 """
 
 from vae.data.bundled import INCLUDED
 from vae.data.dataset import DataError, Dataset, Splits, prepare, split, stratified, subset
 from vae.data.download import DownloadCancelledError, DownloadError
 from vae.data.files import read, save_upload
-from vae.data.online import on_disk
+from vae.data.online import is_missing, on_disk
 from vae.data.sources import SOURCES
 from vae.data.table import DATASETS, OFFLINE, Summary, download, load, summary
 
@@ -28,6 +28,7 @@ __all__ = [
     "Splits",
     "Summary",
     "download",
+    "is_missing",
     "load",
     "on_disk",
     "prepare",

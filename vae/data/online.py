@@ -27,6 +27,11 @@ def on_disk(name: str) -> bool:
     return path == source.installed or all(is_whole(path / f.name, f.size) for f in source.files)
 
 
+def is_missing(name: str) -> bool:
+    """Return whether this is a published data set that is not on this machine yet."""
+    return name in SOURCES and not on_disk(name)
+
+
 def download(
     name: str, progress: Progress | None = None, cancelled: Cancelled | None = None
 ) -> Path:

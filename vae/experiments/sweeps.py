@@ -8,26 +8,21 @@ the plan with the error, and has no run.
 The tag `sweep:NAME` in the notes of each run defines the sweep; there is no other record of it.
 """
 
-import json
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from functools import lru_cache
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from vae.base.devices import resolve
 from vae.base.numbers import typed
 from vae.base.options import Field, coerce, refuse_unknown
 from vae.config import TABLES, RunConfig, fields
-from vae.data import DATASETS, SOURCES, Dataset, load, on_disk
+from vae.experiments.admission import admitted_data
 from vae.experiments.configurations import Fold, differing, spell, written
-from vae.model import cost
 from vae.runs import Run, listing, notes
 from vae.runs.names import NAME
-from vae.runs.result_keys import FileState, file_state
 
 TAG = "sweep:"
 LONGEST = 30  # letters of a sweep's name, at most
@@ -143,16 +138,6 @@ def changed(base: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
     return RunConfig.of(**values | dict(changes))
 
 
-def fits(config: RunConfig) -> None:
-    """Raise ValueError if a configuration does not suit its data or this machine."""
-    if config.data in SOURCES and not on_disk(config.data):
-        raise ValueError(f"{config.data} is not on this machine yet: choose it once in Data.")
-    data = data_of(config)
-    config.split(data)
-    cost(config, config.domain(data))
-    resolve(config.device)
-
-
 def plan(base: RunConfig, axes: Sequence[Axis], seeds: int) -> list[Arm]:
     """Return every combination of the axes, with the reason for each that cannot run.
 
@@ -175,7 +160,7 @@ def plan(base: RunConfig, axes: Sequence[Axis], seeds: int) -> list[Arm]:
 def _arm(base: RunConfig, changes: dict[str, Any]) -> Arm:
     try:
         config = changed(base, changes)
-        fits(config)
+        admitted_data(config)
     except (ValueError, OSError) as error:
         return Arm(changes, None, str(error))
     return Arm(changes, config)
@@ -250,23 +235,10 @@ def create(
     tag, made, refused = TAG + checked_name(name, taken(root)), list[Run](), list[str]()
     for title, config in runs:
         try:
-            run = Run.create(root, config, data_of(config), **({} if made else first))
+            run = Run.create(root, config, config.load_data(), **({} if made else first))
             notes.change(run.path, title=title[: notes.LONGEST["title"]], tags=(tag,))
         except (ValueError, OSError) as error:
             refused.append(f"{title}: {error}")
         else:
             made.append(run)
     return made, refused
-
-
-def data_of(config: RunConfig) -> Dataset:
-    """Load the data of a configuration, once for equal requests; raises ValueError on failure."""
-    options, path = config.chosen("data"), Path(config.data)
-    seed = config.seed if config.examples or options else 0
-    state = None if config.data in DATASETS else file_state(path)
-    return _load(config.data, config.examples, seed, json.dumps(options), state)
-
-
-@lru_cache(maxsize=3)
-def _load(data: str, examples: int, seed: int, options: str, state: FileState | None) -> Dataset:
-    return load(data, examples=examples, seed=seed, options=json.loads(options))

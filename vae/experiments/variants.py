@@ -11,6 +11,7 @@ from typing import Any
 from vae.base.options import Field, check, coerce
 from vae.config import RunConfig, fields
 from vae.experiments import sweeps
+from vae.experiments.admission import admitted_data
 from vae.experiments.configurations import written
 from vae.runs import Run, notes
 
@@ -43,9 +44,9 @@ def check_variant(run: Run, config: RunConfig) -> None:
     """Raise ValueError if a variant of a run is not valid, or if the data of the run differ from
     those it was trained on."""
     before = run.config
-    sweeps.fits(config)
+    data = admitted_data(config)
     same = _data_settings(config) == _data_settings(before)
-    if same and sweeps.data_of(config).fingerprint != run.header["data"]["fingerprint"]:
+    if same and data.fingerprint != run.header["data"]["fingerprint"]:
         raise ValueError(
             f"The data of {run.name} ({before.data}) differ from those it was trained on: "
             "restore the old file."
@@ -81,7 +82,7 @@ def create(run: Run, config: RunConfig, name: str) -> Run:
     `check_variant` has accepted the configuration. Raises ValueError for a name that is taken or
     not valid.
     """
-    made = Run.create(run.path.parent, config, sweeps.data_of(config), name)
+    made = Run.create(run.path.parent, config, config.load_data(), name)
     changes = format_changes(run.config, config)
     notes.change(made.path, notes=f"branched from {run.name}: {changes}")
     return made

@@ -10,28 +10,12 @@ import json
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from vae.base.files import FileState, file_state
 from vae.runs.run import Run
 
 LETTERS = 16  # hexadecimal digits of a key
-
-
-class FileState(NamedTuple):
-    """The state of a file or folder on disk; zeros if there is none."""
-
-    modified: int  # nanoseconds since 1970
-    size: int  # bytes
-    inode: int
-
-
-def file_state(path: Path) -> FileState:
-    """Return the state of a file, which changes when the file is written or replaced."""
-    try:
-        stat = path.stat()
-    except OSError:
-        return FileState(0, 0, 0)
-    return FileState(stat.st_mtime_ns, stat.st_size, stat.st_ino)
 
 
 def digest(path: Path) -> str:

@@ -14,6 +14,7 @@ from vae.dashboard import server
 from vae.dashboard.compare.archive import export, import_menu
 from vae.dashboard.compare.variant_form import branch
 from vae.dashboard.shared import current_run, run_selection
+from vae.dashboard.shared.widgets import act_first, key_of, press
 from vae.experiments.configurations import Entry
 from vae.runs import Run, listing
 from vae.runs import notes as said
@@ -69,13 +70,7 @@ def _count(selected: Sequence[Entry], hidden: int) -> None:
         st.markdown("Tick runs to compare them.", width="content")
     if selected:
         st.markdown(f"**{len(selected)} selected**{more}", width="content")
-        st.button(
-            "Clear",
-            type="tertiary",
-            key="compare_clear",
-            on_click=run_selection.select,
-            args=([],),
-        )
+        press("Clear", "compare_clear", lambda: run_selection.select([]), type="tertiary")
 
 
 def _button(
@@ -89,17 +84,12 @@ def _button(
 ) -> None:
     names = [entry.name for entry in selected]
     arguments = (names, name, *more) if more else (names,)
-    st.button(
-        label,
-        key=f"compare_{name}",
-        disabled=off,
-        help=about or HELP[name],
-        on_click=partial(_with_error, partial(act, *arguments)),
-    )
+    run_it = partial(_with_error, partial(act, *arguments))
+    press(label, f"compare_{name}", run_it, about or HELP[name], disabled=off)
 
 
 def _with_error(act: Callable[[], None]) -> None:
-    """Run an action and store its error for the next redraw."""
+    """Run an action and store its error, which `actions` shows."""
     try:
         act()
     except OSError as error:
@@ -152,20 +142,19 @@ def _edit(selected: Sequence[Entry]) -> None:
         with st.form("compare_add_tags", border=False):
             tags = st.text_input("Add tags", help=HELP["tags"], key="compare_more_tags")
             if st.form_submit_button("Add"):
-                _with_error(partial(_add, selected, _tags(tags)))
-                st.rerun()
+                act_first(partial(_with_error, partial(_add, selected, _tags(tags))))
 
 
 def _edit_one(entry: Entry) -> None:
-    with st.form(f"compare_edit_{entry.name}", border=False, width=FORM):
+    with st.form(key_of("compare_edit", Run(server.ROOT / entry.name)), border=False, width=FORM):
         left, right = st.columns(2)
         title = left.text_input("Title", entry.title, help=HELP["title"])
         name = right.text_input("Name", entry.name, help=HELP["name"])
         tags = st.text_input("Tags", ", ".join(entry.tags), help=HELP["tags"])
         notes = st.text_area("Notes", entry.notes, height=NOTES, help=HELP["notes"])
         if st.form_submit_button("Save", type="primary"):
-            _with_error(partial(_save, entry, name.strip(), title, _tags(tags), notes))
-            st.rerun()
+            save = partial(_save, entry, name.strip(), title, _tags(tags), notes)
+            act_first(partial(_with_error, save))
 
 
 def _tags(text: str) -> tuple[str, ...]:
@@ -197,12 +186,12 @@ def restore_menu(named: bool = True) -> None:
             many = "1 run" if len(undo) == 1 else f"{len(undo)} runs"
             what = names if len(names) <= NAMED else many
             st.markdown(f":small[Deleted {what}.]", width="content")
-        st.button(
+        press(
             "Undo",
+            "compare_undo_button",
+            partial(_with_error, partial(_restore, undo)),
+            f"Restore the runs deleted last: {names}.",
             type="primary",
-            key="compare_undo_button",
-            on_click=partial(_with_error, partial(_restore, undo)),
-            help=f"Restore the runs deleted last: {names}.",
         )
     found = trash(server.ROOT)
     if not found:
@@ -216,12 +205,13 @@ def restore_menu(named: bool = True) -> None:
             words = f"{ago:.0f} h ago" if ago >= 1 else f"{60 * ago:.0f} min ago"
             left, right = st.columns([7, 3], vertical_alignment="center")
             left.markdown(f"{deleted.name}, {words}")
-            right.button(
-                "Bring back",
-                width="stretch",
-                key=f"compare_back_{deleted.path.name}",
-                on_click=partial(_with_error, partial(_restore, [deleted])),
-            )
+            with right:
+                press(
+                    "Bring back",
+                    f"compare_back_{deleted.path.name}",
+                    partial(_with_error, partial(_restore, [deleted])),
+                    width="stretch",
+                )
         if len(found) > LISTED:
             st.caption(f"And {len(found) - LISTED} earlier ones in .trash of the runs' folder.")
 

@@ -6,6 +6,7 @@ error in the popover until the next import.
 
 import io
 from collections.abc import Sequence
+from typing import BinaryIO
 
 import streamlit as st
 
@@ -13,6 +14,7 @@ from vae.base import files
 from vae.dashboard import server
 from vae.dashboard.compare.documents import documents
 from vae.dashboard.shared import run_selection
+from vae.dashboard.shared.widgets import act_first
 from vae.experiments.configurations import Entry
 from vae.runs import Run
 from vae.runs.exporter import ENDING, GB, file_name, pack, size
@@ -82,16 +84,15 @@ def import_menu() -> None:
         st.popover("Import", help=HELP["import"], key="compare_import"),
         st.container(width=WIDTH),
     ):
-        key = f"compare_import_{st.session_state.get(TURN, 0)}"
         most = int(st.get_option("server.maxUploadSize"))
-        st.file_uploader(
+        file = st.file_uploader(
             f"Exported file ({ENDING})",
             type="zip",
-            key=key,
-            on_change=_import,
-            args=(key,),
+            key=f"compare_import_{st.session_state.get(TURN, 0)}",
             help=HELP["runs"],
         )
+        if file is not None:
+            act_first(lambda: _import(file))
         st.caption(f"For a file of more than {most} MB use `python -m vae import FILE{ENDING}`.")
         if refused := st.session_state.get(REFUSED):
             st.error(refused)
@@ -99,11 +100,8 @@ def import_menu() -> None:
             st.success(arrived)
 
 
-def _import(key: str) -> None:
+def _import(file: BinaryIO) -> None:
     """Import the uploaded file, select its runs, and clear the uploader."""
-    file = st.session_state.get(key)
-    if file is None:
-        return
     st.session_state[TURN] = st.session_state.get(TURN, 0) + 1
     st.session_state[REFUSED] = st.session_state[ARRIVED] = ""
     try:

@@ -6,16 +6,14 @@ from typing import Any
 import streamlit as st
 
 from vae.base import files
-from vae.base.devices import available
 from vae.base.options import Field
 from vae.config import RunConfig
 from vae.dashboard import server
 from vae.dashboard.shared import run_selection, widgets
-from vae.data import DATASETS
+from vae.dashboard.shared.setting_choices import setting_titles
 from vae.experiments import variants
 from vae.experiments.configurations import Entry, written
 from vae.runs import Run
-from vae.runs.result_keys import run_key
 
 REFUSED = "compare_branch_refused"
 ABOUT = (
@@ -47,16 +45,11 @@ def _form(entry: Entry) -> None:
     known = {field.name: field for field in variants.settings(run.config)}
     first = "beta" if "beta" in known else next(iter(known))
     left, right = st.columns(2)
-    name = left.selectbox(
-        "Setting",
-        list(known),
-        index=list(known).index(first),
-        format_func=lambda name: known[name].label,
-        key=f"compare_branch_field_{run_key(run)}",
-        help=HELP["field"],
-    )
+    titles = {name: field.label for name, field in known.items()}
+    key = widgets.key_of("compare_branch_field", run)
+    name = str(widgets.choose(left, "Setting", key, titles, first, HELP["field"]))
     with right:
-        value = _value(known[name], run.config, f"compare_branch_{run_key(run)}_{name}")
+        value = _value(known[name], run.config, widgets.key_of(f"compare_branch_{name}", run))
     if refused := st.session_state.pop(REFUSED, ""):
         st.error(refused)
     try:
@@ -73,20 +66,15 @@ def _form(entry: Entry) -> None:
 def _value(field: Field, config: RunConfig, key: str) -> Any:
     """The widget of a setting, at its present value."""
     option, old = field.under(config.model_dump()), config.get(field.name)
-    common: dict[str, Any] = {"label": "New value", "key": key, "help": option.help}
-    rows = {"data": list(DATASETS), "device": ["auto", *(d.name for d in available())]}
-    if choices := list(option.choices) or rows.get(field.name):
-        choices = list(dict.fromkeys([*choices, old]))
-        return st.selectbox(options=choices, index=choices.index(old), **common)
+    label = "New value"
+    if titles := setting_titles(field):
+        titles |= {old: titles.get(old, old)}
+        return widgets.choose(st, label, key, titles, old, option.help)
     if field.type not in (int, float):
-        return st.text_input(value=written(old), **common)
-    kind = field.type
-    low, high = (None if end is None else kind(end) for end in (option.low, option.high))
-    step = 1 if kind is int else None
-    shown = "%d" if kind is int else "%g"
-    return st.number_input(
-        value=old, min_value=low, max_value=high, step=step, format=shown, **common
-    )
+        return st.text_input(label, written(old), key=key, help=option.help)
+    start, ends = field.type(old), (option.low, option.high)
+    step = 1 if field.type is int else None
+    return widgets.number(st, label, key, start, ends, option.help, step)
 
 
 def _offer(entry: Entry, run: Run, config: RunConfig, free: str) -> None:

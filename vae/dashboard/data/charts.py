@@ -11,8 +11,9 @@ import numpy as np
 import streamlit as st
 
 from vae.analysis.dataset_summary import model_inputs, moments
+from vae.base.data_records import Moments
 from vae.base.numbers import compact
-from vae.base.records import Floats, Hue, Ints, LatentMap, Moments
+from vae.base.records import Floats, Hue, Ints, LatentMap
 from vae.config import RunConfig
 from vae.dashboard.data.view import HELP, DataView
 from vae.dashboard.plot import plot
@@ -59,8 +60,7 @@ def controls(shown: DataView) -> ExamplesRequest:
     key = f"data_number_{data.name}_{data.event_shape}"
     bounds, about = _numbers(data), HELP["number"]
     count = widgets.whole(at[1], "Number", key, bounds, about, step=4, link="number")
-    seed = widgets.whole(at[2], "Seed", "data_seed", (0, 2**31, 0), HELP["seed"], link="seed")
-    return ExamplesRequest(label, count, seed)
+    return ExamplesRequest(label, count, widgets.seed(at[2], "data_seed", HELP["seed"]))
 
 
 def _numbers(data: Dataset) -> tuple[int, int, int]:

@@ -12,6 +12,7 @@ from vae.config import RunConfig, fields
 from vae.dashboard import server
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import cache
+from vae.dashboard.shared.widgets import key_of, press
 from vae.dashboard.sidebar import choice
 from vae.dashboard.sidebar.sidebar import fill
 from vae.diagnostics.checks import CHECKS, diagnose
@@ -129,33 +130,29 @@ def _fix(run: Run, status: Status, name: str, fix: Fix) -> None:
     left, right = st.columns([8, 4], vertical_alignment="center")
     config = with_changes(run.config, run.changes())
     left.markdown(f"**Fix**: {_change(config, fix)}. {fix.why}")
-    if fix.resume and status.extendable:
-        pressed = right.button(
-            "Train longer",
-            key=f"fix_{name}",
-            width="stretch",
-            on_click=_train_on,
-            args=(run, int(fix.value)),
-            help="Resume this run from its last weights, up to this number of epochs.",
-        )
-    else:
-        changed = with_fix(config, fix)
-        pressed = right.button(
-            "Fill the sidebar",
-            key=f"fix_{name}",
-            width="stretch",
-            on_click=fill,
-            args=(changed.model_dump(),),
-            help="Put the settings of this run with the one change into the sidebar. Train starts "
-            "it.",
-        )
-        if choice.current().config == changed:
-            st.caption(
-                f"The sidebar has the settings of this run with {_change(config, fix)}: press "
-                "Train there to start it."
+    changed = with_fix(config, fix)
+    with right:
+        if fix.resume and status.extendable:
+            press(
+                "Train longer",
+                f"fix_{name}",
+                lambda: _train_on(run, int(fix.value)),
+                "Resume this run from its last weights, up to this number of epochs.",
+                width="stretch",
             )
-    if pressed:
-        st.rerun()
+            return
+        press(
+            "Fill the sidebar",
+            f"fix_{name}",
+            lambda: fill(changed.model_dump()),
+            "Put the settings of this run with the one change into the sidebar. Train starts it.",
+            width="stretch",
+        )
+    if choice.current().config == changed:
+        st.caption(
+            f"The sidebar has the settings of this run with {_change(config, fix)}: press "
+            "Train there to start it."
+        )
 
 
 def _train_on(run: Run, epochs: int) -> None:
@@ -186,12 +183,11 @@ def _with_reference(run: Run, model: ModelStats) -> ModelStats:
     """Return statistics with −ELBO of a model without latents: at once if examples are small,
     else after a press."""
     elements = math.prod(run.header["data"]["event_shape"])
-    key = f"diagnostics_reference_{run_key(run)}"
+    key = key_of("diagnostics_reference", run)
     if elements > AT_ONCE and not st.session_state.get(key):
-        if st.button("Compare with a model without latents", key="reference", help=COMPARE):
-            st.session_state[key] = True
-        else:
-            return model
+        title = "Compare with a model without latents"
+        press(title, "reference", lambda: st.session_state.update({key: True}), COMPARE)
+        return model
     nats, se = _reference(run, run_key(run))
     return model._replace(reference=nats, reference_se=se)
 

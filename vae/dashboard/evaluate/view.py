@@ -57,7 +57,7 @@ def controls(run: Run) -> tuple[LoadedRun, EvaluationRequest]:
     row = st.columns([10, 14, 14, 14, 13, 11], vertical_alignment="bottom")
     loaded = load_checkpoint(run, row[0], "evaluate_checkpoint")
     present = split_titles(loaded, with_all=True)
-    key, start = f"evaluate_split_{run.name}", loaded.default_split()
+    key, start = widgets.key_of("evaluate_split", run), loaded.default_split()
     split = widgets.choose(row[1], "Examples", key, present, start, HELP["split"], link="split")
     samples = widgets.whole(
         row[2],
@@ -168,14 +168,15 @@ def _bar(job: Job) -> None:
     bar.progress(
         min(max(share, 0.0), 1.0), text=f"{settings(EvaluationRequest(**job.spec))}: {step}"
     )
-    button.button(
-        "Cancel",
-        key=f"evaluate_cancel_{job.key}",
-        on_click=job.cancel,
-        disabled=ending,
-        width="stretch",
-        help="Cancel this evaluation without saving a result.",
-    )
+    with button:
+        widgets.press(
+            "Cancel",
+            f"evaluate_cancel_{job.key}",
+            job.cancel,
+            "Cancel this evaluation without saving a result.",
+            disabled=ending,
+            width="stretch",
+        )
 
 
 def _share_done(share: float, begun: float | None) -> str:
@@ -204,7 +205,8 @@ def choose(
 
 def table_key(run: Run, request: EvaluationRequest, found: list[SavedEvaluation]) -> str:
     """Return a key that clears the selection when settings or results change."""
-    return " ".join(["evaluations", run.name, *map(str, request), *(k.path.stem for k in found)])
+    results = (k.path.stem for k in found)
+    return " ".join([widgets.key_of("evaluations", run), *map(str, request), *results])
 
 
 def weights_in_words(run: Run, result: SavedEvaluation) -> str:
@@ -286,10 +288,9 @@ def result_buttons(result: SavedEvaluation, place: st.delta_generator.DeltaGener
         widgets.download("JSON", result.path.read_bytes, f"{name}.json", about)
         about = "One line for each measure: value, standard error or interval, unit, note."
         widgets.download("CSV", lambda: as_csv(result.record), f"{name}.csv", about)
-        st.button(
+        widgets.press(
             "Delete",
-            key="evaluate_delete",
-            on_click=result.path.unlink,
-            kwargs={"missing_ok": True},
-            help="Remove this result from the folder of the run. Evaluate computes it again.",
+            "evaluate_delete",
+            lambda: result.path.unlink(missing_ok=True),
+            "Remove this result from the folder of the run. Evaluate computes it again.",
         )

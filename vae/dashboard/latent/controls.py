@@ -17,10 +17,10 @@ from vae.base.options import Spec, options_of
 from vae.base.records import Encoding
 from vae.dashboard.latent.request import MapRequest, choices
 from vae.dashboard.shared import address, cache, run_picker, widgets
-from vae.dashboard.shared.address_values import real, whole
 from vae.dashboard.shared.run_choices import CHECKPOINT_HELP, CHECKPOINTS, split_titles
 from vae.runs import Run
 
+PROJECTION = "latent_projection"  # key of its field, for each run
 POINTS = {500: "500", 2_000: "2,000", 10_000: "10,000", 0: "all"}
 WIDTHS = [8, 11, 8, 11, 11, 10, 10, 9.5]
 WIDTHS_3D = [8, 10, 7.7, 9.5, 13, 8.5, 8.5, 8.5, 9.5]  # one axis more
@@ -45,7 +45,7 @@ HELP = {
 def controls(run: Run, alive: bool) -> MapRequest:
     """Show one row of widgets and return the request; end the page with a message if the run
     cannot be loaded. `alive`: the run is in training."""
-    key = f"latent_projection_{run.name}"
+    key = widgets.key_of(PROJECTION, run)
     name = address.pending("projection") or st.session_state.get(key)
     wide = name in SPACES and SPACES[name].latents == len("xyz")
     places = st.columns(WIDTHS_3D if wide else WIDTHS, vertical_alignment="bottom")
@@ -79,8 +79,7 @@ def _projection(place: DeltaGenerator, titles: dict[str, str], default: str, run
     for row in rows.values():
         paragraph = (row.compute.__doc__ or "").partition("\n\n")[0]
         about.append(f"**{row.title}**: {' '.join(paragraph.split())}")
-    key = f"latent_projection_{run.name}"
-    text = "\n\n".join(about)
+    key, text = widgets.key_of(PROJECTION, run), "\n\n".join(about)
     chosen = widgets.choose(place, "Projection", key, titles, default, text, link="projection")
     return str(chosen)
 
@@ -124,25 +123,19 @@ def _latents(
     chosen: list[int] = []
     for axis, place in zip("xyz"[:number], places, strict=False):
         rest = {d: title for d, title in titles.items() if d not in chosen}
-        key = f"_{'3d_' if number == len('xyz') else ''}{axis}_{run.name}"
-        chosen.append(_choose(place, f"{axis} axis", "pair", rest, None, key, link=axis))
+        space = "3d_" if number == len("xyz") else ""
+        key, title = widgets.key_of(f"latent_pair_{space}{axis}", run), f"{axis} axis"
+        first, about = next(iter(rest)), HELP["pair"]
+        chosen.append(widgets.choose(place, title, key, rest, first, about, link=axis))
     return tuple(chosen)
 
 
 def _number(place: DeltaGenerator, spec: Spec, key: str) -> Any:
     option = spec.option
-    form = whole(option.low, option.high) if spec.type is int else real(option.low, option.high)
-    address.link(spec.name, key, form, spec.default)
-    return place.number_input(
-        option.label or spec.name.replace("_", " ").capitalize(),
-        None if option.low is None else spec.type(option.low),
-        None if option.high is None else spec.type(option.high),
-        key=key,
-        step=spec.type(50 if spec.default >= 100 else 5 if spec.default >= 1 else 0.05),
-        format="%d" if spec.type is int else "%g",
-        help=option.help,
-        persist_state="session",
-    )
+    step = 50 if spec.default >= 100 else 5 if spec.default >= 1 else 0.05
+    label = option.label or spec.name.replace("_", " ").capitalize()
+    start, ends = spec.type(spec.default), (option.low, option.high)
+    return widgets.number(place, label, key, start, ends, option.help, step, spec.name)
 
 
 def _choose(

@@ -31,6 +31,7 @@ from vae.dashboard.latent.toolbar import Toolbar, chosen_label, toolbar
 from vae.dashboard.plot import plot
 from vae.dashboard.shared.run_picker import has_rings
 from vae.dashboard.shared.tile_route import pattern
+from vae.dashboard.shared.widgets import press
 from vae.figures.base import empty_figure
 from vae.figures.latent_map import latent_scatter, map_caption, trace_rows
 from vae.runs import Run
@@ -235,10 +236,19 @@ def _start_button(job: Job, title: str, state: str) -> None:
     }
     text, button = st.columns([7, 3], vertical_alignment="center")
     text.caption(before.get(state, "It runs in the background; its result is stored."))
-    if button.button(f"Compute {title}", type="primary", width="stretch", key="latent_compute"):
-        job.result.unlink(missing_ok=True)
-        server.launcher.submit(job)
-        st.rerun()
+    with button:
+        press(
+            f"Compute {title}",
+            "latent_compute",
+            lambda: _compute(job),
+            type="primary",
+            width="stretch",
+        )
+
+
+def _compute(job: Job) -> None:
+    job.result.unlink(missing_ok=True)
+    server.launcher.submit(job)
 
 
 def _progress(job: Job, work: str, share: float) -> None:
@@ -246,9 +256,8 @@ def _progress(job: Job, work: str, share: float) -> None:
     cancelled = job.cancelled
     step = "finding neighbours" if share == 0 else percent(share, 0)
     bar.progress(share, text=f"{work}: {'cancelling' if cancelled else step}")
-    button.button(
-        "Cancel", on_click=job.cancel, disabled=cancelled, width="stretch", key="latent_cancel"
-    )
+    with button:
+        press("Cancel", "latent_cancel", job.cancel, disabled=cancelled, width="stretch")
 
 
 def _result(job: Job, context: MapContext) -> Projection | None:

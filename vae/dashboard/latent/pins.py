@@ -18,6 +18,7 @@ from vae.dashboard.latent.request import MapContext
 from vae.dashboard.plot import Click
 from vae.dashboard.shared import address, address_values
 from vae.dashboard.shared.html_gallery import Caption, gallery
+from vae.dashboard.shared.widgets import press
 
 MOST = 12
 _FORM = address_values.places(MOST)
@@ -117,14 +118,14 @@ def _pin_row(context: MapContext, k: int, pin: Pin, decoded: Floats) -> None:
         lines.append(f"{coverage(pin.rank)}: denser than {share} of q(z)")
     lines.append(f"nearest #{row}, {compact(pin.distance, 3)} away")
     words.caption("  \n".join(lines))
-    button.button(
-        "Remove",
-        key=f"latent_unpin_{k}",
-        on_click=remove,
-        args=(context.revision, k),
-        type="tertiary",
-        help=f"Remove pin {k + 1}.",
-    )
+    with button:
+        press(
+            "Remove",
+            f"latent_unpin_{k}",
+            lambda: remove(context.revision, k),
+            f"Remove pin {k + 1}.",
+            type="tertiary",
+        )
 
 
 def _numbers(values: Floats, form: str) -> str:

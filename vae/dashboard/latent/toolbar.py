@@ -5,8 +5,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from vae.dashboard.latent.request import MapContext
-from vae.dashboard.shared import address, widgets
-from vae.dashboard.shared.address_values import one_of
+from vae.dashboard.shared import widgets
 
 BACKGROUNDS = {"none": "none", "density": "density", "decoded": "decoded"}
 LABEL = "latent_label"
@@ -52,14 +51,6 @@ def toolbar(context: MapContext, accuracy: str = "", density: str = "") -> Toolb
 def _class_control(context: MapContext) -> None:
     names, count = context.loaded.data.classes, context.loaded.model.classes
     titles = {k: names[k] if k < len(names) else str(k) for k in range(count)}
-    address.link("class", LABEL, one_of(titles), 0)
-    st.selectbox(
-        "Class",
-        list(titles),
-        format_func=titles.__getitem__,
-        key=LABEL,
-        help=HELP["label"],
-        label_visibility="collapsed",
-        width=98,
-        persist_state="session",
+    widgets.choose(
+        st, "Class", LABEL, titles, 0, HELP["label"], hide_label=True, link="class", width=98
     )

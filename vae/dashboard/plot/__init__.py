@@ -26,7 +26,7 @@ for the tool bar.
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -120,7 +120,6 @@ def plot(
     selectable: bool = False,
     clickable: bool = False,
     pickable: bool = False,
-    on_change: Callable[[], None] | None = None,
 ) -> PlotEvent:
     """Show `figure` and return the last click in it and the selected rows.
 
@@ -141,7 +140,6 @@ def plot(
         selectable: offer box and lasso.
         clickable: report clicks on points and on the empty plane.
         pickable: a click on a point selects it, with Shift adds it.
-        on_change: called before the script runs again after a click or a new selection.
 
     Raises ValueError if `index` does not match the traces or `tiles` lacks {i}.
     """
@@ -161,13 +159,12 @@ def plot(
         "index": None if index is None else [_packed(rows) for rows in index],
         "plotly": _PLOTLY_URL,
     }
-    called = on_change or _nothing
     result = _component(
         key=key,
         data=pack(figure, message),
         default={"selected": None},
-        on_selected_change=called,
-        on_click_change=called,
+        on_selected_change=_nothing,
+        on_click_change=_nothing,
     )
     return PlotEvent(_click(result.click, revision), _selected(result.selected, revision))
 

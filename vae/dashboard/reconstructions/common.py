@@ -139,10 +139,7 @@ def controls(
         )
     unused = latent and not ORDERS[order].random and place == "mean"
     last = at[6 if latent else 5]
-    bounds = (0, 2**31, 0)
-    seed = widgets.whole(
-        last, "Seed", "reconstruct_seed", bounds, HELP["seed"], off=unused, link="seed"
-    )
+    seed = widgets.seed(last, "reconstruct_seed", HELP["seed"], off=unused)
     return loaded, ReconstructionRequest(
         loaded.checkpoint, split, order, label, number, place, seed
     )
@@ -159,8 +156,8 @@ def _order_controls(
         at[2], "Order", "reconstruct_order", orders, first, HELP["order"], link="order"
     )
     classes = _classes(loaded.data, loaded.rows(split))
-    key = f"reconstruct_class_{loaded.run.name}"
-    return order, widgets.choose(at[3], "Class", key, classes, ANY, HELP["class"], link="class")
+    key, about = widgets.key_of("reconstruct_class", loaded.run), HELP["class"]
+    return order, widgets.choose(at[3], "Class", key, classes, ANY, about, link="class")
 
 
 def split_controls(
@@ -169,7 +166,7 @@ def split_controls(
     """The checkpoint and the split: widgets in the first two columns."""
     loaded = load_checkpoint(run, at[0], "reconstruct_checkpoint")
     splits = split_titles(loaded)
-    key, default = f"reconstruct_split_{run.name}", loaded.default_split()
+    key, default = widgets.key_of("reconstruct_split", run), loaded.default_split()
     return loaded, widgets.choose(at[1], label, key, splits, default, HELP["split"], link="split")
 
 

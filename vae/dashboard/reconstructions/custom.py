@@ -26,8 +26,7 @@ from vae.base.records import Encoding, Floats, Hue, LatentMap, Tiles
 from vae.dashboard.plot import plot
 from vae.dashboard.reconstructions.common import CONTROLS, score_split, split_controls
 from vae.dashboard.reconstructions.drawing_pad import drawing_pad
-from vae.dashboard.shared import address, cache, html_grid, widgets
-from vae.dashboard.shared.address_values import real
+from vae.dashboard.shared import cache, html_grid, widgets
 from vae.dashboard.shared.html_gallery import Caption, figures_line, gallery
 from vae.dashboard.shared.run_picker import has_rings
 from vae.data.pictures import fitted
@@ -92,7 +91,7 @@ def _label(loaded: LoadedRun, place: DeltaGenerator) -> int:
     if not loaded.model.classes:
         return 0
     names = dict(enumerate(loaded.data.classes))
-    key = f"reconstruct_class_label_{loaded.run.name}"
+    key = widgets.key_of("reconstruct_class_label", loaded.run)
     return int(widgets.choose(place, "Class", key, names, 0, HELP["class"], link="class"))
 
 
@@ -104,7 +103,7 @@ def _picture(loaded: LoadedRun, split: str, at: list[DeltaGenerator]) -> NDArray
     base: NDArray[np.uint8] | None = np.zeros(loaded.data.event_shape, np.uint8)
     if start == "example":
         rows = loaded.rows(split)
-        key = f"reconstruct_example_{loaded.run.name}_{split}"
+        key = widgets.key_of(f"reconstruct_example_{split}", loaded.run)
         bounds, about = (1, len(rows), 1), HELP["example"]
         number = widgets.whole(at[3], "Example", key, bounds, about, link="example")
         base = row_to_picture(loaded, int(rows[number - 1]))
@@ -153,17 +152,10 @@ def _vector(loaded: LoadedRun) -> NDArray[Any] | None:
     places = [column for _ in range(-(-size // 2)) for column in st.columns(2)][:size]
     typed = []
     for i, place in enumerate(places):
-        key = f"reconstruct_value_{loaded.run.name}_{i}"
-        address.link(f"feature_{i + 1}", key, real(), round(float(mean[i]), 2))
-        typed.append(
-            place.number_input(
-                f"feature {i + 1}",
-                key=key,
-                step=0.1,
-                help=HELP["value"],
-                persist_state="session",
-            )
-        )
+        key, start = widgets.key_of(f"reconstruct_value_{i}", loaded.run), round(float(mean[i]), 2)
+        title, free, about = f"feature {i + 1}", (None, None), HELP["value"]
+        link = f"feature_{i + 1}"
+        typed.append(widgets.number(place, title, key, start, free, about, 0.1, link, format=None))
     return np.array([typed], np.float32) * np.float32(loaded.data.scale)
 
 

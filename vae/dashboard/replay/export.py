@@ -19,6 +19,7 @@ from vae.figures.replay import Scene
 from vae.figures.replay_frame import View, draw, positions, size
 from vae.imaging.animation import animation
 from vae.runs import Run
+from vae.runs.result_keys import run_key
 
 MEMORY = 400e6  # bytes that the images of one animation may take
 POLL = 0.4  # seconds between two updates of the progress bar
@@ -62,9 +63,10 @@ class AnimationJob(threading.Thread):
     `share` is its progress in [0, 1]; at the end `content` holds the file or `problem` the error.
     """
 
-    def __init__(self, scene: Scene, name: str, request: AnimationRequest) -> None:
-        super().__init__(name=f"animation of {name}", daemon=True)
-        self.scene, self.run_name, self.request = scene, name, request
+    def __init__(self, scene: Scene, run: Run, request: AnimationRequest) -> None:
+        super().__init__(name=f"animation of {run.name}", daemon=True)
+        self.scene, self.run_name, self.request = scene, run.name, request
+        self.run_key = run_key(run)
         self.share, self.problem = 0.0, ""
         self.content: bytes | None = None
         self.cancelled = threading.Event()
@@ -122,7 +124,7 @@ def export(run: Run, hue: Hue | None) -> None:
 def _job_of(run: Run) -> AnimationJob | None:
     """The last animation of this run in this session."""
     found = st.session_state.get("replay_job")
-    return found if isinstance(found, AnimationJob) and found.run_name == run.name else None
+    return found if isinstance(found, AnimationJob) and found.run_key == run_key(run) else None
 
 
 def _choices() -> AnimationRequest:
@@ -151,8 +153,7 @@ def _animation(run: Run, hue: Hue | None, request: AnimationRequest, busy: bool)
     if job is not None and job.is_alive():
         word = "Drawing" if job.share < DRAWING else "Encoding"
         st.progress(job.share, f"{word}… {percent(job.share, 0)}")
-        if st.button("Cancel", key="replay_cancel"):
-            job.cancelled.set()
+        widgets.press("Cancel", "replay_cancel", job.cancelled.set)
         return
     if busy:
         st.rerun()
@@ -176,7 +177,7 @@ def _animation(run: Run, hue: Hue | None, request: AnimationRequest, busy: bool)
 
 def _start(scene: Scene, run: Run, request: AnimationRequest) -> None:
     """Start the thread that draws the animation."""
-    job = AnimationJob(scene, run.name, request)
+    job = AnimationJob(scene, run, request)
     st.session_state.replay_job = job
     job.start()
 

@@ -73,10 +73,7 @@ def choose_hue(examples: Examples) -> Hue | None:
     if len(found) < 2:
         return next(iter(found.values()), None)
     titles, first = {name: name for name in found}, next(iter(found))
-    place = st.container()
-    return found[
-        widgets.choose(place, "Colour by", "replay_hue", titles, first, HUE, link="colour")
-    ]
+    return found[widgets.choose(st, "Colour by", "replay_hue", titles, first, HUE, link="colour")]
 
 
 def guard_frames(run: Run, status: Status) -> None:
@@ -131,7 +128,7 @@ def show(run: Run, status: Status, hue: Hue | None) -> None:
     message = pack(
         scene,
         replay_curves(cache.curves(run), int(steps[-1])),
-        run=run.name,
+        run=run_key(run),
         live=status.alive,
         epochs=float(status.epochs or run.settings["epochs"]),
         has_prior=run.config.has_kl,

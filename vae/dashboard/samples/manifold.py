@@ -16,6 +16,7 @@ from vae.analysis.projections import PROJECTIONS, plane, plane_of_latents
 from vae.analysis.sampling import ALL
 from vae.dashboard.shared import cache, html_grid, widgets
 from vae.dashboard.shared.run_picker import has_rings
+from vae.runs import Run
 
 SIDE = 15  # tiles on each side for vectors, or along a single latent
 PLANES = {n: row.title for n, row in PROJECTIONS.items() if row.linear and not row.labelled}
@@ -71,7 +72,7 @@ def class_control(loaded: LoadedRun, place: DeltaGenerator, what: str, turns: bo
         return 0
     titles = {ALL: "all"} if turns else {}
     titles |= dict(enumerate(loaded.data.classes))
-    key = f"generate_{what}_class_{loaded.run.name}"
+    key = widgets.key_of(f"generate_{what}_class", loaded.run)
     first = next(iter(titles))
     return int(
         widgets.choose(place, "Class", key, titles, first, HELP["class"], link=f"{what}_class")
@@ -83,7 +84,7 @@ def manifold_controls(
 ) -> ManifoldRequest:
     """Return the plane, its two latents and the tiles on a side; pictures start with the number
     that fills the room (width, height) in pixels."""
-    titles, name = pair_titles(cache.training_encoding(loaded)), loaded.run.name
+    titles, run = pair_titles(cache.training_encoding(loaded)), loaded.run
     line = len(titles) == 1
     start = SIDE
     if loaded.data.is_image and not line:
@@ -92,7 +93,7 @@ def manifold_controls(
     side = widgets.whole(
         places[0 if line else 3],
         "Tiles" if line else "Tiles a side",
-        f"generate_side_{name}",
+        widgets.key_of("generate_side", run),
         (2, 40, start),
         HELP["side"],
         link="tiles",
@@ -105,20 +106,18 @@ def manifold_controls(
     )
     if not PROJECTIONS[kind].latents:
         return ManifoldRequest(kind, (0, 1), side, label)
-    return ManifoldRequest(kind, _latents(titles, name, places[1:3]), side, label)
+    return ManifoldRequest(kind, _latents(titles, run, places[1:3]), side, label)
 
 
-def _latents(titles: dict[int, str], name: str, places: list[DeltaGenerator]) -> tuple[int, int]:
+def _latents(titles: dict[int, str], run: Run, places: list[DeltaGenerator]) -> tuple[int, int]:
     """Return the two latents of the axes; at first the most informative ones."""
     first, second = (0, 1) if len(titles) == 2 else list(titles)[:2]
-    x = widgets.choose(
-        places[0], "x axis", f"generate_across_{name}", titles, first, HELP["pair"], link="x"
-    )
+    key = widgets.key_of("generate_across", run)
+    x = widgets.choose(places[0], "x axis", key, titles, first, HELP["pair"], link="x")
     rest = {d: title for d, title in titles.items() if d != x}
     default = second if second in rest else next(iter(rest))
-    y = widgets.choose(
-        places[1], "y axis", f"generate_up_{name}", rest, default, HELP["pair"], link="y"
-    )
+    key = widgets.key_of("generate_up", run)
+    y = widgets.choose(places[1], "y axis", key, rest, default, HELP["pair"], link="y")
     return (x, y)
 
 

@@ -18,8 +18,7 @@ from vae.base.numbers import compact
 from vae.base.records import Floats
 from vae.dashboard import server
 from vae.dashboard.samples.manifold import class_control
-from vae.dashboard.shared import address, cache, widgets
-from vae.dashboard.shared.address_values import real
+from vae.dashboard.shared import cache, widgets
 from vae.dashboard.shared.run_picker import has_weights
 from vae.data import prepare
 from vae.runs import Run, listing
@@ -119,7 +118,7 @@ def sample_controls(loaded: LoadedRun, at: Sequence[DeltaGenerator]) -> SamplesR
     number = widgets.whole(
         at[0], "Number", "generate_number", (1, 400, 64), HELP["number"], 16, link="number"
     )
-    seed = widgets.whole(at[6], "Seed", "generate_seed", (0, 2**31, 0), HELP["seed"], link="seed")
+    seed = widgets.seed(at[6], "generate_seed", HELP["seed"])
     temperature = _temperature_control(at[1])
     kind = widgets.choose(at[2], "Show", "generate_kind", KINDS, "mean", HELP["kind"], link="show")
     source = _source_control(loaded, at[3])
@@ -136,18 +135,9 @@ def sample_controls(loaded: LoadedRun, at: Sequence[DeltaGenerator]) -> SamplesR
 
 
 def _temperature_control(place: DeltaGenerator) -> float:
-    address.link("temperature", "generate_temperature", real(0, 10), 1.0)
-    value = place.number_input(
-        "Temperature",
-        0.0,
-        10.0,
-        key="generate_temperature",
-        step=0.1,
-        format="%.2f",
-        help=HELP["temperature"],
-        persist_state="session",
-    )
-    return float(value)
+    key, about = "generate_temperature", HELP["temperature"]
+    ends, link = (0.0, 10.0), "temperature"
+    return widgets.number(place, "Temperature", key, 1.0, ends, about, 0.1, link, format="%.2f")
 
 
 def _source_control(loaded: LoadedRun, place: DeltaGenerator) -> str:
@@ -157,7 +147,7 @@ def _source_control(loaded: LoadedRun, place: DeltaGenerator) -> str:
         f"**{row.title}**: {_docstring(row)}" for row in rows.values()
     )
     titles = {name: row.title for name, row in rows.items()}
-    key = f"generate_source_{loaded.run.name}"
+    key = widgets.key_of("generate_source", loaded.run)
     default = default_source(loaded)
     return str(widgets.choose(place, "Source of z", key, titles, default, about, link="source"))
 

@@ -190,7 +190,7 @@ def _other_run(loaded: LoadedRun, request: SamplesRequest, samples: Samples) -> 
             "one, with another seed or another β, to compare samples of the same z."
         )
         return
-    key, names = f"generate_other_{loaded.run.name}", {name: name for name in runs}
+    key, names = widgets.key_of("generate_other", loaded.run), {name: name for name in runs}
     place = st.columns([2, 1])[0]
     chosen = widgets.choose(
         place, "Compare with run", key, names, next(iter(names)), HELP["other"], link="other"

@@ -4,9 +4,10 @@ The value of a choice or a number lasts for the session, also over a change of p
 """
 
 import io
+import math
 from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import streamlit as st
@@ -14,10 +15,13 @@ from streamlit.delta_generator import DeltaGenerator
 
 from vae.base.records import Floats, Ints
 from vae.dashboard.shared import address
-from vae.dashboard.shared.address_values import SWITCH, one_of, same
+from vae.dashboard.shared.address_values import SWITCH, one_of, real, same
 from vae.dashboard.shared.address_values import whole as whole_number
+from vae.runs import Run
+from vae.runs.result_keys import run_key
 
 Place = DeltaGenerator | ModuleType  # a container, or `st` for the present one
+_ACT = "pressed"  # in the session: the act of a press until the app has run again
 
 
 def npz(x: Floats, z: Floats) -> bytes:
@@ -43,18 +47,30 @@ def press(
     disabled: bool = False,
     **looks: Any,
 ) -> None:
-    """Show a button that calls `act` with the present values of all fields, then reruns the app.
+    """Show a button. A press reruns the app, which calls `act` before it draws anything.
 
-    A callback (`on_click`) would use the values of the last run of the script: a press can itself
-    commit a value that is still being typed.
+    So `act` has the present values of all fields, and may set any field. A callback (`on_click`)
+    would have the values of the last run of the script: a press can itself commit a value that is
+    still being typed.
     """
     if st.button(label, key=key, help=about, disabled=disabled, **looks) and not disabled:
+        act_first(act)
+
+
+def act_first(act: Callable[[], object]) -> NoReturn:
+    """Rerun the app and call `act` before anything is drawn, as `press` does."""
+    st.session_state[_ACT] = act
+    st.rerun()
+
+
+def call_pressed() -> None:
+    """Call the act of the last press; for the main script, before it draws anything."""
+    if act := st.session_state.pop(_ACT, None):
         act()
-        st.rerun()
 
 
 def choose(
-    place: DeltaGenerator,
+    place: Place,
     label: str,
     key: str,
     titles: Mapping[Any, str],
@@ -62,10 +78,13 @@ def choose(
     about: str,
     hide_label: bool = False,
     link: str = "",
+    act: Callable[[Any], object] | None = None,
+    **looks: Any,
 ) -> Any:
     """Return the chosen key of `titles`; `default` if the stored choice is not among them.
 
-    `link` is its parameter of the address.
+    `link` is its parameter of the address; `act` is called with a new choice of the user before
+    anything is drawn.
     """
     if st.session_state.get(key) not in titles:
         st.session_state[key] = default
@@ -80,6 +99,8 @@ def choose(
         disabled=len(titles) == 1,
         label_visibility="collapsed" if hide_label else "visible",
         persist_state="session",
+        on_change=_with_value(key, act),
+        **looks,
     )
 
 
@@ -133,8 +154,50 @@ def segments(
     return str(chosen or options[0])
 
 
+def number(
+    place: Place,
+    label: str,
+    key: str,
+    start: float,
+    ends: tuple[float | None, float | None],
+    about: str,
+    step: float | None,
+    link: str = "",
+    act: Callable[[Any], object] | None = None,
+    **looks: Any,
+) -> float:
+    """Return a number typed by the user, whole if `start` is; `ends` are the lowest and highest.
+
+    `link` is its parameter of the address; `act` is called with a new number of the user before
+    anything is drawn.
+    """
+    kind = type(start)
+    low, high = (None if end is None else kind(end) for end in ends)
+    st.session_state.setdefault(key, start)
+    if link:
+        form = whole_number(low, high) if kind is int else real(low, high)
+        address.link(link, key, form, start)
+    shown = {"format": "%d" if kind is int else "%g", "persist_state": "session"} | looks
+    value: float = place.number_input(
+        label,
+        low,
+        high,
+        key=key,
+        step=step and kind(step),
+        help=about,
+        on_change=_with_value(key, act),
+        **shown,
+    )
+    return value
+
+
+def step_of(value: float) -> float:
+    """Return the step of a field: a tenth of the largest power of ten up to the value, not 0."""
+    return float(10.0 ** (math.floor(math.log10(abs(value))) - 1))
+
+
 def whole(
-    place: DeltaGenerator,
+    place: Place,
     label: str,
     key: str,
     bounds: tuple[int, int, int],
@@ -147,20 +210,26 @@ def whole(
 
     `link` is its parameter of the address.
     """
-    st.session_state.setdefault(key, bounds[2])
-    if link:
-        address.link(link, key, whole_number(*bounds[:2]), bounds[2])
-    value = place.number_input(
-        label,
-        bounds[0],
-        bounds[1],
-        key=key,
-        step=step,
-        help=about,
-        disabled=off,
-        persist_state="session",
-    )
-    return int(value)
+    low, high, start = bounds
+    return int(number(place, label, key, start, (low, high), about, step, link, disabled=off))
+
+
+def seed(place: Place, key: str, about: str, off: bool = False) -> int:
+    """Return the seed of random draws on a page, at first 0; its parameter is `seed`."""
+    return whole(place, "Seed", key, (0, 2**31, 0), about, off=off, link="seed")
+
+
+def _with_value(key: str, act: Callable[[Any], object] | None) -> Callable[[], None] | None:
+    def changed() -> None:
+        if act is not None:
+            act(st.session_state[key])
+
+    return changed if act else None
+
+
+def key_of(name: str, run: Run) -> str:
+    """Return the key of a field that belongs to one run; a new run of its name has another."""
+    return f"{name}_{run_key(run)}"
 
 
 def names_of(labels: Ints | None, classes: Sequence[str], rows: Ints) -> list[str]:

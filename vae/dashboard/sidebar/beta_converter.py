@@ -5,6 +5,7 @@ does not fit into the sidebar.
 """
 
 import math
+from functools import partial
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -15,6 +16,7 @@ from vae.components.likelihoods import LIKELIHOODS
 from vae.components.schedules import CONSTANT
 from vae.config import RunConfig, fields
 from vae.config.beta_conventions import OTHER, SQUARED_ERROR, Context, Convention, meaningful
+from vae.dashboard.shared.widgets import choose, number, press
 from vae.data import Dataset
 
 SIZES = {"D": "elements", "Z": "latents", "B": "batch", "N": "n_data"}
@@ -56,13 +58,13 @@ def ledger(config: RunConfig, data: Dataset) -> None:
     """Show a button that opens the panel, if the objective has a β."""
     if config.get("beta") is None:
         return
-    st.button(
+    press(
         TITLE,
-        key="ledger_open",
+        "ledger_open",
+        _open,
+        "The equivalent of this β for losses that are averaged or weighted differently, and the β "
+        "equivalent to the value of a paper.",
         width="stretch",
-        on_click=_open,
-        help="The equivalent of this β for losses that are averaged or weighted differently, and "
-        "the β equivalent to the value of a paper.",
     )
     if st.session_state.get("ledger"):
         _dialog(config, data)
@@ -108,23 +110,12 @@ def _sigma(config: RunConfig) -> float:
     """Return the σ of the conversions: the configured one, or the one typed in the panel."""
     if config.get("sigma") is not None:
         return float(config.get("sigma"))
-    st.session_state.setdefault("ledger_sigma", 1.0)
     words, place = st.columns([11, 7], gap="large", vertical_alignment="bottom")
     words.markdown(
         "σ is learned: a weight beside a squared error determines β · σ², so there is no fixed "
         "conversion. The values below hold for this σ only."
     )
-    return float(
-        place.number_input(
-            "At σ",
-            min_value=1e-3,
-            max_value=100.0,
-            step=0.01,
-            format="%g",
-            key="ledger_sigma",
-            help=HELP["sigma"],
-        )
-    )
+    return number(place, "At σ", "ledger_sigma", 1.0, (1e-3, 100.0), HELP["sigma"], 0.01)
 
 
 def _table(beta: float, context: Context) -> str:
@@ -160,12 +151,9 @@ def _legend(config: RunConfig, context: Context) -> str:
 def _converter(config: RunConfig, data: Dataset, context: Context) -> None:
     """Convert a value of a convention to β, with buttons that put it into the sidebar."""
     rows = {name: row for name, row in meaningful(context).items() if name != "ours"}
-    name = st.selectbox(
-        "Convention",
-        list(rows),
-        format_func=lambda n: rows[n].title,
-        key="ledger_convention",
-        help=HELP["convention"],
+    titles = {name: row.title for name, row in rows.items()}
+    name = choose(
+        st, "Convention", "ledger_convention", titles, next(iter(rows)), HELP["convention"]
     )
     row = rows[name]
     st.caption(f"Loss {row.formula}. {row.about}".replace("_", r"\_"))
@@ -189,38 +177,19 @@ def _converter(config: RunConfig, data: Dataset, context: Context) -> None:
 
 
 def _value(place: DeltaGenerator, name: str, row: Convention) -> float:
-    key = f"ledger_value_{name}"
-    st.session_state.setdefault(key, row.typical)
-    return float(
-        place.number_input(
-            row.symbol.replace("_", r"\_"),
-            min_value=0.0,
-            step=row.typical / 10,
-            format="%g",
-            key=key,
-            help=HELP["value"],
-        )
-    )
+    key, symbol = f"ledger_value_{name}", row.symbol.replace("_", r"\_")
+    typical = float(row.typical)
+    return number(place, symbol, key, typical, (0.0, None), HELP["value"], typical / 10)
 
 
 def _size(place: DeltaGenerator, letter: str, here: int) -> int:
     """Return D, Z, B or N of the other convention; at first the value of this configuration."""
-    key = f"ledger_{letter}_{here}"
-    st.session_state.setdefault(key, here)
-    return int(place.number_input(letter, min_value=1, step=1, key=key, help=HELP[letter]))
+    return int(number(place, letter, f"ledger_{letter}_{here}", here, (1, None), HELP[letter], 1))
 
 
 def _range() -> float:
     """Return the factor between the x of the other convention and x here."""
-    return float(
-        st.selectbox(
-            "Values of x there",
-            list(RANGES),
-            format_func=RANGES.__getitem__,
-            key="ledger_range",
-            help=HELP["range"],
-        )
-    )
+    return float(choose(st, "Values of x there", "ledger_range", RANGES, 1.0, HELP["range"]))
 
 
 def _buttons(config: RunConfig, beta: float) -> None:
@@ -234,9 +203,7 @@ def _buttons(config: RunConfig, beta: float) -> None:
     with st.container(horizontal=True):
         for label, values in ways.items():
             key = "ledger_set_" + "_".join(values)
-            bad = bool(wrong[label])
-            if st.button(label, key=key, on_click=_put, args=(values,), disabled=bad):
-                st.rerun()  # the sidebar has the new value, and the table too
+            press(label, key, partial(_put, values), disabled=bool(wrong[label]))
     if len(ways) == 2:
         st.caption("Either trains the same model; the curves show the ELBO at the σ that is set.")
     st.caption(" ".join(filter(None, wrong.values())))

@@ -12,6 +12,7 @@ from vae.base.numbers import typed
 from vae.base.options import Field
 from vae.components.schedules import SCHEDULES
 from vae.config import fields
+from vae.dashboard.shared.widgets import press
 
 
 def changed(preset: Mapping[str, Any]) -> list[Field]:
@@ -33,12 +34,11 @@ def offer_reset(changed: list[Field], reset: Callable[[list[str]], None]) -> Non
     """Name the settings that differ from the preset, and offer to take them back."""
     with st.container(key="settings_changed", horizontal=True):
         st.caption("Changed: " + ", ".join(field.label for field in changed))
-        st.button(
+        press(
             "Reset",
-            key="settings_reset",
-            on_click=reset,
-            args=([field.name for field in changed],),
-            help="Give these settings the values of the preset again.",
+            "settings_reset",
+            lambda: reset([field.name for field in changed]),
+            "Give these settings the values of the preset again.",
         )
 
 

@@ -26,6 +26,12 @@ def remember(choice: Choice) -> Choice:
     return choice
 
 
+def last_key() -> str:
+    """Return the key of the data of the last choice; "" before the first."""
+    choice: Choice | None = st.session_state.get(_CHOICE)
+    return choice.key if choice else ""
+
+
 def current() -> Choice:
     """Return the choice of this run of the script."""
     choice: Choice = st.session_state[_CHOICE]

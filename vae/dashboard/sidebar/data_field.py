@@ -8,7 +8,10 @@ import streamlit as st
 from vae.base.options import Field, first_row
 from vae.components.likelihoods import LIKELIHOODS
 from vae.config import DEFAULTS
+from vae.config.rules import is_in_support
 from vae.dashboard import server
+from vae.dashboard.shared.setting_choices import setting_titles
+from vae.dashboard.shared.widgets import choose
 from vae.dashboard.sidebar import download
 from vae.data import DATASETS, OFFLINE, load, save_upload
 
@@ -22,7 +25,7 @@ def chosen_data() -> str | None:
 
 
 def choose_data(name: str) -> None:
-    """Put a name, `FILE` or a path into the field; for callbacks."""
+    """Put a name, `FILE` or a path into the field, before it is drawn."""
     is_path = name not in DATASETS and name != FILE
     st.session_state["set_data"] = FILE if is_path else name
     if is_path:
@@ -31,18 +34,13 @@ def choose_data(name: str) -> None:
 
 def data_widget(field: Field, about: str) -> str:
     """Show the choice of the data and return a name or a path; `about` is the help."""
-    st.session_state.setdefault("set_data", field.default)
-    name = st.selectbox(
-        field.label,
-        [*DATASETS, FILE],
-        key="set_data",
-        help=about,
-        on_change=_suit_likelihood,
-        persist_state="session",
+    titles = setting_titles(field) | {FILE: FILE}
+    name = str(
+        choose(st, field.label, "set_data", titles, field.default, about, act=_suit_likelihood)
     )
     if name != FILE:
-        download.offer(str(name))
-        return str(name)
+        download.offer(name)
+        return name
     path = st.text_input(
         "Path",
         key="set_path",
@@ -68,12 +66,10 @@ def _absolute(path: str) -> str:
     return os.path.abspath(found) if path and os.path.exists(found) else path
 
 
-def _suit_likelihood() -> None:
+def _suit_likelihood(name: str) -> None:
     """Choose a likelihood of real values for data with values outside [0, 1]."""
-    name = st.session_state.set_data
     chosen = st.session_state.get("set_likelihood", DEFAULTS["likelihood"])
-    unit = LIKELIHOODS[chosen].support == "unit"
-    if name in OFFLINE and unit and not load(name, examples=20).in_unit_interval:
+    if name in OFFLINE and not is_in_support(load(name, examples=20), chosen):
         suitable = first_row(LIKELIHOODS, support="real", noise="learned")
         st.session_state.set_likelihood = suitable
         st.toast(f"{name} holds real values: the likelihood is now {suitable}.")

@@ -6,19 +6,14 @@ The part already downloaded stays, and the next attempt continues from there.
 
 import streamlit as st
 
-from vae.data import SOURCES, DataError, download, on_disk
+from vae.data import SOURCES, DataError, download, is_missing
 
 MEGA = 1e6
 
 
-def missing(name: str) -> bool:
-    """Whether this published data set is missing on this machine."""
-    return name in SOURCES and not on_disk(name)
-
-
 def offer(name: str) -> None:
     """Show the button if the data are missing. A press downloads them and reruns the page."""
-    if not missing(name):
+    if not is_missing(name):
         return
     size = SOURCES[name].size
     pressed = st.button(

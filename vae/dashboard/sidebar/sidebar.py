@@ -4,7 +4,6 @@ The settings that most runs change stand in sight, the others in the box "All se
 A setting's widget has the key `set_<name>`. A preset puts its values into those keys.
 """
 
-import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from vae.base.devices import available, resolve
 from vae.base.numbers import typed
 from vae.base.options import Field, first_sentence
 from vae.components import schedules
@@ -20,20 +18,20 @@ from vae.components.likelihoods import LIKELIHOODS
 from vae.config import TABLES, RunConfig, fields
 from vae.config.presets import PRESETS, START
 from vae.dashboard import server
-from vae.dashboard.shared import current_run, starting, training_time
-from vae.dashboard.sidebar import changes, download
+from vae.dashboard.shared import current_run, starting, training_time, widgets
+from vae.dashboard.shared.setting_choices import setting_titles
+from vae.dashboard.sidebar import changes
 from vae.dashboard.sidebar.beta_converter import ledger
-from vae.dashboard.sidebar.choice import Choice, remember
+from vae.dashboard.sidebar.choice import Choice, last_key, remember
 from vae.dashboard.sidebar.data_field import choose_data, chosen_data, data_widget
-from vae.data import DATASETS, Dataset, load
+from vae.data import DATASETS, Dataset, is_missing
+from vae.experiments.admission import check_admitted, present_data
 from vae.runs import Run
-from vae.runs.result_keys import FileState, file_state
 
 GROUPS = ("Data", "Model", "Objective", "Training")
 IN_SIGHT = ("data", "latent_dim", "beta", "epochs", "device")  # above "All settings"
 _STYLE = Path(__file__).with_suffix(".css")
 ABOUT = "Train, see and understand variational autoencoders."
-PERSIST: dict[str, Any] = {"persist_state": "session"}  # over a change of page
 
 
 def sidebar() -> Choice:
@@ -45,14 +43,15 @@ def sidebar() -> Choice:
             st.markdown(f"**VAE Lab**  \n{ABOUT}")
         with st.container(key="train_bar"):
             button, verdict = st.empty(), st.empty()
-        st.selectbox(
+        widgets.choose(
+            st,
             "Start from",
-            list(PRESETS),
-            key="preset",
-            on_change=_apply_preset,
-            **PERSIST,
-            help="A preset sets the fields below once; each can be changed afterwards.\n"
+            "preset",
+            {name: name for name in PRESETS},
+            next(iter(PRESETS)),
+            "A preset sets the fields below once; each can be changed afterwards.\n"
             + "".join(f"\n- **{name}**: {preset.about}" for name, preset in PRESETS.items()),
+            act=_apply_preset,
         )
         values: dict[str, Any] = {}
         feet = _settings(values)
@@ -74,16 +73,16 @@ def _begin() -> None:
         fill({"data": START.data} | PRESETS[START.preset].values)
 
 
-def _apply_preset() -> None:
+def _apply_preset(name: str) -> None:
     """Put a preset's values into the widgets, and defaults into all others but the data."""
     data = chosen_data()
-    fill(PRESETS[st.session_state.preset].values)
+    fill(PRESETS[name].values)
     if data is not None:
         choose_data(data)
 
 
 def fill(values: Mapping[str, Any]) -> None:
-    """Put settings into the widgets, and defaults into all others; for callbacks."""
+    """Put settings into the widgets, and defaults into all others, before they are drawn."""
     for key in [k for k in st.session_state if str(k).startswith("set_")]:
         del st.session_state[key]
     for name, value in values.items():
@@ -99,8 +98,6 @@ def _put(name: str, value: Any) -> None:
             st.session_state[f"set_{name}_epochs"] = float(length)
     elif name == "data":
         choose_data(value)
-    elif name == "device" and value not in {d.name for d in available()}:
-        st.session_state.set_device = "auto"
     else:
         text = isinstance(value, tuple)
         st.session_state[f"set_{name}"] = ", ".join(map(str, value)) if text else value
@@ -143,19 +140,20 @@ def _chosen(values: dict[str, Any]) -> dict[str, Any]:
 def _widget(field: Field, values: dict[str, Any]) -> Any:
     if field.name == "data":
         return data_widget(field, field.option.help + _rows(DATASETS))
-    if field.name == "device":
-        return _device_widget(field)
     if field.name.endswith("_schedule"):
         return _schedule_widget(field)
     chosen = _chosen(values)
     default = field.default_for(chosen)
     about = field.under(chosen).help + _rows(TABLES.get(field.name, {}))
-    common = {"label": field.label, "help": about, "key": f"set_{field.name}"} | PERSIST
-    if field.option.choices:
-        return _choice(common, list(field.option.choices), default)
+    key = f"set_{field.name}"
+    if titles := setting_titles(field):
+        return widgets.choose(st, field.label, key, titles, default, about)
     if isinstance(default, tuple):
-        return _text(common, ", ".join(map(str, default)))
-    return _number(common, field, default)
+        st.session_state.setdefault(key, ", ".join(map(str, default)))
+        return st.text_input(field.label, key=key, help=about, persist_state="session")
+    step = 1 if field.type is int else widgets.step_of(default or 1e-3)
+    ends = field.option.low, field.option.high
+    return widgets.number(st, field.label, key, field.type(default), ends, about, step)
 
 
 def _rows(table: Mapping[str, Callable[..., Any]]) -> str:
@@ -163,66 +161,16 @@ def _rows(table: Mapping[str, Callable[..., Any]]) -> str:
     return "".join(f"\n- **{name}**: {first_sentence(row)}" for name, row in table.items())
 
 
-def _choice(common: dict[str, Any], choices: list[str], default: str) -> str:
-    st.session_state.setdefault(common["key"], default)
-    return str(st.selectbox(options=choices, **common))
-
-
-def _text(common: dict[str, Any], default: str) -> str:
-    st.session_state.setdefault(common["key"], default)
-    return str(st.text_input(**common))
-
-
-def _number(common: dict[str, Any], field: Field, default: float) -> float:
-    whole = field.type is int
-    kind = int if whole else float
-    step = 1 if whole else 10.0 ** (math.floor(math.log10(default or 1e-3)) - 1)
-    low, high = field.option.low, field.option.high
-    st.session_state.setdefault(common["key"], kind(default))
-    return kind(
-        st.number_input(
-            min_value=None if low is None else kind(low),
-            max_value=None if high is None else kind(high),
-            step=step,
-            format="%d" if whole else "%g",
-            **common,
-        )
-    )
-
-
 def _schedule_widget(field: Field) -> str:
-    key = f"set_{field.name}"
-    st.session_state.setdefault(key, field.default)
+    key, titles = f"set_{field.name}", {name: name for name in schedules.SCHEDULES}
     table = {name: row.factor for name, row in schedules.SCHEDULES.items()}
     about = field.option.help.partition(":")[0] + ":" + _rows(table)
-    name = st.selectbox(field.label, list(schedules.SCHEDULES), key=key, help=about, **PERSIST)
+    name = widgets.choose(st, field.label, key, titles, field.default, about)
     if not schedules.SCHEDULES[name].takes_epochs:
         return str(name)
-    st.session_state.setdefault(f"{key}_epochs", 20.0)
-    epochs = st.number_input(
-        f"{field.label}, epochs",
-        min_value=0.1,
-        format="%g",
-        step=1.0,
-        key=f"{key}_epochs",
-        help="Epochs of the warm-up or of one cycle.",
-        **PERSIST,
-    )
+    about, title = "Epochs of the warm-up or of one cycle.", f"{field.label}, epochs"
+    epochs = widgets.number(st, title, f"{key}_epochs", 20.0, (None, None), about, 1.0)
     return f"{name}:{typed(epochs)}"
-
-
-def _device_widget(field: Field) -> str:
-    devices = {"auto": "auto", **{d.name: f"{d.name} · {d.about}" for d in available()}}
-    st.session_state.setdefault("set_device", "auto")
-    chosen = st.selectbox(
-        field.label,
-        list(devices),
-        format_func=lambda n: devices[n],
-        key="set_device",
-        help=field.option.help,
-        **PERSIST,
-    )
-    return str(chosen)
 
 
 def _checked(values: dict[str, Any], verdict: Any) -> Choice:
@@ -233,13 +181,12 @@ def _checked(values: dict[str, Any], verdict: Any) -> Choice:
         if not values["data"]:
             raise ValueError("Under Data, give the path of a file or upload one.")
         config = RunConfig.of(**values)
-        data, key = _data(config)
-        config.split(data)
-        resolve(config.device)
+        data, key = _data(config, verdict)
+        check_admitted(config, data)
         _estimate(verdict, config, data)
     except (ValueError, OSError) as error:
         problem = str(error)
-        wanting = not values["data"] or download.missing(values["data"])
+        wanting = not values["data"] or is_missing(values["data"])
         (verdict.info if wanting else verdict.error)(problem)
     return Choice(config, data, key, problem)
 
@@ -253,23 +200,13 @@ def _estimate(verdict: Any, config: RunConfig, data: Dataset) -> None:
     verdict.caption(words, help=about)
 
 
-def _data(config: RunConfig) -> tuple[Dataset, str]:
-    """Return the data and a key that identifies them."""
-    if download.missing(config.data):
-        raise ValueError(
-            f"{config.data} is not on this machine yet: press Download under Data, in the sidebar."
-        )
-    path = Path(config.data)
-    state = None if config.data in DATASETS else file_state(path)
-    request = (config.data, config.examples, config.seed, config.chosen("data"), state)
-    return _load(*request), repr(request)
-
-
-@st.cache_resource(max_entries=3, show_spinner="Loading data…")
-def _load(
-    data: str, examples: int, seed: int, options: dict[str, Any], state: FileState | None
-) -> Dataset:
-    return load(data, examples=examples, seed=seed, options=options)
+def _data(config: RunConfig, verdict: Any) -> tuple[Dataset, str]:
+    """Return the data and a key that identifies them; other data than before may take a while."""
+    key = repr(config.data_request)
+    if key == last_key():
+        return present_data(config), key
+    with verdict, st.spinner("Loading data…"):
+        return present_data(config), key
 
 
 def start(choice: Choice) -> None:

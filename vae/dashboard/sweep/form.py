@@ -15,7 +15,7 @@ from vae.config import RunConfig, fields
 from vae.dashboard import server
 from vae.dashboard.shared import training_time, widgets
 from vae.dashboard.sweep import chosen
-from vae.experiments import sweeps
+from vae.experiments import sweeps, variants
 from vae.experiments.configurations import written
 from vae.experiments.sweeps import Arm, Axis
 
@@ -90,23 +90,14 @@ def _axes(base: RunConfig) -> list[Axis]:
 
 def _known(base: RunConfig) -> list[str]:
     """Return every setting that applies, the most frequently swept ones first."""
-    of_base = base.model_dump()
-    names = [f.name for f in fields() if f.name in of_base and f.name != "seed"]
+    names = [field.name for field in variants.settings(base)]
     return [*(n for n in OFTEN if n in names), *(n for n in names if n not in OFTEN)]
 
 
 def _axis(label: str, names: Sequence[str], base: RunConfig, key: str, about: str) -> Axis | None:
     left, right = st.columns([5, 12])
-    if st.session_state.get(key) not in names:
-        st.session_state[key] = names[0]
-    name = left.selectbox(
-        f"{label} setting",
-        names,
-        format_func=lambda name: name if name == NONE else sweeps.field_of(name).label,
-        key=key,
-        help=about,
-        persist_state="session",
-    )
+    titles = {name: name if name == NONE else sweeps.field_of(name).label for name in names}
+    name = str(widgets.choose(left, f"{label} setting", key, titles, names[0], about))
     if name == NONE:
         return None
     field = sweeps.field_of(name)
@@ -163,9 +154,9 @@ def _usual(field: Field, base: RunConfig) -> str:
 def _range(field: Field, base: RunConfig, key: str, place: DeltaGenerator) -> list[str]:
     """Return first value, last value and count as text."""
     value = float(base.get(field.name) or 1.0)
-    defaults = {"From": typed(value / 4), "To": typed(value * 4), "Count": "5"}
-    if field.type is int:
-        defaults |= {"From": typed(max(1, value // 4))}
+    quarter = value // 4 if field.type is int else value / 4
+    low = max(field.option.low or 0.0, quarter) or value
+    defaults = {"From": typed(low), "To": typed(value * 4), "Count": "5"}
     columns = place.columns(3)
     return [
         column.text_input(label, usual, key=f"{key}_{label}", persist_state="session").strip()
@@ -175,21 +166,13 @@ def _range(field: Field, base: RunConfig, key: str, place: DeltaGenerator) -> li
 
 def _seeds_and_name(axes: Sequence[Axis]) -> tuple[int, str]:
     left, right = st.columns([5, 12])  # as the rows above it
-    seeds = left.number_input(
-        "Seeds",
-        1,
-        sweeps.SEEDS,
-        3,
-        key="sweep_seeds",
-        help=HELP["seeds"],
-        persist_state="session",
-    )
+    seeds = widgets.whole(left, "Seeds", "sweep_seeds", (1, sweeps.SEEDS, 3), HELP["seeds"])
     known = sweeps.taken(server.ROOT)
     free = sweeps.free_name(known, axes)
     given = right.columns(2)[0].text_input(
         "Name", placeholder=free, key=chosen.NAME, help=HELP["name"]
     )
-    return int(seeds), sweeps.checked_name(given.strip() or free, known)
+    return seeds, sweeps.checked_name(given.strip() or free, known)
 
 
 def _planned(base: RunConfig, axes: Sequence[Axis], seeds: int) -> list[Arm]:
@@ -243,7 +226,7 @@ def _time(arms: Sequence[Arm], seeds: int) -> str:
     for config in configs:
         alike.setdefault(_shape(config), config)
     tried = list(alike.values())[:: -(-len(alike) // TRIALS) or 1]
-    found = [training_time.seconds(config, sweeps.data_of(config)) for config in tried]
+    found = [training_time.seconds(config, config.load_data()) for config in tried]
     times = [seconds for seconds in found if seconds is not None]
     if not times or len(times) < len(found):
         return "One after another; their time is unknown on this device."

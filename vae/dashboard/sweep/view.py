@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
@@ -57,7 +58,7 @@ def choose() -> str:
         )
     else:
         with right.container(horizontal=True, vertical_alignment="center"):
-            st.button("New sweep", key="sweep_new", on_click=chosen.begin, help=HELP["new"])
+            widgets.press("New sweep", "sweep_new", chosen.begin, HELP["new"])
             st.caption(_alike(sweep.get(name, [])))
     return name
 
@@ -123,21 +124,11 @@ def _head(name: str, runs: Sequence[Entry]) -> None:
         queued = [entry.name for entry in runs if entry.state == "queued"]
         again = [e.name for e in runs if e.state in RESUMABLE]
         if queued:
-            st.button(
-                "Cancel the rest",
-                key="sweep_cancel",
-                on_click=_cancel,
-                args=(queued,),
-                help=HELP["cancel"],
-            )
+            cancel = partial(_cancel, queued)
+            widgets.press("Cancel the rest", "sweep_cancel", cancel, HELP["cancel"])
         elif again:
-            st.button(
-                f"Queue {len(again)} again",
-                key="sweep_again",
-                on_click=_again,
-                args=(again,),
-                help=HELP["again"],
-            )
+            title, resume = f"Queue {len(again)} again", partial(_again, again)
+            widgets.press(title, "sweep_again", resume, HELP["again"])
         if st.button("Compare", key="sweep_compare", help=HELP["compare"]):
             run_selection.select([entry.name for entry in runs])
             st.switch_page(server.PAGES / "compare.py")

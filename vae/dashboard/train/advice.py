@@ -72,12 +72,11 @@ def _button(run: Run, status: Status, fix: Fix) -> None:
     field = _field(fix)
     if status.alive and field.option.live:
         change = f"{live_settings.short(field)} {written(_now(run).get(field.name))}"
-        st.button(
+        press(
             f"{change} → {written(fix.value)}",
-            key="apply_fix",
-            on_click=live_settings.move,
-            args=(run, field.name, float(fix.value)),
-            help=MOVE,
+            "apply_fix",
+            lambda: live_settings.move(run, field.name, float(fix.value)),
+            MOVE,
         )
     else:
         train_again(run, fix)

@@ -5,12 +5,12 @@ import streamlit as st
 from vae.base.numbers import compact, typed
 from vae.base.records import Curves
 from vae.dashboard import server
-from vae.dashboard.shared import address, widgets
-from vae.dashboard.shared.address_values import same
+from vae.dashboard.shared import widgets
 from vae.dashboard.shared.training_time import duration
-from vae.dashboard.shared.widgets import press
+from vae.dashboard.shared.widgets import choose, press, whole
 from vae.dashboard.train import advice, live_settings
 from vae.experiments.entries import saved_step
+from vae.experiments.sweeps import field_of
 from vae.runs import Run, Status, listing
 
 CURVES = ("ELBO and parts", "trained loss")
@@ -84,49 +84,32 @@ def _at_work() -> str:
 
 def _buttons(run: Run, status: Status) -> None:
     if status.alive:
-        st.button(
+        press(
             "Pause",
-            on_click=run.want,
-            args=("pause",),
-            key="pause",
-            help="Save the whole state and free the device. Resume continues from there.",
+            "pause",
+            lambda: run.want("pause"),
+            "Save the whole state and free the device. Resume continues from there.",
         )
     elif status.diverged:
         _mend(run, status)
     elif status.resumable:
-        st.button(
+        press(
             "Resume",
-            on_click=server.launcher.resume,
-            args=(run,),
-            key="resume",
+            "resume",
+            lambda: server.launcher.resume(run),
+            "Continue from the last saved state, in the queue of the device.",
             type="primary",
-            help="Continue from the last saved state, in the queue of the device.",
         )
     if status.active:
-        st.button(
-            "Stop",
-            on_click=run.stop,
-            key="stop",
-            help="Save and end this run. It can be resumed later.",
-        )
+        press("Stop", "stop", run.stop, "Save and end this run. It can be resumed later.")
     if status.alive:
         live_settings.undo(run)
-    if status.extendable:
+    most = int(field_of("epochs").option.high or 0) - _planned(run, status)
+    if status.extendable and most:
         with st.popover("Add epochs", help="Train longer than planned."):
-            more = st.number_input(
-                "More epochs",
-                1,
-                100_000,
-                50,
-                key="more_epochs",
-                help="Schedules stay at their last value.",
-            )
-            press(
-                "Train on",
-                "train_on",
-                lambda: _add_epochs(run, status, int(more)),
-                type="primary",
-            )
+            about = "Schedules stay at their last value."
+            more = whole(st, "More epochs", "more_epochs", (1, most, min(50, most)), about)
+            press("Train on", "train_on", lambda: _add_epochs(run, status, more), type="primary")
 
 
 def _mend(run: Run, status: Status) -> None:
@@ -164,8 +147,12 @@ def _resume_with(run: Run, lr: float) -> None:
 
 
 def _add_epochs(run: Run, status: Status, more: int) -> None:
-    run.want(epochs=(status.epochs or run.settings["epochs"]) + more)
+    run.want(epochs=_planned(run, status) + more)
     server.launcher.resume(run)
+
+
+def _planned(run: Run, status: Status) -> int:
+    return int(status.epochs or run.settings["epochs"])
 
 
 def _knobs(run: Run, status: Status) -> None:
@@ -179,6 +166,6 @@ def _knobs(run: Run, status: Status) -> None:
         panel = knobs[0].popover("Live settings", width="stretch", help=about)
         knobs = [panel] * len(live)
     live_settings.draw_fields(run, status, knobs)
-    address.link("curves", "curves_of", same(CURVES), CURVES[0])
-    curves.selectbox("Curves", CURVES, key="curves_of", help=CURVES_HELP, persist_state="session")
+    titles = {name: name for name in CURVES}
+    choose(curves, "Curves", "curves_of", titles, CURVES[0], CURVES_HELP, link="curves")
     widgets.log_scale(log, "log_scale", LOG_HELP)

@@ -1,6 +1,5 @@
 """The settings of a run that may change while it trains, each with its field, and their undo."""
 
-import math
 from typing import NamedTuple
 
 import streamlit as st
@@ -8,9 +7,9 @@ from streamlit.delta_generator import DeltaGenerator
 
 from vae.base.options import Field
 from vae.config import fields
+from vae.dashboard.shared.widgets import key_of, number, press, step_of
 from vae.experiments.configurations import written
 from vae.runs import Run, Status
-from vae.runs.result_keys import run_key
 
 MOVES = "live_moves"  # in the session: number of changes made by buttons
 
@@ -34,7 +33,7 @@ def short(field: Field) -> str:
 
 
 def move(run: Run, name: str, value: float) -> None:
-    """Change a live setting of a run, and the value in its field; for callbacks.
+    """Change a live setting of a run, and the value in its field, before it is drawn.
 
     The fields get new keys: a timer of the page that fires meanwhile still sends the old value,
     which would count as typed under the old key.
@@ -52,21 +51,19 @@ def draw_fields(run: Run, status: Status, places: list[DeltaGenerator]) -> None:
 
 
 def _field(place: DeltaGenerator, run: Run, field: Field, value: float, status: Status) -> None:
-    key = _key(run, field.name)
-    st.session_state.setdefault(key, value)
-    place.number_input(
+    number(
+        place,
         field.label,
-        field.option.low,
-        field.option.high,
-        key=key,
-        format="%g",
-        step=_step(float(run.settings[field.name])),
-        disabled=not status.alive,
-        on_change=_typed,
-        args=(run, field.name),
-        help=f"{field.label} of this run; it can change only while the run trains. A change takes "
+        _key(run, field.name),
+        value,
+        (field.option.low, field.option.high),
+        f"{field.label} of this run; it can change only while the run trains. A change takes "
         "effect within a tenth of a second and is marked on the curves. A schedule multiplies the "
         "new value.",
+        step_of(float(run.settings[field.name]) or 1.0),
+        act=lambda typed: run.want(None, **{field.name: float(typed)}),
+        disabled=not status.alive,
+        persist_state=None,  # after a change of page, the present value
     )
 
 
@@ -77,12 +74,11 @@ def undo(run: Run) -> None:
         return
     change = f"{written(last.after)} → {written(last.before)}"
     name = last.field.label
-    st.button(
+    press(
         f"Undo {name} {change}" if len(name) < 3 else f"Undo {change}",
-        key="undo",
-        on_click=move,
-        args=(run, last.field.name, last.before),
-        help=f"Take the last change of {name} back: {change}. It is recorded as a change itself.",
+        "undo",
+        lambda: move(run, last.field.name, last.before),
+        f"Take the last change of {name} back: {change}. It is recorded as a change itself.",
     )
 
 
@@ -99,13 +95,4 @@ def last_change(run: Run) -> LastChange | None:
 
 
 def _key(run: Run, name: str) -> str:
-    return f"live_{name}_{run_key(run)}_{st.session_state.get(MOVES, 0)}"
-
-
-def _typed(run: Run, name: str) -> None:
-    run.want(None, **{name: float(st.session_state[_key(run, name)])})
-
-
-def _step(value: float) -> float:
-    """Return a tenth of the largest power of ten up to the value."""
-    return float(10.0 ** (math.floor(math.log10(abs(value) or 1.0)) - 1))
+    return f"{key_of(f'live_{name}', run)}_{st.session_state.get(MOVES, 0)}"

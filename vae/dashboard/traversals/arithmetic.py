@@ -108,26 +108,18 @@ def present_classes(loaded: LoadedRun, labels: Ints) -> dict[int, str]:
 def _controls(
     loaded: LoadedRun, classes: dict[int, str], at: Sequence[DeltaGenerator]
 ) -> ArithmeticRequest:
-    name = loaded.run.name
+    of_from, of_plus, of_minus = (
+        widgets.key_of(f"traverse_{name}", loaded.run) for name in ("from", "plus", "minus")
+    )
     first, second, *_ = classes
     starts = {EXAMPLE: "an example"} | {k: f"mean of {title}" for k, title in classes.items()}
-    start = widgets.choose(
-        at[1], "Start", f"traverse_from_{name}", starts, EXAMPLE, HELP["from"], link="start"
-    )
+    start = widgets.choose(at[1], "Start", of_from, starts, EXAMPLE, HELP["from"], link="start")
     row = int(loaded.rows(loaded.default_split())[0])
     if start == EXAMPLE:
         row = choose_example(loaded, "sum", at[2:6], "Row")
-    plus = widgets.choose(
-        at[6], "A, added", f"traverse_plus_{name}", classes, second, HELP["plus"], link="plus"
-    )
+    plus = widgets.choose(at[6], "A, added", of_plus, classes, second, HELP["plus"], link="plus")
     minus = widgets.choose(
-        at[7],
-        "B, subtracted",
-        f"traverse_minus_{name}",
-        classes,
-        first,
-        HELP["minus"],
-        link="minus",
+        at[7], "B, subtracted", of_minus, classes, first, HELP["minus"], link="minus"
     )
     steps = choose_steps(at[8])
     label = choose_class(loaded, at[-1], class_of(loaded, row) if start == EXAMPLE else start)

@@ -5,6 +5,7 @@ Notation: N examples, Z latent dimensions, S positions of a path. A path is deco
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -15,8 +16,7 @@ from vae.analysis.encoding import by_kl, decode, informativeness
 from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.sampling import ALL
 from vae.base.records import Floats, Ints
-from vae.dashboard.shared import address, cache, widgets
-from vae.dashboard.shared.address_values import whole
+from vae.dashboard.shared import cache, widgets
 from vae.figures.latent_bars import USED
 from vae.figures.quantities import SPLITS
 from vae.runs import Run
@@ -92,30 +92,35 @@ def choose_example(
     loaded: LoadedRun, key: str, places: Sequence[DeltaGenerator], title: str
 ) -> int:
     """Show the controls of one example in four places and return its row."""
-    state, data = f"traverse_{key}_{loaded.run.name}", loaded.data
-    rows = loaded.rows(loaded.default_split())
-    first = _first_row(loaded, rows, other=key == "b")
-    st.session_state.setdefault(state, first)
-    last = len(data.x) - 1
-    st.session_state[state] = min(int(st.session_state[state]), last)
-    parameter = PARAMETERS[key]
-    address.link(parameter, state, whole(0, last), first)
-    row = places[0].number_input(
-        title, 0, last, key=state, step=1, help=HELP["row"], persist_state="session"
-    )
-    names = {ALL: "any"} | {k: data.classes[k] for k in classes_of(loaded)}
-    of = f"class_{parameter}"
-    widgets.choose(places[1], "Class", f"{state}_class", names, ALL, HELP["class"], link=of)
+    data, rows = loaded.data, loaded.rows(loaded.default_split())
+    bounds = 0, len(data.x) - 1, _first_row(loaded, rows, other=key == "b")
+    of, field = PARAMETERS[key], row_key(key, loaded.run)
+    row = widgets.whole(places[0], title, field, bounds, HELP["row"], link=of)
+    names, about = {ALL: "any"} | {k: data.classes[k] for k in classes_of(loaded)}, HELP["class"]
+    field = widgets.key_of(f"traverse_{key}_class", loaded.run)
+    label = int(widgets.choose(places[1], "Class", field, names, ALL, about, link=f"class_{of}"))
+    if label != ALL and data.labels is not None:
+        rows = rows[data.labels[rows] == label]
     for place, word, jump in zip(places[2:], ("Random", "Next"), (_random, _next), strict=True):
-        place.button(
-            word,
-            key=f"{state}_{word.lower()}",
-            on_click=_jump,
-            args=(loaded, state, jump),
-            width="stretch",
-            help=f"{word} example of the {loaded.default_split()} split, of the chosen class.",
-        )
-    return int(row)
+        with place:
+            widgets.press(
+                word,
+                widgets.key_of(f"traverse_{key}_{word.lower()}", loaded.run),
+                partial(_put, key, loaded.run, jump, rows, row),
+                f"{word} example of the {loaded.default_split()} split, of the chosen class.",
+                disabled=not len(rows),
+                width="stretch",
+            )
+    return row
+
+
+def row_key(key: str, run: Run) -> str:
+    """Return the key of the field with the row of an example: "a", "b", …"""
+    return widgets.key_of(f"traverse_{key}_row", run)
+
+
+def _put(key: str, run: Run, jump: Callable[[Ints, int], int], rows: Ints, row: int) -> None:
+    st.session_state[row_key(key, run)] = jump(rows, row)
 
 
 def _first_row(loaded: LoadedRun, rows: Ints, other: bool) -> int:
@@ -136,19 +141,6 @@ def classes_of(loaded: LoadedRun) -> list[int]:
     return [int(k) for k in found if 0 <= k < len(loaded.data.classes)]
 
 
-def _jump(loaded: LoadedRun, state: str, jump: Callable[[Ints, int], int]) -> None:
-    """Go to another example of the class that is chosen now.
-
-    A callback, because a script cannot change the value of a widget after it is on the page.
-    """
-    rows, labels = loaded.rows(loaded.default_split()), loaded.data.labels
-    label = st.session_state.get(f"{state}_class", ALL)
-    if label != ALL and labels is not None:
-        rows = rows[labels[rows] == label]
-    if len(rows):
-        st.session_state[state] = jump(rows, st.session_state[state])
-
-
 def _random(rows: Ints, row: int) -> int:
     others = rows[rows != row]
     return int(np.random.default_rng().choice(others)) if len(others) else row
@@ -165,7 +157,7 @@ def choose_class(loaded: LoadedRun, place: DeltaGenerator, start: int | None) ->
         return 0
     titles = {} if start is None else {SAME_CLASS: "own class"}
     titles |= dict(enumerate(loaded.data.classes))
-    key, default = f"traverse_held_{loaded.run.name}", next(iter(titles))
+    key, default = widgets.key_of("traverse_held", loaded.run), next(iter(titles))
     about = HELP["decoded_as"]
     label = int(
         widgets.choose(place, "Decoded as", key, titles, default, about, link="decoded_as")

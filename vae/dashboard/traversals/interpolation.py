@@ -24,6 +24,7 @@ from vae.dashboard.traversals.common import (
     example_name,
     log_prior,
     posterior_mean,
+    row_key,
 )
 from vae.dashboard.traversals.html_strips import (
     GAP,
@@ -132,22 +133,16 @@ def _controls(run: Run) -> tuple[LoadedRun, InterpolationRequest]:
     loaded = load_checkpoint(run, at[0], "traverse_checkpoint")
     a = choose_example(loaded, "a", at[1:5], "A, row")
     b = choose_example(loaded, "b", at[5:9], "B, row")
-    at[9].button(
-        "Swap",
-        key="traverse_swap",
-        on_click=_swap,
-        args=(run.name,),
-        width="stretch",
-        help=HELP["swap"],
-    )
+    with at[9]:
+        widgets.press("Swap", "traverse_swap", lambda: _swap(run), HELP["swap"], width="stretch")
     steps = choose_steps(at[10])
     label = choose_class(loaded, at[-1], class_of(loaded, a))
     return loaded, InterpolationRequest(a, b, steps, label)
 
 
-def _swap(name: str) -> None:
+def _swap(run: Run) -> None:
     """Exchange the rows of A and B."""
-    first, second = (f"traverse_{key}_{name}" for key in "ab")
+    first, second = (row_key(key, run) for key in "ab")
     state = st.session_state
     state[first], state[second] = state[second], state[first]
 

@@ -123,7 +123,7 @@ def _latents(loaded: LoadedRun, ranked: LatentOrder, place: DeltaGenerator) -> l
     first = [d for d in order if d not in ranked.inactive][:FOLD] or order[:1]
     if len(first) == len(order):
         return order
-    title, key = f"All {len(order)} latents", f"traverse_all_{run_key(loaded.run)}"
+    title, key = f"All {len(order)} latents", widgets.key_of("traverse_all", loaded.run)
     everything = widgets.switch(place, title, key, False, HELP["all"], "all_latents")
     return order if everything else first
 
