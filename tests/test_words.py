@@ -2,7 +2,6 @@
 
 import ast
 import re
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -13,51 +12,81 @@ from tests.tables import each
 
 ROOT = Path(__file__).parents[1]
 FILES = [*sorted(ROOT.glob("vae/**/*.py")), *sorted(ROOT.glob("pages/**/*.py"))]
+TESTS = [path for path in sorted(ROOT.glob("tests/**/*.py")) if path != Path(__file__)]
+INTERFACE = [p for p in FILES if p.parent.name != "words"]  # lessons are prose with questions
 VERBS = "asked|told|seen|shown|kept|own|made"
 PHRASES = [
-    r"\bwhat (there )?(is|are|was|were|may|can|has|have|had|will|it|they|an?|the|he|she|one)\b",
+    r"\bwhat\b",
     r"\b(is|are|was|were|be|been|being) (told|asked|kept|said|meant|heard|believed)\b",
     r"\b(whoever|whatever|nobody|somebody|anybody|anyone|strangers?)\b",
-    r"\b(says?|tells?|speaks?|knows?) (of|what|so|nothing|whether|how|which|where|them|it)\b",
-    r"\bof (its|their|one's|your|our) own\b",
+    r"\b(says?|tells?|speaks?|knows?) (of|so|nothing|whether|how|which|where|them|it)\b",
+    r"\bof (its|their|one's|our) own\b",
     rf"\b(as|of|the) ({VERBS.replace('|own', '')})\b",
     r"\bat home\b|\bthere is to\b|\bbeware\b",
 ]
 OBLIQUE = re.compile("|".join(PHRASES), re.IGNORECASE)
 PARTICIPLE = re.compile(rf"_?({VERBS})", re.IGNORECASE)
+OBLIQUE_NAME = re.compile(
+    r"test_(.*_)?(what(ever)?|whoever|nobody|told|tells?|asked|asks|says?|said|knows?|kept)(_.*)?"
+)
 
 
 class Definition(NamedTuple):
-    """A module, class or function: where it stands, its name and its docstring."""
+    """A module, class or function: its place, its name and its docstring."""
 
     place: str
     name: str
     docstring: str
 
 
-def definitions(source: str, file: str = "") -> Iterator[Definition]:
+class Words(NamedTuple):
+    """The words of a file: its definitions, and its other strings of several words by line."""
+
+    definitions: list[Definition]
+    sentences: list[tuple[str, str]]
+
+
+@cache
+def words_of(path: Path) -> Words:
+    return words_in(path.read_text("utf-8"), str(path.relative_to(ROOT)))
+
+
+def words_in(source: str, file: str = "") -> Words:
+    definitions, docstrings, strings = [], set(), []
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Module):
-            yield Definition(file, "", ast.get_docstring(node) or "")
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            yield Definition(f"{file}:{node.lineno}", node.name, ast.get_docstring(node) or "")
+        if isinstance(node, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            place = file if isinstance(node, ast.Module) else f"{file}:{node.lineno}"
+            text = ast.get_docstring(node) or ""
+            definitions.append(Definition(place, getattr(node, "name", ""), text))
+            docstrings.add(ast.get_docstring(node, clean=False))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
+            strings.append((f"{file}:{node.lineno}", node.value))
+    return Words(definitions, [(at, text) for at, text in strings if text not in docstrings])
+
+
+def oblique(text: str) -> list[str]:
+    return [match[0] for match in OBLIQUE.finditer(" ".join(text.split()))]
 
 
 def faults(definition: Definition) -> list[str]:
-    """Return the oblique phrases of a docstring, and the name if it is a bare participle."""
-    text = " ".join(definition.docstring.split())
-    found = [match[0] for match in OBLIQUE.finditer(text)]
-    return found + [definition.name] * bool(PARTICIPLE.fullmatch(definition.name))
+    """Return the oblique phrases of a docstring, and the name if it is oblique."""
+    name = definition.name
+    bad = PARTICIPLE.fullmatch(name) or OBLIQUE_NAME.fullmatch(name)
+    return oblique(definition.docstring) + [name] * bool(bad)
 
 
-@each("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+@each("path", FILES + TESTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_docstrings_and_names_are_plain(path: Path) -> None:
-    found = definitions(path.read_text("utf-8"), str(path.relative_to(ROOT)))
-    assert not {d.place: faults(d) for d in found if faults(d)}
+    assert not {d.place: faults(d) for d in words_of(path).definitions if faults(d)}
+
+
+@each("path", INTERFACE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_help_texts_and_messages_are_plain(path: Path) -> None:
+    assert not {at: oblique(text) for at, text in words_of(path).sentences if oblique(text)}
 
 
 @pytest.mark.parametrize(
-    "docstring",
+    "text",
     [
         "Latents in two dimensions, and what there is to say of it.",
         "What a hyperparameter says of itself.",
@@ -67,52 +96,38 @@ def test_docstrings_and_names_are_plain(path: Path) -> None:
         "The numbers as asked.",
     ],
 )
-def test_an_oblique_docstring_is_found(docstring: str) -> None:
-    assert faults(Definition("", "f", docstring))
+def test_an_oblique_text_is_found(text: str) -> None:
+    assert faults(Definition("", "f", text))
+    assert oblique(words_in(f'st.button("Go", help="{text}")').sentences[0][1])
+    assert oblique(words_in(f'raise ValueError(f"{{x}}: {text}")').sentences[0][1])
 
 
-def test_a_participle_as_a_name_is_found() -> None:
-    source = "class Asked: ...\ndef _told(): ...\ndef kept_rows(): ...\ndef own(): ..."
-    assert [d.name for d in definitions(source) if faults(d)] == ["Asked", "_told", "own"]
-
-
-@cache
-def classes() -> set[str]:
-    """Return the names of classes that are no English word, such as RunConfig."""
-    text = "\n".join(path.read_text("utf-8") for path in FILES)
-    return set(re.findall(r"^ *class (\w*[a-z][A-Z]\w*)", text, re.MULTILINE))
-
-
-def test_the_classes_are_found() -> None:
-    assert {"RunConfig", "LoadedRun"} <= classes()
-
-
-@cache
-def sentences(source: str) -> tuple[str, ...]:
-    """Return the strings with several words that are no docstrings."""
-    nodes = list(ast.walk(ast.parse(source)))
-    docstrings = {ast.get_docstring(n, clean=False) for n in nodes if has_docstring(n)}
-    texts = (node.value for node in nodes if isinstance(node, ast.Constant))
-    return tuple(t for t in texts if isinstance(t, str) and " " in t and t not in docstrings)
-
-
-def has_docstring(node: ast.AST) -> bool:
-    return isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+def test_an_oblique_name_is_found() -> None:
+    source = "class Asked: ...\ndef _told(): ...\ndef kept_rows(): ...\ndef test_it_is_told(): ..."
+    found = [d.name for d in words_in(source).definitions if faults(d)]
+    assert found == ["Asked", "_told", "test_it_is_told"]
 
 
 SCREEN = [p for p in FILES if p.parent.name != "script"]  # a script's text is Python
+NO_WORD = re.compile(r"_?[A-Z]\w*[a-z][A-Z]\w*")
+
+
+@cache
+def classes() -> re.Pattern[str]:
+    """Return a pattern of the names of classes that are no English word, such as RunConfig."""
+    names = {d.name for path in FILES for d in words_of(path).definitions}
+    return re.compile(rf"\b({'|'.join(filter(NO_WORD.fullmatch, sorted(names)))})\b")
 
 
 @each("path", SCREEN, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_text_on_screen_names_a_class(path: Path) -> None:
-    text = "\n".join(sentences(path.read_text("utf-8")))
-    assert not {name for name in classes() if re.search(rf"\b{name}\b", text)}
+    assert not [at for at, text in words_of(path).sentences if classes().search(text)]
 
 
 @each("path", SCREEN, ids=lambda path: str(path.relative_to(ROOT)))
 def test_one_word_for_one_thing(path: Path) -> None:
     """The flags are --binarize and --split val; a sentence says "validation"."""
-    source = path.read_text("utf-8")
-    assert "binaris" not in source.lower()
-    flag = "val is the validation part"
-    assert not [s for s in sentences(source) if re.search(r"\bval\b", s) and flag not in s]
+    assert "binaris" not in path.read_text("utf-8").lower()
+    flag, val = "val is the validation part", re.compile(r"\bval\b")
+    found = words_of(path).sentences
+    assert not [at for at, text in found if val.search(text) and flag not in text]

@@ -139,7 +139,7 @@ PROBES: dict[str, Measure[Probe]] = {
         "k-NN probe",
         "accuracy",
         "Share of examples whose class is that of most of their 10 nearest neighbours (5-fold "
-        "cross-validation). High: neighbours share their class, whatever the shape of its region.",
+        "cross-validation). High: neighbours share their class, for any shape of its region.",
         probes.knn,
     ),
     "chance": Measure(

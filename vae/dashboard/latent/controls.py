@@ -141,14 +141,14 @@ def _number(place: DeltaGenerator, spec: Spec, key: str) -> Any:
 def _choose(
     place: DeltaGenerator,
     label: str,
-    what: str,
+    name: str,
     titles: Mapping[Any, str],
     default: Any = None,
     suffix: str = "",
     link: str = "",
 ) -> Any:
     """Return the chosen key of `titles`; the default is the first. The parameter of the address
-    is `link`, else `what`."""
+    is `link`, else `name`."""
     default = next(iter(titles)) if default is None else default
-    key = f"latent_{what}{suffix}"
-    return widgets.choose(place, label, key, titles, default, HELP[what], link=link or what)
+    key = f"latent_{name}{suffix}"
+    return widgets.choose(place, label, key, titles, default, HELP[name], link=link or name)

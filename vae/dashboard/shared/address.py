@@ -2,8 +2,9 @@
 
 A page links each of its choices to a parameter of the address with `link`, before it draws the
 widget. A new address (the first of a session, another page, or the browser's Back) sets the
-choices; afterwards the choices set the address. The address has what differs from the default, so
-it stays short. A text without a value gives way to the default, and a notice names both.
+choices; afterwards the choices set the address. The address has only values that differ from the
+default, so it stays short. A text without a value gives way to the default, and a notice names
+both.
 
 `page` surrounds a whole run of the script: the address is written once, at its end. A fragment
 that runs alone writes at once.

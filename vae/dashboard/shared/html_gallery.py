@@ -60,13 +60,13 @@ def _figure(sources: Sequence[str], caption: Caption) -> str:
 
 
 def figures_line(values: Sequence[tuple[str, str, str]]) -> str:
-    """HTML: quantities side by side, each (what, value with unit, colour of the palette)."""
+    """HTML: quantities side by side, each (title, value with unit, colour of the palette)."""
     cells = "".join(
-        f'<div><div style="font-size:12px;color:{colour("muted")}">{escape(what)}</div>'
+        f'<div><div style="font-size:12px;color:{colour("muted")}">{escape(title)}</div>'
         f'<div style="font-size:18px;font-weight:600;white-space:nowrap;'
         f'color:{colour(tint)}">{escape(value)}</div>'
         "</div>"
-        for what, value, tint in values
+        for title, value, tint in values
     )
     return f'<div style="display:flex;gap:4px 20px;flex-wrap:wrap">{cells}</div>'
 
