@@ -195,7 +195,7 @@ def app() -> None:
     st.session_state.event = event
 
 
-def shown() -> AppTest:
+def opened() -> AppTest:
     at = AppTest.from_function(app).run()
     assert not at.exception
     return at
@@ -211,7 +211,7 @@ def select(at: AppTest, rows: list[int], revision: str) -> None:
 
 
 def test_the_page_sends_rows_and_label() -> None:
-    at = shown()
+    at = opened()
     sent = unpacked(at.get("bidi_component")[0].proto.bytes)
     rows = [np.frombuffer(base64.b64decode(text), "<u4").tolist() for text in sent["index"]]
     assert rows == [[7, 70_000], [8]]
@@ -221,7 +221,7 @@ def test_the_page_sends_rows_and_label() -> None:
 
 
 def test_a_selection_arrives_as_rows_of_the_data_set() -> None:
-    at = shown()
+    at = opened()
     select(at, [8, 7, 70_000], "run pca")
     selected = at.session_state.event.selected
     assert selected.dtype == np.int64
@@ -229,7 +229,7 @@ def test_a_selection_arrives_as_rows_of_the_data_set() -> None:
 
 
 def test_a_selection_of_another_revision_is_ignored() -> None:
-    at = shown()
+    at = opened()
     select(at, [7], "run t-SNE")
     assert at.session_state.event.selected is None
 

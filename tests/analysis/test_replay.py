@@ -58,11 +58,11 @@ def frames_of(latents: np.ndarray, seen: Examples, samples: int = 4) -> list[Fra
     rng = np.random.default_rng(2)
     shape = seen.originals.shape[1:]
 
-    def made(number: int) -> np.ndarray:
+    def pictures(number: int) -> np.ndarray:
         return rng.random((number, *shape)).astype(np.float32)
 
     return [
-        Frame(10 * k, k / 2, mean, made(len(seen.originals)), made(samples))
+        Frame(10 * k, k / 2, mean, pictures(len(seen.originals)), pictures(samples))
         for k, mean in enumerate(latents)
     ]
 

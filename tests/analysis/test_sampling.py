@@ -25,7 +25,7 @@ MANY = 6000
 CPU = torch.device("cpu")
 
 
-def made(**settings: object) -> tuple[Latents, Encoding]:
+def encoded(**settings: object) -> tuple[Latents, Encoding]:
     config = RunConfig.of(**{"hidden": (16,), "latent_dim": 3} | settings)
     data = load("digits")
     rows = np.arange(600)
@@ -39,7 +39,7 @@ def made(**settings: object) -> tuple[Latents, Encoding]:
     return Latents(model, batches, encoding.mean, 0, data.labels[rows], data.classes), encoding
 
 
-LATENTS, ENCODING = made()
+LATENTS, ENCODING = encoded()
 
 
 def moments(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -141,8 +141,8 @@ def test_every_offered_source_suits_the_model() -> None:
 
     everything = set(SOURCES)
     assert offered(LATENTS) == everything
-    assert offered(made(condition="labels")[0]) == everything - {"class"}
-    plain = made(posterior="point", objective="reconstruction")[0]
+    assert offered(encoded(condition="labels")[0]) == everything - {"class"}
+    plain = encoded(posterior="point", objective="reconstruction")[0]
     assert offered(plain) == everything - {"prior"}
     np.testing.assert_array_equal(plain.z, plain.mean)
     unlabelled = Latents(LATENTS.model, LATENTS.batches, LATENTS.mean, 0)

@@ -1,9 +1,9 @@
-"""Fixtures of the browser tests: the app's server, a real Chromium, and the page's complaints.
+"""Fixtures of the browser tests: the app's server, a real Chromium, and the problems of the page.
 
-Each process of tests has one server and one Chromium. A page that is loaded costs two to five
-seconds of the processor, so a test visits several things in one load: `Tab.go` follows a link of
-the navigation, `Tab.visit` loads another address in the same window. The tests of a module share
-a load with `tab`.
+Each process of tests has one server and one Chromium. Loading a page takes two to five seconds of
+the processor, so a test checks several things in one load: `Tab.go` follows a link of the
+navigation, `Tab.visit` loads another address in the same window. The tests of a module share a
+load with `tab`.
 
 def test_something(app, open_page, tmp_path):
     server = app(tmp_path)
@@ -66,12 +66,12 @@ class Server(NamedTuple):
     log_path: Path
 
     def log(self) -> str:
-        """What the server has printed so far."""
+        """The output of the server so far."""
         return self.log_path.read_text("utf-8", errors="replace")
 
 
 class Tab(NamedTuple):
-    """A page and what it complained of: console errors, exceptions, calls to outside hosts."""
+    """A page and its problems: console errors, exceptions, calls to outside hosts."""
 
     page: Page
     problems: list[str]
@@ -93,7 +93,7 @@ class Tab(NamedTuple):
         self.settle()
 
     def go(self, title: str) -> None:
-        """Follow a link of the navigation: the session goes on."""
+        """Follow a link of the navigation in the same session."""
         link = self.page.get_by_role("link", name=title, exact=True).first
         perform(
             lambda: link.click(timeout=5000),
@@ -116,7 +116,7 @@ OpenPage = Callable[..., Tab]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark everything in this folder `browser`."""
+    """Mark every test in this folder `browser`."""
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker("browser")
@@ -124,7 +124,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def repeats(record_property: Callable[[str, object], None]) -> Iterator[None]:
-    """Report each gesture that had no effect the first time."""
+    """Report each gesture without effect at the first attempt."""
     REPEATS.clear()
     yield
     for why in REPEATS:
@@ -222,7 +222,7 @@ def _wait_for(server: Server) -> None:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the server and what it started in its own process group."""
+    """End the server and the processes in its process group."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):
             os.killpg(process.pid, number)
@@ -249,7 +249,8 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def windows(chromium: Browser) -> Iterator[list[Tab]]:
-    """The free windows of this process of tests: in a used one a page loads in half the time."""
+    """The free windows of this process of tests. In a used window a page loads in half the
+    time."""
     opened: list[Tab] = []
     yield opened
     for tab in opened:
@@ -303,7 +304,7 @@ def tab(module_tab: Tab) -> Iterator[Tab]:
 
 
 def _empty(tab: Tab) -> None:
-    """Forget what the page has stored, and leave it."""
+    """Clear the storage of the page, and leave it."""
     if tab.page.url.startswith("http"):
         tab.page.evaluate("localStorage.clear()")
         tab.page.goto("about:blank")

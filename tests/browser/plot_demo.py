@@ -1,4 +1,4 @@
-"""An app that shows every side of the living chart; the pages are in plot_demo_main.py."""
+"""An app with every feature of the live chart; the pages are in plot_demo_main.py."""
 
 from io import BytesIO
 from pathlib import Path

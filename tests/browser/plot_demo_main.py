@@ -16,7 +16,7 @@ TICK = 0.5  # seconds
 
 
 def anew() -> None:
-    """Forget everything but how often this was done."""
+    """Reset the session, except the number of resets."""
     times = revision() + 1
     st.session_state.clear()
     st.session_state.times = times
@@ -24,13 +24,13 @@ def anew() -> None:
 
 
 def revision() -> int:
-    """How often everything was reset in this session."""
+    """Return the number of resets in this session."""
     return st.session_state.get("times", 0)
 
 
 @st.fragment(run_every=TICK)
 def live() -> None:
-    """Two curves that are longer by 20 points at each tick."""
+    """Two curves that grow by 20 points at each tick."""
     start = st.session_state.setdefault("start", time.time())
     n = 40 + 20 * int((time.time() - start) / TICK)
     st.text(f"{n} points")
@@ -70,7 +70,7 @@ def train() -> None:
 
 
 def show(event: PlotEvent) -> None:
-    """The event in words, for tests to read."""
+    """Show the event as text for the tests."""
     rows = [] if event.selected is None else event.selected.tolist()
     st.text(f"selected {len(rows)}: {rows[:3]}")
     st.text(f"click {event.click}")

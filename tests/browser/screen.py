@@ -1,4 +1,4 @@
-"""What a person sees, read off a real screen with the patience that a busy machine asks for."""
+"""Reading of the real screen, with timeouts for a busy machine."""
 
 import io
 import time
@@ -63,7 +63,7 @@ def choose(page: Page, where: str, option: str) -> None:
 
 
 def equals(read: Callable[[], T], wanted: T, seconds: float = PATIENCE) -> None:
-    """Wait for the screen to say the same as `wanted`; what it says else is told."""
+    """Wait until the screen shows the text `wanted`; else report the text on the screen."""
     deadline = time.monotonic() + seconds
     found: T | None = None
     while time.monotonic() < deadline:
@@ -75,7 +75,7 @@ def equals(read: Callable[[], T], wanted: T, seconds: float = PATIENCE) -> None:
 
 
 def shows(read: Callable[[], np.ndarray], wanted: np.ndarray, seconds: float = PATIENCE) -> None:
-    """Wait for the screen to show these very numbers; a redraw may be under way."""
+    """Wait until the screen shows exactly these numbers, because a redraw can be in progress."""
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -88,7 +88,7 @@ def shows(read: Callable[[], np.ndarray], wanted: np.ndarray, seconds: float = P
 
 
 def photograph(picture: Locator) -> np.ndarray:
-    """What the screen shows of a picture, (h, w, 3)."""
+    """Return the screen pixels of a picture, (h, w, 3)."""
     shot = until(lambda: picture.screenshot(timeout=5000), why="a picture that stands still")
     return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"))
 

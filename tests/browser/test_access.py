@@ -1,9 +1,10 @@
 """Every page can be read, and used without a mouse.
 
-The contrast of each visible text over what lies behind it, from the browser's computed styles
-(WCAG 2.2, 1.4.3: 4.5, and 3 for large text; controls that are switched off are excepted). Every
-picture and chart has words for those who do not see it. Tab comes to every control (2.1.1), goes
-on past it (2.1.2), and shows where it is (2.4.7)."""
+The contrast of each visible text with its background, from the browser's computed styles (WCAG
+2.2, 1.4.3: 4.5, and 3 for large text; controls that are switched off are excepted). Every picture
+and chart has a text alternative. Tab reaches every control (2.1.1), leaves it again (2.1.2), and
+the focus is visible (2.4.7).
+"""
 
 import shutil
 from itertools import pairwise
@@ -145,7 +146,7 @@ def test_a_page_can_be_read_and_used_without_a_mouse(title: str, loaded: None, t
 
 
 def _open(tab: Tab, title: str) -> None:
-    """Follow the link to a page, and wait for all of it."""
+    """Follow the link to a page, and wait until it is complete."""
     main = tab.page.get_by_test_id("stMain")
     link = tab.page.get_by_role("link", name=title, exact=True).first
     if link.get_attribute("aria-current") != "page":
@@ -157,12 +158,12 @@ def _open(tab: Tab, title: str) -> None:
 
 
 def _read(tab: Tab) -> None:
-    """Every text can be read, as soon as everything is drawn in this scheme."""
+    """Assert that every text is readable once everything is drawn in this scheme."""
     equals(lambda: _poor(tab.page), [])
 
 
 def _poor(page: Page) -> list[str]:
-    """The texts with too little contrast."""
+    """Return the texts with too little contrast."""
     seen, poor = page.evaluate(POOR)
     return list(poor) if seen > LEAST else [f"only {seen} texts"]
 
@@ -181,20 +182,20 @@ def _use(tab: Tab, with_sidebar: bool) -> None:
 
 
 def _rgb(colour: str) -> str:
-    """A colour as a browser says it."""
+    """Return a colour in the notation of a browser."""
     return f"rgb{tuple(int(colour[k : k + 2], 16) for k in (1, 3, 5))}"
 
 
 def _steady(page: Page) -> list[str]:
-    """The controls, if they are the same a moment later."""
+    """Return the controls, if they are unchanged a moment later."""
     first = page.evaluate(CONTROLS)
     page.wait_for_timeout(300)
     return first if page.evaluate(CONTROLS) == first else []
 
 
 def _tabbed(page: Page, script: str) -> tuple[set[str], list[str]]:
-    """Which controls Tab comes to, or arrow keys from there, and those that do not show it, until
-    it has come to the end of the page or round again."""
+    """Return the controls reached by Tab, or by arrow keys from there, and those without visible
+    focus, up to the end of the page or the first control again."""
     first, reached, unseen = "", set[str](), []
     for _ in range(PRESSES):
         page.keyboard.press("Tab")
@@ -211,13 +212,14 @@ def _tabbed(page: Page, script: str) -> tuple[set[str], list[str]]:
 
 
 def _seen_later(page: Page, script: str) -> bool:
-    """Whether the focus is seen a moment later: some fields draw their border after the event."""
+    """Whether the focus is visible a moment later, because some fields draw their border after the
+    event."""
     page.wait_for_timeout(100)
     return bool(page.evaluate(script)[2])
 
 
-def test_words_that_are_too_pale_are_found(chromium: Browser) -> None:
-    """The measure itself: one grey below the threshold, one above it, one faded to below it."""
+def test_text_with_too_little_contrast_is_found(chromium: Browser) -> None:
+    """One grey is below the threshold, one above it, and one faded to below it."""
     page = chromium.new_page()
     greys = {"#777777": "4.48", "#767676": "", COLOURS["text"][0] + "88": "3."}
     body = "".join(f'<p style="color:{g}">{g}</p>' for g in greys)

@@ -1,5 +1,5 @@
-"""The Compare page in a real browser: rows are ticked in the table, curves, plane and verdict
-carry the numbers of the folders, and what is deleted comes back."""
+"""The Compare page in a real browser: rows are ticked in the table; curves, plane and verdict show
+the numbers of the files; a deleted run is restored."""
 
 import shutil
 from pathlib import Path
@@ -52,7 +52,7 @@ def server(app: App, folder: Path) -> Server:
 
 @pytest.fixture
 def root(trained: Path, folder: Path) -> Path:
-    """The folder as it was at first, for each trial."""
+    """The initial folder, for each trial."""
     for path in folder.iterdir():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     shutil.copytree(trained, folder, dirs_exist_ok=True)
@@ -110,7 +110,7 @@ def _chart(tab: Tab, key: str) -> list[dict]:
     return until(lambda: tab.page.evaluate(READ, key))
 
 
-def test_ticked_runs_are_compared_deleted_and_brought_back(
+def test_ticked_runs_are_compared_deleted_and_restored(
     server: Server, root: Path, open_page: OpenPage
 ) -> None:
     tab = open_page(f"{server.url}/compare")

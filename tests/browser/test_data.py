@@ -1,4 +1,4 @@
-"""The Data page on a real screen: numbers and pixels are the data's, in light and in dark."""
+"""The Data page on a real screen: numbers and pixels equal the data's, in light and in dark."""
 
 import io
 import zipfile
@@ -91,7 +91,9 @@ def photographs(path: Path, count: int = 60) -> Path:
         pytest.param("shapes", "light", marks=pytest.mark.long),
     ],
 )
-def test_pictures_and_bars(name: str, scheme: str, show: Callable[..., Tab]) -> None:
+def test_pictures_and_bars_equal_the_data(
+    name: str, scheme: str, show: Callable[..., Tab]
+) -> None:
     tab = show(name, scheme)
     data = load(name)
     s = summarise(data, RunConfig.of())
@@ -105,13 +107,13 @@ def test_pictures_and_bars(name: str, scheme: str, show: Callable[..., Tab]) -> 
     assert max(tab.page.evaluate(BELOW)[:3]) < 900  # seen without scrolling
 
 
-def test_a_zip_of_photographs(show: Callable[..., Tab], tmp_path: Path) -> None:
+def test_a_zip_of_photographs_is_shown(show: Callable[..., Tab], tmp_path: Path) -> None:
     path = photographs(tmp_path / "photos.zip")
     _first_example(show(OWN, "dark", path), load(str(path)))
 
 
 @pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.long)])
-def test_a_table(scheme: str, show: Callable[..., Tab], tmp_path: Path) -> None:
+def test_a_table_is_shown(scheme: str, show: Callable[..., Tab], tmp_path: Path) -> None:
     x = np.random.default_rng(0).normal([0, 5, 300], [1, 2, 40], (120, 3)).round(3)
     path = tmp_path / "table.csv"
     np.savetxt(path, x, "%.3f", ",", header="a,b,c", comments="")
@@ -124,7 +126,7 @@ def test_a_table(scheme: str, show: Callable[..., Tab], tmp_path: Path) -> None:
 
 
 def _first_example(tab: Tab, data: Dataset) -> None:
-    """The pixels of the first example on the screen are the data's."""
+    """Assert that the pixels of the first example on the screen equal the data's."""
     figure = tab.page.locator(".vae-cards figure").first
 
     def read() -> np.ndarray:

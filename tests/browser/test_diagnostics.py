@@ -1,5 +1,5 @@
-"""The KL strip and the diagnostics in a real browser: cells in the colours of their numbers, a
-living run that is followed by itself, and a fix that becomes a run of its own."""
+"""The KL heatmap and the diagnostics in a real browser: the colours of the cells, a run in
+training that updates the page, and a fix that becomes a new run."""
 
 import json
 import time
@@ -48,7 +48,7 @@ def server(app: App, root: Path) -> Server:
 
 @pytest.fixture
 def run(root: Path) -> Run:
-    """A run with weights, and a history that could be its own, for one trial alone."""
+    """A run with weights and a plausible history, for a single trial."""
     name = f"small-{len(list(root.iterdir()))}"
     return trained(root, name, *TRAIN)
 
@@ -66,7 +66,7 @@ def _rgb(colour: str) -> np.ndarray:
     return np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)])
 
 
-def test_a_living_run_is_followed_and_its_fix_is_trained(
+def test_a_run_in_training_is_followed_and_its_fix_is_trained(
     server: Server, run: Run, open_page: OpenPage
 ) -> None:
     run.set_status(state="running", heartbeat=time.time(), **identity())

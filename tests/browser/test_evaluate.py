@@ -1,5 +1,5 @@
-"""The Evaluate page in a real browser: the job behind the button, its progress, its end, and
-figures that are the library's own, in light and dark, before and after a reload."""
+"""The Evaluate page in a real browser: the job behind the button, its progress, its end, and the
+library's values, in light and dark, before and after a reload."""
 
 import os
 import signal
@@ -65,7 +65,7 @@ def _button(tab: Tab, name: str) -> Locator:
 
 
 def _press(tab: Tab, name: str, seen: Callable[[], object]) -> None:
-    """Press a button until what it does is seen; it may be called otherwise from then on."""
+    """Press a button until its effect is visible; the button can have another label afterwards."""
     button = _button(tab, name)
 
     def act() -> None:
@@ -80,14 +80,14 @@ def _line(tab: Tab) -> str:
 
 
 def _figures(tab: Tab) -> dict[str, list[str]]:
-    """Title → value and what stands below it."""
+    """Return title → value and the text below it."""
     texts = tab.page.locator(f"{FIGURES} [data-testid=stMetric]").all_inner_texts()
     parts = [[part for part in text.split("\n") if part.strip()] for text in texts]
     return {title: rest for title, *rest in parts}
 
 
 def _expected(record: Evaluation) -> dict[str, list[str]]:
-    """What the screen has to say of a record."""
+    """Return the expected text for a record."""
     found = {}
     for title, name, more in (
         ("ELBO", "elbo", ""),
@@ -114,7 +114,7 @@ def _expected(record: Evaluation) -> dict[str, list[str]]:
 
 
 def _rows(record: Evaluation) -> list[str]:
-    """What the table of the samples has to say."""
+    """Return the expected table of the samples."""
     assert record.fidelity is not None
     return [
         text
@@ -128,7 +128,7 @@ def _rows(record: Evaluation) -> list[str]:
 
 
 def _shows(tab: Tab, record: Evaluation) -> None:
-    """Wait for the screen to show this very evaluation."""
+    """Wait until the screen shows this evaluation."""
     expected = _expected(record)
     equals(
         lambda: {title: shown for title, shown in _figures(tab).items() if title in expected},
@@ -136,7 +136,7 @@ def _shows(tab: Tab, record: Evaluation) -> None:
     )
 
 
-def test_cancelled_killed_finished_shown_and_deleted(
+def test_an_evaluation_is_cancelled_killed_finished_displayed_and_deleted(
     server: Server, open_page: OpenPage, folder: Path
 ) -> None:
     run = trained(folder, "one", *TRAIN, "--epochs", "3")
@@ -159,7 +159,7 @@ def test_cancelled_killed_finished_shown_and_deleted(
 
 
 def _cancel_and_kill(tab: Tab, run: Run) -> None:
-    """An evaluation that takes long is cancelled, started again, and loses its process."""
+    """A long evaluation is cancelled, started again, and loses its process."""
     _fill(tab, "evaluate_samples", LONG)
     _press(tab, "Evaluate", lambda: "K = 20,000" in _line(tab))
     until(lambda: "%" in _line(tab))
@@ -174,7 +174,7 @@ def _cancel_and_kill(tab: Tab, run: Run) -> None:
 
 
 def _bars(tab: Tab, record: Evaluation) -> None:
-    """Wait for bars of the bound as long as the numbers of a record."""
+    """Wait until the bars of the bound have the lengths of a record."""
     error, kl = record.reconstruction, record.kl
     wanted = [(0, error), (error, error + kl), (0, error + kl), (0, record.nll)]
     same = [pytest.approx(ends, abs=0.15) for ends in wanted]
@@ -182,7 +182,7 @@ def _bars(tab: Tab, record: Evaluation) -> None:
 
 
 def _show_and_delete(tab: Tab, run: Run, record: Evaluation) -> None:
-    """The row of the train split is shown when it is pressed, and deleted."""
+    """Select the row of the train split, and delete it."""
     place = next(i for i, k in enumerate(saved_evaluations(run)) if k.request.split == "train")
     grid = tab.page.locator("[data-testid=stDataFrame]")
     grid.scroll_into_view_if_needed()
@@ -198,7 +198,7 @@ def _show_and_delete(tab: Tab, run: Run, record: Evaluation) -> None:
 
 
 def _table(path: Path, columns: int) -> Path:
-    """Two classes in so many columns that go together."""
+    """Return two classes in correlated columns."""
     rng = np.random.default_rng(0)
     cause = rng.normal(size=(1000, 1))
     x = cause * np.arange(1, columns + 1) + 0.3 * rng.normal(size=(1000, columns))
@@ -225,10 +225,10 @@ OWN: dict[str, tuple[Callable[[Path], str], tuple[str, ...]]] = {
 @pytest.mark.parametrize(
     ("name", "scheme"), [(name, ("light", "dark")[i % 2]) for i, name in enumerate(OWN)]
 )
-def test_other_data(
+def test_evaluations_of_other_data_are_displayed(
     name: str, scheme: str, server: Server, open_page: OpenPage, folder: Path, tmp_path: Path
 ) -> None:
-    """Evaluated by the command, and shown: every figure with its unit, its interval and help."""
+    """The command evaluates, and the page shows every value with its unit, interval and help."""
     make, settings = OWN[name]
     small = ["--epochs", "2", "--hidden", "32", "--latent-dim", "3"]
     data = ("--data", make(tmp_path), *settings)
@@ -263,13 +263,13 @@ def test_other_data(
 
 
 def _lined(heads: list[str], titles: list[str], cells: list[str]) -> list[str]:
-    """A table as it is read, row by row."""
+    """Return a table as text, row by row."""
     lines = [[title, *cells[3 * i : 3 * i + 3]] for i, title in enumerate(titles)]
     return [*heads, *(text for line in lines for text in line)]
 
 
 def _read(row: dict[str, float], percent: bool) -> str:
-    """What stands beside a score."""
+    """Return the text beside a score."""
     if "low" in row and percent:
         return f"{100 * row['low']:.1f} % to {100 * row['high']:.1f} %"
     if "low" in row:

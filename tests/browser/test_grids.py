@@ -1,4 +1,5 @@
-"""Reconstructions and samples on a real screen: every pixel is the model's, none is resampled."""
+"""Reconstructions and samples on a real screen: every pixel equals the model's, none is
+resampled."""
 
 import base64
 import io
@@ -62,12 +63,12 @@ def number(tab: Tab, label: str, value: str) -> None:
 
 
 def unscaled(tab: Tab) -> None:
-    """Every picture is as large on the screen as in its file."""
+    """Assert that every picture has its size of the file on the screen."""
     sizes = np.array(tab.page.evaluate(SIZES))
     np.testing.assert_array_equal(sizes[:, ::2], sizes[:, 1::2])
 
 
-def test_samples_manifold_files_and_a_second_run_are_the_decoders(
+def test_samples_manifold_files_and_a_second_run_equal_the_decoders(
     run: Run, loaded: LoadedRun, tab: Tab, tmp_path: Path
 ) -> None:
     tab.page.emulate_media(color_scheme="dark")
@@ -90,7 +91,7 @@ def test_samples_manifold_files_and_a_second_run_are_the_decoders(
     _another_source_and_run(tab, loaded)
 
 
-def test_cards_are_the_models(loaded: LoadedRun, tab: Tab) -> None:
+def test_cards_equal_the_models(loaded: LoadedRun, tab: Tab) -> None:
     show(tab, "Reconstructions", "reconstruct_of")
     view(tab, "reconstruct_of", "Examples", ".st-key-reconstruct_number")
     number(tab, "Number", "8")
@@ -118,7 +119,7 @@ def test_cards_are_the_models(loaded: LoadedRun, tab: Tab) -> None:
 
 
 def _files(tab: Tab, run: Run, tmp_path: Path) -> None:
-    """The files hold the 36 samples of seed 4 that the page shows."""
+    """Assert that the files contain the 36 samples of seed 4 on the page."""
     main = tab.page.get_by_test_id("stMain")
     for name in ("PNG", "NPZ"):
         with tab.page.expect_download() as coming:
@@ -149,7 +150,7 @@ def view(tab: Tab, where: str, name: str, seen: str) -> None:
 
 def sent(picture: Locator) -> np.ndarray:
     """The picture itself, (h, w, 3), where its column may begin between two of the screen's
-    pixels. That cards are shown at their own size, `unscaled` says."""
+    pixels. `unscaled` checks that cards have their original size."""
     source = picture.get_attribute("src", timeout=5000)
     assert source is not None
     image = Image.open(io.BytesIO(base64.b64decode(source.split(",")[1])))
@@ -162,9 +163,7 @@ def layers(tab: Tab, count: int) -> np.ndarray:
     return tiles(stack, 1, count, stack.shape[1] // 8)
 
 
-def test_what_is_drawn_and_what_is_corrupted_goes_through_the_model(
-    loaded: LoadedRun, tab: Tab
-) -> None:
+def test_drawn_and_corrupted_examples_are_reconstructed(loaded: LoadedRun, tab: Tab) -> None:
     show(tab, "Reconstructions", "reconstruct_of")
     view(tab, "reconstruct_of", "Custom example", "canvas[tabindex]")
     canvas, page = tab.page.locator("canvas[tabindex]"), tab.page
@@ -172,18 +171,18 @@ def test_what_is_drawn_and_what_is_corrupted_goes_through_the_model(
     def pad() -> np.ndarray:
         return np.array(canvas.evaluate(DRAWN), np.uint8).reshape(1, 8, 8)
 
-    def own() -> CustomExample:
+    def drawn() -> CustomExample:
         return reconstruct(loaded, picture_to_x(pad(), loaded))
 
     def tells() -> None:
-        """The page shows the model's numbers and pictures of what is on the pad."""
-        shows(lambda: layers(tab, 3)[:2], pixels(np.concatenate([own().x, own().values])))
+        """Assert that the page shows the model's numbers and pictures for the pad."""
+        shows(lambda: layers(tab, 3)[:2], pixels(np.concatenate([drawn().x, drawn().values])))
         line = (
             page.get_by_test_id("stMain").get_by_text("sum, z at the mean of q", exact=True).first
         )
         equals(
             lambda: line.locator("xpath=following-sibling::div").inner_text(),
-            f"{fixed(own().bound)} nats",
+            f"{fixed(drawn().bound)} nats",
         )
 
     def stroke() -> None:

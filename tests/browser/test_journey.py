@@ -1,4 +1,4 @@
-"""A person's whole way through the app, in a real browser, judged by numbers and pixels."""
+"""A complete session with the app in a real browser, checked by numbers and pixels."""
 
 import json
 from collections.abc import Callable
@@ -32,7 +32,7 @@ def curve(tab: Tab, name: str) -> list[float]:
 
 
 def layout(tab: Tab, key: str) -> Any:
-    """Something of the live chart's full layout, as JSON."""
+    """Return a part of the live chart's full layout, as JSON."""
     text = tab.page.evaluate(
         f"() => JSON.stringify(document.querySelector('{CURVES}')._fullLayout.{key})"
     )
@@ -78,7 +78,7 @@ def train(tab: Tab, root: Path, epochs: int) -> Run:
     return run
 
 
-def test_the_whole_way(launch: Launch, open_page: OpenPage, tmp_path: Path) -> None:
+def test_a_complete_session_works(launch: Launch, open_page: OpenPage, tmp_path: Path) -> None:
     server = launch("app.py", env={"VAE_LAB_ROOT": str(tmp_path)})
     tab = open_page(f"{server.url}/latent")  # a deep link is the first request
     assert tab.page.locator(".st-key-train button").count() == 1  # the main script ran

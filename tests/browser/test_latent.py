@@ -136,13 +136,13 @@ CARD = """() => {
 
 
 def _card(tab: Tab) -> tuple[np.ndarray, str]:
-    """The picture that the pointer has decoded, (h, w, 4), and the words below it."""
+    """Return the picture decoded under the pointer, (h, w, 4), and the text below it."""
     width, height, data, words = tab.page.evaluate(CARD)
     return np.array(data).reshape(height, width, 4), words
 
 
 def _exact(loaded: LoadedRun, x: float, y: float) -> np.ndarray:
-    """The decoder's own picture of a place in the plane of the two latents shown, (h, w)."""
+    """Return the decoder's picture of a place in the plane of the two latents, (h, w)."""
     means = loaded.encode(loaded.rows("test")).mean
     assert means.shape[1] == 2
     return tiles.pixels(decode(loaded.model, np.array([[x, y]], np.float32)))[0, ..., 0]
@@ -302,7 +302,9 @@ def _layers(tab: Tab, row: int) -> None:
 
 
 @pytest.mark.long
-def test_sixty_thousand_points(server: Server, open_page: OpenPage, runs: Path) -> None:
+def test_sixty_thousand_points_can_be_selected_and_pinned(
+    server: Server, open_page: OpenPage, runs: Path
+) -> None:
     """A lasso and a pin at 60,000 points; neither sends the points again."""
     many = ("--data", "mixture", "--examples", "60000", "--likelihood", "gaussian")
     small = ("--hidden", "32", "--latent-dim", "2", "--batch-size", "5000", "--epochs", "1")
@@ -331,7 +333,7 @@ def test_sixty_thousand_points(server: Server, open_page: OpenPage, runs: Path) 
     assert not tab.problems
 
 
-def test_a_run_that_trains_is_followed_then_projected(
+def test_a_run_in_training_is_followed_then_projected(
     server: Server, open_page: OpenPage, runs: Path
 ) -> None:
     run = Run(Path(shutil.copytree(runs / "space", runs / "live")))
@@ -368,7 +370,7 @@ def _follow(tab: Tab, run: Run) -> None:
 
 
 def _tsne(tab: Tab, run: Run) -> None:
-    """The progress of a job and then its result appear by themselves."""
+    """The progress of a job and its result appear without a click."""
     request = MapRequest(
         projection="tsne",
         options={"perplexity": 30.0, "iterations": 500},
@@ -391,7 +393,7 @@ def _tsne(tab: Tab, run: Run) -> None:
 
 
 @pytest.mark.long
-def test_tsne_forms_in_the_background_and_is_kept(server: Server, open_page: OpenPage) -> None:
+def test_tsne_runs_in_the_background_and_is_stored(server: Server, open_page: OpenPage) -> None:
     tab = open_page(f"{server.url}/latent?run=space")
     _show(tab)
     _choose(tab, "projection_space", "t-SNE")

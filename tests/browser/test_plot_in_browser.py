@@ -1,4 +1,4 @@
-"""The living chart in a real browser: what a person does to it lasts while its data changes."""
+"""The live chart in a real browser: zoom, legend and selection last while its data change."""
 
 import re
 from collections.abc import Callable
@@ -61,7 +61,7 @@ def loaded(server: Server, module_tab: Tab) -> None:
 
 @pytest.fixture
 def demo(loaded: None, tab: Tab) -> Callable[..., Page]:
-    """Opens a page of the demo as if for the first time, and waits for its chart."""
+    """Reset a page of the demo, open it, and wait for its chart."""
 
     def open_(name: str, drawn: bool = True) -> Page:
         tab.go("anew")
@@ -119,15 +119,16 @@ def zoom(page: Page) -> list[float]:
 
 
 def double_click(page: Page, where: tuple[float, float], condition: str) -> None:
-    """Two clicks, so many pixels from the plot's corner; on a busy machine they may come too far
-    apart to be one double click."""
+    """Two clicks at an offset in pixels from the plot's corner. On a busy machine they can be too
+    far apart in time for a double click."""
     box = page.locator(".nsewdrag").first.bounding_box()
     x, y = box["x"] + where[0], box["y"] + where[1]
     perform(lambda: page.mouse.dblclick(x, y), lambda: page.evaluate(holds(condition)))
 
 
 def place(page: Page, row: int) -> tuple[float, float]:
-    """Where the point of `row` is on the screen (the map has even and odd rows in two traces)."""
+    """Return the screen place of the point of `row` (the map has even and odd rows in two
+    traces)."""
     return tuple(
         page.eval_on_selector(
             CHART,
@@ -144,7 +145,8 @@ def place(page: Page, row: int) -> tuple[float, float]:
 
 
 def loneliest(page: Page, low: int, high: int) -> int:
-    """The row in [low, high) that is farthest from its nearest neighbour: none can hide it."""
+    """Return the row in [low, high) that is farthest from its nearest neighbour, so that none
+    hides it."""
     return page.eval_on_selector(
         CHART,
         """(gd, [low, high]) => {
@@ -177,7 +179,7 @@ def selected(page: Page) -> int:
 
 
 def settle(page: Page) -> None:
-    """A run of the script has begun and ended."""
+    """Wait until a run of the script has begun and ended."""
     page.wait_for_timeout(300)
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
 
@@ -217,7 +219,7 @@ def test_zoom_legend_and_hover_survive_updates(demo: Callable[..., Page]) -> Non
     assert ask(page, "gd => gd._fullData[1].visible") == "legendonly"
 
 
-def test_an_update_leaves_a_drag_alone(demo: Callable[..., Page]) -> None:
+def test_an_update_does_not_interrupt_a_drag(demo: Callable[..., Page]) -> None:
     page = demo("train")
     page.locator("[data-title='Pan']").click()
     box = page.locator(".nsewdrag").first.bounding_box()
@@ -239,7 +241,7 @@ def test_an_update_leaves_a_drag_alone(demo: Callable[..., Page]) -> None:
     assert ask(page, "gd => gd._fullLayout.dragmode") == "pan"
 
 
-def test_the_scale_survives_updates_and_a_new_scale_forgets_the_range(
+def test_the_scale_survives_updates_and_a_new_scale_resets_the_range(
     demo: Callable[..., Page],
 ) -> None:
     page = demo("train")
@@ -262,7 +264,7 @@ def test_the_scale_survives_updates_and_a_new_scale_forgets_the_range(
 
 
 @pytest.mark.parametrize("name", ["latent", "tabs"])  # large and small: Streamlit caches the large
-def test_a_run_that_changes_nothing_draws_nothing(demo: Callable[..., Page], name: str) -> None:
+def test_an_unchanged_figure_is_not_drawn_again(demo: Callable[..., Page], name: str) -> None:
     page = demo(name, drawn=False)
     if name == "tabs":
         page.get_by_role("tab", name="Second").click()
@@ -332,7 +334,7 @@ def test_hover_shows_the_picture_or_the_label_alone(demo: Callable[..., Page]) -
     expect(label).to_be_hidden()
 
 
-def test_without_webgl_points_are_drawn_and_of_those_that_touch_the_nearest_is_meant(
+def test_without_webgl_points_are_drawn_and_the_nearest_is_hovered(
     server: Server, open_page: OpenPage
 ) -> None:
     tab = open_page(f"{server.url}/latent", before=NO_WEBGL)
@@ -410,7 +412,7 @@ def test_the_keyboard_reaches_the_chart_and_updates_leave_the_focus(
     wait(page, "gd => gd._fullLayout.xaxis.autorange === true")
 
 
-def test_the_picture_is_saved_here(demo: Callable[..., Page], tmp_path: Path) -> None:
+def test_the_picture_is_saved_without_a_server(demo: Callable[..., Page], tmp_path: Path) -> None:
     page = demo("train")
     page.locator(CHART).hover()
     titles = page.locator(".modebar-btn").evaluate_all("all => all.map(b => b.dataset.title)")

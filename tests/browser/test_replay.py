@@ -1,5 +1,5 @@
-"""The time machine in a real browser: the scrubber shows exactly the frame it stands at, playing
-moves it without the server, and where it stands survives themes, pages and new frames."""
+"""The time machine in a real browser: the slider shows exactly its frame, playing needs no server,
+and its position survives themes, pages and new frames."""
 
 import base64
 import io
@@ -30,7 +30,7 @@ SETTINGS: dict[str, Any] = {"posterior": "point", "objective": "reconstruction",
 
 
 def _make(root: Path, name: str, count: int) -> Run:
-    """A run whose latents turn, flip, drift and move a little from frame to frame."""
+    """Create a run whose latents rotate, flip, drift and move a little from frame to frame."""
     rng, data = np.random.default_rng(0), load("digits")
     run = Run.create(root, RunConfig.of(epochs=10, frames=FRAMES, **SETTINGS), data, name)
     side = int(np.ceil(np.sqrt(count)))
@@ -66,22 +66,22 @@ def _report(step: int, split: str, value: float) -> Report:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("runs")
     _make(root, "few", POINTS)
     return root
 
 
 @pytest.fixture(scope="module")
-def server(app: App, made: Path) -> Server:
-    return app(made)
+def server(app: App, prepared: Path) -> Server:
+    return app(prepared)
 
 
 @pytest.fixture
-def run(made: Path) -> Run:
-    """A copy of the run, for one test alone, and for one trial of it."""
-    name = f"few-{len(list(made.iterdir()))}"
-    return Run(Path(shutil.copytree(made / "few", made / name)))
+def run(prepared: Path) -> Run:
+    """A copy of the run, for a single trial of a test."""
+    name = f"few-{len(list(prepared.iterdir()))}"
+    return Run(Path(shutil.copytree(prepared / "few", prepared / name)))
 
 
 def _record(run: Run) -> tuple[Replay, Examples]:
@@ -107,7 +107,7 @@ def _at(tab: Tab) -> str | None:
 
 
 def _scrub(tab: Tab, position: float, event: str = "change") -> None:
-    """As if the scrubber had been dragged there, and with "change" let go."""
+    """Drag the slider to a place, and with "change" release it."""
 
     def act() -> None:
         _part(tab, "scrubber").evaluate(
@@ -157,8 +157,8 @@ def _tiles(tab: Tab, name: str, layers: int) -> np.ndarray:
 
 
 def _points(tab: Tab, labels: np.ndarray, shade: int = 0) -> Callable[[np.ndarray], np.ndarray]:
-    """A function that says how far from each of these places (N, 2) the canvas has the middle of
-    a disc of its class, in pixels."""
+    """Return a function for the distances in pixels from places (N, 2) to the centres of the
+    nearest discs of their class on the canvas."""
     canvas = _canvas(tab, "map")
     left, top, width, height = (int(v) for v in _numbers(tab, "map", "area"))
     x, y = (_numbers(tab, "map", axis) for axis in "xy")
@@ -207,8 +207,8 @@ def _shows_frame(tab: Tab, run: Run, k: int, shade: int = 0) -> None:
 
 
 def _marker(tab: Tab, shade: int = 0) -> float:
-    """Where the canvas of the curves has its marker, from 0 at the first epoch to 1 at the last,
-    as its pixels say."""
+    """Return the position of the marker on the canvas of the curves, from 0 at the first epoch to
+    1 at the last, from its pixels."""
     canvas = _canvas(tab, "curves")
     ink = [int(COLOURS["accent"][shade][k : k + 2], 16) for k in (1, 3, 5)]
     rows = (np.abs(canvas - ink).sum(2) < 120).sum(0)
@@ -229,7 +229,7 @@ def test_frames_are_scrubbed_played_and_followed(
 
 
 def _scrub_through(tab: Tab, run: Run) -> None:
-    """Everything on the page is the frame at which the scrubber stands."""
+    """Everything on the page shows the frame of the slider."""
     record, seen = _record(run)
     assert seen.label is not None
     assert _at(tab) == LAST
@@ -265,7 +265,7 @@ def _scrub_through(tab: Tab, run: Run) -> None:
 
 
 def _play(tab: Tab) -> None:
-    """Keys and buttons move it, without the server."""
+    """Keys and buttons move the slider without the server."""
     messages: list[object] = []
     session = tab.page.context.new_cdp_session(tab.page)
     session.on("Network.webSocketFrameSent", lambda event: messages.append(event))
@@ -297,7 +297,7 @@ def _play(tab: Tab) -> None:
 
 
 def _follow(tab: Tab, run: Run) -> None:
-    """New frames of a run in training are shown to whoever stands at the last one."""
+    """At the last frame, the slider follows new frames of a run in training."""
     run.set_status(state="running", heartbeat=time.time() + 600, **identity())
     _press(tab, "End", lambda: _at(tab) == LAST)
     tab.page.reload()
@@ -315,11 +315,11 @@ def _follow(tab: Tab, run: Run) -> None:
 
 @pytest.mark.long
 def test_sixty_thousand_points_are_drawn_in_time(
-    server: Server, open_page: OpenPage, made: Path
+    server: Server, open_page: OpenPage, prepared: Path
 ) -> None:
-    """Twenty frames a second leave 50 ms for each, of which a slow machine's screen needs some;
-    the median of a second of playing is what this page itself takes."""
-    _make(made, "many", MANY)
+    """Twenty frames a second leave 50 ms for each, including the screen of a slow machine. The
+    median over a second of playing is the time of this page."""
+    _make(prepared, "many", MANY)
     tab = _open(server, open_page, "many")
     spent: list[float] = []
 

@@ -1,5 +1,5 @@
 """A report in a real browser without a network: everything is drawn, in light, in dark and on
-paper, with the numbers of the run's own records, and nothing that a person wrote runs."""
+paper, with the numbers of the run, and no text of a person is executed."""
 
 import base64
 import io
@@ -38,7 +38,7 @@ Opened = tuple[Page, list[str], str]
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
-    """A run of pictures that is judged, one whose words are hostile, one of points."""
+    """An evaluated run of pictures, a run with hostile text, and a run of points."""
     root = tmp_path_factory.mktemp("runs")
     shutil.copytree(SHIPPED, root / "shipped")
     evil = trained(root, "evil", examples=300, frames=0, latent_dim=4)
@@ -49,8 +49,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
 
 @pytest.fixture(scope="module")
 def opened(runs: list[Run], chromium: Browser) -> Iterator[Opened]:
-    """The report, opened in the dark with no network; what it complains of and asks for, and its
-    address."""
+    """The report, opened in the dark theme without network, with its problems, its requests and
+    its address."""
     file = runs[0].path.parent / "report.html"
     file.write_text(report(runs))
     context = chromium.new_context(viewport=SIZE, color_scheme="dark", offline=True)
@@ -72,7 +72,7 @@ def fits(page: Page) -> bool:
 
 
 def drawn(page: Page, chart: int) -> list[Any]:
-    """The numbers that a chart has drawn, a list of y a trace."""
+    """Return the numbers drawn in a chart, a list of y for each trace."""
     script = f"document.getElementById('chart{chart}')._fullData.map(t => Array.from(t.y))"
     return list(page.evaluate(script))
 
@@ -105,7 +105,7 @@ def test_a_report_opens_without_a_network(runs: list[Run], opened: Opened) -> No
     np.testing.assert_array_equal(shown[~lines], wanted[~lines])
 
 
-def test_it_prints_in_light_and_follows_the_scheme(opened: Opened) -> None:
+def test_a_report_prints_in_light_and_follows_the_scheme(opened: Opened) -> None:
     page, told, _ = opened
     page.emulate_media(color_scheme="dark")
     equals(lambda: page.evaluate(DRAWN), "dark")

@@ -1,6 +1,5 @@
-"""Runs that leave and come back through a real browser: exported by the button, deleted, imported
-from the file that was downloaded, with the same numbers in the table; and one that is branched
-and stands beside its origin."""
+"""Export and import in a real browser: a run is exported, deleted and imported from the downloaded
+file with the same numbers in the table; another one is branched and compared with its origin."""
 
 import shutil
 from pathlib import Path
@@ -22,7 +21,7 @@ CHART = """() => {  // the spots of the rate–distortion plane
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("made")
     trained(root, "first", seed=3, frames=2)
     trained(root, "second", seed=4, frames=0)
@@ -40,11 +39,11 @@ def server(app: App, folder: Path) -> Server:
 
 
 @pytest.fixture
-def root(made: Path, folder: Path) -> Path:
-    """The folder as it was at first, for each trial."""
+def root(prepared: Path, folder: Path) -> Path:
+    """The initial folder, for each trial."""
     for path in folder.iterdir():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    shutil.copytree(made, folder, dirs_exist_ok=True)
+    shutil.copytree(prepared, folder, dirs_exist_ok=True)
     return folder
 
 
@@ -52,8 +51,8 @@ def says(tab: Tab, words: str) -> bool:
     return words in tab.page.inner_text("[data-testid=stApp]")
 
 
-def told(tab: Tab, words: str) -> bool:
-    """Whether an open popover says so."""
+def popover_has(tab: Tab, words: str) -> bool:
+    """Whether an open popover has this text."""
     return words in tab.page.inner_text("[data-testid=stPopoverBody]")
 
 
@@ -70,7 +69,7 @@ def tick(tab: Tab, row: int, seen: str) -> None:
 
 
 def popover(tab: Tab, name: str, seen: str) -> None:
-    """Open it, and wait for what stands in it; another one that is open is closed first."""
+    """Open a popover after closing any other, and wait for its content."""
     button = tab.page.locator(f".st-key-compare_{name} button").first
     body = tab.page.locator("[data-testid=stPopoverBody]")
 
@@ -80,7 +79,7 @@ def popover(tab: Tab, name: str, seen: str) -> None:
             body.wait_for(state="detached", timeout=5000)
         button.click(timeout=5000)
 
-    perform(act, lambda: told(tab, seen), patience=10)
+    perform(act, lambda: popover_has(tab, seen), patience=10)
 
 
 def close(tab: Tab) -> None:
@@ -93,18 +92,18 @@ def spots(tab: Tab) -> np.ndarray:
 
 
 def reached(run: Run) -> tuple[float, float]:
-    """KL and reconstruction at the best report on validation data."""
+    """Return KL and reconstruction at the best report on validation data."""
     best = max((r for r in run.reports() if r["split"] == "val"), key=lambda r: r["elbo"])
     return best["kl"], best["reconstruction"]
 
 
 def drawn(tab: Tab, root: Path, *names: str) -> None:
-    """Wait until the plane shows the numbers of these runs' folders."""
+    """Wait until the plane shows the numbers of these runs."""
     wanted = np.array(sorted(reached(Run(root / name)) for name in names))
     until(lambda: spots(tab).shape == wanted.shape and np.allclose(spots(tab), wanted, rtol=1e-5))
 
 
-def test_out_deleted_in_again_and_branched(
+def test_a_run_is_exported_deleted_imported_and_branched(
     server: Server, root: Path, open_page: OpenPage, tmp_path: Path
 ) -> None:
     tab = open_page(f"{server.url}/compare")
@@ -114,8 +113,8 @@ def test_out_deleted_in_again_and_branched(
     drawn(tab, root, "first", "second")
 
     popover(tab, "export", "Run (.vae.zip)")
-    assert told(tab, "Report of 1 run (.html)")
-    assert told(tab, "Script of the run (.py)")
+    assert popover_has(tab, "Report of 1 run (.html)")
+    assert popover_has(tab, "Script of the run (.py)")
     with tab.page.expect_download() as download:
         tab.page.locator(".st-key-compare_runs_file button:visible").first.click()
     file = tmp_path / download.value.suggested_filename
@@ -131,12 +130,12 @@ def test_out_deleted_in_again_and_branched(
     popover(tab, "import", "Exported file (.vae.zip)")
     given = tab.page.locator("[data-testid=stPopoverBody] input[type=file]")
     given.set_input_files({"name": "bad.vae.zip", "mimeType": "", "buffer": b"none"})
-    until(lambda: told(tab, "This file cannot be imported"))
+    until(lambda: popover_has(tab, "This file cannot be imported"))
     assert [run.name for run in listing(root)] == ["second"]
     until(lambda: given.count() == 1)
     given.set_input_files(file)
-    until(lambda: told(tab, "Imported first."))
-    assert not told(tab, "cannot be imported")
+    until(lambda: popover_has(tab, "Imported first."))
+    assert not popover_has(tab, "cannot be imported")
     close(tab)
     until(lambda: says(tab, "1 selected"))
     drawn(tab, root, "first", "second")
@@ -150,8 +149,8 @@ def test_out_deleted_in_again_and_branched(
         value.fill("6", timeout=5000)
         value.press("Enter")
 
-    perform(change, lambda: told(tab, "β 1 → 6"), patience=20)
-    until(lambda: told(tab, "All else as in first, seed 3 included."))
+    perform(change, lambda: popover_has(tab, "β 1 → 6"), patience=20)
+    until(lambda: popover_has(tab, "All else as in first, seed 3 included."))
     queue = tab.page.get_by_role("button", name="Queue the branch")
     perform(lambda: queue.click(timeout=5000), lambda: says(tab, "2 selected"), patience=30)
     branch = Run(root / "first-beta-6")

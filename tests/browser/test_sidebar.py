@@ -1,4 +1,4 @@
-"""The sidebar in a real browser: what AppTest cannot press, a dialog and its way back."""
+"""The sidebar in a real browser: a dialog and its buttons, which AppTest cannot press."""
 
 from pathlib import Path
 

@@ -36,7 +36,7 @@ PLACE = """([x, y, z]) => {  // pixels in the window at which a place in the sce
 
 
 def _make(root: Path, count: int) -> LoadedRun:
-    """A finished run over so many pictures, no two of them the same."""
+    """Create a finished run on a number of distinct pictures."""
     digits, rows = load_digits(), np.arange(count)
     pictures = np.rint(digits.images[rows % len(digits.images)] * 15).astype(np.uint8)
     pictures[:, 0] = rows[:, None] >> np.arange(8) & 255  # each has its number in its first line
@@ -62,7 +62,7 @@ def _said(tab: Tab, where: str) -> str:
 
 
 def _turn(tab: Tab) -> None:
-    """Drag an empty corner, and wait for the scene to have turned."""
+    """Drag an empty corner, and wait until the scene has rotated."""
     box = tab.page.locator(f"{SPACE} canvas").first.bounding_box()
     assert box is not None
     before, (x, y) = tab.page.evaluate(EYE), (box["x"] + 20, box["y"] + 60)
@@ -77,7 +77,7 @@ def _turn(tab: Tab) -> None:
 
 
 def _still(tab: Tab) -> list[float]:
-    """From where the scene is seen, once it has come to rest."""
+    """Return the position of the camera once it is at rest."""
     last: list[float] = []
 
     def rests() -> bool:
@@ -92,7 +92,7 @@ def _still(tab: Tab) -> list[float]:
 
 
 class Received:
-    """Bytes of the server's messages to a window, as the browser counts them in base64."""
+    """Bytes of the server's messages to a window, counted by the browser in base64."""
 
     def __init__(self, tab: Tab) -> None:
         self.bytes = 0
@@ -105,7 +105,7 @@ class Received:
 
 
 @pytest.mark.parametrize("count", [FEW, pytest.param(MANY, marks=pytest.mark.long)])
-def test_points_can_be_pointed_at_chosen_and_turned(
+def test_points_can_be_hovered_selected_and_rotated(
     count: int, app: App, open_page: OpenPage, tmp_path: Path
 ) -> None:
     loaded = _make(tmp_path, count)
@@ -140,7 +140,7 @@ def test_points_can_be_pointed_at_chosen_and_turned(
 
 
 def _point_at(tab: Tab, loaded: LoadedRun, means: np.ndarray) -> None:
-    """Point at the outermost example, which its picture shows, and select it by a click."""
+    """Point at the outermost example, check its picture, and select it by a click."""
     far = int(np.abs(means - means.mean(0)).sum(1).argmax())
     _still(tab)
     x, y = tab.page.evaluate(PLACE, means[far].tolist())
@@ -165,7 +165,8 @@ def _point_at(tab: Tab, loaded: LoadedRun, means: np.ndarray) -> None:
 
 
 def _keep_the_camera(tab: Tab) -> None:
-    """Over other colours, fewer points, another theme, page and projection; until a reset."""
+    """The camera survives other colours, fewer points, another theme, page and projection, until a
+    reset."""
     home = _still(tab)
     _turn(tab)
     eye = _still(tab)

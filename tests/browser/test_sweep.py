@@ -1,5 +1,5 @@
-"""A sweep in a real browser: chosen in the form, queued, filled before the eyes, the same after a
-reload, with the numbers of its runs; and one that is cancelled."""
+"""A sweep in a real browser: chosen in the form, queued, updated during training, unchanged after
+a reload, with the numbers of its runs; and a cancelled sweep."""
 
 import shutil
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ def server(app: App, folder: Path) -> Server:
 
 @pytest.fixture
 def root(folder: Path) -> Iterator[Path]:
-    """An empty folder; what still trains at the end is stopped."""
+    """An empty folder. Runs in training are stopped at the end."""
     for path in folder.iterdir():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     yield folder
@@ -60,7 +60,7 @@ def says(tab: Tab, words: str) -> bool:
 
 
 def fill(tab: Tab, key: str, value: str, seen: str) -> None:
-    """Write into a field, until the page says that it has understood."""
+    """Write into a field until the page has accepted the value."""
     field = tab.page.locator(f".st-key-{key} input")
 
     def act() -> None:
@@ -98,12 +98,12 @@ def chart(tab: Tab, key: str) -> dict[str, Any]:
 
 
 def bounds(run: Run) -> np.ndarray:
-    """Validation −ELBO of every report."""
+    """Return the validation −ELBO of every report."""
     return -np.array([r["elbo"] for r in run.reports() if r["split"] == "val"])
 
 
 def lines(tab: Tab) -> dict[tuple[float, int], np.ndarray]:
-    """(β, seed) → the −ELBO that its small chart shows."""
+    """Return (β, seed) → the −ELBO in its small chart."""
     now = chart(tab, "sweep_multiples")
     found = {}
     for trace in now["data"]:
@@ -120,7 +120,7 @@ def _same(shown: Any, wanted: np.ndarray) -> bool:
     return np.shape(shown) == wanted.shape and np.allclose(shown, wanted, rtol=1e-6, atol=0)
 
 
-def test_a_sweep_fills_and_keeps_the_numbers_of_its_runs(
+def test_a_sweep_shows_the_numbers_of_its_runs(
     server: Server, root: Path, open_page: OpenPage
 ) -> None:
     tab = open_page(f"{server.url}/sweep")

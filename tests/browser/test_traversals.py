@@ -77,7 +77,7 @@ def view(tab: Tab, name: str, where: str) -> None:
     tab.settle()
 
 
-def test_traversals_are_the_decoders(loaded: LoadedRun, tab: Tab) -> None:
+def test_traversals_equal_the_decoders(loaded: LoadedRun, tab: Tab) -> None:
     view(tab, "One latent at a time", ".st-key-traverse_start")
     names = tab.page.locator(".vae-strips .name b")
     wanted = [f"z{d + 1}" for d in by_kl(loaded.encode(loaded.splits.train))]
@@ -99,7 +99,7 @@ def test_traversals_are_the_decoders(loaded: LoadedRun, tab: Tab) -> None:
     np.testing.assert_array_equal(picture[:8, :8], pixels(x)[0])
 
 
-def test_both_ways_and_the_animation(loaded: LoadedRun, tab: Tab) -> None:
+def test_both_paths_and_the_animation_equal_the_decoders(loaded: LoadedRun, tab: Tab) -> None:
     view(tab, "Interpolation", ".st-key-traverse_swap")
     a, b = (int(row) for row in loaded.splits.test[[3, 11]])
     fill(tab, "traverse_a_row", a)
@@ -133,7 +133,7 @@ def test_both_ways_and_the_animation(loaded: LoadedRun, tab: Tab) -> None:
     assert len(found & known) >= 2, "it plays, and shows the decoder's pictures"
 
 
-def test_a_class_is_added(loaded: LoadedRun, tab: Tab) -> None:
+def test_arithmetic_adds_a_class(loaded: LoadedRun, tab: Tab) -> None:
     view(tab, "Arithmetic", "[class*=st-key-traverse_plus_]")
     z, x = arrays(fetched(tab, "NPZ"))
     np.testing.assert_allclose(z[4], loaded.encode(loaded.splits.test[:1]).mean[0], atol=1e-6)

@@ -32,7 +32,7 @@ def grey(n: int = 200, levels: int = 9, shape: tuple[int, ...] = (1, 3, 4)) -> n
     return k / (levels - 1)
 
 
-def made(name: str, levels: int, shape: tuple[int, ...], **options: float) -> Likelihood:
+def likelihood_of(name: str, levels: int, shape: tuple[int, ...], **options: float) -> Likelihood:
     return LIKELIHOODS[name](Domain(shape, levels), **options).double()
 
 
@@ -43,7 +43,7 @@ def mean_error(likelihood: Likelihood, h: torch.Tensor, x: np.ndarray) -> float:
 
 def fitted(name: str, x: np.ndarray, levels: int, extra: float = 0.0, **options: float) -> float:
     """Return nats per example at the best constant of x, on x; the fit must have converged."""
-    likelihood = made(name, levels, x.shape[1:], **options)
+    likelihood = likelihood_of(name, levels, x.shape[1:], **options)
     fit = best_constant(likelihood, torch.from_numpy(x), extra)
     assert fit.converged
     assert fit.h.shape == (likelihood.multiplicity, *x.shape[1:])
@@ -112,7 +112,7 @@ def test_the_fit_of_one_pixel_is_scipys_optimum(name: str, levels: int) -> None:
     x = x.reshape(120, 1, 1, 1)
     if name == "categorical" and levels > 9:
         return
-    likelihood = made(name, levels, (1, 1, 1))
+    likelihood = likelihood_of(name, levels, (1, 1, 1))
     own = list(likelihood.parameters())
     outputs = likelihood.multiplicity
 
@@ -136,7 +136,7 @@ def test_the_fit_of_one_pixel_is_scipys_optimum(name: str, levels: int) -> None:
 @pytest.mark.parametrize("name", LIKELIHOODS)
 def test_no_constant_nearby_is_better(name: str) -> None:
     x, levels = grey(), 9
-    likelihood = made(name, levels, x.shape[1:])
+    likelihood = likelihood_of(name, levels, x.shape[1:])
     fit = best_constant(likelihood, torch.from_numpy(x), 0.0)
     assert fit.slack < TOLERANCE
     best = mean_error(likelihood, fit.h, x)
@@ -261,7 +261,7 @@ def test_the_fit_of_pictures_needs_few_evaluations(
 def test_the_scale_of_each_channel_is_optimal() -> None:
     """Another search finds the same scale, with each pixel's optimum found again for it."""
     x = torch.from_numpy(pictures().x[:, :1, :4, 1:5] / 255.0)
-    likelihood = made("logistic", 256, x.shape[1:])
+    likelihood = likelihood_of("logistic", 256, x.shape[1:])
     fit = best_constant(likelihood, x)
     best = float(likelihood.log_scale.detach())
     values, weights = room._weighted(x, likelihood, 1.0)

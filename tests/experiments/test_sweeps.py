@@ -119,7 +119,7 @@ def test_missing_data_are_not_downloaded(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "mnist is not on this machine yet" in arm.problem
 
 
-def test_another_row_brings_its_own_defaults_and_keeps_what_was_set() -> None:
+def test_another_row_has_its_defaults_and_keeps_changed_options() -> None:
     """A changed option of both rows stays; any other option leaves with its row."""
     usual = sweeps.changed(RunConfig.of(prior="mixture"), {"prior": "vamp"})
     assert usual == RunConfig.of(prior="vamp")

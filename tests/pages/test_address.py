@@ -1,4 +1,4 @@
-"""The address: a law over every choice that a page links to it, and over what is not a choice.
+"""The address: a law over every choice that a page links to it, and over other parameters.
 
 `SCENES` are the pages in all their views. Each is opened once, and every choice that it links is
 recorded; the law then tries a value of each choice, and a wrong text, in as few runs of the page
@@ -113,7 +113,7 @@ def pages(root: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "ROOT", folder)
 
 
-def shown(at: AppTest) -> dict[str, str]:
+def parameters(at: AppTest) -> dict[str, str]:
     """The address, without the run."""
     found = {k: v[-1] if isinstance(v, list) else v for k, v in at.query_params.items()}
     assert found.pop("run") == RUN
@@ -142,7 +142,7 @@ def test_every_choice_of_a_page_is_in_its_address(
     every = {k: v for k, v in links.items() if k not in OWN}
     fixed = {k: v for k, v in view.items() if k not in OWN}
     assert {k: every[k].form.write(at.session_state[every[k].key]) for k in fixed} == fixed
-    assert shown(at) == view, "the address has what differs from the default, and no more"
+    assert parameters(at) == view, "the address has what differs from the default, and no more"
     loose = {key for key in widgets(at) if not key.startswith(DRAFTS)}
     loose -= {choice.key for choice in every.values()} | {"sweep_chosen"}
     assert not loose, "these choices are in no address"
@@ -157,14 +157,14 @@ def test_every_choice_of_a_page_is_in_its_address(
         assert not notices(at)
         for k in reached:
             usual = links[k].form.write(links[k].default)
-            assert shown(at).get(k, usual) == texts[k]
+            assert parameters(at).get(k, usual) == texts[k]
             assert links[k].form.write(at.session_state[links[k].key]) == texts[k]
         rest = {k: v for k, v in rest.items() if k not in reached}
 
 
 @pytest.mark.usefixtures("pages")
 @pytest.mark.parametrize("scene", SCENES)
-def test_a_changed_choice_changes_the_address_and_a_wrong_text_is_said(
+def test_a_changed_choice_changes_the_address_and_a_wrong_text_is_reported(
     scene: str, links: dict[str, Link], open_page: OpenPage
 ) -> None:
     file, view = SCENES[scene]
@@ -173,10 +173,10 @@ def test_a_changed_choice_changes_the_address_and_a_wrong_text_is_said(
     parameter, choice = next((k, v) for k, v in loose.items() if v.other() is not None)
     at.session_state[choice.key] = choice.other()
     at.run()
-    assert shown(at) == view | {parameter: choice.form.write(choice.other())}
+    assert parameters(at) == view | {parameter: choice.form.write(choice.other())}
     at.session_state[choice.key] = choice.default
     at.run()
-    assert shown(at) == view
+    assert parameters(at) == view
 
     wrong = {k: v.instead() for k, v in loose.items() if k != "search"}  # of any words
     at = open_page(file, run=RUN, **view | {k: text for k, (text, _) in wrong.items()})
@@ -188,27 +188,27 @@ def test_a_changed_choice_changes_the_address_and_a_wrong_text_is_said(
     different = {
         k: v for k, (_, v) in wrong.items() if not _same(links[k].form, v, links[k].default)
     }
-    assert shown(at) == view | {k: links[k].form.write(v) for k, v in different.items()}
+    assert parameters(at) == view | {k: links[k].form.write(v) for k, v in different.items()}
 
 
 @pytest.mark.usefixtures("pages")
 def test_ticked_runs_pins_rows_and_the_tour_are_in_the_address(open_page: OpenPage) -> None:
     ticked = f"another-run~{RUN}"
     at = open_page("compare.py", run=RUN, runs=f"{ticked}~{HTML}", tour="2")
-    assert shown(at) == {"runs": ticked, "tour": "2"}
+    assert parameters(at) == {"runs": ticked, "tour": "2"}
     assert f"showing another-run, {RUN}." in notices(at)
     at.session_state["compare_selected"] = []
     at.run()
-    assert shown(at) == {"tour": "2"}
+    assert parameters(at) == {"tour": "2"}
 
     view = {"pins": "0.5_-1~2_0.25", "rows": "3~10-12", "split": "all"}
     at = open_page("latent.py", run=RUN, **view)
-    assert shown(at) == view
+    assert parameters(at) == view
     assert "place 2" in "".join(h.proto.body for h in at.get("html"))
     over = next(c for c in at.get("bidi_component") if b'"select"' in c.proto.bytes)
     assert b'"select": [' in over.proto.bytes
     at.button("latent_unpin_0").click().run()
-    assert shown(at)["pins"] == "2_0.25"
+    assert parameters(at)["pins"] == "2_0.25"
 
 
 @pytest.mark.parametrize("text", ["9" * 5000, "~" * 9000, HTML, "1e999_nan", "²", "", "`*[a](b)"])
@@ -216,9 +216,9 @@ def test_ticked_runs_pins_rows_and_the_tour_are_in_the_address(open_page: OpenPa
 def test_a_hostile_address_opens_the_usual_view(text: str, open_page: OpenPage) -> None:
     names = ("pins", "rows", "split", "tour", "x", "unknown", HTML)
     at = open_page("latent.py", run=RUN, **dict.fromkeys(names, text))
-    assert shown(at) == {}
+    assert parameters(at) == {}
     assert all(len(toast.value) < 120 for toast in at.toast)
-    assert shown(open_page("compare.py", run=RUN, runs=text)) == {}
+    assert parameters(open_page("compare.py", run=RUN, runs=text)) == {}
 
 
 @pytest.mark.usefixtures("pages")
@@ -231,16 +231,16 @@ def test_a_page_keeps_its_choices_and_a_delayed_request_does_not_undo_one(
     before = dict(at.query_params)
     at.selectbox("latent_hue").set_value("reconstruction").run()
     after = {"split": "train", "colour": "reconstruction"}
-    assert shown(at) == after
+    assert parameters(at) == after
     at.query_params.clear()
     at.query_params.update(before)
     at.number_input("set_latent_dim").set_value(5).run()
-    assert shown(at) == after
+    assert parameters(at) == after
     at.query_params.clear()
     at.switch_page("../../pages/data.py").run()
-    assert shown(at) == {}
+    assert parameters(at) == {}
     at.switch_page("../../pages/latent.py").run()
-    assert shown(at) == after
+    assert parameters(at) == after
 
     rerun = local_script_runner.RerunData
     back = lambda *args, **kwargs: rerun(*args, is_history_navigation=True, **kwargs)  # noqa: E731
@@ -248,5 +248,5 @@ def test_a_page_keeps_its_choices_and_a_delayed_request_does_not_undo_one(
     at.query_params.clear()
     at.query_params.update({"run": RUN, "colour": "KL"})
     at.run()
-    assert shown(at) == {"colour": "KL"}
+    assert parameters(at) == {"colour": "KL"}
     assert at.selectbox("latent_split").value != "train"

@@ -1,4 +1,4 @@
-"""Values in an address: a law over every form, and texts that nobody should trust."""
+"""Values in an address: a law over every form, and hostile texts."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ HOSTILE += ("<img src=x onerror=alert(1)>", "1-2-3", "9-1", "0x10", "true", "Non
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_what_is_written_is_read(name: str) -> None:
+def test_a_written_value_is_read_unchanged(name: str) -> None:
     form, examples = FORMS[name]
     for value in examples:
         text = form.write(value)

@@ -39,7 +39,7 @@ def choose(at: AppTest, data: str) -> AppTest:
     return at
 
 
-def own(at: AppTest, path: Path) -> AppTest:
+def choose_file(at: AppTest, path: Path) -> AppTest:
     """Choose a file by its path."""
     choose(at, FILE)
     at.text_input(key="set_path").set_value(str(path)).run()
@@ -251,7 +251,7 @@ def test_a_fit_without_convergence_has_a_note() -> None:
 
 
 def test_vectors_are_drawn_as_points_or_lines(page: AppTest, tmp_path: Path) -> None:
-    at = own(page, table_file(tmp_path / "table.csv"))
+    at = choose_file(page, table_file(tmp_path / "table.csv"))
     assert "Each line is an example over its features · 120 of 120 examples shown" in words(at)
     assert facts(at)["Size"] == ("3", "3 elements")
     assert "needs values in [0, 1]" in at.main.warning[0].value
@@ -261,7 +261,7 @@ def test_vectors_are_drawn_as_points_or_lines(page: AppTest, tmp_path: Path) -> 
 
 
 def test_photographs_of_mixed_sizes_are_shown(page: AppTest, tmp_path: Path) -> None:
-    at = own(page, photographs(tmp_path / "photos.zip"))
+    at = choose_file(page, photographs(tmp_path / "photos.zip"))
     assert facts(at)["Size"] == ("16×20", "3 × 320 elements")
     assert facts(at)["Classes"] == ("2", "15 each")
     data = load(str(tmp_path / "photos.zip"))
@@ -287,7 +287,7 @@ def test_data_without_labels_or_with_one_class_are_shown(
     arrays = {} if labels is None else {"labels": labels}
     x = np.random.default_rng(0).integers(0, 256, (60, 9, 9), np.uint8)
     np.savez(tmp_path / "plain.npz", x=x, **arrays)
-    at = own(page, tmp_path / "plain.npz")
+    at = choose_file(page, tmp_path / "plain.npz")
     assert facts(at)["Classes"][0] == classes
     assert len(rows(at) or pictures(at, "vae-cards")) > 8
     assert "Each class" not in words(at)

@@ -36,8 +36,8 @@ KINDS: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """`made(kind)` returns a small run of that kind, trained once."""
+def run_of(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """`run_of(kind)` returns a small run of that kind, trained once."""
     folder, runs = tmp_path_factory.mktemp("made"), {}
 
     def make(kind: str) -> Run:
@@ -53,9 +53,9 @@ def copied(root: Path, run: Run) -> Run:
     return Run(shutil.copytree(run.path, root / run.name))
 
 
-def told(run: Run, **made: Any) -> None:
+def write_history(run: Run, **changes: Any) -> None:
     """Write a fabricated history into the folder of a run."""
-    lines = "".join(json.dumps(report) + "\n" for report in reports(**made))
+    lines = "".join(json.dumps(report) + "\n" for report in reports(**changes))
     (run.path / "metrics.jsonl").write_text(lines)
 
 
@@ -76,9 +76,9 @@ def verdict(run: Run) -> Any:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_run_shows_the_librarys_findings(
-    kind: str, made: Any, root: Path, open_page: OpenPage
+    kind: str, run_of: Any, root: Path, open_page: OpenPage
 ) -> None:
-    run = copied(root, made(kind))
+    run = copied(root, run_of(kind))
     at, result = open_page("evaluate.py"), verdict(run)
     for name, finding in result.findings.items():
         assert f"**{CHECKS[name].title}**" in words(at)
@@ -98,10 +98,10 @@ def test_every_kind_of_run_shows_the_librarys_findings(
 
 
 def test_a_fix_fills_the_sidebar_and_train_starts_it(
-    made: Any, root: Path, open_page: OpenPage
+    run_of: Any, root: Path, open_page: OpenPage
 ) -> None:
-    run = copied(root, made("ill"))
-    told(run, kl=(1e-4, 1e-3), lr=0.004)
+    run = copied(root, run_of("ill"))
+    write_history(run, kl=(1e-4, 1e-3), lr=0.004)
     at = open_page("evaluate.py")
     assert "**Posterior collapse**" in words(at)
     assert "**Fix**: β = 1 (was 20)." in words(at)
@@ -118,9 +118,9 @@ def test_a_fix_fills_the_sidebar_and_train_starts_it(
     assert new.config == RunConfig.of(**run.config.model_dump() | {"beta": 1.0})
 
 
-def test_a_fix_includes_live_changes(made: Any, root: Path, open_page: OpenPage) -> None:
-    run = copied(root, made("told"))
-    told(run, kl=(1e-4, 1e-3))
+def test_a_fix_includes_live_changes(run_of: Any, root: Path, open_page: OpenPage) -> None:
+    run = copied(root, run_of("told"))
+    write_history(run, kl=(1e-4, 1e-3))
     run.want(beta=50.0)
     run.control(100)
     assert "**Fix**: β = 1 (was 50)." in words(open_page("evaluate.py"))
@@ -128,10 +128,10 @@ def test_a_fix_includes_live_changes(made: Any, root: Path, open_page: OpenPage)
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_configuration_can_be_filled_in(
-    kind: str, made: Any, root: Path, open_page: OpenPage
+    kind: str, run_of: Any, root: Path, open_page: OpenPage
 ) -> None:
-    run = copied(root, made(kind))
-    told(run, shape="burst", amount=9.0)
+    run = copied(root, run_of(kind))
+    write_history(run, shape="burst", amount=9.0)
     at = open_page("evaluate.py")
     ((name, finding),) = verdict(run).findings.items()
     assert name == "learning_rate"
@@ -143,10 +143,10 @@ def test_every_configuration_can_be_filled_in(
 
 
 def test_a_fix_of_the_epochs_resumes_the_run(
-    made: Any, root: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+    run_of: Any, root: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = copied(root, made("vectors"))
-    told(run, shape="slow", amount=0.9)
+    run = copied(root, run_of("vectors"))
+    write_history(run, shape="slow", amount=0.9)
     resumed: list[str] = []
     monkeypatch.setattr(server.launcher, "resume", lambda run: resumed.append(run.name))
     at = open_page("evaluate.py")
@@ -159,10 +159,10 @@ def test_a_fix_of_the_epochs_resumes_the_run(
 
 
 def test_a_run_in_training_has_both_and_is_not_undertrained(
-    made: Any, root: Path, open_page: OpenPage
+    run_of: Any, root: Path, open_page: OpenPage
 ) -> None:
-    run = copied(root, made("told"))
-    told(run, shape="slow", amount=0.9)
+    run = copied(root, run_of("told"))
+    write_history(run, shape="slow", amount=0.9)
     run.set_status(state="running", heartbeat=time.time(), **identity())
     at = open_page("evaluate.py")
     assert "Training too short: not checked. The run has not ended." in words(at)
@@ -171,9 +171,9 @@ def test_a_run_in_training_has_both_and_is_not_undertrained(
 
 @pytest.mark.parametrize("damage", ["metrics", "none", "data"])
 def test_damaged_files_are_reported(
-    damage: str, made: Any, root: Path, open_page: OpenPage
+    damage: str, run_of: Any, root: Path, open_page: OpenPage
 ) -> None:
-    run = copied(root, made("told"))
+    run = copied(root, run_of("told"))
     metrics = run.path / "metrics.jsonl"
     if damage == "metrics":
         metrics.write_text(metrics.read_text()[:-40] + '\n{"step": 1}\nnothing\n')
@@ -189,21 +189,21 @@ def test_damaged_files_are_reported(
 
 
 def test_the_reference_of_small_examples_is_fitted_at_once(
-    made: Any, root: Path, open_page: OpenPage
+    run_of: Any, root: Path, open_page: OpenPage
 ) -> None:
-    run = copied(root, made("ill"))
-    told(run, kl=(1e-4, 1e-3))
+    run = copied(root, run_of("ill"))
+    write_history(run, kl=(1e-4, 1e-3))
     assert "that of a model without latents −" in words(open_page("evaluate.py"))
 
 
 def test_a_new_run_of_the_same_name_has_a_separate_reference(
-    made: Any, root: Path, open_page: OpenPage
+    run_of: Any, root: Path, open_page: OpenPage
 ) -> None:
     said = []
     for kind in ("ill", "vamp"):
         shutil.rmtree(root / "same", ignore_errors=True)
-        run = Run(shutil.copytree(made(kind).path, root / "same"))
-        told(run, kl=(1e-4, 1e-3))
+        run = Run(shutil.copytree(run_of(kind).path, root / "same"))
+        write_history(run, kl=(1e-4, 1e-3))
         text = words(open_page("evaluate.py"))
         said.append(re.search(r"without latents (−\S+)", text)[1])  # type: ignore[index]
         found = baseline(run.data(), run.config, run.config.likelihood).nats
@@ -212,7 +212,7 @@ def test_a_new_run_of_the_same_name_has_a_separate_reference(
 
 
 def test_a_new_check_appears_with_its_fix(
-    made: Any, root: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+    run_of: Any, root: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A check is one function and its row."""
 
@@ -224,7 +224,7 @@ def test_a_new_check_appears_with_its_fix(
 
     row = Check(small_batches, "Small batches", "The gradient of a small batch is noisy.")
     monkeypatch.setitem(CHECKS, "small_batches", row)
-    run = copied(root, made("vectors"))
+    run = copied(root, run_of("vectors"))
     assert f"Small batches: {run.config.batch_size} examples." in words(open_page("evaluate.py"))
     settings = json.loads((run.path / "config.json").read_text())
     text = json.dumps(settings).replace(

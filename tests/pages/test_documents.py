@@ -42,7 +42,7 @@ def captions(at: AppTest) -> str:
 
 
 @pytest.fixture
-def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def built(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return the files that were built."""
     found: list[str] = []
     for name in ("_report", "_text", "_data"):
@@ -50,11 +50,11 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
-def test_documents_are_built_at_the_press(root: Path, made: list[str]) -> None:
+def test_documents_are_built_at_the_press(root: Path, built: list[str]) -> None:
     trained(root, "one", examples=200, frames=0)
     at = offered("one")
     assert labels(at) == ["Report of 1 run (.html)", "Script of the run (.py)"]
-    assert made == []
+    assert built == []
 
 
 def test_a_script_needs_one_run_and_a_report_any_number(root: Path) -> None:

@@ -51,9 +51,8 @@ def quick() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Run]:
-    """`made(kind)` returns a run of that kind with an evaluation of the default settings, computed
-    once."""
+def run_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Run]:
+    """`run_of(kind)` returns a run of that kind with an evaluation of the default settings."""
     folder, runs = tmp_path_factory.mktemp("made"), {}
 
     def make(kind: str) -> Run:
@@ -67,9 +66,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Run]:
 
 
 @pytest.fixture
-def run(root: Path, made: Callable[[str], Run]) -> Run:
+def run(root: Path, run_of: Callable[[str], Run]) -> Run:
     """A run of binary digits in the dashboard's folder, evaluated."""
-    return copied(root, made("binary"))
+    return copied(root, run_of("binary"))
 
 
 def copied(root: Path, run: Run) -> Run:
@@ -108,9 +107,9 @@ def press(at: AppTest, key: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_run_shows_its_values_or_reasons(
-    kind: str, made: Callable[[str], Run], root: Path, open_page: OpenPage
+    kind: str, run_of: Callable[[str], Run], root: Path, open_page: OpenPage
 ) -> None:
-    run = copied(root, made(kind))
+    run = copied(root, run_of(kind))
     record, at = saved_evaluations(run)[0].record, open_page("evaluate.py")
     if kind != "factors":  # takes long
         assert record == LoadedRun.of(run).evaluate("test", 10, 100, full=True)
@@ -370,9 +369,9 @@ def test_a_result_of_an_earlier_version_is_marked_and_can_be_computed_again(
 
 
 def test_a_run_without_evaluation_has_a_sentence(
-    root: Path, made: Callable[[str], Run], open_page: OpenPage
+    root: Path, run_of: Callable[[str], Run], open_page: OpenPage
 ) -> None:
-    run = copied(root, made("binary"))
+    run = copied(root, run_of("binary"))
     shutil.rmtree(run.path / "derived")
     at = open_page("evaluate.py")
     assert "Not evaluated yet" in text(at)

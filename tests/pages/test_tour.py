@@ -9,7 +9,7 @@ from vae.dashboard import server
 from vae.dashboard.tour.steps import STEPS
 
 
-def _shown(at) -> str:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def _banner(at) -> str:  # type: ignore[no-untyped-def]  # noqa: ANN001
     return " ".join(m.value for m in at.markdown if "Step" in m.value)
 
 
@@ -20,13 +20,13 @@ def test_every_step_is_shown_on_its_page_and_the_last_ends_the_tour(
     at = open_page("compare.py")
     at.button("tour_start").click().run()
     for number, step in enumerate(STEPS, 1):
-        assert f"Step {number} of {len(STEPS)}" in _shown(at)
-        assert f"**{step.title}.** {step.text}" in _shown(at)
+        assert f"Step {number} of {len(STEPS)}" in _banner(at)
+        assert f"**{step.title}.** {step.text}" in _banner(at)
         assert at.query_params["tour"] == str(number)
         assert at.button("tour_back").disabled == (number == 1)
         at.button("tour_next").click().run()
         assert not at.exception
-    assert not _shown(at)
+    assert not _banner(at)
     assert "tour" not in at.query_params
     assert at.button("tour_start")
 
@@ -52,8 +52,8 @@ def test_an_address_opens_a_step(
     given: str, number: int | None, root: Path, open_page: OpenPage
 ) -> None:
     at = open_page("latent.py", tour=given)
-    assert _shown(at).startswith(f":small[Step {number} of" if number else "")
-    assert bool(_shown(at)) == (number is not None)
+    assert _banner(at).startswith(f":small[Step {number} of" if number else "")
+    assert bool(_banner(at)) == (number is not None)
 
 
 def test_every_step_has_a_page_and_a_short_text() -> None:

@@ -33,7 +33,7 @@ BUTTONS = {
 }
 
 
-def made(root: Path, state: str) -> Run:
+def run_in(root: Path, state: str) -> Run:
     run = in_state(root, state)
     assert run is not None
     return run
@@ -56,7 +56,7 @@ def words(at: AppTest) -> str:
 
 @pytest.mark.parametrize("state", BUTTONS)
 def test_the_buttons_depend_on_the_state(state: str, root: Path, open_page: OpenPage) -> None:
-    made(root, state)
+    run_in(root, state)
     assert pressable(open_page("train.py")) == BUTTONS[state]
 
 
@@ -64,13 +64,13 @@ def test_the_buttons_depend_on_the_state(state: str, root: Path, open_page: Open
 def test_pause_and_stop_are_requested_from_the_worker(
     button: str, wanted: str, root: Path, open_page: OpenPage
 ) -> None:
-    run = made(root, "running")
+    run = run_in(root, "running")
     open_page("train.py").button(key=button).click().run()
     assert run.control(0).wanted == wanted
 
 
 def test_a_stopped_queued_run_leaves_the_queue(root: Path, open_page: OpenPage) -> None:
-    run = made(root, "queued")
+    run = run_in(root, "queued")
     at = open_page("train.py").button(key="stop").click().run()
     assert run.status().state == "stopped"
     assert pressable(at) == {"resume", "train_on"}
@@ -79,9 +79,9 @@ def test_a_stopped_queued_run_leaves_the_queue(root: Path, open_page: OpenPage) 
 
 
 def test_a_queued_run_names_the_run_in_training(root: Path, open_page: OpenPage) -> None:
-    queued = made(root, "queued")
+    queued = run_in(root, "queued")
     assert "Waiting in the queue." in words(open_page("train.py", run=queued.name))
-    running = made(root, "running")
+    running = run_in(root, "running")
     told = words(open_page("train.py", run=queued.name))
     assert f"Waiting in the queue: {running.name} is training." in told
 
@@ -96,13 +96,13 @@ def test_the_map_describes_its_points(root: Path, open_page: OpenPage) -> None:
 
 
 def test_resume_queues_the_run(root: Path, open_page: OpenPage) -> None:
-    run = made(root, "interrupted")
+    run = run_in(root, "interrupted")
     open_page("train.py").button(key="resume").click().run()
     assert run.status().state == "queued"
 
 
 def test_more_epochs_are_added_to_those_planned(root: Path, open_page: OpenPage) -> None:
-    run = made(root, "finished")
+    run = run_in(root, "finished")
     at = open_page("train.py")
     at.number_input(key="more_epochs").set_value(5)  # and pressed at once
     at.button(key="train_on").click().run()
@@ -111,7 +111,7 @@ def test_more_epochs_are_added_to_those_planned(root: Path, open_page: OpenPage)
 
 
 def test_live_settings_change_a_run_in_training(root: Path, open_page: OpenPage) -> None:
-    run = made(root, "running")
+    run = run_in(root, "running")
     at = open_page("train.py")
     at.number_input(key=f"live_beta_{run_key(run)}_0").set_value(3.0).run()
     at.number_input(key=f"live_lr_{run_key(run)}_0").set_value(0.01).run()
@@ -120,7 +120,7 @@ def test_live_settings_change_a_run_in_training(root: Path, open_page: OpenPage)
 
 
 def test_live_settings_of_a_finished_run_are_disabled(root: Path, open_page: OpenPage) -> None:
-    run = made(root, "finished")
+    run = run_in(root, "finished")
     at = open_page("train.py")
     assert at.number_input(key=f"live_lr_{run_key(run)}_0").disabled
 
@@ -157,7 +157,7 @@ def test_vectors_have_charts_instead_of_pictures(root: Path, open_page: OpenPage
 
 
 def test_log_scale_is_an_axis_of_the_curves(root: Path, open_page: OpenPage) -> None:
-    made(root, "finished")
+    run_in(root, "finished")
     at = open_page("train.py")
     kinds = lambda: [v.get("type") for k, v in charts(at)[0]["layout"].items() if k[0] == "y"]  # noqa: E731
     assert "log" not in kinds()
@@ -176,7 +176,7 @@ def collapsed(run: Run, **settings: Any) -> Run:
 
 
 def test_a_vanished_kl_of_a_running_run_has_a_live_fix(root: Path, open_page: OpenPage) -> None:
-    run = collapsed(made(root, "running"), beta=50.0)
+    run = collapsed(run_in(root, "running"), beta=50.0)
     at = open_page("train.py")
     line = next(m for m in at.main.markdown if "KL vanishing" in m.value)
     assert "lower β, or warm it up" in line.value
@@ -200,7 +200,7 @@ def test_a_vanished_kl_of_a_running_run_has_a_live_fix(root: Path, open_page: Op
 def test_a_vanished_kl_of_an_ended_run_is_fixed_by_a_variant(
     root: Path, open_page: OpenPage
 ) -> None:
-    run = collapsed(made(root, "finished"), beta=50.0)
+    run = collapsed(run_in(root, "finished"), beta=50.0)
     at = open_page("train.py")
     assert "KL vanishing" in words(at)
     at.button(key="train_again").click().run()
@@ -213,7 +213,7 @@ def test_a_vanished_kl_of_an_ended_run_is_fixed_by_a_variant(
 def test_a_run_without_a_failure_has_no_advice(
     state: str, root: Path, open_page: OpenPage
 ) -> None:
-    run = made(root, state)
+    run = run_in(root, state)
     run.set_status(message="")
     (run.path / "metrics.jsonl").write_text("".join(json.dumps(r) + "\n" for r in reports()))
     assert not [e for e in open_page("train.py").main.markdown if "-badge[KL" in e.value]
@@ -223,7 +223,7 @@ def test_a_run_without_a_failure_has_no_advice(
 def test_a_diverged_run_is_trained_again_with_a_lower_rate(
     root: Path, open_page: OpenPage
 ) -> None:
-    run = made(root, "failed")
+    run = run_in(root, "failed")
     run.set_status(step=2, steps=690, epoch=0.1, epochs=30)
     at = open_page("train.py")
     assert "Failed at step 2 of 690" in words(at)
@@ -239,7 +239,7 @@ def test_a_diverged_run_is_trained_again_with_a_lower_rate(
 def test_a_diverged_run_with_weights_is_resumed_with_a_lower_rate(
     root: Path, open_page: OpenPage
 ) -> None:
-    run = made(root, "finished")
+    run = run_in(root, "finished")
     run.set_status(state="failed", message="Training diverged: the KL is not finite.")
     open_page("train.py").button(key="resume_lower").click().run()
     assert run.status().state == "queued"
@@ -247,12 +247,12 @@ def test_a_diverged_run_with_weights_is_resumed_with_a_lower_rate(
 
 
 def test_a_run_with_another_failure_can_be_resumed(root: Path, open_page: OpenPage) -> None:
-    made(root, "failed").set_status(message="The disk is full: free some space, then resume.")
+    run_in(root, "failed").set_status(message="The disk is full: free some space, then resume.")
     assert pressable(open_page("train.py")) == {"resume"}
 
 
 def test_the_time_left_follows_the_last_reports(root: Path, open_page: OpenPage) -> None:
-    run = made(root, "running")
+    run = run_in(root, "running")
     run.set_status(step=60, steps=100, seconds=6.5, epoch=1.2, images_per_second=900.0)
     slow = [(0, 0.0), (50, 0.5), (60, 6.5)]  # 0.01 s a step at first, then 0.6 s
     timed = zip(reports()[:3], slow, strict=True)
@@ -264,7 +264,7 @@ def test_the_time_left_follows_the_last_reports(root: Path, open_page: OpenPage)
 def test_the_time_of_a_new_run_is_that_of_the_last_similar_run(
     root: Path, open_page: OpenPage
 ) -> None:
-    run = made(root, "running")  # with the default settings, as in the sidebar
+    run = run_in(root, "running")  # with the default settings, as in the sidebar
     run.set_status(step=100, steps=200, seconds=10.0)
     data = run.data()
     epochs, steps = 3, -(-len(run.config.split(data).train) // run.config.batch_size)
@@ -280,7 +280,7 @@ def test_the_time_of_a_new_model_is_corrected_by_the_last_run(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Steps of the last run took twice the tried time; one outlier does not count in full."""
-    run = made(root, "running")
+    run = run_in(root, "running")
     monkeypatch.setattr(training_time, "_tried", lambda config, domain: config.lr)
     data, other = run.data(), run.config.model_copy(update={"hidden": (8,), "lr": 0.01})
     steps = other.epochs * -(-len(other.split(data).train) // other.batch_size)
@@ -313,7 +313,7 @@ def test_a_press_on_train_covers_the_old_run_until_the_new_one_is_drawn(
     root: Path, open_page: OpenPage
 ) -> None:
     """The notice is sent as the first element and cleared as the last one."""
-    made(root, "finished")
+    run_in(root, "finished")
     sent: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
         html = DeltaGenerator.html
@@ -332,7 +332,7 @@ def test_a_press_on_train_covers_the_old_run_until_the_new_one_is_drawn(
 
 
 def test_the_message_of_a_failed_run_is_shown(root: Path, open_page: OpenPage) -> None:
-    run = made(root, "failed")
+    run = run_in(root, "failed")
     at = open_page("train.py")
     assert run.status().message in [e.value for e in at.error]
 
