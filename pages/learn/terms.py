@@ -1,4 +1,4 @@
-"""Lesson: the two terms of the ELBO, what each wants alone, and β as the exchange rate."""
+"""Lesson: the two terms of the ELBO, the optimum of each alone, and β as the exchange rate."""
 
 from collections.abc import Sequence
 from functools import lru_cache

@@ -1,4 +1,4 @@
-"""The sliders of the Latent space page: what the browser is sent, and what it reports."""
+"""The sliders of the Latent space page: the messages to the browser, and its reports."""
 
 import json
 from pathlib import Path
@@ -22,7 +22,7 @@ NONE = "Nearest example: #"
 
 
 def sent(at: AppTest) -> dict[str, Any]:
-    """What the sliders were sent."""
+    """Return the message to the sliders."""
     messages = [json.loads(c.proto.bytes) for c in at.get("bidi_component")]
     return next(message for message in messages if "latents" in message)
 
@@ -144,7 +144,7 @@ def test_a_large_decoder_is_computed_on_the_server(
         np.testing.assert_array_equal(values, expected.ravel())
 
 
-def test_a_map_without_a_place_for_z_says_so(root: Path, open_page: OpenPage) -> None:
+def test_a_map_without_a_place_for_z_has_a_note(root: Path, open_page: OpenPage) -> None:
     trained(root, "five", latent_dim=5)
     at = open_page("latent.py")
     assert "no ring" not in text(at)

@@ -26,9 +26,10 @@ REACH = 3  # standard deviations of the prior on either side
 ALT = "The decoded example at the place of the sliders"
 HELP = (
     "One slider for each latent, the most informative first: the number is its mean KL in nats "
-    "per example (where latents have no KL of their own, the variance of the mean of q(z|x)). The "
-    "picture is E[x|z]. The ring on the map is the place of z, projected to the map where there "
-    "are more than two latents. A click on the map moves the sliders to that place or example."
+    "per example (where the KL is not a sum over latents, the variance of the mean of q(z|x)). "
+    "The picture is E[x|z]. The ring on the map is the place of z, projected to the map where "
+    "there are more than two latents. A click on the map moves the sliders to that place or "
+    "example."
 )
 FOLLOWING = "The sliders wait while the map follows a run in training."
 ON_SERVER = "The picture follows when the sliders rest."
