@@ -1,4 +1,4 @@
-"""Lesson: mean-field variational inference by coordinate ascent, and what amortisation changes."""
+"""Lesson: mean-field inference by coordinate ascent, and the changes by amortisation."""
 
 import numpy as np
 import plotly.graph_objects as go
