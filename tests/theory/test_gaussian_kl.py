@@ -53,7 +53,7 @@ def test_matrix_form_agrees_with_torch_for_full_covariances(d: int) -> None:
     assert diagonal.kl == pytest.approx(gaussian_kl.kl(mean, np.sqrt(np.diag(covariance))).sum())
 
 
-def test_slips_coincide_with_the_divergence_where_the_lesson_says() -> None:
+def test_slips_coincide_with_the_divergence_at_known_values() -> None:
     doubled, sign, width = gaussian_kl.slips(1.3, 1.0)
     exact = float(gaussian_kl.kl(1.3, 1.0))
     assert (sign, width) == pytest.approx((exact, exact))
