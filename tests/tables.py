@@ -17,7 +17,7 @@ def each(
 ) -> Callable[[Test], Test]:
     """Run a test for every row of a table, as `pytest.mark.parametrize` does with a test per row.
 
-    For rows of a few milliseconds that need no folder of their own: the rows share the fixtures.
+    For rows of a few milliseconds that need no separate folders: the rows share the fixtures.
     A failure carries the name of its row and ends the test.
     """
     columns = (names,) if isinstance(names, str) else tuple(names)
