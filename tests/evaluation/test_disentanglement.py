@@ -241,8 +241,9 @@ def test_invalid_codes_and_factors_raise_a_sentence(latents: int, known: int, co
 
 
 def test_progress_never_decreases_and_ends_at_one() -> None:
-    known, told = factors(3), []
-    disentanglement(code(known), known, ROWS, 0, halves=2, progress=told.append)
+    known, told = {k: v[:300] for k, v in factors(3).items()}, []
+    z = code(factors(3))[:300]
+    disentanglement(z, known, ROWS, 0, halves=2, progress=told.append)
     assert told == sorted(told)
     assert told[-1] == 1.0
     assert np.diff(told).max() < 0.1

@@ -208,7 +208,7 @@ def known_pair(d: int) -> tuple[Matrix, Matrix, Matrix, float]:
     return first, second, mean, truth
 
 
-@pytest.mark.parametrize(("n", "d"), [(180, 18), (300, 30)])
+@pytest.mark.parametrize(("n", "d"), [(180, 18), pytest.param(300, 30, marks=pytest.mark.long)])
 def test_intervals_cover_the_exact_distance(n: int, d: int) -> None:
     """About 95 of 100, although the uncorrected distance is far too large."""
     rows = {"squared_frechet": ROWS["squared_frechet"]}
@@ -247,6 +247,7 @@ def test_intervals_cover_the_exact_values_of_equal_distributions() -> None:
         assert width < most * 2 * T95 * np.std(values), name
 
 
+@pytest.mark.long
 def test_intervals_cover_where_the_sides_differ() -> None:
     found = [
         fidelity(normal(160, 6, 2 * s), normal(160, 6, 2 * s + 1, 1.0, 0.8), s) for s in range(100)
