@@ -111,7 +111,7 @@ def test_every_kind_of_run_shows_its_values_or_reasons(
 ) -> None:
     run = copied(root, run_of(kind))
     record, at = saved_evaluations(run)[0].record, open_page("evaluate.py")
-    if kind != "factors":  # takes long
+    if kind in ("binary", "vectors"):  # the library's own once more, for all kinds takes long
         assert record == LoadedRun.of(run).evaluate("test", 10, 100, full=True)
     shown = metrics(at)
     assert shown.keys() >= TITLES.keys()

@@ -224,7 +224,7 @@ def test_train_on_any_page_keeps_the_settings(page: str, root: Path, open_page: 
     trained(root, "a-run", epochs=1)
     at = open_page(page)
     at.selectbox("preset").set_value("β-VAE").run()
-    at.number_input("set_latent_dim").set_value(5).run()
+    at.number_input("set_latent_dim").set_value(5)
     at.selectbox("set_data").set_value("moon-phases").run()
     at.number_input("set_tilt").set_value(10.0).run()
     for _ in range(2):
