@@ -5,6 +5,7 @@ events(config, data) → every record of a training run; reports(events, split) 
 """
 
 import math
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,10 @@ from vae.training.trainer import Event, train
 
 TESTS = Path(__file__).parent
 # The longest files first, so that no process works alone at the end.
-LONGEST = ("browser", "knobs", "test_contributing.py", "worker", "test_every_choice.py", "pages")
+LONGEST = (
+    *("browser", "knobs", "worker", "commands", "pages", "test_contributing.py"),
+    *("test_every_choice.py", "evaluation", "training", "script", "test_rows.py"),
+)
 # Folders of tests that need neither a browser nor a trained model: `pytest -m quick`.
 QUICK = ("base", "components", "config", "data", "experiments", "figures", "imaging", "runs")
 
@@ -39,7 +43,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the quick tests, and put the longest files first."""
     order = {name: k for k, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: order.get(_room(item), len(order)))
+    items.sort(
+        key=lambda item: (order.get(_room(item), len(order)), item.path.name != "test_journey.py")
+    )  # the journey begins with the first request of its server
     for item in items:
         if _room(item) in QUICK and not item.get_closest_marker("long"):
             item.add_marker("quick")
@@ -50,8 +56,21 @@ def _room(item: pytest.Item) -> str:
     return item.path.relative_to(TESTS).parts[0]
 
 
+ENDS: dict[str, float] = {}  # process of tests → time of its last report
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Note when each process of tests was last at work."""
+    if worker := getattr(report, "worker_id", ""):
+        ENDS[worker] = time.monotonic()
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Print the gestures that a browser test had to repeat: each is a bug of page or test."""
+    """Print how long the first process to end waited for the last, and the gestures that a browser
+    test had to repeat: each is a bug of page or test."""
+    if len(ENDS) > 1:
+        idle = max(ENDS.values()) - min(ENDS.values())
+        terminalreporter.write_line(f"One process of tests was idle for the last {idle:.0f} s.")
     reports = [r for some in terminalreporter.stats.values() for r in some]
     ends = [r for r in reports if getattr(r, "when", None) == "teardown"]
     found = [(r.nodeid, why) for r in ends for key, why in r.user_properties if key == "repeat"]
