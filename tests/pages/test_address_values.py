@@ -16,6 +16,7 @@ FORMS: dict[str, tuple[values.Form, list[Any]]] = {
     "switch": (values.SWITCH, [True, False]),
     "words": (values.words(), ["", "beta=4 <b>"]),
     "some of": (values.some_of(["a", "b~c", "d e"]), [[], ["a"], ["b~c", "d e"]]),
+    "vector": (values.vector(3), [[0.0, -1.5, 2.25]]),
     "places": (values.places(12), [[], [[1.5, -2.0]], [[0.0, 1.0], [-3.25, 4.5]]]),
     "rows": (values.rows(np.arange(100)), [np.array([3]), np.array([0, 1, 2, 7, 98, 99])]),
 }

@@ -1,7 +1,7 @@
 """The sliders of the latents beside the map: z, its decoded example and its place on the map.
 
 The session stores z for each map: from the sliders, which report it when they rest, and from
-clicks on the map, which move the sliders. Z latent dimensions.
+clicks on the map and links, which move the sliders. Z latent dimensions.
 """
 
 from typing import NamedTuple
@@ -11,17 +11,18 @@ import streamlit as st
 
 from vae.analysis.encoding import by_kl, decode, information_text, informativeness
 from vae.analysis.latent_map import CLASS, class_name, rounded_range
-from vae.base.numbers import compact
+from vae.base.numbers import fixed
 from vae.base.records import Floats
 from vae.dashboard.latent import state
 from vae.dashboard.latent.exact_decoder import FLOATS, exact, form, plane, reason
 from vae.dashboard.latent.request import MapContext
 from vae.dashboard.plot import Click, serve
 from vae.dashboard.plot.sliders import Slider, reported, sliders
+from vae.dashboard.shared import address, address_values
 from vae.dashboard.shared.latent_scale import latent_scale
 
 CHART = "latent_map"
-FEW = 16  # sliders in sight at most
+FEW = 8  # sliders in sight at most
 REACH = 3  # standard deviations of the prior on either side
 ALT = "The decoded example at the place of the sliders"
 HELP = (
@@ -40,16 +41,38 @@ class SliderState(NamedTuple):
 
     z: Floats | None = None  # (Z,); None at the start
     turn: int = 0  # number of the last place that the sliders have reported
-    click: tuple[int, list[float]] | None = None  # number of a click on the map, and its latents
+    move: tuple[int, list[float]] | None = None  # number of a click or link, and its latents
 
 
 def aim(context: MapContext, click: Click | None) -> None:
     """Move the sliders to the place or the example of a click on the map."""
     z = None if click is None else _latents_of(context, click)
     if z is not None:
-        before = current(context)
-        moved = before._replace(z=z, click=(state.next_number(), z.tolist()))
-        state.put(state.PLACE, context.revision, moved)
+        _move(context, z)
+
+
+def _move(context: MapContext, z: Floats) -> None:
+    moved = current(context)._replace(z=z, move=(state.next_number(), z.tolist()))
+    state.put(state.PLACE, context.revision, moved)
+
+
+def take_link(context: MapContext) -> None:
+    """Move the sliders to the latents of a new address."""
+    if context.request.following:
+        return
+    start = latent_scale(context.loaded).centre
+    found = address.take("z", address_values.vector(len(start)), start.tolist())
+    if found is not None:
+        _move(context, np.asarray(found, np.float32))
+
+
+def show_link(context: MapContext) -> None:
+    """Put the latents of the sliders into the address."""
+    if context.request.following:
+        return
+    start, z = latent_scale(context.loaded).centre.tolist(), current(context).z
+    form = address_values.vector(len(start))
+    address.show("z", form, start if z is None else z.tolist(), start)
 
 
 def _latents_of(context: MapContext, click: Click) -> Floats | None:
@@ -92,7 +115,7 @@ def slider_panel(context: MapContext, label: int) -> None:
         few=FEW,
         alt=ALT,
         turn=now.turn,
-        set_to=now.click,
+        set_to=now.move,
         plane=plane(context),
         exact=computed,
         decoded="" if computed else _decoded(context, z, label),
@@ -130,7 +153,7 @@ def nearest_text(context: MapContext, z: Floats) -> str:
     hue = context.colours.get(CLASS)
     name = f" ({class_name(hue, int(hue.values[near]))})" if hue is not None else ""
     row = context.encoding.index[near]
-    return f"Nearest example: #{row}{name}, {compact(float(distance[near]), 2)} away in latents."
+    return f"Nearest example: #{row}{name}, {fixed(distance[near])} away in latent space."
 
 
 def _notes(context: MapContext) -> str:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from vae.dashboard.latent import pins, selection
+from vae.dashboard.latent import pins, selection, sliders
 from vae.dashboard.latent.controls import controls
 from vae.dashboard.latent.map import computing, show_map
 from vae.dashboard.latent.map_3d import show_map_3d
@@ -34,6 +34,7 @@ def latent_page(run: Run) -> None:
 
 def _draw(context: MapContext) -> None:
     pins.take_link(context)
+    sliders.take_link(context)
     linked = selection.take_link(context)
     left, right = st.columns([63, 37])
     with right.container(key="latent_panel"):
@@ -43,4 +44,5 @@ def _draw(context: MapContext) -> None:
         state = show(context, places)
     panel(context, state, places)
     pins.show_link(context)
+    sliders.show_link(context)
     selection.show_link(context, state.selected if linked is None else linked)

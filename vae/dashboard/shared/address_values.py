@@ -18,6 +18,7 @@ from vae.base.records import Ints
 
 LONGEST = 4_000  # characters of a value; a longer choice is left out of the address
 DIGITS = 15  # of a number
+FIRST = 4  # numbers of a list that its title names
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 _ROWS = re.compile(r"(\d{1,15})(?:-(\d{1,15}))?", re.ASCII)
 
@@ -105,17 +106,33 @@ def some_of(names: Collection[str]) -> Form:
     return Form(read, write, title, single)
 
 
+def vector(size: int) -> Form:
+    """The form of `size` numbers."""
+
+    def read(text: str) -> list[float]:
+        found = [_number(part) for part in text.split("_")]
+        if len(found) != size:
+            raise ValueError(text)
+        return found
+
+    def write(found: list[float]) -> str:
+        return "_".join(map(_written, found))
+
+    def title(found: list[float]) -> str:
+        return f"({', '.join(map(typed, found[:FIRST]))}{' …' * (len(found) > FIRST)})"
+
+    return Form(read, write, title)
+
+
 def places(most: int) -> Form:
     """The form of a list of places (x, y), at most `most`."""
+    pair = vector(2)
 
     def read(text: str) -> list[list[float]]:
-        found = [[_number(part) for part in item.split("_")] for item in text.split("~")]
-        if any(len(place) != 2 for place in found):
-            raise ValueError(text)
-        return found[:most]
+        return [pair.read(item) for item in text.split("~")][:most]
 
     def write(found: list[list[float]]) -> str:
-        return "~".join("_".join(map(_written, place)) for place in found)
+        return "~".join(map(pair.write, found))
 
     return Form(read, write, lambda found: f"{len(found)} places")
 
