@@ -25,6 +25,8 @@ ENTRY, SLIDERS = (
     re.search(r'new URL\("([^"]+)"', module._JS).group(1) for module in (component, sliders)
 )
 
+LIVE = f"{component.MODULES_AT}live.js"  # of the drawing pad
+
 
 def get(path: str) -> tuple[int, dict[str, str], str]:
     """Return the answer of the routes: status, headers, text."""
@@ -62,7 +64,7 @@ def curves(points: int) -> go.Figure:
 
 
 def test_every_file_of_the_browser_is_served_for_ever() -> None:
-    todo, seen = [ENTRY, SLIDERS, component._PLOTLY_URL], set()
+    todo, seen = [ENTRY, SLIDERS, LIVE, component._PLOTLY_URL], set()
     while todo:
         path = todo.pop()
         seen.add(path)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from vae.analysis import portable as module
-from vae.analysis.portable import mean_formula, portable
+from vae.analysis.portable import mean_formula, portable, portable_encoder
 from vae.base.records import Domain
 from vae.components.likelihoods import LIKELIHOODS, Bernoulli, Logistic
 from vae.components.networks import ACTIVATIONS, NETWORKS
@@ -28,7 +28,7 @@ def test_every_network_is_portable_and_all_its_weights_travel(network: str) -> N
     found = portable(vae)
     assert len(found.weights) == sum(p.numel() for p in vae.decoder.parameters())
     kinds = [layer["kind"] for layer in found.recipe["layers"]]
-    assert kinds[-1] in ("linear", "transposed")  # no activation after the last layer
+    assert kinds[-1] in ("linear", "convolution")  # no activation after the last layer
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -75,9 +75,9 @@ def _into(place: int, layer: nn.Module) -> Callable[[VAE], None]:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (_into(1, nn.LeakyReLU(0.2)), r"a layer of this decoder: LeakyReLU"),
-        (_into(1, nn.GELU(approximate="tanh")), r"a layer of this decoder: GELU"),
-        (_into(0, Doubled(2, 128)), r"a layer of this decoder: Doubled"),
+        (_into(1, nn.LeakyReLU(0.2)), r"a layer of this network: LeakyReLU"),
+        (_into(1, nn.GELU(approximate="tanh")), r"a layer of this network: GELU"),
+        (_into(0, Doubled(2, 128)), r"a layer of this network: Doubled"),
         (lambda vae: setattr(vae, "decoder", nn.Linear(2, 64)), "not a sequence of layers"),
     ],
     ids=["an option", "another option", "a subclass", "no sequence"],
@@ -97,3 +97,26 @@ def test_large_and_coarse_decoders_are_refused(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(module, "MOST_PRODUCTS", 10_000)
     with pytest.raises(ValueError, match="million products for a picture"):
         portable(model(network="conv"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"posterior": "flow"}, "mean of this posterior"),
+        ({"binarize": "threshold"}, "input of this encoder"),
+        ({"binarize": "stochastic"}, "input of this encoder"),
+    ],
+    ids=str,
+)
+def test_an_encoder_with_another_input_or_mean_is_refused(
+    settings: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(ValueError, match=reason):
+        portable_encoder(model(**settings))
+
+
+@pytest.mark.parametrize("posterior", ["diagonal", "full"])
+def test_the_weights_of_an_encoder_travel(posterior: str) -> None:
+    vae = model(posterior=posterior)
+    found = portable_encoder(vae)
+    assert len(found.weights) == sum(p.numel() for p in vae.encoder.parameters())

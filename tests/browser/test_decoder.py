@@ -10,7 +10,7 @@ import torch
 
 from tests.browser.conftest import ROOT, Tab
 from vae.analysis.encoding import decode
-from vae.analysis.portable import portable
+from vae.analysis.portable import Portable, portable, portable_encoder
 from vae.base.records import Domain, Floats
 from vae.components.likelihoods import LIKELIHOODS
 from vae.components.networks import ACTIVATIONS
@@ -34,6 +34,11 @@ DECODE = """([recipe, weights, all, label]) => {  // → [E[x|z] of each z, byte
         return [[...values], [...picture]];
     });
 }"""
+ENCODE = """([recipe, weights, all, latents]) => {  // → the first Z outputs for each x
+    const bytes = Uint8Array.from(atob(weights), (c) => c.charCodeAt(0));
+    const encode = decoding.networkOf(recipe, new Float32Array(bytes.buffer));
+    return all.map((x) => [...encode(Float32Array.from(x))].slice(0, latents));
+}"""
 PICTURES, VECTORS = Domain((3, 5, 4), 9, 3), Domain((6,), 9, 3)
 LATENTS = 3
 CASES = [
@@ -54,11 +59,15 @@ def model(domain: Domain, **settings: Any) -> VAE:
     return made.eval()
 
 
+def packed(network: Portable) -> str:
+    """Return the weights as text."""
+    return base64.b64encode(network.weights.astype("<f4").tobytes()).decode()
+
+
 def in_browser(tab: Tab, vae: VAE, z: Floats, label: int) -> tuple[Floats, np.ndarray]:
     """Return E[x|z] of z (N, Z) and the bytes of the pictures, as the browser computes them."""
     found = portable(vae)
-    weights = base64.b64encode(found.weights.astype("<f4").tobytes()).decode()
-    sent = tab.page.evaluate(DECODE, [found.recipe, weights, z.tolist(), label])
+    sent = tab.page.evaluate(DECODE, [found.recipe, packed(found), z.tolist(), label])
     return (
         np.array([values for values, _ in sent], np.float32),
         np.array([picture for _, picture in sent]),
@@ -86,3 +95,21 @@ def test_the_browser_decodes_as_torch_does(settings: dict[str, Any], ready: Tab)
             shown = picture.reshape(len(z), 5, 4, 4)
             assert (shown[..., 3] == 255).all()
             assert np.abs(shown[..., :3] - pixels(exact).astype(int)).max() <= 1
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"posterior": "full"}, {"network": "conv", "posterior": "point"}, {"network": "conv"}],
+    ids=lambda case: "-".join(case.values()),
+)
+def test_the_browser_encodes_as_torch_does(settings: dict[str, Any], ready: Tab) -> None:
+    if settings.get("posterior") == "point":
+        settings = settings | {"objective": "reconstruction"}
+    vae = model(PICTURES, **settings)
+    x = np.random.default_rng(0).uniform(size=(8, *PICTURES.shape)).astype(np.float32)
+    found = portable_encoder(vae)
+    rows = x.reshape(8, -1).tolist()
+    z = ready.page.evaluate(ENCODE, [found.recipe, packed(found), rows, LATENTS])
+    with torch.no_grad():
+        exact = vae.posterior(torch.from_numpy(x)).mean.numpy()
+    np.testing.assert_allclose(np.array(z), exact, atol=1e-4, rtol=1e-4)

@@ -28,6 +28,7 @@ from vae.dashboard.compare import charts as compare_charts
 from vae.dashboard.evaluate import diagnostics
 from vae.dashboard.latent import densities, exact_decoder, hover_decoder, layers
 from vae.dashboard.latent.request import MapContext, MapRequest
+from vae.dashboard.reconstructions import live_model
 from vae.dashboard.replay import view as replay
 from vae.dashboard.samples import samples
 from vae.dashboard.samples.samples import SamplesRequest
@@ -102,6 +103,9 @@ RESULTS: dict[str, Callable[[Run], Any]] = {
     ),
     "latent.exact_decoder._portable": lambda run: (
         exact_decoder._portable(_context(run).weights_key, _context(run))[0].weights
+    ),
+    "reconstructions.live_model._networks": lambda run: (
+        live_model._networks(result_keys.run_key(run, "best"), cache.load_run(run))[0].weights
     ),
     "replay.view._load": lambda run: replay.saved_frames(run).record.aligned,
     "compare.charts._reports": lambda run: compare_charts.reports(entries.entry(run))[-1][

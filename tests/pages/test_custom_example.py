@@ -3,8 +3,10 @@
 import base64
 import hashlib
 import io
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,13 +16,19 @@ from streamlit.testing.v1 import AppTest
 from tests.pages.conftest import OpenPage, of_run, trained
 from tests.pages.test_reconstructions import body, stacks
 from vae.analysis.corruption import CORRUPTIONS, corrupted
-from vae.analysis.custom_example import picture_to_x, reconstruct, row_to_picture
+from vae.analysis.custom_example import (
+    picture_to_x,
+    place_example,
+    reconstruct,
+    row_to_picture,
+)
 from vae.analysis.denoising import denoise
 from vae.analysis.loaded_run import LoadedRun
 from vae.base.numbers import fixed
 from vae.base.options import options_of
 from vae.dashboard.reconstructions.custom import surprise_sentence
 from vae.dashboard.reconstructions.drawing_pad import received
+from vae.dashboard.shared import cache
 from vae.imaging import tiles
 from vae.runs.result_keys import run_key
 
@@ -203,3 +211,37 @@ def test_every_slider_changes_the_pictures(
     at.slider(key=f"reconstruct_{name}_{option}").set_value(0.9).run()
     same = [np.array_equal(a, b) for a, b in zip(before, stacks(at), strict=True)]
     assert not all(same)
+
+
+def pad(at: AppTest) -> dict[str, Any]:
+    """The message to the drawing pad."""
+    (found,) = [c.proto.json for c in at.get("bidi_component") if '"pixels"' in c.proto.json]
+    return json.loads(found)
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_live"),
+    [
+        ({}, True),
+        ({"latent_dim": 5, "posterior": "full"}, True),
+        ({"condition": "labels"}, False),
+        ({"binarize": "threshold"}, False),
+    ],
+    ids=str,
+)
+def test_the_browser_follows_a_drawing_where_it_can(
+    settings: dict[str, Any], is_live: bool, root: Path, open_page: OpenPage
+) -> None:
+    run = trained(root, "a-run", **settings)
+    at = view(open_page("reconstructions.py"), "Custom example")
+    live = pad(at)["live"]
+    assert (live is not None) == is_live
+    if not is_live:
+        return
+    z = LoadedRun.of(run).encode(LoadedRun.of(run).splits.train[:5]).mean
+    forward = np.array(live["plane"]["forward"])
+    place = (z - live["plane"]["origin"]) @ forward.T
+    means = cache.training_encoding(cache.load_run(run)).mean
+    expected = place_example(means, z[0]).custom
+    np.testing.assert_allclose(place[0], expected, atol=1e-4)
+    assert live["levels"] == 17

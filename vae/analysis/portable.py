@@ -1,9 +1,10 @@
-"""A decoder as plain numbers, for a browser that computes E[x|z] itself.
+"""Decoder and encoder as plain numbers, for a browser that computes E[x|z] and E[z|x] itself.
 
 The browser runs `plot/decoder.js` of the dashboard. It receives a recipe (the layers, their sizes
-and the formula of the mean) and one block of weights. A decoder is portable if it is a sequence of
-layers of `LAYERS`, if its likelihood names the formula of its mean (`Likelihood.browser`), and if
-it is small enough for sixty pictures a second.
+and the formula of the mean) and one block of weights. A network is portable if it is a sequence of
+layers of `LAYERS` and small enough for sixty pictures a second. The likelihood of the decoder must
+name the formula of its mean (`Likelihood.browser`); of an encoder the first Z outputs must be the
+mean of q(z|x).
 """
 
 import math
@@ -16,6 +17,8 @@ from torch import Tensor, nn
 
 from vae.base.numbers import plain
 from vae.base.records import Floats
+from vae.base.rng import stream
+from vae.components.binarizations import BINARIZATIONS
 from vae.components.likelihoods import Likelihood
 from vae.components.networks import Grow
 from vae.model import VAE
@@ -32,35 +35,64 @@ class Layer(NamedTuple):
     products: int = 0  # of weights and inputs
 
 
-class PortableDecoder(NamedTuple):
-    """A decoder for a browser: a recipe that JSON can hold, and the weights of all layers."""
+class Portable(NamedTuple):
+    """A network for a browser: a recipe that JSON can hold, and the weights of all layers."""
 
     recipe: dict[str, Any]
     weights: Floats  # (W,)
 
 
-def portable(model: VAE) -> PortableDecoder:
+def portable(model: VAE) -> Portable:
     """Return the decoder of a model for a browser. Raises ValueError with the reason if a browser
     cannot compute it."""
     likelihood = model._likelihood
     mean = mean_formula(likelihood)
     if not mean:
         raise ValueError("The browser does not know the mean of this likelihood.")
-    if model.config.precision != "fp32":
-        raise ValueError("The browser computes with 32 bits, and this run does not.")
-    layers = _layers(model)
-    weights = [w.detach().float().flatten() for layer in layers for w in layer.weights]
-    _check_size(sum(map(len, weights)), sum(layer.products for layer in layers))
-    recipe = {
+    found = _network(model, model.decoder, torch.zeros(1, model.config.latent_dim + model.classes))
+    about = {
         "latents": model.config.latent_dim,
         "classes": model.classes,
-        "layers": [layer.recipe for layer in layers if layer.recipe],
         "mean": mean,
         "shape": list(model.domain.shape),
         "levels": model.domain.levels,
         "constants": likelihood.mean_constants().detach().flatten().tolist(),
     }
-    return PortableDecoder(recipe, torch.cat(weights).numpy().astype(np.float32))
+    return found._replace(recipe=found.recipe | about)
+
+
+def portable_encoder(model: VAE) -> Portable:
+    """Return the encoder of a model for a browser: x → the mean of q(z|x). Raises ValueError with
+    the reason if a browser cannot compute it."""
+    probe = torch.linspace(0, 1, 9)
+    row = BINARIZATIONS[model.config.binarize]
+    if model.classes or row.random or not torch.equal(row.apply(probe), probe):
+        raise ValueError("The browser does not know the input of this encoder.")
+    if not _begins_with_mean(model):
+        raise ValueError("The browser does not know the mean of this posterior.")
+    return _network(model, model.encoder, torch.zeros(1, *model.domain.shape))
+
+
+def _begins_with_mean(model: VAE) -> bool:
+    """Return whether the first Z outputs of the encoder are the mean of q(z|x)."""
+    h = torch.linspace(-1, 1, model._posterior.outputs)[None]
+    with torch.no_grad(), stream(torch.device("cpu"), 0, "page"):
+        mean = model._posterior(h).mean
+    return torch.equal(mean, h[:, : model.config.latent_dim])
+
+
+def _network(model: VAE, network: nn.Module, start: Tensor) -> Portable:
+    """Return encoder or decoder; `start` (1, …) is an input."""
+    if model.config.precision != "fp32":
+        raise ValueError("The browser computes with 32 bits, and this run does not.")
+    layers = _layers(network, start)
+    weights = [w.detach().float().flatten() for layer in layers for w in layer.weights]
+    _check_size(sum(map(len, weights)), sum(layer.products for layer in layers))
+    recipe = {
+        "inputs": start.numel(),
+        "layers": [layer.recipe for layer in layers if layer.recipe],
+    }
+    return Portable(recipe, torch.cat(weights).numpy().astype(np.float32))
 
 
 def mean_formula(likelihood: Likelihood) -> str:
@@ -76,15 +108,13 @@ def _between(kind: type, base: type) -> tuple[type, ...]:
     return kind.__mro__[: kind.__mro__.index(base) + 1]
 
 
-def _layers(model: VAE) -> list[Layer]:
-    """Return the layers of the decoder; the sizes of their inputs follow from one decode."""
-    decoder = model.decoder
-    h = torch.zeros(1, model.config.latent_dim + model.classes)
-    if type(decoder) is not nn.Sequential:
-        raise ValueError("The decoder is not a sequence of layers, so the browser cannot run it.")
+def _layers(network: nn.Module, h: Tensor) -> list[Layer]:
+    """Return the layers of a network; the sizes of their inputs follow from one pass of h."""
+    if type(network) is not nn.Sequential:
+        raise ValueError("The network is not a sequence of layers, so the browser cannot run it.")
     found = []
     with torch.no_grad():
-        for layer in decoder:
+        for layer in network:
             x, h = h, layer(h)
             found.append(_layer(layer, x, h))
     return found
@@ -96,7 +126,7 @@ def _layer(layer: nn.Module, x: Tensor, h: Tensor) -> Layer:
         return Layer({"kind": name, "outputs": h.numel()})
     make = LAYERS.get(type(layer))
     if make is None:
-        raise ValueError(f"The browser does not know a layer of this decoder: {layer}.")
+        raise ValueError(f"The browser does not know a layer of this network: {layer}.")
     return make(layer, x, h)
 
 
@@ -105,12 +135,15 @@ def _linear(layer: nn.Linear, x: Tensor, h: Tensor) -> Layer:
     return Layer(recipe, _weights(layer), layer.weight.numel())
 
 
-def _transposed(layer: nn.ConvTranspose2d, x: Tensor, h: Tensor) -> Layer:
-    """Return a transposed convolution with weights (inputs, outputs, height, width)."""
-    if layer.groups != 1 or layer.dilation != (1, 1):
-        raise ValueError(f"The browser does not know a layer of this decoder: {layer}.")
+def _convolution(layer: nn.Conv2d | nn.ConvTranspose2d, x: Tensor, h: Tensor) -> Layer:
+    """Return a convolution, its weights as (outputs, height, width, inputs)."""
+    plain_one = layer.groups == 1 and layer.dilation == (1, 1) and layer.padding_mode == "zeros"
+    if not plain_one or isinstance(layer.padding, str):
+        raise ValueError(f"The browser does not know a layer of this network: {layer}.")
+    is_transposed = isinstance(layer, nn.ConvTranspose2d)
     recipe = {
-        "kind": "transposed",
+        "kind": "convolution",
+        "transposed": is_transposed,
         "from": list(x.shape[1:]),
         "to": list(h.shape[1:]),
         "outputs": h.numel(),
@@ -118,12 +151,15 @@ def _transposed(layer: nn.ConvTranspose2d, x: Tensor, h: Tensor) -> Layer:
         "stride": list(layer.stride),
         "padding": list(layer.padding),
     }
-    return Layer(recipe, _weights(layer), layer.weight.numel() * math.prod(x.shape[2:]))
+    weight, bias = _weights(layer)
+    turned = weight.permute(1, 2, 3, 0) if is_transposed else weight.permute(0, 2, 3, 1)
+    places = math.prod((x if is_transposed else h).shape[2:])
+    return Layer(recipe, (turned, bias), weight.numel() * places)
 
 
-def _weights(layer: nn.Linear | nn.ConvTranspose2d) -> tuple[Tensor, Tensor]:
+def _weights(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d) -> tuple[Tensor, Tensor]:
     """Return weights and biases, zeros for a layer without biases."""
-    outputs = layer.weight.shape[0 if isinstance(layer, nn.Linear) else 1]
+    outputs = layer.weight.shape[1 if isinstance(layer, nn.ConvTranspose2d) else 0]
     return layer.weight, torch.zeros(outputs) if layer.bias is None else layer.bias
 
 
@@ -135,8 +171,9 @@ def _reshaped(layer: nn.Module, x: Tensor, h: Tensor) -> Layer:
 # The exact type of a layer: a subclass may compute something else
 LAYERS: dict[type[nn.Module], Callable[[Any, Tensor, Tensor], Layer]] = {
     nn.Linear: _linear,
-    nn.ConvTranspose2d: _transposed,
-    Grow: _transposed,
+    nn.Conv2d: _convolution,
+    nn.ConvTranspose2d: _convolution,
+    Grow: _convolution,
     nn.Flatten: _reshaped,
     nn.Unflatten: _reshaped,
 }
@@ -150,13 +187,13 @@ FUNCTIONS = {
 
 
 def _check_size(weights: int, products: int) -> None:
-    """Raise ValueError for a decoder that a browser computes too slowly."""
+    """Raise ValueError for a network that a browser computes too slowly."""
     for number, most, what in (
         (weights, MOST_WEIGHTS, "weights"),
         (products, MOST_PRODUCTS, "products for a picture"),
     ):
         if number > most:
             raise ValueError(
-                f"The decoder has {plain(number / 1e6)} million {what}; the browser computes up "
+                f"The network has {plain(number / 1e6)} million {what}; the browser computes up "
                 f"to {plain(most / 1e6)} million."
             )

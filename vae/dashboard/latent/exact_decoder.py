@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from vae.analysis.portable import PortableDecoder, portable
+from vae.analysis.portable import Portable, portable
 from vae.dashboard.latent.request import MapContext
-from vae.dashboard.plot import serve
+from vae.dashboard.shared.for_browser import network_message, plane_message
 
 BACKGROUND = 300  # examples of two-dimensional data behind a decoded one
-FLOATS = "application/octet-stream"
 
 
 def exact(context: MapContext, label: int) -> dict[str, Any] | None:
@@ -22,8 +21,7 @@ def exact(context: MapContext, label: int) -> dict[str, Any] | None:
     found, _ = _portable(context.weights_key, context)
     if found is None:
         return None
-    address = serve(found.weights.astype("<f4").tobytes(), FLOATS)
-    return {"recipe": found.recipe, "weights": address, "label": label, "plane": plane(context)}
+    return network_message(found) | {"label": label, "plane": plane(context)}
 
 
 def reason(context: MapContext) -> str:
@@ -32,7 +30,7 @@ def reason(context: MapContext) -> str:
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _portable(key: str, _context: MapContext) -> tuple[PortableDecoder | None, str]:
+def _portable(key: str, _context: MapContext) -> tuple[Portable | None, str]:
     try:
         return portable(_context.loaded.model), ""
     except ValueError as error:
@@ -41,11 +39,7 @@ def _portable(key: str, _context: MapContext) -> tuple[PortableDecoder | None, s
 
 def plane(context: MapContext) -> dict[str, Any] | None:
     """Return the plane of the map for the browser, None for a map without inverse."""
-    found = context.plane
-    if found is None:
-        return None
-    parts = {"origin": found.origin, "forward": found.forward, "back": found.back}
-    return {name: part.tolist() for name, part in parts.items()}
+    return None if context.plane is None else plane_message(context.plane)
 
 
 def form(context: MapContext) -> dict[str, Any]:

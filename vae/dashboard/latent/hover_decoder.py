@@ -14,9 +14,10 @@ from vae.analysis.decoded_grid import Box, DecodedGrid, decode_grid
 from vae.analysis.density import LINES
 from vae.base.numbers import compact, fixed
 from vae.dashboard.latent.densities import MapDensity, cached_density
-from vae.dashboard.latent.exact_decoder import FLOATS, exact, form, reason
+from vae.dashboard.latent.exact_decoder import exact, form, reason
 from vae.dashboard.latent.request import MapContext
 from vae.dashboard.plot import serve
+from vae.dashboard.shared.for_browser import served_floats
 from vae.imaging.tiles import png
 
 COVERAGE = ((0.01, "hole"), (0.1, "edge"), (1.01, "covered"))  # label of ranks below each bound
@@ -74,7 +75,7 @@ def _sheet(key: tuple[object, ...], label: int, box: Box, _context: MapContext) 
     grid = decode_grid(_context.loaded.model, _context.plane, box, label)
     if grid.tiles.dtype == np.uint8:
         return TileSheet(grid, png(grid.sheet), "image/png")
-    return TileSheet(grid, grid.tiles.astype("<f4").tobytes(), FLOATS)
+    return TileSheet(grid, grid.tiles.astype("<f4").tobytes(), "application/octet-stream")
 
 
 def message(decoder: HoverDecoder) -> dict[str, Any]:
@@ -84,7 +85,7 @@ def message(decoder: HoverDecoder) -> dict[str, Any]:
     ranks = field.rank(field.value)
     return _source(decoder) | {
         "form": form(context),
-        "ranks": serve(ranks.astype("<f4").tobytes(), FLOATS),
+        "ranks": served_floats(ranks),
         "x": decoder.box.x,
         "y": decoder.box.y,
         "lines": LINES,

@@ -14,11 +14,12 @@ from vae.analysis.latent_map import CLASS, class_name, rounded_range
 from vae.base.numbers import fixed
 from vae.base.records import Floats
 from vae.dashboard.latent import state
-from vae.dashboard.latent.exact_decoder import FLOATS, exact, form, plane, reason
+from vae.dashboard.latent.exact_decoder import exact, form, plane, reason
 from vae.dashboard.latent.request import MapContext
-from vae.dashboard.plot import Click, serve
+from vae.dashboard.plot import Click
 from vae.dashboard.plot.sliders import Slider, reported, sliders
 from vae.dashboard.shared import address, address_values
+from vae.dashboard.shared.for_browser import served_floats
 from vae.dashboard.shared.latent_scale import latent_scale
 
 CHART = "latent_map"
@@ -143,7 +144,7 @@ def _rows(context: MapContext) -> list[Slider]:
 def _decoded(context: MapContext, z: Floats, label: int) -> str:
     """Return the address of E[x|z] that the server has decoded."""
     values = decode(context.loaded.model, z[None], labels=np.array([label]))
-    return serve(values.astype("<f4").tobytes(), FLOATS)
+    return served_floats(values)
 
 
 def nearest_text(context: MapContext, z: Floats) -> str:

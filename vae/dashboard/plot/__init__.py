@@ -18,9 +18,9 @@ modules of this folder: plot.js (the chart), library.js (loads Plotly), select.j
 selections), tip.js and near.js (the card beside the pointer), tools.js (tool bar and keys),
 rows.js (sets of rows), view.js (the stored view), theme.js (colours, inserted here), space.js
 (three dimensions), decode.js (the decoder's output under the pointer), marker.js (a ring on the
-plane, plane.js), painter.js (a decoded example), content.js (fetches), and decoder.js (the decoder
-itself), which sliders.js uses as well. plot.css is their style; a strip above the plot is reserved
-for the tool bar.
+plane, plane.js), painter.js (a decoded example), content.js (fetches), and decoder.js (networks),
+which sliders.js and live.js (a drawing) use as well. plot.css is their style; a strip above the
+plot is reserved for the tool bar.
 """
 
 import base64

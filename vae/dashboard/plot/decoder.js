@@ -1,6 +1,6 @@
-// A small decoder in the browser: z → E[x|z], as `vae/analysis/portable.py` describes it.
+// Small networks in the browser: decoders z → E[x|z] and encoders, as `vae/analysis/portable.py` describes them.
 //
-// A layer reads the numbers of the layer before and writes into an array of its own, so that a decode needs
+// A layer reads the numbers of the layer before and writes into an array of its own, so that a pass needs
 // no new memory. All arrays hold 32-bit numbers; sums of products have 64 bits.
 
 const erf = (x) => {                            // to 1e-7 (Press et al. 2007, Numerical Recipes, section 6.2)
@@ -41,33 +41,29 @@ function linear({ inputs, outputs }, weights) {
   };
 }
 
-function sources(at, { size, kernel, stride, padding }) {   // [input, tap] pairs that add to output `at`
-  const pairs = Array.from({ length: kernel }, (_, tap) => [(at + padding - tap) / stride, tap]);
+function sources(at, { size, kernel, stride, padding, transposed }) {   // [input, tap] pairs that add to output `at`
+  const place = (tap) => (transposed ? (at + padding - tap) / stride : at * stride + tap - padding);
+  const pairs = Array.from({ length: kernel }, (_, tap) => [place(tap), tap]);
   return pairs.filter(([i]) => Number.isInteger(i) && i >= 0 && i < size);
 }
 
-function turned(x, parts, count, out) {         // (parts, count) → (count, parts)
-  for (let p = 0, k = 0; p < parts; p++) for (let i = 0; i < count; i++) out[i * parts + p] = x[k++];
-  return out;
-}
-
-function transposed({ from: [channels, ...size], to: [filters, ...room], kernel, stride, padding }, weights) {
+function convolution(layer, weights) {          // weights (filters, taps, channels)
+  const { from: [channels, ...size], to: [filters, ...room], kernel, stride, padding, transposed } = layer;
   const [taps, area, pixels] = [kernel, size, room].map(([h, w]) => h * w);
-  const all = channels * filters * taps;        // (channels, filters, taps) → (filters, taps, channels)
-  const [biases, w] = [weights.subarray(all), turned(weights, channels, filters * taps, new Float32Array(all))];
-  const axis = (k) => ({ size: size[k], kernel: kernel[k], stride: stride[k], padding: padding[k] });
+  const biases = weights.subarray(channels * filters * taps);
+  const axis = (k) => ({ size: size[k], kernel: kernel[k], stride: stride[k], padding: padding[k], transposed });
   const [down, across] = [0, 1].map((k) => Array.from({ length: room[k] }, (_, at) => sources(at, axis(k))));
   const starts = down.flatMap((rows) => across.map((columns) => Int32Array.from(
     rows.flatMap(([y, v]) => columns.flatMap(([x, u]) => [y * size[1] + x, v * kernel[1] + u])), (i) => i * channels)));
   const last = new Float32Array(area * channels);   // x with its channels last
   return (x, out) => {
-    turned(x, channels, area, last);
+    for (let c = 0, k = 0; c < channels; c++) for (let i = 0; i < area; i++) last[i * channels + c] = x[k++];
     for (let f = 0; f < filters; f++) {
       const own = f * taps * channels;
       for (let p = 0; p < pixels; p++) {
         let sum = biases[f];
-        const from = starts[p];
-        for (let k = 0; k < from.length; k += 2) sum += dot(last, from[k], w, own + from[k + 1], channels);
+        const pairs = starts[p];
+        for (let k = 0; k < pairs.length; k += 2) sum += dot(last, pairs[k], weights, own + pairs[k + 1], channels);
         out[f * pixels + p] = sum;
       }
     }
@@ -75,7 +71,7 @@ function transposed({ from: [channels, ...size], to: [filters, ...room], kernel,
 }
 
 const each = (f) => (x, out) => { for (let i = 0; i < out.length; i++) out[i] = f(x[i]); };
-const LAYERS = { linear, transposed };
+const LAYERS = { linear, convolution };
 
 function logistic(h, scale, top) {              // of whole levels: E[k] = Σ P(X ≥ k), k = 1 … top
   const [middle, width] = [(0.5 + h) * top + 0.5, scale * top];
@@ -118,9 +114,7 @@ export const MEANS = {                          // the decoder's output and the 
   categorical,
 };
 
-export function decoderOf(recipe, weights) {    // a function (z, class) → E[x|z], the same array each time
-  const { latents, classes, layers, mean, shape } = recipe;
-  const input = new Float32Array(latents + classes);
+export function networkOf({ layers }, weights) { // a function x → the last layer's output, the same array each time
   let start = 0;
   const steps = layers.map((layer) => {
     const run = ACTIVATIONS[layer.kind]
@@ -128,23 +122,32 @@ export function decoderOf(recipe, weights) {    // a function (z, class) → E[x
     start += sizeOf(layer);
     return [run, new Float32Array(layer.outputs)];
   });
-  const values = new Float32Array(shape.reduce((product, n) => product * n, 1));
-  return (z, label = 0) => {
-    input.set(z);
-    if (classes) input.fill(0, latents)[latents + label] = 1;   // the class enters as a one-hot code
+  return (input) => {
     let x = input;
     for (const [run, out] of steps) {
       run(x, out);
       x = out;
     }
-    MEANS[mean](x, values, recipe);
-    return values;
+    return x;
   };
 }
 
 function sizeOf({ kind, inputs, outputs, from, to, kernel }) {   // numbers of a layer among the weights
   if (kind === 'linear') return inputs * outputs + outputs;
-  return kind === 'transposed' ? from[0] * to[0] * kernel[0] * kernel[1] + to[0] : 0;
+  return kind === 'convolution' ? from[0] * to[0] * kernel[0] * kernel[1] + to[0] : 0;
+}
+
+export function decoderOf(recipe, weights) {    // a function (z, class) → E[x|z], the same array each time
+  const { inputs, latents, classes, mean, shape } = recipe;
+  const input = new Float32Array(inputs);
+  const network = networkOf(recipe, weights);
+  const values = new Float32Array(shape.reduce((product, n) => product * n, 1));
+  return (z, label = 0) => {
+    input.set(z);
+    if (classes) input.fill(0, latents)[latents + label] = 1;   // the class enters as a one-hot code
+    MEANS[mean](network(input), values, recipe);
+    return values;
+  };
 }
 
 export function pixelsOf(values, [channels, height, width], out) {   // E[x|z] → bytes of a canvas, which clamps

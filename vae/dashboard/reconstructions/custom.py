@@ -26,6 +26,7 @@ from vae.base.records import Encoding, Floats, Hue, LatentMap, Tiles
 from vae.dashboard.plot import plot
 from vae.dashboard.reconstructions.common import CONTROLS, score_split, split_controls
 from vae.dashboard.reconstructions.drawing_pad import drawing_pad
+from vae.dashboard.reconstructions.live_model import live_model
 from vae.dashboard.shared import cache, html_grid, widgets
 from vae.dashboard.shared.html_gallery import Caption, figures_line, gallery
 from vae.dashboard.shared.run_picker import has_rings
@@ -40,6 +41,7 @@ from vae.runs import Run
 from vae.runs.result_keys import run_key
 
 MAP, BARS = 330, 110  # px, heights
+MAP_KEY = "custom_map"
 SIDE = 112  # px, greatest width of a picture
 NEIGHBOURS = 6
 TYPED = 8  # most values of a vector that a person can type
@@ -112,7 +114,8 @@ def _picture(loaded: LoadedRun, split: str, at: list[DeltaGenerator]) -> NDArray
     if base is None:
         return None
     digest = hashlib.sha256(base.tobytes() + start.encode()).hexdigest()[:12]
-    drawn = drawing_pad(base, "reconstruct_pad", f"{run_key(loaded.run)} {digest}")
+    live = live_model(loaded, MAP_KEY, run_key(loaded.run))
+    drawn = drawing_pad(base, "reconstruct_pad", f"{run_key(loaded.run)} {digest}", live)
     st.caption("Draw on the picture. The model receives it when you release the pointer.")
     return picture_to_x(drawn, loaded)
 
@@ -213,7 +216,7 @@ def _map(loaded: LoadedRun, found: CustomExample) -> None:
     chart.add_trace(star(placement.custom, "custom example"))
     chart.update_layout(dragmode="pan", margin={"l": 48, "r": 72, "t": 8, "b": 40})
     label = "The custom example among training examples"
-    plot(chart, key="custom_map", revision=run_key(loaded.run), height=MAP, label=label)
+    plot(chart, key=MAP_KEY, revision=run_key(loaded.run), height=MAP, label=label)
     position = ", ".join(fixed(value) for value in z[0][:COORDINATES])
     more = ", …" * (z.size > COORDINATES)
     plane = "" if placement.latents else " in the plane of the first two principal components"

@@ -1,5 +1,6 @@
 // A drawing pad with the resolution of the data. Python receives the picture when the pointer or
-// the key is released.
+// the key is released. Where the browser can compute the model, its reconstruction and its place on
+// the map follow each stroke.
 
 const PADS = new WeakMap();                     // root element → pad
 
@@ -23,6 +24,27 @@ function show(pad) {
     picture.data[4 * i + 3] = 255;
   }
   pad.canvas.getContext('2d').putImageData(picture, 0, 0);
+  see(pad);
+}
+
+function see(pad) {                             // once a frame
+  pad.frame ??= requestAnimationFrame(() => {
+    pad.frame = null;
+    pad.follow?.(pad.pixels);
+  });
+}
+
+async function learn(pad, live) {               // fetch the model
+  const text = JSON.stringify(live);
+  if (pad.live === text) return;
+  Object.assign(pad, { live: text, follow: null });
+  pad.at('.seen').hidden = !live;
+  if (!live) return;
+  const { follow } = await import(new URL('__MODULES__live.js', location.origin));
+  const found = await follow(pad.at('.seen canvas'), live, 84);
+  if (pad.live !== text) return;                // a newer model has arrived
+  pad.follow = found;
+  see(pad);
 }
 
 function dab(pad, x, y) {                       // x, y in data pixels; pixel edges are integers
@@ -150,6 +172,7 @@ export default (component) => {
   if (!PADS.has(root)) PADS.set(root, create(root));
   const pad = PADS.get(root);
   pad.component = component;
+  learn(pad, data.live).catch((error) => console.error('The model did not load', error));
   if (pad.revision === data.revision) return;
   const [channels, height, width] = data.shape;
   Object.assign(pad, { channels, height, width, revision: data.revision });

@@ -1,15 +1,20 @@
 """A drawing pad with the resolution of the data.
 
 The browser sends the picture as base64 when the pointer is released. The pad starts from a base
-picture, and again whenever `revision` changes.
+picture, and again whenever `revision` changes. While the pointer draws, the browser shows the
+reconstruction, and a ring on the map, where it can compute the model.
 """
 
 import base64
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
+
+from vae.dashboard.plot import MODULES_AT
 
 SIDE = 280  # px, greatest width and height of the pad
 
@@ -21,12 +26,18 @@ while the space bar is held"></canvas><div class="ring"></div></div>
 <button type="button" class="clear">Clear</button>
 <input class="ink" type="color" value="#ffffff" aria-label="Colour" title="Colour of the brush">
 <label title="Diameter of brush and eraser, in pixels of the data">size
-<input class="size" type="range" min="1" step="0.5" aria-label="Brush size"></label></div></div>"""
+<input class="size" type="range" min="1" step="0.5" aria-label="Brush size"></label></div>
+<div class="seen" hidden><canvas role="img" aria-label="Reconstruction of the drawing"></canvas>
+<span>Reconstruction while you draw; the ring on the map is its place.</span></div></div>"""
 _CSS = """
 .vae-pad { font: 13px var(--st-font); color: var(--st-text-color); }
 .paper { position: relative; width: max-content; overflow: hidden; line-height: 0;
   border: 1px solid var(--st-border-color); }
-canvas { image-rendering: pixelated; cursor: crosshair; touch-action: none; }
+canvas { image-rendering: pixelated; }
+.paper canvas { cursor: crosshair; touch-action: none; }
+.seen { display: flex; gap: 10px; align-items: center; margin-top: 10px; max-width: 280px; }
+.seen[hidden] { display: none; }
+.seen canvas { flex: none; outline: 1px solid var(--st-border-color); outline-offset: -1px; }
 canvas:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: -2px; }
 .ring { position: absolute; left: 0; top: 0; border-radius: 50%; pointer-events: none;
   box-sizing: border-box; border: 1px solid #fff; mix-blend-mode: difference; opacity: 0; }
@@ -47,19 +58,22 @@ _pad = st.components.v2.component(
     "vae_pad",
     html=_HTML,
     css=_CSS,
-    js=Path(__file__).with_suffix(".js").read_text("utf-8"),
+    js=Path(__file__).with_suffix(".js").read_text("utf-8").replace("__MODULES__", MODULES_AT),
 )
 
 
-def drawing_pad(base: NDArray[np.uint8], key: str, revision: str) -> NDArray[np.uint8]:
+def drawing_pad(
+    base: NDArray[np.uint8], key: str, revision: str, live: Mapping[str, Any] | None = None
+) -> NDArray[np.uint8]:
     """Show the pad, starting from a picture (C, H, W), 0 black to 255 white, and return the
-    picture that is on it now."""
+    picture that is on it now. `live` describes the model for the browser (plot/live.js)."""
     result = _pad(
         key=key,
         data={
             "shape": list(base.shape),
             "scale": max(1, SIDE // max(base.shape[1:])),
             "revision": revision,
+            "live": None if live is None else dict(live),
             "pixels": base64.b64encode(base.tobytes()).decode(),
         },
         default={"drawn": None},
