@@ -13,7 +13,7 @@ from vae.figures.base import decimate, span
 from vae.figures.quantities import SETTINGS, Quantity, quantity
 
 POINTS = 1000  # of a curve, after thinning
-GAP = 22  # px between two panels
+GAP = 26  # px between two panels
 THIN = 24  # px, height of the panel of a setting
 LOWEST = 20  # px, height of a panel where there is little room
 SETTLED = 0.1  # share of the time after which the values set the range

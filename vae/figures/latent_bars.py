@@ -20,7 +20,8 @@ def kl_bars(
     """KL of each latent dimension (Z,) in nats per example, in the order of the dimensions.
 
     The order never changes, so that bars do not change places during training. Latents are named
-    z1 to zZ. The caption counts those above `threshold`, in a narrow figure on two lines.
+    z1 to zZ. The caption counts those above `threshold`. A narrow figure has a caption of two
+    lines, and a heading above it that names the axes.
     """
     if kl_per_dimension is None or not len(kl_per_dimension):
         return empty_figure("No report has a KL per dimension")
@@ -28,16 +29,17 @@ def kl_bars(
     active = int((values > threshold).sum())
     count = f"{active} of {len(values)} above {compact(threshold)} nats"
     between, unit = ("<br>", "nats") if is_narrow else (" · ", "nats per example")
+    title = "" if is_narrow else "latent dimension"
     words = f"{count}{between}{number(float(values.sum()))} nats in total"
     names = np.arange(1, len(values) + 1)
     bars = _bars(values, token("kl"), names, "z%{customdata}: %{y:.3r} nats")
     if len(values) <= _NUMBERED:
         bars |= {"texttemplate": "%{y:.3r}", "textposition": "outside", "cliponaxis": False}
     total = note(words, x=1, y=1, xanchor="right", yanchor="bottom", align="right")
-    space = {"margin": {"l": 44, "r": 8, "t": 38, "b": 40}} if is_narrow else {}
+    space = {"margin": {"l": 44, "r": 8, "t": 38, "b": 22}} if is_narrow else {}
     return figure(
         [bars],
-        xaxis=axis("latent dimension", showgrid=False, **_ticks(len(values))),
+        xaxis=axis(title, showgrid=False, **_ticks(len(values))),
         yaxis=axis(unit, range=[0, max(1.25 * float(values.max()), LEAST)]),
         annotations=[total],
         bargap=_gap(len(values)),

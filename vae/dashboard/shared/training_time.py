@@ -3,7 +3,7 @@
 import socket
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ from vae.base.records import Domain
 from vae.config import RunConfig, fields
 from vae.dashboard import server
 from vae.data import Dataset
-from vae.model import build, cost
+from vae.model import Cost, build, cost
 from vae.runs import Run, listing
 from vae.runs.manifest import domain_of
 
@@ -67,9 +67,8 @@ class Step(NamedTuple):
 def sentence(config: RunConfig, data: Dataset) -> str:
     """Return weights, training examples and time as a sentence."""
     domain, examples = config.domain(data), len(config.split(data).train)
-    text = (
-        f"New run: {_weights(_model(config), domain):,} weights · {examples:,} training examples"
-    )
+    weights = _cost(*_request(config, domain)).weights
+    text = f"New run: {weights:,} weights · {examples:,} training examples"
     if not _measured(config):
         return text
     step = _step(config, domain)
@@ -155,12 +154,30 @@ def _model(config: RunConfig) -> dict[str, Any]:
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _weights(model: dict[str, Any], domain: Domain) -> int:
-    return cost(RunConfig.of(**model), domain).weights
+def _cost(model: dict[str, Any], domain: Domain, batch: int, samples: int) -> Cost:
+    return cost(RunConfig.of(**model, batch_size=batch, posterior_samples=samples), domain)
+
+
+def _request(config: RunConfig, domain: Domain) -> tuple[dict[str, Any], Domain, int, int]:
+    return _model(config), domain, config.batch_size, config.posterior_samples
 
 
 def _tried(config: RunConfig, domain: Domain) -> float:
-    return _trial(_model(config), domain, config.batch_size, config.posterior_samples)
+    request = _request(config, domain)
+    with _threads(config.threads or _cost(*request).threads):
+        return _trial(*request)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Use as many threads of torch as a worker does: more would wait for each other, busily, on a
+    machine at work."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

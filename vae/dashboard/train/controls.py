@@ -22,6 +22,7 @@ CURVES_HELP = (
 )
 LOG_HELP = "Logarithmic axes for positive quantities. The ELBO keeps its axis."
 BESIDE = 2  # live settings in the row; with more, all go into a panel
+MESSAGE = 72  # pixels of the line with the message of a run
 YARDSTICK = ("reconstruction", "kl", "elbo", "loss", "beta", "lr")
 
 

@@ -54,7 +54,8 @@ def _pictures(run: Run, status: Status) -> None:
     examples, frame = cache.latest(run)
     left, right = st.columns([6, 4])
     found = None if status.diverged else advice.first_finding(run, status)
-    height = CHARTS if found is None else CHARTS - advice.HEIGHT  # the page below stays in place
+    room = CHARTS - (controls.MESSAGE if status.message else 0)  # the page below stays in place
+    height = room - (advice.HEIGHT if found else 0)
     with left:
         plot(
             training_curves(
@@ -73,7 +74,7 @@ def _pictures(run: Run, status: Status) -> None:
         if found is not None:
             advice.line(run, status, *found)
     with right:
-        _map(run, examples, frame)
+        _map(run, examples, frame, room)
     below = st.columns(SHARES)
     with below[0]:
         _reconstructions(run, examples, frame)
@@ -116,21 +117,21 @@ def frame_map(examples: Examples, frame: Frame, standard_prior: bool = True) -> 
     return latent_map(projection, examples.index, hue, examples.total, standard_prior)
 
 
-def _map(run: Run, examples: Examples | None, frame: Frame | None) -> None:
+def _map(run: Run, examples: Examples | None, frame: Frame | None, height: int) -> None:
     if frame is not None and examples is not None:
         number = f"{len(frame.mean):,} of {examples.total:,} examples"
         small = f":small[epoch {compact(round(frame.epoch, 1), 6)} · {number}]"
         st.markdown(f"**Latent map** {small}", help=MAP_HELP)
     if examples is None or frame is None:
         figure = empty_figure("No frame of the latents is saved so far")
-        plot(figure, key="live_map", revision=run_key(run), height=CHARTS)
+        plot(figure, key="live_map", revision=run_key(run), height=height)
         return
     record = frame_map(examples, frame, run_picker.has_rings(run))
     plot(
         latent_scatter(record, name_size=NAMES).update_layout(margin=MARGIN),
         key="live_map",
         revision=run_key(run),
-        height=CHARTS - 26,
+        height=height - 26,
         index=trace_rows(record),
         tiles=pattern(run) if examples.originals.ndim == 4 else None,
         label="Posterior means of examples in latent space",
