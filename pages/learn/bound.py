@@ -16,7 +16,7 @@ Z = np.linspace(-4, 5, 361)
 TICKS = np.arange(-4.0, 6.0)
 FLOOR, TOP = -6.0, 0.9  # of the bars, nats
 
-EVIDENCE = r"\ln p(\X{x}) = \ln \int p(\X{x}|z)\,\P{p(z)}\,dz = [[log_evidence]]\ \text{nats}"
+EVIDENCE = r"\ln p(\X{x}) = \ln \int p(\X{x}|z)\,\P{p(z)}\,dz = [[log_evidence]]\ \text{[[nats]]}"
 SUM = (
     r"\underbrace{\ln p(\X{x})}_{[[log_evidence]]} = \underbrace{\E{\mathrm{ELBO}}}_{[[elbo]]} + "
     r"\underbrace{\T{\mathrm{KL}(q\,\|\,p(z|x))}}_{[[gap]]}"

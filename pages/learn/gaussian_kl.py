@@ -27,7 +27,9 @@ OWN_START = {"mean": -1.0, "sd": 1.0}
 FEW, FRACTION, SHOWN = 10, 0.1, 40  # samples before the guess; error to reach; runs as dots
 
 KL = r"\K{\mathrm{KL}(q\,\|\,p)}"
-CLOSED = KL + r" = \tfrac12(\Q{\mu}^2 + \Q{\sigma}^2 - 1) - \ln\Q{\sigma} = [[kl]]\ \text{nats}"
+CLOSED = (
+    KL + r" = \tfrac12(\Q{\mu}^2 + \Q{\sigma}^2 - 1) - \ln\Q{\sigma} = [[kl]]\ \text{[[nats]]}"
+)
 PARTS = (
     KL + r" = \underbrace{\tfrac12\Q{\mu}^2}_{[[centre]]} + \underbrace{\tfrac12\Q{\sigma}^2}"
     r"_{[[spread]]} - \tfrac12 \underbrace{-\ln\Q{\sigma}}_{[[entropy]]} = [[kl]]"

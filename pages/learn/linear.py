@@ -35,14 +35,14 @@ COMMON = {
 MODEL = (
     r"\X{x} = b + W z + \sigma\varepsilon,\qquad \P{z \sim N(0, I)},\quad \varepsilon \sim N(0, I)"
 )
-THRESHOLD = r"\text{open} \iff \lambda_i > \beta\sigma^2 = [[threshold:3]]"
+THRESHOLD = r"\text{[[open_word]]} \iff \lambda_i > \beta\sigma^2 = [[threshold:3]]"
 KL = (
     r"\K{\mathrm{KL}_i} = \tfrac{1}{2} \ln \frac{\lambda_i}{\beta\sigma^2},\qquad "
     r"\underbrace{\K{\textstyle\sum_i \mathrm{KL}_i}}_{[[kl]]}"
 )
 GAP = (
     r"\underbrace{\max_\theta \ln p_\theta(\X{x})}_{[[maximum]]} - "
-    r"\underbrace{\E{\mathrm{ELBO}}}_{[[elbo]]} = [[gap]]\ \text{nats}"
+    r"\underbrace{\E{\mathrm{ELBO}}}_{[[elbo]]} = [[gap]]\ \text{[[nats]]}"
 )
 
 
@@ -59,6 +59,7 @@ def picture(view: View) -> Picture:
         "kl": best.kl,
         "open": int((whole.kl_per_dimension > 0).sum()),
         "trained_kl": _trained_kl(reports).sum() if reports else "–",
+        "open_word": view.say("open"),
         "maximum": maximum,
         "elbo": "–" if elbo is None else float(elbo),
         "gap": "–" if elbo is None else float(maximum - elbo),

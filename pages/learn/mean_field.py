@@ -18,17 +18,17 @@ RHO = 0.9
 MEANS, PRECISIONS = np.linspace(-0.5, 5.5, 81), np.linspace(0.01, 1.2, 80)
 PLANE = np.linspace(-3, 3, 81)
 
-UPDATE = r"\ln \Q{q_j^{*}(z_j)} = \mathbb{E}_{\Q{q_{i \ne j}}}[\ln p(\X{x}, z)] + \text{const}"
+UPDATE = r"\ln \Q{q_j^{*}(z_j)} = \mathbb{E}_{\Q{q_{i \ne j}}}[\ln p(\X{x}, z)] + C"
 SUM = (
     r"\underbrace{\ln p(\X{x})}_{[[evidence:3]]} = \underbrace{\E{\mathrm{ELBO}}}_{[[elbo:3]]} + "
     r"\underbrace{\T{\mathrm{KL}(q\,\|\,p(z|x))}}_{[[gap:3]]}"
 )
 WIDTH = (
     r"\begin{gathered}\Q{\sigma_i^2} = 1/\Lambda_{ii} = 1 - \rho^2 = [[variance]] \;<\; 1\\"
-    r"\T{\mathrm{KL}(q\,\|\,p)} = [[pair_gap:3]]\ \text{nats}\end{gathered}"
+    r"\T{\mathrm{KL}(q\,\|\,p)} = [[pair_gap:3]]\ \text{[[nats]]}\end{gathered}"
 )
 MIXTURE = (
-    r"\underbrace{\E{\mathrm{ELBO}}}_{[[mixture_elbo]]}\ \text{nats},\qquad [[alive:0]]\,/\,6"
+    r"\underbrace{\E{\mathrm{ELBO}}}_{[[mixture_elbo]]}\ \text{[[nats]]},\qquad [[alive:0]]\,/\,6"
 )
 
 

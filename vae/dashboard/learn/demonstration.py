@@ -8,8 +8,9 @@ from threading import Thread
 from typing import NamedTuple
 
 import streamlit as st
+import torch
 
-from vae.base.records import Control, Examples, Frame, Report
+from vae.base.records import Control, Examples, Floats, Frame, Report
 from vae.config import RunConfig
 from vae.data import Dataset
 from vae.model import VAE
@@ -25,7 +26,8 @@ class Course(NamedTuple):
     frames: tuple[Frame, ...]
     reports: tuple[Report, ...]
     share: float  # of the epochs, 0 to 1
-    model: VAE | None  # after the last step
+    model: VAE  # with its present weights
+    is_done: bool
     problem: str = ""
 
 
@@ -53,16 +55,15 @@ class _Demonstration:
 
     def course(self) -> Course:
         is_done, trainer = self.is_done, self.trainer
-        share = trainer.epoch / max(trainer.epochs, 1)
-        model = trainer.state.model if is_done and not self.problem else None
         return Course(
             trainer.config,
             trainer.data,
             trainer.examples,
             tuple(self.frames),
             tuple(self.reports),
-            share,
-            model,
+            trainer.epoch / max(trainer.epochs, 1),
+            trainer.state.model,
+            is_done,
             self.problem,
         )
 
@@ -79,4 +80,14 @@ def _demonstration(key: str, _config: RunConfig) -> _Demonstration:
 
 def is_at_work(courses: Sequence[Course]) -> bool:
     """Whether one of the demonstrations still trains."""
-    return any(c.model is None and not c.problem for c in courses)
+    return not all(c.is_done for c in courses)
+
+
+def decoded_path(course: Course, ends: Floats, steps: int) -> Floats:
+    """Encode two examples (2, *event) and decode the line between their means, (S, *event)."""
+    with torch.no_grad():
+        first, last = course.model.posterior(torch.from_numpy(ends)).mean
+        share = torch.linspace(0, 1, steps)[:, None]
+        means = course.model.likelihood((1 - share) * first + share * last).mean
+    pictures: Floats = means.numpy()
+    return pictures

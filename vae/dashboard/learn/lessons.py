@@ -1,9 +1,10 @@
 """The lessons in their order, each with its table of words; the file is `pages/learn/NAME.py`."""
 
 from vae.dashboard.learn.lesson import Words
-from vae.dashboard.learn.words import bound, gaussian_kl, linear, mean_field, terms
+from vae.dashboard.learn.words import bound, gaussian_kl, goals, linear, mean_field, terms
 
 LESSONS: dict[str, Words] = {
+    "goals": goals.WORDS,
     "bound": bound.WORDS,
     "terms": terms.WORDS,
     "gaussian_kl": gaussian_kl.WORDS,

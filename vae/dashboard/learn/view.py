@@ -135,7 +135,8 @@ def _rendered(lesson: Lesson, key: str, picture: Picture) -> str:
 
 
 def _coloured(text: str, picture: Picture) -> str:
-    return render(text, picture.numbers, st.context.theme.type == "dark")
+    numbers = {"nats": say(FRAME["nats"]), **picture.numbers}
+    return render(text, numbers, st.context.theme.type == "dark")
 
 
 def _words(lesson: Lesson, place: state.Place, step: Step, picture: Picture) -> None:

@@ -31,5 +31,6 @@ WORDS = {
     ),
     "check": Text("Check the numbers", "核对这些数值"),
     "sources": Text("Sources", "参考文献"),
+    "nats": Text("nats", "奈特"),
     "menu": Text("Lessons", "课程目录"),
 }

@@ -15,6 +15,7 @@ WORDS = {
     "axis_kl": Text("KL of the latent (nats per example)", "该隐变量的 KL（奈特/样本）"),
     "axis_epoch": Text("epoch", "轮次"),
     "axis_elbo": Text("ELBO (nats per example)", "证据下界（奈特/样本）"),
+    "open": Text("open", "开"),
     "predicted": Text("predicted", "预测值"),
     "trained": Text("trained", "训练结果"),
     "exact_maximum": Text("exact maximum of ln p(x):", "ln p(x) 的精确最大值："),

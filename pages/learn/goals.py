@@ -1,0 +1,172 @@
+"""Lesson: pictures of the moon, without their phases, and the two goals."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from vae.base.numbers import fixed
+from vae.base.records import Floats
+from vae.config import RunConfig
+from vae.dashboard.learn.demonstration import Course, decoded_path
+from vae.dashboard.learn.lesson import Guess, Lesson, Picture, Slider, Step, Values, View
+from vae.dashboard.learn.view import show
+from vae.dashboard.learn.words.goals import WORDS
+from vae.figures.base import Part, axis, figure
+from vae.figures.palette import token
+from vae.theory import moons
+
+SHUFFLED = np.random.default_rng(5).permutation(24)
+EXAMPLES, STEPS = 24, 9
+SHARES = np.linspace(-0.25, 1.25, 301)
+COMMON = {
+    "data": "moon-phases",
+    "tilt": 0.0,
+    "examples": EXAMPLES,
+    "batch_size": EXAMPLES,
+    "epochs": 800,
+    "latent_dim": 2,
+    "hidden": (128, 128),
+    "likelihood": "gaussian",
+    "sigma": 0.2,
+    "val_share": 0.0,
+    "test_share": 0.0,
+    "frames": 0,
+}
+MODELS: tuple[dict[str, str], ...] = ({}, {"posterior": "point", "objective": "reconstruction"})
+
+GOALS = r"\text{[[infer]]}\ \Q{q(z|x)} \qquad \text{[[generate]]}\ p(\X{x}|z),\ \P{z \sim p(z)}"
+LIKELIHOOD = (
+    r"\underbrace{\tfrac{1}{N}\textstyle\sum_n \ln p(\X{x_n})}_{[[score:3]]} \;\le\; "
+    r"\underbrace{\mathbb{E}[\ln p^{*}(\X{x})]}_{[[highest:3]]}\ \text{[[nats]]}"
+)
+
+
+def picture(view: View) -> Picture:
+    """Draw moons, the distribution of their lit share, or strips from full to half moon."""
+    components = int(view.number("components"))
+    strips = _strips(view.courses)
+    errors = {name: moons.distance_to_moons(strip)[2:-2].mean() for name, strip in strips.items()}
+    numbers: dict[str, float | str] = {
+        "score": moons.mixture(components)[-1],
+        "highest": moons.HIGHEST,
+        "rarest": 0.5,
+        "infer": view.say("infer"),
+        "generate": view.say("generate"),
+        **{f"error_{name}": float(errors[name]) if name in errors else "–" for name in ROWS},
+    }
+    if view.step in ("moons", "goals"):
+        return Picture(_gallery(view), numbers)
+    if view.step == "between":
+        return Picture(_between(view, strips), numbers)
+    return Picture(_shares(view, components), numbers)
+
+
+def _gallery(view: View) -> go.Figure:
+    """Return 24 moons, in a random order or by their phase."""
+    pictures = moons.upright_moons(25)[:24]
+    pictures = pictures[SHUFFLED] if view.step == "moons" else pictures
+    return figure([_sheet(pictures, 6)], **_blank())
+
+
+def _sheet(pictures: Floats, columns: int) -> Part:
+    """Return a grid of pictures (N, 1, H, W) as one grey image with a hairline between tiles."""
+    padded = np.pad(pictures[:, 0], ((0, 0), (0, 2), (0, 2)), constant_values=np.nan)
+    n, height, width = padded.shape
+    grid = padded.reshape(n // columns, columns, height, width).swapaxes(1, 2)
+    return {
+        "type": "heatmap",
+        "z": grid.reshape(n // columns * height, columns * width)[:-2, :-2],
+        "colorscale": [[0, "#000000"], [1, "#ffffff"]],
+        "zmin": 0,
+        "zmax": 1,
+        "showscale": False,
+        "hoverinfo": "skip",
+    }
+
+
+def _blank() -> Part:
+    hidden = {"visible": False, "constrain": "domain"}
+    down = {**hidden, "autorange": "reversed", "scaleanchor": "x"}
+    return {"xaxis": hidden, "yaxis": down, "margin": {"l": 8, "r": 8, "t": 8, "b": 8}}
+
+
+def _shares(view: View, components: int) -> go.Figure:
+    """Return the histogram of lit shares over a month, and the mixture of K Gaussians."""
+    bars: Part = {"type": "histogram", "x": moons.month(), "histnorm": "probability density"}
+    bars |= {"xbins": {"start": 0, "end": 1, "size": 0.05}, "hoverinfo": "skip"}
+    traces = [bars | {"marker": {"color": token("data", 0.55)}}]
+    if view.step == "guess" and not view.is_revealed:
+        traces = []
+    if view.step in ("mixture", "sandbox"):
+        curve: Part = {"type": "scatter", "mode": "lines", "x": SHARES, "hoverinfo": "skip"}
+        curve["y"] = moons.mixture_density(components, SHARES)
+        traces.append(curve | {"line": {"color": token("elbo"), "width": 2.5}})
+    guess = [] if view.guess is None or view.step != "guess" else [_arrow(view, view.guess)]
+    return figure(
+        traces,
+        xaxis=axis(view.say("axis_share"), range=[-0.25, 1.25], tickformat=".0%"),
+        yaxis=axis(view.say("axis_density"), range=[0, 3.2]),
+        annotations=guess,
+    )
+
+
+def _arrow(view: View, place: float) -> Part:
+    style = {"arrowcolor": token("accent"), "font": {"color": token("accent"), "size": 14}}
+    where = {"x": place, "y": 0, "ax": 0, "ay": -200, "text": view.say("your_guess")}
+    return where | style | {"arrowwidth": 2, "arrowhead": 2}
+
+
+ROWS = ("vae", "autoencoder", "pixels")
+
+
+def _strips(courses: Sequence[Course]) -> dict[str, Floats]:
+    """Return the way from full to half moon of each model, and the average of pixels."""
+    ends = moons.upright_moons(401)[[200, 100]]
+    share = np.linspace(0, 1, STEPS, dtype=np.float32)[:, None, None, None]
+    strips = {"pixels": (1 - share) * ends[0] + share * ends[1]}
+    for name, course in zip(ROWS, courses, strict=False):
+        strips[name] = decoded_path(course, ends, STEPS)
+    return strips
+
+
+def _between(view: View, strips: dict[str, Floats]) -> go.Figure:
+    """Return one row of pictures a model, each with its error between the ends."""
+    names = [name for name in ROWS if name in strips]
+    labels = []
+    for row, name in enumerate(names):
+        error = moons.distance_to_moons(strips[name])[2:-2].mean()
+        text = f"<b>{view.say(name)}</b>  {view.say('error')} {fixed(float(error), 3)}"
+        place = {"x": 0, "y": 48 * row - 3, "text": text, "showarrow": False, "xanchor": "left"}
+        labels.append(place | {"yanchor": "bottom", "font": {"size": 14}})
+    space = np.full((STEPS, 1, 18, 28), np.nan, np.float32)
+    rows = [np.concatenate([strips[name].clip(0, 1), space], axis=2) for name in names]
+    return figure([_sheet(np.concatenate(rows), STEPS)], annotations=labels, **_blank())
+
+
+def models(_: Values) -> list[RunConfig]:
+    """Return the VAE and the plain autoencoder, on the same 24 moons."""
+    return [RunConfig.of(**{**COMMON, **settings}) for settings in MODELS]
+
+
+LESSON = Lesson(
+    name="goals",
+    words=WORDS,
+    controls={"components": Slider(1, 6, 1, 1, symbol="K", colour="data")},
+    steps=(
+        Step("moons"),
+        Step("guess", guess=Guess("x", "rarest")),
+        Step("mixture", ("components",), LIKELIHOOD, starts={"components": 1.0}),
+        Step("goals", (), GOALS),
+        Step("between", (), trains=models),
+        Step("sandbox", ("components",), LIKELIHOOD),
+    ),
+    picture=picture,
+    check="python -m pytest tests/theory/test_moons.py",
+    sources=(
+        "Kingma & Welling 2014, Auto-Encoding Variational Bayes",
+        "Bishop 2006, Pattern Recognition and Machine Learning, section 9.2 and chapter 12",
+    ),
+    run={"data": "moon-phases", "latent_dim": 2, "likelihood": "gaussian-learned", "epochs": 60},
+)
+show(LESSON)
