@@ -307,7 +307,8 @@ def _empty(tab: Tab) -> None:
     """Clear the storage of the page, and leave it."""
     if tab.page.url.startswith("http"):
         tab.page.evaluate("localStorage.clear()")
-        tab.page.goto("about:blank")
+        tab.page.goto("about:blank")  # a page that is left writes its settings
+        tab.page.context.clear_cookies()
 
 
 def _window(chromium: Browser) -> Tab:

@@ -32,7 +32,6 @@ with starting.notice(is_pressed=bool(st.session_state.get("train"))), address.pa
     with st.sidebar:
         plot.warm()
         starting.watch_presses()
-        address.keep_history_short()
     banner()
     if choice.is_pressed:
         start(choice)

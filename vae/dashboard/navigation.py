@@ -11,6 +11,7 @@ import streamlit as st
 
 from vae.dashboard.learn.lessons import LESSONS
 from vae.dashboard.server import PAGES
+from vae.dashboard.shared import address
 
 TABLE = {  # group → title → file in pages/; the first page is the one at the address "/"
     "Train": {
@@ -70,5 +71,7 @@ def row(page: st.Page) -> None:
                     st.caption(group)
                 for title, file in pages.items():
                     st.page_link(PAGES / file, label=title)
+        with st.container(key="navigation_link"):
+            address.copy_link()
         mark = json.dumps([marked(page.title), sum(map(len, groups.values()))])
         st.html(f"<script>{_SCRIPT}({mark});</script>", unsafe_allow_javascript=True)

@@ -22,7 +22,8 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from vae.dashboard.shared.address_values import LONGEST, Form
 
-_SCRIPT = "<script>" + Path(__file__).with_name("address.js").read_text("utf-8") + "</script>"
+_FILES = ("address.js", "copy_link.js")
+_SCRIPT = "\n".join(Path(__file__).with_name(name).read_text("utf-8") for name in _FILES)
 _STATE = "_address"  # of the session
 _RECENT = 8  # addresses that a delayed request of the browser may still carry
 _QUOTED = 40  # characters of a wrong value in a sentence
@@ -46,9 +47,12 @@ def _address() -> _Address:
     return found
 
 
-def keep_history_short() -> None:
-    """Let a choice replace the entry of the browser's history; for the sidebar."""
-    st.html(_SCRIPT, unsafe_allow_javascript=True)
+def copy_link() -> None:
+    """Show a button that copies the address; choices then replace the entry of the browser's
+    history."""
+    about = "Copy the address of this view: the page, the run and the choices on it."
+    button = f'<button type="button" class="vae-copy-link" title="{about}">Copy link</button>'
+    st.html(f"{button}<script>{_SCRIPT}</script>", unsafe_allow_javascript=True)
 
 
 @contextmanager

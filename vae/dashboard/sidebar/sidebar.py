@@ -20,7 +20,7 @@ from vae.config.presets import PRESETS, START
 from vae.dashboard import server
 from vae.dashboard.shared import current_run, starting, training_time, widgets
 from vae.dashboard.shared.setting_choices import setting_titles
-from vae.dashboard.sidebar import changes
+from vae.dashboard.sidebar import changes, memory
 from vae.dashboard.sidebar.beta_converter import ledger
 from vae.dashboard.sidebar.choice import Choice, last_key, remember
 from vae.dashboard.sidebar.data_field import choose_data, chosen_data, data_widget
@@ -63,14 +63,18 @@ def sidebar() -> Choice:
         pressed = button.button(
             "Train", type="primary", width="stretch", key="train", disabled=bool(problem)
         )
+        memory.keep(values, st.session_state.preset)
     return remember(choice._replace(is_pressed=pressed and not problem))
 
 
 def _begin() -> None:
-    """Put the starting preset and its data into the widgets of a new session."""
+    """Put the settings that the browser kept into the widgets of a new session, else those of
+    the starting preset and its data."""
     if "preset" not in st.session_state:
-        st.session_state.preset = START.preset
-        fill({"data": START.data} | PRESETS[START.preset].values)
+        usual = {"data": START.data} | PRESETS[START.preset].values
+        found = memory.read(memory.cookie()) or usual
+        st.session_state.preset = found.pop(memory.PRESET, START.preset)
+        fill(found)
 
 
 def _apply_preset(name: str) -> None:
