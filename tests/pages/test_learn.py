@@ -66,6 +66,9 @@ def test_words_stand_in_both_languages(name: str) -> None:
         assert "!" not in re.sub(r"\\!", "", text.en), key
         assert "！" not in text.zh, key
         assert not FORMULA.sub("", text.en).count("$"), key
+        assert not re.search(r"[）”]\*\*\w", text.zh.replace("\n", "")), (
+            f"{key}: ** stays on screen"
+        )
 
 
 @pytest.mark.parametrize("name", TABLES)
