@@ -31,7 +31,9 @@ def curve(x: Numbers, y: Numbers, colour: str, *, filled: bool = False, **more: 
     return {**common, "x": x, "y": y, "line": line, **fill, **more}
 
 
-def dots(x: Numbers, y: Numbers, colour: str, *, size: float = 11, **more: Any) -> Part:
+def dots(
+    x: Numbers, y: Numbers | Sequence[str], colour: str, *, size: float = 11, **more: Any
+) -> Part:
     """Points with a hairline of the page's colour around them."""
     outline = {"color": token("background"), "width": 1.5}
     marker = {"color": token(colour), "size": size, "line": outline} | more.pop("marker", {})

@@ -1,13 +1,22 @@
 """The lessons in their order, each with its table of words; the file is `pages/learn/NAME.py`."""
 
 from vae.dashboard.learn.lesson import Words
-from vae.dashboard.learn.words import bound, gaussian_kl, goals, linear, mean_field, terms
+from vae.dashboard.learn.words import (
+    bound,
+    gaussian_kl,
+    goals,
+    linear,
+    mean_field,
+    reparameterisation,
+    terms,
+)
 
 LESSONS: dict[str, Words] = {
     "goals": goals.WORDS,
     "bound": bound.WORDS,
     "terms": terms.WORDS,
     "gaussian_kl": gaussian_kl.WORDS,
+    "reparameterisation": reparameterisation.WORDS,
     "linear": linear.WORDS,
     "mean_field": mean_field.WORDS,
 }

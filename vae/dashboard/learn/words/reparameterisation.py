@@ -1,0 +1,207 @@
+"""Words of the lesson on the reparameterisation trick."""
+
+from vae.dashboard.learn.lesson import Text
+
+WORDS = {
+    "title": Text("The reparameterisation trick", "重参数化技巧"),
+    "caption": Text(
+        r"Estimates of $\partial_{\Q{\mu}}\,\mathbb{E}_{\Q{q}}[f(z)]$ with $z \sim \Q{q} = "
+        r"\mathcal{N}(\Q{\mu}, \Q{\sigma}^2)$, each the mean of $M$ samples. The vertical line is the "
+        r"exact gradient.",
+        r"对 $\partial_{\Q{\mu}}\,\mathbb{E}_{\Q{q}}[f(z)]$ 的估计，其中 $z \sim \Q{q} = "
+        r"\mathcal{N}(\Q{\mu}, \Q{\sigma}^2)$，每个估计是 $M$ 个样本的平均。竖线是精确的梯度。",
+    ),
+    "cut.caption": Text(
+        r"Grey: forward, from $\X{x}$ to $f(z)$. Blue: backward, the derivatives of $f(z) = z^2$. Circles "
+        r"are random, squares are computed.",
+        r"灰色：前向计算，从 $\X{x}$ 到 $f(z)$。蓝色：反向传播，$f(z) = z^2$ 的各个导数。"
+        r"圆圈是随机的量，方框是算出来的量。",
+    ),
+    "noise.caption": Text(
+        r"Above: draws of $\varepsilon$ from $\mathcal{N}(0, 1)$. Below: the same draws as "
+        r"$z = \Q{\mu} + \Q{\sigma}\varepsilon$.",
+        r"上图：从 $\mathcal{N}(0, 1)$ 中抽取的 $\varepsilon$。下图：同一批 $\varepsilon$ 变成 "
+        r"$z = \Q{\mu} + \Q{\sigma}\varepsilon$。",
+    ),
+    "widths.caption": Text(
+        r"Above: $\Q{\sigma}$ for an output $s$ of the network. Below: the slope of $\K{\mathrm{KL}}$ in "
+        r"$s$, in nats.",
+        r"上图：网络输出 $s$ 所对应的 $\Q{\sigma}$。下图：$\K{\mathrm{KL}}$ 对 $s$ 的斜率（单位：奈特）。",
+    ),
+    "batch.caption": Text(
+        r"Variance of the gradient of a batch of $B$ examples with $M$ samples each, for $f(z) = z^2$. "
+        r"Diamonds: measured in [[runs:0]] simulated batches.",
+        r"一个批量（$B$ 个样例，每个样例抽 $M$ 个样本）的梯度方差，其中 $f(z) = z^2$。"
+        r"菱形：由 [[runs:0]] 个模拟批量测得。",
+    ),
+    # controls
+    "mean": Text("mean of q", "q 的均值"),
+    "sd": Text("width of q", "q 的标准差"),
+    "narrow": Text("width of q", "q 的标准差"),
+    "output": Text("output of the network", "网络的输出"),
+    "function": Text("function f(z)", "函数 f(z)"),
+    "function.square": Text("z²", "z²"),
+    "function.cosine": Text("cos z", "余弦函数"),
+    "samples": Text("samples M", "样本数 M"),
+    "samples.1": Text("1", "1"),
+    "samples.10": Text("10", "10"),
+    "samples.100": Text("100", "100"),
+    "samples.1000": Text("1,000", "1,000"),
+    # labels of the picture
+    "drawn": Text("z is drawn from N(μ, σ²)", "z 从 N(μ, σ²) 中抽出"),
+    "computed": Text("z = μ + σ ε is computed", "z = μ + σ ε 是算出来的"),
+    "no_path": Text("no derivative", "没有导数"),
+    "random": Text("random number", "随机数"),
+    "axis_gradient": Text("estimate of the gradient", "梯度的估计"),
+    "pathwise": Text("pathwise", "路径导数估计"),
+    "score": Text("score function", "得分函数估计"),
+    "spread": Text("variance {measured} (theory {theory})", "方差 {measured}（理论值 {theory}）"),
+    "ends": Text("ends at {end}", "止于 {end}"),
+    "exact": Text("exact", "精确值"),
+    "your_guess": Text("your guess", "你的猜测"),
+    "axis_output": Text("output s of the network", "网络的输出 s"),
+    "axis_sd": Text("σ", "σ"),
+    "axis_slope": Text("slope of the KL, nats", "KL的斜率（奈特）"),
+    "log_var": Text("s = ln σ²", "s 为方差的对数"),
+    "softplus": Text("softplus", "softplus"),
+    "raw": Text("σ = s", "σ = s"),
+    "undefined": Text("undefined", "无定义"),
+    "axis_variance": Text("variance of the gradient of a batch", "批量梯度的方差"),
+    "data_part": Text("examples differ", "样例各不相同"),
+    "sampling_part": Text("z is sampled", "z 是抽样的"),
+    "cost": Text("cost {cost}", "开销 {cost}"),
+    # steps
+    "cut.title": Text("A path that ends at a dice throw", "断在掷骰子处的路"),
+    "cut.text": Text(
+        r"""The encoder's outputs $\Q{\mu}$ and $\Q{\sigma}$ are trained by the gradient of
+$\mathbb{E}_{\Q{q}}[f(z)]$, where $f$ stands for the reconstruction term. In the upper row $z$ is
+drawn at random. A draw has no derivative, so the way back ends at the circle.
+
+In the lower row the dice throw is an input, $\varepsilon$, and $z$ is computed from it. Now every
+arrow has a derivative, and the chain rule passes: this is the **reparameterisation trick**.
+
+Move $\Q{\mu}$ and $\Q{\sigma}$ and watch the derivatives below.""",
+        r"""编码器的输出 $\Q{\mu}$ 和 $\Q{\sigma}$ 靠 $\mathbb{E}_{\Q{q}}[f(z)]$ 的梯度来训练，
+这里 $f$ 代表重构项。上面一行中，$z$ 是随机抽出的；抽样没有导数，反向的路就断在圆圈处。
+
+下面一行中，骰子成了一个输入 $\varepsilon$，而 $z$ 由它计算得到。
+每个箭头都有导数，链式法则一路畅通：这就是**重参数化技巧（reparameterisation trick）**，
+也译作再参数化。
+
+移动 $\Q{\mu}$ 和 $\Q{\sigma}$，观察下面一行的导数。""",
+    ),
+    "noise.title": Text("The same dice, another cloud", "同样的骰子，不同的点云"),
+    "noise.text": Text(
+        r"""Draw $\varepsilon$ once from the standard normal. Then
+$z = \Q{\mu} + \Q{\sigma}\varepsilon$ has the distribution $\Q{q}$, and for a fixed $\varepsilon$ it
+moves smoothly: $\partial z / \partial\Q{\mu} = 1$ and
+$\partial z / \partial\Q{\sigma} = \varepsilon$.
+
+With many latent variables each has a noise of its own:
+$z = \Q{\mu} + \Q{\sigma} \odot \varepsilon$.
+
+Watch the lines: $\Q{\mu}$ shifts all of them alike, $\Q{\sigma}$ moves each in proportion to its
+$\varepsilon$.""",
+        r"""从标准正态分布中抽一次 $\varepsilon$，则 $z = \Q{\mu} + \Q{\sigma}\varepsilon$ 服从 $\Q{q}$；
+而且对固定的 $\varepsilon$，它平滑地移动：$\partial z / \partial\Q{\mu} = 1$，
+$\partial z / \partial\Q{\sigma} = \varepsilon$。
+
+有多个隐变量时，每个隐变量各有自己的噪声：$z = \Q{\mu} + \Q{\sigma} \odot \varepsilon$，
+其中 $\odot$ 是逐元素相乘。
+
+观察这些线：$\Q{\mu}$ 让它们一起平移，$\Q{\sigma}$ 让每条线按自己的 $\varepsilon$ 成比例地移动。""",
+    ),
+    "guess.title": Text("Two honest estimators", "两个诚实的估计"),
+    "guess.text": Text(
+        r"""There is a way without the trick. The **score-function estimator** (REINFORCE) weighs the
+values of $f$ with $\partial_{\Q{\mu}} \ln \Q{q}(z)$ and never needs $f'$. The **pathwise**
+estimator follows the arrows. Both are right on average.
+
+Above are pathwise estimates from $M = 1$ sample, for $f(z) = z^2$, $\Q{\mu} = [[mean:0]]$,
+$\Q{\sigma} = [[sd:1]]$: their standard deviation is [[pathwise_sd]], and the bracket ends at
+[[pathwise_end]].
+
+Where does one standard deviation of the score-function estimates end?""",
+        r"""不用这个技巧，也有办法。**得分函数估计**（score-function estimator，REINFORCE）
+用 $\partial_{\Q{\mu}} \ln \Q{q}(z)$ 给 $f$ 的值加权，从不需要 $f'$；
+**路径导数估计**（pathwise estimator）则沿着箭头求导。两者平均而言都是对的。
+
+上图是路径导数估计，每个只用 $M = 1$ 个样本，$f(z) = z^2$，$\Q{\mu} = [[mean:0]]$，
+$\Q{\sigma} = [[sd:1]]$：标准差为 [[pathwise_sd]]，横线止于 [[pathwise_end]]。
+
+得分函数估计的一个标准差止于何处？""",
+    ),
+    "samples.title": Text("More samples, the same ratio", "样本再多，比例不变"),
+    "samples.text": Text(
+        r"""The variance of both falls as $1/M$, so their ratio stays: the score function needs
+[[ratio]] times the samples for the same precision. It knows only how large $f$ is at a point; the
+pathwise estimator also knows in which direction $f$ grows.
+
+Choose $M$ and watch the two widths. Then make $\Q{\sigma}$ small: the pathwise variance falls, that
+of the score function grows as $1/\Q{\sigma}^2$. In practice a baseline is subtracted from $f$, which
+helps, but the gap remains.""",
+        r"""两者的方差都按 $1/M$ 减小，所以比例不变：要达到同样的精度，得分函数估计需要
+[[ratio]] 倍的样本。它只知道 $f$ 在一点有多大；路径导数估计还知道 $f$ 朝哪个方向增大。
+
+选择 $M$，观察两者的宽度。再把 $\Q{\sigma}$ 调小：路径导数估计的方差变小，
+得分函数估计的方差却按 $1/\Q{\sigma}^2$ 增大。实际使用时会从 $f$ 中减去一个基线（baseline），
+这有帮助，但差距仍在。""",
+    ),
+    "widths.title": Text(
+        r"Why the network puts out $\ln\Q{\sigma}^2$", r"网络为什么输出 $\ln\Q{\sigma}^2$"
+    ),
+    "widths.text": Text(
+        r"""A network's output $s$ may be any number, but $\Q{\sigma}$ must be positive.
+With $\Q{\sigma} = s$ it fails at $s \le 0$, and near 0 the slope of the KL has no limit: a step
+throws $s$ far away.
+
+**softplus**, $\ln(1 + e^s)$, is positive, and its slope stays above $-1$. With
+$s = \ln\Q{\sigma}^2$ the KL is simplest: $\frac12(\Q{\mu}^2 + e^s - 1 - s)$, with slope
+$\frac12(e^s - 1)$ above $-\frac12$. Large $s$ is its weak side: in float32 $e^s$ is infinite above
+$s = [[limit:1]]$.
+
+Move $s$ across 0 and watch the last column.""",
+        r"""网络的输出 $s$ 可以是任何数，而 $\Q{\sigma}$ 必须为正。若直接令 $\Q{\sigma} = s$，
+则 $s \le 0$ 时无定义；靠近 0 时，KL散度的斜率没有界限，一步更新就会把 $s$ 抛得很远。
+
+**softplus** 即 $\ln(1 + e^s)$，恒为正，斜率总高于 $-1$。
+取 $s = \ln\Q{\sigma}^2$ 时KL散度最简单：$\frac12(\Q{\mu}^2 + e^s - 1 - s)$，
+斜率 $\frac12(e^s - 1)$ 总高于 $-\frac12$。
+它的弱点在 $s$ 很大时：用单精度浮点数计算，$s$ 超过 [[limit:1]]，$e^s$ 就成了无穷大。
+
+让 $s$ 越过 0，观察最后一列。""",
+    ),
+    "batch.title": Text("Why one sample is enough", "为什么一个样本就够"),
+    "batch.text": Text(
+        r"""A gradient step averages over a batch of $B$ examples. Its variance has two parts: the
+examples differ, which costs $\propto 1/B$, and each $z$ is sampled, which costs
+$\propto 1/(BM)$. With $B = 100$ and $M = 1$ already 100 dice average out.
+
+The second and the third bar need the same work, 1,000 passes through the decoder. Ten samples an
+example shrink one part only; ten times the examples shrink both.
+
+Move $\Q{\sigma}$: only where posteriors are wide does $M$ matter at all.""",
+        r"""一步梯度是一个批量（batch）中 $B$ 个样例的平均。它的方差有两部分：样例各不相同，
+这部分 $\propto 1/B$；每个 $z$ 是抽样的，这部分 $\propto 1/(BM)$。
+当 $B = 100$、$M = 1$ 时，已有 100 个骰子相互抵消。
+
+第二根和第三根条的开销相同，都要让解码器运行 1,000 次。
+每个样例抽十个样本，只缩小一部分；样例增加到十倍，两部分都缩小。
+
+移动 $\Q{\sigma}$：只有后验较宽时，$M$ 才有一点作用。""",
+    ),
+    "sandbox.title": Text("Everything is free", "自由探索"),
+    "sandbox.text": Text(
+        r"""No estimator always wins. Take $f(z) = \cos z$ and $\Q{\sigma} = 2$: the slope of $f$ changes its
+sign several times under $\Q{q}$, and now the score function has the smaller variance.
+
+For $\Q{q}$ as narrow as a trained encoder's, and for latent variables by the dozen, the pathwise
+estimator is far ahead. It needs a smooth $f$ and a continuous $z$: discrete latent variables have to
+do without it.""",
+        r"""没有总是最好的估计。取 $f(z) = \cos z$、$\Q{\sigma} = 2$：在 $\Q{q}$ 的范围内，
+$f$ 的斜率多次变号，这时得分函数估计的方差反而更小。
+
+但训练好的编码器给出的 $\Q{q}$ 很窄，隐变量又有几十个，此时路径导数估计远远领先。
+它要求 $f$ 光滑、$z$ 连续；离散的隐变量用不了它。""",
+    ),
+}
