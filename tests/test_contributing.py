@@ -66,6 +66,7 @@ KINDS = {  # kind of addition → files and places that one of it touches
     "Hyperparameter": (2, 2),
     "Figure": (1, 1),
     "Page": (2, 2),
+    "Lesson": (3, 4),
     "Evaluation measure": (1, 2),
     "Diagnostic check": (1, 3),
 }
@@ -130,6 +131,7 @@ results["projections"] = [o for box in latent.selectbox for o in box.options]
 results["evaluation page"] = words(evaluation) + [m.label for m in evaluation.metric]
 loss = page("loss.py")
 results["charts"] = len(loss.get("bidi_component"))
+results["lesson"] = words(page("learn/surprise.py"))
 results["diagnosis"] = words(page("evaluate.py", "free"))
 print(json.dumps(results))
 '''
@@ -212,3 +214,8 @@ def test_a_measure_can_be_added(results: dict[str, Any]) -> None:
 
 def test_a_check_can_be_added(results: dict[str, Any]) -> None:
     assert any("Small batches" in text for text in results["diagnosis"])
+
+
+def test_a_lesson_can_be_added(results: dict[str, Any]) -> None:
+    assert any("Rare means surprising" in text for text in results["lesson"])
+    assert any("1.42" in text for text in results["lesson"])  # −ln N(1; 0, 1)
