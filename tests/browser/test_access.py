@@ -7,7 +7,9 @@ the focus is visible (2.4.7).
 """
 
 import shutil
+from functools import partial
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -80,7 +82,9 @@ CONTROLS = """() => {  // what can be used: its number, and how it begins
     });
 }"""
 FOCUS = """() => {  // which of them has the focus, which arrow keys come to from there, is it seen
-    const n = document.activeElement, group = '[role=radiogroup], [role=toolbar], [role=tablist]';
+    let n = document.activeElement;
+    while (n.shadowRoot?.activeElement) n = n.shadowRoot.activeElement;
+    const group = '[role=radiogroup], [role=toolbar], [role=tablist]';
     if (n === document.body) return null;
     const parents = (e, most) => e && most ? [e, ...parents(e.parentElement, most - 1)] : [];
     const ringed = ({ outlineStyle, outlineWidth, boxShadow, borderColor }) =>
@@ -100,6 +104,9 @@ FIRST = """() => {  // begin with the page's first control, not after the link t
 }"""
 GROUND = "() => getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor"
 PRESSES = 300  # of Tab, on any page
+FIT = (Path(__file__).parent / "fit.js").read_text("utf-8")
+SMALL = ((1024, 576), (390, 844))  # a projector with 125 %, and a phone
+SIZES = ((1440, 900), (1280, 720))
 
 
 @pytest.fixture(scope="module")
@@ -139,10 +146,20 @@ def test_a_page_can_be_read_and_used_without_a_mouse(title: str, loaded: None, t
     assert not tab.page.evaluate(DUMB)
     _read(tab)
     _use(tab, with_sidebar=title == PAGES[0])  # it is the same on all: once is enough
+    _fit(tab, SMALL)
     tab.page.emulate_media(color_scheme="dark")
     ground = _rgb(COLOURS["background"][1])
     until(lambda: tab.page.evaluate(GROUND) == ground, why="the dark scheme")
     _read(tab)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("title", PAGES)
+def test_no_text_is_cut_at_any_size(title: str, scheme: str, loaded: None, tab: Tab) -> None:
+    tab.page.emulate_media(color_scheme=scheme)
+    _open(tab, title)
+    _fit(tab, SIZES + SMALL)
 
 
 def _open(tab: Tab, title: str) -> None:
@@ -155,6 +172,14 @@ def _open(tab: Tab, title: str) -> None:
         until(lambda: main.inner_text() not in ("", before), why=title)
     until(lambda: _steady(tab.page), why="controls that stay")
     tab.settle()
+
+
+def _fit(tab: Tab, sizes: tuple[tuple[int, int], ...]) -> None:
+    """No text is cut, no word broken, no text lies over another, nothing scrolls sideways."""
+    for width, height in sizes:
+        tab.page.set_viewport_size({"width": width, "height": height})
+        equals(partial(tab.page.evaluate, FIT), [])
+    tab.reset()
 
 
 def _read(tab: Tab) -> None:

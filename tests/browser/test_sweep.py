@@ -124,6 +124,7 @@ def test_a_sweep_shows_the_numbers_of_its_runs(
     server: Server, root: Path, open_page: OpenPage
 ) -> None:
     tab = open_page(f"{server.url}/sweep")
+    tab.page.get_by_text("All settings", exact=True).click()
     fill(tab, "set_examples", "300", "240 training examples")
     train_for(tab, 2)
     fill(tab, "sweep_first_beta_values", "0.5, 4", "2 configurations × 3 seeds = 6 runs")

@@ -1,0 +1,73 @@
+// Texts that are cut, words that are broken, and texts that lie over one another; in charts only
+// the whole page is measured, because their labels have tests of their own.
+() => {
+  const SLACK = 1.5;  // pixels
+  const SHOWN = { opacityProperty: true, visibilityProperty: true };
+  const OUT = 'script, style, template, svg, [inert], [role=tooltip], .katex-mathml, '
+    + '[data-testid=stIconMaterial]';
+  const FIELDS = 'input:not([type=checkbox], [type=radio], [type=file])';
+  const sidebar = document.querySelector('[data-testid=stSidebar]');
+  const folded = sidebar?.getBoundingClientRect().right < 100 ? sidebar : null;
+  const parents = (n) => n ? [n, ...parents(n.parentElement)] : [];
+  const thin = (n) => n.clientWidth + n.clientHeight > 0 && Math.min(n.offsetWidth, n.offsetHeight) <= 1;
+  const looked = (n) => !n.closest(OUT) && !folded?.contains(n) && n.checkVisibility(SHOWN)
+    && !parents(n).slice(0, 6).some(thin);
+  const place = (n) =>
+    n.closest('[class*=st-key-]')?.className.match(/st-key-(\S+)/)?.[1] ?? n.tagName;
+  const quote = (text) => text.trim().replace(/\s+/g, ' ').slice(0, 40);
+  const boxes = (node, from = 0, to = node.data.length) => {
+    const range = document.createRange();
+    range.setStart(node, from);
+    range.setEnd(node, to);
+    return [...range.getClientRects()].filter((r) => r.width > 1 && r.height > 1);
+  };
+  const scrolls = (style) => /auto|scroll/.test(style), hides = (style) => /hidden|clip/.test(style);
+
+  // An ancestor cuts a box that it hides in part, unless a scroller inside shows the rest.
+  const isCut = (n, box) => {
+    let free = { x: false, y: false };
+    for (const p of parents(n)) {
+      if (p === document.body) return false;
+      const { overflowX, overflowY } = getComputedStyle(p), edge = p.getBoundingClientRect();
+      free = { x: free.x || scrolls(overflowX), y: free.y || scrolls(overflowY) };
+      const beside = box.right <= edge.left || box.left >= edge.right
+        || box.bottom <= edge.top || box.top >= edge.bottom;
+      const x = box.left < edge.left - SLACK || box.right > edge.right + SLACK;
+      const y = box.top < edge.top - 3 * SLACK || box.bottom > edge.bottom + 3 * SLACK;
+      if (beside) continue;
+      if ((hides(overflowX) && !free.x && x) || (hides(overflowY) && !free.y && y)) return true;
+    }
+    return false;
+  };
+
+  const found = new Set(), texts = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const node = walker.currentNode, n = node.parentElement, words = node.data;
+    if (!words.trim() || !looked(n)) continue;
+    const rects = boxes(node);
+    if (rects.some((r) => isCut(n, r))) found.add(`cut in ${place(n)}: ${quote(words)}`);
+    for (const { 0: word, index } of words.matchAll(/[\p{L}\d.,−]{1,20}/gu)) {
+      const lines = boxes(node, index, index + word.length).map((r) => Math.round(r.top));
+      if (new Set(lines).size > 1) found.add(`broken in ${place(n)}: ${word}`);
+    }
+    texts.push(...rects.map((box) => ({ n, box, words })));
+  }
+  for (const field of document.querySelectorAll(FIELDS)) {
+    if (looked(field) && field.scrollWidth > field.clientWidth + 1)
+      found.add(`cut in ${place(field)}: field ${field.value}`);
+  }
+  texts.forEach((a, k) => texts.slice(k + 1).forEach((b) => {
+    const left = Math.max(a.box.left, b.box.left), right = Math.min(a.box.right, b.box.right);
+    const top = Math.max(a.box.top, b.box.top), bottom = Math.min(a.box.bottom, b.box.bottom);
+    const least = 0.4 * Math.min(a.box.height, b.box.height);  // boxes are higher than letters
+    if (a.n === b.n || right - left < 3 || bottom - top < least) return;
+    const stack = document.elementsFromPoint((left + right) / 2, (top + bottom) / 2);
+    if ([a.n, b.n].every((n) => stack.some((e) => n.contains(e))))
+      found.add(`overlap in ${place(a.n)}: ${quote(a.words)} | ${quote(b.words)}`);
+  }));
+  const main = document.querySelector('[data-testid=stMain]');
+  if (main.scrollWidth > main.clientWidth + 1)
+    found.add(`the page is ${main.scrollWidth} pixels wide in ${main.clientWidth}`);
+  return [...found];
+}
