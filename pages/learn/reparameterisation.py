@@ -43,7 +43,7 @@ VARIANCES = (
     r"f(z)\,\varepsilon/\Q{\sigma} & [[score1]] & [[score]] \end{array}"
 )
 TABLE = (
-    r"\begin{array}{r|ccc} s = [[output:1]] & \ln\Q{\sigma}^2 = s & \text{softplus} & "
+    r"\begin{array}{r|ccc} s = [[output:1]] & \ln\Q{\sigma}^2 = s & \mathrm{softplus} & "
     r"\Q{\sigma} = s \\ \hline \Q{\sigma} & [[sd_log_var]] & [[sd_softplus]] & [[sd_raw]] \\ "
     r"\partial_s \K{\mathrm{KL}} & [[slope_log_var]] & [[slope_softplus]] & [[slope_raw]] "
     r"\end{array}"
