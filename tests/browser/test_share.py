@@ -53,7 +53,8 @@ def says(tab: Tab, words: str) -> bool:
 
 def popover_has(tab: Tab, words: str) -> bool:
     """Whether an open popover has this text."""
-    return words in tab.page.inner_text("[data-testid=stPopoverBody]")
+    open_ones = tab.page.locator("[data-testid=stPopoverBody]").all_inner_texts()
+    return any(words in text for text in open_ones)
 
 
 def tick(tab: Tab, row: int, seen: str) -> None:
