@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from playwright.sync_api import Locator
 
@@ -162,11 +163,16 @@ def _cancel_and_kill(tab: Tab, run: Run) -> None:
     """A long evaluation is cancelled, started again, and loses its process."""
     _fill(tab, "evaluate_samples", LONG)
     _press(tab, "Evaluate", lambda: "K = 20,000" in _line(tab))
+    (job,) = until(lambda: attempts(run, KIND))
+    until(lambda: job.status()["progress"] > 0)
+    first = job.status()["pid"]
+    worker = psutil.Process(first)
+    worker.suspend()  # it must not come to its end before the press
     until(lambda: "%" in _line(tab))
     assert _button(tab, "Evaluating").is_disabled()
-    (job,) = attempts(run, KIND)
-    first = job.status()["pid"]
-    _press(tab, "Cancel", lambda: "was cancelled" in _line(tab))
+    _press(tab, "Cancel", lambda: job.cancelled)
+    worker.resume()
+    until(lambda: "was cancelled" in _line(tab))
     assert job.status()["state"] == "cancelled"
     _press(tab, "Evaluate", lambda: job.status().get("pid", first) != first)
     os.kill(job.status()["pid"], signal.SIGKILL)
