@@ -49,6 +49,7 @@ ARGUMENTS = [
 DRAWING = ["--disable-gpu-compositing", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 WINDOW = {"width": 1440, "height": 900}
 STARTS_WITHIN = 120  # seconds
+VISITED: list[str] = []  # the addresses that this process of tests has loaded
 expect.set_options(timeout=PATIENCE * 1000)
 # Streamlit looks for these below the address of a page first, then where they are.
 USUAL = ("_stcore/health", "_stcore/host-config")
@@ -89,6 +90,7 @@ class Tab(NamedTuple):
 
     def visit(self, url: str) -> None:
         """Load another address in this window: a new session of the app."""
+        VISITED.append(url)
         self.page.goto(url)
         self.settle()
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.browser.conftest import Launch, OpenPage, Tab
+from tests.browser.conftest import VISITED, App, OpenPage, Tab
 from tests.browser.screen import photograph, sheet, shows, tiles, until
 from vae.analysis.encoding import decode, prior_sample
 from vae.analysis.loaded_run import LoadedRun
@@ -78,9 +78,10 @@ def train(tab: Tab, root: Path, epochs: int) -> Run:
     return run
 
 
-def test_a_complete_session_works(launch: Launch, open_page: OpenPage, tmp_path: Path) -> None:
-    server = launch("app.py", env={"VAE_LAB_ROOT": str(tmp_path)})
-    tab = open_page(f"{server.url}/latent")  # a deep link is the first request
+def test_a_complete_session_works(app: App, open_page: OpenPage, tmp_path: Path) -> None:
+    server = app(tmp_path)
+    assert not any(url.startswith(server.url) for url in VISITED)
+    tab = open_page(f"{server.url}/latent")  # a deep link is the server's first request
     assert tab.page.locator(".st-key-train button").count() == 1  # the main script ran
     assert "There is no run yet" in tab.page.inner_text("[data-testid=stMain]")
 
