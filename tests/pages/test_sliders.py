@@ -10,11 +10,14 @@ from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage, trained
 from tests.pages.test_latent import click, content_of, drawn, over, set_choice, text
+from tests.pages.test_traversals import strips, tiled
 from vae.analysis import portable
 from vae.analysis.encoding import by_kl, decode
 from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.projections import plane
 from vae.dashboard.latent.sliders import FEW, FOLLOWING, ON_SERVER
+from vae.dashboard.traversals.single_latent import CHOSEN
+from vae.imaging import tiles
 from vae.runs import Run, identity
 
 KEY = "latent_map_sliders"
@@ -134,6 +137,24 @@ def test_the_address_holds_the_place_of_the_sliders(root: Path, open_page: OpenP
         at = open_page("latent.py", z=wrong)
         assert f"The link asked for z `{wrong}`" in at.toast[0].value
         assert nearest(run, [0.0] * 5) in text(at)
+
+
+def test_traversals_start_from_the_place_of_the_sliders(root: Path, open_page: OpenPage) -> None:
+    loaded = LoadedRun.of(trained(root, "five", latent_dim=5))
+    at = open_page("latent.py")
+    at.switch_page("../../pages/traversals.py").run()
+    title = CHOSEN["sliders"]
+    assert title not in at.selectbox(key="traverse_start").options
+    at.switch_page("../../pages/latent.py").run()
+    z = [1.0, 0.0, 0.5, 0.0, -2.0]
+    report(at, z)
+    at.switch_page("../../pages/traversals.py").run()
+    at.selectbox(key="traverse_start").set_value("sliders").run()
+    assert not at.exception
+    assert f"starting from {title}" in text(at)
+    start = tiles.pixels(decode(loaded.model, np.float32([z])))[0].astype(int)
+    apart = [np.abs(tiled(strip, 9) - start).max(axis=(1, 2, 3)).min() for strip in strips(at)]
+    assert max(apart) <= 1  # each row contains the start
 
 
 def test_a_report_of_another_map_is_ignored(root: Path, open_page: OpenPage) -> None:

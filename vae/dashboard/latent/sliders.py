@@ -18,7 +18,7 @@ from vae.dashboard.latent.exact_decoder import exact, form, plane, reason
 from vae.dashboard.latent.request import MapContext
 from vae.dashboard.plot import Click
 from vae.dashboard.plot.sliders import Slider, reported, sliders
-from vae.dashboard.shared import address, address_values
+from vae.dashboard.shared import address, address_values, latent_place
 from vae.dashboard.shared.for_browser import served_floats
 from vae.dashboard.shared.latent_scale import latent_scale
 
@@ -53,8 +53,13 @@ def aim(context: MapContext, click: Click | None) -> None:
 
 
 def _move(context: MapContext, z: Floats) -> None:
-    moved = current(context)._replace(z=z, move=(state.next_number(), z.tolist()))
-    state.put(state.PLACE, context.revision, moved)
+    _store(context, current(context)._replace(z=z, move=(state.next_number(), z.tolist())))
+
+
+def _store(context: MapContext, place: SliderState) -> None:
+    state.put(state.PLACE, context.revision, place)
+    if place.z is not None:
+        latent_place.choose(context.loaded.run, place.z)
 
 
 def take_link(context: MapContext) -> None:
@@ -94,7 +99,7 @@ def current(context: MapContext) -> SliderState:
     place = reported(CHART, context.revision, context.encoding.mean.shape[1])
     if place is not None and place.turn > found.turn:
         found = found._replace(z=place.z, turn=place.turn)
-        state.put(state.PLACE, context.revision, found)
+        _store(context, found)
     return found
 
 

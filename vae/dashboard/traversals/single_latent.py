@@ -13,6 +13,7 @@ from vae.base.numbers import evenly, fixed, percent
 from vae.base.records import Floats
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import cache, widgets
+from vae.dashboard.shared.latent_place import chosen
 from vae.dashboard.shared.latent_scale import latent_scale
 from vae.dashboard.shared.run_choices import load_checkpoint
 from vae.dashboard.traversals.common import (
@@ -40,11 +41,13 @@ ROOM = (768, 600)  # px for the tiles, at 1440×900 and at 1280×720
 CHART = 520
 BAR = " · bar: the start"
 STARTS = {"example": "an example", "mean": "mean of the data", "origin": "origin"}
+CHOSEN = {"sliders": "the sliders' place"}  # only after the sliders have moved
 RANGES = {"prior": "prior", "start": "around the start", "quantiles": "encoded data"}
 REACHES = {k: f"±{k} SD" for k in (1, 2, 3, 4)}
 HELP = {
     "start": "The start of each row: the mean of q(z|x) of an example, the mean of the aggregate "
-    "posterior (the mean z of the training data), or z = 0.",
+    "posterior (the mean z of the training data), z = 0, or the sliders' place on the Latent "
+    "space page, once they have moved.",
     "range": (
         "The values of a latent along its row. **Prior**: the mean of the prior ± a number of "
         "its standard deviations (for a point posterior, of the encoded training data). **Around "
@@ -71,7 +74,7 @@ ABOUT = (
 class TraversalRequest(NamedTuple):
     """The chosen start, range and steps of the traversals."""
 
-    start: str  # a key of STARTS
+    start: str  # a key of STARTS or CHOSEN
     row: int  # the example at the start
     range: str  # a key of RANGES
     reach: int  # standard deviations
@@ -100,8 +103,9 @@ def single_latent(run: Run) -> None:
 def _controls(run: Run) -> tuple[LoadedRun, TraversalRequest]:
     at = control_columns(run, WIDTHS)
     loaded = load_checkpoint(run, at[0], "traverse_checkpoint")
+    starts = STARTS if chosen(run) is None else STARTS | CHOSEN
     start = widgets.choose(
-        at[1], "Start", "traverse_start", STARTS, "example", HELP["start"], link="start"
+        at[1], "Start", "traverse_start", starts, "example", HELP["start"], link="start"
     )
     row = choose_example(loaded, "start", at[2:6], "Row") if start == "example" else 0
     span = widgets.choose(
@@ -132,6 +136,9 @@ def start_of(loaded: LoadedRun, request: TraversalRequest) -> Floats:
     """The start of every row, (Z,)."""
     if request.start == "example":
         return posterior_mean(loaded, request.row)
+    place = chosen(loaded.run)
+    if request.start in CHOSEN and place is not None:
+        return place
     if request.start == "mean":
         return np.asarray(aggregate_samples(loaded).mean(0), np.float32)
     return np.zeros(loaded.run.config.latent_dim, np.float32)
@@ -155,7 +162,7 @@ def _summary(
     loaded: LoadedRun, request: TraversalRequest, latents: list[int], inactive: set[int]
 ) -> str:
     """Number of latents and start, as Markdown."""
-    start = STARTS[request.start]
+    start = (STARTS | CHOSEN)[request.start]
     if request.start == "example":
         start = example_name(loaded, request.row)
     total = loaded.run.config.latent_dim
