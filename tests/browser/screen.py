@@ -93,21 +93,22 @@ def photograph(picture: Locator) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"))
 
 
-def tiles(picture: np.ndarray, across: int, down: int, scale: int) -> np.ndarray:
-    """The tiles of 8×8 in a grid with hairlines, each of its pixels once, (N, 8, 8, 3); all the
+def tiles(picture: np.ndarray, across: int, down: int, scale: int, side: int = 8) -> np.ndarray:
+    """The square tiles in a grid with hairlines, each of their pixels once, (N, S, S, 3); all the
     screen's pixels of a pixel must be the same."""
-    pitch = 8 * scale + 1
+    pitch = side * scale + 1
     found = []
     for k in range(across * down):
         top, left = k // across * pitch, k % across * pitch
-        tile = picture[top : top + 8 * scale, left : left + 8 * scale]
-        squares = tile.reshape(8, scale, 8, scale, 3)
+        tile = picture[top : top + side * scale, left : left + side * scale]
+        squares = tile.reshape(side, scale, side, scale, 3)
         assert (squares == squares[:, :1, :, :1]).all(), f"tile {k} is resampled"
         found.append(squares[:, 0, :, 0])
     return np.stack(found)
 
 
-def sheet(picture: Locator, across: int, down: int | None = None) -> np.ndarray:
-    """The tiles of 8×8 of a picture on the screen, however far enlarged, (N, 8, 8, 3)."""
+def sheet(picture: Locator, across: int, down: int | None = None, side: int = 8) -> np.ndarray:
+    """The square tiles of a picture on the screen, however far enlarged, (N, S, S, 3)."""
     photo = photograph(picture)
-    return tiles(photo, across, down or across, (photo.shape[1] + 1) // across // 8)
+    scale = (photo.shape[1] + 1) // across // side
+    return tiles(photo, across, down or across, scale, side)

@@ -166,11 +166,11 @@ def look_at_the_pictures(tab: Tab, loaded: LoadedRun) -> None:
     encoding = loaded.encode(np.array([row]))
     stack = photograph(cards.first.locator("img"))
     side = loaded.data.event_shape[-1]
-    original, made, _ = tiles(stack, 1, 3, stack.shape[1] // side)
+    original, made, _ = tiles(stack, 1, 3, stack.shape[1] // side, side)
     np.testing.assert_array_equal(original, pixels(loaded.inputs(encoding.index))[0])
     values = decode(loaded.model, encoding.mean)
     assert abs(made.astype(int) - pixels(values)[0]).max() <= 1  # a batch of another size
     tab.go("Samples")
     tab.page.wait_for_selector(".vae-sheet img")
     values = decode(loaded.model, prior_sample(loaded.model, 64, 0))
-    shows(lambda: sheet(tab.page.locator(".vae-sheet img"), 8), pixels(values))
+    shows(lambda: sheet(tab.page.locator(".vae-sheet img"), 8, side=side), pixels(values))
