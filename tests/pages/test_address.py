@@ -20,10 +20,10 @@ from vae.dashboard.shared.address_values import Form
 
 RUN = "a-run"
 MANY, HTML = "9" * 12, "<img src=x onerror=alert(1)>"
-OWN = {"run", "runs", "pins", "rows", "tour", "sweep", "z"}  # tests of their own below
+OWN = {"run", "runs", "pins", "rows", "tour", "sweep", "z", "data"}  # tests of their own below
 SCENES = {
     "train": ("train.py", {}),
-    "data": ("data.py", {}),
+    "data": ("data.py", {"data": "mixture"}),
     "latent": ("latent.py", {}),
     "dimensions": ("latent.py", {"projection": "dimensions"}),
     "3-D": ("latent.py", {"projection": "dimensions-3d"}),
@@ -121,7 +121,8 @@ def parameters(at: AppTest) -> dict[str, str]:
 
 
 def notices(at: AppTest) -> str:
-    return "\n".join(toast.value for toast in at.toast)
+    """The sentences about the link."""
+    return "\n".join(t.value for t in at.toast if t.value.startswith("The link"))
 
 
 def widgets(at: AppTest) -> dict[str, Widget]:
@@ -202,6 +203,11 @@ def test_ticked_runs_pins_rows_and_the_tour_are_in_the_address(open_page: OpenPa
     assert parameters(at) == {"tour": "2"}
 
     view = {"pins": "0.5_-1~2_0.25", "rows": "3~10-12", "split": "all"}
+    at = open_page("data.py", run=RUN, data="mixture")
+    assert at.selectbox("set_data").value == "mixture"
+    assert at.session_state["set_likelihood"] == "gaussian-learned"
+    assert parameters(open_page("data.py", run=RUN, data=HTML)) == {"data": "digits"}
+
     at = open_page("latent.py", run=RUN, **view)
     assert parameters(at) == view
     assert "place 2" in "".join(h.proto.body for h in at.get("html"))
@@ -237,7 +243,7 @@ def test_a_page_keeps_its_choices_and_a_delayed_request_does_not_undo_one(
     at.number_input("set_latent_dim").set_value(5).run()
     assert parameters(at) == after
     at.query_params.clear()
-    at.switch_page("../../pages/data.py").run()
+    at.switch_page("../../pages/evaluate.py").run()
     assert parameters(at) == {}
     at.switch_page("../../pages/latent.py").run()
     assert parameters(at) == after

@@ -121,6 +121,11 @@ def _is_equal(form: Form, value: Any, text: str) -> bool:
         return False
 
 
+def is_of(name: str) -> bool:
+    """Whether the address is that of the page `name`."""
+    return _address().page == name
+
+
 def pending(parameter: str) -> str | None:
     """Return the text of a parameter in a new address that no choice has taken yet."""
     return _address().unread.get(parameter)

@@ -10,12 +10,15 @@ from vae.components.likelihoods import LIKELIHOODS
 from vae.config import DEFAULTS
 from vae.config.rules import is_in_support
 from vae.dashboard import server
+from vae.dashboard.shared import address
+from vae.dashboard.shared.address_values import same
 from vae.dashboard.shared.setting_choices import setting_titles
 from vae.dashboard.shared.widgets import choose
 from vae.dashboard.sidebar import download
 from vae.data import DATASETS, OFFLINE, load, save_upload
 
 FILE = "a file of your own"
+LINK, PAGE = "data", "Data"  # parameter of the address, on this page
 
 
 def chosen_data() -> str | None:
@@ -35,9 +38,11 @@ def choose_data(name: str) -> None:
 def data_widget(field: Field, about: str) -> str:
     """Show the choice of the data and return a name or a path; `about` is the help."""
     titles = setting_titles(field) | {FILE: FILE}
+    _take_link()
     name = str(
         choose(st, field.label, "set_data", titles, field.default, about, act=_suit_likelihood)
     )
+    address.put(LINK, name if name in DATASETS and address.is_of(PAGE) else None)
     if name != FILE:
         download.offer(name)
         return name
@@ -58,6 +63,14 @@ def data_widget(field: Field, about: str) -> str:
         "For IDX, upload the images file and, optionally, its labels file.",
     )
     return _uploaded(files) if files else _absolute(path.strip())
+
+
+def _take_link() -> None:
+    """Choose the data of a new address on the page that shows them."""
+    if address.is_of(PAGE) and address.pending(LINK) is not None:
+        name = address.take(LINK, same(DATASETS), chosen_data() or DEFAULTS["data"])
+        choose_data(name)
+        _suit_likelihood(name)
 
 
 def _absolute(path: str) -> str:
