@@ -7,6 +7,7 @@ from vae.base.numbers import fixed, percent
 from vae.dashboard.learn.lesson import Guess, Lesson, Picture, Slider, Step, View
 from vae.dashboard.learn.view import show
 from vae.dashboard.learn.words.bound import WORDS
+from vae.figures import lesson_parts as draw
 from vae.figures.base import Part, axis, figure
 from vae.figures.palette import token
 from vae.theory import Doubles, moon_model
@@ -79,10 +80,13 @@ def _densities(view: View) -> tuple[list[Part], list[Part]]:
     if view.step not in ("evidence", "guess"):
         log_q = moon_model.log_normal(Z, mean, sd)
         curves.append(("approximate", np.exp(log_q), "q", True))
-    traces = [_curve(density, colour, filled) for _, density, colour, filled in curves]
+    traces = [
+        draw.curve(Z, density, colour, filled=filled) for _, density, colour, filled in curves
+    ]
     labels = [_label(view.say(name), density, colour) for name, density, colour, _ in curves]
     if view.step == "jensen":
-        traces.append(_ratio(log_joint - log_q))
+        dotted = {"dash": "dot"}
+        traces.append(draw.curve(Z, log_joint - log_q, "elbo", line=dotted, yaxis="y3"))
         labels.append(
             {"x": 0.01, "y": 0.98, "text": f"··· {view.say('ratio')}", "xref": "paper"}
             | {"yref": "y domain", "showarrow": False, "xanchor": "left"}
@@ -90,36 +94,12 @@ def _densities(view: View) -> tuple[list[Part], list[Part]]:
     return traces, labels
 
 
-def _curve(density: Doubles, colour: str, filled: bool) -> Part:
-    fill = {"fill": "tozeroy", "fillcolor": token(colour, 0.14)} if filled else {}
-    line = {"color": token(colour), "width": 2.5 if filled else 2}
-    return {"type": "scatter", "x": Z, "y": density, "mode": "lines", "line": line, **fill}
-
-
-def _ratio(log_ratio: Doubles) -> Part:
-    line = {"color": token("elbo"), "width": 2, "dash": "dot"}
-    return {
-        "type": "scatter",
-        "x": Z,
-        "y": log_ratio,
-        "line": line,
-        "yaxis": "y3",
-        "mode": "lines",
-    }
-
-
 def _label(text: str, density: Doubles, colour: str) -> Part:
     """Return a label at the peak of a curve; that of the prior stands at its left flank."""
     peak = 120 if colour == "prior" else int(density.argmax())
-    return {
-        "x": Z[peak],
-        "y": min(float(density[peak]), 1.22),
-        "text": text,
-        "showarrow": False,
-        "xanchor": "right" if colour == "prior" else "center",
-        "yshift": 12,
-        "font": {"color": token(colour), "size": 14},
-    }
+    height = min(float(density[peak]), 1.22)
+    side = "right" if colour == "prior" else "center"
+    return draw.label(text, Z[peak], height, colour, xanchor=side, yshift=12)
 
 
 def _bars(view: View, bound: Bound) -> tuple[list[Part], list[Part]]:
@@ -153,9 +133,7 @@ def _marks(view: View, best_mean: float) -> list[Part]:
     if view.is_revealed:
         marks.append((best_mean, f"μ {fixed(best_mean)}", "q"))
     return [
-        {"x": x, "y": 0, "ax": 0, "ay": -150 - 24 * k, "text": text, "arrowcolor": token(colour)}
-        | {"font": {"color": token(colour), "size": 14}, "arrowwidth": 2, "arrowhead": 2}
-        for k, (x, text, colour) in enumerate(marks)
+        draw.arrow(text, x, 0, colour, 150 + 24 * k) for k, (x, text, colour) in enumerate(marks)
     ]
 
 

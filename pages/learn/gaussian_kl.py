@@ -1,7 +1,6 @@
 """Lesson: KL(q ‖ p) of two Gaussians, its parts, its estimate by sampling, its two directions."""
 
 import itertools
-from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -10,9 +9,8 @@ from vae.base.numbers import fixed
 from vae.dashboard.learn.lesson import Choice, Guess, Lesson, Picture, Slider, Step, View
 from vae.dashboard.learn.view import show
 from vae.dashboard.learn.words.gaussian_kl import WORDS
+from vae.figures import lesson_parts as draw
 from vae.figures.base import Part, axis, figure
-from vae.figures.lesson_parts import Bar, arrow, bars, contours, curve, dots, label
-from vae.figures.palette import token
 from vae.theory import Doubles, gaussian_kl, two_humps
 from vae.theory.moon_model import log_normal
 
@@ -22,8 +20,8 @@ Z = np.linspace(-3.4, 3.4, 273)
 STEP, TOP = 0.5, 6.0  # of the contour lines, nats
 HIGHEST = 1.0  # density at the upper end of the axis
 MARGIN = {"l": 92, "r": 16, "t": 24, "b": 44}  # px, wide enough for the names of the bars
-LEFT, RIGHT = {"xanchor": "right", "xshift": -12}, {"xanchor": "left", "xshift": 12}
 OWN_START = {"mean": -1.0, "sd": 1.0}
+LEAST = 1e-9  # smallest error on a logarithmic axis
 FEW, FRACTION, SHOWN = 10, 0.1, 40  # samples before the guess; error to reach; runs as dots
 
 KL = r"\K{\mathrm{KL}(q\,\|\,p)}"
@@ -90,18 +88,20 @@ def _prices(view: View) -> go.Figure:
     ends = ("", "2") if view.step == "dimensions" else ("",)
     places = [(view.number(f"mean{end}"), view.number(f"sd{end}")) for end in ends]
     values = [float(gaussian_kl.kl(*at)) for at in places]
-    names = [
-        f"{name}: {fixed(value)}"
-        for name, value in zip("12" if len(places) == 2 else "q", values, strict=True)
-    ]
-    words = _names(places, names, [LEFT, RIGHT] if len(places) == 2 else [RIGHT])
-    points = _dots(places, "q", size=13)
-    free = dots([0], [1], "prior", size=10, marker={"symbol": "x"})
+    which = "12" if len(places) == 2 else "q"
+    texts = [f"{name}: {fixed(value)}" for name, value in zip(which, values, strict=True)]
+    words = draw.names(texts, places, [draw.LEFT, draw.RIGHT][-len(places) :], "q")
+    free = draw.dots([0], [1], "prior", size=10, marker={"symbol": "x"})
     is_far = all(abs(mean) > 1.3 or abs(sd - 1) > 0.45 for mean, sd in places)
-    words += [label("KL = 0", 0, 1, "prior", yshift=16)] if is_far else []
+    words += [draw.label("KL = 0", 0, 1, "prior", yshift=16)] if is_far else []
     traces, lower, below = _below(view)
     return figure(
-        [contours(MEANS, WIDTHS, PRICES, "kl", STEP, TOP), free, points, *traces],
+        [
+            draw.contours(MEANS, WIDTHS, PRICES, "kl", STEP, TOP),
+            free,
+            draw.points(places, "q", size=13),
+            *traces,
+        ],
         **_plane(view),
         **lower,
         annotations=[*words, *below],
@@ -121,20 +121,6 @@ def _plane(view: View) -> Part:
     }
 
 
-def _dots(places: list[tuple[float, float]], colour: str, **look: Any) -> Part:
-    return dots([mean for mean, _ in places], [sd for _, sd in places], colour, **look)
-
-
-def _names(
-    places: list[tuple[float, float]], names: list[str], sides: list[Part], colour: str = "q"
-) -> list[Part]:
-    """Return the names of Gaussians, each at one side of its place in the plane."""
-    return [
-        label(name, mean, sd, colour, bgcolor=token("background", 0.75), **side)
-        for name, (mean, sd), side in zip(names, places, sides, strict=True)
-    ]
-
-
 def _below(view: View) -> tuple[list[Part], Part, list[Part]]:
     """Return traces, axes and labels of the lower picture of a step about one q and the prior."""
     if view.step == "surface":
@@ -142,7 +128,7 @@ def _below(view: View) -> tuple[list[Part], Part, list[Part]]:
         traces, words = _densities(view, np.exp(log_normal(Z)), "prior", [(*q, "solid")])
         return traces, _density_axes(view), words
     rows, high = _rows(view)
-    traces, words = bars(rows)
+    traces, words = draw.bars(rows)
     names = list(dict.fromkeys(row.row for row in rows))[::-1]
     axes = {
         "xaxis2": axis(view.say("axis_nats"), anchor="y2", range=[-1.2, high]),
@@ -152,7 +138,7 @@ def _below(view: View) -> tuple[list[Part], Part, list[Part]]:
     return traces, axes, words
 
 
-def _rows(view: View) -> tuple[list[Bar], float]:
+def _rows(view: View) -> tuple[list[draw.Bar], float]:
     """Return the bars of a step and the upper end of their axis."""
     mean, sd = view.number("mean"), view.number("sd")
     kl = float(gaussian_kl.kl(mean, sd))
@@ -161,7 +147,7 @@ def _rows(view: View) -> tuple[list[Bar], float]:
         values = {"right": kl, **wrong}
         colours = ["kl", *["failure"] * len(wrong)]
         rows = [
-            Bar(view.say(name), 0.0, value, colour, fixed(value))
+            draw.Bar(view.say(name), 0.0, value, colour, fixed(value))
             for (name, value), colour in zip(values.items(), colours, strict=True)
         ]
         return rows, 11.0
@@ -173,11 +159,11 @@ def _rows(view: View) -> tuple[list[Bar], float]:
         values, high = dict(zip(names, gaussian_kl.parts(mean, sd), strict=True)), 7.5
     ends = np.cumsum([0.0, *values.values()])
     rows = [
-        Bar(name, start, end, "kl", fixed(value))
+        draw.Bar(name, start, end, "kl", fixed(value))
         for (name, value), start, end in zip(values.items(), ends, ends[1:], strict=False)
     ]
     last = view.say("sum") if view.step == "dimensions" else "KL"
-    return [*rows, Bar(last, 0.0, ends[-1], "elbo", fixed(ends[-1]))], high
+    return [*rows, draw.Bar(last, 0.0, ends[-1], "elbo", fixed(ends[-1]))], high
 
 
 def _densities(
@@ -185,18 +171,18 @@ def _densities(
 ) -> tuple[list[Part], list[Part]]:
     """Return the curves of p and of each q (name, mean, sd, dash), with their labels."""
     below: Part = {"yaxis": "y2", "xaxis": "x"}
-    traces = [curve(Z, fixed_one, colour, filled=True, **below)]
+    traces = [draw.curve(Z, fixed_one, colour, filled=True, **below)]
     side = -1 if qs[0][1] >= 0 else 1
     name, place = ("prior", 1.15) if colour == "prior" else ("target", view.number("apart") + 0.45)
     height = float(np.interp(side * place, Z, fixed_one))
     anchor = {"yref": "y2", "xanchor": "right" if side < 0 else "left", "yshift": 12}
-    words = [label(view.say(name), side * place, height, colour, **anchor)]
+    words = [draw.label(view.say(name), side * place, height, colour, **anchor)]
     shifts = (-14, 14) if len(qs) == 2 else (0,)
     for (name, mean, sd, dash), shift in zip(qs, shifts, strict=True):
         density = np.exp(log_normal(Z, mean, sd))
-        traces.append(curve(Z, density, "q", line={"dash": dash, "width": 2.5}, **below))
+        traces.append(draw.curve(Z, density, "q", line={"dash": dash, "width": 2.5}, **below))
         top = min(float(density.max()), HIGHEST - 0.12)
-        words.append(label(name, mean, top, "q", yref="y2", xshift=shift, yshift=11))
+        words.append(draw.label(name, mean, top, "q", yref="y2", xshift=shift, yshift=11))
     return traces, words
 
 
@@ -214,19 +200,21 @@ def _directions(view: View) -> go.Figure:
     best = two_humps.best_reverse(apart), two_humps.best_forward(apart)
     values = [fit.reverse if is_reverse else fit.forward for fit in best]
     places = [(fit.mean, fit.sd) for fit in best]
-    crosses = _dots(places, "q", marker={"symbol": "x"})
-    traces = [contours(MEANS, WIDTHS, surface, "kl", STEP, TOP), crosses]
+    crosses = draw.points(places, "q", marker={"symbol": "x"})
+    traces = [draw.contours(MEANS, WIDTHS, surface, "kl", STEP, TOP), crosses]
     if view.step == "sandbox":
         own = two_humps.fit(view.number("mean"), view.number("sd"), apart)
         at, value = (own.mean, own.sd), own.reverse if is_reverse else own.forward
-        traces.append(_dots([at], "accent", size=13))
+        traces.append(draw.points([at], "accent", size=13))
         far = [np.hypot(own.mean - mean, own.sd - sd) > 0.5 for mean, sd in places]
-        words = list(itertools.compress(_names(places, ["q₁", "q₂"], [LEFT, RIGHT]), far))
-        words += _names([at], [f"q: {fixed(value)}"], [{"yshift": 17}], "accent")
+        words = list(
+            itertools.compress(draw.names(["q₁", "q₂"], places, [draw.LEFT, draw.RIGHT], "q"), far)
+        )
+        words += draw.names([f"q: {fixed(value)}"], [at], [draw.ABOVE], "accent")
         curves = [("q", *at, "solid")]
     else:
-        names = [f"q₁: {fixed(values[0])}", f"q₂: {fixed(values[1])}"]
-        words = _names(places, names, [LEFT, RIGHT])
+        texts = [f"q₁: {fixed(values[0])}", f"q₂: {fixed(values[1])}"]
+        words = draw.names(texts, places, [draw.LEFT, draw.RIGHT], "q")
         curves = [("q₁", *places[0], "solid"), ("q₂", *places[1], "dash")]
     target = np.exp(two_humps.log_target(Z, apart))
     below, labels = _densities(view, target, "posterior", curves)
@@ -243,28 +231,25 @@ def _errors(view: View) -> go.Figure:
     """The errors of Monte Carlo estimates against the number of samples, both logarithmic."""
     mean, sd = view.number("mean"), view.number("sd")
     samples = np.array(gaussian_kl.SAMPLES)
-    shown = samples <= (samples[-1] if view.is_revealed else FEW)
-    errors = np.abs(gaussian_kl.estimates(mean, sd) - gaussian_kl.kl(mean, sd))[:, shown]
-    typical = np.sqrt(np.square(errors).mean(0)).clip(1e-9)
-    samples = samples[shown]
-    target = float(gaussian_kl.standard_error(mean, sd, FEW).clip(1e-9)) * FRACTION
+    samples = samples[samples <= (samples[-1] if view.is_revealed else FEW)]
+    theory = gaussian_kl.standard_error(mean, sd, samples).clip(LEAST)
+    errors = np.abs(gaussian_kl.estimates(mean, sd) - gaussian_kl.kl(mean, sd)).clip(LEAST)
+    errors = errors[:, : len(samples)]
+    typical = np.sqrt(np.square(errors).mean(0))
+    few = list(samples).index(FEW)
+    target = float(theory[few]) * FRACTION
+    single = draw.dots(np.tile(samples, SHOWN), errors[:SHOWN].ravel(), "kl", size=4, opacity=0.5)
     traces = [
-        curve([1, 1e4], [target, target], "muted", line={"dash": "dash"}),
-        dots(np.tile(samples, SHOWN), errors[:SHOWN].ravel().clip(1e-9), "kl", size=4)
-        | {"opacity": 0.5},
-        dots(samples, typical, "kl"),
+        draw.curve([1, 1e4], [target, target], "muted", line={"dash": "dash"}),
+        single,
+        draw.dots(samples, typical, "kl"),
+        *([draw.curve(samples, theory, "kl")] if view.is_revealed else []),
     ]
-    if view.is_revealed:
-        theory = gaussian_kl.standard_error(mean, sd, samples).clip(1e-9)
-        traces.append(curve(samples, theory, "kl"))
+    place = float(np.log10(1.4 * FEW)), float(np.log10(typical[few]))
+    text = view.say("typical").format(runs=gaussian_kl.RUNS)
     tenth = view.say("a_tenth").format(few=FEW)
-    words = [label(tenth, 0, np.log10(target), "muted", xanchor="left", yshift=-12)]
-    at, runs = float(np.log10(1.4 * FEW)), gaussian_kl.RUNS
-    height = float(np.log10(typical[samples == FEW][0]))
-    words.append(
-        label(view.say("typical").format(runs=runs), at, height, "kl", xanchor="left")
-        | {"bgcolor": token("background", 0.75), "yshift": 6}
-    )
+    words = draw.names([text], [place], [{"xanchor": "left", "yshift": 6}], "kl")
+    words.append(draw.label(tenth, 0, np.log10(target), "muted", xanchor="left", yshift=-12))
     return figure(
         traces,
         xaxis=axis(view.say("axis_samples"), type="log", range=[-0.15, 4.15], dtick=1),
@@ -280,7 +265,7 @@ def _marks(view: View, height: float) -> list[Part]:
     if view.is_revealed:
         marks.append((needed, f"M = {fixed(needed, 0)}", "kl"))
     return [
-        arrow(text, float(np.log10(max(samples, 0.5))), height, colour, 110 + 24 * k)
+        draw.arrow(text, float(np.log10(max(samples, 0.5))), height, colour, 110 + 24 * k)
         for k, (samples, text, colour) in enumerate(marks)
     ]
 

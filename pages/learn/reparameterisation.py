@@ -9,7 +9,7 @@ from vae.dashboard.learn.view import show
 from vae.dashboard.learn.words.reparameterisation import WORDS
 from vae.figures.base import Part, axis, broken, figure
 from vae.figures.gradient_path import HEIGHT, WIDTH, path_graph
-from vae.figures.lesson_parts import Bar, arrow, bars, curve, dots, label
+from vae.figures.lesson_parts import Bar, arrow, bars, curve, dots, histogram, label
 from vae.figures.palette import token
 from vae.theory import Doubles, reparameterisation
 from vae.theory.moon_model import log_normal
@@ -18,7 +18,7 @@ NOISE = 0.8  # the ε of the first steps
 DRAWS = np.random.default_rng(5).standard_normal(24)
 Z = np.linspace(-5.0, 5.0, 301)
 ENDS = {"square": (-12.0, 16.0), "cosine": (-4.0, 4.0)}  # of the axis of the estimates
-BINS = 140
+BINS = 141  # edges of the histogram
 OUTPUTS = np.linspace(-6.0, 6.0, 241)
 READINGS = {"log_var": "q", "softplus": "accent", "raw": "failure"}  # of an output → colour
 COLOURS = {"pathwise": "reconstruction", "score": "text"}
@@ -157,8 +157,9 @@ def _histograms(view: View) -> go.Figure:
         if kind == "score" and not view.is_revealed:
             words += _marks(view)
             continue
-        traces += _panel(values, variance, exact, ENDS[name], kind, names)
-        words += _panel_words(view, kind, values, variance, exact, f"y{end}")
+        traces.append(histogram(values, np.linspace(*ENDS[name], BINS), COLOURS[kind], **names))
+        traces.append(_spread(exact, variance, COLOURS[kind], names))
+        words.append(_panel_words(view, kind, values, variance, f"y{end}"))
     if view.step == "guess" and view.is_revealed:
         words += _marks(view)
     return figure(
@@ -171,30 +172,19 @@ def _histograms(view: View) -> go.Figure:
     )
 
 
-def _panel(
-    values: Doubles, variance: float, exact: float, ends: tuple[float, float], kind: str, on: Part
-) -> list[Part]:
-    """Return the histogram of estimates, its highest bin as 1, and one standard deviation."""
-    counts, edges = np.histogram(values, BINS, ends)
-    heights = np.append(counts, 0) / max(counts.max(), 1)
-    colour = COLOURS[kind]
-    outline = curve(edges, heights, colour, filled=True, **on)
-    width = [exact, exact + variance**0.5]
-    bar = curve(width, [0.5, 0.5], colour, mode="lines+markers", **on)
-    bar["line"] = {"width": 3, "color": token(colour)}
-    bar["marker"] = {"symbol": "line-ns-open", "size": 12, "color": token(colour)}
-    outline["line"] = {"width": 1.5, "color": token(colour), "shape": "hv"}
-    return [outline, bar]
+def _spread(exact: float, variance: float, colour: str, on: Part) -> Part:
+    """Return one standard deviation as a line from the exact gradient."""
+    ends = {"symbol": "line-ns-open", "size": 12, "color": token(colour)}
+    width, look = [exact, exact + variance**0.5], {"width": 3}
+    return curve(width, [0.5, 0.5], colour, mode="lines+markers", marker=ends, line=look, **on)
 
 
-def _panel_words(
-    view: View, kind: str, values: Doubles, variance: float, exact: float, axis_name: str
-) -> list[Part]:
-    """Return the name of an estimator, its variances and the label of its standard deviation."""
+def _panel_words(view: View, kind: str, values: Doubles, variance: float, y: str) -> Part:
+    """Return the name of an estimator and its variances."""
     both = {"measured": plain(float(values.var())), "theory": plain(variance)}
-    place = {"xref": "paper", "yref": axis_name, "xanchor": "left", "align": "left"}
+    place = {"xref": "paper", "yref": y, "xanchor": "left", "yanchor": "top", "align": "left"}
     text = f"<b>{view.say(kind)}</b><br>{view.say('spread').format(**both)}"
-    return [label(text, 0, 0.98, COLOURS[kind], yanchor="top", **place)]
+    return label(text, 0, 0.98, COLOURS[kind], **place)
 
 
 def _marks(view: View) -> list[Part]:

@@ -1,8 +1,9 @@
-"""Parts of the pictures of lessons: curves, labels, arrows, bars from start to end, contours."""
+"""Parts of the pictures of lessons: curves, points, labels, arrows, histograms, bars, contours."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 from numpy.typing import NDArray
 
 from vae.figures.base import Part
@@ -10,6 +11,9 @@ from vae.figures.palette import token
 
 Numbers = Sequence[float] | NDArray[Any]
 
+LEFT: Part = {"xanchor": "right", "xshift": -12}
+RIGHT: Part = {"xanchor": "left", "xshift": 12}
+ABOVE: Part = {"yshift": 17}
 LABEL = 14  # px, height of a label in the picture
 
 
@@ -52,6 +56,31 @@ def arrow(text: str, x: float, y: float, colour: str, height: float, **place: An
     font = {"color": token(colour), "size": LABEL}
     head = {"arrowcolor": token(colour), "arrowwidth": 2, "arrowhead": 2, "ax": 0, "ay": -height}
     return {"text": text, "x": x, "y": y, "font": font, **head, **place}
+
+
+def points(places: Sequence[tuple[float, float]], colour: str, **look: Any) -> Part:
+    """Points at places (x, y); see `dots`."""
+    return dots([x for x, _ in places], [y for _, y in places], colour, **look)
+
+
+def names(
+    texts: Sequence[str],
+    places: Sequence[tuple[float, float]],
+    sides: Sequence[Part],
+    colour: str,
+) -> list[Part]:
+    """Labels on a veil, each shifted to one side of its place by `LEFT`, `RIGHT` or `ABOVE`."""
+    return [
+        label(text, x, y, colour, bgcolor=token("background", 0.75), **side)
+        for text, (x, y), side in zip(texts, places, sides, strict=True)
+    ]
+
+
+def histogram(values: NDArray[Any], edges: NDArray[Any], colour: str, **more: Any) -> Part:
+    """The outline of a histogram whose highest bin is 1."""
+    counts, _ = np.histogram(values, edges)
+    heights = np.append(counts, 0) / max(counts.max(), 1)
+    return curve(edges, heights, colour, filled=True, line={"width": 1.5, "shape": "hv"}, **more)
 
 
 def bars(rows: Sequence[Bar], axes: str = "2") -> tuple[list[Part], list[Part]]:
