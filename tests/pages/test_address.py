@@ -20,7 +20,7 @@ from vae.dashboard.shared.address_values import Form
 
 RUN = "a-run"
 MANY, HTML = "9" * 12, "<img src=x onerror=alert(1)>"
-OWN = {"run", "runs", "pins", "rows", "tour", "sweep", "z", "data"}  # tests of their own below
+OWN = {"run", "runs", "pins", "rows", "tour", "sweep", "latents", "data"}  # tested below
 SCENES = {
     "train": ("train.py", {}),
     "data": ("data.py", {"data": "mixture"}),
@@ -220,7 +220,7 @@ def test_ticked_runs_pins_rows_and_the_tour_are_in_the_address(open_page: OpenPa
 @pytest.mark.parametrize("text", ["9" * 5000, "~" * 9000, HTML, "1e999_nan", "²", "", "`*[a](b)"])
 @pytest.mark.usefixtures("pages")
 def test_a_hostile_address_opens_the_usual_view(text: str, open_page: OpenPage) -> None:
-    names = ("pins", "rows", "z", "split", "tour", "x", "unknown", HTML)
+    names = ("pins", "rows", "latents", "split", "tour", "x", "unknown", HTML)
     at = open_page("latent.py", run=RUN, **dict.fromkeys(names, text))
     assert parameters(at) == {}
     assert all(len(toast.value) < 120 for toast in at.toast)

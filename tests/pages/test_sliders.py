@@ -125,17 +125,17 @@ def test_a_click_moves_the_sliders_and_a_report_is_stored(root: Path, open_page:
 
 def test_the_address_holds_the_place_of_the_sliders(root: Path, open_page: OpenPage) -> None:
     run = trained(root, "five", latent_dim=5)
-    at = open_page("latent.py", z="0.5_-1_0_0_2.25")
+    at = open_page("latent.py", latents="0.5_-1_0_0_2.25")
     assert sent(at)["set"][1] == [0.5, -1.0, 0.0, 0.0, 2.25]
     assert nearest(run, [0.5, -1, 0, 0, 2.25]) in text(at)
-    assert "0.5_-1_0_0_2.25" in at.query_params["z"]
+    assert "0.5_-1_0_0_2.25" in at.query_params["latents"]
     report(at, [1.0, 0.0, 0.5, 0.0, -2.0])
-    assert "1_0_0.5_0_-2" in at.query_params["z"]
+    assert "1_0_0.5_0_-2" in at.query_params["latents"]
     report(at, [0.0] * 5, turn=2)
-    assert "z" not in at.query_params  # the start
+    assert "latents" not in at.query_params  # the start
     for wrong in ("1_2", "a_b_c_d_e"):
-        at = open_page("latent.py", z=wrong)
-        assert f"The link asked for z `{wrong}`" in at.toast[0].value
+        at = open_page("latent.py", latents=wrong)
+        assert f"The link asked for latents `{wrong}`" in at.toast[0].value
         assert nearest(run, [0.0] * 5) in text(at)
 
 

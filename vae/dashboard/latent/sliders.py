@@ -23,6 +23,7 @@ from vae.dashboard.shared.for_browser import served_floats
 from vae.dashboard.shared.latent_scale import latent_scale
 
 CHART = "latent_map"
+PARAMETER = "latents"  # of the address
 FEW = 8  # sliders in sight at most
 REACH = 3  # standard deviations of the prior on either side
 ALT = "The decoded example at the place of the sliders"
@@ -67,7 +68,7 @@ def take_link(context: MapContext) -> None:
     if context.request.following:
         return
     start = latent_scale(context.loaded).centre
-    found = address.take("z", address_values.vector(len(start)), start.tolist())
+    found = address.take(PARAMETER, address_values.vector(len(start)), start.tolist())
     if found is not None:
         _move(context, np.asarray(found, np.float32))
 
@@ -78,7 +79,7 @@ def show_link(context: MapContext) -> None:
         return
     start, z = latent_scale(context.loaded).centre.tolist(), current(context).z
     form = address_values.vector(len(start))
-    address.show("z", form, start if z is None else z.tolist(), start)
+    address.show(PARAMETER, form, start if z is None else z.tolist(), start)
 
 
 def _latents_of(context: MapContext, click: Click) -> Floats | None:

@@ -130,7 +130,8 @@ function paper(control) {                       // the canvas; it stays while th
 }
 
 export function mount(component) {              // called when the message or the theme has changed
-  const root = component.parentElement.querySelector('.vae-sliders');
+  const root = component.parentElement?.querySelector('.vae-sliders');
+  if (!root) return undefined;                  // removed while this file was loading
   const control = CONTROLS.get(root) ?? create(root);
   const message = JSON.parse(new TextDecoder().decode(component.data));
   Object.assign(control, { component, message, state: stateOf(message), ink: penOf(themeOf(root)) });
