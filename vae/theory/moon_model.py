@@ -50,6 +50,13 @@ def log_likelihood(x: float, z: Doubles) -> Doubles:
     return log_normal(x - lit_fraction(z), 0.0, NOISE)
 
 
+def joint_slope(x: float, z: Doubles) -> Doubles:
+    """Return ∂ ln p(x, z) / ∂z for each z."""
+    fraction = lit_fraction(z)
+    slope: Doubles = (x - fraction) / NOISE**2 * fraction * (1 - fraction) - z
+    return slope
+
+
 def log_evidence(x: float) -> float:
     """Return ln p(x) = ln ∫ p(x|z) p(z) dz by quadrature (Kingma & Welling 2014, section 2.1)."""
     joint = log_likelihood(x, _GRID) + log_normal(_GRID)

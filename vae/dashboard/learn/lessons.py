@@ -3,6 +3,7 @@
 from vae.dashboard.learn.lesson import Words
 from vae.dashboard.learn.words import (
     bound,
+    gaps,
     gaussian_kl,
     goals,
     linear,
@@ -18,5 +19,6 @@ LESSONS: dict[str, Words] = {
     "gaussian_kl": gaussian_kl.WORDS,
     "reparameterisation": reparameterisation.WORDS,
     "linear": linear.WORDS,
+    "gaps": gaps.WORDS,
     "mean_field": mean_field.WORDS,
 }

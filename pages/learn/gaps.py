@@ -1,0 +1,223 @@
+"""Lesson: the gap between ELBO and ln p(x) has parts, and each has its own remedy."""
+
+import numpy as np
+import plotly.graph_objects as go
+
+from vae.base.numbers import fixed
+from vae.dashboard.learn.lesson import Choice, Guess, Lesson, Picture, Slider, Step, View
+from vae.dashboard.learn.view import show
+from vae.dashboard.learn.words.gaps import WORDS
+from vae.figures.base import Part, axis, figure
+from vae.figures.lesson_parts import Bar, bars, curve, dots, label
+from vae.theory import Doubles, gaps, importance, moon_model
+
+Z = np.linspace(-4, 4, 321)
+WIDEST = 0.06  # of the bars, nats
+COUNTS = (1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 300, 500, 1000)
+CHOICES = ("1", "3", "10", "30", "100", "300", "1000")
+COLOURS = {  # name of a curve or of a part of the gap → token
+    "posterior": "posterior",
+    "encoder": "q",
+    "best": "q",
+    "approximation": "posterior",
+    "amortisation": "q",
+    "plain": "failure",
+    "doubly": "q",
+}
+
+SUM = (
+    r"\underbrace{\ln p(\X{x})}_{[[log_evidence:3]]} = "
+    r"\underbrace{\E{\mathrm{ELBO}}}_{[[elbo:3]]} + "
+    r"\underbrace{\Q{\text{[[amortisation_name]]}}}_{[[amortisation:3]]} + "
+    r"\underbrace{\T{\text{[[approximation_name]]}}}_{[[approximation:3]]}"
+)
+IWAE = (
+    r"\underbrace{\E{L_K}}_{[[bound:4]]} = "
+    r"\mathbb{E}\!\left[\ln \frac1K \sum_{k=1}^{[[samples]]} "
+    r"\frac{p(\X{x}, z_k)}{\Q{q(z_k|x)}}\right] \le "
+    r"\underbrace{\ln p(\X{x})}_{[[log_evidence:4]]}"
+)
+NOISE = (
+    r"\text{K = 1000:}\quad [[plain_last:3]]\ \rightarrow\ [[doubly_last:3]],\qquad "
+    r"\text{K = 1:}\quad [[plain_first:3]]\ \rightarrow\ [[doubly_first:3]]"
+)
+
+
+def picture(view: View) -> Picture:
+    """Draw the densities with their gaps, the bound over K, or the noise of its gradient."""
+    x, samples = view.number("x"), int(view.option("samples"))
+    mean, sd = gaps.encode(x, int(view.option("degree")))
+    parts = gaps.gaps(x, mean, sd)
+    short = dict(zip(COUNTS, importance.shortfalls(x, mean, sd, COUNTS), strict=True))
+    noise = importance.gradient_noise(x, 0.0, view.number("sd"), COUNTS)
+    numbers: dict[str, float | str] = {
+        **parts._asdict(),
+        **{family: gaps.gap(x, gaps.best(x, family)) for family in gaps.FAMILIES},
+        "amortisation_name": view.say("amortisation"),
+        "approximation_name": view.say("approximation"),
+        "gap": parts.amortisation + parts.approximation,
+        "samples": str(samples),
+        "bound": parts.log_evidence - short[samples],
+        "short": short[samples],
+        "short_10": -short[10],
+        **{f"{name}_first": found[0].ratio for name, found in noise.items()},
+        **{f"{name}_last": found[-1].ratio for name, found in noise.items()},
+    }
+    if view.step == "noise":
+        return Picture(_noise(view, noise), numbers)
+    if view.step in ("guess", "iwae"):
+        return Picture(_bounds(view, -np.array(list(short.values()))), numbers)
+    return Picture(_densities(view, numbers), numbers)
+
+
+def _densities(view: View, numbers: dict[str, float | str]) -> go.Figure:
+    """Return the posterior with the densities of the step, and a bar for each of them."""
+    x = view.number("x")
+    mean, sd = gaps.encode(x, int(view.option("degree")))
+    best = gaps.best(x, view.option("family"))
+    curves = {"posterior": curve(Z, _at(moon_model.log_posterior(x, Z)), "posterior", filled=True)}
+    if view.step != "family":
+        curves["encoder"] = curve(Z, _at(moon_model.log_normal(Z, mean, sd)), "q", filled=True)
+    curves["best"] = curve(best.z, _at(best.log_q), "q", line={"dash": "dash", "width": 2.5})
+    names = [(f"━━ {view.say(name)}", name) for name in curves if name != "best"]
+    rows = _rows(view, numbers)
+    traces, texts = bars(rows)
+    return figure(
+        [*curves.values(), *traces],
+        xaxis=axis(view.say("axis_z"), range=[Z[0], Z[-1]]),
+        yaxis=axis(view.say("axis_density"), domain=[0.48, 1], range=[0, 1.3]),
+        xaxis2=axis(view.say("axis_gap"), anchor="y2", range=[0, WIDEST]),
+        yaxis2=axis(domain=[0, 0.3], anchor="x2", autorange="reversed"),
+        annotations=[*_legend([*names, (f"╍╍ {view.say('best')}", "best")]), *texts],
+        barmode="stack",
+    )
+
+
+def _at(log_density: Doubles) -> Doubles:
+    density: Doubles = np.exp(log_density)
+    return density
+
+
+def _rows(view: View, numbers: dict[str, float | str]) -> list[Bar]:
+    """Return the parts of the bars of a step, with their numbers at the end of the row."""
+
+    def best(family: str) -> Bar:
+        value, colour = float(numbers[family]), COLOURS["approximation"]
+        text = f"{view.say('approximation')} {fixed(value, 4)}"
+        return Bar(view.say(f"family.{family}"), 0.0, value, colour, text)
+
+    if view.step == "family":
+        return [best(family) for family in gaps.FAMILIES]
+    near, total = float(numbers["approximation"]), float(numbers["gap"])
+    both = (("approximation", near), ("amortisation", total - near))
+    text = "<br>".join(f"{view.say(name)} {fixed(value, 4)}" for name, value in both)
+    encoder = view.say("degree")
+    rows = [
+        Bar(encoder, 0.0, near, COLOURS["approximation"]),
+        Bar(encoder, near, total, COLOURS["amortisation"], text),
+        best(view.option("family") if view.step == "sandbox" else "gaussian"),
+    ]
+    if view.step == "sandbox":
+        short = float(numbers["short"])
+        rows.append(Bar(f"K = {numbers['samples']}", 0.0, short, "elbo", fixed(short, 4)))
+    return rows
+
+
+def _legend(rows: list[tuple[str, str]], top: float = 0.99) -> list[Part]:
+    """Return the names of the curves below each other at the left, in their colours."""
+    place = {"xref": "paper", "yref": "paper", "xanchor": "left"}
+    return [
+        label(text, 0.01, top - 0.055 * k, COLOURS[name], **place)
+        for k, (text, name) in enumerate(rows)
+    ]
+
+
+def _bounds(view: View, short: Doubles) -> go.Figure:
+    """Return the bound over K; before the answer only its value at K = 1."""
+    is_guess = view.step == "guess"
+    at = 10 if is_guess else int(view.option("samples"))
+    height = float(short[COUNTS.index(at)])
+    traces = [curve([0.8, 1300], [0, 0], "data", line={"dash": "dash"})]
+    labels = [
+        label("ln p(x)", 0.0, 0.0, "data", xanchor="left", yshift=14),
+        label("ELBO", 0.0, float(short[0]), "elbo", xanchor="left", yshift=-16),
+    ]
+    if is_guess:
+        traces.append(curve([10, 10], [-0.04, 0], "muted", line={"dash": "dot", "width": 1.5}))
+    if is_guess and not view.is_revealed:
+        traces.append(dots(COUNTS[:1], short[:1], "elbo"))
+    else:
+        line = curve(COUNTS, short, "elbo", mode="lines+markers")
+        traces += [line, dots([at], [height], "elbo", size=14)]
+        labels.append(
+            label(fixed(height, 4), np.log10(at), height, "elbo", xanchor="left", yshift=-20)
+        )
+    if is_guess and view.guess is not None:
+        text = f"◂ {view.say('your_guess')}"
+        labels.append(label(text, 1.0, view.guess, "accent", xanchor="left"))
+    return figure(
+        traces,
+        xaxis=_logarithmic(view.say("axis_samples"), [-0.1, 3.1]),
+        yaxis=axis(view.say("axis_bound"), range=[-0.04, 0.004]),
+        annotations=labels,
+    )
+
+
+def _logarithmic(title: str, extent: list[float]) -> Part:
+    return axis(title, type="log", range=extent, dtick=1, exponentformat="power")
+
+
+def _noise(view: View, noise: dict[str, list[importance.Noise]]) -> go.Figure:
+    """Return the signal-to-noise ratio of both gradients over K, with the two slopes."""
+    guide = {"dash": "dot", "width": 1.5}
+    guides = [curve([1, 1000], [0.5, 0.5 * 1000**s], "muted", line=guide) for s in (-0.5, 0.5)]
+    lines = [
+        curve(COUNTS, [n.ratio for n in found], COLOURS[name], mode="lines+markers")
+        for name, found in noise.items()
+    ]
+    return figure(
+        [*guides, *lines],
+        xaxis=_logarithmic(view.say("axis_samples"), [-0.1, 3.1]),
+        yaxis=_logarithmic(view.say("axis_ratio"), [-3, 1.3]),
+        annotations=_legend([(f"●━ {view.say(name)}", name) for name in noise], top=0.08),
+    )
+
+
+NARROW = {"degree": "1", "family": "gaussian"}
+LESSON = Lesson(
+    name="gaps",
+    words=WORDS,
+    controls={
+        "x": Slider(0.05, 0.95, 0.01, 0.95, symbol="x", colour="data"),
+        "degree": Choice(("1", "3", "5"), "1", colour="q"),
+        "family": Choice(("gaussian", "flow", "mixture"), "gaussian", colour="q"),
+        "samples": Choice(CHOICES, "10", symbol="K", colour="elbo"),
+        "sd": Slider(0.4, 1.5, 0.02, 1.0, symbol="σ", colour="q"),
+    },
+    steps=(
+        Step("two_gaps", ("x",), SUM, starts=NARROW),
+        Step("encoder", ("degree", "x"), SUM, starts=NARROW),
+        Step("family", ("family", "x"), starts={"family": "flow"}),
+        Step("guess", guess=Guess("y", "short_10", 3), starts={"x": 0.95, **NARROW}),
+        Step("iwae", ("samples", "x"), IWAE, starts=NARROW),
+        Step("noise", ("sd", "x"), NOISE, starts={"x": 0.8, "sd": 1.0}),
+        Step("sandbox", ("x", "degree", "family", "samples"), SUM, starts={"x": 0.95}),
+    ),
+    picture=picture,
+    check="python -m pytest tests/theory/test_gaps.py",
+    sources=(
+        "Cremer, Li & Duvenaud 2018, Inference Suboptimality in Variational Autoencoders",
+        "Burda, Grosse & Salakhutdinov 2016, Importance Weighted Autoencoders",
+        "Rainforth et al. 2018, Tighter Variational Bounds are Not Necessarily Better",
+        "Tucker et al. 2019, Doubly Reparameterized Gradient Estimators",
+    ),
+    run={
+        "data": "moon-phases",
+        "latent_dim": 2,
+        "likelihood": "gaussian-learned",
+        "objective": "iwae",
+        "gradient": "doubly",
+        "posterior_samples": 10,
+    },
+)
+show(LESSON)

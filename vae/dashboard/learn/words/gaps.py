@@ -1,0 +1,177 @@
+"""Words of the lesson on the gaps between the bound and ln p(x)."""
+
+from vae.dashboard.learn.lesson import Text
+
+WORDS = {
+    "title": Text("The gaps", "差距从何而来"),
+    "caption": Text(
+        r"Above: densities over $z$. Below: how many nats each $\Q{q}$ stays below $\ln p(\X{x})$.",
+        r"上图：$z$ 的各个密度。下图：每个 $\Q{q}$ 的下界比 $\ln p(\X{x})$ 低多少奈特。",
+    ),
+    # controls
+    "x": Text("lit fraction", "亮面比例"),
+    "degree": Text("encoder", "编码器"),
+    "degree.1": Text("linear", "线性"),
+    "degree.3": Text("cubic", "三次"),
+    "degree.5": Text("quintic", "五次"),
+    "family": Text("family of q", "q 的分布族"),
+    "family.gaussian": Text("Gaussian", "高斯"),
+    "family.flow": Text("flow", "标准化流"),
+    "family.mixture": Text("two Gaussians", "两个高斯"),
+    "samples": Text("samples", "样本数"),
+    "samples.1": Text("1", "1"),
+    "samples.3": Text("3", "3"),
+    "samples.10": Text("10", "10"),
+    "samples.30": Text("30", "30"),
+    "samples.100": Text("100", "100"),
+    "samples.300": Text("300", "300"),
+    "samples.1000": Text("1000", "1000"),
+    "sd": Text("width of q", "q 的标准差"),
+    # labels of the picture
+    "axis_z": Text("z: phase of the moon", "z：月相"),
+    "axis_density": Text("density", "密度"),
+    "axis_gap": Text("nats below ln p(x)", "比 ln p(x) 低多少（奈特）"),
+    "axis_samples": Text("K, samples of q (log scale)", "K：q 的样本数（对数刻度）"),
+    "axis_bound": Text("bound − ln p(x), in nats", "下界 − ln p(x)（奈特）"),
+    "axis_ratio": Text("signal-to-noise ratio (log scale)", "信噪比（对数刻度）"),
+    "posterior": Text("true posterior p(z|x)", "真实后验 p(z|x)"),
+    "encoder": Text("the encoder's q(z|x)", "编码器给出的 q(z|x)"),
+    "best": Text("best q of the family", "分布族中最好的 q"),
+    "approximation": Text("approximation", "近似"),
+    "amortisation": Text("amortisation", "摊销"),
+    "plain": Text("plain gradient", "普通梯度"),
+    "doubly": Text("doubly reparameterised", "双重重参数化"),
+    "your_guess": Text("your guess", "你的猜测"),
+    # steps
+    "two_gaps.title": Text("Two reasons to miss ln p(x)", "差距的两个来源"),
+    "two_gaps.text": Text(
+        r"""The bound misses $\ln p(\X{x})$ by $\T{\mathrm{KL}(q\,\|\,p(z|x))}$. Two different things cause it.
+
+The **approximation gap**: the posterior leans, and no Gaussian leans. Even the best one, the dashed
+curve, stays below.
+
+The **amortisation gap**: an encoder is one function for all examples. This one has a mean that is
+linear in $\X{x}$ and one width for every $\X{x}$, so its $\Q{q(z|x)}$ is rarely the best Gaussian.
+
+Move $\X{x}$ to 0.5 and watch the two gaps change places.""",
+        r"""下界比 $\ln p(\X{x})$ 低 $\T{\mathrm{KL}(q\,\|\,p(z|x))}$，原因有两个。
+
+**近似差距（approximation gap）**：后验偏向一侧，而高斯分布是对称的。
+即使是最好的高斯分布（虚线），也达不到 $\ln p(\X{x})$。
+
+**摊销差距（amortisation gap）**：编码器是所有样本共用的一个函数。
+这里的编码器，均值是 $\X{x}$ 的线性函数，标准差对每个 $\X{x}$ 都相同，
+所以它给出的 $\Q{q(z|x)}$ 往往不是最好的高斯分布。
+
+把 $\X{x}$ 移到 0.5，观察两个差距此消彼长。""",
+    ),
+    "encoder.title": Text("A larger encoder closes one gap", "更强的编码器只缩小一个差距"),
+    "encoder.text": Text(
+        r"""Sharing one function among all examples is **amortised inference**: a new $\X{x}$ costs one
+evaluation instead of a search. The price is the green part.
+
+Give the encoder a cubic mean and a width that depends on $\X{x}$. Watch the green part go,
+while the pink part stays [[approximation:4]] nats: no encoder can beat the best Gaussian, because
+it returns a Gaussian.""",
+        r"""让所有样本共用一个函数，就是**摊销推断（amortised inference）**：
+遇到新的 $\X{x}$，只需计算一次函数值，不必重新搜索。代价就是绿色部分。
+
+让均值成为三次函数，并让标准差随 $\X{x}$ 变化：绿色部分几乎消失，
+粉色部分却仍是 [[approximation:4]] 奈特。
+编码器给出的总是高斯分布，再强也超不过最好的那一个。""",
+    ),
+    "family.title": Text("A richer q closes the other", "更丰富的 q 缩小另一个差距"),
+    "family.text": Text(
+        r"""To close the approximation gap, change the family. A **normalising flow** bends a Gaussian:
+$z = \Q{\mu} + \Q{\sigma}\sinh(t\,(\operatorname{arsinh}\varepsilon + s))$ has a skew $s$ and a tail
+$t$. A **Gaussian mixture** adds a second component.
+
+Select each family and watch the curve lean over to the posterior. The gap falls from
+[[gaussian:4]] to [[flow:4]] (flow) and [[mixture:4]] (mixture).""",
+        r"""要缩小近似差距，就得换分布族。**标准化流（normalising flow）** 把高斯分布弯过来：
+$z = \Q{\mu} + \Q{\sigma}\sinh(t\,(\operatorname{arsinh}\varepsilon + s))$，
+其中 $s$ 控制偏斜，$t$ 控制尾部。**高斯混合模型（Gaussian mixture）** 则多加一个成分。
+
+依次选择各个分布族，观察曲线怎样向后验倾斜。差距从 [[gaussian:4]] 降到
+[[flow:4]]（标准化流）和 [[mixture:4]]（混合模型）。""",
+    ),
+    "guess.title": Text("Ten samples instead of one", "用十个样本代替一个"),
+    "guess.caption": Text(
+        r"The bound with $K$ samples, relative to $\ln p(\X{x})$; $\Q{q}$ is that of the linear encoder.",
+        r"$K$ 个样本的下界与 $\ln p(\X{x})$ 之差；$\Q{q}$ 由线性编码器给出。",
+    ),
+    "guess.text": Text(
+        r"""There is a third way, without a better $\Q{q}$. Draw $K$ samples from the encoder's $\Q{q}$
+and average the ratios $p(\X{x}, z)/\Q{q(z|x)}$ **before** the logarithm. With $K = 1$ this is the
+ELBO, [[gap:3]] nats below $\ln p(\X{x})$.
+
+How far below is it with $K = 10$? Click at the height on the dotted line.""",
+        r"""还有第三种办法，不必改进 $\Q{q}$：从编码器的 $\Q{q}$ 中取 $K$ 个样本，
+**先**对比值 $p(\X{x}, z)/\Q{q(z|x)}$ 求平均，再取对数。
+$K = 1$ 时它就是证据下界，比 $\ln p(\X{x})$ 低 [[gap:3]] 奈特。
+
+$K = 10$ 时还低多少？在点线上你认为的高度点一下。""",
+    ),
+    "iwae.title": Text("The importance-weighted bound", "重要性加权的下界"),
+    "iwae.caption": Text(
+        r"Computed by quadrature, without sampling noise. $L_1$ is the ELBO.",
+        r"由数值积分算出，没有采样噪声。$L_1$ 就是证据下界。",
+    ),
+    "iwae.text": Text(
+        r"""The bound of the **importance weighted autoencoder (IWAE)** never falls as $K$ grows, and it
+reaches $\ln p(\X{x})$ in the limit. Jensen's gap shrinks because an average of $K$ ratios fluctuates
+less than one ratio.
+
+If the ratios have a finite variance, the gap ends up proportional to $1/K$. Here $\Q{q}$ is
+narrower than the posterior's tail, a few ratios are huge, and the gap shrinks more slowly.
+
+Watch the gap from $K = 100$ to $1000$ at $\X{x} = 0.5$ and at $0.95$.""",
+        r"""**重要性加权自编码器（IWAE）** 的下界随 $K$ 增大从不下降，极限就是 $\ln p(\X{x})$。
+$K$ 个比值的平均比单个比值波动小，所以Jensen不等式留下的差距变小。
+
+如果比值的方差有限，差距最终与 $1/K$ 成正比。
+这里 $\Q{q}$ 比后验的尾部窄，少数比值极大，差距缩小得更慢。
+
+分别在 $\X{x} = 0.5$ 和 $0.95$ 处，观察 $K$ 从 $100$ 到 $1000$ 时差距的变化。""",
+    ),
+    "noise.title": Text("A tighter bound, a worse gradient", "下界更紧，梯度更差"),
+    "noise.caption": Text(
+        r"Both axes are logarithmic. Grey guides: slopes $-\frac12$ and $+\frac12$. "
+        r"$\Q{q} = N(0, \Q{\sigma}^2)$, an encoder before training.",
+        r"两轴均为对数刻度，灰线的斜率为 $-\frac12$ 和 $+\frac12$。"
+        r"$\Q{q} = N(0, \Q{\sigma}^2)$，相当于训练之前的编码器。",
+    ),
+    "noise.text": Text(
+        r"""The encoder learns from a noisy gradient. Its mean over its standard deviation is the
+**signal-to-noise ratio**. For the plain gradient with respect to $\Q{\mu}$ it falls like
+$1/\sqrt{K}$: the better the bound, the less the encoder hears.
+
+The **doubly reparameterised** gradient has the same mean, and its ratio rises like $\sqrt{K}$.
+
+Move $\Q{\sigma}$ below 0.7 and watch the green line turn down: the rise also needs ratios without
+heavy tails.""",
+        r"""编码器靠带噪声的梯度学习。梯度的均值除以标准差，就是**信噪比（signal-to-noise ratio）**。
+对 $\Q{\mu}$ 的普通梯度，信噪比按 $1/\sqrt{K}$ 下降：下界越紧，编码器得到的信号越弱。
+
+**双重重参数化（doubly reparameterised）** 的梯度均值相同，信噪比却按 $\sqrt{K}$ 上升。
+
+把 $\Q{\sigma}$ 调到 0.7 以下，观察绿线转而向下：要让信噪比上升，比值还不能有重尾。""",
+    ),
+    "sandbox.title": Text("Three remedies side by side", "三种办法放在一起"),
+    "sandbox.text": Text(
+        r"""A larger encoder, a richer $\Q{q}$, more samples: each works on its own part.
+
+These gaps are small because there is one latent variable. Cremer et al. measured several nats on
+digits and found that the amortisation gap is often the larger one.
+
+A slip to avoid: a narrow gap does not mean a good model. $\ln p(\X{x})$ itself may be low. And the
+generative network adapts: trained on the bound, it prefers posteriors that $\Q{q}$ can follow.""",
+        r"""更强的编码器、更丰富的 $\Q{q}$、更多的样本：三者各管一部分。
+
+这里只有一个隐变量，所以差距很小。在手写数字上，研究者（Cremer et al.）测得的差距有数奈特，
+并发现摊销差距常常更大。
+
+一个常见的误解：差距小并不等于模型好，因为 $\ln p(\X{x})$ 本身可能很低。
+而且生成网络也会迁就：以下界为目标训练时，它偏爱 $\Q{q}$ 跟得上的后验。""",
+    ),
+}
