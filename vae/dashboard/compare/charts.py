@@ -13,6 +13,7 @@ import streamlit as st
 
 from vae.base.statistics import by_seed, interval
 from vae.dashboard import server
+from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import widgets
 from vae.dashboard.shared.html_gallery import colour
@@ -124,7 +125,10 @@ def plane(visible: Sequence[Entry], selected: Sequence[Entry]) -> None:
     picked = [pair for pair in all_ if any(run.name in mine for run in pair[0].runs)]
     own = {fold.key: slots.get(fold.key) for fold, _ in picked}
     with left:
-        st.markdown(_plane_title(len(shown), len(group), len(known)), help=HELP["rd"])
+        st.markdown(
+            _plane_title(len(shown), len(group), len(known)),
+            help=HELP["rd"] + lesson_link("terms"),
+        )
         spots = [_spot(fold, name, own.get(fold.key), source) for fold, name in all_]
         plot(
             rate_distortion(spots, HEIGHT),

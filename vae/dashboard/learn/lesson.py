@@ -5,13 +5,16 @@ A lesson is one file in `pages/learn/`, its words one table in `words/`. The tab
 differs), for each control NAME "NAME" (its label) and, for a choice, "NAME.OPTION".
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import plotly.graph_objects as go
+if TYPE_CHECKING:  # the table of contents, on every page, must not load torch and Plotly
+    import plotly.graph_objects as go
 
-from vae.config import RunConfig
-from vae.dashboard.learn.demonstration import Course
+    from vae.config import RunConfig
+    from vae.dashboard.learn.demonstration import Course
 
 Value = float | str
 Values = Mapping[str, Value]

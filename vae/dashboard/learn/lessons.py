@@ -22,3 +22,8 @@ LESSONS: dict[str, Words] = {
     "gaps": gaps.WORDS,
     "mean_field": mean_field.WORDS,
 }
+
+
+def lesson_link(name: str) -> str:
+    """Return the end of a help text: a link to the lesson that explains it."""
+    return f"\n\nLesson: [{LESSONS[name]['title'].en}](/{name})"

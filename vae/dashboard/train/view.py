@@ -8,6 +8,7 @@ import streamlit as st
 from vae.analysis.latent_map import class_hue, latent_map, overview
 from vae.base.numbers import compact
 from vae.base.records import Examples, Floats, Frame, Hue, LatentMap, Tiles
+from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import cache, html_grid, run_picker
 from vae.dashboard.shared.tile_route import pattern
@@ -85,7 +86,7 @@ def _pictures(run: Run, status: Status) -> None:
 
 
 def _kl(run: Run, kl_per_dimension: Floats | None) -> None:
-    st.markdown("**KL per latent dimension**", help=KL_HELP)
+    st.markdown("**KL per latent dimension**", help=KL_HELP + lesson_link("gaussian_kl"))
     if not run.config.kl_per_dimension:
         q, p = run.settings["posterior"], run.settings["prior"]
         whole = f"With a {q} posterior and a {p} prior the KL is one whole: see the curves."
@@ -139,7 +140,9 @@ def _map(run: Run, examples: Examples | None, frame: Frame | None, height: int) 
 
 
 def _reconstructions(run: Run, examples: Examples | None, frame: Frame | None) -> None:
-    st.markdown("**Reconstructions** of held-out examples", help=RECONSTRUCTION_HELP)
+    st.markdown(
+        "**Reconstructions** of held-out examples", help=RECONSTRUCTION_HELP + lesson_link("terms")
+    )
     if examples is None or frame is None:
         st.caption("No frame is saved so far.")
     elif examples.originals.ndim == 4:
@@ -180,7 +183,8 @@ SAMPLES_HELP = "E[x|z] for z drawn once from the prior; the same z throughout tr
 
 def _samples(run: Run, examples: Examples | None, frame: Frame | None) -> None:
     point = not run.config.has_kl
-    st.markdown("**Decoded noise**" if point else "**Samples** from the prior", help=SAMPLES_HELP)
+    title = "**Decoded noise**" if point else "**Samples** from the prior"
+    st.markdown(title, help=SAMPLES_HELP + lesson_link("goals"))
     if examples is None or frame is None:
         st.caption("No frame is saved so far.")
     elif frame.samples.ndim == 4:

@@ -9,6 +9,7 @@ from vae.analysis.interpolation import Between, between
 from vae.analysis.loaded_run import LoadedRun
 from vae.base.numbers import evenly, fixed
 from vae.base.records import Floats
+from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import widgets
 from vae.dashboard.shared.latent_scale import reference_latents
@@ -88,7 +89,7 @@ def interpolation(run: Run) -> None:
     loaded, request = _controls(run)
     paths = paths_between(loaded, request, request.steps)
     line, files = st.columns([13, 5], vertical_alignment="center")
-    line.markdown(_summary(loaded, paths), help=ABOUT)
+    line.markdown(_summary(loaded, paths), help=ABOUT + lesson_link("goals"))
     z = np.concatenate([paths.linear, paths.spherical])
     x = decode_path(loaded, z, request.label)
     with files.container(horizontal=True, horizontal_alignment="right"):

@@ -11,6 +11,7 @@ from vae.analysis.interpolation import Traversal, at_quantiles, change, even, tr
 from vae.analysis.loaded_run import LoadedRun
 from vae.base.numbers import evenly, fixed, percent
 from vae.base.records import Floats
+from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import cache, widgets
 from vae.dashboard.shared.latent_place import chosen
@@ -88,7 +89,10 @@ def single_latent(run: Run) -> None:
     ranked = latent_order(loaded)
     line, toggle, files = st.columns([11, 3.2, 4], vertical_alignment="center")
     latents = _latents(loaded, ranked, toggle)
-    line.markdown(_summary(loaded, request, latents, ranked.inactive), help=ABOUT)
+    line.markdown(
+        _summary(loaded, request, latents, ranked.inactive),
+        help=ABOUT + lesson_link("gaussian_kl"),
+    )
     paths = traversals(loaded, request, latents)
     z = np.concatenate([path.z for path in paths])
     x = decode_path(loaded, z, request.label)
