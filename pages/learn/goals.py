@@ -13,6 +13,7 @@ from vae.dashboard.learn.lesson import Guess, Lesson, Picture, Slider, Step, Val
 from vae.dashboard.learn.view import show
 from vae.dashboard.learn.words.goals import WORDS
 from vae.figures.base import Part, axis, figure
+from vae.figures.lesson_parts import sheet
 from vae.figures.palette import token
 from vae.theory import moons
 
@@ -66,23 +67,7 @@ def _gallery(view: View) -> go.Figure:
     """Return 24 moons, in a random order or by their phase."""
     pictures = moons.upright_moons(25)[:24]
     pictures = pictures[SHUFFLED] if view.step == "moons" else pictures
-    return figure([_sheet(pictures, 6)], **_blank())
-
-
-def _sheet(pictures: Floats, columns: int) -> Part:
-    """Return a grid of pictures (N, 1, H, W) as one grey image with a hairline between tiles."""
-    padded = np.pad(pictures[:, 0], ((0, 0), (0, 2), (0, 2)), constant_values=np.nan)
-    n, height, width = padded.shape
-    grid = padded.reshape(n // columns, columns, height, width).swapaxes(1, 2)
-    return {
-        "type": "heatmap",
-        "z": grid.reshape(n // columns * height, columns * width)[:-2, :-2],
-        "colorscale": [[0, "#000000"], [1, "#ffffff"]],
-        "zmin": 0,
-        "zmax": 1,
-        "showscale": False,
-        "hoverinfo": "skip",
-    }
+    return figure([sheet(pictures, 6)], **_blank())
 
 
 def _blank() -> Part:
@@ -141,7 +126,7 @@ def _between(view: View, strips: dict[str, Floats]) -> go.Figure:
         labels.append(place | {"yanchor": "bottom", "font": {"size": 14}})
     space = np.full((STEPS, 1, 18, 28), np.nan, np.float32)
     rows = [np.concatenate([strips[name].clip(0, 1), space], axis=2) for name in names]
-    return figure([_sheet(np.concatenate(rows), STEPS)], annotations=labels, **_blank())
+    return figure([sheet(np.concatenate(rows), STEPS)], annotations=labels, **_blank())
 
 
 def models(_: Values) -> list[RunConfig]:

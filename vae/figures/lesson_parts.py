@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from vae.base.records import Floats
 from vae.figures.base import Part
 from vae.figures.palette import token
 
@@ -118,6 +119,22 @@ def contours(
         "zmin": 0.0,
         "zmax": top,
         "line": {"width": 1, "color": token(colour, 0.7)},
+        "showscale": False,
+        "hoverinfo": "skip",
+    }
+
+
+def sheet(pictures: Floats, columns: int) -> Part:
+    """Return a grid of pictures (N, 1, H, W) as one grey image with a hairline between tiles."""
+    padded = np.pad(pictures[:, 0], ((0, 0), (0, 2), (0, 2)), constant_values=np.nan)
+    n, height, width = padded.shape
+    grid = padded.reshape(n // columns, columns, height, width).swapaxes(1, 2)
+    return {
+        "type": "heatmap",
+        "z": grid.reshape(n // columns * height, columns * width)[:-2, :-2],
+        "colorscale": [[0, "#000000"], [1, "#ffffff"]],
+        "zmin": 0,
+        "zmax": 1,
         "showscale": False,
         "hoverinfo": "skip",
     }

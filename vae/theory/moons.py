@@ -65,8 +65,9 @@ def upright_moons(number: int, size: int = 28) -> Floats:
 
 def distance_to_moons(pictures: Floats) -> Doubles:
     """Return the root mean squared error of each picture (S, 1, H, W) to the nearest moon."""
-    moons = upright_moons(400, pictures.shape[-1]).reshape(400, -1)
-    flat = pictures.reshape(len(pictures), -1)
-    squares = ((flat[:, None] - moons) ** 2).mean(-1).min(1)
-    distance: Doubles = np.sqrt(squares).astype(np.float64)
+    moons = upright_moons(400, pictures.shape[-1]).reshape(400, -1).astype(np.float64)
+    flat = pictures.reshape(len(pictures), -1).astype(np.float64)
+    lengths = (flat**2).sum(1)[:, None] + (moons**2).sum(1)
+    squares = (lengths - 2 * flat @ moons.T).min(1).clip(0) / moons.shape[1]
+    distance: Doubles = np.sqrt(squares)
     return distance
