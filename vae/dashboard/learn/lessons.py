@@ -8,6 +8,7 @@ from vae.dashboard.learn.words import (
     goals,
     linear,
     mean_field,
+    prior,
     reparameterisation,
     terms,
 )
@@ -18,6 +19,7 @@ LESSONS: dict[str, Words] = {
     "terms": terms.WORDS,
     "gaussian_kl": gaussian_kl.WORDS,
     "reparameterisation": reparameterisation.WORDS,
+    "prior": prior.WORDS,
     "linear": linear.WORDS,
     "gaps": gaps.WORDS,
     "mean_field": mean_field.WORDS,

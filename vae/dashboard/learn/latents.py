@@ -1,0 +1,59 @@
+"""The latent space of a demonstration: means, draws from the prior, decoded pictures, KL of q(z).
+
+Nothing here touches torch's random generator, which the training thread uses.
+"""
+
+import numpy as np
+import torch
+from torch.distributions import MixtureSameFamily
+
+from vae.base.records import Floats
+from vae.dashboard.learn.demonstration import Course
+from vae.data.dataset import prepare
+from vae.evaluation.aggregate_posterior import Posteriors, information
+
+DRAWS = 1000  # for the KL of the aggregate posterior
+
+
+def means(course: Course) -> Floats:
+    """Return the mean of q(z|x) of every example, (N, Z)."""
+    with torch.no_grad():
+        found: Floats = course.model.posterior(_inputs(course)).mean.numpy()
+    return found
+
+
+def _inputs(course: Course) -> torch.Tensor:
+    return torch.from_numpy(prepare(course.data))
+
+
+def decoded(course: Course, z: Floats) -> Floats:
+    """Return E[x|z] for z (M, Z), (M, *event)."""
+    with torch.no_grad():
+        found: Floats = course.model.likelihood(torch.from_numpy(z)).mean.numpy()
+    return found
+
+
+def prior_draws(course: Course, number: int, seed: int = 0) -> Floats:
+    """Return draws from a Gaussian prior or a mixture of Gaussians, (M, Z)."""
+    generator = np.random.default_rng(seed)
+    noise = generator.standard_normal((number, course.config.latent_dim))
+    with torch.no_grad():
+        p = course.model.prior()
+        if not isinstance(p, MixtureSameFamily):
+            return (p.mean.numpy() + p.stddev.numpy() * noise).astype(np.float32)
+        weights = p.mixture_distribution.probs.double().numpy()
+        rows = generator.choice(len(weights), number, p=weights / weights.sum())
+        parts = p.component_distribution
+        drawn = parts.mean.numpy()[rows] + parts.stddev.numpy()[rows] * noise
+    return drawn.astype(np.float32)
+
+
+def aggregate_kl(course: Course) -> float | None:
+    """Return KL(q(z) ‖ p(z)) over all examples; None for a point posterior."""
+    with torch.no_grad():
+        q = Posteriors.of(course.model.posterior(_inputs(course)))
+        if q is None:
+            return None
+        prior = course.model.prior()
+        found = information(q, lambda z: prior.log_prob(z.float()), DRAWS, 0)
+    return found.aggregate_kl.value
