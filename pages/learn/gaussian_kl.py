@@ -15,9 +15,10 @@ from vae.theory import Doubles, gaussian_kl, two_humps
 from vae.theory.moon_model import log_normal
 
 MEANS, WIDTHS = np.linspace(-3.4, 3.4, 69), np.linspace(0.1, 2.6, 51)
-PRICES = gaussian_kl.kl(*np.meshgrid(MEANS, WIDTHS))
-Z = np.linspace(-3.4, 3.4, 273)
 STEP, TOP = 0.5, 6.0  # of the contour lines, nats
+PRICES = gaussian_kl.kl(*np.meshgrid(MEANS, WIDTHS))
+PRICE_LEVELS = draw.levels(MEANS, WIDTHS, PRICES, "kl", TOP)
+Z = np.linspace(-3.4, 3.4, 273)
 HIGHEST = 1.0  # density at the upper end of the axis
 MARGIN = {"l": 92, "r": 16, "t": 24, "b": 44}  # px, wide enough for the names of the bars
 OWN_START = {"mean": -1.0, "sd": 1.0}
@@ -104,7 +105,7 @@ def _prices(view: View) -> go.Figure:
         ],
         **_plane(view),
         **lower,
-        annotations=[*words, *below],
+        annotations=[*PRICE_LEVELS, *words, *below],
         barmode="overlay",
         margin=MARGIN,
     )
@@ -222,7 +223,7 @@ def _directions(view: View) -> go.Figure:
         [*traces, *below],
         **_plane(view),
         **_density_axes(view),
-        annotations=[*words, *labels],
+        annotations=[*draw.levels(MEANS, WIDTHS, surface, "kl", TOP), *words, *labels],
         margin=MARGIN,
     )
 

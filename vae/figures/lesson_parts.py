@@ -105,16 +105,15 @@ def bars(rows: Sequence[Bar], axes: str = "2") -> tuple[list[Part], list[Part]]:
 def contours(
     x: Numbers, y: Numbers, z: NDArray[Any], colour: str, step: float, top: float
 ) -> Part:
-    """Contour lines of z (len(y), len(x)) every `step` up to `top`, with numbers. The bands above
-    the lines overlap, so that their opacities add up."""
+    """Contour lines of z (len(y), len(x)) every `step` up to `top`; see `levels` for the numbers.
+    The bands above the lines overlap, so that their opacities add up."""
     return {
         "type": "contour",
         "x": x,
         "y": y,
         "z": z.clip(max=top + step).astype("float32"),
         "autocontour": False,
-        "contours": {"start": step, "end": top, "size": step, "showlabels": True}
-        | {"labelfont": {"size": 11, "color": token(colour)}},
+        "contours": {"start": step, "end": top, "size": step},
         "colorscale": [[0.0, token(colour, 0.05)], [1.0, token(colour, 0.05)]],
         "zmin": 0.0,
         "zmax": top,
@@ -138,3 +137,28 @@ def sheet(pictures: Floats, columns: int) -> Part:
         "showscale": False,
         "hoverinfo": "skip",
     }
+
+
+def levels(
+    x: NDArray[Any], y: NDArray[Any], z: NDArray[Any], colour: str, top: float
+) -> list[Part]:
+    """The numbers of the contour lines 1, 2 … `top` along the way from the lowest point of z to
+    the upper left corner, each where the way leaves its line for good, if there is room.
+
+    Plotly's labels on the lines would take a quarter of a second at every movement.
+    """
+    row, column = np.unravel_index(z.argmin(), z.shape)
+    way = np.linspace(0.0, 1.0, 200)
+    rows = np.rint(row + way * (len(y) - 1 - row)).astype(int)
+    columns = np.rint(column - way * column).astype(int)
+    heights = z[rows, columns]
+    found, last = [], -len(way)
+    for level in range(1, int(top) + 1):
+        below = np.flatnonzero(heights < level)
+        if len(below) and last + len(way) // 16 < (k := int(below[-1])) < len(way) - 1:
+            last = k
+            place = float(x[columns[k]]), float(y[rows[k]])
+            small = {"size": 11, "color": token(colour)}
+            veil = token("background", 0.6)
+            found.append(label(f"{level}", *place, colour, font=small, bgcolor=veil, borderpad=0))
+    return found
