@@ -43,7 +43,7 @@ function build(control) {                       // the rows; they stay while the
   control.built = text;
   const more = root.querySelector('details');
   const rows = latents.map(row);
-  root.querySelector('.rows').replaceChildren(...rows.slice(0, few), ...(rows.length > few ? [more] : []));
+  root.querySelector('.rows').replaceChildren(...rows.slice(0, few), more);
   more.querySelector('div').replaceChildren(...rows.slice(few));
   more.hidden = rows.length <= few;
   more.querySelector('summary').textContent = `${rows.length - few} more latents`;
