@@ -10,6 +10,7 @@ from vae.dashboard.learn.words import (
     mean_field,
     prior,
     reparameterisation,
+    symbols,
     terms,
 )
 
@@ -23,6 +24,7 @@ LESSONS: dict[str, Words] = {
     "linear": linear.WORDS,
     "gaps": gaps.WORDS,
     "mean_field": mean_field.WORDS,
+    "symbols": symbols.WORDS,
 }
 
 
