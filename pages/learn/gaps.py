@@ -3,7 +3,7 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from vae.base.numbers import fixed
+from vae.base.numbers import fixed, plain
 from vae.dashboard.learn.lesson import Choice, Guess, Lesson, Picture, Slider, Step, View
 from vae.dashboard.learn.view import show
 from vae.dashboard.learn.words.gaps import WORDS
@@ -26,10 +26,11 @@ COLOURS = {  # name of a curve or of a part of the gap → token
 }
 
 SUM = (
-    r"\underbrace{\ln p(\X{x})}_{[[log_evidence:3]]} = "
-    r"\underbrace{\E{\mathrm{ELBO}}}_{[[elbo:3]]} + "
-    r"\underbrace{\Q{\text{[[amortisation_name]]}}}_{[[amortisation:3]]} + "
-    r"\underbrace{\T{\text{[[approximation_name]]}}}_{[[approximation:3]]}"
+    r"\begin{gathered}\underbrace{\ln p(\X{x})}_{[[log_evidence:3]]} = "
+    r"\underbrace{\E{\mathrm{ELBO}}}_{[[elbo:3]]} + \T{\mathrm{KL}(q\,\|\,p(z|x))} \\[1ex] "
+    r"\T{\mathrm{KL}} = \underbrace{\Q{\text{[[amortisation_name]]}}}"
+    r"_{[[amortisation:3]]} + \underbrace{\T{\text{[[approximation_name]]}}}"
+    r"_{[[approximation:3]]}\end{gathered}"
 )
 IWAE = (
     r"\underbrace{\E{L_K}}_{[[bound:4]]} = "
@@ -37,51 +38,68 @@ IWAE = (
     r"\frac{p(\X{x}, z_k)}{\Q{q(z_k|x)}}\right] \le "
     r"\underbrace{\ln p(\X{x})}_{[[log_evidence:4]]}"
 )
+NAMED = ("approximation", "amortisation", "plain", "doubly")
 NOISE = (
-    r"\text{K = 1000:}\quad [[plain_last:3]]\ \rightarrow\ [[doubly_last:3]],\qquad "
-    r"\text{K = 1:}\quad [[plain_first:3]]\ \rightarrow\ [[doubly_first:3]]"
+    r"\begin{array}{lrr} & K = 1 & K = 1000 \\"
+    r"\text{[[plain_name]]} & [[plain_first:3]] & [[plain_last:3]] \\"
+    r"\Q{\text{[[doubly_name]]}} & [[doubly_first:3]] & [[doubly_last:3]]\end{array}"
 )
 
 
 def picture(view: View) -> Picture:
     """Draw the densities with their gaps, the bound over K, or the noise of its gradient."""
-    x, samples = view.number("x"), int(view.option("samples"))
-    mean, sd = gaps.encode(x, int(view.option("degree")))
-    parts = gaps.gaps(x, mean, sd)
-    short = dict(zip(COUNTS, importance.shortfalls(x, mean, sd, COUNTS), strict=True))
-    noise = importance.gradient_noise(x, 0.0, view.number("sd"), COUNTS)
+    x = view.number("x")
+    parts = gaps.gaps(x, *_encoded(view))
     numbers: dict[str, float | str] = {
         **parts._asdict(),
-        **{family: gaps.gap(x, gaps.best(x, family)) for family in gaps.FAMILIES},
-        "amortisation_name": view.say("amortisation"),
-        "approximation_name": view.say("approximation"),
+        **{f"{name}_name": view.say(name) for name in NAMED},
         "gap": parts.amortisation + parts.approximation,
-        "samples": str(samples),
-        "bound": parts.log_evidence - short[samples],
-        "short": short[samples],
-        "short_10": -short[10],
-        **{f"{name}_first": found[0].ratio for name, found in noise.items()},
-        **{f"{name}_last": found[-1].ratio for name, found in noise.items()},
     }
     if view.step == "noise":
-        return Picture(_noise(view, noise), numbers)
+        noise = importance.gradient_noise(x, 0.0, view.number("sd"), COUNTS)
+        first = {f"{name}_first": found[0].ratio for name, found in noise.items()}
+        last = {f"{name}_last": found[-1].ratio for name, found in noise.items()}
+        return Picture(_noise(view, noise), numbers | first | last)
     if view.step in ("guess", "iwae"):
-        return Picture(_bounds(view, -np.array(list(short.values()))), numbers)
-    return Picture(_densities(view, numbers), numbers)
+        samples, short = int(view.option("samples")), _shortfalls(view)
+        bound: dict[str, float | str] = {
+            "samples": str(samples),
+            "bound": parts.log_evidence - short[samples],
+        }
+        return Picture(_bounds(view, short), numbers | bound | {"short_10": -short[10]})
+    if view.step == "family":
+        numbers |= {family: _least(x, family) for family in gaps.FAMILIES}
+    return Picture(_densities(view, parts), numbers)
 
 
-def _densities(view: View, numbers: dict[str, float | str]) -> go.Figure:
+def _encoded(view: View) -> tuple[float, float]:
+    return gaps.encode(view.number("x"), int(view.option("degree")))
+
+
+def _least(x: float, family: str) -> float:
+    return gaps.gap(x, gaps.best(x, family))
+
+
+def _shortfalls(view: View) -> dict[int, float]:
+    """Return ln p(x) − L_K of the encoder's q for each K."""
+    found = importance.shortfalls(view.number("x"), *_encoded(view), COUNTS)
+    return dict(zip(COUNTS, map(float, found), strict=True))
+
+
+def _densities(view: View, parts: gaps.Gaps) -> go.Figure:
     """Return the posterior with the densities of the step, and a bar for each of them."""
     x = view.number("x")
-    mean, sd = gaps.encode(x, int(view.option("degree")))
     best = gaps.best(x, view.option("family"))
     curves = {"posterior": curve(Z, _at(moon_model.log_posterior(x, Z)), "posterior", filled=True)}
     if view.step != "family":
-        curves["encoder"] = curve(Z, _at(moon_model.log_normal(Z, mean, sd)), "q", filled=True)
+        curves["encoder"] = curve(
+            Z, _at(moon_model.log_normal(Z, *_encoded(view))), "q", filled=True
+        )
     curves["best"] = curve(best.z, _at(best.log_q), "q", line={"dash": "dash", "width": 2.5})
     names = [(f"━━ {view.say(name)}", name) for name in curves if name != "best"]
-    rows = _rows(view, numbers)
-    traces, texts = bars(rows)
+    traces, texts = bars(_rows(view, parts))
+    if view.step != "family":
+        texts += _both(view, parts)
     return figure(
         [*curves.values(), *traces],
         xaxis=axis(view.say("axis_z"), range=[Z[0], Z[-1]]),
@@ -98,29 +116,42 @@ def _at(log_density: Doubles) -> Doubles:
     return density
 
 
-def _rows(view: View, numbers: dict[str, float | str]) -> list[Bar]:
-    """Return the parts of the bars of a step, with their numbers at the end of the row."""
+def _rows(view: View, parts: gaps.Gaps) -> list[Bar]:
+    """Return the bars of a step."""
+    x, near = view.number("x"), parts.approximation
 
     def best(family: str) -> Bar:
-        value, colour = float(numbers[family]), COLOURS["approximation"]
-        text = f"{view.say('approximation')} {fixed(value, 4)}"
-        return Bar(view.say(f"family.{family}"), 0.0, value, colour, text)
+        text = _part(view, "approximation", _least(x, family))
+        row = view.say(f"family.{family}")
+        return Bar(row, 0.0, _least(x, family), COLOURS["approximation"], text)
 
     if view.step == "family":
         return [best(family) for family in gaps.FAMILIES]
-    near, total = float(numbers["approximation"]), float(numbers["gap"])
-    both = (("approximation", near), ("amortisation", total - near))
-    text = "<br>".join(f"{view.say(name)} {fixed(value, 4)}" for name, value in both)
-    encoder = view.say("degree")
     rows = [
-        Bar(encoder, 0.0, near, COLOURS["approximation"]),
-        Bar(encoder, near, total, COLOURS["amortisation"], text),
+        Bar(view.say("degree"), 0.0, near, COLOURS["approximation"]),
+        Bar(view.say("degree"), near, near + parts.amortisation, COLOURS["amortisation"]),
         best(view.option("family") if view.step == "sandbox" else "gaussian"),
     ]
     if view.step == "sandbox":
-        short = float(numbers["short"])
-        rows.append(Bar(f"K = {numbers['samples']}", 0.0, short, "elbo", fixed(short, 4)))
+        samples = int(view.option("samples"))
+        short = _shortfalls(view)[samples]
+        rows.append(Bar(f"K = {samples}", 0.0, short, "elbo", fixed(short, 4)))
     return rows
+
+
+def _part(view: View, name: str, value: float) -> str:
+    return f"{view.say(name)} {fixed(value, 4)}"
+
+
+def _both(view: View, parts: gaps.Gaps) -> list[Part]:
+    """Return the two numbers of the encoder's bar below each other, at its end."""
+    end, row = parts.approximation + parts.amortisation, view.say("degree")
+    place = {"xref": "x2", "yref": "y2", "xanchor": "left", "xshift": 6}
+    both = {"approximation": (parts.approximation, 9), "amortisation": (parts.amortisation, -9)}
+    return [
+        label(_part(view, name, value), end, row, COLOURS[name], yshift=shift, **place)
+        for name, (value, shift) in both.items()
+    ]
 
 
 def _legend(rows: list[tuple[str, str]], top: float = 0.99) -> list[Part]:
@@ -132,15 +163,16 @@ def _legend(rows: list[tuple[str, str]], top: float = 0.99) -> list[Part]:
     ]
 
 
-def _bounds(view: View, short: Doubles) -> go.Figure:
+def _bounds(view: View, shortfalls: dict[int, float]) -> go.Figure:
     """Return the bound over K; before the answer only its value at K = 1."""
     is_guess = view.step == "guess"
     at = 10 if is_guess else int(view.option("samples"))
-    height = float(short[COUNTS.index(at)])
+    short = [-value for value in shortfalls.values()]
+    height = -shortfalls[at]
     traces = [curve([0.8, 1300], [0, 0], "data", line={"dash": "dash"})]
     labels = [
         label("ln p(x)", 0.0, 0.0, "data", xanchor="left", yshift=14),
-        label("ELBO", 0.0, float(short[0]), "elbo", xanchor="left", yshift=-16),
+        label("ELBO", 0.0, short[0], "elbo", xanchor="left", yshift=-16),
     ]
     if is_guess:
         traces.append(curve([10, 10], [-0.04, 0], "muted", line={"dash": "dot", "width": 1.5}))
@@ -150,7 +182,7 @@ def _bounds(view: View, short: Doubles) -> go.Figure:
         line = curve(COUNTS, short, "elbo", mode="lines+markers")
         traces += [line, dots([at], [height], "elbo", size=14)]
         labels.append(
-            label(fixed(height, 4), np.log10(at), height, "elbo", xanchor="left", yshift=-20)
+            label(plain(height), np.log10(at), height, "elbo", xanchor="left", yshift=-20)
         )
     if is_guess and view.guess is not None:
         text = f"◂ {view.say('your_guess')}"

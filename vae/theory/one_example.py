@@ -42,6 +42,7 @@ class Weights(NamedTuple):
     noise: float  # σ²
 
 
+@lru_cache(maxsize=1)
 def digits() -> Doubles:
     """Return the digits as rows between 0 and 1, (N, 64)."""
     found = load("digits")
@@ -82,6 +83,7 @@ def _linear(body: nn.Module) -> nn.Linear:
     return next(layer for layer in body.modules() if isinstance(layer, nn.Linear))
 
 
+@lru_cache(maxsize=1)
 def log_evidence() -> float:
     """Return ln p(x) = ln N(x; b, WWᵀ + σ² I) (Tipping & Bishop 1999, equation 4)."""
     of, x = weights(), digits()[DIGIT]
@@ -120,6 +122,7 @@ def quantities() -> dict[str, Quantity]:
     }
 
 
+@lru_cache(maxsize=1)
 def exact_posterior() -> tuple[Doubles, Doubles]:
     """Return mean and standard deviation of p(z|x) (Tipping & Bishop 1999, section 3.3).
 
@@ -130,6 +133,7 @@ def exact_posterior() -> tuple[Doubles, Doubles]:
     return mean, np.sqrt(of.noise / of.carried)
 
 
+@lru_cache(maxsize=1)
 def parameters() -> tuple[int, int]:
     """Return the number of weights of encoder (φ) and decoder (θ)."""
     sizes = [sum(p.numel() for p in b.parameters()) for b in (model().encoder, model().decoder)]

@@ -144,7 +144,7 @@ $K$ 个比值的平均比单个比值波动小，所以Jensen不等式留下的�
     "noise.text": Text(
         r"""The encoder learns from a noisy gradient. Its mean over its standard deviation is the
 **signal-to-noise ratio**. For the plain gradient with respect to $\Q{\mu}$ it falls like
-$1/\sqrt{K}$: the better the bound, the less the encoder hears.
+$1/\sqrt{K}$: the tighter the bound, the weaker the signal.
 
 The **doubly reparameterised** gradient has the same mean, and its ratio rises like $\sqrt{K}$.
 
