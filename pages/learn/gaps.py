@@ -14,7 +14,7 @@ from vae.theory import Doubles, gaps, importance, moon_model
 Z = np.linspace(-4, 4, 321)
 WIDEST = 0.06  # of the bars, nats
 COUNTS = (1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 300, 500, 1000)
-CHOICES = ("1", "3", "10", "30", "100", "300", "1000")
+CHOICES = ("1", "10", "100", "1000")
 COLOURS = {  # name of a curve or of a part of the gap → token
     "posterior": "posterior",
     "encoder": "q",
@@ -181,9 +181,8 @@ def _bounds(view: View, shortfalls: dict[int, float]) -> go.Figure:
     else:
         line = curve(COUNTS, short, "elbo", mode="lines+markers")
         traces += [line, dots([at], [height], "elbo", size=14)]
-        labels.append(
-            label(plain(height), np.log10(at), height, "elbo", xanchor="left", yshift=-20)
-        )
+        side = "left" if at < 1000 else "right"
+        labels.append(label(plain(height), np.log10(at), height, "elbo", xanchor=side, yshift=-20))
     if is_guess and view.guess is not None:
         text = f"◂ {view.say('your_guess')}"
         labels.append(label(text, 1.0, view.guess, "accent", xanchor="left"))

@@ -20,11 +20,8 @@ WORDS = {
     "family.mixture": Text("two Gaussians", "两个高斯"),
     "samples": Text("samples", "样本数"),
     "samples.1": Text("1", "1"),
-    "samples.3": Text("3", "3"),
     "samples.10": Text("10", "10"),
-    "samples.30": Text("30", "30"),
     "samples.100": Text("100", "100"),
-    "samples.300": Text("300", "300"),
     "samples.1000": Text("1000", "1000"),
     "sd": Text("width of q", "q 的标准差"),
     # labels of the picture
@@ -161,17 +158,15 @@ heavy tails.""",
     "sandbox.text": Text(
         r"""A larger encoder, a richer $\Q{q}$, more samples: each works on its own part.
 
-These gaps are small because there is one latent variable. Cremer et al. measured several nats on
-digits and found that the amortisation gap is often the larger one.
+With one latent variable the gaps are small. Cremer et al. measured several nats on digits, and the
+amortisation gap was often the larger one.
 
-A slip to avoid: a narrow gap does not mean a good model. $\ln p(\X{x})$ itself may be low. And the
-generative network adapts: trained on the bound, it prefers posteriors that $\Q{q}$ can follow.""",
+A slip to avoid: a narrow gap is not a good model. $\ln p(\X{x})$ itself may be low.""",
         r"""更强的编码器、更丰富的 $\Q{q}$、更多的样本：三者各管一部分。
 
 这里只有一个隐变量，所以差距很小。在手写数字上，研究者（Cremer et al.）测得的差距有数奈特，
-并发现摊销差距常常更大。
+而且摊销差距常常更大。
 
-一个常见的误解：差距小并不等于模型好，因为 $\ln p(\X{x})$ 本身可能很低。
-而且生成网络也会迁就：以下界为目标训练时，它偏爱 $\Q{q}$ 跟得上的后验。""",
+一个常见的误解：差距小并不等于模型好，因为 $\ln p(\X{x})$ 本身可能很低。""",
     ),
 }
