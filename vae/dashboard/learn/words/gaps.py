@@ -158,14 +158,13 @@ heavy tails.""",
     "sandbox.text": Text(
         r"""A larger encoder, a richer $\Q{q}$, more samples: each works on its own part.
 
-With one latent variable the gaps are small. Cremer et al. measured several nats on digits, and the
-amortisation gap was often the larger one.
+With one latent variable the gaps are small. In image models Cremer et al. found that the
+amortisation gap is often the larger one.
 
 A slip to avoid: a narrow gap is not a good model. $\ln p(\X{x})$ itself may be low.""",
         r"""更强的编码器、更丰富的 $\Q{q}$、更多的样本：三者各管一部分。
 
-这里只有一个隐变量，所以差距很小。在手写数字上，研究者（Cremer et al.）测得的差距有数奈特，
-而且摊销差距常常更大。
+这里只有一个隐变量，所以差距很小。在图像模型上，研究者（Cremer et al.）发现摊销差距常常更大。
 
 一个常见的误解：差距小并不等于模型好，因为 $\ln p(\X{x})$ 本身可能很低。""",
     ),
