@@ -40,6 +40,8 @@
     return false;
   };
 
+  const main = document.querySelector('[data-testid=stMain]');
+  main.scrollTo(0, 0);  // text that is scrolled away lies below the row of pages
   const found = new Set(), texts = [];
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
@@ -66,7 +68,6 @@
     if ([a.n, b.n].every((n) => stack.some((e) => n.contains(e))))
       found.add(`overlap in ${place(a.n)}: ${quote(a.words)} | ${quote(b.words)}`);
   }));
-  const main = document.querySelector('[data-testid=stMain]');
   if (main.scrollWidth > main.clientWidth + 1)
     found.add(`the page is ${main.scrollWidth} pixels wide in ${main.clientWidth}`);
   return [...found];

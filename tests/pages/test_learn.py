@@ -127,8 +127,8 @@ def test_every_step_is_drawn_at_both_ends_of_its_controls(name: str) -> None:
         keys = (found.caption(step), f"{step.name}.title", f"{step.name}.text")
         for text in (*(found.words[key] for key in keys), Text(step.formula, step.formula)):
             numbers = {"nats": "nats", **picture.numbers}
-            assert "[[" not in render(text.en, numbers, is_dark=False)
-            assert "[[" not in render(text.zh, numbers, is_dark=True)
+            assert "[[" not in render(text.en, numbers)
+            assert "[[" not in render(text.zh, numbers)
         if step.guess is not None:
             assert step.guess.answer in picture.numbers
 

@@ -27,16 +27,28 @@ _BREAK = re.compile(rf"(?<={_CJK})\n(?=[^\n\d-])|(?<=[^\n])\n(?={_CJK})")  # wit
 _NUMBER = re.compile(r"\[\[(\w+)(?::(\d))?\]\]")
 
 
-def render(text: str, numbers: Mapping[str, float | str], is_dark: bool) -> str:
+def render(text: str, numbers: Mapping[str, float | str]) -> str:
     """Return Markdown with coloured symbols and the numbers in place.
 
-    Raises KeyError for a number that the picture does not have.
+    The colours are those of the light theme; `theme_style` replaces them in the browser, which may
+    change its theme without asking the server. Raises KeyError for a number that the picture does
+    not have.
     """
-    side = int(is_dark)
     joined = _BREAK.sub("", text)  # Markdown would show a space, which Chinese does not have
-    coloured = _MACRO.sub(lambda m: rf"\textcolor{{{COLOURS[MACROS[m[1]]][side]}}}{{", joined)
+    coloured = _MACRO.sub(lambda m: rf"\textcolor{{{COLOURS[MACROS[m[1]]][0]}}}{{", joined)
     return _NUMBER.sub(lambda m: _written(numbers[m[1]], int(m[2] or 2)), coloured)
 
 
 def _written(value: float | str, places: int) -> str:
     return value if isinstance(value, str) else fixed(value, places)
+
+
+def theme_style() -> str:
+    """Return a style sheet that gives the symbols of formulas the colours of the page's theme."""
+    rules = []
+    for token in MACROS.values():
+        light = COLOURS[token][0]
+        channels = ", ".join(str(int(light[k : k + 2], 16)) for k in (1, 3, 5))
+        parts = [f'.katex [style*="{colour}"]' for colour in (light, f"rgb({channels})")]
+        rules.append(f"{', '.join(parts)} {{ color: var(--{token}) !important; }}")
+    return f"<style>{' '.join(rules)}</style>"

@@ -14,7 +14,7 @@ from vae.dashboard.learn.demonstration import Course, course, is_at_work
 from vae.dashboard.learn.language import say
 from vae.dashboard.learn.lesson import Lesson, Picture, Step, View
 from vae.dashboard.learn.lessons import LESSONS
-from vae.dashboard.learn.text import render
+from vae.dashboard.learn.text import render, theme_style
 from vae.dashboard.learn.words.frame import WORDS as FRAME
 from vae.dashboard.shared.widgets import press
 from vae.dashboard.sidebar.sidebar import fill
@@ -26,6 +26,7 @@ _STYLE = Path(__file__).with_name("learn.css")
 def show(lesson: Lesson) -> None:
     """Show a lesson at the reader's place in it."""
     st.html(_STYLE)
+    st.html(theme_style())
     chosen = language.current()
     _header(lesson, chosen)
     every = TICK if is_at_work(_courses(lesson)) else None
@@ -136,7 +137,7 @@ def _rendered(lesson: Lesson, key: str, picture: Picture) -> str:
 
 def _coloured(text: str, picture: Picture) -> str:
     numbers = {"nats": say(FRAME["nats"]), **picture.numbers}
-    return render(text, numbers, st.context.theme.type == "dark")
+    return render(text, numbers)
 
 
 def _words(lesson: Lesson, place: state.Place, step: Step, picture: Picture) -> None:
