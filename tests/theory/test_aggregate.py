@@ -33,9 +33,9 @@ def test_mean_kl_is_the_mean_over_the_posteriors() -> None:
         assert aggregate.mean_kl(width) == pytest.approx(float(each.mean()), abs=2e-3)
 
 
-def trained(name: str, **values: float | str) -> list[Course]:
-    """Train the models of a step of the lesson."""
-    found = lesson("prior")
+def trained(of: str, name: str, **values: float | str) -> list[Course]:
+    """Train the models of a step of a lesson."""
+    found = lesson(of)
     step = next(s for s in found.steps if s.name == name)
     assert step.trains is not None
     start = {n: c.start for n, c in found.controls.items()}
@@ -57,14 +57,17 @@ def error(course: Course) -> float:
 
 @pytest.mark.long
 def test_draws_of_a_vae_are_closer_to_moons_than_those_of_an_autoencoder() -> None:
-    autoencoder, vae = trained("models")
+    autoencoder, vae = trained("prior", "models")
     assert error(autoencoder) > 1.5 * error(vae)
     assert latents.aggregate_kl(autoencoder) is None
 
 
 @pytest.mark.long
 def test_aggregate_kl_falls_with_beta() -> None:
-    found = [latents.aggregate_kl(trained("beta", beta=b)[1]) for b in ("0.01", "0.1", "1", "10")]
+    found = [
+        latents.aggregate_kl(trained("prior", "beta", beta=b)[1])
+        for b in ("0.01", "0.1", "1", "10")
+    ]
     assert None not in found
     assert found == sorted(found, reverse=True)
 
@@ -72,6 +75,6 @@ def test_aggregate_kl_falls_with_beta() -> None:
 @pytest.mark.long
 def test_other_priors_raise_the_elbo_and_fit_the_posteriors() -> None:
     for name in ("mixture", "vamp"):
-        standard, other = trained("others", prior=name)
+        standard, other = trained("prior", "others", prior=name)
         assert other.reports[-1].elbo > standard.reports[-1].elbo, name
         assert latents.aggregate_kl(other) < latents.aggregate_kl(standard), name

@@ -57,3 +57,10 @@ def aggregate_kl(course: Course) -> float | None:
         prior = course.model.prior()
         found = information(q, lambda z: prior.log_prob(z.float()), DRAWS, 0)
     return found.aggregate_kl.value
+
+
+def reconstructed(course: Course, x: Floats) -> Floats:
+    """Return E[x|z] at the mean of q(z|x), for x (M, *event)."""
+    with torch.no_grad():
+        z: Floats = course.model.posterior(torch.from_numpy(x)).mean.numpy()
+    return decoded(course, z)

@@ -3,6 +3,7 @@
 from vae.dashboard.learn.lesson import Words
 from vae.dashboard.learn.words import (
     bound,
+    failures,
     gaps,
     gaussian_kl,
     goals,
@@ -24,6 +25,7 @@ LESSONS: dict[str, Words] = {
     "linear": linear.WORDS,
     "gaps": gaps.WORDS,
     "mean_field": mean_field.WORDS,
+    "failures": failures.WORDS,
     "symbols": symbols.WORDS,
 }
 

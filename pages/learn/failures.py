@@ -1,0 +1,256 @@
+"""Lesson: common failures of training, their curves, the product's diagnosis, and a cure."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from vae.base.records import Report
+from vae.config import RunConfig
+from vae.dashboard.learn import latents
+from vae.dashboard.learn.demonstration import Course
+from vae.dashboard.learn.lesson import Choice, Guess, Lesson, Picture, Slider, Step, Values, View
+from vae.dashboard.learn.view import show
+from vae.dashboard.learn.words.failures import WORDS
+from vae.diagnostics.checks import diagnose
+from vae.diagnostics.findings import Observations
+from vae.diagnostics.training_stats import training_stats
+from vae.figures.base import Part, axis, figure, note
+from vae.figures.lesson_parts import arrow, curve, label, sheet
+from vae.theory import linear_vae
+
+SPECTRUM = linear_vae.eigenvalues("digits")
+LATENTS = 6
+SIGMAS = np.linspace(0.1, 1.2, 111)
+QUESTION = 4.0  # β of the question
+SHOWN = 8  # originals and reconstructions
+COMMON: dict[str, Any] = {
+    "data": "digits",
+    "batch_size": 128,
+    "epochs": 40,
+    "lr": 0.003,
+    "latent_dim": LATENTS,
+    "hidden": (64, 64),
+    "val_share": 0.2,
+    "test_share": 0.0,
+    "frames": 0,
+}
+FIXED: dict[str, Any] = {"likelihood": "gaussian", "sigma": 0.2}
+FEW: dict[str, Any] = {
+    "examples": 200,
+    "val_share": 0.5,
+    "batch_size": 20,
+    "epochs": 250,
+    "hidden": (128, 128),
+}
+FEW |= {"likelihood": "gaussian-learned", "lr": 0.006, "latent_dim": 10}
+QUICK: dict[str, Any] = {"lr": 0.01, "batch_size": 48, "epochs": 60}
+
+Settings = dict[str, Any]
+FAILURES: dict[str, tuple[Settings, Settings]] = {  # name → settings that fail, their cure
+    "collapse": (FIXED | {"beta": 40.0}, FIXED | {"beta": 1.0}),
+    "blur": (FIXED | {"sigma": 0.45}, FIXED),
+    "overfitting": (FEW, FEW | {"patience": 18}),
+    "floor": (
+        QUICK | {"likelihood": "gaussian-per-dimension"},
+        QUICK | {"likelihood": "gaussian-learned"},
+    ),
+    "warmup": (FIXED | {"beta_schedule": "warmup:4000"}, FIXED | {"beta_schedule": "warmup:10"}),
+}
+
+THRESHOLD = r"\sigma = \sqrt{\lambda_1 / \beta} = [[closes:3]]"
+FOUND = (
+    r"\text{[[left_name]]}:\quad \E{\mathrm{ELBO}} = [[left_elbo]],\quad "
+    r"\K{\mathrm{KL}} = [[left_kl]]"
+)
+CURED = (
+    r"\text{[[right_name]]}:\quad \E{\mathrm{ELBO}} = [[right_elbo]],\quad "
+    r"\K{\mathrm{KL}} = [[right_kl]]"
+)
+BOTH = rf"\begin{{gathered}}{FOUND}\\{CURED}\end{{gathered}}"
+
+
+def picture(view: View) -> Picture:
+    """Draw the KL of the exact model over σ, or the curves and pictures of the runs."""
+    beta = QUESTION if view.step == "guess" else view.number("beta")
+    failure = view.option("failure")
+    courses = [*view.courses, None, None][:2]
+    numbers: dict[str, float | str] = {
+        "closes": float(np.sqrt(SPECTRUM[0] / beta)),
+        "largest": float(SPECTRUM[0]),
+        "story": view.say(f"story.{failure}"),
+        "remedy": view.say(f"remedy.{failure}"),
+        **_measures(view, "left", "fails", courses[0]),
+        **_measures(view, "right", "cured", courses[1]),
+    }
+    if view.step in ("noise", "guess"):
+        return Picture(_collapse(view, beta), numbers)
+    return Picture(_runs(view, courses[: 1 if view.step == "fails" else 2]), numbers)
+
+
+def _measures(view: View, side: str, name: str, course: Course | None) -> dict[str, float | str]:
+    """Return validation ELBO and KL of the last report, and the names of the findings."""
+    rows = [] if course is None else _of(course.reports, "val")
+    last = rows[-1] if rows else None
+    return {
+        f"{side}_name": view.say(name),
+        f"{side}_elbo": "–" if last is None or last.elbo is None else last.elbo,
+        f"{side}_kl": "–" if last is None or last.kl is None else last.kl,
+        f"{side}_found": _diagnosis(view, course),
+    }
+
+
+def _of(reports: Sequence[Report], split: str) -> list[Report]:
+    return [report for report in reports if report.split == split]
+
+
+def findings(course: Course) -> tuple[str, ...]:
+    """Return the names of the checks that find something in the curves of a run."""
+    stats = training_stats([r._asdict() for r in course.reports], course.config.best_by)
+    state = "finished" if course.is_done else "running"
+    return tuple(diagnose(Observations(course.config, stats, state)).findings)
+
+
+def _diagnosis(view: View, course: Course | None) -> str:
+    if course is None or not course.is_done:
+        return "…"
+    names = findings(course)
+    return view.say("and").join(view.say(f"check.{n}") for n in names) or view.say("nothing")
+
+
+def _collapse(view: View, beta: float) -> go.Figure:
+    """Return KL and squared error of the optimal linear model for each fixed σ."""
+    exact = [linear_vae.optimum(SPECTRUM, LATENTS, float(s**2), beta) for s in SIGMAS]
+    shown = (1.2 if view.is_revealed else 0.2) >= SIGMAS
+    kl, error = (np.array([getattr(o, n) for o in exact])[shown] for n in ("kl", "distortion"))
+    traces = [curve(SIGMAS[shown], kl, "kl"), curve(SIGMAS[shown], error, "reconstruction")]
+    labels = [
+        label(view.say("kl"), 1.0, 0.6, "kl"),
+        label(view.say("squared_error"), 1.0, float(SPECTRUM.sum()) + 0.5, "reconstruction"),
+    ]
+    closes = float(np.sqrt(SPECTRUM[0] / beta))
+    if view.is_revealed and closes <= SIGMAS[-1]:
+        labels.append(arrow(view.say("collapse"), closes, 0, "failure", 110))
+    if view.guess is not None and view.step == "guess":
+        labels.append(arrow(view.say("your_guess"), view.guess, 0, "accent", 190))
+    return figure(
+        traces,
+        xaxis=axis(view.say("axis_sigma"), range=[0.1, 1.2]),
+        yaxis=axis(view.say("axis_nats"), range=[0, 12]),
+        annotations=labels,
+    )
+
+
+def _runs(view: View, courses: Sequence[Course | None]) -> go.Figure:
+    """Return ELBO, KL and reconstructions of one run or of two, in columns of equal scale."""
+    traces: list[Part] = []
+    layout: Part = {}
+    labels: list[Part] = []
+    reports = [r for c in courses if c is not None for r in c.reports]
+    epochs = [0.0, float(max([c.config.epochs for c in courses if c is not None], default=40))]
+    ends = epochs, _range([r.elbo for r in reports if r.epoch > 2]), [0, _highest(reports)]
+    for k, course in enumerate(courses):
+        width = 1 / len(courses)
+        across = [k * width + 0.06 * (k > 0), (k + 1) * width - 0.02]
+        rows = [2 * k + 1, 2 * k + 2, 9 + k]
+        layout |= _axes(view, rows, across, ends)
+        traces += [] if course is None else _traces(course, rows)
+        name = view.say(("fails", "cured")[k])
+        labels.append(_heading(f"<b>{name}</b>", sum(across) / 2, 1.0, "bottom"))
+    if not reports:
+        labels.append(note(view.say("press"), x=0.5, y=0.8) | {"font": {"size": 15}})
+    margin = {"l": 60, "r": 8, "t": 30, "b": 8}
+    return figure(traces, annotations=labels, margin=margin, **layout)
+
+
+def _heading(text: str, x: float, y: float, anchor: str) -> Part:
+    place = {"xref": "paper", "yref": "paper", "xanchor": "center", "yanchor": anchor}
+    return label(text, x, y, "text", **place)
+
+
+def _range(values: Sequence[float | None]) -> list[float]:
+    """Return a range without the first steep epochs: above the lower tenth of the values."""
+    known = [v for v in values if v is not None]
+    low, high = np.quantile(known, [0.1, 1.0]) if known else (-20.0, 20.0)
+    return [float(low - 0.1 * (high - low) - 1), float(high + 0.1 * (high - low) + 1)]
+
+
+def _highest(reports: Sequence[Report]) -> float:
+    kls = [r.kl for r in reports if r.kl is not None and r.epoch > 2]
+    return max([1.0, *(1.1 * kl for kl in kls)])
+
+
+def _axes(view: View, rows: list[int], across: list[float], ends: tuple[list[float], ...]) -> Part:
+    """Return the axes of ELBO, KL and pictures of a column."""
+    upper, lower, tiles = rows
+    first = upper == 1
+    titles = ("ELBO", "KL") if first else ("", "")
+    hidden = {"visible": False, "constrain": "domain"}
+    names = {n: "" if n == 1 else str(n) for n in rows}
+    common = {"domain": across, "range": ends[0]}
+    epochs = axis(view.say("axis_epoch"), anchor=f"y{lower}", **common)
+    return {
+        f"xaxis{names[upper]}": axis("", anchor=f"y{names[upper]}", **common),
+        f"yaxis{names[upper]}": axis(
+            titles[0], domain=[0.62, 1], anchor=f"x{names[upper]}", range=ends[1]
+        ),
+        f"xaxis{lower}": epochs,
+        f"yaxis{lower}": axis(titles[1], domain=[0.32, 0.54], anchor=f"x{lower}", range=ends[2]),
+        f"xaxis{tiles}": hidden | {"domain": across, "anchor": f"y{tiles}"},
+        f"yaxis{tiles}": hidden
+        | {"domain": [0, 0.2], "anchor": f"x{tiles}", "scaleanchor": f"x{tiles}"}
+        | {"autorange": "reversed"},
+    }
+
+
+def _traces(course: Course, rows: list[int]) -> list[Part]:
+    """Return ELBO and KL of both splits, and originals above their reconstructions."""
+    found = []
+    for split, line in (("train", {"width": 1.5}), ("val", {"width": 2.5, "dash": "dot"})):
+        reports = _of(course.reports, split)
+        epochs = [r.epoch for r in reports]
+        for number, name in zip(rows, ("elbo", "kl"), strict=False):
+            place: Part = {"xaxis": f"x{number}", "yaxis": f"y{number}"}
+            values = [getattr(r, name) for r in reports]
+            found.append(curve(epochs, values, name, line=line, **place))
+    originals = course.examples.originals[:SHOWN]
+    again = latents.reconstructed(course, originals).clip(0, 1)
+    tiles = sheet(np.concatenate([originals, again]), SHOWN)
+    return [*found, tiles | {"xaxis": f"x{rows[2]}", "yaxis": f"y{rows[2]}"}]
+
+
+def failing(values: Values) -> list[RunConfig]:
+    """Return the run that fails."""
+    return [RunConfig.of(**COMMON | FAILURES[str(values["failure"])][0])]
+
+
+def both(values: Values) -> list[RunConfig]:
+    """Return the run that fails and its cure."""
+    return [RunConfig.of(**COMMON | settings) for settings in FAILURES[str(values["failure"])]]
+
+
+LESSON = Lesson(
+    name="failures",
+    words=WORDS,
+    controls={
+        "beta": Slider(1.0, 16.0, 0.5, 1.0, symbol="β", colour="kl"),
+        "failure": Choice(tuple(FAILURES), "collapse", colour="failure"),
+    },
+    steps=(
+        Step("noise", ("beta",), THRESHOLD),
+        Step("guess", guess=Guess("x", "closes")),
+        Step("fails", ("failure",), FOUND, trains=failing),
+        Step("cure", ("failure",), BOTH, trains=both),
+        Step("sandbox", ("failure",), BOTH, trains=both),
+    ),
+    picture=picture,
+    check="python -m pytest -m long tests/pages/test_failures_lesson.py",
+    sources=(
+        "Lucas, Tucker, Grosse & Norouzi 2019, Don't Blame the ELBO!",
+        "Mattei & Frellsen 2018, Leveraging the Exact Likelihood of Deep Latent Variable Models",
+        "Sønderby et al. 2016, Ladder Variational Autoencoders, section 3.3",
+    ),
+    run={**COMMON, **FIXED, "beta": 40.0, "frames": 32},
+)
+show(LESSON)

@@ -1,0 +1,60 @@
+"""The lesson on failures: its words name every check, and the checks find its failures."""
+
+import pytest
+
+from tests.pages.test_learn import lesson
+from tests.theory.test_aggregate import trained
+from vae.config import RunConfig
+from vae.dashboard.learn.lesson import Choice
+from vae.dashboard.learn.words.failures import WORDS
+from vae.diagnostics.checks import CHECKS, diagnose
+from vae.diagnostics.findings import Observations, with_fix
+from vae.diagnostics.training_stats import training_stats
+
+SERIOUS = {  # failure → the serious check that finds it, if any
+    "collapse": "posterior_collapse",
+    "blur": None,
+    "overfitting": "overfitting",
+    "floor": "variance_floor",
+    "warmup": None,
+}
+
+
+def configs(failure: str) -> list[RunConfig]:
+    trains = next(s for s in lesson("failures").steps if s.name == "cure").trains
+    assert trains is not None
+    return list(trains({"failure": failure, "beta": 1.0}))
+
+
+def test_words_name_every_check_and_every_failure() -> None:
+    assert {key.removeprefix("check.") for key in WORDS if key.startswith("check.")} == set(CHECKS)
+    control = lesson("failures").controls["failure"]
+    assert isinstance(control, Choice)
+    assert set(control.options) == set(SERIOUS)
+    assert all(f"{part}.{name}" in WORDS for part in ("story", "remedy") for name in SERIOUS)
+
+
+def test_a_cure_changes_one_setting() -> None:
+    for failure in SERIOUS:
+        sick, cured = (config.model_dump() for config in configs(failure))
+        different = {k for k in sick.keys() & cured.keys() if sick[k] != cured[k]}
+        assert len(different) == 1, failure
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("failure", SERIOUS)
+def test_the_checks_find_the_failure_and_not_its_cure(failure: str) -> None:
+    found = []
+    for course in trained("failures", "cure", failure=failure):
+        reports = [report._asdict() for report in course.reports]
+        stats = training_stats(reports, course.config.best_by)
+        diagnosis = diagnose(Observations(course.config, stats)).findings
+        found.append({name: f for name, f in diagnosis.items() if CHECKS[name].serious})
+    expected = SERIOUS[failure]
+    assert list(found[0]) == [expected] * (expected is not None)
+    assert not found[1]
+    if expected is not None:
+        sick, cured = configs(failure)
+        fix = found[0][expected].fix
+        assert fix is not None
+        assert with_fix(sick, fix) == cured

@@ -1,0 +1,164 @@
+"""Words of the lesson on common failures of training."""
+
+from vae.dashboard.learn.lesson import Text
+
+WORDS = {
+    "title": Text("When it goes wrong", "训练出问题时"),
+    "caption": Text(
+        "Upper curves: ELBO, lower curves: KL, nats per example; solid on training examples, dotted on validation examples. Below: digits, and their reconstructions under them.",
+        "上方曲线：证据下界；下方曲线：KL。单位：奈特/样本；实线为训练样本，点线为验证样本。最下方：手写数字，及其下面的重构。",
+    ),
+    "beta": Text("weight of the KL", "KL 的权重"),
+    "failure": Text("failure", "问题"),
+    "failure.collapse": Text("KL too expensive", "KL 太贵"),
+    "failure.blur": Text("σ too large", "σ 太大"),
+    "failure.overfitting": Text("few examples", "样本太少"),
+    "failure.floor": Text("σ per pixel", "逐像素的 σ"),
+    "failure.warmup": Text("endless warm-up", "没完没了的预热"),
+    "axis_sigma": Text("fixed σ of x", "固定的 σ"),
+    "axis_nats": Text("KL in nats; squared error of a digit", "KL（奈特）；每个数字的平方误差"),
+    "axis_epoch": Text("epoch", "轮次"),
+    "kl": Text("KL", "KL"),
+    "squared_error": Text("squared error of the reconstruction", "重构的平方误差"),
+    "collapse": Text("all latents are closed", "所有隐变量都关闭"),
+    "your_guess": Text("your guess", "你的猜测"),
+    "fails": Text("as it fails", "出问题的"),
+    "cured": Text("cured", "修正后的"),
+    "press": Text("Press Train.", "请点“开始训练”。"),
+    "and": Text(" and ", "、"),
+    "nothing": Text("nothing", "没有问题"),
+    # the checks of the product, by name
+    "check.variance_floor": Text("variance at its floor", "方差触底"),
+    "check.learning_rate": Text("learning rate too high", "学习率过高"),
+    "check.posterior_collapse": Text("posterior collapse", "后验坍塌"),
+    "check.ignored_latents": Text("a decoder that ignores z", "解码器不用 z"),
+    "check.overfitting": Text("overfitting", "过拟合"),
+    "check.undertrained": Text("training too short", "训练太短"),
+    "check.unused_latents": Text("more latents than needed", "隐变量多于所需"),
+    # one symptom and one cure for each failure
+    "story.collapse": Text(
+        "Every nat of KL costs 40 here, so the encoder gives up: the KL falls to 0, and all reconstructions are one and the same mean digit.",
+        "这里 KL 的每一奈特要付 40 倍的代价，编码器干脆放弃：KL 降到 0，所有的重构都是同一个平均数字。",
+    ),
+    "story.blur": Text(
+        "With σ = 0.45 an error counts little, and few latents are worth their KL. Curves look calm and healthy; only the pictures are blurred.",
+        "σ = 0.45 时误差几乎不算数，没几个隐变量值得付出 KL。曲线平稳，看上去很健康，只有图像是模糊的。",
+    ),
+    "story.overfitting": Text(
+        "100 training digits are memorised: the training ELBO rises on, while the validation ELBO falls from its best. The gap between solid and dotted is the sign.",
+        "100 个训练样本被背了下来：训练的证据下界继续上升，验证的证据下界却从最高点回落。实线与点线之间的缺口就是征兆。",
+    ),
+    "story.floor": Text(
+        "Each pixel learns its own σ. Corner pixels are always 0, so their σ falls to its floor 0.001 and their density grows: the ELBO gains some 50 nats that have nothing to do with the digits.",
+        "每个像素各学一个 σ。角上的像素总是 0，它们的 σ 一直降到下限 0.001，密度大增：证据下界因此升高约 50 奈特，却与数字本身无关。",
+    ),
+    "story.warmup": Text(
+        "β should rise from 0 to 1 within a warm-up. It was set to 4,000 epochs, and 40 were trained: β ended at 0.01. The KL grows to about 30 nats, and the ELBO, with β = 1, is low.",
+        "预热期间 β 应从 0 升到 1。这里预热设成了 4000 轮，却只训练了 40 轮：β 最后只有 0.01。KL 涨到约 30 奈特，而按 β = 1 计算的证据下界很低。",
+    ),
+    "remedy.collapse": Text(
+        "β = 1, the ELBO itself.",
+        "取 β = 1，即证据下界本身。",
+    ),
+    "remedy.blur": Text(
+        "σ = 0.2, near the true error of the reconstructions; or let the model learn one σ.",
+        "取 σ = 0.2，接近重构的真实误差；或者让模型学习一个 σ。",
+    ),
+    "remedy.overfitting": Text(
+        "Stop 18 epochs after the best validation ELBO. More examples would be better still.",
+        "验证的证据下界过了最高点 18 轮后就停止。如果有更多的样本，那就更好。",
+    ),
+    "remedy.floor": Text(
+        "One σ for all pixels: constant ones cannot take it to the floor. The ELBO is lower now, and it measures the digits.",
+        "所有像素共用一个 σ，不变的像素就无法让它触底。证据下界变低了，但它衡量的是数字本身。",
+    ),
+    "remedy.warmup": Text(
+        "A warm-up of 10 epochs, a quarter of the training.",
+        "预热 10 轮，即训练的四分之一。",
+    ),
+    # steps
+    "noise.title": Text("A collapse on paper", "纸面上的坍塌"),
+    "noise.caption": Text(
+        "The best linear VAE with six latents on 8×8 digits, for each fixed σ of x.",
+        "8×8 手写数字上、有 6 个隐变量的最优线性变分自编码器，对每个固定的 σ。",
+    ),
+    "noise.text": Text(
+        r"""The decoder's $\sigma$ says which errors count. The larger it is, the less a better reconstruction earns, and the
+$\K{\mathrm{KL}}$ keeps its price.
+
+For a linear VAE the whole course is known. From left to right, the reconstruction becomes blurred, latent after
+latent closes, and at $\sigma = $ [[closes:3]] the last one is gone: **posterior collapse**. Nothing is broken
+here. This is the optimum of a badly chosen objective.
+
+Raise $\beta$ and watch the arrow move to the left.""",
+        r"""解码器的 $\sigma$ 决定多大的误差才算误差。$\sigma$ 越大，改进重构的收益越小，而 $\K{\mathrm{KL}}$ 的价格不变。
+
+对线性变分自编码器，整个过程都能算出来。从左到右，重构越来越模糊，隐变量一个接一个关闭，
+到 $\sigma = $ [[closes:3]] 时最后一个也没有了：这就是**后验坍塌（posterior collapse）**。这里什么也没坏，
+它正是选得不好的目标的最优解。
+
+增大 $\beta$，观察箭头向左移动。""",
+    ),
+    "guess.title": Text("Where does it collapse?", "在哪里坍塌？"),
+    "guess.caption": Text(
+        "The best linear VAE with six latents on 8×8 digits, with β = 4.",
+        "8×8 手写数字上、有 6 个隐变量的最优线性变分自编码器，β = 4。",
+    ),
+    "guess.text": Text(
+        r"""Set $\beta = 4$. The largest eigenvalue of the digits is [[largest:3]], and a latent stays open only while
+$\lambda > \beta\sigma^2$.
+
+At which $\sigma$ does the $\K{\mathrm{KL}}$ reach 0? Click at that place.""",
+        r"""取 $\beta = 4$。手写数字的最大特征值是 [[largest:3]]，隐变量只有在 $\lambda > \beta\sigma^2$ 时才是开的。
+
+$\sigma$ 等于多少时 $\K{\mathrm{KL}}$ 降到 0？在那个位置点一下。""",
+    ),
+    "fails.title": Text("Five ways to fail", "五种失败"),
+    "fails.text": Text(
+        r"""Choose a failure and train it.
+
+[[story]]
+
+The checks of the Evaluate page read the same curves. They find: **[[left_found]]**.
+
+Clear checks are no proof of health: no serious check finds the blur or the endless warm-up. Look at the
+pictures too, and at the last $\beta$.""",
+        r"""选一种问题，训练一次。
+
+[[story]]
+
+评估页面的诊断读的是同样的曲线，结果是：**[[left_found]]**。
+
+诊断没有报警，不等于没有问题：图像模糊和没完没了的预热，都没有严重的诊断。请看图像，也看看训练结束时的 $\beta$。""",
+    ),
+    "cure.title": Text("One setting cures it", "改一个设置就好"),
+    "cure.text": Text(
+        r"""Change one setting and train again, beside the first.
+
+[[remedy]]
+
+As it fails, the checks find: **[[left_found]]**. Cured: **[[right_found]]**.
+
+The axes of both columns are the same. The ELBO is a lower bound of $\ln p(\X{x})$ in both, so it can be
+compared. The exception is a $\sigma$ at its floor: there a few constant pixels alone raise it.""",
+        r"""改一个设置，再训练一次，与原来的并排。
+
+[[remedy]]
+
+出问题的，诊断结果：**[[left_found]]**。修正后的：**[[right_found]]**。
+
+左右两列的坐标轴相同。两边的证据下界都是 $\ln p(\X{x})$ 的下界，所以可以比较。
+例外是 $\sigma$ 触底的时候：单凭几个不变的像素，证据下界就会升高。""",
+    ),
+    "sandbox.title": Text("Your own run", "你自己的训练任务"),
+    "sandbox.text": Text(
+        r"""Open the collapse as a run: it appears in the sidebar with $\beta = 40$. Train it, go to Evaluate and read the
+diagnosis; its button sets the cure.
+
+First the pictures, then the curves, then the checks: $\K{\mathrm{KL}}$ near 0, a gap between training and
+validation, a $\sigma$ at its floor.""",
+        r"""把坍塌作为训练任务打开：侧边栏里 $\beta = 40$。训练之后到评估页面看诊断，那里的按钮会填好修正的设置。
+
+先看图像，再看曲线，最后看诊断：$\K{\mathrm{KL}}$ 接近 0，训练与验证之间有缺口，$\sigma$ 触底。""",
+    ),
+}
