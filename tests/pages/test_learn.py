@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import ROOT, OpenPage
@@ -182,3 +183,16 @@ def test_quiz_off_hides_the_question(root: Path, open_page: OpenPage) -> None:
 
 def written(at: AppTest) -> str:
     return " ".join(element.value for element in at.markdown)
+
+
+def test_the_language_lasts_in_the_browser(
+    root: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripts = [e.proto.body for e in open_page("learn/bound.py", lang="zh").get("html")]
+    assert any("vae-lab-language=zh" in s and 'lang = "zh"' in s for s in scripts)
+    kept = {"vae-lab-language": "zh"}
+    monkeypatch.setattr(type(st.context), "cookies", property(lambda _: kept))
+    assert LESSONS["bound"]["title"].zh in written(open_page("learn/bound.py"))
+    assert LESSONS["bound"]["title"].en in written(open_page("learn/bound.py", lang="en"))
+    kept["vae-lab-language"] = "<script>"
+    assert LESSONS["bound"]["title"].en in written(open_page("learn/bound.py"))

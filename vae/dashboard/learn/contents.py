@@ -30,6 +30,7 @@ def contents() -> None:
     language.current()
     with st.sidebar:
         plot.warm()
+        language.keep()
     with st.sidebar, st.container(key="learn_contents", gap=None):
         st.markdown(f"**{say(WORDS['menu'])}**")
         for number, (name, words) in enumerate(LESSONS.items(), 1):
