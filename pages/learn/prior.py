@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
+import streamlit as st
 from scipy.stats import norm
 
 from vae.base.numbers import fixed
@@ -18,7 +19,7 @@ from vae.dashboard.learn.words.prior import WORDS
 from vae.figures.base import SEQUENTIAL, Part, axis, figure
 from vae.figures.lesson_parts import arrow, curve, dots, label, sheet
 from vae.figures.palette import token
-from vae.theory import aggregate, moons
+from vae.theory import Doubles, aggregate, moons
 
 REACH, FAR = 5.0, 8.0  # end of the axes of the maps, at first and with other settings
 CELLS = 25  # of the error map in each direction
@@ -94,13 +95,24 @@ def _measures(side: str, course: Course | None) -> dict[str, float | str]:
     """Return error of the decoded draws, ELBO, and KL of the aggregate posterior to the prior."""
     if course is None:
         return dict.fromkeys((f"{side}_error", f"{side}_elbo", f"{side}_kl"), "–")
-    pictures = latents.decoded(course, latents.prior_draws(course, DRAWS))
-    kl, last = latents.aggregate_kl(course), course.reports[-1] if course.reports else None
+    error, kl = _error_and_kl(_key(course), course)
+    last = course.reports[-1] if course.reports else None
     return {
-        f"{side}_error": float(moons.distance_to_moons(pictures).mean()),
+        f"{side}_error": error,
         f"{side}_elbo": "–" if last is None or last.elbo is None else last.elbo,
         f"{side}_kl": "∞" if kl is None else kl,
     }
+
+
+def _key(course: Course) -> str:
+    """Return the name of a state of a run, for caches."""
+    return f"{course.config.model_dump_json()} {course.share} {course.is_done}"
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _error_and_kl(key: str, _course: Course) -> tuple[float, float | None]:
+    pictures = latents.decoded(_course, latents.prior_draws(_course, DRAWS))
+    return float(moons.distance_to_moons(pictures).mean()), latents.aggregate_kl(_course)
 
 
 def _maps(view: View, panels: list[Panel], numbers: Mapping[str, float | str]) -> go.Figure:
@@ -165,11 +177,18 @@ def _map(panel: Panel, reach: float) -> list[Part]:
     return [_holes(panel.course, reach), *found]
 
 
-def _holes(course: Course, reach: float) -> Part:
+@st.cache_data(max_entries=32, show_spinner=False)
+def _errors(key: str, _course: Course, reach: float) -> Doubles:
     """Return the distance of each decoded point of the map to the nearest real moon."""
     ticks = np.linspace(-reach, reach, CELLS, dtype=np.float32)
     grid = np.stack(np.meshgrid(ticks, ticks), -1).reshape(-1, 2)
-    error = moons.distance_to_moons(latents.decoded(course, grid)).reshape(CELLS, CELLS)
+    return moons.distance_to_moons(latents.decoded(_course, grid)).reshape(CELLS, CELLS)
+
+
+def _holes(course: Course, reach: float) -> Part:
+    """Return the places of the map whose decoded pictures are far from every real moon."""
+    ticks = np.linspace(-reach, reach, CELLS)
+    error = _errors(_key(course), course, reach)
     shade = [[0.0, token("failure", 0.0)], [1.0, token("failure", 0.5)]]
     return {
         "type": "heatmap",
