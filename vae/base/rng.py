@@ -48,6 +48,13 @@ def reseed(device: torch.device, seed: int, purpose: str, position: int = 0) -> 
 
 
 @contextmanager
+def exclusive() -> Iterator[None]:
+    """Keep other threads of the process from the default generator inside the block."""
+    with _LOCK:
+        yield
+
+
+@contextmanager
 def stream(device: torch.device, seed: int, purpose: str, position: int = 0) -> Iterator[None]:
     """Use a separate random generator inside the block and restore the default one afterwards."""
     with _LOCK:

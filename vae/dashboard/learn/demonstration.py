@@ -3,18 +3,23 @@
 They leave no run folder. Everyone who asks for the same settings follows the same run.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from threading import Thread
+from time import sleep
 from typing import NamedTuple
 
 import streamlit as st
 import torch
 
+from vae.base import rng
 from vae.base.records import Control, Examples, Floats, Frame, Report
 from vae.config import RunConfig
 from vae.data import Dataset
 from vae.model import VAE
 from vae.training import Trainer
+from vae.training.trainer import Event
+
+TURN = 0.001  # seconds between two turns, for the others to begin theirs
 
 
 class Course(NamedTuple):
@@ -43,8 +48,9 @@ class _Demonstration:
         Thread(target=self._train, daemon=True).start()
 
     def _train(self) -> None:
+        events = self.trainer.run(lambda _: Control())
         try:
-            for event in self.trainer.run(lambda _: Control()):
+            while (event := self._next(events)) is not None:
                 if isinstance(event, Frame):
                     self.frames.append(event)
                 elif isinstance(event, Report):
@@ -52,6 +58,15 @@ class _Demonstration:
         except (ArithmeticError, RuntimeError, MemoryError) as error:
             self.problem = str(error)
         self.is_done = True
+
+    @staticmethod
+    def _next(events: Iterator[Event]) -> Event | None:
+        """Train until the next event. Steps seed the generator of the process, so demonstrations
+        and pages take turns."""
+        with rng.exclusive():
+            event = next(events, None)
+        sleep(TURN)
+        return event
 
     def course(self) -> Course:
         is_done, trainer = self.is_done, self.trainer
