@@ -138,7 +138,7 @@ def _maps(view: View, panels: list[Panel], numbers: Mapping[str, float | str]) -
 
 
 def _is_standard(panel: Panel) -> bool:
-    return panel.course is None or panel.course.config.prior == "standard"
+    return panel.course is None or panel.course.config.unit_normal
 
 
 def _heading(text: str, x: float, y: float, colour: str) -> Part:

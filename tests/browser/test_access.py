@@ -42,7 +42,8 @@ POOR = """() => {
     const ground = (node) => parents(node)
         .map((n) => rgba(getComputedStyle(n).backgroundColor))
         .reverse().reduce((under, top) => over(top, under), [255, 255, 255]);
-    const off = 'script, style, [aria-hidden=true], :disabled, [aria-disabled=true]';
+    const off = 'script, style, [aria-hidden=true], :disabled, [aria-disabled=true], '
+        + '.katex-mathml';
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     const poor = [];
     let seen = 0;

@@ -46,6 +46,7 @@ def show(loaded: None, tab: Tab) -> Iterator[Callable[..., Tab]]:
             field = tab.page.get_by_test_id("stSidebar").get_by_label("Path", exact=True)
             field.fill(str(path))
             field.press("Enter")
+        tab.page.mouse.move(1430, 890)  # the help of a field lies over the pictures
         name = path.stem if path else data
         until(lambda: name in tab.page.locator(".st-key-data_facts strong").inner_text())
         tab.settle()

@@ -160,7 +160,7 @@ def test_further_arrays_are_ignored(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "names",
     [("x_train", "y_train", "x_test", "y_test"),
-     ("train_images", "train_labels", "test_images", "test_labels_become_classes")],
+     ("train_images", "train_labels", "test_images", "test_labels")],
 )  # fmt: skip
 def test_a_predefined_test_part_is_read(names: tuple[str, ...], tmp_path: Path) -> None:
     arrays = dict(zip(names, (GREY, LABELS, GREY[:2], np.array([9, 3])), strict=True))

@@ -58,7 +58,7 @@ def test_a_run_is_interrupted_if_its_process_has_ended(make: Make, state: str) -
         time.sleep(0.01)  # not waited for: a zombie is dead
     assert run.status().state == "interrupted"
     assert run.status().step == 5
-    assert "Resume goes on" in run.status().message
+    assert "Resume continues" in run.status().message
     process.wait()
     assert run.status().state == "interrupted"
 
