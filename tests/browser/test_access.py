@@ -96,7 +96,8 @@ FOCUS = """() => {  // which of them has the focus, which arrow keys come to fro
     const widget = n.closest(`${group}, [data-testid=stElementContainer]`);
     const beside = [...widget?.querySelectorAll('[data-control]') ?? []]
         .filter((e) => e.tabIndex < 0 || e.closest(group)).map((e) => e.dataset.control);
-    return [n.dataset.control ?? null, beside, !!seen, n.outerHTML.slice(0, 200)];
+    const named = n.closest('canvas') ?? n;  // a cell of a table counts as its canvas
+    return [named.dataset.control ?? null, beside, !!seen, n.outerHTML.slice(0, 200)];
 }"""
 FIRST = """() => {  // begin with the page's first control, not after the link that led here
     document.body.tabIndex = -1;
