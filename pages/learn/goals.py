@@ -13,7 +13,7 @@ from vae.dashboard.learn.lesson import Guess, Lesson, Picture, Slider, Step, Val
 from vae.dashboard.learn.view import show
 from vae.dashboard.learn.words.goals import WORDS
 from vae.figures.base import Part, axis, figure
-from vae.figures.lesson_parts import sheet
+from vae.figures.lesson_parts import arrow, sheet
 from vae.figures.palette import token
 from vae.theory import moons
 
@@ -87,7 +87,7 @@ def _shares(view: View, components: int) -> go.Figure:
         curve: Part = {"type": "scatter", "mode": "lines", "x": SHARES, "hoverinfo": "skip"}
         curve["y"] = moons.mixture_density(components, SHARES)
         traces.append(curve | {"line": {"color": token("elbo"), "width": 2.5}})
-    guess = [] if view.guess is None or view.step != "guess" else [_arrow(view, view.guess)]
+    guess = [] if view.guess is None or view.step != "guess" else [_mark(view, view.guess)]
     return figure(
         traces,
         xaxis=axis(view.say("axis_share"), range=[-0.25, 1.25], tickformat=".0%"),
@@ -96,10 +96,8 @@ def _shares(view: View, components: int) -> go.Figure:
     )
 
 
-def _arrow(view: View, place: float) -> Part:
-    style = {"arrowcolor": token("accent"), "font": {"color": token("accent"), "size": 14}}
-    where = {"x": place, "y": 0, "ax": 0, "ay": -200, "text": view.say("your_guess")}
-    return where | style | {"arrowwidth": 2, "arrowhead": 2}
+def _mark(view: View, place: float) -> Part:
+    return arrow(view.say("your_guess"), place, 0, "accent", 200)
 
 
 ROWS = ("vae", "autoencoder", "pixels")

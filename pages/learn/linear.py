@@ -12,6 +12,7 @@ from vae.dashboard.learn.lesson import Guess, Lesson, Picture, Slider, Step, Val
 from vae.dashboard.learn.view import show
 from vae.dashboard.learn.words.linear import WORDS
 from vae.figures.base import Part, axis, figure
+from vae.figures.lesson_parts import arrow
 from vae.figures.palette import token
 from vae.theory import Doubles, linear_vae
 from vae.theory.linear_vae import Optimum
@@ -100,9 +101,7 @@ def _spectrum(view: View, best: Optimum, threshold: float) -> go.Figure:
 def _guesses(view: View) -> list[Part]:
     if view.guess is None:
         return []
-    place = {"x": view.guess, "y": -2.2, "ax": 0, "ay": -220, "text": view.say("your_guess")}
-    style = {"arrowcolor": token("accent"), "font": {"color": token("accent"), "size": 14}}
-    return [place | style | {"arrowwidth": 2, "arrowhead": 2}]
+    return [arrow(view.say("your_guess"), view.guess, -2.2, "accent", 220)]
 
 
 def _latents(view: View, best: Optimum, reports: Sequence[Report]) -> go.Figure:

@@ -9,6 +9,7 @@ from vae.dashboard.learn.lesson import Guess, Lesson, Picture, Slider, Step, Vie
 from vae.dashboard.learn.view import show
 from vae.dashboard.learn.words.mean_field import WORDS
 from vae.figures.base import Part, axis, figure, note
+from vae.figures.lesson_parts import arrow
 from vae.figures.palette import token
 from vae.theory import Doubles, mean_field
 
@@ -121,9 +122,7 @@ def _pair(view: View) -> go.Figure:
 def _guess(view: View) -> list[Part]:
     if view.guess is None or view.step != "guess":
         return []
-    style = {"arrowcolor": token("accent"), "font": {"color": token("accent"), "size": 14}}
-    place = {"x": view.guess, "y": 0, "ax": 0, "ay": -160, "text": view.say("your_guess")}
-    return [place | style | {"arrowwidth": 2, "arrowhead": 2}]
+    return [arrow(view.say("your_guess"), view.guess, 0, "accent", 160)]
 
 
 def _mixture(view: View) -> go.Figure:

@@ -13,10 +13,12 @@ from vae.dashboard.learn.lesson import Guess, Lesson, Picture, Slider, Step, Val
 from vae.dashboard.learn.view import show
 from vae.dashboard.learn.words.terms import WORDS
 from vae.figures.base import Part, axis, figure
+from vae.figures.lesson_parts import arrow, levels
 from vae.figures.palette import token
 from vae.theory import Doubles, linear_vae, moon_model
 
 X = 0.8  # lit fraction of the moon
+TOP = 4.0  # nats, the highest contour
 BETAS = np.geomspace(0.02, 64, 60)
 NOISE, LATENTS = 0.05, 8  # of the linear model
 SHOWN = (1.0, 3.0, 9.0)  # β of the trained models
@@ -66,10 +68,13 @@ def picture(view: View) -> Picture:
 def _plane(view: View, mean: float, sd: float) -> go.Figure:
     """Return contours of both terms over mean and width of q, and the path of the optimum."""
     land = moon_model.landscape(X)
-    least = land.reconstruction.min()
-    traces = [
-        _contours(land.means, land.sds, land.reconstruction - least, "reconstruction"),
-        _contours(land.means, land.sds, land.kl, "kl"),
+    above = land.reconstruction - land.reconstruction.min()
+    terms = [(above, "reconstruction"), (land.kl, "kl")]
+    traces = [_contours(land.means, land.sds, values, colour) for values, colour in terms]
+    numbers = [
+        label
+        for values, colour in terms
+        for label in levels(land.means, land.sds, values, colour, TOP)
     ]
     path = _path()
     line = {"color": token("elbo"), "width": 2.5}
@@ -85,19 +90,18 @@ def _plane(view: View, mean: float, sd: float) -> go.Figure:
         traces,
         xaxis=axis(view.say("axis_mean"), range=[-1, 3]),
         yaxis=axis(view.say("axis_sd"), range=[0, 1.6]),
-        annotations=[*_wishes(view), *_marks(view)],
+        annotations=[*numbers, *_wishes(view), *_marks(view)],
     )
 
 
 def _contours(x: Doubles, y: Doubles, values: Doubles, colour: str) -> Part:
     """Return contours of the nats above the least value."""
-    levels = {"start": 0.25, "end": 4.25, "size": 0.5, "coloring": "none", "showlabels": True}
     return {
         "type": "contour",
         "x": x,
         "y": y,
         "z": values,
-        "contours": levels | {"labelfont": {"color": token(colour), "size": 11}},
+        "contours": {"start": 0.5, "end": TOP, "size": 0.5, "coloring": "none"},
         "line": {"color": token(colour, 0.7), "width": 1.3},
         "showscale": False,
         "hoverinfo": "skip",
@@ -126,9 +130,7 @@ def _wishes(view: View) -> list[Part]:
 def _marks(view: View) -> list[Part]:
     if view.guess is None or view.step != "guess":
         return []
-    style = {"arrowcolor": token("accent"), "font": {"color": token("accent"), "size": 14}}
-    place = {"x": view.guess, "y": 0, "ax": 0, "ay": -330, "text": view.say("your_guess")}
-    return [place | style | {"arrowwidth": 2, "arrowhead": 2}]
+    return [arrow(view.say("your_guess"), view.guess, 0, "accent", 330)]
 
 
 def _frontier(view: View, courses: Sequence[Course]) -> go.Figure:

@@ -5,10 +5,10 @@ from vae.dashboard.learn.lesson import Text
 WORDS = {
     "title": Text("The ELBO taken apart", "拆开证据下界"),
     "caption": Text(
-        r"The moon of the last lesson, $\X{x} = 0.8$. Each place of the plane is one Gaussian $\Q{q}$; contours "
-        r"count the nats that each term loses against its own best place.",
+        r"The moon of the last lesson, $\X{x} = 0.8$. Each place of the plane is one Gaussian $\Q{q}$; contours, "
+        r"one every half nat, count the nats that each term loses against its own best place.",
         r"仍是上一课的月亮，$\X{x} = 0.8$。平面上每一点是一个高斯分布 $\Q{q}$；"
-        r"等高线表示每一项比它自己的最优处多付出多少奈特。",
+        r"等高线每隔半奈特一条，表示每一项比它自己的最优处多付出多少奈特。",
     ),
     "beta": Text("weight of the KL", "KL 的权重"),
     "axis_mean": Text("mean μ of q", "q 的均值 μ"),
