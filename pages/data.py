@@ -9,21 +9,21 @@ from vae.dashboard.shared import html_grid
 
 st.html(html_grid.STYLE)
 st.html(STYLE)
-shown = chosen()
+view = chosen()
 with st.container(key="data_page"):
     with st.container(key="data_facts"):
-        facts(shown)
+        facts(view)
     left, right = st.columns([58, 42], gap="medium")
     with left:
-        asked = pictures.controls(shown)
-        pictures.examples(shown, asked)
+        request = pictures.controls(view)
+        pictures.examples(view, request)
     with right:
-        pictures.average(shown, asked)
-        pictures.histogram(shown)
+        pictures.average(view, request)
+        pictures.histogram(view)
     left, right = st.columns([58, 42], gap="medium")
     with left:
-        pictures.each_class(shown)
-        pictures.factors(shown)
-    with right if pictures.has_classes(shown) or shown.summary.factors else left:
-        pictures.balance(shown)
-    likelihoods(shown)
+        pictures.each_class(view)
+        pictures.factors(view)
+    with right if pictures.has_classes(view) or view.summary.factors else left:
+        pictures.balance(view)
+    likelihoods(view)

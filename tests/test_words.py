@@ -40,9 +40,11 @@ class Definition(NamedTuple):
 
 
 class Words(NamedTuple):
-    """The words of a file: its definitions, and its other strings of several words by line."""
+    """The words of a file: its definitions, its variables and parameters by line, and its other
+    strings of several words by line."""
 
     definitions: list[Definition]
+    variables: list[tuple[str, str]]
     sentences: list[tuple[str, str]]
 
 
@@ -52,16 +54,21 @@ def words_of(path: Path) -> Words:
 
 
 def words_in(source: str, file: str = "") -> Words:
-    definitions, docstrings, strings = [], set(), []
+    definitions, variables, docstrings, strings = [], [], set(), []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             place = file if isinstance(node, ast.Module) else f"{file}:{node.lineno}"
             text = ast.get_docstring(node) or ""
             definitions.append(Definition(place, getattr(node, "name", ""), text))
             docstrings.add(ast.get_docstring(node, clean=False))
+        elif isinstance(node, ast.arg):
+            variables.append((f"{file}:{node.lineno}", node.arg))
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            variables.append((f"{file}:{node.lineno}", node.id))
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
             strings.append((f"{file}:{node.lineno}", node.value))
-    return Words(definitions, [(at, text) for at, text in strings if text not in docstrings])
+    sentences = [(at, text) for at, text in strings if text not in docstrings]
+    return Words(definitions, variables, sentences)
 
 
 def oblique(text: str) -> list[str]:
@@ -78,6 +85,11 @@ def faults(definition: Definition) -> list[str]:
 @each("path", FILES + TESTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_docstrings_and_names_are_plain(path: Path) -> None:
     assert not {d.place: faults(d) for d in words_of(path).definitions if faults(d)}
+
+
+@each("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_names_of_variables_are_nouns(path: Path) -> None:
+    assert not [(at, name) for at, name in words_of(path).variables if PARTICIPLE.fullmatch(name)]
 
 
 @each("path", INTERFACE, ids=lambda path: str(path.relative_to(ROOT)))
@@ -106,6 +118,8 @@ def test_an_oblique_name_is_found() -> None:
     source = "class Asked: ...\ndef _told(): ...\ndef kept_rows(): ...\ndef test_it_is_told(): ..."
     found = [d.name for d in words_in(source).definitions if faults(d)]
     assert found == ["Asked", "_told", "test_it_is_told"]
+    variables = words_in("kept = 1\ndef f(told, size): kept_rows = size").variables
+    assert [name for _, name in variables if PARTICIPLE.fullmatch(name)] == ["kept", "told"]
 
 
 SCREEN = [p for p in FILES if p.parent.name != "script"]  # a script's text is Python

@@ -51,19 +51,23 @@ def _figure(view: View, bound: Bound, best_mean: float) -> go.Figure:
     bars, words = _bars(view, bound)
     if is_guess:
         labels += _marks(view, best_mean)
-    shown = [] if is_first or is_guess else bars
+    visible_bars = [] if is_first or is_guess else bars
     lit = moon_model.lit_fraction(TICKS)
     ticks = [f"{fixed(z, 0)}<br>{percent(f)}" for z, f in zip(TICKS, lit, strict=True)]
     return figure(
-        [*traces, *shown],
+        [*traces, *visible_bars],
         xaxis=axis(view.say("axis_z"), tickvals=TICKS, ticktext=ticks, range=[Z[0], Z[-1]]),
         yaxis=axis(
-            view.say("axis_density"), domain=[0.42, 1] if shown else [0, 1], range=[0, 1.3]
+            view.say("axis_density"), domain=[0.42, 1] if visible_bars else [0, 1], range=[0, 1.3]
         ),
-        xaxis2=axis(view.say("axis_nats"), anchor="y2", range=[FLOOR, TOP], visible=bool(shown)),
-        yaxis2=axis(domain=[0, 0.2], anchor="x2", autorange="reversed", visible=bool(shown)),
+        xaxis2=axis(
+            view.say("axis_nats"), anchor="y2", range=[FLOOR, TOP], visible=bool(visible_bars)
+        ),
+        yaxis2=axis(
+            domain=[0, 0.2], anchor="x2", autorange="reversed", visible=bool(visible_bars)
+        ),
         yaxis3={"overlaying": "y", "side": "right", "visible": False, "range": [-6, 4]},
-        annotations=[*labels, *(words if shown else [])],
+        annotations=[*labels, *(words if visible_bars else [])],
         barmode="stack",
     )
 

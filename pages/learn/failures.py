@@ -24,7 +24,7 @@ SPECTRUM = linear_vae.eigenvalues("digits")
 LATENTS = 6
 SIGMAS = np.linspace(0.1, 1.2, 111)
 QUESTION = 4.0  # β of the question
-SHOWN = 8  # originals and reconstructions
+EXAMPLES = 8  # originals and reconstructions
 COMMON: dict[str, Any] = {
     "data": "digits",
     "batch_size": 128,
@@ -122,9 +122,9 @@ def _diagnosis(view: View, course: Course | None) -> str:
 def _collapse(view: View, beta: float) -> go.Figure:
     """Return KL and squared error of the optimal linear model for each fixed σ."""
     exact = [linear_vae.optimum(SPECTRUM, LATENTS, float(s**2), beta) for s in SIGMAS]
-    shown = (1.2 if view.is_revealed else 0.2) >= SIGMAS
-    kl, error = (np.array([getattr(o, n) for o in exact])[shown] for n in ("kl", "distortion"))
-    traces = [curve(SIGMAS[shown], kl, "kl"), curve(SIGMAS[shown], error, "reconstruction")]
+    is_drawn = (1.2 if view.is_revealed else 0.2) >= SIGMAS
+    kl, error = (np.array([getattr(o, n) for o in exact])[is_drawn] for n in ("kl", "distortion"))
+    traces = [curve(SIGMAS[is_drawn], kl, "kl"), curve(SIGMAS[is_drawn], error, "reconstruction")]
     labels = [
         label(view.say("kl"), 1.0, 0.6, "kl"),
         label(view.say("squared_error"), 1.0, float(SPECTRUM.sum()) + 0.5, "reconstruction"),
@@ -214,9 +214,9 @@ def _traces(course: Course, rows: list[int]) -> list[Part]:
             place: Part = {"xaxis": f"x{number}", "yaxis": f"y{number}"}
             values = [getattr(r, name) for r in reports]
             found.append(curve(epochs, values, name, line=line, **place))
-    originals = course.examples.originals[:SHOWN]
+    originals = course.examples.originals[:EXAMPLES]
     again = latents.reconstructed(course, originals).clip(0, 1)
-    tiles = sheet(np.concatenate([originals, again]), SHOWN)
+    tiles = sheet(np.concatenate([originals, again]), EXAMPLES)
     return [*found, tiles | {"xaxis": f"x{rows[2]}", "yaxis": f"y{rows[2]}"}]
 
 

@@ -23,7 +23,7 @@ HIGHEST = 1.0  # density at the upper end of the axis
 MARGIN = {"l": 92, "r": 16, "t": 24, "b": 44}  # px, wide enough for the names of the bars
 OWN_START = {"mean": -1.0, "sd": 1.0}
 LEAST = 1e-9  # smallest error on a logarithmic axis
-FEW, FRACTION, SHOWN = 10, 0.1, 40  # samples before the guess; error to reach; runs as dots
+FEW, FRACTION, DOTS = 10, 0.1, 40  # samples before the guess; error to reach; runs as dots
 
 KL = r"\K{\mathrm{KL}(q\,\|\,p)}"
 CLOSED = (
@@ -46,7 +46,7 @@ TABLE = (
     r"\mathrm{KL}(\Q{q}\,\|\,\T{p}) & \mathbf{[[reverse1]]} & [[reverse2]] \\ "
     r"\mathrm{KL}(\T{p}\,\|\,\Q{q}) & [[forward1]] & \mathbf{[[forward2]]} \end{array}"
 )
-OWN = (
+SANDBOX = (
     r"\begin{array}{r|cc} & \Q{q} & \min \\ \hline "
     r"\mathrm{KL}(\Q{q}\,\|\,\T{p}) & [[reverse]] & [[reverse1]] \\ "
     r"\mathrm{KL}(\T{p}\,\|\,\Q{q}) & [[forward]] & [[forward2]] \end{array}"
@@ -204,10 +204,10 @@ def _directions(view: View) -> go.Figure:
     crosses = draw.points(places, "q", marker={"symbol": "x"})
     traces = [draw.contours(MEANS, WIDTHS, surface, "kl", STEP, TOP), crosses]
     if view.step == "sandbox":
-        own = two_humps.fit(view.number("mean"), view.number("sd"), apart)
-        at, value = (own.mean, own.sd), own.reverse if is_reverse else own.forward
+        shape = two_humps.fit(view.number("mean"), view.number("sd"), apart)
+        at, value = (shape.mean, shape.sd), shape.reverse if is_reverse else shape.forward
         traces.append(draw.points([at], "accent", size=13))
-        far = [np.hypot(own.mean - mean, own.sd - sd) > 0.5 for mean, sd in places]
+        far = [np.hypot(shape.mean - mean, shape.sd - sd) > 0.5 for mean, sd in places]
         words = list(
             itertools.compress(draw.names(["q₁", "q₂"], places, [draw.LEFT, draw.RIGHT], "q"), far)
         )
@@ -239,7 +239,7 @@ def _errors(view: View) -> go.Figure:
     typical = np.sqrt(np.square(errors).mean(0))
     few = list(samples).index(FEW)
     target = float(theory[few]) * FRACTION
-    single = draw.dots(np.tile(samples, SHOWN), errors[:SHOWN].ravel(), "kl", size=4, opacity=0.5)
+    single = draw.dots(np.tile(samples, DOTS), errors[:DOTS].ravel(), "kl", size=4, opacity=0.5)
     traces = [
         draw.curve([1, 1e4], [target, target], "muted", line={"dash": "dash"}),
         single,
@@ -289,7 +289,7 @@ LESSON = Lesson(
         Step("dimensions", ("mean2", "sd2"), MATRIX, starts={"mean": 1.5, "sd": 0.5}),
         Step("samples", (), ESTIMATE, Guess("x", "needed", places=0), {"mean": 1.5, "sd": 0.5}),
         Step("directions", ("direction", "apart"), TABLE),
-        Step("sandbox", ("direction", "apart", "mean", "sd"), OWN, starts=OWN_START),
+        Step("sandbox", ("direction", "apart", "mean", "sd"), SANDBOX, starts=OWN_START),
     ),
     picture=picture,
     check="python -m pytest tests/theory/test_gaussian_kl.py tests/theory/test_two_humps.py",

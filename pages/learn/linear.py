@@ -76,7 +76,7 @@ def _spectrum(view: View, best: Optimum, threshold: float) -> go.Figure:
     """Return the eigenvalues with the threshold βσ², unless the step asks for it."""
     number = np.arange(1, BARS + 1)
     is_open = (best.kl_per_dimension > 0) & view.is_revealed & (view.step != "exact")
-    colours = [token("kl" if shown else "prior", 0.85) for shown in is_open]
+    colours = [token("kl" if is_coloured else "prior", 0.85) for is_coloured in is_open]
     bars = {"type": "bar", "x": number, "y": SPECTRUM[:BARS], "marker": {"color": colours}}
     shapes, labels = [], _guesses(view)
     if view.is_revealed and view.step != "exact":

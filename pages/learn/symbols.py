@@ -150,8 +150,18 @@ def _text(view: View, key: str, found: dict[str, Quantity]) -> Part:
     words = view.say(named[key]) if key in named else f"<b>{SYMBOLS[key].mark}</b>"
     if key == "samples":
         words = f"× K = {one_example.SAMPLES}"
-    shown = {"mu", "sigma", "eps", "z", "kl", "elbo", "reconstruction", "evidence", "posterior"}
-    value = f"<br>{_live(key, found)[1]}" if key in shown else ""
+    with_value = {
+        "mu",
+        "sigma",
+        "eps",
+        "z",
+        "kl",
+        "elbo",
+        "reconstruction",
+        "evidence",
+        "posterior",
+    }
+    value = f"<br>{_live(key, found)[1]}" if key in with_value else ""
     if key == "q":
         words = ""
     return label(f"{words}{value}", x, y, SYMBOLS[key].colour, font=_font(key))

@@ -21,7 +21,7 @@ X = 0.8  # lit fraction of the moon
 TOP = 4.0  # nats, the highest contour
 BETAS = np.geomspace(0.02, 64, 60)
 NOISE, LATENTS = 0.05, 8  # of the linear model
-SHOWN = (1.0, 3.0, 9.0)  # β of the trained models
+TRAINED_BETAS = (1.0, 3.0, 9.0)  # β of the trained models
 SPECTRUM = linear_vae.eigenvalues("digits")
 
 ELBO = (
@@ -144,7 +144,7 @@ def _frontier(view: View, courses: Sequence[Course]) -> go.Figure:
     runs: Part = {"type": "scatter", "mode": "markers"}
     runs["marker"] = {"size": 13, "color": token("q"), "line": {"width": 1.5}}
     runs["x"], runs["y"] = ([p[k] for p in trained] for k in (0, 1))
-    labels = [_goal(beta) for beta in SHOWN]
+    labels = [_goal(beta) for beta in TRAINED_BETAS]
     return figure(
         [curve, runs],
         xaxis=axis(view.say("axis_rate"), range=[0, 12]),
@@ -176,7 +176,7 @@ def linear_runs(_: Values) -> list[RunConfig]:
     settings = {"data": "digits", "network": "linear", "likelihood": "gaussian", "lr": 0.01}
     settings |= {"sigma": round(NOISE**0.5, 6), "latent_dim": LATENTS, "epochs": 60, "frames": 0}
     settings |= {"lr_schedule": "cosine", "batch_size": 128, "val_share": 0.0, "test_share": 0.0}
-    return [RunConfig.of(**settings, beta=beta) for beta in SHOWN]
+    return [RunConfig.of(**settings, beta=beta) for beta in TRAINED_BETAS]
 
 
 LESSON = Lesson(

@@ -137,10 +137,10 @@ def derive(
         group = spec.option.group
         _put(found, Field(*spec, group), schedules, constant)
         for row, make in tables.get(spec.name, {}).items():
-            for own in options_of(make).values():
-                known = found.get(own.name, Field(*own, group, kind=spec.name))
-                assert known.kind == spec.name, f"{own.name} is declared twice"
-                known = known._replace(specs=(*known.specs, (row, own)))
+            for spec_of_row in options_of(make).values():
+                known = found.get(spec_of_row.name, Field(*spec_of_row, group, kind=spec.name))
+                assert known.kind == spec.name, f"{spec_of_row.name} is declared twice"
+                known = known._replace(specs=(*known.specs, (row, spec_of_row)))
                 _put(found, known, schedules, constant)
     return tuple(found.values())
 

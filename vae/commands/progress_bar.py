@@ -86,13 +86,13 @@ def _width() -> dict[str, Any]:
 
 
 def _lines() -> tuple[Show, Callable[[], None]]:
-    told = -1
+    last_tenth = -1
 
     def show(tick: Tick, left: str, right: str) -> None:
-        nonlocal told
+        nonlocal last_tenth
         tenth = 10 * tick.step // tick.steps
-        if tenth > told:
-            told = tenth
+        if tenth > last_tenth:
+            last_tenth = tenth
             print(f"{left}, {right}", file=sys.stderr, flush=True)
 
     return show, _nothing

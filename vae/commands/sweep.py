@@ -59,14 +59,14 @@ def sweep(args: argparse.Namespace) -> int:
     if args.dry_run:
         return _print_plan(name, arms, [title for title, _ in runs])
     device = resolve(runs[0][1].device)
-    made, refused = sweeps.create(args.root, name, runs, **claim(str(device)))
-    if not made:
+    created, refused = sweeps.create(args.root, name, runs, **claim(str(device)))
+    if not created:
         raise ValueError(refused[0])
     for arm in arms:
         refused += [f"{arm.name}: {arm.problem}"] if arm.config is None else []
     for sentence in refused:
         print(f"left out: {sentence}", file=sys.stderr)
-    return _train_all(name, made)
+    return _train_all(name, created)
 
 
 def _axis(text: str) -> "Axis":
@@ -94,8 +94,8 @@ def _planned(
 
 def _print_plan(name: str, arms: Sequence["Arm"], titles: Sequence[str]) -> int:
     """Print the runs of a sweep and the combinations that are left out."""
-    kept = sum(arm.config is not None for arm in arms)
-    grid = f"{counted(kept, 'configuration')} × {counted(len(titles) // kept, 'seed')}"
+    count = sum(arm.config is not None for arm in arms)
+    grid = f"{counted(count, 'configuration')} × {counted(len(titles) // count, 'seed')}"
     print(f"{name}: {grid} = {counted(len(titles), 'run')}")
     for title in titles:
         print(f"  {title}")

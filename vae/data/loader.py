@@ -12,7 +12,7 @@ from vae.data.dataset import Dataset
 from vae.data.sources import SOURCES
 from vae.data.table import DATASETS, load
 
-KEPT = 4  # data sets
+CAPACITY = 4  # data sets
 
 
 class Request(NamedTuple):
@@ -33,7 +33,7 @@ def request(data: str, examples: int, seed: int, options: Mapping[str, Any]) -> 
     return Request(data, examples, 0 if is_whole else seed, json.dumps(options), state)
 
 
-@lru_cache(maxsize=KEPT)
+@lru_cache(maxsize=CAPACITY)
 def loaded(wanted: Request) -> Dataset:
     """Return the requested data set; raises DataError, or ValueError for an invalid option."""
     data, examples, seed, options, _ = wanted

@@ -70,9 +70,9 @@ def _measured(
     for i, (key, row) in enumerate(rows.items()):
         inputs.progress = shares[i] if shares else silent
         with torch.no_grad():
-            found, said = _entries(key, row, inputs)
+            found, reasons = _entries(key, row, inputs)
         values |= found
-        notes |= said
+        notes |= reasons
     return values, notes
 
 

@@ -59,7 +59,7 @@ def best_constant(
         progress(1.0)
         return Fit(h, float((h.softmax(0) - whole[1] / whole[1].sum(0)).abs().sum()))
     h.requires_grad_()
-    own: list[Tensor] = [p for p in likelihood.parameters() if p.requires_grad]
+    parameters: list[Tensor] = [p for p in likelihood.parameters() if p.requires_grad]
     evaluations = 0
 
     def loss(data: tuple[Tensor, Tensor] = whole) -> Tensor:
@@ -69,27 +69,27 @@ def best_constant(
         return _backward(likelihood, h, *data)
 
     real = likelihood.support == "real"  # then h is at its best already
-    for parameter in own:
+    for parameter in parameters:
         _bisect(parameter, partial(loss, rough), NEAR)
     if not real and len(h) == 1:  # then each element is a separate problem
         _bisect(h, partial(loss, rough), FAR)
-    state = own if real else [h, *own]
+    state = parameters if real else [h, *parameters]
     if len(h) == 1 and 0 < len(state) < 3:
         for data in (rough, whole):
             _newton(state, partial(loss, data))
     optimizer = torch.optim.LBFGS(
-        [h, *own],
+        [h, *parameters],
         max_iter=ITERATIONS,
         history_size=100,
-        tolerance_grad=TOLERANCE / (h.numel() + sum(p.numel() for p in own)),
+        tolerance_grad=TOLERANCE / (h.numel() + sum(p.numel() for p in parameters)),
         tolerance_change=0.0,
         line_search_fn="strong_wolfe",
     )
     loss()
-    if _slack([h, *own]) > TOLERANCE:
+    if _slack([h, *parameters]) > TOLERANCE:
         optimizer.step(loss)  # type: ignore[no-untyped-call]
         loss()
-    return Fit(h.detach(), _slack([h, *own]))
+    return Fit(h.detach(), _slack([h, *parameters]))
 
 
 def _slack(state: list[Tensor]) -> float:

@@ -148,9 +148,11 @@ def labels(folds: Sequence[Fold]) -> list[str]:
 def _label(fold: Fold, differ: Sequence[str]) -> str:
     if len(fold.runs) == 1:
         return fold.runs[0].label
-    told = " · ".join(f"{spell(name)} {written(fold.settings.get(name))}" for name in differ)
+    values = " · ".join(f"{spell(name)} {written(fold.settings.get(name))}" for name in differ)
     first = fold.runs[0]
-    return f"{told or first.label.removesuffix(f' · seed {first.seed}')} ({len(fold.seeds)} seeds)"
+    return (
+        f"{values or first.label.removesuffix(f' · seed {first.seed}')} ({len(fold.seeds)} seeds)"
+    )
 
 
 def spell(name: str) -> str:
@@ -196,8 +198,8 @@ def _unit(entry: Entry) -> str:
     """Return a key that is equal for runs with comparable nats."""
     settings = entry.settings
     row = DATASETS.get(settings["data"])
-    own = {name: settings.get(name) for name in (options_of(row) if row else ())}
-    return _text([[settings.get(name) for name in UNIT], own, _data(entry)])
+    options = {name: settings.get(name) for name in (options_of(row) if row else ())}
+    return _text([[settings.get(name) for name in UNIT], options, _data(entry)])
 
 
 def _plane_label(entry: Entry) -> str:
@@ -226,8 +228,8 @@ class Line(NamedTuple):
 
 def line(reports: Iterable[Mapping[str, Any]], quantity: str, split: str, per: str) -> Line:
     """Return a quantity of one split over `per`: "epoch", "step" or "seconds"."""
-    kept = [(r.get(per), r.get(quantity)) for r in reports if r["split"] == split]
-    points = [(x, y) for x, y in kept if x is not None and y is not None]
+    pairs = [(r.get(per), r.get(quantity)) for r in reports if r["split"] == split]
+    points = [(x, y) for x, y in pairs if x is not None and y is not None]
     x, y = np.array(points, np.float64).reshape(-1, 2).T
     return Line(x.astype(np.float32), y.astype(np.float32))
 

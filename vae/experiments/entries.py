@@ -44,21 +44,21 @@ def entry(run: Run) -> Entry:
 @lru_cache(maxsize=CACHED)
 def _read(path: Path, key: str) -> Entry:
     run, notes = Run(path), read(path)
-    said = notes._asdict()
+    noted = notes._asdict()
     try:
         header = run.header
     except ValueError:
-        return Entry(run.name, {}, **said)
+        return Entry(run.name, {}, **noted)
     data = header["data"]
     about = (str(data["name"]), str(data["fingerprint"]), str(header.get("created", "")))
     try:
         _ = run.config
     except ValueError as error:
         problem = f"Its settings cannot be used. {error}"
-        return Entry(run.name, {}, *about, problem=problem, **said)
+        return Entry(run.name, {}, *about, problem=problem, **noted)
     changes = tuple(Change(c.step, c.field, c.value) for c in run.changes())
     results = (_validated(run), _tested(run), run.config.best_by)
-    return Entry(run.name, run.settings, *about, changes, *results, **said)
+    return Entry(run.name, run.settings, *about, changes, *results, **noted)
 
 
 def best_report(run: Run) -> Mapping[str, Any] | None:

@@ -168,11 +168,11 @@ def _arm(base: RunConfig, changes: dict[str, Any]) -> Arm:
 
 def configurations(arms: Iterable[Arm], seeds: int) -> list[tuple[str, RunConfig]]:
     """Return (title, configuration) of each run in the order of training, seed after seed."""
-    kept = [(arm.name, arm.config) for arm in arms if arm.config is not None]
+    valid = [(arm.name, arm.config) for arm in arms if arm.config is not None]
     return [
         (f"{name} · seed {config.seed + k}", changed(config, {"seed": config.seed + k}))
         for k in range(seeds)
-        for name, config in kept
+        for name, config in valid
     ]
 
 
@@ -232,13 +232,13 @@ def create(
     `first` is the status of the first run, for a process that trains it at once. Raises ValueError
     for a name that is taken or not valid.
     """
-    tag, made, refused = TAG + checked_name(name, taken(root)), list[Run](), list[str]()
+    tag, created, refused = TAG + checked_name(name, taken(root)), list[Run](), list[str]()
     for title, config in runs:
         try:
-            run = Run.create(root, config, config.load_data(), **({} if made else first))
+            run = Run.create(root, config, config.load_data(), **({} if created else first))
             notes.change(run.path, title=title[: notes.LONGEST["title"]], tags=(tag,))
         except (ValueError, OSError) as error:
             refused.append(f"{title}: {error}")
         else:
-            made.append(run)
-    return made, refused
+            created.append(run)
+    return created, refused

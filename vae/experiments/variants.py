@@ -82,7 +82,7 @@ def create(run: Run, config: RunConfig, name: str) -> Run:
     `check_variant` has accepted the configuration. Raises ValueError for a name that is taken or
     not valid.
     """
-    made = Run.create(run.path.parent, config, config.load_data(), name)
+    variant = Run.create(run.path.parent, config, config.load_data(), name)
     changes = format_changes(run.config, config)
-    notes.change(made.path, notes=f"branched from {run.name}: {changes}")
-    return made
+    notes.change(variant.path, notes=f"branched from {run.name}: {changes}")
+    return variant

@@ -57,9 +57,9 @@ def _opening(title: str, runs: Sequence[Run]) -> str:
     now = datetime.now(UTC)
     versions = dict.fromkeys(filter(None, map(_versions, runs)))
     trained = "; ".join(versions)
-    said = f"VAE Lab, {now:%Y-%m-%d %H:%M} UTC. Trained with {trained}." if trained else ""
+    origin = f"VAE Lab, {now:%Y-%m-%d %H:%M} UTC. Trained with {trained}." if trained else ""
     return (
-        f'<h1>{escape(title)}</h1><p class="about">{escape(said)} Values are nats per example '
+        f'<h1>{escape(title)}</h1><p class="about">{escape(origin)} Values are nats per example '
         "unless stated otherwise: log-probabilities summed over an example, mean over examples. "
         'ELBO = <span class="whole">−(reconstruction + KL)</span>, a lower bound on ln p(x); '
         "higher is better.</p>"
@@ -94,8 +94,8 @@ def _line(one: Entry) -> list[str]:
     figures = (val.elbo, val.reconstruction, val.kl, test.elbo, test.nll)
     *held, elbo, nll = ("–" if value is None else number(value) for value in figures)
     nll += f" (K = {test.nll_samples:,})" if test.nll_samples else ""
-    own = [*held, escape(_selected(one)), elbo, nll]
-    return [escape(one.label), escape(one.state), escape(model), compact(one.epochs, 6), *own]
+    values = [*held, escape(_selected(one)), elbo, nll]
+    return [escape(one.label), escape(one.state), escape(model), compact(one.epochs, 6), *values]
 
 
 def _selected(one: Entry) -> str:

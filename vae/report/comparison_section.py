@@ -85,12 +85,12 @@ def curves(page: Page, group: Group, reports: Reports) -> str:
     chart = page.chart(
         comparison.overlaid_curves(drawn, "epoch", CURVES), "Curves of training", CURVES
     )
-    told = (
+    about = (
         "Nats per example. Solid lines are means over the training batches since the last report. "
         "Dashed lines are validation values of the weights at that moment. Thick lines are means "
         "over seeds, with 95 % intervals from three seeds on."
     )
-    return section("Curves", _legend(group), chart, about=told)
+    return section("Curves", _legend(group), chart, about=about)
 
 
 def _legend(group: Group) -> str:
@@ -121,11 +121,11 @@ def planes(page: Page, group: Group, entries: Sequence[Entry]) -> str:
             spots = [_spot(f, escape(names.get(f.key, f.key)), group.slot(f)) for f in folds]
             chart = page.chart(rate_distortion(spots, PLANE), plane.label, PLANE)
             parts.append(f"<h3>{escape(plane.label)}</h3>{chart}")
-    told = (
+    about = (
         "Best weights on validation data. On a dotted line rate + distortion, −ELBO, is "
         "constant; down and to the left is better. Each plane contains runs with comparable nats."
     )
-    return section("Rate–distortion plane", *parts, about=told) if parts else ""
+    return section("Rate–distortion plane", *parts, about=about) if parts else ""
 
 
 def _spot(fold: Fold, name: str, slot: int | None) -> RunPoint:
@@ -141,20 +141,20 @@ def verdicts(group: Group) -> str:
     """Return HTML: verdicts on pairs of configurations with three finished seeds or more."""
     sides = [(fold, name, _values(fold)) for fold, name in _named(group)]
     sides = [side for side in sides if len(side[2]) >= MIN_SEEDS]
-    said = [
+    sentences = [
         sentence(a[1], b[1], verdict(a[2], b[2]))
         for a, b in combinations(sides, 2)
         if configurations.comparable(a[0].runs[0], b[0].runs[0])
     ]
-    if not said:
+    if not sentences:
         return ""
-    told = (
+    about = (
         f"Validation −ELBO of the best weights of each finished run, at least {MIN_SEEDS} seeds a "
         "side; Student's t on the differences seed by seed where both sides have the same seeds, "
         "Welch's where they have not. Of equal configurations about 5 in 100 are called different."
     )
-    body = "".join(f'<p class="verdict">{text}</p>' for text in said)
-    return section("Verdict", body, about=told)
+    body = "".join(f'<p class="verdict">{text}</p>' for text in sentences)
+    return section("Verdict", body, about=about)
 
 
 def _values(fold: Fold) -> dict[int, float]:

@@ -83,10 +83,10 @@ class Page:
 
 def _drawable(figure: go.Figure) -> Any:
     """Return a figure as JSON, without WebGL, which print and some machines lack."""
-    made = json.loads(figure.to_json())
-    for trace in made["data"]:
+    drawable = json.loads(figure.to_json())
+    for trace in drawable["data"]:
         trace["type"] = trace["type"].removesuffix("gl")
-    return made
+    return drawable
 
 
 def _policy(scripts: Sequence[str]) -> str:
@@ -112,8 +112,8 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]], kind: str = "") -
 
 def section(title: str, *parts: str, about: str = "") -> str:
     """Return an HTML section: a title, a description and its parts."""
-    said = f'<p class="about">{escape(about)}</p>' if about else ""
-    return f"<section><h2>{escape(title)}</h2>{said}{''.join(parts)}</section>"
+    intro = f'<p class="about">{escape(about)}</p>' if about else ""
+    return f"<section><h2>{escape(title)}</h2>{intro}{''.join(parts)}</section>"
 
 
 def picture(png: str, alt: str) -> str:

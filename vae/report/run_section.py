@@ -92,12 +92,12 @@ def _pictures(page: Page, loaded: LoadedRun, split: str) -> str:
     """Return originals above their reconstructions, and samples of the prior."""
     rows_ = loaded.subset(split, TILES)
     originals = loaded.inputs(rows_)
-    made = loaded.decode(loaded.encode(rows_).mean, rows_)
+    reconstructed = loaded.decode(loaded.encode(rows_).mean, rows_)
     drawn = _samples(loaded)
     if not loaded.data.is_image:
-        return _vectors(page, originals, made, drawn)
+        return _vectors(page, originals, reconstructed, drawn)
     scale = max(1, ROOM // (ACROSS * (originals.shape[3] + 1)))
-    both = tiles.png(tiles.strip([originals, made], ACROSS, scale=scale))
+    both = tiles.png(tiles.strip([originals, reconstructed], ACROSS, scale=scale))
     caption = f"{len(rows_)} {SPLITS[split]} examples above, their reconstructions below"
     left = f"<h3>Reconstructions</h3>{_captioned(both, caption)}"
     if drawn is None:
@@ -122,9 +122,9 @@ def _samples(loaded: LoadedRun) -> Floats | None:
     return decode(loaded.model, prior_sample(loaded.model, SAMPLES, 0))
 
 
-def _vectors(page: Page, originals: Floats, made: Floats, drawn: Floats | None) -> str:
+def _vectors(page: Page, originals: Floats, reconstructed: Floats, drawn: Floats | None) -> str:
     """Return charts of vectors, their reconstructions and samples."""
-    charts = {"Reconstructions": sample_vectors(made, background=originals)}
+    charts = {"Reconstructions": sample_vectors(reconstructed, background=originals)}
     if drawn is not None:
         charts["Samples of the prior"] = sample_vectors(drawn, background=originals)
     cells = (
@@ -145,10 +145,10 @@ def _evaluations(split: str, ordered: Sequence[SavedEvaluation]) -> str:
     heads = ("Measure", "Value", "Error or interval", "Unit", "Evaluation")
     captions = [f"{k}: {_described(saved)}" for k, saved in enumerate(used, 1)]
     captions.append("± is one standard error over the examples, a range a 95 % interval.")
-    said = "".join(f'<p class="small">{escape(text)}</p>' for text in captions)
+    intro = "".join(f'<p class="small">{escape(text)}</p>' for text in captions)
     remarks = "".join(f'<p class="small">{escape(text)}</p>' for text in notes(ordered))
     return (
-        f"<h3>Evaluation on {escape(name)} data</h3>{said}"
+        f"<h3>Evaluation on {escape(name)} data</h3>{intro}"
         f'<div class="scroll">{table(heads, lines, "figures")}</div>{remarks}'
     )
 

@@ -105,8 +105,8 @@ def reports_of(path: Path, split: str) -> list[dict[str, Any]]:
         if f'"{split}"'.encode() in text:
             with suppress(ValueError, RecursionError):
                 found.append(json.loads(text))
-    own = (line for line in found if isinstance(line, dict) and _is_report(line))
-    return [line for line in own if line["split"] == split]
+    reports = (line for line in found if isinstance(line, dict) and _is_report(line))
+    return [line for line in reports if line["split"] == split]
 
 
 def _is_report(line: dict[str, Any]) -> bool:

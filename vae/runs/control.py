@@ -73,14 +73,14 @@ def _is_change(line: dict[str, Any]) -> bool:
 
 def control(path: Path, settings: dict[str, Any], step: int) -> Control:
     """Return the requests at this step; record a new live value before it takes effect."""
-    now, made = requests(path), changes(path)
-    last = {change.field: change.value for change in made}
+    now, known = requests(path), changes(path)
+    last = {change.field: change.value for change in known}
     for field, value in now["knobs"].items():
         if last.get(field, settings.get(field)) != value:
             change = Change(step, field, value)
             files.append_line(path / "changes.jsonl", change._asdict())
-            made.append(change)
-    return Control(now["wanted"], tuple(made))
+            known.append(change)
+    return Control(now["wanted"], tuple(known))
 
 
 def mend(path: Path) -> None:

@@ -122,11 +122,11 @@ def own_data(run: Run) -> Path | None:
 def _parts(run: Run) -> dict[str, Path]:
     """Return member → file in the order of reading; raises ValueError for invalid settings."""
     _ = run.config
-    own = {p.relative_to(run.path).as_posix(): p for p in run.path.glob("**/*") if p.is_file()}
+    paths = {p.relative_to(run.path).as_posix(): p for p in run.path.glob("**/*") if p.is_file()}
     found = {
-        f"{run.name}/{name}": own[name]
+        f"{run.name}/{name}": paths[name]
         for pattern in LIMITS
-        for name in sorted(own)
+        for name in sorted(paths)
         if re.fullmatch(pattern, name)
     }
     data = own_data(run)

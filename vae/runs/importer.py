@@ -120,8 +120,8 @@ def _untrusted(what: str, hidden: Path | None = None) -> Iterator[None]:
     except Exception as error:  # readers of untrusted bytes raise nearly every type
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
-        told = str(error).replace(f"{hidden}/", "")
-        why = " ".join(told.split())[:300].rstrip(".") or type(error).__name__
+        message = str(error).replace(f"{hidden}/", "")
+        why = " ".join(message.split())[:300].rstrip(".") or type(error).__name__
         raise ArrivalError(f"{what} ({why})") from None
 
 
@@ -147,7 +147,7 @@ def _contents(archive: zipfile.ZipFile, length: int) -> tuple[list[str], Files]:
         raise ArrivalError(f"its content and its manifest differ in {odd!r}")
     for info in infos.values():
         _check_member(info, files[info.filename]["size"])
-    if sum(said["size"] for said in files.values()) > TOTAL:
+    if sum(entry["size"] for entry in files.values()) > TOTAL:
         raise ArrivalError("it is larger than any file that VAE Lab exports")
     return runs, files
 
@@ -156,12 +156,12 @@ def _manifest(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[list[str
     """Read the manifest; check the types of its values and the settings file of every run."""
     _check_member(info, info.file_size, MANIFEST_LIMIT)
     with archive.open(info) as source:
-        said = json.loads(source.read(info.file_size))
-    if isinstance(said["format"], int) and said["format"] > FORMAT:
+        head = json.loads(source.read(info.file_size))
+    if isinstance(head["format"], int) and head["format"] > FORMAT:
         raise ArrivalError(
             "a newer version of VAE Lab exported it", "Update VAE Lab to import it."
         )
-    runs, files = said["runs"], said["files"]
+    runs, files = head["runs"], head["files"]
     if not 1 <= len(runs) <= RUNS or len(set(runs)) < len(runs):
         raise ArrivalError("its manifest lists no run, too many runs, or one run twice")
     for run in runs:
@@ -191,11 +191,11 @@ def _check_member(info: zipfile.ZipInfo, size: int, most: int | None = None) -> 
 
 def _extract(archive: zipfile.ZipFile, files: Files, hidden: Path, progress: Progress) -> None:
     """Write every member to the hidden folder and verify its size and SHA-256."""
-    whole, done = max(1, sum(said["size"] for said in files.values())), 0
+    whole, done = max(1, sum(entry["size"] for entry in files.values())), 0
     if whole > shutil.disk_usage(hidden).free:
         raise OSError(errno.ENOSPC, "full")
-    for name, said in files.items():
-        path, digest, left = hidden / name, hashlib.sha256(), said["size"]
+    for name, entry in files.items():
+        path, digest, left = hidden / name, hashlib.sha256(), entry["size"]
         path.parent.mkdir(parents=True, exist_ok=True)
         with (
             _untrusted(f"{name} is damaged"),
@@ -210,7 +210,7 @@ def _extract(archive: zipfile.ZipFile, files: Files, hidden: Path, progress: Pro
                 target.write(chunk)
                 done += len(chunk)
                 progress(min(done / whole, 1.0))
-        if left or digest.hexdigest() != said["sha256"]:
+        if left or digest.hexdigest() != entry["sha256"]:
             raise ArrivalError(
                 f"{name} is damaged (its size or SHA-256 differs from the manifest)"
             )
@@ -225,8 +225,8 @@ def _adapt(run: Run, root: Path) -> None:
     if run.status().state not in SAVED:
         saved = read_json(run.path / "status.json")
         known = saved if isinstance(saved, dict) else {}
-        told = {"state": "stopped", "message": STOPPED}
-        write_json(run.path / "status.json", known | told)
+        state = {"state": "stopped", "message": STOPPED}
+        write_json(run.path / "status.json", known | state)
     if beside := own_data(run):
         there, head = _upload_path(beside, root), read_head(run.path)
         if Path(run.settings["data"]).resolve() != there:
@@ -255,15 +255,15 @@ def _move_in(hidden: Path, root: Path, runs: list[str], name: str | None) -> lis
         there.parent.mkdir(exist_ok=True)
         if not there.exists():
             os.rename(upload, there)
-    made: list[Arrival] = []
+    arrivals: list[Arrival] = []
     try:
         for run in runs:
-            made.append(Arrival(_rename(hidden / run, root, name), run))
+            arrivals.append(Arrival(_rename(hidden / run, root, name), run))
     except BaseException:
-        for arrival in made:
+        for arrival in arrivals:
             os.rename(arrival.run.path, hidden / arrival.name)
         raise
-    return made
+    return arrivals
 
 
 def _rename(path: Path, root: Path, name: str | None) -> Run:

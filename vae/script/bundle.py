@@ -61,9 +61,9 @@ class Bundle:
         """Add the pieces that the present ones name. Return whether there was a new one."""
         before = len(self.places), len(self.called)
         for module, name in list(self.places):
-            kept = self._pruned_text(module, name)
-            self.called |= attributes(kept)
-            for free in free_names(kept):
+            pruned = self._pruned_text(module, name)
+            self.called |= attributes(pruned)
+            for free in free_names(pruned):
                 found = find(module, free)
                 if isinstance(found, Import):
                     self.outside[free] = found

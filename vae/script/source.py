@@ -172,12 +172,12 @@ def with_rows(text: str, names: frozenset[str]) -> str:
     """Return the text of a table with these rows only."""
     value = ast.parse(text).body[0].value  # type: ignore[attr-defined]
     rows = zip(value.keys, value.values, strict=True)
-    kept = [
+    lines = [
         f"    {ast.get_source_segment(text, key)}: {ast.get_source_segment(text, row)},\n"
         for key, row in rows
         if key.value in names
     ]
-    return edited(text, [(value, "{\n" + "".join(kept) + "}")])
+    return edited(text, [(value, "{\n" + "".join(lines) + "}")])
 
 
 def _first_line(node: ast.stmt) -> int:

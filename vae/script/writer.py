@@ -108,10 +108,10 @@ class Writer:
 
     def _changes(self) -> str:
         """Return the live changes of scheduled settings as Python."""
-        made = [Change(c.step, c.field, c.value) for c in self.run.changes()]
+        changes = [Change(c.step, c.field, c.value) for c in self.run.changes()]
         held = [
             f"    Change({c.step}, {literal(c.field)}, {c.value!r}),\n"
-            for c in effective(made)
+            for c in effective(changes)
             if c.field in self.config.scheduled and math.isfinite(c.value)
         ]
         return "[\n" + "".join(held) + "]" if held else "[]"

@@ -61,11 +61,11 @@ def train(
 def effective(changes: Sequence[Change]) -> list[Change]:
     """Return the changes that hold: a later one of a field replaces those recorded for its step
     and after."""
-    kept: list[Change] = []
+    holding: list[Change] = []
     for change in changes:
-        kept = [c for c in kept if c.field != change.field or c.step < change.step]
-        kept.append(change)
-    return kept
+        holding = [c for c in holding if c.field != change.field or c.step < change.step]
+        holding.append(change)
+    return holding
 
 
 class Trainer:

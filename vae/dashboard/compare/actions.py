@@ -17,7 +17,7 @@ from vae.dashboard.shared import current_run, run_selection
 from vae.dashboard.shared.widgets import act_first, key_of, press
 from vae.experiments.configurations import Entry
 from vae.runs import Run, listing
-from vae.runs import notes as said
+from vae.runs import notes as run_notes
 from vae.runs.status import ALIVE
 from vae.runs.store import Deleted, delete, rename, restore, trash
 from vae.worker.job import SUFFIXES, attempts
@@ -100,7 +100,7 @@ def _with_error(act: Callable[[], None]) -> None:
 
 def _note(names: Sequence[str], field: str, value: bool) -> None:
     for name in names:
-        said.change(server.ROOT / name, **{field: value})
+        run_notes.change(server.ROOT / name, **{field: value})
 
 
 def _delete(names: Sequence[str]) -> None:
@@ -163,12 +163,12 @@ def _tags(text: str) -> tuple[str, ...]:
 
 def _add(selected: Sequence[Entry], tags: tuple[str, ...]) -> None:
     for entry in selected:
-        said.change(server.ROOT / entry.name, tags=(*entry.tags, *tags))
+        run_notes.change(server.ROOT / entry.name, tags=(*entry.tags, *tags))
 
 
 def _save(entry: Entry, name: str, title: str, tags: tuple[str, ...], notes: str) -> None:
     run = Run(server.ROOT / entry.name)
-    said.change(run.path, title=title, tags=tags, notes=notes)
+    run_notes.change(run.path, title=title, tags=tags, notes=notes)
     if name == entry.name:
         return
     rename(idle(run, "renamed"), name)

@@ -35,11 +35,11 @@ HELP = {
 def export(selected: Sequence[Entry]) -> None:
     """The popover with the export formats of the selected runs."""
     none = not selected
-    shown = st.popover(
+    popover = st.popover(
         "Export", disabled=none, help=HELP["export"], key="compare_export", on_change="rerun"
     )
-    if selected and shown.open:
-        with shown:
+    if selected and popover.open:
+        with popover:
             _runs([Run(server.ROOT / entry.name) for entry in selected if entry.settings])
             documents(selected)
 

@@ -120,16 +120,16 @@ def plane(visible: Sequence[Entry], selected: Sequence[Entry]) -> None:
     with right:
         folding = fold_toggle()
     group = next(g.entries for g in groups if g.label == label)
-    shown = [e for e in group if None not in (of(e, source).kl, of(e, source).reconstruction)]
-    slots, all_ = chosen(selected, folding).slots, called(shown, folding)
+    drawable = [e for e in group if None not in (of(e, source).kl, of(e, source).reconstruction)]
+    slots, all_ = chosen(selected, folding).slots, called(drawable, folding)
     picked = [pair for pair in all_ if any(run.name in mine for run in pair[0].runs)]
-    own = {fold.key: slots.get(fold.key) for fold, _ in picked}
+    own_slots = {fold.key: slots.get(fold.key) for fold, _ in picked}
     with left:
         st.markdown(
-            _plane_title(len(shown), len(group), len(known)),
+            _plane_title(len(drawable), len(group), len(known)),
             help=HELP["rd"] + lesson_link("terms"),
         )
-        spots = [_spot(fold, name, own.get(fold.key), source) for fold, name in all_]
+        spots = [_spot(fold, name, own_slots.get(fold.key), source) for fold, name in all_]
         plot(
             rate_distortion(spots, HEIGHT),
             key="compare_plane_chart",
@@ -140,19 +140,19 @@ def plane(visible: Sequence[Entry], selected: Sequence[Entry]) -> None:
     right.html(names(Chosen([fold for fold, _ in picked], [name for _, name in picked], slots)))
 
 
-def _plane_title(shown: int, comparable: int, all_: int) -> str:
+def _plane_title(drawn: int, comparable: int, all_: int) -> str:
     """Return the number of runs in the plane, and the reasons for leaving out others."""
-    parts = [f"**Rate–distortion plane** · {_runs(shown)}"]
-    if comparable > shown:
-        parts.append(f"{_runs(comparable - shown)} without these values")
+    parts = [f"**Rate–distortion plane** · {_runs(drawn)}"]
+    if comparable > drawn:
+        parts.append(f"{_runs(comparable - drawn)} without these values")
     if all_ > comparable:
         parts.append(f"{_runs(all_ - comparable)} on other data or likelihoods")
     return " · ".join(parts)
 
 
-def called(shown: Sequence[Entry], folding: bool) -> list[tuple[Fold, str]]:
+def called(entries: Sequence[Entry], folding: bool) -> list[tuple[Fold, str]]:
     """Return these runs by configuration, or each one alone, with labels."""
-    folds = configurations.fold(shown)
+    folds = configurations.fold(entries)
     folds = folds if folding else configurations.unfold(folds)
     return list(zip(folds, configurations.labels(folds), strict=True))
 

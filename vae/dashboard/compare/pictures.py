@@ -79,10 +79,10 @@ def maps(selected: Sequence[Entry], titles: dict[str, str]) -> None:
     if not loaded:
         return
     head.markdown(f"**Latent maps**{_first(loaded, selected)}", help=HELP["maps"])
-    seen = [_encoded(one) for one in loaded]
-    placed = [_projection(*pair, how) for pair in zip(loaded, seen, strict=True)]
+    encodings = [_encoded(one) for one in loaded]
+    placed = [_projection(*pair, how) for pair in zip(loaded, encodings, strict=True)]
     ends = [span(np.concatenate([p.points[:, k] for p in placed]), 0.06, 2.4) for k in (0, 1)]
-    records = [_record(*both) for both in zip(loaded, seen, placed, strict=True)]
+    records = [_record(*both) for both in zip(loaded, encodings, placed, strict=True)]
     scale = "x" if any(record.rings for record in records) else None
     for one, record, column in zip(loaded, records, st.columns(max(2, len(loaded))), strict=False):
         chart = latent_scatter(record)
@@ -159,10 +159,10 @@ def pictures(selected: Sequence[Entry], titles: dict[str, str]) -> None:
         layers[label[:22]] = one.decode(one.encode(rows).mean, rows)
     names = widgets.names_of(first.data.labels, first.data.classes, rows)
     words = [html_grid.Card(f"#{row}", name, ()) for row, name in zip(rows, names, strict=True)]
-    told = "held out by all of these runs" if held_out else "training examples of some runs"
+    source = "held out by all of these runs" if held_out else "training examples of some runs"
     if others := len(loaded) - len(alike):
-        told += f" · {others} with other data, not shown here"
-    head = f"**The same {len(rows)} examples** · {told}{_first(loaded, selected)}"
+        source += f" · {others} with other data, not shown here"
+    head = f"**The same {len(rows)} examples** · {source}{_first(loaded, selected)}"
     st.markdown(head, help=HELP["same"])
     st.html(html_grid.cards(layers, words, (("class", "text"),), _scale(first), WIDTH - 160))
     st.markdown("**Samples**", help=HELP["samples"])

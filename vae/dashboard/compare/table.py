@@ -47,7 +47,7 @@ def filters(entries: Sequence[Entry]) -> list[Entry]:
         placeholder="name, tag, note, setting=value",
         persist_state="session",
     )
-    shown = show.pills(
+    groups = show.pills(
         "Show",
         [FAVOURITES, ARCHIVED],
         selection_mode="multi",
@@ -71,8 +71,8 @@ def filters(entries: Sequence[Entry]) -> list[Entry]:
     return [
         entry
         for entry in entries
-        if (ARCHIVED in shown or not entry.archived)
-        and (FAVOURITES not in shown or entry.favourite)
+        if (ARCHIVED in groups or not entry.archived)
+        and (FAVOURITES not in groups or entry.favourite)
         and set(wanted) <= set(entry.tags)
         and matches(entry, words or "")
     ]

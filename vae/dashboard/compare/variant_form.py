@@ -98,7 +98,7 @@ def _offer(entry: Entry, run: Run, config: RunConfig, free: str) -> None:
 
 def _queue(run: Run, config: RunConfig, name: str) -> None:
     try:
-        made = variants.create(run, config, name)
+        variant = variants.create(run, config, name)
     except ValueError as error:
         st.session_state[REFUSED] = str(error)
         return
@@ -106,4 +106,4 @@ def _queue(run: Run, config: RunConfig, name: str) -> None:
         st.session_state[REFUSED] = files.sentence(error)
         return
     server.launcher.pump()
-    run_selection.select([run.name, made.name])
+    run_selection.select([run.name, variant.name])

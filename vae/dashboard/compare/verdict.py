@@ -72,10 +72,10 @@ def value_of(entry: Entry, figure: str) -> float | None:
 def sentence(a: Judged, b: Judged, found: Verdict) -> str:
     """Return the verdict as a sentence."""
     if short := [side for side in (a, b) if len(side.values) < MIN_SEEDS]:
-        told = " and ".join(f"{side.name} has {len(side.values)}" for side in short)
+        counts = " and ".join(f"{side.name} has {len(side.values)}" for side in short)
         return (
-            f"A verdict needs at least {MIN_SEEDS} seeds a side, and {told}: train more seeds on "
-            "the Sweep page, or evaluate the existing runs."
+            f"A verdict needs at least {MIN_SEEDS} seeds a side, and {counts}: train more seeds "
+            "on the Sweep page, or evaluate the existing runs."
         )
     ends = f"95 % interval {number(found.low)} to {number(found.high)}"
     if not found.resolved:
@@ -150,13 +150,13 @@ def _say(both: Sequence[Judged]) -> Verdict | None:
     """Show and return the verdict; None if the values are not comparable."""
     kinds = both[0].samples | both[1].samples
     if len(kinds) > 1:
-        told = " and ".join(f"{k:,}" for k in sorted(k or 0 for k in kinds))
-        st.info(f"−ln p(x) was estimated with K = {told} samples: evaluate all runs with one K.")
+        text = " and ".join(f"{k:,}" for k in sorted(k or 0 for k in kinds))
+        st.info(f"−ln p(x) was estimated with K = {text} samples: evaluate all runs with one K.")
         return None
     found = verdict(both[0].values, both[1].values)
     st.markdown(sentence(both[0], both[1], found), help=HELP["verdict"])
-    for told in filter(None, [*(_about(side) for side in both), _how(found)]):
-        st.caption(told)
+    for text in filter(None, [*(_about(side) for side in both), _how(found)]):
+        st.caption(text)
     return found
 
 

@@ -40,12 +40,12 @@ def view() -> None:
     _problems(found)
     run_selection.link([entry.name for entry in found])
     visible = filters(found)
-    shown = select(found, visible)
+    selection = select(found, visible)
     names = {entry.name for entry in visible}
-    hidden = sum(entry.name not in names for entry in shown.selected)
-    actions(shown.selected, hidden, _summary(found))
+    hidden = sum(entry.name not in names for entry in selection.selected)
+    actions(selection.selected, hidden, _summary(found))
     what = widgets.segments(st, "View", "compare_view", VIEWS, VIEW_HELP, "view")
-    usable = [entry for entry in shown.selected if entry.settings]
+    usable = [entry for entry in selection.selected if entry.settings]
     with st.container(key="compare_page"):
         _draw(what, visible, usable)
 

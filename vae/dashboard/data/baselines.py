@@ -19,7 +19,7 @@ from vae.evaluation.constant_fit import TOLERANCE
 from vae.figures.quantities import SPLITS
 
 FITTING = "Fitting the best constant output of each likelihood…"
-KEPT = 16  # tables
+CAPACITY = 16  # tables
 AT_ONCE = 256  # elements of an example up to which the fits take about a second
 ABOUT = (
     "A model without latents predicts the same output for every example. Its cost is the mean of "
@@ -42,11 +42,11 @@ READ = (
 DENSITY = "A density: comparable with other densities only, in nats only."
 
 
-def likelihoods(shown: DataView) -> None:
+def likelihoods(view: DataView) -> None:
     """Show the table; for large examples after a press."""
     st.markdown("**Cost of each likelihood without latents**", help=ABOUT)
-    place, pressed = st.empty(), f"data_fit_{shown.key}{_set(shown.config)}"
-    if math.prod(shown.data.event_shape) > AT_ONCE and not st.session_state.get(pressed):
+    place, pressed = st.empty(), f"data_fit_{view.key}{_set(view.config)}"
+    if math.prod(view.data.event_shape) > AT_ONCE and not st.session_state.get(pressed):
         left, right = place.container().columns([2, 10], vertical_alignment="center")
         right.caption(
             "The best constant output for each likelihood, which a VAE has to beat: "
@@ -55,8 +55,8 @@ def likelihoods(shown: DataView) -> None:
         with left:
             press("Fit", "data_fit", lambda: _mark(pressed), width="stretch")
         return
-    found = _found(shown, pressed, place)
-    st.markdown(table(found, shown.config.likelihood))
+    found = _found(view, pressed, place)
+    st.markdown(table(found, view.config.likelihood))
     if words := judged(found):
         st.caption(f"{words} {READ}")
 
@@ -70,13 +70,13 @@ def _set(config: RunConfig) -> str:
     return repr((config.likelihood, config.chosen("likelihood")))
 
 
-def _found(shown: DataView, pressed: str, place: DeltaGenerator) -> tuple[Baseline, ...]:
+def _found(view: DataView, pressed: str, place: DeltaGenerator) -> tuple[Baseline, ...]:
     """Return the fits, computed once for all sessions; a cancelled fit needs a new press."""
     fits = _finished_fits()
     if pressed not in fits:
         st.session_state.pop(pressed, None)  # until they are whole
-        fits[pressed] = _with_progress(shown, place)
-        for old in list(fits)[:-KEPT]:
+        fits[pressed] = _with_progress(view, place)
+        for old in list(fits)[:-CAPACITY]:
             fits.pop(old, None)
     st.session_state[pressed] = True
     return fits[pressed]
@@ -87,7 +87,7 @@ def _finished_fits() -> dict[str, tuple[Baseline, ...]]:
     return {}
 
 
-def _with_progress(shown: DataView, place: DeltaGenerator) -> tuple[Baseline, ...]:
+def _with_progress(view: DataView, place: DeltaGenerator) -> tuple[Baseline, ...]:
     """Compute the fits with a progress bar and a Cancel button, both removed at the end."""
     left, right = place.container().columns([10, 2], vertical_alignment="center")
     bar = left.progress(0.0, text=FITTING)
@@ -97,7 +97,7 @@ def _with_progress(shown: DataView, place: DeltaGenerator) -> tuple[Baseline, ..
     def tell(share: float) -> None:
         bar.progress(min(share, 1.0), text=FITTING)
 
-    found = baselines(shown.data, shown.config, tell)
+    found = baselines(view.data, view.config, tell)
     place.empty()
     return found
 

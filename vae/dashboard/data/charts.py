@@ -47,10 +47,10 @@ def _moments(_data: Dataset, _config: RunConfig, key: str, label: int) -> Moment
     return moments(_data, _config, np.flatnonzero(_data.labels == label))
 
 
-def controls(shown: DataView) -> ExamplesRequest:
+def controls(view: DataView) -> ExamplesRequest:
     """Show the controls of the examples and return their values."""
     at = st.columns([4, 3, 3], vertical_alignment="bottom")
-    data = shown.data
+    data = view.data
     classes = {ANY: "all"}
     if data.labels is not None:
         found = np.unique(data.labels)
@@ -74,73 +74,73 @@ def _numbers(data: Dataset) -> tuple[int, int, int]:
     return 4, 64, max(4, min(40, down * across // 4 * 4))
 
 
-def _rows(data: Dataset, asked: ExamplesRequest) -> Ints:
+def _rows(data: Dataset, request: ExamplesRequest) -> Ints:
     """Return a sample of rows, balanced over the classes and sorted by class."""
     everything = np.arange(len(data.x))
     if data.labels is None:
-        return stratified(None, everything, asked.number, asked.seed)
-    of_class = everything if asked.label == ANY else np.flatnonzero(data.labels == asked.label)
-    rows = stratified(data.labels, of_class, asked.number, asked.seed)
+        return stratified(None, everything, request.number, request.seed)
+    of_class = everything if request.label == ANY else np.flatnonzero(data.labels == request.label)
+    rows = stratified(data.labels, of_class, request.number, request.seed)
     return rows[np.argsort(data.labels[rows], kind="stable")]
 
 
-def examples(shown: DataView, asked: ExamplesRequest) -> None:
+def examples(view: DataView, request: ExamplesRequest) -> None:
     """Show examples: pictures with their class, or vectors as points or lines."""
-    data = shown.data
+    data = view.data
     if not data.is_image:
-        _vectors(shown, asked)
+        _vectors(view, request)
         return
-    rows = _rows(data, asked)
-    parts = _parts(shown)
+    rows = _rows(data, request)
+    parts = _parts(view)
     words = [
         html_grid.Card(f"{name} · row {row} of {data.name} · {parts[row]}", name, ())
         for row, name in zip(rows, widgets.names_of(data.labels, data.classes, rows), strict=True)
     ]
     scale = html_grid.enlargement(data.event_shape, 1, words, ROOM)
     first = "class" if data.labels is not None else "row"
-    layers = {"example": model_inputs(data, shown.config, rows)}
+    layers = {"example": model_inputs(data, view.config, rows)}
     st.html(html_grid.cards(layers, words, ((first, "text"),), scale, ROOM[0]))
 
 
-def _parts(shown: DataView) -> Any:
+def _parts(view: DataView) -> Any:
     """Return the name of the split of each row, (N,)."""
-    c = shown.config
-    names = np.full(len(shown.data.x), "train", dtype="<U10")
-    divided = split(shown.data, c.val_share, c.test_share, c.seed)
+    c = view.config
+    names = np.full(len(view.data.x), "train", dtype="<U10")
+    divided = split(view.data, c.val_share, c.test_share, c.seed)
     names[divided.val], names[divided.test] = SPLITS["val"], SPLITS["test"]
     return names
 
 
-def _vectors(shown: DataView, asked: ExamplesRequest) -> None:
+def _vectors(view: DataView, request: ExamplesRequest) -> None:
     """Show two features as a scatter plot, or all features of a few examples as lines."""
-    data = shown.data
+    data = view.data
     features = data.event_shape[0]
-    rows = _rows(data, asked)
-    x = model_inputs(data, shown.config, rows)
+    rows = _rows(data, request)
+    x = model_inputs(data, view.config, rows)
     labels = None if data.labels is None else data.labels[rows]
     if features == 2:
         hue = None if labels is None else Hue("class", labels, data.classes)
         record = LatentMap(x, ("feature 1", "feature 2"), rows, hue, len(data.x), False)
-        chart, said = latent_scatter(record), "Two features against each other"
+        chart, title = latent_scatter(record), "Two features against each other"
     else:
         chart = feature_lines(x, labels, data.classes)
-        said = "Each line is an example over its features"
-    view = f"{shown.key} {asked.label}"
-    plot(chart, key="data_vectors", revision=view, height=ROOM[1] + 24, label=said)
-    st.caption(f"{said} · {len(rows):,} of {len(data.x):,} examples shown")
+        title = "Each line is an example over its features"
+    revision = f"{view.key} {request.label}"
+    plot(chart, key="data_vectors", revision=revision, height=ROOM[1] + 24, label=title)
+    st.caption(f"{title} · {len(rows):,} of {len(data.x):,} examples shown")
 
 
-def average(shown: DataView, asked: ExamplesRequest) -> None:
+def average(view: DataView, request: ExamplesRequest) -> None:
     """Show mean and standard deviation: pictures with their scales, or a chart for vectors."""
-    record = shown.summary.moments
-    if asked.label != ANY:
-        record = _moments(shown.data, shown.config, shown.key, asked.label)
+    record = view.summary.moments
+    if request.label != ANY:
+        record = _moments(view.data, view.config, view.key, request.label)
     of = f"of {record.examples:,} examples"
-    if not shown.data.is_image:
+    if not view.data.is_image:
         st.markdown(f"**Mean and SD** {of}", help=HELP["spread"])
-        view = f"{shown.key} {asked.label}"
+        revision = f"{view.key} {request.label}"
         chart = feature_spread(record)
-        plot(chart, key="data_spread", revision=view, height=CHART, label="Mean and SD")
+        plot(chart, key="data_spread", revision=revision, height=CHART, label="Mean and SD")
         return
     left, right = st.columns(2)
     with left:
@@ -171,18 +171,18 @@ def _scaled(values: Floats, limit: float, alt: str) -> str:
     )
 
 
-def has_classes(shown: DataView) -> bool:
+def has_classes(view: DataView) -> bool:
     """Whether there are pictures of several classes to compare."""
-    return shown.data.is_image and len(shown.summary.classes) > 1
+    return view.data.is_image and len(view.summary.classes) > 1
 
 
-def each_class(shown: DataView) -> None:
+def each_class(view: DataView) -> None:
     """Show mean and standard deviation of every class."""
-    data = shown.data
-    if data.labels is None or not has_classes(shown):
+    data = view.data
+    if data.labels is None or not has_classes(view):
         return
     present = [k for k in range(len(data.classes)) if (data.labels == k).any()][:MOST_CLASSES]
-    found = [_moments(data, shown.config, shown.key, k) for k in present]
+    found = [_moments(data, view.config, view.key, k) for k in present]
     words = [
         html_grid.Card(f"{data.classes[k]}: {m.examples:,} examples", data.classes[k], ())
         for k, m in zip(present, found, strict=True)
@@ -196,31 +196,31 @@ def each_class(shown: DataView) -> None:
     st.html(html_grid.cards(layers, words, (("class", "text"),), scale, ROOM[0]))
 
 
-def histogram(shown: DataView) -> None:
+def histogram(view: DataView) -> None:
     """Show the histogram of all values."""
     head, log = st.columns([2, 1], vertical_alignment="center")
     head.markdown("**Values**", help=HELP["histogram"])
     is_log = widgets.log_scale(log, "data_log", HELP["log"])
-    chart = value_bars(shown.summary, is_log)
+    chart = value_bars(view.summary, is_log)
     plot(
         chart,
         key="data_values",
-        revision=f"{shown.key} {is_log}",
+        revision=f"{view.key} {is_log}",
         height=CHART,
         label="Histogram of all values",
     )
 
 
-def balance(shown: DataView) -> None:
+def balance(view: DataView) -> None:
     """Show the number of examples of each class in train, validation and test."""
     st.markdown("**Classes in each part**", help=HELP["balance"])
-    chart = class_bars(shown.summary)
-    plot(chart, key="data_classes", revision=shown.key, height=CHART, label="Examples by class")
+    chart = class_bars(view.summary)
+    plot(chart, key="data_classes", revision=view.key, height=CHART, label="Examples by class")
 
 
-def factors(shown: DataView) -> None:
+def factors(view: DataView) -> None:
     """Show the known factors as a table, if there are any."""
-    if not (found := shown.summary.factors):
+    if not (found := view.summary.factors):
         return
     st.markdown("**Factors**", help=HELP["factors"])
     lines = ["| factor | different values | smallest | largest |", "|:--|--:|--:|--:|"]

@@ -91,9 +91,9 @@ def _summary(_data: Dataset, _config: RunConfig, key: str) -> DataSummary:
     return summarise(_data, _config)
 
 
-def facts(shown: DataView) -> None:
+def facts(view: DataView) -> None:
     """Show one row of numbers about the data set."""
-    s = shown.summary
+    s = view.summary
     parts = [f"{size:,} {name}" for name, size in s.splits.items() if size]
     kind = f"{s.distinct:,} of {s.levels} levels" if s.levels else _real(s)
     named = [str(name) for name in s.classes if name != "no class"]
@@ -123,7 +123,7 @@ def facts(shown: DataView) -> None:
             help=HELP[about],
         )
     if s.binarize != DEFAULTS["binarize"]:
-        levels, about = shown.data.levels, first_sentence(BINARIZATIONS[s.binarize].apply)
+        levels, about = view.data.levels, first_sentence(BINARIZATIONS[s.binarize].apply)
         had = f"{levels} levels" if levels else "real values"
         st.caption(f"Binarized ({s.binarize}). {about} The data have {had}; the model sees 2.")
 

@@ -124,5 +124,5 @@ class Lesson(NamedTuple):
 
     def caption(self, step: Step) -> str:
         """Return the key of the words below the picture of a step."""
-        own = f"{step.name}.caption"
-        return own if own in self.words else "caption"
+        key = f"{step.name}.caption"
+        return key if key in self.words else "caption"

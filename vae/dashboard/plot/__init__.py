@@ -53,7 +53,7 @@ _FILLED = {"__COLOURS__": json.dumps(COLOURS), "__TOOLS__": str(_TOOLS)}
 
 
 def filled(name: str) -> str:
-    """The source of a module or style sheet with the values of Python in place."""
+    """Return the text of a script or style sheet with its placeholders replaced by values."""
     source = (_HERE / name).read_text("utf-8")
     for place, value in _FILLED.items():
         source = source.replace(place, value)

@@ -13,7 +13,7 @@ from vae.runs import Run, Status
 from vae.runs.result_keys import run_key
 
 POLL = 1.0  # seconds between two checks for new frames
-SHOWN = 5  # steps of unreadable frames that the page lists
+LISTED = 5  # steps of unreadable frames that the page lists
 HUE = (
     "The class and the known factors come with the data. The colour scale of a factor runs from "
     "its 1st to its 99th percentile."
@@ -142,7 +142,7 @@ def show(run: Run, status: Status, hue: Hue | None) -> None:
 
 def _unreadable(steps: tuple[int, ...], readable: int) -> str:
     """The note on frames that cannot be read."""
-    listed = ", ".join(f"{step:,}" for step in steps[:SHOWN]) + "…" * (len(steps) > SHOWN)
+    listed = ", ".join(f"{step:,}" for step in steps[:LISTED]) + "…" * (len(steps) > LISTED)
     return (
         f":orange-badge[skipped] {len(steps)} of {len(steps) + readable} frames cannot be read or "
         f"contain non-finite numbers: step {listed}"

@@ -207,10 +207,10 @@ def frame(grid: Bytes, axes: tuple[Floats, Floats], titles: tuple[str, str], alt
 def _labels(values: Floats, length: int, side: str) -> str:
     """Return labels at the middle of their tiles, as many as fit, ends and middle first."""
     pitch = (length + 1) / len(values)
-    shown = labelled(len(values), pitch)
+    places = labelled(len(values), pitch)
     return "".join(
         f'<span style="{side}:{(i + 0.5) * pitch - 0.5:.1f}px">{fixed(values[i])}</span>'
-        for i in shown
+        for i in places
     )
 
 

@@ -177,7 +177,7 @@ def number(
     if link:
         form = whole_number(low, high) if kind is int else real(low, high)
         address.link(link, key, form, start)
-    shown = {"format": "%d" if kind is int else "%g", "persist_state": "session"} | looks
+    settings = {"format": "%d" if kind is int else "%g", "persist_state": "session"} | looks
     value: float = place.number_input(
         label,
         low,
@@ -186,7 +186,7 @@ def number(
         step=step and kind(step),
         help=about,
         on_change=_with_value(key, act),
-        **shown,
+        **settings,
     )
     return value
 

@@ -162,9 +162,9 @@ def _converter(config: RunConfig, data: Dataset, context: Context) -> None:
     places = iter(st.columns(1 + len(sizes)))
     value = _value(next(places), name, row)
     here = context._asdict()
-    own = {f: _size(next(places), letter, here[f]) for letter, f in sizes.items()}
+    sizes_there = {f: _size(next(places), letter, here[f]) for letter, f in sizes.items()}
     scale = _range() if scaled else 1.0
-    there = Context(**here | own | {"sigma": context.sigma * scale})
+    there = Context(**here | sizes_there | {"sigma": context.sigma * scale})
     try:
         beta = row.ours_from(value, there)
     except ValueError as error:

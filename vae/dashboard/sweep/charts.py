@@ -24,7 +24,7 @@ from vae.runs.result_keys import run_key
 ACROSS = 6  # small charts beside each other at most
 ROOM, LETTER = 560, 7.0  # pixels for them, and for a letter of their names
 CHART = 380  # pixels
-SHOWN = {"elbo": "−ELBO", "reconstruction": "Reconstruction", "kl": "KL"}
+MEASURES = {"elbo": "−ELBO", "reconstruction": "Reconstruction", "kl": "KL"}
 HELP = {
     "multiples": "One small chart per configuration and one line per seed, on validation data (on "
     "training data without validation), nats per example, all with the same axes. −ELBO is the "
@@ -94,12 +94,12 @@ def multiples(name: str, folds: Sequence[Fold], differ: Sequence[str]) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("**Validation curves**", help=HELP["multiples"], width="content")
         st.html(_legend(), width="content")
-    heads, told = _heads(folds, differ), [_progress(fold) for fold in folds]
-    longest = max(len(f"{head}  {more}") for head, more in zip(heads, told, strict=True))
+    heads, progress = _heads(folds, differ), [_progress(fold) for fold in folds]
+    longest = max(len(f"{head}  {more}") for head, more in zip(heads, progress, strict=True))
     places = _places(folds, differ, max(1, min(ACROSS, int(ROOM / (LETTER * longest)))))
     panels = [
         sweep.Panel(head, more, place, _lines(fold))
-        for head, more, place, fold in zip(heads, told, places, folds, strict=True)
+        for head, more, place, fold in zip(heads, progress, places, folds, strict=True)
     ]
     epochs = max(float(fold.settings["epochs"]) for fold in folds)
     chart = sweep.small_multiples(panels, epochs)
@@ -121,12 +121,12 @@ def _progress(fold: Fold) -> str:
 def _lines(fold: Fold) -> dict[str, dict[int, Line]]:
     """Return quantity → seed → line on validation data, or on training data where there are none,
     with reconstruction + KL as −ELBO."""
-    made: dict[str, dict[int, Line]] = {name: {} for name in sweep.TITLES}
+    lines: dict[str, dict[int, Line]] = {name: {} for name in sweep.TITLES}
     for run in fold.runs:
         path, split = server.ROOT / run.name, "val" if run.settings["val_share"] else "train"
         for name, one in _read(path, run_key(Run(path), files=("metrics.jsonl",)), split).items():
-            made[name][run.seed] = one
-    return made
+            lines[name][run.seed] = one
+    return lines
 
 
 @lru_cache(maxsize=5 * sweeps.MOST)
@@ -142,7 +142,7 @@ def summary(name: str, folds: Sequence[Fold], differ: Sequence[str]) -> None:
     """Draw the measure against the swept setting, with its controls."""
     row = st.columns([9, 10, 11], vertical_alignment="bottom")
     figure = widgets.choose(
-        row[0], "Measure", "sweep_figure", SHOWN, "elbo", HELP["figure"], link="measure"
+        row[0], "Measure", "sweep_figure", MEASURES, "elbo", HELP["figure"], link="measure"
     )
     against = differ[0] if differ else "objective"
     if len(differ) > 1:
@@ -170,7 +170,7 @@ def summary(name: str, folds: Sequence[Fold], differ: Sequence[str]) -> None:
         key="sweep_summary",
         revision=f"{name} {figure} {against} {log}",
         height=CHART,
-        label=f"{SHOWN[figure]} against {spell(against)}, a point a seed, means with intervals",
+        label=f"{MEASURES[figure]} against {spell(against)}, a point a seed, means with intervals",
     )
     st.caption(
         f"Points: the best weights of each run, by validation {_criteria(folds)}. Bars: means "
@@ -198,11 +198,11 @@ def _series(
     several = len(groups) > 1
     return [
         sweep.Series(
-            told if several else "",
+            title if several else "",
             k % CLASSES if several else None,
             tuple(sorted(arms, key=lambda arm: arm.x)),
         )
-        for k, (told, arms) in enumerate(groups.items())
+        for k, (title, arms) in enumerate(groups.items())
     ]
 
 

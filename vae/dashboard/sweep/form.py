@@ -40,8 +40,9 @@ HELP = {
     "the held-out examples, the initial weights and all noise. Means have an interval from three "
     "seeds on.",
     "name": "Name of the sweep. Its runs have the tag sweep:NAME on the Compare page.",
-    "time": "One run after another on this machine, from the time of a training step measured "
-    f"here, and about {compact(STARTING)} s for each to start and to validate.",
+    "time": "Estimated time to train all runs one after another: their steps at the speed of one "
+    f"step timed on this machine, plus about {compact(STARTING)} s per run for starting and "
+    "validation.",
     "queue": "Put all runs into the queue. They train one after another, also after this page is "
     "closed.",
 }
@@ -147,8 +148,8 @@ def _usual(field: Field, base: RunConfig) -> str:
         return written(value).replace(" ", "")
     low, high = field.option.low, field.option.high
     several = [field.type(value * factor) for factor in (0.5, 1, 2, 4)]
-    kept = [v for v in several if (low is None or v >= low) and (high is None or v <= high)]
-    return ", ".join(typed(v) for v in dict.fromkeys(kept))
+    allowed = [v for v in several if (low is None or v >= low) and (high is None or v <= high)]
+    return ", ".join(typed(v) for v in dict.fromkeys(allowed))
 
 
 def _range(field: Field, base: RunConfig, key: str, place: DeltaGenerator) -> list[str]:
@@ -183,13 +184,13 @@ def _planned(base: RunConfig, axes: Sequence[Axis], seeds: int) -> list[Arm]:
 
 def _preview(request: SweepRequest) -> None:
     """Draw the number of runs, the time, the refused combinations and the button."""
-    kept = [arm for arm in request.arms if arm.config is not None]
-    count = len(kept) * request.seeds
+    valid = [arm for arm in request.arms if arm.config is not None]
+    count = len(valid) * request.seeds
     seeds = f"{request.seeds} seed{'s' * (request.seeds != 1)}"
-    plural = "s" * (len(kept) != 1)
-    st.markdown(f"**{len(kept)} configuration{plural} × {seeds} = {_runs(count)}**")
-    st.html(_chips(kept))
-    st.markdown(_time(kept, request.seeds), help=HELP["time"])
+    plural = "s" * (len(valid) != 1)
+    st.markdown(f"**{len(valid)} configuration{plural} × {seeds} = {_runs(count)}**")
+    st.html(_chips(valid))
+    st.markdown(_time(valid, request.seeds), help=HELP["time"])
     widgets.press(
         f"Queue {_runs(count)}",
         "sweep_queue",
@@ -238,19 +239,19 @@ def _shape(config: RunConfig) -> str:
     """Return a key that is equal for configurations of equal duration: it omits weights of the
     loss."""
     weighs = {field.name for field in fields() if field.type is float}
-    kept: dict[str, Any] = {k: v for k, v in config.model_dump().items() if k not in weighs}
-    return json.dumps(kept, sort_keys=True)
+    settings: dict[str, Any] = {k: v for k, v in config.model_dump().items() if k not in weighs}
+    return json.dumps(settings, sort_keys=True)
 
 
 def _queue(request: SweepRequest) -> None:
     """Create the runs and show the sweep."""
     try:
-        made, refused = sweeps.create(server.ROOT, request.name, request.runs)
+        created, refused = sweeps.create(server.ROOT, request.name, request.runs)
     except ValueError as error:
         st.session_state[ERROR] = str(error)
         return
     server.launcher.pump()
     if refused:
         st.session_state[ERROR] = " ".join(refused[:LISTED])
-    if made:
+    if created:
         chosen.created(request.name)

@@ -97,7 +97,7 @@ def _train_again(run: Run, fix: Fix) -> None:
     config = with_fix(_now(run), fix)
     try:
         variants.check_variant(run, config)
-        made = variants.create(run, config, variants.free_name(run, fix.field, fix.value))
+        variant = variants.create(run, config, variants.free_name(run, fix.field, fix.value))
     except ValueError as error:
         st.toast(str(error))
         return
@@ -105,8 +105,8 @@ def _train_again(run: Run, fix: Fix) -> None:
         st.toast(files.sentence(error))
         return
     server.launcher.pump()
-    current_run.choose(made.name)
-    starting.announce(made.name)
+    current_run.choose(variant.name)
+    starting.announce(variant.name)
 
 
 def _now(run: Run) -> RunConfig:
