@@ -17,7 +17,8 @@ from vae.components.objectives import OBJECTIVES
 from vae.components.posteriors import POSTERIORS
 from vae.components.priors import PRIORS
 from vae.config import TABLES, RunConfig
-from vae.model import VAE, build, cost
+from vae.footprint import cost
+from vae.model import VAE, build
 
 SHAPES = [(1, 8, 8), (1, 28, 28), (1, 7, 11), (3, 9, 9), (2,), (13,)]
 KINDS = ("network", "likelihood", "posterior", "prior", "objective")

@@ -18,6 +18,7 @@ The rooms from top to bottom: a module imports from its own room and from rooms 
     training/        train(config, data) → iterator of events
     evaluation/      the bound, −ln p(x) and every other measure of a trained model
     runs/            the run folder: create, read, record, list, export, import
+    footprint        weights, memory and operations of a configuration, before it is built
     batches          examples on a device, as the model reads them
     model            VAE: encoder, posterior, prior, decoder, likelihood
     config/          RunConfig: everything that a run depends on; presets; β conventions

@@ -5,9 +5,7 @@ x (B, *event) → q(z|x) → z (K, B, Z) → p(x|z). Notation: B batch, K sample
 
 import contextlib
 import math
-import os
 from contextlib import AbstractContextManager
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -23,8 +21,6 @@ from vae.components.posteriors import POSTERIORS
 from vae.components.priors import PRIORS
 from vae.components.terms import Pass
 from vae.config import RunConfig
-
-WORTH_THREADS = 200_000_000  # operations per step: below, threads cost more time than they save
 
 
 class VAE(nn.Module):
@@ -149,37 +145,3 @@ def build(config: RunConfig, domain: Domain) -> VAE:
     """Return a VAE on the CPU, initialised by the configuration's seed."""
     with stream(torch.device("cpu"), config.seed, "weights"):
         return VAE(config, domain)
-
-
-class Cost(NamedTuple):
-    """Size and computation of a model."""
-
-    weights: int
-    flops: int  # floating-point operations of one training step, forward and backward
-
-    @property
-    def threads(self) -> int:
-        """CPU threads for a training step: one thread is faster for small matrix products."""
-        return (os.cpu_count() or 1) if self.flops > WORTH_THREADS else 1
-
-
-def cost(config: RunConfig, domain: Domain) -> Cost:
-    """Return the cost of a configuration. Raises ValueError if the network does not fit."""
-    products: list[int] = []
-
-    def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        """Add the products of one layer: a convolution uses its weights at every place."""
-        if isinstance(layer, nn.ConvTranspose2d):
-            products.append(inputs[0].numel() * layer.weight[0].numel())
-        elif isinstance(layer, nn.Linear | nn.Conv2d):
-            products.append(output.numel() * layer.weight[0].numel())
-
-    vae = build(config, domain)  # not on torch's meta device, which takes a second to start
-    for layer in vae.modules():
-        layer.register_forward_hook(count)
-    with torch.no_grad():
-        vae.encoder(torch.zeros(1, *domain.shape))
-        vae.decoder(torch.zeros(config.posterior_samples, config.latent_dim + vae.classes))
-    # One product and one sum each; the backward pass needs twice as many as the forward pass
-    flops = 2 * 3 * config.batch_size * sum(products)
-    return Cost(sum(p.numel() for p in vae.parameters()), flops)

@@ -17,7 +17,8 @@ from vae.base.records import Domain
 from vae.components.networks import ACTIVATIONS
 from vae.components.priors import PRIORS
 from vae.config import RunConfig
-from vae.model import build, cost
+from vae.footprint import cost
+from vae.model import build
 
 
 def test_network_is_the_architecture() -> None:

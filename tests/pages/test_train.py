@@ -19,6 +19,7 @@ from vae.dashboard.shared import cache, training_time
 from vae.dashboard.shared.run_picker import facts
 from vae.dashboard.train import view
 from vae.experiments.entries import best_report
+from vae.footprint import model_settings
 from vae.model import VAE
 from vae.runs import Run, listing
 from vae.runs.result_keys import run_key
@@ -305,8 +306,8 @@ def test_a_trial_counts_neither_waiting_nor_the_first_steps(
         return loss(*given)
 
     monkeypatch.setattr(VAE, "loss", slow)
-    model = training_time._model(RunConfig.of(hidden=(16,)))
-    assert training_time._trial.__wrapped__(model, Domain((1, 8, 8), 17, 10), 64, 1) < 0.03
+    settings = model_settings(RunConfig.of(hidden=(16,)))
+    assert training_time._trial.__wrapped__(settings, Domain((1, 8, 8), 17, 10)) < 0.03
 
 
 def test_a_press_on_train_covers_the_old_run_until_the_new_one_is_drawn(

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
-from vae.base import files
+from vae.base import files, memory
 from vae.commands import archive, documents, inspect, listing, sweep, train
 
 INTERRUPTED = 130  # exit status after a second Ctrl-C
@@ -61,7 +61,8 @@ def main(arguments: list[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     try:
         args = _parse(given)
-        return COMMANDS[args.command].run(args)
+        with memory.guarded():
+            return COMMANDS[args.command].run(args)
     except ValueError as error:
         print(f"vae: {error}", file=sys.stderr)
     except OSError as error:

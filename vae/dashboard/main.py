@@ -7,7 +7,7 @@ import streamlit as st
 
 from vae.dashboard import navigation, plot
 from vae.dashboard.learn import contents
-from vae.dashboard.shared import address, starting, widgets
+from vae.dashboard.shared import address, errors, starting, widgets
 from vae.dashboard.shared.current_run import sync_address
 from vae.dashboard.shared.theme_css import shades
 from vae.dashboard.sidebar.sidebar import sidebar, start
@@ -35,4 +35,5 @@ with starting.notice(is_pressed=bool(st.session_state.get("train"))), address.pa
     banner()
     if choice.is_pressed:
         start(choice)
-    page.run()
+    with errors.shown():
+        page.run()

@@ -1,4 +1,4 @@
-"""Whether a configuration can train here: its data, its network and its device.
+"""Whether a configuration can train here: its data, its network, its device and the memory.
 
 The rules of `vae.config.rules` are checked by `RunConfig` itself and, with the data, by its
 `split`; sidebar, sweeps, variants and the command line ask for the rest here.
@@ -7,7 +7,7 @@ The rules of `vae.config.rules` are checked by `RunConfig` itself and, with the 
 from vae.base.devices import resolve
 from vae.config import RunConfig
 from vae.data import Dataset, is_missing
-from vae.model import cost
+from vae.footprint import check_memory
 
 
 def present_data(config: RunConfig) -> Dataset:
@@ -20,17 +20,15 @@ def present_data(config: RunConfig) -> Dataset:
 
 
 def check_admitted(config: RunConfig, data: Dataset) -> None:
-    """Raise ValueError if a configuration does not suit its data, or its device is not there."""
+    """Raise ValueError if a configuration does not suit its data, or if its device or the memory
+    for its training is not there."""
     config.split(data)
     resolve(config.device)
+    check_memory(config, config.domain(data), data.x.nbytes)
 
 
 def admitted_data(config: RunConfig) -> Dataset:
-    """Return the data of a configuration that can train here: its network can be built, too.
-
-    Raises ValueError or OSError.
-    """
+    """Return the data of a configuration that can train here; raises ValueError or OSError."""
     data = present_data(config)
     check_admitted(config, data)
-    cost(config, config.domain(data))
     return data

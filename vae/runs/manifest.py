@@ -26,7 +26,7 @@ DATA = ("name", "fingerprint", "event_shape", "levels", "classes", "examples")
 
 def head(config: "RunConfig", data: "Dataset") -> dict[str, Any]:
     """Return the content of config.json for a new run."""
-    from vae.model import cost
+    from vae.footprint import cost
 
     domain = config.domain(data)
     return {

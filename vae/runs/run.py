@@ -252,12 +252,14 @@ class Run:
         """
         import torch
 
+        from vae.footprint import check_loading
         from vae.model import build
 
-        path = self.weights_path(checkpoint)
+        path, domain = self.weights_path(checkpoint), domain_of(self.header)
+        check_loading(self.config, domain, path.stat().st_size)
         arrays, _ = files.read_arrays(path)
         weights = {k.removeprefix("model."): v for k, v in arrays.items() if k[:6] == "model."}
-        model = build(self.config, domain_of(self.header))
+        model = build(self.config, domain)
         try:
             model.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()})
         except RuntimeError:

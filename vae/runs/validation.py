@@ -9,7 +9,6 @@ anything of that size is allocated.
 import json
 import math
 import zipfile
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +59,9 @@ def _settings(head: dict[str, Any]) -> None:
 
 def _weights(run: Run) -> None:
     """Load every checkpoint, unless the settings need more weights than it holds."""
-    count, found = _count(run), False
+    from vae.footprint import cost
+
+    count, found = cost(run.config, domain_of(run.header)).weights, False
     run.snapshot()
     for name, path in (("last", run.path / artifacts.LAST), ("best", run.path / artifacts.BEST)):
         if path.exists():
@@ -70,22 +71,6 @@ def _weights(run: Run) -> None:
             run.load_model(name)
     if count > WEIGHTS and not found:
         raise ValueError("its settings make a model that is too large")
-
-
-def _count(run: Run) -> int:
-    """Return a lower bound on the number of weights, without allocating them: torch's meta device
-    allocates none, but cannot build a flow."""
-    import torch
-
-    from vae.config import DEFAULTS
-    from vae.model import VAE
-
-    plain = run.config.model_copy(update={kind: DEFAULTS[kind] for kind in ("posterior", "prior")})
-    for config in (run.config, plain):
-        with suppress(NotImplementedError), torch.device("meta"):
-            model = VAE(config, domain_of(run.header))
-            return sum(weight.numel() for weight in model.parameters())
-    return 0
 
 
 def _curves(run: Run) -> None:

@@ -23,6 +23,7 @@ from vae.base.records import (
 )
 from vae.config import RunConfig
 from vae.data import Dataset
+from vae.footprint import check_memory
 from vae.training.metrics import Clock
 from vae.training.previews import fixed_examples, frame
 from vae.training.snapshots import restore, snapshot_of
@@ -75,6 +76,7 @@ class Trainer:
         self.config = config
         self.data = data
         self.splits = config.split(data)
+        check_memory(config, config.domain(data), data.x.nbytes)
         self.state = State(config, config.domain(data), data, self.splits, resolve(config.device))
         self.examples = fixed_examples(config, data, self.splits)
         self.changes: list[Change] = []

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import Timeout
 
-from vae.base import files
+from vae.base import files, memory
 from vae.base.records import Control, DivergedError, Snapshot, Tick
 from vae.runs import Run, identity
 
@@ -110,6 +110,6 @@ def error_sentence(error: BaseException) -> str:
         return str(error)
     if isinstance(error, OSError):
         return f"{files.sentence(error)} Everything saved before is intact. Resume afterwards."
-    if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
-        return "The memory is full: lower batch_size, latent_dim or the hidden layers."
+    if memory.is_exhausted(error):
+        return memory.exhausted_sentence()
     return f"{type(error).__name__}: {error}. The full traceback is in the run's log.txt."

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import streamlit as st
 import torch
 
-from vae.base import rng
+from vae.base import memory, rng
 from vae.base.records import Control, Examples, Floats, Frame, Report
 from vae.config import RunConfig
 from vae.data import Dataset
@@ -56,7 +56,8 @@ class _Demonstration:
                 elif isinstance(event, Report):
                     self.reports.append(event)
         except (ArithmeticError, RuntimeError, MemoryError) as error:
-            self.problem = str(error)
+            is_full = memory.is_exhausted(error)
+            self.problem = memory.exhausted_sentence() if is_full else str(error)
         self.is_done = True
 
     @staticmethod

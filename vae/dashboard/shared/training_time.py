@@ -11,10 +11,11 @@ import streamlit as st
 import torch
 
 from vae.base.records import Domain
-from vae.config import RunConfig, fields
+from vae.config import RunConfig
 from vae.dashboard import server
 from vae.data import Dataset
-from vae.model import Cost, build, cost
+from vae.footprint import cost, model_settings
+from vae.model import build
 from vae.runs import Run, listing
 from vae.runs.manifest import domain_of
 
@@ -28,30 +29,20 @@ ABOUT = (
     "of total time and measured steps of the last run here. Without any run here it covers the "
     "training steps alone."
 )
-TABLED = (
-    "network",
-    "likelihood",
-    "posterior",
-    "prior",
-    "objective",
-)  # they set the time of a step
-
-
-# Further settings that the time of a step depends on, reports and pictures included
+# Settings besides those of the model that the time of a step depends on, reports and pictures
+# included
 TIMED: tuple[str, ...] = (
-    "latent_dim",
     "precision",
-    "condition",
     "data",
     "examples",
     "binarize",
-    "batch_size",
-    "posterior_samples",
     "val_share",
     "test_share",
     "frames",
     "device",
 )
+TRIAL_FLOPS = 5e9  # operations of a tried step at most: a second or so on a slow CPU
+TRIAL_WEIGHTS = 16_000_000  # of a tried model at most: with gradients and moments 256 MB
 BEGUN = 0.2  # of the steps: before, the first ones and their pictures weigh too much
 NEWEST = 8  # runs among which the estimate looks for one with the same model and data
 SLOWEST = 3.0  # largest correction by the last run: that run may have shared the machine
@@ -67,11 +58,11 @@ class Step(NamedTuple):
 def sentence(config: RunConfig, data: Dataset) -> str:
     """Return weights, training examples and time as a sentence."""
     domain, examples = config.domain(data), len(config.split(data).train)
-    weights = _cost(*_request(config, domain)).weights
+    weights = cost(config, domain).weights
     text = f"New run: {weights:,} weights · {examples:,} training examples"
-    if not _measured(config):
-        return text
     step = _step(config, domain)
+    if step is None:
+        return text
     epoch = step.seconds * _steps_per_epoch(config, data)
     total = f"{duration(epoch * config.epochs)}{'' if step.is_whole else ' or more'} in all"
     return f"{text} · about {duration(epoch)} an epoch, {total}"
@@ -93,29 +84,30 @@ def pace(reports: Iterable[Mapping[str, Any]]) -> float | None:
 
 
 def seconds(config: RunConfig, data: Dataset) -> float | None:
-    """Return the training time of a run in seconds; None for a device other than the CPU."""
-    if not _measured(config):
-        return None
+    """Return the training time of a run in seconds; None if it is not measured."""
     step = _step(config, config.domain(data))
-    return step.seconds * _steps_per_epoch(config, data) * config.epochs
+    return None if step is None else step.seconds * _steps_per_epoch(config, data) * config.epochs
 
 
 def _steps_per_epoch(config: RunConfig, data: Dataset) -> int:
     return -(-len(config.split(data).train) // config.batch_size)
 
 
-def _step(config: RunConfig, domain: Domain) -> Step:
+def _step(config: RunConfig, domain: Domain) -> Step | None:
     """Return the time of a step in the newest run on this machine with the same model and data;
-    else that of a trial, corrected by the newest run on this machine."""
+    else that of a trial, corrected by the newest run on this machine. None for a device other than
+    the CPU and for a model that is too large for a trial."""
+    if not _measured(config):
+        return None
     wanted, runs = _timed(config), list(_runs_here())
     for run, measured in runs:
         if _timed(run.config) == wanted:
             return Step(measured, is_whole=True)
     tried = _tried(config, domain)
-    if not runs:
-        return Step(tried, is_whole=False)
+    if tried is None or not runs:
+        return None if tried is None else Step(tried, is_whole=False)
     run, measured = runs[0]
-    ratio = measured / _tried(run.config, domain_of(run.header))
+    ratio = measured / (_tried(run.config, domain_of(run.header)) or measured)
     return Step(tried * min(max(ratio, 1.0), SLOWEST), is_whole=True)
 
 
@@ -133,9 +125,7 @@ def _runs_here() -> Iterator[tuple[Run, float]]:
 
 def _timed(config: RunConfig) -> dict[str, Any]:
     """Return the settings that the time of a step depends on."""
-    live = {field.name for field in fields() if field.option.live}
-    options = {k: v for n in TABLED for k, v in config.chosen(n).items() if k not in live}
-    return {name: config.get(name) for name in (*TABLED, *TIMED)} | options
+    return model_settings(config) | {name: config.get(name) for name in TIMED}
 
 
 def _measured(config: RunConfig) -> bool:
@@ -147,25 +137,17 @@ def _accelerated() -> bool:
     return torch.cuda.is_available() or torch.backends.mps.is_available()
 
 
-def _model(config: RunConfig) -> dict[str, Any]:
-    """Return the settings that the model depends on."""
-    model = {n: config.get(n) for n in (*TABLED, "latent_dim", "precision", "condition")}
-    return model | {k: v for n in TABLED for k, v in config.chosen(n).items()}
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def _cost(model: dict[str, Any], domain: Domain, batch: int, samples: int) -> Cost:
-    return cost(RunConfig.of(**model, batch_size=batch, posterior_samples=samples), domain)
-
-
-def _request(config: RunConfig, domain: Domain) -> tuple[dict[str, Any], Domain, int, int]:
-    return _model(config), domain, config.batch_size, config.posterior_samples
-
-
-def _tried(config: RunConfig, domain: Domain) -> float:
-    request = _request(config, domain)
-    with _threads(config.threads or _cost(*request).threads):
-        return _trial(*request)
+def _tried(config: RunConfig, domain: Domain) -> float | None:
+    """Return the seconds of a step, measured on fewer examples if it is long; None for a model
+    with too many weights."""
+    found = cost(config, domain)
+    if found.weights > TRIAL_WEIGHTS:
+        return None
+    batch = config.batch_size
+    tried = min(batch, max(2, int(batch * TRIAL_FLOPS / max(found.flops, 1))))
+    settings = model_settings(config) | {"precision": config.precision, "batch_size": tried}
+    with _threads(config.threads or found.threads):
+        return float(_trial(settings, domain)) * batch / tried
 
 
 @contextmanager
@@ -181,22 +163,23 @@ def _threads(count: int) -> Iterator[None]:
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _trial(model: dict[str, Any], domain: Domain, batch: int, samples: int) -> float:
+def _trial(settings: dict[str, Any], domain: Domain) -> float:
     """Return the median seconds of a training step on blank examples, after a warm-up.
 
     The clock is that of this thread: it stands still while other processes use the processor, and
     while another thread of the server, which may be importing modules, holds the interpreter.
     """
-    vae = build(RunConfig.of(**model), domain)
-    x = torch.zeros(batch, *domain.shape)
-    y = torch.zeros(batch, dtype=torch.long)
+    config = RunConfig.of(**settings)
+    vae = build(config, domain)
+    x = torch.zeros(config.batch_size, *domain.shape)
+    y = torch.zeros(config.batch_size, dtype=torch.long)
     optimizer = torch.optim.AdamW(vae.parameters(), lr=1e-9, fused=True)
     times: list[float] = []
     began = time.perf_counter()
     while _goes_on(len(times), time.perf_counter() - began):
         start = time.thread_time()
         optimizer.zero_grad(set_to_none=True)
-        vae.loss(vae(x, samples, y), {}).total.backward()  # type: ignore[no-untyped-call]
+        vae.loss(vae(x, config.posterior_samples, y), {}).total.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         times.append(time.thread_time() - start)
     return median(times[WARM_UP:] or times[-1:])

@@ -1,0 +1,18 @@
+"""Errors of the machine on a page: a sentence in place of a traceback."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+
+from vae.base import memory
+
+
+@contextmanager
+def shown() -> Iterator[None]:
+    """Show an exhausted memory inside the block as a sentence, after its release."""
+    try:
+        with memory.guarded():
+            yield
+    except memory.ExhaustedError as error:
+        st.error(str(error))
