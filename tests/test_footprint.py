@@ -48,7 +48,7 @@ def settings(changes: dict[str, Any]) -> RunConfig:
 def measured(config: RunConfig, domain: Domain) -> list[int]:
     """Return the sizes of the tensors that a step on the CPU saves, without the model's own."""
     vae, found = build(config, domain), {}
-    own = {t.untyped_storage().data_ptr() for t in (*vae.parameters(), *vae.buffers())}
+    constant = {t.untyped_storage().data_ptr() for t in (*vae.parameters(), *vae.buffers())}
 
     def pack(tensor: torch.Tensor) -> torch.Tensor:
         found[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage()
@@ -59,7 +59,7 @@ def measured(config: RunConfig, domain: Domain) -> list[int]:
         y = torch.zeros(config.batch_size, dtype=torch.long)
         loss = vae.loss(vae(x, config.posterior_samples, y), {})
     assert loss.total.isfinite()
-    return [storage.nbytes() for address, storage in found.items() if address not in own]
+    return [storage.nbytes() for address, storage in found.items() if address not in constant]
 
 
 @each("changes", ROWS + MORE, ids=str)

@@ -114,9 +114,9 @@ def _activations(vae: VAE) -> list[int]:
         x = torch.empty(config.batch_size, *vae.domain.shape)
         y = torch.empty(config.batch_size, dtype=torch.long)
         loss = vae.loss(vae(x, config.posterior_samples, y), {})
-    own = {tensor.untyped_storage()._cdata for tensor in (*vae.parameters(), *vae.buffers())}
+    model = {tensor.untyped_storage()._cdata for tensor in (*vae.parameters(), *vae.buffers())}
     del loss
-    return [storage.nbytes() for key, storage in found.items() if key not in own]
+    return [storage.nbytes() for key, storage in found.items() if key not in model]
 
 
 class _Shapes(TorchFunctionMode):

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from vae.base.archives import has_overlaps
 from vae.data import DataError, Dataset, load, read, save_upload, split
 from vae.data import pictures as room
 
@@ -256,7 +257,8 @@ def test_limits_of_single_files_and_of_all_hold(
     path = in_folder({f"{k}.png": GOOD for k in range(3)}, tmp_path)
     for name, value, sentence in (
         ("MOST_BYTES", 50, "too many for a picture"),
-        ("MOST_IN_ALL", 239, "too many pixels to decode"),
+        ("MOST_IN_ALL", 239, "has 240 pixels, and at most 239 can be decoded"),
+        ("MOST_BYTES_IN_ALL", 3 * len(GOOD) - 1, "of pictures: shrink them"),
         ("LIMIT", 719, "fit into"),
     ):
         with monkeypatch.context() as patch:
@@ -274,3 +276,19 @@ def test_folders_without_pictures_are_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", GREY)
     with pytest.raises(DataError, match=r"for example x.npy, or a folder of pictures"):
         read(tmp_path)
+
+
+def test_overlapping_members_of_a_zip_are_refused(tmp_path: Path) -> None:
+    """Two entries of the directory at one stream, as in a small file that unpacks to any size."""
+    path = in_zip({"0.png": encoded(GREY[0]), "1.png": encoded(GREY[0])}, tmp_path)
+    with zipfile.ZipFile(path) as archive:
+        infos = archive.infolist()
+        length = path.stat().st_size
+        assert not has_overlaps(infos, length)
+        assert has_overlaps(infos, infos[1].header_offset)  # a size beyond the end of the file
+    first, second = (struct.pack("<I", info.header_offset) for info in infos)
+    content = path.read_bytes()
+    where = content.rindex(second, 0, content.rindex(b"1.png"))
+    path.write_bytes(content[:where] + first + content[where + 4 :])
+    with pytest.raises(DataError, match="overlap or lie about their size"):
+        read(path)

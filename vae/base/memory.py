@@ -47,12 +47,12 @@ def _own_group() -> str:
     return "/"
 
 
-def _group_rests(groups: Path, own: str) -> Iterator[int]:
+def _group_rests(groups: Path, group: str) -> Iterator[int]:
     """Yield the rest of the limit of a control group and of each group above it.
 
     Cached pages of files count as free: the kernel drops them first. Version 1 has one limit.
     """
-    inner = groups / own.lstrip("/")
+    inner = groups / group.lstrip("/")
     for folder in (inner, *inner.parents):
         if not folder.is_relative_to(groups):
             break
@@ -76,8 +76,8 @@ def _cached(folder: Path) -> int:
 def is_exhausted(error: BaseException) -> bool:
     """Whether an error means that the machine or a device has no memory left."""
     words = str(error).lower()
-    told = ("out of memory" in words) or ("can't allocate memory" in words)
-    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and told)
+    is_named = ("out of memory" in words) or ("can't allocate memory" in words)
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and is_named)
 
 
 def release() -> None:

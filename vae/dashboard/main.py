@@ -35,5 +35,5 @@ with starting.notice(is_pressed=bool(st.session_state.get("train"))), address.pa
     banner()
     if choice.is_pressed:
         start(choice)
-    with errors.shown():
+    with errors.as_sentences():
         page.run()

@@ -25,6 +25,7 @@ from typing import IO, NamedTuple
 import numpy as np
 from PIL import Image, ImageOps
 
+from vae.base.archives import has_overlaps
 from vae.data.arrays import Array, Raw
 from vae.data.dataset import LIMIT, DataError
 from vae.data.formats import parsing
@@ -38,7 +39,8 @@ SIDE = 64  # pixels
 LEAST = 4  # pixels, smallest width and height
 MOST_PIXELS = 64_000_000  # of one picture
 MOST_BYTES = 256 * 2**20  # of one file
-MOST_IN_ALL = 20_000_000_000  # pixels of all pictures
+MOST_IN_ALL = 1_000_000_000  # pixels of all pictures: some ten seconds of decoding
+MOST_BYTES_IN_ALL = 4 * 2**30  # of all files, as they leave the archive
 ORIENTATION = 0x0112  # EXIF
 GREY = ("1", "L", "LA", "La")
 
@@ -68,6 +70,11 @@ def read_zip(path: Path) -> Raw:
     with ExitStack() as stack:
         with parsing(path.name, "a .zip file"):
             archive = stack.enter_context(zipfile.ZipFile(path))
+            if has_overlaps(archive.infolist(), path.stat().st_size):
+                raise DataError(
+                    f"{path.name} has members that overlap or lie about their size: create the "
+                    "archive again."
+                )
             found = [_member(archive, info, path.name) for info in _members(archive)]
         tops = {picture.parts[0] for picture in found if len(picture.parts) > 1}
         if len(tops) == 1 and all(len(p.parts) > 1 for p in found):
@@ -170,9 +177,18 @@ def decoded(
 ) -> tuple[Array, str]:
     """Return pictures (name, bytes, opener) as one array, (N, C, H, W) uint8, and a note on their
     size and colour; raises DataError."""
+    if sum(size for _, size, _ in pictures) > MOST_BYTES_IN_ALL:
+        raise DataError(
+            f"{file} holds more than {MOST_BYTES_IN_ALL // 2**30} GiB of pictures: shrink them "
+            "first."
+        )
     sizes = [_measured(f"{file}: {name}", size, opener) for name, size, opener in pictures]
-    if sum(width * height for width, height in sizes) > MOST_IN_ALL:
-        raise DataError(f"{file} has too many pixels to decode: shrink the pictures first.")
+    pixels = sum(width * height for width, height in sizes)
+    if pixels > MOST_IN_ALL:
+        raise DataError(
+            f"{file} has {pixels:,} pixels, and at most {MOST_IN_ALL:,} can be decoded: shrink "
+            "the pictures first."
+        )
     size = _common(sizes)
     if min(size) < LEAST or 3 * len(sizes) * size[0] * size[1] > LIMIT:
         raise DataError(

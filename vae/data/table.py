@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from vae.base import memory
 from vae.base.options import Field, check, options_of, refuse_unknown
 from vae.data import online
 from vae.data.bundled import digits, fashion_mnist_10k
@@ -39,6 +40,7 @@ DATASETS: dict[str, Callable[..., Dataset]] = {
     "cifar-10": cifar_10,
     "svhn": svhn,
 }
+MANY, FEW = 100_000, 100  # examples: from many on, a few are drawn first to measure one
 OFFLINE = tuple(name for name in DATASETS if name not in SOURCES)  # rows that need no download
 
 
@@ -75,8 +77,20 @@ def load(
         raise DataError(f"{data} has no options: remove {', '.join(options)}.")
     for name, value in options.items():
         check(Field(*specs[name], group=""), value)
+    if data in OFFLINE and examples > MANY:
+        _check_memory(DATASETS[data](FEW, seed, **options), examples)
     with _offline():
         return DATASETS[data](examples, seed, **options)
+
+
+def _check_memory(few: Dataset, examples: int) -> None:
+    """Raise DataError if so many examples like these few need more than the free memory."""
+    needs, free = few.x.nbytes / len(few.x) * examples, memory.free()
+    if needs > free:
+        raise DataError(
+            f"{examples:,} examples of {few.name} need {memory.amount(needs)} of memory, and "
+            f"{memory.amount(free)} are free: lower examples."
+        )
 
 
 def download(

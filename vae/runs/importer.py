@@ -24,6 +24,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+from vae.base.archives import has_overlaps
 from vae.base.files import read_json, reason, sweep, temporary_folder, write_json
 from vae.runs import notes
 from vae.runs.exporter import (
@@ -139,7 +140,7 @@ def _contents(archive: zipfile.ZipFile, length: int) -> tuple[list[str], Files]:
         raise ArrivalError("two of its members have the same name")
     if MANIFEST not in infos:
         raise ArrivalError(f"it has no {MANIFEST}, which every export contains")
-    if len(infos) > MEMBERS or sum(info.compress_size for info in infos.values()) > length:
+    if len(infos) > MEMBERS or has_overlaps(infos.values(), length):
         raise ArrivalError("it has too many members, or members that overlap")
     runs, files = _manifest(archive, infos.pop(MANIFEST))
     if infos.keys() != files.keys():

@@ -9,7 +9,7 @@ from vae.base import memory
 
 
 @contextmanager
-def shown() -> Iterator[None]:
+def as_sentences() -> Iterator[None]:
     """Show an exhausted memory inside the block as a sentence, after its release."""
     try:
         with memory.guarded():
