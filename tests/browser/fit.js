@@ -1,10 +1,10 @@
-// Texts that are cut, words that are broken, and texts that lie over one another; in charts only
-// the whole page is measured, because their labels have tests of their own.
+// Texts that are cut, words that are broken, and texts that lie over one another, on the page and
+// in its charts, and legends that scroll.
 () => {
   const SLACK = 1.5;  // pixels
   const SHOWN = { opacityProperty: true, visibilityProperty: true };
-  const OUT = 'script, style, template, svg, [inert], [role=tooltip], .katex-mathml, '
-    + '[data-testid=stIconMaterial]';
+  const OUT = 'script, style, template, title, [inert], [role=tooltip], .katex-mathml, '
+    + '.hoverlayer, [data-testid=stIconMaterial]';
   const FIELDS = 'input:not([type=checkbox], [type=radio], [type=file])';
   const sidebar = document.querySelector('[data-testid=stSidebar]');
   const folded = sidebar?.getBoundingClientRect().right < 100 ? sidebar : null;
@@ -40,6 +40,26 @@
     return false;
   };
 
+  // Of a chart: its part, and whether its plot's edge cuts a text; a slanted text has no box.
+  const drawn = (n) => n instanceof SVGElement;
+  const slanted = (n) => {
+    if (!drawn(n)) return false;
+    const { a, b } = n.getScreenCTM();
+    return Math.min(Math.abs(a), Math.abs(b)) > 0.02;
+  };
+  const isClipped = (n, box) => parents(n).filter(drawn).some((p) => {
+    const id = /url\(['"]?#([^'")]+)/.exec(p.getAttribute('clip-path') ?? '')?.[1];
+    const rect = id && document.getElementById(id)?.querySelector('rect');
+    if (!rect) return false;
+    const [x, y, w, h] = ['x', 'y', 'width', 'height'].map((name) => rect[name].baseVal.value);
+    const at = new DOMPoint(x, y).matrixTransform(p.getScreenCTM());
+    return box.left < at.x - SLACK || box.right > at.x + w + SLACK
+      || box.top < at.y - 3 * SLACK || box.bottom > at.y + h + 3 * SLACK;
+  });
+  const chartOf = (n) => n.closest('.vae-plot, [data-testid=stElementContainer]');
+  const inSight = (n, stack) => drawn(n) || getComputedStyle(n).pointerEvents === 'none'
+    ? chartOf(n)?.contains(stack[0]) : stack.some((e) => n.contains(e));
+
   const main = document.querySelector('[data-testid=stMain]');
   main.scrollTo(0, 0);  // text that is scrolled away lies below the row of pages
   const found = new Set(), texts = [];
@@ -48,8 +68,9 @@
     const node = walker.currentNode, n = node.parentElement, words = node.data;
     if (!words.trim() || !looked(n)) continue;
     const rects = boxes(node);
-    if (rects.some((r) => isCut(n, r))) found.add(`cut in ${place(n)}: ${quote(words)}`);
-    for (const { 0: word, index } of words.matchAll(/[\p{L}\d.,−]{1,20}/gu)) {
+    if (rects.some((r) => isCut(n, r) || (drawn(n) && isClipped(n, r)))) found.add(`cut in ${place(n)}: ${quote(words)}`);
+    if (slanted(n)) continue;
+    for (const { 0: word, index } of drawn(n) ? [] : words.matchAll(/[\p{L}\d.,−]{1,20}/gu)) {
       const lines = boxes(node, index, index + word.length).map((r) => Math.round(r.top));
       if (new Set(lines).size > 1) found.add(`broken in ${place(n)}: ${word}`);
     }
@@ -65,9 +86,12 @@
     const least = 0.4 * Math.min(a.box.height, b.box.height);  // boxes are higher than letters
     if (a.n === b.n || right - left < 3 || bottom - top < least) return;
     const stack = document.elementsFromPoint((left + right) / 2, (top + bottom) / 2);
-    if ([a.n, b.n].every((n) => stack.some((e) => n.contains(e))))
+    if ([a.n, b.n].every((n) => inSight(n, stack)))
       found.add(`overlap in ${place(a.n)}: ${quote(a.words)} | ${quote(b.words)}`);
   }));
+  for (const bar of document.querySelectorAll('.legend .scrollbar')) {
+    if (bar.getBoundingClientRect().height > 0) found.add(`the legend in ${place(bar)} scrolls`);
+  }
   if (main.scrollWidth > main.clientWidth + 1)
     found.add(`the page is ${main.scrollWidth} pixels wide in ${main.clientWidth}`);
   return [...found];

@@ -258,3 +258,21 @@ def test_text_with_too_little_contrast_is_found(chromium: Browser) -> None:
     for words, (grey, ratio) in zip(poor, [(g, r) for g, r in greys.items() if r], strict=True):
         assert words.startswith(ratio), words
         assert words.endswith(grey)
+
+
+def test_texts_of_a_chart_that_overlap_or_are_cut_are_found(chromium: Browser) -> None:
+    """Of six texts two lie over one another, one leaves the drawing and one leaves its clip."""
+    page = chromium.new_page()
+    places = {"clear": (10, 20), "under": (10, 60), "over": (20, 62), "outside": (180, 100)}
+    texts = "".join(f'<text x="{x}" y="{y}">{word}</text>' for word, (x, y) in places.items())
+    clip = '<clipPath id="plot"><rect x="0" y="110" width="60" height="80"/></clipPath>'
+    inner = '<text x="10" y="140">in</text><text x="40" y="180">clipped</text>'
+    drawing = f'{clip}{texts}<g clip-path="url(#plot)">{inner}</g>'
+    page.set_content(
+        f'<div data-testid="stMain"><div data-testid="stElementContainer"><svg width="200" '
+        f'height="200" style="overflow: hidden">{drawing}</svg></div></div>'
+    )
+    found = page.evaluate(FIT)
+    page.close()
+    assert [line.partition(" in ")[0] for line in sorted(found)] == ["cut", "cut", "overlap"]
+    assert all(any(word in line for line in found) for word in ("over", "outside", "clipped"))

@@ -102,7 +102,8 @@ def words(figure: go.Figure) -> str:
 
 
 def traces(figure: go.Figure) -> dict[str, Any]:
-    return {trace.uid: trace for trace in figure.data}
+    """The traces that have points, by their uid."""
+    return {trace.uid: trace for trace in figure.data if len(trace.x) > 1}
 
 
 @each("name", FULL)
@@ -183,11 +184,14 @@ def test_decimate_ignores_gaps() -> None:
 def test_curves_show_each_quantity_with_its_colour_and_sign() -> None:
     record = history(offset=2.0)
     lines = traces(training_curves(record))
+    figure = training_curves(record)
+    assert [key.legendgroup for key in figure.data if key.showlegend is None] == ["train", "val"]
     assert len(lines) == 6
     for (split, quantity), curve in record.curves.items():
         if quantity in ("beta", "lr"):
             continue
         line = lines[f"{quantity}-{split}"]
+        assert line.legendgroup == split
         assert line.line.color == token(quantity)
         assert (line.line.dash == "solid") == (split == "train")
         np.testing.assert_array_equal(line.y, curve.value)
@@ -217,6 +221,15 @@ def test_a_distant_first_value_is_printed_at_the_edge() -> None:
     assert logarithmic.yaxis.type == "log"
     assert logarithmic.yaxis.range[1] > np.log10(values[0])
     assert logarithmic.yaxis3.type == "linear"  # the ELBO is negative
+
+
+def test_ticks_of_a_flat_curve_have_few_digits() -> None:
+    """44.34 and 44.36 alone would have ticks such as 44.345, which cover the title."""
+    record = history()
+    flat = {k: v._replace(value=44.35 + 1e-5 * v.value) for k, v in record.curves.items()}
+    low, high = training_curves(record._replace(curves=flat)).layout.yaxis.range
+    assert low < 44.35 < high
+    assert high - low == pytest.approx(0.002 * 44.35, rel=0.1)
 
 
 def test_best_epoch_and_live_changes_are_marked() -> None:
@@ -270,8 +283,8 @@ def test_point_posterior_has_no_kl() -> None:
 
 
 def test_long_series_are_thinned() -> None:
-    lines = training_curves(history(5000)).data
-    assert all(400 < len(line.x) <= 1000 for line in lines)
+    lines = traces(training_curves(history(5000)))
+    assert all(400 < len(line.x) <= 1000 for line in lines.values())
 
 
 def test_end_labels_do_not_overlap() -> None:

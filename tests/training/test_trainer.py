@@ -511,7 +511,9 @@ def test_every_number_of_every_event_is_finite(
     monkeypatch.setattr(target, attribute, _nan_after(getattr(target, attribute), spoil))
     config = small(likelihood="gaussian-learned", frames=2, epochs=1)
     seen: list[Event] = []
-    with pytest.raises(FloatingPointError, match=rf"diverged: {name} is not finite at step \d"):
+    title = name.replace("_", " ").replace("kl", "KL").replace("elbo", "ELBO")
+    said = rf"diverged: the {title} is not finite at step \d"
+    with pytest.raises(FloatingPointError, match=said.replace("lr", "learning rate")):
         seen.extend(train(config, data))
     assert not any(first_non_finite(event) for event in seen)
 

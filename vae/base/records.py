@@ -46,10 +46,16 @@ class DivergedError(FloatingPointError):
 
     def __init__(self, number: str, tick: Tick) -> None:
         super().__init__(
-            f"{DIVERGED}: {number} is not finite at step {tick.step}. Lower the learning rate, or "
-            "clip the gradient."
+            f"{DIVERGED}: the {_words(number)} is not finite at step {tick.step}. Lower the "
+            "learning rate, or clip the gradient."
         )
         self.tick = tick
+
+
+def _words(name: str) -> str:
+    """Return the name of a field as words: "KL per dimension" for kl_per_dimension."""
+    short = {"kl": "KL", "elbo": "ELBO", "lr": "learning rate"}
+    return " ".join(short.get(word, word) for word in name.split("_"))
 
 
 class Report(NamedTuple):

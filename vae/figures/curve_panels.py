@@ -17,6 +17,7 @@ GAP = 26  # px between two panels
 THIN = 24  # px, height of the panel of a setting
 LOWEST = 20  # px, height of a panel where there is little room
 SETTLED = 0.1  # share of the time after which the values set the range
+FINEST = 0.002  # share of the values that a range spans at least, so that ticks stay short
 FROM_ZERO = ("kl",)  # the axis begins at 0 and shows the whole curve
 
 
@@ -94,7 +95,7 @@ def value_range(panel: Panel, log: bool = False) -> Range:
     The first values of a run can be ten times as far away as all later ones. Where the last nine
     tenths of the time take less than a third of the whole range, the panel shows three times their
     range, at least a twentieth of the whole, and the first values lie outside. A KL is shown whole
-    and begins at 0.
+    and begins at 0. Any other range spans at least 0.2 % of the values.
     """
     values = np.concatenate([curve.value for curve in panel.curves.values()])
     if log and np.nanmin(values) > 0:
@@ -107,8 +108,10 @@ def value_range(panel: Panel, log: bool = False) -> Range:
         return Range(0.0, span(values, 0.08, 1e-3)[1])
     (least, most), (low, high) = span(values), span(_settled(panel))
     length = max(3 * (high - low), 0.05 * (most - least))
-    if most - least <= length:
-        return Range(least, most)
+    finest = FINEST * max(abs(least), abs(most))
+    if most - least <= max(length, finest):
+        spare = max(0.0, finest - (most - least)) / 2
+        return Range(least - spare, most + spare)
     falls = most - high > low - least
     return Range(low, low + length) if falls else Range(high - length, high)
 

@@ -19,8 +19,9 @@ from vae.figures.event_marks import in_unit, marks, text_width
 from vae.figures.palette import token
 from vae.figures.quantities import NATS, PER_EXAMPLE, SPLITS, TERMS, quantity
 
-TOP, BOTTOM, LEFT, RIGHT = 24, 42, 60, 106  # px around the panels
+TOP, BOTTOM, LEFT, RIGHT = 24, 60, 60, 106  # px around the panels
 LINE = 14  # px, height of a line of small text
+DASHES = {"train": "solid", "val": "4px,3px"}
 SPARSE = {"train": 1, "val": 60}  # up to so many points have markers
 
 
@@ -52,16 +53,17 @@ def training_curves(
     present = {panel.name for panel in panels}
     missing = [name for name in ("kl", "elbo") if name in quantities and name not in present]
     end = _end(record, epochs, per)
-    traces, notes, layout = _drawn(panels, log, per, room)
+    traces, notes, axes = _drawn(panels, log, per, room)
     taken = [(0.0, 1.0)] if missing else _starts(panels[0], log)
     shapes, labels = marks(record, per, end, taken)
     return figure(
-        traces,
+        [*traces, *_keys(panels)],
         xaxis=_time_axis(per, end, f"y{len(panels)}" if len(panels) > 1 else "y"),
-        **layout,
+        **axes,
         annotations=[_unit(), *_undefined(missing), *notes, *labels],
         shapes=shapes,
         showlegend=True,
+        legend=_legend(room),
         hovermode="x unified",
         hoversubplots="axis",
         margin={"l": LEFT, "r": RIGHT, "t": TOP, "b": BOTTOM},
@@ -80,18 +82,17 @@ def _end(record: Curves, epochs: float | None, per: str) -> float | None:
 def _drawn(
     panels: Sequence[Panel], log: bool, per: str, room: float
 ) -> tuple[list[Part], list[Part], dict[str, Any]]:
-    """Traces, annotations, and value axes and legends of the panels."""
+    """Traces, annotations and value axes of the panels."""
     traces: list[Part] = []
     notes: list[Part] = []
-    layout: dict[str, Any] = {}
+    axes: dict[str, Any] = {}
     for k, panel in enumerate(panels):
         index = str(k + 1) if k else ""
         limits = value_range(panel, log and panel.name != "elbo")
         traces += [_trace(panel, split, index, per) for split in panel.curves]
         notes += _notes(panel, limits, f"y{index}", room)
-        layout[f"yaxis{index}"] = _value_axis(panel, limits, room)
-        layout[f"legend{index}"] = _legend(panel, room)
-    return traces, notes, layout
+        axes[f"yaxis{index}"] = _value_axis(panel, limits, room)
+    return traces, notes, axes
 
 
 def _trace(panel: Panel, split: str, index: str, per: str) -> Part:
@@ -110,12 +111,12 @@ def _trace(panel: Panel, split: str, index: str, per: str) -> Part:
         "mode": "lines+markers" if len(curve.value) <= _sparse(setting, split) else "lines",
         "name": name,
         "uid": f"{panel.name}-{split}",
-        "legend": f"legend{index}",
-        "showlegend": not setting,
+        "legendgroup": "" if setting else split,
+        "showlegend": False,
         "line": {
             "color": panel.quantity.ink,
             "width": 1.2 if setting else 1.8,
-            "dash": "4px,3px" if split == "val" else "solid",
+            "dash": DASHES[split],
             "shape": "hv" if setting and per == "step" else "linear",
         },
         "marker": {"color": panel.quantity.ink, "size": 5},
@@ -221,18 +222,39 @@ def _time_axis(per: str, end: float | None, lowest: str) -> Part:
     title = {"text": per + " %{x:.4~r}"}
     spike: Part = {"spikemode": "across", "spikecolor": token("muted", 0.5)}
     spike |= {"spikedash": "solid", "spikethickness": -1}
-    return axis(per, anchor=lowest, unifiedhovertitle=title, showgrid=False, **planned, **spike)
+    found = axis(per, anchor=lowest, unifiedhovertitle=title, showgrid=False, **planned, **spike)
+    found["title"]["standoff"] = 2
+    return found
 
 
-def _legend(panel: Panel, room: float) -> Part:
-    """Names of the curves above the panel on the right; a click hides one."""
+def _keys(panels: Sequence[Panel]) -> list[Part]:
+    """A grey line without points for each split: the legend shows it for all panels."""
+    splits = dict.fromkeys(split for panel in panels for split in panel.curves)
+    return [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "x": np.full(1, np.nan, np.float32),
+            "y": np.full(1, np.nan, np.float32),
+            "name": SPLITS[split],
+            "uid": split,
+            "legendgroup": split,
+            "line": {"color": token("muted"), "width": 1.8, "dash": DASHES[split]},
+            "hoverinfo": "skip",
+        }
+        for split in splits
+    ]
+
+
+def _legend(room: float) -> Part:
+    """Names of the splits below the time axis; a click hides the curves of one."""
     return {
         "orientation": "h",
         "x": 1,
         "xanchor": "right",
-        "y": 1 - panel.top / room,
+        "y": -BOTTOM / room,
         "yanchor": "bottom",
-        "font": {"size": 11, "color": token("muted")},
+        "font": {"size": 12, "color": token("muted")},
         "bgcolor": "rgba(0,0,0,0)",
         "itemwidth": 30,
     }

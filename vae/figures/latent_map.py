@@ -15,6 +15,7 @@ from vae.figures.palette import CLASS_SCALE, CLASSES, token
 
 PLACE = 148  # pixels right of the map, for the legend and the decoded picture
 _SEPARATE = 12  # up to so many classes have a trace each, which the legend can hide
+_LONGEST = 400  # px, legend of so many classes: it reaches below a small map and does not scroll
 RINGS = (1.0, 2.0)  # sigma of the circles of the prior
 
 
@@ -60,13 +61,13 @@ def latent_scatter(
     ratio = (x[1] - x[0]) / (y[1] - y[0])
     equal = {"scaleanchor": "x"} if record.rings or 0.3 < ratio < 3.3 else {}
     radii = RINGS if record.rings else ()
-    labels += class_labels(record.points, record.hue, x, y, bool(equal), radii, name_size)
+    names = class_labels(record.points, record.hue, x, y, bool(equal), radii, name_size)
     return figure(
         traces,
         xaxis=axis(record.axes[0], range=x),
         yaxis=axis(record.axes[1], range=y, **equal),
         shapes=shapes,
-        annotations=labels,
+        annotations=[*names, *labels],
         hovermode="closest",
         dragmode="pan",
         **_legend(record.hue, len(parts)),
@@ -155,6 +156,7 @@ def _legend(hue: Hue | None, parts: int) -> Part:
             "font": {"size": 12},
             "itemsizing": "constant",
             "itemwidth": 30,
+            "maxheight": _LONGEST,
             "tracegroupgap": 0,
             "x": 1.01,
             "xanchor": "left",

@@ -16,11 +16,11 @@ Rows are rows of the data set: `index` gives for every trace the row of each of 
 browser loads the files that `routes` serves: Plotly itself, from its Python package, and the
 modules of this folder: plot.js (the chart), library.js (loads Plotly), select.js (clicks and
 selections), tip.js and near.js (the card beside the pointer), tools.js (tool bar and keys),
-rows.js (sets of rows), view.js (the stored view), theme.js (colours, inserted here), space.js
-(three dimensions), decode.js (the decoder's output under the pointer), marker.js (a ring on the
-plane, plane.js), painter.js (a decoded example), content.js (fetches), and decoder.js (networks),
-which sliders.js and live.js (a drawing) use as well. plot.css is their style; a strip above the
-plot is reserved for the tool bar.
+rows.js (sets of rows), view.js (the stored view), theme.js (colours, inserted here), labels.js
+(labels that fit the width), space.js (three dimensions), decode.js (the decoder's output under the
+pointer), marker.js (a ring on the plane, plane.js), painter.js (a decoded example), content.js
+(fetches), and decoder.js (networks), which sliders.js and live.js (a drawing) use as well.
+plot.css is their style; a strip above the plot is reserved for the tool bar.
 """
 
 import base64
@@ -48,8 +48,8 @@ Rows = NDArray[np.int64]
 
 _HERE = Path(__file__).parent
 _PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
-_TOOLS = 22  # px above the plot, for the tool bar alone
-_FILLED = {"__COLOURS__": json.dumps(COLOURS), "__TOOLS__": str(_TOOLS)}
+TOOLS = 22  # px above the plot, for the tool bar alone
+_FILLED = {"__COLOURS__": json.dumps(COLOURS), "__TOOLS__": str(TOOLS)}
 
 
 def filled(name: str) -> str:

@@ -2,6 +2,7 @@
 
 import { missing } from './content.js';
 import { away, learn, point } from './decode.js';
+import { fitTitles, separate } from './labels.js';
 import { library, webgl } from './library.js';
 import { NAMED, stand } from './marker.js';
 import { lengthOf, rowsOf } from './rows.js';
@@ -30,6 +31,7 @@ async function draw(chart) {
   }
   const data = inked(message.figure.data, theme.shade);
   const layout = dressed(inked(message.figure.layout, theme.shade), theme, message);
+  fitTitles(layout, chart.width);
   const points = data.filter((trace) => trace.type === 'scattergl');
   const count = points.reduce((sum, trace) => sum + lengthOf(trace.x), 0);
   if (count <= FEW || !webgl()) for (const trace of points) trace.type = 'scatter';
@@ -47,6 +49,7 @@ async function draw(chart) {
     chart.drawing = false;
   }
   stand(chart);
+  separate(chart);
   if (!chart.Plotly) listen(chart, Plotly);
   if (chart.view.rows && chart.reported !== chart.view) report(chart);
 }
@@ -112,7 +115,10 @@ function request(chart) {                       // draw once, as soon as no poin
 function listen(chart, Plotly) {
   const { node } = chart;
   chart.Plotly = Plotly;
-  node.on('plotly_afterplot', () => stand(chart));
+  node.on('plotly_afterplot', () => {
+    stand(chart);
+    separate(chart);
+  });
   node.on('plotly_relayouting', () => stand(chart));
   node.on('plotly_hover', (event) => hover(chart, event));
   node.on('plotly_unhover', () => leave(chart));
@@ -138,9 +144,8 @@ function listen(chart, Plotly) {
 function resized(chart) {
   const width = chart.node.clientWidth;
   if (width === chart.width) return;
-  if (!chart.width || !chart.Plotly) request(chart);
-  else if (width) chart.Plotly.Plots.resize(chart.node);
   chart.width = width;
+  request(chart);                               // titles break where the new width requires it
 }
 
 function hold(chart) {                          // no update during a drag

@@ -9,7 +9,7 @@ from vae.analysis.latent_map import class_hue, latent_map, overview
 from vae.base.numbers import compact
 from vae.base.records import Examples, Floats, Frame, Hue, LatentMap, Tiles
 from vae.dashboard.learn.lessons import lesson_link
-from vae.dashboard.plot import plot
+from vae.dashboard.plot import TOOLS, plot
 from vae.dashboard.shared import cache, html_grid, run_picker
 from vae.dashboard.shared.tile_route import pattern
 from vae.dashboard.train import advice, controls
@@ -64,7 +64,7 @@ def _pictures(run: Run, status: Status) -> None:
                 quantities=controls.quantities(run, curves),
                 log=controls.log_scale(),
                 epochs=status.epochs or None,
-                height=height,
+                height=height - TOOLS,
                 kl_note="" if run.config.closed_kl else "from samples",
             ),
             key="curves",

@@ -1,0 +1,48 @@
+// Labels that fit the chart's size on the screen, which Python does not know.
+
+import { AXIS } from './theme.js';
+
+const SLACK = 2;                                // pixels that two labels may share
+
+export function fitTitles(layout, width) {      // break the title of an axis that is shorter than it
+  const { l, r, t, b } = { l: 0, r: 0, t: 0, b: 0, ...layout.margin };
+  const pen = document.createElement('canvas').getContext('2d');
+  for (const [name, axis] of Object.entries(layout)) {
+    if (!AXIS.test(name) || !axis.title?.text) continue;
+    const [low, high] = axis.domain ?? [0, 1], middle = (low + high) / 2;
+    const across = l + middle * (width - l - r), up = b + middle * (layout.height - t - b);
+    const room = 2 * (name[0] === 'x' ? Math.min(across, width - across) : Math.min(up, layout.height - up));
+    pen.font = `${axis.title.font?.size ?? layout.font.size}px ${layout.font.family}`;
+    axis.title.text = broken(axis.title.text, (text) => pen.measureText(text).width < room);
+  }
+}
+
+function broken(text, fits) {                   // into lines that fit, between words
+  const lines = [];
+  for (const word of text.split(' ')) {
+    const longer = lines.length ? `${lines.at(-1)} ${word}` : word;
+    if (lines.length && fits(longer.replace(/<[^>]*>/g, ''))) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return lines.join('<br>');
+}
+
+export function separate(chart) {               // hide each label that lies over an earlier one
+  const own = chart.message.figure.layout.annotations?.length ?? 0;
+  const labels = [...chart.node.querySelectorAll('.infolayer .annotation')];
+  const isMark = (node) => Number(node.dataset.index) >= own;   // of the overlay: these come first
+  const shown = [];
+  for (const node of [...labels.filter(isMark), ...labels.filter((label) => !isMark(label))]) {
+    const box = boxOf(node), isCovered = shown.some((other) => touch(box, other));
+    node.style.visibility = isCovered ? 'hidden' : '';
+    if (!isCovered) shown.push(box);
+  }
+}
+
+const boxOf = (node) => (node.querySelector('text') ?? node).getBoundingClientRect();
+
+function touch(a, b) {
+  const across = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+  const down = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+  return across > SLACK && down > 0.3 * Math.min(a.height, b.height);   // boxes are higher than letters
+}
