@@ -10,12 +10,13 @@ from pathlib import Path
 
 import streamlit as st
 
-from vae.dashboard import plot
+from vae.dashboard import gate, plot
 from vae.dashboard.server import lifespan
 from vae.dashboard.shared import tile_route
 
 app = st.App(
     Path(__file__).parent / "vae" / "dashboard" / "main.py",
     routes=[*plot.routes(), *tile_route.routes()],
+    middleware=gate.middleware(),
     lifespan=lifespan,
 )
