@@ -9,6 +9,18 @@ MARKED = """() => [...document.querySelectorAll('[data-testid=stSidebar] [class*
     .filter((n) => getComputedStyle(n.querySelector('label'), '::after').content === '""')
     .map((n) => '.' + [...n.classList].find((c) => c.startsWith('st-key-set_')))"""
 
+WATCH = """  // every value that a number field has shown in any frame
+window.shown = {};
+const look = () => {
+    for (const n of document.querySelectorAll('[class*=st-key-set_] [data-testid=stNumberInput]'))
+        (window.shown[n.parentElement.className] ??= new Set())
+            .add(n.querySelector('input').value);
+    requestAnimationFrame(look);
+};
+look();
+"""
+SHOWN = "() => Object.entries(window.shown).map(([name, values]) => [name, ...values])"
+
 
 def beta(tab: Tab) -> str:
     return str(tab.page.get_by_test_id("stSidebar").get_by_label("β", exact=True).input_value())
@@ -16,9 +28,12 @@ def beta(tab: Tab) -> str:
 
 def test_a_papers_weight_becomes_our_beta(app: App, open_page: OpenPage, tmp_path: Path) -> None:
     """A mean of 64 cross-entropies plus 0.05 KL is β = 3.2."""
-    tab = open_page(app(tmp_path).url, scheme="dark")
+    tab = open_page(app(tmp_path).url, scheme="dark", before=WATCH)
     tab.page.get_by_text("There is no run yet").wait_for()  # all of the page is there
     tab.settle()
+    shown = tab.page.evaluate(SHOWN)
+    assert len(shown) >= 4
+    assert not [values for values in shown if len(values) > 2]
     choose(tab.page, ".st-key-preset", "2-D map")
     choose(tab.page, ".st-key-set_data", "digits")
     tab.page.get_by_text("All settings", exact=True).click()

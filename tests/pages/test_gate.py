@@ -113,7 +113,9 @@ def test_a_request_without_a_host_is_refused() -> None:
     assert answer("websocket", [("origin", f"http://{HERE}")])
 
 
-def test_the_sentence_names_the_variable_that_allows_a_host(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_sentence_names_the_variable_that_allows_a_host(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     words = answer("http", [("host", f"{LAN}:8501")])
     assert f"VAE_LAB_HOSTS={LAN}." in words
     monkeypatch.setenv(gate.VARIABLE, f"other, {LAN.upper()}")

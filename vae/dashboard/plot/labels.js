@@ -6,18 +6,25 @@ const SLACK = 2;                                // pixels that two labels may sh
 
 export function fitTitles(layout, width) {      // break the title of an axis that is shorter than it
   const { l, r, t, b } = { l: 0, r: 0, t: 0, b: 0, ...layout.margin };
-  const pen = document.createElement('canvas').getContext('2d');
   for (const [name, axis] of Object.entries(layout)) {
     if (!AXIS.test(name) || !axis.title?.text) continue;
     const [low, high] = axis.domain ?? [0, 1], middle = (low + high) / 2;
     const across = l + middle * (width - l - r), up = b + middle * (layout.height - t - b);
     const room = 2 * (name[0] === 'x' ? Math.min(across, width - across) : Math.min(up, layout.height - up));
-    pen.font = `${axis.title.font?.size ?? layout.font.size}px ${layout.font.family}`;
-    axis.title.text = broken(axis.title.text, (text) => pen.measureText(text).width < room);
+    axis.title.text = broken(axis.title.text, room, axis.title.font?.size ?? layout.font.size, layout.font.family);
   }
 }
 
-function broken(text, fits) {                   // into lines that fit, between words
+export function fitNotes(annotations, width, { font }) {   // break the texts that are wider than the chart
+  return annotations.map((one) => ({ ...one, text: broken(one.text ?? '', width - 16, one.font?.size ?? 12, font) }));
+}
+
+const pen = document.createElement('canvas').getContext('2d');
+
+function broken(text, room, size, family) {     // into lines that fit, between words
+  pen.font = `${size}px ${family}`;
+  const fits = (part) => pen.measureText(part).width < room;
+  if (text.includes('<br') || fits(text.replace(/<[^>]*>/g, ''))) return text;
   const lines = [];
   for (const word of text.split(' ')) {
     const longer = lines.length ? `${lines.at(-1)} ${word}` : word;

@@ -2,7 +2,7 @@
 
 import { missing } from './content.js';
 import { away, learn, point } from './decode.js';
-import { fitTitles, separate } from './labels.js';
+import { fitNotes, fitTitles, separate } from './labels.js';
 import { library, webgl } from './library.js';
 import { NAMED, stand } from './marker.js';
 import { lengthOf, rowsOf } from './rows.js';
@@ -61,7 +61,8 @@ function laid(chart) {                          // shapes and annotations of fig
   const over = laidOver(chart);
   const both = (kind) => inked([...(layout[kind] ?? []), ...(over[kind] ?? [])], theme.shade);
   const shown = ({ name }) => !name || (chart.view.visible[name] ?? true) === true;   // as its trace
-  return { shapes: both('shapes'), annotations: both('annotations').filter(shown) };
+  const annotations = fitNotes(both('annotations').filter(shown), chart.width, theme);
+  return { shapes: both('shapes'), annotations };
 }
 
 function cover(chart) {                         // draw the overlay, without the figure

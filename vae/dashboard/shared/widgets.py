@@ -93,6 +93,7 @@ def choose(
     return place.selectbox(
         label,
         list(titles),
+        list(titles).index(st.session_state[key]),
         format_func=lambda value: titles.get(value, str(value)),
         key=key,
         help=about,
@@ -115,7 +116,10 @@ def switch(
 ) -> bool:
     """Return the state of a toggle; `link` is its parameter of the address."""
     address.link(link, key, SWITCH, default)
-    return bool(place.toggle(label, key=key, help=about, disabled=off, persist_state="session"))
+    on = bool(st.session_state[key])
+    return bool(
+        place.toggle(label, on, key=key, help=about, disabled=off, persist_state="session")
+    )
 
 
 def log_scale(
@@ -123,8 +127,9 @@ def log_scale(
 ) -> bool:
     """Return the state of the box "log scale"; its parameter of the address is `log`."""
     address.link("log", key, SWITCH, default)
+    on = bool(st.session_state[key])
     return bool(
-        place.checkbox("log scale", key=key, help=about, disabled=off, persist_state="session")
+        place.checkbox("log scale", on, key=key, help=about, disabled=off, persist_state="session")
     )
 
 
@@ -182,6 +187,7 @@ def number(
         label,
         low,
         high,
+        _within(st.session_state[key], low, high),  # a field shows it before the stored value
         key=key,
         step=step and kind(step),
         help=about,
@@ -189,6 +195,13 @@ def number(
         **settings,
     )
     return value
+
+
+def _within(value: Any, low: float | None, high: float | None) -> Any:
+    """Return the value, or the end that it lies beyond."""
+    if low is not None and value < low:
+        return low
+    return high if high is not None and value > high else value
 
 
 def step_of(value: float) -> float:

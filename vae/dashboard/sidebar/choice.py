@@ -32,6 +32,12 @@ def last_key() -> str:
     return choice.key if choice else ""
 
 
+def last_problem() -> str:
+    """Return the problem of the last choice; "" before the first."""
+    choice: Choice | None = st.session_state.get(_CHOICE)
+    return choice.problem if choice else ""
+
+
 def current() -> Choice:
     """Return the choice of this run of the script."""
     choice: Choice = st.session_state[_CHOICE]

@@ -22,7 +22,7 @@ from vae.dashboard.shared import current_run, starting, training_time, widgets
 from vae.dashboard.shared.setting_choices import setting_titles
 from vae.dashboard.sidebar import changes, memory
 from vae.dashboard.sidebar.beta_converter import ledger
-from vae.dashboard.sidebar.choice import Choice, last_key, remember
+from vae.dashboard.sidebar.choice import Choice, last_key, last_problem, remember
 from vae.dashboard.sidebar.data_field import choose_data, chosen_data, data_widget
 from vae.data import DATASETS, Dataset, is_missing
 from vae.experiments.admission import check_admitted, present_data
@@ -31,6 +31,7 @@ from vae.runs import Run
 GROUPS = ("Data", "Model", "Objective", "Training")
 IN_SIGHT = ("data", "latent_dim", "beta", "epochs", "device")  # above "All settings"
 _STYLE = Path(__file__).with_suffix(".css")
+_COST = "sidebar_cost"  # in the session: the latest estimate, shown until the next one
 ABOUT = "Train, see and understand variational autoencoders."
 
 
@@ -41,8 +42,13 @@ def sidebar() -> Choice:
         st.html(_STYLE)
         with st.container(key="brand"):
             st.markdown(f"**VAE Lab**  \n{ABOUT}")
+        before = last_problem()
         with st.container(key="train_bar"):
-            button, verdict = st.empty(), st.empty()
+            pressed = st.button(
+                "Train", type="primary", width="stretch", key="train", disabled=bool(before)
+            )
+            verdict = st.empty()
+        verdict.caption(st.session_state.get(_COST, "Estimating the time of this run…"))
         widgets.choose(
             st,
             "Start from",
@@ -60,11 +66,11 @@ def sidebar() -> Choice:
         if config is not None and data is not None and not problem:
             with feet["Objective"]:
                 ledger(config, data)
-        pressed = button.button(
-            "Train", type="primary", width="stretch", key="train", disabled=bool(problem)
-        )
         memory.keep(values, st.session_state.preset)
-    return remember(choice._replace(is_pressed=pressed and not problem))
+    found = remember(choice._replace(is_pressed=pressed and not problem))
+    if bool(problem) != bool(before):
+        st.rerun()  # the button changes its state
+    return found
 
 
 def _begin() -> None:
@@ -202,6 +208,7 @@ def _estimate(verdict: Any, config: RunConfig, data: Dataset) -> None:
         words += " · not ln p(x)"
         about += f"\n\n**not ln p(x)**: {caveat}"
     verdict.caption(words, help=about)
+    st.session_state[_COST] = words
 
 
 def _data(config: RunConfig, verdict: Any) -> tuple[Dataset, str]:
