@@ -14,8 +14,9 @@ from vae.analysis.custom_example import picture_to_x, place_example, reconstruct
 from vae.analysis.denoising import denoise, squared_error
 from vae.analysis.encoding import errors_at
 from vae.analysis.loaded_run import LoadedRun
-from vae.data import DataError
-from vae.data.pictures import fitted, read_folder
+from vae.data import DataError, Description
+from vae.data.decoding import fitted
+from vae.data.pictures import read_folder
 
 KINDS: dict[str, dict[str, object]] = {
     "digits": {},
@@ -120,7 +121,7 @@ def test_a_picture_is_read_like_a_folder_of_pictures(tmp_path: Path) -> None:
     picture = Image.fromarray(rng.integers(0, 256, (20, 30, 3), dtype=np.uint8))
     for name, image in {"a.png": picture, "b.png": picture.resize((45, 20))}.items():
         (tmp_path / name).write_bytes(saved(image, "PNG"))
-    raw = read_folder(tmp_path).x
+    raw = read_folder(tmp_path, Description()).x
     for k, name in enumerate(("a.png", "b.png")):
         made = fitted(name, (tmp_path / name).read_bytes(), raw.shape[1:])
         np.testing.assert_array_equal(made, raw[k])

@@ -39,17 +39,18 @@ def check(data: Dataset, x: np.ndarray, scale: float, dtype: Any = np.uint8) -> 
 
 CHANNELS_FIRST = np.ascontiguousarray(COLOUR.transpose(0, 3, 1, 2))
 ALPHA = np.concatenate([COLOUR, COLOUR[..., :1]], axis=3)
+SHARE = CHANNELS_FIRST[:, :1] / 255  # of opacity
+ON_WHITE = np.rint(CHANNELS_FIRST * SHARE + 255 * (1 - SHARE)).astype(np.uint8)
 SHAPES = {
     "N×H×W": (GREY, GREY[:, None]),
     "N×H×W×1": (GREY[..., None], GREY[:, None]),
     "N×1×H×W": (GREY[:, None], GREY[:, None]),
     "N×H×W×3": (COLOUR, CHANNELS_FIRST),
     "N×3×H×W": (CHANNELS_FIRST, CHANNELS_FIRST),
-    "N×H×W×4": (ALPHA, CHANNELS_FIRST),
+    "N×H×W×4": (ALPHA, ON_WHITE),
     "N×3×W×W": (CHANNELS_FIRST[:, :, :4, :4], CHANNELS_FIRST[:, :, :4, :4]),
     "N×3×3×3": (COLOUR[:, :3, :3], CHANNELS_FIRST[:, :, :3, :3]),
-    "N×4×H×W": (ALPHA.transpose(0, 3, 1, 2), CHANNELS_FIRST),
-    "N×D": (GREY.reshape(6, 20), GREY.reshape(6, 20)),
+    "N×4×H×W": (ALPHA.transpose(0, 3, 1, 2), ON_WHITE),
 }
 
 
@@ -63,7 +64,8 @@ def test_every_shape_is_read(shape: str, ending: str, tmp_path: Path) -> None:
     check(data, expected, 255)
     assert data.name == "pictures"
     assert data.about.startswith(f"6 examples from pictures.{ending}")
-    assert ("transparency dropped" in data.about) == ("4" in shape)
+    assert data.reading is not None
+    assert (data.reading.settings["data_ground"] == "white") == ("4" in shape)
     assert data.labels is None
 
 
@@ -95,7 +97,7 @@ def test_the_range_determines_the_scale_of_images(kind: str, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("given", "scale", "dtype"),
     [
-        (WHOLE.reshape(6, 20), 255, np.uint8),
+        (WHOLE.reshape(6, 20), 1, np.float32),
         (WHOLE.reshape(6, 20) * 3 - 100, 1, np.float32),
         (WHOLE.reshape(6, 20) * 1.0, 1, np.float32),
         (RNG.standard_normal((6, 20)) * 1e6, 1, np.float32),
@@ -211,12 +213,12 @@ def test_a_csv_file_is_read(text: str, classes: tuple[str, ...], tmp_path: Path)
         assert data.labels.tolist() == [1, 0, 2, 1]
 
 
-def test_a_csv_of_whole_numbers_has_grey_values(tmp_path: Path) -> None:
+def test_a_csv_of_whole_numbers_has_the_same_numbers(tmp_path: Path) -> None:
     path = tmp_path / "mnist.csv"
     rows = np.column_stack([LABELS, GREY.reshape(6, 20)])
     np.savetxt(path, rows, "%d", ",", header="label," + ",".join(map(str, range(20))), comments="")
     data = read(path)
-    check(data, GREY.reshape(6, 20), 255)
+    check(data, GREY.reshape(6, 20).astype(np.float32), 1, np.float32)
     assert data.classes == ("1", "3", "7")
 
 
@@ -284,9 +286,9 @@ UPLOADS = {
 def test_an_upload_is_stored_once_and_read_exactly(name: str, tmp_path: Path) -> None:
     UPLOADS[name](tmp_path / name)
     content = (tmp_path / name).read_bytes()
-    kept = save_upload(name, content, tmp_path / "runs")
+    kept = save_upload({name: content}, tmp_path / "runs")
     written = kept.stat().st_mtime_ns
-    assert save_upload(name, content, tmp_path / "runs") == kept
+    assert save_upload({name: content}, tmp_path / "runs") == kept
     assert kept.stat().st_mtime_ns == written
     assert [p.name for p in (tmp_path / "runs" / ".uploads").iterdir()] == [kept.name]
     assert len(kept.stem) == 64
@@ -296,7 +298,7 @@ def test_an_upload_is_stored_once_and_read_exactly(name: str, tmp_path: Path) ->
     for field in ("scale", "classes", "test", "about"):
         assert getattr(back, field) == getattr(direct, field)
     assert back.x.dtype == direct.x.dtype
-    again = save_upload("copy.npz", kept.read_bytes(), tmp_path / "runs")
+    again = save_upload({"copy.npz": kept.read_bytes()}, tmp_path / "runs")
     assert read(again).name == back.name
     assert read(again).fingerprint == back.fingerprint
 
@@ -304,20 +306,22 @@ def test_an_upload_is_stored_once_and_read_exactly(name: str, tmp_path: Path) ->
 def test_an_upload_keeps_its_name(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", GREY)
     content = (tmp_path / "x.npy").read_bytes()
-    kept = [save_upload(name, content, tmp_path) for name in ("one.npy", "two.npy")]
+    kept = [save_upload({name: content}, tmp_path) for name in ("one.npy", "two.npy")]
     assert [read(path).name for path in kept] == ["one", "two"]
 
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_an_upload_is_read_with_its_labels(packed: bool, tmp_path: Path) -> None:
     labels = gzip.compress(idx(LABELS)) if packed else idx(LABELS)
-    data = read(save_upload("some.idx3-ubyte", idx(GREY), tmp_path, labels))
+    name = "l.idx1-ubyte" + ".gz" * packed
+    data = read(save_upload({name: labels, "some.idx3-ubyte": idx(GREY)}, tmp_path))
     assert data.classes == ("1", "3", "7")
     assert data.name == "some"
     np.save(tmp_path / "x.npy", GREY)
     np.save(tmp_path / "y.npy", LABELS)
     files = [(tmp_path / f).read_bytes() for f in ("x.npy", "y.npy")]
-    assert read(save_upload("x.npy", files[0], tmp_path, files[1])).classes == ("1", "3", "7")
+    both = dict(zip(("x.npy", "y.npy"), files, strict=True))
+    assert read(save_upload(both, tmp_path)).classes == ("1", "3", "7")
 
 
 @pytest.mark.parametrize(
@@ -328,14 +332,14 @@ def test_a_copy_number_of_a_browser_is_removed_from_the_name(
     given: str, name: str, tmp_path: Path
 ) -> None:
     write_idx(tmp_path / given, GREY)
-    data = read(save_upload(given, (tmp_path / given).read_bytes(), tmp_path / "runs"))
+    data = read(save_upload({given: (tmp_path / given).read_bytes()}, tmp_path / "runs"))
     check(data, GREY[:, None], 255)
     assert data.name == name
 
 
 def test_a_long_name_is_shortened(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", GREY)
-    kept = save_upload("é" * 300 + "a.npy", (tmp_path / "x.npy").read_bytes(), tmp_path / "runs")
+    kept = save_upload({"é" * 300 + "a.npy": (tmp_path / "x.npy").read_bytes()}, tmp_path / "runs")
     check(read(kept), GREY[:, None], 255)
     assert read(kept).name.endswith("éa")
 
@@ -343,7 +347,7 @@ def test_a_long_name_is_shortened(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["../../x.npy", "/etc/x.npy", "C:\\mine\\x.npy", "..x.npy"])
 def test_an_upload_cannot_leave_its_folder(name: str, tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", GREY)
-    kept = save_upload(name, (tmp_path / "x.npy").read_bytes(), tmp_path / "a" / "b")
+    kept = save_upload({name: (tmp_path / "x.npy").read_bytes()}, tmp_path / "a" / "b")
     assert kept.parent == tmp_path / "a" / "b" / ".uploads"
     assert read(kept).name == "x"
     assert {p.name for p in tmp_path.iterdir()} == {"x.npy", "a"}

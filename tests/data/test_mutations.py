@@ -106,7 +106,7 @@ def damaged(name: str, content: bytes, rng: np.random.Generator) -> bytes:
 
 def attempt(path: Path, reader: str) -> Dataset | None:
     """Return the data set, or None if a DataError refuses it."""
-    from vae.data.arrays import compose
+    from vae.data.compose import compose
     from vae.data.published import read_emnist
 
     try:

@@ -33,9 +33,9 @@ def test_columns_of_numbers_become_vectors(compression: str, tmp_path: Path) -> 
     assert data.name == "t"
     assert data.labels is None
     whole = read(written(tmp_path / "w.parquet", columns(WHOLE)))
-    assert whole.x.dtype == np.uint8
+    assert whole.x.dtype == np.float32
     assert np.array_equal(whole.x, WHOLE)
-    assert whole.scale == 255
+    assert whole.scale == 1
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_column_of_pictures_becomes_images(layout: str, tmp_path: Path) -> Non
     assert np.array_equal(data.x, COLOUR.transpose(0, 3, 1, 2))
     assert data.classes == ("a", "b", "c")
     assert data.about == "6 examples from t.parquet, 8×10 pixels in colour."
-    kept = read(save_upload("t.parquet", path.read_bytes(), tmp_path / "runs"))
+    kept = read(save_upload({"t.parquet": path.read_bytes()}, tmp_path / "runs"))
     assert kept.fingerprint == data.fingerprint
 
 
@@ -107,20 +107,15 @@ def test_many_rows_keep_their_order(tmp_path: Path) -> None:
 BAD: list[tuple[dict[str, Any], str]] = [
     ({}, "has no rows or no columns: save it again"),
     ({"a": pa.array([], pa.int64())}, "has no rows or no columns"),
-    ({"label": [1, 2]}, "has labels only: add columns of examples"),
+    ({"label": [1, 2]}, "has no column of numbers for the examples"),
     ({"a": [1.0, None]}, "column a lacks 1 values: fill them in, or remove"),
     ({"a": [1.0, np.nan]}, "NaN or infinity 1 times, first in example 1"),
-    ({"a": [1.0, 2.0], "b": ["x", "y"]}, "column b holds string and not numbers: remove it, or"),
     ({"a": [[1.0], [1.0, 2.0]]}, "the lists of column a have 1 to 2 values"),
     ({"a": [[], []]}, "the lists of column a have 0 to 0 values"),
     ({"a": [["x"], ["y"]]}, "the lists of column a hold string: convert them to numbers"),
-    ({"a": [[1.0], [2.0]], "b": [1, 2]}, "column a holds list.* column of lists must be the only"),
-    ({"a": [1, 2], "label": [0.5, 1]}, "labels are whole numbers or text"),
-    ({"a": [1, 2], "label": [[1], [2]]}, "column label holds list.*labels are whole numbers"),
-    ({"a": [1, 2], "label": [None, "x"]}, "column label lacks 1 values"),
     ({"image": [b"abc", b"def"]}, "t.parquet: row 0 is damaged, or not a picture"),
     ({"image": pa.array([{"bytes": b"a"}, {"bytes": None}])}, "1 pictures of column image are"),
-    ({"a": pa.array([1, 2], pa.date32())}, "column a holds date32"),
+    ({"a": pa.array([1, 2], pa.date32())}, "no column of numbers"),
 ]  # fmt: skip
 
 

@@ -66,7 +66,7 @@ def test_a_path_is_read_and_subset(tmp_path: Path) -> None:
     data = load(str(tmp_path / "a.npz"), examples=10, seed=1)
     assert data.labels is not None
     assert np.bincount(data.labels).tolist() == [5, 5]
-    with pytest.raises(DataError, match="A file has no options: remove size"):
+    with pytest.raises(ValueError, match="Unknown setting 'size': There are data_examples"):
         load(str(tmp_path / "a.npz"), options={"size": 8})
 
 

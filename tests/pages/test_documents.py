@@ -81,7 +81,7 @@ def test_a_script_of_uploaded_data_has_a_data_file(root: Path) -> None:
     x = np.random.default_rng(0).random((40, 5), np.float32)
     (root / "mine.npy").write_bytes(b"")
     np.save(root / "mine.npy", x)
-    path = save_upload("mine.npy", (root / "mine.npy").read_bytes(), root)
+    path = save_upload({"mine.npy": (root / "mine.npy").read_bytes()}, root)
     own = {"data": str(path), "likelihood": "gaussian-learned", "batch_size": 8}
     run = trained(root, "mine", **own, frames=0)
     assert labels(offered("mine"))[-1] == "Data of the script (.npz)"

@@ -48,7 +48,7 @@ def own_run(root: Path, name: str = "own", **settings: Any) -> Run:
     rng = np.random.default_rng(0)
     buffer = io.BytesIO()
     np.savez(buffer, x=rng.random((60, 5), dtype=np.float32), labels=np.arange(60) % 3)
-    path = save_upload("mine.npz", buffer.getvalue(), root)
+    path = save_upload({"mine.npz": buffer.getvalue()}, root)
     config = RunConfig.of(**SMALL | {"data": str(path), "likelihood": "gaussian"} | settings)
     run = finish(Run.create(root, config, load(str(path)), name))
     spec = {"checkpoint": "best", "split": "test", "elbo_samples": 2, "samples": 5, "full": False}

@@ -185,7 +185,7 @@ def upload(root: Path) -> str:
     """An uploaded file of pictures with labels, in its stored form."""
     file = root / "mine.npz"
     np.savez(file, x=grey(60), labels=np.arange(60) % 3)
-    return str(save_upload("mine.npz", file.read_bytes(), root))
+    return str(save_upload({"mine.npz": file.read_bytes()}, root))
 
 
 def published(folder: Path) -> Dataset:

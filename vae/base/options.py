@@ -12,7 +12,7 @@ import difflib
 import inspect
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
@@ -83,6 +83,9 @@ def first_sentence(row: Callable[..., Any]) -> str:
     return text[: end.start() + 1] if end else text
 
 
+FILE = "FILE"  # row of a table for every value that names no other row: the path of a file
+
+
 class Field(NamedTuple):
     """A setting: name, type, default, description, and the rows that declare it."""
 
@@ -93,6 +96,7 @@ class Field(NamedTuple):
     group: str  # where the sidebar shows it
     kind: str = ""  # the table whose rows declare it, for an option
     specs: tuple[tuple[str, Spec], ...] = ()  # (row, its declaration)
+    rows: tuple[str, ...] = ()  # of the table
 
     @property
     def label(self) -> str:
@@ -100,16 +104,16 @@ class Field(NamedTuple):
 
     def belongs_to(self, chosen: Mapping[str, Any]) -> bool:
         """Whether the setting applies under the chosen row of each table."""
-        return not self.kind or chosen[self.kind] in dict(self.specs)
+        return not self.kind or row_of(self.rows, chosen[self.kind]) in dict(self.specs)
 
     def under(self, chosen: Mapping[str, Any]) -> Option:
         """Return the description under the chosen row."""
-        spec = dict(self.specs).get(str(chosen.get(self.kind)))
+        spec = dict(self.specs).get(row_of(self.rows, chosen.get(self.kind)))
         return spec.option if spec and spec.name == self.name else self.option
 
     def default_for(self, chosen: Mapping[str, Any]) -> Any:
         """Return the default under the chosen row."""
-        spec = dict(self.specs).get(str(chosen.get(self.kind)))
+        spec = dict(self.specs).get(row_of(self.rows, chosen.get(self.kind)))
         return spec.default if spec and spec.name == self.name else self.default
 
     def misplaced(self, chosen: Mapping[str, Any]) -> str:
@@ -119,6 +123,11 @@ class Field(NamedTuple):
             f"{self.name} belongs to {self.kind} {rows}, and {self.kind} is "
             f"{chosen[self.kind]!r}: choose {self.kind} {rows}, or leave {self.name} out."
         )
+
+
+def row_of(rows: Collection[str], value: Any) -> str:
+    """Return the row of a table that a value chooses: its name, or FILE for the path of a file."""
+    return str(value) if value in rows or FILE not in rows else FILE
 
 
 def derive(
@@ -137,10 +146,11 @@ def derive(
         group = spec.option.group
         _put(found, Field(*spec, group), schedules, constant)
         for row, make in tables.get(spec.name, {}).items():
-            for spec_of_row in options_of(make).values():
-                known = found.get(spec_of_row.name, Field(*spec_of_row, group, kind=spec.name))
-                assert known.kind == spec.name, f"{spec_of_row.name} is declared twice"
-                known = known._replace(specs=(*known.specs, (row, spec_of_row)))
+            for declared in options_of(make).values():
+                fresh = Field(*declared, group, kind=spec.name, rows=tuple(tables[spec.name]))
+                known = found.get(declared.name, fresh)
+                assert known.kind == spec.name, f"{declared.name} is declared twice"
+                known = known._replace(specs=(*known.specs, (row, declared)))
                 _put(found, known, schedules, constant)
     return tuple(found.values())
 
@@ -153,7 +163,9 @@ def _put(found: dict[str, Field], field: Field, schedules: str, constant: str) -
         inline = label[:1].lower() + label[1:] if label[1:2].islower() else label
         about = f"Factor on {inline} that varies during training: {schedules}."
         option = Option(about, label=f"{label} schedule")
-        found[name] = Field(name, str, constant, option, field.group, field.kind, field.specs)
+        found[name] = Field(
+            name, str, constant, option, field.group, field.kind, field.specs, field.rows
+        )
 
 
 def refuse_unknown(given: Iterable[str], known: Sequence[str]) -> None:

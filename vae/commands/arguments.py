@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from vae.base.options import Option
 from vae.runs import Run, find
 
 
@@ -18,6 +19,18 @@ def names_argument(parser: argparse.ArgumentParser) -> None:
 def out_flag(parser: argparse.ArgumentParser, ending: str) -> None:
     """Require --out, a file with this ending."""
     parser.add_argument("--out", required=True, metavar=f"FILE{ending}", help="file to write")
+
+
+def option_flag(
+    parser: argparse.ArgumentParser, name: str, option: Option, default: object
+) -> None:
+    """Add the flag of a setting, with its help and default."""
+    about, choices = option.help.replace("%", "%%"), " | ".join(option.choices)
+    parser.add_argument(
+        "--" + name.replace("_", "-"),
+        metavar=choices or "X",
+        help=f"{about} (default: {default})",
+    )
 
 
 def runs_of(args: argparse.Namespace) -> list[Run]:

@@ -2,12 +2,16 @@
 
 import argparse
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vae.base.criterion import value_of_score
 from vae.base.numbers import compact, event_size, fixed, number, percent
+from vae.commands.arguments import option_flag
 from vae.runs import Run, listing
 from vae.runs.status import BROKEN
+
+if TYPE_CHECKING:
+    from vae.data import Reading
 
 
 def runs_flags(parser: argparse.ArgumentParser) -> None:
@@ -47,32 +51,41 @@ def data_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "data", nargs="?", help="name or path of a data set to describe (default: list all names)"
     )
+    from vae.base.options import options_of
+    from vae.data import Description
+
+    for name, spec in options_of(Description).items():
+        option_flag(parser, name, spec.option, spec.default)
 
 
 def data(args: argparse.Namespace) -> int:
     """List the named data sets, or describe one of them or a file."""
-    if args.data:
-        return _describe(args.data)
     from vae.data import summary
+    from vae.data.description import SETTINGS
+    from vae.data.files import KINDS
 
+    if args.data:
+        given = {name: getattr(args, name) for name in SETTINGS}
+        return _describe(args.data, {k: v for k, v in given.items() if v is not None})
     for row in summary():
         print(f"{row.name:<14} {row.about}")
-    print("A path works too: .npz, .npy, .csv, .parquet, IDX (…-images-idx3-ubyte[.gz]), or a")
-    print("folder or .zip of pictures.")
+    print(f"A path works too: {KINDS}.")
     return 0
 
 
-def _describe(name: str) -> int:
+def _describe(name: str, options: dict[str, str]) -> int:
     """Describe a data set, and the −ln p(x) of the best constant output on its held-out part."""
     from vae.analysis.dataset_summary import summarise
     from vae.config import RunConfig
     from vae.data import load
     from vae.evaluation.baseline import baselines
 
-    dataset, config = load(name), RunConfig.of()
+    dataset, config = load(name, options=options), RunConfig.of()
     s = summarise(dataset, config)
     parts = ", ".join(f"{size:,} {part}" for part, size in s.splits.items() if size)
     print(f"{s.name}: {s.about}")
+    if dataset.reading:
+        _print_reading(dataset.reading)
     print(f"examples     {s.examples:,} ({parts})")
     print(f"shape        {event_size(s.shape)}, {s.dtype} / {compact(s.scale)}")
     print(f"x            {_range(s.low, s.high)}, mean {number(s.mean)}, SD {number(s.sd)}")
@@ -87,6 +100,20 @@ def _describe(name: str) -> int:
         text = row.refused if row.nats is None else f"{fixed(row.nats)}{se} {row.caveat}".rstrip()
         print(f"  {row.likelihood:<24} {text}")
     return 0
+
+
+def _print_reading(reading: "Reading") -> None:
+    """Print how a file was read: each setting with its flag and its reason, and the rest."""
+    from vae.base.options import options_of
+    from vae.data import Description
+
+    specs = options_of(Description)
+    for guess in reading.guesses:
+        title = specs[guess.setting].option.label.lower()
+        flag = "--" + guess.setting.replace("_", "-")
+        print(f"{title:<16} {guess.value:<16} {flag:<16} {guess.why}")
+    for line in (*reading.left_lines, *reading.notes):
+        print(line)
 
 
 def _range(low: float, high: float) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vae.base.numbers import compact
+from vae.commands.arguments import option_flag
 from vae.commands.progress_bar import show_progress
 from vae.runs import Run, checked_name, find, identity
 
@@ -38,11 +39,8 @@ def setting_flags(parser: argparse.ArgumentParser) -> None:
     from vae.config import fields
 
     for field in fields():
-        flag, about = "--" + field.name.replace("_", "-"), field.option.help.replace("%", "%%")
         of = field.default if isinstance(field.default, tuple) else (field.default,)
-        choices = " | ".join(field.option.choices)
-        default = ",".join(map(str, of))
-        parser.add_argument(flag, metavar=choices or "X", help=f"{about} (default: {default})")
+        option_flag(parser, field.name, field.option, ",".join(map(str, of)))
 
 
 def train(args: argparse.Namespace) -> int:

@@ -7,14 +7,24 @@ from typing import Any, Self
 from pydantic import ValidationError, model_validator
 
 from vae.base.criterion import Criterion
-from vae.base.options import Field, Option, Spec, check, coerce, derive, options_of, refuse_unknown
+from vae.base.options import (
+    Field,
+    Option,
+    Spec,
+    check,
+    coerce,
+    derive,
+    options_of,
+    refuse_unknown,
+    row_of,
+)
 from vae.base.records import Domain
 from vae.components.objectives import OBJECTIVES
 from vae.components.schedules import CONSTANT, Progress, names, parse
 from vae.config import rules
 from vae.config.derived import DerivedSettings
 from vae.config.settings import DEFAULTS, TABLES
-from vae.data import Dataset, Splits, loader, split
+from vae.data import DATASETS, Dataset, Splits, loader, split
 
 
 class RunConfig(DerivedSettings):
@@ -56,7 +66,7 @@ class RunConfig(DerivedSettings):
 
     def chosen(self, kind: str) -> dict[str, Any]:
         """Return the options of the chosen row of a table: name → value."""
-        row = TABLES[kind].get(getattr(self, kind))
+        row = TABLES[kind].get(row_of(TABLES[kind], getattr(self, kind)))
         return {name: self.get(name) for name in options_of(row)} if row else {}
 
     def at(self, name: str, progress: Progress, value: float | None = None) -> float:
@@ -79,6 +89,11 @@ class RunConfig(DerivedSettings):
         """Return the shape, levels and classes of the examples as the model receives them."""
         levels = 2 if self.binarized else dataset.levels
         return Domain(dataset.event_shape, levels, len(dataset.classes))
+
+    def as_read(self, dataset: Dataset) -> Self:
+        """Return the configuration with the settings by which a file was read: none is auto."""
+        found = dataset.reading.settings if dataset.reading else {}
+        return self.model_copy(update=found) if self.data not in DATASETS else self
 
     def divide(self, dataset: Dataset) -> Splits:
         """Return the rows for training, validation and test."""

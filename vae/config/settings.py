@@ -11,17 +11,17 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from vae.base.options import Option
+from vae.base.options import FILE, Option
 from vae.components.binarizations import BINARIZATIONS
 from vae.components.likelihoods import LIKELIHOODS
 from vae.components.networks import NETWORKS
 from vae.components.objectives import OBJECTIVES
 from vae.components.posteriors import POSTERIORS
 from vae.components.priors import PRIORS
-from vae.data import DATASETS
+from vae.data import DATASETS, Description
 
 TABLES: dict[str, Mapping[str, Callable[..., Any]]] = {
-    "data": DATASETS,
+    "data": DATASETS | {FILE: Description},
     "network": {name: row.build for name, row in NETWORKS.items()},
     "likelihood": LIKELIHOODS,
     "posterior": POSTERIORS,

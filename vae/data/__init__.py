@@ -2,15 +2,18 @@
 
 `synthetic` and `sprites` draw examples, `bundled` loads data of a package or of this project,
 `online` loads published data (`sources` lists the files, `download` fetches them once) and
-`files` reads a user's files. `formats`, `published`, `csv_table`, `parquet` and `pictures` parse
-bytes into arrays; `arrays` defines the meaning of their shapes, ranges and labels.
+`files` reads a user's files by a `Description`, whose missing settings it guesses. `npz`, `idx`,
+`published`, `csv_table`, `parquet` and `pictures` parse bytes into arrays; `compose` turns these
+into a data set.
 A data set is a function `f(examples, seed, *, <options>) -> Dataset` and its row in `DATASETS`.
 Any other name is a path. `loader` keeps the data sets that were loaded last.
 """
 
 from vae.data.bundled import INCLUDED
-from vae.data.dataset import DataError, Dataset, Splits, prepare, split, stratified, subset
+from vae.data.dataset import Dataset, Splits, prepare, split, stratified, subset
+from vae.data.description import Description, Reading
 from vae.data.download import DownloadCancelledError, DownloadError
+from vae.data.errors import DataError
 from vae.data.files import read, save_upload
 from vae.data.online import is_missing, on_disk
 from vae.data.sources import SOURCES
@@ -23,8 +26,10 @@ __all__ = [
     "SOURCES",
     "DataError",
     "Dataset",
+    "Description",
     "DownloadCancelledError",
     "DownloadError",
+    "Reading",
     "Splits",
     "Summary",
     "download",

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from vae.data.dataset import DataError, Dataset, subset
+from vae.data.dataset import Dataset, subset
+from vae.data.errors import DataError
 from vae.data.sources import SOURCES
 
 INCLUDED = {  # rows whose file is part of this project

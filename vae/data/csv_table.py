@@ -1,160 +1,173 @@
-"""A .csv file → rows of numbers, with labels if it has a label column.
+"""A text table (.csv, .tsv, .txt, also with .gz) → examples, classes, factors and row names.
 
-The first line is a header if it names a label column (label, class, target or y; whole numbers or
-text), or if none of its cells is a number. A first column without a name is an index and is
-ignored. Commas, semicolons and tabs separate columns. Messages count lines and columns from 1, as
-editors do.
+`csv_dialect` finds encoding, separator, decimal mark and header, `columns` the role of each
+column. Messages count lines and columns from 1, as editors do.
 """
 
 import csv
-import math
+import gzip
+import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
-from numpy.typing import NDArray
 
-from vae.data.arrays import Raw
-from vae.data.dataset import LIMIT, DataError
+from vae.data.arrays import Array, Raw
+from vae.data.column import Column
+from vae.data.columns import Roles, Table, assign, unique_names
+from vae.data.csv_dialect import Dialect, decoded, dialect_of
+from vae.data.csv_header import is_number
+from vae.data.description import BY_HAND, Description, Reading
+from vae.data.errors import LIMIT, DataError
 from vae.data.formats import parsing
+from vae.data.table_arrays import raw_of, stacked
 
-LABELS = ("label", "labels", "class", "target", "y")
-
-
-class Layout(NamedTuple):
-    """Columns and header of a file."""
-
-    delimiter: str
-    names: tuple[str, ...]  # of all columns; their numbers without a header
-    header: int  # lines of the header; 0 without one
-    label: int | None  # the label column
-    numbers: tuple[int, ...]  # the other columns
-
-    @property
-    def plain(self) -> bool:
-        """Whether every column holds numbers."""
-        return len(self.numbers) == len(self.names)
+LIKE_NUMBER = re.compile(r"[-+]?\d[\d.,_' ]*|[-+]?(nan|inf|infinity)", re.I)
 
 
-def read_csv(path: Path) -> Raw:
-    """Return the numbers (N, D), int64 if all are whole, else float64, and the labels (N,) if any.
+def read_csv(path: Path, wanted: Description) -> Raw:
+    """Return the arrays of a text table.
 
     Raises a DataError for a file that is too large, damaged or not a table of finite numbers.
     """
-    if path.stat().st_size * 4 > LIMIT:  # two bytes, a digit and a comma, become eight
-        raise DataError(f"{path.name} is too large for a .csv file: save it as .npz.")
-    with parsing(path.name, "a .csv file in UTF-8"):
-        layout = _layout(path)
-        try:
-            x = _numbers(path, layout)
-        except ValueError:
-            _explain(path, layout)
-        if not np.isfinite(x).all() or x.shape[1] != len(layout.numbers):
-            _explain(path, layout)
-        labels = None if layout.plain else _labels(path, layout)
-    if (x == np.rint(x)).all():
-        x = x.astype(np.int64) if np.abs(x).max() < 2**53 else x
-    return Raw(x, labels)
+    with parsing(path.name, "a text table"):
+        text, note = decoded(_content(path), path.name)
+        dialect = dialect_of(text, path.name, wanted)
+        _check_widths(text, dialect, path.name)
+        table = Table(path.name, tuple(_columns(text, dialect)))
+        table, percent = _without_percent(table)
+        roles = assign(table, wanted)
+        _check_numbers(text, dialect, table, roles)
+    notes = tuple(n for n in (note, *dialect.notes, percent) if n)
+    reading = Reading(
+        (*roles.guesses, *dialect.guesses), "column", len(table.columns), roles.left_out, notes
+    )
+    return raw_of(roles, reading, stacked(roles.examples))
 
 
-def _numbers(path: Path, layout: Layout) -> NDArray[np.float64]:
-    """Return the numeric columns with NumPy's fast reader; ValueError if a cell has none."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        return np.loadtxt(
-            file,
-            delimiter=layout.delimiter,
-            comments=None,
-            quotechar='"',
-            skiprows=layout.header,
-            usecols=None if layout.plain else layout.numbers,
-            ndmin=2,
-        )
+def _content(path: Path) -> bytes:
+    """Return the bytes of a file, unpacked; DataError if they are too many."""
+    most = LIMIT // 4  # two bytes, a digit and a comma, become eight
+    with gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise DataError(f"{path.name} is too large for a text table: save it as .npz.")
+    return content
 
 
-def _rows(path: Path, layout: Layout) -> Iterator[tuple[int, list[str]]]:
+def _columns(text: str, dialect: Dialect) -> Iterator[Column]:
+    """Yield the columns: numbers with NaN for empty cells, or text with "" for them."""
+    import pandas as pd  # type: ignore[import-untyped]
+
+    other = "." if dialect.decimal == "comma" else ","
+    frame = pd.read_csv(
+        io.StringIO(text),
+        sep=dialect.separator,
+        decimal="," if dialect.decimal == "comma" else ".",
+        thousands=other if dialect.thousands else None,
+        header=None,
+        names=list(range(dialect.width)),
+        index_col=False,
+        skiprows=dialect.lines,
+        skipinitialspace=True,
+        keep_default_na=False,
+        na_values=[""],
+        low_memory=False,
+    )
+    names = unique_names(dialect.names)
+    for k, name in enumerate(names):
+        yield Column(name, cleaned(frame[k]))
+
+
+def cleaned(series: Any) -> Array:
+    """Return a column of pandas as numbers, or as text without spaces around it."""
+    if series.dtype.kind in "biuf":
+        return np.asarray(series.to_numpy())
+    cells = ["" if cell is None or cell != cell else str(cell).strip() for cell in series]
+    return np.array(cells, np.str_)
+
+
+def _without_percent(table: Table) -> tuple[Table, str]:
+    """Return the table with columns of percent as numbers, and a note on them."""
+    changed = [c for c in table.columns if c.is_text and _all_percent(c)]
+    if not changed:
+        return table, ""
+    numbers = {c.name: np.array([float(cell[:-1]) for cell in c.values]) for c in changed}
+    columns = tuple(c._replace(values=numbers.get(c.name, c.values)) for c in table.columns)
+    names = ", ".join(numbers)
+    return table._replace(columns=columns), f"Percent signs removed: {names}."
+
+
+def _all_percent(column: Column) -> bool:
+    return all(cell[-1:] == "%" and is_number(cell, "point") for cell in column.values)
+
+
+def _rows(text: str, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
     """Yield the line number and the cells of each row below the header that is not empty."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, delimiter=layout.delimiter)
-        for row in reader:
-            if row and reader.line_num > layout.header:
-                yield reader.line_num, row
+    file = io.StringIO(text, newline="")
+    if dialect.separator == r"\s+":
+        for line, content in enumerate(file, 1):
+            if line > dialect.lines and content.strip():
+                yield line, content.split()
+        return
+    reader = csv.reader(file, delimiter=dialect.separator, skipinitialspace=True)
+    for row in reader:
+        if row and reader.line_num > dialect.lines:
+            yield reader.line_num, row
 
 
-def _layout(path: Path) -> Layout:
-    """Return the layout of a file, derived from its first two rows."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        start = file.readline(1_000_000)
-        delimiter = max(",;\t", key=start.count)
-        file.seek(0)
-        reader = csv.reader(file, delimiter=delimiter)
-        first = next((row for row in reader if row), None)
-        lines = reader.line_num
-        second = next((row for row in reader if row), None)
-    if first is None:
-        raise DataError(f"{path.name} is empty.")
-    names = tuple(cell.strip() for cell in first)
-    lower = [name.lower() for name in names]
-    label = next((lower.index(name) for name in LABELS if name in lower), None)
-    header = label is not None or not any(_number(cell) is not None for cell in names)
-    if header and second is None:
-        raise DataError(f"{path.name} has a header and no rows.")
-    index = {0} if header and not names[0] and len(names) > 1 else set()
-    numbers = tuple(k for k in range(len(names)) if k not in {label, *index})
-    if not numbers:
-        raise DataError(f"{path.name} has labels only: add columns of numbers.")
-    titles = names if header else tuple(str(k + 1) for k in range(len(names)))
-    return Layout(delimiter, titles, lines if header else 0, label, numbers)
-
-
-def _labels(path: Path, layout: Layout) -> NDArray[Any] | None:
-    """Return the label column, as numbers if all its cells are numbers, otherwise as text.
-
-    Checks the width of every row; None without a label column."""
-    cells = []
-    for line, row in _rows(path, layout):
-        _check_width(path, layout, line, row)
-        if layout.label is not None:
-            cells.append(row[layout.label].strip())
-            if not cells[-1]:
-                raise DataError(f"{path.name}, line {line}: the label is empty. Fill it in.")
-    if layout.label is None:
-        return None
-    numbers = [_number(cell) for cell in cells]
-    if None not in numbers:
-        return np.array(numbers, np.float64)
-    return np.array(cells)
-
-
-def _check_width(path: Path, layout: Layout, line: int, row: list[str]) -> None:
+def _check_widths(text: str, dialect: Dialect, file: str) -> None:
     """Raise a DataError if a row has more or fewer columns than the first line."""
-    if len(row) != len(layout.names):
+    for line, width in _widths(text, dialect):
+        if width != dialect.width:
+            raise DataError(
+                f"{file}, line {line}: {width} columns where the first line has "
+                f"{dialect.width}. Give every line the same number of columns."
+            )
+
+
+def _widths(text: str, dialect: Dialect) -> Iterator[tuple[int, int]]:
+    """Yield the line number and the number of columns of each row below the header."""
+    if '"' in text or len(dialect.separator) > 1:
+        yield from ((line, len(row)) for line, row in _rows(text, dialect))
+        return
+    for line, content in enumerate(io.StringIO(text, newline=None), 1):
+        if line > dialect.lines and content.strip(" \n"):
+            yield line, content.count(dialect.separator) + 1
+
+
+def _check_numbers(text: str, dialect: Dialect, table: Table, roles: Roles) -> None:
+    """Raise a DataError for the first cell without a finite number in a column of examples, or in
+    a column of text where most cells are numbers."""
+    left = {c.name for c in roles.examples}
+    free = roles.guesses[-1].why != BY_HAND
+    used = {c.name for c in (roles.label, roles.names, *roles.factors) if c}
+    for k, column in enumerate(table.columns):
+        if column.name in left:
+            if column.is_text or not np.isfinite(column.values).all():
+                _explain(text, dialect, table.file, k)
+        elif free and column.name not in used and column.is_text and _mostly_numbers(column):
+            _explain(text, dialect, table.file, k)
+
+
+def _mostly_numbers(column: Column) -> bool:
+    cells = column.present
+    return len(cells) > 0 and sum(bool(LIKE_NUMBER.fullmatch(c)) for c in cells) >= len(cells) / 2
+
+
+def _explain(text: str, dialect: Dialect, file: str, column: int) -> NoReturn:
+    """Raise a DataError that names the first cell of a column without a finite number."""
+    for line, row in _rows(text, dialect):
+        cell = row[column].strip()
+        if is_number(cell, dialect.decimal) and cell[-1:] != "%":
+            continue
+        name = dialect.names[column]
+        title = f" ({name})" if not name.isdigit() and name else ""
         raise DataError(
-            f"{path.name}, line {line}: {len(row)} columns where the first line has "
-            f"{len(layout.names)}. Give every line the same number of columns."
+            f"{file}, line {line}, column {column + 1}{title}: "
+            f"{repr(cell[:40]) if cell else 'an empty cell'} is not a finite number. Correct it, "
+            f"remove its row, or leave the column out (--data-ignore {name or column + 1})."
         )
-
-
-def _explain(path: Path, layout: Layout) -> NoReturn:
-    """Raise a DataError that names the first cell without a finite number."""
-    for line, row in _rows(path, layout):
-        _check_width(path, layout, line, row)
-        for column in layout.numbers:
-            if _number(row[column]) is None:
-                name = f" ({layout.names[column]})" if layout.header else ""
-                cell = row[column].strip()[:40]
-                raise DataError(
-                    f"{path.name}, line {line}, column {column + 1}{name}: "
-                    f"{repr(cell) if cell else 'an empty cell'} is not a finite number. Correct "
-                    "or remove it. Only the label column, under the header label, may hold text."
-                )
-    raise DataError(f"{path.name} cannot be read as a table: save it as plain .csv in UTF-8.")
-
-
-def _number(cell: str) -> float | None:
-    """Return the finite number in a cell; None if it holds none."""
-    try:
-        value = float(cell)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) and "_" not in cell else None  # float accepts 1_000
+    raise DataError(f"{file} cannot be read as a table: save it as plain .csv in UTF-8.")

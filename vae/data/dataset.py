@@ -16,12 +16,8 @@ from numpy.typing import NDArray
 
 from vae.base.numbers import typed
 from vae.base.records import Floats, Ints
-
-LIMIT = 8 * 2**30  # bytes; the largest array that is read or drawn
-
-
-class DataError(ValueError):
-    """An error in the data; the message names the problem and a solution."""
+from vae.data.description import Reading
+from vae.data.errors import DataError
 
 
 class Dataset(NamedTuple):
@@ -35,6 +31,8 @@ class Dataset(NamedTuple):
     factors: dict[str, Floats] = {}  # noqa: RUF012 (never changed) known factors: name → (N,)
     test: int = 0  # number of the last rows that form the predefined test part
     about: str = ""  # one sentence for users: content and source
+    names: NDArray[np.str_] | None = None  # (N,) of the rows, such as files
+    reading: Reading | None = None  # how a user's file was read
 
     @property
     def event_shape(self) -> tuple[int, ...]:
@@ -139,6 +137,7 @@ def subset(dataset: Dataset, examples: int, seed: int) -> Dataset:
         x=dataset.x[rows],
         labels=None if dataset.labels is None else dataset.labels[rows],
         factors={name: values[rows] for name, values in dataset.factors.items()},
+        names=None if dataset.names is None else dataset.names[rows],
     )
 
 

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from vae.data.dataset import DataError
+from vae.data.errors import DataError
 
 CACHE = "VAE_LAB_CACHE"  # the environment variable
 CHUNK = 1 << 16  # bytes between two calls of `cancelled`

@@ -1,106 +1,95 @@
-"""A user's file or folder → a `Dataset`; and storage of uploads.
+"""A user's file or folder → a `Dataset`.
 
 | file | content |
 |---|---|
-| .npz | x and, if there are any, labels; or x_train, y_train, x_test, y_test |
+| .npz | arrays: `npz` finds their roles |
 | .npy | examples; labels, if any, in NAME-labels.npy or NAME_labels.npy beside it |
-| .csv | one row per example, labels in a column label, class, target or y |
-| .parquet | one row per example: numbers, a list of numbers or a picture; labels as in a .csv |
-| .zip | pictures, optionally in folders named after their classes; also a folder of pictures |
+| .csv, .tsv, .txt, also .gz | one row per example: `columns` finds the roles of the columns |
+| .parquet | one row per example: numbers, a list of numbers or a picture |
+| .zip or folder | pictures, optionally in folders named after their classes |
 | IDX | …images-idx3-ubyte[.gz]; …labels-idx1-ubyte[.gz] and, for train, t10k or test beside it |
 | .mat | as in SVHN: X of H×W×C×N and y; for train_…, test_… beside it |
 | cifar-10-binary.tar.gz | CIFAR-10 |
 
-In an .npz, x may also be named images, data or arr_0, or be the only array with two or more axes;
-labels may be named label, y, target or targets.
-
-`arrays` defines the meaning of shapes and ranges. Every error in a file raises a `DataError`.
+A reader is a function of a path and a `Description`. `compose` defines the meaning of shapes and
+ranges. Every error in a file raises a `DataError`.
 """
 
 import difflib
-import hashlib
 import os
 import re
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
-import numpy as np
-
-from vae.data.arrays import Raw, check_finite, compose
+from vae.data import uploads
+from vae.data.arrays import Raw
+from vae.data.compose import compose
 from vae.data.csv_table import read_csv
-from vae.data.dataset import DataError, Dataset
-from vae.data.formats import Archive, parsing, read_idx_family, read_npy
+from vae.data.dataset import Dataset
+from vae.data.description import NONE, Description, Reading, chosen, grouped
+from vae.data.errors import DataError
+from vae.data.formats import Archive, read_npy
+from vae.data.idx import IDX, file_label, idx_files, read_idx_family, read_idx_folder
+from vae.data.npz import read_npz
 from vae.data.parquet import read_parquet
 from vae.data.pictures import has_pictures, read_folder, read_zip
 from vae.data.published import read_cifar, read_mat_family
 
 KINDS = (
-    ".npz, .npy, .csv, .parquet, a folder or .zip of pictures, or IDX (…-images-idx3-ubyte, .gz "
-    "or not)"
+    ".npz, .npy, .csv, .tsv, .txt, .parquet, a folder or .zip of pictures, or IDX "
+    "(…-images-idx3-ubyte, .gz or not)"
 )
-ENDINGS = r"\.(npz|npy|csv|parquet|zip|mat|tar\.gz)$"
-IDX = r"[-.]idx\d?(-ubyte)?( ?\(\d+\))?(\.gz)?$"  # browsers add (1) to a second copy
-UPLOAD = {"x", "scale", "test", "name", "about"}  # arrays of a stored upload
+ENDINGS = r"\.(npz|npy|(csv|tsv|txt)(\.gz)?|parquet|zip|mat|tar\.gz)$"
+INSIDE = "inside"  # the label of a file that contains its classes
+Reader = Callable[[Path, Description], Raw]
 
 
-def read(path: Path | str) -> Dataset:
-    """Return the data set in a file or folder; raises DataError if it cannot be read."""
+def read(path: Path | str, options: Mapping[str, Any] | None = None) -> Dataset:
+    """Return the data set in a file or folder; `options` are settings of `Description`.
+
+    Raises DataError if it cannot be read, ValueError for an invalid option.
+    """
     path = Path(os.path.expanduser(path))  # an unknown ~user stays and is reported below
-    return _load(path, _name(path), None)
+    return _load(path, _name(path), Description.of(options or {}))
 
 
-def save_upload(name: str, content: bytes, root: Path, labels: bytes | None = None) -> Path:
-    """Normalise an uploaded file, store it as root/.uploads/<sha256>.npz and return that path.
-
-    `labels` is the content of the labels file of an IDX or .npy file. The same upload under the
-    same name is stored once. Raises DataError as `read` does; nothing is then stored.
-    """
-    name = re.sub(r"[\x00-\x1f]", "_", re.split(r"[/\\]", name)[-1]).lstrip(".")
-    name = name[-60:] or "upload"  # short enough for file systems, with its ending
-    digest = hashlib.sha256(repr((name, labels)).encode() + b"\0" + content).hexdigest()
-    stored = root / ".uploads" / f"{digest}.npz"
-    if not stored.is_file():
-        with tempfile.TemporaryDirectory() as main, tempfile.TemporaryDirectory() as beside:
-            path = Path(main) / name
-            path.write_bytes(content)
-            with_labels = None if labels is None else _labels_file(Path(beside), path, labels)
-            dataset = _load(path, _stem(name), with_labels)
-        stored.parent.mkdir(parents=True, exist_ok=True)
-        _write_upload(dataset, stored)
-    return stored
+def save_upload(
+    files: Mapping[str, bytes], root: Path, options: Mapping[str, Any] | None = None
+) -> Path:
+    """Store uploaded files, name → content, as one data set and return the path of its file."""
+    return uploads.save_upload(
+        files, root, options or {}, lambda path, wanted: _load(path, _upload_name(path), wanted)
+    )
 
 
-def _labels_file(folder: Path, path: Path, labels: bytes) -> Path:
-    """Write uploaded labels to a file with the name of their format, and return its path."""
-    ending = "labels.npy" if path.suffix.lower() == ".npy" else "labels-idx1-ubyte"
-    beside = folder / (ending + ".gz" * labels.startswith(b"\x1f\x8b"))
-    beside.write_bytes(labels)
-    return beside
+def _upload_name(path: Path) -> str:
+    """Return the name of an upload: the stem of its file, or of its first file of examples."""
+    if path.is_dir():
+        files = [p for p in sorted(path.iterdir()) if "label" not in p.name]
+        known = [p for p in files if re.search(rf"{IDX}|\.npy$", p.name, re.I)]
+        trains = [p for p in known if "train" in p.name]
+        largest = max(trains or known, key=lambda p: p.stat().st_size, default=None)
+        return _stem(largest.name) if largest else "pictures"
+    return _stem(path.name)
 
 
-def _load(path: Path, name: str, labels: Path | None) -> Dataset:
-    """Return the data set in a file under this name.
-
-    Labels come from the `labels` file, or from the file itself or a file beside it.
-    """
+def _load(path: Path, name: str, wanted: Description) -> Dataset:
+    """Return the data set in a file under this name."""
     try:
         _check_path(path)
     except OSError as error:  # the name is too long, or a folder has no permission
         raise DataError(f"{path} cannot be read ({error.strerror}): check the path.") from error
     reader = _reader(path)
-    if labels is not None and reader not in (_read_npy, read_idx_family):
-        raise DataError(f"{path.name} contains its labels: remove the separate labels file.")
-    found = reader(path, labels)
-    return found if isinstance(found, Dataset) else compose(name, path.name, found)
+    if reader is read_npz and (archive := Archive(path)).heads.keys() >= uploads.UPLOAD:
+        return uploads.read_upload(archive, wanted)
+    return compose(name, path.name, reader(path, wanted), wanted)
 
 
-def _reader(path: Path) -> Callable[[Path, Path | None], Raw | Dataset]:
+def _reader(path: Path) -> Reader:
     """Return the reader of a folder or of files with this name; DataError if there is none."""
     if path.is_dir():
-        return lambda path, _: read_folder(path)
+        return next(reader for test, reader in FOLDERS if test(path))
     for pattern, reader in READERS.items():
         if re.search(pattern, path.name, re.I):
             return reader
@@ -109,30 +98,65 @@ def _reader(path: Path) -> Callable[[Path, Path | None], Raw | Dataset]:
     raise DataError(f"{path.name} has an unknown file type: save it as {KINDS}.{why}")
 
 
-def _read_npz(path: Path, _: Path | None) -> Raw | Dataset:
-    archive = Archive(path)
-    return _read_upload(archive) if archive.heads.keys() >= UPLOAD else archive.raw()
-
-
-def _read_npy(path: Path, labels: Path | None) -> Raw:
+def _read_npy(path: Path, wanted: Description) -> Raw:
     beside = [path.with_name(f"{path.stem}{mark}labels.npy") for mark in "-_"]
-    labels = labels or next((p for p in beside if p.is_file()), None)
-    return Raw(read_npy(path), None if labels is None else read_npy(labels))
+    return _npy_pair(path, next((p for p in beside if p.is_file()), None), wanted, [])
 
 
-def _with_labels_inside(read: Callable[[Path], Raw]) -> Callable[[Path, Path | None], Raw]:
-    """Return a reader with the parameters of READERS for files that contain their labels."""
-    return lambda path, _: read(path)
+def _npy_pair(
+    path: Path, labels: Path | None, wanted: Description, left: list[tuple[str, str]]
+) -> Raw:
+    label = file_label(labels, wanted)
+    found = None if labels is None or label.value == NONE else read_npy(labels)
+    used = 1 + (found is not None)
+    left += [] if labels is None or found is not None else [(labels.name, "no classes read")]
+    reading = Reading((label,), "file", used + len(left), grouped(left))
+    return Raw(read_npy(path), found, reading=reading)
 
 
-READERS: dict[str, Callable[[Path, Path | None], Raw | Dataset]] = {
-    r"\.npz$": _read_npz,
+def _npy_files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.npy"))
+
+
+def _read_npy_folder(folder: Path, wanted: Description) -> Raw:
+    """Return the examples in a folder of one .npy file, and its labels in a second one."""
+    files = _npy_files(folder)
+    labels = [path for path in files if re.search("label|target|class|(^|_)y", path.stem, re.I)]
+    examples = [path for path in files if path not in labels]
+    if len(examples) != 1 or len(labels) > 1:
+        names = ", ".join(path.name for path in files)
+        raise DataError(f"{names}: give one file of examples and one of labels.")
+    left = [(p.name, "no .npy file") for p in sorted(folder.iterdir()) if p not in files]
+    return _npy_pair(examples[0], labels[0] if labels else None, wanted, left)
+
+
+def _labels_inside(read: Callable[[Path], Raw]) -> Reader:
+    """Return a reader of files of one published form, which contain their classes."""
+
+    def reader(path: Path, wanted: Description) -> Raw:
+        raw = read(path)
+        guess, why = (NONE, "The file has no classes.") if raw.labels is None else (INSIDE, "")
+        why = why or "The file contains the classes."
+        label = chosen(wanted, "data_label", guess, why, (guess, NONE), closed=True)
+        raw = raw._replace(reading=Reading((label,), "file"))
+        return raw if label.value != NONE else raw._replace(labels=None, test_labels=None)
+
+    return reader
+
+
+FOLDERS: tuple[tuple[Callable[[Path], Any], Reader], ...] = (
+    (idx_files, read_idx_folder),
+    (lambda folder: len(_npy_files(folder)) == 2 and not has_pictures(folder), _read_npy_folder),
+    (lambda folder: True, read_folder),
+)
+READERS: dict[str, Reader] = {
+    r"\.npz$": read_npz,
     r"\.npy$": _read_npy,
-    r"\.csv$": _with_labels_inside(read_csv),
-    r"\.parquet$": _with_labels_inside(read_parquet),
-    r"\.zip$": _with_labels_inside(read_zip),
-    r"\.mat$": _with_labels_inside(read_mat_family),
-    r"cifar-10-binary.*\.tar\.gz$": _with_labels_inside(read_cifar),
+    r"\.(csv|tsv|txt)(\.gz)?$": read_csv,
+    r"\.parquet$": read_parquet,
+    r"\.zip$": read_zip,
+    r"\.mat$": _labels_inside(read_mat_family),
+    r"cifar-10-binary.*\.tar\.gz$": _labels_inside(read_cifar),
     IDX: read_idx_family,
 }
 
@@ -140,7 +164,7 @@ READERS: dict[str, Callable[[Path, Path | None], Raw | Dataset]] = {
 def _check_path(path: Path) -> None:
     """Raise DataError unless a path is a readable file with content or a folder of pictures."""
     if path.is_dir():
-        if has_pictures(path):
+        if has_pictures(path) or any(test(path) for test, _ in FOLDERS[:-1]):
             return
         inside = sorted(p.name for p in path.iterdir() if _has_reader(p))[:3]
         hint = f", for example {', '.join(inside)}" if inside else f": {KINDS}"
@@ -185,57 +209,3 @@ def _name(path: Path) -> str:
     folder = path.resolve().parent
     folder = folder.parent if folder.name == "raw" else folder  # torchvision's MNIST/raw
     return folder.name or stem
-
-
-def _write_upload(dataset: Dataset, path: Path) -> None:
-    """Write a data set atomically."""
-    arrays: dict[str, Any] = {
-        "x": dataset.x,
-        "scale": np.float64(dataset.scale),
-        "test": np.int64(dataset.test),
-        "name": np.str_(dataset.name),
-        "about": np.str_(dataset.about),
-        "classes": np.array(dataset.classes, dtype=np.str_),
-    }
-    if dataset.labels is not None:
-        arrays["labels"] = dataset.labels
-    part = path.with_suffix(f".{uuid4().hex}.part")
-    try:
-        with part.open("xb") as file:
-            np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _read_upload(archive: Archive) -> Dataset:
-    """Return the data set of a stored upload; DataError if the file is not a valid one."""
-    file = archive.path.name
-    with parsing(file, "an upload that VAE Lab has stored"):
-        labels = archive["labels"] if "labels" in archive.heads else None
-        dataset = Dataset(
-            name=str(archive["name"].item()),
-            x=archive["x"],
-            scale=float(archive["scale"].item()),
-            labels=labels,
-            classes=tuple(str(c) for c in archive["classes"]) if labels is not None else (),
-            test=int(archive["test"].item()),
-            about=str(archive["about"].item()),
-        )
-        _check_upload(dataset, file)
-    return dataset
-
-
-def _check_upload(dataset: Dataset, file: str) -> None:
-    """Raise DataError unless types, shapes and ranges are those that `_write_upload` writes."""
-    x, labels = dataset.x, dataset.labels
-    sound = x.ndim in (2, 4) and x.size and x.dtype in (np.uint8, np.float32)
-    sound = sound and dataset.scale in (1.0, 16.0, 255.0) and 0 <= dataset.test < len(x)
-    if sound and labels is not None:
-        sound = labels.shape == x.shape[:1] and labels.dtype == np.int64
-        sound = sound and labels.min() >= 0 and labels.max() < len(dataset.classes)
-    if not sound:
-        raise DataError(f"{file} is not an upload that VAE Lab has stored: upload it again.")
-    check_finite(x, file)

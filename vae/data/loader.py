@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Any, NamedTuple
 
 from vae.base.files import FileState, file_state
@@ -12,7 +12,9 @@ from vae.data.dataset import Dataset
 from vae.data.sources import SOURCES
 from vae.data.table import DATASETS, load
 
-CAPACITY = 4  # data sets
+CAPACITY = 4  # data sets in memory
+_loaded: dict["Request", Dataset] = {}  # the latest last
+_lock = Lock()
 
 
 class Request(NamedTuple):
@@ -33,8 +35,29 @@ def request(data: str, examples: int, seed: int, options: Mapping[str, Any]) -> 
     return Request(data, examples, 0 if is_whole else seed, json.dumps(options), state)
 
 
-@lru_cache(maxsize=CAPACITY)
 def loaded(wanted: Request) -> Dataset:
-    """Return the requested data set; raises DataError, or ValueError for an invalid option."""
+    """Return the requested data set; raises DataError, or ValueError for an invalid option.
+
+    A file read with guesses is also the one read with the settings that were guessed.
+    """
+    found = _loaded.get(wanted) or _load(wanted)
+    with _lock:
+        _keep(wanted, found)
+        if found.reading and wanted.data not in DATASETS:
+            options = json.loads(wanted.options) | found.reading.settings
+            _keep(wanted._replace(options=json.dumps(options)), found)
+        return found
+
+
+def _load(wanted: Request) -> Dataset:
     data, examples, seed, options, _ = wanted
     return load(data, examples=examples, seed=seed, options=json.loads(options))
+
+
+def _keep(wanted: Request, data: Dataset) -> None:
+    """Add a data set as the latest one, and drop the oldest beyond CAPACITY."""
+    _loaded.pop(wanted, None)
+    _loaded[wanted] = data
+    for old in list(_loaded):
+        if len({id(one) for one in _loaded.values()}) > CAPACITY:
+            del _loaded[old]

@@ -7,9 +7,10 @@ set.
 
 from pathlib import Path
 
-from vae.data.arrays import compose
-from vae.data.dataset import DataError, Dataset, subset
+from vae.data.compose import compose
+from vae.data.dataset import Dataset, subset
 from vae.data.download import CACHE, Cancelled, DownloadError, Progress, cache, fetch, is_whole
+from vae.data.errors import DataError
 from vae.data.sources import SOURCES
 
 

@@ -3,11 +3,11 @@
 | columns | result |
 |---|---|
 | numbers | vectors, one element per column |
-| a single column of lists of numbers, all of one length | vectors |
+| a column of lists of numbers, all of one length | vectors |
 | a column of pictures (bytes of a file, or a struct of bytes and path) | images |
 
-A column named label, labels, class, target or y, of whole numbers or text, holds the labels. With
-pictures, the other columns are ignored.
+`columns` finds the role of each column. Lists and pictures leave out the columns of numbers; an
+index of pandas names the rows.
 """
 
 import io
@@ -19,36 +19,50 @@ from typing import IO, Any
 import numpy as np
 
 from vae.data.arrays import Array, Raw
-from vae.data.csv_table import LABELS
-from vae.data.dataset import LIMIT, DataError
+from vae.data.column import Column
+from vae.data.columns import Table, assign
+from vae.data.decoding import Decoded, decoded
+from vae.data.description import (
+    AUTO,
+    NONE,
+    Description,
+    Guess,
+    Reading,
+    chosen,
+    named,
+)
+from vae.data.errors import LIMIT, DataError
 from vae.data.formats import parsing
-from vae.data.pictures import decoded
+from vae.data.table_arrays import raw_of, stacked
 
 INDEX = "__index_level_"  # prefix of the index columns of pandas
 BATCH = 16_384  # rows
 
 
-def read_parquet(path: Path) -> Raw:
+def read_parquet(path: Path, wanted: Description) -> Raw:
     """Return the examples, (N, D) or (N, C, H, W), and their labels, (N,); raises DataError."""
-    with parsing(path.name, "a .parquet file"):
+    file = path.name
+    with parsing(file, "a .parquet file"):
         table = _table(path)
-    names = [name for name in table.column_names if not name.startswith(INDEX)]
+    names = list(table.column_names)
     if len(set(names)) < len(names):
-        raise DataError(f"{path.name} has two columns of the same name: rename one.")
-    if not table.num_rows or not names:
-        raise DataError(f"{path.name} has no rows or no columns: save it again with data.")
-    lower = [name.lower() for name in names]
-    label = next((names[lower.index(name)] for name in LABELS if name in lower), None)
-    rest = [name for name in names if name != label]
-    if not rest:
-        raise DataError(f"{path.name} has labels only: add columns of examples.")
-    with parsing(path.name, "a .parquet file"):
-        labels = None if label is None else _labels(table, label, path.name)
-        images = [name for name in rest if _holds_pictures(table.schema.field(name).type)]
-        if images:
-            x, note = _pictures(table, images[0], path.name)
-            return Raw(x, labels, scale=255.0, note=note)
-        return Raw(_numbers(table, rest, path.name), labels)
+        raise DataError(f"{file} has two columns of the same name: rename one.")
+    if not table.num_rows or not [n for n in names if not n.startswith(INDEX)]:
+        raise DataError(f"{file} has no rows or no columns: save it again with data.")
+    with parsing(file, "a .parquet file"):
+        special = _special(table, wanted, file)
+        name = special.value if special else ""
+        columns = tuple(_read(table, n) for n in names if n != name)
+        roles = assign(Table(file, columns), wanted, name)
+        guesses = (special, *roles.guesses) if special else roles.guesses
+        reading = Reading(guesses, "column", len(names), roles.left_out)
+        if not special:
+            for column in roles.examples:
+                _complete(table, column.name, file)
+            return raw_of(roles, reading, stacked(roles.examples))
+        if _holds_pictures(table.schema.field(name).type):
+            return _pictures(table, name, file, wanted).joined(raw_of(roles, reading))
+        return raw_of(roles, reading, _lists(_complete(table, name, file), name, file))
 
 
 def _table(path: Path) -> Any:
@@ -72,7 +86,48 @@ def _table(path: Path) -> Any:
         return pa.Table.from_batches(batches, file.schema_arrow)
 
 
-def _column(table: Any, name: str, file: str) -> Any:
+def _special(table: Any, wanted: Description, file: str) -> Guess | None:
+    """Return the column of pictures or lists that holds the examples; None for a table of
+    numbers."""
+    types = {field.name: field.type for field in table.schema}
+    pictures = [name for name, kind in types.items() if _holds_pictures(kind)]
+    lists = [name for name, kind in types.items() if _is_list(kind)]
+    found = [*pictures, *lists]
+    if wanted.data_examples not in (AUTO, NONE):
+        name = found[named(wanted.data_examples, found, file, "data_examples")] if found else ""
+        return chosen(wanted, "data_examples", name, "", found)._replace(value=name)
+    if not found or wanted.data_examples == NONE:
+        return None
+    if not pictures and len(lists) > 1:
+        raise DataError(
+            f"{file} has several columns of lists: choose one, such as data_examples {lists[0]}."
+        )
+    why = "The column holds picture files." if pictures else "The column holds lists of numbers."
+    return chosen(wanted, "data_examples", found[0], why, found)
+
+
+def _read(table: Any, name: str) -> Column:
+    """Return a column of numbers or text; a column of anything else has a note instead."""
+    import pyarrow as pa
+
+    column = table.column(name).combine_chunks()
+    title = "" if name.startswith(INDEX) else name
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    kind = column.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        cells = ["" if cell is None else cell.strip() for cell in column.to_pylist()]
+        return Column(title or name, np.array(cells, np.str_))
+    if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
+        return Column(name, np.zeros(len(column)), "dates")
+    if pa.types.is_boolean(kind) and column.null_count:
+        column = column.cast(pa.float64())
+    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
+        return Column(name, np.zeros(len(column)), f"holds {kind}, no numbers or text")
+    return Column(name, np.asarray(column.to_numpy(zero_copy_only=False)))
+
+
+def _complete(table: Any, name: str, file: str) -> Any:
     """Return a column as one array; DataError if a value is missing."""
     column = table.column(name)
     if column.null_count:
@@ -83,26 +138,8 @@ def _column(table: Any, name: str, file: str) -> Any:
     return column.combine_chunks()
 
 
-def _numbers(table: Any, names: list[str], file: str) -> Array:
-    """Return the columns of numbers, or the only column of lists, as int64 or float64 (N, D)."""
-    import pyarrow.types as kinds  # type: ignore[import-untyped]
-
-    types = {name: table.schema.field(name).type for name in names}
-    if len(names) == 1 and _is_list(types[names[0]]):
-        return _lists(_column(table, names[0], file), names[0], file)
-    for name, kind in types.items():
-        if not (kinds.is_integer(kind) or kinds.is_floating(kind) or kinds.is_boolean(kind)):
-            raise DataError(
-                f"{file}: column {name} holds {kind} and not numbers: remove it, or name it label "
-                "if it is the class. A column of lists must be the only one besides the label."
-            )
-    columns = [_column(table, name, file).to_numpy(zero_copy_only=False) for name in names]
-    whole = all(column.dtype.kind in "biu" for column in columns)
-    return np.column_stack(columns).astype(np.int64 if whole else np.float64)
-
-
 def _is_list(kind: Any) -> bool:
-    import pyarrow.types as kinds
+    import pyarrow.types as kinds  # type: ignore[import-untyped]
 
     return bool(kinds.is_list(kind) or kinds.is_large_list(kind) or kinds.is_fixed_size_list(kind))
 
@@ -127,24 +164,6 @@ def _lists(column: Any, name: str, file: str) -> Array:
     return np.asarray(values).reshape(len(column), -1)
 
 
-def _labels(table: Any, name: str, file: str) -> Array:
-    """Return the labels as numbers or text, (N,)."""
-    import pyarrow as pa
-
-    column = _column(table, name, file)
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    values = column.to_numpy(zero_copy_only=False)
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        return np.array(values.tolist(), np.str_)
-    if values.dtype.kind not in "biuf":
-        raise DataError(
-            f"{file}: column {name} holds {column.type}, and labels are whole numbers or text: "
-            "rename it if it is not the class."
-        )
-    return np.asarray(values)
-
-
 def _holds_pictures(kind: Any) -> bool:
     """Return whether a column of this type holds bytes, or structs with a field of bytes."""
     import pyarrow.types as kinds
@@ -154,11 +173,11 @@ def _holds_pictures(kind: Any) -> bool:
     return kind is not None and bool(kinds.is_binary(kind) or kinds.is_large_binary(kind))
 
 
-def _pictures(table: Any, name: str, file: str) -> tuple[Array, str]:
-    """Return a column of picture files, decoded to (N, C, H, W) uint8, and a note on changes."""
+def _pictures(table: Any, name: str, file: str, wanted: Description) -> Decoded:
+    """Return a column of picture files, decoded."""
     import pyarrow.types as kinds
 
-    column = _column(table, name, file)
+    column = _complete(table, name, file)
     if kinds.is_struct(column.type):
         column = column.field("bytes")
     if column.null_count:
@@ -169,4 +188,4 @@ def _pictures(table: Any, name: str, file: str) -> tuple[Array, str]:
     contents = column.to_pylist()
     openers: list[Callable[[], IO[bytes]]] = [partial(io.BytesIO, c) for c in contents]
     rows = zip(contents, openers, strict=True)
-    return decoded([(f"row {n}", len(c), o) for n, (c, o) in enumerate(rows)], file)
+    return decoded([(f"row {n}", len(c), o) for n, (c, o) in enumerate(rows)], file, wanted)

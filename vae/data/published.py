@@ -29,8 +29,9 @@ from pathlib import Path
 import numpy as np
 
 from vae.data.arrays import Array, Raw
-from vae.data.dataset import LIMIT, DataError
-from vae.data.formats import GZIP_RATIO, parsed_idx, parsing
+from vae.data.errors import LIMIT, DataError
+from vae.data.formats import parsing
+from vae.data.idx import GZIP_RATIO, parsed_idx
 
 RECORD = 1 + 3 * 32 * 32
 BATCH = re.compile(r"^(?:.*/)?(data_batch_\d|test_batch)\.bin$")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vae.data.arrays import Raw
-from vae.data.formats import read_idx_family
+from vae.data.idx import read_idx_family
 from vae.data.published import read_cifar, read_emnist, read_mat_family
 
 DIGITS = tuple("0123456789")

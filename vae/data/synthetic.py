@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from vae.base.options import Option
 from vae.base.records import Floats
-from vae.data.dataset import LIMIT, DataError, Dataset
+from vae.data.dataset import Dataset
+from vae.data.errors import LIMIT, DataError
 
 PHASES = (
     "new moon",

@@ -11,8 +11,9 @@ from vae.base import memory
 from vae.base.options import Field, check, options_of, refuse_unknown
 from vae.data import online
 from vae.data.bundled import digits, fashion_mnist_10k
-from vae.data.dataset import DataError, Dataset, subset
+from vae.data.dataset import Dataset, subset
 from vae.data.download import Cancelled, DownloadError, Progress
+from vae.data.errors import DataError
 from vae.data.files import KINDS, read
 from vae.data.online import (
     cifar_10,
@@ -63,13 +64,13 @@ def load(
 
     `examples` is the number of examples to draw from a synthetic row, or to select from other data
     (stratified, with a complete test part). 0 takes the row's default number, or all. `options`
-    are the options of the row. Raises DataError, or ValueError for an invalid option.
+    are the options of the row, or of a file.
+
+    Raises DataError, or ValueError for an invalid option.
     """
     options = options or {}
     if data not in DATASETS:
-        if options:
-            raise DataError(f"A file has no options: remove {', '.join(options)}.")
-        return subset(_file(data), examples, seed)
+        return subset(_file(data, options), examples, seed)
     specs = options_of(DATASETS[data])
     if specs:
         refuse_unknown(options, list(specs))
@@ -143,12 +144,12 @@ def _from_source(name: str) -> Summary:
     return Summary(name, number, source.shape, source.classes, (), about, size)
 
 
-def _file(data: str) -> Dataset:
+def _file(data: str, options: Mapping[str, Any]) -> Dataset:
     """Return the data set in the file at a path; DataError if there is neither file nor row."""
     name = os.path.basename(data)
     close = difflib.get_close_matches(name.lower(), DATASETS, 1, 0.5)
     if os.path.exists(data) or "." in name or (os.sep in data and not close):
-        return read(data)
+        return read(data, options)
     hint = f": did you mean {close[0]}?" if close else "."
     raise DataError(
         f"There is no data set {name!r}{hint} Choose one of {', '.join(DATASETS)}, or give the "

@@ -31,7 +31,7 @@ def head(config: "RunConfig", data: "Dataset") -> dict[str, Any]:
     domain = config.domain(data)
     return {
         "format": FORMAT,
-        "config": config.model_dump(mode="json"),
+        "config": config.as_read(data).model_dump(mode="json"),
         "threads": config.threads or cost(config, domain).threads,
         "created": datetime.now(UTC).isoformat(timespec="microseconds"),
         "data": {

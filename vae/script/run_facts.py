@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from vae.config import RunConfig
 from vae.data import DATASETS, INCLUDED, SOURCES
-from vae.data.formats import read_idx_family
+from vae.data.idx import read_idx_family
 from vae.evaluation.measures import MEASURES
 from vae.experiments.entries import best_report
 from vae.runs import Run

@@ -137,7 +137,7 @@ def export_buttons(context: MapContext, positions: Ints) -> None:
 def _save(context: MapContext, name: str, positions: Ints) -> None:
     content = data_set(context, context.encoding.index[positions])
     try:
-        path = save_upload(name, content, server.ROOT)
+        path = save_upload({name: content}, server.ROOT)
     except (ValueError, OSError) as error:
         st.error(str(error))
         return

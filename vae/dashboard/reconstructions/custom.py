@@ -30,7 +30,7 @@ from vae.dashboard.reconstructions.live_model import live_model
 from vae.dashboard.shared import cache, html_grid, widgets
 from vae.dashboard.shared.html_gallery import Caption, figures_line, gallery
 from vae.dashboard.shared.run_picker import has_rings
-from vae.data.pictures import fitted
+from vae.data.decoding import fitted
 from vae.figures.latent_map import latent_scatter
 from vae.figures.map_layers import star
 from vae.figures.quantities import SPLITS

@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from vae.base.options import FILE as FILE_ROW
 from vae.base.options import Field, first_row
 from vae.components.likelihoods import LIKELIHOODS
 from vae.config import DEFAULTS
@@ -16,8 +17,11 @@ from vae.dashboard.shared.setting_choices import setting_titles
 from vae.dashboard.shared.widgets import choose
 from vae.dashboard.sidebar import download
 from vae.data import DATASETS, OFFLINE, load, save_upload
+from vae.data.description import AUTO, SETTINGS
+from vae.data.files import KINDS
 
 FILE = "a file of your own"
+_FILE = "file_of_settings"  # in the session: the file that the settings of a file describe
 LINK, PAGE = "data", "Data"  # parameter of the address, on this page
 
 
@@ -32,7 +36,7 @@ def choose_data(name: str) -> None:
     is_path = name not in DATASETS and name != FILE
     st.session_state["set_data"] = FILE if is_path else name
     if is_path:
-        st.session_state["set_path"] = name
+        st.session_state["set_path"] = st.session_state[_FILE] = name
 
 
 def data_widget(field: Field, about: str) -> str:
@@ -51,18 +55,49 @@ def data_widget(field: Field, about: str) -> str:
         key="set_path",
         persist_state="session",
         placeholder="/data/train-images-idx3-ubyte.gz",
-        help="A file on the machine that runs VAE Lab: .npz, .npy, .csv, .parquet or IDX, or a "
-        "folder or .zip of pictures, whose subfolders are the classes. For a train-images file, "
-        "the labels and the t10k files beside it are found automatically.",
+        help=f"A file on the machine that runs VAE Lab: {KINDS}. For a train-images file, the "
+        "labels and the t10k files beside it are found automatically. The Data page shows how "
+        "the file is read, and changes it.",
     )
     files = st.file_uploader(
         "Or upload",
         accept_multiple_files=True,
         key="set_upload",
-        help="Images N×H×W, N×H×W×C, N×C×H×W or vectors N×D, with labels if there are any. "
-        "For IDX, upload the images file and, optionally, its labels file.",
+        help="One file, or several that belong together: pictures, the two to four files of "
+        "MNIST's format in any order, or two .npy files of examples and labels.",
     )
-    return _uploaded(files) if files else _absolute(path.strip())
+    if files:
+        return _uploaded(files)
+    _forget_other_file(path.strip())
+    return _absolute(path.strip())
+
+
+def is_file_setting(field: Field) -> bool:
+    """Whether a setting describes a user's file; the Data page shows these settings."""
+    return FILE_ROW in dict(field.specs)
+
+
+def file_settings() -> dict[str, str]:
+    """Return the settings of the user's file."""
+    return {name: st.session_state.get(f"set_{name}", AUTO) for name in SETTINGS}
+
+
+def put_file_setting(name: str, value: str) -> None:
+    """Set a setting of the user's file, before the sidebar is drawn."""
+    st.session_state[f"set_{name}"] = value
+
+
+def forget_file_settings() -> None:
+    """Leave every setting of the user's file to the guesses."""
+    for name in SETTINGS:
+        st.session_state.pop(f"set_{name}", None)
+
+
+def _forget_other_file(name: str) -> None:
+    """Drop the settings of the file before, if this is another one."""
+    if st.session_state.get(_FILE, name) != name:
+        forget_file_settings()
+    st.session_state[_FILE] = name
 
 
 def _take_link() -> None:
@@ -90,11 +125,10 @@ def _suit_likelihood(name: str) -> None:
 
 def _uploaded(files: list[Any]) -> str:
     """Store an upload once and return its path; the sidebar reports files that are not valid."""
-    labels = [f for f in files if "labels" in f.name]
-    main = [f for f in files if f not in labels] or labels
-    extra = labels[0].getvalue() if labels and labels[0] is not main[0] else None
+    _forget_other_file(repr(sorted((f.name, f.size) for f in files)))
+    contents = {f.name: f.getvalue() for f in files}
     try:
-        return str(save_upload(main[0].name, main[0].getvalue(), server.ROOT, extra))
+        return str(save_upload(contents, server.ROOT, file_settings()))
     except (ValueError, OSError) as error:
         st.error(str(error))
         return ""

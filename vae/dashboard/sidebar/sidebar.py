@@ -23,8 +23,8 @@ from vae.dashboard.shared.setting_choices import setting_titles
 from vae.dashboard.sidebar import changes, memory
 from vae.dashboard.sidebar.beta_converter import ledger
 from vae.dashboard.sidebar.choice import Choice, last_key, last_problem, remember
-from vae.dashboard.sidebar.data_field import choose_data, chosen_data, data_widget
-from vae.data import DATASETS, Dataset, is_missing
+from vae.dashboard.sidebar.data_field import choose_data, chosen_data, data_widget, is_file_setting
+from vae.data import Dataset, is_missing
 from vae.experiments.admission import check_admitted, present_data
 from vae.runs import Run
 
@@ -149,7 +149,9 @@ def _chosen(values: dict[str, Any]) -> dict[str, Any]:
 
 def _widget(field: Field, values: dict[str, Any]) -> Any:
     if field.name == "data":
-        return data_widget(field, field.option.help + _rows(DATASETS))
+        return data_widget(field, field.option.help + _rows(TABLES["data"]))
+    if is_file_setting(field):
+        return st.session_state.get(f"set_{field.name}", field.default)
     if field.name.endswith("_schedule"):
         return _schedule_widget(field)
     chosen = _chosen(values)

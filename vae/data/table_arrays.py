@@ -1,0 +1,53 @@
+"""Columns with roles → the arrays of a data set."""
+
+import re
+
+import numpy as np
+
+from vae.base.records import Floats
+from vae.data.arrays import Array, Raw
+from vae.data.column import Column
+from vae.data.columns import Roles
+from vae.data.description import Reading
+
+NOTHING = np.empty(0)
+
+
+def raw_of(roles: Roles, reading: Reading, x: Array = NOTHING) -> Raw:
+    """Return the examples x with the classes, factors and row names (N,) of the columns."""
+    return Raw(
+        x,
+        None if roles.label is None else roles.label.values,
+        names=None if roles.names is None else roles.names.values.astype(np.str_),
+        factors={c.name: factor_values(c) for c in roles.factors},
+        reading=reading,
+        pixels=_pixels(roles),
+    )
+
+
+def _pixels(roles: Roles) -> str:
+    """Return a reason to read the columns as pixels; "" without one."""
+    names = [column.name for column in roles.examples]
+    if names and all(re.match(r"pix|px|\d+x\d+$", name, re.I) for name in names):
+        return f"The columns have names of pixels, such as {names[0]}."
+    square = [guess for guess in roles.guesses if "square picture" in guess.why]
+    return square[0].why if square else ""
+
+
+def stacked(columns: tuple[Column, ...]) -> Array:
+    """Return columns side by side, (N, D): bytes, whole numbers or float64."""
+    arrays = [column.values for column in columns]
+    if not all(column.is_whole for column in columns):
+        return np.column_stack(arrays).astype(np.float64)
+    ends = [float(end) for a in arrays for end in (a.min(), a.max())]
+    if min(ends) >= 0 and max(ends) <= 255:
+        return np.column_stack([a.astype(np.uint8) for a in arrays])
+    kind = np.int64 if max(-min(ends), max(ends)) < 2**53 else np.float64
+    return np.column_stack([a.astype(kind) for a in arrays])
+
+
+def factor_values(column: Column) -> Floats:
+    """Return a factor as numbers: text becomes the position among its sorted entries."""
+    if not column.is_text:
+        return column.values.astype(np.float32)
+    return np.unique(column.values, return_inverse=True)[1].astype(np.float32)
