@@ -12,7 +12,9 @@ from pathlib import Path
 import streamlit as st
 
 _NAME = "starting_run"  # in the session: a new run whose page has not been drawn
-_STYLE = Path(__file__).with_name("starting.css")
+_COVERED = Path(__file__).with_name("covered.css").read_text("utf-8")
+_NOTICE = Path(__file__).with_name("starting.css").read_text("utf-8")
+_STYLE = f"<style>{_NOTICE}body[data-starting] {{ {_COVERED} }}</style>"
 _SCRIPT = "<script>" + Path(__file__).with_name("starting.js").read_text("utf-8") + "</script>"
 
 
@@ -33,7 +35,8 @@ def notice(is_pressed: bool) -> Iterator[None]:
     place, name = st.empty(), st.session_state.pop(_NAME, None)
     if is_pressed or name:
         words = f"Starting {escape(name)} …" if name else "Starting a new run …"
-        place.html(f'<div class="vae-starting" role="status">{words}</div>')
+        cover = f"<style>{_COVERED}</style>"  # it goes with the notice
+        place.html(f'{cover}<div class="vae-starting" role="status">{words}</div>')
     try:
         yield
     finally:
