@@ -1,6 +1,7 @@
 """The VAE: networks, likelihood, posterior and prior of a configuration in one module.
 
 x (B, *event) → q(z|x) → z (K, B, Z) → p(x|z). Notation: B batch, K samples, Z latent dimensions.
+Encoder, decoder and prior work with u, the rescaled x of `vae.components.rescalings`.
 """
 
 import contextlib
@@ -19,6 +20,7 @@ from vae.components.networks import NETWORKS
 from vae.components.objectives import OBJECTIVES, Loss
 from vae.components.posteriors import POSTERIORS
 from vae.components.priors import PRIORS
+from vae.components.rescalings import Units, described
 from vae.components.terms import Pass
 from vae.config import RunConfig
 
@@ -33,6 +35,7 @@ class VAE(nn.Module):
         super().__init__()
         self.config = config
         self.domain = domain
+        self.units = Units(domain)
         z = config.latent_dim
         check_domain(config.likelihood, domain)
         self._likelihood = LIKELIHOODS[config.likelihood](domain, **config.chosen("likelihood"))
@@ -77,6 +80,11 @@ class VAE(nn.Module):
         return self._likelihood.caveat(self.domain)
 
     @property
+    def units_note(self) -> str:
+        """The rescaling of x and the unit of nats in sentences; "" without a rescaling."""
+        return described(self.config.rescaling(self.domain), self.domain)
+
+    @property
     def device(self) -> torch.device:
         return next(self.parameters()).device
 
@@ -86,24 +94,29 @@ class VAE(nn.Module):
 
     def posterior(self, x: Tensor, y: Tensor | None = None) -> Distribution:
         """Return q(z|x), of a conditional model q(z|x, y), for x (B, *event) and classes y (B,):
-        batch shape (B,), event shape (Z,). The class adds a learned offset o_y to x. The first
-        layer treats it like a one-hot code beside x: W(x + o_y) = Wx + b_y."""
+        batch shape (B,), event shape (Z,). The class adds a learned offset o_y to u. The first
+        layer treats it like a one-hot code beside u: W(u + o_y) = Wu + b_y."""
+        u = self.units(x)
         if self.classes:
             assert y is not None
-            x = x + self.offset(y).unflatten(-1, self.domain.shape)
-        with self._precision(x):
-            h = self.encoder(x)
+            u = u + self.offset(y).unflatten(-1, self.domain.shape)
+        return self._encoded(u)
+
+    def _encoded(self, u: Tensor) -> Distribution:
+        """Return q(z|u) for the encoder's input u (B, *event)."""
+        with self._precision(u):
+            h = self.encoder(u)
         q: Distribution = self._posterior(h.float())
         return q
 
     def prior(self, temperature: float = 1.0) -> Distribution:
         """Return p(z) with its spread times `temperature`: batch shape (), event shape (Z,)."""
-        p: Distribution = self._prior(self.posterior, temperature)
+        p: Distribution = self._prior(self._encoded, temperature)
         return p
 
     def init_from_data(self, x: Tensor) -> None:
         """Initialise the prior from training examples (N, *event), before the first step."""
-        self._prior.init_from_data(x)
+        self._prior.init_from_data(self.units(x))
 
     def likelihood(self, z: Tensor, y: Tensor | None = None) -> Distribution:
         """Return p(x|z), of a conditional model p(x|z, y), for z (..., B, Z) and classes y (B,):
@@ -114,8 +127,7 @@ class VAE(nn.Module):
             z = torch.cat([z, code.expand(*z.shape[:-1], -1)], -1)
         with self._precision(z):
             h = self.decoder(z.reshape(-1, z.shape[-1]))
-        px: Distribution = self._likelihood(h.float().unflatten(0, z.shape[:-1]))
-        return px
+        return self.units.of_x(self._likelihood(h.float().unflatten(0, z.shape[:-1])))
 
     def forward(self, x: Tensor, samples: int = 1, y: Tensor | None = None) -> Pass:
         """Return a forward pass with K = `samples`; 0 uses the mean of q(z|x) as z, with K = 1."""

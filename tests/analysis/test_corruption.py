@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter
 from vae.analysis.corruption import CORRUPTIONS, corrupted
 from vae.analysis.denoising import squared_error
 from vae.base.options import options_of
-from vae.base.records import Floats
+from vae.base.records import UNSCALED, Floats
 
 RNG = np.random.default_rng(0)
 PICTURES = RNG.random((6, 1, 12, 10), np.float32)
@@ -30,7 +30,7 @@ def suited(name: str) -> list[Floats]:
 
 
 def with_strength(x: Floats, name: str, strength: float, seed: int = 0, **more: float) -> Floats:
-    return corrupted(x, {name: {STRENGTH[name]: strength, **more}}, seed)
+    return corrupted(x, {name: {STRENGTH[name]: strength, **more}}, seed, UNSCALED)
 
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
@@ -46,7 +46,9 @@ def test_a_higher_strength_changes_more(name: str) -> None:
     assert option.low == 0
     for x in suited(name):
         strengths = np.linspace(0, option.high, 9)
-        damage = np.stack([squared_error(with_strength(x, name, s), x) for s in strengths])
+        damage = np.stack(
+            [squared_error(with_strength(x, name, s), x, UNSCALED) for s in strengths]
+        )
         assert (np.diff(damage, axis=0) >= -1e-9).all()
         assert (damage[-1] > 1.5 * damage[1]).mean() > 0.9
         assert (damage[1:].mean(1) > 0).all()
@@ -70,8 +72,8 @@ def test_each_row_has_a_separate_seeded_generator(name: str) -> None:
     first, again, other = (with_strength(x, name, 0.3, seed) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
-    flips = corrupted(BINARY, {"flips": {"share": 0.3}}, 0)
-    both = corrupted(BINARY, {"gaussian": {"sd": 0.0}, "flips": {"share": 0.3}}, 0)
+    flips = corrupted(BINARY, {"flips": {"share": 0.3}}, 0, UNSCALED)
+    both = corrupted(BINARY, {"gaussian": {"sd": 0.0}, "flips": {"share": 0.3}}, 0, UNSCALED)
     np.testing.assert_array_equal(flips, both)
 
 

@@ -36,10 +36,11 @@ DECODE = """([recipe, weights, all, label]) => {  // → [E[x|z] of each z, byte
 }"""
 ENCODE = """([recipe, weights, all, latents]) => {  // → the first Z outputs for each x
     const bytes = Uint8Array.from(atob(weights), (c) => c.charCodeAt(0));
-    const encode = decoding.networkOf(recipe, new Float32Array(bytes.buffer));
+    const encode = decoding.encoderOf(recipe, new Float32Array(bytes.buffer));
     return all.map((x) => [...encode(Float32Array.from(x))].slice(0, latents));
 }"""
-PICTURES, VECTORS = Domain((3, 5, 4), 9, 3), Domain((6,), 9, 3)
+PICTURES = Domain((3, 5, 4), 9, 3)
+VECTORS = Domain((6,), 9, 3, (-2.0, 0.0, 1.0, 50.0, 0.5, 3.0), (0.5, 2.0, 1.0, 8.0, 0.01, 4.0))
 LATENTS = 3
 CASES = [
     *({"likelihood": row, "activation": way} for row in LIKELIHOODS for way in ACTIVATIONS),
@@ -99,14 +100,16 @@ def test_the_browser_decodes_as_torch_does(settings: dict[str, Any], ready: Tab)
 
 @pytest.mark.parametrize(
     "settings",
-    [{"posterior": "full"}, {"network": "conv", "posterior": "point"}, {"network": "conv"}],
+    [{"posterior": "full"}, {"network": "conv", "posterior": "point"}, {"network": "linear"}],
     ids=lambda case: "-".join(case.values()),
 )
 def test_the_browser_encodes_as_torch_does(settings: dict[str, Any], ready: Tab) -> None:
     if settings.get("posterior") == "point":
         settings = settings | {"objective": "reconstruction"}
-    vae = model(PICTURES, **settings)
-    x = np.random.default_rng(0).uniform(size=(8, *PICTURES.shape)).astype(np.float32)
+    domain = VECTORS if settings.get("network") == "linear" else PICTURES
+    vae = model(domain, **settings)
+    x = np.random.default_rng(0).uniform(size=(8, *domain.shape)).astype(np.float32)
+    x = domain.restore(x)
     found = portable_encoder(vae)
     rows = x.reshape(8, -1).tolist()
     z = ready.page.evaluate(ENCODE, [found.recipe, packed(found), rows, LATENTS])

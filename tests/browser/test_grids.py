@@ -21,6 +21,7 @@ from vae.analysis.nearest import nearest
 from vae.analysis.ranking import percent, percentile
 from vae.analysis.sampling import SOURCES, Draw, Latents
 from vae.base.numbers import fixed
+from vae.base.records import UNSCALED
 from vae.data import prepare
 from vae.imaging.tiles import pixels
 from vae.runs import Run
@@ -228,7 +229,7 @@ def test_drawn_and_corrupted_examples_are_reconstructed(loaded: LoadedRun, tab: 
     row = np.array([int(title.split("row ")[1].split()[0])])
     x = loaded.inputs(row)
     cover = {"share": 1.0, "across": 0.5, "down": 0.5, "fill": 0.5}
-    broken = corrupted(x, {"occlusion": cover}, 0)
+    broken = corrupted(x, {"occlusion": cover}, 0, UNSCALED)
     made = denoise(loaded, x, broken, row).values
     shows(lambda: layers(tab, 4)[:3], pixels(np.concatenate([x, broken, made])))
     unscaled(tab)

@@ -12,6 +12,7 @@ import torch
 from tests.tables import each
 from vae.analysis.loaded_run import LoadedRun
 from vae.base.criterion import ELBO, RECONSTRUCTION
+from vae.base.records import RESCALE, SLOWER
 from vae.batches import Batches
 from vae.components.terms import reconstruction_error
 from vae.config import TABLES, RunConfig
@@ -240,8 +241,14 @@ def test_a_cause_hides_only_its_consequences() -> None:
 
 
 def test_diverged_runs_are_found_by_their_message() -> None:
-    failed = case([], None)._replace(state="failed", message="Training diverged: not finite.")
+    failed = case([], None)._replace(state="failed", message=f"Training diverged: … {SLOWER}")
     assert found(failed) == {"learning_rate"}
+    failed = failed._replace(message=f"Training diverged: … {RESCALE}")
+    (finding,) = diagnose(failed).findings.values()
+    assert finding.fix is not None
+    assert finding.fix[:2] == ("data_scale", "standardise")
+    failed = failed._replace(message="Training diverged: … No step was taken.")
+    assert [f.fix for f in diagnose(failed).findings.values()] == [None]
     assert found(failed._replace(message="The memory is full.")) == set()
 
 

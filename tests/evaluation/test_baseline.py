@@ -211,7 +211,8 @@ def test_the_reason_of_a_refusal_is_that_of_the_configuration(name: str) -> None
 
 def test_the_options_of_the_configuration_are_used() -> None:
     data = load("mixture")
-    near = baseline(data, RunConfig.of(likelihood="gaussian", sigma=2.0), "gaussian")
+    config = RunConfig.of(likelihood="gaussian", sigma=2.0, data_scale="none")
+    near = baseline(data, config, "gaussian")
     assert near.options == {"sigma": 2.0}
     assert near.nats == pytest.approx(4.37, abs=0.1)
     assert baseline(data, RunConfig.of(), "gaussian").options == {"sigma": 0.1}

@@ -26,6 +26,7 @@ from vae.analysis.denoising import denoise
 from vae.analysis.loaded_run import LoadedRun
 from vae.base.numbers import fixed
 from vae.base.options import options_of
+from vae.base.records import UNSCALED
 from vae.dashboard.reconstructions.custom import surprise_sentence
 from vae.dashboard.reconstructions.drawing_pad import received
 from vae.dashboard.shared import cache
@@ -182,7 +183,7 @@ def test_the_cards_show_the_denoised_examples(corruption_page: AppTest, root: Pa
     rows = [int(row) for row in re.findall(r'title="\d · row (\d+)', body(at))]
     x = loaded.inputs(np.array(rows))
     cover = {"share": 0.25, "across": 0.5, "down": 0.5, "fill": 0.5}
-    broken = corrupted(x, {"flips": {"share": 0.1}, "occlusion": cover}, 0)
+    broken = corrupted(x, {"flips": {"share": 0.1}, "occlusion": cover}, 0, UNSCALED)
     made = denoise(loaded, x, broken, np.array(rows))
     layers = [x, broken, made.values, tiles.difference(x, made.values, 1.0).tiles]
     shown_ = stacks(at)

@@ -436,7 +436,9 @@ WRONG: dict[str, tuple[Callable[[bytes], bytes], str]] = {
         "does not fit the settings in config.json",
     ),
     "huge examples": (
-        lambda p: forged(p, settings(data_event_shape=[2**20, 2**20])),
+        lambda p: forged(
+            p, settings(data_event_shape=[2**20, 2**20], data_location=[], data_scale=[])
+        ),
         "config.json has a value of the wrong type or out of range",
     ),
     "a negative size": (

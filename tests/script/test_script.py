@@ -64,6 +64,7 @@ def rows() -> dict[str, dict[str, Any]]:
     found["names-that-meet"] = {"posterior": "flow", "prior": "flow"}
     found["names-that-meet-too"] = {"likelihood": "categorical", "prior": "mixture"}
     found["mixture"] = {"data": "mixture", "likelihood": "gaussian-learned"}
+    found["minmax"] = found["mixture"] | {"data_scale": "minmax", "prior": "vamp"}
     found["moon-phases"] = {"data": "moon-phases", "size": 8, "tilt": 20.0, "network": "conv"}
     found["included"] = {"data": "fashion-mnist-10k", "hidden": (16,)}
     found["shapes"] = {"data": "shapes", "size": 12, "hidden": (16,), "activation": "gelu"}

@@ -4,10 +4,11 @@ A model that has learned the data maps a corrupted example back towards them: en
 x̃, decode, and compare with the clean x (the measure of the denoising autoencoder, Vincent et al.
 2008, https://doi.org/10.1145/1390156.1390294). The models are trained on clean x.
 
-A row takes inputs of the encoder x (N, *event), pictures (N, C, H, W) in [0, 1], and a generator,
-and returns N corrupted ones. Its first option is its strength: 0 leaves x unchanged, and a higher
-strength corrupts more. Random numbers do not depend on the strength, so that with the same
-generator a higher strength changes the same pixels in the same directions.
+A row takes inputs of the encoder x (N, *event), pictures (N, C, H, W) in [0, 1] or rescaled
+vectors (N, D), and a generator, and returns N corrupted ones. Its first option is its strength: 0
+leaves x unchanged, and a higher strength corrupts more. Random numbers do not depend on the
+strength, so that with the same generator a higher strength changes the same pixels in the same
+directions.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,7 +17,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 
 from vae.base.options import Option
-from vae.base.records import Floats
+from vae.base.records import UNSCALED, Domain, Floats
 
 
 def blur(
@@ -55,7 +56,7 @@ def gaussian(
         float,
         Option(
             "Standard deviation of normal noise on every value, in units of x (pictures: black 0, "
-            "white 1, and clipped to that).",
+            "white 1, and clipped to that; standardised columns: in their SD).",
             low=0,
             high=1,
         ),
@@ -140,11 +141,18 @@ CORRUPTIONS: dict[str, Corruption] = {  # in the order of application
 }
 
 
-def corrupted(x: Floats, options: Mapping[str, Mapping[str, float]], seed: int) -> Floats:
-    """Apply rows of `CORRUPTIONS` to x (N, *event): name → options.
+def corrupted(
+    x: Floats, options: Mapping[str, Mapping[str, float]], seed: int, domain: Domain
+) -> Floats:
+    """Apply rows of `CORRUPTIONS` to x (N, *event) of a domain: name → options. Vectors are
+    rescaled before and restored afterwards.
 
     Each row has a separate random generator, so that a change of one leaves the others unchanged.
     """
+    if x.ndim == 2 and domain.scale:
+        u = domain.rescale(x)
+        noisy = corrupted(u, options, seed, UNSCALED)
+        return np.where(noisy == u, x, domain.restore(noisy))
     for place, (name, row) in enumerate(CORRUPTIONS.items()):
         if name in options:
             x = row.apply(x, np.random.default_rng((seed, place)), **options[name])

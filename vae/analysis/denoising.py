@@ -2,8 +2,8 @@
 
 Errors are measured against the clean x for every corruption x̃ of the input: −ln p(x|z) in nats at
 z = mean of q(z|x̃), and the mean squared difference over the values of an example, in squared
-units of x. The model denoises an example if its output is closer to x than x̃ is. Letters: N
-examples.
+units of x, of rescaled data of u. The model denoises an example if its output is closer to x than
+x̃ is. Letters: N examples.
 """
 
 from typing import NamedTuple
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from vae.analysis.loaded_run import LoadedRun
-from vae.base.records import Floats, Ints
+from vae.base.records import Domain, Floats, Ints
 
 
 class Denoised(NamedTuple):
@@ -20,7 +20,7 @@ class Denoised(NamedTuple):
 
     values: Floats  # (N, *event) E[x|z] at the mean of q(z|x̃)
     reconstruction: Floats  # (N,) −ln p(x|z) of the clean x at that z, nats
-    squared: Floats  # (N,) squared error of `values` against the clean x, in squared units of x
+    squared: Floats  # (N,) squared error of `values` against the clean x
     damage: Floats  # (N,) squared error of the corrupted examples themselves
 
 
@@ -39,11 +39,12 @@ def denoise(loaded: LoadedRun, x: Floats, corrupted: Floats, rows: Ints) -> Deno
         out = model(torch.from_numpy(corrupted), 0, y)
         values: Floats = out.px.mean[0].numpy()
         error: Floats = -out.px.log_prob(torch.from_numpy(x))[0].numpy()
-    return Denoised(values, error, squared_error(values, x), squared_error(corrupted, x))
+    after, before = (squared_error(one, x, model.domain) for one in (values, corrupted))
+    return Denoised(values, error, after, before)
 
 
-def squared_error(a: Floats, b: Floats) -> Floats:
-    """Return the mean squared difference of each example (N, *event) over its values, (N,), in
-    squared units of x."""
-    difference = (a.astype(np.float64) - b).reshape(len(a), -1)
+def squared_error(a: Floats, b: Floats, domain: Domain) -> Floats:
+    """Return the mean squared difference of each example (N, *event) over its rescaled values,
+    (N,)."""
+    difference = (domain.rescale(a).astype(np.float64) - domain.rescale(b)).reshape(len(a), -1)
     return np.asarray((difference**2).mean(1), np.float32)

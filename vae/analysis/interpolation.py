@@ -75,8 +75,8 @@ def traversal(start: Floats, dimension: int, places: Floats) -> Traversal:
 
 
 def change(x: Floats, z: Floats) -> float:
-    """Return the change of x (S, *event) along a path z (S, Z): mean absolute change of an element
-    in units of x, per unit of z."""
+    """Return the change of rescaled values x (S, *event) along a path z (S, Z): mean absolute
+    change of an element, per unit of z."""
     length = float(np.linalg.norm(np.diff(z.astype(np.float64), axis=0), axis=1).sum())
     changes = np.abs(np.diff(x.astype(np.float64), axis=0))
     total = changes.reshape(len(changes), -1).mean(1).sum()

@@ -1,9 +1,11 @@
 """Nearest examples in data space, to detect samples that copy training examples.
 
-Distances are Euclidean over all values of an example, in units of x (pictures: black 0, white
-1). A sample is a copy if its distance to the training data is much smaller than the median
-distance of held-out examples. One matrix product per chunk computes |a|² + |b|² − 2ab, with an
-error of about 10⁻⁶ |a|² in float32; the exact distances of the few nearest candidates follow.
+Distances are Euclidean over all values of an example, in units of x (pictures: black 0, white 1),
+of rescaled data in units of u (standardised columns: in their standard deviations), because the
+column with the largest numbers would decide alone. A sample is a copy if its distance to the
+training data is much smaller than the median distance of held-out examples. One matrix product per
+chunk computes |a|² + |b|² − 2ab, with an error of about 10⁻⁶ |a|² in float32; the exact distances
+of the few nearest candidates follow.
 
 Letters: M queries, N examples, D values of each, k neighbours.
 """
@@ -23,7 +25,7 @@ class Nearest(NamedTuple):
     """The k nearest examples of each query, the nearest first."""
 
     place: Ints  # (M, k) positions of the examples
-    distance: NDArray[np.float64]  # (M, k) in units of x
+    distance: NDArray[np.float64]  # (M, k) in units of the values
 
 
 def nearest(queries: Floats, among: NDArray[Any], scale: float = 1.0, k: int = 1) -> Nearest:

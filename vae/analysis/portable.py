@@ -1,10 +1,10 @@
 """Decoder and encoder as plain numbers, for a browser that computes E[x|z] and E[z|x] itself.
 
-The browser runs `plot/decoder.js` of the dashboard. It receives a recipe (the layers, their sizes
-and the formula of the mean) and one block of weights. A network is portable if it is a sequence of
-layers of `LAYERS` and small enough for sixty pictures a second. The likelihood of the decoder must
-name the formula of its mean (`Likelihood.browser`); of an encoder the first Z outputs must be the
-mean of q(z|x).
+The browser runs `plot/decoder.js` of the dashboard. It receives a recipe (the layers, their sizes,
+the formula of the mean, and location and scale of rescaled data) and one block of weights. A
+network is portable if it is a sequence of layers of `LAYERS` and small enough for sixty pictures a
+second. The likelihood of the decoder must name the formula of its mean (`Likelihood.browser`); of
+an encoder the first Z outputs must be the mean of q(z|x).
 """
 
 import math
@@ -91,6 +91,8 @@ def _network(model: VAE, network: nn.Module, start: Tensor) -> Portable:
     recipe = {
         "inputs": start.numel(),
         "layers": [layer.recipe for layer in layers if layer.recipe],
+        "location": list(model.domain.location),
+        "scale": list(model.domain.scale),
     }
     return Portable(recipe, torch.cat(weights).numpy().astype(np.float32))
 

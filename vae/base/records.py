@@ -8,6 +8,7 @@ Letters in shapes: N examples, Z latent dimensions, *event the shape of one exam
 an image, (D,) for a vector. Examples in records are the model's input, floats: images in [0, 1].
 """
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,8 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 DIVERGED = "Training diverged"  # how the message of a DivergedError begins
+SLOWER = "Lower the learning rate, or clip the gradient."  # two ways out at its end
+RESCALE = "Choose data_scale standardise, which rescales every column."
 
 
 class Domain(NamedTuple):
@@ -25,6 +28,39 @@ class Domain(NamedTuple):
     shape: tuple[int, ...]  # *event
     levels: int = 0  # x is k / (levels - 1) with k = 0 … levels - 1; 0 for real values
     classes: int = 0  # labels run from 0 to classes - 1
+    # The networks receive u = (x - location) / scale, with one location and one scale for each
+    # column of a vector or channel of a picture; without them u = x
+    location: tuple[float, ...] = ()
+    scale: tuple[float, ...] = ()
+
+    @property
+    def log_volume(self) -> float:
+        """ln |dx/du| of an example, Σ ln scale over its values, in nats: ln p(u) − ln p(x)."""
+        each = math.prod(self.shape[1:])
+        return each * math.fsum(map(math.log, self.scale))
+
+    def rescale(self, x: Floats) -> Floats:
+        """Return u for x (N, *event): the values in which distances between examples count."""
+        if not self.scale:
+            return x
+        location, scale = self._units()
+        return (x - location) / scale
+
+    def restore(self, u: Floats) -> Floats:
+        """Return x for u (N, *event)."""
+        if not self.scale:
+            return u
+        location, scale = self._units()
+        return location + scale * u
+
+    def _units(self) -> tuple[Floats, Floats]:
+        """Return location and scale in the shape of an example, with its other axes of 1."""
+        each = (-1, *(1 for _ in self.shape[1:]))
+        location, scale = (np.array(v, np.float32) for v in (self.location, self.scale))
+        return location.reshape(each), scale.reshape(each)
+
+
+UNSCALED = Domain(())  # of examples whose values share one unit
 
 
 class Tick(NamedTuple):
@@ -42,12 +78,12 @@ class Tick(NamedTuple):
 
 
 class DivergedError(FloatingPointError):
-    """Training has reached a number that is not finite; `tick` is the progress until then."""
+    """Training has reached a number that is not finite; `tick` is the progress until then, `cause`
+    a likely cause with a way out."""
 
-    def __init__(self, number: str, tick: Tick) -> None:
+    def __init__(self, number: str, tick: Tick, cause: str) -> None:
         super().__init__(
-            f"{DIVERGED}: the {_words(number)} is not finite at step {tick.step}. Lower the "
-            "learning rate, or clip the gradient."
+            f"{DIVERGED}: the {_words(number)} is not finite at step {tick.step}. {cause}"
         )
         self.tick = tick
 

@@ -76,11 +76,15 @@ def data(args: argparse.Namespace) -> int:
 def _describe(name: str, options: dict[str, str]) -> int:
     """Describe a data set, and the −ln p(x) of the best constant output on its held-out part."""
     from vae.analysis.dataset_summary import summarise
+    from vae.components.rescalings import described
     from vae.config import RunConfig
+    from vae.config.rules import suitable_likelihood
     from vae.data import load
     from vae.evaluation.baseline import baselines
 
-    dataset, config = load(name, options=options), RunConfig.of()
+    dataset = load(name, options=options)
+    config = RunConfig.of(likelihood=suitable_likelihood(dataset, RunConfig.of().likelihood))
+    domain = config.domain(dataset)
     s = summarise(dataset, config)
     parts = ", ".join(f"{size:,} {part}" for part, size in s.splits.items() if size)
     print(f"{s.name}: {s.about}")
@@ -90,6 +94,8 @@ def _describe(name: str, options: dict[str, str]) -> int:
     print(f"shape        {event_size(s.shape)}, {s.dtype} / {compact(s.scale)}")
     print(f"x            {_range(s.low, s.high)}, mean {number(s.mean)}, SD {number(s.sd)}")
     print(f"zeros        {percent(s.zeros, 1)} of the values; {s.constant:,} constant elements")
+    if words := described(config.rescaling(domain), domain):
+        print(f"scale        {words}")
     print(f"classes      {', '.join(s.classes) or 'none'}")
     for f in s.factors:
         print(f"factor       {f.name}: {_range(f.low, f.high)}, {f.distinct:,} different values")

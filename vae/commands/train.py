@@ -52,9 +52,23 @@ def train(args: argparse.Namespace) -> int:
     if args.run is not None:
         checked_name(args.run)
     fetch(config.data)
+    config = _suited(config, args)
     dataset = admitted_data(config)
     device = str(resolve(config.device))
     return work(Run.create(args.root, config, dataset, args.run, **claim(device)))
+
+
+def _suited(config: "RunConfig", args: argparse.Namespace) -> "RunConfig":
+    """Return the configuration with a Gaussian likelihood if no flag names a likelihood and the
+    default is undefined for the data."""
+    from vae.config.rules import suitable_likelihood
+
+    suitable = suitable_likelihood(config.load_data(), config.likelihood)
+    if args.likelihood is not None or suitable == config.likelihood:
+        return config
+    print(f"The data hold real values: the likelihood is {suitable}.", file=sys.stderr)
+    args.likelihood = suitable
+    return config_of(args)
 
 
 def config_of(args: argparse.Namespace) -> "RunConfig":

@@ -4,8 +4,10 @@ A likelihood is a module built from the domain of the data and its options. It m
 output h, (..., multiplicity, *event), to a distribution with batch shape (...) and event shape
 *event. `log_prob` is in nats per example, summed over the event.
 
-x is the model's input: pictures scaled to [0, 1], vectors unscaled. For data with L levels, x
-takes the values k / (L − 1), k = 0 … L − 1. The log of a probability of such values (`discrete`)
+x is the model's input: pictures scaled to [0, 1], vectors in their own units. A model whose domain
+has a scale gives the rescaled u in the place of x (`vae.components.rescalings`): σ is then in
+units of that scale, the standard deviation of a column. For data with L levels, x takes the values
+k / (L − 1), k = 0 … L − 1. The log of a probability of such values (`discrete`)
 can be compared between likelihoods and converted to bits. The log of a density depends on the unit
 of x and has no upper bound.
 """
@@ -127,8 +129,9 @@ class Gaussian(Likelihood):
             float,
             Option(
                 "Standard deviation of the noise around a reconstruction, in units of x "
-                "(pictures: black 0, white 1). Larger values tolerate larger errors: blurrier "
-                "pictures and a smaller KL.",
+                "(pictures: black 0, white 1), or of a column's standard deviation if columns are "
+                "standardised. Larger values tolerate larger errors: blurrier pictures and a "
+                "smaller KL.",
                 low=1e-3,
                 high=100.0,
                 log=True,

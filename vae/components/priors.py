@@ -1,9 +1,10 @@
 """Priors: p(z).
 
 A prior is a module built from the number of latent dimensions Z, the domain of the data and its
-options. It maps the posterior, x → q(z|x), and a temperature to a distribution with batch shape ()
-and event shape (Z,). Only some priors use the posterior. The temperature is a factor on the spread
-around each centre: 1 is the prior itself, 0 the centres, which have no density.
+options. It maps the encoder, u → q(z|u) for rescaled examples u, and a temperature to a
+distribution with batch shape () and event shape (Z,). Only some priors use the encoder. The
+temperature is a factor on the spread around each centre: 1 is the prior itself, 0 the centres,
+which have no density.
 
 Notation: C is the number of components of a mixture.
 """
@@ -31,7 +32,7 @@ from vae.base.records import Domain
 # Importing zuko turns off torch's argument checks globally: restore torch's default
 Distribution.set_default_validate_args(__debug__)
 
-Encoder = Callable[[Tensor], Distribution]  # x (B, *event) → q(z|x)
+Encoder = Callable[[Tensor], Distribution]  # u (B, *event) → q(z|u), u the rescaled x
 
 Components = Annotated[
     int,
@@ -69,8 +70,9 @@ class Prior(nn.Module):
         self.latent_dim = latent_dim
         self.domain = domain
 
-    def init_from_data(self, x: Tensor) -> None:
-        """Initialise the prior from training examples (N, *event), before the first step."""
+    def init_from_data(self, u: Tensor) -> None:
+        """Initialise the prior from rescaled training examples (N, *event), before the first
+        step."""
 
     def forward(self, posterior: Encoder, temperature: float = 1.0) -> Distribution:
         """Return p(z), batch shape (), event shape (Z,)."""
@@ -133,11 +135,11 @@ class Vamp(Prior):
         self.inputs = nn.Parameter(torch.rand(prior_components, *domain.shape))
 
     @torch.no_grad()
-    def init_from_data(self, x: Tensor) -> None:
+    def init_from_data(self, u: Tensor) -> None:
         count = len(self.inputs)
-        rows = torch.arange(count, device=x.device) * len(x) // count  # evenly over x
-        self.inputs.copy_(x[rows])
-        if count > len(x):  # identical copies of an example would never diverge
+        rows = torch.arange(count, device=u.device) * len(u) // count  # evenly over u
+        self.inputs.copy_(u[rows])
+        if count > len(u):  # identical copies of an example would never diverge
             self.inputs.add_(0.01 * torch.randn_like(self.inputs))
 
     def forward(self, posterior: Encoder, temperature: float = 1.0) -> Distribution:

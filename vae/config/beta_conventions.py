@@ -11,8 +11,9 @@ For a Gaussian with a fixed σ, R = S / (2σ²) + constant with S = Σ (x − x�
 over the D elements. A weight next to a squared error fixes the product β · σ². If σ is learned, it
 changes during training and β with it, so a conversion holds only at one value of σ.
 
-x and σ have the same unit. If another loss uses a · x instead of x (a = 2 for pictures from −1 to
-1 instead of 0 to 1), S becomes a² S, and σ becomes a σ in the conversion.
+x and σ have the same unit; for rescaled data x stands for u, its new scale. If another loss uses a
+· x instead of x (a = 2 for pictures from −1 to 1 instead of 0 to 1), S becomes a² S, and σ becomes
+a σ in the conversion.
 
 In every convention β = unit · valueᵖ with p = 1, 2 or −1. `unit` is β at the value 1; the
 docstring of its function derives it.

@@ -3,13 +3,14 @@
 A function raises ValueError with one sentence that names the conflict and a way out.
 """
 
-from vae.base.options import rows_with
+from vae.base.options import first_row, rows_with
 from vae.base.records import Domain
 from vae.components.likelihoods import LIKELIHOODS, check_domain
 from vae.components.networks import NETWORKS
 from vae.components.objectives import OBJECTIVES
 from vae.components.posteriors import POSTERIORS
 from vae.components.priors import PRIORS
+from vae.components.rescalings import RESCALINGS
 from vae.config.derived import DerivedSettings
 from vae.data import Dataset
 
@@ -19,6 +20,7 @@ def check_settings(config: DerivedSettings) -> None:
     _check_objective(config)
     _check_gradient(config)
     _check_prior(config)
+    _check_scale(config)
     _check_training(config)
 
 
@@ -75,6 +77,26 @@ def _check_prior(config: DerivedSettings) -> None:
         )
 
 
+def _check_scale(config: DerivedSettings) -> None:
+    """A rescaling changes the unit of a density; a probability is one of values as they are."""
+    row, name = RESCALINGS.get(config.data_scale), config.data_scale
+    if row is None or row is RESCALINGS["none"]:
+        return
+    if config.binarized:
+        raise ValueError(
+            f"binarize {config.binarize} turns x to 0 or 1, and data_scale {name} would rescale "
+            "it: choose data_scale none, or binarize none."
+        )
+    likelihood = LIKELIHOODS[config.likelihood]
+    if likelihood.discrete or likelihood.support not in row.supports:
+        suitable = {k: v for k, v in LIKELIHOODS.items() if v.support in row.supports}
+        raise ValueError(
+            f"The {config.likelihood} likelihood does not suit values that data_scale {name} has "
+            f"rescaled: choose likelihood {rows_with(suitable, discrete=False)}, or data_scale "
+            "none."
+        )
+
+
 def _check_training(config: DerivedSettings) -> None:
     if config.batch_size < (least := OBJECTIVES[config.objective].batch):
         raise ValueError(
@@ -99,7 +121,7 @@ def check_data(config: DerivedSettings, dataset: Dataset, domain: Domain) -> Non
             f"binarize {config.binarize} needs values in [0, 1], and {dataset.name} has others: "
             "choose binarize none."
         )
-    if not is_in_support(dataset, config.likelihood):
+    if not domain.scale and not is_in_support(dataset, config.likelihood):
         raise ValueError(
             f"The {config.likelihood} likelihood needs values in [0, 1], and {dataset.name} has "
             f"others: choose likelihood {rows_with(LIKELIHOODS, support='real')}, or rescale the "
@@ -116,6 +138,13 @@ def check_data(config: DerivedSettings, dataset: Dataset, domain: Domain) -> Non
 def is_in_support(dataset: Dataset, likelihood: str) -> bool:
     """Return whether the likelihood is defined for all values of the data set."""
     return LIKELIHOODS[likelihood].support != "unit" or dataset.in_unit_interval
+
+
+def suitable_likelihood(dataset: Dataset, likelihood: str) -> str:
+    """Return the likelihood, or a Gaussian with a learned σ if it is undefined for the data."""
+    if is_in_support(dataset, likelihood):
+        return likelihood
+    return first_row(LIKELIHOODS, support="real", noise="learned")
 
 
 def check_batch(config: DerivedSettings, training: int) -> None:

@@ -19,6 +19,8 @@ from vae.base.options import (
     row_of,
 )
 from vae.base.records import Domain
+from vae.components import rescalings
+from vae.components.likelihoods import LIKELIHOODS
 from vae.components.objectives import OBJECTIVES
 from vae.components.schedules import CONSTANT, Progress, names, parse
 from vae.config import rules
@@ -86,9 +88,23 @@ class RunConfig(DerivedSettings):
         return OBJECTIVES[self.objective].best_by
 
     def domain(self, dataset: Dataset) -> Domain:
-        """Return the shape, levels and classes of the examples as the model receives them."""
+        """Return the shape, levels and classes of the examples, and their rescaling, fitted to
+        the training rows."""
         levels = 2 if self.binarized else dataset.levels
-        return Domain(dataset.event_shape, levels, len(dataset.classes))
+        plain = Domain(dataset.event_shape, levels, len(dataset.classes))
+        name = self.rescaling(plain)
+        if name == "none":
+            return plain
+        wide = rescalings.RESCALINGS[name].all_rows
+        x = dataset.x if wide else dataset.x[self.divide(dataset).train]
+        return rescalings.rescaled(plain, name, x, dataset.scale)
+
+    def rescaling(self, domain: Domain) -> str:
+        """Return the row of RESCALINGS for data of this shape and these levels."""
+        if self.data_scale != rescalings.AUTO:
+            return self.data_scale
+        is_real = LIKELIHOODS[self.likelihood].support == "real" and not domain.levels
+        return "standardise" if is_real and len(domain.shape) == 1 else "none"
 
     def as_read(self, dataset: Dataset) -> Self:
         """Return the configuration with the settings by which a file was read: none is auto."""

@@ -18,6 +18,7 @@ from vae.components.networks import NETWORKS
 from vae.components.objectives import OBJECTIVES
 from vae.components.posteriors import POSTERIORS
 from vae.components.priors import PRIORS
+from vae.components.rescalings import AUTO, DataScale
 from vae.data import DATASETS, Description
 
 TABLES: dict[str, Mapping[str, Callable[..., Any]]] = {
@@ -85,6 +86,7 @@ class Settings(BaseModel):
             group="Data",
         ),
     ] = "none"
+    data_scale: DataScale = AUTO
     network: Annotated[
         str,
         Option(

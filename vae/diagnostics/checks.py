@@ -37,6 +37,19 @@ CHECKS: dict[str, Check] = {
         "bound, and the ELBO with it, while the model learns nothing more.",
         explains=("learning_rate", "undertrained", "overfitting"),
     ),
+    "large_values": Check(
+        training_checks.large_values,
+        "Values too large",
+        "Values of x so large that the loss or its gradient is no finite number.",
+        explains=(
+            "learning_rate",
+            "posterior_collapse",
+            "unused_latents",
+            "ignored_latents",
+            "undertrained",
+            "overfitting",
+        ),
+    ),
     "learning_rate": Check(
         training_checks.learning_rate,
         "Learning rate too high",

@@ -28,7 +28,7 @@ class ModelStats(NamedTuple):
     swap: float  # increase of −ln p(x|z) when z comes from another example
     swap_se: float  # its standard error
     narrowest: float | None  # smallest geometric mean over examples of a latent's posterior σ
-    spread: float  # standard deviation of all values of x, in the unit of x
+    spread: float  # standard deviation of all rescaled values of x, in the unit of σ
     levels: int = 0  # values that x can take; 0 for real numbers
     reference: float | None = None  # −ELBO of the best model without latents
     reference_se: float | None = None

@@ -45,7 +45,7 @@ def model_stats(loaded: LoadedRun) -> ModelStats:
         swap=float(cost.mean()),
         swap_se=float(cost.std() / math.sqrt(len(cost))),
         narrowest=None if width is None else float(width.log().mean(0).exp().min()),
-        spread=float(batch.x.std()),
+        spread=float(loaded.model.units(batch.x).std()),
         levels=loaded.model.domain.levels,
     )
 

@@ -1,4 +1,4 @@
-"""Checks of the course of training: learning rate, overfitting, length.
+"""Checks of the course of training: values of x, learning rate, overfitting, length.
 
 Changes of the score count as shares of its span, the total gain, so that no threshold depends on
 the number of pixels or the unit of x.
@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from vae.base.numbers import fixed, percent, plain, typed
-from vae.base.records import DIVERGED
+from vae.base.records import DIVERGED, RESCALE, SLOWER
 from vae.components.schedules import row_of
 from vae.diagnostics.findings import QUARTER, RATE, REACH, Finding, Fix, NoFinding, Observations
 from vae.diagnostics.training_stats import TrainingStats
@@ -27,10 +27,22 @@ STRAIGHT = 0.2  # of the span: a straight curve gains .25 in a quarter of the ep
 FIRST = 0.25  # share of the epochs in which sudden drops are normal
 
 
+def large_values(obs: Observations) -> Finding | NoFinding:
+    """Detect non-finite numbers that the learning rate does not explain."""
+    if not _diverged(obs) or SLOWER in obs.message:
+        return NoFinding("The values of x caused no number that is not finite.")
+    fix = Fix("data_scale", "standardise", "Every column has mean 0 and standard deviation 1.")
+    return Finding((obs.message,), fix if RESCALE in obs.message else None)
+
+
+def _diverged(obs: Observations) -> bool:
+    return obs.state == "failed" and obs.message.startswith(DIVERGED)
+
+
 def learning_rate(obs: Observations) -> Finding | NoFinding:
     """Detect non-finite numbers, a loss above its initial value, sudden drops, or jitter."""
     stats, evidence = obs.stats, []
-    if obs.state == "failed" and obs.message.startswith(DIVERGED):
+    if _diverged(obs) and SLOWER in obs.message:
         evidence.append(obs.message)
     before, highest = stats.loss
     early, late = (SPLITS.get(split, split) for split in stats.loss_splits)

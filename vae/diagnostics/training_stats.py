@@ -30,7 +30,7 @@ class TrainingStats(NamedTuple):
     value: Floats  # (T,) the score
     train: Floats  # (T,) the training score, mean over the epoch before
     beta: Floats  # (T,) NaN without β
-    sigma: Floats  # (T,) the smallest learned σ, in the unit of x; NaN without one
+    sigma: Floats  # (T,) the smallest learned σ, in the unit of rescaled x; NaN without one
     kl: float | None  # mean of the last LAST of the epochs
     kl_per_dimension: Floats | None  # (Z,) likewise
     loss: tuple[float, float]  # before training, and the highest since

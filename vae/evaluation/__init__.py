@@ -66,7 +66,9 @@ def _measured(
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the values of all rows, and notes: reasons of missing values, and cautions."""
     values: dict[str, Any] = {}
-    notes = {"likelihood": inputs.model.caveat} if inputs.model.caveat else {}
+    model = inputs.model
+    about = {"likelihood": model.caveat, "units": model.units_note}
+    notes = {key: words for key, words in about.items() if words}
     for i, (key, row) in enumerate(rows.items()):
         inputs.progress = shares[i] if shares else silent
         with torch.no_grad():

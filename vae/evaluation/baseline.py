@@ -3,7 +3,8 @@
 Without latents the decoder's output is one constant h, (multiplicity, *event): a free number (or
 one for each level) per element of x, beside the likelihood's parameters, such as a learned σ. The
 best constant minimises the mean over examples of −ln p(x | h), in nats per example. A VAE whose
-−ELBO is larger has learned no more than a constant.
+−ELBO is larger has learned no more than a constant. The constant is fitted to the rescaled data,
+as a VAE is, and its nats are in the units of x, as those of a VAE are.
 
 h is fitted to training examples and evaluated on test, else validation, else training examples. A
 pixel that is black in every training example would drive its h to infinity, and one grey value
@@ -18,17 +19,20 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.distributions import Distribution
 
 from vae.base.data_records import Baseline
 from vae.base.progress import Progress, parts, silent
 from vae.base.records import Ints
 from vae.batches import Batches
-from vae.components.likelihoods import LIKELIHOODS, Likelihood, bits_per_dimension
+from vae.components.likelihoods import LIKELIHOODS, bits_per_dimension
+from vae.components.rescalings import Units
 from vae.config import RunConfig
 from vae.data import Dataset, stratified
 from vae.evaluation.constant_fit import best_constant
 
 MOST = 3_000_000  # numbers of the examples in the fit, and in the evaluation
+OF_DATA = ("val_share", "test_share", "seed", "binarize", "data_scale")
 CPU = torch.device("cpu")
 
 
@@ -56,11 +60,13 @@ def baseline(
     except ValueError as error:
         return Baseline(name, str(error))
     domain = alone.domain(dataset)
+    units = Units(domain).double()
     likelihood = LIKELIHOODS[name](domain, **alone.chosen("likelihood")).double()
     held = next((part for part in ("test", "val") if len(splits.rows(part))), "train")
     fitted, evaluated = _drawn(dataset, splits.train), _drawn(dataset, splits.rows(held))
-    fit = best_constant(likelihood, _examples(dataset, fitted, alone), progress=progress)
-    errors = _errors(likelihood, fit.h, _examples(dataset, evaluated, alone))
+    fit = best_constant(likelihood, units(_examples(dataset, fitted, alone)), progress=progress)
+    with torch.no_grad():
+        errors = _errors(units.of_x(likelihood(fit.h)), _examples(dataset, evaluated, alone))
     progress(1.0)
     nats = float(errors.mean())
     caveat = likelihood.caveat(domain)
@@ -81,10 +87,10 @@ def baseline(
     )
 
 
-def _alone(config: RunConfig, name: str, options: dict[str, Any]) -> RunConfig:
+def _alone(config: RunConfig, likelihood: str, options: dict[str, Any]) -> RunConfig:
     """Return a configuration of the likelihood and the data only, whose model is always valid."""
-    shares = {key: config.get(key) for key in ("val_share", "test_share", "seed", "binarize")}
-    return RunConfig.of(likelihood=name, batch_size=1, **shares, **options)
+    data = {name: config.get(name) for name in OF_DATA}
+    return RunConfig.of(likelihood=likelihood, batch_size=1, **data, **options)
 
 
 def _drawn(dataset: Dataset, rows: Ints) -> Ints:
@@ -96,9 +102,7 @@ def _examples(dataset: Dataset, rows: Ints, config: RunConfig) -> Tensor:
     return Batches(dataset, rows, config, CPU).fixed(config.seed).x.double()
 
 
-@torch.no_grad()
-def _errors(likelihood: Likelihood, h: Tensor, x: Tensor) -> Tensor:
-    """Return −ln p(x | h) of each example, (N,)."""
-    px = likelihood(h)
+def _errors(px: Distribution, x: Tensor) -> Tensor:
+    """Return −ln p(x) of each example, (N,)."""
     parts = [x[start : start + 256] for start in range(0, len(x), 256)]
     return torch.cat([-px.log_prob(part) for part in parts])

@@ -63,18 +63,20 @@ def sample_table(inputs: Inputs, rows: Mapping[str, Statistic]) -> Outcome:
     n = len(at)
     first, second = parts(inputs.progress, (inputs.pace * n, 4e-7 * n**2))
     with rng.stream(model.device, seed, "evaluation"):
-        space = Space.of(inputs.training.fixed(seed).x.cpu().numpy(), n)
+        domain = model.domain
+        space = Space.of(domain.rescale(inputs.training.fixed(seed).x.cpu().numpy()), n)
         real, y = inputs.batches.take(at.to(model.device))
         sampled = _sampled(model, y, n, space, first)
-    table = fidelity(space.place(real.cpu().numpy()), sampled, rows, seed, second)
+    placed = space.place(domain.rescale(real.cpu().numpy()))
+    table = fidelity(placed, sampled, rows, seed, second)
     drawn = "draws of p(x|z)" if _binary(model) else "the means E[x|z]"
     note = (
         f"{n:,} samples, {drawn}, z ~ p(z), against {n:,} examples in {space.axes.shape[1]} "
         f"principal components of {len(inputs.training):,} training examples "
         f"({percent(space.explained, 0)} of their variance), {NEIGHBOURS} neighbours. Reference: "
         "real examples against real ones. The squared Fréchet distance is in squared units of "
-        f"the data, whose variance there is {compact(space.variance)}; it is not comparable with "
-        "the FID."
+        f"the {'rescaled ' if domain.scale else ''}data, whose variance there is "
+        f"{compact(space.variance)}; it is not comparable with the FID."
     )
     return table, note
 
@@ -93,7 +95,7 @@ def _sampled(
         z = prior.sample(torch.Size((min(chunk, count - start),)))
         px = model.likelihood(z, None if y is None else y[start : start + chunk])
         x = px.sample() if _binary(model) else px.mean
-        placed.append(space.place(x.cpu().numpy()))
+        placed.append(space.place(model.domain.rescale(x.cpu().numpy())))
         progress(min(1.0, (start + chunk) / count))
     return np.concatenate(placed)
 

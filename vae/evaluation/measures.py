@@ -229,8 +229,8 @@ STATISTICS: dict[str, Measure[Statistic]] = {
         "Squared Fréchet",
         "squared units of x",
         "The squared distance, in squared units of x, of normal distributions with the means and "
-        "covariances of both sides, in principal components of the data. 0 is best. It is not "
-        "comparable with the FID.",
+        "covariances of both sides, in principal components of the data (standardised columns: "
+        "in units of their SD). 0 is best. It is not comparable with the FID.",
         Statistic(sample_quality.frechet, biased=True),
         full_title="Squared Fréchet distance",
     ),

@@ -1,9 +1,10 @@
 """Sample quality: how close samples of a model come to real examples, and how much they cover.
 
 All statistics use one space: at most 50 principal components of training examples' values,
-Euclidean distances in the units of the data, without whitening. This is no perceptual space: the
-statistics compare pixels, and they are not comparable with those of another space, such as the
-FID. The components come from the training part, so neither of the compared sides affects them.
+Euclidean distances in the units of the data (of rescaled data in their new scale, in which columns
+of different units count alike), without whitening. This is no perceptual space: the statistics
+compare pixels, and they are not comparable with those of another space, such as the FID. The
+components come from the training part, so neither of the compared sides affects them.
 
 * precision, recall: the share of samples within a ball around a real example, and of real examples
   within a ball around a sample; the ball of an example reaches to its k-th nearest neighbour on

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from vae.base.records import Floats
+from vae.base.records import UNSCALED, Domain, Floats
 from vae.figures.base import Part, axis, figure, note, span
 from vae.figures.palette import CLASSES, token
-from vae.figures.vectors import legend_above
+from vae.figures.vectors import SCALED, legend_above, second_axis
 
 NAMED = CLASSES  # up to so many features have a colour and a name each
 
@@ -23,6 +23,7 @@ def path_plane(
     starts: Sequence[int],
     background: Floats | None = None,
     start_name: str = "start",
+    domain: Domain = UNSCALED,
 ) -> go.Figure:
     """Decoded paths x (P, S, 2) in the plane of two features, each with a ring at its start.
 
@@ -38,30 +39,36 @@ def path_plane(
     begin = np.stack([path[start] for path, start in zip(x, starts, strict=True)])
     ring = _trace(begin[:, 0], begin[:, 1], start_name, mode="markers")
     ring["marker"] = {"color": token("text"), "size": 11, "symbol": "circle-open"}
-    first, second = axis("feature 1"), axis("feature 2", scaleanchor="x")
+    first, second = axis("feature 1"), second_axis("feature 2", domain)
     return figure([*traces, ring], xaxis=first, yaxis=second, dragmode="pan", **legend_above())
 
 
 def feature_curves(
     values: Sequence[Floats],
     positions: Floats,
-    title: str,
+    across: str,
     start: float | None = None,
     names: Sequence[str] = ("",),
+    domain: Domain = UNSCALED,
 ) -> go.Figure:
-    """Features of one or two paths (S, D) against their positions (S,); the second is dashed."""
+    """Features of one or two paths (S, D) against their positions (S,), each in its scale; the
+    second path is dashed."""
     traces = []
     features = values[0].shape[1]
     for path, dash, name in zip(values, ("solid", "dash"), (*names, ""), strict=False):
+        heights = domain.rescale(path)
         for k in range(features):
             colour = token(f"class{k}" if features <= NAMED else "reconstruction")
-            line = _trace(positions, path[:, k], f"feature {k + 1} {name}".strip(), mode="lines")
+            title = f"feature {k + 1} {name}".strip()
+            line = _trace(positions, heights[:, k], title, mode="lines", customdata=path[:, k])
+            line["hovertemplate"] = f"{title}: %{{x:.4r}}, %{{customdata:.4r}}<extra></extra>"
             line |= {"line": {"color": colour, "width": 1.5, "dash": dash}}
             line |= {"opacity": 1.0 if features <= NAMED else 0.6}
             line["showlegend"] = features <= NAMED and path is values[0]
             traces.append(line)
     shapes = [] if start is None else [_vertical_line(start)]
-    return figure(traces, xaxis=axis(title), yaxis=axis("value"), shapes=shapes, **legend_above())
+    up = axis(SCALED if domain.scale else "value")
+    return figure(traces, xaxis=axis(across), yaxis=up, shapes=shapes, **legend_above())
 
 
 def path_measure(

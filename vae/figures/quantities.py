@@ -6,10 +6,12 @@ all in nats per example. Every figure and page reads a quantity's title and colo
 
 from typing import NamedTuple
 
+from vae.base.records import Domain
 from vae.figures.palette import token
 
 NATS = "nats"  # per example
 X_UNITS = "units of x"
+COLUMN_UNITS = "units of each column's scale"  # of rescaled data: their standard deviation
 MINIBATCH = "minibatch estimate"
 
 
@@ -48,6 +50,11 @@ TERMS = ("reconstruction", "kl", "elbo")  # of the bound
 SETTINGS = ("beta", "lr")  # that change during training: a thin panel each
 SPLITS = {"train": "train", "val": "validation", "test": "test"}  # as text on screen
 PER_EXAMPLE = "nats per example"  # the axis title
+
+
+def distance_units(domain: Domain) -> str:
+    """Return the unit of distances between examples, which are of rescaled values."""
+    return COLUMN_UNITS if domain.scale else X_UNITS
 
 
 def quantity(name: str) -> Quantity:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vae.analysis.replay import Replay
-from vae.base.records import Curve, Curves, Examples, Floats, Hue
+from vae.base.records import UNSCALED, Curve, Curves, Domain, Examples, Floats, Hue
 from vae.figures.base import SEQUENTIAL, span
 from vae.figures.curve_panels import curve_panels, value_range
 from vae.figures.palette import CLASSES, COLOURS
@@ -58,8 +58,21 @@ class Scene(NamedTuple):
         return self.examples.originals.ndim == 4
 
 
-def replay_scene(record: Replay, examples: Examples, hue: Hue | None, rings: bool) -> Scene:
-    """The scene of a replay, coloured by `hue`; `rings` if the prior is N(0, I)."""
+def replay_scene(
+    record: Replay,
+    examples: Examples,
+    hue: Hue | None,
+    rings: bool,
+    domain: Domain = UNSCALED,
+) -> Scene:
+    """The scene of a replay, coloured by `hue`; `rings` if the prior is N(0, I). Vectors are drawn
+    in the scale of each feature."""
+    if examples.originals.ndim == 2:
+        examples = examples._replace(originals=domain.rescale(examples.originals))
+        record = record._replace(
+            reconstructions=domain.rescale(record.reconstructions),
+            samples=domain.rescale(record.samples),
+        )
     colour, palette = _colours(hue, len(examples.index))
     places = np.concatenate([record.aligned, record.raw])
     rings = rings and len(record.plane.origin) > 1

@@ -1,17 +1,20 @@
 """Charts of vector data: points in the plane for two features, parallel coordinates for more.
 
-Notation: N examples with D features, (N, D). Data are grey, outputs of the decoder are blue.
+Notation: N examples with D features, (N, D). Data are grey, outputs of the decoder are blue. Where
+a domain rescales its features, they stand side by side in their new scale, and a point tells its
+value in the units of x.
 """
 
 import numpy as np
 import plotly.graph_objects as go
 
-from vae.base.records import Floats, Tiles
+from vae.base.records import UNSCALED, Domain, Floats, Tiles
 from vae.figures.base import Part, axis, broken, empty_figure, figure
 from vae.figures.palette import token
 
 _DECODED = token("reconstruction")
 _DATA = token("muted")
+SCALED = "value, each feature in its scale"  # title of an axis
 
 
 def reconstruction_pairs(
@@ -20,6 +23,7 @@ def reconstruction_pairs(
     names: tuple[str, ...] = (),
     data: Floats | None = None,
     name: str = "original",
+    domain: Domain = UNSCALED,
 ) -> go.Figure:
     """Vectors (N, D), called `name` in the legend, and their reconstructions (N, D).
 
@@ -29,8 +33,9 @@ def reconstruction_pairs(
     if not len(before):
         return empty_figure("No examples to reconstruct in this split")
     if before.shape[1] != 2:
-        lines = [_lines(before, _DATA, name), _lines(after, _DECODED, "reconstruction")]
-        return _parallel(lines, before.shape[1], names)
+        both = ((before, _DATA, name), (after, _DECODED, "reconstruction"))
+        lines = [_lines(*one, domain) for one in both]
+        return _parallel(lines, before.shape[1], names, domain)
     joined = broken(np.stack([before, after], axis=1).transpose(2, 0, 1).reshape(-1, 2))
     x, y = joined.reshape(2, -1)
     joints: Part = _trace(x, y, mode="lines", hoverinfo="skip", showlegend=False)
@@ -38,20 +43,27 @@ def reconstruction_pairs(
     joints["opacity"] = 0.9
     first = _dots(before, token("text"), name, size=6, symbol="circle-open")
     return _plane(
-        [*_background(data), joints, first, _dots(after, _DECODED, "reconstruction")], names
+        [*_background(data), joints, first, _dots(after, _DECODED, "reconstruction")],
+        names,
+        domain,
     )
 
 
 def sample_vectors(
-    values: Floats, names: tuple[str, ...] = (), background: Floats | None = None
+    values: Floats,
+    names: tuple[str, ...] = (),
+    background: Floats | None = None,
+    domain: Domain = UNSCALED,
 ) -> go.Figure:
     """Samples (N, D) above training data `background` (M, D)."""
     if not len(values):
         return empty_figure("No samples yet")
     if values.shape[1] == 2:
-        return _plane([*_background(background), _dots(values, _DECODED, "sample")], names)
-    lines = [] if background is None else [_behind(background[:200])]
-    return _parallel([*lines, _lines(values, _DECODED, "sample")], values.shape[1], names)
+        dots = [*_background(background), _dots(values, _DECODED, "sample")]
+        return _plane(dots, names, domain)
+    lines = [] if background is None else [_behind(background[:200], domain)]
+    lines.append(_lines(values, _DECODED, "sample", domain))
+    return _parallel(lines, values.shape[1], names, domain)
 
 
 def manifold_vectors(
@@ -59,6 +71,7 @@ def manifold_vectors(
     names: tuple[str, ...] = (),
     background: Floats | None = None,
     axes: tuple[str, str] = ("z₁", "z₂"),
+    domain: Domain = UNSCALED,
 ) -> go.Figure:
     """The decoded grid (R, C, D) over two axes of latent space: columns are values of the first
     axis, rows of the second. R = 1 is a line along the first axis.
@@ -69,7 +82,7 @@ def manifold_vectors(
     if not grid.size:
         return empty_figure("No decoded grid yet")
     if grid.shape[2] != 2:
-        return sample_vectors(grid.reshape(-1, grid.shape[2]), names, background)
+        return sample_vectors(grid.reshape(-1, grid.shape[2]), names, background, domain)
     along = {f"{axes[1]} constant": (grid, "solid")}
     along |= {f"{axes[0]} constant": (grid.swapaxes(0, 1), "dot")}
     if len(grid) == 1:
@@ -79,7 +92,7 @@ def manifold_vectors(
         line = _trace(broken(rows[..., 0]), broken(rows[..., 1]), mode="lines", name=name)
         line |= {"line": {"color": _DECODED, "width": 1.3, "dash": dash}, "hoverinfo": "skip"}
         mesh.append(line)
-    return _plane([*_background(background), *mesh], names)
+    return _plane([*_background(background), *mesh], names, domain)
 
 
 def _trace(x: Floats, y: Floats, **more: object) -> Part:
@@ -110,44 +123,63 @@ def _background(data: Floats | None) -> list[Part]:
     return [dots]
 
 
-def _lines(values: Floats, colour: str, name: str) -> Part:
+def in_scale(values: Floats, domain: Domain) -> Part:
+    """Return the heights of features (S, D) in their scale, and the part of a hover text with
+    their values in units of x."""
+    if not domain.scale:
+        return {"y": broken(values), "hovertemplate": "%{y:.4r}<extra></extra>"}
+    hover = {"customdata": broken(values), "hovertemplate": "%{customdata:.4r}<extra></extra>"}
+    return {"y": broken(domain.rescale(values))} | hover
+
+
+def _lines(values: Floats, colour: str, name: str, domain: Domain) -> Part:
     """Vectors (N, D) as lines over the features, one trace for all."""
     number, features = values.shape
     x = broken(np.tile(np.arange(features, dtype=np.float32), (number, 1)))
-    hover = f"{name}: %{{y:.4r}}<extra></extra>"
-    lines = _trace(x, broken(values), mode="lines" if features > 1 else "markers", name=name)
+    heights = in_scale(values, domain)
+    hover = f"{name}: {heights.pop('hovertemplate')}"
+    y = heights.pop("y")
+    lines = _trace(x, y, mode="lines" if features > 1 else "markers", name=name, **heights)
     lines |= {"hovertemplate": hover, "line": {"color": colour, "width": 1}}
     lines |= {"opacity": float(np.clip(6 / max(number, 1) ** 0.6, 0.12, 0.8))}
     lines["marker"] = {"color": colour, "size": 5}
     return lines
 
 
-def _behind(data: Floats) -> Part:
+def _behind(data: Floats, domain: Domain) -> Part:
     """Training data (N, D) as faint lines."""
-    return _lines(data, token("prior"), "training data") | {"opacity": 0.15}
+    return _lines(data, token("prior"), "training data", domain) | {"opacity": 0.15}
 
 
-def _plane(traces: list[Part], names: tuple[str, ...]) -> go.Figure:
+def second_axis(name: str, domain: Domain) -> Part:
+    """The upward axis of a plane of two features, in which both scales have equal lengths."""
+    ratio = domain.scale[0] / domain.scale[1] if domain.scale else 1.0
+    return axis(name, scaleanchor="x", scaleratio=ratio)
+
+
+def _plane(traces: list[Part], names: tuple[str, ...], domain: Domain) -> go.Figure:
     """Two features with equal scales."""
     first, second = names if len(names) == 2 else ("feature 1", "feature 2")
     return figure(
         traces,
         xaxis=axis(first),
-        yaxis=axis(second, scaleanchor="x"),
+        yaxis=second_axis(second, domain),
         **legend_above(),
         dragmode="pan",
     )
 
 
-def _parallel(traces: list[Part], features: int, names: tuple[str, ...]) -> go.Figure:
-    """D features side by side, each in the unit of the data."""
+def _parallel(
+    traces: list[Part], features: int, names: tuple[str, ...], domain: Domain
+) -> go.Figure:
+    """D features side by side, in the unit of the data or each in its scale."""
     named = len(names) == features <= 30
     ticks = {"tickvals": np.arange(features), "ticktext": list(names)} if named else {}
     end = [-0.5, features - 0.5]
     return figure(
         traces,
         xaxis=axis("" if named else "feature", range=end, **ticks),
-        yaxis=axis("value"),
+        yaxis=axis(SCALED if domain.scale else "value"),
         hovermode="closest",
         **legend_above(),
     )

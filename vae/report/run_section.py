@@ -12,7 +12,7 @@ import numpy as np
 from vae.analysis.encoding import decode, prior_sample
 from vae.analysis.latent_map import class_hue, latent_map, overview
 from vae.analysis.loaded_run import LoadedRun
-from vae.base.records import Encoding, Floats
+from vae.base.records import Domain, Encoding, Floats
 from vae.experiments.configurations import Entry
 from vae.experiments.entries import evaluations_of_best
 from vae.figures.latent_bars import kl_bars
@@ -95,7 +95,7 @@ def _pictures(page: Page, loaded: LoadedRun, split: str) -> str:
     reconstructed = loaded.decode(loaded.encode(rows_).mean, rows_)
     drawn = _samples(loaded)
     if not loaded.data.is_image:
-        return _vectors(page, originals, reconstructed, drawn)
+        return _vectors(page, originals, reconstructed, drawn, loaded.model.domain)
     scale = max(1, ROOM // (ACROSS * (originals.shape[3] + 1)))
     both = tiles.png(tiles.strip([originals, reconstructed], ACROSS, scale=scale))
     caption = f"{len(rows_)} {SPLITS[split]} examples above, their reconstructions below"
@@ -122,11 +122,16 @@ def _samples(loaded: LoadedRun) -> Floats | None:
     return decode(loaded.model, prior_sample(loaded.model, SAMPLES, 0))
 
 
-def _vectors(page: Page, originals: Floats, reconstructed: Floats, drawn: Floats | None) -> str:
+def _vectors(
+    page: Page, originals: Floats, reconstructed: Floats, drawn: Floats | None, domain: Domain
+) -> str:
     """Return charts of vectors, their reconstructions and samples."""
-    charts = {"Reconstructions": sample_vectors(reconstructed, background=originals)}
-    if drawn is not None:
-        charts["Samples of the prior"] = sample_vectors(drawn, background=originals)
+    values = {"Reconstructions": reconstructed, "Samples of the prior": drawn}
+    charts = {
+        name: sample_vectors(x, background=originals, domain=domain)
+        for name, x in values.items()
+        if x is not None
+    }
     cells = (
         f"<div><h3>{name}</h3>{page.chart(figure, name, HEIGHT)}</div>"
         for name, figure in charts.items()

@@ -1,9 +1,11 @@
 """The manifest of a run, `config.json`: its settings, data and package versions.
 
 Keys: format (version of the run folder), config (every setting), threads, created (UTC), data
-(name, fingerprint, event_shape, levels, classes, examples) and packages (name → version).
+(name, fingerprint, event_shape, levels, classes, examples; location and scale of each column,
+empty without a rescaling) and packages (name → version).
 """
 
+import math
 import platform
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -41,6 +43,8 @@ def head(config: "RunConfig", data: "Dataset") -> dict[str, Any]:
             "levels": domain.levels,
             "classes": domain.classes,
             "examples": len(data.x),
+            "location": list(domain.location),
+            "scale": list(domain.scale),
         },
         "packages": {p: version(p) for p in PACKAGES} | {"python": platform.python_version()},
     }
@@ -61,13 +65,21 @@ def read_head(path: Path) -> dict[str, Any]:
             "Restore the file, or delete the folder."
         )
     head: dict[str, Any] = found
+    head["config"].setdefault("data_scale", _before_rescaling(head["data"]))
     return head
+
+
+def _before_rescaling(data: dict[str, Any]) -> str:
+    """Return the data_scale of a run that is older than this setting: no rescaling, which is auto
+    unless the data are vectors of real numbers."""
+    return "auto" if data["levels"] or len(data["event_shape"]) > 1 else "none"
 
 
 def domain_of(head: dict[str, Any]) -> Domain:
     """Return the domain of a run's data."""
     data = head["data"]
-    return Domain(tuple(data["event_shape"]), data["levels"], data["classes"])
+    units = (tuple(data.get(name, ())) for name in ("location", "scale"))
+    return Domain(tuple(data["event_shape"]), data["levels"], data["classes"], *units)
 
 
 def _whole(found: Any) -> bool:
@@ -85,4 +97,15 @@ def _whole(found: Any) -> bool:
         and isinstance(data["classes"], int)
         and isinstance(threads, int)
         and threads > 0
+        and _are_units(data)
     )
+
+
+def _are_units(data: dict[str, Any]) -> bool:
+    """Whether location and scale are numbers for each column, or empty."""
+    location, scale = (data.get(name, []) for name in ("location", "scale"))
+    if not isinstance(location, list) or not isinstance(scale, list):
+        return False
+    numbers = all(isinstance(v, int | float) and math.isfinite(v) for v in (*location, *scale))
+    whole = len(location) == len(scale) and len(scale) in (0, *data["event_shape"][:1])
+    return whole and numbers and all(v > 0 for v in scale)

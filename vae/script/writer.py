@@ -3,10 +3,11 @@
 import json
 import math
 import re
+import textwrap
 from string import Template
 from typing import Any
 
-from vae.base.records import Change
+from vae.base.records import Change, Domain
 from vae.components.schedules import SCHEDULES
 from vae.config import fields
 from vae.data import DATASETS
@@ -98,7 +99,7 @@ class Writer:
         }
         lines = [
             "CONFIG = RunConfig()",
-            f"DOMAIN = Domain({domain.shape}, levels={domain.levels}, classes={domain.classes})",
+            f"DOMAIN = {_record(domain)}",
             f"STEPS = {self.done.steps}  # of the run when this file was written",
             f"CHANGES: list[Change] = {self._changes()}",
             f"TERMS = {json.dumps(self.done.titles, ensure_ascii=False)}",
@@ -134,6 +135,13 @@ class Writer:
 
 def _place(row: Any) -> Place:
     return row.__module__, row.__name__
+
+
+def _record(domain: Domain) -> str:
+    """Return a domain as Python, without fields that have their defaults."""
+    given = {k: v for k, v in domain._asdict().items() if v != Domain._field_defaults.get(k)}
+    text = f"Domain({', '.join(f'{name}={value!r}' for name, value in given.items())})"
+    return textwrap.fill(text, 85, subsequent_indent="    ", break_on_hyphens=False)
 
 
 def _table(figures: dict[str, dict[str, float]]) -> str:

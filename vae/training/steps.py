@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vae.base.records import Change, Domain
+from vae.base.numbers import plain
+from vae.base.records import RESCALE, SLOWER, Change, Domain
 from vae.base.rng import permutation, reseed, stream
 from vae.batches import Batches
 from vae.components.schedules import Progress
@@ -20,6 +21,7 @@ from vae.model import VAE, build
 from vae.training.metrics import Sums, yardstick
 from vae.training.milestones import Plan
 
+LARGE = 30.0  # of |u|: Gaussian likelihoods have diverged from about 100 on
 FIRST_EXAMPLES = 1000  # training examples that may initialise a model
 
 
@@ -59,6 +61,31 @@ def build_optimizer(model: VAE, config: RunConfig) -> torch.optim.Optimizer:
         weight_decay=config.weight_decay,
         fused=model.device.type != "mps",
     )
+
+
+def likely_cause(state: State) -> str:
+    """Return the likely cause of a number that is not finite, with a way out."""
+    largest, column = _largest(state)
+    if largest > LARGE and not state.model.domain.scale:
+        return f"The largest value of x is {plain(largest)}, too large for a network. {RESCALE}"
+    if largest > LARGE:
+        return (
+            f"Feature {column + 1} has a value of {plain(largest)} times its scale: leave out the "
+            "outlier, or take the logarithm of this feature."
+        )
+    if not state.step:
+        return "No step was taken: the cause is the data or the options of likelihood and prior."
+    return SLOWER
+
+
+def _largest(state: State) -> tuple[float, int]:
+    """Return the largest |u| of the training examples, and its column or channel."""
+    found = torch.zeros(state.model.domain.shape, device=state.device)
+    with torch.no_grad():
+        for x, _ in state.batches.chunks():
+            found = torch.maximum(found, state.model.units(x).abs().amax(0))
+    each = found.flatten(1).amax(1) if found.ndim > 1 else found
+    return float(each.max()), int(each.argmax())
 
 
 def init_from_data(state: State) -> None:

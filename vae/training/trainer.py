@@ -15,6 +15,7 @@ from vae.base.records import (
     Change,
     Control,
     DivergedError,
+    Domain,
     Examples,
     Frame,
     Report,
@@ -31,6 +32,7 @@ from vae.training.steps import (
     State,
     due_figures,
     init_from_data,
+    likely_cause,
     next_rows,
     scalars_at,
     train_step,
@@ -46,17 +48,19 @@ def train(
     *,
     start: Snapshot | None = None,
     control: Callable[[int], Control] = lambda step: Control(),
+    domain: Domain | None = None,
 ) -> Iterator[Event]:
     """Train a VAE and yield events, about ten times a second at least a Tick.
 
     `control(step)` is called at every tick; its changes take effect at their own steps. When it
     wants "pause" or "stop", training ends. The last event is always a Snapshot whose
-    meta["ended"] is "finished", "early", "pause" or "stop".
+    meta["ended"] is "finished", "early", "pause" or "stop". `domain` is the one that the run has
+    recorded; without it, that of the data.
 
     Raises ValueError if settings, data and machine do not fit together, DivergedError naming
     the first number that is no longer finite.
     """
-    yield from Trainer(config, data, start).run(control)
+    yield from Trainer(config, data, start, domain).run(control)
 
 
 def effective(changes: Sequence[Change]) -> list[Change]:
@@ -72,12 +76,19 @@ def effective(changes: Sequence[Change]) -> list[Change]:
 class Trainer:
     """One training run: its state, and the events that it yields between two steps."""
 
-    def __init__(self, config: RunConfig, data: Dataset, start: Snapshot | None = None) -> None:
+    def __init__(
+        self,
+        config: RunConfig,
+        data: Dataset,
+        start: Snapshot | None = None,
+        domain: Domain | None = None,
+    ) -> None:
         self.config = config
         self.data = data
         self.splits = config.split(data)
         check_memory(config, config.domain(data), data.x.nbytes)
-        self.state = State(config, config.domain(data), data, self.splits, resolve(config.device))
+        domain = domain or config.domain(data)
+        self.state = State(config, domain, data, self.splits, resolve(config.device))
         self.examples = fixed_examples(config, data, self.splits)
         self.changes: list[Change] = []
         self.clock = Clock()
@@ -165,7 +176,7 @@ class Trainer:
     def _check(self, event: Event) -> None:
         """Raise DivergedError for an event with a number that is not finite."""
         if name := first_non_finite(event):
-            raise DivergedError(name, self._tick())
+            raise DivergedError(name, self._tick(), likely_cause(self.state))
 
     def _tick(self) -> Tick:
         state = self.state

@@ -66,6 +66,7 @@ def evaluation_of(
     if name := first_non_finite(record):
         raise ValueError(
             f"The {request.checkpoint} weights of {record.run} diverged: the evaluation's {name} "
-            "is not finite. Try the best checkpoint, or train with a lower learning rate."
+            "is not finite. Try the best checkpoint, or train again: with data_scale standardise "
+            "if values of x are large, else with a lower learning rate."
         )
     return record

@@ -12,6 +12,7 @@ from filelock import Timeout
 from vae.base import files, memory
 from vae.base.records import Control, DivergedError, Snapshot, Tick
 from vae.runs import Run, identity
+from vae.runs.manifest import domain_of
 
 if TYPE_CHECKING:
     from vae.training.trainer import Event
@@ -66,7 +67,8 @@ def _recorded(run: Run, requested: Callable[[], str | None]) -> Iterator["Event"
         return current._replace(wanted=requested() or current.wanted)
 
     written, tick, ended = 0.0, None, "finished"
-    for event in train(run.config, data, start=start, control=control):
+    domain = domain_of(run.header)
+    for event in train(run.config, data, start=start, control=control, domain=domain):
         if isinstance(event, Tick):
             tick = event
         if not isinstance(event, Tick) or time.monotonic() - written > STATUS_SECONDS:

@@ -67,7 +67,7 @@ def _mark(key: str) -> None:
 
 def _set(config: RunConfig) -> str:
     """Return the likelihood of the sidebar and its options, which the table uses."""
-    return repr((config.likelihood, config.chosen("likelihood")))
+    return repr((config.likelihood, config.chosen("likelihood"), config.data_scale))
 
 
 def _found(view: DataView, pressed: str, place: DeltaGenerator) -> tuple[Baseline, ...]:

@@ -16,6 +16,7 @@ from vae.base.data_records import DataSummary
 from vae.base.numbers import compact, extent, number, percent
 from vae.base.options import first_sentence
 from vae.components.binarizations import BINARIZATIONS
+from vae.components.rescalings import described
 from vae.config import DEFAULTS, RunConfig
 from vae.dashboard.shared.run_picker import empty
 from vae.dashboard.sidebar import choice as sidebar_choice
@@ -122,6 +123,9 @@ def facts(view: DataView) -> None:
             delta_arrow="off",
             help=HELP[about],
         )
+    domain = view.config.domain(view.data)
+    if rescaling := described(view.config.rescaling(domain), domain):
+        st.caption(rescaling)
     if s.binarize != DEFAULTS["binarize"]:
         levels, about = view.data.levels, first_sentence(BINARIZATIONS[s.binarize].apply)
         had = f"{levels} levels" if levels else "real values"

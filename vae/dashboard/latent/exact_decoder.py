@@ -53,4 +53,7 @@ def form(context: MapContext) -> dict[str, Any]:
     if x.shape[1] == 2:
         ends = np.stack([x.min(0), x.max(0)], 1)
         return {"shape": shape, "range": ends.tolist(), "backdrop": np.round(x, 3).tolist()}
-    return {"shape": shape, "range": [[float(x.min()), float(x.max())]], "backdrop": []}
+    ends = np.stack([x.min(0), x.max(0)], 1)
+    if not context.loaded.model.domain.scale:  # one unit for all features: one range
+        ends[:] = x.min(), x.max()
+    return {"shape": shape, "range": ends.tolist(), "backdrop": []}

@@ -96,7 +96,12 @@ def _vectors(context: MapContext, originals: Floats, reconstructions: Floats) ->
     flat, index = originals.shape[1] == 2, context.encoding.index[:BACKGROUND]
     background = context.loaded.inputs(index) if flat else None
     plot(
-        reconstruction_pairs(Tiles(originals), Tiles(reconstructions), data=background),
+        reconstruction_pairs(
+            Tiles(originals),
+            Tiles(reconstructions),
+            data=background,
+            domain=context.loaded.model.domain,
+        ),
         key="latent_pairs",
         revision=run_key(context.loaded.run),
         height=400,

@@ -114,7 +114,9 @@ export const MEANS = {                          // the decoder's output and the 
   categorical,
 };
 
-export function networkOf({ layers }, weights) { // a function x → the last layer's output, the same array each time
+const columnOf = (i, length, { scale }) => Math.floor(i * scale.length / length);   // of value i: a column or a channel
+
+function networkOf({ layers }, weights) {       // a function u → the last layer's output, the same array each time
   let start = 0;
   const steps = layers.map((layer) => {
     const run = ACTIVATIONS[layer.kind]
@@ -137,8 +139,21 @@ function sizeOf({ kind, inputs, outputs, from, to, kernel }) {   // numbers of a
   return kind === 'convolution' ? from[0] * to[0] * kernel[0] * kernel[1] + to[0] : 0;
 }
 
+export function encoderOf(recipe, weights) {    // a function x → the last layer's output, the same array each time
+  const { inputs, location, scale } = recipe;
+  const [network, u] = [networkOf(recipe, weights), new Float32Array(inputs)];
+  return (x) => {
+    if (!scale.length) return network(x);
+    for (let i = 0; i < inputs; i++) {
+      const c = columnOf(i, inputs, recipe);
+      u[i] = (x[i] - location[c]) / scale[c];
+    }
+    return network(u);
+  };
+}
+
 export function decoderOf(recipe, weights) {    // a function (z, class) → E[x|z], the same array each time
-  const { inputs, latents, classes, mean, shape } = recipe;
+  const { inputs, latents, classes, mean, shape, location, scale } = recipe;
   const input = new Float32Array(inputs);
   const network = networkOf(recipe, weights);
   const values = new Float32Array(shape.reduce((product, n) => product * n, 1));
@@ -146,6 +161,10 @@ export function decoderOf(recipe, weights) {    // a function (z, class) → E[x
     input.set(z);
     if (classes) input.fill(0, latents)[latents + label] = 1;   // the class enters as a one-hot code
     MEANS[mean](network(input), values, recipe);
+    for (let i = 0; i < values.length && scale.length; i++) {
+      const c = columnOf(i, values.length, recipe);
+      values[i] = location[c] + scale[c] * values[i];
+    }
     return values;
   };
 }

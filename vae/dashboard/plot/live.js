@@ -2,7 +2,7 @@
 // q(z|x), and E[x|z] on a canvas.
 
 import { content, floats } from './content.js';
-import { decoderOf, networkOf } from './decoder.js';
+import { decoderOf, encoderOf } from './decoder.js';
 import { mark } from './marker.js';
 import { painterOf } from './painter.js';
 import { placeAt } from './plane.js';
@@ -10,7 +10,7 @@ import { placeAt } from './plane.js';
 export async function follow(canvas, live, size) {   // a function of the picture's bytes (C, H, W)
   const { encoder, decoder, latents, levels, plane, chart, revision } = live;
   const weights = await Promise.all([encoder, decoder].map((part) => content(part.weights, floats)));
-  const encode = networkOf(encoder.recipe, weights[0]);
+  const encode = encoderOf(encoder.recipe, weights[0]);
   const decode = decoderOf(decoder.recipe, weights[1]);
   const painter = painterOf(canvas, { shape: decoder.recipe.shape }, size);
   const x = new Float32Array(encoder.recipe.inputs);

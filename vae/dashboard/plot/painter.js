@@ -44,7 +44,7 @@ function drawVector(pen, { range, backdrop }, values, ink, size) {
   pen.strokeStyle = ink.accent;
   pen.beginPath();
   values.forEach((value, k) => {
-    pen.lineTo(inside(k, [0, values.length - 1]), size - inside(value, range[0]));
+    pen.lineTo(inside(k, [0, values.length - 1]), size - inside(value, range[k]));
   });
   pen.stroke();
 }

@@ -3,6 +3,7 @@ data."""
 
 import hashlib
 import io
+import math
 from typing import Any
 
 import numpy as np
@@ -151,15 +152,24 @@ def _vector(loaded: LoadedRun) -> NDArray[Any] | None:
     if size > TYPED:
         st.info(f"These vectors have {size} values. You can type vectors of at most {TYPED}.")
         return None
-    mean = loaded.inputs(loaded.subset("train", cache.FITTED)).mean(0)
+    x = loaded.inputs(loaded.subset("train", cache.FITTED))
+    mean, sd = x.mean(0, dtype=np.float64), x.std(0, dtype=np.float64)
     places = [column for _ in range(-(-size // 2)) for column in st.columns(2)][:size]
     typed = []
     for i, place in enumerate(places):
-        key, start = widgets.key_of(f"reconstruct_value_{i}", loaded.run), round(float(mean[i]), 2)
+        key, power = widgets.key_of(f"reconstruct_value_{i}", loaded.run), _power(float(sd[i]))
+        start, step = round(float(mean[i]), 2 - power), 10.0 ** (power - 1)
         title, free, about = f"feature {i + 1}", (None, None), HELP["value"]
         link = f"feature_{i + 1}"
-        typed.append(widgets.number(place, title, key, start, free, about, 0.1, link, format=None))
+        typed.append(
+            widgets.number(place, title, key, start, free, about, step, link, format=None)
+        )
     return np.array([typed], np.float32) * np.float32(loaded.data.scale)
+
+
+def _power(sd: float) -> int:
+    """Return the power of ten of a standard deviation; 0 for a feature that never varies."""
+    return math.floor(math.log10(sd)) if sd else 0
 
 
 def _reconstruction(loaded: LoadedRun, found: CustomExample) -> None:
@@ -177,7 +187,8 @@ def _reconstruction(loaded: LoadedRun, found: CustomExample) -> None:
         st.html(html_grid.cards(layers, card, (), scale, 2 * SIDE, difference.limit))
         return
     background = loaded.inputs(loaded.subset("train", 2000))
-    chart = reconstruction_pairs(Tiles(found.x), Tiles(found.values), data=background)
+    pair, domain = (Tiles(found.x), Tiles(found.values)), loaded.model.domain
+    chart = reconstruction_pairs(*pair, data=background, domain=domain)
     label = "Custom example and its reconstruction"
     plot(chart, key="custom_pair", revision=run_key(loaded.run), height=MAP, label=label)
 

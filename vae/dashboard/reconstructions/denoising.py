@@ -32,10 +32,10 @@ NUMBERS = (
     "Means over the examples below; lower is better. The encoder receives the corrupted example, "
     "and all errors are measured against the clean one: **reconstruction** = −ln p(clean x|z) in "
     "nats, and the mean **squared error** over the values, in squared units of x (black 0, white "
-    "1), of the corrupted example and of its reconstruction. The model denoises if the second is "
-    "smaller. **Clean**: the same if the encoder receives the clean example. The difference is "
-    "reconstruction − clean original, from −1 to 1. The same seed draws the same noise, so that "
-    "only the sliders change the examples."
+    "1; standardised columns: in SD²), of the corrupted example and of its reconstruction. The "
+    "model denoises if the second is smaller. **Clean**: the same if the encoder receives the "
+    "clean example. The difference is reconstruction − clean original, from −1 to 1. The same "
+    "seed draws the same noise, so that only the sliders change the examples."
 )
 
 
@@ -44,9 +44,9 @@ def denoising(run: Run, line: DeltaGenerator) -> None:
     loaded, request = controls(run, FEW, latent=False)
     strengths = sliders(loaded)
     chosen = select(loaded, score_split(loaded, request.split, None), request)
-    noisy = corrupted(chosen.x, strengths, request.seed)
+    noisy = corrupted(chosen.x, strengths, request.seed, loaded.model.domain)
     restored = denoise(loaded, chosen.x, noisy, chosen.rows)
-    line.markdown(summary(chosen, restored), help=NUMBERS)
+    line.markdown(summary(loaded, chosen, restored), help=NUMBERS)
     (images if loaded.data.is_image else vectors)(loaded, chosen, noisy, restored)
 
 
@@ -88,9 +88,9 @@ def _slider(place: DeltaGenerator, name: str, spec: Spec, first: bool, off: bool
     )
 
 
-def summary(chosen: Selection, restored: Denoised) -> str:
+def summary(loaded: LoadedRun, chosen: Selection, restored: Denoised) -> str:
     """The means over the selected examples, as Markdown."""
-    clean = squared_error(chosen.values, chosen.x)
+    clean = squared_error(chosen.values, chosen.x, loaded.model.domain)
     before, after, best = (fixed(v.mean(), 4) for v in (restored.damage, restored.squared, clean))
     nats, least = (
         fixed(v.mean(dtype=np.float64)) for v in (restored.reconstruction, chosen.reconstruction)
@@ -150,7 +150,11 @@ def vectors(loaded: LoadedRun, chosen: Selection, noisy: Floats, restored: Denoi
     )
     table.caption("Reconstruction: nats. Corrupted and restored: mean squared error.")
     pairs = reconstruction_pairs(
-        Tiles(noisy), Tiles(restored.values), data=background, name="corrupted"
+        Tiles(noisy),
+        Tiles(restored.values),
+        data=background,
+        name="corrupted",
+        domain=loaded.model.domain,
     )
     with chart:
         plot(

@@ -129,7 +129,7 @@ def vectors(loaded: LoadedRun, chosen: Selection, request: ReconstructionRequest
     x, values = Tiles(chosen.x[ticked]), Tiles(chosen.values[ticked])
     with chart:
         plot(
-            reconstruction_pairs(x, values, data=background),
+            reconstruction_pairs(x, values, data=background, domain=loaded.model.domain),
             key="pairs",
             revision=run_key(loaded.run),
             height=CHART,

@@ -10,6 +10,7 @@ from vae.dashboard.replay.player import pack, player
 from vae.dashboard.shared import cache, remedies, run_picker, widgets
 from vae.figures.replay import Scene, replay_curves, replay_scene
 from vae.runs import Run, Status
+from vae.runs.manifest import domain_of
 from vae.runs.result_keys import run_key
 
 POLL = 1.0  # seconds between two checks for new frames
@@ -116,7 +117,8 @@ def scene_of(run: Run, hue: Hue | None) -> Scene | None:
     found = saved_frames(run)
     if found is None or found.record is None:
         return None
-    return replay_scene(found.record, found.examples, hue, run_picker.has_rings(run))
+    rings, domain = run_picker.has_rings(run), domain_of(run.header)
+    return replay_scene(found.record, found.examples, hue, rings, domain)
 
 
 def show(run: Run, status: Status, hue: Hue | None) -> None:

@@ -4,10 +4,11 @@ A row of `analysis.sampling.SOURCES` samples z. N samples, Z latent dimensions.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 from streamlit.delta_generator import DeltaGenerator
 
 from vae.analysis.encoding import decode
@@ -39,8 +40,8 @@ HELP = {
     "components": "Number of Gaussians in the mixture, with full covariances. By BIC: the number "
     "of 1, 2, 3, 5, 8 or 12 with the lowest BIC. Few examples limit the number.",
     "nearest": "Below each sample its nearest training example: Euclidean distance over all "
-    "values, in units of x (pictures: black 0, white 1). A sample much nearer than held-out "
-    "examples usually are is a copy.",
+    "values, in units of x (pictures: black 0, white 1; standardised columns: in SD). A sample "
+    "much nearer than held-out examples usually are is a copy.",
     "other": "Another run with as many latents and examples of the same shape. It decodes the "
     "same z; a latent can have another meaning in another run.",
 }
@@ -99,18 +100,26 @@ def nearest_examples(loaded: LoadedRun, request: SamplesRequest) -> tuple[Neares
 @st.cache_data(max_entries=16, show_spinner="Looking for the nearest training examples…")
 def _nearest(_run: Run, checkpoint: str, key: str, request: SamplesRequest) -> Nearest:
     loaded = cache.load_run(_run, checkpoint)
-    data = loaded.data
-    return nearest(draw_samples(loaded, request).x, data.x[loaded.splits.train], data.scale)
+    return nearest(*_compared(loaded, draw_samples(loaded, request).x))
 
 
 @st.cache_data(max_entries=16, show_spinner="Looking for the nearest training examples…")
 def _held_out_distance(_run: Run, key: str) -> float:
     loaded = cache.load_run(_run, "last")
-    split, data = loaded.default_split(), loaded.data
+    split = loaded.default_split()
     if split == "train":
         return float("nan")
-    held = prepare(data, loaded.subset(split, HELD_OUT))
-    return float(np.median(nearest(held, data.x[loaded.splits.train], data.scale).distance))
+    held = prepare(loaded.data, loaded.subset(split, HELD_OUT))
+    return float(np.median(nearest(*_compared(loaded, held)).distance))
+
+
+def _compared(loaded: LoadedRun, x: Floats) -> tuple[Floats, NDArray[Any], float]:
+    """Return queries x (N, *event), the training examples and their divisor for `nearest`, all
+    rescaled where the model rescales its data."""
+    domain, data, rows = loaded.model.domain, loaded.data, loaded.splits.train
+    if not domain.scale:
+        return x, data.x[rows], data.scale
+    return domain.rescale(x), domain.rescale(prepare(data, rows)), 1.0
 
 
 def sample_controls(loaded: LoadedRun, at: Sequence[DeltaGenerator]) -> SamplesRequest:

@@ -35,6 +35,7 @@ from vae.dashboard.shared import cache, html_grid, widgets
 from vae.dashboard.shared.html_gallery import Caption, gallery
 from vae.dashboard.shared.run_choices import load_checkpoint
 from vae.data import prepare
+from vae.figures.quantities import distance_units
 from vae.figures.vectors import manifold_vectors, sample_vectors
 from vae.imaging import tiles
 from vae.imaging.tiles import Bytes
@@ -137,7 +138,7 @@ def _background(loaded: LoadedRun) -> Floats:
 def _grid(loaded: LoadedRun, x: Floats, key: str) -> Bytes | None:
     """Show samples as one picture and return it; vectors as points over the training data."""
     if not loaded.data.is_image:
-        chart = sample_vectors(x, background=_background(loaded))
+        chart = sample_vectors(x, background=_background(loaded), domain=loaded.model.domain)
         plot(chart, key=key, revision=run_key(loaded.run), height=CHART, label="Samples")
         return None
     across, scale = html_grid.arranged(loaded.data.event_shape, len(x), ROOM)
@@ -158,7 +159,8 @@ def _with_nearest(loaded: LoadedRun, request: SamplesRequest, samples: Samples) 
     held_out = "" if math.isnan(usual) else f" (held-out examples: **{fixed(usual)}**)"
     st.markdown(
         f":small[Below each sample the nearest of {len(loaded.splits.train):,} training examples "
-        f"and its distance in units of x: median **{fixed(np.median(distance))}**{held_out}, "
+        f"and its distance in {distance_units(loaded.model.domain)}: "
+        f"median **{fixed(np.median(distance))}**{held_out}, "
         f"smallest **{fixed(distance.min())}**]",
         help=HELP["nearest"],
     )
@@ -211,7 +213,8 @@ def _manifold(loaded: LoadedRun, request: ManifoldRequest, place: DeltaGenerator
     shape = loaded.data.event_shape
     if not loaded.data.is_image:
         mesh = found.values.reshape(len(up), len(across), -1)
-        chart = manifold_vectors(mesh, background=_background(loaded), axes=found.names)
+        background, domain = _background(loaded), loaded.model.domain
+        chart = manifold_vectors(mesh, background=background, axes=found.names, domain=domain)
         view = f"{run_key(loaded.run)} {request.plane} {request.latents}"
         plot(chart, key="mesh", revision=view, height=CHART, label="The decoded grid")
     elif len(up) == 1:

@@ -4,13 +4,16 @@ The run's name is part of the address, `?run=NAME`, so that a page can be shared
 state is a fragment: while the run waits or trains, it is read again every second.
 """
 
+from collections.abc import Callable
 from typing import NoReturn
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vae.base.numbers import compact, fixed
+from vae.base.records import Domain
 from vae.components.likelihoods import LIKELIHOODS
+from vae.components.rescalings import briefly, described
 from vae.dashboard import server
 from vae.dashboard.shared import current_run, remedies
 from vae.experiments.entries import best_report
@@ -57,11 +60,11 @@ def pick_run() -> Run:
     _guard_settings(run)
     with right.container(horizontal=True, vertical_alignment="center", key="run_facts"):
         _live_facts(run)
-        badge, about = "", FACTS
+        badge, about = "", "\n\n".join(filter(None, (FACTS, _units(run, described))))
         if caveat := _caveat(run):  # the Tab key reaches a help only beside words
             badge, about = (
                 ":orange-badge[not ln p(x)] &nbsp;",
-                f"**not ln p(x)**: {caveat}\n\n{FACTS}",
+                f"**not ln p(x)**: {caveat}\n\n{about}",
             )
         st.markdown(badge, help=about, width="content")
     return run
@@ -119,6 +122,14 @@ def _caveat(run: Run) -> str:
     return LIKELIHOODS[run.config.likelihood].caveat(domain_of(run.header))
 
 
+def _units(run: Run, words: Callable[[str, Domain], str]) -> str:
+    """Return words about the rescaling of the run's data; "" for none."""
+    if run.status().state == "damaged":
+        return ""
+    domain = domain_of(run.header)
+    return words(run.config.rescaling(domain), domain)
+
+
 def facts(run: Run, status: Status) -> str:
     """Return state, data, model, device and best value of a run as one line of Markdown."""
     if status.state == "damaged":
@@ -129,7 +140,7 @@ def facts(run: Run, status: Status) -> str:
     model += f", {s['prior']} prior" if not config.is_default("prior") else ""
     model += f", {s['objective']}" if not config.is_default("objective") else ""
     model += ", conditional on the class" if config.conditional else ""
-    parts = [ICONS[status.state], data, model]
+    parts = [ICONS[status.state], data, _units(run, briefly), model]
     parts += [status.device] if status.device else []
     parts += [_best(run)] if status.best is not None else []
     return " · ".join(filter(None, parts))
@@ -141,8 +152,12 @@ def _best(run: Run) -> str:
     value = None if best is None else by.value(best)
     if best is None or value is None:
         return ""
+    volume = domain_of(run.header).log_volume
+    rescaled = by.signed(by.signed(value) + volume)
+    units = f" in units of x ({fixed(rescaled)} rescaled)" if volume else ""
     return (
-        f"best validation {by.title} **{fixed(value)} nats** at epoch {compact(best['epoch'], 6)}"
+        f"best validation {by.title} **{fixed(value)} nats**{units} at epoch "
+        f"{compact(best['epoch'], 6)}"
     )
 
 

@@ -38,8 +38,8 @@ STYLE = """<style>
 </style>"""
 HELP = {
     "convention": "The form of the loss that the value comes from.",
-    "value": "The weight in that loss, without unit; a σ in the unit of x. The equivalent β in "
-    "VAE Lab is shown below.",
+    "value": "The weight in that loss, without unit; a σ in the unit of x (of rescaled columns: "
+    "in their new scale). The equivalent β in VAE Lab is shown below.",
     "D": "Elements of one example there. With your number: the β of such a loss on your data; "
     "with the paper's number: the β of the paper's model. More elements make a mean smaller "
     "relative to the KL, so the same weight means a larger β.",

@@ -6,10 +6,9 @@ from typing import Any
 import streamlit as st
 
 from vae.base.options import FILE as FILE_ROW
-from vae.base.options import Field, first_row
-from vae.components.likelihoods import LIKELIHOODS
+from vae.base.options import Field
 from vae.config import DEFAULTS
-from vae.config.rules import is_in_support
+from vae.config.rules import suitable_likelihood
 from vae.dashboard import server
 from vae.dashboard.shared import address
 from vae.dashboard.shared.address_values import same
@@ -117,8 +116,8 @@ def _absolute(path: str) -> str:
 def _suit_likelihood(name: str) -> None:
     """Choose a likelihood of real values for data with values outside [0, 1]."""
     chosen = st.session_state.get("set_likelihood", DEFAULTS["likelihood"])
-    if name in OFFLINE and not is_in_support(load(name, examples=20), chosen):
-        suitable = first_row(LIKELIHOODS, support="real", noise="learned")
+    suitable = suitable_likelihood(load(name, examples=20), chosen) if name in OFFLINE else chosen
+    if suitable != chosen:
         st.session_state.set_likelihood = suitable
         st.toast(f"{name} holds real values: the likelihood is now {suitable}.")
 

@@ -19,6 +19,7 @@ from vae.figures.latent_bars import kl_bars
 from vae.figures.latent_map import latent_scatter, trace_rows
 from vae.figures.vectors import reconstruction_pairs, sample_vectors
 from vae.runs import Run, Status
+from vae.runs.manifest import domain_of
 from vae.runs.result_keys import run_key
 
 BEFORE_FIRST, WHILE_TRAINING = 0.4, 1.0  # seconds between two redraws
@@ -150,7 +151,8 @@ def _reconstructions(run: Run, examples: Examples | None, frame: Frame | None) -
         pair = [examples.originals[chosen], frame.reconstructions[chosen]]
         st.html(html_grid.line(pair, TILE, "Originals above their reconstructions"))
     else:
-        figure = reconstruction_pairs(Tiles(examples.originals), Tiles(frame.reconstructions))
+        pairs = Tiles(examples.originals), Tiles(frame.reconstructions)
+        figure = reconstruction_pairs(*pairs, domain=domain_of(run.header))
         plot(
             figure.update_layout(height=BELOW),
             key="live_pairs",
@@ -191,7 +193,8 @@ def _samples(run: Run, examples: Examples | None, frame: Frame | None) -> None:
         pair = [frame.samples[::2][: len(frame.samples) // 2], frame.samples[1::2]]
         st.html(html_grid.line(pair, TILE, "Samples"))
     else:
-        figure = sample_vectors(frame.samples, background=examples.originals)
+        background, domain = examples.originals, domain_of(run.header)
+        figure = sample_vectors(frame.samples, background=background, domain=domain)
         plot(
             figure.update_layout(height=BELOW),
             key="live_samples",

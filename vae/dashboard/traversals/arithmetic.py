@@ -197,7 +197,8 @@ def _vectors(loaded: LoadedRun, x: Floats, strengths: Floats) -> None:
     middle = len(x) // 2
     if loaded.data.event_shape == (2,):
         background = loaded.inputs(loaded.subset("train", 2000))
-        chart = path_plane(x[None], ["strength −2 to 2"], [middle], background)
+        names, domain = ["strength −2 to 2"], loaded.model.domain
+        chart = path_plane(x[None], names, [middle], background, domain=domain)
     else:
-        chart = feature_curves([x], strengths, "strength", 0.0)
+        chart = feature_curves([x], strengths, "strength", 0.0, domain=loaded.model.domain)
     plot(chart, key="sum", revision=run_key(loaded.run), height=480, label="Latent arithmetic")

@@ -120,9 +120,10 @@ def _vectors(
     names = tuple(reversed(PATHS))
     if loaded.data.event_shape == (2,):
         background = loaded.inputs(loaded.subset("train", 2000))
-        chart = path_plane(both, names, (0, 0), background, "A")
+        chart = path_plane(both, names, (0, 0), background, "A", loaded.model.domain)
     else:
-        chart = feature_curves(list(both), paths.t, "t, from A to B", None, names)
+        across, domain = "t, from A to B", loaded.model.domain
+        chart = feature_curves(list(both), paths.t, across, None, names, domain)
     with left:
         plot(chart, key="ways", revision=run_key(loaded.run), height=480, label="Both paths")
     with right:

@@ -68,7 +68,8 @@ ABOUT = (
     "Each row varies one latent and fixes all others at the start, which the bar marks. Rows are "
     "ordered by the mean KL of the latent over training examples in nats (where the KL is not a "
     "sum over latents, by the variance of the mean of q(z|x)). **Change**: mean absolute change "
-    "of an element of x along the row, in units of x (pictures: black 0, white 1) per unit of z."
+    "of an element of x along the row, in units of x (pictures: black 0, white 1; standardised "
+    "columns: in SD) per unit of z."
 )
 
 
@@ -199,7 +200,7 @@ def _strips(
             x[k],
             [f"z{path.dimension + 1} = {fixed(value)}" for value in path.places],
             path.start,
-            fixed(change(x[k], path.z), 3),
+            fixed(change(loaded.model.domain.rescale(x[k]), path.z), 3),
         )
         for k, path in enumerate(paths)
     ]
@@ -231,15 +232,16 @@ def _vectors(loaded: LoadedRun, paths: list[Traversal], x: Floats) -> None:
     names = _path_names(loaded, paths, x)
     if loaded.data.event_shape == (2,):
         background = loaded.inputs(loaded.subset("train", 2000))
-        chart = path_plane(x, names, [path.start for path in paths], background)
+        starts, domain = [path.start for path in paths], loaded.model.domain
+        chart = path_plane(x, names, starts, background, domain=domain)
     else:
         titles, place = dict(enumerate(names)), st.columns([4, 8])[0]
         k = widgets.choose(
             place, "Latent", "traverse_latent", titles, 0, HELP["latent"], link="latent"
         )
         path = paths[k]
-        axis = f"z{path.dimension + 1}"
-        chart = feature_curves([x[k]], path.places, axis, path.places[path.start])
+        axis, start = f"z{path.dimension + 1}", path.places[path.start]
+        chart = feature_curves([x[k]], path.places, axis, start, domain=loaded.model.domain)
     plot(chart, key="traversals", revision=run_key(loaded.run), height=CHART, label="Traversals")
 
 
@@ -249,6 +251,6 @@ def _path_names(loaded: LoadedRun, paths: list[Traversal], x: Floats) -> list[st
     return [
         f"z{path.dimension + 1} · "
         f"{information_text(encoding, float(information[path.dimension]))} · "
-        f"change {fixed(change(values, path.z), 3)}"
+        f"change {fixed(change(loaded.model.domain.rescale(values), path.z), 3)}"
         for values, path in zip(x, paths, strict=True)
     ]

@@ -29,6 +29,7 @@ WORDS = {
     "nothing": Text("nothing", "没有问题"),
     # the checks of the product, by name
     "check.variance_floor": Text("variance at its floor", "方差触底"),
+    "check.large_values": Text("values too large", "数值过大"),
     "check.learning_rate": Text("learning rate too high", "学习率过高"),
     "check.posterior_collapse": Text("posterior collapse", "后验坍塌"),
     "check.ignored_latents": Text("a decoder that ignores z", "解码器不用 z"),

@@ -1,0 +1,182 @@
+"""Rescalings: x in its own units → u, the numbers that the networks receive.
+
+u = (x − location) / scale, with one location and one scale for each column of a vector or channel
+of a picture (`Domain`). A model takes and returns x: the encoder receives u, and p(x|z) is the
+distribution of x = location + scale · u for u from p(u|z). Its density is p(u|z) / |dx/du|, so
+ln p(x|z) is in nats in the units of x, and the weights do not depend on these units.
+
+A rescaling is a function of all values in parts (columns, n), float64 → (location, scale), each
+(columns,). A column that never varies gets scale 1.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from vae.base.numbers import fixed
+from vae.base.options import Option
+from vae.base.records import Domain
+
+CHUNK = 2**20  # numbers in memory at once
+
+Doubles = NDArray[np.float64]
+Parts = Callable[[], Iterator[Doubles]]  # each call yields all values again
+Fit = tuple[Doubles, Doubles]
+
+
+def standardise(parts: Parts) -> Fit:
+    """Return mean and standard deviation: the mean becomes 0, the standard deviation 1."""
+    count = sum(part.shape[1] for part in parts())
+    mean: Doubles = sum(part.sum(1) for part in parts()) / count
+    square = sum(((part - mean[:, None]) ** 2).sum(1) for part in parts())
+    return mean, np.sqrt(square / count)
+
+
+def minmax(parts: Parts) -> Fit:
+    """Return smallest value and range: the smallest value becomes 0, the largest 1."""
+    low = np.min([part.min(1) for part in parts()], axis=0)
+    return low, np.max([part.max(1) for part in parts()], axis=0) - low
+
+
+def none(parts: Parts) -> Fit:
+    """Return no numbers: the values stay."""
+    return np.empty(0), np.empty(0)
+
+
+class Rescaling(NamedTuple):
+    """A row of the table: the function and its properties."""
+
+    fit: Callable[[Parts], Fit]
+    supports: tuple[str, ...]  # of the likelihoods that suit its values
+    result: str = ""  # in words, after "columns" or "channels"
+    about: str = ""
+    all_rows: bool = False  # fitted to all examples, not only to the training examples
+
+
+RESCALINGS: dict[str, Rescaling] = {
+    "standardise": Rescaling(
+        standardise, ("real",), "standardised", "mean 0, SD 1; from the training rows"
+    ),
+    "minmax": Rescaling(
+        minmax, ("real", "unit"), "scaled to 0…1", "smallest and largest value of all rows", True
+    ),
+    "none": Rescaling(none, ("real", "unit", "levels")),
+}
+
+
+def briefly(name: str, domain: Domain) -> str:
+    """Return the rescaling of a domain in two words: "columns standardised"; "" for none."""
+    what = "columns" if len(domain.shape) == 1 else "channels"
+    return f"{what} {RESCALINGS[name].result}" if domain.scale else ""
+
+
+def described(name: str, domain: Domain) -> str:
+    """Return the rescaling of a domain and the unit of its nats in sentences; "" for none."""
+    if not domain.scale:
+        return ""
+    words, still = briefly(name, domain), sum(s == 1 for s in domain.scale)
+    constant = f" {still} of them never vary and have scale 1." if still else ""
+    volume = domain.log_volume
+    return (
+        f"{words.capitalize()} ({RESCALINGS[name].about}).{constant} Nats are in units of x; with "
+        f"x in these new units the ELBO is {fixed(abs(volume))} nats "
+        f"{'higher' if volume > 0 else 'lower'} (Σ ln scale)."
+    )
+
+
+AUTO = "auto"  # the row that suits the data, see `RunConfig.rescaling`
+DataScale = Annotated[
+    str,
+    Option(
+        "Scale in which the model receives each column of a vector (channel of a picture); "
+        "pictures, samples and nats stay in the units of x. standardise: mean 0 and standard "
+        "deviation 1 over the training rows. minmax: 0 to 1 over all rows. none: as they are. "
+        "auto: standardise for vectors of real numbers under a Gaussian likelihood, else none.",
+        choices=(AUTO, *RESCALINGS),
+        label="Scale",
+        group="Data",
+    ),
+]
+
+
+def rescaled(domain: Domain, name: str, x: NDArray[Any], unit: float) -> Domain:
+    """Return a domain with the location and the scale of a rescaling, fitted to the examples
+    x / unit, x (N, *event)."""
+    rows = max(1, CHUNK // x[:1].size)
+    first = x[0].reshape(len(x[0]), -1)[:, :1].astype(np.float64) / unit  # (columns, 1)
+
+    def parts() -> Iterator[Doubles]:
+        for start in range(0, len(x), rows):
+            part = np.moveaxis(x[start : start + rows], 1, 0).reshape(len(first), -1)
+            yield part.astype(np.float64) / unit - first  # small differences keep their digits
+
+    location, scale = RESCALINGS[name].fit(parts)
+    location = location + first[: len(location), 0]
+    scale = np.where(scale > np.finfo(np.float32).tiny, scale, 1)
+    return domain._replace(location=_singles(location), scale=_singles(scale))
+
+
+def _singles(values: Doubles) -> tuple[float, ...]:
+    """Return numbers of 32 bits, as the model computes with them."""
+    return tuple(values.astype(np.float32).tolist())
+
+
+class Units(nn.Module):
+    """The map x → u of a domain, its inverse, and p(u) → p(x)."""
+
+    location: Tensor
+    scale: Tensor
+
+    def __init__(self, domain: Domain) -> None:
+        super().__init__()
+        self.log_volume = domain.log_volume
+        each = (-1, *(1 for _ in domain.shape[1:]))  # one number for each column or channel
+        for name in ("location", "scale"):
+            values = torch.tensor(getattr(domain, name)).reshape(each if domain.scale else (0,))
+            self.register_buffer(name, values, persistent=False)
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether u = x."""
+        return not len(self.scale)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return u for x (..., *event)."""
+        return x if self.is_identity else (x - self.location) / self.scale
+
+    def inverse(self, u: Tensor) -> Tensor:
+        """Return x for u (..., *event)."""
+        return u if self.is_identity else self.location + self.scale * u
+
+    def of_x(self, pu: Distribution) -> Distribution:
+        """Return p(x) for p(u) with event shape *event."""
+        return pu if self.is_identity else Rescaled(pu, self)
+
+
+class Rescaled(Distribution):
+    """The distribution of x = location + scale · u for u from `base`.
+
+    ln p(x) is computed from u, because differences of x would lose digits where x is large.
+    """
+
+    arg_constraints: dict[str, Any] = {}  # noqa: RUF012  torch's own attribute
+
+    def __init__(self, base: Distribution, units: Units) -> None:
+        super().__init__(base.batch_shape, base.event_shape, validate_args=False)
+        self.base, self.units = base, units
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Return ln p(x) in nats, in the units of x."""
+        return self.base.log_prob(self.units(x)) - self.units.log_volume
+
+    @property
+    def mean(self) -> Tensor:
+        return self.units.inverse(self.base.mean)
+
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        return self.units.inverse(self.base.sample(sample_shape))
