@@ -4,12 +4,13 @@ import streamlit as st
 
 from vae.dashboard.data import charts as pictures
 from vae.dashboard.data.baselines import likelihoods
+from vae.dashboard.data.reading import reading, remedy
 from vae.dashboard.data.view import STYLE, chosen, facts
 from vae.dashboard.shared import html_grid
 
 st.html(html_grid.STYLE)
 st.html(STYLE)
-view = chosen()
+view = chosen(remedy)
 with st.container(key="data_page"):
     with st.container(key="data_facts"):
         facts(view)
@@ -18,6 +19,7 @@ with st.container(key="data_page"):
         request = pictures.controls(view)
         pictures.examples(view, request)
     with right:
+        reading(view)
         pictures.average(view, request)
         pictures.histogram(view)
     left, right = st.columns([58, 42], gap="medium")

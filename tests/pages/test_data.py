@@ -344,3 +344,33 @@ def test_invalid_settings_do_not_hide_the_data(page: AppTest) -> None:
     assert "larger than the 1437 training examples" in page.main.warning[0].value
     assert facts(page)["Examples"][0] == "1,797"
     assert page.button(key="train").disabled
+
+
+def test_the_guesses_on_a_file_are_shown_and_can_be_changed(page: AppTest, tmp_path: Path) -> None:
+    """A control changes the reading, another file starts anew, a wrong choice can be undone."""
+    rows = [f"{k},{k % 7}.5,{k * k % 11}.25,{'ab'[k % 2]},{k % 3}" for k in range(90)]
+    path = tmp_path / "mine.csv"
+    path.write_text("\n".join(["Id,height,width,sort,grade", *rows]))
+    at = choose_file(page, path)
+    assert facts(at)["Classes"][0] == "2"
+    assert facts(at)["Size"][0] == "3"
+    label = at.selectbox(key="reading_data_label")
+    assert label.options[0] == "auto · sort"
+    assert "The last column of text has 2 different entries" in words(at)
+    label.select("grade").run()
+    assert facts(at)["Classes"][0] == "3"
+    at.multiselect(key="reading_data_ignore").set_value(["sort", "width"]).run()
+    assert facts(at)["Size"][0] == "1"
+    assert "3 of 5 columns used" in words(at)
+    at.button(key="reading_reset").click().run()
+    assert (facts(at)["Classes"][0], facts(at)["Size"][0]) == ("2", "3")
+    at.selectbox(key="reading_data_header").select("no").run()
+    assert not at.metric
+    at.button(key="reading_reset").click().run()
+    assert facts(at)["Size"][0] == "3"
+    at.selectbox(key="reading_data_names").select("none").run()
+    np.savez(tmp_path / "two.npz", a=np.ones((70, 3)), b=np.ones((70, 4)))
+    at = choose_file(at, tmp_path / "two.npz")
+    assert not at.metric
+    at.selectbox(key="reading_data_examples").select("b").run()
+    assert facts(at)["Size"][0] == "4"

@@ -13,7 +13,7 @@ from vae.data.bundled import INCLUDED
 from vae.data.dataset import Dataset, Splits, prepare, split, stratified, subset
 from vae.data.description import Description, Reading
 from vae.data.download import DownloadCancelledError, DownloadError
-from vae.data.errors import DataError
+from vae.data.errors import ChoiceError, DataError
 from vae.data.files import read, save_upload
 from vae.data.online import is_missing, on_disk
 from vae.data.sources import SOURCES
@@ -24,6 +24,7 @@ __all__ = [
     "INCLUDED",
     "OFFLINE",
     "SOURCES",
+    "ChoiceError",
     "DataError",
     "Dataset",
     "Description",

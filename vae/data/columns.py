@@ -219,7 +219,9 @@ def _names(
 ) -> tuple[Column | None, Guess]:
     """Return the column of row names: a left-out one with a different entry in every row."""
     possible = [c for c in table.columns if c.name not in used and is_distinct(c)]
-    titled = [c for c in possible if c.name in dropped and wanted.data_ignore == AUTO]
+    by_hand = dropped if wanted.data_ignore != AUTO else {}
+    free = [c for c in possible if c.name not in by_hand]
+    titled = [c for c in free if wanted.data_ignore != NONE and reason(c)]
     titled += [c for c in possible if c.is_text and c not in titled and c.name not in dropped]
     titled = [c for c in titled if not is_date(c)]
     found = titled[0] if titled else None

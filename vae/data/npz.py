@@ -24,7 +24,7 @@ from vae.data.description import (
     listed,
     named,
 )
-from vae.data.errors import LIMIT, DataError
+from vae.data.errors import LIMIT, ChoiceError, DataError
 from vae.data.formats import Archive, parsing
 
 EXAMPLES = ("x", "images", "image", "imgs", "data", "arr_0")
@@ -192,14 +192,6 @@ class _Roles:
     def _why(self, key: str) -> str:
         head = self.archive.heads[key]
         return "not readable without running code" if head.fault else "no role"
-
-
-class ChoiceError(DataError):
-    """A file that cannot be read without a choice of the user."""
-
-    def __init__(self, message: str, setting: str, choices: tuple[str, ...]) -> None:
-        super().__init__(message)
-        self.setting, self.choices = setting, choices
 
 
 def _sparse(archive: Archive) -> Raw:

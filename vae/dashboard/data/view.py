@@ -5,7 +5,7 @@ requests it. Results are cached by data, seed, shares and binarization.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,8 +18,10 @@ from vae.base.options import first_sentence
 from vae.components.binarizations import BINARIZATIONS
 from vae.components.rescalings import described
 from vae.config import DEFAULTS, RunConfig
+from vae.dashboard.shared.remedies import Remedy
 from vae.dashboard.shared.run_picker import empty
 from vae.dashboard.sidebar import choice as sidebar_choice
+from vae.dashboard.sidebar.choice import Choice
 from vae.data import Dataset
 
 STYLE = Path(__file__).with_name("view.css")
@@ -69,11 +71,12 @@ class DataView(NamedTuple):
     summary: DataSummary
 
 
-def chosen() -> DataView:
-    """Return the data of the sidebar; the page ends with the reason if there are none."""
+def chosen(remedy: Callable[[Choice], Remedy | None]) -> DataView:
+    """Return the data of the sidebar; without any, the page ends with the reason and the remedy
+    of the choice."""
     choice = sidebar_choice.current()
     if choice.config is None or choice.data is None:
-        empty("There are no data to show.", choice.problem, None)
+        empty("There are no data to show.", choice.problem, remedy(choice))
     config = choice.config
     if config.binarized and not choice.data.in_unit_interval:
         config = config.model_copy(update={"binarize": DEFAULTS["binarize"]})

@@ -105,6 +105,42 @@ def choose(
     )
 
 
+def choose_some(
+    place: Place,
+    label: str,
+    key: str,
+    options: Sequence[str],
+    value: Sequence[str],
+    act: Callable[[Any], object],
+) -> None:
+    """Show a choice of several options; `act` is called with a new choice before anything is
+    drawn."""
+    st.session_state[key] = list(value)
+    place.multiselect(
+        label,
+        options,
+        key=key,
+        label_visibility="collapsed",
+        placeholder="none",
+        on_change=_with_value(key, act),
+    )
+
+
+def typed(
+    place: Place, label: str, key: str, value: str, hint: str, act: Callable[[Any], object]
+) -> None:
+    """Show a field of text, with a hint while it is empty; `act` is called with a new text before
+    anything is drawn."""
+    st.session_state[key] = "" if value == "auto" else value
+    place.text_input(
+        label,
+        key=key,
+        placeholder=f"auto · {hint}",
+        label_visibility="collapsed",
+        on_change=_with_value(key, act),
+    )
+
+
 def switch(
     place: Place,
     label: str,

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from vae.config import RunConfig
-from vae.data import Dataset
+from vae.data import ChoiceError, Dataset
 
 _CHOICE = "chosen"  # of the session
 
@@ -17,6 +17,7 @@ class Choice(NamedTuple):
     data: Dataset | None
     key: str  # names the data: equal keys, equal data
     problem: str  # why training cannot start; "" if Train is enabled
+    offer: ChoiceError | None = None  # a problem that a choice of the user solves
     is_pressed: bool = False
 
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import streamlit as st
 
-from vae.base.options import FILE as FILE_ROW
 from vae.base.options import Field
 from vae.config import DEFAULTS
 from vae.config.rules import suitable_likelihood
@@ -14,13 +13,11 @@ from vae.dashboard.shared import address
 from vae.dashboard.shared.address_values import same
 from vae.dashboard.shared.setting_choices import setting_titles
 from vae.dashboard.shared.widgets import choose
-from vae.dashboard.sidebar import download
+from vae.dashboard.sidebar import download, file_settings
 from vae.data import DATASETS, OFFLINE, load, save_upload
-from vae.data.description import AUTO, SETTINGS
 from vae.data.files import KINDS
 
 FILE = "a file of your own"
-_FILE = "file_of_settings"  # in the session: the file that the settings of a file describe
 LINK, PAGE = "data", "Data"  # parameter of the address, on this page
 
 
@@ -35,7 +32,8 @@ def choose_data(name: str) -> None:
     is_path = name not in DATASETS and name != FILE
     st.session_state["set_data"] = FILE if is_path else name
     if is_path:
-        st.session_state["set_path"] = st.session_state[_FILE] = name
+        st.session_state["set_path"] = name
+        file_settings.begin(name)
 
 
 def data_widget(field: Field, about: str) -> str:
@@ -67,36 +65,9 @@ def data_widget(field: Field, about: str) -> str:
     )
     if files:
         return _uploaded(files)
-    _forget_other_file(path.strip())
+    file_settings.belong_to(path.strip())
+    file_settings.note_error(None)
     return _absolute(path.strip())
-
-
-def is_file_setting(field: Field) -> bool:
-    """Whether a setting describes a user's file; the Data page shows these settings."""
-    return FILE_ROW in dict(field.specs)
-
-
-def file_settings() -> dict[str, str]:
-    """Return the settings of the user's file."""
-    return {name: st.session_state.get(f"set_{name}", AUTO) for name in SETTINGS}
-
-
-def put_file_setting(name: str, value: str) -> None:
-    """Set a setting of the user's file, before the sidebar is drawn."""
-    st.session_state[f"set_{name}"] = value
-
-
-def forget_file_settings() -> None:
-    """Leave every setting of the user's file to the guesses."""
-    for name in SETTINGS:
-        st.session_state.pop(f"set_{name}", None)
-
-
-def _forget_other_file(name: str) -> None:
-    """Drop the settings of the file before, if this is another one."""
-    if st.session_state.get(_FILE, name) != name:
-        forget_file_settings()
-    st.session_state[_FILE] = name
 
 
 def _take_link() -> None:
@@ -124,10 +95,12 @@ def _suit_likelihood(name: str) -> None:
 
 def _uploaded(files: list[Any]) -> str:
     """Store an upload once and return its path; the sidebar reports files that are not valid."""
-    _forget_other_file(repr(sorted((f.name, f.size) for f in files)))
+    file_settings.belong_to(repr(sorted((f.name, f.size) for f in files)))
     contents = {f.name: f.getvalue() for f in files}
     try:
-        return str(save_upload(contents, server.ROOT, file_settings()))
+        path = str(save_upload(contents, server.ROOT, file_settings.current()))
     except (ValueError, OSError) as error:
-        st.error(str(error))
+        file_settings.note_error(error)
         return ""
+    file_settings.note_error(None)
+    return path

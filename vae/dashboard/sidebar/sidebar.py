@@ -20,11 +20,11 @@ from vae.config.presets import PRESETS, START
 from vae.dashboard import server
 from vae.dashboard.shared import current_run, starting, training_time, widgets
 from vae.dashboard.shared.setting_choices import setting_titles
-from vae.dashboard.sidebar import changes, memory
+from vae.dashboard.sidebar import changes, file_settings, memory
 from vae.dashboard.sidebar.beta_converter import ledger
 from vae.dashboard.sidebar.choice import Choice, last_key, last_problem, remember
-from vae.dashboard.sidebar.data_field import choose_data, chosen_data, data_widget, is_file_setting
-from vae.data import Dataset, is_missing
+from vae.dashboard.sidebar.data_field import choose_data, chosen_data, data_widget
+from vae.data import ChoiceError, Dataset, is_missing
 from vae.experiments.admission import check_admitted, present_data
 from vae.runs import Run
 
@@ -32,6 +32,7 @@ GROUPS = ("Data", "Model", "Objective", "Training")
 IN_SIGHT = ("data", "latent_dim", "beta", "epochs", "device")  # above "All settings"
 _STYLE = Path(__file__).with_suffix(".css")
 _COST = "sidebar_cost"  # in the session: the latest estimate, shown until the next one
+NO_FILE = "Under Data, give the path of a file or upload one."
 ABOUT = "Train, see and understand variational autoencoders."
 
 
@@ -150,8 +151,8 @@ def _chosen(values: dict[str, Any]) -> dict[str, Any]:
 def _widget(field: Field, values: dict[str, Any]) -> Any:
     if field.name == "data":
         return data_widget(field, field.option.help + _rows(TABLES["data"]))
-    if is_file_setting(field):
-        return st.session_state.get(f"set_{field.name}", field.default)
+    if file_settings.is_file_setting(field):
+        return file_settings.current()[field.name]
     if field.name.endswith("_schedule"):
         return _schedule_widget(field)
     chosen = _chosen(values)
@@ -187,20 +188,20 @@ def _schedule_widget(field: Field) -> str:
 
 def _checked(values: dict[str, Any], verdict: Any) -> Choice:
     """Return the configuration and its data; show an error instead of the estimate."""
-    config = data = None
+    config = data = offer = None
     key = problem = ""
     try:
         if not values["data"]:
-            raise ValueError("Under Data, give the path of a file or upload one.")
+            raise file_settings.last_error() or ValueError(NO_FILE)
         config = RunConfig.of(**values)
         data, key = _data(config, verdict)
         check_admitted(config, data)
         _estimate(verdict, config, data)
     except (ValueError, OSError) as error:
-        problem = str(error)
-        wanting = not values["data"] or is_missing(values["data"])
+        problem, offer = str(error), error if isinstance(error, ChoiceError) else None
+        wanting = problem == NO_FILE or is_missing(values["data"])
         (verdict.info if wanting else verdict.error)(problem)
-    return Choice(config, data, key, problem)
+    return Choice(config, data, key, problem, offer)
 
 
 def _estimate(verdict: Any, config: RunConfig, data: Dataset) -> None:
