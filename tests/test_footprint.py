@@ -97,7 +97,7 @@ def test_no_door_builds_a_model_that_does_not_fit(
     files.write_json(run.path / "config.json", head)
     (run.path / "best.safetensors").write_bytes(b"0")
     large = RunConfig.of(**HUGE, device="cpu", batch_size=16)
-    monkeypatch.setattr(memory, "free", lambda device="cpu": 2 * memory.GIB)
+    monkeypatch.setattr(memory, "free", lambda device="cpu": 2 * 2**30)
 
     def fail(*_: object) -> None:
         raise AssertionError("a model is built before it is counted")
@@ -115,7 +115,7 @@ def test_no_door_builds_a_model_that_does_not_fit(
 def test_the_command_names_the_memory_and_the_remedy(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(memory, "free", lambda device="cpu": 2 * memory.GIB)
+    monkeypatch.setattr(memory, "free", lambda device="cpu": 2 * 2**30)
     hidden = ",".join(map(str, HUGE["hidden"]))
     for command in (["train"], ["sweep", "--over", "lr=0.1,0.2"]):
         more = ["--root", str(tmp_path), "--device", "cpu", "--data", "digits"]
@@ -137,7 +137,7 @@ def test_the_command_names_the_memory_and_the_remedy(
 def test_the_remedy_names_the_largest_part(
     values: dict[str, Any], examples: int, remedy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(memory, "free", lambda device="cpu": 100 * memory.MIB)
+    monkeypatch.setattr(memory, "free", lambda device="cpu": 100 * 2**20)
     with pytest.raises(ValueError, match=remedy):
         check_memory(RunConfig.of(**values, device="cpu"), DIGITS, examples)
 

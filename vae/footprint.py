@@ -22,6 +22,7 @@ from torch.overrides import TorchFunctionMode
 
 from vae.base import memory
 from vae.base.devices import resolve
+from vae.base.numbers import byte_count
 from vae.base.options import options_of
 from vae.base.records import Domain
 from vae.config import TABLES, RunConfig, fields
@@ -174,8 +175,8 @@ def check_memory(config: RunConfig, domain: Domain, examples: int) -> None:
 def _compare(config: RunConfig, needs: Memory, free: int, where: str) -> None:
     if needs.total > free:
         raise ValueError(
-            f"This run needs about {memory.amount(needs.total)} of memory, and {where} "
-            f"{memory.amount(free)} free: lower {_remedy(config, needs)}."
+            f"This run needs about {byte_count(needs.total)} of memory, and {where} "
+            f"{byte_count(free)} free: lower {_remedy(config, needs)}."
         )
 
 
@@ -201,8 +202,8 @@ def check_loading(config: RunConfig, domain: Domain, file: int) -> None:
     needs, free = FLOAT * cost(config, domain).weights + file, memory.free()
     if needs > free:
         raise ValueError(
-            f"This model needs about {memory.amount(needs)} of memory, and this machine has "
-            f"{memory.amount(free)} free: end other processes, or open it on a larger machine."
+            f"This model needs about {byte_count(needs)} of memory, and this machine has "
+            f"{byte_count(free)} free: end other processes, or open it on a larger machine."
         )
 
 

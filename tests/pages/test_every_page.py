@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.pages.conftest import PAGES, STATES, OpenPage, in_state, trained
+from tests.pages.conftest import PAGES, STATES, OpenPage, in_state, of_run, trained
 from vae.runs import listing
 
 # Data are there before any run, and a sweep is a choice of runs by itself
@@ -95,3 +95,19 @@ def test_the_newest_run_replaces_an_unknown_one_in_the_address(
     assert run is not None
     at = open_page(page, run="no-such-run")
     assert run.name in at.query_params["run"]
+
+
+def test_damaged_files_of_a_run_are_named_and_mended(root: Path, open_page: OpenPage) -> None:
+    run = trained(root, "one", epochs=1)
+    with (run.path / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 3, "epoch": 1, "split": "val", "terms": [1]}\n')
+    (run.path / "control.json").write_text('{"wanted": "run", "knobs": {"lr": NaN}}')
+    at = open_page("train.py", run=run.name)
+    (words,) = [e.value for e in at.main.warning if "damaged" in e.value]
+    assert "lines are damaged; they are left out. control.json: it has values" in words
+    at.button(key=of_run(at, "mend")).click().run()
+    assert not at.exception
+    assert not [e for e in at.main.warning if "damaged" in e.value]
+    names = {path.name for path in run.path.glob("*.damaged-1")}
+    assert names == {"metrics.jsonl.damaged-1", "control.json.damaged-1"}
+    assert any("Mended" in toast.value for toast in at.toast)

@@ -23,6 +23,7 @@ import psutil
 from numpy.typing import NDArray
 
 from vae.base.finite import first_non_finite
+from vae.base.json_text import parse
 
 TEMPORARY = ".tmp"
 EXPIRY = 24 * 3600.0  # seconds after which `sweep` removes a temporary file of another host
@@ -141,10 +142,11 @@ def _json(path: Path, value: Any, indent: int | None = None) -> bytes:
 
 
 def read_json(path: Path) -> Any:
-    """Return the JSON value in a file; None if the file is missing or not JSON."""
+    """Return the JSON value in a file, with None for nonsense numbers; None if the file is missing
+    or not JSON."""
     try:
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        return parse(path.read_bytes())
+    except (OSError, ValueError):
         return None
 
 
@@ -171,7 +173,7 @@ def sync(path: Path) -> None:
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """Return the JSON object of every complete line, with None for NaN and infinite numbers.
+    """Return the JSON object of every complete line, with None for nonsense numbers.
 
     Other lines are skipped. A missing file has no lines.
     """
@@ -181,8 +183,8 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
         return []
     values = []
     for line in lines:
-        with suppress(ValueError, RecursionError):
-            values.append(json.loads(line, parse_constant=lambda name: None))
+        with suppress(ValueError):
+            values.append(parse(line))
     return [value for value in values if isinstance(value, dict)]
 
 
@@ -210,7 +212,7 @@ def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], Any]:
 
     try:
         with safe_open(path, framework="numpy") as file:
-            meta = json.loads((file.metadata() or {}).get("meta", "null"))
+            meta = parse((file.metadata() or {}).get("meta", "null"))
             return {name: file.get_tensor(name) for name in file.keys()}, meta  # noqa: SIM118
     except SafetensorError as error:
         raise ValueError(f"{path} is damaged ({error}).") from None
@@ -222,7 +224,7 @@ def read_meta(path: Path) -> dict[str, Any]:
 
     try:
         with safe_open(path, framework="numpy") as file:
-            meta = json.loads((file.metadata() or {}).get("meta", "null"))
+            meta = parse((file.metadata() or {}).get("meta", "null"))
     except (OSError, ValueError, SafetensorError):
         return {}
     return meta if isinstance(meta, dict) else {}

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import psutil
 
-GIB, MIB = 2**30, 2**20
+from vae.base.numbers import byte_count
+
 GROUPS = Path("/sys/fs/cgroup")
 OWN_GROUP = Path("/proc/self/cgroup")
 REMEDY = "lower batch_size, latent_dim or the sizes of the layers, or end other processes"
@@ -28,13 +29,6 @@ def free(device: str = "cpu") -> int:
 
         return int(torch.cuda.mem_get_info(torch.device(device))[0])
     return int(min([psutil.virtual_memory().available, *_group_rests(GROUPS, _own_group())]))
-
-
-def amount(size: float) -> str:
-    """Return a number of bytes with its unit: "0.2 MiB", "22.6 GiB"."""
-    if size < 0.1 * GIB:
-        return f"{size / MIB:,.1f} MiB"
-    return f"{size / GIB:,.1f} GiB" if size < 1000 * GIB else f"{size / GIB:,.0f} GiB"
 
 
 def _own_group() -> str:
@@ -93,7 +87,7 @@ def release() -> None:
 
 def exhausted_sentence() -> str:
     """Return the sentence of an exhausted memory, with the free memory now."""
-    return f"The memory is full ({amount(free())} of this machine are free now): {REMEDY}."
+    return f"The memory is full ({byte_count(free())} of this machine are free now): {REMEDY}."
 
 
 @contextmanager

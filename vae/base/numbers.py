@@ -59,6 +59,12 @@ def extent(shape: Sequence[int]) -> str:
     return f"{shape[2]}×{shape[1]}" if len(shape) == 3 else f"{math.prod(shape):,}"
 
 
+def byte_count(size: float) -> str:
+    """Return a number of bytes with its unit: "0.2 MiB", "22.6 GiB"."""
+    small = size < 2**30 / 10
+    return f"{fixed(size / 2**20, 1)} MiB" if small else f"{fixed(size / 2**30, 1)} GiB"
+
+
 def event_size(shape: Sequence[int]) -> str:
     """Return the size of an example in words: "50×48 pixels, 3 channels", "2 values"."""
     if len(shape) != 3:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from vae.base import memory
+from vae.base.numbers import byte_count
 from vae.base.options import Field, check, options_of, refuse_unknown
 from vae.data import online
 from vae.data.bundled import digits, fashion_mnist_10k
@@ -89,8 +90,8 @@ def _check_memory(few: Dataset, examples: int) -> None:
     needs, free = few.x.nbytes / len(few.x) * examples, memory.free()
     if needs > free:
         raise DataError(
-            f"{examples:,} examples of {few.name} need {memory.amount(needs)} of memory, and "
-            f"{memory.amount(free)} are free: lower examples."
+            f"{examples:,} examples of {few.name} need {byte_count(needs)} of memory, and "
+            f"{byte_count(free)} are free: lower examples."
         )
 
 

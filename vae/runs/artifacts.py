@@ -6,7 +6,6 @@ The worker writes reports as lines of `metrics.jsonl`, each frame to one file, a
 restore the other files from it after a crash.
 """
 
-import json
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,13 @@ from typing import Any
 import numpy as np
 
 from vae.base import files
+from vae.base.json_text import is_count, is_number, parse
 from vae.base.records import Examples, Frame, Report, Snapshot
 
 METRICS, LAST, BEST, FRAMES = "metrics.jsonl", "last.safetensors", "best.safetensors", "frames"
+SPLITS = ("train", "val")
+# Of a report; each may be None
+NUMBERS = ("reconstruction", "kl", "elbo", "loss", "beta", "lr", "images_per_second", "seconds")
 
 
 def write(path: Path, event: Report | Examples | Frame | Snapshot) -> None:
@@ -61,7 +64,7 @@ def snapshot(path: Path) -> Snapshot | None:
         return None
     try:
         arrays, meta = files.read_arrays(last)
-        if not isinstance(meta, dict) or not isinstance(meta.get("step"), int):
+        if not isinstance(meta, dict) or not is_count(meta.get("step")):
             raise ValueError(f"{last} is damaged (it names no step).")
     except ValueError as error:
         raise ValueError(
@@ -91,7 +94,7 @@ def rewind(path: Path) -> Snapshot | None:
 
 def reports(path: Path) -> list[dict[str, Any]]:
     """Return every report so far; other lines are skipped."""
-    return [line for line in files.read_lines(path / METRICS) if _is_report(line)]
+    return _reports(files.read_lines(path / METRICS))
 
 
 def reports_of(path: Path, split: str) -> list[dict[str, Any]]:
@@ -103,15 +106,37 @@ def reports_of(path: Path, split: str) -> list[dict[str, Any]]:
     found = []
     for text in lines:
         if f'"{split}"'.encode() in text:
-            with suppress(ValueError, RecursionError):
-                found.append(json.loads(text))
-    reports = (line for line in found if isinstance(line, dict) and _is_report(line))
-    return [line for line in reports if line["split"] == split]
+            with suppress(ValueError):
+                found.append(parse(text))
+    return [line for line in _reports(found) if line["split"] == split]
+
+
+def _reports(lines: list[Any]) -> list[dict[str, Any]]:
+    """Return the lines that are reports, all with the number of latents of the first one."""
+    found = [line for line in lines if isinstance(line, dict) and _is_report(line)]
+    lengths = (len(line["kl_per_dimension"]) for line in found if line.get("kl_per_dimension"))
+    latents = next(lengths, 0)
+    return [line for line in found if len(line.get("kl_per_dimension") or ()) in (0, latents)]
 
 
 def _is_report(line: dict[str, Any]) -> bool:
-    step, epoch, split = (line.get(key) for key in ("step", "epoch", "split"))
-    return isinstance(step, int) and isinstance(epoch, int | float) and isinstance(split, str)
+    """Whether a line has the types of a report; a number may be missing or None."""
+    terms, parts = line.get("terms"), line.get("kl_per_dimension")
+    terms, parts = {} if terms is None else terms, [] if parts is None else parts
+    return (
+        is_count(line.get("step"))
+        and is_number(line.get("epoch"))
+        and line.get("split") in SPLITS
+        and isinstance(terms, dict)
+        and isinstance(parts, list)
+        and all(is_number(value) for value in parts)
+        and all(_may_be_number(value) for value in terms.values())
+        and all(_may_be_number(line.get(name)) for name in NUMBERS)
+    )
+
+
+def _may_be_number(value: Any) -> bool:
+    return value is None or is_number(value)
 
 
 def examples(path: Path) -> Examples | None:

@@ -11,6 +11,7 @@ from typing import Any
 from filelock import FileLock
 
 from vae.base import files
+from vae.base.json_text import is_count, is_number
 from vae.base.records import Change, Control
 
 WANTED = ("run", "pause", "stop")
@@ -24,7 +25,7 @@ def requests(path: Path) -> dict[str, Any]:
     knobs = knobs if isinstance(knobs, dict) else {}
     return {
         "wanted": wanted if wanted in WANTED else "run",
-        "knobs": {k: v for k, v in knobs.items() if isinstance(v, int | float)},
+        "knobs": {k: v for k, v in knobs.items() if is_number(v)},
     }
 
 
@@ -60,6 +61,15 @@ def checked_knobs(settings: dict[str, Any], knobs: dict[str, float]) -> dict[str
     return {name: coerce(movable[name], value) for name, value in knobs.items()}
 
 
+def is_valid(settings: dict[str, Any], field: str, value: float) -> bool:
+    """Whether a live setting of the run can take a value."""
+    try:
+        checked_knobs(settings, {field: value})
+    except ValueError:
+        return False
+    return True
+
+
 def changes(path: Path) -> list[Change]:
     """Return every live change in order of time."""
     lines = files.read_lines(path / "changes.jsonl")
@@ -68,14 +78,19 @@ def changes(path: Path) -> list[Change]:
 
 def _is_change(line: dict[str, Any]) -> bool:
     step, field, value = (line.get(key) for key in Change._fields)
-    return isinstance(step, int) and isinstance(field, str) and isinstance(value, int | float)
+    return is_count(step) and isinstance(field, str) and is_number(value)
 
 
 def control(path: Path, settings: dict[str, Any], step: int) -> Control:
-    """Return the requests at this step; record a new live value before it takes effect."""
-    now, known = requests(path), changes(path)
+    """Return the requests at this step; record a new live value before it takes effect.
+
+    Values that the run cannot take are left out: anything can write the files.
+    """
+    now = requests(path)
+    known = [c for c in changes(path) if is_valid(settings, c.field, c.value)]
     last = {change.field: change.value for change in known}
-    for field, value in now["knobs"].items():
+    wanted = {k: v for k, v in now["knobs"].items() if is_valid(settings, k, v)}
+    for field, value in wanted.items():
         if last.get(field, settings.get(field)) != value:
             change = Change(step, field, value)
             files.append_line(path / "changes.jsonl", change._asdict())

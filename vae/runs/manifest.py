@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vae.base import files
+from vae.base.json_text import is_count, is_number
 from vae.base.records import Domain
 
 if TYPE_CHECKING:
@@ -20,10 +21,12 @@ if TYPE_CHECKING:
     from vae.data import Dataset
 
 FORMAT = 1
+LARGEST = {"levels": 2**16, "classes": 2**20, "examples": 2**40}
+ELEMENTS, THREADS = 2**26, 2**10  # of an example, of a process; at most
+AXES = (1, 3)  # of an example: a vector, a picture
 PACKAGES = ("torch", "numpy", "streamlit", "plotly", "scikit-learn")
 TABLED = ("data", "network", "likelihood", "posterior", "prior", "objective")
 SETTINGS = (*TABLED, "latent_dim", "condition", "epochs", "device")
-DATA = ("name", "fingerprint", "event_shape", "levels", "classes", "examples")
 
 
 def head(config: "RunConfig", data: "Dataset") -> dict[str, Any]:
@@ -53,16 +56,16 @@ def head(config: "RunConfig", data: "Dataset") -> dict[str, Any]:
 def read_head(path: Path) -> dict[str, Any]:
     """Read config.json of a run folder; raises ValueError if it cannot be used."""
     found = files.read_json(path / "config.json")
-    newer = isinstance(found, dict) and found.get("format")
+    newer = found.get("format") if isinstance(found, dict) else None
     if isinstance(newer, int) and newer > FORMAT:
         raise ValueError(
             f"The run {path.name} was written by a newer VAE Lab (format {newer}): update to open "
             "it."
         )
-    if not _whole(found):
+    if problem := _problem(found):
         raise ValueError(
-            f"The run {path.name} is damaged: {path / 'config.json'} is missing or unreadable. "
-            "Restore the file, or delete the folder."
+            f"The run {path.name} is damaged: {path / 'config.json'} {problem}. Restore the file, "
+            "or delete the folder."
         )
     head: dict[str, Any] = found
     head["config"].setdefault("data_scale", _before_rescaling(head["data"]))
@@ -82,23 +85,32 @@ def domain_of(head: dict[str, Any]) -> Domain:
     return Domain(tuple(data["event_shape"]), data["levels"], data["classes"], *units)
 
 
-def _whole(found: Any) -> bool:
-    """Whether every key that readers rely on exists and has its type."""
+def _problem(found: Any) -> str:
+    """Return the first fault of a manifest, "" if every value that readers rely on is valid."""
     if not isinstance(found, dict):
-        return False
-    config, data, threads = (found.get(key) for key in ("config", "data", "threads"))
-    return (
-        isinstance(config, dict)
-        and all(key in config for key in SETTINGS)
-        and isinstance(data, dict)
-        and all(key in data for key in DATA)
-        and isinstance(data["event_shape"], list)
-        and isinstance(data["levels"], int)
-        and isinstance(data["classes"], int)
-        and isinstance(threads, int)
-        and threads > 0
-        and _are_units(data)
-    )
+        return "is missing or unreadable"
+    config, data = found.get("config"), found.get("data")
+    if not isinstance(config, dict) or not isinstance(data, dict):
+        return "lacks the settings or the data"
+    checks = {name: name in config for name in SETTINGS}
+    checks |= {name: isinstance(data.get(name), str) for name in ("name", "fingerprint")}
+    checks |= {name: _is_count(data.get(name), most) for name, most in LARGEST.items()}
+    checks["event_shape"] = _is_shape(data.get("event_shape"))
+    checks["location or scale"] = checks["event_shape"] and _are_units(data)
+    checks["threads"] = _is_count(found.get("threads"), THREADS) and found["threads"] > 0
+    checks["created"] = isinstance(found.get("created", ""), str)
+    wrong = next((name for name, is_valid in checks.items() if not is_valid), "")
+    return f"has no valid {wrong}" if wrong else ""
+
+
+def _is_count(value: Any, most: int) -> bool:
+    return is_count(value) and value <= most
+
+
+def _is_shape(value: Any) -> bool:
+    """Whether a value is the shape of a vector or a picture of bearable size."""
+    is_whole = isinstance(value, list) and len(value) in AXES and all(map(is_count, value))
+    return is_whole and 0 < math.prod(value) <= ELEMENTS
 
 
 def _are_units(data: dict[str, Any]) -> bool:
@@ -106,6 +118,5 @@ def _are_units(data: dict[str, Any]) -> bool:
     location, scale = (data.get(name, []) for name in ("location", "scale"))
     if not isinstance(location, list) or not isinstance(scale, list):
         return False
-    numbers = all(isinstance(v, int | float) and math.isfinite(v) for v in (*location, *scale))
     whole = len(location) == len(scale) and len(scale) in (0, *data["event_shape"][:1])
-    return whole and numbers and all(v > 0 for v in scale)
+    return whole and all(map(is_number, (*location, *scale))) and all(v > 0 for v in scale)

@@ -3,13 +3,15 @@
 Each set of states below has one meaning and stands here only; every other module reads it here.
 """
 
-import math
+import os
 import socket
 import time
+from pathlib import Path
 from typing import Any, NamedTuple, Self, get_args, get_type_hints
 
 import psutil
 
+from vae.base.json_text import is_number
 from vae.base.records import DIVERGED
 
 ALIVE = ("starting", "running")  # a process works on it; also the states of a job
@@ -19,6 +21,8 @@ RESUMABLE = ("paused", "stopped", "failed", "interrupted")
 EXTENDABLE = ("finished", "paused", "stopped", "interrupted")  # more epochs can follow
 BROKEN = ("failed", "damaged")  # `message` says why
 STATES = (*ACTIVE, "finished", *RESUMABLE, "damaged")
+SAME_START = 0.1  # seconds between two readings of the start of one process, at most
+START_TICKS = 19  # position in /proc/PID/stat, counted from the state
 GONE_AFTER = 60.0  # seconds without a heartbeat after which a run on another host counts as dead
 
 
@@ -75,26 +79,35 @@ class Status(NamedTuple):
 
 def _fits(value: Any, hint: Any) -> bool:
     types = get_args(hint) or (hint,)
-    if isinstance(value, float) and not math.isfinite(value):
+    if isinstance(value, int | float) and not is_number(value):
         return False
-    if isinstance(value, int) and not isinstance(value, bool) and float in types:
-        return True
-    return isinstance(value, types) and not isinstance(value, bool)
+    return isinstance(value, types) or (isinstance(value, int) and float in types)
 
 
 def lives(status: Status) -> bool:
     """Whether the process behind a status exists: by pid and start time on this host, by heartbeat
-    on another."""
+    on another. A heartbeat from the future is no sign of life."""
     if status.host != socket.gethostname():
-        return time.time() - status.heartbeat < GONE_AFTER
+        return abs(time.time() - status.heartbeat) < GONE_AFTER
     try:
         process = psutil.Process(status.pid)
         if process.status() == psutil.STATUS_ZOMBIE:
             return False
-        started = process.create_time()
+        started = _started(process)
     except (psutil.Error, ValueError, OverflowError):
         return False
-    return bool(abs(started - status.process_started) < 1)
+    return abs(started - status.process_started) < SAME_START
+
+
+def _started(process: psutil.Process) -> float:
+    """Return the start of a process in seconds since the boot, as the kernel counts them; the time
+    of day jumps when the clock is set. Elsewhere than on Linux it is in seconds since 1970."""
+    try:
+        content = Path(f"/proc/{process.pid}/stat").read_text()
+    except OSError:
+        return float(process.create_time())
+    ticks = content.rpartition(")")[2].split()[START_TICKS]
+    return int(ticks) / os.sysconf("SC_CLK_TCK")
 
 
 def identity(pid: int | None = None) -> dict[str, Any]:
@@ -103,5 +116,5 @@ def identity(pid: int | None = None) -> dict[str, Any]:
     return {
         "host": socket.gethostname(),
         "pid": process.pid,
-        "process_started": process.create_time(),
+        "process_started": _started(process),
     }

@@ -16,6 +16,7 @@ from vae.components.likelihoods import LIKELIHOODS
 from vae.components.rescalings import briefly, described
 from vae.dashboard import server
 from vae.dashboard.shared import current_run, remedies
+from vae.dashboard.shared.damaged_files import offer_mending
 from vae.experiments.entries import best_report
 from vae.runs import Run, Status, listing
 from vae.runs.manifest import domain_of
@@ -67,6 +68,7 @@ def pick_run() -> Run:
                 f"**not ln p(x)**: {caveat}\n\n{about}",
             )
         st.markdown(badge, help=about, width="content")
+    offer_mending(run)
     return run
 
 

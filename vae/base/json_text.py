@@ -1,0 +1,46 @@
+"""JSON from outside, read without nonsense: NaN, infinite and endless numbers become None.
+
+Readers check the types of the values that they use, and None fits no type of a number.
+"""
+
+import json
+import math
+from contextlib import suppress
+from typing import Any
+
+LARGEST = 2**53  # whole numbers beyond it are not exact as floats
+DIGITS = 17  # of a whole number at most; Python refuses to parse more than 4300
+
+
+def parse(text: bytes | str) -> Any:
+    """Return the value of a JSON text; raises ValueError if it is none, or nests too deeply."""
+    try:
+        return json.loads(
+            text, parse_constant=lambda name: None, parse_int=_whole, parse_float=_finite
+        )
+    except RecursionError:
+        raise ValueError("the JSON nests too deeply") from None
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a finite number, and no truth value."""
+    is_real = isinstance(value, int | float) and not isinstance(value, bool)
+    with suppress(OverflowError):
+        return is_real and math.isfinite(value)
+    return False
+
+
+def is_count(value: Any) -> bool:
+    """Whether a value is a whole number from 0 on."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST
+
+
+def _whole(text: str) -> int | None:
+    if len(text) > DIGITS or abs(int(text)) > LARGEST:
+        return None
+    return int(text)
+
+
+def _finite(text: str) -> float | None:
+    value = float(text)
+    return value if math.isfinite(value) else None

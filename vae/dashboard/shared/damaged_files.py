@@ -1,0 +1,34 @@
+"""The damaged files of a run: a sentence for each, and the button that mends them."""
+
+import streamlit as st
+
+from vae.base import files
+from vae.dashboard.shared.widgets import key_of, press
+from vae.runs import Run, mending
+
+ABOUT = (
+    "Write these files anew, without the damaged values. A copy of each damaged file stays in the "
+    "run's folder under the name FILE.damaged-1."
+)
+
+
+def offer_mending(run: Run) -> None:
+    """Show the damaged files of a run with the readings in their place, and a button."""
+    found = mending.faults(run)
+    if not found:
+        return
+    is_busy = run.status().active
+    with st.container(horizontal=True, vertical_alignment="center", key="damaged_files"):
+        st.warning(" ".join(f"{f.file}: {f.problem}; {f.reading}." for f in found))
+        press("Mend", key_of("mend", run), lambda: _mend(run), ABOUT, disabled=is_busy)
+
+
+def _mend(run: Run) -> None:
+    try:
+        copies = mending.mend(run)
+    except ValueError as error:
+        st.toast(str(error))
+    except OSError as error:
+        st.toast(files.sentence(error))
+    else:
+        st.toast(f"Mended. The damaged content is in {', '.join(path.name for path in copies)}.")
