@@ -230,6 +230,8 @@ def test_an_address_of_a_picture_belongs_to_one_run(
     monkeypatch.setattr(server, "ROOT", tmp_path)
     first = train(tmp_path, 0)
     address = tile_route.pattern(first).format(i=3)
+    for digits in ("9" * 12, "9" * 5000, "-1", "x"):
+        assert answer(tile_route.pattern(first).format(i=digits)).status_code == 204
     picture = answer(address)
     assert picture.status_code == 200
     assert "immutable" in picture.headers["Cache-Control"]

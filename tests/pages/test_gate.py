@@ -1,12 +1,14 @@
 """The hosts and origins that the server answers, for pages, routes and the WebSocket."""
 
 import asyncio
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.responses import Response
 from streamlit import config, net_util
 from streamlit.web import bootstrap
 from streamlit.web.server import server_util
@@ -158,3 +160,22 @@ def test_the_start_of_the_server_opens_no_connection(
     finally:
         config.get_config_options(force_reparse=True, options_from_flags={})
     assert "http://localhost" in capsys.readouterr().out
+
+
+@each(("kind", "has_policy"), [("text/html; charset=utf-8", True), ("image/png", False)])
+def test_pages_load_nothing_from_other_servers(kind: str, has_policy: bool) -> None:
+    sent: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await Response("x", media_type=kind)(scope, receive, send)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": [(b"host", HERE.encode())]}
+    asyncio.run(gate.Gate(app)(scope, None, send))  # type: ignore[arg-type]
+    found = [v.decode() for k, v in sent[0]["headers"] if k == b"content-security-policy"]
+    assert bool(found) == has_policy
+    words = " ".join(found)
+    assert "default-src 'self'" in words or not has_policy
+    assert not re.search(r"https?:|wss?:|\*", words)

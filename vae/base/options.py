@@ -19,6 +19,7 @@ from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hi
 
 from pydantic import TypeAdapter, ValidationError
 
+from vae.base.foreign import quoted
 from vae.base.numbers import typed
 
 
@@ -174,7 +175,9 @@ def refuse_unknown(given: Iterable[str], known: Sequence[str]) -> None:
         if name not in known:
             close = difflib.get_close_matches(name, known, 1)
             hint = f"did you mean {close[0]}? " if close else ""
-            raise ValueError(f"Unknown setting {name!r}: {hint}There are {', '.join(known)}.")
+            raise ValueError(
+                f"Unknown setting {quoted(name)}: {hint}There are {', '.join(known)}."
+            )
 
 
 def coerce(field: Field, value: Any) -> Any:
@@ -187,7 +190,7 @@ def coerce(field: Field, value: Any) -> Any:
         wanted = {int: "a whole number", float: "a number", str: "text"}.get(
             field.type, "whole numbers separated by commas"
         )
-        raise ValueError(f"{field.name} must be {wanted}, not {value!r}.") from None
+        raise ValueError(f"{field.name} must be {wanted}, not {quoted(value)}.") from None
 
 
 def check(field: Field, value: Any) -> None:
@@ -195,7 +198,7 @@ def check(field: Field, value: Any) -> None:
     option = field.option
     if option.choices and value not in option.choices:
         choices = ", ".join(option.choices)
-        raise ValueError(f"Unknown {field.name} {value!r}; one of {choices}.")
+        raise ValueError(f"Unknown {field.name} {quoted(value)}; one of {choices}.")
     for number in value if isinstance(value, tuple) else (value,):
         if isinstance(number, int | float) and not isinstance(number, bool):
             _check_range(field, number)

@@ -2,7 +2,8 @@
 
 A page elsewhere can make a browser send requests to this server: under a name that its owner
 points here (DNS rebinding), or from its own origin. Host names the server in a request, Origin
-the page that sends it. Every page, socket and route passes this check first.
+the page that sends it. Every page, socket and route passes this check first. Pages leave with a
+policy that keeps them from loading anything from other servers.
 
 The names are localhost, 127.0.0.1, ::1, Streamlit's server.address and browser.serverAddress, and
 those in the environment variable VAE_LAB_HOSTS, separated by commas.
@@ -14,9 +15,10 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import streamlit as st
+from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit import net_util
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -24,6 +26,14 @@ WILDCARDS = frozenset({"0.0.0.0", "::", ""})  # addresses to listen at, which na
 VARIABLE = "VAE_LAB_HOSTS"
 NAME = re.compile(r"[a-z0-9]([a-z0-9.:-]{0,252}[a-z0-9])?")
 POLICY_VIOLATION = 1008  # code of a closed WebSocket
+# No text on a page, wherever it comes from, makes the browser load an address elsewhere. Streamlit
+# and Plotly need inline scripts and styles.
+POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; media-src 'self' data: blob:; "
+    "font-src 'self' data:; connect-src 'self' data: blob:; worker-src 'self' blob:; "
+    "frame-src 'self' data: blob:; object-src 'none'; base-uri 'self'; form-action 'self'"
+)
 
 
 class Address(NamedTuple):
@@ -42,7 +52,7 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         problem = refusal(scope) if scope["type"] in ("http", "websocket") else ""
         if not problem:
-            await self.app(scope, receive, send)
+            await self.app(scope, receive, _with_policy(send))
         elif scope["type"] == "websocket":
             await receive()
             await send({"type": "websocket.close", "code": POLICY_VIOLATION})
@@ -50,6 +60,19 @@ class Gate:
             headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
             response = PlainTextResponse(f"{problem}\n", 403, headers)
             await response(scope, receive, send)
+
+
+def _with_policy(send: Send) -> Send:
+    """Return a `send` that adds the content security policy to pages."""
+
+    async def add(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            if headers.get("content-type", "").startswith("text/html"):
+                headers["Content-Security-Policy"] = POLICY
+        await send(message)
+
+    return add
 
 
 def refusal(scope: Scope) -> str:

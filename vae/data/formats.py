@@ -13,6 +13,7 @@ from typing import IO, NamedTuple
 
 import numpy as np
 
+from vae.base.foreign import one_line
 from vae.data.arrays import Array
 from vae.data.errors import LIMIT, DataError
 
@@ -25,9 +26,9 @@ def parsing(file: str, kind: str) -> Iterator[None]:
     except DataError:
         raise
     except Exception as error:  # parsers of damaged files raise nearly every type
-        why = str(error).strip().split("\n")[0].rstrip(".") or type(error).__name__
+        why = one_line(error).rstrip(".") or type(error).__name__
         raise DataError(
-            f"{file} is damaged, or not {kind} ({why}): save or download it again."
+            f"{one_line(file)} is damaged, or not {kind} ({why}): save or download it again."
         ) from error
 
 

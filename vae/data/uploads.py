@@ -23,6 +23,7 @@ from vae.data.description import Description, Reading
 from vae.data.errors import DataError
 from vae.data.formats import Archive, parsing
 
+COLOURS = (1, 3)  # numbers of channels of a stored picture: transparency is dropped
 UPLOAD = {"x", "scale", "test", "name", "about"}  # arrays of every stored upload
 _READING: TypeAdapter[Reading] = TypeAdapter(Reading)
 Reader = Callable[[Path, Description], Dataset]
@@ -144,6 +145,8 @@ def _check(dataset: Dataset, file: str) -> None:
     if sound and labels is not None:
         sound = labels.shape == x.shape[:1] and labels.dtype == np.int64
         sound = sound and labels.min() >= -1 and labels.max() < len(dataset.classes)
+    if sound and x.ndim == 4:
+        sound = x.shape[1] in COLOURS and x.min() >= 0 and x.max() <= dataset.scale
     if sound and names is not None:
         sound = names.shape == x.shape[:1] and names.dtype.kind == "U"
     for values in dataset.factors.values():

@@ -26,6 +26,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from vae.base.archives import has_overlaps
 from vae.base.files import read_json, reason, sweep, temporary_folder, write_json
+from vae.base.foreign import one_line
 from vae.runs import notes
 from vae.runs.exporter import (
     CHUNK,
@@ -122,7 +123,7 @@ def _untrusted(what: str, hidden: Path | None = None) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
         message = str(error).replace(f"{hidden}/", "")
-        why = " ".join(message.split())[:300].rstrip(".") or type(error).__name__
+        why = one_line(message).rstrip(".") or type(error).__name__
         raise ArrivalError(f"{what} ({why})") from None
 
 

@@ -6,6 +6,7 @@ every request, so it checks run, key and row itself. Without a picture the answe
 204: browsers report a 404 as an error.
 """
 
+import re
 from functools import lru_cache
 from pathlib import Path
 
@@ -19,12 +20,13 @@ from vae.imaging import tiles
 from vae.runs import Run, find
 from vae.runs.result_keys import run_key
 
+ROW = re.compile("[0-9]{1,12}")  # Python refuses to read a number of thousands of digits
 CACHING = {"Cache-Control": "private, max-age=31536000, immutable"}
 
 
 def routes() -> list[Route]:
     """The route, for `st.App(..., routes=routes())`."""
-    return [Route("/vae/tile/{run}/{key}/{row:int}.png", _tile)]
+    return [Route("/vae/tile/{run}/{key}/{row}.png", _tile)]
 
 
 def pattern(run: Run) -> str:
@@ -38,7 +40,10 @@ def _data(path: Path, key: str) -> Dataset:
 
 
 def _tile(request: Request) -> Response:
-    row, key = request.path_params["row"], request.path_params["key"]
+    digits, key = request.path_params["row"], request.path_params["key"]
+    if not ROW.fullmatch(digits):
+        return Response(status_code=204)
+    row = int(digits)
     try:
         run = find(server.ROOT, request.path_params["run"])
         if run_key(run) != key:
