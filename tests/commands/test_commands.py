@@ -174,7 +174,10 @@ BAD: dict[str, tuple[list[str], str]] = {
     "path for a name": (["encode", "../x", "--out", "x.npz"], "cannot be the name"),
     "no name": (["stop"], "required: name"),
     "unknown command": (["trian"], "invalid choice: 'trian'"),
-    "wrong suffix": (["encode", "vae", "--out", "x.csv"], "--out ends in .npz, not 'x.csv'"),
+    "wrong suffix": (
+        ["encode", "vae", "--out", "x.txt"],
+        "--out ends in .npz or .csv or .tsv or .parquet, not",
+    ),
     "no folder": (["sample", "vae", "--out", "/nowhere/x.png"], "/nowhere of --out does not ex"),
     "no samples": (["sample", "vae", "-n", "0", "--out", "x.npz"], "-n is at least 1"),
     "no temperature": (["sample", "vae", "--temperature", "-1", "--out", "x.npz"], "from 0 up"),
@@ -500,7 +503,11 @@ def test_encode_writes_the_documented_arrays(
     status, told, err = trained("encode", name, "--out", str(out), *more)
     assert (status, err) == (0, "")
     found = dict(np.load(out))
-    assert list(found) == ["mean", "std", "label", "split", "index"]
+    keys = ["mean", "std", "label", "split", "index", "name", "class", "classes"]
+    assert list(found) == keys
+    classes = found.pop("classes")
+    assert np.array_equal(classes[found["label"]], found.pop("class"))
+    assert np.array_equal(found.pop("name"), found["index"].astype(str))
     n = len(found["index"])
     assert f"{n} {SPLITS.get(split or 'test', split)} examples" in told
     assert {k: (v.dtype.kind, v.dtype.itemsize, v.shape) for k, v in found.items()} == {
@@ -519,6 +526,26 @@ def test_encode_writes_the_documented_arrays(
     trained("encode", name, "--out", str(out), *more)
     assert np.array_equal(np.load(out)["mean"], found["mean"])
     assert len(first) > 0
+
+
+def test_encode_writes_tables_with_the_same_numbers(trained: Shell, tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    for ending in ("npz", "csv", "tsv", "parquet"):
+        assert trained("encode", "vae", "--out", str(tmp_path / f"z.{ending}"))[0] == 0
+    arrays = dict(np.load(tmp_path / "z.npz"))
+    table = pq.read_table(tmp_path / "z.parquet")
+    lines = (tmp_path / "z.csv").read_text().splitlines()
+    assert lines[0].split(",") == table.column_names
+    assert lines[0] == "name,class,split,index,mean_1,mean_2,std_1,std_2"
+    assert table.column("class").to_pylist() == arrays["class"].tolist()
+    assert [line.split(",")[1] for line in lines[1:]] == arrays["class"].tolist()
+    cells = np.array([line.split(",")[4:6] for line in lines[1:]], np.float32)
+    assert np.array_equal(cells, arrays["mean"])
+    assert np.array_equal(np.loadtxt(tmp_path / "z.tsv", np.float32), arrays["mean"])
+    names = (tmp_path / "z-metadata.tsv").read_text().splitlines()
+    assert names[0].split("\t")[:2] == ["name", "class"]
+    assert len(names) == len(lines)
 
 
 def test_samples_are_arrays_or_a_picture(trained: Shell, tmp_path: Path) -> None:
@@ -554,7 +581,7 @@ def test_samples_of_a_conditional_run_have_the_requested_class(
     found = {}
     for label in (None, 3, 4):
         out = tmp_path / f"{label}.npz"
-        more = [] if label is None else ["--label", str(label)]
+        more = [] if label is None else ["--class", str(label)]
         assert trained("sample", "told", "-n", "14", "--out", str(out), *more)[0] == 0
         found[label] = dict(np.load(out))
     turns, threes, fours = (found[label] for label in (None, 3, 4))
@@ -563,8 +590,8 @@ def test_samples_of_a_conditional_run_have_the_requested_class(
     np.testing.assert_allclose(turns["x"][[3, 13]], threes["x"][[3, 13]], atol=1e-6)
     np.testing.assert_allclose(turns["x"][4], fours["x"][4], atol=1e-6)
     out = str(tmp_path / "x.npz")
-    assert "class from 0 to 9" in trained.refused("sample", "told", "--label", "10", "--out", out)
-    assert "not conditional" in trained.refused("sample", "vae", "--label", "1", "--out", out)
+    assert "no class '10'" in trained.refused("sample", "told", "--class", "10", "--out", out)
+    assert "not conditional" in trained.refused("sample", "vae", "--class", "1", "--out", out)
 
 
 @pytest.mark.parametrize("what", ["encode", "sample"])

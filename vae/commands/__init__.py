@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
 from vae.base import files, memory
-from vae.commands import archive, documents, inspect, listing, sweep, train
+from vae.commands import archive, documents, encode, inspect, listing, sweep, train
 
 INTERRUPTED = 130  # exit status after a second Ctrl-C
 ABOUT = "Train, evaluate and share VAEs. All commands work on one folder of runs, --root."
@@ -37,7 +37,7 @@ COMMANDS: dict[str, Command] = {
     "runs": Command(listing.runs, listing.runs_flags),
     "data": Command(listing.data, listing.data_flags),
     "evaluate": Command(inspect.evaluate, inspect.evaluate_flags),
-    "encode": Command(inspect.encode, inspect.encode_flags),
+    "encode": Command(encode.encode, encode.encode_flags),
     "sample": Command(inspect.sample, inspect.sample_flags),
     "report": Command(documents.report, documents.report_flags),
     "script": Command(documents.script, documents.script_flags),

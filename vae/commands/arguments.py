@@ -1,8 +1,10 @@
 """Arguments that several commands share: names of runs and the file to write."""
 
 import argparse
+import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from vae.base.options import Option
 from vae.runs import Run, find
@@ -38,6 +40,25 @@ def runs_of(args: argparse.Namespace) -> list[Run]:
     return [find(args.root, name) for name in dict.fromkeys(args.names)]
 
 
+def run_flags(parser: argparse.ArgumentParser) -> None:
+    name_argument(parser)
+    parser.add_argument(
+        "--checkpoint",
+        choices=("best", "last"),
+        default="best",
+        help="weights with the best validation value, or the last (default: %(default)s)",
+    )
+
+
+def split_flag(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--split",
+        choices=("train", "val", "test", "all"),
+        help="which examples; val is the validation part (default: the first that exists of test, "
+        "val, train)",
+    )
+
+
 def output_path(text: str, *endings: str) -> Path:
     """Return the path of a file to write.
 
@@ -55,3 +76,14 @@ def counted(items: int | Sequence[object], noun: str) -> str:
     """Return a count with its noun: "1 run", "1,200 runs"."""
     count = items if isinstance(items, int) else len(items)
     return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
+def save_npz(path: Path, **arrays: Any) -> None:
+    """Write arrays to a compressed .npz file atomically."""
+    import numpy as np
+
+    from vae.base.files import replace
+
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    replace(path, buffer.getvalue())

@@ -1,51 +1,30 @@
-"""evaluate, encode and sample: commands that read the weights of a run.
+"""evaluate and sample: commands that read the weights of a run.
 
 They are deterministic, do not change the weights, and write files atomically. The Evaluate page
 lists the evaluations saved by the command.
 """
 
 import argparse
-import io
 import json
 import math
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vae.base.files import sentence
 from vae.base.numbers import number, with_error
-from vae.commands.arguments import name_argument, out_flag, output_path
+from vae.commands.arguments import output_path, run_flags, save_npz, split_flag
 from vae.commands.progress_bar import share
 from vae.figures.quantities import SPLITS
 from vae.runs import find
 
 if TYPE_CHECKING:
     from vae.base.records import Estimate, Evaluation
-    from vae.model import VAE
-
-
-def _run_flags(parser: argparse.ArgumentParser) -> None:
-    name_argument(parser)
-    parser.add_argument(
-        "--checkpoint",
-        choices=("best", "last"),
-        default="best",
-        help="weights with the best validation value, or the last (default: %(default)s)",
-    )
-
-
-def _split_flag(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--split",
-        choices=("train", "val", "test", "all"),
-        help="which examples; val is the validation part (default: the first that exists of test, "
-        "val, train)",
-    )
+    from vae.runs import Run
 
 
 def evaluate_flags(parser: argparse.ArgumentParser) -> None:
-    _run_flags(parser)
-    _split_flag(parser)
+    run_flags(parser)
+    split_flag(parser)
     parser.add_argument(
         "--elbo-samples",
         type=int,
@@ -127,53 +106,18 @@ def _number(value: "Estimate", unit: str) -> str:
     return text + "".join(f", {k} {number(v)}" for k, v in beside.items() if v is not None)
 
 
-def encode_flags(parser: argparse.ArgumentParser) -> None:
-    _run_flags(parser)
-    _split_flag(parser)
-    out_flag(parser, ".npz")
-
-
-def encode(args: argparse.Namespace) -> int:
-    """Write the latents of a split: mean, std, label, split, index.
-
-    N examples, Z latents: mean and std (N, Z) float32 (std NaN for a point posterior), label (N,)
-    int64 (-1 without labels), split (N,) text, index (N,) int64, the rows of the data set.
-    """
-    import numpy as np
-
-    from vae.analysis.loaded_run import LoadedRun
-
-    out = output_path(args.out, ".npz")
-    loaded = LoadedRun.of(find(args.root, args.name), args.checkpoint)
-    split = args.split or loaded.default_split()
-    encoding = loaded.encode(loaded.rows(split))
-    labels = loaded.data.labels
-    blank = np.full(len(encoding.index), -1)
-    _save_npz(
-        out,
-        mean=encoding.mean,
-        std=np.full_like(encoding.mean, np.nan) if encoding.std is None else encoding.std,
-        label=blank if labels is None else labels[encoding.index],
-        split=loaded.split_of(encoding.index),
-        index=encoding.index,
-    )
-    n, z = encoding.mean.shape
-    print(f"{n} {SPLITS.get(split, split)} examples, {z} latents each, in {out}")
-    return 0
-
-
 def sample_flags(parser: argparse.ArgumentParser) -> None:
-    _run_flags(parser)
+    run_flags(parser)
     parser.add_argument("-n", type=int, default=64, help="sample count (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="random seed (default: %(default)s)")
     parser.add_argument(
         "--temperature", type=float, default=1.0, help="factor on z (default: %(default)s)"
     )
     parser.add_argument(
-        "--label",
-        type=int,
-        metavar="K",
-        help="class for a conditional model, counted from 0 (default: each in turn)",
+        "--class",
+        dest="label",
+        metavar="NAME",
+        help="name of the class for a conditional model (default: each in turn)",
     )
     parser.add_argument("--out", required=True, metavar="FILE", help="file to write, .png or .npz")
 
@@ -192,37 +136,32 @@ def sample(args: argparse.Namespace) -> int:
         raise ValueError(f"-n is at least 1 and --seed at least 0, not {args.n} and {args.seed}.")
     if not (math.isfinite(args.temperature) and args.temperature >= 0):
         raise ValueError(f"--temperature is a number from 0 up, not {args.temperature}.")
-    model = find(args.root, args.name).load_model(args.checkpoint)
+    run = find(args.root, args.name)
+    model = run.load_model(args.checkpoint)
     if out.suffix == ".png" and len(model.domain.shape) != 3:
         raise ValueError("Samples of vector data are not an image: write them to a .npz file.")
     z = prior_sample(model, args.n, args.seed, args.temperature)
-    x = decode(model, z, labels=_labels(args, model))
+    x = decode(model, z, labels=_labels(args, run))
     if out.suffix == ".npz":
-        _save_npz(out, x=x, z=z)
+        save_npz(out, x=x, z=z)
     else:
         replace(out, tiles.grid_png(x, columns=math.ceil(args.n**0.5), scale=2))
     print(f"{args.n} samples in {out}")
     return 0
 
 
-def _labels(args: argparse.Namespace, model: "VAE") -> Any:
+def _labels(args: argparse.Namespace, run: "Run") -> Any:
     """Return the class of each sample, (n,), or None; raises ValueError for an unknown class."""
     import numpy as np
 
+    from vae.runs.manifest import class_names
+
     if args.label is None:
         return None
-    if not model.classes:
-        raise ValueError(f"{args.name} is not conditional on labels: leave --label out.")
-    if not 0 <= args.label < model.classes:
-        raise ValueError(f"--label is a class from 0 to {model.classes - 1}, not {args.label}.")
-    return np.full(args.n, args.label)
-
-
-def _save_npz(path: Path, **arrays: Any) -> None:
-    import numpy as np
-
-    from vae.base.files import replace
-
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
-    replace(path, buffer.getvalue())
+    if not run.config.conditional:
+        raise ValueError(f"{args.name} is not conditional on labels: leave --class out.")
+    names = class_names(run.header)
+    if args.label not in names:
+        some = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
+        raise ValueError(f"There is no class {args.label!r}: --class is one of {some}.")
+    return np.full(args.n, names.index(args.label))

@@ -1,8 +1,8 @@
 """The manifest of a run, `config.json`: its settings, data and package versions.
 
 Keys: format (version of the run folder), config (every setting), threads, created (UTC), data
-(name, fingerprint, event_shape, levels, classes, examples; location and scale of each column,
-empty without a rescaling) and packages (name → version).
+(name, fingerprint, event_shape, levels, classes, class_names, examples; location and scale of each
+column, empty without a rescaling) and packages (name → version).
 """
 
 import math
@@ -45,6 +45,7 @@ def head(config: "RunConfig", data: "Dataset") -> dict[str, Any]:
             "event_shape": list(domain.shape),
             "levels": domain.levels,
             "classes": domain.classes,
+            "class_names": list(data.classes),
             "examples": len(data.x),
             "location": list(domain.location),
             "scale": list(domain.scale),
@@ -85,6 +86,12 @@ def domain_of(head: dict[str, Any]) -> Domain:
     return Domain(tuple(data["event_shape"]), data["levels"], data["classes"], *units)
 
 
+def class_names(head: dict[str, Any]) -> tuple[str, ...]:
+    """Return the names of the classes; their numbers for a run that did not record them."""
+    data = head["data"]
+    return tuple(data.get("class_names") or map(str, range(data["classes"])))
+
+
 def _problem(found: Any) -> str:
     """Return the first fault of a manifest, "" if every value that readers rely on is valid."""
     if not isinstance(found, dict):
@@ -97,10 +104,18 @@ def _problem(found: Any) -> str:
     checks |= {name: _is_count(data.get(name), most) for name, most in LARGEST.items()}
     checks["event_shape"] = _is_shape(data.get("event_shape"))
     checks["location or scale"] = checks["event_shape"] and _are_units(data)
+    checks["class_names"] = _are_class_names(data)
     checks["threads"] = _is_count(found.get("threads"), THREADS) and found["threads"] > 0
     checks["created"] = isinstance(found.get("created", ""), str)
     wrong = next((name for name, is_valid in checks.items() if not is_valid), "")
     return f"has no valid {wrong}" if wrong else ""
+
+
+def _are_class_names(data: dict[str, Any]) -> bool:
+    """Whether the names of the classes, if recorded, are one text for each class."""
+    names = data.get("class_names", [])
+    texts = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    return texts and len(names) in (0, data.get("classes"))
 
 
 def _is_count(value: Any, most: int) -> bool:

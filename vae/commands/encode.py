@@ -1,0 +1,128 @@
+"""encode: the latents of a run's examples, with the names of rows and classes.
+
+| file | content |
+|---|---|
+| .npz | arrays mean, std (N, Z), label, split, index, name, class (N,) and classes (K,) |
+| .csv, .parquet | a row per example: name, class, split, index, mean_1 …, std_1 … |
+| .tsv | the means, without a header, and NAME-metadata.tsv, for the Embedding Projector |
+"""
+
+import argparse
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vae.commands.arguments import out_flag, output_path, run_flags, save_npz, split_flag
+from vae.figures.quantities import SPLITS
+from vae.runs import find
+
+if TYPE_CHECKING:
+    from vae.base.records import Encoding
+    from vae.analysis.loaded_run import LoadedRun
+
+Arrays = dict[str, Any]
+
+
+def encode_flags(parser: argparse.ArgumentParser) -> None:
+    run_flags(parser)
+    split_flag(parser)
+    out_flag(parser, "|".join(WRITERS))
+
+
+def encode(args: argparse.Namespace) -> int:
+    """Write the latents of a split, with the names of rows and classes.
+
+    N examples, Z latents, K classes: mean and std (N, Z) float32 (std NaN for a point posterior),
+    label (N,) int64 (-1 without a class), split, name and class (N,) text, index (N,) int64, the
+    rows of the data set, and classes (K,), the names of the labels.
+    """
+    from vae.analysis.loaded_run import LoadedRun
+
+    out = output_path(args.out, *WRITERS)
+    loaded = LoadedRun.of(find(args.root, args.name), args.checkpoint)
+    split = args.split or loaded.default_split()
+    encoding = loaded.encode(loaded.rows(split))
+    WRITERS[out.suffix](out, _arrays(loaded, encoding))
+    n, z = encoding.mean.shape
+    print(f"{n} {SPLITS.get(split, split)} examples, {z} latents each, in {out}")
+    return 0
+
+
+def _arrays(loaded: "LoadedRun", encoding: "Encoding") -> Arrays:
+    """Return the arrays of the .npz file."""
+    import numpy as np
+
+    data, rows = loaded.data, encoding.index
+    labels = np.full(len(rows), -1) if data.labels is None else data.labels[rows]
+    names = rows.astype(np.str_) if data.names is None else data.names[rows]
+    std = np.full_like(encoding.mean, np.nan) if encoding.std is None else encoding.std
+    return {
+        "mean": encoding.mean,
+        "std": std,
+        "label": labels,
+        "split": loaded.split_of(rows),
+        "index": rows,
+        "name": names,
+        "class": np.array([*data.classes, ""])[labels],
+        "classes": np.array(data.classes, np.str_),
+    }
+
+
+def _save_npz(out: Path, arrays: Arrays) -> None:
+    save_npz(out, **arrays)
+
+
+def _columns(arrays: Arrays) -> Arrays:
+    """Return the columns of a table: names first, then one for each latent."""
+    found = {key: arrays[key] for key in ("name", "class", "split", "index")}
+    for key in ("mean", "std"):
+        found |= {f"{key}_{k + 1}": column for k, column in enumerate(arrays[key].T)}
+    return found
+
+
+def _save_csv(out: Path, arrays: Arrays) -> None:
+    from vae.base.files import replace
+
+    columns = _columns(arrays)
+    replace(out, _text(list(columns), zip(*columns.values(), strict=True), ","))
+
+
+def _save_parquet(out: Path, arrays: Arrays) -> None:
+    import pyarrow as pa  # type: ignore[import-untyped]
+    import pyarrow.parquet as pq  # type: ignore[import-untyped]
+
+    from vae.base.files import replace
+
+    buffer = io.BytesIO()
+    pq.write_table(
+        pa.table({k: pa.array(v.tolist()) for k, v in _columns(arrays).items()}), buffer
+    )
+    replace(out, buffer.getvalue())
+
+
+def _save_tsv(out: Path, arrays: Arrays) -> None:
+    from vae.base.files import replace
+
+    keys = ("name", "class", "split", "index")
+    names = zip(*(arrays[key] for key in keys), strict=True)
+    replace(out.with_name(f"{out.stem}-metadata.tsv"), _text(list(keys), names, "\t"))
+    replace(out, _text([], arrays["mean"], "\t"))
+
+
+def _text(header: list[str], rows: Any, separator: str) -> bytes:
+    """Return rows as a text table; an undefined number is an empty cell."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, delimiter=separator, lineterminator="\n")
+    writer.writerows([header] if header else [])
+    writer.writerows(["" if cell != cell else str(cell) for cell in row] for row in rows)
+    return out.getvalue().encode()
+
+
+WRITERS: dict[str, Callable[[Path, Arrays], None]] = {
+    ".npz": _save_npz,
+    ".csv": _save_csv,
+    ".tsv": _save_tsv,
+    ".parquet": _save_parquet,
+}
