@@ -19,8 +19,8 @@ from vae.figures.quantities import SPLITS
 from vae.runs import find
 
 if TYPE_CHECKING:
-    from vae.base.records import Encoding
     from vae.analysis.loaded_run import LoadedRun
+    from vae.base.records import Encoding
 
 Arrays = dict[str, Any]
 

@@ -23,7 +23,7 @@ from vae.base.archives import has_overlaps
 from vae.data.arrays import MOST_CLASSES, Array, Raw, natural
 from vae.data.decoding import MOST_BYTES, decoded, is_picture
 from vae.data.description import NONE, Description, Guess, Reading, chosen, grouped
-from vae.data.errors import DataError
+from vae.data.errors import ChoiceError, DataError
 from vae.data.formats import parsing
 
 NAMES = re.compile(r"\.(png|jpe?g|jpe|jfif|gif|bmp|webp|tiff?|p[bgpn]m|jp2|j2k|avif|mpo)$", re.I)
@@ -204,9 +204,11 @@ def _labels(names: list[str], file: str) -> Array | None:
     if alone == len(names):
         return None
     if alone:
-        raise DataError(
+        raise ChoiceError(
             f"{file} has {alone:,} pictures beside its folders and {len(names) - alone:,} in "
             "them: put each picture into the folder of its class, or read no classes "
-            "(--data-label none)."
+            "(--data-label none).",
+            "data_label",
+            (NONE,),
         )
     return np.array(names)
