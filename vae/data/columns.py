@@ -47,6 +47,7 @@ LABELS = (
     "cluster",
     "y",
 )
+MOST_CHOICES = 200  # columns in a list of choices
 LEAST_PIXELS = 64  # of a flat picture
 MANY = 20  # distinct whole numbers that may be classes in a small table
 
@@ -115,9 +116,11 @@ def assign(table: Table, wanted: Description, examples: str = "") -> Roles:
 
 def _label(table: Table, wanted: Description) -> tuple[Column | None, Guess]:
     """Return the column of the class, if any."""
-    possible = [c.name for c in table.columns if _reason_against(c) is None]
+    is_short = len(table.columns) <= MOST_CHOICES
+    possible = [c.name for c in table.columns if is_short and _reason_against(c) is None]
+    choices = (NONE, *possible) if is_short else ()
     found, why = _guessed_label(table, wanted)
-    guess = chosen(wanted, "data_label", found.name if found else NONE, why, (NONE, *possible))
+    guess = chosen(wanted, "data_label", found.name if found else NONE, why, choices)
     if guess.value == NONE:
         return None, guess
     column = table.find(guess.value, "data_label")

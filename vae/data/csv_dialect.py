@@ -5,6 +5,7 @@ Each is read where it is certain. Otherwise a DataError names the cause and a wa
 
 import codecs
 import csv
+import io
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -14,8 +15,8 @@ from vae.data.csv_header import COMMA, POINT, THOUSANDS, Row, header_of, is_numb
 from vae.data.description import AUTO, Description, Guess, chosen
 from vae.data.errors import DataError
 
-SAMPLE = 200  # lines
-LONGEST = 1_000_000  # characters of the sample
+SAMPLE, LEAST = 200, 12  # lines that decide
+LONGEST = 100_000  # characters of the sample beyond the least number of lines
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", r"\s+": "spaces"}
 MARKS = (  # byte order marks
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -65,9 +66,7 @@ def decoded(content: bytes, file: str) -> tuple[str, str]:
 
 def dialect_of(text: str, file: str, wanted: Description) -> Dialect:
     """Return the dialect of a table; raises a DataError if it has no rows."""
-    lines = re.split(r"\r\n|\r|\n", text[:LONGEST])[: SAMPLE + 1]
-    if len(text) > LONGEST and len(lines) > 1:
-        lines.pop()  # cut off
+    lines = _sample(text)
     skipped, separator, comment = _start(lines)
     body = [line for line in lines[skipped:] if line.strip()]
     if not body:
@@ -100,6 +99,18 @@ def dialect_of(text: str, file: str, wanted: Description) -> Dialect:
         (guess, decimal),
         notes,
     )
+
+
+def _sample(text: str) -> list[str]:
+    """Return the first lines of a text."""
+    lines: list[str] = []
+    size = 0
+    for line in io.StringIO(text, newline=None):
+        if len(lines) >= SAMPLE or (size > LONGEST and len(lines) >= LEAST):
+            break
+        lines.append(line.rstrip("\n"))
+        size += len(line)
+    return lines
 
 
 def cells(lines: Sequence[str], separator: str) -> list[Row]:
