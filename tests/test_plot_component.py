@@ -16,13 +16,13 @@ from streamlit.testing.v1 import AppTest
 
 from tests.tables import each
 from vae.dashboard import plot as component
-from vae.dashboard.plot import sliders
+from vae.dashboard.plot import film, sliders
 from vae.dashboard.plot.served import Store
 from vae.figures.palette import CLASS_SCALE, COLOURS, token
 
 ROOT = Path(__file__).parents[1]
-ENTRY, SLIDERS = (
-    re.search(r'new URL\("([^"]+)"', module._JS).group(1) for module in (component, sliders)
+ENTRY, SLIDERS, FILM = (
+    re.search(r'new URL\("([^"]+)"', module._JS).group(1) for module in (component, sliders, film)
 )
 
 LIVE = f"{component.MODULES_AT}live.js"  # of the drawing pad
@@ -64,7 +64,7 @@ def curves(points: int) -> go.Figure:
 
 
 def test_every_file_of_the_browser_is_served_for_ever() -> None:
-    todo, seen = [ENTRY, SLIDERS, LIVE, component._PLOTLY_URL], set()
+    todo, seen = [ENTRY, SLIDERS, FILM, LIVE, component._PLOTLY_URL], set()
     while todo:
         path = todo.pop()
         seen.add(path)

@@ -16,6 +16,7 @@ from vae.analysis.interpolation import (
     lerp,
     shifted,
     slerp,
+    through,
     traversal,
 )
 
@@ -174,3 +175,20 @@ def test_constant_latents_and_empty_classes_are_handled() -> None:
     assert np.isfinite(difference(still, LABELS, 0, 1).length)
     with pytest.raises(ValueError, match="choose another class"):
         difference(MEANS, LABELS, 0, 9)
+
+
+def test_a_curve_goes_through_its_places_at_equal_distances() -> None:
+    places = np.float32([[0, 0], [1, 0.2], [1, 0.2], [2, 2], [-1, 3]])
+    way = through(places, 400)
+    np.testing.assert_array_equal(way[[0, -1]], places[[0, -1]])
+    apart = np.linalg.norm(way[:, None] - places[None], axis=2).min(0)
+    assert apart.max() < 0.01
+    steps = norms(np.diff(way, axis=0))
+    np.testing.assert_allclose(steps, steps.mean(), rtol=0.02)
+
+
+def test_a_curve_through_places_on_a_line_is_that_line() -> None:
+    a, b = np.float32([-1, 2]), np.float32([3, -2])
+    places = lerp(a, b, np.array([0, 0.1, 0.5, 1]))
+    np.testing.assert_allclose(through(places, 9), lerp(a, b, np.linspace(0, 1, 9)), atol=1e-3)
+    np.testing.assert_array_equal(through(np.stack([a, a]), 3), np.stack([a, a, a]))

@@ -168,6 +168,7 @@ def test_places_are_decoded_and_pinned_and_points_selected(
     tab.page.emulate_media(color_scheme="dark")
     _lasso(tab, loaded)
     _hover_and_click(tab, int(loaded.rows("test")[7]))
+    _path(tab)
     assert not tab.problems
 
 
@@ -306,6 +307,32 @@ def _layers(tab: Tab, row: int) -> None:
     remove = tab.page.get_by_role("button", name="Remove")
     tab.page.keyboard.press("Escape")  # the popover lies over the pins
     perform(lambda: remove.first.click(timeout=5000), lambda: not remove.count())
+
+
+def _path(tab: Tab) -> None:
+    """A line drawn with the pen becomes twelve places, and a film plays along it."""
+    pen = tab.page.locator(f"{MAP} .modebar-btn[data-title='Draw open freeform']")
+    film = tab.page.locator(".vae-film")
+    box = tab.page.locator(f"{MAP} .nsewdrag").first.bounding_box()
+    assert box is not None
+
+    def draw() -> None:
+        pen.click(timeout=5000)
+        places = [(box["x"] + box["width"] * k / 9, box["y"] + 30 + 9 * k * k) for k in (3, 4, 5)]
+        tab.page.mouse.move(*places[0])
+        tab.page.mouse.down()
+        for place in places[1:]:
+            tab.page.mouse.move(*place, steps=4)
+        tab.page.mouse.up()
+
+    perform(draw, lambda: "Film through 12 places" in _said(tab, PANEL))
+    pins = "new URL(location).searchParams.get('pins')?.split('~').length"
+    until(lambda: tab.page.evaluate(pins) == 12, why="the places in the address")
+    film.get_by_role("button", name="Play").click()
+    slider = film.get_by_role("slider")
+    until(lambda: float(slider.input_value()) > 1, why="a film that plays")
+    assert tab.page.locator(f"{MAP} .vae-plot-ring").is_visible()
+    film.get_by_role("button", name="Pause").click()
 
 
 @pytest.mark.long

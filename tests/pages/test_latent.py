@@ -41,8 +41,12 @@ def drawn(at: AppTest, key: str = "latent_map") -> dict[str, Any]:
 
 def over(at: AppTest) -> dict[str, Any]:
     """Return the overlay of the map."""
-    sent = [json.loads(c.proto.bytes) for c in at.get("bidi_component")]
-    return next(message for message in sent if "decode" in message)
+    return next(message for message in messages(at) if "decode" in message)
+
+
+def messages(at: AppTest) -> list[dict[str, Any]]:
+    """Return the messages of the page to its charts in the browser."""
+    return [json.loads(c.proto.bytes) for c in at.get("bidi_component")]
 
 
 def click(at: AppTest, x: float, y: float) -> None:
@@ -397,8 +401,16 @@ def test_a_click_on_empty_space_pins_the_exact_decode(root: Path, open_page: Ope
     assert at.get("bidi_component")[0].proto.bytes == figure  # a pin sends no figure
     assert [a["text"] for a in over(at)["annotations"]] == ["1"]
     click(at, -3.0, 2.0)
-    assert "Traversals page" in text(at)
     assert [(a["x"], a["y"]) for a in over(at)["annotations"]] == [(0.75, -1.5), (-3, 2)]
+    (line,) = [shape for shape in over(at)["shapes"] if shape["path"].startswith("M0.75,-1.5L")]
+    assert line["path"].endswith("L-3,2")
+    film = next(m for m in messages(at) if "places" in m)
+    assert film["places"][0] == [0.75, -1.5]
+    found, way = loaded.encode(rows), np.array(film["places"])[:, None]
+    assert found.std is not None
+    scaled = (way - found.mean) / found.std  # (T, N, 2)
+    each = np.exp(-(scaled**2).sum(2) / 2) / (2 * np.pi * found.std.prod(1))
+    np.testing.assert_allclose(film["height"], each.mean(1), rtol=1e-3, atol=1e-9)
     at.button(key="latent_unpin_0").click().run()
     assert [(a["x"], a["y"]) for a in over(at)["annotations"]] == [(-3, 2)]
     set_choice(at, "checkpoint", "last")

@@ -18,6 +18,7 @@ from vae.base.records import Floats, Ints
 
 Doubles = NDArray[np.float64]
 
+FINE = 200  # points for each place, from which the length of a curve is summed
 NEARLY = 1e-6  # radians: places closer than this, or closer to opposite, have no unique arc
 
 
@@ -90,6 +91,27 @@ def between(a: Floats, b: Floats, steps: int) -> Between:
     arc = bool(NEARLY < angle < np.pi - NEARLY)
     spherical = slerp(a, b, t) if arc else linear
     return Between(t.astype(np.float32), linear, spherical, angle, arc)
+
+
+def through(places: Floats, steps: int) -> Floats:
+    """Return `steps` places at equal distances on a smooth curve through places (M, 2), in order,
+    (steps, 2): the centripetal Catmull-Rom spline (Yuksel et al. 2011,
+    https://doi.org/10.1016/j.cad.2010.08.008), which has no loops between two places.
+
+    Equal consecutive places count once; a single place stays where it is.
+    """
+    from scipy.interpolate import CubicHermiteSpline
+
+    apart = np.linalg.norm(np.diff(places.astype(np.float64), axis=0), axis=1)
+    knots = places[np.concatenate([[True], apart > 0])].astype(np.float64)  # (K, 2)
+    if len(knots) < 2:
+        return np.repeat(places[:1], steps, axis=0)
+    t = np.concatenate([[0.0], np.cumsum(np.sqrt(apart[apart > 0]))])
+    curve = CubicHermiteSpline(t, knots, np.gradient(knots, t, axis=0))
+    fine = np.linspace(0.0, t[-1], FINE * len(knots))
+    lengths = np.linalg.norm(np.diff(curve(fine), axis=0), axis=1)
+    way = np.concatenate([[0.0], np.cumsum(lengths)])
+    return np.asarray(curve(np.interp(np.linspace(0, way[-1], steps), way, fine)), np.float32)
 
 
 def angle_between(a: Floats, b: Floats) -> float:

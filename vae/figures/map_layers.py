@@ -111,6 +111,15 @@ def pin_labels(places: Floats) -> list[Part]:
     ]
 
 
+def path_line(places: Floats) -> list[Part]:
+    """A line through places (T, 2) of the map; nothing without two of them."""
+    if len(places) < 2:
+        return []
+    corners = "L".join(f"{x:.4g},{y:.4g}" for x, y in places)
+    line = {"color": token("accent"), "width": 2}
+    return [{"type": "path", "path": f"M{corners}", "layer": "above", "line": line}]
+
+
 def posterior_outlines(outlines: Floats, sigma: float) -> Part:
     """The `sigma` outlines of posteriors, closed lines (N, corners, 2), as one shape."""
     path = "".join(

@@ -13,6 +13,7 @@ from vae.base.records import Floats, Ints
 from vae.dashboard.latent import pins
 from vae.dashboard.latent.densities import cached_density, posteriors_on_map
 from vae.dashboard.latent.hover_decoder import HoverDecoder, message
+from vae.dashboard.latent.path import curve
 from vae.dashboard.latent.request import MapContext
 from vae.dashboard.latent.selection import chosen_rows
 from vae.dashboard.latent.toolbar import Toolbar
@@ -23,6 +24,7 @@ from vae.figures.map_layers import (
     density_bands,
     density_contours,
     density_mask,
+    path_line,
     pin_labels,
     posterior_outlines,
 )
@@ -77,7 +79,7 @@ def draw_overlay(
     overlay(
         key="latent_map",
         revision=context.revision,
-        shapes=_posteriors(context, rows) if located else [],
+        shapes=[*_posteriors(context, rows), *path_line(curve(context))] if located else [],
         annotations=pin_labels(pins.places(context.revision)) if located else [],
         decode=decode,
         select=chosen_rows(context.revision),

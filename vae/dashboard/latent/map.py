@@ -104,10 +104,13 @@ def _plot(figure: go.Figure, context: MapContext, record: LatentMap, index: list
         selectable=True,
         clickable=True,
         pickable=True,
+        drawable=context.plane is not None and not context.single,
         label=f"{len(record.points)} examples in latent space, {record.axes[0]}, {record.axes[1]}",
     )
     if context.plane is not None:
         pins.add(context.revision, event.click)
+        if event.path is not None:
+            pins.replace(context.revision, event.path.tolist())
     sliders.aim(context, event.click)
     return event.selected if event.selected is not None else np.empty(0, np.int64)
 

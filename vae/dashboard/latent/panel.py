@@ -14,6 +14,7 @@ from vae.base.records import Encoding, Floats, Ints, Tiles
 from vae.dashboard.latent import pins
 from vae.dashboard.latent.map import MapState, PanelPlaces
 from vae.dashboard.latent.neighbours import neighbours
+from vae.dashboard.latent.path import path_panel
 from vae.dashboard.latent.request import MapContext
 from vae.dashboard.latent.selection import export_buttons
 from vae.dashboard.latent.sliders import slider_panel
@@ -38,7 +39,8 @@ HINT_3D = (
 HINT = (
     "Draw a lasso around points, or click one (with Shift to add): they appear here with their "
     "reconstructions. A double click clears the selection; box, zoom and pan are above the map. A "
-    "click on empty space pins that place and moves the sliders there."
+    "click on empty space pins that place and moves the sliders there. Two pins or more, or a "
+    "line drawn with the pen above the map, make a path: a film shows the decoder along it."
 )
 ACTIVE_HELP = (
     "A unit is active when its posterior mean varies over the examples: variance above 0.01 "
@@ -59,6 +61,8 @@ def panel(context: MapContext, state: MapState, places: PanelPlaces) -> None:
     positions = np.flatnonzero(np.isin(index, state.selected))
     places.title.markdown(_title(len(positions), len(index)))
     with places.body:
+        if state.decoder is not None:
+            path_panel(context, state.decoder, state.tools.label)
         slider_panel(context, chosen_label(context))
         if state.decoder is not None:
             pins.pin_list(context, state.decoder, state.tools.label)

@@ -3,6 +3,7 @@
 A click on empty space pins a place. Pins belong to one map (run, weights, projection).
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -47,6 +48,11 @@ def add(revision: str, click: Click | None) -> None:
     pinned = places(revision).tolist()
     if place not in pinned:
         state.put(state.PINS, revision, [*pinned, place][-MOST:])
+
+
+def replace(revision: str, found: Sequence[Sequence[float]]) -> None:
+    """Pin these places, to three digits, instead of the present ones."""
+    state.put(state.PINS, revision, [[float(f"{v:.3g}") for v in place] for place in found])
 
 
 def take_link(context: MapContext) -> None:
@@ -98,8 +104,6 @@ def pin_list(context: MapContext, decoder: HoverDecoder, label: int) -> None:
     decoded = decode(context.loaded.model, z, labels=np.full(len(at), label))
     for k, pin in enumerate(pins):
         _pin_row(context, k, pin, decoded[k])
-    if len(at) == 2:
-        st.caption("The Traversals page interpolates between two places.")
 
 
 def _pin_row(context: MapContext, k: int, pin: Pin, decoded: Floats) -> None:

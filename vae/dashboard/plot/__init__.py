@@ -19,7 +19,8 @@ selections), tip.js and near.js (the card beside the pointer), tools.js (tool ba
 rows.js (sets of rows), view.js (the stored view), theme.js (colours, inserted here), labels.js
 (labels that fit the width), space.js (three dimensions), decode.js (the decoder's output under the
 pointer), marker.js (a ring on the plane, plane.js), painter.js (a decoded example), content.js
-(fetches), and decoder.js (networks), which sliders.js and live.js (a drawing) use as well.
+(fetches), line.js (a drawn line), and decoder.js (networks), which sliders.js, film.js and live.js
+(a drawing) use as well.
 plot.css is their style; a strip above the plot is reserved for the tool bar.
 """
 
@@ -41,6 +42,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
+from vae.base.records import Floats
 from vae.dashboard.plot.served import Store
 from vae.figures.palette import COLOURS
 
@@ -102,10 +104,11 @@ class Click(NamedTuple):
 
 
 class PlotEvent(NamedTuple):
-    """The click that caused this run of the script, and the selected rows."""
+    """The click or the drawing that caused this run of the script, and the selected rows."""
 
     click: Click | None
     selected: Rows | None  # (S,) rows of the data set, ascending; None: no selection
+    path: Floats | None = None  # (M, 2) places on a drawn line, in the units of the axes
 
 
 def plot(
@@ -120,6 +123,7 @@ def plot(
     selectable: bool = False,
     clickable: bool = False,
     pickable: bool = False,
+    drawable: bool = False,
 ) -> PlotEvent:
     """Show `figure` and return the last click in it and the selected rows.
 
@@ -140,6 +144,7 @@ def plot(
         selectable: offer box and lasso.
         clickable: report clicks on points and on the empty plane.
         pickable: a click on a point selects it, with Shift adds it.
+        drawable: offer a pen, and report the line that it draws as places at equal distances.
 
     Raises ValueError if `index` does not match the traces or `tiles` lacks {i}.
     """
@@ -156,6 +161,7 @@ def plot(
         "selectable": selectable,
         "clickable": clickable,
         "pickable": pickable,
+        "drawable": drawable,
         "index": None if index is None else [_packed(rows) for rows in index],
         "plotly": _PLOTLY_URL,
     }
@@ -165,8 +171,10 @@ def plot(
         default={"selected": None},
         on_selected_change=_nothing,
         on_click_change=_nothing,
+        on_path_change=_nothing,
     )
-    return PlotEvent(_click(result.click, revision), _selected(result.selected, revision))
+    path = _path(result.path, revision)
+    return PlotEvent(_click(result.click, revision), _selected(result.selected, revision), path)
 
 
 def overlay(
@@ -283,6 +291,13 @@ def _selected(sent: Mapping[str, Any] | None, revision: str) -> Rows | None:
         return None
     bits = np.frombuffer(base64.b64decode(sent["bits"]), np.uint8)
     return np.flatnonzero(np.unpackbits(bits, bitorder="little")).astype(np.int64)
+
+
+def _path(sent: Mapping[str, Any] | None, revision: str) -> Floats | None:
+    """Return the line drawn on this revision of the chart; None for one on an earlier revision."""
+    if not sent or sent["revision"] != revision:
+        return None
+    return np.asarray(sent["places"], np.float32).reshape(-1, 2)
 
 
 def _nothing() -> None:

@@ -4,6 +4,7 @@ import { missing } from './content.js';
 import { away, learn, point } from './decode.js';
 import { fitNotes, fitTitles, separate } from './labels.js';
 import { library, webgl } from './library.js';
+import { drawnLine } from './line.js';
 import { NAMED, stand } from './marker.js';
 import { lengthOf, rowsOf } from './rows.js';
 import { DOUBLE_CLICK, click, mark, pick, report, select } from './select.js';
@@ -125,6 +126,11 @@ function listen(chart, Plotly) {
   node.on('plotly_unhover', () => leave(chart));
   node.on('plotly_click', (event) => click(chart, event));
   node.on('plotly_relayout', (change) => {
+    const places = drawnLine(chart, change);
+    if (places) {
+      chart.component.setTriggerValue('path', { revision: chart.message.revision, places });
+      layMarks(chart);                          // without the line: the map draws the path itself
+    }
     rememberLayout(chart, change);
     if (change['scene.camera']) setTimeout(() => lookAgain(chart), 500);
   });

@@ -91,6 +91,7 @@ export function dressed(layout, theme, message) {   // with the page's font, gri
     autosize: true,
     height: message.height - TOOLS,
     clickanywhere: message.clickable,
+    newshape: { line: { color: theme.accent, width: 2 }, fillcolor: clear },
     selections: [],                             // the rows stay selected, without the outline: points may move
     font: { color: theme.text, family: theme.font, size: 12, ...layout.font },
     legend: { bgcolor: clear, ...layout.legend },

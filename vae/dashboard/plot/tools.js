@@ -5,14 +5,15 @@ import { deep, turned } from './space.js';
 import { AXIS, TOOLS } from './theme.js';
 
 export function config(chart, Plotly) {         // keep the object while its content is the same: a new one
-  const { selectable, figure } = chart.message; // makes Plotly build the chart anew
+  const { selectable, drawable, figure } = chart.message; // makes Plotly build the chart anew
   const axes = Object.entries(figure.layout).filter(([name]) => AXIS.test(name));
   const fixed = axes.length > 1 && axes.every(([, axis]) => axis.fixedrange);
-  const kind = `${selectable} ${fixed} ${deep(chart)}`;
+  const kind = `${selectable} ${drawable} ${fixed} ${deep(chart)}`;
   if (chart.config?.kind === kind) return chart.config.value;
   const flat = fixed ? [] : ['zoom2d', 'pan2d'];
   const tools = deep(chart) ? ['tableRotation', 'pan3d', 'zoom3d'] : flat;
   if (selectable) tools.push('lasso2d', 'select2d');
+  if (drawable) tools.push('drawopenpath');
   const home = { name: 'home', title: 'Reset view', icon: Plotly.Icons.home, click: () => reset(chart) };
   const save = {
     name: 'save', title: 'Download as PNG', icon: Plotly.Icons.camera, click: () => download(chart, Plotly),

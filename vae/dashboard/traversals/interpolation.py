@@ -12,6 +12,7 @@ from vae.base.records import Floats
 from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import widgets
+from vae.dashboard.shared.film_files import encoded, film_downloads
 from vae.dashboard.shared.latent_scale import reference_latents
 from vae.dashboard.shared.run_choices import load_checkpoint
 from vae.dashboard.shared.run_picker import has_rings
@@ -39,7 +40,6 @@ from vae.dashboard.traversals.html_strips import (
 )
 from vae.figures.paths import feature_curves, path_measure, path_plane
 from vae.imaging import tiles
-from vae.imaging.animation import animation
 from vae.imaging.tiles import Bytes
 from vae.runs import Run
 from vae.runs.result_keys import run_key
@@ -51,11 +51,6 @@ FRAMES = 31  # pictures of an animated path, one way
 END = 112  # px, greatest width of an original example
 WIDE = 224  # px, greatest width of the animation
 PATHS = {"spherical": "spherical", "linear": "linear"}
-FORMATS = {"webp": "WebP", "gif": "GIF"}
-FORMAT_HELP = {
-    "webp": "Lossless, and a small file.",
-    "gif": "Opens everywhere. It has 256 colours, which is exact for grey pictures.",
-}
 MEASURES = {"norm": "‖z‖", "prior": "−ln p(z)"}
 AXES = {"norm": "‖z‖ (units of z)", "prior": "−ln p(z) (nats)"}
 HELP = {
@@ -260,17 +255,4 @@ def _animated(loaded: LoadedRun, request: InterpolationRequest) -> None:
     image = picture(content, size, f"{path}, from A to B and back", "webp")
     st.html(f'<div class="vae-moving">{image}</div>')
     with st.container(horizontal=True):
-        for kind, title in FORMATS.items():
-            widgets.download(
-                title,
-                lambda kind=kind: encoded(frames, scale, kind, ms),  # type: ignore[misc]
-                f"{loaded.run.name}-{path}.{kind}",
-                f"The animation on this page, {FRAMES} pictures forwards and back. "
-                f"{FORMAT_HELP[kind]}",
-            )
-
-
-@st.cache_data(max_entries=32, show_spinner=False)
-def encoded(frames: Bytes, scale: int, kind: str, ms: int) -> bytes:
-    """The file of an animation, enlarged by an integer factor, that plays forwards and back."""
-    return animation(frames.repeat(scale, 1).repeat(scale, 2), kind, ms, back=True)
+        film_downloads(lambda: frames, scale, ms, f"{loaded.run.name}-{path}")
