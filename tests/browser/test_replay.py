@@ -15,7 +15,7 @@ from PIL import Image
 from playwright.sync_api import Locator
 
 from tests.browser.conftest import App, OpenPage, Server, Tab
-from tests.browser.screen import equals, perform, until
+from tests.browser.screen import choose, equals, perform, until
 from vae.analysis.replay import Replay, replay
 from vae.base.records import Examples, Frame, Report
 from vae.config import RunConfig
@@ -225,6 +225,7 @@ def test_frames_are_scrubbed_played_and_followed(
     _scrub_through(tab, run)
     _play(tab)
     _follow(tab, run)
+    _pair(tab)
     assert not tab.problems
 
 
@@ -311,6 +312,17 @@ def _follow(tab: Tab, run: Run) -> None:
     equals(lambda: _part(tab, "which").inner_text(), f"frame 2 of {FRAMES + 2}")
     perform(lambda: _part(tab, "follow").click(timeout=5000), lambda: _at(tab) == str(FRAMES + 1))
     run.set_status(state="finished")
+
+
+def _pair(tab: Tab) -> None:
+    """A second run goes to the epoch of the first, and the first to that of the second."""
+    choose(tab.page, "[class*=st-key-replay_other]", "few")
+    when, back = (tab.page.locator(f"[data-part={name}]") for name in ("when", "previous"))
+    until(lambda: when.count() == 2 and when.nth(1).inner_text(), why="two players")
+    for mover in (1, 0):
+        before = when.nth(1).inner_text()
+        back.nth(mover).click()
+        until(lambda old=before: len({old, *when.all_inner_texts()}) == 2, why="one new epoch")
 
 
 @pytest.mark.long

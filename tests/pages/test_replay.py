@@ -179,3 +179,29 @@ def test_the_arrays_can_be_downloaded(root: Path, open_page: OpenPage) -> None:
     at = open_page("replay.py")
     labels = [button.label for button in at.get("download_button")]
     assert "Aligned frames (.npz)" in labels, run.name
+
+
+def test_two_runs_share_a_clock_and_a_link(root: Path, open_page: OpenPage) -> None:
+    """The address names the second run and the step at which the player starts."""
+    trained(root, "one", frames=3)
+    other = trained(root, "other", frames=2)
+    run = Run(root / "one")
+    steps = run.frame_steps()
+    at = open_page("replay.py", run="one", other="other", step=str(steps[1]))
+    heads = [_head(c.proto.bytes) for c in at.get("bidi_component")]
+    both = [head for head in heads if "pair" in head]
+    wanted = [("first", steps[1]), ("second", None)]
+    assert [(head["pair"], head["start"]) for head in both] == wanted
+    assert both[1]["step"] == other.frame_steps()
+    assert at.query_params["other"] == "other"
+    assert at.query_params["step"] == str(steps[1])
+    at.session_state["replay"] = {"step": steps[0]}
+    at.run()
+    assert at.query_params["step"] == str(steps[0])
+
+
+def _head(content: bytes) -> dict[str, Any]:
+    try:
+        return json.loads(content[4 : 4 + int.from_bytes(content[:4], "little")])
+    except ValueError:
+        return {}

@@ -1,5 +1,5 @@
 // The latent map: points as antialiased discs in one ImageData, fast enough for 60,000 points.
-// player.py concatenates map.js, pictures.js and player.js into one module.
+// player.py concatenates map.js, pictures.js, clock.js and player.js into one module.
 
 const PHASES = 4;                               // subpixel positions of a disc along each axis
 const EDGE = { left: 46, right: 10, top: 8, bottom: 36 };   // px around the plotting area

@@ -1,6 +1,7 @@
 // Pictures or vectors beside the map, and curves below it. Pictures switch without blending.
 
 const HAIR = 'rgba(128, 128, 128, 0.44)';
+const HELP = 20;                                // px at the right end of the last panel
 const CURVES = { height: 146, top: 34, bottom: 32, left: 44, right: 14, gap: 18 };
 
 function arrange(count, layers, [height, width], room) {   // columns and integer scale
@@ -151,6 +152,27 @@ function prepareCurves(player) {
   player.curves = { pen, still: canvas.curves.width && canvas.curves.height ? pen.getImageData(0, 0, canvas.curves.width, canvas.curves.height) : null };
 }
 
+function drawWords({ head, colours, curves: { pen } }, curve, area, values) {   // above a panel, as far as they fit
+  const isNarrow = area.width < 150;            // then from the panel's left end, with the values below the title
+  const from = area.left - (isNarrow ? CURVES.left : 0);
+  const room = area.left + area.width + CURVES.right - from - (isNarrow ? 0 : HELP);
+  const write = (text, font, x, y) => {
+    pen.font = `${font} ${colours.font}`;
+    const width = pen.measureText(text).width;
+    if (x + width <= room) pen.fillText(text, from + x, y);
+    return x + width <= room ? width : 0;
+  };
+  pen.textAlign = 'left';
+  pen.fillStyle = curve.colour[colours.shade];
+  const indent = write(curve.title, '600 13px', 0, 13) + 10;
+  const full = values.map((pair) => pair.join(' ')).join(' · ') || 'no report yet';
+  if (!isNarrow && write(full, '12px', indent, 13)) {
+    pen.fillStyle = head.muted[colours.shade];
+    const dashes = curve.lines.map(([split]) => (split === 'val' ? 'dashed: validation' : 'solid: train'));
+    write(`nats per example · ${dashes.join(', ')}`, '11px', 0, 27) || write('nats per example', '11px', 0, 27);
+  } else if (!write(full, '12px', 0, 28)) write(values.map(([value]) => value).join(' · '), '12px', 0, 28);
+}
+
 const digits = (value) => (Math.abs(value) < 1e-6 ? '0.000' : value.toPrecision(4)).replace('-', '−');
 
 function drawCurves(player, epoch) {            // marker at `epoch`, values of the last report
@@ -166,19 +188,9 @@ function drawCurves(player, epoch) {            // marker at `epoch`, values of 
     pen.beginPath(); pen.moveTo(x, area.top); pen.lineTo(x, area.top + area.height); pen.stroke();
     const values = curve.lines.map(([split, epochs, name]) => {
       const last = arrays[epochs].findLastIndex((e, n) => e <= epoch + 1e-4 && Number.isFinite(arrays[name][n]));
-      return last < 0 ? null : `${digits(arrays[name][last])} ${split}`;
-    }).filter(Boolean).join(' · ');
-    pen.textAlign = 'left';
-    pen.fillStyle = curve.colour[colours.shade];
-    pen.font = `600 13px ${colours.font}`;
-    pen.fillText(curve.title, area.left, 13);
-    const indent = pen.measureText(curve.title).width + 10;
-    pen.font = `12px ${colours.font}`;
-    pen.fillText(values || 'no report yet', area.left + indent, 13);
-    pen.fillStyle = head.muted[colours.shade];
-    pen.font = `11px ${colours.font}`;
-    const dashes = curve.lines.map(([split]) => (split === 'val' ? 'dashed: validation' : 'solid: train'));
-    pen.fillText(`nats per example · ${dashes.join(', ')}`, area.left, 27);
+      return last < 0 ? null : [digits(arrays[name][last]), split];
+    }).filter(Boolean);
+    drawWords(player, curve, area, values);
     marks.push(x);
   });
   canvas.curves.dataset.marks = marks.map((x) => x.toFixed(2)).join(' ');

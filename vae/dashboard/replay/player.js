@@ -3,6 +3,7 @@
 
 const PLAYERS = new WeakMap();                  // root element → player
 const KINDS = { f4: Float32Array, u1: Uint8Array };
+const HEIGHTS = { alone: 410, pair: 330 };      // pixels of a map
 const STILL = matchMedia('(prefers-reduced-motion: reduce)');
 
 function unpack(bytes) {                        // uint32 length, JSON header, arrays
@@ -62,6 +63,7 @@ function advance(player, now) {
   player.then = now;
   player.position = Math.min(player.position + seconds * player.state.speed, last(player));
   if (player.position === last(player)) pause(player);
+  tell(player);
 }
 
 function play(player) {
@@ -75,6 +77,7 @@ function play(player) {
 function pause(player, snap = true) {
   player.playing = false;
   if (snap) player.position = nearest(player);
+  tell(player);
   report(player);
   request(player);
 }
@@ -82,6 +85,7 @@ function pause(player, snap = true) {
 function go(player, position, settled = true) {
   player.playing = false;
   player.position = Math.min(Math.max(position, 0), last(player));
+  tell(player);
   if (settled) report(player);
   request(player);
 }
@@ -201,7 +205,7 @@ function create(root) {
   const parts = Object.fromEntries(
     [...root.querySelectorAll('[data-part]')].map((node) => [node.dataset.part, node]));
   const canvas = { map: part('map'), curves: part('curves'), reconstructions: part('reconstructions'), samples: part('samples') };
-  const player = { root, parts, canvas, playing: false, position: 0, height: 410 };
+  const player = { root, parts, canvas, playing: false, position: 0, height: HEIGHTS.alone };
   const listen = (node, kind, act) => node.addEventListener(kind, (event) => player.head && act(event));
   listen(parts.play, 'click', () => (player.playing ? pause : play)(player));
   listen(parts.previous, 'click', () => go(player, Math.ceil(player.position) - 1));
@@ -220,6 +224,10 @@ function create(root) {
     request(player);
   });
   player.observer.observe(root);
+  player.hear = ({ detail }) => hear(player, detail);
+  player.answer = () => player.head?.pair === 'first' && tell(player);
+  addEventListener(CLOCK, player.hear);
+  addEventListener(ASK, player.answer);
   PLAYERS.set(root, player);
   return player;
 }
@@ -232,6 +240,8 @@ function receive(player, bytes) {               // new frames: keep the position
     ? { ...player.state, step: before.step[Math.round(position)], end: position === before.step.length - 1 }
     : { speed: 4, raw: false, end: true, ...restore(run) };
   player.state = state;
+  player.height = player.head.pair ? HEIGHTS.pair : HEIGHTS.alone;
+  follow(player);
   player.playing = playing && before?.run === run;
   if (player.playing) return;
   const place = steps.findLastIndex((step) => step <= state.step);
@@ -239,11 +249,19 @@ function receive(player, bytes) {               // new frames: keep the position
   player.reported = steps[player.position];
 }
 
+function follow({ head: { start, step }, state }) {   // the step of a link, once
+  if (start === null || state.start === start) return;
+  Object.assign(state, { start, step: start, end: start >= step.at(-1) });
+}
+
 export default function mount(component) {      // new frames or another theme
   const root = component.parentElement.querySelector('.vae-replay');
   const player = PLAYERS.get(root) ?? create(root);
   player.component = component;
-  if (component.data !== player.bytes) receive(player, component.data);
+  if (component.data !== player.bytes) {
+    receive(player, component.data);
+    dispatchEvent(new CustomEvent(ASK));
+  }
   player.colours = coloursOf(root);
   player.stale = true;
   for (const [name, text] of Object.entries(player.head.titles)) player.parts[name].textContent = text;
@@ -253,6 +271,8 @@ export default function mount(component) {      // new frames or another theme
     if (root.isConnected) return;
     player.playing = false;
     player.observer.disconnect();
+    removeEventListener(CLOCK, player.hear);
+    removeEventListener(ASK, player.answer);
     PLAYERS.delete(root);
   });
 }

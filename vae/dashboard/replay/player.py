@@ -5,7 +5,7 @@
 The message holds all frames in one block of bytes (float32 coordinates, one byte per value of a
 picture). It is sent again only after a new frame; playing needs no message from Python. The
 browser remembers the position of the slider while its tab is open. The JavaScript module is the
-concatenation of the three .js files of this folder.
+concatenation of the .js files of this folder.
 """
 
 import html
@@ -25,7 +25,7 @@ from vae.figures.replay import ReplayCurve, Scene, scale_ends, vector_range
 from vae.imaging import tiles
 
 _HERE = Path(__file__).parent
-_FILES = ("map.js", "pictures.js", "player.js")
+_FILES = ("map.js", "pictures.js", "clock.js", "player.js")
 _SPEEDS = (2, 4, 8, 16)  # frames per second
 
 Blobs = dict[str, NDArray[Any]]
@@ -117,16 +117,21 @@ def pack(
     live: bool,
     epochs: float,
     has_prior: bool,
+    start: int | None = None,
+    pair: str = "",
 ) -> bytes:
     """The message to the browser: uint32 length of the JSON header, header, arrays.
 
     `epochs` is the end of the curves' time axis. Without a prior (`has_prior`) the samples are
-    titled as decoded noise.
+    titled as decoded noise. `start` is the step of a link. The players called "first" and
+    "second" in `pair` go to the same epoch.
     """
     record, blobs = scene.record, _blobs(scene, curves)
     head = {
         "run": run,
         "live": live,
+        "start": start,
+        "pair": pair,
         "step": record.step.tolist(),
         "epoch": record.epoch.tolist(),
         "residual": record.residual.tolist(),

@@ -6,10 +6,11 @@ import streamlit as st
 
 from vae.analysis.replay import Replay, replay, usable
 from vae.base.records import Examples, Hue
+from vae.dashboard import server
 from vae.dashboard.replay.player import pack, player
-from vae.dashboard.shared import cache, remedies, run_picker, widgets
+from vae.dashboard.shared import address, address_values, cache, remedies, run_picker, widgets
 from vae.figures.replay import Scene, replay_curves, replay_scene
-from vae.runs import Run, Status
+from vae.runs import Run, Status, listing
 from vae.runs.manifest import domain_of
 from vae.runs.result_keys import run_key
 
@@ -18,6 +19,11 @@ LISTED = 5  # steps of unreadable frames that the page lists
 HUE = (
     "The class and the known factors come with the data. The colour scale of a factor runs from "
     "its 1st to its 99th percentile."
+)
+OTHER = (
+    "The time machine of a second run beside this one. Both go to the same epoch, whichever of "
+    "them is moved or played; a run that ended earlier stays at its last frame. The axes of each "
+    "map are those of its run."
 )
 NO_FRAMES = (
     "The time machine replays frames that a run saves during training. This run has "
@@ -121,12 +127,45 @@ def scene_of(run: Run, hue: Hue | None) -> Scene | None:
     return replay_scene(found.record, found.examples, hue, rings, domain)
 
 
-def show(run: Run, status: Status, hue: Hue | None) -> None:
+def choose_second(run: Run) -> Run | None:
+    """A choice of another run with frames, whose player has the same clock; None without one."""
+    others = {r.name: r for r in listing(server.ROOT) if r.name != run.name and r.frame_steps()}
+    if not others:
+        return None
+    titles = {"": "none"} | {name: name for name in others}
+    name = widgets.choose(
+        st,
+        "Compare with run",
+        widgets.key_of("replay_other", run),
+        titles,
+        "",
+        OTHER,
+        link="other",
+    )
+    return others.get(name)
+
+
+def show_both(run: Run, second: Run, status: Status, hue: Hue | None) -> None:
+    """The players of two runs side by side; both go to the same epoch."""
+    found = saved_frames(second)
+    colours = hues(found.examples) if found else {}
+    other = colours.get(hue.title if hue else "", next(iter(colours.values()), None))
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.markdown(f"**{run.name}**")
+        show(run, status, hue, "first")
+    with right:
+        st.markdown(f"**{second.name}**")
+        show(second, second.status(), other, "second")
+
+
+def show(run: Run, status: Status, hue: Hue | None, pair: str = "") -> None:
     """The player, and a note on unreadable frames."""
     scene, found = scene_of(run, hue), saved_frames(run)
     if scene is None or found is None:
         return
     steps = scene.record.step
+    linked = pair != "second"  # it follows the first one
     message = pack(
         scene,
         replay_curves(cache.curves(run), int(steps[-1])),
@@ -134,12 +173,35 @@ def show(run: Run, status: Status, hue: Hue | None) -> None:
         live=status.alive,
         epochs=float(status.epochs or run.settings["epochs"]),
         has_prior=run.config.has_kl,
+        start=_linked_step(run, int(steps[-1])) if linked else None,
+        pair=pair,
     )
-    player(message, key="replay")
+    step = player(message, key=f"replay{'' if linked else '_second'}")
+    if linked:
+        _show_step(run, step, int(steps[-1]))
     if found.unreadable:
         st.caption(_unreadable(found.unreadable, len(steps)))
     if len(steps) == 1:
         st.caption("The run has saved one frame so far. Play needs at least two.")
+
+
+def _linked_step(run: Run, last: int) -> int | None:
+    """The step of a new address, from then on; None without one."""
+    key = widgets.key_of("replay_start", run)
+    found = address.take("step", address_values.whole(0, last), last)
+    if found is not None:
+        st.session_state[key] = found
+        st.session_state[widgets.key_of("replay_step", run)] = found
+    start: int | None = st.session_state.get(key)
+    return start
+
+
+def _show_step(run: Run, step: int | None, last: int) -> None:
+    """Put the step of the slider into the address, unless it is the last one."""
+    key = widgets.key_of("replay_step", run)
+    if step is not None:
+        st.session_state[key] = step
+    address.show("step", address_values.whole(0, last), st.session_state.get(key, last), last)
 
 
 def _unreadable(steps: tuple[int, ...], readable: int) -> str:
