@@ -4,6 +4,7 @@ Powers of two change no digit, so that laws of scale hold bit for bit: examples 
 same u, weights, samples and conclusions, and every ln p(x) changes by D k ln 2.
 """
 
+import json
 import math
 from collections.abc import Callable
 from typing import Any
@@ -11,13 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 from sklearn.datasets import load_wine
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from tests.tables import each
 from vae.analysis.corruption import corrupted
 from vae.analysis.denoising import squared_error
-from vae.base.records import Domain, Report, Snapshot
+from vae.base.records import Control, Domain, Report, Snapshot
 from vae.batches import Batches
 from vae.components.likelihoods import LIKELIHOODS
 from vae.config import RunConfig
@@ -26,7 +28,8 @@ from vae.evaluation import evaluate
 from vae.evaluation.baseline import baseline
 from vae.model import VAE, build
 from vae.runs.manifest import domain_of, head
-from vae.training import train
+from vae.training import Trainer, train
+from vae.training.snapshots import snapshot_of
 
 CPU = torch.device("cpu")
 REAL = [name for name, row in LIKELIHOODS.items() if row.support == "real"]
@@ -122,6 +125,37 @@ def test_the_density_is_that_of_the_rescaled_data_divided_by_the_volume(
     drawn = px.sample()
     torch.manual_seed(1)
     np.testing.assert_allclose(drawn, domain.restore(pu.sample().numpy()), rtol=1e-5)
+
+
+def test_a_gaussian_has_the_density_of_scipy_in_the_units_of_x(small: Small) -> None:
+    data = wine()
+    domain = small(likelihood="gaussian").domain(data)
+    model = build(small(likelihood="gaussian", sigma=0.3), domain).double()
+    z = torch.randn(20, 2, dtype=torch.float64)
+    x = torch.from_numpy(data.x[:20]).double()
+    with torch.no_grad():
+        found = model.likelihood(z).log_prob(x)
+        h = model.decoder(z).squeeze(1).numpy()
+    location, scale = np.array(domain.location), np.array(domain.scale)
+    expected = stats.norm(location + scale * h, 0.3 * scale).logpdf(x).sum(1)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_a_resumed_run_equals_the_whole_run_bit_for_bit(small: Small) -> None:
+    config, data = small(likelihood="gaussian-per-dimension", prior="vamp"), wine()
+    whole = list(train(config, data))[-1]
+    assert isinstance(whole, Snapshot)
+
+    trainer = Trainer(config, data)
+    half = next(e for e in trainer.run(lambda step: Control()) if isinstance(e, Report) and e.step)
+    start = snapshot_of(trainer.state, 0.0, None)
+    assert half.step == start.step < whole.step
+    saved = domain_of(json.loads(json.dumps(head(config, data))))
+    rest = list(train(config, data, start=start, domain=saved))[-1]
+    assert isinstance(rest, Snapshot)
+    assert whole.arrays.keys() == rest.arrays.keys()
+    for name, array in whole.arrays.items():
+        np.testing.assert_array_equal(array, rest.arrays[name], err_msg=name)
 
 
 @each("changed", [{}, {"prior": "vamp"}, {"likelihood": "gaussian"}, {"objective": "iwae"}])

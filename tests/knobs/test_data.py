@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from tests.knobs.harness import CPU, data_of, done, quick
+from tests.knobs.harness import CPU, data_of, done, quick, ready
 from vae.batches import Batches
 from vae.config import RunConfig
 from vae.data import Dataset, load
@@ -127,6 +127,27 @@ def test_binarize_makes_grey_values_0_or_1() -> None:
     assert abs(seen["stochastic"][0].mean() - trained_on.mean()) < 0.01
 
 
+def test_data_scale_is_the_scale_of_the_encoders_input() -> None:
+    data = load("mixture", options={"radius": 500.0})
+    ends = {}
+    for name in ("standardise", "minmax", "none", "auto"):
+        config = quick(data="mixture", data_scale=name)
+        state = ready(config, data)
+        with torch.no_grad():
+            u = state.model.units(state.batches.fixed(0).x)
+        ends[name] = [
+            *u.mean(0).abs().tolist(),
+            *u.std(0).tolist(),
+            float(u.min()),
+            float(u.max()),
+        ]
+    np.testing.assert_allclose(ends["standardise"][:4], [0, 0, 1, 1], atol=1e-3)
+    assert ends["auto"] == ends["standardise"]
+    assert min(ends["minmax"][4:]) >= 0
+    assert max(ends["minmax"][4:]) <= 1
+    assert max(ends["none"]) > 400
+
+
 EFFECTS: dict[str, Callable[..., None]] = {
     "data": test_data_are_the_learned_examples,
     "size": test_size_is_width_and_height_in_pixels,
@@ -138,4 +159,5 @@ EFFECTS: dict[str, Callable[..., None]] = {
     "val_share": test_val_share_is_held_out_and_selects_the_best,
     "test_share": test_test_share_is_never_trained_on,
     "binarize": test_binarize_makes_grey_values_0_or_1,
+    "data_scale": test_data_scale_is_the_scale_of_the_encoders_input,
 }

@@ -13,7 +13,7 @@ import numpy as np
 from vae.analysis.density import Doubles
 from vae.analysis.encoding import decode
 from vae.analysis.projections import Plane
-from vae.base.records import Floats, Ints
+from vae.base.records import UNSCALED, Floats, Ints
 from vae.imaging.tiles import Bytes, pixels
 from vae.model import VAE
 
@@ -40,7 +40,7 @@ class DecodedGrid(NamedTuple):
 
     box: Box
     tiles: Bytes | Floats  # (R, C, H, W, channels) bytes of pictures, (R, C, D) values of vectors
-    error: tuple[float, float]  # mean and largest, in grey values of 255 or in the data's unit
+    error: tuple[float, float]  # mean and largest, in grey values of 255 or of rescaled vectors
 
     @property
     def sheet(self) -> Bytes:
@@ -93,13 +93,16 @@ def _cell(values: Floats, ends: tuple[float, float], count: int) -> tuple[Ints, 
 
 
 def _error(model: VAE, plane: Plane, grid: DecodedGrid, label: int) -> tuple[float, float]:
-    """Return mean and largest difference of interpolation and decoder in the middle of cells."""
+    """Return mean and largest difference of interpolation and decoder in the middle of cells, of
+    vectors after rescaling."""
     rows, columns = grid.tiles.shape[:2]
     (x0, x1), (y0, y1) = grid.box
     dx, dy = (x1 - x0) / (columns - 1) / 2, (y1 - y0) / (rows - 1) / 2
     middles = Box((x0 + dx, x1 - dx), (y0 + dy, y1 - dy)).grid(columns - 1, rows - 1)
     tried = middles[np.linspace(0, len(middles) - 1, MEASURED).round().astype(int)]
-    exact = decode_tiles(model, plane, tried, label).astype(np.float64)
-    blended = blend(grid, tried)
-    error = np.abs((np.rint(blended) if grid.tiles.dtype == np.uint8 else blended) - exact)
+    exact = decode_tiles(model, plane, tried, label).astype(np.float32)
+    blended, domain = blend(grid, tried), model.domain
+    if grid.tiles.dtype == np.uint8:
+        blended, domain = np.rint(blended), UNSCALED
+    error = np.abs(domain.rescale(blended).astype(np.float64) - domain.rescale(exact))
     return float(error.mean()), float(error.max())

@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING
 from vae.base.numbers import fixed
 from vae.base.statistics import by_seed, interval
 from vae.commands.arguments import counted
-from vae.commands.train import claim, config_of, fetch, located, root_flag, setting_flags, work
+from vae.commands.train import (
+    claim,
+    config_of,
+    fetch,
+    located,
+    root_flag,
+    setting_flags,
+    suited,
+    work,
+)
 from vae.runs import Run, identity, notes
 from vae.runs.status import RESUMABLE
 
@@ -85,6 +94,7 @@ def _planned(
     base = config_of(args)
     for data in dict.fromkeys([base.data, *(v for a in axes if a.field == "data" for v in a[1])]):
         fetch(data)
+    base = suited(base, args)
     arms = sweeps.plan(base, axes, args.seeds)
     runs = sweeps.configurations(arms, args.seeds)
     if not runs:

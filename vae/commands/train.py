@@ -52,13 +52,13 @@ def train(args: argparse.Namespace) -> int:
     if args.run is not None:
         checked_name(args.run)
     fetch(config.data)
-    config = _suited(config, args)
+    config = suited(config, args)
     dataset = admitted_data(config)
     device = str(resolve(config.device))
     return work(Run.create(args.root, config, dataset, args.run, **claim(device)))
 
 
-def _suited(config: "RunConfig", args: argparse.Namespace) -> "RunConfig":
+def suited(config: "RunConfig", args: argparse.Namespace) -> "RunConfig":
     """Return the configuration with a Gaussian likelihood if no flag names a likelihood and the
     default is undefined for the data."""
     from vae.config.rules import suitable_likelihood

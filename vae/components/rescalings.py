@@ -98,7 +98,6 @@ DataScale = Annotated[
         "deviation 1 over the training rows. minmax: 0 to 1 over all rows. none: as they are. "
         "auto: standardise for vectors of real numbers under a Gaussian likelihood, else none.",
         choices=(AUTO, *RESCALINGS),
-        label="Scale",
         group="Data",
     ),
 ]

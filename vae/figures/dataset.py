@@ -8,11 +8,11 @@ import numpy as np
 import plotly.graph_objects as go
 
 from vae.base.data_records import DataSummary, Moments
-from vae.base.records import Floats, Ints
+from vae.base.records import UNSCALED, Domain, Floats, Ints
 from vae.figures.base import Part, axis, broken, empty_figure, figure
 from vae.figures.palette import CLASSES, token
 from vae.figures.quantities import SPLITS
-from vae.figures.vectors import legend_above
+from vae.figures.vectors import SCALED, in_scale, legend_above
 
 OPACITY = {"train": 1.0, "val": 0.55, "test": 0.28}
 _NAMED = 12  # up to so many classes have names
@@ -89,9 +89,13 @@ def value_bars(record: DataSummary, log: bool = False) -> go.Figure:
 
 
 def feature_lines(
-    values: Floats, labels: Ints | None = None, classes: tuple[str, ...] = ()
+    values: Floats,
+    labels: Ints | None = None,
+    classes: tuple[str, ...] = (),
+    domain: Domain = UNSCALED,
 ) -> go.Figure:
-    """Vectors (N, D) as lines over their features, coloured by class if there are classes."""
+    """Vectors (N, D) as lines over their features, each in its scale, coloured by class if there
+    are classes."""
     if not len(values):
         return empty_figure("No examples to show")
     groups = {"examples": np.ones(len(values), bool)}
@@ -99,31 +103,31 @@ def feature_lines(
         groups = {name: labels == k for k, name in enumerate(classes)}
     tints = {name: token(f"class{k}") for k, name in enumerate(classes)}
     lines = [
-        _lines(values[rows], tints.get(name, _INK), name)
+        _lines(values[rows], tints.get(name, _INK), name, domain)
         for name, rows in groups.items()
         if rows.any()
     ]
     ends = [-0.02 * values.shape[1] - 0.1 + 1, values.shape[1] * 1.02 + 0.1]
     few = {"tickvals": np.arange(1, values.shape[1] + 1)} if values.shape[1] <= _FEATURES else {}
-    return figure(
-        lines, xaxis=axis("feature", range=ends, **few), yaxis=axis("x"), **legend_above()
-    )
+    up = axis(SCALED if domain.scale else "x")
+    return figure(lines, xaxis=axis("feature", range=ends, **few), yaxis=up, **legend_above())
 
 
-def _lines(values: Floats, colour: str, name: str) -> Part:
+def _lines(values: Floats, colour: str, name: str, domain: Domain) -> Part:
     """Vectors (N, D) of one colour as lines, in one trace."""
     number, features = values.shape
     places = np.tile(np.arange(1, features + 1, dtype=np.float32), (number, 1))
-    return {
+    heights = in_scale(values, domain)
+    hover = f"{name}, feature %{{x}}: {heights['hovertemplate']}"
+    return heights | {
         "type": "scatter",
         "name": name,
         "mode": "lines" if features > 1 else "markers",
         "x": broken(places),
-        "y": broken(values),
         "line": {"color": colour, "width": 1},
         "marker": {"color": colour, "size": 5},
         "opacity": float(np.clip(6 / number**0.6, 0.2, 0.8)),
-        "hovertemplate": f"{name}, feature %{{x}}: %{{y:.4r}}<extra></extra>",
+        "hovertemplate": hover,
     }
 
 

@@ -14,7 +14,7 @@ from vae.figures.palette import token
 
 _DECODED = token("reconstruction")
 _DATA = token("muted")
-SCALED = "value, each feature in its scale"  # title of an axis
+SCALED = "rescaled value"  # title of an axis
 
 
 def reconstruction_pairs(

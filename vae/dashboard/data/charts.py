@@ -123,7 +123,7 @@ def _vectors(view: DataView, request: ExamplesRequest) -> None:
         record = LatentMap(x, ("feature 1", "feature 2"), rows, hue, len(data.x), False)
         chart, title = latent_scatter(record), "Two features against each other"
     else:
-        chart = feature_lines(x, labels, data.classes)
+        chart = feature_lines(x, labels, data.classes, view.config.domain(data))
         title = "Each line is an example over its features"
     revision = f"{view.key} {request.label}"
     plot(chart, key="data_vectors", revision=revision, height=ROOM[1] + 24, label=title)

@@ -18,6 +18,7 @@ from vae.dashboard.latent.exact_decoder import exact, form, reason
 from vae.dashboard.latent.request import MapContext
 from vae.dashboard.plot import serve
 from vae.dashboard.shared.for_browser import served_floats
+from vae.figures.quantities import distance_units
 from vae.imaging.tiles import png
 
 COVERAGE = ((0.01, "hole"), (0.1, "edge"), (1.01, "covered"))  # label of ranks below each bound
@@ -119,7 +120,7 @@ def _interpolation(decoder: HoverDecoder) -> str:
         numbers = f"{compact(mean, 2)} of 255 grey values on average, {fixed(largest, 0)} at most"
     else:
         numbers = f"{compact(mean, 2)} on average, {compact(largest, 2)} at most"
-        numbers += ", in the unit of the data"
+        numbers += f", in {distance_units(decoder.context.loaded.model.domain)}"
     rows, columns = grid.tiles.shape[:2]
     return (
         f"{columns} × {rows} places are decoded in advance and interpolated. The difference from "
