@@ -306,7 +306,7 @@ def test_refused_binarization_leaves_the_data_unchanged(page: AppTest) -> None:
     at = choose(page, "mixture")
     at.selectbox(key="set_binarize").select("threshold").run()
     assert not at.exception
-    assert "binarize threshold needs values in [0, 1]" in at.main.warning[0].value
+    assert "binarize threshold needs values in" in at.main.warning[0].value
     assert facts(at)["Values of x"][1].startswith("real")
 
 

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -111,3 +112,23 @@ def test_damaged_files_of_a_run_are_named_and_mended(root: Path, open_page: Open
     names = {path.name for path in run.path.glob("*.damaged-1")}
     assert names == {"metrics.jsonl.damaged-1", "control.json.damaged-1"}
     assert any("Mended" in toast.value for toast in at.toast)
+
+
+@pytest.mark.parametrize("page", ["train.py", "latent.py"])
+def test_names_of_files_and_classes_are_text(
+    page: str, root: Path, tmp_path: Path, open_page: OpenPage
+) -> None:
+    """No Markdown on the page holds the name as it is; the browser would load the picture."""
+    picture = "![q](http://h.example/q)"
+    path = tmp_path / "![q](q).npz"
+    labels = np.array([f"{picture} {k % 3}" for k in range(60)])
+    np.savez(
+        path, x=np.zeros((60, 1, 8, 8), np.uint8) + np.arange(8, dtype=np.uint8), labels=labels
+    )
+    run = trained(root, "one", data=str(path), epochs=1, batch_size=16)
+    run.set_status(state="stopped", message=picture)
+    at = open_page(page, run=run.name)
+    alerts = [*at.error, *at.warning, *at.info, *at.success]
+    bodies = [element.value for element in (*at.markdown, *at.caption, *alerts)]
+    assert any("q" + r"\]" in body for body in bodies)
+    assert not [body for body in bodies if "![q]" in body]

@@ -15,6 +15,39 @@ def one_line(text: object, most: int = MOST) -> str:
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
+def printed(text: object) -> str:
+    """Return a text for a terminal: one line without escape codes, long enough for a sentence."""
+    return one_line(text, 2000)
+
+
 def quoted(value: object) -> str:
     """Return a foreign value as Python would write it, cut to a word or two."""
     return one_line(repr(value), 60)
+
+
+# Signs that begin or end Markdown and $formulas$. An underscore inside a word does neither: names
+# of settings stay readable
+_MARKUP = re.compile(
+    r"[\\`*\[\]<$~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|&(?=#?\w+;)|^\s*[#>+-]", re.MULTILINE
+)
+# Signs inside addresses, :colours[…], :icons: and :emojis:, which Streamlit finds behind a
+# backslash, too; an invisible joiner of words breaks them
+_MARKS = re.compile(r":(?=[a-z]|//)|@(?=\w)|\bwww(?=\.)", re.IGNORECASE)
+JOINER = "\u2060"
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet computes a cell that begins so
+
+
+def markdown(text: object) -> str:
+    """Return Markdown that shows a text as it is: no picture, link, colour, formula or HTML."""
+    escaped = _MARKUP.sub(lambda match: f"{match[0][:-1]}\\{match[0][-1]}", str(text))
+    return _MARKS.sub(lambda match: match[0] + JOINER, escaped)
+
+
+def plotly_text(text: object) -> str:
+    """Return a text for a label of Plotly, which reads a few tags of HTML."""
+    return str(text).replace("&", "&amp;").replace("<", "&lt;")
+
+
+def cell(value: object) -> object:
+    """Return a value for a cell of a CSV file: a text that looks like a formula gets a quote."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

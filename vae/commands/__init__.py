@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
 from vae.base import files, memory
+from vae.base.foreign import printed
 from vae.commands import archive, documents, encode, inspect, listing, sweep, train
 
 INTERRUPTED = 130  # exit status after a second Ctrl-C
@@ -64,9 +65,9 @@ def main(arguments: list[str] | None = None) -> int:
         with memory.guarded():
             return COMMANDS[args.command].run(args)
     except ValueError as error:
-        print(f"vae: {error}", file=sys.stderr)
+        print(f"vae: {printed(error)}", file=sys.stderr)
     except OSError as error:
-        print(f"vae: {files.sentence(error)}", file=sys.stderr)
+        print(f"vae: {printed(files.sentence(error))}", file=sys.stderr)
     except KeyboardInterrupt:
         print("\nvae: ended at once. The last saved state is intact.", file=sys.stderr)
         return INTERRUPTED

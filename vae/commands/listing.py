@@ -5,6 +5,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from vae.base.criterion import value_of_score
+from vae.base.foreign import printed
 from vae.base.numbers import compact, event_size, fixed, number, percent
 from vae.commands.arguments import option_flag
 from vae.runs import Run, listing
@@ -31,7 +32,7 @@ def runs(args: argparse.Namespace) -> int:
         best = "" if row["best"] is None else f"best validation {_best(row)} nats"
         text = row["message"] if row["state"] in BROKEN else ""
         epoch = fixed(row["epoch"], 1)
-        print(f"{row['run']:<36} {row['state']:<12} epoch {epoch:<8} {best}{text}")
+        print(f"{row['run']:<36} {row['state']:<12} epoch {epoch:<8} {best}{printed(text)}")
     return 0
 
 
@@ -87,7 +88,7 @@ def _describe(name: str, options: dict[str, str]) -> int:
     domain = config.domain(dataset)
     s = summarise(dataset, config)
     parts = ", ".join(f"{size:,} {part}" for part, size in s.splits.items() if size)
-    print(f"{s.name}: {s.about}")
+    print(f"{printed(s.name)}: {printed(s.about)}")
     if dataset.reading:
         _print_reading(dataset.reading)
     print(f"examples     {s.examples:,} ({parts})")
@@ -96,9 +97,10 @@ def _describe(name: str, options: dict[str, str]) -> int:
     print(f"zeros        {percent(s.zeros, 1)} of the values; {s.constant:,} constant elements")
     if words := described(config.rescaling(domain), domain):
         print(f"scale        {words}")
-    print(f"classes      {', '.join(s.classes) or 'none'}")
+    print(f"classes      {printed(', '.join(s.classes)) or 'none'}")
     for f in s.factors:
-        print(f"factor       {f.name}: {_range(f.low, f.high)}, {f.distinct:,} different values")
+        values = f"{_range(f.low, f.high)}, {f.distinct:,} different values"
+        print(f"factor       {printed(f.name)}: {values}")
     print(f"fingerprint  {s.fingerprint}")
     print("The best constant output, nats per held-out example:")
     for row in baselines(dataset, config):

@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from vae.base.foreign import printed
 from vae.base.numbers import fixed
 from vae.base.statistics import by_seed, interval
 from vae.commands.arguments import counted
@@ -111,7 +112,7 @@ def _print_plan(name: str, arms: Sequence["Arm"], titles: Sequence[str]) -> int:
         print(f"  {title}")
     for arm in arms:
         if arm.config is None:
-            print(f"left out: {arm.name}: {arm.problem}")
+            print(f"left out: {arm.name}: {printed(arm.problem)}")
     return 0
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vae.base.foreign import printed
 from vae.base.numbers import compact
 from vae.commands.arguments import option_flag
 from vae.commands.progress_bar import show_progress
@@ -189,14 +190,14 @@ def work(run: Run, title: str = "") -> int:
         except BusyError:
             raise
         except Exception as error:
-            print(f"vae: {error_sentence(error)}", file=sys.stderr)
+            print(f"vae: {printed(error_sentence(error))}", file=sys.stderr)
             return 1
     status = run.status()
     if status.resumable:
         again = f"python -m vae resume {run.name}{root_flag(run.path.parent)}"
         print(f"Saved at epoch {compact(status.epoch)}. Continue with: {again}", file=sys.stderr)
     elif status.message:
-        print(status.message, file=sys.stderr)
+        print(printed(status.message), file=sys.stderr)
     return 128 + received[0] if received else 0
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from vae.base.foreign import plotly_text
 from vae.base.records import Floats, Hue
 from vae.figures.base import Part, note
 from vae.figures.labels import LINE, Box, in_pixels, place_labels
@@ -62,7 +63,7 @@ def class_labels(
         bounds=Box(0, 0, *size.tolist()),
     )
     return [
-        _label(hue.classes[k], at, width, SIDES[side], letters)
+        _label(plotly_text(hue.classes[k]), at, width, SIDES[side], letters)
         for k, at, width, side in zip(order, middles.tolist(), widths, places, strict=True)
         if side is not None
     ]

@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from vae.base.data_records import DataSummary, Moments
+from vae.base.foreign import plotly_text
 from vae.base.records import UNSCALED, Domain, Floats, Ints
 from vae.figures.base import Part, axis, broken, empty_figure, figure
 from vae.figures.palette import CLASSES, token
@@ -23,7 +24,7 @@ _INK = token("prior")
 
 def class_bars(record: DataSummary) -> go.Figure:
     """Number of examples of each class, stacked by split; one bar for data without classes."""
-    names = record.classes or ("all examples",)
+    names = tuple(map(plotly_text, record.classes)) or ("all examples",)
     counts = record.class_counts if record.classes else np.array([list(record.splits.values())])
     bars = [
         _stacked(split, counts[:, k], names)
@@ -100,6 +101,7 @@ def feature_lines(
         return empty_figure("No examples to show")
     groups = {"examples": np.ones(len(values), bool)}
     if labels is not None and 0 < len(classes) <= CLASSES:
+        classes = tuple(map(plotly_text, classes))
         groups = {name: labels == k for k, name in enumerate(classes)}
     tints = {name: token(f"class{k}") for k, name in enumerate(classes)}
     lines = [

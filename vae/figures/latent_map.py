@@ -7,6 +7,7 @@ without a class have label -1.
 import numpy as np
 import plotly.graph_objects as go
 
+from vae.base.foreign import plotly_text
 from vae.base.numbers import compact
 from vae.base.records import Hue, Ints, LatentMap
 from vae.figures.base import SEQUENTIAL, Part, axis, empty_figure, figure, note, span
@@ -112,7 +113,7 @@ def _points(record: LatentMap, part: Ints, k: int, parts: int) -> Part:
             "color": token(f"class{k % CLASSES}"),
             "symbol": "circle" if k < CLASSES else "diamond",
         }
-        trace |= {"name": hue.classes[k], "uid": f"class-{k}"}
+        trace |= {"name": plotly_text(hue.classes[k]), "uid": f"class-{k}"}
     else:
         marker["color"] = token("muted")
         trace |= {"name": "no class", "uid": "no-class"}

@@ -10,6 +10,7 @@ from functools import partial
 import streamlit as st
 
 from vae.base import files
+from vae.base.foreign import markdown
 from vae.dashboard import server
 from vae.dashboard.compare.archive import export, import_menu
 from vae.dashboard.compare.variant_form import branch
@@ -44,7 +45,7 @@ HELP = {
 def actions(selected: Sequence[Entry], hidden: int, summary: str) -> None:
     """One row: the number of selected runs, the actions, and the number of all runs."""
     if refused := st.session_state.pop(ERROR, ""):
-        st.error(refused)
+        st.error(markdown(refused))
     with st.container(horizontal=True, vertical_alignment="center", key="compare_actions"):
         _count(selected, hidden)
         none = not selected

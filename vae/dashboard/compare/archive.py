@@ -11,6 +11,7 @@ from typing import BinaryIO
 import streamlit as st
 
 from vae.base import files
+from vae.base.foreign import markdown
 from vae.dashboard import server
 from vae.dashboard.compare.documents import documents
 from vae.dashboard.shared import run_selection
@@ -95,7 +96,7 @@ def import_menu() -> None:
             act_first(lambda: _import(file))
         st.caption(f"For a file of more than {most} MB use `python -m vae import FILE{ENDING}`.")
         if refused := st.session_state.get(REFUSED):
-            st.error(refused)
+            st.error(markdown(refused))
         if arrived := st.session_state.get(ARRIVED):
             st.success(arrived)
 

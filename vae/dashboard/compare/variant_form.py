@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from vae.base import files
+from vae.base.foreign import markdown
 from vae.base.options import Field
 from vae.config import RunConfig
 from vae.dashboard import server
@@ -51,11 +52,11 @@ def _form(entry: Entry) -> None:
     with right:
         value = _value(known[name], run.config, widgets.key_of(f"compare_branch_{name}", run))
     if refused := st.session_state.pop(REFUSED, ""):
-        st.error(refused)
+        st.error(markdown(refused))
     try:
         config = variants.changed(run, name, value)
     except ValueError as error:
-        st.caption(str(error))
+        st.caption(markdown(error))
         return
     except OSError as error:
         st.caption(files.sentence(error))
@@ -82,7 +83,7 @@ def _offer(entry: Entry, run: Run, config: RunConfig, free: str) -> None:
     given = st.text_input(
         "Name", placeholder=free, key=f"compare_branch_name_{free}", help=HELP["name"]
     )
-    st.markdown(f"**{variants.format_changes(run.config, config)}**")
+    st.markdown(f"**{markdown(variants.format_changes(run.config, config))}**")
     st.caption(f"All else as in {entry.name}, seed {config.seed} included.")
     if entry.changes:
         moved = ", ".join(dict.fromkeys(change.field for change in entry.changes))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from vae.base.foreign import markdown
 from vae.dashboard import server
 from vae.dashboard.compare import charts, pictures, verdict
 from vae.dashboard.compare.actions import actions
@@ -54,7 +55,7 @@ def _problems(found: Sequence[Entry]) -> None:
     """Show the errors of unusable runs."""
     broken = [entry for entry in found if entry.problem]
     for entry in broken[:PROBLEMS]:
-        st.markdown(f":orange-badge[{entry.name}] :small[{entry.problem}]")
+        st.markdown(f":orange-badge[{entry.name}] :small[{markdown(entry.problem)}]")
     if len(broken) > PROBLEMS:
         st.caption(f"And {len(broken) - PROBLEMS} more that cannot be used.")
 

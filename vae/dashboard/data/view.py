@@ -13,6 +13,7 @@ import streamlit as st
 
 from vae.analysis.dataset_summary import summarise
 from vae.base.data_records import DataSummary
+from vae.base.foreign import markdown
 from vae.base.numbers import compact, extent, number, percent
 from vae.base.options import first_sentence
 from vae.components.binarizations import BINARIZATIONS
@@ -76,7 +77,7 @@ def chosen(remedy: Callable[[Choice], Remedy | None]) -> DataView:
     of the choice."""
     choice = sidebar_choice.current()
     if choice.config is None or choice.data is None:
-        empty("There are no data to show.", choice.problem, remedy(choice))
+        empty("There are no data to show.", markdown(choice.problem), remedy(choice))
     config = choice.config
     if config.binarized and not choice.data.in_unit_interval:
         config = config.model_copy(update={"binarize": DEFAULTS["binarize"]})
@@ -84,9 +85,9 @@ def chosen(remedy: Callable[[Choice], Remedy | None]) -> DataView:
     try:
         summary = _summary(choice.data, config, key)
     except ValueError as error:
-        empty("These data cannot be divided.", str(error), None)
+        empty("These data cannot be divided.", markdown(error), None)
     if choice.problem:
-        st.warning(f"Train is not ready: {choice.problem}")
+        st.warning(f"Train is not ready: {markdown(choice.problem)}")
     return DataView(choice.data, config, key, summary)
 
 

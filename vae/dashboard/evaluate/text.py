@@ -5,6 +5,7 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
+from vae.base.foreign import cell
 from vae.base.numbers import fixed, number
 from vae.base.records import Estimate, Evaluation
 from vae.evaluation import reading
@@ -77,7 +78,7 @@ def as_csv(record: Evaluation) -> bytes:
     for key, table in TABLES.items():
         note = record.notes.get(key, "")
         if record.get(key) is None:
-            writer.writerow({"figure": key, "note": note})
+            writer.writerow({"figure": key, "note": cell(note)})
         for name, value in reading.estimates(record, key).items():
             writer.writerow(_line(f"{key} {name}", value, table.rows[name].unit, note))
     return text.getvalue().encode()

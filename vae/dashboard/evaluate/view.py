@@ -10,6 +10,7 @@ from pathlib import Path
 import streamlit as st
 
 from vae.analysis.loaded_run import LoadedRun
+from vae.base.foreign import markdown
 from vae.base.numbers import percent
 from vae.base.records import Estimate
 from vae.dashboard import server
@@ -156,7 +157,7 @@ def _outcome(run: Run, request: EvaluationRequest) -> bool:
     if status["state"] == "cancelled":
         st.caption("The evaluation with these settings was cancelled.")
     else:
-        st.error(f"The evaluation with these settings failed. {status['message']}")
+        st.error(f"The evaluation with these settings failed. {markdown(status['message'])}")
     return True
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import streamlit as st
 
 from vae.analysis.latent_map import CLASS
+from vae.base.foreign import cell, markdown
 from vae.base.records import Ints
 from vae.dashboard import server
 from vae.dashboard.latent import state
@@ -74,7 +75,7 @@ def _choose(context: MapContext, labels: list[int], text: str) -> None:
     try:
         named = rows_named(text)
     except ValueError as error:
-        st.error(str(error))
+        st.error(markdown(error))
         return
     index = context.encoding.index
     chosen = np.isin(index, named)
@@ -139,7 +140,7 @@ def _save(context: MapContext, name: str, positions: Ints) -> None:
     try:
         path = save_upload({name: content}, server.ROOT)
     except (ValueError, OSError) as error:
-        st.error(str(error))
+        st.error(markdown(error))
         return
     st.caption("Saved. In the sidebar choose Data: a file of your own, and enter this path:")
     st.code(str(path.resolve()), language=None, wrap_lines=True)
@@ -163,8 +164,8 @@ def table(context: MapContext, positions: Ints) -> bytes:
             columns[f"z{d + 1}_sd"] = encoding.std[positions, d]
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(columns)
-    writer.writerows(zip(*columns.values(), strict=True))
+    writer.writerow(map(cell, columns))
+    writer.writerows(map(cell, row) for row in zip(*columns.values(), strict=True))
     return text.getvalue().encode()
 
 

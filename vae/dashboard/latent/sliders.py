@@ -11,6 +11,7 @@ import streamlit as st
 
 from vae.analysis.encoding import by_kl, decode, information_text, informativeness
 from vae.analysis.latent_map import CLASS, class_name, rounded_range
+from vae.base.foreign import markdown
 from vae.base.numbers import fixed
 from vae.base.records import Floats
 from vae.dashboard.latent import state
@@ -158,7 +159,7 @@ def nearest_text(context: MapContext, z: Floats) -> str:
     distance = np.linalg.norm(context.encoding.mean - z, axis=1)
     near = int(distance.argmin())
     hue = context.colours.get(CLASS)
-    name = f" ({class_name(hue, int(hue.values[near]))})" if hue is not None else ""
+    name = f" ({markdown(class_name(hue, int(hue.values[near])))})" if hue is not None else ""
     row = context.encoding.index[near]
     return f"Nearest example: #{row}{name}, {fixed(distance[near])} away in latent space."
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from vae.base.foreign import markdown
 from vae.base.numbers import fixed, percent
 from vae.config import RunConfig
 from vae.dashboard import plot, server
@@ -190,7 +191,7 @@ def _training(lesson: Lesson, place: state.Place) -> None:
         share = min(c.share for c in courses)
         st.progress(share, say(FRAME["training"]).format(percent=percent(share)))
     for problem in {c.problem for c in courses if c.problem}:
-        st.error(problem)
+        st.error(markdown(problem))
 
 
 def _navigation(lesson: Lesson, place: state.Place) -> None:

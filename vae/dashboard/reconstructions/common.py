@@ -16,6 +16,7 @@ from streamlit.delta_generator import DeltaGenerator
 from vae.analysis.encoding import errors_at, pick, posterior_sample
 from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.ranking import ORDERS, BoundTerms, percent, percentile
+from vae.base.foreign import markdown
 from vae.base.numbers import fixed
 from vae.base.records import Floats, Ints
 from vae.dashboard.shared import cache, html_grid, widgets
@@ -180,7 +181,7 @@ def _classes(data: Dataset, rows: Ints) -> dict[int, str]:
 
 def summary(request: ReconstructionRequest, chosen: Selection, data: Dataset) -> str:
     """Number of selected examples, and the means over their candidates, as Markdown."""
-    of = f" of class {data.classes[request.label]}" if request.label != ANY else ""
+    of = f" of class {markdown(data.classes[request.label])}" if request.label != ANY else ""
     head = f"**{len(chosen.rows):,} of {chosen.total:,}** {SPLITS[request.split]} examples{of}"
     error, kl = chosen.means
     mean = f"mean over all: reconstruction **{fixed(error)}**"

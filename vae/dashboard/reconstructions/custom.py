@@ -22,6 +22,7 @@ from vae.analysis.custom_example import (
 from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.nearest import nearest
 from vae.analysis.ranking import percent
+from vae.base.foreign import markdown
 from vae.base.numbers import fixed
 from vae.base.records import Encoding, Floats, Hue, LatentMap, Tiles
 from vae.dashboard.plot import plot
@@ -135,7 +136,7 @@ def _uploaded(loaded: LoadedRun, place: DeltaGenerator) -> NDArray[np.uint8] | N
     try:
         resized = fitted(file.name, file.getvalue(), loaded.data.event_shape)
     except ValueError as error:
-        st.error(str(error))
+        st.error(markdown(error))
         return None
     with Image.open(io.BytesIO(file.getvalue())) as picture:
         width, height = picture.size

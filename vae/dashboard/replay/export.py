@@ -11,6 +11,7 @@ import numpy as np
 import streamlit as st
 
 from vae.analysis.replay import npz
+from vae.base.foreign import markdown
 from vae.base.numbers import fixed, percent
 from vae.base.records import Hue
 from vae.dashboard.replay.view import saved_frames, scene_of
@@ -165,7 +166,7 @@ def _animation(run: Run, hue: Hue | None, request: AnimationRequest, busy: bool)
         "Draw the animation", "replay_make", lambda: _start(scene, run, request), width="stretch"
     )
     if job is not None and job.problem:
-        st.error(job.problem)
+        st.error(markdown(job.problem))
     if job is not None and (content := job.content) is not None:
         widgets.download(
             f"Download {FORMATS[job.request.format]} ({len(content) / 1e6:.1f} MB)",

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from vae.analysis.replay import Replay, replay, usable
+from vae.base.foreign import markdown
 from vae.base.records import Examples, Hue
 from vae.dashboard import server
 from vae.dashboard.replay.player import pack, player
@@ -107,8 +108,8 @@ def guard_frames(run: Run, status: Status) -> None:
             "non-finite numbers. Restore copies of them, or train again.",
             remedies.another_than(run),
         )
-    failure = {"failed": f"Training failed: {status.message}"}
-    words = (NEXT_FRAME | failure).get(status.state, status.message)
+    failure = {"failed": f"Training failed: {markdown(status.message)}"}
+    words = (NEXT_FRAME | failure).get(status.state, markdown(status.message))
     run_picker.empty("There is no frame to show yet.", words, remedies.go_on(run, status))
 
 

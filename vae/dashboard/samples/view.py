@@ -10,6 +10,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vae.analysis.loaded_run import LoadedRun
+from vae.base.foreign import markdown
 from vae.base.numbers import fixed
 from vae.base.records import Floats
 from vae.dashboard.plot import plot
@@ -88,7 +89,7 @@ def _samples_half(run: Run) -> tuple[LoadedRun, SamplesRequest, Samples]:
     try:
         samples = draw_samples(loaded, request)
     except ValueError as error:
-        st.info(str(error))
+        st.info(markdown(error))
         st.stop()
     st.html(html_grid.said(describe_samples(loaded, request)))
     if with_nearest:
@@ -201,7 +202,7 @@ def _other_run(loaded: LoadedRun, request: SamplesRequest, samples: Samples) -> 
     try:
         other = cache.load_run(Run(runs[chosen].path), "best")
     except (ValueError, OSError) as error:
-        st.info(f"{chosen} cannot be opened. {error}")
+        st.info(f"{chosen} cannot be opened. {markdown(error)}")
         return
     _grid(other, decode_z(other, request, samples.z), "samples_second")
 

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from vae.base import files
+from vae.base.foreign import markdown
 from vae.dashboard.shared.widgets import key_of, press
 from vae.runs import Run, mending
 
@@ -27,8 +28,8 @@ def _mend(run: Run) -> None:
     try:
         copies = mending.mend(run)
     except ValueError as error:
-        st.toast(str(error))
+        st.toast(markdown(error))
     except OSError as error:
-        st.toast(files.sentence(error))
+        st.toast(markdown(files.sentence(error)))
     else:
         st.toast(f"Mended. The damaged content is in {', '.join(path.name for path in copies)}.")

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import streamlit as st
 
 from vae.base import memory
+from vae.base.foreign import markdown
 
 
 @contextmanager
@@ -15,4 +16,4 @@ def as_sentences() -> Iterator[None]:
         with memory.guarded():
             yield
     except memory.ExhaustedError as error:
-        st.error(str(error))
+        st.error(markdown(error))

@@ -10,6 +10,7 @@ from typing import NoReturn
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from vae.base.foreign import markdown
 from vae.base.numbers import compact, fixed
 from vae.base.records import Domain
 from vae.components.likelihoods import LIKELIHOODS
@@ -114,7 +115,7 @@ def _guard_settings(run: Run) -> None:
         _ = run.config
     except ValueError as error:
         what = "This run's settings cannot be used."
-        empty(what, str(error), remedies.another_than(run))
+        empty(what, markdown(error), remedies.another_than(run))
 
 
 def _caveat(run: Run) -> str:
@@ -135,9 +136,9 @@ def _units(run: Run, words: Callable[[str, Domain], str]) -> str:
 def facts(run: Run, status: Status) -> str:
     """Return state, data, model, device and best value of a run as one line of Markdown."""
     if status.state == "damaged":
-        return f"{ICONS['damaged']} {status.message}"
+        return f"{ICONS['damaged']} {markdown(status.message)}"
     s, config = run.settings, run.config
-    data = run.header["data"]["name"]
+    data = markdown(run.header["data"]["name"])
     model = f"{s['network']}, {s['latent_dim']} latents, {s['likelihood']}, {s['posterior']} q"
     model += f", {s['prior']} prior" if not config.is_default("prior") else ""
     model += f", {s['objective']}" if not config.is_default("objective") else ""
@@ -172,7 +173,7 @@ def guard_folder(run: Run, status: Status) -> None:
     """End the page with an explanation if the run's folder is damaged."""
     if status.state == "damaged":
         what = "This run's folder is damaged."
-        empty(what, status.message, remedies.another_than(run))
+        empty(what, markdown(status.message), remedies.another_than(run))
 
 
 def guard_weights(run: Run) -> None:
@@ -186,10 +187,10 @@ def guard_weights(run: Run) -> None:
         "queued": "It waits in the queue.",
         "starting": "It is starting.",
         "running": "It is training and will save its first weights soon.",
-        "failed": f"It failed: {status.message}",
+        "failed": f"It failed: {markdown(status.message)}",
         "finished": "Its weights are missing: restore last.safetensors, or train it again.",
     }
-    ended = f"It was {status.state} before it saved any. {status.message}"
+    ended = f"It was {status.state} before it saved any. {markdown(status.message)}"
     if status.active:
         _wait_for_weights(run)
     words = waiting.get(status.state, ended)
@@ -212,7 +213,7 @@ def has_weights(run: Run) -> bool:
 
 def cannot_be_opened(run: Run, error: Exception) -> NoReturn:
     """End the page with the reason why weights or data of the run cannot be read."""
-    empty("This run cannot be opened.", str(error), remedies.another_than(run))
+    empty("This run cannot be opened.", markdown(error), remedies.another_than(run))
 
 
 def empty(what: str, way_out: str, remedy: remedies.Remedy | None) -> NoReturn:

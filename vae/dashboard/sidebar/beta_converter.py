@@ -10,6 +10,7 @@ from functools import partial
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from vae.base.foreign import markdown
 from vae.base.numbers import typed
 from vae.base.options import check
 from vae.components.likelihoods import LIKELIHOODS
@@ -168,7 +169,7 @@ def _converter(config: RunConfig, data: Dataset, context: Context) -> None:
     try:
         beta = row.ours_from(value, there)
     except ValueError as error:
-        st.error(str(error))
+        st.error(markdown(error))
         return
     at = f"at σ = {typed(there.sigma, 4)}" * ("σ" in row.rule)
     at += f", which is {typed(context.sigma)} in the unit of x there" * (scale != 1)

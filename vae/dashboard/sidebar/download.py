@@ -6,6 +6,7 @@ The part already downloaded stays, and the next attempt continues from there.
 
 import streamlit as st
 
+from vae.base.foreign import markdown
 from vae.data import SOURCES, DataError, download, is_missing
 
 MEGA = 1e6
@@ -35,6 +36,6 @@ def offer(name: str) -> None:
     try:
         download(name, show)
     except DataError as error:
-        st.error(str(error))
+        st.error(markdown(error))
         return
     st.rerun()

@@ -11,6 +11,7 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from vae.base.foreign import markdown
 from vae.base.numbers import typed
 from vae.base.options import Field, first_sentence
 from vae.components import schedules
@@ -200,7 +201,7 @@ def _checked(values: dict[str, Any], verdict: Any) -> Choice:
     except (ValueError, OSError) as error:
         problem, offer = str(error), error if isinstance(error, ChoiceError) else None
         wanting = problem == NO_FILE or is_missing(values["data"])
-        (verdict.info if wanting else verdict.error)(problem)
+        (verdict.info if wanting else verdict.error)(markdown(problem))
     return Choice(config, data, key, problem, offer)
 
 
@@ -230,7 +231,7 @@ def start(choice: Choice) -> None:
     try:
         run = Run.create(server.ROOT, choice.config, choice.data)
     except (ValueError, OSError) as error:
-        st.sidebar.error(str(error))
+        st.sidebar.error(markdown(error))
         return
     server.launcher.pump()
     current_run.choose(run.name)

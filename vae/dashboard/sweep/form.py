@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from vae.base.foreign import markdown
 from vae.base.numbers import compact, typed
 from vae.base.options import Field
 from vae.config import RunConfig, fields
@@ -63,9 +64,10 @@ class SweepRequest(NamedTuple):
 def form(base: RunConfig | None, problem: str) -> None:
     """Draw the form, and the button that starts the sweep."""
     if error := st.session_state.pop(ERROR, ""):
-        st.error(error)
+        st.error(markdown(error))
     if base is None or problem:
-        st.info(f"A sweep starts from the sidebar's configuration, and that is refused. {problem}")
+        why = markdown(problem)
+        st.info(f"A sweep starts from the sidebar's configuration, and that is refused. {why}")
         return
     left, right = st.columns([9, 5], gap="large")
     with left:
@@ -74,7 +76,7 @@ def form(base: RunConfig | None, problem: str) -> None:
             seeds, name = _seeds_and_name(axes)
             arms = _planned(base, axes, seeds)
         except ValueError as error:
-            st.warning(str(error))
+            st.warning(markdown(error))
             return
     with right:
         _preview(SweepRequest(name, arms, seeds))
@@ -205,7 +207,7 @@ def _preview(request: SweepRequest) -> None:
             f":orange-badge[{len(refused)} left out]", help="Refused combinations and the reasons."
         )
     for arm in refused[:LISTED]:
-        st.caption(f"**{arm.name}**: {arm.problem}")
+        st.caption(f"**{markdown(arm.name)}**: {markdown(arm.problem)}")
     if len(refused) > LISTED:
         st.caption(f"And {len(refused) - LISTED} more.")
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from vae.base import files
+from vae.base.foreign import markdown
 from vae.base.options import Field
 from vae.config import RunConfig, fields
 from vae.dashboard import server
@@ -99,10 +100,10 @@ def _train_again(run: Run, fix: Fix) -> None:
         variants.check_variant(run, config)
         variant = variants.create(run, config, variants.free_name(run, fix.field, fix.value))
     except ValueError as error:
-        st.toast(str(error))
+        st.toast(markdown(error))
         return
     except OSError as error:
-        st.toast(files.sentence(error))
+        st.toast(markdown(files.sentence(error)))
         return
     server.launcher.pump()
     current_run.choose(variant.name)

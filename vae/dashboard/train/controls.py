@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from vae.base.foreign import markdown
 from vae.base.numbers import compact, typed
 from vae.base.records import Curves
 from vae.dashboard import server
@@ -127,7 +128,7 @@ def _message(run: Run, status: Status) -> None:
     """Show the message of a run; beside that of a diverged run, its resume with a lower rate."""
     left, right = st.columns([11, 3], vertical_alignment="center")
     show = left.error if status.state == "failed" else left.warning
-    show(status.message)
+    show(markdown(status.message))
     found = advice.first_finding(run, status) if status.diverged else None
     fix, saved = found[1].fix if found else None, saved_step(run, "last")
     if fix is None or fix.field != "lr" or not saved:

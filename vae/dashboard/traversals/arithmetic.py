@@ -9,6 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from vae.analysis.interpolation import Difference, class_mean, difference, shifted
 from vae.analysis.loaded_run import LoadedRun
+from vae.base.foreign import markdown
 from vae.base.numbers import evenly, fixed
 from vae.base.records import Floats, Ints
 from vae.dashboard.plot import plot
@@ -142,7 +143,7 @@ def _start_name(loaded: LoadedRun, request: ArithmeticRequest) -> str:
 
 def _summary(loaded: LoadedRun, request: ArithmeticRequest, found: Difference) -> str:
     """The distance of the class means, as Markdown."""
-    plus, minus = (loaded.data.classes[k] for k in (request.plus, request.minus))
+    plus, minus = (markdown(loaded.data.classes[k]) for k in (request.plus, request.minus))
     many, others = found.examples
     return (
         f"**Mean of {plus}** ({many:,} examples) and **mean of {minus}** ({others:,}): "

@@ -9,6 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 from vae.analysis.encoding import information_text
 from vae.analysis.interpolation import Traversal, at_quantiles, change, even, traversal
 from vae.analysis.loaded_run import LoadedRun
+from vae.base.foreign import markdown
 from vae.base.numbers import evenly, fixed, percent
 from vae.base.records import Floats
 from vae.dashboard.learn.lessons import lesson_link
@@ -174,7 +175,7 @@ def _summary(
     count = f"All {total}" if len(latents) == total else f"{len(latents)} of {total}"
     hidden = len(inactive - set(latents))
     rest = f" · {hidden} inactive left out" if hidden else ""
-    return f"**{count} latents**, one at a time, starting from {start}{rest}"
+    return f"**{count} latents**, one at a time, starting from {markdown(start)}{rest}"
 
 
 def _downloads(loaded: LoadedRun, x: Floats, z: Floats, steps: int) -> None:
