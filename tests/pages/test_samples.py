@@ -304,3 +304,16 @@ def test_a_second_run_decodes_the_same_z(root: Path, open_page: OpenPage) -> Non
     at = open_page("samples.py", run="wider")
     at.segmented_control(key="generate_beside").set_value("Another run").run()
     assert "No other run has 3 latents" in at.info[0].value
+
+
+def test_a_plane_of_three_rows_is_refused_in_a_sentence(
+    root: Path, tmp_path: Path, open_page: OpenPage
+) -> None:
+    np.save(tmp_path / "few.npy", np.eye(3, 4))
+    few = {"data": str(tmp_path / "few.npy"), "batch_size": 1, "latent_dim": 3}
+    run = trained(root, "a-run", likelihood="gaussian-learned", **few)
+    at = open_page("samples.py")
+    at.selectbox(key="generate_plane").select("pca").run()
+    assert run.config.get("data_layout") == "vectors"
+    assert not at.exception
+    assert any("at least 3 examples" in info.value for info in at.info)

@@ -211,7 +211,10 @@ def _computed(
         raise ValueError(f"Unknown projection {name!r}; one of {', '.join(PROJECTIONS)}.")
     row = PROJECTIONS[name]
     if not row.latents and len(means) < LEAST:
-        raise ValueError(f"A projection needs at least {LEAST} examples: choose another split.")
+        raise ValueError(
+            f"A projection needs at least {LEAST} examples: choose another split, or two "
+            "latent dimensions."
+        )
     if row.labelled and labels is None:
         raise ValueError(f"{row.title} need classes, and these examples have none.")
     known: dict[str, Any] = {"labels": labels} if row.labelled else {}

@@ -209,7 +209,11 @@ def _other_run(loaded: LoadedRun, request: SamplesRequest, samples: Samples) -> 
 
 def _manifold(loaded: LoadedRun, request: ManifoldRequest, place: DeltaGenerator) -> None:
     """Show the decoded grid with its axes; vectors as a mesh in data space."""
-    found, picture = decode_manifold(loaded, request), None
+    try:
+        found, picture = decode_manifold(loaded, request), None
+    except ValueError as error:  # too few examples for a fitted plane
+        st.info(str(error))
+        return
     across, up = found.axes
     shape = loaded.data.event_shape
     if not loaded.data.is_image:
