@@ -204,3 +204,10 @@ def test_an_exhausted_memory_is_one_sentence(
 def test_other_errors_pass() -> None:
     with pytest.raises(RuntimeError, match="shape"), memory.guarded():
         raise RuntimeError("shape mismatch")
+
+
+def test_a_list_of_layers_is_bounded() -> None:
+    """Each layer takes time to count, and a field takes a text of any length."""
+    assert RunConfig.of(hidden=(1,) * 64)
+    with pytest.raises(ValueError, match=r"hidden has 100,000 layers, and at most 64"):
+        RunConfig.of(hidden=",".join(["1"] * 100_000))

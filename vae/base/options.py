@@ -23,6 +23,9 @@ from vae.base.foreign import quoted
 from vae.base.numbers import typed
 
 
+MOST_LAYERS = 64  # of a list of layers
+
+
 @dataclass(frozen=True)
 class Option:
     """Help, range and widget properties of a hyperparameter."""
@@ -199,6 +202,10 @@ def check(field: Field, value: Any) -> None:
     if option.choices and value not in option.choices:
         choices = ", ".join(option.choices)
         raise ValueError(f"Unknown {field.name} {quoted(value)}; one of {choices}.")
+    if isinstance(value, tuple) and len(value) > MOST_LAYERS:
+        raise ValueError(
+            f"{field.name} has {len(value):,} layers, and at most {MOST_LAYERS} are possible."
+        )
     for number in value if isinstance(value, tuple) else (value,):
         if isinstance(number, int | float) and not isinstance(number, bool):
             _check_range(field, number)
