@@ -205,10 +205,15 @@ def _count(root: Path) -> tuple[int, list[int]]:
 
 
 def at_random(root: Path, kills: int) -> dict[str, Any]:
-    """Kill runs at random moments, β moved and paused at others, until `kills` have died."""
+    """Kill runs at random moments, β moved and paused at others, until `kills` have died.
+
+    The moments lie within half the time of an uninterrupted run, so that runs also end on a busy
+    machine.
+    """
     milestones.SNAPSHOT_EXAMPLES = 30 * LONG["batch_size"]
     draw = random.Random(0)
     judge = Judge(root / "references", LONG)
+    whole = _seconds(lambda: train(create(root, "whole", LONG)))  # of a run that nothing kills
     dead, paused, in_epoch, runs, ends = 0, 0, 0, 0, []
     while dead < kills:
         run = create(root, f"victim-{runs}", LONG)
@@ -216,12 +221,12 @@ def at_random(root: Path, kills: int) -> dict[str, Any]:
         while run.status().state != "finished":
             pid = victim(lambda run=run: train(run))  # type: ignore[misc]
             if draw.random() < 0.4:
-                time.sleep(draw.uniform(0.0, 0.2))
+                time.sleep(draw.uniform(0.0, whole / 4))
                 run.want(beta=draw.choice((0.5, 2.0, 4.0)))
             if draw.random() < 0.2:
-                time.sleep(draw.uniform(0.0, 0.2))
+                time.sleep(draw.uniform(0.0, whole / 4))
                 run.want("pause")
-            time.sleep(draw.uniform(0.0, 0.35))
+            time.sleep(draw.uniform(0.0, whole / 2))
             os.kill(pid, signal.SIGKILL)
             if died(pid):
                 state = run.status().state
@@ -233,6 +238,12 @@ def at_random(root: Path, kills: int) -> dict[str, Any]:
         ends.append(len(run.changes()))
     found = {"kills": dead, "in_epoch": in_epoch, "pauses": paused, "runs": runs}
     return found | {"changes": ends}
+
+
+def _seconds(work: Callable[[], None]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
 
 
 def main() -> Iterator[str]:

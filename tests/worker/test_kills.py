@@ -26,7 +26,7 @@ def drive(which: str, root: Path, number: int) -> dict[str, Any]:
     return dict(json.loads(done.stdout))
 
 
-@pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.parametrize("every", [12, pytest.param(1, marks=pytest.mark.long)])
 def test_a_run_killed_at_write_boundaries_ends_like_an_uninterrupted_run(
     tmp_path: Path, every: int
 ) -> None:
@@ -38,7 +38,7 @@ def test_a_run_killed_at_write_boundaries_ends_like_an_uninterrupted_run(
     assert found["ends"] >= 3  # without a change, with one, with two
 
 
-@pytest.mark.parametrize("kills", [8, pytest.param(60, marks=pytest.mark.long)])
+@pytest.mark.parametrize("kills", [4, pytest.param(60, marks=pytest.mark.long)])
 def test_a_run_killed_at_random_moments_ends_like_an_uninterrupted_run(
     tmp_path: Path, kills: int
 ) -> None:
