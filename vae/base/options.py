@@ -22,7 +22,6 @@ from pydantic import TypeAdapter, ValidationError
 from vae.base.foreign import quoted
 from vae.base.numbers import typed
 
-
 MOST_LAYERS = 64  # of a list of layers
 
 
