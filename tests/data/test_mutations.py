@@ -52,7 +52,9 @@ def matlab(compressed: bool) -> bytes:
 
 def pictures() -> dict[str, bytes]:
     """Return a picture of every format, of one size."""
-    found = {f"{k.lower()}": encoded(COLOUR[0], k) for k in ("PNG", "GIF", "BMP", "WEBP")}
+    kinds = ("PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "AVIF")
+    found = {f"{k.lower()}": encoded(COLOUR[0], k) for k in kinds}
+    found |= {"jp2": encoded(COLOUR[0], "JPEG2000")}
     return found | {"jpg": encoded(GREY[0], "JPEG")}
 
 
