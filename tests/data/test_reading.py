@@ -128,6 +128,8 @@ def test_a_table_is_read(kind: str, tmp_path: Path) -> None:
         assert np.array_equal(data.x, X[:, :width].astype(np.float32))
     assert data.classes == classes
     assert ([] if data.names is None else list(data.names[:2])) == names
+    assert data.reading is not None
+    assert not (names and data.reading.left_out), "a column of row names is used"
 
 
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-be", "cp1252", "latin-1", "utf-32")
