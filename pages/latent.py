@@ -3,6 +3,6 @@
 from vae.dashboard.latent.view import latent_page
 from vae.dashboard.shared.run_picker import guard_weights, pick_run
 
-run = pick_run()
+run = pick_run("latent_map")
 guard_weights(run)
 latent_page(run)

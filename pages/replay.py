@@ -14,7 +14,7 @@ from vae.dashboard.replay.view import (
 )
 from vae.dashboard.shared.run_picker import pick_run
 
-run = pick_run()
+run = pick_run("replay", "replay_second")
 status = run.status()
 guard_frames(run, status)
 found = saved_frames(run)

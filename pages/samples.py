@@ -3,6 +3,6 @@
 from vae.dashboard.samples.view import samples_page
 from vae.dashboard.shared.run_picker import guard_weights, pick_run
 
-run = pick_run()
+run = pick_run("samples_sheet", "samples")
 guard_weights(run)
 samples_page(run)

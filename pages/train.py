@@ -7,4 +7,4 @@ from vae.dashboard.shared.run_picker import pick_run
 from vae.dashboard.train.view import live_view
 
 st.html(html_grid.STYLE)
-live_view(pick_run())
+live_view(pick_run("curves", "live_map"))

@@ -20,6 +20,6 @@ HELP = (
 )
 
 st.html(html_strips.STYLE)
-run = pick_run()
+run = pick_run("traverse_paths", "ways", "measured")
 guard_weights(run)
 VIEWS[widgets.segments(st, "Path", "traverse_view", list(VIEWS), HELP, "view")](run)

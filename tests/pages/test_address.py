@@ -256,3 +256,14 @@ def test_a_page_keeps_its_choices_and_a_delayed_request_does_not_undo_one(
     at.run()
     assert parameters(at) == {"colour": "KL"}
     assert at.selectbox("latent_split").value != "train"
+
+
+def test_the_stage_is_in_the_address(root: Path, open_page: OpenPage) -> None:
+    """The button on the stage leaves it, and the address then lacks it."""
+    trained(root, RUN)
+    at = open_page("latent.py", run=RUN, stage="on")
+    assert at.button(key="stage_button").label == "Leave (Esc)"
+    assert any(".st-key-latent_map" in block.body and "<style>" in block.body for block in at.html)
+    at.button(key="stage_button").click().run()
+    assert at.button(key="stage_button").label == "Stage"
+    assert "stage" not in at.query_params

@@ -17,11 +17,11 @@ browser loads the files that `routes` serves: Plotly itself, from its Python pac
 modules of this folder: plot.js (the chart), library.js (loads Plotly), select.js (clicks and
 selections), tip.js and near.js (the card beside the pointer), tools.js (tool bar and keys),
 rows.js (sets of rows), view.js (the stored view), theme.js (colours, inserted here), labels.js
-(labels that fit the width), space.js (three dimensions), decode.js (the decoder's output under the
-pointer), marker.js (a ring on the plane, plane.js), painter.js (a decoded example), content.js
-(fetches), line.js (a drawn line), and decoder.js (networks), which sliders.js, film.js and live.js
-(a drawing) use as well.
-plot.css is their style; a strip above the plot is reserved for the tool bar.
+(labels that fit the width), stage.js (large charts), space.js (three dimensions), decode.js (the
+decoder's output under the pointer), marker.js (a ring on the plane, plane.js), painter.js (a
+decoded example), content.js (fetches), line.js (a drawn line), and decoder.js (networks), which
+sliders.js, film.js and live.js (a drawing) use as well. plot.css is their style; a strip above the
+plot is reserved for the tool bar.
 """
 
 import base64

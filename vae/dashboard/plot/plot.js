@@ -9,7 +9,8 @@ import { NAMED, stand } from './marker.js';
 import { lengthOf, rowsOf } from './rows.js';
 import { DOUBLE_CLICK, click, mark, pick, report, select } from './select.js';
 import { NO_WEBGL, deep, markSpace, press } from './space.js';
-import { TOOLS, dressed, inked, penOf, themeOf } from './theme.js';
+import { enlarged, heightOf, staged } from './stage.js';
+import { dressed, inked, penOf, themeOf } from './theme.js';
 import { glide, hover, leave } from './tip.js';
 import { config, keydown, reset } from './tools.js';
 import { lookAgain, rememberLayout, rememberLegend, restore, viewOf } from './view.js';
@@ -30,8 +31,11 @@ async function draw(chart) {
     chart.node.textContent = NO_WEBGL;
     return;
   }
-  const data = inked(message.figure.data, theme.shade);
-  const layout = dressed(inked(message.figure.layout, theme.shade), theme, message);
+  const large = staged() ? enlarged : (part) => part;
+  const data = large(inked(message.figure.data, theme.shade));
+  const layout = large(dressed(inked(message.figure.layout, theme.shade), theme, message));
+  layout.height = heightOf(chart);
+  chart.node.style.minHeight = `${layout.height}px`;   // nothing below the chart moves
   fitTitles(layout, chart.width);
   const points = data.filter((trace) => trace.type === 'scattergl');
   const count = points.reduce((sum, trace) => sum + lengthOf(trace.x), 0);
@@ -62,8 +66,9 @@ function laid(chart) {                          // shapes and annotations of fig
   const over = laidOver(chart);
   const both = (kind) => inked([...(layout[kind] ?? []), ...(over[kind] ?? [])], theme.shade);
   const shown = ({ name }) => !name || (chart.view.visible[name] ?? true) === true;   // as its trace
-  const annotations = fitNotes(both('annotations').filter(shown), chart.width, theme);
-  return { shapes: both('shapes'), annotations };
+  const large = staged() ? enlarged : (part) => part;
+  const annotations = fitNotes(large(both('annotations').filter(shown)), chart.width, theme);
+  return { shapes: large(both('shapes')), annotations };
 }
 
 function cover(chart) {                         // draw the overlay, without the figure
@@ -173,6 +178,10 @@ function create(root) {
   chart.doubled = -Infinity;
   chart.observer = new ResizeObserver(() => resized(chart));
   chart.observer.observe(node);
+  chart.turned = () => request(chart);          // to the stage or back
+  chart.grown = () => staged() && request(chart);
+  addEventListener('vae-stage', chart.turned);
+  addEventListener('resize', chart.grown);
   node.addEventListener('pointerdown', (event) => {
     hold(chart);
     if (chart.message.pickable) press(chart, event, (row, add) => pick(chart, row, add));
@@ -203,7 +212,7 @@ export function mount(component) {              // called when the data or the t
   const view = viewOf(chart.message);
   if (view !== chart.view) leave(chart);
   chart.view = view;
-  chart.node.style.minHeight = `${chart.message.height - TOOLS}px`;   // nothing below the chart moves
+  chart.node.style.minHeight = `${heightOf(chart)}px`;
   root.setAttribute('aria-label', chart.message.label);
   NAMED.set(chart.message.key, chart);
   chart.overlay = OVERLAYS.get(chart.message.key);
@@ -213,6 +222,8 @@ export function mount(component) {              // called when the data or the t
   return () => setTimeout(() => {               // also called for an update: is the node gone?
     if (root.isConnected) return;
     chart.observer.disconnect();
+    removeEventListener('vae-stage', chart.turned);
+    removeEventListener('resize', chart.grown);
     CHARTS.delete(root);
     if (NAMED.get(chart.message.key) === chart) NAMED.delete(chart.message.key);
     chart.Plotly?.purge(chart.node);

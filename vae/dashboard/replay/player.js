@@ -4,6 +4,7 @@
 const PLAYERS = new WeakMap();                  // root element → player
 const KINDS = { f4: Float32Array, u1: Uint8Array };
 const HEIGHTS = { alone: 410, pair: 330 };      // pixels of a map
+const AROUND = 160;                             // pixels above and below a map on the stage
 const STILL = matchMedia('(prefers-reduced-motion: reduce)');
 
 function unpack(bytes) {                        // uint32 length, JSON header, arrays
@@ -36,6 +37,12 @@ function save(player) {
   try {
     sessionStorage.setItem(storageKey(head.run), JSON.stringify(state));
   } catch { /* storage is disabled */ }
+}
+
+function heightOf({ root, head }) {             // of the map; on the stage what the window leaves
+  const isStaged = document.querySelector('.st-key-stage_on') !== null;
+  if (isStaged) return Math.max(200, innerHeight / (root.currentCSSZoom ?? 1) - AROUND);
+  return head.pair ? HEIGHTS.pair : HEIGHTS.alone;
 }
 
 const nearest = (player) => Math.round(player.position);
@@ -134,6 +141,7 @@ function draw(player) {
   const began = performance.now();
   if (player.stale) {
     player.stale = false;
+    player.height = heightOf(player);
     player.drawn = null;
     prepareMap(player);
     prepareCurves(player);
@@ -240,7 +248,6 @@ function receive(player, bytes) {               // new frames: keep the position
     ? { ...player.state, step: before.step[Math.round(position)], end: position === before.step.length - 1 }
     : { speed: 4, raw: false, end: true, ...restore(run) };
   player.state = state;
-  player.height = player.head.pair ? HEIGHTS.pair : HEIGHTS.alone;
   follow(player);
   player.playing = playing && before?.run === run;
   if (player.playing) return;

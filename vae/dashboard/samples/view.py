@@ -144,7 +144,8 @@ def _grid(loaded: LoadedRun, x: Floats, key: str) -> Bytes | None:
         return None
     across, scale = html_grid.arranged(loaded.data.event_shape, len(x), ROOM)
     picture = tiles.tile(x, across, scale=scale)
-    st.html(html_grid.sheet(picture, f"{len(x)} samples"))
+    with st.container(key=f"{key}_sheet"):
+        st.html(html_grid.sheet(picture, f"{len(x)} samples"))
     return picture
 
 

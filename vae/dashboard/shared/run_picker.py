@@ -18,6 +18,7 @@ from vae.components.rescalings import briefly, described
 from vae.dashboard import server
 from vae.dashboard.shared import current_run, remedies
 from vae.dashboard.shared.damaged_files import offer_mending
+from vae.dashboard.shared.stage import stage
 from vae.experiments.entries import best_report
 from vae.runs import Run, Status, listing
 from vae.runs.manifest import domain_of
@@ -43,10 +44,11 @@ FACTS = (
 )
 
 
-def pick_run() -> Run:
+def pick_run(*pictures: str) -> Run:
     """Show the list of runs and the header of the chosen run, and return that run.
 
-    Without any run the page ends with an explanation.
+    `pictures` are the keys of the containers that the page can show on the stage. Without any run
+    the page ends with an explanation.
     """
     names = [run.name for run in listing(server.ROOT)]
     if not names:
@@ -69,6 +71,8 @@ def pick_run() -> Run:
                 f"**not ln p(x)**: {caveat}\n\n{about}",
             )
         st.markdown(badge, help=about, width="content")
+        if pictures:
+            stage(pictures)
     offer_mending(run)
     return run
 

@@ -166,7 +166,8 @@ def _strip(loaded: LoadedRun, request: ArithmeticRequest, x: Floats, strengths: 
     scale = tile_scale(loaded.data.event_shape, request.steps, 1, ROOM)
     positions = [f"strength {label}" for label in labels]
     row = Strip("z + s · (A − B)", "", x, positions, len(x) // 2)
-    st.html(strips([row], scale, labels, "strength s"))
+    with st.container(key="traverse_paths"):
+        st.html(strips([row], scale, labels, "strength s"))
 
 
 def _enlarged(

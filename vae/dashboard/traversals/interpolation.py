@@ -183,7 +183,8 @@ def _strips(loaded: LoadedRun, request: InterpolationRequest, both: Floats, path
         Strip("linear", "", both[0], positions),
         Strip("spherical", "" if paths.arc else "= linear", both[1], positions),
     ]
-    st.html(strips(rows, scale, labels, "t, from A to B"))
+    with st.container(key="traverse_paths"):
+        st.html(strips(rows, scale, labels, "t, from A to B"))
     return scale
 
 

@@ -101,7 +101,8 @@ def single_latent(run: Run) -> None:
     with files.container(horizontal=True, horizontal_alignment="right"):
         _downloads(loaded, x, z, request.steps)
     if loaded.data.is_image:
-        st.html(_strips(loaded, request, paths, x))
+        with st.container(key="traverse_paths"):
+            st.html(_strips(loaded, request, paths, x))
     else:
         _vectors(loaded, paths, x)
 
