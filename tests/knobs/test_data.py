@@ -128,24 +128,19 @@ def test_binarize_makes_grey_values_0_or_1() -> None:
 
 
 def test_data_scale_is_the_scale_of_the_encoders_input() -> None:
-    data = load("mixture", options={"radius": 500.0})
+    data = load("mixture", options={"radius": 100.0})
     ends = {}
     for name in ("standardise", "minmax", "none", "auto"):
         config = quick(data="mixture", data_scale=name)
         state = ready(config, data)
         with torch.no_grad():
             u = state.model.units(state.batches.fixed(0).x)
-        ends[name] = [
-            *u.mean(0).abs().tolist(),
-            *u.std(0).tolist(),
-            float(u.min()),
-            float(u.max()),
-        ]
-    np.testing.assert_allclose(ends["standardise"][:4], [0, 0, 1, 1], atol=1e-3)
+        ends[name] = torch.cat([u.mean(0), u.std(0), u.amin(0), u.amax(0)]).tolist()
+    np.testing.assert_allclose(ends["standardise"][:4], [0, 0, 1, 1], atol=1e-2)
     assert ends["auto"] == ends["standardise"]
     assert min(ends["minmax"][4:]) >= 0
     assert max(ends["minmax"][4:]) <= 1
-    assert max(ends["none"]) > 400
+    assert max(ends["none"]) > 90
 
 
 EFFECTS: dict[str, Callable[..., None]] = {
