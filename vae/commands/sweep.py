@@ -95,11 +95,12 @@ def _planned(
     base = config_of(args)
     for data in dict.fromkeys([base.data, *(v for a in axes if a.field == "data" for v in a[1])]):
         fetch(data)
-    base = suited(base, args)
+    base, note = suited(base, args)
     arms = sweeps.plan(base, axes, args.seeds)
     runs = sweeps.configurations(arms, args.seeds)
     if not runs:
         raise ValueError(f"There is nothing to run. {arms[0].name}: {arms[0].problem}")
+    print(note, end="", file=sys.stderr)
     return arms, runs
 
 

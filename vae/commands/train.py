@@ -53,23 +53,23 @@ def train(args: argparse.Namespace) -> int:
     if args.run is not None:
         checked_name(args.run)
     fetch(config.data)
-    config = suited(config, args)
+    config, note = suited(config, args)
     dataset = admitted_data(config)
+    print(note, end="", file=sys.stderr)
     device = str(resolve(config.device))
     return work(Run.create(args.root, config, dataset, args.run, **claim(device)))
 
 
-def suited(config: "RunConfig", args: argparse.Namespace) -> "RunConfig":
-    """Return the configuration with a Gaussian likelihood if no flag names a likelihood and the
-    default is undefined for the data."""
+def suited(config: "RunConfig", args: argparse.Namespace) -> tuple["RunConfig", str]:
+    """Return the configuration with a Gaussian likelihood and a line about it if no flag names a
+    likelihood and the default is undefined for the data; else the same configuration and ""."""
     from vae.config.rules import suitable_likelihood
 
     suitable = suitable_likelihood(config.load_data(), config.likelihood)
     if args.likelihood is not None or suitable == config.likelihood:
-        return config
-    print(f"The data hold real values: the likelihood is {suitable}.", file=sys.stderr)
+        return config, ""
     args.likelihood = suitable
-    return config_of(args)
+    return config_of(args), f"The data hold real values: the likelihood is {suitable}.\n"
 
 
 def config_of(args: argparse.Namespace) -> "RunConfig":
