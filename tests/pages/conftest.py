@@ -20,6 +20,7 @@ from streamlit.testing.v1 import AppTest, local_script_runner
 from streamlit.testing.v1.local_script_runner import LocalScriptRunner
 
 from vae.base import files
+from vae.base.records import SLOWER
 from vae.config import RunConfig
 from vae.config.presets import Start
 from vae.dashboard import server
@@ -128,7 +129,9 @@ def in_state(root: Path, state: str) -> Run | None:
     if state in ("starting", "running"):
         run.set_status(state=state, steps=100, epochs=2, **living)
     elif state == "failed":
-        run.set_status(state="failed", message="Training diverged: lower the learning rate.")
+        run.set_status(
+            state="failed", message=f"Training diverged: the KL is not finite at step 2. {SLOWER}"
+        )
     elif state == "interrupted":
         run.set_status(state="running", **living | {"process_started": 1.0})
     elif state == "damaged":

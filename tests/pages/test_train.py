@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from tests.diagnostics.test_checks import reports
 from tests.pages.conftest import OpenPage, in_state, trained
-from vae.base.records import Domain
+from vae.base.records import SLOWER, Domain
 from vae.components.objectives import Loss
 from vae.config import RunConfig
 from vae.dashboard.shared import cache, training_time
@@ -241,7 +241,7 @@ def test_a_diverged_run_with_weights_is_resumed_with_a_lower_rate(
     root: Path, open_page: OpenPage
 ) -> None:
     run = run_in(root, "finished")
-    run.set_status(state="failed", message="Training diverged: the KL is not finite.")
+    run.set_status(state="failed", message=f"Training diverged: the KL is not finite. {SLOWER}")
     open_page("train.py").button(key="resume_lower").click().run()
     assert run.status().state == "queued"
     assert [(c.field, c.value) for c in run.control(0).changes] == [("lr", 2e-4)]

@@ -20,6 +20,7 @@ from typing import IO, NamedTuple
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from vae.base.numbers import compact
 from vae.data.arrays import Array, Raw
 from vae.data.description import GROUNDS, NONE, Description, Guess, chosen
 from vae.data.errors import LIMIT, DataError
@@ -142,7 +143,9 @@ def _stacked(arrays: list[Array], size: Size) -> tuple[Array, tuple[str, ...]]:
     if deep:
         high = max(float(a.max()) for a in deep) or 1.0
         arrays = [a if a.dtype == np.uint8 else _as_bytes(a, high) for a in arrays]
-        notes = (f"{len(deep):,} deeper pictures divided by {high:g} to fit those of 8 bits.",)
+        notes = (
+            f"{len(deep):,} deeper pictures divided by {compact(high)} to fit those of 8 bits.",
+        )
     if all(array.ndim == 2 for array in arrays):
         return np.stack(arrays)[:, None], notes
     x = np.empty((len(arrays), 3, size[1], size[0]), np.uint8)

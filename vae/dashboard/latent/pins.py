@@ -11,7 +11,7 @@ import streamlit as st
 
 from vae.analysis.density import density
 from vae.analysis.encoding import decode
-from vae.base.numbers import compact, percent
+from vae.base.numbers import compact, percent, typed
 from vae.base.records import Floats
 from vae.dashboard.latent import state
 from vae.dashboard.latent.hover_decoder import HoverDecoder, coverage
@@ -52,7 +52,7 @@ def add(revision: str, click: Click | None) -> None:
 
 def replace(revision: str, found: Sequence[Sequence[float]]) -> None:
     """Pin these places, to three digits, instead of the present ones."""
-    state.put(state.PINS, revision, [[float(f"{v:.3g}") for v in place] for place in found])
+    state.put(state.PINS, revision, [[float(typed(v, 3)) for v in place] for place in found])
 
 
 def take_link(context: MapContext) -> None:
