@@ -3,8 +3,9 @@
 done(**settings) → Done; quick(**settings) → RunConfig; ready(config, data) → State.
 """
 
-from functools import cache
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,18 +21,26 @@ from vae.training.trainer import Event, train
 
 CPU = torch.device("cpu")
 DIGITS = Domain((1, 8, 8), 17, 10)
+EPOCHS, STEPS, LR = 12, 9, 6e-3  # of a usual run: epochs, steps of an epoch, learning rate
 
 
-class Done(NamedTuple):
+@dataclass(frozen=True)
+class Done:
     """A finished training."""
 
     config: RunConfig
     events: list[Event]
     model: VAE
-    record: Evaluation  # on the training examples
 
     def reports(self, split: str = "train") -> list[Report]:
         return [e for e in self.events if isinstance(e, Report) and e.split == split]
+
+    @cached_property
+    def record(self) -> Evaluation:
+        """The evaluation of the training examples."""
+        data = data_of(self.config)
+        batches = Batches(data, self.config.split(data).train, self.config, CPU)
+        return evaluate(self.model, batches, elbo_samples=5)
 
     @property
     def end(self) -> Snapshot:
@@ -60,7 +69,7 @@ def data_of(config: RunConfig) -> Dataset:
 
 def quick(**settings: Any) -> RunConfig:
     """Return a configuration of 300 digits under N(h, .2²) with one hidden layer of 32."""
-    usual = {"examples": 300, "epochs": 25, "batch_size": 32, "lr": 3e-3, "frames": 0}
+    usual = {"examples": 300, "epochs": EPOCHS, "batch_size": 32, "lr": LR, "frames": 0}
     usual |= {"test_share": 0, "device": "cpu", "threads": 1, "latent_dim": 4}
     if settings.get("likelihood", "gaussian") == "gaussian":
         usual |= {"likelihood": "gaussian", "sigma": 0.2}
@@ -79,9 +88,7 @@ def _done(config_json: str) -> Done:
     assert isinstance(events[-1], Snapshot)
     weights = {k[6:]: v for k, v in events[-1].arrays.items() if k.startswith("model.")}
     model.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()})
-    rows = config.split(data).train
-    record = evaluate(model, Batches(data, rows, config, CPU), elbo_samples=5)
-    return Done(config, events, model, record)
+    return Done(config, events, model)
 
 
 def done(**settings: Any) -> Done:

@@ -24,7 +24,7 @@ from vae.model import build
 def test_network_is_the_architecture() -> None:
     """One latent can follow a circle of five clumps with a nonlinear decoder, and not with a
     linear one. A convolution counts weights by channels, not by pixels."""
-    ring = {"data": "mixture", "latent_dim": 1, "epochs": 40, "sigma": 0.1}
+    ring = {"data": "mixture", "latent_dim": 1, "sigma": 0.1, "lr": 1e-2}
     assert done(**ring).squares < 0.5 * done(network="linear", **ring).squares
 
     def growth(network: str) -> float:
@@ -38,11 +38,12 @@ def test_network_is_the_architecture() -> None:
 
 
 def test_hidden_more_and_wider_layers_fit_more() -> None:
-    sizes = [(2,), (32,), (128, 64)]
-    counts = [cost(quick(hidden=h), DIGITS).weights for h in sizes]
-    assert counts == sorted(counts)
-    fits = [done(hidden=h).record.reconstruction for h in sizes]
-    assert fits[0] > fits[1] + 3 > fits[2] + 3
+    """A second layer takes longer to train."""
+    slow = {"epochs": 20, "lr": 3e-3}
+    for few, more, pace in (((2,), (32,), {}), ((16,), (128, 64), slow)):
+        assert cost(quick(hidden=few), DIGITS).weights < cost(quick(hidden=more), DIGITS).weights
+        worse, better = (done(hidden=h, **pace).record.reconstruction for h in (few, more))
+        assert better < worse - 3
 
 
 def test_channels_more_fit_more() -> None:
@@ -69,12 +70,10 @@ def test_activation_is_the_nonlinearity() -> None:
 
 
 def test_latent_dim_more_carry_more_and_reconstruct_better() -> None:
-    few, some, many = (done(latent_dim=z).record for z in (1, 4, 8))
-    assert few.kl < some.kl - 1
-    assert some.kl < many.kl - 1
-    assert few.reconstruction > some.reconstruction + 3
-    assert some.reconstruction > many.reconstruction + 1
-    assert len(many.kl_per_dimension) == 8
+    few, some, many = (done(latent_dim=z).record for z in (1, 2, 4))
+    assert few.kl + 1 < some.kl < many.kl - 0.5
+    assert few.reconstruction - 1 > some.reconstruction > many.reconstruction + 1
+    assert len(many.kl_per_dimension) == 4
 
 
 def test_likelihood_is_the_distribution_of_the_decoder() -> None:
@@ -85,7 +84,7 @@ def test_likelihood_is_the_distribution_of_the_decoder() -> None:
     assert bernoulli.min() >= 0
     assert bernoulli.max() <= 1
     assert done().model.likelihood(far).mean.min() < -1
-    learned = done(likelihood="gaussian-learned", epochs=80, lr=1e-2)
+    learned = done(likelihood="gaussian-learned", epochs=30, lr=3e-2)
     sigmas = [r.terms["sigma"] for r in learned.reports("val")]
     assert sigmas[0] == 1
     assert sigmas[-1] == pytest.approx((learned.squares / 64) ** 0.5, rel=0.3)
@@ -121,7 +120,7 @@ def radius(z: torch.Tensor) -> torch.Tensor:
 
 @cache
 def bound(
-    f: Callable[[torch.Tensor], torch.Tensor], posterior: str, steps: int = 500, **options: Any
+    f: Callable[[torch.Tensor], torch.Tensor], posterior: str, steps: int, **options: Any
 ) -> float:
     """Return the ELBO of the best encoder with this posterior under a known decoder, nats."""
     config = quick(activation="tanh", latent_dim=2, posterior=posterior, **options)
@@ -142,10 +141,10 @@ def bound(
 def test_posterior_can_have_the_shapes_of_its_row() -> None:
     """A shape outside the family costs ELBO: correlations for a diagonal Gaussian, a ring for
     every Gaussian. A point has no spread and reconstructs better."""
-    diagonal, full, flow = (bound(total, name, 200) for name in ("diagonal", "full", "flow"))
+    diagonal, full, flow = (bound(total, name, 100) for name in ("diagonal", "full", "flow"))
     assert full > diagonal + 1
     assert flow == pytest.approx(full, abs=0.05)
-    assert bound(radius, "flow") > bound(radius, "full", 200) + 0.8
+    assert bound(radius, "flow", 150) > bound(radius, "full", 100) + 0.4
     cloud, point = done(), done(posterior="point", objective="reconstruction")
     assert point.record.kl is None
     assert cloud.record.kl > 1
@@ -157,11 +156,12 @@ def test_posterior_can_have_the_shapes_of_its_row() -> None:
 
 
 def test_posterior_transforms_fit_more_complex_shapes() -> None:
-    one = bound(radius, "flow", posterior_transforms=1)
-    assert bound(radius, "flow", posterior_transforms=2) > one + 0.4
+    """A run has two transforms by default."""
+    one = bound(radius, "flow", 150, posterior_transforms=1)
+    assert bound(radius, "flow", 150) > one + 0.3
 
 
-FLAT = {"data": "mixture", "latent_dim": 2, "epochs": 40, "sigma": 0.1, "lr": 1e-2}
+FLAT = {"data": "mixture", "latent_dim": 2, "epochs": 20, "sigma": 0.1, "lr": 1e-2}
 FLAT |= {"batch_size": 64}
 
 
@@ -178,37 +178,38 @@ def test_a_learned_prior_has_a_smaller_kl() -> None:
     assert (torch.cov(z.T) - torch.eye(2)).abs().max() < 0.05
 
 
-def test_prior_components_fit_more_clumps() -> None:
-    """Two components cannot cover five clumps, ten can. The prior has the configured number."""
-    two, ten = (done(prior="mixture", prior_components=n, **FLAT) for n in (2, 10))
-    assert ten.record.elbo > two.record.elbo + 0.3
-    assert ten.model.prior().component_distribution.batch_shape == (10,)
-    vamp = build(quick(prior="vamp", prior_components=7), DIGITS)
-    assert vamp.prior().component_distribution.batch_shape == (7,)
+def misfit(prior: str, steps: int, **options: int) -> float:
+    """Return −ln p(z) of points on a spiral under a prior that was fitted to them, nats."""
+    torch.manual_seed(0)
+    t = 1.5 + 9 * torch.rand(500)
+    spiral = torch.stack([t * t.cos(), t * t.sin()], 1) / 4 + 0.05 * torch.randn(500, 2)
+    fitted = PRIORS[prior](2, Domain((2,)), **options)
+    optimizer = torch.optim.Adam(fitted.parameters(), 1e-2)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss = -fitted(lambda x: x).log_prob(spiral).mean()
+        loss.backward()
+        optimizer.step()
+    return loss.item()
+
+
+def test_prior_components_fit_more_complex_shapes() -> None:
+    """Ten components follow a spiral better than two. The prior has the configured number."""
+    two, ten = (misfit("mixture", 100, prior_components=n) for n in (2, 10))
+    assert ten < two - 0.2
+    for prior in ("mixture", "vamp"):
+        model = build(quick(prior=prior, prior_components=7), DIGITS)
+        assert model.prior().component_distribution.batch_shape == (7,)
 
 
 def test_prior_transforms_fit_more_complex_shapes() -> None:
     """One transform shapes each latent given those before it. A spiral needs more than one."""
-
-    def misfit(transforms: int) -> float:
-        torch.manual_seed(0)
-        t = 1.5 + 9 * torch.rand(500)
-        spiral = torch.stack([t * t.cos(), t * t.sin()], 1) / 4 + 0.05 * torch.randn(500, 2)
-        prior = PRIORS["flow"](2, Domain((2,)), prior_transforms=transforms)
-        optimizer = torch.optim.Adam(prior.parameters(), 1e-2)
-        for _ in range(100):
-            optimizer.zero_grad()
-            loss = -prior(lambda x: x).log_prob(spiral).mean()
-            loss.backward()
-            optimizer.step()
-        return loss.item()
-
-    assert misfit(2) < misfit(1) - 0.2
+    assert misfit("flow", 70, prior_transforms=2) < misfit("flow", 70, prior_transforms=1) - 0.2
 
 
 def test_condition_replaces_the_class_in_z() -> None:
     """A better bound with less KL, and samples of the requested class."""
-    usual = {"likelihood": "bernoulli", "epochs": 60}
+    usual = {"likelihood": "bernoulli", "epochs": 25}
     plain, told = done(**usual), done(condition="labels", **usual)
     assert told.record.elbo > plain.record.elbo + 1
     data = data_of(told.config)
@@ -231,7 +232,7 @@ EFFECTS: dict[str, Callable[..., None]] = {
     "posterior": test_posterior_can_have_the_shapes_of_its_row,
     "posterior_transforms": test_posterior_transforms_fit_more_complex_shapes,
     "prior": test_a_learned_prior_has_a_smaller_kl,
-    "prior_components": test_prior_components_fit_more_clumps,
+    "prior_components": test_prior_components_fit_more_complex_shapes,
     "prior_transforms": test_prior_transforms_fit_more_complex_shapes,
     "condition": test_condition_replaces_the_class_in_z,
 }

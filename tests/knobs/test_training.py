@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.knobs.harness import data_of, done, quick, ready
+from tests.knobs.harness import EPOCHS, LR, STEPS, data_of, done, quick, ready
 from vae.base.records import Frame, Report, Tick
 from vae.data import load
 from vae.runs import Run
@@ -23,14 +23,14 @@ from vae.training.steps import State, next_rows, train_step
 def test_epochs_is_the_number_of_passes_over_the_data() -> None:
     short, long = done(epochs=3), done()
     assert short.end.meta["epoch"] == 3
-    assert short.end.step == 3 * 9  # 270 examples in batches of 32
+    assert short.end.step == 3 * STEPS  # 270 examples in batches of 32
     assert long.record.elbo > short.record.elbo + 5
 
 
 def test_larger_batch_size_takes_fewer_steps_per_epoch() -> None:
     small, large = done(batch_size=16), done(batch_size=90)
-    assert small.end.step == 25 * 17
-    assert large.end.step == 25 * 3
+    assert small.end.step == EPOCHS * 17
+    assert large.end.step == EPOCHS * 3
     assert small.record.elbo > large.record.elbo + 1  # fewer steps learn less
 
 
@@ -47,14 +47,14 @@ def test_too_large_lr_is_unstable_and_too_small_lr_is_slow() -> None:
 def test_lr_schedule_changes_the_learning_rate() -> None:
     cosine = done(lr_schedule="cosine")
     for report in cosine.reports():
-        expected = 3e-3 * 0.5 * (1 + np.cos(np.pi * report.epoch / 25))
+        expected = LR * 0.5 * (1 + np.cos(np.pi * report.epoch / EPOCHS))
         assert report.lr == pytest.approx(expected, abs=1e-9)
     trainer = ready(quick(lr_schedule="warmup:5"), load("digits", examples=300))
     rates = []
     for _ in range(50):
         train_step(trainer, torch.arange(32))
         rates.append(trainer.optimizer.param_groups[0]["lr"])
-    np.testing.assert_allclose(rates, 3e-3 * np.minimum(1, np.arange(50) / 45))
+    np.testing.assert_allclose(rates, LR * np.minimum(1, np.arange(50) / 45))
 
 
 def test_adam_eps_takes_smaller_steps_where_gradients_are_small() -> None:
@@ -99,11 +99,11 @@ def test_grad_clip_bounds_the_norm() -> None:
 
 
 def test_patience_ends_training_earlier() -> None:
-    hot = {"lr": 0.1, "hidden": (64,), "epochs": 80}
-    hurried, patient, never = (done(patience=p, **hot) for p in (2, 8, 0))
-    for run, epochs in ((hurried, 2), (patient, 8)):
+    hot = {"lr": 0.1, "hidden": (64,), "epochs": 40}
+    hurried, patient, never = (done(patience=p, **hot) for p in (2, 4, 0))
+    for run, epochs in ((hurried, 2), (patient, 4)):
         assert run.end.meta["ended"] == "early"
-        waited = (run.end.step - run.end.meta["best"]["step"]) / 9
+        waited = (run.end.step - run.end.meta["best"]["step"]) / STEPS
         assert waited == epochs
     assert hurried.end.step <= patient.end.step < never.end.step
     assert never.end.meta["ended"] == "finished"
@@ -148,7 +148,7 @@ def test_precision_bf16_is_a_little_less_exact() -> None:
 def test_threads_is_the_recorded_number_of_threads(tmp_path: Path) -> None:
     from vae.worker.train import train_run
 
-    huge = {"hidden": (2048, 2048), "batch_size": 80}
+    huge = {"hidden": (512, 512), "batch_size": 80}
     cases: list[tuple[dict[str, Any], int | None]] = [
         ({"threads": 1}, 1),
         ({"threads": 2}, 2),
@@ -169,7 +169,7 @@ def test_frames_is_the_number_of_recorded_moments() -> None:
         assert len(kept) == number
         if number:
             assert kept[0].step == 0
-            assert kept[-1].step == 25 * 9
+            assert kept[-1].step == EPOCHS * STEPS
             assert kept[0].mean.shape == (300, 4)
     ticks = [e for e in done(frames=0).events if isinstance(e, Tick)]
     assert ticks
