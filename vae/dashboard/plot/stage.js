@@ -9,10 +9,13 @@ const ANYWHERE = ['size', 'xshift', 'yshift', 'standoff', 'itemwidth', 'borderpa
 
 export const staged = () => document.querySelector('.st-key-stage_on') !== null;
 
-export const heightOf = ({ message }) => (staged() ? Math.max(innerHeight - BELOW, 320) : message.height - TOOLS);
+const isPhone = () => innerWidth < 700;         // held in a hand: charts as on the page
+
+export const heightOf = ({ message }) => (
+  staged() && !isPhone() ? Math.max(innerHeight - BELOW, 320) : message.height - TOOLS);
 
 export function enlarged(part, parent = '') {   // a copy of a part of a figure with larger lengths
-  if (!part || typeof part !== 'object' || part.bdata || ArrayBuffer.isView(part)) return part;
+  if (isPhone() || !part || typeof part !== 'object' || part.bdata || ArrayBuffer.isView(part)) return part;
   if (Array.isArray(part)) return part.map((item) => (typeof item === 'object' ? enlarged(item, parent) : item));
   const names = [...ANYWHERE, ...(LENGTHS[parent] ?? [])];
   return Object.fromEntries(Object.entries(part).map(([name, value]) => (

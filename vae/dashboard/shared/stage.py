@@ -15,6 +15,7 @@ from vae.dashboard.shared.address_values import SWITCH
 STATE = "stage"  # in the session: whether the stage is on
 _HIDE = Path(__file__).with_suffix(".css").read_text("utf-8")
 _FIT = Path(__file__).with_suffix(".js").read_text("utf-8")
+_PHONE = "@media (max-width: 640px) { .st-key-stage_off { display: none; } }"  # lacks the room
 HELP = "Show the main picture alone over the whole window, in large type. Esc comes back."
 
 
@@ -25,7 +26,7 @@ def stage(pictures: tuple[str, ...]) -> None:
     with st.container(key=f"stage_{'on' if is_on else 'off'}", width="content"):
         widgets.press("Leave (Esc)" if is_on else "Stage", "stage_button", _switch, HELP)
     selectors = ", ".join(f".st-key-{picture}" for picture in pictures)
-    style = f"<style>{_HIDE.replace('PICTURES', selectors)}</style>" if is_on else ""
+    style = f"<style>{_HIDE.replace('PICTURES', selectors) if is_on else _PHONE}</style>"
     script = f"<script>{_FIT}({json.dumps([is_on, selectors])});</script>"
     st.html(style + script, unsafe_allow_javascript=True)
 
