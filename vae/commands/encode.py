@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vae.base.foreign import cell
 from vae.commands.arguments import out_flag, output_path, run_flags, save_npz, split_flag
 from vae.figures.quantities import SPLITS
 from vae.runs import find
@@ -86,6 +87,8 @@ def _save_csv(out: Path, arrays: Arrays) -> None:
     from vae.base.files import replace
 
     columns = _columns(arrays)
+    for key in ("name", "class"):  # from files; a spreadsheet must not compute them
+        columns[key] = [cell(str(text)) for text in columns[key]]
     replace(out, _text(list(columns), zip(*columns.values(), strict=True), ","))
 
 
@@ -116,7 +119,7 @@ def _text(header: list[str], rows: Any, separator: str) -> bytes:
     out = io.StringIO(newline="")
     writer = csv.writer(out, delimiter=separator, lineterminator="\n")
     writer.writerows([header] if header else [])
-    writer.writerows(["" if cell != cell else str(cell) for cell in row] for row in rows)
+    writer.writerows(["" if value != value else str(value) for value in row] for row in rows)
     return out.getvalue().encode()
 
 

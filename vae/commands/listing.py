@@ -119,9 +119,9 @@ def _print_reading(reading: "Reading") -> None:
     for guess in reading.guesses:
         title = specs[guess.setting].option.label.lower()
         flag = "--" + guess.setting.replace("_", "-")
-        print(f"{title:<16} {guess.value:<16} {flag:<16} {guess.why}")
+        print(f"{title:<16} {printed(guess.value):<16} {flag:<16} {printed(guess.why)}")
     for line in (*reading.left_lines, *reading.notes):
-        print(line)
+        print(printed(line))
 
 
 def _range(low: float, high: float) -> str:

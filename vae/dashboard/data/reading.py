@@ -1,10 +1,10 @@
 """How the user's file is read: each guess with its reason and a control, and the rest."""
 
-import re
 from html import escape
 
 import streamlit as st
 
+from vae.base.foreign import markdown
 from vae.base.options import options_of
 from vae.dashboard.data.view import DataView
 from vae.dashboard.shared import widgets
@@ -19,7 +19,6 @@ ABOUT = (
     "that it reads the file in the same way."
 )
 LISTS = ("data_factors", "data_ignore")  # settings of several columns
-MARKS = re.compile(r"([\\`*_{}\[\]()#+!|<>~$:-])")
 
 
 def reading(view: DataView) -> None:
@@ -32,7 +31,7 @@ def reading(view: DataView) -> None:
         for guess in found.guesses:
             _row(guess)
         for line in (*found.left_lines, *found.notes):
-            st.caption(literal(line))
+            st.caption(markdown(line))
     _offer_guesses()
 
 
@@ -72,7 +71,7 @@ def _row(guess: Guess) -> None:
         widgets.choose(middle, option.label, key, titles, AUTO, option.help, True, act=put)
     else:
         widgets.typed(middle, option.label, key, value, guess.value, put)
-    right.caption(literal(guess.why))
+    right.caption(markdown(guess.why))
 
 
 def _offer_guesses() -> None:
@@ -81,8 +80,3 @@ def _offer_guesses() -> None:
         widgets.press(
             "Guess again", "reading_reset", file_settings.forget, "Drop the settings made by hand."
         )
-
-
-def literal(text: str) -> str:
-    """Return a text of a file as Markdown that shows it letter by letter."""
-    return MARKS.sub(r"\\\1", text)
