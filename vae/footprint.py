@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
+from torch.distributions import Distribution
 from torch.overrides import TorchFunctionMode
 
 from vae.base import memory
@@ -136,9 +137,14 @@ class _Shapes(TorchFunctionMode):
 
 @contextmanager
 def _hollow() -> Iterator[None]:
-    """Make tensors without values inside the block."""
-    with torch.device("meta"), _Shapes():
-        yield
+    """Make tensors without values inside the block; distributions cannot check such values."""
+    checks = Distribution._validate_args
+    Distribution.set_default_validate_args(False)
+    try:
+        with torch.device("meta"), _Shapes():
+            yield
+    finally:
+        Distribution.set_default_validate_args(checks)
 
 
 def training_memory(config: RunConfig, domain: Domain, examples: int) -> Memory:

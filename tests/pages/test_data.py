@@ -254,7 +254,7 @@ def test_vectors_are_drawn_as_points_or_lines(page: AppTest, tmp_path: Path) -> 
     at = choose_file(page, table_file(tmp_path / "table.csv"))
     assert "Each line is an example over its features · 120 of 120 examples shown" in words(at)
     assert facts(at)["Size"] == ("3", "3 elements")
-    assert "needs values in [0, 1]" in at.main.warning[0].value
+    assert r"needs values in \[0, 1\]" in at.main.warning[0].value
     assert "| gaussian-per-dimension (σ from" in words(at)
     at = choose(at, "mixture")
     assert "Two features against each other · 2,000 of 2,000 examples shown" in words(at)
