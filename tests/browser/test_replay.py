@@ -299,7 +299,7 @@ def _play(tab: Tab) -> None:
 
 def _follow(tab: Tab, run: Run) -> None:
     """At the last frame, the slider follows new frames of a run in training."""
-    run.set_status(state="running", heartbeat=time.time() + 600, **identity())
+    run.set_status(state="running", heartbeat=time.time(), **identity())
     _press(tab, "End", lambda: _at(tab) == LAST)
     tab.page.reload()
     until(lambda: _part(tab, "follow").is_visible() and _at(tab) == LAST)

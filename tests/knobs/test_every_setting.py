@@ -1,9 +1,9 @@
 """Every setting has a test of its effect, and every such test has a setting."""
 
-from tests.knobs import test_data, test_model, test_objective, test_training
+from tests.knobs import test_data, test_model, test_objective, test_reading, test_training
 from vae.config import fields
 
-ROOMS = (test_data, test_model, test_objective, test_training)
+ROOMS = (test_data, test_model, test_objective, test_reading, test_training)
 
 
 def test_every_setting_has_a_test_of_its_effect() -> None:
