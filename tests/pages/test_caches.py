@@ -118,7 +118,7 @@ RESULTS: dict[str, Callable[[Run], Any]] = {
 # Cached functions of values or of data alone
 OTHERS = {
     "shared.training_time._trial": "settings of a model",
-    "traversals.interpolation.encoded": "pictures",
+    "shared.film_files.encoded": "pictures",
     "learn.demonstration._demonstration": "settings of a model",
     "data.view._summary": "data and settings, by their key",
     "data.charts._moments": "data and settings, by their key",
