@@ -24,6 +24,8 @@ SWEPT = [f.name for f in fields() if f.name != "seed" and f.name not in OF_A_FIL
 SUITS: dict[str, dict[str, Any]] = {
     "point": {"objective": "reconstruction"},
     "mixture": {"likelihood": "gaussian"},
+    "standardise": {"likelihood": "gaussian"},
+    "minmax": {"likelihood": "gaussian"},
 }
 
 

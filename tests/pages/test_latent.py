@@ -310,7 +310,7 @@ def test_damaged_weights_have_a_sentence(root: Path, open_page: OpenPage) -> Non
 
 def test_a_failed_run_without_weights_has_a_reason(root: Path, open_page: OpenPage) -> None:
     in_state(root, "failed")
-    assert "lower the learning rate" in text(open_page("latent.py"))
+    assert "Lower the learning rate" in text(open_page("latent.py"))
 
 
 def test_a_single_latent_is_stacked_without_jitter() -> None:

@@ -42,7 +42,7 @@ def run_in(root: Path, state: str) -> Run:
 
 def pressable(at: AppTest) -> set[str]:
     keys = {str(button.key) for button in at.main.button}
-    return {key for key in keys if not key.startswith("tour_")}
+    return {key for key in keys if not key.startswith(("tour_", "stage_"))}
 
 
 def charts(at: AppTest) -> list[dict[str, Any]]:
