@@ -66,7 +66,7 @@ class Memory(NamedTuple):
 
 def cost(config: RunConfig, domain: Domain) -> Cost:
     """Return the cost of a configuration. Raises ValueError if the network does not fit."""
-    return _counted(RunConfig.of(**model_settings(config)), domain)
+    return _counted(tuple(model_settings(config).items()), domain)
 
 
 def model_settings(config: RunConfig) -> dict[str, Any]:
@@ -77,8 +77,8 @@ def model_settings(config: RunConfig) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=256)
-def _counted(config: RunConfig, domain: Domain) -> Cost:
-    products: list[int] = []
+def _counted(settings: tuple[tuple[str, Any], ...], domain: Domain) -> Cost:
+    config, products = RunConfig.of(**dict(settings)), list[int]()
 
     def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         """Add the products of one layer: a convolution uses its weights at every place."""

@@ -6,16 +6,18 @@ one run in each possible state.
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from streamlit.components.v2 import manifest_scanner
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime.scriptrunner import RerunData
+from streamlit.runtime.state.safe_session_state import SafeSessionState
 from streamlit.testing.v1 import AppTest, local_script_runner
 from streamlit.testing.v1.local_script_runner import LocalScriptRunner
 
@@ -51,11 +53,40 @@ class Idle:
         """Accept a job without starting it."""
 
 
+def wait(runner: LocalScriptRunner, timeout: float = 60) -> None:
+    """Wait for the end of a script; Streamlit's own test runner asks every millisecond."""
+    thread = runner._script_thread
+    assert thread is not None
+    thread.join(timeout)
+    if thread.is_alive():
+        runner.request_stop()
+        raise RuntimeError(f"the script of the page took more than {timeout:g} s")
+
+
+class Entries(Mapping[str, Any]):
+    """The entries of a session, read one at a time: Streamlit copies all of them for each widget
+    and looks one up."""
+
+    def __init__(self, state: SafeSessionState) -> None:
+        self.state = state
+
+    def __getitem__(self, key: str) -> Any:
+        return self.state[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.state._state.filtered_state)
+
+    def __len__(self) -> int:
+        return len(self.state._state.filtered_state)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def quick_pages() -> Iterator[None]:
     """Scan the installed packages once instead of once per session, measure three training steps
     of a new configuration, and start from the smallest data."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(local_script_runner, "require_widgets_deltas", wait)
+        patch.setattr(SafeSessionState, "filtered_state", property(Entries))
         scan = cache(manifest_scanner.scan_component_manifests)
         patch.setattr(manifest_scanner, "scan_component_manifests", scan)
         patch.setattr(training_time, "TRIAL_SECONDS", 0.0)

@@ -187,12 +187,15 @@ def coerce(field: Field, value: Any) -> Any:
     if get_origin(field.type) is tuple and isinstance(value, str):
         value = tuple(part for part in value.replace(" ", "").split(",") if part)
     try:
-        return TypeAdapter(field.type).validate_python(value)
+        return _adapter(field.type).validate_python(value)
     except ValidationError:
         wanted = {int: "a whole number", float: "a number", str: "text"}.get(
             field.type, "whole numbers separated by commas"
         )
         raise ValueError(f"{field.name} must be {wanted}, not {quoted(value)}.") from None
+
+
+_adapter = cache(TypeAdapter)  # one for each type: it takes much longer to build than to use
 
 
 def check(field: Field, value: Any) -> None:
