@@ -78,8 +78,11 @@ class Tab(NamedTuple):
     problems: list[str]
 
     def reset(self, scheme: str = "light") -> None:
-        """Restore colour scheme, size and pointer, and forget the problems."""
-        self.page.emulate_media(color_scheme=scheme)
+        """Restore colour scheme, size and pointer, and forget the problems.
+
+        Without animations: a window that draws one uses an eighth more of the processor.
+        """
+        self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         self.page.set_viewport_size(WINDOW)
         self.page.mouse.move(0, 0)
         self.problems.clear()

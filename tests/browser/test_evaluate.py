@@ -1,14 +1,11 @@
 """The Evaluate page in a real browser: the job behind the button, its progress, its end, and the
 library's values, in light and dark, before and after a reload."""
 
-import os
-import signal
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 from playwright.sync_api import Locator
 
@@ -20,12 +17,10 @@ from vae.base.records import Evaluation
 from vae.commands import main
 from vae.dashboard.evaluate.text import three_decimals
 from vae.runs import Run
-from vae.runs.evaluations import KIND, saved_evaluations
-from vae.worker.job import attempts
+from vae.runs.evaluations import saved_evaluations
 
 LINE, FIGURES = ".st-key-evaluate_line", ".st-key-evaluation"
 TRAIN = ("--data", "digits", "--binarize", "threshold", "--hidden", "32", "--latent-dim", "3")
-LONG = "20000"  # importance samples that nobody waits for
 BARS = """() => {  // where the bars of the bound begin and end, nats as the screen's pixels say
     const chart = document.querySelector('.st-key-evaluate_bound .js-plotly-plot');
     const { xaxis } = chart._fullLayout;
@@ -137,16 +132,16 @@ def _shows(tab: Tab, record: Evaluation) -> None:
     )
 
 
-def test_an_evaluation_is_cancelled_killed_finished_displayed_and_deleted(
+def test_an_evaluation_is_computed_displayed_and_deleted(
     server: Server, open_page: OpenPage, folder: Path
 ) -> None:
     run = trained(folder, "one", *TRAIN, "--epochs", "3")
     train = ["--split", "train", "--samples", "100", "--full"]
     assert main(["evaluate", "one", "--root", str(folder), *train]) == 0
     tab = _open(server, open_page, run)
-    _cancel_and_kill(tab, run)
     _fill(tab, "evaluate_samples", "100")
-    _press(tab, "Evaluate", lambda: len(saved_evaluations(run)) == 2)
+    _press(tab, "Evaluate", lambda: "K = 100" in _line(tab))
+    until(lambda: len(saved_evaluations(run)) == 2)
     found = {k.request.split: k.record for k in saved_evaluations(run)}
     _shows(tab, found["test"])
     until(lambda: _button(tab, "Evaluated").is_disabled())
@@ -157,26 +152,6 @@ def test_an_evaluation_is_cancelled_killed_finished_displayed_and_deleted(
     _bars(tab, found["test"])
     _show_and_delete(tab, run, found["train"])
     assert not tab.problems
-
-
-def _cancel_and_kill(tab: Tab, run: Run) -> None:
-    """A long evaluation is cancelled, started again, and loses its process."""
-    _fill(tab, "evaluate_samples", LONG)
-    _press(tab, "Evaluate", lambda: "K = 20,000" in _line(tab))
-    (job,) = until(lambda: attempts(run, KIND))
-    until(lambda: job.status()["progress"] > 0)
-    first = job.status()["pid"]
-    worker = psutil.Process(first)
-    worker.suspend()  # it must not come to its end before the press
-    until(lambda: "%" in _line(tab))
-    assert _button(tab, "Evaluating").is_disabled()
-    _press(tab, "Cancel", lambda: job.cancelled)
-    worker.resume()
-    until(lambda: "was cancelled" in _line(tab))
-    assert job.status()["state"] == "cancelled"
-    _press(tab, "Evaluate", lambda: job.status().get("pid", first) != first)
-    os.kill(job.status()["pid"], signal.SIGKILL)
-    until(lambda: "The process of this job is gone: start it again." in _line(tab))
 
 
 def _bars(tab: Tab, record: Evaluation) -> None:

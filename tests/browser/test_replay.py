@@ -93,6 +93,7 @@ def _record(run: Run) -> tuple[Replay, Examples]:
 
 def _open(server: Server, open_page: OpenPage, name: str) -> Tab:
     tab = open_page(f"{server.url}/replay?run={name}")
+    tab.page.emulate_media(reduced_motion="no-preference")
     until(lambda: _part(tab, "map").get_attribute("data-position"))
     tab.settle()
     return tab

@@ -2,7 +2,9 @@
 a reload, with the numbers of its runs; and a cancelled sweep."""
 
 import shutil
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,12 @@ import pytest
 
 from tests.browser.conftest import App, OpenPage, Server, Tab
 from tests.browser.screen import perform, until
+from vae.base.devices import resolve
+from vae.config import RunConfig
+from vae.data import load
 from vae.experiments import sweeps
-from vae.runs import Run, listing
+from vae.runs import Run, identity, listing
+from vae.worker.train import train_run
 
 BETAS = (0.5, 4.0)
 READ = """(key) => {  // the traces of a chart as they are drawn
@@ -68,6 +74,25 @@ def fill(tab: Tab, key: str, value: str, seen: str) -> None:
         field.press("Enter", timeout=5000)
 
     perform(act, lambda: says(tab, seen), why=seen)
+
+
+@contextmanager
+def busy(root: Path) -> Iterator[None]:
+    """Let no queued run start: another one seems to be training on its device."""
+    other = Run.create(root, RunConfig.of(), load("digits"), "other")
+    device = str(resolve(other.config.device))
+    other.set_status(state="running", device=device, heartbeat=time.time() + 600, **identity())
+    try:
+        yield
+    finally:
+        other.set_status(state="finished")
+
+
+def train(run: Run) -> None:
+    """Train a queued run in this process."""
+    assert run.take(("queued",), state="starting", **identity())
+    for _ in train_run(run):
+        pass
 
 
 def train_for(tab: Tab, epochs: int) -> None:
@@ -129,16 +154,18 @@ def test_a_sweep_shows_the_numbers_of_its_runs(
     train_for(tab, 2)
     fill(tab, "sweep_first_beta_values", "0.5, 4", "2 configurations × 3 seeds = 6 runs")
     fill(tab, "sweep_seeds", "1", "2 configurations × 1 seed = 2 runs")
-    press(tab, "sweep_queue", "2 runs: ")
-    runs = sweeps.members(root, "beta-1")
-    assert [(r.settings["beta"], r.settings["seed"], r.settings["epochs"]) for r in runs] == [
-        (beta, 0, 2) for beta in BETAS
-    ]
-    until(lambda: lines(tab), why="a chart that fills")  # with one line, or at once with both
-    heads = chart(tab, "sweep_multiples")["heads"]
-    assert heads[0].startswith("<b>β 0.5</b>")
+    with busy(root):
+        press(tab, "sweep_queue", "2 runs: ")
+        runs = sweeps.members(root, "beta-1")
+        assert [(r.settings["beta"], r.settings["seed"], r.settings["epochs"]) for r in runs] == [
+            (beta, 0, 2) for beta in BETAS
+        ]
+        train(runs[0])
+        until(lambda: lines(tab).keys() == {(BETAS[0], 0)}, why="a chart that fills")
+        heads = chart(tab, "sweep_multiples")["heads"]
+        assert heads[0].startswith("<b>β 0.5</b>")
+        train(runs[1])
     until(lambda: says(tab, "2 runs: 2 finished"))
-    assert {run.status().state for run in runs} == {"finished"}
     shows_numbers(tab, runs)
     tab.page.reload()
     until(lambda: says(tab, "2 runs: 2 finished"))
