@@ -14,14 +14,9 @@ the browser asks the page to run again, which serves it anew.
 
 Rows are rows of the data set: `index` gives for every trace the row of each of its points. The
 browser loads the files that `routes` serves: Plotly itself, from its Python package, and the
-modules of this folder: plot.js (the chart), library.js (loads Plotly), select.js (clicks and
-selections), tip.js and near.js (the card beside the pointer), tools.js (tool bar and keys),
-rows.js (sets of rows), view.js (the stored view), theme.js (colours, inserted here), labels.js
-(labels that fit the width), stage.js (large charts), space.js (three dimensions), decode.js (the
-decoder's output under the pointer), marker.js (a ring on the plane, plane.js), painter.js (a
-decoded example), content.js (fetches), line.js (a drawn line), and decoder.js (networks), which
-sliders.js, film.js and live.js (a drawing) use as well. plot.css is their style; a strip above the
-plot is reserved for the tool bar.
+modules of this folder, each with its purpose in its first lines. plot.js is the chart, decoder.js
+the networks that sliders.js, film.js and live.js (a drawing) use as well. plot.css is their style;
+a strip above the plot is reserved for the tool bar.
 """
 
 import base64
