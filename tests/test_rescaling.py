@@ -108,6 +108,7 @@ def test_the_density_is_that_of_the_rescaled_data_divided_by_the_volume(
     domain = Domain(shape, 0, 3, tuple(location.tolist()), tuple(scale.tolist()))
     config = small(likelihood=likelihood, condition="labels")
     model, plain = build(config, domain), build(config, domain._replace(location=(), scale=()))
+    plain.load_state_dict(model.state_dict())
     u = torch.from_numpy(rng.uniform(size=(8, *shape)).astype(np.float32))
     x = torch.from_numpy(domain.restore(u.numpy()))
     y = torch.arange(8) % 3
@@ -119,12 +120,12 @@ def test_the_density_is_that_of_the_rescaled_data_divided_by_the_volume(
     assert domain.log_volume == pytest.approx(volume)
     torch.testing.assert_close(px.log_prob(x), pu.log_prob(u) - volume, rtol=2e-4, atol=2e-3)
     np.testing.assert_allclose(
-        px.mean.detach(), domain.restore(pu.mean.detach().numpy()), rtol=1e-5
+        px.mean.detach(), domain.restore(pu.mean.detach().numpy()), atol=1e-4
     )
     torch.manual_seed(1)
     drawn = px.sample()
     torch.manual_seed(1)
-    np.testing.assert_allclose(drawn, domain.restore(pu.sample().numpy()), rtol=1e-5)
+    np.testing.assert_allclose(drawn, domain.restore(pu.sample().numpy()), atol=1e-4)
 
 
 def test_a_gaussian_has_the_density_of_scipy_in_the_units_of_x(small: Small) -> None:
@@ -188,9 +189,11 @@ def test_a_shift_of_every_column_changes_no_conclusion(small: Small) -> None:
     one, two = wine(), wine(shift=2.0**19)
     first, second = (config.domain(data) for data in (one, two))
     assert first.scale == second.scale
+    u, v = first.rescale(one.x), second.rescale(two.x)
+    np.testing.assert_allclose(u, v, atol=1e-6)
     (_, reports), (_, others) = trained(config, one), trained(config, two)
     for a, b in zip(reports, others, strict=True):
-        assert b.elbo == pytest.approx(a.elbo, abs=0.3)  # location has 24 bits
+        assert b.elbo == pytest.approx(a.elbo, abs=1e-3)
 
 
 def test_baselines_are_in_the_units_of_x(small: Small) -> None:
@@ -263,3 +266,15 @@ def test_large_values_are_named_as_the_cause(small: Small) -> None:
             list(train(raw, wine(factor)))
         assert "learning rate" not in str(told.value)
         assert step is None or f"at step {step}." in str(told.value)
+
+
+def test_latents_open_on_uncorrelated_columns_with_a_learned_sigma(small: Small) -> None:
+    """σ = 1 would be the best constant model of standardised columns without correlation: a model
+    that began there kept all latents closed."""
+    for likelihood in ("gaussian-learned", "gaussian-per-dimension"):
+        config = small(data="mixture", likelihood=likelihood, epochs=15, batch_size=64, lr=1e-2)
+        data = config.load_data()
+        reports = [e for e in train(config, data) if isinstance(e, Report) and e.split == "val"]
+        constant = baseline(data, config, likelihood).nats
+        assert constant is not None
+        assert max(r.elbo for r in reports if r.elbo is not None) > -constant + 0.1

@@ -44,19 +44,19 @@ class Domain(NamedTuple):
         if not self.scale:
             return x
         location, scale = self._units()
-        return (x - location) / scale
+        return np.asarray((x - location) / scale, np.float32)
 
     def restore(self, u: Floats) -> Floats:
         """Return x for u (N, *event)."""
         if not self.scale:
             return u
         location, scale = self._units()
-        return location + scale * u
+        return np.asarray(location + scale * u, np.float32)
 
-    def _units(self) -> tuple[Floats, Floats]:
+    def _units(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return location and scale in the shape of an example, with its other axes of 1."""
         each = (-1, *(1 for _ in self.shape[1:]))
-        location, scale = (np.array(v, np.float32) for v in (self.location, self.scale))
+        location, scale = (np.array(v, np.float64) for v in (self.location, self.scale))
         return location.reshape(each), scale.reshape(each)
 
 

@@ -176,11 +176,15 @@ class GaussianLearned(Likelihood):
     form = "squared error"
     browser = "identity"
     LOWEST = -14.0  # of ln sigma²: far below any real noise; keeps float32 finite
+    # Sigma begins at 1, because training stalls from a low start. At the standard deviation 1 of
+    # rescaled columns it would explain uncorrelated columns alone, and no latent would open (a
+    # latent opens where its eigenvalue exceeds sigma², Lucas et al. 2019, section 4).
+    START, START_RESCALED = 1.0, 0.5
 
     def __init__(self, domain: Domain) -> None:
         super().__init__(domain)
-        start = torch.zeros(self._shape())  # sigma = 1: training stalls from a low start
-        self.log_var = nn.Parameter(start)
+        start = self.START_RESCALED if domain.scale else self.START
+        self.log_var = nn.Parameter(torch.full(self._shape(), 2 * math.log(start)))
 
     def _shape(self) -> tuple[int, ...]:
         return ()

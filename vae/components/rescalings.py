@@ -117,27 +117,29 @@ def rescaled(domain: Domain, name: str, x: NDArray[Any], unit: float) -> Domain:
     location, scale = RESCALINGS[name].fit(parts)
     location = location + first[: len(location), 0]
     scale = np.where(scale > np.finfo(np.float32).tiny, scale, 1)
-    return domain._replace(location=_singles(location), scale=_singles(scale))
-
-
-def _singles(values: Doubles) -> tuple[float, ...]:
-    """Return numbers of 32 bits, as the model computes with them."""
-    return tuple(values.astype(np.float32).tolist())
+    return domain._replace(location=tuple(location.tolist()), scale=tuple(scale.tolist()))
 
 
 class Units(nn.Module):
-    """The map x → u of a domain, its inverse, and p(u) → p(x)."""
+    """The map x → u of a domain, its inverse, and p(u) → p(x).
+
+    `location` has the leading 32 bits of the location and `rest` the further ones: a column of
+    large numbers with small differences loses no digit of the differences.
+    """
 
     location: Tensor
+    rest: Tensor
     scale: Tensor
 
     def __init__(self, domain: Domain) -> None:
         super().__init__()
         self.log_volume = domain.log_volume
         each = (-1, *(1 for _ in domain.shape[1:]))  # one number for each column or channel
-        for name in ("location", "scale"):
-            values = torch.tensor(getattr(domain, name)).reshape(each if domain.scale else (0,))
-            self.register_buffer(name, values, persistent=False)
+        location, scale = (torch.tensor(v, dtype=torch.float64) for v in domain[-2:])
+        rest = location - location.float()
+        for name, values in {"location": location, "rest": rest, "scale": scale}.items():
+            shape = each if domain.scale else (0,)
+            self.register_buffer(name, values.float().reshape(shape), persistent=False)
 
     @property
     def is_identity(self) -> bool:
@@ -146,11 +148,11 @@ class Units(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return u for x (..., *event)."""
-        return x if self.is_identity else (x - self.location) / self.scale
+        return x if self.is_identity else ((x - self.location) - self.rest) / self.scale
 
     def inverse(self, u: Tensor) -> Tensor:
         """Return x for u (..., *event)."""
-        return u if self.is_identity else self.location + self.scale * u
+        return u if self.is_identity else self.location + (self.rest + self.scale * u)
 
     def of_x(self, pu: Distribution) -> Distribution:
         """Return p(x) for p(u) with event shape *event."""
