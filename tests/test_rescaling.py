@@ -7,6 +7,7 @@ same u, weights, samples and conclusions, and every ln p(x) changes by D k ln 2.
 import json
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ from vae.data import Dataset
 from vae.evaluation import evaluate
 from vae.evaluation.baseline import baseline
 from vae.model import VAE, build
-from vae.runs.manifest import domain_of, head
+from vae.runs.manifest import domain_of, head, read_head
 from vae.training import Trainer, train
 from vae.training.snapshots import snapshot_of
 
@@ -210,13 +211,21 @@ def test_baselines_are_in_the_units_of_x(small: Small) -> None:
     assert raw.nats == pytest.approx(nats.mean(), abs=1e-2)
 
 
-def test_a_manifest_rebuilds_the_rescaling_and_an_old_one_has_none(small: Small) -> None:
+def test_a_manifest_rebuilds_the_rescaling_and_an_old_one_has_none(
+    small: Small, tmp_path: Path
+) -> None:
     config, data = small(likelihood="gaussian"), wine()
-    saved = head(config, data)
+    saved = json.loads(json.dumps(head(config, data)))
     assert domain_of(saved) == config.domain(data)
-    for name in ("location", "scale"):
-        del saved["data"][name]
-    assert domain_of(saved) == small(likelihood="gaussian", data_scale="none").domain(data)
+    del saved["data"]["location"], saved["data"]["scale"], saved["config"]["data_scale"]
+    (tmp_path / "config.json").write_text(json.dumps(saved))
+    old = read_head(tmp_path)
+    assert domain_of(old) == RunConfig.of(**old["config"]).domain(data)
+    assert domain_of(old).scale == ()
+    saved["data"] |= {"location": [0.0], "scale": [1.0]}  # of 13 columns
+    (tmp_path / "config.json").write_text(json.dumps(saved))
+    with pytest.raises(ValueError, match="damaged"):
+        read_head(tmp_path)
 
 
 @each(
@@ -257,6 +266,15 @@ def test_wine_reaches_its_elbo_with_a_learned_sigma() -> None:
     reports = [e for e in train(config, data) if isinstance(e, Report) and e.split == "val"]
     best = max(r.elbo for r in reports if r.elbo is not None)
     assert best + config.domain(data).log_volume == pytest.approx(-16.3, abs=1.0)
+
+
+def test_a_learned_sigma_that_is_no_number_is_named(small: Small) -> None:
+    """The loss of the step that breaks it is still finite."""
+    trainer = Trainer(small(likelihood="gaussian-learned"), wine())
+    (log_var,) = trainer.state.model._likelihood.parameters()
+    trainer.state.optimizer.register_step_post_hook(lambda *_: log_var.data.fill_(math.nan))
+    with pytest.raises(FloatingPointError, match=r"the σ is not finite at step 1\."):
+        list(trainer.run(lambda step: Control()))
 
 
 def test_large_values_are_named_as_the_cause(small: Small) -> None:

@@ -511,7 +511,9 @@ def test_every_number_of_every_event_is_finite(
     monkeypatch.setattr(target, attribute, _nan_after(getattr(target, attribute), spoil))
     config = small(likelihood="gaussian-learned", frames=2, epochs=1)
     seen: list[Event] = []
-    title = name.replace("_", " ").replace("kl", "KL").replace("elbo", "ELBO")
+    title = name.replace("_", " ")
+    for short, word in {"kl": "KL", "elbo": "ELBO", "sigma": "σ"}.items():
+        title = title.replace(short, word)
     said = rf"diverged: the {title} is not finite at step \d"
     with pytest.raises(FloatingPointError, match=said.replace("lr", "learning rate")):
         seen.extend(train(config, data))

@@ -90,7 +90,7 @@ class DivergedError(FloatingPointError):
 
 def _words(name: str) -> str:
     """Return the name of a field as words: "KL per dimension" for kl_per_dimension."""
-    short = {"kl": "KL", "elbo": "ELBO", "lr": "learning rate"}
+    short = {"kl": "KL", "elbo": "ELBO", "lr": "learning rate", "sigma": "σ"}
     return " ".join(short.get(word, word) for word in name.split("_"))
 
 
