@@ -432,8 +432,12 @@ WRONG: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "an unknown network": (lambda p: forged(p, settings(network="x")), "Unknown network"),
     "of a newer version": (lambda p: forged(p, settings(head_format=9)), "newer VAE Lab"),
     "huge layers": (
-        lambda p: forged(p, settings(hidden=[8192] * 2000)),
+        lambda p: forged(p, settings(hidden=[8192] * 60)),
         "does not fit the settings in config.json",
+    ),
+    "too many layers": (
+        lambda p: forged(p, settings(hidden=[8] * 2000)),
+        "hidden has 2,000 layers, and at most 64 are possible",
     ),
     "huge examples": (
         lambda p: forged(
