@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from streamlit.runtime.state.query_params import QueryParams
 from streamlit.testing.v1 import AppTest, local_script_runner
 from streamlit.testing.v1.element_tree import Widget
 
@@ -256,6 +257,48 @@ def test_a_page_keeps_its_choices_and_a_delayed_request_does_not_undo_one(
     at.run()
     assert parameters(at) == {"colour": "KL"}
     assert at.selectbox("latent_split").value != "train"
+
+
+def _fragment() -> None:
+    """A fragment that runs alone, with one choice."""
+    import streamlit as st
+
+    from vae.dashboard.shared import address
+
+    address.put("step", st.session_state.get("step"))
+
+
+def test_the_address_of_a_choice_that_was_soon_undone_is_taken_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The browser may undo a choice before it receives the address of that choice. It must then
+    receive the address again, though its request carries the right one."""
+    at, sent = AppTest.from_function(_fragment), []
+    update = QueryParams.from_dict
+    monkeypatch.setattr(
+        QueryParams, "from_dict", lambda self, new: (sent.append(dict(new)), update(self, new))
+    )
+    at.run()
+    at.session_state["step"] = "3"
+    at.run()
+    at.query_params.clear()  # it has not received it
+    at.session_state["step"] = None
+    at.run()
+    assert sent == [{"step": "3"}, {}]
+
+
+def test_a_lesson_takes_a_new_address_and_not_a_delayed_one(open_page: OpenPage) -> None:
+    at = open_page("learn/bound.py", step="2", lang="en")
+    before = dict(at.query_params)
+    at.button(key="learn_next").click().run()
+    assert at.query_params["step"] == "3"
+    at.query_params.clear()
+    at.query_params.update(before)
+    at.run()
+    assert at.query_params["step"] == "3"
+    at.query_params.update({"step": "4", "lang": "zh"})
+    at.run()
+    assert (at.query_params["step"], at.query_params["lang"]) == ("4", "zh")
 
 
 def test_the_stage_is_in_the_address(root: Path, open_page: OpenPage) -> None:

@@ -23,8 +23,9 @@ page = navigation.current_page()
 widgets.call_pressed()
 navigation.row(page)
 if contents.is_lesson(page):
-    contents.contents()
-    page.run()
+    with address.page(page.title):
+        contents.contents()
+        page.run()
     st.stop()
 with starting.notice(is_pressed=bool(st.session_state.get("train"))), address.page(page.title):
     sync_address()

@@ -5,6 +5,7 @@ browser, else that of the browser itself.
 import streamlit as st
 
 from vae.dashboard.learn.lesson import Text
+from vae.dashboard.shared import address
 
 LANGUAGES = {"en": "English", "zh": "中文"}
 _LANGUAGE = "lang"  # of the session and of the address
@@ -15,7 +16,7 @@ _YEAR = 365 * 24 * 3600  # seconds
 def current() -> str:
     """Return "en" or "zh", and write it into the address."""
     state, cookie = st.session_state.get(_LANGUAGE), st.context.cookies.get(_COOKIE)
-    wishes = (st.query_params.get(_LANGUAGE), state, cookie)
+    wishes = ((address.take_texts([_LANGUAGE]) or {}).get(_LANGUAGE), state, cookie)
     given = next((wish for wish in wishes if wish in LANGUAGES), None) or _of_browser()
     choose(given)
     return given
@@ -43,7 +44,8 @@ def _run(script: str) -> None:
 
 def choose(language: str) -> None:
     """Use this language from now on."""
-    st.session_state[_LANGUAGE] = st.query_params[_LANGUAGE] = language
+    st.session_state[_LANGUAGE] = language
+    address.put(_LANGUAGE, language)
 
 
 def say(text: Text) -> str:

@@ -12,6 +12,7 @@ import streamlit as st
 
 from vae.base.numbers import typed
 from vae.dashboard.learn.lesson import Lesson, Slider, Step, Value
+from vae.dashboard.shared import address
 
 STEP, QUIZ = "step", "quiz"  # parameters of the address
 LONGEST = 40  # characters of a value in the address
@@ -34,19 +35,31 @@ class Place:
         return lesson.steps[self.step - 1]
 
 
+def enter(lesson: Lesson) -> None:
+    """Begin a run of the page: a new session, a link or the browser's Back sets the place."""
+    found, key = address.take_texts([STEP, *lesson.controls]), _key(lesson)
+    if found is not None or key not in st.session_state:
+        place, before = _from_address(lesson, found or {}), st.session_state.get(key)
+        if before is not None:
+            place.guesses, place.revealed = before.guesses, before.revealed
+            place.started, place.merged = before.started, before.merged
+        st.session_state[key] = place
+    if quiz := address.take_texts([QUIZ]):
+        st.session_state["learn_quiz"] = quiz[QUIZ]
+
+
+def _key(lesson: Lesson) -> str:
+    return f"learn_{lesson.name}"
+
+
 def current(lesson: Lesson) -> Place:
-    """Return the place in this lesson; a new session takes it from the address."""
-    key = f"learn_{lesson.name}"
-    if key not in st.session_state:
-        st.session_state[key] = _from_address(lesson, st.query_params)
-    place: Place = st.session_state[key]
+    """Return the place in this lesson."""
+    place: Place = st.session_state[_key(lesson)]
     return place
 
 
 def has_quiz() -> bool:
     """Return False if the address hides the questions: `quiz=off`."""
-    if st.query_params.get(QUIZ) == "off":
-        st.session_state["learn_quiz"] = "off"
     return st.session_state.get("learn_quiz") != "off"
 
 
@@ -58,34 +71,30 @@ def go(lesson: Lesson, place: Place, number: int) -> None:
 
 
 def write_address(lesson: Lesson, place: Place) -> None:
-    """Write step and controls into the address."""
-    wanted = {STEP: str(place.step)} if place.step > 1 else {}
+    """Write step, controls and hidden questions into the address."""
+    address.put(STEP, str(place.step) if place.step > 1 else None)
     for name, control in lesson.controls.items():
-        if place.values[name] != control.start:
-            wanted[name] = _written(place.values[name])
-    for name in {STEP, *lesson.controls}:
-        if name not in wanted:
-            st.query_params.pop(name, None)
-        elif st.query_params.get(name) != wanted[name]:
-            st.query_params[name] = wanted[name]
+        value = place.values[name]
+        address.put(name, _written(value) if value != control.start else None)
+    address.put(QUIZ, None if has_quiz() else "off")
 
 
 def _written(value: Value) -> str:
     return value if isinstance(value, str) else typed(value)
 
 
-def _from_address(lesson: Lesson, address: Mapping[str, str]) -> Place:
+def _from_address(lesson: Lesson, given: Mapping[str, str]) -> Place:
     place = Place(1, {name: control.start for name, control in lesson.controls.items()})
-    if STEP in address:
-        number = _number(address[STEP])
+    if STEP in given:
+        number = _number(given[STEP])
         place.step = int(min(max(number or 1, 1), len(lesson.steps)))
         place.refused += [STEP] * (number != place.step)
         place.values |= place.step_of(lesson).starts
     for name, control in lesson.controls.items():
-        if name not in address:
+        if name not in given:
             continue
-        given = address[name][:LONGEST]
-        value: Value | None = _number(given) if isinstance(control, Slider) else given
+        text = given[name][:LONGEST]
+        value: Value | None = _number(text) if isinstance(control, Slider) else text
         with suppress(ValueError):
             place.values[name] = control.accept(value if value is not None else control.start)
         if place.values[name] != value:

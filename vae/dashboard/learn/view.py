@@ -28,6 +28,7 @@ def show(lesson: Lesson) -> None:
     """Show a lesson at the reader's place in it."""
     st.html(_STYLE)
     st.html(theme_style())
+    state.enter(lesson)
     chosen = language.current()
     _header(lesson, chosen)
     every = TICK if is_at_work(_courses(lesson)) else None

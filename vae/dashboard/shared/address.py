@@ -11,7 +11,7 @@ that runs alone writes at once.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -126,6 +126,16 @@ def is_of(name: str) -> bool:
     return _address().page == name
 
 
+def take_texts(names: Iterable[str]) -> dict[str, str] | None:
+    """Return the texts of parameters in a new address, once; None if it has none of them.
+
+    After the browser's Back the address may have none: all take their defaults.
+    """
+    address = _address()
+    found = {name: address.unread.pop(name) for name in names if name in address.unread}
+    return found if found or address.is_back else None
+
+
 def pending(parameter: str) -> str | None:
     """Return the text of a parameter in a new address that no choice has taken yet."""
     return _address().unread.get(parameter)
@@ -158,8 +168,13 @@ def put(parameter: str, text: str | None) -> None:
 
 
 def flush() -> None:
-    """Send the address to the browser, if it has another one."""
+    """Send the address to the browser, if it has another one.
+
+    A request that was sent before the browser received the latest address carries an older one,
+    so both must be the current one.
+    """
     address = _address()
-    if st.query_params.to_dict() != address.current:
+    known = (st.query_params.to_dict(), address.recent[-1] if address.recent else {})
+    if any(found != address.current for found in known):
         st.query_params.from_dict(address.current)
         address.recent.append(dict(address.current))
