@@ -97,6 +97,19 @@ class Field(NamedTuple):
         return float(np.interp(1 - share, self.below, self.sorted))
 
 
+def field_of(x: Floats, y: Floats, value: Doubles) -> Field:
+    """Return the field of densities (G, G) on a grid that holds all mass."""
+    ordered = np.sort(value.ravel())
+    return Field(x, y, value, ordered, _below(ordered))
+
+
+def _below(ordered: Doubles) -> Doubles:
+    """Return the share of the mass below each of the ascending densities."""
+    total = np.cumsum(ordered)
+    below: Doubles = (total - ordered) / total[-1] if total[-1] else np.zeros_like(total)
+    return below
+
+
 def field(
     blobs: Blobs, x: tuple[float, float], y: tuple[float, float], lines: int = LINES
 ) -> Field:
@@ -110,10 +123,8 @@ def field(
     half = np.diag([(high - low) / (lines - 1) / 2 for low, high in ends]) ** 2
     blurred = blobs._replace(covariance=(blobs.covariance + half).astype(np.float32))
     ordered = np.sort(_on_grid(blurred, ends, lines).ravel())
-    total = np.cumsum(ordered)
-    below = (total - ordered) / total[-1] if total[-1] else np.zeros_like(total)
     across, up = (np.linspace(*end, lines, dtype=np.float32) for end in (x, y))
-    return Field(across, up, _on_grid(blurred, (x, y), lines), ordered, below)
+    return Field(across, up, _on_grid(blurred, (x, y), lines), ordered, _below(ordered))
 
 
 def _reach(blobs: Blobs, ends: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:

@@ -4,10 +4,11 @@ Coordinates are those of the map's axes. A density is a `Field` of `vae.analysis
 """
 
 import numpy as np
+import plotly.graph_objects as go
 
 from vae.analysis.density import Field, steps
 from vae.base.records import Floats
-from vae.figures.base import Part, note
+from vae.figures.base import Part, axis, figure, note
 from vae.figures.palette import token
 
 BANDS = (0.99, 0.95, 0.8, 0.5)  # probability mass inside each band of a density
@@ -57,6 +58,29 @@ def density_contours(field: Field, colour: str, shares: tuple[float, ...] = CIRC
         "line": {"width": 1.4, "dash": dash, "color": token(colour)},
         "name": colour,
     }
+
+
+def posterior_close_up(posterior: Field, q: Field, axes: tuple[str, str]) -> go.Figure:
+    """The true posterior, filled, and q(z|x) on the same part of the map."""
+    filled = _contours(posterior, CIRCLES) | {
+        "autocontour": False,
+        "contours": {**_levels(CIRCLES), "coloring": "fill", "showlines": False},
+        "colorscale": [[0.0, token("posterior", 0.0)], [1.0, token("posterior", 0.35)]],
+        "line": {"width": 0},
+    }
+    corner: Part = {"x": 0.02, "xanchor": "left"}
+    names = [
+        note(f"<b>{text}</b>", y=y, font={"size": 13, "color": token(colour)}, **corner)
+        for text, y, colour in (("p(z|x)", 0.98, "posterior"), ("q(z|x)", 0.9, "q"))
+    ]
+    ends = [float(posterior.x[0]), float(posterior.x[-1])]
+    return figure(
+        [filled, density_contours(posterior, "posterior"), density_contours(q, "q")],
+        xaxis=axis(axes[0], range=ends),
+        yaxis=axis(axes[1], scaleanchor="x"),
+        annotations=names,
+        margin={"l": 48, "r": 8, "t": 8, "b": 40},
+    )
 
 
 def _levels(shares: tuple[float, ...]) -> Part:

@@ -10,7 +10,7 @@ from vae.analysis.density import Field, ellipses
 from vae.analysis.embeddings import trustworthiness
 from vae.base.numbers import fixed
 from vae.base.records import Floats, Ints
-from vae.dashboard.latent import pins
+from vae.dashboard.latent import pins, posterior_layer
 from vae.dashboard.latent.densities import cached_density, posteriors_on_map
 from vae.dashboard.latent.hover_decoder import HoverDecoder, message
 from vae.dashboard.latent.path import curve
@@ -76,10 +76,12 @@ def draw_overlay(
     if decoder is not None and tools.decode_on_hover:
         decode = message(decoder)
     located = decoder is not None
+    drawn = posterior_layer.traces(context, rows) if tools.posterior else []
     overlay(
         key="latent_map",
         revision=context.revision,
         shapes=[*_posteriors(context, rows), *path_line(curve(context))] if located else [],
+        traces=drawn,
         annotations=pin_labels(pins.places(context.revision)) if located else [],
         decode=decode,
         select=chosen_rows(context.revision),

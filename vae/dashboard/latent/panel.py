@@ -11,7 +11,7 @@ import streamlit as st
 from vae.analysis.latent_map import CLASS, KL, RECONSTRUCTION, class_name, factors
 from vae.base.numbers import compact, fixed
 from vae.base.records import Encoding, Floats, Ints, Tiles
-from vae.dashboard.latent import pins
+from vae.dashboard.latent import pins, posterior_layer
 from vae.dashboard.latent.map import MapState, PanelPlaces
 from vae.dashboard.latent.neighbours import neighbours
 from vae.dashboard.latent.path import path_panel
@@ -61,6 +61,8 @@ def panel(context: MapContext, state: MapState, places: PanelPlaces) -> None:
     positions = np.flatnonzero(np.isin(index, state.selected))
     places.title.markdown(_title(len(positions), len(index)))
     with places.body:
+        if state.tools.posterior:
+            posterior_layer.panel(context, state.selected)
         if state.decoder is not None:
             path_panel(context, state.decoder, state.tools.label)
         slider_panel(context, chosen_label(context))

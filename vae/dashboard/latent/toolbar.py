@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import streamlit as st
 
+from vae.dashboard.latent import posterior_layer
 from vae.dashboard.latent.request import MapContext
 from vae.dashboard.shared import widgets
 
@@ -25,6 +26,7 @@ class Toolbar(NamedTuple):
     background: str = "none"  # a key of BACKGROUNDS
     decode_on_hover: bool = False
     label: int = 0  # a class of a conditional model
+    posterior: bool = False  # draw p(z|x) of the selected example
 
 
 def chosen_label(context: MapContext) -> int:
@@ -45,7 +47,8 @@ def toolbar(context: MapContext, accuracy: str = "", density: str = "") -> Toolb
     decode = widgets.switch(st, "Decode on hover", "latent_decode", True, about, "decode", off=off)
     if context.loaded.model.classes:
         _class_control(context)
-    return Toolbar("none" if reason else background, decode, chosen_label(context))
+    drawn = posterior_layer.switch(context)
+    return Toolbar("none" if reason else background, decode, chosen_label(context), drawn)
 
 
 def _class_control(context: MapContext) -> None:
