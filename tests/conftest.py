@@ -28,7 +28,17 @@ LONGEST = (
     *("test_every_choice.py", "evaluation", "training", "script", "test_rows.py"),
 )
 # Folders of tests that need neither a browser nor a trained model: `pytest -m quick`.
-QUICK = ("base", "components", "config", "data", "experiments", "figures", "imaging", "runs")
+QUICK = (
+    "base",
+    "components",
+    "config",
+    "data",
+    "experiments",
+    "figures",
+    "imaging",
+    "recorder",
+    "runs",
+)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -176,6 +176,7 @@ FRESH = {
     "vae.data": "from vae.data import load; load('digits')",
     "vae.base.files": "import vae.base.files",
     "vae.worker": "import vae.worker",
+    "vae.recorder": "from vae.recorder import Recorder; Recorder('mine', likelihood='mine')",
 }
 
 

@@ -49,6 +49,7 @@ ALLOWED = {
     "vae/config/settings.py",  # the defaults of the settings
     "vae/config/presets.py",  # a preset is a choice of rows
     *("pages/learn/", "vae/theory/"),  # so is the model of a lesson
+    "vae/recorder/recorder.py",  # and the usual model of a training loop elsewhere
     "vae/script/templates.py",  # writes the function of a binarization into its loop
 }
 # Names that are also names of other things: of a term of the loss, a colour, a split of memory, an

@@ -17,6 +17,7 @@ The rooms from top to bottom: a module imports from its own room and from rooms 
     theory/          exact cases of the theory, for the lessons
     training/        train(config, data) → iterator of events
     evaluation/      the bound, −ln p(x) and every other measure of a trained model
+    recorder/        a training loop elsewhere writes a run
     runs/            the run folder: create, read, record, list, export, import
     footprint        weights, memory and operations of a configuration, before it is built
     batches          examples on a device, as the model reads them

@@ -109,7 +109,7 @@ class Report(NamedTuple):
     elbo: float | None
     loss: float | None  # the minimised objective
     beta: float | None  # weight of the KL at this step; None if the objective has none
-    lr: float  # learning rate at this step
+    lr: float | None  # learning rate at this step; None if a recorded run does not have it
     kl_per_dimension: tuple[float, ...] | None
     terms: dict[str, float]  # further scalars: learned sigma, terms of the objective
     images_per_second: float | None
@@ -136,6 +136,7 @@ class Frame(NamedTuple):
     mean: Floats  # (N, Z) means of q(z|x)
     reconstructions: Floats  # (M, *event) E[x|z] at z = mean of q(z|x)
     samples: Floats  # (S, *event) E[x|z] at fixed z ~ p(z)
+    log_variance: Floats | None = None  # (N, Z) ln σ² of q(z|x), if another loop has recorded it
 
 
 class Snapshot(NamedTuple):

@@ -124,6 +124,7 @@ def resume(args: argparse.Namespace) -> int:
     status = run.status()
     if status.state == "damaged":
         raise ValueError(status.message)
+    run.require_network()
     if status.alive:
         raise ValueError(
             f"{run.name} is {status.state} already: stop it first, or wait for its end."

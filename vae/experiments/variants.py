@@ -30,6 +30,7 @@ def changed(run: Run, name: str, value: Any) -> RunConfig:
     Raises ValueError if nothing changes, if the combination is not valid, or if the data are no
     longer those of the run.
     """
+    run.require_network()
     before, field = run.config, sweeps.field_of(name)
     value = coerce(field, value)
     check(field, value)

@@ -49,7 +49,8 @@ from vae.runs.status import SAVED
 from vae.runs.validation import examine
 
 MANIFEST_LIMIT = 16 * MB
-STOPPED = "It was queued or in training at its export. Resume continues from its last saved state."
+ENDED = "It was queued or in training at its export."
+STOPPED = f"{ENDED} Resume continues from its last saved state."
 
 Files = dict[str, dict[str, Any]]
 
@@ -227,7 +228,7 @@ def _adapt(run: Run, root: Path) -> None:
     if run.status().state not in SAVED:
         saved = read_json(run.path / "status.json")
         known = saved if isinstance(saved, dict) else {}
-        state = {"state": "stopped", "message": STOPPED}
+        state = {"state": "stopped", "message": ENDED if run.is_recorded else STOPPED}
         write_json(run.path / "status.json", known | state)
     if beside := own_data(run):
         there, head = _upload_path(beside, root), read_head(run.path)

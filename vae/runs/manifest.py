@@ -7,14 +7,17 @@ column, empty without a rescaling) and packages (name → version).
 
 import math
 import platform
+import sys
+from contextlib import suppress
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vae.base import files
 from vae.base.json_text import is_count, is_number
 from vae.base.records import Domain
+from vae.runs import recorded
 
 if TYPE_CHECKING:
     from vae.config import RunConfig
@@ -25,6 +28,14 @@ LARGEST = {"levels": 2**16, "classes": 2**20, "examples": 2**40}
 ELEMENTS, THREADS = 2**26, 2**10  # of an example, of a process; at most
 AXES = (1, 3)  # of an example: a vector, a picture
 PACKAGES = ("torch", "numpy", "streamlit", "plotly", "scikit-learn")
+LOOPS = ("torch", "jax", "tensorflow", "numpy")  # packages of training loops elsewhere
+UNKNOWN = {  # data of which a recorded run has no example yet
+    "event_shape": [1, 1, 1],
+    "levels": 2,
+    "classes": 0,
+    "class_names": [],
+    "examples": 0,
+}
 TABLED = ("data", "network", "likelihood", "posterior", "prior", "objective")
 SETTINGS = (*TABLED, "latent_dim", "condition", "epochs", "device")
 
@@ -52,6 +63,29 @@ def head(config: "RunConfig", data: "Dataset") -> dict[str, Any]:
         },
         "packages": {p: version(p) for p in PACKAGES} | {"python": platform.python_version()},
     }
+
+
+def recorded_head(settings: dict[str, Any], data: str) -> dict[str, Any]:
+    """Return the content of config.json for a run that a training loop elsewhere records on a
+    data set of this name."""
+    about = {"name": data, "fingerprint": f"recorded: {data}", "location": [], "scale": []}
+    return {
+        "format": FORMAT,
+        "config": settings | {"network": recorded.NETWORK},
+        "threads": 1,
+        "created": datetime.now(UTC).isoformat(timespec="microseconds"),
+        "data": about | UNKNOWN,
+        "packages": _loaded_versions() | {"python": platform.python_version()},
+    }
+
+
+def _loaded_versions() -> dict[str, str]:
+    found = {}
+    for package in LOOPS:
+        if package in sys.modules:
+            with suppress(PackageNotFoundError):
+                found[package] = version(package)
+    return found
 
 
 def read_head(path: Path) -> dict[str, Any]:
@@ -100,6 +134,7 @@ def _problem(found: Any) -> str:
     if not isinstance(config, dict) or not isinstance(data, dict):
         return "lacks the settings or the data"
     checks = {name: name in config for name in SETTINGS}
+    checks |= recorded.checks(config) if recorded.is_recorded(config) else {}
     checks |= {name: isinstance(data.get(name), str) for name in ("name", "fingerprint")}
     checks |= {name: _is_count(data.get(name), most) for name, most in LARGEST.items()}
     checks["event_shape"] = _is_shape(data.get("event_shape"))

@@ -18,7 +18,7 @@ from filelock import FileLock
 
 from vae.base import files
 from vae.base.records import Change, Control, Curves, Examples, Frame, Report, Snapshot, Tick
-from vae.runs import artifacts, control
+from vae.runs import artifacts, control, recorded
 from vae.runs.curves import curves_of
 from vae.runs.manifest import domain_of, head, read_head
 from vae.runs.names import NameTakenError, checked_name, default_stem
@@ -72,17 +72,18 @@ class Run:
         """
         content, root = head(config, data), Path(root)
         if name is not None:
-            return cls._claim(root / checked_name(name), content, status)
+            return cls.claim(root / checked_name(name), content, status)
         stem = default_stem(data.name, config.network, config.latent_dim)
         n = 1
         while True:
             with suppress(NameTakenError):
-                return cls._claim(root / f"{stem}-{n}", content, status)
+                return cls.claim(root / f"{stem}-{n}", content, status)
             n += 1
 
     @classmethod
-    def _claim(cls, path: Path, content: dict[str, Any], status: dict[str, Any]) -> "Run":
-        """Build the folder under a hidden name and rename it into place."""
+    def claim(cls, path: Path, content: dict[str, Any], status: dict[str, Any]) -> "Run":
+        """Create a run folder with this content of config.json and this status: build it under a
+        hidden name and rename it into place. Raises ValueError as `create` does."""
         if path.exists():
             raise NameTakenError(path.name)
         try:
@@ -117,13 +118,24 @@ class Run:
 
     @cached_property
     def config(self) -> "RunConfig":
-        """The validated configuration; raises ValueError if it is no longer valid."""
+        """The validated configuration; of a recorded run the nearest one. Raises ValueError."""
         from vae.config import RunConfig
 
-        return RunConfig.of(**self.settings)
+        return (recorded.nearest if self.is_recorded else RunConfig.of)(**self.settings)
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether a training loop elsewhere has recorded the run, which has no network here."""
+        return recorded.is_recorded(self.settings)
+
+    def require_network(self) -> None:
+        """Raise ValueError, with the way out, for a run that was recorded without its network."""
+        if self.is_recorded:
+            raise ValueError(recorded.no_network(self.name))
 
     def data(self) -> "Dataset":
         """Load the data set; raises ValueError if it has changed since the run began."""
+        self.require_network()
         config = self.config
         data = config.load_data()
         if data.fingerprint != self.header["data"]["fingerprint"]:
@@ -142,13 +154,13 @@ class Run:
             return Status("damaged", str(error))
         saved = self._saved_status()
         if "state" not in saved:
-            return Status("interrupted", "Its status cannot be read. Resume writes a new one.")
-        status = Status.of(saved)
+            message = "Its status cannot be read. Resume writes a new one."
+            return Status("interrupted", message, recorded=self.is_recorded)
+        status = Status.of(saved)._replace(recorded=self.is_recorded)
         if status.alive and not lives(status):
-            return status._replace(
-                state="interrupted",
-                message="Its process has ended. Resume continues from the last saved state.",
-            )
+            way_out = "" if status.recorded else " Resume continues from the last saved state."
+            message = f"Its process has ended.{way_out}"
+            status = status._replace(state="interrupted", message=message)
         return status
 
     def _saved_status(self) -> dict[str, Any]:
@@ -187,8 +199,10 @@ class Run:
     def want(self, wanted: str | None = None, **knobs: float) -> None:
         """Request run, pause or stop, or a new value of a live setting or of epochs.
 
-        Raises ValueError for a setting that is not live in this run and a value out of range.
+        Raises ValueError for a recorded run, a setting that is not live and a value out of range.
         """
+        if self.is_recorded:
+            raise ValueError(recorded.no_control(self.name))
         checked = control.checked_knobs(self.settings, knobs) if knobs else {}
         control.request(self.path, wanted, checked)
 
@@ -255,6 +269,7 @@ class Run:
         from vae.footprint import check_loading
         from vae.model import build
 
+        self.require_network()
         path, domain = self.weights_path(checkpoint), domain_of(self.header)
         check_loading(self.config, domain, path.stat().st_size)
         arrays, _ = files.read_arrays(path)
@@ -279,4 +294,6 @@ class Run:
             path = self.path / name
             if path.exists():
                 return path
+        if self.status().recorded:
+            raise ValueError(recorded.no_network(self.name))
         raise ValueError(f"The run {self.name} has saved no weights yet: train it first.")

@@ -46,6 +46,7 @@ class Status(NamedTuple):
     best: float | None = None  # highest validation score so far, nats per example
     best_epoch: float | None = None
     best_by: str = ""  # name of that score: ELBO, K-sample bound, −reconstruction
+    recorded: bool = False  # by a loop elsewhere, which nothing here can start or stop
 
     @classmethod
     def of(cls, saved: dict[str, Any]) -> Self:
@@ -70,11 +71,11 @@ class Status(NamedTuple):
 
     @property
     def extendable(self) -> bool:
-        return self.state in EXTENDABLE
+        return self.state in EXTENDABLE and not self.recorded
 
     @property
     def resumable(self) -> bool:
-        return self.state in RESUMABLE
+        return self.state in RESUMABLE and not self.recorded
 
 
 def _fits(value: Any, hint: Any) -> bool:

@@ -22,7 +22,9 @@ __all__ = ["data_file", "file_name", "script"]
 
 
 def script(run: Run) -> str:
-    """Return the script of a run. Raises ValueError if the run's settings are not valid."""
+    """Return the script of a run. Raises ValueError if the run's settings are not valid, or if it
+    was recorded without its network."""
+    run.require_network()
     return Writer(run).text()
 
 
