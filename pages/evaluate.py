@@ -20,7 +20,7 @@ from vae.runs.evaluations import saved_evaluations
 
 st.html(STYLE)
 run = pick_run()
-guard_weights(run)
+guard_weights(run, diagnostics)
 loaded, request = controls(run)
 with st.container(key="evaluate_line"):
     progress(run, request)

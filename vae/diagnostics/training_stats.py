@@ -199,7 +199,11 @@ def _losses(
 
 
 def reach(reports: Reports) -> float:
-    """Return Σ of the learning rate over the steps: how far Adam can have moved a weight."""
+    """Return Σ of the learning rate over the steps: how far Adam can have moved a weight; infinite
+    if no report has a rate."""
+    reports = list(reports)
+    if reports and all(report.get("lr") is None for report in reports):
+        return float("inf")
     total, step = 0.0, 0
     for report in reports:
         lr = _number(report.get("lr"))

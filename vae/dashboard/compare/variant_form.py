@@ -14,7 +14,7 @@ from vae.dashboard.shared import run_selection, widgets
 from vae.dashboard.shared.setting_choices import setting_titles
 from vae.experiments import variants
 from vae.experiments.configurations import Entry, written
-from vae.runs import Run
+from vae.runs import Run, recorded
 
 REFUSED = "compare_branch_refused"
 ABOUT = (
@@ -33,6 +33,8 @@ def branch(selected: Sequence[Entry]) -> None:
     """The popover; it needs exactly one run with readable settings."""
     one = len(selected) == 1 and bool(selected[0].settings)
     about = ABOUT if one else f"{ABOUT} Tick exactly one run."
+    if one and recorded.is_recorded(selected[0].settings):
+        one, about = False, recorded.no_network(selected[0].name)
     open_ = st.popover(
         "Branch", disabled=not one, help=about, key="compare_branch", on_change="rerun"
     )

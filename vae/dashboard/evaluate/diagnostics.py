@@ -122,7 +122,7 @@ def _finding(run: Run, status: Status, name: str, finding: Finding) -> None:
     with st.container(border=True, key=f"finding_{name}"):
         st.markdown(f":{colour}-badge[{word}] **{check.title}**", help=check.help)
         st.markdown(" ".join(finding.evidence))
-        if finding.fix is not None:
+        if finding.fix is not None and not status.recorded:
             _fix(run, status, name, finding.fix)
 
 

@@ -31,6 +31,10 @@ NO_FRAMES = (
     "**Frames** set to 0. Set Frames under Training in the sidebar (or --frames 32 on the command "
     "line) and train again."
 )
+NO_LATENTS = (
+    "The time machine replays latents, and the training loop of this run has recorded none so "
+    "far: call r.latents(step, mean, log_variance, labels=…) in it."
+)
 NEXT_FRAME = {
     "queued": "The run is in the queue. It saves its first frame before its first step.",
     "starting": "The run is starting. It saves its first frame before its first step.",
@@ -87,7 +91,7 @@ def choose_hue(examples: Examples) -> Hue | None:
 def guard_frames(run: Run, status: Status) -> None:
     """End the page with an explanation if the run has no frames to replay."""
     run_picker.guard_folder(run, status)
-    if not run.frame_steps() and run.settings["frames"] == 0:
+    if not run.frame_steps() and run.settings.get("frames") == 0:
         run_picker.empty("This run saves no frames.", NO_FRAMES, None)
     found = saved_frames(run)
     if found is not None and found.record is not None:
@@ -108,6 +112,8 @@ def guard_frames(run: Run, status: Status) -> None:
             "non-finite numbers. Restore copies of them, or train again.",
             remedies.another_than(run),
         )
+    if run.is_recorded:
+        run_picker.empty("There is no frame to show.", NO_LATENTS, remedies.to_train)
     failure = {"failed": f"Training failed: {markdown(status.message)}"}
     words = (NEXT_FRAME | failure).get(status.state, markdown(status.message))
     run_picker.empty("There is no frame to show yet.", words, remedies.go_on(run, status))

@@ -20,7 +20,7 @@ from vae.dashboard.shared import current_run, remedies
 from vae.dashboard.shared.damaged_files import offer_mending
 from vae.dashboard.shared.stage import stage
 from vae.experiments.entries import best_report
-from vae.runs import Run, Status, listing
+from vae.runs import Run, Status, listing, recorded
 from vae.runs.manifest import domain_of
 
 ICONS = {
@@ -143,7 +143,7 @@ def facts(run: Run, status: Status) -> str:
         return f"{ICONS['damaged']} {markdown(status.message)}"
     s, config = run.settings, run.config
     data = markdown(run.header["data"]["name"])
-    model = f"{s['network']}, {s['latent_dim']} latents, {s['likelihood']}, {s['posterior']} q"
+    model = f"{s['network']}, {_latents(run)}{s['likelihood']}, {s['posterior']} q"
     model += f", {s['prior']} prior" if not config.is_default("prior") else ""
     model += f", {s['objective']}" if not config.is_default("objective") else ""
     model += ", conditional on the class" if config.conditional else ""
@@ -151,6 +151,12 @@ def facts(run: Run, status: Status) -> str:
     parts += [status.device] if status.device else []
     parts += [_best(run)] if status.best is not None else []
     return " · ".join(filter(None, parts))
+
+
+def _latents(run: Run) -> str:
+    """Return the number of latents with a comma; "" for a recorded run that has none so far."""
+    number = run.settings["latent_dim"]
+    return f"{number} latents, " if number else ""
 
 
 def _best(run: Run) -> str:
@@ -180,11 +186,17 @@ def guard_folder(run: Run, status: Status) -> None:
         empty(what, markdown(status.message), remedies.another_than(run))
 
 
-def guard_weights(run: Run) -> None:
+def guard_weights(run: Run, recorded_part: Callable[[Run], None] | None = None) -> None:
     """End the page with an explanation if the run has no weights; the page of a run that waits or
-    trains continues by itself at the first weights."""
+    trains continues by itself at the first weights.
+
+    The page of a run that a training loop elsewhere has recorded ends with `recorded_part`, which
+    shows the arrays of that loop, and with the reason why the rest is missing.
+    """
     status = run.status()
     guard_folder(run, status)
+    if status.recorded:
+        _end_recorded(run, recorded_part)
     if has_weights(run):
         return
     waiting = {
@@ -199,6 +211,15 @@ def guard_weights(run: Run) -> None:
         _wait_for_weights(run)
     words = waiting.get(status.state, ended)
     empty("There are no weights to look at yet.", words, remedies.go_on(run, status))
+
+
+def _end_recorded(run: Run, part: Callable[[Run], None] | None) -> NoReturn:
+    words = markdown(recorded.no_network(run.name))
+    if part is None:
+        empty("This page needs the network of the run.", words, remedies.to_train)
+    part(run)
+    st.caption(f":gray-badge[recorded] {words}")
+    st.stop()
 
 
 @st.fragment(run_every=SECONDS)

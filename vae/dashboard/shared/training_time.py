@@ -117,6 +117,7 @@ def _runs_here() -> Iterator[tuple[Run, float]]:
     for run in listing(server.ROOT)[:NEWEST]:
         status = run.status()
         is_here = status.host == socket.gethostname() and status.device in ("", "cpu")
+        is_here = is_here and not status.recorded
         if is_here and status.step > BEGUN * status.steps and status.seconds:
             with suppress(ValueError):  # its settings are no longer valid
                 _ = run.config

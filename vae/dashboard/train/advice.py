@@ -46,6 +46,8 @@ def course(run: Run, status: Status) -> Course:
 def _course(_run: Run, key: str, state: str, message: str) -> Course:
     reports, status = _run.reports(), Status(state, message)
     found = watched(_run.config, reports, _run.changes(), status)
+    if _run.is_recorded:  # its settings are those of another loop
+        found = {name: finding._replace(fix=None) for name, finding in found.items()}
     return Course(found, training_time.pace(reports))
 
 

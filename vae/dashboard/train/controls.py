@@ -68,11 +68,14 @@ def _progress_words(status: Status, pace: float | None) -> str:
         place = f" at step {status.step:,} of {status.steps:,}" if status.steps else ""
         return f"Failed{place}"
     if not status.steps:
-        return "Not begun" if status.resumable else "Starting…"
+        return "Starting…" if status.active else "Not begun"
     words = [f"epoch {compact(round(status.epoch, 1), 6)} of {status.epochs:,}"]
-    if status.state == "running" and status.seconds and status.step:
+    is_planned = status.steps > status.step  # a recorded run need not have a planned length
+    if status.state == "running" and status.seconds and status.step and is_planned:
         left = (status.steps - status.step) * (pace or status.seconds / status.step)
-        words += [f"{duration(left)} left", f"{status.images_per_second / 1000:.1f} k examples/s"]
+        words.append(f"{duration(left)} left")
+        if status.images_per_second:
+            words.append(f"{status.images_per_second / 1000:.1f} k examples/s")
     else:
         words.append(f"{status.step:,} steps in {duration(status.seconds)}")
     return " · ".join(words)
@@ -85,6 +88,8 @@ def _at_work() -> str:
 
 
 def _buttons(run: Run, status: Status) -> None:
+    if status.recorded:
+        return
     if status.alive:
         press(
             "Pause",

@@ -23,7 +23,9 @@ class LastChange(NamedTuple):
 
 
 def live_fields(run: Run) -> list[Field]:
-    """Return the settings that may change during the training of a run."""
+    """Return the settings that may change during the training of a run; none of a recorded run."""
+    if run.is_recorded:
+        return []
     return [f for f in fields() if f.option.live and run.settings.get(f.name) is not None]
 
 

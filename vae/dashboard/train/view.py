@@ -120,11 +120,11 @@ def frame_map(examples: Examples, frame: Frame, standard_prior: bool = True) -> 
 
 
 def _map(run: Run, examples: Examples | None, frame: Frame | None, height: int) -> None:
-    if frame is not None and examples is not None:
+    if frame is not None and examples is not None and len(frame.mean):
         number = f"{len(frame.mean):,} of {examples.total:,} examples"
         small = f":small[epoch {compact(round(frame.epoch, 1), 6)} · {number}]"
         st.markdown(f"**Latent map** {small}", help=MAP_HELP)
-    if examples is None or frame is None:
+    if examples is None or frame is None or not len(frame.mean):
         figure = empty_figure("No frame of the latents is saved so far")
         plot(figure, key="live_map", revision=run_key(run), height=height)
         return
@@ -135,7 +135,7 @@ def _map(run: Run, examples: Examples | None, frame: Frame | None, height: int) 
         revision=run_key(run),
         height=height - 26,
         index=trace_rows(record),
-        tiles=pattern(run) if examples.originals.ndim == 4 else None,
+        tiles=pattern(run) if examples.originals.ndim == 4 and not run.is_recorded else None,
         label="Posterior means of examples in latent space",
     )
 
@@ -144,8 +144,8 @@ def _reconstructions(run: Run, examples: Examples | None, frame: Frame | None) -
     st.markdown(
         "**Reconstructions** of held-out examples", help=RECONSTRUCTION_HELP + lesson_link("terms")
     )
-    if examples is None or frame is None:
-        st.caption("No frame is saved so far.")
+    if examples is None or frame is None or not len(frame.reconstructions):
+        st.caption("No reconstruction is saved so far.")
     elif examples.originals.ndim == 4:
         chosen = _spread(len(examples.originals))  # they are sorted by class
         pair = [examples.originals[chosen], frame.reconstructions[chosen]]
@@ -187,8 +187,8 @@ def _samples(run: Run, examples: Examples | None, frame: Frame | None) -> None:
     point = not run.config.has_kl
     title = "**Decoded noise**" if point else "**Samples** from the prior"
     st.markdown(title, help=SAMPLES_HELP + lesson_link("goals"))
-    if examples is None or frame is None:
-        st.caption("No frame is saved so far.")
+    if examples is None or frame is None or not len(frame.samples):
+        st.caption("No sample is saved so far.")
     elif frame.samples.ndim == 4:
         pair = [frame.samples[::2][: len(frame.samples) // 2], frame.samples[1::2]]
         st.html(html_grid.line(pair, TILE, "Samples"))
