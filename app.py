@@ -6,16 +6,14 @@ os.environ.setdefault(
     "OMP_WAIT_POLICY", "PASSIVE"
 )  # before torch loads: see vae/worker/launcher.py
 
-from pathlib import Path
-
 import streamlit as st
 
 from vae.dashboard import gate, plot
-from vae.dashboard.server import lifespan
+from vae.dashboard.server import MAIN, lifespan
 from vae.dashboard.shared import tile_route
 
 app = st.App(
-    Path(__file__).parent / "vae" / "dashboard" / "main.py",
+    MAIN,
     routes=[*plot.routes(), *tile_route.routes()],
     middleware=gate.middleware(),
     lifespan=lifespan,

@@ -1,4 +1,4 @@
-"""The command line, `python -m vae`: one row of `COMMANDS` for each command.
+"""The command line, `python -m vae` or `vae-lab`: one row of `COMMANDS` for each command.
 
 A command is a function of its parsed arguments and returns the exit status. The commands and the
 dashboard share the run folders. The flags of `train` are the settings of `RunConfig` in kebab
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from vae.base import files, memory
 from vae.base.foreign import printed
-from vae.commands import archive, documents, encode, inspect, listing, sweep, train
+from vae.commands import app, archive, documents, encode, inspect, listing, sweep, train
 
 INTERRUPTED = 130  # exit status after a second Ctrl-C
 ABOUT = "Train, evaluate and share VAEs. All commands work on one folder of runs, --root."
@@ -44,6 +44,7 @@ COMMANDS: dict[str, Command] = {
     "script": Command(documents.script, documents.script_flags),
     "export": Command(archive.export, archive.export_flags),
     "import": Command(archive.import_runs, archive.import_flags),
+    "app": Command(app.app, app.app_flags),
 }
 
 

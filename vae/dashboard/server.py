@@ -10,12 +10,13 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from vae.base.places import APP, default_root
 from vae.runs import listing
 from vae.worker import Launcher
 
-PROJECT = Path(__file__).parents[2]
-PAGES = PROJECT / "pages"
-ROOT = Path(os.environ.get("VAE_LAB_ROOT", PROJECT / "checkpoints"))
+MAIN = Path(__file__).with_name("main.py")  # runs at every interaction
+PAGES = APP / "pages"
+ROOT = Path(os.environ.get("VAE_LAB_ROOT", default_root()))
 WARM = os.environ.get("VAE_LAB_WARM", "1") != "0"  # 0: start without a spare worker or imports
 PUMP_SECONDS = 1.0
 SLOW = (

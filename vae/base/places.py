@@ -1,0 +1,16 @@
+"""The folders of the dashboard: entry point, pages and settings, and the runs that it shows.
+
+A checkout has `app.py`, `pages/` and `.streamlit/` in its root, an installed package has them in
+`vae/app/`.
+"""
+
+from pathlib import Path
+
+_INSTALLED = Path(__file__).parents[1] / "app"
+IS_INSTALLED = _INSTALLED.is_dir()
+APP = _INSTALLED if IS_INSTALLED else Path(__file__).parents[2]  # the folder of app.py
+
+
+def default_root() -> Path:
+    """Return the folder of the runs: `checkpoints` of the checkout, or of the working folder."""
+    return (Path.cwd() if IS_INSTALLED else APP) / "checkpoints"
