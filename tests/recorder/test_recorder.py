@@ -263,6 +263,18 @@ def test_a_mean_over_pixels_is_recognised(
     assert "not their sum" in message
 
 
+def test_a_mean_is_recognised_by_the_recorder_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The recorder can be installed without torch."""
+    monkeypatch.setitem(sys.modules, "vae.config.beta_conventions", None)
+    x = RNG.random((8, 20, 20))
+    with recorder(tmp_path) as r:
+        r.pictures(0, x, x)
+        with pytest.warns(UserWarning, match=r"400 times as much\.$"):
+            r.log(0, reconstruction=0.69, kl=0.1)
+
+
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("kind", ["bernoulli", "gaussian"])
 @pytest.mark.parametrize("shape", [(8, 1, 20, 20), (8, 12)], ids=["pictures", "short vectors"])

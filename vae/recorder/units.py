@@ -61,22 +61,29 @@ def warning(first: float, originals: Floats, likelihood: str, beta: float, laten
     squares, entropy = _constants(originals)
     if first * FACTOR > size * max(squares, entropy):
         return ""
-    from vae.components.likelihoods import LIKELIHOODS  # loads torch, in this rare case only
-    from vae.config.beta_conventions import CONVENTIONS, OTHER, SQUARED_ERROR, Context
-
+    try:  # loads torch, in this rare case only
+        from vae.components.likelihoods import LIKELIHOODS
+        from vae.config.beta_conventions import CONVENTIONS, OTHER, SQUARED_ERROR, Context
+    except ImportError:  # the recorder is installed without the rest
+        return _sentence(first, size, entropy or squares)
     kind = LIKELIHOODS[likelihood].form if likelihood in LIKELIHOODS else OTHER
-    each = squares if kind == SQUARED_ERROR else entropy
+    is_square = kind == SQUARED_ERROR
+    each = squares if is_square else entropy
     if not each or first * FACTOR > size * each:
         return ""
     context = Context(size, max(latents, 1), batch=1, n_data=1, kind=kind)
-    name = "mse" if kind == SQUARED_ERROR else "bce"
-    trained = CONVENTIONS[name].ours_from(beta, context)
-    noise = " at σ = 1" if kind == SQUARED_ERROR else ""
+    trained = CONVENTIONS["mse" if is_square else "bce"].ours_from(beta, context)
+    return (
+        f"{_sentence(first, size, each)} A loss that adds {compact(beta)} times the KL to this "
+        f"mean trains β = {compact(trained)}{' at σ = 1' if is_square else ''}."
+    )
+
+
+def _sentence(first: float, size: int, each: float) -> str:
     return (
         f"The first reconstruction is {number(first)}, and the best constant output needs about "
         f"{number(size * each)} nats per example: this is a mean over the {size:,} values of an "
-        f"example, not their sum. Record {size:,} times as much. A loss that adds "
-        f"{compact(beta)} times the KL to this mean trains β = {compact(trained)}{noise}."
+        f"example, not their sum. Record {size:,} times as much."
     )
 
 
