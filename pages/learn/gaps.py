@@ -4,11 +4,14 @@ import numpy as np
 import plotly.graph_objects as go
 
 from vae.base.numbers import fixed, plain
-from vae.dashboard.learn.lesson import Choice, Guess, Lesson, Picture, Slider, Step, View
+from vae.dashboard.learn.lesson import Choice, Guess, Lesson, Picture, Runs, Slider, Step, View
+from vae.dashboard.learn.run_choice import without_plane
+from vae.dashboard.learn.run_examples import POINTS, examples, gaps_of, image
 from vae.dashboard.learn.view import show
 from vae.dashboard.learn.words.gaps import WORDS
-from vae.figures.base import Part, axis, figure
+from vae.figures.base import Part, axis, empty_figure, figure
 from vae.figures.lesson_parts import Bar, bars, curve, dots, label
+from vae.figures.run_gaps import GapPicture, gap_figure
 from vae.theory import Doubles, gaps, importance, moon_model
 
 Z = np.linspace(-4, 4, 321)
@@ -48,6 +51,8 @@ NOISE = (
 
 def picture(view: View) -> Picture:
     """Draw the densities with their gaps, the bound over K, or the noise of its gradient."""
+    if view.run is not None:
+        return _of_run(view)
     x = view.number("x")
     parts = gaps.gaps(x, *_encoded(view))
     numbers: dict[str, float | str] = {
@@ -67,9 +72,34 @@ def picture(view: View) -> Picture:
             "bound": parts.log_evidence - short[samples],
         }
         return Picture(_bounds(view, short), numbers | bound | {"short_10": -short[10]})
+    if view.step == "images":
+        return Picture(empty_figure(view.say("no_run")), numbers | {"row": "–"})
     if view.step == "family":
         numbers |= {family: _least(x, family) for family in gaps.FAMILIES}
     return Picture(_densities(view, parts), numbers)
+
+
+def _of_run(view: View) -> Picture:
+    """Draw the chosen example of a run: its true posterior, q(z|x) and the best Gaussian."""
+    assert view.run is not None
+    among = examples(view.run)
+    number = min(int(view.number("example")), len(among.rows)) - 1
+    row = int(among.rows[number])
+    found = gaps_of(view.run, row)
+    parts = found.gaps
+    drawn = gap_figure(
+        GapPicture(
+            among.places,
+            number,
+            image(view.run, row),
+            *(found.posterior, found.q, found.best),
+            *(parts.approximation, parts.amortisation),
+        ),
+        view.say,
+    )
+    names = {f"{name}_name": view.say(name) for name in NAMED}
+    numbers = {**parts._asdict(), **names, "gap": parts.amortisation + parts.approximation}
+    return Picture(drawn, numbers | {"row": f"#{row}"}, among.places)
 
 
 def _encoded(view: View) -> tuple[float, float]:
@@ -223,6 +253,7 @@ LESSON = Lesson(
         "degree": Choice(("1", "3", "5"), "1", colour="q"),
         "family": Choice(("gaussian", "flow", "mixture"), "gaussian", colour="q"),
         "samples": Choice(CHOICES, "10", symbol="K", colour="elbo"),
+        "example": Slider(1, POINTS, 1, 1, symbol="n", colour="data"),
         "sd": Slider(0.4, 1.5, 0.02, 1.0, symbol="σ", colour="q"),
     },
     steps=(
@@ -232,10 +263,11 @@ LESSON = Lesson(
         Step("guess", guess=Guess("y", "short_10", 3), starts={"x": 0.95, **NARROW}),
         Step("iwae", ("samples", "x"), IWAE, starts=NARROW),
         Step("noise", ("sd", "x"), NOISE, starts={"x": 0.8, "sd": 1.0}),
+        Step("images", ("example",), SUM, pick="example"),
         Step("sandbox", ("x", "degree", "family", "samples"), SUM, starts={"x": 0.95}),
     ),
     picture=picture,
-    check="python -m pytest tests/theory/test_gaps.py",
+    check="python -m pytest tests/theory/test_gaps.py tests/analysis/test_true_posterior.py",
     sources=(
         "Cremer, Li & Duvenaud 2018, Inference Suboptimality in Variational Autoencoders",
         "Burda, Grosse & Salakhutdinov 2016, Importance Weighted Autoencoders",
@@ -250,5 +282,6 @@ LESSON = Lesson(
         "gradient": "doubly",
         "posterior_samples": 10,
     },
+    runs=Runs(("images",), without_plane),
 )
 show(LESSON)

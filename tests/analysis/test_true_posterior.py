@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.distributions import Distribution, MultivariateNormal, kl_divergence
 
 from tests.tables import each
-from vae.analysis.posterior_fields import best_gaussian, examine, fields
+from vae.analysis.posterior_fields import best_gaussian, examine, example_gaps, fields
 from vae.analysis.projections import Plane, plane_of_latents
 from vae.analysis.true_posterior import Joint, compare, integrate, nodes, obstacle
 from vae.components.likelihoods import LIKELIHOODS
@@ -36,6 +36,9 @@ class Exact:
         self.p = MultivariateNormal(
             torch.tensor(mean).double(), torch.tensor(covariance).double(), validate_args=False
         )
+
+    def prior_places(self) -> np.ndarray:
+        return np.array([[-3.0, -3], [3, 3]])
 
     def at(self, z: Tensor) -> Tensor:
         return self.p.log_prob(z.double()) + 1
@@ -121,17 +124,43 @@ def test_densities_on_a_turned_map_have_their_levels() -> None:
     plane = Plane(np.float32([1, 2]), turn, turn, ("a", "b"), ("a", "b"))
     joint, q = digit()
     found = compare(joint, nodes(q))
-    drawn = fields(joint, q, nodes(q), found.posterior, plane)
+    posterior, of_q = fields(joint, [q], found.posterior, plane)
     mean, sd = one_example.exact_posterior()
-    height = np.unravel_index(drawn.posterior.value.argmax(), drawn.posterior.value.shape)
-    at = plane.latents_at(
-        np.float32([[drawn.posterior.x[height[1]], drawn.posterior.y[height[0]]]])
-    )
-    np.testing.assert_allclose(at[0], mean, atol=2 * float(np.ptp(drawn.q.x)) / 72)
-    for field, width in ((drawn.posterior, 1.0), (drawn.q, one_example.WIDER)):
+    height = np.unravel_index(posterior.value.argmax(), posterior.value.shape)
+    at = plane.latents_at(np.float32([[posterior.x[height[1]], posterior.y[height[0]]]]))
+    np.testing.assert_allclose(at[0], mean, atol=2 * float(np.ptp(of_q.x)) / 72)
+    for field, width in ((posterior, 1.0), (of_q, one_example.WIDER)):
         inside = (field.value > field.level(0.3935)).sum() * np.diff(field.x)[0] ** 2
         assert inside == pytest.approx(np.pi * np.prod(sd) * width**2, rel=0.05)  # one sigma
     assert examine(joint, q, PLANE).found.kl == pytest.approx(found.kl)
+
+
+def test_all_of_a_linear_models_gap_is_amortisation() -> None:
+    joint, q = digit()
+    found = example_gaps(joint, q, PLANE, correlates=False).gaps
+    wide = one_example.WIDER
+    assert found.amortisation == pytest.approx(wide**2 - 1 - 2 * np.log(wide), abs=2e-3)
+    assert found.approximation == pytest.approx(0, abs=2e-3)
+    assert found.log_evidence == pytest.approx(one_example.log_evidence(), abs=1e-3)
+
+
+def test_a_diagonal_q_loses_the_correlation() -> None:
+    """½ ln ΛᵢᵢΛⱼⱼ |Σ| for a Gaussian posterior (PRML, section 10.1.2)."""
+    covariance = np.array([[0.5, 0.3], [0.3, 0.4]])
+    joint: Any = Exact([0.4, -1.2], covariance.tolist())
+    q = MultivariateNormal(torch.zeros(1, 2), torch.eye(2))
+    diagonal, full = (example_gaps(joint, q, PLANE, way).gaps for way in (False, True))
+    precision = np.linalg.inv(covariance)
+    lost = 0.5 * np.log(np.diag(precision).prod() * np.linalg.det(covariance))
+    assert diagonal.approximation == pytest.approx(lost, abs=1e-3)
+    assert full.approximation == pytest.approx(0, abs=1e-3)
+    whole = float(
+        kl_divergence(
+            q, MultivariateNormal(joint.p.mean.float(), joint.p.covariance_matrix.float())
+        )
+    )
+    assert diagonal.amortisation + lost == pytest.approx(whole, abs=1e-3)
+    assert full.amortisation == pytest.approx(whole, abs=1e-3)
 
 
 def test_a_model_without_a_plane_or_a_prior_has_a_reason(tiny: Any) -> None:

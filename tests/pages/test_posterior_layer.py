@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from tests.pages.conftest import OpenPage, trained
-from tests.pages.test_latent import drawn, over, select, set_choice, text
+from tests.pages.test_latent import drawn, over, select, text
 from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.true_posterior import Joint, compare, nodes
 from vae.base.numbers import fixed
@@ -33,9 +33,6 @@ def test_the_selected_example_has_its_true_posterior(root: Path, open_page: Open
     select(at, loaded.rows("test")[[3, 40]])
     assert "Select one example" in text(at)
     assert not over(at)["traces"]
-    set_choice(at, "projection", "pca")
-    select(at, np.array([row]))
-    assert f"{fixed(found.kl)} nats" in text(at)  # in any coordinates
 
 
 def test_three_latents_and_autoencoders_have_a_reason(root: Path, open_page: OpenPage) -> None:

@@ -1,8 +1,14 @@
 """The true posterior and q(z|x) of an example as densities on a map, and the best Gaussian.
 
+    ln p(x) = ELBO(q) + amortisation gap + approximation gap
+
+as in `vae.theory.gaps`, here for an example of a trained model with two latents.
+
 M places, G lines of a grid on each side.
 """
 
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -17,55 +23,83 @@ from vae.analysis.true_posterior import (
     Comparison,
     Doubles,
     Joint,
-    Nodes,
     TruePosterior,
     compare,
+    elbo,
     nodes,
-    standard_nodes,
 )
+from vae.theory.gaps import Gaps
 
 LINES = 72  # of the grid on each side
 LEAST_MASS = 1e-4  # of p(z|x) outside the grid
 LEAST_DENSITY = 3e-3  # of q at the border of the grid, relative to its mode: 3.4 σ
-COARSE = (4.5, 15)  # reach and lines of the noise in a search
+PRECISION, STEPS = 1e-8, 60  # relative, of the ELBO in a search; its steps at most
+NEAR = 0.1  # density of places near the mode, relative to its own
+NODES = 7  # of Gauss–Hermite quadrature in each direction, for a search
 
 
-class PosteriorFields(NamedTuple):
-    """p(z|x) and q(z|x) on the same part of a map."""
+class Example(NamedTuple):
+    """p(z|x) and q(z|x) of one example: the numbers, and the densities on the map."""
 
+    found: Comparison
     posterior: Field
     q: Field
 
 
-class Example(NamedTuple):
-    """p(z|x) and q(z|x) of one example: the numbers and the densities on the map."""
+class ExampleGaps(NamedTuple):
+    """The two gaps of one example of a run, and the densities on the map."""
 
-    found: Comparison
-    fields: PosteriorFields
+    gaps: Gaps
+    posterior: Field
+    q: Field
+    best: Field  # the best Gaussian of the posterior's kind
+    error: float  # of ln p(x), nats
 
 
 def examine(joint: Joint, q: Distribution, plane: Plane) -> Example:
     """Return the record of the example of `joint` with its q, of batch shape (1,)."""
-    of_q = nodes(q)
-    found = compare(joint, of_q)
-    return Example(found, fields(joint, q, of_q, found.posterior, plane))
+    found = compare(joint, nodes(q))
+    return Example(found, *fields(joint, [q], found.posterior, plane))
+
+
+def example_gaps(joint: Joint, q: Distribution, plane: Plane, correlates: bool) -> ExampleGaps:
+    """Return both gaps of the encoder's Gaussian q; it `correlates` if its covariance is full.
+
+    Amortisation: the ELBO of the best Gaussian − the ELBO of q. Approximation: KL of that
+    Gaussian to p(z|x).
+    """
+    found = compare(joint, nodes(q))
+    posterior = found.posterior
+    best = best_gaussian(joint, q, correlates, posterior)
+    highest = max(found.elbo, elbo(joint, nodes(best)))
+    parts = (highest - found.elbo, max(posterior.log_evidence - highest, 0.0))
+    of_p, of_q, of_best = fields(joint, [q, best], posterior, plane)
+    gaps = Gaps(posterior.log_evidence, found.elbo, *parts)
+    return ExampleGaps(gaps, of_p, of_q, of_best, posterior.error)
 
 
 def fields(
-    joint: Joint, q: Distribution, of_q: Nodes, found: TruePosterior, plane: Plane
-) -> PosteriorFields:
-    """Return both densities, each up to a factor, on a square that holds their mass."""
-    is_inside = of_q.weight.numpy() > LEAST_DENSITY * float(of_q.weight.max())
-    z = np.concatenate([_heaviest(found), of_q.z.numpy()[is_inside]]).astype(np.float32)
+    joint: Joint, others: Sequence[Distribution], found: TruePosterior, plane: Plane
+) -> list[Field]:
+    """Return p(z|x) and the `others`, each up to a factor, on a square that holds their mass."""
+    z = np.concatenate([_heaviest(found), *map(_inside, others)]).astype(np.float32)
     at = plane.places(z)
     middle, half = (at.min(0) + at.max(0)) / 2, 0.54 * float(np.ptp(at, axis=0).max())
     x, y = (np.linspace(m - half, m + half, LINES, dtype=np.float32) for m in middle)
-    places = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)
-    latents = plane.latents_at(places)
+    latents = plane.latents_at(np.stack(np.meshgrid(x, y), -1).reshape(-1, 2))
+    tensor = torch.from_numpy(latents).unsqueeze(1)  # (M, 1, 2)
     with torch.no_grad():
-        log_q = q.log_prob(torch.from_numpy(latents).unsqueeze(1))[:, 0].double().numpy()
-    drawn = [_relative(joint(latents.astype(np.float64))), _relative(log_q)]
-    return PosteriorFields(*(field_of(x, y, d.reshape(LINES, LINES)) for d in drawn))
+        drawn = [joint(latents.astype(np.float64))]
+        drawn += [q.log_prob(tensor)[:, 0].double().numpy() for q in others]
+    relative = (np.exp(d - d.max()).reshape(LINES, LINES) for d in drawn)
+    return [field_of(x, y, density) for density in relative]
+
+
+def _inside(q: Distribution) -> Doubles:
+    """Return nodes of q where its density is not low, (M, 2)."""
+    found = nodes(q)
+    inside: Doubles = found.z[found.weight > LEAST_DENSITY * found.weight.max()].numpy()
+    return inside
 
 
 def _heaviest(found: TruePosterior) -> Doubles:
@@ -76,22 +110,15 @@ def _heaviest(found: TruePosterior) -> Doubles:
     return heaviest
 
 
-def _relative(log_density: Doubles) -> Doubles:
-    density: Doubles = np.exp(log_density - log_density.max())
-    return density
-
-
 def best_gaussian(
-    joint: Joint, q: Distribution, correlates: bool, peak: Doubles | None = None
+    joint: Joint, q: Distribution, correlates: bool, found: TruePosterior | None = None
 ) -> Distribution:
     """Return the Gaussian with the highest ELBO for one example, of batch shape (1,).
 
-    Its covariance is full if it `correlates`, else diagonal. The search begins at q and at `peak`
-    (2,), such as the mode of p(z|x), because an ELBO may have several maxima.
+    Its covariance is full if it `correlates`, else diagonal. The search begins at q, or at the
+    mode of p(z|x) if `found` shows that the ELBO is higher there: it may have several maxima.
     """
-    mean, log_scale = q.mean[0].tolist(), q.stddev[0].log().tolist()
-    starts = [mean] if peak is None else [mean, peak.tolist()]
-    noise, weight, _ = standard_nodes(*COARSE)
+    noise, weight = _hermite()
 
     def loss(values: Doubles) -> tuple[float, Doubles]:
         at = torch.from_numpy(values).requires_grad_()
@@ -100,12 +127,31 @@ def best_gaussian(
         value = -(weight @ joint.at(z)) - scale.diagonal().log().sum()
         return value.item(), torch.autograd.grad(value, at)[0].numpy()
 
-    found = [
-        minimize(loss, [*start, *log_scale, 0.0], jac=True, method="L-BFGS-B") for start in starts
-    ]
-    best = torch.from_numpy(min(found, key=lambda f: f.fun).x)
-    middle, scale = _gaussian(best, correlates)
+    starts = [np.r_[q.mean[0].detach(), q.stddev[0].detach().log(), 0.0].astype(np.float64)]
+    if found is not None:
+        starts.append(_at_mode(found))
+    start = min(starts, key=lambda at: loss(at)[0])
+    options = {"ftol": PRECISION, "maxiter": STEPS}
+    best = minimize(loss, start, jac=True, method="L-BFGS-B", options=options).x
+    middle, scale = _gaussian(torch.from_numpy(best), correlates)
     return MultivariateNormal(middle[None].float(), scale_tril=scale[None].float())
+
+
+def _at_mode(found: TruePosterior) -> Doubles:
+    """Return the parameters (5,) of a Gaussian at the mode, as wide as the mass near it."""
+    mode = found.z[found.share.argmax()]
+    near = found.share > NEAR * found.share.max()
+    spread = found.share[near] @ (found.z[near] - mode) ** 2 / found.share[near].sum()
+    start: Doubles = np.r_[mode, 0.5 * np.log(spread), 0.0]
+    return start
+
+
+@lru_cache(maxsize=1)
+def _hermite() -> tuple[Tensor, Tensor]:
+    """Return nodes (M, 2) and weights (M,) that integrate polynomials over N(0, I) exactly."""
+    line, weight = map(torch.from_numpy, np.polynomial.hermite_e.hermegauss(NODES))
+    weight = weight / weight.sum()
+    return torch.cartesian_prod(line, line), torch.outer(weight, weight).flatten()
 
 
 def _gaussian(at: Tensor, correlates: bool) -> tuple[Tensor, Tensor]:

@@ -34,6 +34,7 @@ SLACK = 200.0  # nats that a peak can rise above the centre of a cell of side SP
 MOST = 60_000  # cells at a time
 HALVINGS, WIDENINGS = 9, 8
 TOLERANCE = 3e-4  # nats between two halvings
+MANY, ROUGH = 8_000, 3e-3  # cells above which this tolerance ends the halvings
 REACH, LINES = 6.0, 41  # of the noise of q, standard deviations, and lines of its grid
 
 Doubles = NDArray[np.float64]
@@ -155,7 +156,8 @@ def integrate(log_joint: Places, around: Doubles) -> TruePosterior:
         values, slack = log_joint(z), slack / 4
         log_evidence = float(logsumexp(values)) + 2 * math.log(side)
         error, before = abs(log_evidence - before), log_evidence
-        if error < TOLERANCE and values.max() > peak - 1:
+        tolerance = TOLERANCE if len(z) < MANY else ROUGH
+        if error < tolerance and values.max() > peak - 1:
             break
     return TruePosterior(z, np.exp(values - logsumexp(values)), log_evidence, error)
 

@@ -60,14 +60,18 @@ def density_contours(field: Field, colour: str, shares: tuple[float, ...] = CIRC
     }
 
 
-def posterior_close_up(posterior: Field, q: Field, axes: tuple[str, str]) -> go.Figure:
-    """The true posterior, filled, and q(z|x) on the same part of the map."""
-    filled = _contours(posterior, CIRCLES) | {
+def density_filled(field: Field, colour: str, shares: tuple[float, ...] = CIRCLES) -> Part:
+    """Filled contours of a density in its colour."""
+    return _contours(field, shares) | {
         "autocontour": False,
-        "contours": {**_levels(CIRCLES), "coloring": "fill", "showlines": False},
-        "colorscale": [[0.0, token("posterior", 0.0)], [1.0, token("posterior", 0.35)]],
+        "contours": {**_levels(shares), "coloring": "fill", "showlines": False},
+        "colorscale": [[0.0, token(colour, 0.0)], [1.0, token(colour, 0.35)]],
         "line": {"width": 0},
     }
+
+
+def posterior_close_up(posterior: Field, q: Field, axes: tuple[str, str]) -> go.Figure:
+    """The true posterior, filled, and q(z|x) on the same part of the map."""
     corner: Part = {"x": 0.02, "xanchor": "left"}
     names = [
         note(f"<b>{text}</b>", y=y, font={"size": 13, "color": token(colour)}, **corner)
@@ -75,7 +79,11 @@ def posterior_close_up(posterior: Field, q: Field, axes: tuple[str, str]) -> go.
     ]
     ends = [float(posterior.x[0]), float(posterior.x[-1])]
     return figure(
-        [filled, density_contours(posterior, "posterior"), density_contours(q, "q")],
+        [
+            density_filled(posterior, "posterior"),
+            density_contours(posterior, "posterior"),
+            density_contours(q, "q"),
+        ],
         xaxis=axis(axes[0], range=ends),
         yaxis=axis(axes[1], scaleanchor="x"),
         annotations=names,

@@ -58,8 +58,7 @@ def traces(context: MapContext, rows: Ints) -> list[dict[str, Any]]:
     found = _example(context, rows)
     if found is None:
         return []
-    posterior, q = found.fields
-    return [density_contours(posterior, "posterior"), density_contours(q, "q")]
+    return [density_contours(found.posterior, "posterior"), density_contours(found.q, "q")]
 
 
 def panel(context: MapContext, rows: Ints) -> None:
@@ -80,7 +79,7 @@ def panel(context: MapContext, rows: Ints) -> None:
     st.html(figures_line([(name, f"{fixed(value)} nats", c) for name, value, c in numbers]))
     st.caption(_sentence(found))
     plot(
-        posterior_close_up(*found.fields, context.plane.names),
+        posterior_close_up(found.posterior, found.q, context.plane.names),
         key="latent_posterior_picture",
         revision=f"{context.revision} {int(rows[0])}",
         height=HEIGHT,

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:  # the table of contents, on every page, must not load torch and Plotly
     import plotly.graph_objects as go
 
+    from vae.base.records import Floats
     from vae.config import RunConfig
     from vae.dashboard.learn.demonstration import Course
+    from vae.runs import Run
 
 Value = float | str
 Values = Mapping[str, Value]
@@ -72,6 +74,16 @@ class Guess(NamedTuple):
     places: int = 2  # decimal places of guess and answer
 
 
+class Runs(NamedTuple):
+    """The runs from which some steps of a lesson can take their picture."""
+
+    steps: tuple[str, ...]
+    misfit: Callable[
+        [Run], str
+    ]  # why a run does not fit, a key of the frame's words; "" if it does
+    has_own_example: bool = False  # without a chosen run the steps show an example of the lesson
+
+
 class Step(NamedTuple):
     """One step: its words, the controls that are free, and the formula with live values."""
 
@@ -81,6 +93,7 @@ class Step(NamedTuple):
     guess: Guess | None = None
     starts: Mapping[str, Value] = {}  # values that the step sets when the reader enters it
     trains: Callable[[Values], Sequence[RunConfig]] | None = None  # runs that the reader may start
+    pick: str = ""  # the slider that a click in the picture sets to the nearest of its places
 
 
 class View(NamedTuple):
@@ -92,6 +105,7 @@ class View(NamedTuple):
     guess: float | None = None  # the reader's guess of this step
     is_revealed: bool = True  # False while the answer of this step must stay hidden
     courses: Sequence[Course] = ()  # the runs of this step, once the reader has started them
+    run: Run | None = None  # the chosen run of this step
 
     def number(self, name: str) -> float:
         """Return the value of a slider."""
@@ -107,6 +121,7 @@ class Picture(NamedTuple):
 
     figure: go.Figure
     numbers: Mapping[str, float | str]
+    places: Floats | None = None  # (M, 2), what a click chooses from (`Step.pick`)
 
 
 class Lesson(NamedTuple):
@@ -121,6 +136,7 @@ class Lesson(NamedTuple):
     sources: tuple[str, ...] = ()  # citations, the same in both languages
     run: Mapping[str, Any] | None = None  # settings of RunConfig for "open this as a run"
     height: int = 540  # of the picture, in pixels
+    runs: Runs | None = None
 
     def caption(self, step: Step) -> str:
         """Return the key of the words below the picture of a step."""

@@ -14,8 +14,9 @@ from vae.base.numbers import typed
 from vae.dashboard.learn.lesson import Lesson, Slider, Step, Value
 from vae.dashboard.shared import address
 
-STEP, QUIZ = "step", "quiz"  # parameters of the address
+STEP, QUIZ, OF = "step", "quiz", "of"  # parameters of the address
 LONGEST = 40  # characters of a value in the address
+LONGEST_NAME = 64  # characters of the name of a run
 
 
 @dataclass
@@ -29,6 +30,7 @@ class Place:
     started: set[str] = field(default_factory=set)  # demonstrations that the reader has started
     refused: list[str] = field(default_factory=list)  # parameters that were out of range
     merged: int = 0  # number of the last movement taken from the browser
+    run: str = ""  # name of the run from which the pictures come; "" for the usual one
 
     def step_of(self, lesson: Lesson) -> Step:
         """Return the present step of the lesson."""
@@ -37,7 +39,7 @@ class Place:
 
 def enter(lesson: Lesson) -> None:
     """Begin a run of the page: a new session, a link or the browser's Back sets the place."""
-    found, key = address.take_texts([STEP, *lesson.controls]), _key(lesson)
+    found, key = address.take_texts([STEP, OF, *lesson.controls]), _key(lesson)
     if found is not None or key not in st.session_state:
         place, before = _from_address(lesson, found or {}), st.session_state.get(key)
         if before is not None:
@@ -77,6 +79,8 @@ def write_address(lesson: Lesson, place: Place) -> None:
         value = place.values[name]
         address.put(name, _written(value) if value != control.start else None)
     address.put(QUIZ, None if has_quiz() else "off")
+    if lesson.runs is not None:
+        address.put(OF, place.run or None)
 
 
 def _written(value: Value) -> str:
@@ -90,6 +94,8 @@ def _from_address(lesson: Lesson, given: Mapping[str, str]) -> Place:
         place.step = int(min(max(number or 1, 1), len(lesson.steps)))
         place.refused += [STEP] * (number != place.step)
         place.values |= place.step_of(lesson).starts
+    if lesson.runs is not None:
+        place.run = given.get(OF, "")[:LONGEST_NAME]
     for name, control in lesson.controls.items():
         if name not in given:
             continue

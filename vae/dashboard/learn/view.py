@@ -3,13 +3,14 @@
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
 
 from vae.base.foreign import markdown
 from vae.base.numbers import fixed, percent
 from vae.config import RunConfig
 from vae.dashboard import plot, server
-from vae.dashboard.learn import controls, language, state
+from vae.dashboard.learn import controls, language, run_choice, state
 from vae.dashboard.learn.contents import following
 from vae.dashboard.learn.demonstration import Course, course, is_at_work
 from vae.dashboard.learn.language import say
@@ -20,6 +21,7 @@ from vae.dashboard.learn.words.frame import WORDS as FRAME
 from vae.dashboard.shared.widgets import press
 from vae.dashboard.sidebar.sidebar import fill
 
+FAR = 0.2  # of the width of the places, from which a click chooses none
 TICK = 0.5  # seconds between two pictures of a demonstration
 _STYLE = Path(__file__).with_name("learn.css")
 
@@ -63,9 +65,8 @@ def _body(lesson: Lesson, is_live: bool) -> None:
     step = place.step_of(lesson)
     with right:
         picture = _picture(lesson, place)
-        event = _drawn(lesson, place, step, picture)
-    if event is not None:
-        place.guesses[step.name] = event
+        click = _drawn(lesson, place, step, picture)
+    if click is not None and _taken(place, step, picture, click):
         st.rerun()
     with left:
         _words(lesson, place, step, picture)
@@ -110,27 +111,46 @@ def _picture(lesson: Lesson, place: state.Place) -> Picture:
             place.guesses.get(step.name) if state.has_quiz() else None,
             not _is_asking(place, step),
             _courses(lesson),
+            run_choice.chosen(lesson, place, step),
         )
     )
 
 
-def _drawn(lesson: Lesson, place: state.Place, step: Step, picture: Picture) -> float | None:
-    """Draw the picture; return the coordinate of a new click that answers a question."""
-    is_asking = _is_asking(place, step)
+def _drawn(lesson: Lesson, place: state.Place, step: Step, picture: Picture) -> plot.Click | None:
+    """Draw the picture; return a new click in it."""
     caption = lesson.caption(step)
     event = plot.plot(
         picture.figure,
         key=f"learn_picture_{lesson.name}",
-        revision=step.name,
+        revision=f"{step.name}{place.run}",
         label=say(lesson.words[caption]),
         height=lesson.height,
-        clickable=is_asking,
+        clickable=_is_asking(place, step) or bool(step.pick),
     )
     st.caption(_rendered(lesson, caption, picture))
-    if not is_asking or step.guess is None or event.click is None:
-        return None
-    clicked = round(float(getattr(event.click, step.guess.axis)), step.guess.places)
-    return None if clicked == place.guesses.get(step.name) else clicked
+    return event.click
+
+
+def _taken(place: state.Place, step: Step, picture: Picture, click: plot.Click) -> bool:
+    """Take a click as the guess of the step or as its example; return whether it is a new one."""
+    if step.guess is not None and _is_asking(place, step):
+        guess = round(float(getattr(click, step.guess.axis)), step.guess.places)
+        is_new = guess != place.guesses.get(step.name)
+        place.guesses[step.name] = guess
+        return is_new
+    if not step.pick or picture.places is None:
+        return False
+    try:
+        at = np.array([float(click.x), float(click.y)])
+    except (TypeError, ValueError):
+        return False  # on a bar
+    distance = np.linalg.norm(picture.places - at, axis=1)
+    if distance.min() > FAR * float(np.ptp(picture.places, axis=0).max()):
+        return False
+    number = float(distance.argmin()) + 1
+    is_new = number != place.values[step.pick]
+    place.values[step.pick] = number
+    return is_new
 
 
 def _rendered(lesson: Lesson, key: str, picture: Picture) -> str:
@@ -153,6 +173,7 @@ def _words(lesson: Lesson, place: state.Place, step: Step, picture: Picture) -> 
         st.latex(_coloured(step.formula, picture))
     if step.guess is not None and state.has_quiz():
         _question(lesson, place, step, picture)
+    run_choice.choice(lesson, place, step)
     if step.controls:
         _controls(lesson, place, step)
     if step.trains is not None:

@@ -29,6 +29,28 @@ WORDS = {
         "Fill the sidebar of the Train page with these settings.",
         "将这些设置填入训练页面的侧边栏。",
     ),
+    "of": Text("From the run", "取自训练任务"),
+    "of_help": Text(
+        "The picture and the numbers come from this run. Runs that do not fit the lesson stand last.",
+        "图和数值都来自这个训练任务。不适合本课的训练任务排在最后。",
+    ),
+    "of_own": Text("the lesson's own example", "本课自带的例子"),
+    "misfit": Text("{name} does not fit: {reason}.", "{name} 不适合本课：{reason}。"),
+    "misfit.missing": Text("there is no run of this name", "没有这个名称的训练任务"),
+    "misfit.damaged": Text("its settings cannot be read", "它的设置无法读取"),
+    "misfit.weights": Text("it has no weights yet", "它还没有保存权重"),
+    "misfit.reports": Text("it has no validation report yet", "它还没有验证结果"),
+    "misfit.latents": Text(
+        "the posterior is drawn in a plane, which needs two latents",
+        "后验画在平面上，需要正好两个隐变量",
+    ),
+    "misfit.point": Text(
+        "a plain autoencoder has no density q(z|x)", "普通自编码器没有密度 q(z|x)"
+    ),
+    "misfit.gaussian": Text(
+        "its q(z|x) is a flow, so the best Gaussian is no fair comparison",
+        "它的 q(z|x) 是标准化流，与最好的高斯分布相比并不公平",
+    ),
     "check": Text("Check the numbers", "核对这些数值"),
     "sources": Text("Sources", "参考文献"),
     "nats": Text("nats", "奈特"),

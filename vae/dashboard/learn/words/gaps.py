@@ -24,6 +24,12 @@ WORDS = {
     "samples.100": Text("100", "100"),
     "samples.1000": Text("1000", "1000"),
     "sd": Text("width of q", "q 的标准差"),
+    "example": Text("example", "样本"),
+    "bar": Text("KL(q ‖ p(z|x))", "KL(q ‖ p(z|x))"),
+    "no_run": Text(
+        "No run fits this step: train one with two latents.",
+        "没有适合这一步的训练任务：请先训练一个有两个隐变量的模型。",
+    ),
     # labels of the picture
     "axis_z": Text("z: phase of the moon", "z：月相"),
     "axis_density": Text("density", "密度"),
@@ -154,17 +160,38 @@ heavy tails.""",
 
 把 $\Q{\sigma}$ 调到 0.7 以下，观察绿线转而向下：要让信噪比上升，比值还不能有重尾。""",
     ),
+    "images.title": Text("The gaps of a real model", "真实模型的差距"),
+    "images.caption": Text(
+        r"Left: the latent plane of the run, one dot per example. Right: example [[row]] close up. Lines hold 39 % and 86 % of each density. $\T{p(z|x)}$ is computed on a grid.",
+        r"左图：该任务的隐变量平面，每点一个样本。右图：样本 [[row]] 的放大图，线内含各密度的 39 % 和 86 %。$\T{p(z|x)}$ 由网格算出。",
+    ),
+    "images.text": Text(
+        r"""With two latents the true posterior of any image is within reach: weigh each place of a fine grid
+by $p(\X{x}|z)\,\P{p(z)}$. Beside it stand the encoder's $\Q{q(z|x)}$ and the best Gaussian, found by a
+search for this image alone.
+
+Click on dots, at the edge of the cloud too. Watch how far the solid line stands from the dashed one:
+that is amortisation, and here it often outweighs everything else.
+
+Choose a run of yours. One with a larger encoder should lose less.""",
+        r"""只有两个隐变量时，任何图像的真实后验都算得出来：在细网格的每一点，用 $p(\X{x}|z)\,\P{p(z)}$ 加权。
+图中还有编码器的 $\Q{q(z|x)}$，以及只为这一幅图像搜索得到的最好的高斯分布。
+
+点击各处的点，也试试边缘的点。看实线离虚线有多远：这就是摊销差距，在这里它常常压过其他一切。
+
+换成自己的训练任务：编码器更大的，损失应当更小。""",
+    ),
     "sandbox.title": Text("Three remedies side by side", "三种办法放在一起"),
     "sandbox.text": Text(
         r"""A larger encoder, a richer $\Q{q}$, more samples: each works on its own part.
 
-With one latent variable the gaps are small. In image models Cremer et al. found that the
-amortisation gap is often the larger one.
+With one latent variable the gaps are small; in the image models of Cremer et al., as in the last
+step, the amortisation gap is often the larger one.
 
 A slip to avoid: a narrow gap is not a good model. $\ln p(\X{x})$ itself may be low.""",
         r"""更强的编码器、更丰富的 $\Q{q}$、更多的样本：三者各管一部分。
 
-这里只有一个隐变量，所以差距很小。在图像模型上，研究者（Cremer et al.）发现摊销差距常常更大。
+这里只有一个隐变量，所以差距很小。在图像模型上，研究者（Cremer et al.）发现摊销差距常常更大，上一步也是如此。
 
 一个常见的误解：差距小并不等于模型好，因为 $\ln p(\X{x})$ 本身可能很低。""",
     ),

@@ -1,0 +1,109 @@
+"""The choice of a run in a lesson whose picture can come from any run of the user."""
+
+import streamlit as st
+
+from vae.base.foreign import markdown
+from vae.components.posteriors import POSTERIORS
+from vae.dashboard import server
+from vae.dashboard.learn.language import say
+from vae.dashboard.learn.lesson import Lesson, Step
+from vae.dashboard.learn.state import Place
+from vae.dashboard.learn.words.frame import WORDS as FRAME
+from vae.experiments.entries import best_report
+from vae.runs import Run, listing
+
+LATENTS = 2
+USUAL = "clothes-first-look"  # the run that a lesson shows first, if it is there
+FRESH = 5.0  # seconds until the runs are read again
+
+
+def without_weights(run: Run) -> str:
+    """Return why a run shows no q(z|x), a key of the frame's words; "" if it does."""
+    if not run.config.has_kl:
+        return "misfit.point"
+    try:
+        run.weights_path("best")
+    except ValueError:
+        return "misfit.weights"
+    return ""
+
+
+def without_plane(run: Run) -> str:
+    """Return why a run has no Gaussian q(z|x) in a plane; "" if it has one."""
+    if run.config.latent_dim != LATENTS:
+        return "misfit.latents"
+    is_flow = not POSTERIORS[run.config.posterior].gaussian
+    return without_weights(run) or ("misfit.gaussian" if is_flow else "")
+
+
+def without_bound(run: Run) -> str:
+    """Return why a run has no reports of both terms of the bound; "" if it has them."""
+    if not run.config.has_kl:
+        return "misfit.point"
+    return "" if best_report(run) else "misfit.reports"
+
+
+def chosen(lesson: Lesson, place: Place, step: Step) -> Run | None:
+    """Return the run that the step shows; None for the lesson's own example or without a run."""
+    if lesson.runs is None or step.name not in lesson.runs.steps:
+        return None
+    fits = [name for name, reason in _reasons(lesson).items() if not reason]
+    if place.run in fits:
+        return Run(server.ROOT / place.run)
+    if lesson.runs.has_own_example or not fits:
+        return None
+    return Run(server.ROOT / (USUAL if USUAL in fits else fits[0]))
+
+
+def choice(lesson: Lesson, place: Place, step: Step) -> None:
+    """Show the list of runs in a step that can show one, and why a wanted run does not fit."""
+    if lesson.runs is None or step.name not in lesson.runs.steps:
+        return
+    reasons, run = _reasons(lesson), chosen(lesson, place, step)
+    if place.run and reasons.get(place.run, "misfit.missing"):
+        reason = say(FRAME[reasons.get(place.run, "misfit.missing")])
+        text = say(FRAME["misfit"]).format(name=markdown(place.run), reason=reason)
+        st.warning(text, icon=":material/info:")
+    example = [""] if lesson.runs.has_own_example else []
+    options = [*example, *sorted(reasons, key=lambda name: bool(reasons[name]))]
+    if not options:
+        return
+    key = f"learn_of_{lesson.name}"
+    st.session_state[key] = run.name if run else options[0]
+
+    def take() -> None:
+        place.run = st.session_state[key]
+
+    st.selectbox(
+        say(FRAME["of"]),
+        options,
+        key=key,
+        format_func=lambda name: _title(name, reasons),
+        on_change=take,
+        help=say(FRAME["of_help"]),
+    )
+
+
+def _title(name: str, reasons: dict[str, str]) -> str:
+    if not name:
+        return say(FRAME["of_own"])
+    reason = reasons.get(name, "")
+    return f"{name} · {say(FRAME[reason])}" if reason else name
+
+
+def _reasons(lesson: Lesson) -> dict[str, str]:
+    """Return, for each run, why it does not fit the lesson, the newest run first."""
+    names = tuple(run.name for run in listing(server.ROOT))
+    return _read(str(server.ROOT), names, lesson.name, lesson)
+
+
+@st.cache_data(max_entries=16, ttl=FRESH, show_spinner=False)
+def _read(root: str, names: tuple[str, ...], key: str, _lesson: Lesson) -> dict[str, str]:
+    assert _lesson.runs is not None
+    found = {}
+    for name in names:
+        try:
+            found[name] = _lesson.runs.misfit(Run(server.ROOT / name))
+        except (ValueError, OSError):
+            found[name] = "misfit.damaged"
+    return found

@@ -1,0 +1,57 @@
+"""Examples of a run for the lessons: their places in the latent plane and their gaps."""
+
+from typing import NamedTuple
+
+import numpy as np
+import streamlit as st
+import torch
+
+from vae.analysis.posterior_fields import ExampleGaps, example_gaps
+from vae.analysis.projections import plane_of_latents
+from vae.analysis.true_posterior import Joint
+from vae.base.records import Floats, Ints
+from vae.components.posteriors import POSTERIORS
+from vae.dashboard.shared import cache
+from vae.runs import Run
+from vae.runs.result_keys import run_key
+
+POINTS = 200  # examples from which the reader chooses
+
+
+class RunExamples(NamedTuple):
+    """The examples of a run from which the reader chooses, held out if there are such."""
+
+    rows: Ints  # (M,) of the data set
+    places: Floats  # (M, 2) means of q(z|x)
+
+
+def examples(run: Run) -> RunExamples:
+    """Return at most `POINTS` examples, each class in proportion."""
+    split = cache.load_run(run).default_split()
+    encoding = cache.encoding(run, "best", split, POINTS)
+    return RunExamples(encoding.index, encoding.mean)
+
+
+def image(run: Run, row: int) -> Floats | None:
+    """Return an example as a grey picture (1, H, W); None for data that are no pictures."""
+    loaded = cache.load_run(run)
+    if not loaded.data.is_image:
+        return None
+    picture: Floats = loaded.inputs(np.array([row]))[0].mean(0, keepdims=True)
+    return picture
+
+
+def gaps_of(run: Run, row: int) -> ExampleGaps:
+    """Return the gaps of an example; computed once for the same weights."""
+    return _gaps_of(run_key(run, "best"), row, run)
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _gaps_of(key: str, row: int, _run: Run) -> ExampleGaps:
+    loaded = cache.load_run(_run)
+    x, y = loaded.batches(np.array([row])).fixed(loaded.seed)
+    with torch.no_grad():
+        q = loaded.model.posterior(x, y)
+    correlates = POSTERIORS[_run.config.posterior].correlates
+    plane = plane_of_latents(np.zeros(2, np.float32), (0, 1))
+    return example_gaps(Joint(loaded.model, x, y), q, plane, correlates)
