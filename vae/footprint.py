@@ -24,9 +24,12 @@ from torch.overrides import TorchFunctionMode
 from vae.base import memory
 from vae.base.devices import resolve
 from vae.base.numbers import byte_count
-from vae.base.options import options_of
+from vae.base.options import Field
 from vae.base.records import Domain
-from vae.config import TABLES, RunConfig, fields
+from vae.base.rng import stream
+from vae.components.network_code import sentence
+from vae.components.network_file import is_file, recalled
+from vae.config import RunConfig, fields
 from vae.model import VAE
 
 WORTH_THREADS = 200_000_000  # operations per step: below, threads cost more time than they save
@@ -50,6 +53,10 @@ class Cost(NamedTuple):
     def threads(self) -> int:
         """CPU threads for a training step: one thread is faster for small matrix products."""
         return (os.cpu_count() or 1) if self.flops > WORTH_THREADS else 1
+
+
+class UncountableError(ValueError):
+    """The code of a network in a file fails in a training step; the message is a sentence."""
 
 
 class Memory(NamedTuple):
@@ -78,20 +85,43 @@ def model_settings(config: RunConfig) -> dict[str, Any]:
 
 @lru_cache(maxsize=256)
 def _counted(settings: tuple[tuple[str, Any], ...], domain: Domain) -> Cost:
-    config, products = RunConfig.of(**dict(settings)), list[int]()
+    config = RunConfig.of(**dict(settings))
+    try:
+        with _hollow():
+            return _cost(config, domain, config.batch_size)
+    except Exception:
+        if not is_file(config.network):
+            raise
+    # Code of the user may read values, which tensors without values lack: count a real example
+    try:
+        with stream(torch.device("cpu"), config.seed, "weights"):
+            found, batch = _cost(config, domain, 1), config.batch_size
+    except ValueError:
+        raise
+    except Exception as error:
+        raise UncountableError(sentence(recalled(config.network), error)) from None
+    return found._replace(
+        flops=found.flops * batch,
+        activations=found.activations * batch,
+        largest=found.largest * batch,
+    )
+
+
+def _cost(config: RunConfig, domain: Domain, examples: int) -> Cost:
+    """Return the cost of a step on so many examples."""
+    products = list[int]()
 
     def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         """Add the products of one layer: a convolution uses its weights at every place."""
-        if isinstance(layer, nn.ConvTranspose2d):
+        if isinstance(layer, nn.ConvTranspose1d | nn.ConvTranspose2d):
             products.append(inputs[0].numel() * layer.weight[0].numel())
-        elif isinstance(layer, nn.Linear | nn.Conv2d):
+        elif isinstance(layer, nn.Linear | nn.Conv1d | nn.Conv2d):
             products.append(output.numel() * layer.weight[0].numel())
 
-    with _hollow():
-        vae = VAE(config, domain)
-        for layer in vae.modules():
-            layer.register_forward_hook(count)
-        saved = _activations(vae)
+    vae = VAE(config, domain)
+    for layer in vae.modules():
+        layer.register_forward_hook(count)
+    saved = _activations(vae, examples)
     return Cost(
         weights=sum(p.numel() for p in vae.parameters()),
         # One product and one sum each; the backward pass needs twice as many as the forward pass
@@ -102,7 +132,7 @@ def _counted(settings: tuple[tuple[str, Any], ...], domain: Domain) -> Cost:
     )
 
 
-def _activations(vae: VAE) -> list[int]:
+def _activations(vae: VAE, examples: int) -> list[int]:
     """Return the sizes of the tensors that a step saves, the model's own ones excepted."""
     config = vae.config
     found: dict[int, Any] = {}  # the storages stay alive, so that each has its own address
@@ -113,8 +143,8 @@ def _activations(vae: VAE) -> list[int]:
         return tensor
 
     with saved_tensors_hooks(pack, lambda tensor: tensor):
-        x = torch.empty(config.batch_size, *vae.domain.shape)
-        y = torch.empty(config.batch_size, dtype=torch.long)
+        x = torch.zeros(examples, *vae.domain.shape)
+        y = torch.zeros(examples, dtype=torch.long)
         loss = vae.loss(vae(x, config.posterior_samples, y), {})
     model = {tensor.untyped_storage()._cdata for tensor in (*vae.parameters(), *vae.buffers())}
     del loss
@@ -193,13 +223,13 @@ def _remedy(config: RunConfig, needs: Memory) -> str:
     if needs.activations == max(needs):
         samples = " or posterior_samples" if config.posterior_samples > 1 else ""
         return f"batch_size{samples}"
-    rows = [TABLES[kind][config.get(kind)] for kind in ("network", "posterior", "prior")]
-    sizes = [spec.name for row in rows for spec in options_of(row).values() if _is_size(spec)]
+    chosen = {name for kind in ("network", "posterior", "prior") for name in config.chosen(kind)}
+    sizes = [f.name for f in fields(config.network) if f.name in chosen and _is_size(f)]
     return " or ".join([*sizes, "latent_dim"])
 
 
-def _is_size(spec: Any) -> bool:
-    return spec.type is int or spec.type == tuple[int, ...]
+def _is_size(field: Field) -> bool:
+    return field.type is int or field.type == tuple[int, ...]
 
 
 def check_loading(config: RunConfig, domain: Domain, file: int) -> None:

@@ -16,7 +16,7 @@ from torch.nn.functional import one_hot
 from vae.base.records import Domain
 from vae.base.rng import stream
 from vae.components.likelihoods import LIKELIHOODS, check_domain
-from vae.components.networks import NETWORKS
+from vae.components.network_code import network_of
 from vae.components.objectives import OBJECTIVES, Loss
 from vae.components.posteriors import POSTERIORS
 from vae.components.priors import PRIORS
@@ -41,7 +41,7 @@ class VAE(nn.Module):
         self._likelihood = LIKELIHOODS[config.likelihood](domain, **config.chosen("likelihood"))
         self._posterior = POSTERIORS[config.posterior](z, **config.chosen("posterior"))
         self._prior = PRIORS[config.prior](z, domain, **config.chosen("prior"))
-        self.encoder, self.decoder = NETWORKS[config.network](
+        self.encoder, self.decoder = network_of(config.network)(
             domain.shape,
             self._posterior.outputs,
             z + self.classes,

@@ -46,9 +46,11 @@ def test_every_file_of_a_trained_run_is_documented(trained: Make) -> None:
     for path in run.path.iterdir():
         name = path.name + "/" * path.is_dir()
         assert name in FILES or (name.endswith(".lock") and "*.lock" in FILES), name
-    assert {f for f in FILES if f[-1] != "/" and "*" not in f} - {"log.txt", "notes.json"} <= {
-        p.name for p in run.path.iterdir()
-    }
+    assert {f for f in FILES if f[-1] != "/" and "*" not in f} - {
+        "log.txt",
+        "notes.json",
+        "network.py",
+    } <= {p.name for p in run.path.iterdir()}
 
 
 # Names

@@ -19,7 +19,9 @@ import pytest
 import torch
 
 from tests.tables import each
+from vae.base import permission
 from vae.base.records import Change, Control, Snapshot, Tick
+from vae.components import network_code
 from vae.components.likelihoods import LIKELIHOODS
 from vae.components.networks import NETWORKS
 from vae.components.objectives import OBJECTIVES
@@ -30,6 +32,7 @@ from vae.config import RunConfig, fields
 from vae.data import Dataset, load, save_upload
 from vae.runs import Run
 from vae.script import data_file, file_name, script
+from vae.script import network as network_in_script
 from vae.script.bundle import Bundle
 from vae.script.settings import settings_class
 from vae.script.source import free_names
@@ -39,6 +42,11 @@ CPU = torch.device("cpu")
 SMALL = {"data": "digits", "examples": 60, "epochs": 1, "batch_size": 16, "frames": 0, "seed": 3}
 SMALL |= {"threads": 1, "device": "cpu"}
 NARROW = {"mlp": {"hidden": (16,)}, "conv": {"channels": (4, 6)}}
+FILES: dict[str, dict[str, Any]] = {
+    "gated": {"width": 12},
+    "residual": {"channels": (4, 6), "activation": "gelu"},
+    "transformer": {"data": "mixture", "likelihood": "gaussian", "width": 8, "heads": 2},
+}
 MOVES = (Change(1, "beta", 3.0), Change(2, "lr", 1e-4), Change(3, "beta", 0.5))
 
 
@@ -47,6 +55,9 @@ def rows() -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for name in NETWORKS:
         found[f"network-{name}"] = {"network": name}
+    for name, options in FILES.items():
+        place = f"{Path(__file__).parents[1]}/networks/{name}.py:{name}"
+        found[f"file-{name}"] = {"network": network_code.choose(place)} | options
     for name in LIKELIHOODS:
         found[f"likelihood-{name}"] = {"likelihood": name}
     for name, row in POSTERIORS.items():
@@ -145,7 +156,35 @@ def assert_equal_figures(run: Run, end: Snapshot, found: dict[str, Any], expecte
 
 @pytest.mark.parametrize("name", rows())
 def test_a_script_trains_the_weights_of_its_run(name: str, tmp_path: Path) -> None:
-    compare(*trained(tmp_path, name, rows()[name]), tmp_path)
+    with permission.allowing():
+        run, end = trained(tmp_path, name, rows()[name])
+    compare(run, end, tmp_path)
+
+
+@each(
+    ("line", "why"),
+    [
+        ("print(1)", "line 1 is a statement, not a definition"),
+        ("ACTIVATIONS['x'] = 1", "line 1 is a statement"),
+        ("from torch.nn import *", r"line 1 imports \*"),
+        ("def f():\n    from vae.model import VAE", "line 2 imports from VAE Lab inside"),
+        ("from vae.components import networks as n\nx = n", "whole module"),
+    ],
+)
+def test_a_network_file_that_has_no_place_in_a_script_is_refused(
+    tmp_path_factory: pytest.TempPathFactory, line: str, why: str
+) -> None:
+    text = f"{line}\nfrom vae.components.networks import mlp\n"
+    text += f"def net(a, b, c, d):\n    return {'x' if 'x = n' in line else 'mlp'}(a, b, c, d)\n"
+    folder = tmp_path_factory.mktemp("network")
+    (folder / "mine.py").write_text(text)
+    with pytest.raises(ValueError, match=why):
+        bundled(network_code.choose(f"{folder}/mine.py:net"))
+
+
+def bundled(network: str) -> None:
+    bundle = Bundle(network_in_script.places(network), "")
+    network_in_script.check_name(bundle, network)
 
 
 def test_a_script_repeats_live_changes_under_schedules(tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ class Option:
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
+    beside: str = ""  # regular expression of values beside the choices
     log: bool = False  # spans decades: the widget takes scientific notation
     scheduled: bool = False  # may follow a schedule: a companion field NAME_schedule exists
     live: bool = False  # can be changed while training runs
@@ -201,7 +202,7 @@ _adapter = cache(TypeAdapter)  # one for each type: it takes much longer to buil
 def check(field: Field, value: Any) -> None:
     """Raise ValueError if the value is outside the field's choices or range."""
     option = field.option
-    if option.choices and value not in option.choices:
+    if option.choices and value not in option.choices and not _is_beside(option, value):
         choices = ", ".join(option.choices)
         raise ValueError(f"Unknown {field.name} {quoted(value)}; one of {choices}.")
     if isinstance(value, tuple) and len(value) > MOST_LAYERS:
@@ -211,6 +212,12 @@ def check(field: Field, value: Any) -> None:
     for number in value if isinstance(value, tuple) else (value,):
         if isinstance(number, int | float) and not isinstance(number, bool):
             _check_range(field, number)
+
+
+def _is_beside(option: Option, value: Any) -> bool:
+    """Whether a value beside the choices is allowed."""
+    text = value if isinstance(value, str) else ""
+    return bool(option.beside) and re.fullmatch(option.beside, text, re.ASCII) is not None
 
 
 def _check_range(field: Field, number: float) -> None:

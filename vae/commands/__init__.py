@@ -11,15 +11,17 @@ by signal n, so 130 by Ctrl-C. The first Ctrl-C saves the run, a second one ends
 import argparse
 import difflib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple, NoReturn
 
-from vae.base import files, memory
+from vae.base import files, memory, permission
 from vae.base.foreign import printed
 from vae.commands import app, archive, documents, encode, inspect, listing, sweep, train
 
 INTERRUPTED = 130  # exit status after a second Ctrl-C
 ABOUT = "Train, evaluate and share VAEs. All commands work on one folder of runs, --root."
+ALLOW = "run the code of a network in a file, FILE.py:FUNCTION (default: refuse it)"
 ROOT = "folder of the runs (default: %(default)s)"
 
 
@@ -28,28 +30,31 @@ class Command(NamedTuple):
 
     run: Callable[[argparse.Namespace], int]
     flags: Callable[[argparse.ArgumentParser], Any]
+    runs_models: bool = True
 
 
 COMMANDS: dict[str, Command] = {
     "train": Command(train.train, train.train_flags),
     "sweep": Command(sweep.sweep, sweep.sweep_flags),
     "resume": Command(train.resume, train.resume_flags),
-    "stop": Command(train.stop, train.stop_flags),
-    "runs": Command(listing.runs, listing.runs_flags),
-    "data": Command(listing.data, listing.data_flags),
+    "stop": Command(train.stop, train.stop_flags, runs_models=False),
+    "runs": Command(listing.runs, listing.runs_flags, runs_models=False),
+    "data": Command(listing.data, listing.data_flags, runs_models=False),
     "evaluate": Command(inspect.evaluate, inspect.evaluate_flags),
     "encode": Command(encode.encode, encode.encode_flags),
     "sample": Command(inspect.sample, inspect.sample_flags),
     "report": Command(documents.report, documents.report_flags),
     "script": Command(documents.script, documents.script_flags),
-    "export": Command(archive.export, archive.export_flags),
-    "import": Command(archive.import_runs, archive.import_flags),
+    "export": Command(archive.export, archive.export_flags, runs_models=False),
+    "import": Command(archive.import_runs, archive.import_flags, runs_models=False),
     "app": Command(app.app, app.app_flags),
 }
 
 
 class Parser(argparse.ArgumentParser):
     """A parser whose errors take one line and suggest the nearest flag for an unknown one."""
+
+    given: Sequence[str] = ()  # all arguments: a network in a file brings flags
 
     def error(self, message: str) -> NoReturn:
         unknown = message.removeprefix("unrecognized arguments: ").split()[0]
@@ -63,7 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     try:
         args = _parse(given)
-        with memory.guarded():
+        with memory.guarded(), _permission(args):
             return COMMANDS[args.command].run(args)
     except ValueError as error:
         print(f"vae: {printed(error)}", file=sys.stderr)
@@ -73,6 +78,11 @@ def main(arguments: list[str] | None = None) -> int:
         print("\nvae: ended at once. The last saved state is intact.", file=sys.stderr)
         return INTERRUPTED
     return 2
+
+
+def _permission(args: argparse.Namespace) -> AbstractContextManager[None]:
+    """Allow the code of network files inside the block if the command line has the flag."""
+    return permission.allowing() if getattr(args, "allow_code", False) else nullcontext()
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
@@ -91,7 +101,10 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         sub.add_argument(
             "--root", default="checkpoints", help="folder of the runs (default: %(default)s)"
         )
+        if row.runs_models:
+            sub.add_argument(permission.FLAG, action="store_true", help=ALLOW)
         if arguments[:1] == [name]:
+            sub.given = arguments
             row.flags(sub)
         subs[name] = sub
     args, unknown = parser.parse_known_args(arguments)

@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 
+from vae.base import permission
 from vae.base.places import APP
 
 PORTS = range(1, 2**16)
@@ -29,4 +30,5 @@ def app(args: argparse.Namespace) -> int:
     command += ["--server.port", str(args.port)]
     command += ["--server.headless", "true"] if args.headless else []
     environment = os.environ | {"VAE_LAB_ROOT": str(Path(args.root).resolve())}
+    environment |= {permission.VARIABLE: "1"} if args.allow_code else {}
     os.execve(sys.executable, command, environment)

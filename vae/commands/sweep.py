@@ -21,6 +21,7 @@ from vae.commands.train import (
     config_of,
     fetch,
     located,
+    located_network,
     root_flag,
     setting_flags,
     suited,
@@ -62,7 +63,8 @@ def sweep(args: argparse.Namespace) -> int:
 
     if args.resume:
         return _train_all(args.resume, _queued_again(args.root, args.resume))
-    axes = [_axis(text) for text in args.over]
+    network = located_network(args.network or "")
+    axes = [_axis(text, network) for text in args.over]
     arms, runs = _planned(args, axes)
     known = sweeps.taken(args.root)
     name = sweeps.checked_name(args.name or sweeps.free_name(known, axes), known)
@@ -79,11 +81,12 @@ def sweep(args: argparse.Namespace) -> int:
     return _train_all(name, created)
 
 
-def _axis(text: str) -> "Axis":
+def _axis(text: str, network: str) -> "Axis":
     from vae.experiments import sweeps
 
-    axis = sweeps.axis(text)
-    return axis._replace(values=tuple(map(located, axis.values))) if axis.field == "data" else axis
+    axis, places = sweeps.axis(text, network), {"data": located, "network": located_network}
+    values = map(places.get(axis.field, lambda value: value), axis.values)
+    return axis._replace(values=tuple(values))
 
 
 def _planned(

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from vae.runs import Run, checked_name, find, identity
 
 if TYPE_CHECKING:
     from vae.config import RunConfig
+    from vae.data import Dataset
 
 STOP_SECONDS = 60.0  # to wait for a run to save and end
 # The request to training for each signal. An ignored signal, as under nohup, stays ignored.
@@ -36,12 +37,27 @@ def train_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def setting_flags(parser: argparse.ArgumentParser) -> None:
-    """One flag for each setting, with its help and default."""
+    """One flag for each setting, also for each option of a network in a file."""
     from vae.config import fields
 
-    for field in fields():
+    for field in fields(_network_of(getattr(parser, "given", ()))):
         of = field.default if isinstance(field.default, tuple) else (field.default,)
         option_flag(parser, field.name, field.option, ",".join(map(str, of)))
+
+
+def _network_of(arguments: Sequence[str]) -> str:
+    """Return the value of the setting `network` in the arguments; "" without one."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("--network", nargs="?", default="")
+    return located_network(parser.parse_known_args(list(arguments))[0].network or "")
+
+
+def located_network(network: str) -> str:
+    """Return a network's name unchanged, or the value for a file: FILE.py:FUNCTION@SHA256."""
+    from vae.components import network_code
+
+    is_place = ".py" in network and not network_code.is_chosen(network)
+    return network_code.choose(network) if is_place else network
 
 
 def train(args: argparse.Namespace) -> int:
@@ -55,9 +71,22 @@ def train(args: argparse.Namespace) -> int:
     fetch(config.data)
     config, note = suited(config, args)
     dataset = admitted_data(config)
-    print(note, end="", file=sys.stderr)
+    print(note + _facts(config, dataset), end="", file=sys.stderr)
     device = str(resolve(config.device))
     return work(Run.create(args.root, config, dataset, args.run, **claim(device)))
+
+
+def _facts(config: "RunConfig", data: "Dataset") -> str:
+    """Return a line about a network in a file; "" for a row of the table."""
+    from vae.components.network_file import title
+    from vae.experiments.network_probes import check_network
+
+    found = check_network(config, config.domain(data))
+    if found is None:
+        return ""
+    tied = f"; {', '.join(found.tied)} are tied to other weights" if found.tied else ""
+    about = f"{found.weights:,} weights, about {compact(found.seconds, 2)} s a step on one core"
+    return f"{title(config.network)}: {about}{tied}.\n"
 
 
 def suited(config: "RunConfig", args: argparse.Namespace) -> tuple["RunConfig", str]:
@@ -76,9 +105,11 @@ def config_of(args: argparse.Namespace) -> "RunConfig":
     """Return the configuration given by the flags; raises ValueError if it is not valid."""
     from vae.config import RunConfig, fields
 
-    given = {f.name: getattr(args, f.name) for f in fields()}
+    network = located_network(args.network or "")
+    given = {f.name: getattr(args, f.name, None) for f in fields(network)}
     known = {name: value for name, value in given.items() if value is not None}
-    return RunConfig.of(**known | ({"data": located(known["data"])} if "data" in known else {}))
+    places = {"data": located(known["data"])} if "data" in known else {}
+    return RunConfig.of(**known | places | ({"network": network} if network else {}))
 
 
 def located(data: str) -> str:

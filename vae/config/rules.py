@@ -114,7 +114,8 @@ def _check_training(config: DerivedSettings) -> None:
 
 def check_data(config: DerivedSettings, dataset: Dataset, domain: Domain) -> None:
     """Check that the model can be trained on this data set; `domain` describes its inputs."""
-    NETWORKS[config.network].check(dataset.event_shape, dataset.name)
+    if row := NETWORKS.get(config.network):
+        row.check(dataset.event_shape, dataset.name)
     check_domain(config.likelihood, domain, dataset.name)
     if config.binarized and not dataset.in_unit_interval:
         raise ValueError(

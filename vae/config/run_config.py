@@ -1,13 +1,14 @@
 """RunConfig: all settings of a run, validated, with the values derived from them."""
 
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, lru_cache
 from typing import Any, Self
 
 from pydantic import ValidationError, model_validator
 
 from vae.base.criterion import Criterion
 from vae.base.options import (
+    FILE,
     Field,
     Option,
     Spec,
@@ -21,6 +22,8 @@ from vae.base.options import (
 from vae.base.records import Domain
 from vae.components import rescalings
 from vae.components.likelihoods import LIKELIHOODS
+from vae.components.network_file import declaration, is_file, title
+from vae.components.networks import NETWORKS
 from vae.components.objectives import OBJECTIVES
 from vae.components.schedules import CONSTANT, Progress, names, parse
 from vae.config import rules
@@ -43,14 +46,16 @@ class RunConfig(DerivedSettings):
     @model_validator(mode="before")
     @classmethod
     def _complete(cls, values: dict[str, Any]) -> dict[str, Any]:
-        refuse_unknown(values, [field.name for field in fields()])
         chosen = {kind: values.get(kind, DEFAULTS[kind]) for kind in TABLES}
+        network = chosen["network"] if isinstance(chosen["network"], str) else ""
+        known, tables = fields(network), tables_of(network)
+        refuse_unknown(values, [field.name for field in known])
         complete = dict(values)
-        for field in fields():
+        for field in known:
             if field.belongs_to(chosen):
                 given = values.get(field.name, field.default_for(chosen))
                 complete[field.name] = coerce(field, given)
-            elif values.get(field.name) is not None and _exists(field.kind, chosen):
+            elif values.get(field.name) is not None and _exists(tables[field.kind], chosen, field):
                 raise ValueError(field.misplaced(chosen))
             else:
                 complete.pop(field.name, None)
@@ -58,7 +63,7 @@ class RunConfig(DerivedSettings):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        for field in fields():
+        for field in fields(self.network):
             if (value := self.get(field.name)) is not None:
                 check(field, value)
                 if field.option.scheduled:
@@ -68,7 +73,8 @@ class RunConfig(DerivedSettings):
 
     def chosen(self, kind: str) -> dict[str, Any]:
         """Return the options of the chosen row of a table: name → value."""
-        row = TABLES[kind].get(row_of(TABLES[kind], getattr(self, kind)))
+        table = tables_of(self.network)[kind]
+        row = table.get(row_of(table, getattr(self, kind)))
         return {name: self.get(name) for name in options_of(row)} if row else {}
 
     def at(self, name: str, progress: Progress, value: float | None = None) -> float:
@@ -79,7 +85,7 @@ class RunConfig(DerivedSettings):
     @property
     def scheduled(self) -> tuple[str, ...]:
         """Names of the settings that may follow a schedule in this run."""
-        known = (field.name for field in fields() if field.option.scheduled)
+        known = (field.name for field in fields(self.network) if field.option.scheduled)
         return tuple(name for name in known if self.get(name) is not None)
 
     @property
@@ -136,25 +142,50 @@ class RunConfig(DerivedSettings):
         return splits
 
 
-def _exists(kind: str, chosen: Mapping[str, Any]) -> bool:
-    """Whether the table has the chosen row; data can also be the path of a file.
+def _exists(table: Mapping[str, Any], chosen: Mapping[str, Any], field: Field) -> bool:
+    """Whether the table has the chosen row, which can be a file's.
 
     An unknown row is reported as such, not through an option that would not suit it.
     """
-    return kind == "data" or chosen[kind] in TABLES[kind]
+    return row_of(table, chosen[field.kind]) in table
 
 
 _factor = cache(parse)
 
 
-@cache
-def fields() -> tuple[Field, ...]:
-    """Return all settings in order: each general one, then the options of its table's rows."""
+@lru_cache(maxsize=256)
+def fields(network: str = "") -> tuple[Field, ...]:
+    """Return all settings in order: each general one, then the options of its table's rows.
+
+    With a network in a file, its options take the place of those of the other networks. Raises
+    ValueError if one of them has the name of another setting.
+    """
     general = [
         Spec(name, info.annotation, info.default, _option(info.metadata))
         for name, info in RunConfig.model_fields.items()
     ]
-    return derive(general, TABLES, f"one of {names()}", CONSTANT)
+    tables = tables_of(network)
+    if FILE in tables["network"]:
+        others = {f.name for f in fields() if f.kind != "network"}
+        for name in options_of(tables["network"][FILE]).keys() & others:
+            raise ValueError(
+                f"The network {title(network)} has an option {name}, which is another setting: "
+                "give the option another name."
+            )
+        plain_rows: dict[str, Callable[..., Any]] = dict.fromkeys(NETWORKS, _no_options)
+        tables = tables | {"network": plain_rows | dict(tables["network"])}
+    return derive(general, tables, f"one of {names()}", CONSTANT)
+
+
+def tables_of(network: str) -> dict[str, Mapping[str, Callable[..., Any]]]:
+    """Return the tables of rows; for a network in a file, with that file as the row FILE."""
+    if not is_file(network):
+        return TABLES
+    return TABLES | {"network": {FILE: declaration(network)}}
+
+
+def _no_options() -> None:
+    """A row without options."""
 
 
 def _option(metadata: list[Any]) -> Option:

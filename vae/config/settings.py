@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from vae.base.options import FILE, Option
 from vae.components.binarizations import BINARIZATIONS
 from vae.components.likelihoods import LIKELIHOODS
+from vae.components.network_file import VALUE
 from vae.components.networks import NETWORKS
 from vae.components.objectives import OBJECTIVES
 from vae.components.posteriors import POSTERIORS
@@ -90,8 +91,10 @@ class Settings(BaseModel):
     network: Annotated[
         str,
         Option(
-            "Architecture of encoder and decoder. conv needs pictures.",
+            "Architecture of encoder and decoder. conv needs pictures. A network in a file of "
+            "yours is FILE.py:FUNCTION; its code runs only if it is allowed.",
             choices=tuple(NETWORKS),
+            beside=VALUE.pattern,
             group="Model",
         ),
     ] = "mlp"

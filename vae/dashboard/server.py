@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from vae.base import permission
 from vae.base.places import APP, default_root
 from vae.runs import listing
 from vae.worker import Launcher
@@ -27,6 +28,7 @@ SLOW = (
     "torch._dynamo",
 )
 
+permission.allow_by_environment()
 launcher = Launcher(ROOT, spare=WARM)
 
 

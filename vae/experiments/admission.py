@@ -4,10 +4,14 @@ The rules of `vae.config.rules` are checked by `RunConfig` itself and, with the 
 `split`; sidebar, sweeps, variants and the command line ask for the rest here.
 """
 
+from contextlib import suppress
+
 from vae.base.devices import resolve
+from vae.components.network_code import check_allowed
 from vae.config import RunConfig
 from vae.data import Dataset, is_missing
-from vae.footprint import check_memory
+from vae.experiments.network_probes import check_network
+from vae.footprint import UncountableError, check_memory
 
 
 def present_data(config: RunConfig) -> Dataset:
@@ -20,11 +24,15 @@ def present_data(config: RunConfig) -> Dataset:
 
 
 def check_admitted(config: RunConfig, data: Dataset) -> None:
-    """Raise ValueError if a configuration does not suit its data, or if its device or the memory
-    for its training is not there."""
+    """Raise ValueError if a configuration does not suit its data, if its device or the memory for
+    its training is not there, or if its network is code that may not run or fails a probe."""
+    check_allowed(config.network)
     config.split(data)
     resolve(config.device)
-    check_memory(config, config.domain(data), data.x.nbytes)
+    domain = config.domain(data)
+    with suppress(UncountableError):  # a probe of the network finds the cause
+        check_memory(config, domain, data.x.nbytes)
+    check_network(config, domain)
 
 
 def admitted_data(config: RunConfig) -> Dataset:

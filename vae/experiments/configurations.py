@@ -22,6 +22,7 @@ from vae.base.numbers import typed
 from vae.base.options import options_of
 from vae.base.records import Change, Floats
 from vae.base.statistics import MIN_SEEDS, half_width
+from vae.components.network_file import title
 from vae.data import DATASETS
 
 SEED = "seed"
@@ -168,7 +169,7 @@ def written(value: Any) -> str:
         return "–"
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
-    return typed(value) if isinstance(value, float) else str(value)
+    return typed(value) if isinstance(value, float) else title(value)
 
 
 class Plane(NamedTuple):

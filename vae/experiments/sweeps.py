@@ -60,27 +60,28 @@ def format_settings(changes: Mapping[str, Any]) -> str:
     return " · ".join(parts) or "one configuration"
 
 
-def field_of(name: str) -> Field:
-    """Return the setting of a name spelled with _ or -; raises ValueError with all names."""
+def field_of(name: str, network: str = "") -> Field:
+    """Return the setting of a name spelled with _ or -, the options of a network in a file
+    included; raises ValueError with all names."""
     name = name.strip().replace("-", "_")
-    found = {field.name: field for field in fields()}
+    found = {field.name: field for field in fields(network)}
     refuse_unknown([name], list(found))
     return found[name]
 
 
-def axis(text: str) -> Axis:
+def axis(text: str, network: str = "") -> Axis:
     """Parse an axis: "beta=0.5,1,2", "lr=log:1e-4:1e-2:5" (from, to, count) or
     "latent_dim=linear:2:10:5". Semicolons separate values that contain commas:
     "hidden=512,256;64". Raises ValueError."""
     name, equals, values = text.partition("=")
     if not equals:
         raise ValueError(f"{text!r} names no values: write it like beta=0.5,1,2.")
-    return axis_of(name, values)
+    return axis_of(name, values, network)
 
 
-def axis_of(name: str, values: str) -> Axis:
+def axis_of(name: str, values: str, network: str = "") -> Axis:
     """Return the axis of a setting with its values given as text; raises ValueError."""
-    field = field_of(name)
+    field = field_of(name, network)
     if field.name == "seed":
         raise ValueError("The seed is not an axis: set the number of seeds instead.")
     kind, _, rest = values.strip().partition(":")
@@ -129,11 +130,11 @@ def changed(base: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
     values = base.model_dump()
     before = {kind: getattr(base, kind) for kind in TABLES}
     after = before | {kind: changes[kind] for kind in TABLES if kind in changes}
-    for field in fields():
+    known = {field.name for field in fields(after["network"])}
+    for field in fields(base.network):
         moved = field.kind and before[field.kind] != after[field.kind]
-        if moved and (
-            not field.belongs_to(after) or values.get(field.name) == field.default_for(before)
-        ):
+        foreign = field.name not in known or not field.belongs_to(after)
+        if moved and (foreign or values.get(field.name) == field.default_for(before)):
             values.pop(field.name, None)
     return RunConfig.of(**values | dict(changes))
 

@@ -21,7 +21,9 @@ LONGEST = 64  # letters of a run's name
 
 def settings(config: RunConfig) -> list[Field]:
     """Return the settings that a variant can change: all that apply, except the seed."""
-    return [f for f in fields() if config.get(f.name) is not None and f.name != "seed"]
+    return [
+        f for f in fields(config.network) if config.get(f.name) is not None and f.name != "seed"
+    ]
 
 
 def changed(run: Run, name: str, value: Any) -> RunConfig:
@@ -31,7 +33,8 @@ def changed(run: Run, name: str, value: Any) -> RunConfig:
     longer those of the run.
     """
     run.require_network()
-    before, field = run.config, sweeps.field_of(name)
+    before = run.config
+    field = sweeps.field_of(name, before.network)
     value = coerce(field, value)
     check(field, value)
     if value == before.get(name):
@@ -45,6 +48,7 @@ def check_variant(run: Run, config: RunConfig) -> None:
     """Raise ValueError if a variant of a run is not valid, or if the data of the run differ from
     those it was trained on."""
     before = run.config
+    run.require_code()
     data = admitted_data(config)
     same = _data_settings(config) == _data_settings(before)
     if same and data.fingerprint != run.header["data"]["fingerprint"]:
@@ -62,7 +66,7 @@ def format_changes(before: RunConfig, after: RunConfig) -> str:
     """Return the differences of two configurations as text: "β 1 → 4"."""
     parts = [
         f"{field.label} {written(before.get(field.name))} → {written(after.get(field.name))}"
-        for field in fields()
+        for field in {f.name: f for c in (before, after) for f in fields(c.network)}.values()
         if before.get(field.name) != after.get(field.name)
     ]
     return ", ".join(parts)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from html import escape
 
 from vae.base.numbers import compact, event_size, number
+from vae.components.network_file import title
 from vae.experiments.configurations import Entry
 from vae.experiments.entries import entry
 from vae.report import comparison_section
@@ -90,7 +91,7 @@ def _line(one: Entry) -> list[str]:
     if not one.settings:
         return [escape(one.label), escape(one.state), escape(one.problem), *[""] * 7]
     s, val, test = one.settings, one.val, one.test
-    model = f"{s['network']}, Z = {s['latent_dim']}, {s['likelihood']}, {s['objective']}"
+    model = f"{title(s['network'])}, Z = {s['latent_dim']}, {s['likelihood']}, {s['objective']}"
     figures = (val.elbo, val.reconstruction, val.kl, test.elbo, test.nll)
     *held, elbo, nll = ("–" if value is None else number(value) for value in figures)
     nll += f" (K = {test.nll_samples:,})" if test.nll_samples else ""

@@ -13,6 +13,7 @@ from vae.analysis.encoding import decode, prior_sample
 from vae.analysis.latent_map import class_hue, latent_map, overview
 from vae.analysis.loaded_run import LoadedRun
 from vae.base.records import Domain, Encoding, Floats
+from vae.components.network_file import title
 from vae.experiments.configurations import Entry
 from vae.experiments.entries import evaluations_of_best
 from vae.figures.latent_bars import kl_bars
@@ -24,6 +25,7 @@ from vae.report.html import Page, picture, section, table
 from vae.report.run_summary import notes, rows
 from vae.runs import Run
 from vae.runs.evaluations import SavedEvaluation
+from vae.runs.manifest import network_file_of
 
 POINTS = 2000
 TILES, SAMPLES, ACROSS = 16, 32, 8
@@ -47,6 +49,7 @@ def run_section(page: Page, run: Run, entry: Entry, title: str) -> str:
             f'<div class="pair"><div>{left}</div><div>{_kl(page, run, encoding)}</div></div>'
         )
         parts.append(_pictures(page, loaded, split))
+    parts += [_network(run)]
     parts += [_evaluations(*item) for item in evaluations_of_best(run).items()]
     return section(title, *parts)
 
@@ -58,6 +61,15 @@ def _notes(entry: Entry, title: str) -> str:
     head = " ".join(filter(None, [name, tags]))
     notes = f'<p class="notes">{escape(entry.notes)}</p>' if entry.notes else ""
     return (f"<p>{head}</p>" if head else "") + notes
+
+
+def _network(run: Run) -> str:
+    """Return the text of a network in a file; "" for a row of the table."""
+    file = network_file_of(run.header)
+    if file is None:
+        return ""
+    head = f"Network {title(file.value)}, SHA-256 {file.sha256}"
+    return f"<details><summary>{escape(head)}</summary><pre>{escape(file.text)}</pre></details>"
 
 
 def _map(page: Page, loaded: LoadedRun, encoding: Encoding, split: str) -> str:

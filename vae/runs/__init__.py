@@ -6,9 +6,10 @@
 and `validation` handle archives. Listing runs does not load torch.
 """
 
+from vae.runs.artifacts import FILES
 from vae.runs.names import checked_name, default_stem
 from vae.runs.notes import Notes
-from vae.runs.run import FILES, Run
+from vae.runs.run import Run
 from vae.runs.status import Status, identity
 from vae.runs.store import find, listing
 

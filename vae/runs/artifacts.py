@@ -17,6 +17,22 @@ from vae.base.json_text import is_count, is_number, parse
 from vae.base.records import Examples, Frame, Report, Snapshot
 
 METRICS, LAST, BEST, FRAMES = "metrics.jsonl", "last.safetensors", "best.safetensors", "frames"
+NETWORK = "network.py"
+FILES = {
+    "config.json": "the settings, the data's fingerprint and shape, package versions, threads",
+    "network.py": "the file of a network of the user, word for word; never in an archive",
+    "metrics.jsonl": "one JSON object per report",
+    "changes.jsonl": "live changes: step, field, value, written before they take effect",
+    "status.json": "last state, process, heartbeat, step and message of the worker",
+    "control.json": "requested state (run, pause, stop) and live settings",
+    "last.safetensors": "weights, optimizer and everything else that resuming needs",
+    "best.safetensors": "weights with the best validation value so far",
+    "frames/": "examples.safetensors, and <step>.safetensors for each frame",
+    "derived/": "results of jobs, named by a hash of weights and settings",
+    "notes.json": "title, tags, notes, favourite, archived",
+    "log.txt": "output of the worker, with the traceback of an unexpected error",
+    "*.lock": "locks for changing status, control and notes, and for training",
+}
 SPLITS = ("train", "val")
 # Of a report; each may be None
 NUMBERS = ("reconstruction", "kl", "elbo", "loss", "beta", "lr", "images_per_second", "seconds")

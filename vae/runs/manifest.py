@@ -2,7 +2,8 @@
 
 Keys: format (version of the run folder), config (every setting), threads, created (UTC), data
 (name, fingerprint, event_shape, levels, classes, class_names, examples; location and scale of each
-column, empty without a rescaling) and packages (name → version).
+column, empty without a rescaling), packages (name → version) and, for a network in a file of the
+user, network_file (name, sha256 and text of the file).
 """
 
 import math
@@ -17,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 from vae.base import files
 from vae.base.json_text import is_count, is_number
 from vae.base.records import Domain
+from vae.components import network_file
+from vae.components.network_file import NetworkFile, is_file
 from vae.runs import recorded
 
 if TYPE_CHECKING:
@@ -41,10 +44,15 @@ SETTINGS = (*TABLED, "latent_dim", "condition", "epochs", "device")
 
 
 def head(config: "RunConfig", data: "Dataset") -> dict[str, Any]:
-    """Return the content of config.json for a new run."""
+    """Return the content of config.json for a new run. Raises ValueError for a network in a file
+    that may not run: the run would put the file in place."""
+    from vae.components.network_code import check_allowed
     from vae.footprint import cost
 
+    check_allowed(config.network)
     domain = config.domain(data)
+    file = network_file.recalled(config.network) if is_file(config.network) else None
+    beside = {"name": file.name, "sha256": file.sha256, "text": file.text} if file else None
     return {
         "format": FORMAT,
         "config": config.as_read(data).model_dump(mode="json"),
@@ -62,6 +70,7 @@ def head(config: "RunConfig", data: "Dataset") -> dict[str, Any]:
             "scale": list(domain.scale),
         },
         "packages": {p: version(p) for p in PACKAGES} | {"python": platform.python_version()},
+        **({"network_file": beside} if beside else {}),
     }
 
 
@@ -103,6 +112,8 @@ def read_head(path: Path) -> dict[str, Any]:
             "or delete the folder."
         )
     head: dict[str, Any] = found
+    if file := network_file_of(head):
+        network_file.remember(file)
     head["config"].setdefault("data_scale", _before_rescaling(head["data"]))
     return head
 
@@ -126,6 +137,18 @@ def class_names(head: dict[str, Any]) -> tuple[str, ...]:
     return tuple(data.get("class_names") or map(str, range(data["classes"])))
 
 
+def network_file_of(head: dict[str, Any]) -> NetworkFile | None:
+    """Return the network's file as the manifest holds it; None unless its SHA-256 is that of the
+    setting."""
+    saved = head.get("network_file")
+    match = network_file.VALUE.fullmatch(str(head["config"].get("network")))
+    text = saved.get("text") if isinstance(saved, dict) else None
+    if match is None or not isinstance(text, str) or len(text) > network_file.LARGEST:
+        return None
+    found = NetworkFile(match[1], match[2], text)
+    return found if found.value == match[0] else None
+
+
 def _problem(found: Any) -> str:
     """Return the first fault of a manifest, "" if every value that readers rely on is valid."""
     if not isinstance(found, dict):
@@ -141,6 +164,9 @@ def _problem(found: Any) -> str:
     checks["location or scale"] = checks["event_shape"] and _are_units(data)
     checks["class_names"] = _are_class_names(data)
     checks["threads"] = _is_count(found.get("threads"), THREADS) and found["threads"] > 0
+    checks["network_file"] = network_file_of(found) is not None or not is_file(
+        config.get("network")
+    )
     checks["created"] = isinstance(found.get("created", ""), str)
     wrong = next((name for name, is_valid in checks.items() if not is_valid), "")
     return f"has no valid {wrong}" if wrong else ""

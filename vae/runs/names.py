@@ -2,6 +2,8 @@
 
 import re
 
+from vae.components.network_file import stem
+
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -27,4 +29,4 @@ def checked_name(name: str) -> str:
 def default_stem(data: str, network: str, latent_dim: int) -> str:
     """Return data-network-zN, without characters that are not valid in a folder's name."""
     clean = re.sub(r"[^A-Za-z0-9._-]+", "-", data).strip("-._") or "data"
-    return f"{clean[:40]}-{network}-z{latent_dim}"
+    return f"{clean[:40]}-{stem(network)[:16]}-z{latent_dim}"

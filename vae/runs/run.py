@@ -1,7 +1,7 @@
 """The run folder, `checkpoints/<run>/`: settings, progress and results of one run.
 
-The sidebar, the command line, the worker and the pages exchange data through its files (`FILES`)
-only. Writers replace whole files or append whole lines, so that reading is safe at any moment.
+The sidebar, the command line, the worker and the pages exchange data only through its files,
+`artifacts.FILES`. Writers replace whole files or append whole lines, so that reading is safe at any moment.
 Listing runs does not import torch.
 """
 
@@ -20,7 +20,7 @@ from vae.base import files
 from vae.base.records import Change, Control, Curves, Examples, Frame, Report, Snapshot, Tick
 from vae.runs import artifacts, control, recorded
 from vae.runs.curves import curves_of
-from vae.runs.manifest import domain_of, head, read_head
+from vae.runs.manifest import domain_of, head, network_file_of, read_head
 from vae.runs.names import NameTakenError, checked_name, default_stem
 from vae.runs.status import Status, lives
 
@@ -28,21 +28,6 @@ if TYPE_CHECKING:
     from vae.config import RunConfig
     from vae.data import Dataset
     from vae.model import VAE
-
-FILES = {
-    "config.json": "the settings, the data's fingerprint and shape, package versions, threads",
-    "metrics.jsonl": "one JSON object per report",
-    "changes.jsonl": "live changes: step, field, value, written before they take effect",
-    "status.json": "last state, process, heartbeat, step and message of the worker",
-    "control.json": "requested state (run, pause, stop) and live settings",
-    "last.safetensors": "weights, optimizer and everything else that resuming needs",
-    "best.safetensors": "weights with the best validation value so far",
-    "frames/": "examples.safetensors, and <step>.safetensors for each frame",
-    "derived/": "results of jobs, named by a hash of weights and settings",
-    "notes.json": "title, tags, notes, favourite, archived",
-    "log.txt": "output of the worker, with the traceback of an unexpected error",
-    "*.lock": "locks for changing status, control and notes, and for training",
-}
 
 
 class Run:
@@ -93,6 +78,8 @@ class Run:
             try:
                 hidden.chmod(0o755)
                 files.write_json(hidden / "config.json", content)
+                if file := network_file_of(content):
+                    files.replace(hidden / artifacts.NETWORK, file.text.encode())
                 files.write_json(hidden / "control.json", {"wanted": "run", "knobs": {}})
                 files.write_json(hidden / "status.json", {"state": "queued"} | status)
                 os.rename(hidden, path)
@@ -132,6 +119,13 @@ class Run:
         """Raise ValueError, with the way out, for a run that was recorded without its network."""
         if self.is_recorded:
             raise ValueError(recorded.no_network(self.name))
+
+    def require_code(self) -> None:
+        """Raise ValueError if the network is a file that may not run: code is not allowed, or the
+        file in this folder is missing or changed."""
+        from vae.components.network_code import check_run
+
+        check_run(self.path / artifacts.NETWORK, self.config.network)
 
     def data(self) -> "Dataset":
         """Load the data set; raises ValueError if it has changed since the run began."""
@@ -271,6 +265,7 @@ class Run:
 
         self.require_network()
         path, domain = self.weights_path(checkpoint), domain_of(self.header)
+        self.require_code()
         check_loading(self.config, domain, path.stat().st_size)
         arrays, _ = files.read_arrays(path)
         weights = {k.removeprefix("model."): v for k, v in arrays.items() if k[:6] == "model."}

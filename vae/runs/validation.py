@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from vae.base import files
+from vae.components.network_file import is_file
 from vae.runs import artifacts
 from vae.runs.exporter import own_data
 from vae.runs.manifest import domain_of
@@ -39,12 +40,18 @@ def _object(path: Path) -> dict[str, Any]:
 
 
 def _weights(run: Run) -> None:
-    """Load every checkpoint, unless the settings need more weights than it holds."""
+    """Load every checkpoint, unless the settings need more weights than it holds. A network in a
+    file is code from elsewhere, and not run: its arrays alone are read."""
     from vae.footprint import cost
 
-    count, found = cost(run.config, domain_of(run.header)).weights, False
     run.snapshot()
-    for name, path in (("last", run.path / artifacts.LAST), ("best", run.path / artifacts.BEST)):
+    paths = {"last": run.path / artifacts.LAST, "best": run.path / artifacts.BEST}
+    if is_file(run.config.network):
+        for path in filter(Path.exists, paths.values()):
+            files.read_arrays(path)
+        return
+    count, found = cost(run.config, domain_of(run.header)).weights, False
+    for name, path in paths.items():
         if path.exists():
             arrays, found = files.read_arrays(path)[0], True
             if count > sum(a.size for k, a in arrays.items() if k[:6] == "model."):

@@ -10,6 +10,7 @@ import re
 import textwrap
 from collections.abc import Iterable, Mapping
 
+from vae.components.network_file import is_file, stem
 from vae.script.source import (
     Import,
     Place,
@@ -170,7 +171,7 @@ def heading(words: str, text: str) -> str:
 
 
 def _other_name(module: str, name: str) -> str:
-    last = module.rpartition(".")[2]
+    last = stem(module) if is_file(module) else module.rpartition(".")[2]
     whose = last.removesuffix("s").capitalize()
     return f"{name}{whose}" if name[0].isupper() else f"{name}_of_{last}"
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from string import Template
 
 from vae.base.numbers import compact
+from vae.components import network_file
 from vae.runs import Run
 from vae.script.run_facts import Recorded, kind
 
@@ -36,7 +37,8 @@ def head(run: Run, done: Recorded, code: Iterable[str]) -> str:
     """Return the docstring of the file that contains this code."""
     header, c = run.header, run.config
     versions = {name: _plain(version) for name, version in header.get("packages", {}).items()}
-    model = f"{c.network} network, Z = {c.latent_dim}, {c.likelihood} likelihood, "
+    model = f"{network_file.title(c.network)} network, Z = {c.latent_dim}, "
+    model += f"{c.likelihood} likelihood, "
     model += f"{c.posterior} posterior, {c.prior} prior, objective {c.objective}."
     threads = header["threads"]
     needs = Template(NEEDS).substitute(

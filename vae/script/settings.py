@@ -28,7 +28,9 @@ CHOSEN = '''
 
 def settings_class(config: RunConfig, data: str) -> str:
     """Return the source of the class for a configuration of a data set named `data`."""
-    values: dict[str, Any] = {f.name: config.get(f.name) for f in fields()} | {"data": data}
+    values: dict[str, Any] = {f.name: config.get(f.name) for f in fields(config.network)} | {
+        "data": data
+    }
     values = {name: value for name, value in values.items() if value is not None}
     values |= _properties(config)
     values["options"] = {kind: tuple(config.chosen(kind)) for kind in TABLES}

@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from vae.components.network_file import is_file, recalled
+
 HOME = "vae"
 REMARK = re.compile(r" *# (?:noqa|type: ignore).*")
 NEVER_CALLED_HERE = "torch.distributions"  # torch calls the methods of its other classes itself
@@ -38,8 +40,12 @@ class Source(NamedTuple):
 
 @cache
 def source(module: str) -> Source:
-    """Return a module of the library as pieces; of a package its __init__."""
-    text = Path(str(importlib.import_module(module).__file__)).read_text()
+    """Return a module of the library as pieces; of a package its __init__. A network's value
+    stands for its file, whose text is read and not run."""
+    if is_file(module):
+        text = recalled(module).text
+    else:
+        text = Path(str(importlib.import_module(module).__file__)).read_text()
     tree = ast.parse(text)
     pieces: dict[str, ast.stmt] = {}
     imports: dict[str, Import] = {}
@@ -92,9 +98,9 @@ def _modules(package: str) -> frozenset[str]:
 def own_methods(module: str, name: str) -> tuple[str, ...]:
     """Return the methods of a class, inherited ones too, that torch does not call by itself.
 
-    Other pieces have none.
+    Other pieces have none, nor has a class in the file of a network.
     """
-    if not isinstance(source(module).pieces[name], ast.ClassDef):
+    if is_file(module) or not isinstance(source(module).pieces[name], ast.ClassDef):
         return ()
     bases = getattr(importlib.import_module(module), name).__mro__
     others = [vars(b) for b in bases if not b.__module__.startswith((HOME, NEVER_CALLED_HERE))]

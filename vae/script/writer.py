@@ -8,12 +8,13 @@ from string import Template
 from typing import Any
 
 from vae.base.records import Change, Domain
+from vae.components.network_file import is_file
 from vae.components.schedules import SCHEDULES
 from vae.config import fields
 from vae.data import DATASETS
 from vae.runs import Run
 from vae.runs.manifest import domain_of
-from vae.script import templates
+from vae.script import network, templates
 from vae.script.bundle import Bundle, heading
 from vae.script.docstring import HELP, head
 from vae.script.run_facts import file_name, kind, recorded
@@ -51,9 +52,13 @@ class Writer:
             self._wanted(),
             hand,
             (a or b for a, b in given),
-            texts={PLACE: settings_class(self.config, str(run.header["data"]["name"]))},
+            texts={
+                PLACE: settings_class(self.config, str(run.header["data"]["name"])),
+                network.NETWORK_OF: network.text_of(self.config.network),
+            },
             rows=self._rows(),
         )
+        network.check_name(self.bundle, self.config.network)
 
     def text(self) -> str:
         """Return the whole file."""
@@ -78,13 +83,15 @@ class Writer:
     def _wanted(self) -> list[Place]:
         """Return the pieces of the library that the templates name."""
         source = _place(DATASETS[self.config.data]) if self.kind == "drawn" else SUBSET
-        return [*TRAINING, source]
+        return [*TRAINING, source, *network.places(self.config.network)]
 
     def _rows(self) -> dict[frozenset[str], frozenset[str]]:
         """Return, for the keys of each table, the rows that the settings choose."""
         chosen = {}
-        for field in fields():
+        for field in fields(self.config.network):
             value = self.config.get(field.name)
+            if is_file(self.config.network) and "network" in (field.name, field.kind):
+                continue  # code of the user may name any row
             if field.option.choices and isinstance(value, str):
                 chosen[frozenset(field.option.choices)] = frozenset({value})
         names = {str(self.config.get(f"{name}_schedule")) for name in self.config.scheduled}

@@ -1,7 +1,8 @@
 """`python -m vae.worker`: import the slow modules, wait for one order, carry it out and end.
 
 The order is one line of JSON on standard input. An empty line, or the end of the server at the
-other end of the pipe, ends the process without work.
+other end of the pipe, ends the process without work. `--allow-code` is the server's permission to
+run the code of network files.
 """
 
 import importlib
@@ -12,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from vae.base import permission
 from vae.worker.run import work
 
 SLOW = (
@@ -27,6 +29,8 @@ SLOW = (
 def main() -> int:
     """Import, wait for an order, carry it out. Return the exit status: 1 if the work failed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is meant for the server
+    if permission.FLAG in sys.argv[1:]:
+        permission.allow()
     for name in SLOW:
         importlib.import_module(name)
     line = sys.stdin.readline()

@@ -19,6 +19,7 @@ from typing import Any
 import psutil
 from filelock import FileLock, Timeout
 
+from vae.base import permission
 from vae.runs import Run, identity, listing
 from vae.runs.status import ALIVE, RESUMABLE
 from vae.worker.job import Job
@@ -140,6 +141,7 @@ def _start() -> subprocess.Popen[str]:
             "-P",
             "-m",
             "vae.worker",
+            *([permission.FLAG] if permission.is_allowed() else []),
         ],  # -P: not the vae of the server's folder
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,

@@ -59,6 +59,7 @@ def _recorded(run: Run, requested: Callable[[], str | None]) -> Iterator["Event"
     from vae.training import train
 
     torch.set_num_threads(run.header["threads"])
+    run.require_code()
     start, data = run.rewind(), run.data()
     run.set_status(state="running", device=str(resolve(run.config.device)))
 
