@@ -3,8 +3,11 @@
 import streamlit as st
 
 from vae.dashboard.shared import html_grid
+from vae.dashboard.shared.network_text import network_text
 from vae.dashboard.shared.run_picker import pick_run
 from vae.dashboard.train.view import live_view
 
 st.html(html_grid.STYLE)
-live_view(pick_run("curves", "live_map"))
+run = pick_run("curves", "live_map")
+live_view(run)
+network_text(run)

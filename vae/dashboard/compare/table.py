@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import streamlit as st
 
 from vae.base.numbers import typed
+from vae.components.network_file import title
 from vae.dashboard.shared import address, run_selection
 from vae.dashboard.shared.address_values import some_of
 from vae.dashboard.shared.address_values import words as texts
@@ -143,7 +144,7 @@ def _row(entry: Entry) -> dict[str, Any]:
         "title": entry.title,
         "state": entry.state + (", archived" if entry.archived else ""),
         "data": entry.data,
-        "network": s.get("network"),
+        "network": title(s.get("network")),
         "Z": s.get("latent_dim"),
         "β": s.get("beta"),
         "seed": s.get("seed"),

@@ -71,7 +71,7 @@ def _value(field: Field, config: RunConfig, key: str) -> Any:
     option, old = field.under(config.model_dump()), config.get(field.name)
     label = "New value"
     if titles := setting_titles(field):
-        titles |= {old: titles.get(old, old)}
+        titles |= {old: titles.get(old, written(old))}
         return widgets.choose(st, label, key, titles, old, option.help)
     if field.type not in (int, float):
         return st.text_input(label, written(old), key=key, help=option.help)

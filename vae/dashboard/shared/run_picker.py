@@ -14,10 +14,12 @@ from vae.base.foreign import markdown
 from vae.base.numbers import compact, fixed
 from vae.base.records import Domain
 from vae.components.likelihoods import LIKELIHOODS
+from vae.components.network_file import title
 from vae.components.rescalings import briefly, described
 from vae.dashboard import server
 from vae.dashboard.shared import current_run, remedies
 from vae.dashboard.shared.damaged_files import offer_mending
+from vae.dashboard.shared.network_text import network_text
 from vae.dashboard.shared.stage import stage
 from vae.experiments.entries import best_report
 from vae.runs import Run, Status, listing, recorded
@@ -143,7 +145,8 @@ def facts(run: Run, status: Status) -> str:
         return f"{ICONS['damaged']} {markdown(status.message)}"
     s, config = run.settings, run.config
     data = markdown(run.header["data"]["name"])
-    model = f"{s['network']}, {_latents(run)}{s['likelihood']}, {s['posterior']} q"
+    model = f"{markdown(title(s['network']))}, {_latents(run)}{s['likelihood']}, "
+    model += f"{s['posterior']} q"
     model += f", {s['prior']} prior" if not config.is_default("prior") else ""
     model += f", {s['objective']}" if not config.is_default("objective") else ""
     model += ", conditional on the class" if config.conditional else ""
@@ -238,6 +241,7 @@ def has_weights(run: Run) -> bool:
 
 def cannot_be_opened(run: Run, error: Exception) -> NoReturn:
     """End the page with the reason why weights or data of the run cannot be read."""
+    network_text(run)
     empty("This run cannot be opened.", markdown(error), remedies.another_than(run))
 
 

@@ -119,8 +119,8 @@ def _runs_here() -> Iterator[tuple[Run, float]]:
         is_here = status.host == socket.gethostname() and status.device in ("", "cpu")
         is_here = is_here and not status.recorded
         if is_here and status.step > BEGUN * status.steps and status.seconds:
-            with suppress(ValueError):  # its settings are no longer valid
-                _ = run.config
+            with suppress(ValueError):  # its settings are not valid, or its code may not run
+                run.require_code()
                 yield run, status.seconds / status.step
 
 

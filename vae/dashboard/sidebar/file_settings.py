@@ -16,8 +16,8 @@ _ERROR = "file_error"  # in the session: the error of the last upload
 
 
 def is_file_setting(field: Field) -> bool:
-    """Whether a setting describes a user's file."""
-    return FILE in dict(field.specs)
+    """Whether a setting describes a user's file of data."""
+    return field.kind == "data" and FILE in dict(field.specs)
 
 
 def current() -> dict[str, str]:

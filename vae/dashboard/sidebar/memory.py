@@ -14,7 +14,8 @@ from urllib.parse import quote, unquote
 import streamlit as st
 
 from vae.base.options import Field, check, coerce
-from vae.components import schedules
+from vae.components import network_code, schedules
+from vae.components.network_file import is_file
 from vae.config import fields
 from vae.config.presets import PRESETS
 
@@ -45,10 +46,23 @@ def read(text: str) -> Settings | None:
         return None
     if not isinstance(found, dict):
         return None
-    given = {f.name: _allowed(f, found[f.name]) for f in fields() if f.name in found}
+    known = fields(_network_in(found))
+    given = {f.name: _allowed(f, found[f.name]) for f in known if f.name in found}
     preset = found.get(PRESET)
     named = {PRESET: preset} if isinstance(preset, str) and preset in PRESETS else {}
     return named | {name: value for name, value in given.items() if value is not None}
+
+
+def _network_in(found: Settings) -> str:
+    """Return the network of a cookie. That of a file counts only if this server has read the file
+    from a path; else it is removed from the settings."""
+    network = found.get("network")
+    if not is_file(network):
+        return ""
+    if not network_code.is_chosen(str(network)):
+        del found["network"]
+        return ""
+    return str(network)
 
 
 def _allowed(field: Field, given: Any) -> Any:
@@ -66,10 +80,11 @@ def _allowed(field: Field, given: Any) -> Any:
 
 def write(values: Settings, preset: str) -> str:
     """Return the content of the cookie: the preset, and the settings without the defaults."""
-    chosen = {field.name: values.get(field.name, field.default) for field in fields()}
+    known = fields(str(values.get("network", "")))
+    chosen = {field.name: values.get(field.name, field.default) for field in known}
     changed = {
         field.name: values[field.name]
-        for field in fields()
+        for field in known
         if field.name in values and values[field.name] != field.default_for(chosen)
     }
     return quote(json.dumps({PRESET: preset} | changed, separators=(",", ":")), safe="")

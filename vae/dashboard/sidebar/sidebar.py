@@ -4,7 +4,7 @@ The settings that most runs change stand in sight, the others in the box "All se
 A setting's widget has the key `set_<name>`. A preset puts its values into those keys.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,11 @@ from vae.config.presets import PRESETS, START
 from vae.dashboard import server
 from vae.dashboard.shared import current_run, starting, training_time, widgets
 from vae.dashboard.shared.setting_choices import setting_titles
-from vae.dashboard.sidebar import changes, file_settings, memory
+from vae.dashboard.sidebar import changes, file_settings, memory, network_field
 from vae.dashboard.sidebar.beta_converter import ledger
 from vae.dashboard.sidebar.choice import Choice, last_key, last_problem, remember
 from vae.dashboard.sidebar.data_field import choose_data, chosen_data, data_widget
+from vae.dashboard.sidebar.network_field import NO_NETWORK, network_widget
 from vae.data import ChoiceError, Dataset, is_missing
 from vae.experiments.admission import check_admitted, present_data
 from vae.runs import Run
@@ -110,6 +111,8 @@ def _put(name: str, value: Any) -> None:
             st.session_state[f"set_{name}_epochs"] = float(length)
     elif name == "data":
         choose_data(value)
+    elif name == "network":
+        network_field.put(value)
     else:
         text = isinstance(value, tuple)
         st.session_state[f"set_{name}"] = ", ".join(map(str, value)) if text else value
@@ -128,10 +131,19 @@ def _settings(values: dict[str, Any]) -> dict[str, DeltaGenerator]:
         groups = {group: st.container(key=f"settings_{group.lower()}") for group in GROUPS}
     for group, place in groups.items():
         place.markdown(f"**{group}**")
-        for field in (f for f in fields() if f.group == group and f.belongs_to(_chosen(values))):
+        for field in _present(group, values):
             with in_sight if field.name in IN_SIGHT else place:
                 values[field.name] = _widget(field, values)
     return {group: place.container() for group, place in groups.items()}
+
+
+def _present(group: str, values: dict[str, Any]) -> Iterator[Field]:
+    """Yield the settings of a group that apply under the values drawn so far."""
+    for field in fields():
+        if field.group == group and field.belongs_to(_chosen(values)):
+            yield field
+            if field.name == "network":
+                yield from network_field.options(values)
 
 
 def _reset(names: list[str]) -> None:
@@ -152,6 +164,8 @@ def _chosen(values: dict[str, Any]) -> dict[str, Any]:
 def _widget(field: Field, values: dict[str, Any]) -> Any:
     if field.name == "data":
         return data_widget(field, field.option.help + _rows(TABLES["data"]))
+    if field.name == "network":
+        return network_widget(field, field.option.help + _rows(TABLES["network"]))
     if file_settings.is_file_setting(field):
         return file_settings.current()[field.name]
     if field.name.endswith("_schedule"):
@@ -194,13 +208,14 @@ def _checked(values: dict[str, Any], verdict: Any) -> Choice:
     try:
         if not values["data"]:
             raise file_settings.last_error() or ValueError(NO_FILE)
+        network_field.check(values["network"])
         config = RunConfig.of(**values)
         data, key = _data(config, verdict)
         check_admitted(config, data)
         _estimate(verdict, config, data)
     except (ValueError, OSError) as error:
         problem, offer = str(error), error if isinstance(error, ChoiceError) else None
-        wanting = problem == NO_FILE or is_missing(values["data"])
+        wanting = problem in (NO_FILE, NO_NETWORK) or is_missing(values["data"])
         (verdict.info if wanting else verdict.error)(markdown(problem))
     return Choice(config, data, key, problem, offer)
 

@@ -99,12 +99,13 @@ def _known(base: RunConfig) -> list[str]:
 
 def _axis(label: str, names: Sequence[str], base: RunConfig, key: str, about: str) -> Axis | None:
     left, right = st.columns([5, 12])
-    titles = {name: name if name == NONE else sweeps.field_of(name).label for name in names}
+    known = {name: sweeps.field_of(name, base.network) for name in names if name != NONE}
+    titles = {name: known[name].label if name in known else name for name in names}
     name = str(widgets.choose(left, f"{label} setting", key, titles, names[0], about))
     if name == NONE:
         return None
-    field = sweeps.field_of(name)
-    return sweeps.axis_of(name, _values(field, base, f"{key}_{name}", right))
+    values = _values(known[name], base, f"{key}_{name}", right)
+    return sweeps.axis_of(name, values, base.network)
 
 
 def _values(field: Field, base: RunConfig, key: str, place: DeltaGenerator) -> str:
@@ -112,8 +113,9 @@ def _values(field: Field, base: RunConfig, key: str, place: DeltaGenerator) -> s
     if field.option.choices:
         found = place.multiselect(
             "Values",
-            field.option.choices,
+            list(dict.fromkeys((*field.option.choices, base.get(field.name)))),
             default=[base.get(field.name)],
+            format_func=written,
             key=key,
             help=HELP["choices"],
             persist_state="session",
