@@ -1,8 +1,8 @@
 """The run folder, `checkpoints/<run>/`: settings, progress and results of one run.
 
 The sidebar, the command line, the worker and the pages exchange data only through its files,
-`artifacts.FILES`. Writers replace whole files or append whole lines, so that reading is safe at any moment.
-Listing runs does not import torch.
+`artifacts.FILES`. Writers replace whole files or append whole lines, so that reading is safe at
+any moment. Listing runs does not import torch.
 """
 
 import os
