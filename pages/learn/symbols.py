@@ -3,15 +3,15 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from vae.base.numbers import fixed
-from vae.dashboard.learn.lesson import Choice, Guess, Lesson, Picture, Step, View
+from vae.dashboard.learn.lesson import Choice, Guess, Lesson, Picture, Runs, Step, View
+from vae.dashboard.learn.run_choice import without_tensors
+from vae.dashboard.learn.run_symbols import SymbolFacts, lesson_facts, run_facts
 from vae.dashboard.learn.view import show
 from vae.dashboard.learn.words.symbols import WORDS
 from vae.figures.base import Part, axis, figure
 from vae.figures.lesson_parts import arrow, label
 from vae.figures.palette import token
 from vae.theory import Doubles, one_example
-from vae.theory.one_example import Quantity
 from vae.theory.symbols import GROUPS, SYMBOLS
 
 Place = tuple[float, float, float, float]  # centre, width and height of a box
@@ -57,22 +57,25 @@ TERMS = (
 
 def picture(view: View) -> Picture:
     """Draw the graph of the VAE with the chosen symbol lit."""
-    found, lit = one_example.quantities(), _lit(view)
+    facts, lit = lesson_facts() if view.run is None else run_facts(view.run), _lit(view)
+    found = facts.tensors
     symbol = SYMBOLS[lit or "x"]
-    shape, value = _live(lit or "x", found)
+    shape, value = facts.live(lit or "x")
     numbers: dict[str, float | str] = {
         "mark": symbol.mark,
         "name": view.say(f"name.{lit or 'x'}"),
         "tensor": symbol.tensor,
         "shape": shape,
         "value": value,
-        "code": symbol.code,
+        "code": facts.code.get(lit, symbol.code),
+        "example": view.say("example_own" if view.run is None else "example_run"),
+        "row": f"#{facts.row}",
         "fit": -float(found["reconstruction"].value.item()),
         "kl": float(found["kl"].value.item()),
         "elbo": float(found["elbo"].value.item()),
         "noise_place": BOXES["eps"][0],
     }
-    return Picture(_graph(view, found, lit), numbers)
+    return Picture(_graph(view, facts, lit), numbers)
 
 
 def _lit(view: View) -> str:
@@ -80,35 +83,13 @@ def _lit(view: View) -> str:
     return view.option(CHOICES[view.step]) if view.step in CHOICES else ""
 
 
-def _written(value: Doubles) -> str:
-    return ", ".join(fixed(v) for v in value.ravel())
-
-
-def _live(key: str, found: dict[str, Quantity]) -> tuple[str, str]:
-    """Return shape and value of a symbol as text."""
-    phi, theta = one_example.parameters()
-    scalars = {
-        "phi": ("(4, 64), (4,)", f"{phi}"),
-        "theta": ("(64, 2), (64,)", f"{theta}"),
-        "samples": ("()", f"{one_example.SAMPLES}"),
-        "beta": ("()", "1"),
-        "evidence": ("()", fixed(one_example.log_evidence())),
-        "eigenvalue": ("(64,)", fixed(float(one_example.weights().carried[0]), 3)),
-        "posterior": ("(2,)", _written(one_example.exact_posterior()[0])),
-    }
-    if key in scalars:
-        return scalars[key]
-    shape, value = found[key]
-    return str(shape), _written(value) if value.size < 3 else f"{fixed(value[0, 0, 4])} …"
-
-
-def _graph(view: View, found: dict[str, Quantity], lit: str) -> go.Figure:
+def _graph(view: View, facts: SymbolFacts, lit: str) -> go.Figure:
     """Return boxes, arrows and both pictures of the digit."""
     hidden = {"visible": False}
-    texts = [_text(view, key, found) for key in BOXES if key not in ("x", "likelihood")]
+    texts = [_text(view, key, facts) for key in BOXES if key not in ("x", "likelihood")]
     titles = [_above("x"), _above("likelihood"), _above("q")]
     return figure(
-        [_image("x", found["x"].value[0]), _image("likelihood", found["likelihood"].value[0])],
+        [_image(key, facts.tensors[key].value) for key in ("x", "likelihood")],
         xaxis=axis(range=[0, 10.9]) | hidden,
         yaxis=axis(range=[0, 6.1]) | hidden,
         shapes=[_box(key, key == lit) for key in BOXES],
@@ -143,7 +124,7 @@ def _box(key: str, is_lit: bool) -> Part:
     }
 
 
-def _text(view: View, key: str, found: dict[str, Quantity]) -> Part:
+def _text(view: View, key: str, facts: SymbolFacts) -> Part:
     """Return the words in a box: its symbol, and below it its value."""
     x, y, _, _ = BOXES[key]
     named = {"phi": "encoder", "theta": "decoder", "reconstruction": "reconstruction_node"}
@@ -161,7 +142,7 @@ def _text(view: View, key: str, found: dict[str, Quantity]) -> Part:
         "evidence",
         "posterior",
     }
-    value = f"<br>{_live(key, found)[1]}" if key in with_value else ""
+    value = f"<br>{facts.live(key)[1]}" if key in with_value else ""
     if key == "q":
         words = ""
     return label(f"{words}{value}", x, y, SYMBOLS[key].colour, font=_font(key))
@@ -201,17 +182,20 @@ def _arrow(start: str, end: str) -> Part:
     }
 
 
-def _image(key: str, pixels: Doubles) -> Part:
+def _image(key: str, values: Doubles) -> Part:
+    """Return an example as a grey picture: (C, H, W), or (D,) as a row."""
     x, y, width, _ = BOXES[key]
     side = width - 0.2
-    centres = (np.arange(8) + 0.5) / 8 * side - side / 2
+    pixels = values.mean(0) if values.ndim == 3 else values.reshape(1, -1)
+    across, down = ((np.arange(n) + 0.5) / n * side - side / 2 for n in pixels.shape[::-1])
+    is_grey = values.ndim == 3
     return {
         "type": "heatmap",
-        "x": x + centres,
-        "y": y - centres,
+        "x": x + across,
+        "y": y - down,
         "z": pixels,
-        "zmin": 0,
-        "zmax": 1,
+        "zmin": 0 if is_grey else pixels.min(),
+        "zmax": 1 if is_grey else pixels.max(),
         "colorscale": [[0, "#000000"], [1, "#ffffff"]],
         "showscale": False,
         "hoverinfo": "skip",
@@ -259,5 +243,6 @@ LESSON = Lesson(
         "邱锡鹏, 神经网络与深度学习, 第 1 版第 13 章 (第 2 版第 16 章)",
     ),
     run={"data": "digits", "latent_dim": 2, "network": "linear", "likelihood": "gaussian"},
+    runs=Runs(tuple(CHOICES), without_tensors, has_own_example=True),
 )
 show(LESSON)

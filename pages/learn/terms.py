@@ -6,14 +6,16 @@ from functools import lru_cache
 import numpy as np
 import plotly.graph_objects as go
 
-from vae.base.numbers import compact
+from vae.base.numbers import compact, fixed
 from vae.config import RunConfig
 from vae.dashboard.learn.demonstration import Course
-from vae.dashboard.learn.lesson import Guess, Lesson, Picture, Slider, Step, Values, View
+from vae.dashboard.learn.lesson import Guess, Lesson, Picture, Runs, Slider, Step, Values, View
+from vae.dashboard.learn.run_choice import without_bound
+from vae.dashboard.learn.run_examples import course_of
 from vae.dashboard.learn.view import show
 from vae.dashboard.learn.words.terms import WORDS
-from vae.figures.base import Part, axis, figure
-from vae.figures.lesson_parts import arrow, levels
+from vae.figures.base import Part, axis, empty_figure, figure
+from vae.figures.lesson_parts import arrow, curve, dots, label, levels
 from vae.figures.palette import token
 from vae.theory import Doubles, linear_vae, moon_model
 
@@ -60,9 +62,38 @@ def picture(view: View) -> Picture:
         "mean": mean,
         "mean_of_8": moon_model.best_gaussian(X, 8.0)[0],
     }
+    if view.step == "run":
+        return _of_run(view, numbers | {"epoch": 0.0})
     if view.step == "frontier":
         return Picture(_frontier(view, view.courses), numbers)
     return Picture(_plane(view, mean, sd), numbers)
+
+
+def _of_run(view: View, numbers: dict[str, float]) -> Picture:
+    """Draw the way of a run through the plane of both terms, with one of its reports."""
+    if view.run is None:
+        return Picture(empty_figure(view.say("no_run")), numbers)
+    course = course_of(view.run)
+    last = len(course.epoch) - 1
+    at = round(view.number("training") / 100 * last)
+    kl, error = float(course.kl[at]), float(course.reconstruction[at])
+    numbers |= {"kl": kl, "reconstruction": error, "likelihood": -error, "elbo": -kl - error}
+    rates = np.array([0.0, 1.1 * float(course.kl.max()) + 0.1])
+    low, high = float(course.reconstruction.min()), float(course.reconstruction.max())
+    margin = 0.08 * (high - low) + 0.1
+    dash = {"dash": "dot", "width": 1.5}
+    text = f"ELBO {fixed(-kl - error)}"
+    drawn = figure(
+        [
+            curve(rates, kl + error - rates, "elbo", line=dash),
+            curve(course.kl, course.reconstruction, "q"),
+            dots([kl], [error], "elbo", size=14),
+        ],
+        xaxis=axis(view.say("axis_kl"), range=list(rates)),
+        yaxis=axis(view.say("axis_error"), range=[low - margin, high + margin]),
+        annotations=[label(text, kl, error, "elbo", xanchor="left", xshift=12, yshift=12)],
+    )
+    return Picture(drawn, numbers | {"epoch": float(course.epoch[at])})
 
 
 def _plane(view: View, mean: float, sd: float) -> go.Figure:
@@ -182,13 +213,17 @@ def linear_runs(_: Values) -> list[RunConfig]:
 LESSON = Lesson(
     name="terms",
     words=WORDS,
-    controls={"beta": Slider(0.1, 16.0, 0.1, 1.0, symbol="β", colour="kl")},
+    controls={
+        "beta": Slider(0.1, 16.0, 0.1, 1.0, symbol="β", colour="kl"),
+        "training": Slider(0, 100, 1, 100, symbol="%", colour="elbo"),
+    },
     steps=(
         Step("wishes", (), ELBO, starts={"beta": 1.0}),
         Step("gaussian", (), ERROR, starts={"beta": 1.0}),
         Step("guess", (), guess=Guess("x", "mean_of_8"), starts={"beta": 8.0}),
         Step("beta", ("beta",), BETA),
         Step("frontier", (), FRONTIER, trains=linear_runs),
+        Step("run", ("training",), ELBO),
         Step("sandbox", ("beta",), BETA),
     ),
     picture=picture,
@@ -200,5 +235,6 @@ LESSON = Lesson(
         "Cover & Thomas 2006, Elements of Information Theory, section 10.3",
     ),
     run={"data": "fashion-mnist-10k", "likelihood": "gaussian-learned", "beta": 4.0},
+    runs=Runs(("run",), without_bound),
 )
 show(LESSON)

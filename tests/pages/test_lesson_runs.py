@@ -7,10 +7,12 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage, trained
+from tests.pages.test_learn import written
 from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.true_posterior import Joint, compare, nodes
 from vae.base.numbers import fixed
 from vae.dashboard.learn.run_examples import POINTS
+from vae.dashboard.learn.run_symbols import largest_eigenvalue, run_facts
 from vae.dashboard.learn.words.frame import WORDS as FRAME
 
 
@@ -44,3 +46,46 @@ def test_a_run_in_the_address_that_does_not_exist_is_named(
     at = open_page("learn/gaps.py", step="7", of="<b>gone", lang="zh")
     assert FRAME["misfit.missing"].zh in at.warning[0].value
     assert not at.selectbox
+
+
+def test_both_terms_are_those_of_the_reports(root: Path, open_page: OpenPage) -> None:
+    run = trained(root, "two", latent_dim=2)
+    trained(root, "point", posterior="point", objective="reconstruction")
+    last = [r for r in run.reports() if r["split"] == "val"][-1]
+    at = open_page("learn/terms.py", step="6")
+    assert at.selectbox(key="learn_of_terms").value == "two"
+    for value in (last["elbo"], -last["reconstruction"], last["kl"]):
+        assert fixed(value) in formulas(at)
+    at.selectbox(key="learn_of_terms").select("point").run()
+    assert FRAME["misfit.point"].en in at.warning[0].value
+
+
+def test_symbols_have_the_values_of_the_run(root: Path, open_page: OpenPage) -> None:
+    loaded = LoadedRun.of(trained(root, "two", latent_dim=2))
+    wide = LoadedRun.of(trained(root, "wide", latent_dim=5, posterior="full"))
+    trained(root, "flow", latent_dim=2, posterior="flow")
+    at = open_page("learn/symbols.py", step="7", symbol="mu")
+    choice = at.selectbox(key="learn_of_symbols")
+    assert FRAME["misfit.flow"].en in " ".join(choice.options)
+    assert FRAME["of_own"].en in choice.options
+    choice.select("two").run()
+    row = loaded.rows("test")[:1]
+    encoding = loaded.encode(row)
+    assert ", ".join(fixed(float(v)) for v in encoding.mean[0]) in written(at)
+    assert f"#{row[0]}" in " ".join(c.value for c in at.caption)
+    facts = run_facts(wide.run)
+    mean, noise = facts.tensors["mu"].value, facts.tensors["eps"].value
+    x, y = wide.batches(wide.rows("test")[:1]).fixed(wide.seed)
+    scale = wide.model.posterior(x, y).scale_tril[0].detach().numpy()
+    np.testing.assert_allclose(facts.tensors["z"].value, mean + scale @ noise, atol=1e-5)
+    assert facts.code["q"].endswith("Full.forward")
+    assert facts.live("mu")[1].endswith(", …")
+    evaluated = float(facts.others["evidence"][1].removeprefix("≈ ").replace("−", "-"))
+    assert evaluated > float(facts.tensors["elbo"].value)
+
+
+def test_the_largest_eigenvalue_is_that_of_the_covariance() -> None:
+    for shape in ((30, 5), (5, 30)):
+        values = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+        wanted = np.linalg.eigvalsh(np.cov(values.T, bias=True))[-1]
+        np.testing.assert_allclose(largest_eigenvalue(values), wanted, rtol=1e-5)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from vae.base.records import Domain
 from vae.base.rng import stream
@@ -18,6 +18,7 @@ from vae.components.objectives import elbo
 from vae.components.terms import kl, reconstruction_error
 from vae.config import RunConfig
 from vae.data import load
+from vae.evaluation.aggregate_posterior import Posteriors
 from vae.model import VAE, build
 from vae.theory import Doubles
 from vae.theory.linear_vae import eigenvalues, exact_maximum
@@ -97,29 +98,43 @@ def log_evidence() -> float:
 @lru_cache(maxsize=1)
 def quantities() -> dict[str, Quantity]:
     """Return each tensor of one forward pass with `SAMPLES` samples of z, by name."""
-    vae = model()
     x = torch.tensor(digits()[[DIGIT]], dtype=torch.float32).reshape(1, 1, 8, 8)
+    return quantities_of(model(), x)
+
+
+def quantities_of(vae: VAE, x: Tensor, y: Tensor | None = None) -> dict[str, Quantity]:
+    """Return each tensor of one forward pass of an example x (1, *event) with a Gaussian q."""
     with torch.no_grad(), stream(torch.device("cpu"), 0, "page"):
-        out = vae(x, SAMPLES)
-        q, px = out.q.base_dist, out.px.base_dist
-        error, divergence = reconstruction_error(out), kl(out)  # (K, B), (B,)
+        out = vae(x, SAMPLES, y)
+        of = Posteriors.of(out.q)
+        assert of is not None
+        error, divergence = reconstruction_error(out), kl(out)  # (K, B), (B,) or (K, B)
         found = {  # the whole tensor, and its part for the example and the first sample
             "x": (out.x, out.x[0]),
-            "mu": (q.loc, q.loc[0]),
-            "sigma": (q.scale, q.scale[0]),
-            "eps": (out.z, ((out.z - q.loc) / q.scale)[0, 0]),
+            "mu": (out.q.mean, out.q.mean[0]),
+            "sigma": (out.q.stddev, out.q.stddev[0]),
+            "eps": (out.z, _noise(of, out.z[0, 0])),
             "z": (out.z, out.z[0, 0]),
             "prior": (error, out.p.log_prob(out.z)[0]),
             "q": (error, out.q.log_prob(out.z)[0]),
-            "likelihood": (px.loc, px.loc[0, 0]),
+            "likelihood": (out.px.mean, out.px.mean[0, 0]),
             "reconstruction": (error, error.mean(0)),
-            "kl": (divergence, divergence),
-            "elbo": (divergence[0], -elbo(out).total),
+            "kl": (divergence, divergence.mean(0, keepdim=True)),
+            "elbo": (divergence.mean(), -elbo(out).total),
         }
     return {
         name: Quantity(tuple(whole.shape), part.double().numpy())
         for name, (whole, part) in found.items()
     }
+
+
+def _noise(of: Posteriors, z: Tensor) -> Tensor:
+    """Return ε of z (Z,): (z − μ) / σ, or L⁻¹ (z − μ) for a full covariance."""
+    rest = z - of.mean[0]
+    if of.scale.ndim == 2:
+        return rest / of.scale[0]
+    noise: Tensor = torch.linalg.solve_triangular(of.scale[0], rest[:, None], upper=False)[:, 0]
+    return noise
 
 
 @lru_cache(maxsize=1)

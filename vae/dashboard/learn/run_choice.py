@@ -28,12 +28,17 @@ def without_weights(run: Run) -> str:
     return ""
 
 
+def without_tensors(run: Run) -> str:
+    """Return why a run has no Gaussian q(z|x) = N(μ, σ²); "" if it has one."""
+    is_flow = not POSTERIORS[run.config.posterior].gaussian
+    return without_weights(run) or ("misfit.flow" if is_flow else "")
+
+
 def without_plane(run: Run) -> str:
     """Return why a run has no Gaussian q(z|x) in a plane; "" if it has one."""
     if run.config.latent_dim != LATENTS:
         return "misfit.latents"
-    is_flow = not POSTERIORS[run.config.posterior].gaussian
-    return without_weights(run) or ("misfit.gaussian" if is_flow else "")
+    return without_tensors(run)
 
 
 def without_bound(run: Run) -> str:
@@ -68,6 +73,7 @@ def choice(lesson: Lesson, place: Place, step: Step) -> None:
     options = [*example, *sorted(reasons, key=lambda name: bool(reasons[name]))]
     if not options:
         return
+    titles = {name: _title(name, reasons) for name in options}
     key = f"learn_of_{lesson.name}"
     st.session_state[key] = run.name if run else options[0]
 
@@ -78,7 +84,7 @@ def choice(lesson: Lesson, place: Place, step: Step) -> None:
         say(FRAME["of"]),
         options,
         key=key,
-        format_func=lambda name: _title(name, reasons),
+        format_func=titles.__getitem__,
         on_change=take,
         help=say(FRAME["of_help"]),
     )

@@ -15,6 +15,7 @@ from vae.dashboard.shared import cache
 from vae.runs import Run
 from vae.runs.result_keys import run_key
 
+START = 0.05  # of the reports, from which the course begins
 POINTS = 200  # examples from which the reader chooses
 
 
@@ -23,6 +24,24 @@ class RunExamples(NamedTuple):
 
     rows: Ints  # (M,) of the data set
     places: Floats  # (M, 2) means of q(z|x)
+
+
+class TermCourse(NamedTuple):
+    """Both terms of the bound over the training, means over validation examples, (T,)."""
+
+    epoch: Floats
+    reconstruction: Floats
+    kl: Floats
+
+
+def course_of(run: Run) -> TermCourse:
+    """Return both terms of a run that has reports of them; the first large steps are left out."""
+    found = cache.curves(run).curves
+    error, kl = found["val", "reconstruction"], found["val", "kl"]
+    both = np.isin(error.step, kl.step)
+    both &= np.arange(len(error.step)) >= START * len(error.step)
+    values = kl.value[np.searchsorted(kl.step, error.step[both])]
+    return TermCourse(error.epoch[both], error.value[both], values)
 
 
 def examples(run: Run) -> RunExamples:

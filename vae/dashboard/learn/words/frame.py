@@ -47,9 +47,9 @@ WORDS = {
     "misfit.point": Text(
         "a plain autoencoder has no density q(z|x)", "普通自编码器没有密度 q(z|x)"
     ),
-    "misfit.gaussian": Text(
-        "its q(z|x) is a flow, so the best Gaussian is no fair comparison",
-        "它的 q(z|x) 是标准化流，与最好的高斯分布相比并不公平",
+    "misfit.flow": Text(
+        "its q(z|x) is a flow, not a Gaussian with μ and σ",
+        "它的 q(z|x) 是标准化流，而不是由 μ 和 σ 给出的高斯分布",
     ),
     "check": Text("Check the numbers", "核对这些数值"),
     "sources": Text("Sources", "参考文献"),

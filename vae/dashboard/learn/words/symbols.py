@@ -51,8 +51,8 @@ NAMES = {
         "likelihood of x given z; the picture shows its mean", "给定 z 时 x 的似然；图中画的是均值"
     ),
     "posterior": Text(
-        "true posterior, out of reach in general; value: its mean, known here",
-        "真实后验，一般求不出；值为它的均值，此处已知",
+        "true posterior, out of reach in general; value: its mean, known here with 2 latents",
+        "真实后验，一般求不出；值为它的均值，有 2 个隐变量时此处可以求出",
     ),
     "reconstruction": Text("reconstruction term, in nats", "重构项（奈特）"),
     "kl": Text(
@@ -65,8 +65,8 @@ NAMES = {
         "证据下界，用 K 个样本估计（奈特）",
     ),
     "evidence": Text(
-        "log marginal likelihood, evidence; exact here, in nats",
-        "对数边际似然，即证据；此处为精确值（奈特）",
+        "log marginal likelihood, evidence, in nats; ≈ marks an estimate",
+        "对数边际似然，即证据（奈特）；≈ 表示估计值",
     ),
     "eigenvalue": Text(
         "largest eigenvalue of the data's covariance; some texts write λ for β",
@@ -77,8 +77,8 @@ NAMES = {
 WORDS = {
     "title": Text("Symbols", "符号表"),
     "caption": Text(
-        "One digit passes through a linear model with 2 latents. All numbers belong to this digit.",
-        "一个手写数字通过有 2 个隐变量的线性模型。图中的数值都属于这个数字。",
+        "[[example]] All numbers belong to this one example, [[row]].",
+        "[[example]]图中的数值都属于这一个样本（[[row]]）。",
     ),
     # controls
     **{group: Text("symbol", "符号") for group in GROUPS},
@@ -88,6 +88,14 @@ WORDS = {
         for key in keys
     },
     **{f"name.{key}": text for key, text in NAMES.items()},
+    "example_own": Text(
+        "One digit passes through a linear model with 2 latents.",
+        "一个手写数字通过有 2 个隐变量的线性模型。",
+    ),
+    "example_run": Text(
+        "A held-out example passes through the model of the run.",
+        "一个留出的样本通过该训练任务的模型。",
+    ),
     # labels of the picture
     "encoder": Text("encoder φ", "编码器 φ"),
     "decoder": Text("decoder θ", "解码器 θ"),

@@ -11,6 +11,15 @@ WORDS = {
         r"等高线每隔半奈特一条，表示每一项比它自己的最优处多付出多少奈特。",
     ),
     "beta": Text("weight of the KL", "KL 的权重"),
+    "training": Text("of the training", "训练进度"),
+    "axis_kl": Text("KL (nats per example)", "KL（奈特/样本）"),
+    "axis_error": Text(
+        "reconstruction −E[ln p(x|z)] (nats per example)", "重构项 −E[ln p(x|z)]（奈特/样本）"
+    ),
+    "no_run": Text(
+        "No run fits this step: train one, and its curves appear here.",
+        "没有适合这一步的训练任务：先训练一个，它的曲线就会出现在这里。",
+    ),
     "axis_mean": Text("mean μ of q", "q 的均值 μ"),
     "axis_sd": Text("standard deviation σ of q", "q 的标准差 σ"),
     "axis_rate": Text("rate R: KL (nats per example)", "率 R：KL（奈特/样本）"),
@@ -102,6 +111,27 @@ the curve, each its own place.""",
     "frontier.caption": Text(
         r"Handwritten digits, 8×8 pixels. The line is exact, computed from the eigenvalues of the data with $\sigma^2 = 0.05$; green points are models in training.",
         r"8×8 像素的手写数字。曲线由数据的特征值精确算出，$\sigma^2 = 0.05$；绿点是正在训练的模型。",
+    ),
+    "run.title": Text("The same two terms in a real run", "真实训练中的这两项"),
+    "run.caption": Text(
+        r"The way of a run through the plane, on its validation examples, after the first 5 % of its reports. Dotted: all pairs with the $\E{\mathrm{ELBO}}$ of the dot, at epoch [[epoch:1]].",
+        r"一次训练在平面上走过的路（验证样本上的平均值，略去最初 5 % 的记录）。点线：与圆点（第 [[epoch:1]] 轮）证据下界 $\E{\mathrm{ELBO}}$ 相同的所有位置。",
+    ),
+    "run.text": Text(
+        r"""A run pays with both terms. At the start its latents say little: the KL is small and the error large.
+Then it buys reconstruction with KL, as long as one nat of KL saves more than one nat of error. On the
+dotted line the two are worth the same.
+
+Move through the training and watch the slope of the way against the dotted line: steeper is a gain. Where
+the way runs along the line, the exchange is even and the $\E{\mathrm{ELBO}}$ stands still.
+
+Choose a run of yours, also one with another $\beta$.""",
+        r"""训练要同时为两项付出代价。开始时隐变量几乎什么也不说：KL 很小，误差很大。
+随后模型用 KL 换取重构，只要一奈特的 KL 能省下多于一奈特的误差。沿点线移动，则两者恰好相抵。
+
+拖动训练进度，把路的斜率与点线相比：更陡就是赚。路与点线平行时，得失相抵，证据下界停滞不前。
+
+换成自己的训练任务，也试试 $\beta$ 不同的。""",
     ),
     "sandbox.title": Text("Everything is free", "自由探索"),
     "sandbox.text": Text(
