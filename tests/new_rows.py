@@ -5,7 +5,6 @@
 
 import contextlib
 import io
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -150,10 +149,10 @@ def use_pages(root: Path) -> None:
             assert not at.exception, (page, [e.value + e.stack_trace[-1] for e in at.exception])
 
 
-if __name__ == "__main__":
+def main(root: Path) -> None:
+    """Add the rows, then use them with runs in the folder `root`."""
     add_rows()
     add_views()
-    runs = Path(sys.argv[1])
-    use_commands(runs)
-    use_pages(runs)
+    use_commands(root)
+    use_pages(root)
     print("every new row works")

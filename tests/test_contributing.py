@@ -3,13 +3,12 @@
 import json
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
+from tests.processes import as_new, output
 from tests.tables import each
 
 ROOT = Path(__file__).parents[1]
@@ -148,10 +147,13 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     for hunks in EXAMPLES.values():
         for hunk in hunks:
             hunk.apply(folder)
-    command = [sys.executable, "-c", USE]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-4000:]
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+
+    def use() -> int:
+        as_new(folder, "vae", "pages")
+        exec(USE, {})
+        return 0
+
+    found: dict[str, Any] = json.loads(output(use, folder).splitlines()[-1])
     return found
 
 

@@ -5,13 +5,12 @@ row.
 """
 
 import ast
-import subprocess
-import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tests.processes import as_new, output
 from tests.tables import each
 from vae.analysis.corruption import CORRUPTIONS
 from vae.analysis.projections import PROJECTIONS
@@ -138,7 +137,11 @@ config.objective in ("elbo", "iwae")
 
 
 def test_a_new_row_of_every_table_trains_evaluates_and_opens(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tests.new_rows", str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert "every new row works" in done.stdout
+    def use() -> int:
+        as_new(ROOT, "vae", "pages")
+        from tests import new_rows
+
+        new_rows.main(tmp_path / "runs")
+        return 0
+
+    assert "every new row works" in output(use, tmp_path)

@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.processes import forked
 from tests.runs.conftest import make_in
 from vae.base.files import read_arrays, write_arrays
 from vae.commands import COMMANDS, main, progress_bar, train
@@ -295,14 +296,15 @@ def test_ctrl_c_and_stop_save_the_run_and_print_how_to_resume(
     termios.tcsetwinsize(theirs, (24, 120))
     root = str(shell.root)
     endless = [*TINY, "--epochs", "100000", "--run", "one"]
-    process = command("train", "--root", root, *endless, stderr=theirs)
+    out, err = tmp_path / "out.txt", tmp_path / "err.txt"
+    process = forked(lambda: main(["train", "--root", root, *endless]), out, theirs)
     os.close(theirs)
     until(lambda: bool(listing(root)) and steps(find(root, "one")))
     run = find(root, "one")
     assert run.status().pid == process.pid
     assert run.status().device == "cpu"
     process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 130
+    assert process.wait() == 130
     screen = os.read(ours, 1_000_000).decode()
     assert f"Continue with: python -m vae resume one --root {root}" in screen
     assert "Traceback" not in screen
@@ -315,12 +317,11 @@ def test_ctrl_c_and_stop_save_the_run_and_print_how_to_resume(
     assert saved is not None
     assert saved.step == run.status().step > 0
 
-    process = command("resume", "--root", root, "one", stderr=subprocess.PIPE)
+    process = forked(lambda: main(["resume", "--root", root, "one"]), out, err)
     until(lambda: run.status().pid == process.pid and run.status().step > saved.step)
     assert shell("stop", "one")[:2] == (0, "one is stopped.\n")
-    _, told = process.communicate(timeout=60)
-    assert process.returncode == 0
-    assert "Continue with" in told
+    assert process.wait() == 0
+    assert "Continue with" in err.read_text("utf-8")
     assert run.status().step > saved.step
     again = run.snapshot()
     assert again is not None

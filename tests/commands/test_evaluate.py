@@ -6,14 +6,13 @@ import json
 import os
 import pty
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.processes import Forked, forked
 from tests.runs.conftest import make_in
 from vae.analysis.loaded_run import LoadedRun
 from vae.base import files
@@ -24,7 +23,6 @@ from vae.worker.job import Job
 from vae.worker.run import work
 from vae.worker.train import train_run
 
-PROJECT = Path(__file__).parents[2]
 MORE = ("--samples", "100", "--elbo-samples", "3", "--full")
 WANTED = EvaluationRequest("best", "val", elbo_samples=3, samples=100, full=True)
 
@@ -102,18 +100,10 @@ def test_a_file_in_place_of_the_folder_is_reported(
     assert "could not be saved" in err
 
 
-def in_a_terminal(run: Run, *more: str) -> tuple[subprocess.Popen[bytes], int]:
+def in_a_terminal(run: Run, out: Path, *more: str) -> tuple[Forked, int]:
     """The command with a terminal for its standard error."""
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "vae", "evaluate", run.name]
-    process = subprocess.Popen(
-        [*command, "--root", str(run.path.parent), *more],
-        cwd=PROJECT,
-        stdout=subprocess.PIPE,
-        stderr=theirs,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        start_new_session=True,
-    )
+    process = forked(lambda: evaluate(run, *more), out, theirs)
     os.close(theirs)
     return process, ours
 
@@ -133,24 +123,26 @@ def read(terminal: int, until: str = "", seconds: float = 120.0) -> str:
     return said
 
 
-def test_a_terminal_shows_a_bar_and_ctrl_c_leaves_no_partial_result(run: Run) -> None:
-    process, terminal = in_a_terminal(run, "--samples", "1000000", "--split", "all")
+def test_a_terminal_shows_a_bar_and_ctrl_c_leaves_no_partial_result(
+    run: Run, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.txt"
+    process, terminal = in_a_terminal(run, out, "--samples", "1000000", "--split", "all")
     shown = read(terminal, "0 %")
     assert "one, all |" in shown
-    os.kill(process.pid, signal.SIGINT)
+    process.send_signal(signal.SIGINT)
     rest = read(terminal)
-    assert process.wait(60) == 130
-    assert process.stdout is not None
-    assert process.stdout.read() == b""
+    assert process.wait() == 130
+    assert out.read_text("utf-8") == ""
     assert "Traceback" not in shown + rest
     assert not (run.path / "derived").exists()
 
 
-def test_the_bar_ends_before_the_output(run: Run) -> None:
-    process, terminal = in_a_terminal(run, "--json")
+def test_the_bar_ends_before_the_output(run: Run, tmp_path: Path) -> None:
+    out = tmp_path / "out.txt"
+    process, terminal = in_a_terminal(run, out, "--json")
     shown = read(terminal)
-    out, _ = process.communicate(timeout=60)
-    assert process.returncode == 0
-    assert json.loads(out)["run"] == "one"
+    assert process.wait() == 0
+    assert json.loads(out.read_text("utf-8"))["run"] == "one"
     assert "0 %" in shown
     assert saved_evaluations(run)

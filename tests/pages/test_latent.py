@@ -462,7 +462,7 @@ def test_tsne_has_a_note_about_its_missing_inverse(root: Path, open_page: OpenPa
     [
         {"posterior": "full", "prior": "vamp"},
         {"prior": "mixture"},
-        {"prior": "flow", "posterior": "flow"},
+        {"prior": "flow", "posterior": "flow", "examples": 300},
         {"posterior": "point", "objective": "reconstruction"},
         {"condition": "labels"},
         {"latent_dim": 1},

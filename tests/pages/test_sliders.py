@@ -54,7 +54,7 @@ def nearest(run: Run, z: list[float]) -> str:
     "settings",
     [
         {"posterior": "full", "prior": "vamp"},
-        {"prior": "flow", "posterior": "flow"},
+        {"prior": "flow", "posterior": "flow", "examples": 300},
         {"posterior": "point", "objective": "reconstruction"},
         {"condition": "labels", "latent_dim": 20},
         {"latent_dim": 1},

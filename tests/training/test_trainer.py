@@ -120,8 +120,8 @@ def recorded(changes: tuple[Change, ...], wanted: str = "run", at: int = -1) -> 
 
 
 @pytest.mark.parametrize("values", RESUMED)
-@pytest.mark.parametrize("reports", [4, 1000])  # one an epoch, or one a step
-@pytest.mark.parametrize("moves", [(), MOVES])
+# reports: one an epoch, or one a step
+@pytest.mark.parametrize(("reports", "moves"), [(4, ()), (1000, MOVES)])
 def test_resuming_from_any_snapshot_repeats_the_uninterrupted_run(
     small: Callable[..., RunConfig],
     data: Dataset,

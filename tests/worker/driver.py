@@ -16,7 +16,7 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -246,15 +246,16 @@ def _seconds(work: Callable[[], None]) -> float:
     return time.perf_counter() - began
 
 
-def main() -> Iterator[str]:
+def main(arguments: list[str]) -> int:
     torch.set_num_threads(1)
     os.fsync = lambda handle: None  # slow, and matters to a loss of power only
-    which, root, number = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+    which, root, number = arguments[0], Path(arguments[1]), int(arguments[2])
     train(create(root / "warm", "warm", TINY))
     began = time.perf_counter()
     found = {"boundaries": boundaries, "random": at_random}[which](root, number)
-    yield json.dumps(found | {"seconds": round(time.perf_counter() - began, 1)})
+    print(json.dumps(found | {"seconds": round(time.perf_counter() - began, 1)}))
+    return 0
 
 
 if __name__ == "__main__":
-    print(*main())
+    sys.exit(main(sys.argv[1:]))

@@ -2,28 +2,19 @@
 ends with the files of an uninterrupted run. `driver.py` kills and compares."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-PROJECT = Path(__file__).parents[2]
+from tests.processes import output
+from tests.worker import driver
 
 
 def drive(which: str, root: Path, number: int) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.worker.driver", which, str(root), str(number)],
-        cwd=PROJECT,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=280,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return dict(json.loads(done.stdout))
+    """What the driver prints, from a process of its own: it changes functions of `os`."""
+    given = [which, str(root / "runs"), str(number)]
+    return dict(json.loads(output(lambda: driver.main(given), root)))
 
 
 @pytest.mark.parametrize("every", [12, pytest.param(1, marks=pytest.mark.long)])

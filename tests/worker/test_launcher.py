@@ -259,8 +259,8 @@ def test_the_death_of_the_server_ends_its_spare_and_nothing_else(
     after.close()
 
 
-def test_a_real_worker_trains_pauses_resumes_and_dies(make: Make, tmp_path: Path) -> None:
-    """After SIGTERM the run is saved and can continue. After SIGKILL it is interrupted."""
+def test_a_real_worker_trains_and_pauses(make: Make, tmp_path: Path) -> None:
+    """After SIGTERM the run is saved and can continue. `test_kills.py` has the other endings."""
     run = make("one", epochs=100_000, examples=200)
     server = Launcher(tmp_path, spare=False)
     try:
@@ -272,10 +272,6 @@ def test_a_real_worker_trains_pauses_resumes_and_dies(make: Make, tmp_path: Path
         paused = run.snapshot()
         assert paused is not None
         assert paused.step == run.status().step > 0
-        server.resume(run)
-        wait(lambda: run.status().step > paused.step)
-        os.kill(run.status().pid, signal.SIGKILL)
-        wait(lambda: run.status().state == "interrupted", 5)
     finally:
         server.close()
     assert (run.path / "log.txt").read_text() == ""
