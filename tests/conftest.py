@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 import torch
 from threadpoolctl import threadpool_limits
@@ -174,3 +175,14 @@ def events() -> Callable[..., list[Event]]:
 @pytest.fixture
 def reports() -> Callable[..., list[Report]]:
     return _reports
+
+
+@pytest.fixture
+def checked_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Plotly refuse a property that it does not know; in the app its check takes too long."""
+    create = go.Figure.__init__
+
+    def create_checked(self: go.Figure, *args: Any, _validate: bool = True, **more: Any) -> None:
+        create(self, *args, **more)
+
+    monkeypatch.setattr(go.Figure, "__init__", create_checked)

@@ -25,6 +25,7 @@ def remedies(at: AppTest) -> list[str]:
     return [k for k in keys if k.startswith("remedy_")] + [x for x in links if x == "Go to Train"]
 
 
+@pytest.mark.usefixtures("checked_figures")
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("page", OF_RUNS)
 def test_every_page_opens(page: str, state: str, root: Path, open_page: OpenPage) -> None:
@@ -88,6 +89,7 @@ def test_invalid_settings_are_reported(page: str, root: Path, open_page: OpenPag
     assert "Unknown objective 'magic'" in words
 
 
+@pytest.mark.usefixtures("checked_figures")
 @pytest.mark.parametrize("page", PAGES)
 def test_the_newest_run_replaces_an_unknown_one_in_the_address(
     page: str, root: Path, open_page: OpenPage

@@ -116,6 +116,7 @@ def uncoloured(formula: str) -> str:
     return rest
 
 
+@pytest.mark.usefixtures("checked_figures")
 @pytest.mark.parametrize("name", NAMES)
 def test_every_step_is_drawn_at_both_ends_of_its_controls(name: str) -> None:
     found = lesson(name)
