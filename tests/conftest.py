@@ -44,11 +44,22 @@ QUICK = (
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Give each process whole files in the order of collection: a file trains its run once."""
+    """Give each process whole files in the order of collection: a file trains its run once.
+
+    The first process gets the files of the browser: a second server and a second Chromium would
+    cost as much as forty tests.
+    """
     from xdist.scheduler import LoadFileScheduling
 
+    class Scheduling(LoadFileScheduling):
+        def _assign_work_unit(self, node: Any) -> None:
+            is_first = node is next(iter(self.assigned_work))
+            suited = (s for s in self.workqueue if s.startswith("tests/browser/") == is_first)
+            self.workqueue.move_to_end(next(suited, next(iter(self.workqueue))), last=False)
+            super()._assign_work_unit(node)
+
     config.option.loadscopereorder = False
-    return LoadFileScheduling(config, log)
+    return Scheduling(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
