@@ -45,7 +45,11 @@ def forked(act: Callable[[], int], out: int | Path, err: int | Path) -> Forked:
     try:
         os.setsid()
         for target, place in ((1, out), (2, err)):
-            handle = os.open(place, os.O_CREAT | os.O_WRONLY) if isinstance(place, Path) else place
+            handle = (
+                os.open(place, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+                if isinstance(place, Path)
+                else place
+            )
             os.dup2(handle, target)
         sys.stdout, sys.stderr = (os.fdopen(k, "w", buffering=1) for k in (1, 2))
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -113,7 +113,7 @@ def test_the_digits_and_their_maxima_equal_scikit_learns() -> None:
     ("latents", "epochs", "gap"),
     [
         (2, 150, 0.06),
-        (5, 150, 0.1),
+        pytest.param(5, 150, 0.1, marks=pytest.mark.long),
         pytest.param(2, 200, 0.05, marks=pytest.mark.long),
         pytest.param(5, 200, 0.08, marks=pytest.mark.long),
         pytest.param(10, 600, 0.07, marks=pytest.mark.long),

@@ -1,7 +1,5 @@
 """Loading of a data set by name or path, and laws over every row of the table."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -100,12 +98,3 @@ def test_the_summary_describes_every_row() -> None:
     assert rows["moon-phases"].shape == (1, 28, 28)
     assert rows["moon-phases"].factors == ("phase", "orientation")
     assert rows["mixture"].classes == ("1", "2", "3", "4", "5")
-
-
-def test_data_needs_neither_torch_nor_scikit_learn() -> None:
-    code = (
-        "import sys, vae.data; [vae.data.load(n) for n in vae.data.OFFLINE]; vae.data.summary(); "
-        "print({'torch', 'sklearn', 'pandas', 'streamlit'} & set(sys.modules))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "set()"

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.processes import output
 from tests.runs.conftest import TINY, make_in
 from vae.base import files
 from vae.base.records import Report, Snapshot
 from vae.config import RunConfig
 from vae.data import load
 from vae.runs import FILES, Run, checked_name, default_stem, find, listing
-from vae.runs.names import NAME
+from vae.runs.names import NAME, NameTakenError
 
 PROJECT = Path(__file__).parents[2]
 Make = Callable[..., Run]
@@ -105,38 +107,31 @@ def test_a_taken_name_is_refused_and_the_run_stays(tmp_path: Path, there: str) -
 def test_one_of_many_processes_gets_a_name(tmp_path: Path) -> None:
     """Four processes with five names each at the same time, then with five default names each."""
     root, gate = tmp_path / "root", tmp_path / "gate"
-    program = f"""
-import os, sys, time
-os.fsync = lambda handle: None  # slow, and matters to a loss of power only
-from tests.runs.conftest import TINY
-from vae.config import RunConfig
-from vae.data import load
-from vae.runs import Run
-config = RunConfig.of(**{TINY!r})
-data = load(config.data, examples=config.examples, options=config.chosen("data"))
-for _ in range(4):
-    if os.fork() == 0:
-        break
-else:
-    open({str(gate)!r}, "w")
-    sys.exit(max(os.wait()[1] for _ in range(4)))
-while not os.path.exists({str(gate)!r}):
-    time.sleep(0.001)
-for n in range(5):
-    try:
-        Run.create({str(root)!r}, config, data, f"name-{{n}}")
-        os.write(1, b"won %d\\n" % n)
-    except ValueError as error:
-        assert "is taken" in str(error)
-        os.write(1, b"lost %d\\n" % n)
-for n in range(5):
-    os.write(1, f"made {{Run.create({str(root)!r}, config, data).name}}\\n".encode())
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.split("\n")
+    config = RunConfig.of(**TINY)
+    data = load(config.data, examples=config.examples, options=config.chosen("data"))
+
+    def parent() -> int:
+        os.fsync = lambda handle: None  # slow, and matters to a loss of power only
+        for _ in range(4):
+            if os.fork() == 0:
+                return child()
+        gate.touch()
+        return max(os.wait()[1] for _ in range(4))
+
+    def child() -> int:
+        while not gate.exists():
+            time.sleep(0.001)
+        for n in range(5):
+            try:
+                Run.create(root, config, data, f"name-{n}")
+                os.write(1, b"won %d\n" % n)
+            except NameTakenError:
+                os.write(1, b"lost %d\n" % n)
+        for _ in range(5):
+            os.write(1, f"made {Run.create(root, config, data).name}\n".encode())
+        return 0
+
+    lines = output(parent, tmp_path).split("\n")
     assert sorted(line for line in lines if "won" in line) == [f"won {n}" for n in range(5)]
     assert sum("lost" in line for line in lines) == 15
     made = [line for line in lines if "made" in line]
