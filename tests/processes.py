@@ -65,7 +65,7 @@ def forked(act: Callable[[], int], out: int | Path, err: int | Path) -> Forked:
 
 
 def output(act: Callable[[], int], folder: Path, seconds: float = 280.0) -> str:
-    """Run `act` in a fork. Return what it prints; an error fails the test."""
+    """Run `act` in a fork. Return its output; an error fails the test."""
     out, err = folder / "out.txt", folder / "err.txt"
     status = forked(act, out, err).wait(seconds)
     assert status == 0, err.read_text("utf-8")[-4000:]
@@ -74,7 +74,7 @@ def output(act: Callable[[], int], folder: Path, seconds: float = 280.0) -> str:
 
 def as_new(folder: Path, *names: str) -> None:
     """Forget all modules of these packages, so that they are imported again from `folder`, and
-    what Streamlit has kept of them."""
+    the caches of Streamlit."""
     st.cache_data.clear()
     st.cache_resource.clear()
     for name in [n for n in sys.modules if n.split(".")[0] in names]:
