@@ -12,7 +12,7 @@ from tests.worker import driver
 
 
 def drive(which: str, root: Path, number: int) -> dict[str, Any]:
-    """What the driver prints, from a process of its own: it changes functions of `os`."""
+    """The output of the driver, from a separate process: it changes functions of `os`."""
     given = [which, str(root / "runs"), str(number)]
     return dict(json.loads(output(lambda: driver.main(given), root)))
 
