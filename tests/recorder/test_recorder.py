@@ -153,7 +153,7 @@ REFUSED: dict[str, tuple[Callable[[Recorder], None], str]] = {
         lambda r: (r.pictures(1, X, X), r.pictures(2, 1 - X, X))[0],
         "originals differ from the earlier ones",
     ),
-    "range": (lambda r: r.pictures(1, 2 * X - 1, X), "values from 0 to 1, and these originals -"),
+    "range": (lambda r: r.pictures(1, 2 * X - 1, X), "values from 0 to 1, and these originals −"),
     "count": (lambda r: r.pictures(1, X, X[:2]), "2 reconstructions of 5 originals"),
     "shape": (lambda r: r.pictures(1, X, X[:, :, :2]), "reconstructions has examples of shape"),
     "channels": (lambda r: r.pictures(1, X.repeat(2, 1), X), "1 or 3 channels"),

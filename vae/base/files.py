@@ -3,7 +3,8 @@
 If a writer is killed, the old or the new file remains, never a part. Readers ignore an incomplete
 line, and the next writer starts a new line. A killed writer can leave a temporary file,
 `.NAME.HOST.PID.RANDOM.tmp`; `sweep` removes those of processes that no longer exist. An OSError
-names the target file; `sentence` formats it for users.
+names the target file; `sentence` formats it for users. On a read-only server every change raises
+RefusedError.
 """
 
 import errno
@@ -22,6 +23,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
+from vae.base import visitors
 from vae.base.finite import first_non_finite
 from vae.base.json_text import parse
 
@@ -63,6 +65,7 @@ def replace(path: Path, content: bytes, sync: bool = True) -> None:
     Without `sync` a power failure can leave the file empty; a killed process cannot. Raises
     OSError with this path.
     """
+    visitors.check_change()
     with _naming(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(TEMPORARY, _prefix(path.name), path.parent)
@@ -98,12 +101,13 @@ def _write(handle: int, content: bytes) -> None:
 
 def temporary_folder(path: Path) -> Path:
     """Return a new hidden folder in the same folder as `path`, to be filled and then renamed."""
+    visitors.check_change()
     return Path(tempfile.mkdtemp(TEMPORARY, _prefix(path.name), path.parent))
 
 
 def sweep(folder: Path) -> None:
     """Remove the temporary files and folders in a folder whose writers no longer exist."""
-    for path in folder.glob(f".*{TEMPORARY}"):
+    for path in [] if visitors.is_read_only() else folder.glob(f".*{TEMPORARY}"):
         with suppress(OSError):
             if not _abandoned(path):
                 continue
@@ -152,6 +156,7 @@ def read_json(path: Path) -> Any:
 
 def append_line(path: Path, value: Any, sync: bool = True) -> None:
     """Append a JSON value as one line; with `sync`, wait until it is on the disk."""
+    visitors.check_change()
     line = _json(path, value) + b"\n"
     with _naming(path):
         handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)

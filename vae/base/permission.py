@@ -8,6 +8,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from vae.base import visitors
+
 FLAG, VARIABLE = "--allow-code", "VAE_LAB_ALLOW_CODE"
 HOW = f"add {FLAG} to the command, or start the server with {VARIABLE}=1"
 
@@ -21,8 +23,8 @@ def allow() -> None:
 
 
 def allow_by_environment() -> None:
-    """Give the permission if VAE_LAB_ALLOW_CODE is 1."""
-    if os.environ.get(VARIABLE) == "1":
+    """Give the permission if VAE_LAB_ALLOW_CODE is 1 and the server is not read-only."""
+    if os.environ.get(VARIABLE) == "1" and not visitors.is_read_only():
         allow()
 
 

@@ -10,9 +10,10 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from vae.base import permission
+from vae.base import permission, visitors
 from vae.base.places import APP, default_root
 from vae.runs import listing
+from vae.runs.exporter import UPLOADS
 from vae.worker import Launcher
 
 MAIN = Path(__file__).with_name("main.py")  # runs at every interaction
@@ -29,7 +30,8 @@ SLOW = (
 )
 
 permission.allow_by_environment()
-launcher = Launcher(ROOT, spare=WARM)
+launcher = Launcher(ROOT, spare=WARM and not visitors.is_read_only())
+visitors.open_folder(ROOT / UPLOADS)
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vae.base import memory
+from vae.base import memory, visitors
 from vae.base.numbers import byte_count
 from vae.base.options import Field, check, options_of, refuse_unknown
 from vae.data import online
@@ -147,6 +147,8 @@ def _from_source(name: str) -> Summary:
 
 def _file(data: str, options: Mapping[str, Any]) -> Dataset:
     """Return the data set in the file at a path; DataError if there is neither file nor row."""
+    if os.sep in data or os.path.exists(data):
+        visitors.check_path(data)
     name = os.path.basename(data)
     close = difflib.get_close_matches(name.lower(), DATASETS, 1, 0.5)
     if os.path.exists(data) or "." in name or (os.sep in data and not close):

@@ -17,6 +17,7 @@ from uuid import uuid4
 import numpy as np
 from pydantic import TypeAdapter
 
+from vae.base import visitors
 from vae.data.arrays import check_finite
 from vae.data.dataset import Dataset
 from vae.data.description import Description, Reading
@@ -37,6 +38,7 @@ def save_upload(
     The same files with the same options are stored once. Raises DataError as `read` does; nothing
     is then stored.
     """
+    visitors.check_change()
     wanted = Description.of(options)
     safe = {_safe(name): content for name, content in files.items()}
     digest = hashlib.sha256(repr((sorted(safe), wanted)).encode())

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vae.base import numbers
 from vae.base.records import Floats, Ints
 
 EXAMPLES = 20_000  # of a map, at most
@@ -112,6 +113,7 @@ def check_range(x: Floats) -> None:
     low, high = float(x.min(initial=0.0)), float(x.max(initial=0.0))
     if x.ndim == 4 and (low < -SLACK or high > 1 + SLACK):
         raise ValueError(
-            f"Pictures have values from 0 to 1, and these originals {low:.3g} to {high:.3g}: "
-            "rescale originals, reconstructions and samples for r.pictures."
+            f"Pictures have values from 0 to 1, and these originals {numbers.number(low)} to "
+            f"{numbers.number(high)}: rescale originals, reconstructions and samples for "
+            "r.pictures."
         )

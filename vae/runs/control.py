@@ -10,7 +10,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from vae.base import files
+from vae.base import files, visitors
 from vae.base.json_text import is_count, is_number
 from vae.base.records import Change, Control
 
@@ -33,6 +33,7 @@ def request(path: Path, wanted: str | None, knobs: dict[str, float]) -> None:
     """Add a request. Raises ValueError for an unknown one."""
     if wanted not in (None, *WANTED):
         raise ValueError(f"Unknown request {wanted!r}; one of {', '.join(WANTED)}.")
+    visitors.check_change()
     with FileLock(path / "control.lock"):
         now = requests(path)
         now["wanted"] = wanted or now["wanted"]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from filelock import FileLock
 
-from vae.base import files
+from vae.base import files, visitors
 
 FILE = "notes.json"
 LONGEST = {"title": 120, "notes": 20_000}  # letters
@@ -41,6 +41,7 @@ def change(path: Path, **fields: Any) -> Notes:
 
     Raises ValueError for text that is too long, OSError if the folder cannot be written.
     """
+    visitors.check_change()
     with FileLock(path / "notes.lock"):
         notes = _checked(read(path)._replace(**fields))
         files.write_json(path / FILE, notes._asdict())

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
-from vae.base import files
+from vae.base import files, visitors
 from vae.base.records import Change, Control, Curves, Examples, Frame, Report, Snapshot, Tick
 from vae.runs import artifacts, control, recorded
 from vae.runs.curves import curves_of
@@ -163,12 +163,14 @@ class Run:
 
     def set_status(self, **fields: Any) -> None:
         """Change the given fields of the status."""
+        visitors.check_change()
         with FileLock(self.path / "status.lock"):
             self._write_status(fields)
 
     def take(self, states: Sequence[str], **fields: Any) -> bool:
         """Change the status if the state is one of `states`; return whether it changed. Of several
         processes that try, one succeeds."""
+        visitors.check_change()
         with FileLock(self.path / "status.lock"):
             if self.status().state not in states:
                 return False

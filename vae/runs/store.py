@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
-from vae.base import files
+from vae.base import files, visitors
 from vae.runs.names import NAME, NameTakenError, checked_name
 from vae.runs.run import Run
 
@@ -103,7 +103,7 @@ def trash(root: Path | str) -> list[Deleted]:
 
 def empty_trash(root: Path | str, seconds: float = TRASH_SECONDS) -> None:
     """Delete permanently the runs that have been in the trash for longer than `seconds`."""
-    for deleted in trash(root):
+    for deleted in [] if visitors.is_read_only() else trash(root):
         if time.time() - deleted.when > seconds:
             shutil.rmtree(deleted.path, ignore_errors=True)
 
@@ -111,6 +111,7 @@ def empty_trash(root: Path | str, seconds: float = TRASH_SECONDS) -> None:
 @contextmanager
 def _still(run: Run, done: str) -> Iterator[None]:
     """Prevent a start of the run inside the block; raises ValueError if it is in training."""
+    visitors.check_change()
     busy = ValueError(f"{run.name} is at work: stop or pause it before it is {done}.")
     if not run.path.is_dir():
         raise ValueError(f"There is no run {run.name!r} any more.")
@@ -125,6 +126,7 @@ def _still(run: Run, done: str) -> Iterator[None]:
 
 def _move(source: Path, target: Path) -> None:
     """Rename a folder; raises ValueError on failure."""
+    visitors.check_change()
     if target.exists():
         raise NameTakenError(target.name)
     try:

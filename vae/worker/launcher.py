@@ -19,7 +19,7 @@ from typing import Any
 import psutil
 from filelock import FileLock, Timeout
 
-from vae.base import permission
+from vae.base import permission, visitors
 from vae.runs import Run, identity, listing
 from vae.runs.status import ALIVE, RESUMABLE
 from vae.worker.job import Job
@@ -62,7 +62,7 @@ class Launcher:
         """Start queued runs whose device is free, the oldest first."""
         with self._lock:
             self._children = [child for child in self._children if child.poll() is None]
-            if self._closed or not self._queued():
+            if self._closed or visitors.is_read_only() or not self._queued():
                 return
             try:
                 with FileLock(self.root / ".queue.lock", timeout=QUEUE_SECONDS):
@@ -83,6 +83,7 @@ class Launcher:
 
     def submit(self, job: Job) -> None:
         """Start a job unless it is running or has a result."""
+        visitors.check_change()
         with self._lock:
             if job.status()["state"] in ("finished", *ALIVE):
                 return

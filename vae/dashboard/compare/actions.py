@@ -9,7 +9,7 @@ from functools import partial
 
 import streamlit as st
 
-from vae.base import files
+from vae.base import files, visitors
 from vae.base.foreign import markdown
 from vae.dashboard import server
 from vae.dashboard.compare.archive import export, import_menu
@@ -54,7 +54,8 @@ def actions(selected: Sequence[Entry], hidden: int, summary: str) -> None:
         _button("Unstar" if starred else "Star", "favourite", none, _note, selected, not starred)
         word = "Unarchive" if stowed else "Archive"
         _button(word, "archived", none, _note, selected, not stowed, about=HELP["archive"])
-        with st.popover("Edit", disabled=none, help=HELP["edit"], key="compare_edit"):
+        closed = none or visitors.is_read_only()
+        with st.popover("Edit", disabled=closed, help=HELP["edit"], key="compare_edit"):
             _edit(selected)
         branch(selected)
         export(selected)
@@ -86,7 +87,7 @@ def _button(
     names = [entry.name for entry in selected]
     arguments = (names, name, *more) if more else (names,)
     run_it = partial(_with_error, partial(act, *arguments))
-    press(label, f"compare_{name}", run_it, about or HELP[name], disabled=off)
+    press(label, f"compare_{name}", run_it, about or HELP[name], off, changes=True)
 
 
 def _with_error(act: Callable[[], None]) -> None:
@@ -192,6 +193,7 @@ def restore_menu(named: bool = True) -> None:
             "compare_undo_button",
             partial(_with_error, partial(_restore, undo)),
             f"Restore the runs deleted last: {names}.",
+            changes=True,
             type="primary",
         )
     found = trash(server.ROOT)
@@ -211,6 +213,7 @@ def restore_menu(named: bool = True) -> None:
                     "Bring back",
                     f"compare_back_{deleted.path.name}",
                     partial(_with_error, partial(_restore, [deleted])),
+                    changes=True,
                     width="stretch",
                 )
         if len(found) > LISTED:

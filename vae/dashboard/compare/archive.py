@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import streamlit as st
 
-from vae.base import files
+from vae.base import files, visitors
 from vae.base.foreign import markdown
 from vae.dashboard import server
 from vae.dashboard.compare.documents import documents
@@ -82,7 +82,12 @@ def _packed(runs: Sequence[Run]) -> bytes:
 def import_menu() -> None:
     """The popover for importing a file, with the result of the last import."""
     with (
-        st.popover("Import", help=HELP["import"], key="compare_import"),
+        st.popover(
+            "Import",
+            help=HELP["import"],
+            key="compare_import",
+            disabled=visitors.is_read_only(),
+        ),
         st.container(width=WIDTH),
     ):
         most = int(st.get_option("server.maxUploadSize"))

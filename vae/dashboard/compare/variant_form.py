@@ -95,6 +95,7 @@ def _offer(entry: Entry, run: Run, config: RunConfig, free: str) -> None:
         "compare_branch_queue",
         lambda: _queue(run, config, given.strip() or free),
         HELP["queue"],
+        changes=True,
         type="primary",
     )
 

@@ -138,6 +138,7 @@ def _fix(run: Run, status: Status, name: str, fix: Fix) -> None:
                 f"fix_{name}",
                 lambda: _train_on(run, int(fix.value)),
                 "Resume this run from its last weights, up to this number of epochs.",
+                changes=True,
                 width="stretch",
             )
             return

@@ -99,6 +99,7 @@ def _button(
             lambda: _submit(run, job),
             HELP["kept" if there else "evaluate"],
             disabled=there or busy,
+            changes=True,
             type="primary",
             width="stretch",
         )
@@ -176,6 +177,7 @@ def _bar(job: Job) -> None:
             job.cancel,
             "Cancel this evaluation without saving a result.",
             disabled=ending,
+            changes=True,
             width="stretch",
         )
 
@@ -294,4 +296,5 @@ def result_buttons(result: SavedEvaluation, place: st.delta_generator.DeltaGener
             "evaluate_delete",
             lambda: result.path.unlink(missing_ok=True),
             "Remove this result from the folder of the run. Evaluate computes it again.",
+            changes=True,
         )

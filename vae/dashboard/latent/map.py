@@ -244,6 +244,7 @@ def _start_button(job: Job, title: str, state: str) -> None:
             f"Compute {title}",
             "latent_compute",
             lambda: _compute(job),
+            changes=True,
             type="primary",
             width="stretch",
         )
@@ -260,7 +261,7 @@ def _progress(job: Job, work: str, share: float) -> None:
     step = "finding neighbours" if share == 0 else percent(share, 0)
     bar.progress(share, text=f"{work}: {'cancelling' if cancelled else step}")
     with button:
-        press("Cancel", "latent_cancel", job.cancel, disabled=cancelled, width="stretch")
+        press("Cancel", "latent_cancel", job.cancel, None, cancelled, True, width="stretch")
 
 
 def _result(job: Job, context: MapContext) -> Projection | None:

@@ -13,6 +13,7 @@ import numpy as np
 import streamlit as st
 
 from vae.analysis.latent_map import CLASS
+from vae.base import visitors
 from vae.base.foreign import cell, markdown
 from vae.base.records import Ints
 from vae.dashboard import server
@@ -130,6 +131,7 @@ def export_buttons(context: MapContext, positions: Ints) -> None:
             "Use as new data set",
             key="latent_keep",
             help="Save the selected examples among the uploads, to train on them alone.",
+            disabled=visitors.is_read_only(),
         )
     if pressed:
         _save(context, f"{name}.npz", positions)

@@ -21,7 +21,7 @@ def offer_mending(run: Run) -> None:
     is_busy = run.status().active
     with st.container(horizontal=True, vertical_alignment="center", key="damaged_files"):
         st.warning(" ".join(f"{f.file}: {f.problem}; {f.reading}." for f in found))
-        press("Mend", key_of("mend", run), lambda: _mend(run), ABOUT, disabled=is_busy)
+        press("Mend", key_of("mend", run), lambda: _mend(run), ABOUT, is_busy, changes=True)
 
 
 def _mend(run: Run) -> None:

@@ -49,5 +49,7 @@ def go_on(run: Run, status: Status) -> Remedy:
     if status.resumable and not status.diverged:
         about = "Continue from the last saved state, or begin if nothing is saved."
         resume = server.launcher.resume
-        return lambda: press("Resume", "remedy_resume", lambda: resume(run), about, type="primary")
+        return lambda: press(
+            "Resume", "remedy_resume", lambda: resume(run), about, changes=True, type="primary"
+        )
     return to_train if status.active or status.diverged else another_than(run)

@@ -13,6 +13,7 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from vae.base import visitors
 from vae.base.records import Floats, Ints
 from vae.dashboard.shared import address
 from vae.dashboard.shared.address_values import SWITCH, one_of, real, same
@@ -45,14 +46,19 @@ def press(
     act: Callable[[], object],
     about: str | None = None,
     disabled: bool = False,
+    changes: bool = False,
     **looks: Any,
 ) -> None:
     """Show a button. A press reruns the app, which calls `act` before it draws anything.
+
+    A button that `changes` a run is disabled on a read-only server.
 
     So `act` has the present values of all fields, and may set any field. A callback (`on_click`)
     would have the values of the last run of the script: a press can itself commit a value that is
     still being typed.
     """
+    if changes and visitors.is_read_only():
+        disabled, about = True, visitors.CLOSED
     if st.button(label, key=key, help=about, disabled=disabled, **looks) and not disabled:
         act_first(act)
 

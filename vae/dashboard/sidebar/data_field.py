@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from vae.base import visitors
 from vae.base.options import Field
 from vae.config import DEFAULTS
 from vae.config.rules import suitable_likelihood
@@ -59,6 +60,7 @@ def data_widget(field: Field, about: str) -> str:
     files = st.file_uploader(
         "Or upload",
         accept_multiple_files=True,
+        disabled=visitors.is_read_only(),
         key="set_upload",
         help="One file, or several that belong together: pictures, the two to four files of "
         "MNIST's format in any order, or two .npy files of examples and labels.",

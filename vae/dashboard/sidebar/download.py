@@ -6,6 +6,7 @@ The part already downloaded stays, and the next attempt continues from there.
 
 import streamlit as st
 
+from vae.base import visitors
 from vae.base.foreign import markdown
 from vae.data import SOURCES, DataError, download, is_missing
 
@@ -20,6 +21,7 @@ def offer(name: str) -> None:
     pressed = st.button(
         f"Download {size / MEGA:,.0f} MB",
         key=f"download_{name}",
+        disabled=visitors.is_read_only(),
         width="stretch",
         help=f"{SOURCES[name].about}. Downloaded once, checked by its hash, and used by every "
         "run. Without a network, python -m vae data lists the alternatives.",

@@ -11,6 +11,7 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from vae.base import visitors
 from vae.base.foreign import markdown
 from vae.base.numbers import typed
 from vae.base.options import Field, first_sentence
@@ -47,8 +48,14 @@ def sidebar() -> Choice:
             st.markdown(f"**VAE Lab**  \n{ABOUT}")
         before = last_problem()
         with st.container(key="train_bar"):
+            closed = visitors.is_read_only()
             pressed = st.button(
-                "Train", type="primary", width="stretch", key="train", disabled=bool(before)
+                "Train",
+                type="primary",
+                width="stretch",
+                key="train",
+                disabled=bool(before) or closed,
+                help=visitors.CLOSED if closed else None,
             )
             verdict = st.empty()
         verdict.caption(st.session_state.get(_COST, "Estimating the time of this run…"))

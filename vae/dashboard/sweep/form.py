@@ -201,6 +201,7 @@ def _preview(request: SweepRequest) -> None:
         lambda: _queue(request),
         HELP["queue"],
         disabled=not count,
+        changes=True,
         type="primary",
     )
     refused = [arm for arm in request.arms if arm.config is None]

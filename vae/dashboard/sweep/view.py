@@ -125,10 +125,10 @@ def _head(name: str, runs: Sequence[Entry]) -> None:
         again = [e.name for e in runs if e.state in RESUMABLE]
         if queued:
             cancel = partial(_cancel, queued)
-            widgets.press("Cancel the rest", "sweep_cancel", cancel, HELP["cancel"])
+            widgets.press("Cancel the rest", "sweep_cancel", cancel, HELP["cancel"], changes=True)
         elif again:
             title, resume = f"Queue {len(again)} again", partial(_again, again)
-            widgets.press(title, "sweep_again", resume, HELP["again"])
+            widgets.press(title, "sweep_again", resume, HELP["again"], changes=True)
         if st.button("Compare", key="sweep_compare", help=HELP["compare"]):
             run_selection.select([entry.name for entry in runs])
             st.switch_page(server.PAGES / "compare.py")

@@ -80,6 +80,7 @@ def _button(run: Run, status: Status, fix: Fix) -> None:
             "apply_fix",
             lambda: live_settings.move(run, field.name, float(fix.value)),
             MOVE,
+            changes=True,
         )
     else:
         train_again(run, fix)
@@ -92,6 +93,7 @@ def train_again(run: Run, fix: Fix, is_main: bool = False) -> None:
         "train_again",
         lambda: _train_again(run, fix),
         AGAIN,
+        changes=True,
         type="primary" if is_main else "secondary",
     )
 

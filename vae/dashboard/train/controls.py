@@ -96,6 +96,7 @@ def _buttons(run: Run, status: Status) -> None:
             "pause",
             lambda: run.want("pause"),
             "Save the whole state and free the device. Resume continues from there.",
+            changes=True,
         )
     elif status.diverged:
         _mend(run, status)
@@ -105,10 +106,12 @@ def _buttons(run: Run, status: Status) -> None:
             "resume",
             lambda: server.launcher.resume(run),
             "Continue from the last saved state, in the queue of the device.",
+            changes=True,
             type="primary",
         )
     if status.active:
-        press("Stop", "stop", run.stop, "Save and end this run. It can be resumed later.")
+        about = "Save and end this run. It can be resumed later."
+        press("Stop", "stop", run.stop, about, changes=True)
     if status.alive:
         live_settings.undo(run)
     most = int(field_of("epochs").option.high or 0) - _planned(run, status)
@@ -116,7 +119,8 @@ def _buttons(run: Run, status: Status) -> None:
         with st.popover("Add epochs", help="Train longer than planned."):
             about = "Schedules stay at their last value."
             more = whole(st, "More epochs", "more_epochs", (1, most, min(50, most)), about)
-            press("Train on", "train_on", lambda: _add_epochs(run, status, more), type="primary")
+            act = lambda: _add_epochs(run, status, more)  # noqa: E731
+            press("Train on", "train_on", act, changes=True, type="primary")
 
 
 def _mend(run: Run, status: Status) -> None:
@@ -145,6 +149,7 @@ def _message(run: Run, status: Status) -> None:
             lambda: _resume_with(run, float(fix.value)),
             f"Continue from the last saved state, step {saved:,}, with the lower learning rate. "
             "The change is recorded and marked on the curves.",
+            changes=True,
         )
 
 

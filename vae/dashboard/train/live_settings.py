@@ -5,6 +5,7 @@ from typing import NamedTuple
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from vae.base import visitors
 from vae.base.options import Field
 from vae.config import fields
 from vae.dashboard.shared.widgets import key_of, number, press, step_of
@@ -64,7 +65,7 @@ def _field(place: DeltaGenerator, run: Run, field: Field, value: float, status: 
         "new value.",
         step_of(float(run.settings[field.name]) or 1.0),
         act=lambda typed: run.want(None, **{field.name: float(typed)}),
-        disabled=not status.alive,
+        disabled=not status.alive or visitors.is_read_only(),
         persist_state=None,  # after a change of page, the present value
     )
 
@@ -81,6 +82,7 @@ def undo(run: Run) -> None:
         "undo",
         lambda: move(run, last.field.name, last.before),
         f"Take the last change of {name} back: {change}. It is recorded as a change itself.",
+        changes=True,
     )
 
 

@@ -1,0 +1,157 @@
+"""A read-only server: every page opens, nothing can be changed, and files are closed to
+visitors."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.pages.conftest import PAGES, OpenPage, of_run, trained
+from vae.base import files, visitors
+from vae.base.visitors import CLOSED, PATHS, READ_ONLY, RefusedError
+from vae.config import RunConfig
+from vae.data import DataError, load, save_upload
+from vae.runs import Run, notes
+from vae.runs.store import delete, rename
+from vae.worker import Launcher
+from vae.worker.job import Job
+
+RUN = "a-run"
+
+
+def job(run: Run) -> Job:
+    """The job of a t-SNE."""
+    return Job.of(run, "tsne", {"checkpoint": "best"})
+
+
+def contents(root: Path) -> str:
+    """A hash of the names, times and sizes of all files below a folder."""
+    found = [(str(p), p.stat().st_mtime_ns, p.stat().st_size) for p in sorted(root.rglob("*"))]
+    return hashlib.sha256(repr(found).encode()).hexdigest()
+
+
+@pytest.fixture
+def read_only(root: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A run on a read-only server."""
+    run = trained(root, RUN)
+    monkeypatch.setenv(READ_ONLY, "1")
+    return run
+
+
+CHANGES: dict[str, Callable[[Run], object]] = {
+    "create": lambda run: Run.create(run.path.parent, run.config, load("digits")),
+    "change a live setting": lambda run: run.want(beta=2.0),
+    "pause": lambda run: run.want("pause"),
+    "stop": lambda run: run.stop(),
+    "set the state": lambda run: run.set_status(state="queued"),
+    "take": lambda run: run.take(("finished",), state="queued"),
+    "delete": delete,
+    "rename": lambda run: rename(run, "other"),
+    "note": lambda run: notes.change(run.path, title="mine"),
+    "upload": lambda run: save_upload({"x.npy": b""}, run.path.parent),
+    "write": lambda run: files.write_json(run.path / "new.json", {}),
+    "append": lambda run: files.append_line(run.path / "metrics.jsonl", {}),
+    "a folder": lambda run: files.temporary_folder(run.path / "new"),
+    "resume": lambda run: Launcher(run.path.parent, spare=False).resume(run),
+    "cancel a job": lambda run: job(run).cancel(),
+    "a job": lambda run: Launcher(run.path.parent, spare=False).submit(job(run)),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_every_change_is_refused_and_leaves_all_files_as_they_were(
+    name: str, read_only: Run
+) -> None:
+    before = contents(read_only.path.parent)
+    with pytest.raises(RefusedError, match="read-only"):
+        CHANGES[name](read_only)
+    assert contents(read_only.path.parent) == before
+
+
+def test_a_queued_run_is_not_started(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Run.create(root, RunConfig.of(epochs=1), load("digits"), "queued")
+    monkeypatch.setenv(READ_ONLY, "1")
+    before = contents(root)
+    Launcher(root).pump()
+    assert contents(root) == before
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_opens_and_its_buttons_change_nothing(
+    page: str, read_only: Run, open_page: OpenPage
+) -> None:
+    """Every button that is not disabled is pressed once."""
+    before = contents(read_only.path.parent)
+    at = open_page(page, run=RUN)
+    assert at.button(key="train").disabled
+    assert at.button(key="train").help == CLOSED
+    for key in [str(button.key) for button in at.button if not button.disabled]:
+        if key not in [button.key for button in at.button]:
+            continue  # gone after an earlier press
+        at.button(key=key).click().run()
+        assert not at.exception, (key, [e.value for e in at.exception])
+    assert contents(read_only.path.parent) == before
+
+
+def test_a_widget_that_changes_a_run_is_disabled(read_only: Run, open_page: OpenPage) -> None:
+    at = open_page("evaluate.py", run=RUN)
+    assert at.button(key="evaluate").disabled
+    at = open_page("compare.py", runs=RUN)
+    for key in ("favourite", "archived", "delete"):
+        assert at.button(key=f"compare_{key}").disabled
+    at = open_page("latent.py", run=RUN)
+    at.selectbox(key=of_run(at, "latent_projection")).set_value("tsne").run()
+    assert at.button(key="latent_compute").disabled
+
+
+# ── paths
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """A file of data in a separate folder."""
+    path = tmp_path / "open" / "x.npy"
+    path.parent.mkdir()
+    np.save(path, np.random.default_rng(0).random((30, 4), np.float32))
+    return path
+
+
+def test_only_files_in_open_folders_are_read(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a link nor a path with dots leads out of them, and a refusal hides whether
+    the file exists."""
+    load(str(table))  # without the variable every file is open
+    monkeypatch.setenv(PATHS, str(table.parent))
+    load(str(table))
+    other = tmp_path / "other.npy"
+    other.write_bytes(table.read_bytes())
+    (table.parent / "link.npy").symlink_to(other)
+    refusals = set()
+    wrong = (other, table.parent / "link.npy", table.parent / "../other.npy", tmp_path / "no.npy")
+    for path in wrong:
+        with pytest.raises(RefusedError) as refused:
+            load(str(path))
+        refusals.add(str(refused.value))
+    assert len(refusals) == 1
+    monkeypatch.setenv(PATHS, "")
+    with pytest.raises(RefusedError):
+        load(str(table))
+    monkeypatch.setenv(PATHS, os.pathsep.join(["/nowhere", str(tmp_path)]))
+    load(str(other))
+
+
+def test_a_read_only_server_opens_the_named_folders_only(
+    table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(READ_ONLY, "1")
+    monkeypatch.setenv(PATHS, "")  # restored after the test
+    with pytest.raises(RefusedError):
+        load(str(table))
+    with pytest.raises(DataError, match="no data set"):
+        load("mnsit")
+    visitors.open_folder(table.parent)
+    load(str(table))
