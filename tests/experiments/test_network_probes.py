@@ -110,6 +110,17 @@ def test_each_fault_has_its_sentence(tmp_path: Path, body: str, why: str) -> Non
     assert "Traceback" not in why
 
 
+def test_the_network_of_the_readme_passes(tmp_path: Path) -> None:
+    readme = Path(__file__).parents[2] / "README.md"
+    text = readme.read_text("utf-8").partition("<!-- network -->\n```python\n")[2]
+    (tmp_path / "mine.py").write_text(text.partition("```")[0])
+    value = network_code.choose(f"{tmp_path}/mine.py:shallow")
+    config = RunConfig.of(network=value, width=16, batch_size=8)
+    facts = check_network(config, BYTES)
+    assert facts is not None
+    assert facts.weights == cost(RunConfig.of(network="mlp", hidden=(16,)), BYTES).weights
+
+
 def test_a_fault_is_found_before_a_run_exists(tmp_path: Path, toy) -> None:  # noqa: ANN001
     """The count of the memory takes a step, too: its error gives way to that of the probe."""
     body = "return nn.Sequential(e, nn.Flatten(0)), d"

@@ -50,6 +50,12 @@ def place_of(network: str) -> str:
 def check_run(path: Path, network: str) -> None:
     """Raise ValueError unless the network of a run may run: its file lies at `path`, unchanged,
     and code is allowed. A row of the table always may."""
+    check_place(path, network)
+    check_allowed(network)
+
+
+def check_place(path: Path, network: str) -> None:
+    """Raise ValueError unless the file of a run's network lies at `path`, unchanged."""
     if not is_file(network):
         return
     wanted = network.rpartition("@")[2]
@@ -69,7 +75,6 @@ def check_run(path: Path, network: str) -> None:
         )
     network_file.remember(network_file.recalled(network)._replace(text=content.decode()))
     _chosen.setdefault(network, network)
-    check_allowed(network)
 
 
 def check_allowed(network: str) -> None:

@@ -120,12 +120,13 @@ class Run:
         if self.is_recorded:
             raise ValueError(recorded.no_network(self.name))
 
-    def require_code(self) -> None:
-        """Raise ValueError if the network is a file that may not run: code is not allowed, or the
-        file in this folder is missing or changed."""
-        from vae.components.network_code import check_run
+    def require_code(self, to_run: bool = True) -> None:
+        """Raise ValueError if the network is a file that is missing in this folder or changed, or
+        if code is to run and may not."""
+        from vae.components.network_code import check_place, check_run
 
-        check_run(self.path / artifacts.NETWORK, self.config.network)
+        check = check_run if to_run else check_place
+        check(self.path / artifacts.NETWORK, self.config.network)
 
     def data(self) -> "Dataset":
         """Load the data set; raises ValueError if it has changed since the run began."""

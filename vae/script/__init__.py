@@ -25,6 +25,7 @@ def script(run: Run) -> str:
     """Return the script of a run. Raises ValueError if the run's settings are not valid, or if it
     was recorded without its network."""
     run.require_network()
+    run.require_code(to_run=False)
     return Writer(run).text()
 
 

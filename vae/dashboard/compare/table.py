@@ -144,7 +144,7 @@ def _row(entry: Entry) -> dict[str, Any]:
         "title": entry.title,
         "state": entry.state + (", archived" if entry.archived else ""),
         "data": entry.data,
-        "network": title(s.get("network")),
+        "network": title(s["network"]) if s else None,
         "Z": s.get("latent_dim"),
         "β": s.get("beta"),
         "seed": s.get("seed"),
