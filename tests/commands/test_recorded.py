@@ -28,7 +28,7 @@ def test_commands_that_need_the_network_refuse(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    record(tmp_path, arrays=False)
+    record(tmp_path, arrays="none")
     before = sorted(tmp_path.rglob("*"))
     assert main([*REFUSED[case], "--root", str(tmp_path)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
@@ -41,7 +41,7 @@ def test_commands_that_need_the_network_refuse(
 def test_a_run_that_is_recorded_cannot_be_stopped_here(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    record(tmp_path, arrays=False)
+    record(tmp_path, arrays="none")
     run = find(tmp_path, "mine")
     run.set_status(state="running")
     assert main(["stop", "mine", "--root", str(tmp_path)]) == 2

@@ -145,7 +145,7 @@ def _row(entry: Entry) -> dict[str, Any]:
         "state": entry.state + (", archived" if entry.archived else ""),
         "data": entry.data,
         "network": title(s["network"]) if s else None,
-        "Z": s.get("latent_dim"),
+        "Z": s.get("latent_dim") or None,
         "β": s.get("beta"),
         "seed": s.get("seed"),
         "−ELBO": None if val.elbo is None else -val.elbo,

@@ -8,7 +8,7 @@ import streamlit as st
 
 from vae.base.foreign import markdown
 from vae.dashboard import server
-from vae.dashboard.compare import charts, pictures, verdict
+from vae.dashboard.compare import charts, maps, pictures, verdict
 from vae.dashboard.compare.actions import actions
 from vae.dashboard.compare.table import filters, select
 from vae.dashboard.shared import run_selection, widgets
@@ -86,5 +86,5 @@ def _draw(what: str, visible: Sequence[Entry], selected: Sequence[Entry]) -> Non
         singles = configurations.unfold(configurations.fold(selected))
         labels = configurations.labels(singles)
         titles = {fold.runs[0].name: name for fold, name in zip(singles, labels, strict=True)}
-        draw = pictures.maps if what == MAPS else pictures.pictures
+        draw = maps.maps if what == MAPS else pictures.pictures
         draw(selected, titles)

@@ -95,7 +95,7 @@ def _checks(run: Run, status: Status) -> None:
         _finding(run, status, name, finding)
     if not found.findings:
         st.markdown("**No failure found.**")
-    _clear(found, problem)
+    _clear(found, "" if status.recorded else problem)
 
 
 def _clear(found: Diagnosis, problem: str) -> None:

@@ -98,6 +98,8 @@ def guard_frames(run: Run, status: Status) -> None:
         return
     if status.active:
         _wait(run)
+    if run.is_recorded and (found is None or not len(found.examples.index)):
+        run_picker.empty("There is no frame to show.", NO_LATENTS, remedies.to_train)
     if found is None and run.frame_steps():
         run_picker.empty(
             "The frames of this run cannot be replayed.",
@@ -112,8 +114,6 @@ def guard_frames(run: Run, status: Status) -> None:
             "non-finite numbers. Restore copies of them, or train again.",
             remedies.another_than(run),
         )
-    if run.is_recorded:
-        run_picker.empty("There is no frame to show.", NO_LATENTS, remedies.to_train)
     failure = {"failed": f"Training failed: {markdown(status.message)}"}
     words = (NEXT_FRAME | failure).get(status.state, markdown(status.message))
     run_picker.empty("There is no frame to show yet.", words, remedies.go_on(run, status))
