@@ -105,6 +105,7 @@ WIDTHS: dict[str, dict[str, Any]] = {
     "mlp": {"hidden": (16,)},
     "conv": {"channels": (4, 6)},
     "linear": {},
+    "resnet": {"channels": (4, 6)},
 }
 
 

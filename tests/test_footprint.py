@@ -26,6 +26,7 @@ from vae.training import Trainer
 DIGITS = Domain((1, 8, 8), 17, 10)
 SMALL = {"hidden": (16,), "latent_dim": 3, "batch_size": 12, "likelihood": "gaussian"}
 ALSO = {"point": {"objective": "wae"}, "conv": {"channels": (4, 6)}}
+ALSO |= {"resnet": {"channels": (4, 6)}}
 HUGE: dict[str, Any] = {"hidden": (8192,) * 8}
 ROWS: list[dict[str, Any]] = [
     {kind: row} | ALSO.get(row, {})

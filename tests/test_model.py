@@ -13,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from tests.tables import each
 from vae.base import files
 from vae.base.records import Domain
+from vae.components.networks import NETWORKS
 from vae.components.objectives import OBJECTIVES
 from vae.components.posteriors import POSTERIORS
 from vae.components.priors import PRIORS
@@ -107,7 +108,7 @@ def test_the_gradient_reaches_every_parameter_in_every_combination(
 def test_every_network_accepts_every_suitable_shape(
     tiny: Callable[..., VAE], body: dict[str, Any], shape: tuple[int, ...]
 ) -> None:
-    if body["network"] == "conv" and len(shape) != 3:
+    if NETWORKS[body["network"]].pictures_only and len(shape) != 3:
         with pytest.raises(ValueError, match="needs pictures"):
             tiny(shape, **body)
         return

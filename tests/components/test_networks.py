@@ -9,7 +9,10 @@ from torch import nn
 
 from tests.tables import each
 from vae.base.options import options_of
-from vae.components.networks import ACTIVATIONS, NETWORKS, conv, linear, mlp
+from vae.base.records import Domain
+from vae.components.networks import ACTIVATIONS, NETWORKS, Residual, conv, linear, mlp, resnet
+from vae.config import RunConfig
+from vae.footprint import cost
 
 PICTURES = [(1, 8, 8), (1, 28, 28), (1, 7, 11), (3, 9, 9), (1, 3, 2), (1, 1, 1), (3, 16, 5)]
 VECTORS = [(2,), (13,), (1,)]
@@ -17,7 +20,7 @@ CASES = [
     (name, shape)
     for name in NETWORKS
     for shape in PICTURES + VECTORS
-    if name != "conv" or len(shape) == 3
+    if not NETWORKS[name].pictures_only or len(shape) == 3
 ]
 
 
@@ -98,6 +101,27 @@ def test_conv_halves_the_size_and_its_decoder_doubles_it(channels: tuple[int, ..
     assert (decoder[0].in_features, decoder[0].out_features) == (4, flat)
 
 
+def test_resnet_begins_near_plain_convolutions_and_each_block_learns() -> None:
+    """A block begins near the identity, up to the offset of its second convolution."""
+    block = Residual(6, "silu")
+    x = torch.randn(2, 6, 5, 4)
+    added = block(x) - x - block.second.bias[:, None, None]
+    assert 0 < added.std() < 0.1 * x.std()
+    encoder, decoder = resnet((3, 9, 14), 8, 4, 2, channels=(4, 6), blocks=2)
+    for body in (encoder, decoder):
+        assert sum(isinstance(m, Residual) for m in body.modules()) == 4
+    decoder(torch.randn(3, 4)).pow(2).sum().backward()
+    assert all(m.second.weight.grad.abs().sum() > 0 for m in decoder if isinstance(m, Residual))
+
+
+def test_resnet_takes_large_colour_pictures() -> None:
+    """At 256×256 it has fewer weights than a layer of the mlp; nothing of this size is built."""
+    domain = Domain((3, 256, 256), 256, 0)
+    found = cost(RunConfig.of(network="resnet", batch_size=16), domain)
+    assert found.weights < 10_000_000
+    assert found.activations < 4 * 2**30
+
+
 def test_conv_is_equivariant_to_translation() -> None:
     """A shift of a dot shifts the output of the first layer by the same distance."""
     first = conv((1, 8, 8), 4, 2, 1)[0][0]
@@ -107,7 +131,7 @@ def test_conv_is_equivariant_to_translation() -> None:
 
 
 @each("name", ACTIVATIONS)
-@each("network", ["mlp", "conv"])
+@each("network", ["mlp", "conv", "resnet"])
 def test_the_configured_activation_is_used(network: str, name: str) -> None:
     kinds = tuple(type(make()) for make in ACTIVATIONS.values())
     for body in NETWORKS[network]((1, 8, 8), 4, 2, 1, activation=name):

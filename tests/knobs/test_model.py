@@ -56,6 +56,15 @@ def test_channels_more_fit_more() -> None:
     assert down == [16, 16]
 
 
+def test_blocks_more_are_deeper() -> None:
+    """Each block adds two convolutions to each stage of encoder and decoder."""
+    one, three = (quick(network="resnet", channels=(4, 6), blocks=k) for k in (1, 3))
+    kinds = torch.nn.Conv2d
+    found = [sum(isinstance(m, kinds) for m in build(c, DIGITS).modules()) for c in (one, three)]
+    assert found == [2 + 2 * 2 * 2, 2 + 3 * 2 * 2 * 2]
+    assert cost(three, DIGITS).flops > cost(one, DIGITS).flops
+
+
 def test_activation_is_the_nonlinearity() -> None:
     """The outputs of the hidden layer have the range of the chosen function."""
     lowest = {"relu": 0.0, "tanh": -1.0, "gelu": -0.17, "silu": -0.279}
@@ -226,6 +235,7 @@ EFFECTS: dict[str, Callable[..., None]] = {
     "hidden": test_hidden_more_and_wider_layers_fit_more,
     "activation": test_activation_is_the_nonlinearity,
     "channels": test_channels_more_fit_more,
+    "blocks": test_blocks_more_are_deeper,
     "latent_dim": test_latent_dim_more_carry_more_and_reconstruct_better,
     "likelihood": test_likelihood_is_the_distribution_of_the_decoder,
     "sigma": test_sigma_larger_is_blurrier_with_a_smaller_kl,

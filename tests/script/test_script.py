@@ -41,7 +41,7 @@ from vae.training import train
 CPU = torch.device("cpu")
 SMALL = {"data": "digits", "examples": 60, "epochs": 1, "batch_size": 16, "frames": 0, "seed": 3}
 SMALL |= {"threads": 1, "device": "cpu"}
-NARROW = {"mlp": {"hidden": (16,)}, "conv": {"channels": (4, 6)}}
+NARROW = {"mlp": {"hidden": (16,)}, "conv": {"channels": (4, 6)}, "resnet": {"channels": (4, 6)}}
 FILES: dict[str, dict[str, Any]] = {
     "gated": {"width": 12},
     "residual": {"channels": (4, 6), "activation": "gelu"},

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from vae.base.options import Option, rows_with
@@ -33,6 +34,18 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 Activation = Annotated[
     str,
     Option("Nonlinearity between layers.", choices=tuple(ACTIVATIONS)),
+]
+
+
+Channels = Annotated[
+    tuple[int, ...],
+    Option(
+        "Channels of the encoder's convolutions, separated by commas. Each convolution halves "
+        "width and height; the decoder mirrors them. More channels fit more and take longer.",
+        low=1,
+        high=2048,
+        label="Channels",
+    ),
 ]
 
 
@@ -85,16 +98,7 @@ def conv(
     latent_dim: int,
     multiplicity: int,
     *,
-    channels: Annotated[
-        tuple[int, ...],
-        Option(
-            "Channels of the encoder's convolutions, separated by commas. Each convolution halves "
-            "width and height; the decoder mirrors them. More channels fit more and take longer.",
-            low=1,
-            high=2048,
-            label="Channels",
-        ),
-    ] = (32, 64),
+    channels: Channels = (32, 64),
     activation: Activation = "relu",
 ) -> Bodies:
     """Strided 3×3 convolutions, for pictures of any size."""
@@ -118,6 +122,71 @@ def conv(
             nn.Unflatten(1, (multiplicity, event_shape[0])),
         ),
     )
+
+
+def resnet(
+    event_shape: tuple[int, ...],
+    encoder_outputs: int,
+    latent_dim: int,
+    multiplicity: int,
+    *,
+    channels: Channels = (32, 64, 128, 128),
+    blocks: Annotated[
+        int,
+        Option(
+            "Residual blocks after each halving. More blocks fit more and take longer.",
+            low=1,
+            high=16,
+            label="Residual blocks",
+        ),
+    ] = 1,
+    activation: Activation = "silu",
+) -> Bodies:
+    """Strided convolutions with residual blocks between them (He et al. 2016,
+    https://arxiv.org/abs/1512.03385), for colour pictures of 32×32 to 256×256."""
+    sizes = _halvings(event_shape[1:], len(channels))
+    planes = (event_shape[0], *channels)
+    bottom = (channels[-1], *sizes[-1])
+    down: list[nn.Module] = []
+    up: list[nn.Module] = []
+    for i in range(len(channels)):
+        down.append(nn.Conv2d(planes[i], planes[i + 1], 3, 2, 1))
+        down += [Residual(planes[i + 1], activation) for _ in range(blocks)]
+    for i in reversed(range(len(channels))):
+        out = planes[i] if i else multiplicity * event_shape[0]
+        up += [Residual(planes[i + 1], activation) for _ in range(blocks)]
+        up += [ACTIVATIONS[activation](), Grow(planes[i + 1], out, sizes[i], sizes[i + 1])]
+    flat, last = math.prod(bottom), ACTIVATIONS[activation]()
+    return Bodies(
+        encoder=nn.Sequential(*down, last, nn.Flatten(), nn.Linear(flat, encoder_outputs)),
+        decoder=nn.Sequential(
+            nn.Linear(latent_dim, flat),
+            nn.Unflatten(1, bottom),
+            *up,
+            nn.Unflatten(1, (multiplicity, event_shape[0])),
+        ),
+    )
+
+
+SMALL = 0.1  # factor on the first weights of a residual block's last layer
+
+
+class Residual(nn.Module):
+    """x + f(x), with f two 3×3 convolutions of as many channels. The second begins small, so that
+    the block begins near the identity (after Zhang et al. 2019, https://arxiv.org/abs/1901.09321).
+    """
+
+    def __init__(self, channels: int, activation: str) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, 1, 1)
+        self.second = nn.Conv2d(channels, channels, 3, 1, 1)
+        self.activation = ACTIVATIONS[activation]()
+        with torch.no_grad():
+            self.second.weight.mul_(SMALL)
+
+    def forward(self, x: Tensor) -> Tensor:
+        f: Tensor = self.second(self.activation(self.first(self.activation(x))))
+        return x + f
 
 
 def _halvings(size: tuple[int, ...], times: int) -> list[tuple[int, ...]]:
@@ -167,4 +236,5 @@ NETWORKS: dict[str, Network] = {
     "mlp": Network(mlp),
     "conv": Network(conv, pictures_only=True),
     "linear": Network(linear),
+    "resnet": Network(resnet, pictures_only=True),
 }
