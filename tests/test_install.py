@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from vae.base import places
+from vae.base import permission, places
 from vae.commands import main
 from vae.dashboard import server
 
@@ -59,5 +59,8 @@ def test_the_dashboard_opens_on_the_folder_of_the_runs(
     assert command[1:5] == ["-m", "streamlit", "run", str(ROOT / "app.py")]
     assert command[5:] == ["--server.port", "8600", "--server.headless", "true"]
     assert environment["VAE_LAB_ROOT"] == str(tmp_path / "runs")
+    assert permission.VARIABLE not in environment
+    main(["app", "--allow-code"])
+    assert calls[1][2][permission.VARIABLE] == "1"
     assert main(["app", "--port", "0"]) == 2
-    assert len(calls) == 1
+    assert len(calls) == 2

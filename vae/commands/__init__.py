@@ -17,7 +17,17 @@ from typing import Any, NamedTuple, NoReturn
 
 from vae.base import files, memory, permission
 from vae.base.foreign import printed
-from vae.commands import app, archive, documents, encode, inspect, listing, sweep, train
+from vae.commands import (
+    app,
+    archive,
+    documents,
+    encode,
+    inspect,
+    listing,
+    sweep,
+    train,
+    weights,
+)
 
 INTERRUPTED = 130  # exit status after a second Ctrl-C
 ABOUT = "Train, evaluate and share VAEs. All commands work on one folder of runs, --root."
@@ -47,6 +57,7 @@ COMMANDS: dict[str, Command] = {
     "script": Command(documents.script, documents.script_flags),
     "export": Command(archive.export, archive.export_flags, runs_models=False),
     "import": Command(archive.import_runs, archive.import_flags, runs_models=False),
+    "weights": Command(weights.weights, weights.weights_flags, runs_models=False),
     "app": Command(app.app, app.app_flags),
 }
 

@@ -30,5 +30,7 @@ def app(args: argparse.Namespace) -> int:
     command += ["--server.port", str(args.port)]
     command += ["--server.headless", "true"] if args.headless else []
     environment = os.environ | {"VAE_LAB_ROOT": str(Path(args.root).resolve())}
+    if permission.is_allowed():
+        environment[permission.VARIABLE] = "1"
     environment |= {permission.VARIABLE: "1"} if args.allow_code else {}
     os.execve(sys.executable, command, environment)
