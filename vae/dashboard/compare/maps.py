@@ -14,6 +14,7 @@ from vae.analysis.projections import LEAST, PROJECTIONS, default_projection, pro
 from vae.analysis.recorded_latents import recorded_encoding
 from vae.base.records import Encoding, Ints, LatentMap, Projection
 from vae.dashboard.compare.pictures import encoded, part_of, several
+from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import cache, widgets
 from vae.dashboard.shared.html_gallery import colour
@@ -85,7 +86,8 @@ def maps(selected: Sequence[Entry], titles: dict[str, str]) -> None:
     found = several(selected, _latents)
     if not found:
         return
-    head.markdown(f"**Latent maps**{part_of(len(found), len(selected))}", help=HELP["maps"])
+    title = f"**Latent maps**{part_of(len(found), len(selected))}"
+    head.markdown(title, help=HELP["maps"] + lesson_link("prior"))
     placed = [_projection(one, how) for one in found]
     ends = [span(np.concatenate([p.points[:, k] for p in placed]), 0.06, 2.4) for k in (0, 1)]
     records = [_record(*pair) for pair in zip(found, placed, strict=True)]

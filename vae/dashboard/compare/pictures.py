@@ -11,6 +11,7 @@ from vae.analysis.loaded_run import LoadedRun
 from vae.base.foreign import markdown
 from vae.base.records import Encoding, Floats, Ints
 from vae.dashboard import server
+from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.shared import cache, html_grid, widgets
 from vae.experiments.configurations import Entry
 from vae.imaging import tiles
@@ -72,9 +73,9 @@ def pictures(selected: Sequence[Entry], titles: dict[str, str]) -> None:
     if others := len(loaded) - len(alike):
         source += f" · {others} with other data, not shown here"
     head = f"**The same {len(rows)} examples** · {source}{part_of(len(loaded), len(selected))}"
-    st.markdown(head, help=HELP["same"])
+    st.markdown(head, help=HELP["same"] + lesson_link("terms"))
     st.html(html_grid.cards(layers, words, (("class", "text"),), _scale(first), WIDTH - 160))
-    st.markdown("**Samples**", help=HELP["samples"])
+    st.markdown("**Samples**", help=HELP["samples"] + lesson_link("goals"))
     for one, column in zip(loaded, st.columns(MOST), strict=False):
         with column:
             sheet = tiles.tile(_noise(one), 4, scale=_scale(one, across=4))

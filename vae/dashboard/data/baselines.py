@@ -13,6 +13,7 @@ from vae.base.data_records import Baseline
 from vae.base.numbers import compact, number, with_error
 from vae.config import RunConfig
 from vae.dashboard.data.view import DataView
+from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.shared.widgets import press
 from vae.evaluation.baseline import baselines
 from vae.evaluation.constant_fit import TOLERANCE
@@ -44,7 +45,7 @@ DENSITY = "A density: comparable with other densities only, in nats only."
 
 def likelihoods(view: DataView) -> None:
     """Show the table; for large examples after a press."""
-    st.markdown("**Cost of each likelihood without latents**", help=ABOUT)
+    st.markdown("**Cost of each likelihood without latents**", help=ABOUT + lesson_link("terms"))
     place, pressed = st.empty(), f"data_fit_{view.key}{_set(view.config)}"
     if math.prod(view.data.event_shape) > AT_ONCE and not st.session_state.get(pressed):
         left, right = place.container().columns([2, 10], vertical_alignment="center")

@@ -10,6 +10,7 @@ import streamlit as st
 
 from vae.config import RunConfig, fields
 from vae.dashboard import server
+from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import cache
 from vae.dashboard.shared.widgets import key_of, press
@@ -67,7 +68,7 @@ def diagnostics(run: Run) -> None:
 
 
 def _strip(run: Run) -> None:
-    st.markdown("##### KL of each latent over training", help=STRIP)
+    st.markdown("##### KL of each latent over training", help=STRIP + lesson_link("failures"))
     config = run.config
     why = "No report has a KL per latent"
     if not config.kl_per_dimension:
@@ -83,7 +84,7 @@ def _strip(run: Run) -> None:
 
 
 def _checks(run: Run, status: Status) -> None:
-    st.markdown("##### Diagnostics", help=f"{ABOUT} {SWAP}")
+    st.markdown("##### Diagnostics", help=f"{ABOUT} {SWAP}" + lesson_link("failures"))
     model, problem = _model_stats(run)
     stats = training_stats(run.reports(), run.config.best_by)
     config = with_changes(run.config, run.changes())

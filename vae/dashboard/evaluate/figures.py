@@ -11,6 +11,7 @@ import streamlit as st
 from vae.base.numbers import percent
 from vae.base.records import Estimate, Evaluation
 from vae.dashboard.evaluate.text import card, not_requested, reasons, three_decimals
+from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.plot import plot
 from vae.evaluation.measures import MEASURES, TABLES
 from vae.evaluation.reading import cautions, estimates, title_of
@@ -18,6 +19,7 @@ from vae.evaluation.rows import GROUPS, Row
 from vae.figures.evaluation import bound_bars, kl_parts, kl_per_latent, score_dots
 from vae.runs.evaluations import SavedEvaluation
 
+LESSON_OF = {"bound": "bound", "latents": "gaussian_kl", "samples": "prior"}  # group → lesson
 CARDS = 3  # values side by side
 KL_HEIGHT = 170
 COLUMNS = (("bound", "knowledge"), ("latents", "samples"))  # groups from top to bottom
@@ -47,7 +49,8 @@ def groups(result: SavedEvaluation, latents: int) -> None:
 
 def _group(name: str, result: SavedEvaluation, latents: int) -> None:
     record = result.record
-    _head(*GROUPS[name])
+    title, about = GROUPS[name]
+    _head(title, about + (lesson_link(LESSON_OF[name]) if name in LESSON_OF else ""))
     rows: dict[str, Row] = {k: r for k, r in (MEASURES | TABLES).items() if r.group == name}
     missing = {key: not_requested(result.request, row.needs) for key, row in rows.items()}
     keys = [key for key in rows if not missing[key]]
@@ -111,7 +114,9 @@ def _bound_chart(result: SavedEvaluation) -> None:
 def _latents_chart(result: SavedEvaluation) -> None:
     if result.record.get("kl_per_dimension") is None:
         return
-    st.markdown("KL per latent", help=MEASURES["kl_per_dimension"].help)
+    st.markdown(
+        "KL per latent", help=MEASURES["kl_per_dimension"].help + lesson_link("gaussian_kl")
+    )
     plot(
         kl_per_latent(result.record).update_layout(height=KL_HEIGHT),
         key="evaluate_kl",
@@ -125,7 +130,7 @@ def _parts_chart(result: SavedEvaluation) -> None:
     record = result.record
     if record.get("mutual_information") is None or record.get("kl") is None:
         return
-    st.markdown("Parts of the KL", help=PARTS_HELP)
+    st.markdown("Parts of the KL", help=PARTS_HELP + lesson_link("prior"))
     chart = kl_parts(record)
     plot(
         chart,

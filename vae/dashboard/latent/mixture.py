@@ -10,6 +10,7 @@ from vae.base.numbers import percent
 from vae.base.records import Floats
 from vae.dashboard.latent import state
 from vae.dashboard.latent.request import MapContext
+from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.plot import plot
 from vae.figures.mixture import bic_curve
 
@@ -26,7 +27,7 @@ ABOUT = (
 def mixture_popover(context: MapContext, box: Box) -> Field | None:
     """Show the popover; return the density of the mixture if the user draws it on the map."""
     with st.popover("Mixture", help="Fit a Gaussian mixture to the latents."):
-        st.markdown("**Gaussian mixture of the latents**", help=ABOUT)
+        st.markdown("**Gaussian mixture of the latents**", help=ABOUT + lesson_link("prior"))
         found = state.get(state.MIXTURES, context.examples_key, [])
         if st.button("Fit 1 to 10 components", key="latent_fit", disabled=bool(found)):
             found = _fit(context.encoding.mean)

@@ -19,6 +19,7 @@ from vae.dashboard.latent.request import MapContext
 from vae.dashboard.latent.selection import export_buttons
 from vae.dashboard.latent.sliders import slider_panel
 from vae.dashboard.latent.toolbar import chosen_label
+from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.plot import plot
 from vae.dashboard.shared.html_gallery import Caption, counts_line, figures_line, gallery
 from vae.data.dataset import stratified
@@ -181,7 +182,8 @@ def _summary(context: MapContext) -> None:
         figure.layout.annotations = ()  # the line above shows the total
     else:
         title, figure = "Variance of the latents", scree(_explained(encoding))
-    st.markdown(f"**{title}**", help=f"Over the same examples. {ACTIVE_HELP}")
+    about = f"Over the same examples. {ACTIVE_HELP}" + lesson_link("gaussian_kl")
+    st.markdown(f"**{title}**", help=about)
     plot(figure, key="latent_kl", revision=run_key(context.loaded.run), height=BARS, label=title)
 
 

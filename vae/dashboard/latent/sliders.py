@@ -17,6 +17,7 @@ from vae.base.records import Floats
 from vae.dashboard.latent import state
 from vae.dashboard.latent.exact_decoder import exact, form, plane, reason
 from vae.dashboard.latent.request import MapContext
+from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.plot import Click
 from vae.dashboard.plot.sliders import Slider, reported, sliders
 from vae.dashboard.shared import address, address_values, latent_place
@@ -113,7 +114,7 @@ def slider_panel(context: MapContext, label: int) -> None:
     now, start = current(context), latent_scale(context.loaded).centre
     z = start if now.z is None else now.z
     computed = exact(context, label)
-    st.markdown("**Sliders**", help=HELP)
+    st.markdown("**Sliders**", help=HELP + lesson_link("goals"))
     sliders(
         _rows(context),
         chart=CHART,

@@ -6,6 +6,7 @@ import streamlit as st
 
 from vae.dashboard.latent import posterior_layer
 from vae.dashboard.latent.request import MapContext
+from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.shared import widgets
 
 BACKGROUNDS = {"none": "none", "density": "density", "decoded": "decoded"}
@@ -38,7 +39,8 @@ def toolbar(context: MapContext, accuracy: str = "", density: str = "") -> Toolb
     """Show the widgets; `accuracy` of the decoder under the pointer and the definition of the
     `density` complete their help."""
     reason = context.request.no_inverse
-    st.markdown("Background", help=f"{HELP['background']} {density}", width="content")
+    about = f"{HELP['background']} {density}" + lesson_link("prior")
+    st.markdown("Background", help=about, width="content")
     off, grounds = bool(reason), list(BACKGROUNDS)
     background = widgets.segments(
         st, "Background", "latent_ground", grounds, "", "background", off=off

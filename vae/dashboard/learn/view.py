@@ -1,5 +1,6 @@
 """The page of a lesson: words, formula and controls at the left, the picture at the right."""
 
+import json
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from vae.dashboard.sidebar.sidebar import fill
 FAR = 0.2  # of the width of the places, from which a click chooses none
 TICK = 0.5  # seconds between two pictures of a demonstration
 _STYLE = Path(__file__).with_name("learn.css")
+_LIGHT = Path(__file__).with_name("light.js").read_text("utf-8")
 
 
 def show(lesson: Lesson) -> None:
@@ -32,6 +34,9 @@ def show(lesson: Lesson) -> None:
     st.html(theme_style())
     state.enter(lesson)
     chosen = language.current()
+    name = json.dumps(say(FRAME["formula"]))
+    script = f"<script>{_LIGHT.replace('__NAME__', name)}</script>"
+    st.html(script, unsafe_allow_javascript=True)
     _header(lesson, chosen)
     every = TICK if is_at_work(_courses(lesson)) else None
     st.fragment(_body, run_every=every)(lesson, is_live=every is not None)

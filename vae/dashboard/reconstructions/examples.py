@@ -6,6 +6,7 @@ from streamlit.delta_generator import DeltaGenerator
 from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.ranking import BoundTerms
 from vae.base.records import Floats, Tiles
+from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.plot import plot
 from vae.dashboard.reconstructions.common import (
     ReconstructionRequest,
@@ -57,7 +58,7 @@ def examples(run: Run, line: DeltaGenerator) -> None:
     loaded, request = controls(run)
     scores = score_split(loaded, request.split, request.sample_seed)
     chosen = select(loaded, scores, request)
-    line.markdown(summary(request, chosen, loaded.data), help=NUMBERS)
+    line.markdown(summary(request, chosen, loaded.data), help=NUMBERS + lesson_link("terms"))
     chart, right = st.columns([11, 1], vertical_alignment="center")
     with chart:
         histogram(scores, chosen, request, run_key(run))

@@ -13,6 +13,7 @@ from vae.analysis.loaded_run import LoadedRun
 from vae.base.foreign import markdown
 from vae.base.numbers import fixed
 from vae.base.records import Floats
+from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.plot import plot
 from vae.dashboard.samples.manifold import (
     ManifoldRequest,
@@ -85,7 +86,9 @@ def _samples_half(run: Run) -> tuple[LoadedRun, SamplesRequest, Samples]:
         switch, "Nearest example", "generate_nearest", False, HELP["nearest"], "nearest"
     )
     title = "Samples" if loaded.model.has_kl else "Decoded noise"
-    head.markdown(f"**{title}**", help=SAMPLES if loaded.model.has_kl else NO_PRIOR)
+    head.markdown(
+        f"**{title}**", help=(SAMPLES if loaded.model.has_kl else NO_PRIOR) + lesson_link("prior")
+    )
     try:
         samples = draw_samples(loaded, request)
     except ValueError as error:
@@ -118,7 +121,7 @@ def _right_half(loaded: LoadedRun, request: SamplesRequest, samples: Samples) ->
     row = st.columns([5, 4.4, 4.4, 4.2], vertical_alignment="bottom", gap="xsmall")
     head, files = st.columns([8, 6], vertical_alignment="center")
     grid_request = manifold_controls(loaded, [*row, place], FRAMED)
-    head.markdown("**Decoded manifold**", help=MANIFOLD)
+    head.markdown("**Decoded manifold**", help=MANIFOLD + lesson_link("goals"))
     st.html(html_grid.said(f"E[x|z] over {describe_manifold(loaded, grid_request)}"))
     _manifold(loaded, grid_request, files)
 

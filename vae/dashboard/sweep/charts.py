@@ -11,6 +11,7 @@ import streamlit as st
 
 from vae.base.statistics import by_seed, interval
 from vae.dashboard import server
+from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import widgets
 from vae.dashboard.shared.html_gallery import colour
@@ -92,7 +93,9 @@ def _heads(folds: Sequence[Fold], differ: Sequence[str]) -> list[str]:
 def multiples(name: str, folds: Sequence[Fold], differ: Sequence[str]) -> None:
     """Draw one small chart per configuration; `differ` are the settings that differ."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown("**Validation curves**", help=HELP["multiples"], width="content")
+        st.markdown(
+            "**Validation curves**", help=HELP["multiples"] + lesson_link("bound"), width="content"
+        )
         st.html(_legend(), width="content")
     heads, progress = _heads(folds, differ), [_progress(fold) for fold in folds]
     longest = max(len(f"{head}  {more}") for head, more in zip(heads, progress, strict=True))

@@ -123,7 +123,7 @@ def _map(run: Run, examples: Examples | None, frame: Frame | None, height: int) 
     if frame is not None and examples is not None and len(frame.mean):
         number = f"{len(frame.mean):,} of {examples.total:,} examples"
         small = f":small[epoch {compact(round(frame.epoch, 1), 6)} · {number}]"
-        st.markdown(f"**Latent map** {small}", help=MAP_HELP)
+        st.markdown(f"**Latent map** {small}", help=MAP_HELP + lesson_link("prior"))
     if examples is None or frame is None or not len(frame.mean):
         figure = empty_figure("No frame of the latents is saved so far")
         plot(figure, key="live_map", revision=run_key(run), height=height)

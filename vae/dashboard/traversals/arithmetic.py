@@ -12,6 +12,7 @@ from vae.analysis.loaded_run import LoadedRun
 from vae.base.foreign import markdown
 from vae.base.numbers import evenly, fixed
 from vae.base.records import Floats, Ints
+from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import address, cache, widgets
 from vae.dashboard.shared.address_values import real
@@ -84,7 +85,7 @@ def arithmetic(run: Run) -> None:
     z = shifted(start, found.step, strengths)
     x = decode_path(loaded, z, request.label)
     line, files = st.columns([13, 5], vertical_alignment="center")
-    line.markdown(_summary(loaded, request, found), help=ABOUT)
+    line.markdown(_summary(loaded, request, found), help=ABOUT + lesson_link("goals"))
     with files.container(horizontal=True, horizontal_alignment="right"):
         _downloads(loaded, x, z)
     if loaded.data.is_image:

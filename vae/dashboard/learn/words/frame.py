@@ -29,6 +29,10 @@ WORDS = {
         "Fill the sidebar of the Train page with these settings.",
         "将这些设置填入训练页面的侧边栏。",
     ),
+    "formula": Text(
+        "Formula. The arrow keys light its terms in the picture.",
+        "公式。用方向键点亮它的各项在图中的部分。",
+    ),
     "of": Text("From the run", "取自训练任务"),
     "of_help": Text(
         "The picture and the numbers come from this run. Runs that do not fit the lesson stand last.",
