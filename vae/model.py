@@ -15,10 +15,10 @@ from torch.nn.functional import one_hot
 
 from vae.base.records import Domain
 from vae.base.rng import stream
-from vae.components.likelihoods import LIKELIHOODS, check_domain
+from vae.components.likelihoods import LIKELIHOODS, Likelihood, check_domain
 from vae.components.network_code import network_of
 from vae.components.objectives import OBJECTIVES, Loss
-from vae.components.posteriors import POSTERIORS
+from vae.components.posteriors import POSTERIORS, Posterior
 from vae.components.priors import PRIORS
 from vae.components.rescalings import Units, described
 from vae.components.terms import Pass
@@ -87,6 +87,11 @@ class VAE(nn.Module):
     @property
     def device(self) -> torch.device:
         return next(self.parameters()).device
+
+    @property
+    def outputs(self) -> tuple[Likelihood, Posterior]:
+        """The modules that map the outputs of decoder and encoder to p(u|z) and q(z|x)."""
+        return self._likelihood, self._posterior
 
     def scalars(self) -> dict[str, Tensor]:
         """Return the learned scalars of the likelihood: name → scalar."""

@@ -13,7 +13,7 @@ of x and has no upper bound.
 """
 
 import math
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +24,7 @@ from vae.base.options import Option, rows_with
 from vae.base.records import Domain
 from vae.components.distributions import ContinuousBernoulli as ContinuousBernoulliOfOne
 from vae.components.distributions import GridCategorical, GridLogistic
+from vae.components.slopes import Slope, bernoulli_slope, floor, floored, gaussian_slope
 
 
 class Likelihood(nn.Module):
@@ -49,6 +50,14 @@ class Likelihood(nn.Module):
     def scalars(self) -> dict[str, Tensor]:
         """Return the learned scalars to plot: name → scalar."""
         return {}
+
+    def slope(self, h: Tensor, u: Tensor) -> Slope:
+        """Return −ln p(u|z) and its gradient for the decoder's output, h and u (B, D)."""
+        raise NotImplementedError
+
+    def learned_gradient(self, mean: Tensor) -> Tensor:
+        """Return the gradient for the learned parameter from the mean of `Slope.learned`."""
+        return mean
 
     def mean_constants(self) -> Tensor:
         """Return the numbers besides h that `browser` needs, each for an equal part of x."""
@@ -83,6 +92,9 @@ class Bernoulli(Likelihood):
     def forward(self, h: Tensor) -> Distribution:
         logits = h.squeeze(-1 - self.dims)  # (..., 1, *event) → (..., *event)
         return _elements(TorchBernoulli(logits=logits, validate_args=False), self.dims)
+
+    def slope(self, h: Tensor, u: Tensor) -> Slope:
+        return bernoulli_slope(h, u)
 
 
 BINARY = (
@@ -145,27 +157,8 @@ class Gaussian(Likelihood):
     def forward(self, h: Tensor) -> Distribution:
         return _gaussian(h, self.sigma, self.dims)
 
-
-class _Floor(torch.autograd.Function):
-    """max(x, floor), with a gradient below the floor where gradient descent increases x.
-
-    The gradient of `clamp` is 0 below the floor, so a parameter there would never return."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, floor: float) -> Tensor:
-        ctx.save_for_backward(x >= floor)
-        return x.clamp(min=floor)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        (above,) = ctx.saved_tensors
-        return gradients[0] * (above | (gradients[0] < 0)), None
-
-
-def _floor(x: Tensor, floor: float) -> Tensor:
-    """Return max(x, floor) with the gradient of `_Floor`."""
-    floored: Tensor = _Floor.apply(x, floor)  # type: ignore[no-untyped-call]
-    return floored
+    def slope(self, h: Tensor, u: Tensor) -> Slope:
+        return gaussian_slope(h, u, self.sigma)
 
 
 class GaussianLearned(Likelihood):
@@ -190,10 +183,16 @@ class GaussianLearned(Likelihood):
         return ()
 
     def _sigma(self) -> Tensor:
-        return (0.5 * _floor(self.log_var, self.LOWEST)).exp()
+        return (0.5 * floor(self.log_var, self.LOWEST)).exp()
 
     def forward(self, h: Tensor) -> Distribution:
         return _gaussian(h, self._sigma(), self.dims)
+
+    def slope(self, h: Tensor, u: Tensor) -> Slope:
+        return gaussian_slope(h, u, self._sigma())
+
+    def learned_gradient(self, mean: Tensor) -> Tensor:
+        return floored(mean, self.log_var >= self.LOWEST)
 
     def scalars(self) -> dict[str, Tensor]:
         return {"sigma": self._sigma().detach()}
@@ -237,7 +236,7 @@ class Logistic(Likelihood):
 
     def _scale(self) -> Tensor:
         narrowest = self.NARROWEST / (self.domain.levels - 1)
-        return _floor(self.log_scale, math.log(narrowest)).exp()
+        return floor(self.log_scale, math.log(narrowest)).exp()
 
     def forward(self, h: Tensor) -> Distribution:
         mu = 0.5 + h.squeeze(-1 - self.dims)

@@ -31,6 +31,14 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "silu": nn.SiLU,
 }
 
+# Gradient for h from the gradient for y = f(h): function of that gradient, h and y
+SLOPES: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
+    "relu": lambda slope, h, y: torch.ops.aten.threshold_backward(slope, h, 0),
+    "tanh": lambda slope, h, y: torch.ops.aten.tanh_backward(slope, y),
+    "gelu": lambda slope, h, y: torch.ops.aten.gelu_backward(slope, h),
+    "silu": lambda slope, h, y: torch.ops.aten.silu_backward(slope, h),
+}
+
 Activation = Annotated[
     str,
     Option("Nonlinearity between layers.", choices=tuple(ACTIVATIONS)),
@@ -217,6 +225,7 @@ class Network(NamedTuple):
 
     build: Callable[..., Bodies]
     pictures_only: bool = False
+    dense: bool = False  # encoder and decoder are linear layers with a nonlinearity between them
 
     def check(self, event_shape: tuple[int, ...], data: str = "this data set") -> None:
         """Raise ValueError if the network cannot take examples of this shape."""
@@ -233,8 +242,8 @@ class Network(NamedTuple):
 
 
 NETWORKS: dict[str, Network] = {
-    "mlp": Network(mlp),
+    "mlp": Network(mlp, dense=True),
     "conv": Network(conv, pictures_only=True),
-    "linear": Network(linear),
+    "linear": Network(linear, dense=True),
     "resnet": Network(resnet, pictures_only=True),
 }

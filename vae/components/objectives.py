@@ -266,11 +266,12 @@ class Objective(NamedTuple):
     batch: int = 1  # smallest number of examples in a batch
     best_by: Criterion = ELBO  # selects the best weights; reconstruction if the loss has no KL
     subsidises_kl: bool = False  # a nat of KL can cost less than a nat of the loss
+    weighs_kl: bool = False  # the loss is reconstruction + beta · KL
     kl_floor: bool = False  # the KL of each latent dimension costs nothing below a floor
 
 
 OBJECTIVES: dict[str, Objective] = {
-    "elbo": Objective(elbo),
+    "elbo": Objective(elbo, weighs_kl=True),
     "capacity": Objective(capacity, subsidises_kl=True),
     "free-bits": Objective(free_bits, needs="factors", subsidises_kl=True, kl_floor=True),
     "iwae": Objective(iwae, best_by=Criterion("iwae_bound", "K-sample bound")),

@@ -130,6 +130,18 @@ class Posterior(nn.Module):
         """Return q(z|x) from the encoder's outputs h, (B, outputs)."""
         raise NotImplementedError
 
+    def transformed(self, h: Tensor, noise: Tensor) -> Tensor:
+        """Return the sample z that a posterior with a written-out gradient makes of noise."""
+        raise NotImplementedError
+
+    def kl_to_unit(self, h: Tensor) -> Tensor:
+        """Return KL(q(z|x) || N(0, I)) per latent dimension of such a posterior."""
+        raise NotImplementedError
+
+    def slope(self, h: Tensor, noise: Tensor, of_z: Tensor, weight: float) -> Tensor:
+        """Return the written-out gradient for h."""
+        raise NotImplementedError
+
 
 class Diagonal(Posterior):
     """A Gaussian with a variance for each latent dimension, without correlations.
@@ -148,6 +160,25 @@ class Diagonal(Posterior):
         mu, log_var = h.chunk(2, dim=-1)  # (B, Z) each
         sigma = torch.exp(0.5 * log_var)
         return Independent(Normal(mu, sigma, validate_args=False), 1, validate_args=False)
+
+    def transformed(self, h: Tensor, noise: Tensor) -> Tensor:
+        """Return the sample z = mu + sigma · noise, (B, Z), for noise ~ N(0, I)."""
+        mu, log_var = h.chunk(2, dim=-1)
+        return mu + torch.exp(0.5 * log_var) * noise
+
+    def kl_to_unit(self, h: Tensor) -> Tensor:
+        """Return KL(q(z|x) || N(0, I)) per latent dimension, (B, Z)."""
+        mu, log_var = h.chunk(2, dim=-1)
+        return 0.5 * (mu.square() + log_var.exp() - log_var - 1)
+
+    def slope(self, h: Tensor, noise: Tensor, of_z: Tensor, weight: float) -> Tensor:
+        """Return the gradient of f(z) + weight · KL(q || N(0, I)) for h, (B, 2Z), from that of f
+        for the sample z."""
+        mu, log_var = h.chunk(2, dim=-1)
+        sigma = torch.exp(0.5 * log_var)
+        of_mu = of_z + weight * mu
+        of_log_var = 0.5 * (of_z * noise * sigma + weight * (sigma.square() - 1))
+        return torch.cat([of_mu, of_log_var], -1)
 
 
 class Full(Posterior):

@@ -7,6 +7,8 @@ import textwrap
 from string import Template
 from typing import Any
 
+import torch
+
 from vae.base.records import Change, Domain
 from vae.components.network_file import is_file
 from vae.components.schedules import SCHEDULES
@@ -20,6 +22,7 @@ from vae.script.docstring import HELP, head
 from vae.script.run_facts import file_name, kind, recorded
 from vae.script.settings import ABOUT, PLACE, literal, settings_class
 from vae.script.source import Place
+from vae.training.steps import GRADIENTS, gradient_of
 from vae.training.trainer import effective
 
 IMPORTS = ("import argparse", "import torch", "from typing import Any")
@@ -96,6 +99,8 @@ class Writer:
                 chosen[frozenset(field.option.choices)] = frozenset({value})
         names = {str(self.config.get(f"{name}_schedule")) for name in self.config.scheduled}
         chosen[frozenset(SCHEDULES)] = frozenset(name.partition(":")[0] for name in names)
+        ways = {gradient_of(self.config, torch.device(d)) for d in ("cpu", "cuda")}
+        chosen[frozenset(GRADIENTS)] = frozenset(ways)
         return chosen
 
     def _constants(self) -> str:
