@@ -10,7 +10,7 @@ density follows from the determinant of the transform.
 """
 
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -107,6 +107,23 @@ class Transformed(Distribution):
         return self._moments[1]
 
 
+class Moments(NamedTuple):
+    """The parameters of N(mu, diag sigma²), (B, Z) each."""
+
+    mu: Tensor
+    log_var: Tensor
+    sigma: Tensor
+
+    def transformed(self, noise: Tensor) -> Tensor:
+        """Return the sample z = mu + sigma · noise, (B, Z), for noise ~ N(0, I)."""
+        return torch.addcmul(self.mu, self.sigma, noise)
+
+    def kl_sums(self) -> Tensor:
+        """Return KL(q(z|x) || N(0, I)) of each latent dimension, summed over examples, (Z,)."""
+        twice = self.mu.square().addcmul_(self.sigma, self.sigma).sub_(self.log_var)
+        return 0.5 * (twice.sum(0) - len(self.mu))
+
+
 class Posterior(nn.Module):
     """q(z|x). The KL between a Gaussian posterior and a Gaussian prior has a closed form. If both
     factorise over latent dimensions, it is a sum over the dimensions."""
@@ -130,16 +147,13 @@ class Posterior(nn.Module):
         """Return q(z|x) from the encoder's outputs h, (B, outputs)."""
         raise NotImplementedError
 
-    def transformed(self, h: Tensor, noise: Tensor) -> Tensor:
-        """Return the sample z that a posterior with a written-out gradient makes of noise."""
+    def moments(self, h: Tensor) -> Moments:
+        """Return the parameters of a posterior with a written-out gradient."""
         raise NotImplementedError
 
-    def kl_to_unit(self, h: Tensor) -> Tensor:
-        """Return KL(q(z|x) || N(0, I)) per latent dimension of such a posterior."""
-        raise NotImplementedError
-
-    def slope(self, h: Tensor, noise: Tensor, of_z: Tensor, weight: float) -> Tensor:
-        """Return the written-out gradient for h."""
+    def slope(self, q: Moments, noise: Tensor, of_z: Tensor, weight: float) -> Tensor:
+        """Return the gradient of f(z) + weight · KL(q || N(0, I)) for h, from that of f for the
+        sample z = mu + sigma · noise, (B, Z)."""
         raise NotImplementedError
 
 
@@ -161,24 +175,14 @@ class Diagonal(Posterior):
         sigma = torch.exp(0.5 * log_var)
         return Independent(Normal(mu, sigma, validate_args=False), 1, validate_args=False)
 
-    def transformed(self, h: Tensor, noise: Tensor) -> Tensor:
-        """Return the sample z = mu + sigma · noise, (B, Z), for noise ~ N(0, I)."""
-        mu, log_var = h.chunk(2, dim=-1)
-        return mu + torch.exp(0.5 * log_var) * noise
+    def moments(self, h: Tensor) -> Moments:
+        mu, log_var = (part.contiguous() for part in h.chunk(2, dim=-1))
+        return Moments(mu, log_var, torch.exp(0.5 * log_var))
 
-    def kl_to_unit(self, h: Tensor) -> Tensor:
-        """Return KL(q(z|x) || N(0, I)) per latent dimension, (B, Z)."""
-        mu, log_var = h.chunk(2, dim=-1)
-        return 0.5 * (mu.square() + log_var.exp() - log_var - 1)
-
-    def slope(self, h: Tensor, noise: Tensor, of_z: Tensor, weight: float) -> Tensor:
-        """Return the gradient of f(z) + weight · KL(q || N(0, I)) for h, (B, 2Z), from that of f
-        for the sample z."""
-        mu, log_var = h.chunk(2, dim=-1)
-        sigma = torch.exp(0.5 * log_var)
-        of_mu = of_z + weight * mu
-        of_log_var = 0.5 * (of_z * noise * sigma + weight * (sigma.square() - 1))
-        return torch.cat([of_mu, of_log_var], -1)
+    def slope(self, q: Moments, noise: Tensor, of_z: Tensor, weight: float) -> Tensor:
+        of_mu = torch.add(of_z, q.mu, alpha=weight)
+        of_sigma = (of_z * noise).add_(q.sigma, alpha=weight) * q.sigma  # times sigma
+        return torch.cat([of_mu, of_sigma.sub_(weight).mul_(0.5)], -1)
 
 
 class Full(Posterior):

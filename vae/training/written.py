@@ -58,7 +58,8 @@ class Layer(NamedTuple):
 
     weight: Tensor  # (out, in)
     bias: Tensor  # (out,)
-    activation: str  # a key of ACTIVATIONS; "" after the last layer
+    activation: nn.Module | None  # f; None after the last layer
+    slope: Callable[[Tensor, Tensor, Tensor], Tensor] | None  # of f, a row of SLOPES
     a: Tensor  # (b, in), the input
     h: Tensor  # (b, out)
     y: Tensor  # (b, out), the input of the next layer
@@ -78,8 +79,11 @@ def layers(stack: nn.Module, activation: str, size: int) -> list[Layer]:
         weight = module.weight
         a = found[-1].y if found else weight.new_empty(size, module.in_features)
         h, y, delta = (weight.new_empty(size, module.out_features) for _ in range(3))
-        after = "" if module is linear[-1] else activation
-        found.append(Layer(weight, module.bias, after, a, h, y if after else h, delta))
+        if module is linear[-1]:
+            found.append(Layer(weight, module.bias, None, None, a, h, h, delta))
+        else:
+            f, slope = ACTIVATIONS[activation](), SLOPES[activation]
+            found.append(Layer(weight, module.bias, f, slope, a, h, y, delta))
     return found
 
 
@@ -87,15 +91,16 @@ def forward(stack: Sequence[Layer]) -> None:
     """Compute h and y of every layer from the first a."""
     for layer in stack:
         torch.addmm(layer.bias, layer.a, layer.weight.T, out=layer.h)
-        if layer.activation:
-            layer.y.copy_(ACTIVATIONS[layer.activation]()(layer.h))
+        if layer.activation is not None:
+            layer.y.copy_(layer.activation(layer.h))
 
 
 def backward(stack: Sequence[Layer]) -> None:
     """Compute delta of every layer from the last delta."""
     for before, layer in zip(reversed(stack[:-1]), reversed(stack[1:]), strict=True):
         torch.mm(layer.delta, layer.weight, out=before.delta)
-        before.delta.copy_(SLOPES[before.activation](before.delta, before.h, before.y))
+        if before.slope is not None:
+            before.delta.copy_(before.slope(before.delta, before.h, before.y))
 
 
 class Part(NamedTuple):
@@ -205,8 +210,8 @@ class Written:
         encoder, decoder = part.encoder, part.decoder
         encoder[0].a.copy_(self.model.units(x).flatten(1))  # (b, *event) → (b, D)
         forward(encoder)
-        q = encoder[-1].h
-        decoder[0].a.copy_(self.posterior.transformed(q, noise))
+        q = self.posterior.moments(encoder[-1].h)
+        decoder[0].a.copy_(q.transformed(noise))
         forward(decoder)
         error, slope, learned = self.likelihood.slope(decoder[-1].h, encoder[0].a)
         torch.mul(slope, share, out=decoder[-1].delta)
@@ -214,7 +219,7 @@ class Written:
         of_z = decoder[0].delta @ decoder[0].weight  # (b, Z)
         encoder[-1].delta.copy_(self.posterior.slope(q, noise, of_z, beta * share))
         backward(encoder)
-        return PartSums(error, self.posterior.kl_to_unit(q).sum(0), learned)
+        return PartSums(error, q.kl_sums(), learned)
 
     def _space(self, size: int) -> Space:
         """Return the tensors for batches of B = `size` examples."""
@@ -227,7 +232,8 @@ class Written:
                 Part(part, [e.of(part) for e in encoder], [d.of(part) for d in decoder])
                 for part in divided(size, count)
             ]
-            every = [self._updates(layer, count) for layer in (*encoder, *decoder)]
+            # The first layer comes last: the next step begins with its weights, then in the cache
+            every = [self._updates(layer, count) for layer in (*decoder, *reversed(encoder))]
             self.spaces[size] = Space(parts, [list(one) for one in zip(*every, strict=True)])
         return self.spaces[size]
 
