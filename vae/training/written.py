@@ -1,10 +1,6 @@
 """Written-out gradients: one training step of a fully connected VAE without autograd's graph.
 
-The loss of an example is −ln p(x|z) + β KL(q(z|x) || N(0, I)) for one sample z = μ + σ ε. The
-chain rule of a layer h = W a + b, y = f(h), from the gradient δ of the loss for h, (B, out):
-
-    for W: δᵀ a        for b: Σ δ        for a: δ W        for the h before: f'(h) (δ W)
-
+The loss of an example is −ln p(x|z) + β KL(q(z|x) || N(0, I)) for one sample z = μ + σ ε.
 A step shares its work among threads in two rounds. First, forward and backward pass of each part
 of the batch. Then gradient and AdamW of each part of the rows of every W, from the whole batch.
 The parts depend on the number of threads alone, and sums over parts have a fixed order. So the
@@ -22,13 +18,14 @@ from torch import Tensor, nn
 
 from vae.batches import Batches
 from vae.components.likelihoods import LIKELIHOODS
-from vae.components.networks import ACTIVATIONS, NETWORKS, SLOPES
+from vae.components.networks import NETWORKS, SLOPES
 from vae.components.objectives import OBJECTIVES
 from vae.components.posteriors import POSTERIORS
 from vae.components.priors import PRIORS
 from vae.config import RunConfig
 from vae.model import VAE
 from vae.training.crew import crew_of, one_thread_each
+from vae.training.layers import Layer, backward, forward, layers_of
 
 SMALLEST = 32  # examples of a part: matrix products of fewer rows are slower
 
@@ -51,56 +48,6 @@ def is_written(config: RunConfig) -> bool:
         and not config.conditional
         and config.precision == "fp32"
     )
-
-
-class Layer(NamedTuple):
-    """A linear layer with the nonlinearity after it, and its tensors for some examples."""
-
-    weight: Tensor  # (out, in)
-    bias: Tensor  # (out,)
-    activation: nn.Module | None  # f; None after the last layer
-    slope: Callable[[Tensor, Tensor, Tensor], Tensor] | None  # of f, a row of SLOPES
-    a: Tensor  # (b, in), the input
-    h: Tensor  # (b, out)
-    y: Tensor  # (b, out), the input of the next layer
-    delta: Tensor  # (b, out), the gradient of the loss for h
-
-    def of(self, part: slice) -> "Layer":
-        """Return the layer with the tensors of a part of the examples."""
-        a, h, y, delta = (tensor[part] for tensor in (self.a, self.h, self.y, self.delta))
-        return self._replace(a=a, h=h, y=y, delta=delta)
-
-
-def layers(stack: nn.Module, activation: str, size: int) -> list[Layer]:
-    """Return the linear layers of an encoder or decoder, with tensors for B = `size` examples."""
-    found: list[Layer] = []
-    linear = [module for module in stack.children() if isinstance(module, nn.Linear)]
-    for module in linear:
-        weight = module.weight
-        a = found[-1].y if found else weight.new_empty(size, module.in_features)
-        h, y, delta = (weight.new_empty(size, module.out_features) for _ in range(3))
-        if module is linear[-1]:
-            found.append(Layer(weight, module.bias, None, None, a, h, h, delta))
-        else:
-            f, slope = ACTIVATIONS[activation](), SLOPES[activation]
-            found.append(Layer(weight, module.bias, f, slope, a, h, y, delta))
-    return found
-
-
-def forward(stack: Sequence[Layer]) -> None:
-    """Compute h and y of every layer from the first a."""
-    for layer in stack:
-        torch.addmm(layer.bias, layer.a, layer.weight.T, out=layer.h)
-        if layer.activation is not None:
-            layer.y.copy_(layer.activation(layer.h))
-
-
-def backward(stack: Sequence[Layer]) -> None:
-    """Compute delta of every layer from the last delta."""
-    for before, layer in zip(reversed(stack[:-1]), reversed(stack[1:]), strict=True):
-        torch.mm(layer.delta, layer.weight, out=before.delta)
-        if before.slope is not None:
-            before.delta.copy_(before.slope(before.delta, before.h, before.y))
 
 
 class Part(NamedTuple):
@@ -226,8 +173,8 @@ class Written:
         if size not in self.spaces:
             count = max(1, min(self.threads, size // SMALLEST))
             activation = str(self.model.config.get("activation"))
-            encoder = layers(self.model.encoder, activation, size)
-            decoder = layers(self.model.decoder, activation, size)
+            encoder = layers_of(self.model.encoder, activation, size)
+            decoder = layers_of(self.model.decoder, activation, size)
             parts = [
                 Part(part, [e.of(part) for e in encoder], [d.of(part) for d in decoder])
                 for part in divided(size, count)
