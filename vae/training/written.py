@@ -1,6 +1,7 @@
 """Written-out gradients: one training step of a fully connected VAE without autograd's graph.
 
 The loss of an example is −ln p(x|z) + β KL(q(z|x) || N(0, I)) for one sample z = μ + σ ε.
+
 A step shares its work among threads in two rounds. First, forward and backward pass of each part
 of the batch. Then gradient and AdamW of each part of the rows of every W, from the whole batch.
 The parts depend on the number of threads alone, and sums over parts have a fixed order. So the
@@ -38,7 +39,8 @@ def is_written(config: RunConfig) -> bool:
     """
     activation = config.get("activation")
     return (
-        NETWORKS[config.network].dense
+        config.network in NETWORKS  # not one in a file
+        and NETWORKS[config.network].dense
         and (activation is None or activation in SLOPES)
         and "slope" in vars(LIKELIHOODS[config.likelihood])
         and "slope" in vars(POSTERIORS[config.posterior])
