@@ -131,7 +131,7 @@ LINKS = """() => [...document.querySelectorAll('.st-key-navigation a')].map((lin
 def test_the_row_shows_every_page(size: tuple[int, int], loaded: None, tab: Tab) -> None:
     """Whole words that nothing covers and that do not overlap; on a phone the row scrolls."""
     tab.page.set_viewport_size({"width": size[0], "height": size[1]})
-    links = tab.page.evaluate(LINKS)
+    links = until(lambda: tab.page.evaluate(LINKS))
     assert [title for title, *_ in links] == PAGES
     assert all(a[3] <= b[2] for a, b in pairwise(links))
     if size[0] > 640:

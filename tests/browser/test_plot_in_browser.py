@@ -259,7 +259,7 @@ def test_the_scale_survives_updates_and_a_new_scale_resets_the_range(
     zoom(page)
     assert ask(page, zoom_y) is not True
     page.get_by_text("Log scale").click()
-    wait(page, "gd => gd._fullLayout.yaxis.type === 'linear'")
+    wait(page, "gd => gd._fullLayout?.yaxis.type === 'linear'")
     assert ask(page, zoom_y) is True
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tests.browser.conftest import App, OpenPage, Tab
-from tests.browser.screen import choose, equals, until
+from tests.browser.screen import choose, equals, perform, until
 
 MARKED = """() => [...document.querySelectorAll('[data-testid=stSidebar] [class*=st-key-set_]')]
     .filter((n) => getComputedStyle(n.querySelector('label'), '::after').content === '""')
@@ -37,9 +37,10 @@ def test_a_papers_weight_becomes_our_beta(app: App, open_page: OpenPage, tmp_pat
     choose(tab.page, ".st-key-set_data", "digits")
     tab.page.get_by_text("All settings", exact=True).click()
     equals(lambda: beta(tab), "1")
-    tab.page.get_by_role("button", name="β in other conventions").click()
+    opener = tab.page.get_by_role("button", name="β in other conventions")
     dialog = tab.page.get_by_role("dialog")
     weight = dialog.get_by_label("w", exact=True)
+    perform(lambda: opener.click(timeout=5000), weight.is_visible)
     weight.fill("0.05")
     weight.press("Enter")
     dialog.get_by_role("button", name="Set β = 3.2").click()

@@ -26,8 +26,9 @@ from vae.config import RunConfig
 from vae.dashboard import server
 from vae.dashboard.compare import charts as compare_charts
 from vae.dashboard.evaluate import diagnostics
-from vae.dashboard.latent import densities, exact_decoder, hover_decoder, layers
+from vae.dashboard.latent import densities, exact_decoder, hover_decoder, layers, recorded
 from vae.dashboard.latent.request import MapContext, MapRequest
+from vae.dashboard.learn import run_choice, run_symbols
 from vae.dashboard.reconstructions import live_model
 from vae.dashboard.replay import view as replay
 from vae.dashboard.samples import samples
@@ -76,6 +77,10 @@ def _lines(run: Run) -> Any:
     return [line.value for line in sweep_charts._lines(fold)["reconstruction"].values()]
 
 
+def _epochs(run: Run) -> str:
+    return str(run.config.epochs)
+
+
 # Cached function → a look at its result for a run
 RESULTS: dict[str, Callable[[Run], Any]] = {
     "shared.cache._load_run": lambda run: cache.load_run(run).model.state_dict(),
@@ -107,6 +112,13 @@ RESULTS: dict[str, Callable[[Run], Any]] = {
     "reconstructions.live_model._networks": lambda run: (
         live_model._networks(result_keys.run_key(run, "best"), cache.load_run(run))[0].weights
     ),
+    "learn.run_choice._misfit": lambda run: run_choice._misfit(
+        result_keys.run_key(run, files=run_choice.WATCHED), "gaps", run, _epochs
+    ),
+    "learn.run_symbols._run_facts": lambda run: repr(run_symbols.run_facts(run)),
+    "latent.recorded._project": lambda run: (
+        recorded._project(run, 0, result_keys.run_key(run, files=("frames",)), "pca").points
+    ),
     "replay.view._load": lambda run: replay.saved_frames(run).record.aligned,
     "compare.charts._reports": lambda run: compare_charts.reports(entries.entry(run))[-1][
         "reconstruction"
@@ -120,6 +132,8 @@ OTHERS = {
     "shared.training_time._trial": "settings of a model",
     "shared.film_files.encoded": "pictures",
     "learn.demonstration._demonstration": "settings of a model",
+    "latent.posterior_layer._examined": "needs a plane; by the keys of MapContext",
+    "learn.run_examples._gaps_of": "needs a plane; by run_key",
     "data.view._summary": "data and settings, by their key",
     "data.charts._moments": "data and settings, by their key",
     "data.baselines._finished_fits": "holds tables under keys of their own",

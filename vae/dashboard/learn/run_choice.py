@@ -1,5 +1,7 @@
 """The choice of a run in a lesson whose picture can come from any run of the user."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from vae.base.foreign import markdown
@@ -9,12 +11,15 @@ from vae.dashboard.learn.language import say
 from vae.dashboard.learn.lesson import Lesson, Step
 from vae.dashboard.learn.state import Place
 from vae.dashboard.learn.words.frame import WORDS as FRAME
+from vae.dashboard.shared.widgets import choose
 from vae.experiments.entries import best_report
 from vae.runs import Run, listing
+from vae.runs.result_keys import run_key
 
 LATENTS = 2
 USUAL = "clothes-first-look"  # the run that a lesson shows first, if it is there
-FRESH = 5.0  # seconds until the runs are read again
+NEWEST = 100  # runs among which one is chosen, at most
+WATCHED = ("config.json", "metrics.jsonl", "best.safetensors")
 
 
 def without_weights(run: Run) -> str:
@@ -77,17 +82,10 @@ def choice(lesson: Lesson, place: Place, step: Step) -> None:
     key = f"learn_of_{lesson.name}"
     st.session_state[key] = run.name if run else options[0]
 
-    def take() -> None:
-        place.run = st.session_state[key]
+    def take(name: str) -> None:
+        place.run = name
 
-    st.selectbox(
-        say(FRAME["of"]),
-        options,
-        key=key,
-        format_func=titles.__getitem__,
-        on_change=take,
-        help=say(FRAME["of_help"]),
-    )
+    choose(st, say(FRAME["of"]), key, titles, options[0], say(FRAME["of_help"]), act=take)
 
 
 def _title(name: str, reasons: dict[str, str]) -> str:
@@ -99,17 +97,16 @@ def _title(name: str, reasons: dict[str, str]) -> str:
 
 def _reasons(lesson: Lesson) -> dict[str, str]:
     """Return, for each run, why it does not fit the lesson, the newest run first."""
-    names = tuple(run.name for run in listing(server.ROOT))
-    return _read(str(server.ROOT), names, lesson.name, lesson)
+    assert lesson.runs is not None
+    return {
+        run.name: _misfit(run_key(run, files=WATCHED), lesson.name, run, lesson.runs.misfit)
+        for run in listing(server.ROOT)[:NEWEST]
+    }
 
 
-@st.cache_data(max_entries=16, ttl=FRESH, show_spinner=False)
-def _read(root: str, names: tuple[str, ...], key: str, _lesson: Lesson) -> dict[str, str]:
-    assert _lesson.runs is not None
-    found = {}
-    for name in names:
-        try:
-            found[name] = _lesson.runs.misfit(Run(server.ROOT / name))
-        except (ValueError, OSError):
-            found[name] = "misfit.damaged"
-    return found
+@st.cache_data(max_entries=16 * NEWEST, show_spinner=False)
+def _misfit(key: str, lesson: str, _run: Run, _misfit_of: Callable[[Run], str]) -> str:
+    try:
+        return _misfit_of(_run)
+    except (ValueError, OSError):
+        return "misfit.damaged"
