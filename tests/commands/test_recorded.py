@@ -59,7 +59,11 @@ def test_lists_reports_and_archives_hold_a_recorded_run(
     (row,) = json.loads(capsys.readouterr().out)
     assert (row["run"], row["recorded"], row["settings"]["network"]) == ("mine", True, "recorded")
     assert main(["report", "mine", "--out", str(out), *root]) == 0
-    assert "recorded, Z = 3, bernoulli" in out.read_text("utf-8")
+    text = out.read_text("utf-8")
+    assert "recorded, Z = 3, bernoulli" in text
+    for title in ("Latent map", "KL per dimension", "Originals above their reconstructions, epoc"):
+        assert f"<h3>{title}" in text
+    assert text.count("<img ") == 2
     assert main(["export", "mine", "--out", str(archive), *root]) == 0
     assert main(["import", str(archive), "--name", "copy", *root]) == 0
     run, copy = find(tmp_path, "mine"), find(tmp_path, "copy")

@@ -22,6 +22,7 @@ from vae.figures.quantities import SPLITS
 from vae.figures.vectors import sample_vectors
 from vae.imaging import tiles
 from vae.report.html import Page, picture, section, table
+from vae.report.recorded_section import recorded_parts
 from vae.report.run_summary import notes, rows
 from vae.runs import Run
 from vae.runs.evaluations import SavedEvaluation
@@ -36,6 +37,8 @@ HEIGHT = 340
 def run_section(page: Page, run: Run, entry: Entry, title: str) -> str:
     """Return HTML: the section of one run."""
     parts = [_notes(entry, title)]
+    if run.is_recorded:
+        return section(title, *parts, *recorded_parts(page, run))
     try:
         loaded = LoadedRun.of(run)
     except (ValueError, OSError) as error:
