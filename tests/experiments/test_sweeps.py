@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from tests.tables import each
+from vae.base import permission
 from vae.base.options import FILE, Field
+from vae.components import network_code
 from vae.config import TABLES, RunConfig, fields
 from vae.data import online
 from vae.experiments import sweeps
@@ -267,3 +269,13 @@ def swept_by(*texts: str) -> list[str]:
 def test_the_swept_settings_are_found_from_the_runs(texts: tuple[str, ...]) -> None:
     """Options of a swept row are not swept settings, unless they were swept themselves."""
     assert swept_by(*texts) == sorted(axis(text).field for text in texts)
+
+
+def test_the_options_of_a_swept_network_file_are_not_swept_themselves() -> None:
+    place = f"{Path(__file__).parents[1]}/networks/gated.py:gated"
+    with permission.allowing():
+        network = network_code.choose(place)
+        assert swept_by(f"network=mlp,{network}") == ["network"]
+        base = RunConfig.of(network=network, data="mixture", likelihood="gaussian")
+        arms = sweeps.plan(base, [axis("width=4,8", network)], 1)
+    assert [arm.config and arm.config.get("width") for arm in arms] == [4, 8]

@@ -156,6 +156,7 @@ def resume(args: argparse.Namespace) -> int:
     if status.state == "damaged":
         raise ValueError(status.message)
     run.require_network()
+    run.require_code()
     if status.alive:
         raise ValueError(
             f"{run.name} is {status.state} already: stop it first, or wait for its end."

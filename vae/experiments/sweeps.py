@@ -181,7 +181,9 @@ def swept(folds: Sequence[Fold]) -> list[str]:
     """Return the settings in which configurations differ, without the options that another row of
     a table brings along."""
     differ = differing(folds)
-    kinds = {field.name: field.kind for field in fields() if field.kind in differ}
+    networks = {str(fold.settings.get("network")) for fold in folds}
+    every = (field for network in networks for field in _fields_of(network))
+    kinds = {field.name: field.kind for field in every if field.kind in differ}
 
     def follows(name: str) -> bool:
         kind = kinds.get(name, "")
@@ -189,6 +191,14 @@ def swept(folds: Sequence[Fold]) -> list[str]:
         return bool(kind) and len(pairs) == len({row for row, _ in pairs})
 
     return [name for name in differ if not follows(name)]
+
+
+def _fields_of(network: str) -> tuple[Field, ...]:
+    """Return the settings of a run; those of the tables if its network's file cannot be read."""
+    try:
+        return fields(network)
+    except ValueError:
+        return fields()
 
 
 def checked_name(name: str, known: Collection[str]) -> str:

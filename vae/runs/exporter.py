@@ -3,8 +3,9 @@
 The archive has the layout of a root of runs: NAME/config.json and the other files of each run
 folder, .uploads/SHA256.npz with uploaded data, and last `manifest.json` with the `format`, the
 names of the `runs`, and for each other member in `files` its `size` in bytes and its `sha256`.
-Locks, logs, requests and unfinished jobs are left out. Arrays are stored uncompressed, so that
-they need no more memory than disk space; text is deflated.
+Locks, logs, requests, unfinished jobs and the file of a network are left out; config.json
+holds its text. Arrays are stored uncompressed, so that they need no more memory than disk space;
+text is deflated.
 
 A run may train meanwhile: its last saved state is read first and the reports after it, so that the
 archive holds everything that resuming needs. Equal folders give equal bytes.
