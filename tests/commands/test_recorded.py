@@ -61,6 +61,7 @@ def test_lists_reports_and_archives_hold_a_recorded_run(
     assert main(["report", "mine", "--out", str(out), *root]) == 0
     text = out.read_text("utf-8")
     assert "recorded, Z = 3, bernoulli" in text
+    assert "not recorded" in text
     for title in ("Latent map", "KL per dimension", "Originals above their reconstructions, epoc"):
         assert f"<h3>{title}" in text
     assert text.count("<img ") == 2

@@ -118,6 +118,6 @@ def _division(run: Run) -> list[str]:
     try:
         splits = [f"{len(part):,}" for part in run.config.split(run.data())]
     except (ValueError, OSError):
-        splits = ["not on this machine", "", ""]
+        splits = ["not recorded" if run.is_recorded else "not on this machine", "", ""]
     name = [escape(str(about["name"])), escape(str(about["fingerprint"])), shape]
     return [*name, f"{about['examples']:,}", *splits, escape(str(about["classes"] or "none"))]

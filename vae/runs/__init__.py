@@ -2,7 +2,8 @@
 
 `run` is one folder as an object, `store` lists the folders of a root. The parts of a folder:
 `names`, `manifest` (settings and data), `status`, `control` (requests and live changes),
-`artifacts` (reports, frames, weights), `curves`, `notes`, `evaluations`. `exporter`, `importer`
+`artifacts` (reports, frames, weights), `curves`, `notes`, `evaluations`. `recorded` is about runs
+of a training loop elsewhere. `exporter`, `importer`
 and `validation` handle archives. Listing runs does not load torch.
 """
 
