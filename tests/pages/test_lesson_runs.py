@@ -1,5 +1,6 @@
 """Lessons that take a run of the user's: its numbers, the choice in the address, misfits."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,17 @@ def formulas(at: AppTest) -> str:
     return " ".join(element.value for element in at.latex)
 
 
+def click(at: AppTest, place: np.ndarray) -> None:
+    """Click near a place of the latent map."""
+    sent = [c.proto.bytes for c in at.get("bidi_component") if c.proto.bytes]
+    revision = next(m["revision"] for m in map(json.loads, sent) if "figure" in m)
+    x, y = (place + 1e-4).tolist()
+    event = {"revision": revision, "trace": None, "row": None, "x": x, "y": y}
+    at.session_state["learn_picture_gaps"] = {"click": event}
+    at.run()
+    assert not at.exception
+
+
 def test_the_gaps_are_those_of_the_chosen_example(root: Path, open_page: OpenPage) -> None:
     trained(root, "three", latent_dim=3)
     loaded = LoadedRun.of(trained(root, "two", latent_dim=2))
@@ -31,6 +43,10 @@ def test_the_gaps_are_those_of_the_chosen_example(root: Path, open_page: OpenPag
     assert fixed(found.posterior.log_evidence, 3) in formulas(at)
     assert fixed(found.elbo, 3) in formulas(at)
     assert f"#{row}" in " ".join(c.value for c in at.caption)
+    click(at, loaded.encode(loaded.subset("test", POINTS)).mean[8])
+    assert "9" in at.query_params["example"]
+    at.session_state["learn_picture_gaps"] = {"click": None}
+    at = open_page("learn/gaps.py", step="7", example="5")
     choice = at.selectbox(key="learn_of_gaps")
     assert choice.value == "two"
     assert choice.options[1] == f"three · {FRAME['misfit.latents'].en}"
