@@ -27,7 +27,7 @@ from typing import Any, BinaryIO, NamedTuple
 from vae.base.archives import has_overlaps
 from vae.base.files import read_json, reason, sweep, temporary_folder, write_json
 from vae.base.foreign import one_line
-from vae.runs import notes
+from vae.runs import glance, notes
 from vae.runs.exporter import (
     CHUNK,
     FORMAT,
@@ -277,6 +277,7 @@ def _rename(path: Path, root: Path, name: str | None) -> Run:
         try:
             if not target.exists():
                 os.rename(path, target)
+                glance.mark(root)
                 return Run(target)
         except OSError:
             if not target.exists():  # else another process has just created a run of this name

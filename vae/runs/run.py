@@ -18,7 +18,7 @@ from filelock import FileLock
 
 from vae.base import files, visitors
 from vae.base.records import Change, Control, Curves, Examples, Frame, Report, Snapshot, Tick
-from vae.runs import artifacts, control, recorded
+from vae.runs import artifacts, control, glance, recorded
 from vae.runs.curves import curves_of
 from vae.runs.manifest import domain_of, head, network_file_of, read_head
 from vae.runs.names import NameTakenError, checked_name, default_stem
@@ -83,6 +83,7 @@ class Run:
                 files.write_json(hidden / "control.json", {"wanted": "run", "knobs": {}})
                 files.write_json(hidden / "status.json", {"state": "queued"} | status)
                 os.rename(hidden, path)
+                glance.mark(path.parent)
             except OSError:
                 shutil.rmtree(hidden, ignore_errors=True)
                 raise
@@ -143,15 +144,13 @@ class Run:
     def status(self) -> Status:
         """Return the status: `interrupted` if the process is gone, `damaged` if config.json cannot
         be read."""
-        try:
-            _ = self.header
-        except ValueError as error:
-            return Status("damaged", str(error))
-        saved = self._saved_status()
-        if "state" not in saved:
+        head, saved = glance.head_of(self.path), glance.saved_status(self.path)
+        if head.problem:
+            return Status("damaged", head.problem)
+        if saved is None:
             message = "Its status cannot be read. Resume writes a new one."
-            return Status("interrupted", message, recorded=self.is_recorded)
-        status = Status.of(saved)._replace(recorded=self.is_recorded)
+            return Status("interrupted", message, recorded=head.is_recorded)
+        status = saved._replace(recorded=head.is_recorded)
         if status.alive and not lives(status):
             way_out = "" if status.recorded else " Resume continues from the last saved state."
             message = f"Its process has ended.{way_out}"
@@ -181,8 +180,10 @@ class Run:
     def _write_status(self, fields: dict[str, Any]) -> None:
         """Write without flushing to disk, twice a second. After a power cut the status may be lost
         and reads `interrupted`; nothing else is lost."""
-        status = self._saved_status() | fields
-        files.write_json(self.path / "status.json", status, sync=False)
+        before = self._saved_status()
+        files.write_json(self.path / "status.json", before | fields, sync=False)
+        if fields.get("state", before.get("state")) != before.get("state"):
+            glance.mark(self.path.parent)
 
     def stop(self) -> None:
         """Ask the worker to save and end; a queued run leaves the queue."""

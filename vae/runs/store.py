@@ -15,6 +15,7 @@ from typing import NamedTuple
 from filelock import FileLock, Timeout
 
 from vae.base import files, visitors
+from vae.runs import glance
 from vae.runs.names import NAME, NameTakenError, checked_name
 from vae.runs.run import Run
 
@@ -42,16 +43,13 @@ def find(root: Path | str, name: str) -> Run:
 def listing(root: Path | str) -> list[Run]:
     """Return every run, the newest first."""
     try:
-        folders = [p for p in Path(root).iterdir() if p.is_dir() and NAME.fullmatch(p.name)]
+        with os.scandir(root) as found:
+            names = [f.name for f in found if NAME.fullmatch(f.name) and f.is_dir()]
     except OSError:
         return []
-    return [Run(p) for p in sorted(folders, key=_created, reverse=True)]
-
-
-def _created(path: Path) -> tuple[str, str]:
-    header = files.read_json(path / "config.json")
-    created = header.get("created", "") if isinstance(header, dict) else ""
-    return str(created), path.name
+    folders = [Path(root) / name for name in names]
+    created = {path: (glance.head_of(path).created, path.name) for path in folders}
+    return [Run(path) for path in sorted(folders, key=created.__getitem__, reverse=True)]
 
 
 def rename(run: Run, name: str) -> Run:
@@ -131,5 +129,7 @@ def _move(source: Path, target: Path) -> None:
         raise NameTakenError(target.name)
     try:
         os.rename(source, target)
+        for folder in {source.parent, target.parent}:
+            glance.mark(folder)
     except OSError as error:
         raise ValueError(f"Cannot move {source}: {files.reason(error)}.") from None
