@@ -156,9 +156,10 @@ def forget() -> None:
     """Empty every cache."""
     st.cache_data.clear()
     st.cache_resource.clear()
-    for cached in (entries._read, sweep_charts._read, compare_charts._reports, tile_route._data):
+    for cached in (sweep_charts._read, compare_charts._reports, tile_route._data):
         cached.cache_clear()
     result_keys._digest.cache_clear()
+    entries._known.clear()
 
 
 def stored(value: Any) -> Any:

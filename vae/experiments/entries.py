@@ -4,17 +4,18 @@ The results are those of the best weights. On validation data they are those of 
 step of `best.safetensors`, which the objective's criterion selected (`RunConfig.best_by`). On test
 data each value is that of the saved evaluation of the same weights that has it with the most
 importance samples for −ln p(x), the newest of equal ones. An entry is read again only when a file
-of its run has changed.
+of its run has changed; an index on disk saves reading all runs at every start.
 """
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from vae.base import files
 from vae.base.records import Change
+from vae.experiments import index
 from vae.experiments.configurations import Entry, Figures
+from vae.experiments.index import Known
 from vae.runs import Run, listing
 from vae.runs.artifacts import reports_of
 from vae.runs.evaluations import SavedEvaluation, saved_evaluations
@@ -22,17 +23,29 @@ from vae.runs.notes import FILE, read
 from vae.runs.result_keys import run_key
 
 WATCHED = ("config.json", "metrics.jsonl", "changes.jsonl", "derived", "best.safetensors", FILE)
-CACHED = 4096  # runs in the cache
+_known: dict[Path, Known] = {}  # folder of a run → its entry when it was read
 
 
 def entries(root: Path | str) -> list[Entry]:
     """Return the entry of every run of a root, the newest first, each with its present state."""
-    return [entry(run) for run in listing(root)]
+    runs, folder = listing(root), Path(root)
+    keys = {run.name: run_key(run, files=WATCHED) for run in runs}
+    if any(folder / name not in _known for name in keys):
+        for name, known in index.load(folder).items():
+            _known.setdefault(folder / name, known)
+    stale = {name for name, key in keys.items() if _is_stale(folder / name, key)}
+    found = [entry(run) for run in runs]
+    if stale:
+        index.store(folder, {name: _known[folder / name] for name in stale})
+    return found
 
 
 def entry(run: Run) -> Entry:
     """Return the entry of a run, with its present state."""
-    found, status = _read(run.path, run_key(run, files=WATCHED)), run.status()
+    key, status = run_key(run, files=WATCHED), run.status()
+    if _is_stale(run.path, key):
+        _known[run.path] = Known(key, _read(run.path))
+    found = _known[run.path].entry
     return found._replace(
         state=status.state,
         epochs=status.epoch,
@@ -41,8 +54,11 @@ def entry(run: Run) -> Entry:
     )
 
 
-@lru_cache(maxsize=CACHED)
-def _read(path: Path, key: str) -> Entry:
+def _is_stale(path: Path, key: str) -> bool:
+    return path not in _known or _known[path].key != key
+
+
+def _read(path: Path) -> Entry:
     run, notes = Run(path), read(path)
     noted = notes._asdict()
     try:

@@ -27,7 +27,7 @@ def digest(path: Path) -> str:
     return _digest(path, file_state(path))
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=65_536)
 def _digest(path: Path, state: FileState) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -27,7 +27,7 @@ from vae.runs.status import ALIVE, RESUMABLE
 from vae.worker.job import Job
 
 SETTLE_SECONDS = 3.0  # delay of the next spare, whose start would slow the worker's start
-LOOK_SECONDS = 20.0  # between two looks at all runs, for changes that left no mark
+LOOK_SECONDS = 60.0  # between two looks at all runs, for changes that left no mark
 QUEUE_SECONDS = 1.0  # to wait for another server to release the queue
 # Two threads that spin at barriers run at a fifth of their speed beside a busy third one
 ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"}
