@@ -1,7 +1,7 @@
 """The facts that a list of runs shows of each: read again only when a file of the run has changed.
 
-A root can hold ten thousand runs. Looking at one costs two calls of `stat`; whoever waits for a
-change looks at the time of the root itself, which every change of a state sets.
+A root can hold ten thousand runs. Looking at one costs two calls of `stat`. Changes of a state set
+the time of the root, so that a process that waits for one looks at nothing else.
 """
 
 import os
@@ -59,7 +59,7 @@ def mark(root: Path) -> None:
     """Note a change of the runs of a root: its folder gets the time of now, as a new run gives
     it."""
     now = time.time_ns()
-    with suppress(OSError):  # the folder of another user: whoever waits looks again after a while
+    with suppress(OSError):  # the folder of another user: the next look comes later
         os.utime(root, ns=(now, now))
 
 
