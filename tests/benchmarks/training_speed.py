@@ -1,12 +1,19 @@
-"""The speed of training relative to the best simple loop, also beside a dashboard or a busy core.
+"""The speed of training beside other loops, also beside a dashboard or a busy core.
 
-    python tests/benchmarks/training_speed.py [--data FILE] [--rounds 5] [--dashboard] [--busy]
+    python tests/benchmarks/training_speed.py [--data FILE] [--rounds 5] [--jax PYTHON]
+                                              [--pythae PYTHON] [--dashboard] [--busy]
 
-The network is that of pytorch/examples: 784-400-20-400-784, Bernoulli, Adam 1e-3, batch 128. The
-simple loop has no reports, no files and no checks: bytes in memory, one fused layer for mu and ln
-sigma², cross-entropy with logits, fused Adam, no `.item()`. Ours is the worker's loop with all its
-bookkeeping, recording into a run folder. Both run in separate processes, in turns, and each round
-gives one ratio. The median removes the noise of the machine.
+The network is that of pytorch/examples: 784-400-20-400-784, Bernoulli, Adam 1e-3, batch 128. Each
+loop runs in a process of its own, in turns, and each round gives one ratio to the simple loop. The
+second figure, processor seconds, depends less on other processes of the machine.
+
+    simple      the best short loop: bytes in memory, one fused layer for mu and ln sigma²,
+                cross-entropy with logits, fused Adam, no `.item()`; no reports, files or checks
+    worker      ours with all its bookkeeping, recording into a run folder
+    autograd    the same, with the gradient of autograd
+    example     a loop like that of pytorch/examples: a picture at a time from a DataLoader
+    jax         a jitted scan over an epoch (`--jax`: a Python that has JAX)
+    pythae      the trainer of pythae (`--pythae`: a Python that has it)
 """
 
 import argparse
@@ -19,8 +26,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,8 +49,36 @@ def arrays(path: str | None) -> Any:
     return noise.astype(np.uint8)
 
 
-def simple(path: str | None, seconds: float) -> float:
-    """Examples per second of the best simple loop."""
+class Rate(NamedTuple):
+    """The speed of a loop."""
+
+    images: float  # a second
+    cpu: float  # seconds of the processor for 1,000 images
+
+
+class Meter:
+    """Counts the images of a loop after its first steps, for some seconds."""
+
+    def __init__(self, seconds: float, warm: int = 50) -> None:
+        self.seconds, self.warm, self.done = seconds, warm, 0
+        self.began = self.cpu = 0.0
+
+    def count(self, images: int) -> Rate | None:
+        """Count the images of a step. Return the rate at the end."""
+        self.warm -= 1
+        if self.warm == 0:
+            self.began, self.cpu = time.perf_counter(), time.process_time()
+        if self.warm >= 0:
+            return None
+        self.done += images
+        elapsed = time.perf_counter() - self.began
+        if elapsed < self.seconds:
+            return None
+        return Rate(self.done / elapsed, 1000 * (time.process_time() - self.cpu) / self.done)
+
+
+def simple(path: str | None, seconds: float, root: str) -> Rate:
+    """The best simple loop."""
     import torch
     import torch.nn.functional as F
     from torch import nn
@@ -53,7 +88,7 @@ def simple(path: str | None, seconds: float) -> float:
     decoder = nn.Sequential(nn.Linear(20, 400), nn.ReLU(), nn.Linear(400, 784))
     weights = [*encoder.parameters(), *decoder.parameters()]
     optimizer = torch.optim.Adam(weights, lr=1e-3, fused=True)
-    done, began, warm = 0, 0.0, 50
+    meter = Meter(seconds)
     while True:
         order = torch.randperm(len(x))
         for i in range(0, len(x), BATCH):
@@ -66,17 +101,154 @@ def simple(path: str | None, seconds: float) -> float:
             optimizer.zero_grad(set_to_none=True)
             ((error + kl) / len(rows)).backward()
             optimizer.step()
-            warm -= 1
-            if warm == 0:
-                began = time.perf_counter()
-            if warm < 0:
-                done += len(rows)
-                if time.perf_counter() - began > seconds:
-                    return done / (time.perf_counter() - began)
+            if rate := meter.count(len(rows)):
+                return rate
 
 
-def ours(path: str | None, seconds: float, root: str) -> float:
-    """Examples per second of a worker that records everything."""
+def example(path: str | None, seconds: float, root: str) -> Rate:
+    """A loop like that of pytorch/examples: every picture becomes a tensor by itself."""
+    import numpy as np
+    import torch
+    import torch.nn.functional as F
+    from PIL import Image
+    from torch import nn
+    from torch.utils.data import DataLoader, Dataset
+
+    pictures = arrays(path)[:, 0]
+
+    class Pictures(Dataset):  # type: ignore[type-arg]
+        def __len__(self) -> int:
+            return len(pictures)
+
+        def __getitem__(self, index: int) -> torch.Tensor:
+            picture = Image.fromarray(pictures[index], mode="L")
+            return torch.from_numpy(np.array(picture)).unsqueeze(0).float().div(255)
+
+    first, mean, log_variance = nn.Linear(784, 400), nn.Linear(400, 20), nn.Linear(400, 20)
+    third, last = nn.Linear(20, 400), nn.Linear(400, 784)
+    modules = nn.ModuleList([first, mean, log_variance, third, last])
+    optimizer = torch.optim.Adam(modules.parameters(), lr=1e-3)
+    meter = Meter(seconds)
+    while True:
+        for batch in DataLoader(Pictures(), BATCH, shuffle=True, num_workers=0):
+            x = batch.view(-1, 784)
+            optimizer.zero_grad()
+            h = F.relu(first(x))
+            mu, log_var = mean(h), log_variance(h)
+            sd = torch.exp(0.5 * log_var)
+            z = mu + torch.randn_like(sd) * sd
+            y = torch.sigmoid(last(F.relu(third(z))))
+            error = F.binary_cross_entropy(y, x, reduction="sum")
+            loss = error - 0.5 * torch.sum(1 + log_var - mu.pow(2) - log_var.exp())
+            loss.backward()
+            loss.item()
+            optimizer.step()
+            if rate := meter.count(len(x)):
+                return rate
+
+
+def jax(path: str | None, seconds: float, root: str) -> Rate:
+    """A jitted scan over an epoch in JAX, from the arrays that `root` holds."""
+    import jax.numpy as jnp
+    import numpy as np
+    from jax import jit, lax, random, tree, value_and_grad
+    from jax.nn import relu, softplus
+
+    data = jnp.asarray(np.load(Path(root) / "x.npy"))
+    steps = len(data) // BATCH
+
+    def layer(key: Any, inputs: int, outputs: int) -> tuple[Any, Any]:
+        bound = inputs**-0.5
+        return random.uniform(key, (inputs, outputs), minval=-bound, maxval=bound), jnp.zeros(
+            outputs
+        )
+
+    def loss(weights: Any, x: Any, key: Any) -> Any:
+        (a, b), (c, d), (e, f), (g, h) = weights
+        mu, log_var = jnp.split(relu(x @ a + b) @ c + d, 2, axis=1)
+        z = mu + jnp.exp(0.5 * log_var) * random.normal(key, mu.shape)
+        logits = relu(z @ e + f) @ g + h
+        error = jnp.sum(softplus(logits) - x * logits)
+        return (error - 0.5 * jnp.sum(1 + log_var - mu**2 - jnp.exp(log_var))) / len(x)
+
+    def step(state: Any, given: Any) -> Any:
+        weights, mean, square, t = state
+        value, slope = value_and_grad(loss)(weights, data[given[0]] / jnp.float32(255), given[1])
+        t = t + 1
+        mean = tree.map(lambda m, s: 0.9 * m + 0.1 * s, mean, slope)
+        square = tree.map(lambda v, s: 0.999 * v + 0.001 * s * s, square, slope)
+        rates = 1e-3 / (1 - 0.9**t), 1 - 0.999**t
+        weights = tree.map(
+            lambda w, m, v: w - rates[0] * m / (jnp.sqrt(v / rates[1]) + 1e-8),
+            weights,
+            mean,
+            square,
+        )
+        return (weights, mean, square, t), value
+
+    @jit
+    def epoch(state: Any, key: Any) -> Any:
+        first, second = random.split(key)
+        order = random.permutation(first, len(data))[: steps * BATCH].reshape(steps, BATCH)
+        return lax.scan(step, state, (order, random.split(second, steps)))
+
+    sizes = (784, 400), (400, 40), (20, 400), (400, 784)
+    keys = random.split(random.key(0), 4)
+    weights = [layer(key, *size) for key, size in zip(keys, sizes, strict=True)]
+    zeros = tree.map(jnp.zeros_like, weights)
+    state, number, meter = (weights, zeros, zeros, jnp.float32(0)), 0, Meter(seconds, warm=1)
+    while True:
+        state, values = epoch(state, random.key(number))
+        values.block_until_ready()
+        number += 1
+        if rate := meter.count(steps * BATCH):
+            return rate
+
+
+def pythae(path: str | None, seconds: float, root: str) -> Rate:
+    """Short epochs of pythae's trainer on the arrays that `root` holds, with the same network."""
+    import numpy as np
+    import torch
+    from pythae.data.datasets import BaseDataset
+    from pythae.models import VAE, VAEConfig
+    from pythae.trainers import BaseTrainer, BaseTrainerConfig
+    from torch import nn
+
+    some = np.load(Path(root) / "x.npy")[: 100 * BATCH]  # a short epoch: it has no pause
+    x = torch.from_numpy(some).reshape(-1, 1, SIDE, SIDE) / 255
+    config = VAEConfig(input_dim=(1, SIDE, SIDE), latent_dim=20, reconstruction_loss="bce")
+    model = VAE(config)
+    model.encoder.layers[0] = nn.Sequential(nn.Linear(784, 400), nn.ReLU())
+    model.encoder.embedding, model.encoder.log_var = nn.Linear(400, 20), nn.Linear(400, 20)
+    model.decoder.layers[0] = nn.Sequential(nn.Linear(20, 400), nn.ReLU())
+    model.decoder.layers[1] = nn.Sequential(nn.Linear(400, 784), nn.Sigmoid())
+    settings = BaseTrainerConfig(
+        output_dir=root,
+        num_epochs=1,
+        learning_rate=1e-3,
+        per_device_train_batch_size=BATCH,
+        no_cuda=True,
+    )
+    trainer = BaseTrainer(model, BaseDataset(x, torch.zeros(len(x))), None, settings)
+    trainer.prepare_training()
+    meter, number = Meter(seconds, warm=1), 1
+    while True:
+        trainer.train_step(number)
+        number += 1
+        if rate := meter.count(len(x)):
+            return rate
+
+
+def autograd(path: str | None, seconds: float, root: str) -> Rate:
+    """A worker that leaves every model to autograd."""
+    from vae.training import steps
+
+    steps.is_written = lambda config: False
+    return worker(path, seconds, root)
+
+
+def worker(path: str | None, seconds: float, root: str) -> Rate:
+    """A worker that records everything."""
     from vae.base.records import Tick
     from vae.config import RunConfig
     from vae.data import Dataset, load
@@ -90,30 +262,41 @@ def ours(path: str | None, seconds: float, root: str) -> float:
     run = Run.create(root, config, data, "speed", **claim)
     run.data = lambda: data  # the noise has no name to be loaded by
     events = train_run(run, lambda: None)
-    began, first = None, 0
+    meter, before = Meter(seconds, warm=2), 0
     for event in events:
         if isinstance(event, Tick):
-            now = time.perf_counter()
-            if began is None and event.step > 50:
-                began, first = now, event.step
-            if began is not None and now - began > seconds:
+            if rate := meter.count((event.step - before) * BATCH):
                 events.close()
-                return (event.step - first) * BATCH / (now - began)
+                return rate
+            before = event.step
     raise RuntimeError("Training ended before it was measured: lower --seconds.")
 
 
-def measure(which: str, args: argparse.Namespace, root: str) -> float:
-    """Return one measurement, in a separate process with the settings of a worker."""
+LOOPS: dict[str, Callable[[str | None, float, str], Rate]] = {
+    "simple": simple,
+    "worker": worker,
+    "autograd": autograd,
+    "example": example,
+    "jax": jax,
+    "pythae": pythae,
+}
+BY_WORKER = ("simple", "worker", "autograd")  # with the wait policy of a worker
+
+
+def measure(which: str, args: argparse.Namespace, root: str) -> Rate:
+    """Return one measurement, in a separate process."""
     from vae.worker.launcher import ENVIRONMENT
 
-    command = [sys.executable, str(HERE), "--one", which, "--seconds", str(args.seconds)]
+    python = getattr(args, which, None) or sys.executable
+    command = [python, str(HERE), "--one", which, "--seconds", str(args.seconds)]
     command += ["--root", root] + (["--data", args.data] if args.data else [])
+    more = ENVIRONMENT if which in BY_WORKER else {}
     done = subprocess.run(
-        command, env=os.environ | ENVIRONMENT, capture_output=True, text=True, check=False
+        command, env=os.environ | more, capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise SystemExit(done.stderr)
-    return float(json.loads(done.stdout.splitlines()[-1]))
+    return Rate(*json.loads(done.stdout.splitlines()[-1]))
 
 
 @contextmanager
@@ -168,36 +351,36 @@ LOOK_AGAIN = """setTimeout(() => {
 }, 3000);"""
 
 
-class Side(NamedTuple):
-    """One side of a comparison."""
-
-    title: str
-    which: str  # "simple" or "ours"
-    watched: bool = False  # with the app and a browser that shows the run
+def watched(args: argparse.Namespace, root: str) -> Rate:
+    """A worker beside the app and a browser that shows the run."""
+    with dashboard(root, script=LOOK_AGAIN):
+        return measure("worker", args, root)
 
 
-SIMPLE, OURS = Side("simple loop", "simple"), Side("worker", "ours")
-WATCHED = Side("worker, watched", "ours", watched=True)
+def compare(title: str, args: argparse.Namespace, names: Sequence[str]) -> None:
+    """Rounds of the loops in turns; print rates, ratios to the first loop and processor time."""
+    import numpy as np
 
-
-def compare(name: str, args: argparse.Namespace, first: Side, second: Side) -> None:
-    """Rounds of the two in turns; prints their rates and the median ratio, second over first."""
-    rates: dict[Side, list[float]] = {first: [], second: []}
+    rates: dict[str, list[Rate]] = {name: [] for name in names}
     for _ in range(args.rounds):
-        for side, found in rates.items():
-            with tempfile.TemporaryDirectory() as root, ExitStack() as stack:
-                if side.watched:
-                    stack.enter_context(dashboard(root, script=LOOK_AGAIN))
-                found.append(measure(side.which, args, root))
-    ratios = [b / a for a, b in zip(rates[first], rates[second], strict=True)]
-    each = "   ".join(
-        f"{side.title} {statistics.median(found) / 1000:5.1f} k/s" for side, found in rates.items()
-    )
-    print(
-        f"{name:<16} {each}   ratio {statistics.median(ratios):.2f} "
-        f"({min(ratios):.2f} to {max(ratios):.2f})",
-        flush=True,
-    )
+        for name, found in rates.items():
+            with tempfile.TemporaryDirectory() as root:
+                if name in ("jax", "pythae"):
+                    np.save(Path(root) / "x.npy", arrays(args.data).reshape(-1, SIDE * SIDE))
+                found.append(
+                    watched(args, root) if name == "watched" else measure(name, args, root)
+                )
+    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    print(f"{title} (load averages at the end {load})")
+    for name, found in rates.items():
+        pairs = zip(found, rates[names[0]], strict=True)
+        ratios = [mine.images / first.images for mine, first in pairs]
+        print(
+            f"  {name:<10} {statistics.median(r.images for r in found) / 1000:6.1f} k images/s   "
+            f"ratio {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})   "
+            f"processor {statistics.median(r.cpu for r in found) * 1000:.1f} ms per 1,000 images",
+            flush=True,
+        )
 
 
 def main() -> None:
@@ -205,24 +388,25 @@ def main() -> None:
     parser.add_argument("--data", help="an IDX file; grey noise of its shape without it")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=6.0)
+    parser.add_argument("--jax", metavar="PYTHON", help="a Python that has JAX")
+    parser.add_argument("--pythae", metavar="PYTHON", help="a Python that has pythae")
     parser.add_argument("--dashboard", action="store_true", help="also with a browser watching")
     parser.add_argument("--busy", action="store_true", help="also with one core busy")
-    parser.add_argument("--one", choices=("simple", "ours"), help=argparse.SUPPRESS)
+    parser.add_argument("--one", choices=LOOPS, help=argparse.SUPPRESS)
     parser.add_argument("--root", default="", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.one:
-        extra = (args.root,) if args.one == "ours" else ()
-        print(
-            json.dumps({"simple": simple, "ours": ours}[args.one](args.data, args.seconds, *extra))
-        )
+        print(json.dumps(LOOPS[args.one](args.data, args.seconds, args.root)))
         return
-    print(f"examples per second, {args.rounds} rounds of {args.seconds:g} s each, in turns")
-    compare("idle", args, SIMPLE, OURS)
+    names = ["simple", "worker", "autograd", "example"]
+    names += [peer for peer in ("jax", "pythae") if getattr(args, peer)]
+    print(f"{args.rounds} rounds of {args.seconds:g} s for each loop, in turns")
+    compare("idle", args, names)
     if args.dashboard:
-        compare("dashboard open", args, OURS, WATCHED)
+        compare("dashboard open", args, ["worker", "watched"])
     if args.busy:
         with busy():
-            compare("one core busy", args, SIMPLE, OURS)
+            compare("one core busy", args, names)
 
 
 if __name__ == "__main__":
