@@ -2,15 +2,17 @@
 
 import socket
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from statistics import median
 from typing import Any, NamedTuple
 
+import numpy as np
 import streamlit as st
 import torch
 
 from vae.base.records import Domain
+from vae.batches import Batches
 from vae.config import RunConfig
 from vae.dashboard import server
 from vae.data import Dataset
@@ -18,6 +20,7 @@ from vae.footprint import cost, model_settings
 from vae.model import build
 from vae.runs import Run, listing
 from vae.runs.manifest import domain_of
+from vae.training.written import Written, is_written
 
 TRIAL_SECONDS = 0.15
 WARM_UP, TRIAL_STEPS = 3, 5  # steps of a trial before the timed ones, and the timed ones at least
@@ -170,20 +173,36 @@ def _trial(settings: dict[str, Any], domain: Domain) -> float:
     The clock is that of this thread: it stands still while other processes use the processor, and
     while another thread of the server, which may be importing modules, holds the interpreter.
     """
-    config = RunConfig.of(**settings)
-    vae = build(config, domain)
-    x = torch.zeros(config.batch_size, *domain.shape)
-    y = torch.zeros(config.batch_size, dtype=torch.long)
-    optimizer = torch.optim.AdamW(vae.parameters(), lr=1e-9, fused=True)
+    step = _blank_step(RunConfig.of(**settings), domain)
     times: list[float] = []
     began = time.perf_counter()
     while _goes_on(len(times), time.perf_counter() - began):
         start = time.thread_time()
-        optimizer.zero_grad(set_to_none=True)
-        vae.loss(vae(x, config.posterior_samples, y), {}).total.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        step()
         times.append(time.thread_time() - start)
     return median(times[WARM_UP:] or times[-1:])
+
+
+def _blank_step(config: RunConfig, domain: Domain) -> Callable[[], object]:
+    """Return a function that takes a training step on blank examples, by the gradient of the
+    run."""
+    size, vae = config.batch_size, build(config, domain)
+    optimizer = torch.optim.AdamW(vae.parameters(), lr=1e-9, fused=True)
+    rows = torch.arange(size)
+    if is_written(config):
+        blank = Dataset("blank", np.zeros((size, *domain.shape), np.float32), 1.0)
+        batches = Batches(blank, rows.numpy(), config, vae.device)
+        written = Written(vae, optimizer)
+        return lambda: written.step(batches, rows, 1.0)
+    x, y = torch.zeros(size, *domain.shape), torch.zeros(size, dtype=torch.long)
+
+    def step() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        loss = vae.loss(vae(x, config.posterior_samples, y), {})
+        loss.total.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+
+    return step
 
 
 def _goes_on(steps: int, elapsed: float) -> bool:
