@@ -1,7 +1,8 @@
 """The speed of training beside other loops, also beside a dashboard or a busy core.
 
     python tests/benchmarks/training_speed.py [--data FILE] [--rounds 5] [--jax PYTHON]
-                                              [--pythae PYTHON] [--dashboard] [--busy]
+                                              [--pythae PYTHON] [--loops simple,worker,…]
+                                              [--dashboard] [--busy]
 
 The network is that of pytorch/examples: 784-400-20-400-784, Bernoulli, Adam 1e-3, batch 128. Each
 loop runs in a process of its own, in turns, and each round gives one ratio to the simple loop. The
@@ -390,6 +391,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=6.0)
     parser.add_argument("--jax", metavar="PYTHON", help="a Python that has JAX")
     parser.add_argument("--pythae", metavar="PYTHON", help="a Python that has pythae")
+    parser.add_argument("--loops", default=",".join(LOOPS), help="which, the first is ratio 1")
     parser.add_argument("--dashboard", action="store_true", help="also with a browser watching")
     parser.add_argument("--busy", action="store_true", help="also with one core busy")
     parser.add_argument("--one", choices=LOOPS, help=argparse.SUPPRESS)
@@ -398,8 +400,8 @@ def main() -> None:
     if args.one:
         print(json.dumps(LOOPS[args.one](args.data, args.seconds, args.root)))
         return
-    names = ["simple", "worker", "autograd", "example"]
-    names += [peer for peer in ("jax", "pythae") if getattr(args, peer)]
+    missing = {peer for peer in ("jax", "pythae") if not getattr(args, peer)}
+    names = [name for name in args.loops.split(",") if name not in missing]
     print(f"{args.rounds} rounds of {args.seconds:g} s for each loop, in turns")
     compare("idle", args, names)
     if args.dashboard:
