@@ -5,7 +5,7 @@
                                               [--dashboard] [--busy]
 
 The network is that of pytorch/examples: 784-400-20-400-784, Bernoulli, Adam 1e-3, batch 128. Each
-loop runs in a process of its own, in turns, and each round gives one ratio to the simple loop. The
+loop runs in a separate process, in turns, and each round gives one ratio to the simple loop. The
 second figure, processor seconds, depends less on other processes of the machine.
 
     simple      the best short loop: bytes in memory, one fused layer for mu and ln sigma²,
