@@ -217,7 +217,7 @@ def test_a_file_in_place_of_the_root_is_reported(shell: Shell) -> None:
 
 
 def test_a_failed_run_exits_with_1_and_is_listed(shell: Shell) -> None:
-    wild = ["--lr", "10", "--likelihood", "gaussian", "--sigma", "0.001", "--epochs", "300"]
+    wild = ["--lr", "10", "--likelihood", "gaussian", "--sigma", "0.001", "--hidden", "64,64"]
     status, out, err = shell("train", *TINY, *wild)
     assert (status, out) == (1, "")
     assert err.splitlines()[-1].startswith("vae: Training diverged")

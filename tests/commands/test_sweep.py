@@ -141,7 +141,7 @@ def test_a_taken_name_is_refused(shell: Shell) -> None:
 
 
 def test_a_failed_run_does_not_stop_the_others_and_exits_with_1(shell: Shell) -> None:
-    wild = ["--likelihood", "gaussian", "--sigma", "0.001", "--epochs", "10", "--seeds", "1"]
+    wild = ["--likelihood", "gaussian", "--sigma", "0.001", "--hidden", "64,64", "--seeds", "1"]
     status, out, err = shell("sweep", *TINY, *wild, "--over", "lr=10,1e-6")
     assert status == 1
     assert [run.status().state for run in sweeps.members(shell.root, "lr-1")] == [
