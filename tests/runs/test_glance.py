@@ -1,14 +1,15 @@
 """Lists of many runs: files are read again only after a change, and every change leaves a mark."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from vae.base import files
-from vae.runs import Run, glance, listing
+from vae.runs import Run, glance, listing, store
 from vae.runs.store import delete, rename, restore
-from vae.worker import Launcher, launcher
+from vae.worker import Launcher
 
 Make = Callable[..., Run]
 CHANGES: dict[str, Callable[[Run], object]] = {
@@ -74,15 +75,27 @@ def test_an_idle_launcher_looks_at_no_run(make: Make, monkeypatch: pytest.Monkey
     for run in runs:
         run.set_status(state="finished")
     looks: list[str] = []
-    monkeypatch.setattr(launcher, "listing", lambda root: looks.append("all") or listing(root))
+    status = Run.status
+    monkeypatch.setattr(Run, "status", lambda run: looks.append(run.name) or status(run))
+    monkeypatch.setattr(store, "SETTLED", -1)  # as if some time had passed
     server = Launcher(runs[0].path.parent, spare=False)
     for _ in range(5):
         server.pump()
-    assert looks == ["all"]
+    assert looks == ["a", "b"]
     runs[0].set_status(state="stopped")
     server.pump()
-    assert looks == ["all", "all"]
-    monkeypatch.setattr(launcher, "LOOK_SECONDS", 0.0)  # a change without a mark is seen later
+    assert looks == ["a", "b"] * 2
+    monkeypatch.setattr(store, "LOOK_SECONDS", 1e-9)  # a change without a mark is seen later
     server.pump()
-    assert looks == ["all"] * 3
+    assert looks == ["a", "b"] * 3
     server.close()
+
+
+def test_a_list_of_this_moment_is_not_stored(make: Make) -> None:
+    """The clock of a file system moves every few milliseconds."""
+    root = make("a").path.parent
+    before = glance.marked(root)
+    assert [run.name for run in listing(root)] == ["a"]
+    make("b")
+    os.utime(root, ns=(before.modified, before.modified))  # as in the same moment
+    assert {run.name for run in listing(root)} == {"a", "b"}

@@ -34,7 +34,7 @@ def entries(root: Path | str) -> list[Entry]:
         for name, known in index.load(folder).items():
             _known.setdefault(folder / name, known)
     stale = {name for name, key in keys.items() if _is_stale(folder / name, key)}
-    found = [entry(run) for run in runs]
+    found = [_entry(run, keys[run.name]) for run in runs]
     if stale:
         index.store(folder, {name: _known[folder / name] for name in stale})
     return found
@@ -42,10 +42,13 @@ def entries(root: Path | str) -> list[Entry]:
 
 def entry(run: Run) -> Entry:
     """Return the entry of a run, with its present state."""
-    key, status = run_key(run, files=WATCHED), run.status()
+    return _entry(run, run_key(run, files=WATCHED))
+
+
+def _entry(run: Run, key: str) -> Entry:
     if _is_stale(run.path, key):
         _known[run.path] = Known(key, _read(run.path))
-    found = _known[run.path].entry
+    found, status = _known[run.path].entry, run.status()
     return found._replace(
         state=status.state,
         epochs=status.epoch,

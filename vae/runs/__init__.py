@@ -12,13 +12,14 @@ from vae.runs.names import checked_name, default_stem
 from vae.runs.notes import Notes
 from vae.runs.run import Run
 from vae.runs.status import Status, identity
-from vae.runs.store import find, listing
+from vae.runs.store import active, find, listing
 
 __all__ = [
     "FILES",
     "Notes",
     "Run",
     "Status",
+    "active",
     "checked_name",
     "default_stem",
     "find",

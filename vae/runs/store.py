@@ -9,16 +9,20 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
 from vae.base import files, visitors
+from vae.base.files import FileState
 from vae.runs import glance
 from vae.runs.names import NAME, NameTakenError, checked_name
 from vae.runs.run import Run
 
+SETTLED = 100_000_000  # nanoseconds after which a folder has another time at its next change
+LOOK_SECONDS = 60.0  # between two looks at all runs, for changes that left no mark
 TRASH = ".trash"
 TRASH_SECONDS = 7 * 24 * 3600.0  # during which a deleted run can be restored
 
@@ -42,14 +46,41 @@ def find(root: Path | str, name: str) -> Run:
 
 def listing(root: Path | str) -> list[Run]:
     """Return every run, the newest first."""
+    return [Run(path) for path in _same(_folders, Path(root))]
+
+
+def active(root: Path | str) -> list[Run]:
+    """Return the runs that are queued or at work, the oldest first.
+
+    All runs are looked at after a change of the root and once a minute, between that only those
+    that were active.
+    """
+    minute = int(time.monotonic() / LOOK_SECONDS)
+    return [run for run in map(Run, _same(_active, Path(root), minute)) if run.status().active]
+
+
+def _same(find: Any, root: Path, *more: int) -> Any:
+    """Return the earlier result of `find` for the same state of the root, or a new one. A state of
+    this moment may not be the last one with its time: its result is not stored."""
+    state = glance.marked(root)
+    is_settled = time.time_ns() - state.modified > SETTLED
+    return (find if is_settled else find.__wrapped__)(root, state, *more)
+
+
+@lru_cache(maxsize=8)
+def _folders(root: Path, state: FileState) -> tuple[Path, ...]:
     try:
         with os.scandir(root) as found:
             names = [f.name for f in found if NAME.fullmatch(f.name) and f.is_dir()]
     except OSError:
-        return []
-    folders = [Path(root) / name for name in names]
-    created = {path: (glance.head_of(path).created, path.name) for path in folders}
-    return [Run(path) for path in sorted(folders, key=created.__getitem__, reverse=True)]
+        return ()
+    created = {root / name: (glance.head_of(root / name).created, name) for name in names}
+    return tuple(sorted(created, key=created.__getitem__, reverse=True))
+
+
+@lru_cache(maxsize=8)
+def _active(root: Path, state: FileState, minute: int) -> tuple[Path, ...]:
+    return tuple(run.path for run in reversed(listing(root)) if run.status().active)
 
 
 def rename(run: Run, name: str) -> Run:

@@ -7,7 +7,6 @@ slow modules imported.
 """
 
 import json
-import math
 import os
 import socket
 import subprocess
@@ -21,13 +20,11 @@ import psutil
 from filelock import FileLock, Timeout
 
 from vae.base import permission, visitors
-from vae.base.files import FileState
-from vae.runs import Run, glance, identity, listing
+from vae.runs import Run, active, identity
 from vae.runs.status import ALIVE, RESUMABLE
 from vae.worker.job import Job
 
 SETTLE_SECONDS = 3.0  # delay of the next spare, whose start would slow the worker's start
-LOOK_SECONDS = 60.0  # between two looks at all runs, for changes that left no mark
 QUEUE_SECONDS = 1.0  # to wait for another server to release the queue
 # Two threads that spin at barriers run at a fifth of their speed beside a busy third one
 ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"}
@@ -45,8 +42,6 @@ class Launcher:
         self._lock = threading.RLock()
         self._children: list[subprocess.Popen[str]] = []
         self._closed = False
-        self._active: list[Run] = []  # queued or at work, the oldest first
-        self._marked, self._looked = FileState(0, 0, 0), -math.inf  # at the last look at all runs
 
     def warm(self) -> None:
         """Start a spare worker unless one is waiting."""
@@ -64,20 +59,15 @@ class Launcher:
                 self._spare = None
 
     def pump(self) -> None:
-        """Start queued runs whose device is free, the oldest first.
-
-        Between two changes of the root it looks at its time and at the runs at work.
-        """
+        """Start queued runs whose device is free, the oldest first."""
         with self._lock:
             self._children = [child for child in self._children if child.poll() is None]
             if self._closed or visitors.is_read_only():
                 return
-            self._look()
             if not self._queued():
                 return
             try:
                 with FileLock(self.root / ".queue.lock", timeout=QUEUE_SECONDS):
-                    self._look()
                     busy = self._busy_devices()
                     for run in self._queued():
                         device = _device(run)
@@ -104,19 +94,11 @@ class Launcher:
             job.note(state="starting", **self._who())
             self._send(job.order)
 
-    def _look(self) -> None:
-        """Find the runs that are active, if any run of the root may have changed."""
-        marked, now = glance.marked(self.root), time.monotonic()
-        if marked == self._marked and now - self._looked < LOOK_SECONDS:
-            return
-        self._marked, self._looked = marked, now
-        self._active = [r for r in reversed(listing(self.root)) if r.status().active]
-
     def _queued(self) -> list[Run]:
-        return [run for run in self._active if run.status().state == "queued"]
+        return [run for run in active(self.root) if run.status().state == "queued"]
 
     def _busy_devices(self) -> set[str]:
-        states = [run.status() for run in self._active]
+        states = [run.status() for run in active(self.root)]
         return {s.device for s in states if s.alive and s.host == socket.gethostname()}
 
     def _start(self, run: Run, device: str) -> bool:

@@ -75,7 +75,7 @@ def filters(entries: Sequence[Entry]) -> list[Entry]:
         if (ARCHIVED in groups or not entry.archived)
         and (FAVOURITES not in groups or entry.favourite)
         and set(wanted) <= set(entry.tags)
-        and matches(entry, words or "")
+        and (not words or matches(entry, words))
     ]
 
 

@@ -15,8 +15,7 @@ from vae.dashboard.shared import run_selection, widgets
 from vae.experiments import configurations
 from vae.experiments.configurations import Entry
 from vae.experiments.entries import entries
-from vae.runs import listing
-from vae.runs.status import ACTIVE
+from vae.runs import active
 
 STYLE = Path(__file__).with_name("view.css")
 FOLLOW = 2.0  # seconds between two updates while a run is queued or training
@@ -32,7 +31,7 @@ VIEW_HELP = (
 
 def moving() -> bool:
     """Whether any run is queued or training."""
-    return any(run.status().state in ACTIVE for run in listing(server.ROOT))
+    return bool(active(server.ROOT))
 
 
 def view() -> None:
