@@ -76,6 +76,7 @@ def test_options_are_settings_and_nothing_is_run(tmp_path: Path, marker: Path) -
         ('width: Annotated[int, Option("Units.", live=True)] = 3', "has no live"),
         ('width: Annotated[list, Option("Units.")] = 3', "its type is one of int, float"),
         ('kind: Annotated[str, Option("Kind.")] = "a"', "a text needs choices"),
+        ('kind: Annotated[str, Option("Kind.", choices=3)] = "a"', "choices are texts"),
         ('beta: Annotated[float, Option("Mine.")] = 1.0', "beta, which is another setting"),
     ],
 )
@@ -97,6 +98,7 @@ def test_an_option_that_cannot_be_read_is_refused(
         ("mine.py:net", "x = (", r"mine.py, line 1: .*never closed"),
         ("mine.py:net", "\0", "mine.py"),
         ("mine.py:net", "import beside\ndef net(a, b, c, d): ...", "put everything into mine.py"),
+        ("mine.py:net", "import parts.a\ndef net(a, b, c, d): ...", "put everything into"),
         ("mine.py:net", "from .x import y\ndef net(a, b, c, d): ...", "put everything into"),
         ("mine.py:net", "x = " + "(" * 5000, "mine.py"),
         ("mine.py:net", "#" * 2**18 + "##", "larger than 256 KB"),
@@ -108,7 +110,9 @@ def test_an_option_that_cannot_be_read_is_refused(
 def test_a_file_without_a_network_is_refused(
     tmp_path: Path, place: str, text: str, why: str
 ) -> None:
-    (tmp_path / "beside.py").write_text("")
+    (tmp_path / "parts").mkdir(exist_ok=True)
+    for name in ("beside.py", "parts/a.py"):
+        (tmp_path / name).write_text("")
     if "gone" not in place:
         (tmp_path / place.partition(":")[0]).write_text(text)
     with pytest.raises(ValueError, match=why):

@@ -1,6 +1,7 @@
 """A read-only server: every page opens, nothing can be changed, and files are closed to
 visitors."""
 
+import asyncio
 import hashlib
 import os
 from collections.abc import Callable
@@ -12,9 +13,12 @@ import pytest
 from tests.pages.conftest import PAGES, OpenPage, of_run, trained
 from vae.base import files, visitors
 from vae.base.visitors import CLOSED, PATHS, READ_ONLY, RefusedError
+from vae.components import network_code
 from vae.config import RunConfig
-from vae.data import DataError, load, save_upload
-from vae.runs import Run, notes
+from vae.dashboard import server
+from vae.data import DataError, download, load, save_upload
+from vae.data.download import CACHE
+from vae.runs import Run, mending, notes
 from vae.runs.store import delete, rename
 from vae.worker import Launcher
 from vae.worker.job import Job
@@ -35,8 +39,10 @@ def contents(root: Path) -> str:
 
 @pytest.fixture
 def read_only(root: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """A run on a read-only server."""
+    """A run on a read-only server, with a damaged file."""
     run = trained(root, RUN)
+    (run.path / "notes.json").write_text("[")
+    monkeypatch.setenv(CACHE, str(root / "cache"))
     monkeypatch.setenv(READ_ONLY, "1")
     return run
 
@@ -57,6 +63,8 @@ CHANGES: dict[str, Callable[[Run], object]] = {
     "a folder": lambda run: files.temporary_folder(run.path / "new"),
     "resume": lambda run: Launcher(run.path.parent, spare=False).resume(run),
     "cancel a job": lambda run: job(run).cancel(),
+    "mend": mending.mend,
+    "download": lambda run: download("mnist"),
     "a job": lambda run: Launcher(run.path.parent, spare=False).submit(job(run)),
 }
 
@@ -142,6 +150,51 @@ def test_only_files_in_open_folders_are_read(
         load(str(table))
     monkeypatch.setenv(PATHS, os.pathsep.join(["/nowhere", str(tmp_path)]))
     load(str(other))
+
+
+@pytest.mark.parametrize("data", ["README.m.csv", "~some.one", "/x/\0.npy"])
+def test_hints_name_no_file_of_a_closed_folder(
+    data: str, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the files of the folder where the server began, nor another user's home."""
+    monkeypatch.setenv(PATHS, str(table.parent))
+    with pytest.raises(RefusedError):
+        load(data)
+
+
+def test_a_network_is_read_from_open_folders_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = Path(__file__).parents[1] / "networks" / "residual.py"
+    (tmp_path / "link.py").symlink_to(network)
+    monkeypatch.setenv(PATHS, str(tmp_path))
+    refusals = set()
+    for path in (network, tmp_path / "link.py", tmp_path / "../no.py"):
+        with pytest.raises(RefusedError) as refused:
+            network_code.choose(f"{path}:residual")
+        refusals.add(str(refused.value))
+    assert len(refusals) == 1
+    monkeypatch.setenv(PATHS, str(network.parent))
+    network_code.choose(f"{network}:residual")
+
+
+def test_a_read_only_server_starts_no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[str] = []
+    monkeypatch.setattr(server, "WARM", True)
+    monkeypatch.setattr(server, "_import_slow", lambda: None)
+    monkeypatch.setattr(server, "freeze", lambda frozen: frozen)
+    monkeypatch.setattr(server.launcher, "warm", lambda: started.append("a spare worker"))
+    monkeypatch.setattr(server.launcher, "pump", lambda: None)
+
+    async def begin() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(server._heart(), 0.1)
+
+    asyncio.run(begin())
+    assert started == ["a spare worker"]
+    monkeypatch.setenv(READ_ONLY, "1")
+    asyncio.run(begin())
+    assert started == ["a spare worker"]
 
 
 def test_a_read_only_server_opens_the_named_folders_only(

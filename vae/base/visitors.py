@@ -2,7 +2,7 @@
 
 VAE_LAB_READ_ONLY=1: runs are explored, not changed; training, evaluation, uploads, renaming and
 deletion are refused. VAE_LAB_PATHS: the folders, separated as in PATH, whose files can be named as
-data. Without it all files can be named, and none on a read-only server.
+data or as a network. Without it all files can be named, and none on a read-only server.
 
 The checks stand where files are written and read; pages only disable the controls.
 """
@@ -35,8 +35,8 @@ def check_path(path: str | Path) -> None:
     if given is None and not is_read_only():
         return
     folders = [_real(folder) for folder in (given or "").split(os.pathsep) if folder]
-    real = _real(path)
-    if not any(os.path.commonpath([real, folder]) == folder for folder in folders):
+    real = "" if "\0" in str(path) else _real(path)
+    if not real or not any(os.path.commonpath([real, folder]) == folder for folder in folders):
         raise RefusedError(
             "This file is not in a folder that the server opens to its visitors: its owner can "
             f"add the folder to the environment variable {PATHS}."

@@ -8,12 +8,14 @@ them. Only `vae.components.network_code` runs a text.
 import ast
 import hashlib
 import inspect
+import os
 import re
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
+from vae.base import visitors
 from vae.base.foreign import quoted
 from vae.base.options import Field, Option, check, coerce
 
@@ -22,7 +24,7 @@ INPUTS = ("event_shape", "encoder_outputs", "latent_dim", "multiplicity")
 VALUE = re.compile(
     r"([A-Za-z0-9_][A-Za-z0-9._-]{0,99}\.py):([A-Za-z_]\w{0,63})@([0-9a-f]{64})", re.A
 )
-PLACE = re.compile(r"(.+\.py)(?::(\w*))?", re.S)
+PLACE = re.compile(r"([^\0]+\.py)(?::(\w*))?")
 TYPES: dict[str, Any] = {
     "int": int,
     "float": float,
@@ -77,7 +79,8 @@ def read(place: str) -> NetworkFile:
         raise ValueError(
             f"A network is in FILE.py:FUNCTION, such as ./mine.py:resnet, not {quoted(place)}."
         )
-    path = Path(match[1]).expanduser()
+    path = Path(os.path.expanduser(match[1]))  # an unknown ~user stays and is reported below
+    visitors.check_path(path)
     file = NetworkFile(path.name, match[2] or "", _text(path))
     _refuse_neighbours(file, path.parent)
     if not is_file(file._replace(function="f").value):
@@ -108,12 +111,17 @@ def _refuse_neighbours(file: NetworkFile, folder: Path) -> None:
     for node in ast.walk(_tree(file)):
         for name in _imported(node):
             root = name.partition(".")[0]
-            beside = not root or (folder / f"{root}.py").exists()
+            beside = not root or (folder / f"{root}.py").exists() or _is_package(folder / root)
             if beside and root != "vae":
                 raise ValueError(
                     f"{file.name} imports {name}, a module beside it: put everything into "
                     f"{file.name}, because a run records a single file."
                 )
+
+
+def _is_package(folder: Path) -> bool:
+    """Whether a folder can be imported: it holds Python files."""
+    return any(folder.glob("*.py"))
 
 
 def _imported(node: ast.AST) -> list[str]:
@@ -243,15 +251,16 @@ def _option(call: ast.Call) -> Option:
     given = {n: _literal(v) for n, v in zip(names, values, strict=True)}
     if wrong := given.keys() - set(PROPERTIES):
         raise ValueError(f"an option of a network has no {min(wrong)}.")
-    texts = (given.get("help"), given.get("label", ""), *given.get("choices", ()))
+    choices = given.get("choices", ())
+    if not isinstance(choices, tuple | list):
+        raise ValueError("choices are texts in parentheses.")
+    texts = (given.get("help"), given.get("label", ""), *choices)
     ends = (given.get("low"), given.get("high"))
     if not all(isinstance(text, str) for text in texts) or not given["help"]:
         raise ValueError("help, label and choices are texts.")
     if not all(end is None or type(end) in (int, float) for end in ends):
         raise ValueError("low and high are numbers.")
-    return Option(
-        **given | {"choices": tuple(given.get("choices", ())), "log": bool(given.get("log"))}
-    )
+    return Option(**given | {"choices": tuple(choices), "log": bool(given.get("log"))})
 
 
 def _literal(node: ast.expr) -> Any:

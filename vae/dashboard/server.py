@@ -55,7 +55,8 @@ async def lifespan(app: Any) -> AsyncIterator[None]:
 
 async def _heart() -> None:
     if WARM:
-        await asyncio.to_thread(launcher.warm)
+        if not visitors.is_read_only():
+            await asyncio.to_thread(launcher.warm)
         await asyncio.to_thread(_import_slow)
     frozen = 0
     while True:

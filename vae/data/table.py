@@ -147,9 +147,9 @@ def _from_source(name: str) -> Summary:
 
 def _file(data: str, options: Mapping[str, Any]) -> Dataset:
     """Return the data set in the file at a path; DataError if there is neither file nor row."""
-    if os.sep in data or os.path.exists(data):
-        visitors.check_path(data)
     name = os.path.basename(data)
+    if os.sep in data or "." in name or os.path.exists(os.path.expanduser(data)):
+        visitors.check_path(data)
     close = difflib.get_close_matches(name.lower(), DATASETS, 1, 0.5)
     if os.path.exists(data) or "." in name or (os.sep in data and not close):
         return read(data, options)

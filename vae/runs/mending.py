@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
-from vae.base import files
+from vae.base import files, visitors
 from vae.base.json_text import is_number
 from vae.runs import artifacts, control, notes
 from vae.runs.result_keys import run_key
@@ -136,6 +136,7 @@ def mend(run: Run) -> list[Path]:
 
     Raises ValueError for a run in training, OSError if the folder cannot be written.
     """
+    visitors.check_change()
     copies = []
     try:
         with FileLock(run.path / "status.lock", timeout=5), run.lock():
