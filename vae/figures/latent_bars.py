@@ -28,6 +28,7 @@ def kl_bars(
     values = np.asarray(kl_per_dimension, np.float32)
     active = int((values > threshold).sum())
     count = f"{active} of {len(values)} above {compact(threshold)} nats"
+    headroom = 1.5 if is_narrow else 1.25  # for the number above the largest bar
     between, unit = ("<br>", "nats") if is_narrow else (" · ", "nats per example")
     title = "" if is_narrow else "latent dimension"
     words = f"{count}{between}{number(float(values.sum()))} nats in total"
@@ -40,7 +41,7 @@ def kl_bars(
     return figure(
         [bars],
         xaxis=axis(title, showgrid=False, **_ticks(len(values))),
-        yaxis=axis(unit, range=[0, max(1.25 * float(values.max()), LEAST)]),
+        yaxis=axis(unit, range=[0, max(headroom * float(values.max()), LEAST)]),
         annotations=[total],
         bargap=_gap(len(values)),
         uniformtext={"mode": "hide", "minsize": 10},
