@@ -106,10 +106,20 @@ def test_a_damaged_index_is_made_again(run: Run, content: bytes) -> None:
     assert index.load(run.path.parent).keys() == {"one"}
 
 
-def test_foreign_rows_are_left_out(run: Run) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [
+        "entry = '{\"name\": 3}'",
+        "entry = replace(entry, '\"one\"', '\"two\"')",
+        "entry = x'00'",
+        "name = NULL",
+        "name = 3",
+    ],
+)
+def test_foreign_rows_are_left_out(run: Run, change: str) -> None:
     right = entries.entries(run.path.parent)
     with index._opened(run.path.parent) as base, base:
-        base.execute(f"UPDATE {index.TABLE} SET entry = ?", ('{"name": 3}',))
+        base.execute(f"UPDATE {index.TABLE} SET {change}")
     assert index.load(run.path.parent) == {}
     entries._known.clear()
     assert entries.entries(run.path.parent) == right

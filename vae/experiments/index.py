@@ -39,7 +39,9 @@ def load(root: Path) -> dict[str, Known]:
     with suppress(sqlite3.Error, OSError), _opened(root) as base:
         for name, key, text in base.execute(f"SELECT name, key, entry FROM {TABLE}"):
             with suppress(ValueError, TypeError, KeyError, AttributeError):
-                found[name] = Known(str(key), _decoded(text))
+                entry = _decoded(text)
+                if entry.name == name:
+                    found[name] = Known(str(key), entry)
     return found
 
 
