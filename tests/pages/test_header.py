@@ -67,3 +67,16 @@ def test_a_running_fragment_draws_the_present_facts_and_continues(
     texts = " ".join(m.value for m in clock.tick(at, fragment).markdown)
     assert "cuda:7" in texts
     assert list(clock.timers) == [fragment]
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_each_fragment_of_a_deleted_run_gives_way_to_the_page(
+    number: int, running: Run, root: Path, clock: Clock, open_page: OpenPage
+) -> None:
+    """A timer draws the header alone, or the map alone."""
+    trained(root, "other")
+    at = open_page("latent.py", run=running.name, live="on")
+    assert len(clock.timers) == 2
+    shutil.rmtree(running.path)
+    clock.tick(at, list(clock.timers)[number])
+    assert not clock.timers

@@ -9,6 +9,7 @@ from vae.dashboard.latent.map_3d import show_map_3d
 from vae.dashboard.latent.panel import panel, panel_places
 from vae.dashboard.latent.request import MapContext
 from vae.runs import Run
+from vae.runs.result_keys import run_key
 
 POLL, FOLLOW = 0.5, 1.0  # seconds between two draws: during a job, and of a run in training
 
@@ -21,9 +22,12 @@ def latent_page(run: Run) -> None:
     status = run.status()
     request = controls(run, status.alive)
     busy = computing(run, request)
+    drawn = run_key(run)
 
     @st.fragment(run_every=POLL if busy else FOLLOW if request.following else None)
     def live() -> None:
+        if run_key(run) != drawn:  # deleted, or another run of the same name
+            st.rerun()
         now = run.status()
         _draw(MapContext.of(run, request))
         if now.alive != status.alive or (busy and not computing(run, request)):
