@@ -92,7 +92,8 @@ def wait(page: Page, condition: str) -> None:
 
 
 def holds(condition: str) -> str:
-    return f"({condition})(document.querySelector('{CHART}'))"
+    """Return a question about the chart, false while there is none."""
+    return f"(gd => gd !== null && ({condition})(gd))(document.querySelector('{CHART}'))"
 
 
 def grow(page: Page, ticks: int = 1) -> None:
@@ -259,7 +260,7 @@ def test_the_scale_survives_updates_and_a_new_scale_resets_the_range(
     zoom(page)
     assert ask(page, zoom_y) is not True
     page.get_by_text("Log scale").click()
-    wait(page, "gd => gd._fullLayout?.yaxis.type === 'linear'")
+    wait(page, "gd => gd._fullLayout.yaxis.type === 'linear'")
     assert ask(page, zoom_y) is True
 
 
