@@ -1,9 +1,11 @@
 """Processes forked from that of a test: torch takes seconds to import, a fork milliseconds."""
 
 import contextlib
+import faulthandler
 import os
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -11,6 +13,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import streamlit as st
+from tqdm import tqdm
+
+HANGS_AFTER = 240.0  # seconds after which a process prints where it is, and ends
 
 
 class Forked(NamedTuple):
@@ -52,6 +57,8 @@ def forked(act: Callable[[], int], out: int | Path, err: int | Path) -> Forked:
             )
             os.dup2(handle, target)
         sys.stdout, sys.stderr = (os.fdopen(k, "w", buffering=1) for k in (1, 2))
+        tqdm.set_lock(threading.RLock())  # a thread of the parent may hold the one before
+        faulthandler.dump_traceback_later(HANGS_AFTER, exit=True)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         status = act()
     except SystemExit as end:

@@ -26,7 +26,7 @@ from vae.worker.launcher import ENVIRONMENT, PROJECT
 if TYPE_CHECKING:
     from torch import Tensor
 
-SECONDS = 600.0  # of the process, at most
+SECONDS = 600  # of the process, at most
 WEIGHTS, RESULT = "weights.safetensors", "result.json"
 WAY_OUT = "Load it where it was made, and save the weights: torch.save(model.state_dict(), FILE)."
 PROGRAMS = {  # a member of the archive → the kind of file
@@ -67,7 +67,7 @@ def convert(source: Path, target: Path) -> Converted:
                 command, capture_output=True, env=environment, timeout=SECONDS, check=False
             )
         except subprocess.TimeoutExpired:
-            raise ValueError(f"{source.name} took more than {SECONDS:.0f} s to read.") from None
+            raise ValueError(f"{source.name} took more than {SECONDS} s to read.") from None
         result = files.read_json(Path(folder) / RESULT)
         if not isinstance(result, dict):
             last = one_line(done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2])
