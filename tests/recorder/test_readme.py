@@ -30,6 +30,8 @@ def test_the_loop_of_the_readme_records_its_run(
     status, reports = run.status(), run.reports()
     assert (status.state, status.epoch, status.message) == ("finished", 20.0, "")
     assert reports[0]["elbo"] < reports[-1]["elbo"] < -20
+    rises = np.diff([report["elbo"] for report in reports])
+    assert rises.min() > -0.5, "means over an epoch have no noise of single batches"
     assert len(run.frame_steps()) == 20
     examples, frame = run.examples(), run.frame()
     assert examples is not None
