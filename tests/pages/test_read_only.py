@@ -6,9 +6,11 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import PAGES, OpenPage, of_run, trained
 from vae.base import files, visitors
@@ -29,6 +31,17 @@ RUN = "a-run"
 def job(run: Run) -> Job:
     """The job of a t-SNE."""
     return Job.of(run, "tsne", {"checkpoint": "best"})
+
+
+def popover(at: AppTest, label: str) -> Any:
+    """The popover with this label."""
+    blocks = list(at.main.children.values())
+    while blocks:
+        block = blocks.pop()
+        if getattr(block, "type", "") == "popover" and block.proto.popover.label == label:
+            return block.proto.popover
+        blocks += getattr(block, "children", {}).values()
+    raise AssertionError(label)
 
 
 def contents(root: Path) -> str:
@@ -102,6 +115,28 @@ def test_every_page_opens_and_its_buttons_change_nothing(
         at.button(key=key).click().run()
         assert not at.exception, (key, [e.value for e in at.exception])
     assert contents(read_only.path.parent) == before
+
+
+def test_a_closed_page_names_the_reason_and_offers_no_training(
+    read_only: Run, open_page: OpenPage
+) -> None:
+    at = open_page("train.py", run=RUN)
+    texts = [element.value for element in (*at.caption, *at.markdown)]
+    assert CLOSED in texts
+    assert not [text for text in texts if "Press Train" in text]
+    assert "tour_start" not in [button.key for button in at.button]
+    assert popover(at, "Add epochs").disabled
+    assert popover(open_page("compare.py", runs=RUN), "Branch").disabled
+
+
+def test_a_run_on_closed_data_is_named(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = trained(tmp_path / "runs", "own", data=str(table), likelihood="gaussian", batch_size=8)
+    table.touch()  # not the data in memory
+    monkeypatch.setenv(PATHS, "")
+    with pytest.raises(RefusedError, match="The data of own are closed"):
+        run.data()
 
 
 def test_a_widget_that_changes_a_run_is_disabled(read_only: Run, open_page: OpenPage) -> None:

@@ -133,7 +133,10 @@ class Run:
         """Load the data set; raises ValueError if it has changed since the run began."""
         self.require_network()
         config = self.config
-        data = config.load_data()
+        try:
+            data = config.load_data()
+        except visitors.RefusedError as error:
+            raise visitors.RefusedError(f"The data of {self.name} are closed. {error}") from None
         if data.fingerprint != self.header["data"]["fingerprint"]:
             raise ValueError(
                 f"The data of {self.name} ({config.data}) differ from those it was trained on: "

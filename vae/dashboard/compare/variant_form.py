@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from vae.base import files
+from vae.base import files, visitors
 from vae.base.foreign import markdown
 from vae.base.options import Field
 from vae.config import RunConfig
@@ -35,6 +35,8 @@ def branch(selected: Sequence[Entry]) -> None:
     about = ABOUT if one else f"{ABOUT} Tick exactly one run."
     if one and recorded.is_recorded(selected[0].settings):
         one, about = False, recorded.no_network(selected[0].name)
+    if visitors.is_read_only():
+        one, about = False, visitors.CLOSED
     open_ = st.popover(
         "Branch", disabled=not one, help=about, key="compare_branch", on_change="rerun"
     )

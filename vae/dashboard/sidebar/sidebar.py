@@ -72,6 +72,8 @@ def sidebar() -> Choice:
         values: dict[str, Any] = {}
         feet = _settings(values)
         choice = _checked(values, verdict)
+        if closed and not choice.problem:
+            verdict.caption(visitors.CLOSED)
         config, data, problem = choice.config, choice.data, choice.problem
         if config is not None and data is not None and not problem:
             with feet["Objective"]:

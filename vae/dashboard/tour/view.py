@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from vae.base import visitors
 from vae.dashboard import server
 from vae.dashboard.tour import step_number
 from vae.dashboard.tour.steps import STEPS
@@ -14,6 +15,10 @@ _REMEMBER = "<script>" + Path(__file__).with_name("tour.js").read_text("utf-8") 
 GREETING = (
     "**VAE Lab trains variational autoencoders before your eyes.** Press Train in the sidebar, or "
     "take the tour: five minutes, eight steps."
+)
+EXPLORE = (
+    "**VAE Lab shows variational autoencoders from the inside.** Choose a run below and open the "
+    "pages above, or begin with Learn: one idea a page."
 )
 
 
@@ -30,8 +35,9 @@ def banner() -> None:
 def _greeting() -> None:
     with st.container(key="tour_greeting"):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(GREETING, width="stretch")
-            start = st.button("Take the tour", key="tour_start")
+            closed = visitors.is_read_only()  # the tour trains
+            st.markdown(EXPLORE if closed else GREETING, width="stretch")
+            start = not closed and st.button("Take the tour", key="tour_start")
             st.button("Dismiss", key="tour_dismiss", type="tertiary")
         st.html(_REMEMBER, unsafe_allow_javascript=True)
     if start:

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from vae.base import visitors
 from vae.base.foreign import markdown
 from vae.base.numbers import compact, typed
 from vae.base.records import Curves
@@ -116,7 +117,9 @@ def _buttons(run: Run, status: Status) -> None:
         live_settings.undo(run)
     most = int(field_of("epochs").option.high or 0) - _planned(run, status)
     if status.extendable and most:
-        with st.popover("Add epochs", help="Train longer than planned."):
+        closed = visitors.is_read_only()
+        about = visitors.CLOSED if closed else "Train longer than planned."
+        with st.popover("Add epochs", help=about, disabled=closed, key="add_epochs"):
             about = "Schedules stay at their last value."
             more = whole(st, "More epochs", "more_epochs", (1, most, min(50, most)), about)
             act = lambda: _add_epochs(run, status, more)  # noqa: E731
