@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.pages.conftest import OpenPage
+from tests.pages.conftest import OpenPage, trained
+from vae.base import files
+from vae.base.visitors import READ_ONLY
 from vae.dashboard.sidebar import download
 from vae.data import SOURCES, DownloadError, load, online
 
@@ -68,3 +70,31 @@ def test_a_download_shows_its_progress_and_then_the_data(
     assert told == [(10, 20), (20, 20)]
     assert not at.error
     assert not at.button(key="train").disabled
+
+
+@pytest.mark.parametrize(
+    "page", ["latent.py", "samples.py", "traversals.py", "reconstructions.py"]
+)
+def test_a_page_downloads_no_data_of_a_run(
+    page: str, root: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A press on Download alone opens a connection."""
+    run = trained(root, "a-run")
+    head = files.read_json(run.path / "config.json")
+    head["config"]["data"] = "mnist"
+    files.write_json(run.path / "config.json", head)
+    asked: list[Path] = []
+    monkeypatch.setattr(online, "fetch", lambda path, *a, **k: asked.append(path))
+    at = open_page(page, run="a-run")
+    assert not at.exception
+    texts = " ".join(e.value for e in (*at.error, *at.markdown, *at.info))
+    assert "mnist is not on this machine yet: press Download" in texts
+    assert not asked
+
+
+def test_a_read_only_server_does_not_ask_to_download(
+    open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(READ_ONLY, "1")
+    at = open_page("data.py", data="mnist")
+    assert "mnist is not on this machine yet: choose other data." in at.info[0].value

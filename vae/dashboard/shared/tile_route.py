@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from vae.dashboard import server
 from vae.data import Dataset, prepare
+from vae.experiments.admission import check_present
 from vae.imaging import tiles
 from vae.runs import Run, find
 from vae.runs.result_keys import run_key
@@ -36,7 +37,9 @@ def pattern(run: Run) -> str:
 
 @lru_cache(maxsize=4)
 def _data(path: Path, key: str) -> Dataset:
-    return Run(path).data()
+    run = Run(path)
+    check_present(run.settings["data"])  # a picture opens no connection
+    return run.data()
 
 
 def _tile(request: Request) -> Response:
