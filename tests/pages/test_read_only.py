@@ -21,6 +21,7 @@ from vae.dashboard import server
 from vae.data import DataError, download, load, save_upload
 from vae.data.download import CACHE
 from vae.runs import Run, mending, notes
+from vae.runs.exporter import pack
 from vae.runs.store import delete, rename
 from vae.worker import Launcher
 from vae.worker.job import Job
@@ -77,6 +78,7 @@ CHANGES: dict[str, Callable[[Run], object]] = {
     "resume": lambda run: Launcher(run.path.parent, spare=False).resume(run),
     "cancel a job": lambda run: job(run).cancel(),
     "mend": mending.mend,
+    "export to a file": lambda run: pack([run], run.path.parent / "x.vae.zip"),
     "download": lambda run: download("mnist"),
     "a job": lambda run: Launcher(run.path.parent, spare=False).submit(job(run)),
 }

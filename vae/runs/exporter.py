@@ -23,6 +23,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from vae.base import visitors
 from vae.base.files import read_arrays, sweep, temporary_folder
 from vae.base.numbers import compact
 from vae.runs.names import NAME
@@ -154,6 +155,7 @@ def _add(archive: zipfile.ZipFile, name: str, path: Path) -> dict[str, Any]:
 def _appearing(out: Path) -> Iterator[BinaryIO]:
     """A file that appears at `out` once it is complete. The next export removes the remains of one
     that was killed."""
+    visitors.check_change()
     nest = out.parent / f".{out.name}.parts"
     nest.mkdir(exist_ok=True)
     sweep(nest)
