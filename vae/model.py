@@ -15,7 +15,8 @@ from torch.nn.functional import one_hot
 
 from vae.base.records import Domain
 from vae.base.rng import stream
-from vae.components.likelihoods import LIKELIHOODS, Likelihood, check_domain
+from vae.components.likelihood_base import Likelihood
+from vae.components.likelihoods import LIKELIHOODS, check_domain
 from vae.components.network_code import network_of
 from vae.components.objectives import OBJECTIVES, Loss
 from vae.components.posteriors import POSTERIORS, Posterior
@@ -101,11 +102,16 @@ class VAE(nn.Module):
         """Return q(z|x), of a conditional model q(z|x, y), for x (B, *event) and classes y (B,):
         batch shape (B,), event shape (Z,). The class adds a learned offset o_y to u. The first
         layer treats it like a one-hot code beside u: W(u + o_y) = Wu + b_y."""
-        u = self.units(x)
+        u = self.encoder_input(x)
         if self.classes:
             assert y is not None
             u = u + self.offset(y).unflatten(-1, self.domain.shape)
         return self._encoded(u)
+
+    def encoder_input(self, x: Tensor) -> Tensor:
+        """Return the encoder's input for x (..., *event): rescaled x, or ln(1 + x) of counts."""
+        u: Tensor = self._likelihood.encoder_input(self.units(x))
+        return u
 
     def _encoded(self, u: Tensor) -> Distribution:
         """Return q(z|u) for the encoder's input u (B, *event)."""
@@ -121,7 +127,7 @@ class VAE(nn.Module):
 
     def init_from_data(self, x: Tensor) -> None:
         """Initialise the prior from training examples (N, *event), before the first step."""
-        self._prior.init_from_data(self.units(x))
+        self._prior.init_from_data(self.encoder_input(x))
 
     def likelihood(self, z: Tensor, y: Tensor | None = None) -> Distribution:
         """Return p(x|z), of a conditional model p(x|z, y), for z (..., B, Z) and classes y (B,):

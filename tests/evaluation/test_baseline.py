@@ -12,7 +12,8 @@ from scipy.stats import norm
 
 from vae.base.progress import Cancelled
 from vae.base.records import Domain
-from vae.components.likelihoods import LIKELIHOODS, Likelihood
+from vae.components.likelihood_base import Likelihood
+from vae.components.likelihoods import LIKELIHOODS
 from vae.config import RunConfig
 from vae.data import Dataset, load
 from vae.evaluation import constant_fit as room
@@ -136,6 +137,9 @@ def test_the_fit_of_one_pixel_is_scipys_optimum(name: str, levels: int) -> None:
 @pytest.mark.parametrize("name", LIKELIHOODS)
 def test_no_constant_nearby_is_better(name: str) -> None:
     x, levels = grey(), 9
+    if LIKELIHOODS[name].support == "counts":
+        draw = np.random.default_rng(0)
+        x, levels = draw.negative_binomial(draw.uniform(1, 9, (3, 4)), 0.3, (200, 3, 4)) * 1.0, 0
     likelihood = likelihood_of(name, levels, x.shape[1:])
     fit = best_constant(likelihood, torch.from_numpy(x), 0.0)
     assert fit.slack < TOLERANCE
@@ -151,12 +155,19 @@ def test_no_constant_nearby_is_better(name: str) -> None:
             parameter.data -= by
 
 
+def dataset_for(name: str, x: np.ndarray, **parts: int) -> Dataset:
+    """Return pictures of bytes x; for likelihoods of counts their first channel, unscaled."""
+    if LIKELIHOODS[name].support == "counts":
+        return Dataset("counts", x[:, :1].astype(np.float32), 1.0, **parts)
+    return Dataset("pictures", x, 255.0, **parts)
+
+
 @pytest.mark.parametrize("name", LIKELIHOODS)
 def test_the_fit_of_black_pixels_converges(name: str) -> None:
     """The fit converges, and its value on held-out examples is finite."""
     x = grey(200, 256, (1, 4, 4))
     x[:180, :, 0] = 0
-    data = Dataset("corners", np.rint(x * 255).astype(np.uint8), 255.0, test=20)
+    data = dataset_for(name, np.rint(x * 255).astype(np.uint8), test=20)
     found = baseline(data, RunConfig.of(), name)
     assert found.converged
     assert found.nats is not None
@@ -229,14 +240,14 @@ def test_binarized_data_have_a_log_likelihood(binarize: str) -> None:
     assert found["categorical"].nats == pytest.approx(found["bernoulli"].nats, abs=1e-3)
 
 
-def pictures() -> Dataset:
+def pictures(name: str = "logistic") -> Dataset:
     """Return coloured pictures whose pixels have separate means and spreads; one pixel is always
     black."""
     rng = np.random.default_rng(0)
     centre, spread = rng.uniform(0, 255, (3, 16, 24)), rng.uniform(5, 60, (3, 16, 24))
     x = np.rint(rng.normal(centre, spread, (300, 3, 16, 24))).clip(0, 255).astype(np.uint8)
     x[:, :, 0, 0] = 0
-    return Dataset("pictures", x, 255.0)
+    return dataset_for(name, x)
 
 
 @pytest.mark.parametrize("name", LIKELIHOODS)
@@ -252,7 +263,7 @@ def test_the_fit_of_pictures_needs_few_evaluations(
 
     monkeypatch.setattr(room, "_backward", counted)
     told: list[float] = []
-    found = baseline(pictures(), RunConfig.of(), name, told.append)
+    found = baseline(pictures(name), RunConfig.of(), name, told.append)
     assert found.converged
     assert sum(rows) / 256 < 50
     assert told == sorted(told)

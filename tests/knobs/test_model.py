@@ -106,6 +106,24 @@ def test_sigma_larger_is_blurrier_with_a_smaller_kl() -> None:
     assert sharp.squares < soft.squares < softer.squares
 
 
+def test_degrees_of_freedom_fewer_forgive_outliers() -> None:
+    """One value 50 σ away costs less, and moves the model less; 0 learns the number."""
+    costs, pulls = [], []
+    for nu in (1.0, 4.0, 1000.0):
+        model = build(quick(likelihood="student-t", degrees_of_freedom=nu), DIGITS)
+        h = torch.zeros(1, 1, 1, 8, 8, requires_grad=True)
+        x = torch.zeros(1, 1, 8, 8)
+        x[..., 0, 0] = 50
+        far, near = (-model._likelihood(h).log_prob(v) for v in (x, 0 * x))
+        costs.append(float((far - near).detach()))
+        pulls.append(float(torch.autograd.grad(far, h)[0].abs().sum()))
+    assert costs[0] < costs[1] / 1.5 < costs[2] / 10
+    assert pulls[0] < pulls[1] / 2 < pulls[2] / 20
+    learned = build(quick(likelihood="student-t", degrees_of_freedom=0.0), DIGITS)
+    assert float(learned.scalars()["degrees_of_freedom"]) == pytest.approx(10)
+    assert "degrees_of_freedom" not in model.scalars()
+
+
 class Fixed(torch.nn.Module):
     """A known decoder of one number, without training."""
 
@@ -239,6 +257,7 @@ EFFECTS: dict[str, Callable[..., None]] = {
     "latent_dim": test_latent_dim_more_carry_more_and_reconstruct_better,
     "likelihood": test_likelihood_is_the_distribution_of_the_decoder,
     "sigma": test_sigma_larger_is_blurrier_with_a_smaller_kl,
+    "degrees_of_freedom": test_degrees_of_freedom_fewer_forgive_outliers,
     "posterior": test_posterior_can_have_the_shapes_of_its_row,
     "posterior_transforms": test_posterior_transforms_fit_more_complex_shapes,
     "prior": test_a_learned_prior_has_a_smaller_kl,

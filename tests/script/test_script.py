@@ -59,7 +59,9 @@ def rows() -> dict[str, dict[str, Any]]:
         place = f"{Path(__file__).parents[1]}/networks/{name}.py:{name}"
         found[f"file-{name}"] = {"network": network_code.choose(place)} | options
     for name in LIKELIHOODS:
-        found[f"likelihood-{name}"] = {"likelihood": name}
+        counts = LIKELIHOODS[name].support == "counts"  # 0 and 1
+        binary = {"binarize": "threshold"} if counts else {}
+        found[f"likelihood-{name}"] = {"likelihood": name} | binary
     for name, row in POSTERIORS.items():
         free = {} if row.has_density else {"objective": "reconstruction"}
         found[f"posterior-{name}"] = {"posterior": name} | free

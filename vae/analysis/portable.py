@@ -19,7 +19,7 @@ from vae.base.numbers import plain
 from vae.base.records import Floats
 from vae.base.rng import stream
 from vae.components.binarizations import BINARIZATIONS
-from vae.components.likelihoods import Likelihood
+from vae.components.likelihood_base import Likelihood
 from vae.components.networks import Grow
 from vae.model import VAE
 
@@ -66,7 +66,9 @@ def portable_encoder(model: VAE) -> Portable:
     the reason if a browser cannot compute it."""
     probe = torch.linspace(0, 1, 9)
     row = BINARIZATIONS[model.config.binarize]
-    if model.classes or row.random or not torch.equal(row.apply(probe), probe):
+    likelihood_input = model._likelihood.encoder_input(probe)
+    as_it_is = torch.equal(row.apply(probe), probe) and torch.equal(likelihood_input, probe)
+    if model.classes or row.random or not as_it_is:
         raise ValueError("The browser does not know the input of this encoder.")
     if not _begins_with_mean(model):
         raise ValueError("The browser does not know the mean of this posterior.")

@@ -90,15 +90,16 @@ def _facts(config: "RunConfig", data: "Dataset") -> str:
 
 
 def suited(config: "RunConfig", args: argparse.Namespace) -> tuple["RunConfig", str]:
-    """Return the configuration with a Gaussian likelihood and a line about it if no flag names a
+    """Return the configuration with a suitable likelihood and a line about it if no flag names a
     likelihood and the default is undefined for the data; else the same configuration and ""."""
-    from vae.config.rules import suitable_likelihood
+    from vae.config.rules import suitable_likelihood, values_of
 
-    suitable = suitable_likelihood(config.load_data(), config.likelihood)
+    data = config.load_data()
+    suitable = suitable_likelihood(data, config.likelihood)
     if args.likelihood is not None or suitable == config.likelihood:
         return config, ""
     args.likelihood = suitable
-    return config_of(args), f"The data hold real values: the likelihood is {suitable}.\n"
+    return config_of(args), f"The data hold {values_of(data)}: the likelihood is {suitable}.\n"
 
 
 def config_of(args: argparse.Namespace) -> "RunConfig":

@@ -7,9 +7,9 @@ output h, (..., multiplicity, *event), to a distribution with batch shape (...) 
 x is the model's input: pictures scaled to [0, 1], vectors in their own units. A model whose domain
 has a scale gives the rescaled u in the place of x (`vae.components.rescalings`): σ is then in
 units of that scale, the standard deviation of a column. For data with L levels, x takes the values
-k / (L − 1), k = 0 … L − 1. The log of a probability of such values (`discrete`)
-can be compared between likelihoods and converted to bits. The log of a density depends on the unit
-of x and has no upper bound.
+k / (L − 1), k = 0 … L − 1; counts are 0, 1, 2, … as they are. The log of a probability of such
+values (`discrete`) can be compared between likelihoods and converted to bits. The log of a density
+depends on the unit of x and has no upper bound.
 """
 
 import math
@@ -18,56 +18,16 @@ from typing import Annotated
 import torch
 from torch import Tensor, nn
 from torch.distributions import Bernoulli as TorchBernoulli
-from torch.distributions import Distribution, Independent, Normal
+from torch.distributions import Distribution, Normal
 
 from vae.base.options import Option, rows_with
 from vae.base.records import Domain
+from vae.components.count_likelihoods import NegativeBinomial, Poisson
 from vae.components.distributions import ContinuousBernoulli as ContinuousBernoulliOfOne
-from vae.components.distributions import GridCategorical, GridLogistic
+from vae.components.gamma_distributions import StudentT as StudentTOfOne
+from vae.components.level_likelihoods import Categorical, Logistic
+from vae.components.likelihood_base import Likelihood, elements
 from vae.components.slopes import Slope, bernoulli_slope, floor, floored, gaussian_slope
-
-
-class Likelihood(nn.Module):
-    """p(x|z), from `multiplicity` decoder outputs per element of x."""
-
-    multiplicity: int = 1
-    support = "real"  # values of x: "real", "unit" for [0, 1], "levels" for whole numbers
-    discrete = False  # log_prob is the log of a probability, so bits are defined
-    noise = ""  # scale of the noise: "fixed", "learned", "per element" (learned) or "" for none
-    form = "other"  # of −ln p(x|z) up to a constant: "squared error" / (2σ²), "cross-entropy"
-    browser = ""  # formula of E[x|z] in the browser (dashboard/plot/decoder.js), or "" for none
-
-    def __init__(self, domain: Domain) -> None:
-        super().__init__()
-        self.domain = domain
-        self.dims = len(domain.shape)
-
-    @staticmethod
-    def caveat(domain: Domain) -> str:
-        """Return the reason why log_prob is not a log-likelihood of such data, or ""."""
-        return ""
-
-    def scalars(self) -> dict[str, Tensor]:
-        """Return the learned scalars to plot: name → scalar."""
-        return {}
-
-    def slope(self, h: Tensor, u: Tensor) -> Slope:
-        """Return −ln p(u|z) and its gradient for the decoder's output, h and u (B, D)."""
-        raise NotImplementedError
-
-    def learned_gradient(self, mean: Tensor) -> Tensor:
-        """Return the gradient for the learned parameter from the mean of `Slope.learned`."""
-        return mean
-
-    def mean_constants(self) -> Tensor:
-        """Return the numbers besides h that `browser` needs, each for an equal part of x."""
-        return torch.empty(0)
-
-
-def _elements(distribution: Distribution, dims: int) -> Distribution:
-    """Return the distribution of an example with independent elements, the last `dims` axes."""
-    return Independent(distribution, dims, validate_args=False)
-
 
 GREY = (
     "Grey values under a Bernoulli likelihood give a cross-entropy, not a log-likelihood. Compare "
@@ -91,7 +51,7 @@ class Bernoulli(Likelihood):
 
     def forward(self, h: Tensor) -> Distribution:
         logits = h.squeeze(-1 - self.dims)  # (..., 1, *event) → (..., *event)
-        return _elements(TorchBernoulli(logits=logits, validate_args=False), self.dims)
+        return elements(TorchBernoulli(logits=logits, validate_args=False), self.dims)
 
     def slope(self, h: Tensor, u: Tensor) -> Slope:
         return bernoulli_slope(h, u)
@@ -116,13 +76,13 @@ class ContinuousBernoulli(Likelihood):
         return BINARY if domain.levels == 2 else ""
 
     def forward(self, h: Tensor) -> Distribution:
-        return _elements(ContinuousBernoulliOfOne(h.squeeze(-1 - self.dims)), self.dims)
+        return elements(ContinuousBernoulliOfOne(h.squeeze(-1 - self.dims)), self.dims)
 
 
 def _gaussian(h: Tensor, sigma: Tensor, dims: int) -> Distribution:
     """Return N(x; h, sigma²) from the decoder's output h, (..., 1, *event)."""
     mean = h.squeeze(-1 - dims)
-    return _elements(Normal(mean, sigma.expand_as(mean), validate_args=False), dims)
+    return elements(Normal(mean, sigma.expand_as(mean), validate_args=False), dims)
 
 
 class Gaussian(Likelihood):
@@ -154,6 +114,9 @@ class Gaussian(Likelihood):
         super().__init__(domain)
         self.register_buffer("sigma", torch.tensor(float(sigma)), persistent=False)
 
+    def best_output(self, mean: Tensor) -> Tensor:
+        return mean.unsqueeze(0)
+
     def forward(self, h: Tensor) -> Distribution:
         return _gaussian(h, self.sigma, self.dims)
 
@@ -184,6 +147,9 @@ class GaussianLearned(Likelihood):
 
     def _sigma(self) -> Tensor:
         return (0.5 * floor(self.log_var, self.LOWEST)).exp()
+
+    def best_output(self, mean: Tensor) -> Tensor | None:
+        return mean.unsqueeze(0)
 
     def forward(self, h: Tensor) -> Distribution:
         return _gaussian(h, self._sigma(), self.dims)
@@ -217,56 +183,55 @@ class GaussianPerDimension(GaussianLearned):
         return {"sigma_min": sigma.min(), "sigma_max": sigma.max()}
 
 
-class Logistic(Likelihood):
-    """The discretised logistic on the levels of the data, μ = ½ + h, with one learned scale for
-    each channel of a picture or for a whole vector (Kingma et al. 2016,
-    https://arxiv.org/abs/1606.04934; Salimans et al. 2017). The mean is E[x|z]."""
+class StudentT(GaussianLearned):
+    """Student's t with location h and one learned scale σ: unlike under a Gaussian, a few values
+    far from the rest hardly move the model (Lange, Little & Taylor 1989; Takahashi et al. 2018,
+    https://www.ijcai.org/proceedings/2018/374)."""
 
-    support = "levels"
-    discrete = True
-    noise = "learned"
-    browser = "logistic"
-    NARROWEST = 1 / 32  # of a bin: one level then has all probability but 1e-7
+    form = "other"
+    browser = "identity"
+    nu: Tensor
+    FEWEST, START_NU = 0.0, math.log(10)  # of a learned ln ν; for ν ≤ 1, x has no mean
 
-    def __init__(self, domain: Domain) -> None:
+    def __init__(
+        self,
+        domain: Domain,
+        *,
+        degrees_of_freedom: Annotated[
+            float,
+            Option(
+                "ν of Student's t distribution. Smaller values allow more outliers: 1 is the "
+                "Cauchy distribution, above 30 it is nearly Gaussian. 0 learns ν.",
+                low=0.0,
+                high=1e6,
+                log=True,
+                label="Degrees of freedom ν",
+            ),
+        ] = 4.0,
+    ) -> None:
         super().__init__(domain)
-        each = (domain.shape[0], 1, 1) if self.dims == 3 else (1,)
-        start = torch.full(each, -2.0)  # standard deviation 0.25, typical of pictures
-        self.log_scale = nn.Parameter(start)
+        self.is_fixed = degrees_of_freedom > 0
+        if self.is_fixed:
+            nu = torch.tensor(float(degrees_of_freedom))
+            self.register_buffer("nu", nu, persistent=False)
+        else:
+            self.log_nu = nn.Parameter(torch.tensor(self.START_NU))
 
-    def _scale(self) -> Tensor:
-        narrowest = self.NARROWEST / (self.domain.levels - 1)
-        return floor(self.log_scale, math.log(narrowest)).exp()
+    def _nu(self) -> Tensor:
+        return self.nu if self.is_fixed else floor(self.log_nu, self.FEWEST).exp()
+
+    def best_output(self, mean: Tensor) -> None:
+        """Return None: the best location depends on σ and ν."""
 
     def forward(self, h: Tensor) -> Distribution:
-        mu = 0.5 + h.squeeze(-1 - self.dims)
-        return _elements(GridLogistic(mu, self._scale(), self.domain.levels), self.dims)
+        location = h.squeeze(-1 - self.dims)
+        nu, sigma = (v.expand_as(location) for v in (self._nu(), self._sigma()))
+        return elements(StudentTOfOne(nu, location, sigma), self.dims)
 
     def scalars(self) -> dict[str, Tensor]:
-        """Return the scale, averaged over the channels."""
-        return {"scale": self._scale().detach().mean()}
-
-    def mean_constants(self) -> Tensor:
-        """Return the scale of each channel, or of a whole vector."""
-        return self._scale()
-
-
-class Categorical(Likelihood):
-    """A separate probability for each level: the softmax of L outputs per element of x (van den
-    Oord et al. 2016, https://arxiv.org/abs/1601.06759). It ignores the order of the levels."""
-
-    support = "levels"
-    discrete = True
-    browser = "categorical"
-
-    def __init__(self, domain: Domain) -> None:
-        super().__init__(domain)
-        self.multiplicity = domain.levels
-
-    def forward(self, h: Tensor) -> Distribution:
-        levels = -1 - self.dims
-        log_p = h.log_softmax(levels).movedim(levels, -1)  # (..., L, *event) → (..., *event, L)
-        return _elements(GridCategorical(log_p), self.dims)
+        """Return σ and, if it is learned, ν."""
+        learned = {} if self.is_fixed else {"degrees_of_freedom": self._nu().detach()}
+        return super().scalars() | learned
 
 
 LIKELIHOODS: dict[str, type[Likelihood]] = {
@@ -275,8 +240,11 @@ LIKELIHOODS: dict[str, type[Likelihood]] = {
     "gaussian": Gaussian,
     "gaussian-learned": GaussianLearned,
     "gaussian-per-dimension": GaussianPerDimension,
+    "student-t": StudentT,
     "logistic": Logistic,
     "categorical": Categorical,
+    "negative-binomial": NegativeBinomial,  # the first row of counts: it contains Poisson
+    "poisson": Poisson,
 }
 
 

@@ -65,7 +65,7 @@ RESCALINGS: dict[str, Rescaling] = {
     "minmax": Rescaling(
         minmax, ("real", "unit"), "scaled to 0…1", "smallest and largest value of all rows", True
     ),
-    "none": Rescaling(none, ("real", "unit", "levels")),
+    "none": Rescaling(none, ("real", "unit", "levels", "counts")),
 }
 
 

@@ -122,12 +122,8 @@ def check_data(config: DerivedSettings, dataset: Dataset, domain: Domain) -> Non
             f"binarize {config.binarize} needs values in [0, 1], and {dataset.name} has others: "
             "choose binarize none."
         )
-    if not domain.scale and not is_in_support(dataset, config.likelihood):
-        raise ValueError(
-            f"The {config.likelihood} likelihood needs values in [0, 1], and {dataset.name} has "
-            f"others: choose likelihood {rows_with(LIKELIHOODS, support='real')}, or rescale the "
-            "data."
-        )
+    if not (domain.scale or domain.levels == 2 or is_in_support(dataset, config.likelihood)):
+        raise ValueError(_other_values(config.likelihood, dataset))
     labels = dataset.labels
     if config.conditional and (labels is None or not dataset.classes or labels.min() < 0):
         raise ValueError(
@@ -136,16 +132,40 @@ def check_data(config: DerivedSettings, dataset: Dataset, domain: Domain) -> Non
         )
 
 
+def _other_values(likelihood: str, dataset: Dataset) -> str:
+    """Return the error sentence for a likelihood that is undefined for values of the data set."""
+    real = rows_with(LIKELIHOODS, support="real")
+    if LIKELIHOODS[likelihood].support == "counts":
+        needs, remedy = "counts 0, 1, 2, …", f"likelihood {real}"
+    else:
+        counts = f"{rows_with(LIKELIHOODS, support='counts')} or " if dataset.is_counts else ""
+        needs, remedy = "values in [0, 1]", f"likelihood {counts}{real}, or rescale the data"
+    return f"The {likelihood} likelihood needs {needs}, and {dataset.name} has others: choose " + (
+        f"{remedy}."
+    )
+
+
 def is_in_support(dataset: Dataset, likelihood: str) -> bool:
     """Return whether the likelihood is defined for all values of the data set."""
-    return LIKELIHOODS[likelihood].support != "unit" or dataset.in_unit_interval
+    support = LIKELIHOODS[likelihood].support
+    if support == "counts":
+        return dataset.is_counts
+    return support != "unit" or dataset.in_unit_interval
 
 
 def suitable_likelihood(dataset: Dataset, likelihood: str) -> str:
-    """Return the likelihood, or a Gaussian with a learned σ if it is undefined for the data."""
+    """Return the likelihood, or one for counts or real values if it is undefined for the data: a
+    negative binomial, which is Poisson without dispersion, or a Gaussian with a learned σ."""
     if is_in_support(dataset, likelihood):
         return likelihood
+    if dataset.is_counts:
+        return first_row(LIKELIHOODS, support="counts")
     return first_row(LIKELIHOODS, support="real", noise="learned")
+
+
+def values_of(dataset: Dataset) -> str:
+    """Return the kind of values of a data set outside [0, 1]: "counts" or "real values"."""
+    return "counts" if dataset.is_counts else "real values"
 
 
 def check_batch(config: DerivedSettings, training: int) -> None:

@@ -113,7 +113,8 @@ class Settings(BaseModel):
         str,
         Option(
             "p(x|z): the distribution over examples that the decoder's output h defines. "
-            "bernoulli suits pictures with values in [0, 1], gaussian any real values.",
+            "bernoulli suits pictures with values in [0, 1], gaussian any real values, student-t "
+            "those with outliers, negative-binomial counts.",
             choices=tuple(LIKELIHOODS),
             group="Model",
         ),

@@ -54,6 +54,12 @@ class Dataset(NamedTuple):
         return all(bool(((x == 0) | (x == self.scale)).all()) for x in (head, self.x))
 
     @property
+    def is_counts(self) -> bool:
+        """Whether every value of x / scale is a whole number from 0."""
+        parts = (self.x[:100], self.x) if self.scale == 1 else ()
+        return bool(parts) and all(bool(((x >= 0) & (x == np.rint(x))).all()) for x in parts)
+
+    @property
     def levels(self) -> int:
         """Number of values that x / scale can take, evenly from 0 to 1; 0 for real values."""
         if self.is_binary:

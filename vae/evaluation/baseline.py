@@ -11,7 +11,8 @@ pixel that is black in every training example would drive its h to infinity, and
 there in a held-out example would then cost infinitely many nats. Likelihoods of values in [0, 1]
 are therefore fitted with one further example, spread evenly over the values that x may take: the
 rule of succession (Laplace 1814), with the weight of one example for each element (Perks 1947).
-Gaussians need no such example for h; a learned σ stops at the floor of its likelihood.
+That of counts is half at 0 and half at 1. Real values need no such example; a learned σ stops at
+the floor of its likelihood.
 """
 
 import math

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from vae.base.progress import Progress, silent
-from vae.components.likelihoods import Likelihood
+from vae.components.likelihood_base import Likelihood
 
 BLOCK = 200_000  # decoder outputs computed at a time: they stay in the cache
 TOLERANCE = 1e-3  # nats; a fit with a smaller sum of |gradient| has converged
@@ -49,7 +49,8 @@ def best_constant(
     """Return the h (multiplicity, *event) with the least mean of −ln p(x | h), x (N, *event).
 
     The likelihood's parameters end at their best values. A likelihood of values in [0, 1] gets
-    `extra` further examples, spread evenly over the values that x may take. L-BFGS finishes where
+    `extra` further examples, spread evenly over the values that x may take, one of counts half at
+    0 and half at 1. L-BFGS finishes where
     Newton's method has not converged.
     """
     whole = _weighted(x, likelihood, extra)
@@ -68,12 +69,12 @@ def best_constant(
         progress(-math.expm1(-evaluations / USUAL))
         return _backward(likelihood, h, *data)
 
-    real = likelihood.support == "real"  # then h is at its best already
+    is_best = likelihood.best_output(h.detach()[0]) is not None  # h does not move any more
     for parameter in parameters:
         _bisect(parameter, partial(loss, rough), NEAR)
-    if not real and len(h) == 1:  # then each element is a separate problem
+    if not is_best and len(h) == 1:  # then each element is a separate problem
         _bisect(h, partial(loss, rough), FAR)
-    state = parameters if real else [h, *parameters]
+    state = parameters if is_best else [h, *parameters]
     if len(h) == 1 and 0 < len(state) < 3:
         for data in (rough, whole):
             _newton(state, partial(loss, data))
@@ -120,10 +121,13 @@ def _weighted(x: Tensor, likelihood: Likelihood, extra: float) -> tuple[Tensor, 
 
 
 def _start(likelihood: Likelihood, values: Tensor, weights: Tensor) -> Tensor:
-    """Return the start of the search: the mean for real values, the shares of the levels where
-    each has its own output, else 0."""
+    """Return the start of the search: the best output for the mean, the mean of other real values,
+    the shares of the levels where each has its own output, else 0."""
+    mean = (weights * values).sum(0) / weights.sum(0)
+    if (best := likelihood.best_output(mean)) is not None:
+        return best
     if likelihood.support == "real":
-        return ((weights * values).sum(0) / weights.sum(0)).unsqueeze(0)
+        return mean.unsqueeze(0)
     if _own_levels(likelihood, weights):
         return (weights / weights.sum(0)).clamp(min=1e-12).log()
     return torch.zeros(likelihood.multiplicity, *values.shape[1:], dtype=values.dtype)

@@ -43,6 +43,9 @@ QUANTITIES: dict[str, Quantity] = {
     "sigma_min": Quantity("Smallest σ of p(x|z)", "reconstruction", X_UNITS, X_UNITS),
     "sigma_max": Quantity("Largest σ of p(x|z)", "reconstruction", X_UNITS, X_UNITS),
     "scale": Quantity("Scale of p(x|z)", "reconstruction", X_UNITS, X_UNITS),
+    "degrees_of_freedom": Quantity("ν of p(x|z)", "reconstruction", "", "without unit"),
+    "dispersion_min": Quantity("Smallest dispersion", "reconstruction", "", "without unit"),
+    "dispersion_max": Quantity("Largest dispersion", "reconstruction", "", "without unit"),
     "beta": Quantity("β", "muted", ""),
     "lr": Quantity("learning rate", "muted", ""),
 }

@@ -30,7 +30,8 @@ ABOUT = (
     "The output, and a learned σ or scale, are fitted to training examples and evaluated on "
     "held-out ones if there are any. Where x lies in [0, 1] the fit adds one example spread "
     "evenly over all values of x: without it, one grey value in a pixel that is always black in "
-    "training would have an infinite cost. A learned σ is at least e⁻⁷.\n\n"
+    "training would have an infinite cost. The further example of counts is half at 0 and half "
+    "at 1. A learned σ is at least e⁻⁷.\n\n"
     "A **probability** of the values can be compared between likelihoods, and converted to bits. "
     "A **density** can be compared only with other densities of the same x; it has no lower "
     "bound, and elements that hardly vary dominate it."
@@ -123,8 +124,11 @@ def table(found: tuple[Baseline, ...], chosen: str) -> str:
 def _settings(row: Baseline) -> str:
     """Return the set or fitted σ or scale as text."""
     words = [f"{k} {compact(v, 3)}" for k, v in {**row.options, **row.learned}.items()]
-    text = ", ".join(words).replace("sigma_min", "σ from").replace(", sigma_max", " to")
-    return f" ({text.replace('sigma', 'σ')})" if words else ""
+    text = ", ".join(words)
+    for name, word in (("dispersion", "dispersion"), ("sigma", "σ")):
+        text = text.replace(f"{name}_min", f"{word} from").replace(f", {name}_max", " to")
+    text = text.replace("sigma", "σ").replace("degrees_of_freedom", "ν")
+    return f" ({text})" if words else ""
 
 
 def _meaning(row: Baseline) -> str:

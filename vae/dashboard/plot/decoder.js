@@ -89,7 +89,7 @@ function continuousBernoulli(eta) {
   return -1 / Math.expm1(-eta) - 1 / eta;
 }
 
-function categorical(h, out, { levels }) {      // the softmax of L numbers of each element, (L, D) → (D)
+function gridCategorical(h, out, { levels }) {      // the softmax of L numbers of each element, (L, D) → (D)
   const size = out.length;
   for (let d = 0; d < size; d++) {
     let [most, sum, mean] = [-Infinity, 0, 0];
@@ -105,13 +105,14 @@ function categorical(h, out, { levels }) {      // the softmax of L numbers of e
 
 export const MEANS = {                          // the decoder's output and the recipe → E[x|z]
   identity: (h, out) => out.set(h),
+  exponential: each((h) => Math.exp(Math.min(h, 24 * Math.LN2))),   // of the log of a count's mean
   sigmoid: each(sigmoid),
   continuousBernoulli: each(continuousBernoulli),
-  logistic: (h, out, { constants, levels }) => {
+  gridLogistic: (h, out, { constants, levels }) => {
     const part = out.length / constants.length;
     for (let i = 0; i < out.length; i++) out[i] = logistic(h[i], constants[Math.floor(i / part)], levels - 1);
   },
-  categorical,
+  gridCategorical,
 };
 
 const columnOf = (i, length, { scale }) => Math.floor(i * scale.length / length);   // of value i: a column or a channel

@@ -8,7 +8,7 @@ import streamlit as st
 from vae.base import visitors
 from vae.base.options import Field
 from vae.config import DEFAULTS
-from vae.config.rules import suitable_likelihood
+from vae.config.rules import suitable_likelihood, values_of
 from vae.dashboard import server
 from vae.dashboard.shared import address
 from vae.dashboard.shared.address_values import same
@@ -87,12 +87,14 @@ def _absolute(path: str) -> str:
 
 
 def _suit_likelihood(name: str) -> None:
-    """Choose a likelihood of real values for data with values outside [0, 1]."""
+    """Choose a likelihood of counts or real values for data with values outside [0, 1]."""
+    if name not in OFFLINE:
+        return
     chosen = st.session_state.get("set_likelihood", DEFAULTS["likelihood"])
-    suitable = suitable_likelihood(load(name, examples=20), chosen) if name in OFFLINE else chosen
-    if suitable != chosen:
+    data = load(name, examples=20)
+    if (suitable := suitable_likelihood(data, chosen)) != chosen:
         st.session_state.set_likelihood = suitable
-        st.toast(f"{name} holds real values: the likelihood is now {suitable}.")
+        st.toast(f"{name} holds {values_of(data)}: the likelihood is now {suitable}.")
 
 
 def _uploaded(files: list[Any]) -> str:

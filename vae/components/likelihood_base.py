@@ -1,0 +1,60 @@
+"""The base class of the likelihoods p(x|z); `vae.components.likelihoods` has the table of rows."""
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution, Independent
+
+from vae.base.records import Domain
+from vae.components.slopes import Slope
+
+
+class Likelihood(nn.Module):
+    """p(x|z), from `multiplicity` decoder outputs per element of x."""
+
+    multiplicity: int = 1
+    # values of x: "real", "unit" for [0, 1], "levels" for a grid in [0, 1], "counts" for 0, 1, …
+    support = "real"
+    discrete = False  # log_prob is the log of a probability, so bits are defined
+    noise = ""  # scale of the noise: "fixed", "learned", "per element" (learned) or "" for none
+    form = "other"  # of −ln p(x|z) up to a constant: "squared error" / (2σ²), "cross-entropy"
+    browser = ""  # formula of E[x|z] in the browser (dashboard/plot/decoder.js), or "" for none
+
+    def __init__(self, domain: Domain) -> None:
+        super().__init__()
+        self.domain = domain
+        self.dims = len(domain.shape)
+
+    @staticmethod
+    def caveat(domain: Domain) -> str:
+        """Return the reason why log_prob is not a log-likelihood of such data, or ""."""
+        return ""
+
+    def scalars(self) -> dict[str, Tensor]:
+        """Return the learned scalars to plot: name → scalar."""
+        return {}
+
+    def encoder_input(self, u: Tensor) -> Tensor:
+        """Return the numbers that the encoder receives for u (..., *event)."""
+        return u
+
+    def best_output(self, mean: Tensor) -> Tensor | None:
+        """Return the constant h (multiplicity, *event) with the largest likelihood of data with
+        this mean (*event), if it is the same for all values of the learned parameters."""
+        return None
+
+    def slope(self, h: Tensor, u: Tensor) -> Slope:
+        """Return −ln p(u|z) and its gradient for the decoder's output, h and u (B, D)."""
+        raise NotImplementedError
+
+    def learned_gradient(self, mean: Tensor) -> Tensor:
+        """Return the gradient for the learned parameter from the mean of `Slope.learned`."""
+        return mean
+
+    def mean_constants(self) -> Tensor:
+        """Return the numbers besides h that `browser` needs, each for an equal part of x."""
+        return torch.empty(0)
+
+
+def elements(distribution: Distribution, dims: int) -> Distribution:
+    """Return the distribution of an example with independent elements, the last `dims` axes."""
+    return Independent(distribution, dims, validate_args=False)
