@@ -48,7 +48,11 @@ def rows() -> list[Row]:
         Row("objective", "iwae, 50 samples, doubly", _doubly()),
         Row("objective", "elbo, β = 4", {"beta": 4.0}),
     ]
-    found += [Row("likelihood", name, {"likelihood": name}) for name in LIKELIHOODS]
+    binary = {"binarize": "stochastic"}  # counts 0 and 1
+    found += [
+        Row("likelihood", n, {"likelihood": n} | (binary if row.support == "counts" else {}))
+        for n, row in LIKELIHOODS.items()
+    ]
     found += [Row("likelihood", "bernoulli, binarized", {"binarize": "stochastic"})]
     found += [
         Row("posterior", n, {"posterior": n} | ({} if p.has_density else _objective("wae")))
