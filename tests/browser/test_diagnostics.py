@@ -110,17 +110,20 @@ def test_a_run_in_training_is_followed_and_its_fix_is_trained(
     fill = page.locator(".st-key-fix_unused_latents button").first
     latents = page.locator(".st-key-set_latent_dim input")
     assert latents.input_value() == "2"
-    _until_clicked(fill.click, lambda: "The sidebar has" in page.locator(DIAGNOSTICS).inner_text())
+    filled = lambda: "The sidebar has" in page.locator(DIAGNOSTICS).inner_text()  # noqa: E731
+    fill.click()
+    until(filled, why="the first press fills the sidebar")
     hidden = page.locator(".st-key-set_hidden input")
     until(lambda: (hidden.input_value(), latents.input_value()) == ("16", "2"))
 
     before = {other.name for other in listing(run.path.parent)}
     train = page.locator(".st-key-train button")
-    _until_clicked(train.click, lambda: len(listing(run.path.parent)) > len(before))
+    created = lambda: len(listing(run.path.parent)) > len(before)  # noqa: E731
+    _until_clicked(train.click, created, "created")
     new = next(other for other in listing(run.path.parent) if other.name not in before)
     assert new.config == RunConfig.of(**run.config.model_dump() | {"latent_dim": 2})
     assert not tab.problems
 
 
-def _until_clicked(click: Callable[..., None], seen: Callable[[], bool]) -> None:
-    perform(lambda: click(timeout=5000), seen, patience=15.0)
+def _until_clicked(click: Callable[..., None], seen: Callable[[], bool], why: str = "") -> None:
+    perform(lambda: click(timeout=5000), seen, patience=15.0, why=why)

@@ -64,8 +64,8 @@ def demo(loaded: None, tab: Tab) -> Callable[..., Page]:
     """Reset a page of the demo, open it, and wait for its chart."""
 
     def open_(name: str, drawn: bool = True) -> Page:
-        tab.go("anew")
-        tab.page.get_by_text(re.compile(r"^anew \d+$")).wait_for()
+        number = tab.page.get_by_text(re.compile(r"^anew \d+$"))
+        perform(lambda: tab.go("anew"), number.is_visible, why="the page anew")
         expect(tab.page.locator(".vae-plot")).to_have_count(0)
         tab.go(name)
         if drawn:

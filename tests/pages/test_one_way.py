@@ -69,3 +69,23 @@ def test_a_new_run_of_the_same_name_has_fields_of_its_own(root: Path, open_page:
     value = at.number_input(key=of_run(at, "traverse_start_row")).value
     assert value == LoadedRun.of(new).splits.test[0]
     assert value not in (5, first)
+
+
+def test_a_fragment_draws_its_buttons_before_it_reruns_the_page() -> None:
+    """A rerun before a button is drawn would lose a press of it."""
+    early = [
+        f"{place.split(':')[0]}: {ast.unparse(statement).splitlines()[0][:40]}"
+        for place, node in nodes()
+        if isinstance(node, ast.FunctionDef) and _is_fragment(node)
+        for statement in node.body[:-1]
+        if ast.unparse(statement).endswith("st.rerun()")
+    ]
+    assert sorted(early) == [
+        "vae/dashboard/latent/view.py: if run_key(run) != drawn:",  # the run was deleted
+        "vae/dashboard/learn/view.py: if click is not None and _taken(place, ste",  # its own event
+    ]
+
+
+def _is_fragment(function: ast.FunctionDef) -> bool:
+    names = [ast.unparse(decorator) for decorator in function.decorator_list]
+    return any(name.startswith("st.fragment") for name in names) or function.name == "_body"

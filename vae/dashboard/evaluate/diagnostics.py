@@ -55,14 +55,14 @@ def diagnostics(run: Run) -> None:
     @st.fragment(run_every=POLL if alive else None)
     def view() -> None:
         status = run.status()
-        if alive and not status.alive:
-            st.rerun()
         with st.container(key="diagnostics"):
             left, right = st.columns(2, gap="large")
             with left:
                 _strip(run)
             with right:
                 _checks(run, status)
+        if alive and not status.alive:  # at the end: before the buttons it would lose a press
+            st.rerun()
 
     view()
 

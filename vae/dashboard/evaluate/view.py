@@ -137,10 +137,10 @@ def progress(run: Run, request: EvaluationRequest) -> None:
     @st.fragment(run_every=POLL if busy else None)
     def view() -> None:
         now = at_work(run)
-        if [job.key for job in now] != [job.key for job in busy]:
-            st.rerun()
         for job in now:
             _bar(job)
+        if [job.key for job in now] != [job.key for job in busy]:
+            st.rerun()
 
     if busy:
         view()

@@ -64,8 +64,6 @@ def _header(lesson: Lesson, chosen: str) -> None:
 def _body(lesson: Lesson, is_live: bool) -> None:
     place = state.current(lesson)
     _merge(lesson, place)
-    if is_live and not is_at_work(_courses(lesson)):
-        st.rerun()  # ends the timer
     left, right = st.columns([5, 7], gap="medium")
     step = place.step_of(lesson)
     with right:
@@ -76,6 +74,8 @@ def _body(lesson: Lesson, is_live: bool) -> None:
     with left:
         _words(lesson, place, step, picture)
     state.write_address(lesson, place)
+    if is_live and not is_at_work(_courses(lesson)):
+        st.rerun()  # ends the timer
 
 
 def _merge(lesson: Lesson, place: state.Place) -> None:
