@@ -44,8 +44,8 @@ def test_a_link_opens_the_view_and_a_reload_loses_nothing(
     assert page.evaluate("navigator.clipboard.readText()") == page.url
     assert "colour=KL" in page.url
     type_latents(tab, "5")
-    tab.go("Samples")
-    equals(lambda: page.url, f"{server.url}/samples?run=mine")
+    there = f"{server.url}/samples?run=mine"
+    perform(lambda: tab.go("Samples"), lambda: page.url == there, why="the address of Samples")
     page.go_back()
     equals(lambda: page.url, address)
     equals(lambda: selected(tab), chosen)
