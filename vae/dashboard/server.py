@@ -12,6 +12,7 @@ from typing import Any
 
 from vae.base import permission, visitors
 from vae.base.places import APP, default_root
+from vae.dashboard import page_switch
 from vae.runs import listing
 from vae.runs.exporter import UPLOADS
 from vae.worker import Launcher
@@ -39,6 +40,7 @@ async def lifespan(app: Any) -> AsyncIterator[None]:
     """Run the server with a spare worker, slow imports done early, and a loop over the queue."""
     # Plotly looks into pandas if it is loaded, and fails while another thread is still loading it.
     importlib.import_module("pandas")
+    page_switch.protect()
     heart = asyncio.create_task(_heart())
     try:
         yield
