@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from vae.dashboard.page_switch import protect
 from vae.dashboard.plot import routes
 
 
@@ -23,6 +24,7 @@ def tile(request: Request) -> Response:
     return Response(file.getvalue(), media_type="image/png")
 
 
+protect()  # as the server of the app does
 app = st.App(
     Path(__file__).with_name("plot_demo_main.py"),
     routes=[*routes(), Route("/vae/tile/demo/{row:int}.png", tile)],
