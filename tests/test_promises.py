@@ -48,3 +48,11 @@ def test_nothing_is_unpickled() -> None:
 )
 def test_the_search_finds_ways_to_unpickle(line: str) -> None:
     assert UNPICKLES.search(f"x = 1\n{line}\n")
+
+
+def test_every_requirement_is_locked_with_hashes() -> None:
+    wanted = (ROOT / "requirements.txt").read_text("utf-8").lower().split()
+    lock = (ROOT / ".ci" / "requirements.lock").read_text("utf-8")
+    packages = re.split(r"\n(?=\w)", lock)[1:]
+    assert {package.split()[0] for package in packages} >= set(wanted)
+    assert all("--hash=sha256:" in package for package in packages)
