@@ -4,10 +4,10 @@ import streamlit as st
 
 from vae.dashboard.shared import html_grid
 from vae.dashboard.shared.network_text import network_text
-from vae.dashboard.shared.run_picker import pick_run
+from vae.dashboard.shared.run_picker import pick_run_and_place
 from vae.dashboard.train.view import live_view
 
 st.html(html_grid.STYLE)
-run = pick_run("curves", "live_map")
-live_view(run)
+run, header = pick_run_and_place("curves", "live_map")
+live_view(run, header)
 network_text(run)

@@ -69,6 +69,17 @@ def test_a_running_fragment_draws_the_present_facts_and_continues(
     assert list(clock.timers) == [fragment]
 
 
+def test_header_and_curves_of_the_train_page_are_redrawn_together(
+    running: Run, clock: Clock, open_page: OpenPage
+) -> None:
+    at = open_page("train.py", run=running.name)
+    (fragment,) = clock.timers
+    running.set_status(device="cuda:7", epoch=17.0, steps=100, epochs=20)
+    clock.tick(at, fragment)
+    assert ["cuda:7" in m.value for m in at.markdown].count(True) == 1
+    assert any(e.proto.text.startswith("epoch 17 of 20") for e in at.get("progress"))
+
+
 @pytest.mark.parametrize("number", [0, 1])
 def test_each_fragment_of_a_deleted_run_gives_way_to_the_page(
     number: int, running: Run, root: Path, clock: Clock, open_page: OpenPage

@@ -313,9 +313,14 @@ def test_the_address_names_the_sweep(root: Path, open_page: OpenPage) -> None:
     assert "**4 runs**" in text_of(at)
 
 
-def test_all_runs_are_selected_for_comparison(root: Path, open_page: OpenPage) -> None:
+def test_compared_runs_are_selected_and_lead_the_table(root: Path, open_page: OpenPage) -> None:
     runs = make(root, "beta=1,2")
     finished(runs)
+    other = in_state(root, "queued")  # newer, so it would stand above the ticked runs
     at = open_page("sweep.py")
     at.button(key="sweep_compare").click().run()
     assert sorted(at.session_state[SELECTED]) == sorted(run.name for run in runs)
+    assert other is not None
+    shown = list(at.dataframe[0].value["run"])
+    assert set(shown[:4]) == {run.name for run in runs}
+    assert shown[4:] == [other.name]

@@ -96,11 +96,13 @@ def _plain(value: Any) -> str:
 def select(entries: list[Entry], visible: list[Entry]) -> RunTable:
     """Draw the table, whose ticks are the selection, and return its runs."""
     chosen = set(run_selection.selected())
-    names = [entry.name for entry in visible]
-    if visible:
+    leading = set(run_selection.leading())
+    rows = sorted(visible, key=lambda entry: entry.name not in leading)
+    names = [entry.name for entry in rows]
+    if rows:
         key = table_key(names)
         st.dataframe(
-            _columns(visible),
+            _columns(rows),
             key=key,
             hide_index=True,
             on_select=lambda: _take(key, names),
@@ -110,7 +112,7 @@ def select(entries: list[Entry], visible: list[Entry]) -> RunTable:
             },
             column_config=_config(),
             placeholder="",
-            height=min(HEAD + ROW * len(visible), MOST),
+            height=min(HEAD + ROW * len(rows), MOST),
         )
     else:
         st.info("No run passes these filters: clear the search, or show archived runs.")

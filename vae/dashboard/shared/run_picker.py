@@ -52,6 +52,13 @@ def pick_run(*pictures: str) -> Run:
     `pictures` are the keys of the containers that the page can show on the stage. Without any run
     the page ends with an explanation.
     """
+    run, place = pick_run_and_place(*pictures)
+    _live_facts(run, place)
+    return run
+
+
+def pick_run_and_place(*pictures: str) -> tuple[Run, DeltaGenerator]:
+    """Do the same, and return also the place in which the page calls `show_facts`."""
     names = [run.name for run in listing(server.ROOT)]
     if not names:
         empty(
@@ -65,7 +72,7 @@ def pick_run(*pictures: str) -> Run:
     run = _choice(left, names)
     _guard_settings(run)
     with right.container(horizontal=True, vertical_alignment="center", key="run_facts"):
-        _live_facts(run)
+        place = st.empty()
         badge, about = "", "\n\n".join(filter(None, (FACTS, _units(run, described))))
         if caveat := _caveat(run):  # the Tab key reaches a help only beside words
             badge, about = (
@@ -76,7 +83,12 @@ def pick_run(*pictures: str) -> Run:
         if pictures:
             stage(pictures)
     offer_mending(run)
-    return run
+    return run, place
+
+
+def show_facts(run: Run, status: Status, place: DeltaGenerator) -> None:
+    """Show the state and the facts of a run in its header."""
+    place.markdown(facts(run, status))
 
 
 def _choice(place: DeltaGenerator, names: list[str]) -> Run:
@@ -98,7 +110,7 @@ def _choice(place: DeltaGenerator, names: list[str]) -> Run:
     return Run(server.ROOT / name)
 
 
-def _live_facts(run: Run) -> None:
+def _live_facts(run: Run, place: DeltaGenerator) -> None:
     """Show the state and the facts of a run. While it waits or trains they follow its files, and
     its end redraws the whole page once."""
     was_active = run.status().active
@@ -106,7 +118,7 @@ def _live_facts(run: Run) -> None:
     @st.fragment(run_every=SECONDS if was_active else None)
     def view() -> None:
         status = run.status()
-        st.markdown(facts(run, status))
+        show_facts(run, status, place)
         if was_active and not status.active:
             st.rerun()
 

@@ -2,7 +2,8 @@
 
 The selection is a list of run names. It does not depend on the filters: a hidden run stays
 selected. The browser keeps the ticks of a table under the table's key, so a selection that is set
-from Python needs a table with a new key: `version` is part of that key.
+from Python needs a table with a new key: `version` is part of that key. The runs of such a
+selection lead the table; ticks in the table itself move no row.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ import streamlit as st
 from vae.dashboard.shared import address
 from vae.dashboard.shared.address_values import some_of
 
-SELECTED, _VERSION = "compare_selected", "compare_drawn"
+SELECTED, _VERSION, _LEADING = "compare_selected", "compare_drawn", "compare_leading"
 
 
 def selected() -> list[str]:
@@ -28,7 +29,13 @@ def version() -> int:
 def select(names: Sequence[str]) -> None:
     """Select exactly these runs, and let the table show it."""
     take_ticks(names)
+    st.session_state[_LEADING] = list(names)
     st.session_state[_VERSION] = version() + 1
+
+
+def leading() -> list[str]:
+    """Return the runs of the last `select`, which stand first in the table."""
+    return list(st.session_state.get(_LEADING, []))
 
 
 def take_ticks(names: Sequence[str]) -> None:

@@ -37,10 +37,10 @@ STEPS = (
         "examples beside their reconstructions.",
     ),
     Step(
-        "traversals.py",
-        "Move one latent",
-        "Each row changes one latent and holds the others. The latent with the largest KL stands "
-        "first; one with a KL near 0 changes nothing.",
+        "latent.py",
+        "Move a slider",
+        "Each slider beside the map changes one latent and holds the others. The picture is "
+        "decoded as it moves, and the ring on the map shows the place of z.",
     ),
     Step(
         "reconstructions.py",

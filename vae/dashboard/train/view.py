@@ -4,6 +4,7 @@ A fragment redraws it while the run waits or trains, and stops with the run.
 """
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from vae.analysis.latent_map import class_hue, latent_map, overview
 from vae.base.numbers import compact
@@ -31,9 +32,11 @@ NAMES = 13  # pixels, letters of the class names on the map
 TILE = 84  # largest side of a tile, pixels
 
 
-def live_view(run: Run) -> None:
-    """Show everything about a run's training, redrawn while it waits or trains."""
+def live_view(run: Run, header: DeltaGenerator) -> None:
+    """Show everything about a run's training, redrawn together with the facts in its header while
+    it waits or trains."""
     status = run.status()
+    run_picker.show_facts(run, status, header)  # also if the page ends below
     run_picker.guard_folder(run, status)
     waiting = status.active
     started = bool(cache.curves(run).curves)
@@ -42,6 +45,7 @@ def live_view(run: Run) -> None:
     @st.fragment(run_every=every)
     def view() -> None:
         now = run.status()
+        run_picker.show_facts(run, now, header)
         controls.draw(run, now)
         _pictures(run, now)
         began = waiting and not started and cache.curves(run).curves
