@@ -114,7 +114,7 @@ def findings(course: Course) -> tuple[str, ...]:
 
 def _diagnosis(view: View, course: Course | None) -> str:
     if course is None or not course.is_done:
-        return "…"
+        return "–"
     names = findings(course)
     return view.say("and").join(view.say(f"check.{n}") for n in names) or view.say("nothing")
 
@@ -156,8 +156,10 @@ def _runs(view: View, courses: Sequence[Course | None]) -> go.Figure:
         rows = [2 * k + 1, 2 * k + 2, 9 + k]
         layout |= _axes(view, rows, across, ends)
         traces += [] if course is None else _traces(course, rows)
-        name = view.say(("fails", "cured")[k])
-        labels.append(_heading(f"<b>{name}</b>", sum(across) / 2, 1.0, "bottom"))
+        name = ("fails", "cured")[k]
+        setting = view.say(f"{name}.{view.option('failure')}")
+        title = f"<b>{view.say(name)}</b> · {setting}"
+        labels.append(_heading(title, sum(across) / 2, 1.0, "bottom"))
     if not reports:
         labels.append(note(view.say("press"), x=0.5, y=0.8) | {"font": {"size": 15}})
     margin = {"l": 60, "r": 8, "t": 30, "b": 8}

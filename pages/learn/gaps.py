@@ -3,6 +3,7 @@
 import numpy as np
 import plotly.graph_objects as go
 
+from vae.analysis.posterior_fields import ExampleGaps
 from vae.base.numbers import fixed, plain
 from vae.dashboard.learn.lesson import Choice, Guess, Lesson, Picture, Runs, Slider, Step, View
 from vae.dashboard.learn.run_choice import without_plane
@@ -80,26 +81,27 @@ def picture(view: View) -> Picture:
 
 
 def _of_run(view: View) -> Picture:
-    """Draw the chosen example of a run: its true posterior, q(z|x) and the best Gaussian."""
+    """Draw the chosen example of a run: q(z|x) at once, then its true posterior and both gaps."""
     assert view.run is not None
     among = examples(view.run)
     number = min(int(view.number("example")), len(among.rows)) - 1
     row = int(among.rows[number])
-    found = gaps_of(view.run, row)
-    parts = found.gaps
+    one = gaps_of(view.run, row)
+    found = one.gaps.result() if one.gaps.done() else None
     drawn = gap_figure(
-        GapPicture(
-            among.places,
-            number,
-            image(view.run, row),
-            *(found.posterior, found.q, found.best),
-            *(parts.approximation, parts.amortisation),
-        ),
-        view.say,
+        GapPicture(among.places, number, image(view.run, row), one.q, found), view.say
     )
     names = {f"{name}_name": view.say(name) for name in NAMED}
-    numbers = {**parts._asdict(), **names, "gap": parts.amortisation + parts.approximation}
-    return Picture(drawn, numbers | {"row": f"#{row}"}, among.places)
+    numbers = {**_parts(found), **names, "row": f"#{row}"}
+    return Picture(drawn, numbers, among.places, None if found else one.gaps)
+
+
+def _parts(found: ExampleGaps | None) -> dict[str, float | str]:
+    """Return the parts of the gap as numbers; "…" while they are computed."""
+    if found is None:
+        return dict.fromkeys((*gaps.Gaps._fields, "gap"), "…")
+    parts = found.gaps
+    return {**parts._asdict(), "gap": parts.amortisation + parts.approximation}
 
 
 def _encoded(view: View) -> tuple[float, float]:

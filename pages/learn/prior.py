@@ -57,6 +57,7 @@ class Panel(NamedTuple):
 
     name: str
     course: Course | None
+    beta: str = ""  # its β, where the reader chooses it
 
     def draws(self, number: int) -> Floats:
         """Return draws from its prior; from N(0, I) before it trains."""
@@ -88,7 +89,8 @@ def _panels(view: View) -> list[Panel]:
     if view.step in ("others", "sandbox"):
         names = ["prior.standard", f"prior.{view.option('prior')}"]
     courses = [*view.courses, *view.courses, None, None][:2]
-    return [Panel(name, course) for name, course in zip(names, courses, strict=True)]
+    betas = ["", f" · β = {view.option('beta')}" if view.step in ("beta", "sandbox") else ""]
+    return [Panel(*parts) for parts in zip(names, courses, betas, strict=True)]
 
 
 def _measures(side: str, course: Course | None) -> dict[str, float | str]:
@@ -131,7 +133,7 @@ def _maps(view: View, panels: list[Panel], numbers: Mapping[str, float | str]) -
         error = numbers[f"{side}_error"]
         words = f"{view.say('drawn')} {error if isinstance(error, str) else fixed(error, 3)}"
         middle = 0.24 + 0.52 * k
-        labels += [_heading(f"<b>{view.say(panel.name)}</b>", middle, 1.0, "text")]
+        labels += [_heading(f"<b>{view.say(panel.name)}</b>{panel.beta}", middle, 1.0, "text")]
         labels += [_heading(words, middle, 0.19, "muted")]
     margin = {"l": 24, "r": 8, "t": 34, "b": 8}
     return figure(traces, annotations=labels, shapes=shapes, margin=margin, **layout)

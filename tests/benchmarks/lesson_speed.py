@@ -1,11 +1,15 @@
 """Milliseconds from a movement of a lesson's control to its picture, in a browser.
 
-    python -m tests.benchmarks.lesson_speed [--moves 24] [--only gaps]
+    python -m tests.benchmarks.lesson_speed [--moves 24] [--only gaps] [--trains]
 
 For each lesson the controls of every step are moved in turn. The time runs in the browser from the
 event of the control to the end of the next drawing of the picture (Plotly's own event), and
-includes the server. The runs are those of `checkpoints/`. The load of the machine is printed with
-the results: above its number of cores they say little.
+includes the server. Every control changes its picture, so a movement without a new one is lost.
+With `--trains` the demonstrations are measured instead: seconds from the press to the first
+picture of the training and to its end.
+
+The runs are those of `checkpoints/`. The load of the machine is printed with the results: above
+its number of cores they say little.
 """
 
 import argparse
@@ -15,17 +19,22 @@ import subprocess
 import sys
 import time
 import urllib.request
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import NamedTuple
 
 from playwright.sync_api import Page, sync_playwright
 
 from tests.browser.conftest import ARGUMENTS, DRAWING, ROOT, _free_port
 from tests.pages.test_learn import lesson
+from vae.dashboard.learn.lesson import Choice, Lesson, Step, Values
 from vae.dashboard.learn.lessons import LESSONS
 
 CHART = '[class*="st-key-learn_picture"] .js-plotly-plot'
 MOVES = 24  # of each lesson, at least
 LATE = 10_000  # ms, after which a movement counts as lost
+LONGEST = 90_000  # ms of a demonstration
+WATCH = "[data-testid=stProgress]"
 MOVE = """async (inputs, [share, late, chart]) => {  // → ms, or null if the value stays
   const node = document.querySelector(chart);
   const first = inputs[0];
@@ -47,15 +56,39 @@ MOVE = """async (inputs, [share, late, chart]) => {  // → ms, or null if the v
     act();
   });
 }"""
+TRAIN = """async ([chart, progress, late]) => {  // → ms of the first picture, ms of the end
+  const node = document.querySelector(chart), start = performance.now();
+  const since = () => performance.now() - start;
+  const shown = () => JSON.stringify([node.data, node.layout.annotations]);
+  const before = shown();
+  let first = null, hasBegun = false;
+  node.on('plotly_afterplot', () => { if (shown() !== before) first ??= since(); });
+  document.querySelector('.st-key-learn_train button').click();
+  while (since() < late) {
+    const isAtWork = document.querySelector(progress) !== null;
+    if (hasBegun && !isAtWork && first !== null) break;
+    hasBegun ||= isAtWork || first !== null;
+    await new Promise((next) => setTimeout(next, 20));
+  }
+  return [first ?? late, since()];
+}"""
 
 
-def measure(page: Page, url: str, name: str, moves: int) -> list[float]:
-    """The times of the movements of one lesson, in ms."""
+class Move(NamedTuple):
+    """A movement of a control and its time."""
+
+    step: str
+    control: str
+    spent: float  # ms
+
+
+def measure(page: Page, url: str, name: str, moves: int) -> list[Move]:
+    """Return the movements of one lesson."""
     steps = [(k, step) for k, step in enumerate(lesson(name).steps, 1) if step.controls]
-    places = [(k, control) for k, step in steps for control in step.controls]
+    places = [(k, step, control) for k, step in steps for control in step.controls]
     each = max(-(-moves // len(places)), 3)
-    found: list[float] = []
-    for number, control in places:
+    found: list[Move] = []
+    for number, step, control in places:
         page.goto(f"{url}/{name}?step={number}&quiz=off&lang=en")
         inputs = page.locator(f'.vae-controls input[data-name="{control}"]')
         inputs.first.wait_for()
@@ -65,17 +98,63 @@ def measure(page: Page, url: str, name: str, moves: int) -> list[float]:
             share = ((k + 1) * 0.618) % 1
             spent = inputs.evaluate_all(MOVE, [share, LATE, CHART])
             if spent is not None:
-                found.append(spent)
+                found.append(Move(step.name, control, spent))
             page.wait_for_timeout(150)
     return found
 
 
-def main() -> None:
-    """Start a server, measure every lesson and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--moves", type=int, default=MOVES)
-    parser.add_argument("--only", choices=LESSONS, help="one lesson")
-    given = parser.parse_args()
+def report_moves(page: Page, url: str, names: list[str], moves: int) -> None:
+    """Print the times of each lesson and its slowest movement."""
+    print(f"{'lesson':<20} {'moves':>5} {'median':>8} {'95 % below':>10}   load   slowest")
+    for name in names:
+        found = measure(page, url, name, moves)
+        times = [move.spent for move in found]
+        slow, middle = statistics.quantiles(times, n=20)[-1], statistics.median(times)
+        worst = max(found, key=lambda move: move.spent)
+        words = f"{worst.step}, {worst.control}: {worst.spent:.0f} ms"
+        counts = f"{name:<20} {len(times):>5} {middle:>5.0f} ms {slow:>7.0f} ms"
+        print(f"{counts}   {os.getloadavg()[0]:>4.1f}   {words}", flush=True)
+
+
+def demonstrations(of: Lesson) -> Iterator[tuple[int, Step, Values]]:
+    """Yield each step that trains, with each of its options, once for the same settings."""
+    seen: set[str] = set()
+    start: Values = {name: control.start for name, control in of.controls.items()}
+    for number, step in enumerate(of.steps, 1):
+        if step.trains is None or step.name == "fails":  # the cure trains both
+            continue
+        choices = [n for n in step.controls if isinstance(of.controls[n], Choice)]
+        options = [(n, o) for n in choices for o in of.controls[n].options]  # type: ignore[union-attr]
+        for changed in [dict([option]) for option in options] or [{}]:
+            configs = step.trains(start | dict(step.starts) | changed)
+            key = str([config.model_dump_json() for config in configs])
+            if key not in seen:
+                seen.add(key)
+                yield number, step, changed
+
+
+def report_training(page: Page, url: str, names: list[str]) -> None:
+    """Print the seconds of every demonstration: to its first picture and to its end."""
+    print(f"{'lesson':<12} {'step':<9} {'choice':<24} {'first':>7} {'done':>7}   load")
+    for name in names:
+        for number, step, changed in demonstrations(lesson(name)):
+            choice = "&".join(f"{k}={v}" for k, v in changed.items())
+            page.goto(f"{url}/{name}?step={number}&quiz=off&lang=en&{choice}")
+            page.wait_for_selector(f"{CHART} .main-svg")
+            page.wait_for_timeout(1500)
+            if not page.locator(".st-key-learn_train button").count():
+                continue
+            first, done = page.evaluate(TRAIN, [CHART, WATCH, LONGEST])
+            times = f"{first / 1000:>5.2f} s {done / 1000:>5.1f} s"
+            print(
+                f"{name:<12} {step.name:<9} {choice:<24} {times}   {os.getloadavg()[0]:.1f}",
+                flush=True,
+            )
+
+
+@contextmanager
+def app() -> Iterator[str]:
+    """Start the app and yield its address."""
     port = _free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
     command += ["--server.port", str(port)]
@@ -89,22 +168,30 @@ def main() -> None:
                 break
             time.sleep(0.1)
         time.sleep(8)  # its slow imports, as for a person who has just started it
-        print(f"{'lesson':<20} {'moves':>5} {'median':>8} {'95 % below':>10}   load")
-        with sync_playwright() as playwright:
-            path = os.environ.get("VAE_LAB_CHROMIUM", "/usr/bin/chromium")
-            browser = playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, *DRAWING])
-            page = browser.new_page(viewport={"width": 1440, "height": 900})
-            page.set_default_timeout(120_000)
-            for name in [given.only] if given.only else LESSONS:
-                times = measure(page, url, name, given.moves)
-                slow = statistics.quantiles(times, n=20)[-1]
-                load = os.getloadavg()[0]
-                middle = statistics.median(times)
-                print(f"{name:<20} {len(times):>5} {middle:>5.0f} ms {slow:>7.0f} ms   {load:.1f}")
-            browser.close()
+        yield url
     finally:
         server.terminate()
         server.wait(timeout=20)
+
+
+def main() -> None:
+    """Start a server, measure every lesson and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--moves", type=int, default=MOVES)
+    parser.add_argument("--only", choices=LESSONS, nargs="+", help="these lessons")
+    parser.add_argument("--trains", action="store_true", help="the demonstrations")
+    given = parser.parse_args()
+    names = given.only or list(LESSONS)
+    with app() as url, sync_playwright() as playwright:
+        path = os.environ.get("VAE_LAB_CHROMIUM", "/usr/bin/chromium")
+        browser = playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, *DRAWING])
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page.set_default_timeout(120_000)
+        if given.trains:
+            report_training(page, url, names)
+        else:
+            report_moves(page, url, names, given.moves)
+        browser.close()
 
 
 if __name__ == "__main__":

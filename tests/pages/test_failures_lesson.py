@@ -39,6 +39,10 @@ def test_a_cure_changes_one_setting() -> None:
         sick, cured = (config.model_dump() for config in configs(failure))
         different = {k for k in sick.keys() & cured.keys() if sick[k] != cured[k]}
         assert len(different) == 1, failure
+        for name, given in (("fails", sick), ("cured", cured)):
+            value = str(given[different.copy().pop()]).removeprefix("warmup:")
+            if value[0].isdigit() and failure != "overfitting":  # words instead of a number
+                assert value.removesuffix(".0") in WORDS[f"{name}.{failure}"].zh
 
 
 @pytest.mark.long

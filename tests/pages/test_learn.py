@@ -121,8 +121,10 @@ def uncoloured(formula: str) -> str:
 def test_every_step_is_drawn_at_both_ends_of_its_controls(name: str) -> None:
     found = lesson(name)
     assert found.words is LESSONS[name]
+    drawn: list[tuple[View, str]] = []
     for view in views(found):
         picture = found.picture(view)
+        drawn.append((view, picture.figure.to_json()))
         values = [v for v in picture.numbers.values() if not isinstance(v, str)]
         assert np.isfinite(values).all(), (view.step, view.values)
         step = next(s for s in found.steps if s.name == view.step)
@@ -133,6 +135,18 @@ def test_every_step_is_drawn_at_both_ends_of_its_controls(name: str) -> None:
             assert "[[" not in render(text.zh, numbers)
         if step.guess is not None:
             assert step.guess.answer in picture.numbers
+    every_control_changes_the_picture(found, drawn)
+
+
+def every_control_changes_the_picture(found: Lesson, drawn: list[tuple[View, str]]) -> None:
+    for step in found.steps:
+        if found.runs and step.name in found.runs.steps and not found.runs.has_own_example:
+            continue  # no run
+        of_step = [(v.values, picture) for v, picture in drawn if v.step == step.name]
+        for name in step.controls:
+            first = {k: value for k, value in of_step[0][0].items() if k != name}
+            pictures = {picture for values, picture in of_step if first.items() <= values.items()}
+            assert len(pictures) > 1, (step.name, name)
 
 
 @pytest.mark.parametrize("name", NAMES)

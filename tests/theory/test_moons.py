@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import integrate, stats
+from sklearn.mixture import GaussianMixture
 
 from vae.theory import moons
 
@@ -23,6 +24,13 @@ def test_more_components_come_closer_and_none_passes_the_entropy() -> None:
     scores = [moons.mixture(k)[-1] for k in range(1, 7)]
     assert scores == sorted(scores)
     assert scores[-1] < moons.HIGHEST + 0.02  # 2,000 points, not the law itself
+    for k in range(1, 7):
+        weights, means, sds, _ = moons.mixture(k)
+        for values in (weights, means - 0.5, sds):
+            np.testing.assert_allclose(abs(values), abs(values[::-1]), atol=1e-6)
+    x = moons.month()[:, None]
+    other = max(GaussianMixture(4, random_state=s, tol=1e-5).fit(x).score(x) for s in range(2))
+    assert scores[3] > other - 1e-3
     area, _ = integrate.quad(lambda x: moons.mixture_density(3, np.array([x]))[0], -3, 4)
     assert area == pytest.approx(1, abs=1e-6)
 

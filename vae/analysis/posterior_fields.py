@@ -7,7 +7,7 @@ as in `vae.theory.gaps`, here for an example of a trained model with two latents
 M places, G lines of a grid on each side.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -28,6 +28,7 @@ from vae.analysis.true_posterior import (
     elbo,
     nodes,
 )
+from vae.base.records import Floats
 from vae.theory.gaps import Gaps
 
 LINES = 72  # of the grid on each side
@@ -82,17 +83,42 @@ def fields(
     joint: Joint, others: Sequence[Distribution], found: TruePosterior, plane: Plane
 ) -> list[Field]:
     """Return p(z|x) and the `others`, each up to a factor, on a square that holds their mass."""
-    z = np.concatenate([_heaviest(found), *map(_inside, others)]).astype(np.float32)
-    at = plane.places(z)
+    window = _window([_heaviest(found), *map(_inside, others)], plane)
+    densities = [lambda z: joint(z[:, 0].double().numpy()), *map(_log_density, others)]
+    return [_field(window, density) for density in densities]
+
+
+def field_alone(q: Distribution, plane: Plane) -> Field:
+    """Return q, up to a factor, on a square that holds its mass."""
+    return _field(_window([_inside(q)], plane), _log_density(q))
+
+
+def _log_density(q: Distribution) -> Callable[[Tensor], Doubles]:
+    return lambda z: q.log_prob(z)[:, 0].double().numpy()
+
+
+class _Window(NamedTuple):
+    """A square of the map and the latents at its places."""
+
+    x: Floats  # (LINES,)
+    y: Floats  # (LINES,)
+    z: Tensor  # (M, 1, 2)
+
+
+def _window(mass: Sequence[Doubles], plane: Plane) -> _Window:
+    """Return the square around places (M, 2)."""
+    at = plane.places(np.concatenate(mass).astype(np.float32))
     middle, half = (at.min(0) + at.max(0)) / 2, 0.54 * float(np.ptp(at, axis=0).max())
     x, y = (np.linspace(m - half, m + half, LINES, dtype=np.float32) for m in middle)
     latents = plane.latents_at(np.stack(np.meshgrid(x, y), -1).reshape(-1, 2))
-    tensor = torch.from_numpy(latents).unsqueeze(1)  # (M, 1, 2)
+    return _Window(x, y, torch.from_numpy(latents).unsqueeze(1))
+
+
+def _field(window: _Window, log_density: Callable[[Tensor], Doubles]) -> Field:
     with torch.no_grad():
-        drawn = [joint(latents.astype(np.float64))]
-        drawn += [q.log_prob(tensor)[:, 0].double().numpy() for q in others]
-    relative = (np.exp(d - d.max()).reshape(LINES, LINES) for d in drawn)
-    return [field_of(x, y, density) for density in relative]
+        found = log_density(window.z)
+    relative = np.exp(found - found.max()).reshape(LINES, LINES)
+    return field_of(window.x, window.y, relative)
 
 
 def _inside(q: Distribution) -> Doubles:

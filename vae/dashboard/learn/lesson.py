@@ -8,6 +8,7 @@ differs), for each control NAME "NAME" (its label) and, for a choice, "NAME.OPTI
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:  # the table of contents, on every page, must not load torch and Plotly
@@ -122,6 +123,7 @@ class Picture(NamedTuple):
     figure: go.Figure
     numbers: Mapping[str, float | str]
     places: Floats | None = None  # (M, 2), what a click chooses from (`Step.pick`)
+    rest: Future[Any] | None = None  # what the picture still lacks; drawn again when it is there
 
 
 class Lesson(NamedTuple):

@@ -65,6 +65,13 @@ def chosen(lesson: Lesson, place: Place, step: Step) -> Run | None:
     return Run(server.ROOT / (USUAL if USUAL in fits else fits[0]))
 
 
+def lacks_run(lesson: Lesson, place: Place, step: Step) -> bool:
+    """Whether the step has no picture because no run fits."""
+    of = lesson.runs
+    needs = of is not None and step.name in of.steps and not of.has_own_example
+    return needs and chosen(lesson, place, step) is None
+
+
 def choice(lesson: Lesson, place: Place, step: Step) -> None:
     """Show the list of runs in a step that can show one, and why a wanted run does not fit."""
     if lesson.runs is None or step.name not in lesson.runs.steps:

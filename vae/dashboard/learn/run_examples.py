@@ -1,21 +1,25 @@
 """Examples of a run for the lessons: their places in the latent plane and their gaps."""
 
+from concurrent.futures import Future
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-import streamlit as st
 import torch
 
-from vae.analysis.posterior_fields import ExampleGaps, example_gaps
+from vae.analysis.density import Field
+from vae.analysis.posterior_fields import ExampleGaps, example_gaps, field_alone
 from vae.analysis.projections import plane_of_latents
 from vae.analysis.true_posterior import Joint
 from vae.base.records import Floats, Ints
 from vae.components.posteriors import POSTERIORS
+from vae.dashboard.learn import later
 from vae.dashboard.shared import cache
 from vae.runs import Run
 from vae.runs.result_keys import run_key
 
 START = 0.05  # of the reports, from which the course begins
+PLANE = plane_of_latents(np.zeros(2, np.float32), (0, 1))
 POINTS = 200  # examples from which the reader chooses
 
 
@@ -24,6 +28,13 @@ class RunExamples(NamedTuple):
 
     rows: Ints  # (M,) of the data set
     places: Floats  # (M, 2) means of q(z|x)
+
+
+class OneExample(NamedTuple):
+    """An example of a run: the encoder's q, and the gaps, which take a second to compute."""
+
+    q: Field
+    gaps: Future[ExampleGaps]
 
 
 class TermCourse(NamedTuple):
@@ -60,17 +71,17 @@ def image(run: Run, row: int) -> Floats | None:
     return picture
 
 
-def gaps_of(run: Run, row: int) -> ExampleGaps:
-    """Return the gaps of an example; computed once for the same weights."""
-    return _gaps_of(run_key(run, "best"), row, run)
-
-
-@st.cache_resource(max_entries=256, show_spinner=False)
-def _gaps_of(key: str, row: int, _run: Run) -> ExampleGaps:
-    loaded = cache.load_run(_run)
+def gaps_of(run: Run, row: int) -> OneExample:
+    """Return q of an example, and its gaps once they are computed."""
+    loaded = cache.load_run(run)
     x, y = loaded.batches(np.array([row])).fixed(loaded.seed)
     with torch.no_grad():
         q = loaded.model.posterior(x, y)
-    correlates = POSTERIORS[_run.config.posterior].correlates
-    plane = plane_of_latents(np.zeros(2, np.float32), (0, 1))
-    return example_gaps(Joint(loaded.model, x, y), q, plane, correlates)
+    work = partial(example_gaps, Joint(loaded.model, x, y), q, PLANE, _correlates(run))
+    return OneExample(
+        field_alone(q, PLANE), later.compute("gaps", (run_key(run, "best"), row), work)
+    )
+
+
+def _correlates(run: Run) -> bool:
+    return POSTERIORS[run.config.posterior].correlates

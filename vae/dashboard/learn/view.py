@@ -11,7 +11,7 @@ from vae.base.foreign import markdown
 from vae.base.numbers import fixed, percent
 from vae.config import RunConfig
 from vae.dashboard import plot, server
-from vae.dashboard.learn import controls, language, run_choice, state
+from vae.dashboard.learn import controls, language, later, run_choice, state
 from vae.dashboard.learn.contents import following
 from vae.dashboard.learn.demonstration import Course, course, is_at_work
 from vae.dashboard.learn.language import say
@@ -74,6 +74,9 @@ def _body(lesson: Lesson, is_live: bool) -> None:
     with left:
         _words(lesson, place, step, picture)
     state.write_address(lesson, place)
+    if picture.rest is not None:
+        later.wait(picture.rest)
+        st.rerun()
     if is_live and not is_at_work(_courses(lesson)):
         st.rerun()  # ends the timer
 
@@ -179,7 +182,7 @@ def _words(lesson: Lesson, place: state.Place, step: Step, picture: Picture) -> 
     if step.guess is not None and state.has_quiz():
         _question(lesson, place, step, picture)
     run_choice.choice(lesson, place, step)
-    if step.controls:
+    if step.controls and not run_choice.lacks_run(lesson, place, step):
         _controls(lesson, place, step)
     if step.trains is not None:
         _training(lesson, place)

@@ -26,6 +26,7 @@ WORDS = {
     "sd": Text("width of q", "q 的标准差"),
     "example": Text("example", "样本"),
     "bar": Text("KL(q ‖ p(z|x))", "KL(q ‖ p(z|x))"),
+    "computing": Text("computing p(z|x) on a grid …", "正在网格上计算 p(z|x)……"),
     "no_run": Text(
         "No run fits this step: train one with two latents.",
         "没有适合这一步的训练任务：请先训练一个有两个隐变量的模型。",
