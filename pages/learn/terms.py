@@ -41,7 +41,9 @@ BETA = (
     r"[[beta:1]]\cdot\underbrace{\K{\mathrm{KL}(q\,\|\,p(z))}}_{[[kl]]}"
 )
 FRONTIER = (
-    r"R = \sum_i \tfrac{1}{2}\ln\frac{\lambda_i}{\theta},\quad D = \sum_i \min(\lambda_i, \theta)"
+    r"\begin{gathered}R = \sum_{i \le 8} \max\!\big(0, \tfrac{1}{2}\ln"
+    r"\tfrac{\lambda_i}{\beta\sigma^2}\big)\\"
+    r"D = \sum_{i \le 8} \min(\lambda_i, \beta\sigma^2) + \sum_{i > 8} \lambda_i\end{gathered}"
 )
 
 
@@ -109,7 +111,8 @@ def _plane(view: View, mean: float, sd: float) -> go.Figure:
     ]
     path = _path()
     line = {"color": token("elbo"), "width": 2.5}
-    is_hidden = view.step in ("wishes", "guess") and not (view.guess and view.is_revealed)
+    is_early = view.step in ("wishes", "gaussian", "guess")
+    is_hidden = is_early and not (view.guess and view.is_revealed)
     if not is_hidden:
         traces.append({"type": "scatter", "x": path[0], "y": path[1], "line": line})
         traces[-1] |= {"mode": "lines", "hoverinfo": "skip"}

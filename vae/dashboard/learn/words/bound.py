@@ -10,6 +10,14 @@ WORDS = {
         r"上图：月相 $z$ 的各个密度。下图（单位：奈特）：证据下界与差距 "
         r"$\T{\mathrm{KL}(q\,\|\,p(z|x))}$ 之和恒等于 $\ln p(\X{x})$。",
     ),
+    "evidence.caption": Text(
+        r"Densities over z, the phase of the moon. The shaded area is $p(\X{x})$, not its logarithm.",
+        r"月相 $z$ 的密度。阴影的面积是 $p(\X{x})$，而不是它的对数。",
+    ),
+    "guess.caption": Text(
+        "The prior density of z, the phase of the moon. Under each z: the lit fraction that it gives.",
+        "月相 z 的先验密度。每个 z 下方是它给出的亮面比例。",
+    ),
     # controls
     "x": Text("lit fraction", "亮面比例"),
     "mean": Text("mean of q", "q 的均值"),
@@ -28,16 +36,21 @@ WORDS = {
     # steps
     "evidence.title": Text("A number out of reach", "一个求不出的数"),
     "evidence.text": Text(
-        r"""Tonight a fraction $\X{x}$ of the moon is lit. The phase $z$ caused it, and nobody wrote
-it down. To judge a model we need the probability density of what we saw, and for that every
-phase that could have caused it has to be counted: the area under the coloured curve.
+        r"""Tonight a fraction $\X{x}$ of the moon is lit. We did not see the phase $z$ that caused it.
+A small model, not that of the first lesson: $\P{z \sim N(0, 1)}$, and $z$ lights the fraction
+$1/(1 + e^{-z})$, measured with noise.
 
-Here $z$ is one number, and a sum over a grid gives the area. With 20 latent variables the same
-grid needs $100^{20}$ points. That is why $\ln p(\X{x})$, the **log marginal likelihood** or
-**evidence**, is out of reach for a real model.
+How probable is $\X{x}$ under this model? Each phase contributes $p(\X{x}|z)\,\P{p(z)}$, the coloured
+curve. The area under it is the density $p(\X{x})$.
+
+Here a sum over 100 grid points gives the area. With 20 latent variables the same grid has
+$100^{20}$ points. So $\ln p(\X{x})$, the **log marginal likelihood** or **log evidence**, is out of
+reach for a real model.
 
 Move $\X{x}$ and watch the area.""",
-        r"""今晚月亮的亮面占 $\X{x}$。它由月相 $z$ 决定，但没有人记下 $z$。
+        r"""今晚月亮的亮面占 $\X{x}$。它由月相 $z$ 决定，但我们没有看到 $z$。
+这里用一个小模型，与第一课的不同：$\P{z \sim N(0, 1)}$，$z$ 照亮的比例是 $1/(1 + e^{-z})$，测量带有噪声。
+
 要评价一个模型，需要知道它给所见之物多大的概率密度；
 为此必须把每一种可能的月相都算进去：也就是彩色曲线下的面积。
 
@@ -53,22 +66,23 @@ Move $\X{x}$ and watch the area.""",
 $z = [[inverse]]$ would give exactly this fraction. But phases near $z = 0$ are more common: that is
 what the prior $\P{p(z)}$ says.
 
-If you had to name one place for the hidden cause, where would the centre of your guess
-$\Q{q(z|x)}$ be?""",
+Let your guess of the cause be a Gaussian $\Q{q(z|x)}$, as close to the truth as possible. Where is
+its centre?""",
         r"""我们看到 $\X{x} = [[x]]$，测量误差的标准差为 0.1。月相 $z = [[inverse]]$
 恰好给出这个比例；但先验分布（prior）$\P{p(z)}$ 告诉我们，$z = 0$ 附近的月相更常见。
 
 如果只能指出一处作为隐藏的原因，你会把 $\Q{q(z|x)}$ 的中心放在哪里？""",
     ),
-    "bound.title": Text("Two bars of the same height", "两根总是一样长的条"),
+    "bound.title": Text("Two bars of the same length", "两根总是一样长的条"),
     "bound.text": Text(
-        r"""Take any $\Q{q}$ as a guess of the cause. Two numbers belong to it: the **evidence lower
-bound (ELBO)**, which needs no unknown quantity, and the **KL divergence** from $\Q{q}$ to the true
-posterior $\T{p(z|x)}$, which is never negative.
+        r"""Take any density $\Q{q}$ as a guess of the cause. It splits $\ln p(\X{x})$ into two numbers.
+The **evidence lower bound (ELBO)** can be computed: it needs only $\Q{q}$, $\P{p(z)}$ and
+$p(\X{x}|z)$. The **KL divergence** measures how far $\Q{q}$ is from the true posterior
+$\T{p(z|x)}$: it is 0 if they are equal, and never negative. It is the gap.
 
 Their sum does not depend on $\Q{q}$. Move $\Q{\mu}$ and $\Q{\sigma}$ and watch the pink part: what
-the ELBO gains, the gap loses. Even the best Gaussian leaves [[best_gap:3]] nats, because the true
-posterior is not Gaussian.""",
+the ELBO gains, the gap loses. Even the best Gaussian leaves a gap of [[best_gap:3]] nats, because
+the true posterior is not Gaussian.""",
         r"""任取一个 $\Q{q}$ 作为对原因的猜测。它对应两个数：一个是**证据下界（ELBO）**，
 计算它不需要任何未知量；另一个是 $\Q{q}$ 到真实后验分布 $\T{p(z|x)}$ 的 **KL散度**，
 它永远不为负。
@@ -79,13 +93,14 @@ posterior is not Gaussian.""",
     ),
     "jensen.title": Text("Jensen's way to the same bound", "由Jensen不等式得到同一个下界"),
     "jensen.text": Text(
-        r"""The dotted line is $\ln \frac{p(x,z)}{\Q{q(z|x)}}$. Its mean under $\Q{q}$ is the ELBO. The
-logarithm is concave, so the mean of a logarithm never exceeds the logarithm of the mean, which is
-$\ln p(\X{x})$.
+        r"""Write $p(x,z) = p(\X{x}|z)\,\P{p(z)}$. Under $\Q{q}$ the ratio $p(x,z)/\Q{q(z|x)}$ has the
+mean $\int p(x,z)\,dz = p(\X{x})$. Its logarithm, the dotted line, has the mean ELBO. The logarithm
+is concave, so the mean of a logarithm never exceeds the logarithm of the mean: the ELBO never
+exceeds $\ln p(\X{x})$ (Jensen's inequality).
 
-The two are equal only if the line is flat where $\Q{q}$ has mass, and it is flat only if
-$\Q{q}$ is the true posterior. Watch the line while you move $\Q{\mu}$ and $\Q{\sigma}$: the
-flatter it is, the smaller the gap.""",
+The two are equal only if the line is flat wherever $\Q{q}$ has mass. Then $\Q{q}$ is the true
+posterior. Move $\Q{\mu}$ and $\Q{\sigma}$ and watch the line: the flatter it is under $\Q{q}$, the
+smaller the gap.""",
         r"""点线是 $\ln \frac{p(x,z)}{\Q{q(z|x)}}$，它在 $\Q{q}$ 下的均值就是证据下界。
 对数函数是凹的，所以“对数的均值”不会超过“均值的对数”，而后者就是 $\ln p(\X{x})$。
 
@@ -95,14 +110,14 @@ flatter it is, the smaller the gap.""",
     ),
     "conclusions.title": Text("One objective, two networks", "一个目标，两个网络"),
     "conclusions.text": Text(
-        r"""Three conclusions carry the whole theory.
+        r"""In a VAE the decoder has the weights $\theta$, the encoder the weights $\phi$. Three
+conclusions follow.
 
-1. Over $\theta$, the generative network: raising the ELBO raises $\ln p_\theta(\X{x})$ or closes the
-gap.
-2. Over $\phi$, the inference network: $\ln p_\theta(\X{x})$ does not depend on $\phi$, so raising the
-ELBO can only lower $\T{\mathrm{KL}(q_\phi\,\|\,p_\theta(z|x))}$. The bound pulls $\Q{q}$ to the true
-posterior without ever computing it.
-3. So one objective serves both networks, and both are trained together.
+1. Change $\theta$ so that the ELBO rises: then $\ln p_\theta(\X{x})$ rises, or the gap shrinks.
+2. Change $\phi$ so that the ELBO rises: $\ln p_\theta(\X{x})$ does not depend on $\phi$, so the gap
+$\T{\mathrm{KL}(q_\phi\,\|\,p_\theta(z|x))}$ must shrink. $\Q{q}$ comes closer to the true posterior,
+which nobody had to compute.
+3. So one objective, the ELBO, trains both networks together.
 
 A slip to avoid: $\Q{q(z|x)}$ approximates the posterior $\T{p(z|x)}$, not the prior
 $\P{p(z)}$.""",
@@ -118,11 +133,11 @@ $\P{p(z)}$.""",
     ),
     "sandbox.title": Text("Everything is free", "自由探索"),
     "sandbox.text": Text(
-        r"""Try $\X{x} = 0.95$, an almost full moon: the posterior leans, and no Gaussian fits it well.
-Then make $\Q{\sigma}$ very small: the bound falls without limit, because
-$\K{\mathrm{KL}(q\,\|\,p(z))} = [[kl]]$ punishes a $\Q{q}$ that claims to know too much.
+        r"""Try $\X{x} = 0.95$, an almost full moon: the posterior is skewed, and no Gaussian fits it
+exactly. Then make $\Q{\sigma}$ very small and watch the ELBO fall. The cause is
+$\K{\mathrm{KL}(q\,\|\,p(z))}$, now [[kl]] nats: it grows without limit as $\Q{\sigma}$ goes to 0.
 
-The ELBO has two forms, and the next lesson takes the second apart:
+The ELBO can also be written with this KL. The next lesson takes that second form apart:
 $\E{\mathrm{ELBO}} = \ln p(\X{x}) - \T{\mathrm{KL}(q\,\|\,p(z|x))} =
 \R{\mathbb{E}_q[\ln p(x|z)]} - \K{\mathrm{KL}(q\,\|\,p(z))}$.""",
         r"""试试 $\X{x} = 0.95$，接近满月：后验偏向一侧，任何高斯分布都贴不紧它。

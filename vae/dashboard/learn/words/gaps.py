@@ -49,15 +49,17 @@ WORDS = {
     # steps
     "two_gaps.title": Text("Two reasons to miss ln p(x)", "差距的两个来源"),
     "two_gaps.text": Text(
-        r"""The bound misses $\ln p(\X{x})$ by $\T{\mathrm{KL}(q\,\|\,p(z|x))}$. Two different things cause it.
+        r"""The ELBO is below $\ln p(\X{x})$ by the gap $\T{\mathrm{KL}(q\,\|\,p(z|x))}$. The gap has two
+causes.
 
-The **approximation gap**: the posterior leans, and no Gaussian leans. Even the best one, the dashed
-curve, stays below.
+The **approximation gap**: the posterior is skewed, and a Gaussian is symmetric. Even the best
+Gaussian, the dashed curve, leaves this gap.
 
-The **amortisation gap**: an encoder is one function for all examples. This one has a mean that is
-linear in $\X{x}$ and one width for every $\X{x}$, so its $\Q{q(z|x)}$ is rarely the best Gaussian.
+The **amortisation gap**: an encoder is one function for all examples. The mean of this one is linear
+in $\X{x}$, and its width is the same for every $\X{x}$. So its $\Q{q(z|x)}$ is rarely the best Gaussian.
 
-Move $\X{x}$ to 0.5 and watch the two gaps change places.""",
+Move $\X{x}$ to 0.8, then to 0.5, and watch: first nearly all of the gap is approximation, then nearly
+all is amortisation.""",
         r"""下界比 $\ln p(\X{x})$ 低 $\T{\mathrm{KL}(q\,\|\,p(z|x))}$，原因有两个。
 
 **近似差距（approximation gap）**：后验偏向一侧，而高斯分布是对称的。
@@ -67,16 +69,16 @@ Move $\X{x}$ to 0.5 and watch the two gaps change places.""",
 这里的编码器，均值是 $\X{x}$ 的线性函数，标准差对每个 $\X{x}$ 都相同，
 所以它给出的 $\Q{q(z|x)}$ 往往不是最好的高斯分布。
 
-把 $\X{x}$ 移到 0.5，观察两个差距此消彼长。""",
+把 $\X{x}$ 移到 0.8，再移到 0.5：先是近似差距占绝大部分，然后是摊销差距。""",
     ),
     "encoder.title": Text("A larger encoder closes one gap", "更强的编码器只缩小一个差距"),
     "encoder.text": Text(
-        r"""Sharing one function among all examples is **amortised inference**: a new $\X{x}$ costs one
-evaluation instead of a search. The price is the green part.
+        r"""To use one function for all examples is called **amortised inference**: a new $\X{x}$ costs one
+evaluation instead of a search for the best $\Q{q}$. The price is the green part.
 
-Give the encoder a cubic mean and a width that depends on $\X{x}$. Watch the green part go,
-while the pink part stays [[approximation:4]] nats: no encoder can beat the best Gaussian, because
-it returns a Gaussian.""",
+Select the cubic encoder: its mean is cubic in $\X{x}$, and its width depends on $\X{x}$. Watch the
+green part nearly vanish, while the pink part stays at [[approximation:4]] nats: the encoder returns a
+Gaussian, so it cannot beat the best Gaussian.""",
         r"""让所有样本共用一个函数，就是**摊销推断（amortised inference）**：
 遇到新的 $\X{x}$，只需计算一次函数值，不必重新搜索。代价就是绿色部分。
 
@@ -86,12 +88,12 @@ it returns a Gaussian.""",
     ),
     "family.title": Text("A richer q closes the other", "更丰富的 q 缩小另一个差距"),
     "family.text": Text(
-        r"""To close the approximation gap, change the family. A **normalising flow** bends a Gaussian:
-$z = \Q{\mu} + \Q{\sigma}\sinh(t\,(\operatorname{arsinh}\varepsilon + s))$ has a skew $s$ and a tail
-$t$. A **Gaussian mixture** adds a second component.
+        r"""To close the approximation gap, allow more shapes for $\Q{q}$. A **normalising flow** bends a Gaussian:
+in $z = \Q{\mu} + \Q{\sigma}\sinh(t\,(\operatorname{arsinh}\varepsilon + s))$ the number $s$ sets the
+skew and $t$ the weight of the tails. A **mixture** adds a second Gaussian.
 
-Select each family and watch the curve lean over to the posterior. The gap falls from
-[[gaussian:4]] to [[flow:4]] (flow) and [[mixture:4]] (mixture).""",
+Select each family and watch the dashed curve approach the posterior. The gap falls from
+[[gaussian:4]] to [[flow:4]] nats (flow) and [[mixture:4]] (mixture).""",
         r"""要缩小近似差距，就得换分布族。**标准化流（normalising flow）** 把高斯分布弯过来：
 $z = \Q{\mu} + \Q{\sigma}\sinh(t\,(\operatorname{arsinh}\varepsilon + s))$，
 其中 $s$ 控制偏斜，$t$ 控制尾部。**高斯混合模型（Gaussian mixture）** 则多加一个成分。
@@ -105,11 +107,11 @@ $z = \Q{\mu} + \Q{\sigma}\sinh(t\,(\operatorname{arsinh}\varepsilon + s))$，
         r"$K$ 个样本的下界与 $\ln p(\X{x})$ 之差；$\Q{q}$ 由线性编码器给出。",
     ),
     "guess.text": Text(
-        r"""There is a third way, without a better $\Q{q}$. Draw $K$ samples from the encoder's $\Q{q}$
-and average the ratios $p(\X{x}, z)/\Q{q(z|x)}$ **before** the logarithm. With $K = 1$ this is the
-ELBO, [[gap:3]] nats below $\ln p(\X{x})$.
+        r"""There is a third way, without a better $\Q{q}$. Draw $K$ samples of $z$ from the encoder's $\Q{q}$,
+average their ratios $p(\X{x}, z)/\Q{q(z|x)}$, and only **then** take the logarithm. The mean of the result
+is again a bound. With $K = 1$ it is the ELBO, [[gap:3]] nats below $\ln p(\X{x})$.
 
-How far below is it with $K = 10$? Click at the height on the dotted line.""",
+How far below is it with $K = 10$? Click at that height on the dotted line.""",
         r"""还有第三种办法，不必改进 $\Q{q}$：从编码器的 $\Q{q}$ 中取 $K$ 个样本，
 **先**对比值 $p(\X{x}, z)/\Q{q(z|x)}$ 求平均，再取对数。
 $K = 1$ 时它就是证据下界，比 $\ln p(\X{x})$ 低 [[gap:3]] 奈特。
@@ -122,14 +124,14 @@ $K = 10$ 时还低多少？在点线上你认为的高度点一下。""",
         r"由数值积分算出，没有采样噪声。$L_1$ 就是证据下界。",
     ),
     "iwae.text": Text(
-        r"""The bound of the **importance weighted autoencoder (IWAE)** never falls as $K$ grows, and it
-reaches $\ln p(\X{x})$ in the limit. Jensen's gap shrinks because an average of $K$ ratios fluctuates
-less than one ratio.
+        r"""The bound $L_K$ of the **importance weighted autoencoder (IWAE)** never falls as $K$ grows, and it
+tends to $\ln p(\X{x})$. The gap shrinks because the mean of $K$ ratios varies less than one ratio: Jensen's
+inequality loses less.
 
-If the ratios have a finite variance, the gap ends up proportional to $1/K$. Here $\Q{q}$ is
-narrower than the posterior's tail, a few ratios are huge, and the gap shrinks more slowly.
+If the ratios have a finite variance, the gap falls as $1/K$ for large $K$. At $\X{x} = 0.95$ the tail of
+$\Q{q}$ is thinner than that of the posterior, a few ratios are huge, and the gap falls more slowly.
 
-Watch the gap from $K = 100$ to $1000$ at $\X{x} = 0.5$ and at $0.95$.""",
+Watch how much of the gap is left from $K = 100$ to $1000$, at $\X{x} = 0.5$ and at $0.95$.""",
         r"""**重要性加权自编码器（IWAE）** 的下界随 $K$ 增大从不下降，极限就是 $\ln p(\X{x})$。
 $K$ 个比值的平均比单个比值波动小，所以Jensen不等式留下的差距变小。
 
@@ -146,14 +148,15 @@ $K$ 个比值的平均比单个比值波动小，所以Jensen不等式留下的�
         r"$\Q{q} = N(0, \Q{\sigma}^2)$，相当于训练之前的编码器。",
     ),
     "noise.text": Text(
-        r"""The encoder learns from a noisy gradient. Its mean over its standard deviation is the
-**signal-to-noise ratio**. For the plain gradient with respect to $\Q{\mu}$ it falls like
-$1/\sqrt{K}$: the tighter the bound, the weaker the signal.
+        r"""The encoder learns from a noisy gradient. The mean of the gradient divided by its standard deviation
+is the **signal-to-noise ratio**, shown in picture and table. For the plain gradient with respect to
+$\Q{\mu}$ it falls like $1/\sqrt{K}$: the tighter the bound, the weaker the signal.
 
-The **doubly reparameterised** gradient has the same mean, and its ratio rises like $\sqrt{K}$.
+The **doubly reparameterised** gradient is another estimate with the same mean. Its ratio rises like
+$\sqrt{K}$ for large $K$.
 
-Move $\Q{\sigma}$ below 0.7 and watch the green line turn down: the rise also needs ratios without
-heavy tails.""",
+Move $\Q{\sigma}$ below 0.7 and watch the green line turn down: for the rise, huge ratios must also be
+rare enough.""",
         r"""编码器靠带噪声的梯度学习。梯度的均值除以标准差，就是**信噪比（signal-to-noise ratio）**。
 对 $\Q{\mu}$ 的普通梯度，信噪比按 $1/\sqrt{K}$ 下降：下界越紧，编码器得到的信号越弱。
 
@@ -167,14 +170,14 @@ heavy tails.""",
         r"左图：该任务的隐变量平面，每点一个样本。右图：样本 [[row]] 的放大图，线内含各密度的 39 % 和 86 %。$\T{p(z|x)}$ 由网格算出。",
     ),
     "images.text": Text(
-        r"""With two latents the true posterior of any image is within reach: weigh each place of a fine grid
-by $p(\X{x}|z)\,\P{p(z)}$. Beside it stand the encoder's $\Q{q(z|x)}$ and the best Gaussian, found by a
-search for this image alone.
+        r"""With two latents the true posterior of an image can be computed: weigh each point of a fine grid by
+$p(\X{x}|z)\,\P{p(z)}$. The picture on the right compares it with the encoder's $\Q{q(z|x)}$ and with the
+best Gaussian, found by a search for this image alone.
 
-Click on dots, at the edge of the cloud too. Watch how far the solid line stands from the dashed one:
-that is amortisation, and here it often outweighs everything else.
+Click on dots, also at the edge of the cloud. Watch how far the solid lines are from the dashed ones:
+this is the amortisation gap, and here it is often much the larger one.
 
-Choose a run of yours. One with a larger encoder should lose less.""",
+Then choose another run. One with a larger encoder should have a smaller gap.""",
         r"""只有两个隐变量时，任何图像的真实后验都算得出来：在细网格的每一点，用 $p(\X{x}|z)\,\P{p(z)}$ 加权。
 图中还有编码器的 $\Q{q(z|x)}$，以及只为这一幅图像搜索得到的最好的高斯分布。
 
@@ -184,12 +187,12 @@ Choose a run of yours. One with a larger encoder should lose less.""",
     ),
     "sandbox.title": Text("Three remedies side by side", "三种办法放在一起"),
     "sandbox.text": Text(
-        r"""A larger encoder, a richer $\Q{q}$, more samples: each works on its own part.
+        r"""A larger encoder shrinks the green part, a richer $\Q{q}$ the pink part, more samples the whole gap.
 
 With one latent variable the gaps are small; in the image models of Cremer et al., as in the last
 step, the amortisation gap is often the larger one.
 
-A slip to avoid: a narrow gap is not a good model. $\ln p(\X{x})$ itself may be low.""",
+A slip to avoid: a small gap alone does not make a good model. $\ln p(\X{x})$ itself may be low.""",
         r"""更强的编码器、更丰富的 $\Q{q}$、更多的样本：三者各管一部分。
 
 这里只有一个隐变量，所以差距很小。在图像模型上，研究者（Cremer et al.）发现摊销差距常常更大，上一步也是如此。

@@ -65,15 +65,15 @@ WORDS = {
     # steps
     "surface.title": Text("A price for leaving the prior", "离开先验的代价"),
     "surface.text": Text(
-        r"""The ELBO charges $\Q{q(z|x)}$ for being different from the prior $\P{p(z)}$, the standard
-normal. The price is the **KL divergence**. For Gaussians it has a closed form, and in one
-dimension two numbers decide it: $\Q{\mu}$ and $\Q{\sigma}$.
+        r"""The ELBO charges $\Q{q(z|x)}$ a price for every difference from the prior. The price is the
+**KL divergence**. For $\Q{q} = N(\Q{\mu}, \Q{\sigma}^2)$ and the standard normal prior
+$\P{p(z) = N(0, 1)}$ it has the closed form below.
 
-Above, each point is one Gaussian, and a line joins those of equal price. Only one of them is free:
-$\Q{\mu} = 0$, $\Q{\sigma} = 1$, the prior itself.
+Each point of the upper picture is one such $\Q{q}$, and a line joins those of equal price. Only one
+is free: $\Q{\mu} = 0$, $\Q{\sigma} = 1$, the prior itself.
 
-Move the point. Watch how close together the lines run near $\Q{\sigma} = 0$: certainty is
-expensive.""",
+Move the point with the sliders. Watch how close together the lines run near $\Q{\sigma} = 0$:
+certainty is expensive.""",
         r"""只要 $\Q{q(z|x)}$ 与先验分布（prior）$\P{p(z)}$（即标准正态分布）不同，
 证据下界就要为此付出代价，这个代价就是 **KL散度（KL divergence）**。
 对高斯分布它有解析解；在一维情形，它由两个数决定：$\Q{\mu}$ 和 $\Q{\sigma}$。
@@ -85,15 +85,16 @@ $\Q{\mu} = 0$，$\Q{\sigma} = 1$，即先验本身。
     ),
     "parts.title": Text("Four parts", "四个部分"),
     "parts.text": Text(
-        r"""The price is a sum of four parts. $\frac12\Q{\mu}^2$ pulls the centre to 0.
-$\frac12\Q{\sigma}^2$ punishes a wide $\Q{q}$, and $-\ln\Q{\sigma}$ a narrow one: it has no upper
-limit. The constant $-\frac12$ makes the sum 0 at the prior.
+        r"""The price is a sum of four parts; each bar starts where the one before ends.
+$\frac12\Q{\mu}^2$ pulls the centre to 0. $\frac12\Q{\sigma}^2$ punishes a wide $\Q{q}$, and
+$-\ln\Q{\sigma}$ a narrow one, without limit as $\Q{\sigma}$ goes to 0. The constant $-\frac12$ makes
+the sum 0 at the prior.
 
-Programs write the same number with $\ln\Q{\sigma}^2$, the output of the network:
+Programs compute the same number from $\ln\Q{\sigma}^2$, the output of the network:
 `-0.5 * (1 + log_var - mu**2 - exp(log_var))`.
 
-Move $\Q{\sigma}$ from 1 to both sides. Watch the second and the fourth bar: at
-$\Q{\sigma} = 1$ their slopes cancel.""",
+Move $\Q{\sigma}$ from 1 to both sides. Watch the second and the fourth bar: near $\Q{\sigma} = 1$
+one grows as fast as the other shrinks.""",
         r"""代价由四部分相加而成。$\frac12\Q{\mu}^2$ 把中心拉向 0；
 $\frac12\Q{\sigma}^2$ 惩罚过宽的 $\Q{q}$，$-\ln\Q{\sigma}$ 惩罚过窄的 $\Q{q}$，而且没有上限；
 常数 $-\frac12$ 使总和在先验处为 0。
@@ -106,15 +107,16 @@ $\frac12\Q{\sigma}^2$ 惩罚过宽的 $\Q{q}$，$-\ln\Q{\sigma}$ 惩罚过窄的
     ),
     "slips.title": Text("Three slips, and where they hide", "三个笔误，以及它们藏身之处"),
     "slips.text": Text(
-        r"""Three wrong forms are common. Without $\frac12$ the price doubles: the model trains as with
-$\beta = 2$. With $+\ln\Q{\sigma}$ the value can become negative, which no KL is, and training
-drives $\Q{\sigma}$ to 0. With $\Q{\sigma}$ for $\Q{\sigma}^2$ it is a little wrong almost
-everywhere.
+        r"""Three wrong forms are common; the red bars show them. Without $\frac12$ the price doubles, and
+the model trains as with $\beta = 2$. With $+\ln\Q{\sigma}$ the value can be negative, which a KL
+never is, and training drives $\Q{\sigma}$ to 0. With $\Q{\sigma}$ in place of $\Q{\sigma}^2$ the value
+is a little wrong almost everywhere.
 
-Set $\Q{\sigma} = 1$ and watch the last two: no test at $\Q{\sigma} = 1$ finds them.
+Set $\Q{\sigma} = 1$ and watch the last two bars. Now both are right: no test at $\Q{\sigma} = 1$
+finds these slips.
 
-A widely read text prints the objective as $-\|x-\mu\|^2 + \K{\mathrm{KL}}$. What is maximised has
-a minus there, and with unit variance a half:
+A widely read text prints the objective as $-\|x-\mu\|^2 + \K{\mathrm{KL}}$, where $\mu$ is the
+decoder's output. To be maximised, with unit variance, it must be
 $\R{-\tfrac12\|x-\mu\|^2} - \K{\mathrm{KL}}$.""",
         r"""常见的错误写法有三种。漏掉 $\frac12$，代价加倍，等于用 $\beta = 2$ 训练；
 把 $-\ln\Q{\sigma}$ 写成 $+\ln\Q{\sigma}$，结果可能为负（KL散度决不会为负），
@@ -129,8 +131,8 @@ $\R{-\tfrac12\|x-\mu\|^2} - \K{\mathrm{KL}}$。""",
     "dimensions.title": Text("More dimensions: a sum", "多个维度：逐维相加"),
     "dimensions.text": Text(
         r"""In $d$ dimensions the price needs the trace and the determinant of the covariance
-$\Q{\Sigma}$. If $\Q{\Sigma}$ is diagonal, as in most encoders, it is a sum of $d$ prices, one for
-each dimension: two points on the same surface, two bars, one total.
+$\Q{\Sigma}$. If $\Q{\Sigma}$ is diagonal, as in most encoders, the price is a sum of $d$ prices, one
+for each dimension. Here $d = 2$: two points on the same surface, two bars, one total.
 
 That is why this app can list the KL per dimension. Move dimension 2 to $\Q{\mu} = 0$,
 $\Q{\sigma} = 1$ and watch its bar: a dimension that costs nothing says nothing about $\X{x}$.""",
@@ -143,13 +145,13 @@ $\Q{\sigma} = 1$ and watch its bar: a dimension that costs nothing says nothing 
     ),
     "samples.title": Text("And without a formula?", "要是没有公式呢？"),
     "samples.text": Text(
-        r"""For other distributions there is no closed form. Then $M$ samples of $\Q{q}$ give a **Monte
-Carlo estimate**. It is right on average, but a single one can even be negative.
+        r"""Many other distributions have no closed form. Then $M$ samples of $\Q{q}$ give a **Monte
+Carlo estimate**. It is right on average, but a single estimate can even be negative.
 
 A small dot is the error of one estimate of $\K{\mathrm{KL}} = [[kl]]$ nats, a large dot the
 typical error of [[runs:0]] of them. With $M = [[few:0]]$ it is [[error]] nats.
 
-At which $M$ does it reach a tenth, the dashed line?
+At which $M$ does the typical error fall to a tenth of that, the dashed line?
 
 [[verdict]]""",
         r"""换成别的分布，往往没有解析解。这时可以从 $\Q{q}$ 中抽 $M$ 个样本，
@@ -164,15 +166,16 @@ $M$ 要多大，它才会降到十分之一，也就是虚线处？
     ),
     "directions.title": Text("Which way round?", "哪个在前？"),
     "directions.text": Text(
-        r"""A KL is not symmetric. The target $\T{p}$ has two humps, and one Gaussian has to do.
+        r"""The KL is not symmetric. Here the target $\T{p}$ has two humps, and one Gaussian $\Q{q}$ must
+approximate it.
 
-The **reverse** $\mathrm{KL}(\Q{q}\,\|\,\T{p})$, the gap of the ELBO, punishes $\Q{q}$ where
-$\T{p}$ is small: its best $\Q{q_1}$ *chooses* a hump. The **forward**
-$\mathrm{KL}(\T{p}\,\|\,\Q{q})$, which maximum likelihood lowers, punishes $\Q{q}$ for missing
-places where $\T{p}$ is large: its best $\Q{q_2}$ *covers* both.
+The **reverse** $\mathrm{KL}(\Q{q}\,\|\,\T{p})$, as in the gap of the ELBO, punishes $\Q{q}$ for mass
+where $\T{p}$ is small: its minimum $\Q{q_1}$ *chooses* a hump. The **forward**
+$\mathrm{KL}(\T{p}\,\|\,\Q{q})$, which maximum likelihood lowers, punishes $\Q{q}$ for missing mass
+where $\T{p}$ is large: its minimum $\Q{q_2}$ *covers* both.
 
-Each loses by the other's measure, as the table shows. Move the humps together and watch $\Q{q_1}$:
-where does it stop choosing?""",
+By the other's measure each is worse, as the table shows. Move the humps together and watch
+$\Q{q_1}$: from which $a$ on does it cover both?""",
         r"""KL散度不对称。目标 $\T{p}$ 有两个峰，而只能用一个高斯分布去近似它。
 
 **逆向KL散度（reverse KL）** $\mathrm{KL}(\Q{q}\,\|\,\T{p})$ 就是证据下界的差距。
@@ -184,12 +187,12 @@ where does it stop choosing?""",
     ),
     "sandbox.title": Text("Everything is free", "自由探索"),
     "sandbox.text": Text(
-        r"""Place $\Q{q}$ yourself and try to beat the crosses, the computed minima $\Q{q_1}$ and
-$\Q{q_2}$.
+        r"""Place $\Q{q}$ yourself and try to come as low as the crosses, the computed minima $\Q{q_1}$
+and $\Q{q_2}$.
 
-With the humps far apart, the reverse surface has two valleys, and a descent ends in the one where
-it starts. The forward surface has only one valley. At $a = 0$ the target is a Gaussian, and both
-directions agree on it.""",
+With the humps far apart, the reverse surface has two valleys, and gradient descent ends in the one
+where it starts. The forward surface has only one valley. At $a = 0$ the target is a Gaussian, and
+both directions have the same minimum.""",
         r"""自己放置 $\Q{q}$，试试能否胜过两个叉号，即算出的最小值点 $\Q{q_1}$ 和 $\Q{q_2}$。
 
 两峰相距较远时，逆向KL散度的曲面有两个谷，下降法从哪个谷出发，就停在哪个谷；

@@ -5,8 +5,8 @@ from vae.dashboard.learn.lesson import Text
 WORDS = {
     "title": Text("The exact case: a linear VAE", "可以精确求解的情形：线性变分自编码器"),
     "caption": Text(
-        r"1,797 pictures of handwritten digits with 8×8 pixels, values from 0 to 1. Numbers in nats per example.",
-        r"数据：1797 张 8×8 像素的手写数字，像素值在 0 与 1 之间。数值单位：奈特/样本。",
+        r"1,797 pictures of handwritten digits with 8×8 pixels, values from 0 to 1. The axis of the eigenvalues is logarithmic; KL and ELBO are in nats per example.",
+        r"数据：1797 张 8×8 像素的手写数字，像素值在 0 与 1 之间。特征值的轴是对数刻度；KL 与证据下界的单位：奈特/样本。",
     ),
     "beta": Text("weight of the KL", "KL 的权重"),
     "noise": Text("noise of x", "x 的噪声方差"),
@@ -22,14 +22,15 @@ WORDS = {
     "your_guess": Text("your guess", "你的猜测"),
     "exact.title": Text("A VAE that can be solved on paper", "能用纸笔解出的变分自编码器"),
     "exact.text": Text(
-        r"""Make both networks linear and the noise Gaussian. The model is then **probabilistic PCA**,
-and $\ln p(\X{x})$ has a closed form: nothing is out of reach any more.
+        r"""Make both networks linear and the noise Gaussian: the decoder returns $b + Wz$, and $\sigma$ is
+the standard deviation of the noise. The model is then **probabilistic PCA**, and $\ln p(\X{x})$ has a
+closed form.
 
-Everything depends on the eigenvalues $\lambda_i$ of the data's covariance, drawn here: how much the
-digits vary in each principal direction. The first direction varies by $\lambda_1 = 0.70$, the
-sixteenth by a tenth of it.
+Everything depends on the eigenvalues $\lambda_i$ of the data's covariance, drawn here. $\lambda_i$ is
+the variance of the digits in the $i$th principal direction. The first is $\lambda_1 = 0.70$, the
+sixteenth a tenth of it.
 
-So this is the place to check a VAE: what it learns can be predicted before it trains.""",
+So here a VAE can be checked: we can predict what it learns before it trains.""",
         r"""让两个网络都是线性的，噪声取高斯分布，模型就成了**概率PCA（probabilistic PCA）**，
 $\ln p(\X{x})$ 有解析解，不再遥不可及。
 
@@ -40,10 +41,11 @@ $\ln p(\X{x})$ 有解析解，不再遥不可及。
     ),
     "guess.title": Text("How many latents will it use?", "它会用到几个隐变量？"),
     "guess.text": Text(
-        r"""Give the model sixteen latents, the noise $\sigma^2 = 0.05$ and the weight $\beta = 4$. A
-latent is worth its price only if the direction that it carries varies enough.
+        r"""Give the model sixteen latents, the noise variance $\sigma^2 = 0.05$ and the weight $\beta = 4$ of
+the KL. Each latent can carry one principal direction. It is **open** (in use) only if this direction
+varies enough to be worth the KL; the rule stands below.
 
-Which is the last latent that stays open? Click on its bar.""",
+Which is the last latent that is open? Click on its bar.""",
         r"""给模型 16 个隐变量，噪声方差 $\sigma^2 = 0.05$，权重 $\beta = 4$。
 只有当一个方向的变化足够大时，用一个隐变量去表示它才划算。
 
@@ -51,12 +53,12 @@ Which is the last latent that stays open? Click on its bar.""",
     ),
     "threshold.title": Text("A latent is open or closed", "一个隐变量，开或关"),
     "threshold.text": Text(
-        r"""The rule is sharp: latent $i$ is open exactly if $\lambda_i > \beta\sigma^2$. Below the dashed line
-a direction looks like noise, and its latent closes: $\Q{q(z_i|x)} = \P{p(z_i)}$, its KL is 0. This is
-**posterior collapse**, and here it is not a failure of training but the optimum.
+        r"""The rule is sharp: latent $i$ is open exactly if $\lambda_i > \beta\sigma^2$, the dashed line. A bar
+below the line has a closed latent: $\Q{q(z_i|x)} = \P{p(z_i)}$, and its KL is 0. This is
+**posterior collapse** of one latent, and here it is not a failure of training but the optimum.
 
-Only the product $\beta\sigma^2$ counts. Doubling $\beta$ and doubling $\sigma^2$ close the same latents.
-Now [[open:0]] of 16 are open. Watch the line while you move $\beta$ and $\sigma^2$.""",
+Only the product $\beta\sigma^2$ counts: to double $\beta$ closes the same latents as to double
+$\sigma^2$. Now [[open:0]] of 16 are open. Move $\beta$ and $\sigma^2$ and watch the line.""",
         r"""规则很分明：当且仅当 $\lambda_i > \beta\sigma^2$ 时，第 $i$ 个隐变量是开的。
 虚线以下的方向看上去与噪声无异，它的隐变量关闭：$\Q{q(z_i|x)} = \P{p(z_i)}$，KL 为 0。
 这就是**后验坍塌（posterior collapse）**；在这里它不是训练失败，而正是最优解。
@@ -66,11 +68,11 @@ Now [[open:0]] of 16 are open. Watch the line while you move $\beta$ and $\sigma
     ),
     "kl.title": Text("What an open latent carries", "开着的隐变量携带多少信息"),
     "kl.text": Text(
-        r"""An open latent carries $\tfrac{1}{2}\ln(\lambda_i / \beta\sigma^2)$ nats about $\X{x}$: half the logarithm
-of how far its bar rose above the line. The outlines are these predictions for a model with eight
-latents.
+        r"""The KL of an open latent is $\tfrac{1}{2}\ln(\lambda_i / \beta\sigma^2)$ nats: half the logarithm of
+its eigenvalue divided by the height of the line. A closed latent has 0. The outlines are these
+predictions for a model with eight latents.
 
-Lower $\beta$ and watch every open bar grow by the same amount, and new latents open one by one.""",
+Lower $\beta$ and watch: every open bar grows by the same amount, and closed latents open one by one.""",
         r"""开着的隐变量携带关于 $\X{x}$ 的信息 $\tfrac{1}{2}\ln(\lambda_i / \beta\sigma^2)$ 奈特：
 即上一幅图中柱高出虚线的倍数，取对数再除以二。图中的空心柱是对 8 个隐变量的模型的预测。
 
@@ -78,12 +80,12 @@ Lower $\beta$ and watch every open bar grow by the same amount, and new latents 
     ),
     "train.title": Text("Predicted first, then trained", "先预测，再训练"),
     "train.text": Text(
-        r"""Now let stochastic gradients find out. The training loop of this app runs a linear VAE with
-eight latents on the digits for 40 epochs; it knows nothing of eigenvalues.
+        r"""Now check the prediction. Press Train: stochastic gradients train a linear VAE with eight latents
+on the digits for 40 epochs. This training never computes an eigenvalue.
 
 The filled bars are its $\K{\mathrm{KL}_i}$, largest first. Watch them rise into the outlines: predicted
-[[kl]] nats in all, trained [[trained_kl]]. At small $\beta$ the bars level out first, since the latents
-take long to turn to the principal directions.""",
+[[kl]] nats in all, trained [[trained_kl]]. With a small $\beta$ the bars are more equal at first, since
+the latents take long to turn to the principal directions.""",
         r"""现在让随机梯度自己去找。本应用的训练程序在手写数字上把一个有 8 个隐变量的
 线性变分自编码器训练 40 轮；它对特征值一无所知。
 
@@ -96,21 +98,21 @@ take long to turn to the principal directions.""",
 model *is* Gaussian, so $\Q{q(z|x)}$ can reach it: the gap $\T{\mathrm{KL}(q\,\|\,p(z|x))}$ can vanish, and the ELBO
 can reach $\ln p(\X{x})$ itself.
 
-The dashed line is the exact maximum, computed from the eigenvalues alone. No honest ELBO passes it.
-Press Train and watch the distance.""",
+The dashed line is the largest $\ln p(\X{x})$ of any $\theta$ (here $W$, $b$ and $\sigma$), computed from the
+eigenvalues alone. No ELBO can pass it. Press Train and watch the distance.""",
         r"""让模型连 $\sigma$ 也一起学，取 $\beta = 1$ 和 5 个隐变量。线性模型的真实后验**就是**高斯分布，
 $\Q{q(z|x)}$ 能够与它重合：差距 $\T{\mathrm{KL}(q\,\|\,p(z|x))}$ 可以为零，
 证据下界可以达到 $\ln p(\X{x})$。
 
-虚线是只用特征值算出的精确最大值，没有哪个如实计算的证据下界能超过它。开始训练，观察两者的距离。""",
+虚线是只用特征值算出的精确最大值，没有哪个证据下界能超过它。开始训练，观察两者的距离。""",
     ),
     "sandbox.title": Text("Everything is free", "自由探索"),
     "sandbox.text": Text(
         r"""Choose $\beta$ and $\sigma^2$, read the prediction, then train. Try $\beta\sigma^2 > 0.70$, above the
-first eigenvalue: all latents are closed, and the KL of the trained model falls to 0.
+first eigenvalue: all latents close, and the KL of the trained model falls to 0.
 
-Deep networks have no such formula, and yet the same rule of thumb: a latent must save more
-reconstruction than it costs in KL.""",
+Deep networks have no such formula, but the same rule of thumb: a latent is used if it improves the
+reconstruction by more than $\beta$ times its KL.""",
         r"""选择 $\beta$ 和 $\sigma^2$，看预测，再训练。试试让 $\beta\sigma^2 > 0.70$，超过第一个特征值：
 所有隐变量都关闭，训练后的 KL 降到 0。
 

@@ -26,13 +26,14 @@ WORDS = {
     "factor.title": Text("Inference without a network", "不用网络的推断"),
     "factor.text": Text(
         r"""Before VAEs, variational inference worked on one data set at a time. Take five numbers from a Gaussian
-whose mean $\mu$ and precision $\tau$ are unknown. The exact posterior is known here, in pink.
+with unknown mean $\mu$ and precision $\tau$ (one over the variance). So here $z = (\mu, \tau)$, and its exact
+posterior is known: the pink lines.
 
-**Mean field** assumes that $\Q{q(\mu, \tau) = q(\mu)\,q(\tau)}$, and nothing else: no family is chosen.
-**Coordinate ascent** then sets one factor to its optimum, with the other held fixed, and repeats.
+**Mean field** assumes only that $\Q{q(\mu, \tau) = q(\mu)\,q(\tau)}$. The shape of the factors is left free.
+**Coordinate ascent** sets each factor in turn to its optimum while the other is held fixed: one sweep.
 
-Move the slider sweep by sweep. The bound never falls, and the gap ends at 0.070 nats: a product cannot
-follow the bent shape.""",
+Move the slider sweep by sweep and watch the green lines. The ELBO never falls, and the gap ends at 0.070
+nats: a product cannot follow the bent shape.""",
         r"""在变分自编码器之前，变分推断（variational inference）每次只处理一个数据集。
 取五个来自高斯分布的数，均值 $\mu$ 和精度 $\tau$ 未知。这里精确后验已知，画成粉色。
 
@@ -50,7 +51,7 @@ follow the bent shape.""",
         r"""Now the posterior is a correlated Gaussian: each coordinate alone has the standard deviation 1. Mean field
 fits it with two independent factors.
 
-Which standard deviation will they have? Click at that place on the $z_1$ axis, between 0 and 3.""",
+Which standard deviation will each factor have? Click at this number on the $z_1$ axis, between 0 and 3.""",
         r"""现在后验是一个相关的高斯分布：单看每个坐标，标准差都是 1。平均场用两个独立的因子去近似它。
 
 这两个因子的标准差会是多少？在 $z_1$ 轴上 0 到 3 之间点出来。""",
@@ -61,30 +62,33 @@ Which standard deviation will they have? Click at that place on the $z_1$ axis, 
         r"绿色：分解的 $\Q{q}$ 及其均值走过的路。粉色：相关的高斯分布。",
     ),
     "correlated.text": Text(
-        r"""Mean field finds the mean, but its variance is $1 - \rho^2$ instead of 1: it **underestimates**. Minimising
-$\mathrm{KL}(\Q{q}\,\|\,\T{p})$ punishes mass where $\T{p}$ has none, so $\Q{q}$ retreats into the ridge.
+        r"""Mean field finds the mean, but its variance is $1 - \rho^2$ instead of 1: it **underestimates** the uncertainty.
+($\Lambda$ is the precision matrix, the inverse of the covariance.) $\mathrm{KL}(\Q{q}\,\|\,\T{p})$ punishes $\Q{q}$
+for mass where $\T{p}$ has almost none, so $\Q{q}$ shrinks until it fits into the ridge.
 
-The diagonal $\Q{q(z|x)}$ of a VAE is a mean field too, over the latents of one example: it errs in the same
-direction.
+A $\Q{q(z|x)}$ with diagonal covariance, as in most VAEs, is a mean field over the latents of one example. It errs in
+the same direction.
 
-Raise $\rho$ and watch the green circle shrink; each sweep brings the mean closer by the factor $\rho^2$.""",
+Move $\rho$ to 0 and back, and watch the green circle grow and shrink. Each sweep multiplies the distance of its
+centre from 0 by $\rho^2$.""",
         r"""平均场找对了均值，但方差是 $1 - \rho^2$ 而不是 1：它**低估**了不确定性。最小化
 $\mathrm{KL}(\Q{q}\,\|\,\T{p})$ 会惩罚 $\Q{q}$ 放在 $\T{p}$ 几乎为零处的概率，所以 $\Q{q}$ 缩进山脊里。
 
 变分自编码器里对角的 $\Q{q(z|x)}$ 也是一种平均场（作用于一个样本的各个隐变量），误差方向相同。
 
-增大 $\rho$，看绿圈收缩；每一轮更新使均值按 $\rho^2$ 的比例靠近。""",
+把 $\rho$ 移到 0 再移回来，看绿圈变大又收缩；每一轮更新使均值到 0 的距离乘以 $\rho^2$。""",
     ),
     "mixture.title": Text("Components die", "多余的成分消失"),
     "mixture.caption": POINTS,
     "amortised.caption": POINTS,
     "family.caption": POINTS,
     "mixture.text": Text(
-        r"""A **Bayesian mixture of Gaussians** gets six components for data that have three. The factors are the
-mixing coefficients, the means, and for each point its **responsibilities**.
+        r"""A **Bayesian mixture of Gaussians** gets six components for data that have three. The factors of $\Q{q}$ are those
+of the mixing coefficients (the weights), of the means, and for each point its **responsibilities**: the probability
+of each component.
 
-Sweep, and watch two things: the bound below only rises, sometimes after a long plateau, and components that
-explain nothing lose their points and die. Nobody told it that there are three.""",
+Move the slider and watch two things. The ELBO only rises, sometimes after a long plateau. And components that explain
+nothing lose their points and die: of the 6, [[alive:0]] are alive. The method was not told that there are three.""",
         r"""数据来自三个高斯分布，而**贝叶斯高斯混合模型**有六个成分。
 各因子是混合系数、均值，以及每个点的**责任（responsibility）**。
 
@@ -93,14 +97,15 @@ explain nothing lose their points and die. Nobody told it that there are three."
     ),
     "amortised.title": Text("What amortisation buys, and costs", "摊销换来什么，付出什么"),
     "amortised.text": Text(
-        r"""The update below needs an expectation in closed form, so the model must be **conjugate**. A neural network
-inside $p(x|z)$ ends that: no update can be written down.
+        r"""The update below gives the best factor $\Q{q_j}$ while the others are fixed. It needs an expectation in closed form, so
+priors and likelihood must fit together: the model must be **conjugate**. With a neural network inside $p(x|z)$ there
+is no such closed form.
 
-A VAE pays differently. **Amortised inference**: one network computes $\Q{q(z|x)}$ for every $\X{x}$, new ones
-included, in one pass; its weights are trained once with stochastic gradients. The price is the
-**amortisation gap**: for a given $\X{x}$ the network's answer is not the best $\Q{q}$ of its family.
+A VAE uses **amortised inference**: one network computes $\Q{q(z|x)}$ for every $\X{x}$, also a new one, in one pass.
+Its weights are trained once with stochastic gradients. The price is the **amortisation gap**: for a given $\X{x}$ the
+network's $\Q{q}$ is not the best of its family.
 
-Coordinate ascent has no such gap, but starts anew for each data set.""",
+Coordinate ascent has no such gap, but must start again for each data set.""",
         r"""下面的更新公式要求期望有解析解，因此模型必须是**共轭（conjugate）** 的。
 一旦 $p(x|z)$ 里有神经网络，更新公式就写不出来了。
 
@@ -114,15 +119,15 @@ Coordinate ascent has no such gap, but starts anew for each data set.""",
     "family.text": Text(
         r"""| method | use it when |
 |---|---|
-| mean field, coordinate ascent | the model is conjugate and the data are small |
-| stochastic variational inference | conjugate, but the data are large |
-| black-box (score function, or reparameterised) | any model with a density, one posterior at a time |
-| amortised: VAE | many examples, each with its own latent |
-| expectation propagation | the posterior should be covered, not undercut |
+| mean field, coordinate ascent | the model is conjugate and the data set is small |
+| stochastic variational inference | the model is conjugate, but the data set is large |
+| black-box (score function or reparameterised) | the model has any density, and one posterior is wanted |
+| amortised: VAE | there are many examples, each with its own latents |
+| expectation propagation | $\Q{q}$ should cover the posterior rather than be too narrow |
 | Monte Carlo (MCMC) | exactness matters more than time |
 
-Calculus of variations is the mathematics behind the update: the optimum over functions. Finite elements and
-maximum entropy use it too; they are not variational *inference*.""",
+The update comes from the calculus of variations, which finds optimal functions. Finite elements and
+maximum entropy use it too, but they are not variational *inference*.""",
         r"""| 方法 | 适用情形 |
 |---|---|
 | 平均场，坐标上升 | 模型共轭，数据量小 |

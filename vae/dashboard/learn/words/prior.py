@@ -22,20 +22,20 @@ WORDS = {
     "autoencoder": Text("plain autoencoder", "普通自编码器"),
     "vae": Text("VAE", "变分自编码器"),
     "drawn": Text("decoded draws, distance", "解码后的抽样，距离"),
-    "aggregate": Text("mean of all posteriors", "所有后验的平均"),
+    "aggregate": Text("average of all posteriors", "所有后验的平均"),
     "ninth": Text("of nine moons, each divided by 9", "九张月亮各自的后验，除以 9"),
     "axis_density": Text("density", "密度"),
     "your_guess": Text("your guess", "你的猜测"),
     "models.title": Text("From where would you draw z?", "该从哪里抽取 z？"),
     "models.text": Text(
-        r"""To make a new moon, draw a $z$ and decode it. But from where? The VAE fixes the answer before
-training: from the **prior** $\P{p(z) = N(0, I)}$, the grey draws.
+        r"""To make a picture of a new moon, draw a $z$ and decode it. But draw it from where? The VAE fixes the answer
+before training: from the **prior** $\P{p(z) = N(0, I)}$, the grey points.
 
-Train an **autoencoder** and a VAE on the same moons. The autoencoder has no $\P{p(z)}$, and no $\Q{\sigma}$
-either: a picture is a point, and only the reconstruction counts.
+Press Train: an **autoencoder** and a VAE learn the same moons. The autoencoder has no $\P{p(z)}$ and no
+$\Q{\sigma}$: each picture becomes one point, and only the reconstruction counts.
 
-Watch where the coloured points go. In the VAE they stay within the circles, since
-$\K{\mathrm{KL}}$ makes every step outwards cost. In the autoencoder they go anywhere.""",
+Watch where the coloured points go. In the VAE they stay near the circles, since the
+$\K{\mathrm{KL}}$ charges for every step outwards. In the autoencoder they go anywhere.""",
         r"""要生成一张新的月亮，就抽一个 $z$ 再解码。可是从哪里抽？变分自编码器在训练之前就定好了答案：
 从**先验分布（prior）** $\P{p(z) = N(0, I)}$ 中抽，即灰色的点。
 
@@ -47,15 +47,15 @@ $\K{\mathrm{KL}}$ makes every step outwards cost. In the autoencoder they go any
     ),
     "samples.title": Text("Decode the draws", "把抽样解码出来"),
     "samples.text": Text(
-        r"""Both models now decode draws from $N(0, I)$. Their mean distance to the nearest real moon is
+        r"""Both trained models decode draws from $N(0, I)$, shown below each map. Their mean distance to the nearest real moon is
 [[left_error:3]] for the autoencoder and [[right_error:3]] for the VAE (root mean squared difference, pixels from 0 to 1).
 
-The autoencoder was never asked about these places. Between its points lie **holes** (red), where the decoded
-picture is no moon.
+The autoencoder was never trained on these places. Between its points lie **holes** (red), where the decoded
+picture is not a moon.
 
 In the map of the VAE the circles are nearly free of red. During training $z$ was drawn from $\Q{q(z|x)}$, and
-the $\K{\mathrm{KL}}$ drew these regions together until they covered the prior. The fit is not perfect: the phases of
-the moon form a ring, and a ring does not fill a disc evenly.""",
+the $\K{\mathrm{KL}}$ pulled these regions together until they nearly covered the prior. The fit is not perfect: the
+phases of the moon form a ring, and a ring does not fill a disc evenly.""",
         r"""现在两个模型都解码来自 $N(0, I)$ 的抽样。它们到最近的真实月亮的平均距离：
 自编码器 [[left_error:3]]，变分自编码器 [[right_error:3]]（均方根之差，像素值从 0 到 1）。
 
@@ -70,12 +70,12 @@ the moon form a ring, and a ring does not fill a disc evenly.""",
         r"一个隐变量。灰色：$\P{p(z) = N(0, 1)}$。点：九张月亮的 $\Q{q(z|x)}$ 的均值。",
     ),
     "guess.text": Text(
-        r""""In a VAE the posterior is $N(0, I)$" is often read, and it is wrong. The **prior** is $N(0, I)$.
+        r"""One often reads "in a VAE the posterior is $N(0, I)$". This is wrong: the **prior** is $N(0, I)$.
 
-Suppose that the mean of all posteriors is exactly $N(0, 1)$, and that their means $\Q{\mu}$ have the standard
-deviation [[means]].
+Take one latent, and suppose that the posterior densities of all moons, averaged, give exactly $N(0, 1)$. Their centres
+$\Q{\mu}$ have the standard deviation [[means]], and all have the same width $\Q{\sigma}$.
 
-How wide is the posterior $\Q{q(z|x)}$ of one single moon? Click at its $\Q{\sigma}$ on the axis.""",
+How wide is the posterior $\Q{q(z|x)}$ of a single moon? Click at its $\Q{\sigma}$ on the axis of $z$.""",
         r"""常有人说“变分自编码器的后验是 $N(0, I)$”，这是错的。$N(0, I)$ 是**先验**。
 
 假设所有后验的平均恰好是 $N(0, 1)$，它们的均值 $\Q{\mu}$ 的标准差是 [[means]]。
@@ -88,12 +88,13 @@ How wide is the posterior $\Q{q(z|x)}$ of one single moon? Click at its $\Q{\sig
         r"一个隐变量。灰色：$\P{p(z) = N(0, 1)}$。点：九张月亮的 $\Q{q(z|x)}$ 的均值。虚线：聚合后验。",
     ),
     "pieces.text": Text(
-        r"""Variances add: $1 = \Q{\sigma^2} + \mathrm{Var}(\Q{\mu})$. With means as wide as 0.98 only $\Q{\sigma} = 0.2$ is left.
-No single posterior looks like the prior. Their mean does: the **aggregate posterior** $\Q{q(z)}$.
+        r"""Variances add: $1 = \Q{\sigma^2} + \mathrm{Var}(\Q{\mu})$. In the question $\mathrm{Var}(\Q{\mu}) = 0.98^2$, so
+$\Q{\sigma} = 0.2$. No single posterior looks like the prior. Their average does: the **aggregate posterior**
+$\Q{q(z)}$.
 
-The $\K{\mathrm{KL}}$ of the ELBO splits in two: the information that $z$ carries about $\X{x}$, which is worth
-its price, and the distance of $\Q{q(z)}$ from the prior, which is pure loss. Here the second part is 0 for every
-$\Q{\sigma}$.
+The $\K{\mathrm{KL}}$ of the ELBO, averaged over $\X{x}$, has two parts. $I(\X{x}; z)$ is the information that $z$
+carries about $\X{x}$: it is worth its price. The $\K{\mathrm{KL}}$ from $\Q{q(z)}$ to the prior buys nothing. Here it
+is 0 for every $\Q{\sigma}$.
 
 Move $\Q{\sigma}$ to 1. Now each posterior is the prior, and $z$ carries nothing: **posterior collapse**.""",
         r"""方差相加：$1 = \Q{\sigma^2} + \mathrm{Var}(\Q{\mu})$。均值的标准差为 0.98 时，只给 $\Q{\sigma}$ 留下 0.2。
@@ -106,14 +107,14 @@ Move $\Q{\sigma}$ to 1. Now each posterior is the prior, and $z$ carries nothing
     ),
     "beta.title": Text("β pulls the points in", "β 把点拉进来"),
     "beta.text": Text(
-        r"""Between the two models lies the weight $\beta$ of the $\K{\mathrm{KL}}$. At $\beta = 0$ the right
-model is an autoencoder again, with $\Q{\sigma}$ falling to 0.
+        r"""The weight $\beta$ of the $\K{\mathrm{KL}}$ leads from one model to the other. At $\beta = 0$ the right
+model is an autoencoder again: its $\Q{\sigma}$ falls to 0.
 
-Train one model for each $\beta$ and watch two things. The distance of $\Q{q(z)}$ from the prior falls with
-every step of $\beta$. And the points spread until the circles are full.
+Choose a $\beta$, press Train, then try the next. Watch two things: with each larger $\beta$ the
+$\K{\mathrm{KL}}$ from $\Q{q(z)}$ to the prior falls, and the points fill the circles better.
 
-The distance of the pictures alone can mislead: a small $\beta$ may draw only a few places, all of them the same
-good moon. A prior must be hit **and** filled.""",
+The distance of the pictures alone can mislead: with a small $\beta$ all draws may decode to the same good moon. The
+draws must land on the points **and** the points must fill the prior.""",
         r"""两个模型之间，差的是 $\K{\mathrm{KL}}$ 的权重 $\beta$。$\beta = 0$ 时右边又成了自编码器，$\Q{\sigma}$ 降向 0。
 
 对每个 $\beta$ 训练一个模型，注意两件事：$\beta$ 每增大一步，$\Q{q(z)}$ 与先验的距离就减小；
@@ -124,15 +125,15 @@ good moon. A prior must be hit **and** filled.""",
     ),
     "others.title": Text("Or change the prior", "也可以换一个先验"),
     "others.text": Text(
-        r"""$N(0, I)$ is a choice: simple, easy to draw from, the KL in closed form, and no place is special. If the data
-is a ring, another prior fits better.
+        r"""$N(0, I)$ is a choice: it is simple, easy to draw from, has the KL in closed form, and prefers no direction. If the
+data form a ring, another prior fits better.
 
-A **mixture** learns 20 Gaussians. The **VampPrior** is the mean of the posteriors of 20 learned pictures: the
-best prior would be $\Q{q(z)}$ itself, and this imitates it.
+The best prior would be $\Q{q(z)}$ itself. A **mixture** learns 20 Gaussians to come close. The **VampPrior** learns 20
+pictures instead, and averages their posteriors.
 
-Train and watch the grey draws: they follow the points. ELBO: left
-[[left_elbo:1]], right [[right_elbo:1]] nats. The price: more parameters, and a map without a fixed scale.""",
-        r"""$N(0, I)$ 只是一种选择：简单，容易抽样，KL 有解析解，没有哪个位置特殊。如果数据是一个环，别的先验更合适。
+Press Train and watch the grey draws on the right: they follow the points. ELBO: left [[left_elbo:1]], right
+[[right_elbo:1]] nats. The price: more parameters, and a map without a fixed scale.""",
+        r"""$N(0, I)$ 只是一种选择：简单，容易抽样，KL 有解析解，没有哪个方向特殊。如果数据是一个环，别的先验更合适。
 
 **混合先验（mixture）** 学习 20 个高斯。**后验混合先验（VampPrior）** 是 20 张学出来的图像的后验的平均：
 最好的先验就是 $\Q{q(z)}$ 本身，而它模仿的正是 $\Q{q(z)}$。
@@ -143,10 +144,10 @@ Train and watch the grey draws: they follow the points. ELBO: left
     "sandbox.title": Text("Everything is free", "自由探索"),
     "sandbox.text": Text(
         r"""Left: $\beta = 1$ with $N(0, I)$. Right: your $\beta$ and your prior. With $\beta = 10$ and $N(0, I)$
-the points fill the circles, and the reconstruction pays for it.
+the points fill the circles, but the reconstruction gets worse.
 
-Open it as a run to train on 2,000 moons with tilt. Two hidden causes fill two latents better than one ring
-does.""",
+Press "Open this as a run" to train on 2,000 moons that are also tilted. Two hidden causes fill two latents better
+than one ring does.""",
         r"""左边：$\beta = 1$，先验为 $N(0, I)$。右边：由你选择 $\beta$ 和先验。$\beta = 10$ 时，
 先验为 $N(0, I)$ 时彩色点填满圆，代价由重构承担。
 

@@ -73,14 +73,16 @@ WORDS = {
     # steps
     "cut.title": Text("A path that ends at a dice throw", "断在掷骰子处的路"),
     "cut.text": Text(
-        r"""The encoder's outputs $\Q{\mu}$ and $\Q{\sigma}$ are trained by the gradient of
-$\mathbb{E}_{\Q{q}}[f(z)]$, where $f$ stands for the reconstruction term. In the upper row $z$ is
-drawn at random. A draw has no derivative, so the way back ends at the circle.
+        r"""Training needs the derivatives of $\mathbb{E}_{\Q{q}}[f(z)]$ with respect to the encoder's
+outputs $\Q{\mu}$ and $\Q{\sigma}$. In a VAE $f(z)$ is $\ln p(\X{x}|z)$; here it is $z^2$. In the upper
+row $z$ is drawn at random. A draw has no derivative, so the way back ends at the circle.
 
 In the lower row the dice throw is an input, $\varepsilon$, and $z$ is computed from it. Now every
-arrow has a derivative, and the chain rule passes: this is the **reparameterisation trick**.
+arrow on the way back has a derivative, and the chain rule applies: this is the
+**reparameterisation trick**.
 
-Move $\Q{\mu}$ and $\Q{\sigma}$ and watch the derivatives below.""",
+Move $\Q{\mu}$ and $\Q{\sigma}$ and watch the derivatives in the lower row; $\varepsilon$ stays the
+same.""",
         r"""编码器的输出 $\Q{\mu}$ 和 $\Q{\sigma}$ 靠 $\mathbb{E}_{\Q{q}}[f(z)]$ 的梯度来训练，
 这里 $f$ 代表重构项。上面一行中，$z$ 是随机抽出的；抽样没有导数，反向的路就断在圆圈处。
 
@@ -97,11 +99,11 @@ $z = \Q{\mu} + \Q{\sigma}\varepsilon$ has the distribution $\Q{q}$, and for a fi
 moves smoothly: $\partial z / \partial\Q{\mu} = 1$ and
 $\partial z / \partial\Q{\sigma} = \varepsilon$.
 
-With many latent variables each has a noise of its own:
+With several latent variables each has its own noise, and $\odot$ multiplies them one by one:
 $z = \Q{\mu} + \Q{\sigma} \odot \varepsilon$.
 
-Watch the lines: $\Q{\mu}$ shifts all of them alike, $\Q{\sigma}$ moves each in proportion to its
-$\varepsilon$.""",
+Move both sliders and watch the green dots: $\Q{\mu}$ shifts all of them alike, $\Q{\sigma}$ moves each
+in proportion to its $\varepsilon$.""",
         r"""从标准正态分布中抽一次 $\varepsilon$，则 $z = \Q{\mu} + \Q{\sigma}\varepsilon$ 服从 $\Q{q}$；
 而且对固定的 $\varepsilon$，它平滑地移动：$\partial z / \partial\Q{\mu} = 1$，
 $\partial z / \partial\Q{\sigma} = \varepsilon$。
@@ -111,17 +113,17 @@ $\partial z / \partial\Q{\sigma} = \varepsilon$。
 
 观察这些线：$\Q{\mu}$ 让它们一起平移，$\Q{\sigma}$ 让每条线按自己的 $\varepsilon$ 成比例地移动。""",
     ),
-    "guess.title": Text("Two honest estimators", "两个诚实的估计"),
+    "guess.title": Text("Two unbiased estimators", "两个诚实的估计"),
     "guess.text": Text(
-        r"""There is a way without the trick. The **score-function estimator** (REINFORCE) weighs the
-values of $f$ with $\partial_{\Q{\mu}} \ln \Q{q}(z)$ and never needs $f'$. The **pathwise**
-estimator follows the arrows. Both are right on average.
+        r"""There is a way without the trick. The **score-function estimator** (REINFORCE) multiplies
+$f(z)$ by $\partial_{\Q{\mu}} \ln \Q{q}(z)$ and never needs $f'$. The **pathwise** estimator is the
+trick. Both are unbiased: right on average.
 
-Above are pathwise estimates from $M = 1$ sample, for $f(z) = z^2$, $\Q{\mu} = [[mean:0]]$,
-$\Q{\sigma} = [[sd:1]]$: their standard deviation is [[pathwise_sd]], and the bracket ends at
-[[pathwise_end]].
+The upper picture shows pathwise estimates from $M = 1$ sample each, for $f(z) = z^2$,
+$\Q{\mu} = [[mean:0]]$, $\Q{\sigma} = [[sd:1]]$. The bracket is one standard deviation long,
+[[pathwise_sd]]: it starts at the exact gradient and ends at [[pathwise_end]].
 
-Where does one standard deviation of the score-function estimates end?""",
+Where would the bracket of the score-function estimates end?""",
         r"""不用这个技巧，也有办法。**得分函数估计**（score-function estimator，REINFORCE）
 用 $\partial_{\Q{\mu}} \ln \Q{q}(z)$ 给 $f$ 的值加权，从不需要 $f'$；
 **路径导数估计**（pathwise estimator）则沿着箭头求导。两者平均而言都是对的。
@@ -133,13 +135,13 @@ $\Q{\sigma} = [[sd:1]]$：标准差为 [[pathwise_sd]]，横线止于 [[pathwise
     ),
     "samples.title": Text("More samples, the same ratio", "样本再多，比例不变"),
     "samples.text": Text(
-        r"""The variance of both falls as $1/M$, so their ratio stays: the score function needs
-[[ratio]] times the samples for the same precision. It knows only how large $f$ is at a point; the
-pathwise estimator also knows in which direction $f$ grows.
+        r"""Both variances fall as $1/M$, so their ratio stays the same: the score function needs
+[[ratio]] times as many samples for the same precision. It uses only how large $f$ is at a point; the
+pathwise estimator also uses in which direction $f$ grows.
 
-Choose $M$ and watch the two widths. Then make $\Q{\sigma}$ small: the pathwise variance falls, that
-of the score function grows as $1/\Q{\sigma}^2$. In practice a baseline is subtracted from $f$, which
-helps, but the gap remains.""",
+Choose $M$ and watch the two widths. Then make $\Q{\sigma}$ small: the pathwise variance falls, but
+that of the score function grows, in the end as $1/\Q{\sigma}^2$. In practice a constant, the
+baseline, is subtracted from $f$. This helps, but a gap remains.""",
         r"""两者的方差都按 $1/M$ 减小，所以比例不变：要达到同样的精度，得分函数估计需要
 [[ratio]] 倍的样本。它只知道 $f$ 在一点有多大；路径导数估计还知道 $f$ 朝哪个方向增大。
 
@@ -151,16 +153,16 @@ helps, but the gap remains.""",
         r"Why the network puts out $\ln\Q{\sigma}^2$", r"网络为什么输出 $\ln\Q{\sigma}^2$"
     ),
     "widths.text": Text(
-        r"""A network's output $s$ may be any number, but $\Q{\sigma}$ must be positive.
-With $\Q{\sigma} = s$ it fails at $s \le 0$, and near 0 the slope of the KL has no limit: a step
-throws $s$ far away.
+        r"""A network's output $s$ may be any number, but $\Q{\sigma}$ must be positive. There are three
+ways to get $\Q{\sigma}$ from $s$. $\Q{\sigma} = s$ fails for $s \le 0$. And near 0 the slope of the KL
+has no limit, so one step of training throws $s$ far away.
 
-**softplus**, $\ln(1 + e^s)$, is positive, and its slope stays above $-1$. With
-$s = \ln\Q{\sigma}^2$ the KL is simplest: $\frac12(\Q{\mu}^2 + e^s - 1 - s)$, with slope
-$\frac12(e^s - 1)$ above $-\frac12$. Large $s$ is its weak side: in float32 $e^s$ is infinite above
-$s = [[limit:1]]$.
+$\Q{\sigma} = \ln(1 + e^s)$, called **softplus**, is always positive, and the slope of the KL stays
+above $-1$. With $s = \ln\Q{\sigma}^2$ the KL is simplest: $\frac12(\Q{\mu}^2 + e^s - 1 - s)$. Its slope
+$\frac12(e^s - 1)$ stays above $-\frac12$. The weak side is a large $s$: in float32 $e^s$ is infinite
+above $s = [[limit:1]]$.
 
-Move $s$ across 0 and watch the last column.""",
+Move $s$ across 0 and watch the last column; NaN means undefined.""",
         r"""网络的输出 $s$ 可以是任何数，而 $\Q{\sigma}$ 必须为正。若直接令 $\Q{\sigma} = s$，
 则 $s \le 0$ 时无定义；靠近 0 时，KL散度的斜率没有界限，一步更新就会把 $s$ 抛得很远。
 
@@ -173,14 +175,14 @@ Move $s$ across 0 and watch the last column.""",
     ),
     "batch.title": Text("Why one sample is enough", "为什么一个样本就够"),
     "batch.text": Text(
-        r"""A gradient step averages over a batch of $B$ examples. Its variance has two parts: the
-examples differ, which costs $\propto 1/B$, and each $z$ is sampled, which costs
-$\propto 1/(BM)$. With $B = 100$ and $M = 1$ already 100 dice average out.
+        r"""The gradient of a step is the mean over a batch of $B$ examples with $M$ samples each. Its
+variance has two parts. The examples differ: this part is $\X{V_x}/B$. Each $z$ is sampled: this part is
+$\R{V_\varepsilon}/(BM)$, so with $B = 100$ even $M = 1$ averages over 100 dice throws.
 
-The second and the third bar need the same work, 1,000 passes through the decoder. Ten samples an
-example shrink one part only; ten times the examples shrink both.
+The second and the third bar cost the same, 1,000 passes through the decoder. Ten samples for each
+example shrink only the blue part; ten times as many examples shrink both parts.
 
-Move $\Q{\sigma}$: only where posteriors are wide does $M$ matter at all.""",
+Move $\Q{\sigma}$ and watch the blue part: $M$ matters only if the posteriors are wide.""",
         r"""一步梯度是一个批量（batch）中 $B$ 个样例的平均。它的方差有两部分：样例各不相同，
 这部分 $\propto 1/B$；每个 $z$ 是抽样的，这部分 $\propto 1/(BM)$。
 当 $B = 100$、$M = 1$ 时，已有 100 个骰子相互抵消。
@@ -195,9 +197,9 @@ Move $\Q{\sigma}$: only where posteriors are wide does $M$ matter at all.""",
         r"""No estimator always wins. Take $f(z) = \cos z$ and $\Q{\sigma} = 2$: the slope of $f$ changes its
 sign several times under $\Q{q}$, and now the score function has the smaller variance.
 
-For $\Q{q}$ as narrow as a trained encoder's, and for latent variables by the dozen, the pathwise
-estimator is far ahead. It needs a smooth $f$ and a continuous $z$: discrete latent variables have to
-do without it.""",
+But for a $\Q{q}$ as narrow as that of a trained encoder, and for dozens of latent variables, the
+pathwise estimator is far better. It needs a differentiable $f$ and a continuous $z$: with discrete
+latent variables it cannot be used.""",
         r"""没有总是最好的估计。取 $f(z) = \cos z$、$\Q{\sigma} = 2$：在 $\Q{q}$ 的范围内，
 $f$ 的斜率多次变号，这时得分函数估计的方差反而更小。
 

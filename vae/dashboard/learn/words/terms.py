@@ -5,8 +5,8 @@ from vae.dashboard.learn.lesson import Text
 WORDS = {
     "title": Text("The ELBO taken apart", "拆开证据下界"),
     "caption": Text(
-        r"The moon of the last lesson, $\X{x} = 0.8$. Each place of the plane is one Gaussian $\Q{q}$; contours, "
-        r"one every half nat, count the nats that each term loses against its own best place.",
+        r"The moon of the last lesson, $\X{x} = 0.8$. Each point of the plane is one Gaussian $\Q{q}$. Contours "
+        r"show, in steps of half a nat, how much worse each term is there than at its own best point.",
         r"仍是上一课的月亮，$\X{x} = 0.8$。平面上每一点是一个高斯分布 $\Q{q}$；"
         r"等高线每隔半奈特一条，表示每一项比它自己的最优处多付出多少奈特。",
     ),
@@ -31,13 +31,13 @@ WORDS = {
     "your_guess": Text("your guess", "你的猜测"),
     "wishes.title": Text("Two wishes", "两个愿望"),
     "wishes.text": Text(
-        r"""The ELBO has two terms, and each wants something else from $\Q{q(z|x)}$.
+        r"""The ELBO has two terms, and each has a different optimum.
 
-The **reconstruction term** wants a $z$ that explains $\X{x}$: $\Q{q}$ as a needle at the place whose
-picture is $\X{x}$. The **regularisation term** wants $\Q{q}$ to equal the prior $\P{p(z)}$, whatever
-$\X{x}$ is: a $z$ that says nothing.
+The **reconstruction term** is largest if every draw from $\Q{q(z|x)}$ explains $\X{x}$: $\Q{q}$ becomes
+a narrow needle at the $z$ that decodes to $\X{x}$. The **regularisation term**, the KL, is smallest if
+$\Q{q}$ equals the prior $\P{p(z)}$ for every $\X{x}$. Then $z$ says nothing about $\X{x}$.
 
-The green dot is the best compromise. Watch where it stands: between the two, and in neither place.
+The green dot is the $\Q{q}$ with the largest ELBO. Watch where it lies: between the two optima.
 
 A slip to avoid: the first term is $\mathbb{E}[\ln p(x|z)]$, the likelihood of $x$, not
 $\mathbb{E}[\ln \T{p(z|x)}]$.""",
@@ -53,16 +53,16 @@ $\Q{q}$ 都等于先验 $\P{p(z)}$，也就是 $z$ 什么也不说。
     ),
     "gaussian.title": Text("Where the squared error comes from", "平方误差从何而来"),
     "gaussian.text": Text(
-        r"""Write $\X{x} = f(z) + s\varepsilon$ with $\varepsilon \sim N(0, 1)$: the picture plus noise. Then $-\ln p(\X{x}|z)$
-is the squared error divided by $2s^2$, plus a constant. With $s = 1$ it is the familiar
-$\tfrac{1}{2}\|\X{x} - \mu_G\|^2$, and the decoder's output is a **mean**: the picture without the noise.
+        r"""Let the decoder return $f(z)$, and let $\X{x} = f(z) + s\varepsilon$ with $\varepsilon \sim N(0, 1)$: its output plus
+noise of standard deviation $s$. So the decoder's output is a **mean**. Then $-\ln p(\X{x}|z)$ is the squared error divided
+by $2s^2$, plus a constant. With $s = 1$ the first part is the familiar $\tfrac{1}{2}\|\X{x} - f(z)\|^2$.
 
-The constant moves no optimum, so papers drop it; but without it the number is no longer $\ln p(\X{x})$. And $s$
-matters: it decides what an error costs beside the KL.
+For a fixed $s$ the constant moves no optimum, so papers drop it. Without it the sum is no longer a bound on
+$\ln p(\X{x})$. And $s$ matters: it sets the price of an error relative to the KL.
 
 Mind the signs: maximise $-\text{error} - \mathrm{KL}$. A widely read draft prints $+\,\mathrm{KL}$.""",
         r"""设 $\X{x} = f(z) + s\varepsilon$，$\varepsilon \sim N(0, 1)$：图像加噪声。于是 $-\ln p(\X{x}|z)$
-就是平方误差除以 $2s^2$，再加一个常数。取 $s = 1$ 便得到熟悉的 $\tfrac{1}{2}\|\X{x} - \mu_G\|^2$；
+就是平方误差除以 $2s^2$，再加一个常数。取 $s = 1$ 便得到熟悉的 $\tfrac{1}{2}\|\X{x} - f(z)\|^2$；
 解码器的输出是一个**均值**，即去掉噪声的图像。
 
 常数不影响最优解，论文里常省略；但省略之后，这个数就不再是 $\ln p(\X{x})$。
@@ -72,39 +72,40 @@ $s$ 则很重要：它决定误差相对于 KL 有多贵。
     ),
     "guess.title": Text("Make the KL eight times as dear", "让 KL 贵八倍"),
     "guess.text": Text(
-        r"""Multiply the KL by $\beta = 8$. The best $\Q{q}$ had its mean at $\mu = 1.17$ when $\beta$ was 1.
+        r"""Multiply the KL by $\beta = 8$. With $\beta = 1$ the best $\Q{q}$ had its mean at $\mu = 1.17$.
 
-Where will the mean be now? Click at that $\mu$.""",
+Where is the best mean now? Click at that $\mu$.""",
         r"""把 KL 乘以 $\beta = 8$。$\beta = 1$ 时，最好的 $\Q{q}$ 的均值是 $\mu = 1.17$。
 
 现在均值会在哪里？在那个 $\mu$ 处点一下。""",
     ),
     "beta.title": Text("β is an exchange rate", "β 是汇率"),
     "beta.text": Text(
-        r"""$\beta$ (also written $\lambda$) says how many nats of reconstruction one nat of KL is worth. The dark
-line is the path of the best $\Q{q}$ over all $\beta$.
+        r"""$\beta$ (in some texts $\lambda$) says how many nats of reconstruction one nat of KL costs. The dark
+line joins the best $\Q{q}$ for every $\beta$.
 
-At the small end $\Q{q}$ is a needle: a plain autoencoder. At the large end it is the prior: the
-posterior has collapsed. Only $\beta = 1$ maximises a bound on $\ln p(\X{x})$.
+As $\beta$ goes to 0, $\Q{q}$ becomes a needle, as in a plain autoencoder. As $\beta$ grows, $\Q{q}$
+becomes the prior: this is **posterior collapse**. Only $\beta = 1$ maximises the ELBO.
 
-Move $\beta$ and watch both numbers: where one falls, the other rises.""",
+Move $\beta$ and watch both numbers: as one falls, the other rises.""",
         r"""$\beta$（也写作 $\lambda$）表示一奈特的 KL 值多少奈特的重构。深色曲线是 $\beta$ 变化时最优 $\Q{q}$ 走过的路。
 
 $\beta$ 很小时 $\Q{q}$ 是一根针：这就是普通的自编码器。$\beta$ 很大时 $\Q{q}$ 就是先验：后验坍塌。
-只有 $\beta = 1$ 时，最大化的才是 $\ln p(\X{x})$ 的下界。
+只有 $\beta = 1$ 时，最大化的才是证据下界。
 
 移动 $\beta$，看两个数：一个降，另一个就升。""",
     ),
     "frontier.title": Text("The frontier of a whole data set", "整个数据集的边界"),
     "frontier.text": Text(
-        r"""For a linear model on the digits the whole exchange is known: the **rate–distortion curve**. No linear
-model with eight latents gets below it, and each $\beta$ has its own point on it, with
-$\theta = \beta\sigma^2$.
+        r"""For a linear model of the digits the whole trade-off is known: the **rate–distortion curve**. The rate
+$R$ is the KL, the distortion $D$ the squared error. No linear model with eight latents gets below the
+curve, and each $\beta$ has its own point on it. The $\lambda_i$ are the eigenvalues of the data's
+covariance, largest first.
 
-Press Train: three models with $\beta = 1, 3, 9$ start from random weights. Watch the green points find
-the curve, each its own place.""",
+Press Train: three models with $\beta = 1, 3, 9$ start from random weights. Watch each green point
+move to its place on the curve.""",
         r"""对手写数字上的线性模型，这笔交换可以精确算出：**率失真（rate–distortion）曲线**。
-任何有 8 个隐变量的线性模型都到不了曲线下方；每个 $\beta$ 在曲线上有自己的一点，其中 $\theta = \beta\sigma^2$。
+任何有 8 个隐变量的线性模型都到不了曲线下方；每个 $\beta$ 在曲线上有自己的一点。$\lambda_i$ 是数据协方差的特征值，从大到小。
 
 点“开始训练”：$\beta = 1, 3, 9$ 的三个模型从随机权重出发。看绿点怎样各自找到曲线上的位置。""",
     ),
@@ -114,18 +115,18 @@ the curve, each its own place.""",
     ),
     "run.title": Text("The same two terms in a real run", "真实训练中的这两项"),
     "run.caption": Text(
-        r"The way of a run through the plane, on its validation examples, after the first 5 % of its reports. Dotted: all pairs with the $\E{\mathrm{ELBO}}$ of the dot, at epoch [[epoch:1]].",
+        r"The path of a run, measured on its validation examples, without the first 5 % of its reports. The dot is at epoch [[epoch:1]]. Dotted: all points with the same $\E{\mathrm{ELBO}}$.",
         r"一次训练在平面上走过的路（验证样本上的平均值，略去最初 5 % 的记录）。点线：与圆点（第 [[epoch:1]] 轮）证据下界 $\E{\mathrm{ELBO}}$ 相同的所有位置。",
     ),
     "run.text": Text(
-        r"""A run pays with both terms. At the start its latents say little: the KL is small and the error large.
-Then it buys reconstruction with KL, as long as one nat of KL saves more than one nat of error. On the
-dotted line the two are worth the same.
+        r"""At the start of training the latents say little: the KL is small and the reconstruction poor. Then the
+KL rises, because each nat of it improves the reconstruction by more than one nat. Both terms
+are in nats; $\ln p(\X{x}|z)$ can be positive, because a density can exceed 1.
 
-Move through the training and watch the slope of the way against the dotted line: steeper is a gain. Where
-the way runs along the line, the exchange is even and the $\E{\mathrm{ELBO}}$ stands still.
+Move the slider and compare the path with the dotted line. Where the path falls more steeply, the
+$\E{\mathrm{ELBO}}$ rises. Where it follows the line, the $\E{\mathrm{ELBO}}$ stays the same.
 
-Choose a run of yours, also one with another $\beta$.""",
+Then choose another run, perhaps one with another $\beta$.""",
         r"""训练要同时为两项付出代价。开始时隐变量几乎什么也不说：KL 很小，误差很大。
 随后模型用 KL 换取重构，只要一奈特的 KL 能省下多于一奈特的误差。沿点线移动，则两者恰好相抵。
 
@@ -135,12 +136,11 @@ Choose a run of yours, also one with another $\beta$.""",
     ),
     "sandbox.title": Text("Everything is free", "自由探索"),
     "sandbox.text": Text(
-        r"""Follow the path from end to end. The ELBO itself, $\E{\mathrm{ELBO}} = [[elbo]]$ nats, is best at $\beta = 1$ and
-falls on both sides: whoever trains with another $\beta$ gives up likelihood for something else, such as
-more independent latents.
+        r"""Move $\beta$ from end to end. The ELBO itself, now [[elbo]] nats, is largest at $\beta = 1$ and falls on both sides.
+Another $\beta$ gives up some ELBO for something else, such as more independent latents.
 
-The same exchange on pictures: open it as a run with $\beta = 4$, and compare it with $\beta = 1$ on the
-Compare page.""",
+See the same trade-off on pictures: press "Open this as a run" ($\beta = 4$), and compare it with a run with
+$\beta = 1$ on the Compare page.""",
         r"""从路的一端走到另一端。证据下界 $\E{\mathrm{ELBO}} = [[elbo]]$ 奈特在 $\beta = 1$ 处最大，向两边都下降：
 用别的 $\beta$ 训练，就是拿似然去换别的东西，例如彼此更独立的隐变量。
 
