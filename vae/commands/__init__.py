@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, NoReturn
 from vae.base import files, memory, permission
 from vae.base.foreign import printed
 from vae.commands import (
+    adopt,
     app,
     archive,
     documents,
@@ -57,6 +58,7 @@ COMMANDS: dict[str, Command] = {
     "script": Command(documents.script, documents.script_flags),
     "export": Command(archive.export, archive.export_flags, runs_models=False),
     "import": Command(archive.import_runs, archive.import_flags, runs_models=False),
+    "adopt": Command(adopt.adopt, adopt.adopt_flags),
     "weights": Command(weights.weights, weights.weights_flags, runs_models=False),
     "app": Command(app.app, app.app_flags),
 }

@@ -20,14 +20,13 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
-from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from vae.base.archives import has_overlaps
 from vae.base.files import read_json, reason, sweep, temporary_folder, write_json
 from vae.base.foreign import one_line
-from vae.runs import glance, notes
+from vae.runs import notes
 from vae.runs.exporter import (
     CHUNK,
     FORMAT,
@@ -46,6 +45,7 @@ from vae.runs.manifest import read_head
 from vae.runs.names import NAME, NameTakenError, checked_name
 from vae.runs.run import Run
 from vae.runs.status import SAVED
+from vae.runs.store import move_in
 from vae.runs.validation import examine
 
 MANIFEST_LIMIT = 16 * MB
@@ -261,27 +261,9 @@ def _move_in(hidden: Path, root: Path, runs: list[str], name: str | None) -> lis
     arrivals: list[Arrival] = []
     try:
         for run in runs:
-            arrivals.append(Arrival(_rename(hidden / run, root, name), run))
+            arrivals.append(Arrival(move_in(hidden / run, root, name), run))
     except BaseException:
         for arrival in arrivals:
             os.rename(arrival.run.path, hidden / arrival.name)
         raise
     return arrivals
-
-
-def _rename(path: Path, root: Path, name: str | None) -> Run:
-    """Move a run to the given name, or to the first free one."""
-    for k in count(1):
-        ending = f"-{k}" if k > 1 else ""
-        target = root / (name or f"{path.name[: 64 - len(ending)]}{ending}")
-        try:
-            if not target.exists():
-                os.rename(path, target)
-                glance.mark(root)
-                return Run(target)
-        except OSError:
-            if not target.exists():  # else another process has just created a run of this name
-                raise
-        if name is not None:
-            break
-    raise NameTakenError(target.name)

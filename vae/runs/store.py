@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -81,6 +82,27 @@ def _folders(root: Path, state: FileState) -> tuple[Path, ...]:
 @lru_cache(maxsize=8)
 def _active(root: Path, state: FileState, minute: int) -> tuple[Path, ...]:
     return tuple(run.path for run in reversed(listing(root)) if run.status().active)
+
+
+def move_in(path: Path, root: Path, name: str | None) -> Run:
+    """Move a complete run folder into a root, to the given name or to the first free one.
+
+    Raises NameTakenError for a name that is taken, OSError if the root cannot be written.
+    """
+    for k in count(1):
+        ending = f"-{k}" if k > 1 else ""
+        target = root / (name or f"{path.name[: 64 - len(ending)]}{ending}")
+        try:
+            if not target.exists():
+                os.rename(path, target)
+                glance.mark(root)
+                return Run(target)
+        except OSError:
+            if not target.exists():  # else another process has just created a run of this name
+                raise
+        if name is not None:
+            break
+    raise NameTakenError(target.name)
 
 
 def rename(run: Run, name: str) -> Run:

@@ -23,8 +23,13 @@ __all__ = ["data_file", "file_name", "script"]
 
 def script(run: Run) -> str:
     """Return the script of a run. Raises ValueError if the run's settings are not valid, or if it
-    was recorded without its network."""
+    was recorded without its network or began with weights from elsewhere."""
     run.require_network()
+    if "adopted" in run.header:
+        raise ValueError(
+            f"{run.name} began with weights that were trained elsewhere: no script can train them "
+            "again."
+        )
     run.require_code(to_run=False)
     return Writer(run).text()
 
