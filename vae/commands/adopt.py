@@ -58,7 +58,7 @@ def adopt(args: argparse.Namespace) -> int:
     config, note = suited(config, args)
     data = admitted_data(config)
     fit = fitted(renamed(tensors, names), build(config, config.domain(data)))
-    run = _made(Path(args.root), args.run, config, data, fit, path)
+    run = _new_run(Path(args.root), args.run, config, data, fit, path)
     print(note + _about(run, fit, path), end="")
     return 0
 
@@ -85,7 +85,7 @@ def _pair(text: str) -> tuple[str, str]:
     return old, new
 
 
-def _made(
+def _new_run(
     root: Path,
     name: str | None,
     config: "RunConfig",
@@ -99,8 +99,8 @@ def _made(
     with _hidden(root) as hidden:
         stem = default_stem(data.name, config.network, config.latent_dim)
         free = name or next(n for k in count(1) if not (root / (n := f"{stem}-{k}")).exists())
-        made = _recorded(hidden / free, config, data, fit.weights, path)
-        return move_in(made.path, root, name)
+        complete = _recorded(hidden / free, config, data, fit.weights, path)
+        return move_in(complete.path, root, name)
 
 
 @contextmanager
@@ -138,7 +138,7 @@ def _recorded(
 
 
 def _about(run: Run, fit: "Fit", path: Path) -> str:
-    """Return what was made, what was left out, and the bound on the validation part."""
+    """Return words about the run, the names left out, and the bound on the validation part."""
     left = f"Left out: {', '.join(map(quoted, fit.left))}.\n" if fit.left else ""
     report = next((r for r in reversed(run.reports()) if r.get("elbo") is not None), None)
     bound = ""

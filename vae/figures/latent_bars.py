@@ -10,7 +10,8 @@ from vae.figures.palette import token
 
 USED = 0.01  # nats; a latent below carries almost no information
 LEAST = 0.1  # nats, smallest range of the axis, so that noise does not look like a signal
-_LABELLED = 40  # up to so many bars have labels below
+_LABELLED = 40  # names of dimensions that have room below the bars
+_NARROW = 10  # the same in a narrow figure
 _NUMBERED = 12  # up to so many bars have numbers above
 
 
@@ -40,7 +41,9 @@ def kl_bars(
     space = {"margin": {"l": 44, "r": 8, "t": 38, "b": 22}} if is_narrow else {}
     return figure(
         [bars],
-        xaxis=axis(title, showgrid=False, **_ticks(len(values))),
+        xaxis=axis(
+            title, showgrid=False, **_ticks(len(values), _NARROW if is_narrow else _LABELLED)
+        ),
         yaxis=axis(unit, range=[0, max(headroom * float(values.max()), LEAST)]),
         annotations=[total],
         bargap=_gap(len(values)),
@@ -99,7 +102,9 @@ def _bars(values: Floats, colour: str, names: np.ndarray, hover: str) -> Part:
     }
 
 
-def _ticks(bars: int) -> Part:
-    """The name of each dimension below its bar, z1, z2, …; of every tenth if there are many."""
-    named = np.arange(bars) if bars <= _LABELLED else np.arange(9, bars, 10 if bars <= 200 else 50)
+def _ticks(bars: int, room: int) -> Part:
+    """The name of a dimension below its bar: of each, or of every second, fifth, tenth … if there
+    is no `room` for so many names."""
+    step = next(s * 10**k for k in range(9) for s in (1, 2, 5) if bars <= room * s * 10**k)
+    named = np.arange(step - 1, bars, step)
     return {"tickvals": named, "ticktext": [f"z{k + 1}" for k in named], "tickangle": 0}

@@ -1,6 +1,6 @@
 """Weights that were trained elsewhere: fit them to a model by name, and observe it untrained.
 
-A name of the file fits a name of the model, `encoder.fc1.weight`, if it equals it or what follows
+A name of the file fits a name of the model, `encoder.fc1.weight`, if it is equal with or without
 `encoder.` or `decoder.`; a prefix of all names, such as `module.`, does not count. `renamed` gives
 other names.
 """
@@ -73,7 +73,8 @@ def _misfit(given: Mapping[str, Tensor], parts: Mapping[str, Mapping[str, Tensor
 def fitted(given: Mapping[str, Tensor], model: VAE) -> Fit:
     """Return the weights of a model from the tensors of a file.
 
-    Raises ValueError that names what is missing, ambiguous, of another shape or not finite.
+    Raises ValueError that names a tensor which is missing, ambiguous, of another shape or not
+    finite.
     """
     wanted = model.state_dict()
     short = _without_prefix(given, wanted)
