@@ -49,31 +49,31 @@ WORDS = {
     "check.unused_latents": Text("more latents than needed", "隐变量多于所需"),
     # one symptom and one cure for each failure
     "story.collapse": Text(
-        "Every nat of KL costs 40 here, so the encoder gives up: the KL falls to 0, and all reconstructions are one and the same mean digit.",
+        "β = 40: one nat of KL costs as much as 40 nats of reconstruction, and no latent is worth that. The KL falls to 0, and all reconstructions become the same mean digit.",
         "这里 KL 的每一奈特要付 40 倍的代价，编码器干脆放弃：KL 降到 0，所有的重构都是同一个平均数字。",
     ),
     "story.blur": Text(
-        "With σ = 0.45 an error counts little, and few latents are worth their KL. Curves look calm and healthy; only the pictures are blurred.",
+        "With σ = 0.45 an error costs little, and few latents are worth their KL. The curves look healthy; only the pictures are blurred.",
         "σ = 0.45 时误差几乎不算数，没几个隐变量值得付出 KL。曲线平稳，看上去很健康，只有图像是模糊的。",
     ),
     "story.overfitting": Text(
-        "100 training digits are memorised: the training ELBO rises on, while the validation ELBO falls from its best. The gap between solid and dotted is the sign.",
+        "The model memorises its 100 training digits: the training ELBO keeps rising, while the validation ELBO falls from its best. The sign is the growing gap between the solid and the dotted curve.",
         "100 个训练样本被背了下来：训练的证据下界继续上升，验证的证据下界却从最高点回落。实线与点线之间的缺口就是征兆。",
     ),
     "story.floor": Text(
-        "Each pixel learns its own σ. Corner pixels are always 0, so their σ falls to its floor 0.001 and their density grows: the ELBO gains some 50 nats that have nothing to do with the digits.",
+        "Each pixel learns its own σ. Corner pixels are always 0, so their σ falls to the smallest value allowed, the floor 0.001, and their density grows. The ELBO gains about 50 nats that say nothing about the digits.",
         "每个像素各学一个 σ。角上的像素总是 0，它们的 σ 一直降到下限 0.001，密度大增：证据下界因此升高约 50 奈特，却与数字本身无关。",
     ),
     "story.warmup": Text(
-        "β should rise from 0 to 1 within a warm-up. It was set to 4,000 epochs, and 40 were trained: β ended at 0.01. The KL grows to about 30 nats, and the ELBO, with β = 1, is low.",
+        "A warm-up raises β from 0 to 1 during the first epochs. Here it takes 4,000 epochs, but training ends after 40, with β = 0.01. The KL grows to about 30 nats, and the ELBO, which has β = 1, is low.",
         "预热期间 β 应从 0 升到 1。这里预热设成了 4000 轮，却只训练了 40 轮：β 最后只有 0.01。KL 涨到约 30 奈特，而按 β = 1 计算的证据下界很低。",
     ),
     "remedy.collapse": Text(
-        "β = 1, the ELBO itself.",
+        "Set β = 1: the objective is then the ELBO itself.",
         "取 β = 1，即证据下界本身。",
     ),
     "remedy.blur": Text(
-        "σ = 0.2, near the true error of the reconstructions; or let the model learn one σ.",
+        "Set σ = 0.2, close to the real error of the reconstructions; or let the model learn one σ.",
         "取 σ = 0.2，接近重构的真实误差；或者让模型学习一个 σ。",
     ),
     "remedy.overfitting": Text(
@@ -81,11 +81,11 @@ WORDS = {
         "验证的证据下界过了最高点 18 轮后就停止。如果有更多的样本，那就更好。",
     ),
     "remedy.floor": Text(
-        "One σ for all pixels: constant ones cannot take it to the floor. The ELBO is lower now, and it measures the digits.",
+        "Use one σ for all pixels: a few constant pixels cannot take it to the floor. The ELBO is lower now, but it measures the digits.",
         "所有像素共用一个 σ，不变的像素就无法让它触底。证据下界变低了，但它衡量的是数字本身。",
     ),
     "remedy.warmup": Text(
-        "A warm-up of 10 epochs, a quarter of the training.",
+        "Shorten the warm-up to 10 epochs, a quarter of the training.",
         "预热 10 轮，即训练的四分之一。",
     ),
     # steps
@@ -95,11 +95,11 @@ WORDS = {
         "8×8 手写数字上、有 6 个隐变量的最优线性变分自编码器，对每个固定的 σ。",
     ),
     "noise.text": Text(
-        r"""The decoder's $\sigma$ says which errors count. The larger it is, the less a better reconstruction earns, and the
-$\K{\mathrm{KL}}$ keeps its price.
+        r"""Here $\sigma$ is the standard deviation of the decoder's noise. The larger it is, the less an error costs, while the
+price of the $\K{\mathrm{KL}}$ stays the same.
 
-For a linear VAE the whole course is known. From left to right, the reconstruction becomes blurred, latent after
-latent closes, and at $\sigma = $ [[closes:3]] the last one is gone: **posterior collapse**. Nothing is broken
+For a linear VAE both curves can be computed. From left to right the reconstruction becomes worse, latent after
+latent closes, and at $\sigma = $ [[closes:3]] the last one closes: **posterior collapse**. No training failed
 here. This is the optimum of a badly chosen objective.
 
 Raise $\beta$ and watch the arrow move to the left.""",
@@ -127,13 +127,13 @@ $\sigma$ 等于多少时 $\K{\mathrm{KL}}$ 降到 0？在那个位置点一下�
     ),
     "fails.title": Text("Five ways to fail", "五种失败"),
     "fails.text": Text(
-        r"""Choose a failure and train it.
+        r"""Choose a failure and press Train.
 
 [[story]]
 
-The checks of the Evaluate page read the same curves. They find: **[[left_found]]**.
+The Evaluate page runs automatic checks on the same curves. Result: **[[left_found]]**
 
-Clear checks are no proof of health: no serious check finds the blur or the endless warm-up. Look at the
+A model without findings may still be bad: no serious check finds the blur or the endless warm-up. So look at the
 pictures too, and at the last $\beta$.""",
         r"""选一种问题，训练一次。
 
@@ -145,14 +145,14 @@ pictures too, and at the last $\beta$.""",
     ),
     "cure.title": Text("One setting cures it", "改一个设置就好"),
     "cure.text": Text(
-        r"""Change one setting and train again, beside the first.
+        r"""Press Train: the failure, and beside it a model with one setting changed.
 
 [[remedy]]
 
-As it fails, the checks find: **[[left_found]]**. Cured: **[[right_found]]**.
+The checks find, as it fails: **[[left_found]]**; cured: **[[right_found]]**
 
-The axes of both columns are the same. The ELBO is a lower bound of $\ln p(\X{x})$ in both, so it can be
-compared. The exception is a $\sigma$ at its floor: there a few constant pixels alone raise it.""",
+Both columns have the same axes. In both the ELBO is a lower bound of $\ln p(\X{x})$, so the two can be compared. The
+exception is a $\sigma$ at its floor: there a few constant pixels alone raise the ELBO.""",
         r"""改一个设置，再训练一次，与原来的并排。
 
 [[remedy]]
@@ -164,11 +164,11 @@ compared. The exception is a $\sigma$ at its floor: there a few constant pixels 
     ),
     "sandbox.title": Text("Your own run", "你自己的训练任务"),
     "sandbox.text": Text(
-        r"""Open the collapse as a run: it appears in the sidebar with $\beta = 40$. Train it, go to Evaluate and read the
-diagnosis; its button sets the cure.
+        r"""Press "Open this as a run": the Train page gets the settings of the collapse, with $\beta = 40$. Train it, go to Evaluate
+and read the diagnosis; its button sets the cure.
 
-First the pictures, then the curves, then the checks: $\K{\mathrm{KL}}$ near 0, a gap between training and
-validation, a $\sigma$ at its floor.""",
+For every run look first at the pictures, then at the curves, then at the checks. Signs of failure: a
+$\K{\mathrm{KL}}$ near 0, a gap between training and validation, a $\sigma$ at its floor.""",
         r"""把坍塌作为训练任务打开：侧边栏里 $\beta = 40$。训练之后到评估页面看诊断，那里的按钮会填好修正的设置。
 
 先看图像，再看曲线，最后看诊断：$\K{\mathrm{KL}}$ 接近 0，训练与验证之间有缺口，$\sigma$ 触底。""",

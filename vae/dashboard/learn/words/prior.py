@@ -47,7 +47,7 @@ $\K{\mathrm{KL}}$ charges for every step outwards. In the autoencoder they go an
     ),
     "samples.title": Text("Decode the draws", "把抽样解码出来"),
     "samples.text": Text(
-        r"""Both trained models decode draws from $N(0, I)$, shown below each map. Their mean distance to the nearest real moon is
+        r"""Both trained models (press Train if there are none yet) decode draws from $N(0, I)$, shown below each map. Their mean distance to the nearest real moon is
 [[left_error:3]] for the autoencoder and [[right_error:3]] for the VAE (root mean squared difference, pixels from 0 to 1).
 
 The autoencoder was never trained on these places. Between its points lie **holes** (red), where the decoded

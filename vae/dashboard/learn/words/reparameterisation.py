@@ -153,12 +153,12 @@ baseline, is subtracted from $f$. This helps, but a gap remains.""",
         r"Why the network puts out $\ln\Q{\sigma}^2$", r"网络为什么输出 $\ln\Q{\sigma}^2$"
     ),
     "widths.text": Text(
-        r"""A network's output $s$ may be any number, but $\Q{\sigma}$ must be positive. There are three
-ways to get $\Q{\sigma}$ from $s$. $\Q{\sigma} = s$ fails for $s \le 0$. And near 0 the slope of the KL
-has no limit, so one step of training throws $s$ far away.
+        r"""A network's output $s$ may be any number, but $\Q{\sigma}$ must be positive. Take three
+ways to get $\Q{\sigma}$ from $s$. The first, $\Q{\sigma} = s$, fails for $s \le 0$. And near 0 the slope
+of the KL has no limit, so one step of training throws $s$ far away.
 
-$\Q{\sigma} = \ln(1 + e^s)$, called **softplus**, is always positive, and the slope of the KL stays
-above $-1$. With $s = \ln\Q{\sigma}^2$ the KL is simplest: $\frac12(\Q{\mu}^2 + e^s - 1 - s)$. Its slope
+The second, **softplus**, $\Q{\sigma} = \ln(1 + e^s)$, is always positive, and the slope of the KL stays
+above $-1$. With the third, $s = \ln\Q{\sigma}^2$, the KL is simplest: $\frac12(\Q{\mu}^2 + e^s - 1 - s)$. Its slope
 $\frac12(e^s - 1)$ stays above $-\frac12$. The weak side is a large $s$: in float32 $e^s$ is infinite
 above $s = [[limit:1]]$.
 

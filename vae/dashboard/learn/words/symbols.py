@@ -26,8 +26,14 @@ def _bridge(qiu: str, prml: str, kexue: str, note: str) -> str:
 
 
 NAMES = {
-    "x": Text("observed variable, one example", "观测变量，即一个样本"),
-    "phi": Text("parameters of the inference network (encoder)", "推断网络（编码器）的参数"),
+    "x": Text(
+        "observed variable, one example; value: one of its numbers",
+        "观测变量，即一个样本；值为其中一个数",
+    ),
+    "phi": Text(
+        "parameters of the inference network (encoder); value: how many",
+        "推断网络（编码器）的参数；值为参数的个数",
+    ),
     "q": Text(
         "approximate posterior; value: its log density at z", "近似后验；值为 z 处的对数密度"
     ),
@@ -46,7 +52,10 @@ NAMES = {
         "number of samples of z per example; M in the Monte Carlo estimate",
         "每个样本采样 z 的次数；蒙特卡罗估计中也写作 M",
     ),
-    "theta": Text("parameters of the generative network (decoder)", "生成网络（解码器）的参数"),
+    "theta": Text(
+        "parameters of the generative network (decoder); value: how many",
+        "生成网络（解码器）的参数；值为参数的个数",
+    ),
     "likelihood": Text(
         "likelihood of x given z; the picture shows its mean", "给定 z 时 x 的似然；图中画的是均值"
     ),
@@ -65,7 +74,7 @@ NAMES = {
         "证据下界，用 K 个样本估计（奈特）",
     ),
     "evidence": Text(
-        "log marginal likelihood, evidence, in nats; ≈ marks an estimate",
+        "log marginal likelihood, log evidence, in nats; ≈ marks an estimate",
         "对数边际似然，即证据（奈特）；≈ 表示估计值",
     ),
     "eigenvalue": Text(
@@ -77,8 +86,9 @@ NAMES = {
 WORDS = {
     "title": Text("Symbols", "符号表"),
     "caption": Text(
-        "[[example]] All numbers belong to this one example, [[row]].",
-        "[[example]]图中的数值都属于这一个样本（[[row]]）。",
+        "[[example]] All numbers belong to this one example, [[row]]. Training does not need the "
+        "dashed boxes.",
+        "[[example]]图中的数值都属于这一个样本（[[row]]）。训练用不到虚线框中的量。",
     ),
     # controls
     **{group: Text("symbol", "符号") for group in GROUPS},
@@ -111,9 +121,9 @@ WORDS = {
     ),
     "guess.title": Text("Where does chance enter?", "随机性从哪里进入？"),
     "guess.text": Text(
-        "Run the model twice on the same digit and the reconstruction differs. Everything but one "
-        "input is a fixed function of the digit and the weights.\n\nClick at the place where "
-        "chance enters. Only the horizontal position counts.",
+        "If the model runs twice on the same digit, the two reconstructions differ. Only one box "
+        "is random by itself; the others follow from it, the digit and the weights.\n\nClick at "
+        "the place where chance enters. Only the horizontal position counts.",
         "同一个数字两次通过模型，重构的结果却不同。除了一个输入，其余都是这个数字和权重的确定函数。\n\n"
         "在图中随机性进入的地方点一下，只看水平位置。",
     ),
@@ -128,8 +138,8 @@ WORDS = {
     ),
     "generative.title": Text("From z back to x", "从 z 回到 x"),
     "generative.text": Text(
-        r"The generative network turns $z$ into a distribution over $\X{x}$. With the prior it is "
-        r"the whole model; $\T{p(z|x)}$ follows from Bayes' rule."
+        r"The generative network turns $z$ into a distribution over $\X{x}$. Together with the "
+        r"prior it is the whole model: Bayes' rule then gives $\T{p(z|x)}$."
         f"\n\n{CARD.en}",
         r"生成网络把 $z$ 变成 $\X{x}$ 的分布。它与先验一起构成整个模型，"
         r"$\T{p(z|x)}$ 则由贝叶斯公式得出。"
@@ -137,8 +147,8 @@ WORDS = {
     ),
     "objective.title": Text("What is trained", "训练的目标"),
     "objective.text": Text(
-        r"Both networks maximise the ELBO. It stays below $\ln p(\X{x})$ by "
-        r"$\T{\mathrm{KL}(q\,\|\,p(z|x))}$, up to the noise of the samples."
+        r"Both networks are trained to maximise the ELBO. It is below $\ln p(\X{x})$ by "
+        r"$\T{\mathrm{KL}(q\,\|\,p(z|x))}$, up to the noise of the $K$ samples."
         f"\n\n{CARD.en}",
         r"两个网络都最大化证据下界。除去采样噪声，它比 $\ln p(\X{x})$ 低 "
         r"$\T{\mathrm{KL}(q\,\|\,p(z|x))}$。"
@@ -146,8 +156,8 @@ WORDS = {
     ),
     "bridge.title": Text("Other notations", "其他文献的记号"),
     "bridge.text": Text(
-        "The same objects have other names elsewhere. Watch the letters p and q: in one source "
-        "they trade places.\n"
+        "Other texts write the same objects in another way. Watch the letters p and q: one source "
+        "exchanges them.\n"
         + _bridge("Qiu", "Bishop (PRML)", "kexue.fm", "f notation")
         + r"""
 PRML writes $\mathcal{L}(\Q{q})$ for the ELBO and ln for the logarithm, as we do. $I$ stands for
@@ -160,5 +170,8 @@ inference, $G$ for generation. A slip to avoid: $\T{p(z|x)}$ is the posterior, n
 一个常见的笔误：$\T{p(z|x)}$ 是后验，绝不是先验。""",
     ),
     "sandbox.title": Text("All symbols", "全部符号"),
-    "sandbox.text": Text(CARD.en, CARD.zh),
+    "sandbox.text": Text(
+        f"Select any symbol and watch it light up.\n\n{CARD.en}",
+        f"任选一个符号，看它在图中亮起。\n\n{CARD.zh}",
+    ),
 }
