@@ -131,7 +131,7 @@ inequality loses less.
 If the ratios have a finite variance, the gap falls as $1/K$ for large $K$. At $\X{x} = 0.95$ the tail of
 $\Q{q}$ is thinner than that of the posterior, a few ratios are huge, and the gap falls more slowly.
 
-Watch how much of the gap is left from $K = 100$ to $1000$, at $\X{x} = 0.5$ and at $0.95$.""",
+Watch the gap from $K = 100$ to $1000$: at $\X{x} = 0.5$ a tenth of it is left, at $0.95$ a quarter.""",
         r"""**重要性加权自编码器（IWAE）** 的下界随 $K$ 增大从不下降，极限就是 $\ln p(\X{x})$。
 $K$ 个比值的平均比单个比值波动小，所以Jensen不等式留下的差距变小。
 

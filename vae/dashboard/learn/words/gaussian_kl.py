@@ -175,7 +175,7 @@ $\mathrm{KL}(\T{p}\,\|\,\Q{q})$, which maximum likelihood lowers, punishes $\Q{q
 where $\T{p}$ is large: its minimum $\Q{q_2}$ *covers* both.
 
 By the other's measure each is worse, as the table shows. Move the humps together and watch
-$\Q{q_1}$: from which $a$ on does it cover both?""",
+$\Q{q_1}$: below which $a$ does it cover both?""",
         r"""KL散度不对称。目标 $\T{p}$ 有两个峰，而只能用一个高斯分布去近似它。
 
 **逆向KL散度（reverse KL）** $\mathrm{KL}(\Q{q}\,\|\,\T{p})$ 就是证据下界的差距。

@@ -10,8 +10,8 @@ POINTS = Text(
 WORDS = {
     "title": Text("The other road: mean field", "另一条路：平均场"),
     "caption": Text(
-        r"The data are five numbers, 1 to 5. Contours at 10, 30, 50, 70 and 90 % of the peak of each density.",
-        r"数据是 1 到 5 这五个数。等高线取在各密度峰值的 10、30、50、70、90 % 处。",
+        r"The data are the numbers 1 to 5. The prior of μ is centred at 0, so the posterior is centred at 2.5, not 3. Contours at 10, 30, 50, 70 and 90 % of the peak of each density.",
+        r"数据是 1 到 5 这五个数。μ 的先验以 0 为中心，所以后验的中心是 2.5 而不是 3。等高线取在各密度峰值的 10、30、50、70、90 % 处。",
     ),
     "sweeps": Text("sweeps", "更新轮数"),
     "rho": Text("correlation", "相关系数"),
@@ -117,14 +117,14 @@ Coordinate ascent has no such gap, but must start again for each data set.""",
     ),
     "family.title": Text("The family, and when to use which", "整个家族，以及何时用谁"),
     "family.text": Text(
-        r"""| method | use it when |
+        r"""| method | use it for |
 |---|---|
-| mean field, coordinate ascent | the model is conjugate and the data set is small |
-| stochastic variational inference | the model is conjugate, but the data set is large |
-| black-box (score function or reparameterised) | the model has any density, and one posterior is wanted |
-| amortised: VAE | there are many examples, each with its own latents |
-| expectation propagation | $\Q{q}$ should cover the posterior rather than be too narrow |
-| Monte Carlo (MCMC) | exactness matters more than time |
+| mean field, coordinate ascent | a conjugate model and a small data set |
+| stochastic variational inference | a conjugate model and a large data set |
+| black-box (score function or reparameterised) | any model with a density, one posterior at a time |
+| amortised: VAE | many examples, each with its own latents |
+| expectation propagation | a $\Q{q}$ that covers the posterior and is not too narrow |
+| Monte Carlo (MCMC) | exact results, if time matters less |
 
 The update comes from the calculus of variations, which finds optimal functions. Finite elements and
 maximum entropy use it too, but they are not variational *inference*.""",

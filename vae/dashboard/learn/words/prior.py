@@ -47,7 +47,7 @@ $\K{\mathrm{KL}}$ charges for every step outwards. In the autoencoder they go an
     ),
     "samples.title": Text("Decode the draws", "把抽样解码出来"),
     "samples.text": Text(
-        r"""Both trained models (press Train if there are none yet) decode draws from $N(0, I)$, shown below each map. Their mean distance to the nearest real moon is
+        r"""After training (press Train), both models decode draws from $N(0, I)$, below each map. Their mean distance to the nearest real moon is
 [[left_error:3]] for the autoencoder and [[right_error:3]] for the VAE (root mean squared difference, pixels from 0 to 1).
 
 The autoencoder was never trained on these places. Between its points lie **holes** (red), where the decoded
@@ -55,7 +55,7 @@ picture is not a moon.
 
 In the map of the VAE the circles are nearly free of red. During training $z$ was drawn from $\Q{q(z|x)}$, and
 the $\K{\mathrm{KL}}$ pulled these regions together until they nearly covered the prior. The fit is not perfect: the
-phases of the moon form a ring, and a ring does not fill a disc evenly.""",
+phases form a ring, and a ring does not fill a disc evenly.""",
         r"""现在两个模型都解码来自 $N(0, I)$ 的抽样。它们到最近的真实月亮的平均距离：
 自编码器 [[left_error:3]]，变分自编码器 [[right_error:3]]（均方根之差，像素值从 0 到 1）。
 
