@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from vae.dashboard.replay.export import export
+from vae.dashboard.replay.export import export_of
 from vae.dashboard.replay.view import (
     POLL,
     choose_hue,
@@ -25,7 +25,7 @@ with left.container(horizontal=True):
     with st.container(width=240):
         hue = choose_hue(found.examples) if found else None
 with right.container(horizontal=True, horizontal_alignment="right"):
-    export(run, hue)
+    export_of(run, hue)
 
 
 @st.fragment(run_every=POLL if status.active else None)

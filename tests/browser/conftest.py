@@ -91,6 +91,10 @@ class Tab(NamedTuple):
         """Wait until the script is not running."""
         self.page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
 
+    def address(self) -> str:
+        """The present address; `page.url` is not read again while a test waits."""
+        return str(self.page.evaluate("location.href"))
+
     def visit(self, url: str) -> None:
         """Load another address in this window: a new session of the app."""
         VISITED.append(url)

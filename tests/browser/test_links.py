@@ -45,9 +45,9 @@ def test_a_link_opens_the_view_and_a_reload_loses_nothing(
     assert "colour=KL" in page.url
     type_latents(tab, "5")
     there = f"{server.url}/samples?run=mine"
-    perform(lambda: tab.go("Samples"), lambda: page.url == there, why="the address of Samples")
+    perform(lambda: tab.go("Samples"), lambda: tab.address() == there, why=there)
     page.go_back()
-    equals(lambda: page.url, address)
+    equals(tab.address, address)
     equals(lambda: selected(tab), chosen)
     page.reload()
     equals(lambda: selected(tab), chosen)

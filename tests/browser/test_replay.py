@@ -302,7 +302,7 @@ def _follow(tab: Tab, run: Run) -> None:
     """At the last frame, the slider follows new frames of a run in training."""
     run.set_status(state="running", heartbeat=time.time(), **identity())
     _press(tab, "End", lambda: _at(tab) == LAST)
-    until(lambda: "step=" not in tab.page.url)  # the address names any step but the last
+    until(lambda: "step=" not in tab.address())  # the address names any step but the last
     tab.page.reload()
     until(lambda: _part(tab, "follow").is_visible() and _at(tab) == LAST)
     last = run.frame()

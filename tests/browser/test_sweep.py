@@ -36,6 +36,11 @@ READ = """(key) => {  // the traces of a chart as they are drawn
     };
 }"""
 
+IS_COLOURED = """(nodes) => nodes.map((node) => {  // whether each canvas has a point
+    const { data } = node.getContext('2d').getImageData(0, 0, node.width, node.height);
+    return data.some((v, k) => k % 4 === 0 && Math.abs(v - data[k + 1]) > 40);
+})"""
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -171,7 +176,28 @@ def test_a_sweep_shows_the_numbers_of_its_runs(
     until(lambda: says(tab, "2 runs: 2 finished"))
     assert "sweep=beta-1" in tab.page.url
     shows_numbers(tab, runs)
+    plays(tab, runs)
     assert not tab.problems
+
+
+def plays(tab: Tab, runs: list[Run]) -> None:
+    """All runs follow one slider, and a click on a tile opens its run at that moment."""
+    tab.page.get_by_text("Latent maps", exact=True).click()
+    tiles = tab.page.locator(".vae-replay .tile")
+    until(lambda: tiles.count() == 2 and all(tiles.locator("canvas").evaluate_all(IS_COLOURED)))
+    assert [text[:5] for text in tiles.locator("b").all_inner_texts()] == ["β 0.5", "β 4"]
+    ends = tiles.locator("span").all_inner_texts()
+    for run, words in zip(runs, ends, strict=True):
+        assert float(words.split()[1]) == pytest.approx(bounds(run)[-1], rel=1e-3)
+    perform(
+        lambda: tab.page.locator(".vae-replay").press("Home", timeout=5000),
+        lambda: tiles.locator("span").all_inner_texts() != ends,
+    )
+    until(lambda: "epoch=0" in tab.address(), why="the address of the moment")
+    step = runs[1].frame_steps()[0]
+    tiles.nth(1).click()
+    until(lambda: f"/replay?run={runs[1].name}&step={step}" in tab.address())
+    until(lambda: f"step {step}" in tab.page.inner_text("[data-part=when]"))
 
 
 def shows_numbers(tab: Tab, runs: list[Run]) -> None:

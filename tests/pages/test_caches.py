@@ -30,6 +30,7 @@ from vae.dashboard.latent import densities, exact_decoder, hover_decoder, layers
 from vae.dashboard.latent.request import MapContext, MapRequest
 from vae.dashboard.learn import run_choice, run_symbols
 from vae.dashboard.reconstructions import live_model
+from vae.dashboard.replay import films
 from vae.dashboard.replay import view as replay
 from vae.dashboard.samples import samples
 from vae.dashboard.samples.samples import SamplesRequest
@@ -119,6 +120,7 @@ RESULTS: dict[str, Callable[[Run], Any]] = {
     "latent.recorded._project": lambda run: (
         recorded._project(run, 0, result_keys.run_key(run, files=("frames",)), "pca").points
     ),
+    "replay.films._reel": lambda run: films.reel(run).record.aligned,
     "replay.view._load": lambda run: replay.saved_frames(run).record.aligned,
     "compare.charts._reports": lambda run: compare_charts.reports(entries.entry(run))[-1][
         "reconstruction"

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.pages.conftest import OpenPage, in_state
+from tests.pages.conftest import OpenPage, in_state, trained
 from tests.pages.test_compare import drawn, numbers, press, text
+from tests.pages.test_replay import sent
+from vae.base.numbers import number
 from vae.base.statistics import interval
 from vae.config import RunConfig
 from vae.dashboard.shared.run_selection import SELECTED
@@ -324,3 +326,73 @@ def test_compared_runs_are_selected_and_lead_the_table(root: Path, open_page: Op
     shown = list(at.dataframe[0].value["run"])
     assert set(shown[:4]) == {run.name for run in runs}
     assert shown[4:] == [other.name]
+
+
+# The runs of a sweep on one clock
+
+
+def played(root: Path, betas: Sequence[float] = (2.0, 0.5)) -> list[Run]:
+    """Trained runs of a sweep "mine", with three frames each."""
+    runs = [trained(root, f"beta-{beta}", beta=beta, latent_dim=2) for beta in betas]
+    for run in runs:
+        notes.change(run.path, tags=("sweep:mine",))
+    return runs
+
+
+def test_all_runs_play_on_one_clock(root: Path, open_page: OpenPage) -> None:
+    two, half = played(root)
+    for step in two.frame_steps():
+        frame = two.frame(step)
+        two.record(frame._replace(mean=5 * frame.mean))
+    waits = Run.create(root, sweeps.changed(two.config, {"beta": 1.0}), BASE.load_data(), "waits")
+    failed = Run.create(
+        root, sweeps.changed(two.config, {"beta": 4.0}), BASE.load_data(), "failed"
+    )
+    failed.set_status(state="failed", message="It diverged.")
+    for run in (waits, failed):
+        notes.change(run.path, tags=("sweep:mine",))
+    at = open_page("sweep.py", view="Latent maps")
+    head, arrays = sent(at)
+    tiles = head["tiles"]
+    assert [tile["run"] for tile in tiles] == [half.name, waits.name, two.name, "failed"]
+    assert [tile["title"][:3] for tile in tiles] == ["β 0", "β 1", "β 2", "β 4"]
+    assert "In the queue" in tiles[1]["note"]
+    assert "It diverged." in tiles[3]["note"]
+    for k, run in ((0, half), (2, two)):
+        frames = [run.frame(step) for step in run.frame_steps()]
+        assert tiles[k]["step"] == run.frame_steps()
+        assert head["epoch"] == [frame.epoch for frame in frames]
+        reports = [r for r in run.reports() if r["split"] == "val"]
+        last = [[r for r in reports if r["epoch"] <= f.epoch + 1e-4][-1:] for f in frames]
+        wanted = [f"−ELBO {number(-r[0]['elbo'])}" if r else "no report yet" for r in last]
+        assert tiles[k]["values"] == wanted
+        assert len(set(wanted)) > 1
+        assert tiles[k]["range"] == tiles[0]["range"]
+        places = arrays[f"aligned{k}"].reshape(len(frames), -1, 2)
+        far = np.linalg.norm(places[-1], axis=1)
+        assert len(far) == 400 < len(frames[-1].mean)
+        every = np.linalg.norm(frames[-1].mean, axis=1)
+        assert np.abs(far[:, None] - every).min(1).max() < 1e-4
+    at.toggle(key="films_axes").set_value(False).run()
+    tiles = sent(at)[0]["tiles"]
+    assert tiles[0]["range"] != tiles[2]["range"]
+    at.session_state["sweep_view"] = "Samples"
+    _, arrays = sent(at.run())
+    assert "aligned0" not in arrays
+    assert arrays["decoded0"].size == 3 * 9 * 64
+
+
+def test_a_link_names_the_moment_of_the_clock(root: Path, open_page: OpenPage) -> None:
+    played(root)
+    at = open_page("sweep.py", view="Samples", epoch="0.7")
+    head, _ = sent(at)
+    assert head["start"] == head["epoch"][1] == pytest.approx(2 / 3)
+    at = open_page("sweep.py", view="Samples", epoch="90")
+    assert sent(at)[0]["start"] == 2
+    assert "asked for epoch" in at.toast[0].value
+
+
+def test_runs_without_frames_have_a_sentence(root: Path, open_page: OpenPage) -> None:
+    finished(make(root, "beta=1,2"))
+    at = open_page("sweep.py", view="Latent maps")
+    assert "No run here has a frame" in at.info[0].value

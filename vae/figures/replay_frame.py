@@ -25,6 +25,7 @@ Ranges = tuple[tuple[float, float], tuple[float, float]]  # of the x axis and th
 
 _EDGE = 36  # px between the parts
 _ROOM = 26  # px for a line of text
+_SPELLED = str.maketrans({"β": "beta", "−": "-", "·": "-", "–": "-", "σ": "sigma", "…": "..."})
 
 
 def positions(frames: int, between: int, most: int) -> Floats:
@@ -78,9 +79,9 @@ def draw(view: View, width: int, title: str) -> Bytes:
     wide, high = size(width)
     area = (_EDGE // 2, _ROOM + _ROOM // 2, round(wide * 0.56), high - 3 * _ROOM)
     left, top, across, down = area
-    ranges = _equal_scales(view.scene, area)
+    ranges = equal_scales(view.scene, area)
     page = Image.new("RGB", (wide, high), view.colour("background"))
-    page.paste(Image.fromarray(_map(view, (across, down), ranges)), (left, top))
+    page.paste(Image.fromarray(latent_picture(view, (across, down), ranges)), (left, top))
     pen = ImageDraw.Draw(page)
     pen.rectangle((left, top, left + across, top + down), outline=view.border)
     _text(pen, view, title, area, ranges)
@@ -89,7 +90,7 @@ def draw(view: View, width: int, title: str) -> Bytes:
     return np.asarray(page)
 
 
-def _equal_scales(scene: Scene, area: Box) -> Ranges:
+def equal_scales(scene: Scene, area: Box) -> Ranges:
     """Ranges of the axes, widened to equal scales."""
     if scene.one_dimensional:
         return scene.x, scene.y
@@ -102,7 +103,7 @@ def _equal_scales(scene: Scene, area: Box) -> Ranges:
     return fitted[0], fitted[1]
 
 
-def _map(view: View, size: tuple[int, int], ranges: Ranges) -> Bytes:
+def latent_picture(view: View, size: tuple[int, int], ranges: Ranges) -> Bytes:
     """The map (h, w, 3): discs with smooth edges, drawn at twice the size and reduced."""
     wide, high = 2 * size[0], 2 * size[1]
     (x0, x1), (y0, y1) = ranges
@@ -145,19 +146,20 @@ def _text(pen: ImageDraw.ImageDraw, view: View, title: str, area: Box, ranges: R
     large, small = ImageFont.load_default(16), ImageFont.load_default(12)
     epoch, step = view.at(record.epoch), view.at(record.step)
     pen.text((left, 10), f"epoch {epoch:.1f}   step {step:,.0f}", view.colour("text"), large)
-    pen.text((left + 260, 13), _ascii(title), muted, small)
+    pen.text((left + 260, 13), in_ascii(title), muted, small)
     names = [name or "vertical position without meaning" for name in record.plane.titles]
     axes = [
         name if view.scene.one_dimensional and k else f"{name} from {low:.2f} to {high:.2f}"
         for k, (name, (low, high)) in enumerate(zip(names, ranges, strict=True))
     ]
     frames = "frames not aligned" if view.raw else "frames aligned by rotation and shift"
-    pen.text((left, top + down + 6), _ascii(",  ".join(axes)), muted, small)
+    pen.text((left, top + down + 6), in_ascii(",  ".join(axes)), muted, small)
     pen.text((left, top + down + 22), frames, muted, small)
 
 
-def _ascii(text: str) -> str:
-    return text.encode("ascii", "replace").decode()
+def in_ascii(text: str) -> str:
+    """Text in the characters of the font: β becomes beta, and unknown ones question marks."""
+    return text.translate(_SPELLED).encode("ascii", "replace").decode()
 
 
 def _decoded(page: Image.Image, pen: ImageDraw.ImageDraw, view: View, area: Box) -> None:
@@ -174,15 +176,15 @@ def _decoded(page: Image.Image, pen: ImageDraw.ImageDraw, view: View, area: Box)
         pen.text((left, top), title, view.colour("muted"), small)
         room = (width, round(height * len(parts) / layers) - _ROOM)
         if view.scene.is_image:
-            picture = Image.fromarray(_tiles(parts, room))
+            picture = Image.fromarray(picture_tiles(parts, room))
             page.paste(picture, (left, top + 18), picture)
             room = (picture.width, picture.height)
         else:
-            _vectors(pen, view, parts, (left, top + 18, *room))
+            decoded_vectors(pen, view, parts, (left, top + 18, *room))
         top += room[1] + _ROOM
 
 
-def _tiles(parts: list[Floats], room: tuple[int, int]) -> Bytes:
+def picture_tiles(parts: list[Floats], room: tuple[int, int]) -> Bytes:
     """Layers of pictures (N, C, H, W) as one grid, as large as the room allows."""
     count, (height, width) = len(parts[0]), parts[0].shape[2:]
 
@@ -195,7 +197,7 @@ def _tiles(parts: list[Floats], room: tuple[int, int]) -> Bytes:
     return tiles.strip(parts, columns, space=4, scale=max(scale(columns), 1))
 
 
-def _vectors(pen: ImageDraw.ImageDraw, view: View, parts: list[Floats], area: Box) -> None:
+def decoded_vectors(pen: ImageDraw.ImageDraw, view: View, parts: list[Floats], area: Box) -> None:
     """Vectors (N, D): points in the plane for D = 2, else a line over the features for each."""
     left, top, width, height = area
     pen.rectangle((left, top, left + width, top + height), outline=view.border)

@@ -1,5 +1,6 @@
 """The Compare page: the table of runs, actions, and the chosen view of the selected runs."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,18 +12,21 @@ from vae.dashboard import server
 from vae.dashboard.compare import charts, maps, pictures, verdict
 from vae.dashboard.compare.actions import actions
 from vae.dashboard.compare.table import filters, select
+from vae.dashboard.replay.films import MOST, RunTile, films
 from vae.dashboard.shared import run_selection, widgets
 from vae.experiments import configurations
 from vae.experiments.configurations import Entry
 from vae.experiments.entries import entries
-from vae.runs import active
+from vae.figures.replay_grid import KINDS
+from vae.runs import Run, active
 
 STYLE = Path(__file__).with_name("view.css")
 FOLLOW = 2.0  # seconds between two updates while a run is queued or training
 PROBLEMS = 3  # unusable runs with their reasons, at most
 PLANE, CURVES, SETTINGS = "Rate–distortion", "Curves", "Settings"
-MAPS, PICTURES, VERDICT = "Latent maps", "Pictures", "Verdict"
-VIEWS = (PLANE, CURVES, SETTINGS, MAPS, PICTURES, VERDICT)
+MAPS, PICTURES, FILMS, VERDICT = "Latent maps", "Pictures", "Time machine", "Verdict"
+VIEWS = (PLANE, CURVES, SETTINGS, MAPS, PICTURES, FILMS, VERDICT)
+ACROSS = 6  # tiles of the time machine beside each other, at most
 VIEW_HELP = (
     "Rate–distortion shows every run of the table, Verdict any two configurations; the other "
     "views show the selected runs."
@@ -85,5 +89,24 @@ def _draw(what: str, visible: Sequence[Entry], selected: Sequence[Entry]) -> Non
         singles = configurations.unfold(configurations.fold(selected))
         labels = configurations.labels(singles)
         titles = {fold.runs[0].name: name for fold, name in zip(singles, labels, strict=True)}
+        if what == FILMS:
+            _films(titles)
+            return
         draw = maps.maps if what == MAPS else pictures.pictures
         draw(selected, titles)
+
+
+def _films(titles: dict[str, str]) -> None:
+    """Play the training of the selected runs side by side."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        kinds = {title: kind for kind, title in KINDS.items()}
+        kind = widgets.segments(st, "Pictures", "compare_films", list(kinds), "", "pictures")
+        place = st.container(horizontal=True, vertical_alignment="center", width="content")
+    if len(titles) > MOST:
+        st.caption(f"The first {MOST} of {len(titles)} selected runs.")
+    across = min(ACROSS, max(2, math.ceil(math.sqrt(1.5 * len(titles)))))
+    tiles = [
+        RunTile(Run(server.ROOT / name), title, divmod(k, across))
+        for k, (name, title) in enumerate(titles.items())
+    ]
+    films("compare", tiles, kinds[kind], place)

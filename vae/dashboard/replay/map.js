@@ -1,5 +1,5 @@
 // The latent map: points as antialiased discs in one ImageData, fast enough for 60,000 points.
-// player.py concatenates map.js, pictures.js, clock.js and player.js into one module.
+// transport.py concatenates the files of a player into one module.
 
 const PHASES = 4;                               // subpixel positions of a disc along each axis
 const EDGE = { left: 46, right: 10, top: 8, bottom: 36 };   // px around the plotting area
@@ -52,21 +52,21 @@ function ticks(low, high, most) {               // at most `most` round numbers 
   return found.map((v) => [v, String(+v.toPrecision(6)).replace('-', '−')]);
 }
 
-function prepareMap(player) {                   // axes and sizes, the same for all frames
+function prepareMap(player, edge = EDGE, axes = drawAxes) {   // and sizes, the same for all frames
   const { head, colours, canvas } = player;
   const ratio = window.devicePixelRatio || 1;
   const width = canvas.map.parentElement.clientWidth;
   const height = player.height;
   const area = {
-    left: EDGE.left, top: EDGE.top,
-    width: width - EDGE.left - EDGE.right, height: height - EDGE.top - EDGE.bottom,
+    left: edge.left, top: edge.top,
+    width: width - edge.left - edge.right, height: height - edge.top - edge.bottom,
   };
   const [x, y] = equalScales(head.range, area, head.one_dimensional);
   const pen = resize(canvas.map, width, height, ratio);
-  drawAxes(pen, player, area, x, y);
+  axes(pen, player, area, x, y);
   const inner = ['left', 'top', 'width', 'height'].map((k) => Math.round(area[k] * ratio));
   const still = pen.getImageData(...inner);
-  const radius = Math.min(4.5, Math.max(1.25, 4.5 * (64 / head.count) ** 0.2)) * ratio;
+  const radius = Math.min(4.5, Math.max(1.25, 4.5 * (64 / head.count) ** 0.2)) * ratio * (player.dot ?? 1);
   player.map = {
     pen, area, x, y, ratio, inner, still,
     frame: new ImageData(still.width, still.height),
@@ -123,8 +123,8 @@ function drawAxes(pen, player, area, x, y) {
 
 function drawMap(player) {
   const { map, arrays, head, position, state } = player;
-  const i = Math.min(Math.floor(position), head.step.length - 1);
-  const next = Math.min(i + 1, head.step.length - 1);
+  const i = Math.min(Math.floor(position), head.epoch.length - 1);
+  const next = Math.min(i + 1, head.epoch.length - 1);
   const share = position - i;
   const points = state.raw ? arrays.raw : arrays.aligned;
   map.frame.data.set(map.still.data);
@@ -162,7 +162,7 @@ function drawPoints(map, points, from, to, share, hue, count) {
 
 function drawCircles(player, i, next, share) {  // 1 and 2 sigma of the prior around its origin
   const { map: { pen, area, x, y }, arrays, head, state, colours } = player;
-  const from = state.raw ? 2 * head.step.length : 0;
+  const from = state.raw ? 2 * head.epoch.length : 0;
   const at = (k) => arrays.origin[from + 2 * i + k] * (1 - share) + arrays.origin[from + 2 * next + k] * share;
   const unit = area.width / (x[1] - x[0]);
   pen.save();

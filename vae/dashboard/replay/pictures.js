@@ -71,7 +71,7 @@ function drawVectors(player, canvas, layers, count, room) {
   pen.fillStyle = head.muted[colours.shade];
   pen.font = `11px ${colours.font}`;
   const reach = (name, from, to) => `${name} from ${digits(from)} to ${digits(to)}`;
-  pen.fillText(plane
+  if (!head.bare) pen.fillText(plane
     ? `${reach('x1', low[0], high[0])}, ${reach('x2', low[1], high[1])}`
     : `${reach('values', bottom, top)} over ${size} features`, 6, room.height - 6);
   layers.forEach((layer, l) => {

@@ -4,44 +4,25 @@
 
 The message holds all frames in one block of bytes (float32 coordinates, one byte per value of a
 picture). It is sent again only after a new frame; playing needs no message from Python. The
-browser remembers the position of the slider while its tab is open. The JavaScript module is the
-concatenation of the .js files of this folder.
+browser remembers the position of the slider while its tab is open.
 """
 
-import html
-import json
-import struct
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-import streamlit as st
-from numpy.typing import NDArray
-
-from vae.base.numbers import number
-from vae.figures.palette import CLASSES, COLOURS
-from vae.figures.replay import ReplayCurve, Scene, scale_ends, vector_range
-from vae.imaging import tiles
-
-_HERE = Path(__file__).parent
-_FILES = ("map.js", "pictures.js", "clock.js", "player.js")
-_SPEEDS = (2, 4, 8, 16)  # frames per second
-
-Blobs = dict[str, NDArray[Any]]
-
-
-def _help(words: str) -> str:
-    """A "?" button that shows a help text on hover."""
-    words = html.escape(words)
-    return f'<button class="help" aria-label="Help: {words}">?<i>{words}</i></button>'
-
-
-_SCRUBBER = (
-    "The arrow keys go to the previous and the next frame, Home and End to the first and the last "
-    "frame; the space bar plays and pauses. Between two saved frames the points move on straight "
-    "lines. This movement is interpolation, not training. Pictures switch half-way."
+from vae.dashboard.replay.message import (
+    COLOURS_OF_ALL,
+    Blobs,
+    event,
+    examples,
+    framed,
+    legend,
+    numbers,
 )
+from vae.dashboard.replay.transport import bar, component, help_button
+from vae.figures.palette import COLOURS
+from vae.figures.replay import ReplayCurve, Scene
+
 _RAW = (
     "Show the frames without alignment. The whole map may then rotate, mirror or shift although "
     "the model has learned nothing, because an isotropic prior does not fix the orientation."
@@ -66,41 +47,23 @@ _RECONSTRUCTIONS = (
     "same in all frames: validation examples if the run has any."
 )
 _SAMPLES = "Decoded means E[x|z] of the same random z in all frames."
-_HTML = f"""<div class="vae-replay" tabindex="0" role="group" aria-label="Time machine">
-<div class="bar">
-<button data-part="previous" title="Previous frame (left arrow)">◀</button>
-<button data-part="play" title="Play or pause (space)">Play</button>
-<button data-part="next" title="Next frame (right arrow)">▶</button>
-<input data-part="scrubber" type="range" min="0" step="any" aria-label="Frame">{_help(_SCRUBBER)}
-<label>Speed <select data-part="speed" aria-label="Speed, frames per second">{
-    "".join(f'<option value="{k}">{k} frames/s</option>' for k in _SPEEDS)
-}</select></label>
-<label><input type="checkbox" data-part="raw">Unaligned</label>{_help(_RAW)}
-<button data-part="follow" title="Show each new frame when it arrives">Follow</button>
-</div>
+_UNALIGNED = f'<label><input type="checkbox" data-part="raw">Unaligned</label>{help_button(_RAW)}'
+_HTML = f"""{bar(_UNALIGNED)}
 <div class="status"><span data-part="when" role="status"></span><span data-part="which"></span>
-<span data-part="now"></span>{_help(_RESIDUAL)}</div>
-<div class="body"><div><h4><span data-part="map_title"></span>{_help(_MAP)}</h4>
+<span data-part="now"></span>{help_button(_RESIDUAL)}</div>
+<div class="body"><div><h4><span data-part="map_title"></span>{help_button(_MAP)}</h4>
 <canvas data-part="map" role="img" aria-label="Latent map"></canvas>
 <div class="legend" data-part="legend"></div></div>
 <div class="pictures"><h4><span data-part="reconstructions_title"></span>{
-    _help(_RECONSTRUCTIONS)
+    help_button(_RECONSTRUCTIONS)
 }</h4>
 <div><canvas data-part="reconstructions" role="img" aria-label="Reconstructions"></canvas></div>
-<h4><span data-part="samples_title"></span>{_help(_SAMPLES)}</h4>
+<h4><span data-part="samples_title"></span>{help_button(_SAMPLES)}</h4>
 <div><canvas data-part="samples" role="img" aria-label="Samples"></canvas></div></div></div>
 <div class="curves">{
-    _help(_CURVES)
-}<canvas data-part="curves" role="img" aria-label="Curves"></canvas></div>
-</div>"""
-_MUTED = f"--vae-muted: light-dark({COLOURS['muted'][0]}, {COLOURS['muted'][1]});"
-_component = st.components.v2.component(
-    "vae_replay",
-    html=_HTML,
-    css=f".vae-replay {{ {_MUTED} }}\n" + (_HERE / "player.css").read_text("utf-8"),
-    js="\n".join((_HERE / name).read_text("utf-8") for name in _FILES),
-    isolate_styles=False,
-)
+    help_button(_CURVES)
+}<canvas data-part="curves" role="img" aria-label="Curves"></canvas></div>"""
+_component = component("vae_replay", "Time machine", _HTML, ["player.js"])
 
 
 def player(message: bytes, key: str) -> int | None:
@@ -140,12 +103,8 @@ def pack(
         "range": [scene.x, scene.y],
         "one_dimensional": scene.one_dimensional,
         "rings": scene.rings,
-        "hue": _legend(scene),
+        "hue": legend(scene),
         "palette": scene.palette,
-        "muted": COLOURS["muted"],
-        "prior": COLOURS["prior"],
-        "decoded": COLOURS["reconstruction"],
-        "accent": COLOURS["accent"],
         "counts": {
             "reconstructions": record.reconstructions.shape[1],
             "samples": record.samples.shape[1],
@@ -153,11 +112,10 @@ def pack(
         "epochs": max(epochs, float(record.epoch[-1]), 1e-3),
         "curves": [_curve(k, curve) for k, curve in enumerate(curves)],
         "titles": _titles(scene, has_prior),
-        "blobs": [(name, array.dtype.str[1:], array.size) for name, array in blobs.items()],
-        **_event(scene),
+        **COLOURS_OF_ALL,
+        **event(scene),
     }
-    text = json.dumps(head, ensure_ascii=False).encode()
-    return b"".join([struct.pack("<I", len(text)), text, *(a.tobytes() for a in blobs.values())])
+    return framed(head, blobs)
 
 
 def _titles(scene: Scene, has_prior: bool) -> dict[str, str]:
@@ -179,29 +137,10 @@ def _blobs(scene: Scene, curves: Sequence[ReplayCurve]) -> Blobs:
     for k, curve in enumerate(curves):
         for split, (epoch, value) in curve.lines.items():
             blobs |= {f"epoch{k}{split}": epoch, f"value{k}{split}": value}
-    blobs["originals"], blobs["decoded"] = scene.examples.originals, scene.decoded
-    blobs = {name: np.asarray(array, "<f4") for name, array in blobs.items()}
-    if scene.is_image:
-        blobs["originals"] = _bytes(blobs["originals"])
-        decoded = blobs["decoded"]
-        blobs["decoded"] = _bytes(decoded.reshape(-1, *decoded.shape[2:]))
+    blobs = {name: numbers(array) for name, array in blobs.items()}
+    blobs["originals"] = examples(scene, scene.examples.originals)
+    blobs["decoded"] = examples(scene, scene.decoded)
     return blobs | {"hue": scene.colour}
-
-
-def _bytes(values: NDArray[Any]) -> NDArray[np.uint8]:
-    """Pictures (N, C, H, W) as bytes (N, H, W, C), 0 black to 255 white."""
-    pixels = tiles.pixels(values)
-    return np.ascontiguousarray(pixels[..., : values.shape[1]])
-
-
-def _event(scene: Scene) -> dict[str, Any]:
-    """The shape of an example: of a picture, or of a vector with its ranges."""
-    shape = scene.examples.originals.shape[1:]
-    if scene.is_image:
-        channels, height, width = shape
-        return {"picture": {"height": height, "width": width, "channels": channels}}
-    low, high = vector_range(scene)
-    return {"vector": {"size": len(low), "low": low.tolist(), "high": high.tolist()}}
 
 
 def _curve(k: int, curve: ReplayCurve) -> dict[str, Any]:
@@ -212,15 +151,3 @@ def _curve(k: int, curve: ReplayCurve) -> dict[str, Any]:
         "range": curve.range,
         "lines": [(split, f"epoch{k}{split}", f"value{k}{split}") for split in curve.lines],
     }
-
-
-def _legend(scene: Scene) -> dict[str, Any]:
-    """The legend: names with the index of their colour, or the ends of a colour scale."""
-    hue = scene.hue
-    if hue is None:
-        return {"title": "", "names": []}
-    if not hue.classes:
-        return {"title": hue.title, "names": [], "ends": [number(end) for end in scale_ends(hue)]}
-    names = [(name, k % CLASSES) for k, name in enumerate(hue.classes)]
-    spare = [("no class", CLASSES)] if (scene.colour == CLASSES).any() else []
-    return {"title": hue.title, "names": [*names, *spare]}

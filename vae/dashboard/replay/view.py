@@ -1,5 +1,6 @@
 """The Time machine page: saved frames of a run, their colours, and the player."""
 
+from contextlib import nullcontext
 from typing import NamedTuple
 
 import streamlit as st
@@ -79,13 +80,16 @@ def hues(examples: Examples) -> dict[str, Hue]:
     return found | {name: Hue(name, values) for name, values in examples.factors.items()}
 
 
-def choose_hue(examples: Examples) -> Hue | None:
-    """A choice of the colour of the points; no widget for a single one."""
+def choose_hue(examples: Examples, bare: bool = False) -> Hue | None:
+    """A choice of the colour of the points, `bare` without a label; no widget for a single one."""
     found = hues(examples)
     if len(found) < 2:
         return next(iter(found.values()), None)
-    titles, first = {name: name for name in found}, next(iter(found))
-    return found[widgets.choose(st, "Colour by", "replay_hue", titles, first, HUE, link="colour")]
+    titles, first = {name: f"by {name}" if bare else name for name in found}, next(iter(found))
+    label = "Colour by"
+    with st.container(width=150) if bare else nullcontext():
+        chosen = widgets.choose(st, label, "replay_hue", titles, first, HUE, bare, link="colour")
+    return found[chosen]
 
 
 def guard_frames(run: Run, status: Status) -> None:

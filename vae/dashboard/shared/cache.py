@@ -75,7 +75,7 @@ def curves(run: Run) -> Curves:
     return _curves(run, run_key(run, files=CURVE_FILES))
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
+@st.cache_data(max_entries=32, show_spinner=False)
 def _curves(_run: Run, key: str) -> Curves:
     best = best_report(_run)
     return _run.curves()._replace(best_epoch=None if best is None else best["epoch"])

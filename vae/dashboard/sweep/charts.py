@@ -1,7 +1,6 @@
 """Charts of a sweep: a small chart of curves for each configuration, and a measure against the
 swept setting."""
 
-import math
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +14,7 @@ from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import widgets
 from vae.dashboard.shared.html_gallery import colour
+from vae.dashboard.sweep import arrangement
 from vae.experiments import sweeps
 from vae.experiments.configurations import Entry, Fold, Line, line, spell, written
 from vae.figures import sweep
@@ -25,6 +25,7 @@ from vae.runs.result_keys import run_key
 ACROSS = 6  # small charts beside each other at most
 ROOM, LETTER = 560, 7.0  # pixels for them, and for a letter of their names
 CHART = 380  # pixels
+WIDE = 20  # ratio of the largest to the smallest value that begins with a log scale
 MEASURES = {"elbo": "−ELBO", "reconstruction": "Reconstruction", "kl": "KL"}
 HELP = {
     "multiples": "One small chart per configuration and one line per seed, on validation data (on "
@@ -48,48 +49,6 @@ def _legend() -> str:
     return f'<div class="vae-legend">{spans}</div>'
 
 
-def _order(folds: Sequence[Fold], name: str) -> list[Any]:
-    """Return the values of a setting, numbers in ascending order."""
-    values = list({written(f.settings.get(name)): f.settings.get(name) for f in folds}.values())
-    return sorted(values) if _numeric(folds, name) else values
-
-
-def _numeric(folds: Sequence[Fold], name: str) -> bool:
-    return all(isinstance(f.settings.get(name), int | float) for f in folds)
-
-
-def _places(folds: Sequence[Fold], differ: Sequence[str], most: int) -> list[tuple[int, int]]:
-    """Return row and column of each configuration, at most `most` in a row. Two settings: a row
-    for each value of the first, or of the second if only that fits. Otherwise: in reading
-    order."""
-    for down, over in [differ, differ[::-1]] if len(differ) == 2 else []:
-        rows, columns = _order(folds, down), _order(folds, over)
-        if len(columns) <= most:
-            return [
-                (rows.index(f.settings.get(down)), columns.index(f.settings.get(over)))
-                for f in folds
-            ]
-    rank = list(range(len(folds)))
-    if len(differ) == 1:
-        values = _order(folds, differ[0])
-        rank = [values.index(f.settings.get(differ[0])) for f in folds]
-    across = min(most, math.ceil(math.sqrt(len(folds) * 1.5)))
-    across = math.ceil(len(folds) / math.ceil(len(folds) / across))  # as full a last row as can be
-    return [divmod(place, across) for place in rank]
-
-
-def _name(fold: Fold, names: Sequence[str]) -> str:
-    return sweeps.format_settings({name: fold.settings.get(name) for name in names})
-
-
-def _heads(folds: Sequence[Fold], differ: Sequence[str]) -> list[str]:
-    """Return the text above each small chart: the differing settings, or only the value of a
-    single categorical one."""
-    if len(differ) == 1 and not _numeric(folds, differ[0]):
-        return [written(fold.settings.get(differ[0])) for fold in folds]
-    return [_name(fold, differ) for fold in folds]
-
-
 def multiples(name: str, folds: Sequence[Fold], differ: Sequence[str]) -> None:
     """Draw one small chart per configuration; `differ` are the settings that differ."""
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -97,9 +56,10 @@ def multiples(name: str, folds: Sequence[Fold], differ: Sequence[str]) -> None:
             "**Validation curves**", help=HELP["multiples"] + lesson_link("bound"), width="content"
         )
         st.html(_legend(), width="content")
-    heads, progress = _heads(folds, differ), [_progress(fold) for fold in folds]
+    heads, progress = arrangement.titles(folds, differ), [_progress(fold) for fold in folds]
     longest = max(len(f"{head}  {more}") for head, more in zip(heads, progress, strict=True))
-    places = _places(folds, differ, max(1, min(ACROSS, int(ROOM / (LETTER * longest)))))
+    across = max(1, min(ACROSS, int(ROOM / (LETTER * longest))))
+    places = arrangement.places(folds, differ, across)
     panels = [
         sweep.Panel(head, more, place, _lines(fold))
         for head, more, place, fold in zip(heads, progress, places, folds, strict=True)
@@ -154,10 +114,10 @@ def summary(name: str, folds: Sequence[Fold], differ: Sequence[str]) -> None:
         against = widgets.choose(
             row[1], "Against", key, titles, against, HELP["against"], link="against"
         )
-    values = _order(folds, against)
-    numeric = _numeric(folds, against)
+    values = arrangement.values_of(folds, against)
+    numeric = arrangement.is_numeric(folds, against)
     positive = numeric and min(values) > 0
-    usual = positive and sweeps.field_of(against.split(" ")[0]).option.log
+    usual = positive and (_is_log(against) or max(values) >= WIDE * min(values))
     key = f"sweep_log_{name}_{against}"
     log = widgets.log_scale(row[2], key, HELP["log"], usual, off=not positive)
     chart = sweep.setting_summary(
@@ -182,6 +142,10 @@ def summary(name: str, folds: Sequence[Fold], differ: Sequence[str]) -> None:
     )
 
 
+def _is_log(setting: str) -> bool:
+    return sweeps.field_of(setting.split(" ")[0]).option.log
+
+
 def _series(
     folds: Sequence[Fold], differ: Sequence[str], against: str, figure: str, order: Any
 ) -> list[sweep.Series]:
@@ -195,9 +159,9 @@ def _series(
         value: Any = fold.settings.get(against)
         place = float(value if order is None else order.index(value))
         arm = sweep.SettingPoint(
-            place, _name(fold, differ), values, interval(list(values.values()))
+            place, arrangement.title(fold, differ), values, interval(list(values.values()))
         )
-        groups.setdefault(_name(fold, rest), []).append(arm)
+        groups.setdefault(arrangement.title(fold, rest), []).append(arm)
     several = len(groups) > 1
     return [
         sweep.Series(

@@ -7,21 +7,30 @@ from pathlib import Path
 
 import streamlit as st
 
+from vae.base.foreign import markdown
 from vae.dashboard import server
 from vae.dashboard.shared import address, run_selection, training_time, widgets
 from vae.dashboard.shared.address_values import one_of
 from vae.dashboard.sweep import chosen
 from vae.dashboard.sweep.charts import multiples, summary
+from vae.dashboard.sweep.films import play
 from vae.dashboard.sweep.form import STARTING
 from vae.experiments import configurations, sweeps
 from vae.experiments.configurations import Entry, written
 from vae.experiments.entries import entries
+from vae.figures.replay_grid import KINDS
 from vae.runs import Run
 from vae.runs.status import ACTIVE, RESUMABLE
 
 STYLE = Path(__file__).with_name("view.css")
+FAILED = 3  # failed runs with their reasons, at most
 FOLLOW = 2.0  # seconds between two updates while a run is queued or training
+CURVES = "Curves"
+FILMS = {title: kind for kind, title in KINDS.items()}
+VIEWS = (CURVES, *FILMS)
 HELP = {
+    "view": "Curves: the bound of every run over training, and against the swept setting. The "
+    "other views play the training of all runs side by side.",
     "sweep": "Start a new sweep, or show an existing one, also from the command line.",
     "new": "Choose settings and values for another sweep. This one stays in the list.",
     "cancel": "Remove the queued runs from the queue. Runs in training continue.",
@@ -100,9 +109,17 @@ def view(name: str) -> None:
             "This sweep has no readable runs any more: they were deleted, or their tags removed."
         )
         return
-    _head(name, runs)
+    _progress(runs)
+    with st.container(horizontal=True, vertical_alignment="center", key="sweep_views"):
+        what = widgets.segments(st, "View", "sweep_view", VIEWS, HELP["view"], "view")
+        controls = st.container(horizontal=True, vertical_alignment="center", width="content")
+        st.space("stretch")
+        _actions(runs)
     folds = configurations.fold(usable)
     differ = sweeps.swept(folds)
+    if what != CURVES:
+        play(name, folds, differ, FILMS[what], controls)
+        return
     left, right = st.columns([7, 5], gap="medium")
     with left:
         multiples(name, folds, differ)
@@ -110,30 +127,45 @@ def view(name: str) -> None:
         summary(name, folds, differ)
 
 
-def _head(name: str, runs: Sequence[Entry]) -> None:
-    """Draw the progress and the actions."""
+def _counts(runs: Sequence[Entry]) -> str:
+    """Return the number of runs in each state, as text."""
     states = Counter(entry.state for entry in runs)
-    done = sum(_share(entry) for entry in runs) / len(runs)
     words = ", ".join(f"{count} {state}" for state, count in states.most_common())
-    parts = [f"**{len(runs)} run{'s' * (len(runs) != 1)}**: {words}"]
+    return f"**{len(runs)} run{'s' * (len(runs) != 1)}**: {words}"
+
+
+def _progress(runs: Sequence[Entry]) -> None:
+    """Draw the progress until all runs are finished, and the errors of failed ones."""
+    if _is_done(runs):
+        return
+    parts = [_counts(runs)]
     if left := _time_left(runs):
         parts.append(f"about {training_time.duration(left)} left")
-    row = st.columns([7, 5], gap="medium", vertical_alignment="center")
-    row[0].progress(min(done, 1.0), text=" · ".join(parts))
-    with row[1].container(horizontal=True, key="sweep_actions"):
-        queued = [entry.name for entry in runs if entry.state == "queued"]
-        again = [e.name for e in runs if e.state in RESUMABLE]
-        if queued:
-            cancel = partial(_cancel, queued)
-            widgets.press("Cancel the rest", "sweep_cancel", cancel, HELP["cancel"], changes=True)
-        elif again:
-            title, resume = f"Queue {len(again)} again", partial(_again, again)
-            widgets.press(title, "sweep_again", resume, HELP["again"], changes=True)
-        if st.button("Compare", key="sweep_compare", help=HELP["compare"]):
-            run_selection.select([entry.name for entry in runs])
-            st.switch_page(server.PAGES / "compare.py")
-    for entry in [entry for entry in runs if entry.state == "failed"][:3]:
-        st.caption(f":red-badge[failed] {entry.label}: {_message(entry)}")
+    done = sum(_share(entry) for entry in runs) / len(runs)
+    st.progress(min(done, 1.0), text=" · ".join(parts))
+    for entry in [entry for entry in runs if entry.state == "failed"][:FAILED]:
+        st.caption(f":red-badge[failed] {entry.label}: {markdown(_message(entry))}")
+
+
+def _is_done(runs: Sequence[Entry]) -> bool:
+    return all(entry.state == "finished" for entry in runs)
+
+
+def _actions(runs: Sequence[Entry]) -> None:
+    """Draw the buttons for all runs."""
+    if _is_done(runs):
+        st.markdown(_counts(runs), width="content")
+    queued = [entry.name for entry in runs if entry.state == "queued"]
+    again = [e.name for e in runs if e.state in RESUMABLE]
+    if queued:
+        cancel = partial(_cancel, queued)
+        widgets.press("Cancel the rest", "sweep_cancel", cancel, HELP["cancel"], changes=True)
+    elif again:
+        title, resume = f"Queue {len(again)} again", partial(_again, again)
+        widgets.press(title, "sweep_again", resume, HELP["again"], changes=True)
+    if st.button("Compare", key="sweep_compare", help=HELP["compare"]):
+        run_selection.select([entry.name for entry in runs])
+        st.switch_page(server.PAGES / "compare.py")
 
 
 def _message(entry: Entry) -> str:
