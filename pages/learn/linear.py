@@ -128,9 +128,13 @@ def _latents(view: View, best: Optimum, reports: Sequence[Report]) -> go.Figure:
 
 
 def _trained_kl(reports: Sequence[Report]) -> Doubles:
-    """Return the KL of each latent in the last report, largest first."""
-    last = reports[-1].kl_per_dimension if reports else None
-    return np.sort(np.array(last or (), np.float64))[::-1]
+    """Return the mean KL of each latent over the last epoch, largest first.
+
+    A single report may cover the last batch alone, which has 5 of 1,797 digits.
+    """
+    recent = [r.kl_per_dimension for r in reports if r.epoch > reports[-1].epoch - 1]
+    found = np.array([kl for kl in recent if kl], np.float64)  # (R, Z)
+    return np.sort(found.mean(0) if len(found) else found)[::-1]
 
 
 def _curve(view: View, reports: Sequence[Report], maximum: float) -> go.Figure:

@@ -4,6 +4,8 @@ import re
 import runpy
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -147,6 +149,15 @@ def every_control_changes_the_picture(found: Lesson, drawn: list[tuple[View, str
             first = {k: value for k, value in of_step[0][0].items() if k != name}
             pictures = {picture for values, picture in of_step if first.items() <= values.items()}
             assert len(pictures) > 1, (step.name, name)
+
+
+def test_the_linear_lesson_shows_the_mean_kl_of_the_last_epoch() -> None:
+    found, start = lesson("linear"), {n: c.start for n, c in lesson("linear").controls.items()}
+    parts = {38.9: (9.0, 9.0), 39.5: (1.0, 2.0), 40.0: (3.0, 4.0)}  # epoch → KL of each latent
+    reports = [SimpleNamespace(epoch=e, kl_per_dimension=kl) for e, kl in parts.items()]
+    courses: Any = [SimpleNamespace(reports=reports)]
+    view = View(start, "train", lambda key: found.words[key].en, courses=courses)
+    assert found.picture(view).numbers["trained_kl"] == pytest.approx(5.0)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -83,13 +83,13 @@ Lower $\beta$ and watch: every open bar grows by the same amount, and closed lat
         r"""Now check the prediction. Press Train: stochastic gradients train a linear VAE with eight latents
 on the digits for 40 epochs. This training never computes an eigenvalue.
 
-The filled bars are its $\K{\mathrm{KL}_i}$, largest first. Watch them rise into the outlines: predicted
-[[kl]] nats in all, trained [[trained_kl]]. With a small $\beta$ the bars are more equal at first, since
+The filled bars are its $\K{\mathrm{KL}_i}$, the mean of the last epoch, largest first. Watch them rise into the
+outlines: predicted [[kl]] nats in all, trained [[trained_kl]]. With a small $\beta$ the bars are more equal at first, since
 the latents take long to turn to the principal directions.""",
         r"""现在让随机梯度自己去找。本应用的训练程序在手写数字上把一个有 8 个隐变量的
 线性变分自编码器训练 40 轮；它对特征值一无所知。
 
-实心柱是训练得到的 $\K{\mathrm{KL}_i}$，从大到小。看它们长进空心柱里：预测总量 [[kl]] 奈特，
+实心柱是训练得到的 $\K{\mathrm{KL}_i}$（最近一轮的平均），从大到小。看它们长进空心柱里：预测总量 [[kl]] 奈特，
 训练得到 [[trained_kl]]。$\beta$ 较小时各柱会先趋于齐平，因为隐变量转到主方向需要很久。""",
     ),
     "gap.title": Text("The gap closes", "差距消失"),
