@@ -16,12 +16,14 @@ import pytest
 import torch
 from threadpoolctl import threadpool_limits
 
+from vae.base.deferred import defer_compiler
 from vae.base.records import Domain, Report
 from vae.config import RunConfig
 from vae.data import Dataset
 from vae.model import VAE, build
 from vae.training.trainer import Event, train
 
+defer_compiler()  # as every process of the app does
 TESTS = Path(__file__).parent
 # The longest files first, so that no process works alone at the end.
 LONGEST = (

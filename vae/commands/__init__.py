@@ -16,6 +16,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple, NoReturn
 
 from vae.base import files, memory, permission
+from vae.base.deferred import defer_compiler
 from vae.base.foreign import printed
 from vae.commands import (
     adopt,
@@ -79,6 +80,7 @@ class Parser(argparse.ArgumentParser):
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     given = sys.argv[1:] if arguments is None else arguments
+    defer_compiler()
     try:
         args = _parse(given)
         with memory.guarded(), _permission(args):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from vae.base import permission, visitors
+from vae.base.deferred import defer_compiler
 from vae.base.places import APP, default_root
 from vae.dashboard import page_switch
 from vae.runs import listing
@@ -27,9 +28,10 @@ SLOW = (
     "vae.analysis.loaded_run",
     "sklearn.decomposition",
     "scipy.stats",
-    "torch._dynamo",
+    "sympy",  # torch counts shapes with it
 )
 
+defer_compiler()
 permission.allow_by_environment()
 launcher = Launcher(ROOT, spare=WARM and not visitors.is_read_only())
 visitors.open_folder(ROOT / UPLOADS)

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from vae.base import permission
+from vae.base.deferred import defer_compiler
 from vae.worker.run import work
 
 SLOW = (
     "torch",
-    "torch._dynamo",
+    "sympy",  # torch counts shapes with it
     "sklearn.datasets",
     "vae.training.trainer",
     "vae.analysis.encoding",
@@ -31,6 +32,7 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is meant for the server
     if permission.FLAG in sys.argv[1:]:
         permission.allow()
+    defer_compiler()
     for name in SLOW:
         importlib.import_module(name)
     line = sys.stdin.readline()
