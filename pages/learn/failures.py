@@ -17,7 +17,7 @@ from vae.diagnostics.checks import diagnose
 from vae.diagnostics.findings import Observations
 from vae.diagnostics.training_stats import training_stats
 from vae.figures.base import Part, axis, figure, note
-from vae.figures.lesson_parts import arrow, curve, label, sheet
+from vae.figures.lesson_parts import arrow, curve, heading, label, sheet
 from vae.theory import linear_vae
 
 SPECTRUM = linear_vae.eigenvalues("digits")
@@ -159,16 +159,11 @@ def _runs(view: View, courses: Sequence[Course | None]) -> go.Figure:
         name = ("fails", "cured")[k]
         setting = view.say(f"{name}.{view.option('failure')}")
         title = f"<b>{view.say(name)}</b> · {setting}"
-        labels.append(_heading(title, sum(across) / 2, 1.0, "bottom"))
+        labels.append(heading(title, sum(across) / 2))
     if not reports:
         labels.append(note(view.say("press"), x=0.5, y=0.8) | {"font": {"size": 15}})
     margin = {"l": 60, "r": 8, "t": 30, "b": 8}
     return figure(traces, annotations=labels, margin=margin, **layout)
-
-
-def _heading(text: str, x: float, y: float, anchor: str) -> Part:
-    place = {"xref": "paper", "yref": "paper", "xanchor": "center", "yanchor": anchor}
-    return label(text, x, y, "text", **place)
 
 
 def _range(values: Sequence[float | None]) -> list[float]:

@@ -11,7 +11,7 @@ from vae.dashboard.learn.run_examples import POINTS, examples, gaps_of, image
 from vae.dashboard.learn.view import show
 from vae.dashboard.learn.words.gaps import WORDS
 from vae.figures.base import Part, axis, empty_figure, figure
-from vae.figures.lesson_parts import Bar, bars, curve, dots, label
+from vae.figures.lesson_parts import Bar, bars, curve, dots, label, legend
 from vae.figures.run_gaps import GapPicture, gap_figure
 from vae.theory import Doubles, gaps, importance, moon_model
 
@@ -128,7 +128,8 @@ def _densities(view: View, parts: gaps.Gaps) -> go.Figure:
             Z, _at(moon_model.log_normal(Z, *_encoded(view))), "q", filled=True
         )
     curves["best"] = curve(best.z, _at(best.log_q), "q", line={"dash": "dash", "width": 2.5})
-    names = [(f"━━ {view.say(name)}", name) for name in curves if name != "best"]
+    names = [(f"━━ {view.say(n)}", COLOURS[n]) for n in curves if n != "best"]
+    names.append((f"╍╍ {view.say('best')}", COLOURS["best"]))
     traces, texts = bars(_rows(view, parts))
     if view.step != "family":
         texts += _both(view, parts)
@@ -138,7 +139,7 @@ def _densities(view: View, parts: gaps.Gaps) -> go.Figure:
         yaxis=axis(view.say("axis_density"), domain=[0.48, 1], range=[0, 1.3]),
         xaxis2=axis(view.say("axis_gap"), anchor="y2", range=[0, WIDEST]),
         yaxis2=axis(domain=[0, 0.3], anchor="x2", autorange="reversed"),
-        annotations=[*_legend([*names, (f"╍╍ {view.say('best')}", "best")]), *texts],
+        annotations=[*legend(names), *texts],
         barmode="stack",
     )
 
@@ -183,15 +184,6 @@ def _both(view: View, parts: gaps.Gaps) -> list[Part]:
     return [
         label(_part(view, name, value), end, row, COLOURS[name], yshift=shift, **place)
         for name, (value, shift) in both.items()
-    ]
-
-
-def _legend(rows: list[tuple[str, str]], top: float = 0.99) -> list[Part]:
-    """Return the names of the curves below each other at the left, in their colours."""
-    place = {"xref": "paper", "yref": "paper", "xanchor": "left"}
-    return [
-        label(text, 0.01, top - 0.055 * k, COLOURS[name], **place)
-        for k, (text, name) in enumerate(rows)
     ]
 
 
@@ -242,7 +234,7 @@ def _noise(view: View, noise: dict[str, list[importance.Noise]]) -> go.Figure:
         [*guides, *lines],
         xaxis=_logarithmic(view.say("axis_samples"), [-0.1, 3.1]),
         yaxis=_logarithmic(view.say("axis_ratio"), [-3, 1.3]),
-        annotations=_legend([(f"●━ {view.say(name)}", name) for name in noise], top=0.08),
+        annotations=legend([(f"●━ {view.say(n)}", COLOURS[n]) for n in noise], top=0.08),
     )
 
 

@@ -96,13 +96,9 @@ def _prices(view: View) -> go.Figure:
     is_far = all(abs(mean) > 1.3 or abs(sd - 1) > 0.45 for mean, sd in places)
     words += [draw.label("KL = 0", 0, 1, "prior", yshift=16)] if is_far else []
     traces, lower, below = _below(view)
+    surface = draw.contours(MEANS, WIDTHS, PRICES, "kl", STEP, TOP)
     return figure(
-        [
-            draw.contours(MEANS, WIDTHS, PRICES, "kl", STEP, TOP),
-            free,
-            draw.points(places, "q", size=13),
-            *traces,
-        ],
+        [surface, free, draw.points(places, "q", size=13), *traces],
         **_plane(view),
         **lower,
         annotations=[*PRICE_LEVELS, *words, *below],
@@ -208,9 +204,8 @@ def _directions(view: View) -> go.Figure:
         at, value = (shape.mean, shape.sd), shape.reverse if is_reverse else shape.forward
         traces.append(draw.points([at], "accent", size=13))
         far = [np.hypot(shape.mean - mean, shape.sd - sd) > 0.5 for mean, sd in places]
-        words = list(
-            itertools.compress(draw.names(["q₁", "q₂"], places, [draw.LEFT, draw.RIGHT], "q"), far)
-        )
+        both = draw.names(["q₁", "q₂"], places, [draw.LEFT, draw.RIGHT], "q")
+        words = list(itertools.compress(both, far))
         words += draw.names([f"q: {fixed(value)}"], [at], [draw.ABOVE], "accent")
         curves = [("q", *at, "solid")]
     else:

@@ -8,8 +8,8 @@ from vae.base.numbers import fixed
 from vae.dashboard.learn.lesson import Guess, Lesson, Picture, Slider, Step, View
 from vae.dashboard.learn.view import show
 from vae.dashboard.learn.words.mean_field import WORDS
-from vae.figures.base import Part, axis, figure, note
-from vae.figures.lesson_parts import arrow
+from vae.figures.base import Part, axis, figure
+from vae.figures.lesson_parts import arrow, legend
 from vae.figures.palette import token
 from vae.theory import Doubles, mean_field
 
@@ -89,12 +89,8 @@ def _density(x: Doubles, y: Doubles, density: Doubles, colour: str) -> Part:
 
 
 def _legend(view: View) -> list[Part]:
-    rows = [("exact", "posterior"), ("factorised", "q")]
-    return [
-        note(view.say(key), x=0.99, y=0.99 - 0.06 * k, xanchor="right")
-        | {"font": {"size": 14, "color": token(colour)}}
-        for k, (key, colour) in enumerate(rows)
-    ]
+    rows = [(view.say("exact"), "posterior"), (view.say("factorised"), "q")]
+    return legend(rows, step=0.06, right=True)
 
 
 def _pair(view: View) -> go.Figure:

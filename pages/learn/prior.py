@@ -17,15 +17,14 @@ from vae.dashboard.learn.lesson import Choice, Guess, Lesson, Picture, Slider, S
 from vae.dashboard.learn.view import show
 from vae.dashboard.learn.words.prior import WORDS
 from vae.figures.base import SEQUENTIAL, Part, axis, figure
-from vae.figures.lesson_parts import arrow, curve, dots, label, sheet
+from vae.figures.lesson_parts import arrow, curve, dots, heading, label, legend, sheet
 from vae.figures.palette import token
 from vae.theory import Doubles, aggregate, moons
 
 REACH, FAR = 5.0, 8.0  # end of the axes of the maps, at first and with other settings
 CELLS = 25  # of the error map in each direction
 SAMPLES, DRAWS = 16, 200  # pictures on the screen, draws from the prior in all
-COMPONENTS = 20  # of a mixture or of the VampPrior
-WIDTH = 0.2  # of the posteriors in the question
+COMPONENTS, WIDTH = 20, 0.2  # of a mixture or VampPrior; of the posteriors in the question
 Z = np.linspace(-3.2, 3.2, 241)
 COMMON = {
     "data": "moon-phases",
@@ -133,19 +132,14 @@ def _maps(view: View, panels: list[Panel], numbers: Mapping[str, float | str]) -
         error = numbers[f"{side}_error"]
         words = f"{view.say('drawn')} {error if isinstance(error, str) else fixed(error, 3)}"
         middle = 0.24 + 0.52 * k
-        labels += [_heading(f"<b>{view.say(panel.name)}</b>{panel.beta}", middle, 1.0, "text")]
-        labels += [_heading(words, middle, 0.19, "muted")]
-    margin = {"l": 24, "r": 8, "t": 34, "b": 8}
-    return figure(traces, annotations=labels, shapes=shapes, margin=margin, **layout)
+        labels += [heading(f"<b>{view.say(panel.name)}</b>{panel.beta}", middle)]
+        labels += [heading(words, middle, 0.19, "muted")]
+    layout["margin"] = {"l": 24, "r": 8, "t": 34, "b": 8}
+    return figure(traces, annotations=labels, shapes=shapes, **layout)
 
 
 def _is_standard(panel: Panel) -> bool:
     return panel.course is None or panel.course.config.unit_normal
-
-
-def _heading(text: str, x: float, y: float, colour: str) -> Part:
-    place = {"xref": "paper", "yref": "paper", "xanchor": "center", "yanchor": "bottom"}
-    return label(text, x, y, colour, **place)
 
 
 def _axes(k: int, x: str, y: str, reach: float) -> Part:
@@ -230,11 +224,8 @@ def _pieces(view: View, width: float) -> go.Figure:
         each = aggregate.densities(Z, aggregate.posterior_means(width, 9), width)
         traces += [curve(Z, row / 9, "q", line={"width": 1.3}) for row in each]
         traces.append(curve(Z, mean, "q", line={"dash": "dash", "width": 3}))
-        words = [f"– –  q(z): {view.say('aggregate')}", f"—  q(z|x): {view.say('ninth')}"]
-        place = {"xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "top"}
-        labels += [
-            label(text, 0.01, 0.99 - 0.06 * k, "q", **place) for k, text in enumerate(words)
-        ]
+        rows = (f"– –  q(z): {view.say('aggregate')}", f"—  q(z|x): {view.say('ninth')}")
+        labels += legend([(text, "q") for text in rows], top=0.97)
     ticks = aggregate.posterior_means(width, 9)
     traces.append(dots(ticks, np.zeros(9), "q", size=9))
     labels.append(label("<b>p(z)</b>", 0, 0.41, "prior", yanchor="bottom"))

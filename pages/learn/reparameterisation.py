@@ -9,7 +9,7 @@ from vae.dashboard.learn.view import show
 from vae.dashboard.learn.words.reparameterisation import WORDS
 from vae.figures.base import Part, axis, broken, figure
 from vae.figures.gradient_path import HEIGHT, WIDTH, path_graph
-from vae.figures.lesson_parts import Bar, arrow, bars, curve, dots, histogram, label
+from vae.figures.lesson_parts import Bar, arrow, bars, curve, dots, histogram, label, legend
 from vae.figures.palette import token
 from vae.theory import Doubles, reparameterisation
 from vae.theory.moon_model import log_normal
@@ -214,11 +214,7 @@ def _widths(view: View) -> go.Figure:
             traces.append(curve(OUTPUTS, curves[name][k], colour, yaxis=y))
             if (width := here[name]) is not None:
                 traces.append(dots([output], [width[k]], colour, yaxis=y))
-    place = {"xref": "paper", "xanchor": "left"}
-    words = [
-        label(view.say(name), 0.02, 5.4 - 0.75 * k, colour, **place)
-        for k, (name, colour) in enumerate(READINGS.items())
-    ]
+    words = legend([(view.say(name), colour) for name, colour in READINGS.items()], top=0.95)
     text = f"{view.say('raw')}: {view.say('undefined')}"
     words.append(label(text, -3, -3.4, "failure", yref="y2"))
     shade = {"type": "rect", "x0": -6, "x1": 0, "y0": -4.5, "y1": 6.5, "yref": "y2"}
@@ -254,14 +250,10 @@ def _bars(view: View) -> go.Figure:
     traces, words = bars(rows, axes="")
     names = [row.row for row in rows[::2]]
     marker = {"symbol": "diamond", "color": token("text")}
-    place = {"xref": "paper", "yref": "paper", "xanchor": "right"}
     words = [{**text, "xshift": 22} for text in words]
-    words += [
-        label(f"■ {view.say(part)}", 1, 0.2 - 0.07 * k, colour, **place)
-        for k, (part, colour) in enumerate(
-            (("data_part", "data"), ("sampling_part", "reconstruction"))
-        )
-    ]
+    parts = (("data_part", "data"), ("sampling_part", "reconstruction"))
+    named = [(f"■ {view.say(part)}", colour) for part, colour in parts]
+    words += legend(named, top=0.2, step=0.07, right=True)
     return figure(
         [*traces, dots(measured, names, "text", marker=marker)],
         xaxis=axis(view.say("axis_variance"), range=[0, 0.05], tickformat=".2f"),

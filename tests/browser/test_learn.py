@@ -16,6 +16,7 @@ from vae.dashboard.learn.lessons import LESSONS
 from vae.dashboard.learn.words.frame import WORDS as FRAME
 
 PROJECTOR = {"width": 1280, "height": 720}
+SMALL = {"width": 1024, "height": 576}  # the projector at 125 %
 TABS = 60  # presses of the Tab key at most from the top of a page to a control
 PICTURE = '[class*="st-key-learn_picture"]'
 FORMULA = "[data-testid=stMain] .katex-display"
@@ -125,6 +126,7 @@ def test_a_lesson_is_walked_by_keyboard(server: Server, open_page: OpenPage) -> 
     other = open_page(tab.page.evaluate("location.href"))
     until(lambda: values(other) == values(tab), why="the same values in another tab")
     terms_light(other)
+    stage_turns(other)
     assert not tab.problems + other.problems
 
 
@@ -144,6 +146,30 @@ def terms_light(tab: Tab) -> None:
     assert page.evaluate(FADED) == 0
     page.locator(f"{FORMULA} .katex-html [style*=color]").nth(1).hover()
     expect(page.locator(".vae-lit").first).to_be_visible()
+
+
+def stage_turns(tab: Tab) -> None:
+    """The keys of a presenter's remote turn paragraphs, then steps; nothing is cut."""
+    page, button = tab.page, ".st-key-stage_button button"
+    page.set_viewport_size(SMALL)
+    perform(lambda: page.click(button), lambda: parameters(page).get("stage"))
+    steps, paragraphs = page.locator(".st-key-learn_steps"), page.locator(".st-key-learn_text p")
+    before = steps.inner_text()
+    expect(paragraphs.last).to_be_hidden()
+    for _ in range(paragraphs.count() - 1):
+        page.keyboard.press("PageDown")
+    expect(paragraphs.last).to_be_visible()
+    assert steps.inner_text() == before
+    perform(lambda: page.keyboard.press("ArrowLeft"), lambda: paragraphs.last.is_hidden())
+    for _ in range(paragraphs.count()):
+        page.keyboard.press("PageUp")
+    until(lambda: steps.inner_text() != before, why="the step before")
+    tab.settle()
+    for part in (steps, page.locator(PICTURE).first, page.locator(FORMULA).first):
+        box = part.bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] <= SMALL["height"]
+    perform(lambda: page.keyboard.press("Escape"), lambda: "stage" not in parameters(page))
 
 
 @pytest.mark.long

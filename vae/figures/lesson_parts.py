@@ -52,6 +52,25 @@ def label(text: str, x: float, y: float | str, colour: str, **place: Any) -> Par
     return {"text": text, "x": x, "y": y, "showarrow": False, "font": font, **place}
 
 
+def heading(
+    text: str, x: float, y: float = 1.0, colour: str = "text", anchor: str = "bottom"
+) -> Part:
+    """Words centred at a place given in shares of the picture."""
+    place = {"xref": "paper", "yref": "paper", "xanchor": "center", "yanchor": anchor}
+    return label(text, x, y, colour, **place)
+
+
+def legend(
+    rows: Sequence[tuple[str, str]], top: float = 0.99, step: float = 0.055, right: bool = False
+) -> list[Part]:
+    """Names (text, colour) below each other at the left or right, from a share of the height."""
+    place = {"xref": "paper", "yref": "paper", "xanchor": "right" if right else "left"}
+    x = 0.99 if right else 0.01
+    return [
+        label(text, x, top - step * k, colour, **place) for k, (text, colour) in enumerate(rows)
+    ]
+
+
 def arrow(text: str, x: float, y: float, colour: str, height: float, **place: Any) -> Part:
     """An arrow from `height` px above a place down to it, with words at its start."""
     font = {"color": token(colour), "size": LABEL}

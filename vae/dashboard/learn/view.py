@@ -19,13 +19,17 @@ from vae.dashboard.learn.lesson import Lesson, Picture, Step, View
 from vae.dashboard.learn.lessons import LESSONS
 from vae.dashboard.learn.text import render, theme_style
 from vae.dashboard.learn.words.frame import WORDS as FRAME
+from vae.dashboard.shared import stage
 from vae.dashboard.shared.widgets import press
 from vae.dashboard.sidebar.sidebar import fill
 
 FAR = 0.2  # of the width of the places, from which a click chooses none
 TICK = 0.5  # seconds between two pictures of a demonstration
 _STYLE = Path(__file__).with_name("learn.css")
-_LIGHT = Path(__file__).with_name("light.js").read_text("utf-8")
+_LECTERN = Path(__file__).with_name("lectern.css").read_text("utf-8")
+_SCRIPTS = "\n".join(
+    Path(__file__).with_name(name).read_text("utf-8") for name in ("light.js", "lectern.js")
+)
 
 
 def show(lesson: Lesson) -> None:
@@ -35,8 +39,8 @@ def show(lesson: Lesson) -> None:
     state.enter(lesson)
     chosen = language.current()
     name = json.dumps(say(FRAME["formula"]))
-    script = f"<script>{_LIGHT.replace('__NAME__', name)}</script>"
-    st.html(script, unsafe_allow_javascript=True)
+    scripts = _SCRIPTS.replace("__NAME__", name)
+    st.html(f"<script>{scripts}</script>", unsafe_allow_javascript=True)
     _header(lesson, chosen)
     every = TICK if is_at_work(_courses(lesson)) else None
     st.fragment(_body, run_every=every)(lesson, is_live=every is not None)
@@ -47,18 +51,26 @@ def _header(lesson: Lesson, chosen: str) -> None:
     place = say(FRAME["place"]).format(number=number, total=len(LESSONS))
     with st.container(key="learn_header", horizontal=True, vertical_alignment="center"):
         st.markdown(f":small[:gray[{place}]] &nbsp; **{say(lesson.words['title'])}**")
-        picked = st.segmented_control(
-            say(FRAME["language"]),
-            list(language.LANGUAGES),
-            format_func=language.LANGUAGES.__getitem__,
-            default=chosen,
-            key=f"learn_language_{chosen}",
-            label_visibility="collapsed",
-            width="content",
-        )
+        with st.container(key="learn_choices", horizontal=True, width="content"):
+            picked = _languages(chosen)
+            words = stage.Words(*(say(FRAME[f"stage.{part}"]) for part in stage.Words._fields))
+            stage.stage((f"learn_picture_{lesson.name}",), words, _LECTERN)
     if picked is not None and picked != chosen:
         language.choose(picked)
         st.rerun()
+
+
+def _languages(chosen: str) -> str | None:
+    """Show the switch of the language, and return the choice."""
+    return st.segmented_control(
+        say(FRAME["language"]),
+        list(language.LANGUAGES),
+        format_func=language.LANGUAGES.__getitem__,
+        default=chosen,
+        key=f"learn_language_{chosen}",
+        label_visibility="collapsed",
+        width="content",
+    )
 
 
 def _body(lesson: Lesson, is_live: bool) -> None:

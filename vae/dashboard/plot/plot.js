@@ -9,7 +9,7 @@ import { NAMED, stand } from './marker.js';
 import { lengthOf, rowsOf } from './rows.js';
 import { DOUBLE_CLICK, click, mark, pick, report, select } from './select.js';
 import { NO_WEBGL, deep, markSpace, press } from './space.js';
-import { enlarged, heightOf, staged } from './stage.js';
+import { enlarger, heightOf, staged } from './stage.js';
 import { dressed, inked, penOf, themeOf } from './theme.js';
 import { glide, hover, leave } from './tip.js';
 import { config, keydown, reset } from './tools.js';
@@ -31,7 +31,7 @@ async function draw(chart) {
     chart.node.textContent = NO_WEBGL;
     return;
   }
-  const large = staged() ? enlarged : (part) => part;
+  const large = enlarger(chart.width);
   const data = large(inked(message.figure.data, theme.shade));
   const layout = large(dressed(inked(message.figure.layout, theme.shade), theme, message));
   layout.height = heightOf(chart);
@@ -66,7 +66,7 @@ function laid(chart) {                          // shapes and annotations of fig
   const over = laidOver(chart);
   const both = (kind) => inked([...(layout[kind] ?? []), ...(over[kind] ?? [])], theme.shade);
   const shown = ({ name }) => !name || (chart.view.visible[name] ?? true) === true;   // as its trace
-  const large = staged() ? enlarged : (part) => part;
+  const large = enlarger(chart.width);
   const annotations = fitNotes(large(both('annotations').filter(shown)), chart.width, theme);
   return { shapes: large(both('shapes')), annotations };
 }

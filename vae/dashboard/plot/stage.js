@@ -2,7 +2,7 @@
 
 import { TOOLS } from './theme.js';
 
-const SCALE = 1.55;                             // of letters, lines and points
+const LEAST = 1.2, MOST = 1.55, WIDTH = 520;    // scale of letters, lines and points; px at scale 1
 const BELOW = 60;                               // px above and below a chart
 const LENGTHS = { margin: ['l', 'r', 't', 'b'], line: ['width'] };
 const ANYWHERE = ['size', 'xshift', 'yshift', 'standoff', 'itemwidth', 'borderpad', 'thickness'];
@@ -14,10 +14,15 @@ const isPhone = () => innerWidth < 700;         // held in a hand: charts as on 
 export const heightOf = ({ message }) => (
   staged() && !isPhone() ? Math.max(innerHeight - BELOW, 320) : message.height - TOOLS);
 
-export function enlarged(part, parent = '') {   // a copy of a part of a figure with larger lengths
-  if (isPhone() || !part || typeof part !== 'object' || part.bdata || ArrayBuffer.isView(part)) return part;
-  if (Array.isArray(part)) return part.map((item) => (typeof item === 'object' ? enlarged(item, parent) : item));
+export function enlarger(width) {               // → a function that enlarges a part of a figure
+  const scale = Math.min(MOST, Math.max(LEAST, width / WIDTH));
+  return staged() && !isPhone() ? (part) => enlarged(part, scale) : (part) => part;
+}
+
+function enlarged(part, scale, parent = '') {   // a copy with larger lengths
+  if (!part || typeof part !== 'object' || part.bdata || ArrayBuffer.isView(part)) return part;
+  if (Array.isArray(part)) return part.map((item) => (typeof item === 'object' ? enlarged(item, scale, parent) : item));
   const names = [...ANYWHERE, ...(LENGTHS[parent] ?? [])];
   return Object.fromEntries(Object.entries(part).map(([name, value]) => (
-    [name, names.includes(name) && typeof value === 'number' ? SCALE * value : enlarged(value, name)])));
+    [name, names.includes(name) && typeof value === 'number' ? scale * value : enlarged(value, scale, name)])));
 }

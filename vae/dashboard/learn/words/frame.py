@@ -22,6 +22,12 @@ WORDS = {
         "The address asked for a value of {names} out of range; the nearest valid one is shown.",
         "网址中 {names} 的取值超出范围，已改用最接近的有效值。",
     ),
+    "stage.enter": Text("Stage", "演示"),
+    "stage.leave": Text("Leave (Esc)", "退出演示（按 Esc 键）"),
+    "stage.about": Text(
+        "For a lecture: the picture and one paragraph at a time in large type. The arrow keys or a presenter's remote turn the pages.",
+        "授课用：大字显示图和一段文字。用方向键或翻页笔翻页。",
+    ),
     "train": Text("Train", "开始训练"),
     "training": Text("Training: {percent} of the epochs", "训练中：已完成 {percent} 的轮次"),
     "run": Text("Open this as a run", "作为训练任务打开"),
