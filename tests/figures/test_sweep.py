@@ -11,7 +11,8 @@ from scipy import stats
 from tests.tables import each
 from vae.base.statistics import Interval, interval
 from vae.experiments.configurations import Line
-from vae.figures import base, sweep
+from vae.experiments.knee import Knee
+from vae.figures import base, sweep, sweep_plane
 
 NOTHING = Interval(math.nan, math.nan, math.nan, 0)
 GRID = [(row, column) for row in range(2) for column in range(3)]
@@ -47,11 +48,26 @@ TWO = [
     sweep.Series(f"Z {k}", k, setting_points([[v + k / 50 for v in own] for own in SEEDS]))
     for k in range(2)
 ]
+PLANE = [
+    sweep_plane.PlaneCurve(
+        f"Z {k}",
+        k,
+        tuple(
+            sweep_plane.PlanePoint(
+                "", f"β {i}", interval(r), interval(d), tuple(zip(r, d, strict=True))
+            )
+            for i, (r, d) in enumerate(zip(SEEDS, SEEDS[::-1], strict=True))
+        ),
+        Knee(1, 0, 1, 1.0, (0, 2), 3),
+    )
+    for k in range(2)
+]
 NO_TICKS: list[tuple[float, str]] = []
 FULL = {
     "multiples": lambda: sweep.small_multiples([panel(k) for k in range(5)], 12),
     "one": lambda: sweep.setting_summary(ONE, "elbo", "β", NO_TICKS, False, 380),
     "log": lambda: sweep.setting_summary(TWO, "kl", "β", NO_TICKS, True, 380),
+    "plane": lambda: sweep_plane.sweep_plane(PLANE, 380),
     "named": lambda: sweep.setting_summary(
         ONE, "elbo", "objective", [(0.5, "elbo"), (1, "wae")], False, 380
     ),

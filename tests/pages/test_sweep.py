@@ -328,6 +328,33 @@ def test_compared_runs_are_selected_and_lead_the_table(root: Path, open_page: Op
     assert shown[4:] == [other.name]
 
 
+# The knee
+
+
+def test_the_knee_stands_in_words_and_in_the_plane(root: Path, open_page: OpenPage) -> None:
+    """Reconstruction 9, 4, 3, 2 at a KL of 0, 1, 2, 4: the chord is farthest from the second."""
+    runs = make(root, "beta=0.5,1,2,4", seeds=3)
+    rates = {4.0: (0.0, 9.0), 2.0: (1.0, 4.0), 1.0: (2.0, 3.0), 0.5: (4.0, 2.0)}
+    for run in runs:
+        kl, reconstruction = rates[run.settings["beta"]]
+        shift = 0.01 * run.settings["seed"]
+        report(run, [kl + reconstruction + shift], kl=kl)
+    at = open_page("sweep.py", measure="plane")
+    words = "**Knee at β 2**, 95 % interval β 2 alone (from 3 seeds)"
+    assert words in text_of(at)
+    assert "a nat of KL buys 1.750 nats" in text_of(at)
+    traces = {trace["name"]: trace for trace in drawn(at)["sweep_summary"]["data"]}
+    np.testing.assert_allclose([numbers(traces["knee"][axis]) for axis in "xy"], [[1], [4.01]])
+    np.testing.assert_allclose(numbers(traces["chord"]["x"]), [0, 4])
+    np.testing.assert_allclose(numbers(traces["mean"]["y"]), [2.01, 3.01, 4.01, 9.01], rtol=1e-6)
+    labels = [a["text"] for a in drawn(at)["sweep_summary"]["layout"]["annotations"]]
+    assert labels[0] == "β 2"
+    for run in runs:
+        if run.settings["beta"] == 4:
+            notes.change(run.path, tags=())
+    assert "A knee needs at least 4 values; there are 3." in text_of(at.run())
+
+
 # The runs of a sweep on one clock
 
 

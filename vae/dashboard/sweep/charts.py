@@ -15,6 +15,7 @@ from vae.dashboard.plot import plot
 from vae.dashboard.shared import widgets
 from vae.dashboard.shared.html_gallery import colour
 from vae.dashboard.sweep import arrangement
+from vae.dashboard.sweep.plane import plane
 from vae.experiments import sweeps
 from vae.experiments.configurations import Entry, Fold, Line, line, spell, written
 from vae.figures import sweep
@@ -26,13 +27,20 @@ ACROSS = 6  # small charts beside each other at most
 ROOM, LETTER = 560, 7.0  # pixels for them, and for a letter of their names
 CHART = 380  # pixels
 WIDE = 20  # ratio of the largest to the smallest value that begins with a log scale
-MEASURES = {"elbo": "−ELBO", "reconstruction": "Reconstruction", "kl": "KL"}
+PLANE = "plane"
+MEASURES = {
+    "elbo": "−ELBO",
+    "reconstruction": "Reconstruction",
+    "kl": "KL",
+    PLANE: "Reconstruction against KL",
+}
 HELP = {
     "multiples": "One small chart per configuration and one line per seed, on validation data (on "
     "training data without validation), nats per example, all with the same axes. −ELBO is the "
     "sum of reconstruction and KL; lower is better. Beside a name: the number of finished seeds.",
     "figure": "Value of each run's best weights on validation data, nats per example. Lower −ELBO "
-    "and reconstruction are better. The KL is the information in z about an example.",
+    "and reconstruction are better. The KL is the information in z about an example. "
+    "Reconstruction against KL is the rate–distortion plane, with the knee of the curve.",
     "summary": "A point is a seed; a bar is the mean over seeds, with its 95 % interval "
     "(Student's t) from three seeds on. Configurations at one value are drawn side by side.",
     "against": "Setting on the horizontal axis; a second swept setting sets the colours.",
@@ -114,6 +122,9 @@ def summary(name: str, folds: Sequence[Fold], differ: Sequence[str]) -> None:
         against = widgets.choose(
             row[1], "Against", key, titles, against, HELP["against"], link="against"
         )
+    if figure == PLANE:
+        plane(name, folds, differ, against, CHART)
+        return
     values = arrangement.values_of(folds, against)
     numeric = arrangement.is_numeric(folds, against)
     positive = numeric and min(values) > 0
