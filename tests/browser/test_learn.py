@@ -144,8 +144,15 @@ def terms_light(tab: Tab) -> None:
     assert max(faded) > 0, faded
     page.keyboard.press("Tab")
     assert page.evaluate(FADED) == 0
+    lit = page.locator(".vae-lit")
     page.locator(f"{FORMULA} .katex-html [style*=color]").nth(1).hover()
-    expect(page.locator(".vae-lit").first).to_be_visible()
+    expect(lit.first).to_be_visible()
+    page.mouse.move(0, 0)
+    expect(lit).to_have_count(0)
+    curve = page.locator(f"{PICTURE} .annotation", has_text="p(z|x)").first.bounding_box()
+    assert curve is not None
+    page.mouse.move(curve["x"] + curve["width"] / 2, curve["y"] + curve["height"] / 2)
+    expect(lit.first).to_contain_text("p(z")
 
 
 def stage_turns(tab: Tab) -> None:
