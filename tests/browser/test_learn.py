@@ -152,7 +152,7 @@ def terms_light(tab: Tab) -> None:
     curve = page.locator(f"{PICTURE} .annotation", has_text="p(z|x)").first.bounding_box()
     assert curve is not None
     page.mouse.move(curve["x"] + curve["width"] / 2, curve["y"] + curve["height"] / 2)
-    expect(lit.first).to_contain_text("p(z")
+    expect(lit.first).to_contain_text("KL")
 
 
 def stage_turns(tab: Tab) -> None:

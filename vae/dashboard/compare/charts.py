@@ -170,7 +170,7 @@ def _spot(fold: Fold, name: str, slot: int | None, source: str) -> RunPoint:
 def curves(selected: Sequence[Entry]) -> None:
     """Reconstruction, KL and ELBO of the selected runs over training."""
     left, right = st.columns(LAYOUT, gap="medium")
-    about = HELP["per"]
+    about = HELP["per"] + lesson_link("terms")
     per = widgets.choose(right, "Against", "compare_per", PER, "epoch", about, link="against")
     about = HELP["split"]
     split = widgets.choose(right, "Data", "compare_split", CURVES, "val", about, link="split")

@@ -10,6 +10,7 @@ from vae.base.numbers import compact, fixed
 from vae.base.records import Encoding, Examples, Frame, Hue, Projection
 from vae.dashboard.latent.map import HEIGHT
 from vae.dashboard.latent.request import choices
+from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import cache, remedies, run_picker, widgets
 from vae.dashboard.shared.html_gallery import figures_line
@@ -121,12 +122,12 @@ def _project(_run: Run, step: int, key: str, name: str) -> Projection:
 def _summary(run: Run, encoding: Encoding) -> None:
     """Show mean KL, active units and the KL of each latent; without ln σ², that of the reports."""
     per = cache.curves(run).kl_per_dimension
-    words, about = "KL per latent dimension, last report", None
+    words, about = "KL per latent dimension, last report", lesson_link("gaussian_kl").strip()
     if encoding.kl is not None and encoding.kl_per_dimension is not None:
         mean = ("mean KL", f"{fixed(float(encoding.kl.mean()))} nats", "kl")
         st.html(figures_line([mean]))
         per = encoding.kl_per_dimension.mean(0)
-        words, about = "KL per latent dimension", HELP["kl"]
+        words, about = "KL per latent dimension", HELP["kl"] + lesson_link("gaussian_kl")
     st.markdown(f"**{words}**", help=about)
     figure = kl_bars(per)
     plot(figure, key="latent_kl", revision=run_key(run), height=BARS, label=words)

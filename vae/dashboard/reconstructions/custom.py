@@ -25,6 +25,7 @@ from vae.analysis.ranking import percent
 from vae.base.foreign import markdown
 from vae.base.numbers import fixed
 from vae.base.records import Encoding, Floats, Hue, LatentMap, Tiles
+from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.plot import plot
 from vae.dashboard.reconstructions.common import CONTROLS, score_split, split_controls
 from vae.dashboard.reconstructions.drawing_pad import drawing_pad
@@ -57,6 +58,8 @@ HELP = {
     "invert": "Exchange black and white. Most data sets have white shapes on black.",
     "class": "The class label given to this conditional model.",
     "example": "Number of the example in the split, counted from 1.",
+    "surprise": "Share of the examples whose sum of reconstruction and KL, in nats, is lower than "
+    "that of x.",
     "value": "One value of x, in the unit of the data.",
 }
 
@@ -74,7 +77,8 @@ def custom(run: Run, line: DeltaGenerator) -> None:
     found = reconstruct(loaded, x, label)
     bound = score_split(loaded, split, None).bound
     examples = f"{len(bound):,} {SPLITS[split]} examples"
-    line.markdown(surprise_sentence(found.percentile(bound), examples))
+    about = HELP["surprise"] + lesson_link("terms")
+    line.markdown(surprise_sentence(found.percentile(bound), examples), help=about)
     with middle:
         _reconstruction(loaded, found)
         _histogram(loaded, found, bound, split)

@@ -149,7 +149,7 @@ def summary(name: str, folds: Sequence[Fold], differ: Sequence[str]) -> None:
     st.caption(
         f"Points: the best weights of each run, by validation {_criteria(folds)}. Bars: means "
         "over seeds with 95 % intervals.",
-        help=HELP["summary"],
+        help=HELP["summary"] + lesson_link("bound"),
     )
 
 

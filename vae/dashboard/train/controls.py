@@ -7,6 +7,7 @@ from vae.base.foreign import markdown
 from vae.base.numbers import compact, typed
 from vae.base.records import Curves
 from vae.dashboard import server
+from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.shared import widgets
 from vae.dashboard.shared.training_time import duration
 from vae.dashboard.shared.widgets import choose, press, whole
@@ -182,5 +183,6 @@ def _knobs(run: Run, status: Status) -> None:
         knobs = [panel] * len(live)
     live_settings.draw_fields(run, status, knobs)
     titles = {name: name for name in CURVES}
-    choose(curves, "Curves", "curves_of", titles, CURVES[0], CURVES_HELP, link="curves")
+    about = CURVES_HELP + lesson_link("terms")
+    choose(curves, "Curves", "curves_of", titles, CURVES[0], about, link="curves")
     widgets.log_scale(log, "log_scale", LOG_HELP)
