@@ -121,6 +121,7 @@ ELSEWHERE = {  # files with other formats of numbers, and the reason
     "vae/figures/palette.py": "colours in CSS",
     "vae/figures/map_layers.py": "paths in SVG",
     "vae/figures/replay_frame.py": "ASCII text of an animation",
+    "vae/figures/replay_grid.py": "ASCII text of an animation",
     "vae/script/docstring.py": "Python source",
     "vae/script/templates.py": "Python source",
 }
