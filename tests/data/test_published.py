@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import re
+import shutil
 import socket
 import struct
 import tarfile
@@ -19,7 +20,9 @@ import scipy.io
 
 from tests.data.server import Server, serving
 from tests.data.test_files import idx
+from vae.analysis.loaded_run import LoadedRun
 from vae.base.options import first_sentence
+from vae.commands import main
 from vae.data import (
     OFFLINE,
     SOURCES,
@@ -27,6 +30,7 @@ from vae.data import (
     Dataset,
     download,
     load,
+    loader,
     on_disk,
     read,
     split,
@@ -34,6 +38,9 @@ from vae.data import (
 )
 from vae.data.published import read_cifar, read_emnist, read_mat
 from vae.data.sources import Remote
+from vae.report import report
+from vae.runs import Run
+from vae.script import data_file
 
 RNG = np.random.default_rng(0)
 
@@ -324,6 +331,27 @@ def test_files_with_other_content_raise_a_sentence(
     monkeypatch.setitem(SOURCES, "mnist", SOURCES["mnist"]._replace(examples=41))
     with pytest.raises(DataError, match=r"\(60, 1, 28, 28\) and 10 classes instead of \(61, 1,"):
         load("mnist")
+
+
+def test_a_run_without_its_data_opens_no_connection_but_for_a_command(
+    publisher: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Report, script, model and worker name the missing data; `evaluate` downloads them."""
+    root = ["--root", str(tmp_path / "runs")]
+    settings = ["--data=mnist", "--hidden=4", "--latent-dim=2", "--epochs=1", "--batch-size=8"]
+    assert main(["train", *root, "--run", "mine", *settings]) == 0
+    run = Run(tmp_path / "runs" / "mine")
+    loader._loaded.clear()  # as in another process
+    shutil.rmtree(tmp_path / "cache")
+    asked = len(publisher.asked)
+    for act in (run.data, lambda: LoadedRun.of(run), lambda: data_file(run)):
+        with pytest.raises(DataError, match="mnist is not on this machine yet"):
+            act()
+    assert "mnist is not on this machine yet" in report([run])
+    assert len(publisher.asked) == asked
+    assert main(["evaluate", "mine", *root]) == 0
+    assert len(publisher.asked) > asked
+    assert "20 test examples" in capsys.readouterr().out
 
 
 def test_listing_uses_no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

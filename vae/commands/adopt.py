@@ -13,7 +13,8 @@ from vae.base import files
 from vae.base.foreign import one_line, printed, quoted
 from vae.base.numbers import fixed
 from vae.commands.arguments import counted
-from vae.commands.train import config_of, fetch, root_flag, setting_flags, suited
+from vae.commands.presence import fetch
+from vae.commands.train import config_of, root_flag, setting_flags, suited
 from vae.runs import Run, checked_name, default_stem
 
 if TYPE_CHECKING:

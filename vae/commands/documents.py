@@ -11,6 +11,7 @@ from vae.commands.arguments import (
     output_path,
     runs_of,
 )
+from vae.commands.presence import fetch, find_with_data
 from vae.runs import find
 
 
@@ -24,7 +25,7 @@ def report(args: argparse.Namespace) -> int:
     from vae.report import report as html_of
 
     out, runs = output_path(args.out, ".html"), runs_of(args)
-    content = html_of(runs).encode()
+    content = html_of([find_with_data(args.root, run.name) for run in runs]).encode()
     replace(out, content)
     print(f"{counted(runs, 'run')} in {out}, {len(content) / 1e6:.1f} MB")
     return 0
@@ -45,6 +46,7 @@ def script(args: argparse.Namespace) -> int:
     text = source_of(run)
     beside = file_name(run)
     if beside:
+        fetch(run.settings["data"])
         replace(out.with_name(beside), data_file(run))
     replace(out, text.encode())
     print(f"{args.name} in {out}" + (f", its data in {out.with_name(beside)}" if beside else ""))

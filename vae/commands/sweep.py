@@ -16,10 +16,10 @@ from vae.base.foreign import printed
 from vae.base.numbers import fixed
 from vae.base.statistics import by_seed, interval
 from vae.commands.arguments import counted
+from vae.commands.presence import fetch
 from vae.commands.train import (
     claim,
     config_of,
-    fetch,
     located,
     located_network,
     root_flag,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from vae.base.foreign import printed
 from vae.base.numbers import compact
 from vae.commands.arguments import option_flag
+from vae.commands.presence import fetch, find_with_data
 from vae.commands.progress_bar import show_progress
 from vae.runs import Run, checked_name, find, identity
 
@@ -126,21 +127,6 @@ def claim(device: str) -> dict[str, Any]:
     return {"state": "starting", "device": device, "heartbeat": time.time(), **identity()}
 
 
-def fetch(data: str) -> None:
-    """Download a published data set if it is not on this machine, with a progress bar.
-
-    A second attempt continues the first one.
-    """
-    from vae.data import SOURCES, download, is_missing
-
-    if not is_missing(data):
-        return
-    from tqdm import tqdm
-
-    with tqdm(total=SOURCES[data].size, unit="B", unit_scale=True, desc=data) as bar:
-        download(data, lambda done, whole: bar.update(done - bar.n))
-
-
 def resume_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", help="name of the run")
     parser.add_argument(
@@ -152,7 +138,7 @@ def resume_flags(parser: argparse.ArgumentParser) -> None:
 
 def resume(args: argparse.Namespace) -> int:
     """Continue a run in this process from its last saved state, for more epochs if given."""
-    run = find(args.root, args.name)
+    run = find_with_data(args.root, args.name)
     status = run.status()
     if status.state == "damaged":
         raise ValueError(status.message)

@@ -34,6 +34,14 @@ def is_missing(name: str) -> bool:
     return name in SOURCES and not on_disk(name)
 
 
+def check_present(name: str) -> None:
+    """Raise DataError for a published data set that would have to be downloaded."""
+    if is_missing(name):
+        closed = visitors.is_read_only()
+        way_out = "choose other data" if closed else "press Download under Data, in the sidebar"
+        raise DataError(f"{name} is not on this machine yet: {way_out}.")
+
+
 def download(
     name: str, progress: Progress | None = None, cancelled: Cancelled | None = None
 ) -> Path:

@@ -6,11 +6,10 @@ The rules of `vae.config.rules` are checked by `RunConfig` itself and, with the 
 
 from contextlib import suppress
 
-from vae.base import visitors
 from vae.base.devices import resolve
 from vae.components.network_code import check_allowed
 from vae.config import RunConfig
-from vae.data import Dataset, is_missing
+from vae.data import Dataset, check_present
 from vae.experiments.network_probes import check_network
 from vae.footprint import UncountableError, check_memory
 
@@ -19,14 +18,6 @@ def present_data(config: RunConfig) -> Dataset:
     """Return the data of a configuration without a download; raises ValueError or OSError."""
     check_present(config.data)
     return config.load_data()
-
-
-def check_present(data: str) -> None:
-    """Raise ValueError for a published data set that would have to be downloaded."""
-    if is_missing(data):
-        closed = visitors.is_read_only()
-        way_out = "choose other data" if closed else "press Download under Data, in the sidebar"
-        raise ValueError(f"{data} is not on this machine yet: {way_out}.")
 
 
 def check_admitted(config: RunConfig, data: Dataset) -> None:

@@ -130,9 +130,13 @@ class Run:
         check(self.path / artifacts.NETWORK, self.config.network)
 
     def data(self) -> "Dataset":
-        """Load the data set; raises ValueError if it has changed since the run began."""
+        """Load the data set, without a download. Raises ValueError if it is not on this machine
+        or has changed since the run began."""
+        from vae.data import check_present
+
         self.require_network()
         config = self.config
+        check_present(config.data)
         try:
             data = config.load_data()
         except visitors.RefusedError as error:

@@ -38,9 +38,9 @@ def data_file(run: Run) -> bytes:
     """Return all examples of the run's data source as an .npz. Raises ValueError without them."""
     import numpy as np
 
+    run.data()  # raises ValueError if the data are missing or have changed
     config = run.config
     whole = load(config.data, seed=config.seed, options=config.chosen("data"))
-    run.data()  # raises ValueError if the data have changed
     arrays: dict[str, Any] = {"x": whole.x, "scale": whole.scale, "test": whole.test}
     if whole.labels is not None:
         arrays["labels"] = whole.labels

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from vae.base.records import Curves, Encoding, Examples, Frame
-from vae.experiments.admission import check_present
 from vae.experiments.entries import best_report
 from vae.runs import Run
 from vae.runs.result_keys import run_key
@@ -30,7 +29,6 @@ def load_run(run: Run, checkpoint: str = "best") -> "LoadedRun":
 def _load_run(_run: Run, checkpoint: str, key: str) -> "LoadedRun":
     from vae.analysis.loaded_run import LoadedRun
 
-    check_present(_run.settings["data"])  # a page opens no connection
     return LoadedRun.of(_run, checkpoint)
 
 
