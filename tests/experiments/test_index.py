@@ -19,10 +19,15 @@ from vae.worker.train import train_run
 
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
-    """Begin as a new process does."""
-    entries._known.clear()
+    """Begin and end as a new process does."""
+    forget()
     yield
+    forget()
+
+
+def forget() -> None:
     entries._known.clear()
+    entries._indexed.clear()
 
 
 @pytest.fixture
@@ -75,7 +80,7 @@ def test_a_new_process_reads_changed_runs_only(run: Run, reads: list[str]) -> No
     before = entries.entries(run.path.parent)
     assert sorted(reads) == ["one", "two"]
     for change in (lambda: None, lambda: notes.change(other.path, title="mine")):
-        entries._known.clear()
+        forget()
         reads.clear()
         change()
         after = entries.entries(run.path.parent)
@@ -90,7 +95,7 @@ def test_a_run_of_the_same_name_is_read(run: Run, reads: list[str]) -> None:
     entries.entries(run.path.parent)
     delete(run)
     make_in(run.path.parent, "one", epochs=1)
-    entries._known.clear()
+    forget()
     (found,) = entries.entries(run.path.parent)
     assert reads == ["one", "one"]
     assert found.settings["epochs"] == 1
@@ -101,7 +106,7 @@ def test_a_damaged_index_is_made_again(run: Run, content: bytes) -> None:
     right = entries.entries(run.path.parent)
     (run.path.parent / index.FILE).write_bytes(content)
     for _ in range(3):  # read, remove, write
-        entries._known.clear()
+        forget()
         assert entries.entries(run.path.parent) == right
     assert index.load(run.path.parent).keys() == {"one"}
 
@@ -121,7 +126,7 @@ def test_foreign_rows_are_left_out(run: Run, change: str) -> None:
     with index._opened(run.path.parent) as base, base:
         base.execute(f"UPDATE {index.TABLE} SET {change}")
     assert index.load(run.path.parent) == {}
-    entries._known.clear()
+    forget()
     assert entries.entries(run.path.parent) == right
 
 
@@ -129,3 +134,17 @@ def test_a_read_only_server_writes_no_index(run: Run, monkeypatch: pytest.Monkey
     monkeypatch.setenv(visitors.READ_ONLY, "1")
     assert len(entries.entries(run.path.parent)) == 1
     assert not (run.path.parent / index.FILE).exists()
+
+
+def test_a_deleted_run_leaves_the_index_and_a_new_one_reads_no_index(
+    run: Run, reads: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = run.path.parent
+    entries.entries(root)
+    delete(run)
+    assert entries.entries(root) == []
+    assert index.load(root) == {}
+    monkeypatch.setattr(index, "load", lambda root: pytest.fail("read a second time"))
+    make_in(root, "two")
+    assert [e.name for e in entries.entries(root)] == ["two"]
+    assert reads == ["one", "two"]

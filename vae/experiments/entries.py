@@ -23,20 +23,25 @@ from vae.runs.notes import FILE, read
 from vae.runs.result_keys import run_key
 
 WATCHED = ("config.json", "metrics.jsonl", "changes.jsonl", "derived", "best.safetensors", FILE)
-_known: dict[Path, Known] = {}  # folder of a run → its entry when it was read
+_known: dict[Path, dict[str, Known]] = {}  # root → name of a run → its entry when it was read
+_indexed: set[Path] = set()  # roots whose index was read
 
 
 def entries(root: Path | str) -> list[Entry]:
     """Return the entry of every run of a root, the newest first, each with its present state."""
     runs, folder = listing(root), Path(root)
     keys = {run.name: run_key(run, files=WATCHED) for run in runs}
-    if any(folder / name not in _known for name in keys):
-        for name, known in index.load(folder).items():
-            _known.setdefault(folder / name, known)
-    stale = {name for name, key in keys.items() if _is_stale(folder / name, key)}
+    if folder not in _indexed:
+        _known[folder] = index.load(folder) | _known.get(folder, {})
+        _indexed.add(folder)
+    known = _known.setdefault(folder, {})
+    gone = known.keys() - keys.keys()
+    stale = {name for name, key in keys.items() if _is_stale(known, name, key)}
     found = [_entry(run, keys[run.name]) for run in runs]
-    if stale:
-        index.store(folder, {name: _known[folder / name] for name in stale})
+    for name in gone:
+        known.pop(name, None)
+    if stale or gone:
+        index.store(folder, {name: known[name] for name in stale & known.keys()}, gone)
     return found
 
 
@@ -46,9 +51,10 @@ def entry(run: Run) -> Entry:
 
 
 def _entry(run: Run, key: str) -> Entry:
-    if _is_stale(run.path, key):
-        _known[run.path] = Known(key, _read(run.path))
-    found, status = _known[run.path].entry, run.status()
+    known = _known.setdefault(run.path.parent, {})
+    if _is_stale(known, run.name, key):
+        known[run.name] = Known(key, _read(run.path))
+    found, status = known[run.name].entry, run.status()
     return found._replace(
         state=status.state,
         epochs=status.epoch,
@@ -57,8 +63,8 @@ def _entry(run: Run, key: str) -> Entry:
     )
 
 
-def _is_stale(path: Path, key: str) -> bool:
-    return path not in _known or _known[path].key != key
+def _is_stale(known: Mapping[str, Known], name: str, key: str) -> bool:
+    return name not in known or known[name].key != key
 
 
 def _read(path: Path) -> Entry:

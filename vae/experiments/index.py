@@ -7,7 +7,7 @@ The index is never the truth: a missing, damaged or foreign one is made again fr
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -45,8 +45,9 @@ def load(root: Path) -> dict[str, Known]:
     return found
 
 
-def store(root: Path, rows: Mapping[str, Known]) -> None:
-    """Write these runs into the index; a failure leaves it as it is, or without the file."""
+def store(root: Path, rows: Mapping[str, Known], gone: Iterable[str] = ()) -> None:
+    """Write these runs into the index and remove those that are `gone`; a failure leaves it as it
+    is, or without the file."""
     if visitors.is_read_only():
         return
     try:
@@ -56,6 +57,7 @@ def store(root: Path, rows: Mapping[str, Known]) -> None:
                 with suppress(ValueError):  # a number that JSON lacks
                     line = (name, key, _encoded(entry))
                     base.execute(f"INSERT OR REPLACE INTO {TABLE} VALUES (?, ?, ?)", line)
+            base.executemany(f"DELETE FROM {TABLE} WHERE name = ?", [(name,) for name in gone])
     except sqlite3.OperationalError:  # busy, or a disk that is full or read-only
         return
     except sqlite3.DatabaseError:  # damaged
