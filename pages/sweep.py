@@ -9,19 +9,17 @@ from vae.dashboard.sweep.view import FOLLOW, STYLE, choose, moving, view
 
 st.html(STYLE)
 sweep = choose()
-if sweep == chosen.NEW:
+if sweep == chosen.NEW:  # without st.stop, after which the address is not written
     sidebar = choice.current()
     form(sidebar.config, sidebar.problem)
-    st.stop()
-live = moving(sweep)
+else:
+    live = moving(sweep)
 
+    @st.fragment(run_every=FOLLOW if live else None)
+    def follow() -> None:
+        """The sweep, drawn again every two seconds while a run is queued or training."""
+        view(sweep)
+        if live and not moving(sweep):
+            st.rerun()
 
-@st.fragment(run_every=FOLLOW if live else None)
-def follow() -> None:
-    """The sweep, drawn again every two seconds while a run is queued or training."""
-    view(sweep)
-    if live and not moving(sweep):
-        st.rerun()
-
-
-follow()
+    follow()

@@ -294,10 +294,10 @@ def test_a_result_of_earlier_weights_is_marked(run: Run, open_page: OpenPage) ->
     assert at.metric
 
 
-def pick(at: AppTest, run: Run, row: int) -> None:
-    """Select a row of the table."""
-    key = table_key(run, DEFAULT, saved_evaluations(run))
-    at.session_state[key] = {"selection": {"rows": [row], "columns": [], "cells": []}}
+def pick(at: AppTest, run: Run, row: int | None) -> None:
+    """Select a row of the table, or none."""
+    key, rows = table_key(run, DEFAULT, saved_evaluations(run)), [] if row is None else [row]
+    at.session_state[key] = {"selection": {"rows": rows, "columns": [], "cells": []}}
     at.run()
     assert not at.exception
 
@@ -328,6 +328,16 @@ def test_every_result_is_in_the_table_and_can_be_shown_and_deleted(
         == with_error(found[other].record.elbo, found[other].record.elbo_se)[0]
     )
     assert f"{found[other].record.examples} train examples" in text(at)
+    name = found[other].path.stem
+    assert at.query_params["result"] in (name, [name])
+    linked = open_page("evaluate.py", result=name)
+    assert f"{found[other].record.examples} train examples" in text(linked)
+    pick(linked, run, place)
+    pick(linked, run, None)
+    assert f"{found[other].record.examples} train examples" not in text(linked)
+    assert "result" not in linked.query_params
+    wrong = open_page("evaluate.py", result="none")
+    assert "showing the latest result of these settings" in wrong.toast[0].value
     press(at, "evaluate_delete")
     assert saved_evaluations(run) == [k for k in found if k.request.split != "train"]
 

@@ -512,8 +512,12 @@ def test_a_mixture_is_fitted_after_a_press(root: Path, open_page: OpenPage) -> N
     assert len(curve) == 10
     assert f"Lowest BIC: {curve.argmin() + 1} of 10 components" in text(at)
     assert "accent" in [t.get("name") for t in drawn(at)["figure"]["data"]]
+    assert at.query_params["mixture"] in ("on", ["on"])
     at.toggle(key="latent_mixture").set_value(False).run()
     assert "accent" not in [t.get("name") for t in drawn(at)["figure"]["data"]]
+    assert "mixture" not in at.query_params
+    linked = open_page("latent.py", mixture="on")
+    assert "accent" in [t.get("name") for t in drawn(linked)["figure"]["data"]]
 
 
 def test_rows_and_classes_can_be_selected_by_name(root: Path, open_page: OpenPage) -> None:

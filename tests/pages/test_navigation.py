@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from starlette.requests import Request
 
 from tests.pages.conftest import ROOT, OpenPage
 from vae.dashboard import navigation
@@ -33,3 +34,12 @@ def test_the_row_links_to_every_page_and_marks_the_current_one(
     at = open_page(row[title])
     assert [link.proto.label for link in at.get("page_link")][: len(row)] == [*row]
     assert json.dumps([title, len(row)]) in "".join(html.proto.body for html in at.get("html"))
+
+
+def test_the_name_of_the_first_page_leads_to_its_address() -> None:
+    (route,) = navigation.routes()
+    assert route.path == "/train"
+    for query, wanted in ((b"run=a&tour=2", "./?run=a&tour=2"), (b"", "./")):
+        scope = {"type": "http", "method": "GET", "path": "/train", "query_string": query}
+        request = Request(scope | {"headers": [(b"host", b"localhost")]})
+        assert navigation.to_first_page(request).headers["location"] == wanted

@@ -8,6 +8,9 @@ import json
 from pathlib import Path
 
 import streamlit as st
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
 
 from vae.dashboard.learn.lessons import LESSONS
 from vae.dashboard.server import PAGES
@@ -58,6 +61,18 @@ def current_page() -> st.Page:
     first = next(iter(files))
     pages = [st.Page(PAGES / f, title=title, default=title == first) for title, f in files.items()]
     return st.navigation(pages, position="hidden")
+
+
+def routes() -> list[Route]:
+    """Routes from the name of the first page to its address: /train leads to /."""
+    first = next(iter(next(iter(TABLE.values())).values()))
+    return [Route(f"/{Path(first).stem}", to_first_page)]
+
+
+def to_first_page(request: Request) -> Response:
+    """Redirect to the first page with the same parameters."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    return RedirectResponse(f"./{query}")
 
 
 def row(page: st.Page) -> None:

@@ -14,6 +14,7 @@ from vae.base.foreign import markdown
 from vae.base.numbers import percent
 from vae.base.records import Estimate
 from vae.dashboard import server
+from vae.dashboard.evaluate.selected import selected
 from vae.dashboard.evaluate.text import as_csv, file_name, settings
 from vae.dashboard.shared import widgets
 from vae.dashboard.shared.run_choices import SPLIT_TITLES, load_checkpoint, split_titles
@@ -197,10 +198,8 @@ def choose(
 ) -> SavedEvaluation | None:
     """Return the selected result, else that of the settings and the present weights, else the
     latest with these settings and earlier weights."""
-    picked = st.session_state.get(table_key(run, request, found), {})
-    rows: list[int] = picked.get("selection", {}).get("rows", [])
-    if rows and rows[0] < len(found):
-        return found[rows[0]]
+    if (picked := selected(table_key(run, request, found), found)) is not None:
+        return picked
     job = job_of(run, request)
     same = [k for k in found if k.request == request]
     return next((k for k in same if k.path == job.result), next(iter(same), None))

@@ -12,9 +12,12 @@ from vae.dashboard.latent import state
 from vae.dashboard.latent.request import MapContext
 from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.plot import plot
+from vae.dashboard.shared import address
+from vae.dashboard.shared.address_values import SWITCH
 from vae.figures.mixture import bic_curve
 
 MOST = 5_000  # latents at most that a mixture is fitted to
+KEY = "latent_mixture"  # of the toggle
 COUNTS = range(1, 11)  # numbers of components
 ABOUT = (
     "Mixtures of 1 to 10 Gaussians with full covariances are fitted to the posterior means "
@@ -26,10 +29,12 @@ ABOUT = (
 
 def mixture_popover(context: MapContext, box: Box) -> Field | None:
     """Show the popover; return the density of the mixture if the user draws it on the map."""
+    wanted = address.take("mixture", SWITCH, False)
     with st.popover("Mixture", help="Fit a Gaussian mixture to the latents."):
         st.markdown("**Gaussian mixture of the latents**", help=ABOUT + lesson_link("prior"))
         found = state.get(state.MIXTURES, context.examples_key, [])
-        if st.button("Fit 1 to 10 components", key="latent_fit", disabled=bool(found)):
+        is_pressed = st.button("Fit 1 to 10 components", key="latent_fit", disabled=bool(found))
+        if is_pressed or (wanted and not found):
             found = _fit(context.encoding.mean)
             state.put(state.MIXTURES, context.examples_key, found)
         if not found:
@@ -44,7 +49,10 @@ def mixture_popover(context: MapContext, box: Box) -> Field | None:
             label="BIC over the number of components",
         )
         st.caption(f"Lowest BIC: {len(best.weight)} of {len(found)} components.")
-        drawn = st.toggle("Draw on the map", value=True, key="latent_mixture")
+        if wanted is not None or KEY not in st.session_state:
+            st.session_state[KEY] = wanted is None or wanted
+        drawn = st.toggle("Draw on the map", key=KEY)
+    address.show("mixture", SWITCH, drawn, False)
     return _on_map(context, best, box) if drawn else None
 
 

@@ -14,7 +14,8 @@ from vae.base.numbers import compact, typed
 from vae.base.options import Field
 from vae.config import RunConfig, fields
 from vae.dashboard import server
-from vae.dashboard.shared import training_time, widgets
+from vae.dashboard.shared import address, training_time, widgets
+from vae.dashboard.shared.address_values import some_of, words
 from vae.dashboard.sweep import chosen
 from vae.experiments import sweeps, variants
 from vae.experiments.configurations import written
@@ -101,20 +102,23 @@ def _axis(label: str, names: Sequence[str], base: RunConfig, key: str, about: st
     left, right = st.columns([5, 12])
     known = {name: sweeps.field_of(name, base.network) for name in names if name != NONE}
     titles = {name: known[name].label if name in known else name for name in names}
-    name = str(widgets.choose(left, f"{label} setting", key, titles, names[0], about))
+    link = label.lower()
+    name = str(widgets.choose(left, f"{label} setting", key, titles, names[0], about, link=link))
     if name == NONE:
         return None
-    values = _values(known[name], base, f"{key}_{name}", right)
+    values = _values(known[name], base, f"{key}_{name}", right, link)
     return sweeps.axis_of(name, values, base.network)
 
 
-def _values(field: Field, base: RunConfig, key: str, place: DeltaGenerator) -> str:
-    """Return the values in the notation of `sweeps.axis_of`."""
+def _values(field: Field, base: RunConfig, key: str, place: DeltaGenerator, link: str) -> str:
+    """Return the values in the notation of `sweeps.axis_of`; `link` begins their parameters of the
+    address."""
     if field.option.choices:
+        options = list(dict.fromkeys((*field.option.choices, base.get(field.name))))
+        address.link(f"{link}_values", key, some_of(options), [base.get(field.name)])
         found = place.multiselect(
             "Values",
-            list(dict.fromkeys((*field.option.choices, base.get(field.name)))),
-            default=[base.get(field.name)],
+            options,
             format_func=written,
             key=key,
             help=HELP["choices"],
@@ -124,24 +128,20 @@ def _values(field: Field, base: RunConfig, key: str, place: DeltaGenerator) -> s
     how = VALUES
     if field.type in (int, float):
         left, place = place.columns(2)
-        how = left.segmented_control(
-            "Written as",
-            (VALUES, LINEAR, LOG),
-            default=VALUES,
-            required=True,
-            key=f"{key}_how",
-            help=HELP["how"],
-            persist_state="session",
+        kinds, about = (VALUES, LINEAR, LOG), HELP["how"]
+        how = widgets.segments(
+            left, "Written as", f"{key}_how", kinds, about, f"{link}_as", hide_label=False
         )
     if how != VALUES:
-        return f"{how.lower()}:{':'.join(_range(field, base, key, place))}"
-    return place.text_input(
-        "Values",
-        _usual(field, base),
-        key=f"{key}_values",
-        help=HELP["values"],
-        persist_state="session",
-    )
+        return f"{how.lower()}:{':'.join(_range(field, base, key, place, link))}"
+    return _text(place, "Values", f"{key}_values", _usual(field, base), f"{link}_values")
+
+
+def _text(place: DeltaGenerator, label: str, key: str, usual: str, link: str) -> str:
+    """A field of text at its usual value; `link` is its parameter of the address."""
+    address.link(link, key, words(), usual)
+    about = HELP.get(label.lower())
+    return place.text_input(label, key=key, help=about, persist_state="session")
 
 
 def _usual(field: Field, base: RunConfig) -> str:
@@ -156,7 +156,7 @@ def _usual(field: Field, base: RunConfig) -> str:
     return ", ".join(typed(v) for v in dict.fromkeys(allowed))
 
 
-def _range(field: Field, base: RunConfig, key: str, place: DeltaGenerator) -> list[str]:
+def _range(field: Field, base: RunConfig, key: str, place: DeltaGenerator, link: str) -> list[str]:
     """Return first value, last value and count as text."""
     value = float(base.get(field.name) or 1.0)
     quarter = value // 4 if field.type is int else value / 4
@@ -164,16 +164,19 @@ def _range(field: Field, base: RunConfig, key: str, place: DeltaGenerator) -> li
     defaults = {"From": typed(low), "To": typed(value * 4), "Count": "5"}
     columns = place.columns(3)
     return [
-        column.text_input(label, usual, key=f"{key}_{label}", persist_state="session").strip()
+        _text(column, label, f"{key}_{label}", usual, f"{link}_{label.lower()}").strip()
         for column, (label, usual) in zip(columns, defaults.items(), strict=True)
     ]
 
 
 def _seeds_and_name(axes: Sequence[Axis]) -> tuple[int, str]:
     left, right = st.columns([5, 12])  # as the rows above it
-    seeds = widgets.whole(left, "Seeds", "sweep_seeds", (1, sweeps.SEEDS, 3), HELP["seeds"])
+    seeds = widgets.whole(
+        left, "Seeds", "sweep_seeds", (1, sweeps.SEEDS, 3), HELP["seeds"], link="seeds"
+    )
     known = sweeps.taken(server.ROOT)
     free = sweeps.free_name(known, axes)
+    address.link("name", chosen.NAME, words(sweeps.LONGEST), "")
     given = right.columns(2)[0].text_input(
         "Name", placeholder=free, key=chosen.NAME, help=HELP["name"]
     )
