@@ -87,7 +87,7 @@ def _of_run(view: View) -> Picture:
     number = min(int(view.number("example")), len(among.rows)) - 1
     row = int(among.rows[number])
     one = gaps_of(view.run, row)
-    found = one.gaps.result() if one.gaps.done() else None
+    found = one.gaps.value
     drawn = gap_figure(
         GapPicture(among.places, number, image(view.run, row), one.q, found), view.say
     )

@@ -59,7 +59,7 @@ MOVE = """async (inputs, [share, late, chart]) => {  // → ms, or null if the v
 TRAIN = """async ([chart, progress, late]) => {  // → ms of the first picture, ms of the end
   const node = document.querySelector(chart), start = performance.now();
   const since = () => performance.now() - start;
-  const shown = () => JSON.stringify([node.data, node.layout.annotations]);
+  const shown = () => JSON.stringify(node.data);
   const before = shown();
   let first = null, hasBegun = false;
   node.on('plotly_afterplot', () => { if (shown() !== before) first ??= since(); });

@@ -136,7 +136,7 @@ OTHERS = {
     "learn.demonstration._demonstration": "settings of a model",
     "latent.posterior_layer._examined": "needs a plane; by the keys of MapContext",
     "learn.later._pool": "one thread",
-    "learn.later._started": "gaps of an example of a plane; by run_key",
+    "learn.later.later": "gaps of an example of a plane; by run_key",
     "data.view._summary": "data and settings, by their key",
     "data.charts._moments": "data and settings, by their key",
     "data.baselines._finished_fits": "holds tables under keys of their own",

@@ -1,48 +1,66 @@
 """Slow numbers of a picture: a thread computes them while the page shows the rest of it.
 
-A session waits for one of them at a time: with the next movement of a control it no longer wants
-the last one. All sessions share the results.
+The work begins when the reader pauses, so that a control in motion has the processor for itself.
+All sessions share the results.
 """
 
+import os
+import sys
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
+from threading import get_native_id
 from time import sleep
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import streamlit as st
 
 LOOK = 0.05  # seconds between two looks at whether a result is there
+PAUSE = 6  # looks without a movement before the work begins
+NICE = 10  # priority of the thread below that of the pages, on Linux
 T = TypeVar("T")
+
+
+class Later(Generic[T]):
+    """The result of a function that has perhaps not been called yet."""
+
+    def __init__(self, work: Callable[[], T]) -> None:
+        self._work = work
+        self._future: Future[T] | None = None
+
+    @property
+    def value(self) -> T | None:
+        """The result; None while it is missing. An error is raised once, then the work can begin
+        again."""
+        if self._future is None or not self._future.done():
+            return None
+        future = self._future
+        if future.exception() is not None:
+            self._future = None
+        return future.result()
+
+    def wait(self) -> None:
+        """Begin after a pause and wait for the end; a movement of a control stops the waiting."""
+        place, looks = st.empty(), 0
+        while self._future is None or not self._future.done():
+            sleep(LOOK)
+            place.empty()  # here Streamlit stops a script that is to run again
+            looks += 1
+            if self._future is None and looks >= PAUSE:
+                self._future = _pool().submit(self._work)
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def later(kind: str, key: Hashable, _work: Callable[[], T]) -> Later[T]:
+    """Return the result of `work`, which may be missing; the same one for the same key."""
+    return Later(_work)
 
 
 @cache
 def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(1, "lesson")
+    return ThreadPoolExecutor(1, "lesson", _yield_to_pages)
 
 
-def compute(kind: str, key: Hashable, work: Callable[[], T]) -> Future[T]:
-    """Return the result of `work`, which may still be computed; the same one for the same key."""
-    found = _started(kind, key, work)
-    if found.cancelled() or (found.done() and found.exception() is not None):
-        _started.clear(kind, key, work)
-        found = _started(kind, key, work)
-    name = f"later_{kind}"
-    last = st.session_state.get(name)
-    if last is not None and last is not found:
-        last.cancel()  # no effect once it has begun
-    st.session_state[name] = found
-    return found
-
-
-@st.cache_resource(max_entries=256, show_spinner=False)
-def _started(kind: str, key: Hashable, _work: Callable[[], T]) -> Future[T]:
-    return _pool().submit(_work)
-
-
-def wait(result: Future[T]) -> None:
-    """Wait for a result; the next movement of a control ends the waiting."""
-    place = st.empty()
-    while not result.done():
-        sleep(LOOK)
-        place.empty()  # here Streamlit stops a script that is to run again
+def _yield_to_pages() -> None:
+    if sys.platform == "linux":  # elsewhere a thread has no priority of its own
+        os.setpriority(os.PRIO_PROCESS, get_native_id(), NICE)

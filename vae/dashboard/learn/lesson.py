@@ -8,7 +8,6 @@ differs), for each control NAME "NAME" (its label) and, for a choice, "NAME.OPTI
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:  # the table of contents, on every page, must not load torch and Plotly
@@ -17,6 +16,7 @@ if TYPE_CHECKING:  # the table of contents, on every page, must not load torch a
     from vae.base.records import Floats
     from vae.config import RunConfig
     from vae.dashboard.learn.demonstration import Course
+    from vae.dashboard.learn.later import Later
     from vae.runs import Run
 
 Value = float | str
@@ -123,7 +123,7 @@ class Picture(NamedTuple):
     figure: go.Figure
     numbers: Mapping[str, float | str]
     places: Floats | None = None  # (M, 2), what a click chooses from (`Step.pick`)
-    rest: Future[Any] | None = None  # what the picture still lacks; drawn again when it is there
+    rest: Later[Any] | None = None  # what the picture still lacks; drawn again when it is there
 
 
 class Lesson(NamedTuple):

@@ -1,6 +1,5 @@
 """Examples of a run for the lessons: their places in the latent plane and their gaps."""
 
-from concurrent.futures import Future
 from functools import partial
 from typing import NamedTuple
 
@@ -13,7 +12,7 @@ from vae.analysis.projections import plane_of_latents
 from vae.analysis.true_posterior import Joint
 from vae.base.records import Floats, Ints
 from vae.components.posteriors import POSTERIORS
-from vae.dashboard.learn import later
+from vae.dashboard.learn.later import Later, later
 from vae.dashboard.shared import cache
 from vae.runs import Run
 from vae.runs.result_keys import run_key
@@ -34,7 +33,7 @@ class OneExample(NamedTuple):
     """An example of a run: the encoder's q, and the gaps, which take a second to compute."""
 
     q: Field
-    gaps: Future[ExampleGaps]
+    gaps: Later[ExampleGaps]
 
 
 class TermCourse(NamedTuple):
@@ -78,9 +77,8 @@ def gaps_of(run: Run, row: int) -> OneExample:
     with torch.no_grad():
         q = loaded.model.posterior(x, y)
     work = partial(example_gaps, Joint(loaded.model, x, y), q, PLANE, _correlates(run))
-    return OneExample(
-        field_alone(q, PLANE), later.compute("gaps", (run_key(run, "best"), row), work)
-    )
+    key = run_key(run, "best"), row
+    return OneExample(field_alone(q, PLANE), later("gaps", key, work))
 
 
 def _correlates(run: Run) -> bool:

@@ -11,7 +11,7 @@ from vae.base.foreign import markdown
 from vae.base.numbers import fixed, percent
 from vae.config import RunConfig
 from vae.dashboard import plot, server
-from vae.dashboard.learn import controls, language, later, run_choice, state
+from vae.dashboard.learn import controls, language, run_choice, state
 from vae.dashboard.learn.contents import following
 from vae.dashboard.learn.demonstration import Course, course, is_at_work
 from vae.dashboard.learn.language import say
@@ -87,7 +87,7 @@ def _body(lesson: Lesson, is_live: bool) -> None:
         _words(lesson, place, step, picture)
     state.write_address(lesson, place)
     if picture.rest is not None:
-        later.wait(picture.rest)
+        picture.rest.wait()
         st.rerun()
     if is_live and not is_at_work(_courses(lesson)):
         st.rerun()  # ends the timer
