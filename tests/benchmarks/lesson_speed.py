@@ -61,16 +61,14 @@ TRAIN = """async ([chart, progress, late]) => {  // → ms of the first picture,
   const since = () => performance.now() - start;
   const shown = () => JSON.stringify(node.data);
   const before = shown();
-  let first = null, hasBegun = false;
+  let first = null, last = 0;
   node.on('plotly_afterplot', () => { if (shown() !== before) first ??= since(); });
   document.querySelector('.st-key-learn_train button').click();
-  while (since() < late) {
-    const isAtWork = document.querySelector(progress) !== null;
-    if (hasBegun && !isAtWork && first !== null) break;
-    hasBegun ||= isAtWork || first !== null;
+  while (since() < late && since() - last < 2000) {   // at rest for so long: it has ended
+    if (first === null || document.querySelector(progress) !== null) last = since();
     await new Promise((next) => setTimeout(next, 20));
   }
-  return [first ?? late, since()];
+  return [first ?? late, last];
 }"""
 
 

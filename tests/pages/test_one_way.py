@@ -83,7 +83,6 @@ def test_a_fragment_draws_its_buttons_before_it_reruns_the_page() -> None:
     assert sorted(early) == [
         "vae/dashboard/latent/view.py: if run_key(run) != drawn:",  # the run was deleted
         "vae/dashboard/learn/view.py: if click is not None and _taken(place, s",  # its own event
-        "vae/dashboard/learn/view.py: if picture.rest is not None:",  # after its buttons
     ]
 
 

@@ -1,9 +1,11 @@
 // Sliders and choices of a lesson. A movement is sent at once, the next one when the page has
 // answered, so that the picture follows the pointer as fast as the server can draw it.
 
+const LOOK = 250;                               // ms between two looks at a page that lacks something
 const STATES = new WeakMap();                   // root element → state
 
 function send(state) {
+  state.moved = performance.now();
   if (state.waiting) { state.late = true; return; }
   state.waiting = true;
   state.sent += 1;
@@ -84,9 +86,16 @@ function refresh(state, data) {                 // values that changed on the se
   state.values = { ...data.values };
 }
 
+function look(state) {                          // again, unless a control moves
+  if (!state.box.isConnected) clearInterval(state.looks);
+  else if (!state.waiting && performance.now() - state.moved > LOOK) {
+    state.component.setStateValue('look', Math.round(performance.now()));
+  }
+}
+
 export default function (component) {
   const { parentElement: root, data } = component;
-  const state = STATES.get(root) ?? { sent: 0, id: Math.random().toString(36).slice(2) };
+  const state = STATES.get(root) ?? { sent: 0, moved: -Infinity, id: Math.random().toString(36).slice(2) };
   STATES.set(root, state);
   state.component = component;
   state.box = root.querySelector('.vae-controls');
@@ -94,4 +103,6 @@ export default function (component) {
   else if (data.number >= state.sent && !state.late) refresh(state, data);
   if (data.number >= state.sent) answered(state);
   state.sent = Math.max(state.sent, data.number);
+  clearInterval(state.looks);
+  if (data.open) state.looks = setInterval(look, LOOK, state);
 }

@@ -30,9 +30,16 @@ def moved(key: str, controls: Mapping[str, Control]) -> tuple[int, dict[str, Val
 
 
 def show(
-    key: str, controls: Mapping[str, Control], values: Values, labels: Mapping[str, str]
+    key: str,
+    controls: Mapping[str, Control],
+    values: Values,
+    labels: Mapping[str, str],
+    is_open: bool = False,
 ) -> None:
-    """Show controls with their values; `labels` has "NAME" and, for a choice, "NAME.OPTION"."""
+    """Show controls with their values; `labels` has "NAME" and, for a choice, "NAME.OPTION".
+
+    While the page `is_open`, the browser asks for it again and again.
+    """
     sent = (st.session_state.get(key) or {}).get("moved") or {"number": 0}
     _controls(
         key=key,
@@ -40,9 +47,11 @@ def show(
             "controls": [_described(name, c, labels) for name, c in controls.items()],
             "values": {name: values[name] for name in controls},
             "number": sent["number"],
+            "open": is_open,
         },
-        default={"moved": None},
+        default={"moved": None, "look": None},
         on_moved_change=lambda: None,
+        on_look_change=lambda: None,
     )
 
 

@@ -1,7 +1,8 @@
 """Slow numbers of a picture: a thread computes them while the page shows the rest of it.
 
-The work begins when the reader pauses, so that a control in motion has the processor for itself.
-All sessions share the results.
+The page begins the work when its control rests: one in motion has the processor for itself. The
+browser asks for the page again until the result is there (controls.js), because a script that
+waits would delay the next movement. All sessions share the results.
 """
 
 import os
@@ -10,13 +11,10 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from threading import get_native_id
-from time import sleep
 from typing import Generic, TypeVar
 
 import streamlit as st
 
-LOOK = 0.05  # seconds between two looks at whether a result is there
-PAUSE = 6  # looks without a movement before the work begins
 NICE = 10  # priority of the thread below that of the pages, on Linux
 T = TypeVar("T")
 
@@ -39,15 +37,10 @@ class Later(Generic[T]):
             self._future = None
         return future.result()
 
-    def wait(self) -> None:
-        """Begin after a pause and wait for the end; a movement of a control stops the waiting."""
-        place, looks = st.empty(), 0
-        while self._future is None or not self._future.done():
-            sleep(LOOK)
-            place.empty()  # here Streamlit stops a script that is to run again
-            looks += 1
-            if self._future is None and looks >= PAUSE:
-                self._future = _pool().submit(self._work)
+    def begin(self) -> None:
+        """Let the thread call the function, if it does not do so already."""
+        if self._future is None:
+            self._future = _pool().submit(self._work)
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)

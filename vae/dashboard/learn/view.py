@@ -75,7 +75,7 @@ def _languages(chosen: str) -> str | None:
 
 def _body(lesson: Lesson, is_live: bool) -> None:
     place = state.current(lesson)
-    _merge(lesson, place)
+    has_moved = _merge(lesson, place)
     left, right = st.columns([5, 7], gap="medium")
     step = place.step_of(lesson)
     with right:
@@ -85,22 +85,23 @@ def _body(lesson: Lesson, is_live: bool) -> None:
         st.rerun()
     with left:
         _words(lesson, place, step, picture)
+    if picture.rest is not None and not has_moved:
+        picture.rest.begin()
     state.write_address(lesson, place)
-    if picture.rest is not None:
-        picture.rest.wait()
-        st.rerun()
     if is_live and not is_at_work(_courses(lesson)):
         st.rerun()  # ends the timer
 
 
-def _merge(lesson: Lesson, place: state.Place) -> None:
-    """Take the movements of the controls that have not been taken yet."""
+def _merge(lesson: Lesson, place: state.Place) -> bool:
+    """Take the movement of a control; return whether it is a new one."""
     key = f"learn_controls_{lesson.name}"
     number, values = controls.moved(key, lesson.controls)
-    if number > place.merged:
-        place.merged = number
-        place.refused = []
-        place.values |= values
+    if number <= place.merged:
+        return False
+    place.merged = number
+    place.refused = []
+    place.values |= values
+    return True
 
 
 def _is_asking(place: state.Place, step: Step) -> bool:
@@ -195,7 +196,7 @@ def _words(lesson: Lesson, place: state.Place, step: Step, picture: Picture) -> 
         _question(lesson, place, step, picture)
     run_choice.choice(lesson, place, step)
     if step.controls and not run_choice.lacks_run(lesson, place, step):
-        _controls(lesson, place, step)
+        _controls(lesson, place, step, picture.rest is not None)
     if step.trains is not None:
         _training(lesson, place)
     _navigation(lesson, place)
@@ -203,10 +204,10 @@ def _words(lesson: Lesson, place: state.Place, step: Step, picture: Picture) -> 
         _ending(lesson)
 
 
-def _controls(lesson: Lesson, place: state.Place, step: Step) -> None:
+def _controls(lesson: Lesson, place: state.Place, step: Step, is_open: bool) -> None:
     free = {name: lesson.controls[name] for name in step.controls}
     labels = {key: say(text) for key, text in lesson.words.items()}
-    controls.show(f"learn_controls_{lesson.name}", free, place.values, labels)
+    controls.show(f"learn_controls_{lesson.name}", free, place.values, labels, is_open)
 
 
 def _question(lesson: Lesson, place: state.Place, step: Step, picture: Picture) -> None:
