@@ -383,6 +383,7 @@ def test_all_runs_play_on_one_clock(root: Path, open_page: OpenPage) -> None:
     tiles = head["tiles"]
     assert [tile["run"] for tile in tiles] == [half.name, waits.name, two.name, "failed"]
     assert [tile["title"][:3] for tile in tiles] == ["β 0", "β 1", "β 2", "β 4"]
+    assert [(tile["row"], tile["column"]) for tile in tiles] == [(0, k) for k in range(4)]
     assert "In the queue" in tiles[1]["note"]
     assert "It diverged." in tiles[3]["note"]
     for k, run in ((0, half), (2, two)):

@@ -24,7 +24,7 @@ function createTile(player, given, k) {
   node.title = `${given.title}: open ${given.run}`;
   node.onclick = (event) => open(event, player, tile);
   tile.name.textContent = given.title;
-  tile.note.textContent = given.note;
+  tile.note.textContent = given.epoch.length ? '' : given.note;   // else beside the value
   const array = (name) => player.arrays[`${name}${k}`];
   tile.arrays = { aligned: array('aligned'), origin: array('origin'), hue: array('hue'),
     originals: array('originals'), decoded: array('decoded') };
@@ -89,7 +89,7 @@ function drawTile(player, tile, now) {
   const key = head.kind === 'maps' ? tile.position : k;
   if (tile.drawn === key) return;
   tile.drawn = key;
-  tile.value.textContent = head.values[k];
+  tile.value.textContent = [head.values[k], head.note].filter(Boolean).join(' · ');
   if (head.kind === 'maps') drawMap(tile);
   else drawDecoded(tile, k);
   Object.assign(tile.canvas.map.dataset, { position: tile.position });

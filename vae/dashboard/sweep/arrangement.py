@@ -63,6 +63,8 @@ def run_places(
     seeds = sorted({run.seed for fold in folds for run in fold.runs})
     if len(seeds) < 2:
         place = places(folds, differ, most)
+        if len(differ) != 2:
+            place = [divmod(rank, most) for rank in _ranks(folds, differ)]  # one row, if it fits
         spots = [spot for fold, spot in zip(folds, place, strict=True) for _ in fold.runs]
     else:
         ranks = _ranks(folds, differ)
