@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from vae.data import Dataset
     from vae.model import VAE
 
+_MISFIT = "does not fit the settings in config.json: restore the matching file, or train again."
+
 
 class Run:
     """One run folder. Reading results of training never raises for a missing or torn file."""
@@ -130,8 +132,7 @@ class Run:
         check(self.path / artifacts.NETWORK, self.config.network)
 
     def data(self) -> "Dataset":
-        """Load the data set, without a download. Raises ValueError if it is not on this machine
-        or has changed since the run began."""
+        """Load the data set, without a download; ValueError if it is missing or has changed."""
         from vae.data import check_present
 
         self.require_network()
@@ -164,10 +165,6 @@ class Run:
             status = status._replace(state="interrupted", message=message)
         return status
 
-    def _saved_status(self) -> dict[str, Any]:
-        saved = files.read_json(self.path / "status.json")
-        return saved if isinstance(saved, dict) else {}
-
     def set_status(self, **fields: Any) -> None:
         """Change the given fields of the status."""
         visitors.check_change()
@@ -187,7 +184,8 @@ class Run:
     def _write_status(self, fields: dict[str, Any]) -> None:
         """Write without flushing to disk, twice a second. After a power cut the status may be lost
         and reads `interrupted`; nothing else is lost."""
-        before = self._saved_status()
+        saved = files.read_json(self.path / "status.json")
+        before = saved if isinstance(saved, dict) else {}
         files.write_json(self.path / "status.json", before | fields, sync=False)
         if fields.get("state", before.get("state")) != before.get("state"):
             glance.mark(self.path.parent)
@@ -284,22 +282,17 @@ class Run:
         try:
             model.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()})
         except RuntimeError:
-            raise ValueError(
-                f"{path} does not fit the settings in config.json: restore the matching file, or "
-                "train again."
-            ) from None
+            raise ValueError(f"{path} {_MISFIT}") from None
         return model.eval().requires_grad_(False)
 
     def weights_path(self, checkpoint: str = "best") -> Path:
         """Return the file of a checkpoint's weights; raises ValueError if there is none yet."""
         if checkpoint not in ("best", "last"):
             raise ValueError(f"Unknown checkpoint {checkpoint!r}; one of best, last.")
-        for name in (
-            (artifacts.BEST, artifacts.LAST) if checkpoint == "best" else (artifacts.LAST,)
-        ):
-            path = self.path / name
-            if path.exists():
-                return path
+        names = (artifacts.BEST, artifacts.LAST)[checkpoint == "last" :]
+        paths = (self.path / name for name in names)
+        if found := next((path for path in paths if path.exists()), None):
+            return found
         if self.status().recorded:
             raise ValueError(recorded.no_network(self.name))
         raise ValueError(f"The run {self.name} has saved no weights yet: train it first.")

@@ -97,7 +97,8 @@ def select(entries: list[Entry], visible: list[Entry]) -> RunTable:
     """Draw the table, whose ticks are the selection, and return its runs."""
     chosen = set(run_selection.selected())
     leading = set(run_selection.leading())
-    rows = sorted(visible, key=lambda entry: entry.name not in leading)
+    first = [entry for entry in visible if entry.name in leading]
+    rows = first + [entry for entry in visible if entry.name not in leading]
     names = [entry.name for entry in rows]
     if rows:
         key = table_key(names)
