@@ -45,7 +45,7 @@ def train(root: str, args: argparse.Namespace) -> None:
     command += ["--data", args.data, "--network", args.network, "--epochs", "1"]
     command += ["--likelihood", args.likelihood, "--latent-dim", str(args.latents)]
     command += ["--hidden", args.hidden] if args.network == "mlp" else []
-    subprocess.run(command, cwd=PROJECT, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command, cwd=PROJECT, check=True, capture_output=True)
 
 
 def drag(page: Any) -> list[tuple[float, float]]:
@@ -66,14 +66,19 @@ def drag(page: Any) -> list[tuple[float, float]]:
     return found[MOVES // 10 :]  # the first pictures run before the code is compiled
 
 
-def main() -> None:
+def defaults(*given: str) -> argparse.Namespace:
+    """The model that is measured, by its flags."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", default="fashion-mnist-10k")
     parser.add_argument("--network", default="mlp")
     parser.add_argument("--hidden", default="256,128")
     parser.add_argument("--likelihood", default="bernoulli")
     parser.add_argument("--latents", type=int, default=2)
-    args = parser.parse_args()
+    return parser.parse_args(given)
+
+
+def main() -> None:
+    args = defaults(*sys.argv[1:])
     with tempfile.TemporaryDirectory() as root:
         train(root, args)
         with dashboard(root, "/latent?run=speed", WATCH) as page:
