@@ -400,7 +400,7 @@ def _follow(tab: Tab, run: Run) -> None:
     until(lambda: tab.page.evaluate(POINTS) != points)
     assert tab.page.evaluate(RANGE) == zoomed
     run.set_status(state="finished")
-    until(lambda: tab.page.locator(".st-key-latent_follow input").is_disabled())
+    until(lambda: not tab.page.locator(".st-key-latent_follow input").count())
 
 
 def _tsne(tab: Tab, run: Run) -> None:

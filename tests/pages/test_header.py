@@ -77,7 +77,7 @@ def test_header_and_curves_of_the_train_page_are_redrawn_together(
     running.set_status(device="cuda:7", epoch=17.0, steps=100, epochs=20)
     clock.tick(at, fragment)
     assert ["cuda:7" in m.value for m in at.markdown].count(True) == 1
-    assert any(e.proto.text.startswith("epoch 17 of 20") for e in at.get("progress"))
+    assert any(e.proto.text.startswith("**epoch 17** of 20") for e in at.get("progress"))
 
 
 @pytest.mark.parametrize("number", [0, 1])

@@ -138,7 +138,7 @@ def test_the_curves_show_the_reports(root: Path, open_page: OpenPage) -> None:
         assert _array(drawn["y"])[-1] == pytest.approx(of[-1]["reconstruction"], rel=1e-6)
         assert _array(names[f"KL, {name}"]["y"])[-1] == pytest.approx(of[-1]["kl"], rel=1e-6)
     assert f"{run.status().best:.2f} nats".replace("-", "−") in words(at)
-    assert "epoch 3 of 3" in words(at)
+    assert "**epoch 3** of 3" in words(at)
 
 
 def test_the_plain_autoencoder_has_no_kl(root: Path, open_page: OpenPage) -> None:

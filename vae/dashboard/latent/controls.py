@@ -49,10 +49,9 @@ def controls(run: Run, alive: bool) -> MapRequest:
     name = address.pending("projection") or st.session_state.get(key)
     wide = name in SPACES and SPACES[name].latents == len("xyz")
     places = st.columns(WIDTHS_3D if wide else WIDTHS, vertical_alignment="bottom")
-    following = widgets.switch(
-        places[-1], "Live", "latent_follow", False, HELP["follow"], "live", off=not alive
+    following = alive and widgets.switch(
+        places[-1], "Live", "latent_follow", False, HELP["follow"], "live"
     )
-    following = following and alive
     checkpoints = {"last": "last"} if following else CHECKPOINTS
     checkpoint = _choose(places[0], "Checkpoint", "checkpoint", checkpoints)
     try:
@@ -126,7 +125,10 @@ def _latents(
         space = "3d_" if number == len("xyz") else ""
         key, title = widgets.key_of(f"latent_pair_{space}{axis}", run), f"{axis} axis"
         first, about = next(iter(rest)), HELP["pair"]
-        chosen.append(widgets.choose(place, title, key, rest, first, about, link=axis))
+        is_open = len(rest) > 1  # of two latents the other one is left for y
+        chosen.append(
+            widgets.choose(place, title, key, rest, first, about, link=axis) if is_open else first
+        )
     return tuple(chosen)
 
 

@@ -40,7 +40,7 @@ from vae.worker.job import Job
 from vae.worker.project import projection_of
 
 HEIGHT = 560
-LINE = 44  # pixels above the map, for a caption or a progress bar
+LINE = 44  # pixels for a caption or a progress bar
 LETTERS = 80  # in a line of an empty map
 TEXTS = 10_000  # with more points only the row is shown under the pointer
 
@@ -67,7 +67,9 @@ def computing(run: Run, request: MapRequest) -> bool:
 
 
 def show_map(context: MapContext, places: PanelPlaces) -> MapState:
-    """Show the caption, the toolbar, the map and its overlay."""
+    """Show the toolbar, the map, its overlay and its caption; the progress of a slow projection
+    stands above the map."""
+    chart = st.container() if not context.request.slow else None
     with st.container(height=LINE, border=False, vertical_alignment="center", key="latent_line"):
         projection, waiting = _projection(context)
         if projection is not None:
@@ -76,8 +78,12 @@ def show_map(context: MapContext, places: PanelPlaces) -> MapState:
                 parts = [caption(context, record), trustworthiness_text(context, record.points)]
                 parts.append(_prior_text(context, record))
                 st.caption(" · ".join(part for part in parts if part), help=TRUSTWORTHINESS)
-    if projection is None:
-        return empty_map(waiting)
+    with chart or st.container():
+        return empty_map(waiting) if projection is None else _draw(context, places, record)
+
+
+def _draw(context: MapContext, places: PanelPlaces, record: LatentMap) -> MapState:
+    """Show the toolbar, the map and its overlay."""
     figure = latent_scatter(record)
     box = _set_axes(figure, context)
     decoder, tools, fitted = _tools(context, box)
@@ -149,9 +155,9 @@ def _tools(context: MapContext, box: Box) -> tuple[HoverDecoder | None, Toolbar,
         with place:
             about = (accuracy(decoder), decoder.density.about) if decoder else ()
             tools = toolbar(context, *about)
-        fitted = None
-        if decoder is not None and not context.single:
-            fitted = mixture_popover(context, box)
+            fitted = None
+            if decoder is not None and not context.single:
+                fitted = mixture_popover(context, box)
     return decoder, tools, fitted
 
 

@@ -39,14 +39,22 @@ NO_PRIOR = "The sphere needs a prior N(0, I); this run has another one or none."
 
 
 def show_map_3d(context: MapContext, places: PanelPlaces) -> MapState:
-    """Show the caption, the view and its overlay."""
+    """Show the view, its overlay and its caption."""
+    chart = st.container()
     with st.container(height=LINE, border=False, vertical_alignment="center", key="latent_line"):
         try:
             record = _record(context)
         except ValueError as error:
-            return empty_map(str(error))
+            with chart:
+                return empty_map(str(error))
         parts = caption(context, record.flat), trustworthiness_text(context, record.points)
         st.caption(" · ".join(part for part in parts if part), help=TRUSTWORTHINESS)
+    with chart:
+        return _draw(context, places, record)
+
+
+def _draw(context: MapContext, places: PanelPlaces, record: LatentMap3D) -> MapState:
+    """Show the toolbar, the view and its overlay."""
     revision = context.revision
     with st.container(horizontal=True, vertical_alignment="center", key="latent_tools"):
         with_sphere = _prior_toggle(record)

@@ -71,7 +71,7 @@ def _progress_words(status: Status, pace: float | None) -> str:
         return f"Failed{place}"
     if not status.steps:
         return "Starting…" if status.active else "Not begun"
-    words = [f"epoch {compact(round(status.epoch, 1), 6)} of {status.epochs:,}"]
+    words = [f"**epoch {compact(round(status.epoch, 1), 6)}** of {status.epochs:,}"]
     is_planned = status.steps > status.step  # a recorded run need not have a planned length
     if status.state == "running" and status.seconds and status.step and is_planned:
         left = (status.steps - status.step) * (pace or status.seconds / status.step)
