@@ -119,26 +119,31 @@ def loaded(app: App, module_tab: Tab, tmp_path_factory: pytest.TempPathFactory) 
     module_tab.visit(f"{app(root).url}/?run={RUN}")
 
 
-LINKS = """() => [...document.querySelectorAll('.st-key-navigation a')].map((link) => {
+LINKS = """() => [...document.querySelectorAll(
+    '.st-key-navigation :is(a, .vae-copy-link)')].map((link) => {
     const { left, right, top, bottom } = link.getBoundingClientRect();
     const at = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
-    const p = link.querySelector('p'), whole = p.scrollWidth <= p.parentElement.clientWidth;
+    const p = link.querySelector('p') ?? link, whole = p.scrollWidth <= p.parentElement.clientWidth;
     return [link.textContent, link.contains(at) && whole, left, right];
 })"""
 
 
 @pytest.mark.parametrize("size", [(1440, 900), (1280, 720), (1024, 576), (390, 844)])
 def test_the_row_shows_every_page(size: tuple[int, int], loaded: None, tab: Tab) -> None:
-    """Whole words that nothing covers and that do not overlap; on a phone the row scrolls."""
+    """Whole words that nothing covers or cuts, one beside another; on a phone the row scrolls."""
     tab.page.set_viewport_size({"width": size[0], "height": size[1]})
     links = until(lambda: tab.page.evaluate(LINKS))
-    assert [title for title, *_ in links] == PAGES
+    assert [title for title, *_ in links] == [*PAGES, "Copy link"]
     assert all(a[3] <= b[2] for a, b in pairwise(links))
+    below = tab.page.get_by_test_id("stHeader").evaluate(
+        "n => getComputedStyle(n).backgroundColor"
+    )
+    assert below == tab.page.evaluate(GROUND), "the page that scrolls shows behind the row"
     if size[0] > 640:
         assert all(is_seen for _, is_seen, *_ in links), links
         return
     tab.go(PAGES[-1])
-    until(lambda: tab.page.evaluate(LINKS)[-1][1], why="the last link in sight")
+    until(lambda: tab.page.evaluate(LINKS)[-2][1], why="the last link in sight")
     tab.go(PAGES[0])
 
 
