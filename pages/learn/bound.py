@@ -14,7 +14,7 @@ from vae.theory import Doubles, moon_model
 from vae.theory.moon_model import Bound
 
 Z = np.linspace(-4, 5, 361)
-TICKS = np.arange(-4.0, 6.0)
+TICKS = np.arange(-4.0, 6.0, 2.0)
 FLOOR, TOP = -6.0, 0.9  # of the bars, nats
 
 EVIDENCE = r"\ln p(\X{x}) = \ln \int p(\X{x}|z)\,\P{p(z)}\,dz = [[log_evidence]]\ \text{[[nats]]}"

@@ -1,11 +1,13 @@
-// Texts that are cut, words that are broken, and texts that lie over one another, on the page and
-// in its charts, and legends that scroll.
+// Texts that are cut, words that are broken, texts that lie over one another, on the page and in its
+// charts, controls and pictures that something covers, and legends that scroll. What lies below the
+// window is scrolled into it.
 () => {
   const SLACK = 1.5;  // pixels
   const SHOWN = { opacityProperty: true, visibilityProperty: true };
   const OUT = 'script, style, template, title, [inert], [role=tooltip], .katex-mathml, '
     + '.hoverlayer, [data-testid=stIconMaterial]';
   const FIELDS = 'input:not([type=checkbox], [type=radio], [type=file])';
+  const main = document.querySelector('[data-testid=stMain]');
   const sidebar = document.querySelector('[data-testid=stSidebar]');
   const folded = sidebar?.getBoundingClientRect().right < 100 ? sidebar : null;
   const parents = (n) => n ? [n, ...parents(n.parentElement)] : [];
@@ -40,6 +42,13 @@
     return false;
   };
 
+  // Whether a place is scrolled out of a box, or hidden by it.
+  const isOutside = (n, x, y) => parents(n).some((p) => {
+    const { overflowX, overflowY } = getComputedStyle(p), edge = p.getBoundingClientRect();
+    return p !== main && ((overflowX !== 'visible' && (x < edge.left || x > edge.right))
+      || (overflowY !== 'visible' && (y < edge.top || y > edge.bottom)));
+  });
+
   // Of a chart: its part, and whether its plot's edge cuts a text; a slanted text has no box.
   const drawn = (n) => n instanceof SVGElement;
   const slanted = (n) => {
@@ -60,7 +69,6 @@
   const inSight = (n, stack) => drawn(n) || getComputedStyle(n).pointerEvents === 'none'
     ? chartOf(n)?.contains(stack[0]) : stack.some((e) => n.contains(e));
 
-  const main = document.querySelector('[data-testid=stMain]');
   main.scrollTo(0, 0);  // text that is scrolled away lies below the row of pages
   const found = new Set(), texts = [];
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -80,15 +88,42 @@
     if (looked(field) && field.scrollWidth > field.clientWidth + 1)
       found.add(`cut in ${place(field)}: field ${field.value}`);
   }
+  // Do `test` with the elements at a place of the window, scrolled to where it is in sight.
+  const start = main.getBoundingClientRect(), under = start.top + 80;  // the row of pages lies above
+  const at = (x, y, test) => {
+    main.scrollTo(0, y < under || y > start.bottom - 8 ? y - start.top - main.clientHeight / 2 : 0);
+    const place = y - main.scrollTop;
+    if (place < start.top || place > start.bottom) return false;  // scrolled inside another box
+    return test(document.elementsFromPoint(x, place));
+  };
   texts.forEach((a, k) => texts.slice(k + 1).forEach((b) => {
     const left = Math.max(a.box.left, b.box.left), right = Math.min(a.box.right, b.box.right);
     const top = Math.max(a.box.top, b.box.top), bottom = Math.min(a.box.bottom, b.box.bottom);
     const least = 0.4 * Math.min(a.box.height, b.box.height);  // boxes are higher than letters
     if (a.n === b.n || right - left < 3 || bottom - top < least) return;
-    const stack = document.elementsFromPoint((left + right) / 2, (top + bottom) / 2);
-    if ([a.n, b.n].every((n) => inSight(n, stack)))
+    const both = (stack) => stack.length && [a.n, b.n].every((n) => inSight(n, stack));
+    if (at((left + right) / 2, (top + bottom) / 2, both))
       found.add(`overlap in ${place(a.n)}: ${quote(a.words)} | ${quote(b.words)}`);
   }));
+  // The middle of a control or of a picture belongs to it, or to a label or a part of it. A picture can
+  // lie under what paints nothing.
+  const pictures = /^(IMG|CANVAS)$/, replaced = /^(IMG|CANVAS|SVG|INPUT|BUTTON)$/i;
+  const paints = (e) => replaced.test(e.tagName)
+    || !/, 0\)$|transparent/.test(getComputedStyle(e).backgroundColor)
+    || [...e.childNodes].some((c) => c.nodeType === Node.TEXT_NODE && c.data.trim());
+  for (const n of main.querySelectorAll('button, input:not([type=file]), a[href], img[src], canvas')) {
+    main.scrollTo(0, 0);
+    const box = n.getBoundingClientRect(), whole = n.closest('label') ?? n;
+    const [x, y] = [(box.left + box.right) / 2, (box.top + box.bottom) / 2];
+    if (!looked(n) || box.width < 8 || box.height < 8 || isOutside(n, x, y)) continue;
+    if (getComputedStyle(n).pointerEvents === 'none' || whole.closest('[data-testid=stDataFrame]')) continue;
+    const own = (e) => n.contains(e) || whole.contains(e) || (e.contains(n) && e !== main);
+    const first = (stack) => pictures.test(n.tagName) ? stack.find((e) => own(e) || paints(e)) : stack[0];
+    const over = at(x, y, (stack) => first(stack) && !own(first(stack)) && first(stack));
+    const name = quote(n.ariaLabel ?? (n.alt || n.textContent));
+    if (over) found.add(`covered in ${place(n)}: ${n.tagName} ${name} by ${over.tagName} in ${place(over)}`);
+  }
+  main.scrollTo(0, 0);
   for (const bar of document.querySelectorAll('.legend .scrollbar')) {
     if (bar.getBoundingClientRect().height > 0) found.add(`the legend in ${place(bar)} scrolls`);
   }

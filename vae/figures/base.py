@@ -71,7 +71,8 @@ def empty_figure(sentence: str) -> go.Figure:
     """A figure without data; `sentence` names the missing data."""
     hidden = {"visible": False}
     words = note(sentence, x=0.5, y=0.5, font={"size": 14, "color": token("muted")})
-    return figure([], xaxis=hidden, yaxis=hidden, annotations=[words])
+    margin = {"l": 8, "r": 8, "t": 8, "b": 8}  # the words stand in the middle of the chart
+    return figure([], xaxis=hidden, yaxis=hidden, annotations=[words], margin=margin)
 
 
 def span(values: Floats, margin: float = 0.05, least: float = 0.0) -> list[float]:

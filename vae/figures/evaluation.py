@@ -23,7 +23,7 @@ from vae.figures.quantities import PER_EXAMPLE, quantity
 ROW = 30  # px, height of a bar
 AROUND = 62  # px, height of the axis below the bars
 BESIDE = 108  # px beside scores for their numbers
-BEYOND = 0.22  # share of the axis that stays free for the numbers behind the bars
+BEHIND = 64  # px behind the bars of a sum for their numbers
 
 
 def described(estimate: Estimate) -> tuple[str, str]:
@@ -110,7 +110,7 @@ def _sum(steps: list[Step]) -> go.Figure:
     """Horizontal bars from top to bottom, each with its value behind it."""
     ends = [0.0, *(s.start for s in steps), *(s.start + s.value + (s.se or 0) for s in steps)]
     low, high = min(ends), max(ends)
-    room = BEYOND * ((high - low) or 1.0)
+    room = 0.02 * ((high - low) or 1.0)
     return figure(
         [_bar(i, step) for i, step in enumerate(steps)],
         height=AROUND + ROW * len(steps),
@@ -118,7 +118,7 @@ def _sum(steps: list[Step]) -> go.Figure:
         yaxis=_names([step.name for step in steps]),
         bargap=0.3,
         barmode="overlay",
-        margin={"l": 8, "r": 8, "t": 4, "b": 44},
+        margin={"l": 8, "r": BEHIND, "t": 4, "b": 44},
         annotations=[_number_of(i, step) for i, step in enumerate(steps)],
     )
 
@@ -211,8 +211,8 @@ def _spelt(value: float, percent: bool) -> str:
 def _ticks(percent: bool) -> Part:
     """Ticks from 0 to 1, or from 0 % to 100 %."""
     if not percent:
-        return {"dtick": 0.2, "tickformat": ".1f"}
-    ends = range(0, 101, 20)
+        return {"dtick": 0.5, "tickformat": ".1f"}
+    ends = range(0, 101, 50)
     return {"tickvals": [k / 100 for k in ends], "ticktext": [f"{k} %" for k in ends]}
 
 

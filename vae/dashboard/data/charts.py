@@ -28,6 +28,7 @@ ANY = -1  # every class
 ROOM = (540, 470)  # pixels for the examples at 1440×900
 BESIDE = (184, 200)  # and for each of mean and spread
 CHART = 232
+LEGEND, NAME = 106, 16  # pixels above and below the bars of classes, and for the name of each
 WIDEST = 0.5  # no spread of values in [0, 1] is larger
 LINES = 48  # pixels for the words below an example and the gap
 MOST_CLASSES = 64  # whose means are drawn
@@ -215,7 +216,8 @@ def balance(view: DataView) -> None:
     """Show the number of examples of each class in train, validation and test."""
     st.markdown("**Classes in each part**", help=HELP["balance"])
     chart = class_bars(view.summary)
-    plot(chart, key="data_classes", revision=view.key, height=CHART, label="Examples by class")
+    height = max(CHART, LEGEND + NAME * len(chart.layout.yaxis.ticktext or ()))
+    plot(chart, key="data_classes", revision=view.key, height=height, label="Examples by class")
 
 
 def factors(view: DataView) -> None:

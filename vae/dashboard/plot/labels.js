@@ -11,7 +11,10 @@ export function fitTitles(layout, width) {      // break the title of an axis th
     const [low, high] = axis.domain ?? [0, 1], middle = (low + high) / 2;
     const across = l + middle * (width - l - r), up = b + middle * (layout.height - t - b);
     const room = 2 * (name[0] === 'x' ? Math.min(across, width - across) : Math.min(up, layout.height - up));
-    axis.title.text = broken(axis.title.text, room, axis.title.font?.size ?? layout.font.size, layout.font.family);
+    const size = axis.title.font?.size ?? layout.font.size;
+    axis.title.text = broken(axis.title.text, room, size, layout.font.family);
+    const more = axis.title.text.split('<br>').length - 1;
+    if (name === 'xaxis' && more) layout.margin = { ...layout.margin, b: b + more * 1.3 * size };
   }
 }
 
@@ -34,16 +37,32 @@ function broken(text, room, size, family) {     // into lines that fit, between 
   return lines.join('<br>');
 }
 
-export function separate(chart) {               // hide each label that lies over an earlier one
+export function separate(chart) {               // hide each label that lies over an earlier one; none is cut
   const own = chart.message.figure.layout.annotations?.length ?? 0;
   const labels = [...chart.node.querySelectorAll('.infolayer .annotation')];
   const isMark = (node) => Number(node.dataset.index) >= own;   // of the overlay: these come first
-  const shown = [];
-  for (const node of [...labels.filter(isMark), ...labels.filter((label) => !isMark(label))]) {
-    const box = boxOf(node), isCovered = shown.some((other) => touch(box, other));
+  const shown = [], frame = chart.node.getBoundingClientRect();
+  for (const node of labels) moveInto(node, chart, frame);
+  const plots = [...chart.node.querySelectorAll('.nsewdrag')].map((plot) => plot.getBoundingClientRect());
+  const isCut = (box) => !plots.some(({ left, right }) => box.left >= left && box.right <= right);
+  const points = [...chart.node.querySelectorAll('.textpoint')];   // words beside points, which the plot clips
+  for (const node of [...labels.filter(isMark), ...labels.filter((label) => !isMark(label)), ...points]) {
+    const box = boxOf(node);
+    const isCovered = shown.some((other) => touch(box, other)) || (points.includes(node) && isCut(box));
     node.style.visibility = isCovered ? 'hidden' : '';
     if (!isCovered) shown.push(box);
   }
+}
+
+function moveInto(node, { node: { _fullLayout: layout } }, frame) {   // the chart; the plot, for a centred label of a place in it
+  node.style.transform = '';
+  const one = layout.annotations[node.dataset.index], axis = layout[`xaxis${one?.xref?.slice(1) ?? ''}`];
+  const isInside = /^x/.test(one?.xref) && one.xanchor !== 'left' && one.xanchor !== 'right';
+  const low = frame.left + (isInside && axis ? axis._offset : 0);
+  const high = isInside && axis ? low + axis._length : frame.right;
+  const { left, right } = boxOf(node);
+  const across = left < low ? low - left : Math.min(high - right, 0);
+  if (across && right - left < high - low) node.style.transform = `translateX(${across}px)`;
 }
 
 const boxOf = (node) => (node.querySelector('text') ?? node).getBoundingClientRect();
