@@ -123,7 +123,8 @@ LINKS = """() => [...document.querySelectorAll(
     '.st-key-navigation :is(a, .vae-copy-link)')].map((link) => {
     const { left, right, top, bottom } = link.getBoundingClientRect();
     const at = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
-    const p = link.querySelector('p') ?? link, whole = p.scrollWidth <= p.parentElement.clientWidth;
+    const p = link.querySelector('p') ?? link;
+    const whole = p.scrollWidth <= p.parentElement.clientWidth;
     return [link.textContent, link.contains(at) && whole, left, right];
 })"""
 
