@@ -1,4 +1,5 @@
-"""What a hall sees: how soon a press is answered, a slider draws, and how far a page jumps.
+"""Delays that an audience sees: from a press to its answer and from a slider to its picture, and
+the layout shift of a change of page.
 
     python tests/benchmarks/stage_speed.py [--tries 24] [--only press|slider|switch]
 
@@ -135,7 +136,7 @@ def switches(page: Any, tries: int) -> list[tuple[float, str]]:
 
 
 def report(name: str, found: list[tuple[float, str]], limit: float, unit: str) -> bool:
-    """Print the distribution and what lies above the limit; whether the limit holds."""
+    """Print the distribution and the values above the limit; whether the limit holds."""
     values = [value for value, _ in found]
     middle, slow = statistics.median(values), statistics.quantiles(values, n=20)[-1]
     digits = 3 if unit == "" else 1
