@@ -114,7 +114,7 @@ def server(app: App, runs: Path) -> Iterator[Server]:
 
 
 def survey(tab: Tab, url: str) -> list[str]:
-    """What is wrong on a page at each size in each scheme."""
+    """Findings on a page at each size in each scheme."""
     tab.visit(url)
     until(lambda: _steady(tab.page), why="controls that stay")
     until(lambda: tab.page.evaluate(DRAWN), why="charts")
