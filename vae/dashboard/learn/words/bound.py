@@ -30,7 +30,7 @@ WORDS = {
     "joint": Text("p(x|z) p(z), area p(x)", "p(x|z) p(z)，面积即 p(x)"),
     "posterior": Text("true posterior p(z|x)", "真实后验 p(z|x)"),
     "approximate": Text("q(z|x)", "q(z|x)"),
-    "ratio": Text("ln p(x,z)/q(z), in nats", "ln p(x,z)/q(z)（奈特）"),
+    "ratio": Text("ln p(x,z)/q(z), in nats", "ln p(x,z)/q(z|x)（奈特）"),
     "gap": Text("gap", "差距"),
     "your_guess": Text("your guess", "你的猜测"),
     # steps
@@ -48,15 +48,14 @@ $100^{20}$ points. So $\ln p(\X{x})$, the **log marginal likelihood** or **log e
 reach for a real model.
 
 Move $\X{x}$ and watch the area.""",
-        r"""今晚月亮的亮面占 $\X{x}$。它由月相 $z$ 决定，但我们没有看到 $z$。
-这里用一个小模型，与第一课的不同：$\P{z \sim N(0, 1)}$，$z$ 照亮的比例是 $1/(1 + e^{-z})$，测量带有噪声。
+        r"""今晚月亮的亮面比例是 $\X{x}$。它由月相 $z$ 决定，但我们没有看到 $z$。
+这里用一个小模型，与第一课的不同：$\P{z \sim N(0, 1)}$，月相 $z$ 对应的亮面比例是 $1/(1 + e^{-z})$，测量带有噪声。
 
-要评价一个模型，需要知道它给所见之物多大的概率密度；
-为此必须把每一种可能的月相都算进去：也就是彩色曲线下的面积。
+在这个模型下，观测到 $\X{x}$ 的概率密度有多大？每个月相贡献 $p(\X{x}|z)\,\P{p(z)}$，即彩色曲线；
+曲线下的面积就是 $p(\X{x})$。
 
-这里的 $z$ 只是一个数，在网格上求和便能得到面积。若有 20 个隐变量（latent variable），
-同样的网格需要 $100^{20}$ 个点。
-所以对真实的模型而言，**对数边际似然（证据，evidence）** $\ln p(\X{x})$ 求不出来。
+这里只有一个 $z$，在 100 个网格点上求和便得到面积。若有 20 个隐变量，同样的网格需要 $100^{20}$ 个点。
+所以对真实的模型，$\ln p(\X{x})$ 求不出来。它叫作**对数边际似然**（log marginal likelihood），也叫对数证据（log evidence）。
 
 移动 $\X{x}$，观察面积的变化。""",
     ),
@@ -68,12 +67,12 @@ what the prior $\P{p(z)}$ says.
 
 Let your guess of the cause be a Gaussian $\Q{q(z|x)}$, as close to the truth as possible. Where is
 its centre?""",
-        r"""我们看到 $\X{x} = [[x]]$，测量误差的标准差为 0.1。月相 $z = [[inverse]]$
-恰好给出这个比例；但先验分布（prior）$\P{p(z)}$ 告诉我们，$z = 0$ 附近的月相更常见。
+        r"""我们看到 $\X{x} = [[x]]$，测量误差的标准差为 0.1。月相 $z = [[inverse]]$ 恰好给出这个比例；
+但先验 $\P{p(z)}$ 告诉我们，$z = 0$ 附近的月相更常见。
 
-如果只能指出一处作为隐藏的原因，你会把 $\Q{q(z|x)}$ 的中心放在哪里？""",
+用一个高斯分布 $\Q{q(z|x)}$ 表示你对 $z$ 的猜测，让它尽量接近真实情况。它的中心应该在哪里？""",
     ),
-    "bound.title": Text("Two bars of the same length", "两根总是一样长的条"),
+    "bound.title": Text("Two bars of the same length", "两根条总是一样长"),
     "bound.text": Text(
         r"""Take any density $\Q{q}$ as a guess of the cause. It splits $\ln p(\X{x})$ into two numbers.
 The **evidence lower bound (ELBO)** can be computed: it needs only $\Q{q}$, $\P{p(z)}$ and
@@ -83,13 +82,12 @@ $\T{p(z|x)}$: it is 0 if they are equal, and never negative. It is the gap.
 Their sum does not depend on $\Q{q}$. Move $\Q{\mu}$ and $\Q{\sigma}$ and watch the pink part: what
 the ELBO gains, the gap loses. Even the best Gaussian leaves a gap of [[best_gap:3]] nats, because
 the true posterior is not Gaussian.""",
-        r"""任取一个 $\Q{q}$ 作为对原因的猜测。它对应两个数：一个是**证据下界（ELBO）**，
-计算它不需要任何未知量；另一个是 $\Q{q}$ 到真实后验分布 $\T{p(z|x)}$ 的 **KL散度**，
-它永远不为负。
+        r"""任取一个密度 $\Q{q}$，作为对 $z$ 的猜测。它把 $\ln p(\X{x})$ 分成两个数。
+一个是**证据下界**（evidence lower bound，ELBO），它算得出来：只用到 $\Q{q}$、$\P{p(z)}$ 和 $p(\X{x}|z)$。
+另一个是**KL散度**（KL divergence），它衡量 $\Q{q}$ 与真实后验 $\T{p(z|x)}$ 相差多远：两者相同时为 0，而且从不为负。这就是差距。
 
-两者之和与 $\Q{q}$ 无关。移动 $\Q{\mu}$ 和 $\Q{\sigma}$，注意粉色部分：
-证据下界增加多少，差距就减少多少。
-真实后验不是高斯分布，所以即使最好的高斯分布也还差 [[best_gap:3]] 奈特。""",
+两者之和与 $\Q{q}$ 无关。移动 $\Q{\mu}$ 和 $\Q{\sigma}$，注意粉色部分：证据下界增加多少，差距就减少多少。
+真实后验不是高斯分布，所以即使用最好的高斯分布，也还有 [[best_gap:3]] 奈特的差距。""",
     ),
     "jensen.title": Text("Jensen's way to the same bound", "由Jensen不等式得到同一个下界"),
     "jensen.text": Text(
@@ -101,12 +99,12 @@ exceeds $\ln p(\X{x})$ (Jensen's inequality).
 The two are equal only if the line is flat wherever $\Q{q}$ has mass. Then $\Q{q}$ is the true
 posterior. Move $\Q{\mu}$ and $\Q{\sigma}$ and watch the line: the flatter it is under $\Q{q}$, the
 smaller the gap.""",
-        r"""点线是 $\ln \frac{p(x,z)}{\Q{q(z|x)}}$，它在 $\Q{q}$ 下的均值就是证据下界。
-对数函数是凹的，所以“对数的均值”不会超过“均值的对数”，而后者就是 $\ln p(\X{x})$。
+        r"""记 $p(x,z) = p(\X{x}|z)\,\P{p(z)}$。在 $\Q{q}$ 下，比值 $p(x,z)/\Q{q(z|x)}$ 的均值是 $\int p(x,z)\,dz = p(\X{x})$，
+而它的对数（点线）的均值是证据下界。对数是凹函数，“对数的均值”不会超过“均值的对数”，
+所以证据下界不会超过 $\ln p(\X{x})$。这就是Jensen不等式。
 
-只有当这条线在 $\Q{q}$ 有概率的地方是平的，两者才相等；
-只有当 $\Q{q}$ 就是真实后验，它才是平的。移动 $\Q{\mu}$ 和 $\Q{\sigma}$，
-观察这条线：它越平，差距越小。""",
+只有当点线在 $\Q{q}$ 有概率的地方处处是平的，两者才相等，这时 $\Q{q}$ 就是真实后验。
+移动 $\Q{\mu}$ 和 $\Q{\sigma}$，观察点线：它在 $\Q{q}$ 的范围内越平，差距越小。""",
     ),
     "conclusions.title": Text("One objective, two networks", "一个目标，两个网络"),
     "conclusions.text": Text(
@@ -121,13 +119,12 @@ which nobody had to compute.
 
 A slip to avoid: $\Q{q(z|x)}$ approximates the posterior $\T{p(z|x)}$, not the prior
 $\P{p(z)}$.""",
-        r"""整个理论建立在三个结论上。
+        r"""记解码器的权重为 $\theta$，编码器的权重为 $\phi$。由此得到三个结论。
 
-1. 对生成网络的参数 $\theta$：提高证据下界，要么提高 $\ln p_\theta(\X{x})$，要么缩小差距。
-2. 对推断网络的参数 $\phi$：$\ln p_\theta(\X{x})$ 与 $\phi$ 无关，所以提高证据下界
-只会减小 $\T{\mathrm{KL}(q_\phi\,\|\,p_\theta(z|x))}$。
-不必算出真实后验，下界就把 $\Q{q}$ 拉向它。
-3. 因此同一个目标同时训练两个网络。
+1. 改变 $\theta$ 使证据下界上升：那么 $\ln p_\theta(\X{x})$ 上升，或者差距缩小。
+2. 改变 $\phi$ 使证据下界上升：$\ln p_\theta(\X{x})$ 与 $\phi$ 无关，
+所以差距 $\T{\mathrm{KL}(q_\phi\,\|\,p_\theta(z|x))}$ 必然缩小。$\Q{q}$ 更接近真实后验了，而真实后验始终不必算出来。
+3. 因此只用证据下界这一个目标，就能同时训练两个网络。
 
 一个常见的笔误：$\Q{q(z|x)}$ 近似的是后验 $\T{p(z|x)}$，而不是先验 $\P{p(z)}$。""",
     ),
@@ -140,11 +137,11 @@ $\K{\mathrm{KL}(q\,\|\,p(z))}$, now [[kl]] nats: it grows without limit as $\Q{\
 The ELBO can also be written with this KL. The next lesson takes that second form apart:
 $\E{\mathrm{ELBO}} = \ln p(\X{x}) - \T{\mathrm{KL}(q\,\|\,p(z|x))} =
 \R{\mathbb{E}_q[\ln p(x|z)]} - \K{\mathrm{KL}(q\,\|\,p(z))}$.""",
-        r"""试试 $\X{x} = 0.95$，接近满月：后验偏向一侧，任何高斯分布都贴不紧它。
-再把 $\Q{\sigma}$ 调得很小：下界会无止境地下降，因为
-$\K{\mathrm{KL}(q\,\|\,p(z))} = [[kl]]$ 会惩罚过分自信的 $\Q{q}$。
+        r"""试试 $\X{x} = 0.95$，接近满月：后验偏向一侧，没有哪个高斯分布能与它完全吻合。
+再把 $\Q{\sigma}$ 调得很小，看证据下界下降。原因在 $\K{\mathrm{KL}(q\,\|\,p(z))}$，现在是 [[kl]] 奈特：
+$\Q{\sigma}$ 趋于 0 时，它无限增大。
 
-证据下界有两种写法，下一课拆解第二种：
+证据下界也可以用这个KL散度来写，下一课就来拆开这第二种写法：
 $\E{\mathrm{ELBO}} = \ln p(\X{x}) - \T{\mathrm{KL}(q\,\|\,p(z|x))} =
 \R{\mathbb{E}_q[\ln p(x|z)]} - \K{\mathrm{KL}(q\,\|\,p(z))}$。""",
     ),

@@ -106,7 +106,7 @@ Raise $\beta$ and watch the arrow move to the left.""",
         r"""解码器的 $\sigma$ 决定多大的误差才算误差。$\sigma$ 越大，改进重构的收益越小，而 $\K{\mathrm{KL}}$ 的价格不变。
 
 对线性变分自编码器，整个过程都能算出来。从左到右，重构越来越模糊，隐变量一个接一个关闭，
-到 $\sigma = $ [[closes:3]] 时最后一个也没有了：这就是**后验坍塌（posterior collapse）**。这里什么也没坏，
+到 $\sigma = $ [[closes:3]] 时最后一个也没有了：这就是**后验坍塌**（posterior collapse）。这里什么也没坏，
 它正是选得不好的目标的最优解。
 
 增大 $\beta$，观察箭头向左移动。""",

@@ -29,15 +29,15 @@ WORDS = {
         "授课用：大字显示图和一段文字。用方向键或翻页笔翻页。",
     ),
     "train": Text("Train", "开始训练"),
-    "training": Text("Training: {percent} of the epochs", "训练中：已完成 {percent} 的轮次"),
+    "training": Text("Training: {percent} of the epochs", "训练中：轮次已完成 {percent}"),
     "run": Text("Open this as a run", "作为训练任务打开"),
     "run_help": Text(
         "Fill the sidebar of the Train page with these settings.",
-        "将这些设置填入训练页面的侧边栏。",
+        "把这些设置填入训练页面（Train）的侧边栏。",
     ),
     "formula": Text(
         "Formula. The arrow keys light its terms in the picture.",
-        "公式。用方向键点亮它的各项在图中的部分。",
+        "公式。按方向键，公式的各项会在图中依次亮起。",
     ),
     "of": Text("From the run", "取自训练任务"),
     "of_help": Text(

@@ -62,10 +62,10 @@ Move $\X{x}$ to 0.8, then to 0.5, and watch: first nearly all of the gap is appr
 all is amortisation.""",
         r"""下界比 $\ln p(\X{x})$ 低 $\T{\mathrm{KL}(q\,\|\,p(z|x))}$，原因有两个。
 
-**近似差距（approximation gap）**：后验偏向一侧，而高斯分布是对称的。
+**近似差距**（approximation gap）：后验偏向一侧，而高斯分布是对称的。
 即使是最好的高斯分布（虚线），也达不到 $\ln p(\X{x})$。
 
-**摊销差距（amortisation gap）**：编码器是所有样本共用的一个函数。
+**摊销差距**（amortisation gap）：编码器是所有样本共用的一个函数。
 这里的编码器，均值是 $\X{x}$ 的线性函数，标准差对每个 $\X{x}$ 都相同，
 所以它给出的 $\Q{q(z|x)}$ 往往不是最好的高斯分布。
 
@@ -79,7 +79,7 @@ evaluation instead of a search for the best $\Q{q}$. The price is the green part
 Select the cubic encoder: its mean is cubic in $\X{x}$, and its width depends on $\X{x}$. Watch the
 green part nearly vanish, while the pink part stays at [[approximation:4]] nats: the encoder returns a
 Gaussian, so it cannot beat the best Gaussian.""",
-        r"""让所有样本共用一个函数，就是**摊销推断（amortised inference）**：
+        r"""让所有样本共用一个函数，就是**摊销推断**（amortised inference）：
 遇到新的 $\X{x}$，只需计算一次函数值，不必重新搜索。代价就是绿色部分。
 
 让均值成为三次函数，并让标准差随 $\X{x}$ 变化：绿色部分几乎消失，
@@ -94,9 +94,9 @@ skew and $t$ the weight of the tails. A **mixture** adds a second Gaussian.
 
 Select each family and watch the dashed curve approach the posterior. The gap falls from
 [[gaussian:4]] to [[flow:4]] nats (flow) and [[mixture:4]] (mixture).""",
-        r"""要缩小近似差距，就得换分布族。**标准化流（normalising flow）** 把高斯分布弯过来：
+        r"""要缩小近似差距，就得换分布族。**标准化流**（normalising flow）把高斯分布弯过来：
 $z = \Q{\mu} + \Q{\sigma}\sinh(t\,(\operatorname{arsinh}\varepsilon + s))$，
-其中 $s$ 控制偏斜，$t$ 控制尾部。**高斯混合模型（Gaussian mixture）** 则多加一个成分。
+其中 $s$ 控制偏斜，$t$ 控制尾部。**高斯混合模型**（Gaussian mixture）则多加一个成分。
 
 依次选择各个分布族，观察曲线怎样向后验倾斜。差距从 [[gaussian:4]] 降到
 [[flow:4]]（标准化流）和 [[mixture:4]]（混合模型）。""",
@@ -132,7 +132,7 @@ If the ratios have a finite variance, the gap falls as $1/K$ for large $K$. At $
 $\Q{q}$ is thinner than that of the posterior, a few ratios are huge, and the gap falls more slowly.
 
 Watch the gap from $K = 100$ to $1000$: at $\X{x} = 0.5$ a tenth of it is left, at $0.95$ a quarter.""",
-        r"""**重要性加权自编码器（IWAE）** 的下界随 $K$ 增大从不下降，极限就是 $\ln p(\X{x})$。
+        r"""**重要性加权自编码器**（IWAE）的下界随 $K$ 增大从不下降，极限就是 $\ln p(\X{x})$。
 $K$ 个比值的平均比单个比值波动小，所以Jensen不等式留下的差距变小。
 
 如果比值的方差有限，差距最终与 $1/K$ 成正比。
@@ -157,10 +157,10 @@ $\sqrt{K}$ for large $K$.
 
 Move $\Q{\sigma}$ below 0.7 and watch the green line turn down: for the rise, huge ratios must also be
 rare enough.""",
-        r"""编码器靠带噪声的梯度学习。梯度的均值除以标准差，就是**信噪比（signal-to-noise ratio）**。
+        r"""编码器靠带噪声的梯度学习。梯度的均值除以标准差，就是**信噪比**（signal-to-noise ratio）。
 对 $\Q{\mu}$ 的普通梯度，信噪比按 $1/\sqrt{K}$ 下降：下界越紧，编码器得到的信号越弱。
 
-**双重重参数化（doubly reparameterised）** 的梯度均值相同，信噪比却按 $\sqrt{K}$ 上升。
+**双重重参数化**（doubly reparameterised）的梯度均值相同，信噪比却按 $\sqrt{K}$ 上升。
 
 把 $\Q{\sigma}$ 调到 0.7 以下，观察绿线转而向下：要让信噪比上升，比值还不能有重尾。""",
     ),

@@ -74,14 +74,13 @@ is free: $\Q{\mu} = 0$, $\Q{\sigma} = 1$, the prior itself.
 
 Move the point with the sliders. Watch how close together the lines run near $\Q{\sigma} = 0$:
 certainty is expensive.""",
-        r"""只要 $\Q{q(z|x)}$ 与先验分布（prior）$\P{p(z)}$（即标准正态分布）不同，
-证据下界就要为此付出代价，这个代价就是 **KL散度（KL divergence）**。
-对高斯分布它有解析解；在一维情形，它由两个数决定：$\Q{\mu}$ 和 $\Q{\sigma}$。
+        r"""只要 $\Q{q(z|x)}$ 与先验分布不同，证据下界就要扣掉一笔代价，这笔代价就是**KL散度**。
+当 $\Q{q} = N(\Q{\mu}, \Q{\sigma}^2)$、先验是标准正态分布 $\P{p(z) = N(0, 1)}$ 时，它有解析解，见下面的公式。
 
-上图中每一点是一个高斯分布，同一条线上的分布代价相同。不付代价的只有一个：
+上图中每一点是一个这样的 $\Q{q}$，同一条线上的代价相同。不付代价的只有一个：
 $\Q{\mu} = 0$，$\Q{\sigma} = 1$，即先验本身。
 
-移动这个点，注意 $\Q{\sigma} = 0$ 附近的等高线有多密：越确定，代价越高。""",
+用滑块移动这个点，注意 $\Q{\sigma} = 0$ 附近的线有多密：越确定，代价越高。""",
     ),
     "parts.title": Text("Four parts", "四个部分"),
     "parts.text": Text(
@@ -95,17 +94,17 @@ Programs compute the same number from $\ln\Q{\sigma}^2$, the output of the netwo
 
 Move $\Q{\sigma}$ from 1 to both sides. Watch the second and the fourth bar: near $\Q{\sigma} = 1$
 one grows as fast as the other shrinks.""",
-        r"""代价由四部分相加而成。$\frac12\Q{\mu}^2$ 把中心拉向 0；
-$\frac12\Q{\sigma}^2$ 惩罚过宽的 $\Q{q}$，$-\ln\Q{\sigma}$ 惩罚过窄的 $\Q{q}$，而且没有上限；
+        r"""代价由四部分相加而成，图中每根条从上一根的末端接着画。$\frac12\Q{\mu}^2$ 把中心拉向 0；
+$\frac12\Q{\sigma}^2$ 惩罚过宽的 $\Q{q}$，$-\ln\Q{\sigma}$ 惩罚过窄的 $\Q{q}$，$\Q{\sigma}$ 趋于 0 时没有上限；
 常数 $-\frac12$ 使总和在先验处为 0。
 
 网络输出的是 $\ln\Q{\sigma}^2$，所以程序里把同一个数写成
 `-0.5 * (1 + log_var - mu**2 - exp(log_var))`。
 
-让 $\Q{\sigma}$ 从 1 出发向两边移动，观察第二根和第四根条：在 $\Q{\sigma} = 1$ 处，
-两者的斜率恰好抵消。""",
+让 $\Q{\sigma}$ 从 1 出发向两边移动，观察第二根和第四根条：在 $\Q{\sigma} = 1$ 附近，
+一根增长多快，另一根就缩短多快。""",
     ),
-    "slips.title": Text("Three slips, and where they hide", "三个笔误，以及它们藏身之处"),
+    "slips.title": Text("Three slips, and where they hide", "三种笔误，以及它们藏在哪里"),
     "slips.text": Text(
         r"""Three wrong forms are common; the red bars show them. Without $\frac12$ the price doubles, and
 the model trains as with $\beta = 2$. With $+\ln\Q{\sigma}$ the value can be negative, which a KL
@@ -118,14 +117,14 @@ finds these slips.
 A widely read text prints the objective as $-\|x-\mu\|^2 + \K{\mathrm{KL}}$, where $\mu$ is the
 decoder's output. To be maximised, with unit variance, it must be
 $\R{-\tfrac12\|x-\mu\|^2} - \K{\mathrm{KL}}$.""",
-        r"""常见的错误写法有三种。漏掉 $\frac12$，代价加倍，等于用 $\beta = 2$ 训练；
-把 $-\ln\Q{\sigma}$ 写成 $+\ln\Q{\sigma}$，结果可能为负（KL散度决不会为负），
-训练会把 $\Q{\sigma}$ 推向 0；把 $\Q{\sigma}^2$ 写成 $\Q{\sigma}$，则几乎处处差一点。
+        r"""常见的错误写法有三种，图中画成红色的条。漏掉 $\frac12$，代价加倍，等于用 $\beta = 2$ 训练；
+把 $-\ln\Q{\sigma}$ 写成 $+\ln\Q{\sigma}$，结果可能为负（KL散度从不为负），
+训练会把 $\Q{\sigma}$ 推向 0；把 $\Q{\sigma}^2$ 写成 $\Q{\sigma}$，则几乎处处错一点。
 
-令 $\Q{\sigma} = 1$，看后两种：在 $\Q{\sigma} = 1$ 处做检验，发现不了它们。
+令 $\Q{\sigma} = 1$，看最后两根条：这时它们都是对的。所以只在 $\Q{\sigma} = 1$ 处检验，查不出这两种笔误。
 
-有一份流传很广的讲义把目标函数写成 $-\|x-\mu\|^2 + \K{\mathrm{KL}}$。
-要最大化的目标里，这里应是减号；方差为 1 时，前一项还应有二分之一：
+有一份流传很广的讲义把目标函数写成 $-\|x-\mu\|^2 + \K{\mathrm{KL}}$，其中 $\mu$ 是解码器的输出。
+既然要最大化，KL 前面应是减号；方差为 1 时，前一项还应乘以二分之一：
 $\R{-\tfrac12\|x-\mu\|^2} - \K{\mathrm{KL}}$。""",
     ),
     "dimensions.title": Text("More dimensions: a sum", "多个维度：逐维相加"),
@@ -137,10 +136,10 @@ for each dimension. Here $d = 2$: two points on the same surface, two bars, one 
 That is why this app can list the KL per dimension. Move dimension 2 to $\Q{\mu} = 0$,
 $\Q{\sigma} = 1$ and watch its bar: a dimension that costs nothing says nothing about $\X{x}$.""",
         r"""在 $d$ 维情形，代价要用到协方差 $\Q{\Sigma}$ 的迹（trace）和行列式（determinant）。
-多数编码器的 $\Q{\Sigma}$ 是对角阵，此时代价是 $d$ 个一维代价之和：
-同一张图上的两个点，下面两根条，合成一个总数。
+多数编码器的 $\Q{\Sigma}$ 是对角阵，此时代价是 $d$ 个一维代价之和。这里 $d = 2$：
+上图中有两个点，下图中有两根条，加起来就是总代价。
 
-所以本软件可以逐维列出KL散度。把第 2 维移到 $\Q{\mu} = 0$、$\Q{\sigma} = 1$，
+所以本应用可以逐维列出KL散度。把第 2 维移到 $\Q{\mu} = 0$、$\Q{\sigma} = 1$，
 观察它的条：不付代价的维度，也不携带 $\X{x}$ 的任何信息。""",
     ),
     "samples.title": Text("And without a formula?", "要是没有公式呢？"),
@@ -154,13 +153,13 @@ typical error of [[runs:0]] of them. With $M = [[few:0]]$ it is [[error]] nats.
 At which $M$ does the typical error fall to a tenth of that, the dashed line?
 
 [[verdict]]""",
-        r"""换成别的分布，往往没有解析解。这时可以从 $\Q{q}$ 中抽 $M$ 个样本，
-作**蒙特卡罗（Monte Carlo）估计**。它平均而言是对的，但单独一次估计甚至可能为负。
+        r"""换成别的分布，往往没有解析解。这时可以从 $\Q{q}$ 中抽取 $M$ 个样本，
+作**蒙特卡罗估计**（Monte Carlo estimate）。它平均起来是对的，但单独一次估计甚至可能为负。
 
-小点是一次估计 $\K{\mathrm{KL}} = [[kl]]$ 奈特的误差，大点是 [[runs:0]] 次估计的典型误差。
+真值是 $\K{\mathrm{KL}} = [[kl]]$ 奈特。小点是一次估计的误差，大点是 [[runs:0]] 次估计的典型误差；
 当 $M = [[few:0]]$ 时，典型误差为 [[error]] 奈特。
 
-$M$ 要多大，它才会降到十分之一，也就是虚线处？
+$M$ 要多大，典型误差才会降到它的十分之一，也就是虚线处？
 
 [[verdict]]""",
     ),
@@ -176,14 +175,14 @@ where $\T{p}$ is large: its minimum $\Q{q_2}$ *covers* both.
 
 By the other's measure each is worse, as the table shows. Move the humps together and watch
 $\Q{q_1}$: below which $a$ does it cover both?""",
-        r"""KL散度不对称。目标 $\T{p}$ 有两个峰，而只能用一个高斯分布去近似它。
+        r"""KL散度不对称。这里的目标 $\T{p}$ 有两个峰，而只能用一个高斯分布 $\Q{q}$ 去近似它。
 
-**逆向KL散度（reverse KL）** $\mathrm{KL}(\Q{q}\,\|\,\T{p})$ 就是证据下界的差距。
-它惩罚 $\Q{q}$ 落在 $\T{p}$ 很小的地方，所以最优的 $\Q{q_1}$ **选择**一个峰。
-**前向KL散度（forward KL）** $\mathrm{KL}(\T{p}\,\|\,\Q{q})$ 是最大似然所减小的量。
-它惩罚 $\Q{q}$ 漏掉 $\T{p}$ 很大的地方，所以最优的 $\Q{q_2}$ **覆盖**两个峰。
+证据下界的差距是**逆向KL散度**（reverse KL）$\mathrm{KL}(\Q{q}\,\|\,\T{p})$。
+$\T{p}$ 很小的地方，$\Q{q}$ 若有概率就要受罚，所以最优的 $\Q{q_1}$ **选择**一个峰。
+最大似然减小的是**前向KL散度**（forward KL）$\mathrm{KL}(\T{p}\,\|\,\Q{q})$。
+$\T{p}$ 很大的地方，$\Q{q}$ 若没有概率就要受罚，所以最优的 $\Q{q_2}$ **覆盖**两个峰。
 
-换一种度量，两者各自都不占优，见下表。让两峰靠近，观察 $\Q{q_1}$：到哪里它不再二选一？""",
+用对方的标准来衡量，两者都更差，见下表。让两峰靠近，观察 $\Q{q_1}$：$a$ 小到多少，它就覆盖两个峰了？""",
     ),
     "sandbox.title": Text("Everything is free", "自由探索"),
     "sandbox.text": Text(
@@ -193,9 +192,9 @@ and $\Q{q_2}$.
 With the humps far apart, the reverse surface has two valleys, and gradient descent ends in the one
 where it starts. The forward surface has only one valley. At $a = 0$ the target is a Gaussian, and
 both directions have the same minimum.""",
-        r"""自己放置 $\Q{q}$，试试能否胜过两个叉号，即算出的最小值点 $\Q{q_1}$ 和 $\Q{q_2}$。
+        r"""自己放置 $\Q{q}$，试试能不能降到叉号那么低；叉号是算出的最小值点 $\Q{q_1}$ 和 $\Q{q_2}$。
 
-两峰相距较远时，逆向KL散度的曲面有两个谷，下降法从哪个谷出发，就停在哪个谷；
-前向KL散度的曲面只有一个谷。当 $a = 0$ 时，目标本身就是高斯分布，两个方向的结果相同。""",
+两峰相距较远时，逆向KL散度的曲面有两个谷，梯度下降从哪个谷出发，就停在哪个谷；
+前向KL散度的曲面只有一个谷。当 $a = 0$ 时，目标本身就是高斯分布，两个方向的最小值点相同。""",
     ),
 }

@@ -3,7 +3,7 @@
 from vae.dashboard.learn.lesson import Text
 
 WORDS = {
-    "title": Text("The exact case: a linear VAE", "可以精确求解的情形：线性变分自编码器"),
+    "title": Text("The exact case: a linear VAE", "能精确求解的线性变分自编码器"),
     "caption": Text(
         r"1,797 pictures of handwritten digits with 8×8 pixels, values from 0 to 1. The axis of the eigenvalues is logarithmic; KL and ELBO are in nats per example.",
         r"数据：1797 张 8×8 像素的手写数字，像素值在 0 与 1 之间。特征值的轴是对数刻度；KL 与证据下界的单位：奈特/样本。",
@@ -31,13 +31,13 @@ the variance of the digits in the $i$th principal direction. The first is $\lamb
 sixteenth a tenth of it.
 
 So here a VAE can be checked: we can predict what it learns before it trains.""",
-        r"""让两个网络都是线性的，噪声取高斯分布，模型就成了**概率PCA（probabilistic PCA）**，
-$\ln p(\X{x})$ 有解析解，不再遥不可及。
+        r"""让两个网络都是线性的，噪声取高斯分布：解码器的输出是 $b + Wz$，$\sigma$ 是噪声的标准差。
+这样的模型就是**概率PCA**（probabilistic PCA），$\ln p(\X{x})$ 有解析解。
 
-一切取决于数据协方差的特征值 $\lambda_i$，即图中的柱：手写数字在各个主方向上变化多大。
-第一个方向的 $\lambda_1 = 0.70$，第十六个方向只有它的十分之一。
+一切取决于数据协方差的特征值 $\lambda_i$，即图中的柱。$\lambda_i$ 是手写数字在第 $i$ 个主方向上的方差。
+第一个是 $\lambda_1 = 0.70$，第十六个只有它的十分之一。
 
-所以这里正好可以检验变分自编码器：它会学到什么，训练之前就能算出来。""",
+所以在这里，变分自编码器可以检验：它会学到什么，训练之前就能算出来。""",
     ),
     "guess.title": Text("How many latents will it use?", "它会用到几个隐变量？"),
     "guess.text": Text(
@@ -46,12 +46,12 @@ the KL. Each latent can carry one principal direction. It is **open** (in use) o
 varies enough to be worth the KL; the rule stands below.
 
 Which is the last latent that is open? Click on its bar.""",
-        r"""给模型 16 个隐变量，噪声方差 $\sigma^2 = 0.05$，权重 $\beta = 4$。
-只有当一个方向的变化足够大时，用一个隐变量去表示它才划算。
+        r"""给模型 16 个隐变量，噪声方差 $\sigma^2 = 0.05$，KL 的权重 $\beta = 4$。每个隐变量可以表示一个主方向。
+只有当这个方向的变化足够大，值得付出 KL 时，这个隐变量才是**开**的，也就是用得上；规则见下面的公式。
 
-最后一个仍被使用的隐变量是第几个？点一下它的柱。""",
+最后一个开着的隐变量是第几个？点一下它的柱。""",
     ),
-    "threshold.title": Text("A latent is open or closed", "一个隐变量，开或关"),
+    "threshold.title": Text("A latent is open or closed", "隐变量不是开，就是关"),
     "threshold.text": Text(
         r"""The rule is sharp: latent $i$ is open exactly if $\lambda_i > \beta\sigma^2$, the dashed line. A bar
 below the line has a closed latent: $\Q{q(z_i|x)} = \P{p(z_i)}$, and its KL is 0. This is
@@ -59,11 +59,11 @@ below the line has a closed latent: $\Q{q(z_i|x)} = \P{p(z_i)}$, and its KL is 0
 
 Only the product $\beta\sigma^2$ counts: to double $\beta$ closes the same latents as to double
 $\sigma^2$. Now [[open:0]] of 16 are open. Move $\beta$ and $\sigma^2$ and watch the line.""",
-        r"""规则很分明：当且仅当 $\lambda_i > \beta\sigma^2$ 时，第 $i$ 个隐变量是开的。
-虚线以下的方向看上去与噪声无异，它的隐变量关闭：$\Q{q(z_i|x)} = \P{p(z_i)}$，KL 为 0。
-这就是**后验坍塌（posterior collapse）**；在这里它不是训练失败，而正是最优解。
+        r"""规则很分明：当且仅当 $\lambda_i > \beta\sigma^2$（虚线）时，第 $i$ 个隐变量是开的。
+柱低于虚线，隐变量就关闭：$\Q{q(z_i|x)} = \P{p(z_i)}$，KL 为 0。
+这就是单个隐变量的**后验坍塌**；在这里它不是训练失败，而正是最优解。
 
-只有乘积 $\beta\sigma^2$ 起作用：$\beta$ 加倍与 $\sigma^2$ 加倍，关掉的是同样的隐变量。
+起作用的只有乘积 $\beta\sigma^2$：$\beta$ 加倍与 $\sigma^2$ 加倍，关掉的是同样的隐变量。
 现在 16 个中有 [[open:0]] 个是开的。移动 $\beta$ 和 $\sigma^2$，注意虚线。""",
     ),
     "kl.title": Text("What an open latent carries", "开着的隐变量携带多少信息"),
@@ -73,10 +73,10 @@ its eigenvalue divided by the height of the line. A closed latent has 0. The out
 predictions for a model with eight latents.
 
 Lower $\beta$ and watch: every open bar grows by the same amount, and closed latents open one by one.""",
-        r"""开着的隐变量携带关于 $\X{x}$ 的信息 $\tfrac{1}{2}\ln(\lambda_i / \beta\sigma^2)$ 奈特：
-即上一幅图中柱高出虚线的倍数，取对数再除以二。图中的空心柱是对 8 个隐变量的模型的预测。
+        r"""开着的隐变量，KL 是 $\tfrac{1}{2}\ln(\lambda_i / \beta\sigma^2)$ 奈特：特征值是虚线高度的多少倍，取对数，再除以 2。
+关闭的隐变量，KL 是 0。图中的空心柱是对一个有 8 个隐变量的模型的预测。
 
-减小 $\beta$：每根开着的柱增长同样多，新的隐变量逐个打开。""",
+减小 $\beta$，观察：每根开着的柱增长同样多，关闭的隐变量逐个打开。""",
     ),
     "train.title": Text("Predicted first, then trained", "先预测，再训练"),
     "train.text": Text(
@@ -86,11 +86,11 @@ on the digits for 40 epochs. This training never computes an eigenvalue.
 The filled bars are its $\K{\mathrm{KL}_i}$, the mean of the last epoch, largest first. Watch them rise into the
 outlines: predicted [[kl]] nats in all, trained [[trained_kl]]. With a small $\beta$ the bars are more equal at first, since
 the latents take long to turn to the principal directions.""",
-        r"""现在让随机梯度自己去找。本应用的训练程序在手写数字上把一个有 8 个隐变量的
-线性变分自编码器训练 40 轮；它对特征值一无所知。
+        r"""现在来检验预测。点“开始训练”：用随机梯度在手写数字上训练一个有 8 个隐变量的
+线性变分自编码器，共 40 轮。训练过程从不计算特征值。
 
 实心柱是训练得到的 $\K{\mathrm{KL}_i}$（最近一轮的平均），从大到小。看它们长进空心柱里：预测总量 [[kl]] 奈特，
-训练得到 [[trained_kl]]。$\beta$ 较小时各柱会先趋于齐平，因为隐变量转到主方向需要很久。""",
+训练得到 [[trained_kl]]。$\beta$ 较小时，各柱起初差不多高，因为隐变量要很久才能转到主方向上。""",
     ),
     "gap.title": Text("The gap closes", "差距消失"),
     "gap.text": Text(
@@ -104,7 +104,8 @@ eigenvalues alone. No ELBO can pass it. Press Train and watch the distance.""",
 $\Q{q(z|x)}$ 能够与它重合：差距 $\T{\mathrm{KL}(q\,\|\,p(z|x))}$ 可以为零，
 证据下界可以达到 $\ln p(\X{x})$。
 
-虚线是只用特征值算出的精确最大值，没有哪个证据下界能超过它。开始训练，观察两者的距离。""",
+虚线是 $\ln p(\X{x})$ 对一切 $\theta$（这里是 $W$、$b$ 和 $\sigma$）的最大值，只用特征值算出；
+没有哪个证据下界能超过它。点“开始训练”，观察两者的距离。""",
     ),
     "sandbox.title": Text("Everything is free", "自由探索"),
     "sandbox.text": Text(
@@ -116,6 +117,6 @@ reconstruction by more than $\beta$ times its KL.""",
         r"""选择 $\beta$ 和 $\sigma^2$，看预测，再训练。试试让 $\beta\sigma^2 > 0.70$，超过第一个特征值：
 所有隐变量都关闭，训练后的 KL 降到 0。
 
-深层网络没有这样的公式，但经验相同：一个隐变量在重构项上省下的，必须多于它在 KL 上的花费。""",
+深层网络没有这样的公式，但有同样的经验：一个隐变量对重构的改进，超过它的 KL 的 $\beta$ 倍，才会用上。""",
     ),
 }

@@ -37,8 +37,8 @@ nats: a product cannot follow the bent shape.""",
         r"""在变分自编码器之前，变分推断（variational inference）每次只处理一个数据集。
 取五个来自高斯分布的数，均值 $\mu$ 和精度 $\tau$ 未知。这里精确后验已知，画成粉色。
 
-**平均场（mean field）** 只假设 $\Q{q(\mu, \tau) = q(\mu)\,q(\tau)}$，并不指定分布族。
-**坐标上升（coordinate ascent）** 每次固定一个因子，把另一个设为最优，如此反复。
+**平均场**（mean field）只假设 $\Q{q(\mu, \tau) = q(\mu)\,q(\tau)}$，并不指定分布族。
+**坐标上升**（coordinate ascent）每次固定一个因子，把另一个设为最优，如此反复。
 
 一轮一轮地移动滑块：下界从不下降，差距最终停在 0.070 奈特，因为乘积形式跟不上弯曲的形状。""",
     ),
@@ -90,7 +90,7 @@ of each component.
 Move the slider and watch two things. The ELBO only rises, sometimes after a long plateau. And components that explain
 nothing lose their points and die: of the 6, [[alive:0]] are alive. The method was not told that there are three.""",
         r"""数据来自三个高斯分布，而**贝叶斯高斯混合模型**有六个成分。
-各因子是混合系数、均值，以及每个点的**责任（responsibility）**。
+各因子是混合系数、均值，以及每个点的**责任**（responsibility）。
 
 逐轮更新，注意两件事：下方的证据下界只升不降，有时要先经过一段很长的平台；
 什么也解释不了的成分失去自己的点，然后消失。没有人告诉它答案是三个。""",
@@ -106,11 +106,11 @@ Its weights are trained once with stochastic gradients. The price is the **amort
 network's $\Q{q}$ is not the best of its family.
 
 Coordinate ascent has no such gap, but must start again for each data set.""",
-        r"""下面的更新公式要求期望有解析解，因此模型必须是**共轭（conjugate）** 的。
+        r"""下面的更新公式要求期望有解析解，因此模型必须是**共轭**（conjugate）的。
 一旦 $p(x|z)$ 里有神经网络，更新公式就写不出来了。
 
-变分自编码器换了一种付法：**摊销推断（amortised inference）**。一个网络为每个 $\X{x}$（包括没见过的）
-一次算出 $\Q{q(z|x)}$；它的权重用随机梯度训练一次即可。代价是**摊销差距（amortisation gap）**：
+变分自编码器换了一种付法：**摊销推断**（amortised inference）。一个网络为每个 $\X{x}$（包括没见过的）
+一次算出 $\Q{q(z|x)}$；它的权重用随机梯度训练一次即可。代价是**摊销差距**（amortisation gap）：
 对某个具体的 $\X{x}$，网络给出的并不是同一分布族里最好的 $\Q{q}$。
 
 坐标上升没有这个差距，但每个数据集都要从头算起。""",

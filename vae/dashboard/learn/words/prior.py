@@ -6,7 +6,7 @@ WORDS = {
     "title": Text("Why the prior is N(0, I)", "先验为什么是 N(0, I)"),
     "caption": Text(
         r"60 pictures of the moon, two latents. Coloured points: means of $\Q{q(z|x)}$, dark for new moon, bright for full moon. Grey: draws from $\P{p(z)}$, circles at 1σ and 2σ of N(0, I). Red: decoded pictures far from every real moon. Below: decoded draws and their mean distance to the nearest real moon.",
-        r"60 张月亮图像，两个隐变量。彩色点：$\Q{q(z|x)}$ 的均值，新月深、满月亮。灰色：从 $\P{p(z)}$ 抽取的点，圆为 N(0, I) 的 1σ 和 2σ。红色：解码后与任何真实月亮都相差很远。下方：解码后的抽样，以及它们到最近的真实月亮的平均距离。",
+        r"60 张月亮图像，两个隐变量。彩色点：$\Q{q(z|x)}$ 的均值，颜色由深到亮对应由新月到满月。灰色：从 $\P{p(z)}$ 抽取的点，圆为 N(0, I) 的 1σ 和 2σ。红色：解码出来与任何真实月亮都相差很远。下方：抽取的点解码后的图像，以及它们到最近的真实月亮的平均距离。",
     ),
     "width": Text("width of each posterior", "每个后验的标准差"),
     "beta": Text("weight of the KL", "KL 的权重"),
@@ -17,11 +17,11 @@ WORDS = {
     "beta.10": Text("10", "10"),
     "prior": Text("prior", "先验分布"),
     "prior.standard": Text("N(0, I)", "N(0, I)"),
-    "prior.mixture": Text("mixture of 20 Gaussians", "20 个高斯的混合"),
+    "prior.mixture": Text("mixture of 20 Gaussians", "20 个高斯分布的混合"),
     "prior.vamp": Text("VampPrior", "后验混合（VampPrior）"),
     "autoencoder": Text("plain autoencoder", "普通自编码器"),
     "vae": Text("VAE", "变分自编码器"),
-    "drawn": Text("decoded draws, distance", "解码后的抽样，距离"),
+    "drawn": Text("decoded draws, distance", "解码结果，距离"),
     "aggregate": Text("average of all posteriors", "所有后验的平均"),
     "ninth": Text("of nine moons, each divided by 9", "九张月亮各自的后验，除以 9"),
     "axis_density": Text("density", "密度"),
@@ -36,16 +36,16 @@ $\Q{\sigma}$: each picture becomes one point, and only the reconstruction counts
 
 Watch where the coloured points go. In the VAE they stay near the circles, since the
 $\K{\mathrm{KL}}$ charges for every step outwards. In the autoencoder they go anywhere.""",
-        r"""要生成一张新的月亮，就抽一个 $z$ 再解码。可是从哪里抽？变分自编码器在训练之前就定好了答案：
-从**先验分布（prior）** $\P{p(z) = N(0, I)}$ 中抽，即灰色的点。
+        r"""要生成一张新的月亮图像，就抽一个 $z$ 再解码。可是从哪里抽？变分自编码器在训练之前就定好了答案：
+从**先验分布** $\P{p(z) = N(0, I)}$ 中抽，即灰色的点。
 
-用同样的月亮训练一个**自编码器（autoencoder）** 和一个变分自编码器。自编码器没有 $\P{p(z)}$，也没有 $\Q{\sigma}$：
-一张图只是一个点，目标里只有重构。
+点“开始训练”：**自编码器**和变分自编码器学习同样的月亮。自编码器没有 $\P{p(z)}$，也没有 $\Q{\sigma}$：
+每张图只是一个点，目标里只有重构。
 
-观察彩色点往哪里去。在变分自编码器中，它们留在圆内，因为每往外一步，$\K{\mathrm{KL}}$ 都要付出代价；
-在自编码器中，它们可以在任何地方。""",
+观察彩色点往哪里去。在变分自编码器中，它们留在圆的附近，因为每往外一步，都要多付 $\K{\mathrm{KL}}$；
+在自编码器中，它们可以跑到任何地方。""",
     ),
-    "samples.title": Text("Decode the draws", "把抽样解码出来"),
+    "samples.title": Text("Decode the draws", "把抽到的点解码"),
     "samples.text": Text(
         r"""After training (press Train), both models decode draws from $N(0, I)$, below each map. Their mean distance to the nearest real moon is
 [[left_error:3]] for the autoencoder and [[right_error:3]] for the VAE (root mean squared difference, pixels from 0 to 1).
@@ -56,13 +56,13 @@ picture is not a moon.
 In the map of the VAE the circles are nearly free of red. During training $z$ was drawn from $\Q{q(z|x)}$, and
 the $\K{\mathrm{KL}}$ pulled these regions together until they nearly covered the prior. The fit is not perfect: the
 phases form a ring, and a ring does not fill a disc evenly.""",
-        r"""现在两个模型都解码来自 $N(0, I)$ 的抽样。它们到最近的真实月亮的平均距离：
-自编码器 [[left_error:3]]，变分自编码器 [[right_error:3]]（均方根之差，像素值从 0 到 1）。
+        r"""训练之后（点“开始训练”），两个模型都去解码从 $N(0, I)$ 抽取的点，结果在各图下方。它们到最近的真实月亮的平均距离：
+自编码器 [[left_error:3]]，变分自编码器 [[right_error:3]]（均方根误差，像素值从 0 到 1）。
 
-训练自编码器时，从来没有用到过这些位置。它的点与点之间有**空洞（hole）**，即红色区域，那里解码出来的不是月亮。
+自编码器从未在这些位置上训练过。它的点与点之间有**空洞**（hole），即红色区域，那里解码出来的不是月亮。
 
 变分自编码器的圆内几乎没有红色。训练时 $z$ 从 $\Q{q(z|x)}$ 中抽取，$\K{\mathrm{KL}}$ 又把这些区域拉到一起，
-直到盖住先验。但并不完美：月相构成一个环，而环不能均匀地填满圆盘。""",
+直到几乎盖住先验。但并不完美：月相构成一个环，而环不能均匀地填满圆盘。""",
     ),
     "guess.title": Text("Is every posterior N(0, I)?", "每个后验都是 N(0, I) 吗？"),
     "guess.caption": Text(
@@ -78,11 +78,12 @@ $\Q{\mu}$ have the standard deviation [[means]], and all have the same width $\Q
 How wide is the posterior $\Q{q(z|x)}$ of a single moon? Click at its $\Q{\sigma}$ on the axis of $z$.""",
         r"""常有人说“变分自编码器的后验是 $N(0, I)$”，这是错的。$N(0, I)$ 是**先验**。
 
-假设所有后验的平均恰好是 $N(0, 1)$，它们的均值 $\Q{\mu}$ 的标准差是 [[means]]。
+只看一个隐变量。假设所有月亮的后验密度平均起来，恰好是 $N(0, 1)$；各个后验的中心 $\Q{\mu}$ 的标准差是 [[means]]，
+宽度 $\Q{\sigma}$ 都相同。
 
-那么单独一张月亮的后验 $\Q{q(z|x)}$ 有多宽？在横轴上点一下它的 $\Q{\sigma}$。""",
+那么单独一张月亮的后验 $\Q{q(z|x)}$ 有多宽？在 $z$ 轴上点出它的 $\Q{\sigma}$。""",
     ),
-    "pieces.title": Text("Many narrow posteriors add up to the prior", "许多窄的后验合成先验"),
+    "pieces.title": Text("Many narrow posteriors add up to the prior", "许多窄的后验，合成先验"),
     "pieces.caption": Text(
         r"One latent. Grey: $\P{p(z) = N(0, 1)}$. Points: means of $\Q{q(z|x)}$ of nine moons. Dashed: the aggregate posterior.",
         r"一个隐变量。灰色：$\P{p(z) = N(0, 1)}$。点：九张月亮的 $\Q{q(z|x)}$ 的均值。虚线：聚合后验。",
@@ -97,13 +98,13 @@ carries about $\X{x}$: it is worth its price. The $\K{\mathrm{KL}}$ from $\Q{q(z
 is 0 for every $\Q{\sigma}$.
 
 Move $\Q{\sigma}$ to 1. Now each posterior is the prior, and $z$ carries nothing: **posterior collapse**.""",
-        r"""方差相加：$1 = \Q{\sigma^2} + \mathrm{Var}(\Q{\mu})$。均值的标准差为 0.98 时，只给 $\Q{\sigma}$ 留下 0.2。
-没有哪个后验像先验，像先验的是它们的平均，即**聚合后验（aggregate posterior）** $\Q{q(z)}$。
+        r"""方差相加：$1 = \Q{\sigma^2} + \mathrm{Var}(\Q{\mu})$。上一步中 $\mathrm{Var}(\Q{\mu}) = 0.98^2$，所以 $\Q{\sigma} = 0.2$。
+没有哪个后验像先验，像先验的是它们的平均，即**聚合后验**（aggregate posterior）$\Q{q(z)}$。
 
-证据下界里的 $\K{\mathrm{KL}}$ 分成两部分：一是 $z$ 携带的关于 $\X{x}$ 的信息，这份代价花得值；
-二是 $\Q{q(z)}$ 与先验的距离，纯属损失。在这里，无论 $\Q{\sigma}$ 是多少，第二部分都是 0。
+证据下界里的 $\K{\mathrm{KL}}$，对 $\X{x}$ 取平均后分成两部分。$I(\X{x}; z)$ 是 $z$ 携带的关于 $\X{x}$ 的信息，这份代价花得值；
+$\Q{q(z)}$ 到先验的 $\K{\mathrm{KL}}$ 则什么也换不来。在这里，无论 $\Q{\sigma}$ 是多少，后者都是 0。
 
-把 $\Q{\sigma}$ 移到 1：每个后验都成了先验，$z$ 什么也不携带，这就是**后验坍塌（posterior collapse）**。""",
+把 $\Q{\sigma}$ 移到 1：每个后验都成了先验，$z$ 什么也不携带，这就是**后验坍塌**。""",
     ),
     "beta.title": Text("β pulls the points in", "β 把点拉进来"),
     "beta.text": Text(
@@ -115,13 +116,13 @@ $\K{\mathrm{KL}}$ from $\Q{q(z)}$ to the prior falls, and the points fill the ci
 
 The distance of the pictures alone can mislead: with a small $\beta$ all draws may decode to the same good moon. The
 draws must land on the points **and** the points must fill the prior.""",
-        r"""两个模型之间，差的是 $\K{\mathrm{KL}}$ 的权重 $\beta$。$\beta = 0$ 时右边又成了自编码器，$\Q{\sigma}$ 降向 0。
+        r"""改变 $\K{\mathrm{KL}}$ 的权重 $\beta$，就从一个模型走到另一个模型。$\beta = 0$ 时，右边的模型又成了自编码器，它的 $\Q{\sigma}$ 降向 0。
 
-对每个 $\beta$ 训练一个模型，注意两件事：$\beta$ 每增大一步，$\Q{q(z)}$ 与先验的距离就减小；
-彩色点则铺开，直到把圆填满。
+选一个 $\beta$，点“开始训练”，再换下一个。注意两件事：$\beta$ 每增大一步，$\Q{q(z)}$ 到先验的 $\K{\mathrm{KL}}$ 就减小，
+彩色点也把圆填得更满。
 
-只看图像的距离会上当：$\beta$ 很小时，抽样可能只落在少数地方，解码出来都是同一张像样的月亮。
-先验不仅要对得上，**还要**填得满。""",
+只看图像的距离会上当：$\beta$ 很小时，抽到的点可能都解码成同一张像样的月亮。
+抽到的点要落在彩色点上，**而且**彩色点要填满先验。""",
     ),
     "others.title": Text("Or change the prior", "也可以换一个先验"),
     "others.text": Text(
@@ -133,13 +134,13 @@ pictures instead, and averages their posteriors.
 
 Press Train and watch the grey draws on the right: they follow the points. ELBO: left [[left_elbo:1]], right
 [[right_elbo:1]] nats. The price: more parameters, and a map without a fixed scale.""",
-        r"""$N(0, I)$ 只是一种选择：简单，容易抽样，KL 有解析解，没有哪个方向特殊。如果数据是一个环，别的先验更合适。
+        r"""$N(0, I)$ 只是一种选择：简单，容易抽样，KL 有解析解，不偏向任何方向。数据若排成一个环，别的先验更合适。
 
-**混合先验（mixture）** 学习 20 个高斯。**后验混合先验（VampPrior）** 是 20 张学出来的图像的后验的平均：
-最好的先验就是 $\Q{q(z)}$ 本身，而它模仿的正是 $\Q{q(z)}$。
+最好的先验就是 $\Q{q(z)}$ 本身。**混合先验**（mixture）学习 20 个高斯分布，去接近它。
+**后验混合先验**（VampPrior）改为学习 20 张图像，再把它们的后验平均。
 
-训练并观察灰色的点：它们跟着彩色点走。证据下界：左 [[left_elbo:1]]，右 [[right_elbo:1]] 奈特。
-代价是更多的参数，以及没有固定尺度的隐空间。""",
+点“开始训练”，观察右边灰色的点：它们跟着彩色点走。证据下界：左 [[left_elbo:1]]，右 [[right_elbo:1]] 奈特。
+代价是参数更多，隐空间也没有了固定的尺度。""",
     ),
     "sandbox.title": Text("Everything is free", "自由探索"),
     "sandbox.text": Text(
@@ -148,9 +149,9 @@ the points fill the circles, but the reconstruction gets worse.
 
 Press "Open this as a run" to train on 2,000 moons that are also tilted. Two hidden causes fill two latents better
 than one ring does.""",
-        r"""左边：$\beta = 1$，先验为 $N(0, I)$。右边：由你选择 $\beta$ 和先验。$\beta = 10$ 时，
-先验为 $N(0, I)$ 时彩色点填满圆，代价由重构承担。
+        r"""左边：$\beta = 1$，先验为 $N(0, I)$。右边：由你选择 $\beta$ 和先验。取 $\beta = 10$ 和 $N(0, I)$，
+彩色点会填满圆，重构却变差。
 
-作为训练任务打开，可以在 2000 张带倾角的月亮上训练。两个隐藏的原因，比一个环更能填满两个隐变量。""",
+点“作为训练任务打开”，可以在 2000 张倾角也会变化的月亮上训练。两个原因填两个隐变量，比一个环填得更满。""",
     ),
 }

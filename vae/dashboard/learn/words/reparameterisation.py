@@ -71,7 +71,7 @@ WORDS = {
     "sampling_part": Text("z is sampled", "z 是抽样的"),
     "cost": Text("cost {cost}", "开销 {cost}"),
     # steps
-    "cut.title": Text("A path that ends at a dice throw", "断在掷骰子处的路"),
+    "cut.title": Text("A path that ends at a dice throw", "路断在掷骰子的地方"),
     "cut.text": Text(
         r"""Training needs the derivatives of $\mathbb{E}_{\Q{q}}[f(z)]$ with respect to the encoder's
 outputs $\Q{\mu}$ and $\Q{\sigma}$. In a VAE $f(z)$ is $\ln p(\X{x}|z)$; here it is $z^2$. In the upper
@@ -83,14 +83,15 @@ arrow on the way back has a derivative, and the chain rule applies: this is the
 
 Move $\Q{\mu}$ and $\Q{\sigma}$ and watch the derivatives in the lower row; $\varepsilon$ stays the
 same.""",
-        r"""编码器的输出 $\Q{\mu}$ 和 $\Q{\sigma}$ 靠 $\mathbb{E}_{\Q{q}}[f(z)]$ 的梯度来训练，
-这里 $f$ 代表重构项。上面一行中，$z$ 是随机抽出的；抽样没有导数，反向的路就断在圆圈处。
+        r"""训练需要 $\mathbb{E}_{\Q{q}}[f(z)]$ 对编码器输出 $\Q{\mu}$ 和 $\Q{\sigma}$ 的导数。
+在变分自编码器中，$f(z)$ 是 $\ln p(\X{x}|z)$；这里取 $f(z) = z^2$。
+上面一行中，$z$ 是随机抽出的；抽样没有导数，反向的路就断在圆圈处。
 
-下面一行中，骰子成了一个输入 $\varepsilon$，而 $z$ 由它计算得到。
-每个箭头都有导数，链式法则一路畅通：这就是**重参数化技巧（reparameterisation trick）**，
+下面一行中，掷骰子成了一个输入 $\varepsilon$，$z$ 由它计算得到。
+反向的每个箭头都有导数，链式法则一路畅通：这就是**重参数化技巧**（reparameterisation trick），
 也译作再参数化。
 
-移动 $\Q{\mu}$ 和 $\Q{\sigma}$，观察下面一行的导数。""",
+移动 $\Q{\mu}$ 和 $\Q{\sigma}$，观察下面一行的导数；$\varepsilon$ 始终不变。""",
     ),
     "noise.title": Text("The same dice, another cloud", "同样的骰子，不同的点云"),
     "noise.text": Text(
@@ -105,15 +106,15 @@ $z = \Q{\mu} + \Q{\sigma} \odot \varepsilon$.
 Move both sliders and watch the green dots: $\Q{\mu}$ shifts all of them alike, $\Q{\sigma}$ moves each
 in proportion to its $\varepsilon$.""",
         r"""从标准正态分布中抽一次 $\varepsilon$，则 $z = \Q{\mu} + \Q{\sigma}\varepsilon$ 服从 $\Q{q}$；
-而且对固定的 $\varepsilon$，它平滑地移动：$\partial z / \partial\Q{\mu} = 1$，
+而且 $\varepsilon$ 固定时，$z$ 随参数平滑地移动：$\partial z / \partial\Q{\mu} = 1$，
 $\partial z / \partial\Q{\sigma} = \varepsilon$。
 
 有多个隐变量时，每个隐变量各有自己的噪声：$z = \Q{\mu} + \Q{\sigma} \odot \varepsilon$，
 其中 $\odot$ 是逐元素相乘。
 
-观察这些线：$\Q{\mu}$ 让它们一起平移，$\Q{\sigma}$ 让每条线按自己的 $\varepsilon$ 成比例地移动。""",
+移动两个滑块，观察绿点：$\Q{\mu}$ 让它们一起平移，$\Q{\sigma}$ 让每个点按自己的 $\varepsilon$ 成比例地移动。""",
     ),
-    "guess.title": Text("Two unbiased estimators", "两个诚实的估计"),
+    "guess.title": Text("Two unbiased estimators", "两个无偏的估计"),
     "guess.text": Text(
         r"""There is a way without the trick. The **score-function estimator** (REINFORCE) multiplies
 $f(z)$ by $\partial_{\Q{\mu}} \ln \Q{q}(z)$ and never needs $f'$. The **pathwise** estimator is the
@@ -125,13 +126,13 @@ $\Q{\mu} = [[mean:0]]$, $\Q{\sigma} = [[sd:1]]$. The bracket is one standard dev
 
 Where would the bracket of the score-function estimates end?""",
         r"""不用这个技巧，也有办法。**得分函数估计**（score-function estimator，REINFORCE）
-用 $\partial_{\Q{\mu}} \ln \Q{q}(z)$ 给 $f$ 的值加权，从不需要 $f'$；
-**路径导数估计**（pathwise estimator）则沿着箭头求导。两者平均而言都是对的。
+把 $f(z)$ 乘以 $\partial_{\Q{\mu}} \ln \Q{q}(z)$，完全不用 $f'$；
+**路径导数估计**（pathwise estimator）就是上面的技巧。两者都是无偏的：平均起来是对的。
 
 上图是路径导数估计，每个只用 $M = 1$ 个样本，$f(z) = z^2$，$\Q{\mu} = [[mean:0]]$，
-$\Q{\sigma} = [[sd:1]]$：标准差为 [[pathwise_sd]]，横线止于 [[pathwise_end]]。
+$\Q{\sigma} = [[sd:1]]$。图中的横线长一个标准差，即 [[pathwise_sd]]：从精确的梯度开始，止于 [[pathwise_end]]。
 
-得分函数估计的一个标准差止于何处？""",
+换成得分函数估计，横线会止于何处？""",
     ),
     "samples.title": Text("More samples, the same ratio", "样本再多，比例不变"),
     "samples.text": Text(
@@ -145,8 +146,8 @@ baseline, is subtracted from $f$. This helps, but a gap remains.""",
         r"""两者的方差都按 $1/M$ 减小，所以比例不变：要达到同样的精度，得分函数估计需要
 [[ratio]] 倍的样本。它只知道 $f$ 在一点有多大；路径导数估计还知道 $f$ 朝哪个方向增大。
 
-选择 $M$，观察两者的宽度。再把 $\Q{\sigma}$ 调小：路径导数估计的方差变小，
-得分函数估计的方差却按 $1/\Q{\sigma}^2$ 增大。实际使用时会从 $f$ 中减去一个基线（baseline），
+选择 $M$，比较两者的宽度。再把 $\Q{\sigma}$ 调小：路径导数估计的方差变小，
+得分函数估计的方差却变大，最终按 $1/\Q{\sigma}^2$ 增长。实际使用时会从 $f$ 中减去一个常数，即基线（baseline）；
 这有帮助，但差距仍在。""",
     ),
     "widths.title": Text(
@@ -163,15 +164,15 @@ $\frac12(e^s - 1)$ stays above $-\frac12$. The weak side is a large $s$: in floa
 above $s = [[limit:1]]$.
 
 Move $s$ across 0 and watch the last column; NaN means undefined.""",
-        r"""网络的输出 $s$ 可以是任何数，而 $\Q{\sigma}$ 必须为正。若直接令 $\Q{\sigma} = s$，
-则 $s \le 0$ 时无定义；靠近 0 时，KL散度的斜率没有界限，一步更新就会把 $s$ 抛得很远。
+        r"""网络的输出 $s$ 可以是任何数，而 $\Q{\sigma}$ 必须为正。从 $s$ 得到 $\Q{\sigma}$，有三种办法。
+第一种是 $\Q{\sigma} = s$：$s \le 0$ 时无定义；靠近 0 时，KL散度的斜率没有界限，一步更新就会把 $s$ 抛得很远。
 
-**softplus** 即 $\ln(1 + e^s)$，恒为正，斜率总高于 $-1$。
-取 $s = \ln\Q{\sigma}^2$ 时KL散度最简单：$\frac12(\Q{\mu}^2 + e^s - 1 - s)$，
+第二种是**softplus**，即 $\Q{\sigma} = \ln(1 + e^s)$：恒为正，KL散度的斜率总高于 $-1$。
+第三种是 $s = \ln\Q{\sigma}^2$：KL散度最简单，$\frac12(\Q{\mu}^2 + e^s - 1 - s)$，
 斜率 $\frac12(e^s - 1)$ 总高于 $-\frac12$。
-它的弱点在 $s$ 很大时：用单精度浮点数计算，$s$ 超过 [[limit:1]]，$e^s$ 就成了无穷大。
+它的弱点在 $s$ 很大时：用单精度浮点数（float32）计算，$s$ 超过 [[limit:1]]，$e^s$ 就成了无穷大。
 
-让 $s$ 越过 0，观察最后一列。""",
+让 $s$ 越过 0，观察最后一列（NaN 表示无定义）。""",
     ),
     "batch.title": Text("Why one sample is enough", "为什么一个样本就够"),
     "batch.text": Text(
@@ -183,14 +184,14 @@ The second and the third bar cost the same, 1,000 passes through the decoder. Te
 example shrink only the blue part; ten times as many examples shrink both parts.
 
 Move $\Q{\sigma}$ and watch the blue part: $M$ matters only if the posteriors are wide.""",
-        r"""一步梯度是一个批量（batch）中 $B$ 个样例的平均。它的方差有两部分：样例各不相同，
-这部分 $\propto 1/B$；每个 $z$ 是抽样的，这部分 $\propto 1/(BM)$。
-当 $B = 100$、$M = 1$ 时，已有 100 个骰子相互抵消。
+        r"""一步更新的梯度，是一个批量（batch）的平均：$B$ 个样例，每个样例抽 $M$ 个样本。它的方差有两部分：
+样例各不相同，这部分是 $\X{V_x}/B$；$z$ 是抽样的，这部分是 $\R{V_\varepsilon}/(BM)$。
+所以当 $B = 100$ 时，即使 $M = 1$，也已经对 100 次掷骰子取了平均。
 
 第二根和第三根条的开销相同，都要让解码器运行 1,000 次。
-每个样例抽十个样本，只缩小一部分；样例增加到十倍，两部分都缩小。
+每个样例抽十个样本，只缩小蓝色部分；样例增加到十倍，两部分都缩小。
 
-移动 $\Q{\sigma}$：只有后验较宽时，$M$ 才有一点作用。""",
+移动 $\Q{\sigma}$，观察蓝色部分：后验较宽时，$M$ 才起作用。""",
     ),
     "sandbox.title": Text("Everything is free", "自由探索"),
     "sandbox.text": Text(
@@ -200,10 +201,10 @@ sign several times under $\Q{q}$, and now the score function has the smaller var
 But for a $\Q{q}$ as narrow as that of a trained encoder, and for dozens of latent variables, the
 pathwise estimator is far better. It needs a differentiable $f$ and a continuous $z$: with discrete
 latent variables it cannot be used.""",
-        r"""没有总是最好的估计。取 $f(z) = \cos z$、$\Q{\sigma} = 2$：在 $\Q{q}$ 的范围内，
+        r"""没有哪种估计总是最好。取 $f(z) = \cos z$、$\Q{\sigma} = 2$：在 $\Q{q}$ 的范围内，
 $f$ 的斜率多次变号，这时得分函数估计的方差反而更小。
 
 但训练好的编码器给出的 $\Q{q}$ 很窄，隐变量又有几十个，此时路径导数估计远远领先。
-它要求 $f$ 光滑、$z$ 连续；离散的隐变量用不了它。""",
+它要求 $f$ 可导、$z$ 连续；隐变量若是离散的，就不能用它。""",
     ),
 }

@@ -133,7 +133,7 @@ WORDS = {
         r"alone, so the gradient passes through $\Q{\mu}$ and $\Q{\sigma}$ "
         f"(**reparameterisation**).\n\n{CARD.en}",
         r"样本 $z = \Q{\mu} + \Q{\sigma}\,\varepsilon$：随机性只来自 $\varepsilon$，"
-        r"所以梯度可以通过 $\Q{\mu}$ 和 $\Q{\sigma}$，这就是**重参数化（reparameterisation）**。"
+        r"所以梯度可以通过 $\Q{\mu}$ 和 $\Q{\sigma}$，这就是**重参数化**（reparameterisation）。"
         f"\n\n{CARD.zh}",
     ),
     "generative.title": Text("From z back to x", "从 z 回到 x"),

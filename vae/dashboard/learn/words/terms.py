@@ -7,14 +7,13 @@ WORDS = {
     "caption": Text(
         r"The moon of the last lesson, $\X{x} = 0.8$. Each point of the plane is one Gaussian $\Q{q}$. Contours "
         r"show, in steps of half a nat, how much worse each term is there than at its own best point.",
-        r"仍是上一课的月亮，$\X{x} = 0.8$。平面上每一点是一个高斯分布 $\Q{q}$；"
-        r"等高线每隔半奈特一条，表示每一项比它自己的最优处多付出多少奈特。",
+        r"仍是上一课的月亮，$\X{x} = 0.8$。平面上每一点是一个高斯分布 $\Q{q}$；等高线每半奈特一条，表示每一项在该处比它自己的最优点差多少。",
     ),
     "beta": Text("weight of the KL", "KL 的权重"),
     "training": Text("of the training", "训练进度"),
     "axis_kl": Text("KL (nats per example)", "KL（奈特/样本）"),
     "axis_error": Text(
-        "reconstruction −E[ln p(x|z)] (nats per example)", "重构项 −E[ln p(x|z)]（奈特/样本）"
+        "reconstruction −E[ln p(x|z)] (nats per example)", "重构误差 −E[ln p(x|z)]（奈特/样本）"
     ),
     "no_run": Text(
         "No run fits this step: train one, and its curves appear here.",
@@ -41,15 +40,15 @@ The green dot is the $\Q{q}$ with the largest ELBO. Watch where it lies: between
 
 A slip to avoid: the first term is $\mathbb{E}[\ln p(x|z)]$, the likelihood of $x$, not
 $\mathbb{E}[\ln \T{p(z|x)}]$.""",
-        r"""证据下界有两项，它们对 $\Q{q(z|x)}$ 的要求正好相反。
+        r"""证据下界有两项，各有各的最优点。
 
-**重构项（reconstruction term）** 希望 $z$ 能解释 $\X{x}$：$\Q{q}$ 最好是一根针，
-立在能生成 $\X{x}$ 的那一点。**正则化项（regularisation term）** 则希望不论 $\X{x}$ 是什么，
-$\Q{q}$ 都等于先验 $\P{p(z)}$，也就是 $z$ 什么也不说。
+从 $\Q{q(z|x)}$ 抽出的每个 $z$ 都能解释 $\X{x}$ 时，**重构项**（reconstruction term）最大：
+$\Q{q}$ 变成一根细针，立在能解码出 $\X{x}$ 的那个 $z$ 上。**正则化项**（regularisation term）就是KL散度；
+不论 $\X{x}$ 是什么，$\Q{q}$ 都等于先验 $\P{p(z)}$ 时，它最小。这时 $z$ 不含 $\X{x}$ 的任何信息。
 
-绿点是最好的折中。注意它的位置：在两者之间，却不在任何一处。
+绿点是证据下界最大的 $\Q{q}$。注意它的位置：在两个最优点之间。
 
-常见笔误：第一项是 $\mathbb{E}[\ln p(x|z)]$，即 $x$ 的似然，而不是 $\mathbb{E}[\ln \T{p(z|x)}]$。""",
+一个常见的笔误：第一项是 $\mathbb{E}[\ln p(x|z)]$，即 $x$ 的似然，而不是 $\mathbb{E}[\ln \T{p(z|x)}]$。""",
     ),
     "gaussian.title": Text("Where the squared error comes from", "平方误差从何而来"),
     "gaussian.text": Text(
@@ -61,23 +60,23 @@ For a fixed $s$ the constant moves no optimum, so papers drop it. Without it the
 $\ln p(\X{x})$. And $s$ matters: it sets the price of an error relative to the KL.
 
 Mind the signs: maximise $-\text{error} - \mathrm{KL}$. A widely read draft prints $+\,\mathrm{KL}$.""",
-        r"""设 $\X{x} = f(z) + s\varepsilon$，$\varepsilon \sim N(0, 1)$：图像加噪声。于是 $-\ln p(\X{x}|z)$
-就是平方误差除以 $2s^2$，再加一个常数。取 $s = 1$ 便得到熟悉的 $\tfrac{1}{2}\|\X{x} - f(z)\|^2$；
-解码器的输出是一个**均值**，即去掉噪声的图像。
+        r"""设解码器的输出为 $f(z)$，而 $\X{x} = f(z) + s\varepsilon$，$\varepsilon \sim N(0, 1)$：输出加上标准差为 $s$ 的噪声。
+所以解码器输出的是**均值**。这时 $-\ln p(\X{x}|z)$ 等于平方误差除以 $2s^2$，再加一个常数；
+取 $s = 1$，前一部分就是熟悉的 $\tfrac{1}{2}\|\X{x} - f(z)\|^2$。
 
-常数不影响最优解，论文里常省略；但省略之后，这个数就不再是 $\ln p(\X{x})$。
+$s$ 固定时，常数不影响最优解，论文里常省略；但省略之后，目标就不再是 $\ln p(\X{x})$ 的下界。
 $s$ 则很重要：它决定误差相对于 KL 有多贵。
 
 注意符号：要最大化的是“负误差减 KL”。一份流传很广的讲义在这里印成了“加 KL”。""",
     ),
-    "guess.title": Text("Make the KL eight times as dear", "让 KL 贵八倍"),
+    "guess.title": Text("Make the KL eight times as dear", "把 KL 的价格乘以 8"),
     "guess.text": Text(
         r"""Multiply the KL by $\beta = 8$. With $\beta = 1$ the best $\Q{q}$ had its mean at $\mu = 1.17$.
 
 Where is the best mean now? Click at that $\mu$.""",
         r"""把 KL 乘以 $\beta = 8$。$\beta = 1$ 时，最好的 $\Q{q}$ 的均值是 $\mu = 1.17$。
 
-现在均值会在哪里？在那个 $\mu$ 处点一下。""",
+现在最好的均值在哪里？在图中那个 $\mu$ 处点一下。""",
     ),
     "beta.title": Text("β is an exchange rate", "β 是汇率"),
     "beta.text": Text(
@@ -88,14 +87,14 @@ As $\beta$ goes to 0, $\Q{q}$ becomes a needle, as in a plain autoencoder. As $\
 becomes the prior: this is **posterior collapse**. Only $\beta = 1$ maximises the ELBO.
 
 Move $\beta$ and watch both numbers: as one falls, the other rises.""",
-        r"""$\beta$（也写作 $\lambda$）表示一奈特的 KL 值多少奈特的重构。深色曲线是 $\beta$ 变化时最优 $\Q{q}$ 走过的路。
+        r"""$\beta$（有的文献写作 $\lambda$）表示一奈特的 KL 值多少奈特的重构。深色曲线是 $\beta$ 变化时最优的 $\Q{q}$ 走过的路。
 
-$\beta$ 很小时 $\Q{q}$ 是一根针：这就是普通的自编码器。$\beta$ 很大时 $\Q{q}$ 就是先验：后验坍塌。
-只有 $\beta = 1$ 时，最大化的才是证据下界。
+$\beta$ 趋于 0 时，$\Q{q}$ 变成一根针，与普通自编码器一样。$\beta$ 增大时，$\Q{q}$ 趋于先验，
+这就是**后验坍塌**（posterior collapse）。只有 $\beta = 1$ 时，最大化的才是证据下界。
 
-移动 $\beta$，看两个数：一个降，另一个就升。""",
+移动 $\beta$，看两个数：一个下降，另一个就上升。""",
     ),
-    "frontier.title": Text("The frontier of a whole data set", "整个数据集的边界"),
+    "frontier.title": Text("The frontier of a whole data set", "整个数据集的极限"),
     "frontier.text": Text(
         r"""For a linear model of the digits the whole trade-off is known: the **rate–distortion curve**. The rate
 $R$ is the KL, the distortion $D$ the squared error. No linear model with eight latents gets below the
@@ -104,19 +103,20 @@ covariance, largest first.
 
 Press Train: three models with $\beta = 1, 3, 9$ start from random weights. Watch each green point
 move to its place on the curve.""",
-        r"""对手写数字上的线性模型，这笔交换可以精确算出：**率失真（rate–distortion）曲线**。
-任何有 8 个隐变量的线性模型都到不了曲线下方；每个 $\beta$ 在曲线上有自己的一点。$\lambda_i$ 是数据协方差的特征值，从大到小。
+        r"""对手写数字的线性模型，两项之间的取舍可以精确算出，这就是**率失真曲线**（rate–distortion curve）。
+率 $R$ 是 KL，失真 $D$ 是平方误差。有 8 个隐变量的线性模型，没有一个能到曲线下方；
+每个 $\beta$ 在曲线上对应一点。$\lambda_i$ 是数据协方差的特征值，从大到小。
 
-点“开始训练”：$\beta = 1, 3, 9$ 的三个模型从随机权重出发。看绿点怎样各自找到曲线上的位置。""",
+点“开始训练”：$\beta = 1, 3, 9$ 的三个模型从随机权重出发。看绿点怎样各自走到曲线上的位置。""",
     ),
     "frontier.caption": Text(
         r"Handwritten digits, 8×8 pixels. The line is exact, computed from the eigenvalues of the data with $\sigma^2 = 0.05$; green points are models in training.",
-        r"8×8 像素的手写数字。曲线由数据的特征值精确算出，$\sigma^2 = 0.05$；绿点是正在训练的模型。",
+        r"8×8 像素的手写数字。曲线由数据的特征值精确算出，噪声方差 $\sigma^2 = 0.05$；绿点是正在训练的模型。",
     ),
     "run.title": Text("The same two terms in a real run", "真实训练中的这两项"),
     "run.caption": Text(
         r"The path of a run, measured on its validation examples, without the first 5 % of its reports. The dot is at epoch [[epoch:1]]. Dotted: all points with the same $\E{\mathrm{ELBO}}$.",
-        r"一次训练在平面上走过的路（验证样本上的平均值，略去最初 5 % 的记录）。点线：与圆点（第 [[epoch:1]] 轮）证据下界 $\E{\mathrm{ELBO}}$ 相同的所有位置。",
+        r"一个训练任务走过的路，由验证样本测得，略去最初 5 % 的记录。圆点：第 [[epoch:1]] 轮。点线：$\E{\mathrm{ELBO}}$ 与圆点相同的所有位置。",
     ),
     "run.text": Text(
         r"""At the start of training the latents say little: the KL is small and the reconstruction poor. Then the
@@ -127,12 +127,12 @@ Move the slider and compare the path with the dotted line. Where the path falls 
 $\E{\mathrm{ELBO}}$ rises. Where it follows the line, the $\E{\mathrm{ELBO}}$ stays the same.
 
 Then choose another run, perhaps one with another $\beta$.""",
-        r"""训练要同时为两项付出代价。开始时隐变量几乎什么也不说：KL 很小，误差很大。
-随后模型用 KL 换取重构，只要一奈特的 KL 能省下多于一奈特的误差。沿点线移动，则两者恰好相抵。
+        r"""训练刚开始时，隐变量几乎不含信息：KL 很小，重构很差。随后 KL 上升，因为每多一奈特的 KL，重构的改进不止一奈特。
+两项的单位都是奈特；$\ln p(\X{x}|z)$ 可以是正数，因为密度可以大于 1。
 
-拖动训练进度，把路的斜率与点线相比：更陡就是赚。路与点线平行时，得失相抵，证据下界停滞不前。
+拖动训练进度，把这条路与点线相比：比点线陡，$\E{\mathrm{ELBO}}$ 就上升；沿着点线走，$\E{\mathrm{ELBO}}$ 就不变。
 
-换成自己的训练任务，也试试 $\beta$ 不同的。""",
+再换一个训练任务，例如 $\beta$ 不同的。""",
     ),
     "sandbox.title": Text("Everything is free", "自由探索"),
     "sandbox.text": Text(
@@ -141,9 +141,9 @@ Another $\beta$ gives up some ELBO for something else, such as more independent 
 
 See the same trade-off on pictures: press "Open this as a run" ($\beta = 4$), and compare it with a run with
 $\beta = 1$ on the Compare page.""",
-        r"""从路的一端走到另一端。证据下界 $\E{\mathrm{ELBO}} = [[elbo]]$ 奈特在 $\beta = 1$ 处最大，向两边都下降：
-用别的 $\beta$ 训练，就是拿似然去换别的东西，例如彼此更独立的隐变量。
+        r"""把 $\beta$ 从一端移到另一端。证据下界本身（现在是 [[elbo]] 奈特）在 $\beta = 1$ 处最大，向两边都下降。
+取别的 $\beta$，就是拿一部分证据下界去换别的好处，例如彼此更独立的隐变量。
 
-在图像上做同样的交换：以 $\beta = 4$ 打开一个训练任务，再到比较页面与 $\beta = 1$ 对照。""",
+在图像上也能看到同样的取舍：点“作为训练任务打开”（$\beta = 4$），再到比较页面（Compare）与 $\beta = 1$ 的训练任务对照。""",
     ),
 }
