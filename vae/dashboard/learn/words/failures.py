@@ -6,7 +6,7 @@ WORDS = {
     "title": Text("When it goes wrong", "训练出问题时"),
     "caption": Text(
         "Upper curves: ELBO, lower curves: KL, nats per example; solid on training examples, dotted on validation examples. Below: digits, and their reconstructions under them.",
-        "上方曲线：证据下界；下方曲线：KL。单位：奈特/样本；实线为训练样本，点线为验证样本。最下方：手写数字，及其下面的重构。",
+        "上方曲线：证据下界；下方曲线：KL。单位：奈特/样本；实线为训练样本，点线为验证样本。最下方：手写数字，每个数字下面是它的重构。",
     ),
     "beta": Text("weight of the KL", "KL 的权重"),
     "failure": Text("failure", "问题"),
@@ -14,8 +14,8 @@ WORDS = {
     "failure.blur": Text("σ too large", "σ 太大"),
     "failure.overfitting": Text("few examples", "样本太少"),
     "failure.floor": Text("σ per pixel", "逐像素的 σ"),
-    "failure.warmup": Text("endless warm-up", "没完没了的预热"),
-    "axis_sigma": Text("fixed σ of x", "固定的 σ"),
+    "failure.warmup": Text("endless warm-up", "预热太长"),
+    "axis_sigma": Text("fixed σ of x", "x 的固定的 σ"),
     "axis_nats": Text("KL in nats; squared error of a digit", "KL（奈特）；每个数字的平方误差"),
     "axis_epoch": Text("epoch", "轮次"),
     "kl": Text("KL", "KL"),
@@ -50,27 +50,27 @@ WORDS = {
     # one symptom and one cure for each failure
     "story.collapse": Text(
         "β = 40: one nat of KL costs as much as 40 nats of reconstruction, and no latent is worth that. The KL falls to 0, and all reconstructions become the same mean digit.",
-        "这里 KL 的每一奈特要付 40 倍的代价，编码器干脆放弃：KL 降到 0，所有的重构都是同一个平均数字。",
+        "β = 40：一奈特的 KL 与 40 奈特的重构一样贵，没有哪个隐变量值这个价。KL 降到 0，所有的重构都成了同一个平均数字。",
     ),
     "story.blur": Text(
         "With σ = 0.45 an error costs little, and few latents are worth their KL. The curves look healthy; only the pictures are blurred.",
-        "σ = 0.45 时误差几乎不算数，没几个隐变量值得付出 KL。曲线平稳，看上去很健康，只有图像是模糊的。",
+        "σ = 0.45 时误差的代价很小，没几个隐变量值得付出 KL。曲线看上去很健康，只有图像是模糊的。",
     ),
     "story.overfitting": Text(
         "The model memorises its 100 training digits: the training ELBO keeps rising, while the validation ELBO falls from its best. The sign is the growing gap between the solid and the dotted curve.",
-        "100 个训练样本被背了下来：训练的证据下界继续上升，验证的证据下界却从最高点回落。实线与点线之间的缺口就是征兆。",
+        "模型把 100 个训练样本背了下来：训练样本的证据下界继续上升，验证样本的证据下界却从最高点回落。实线与点线越离越远，就是征兆。",
     ),
     "story.floor": Text(
         "Each pixel learns its own σ. Corner pixels are always 0, so their σ falls to the smallest value allowed, the floor 0.001, and their density grows. The ELBO gains about 50 nats that say nothing about the digits.",
-        "每个像素各学一个 σ。角上的像素总是 0，它们的 σ 一直降到下限 0.001，密度大增：证据下界因此升高约 50 奈特，却与数字本身无关。",
+        "每个像素各学一个 σ。角上的像素总是 0，它们的 σ 一直降到允许的最小值（下限）0.001，密度随之大增。证据下界因此升高约 50 奈特，却与数字本身无关。",
     ),
     "story.warmup": Text(
         "A warm-up raises β from 0 to 1 during the first epochs. Here it takes 4,000 epochs, but training ends after 40, with β = 0.01. The KL grows to about 30 nats, and the ELBO, which has β = 1, is low.",
-        "预热期间 β 应从 0 升到 1。这里预热设成了 4000 轮，却只训练了 40 轮：β 最后只有 0.01。KL 涨到约 30 奈特，而按 β = 1 计算的证据下界很低。",
+        "预热就是在最初若干轮里让 β 从 0 升到 1。这里预热要 4000 轮，训练却到 40 轮就结束，β 只升到 0.01。KL 涨到约 30 奈特，而按 β = 1 计算的证据下界很低。",
     ),
     "remedy.collapse": Text(
         "Set β = 1: the objective is then the ELBO itself.",
-        "取 β = 1，即证据下界本身。",
+        "取 β = 1：目标就是证据下界本身。",
     ),
     "remedy.blur": Text(
         "Set σ = 0.2, close to the real error of the reconstructions; or let the model learn one σ.",
@@ -78,21 +78,21 @@ WORDS = {
     ),
     "remedy.overfitting": Text(
         "Stop 18 epochs after the best validation ELBO. More examples would be better still.",
-        "验证的证据下界过了最高点 18 轮后就停止。如果有更多的样本，那就更好。",
+        "验证样本的证据下界过了最高点，再过 18 轮就停止。样本更多，当然更好。",
     ),
     "remedy.floor": Text(
         "Use one σ for all pixels: a few constant pixels cannot take it to the floor. The ELBO is lower now, but it measures the digits.",
-        "所有像素共用一个 σ，不变的像素就无法让它触底。证据下界变低了，但它衡量的是数字本身。",
+        "所有像素共用一个 σ，少数不变的像素就无法让它触底。证据下界变低了，但它衡量的是数字本身。",
     ),
     "remedy.warmup": Text(
         "Shorten the warm-up to 10 epochs, a quarter of the training.",
-        "预热 10 轮，即训练的四分之一。",
+        "把预热缩短到 10 轮，即训练的四分之一。",
     ),
     # steps
-    "noise.title": Text("A collapse on paper", "纸面上的坍塌"),
+    "noise.title": Text("A collapse on paper", "用纸笔算出的坍塌"),
     "noise.caption": Text(
         "The best linear VAE with six latents on 8×8 digits, for each fixed σ of x.",
-        "8×8 手写数字上、有 6 个隐变量的最优线性变分自编码器，对每个固定的 σ。",
+        "对每个固定的 σ，8×8 手写数字的最优线性变分自编码器（6 个隐变量）。",
     ),
     "noise.text": Text(
         r"""Here $\sigma$ is the standard deviation of the decoder's noise. The larger it is, the less an error costs, while the
@@ -103,18 +103,18 @@ latent closes, and at $\sigma = $ [[closes:3]] the last one closes: **posterior 
 here. This is the optimum of a badly chosen objective.
 
 Raise $\beta$ and watch the arrow move to the left.""",
-        r"""解码器的 $\sigma$ 决定多大的误差才算误差。$\sigma$ 越大，改进重构的收益越小，而 $\K{\mathrm{KL}}$ 的价格不变。
+        r"""这里 $\sigma$ 是解码器噪声的标准差。$\sigma$ 越大，误差的代价越小，而 $\K{\mathrm{KL}}$ 的价格不变。
 
-对线性变分自编码器，整个过程都能算出来。从左到右，重构越来越模糊，隐变量一个接一个关闭，
-到 $\sigma = $ [[closes:3]] 时最后一个也没有了：这就是**后验坍塌**（posterior collapse）。这里什么也没坏，
-它正是选得不好的目标的最优解。
+对线性变分自编码器，两条曲线都能精确算出。从左到右，重构越来越差，隐变量一个接一个关闭，
+到 $\sigma = $ [[closes:3]] 时最后一个也关闭：这就是**后验坍塌**。训练并没有失败，
+目标选得不好，这正是它的最优解。
 
 增大 $\beta$，观察箭头向左移动。""",
     ),
     "guess.title": Text("Where does it collapse?", "在哪里坍塌？"),
     "guess.caption": Text(
         "The best linear VAE with six latents on 8×8 digits, with β = 4.",
-        "8×8 手写数字上、有 6 个隐变量的最优线性变分自编码器，β = 4。",
+        "8×8 手写数字的最优线性变分自编码器（6 个隐变量），β = 4。",
     ),
     "guess.text": Text(
         r"""Set $\beta = 4$. The largest eigenvalue of the digits is [[largest:3]], and a latent stays open only while
@@ -135,13 +135,13 @@ The Evaluate page runs automatic checks on the same curves. Result: **[[left_fou
 
 A model without findings may still be bad: no serious check finds the blur or the endless warm-up. So look at the
 pictures too, and at the last $\beta$.""",
-        r"""选一种问题，训练一次。
+        r"""选一种问题，点“开始训练”。
 
 [[story]]
 
-评估页面的诊断读的是同样的曲线，结果是：**[[left_found]]**。
+评估页面（Evaluate）对同样的曲线自动诊断，结果：**[[left_found]]**
 
-诊断没有报警，不等于没有问题：图像模糊和没完没了的预热，都没有严重的诊断。请看图像，也看看训练结束时的 $\beta$。""",
+诊断没有报警，不等于没有问题：图像模糊和预热太长，都没有严重的诊断。所以还要看图像，看训练结束时的 $\beta$。""",
     ),
     "cure.title": Text("One setting cures it", "改一个设置就好"),
     "cure.text": Text(
@@ -153,11 +153,11 @@ The checks find, as it fails: **[[left_found]]**; cured: **[[right_found]]**
 
 Both columns have the same axes. In both the ELBO is a lower bound of $\ln p(\X{x})$, so the two can be compared. The
 exception is a $\sigma$ at its floor: there a few constant pixels alone raise the ELBO.""",
-        r"""改一个设置，再训练一次，与原来的并排。
+        r"""点“开始训练”：出问题的模型，旁边是只改了一个设置的模型。
 
 [[remedy]]
 
-出问题的，诊断结果：**[[left_found]]**。修正后的：**[[right_found]]**。
+诊断结果，出问题的：**[[left_found]]**；修正后的：**[[right_found]]**
 
 左右两列的坐标轴相同。两边的证据下界都是 $\ln p(\X{x})$ 的下界，所以可以比较。
 例外是 $\sigma$ 触底的时候：单凭几个不变的像素，证据下界就会升高。""",
@@ -169,8 +169,8 @@ and read the diagnosis; its button sets the cure.
 
 For every run look first at the pictures, then at the curves, then at the checks. Signs of failure: a
 $\K{\mathrm{KL}}$ near 0, a gap between training and validation, a $\sigma$ at its floor.""",
-        r"""把坍塌作为训练任务打开：侧边栏里 $\beta = 40$。训练之后到评估页面看诊断，那里的按钮会填好修正的设置。
+        r"""点“作为训练任务打开”：训练页面（Train）就填好了坍塌的设置，$\beta = 40$。训练之后，到评估页面（Evaluate）看诊断，那里的按钮会填好修正的设置。
 
-先看图像，再看曲线，最后看诊断：$\K{\mathrm{KL}}$ 接近 0，训练与验证之间有缺口，$\sigma$ 触底。""",
+对每个训练任务，都先看图像，再看曲线，最后看诊断。出问题的征兆：$\K{\mathrm{KL}}$ 接近 0，训练与验证的曲线分开，$\sigma$ 触底。""",
     ),
 }

@@ -60,16 +60,16 @@ in $\X{x}$, and its width is the same for every $\X{x}$. So its $\Q{q(z|x)}$ is 
 
 Move $\X{x}$ to 0.8, then to 0.5, and watch: first nearly all of the gap is approximation, then nearly
 all is amortisation.""",
-        r"""下界比 $\ln p(\X{x})$ 低 $\T{\mathrm{KL}(q\,\|\,p(z|x))}$，原因有两个。
+        r"""证据下界比 $\ln p(\X{x})$ 低，差距是 $\T{\mathrm{KL}(q\,\|\,p(z|x))}$，来源有两个。
 
 **近似差距**（approximation gap）：后验偏向一侧，而高斯分布是对称的。
-即使是最好的高斯分布（虚线），也达不到 $\ln p(\X{x})$。
+即使是最好的高斯分布（虚线），也还有这么多差距。
 
 **摊销差距**（amortisation gap）：编码器是所有样本共用的一个函数。
 这里的编码器，均值是 $\X{x}$ 的线性函数，标准差对每个 $\X{x}$ 都相同，
-所以它给出的 $\Q{q(z|x)}$ 往往不是最好的高斯分布。
+所以它给出的 $\Q{q(z|x)}$ 很少是最好的高斯分布。
 
-把 $\X{x}$ 移到 0.8，再移到 0.5：先是近似差距占绝大部分，然后是摊销差距。""",
+把 $\X{x}$ 移到 0.8，再移到 0.5，观察：先是几乎全是近似差距，后来几乎全是摊销差距。""",
     ),
     "encoder.title": Text("A larger encoder closes one gap", "更强的编码器只缩小一个差距"),
     "encoder.text": Text(
@@ -79,12 +79,12 @@ evaluation instead of a search for the best $\Q{q}$. The price is the green part
 Select the cubic encoder: its mean is cubic in $\X{x}$, and its width depends on $\X{x}$. Watch the
 green part nearly vanish, while the pink part stays at [[approximation:4]] nats: the encoder returns a
 Gaussian, so it cannot beat the best Gaussian.""",
-        r"""让所有样本共用一个函数，就是**摊销推断**（amortised inference）：
-遇到新的 $\X{x}$，只需计算一次函数值，不必重新搜索。代价就是绿色部分。
+        r"""让所有样本共用一个函数，叫作**摊销推断**（amortised inference）：
+遇到新的 $\X{x}$，只需计算一次函数值，不必再去搜索最好的 $\Q{q}$。代价就是绿色部分。
 
-让均值成为三次函数，并让标准差随 $\X{x}$ 变化：绿色部分几乎消失，
+改选三次的编码器：它的均值是 $\X{x}$ 的三次函数，标准差也随 $\X{x}$ 变化。绿色部分几乎消失，
 粉色部分却仍是 [[approximation:4]] 奈特。
-编码器给出的总是高斯分布，再强也超不过最好的那一个。""",
+编码器给出的总是高斯分布，再强也胜不过最好的高斯分布。""",
     ),
     "family.title": Text("A richer q closes the other", "更丰富的 q 缩小另一个差距"),
     "family.text": Text(
@@ -94,12 +94,12 @@ skew and $t$ the weight of the tails. A **mixture** adds a second Gaussian.
 
 Select each family and watch the dashed curve approach the posterior. The gap falls from
 [[gaussian:4]] to [[flow:4]] nats (flow) and [[mixture:4]] (mixture).""",
-        r"""要缩小近似差距，就得换分布族。**标准化流**（normalising flow）把高斯分布弯过来：
+        r"""要缩小近似差距，就要让 $\Q{q}$ 有更多的形状。**标准化流**（normalising flow）把高斯分布变弯：
 $z = \Q{\mu} + \Q{\sigma}\sinh(t\,(\operatorname{arsinh}\varepsilon + s))$，
-其中 $s$ 控制偏斜，$t$ 控制尾部。**高斯混合模型**（Gaussian mixture）则多加一个成分。
+其中 $s$ 控制偏斜，$t$ 控制尾部的轻重。**混合分布**（mixture）则再加一个高斯分布。
 
-依次选择各个分布族，观察曲线怎样向后验倾斜。差距从 [[gaussian:4]] 降到
-[[flow:4]]（标准化流）和 [[mixture:4]]（混合模型）。""",
+依次选择各个分布族，观察虚线怎样贴近后验。差距从 [[gaussian:4]] 奈特降到
+[[flow:4]]（标准化流）和 [[mixture:4]]（混合分布）。""",
     ),
     "guess.title": Text("Ten samples instead of one", "用十个样本代替一个"),
     "guess.caption": Text(
@@ -112,8 +112,8 @@ average their ratios $p(\X{x}, z)/\Q{q(z|x)}$, and only **then** take the logari
 is again a bound. With $K = 1$ it is the ELBO, [[gap:3]] nats below $\ln p(\X{x})$.
 
 How far below is it with $K = 10$? Click at that height on the dotted line.""",
-        r"""还有第三种办法，不必改进 $\Q{q}$：从编码器的 $\Q{q}$ 中取 $K$ 个样本，
-**先**对比值 $p(\X{x}, z)/\Q{q(z|x)}$ 求平均，再取对数。
+        r"""还有第三种办法，不必改进 $\Q{q}$：从编码器的 $\Q{q}$ 中抽取 $K$ 个样本，
+**先**对比值 $p(\X{x}, z)/\Q{q(z|x)}$ 求平均，再取对数，它的期望仍是下界。
 $K = 1$ 时它就是证据下界，比 $\ln p(\X{x})$ 低 [[gap:3]] 奈特。
 
 $K = 10$ 时还低多少？在点线上你认为的高度点一下。""",
@@ -132,13 +132,13 @@ If the ratios have a finite variance, the gap falls as $1/K$ for large $K$. At $
 $\Q{q}$ is thinner than that of the posterior, a few ratios are huge, and the gap falls more slowly.
 
 Watch the gap from $K = 100$ to $1000$: at $\X{x} = 0.5$ a tenth of it is left, at $0.95$ a quarter.""",
-        r"""**重要性加权自编码器**（IWAE）的下界随 $K$ 增大从不下降，极限就是 $\ln p(\X{x})$。
-$K$ 个比值的平均比单个比值波动小，所以Jensen不等式留下的差距变小。
+        r"""**重要性加权自编码器**（importance weighted autoencoder，IWAE）的下界 $L_K$ 随 $K$ 增大从不下降，并趋于 $\ln p(\X{x})$。
+$K$ 个比值的平均比单个比值波动小，所以Jensen不等式损失得少，差距变小。
 
-如果比值的方差有限，差距最终与 $1/K$ 成正比。
-这里 $\Q{q}$ 比后验的尾部窄，少数比值极大，差距缩小得更慢。
+如果比值的方差有限，$K$ 很大时差距与 $1/K$ 成正比。
+在 $\X{x} = 0.95$ 处，$\Q{q}$ 的尾部比后验的薄，少数比值极大，差距缩小得更慢。
 
-分别在 $\X{x} = 0.5$ 和 $0.95$ 处，观察 $K$ 从 $100$ 到 $1000$ 时差距的变化。""",
+观察 $K$ 从 $100$ 到 $1000$：在 $\X{x} = 0.5$ 处，差距只剩十分之一；在 $0.95$ 处，还剩四分之一。""",
     ),
     "noise.title": Text("A tighter bound, a worse gradient", "下界更紧，梯度更差"),
     "noise.caption": Text(
@@ -157,17 +157,17 @@ $\sqrt{K}$ for large $K$.
 
 Move $\Q{\sigma}$ below 0.7 and watch the green line turn down: for the rise, huge ratios must also be
 rare enough.""",
-        r"""编码器靠带噪声的梯度学习。梯度的均值除以标准差，就是**信噪比**（signal-to-noise ratio）。
-对 $\Q{\mu}$ 的普通梯度，信噪比按 $1/\sqrt{K}$ 下降：下界越紧，编码器得到的信号越弱。
+        r"""编码器靠带噪声的梯度学习。梯度的均值除以标准差，就是**信噪比**（signal-to-noise ratio），见图和表。
+对 $\Q{\mu}$ 求普通梯度，信噪比按 $1/\sqrt{K}$ 下降：下界越紧，编码器得到的信号越弱。
 
-**双重重参数化**（doubly reparameterised）的梯度均值相同，信噪比却按 $\sqrt{K}$ 上升。
+**双重重参数化**（doubly reparameterised）的梯度是另一种估计，均值相同，$K$ 很大时信噪比却按 $\sqrt{K}$ 上升。
 
-把 $\Q{\sigma}$ 调到 0.7 以下，观察绿线转而向下：要让信噪比上升，比值还不能有重尾。""",
+把 $\Q{\sigma}$ 调到 0.7 以下，观察绿线转而向下：信噪比要上升，极大的比值还必须足够少见。""",
     ),
     "images.title": Text("The gaps of a real model", "真实模型的差距"),
     "images.caption": Text(
         r"Left: the latent plane of the run, one dot per example. Right: example [[row]] close up. Lines hold 39 % and 86 % of each density. $\T{p(z|x)}$ is computed on a grid.",
-        r"左图：该任务的隐变量平面，每点一个样本。右图：样本 [[row]] 的放大图，线内含各密度的 39 % 和 86 %。$\T{p(z|x)}$ 由网格算出。",
+        r"左图：该任务的隐变量平面，每个点是一个样本。右图：样本 [[row]] 的放大图，两条线内分别含各密度的 39 % 和 86 %。$\T{p(z|x)}$ 由网格算出。",
     ),
     "images.text": Text(
         r"""With two latents the true posterior of an image can be computed: weigh each point of a fine grid by
@@ -179,10 +179,10 @@ this is the amortisation gap, and here it is often much the larger one.
 
 Then choose another run. A Gaussian $p(\X{x}|z)$ is a density of grey levels, so $\ln p(\X{x})$ may be
 positive. A Bernoulli one on grey levels is no probability of $\X{x}$: compare gaps, not levels.""",
-        r"""只有两个隐变量时，任何图像的真实后验都算得出来：在细网格的每一点，用 $p(\X{x}|z)\,\P{p(z)}$ 加权。
-图中还有编码器的 $\Q{q(z|x)}$，以及只为这一幅图像搜索得到的最好的高斯分布。
+        r"""只有两个隐变量时，图像的真实后验算得出来：在细网格的每一点，用 $p(\X{x}|z)\,\P{p(z)}$ 加权。
+右图把它同编码器的 $\Q{q(z|x)}$，以及只为这一张图像搜索到的最好的高斯分布相比较。
 
-点击各处的点，也试试边缘的点。看实线离虚线有多远：这就是摊销差距，在这里它常常压过其他一切。
+点一点各处的点，也试试点云边缘的。看实线离虚线有多远：这就是摊销差距，在这里它往往大得多。
 
 再换一个训练任务。高斯的 $p(\X{x}|z)$ 是灰度的密度，所以 $\ln p(\X{x})$ 可以大于 0；
 伯努利分布（Bernoulli distribution）用于灰度时，得到的并不是 $\X{x}$ 的概率：请比较差距，不要比较数值。""",
@@ -195,10 +195,10 @@ With one latent variable the gaps are small; in the image models of Cremer et al
 step, the amortisation gap is often the larger one.
 
 A slip to avoid: a small gap alone does not make a good model. $\ln p(\X{x})$ itself may be low.""",
-        r"""更强的编码器、更丰富的 $\Q{q}$、更多的样本：三者各管一部分。
+        r"""更强的编码器缩小绿色部分，更丰富的 $\Q{q}$ 缩小粉色部分，更多的样本缩小整个差距。
 
-这里只有一个隐变量，所以差距很小。在图像模型上，研究者（Cremer et al.）发现摊销差距常常更大，上一步也是如此。
+这里只有一个隐变量，所以差距很小。在图像模型上，摊销差距常常更大，上一步和文献（Cremer et al.）都是如此。
 
-一个常见的误解：差距小并不等于模型好，因为 $\ln p(\X{x})$ 本身可能很低。""",
+一个常见的误解：差距小，不等于模型好，因为 $\ln p(\X{x})$ 本身可能很低。""",
     ),
 }

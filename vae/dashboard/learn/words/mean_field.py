@@ -35,12 +35,13 @@ posterior is known: the pink lines.
 Move the slider sweep by sweep and watch the green lines. The ELBO never falls, and the gap ends at 0.070
 nats: a product cannot follow the bent shape.""",
         r"""在变分自编码器之前，变分推断（variational inference）每次只处理一个数据集。
-取五个来自高斯分布的数，均值 $\mu$ 和精度 $\tau$ 未知。这里精确后验已知，画成粉色。
+取五个来自高斯分布的数，均值 $\mu$ 和精度 $\tau$（方差的倒数）未知。
+所以这里 $z = (\mu, \tau)$，精确后验是已知的，即粉色的线。
 
-**平均场**（mean field）只假设 $\Q{q(\mu, \tau) = q(\mu)\,q(\tau)}$，并不指定分布族。
-**坐标上升**（coordinate ascent）每次固定一个因子，把另一个设为最优，如此反复。
+**平均场**（mean field）只假设 $\Q{q(\mu, \tau) = q(\mu)\,q(\tau)}$，因子取什么形状不作限制。
+**坐标上升**（coordinate ascent）轮流更新两个因子：固定一个，把另一个设为最优。两个都更新过，就是一轮。
 
-一轮一轮地移动滑块：下界从不下降，差距最终停在 0.070 奈特，因为乘积形式跟不上弯曲的形状。""",
+一轮一轮地移动滑块，观察绿线。证据下界从不下降，差距最终停在 0.070 奈特：乘积形式跟不上弯曲的形状。""",
     ),
     "guess.title": Text("How wide will q be?", "q 会有多宽？"),
     "guess.caption": Text(
@@ -52,9 +53,9 @@ nats: a product cannot follow the bent shape.""",
 fits it with two independent factors.
 
 Which standard deviation will each factor have? Click at this number on the $z_1$ axis, between 0 and 3.""",
-        r"""现在后验是一个相关的高斯分布：单看每个坐标，标准差都是 1。平均场用两个独立的因子去近似它。
+        """现在后验是两维相关的高斯分布：单看每个坐标，标准差都是 1。平均场用两个独立的因子去近似它。
 
-这两个因子的标准差会是多少？在 $z_1$ 轴上 0 到 3 之间点出来。""",
+每个因子的标准差会是多少？在 $z_1$ 轴上 0 到 3 之间，点出这个数。""",
     ),
     "correlated.title": Text("Too sure of itself", "过于自信"),
     "correlated.caption": Text(
@@ -71,12 +72,13 @@ the same direction.
 
 Move $\rho$ to 0 and back, and watch the green circle grow and shrink. Each sweep multiplies the distance of its
 centre from 0 by $\rho^2$.""",
-        r"""平均场找对了均值，但方差是 $1 - \rho^2$ 而不是 1：它**低估**了不确定性。最小化
-$\mathrm{KL}(\Q{q}\,\|\,\T{p})$ 会惩罚 $\Q{q}$ 放在 $\T{p}$ 几乎为零处的概率，所以 $\Q{q}$ 缩进山脊里。
+        r"""平均场找对了均值，但方差是 $1 - \rho^2$ 而不是 1：它**低估**了不确定性。
+（$\Lambda$ 是精度矩阵，即协方差矩阵的逆。）$\T{p}$ 几乎为零的地方，$\Q{q}$ 若有概率，
+$\mathrm{KL}(\Q{q}\,\|\,\T{p})$ 就很大，所以 $\Q{q}$ 一直收缩，直到能放进山脊里。
 
-变分自编码器里对角的 $\Q{q(z|x)}$ 也是一种平均场（作用于一个样本的各个隐变量），误差方向相同。
+多数变分自编码器的 $\Q{q(z|x)}$ 取对角协方差，这也是平均场，对象是一个样本的各个隐变量，误差的方向相同。
 
-把 $\rho$ 移到 0 再移回来，看绿圈变大又收缩；每一轮更新使均值到 0 的距离乘以 $\rho^2$。""",
+把 $\rho$ 移到 0 再移回来，看绿圈变大又收缩。每一轮更新，都使圆心到 0 的距离乘以 $\rho^2$。""",
     ),
     "mixture.title": Text("Components die", "多余的成分消失"),
     "mixture.caption": POINTS,
@@ -89,11 +91,11 @@ of each component.
 
 Move the slider and watch two things. The ELBO only rises, sometimes after a long plateau. And components that explain
 nothing lose their points and die: of the 6, [[alive:0]] are alive. The method was not told that there are three.""",
-        r"""数据来自三个高斯分布，而**贝叶斯高斯混合模型**有六个成分。
-各因子是混合系数、均值，以及每个点的**责任**（responsibility）。
+        r"""数据来自三个高斯分布，而**贝叶斯高斯混合模型**有六个成分。$\Q{q}$ 的各个因子是：混合系数（各成分的权重）、均值，
+以及每个点的**责任**（responsibility），即这个点属于各个成分的概率。
 
-逐轮更新，注意两件事：下方的证据下界只升不降，有时要先经过一段很长的平台；
-什么也解释不了的成分失去自己的点，然后消失。没有人告诉它答案是三个。""",
+移动滑块，注意两件事。证据下界只升不降，有时要先经过一段很长的平台。
+什么也解释不了的成分会失去自己的点，然后消失：6 个成分中，现在还剩 [[alive:0]] 个。并没有人告诉它有三个。""",
     ),
     "amortised.title": Text("What amortisation buys, and costs", "摊销换来什么，付出什么"),
     "amortised.text": Text(
@@ -106,16 +108,16 @@ Its weights are trained once with stochastic gradients. The price is the **amort
 network's $\Q{q}$ is not the best of its family.
 
 Coordinate ascent has no such gap, but must start again for each data set.""",
-        r"""下面的更新公式要求期望有解析解，因此模型必须是**共轭**（conjugate）的。
-一旦 $p(x|z)$ 里有神经网络，更新公式就写不出来了。
+        r"""下面的公式给出其他因子固定时最好的 $\Q{q_j}$。它要求期望有解析解，因此先验与似然必须相配：
+模型要是**共轭**（conjugate）的。$p(x|z)$ 里一旦有神经网络，就没有这样的解析解。
 
-变分自编码器换了一种付法：**摊销推断**（amortised inference）。一个网络为每个 $\X{x}$（包括没见过的）
-一次算出 $\Q{q(z|x)}$；它的权重用随机梯度训练一次即可。代价是**摊销差距**（amortisation gap）：
-对某个具体的 $\X{x}$，网络给出的并不是同一分布族里最好的 $\Q{q}$。
+变分自编码器改用**摊销推断**：网络只需计算一遍，就为任何 $\X{x}$（包括没见过的）给出 $\Q{q(z|x)}$；
+它的权重用随机梯度训练一次就够。代价是**摊销差距**：
+对某个具体的 $\X{x}$，网络给出的 $\Q{q}$ 并不是同一分布族里最好的。
 
 坐标上升没有这个差距，但每个数据集都要从头算起。""",
     ),
-    "family.title": Text("The family, and when to use which", "整个家族，以及何时用谁"),
+    "family.title": Text("The family, and when to use which", "各种方法，何时用哪个"),
     "family.text": Text(
         r"""| method | use it for |
 |---|---|
@@ -131,12 +133,12 @@ maximum entropy use it too, but they are not variational *inference*.""",
         r"""| 方法 | 适用情形 |
 |---|---|
 | 平均场，坐标上升 | 模型共轭，数据量小 |
-| 随机变分推断 | 共轭，但数据量大 |
+| 随机变分推断 | 模型共轭，数据量大 |
 | 黑箱变分推断（得分函数或重参数化） | 任何写得出密度的模型，一次一个后验 |
 | 摊销：变分自编码器 | 样本多，每个样本有自己的隐变量 |
-| 期望传播 | 希望盖住后验，而不是低估 |
-| 蒙特卡罗（MCMC） | 精确比时间更重要 |
+| 期望传播 | 要 $\Q{q}$ 盖住后验，不要太窄 |
+| 蒙特卡罗（MCMC） | 要精确的结果，不太在乎时间 |
 
-更新公式背后的数学是变分法：在函数中求最优。有限元和最大熵也用变分法，但它们不是变分**推断**。""",
+更新公式来自变分法（calculus of variations），也就是寻找最优的函数。有限元和最大熵也用变分法，但它们不是变分**推断**。""",
     ),
 }

@@ -61,9 +61,9 @@ NAMES = {
     ),
     "posterior": Text(
         "true posterior, out of reach in general; value: its mean, known here with 2 latents",
-        "真实后验，一般求不出；值为它的均值，有 2 个隐变量时此处可以求出",
+        "真实后验，一般求不出；值为它的均值，这里只有 2 个隐变量，所以求得出",
     ),
-    "reconstruction": Text("reconstruction term, in nats", "重构项（奈特）"),
+    "reconstruction": Text("reconstruction term, in nats", "重构误差，即重构项的相反数（奈特）"),
     "kl": Text(
         "KL divergence from q(z|x) to the prior p(z), in nats",
         "q(z|x) 到先验分布 p(z) 的KL散度（奈特）",
@@ -75,7 +75,7 @@ NAMES = {
     ),
     "evidence": Text(
         "log marginal likelihood, log evidence, in nats; ≈ marks an estimate",
-        "对数边际似然，即证据（奈特）；≈ 表示估计值",
+        "对数边际似然，即对数证据（奈特）；≈ 表示估计值",
     ),
     "eigenvalue": Text(
         "largest eigenvalue of the data's covariance; some texts write λ for β",
@@ -124,8 +124,9 @@ WORDS = {
         "If the model runs twice on the same digit, the two reconstructions differ. Only one box "
         "is random by itself; the others follow from it, the digit and the weights.\n\nClick at "
         "the place where chance enters. Only the horizontal position counts.",
-        "同一个数字两次通过模型，重构的结果却不同。除了一个输入，其余都是这个数字和权重的确定函数。\n\n"
-        "在图中随机性进入的地方点一下，只看水平位置。",
+        """同一个数字两次通过模型，得到的重构却不同。图中只有一个框本身是随机的，其余都由它、这个数字和权重决定。
+
+在图中随机性进入的地方点一下，只看水平位置。""",
     ),
     "latent.title": Text("Sampling z", "对 z 采样"),
     "latent.text": Text(
@@ -141,7 +142,7 @@ WORDS = {
         r"The generative network turns $z$ into a distribution over $\X{x}$. Together with the "
         r"prior it is the whole model: Bayes' rule then gives $\T{p(z|x)}$."
         f"\n\n{CARD.en}",
-        r"生成网络把 $z$ 变成 $\X{x}$ 的分布。它与先验一起构成整个模型，"
+        r"生成网络把 $z$ 变成 $\X{x}$ 的分布。它与先验合起来就是整个模型，"
         r"$\T{p(z|x)}$ 则由贝叶斯公式得出。"
         f"\n\n{CARD.zh}",
     ),
@@ -150,8 +151,8 @@ WORDS = {
         r"Both networks are trained to maximise the ELBO. It is below $\ln p(\X{x})$ by "
         r"$\T{\mathrm{KL}(q\,\|\,p(z|x))}$, up to the noise of the $K$ samples."
         f"\n\n{CARD.en}",
-        r"两个网络都最大化证据下界。除去采样噪声，它比 $\ln p(\X{x})$ 低 "
-        r"$\T{\mathrm{KL}(q\,\|\,p(z|x))}$。"
+        r"训练两个网络，都是要最大化证据下界。它比 $\ln p(\X{x})$ 低 "
+        r"$\T{\mathrm{KL}(q\,\|\,p(z|x))}$，只差 $K$ 个样本的采样噪声。"
         f"\n\n{CARD.zh}",
     ),
     "bridge.title": Text("Other notations", "其他文献的记号"),
@@ -162,12 +163,12 @@ WORDS = {
         + r"""
 PRML writes $\mathcal{L}(\Q{q})$ for the ELBO and ln for the logarithm, as we do. $I$ stands for
 inference, $G$ for generation. A slip to avoid: $\T{p(z|x)}$ is the posterior, never the prior.""",
-        "同样的对象在别处有不同的记号。注意 p 和 q 两个字母：有一处恰好互换。\n"
-        + _bridge("邱锡鹏", "毕晓普（PRML）", "科学空间（kexue.fm）", "f 记号")
+        "同样的量，各家记号不同。留意 p 和 q 两个字母：科学空间的用法与这里恰好互换。\n"
+        + _bridge("邱锡鹏", "毕晓普（PRML）", "科学空间（kexue.fm）", "f 写法")
         + r"""
 毕晓普用 $\mathcal{L}(\Q{q})$ 表示证据下界，并与本课程一样用 $\ln$ 表示自然对数。
-下标 $I$ 指推断（inference），$G$ 指生成（generation）。
-一个常见的笔误：$\T{p(z|x)}$ 是后验，绝不是先验。""",
+下标 $I$ 指推断（inference），$G$ 指生成（generation）；$f_I$ 和 $f_G$ 是两个网络，输出分布的参数。
+一个常见的笔误：把 $\T{p(z|x)}$ 叫作先验。它是后验。""",
     ),
     "sandbox.title": Text("All symbols", "全部符号"),
     "sandbox.text": Text(
