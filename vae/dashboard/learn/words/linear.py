@@ -47,7 +47,7 @@ varies enough to be worth the KL; the rule stands below.
 
 Which is the last latent that is open? Click on its bar.""",
         r"""给模型 16 个隐变量，噪声方差 $\sigma^2 = 0.05$，KL 的权重 $\beta = 4$。每个隐变量可以表示一个主方向。
-只有当这个方向的变化足够大，值得付出 KL 时，这个隐变量才是**开**的，也就是用得上；规则见下面的公式。
+只有当这个方向的变化足够大，值得付出 KL 时，这个隐变量才会**开着**，也就是派上用场；规则见下面的公式。
 
 最后一个开着的隐变量是第几个？点一下它的柱。""",
     ),

@@ -109,7 +109,7 @@ WORDS = {
     # labels of the picture
     "encoder": Text("encoder φ", "编码器 φ"),
     "decoder": Text("decoder θ", "解码器 θ"),
-    "reconstruction_node": Text("reconstruction", "重构项"),
+    "reconstruction_node": Text("reconstruction", "重构误差"),
     "your_guess": Text("your guess", "你的猜测"),
     "noise": Text("noise", "噪声"),
     # steps
@@ -163,7 +163,7 @@ WORDS = {
         + r"""
 PRML writes $\mathcal{L}(\Q{q})$ for the ELBO and ln for the logarithm, as we do. $I$ stands for
 inference, $G$ for generation. A slip to avoid: $\T{p(z|x)}$ is the posterior, never the prior.""",
-        "同样的量，各家记号不同。留意 p 和 q 两个字母：科学空间的用法与这里恰好互换。\n"
+        "同样的量，各家记号不同。留意 p 和 q 两个字母：科学空间（自该系列第二篇起）与这里恰好互换。\n"
         + _bridge("邱锡鹏", "毕晓普（PRML）", "科学空间（kexue.fm）", "f 写法")
         + r"""
 毕晓普用 $\mathcal{L}(\Q{q})$ 表示证据下界，并与本课程一样用 $\ln$ 表示自然对数。
