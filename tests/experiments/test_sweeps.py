@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.tables import each
-from vae.base import permission
+from vae.base import files, permission
 from vae.base.options import FILE, Field
 from vae.components import network_code
 from vae.config import TABLES, RunConfig, fields
@@ -223,7 +223,7 @@ def test_runs_of_a_sweep_are_queued_in_order_with_one_tag(tmp_path: Path) -> Non
     made, refused = sweeps.create(tmp_path, "mine", runs, state="starting")
     assert refused == []
     assert [run.status().state for run in made[1:]] == ["queued"] * 3
-    assert Run(made[0].path)._saved_status()["state"] == "starting"
+    assert files.read_json(made[0].path / "status.json")["state"] == "starting"
     assert [run.name for run in reversed(listing(tmp_path))] == [run.name for run in made]
     assert [run.name for run in sweeps.members(tmp_path, "mine")] == [run.name for run in made]
     for run, (title, config) in zip(made, runs, strict=True):

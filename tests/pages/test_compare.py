@@ -89,8 +89,10 @@ def show(at: AppTest, view: str, selected: Sequence[str] = ()) -> AppTest:
 
 
 def drawn(at: AppTest) -> dict[str, dict[str, Any]]:
-    sent = [json.loads(c.proto.bytes) for c in at.get("bidi_component")]
-    return {message["key"]: message["figure"] for message in sent}
+    """Return the figure of each chart by its key; players have messages of another kind."""
+    sent = [c.proto.bytes for c in at.get("bidi_component")]
+    found = [json.loads(message) for message in sent if message.startswith(b"{")]
+    return {message["key"]: message["figure"] for message in found}
 
 
 def numbers(value: Any) -> np.ndarray:
