@@ -16,7 +16,7 @@ from vae.data import online
 from vae.experiments import sweeps
 from vae.experiments.configurations import Entry, fold
 from vae.experiments.sweeps import Axis, axis
-from vae.runs import Run, listing, notes
+from vae.runs import listing, notes
 
 QUICK: dict[str, Any] = {"examples": 300, "device": "cpu", "threads": 1, "frames": 0}
 BASE = RunConfig.of(epochs=2, hidden=(8,), seed=5, **QUICK)
