@@ -177,6 +177,12 @@ def test_labels_that_do_not_fit_are_refused(tmp_path: Path) -> None:
         save_upload({"a.idx3-ubyte": idx(GREY), "labels-idx1-ubyte": b"nonsense"}, tmp_path)
 
 
+def test_uploads_of_two_kinds_are_refused_by_their_names(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"not one data set \(a.csv, b.npz\): keep one") as caught:
+        save_upload({"b.npz": b"x", "a.csv": b"x"}, tmp_path)
+    assert "/" not in str(caught.value)  # the folder of the upload is no concern of the visitor
+
+
 @pytest.mark.parametrize(
     "change",
     [{"x": np.zeros((2, 3, 4, 5, 6))}, {"x": GREY}, {"scale": 3.0}, {"test": 6}, {"test": -1},

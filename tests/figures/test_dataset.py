@@ -4,11 +4,12 @@ import numpy as np
 
 from tests.tables import each
 from vae.analysis.dataset_summary import summarise
-from vae.base.records import Floats
+from vae.base.records import Floats, Tiles
 from vae.config import RunConfig
 from vae.data import load, prepare
 from vae.figures import base
 from vae.figures.dataset import class_bars, feature_lines, feature_spread, value_bars
+from vae.figures.vectors import reconstruction_pairs, sample_vectors
 
 DIGITS = summarise(load("digits"), RunConfig.of())
 VECTORS = np.random.default_rng(0).normal(size=(12, 5)).astype(np.float32)
@@ -54,6 +55,14 @@ def test_lines_equal_the_vectors() -> None:
         np.testing.assert_array_equal(rows, VECTORS[labels == k])
         assert np.nanmin(line.x) == 1
     assert not feature_lines(VECTORS[:0]).data
+
+
+def test_each_chart_calls_the_first_feature_1() -> None:
+    charts = [FULL["lines"](), FULL["spread"](), sample_vectors(VECTORS)]
+    charts.append(reconstruction_pairs(Tiles(VECTORS), Tiles(VECTORS)))
+    for chart in charts:
+        assert (np.nanmin(chart.data[0].x), np.nanmax(chart.data[0].x)) == (1, 5)
+        assert list(chart.layout.xaxis.tickvals) == [1, 2, 3, 4, 5]
 
 
 def test_the_spread_shows_mean_and_sd() -> None:

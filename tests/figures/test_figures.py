@@ -392,7 +392,7 @@ def test_parallel_coordinates_hold_every_value() -> None:
     first, second = reconstruction_pairs(Tiles(VECTORS), Tiles(VECTORS + 1)).data
     np.testing.assert_array_equal(np.reshape(first.y, (6, 6))[:, :5], VECTORS)
     np.testing.assert_array_equal(np.reshape(second.y, (6, 6))[:, :5], VECTORS + 1)
-    np.testing.assert_array_equal(np.reshape(first.x, (6, 6))[2, :5], np.arange(5))
+    np.testing.assert_array_equal(np.reshape(first.x, (6, 6))[2, :5], np.arange(1, 6))
     assert second.line.color == token("reconstruction") != first.line.color
 
 

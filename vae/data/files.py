@@ -58,9 +58,15 @@ def save_upload(
     files: Mapping[str, bytes], root: Path, options: Mapping[str, Any] | None = None
 ) -> Path:
     """Store uploaded files, name → content, as one data set and return the path of its file."""
-    return uploads.save_upload(
-        files, root, options or {}, lambda path, wanted: _load(path, _upload_name(path), wanted)
-    )
+    return uploads.save_upload(files, root, options or {}, _load_upload)
+
+
+def _load_upload(path: Path, wanted: Description) -> Dataset:
+    """Return the data set of an uploaded file, or of a folder of files uploaded together."""
+    if path.is_dir() and not _is_family(path):
+        names = ", ".join(sorted(p.name for p in path.iterdir())[:4])
+        raise DataError(f"The uploaded files are not one data set ({names}): keep one of them.")
+    return _load(path, _upload_name(path), wanted)
 
 
 def _upload_name(path: Path) -> str:
@@ -161,10 +167,15 @@ READERS: dict[str, Reader] = {
 }
 
 
+def _is_family(folder: Path) -> bool:
+    """Return whether the files of a folder form one data set."""
+    return has_pictures(folder) or any(test(folder) for test, _ in FOLDERS[:-1])
+
+
 def _check_path(path: Path) -> None:
     """Raise DataError unless a path is a readable file with content or a folder of pictures."""
     if path.is_dir():
-        if has_pictures(path) or any(test(path) for test, _ in FOLDERS[:-1]):
+        if _is_family(path):
             return
         inside = sorted(p.name for p in path.iterdir() if _has_reader(p))[:3]
         hint = f", for example {', '.join(inside)}" if inside else f": {KINDS}"

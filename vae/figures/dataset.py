@@ -13,12 +13,11 @@ from vae.base.records import UNSCALED, Domain, Floats, Ints
 from vae.figures.base import Part, axis, broken, empty_figure, figure
 from vae.figures.palette import CLASSES, token
 from vae.figures.quantities import SPLITS
-from vae.figures.vectors import SCALED, in_scale, legend_above
+from vae.figures.vectors import FEW, SCALED, in_scale, legend_above
 
 OPACITY = {"train": 1.0, "val": 0.55, "test": 0.28}
 _NAMED = 12  # up to so many classes have names
 _APART = 32  # up to so many levels have separate bars
-_FEATURES = 30  # up to so many features have ticks
 _INK = token("prior")
 
 
@@ -110,7 +109,7 @@ def feature_lines(
         if rows.any()
     ]
     ends = [-0.02 * values.shape[1] - 0.1 + 1, values.shape[1] * 1.02 + 0.1]
-    few = {"tickvals": np.arange(1, values.shape[1] + 1)} if values.shape[1] <= _FEATURES else {}
+    few = {"tickvals": np.arange(1, values.shape[1] + 1)} if values.shape[1] <= FEW else {}
     up = axis(SCALED if domain.scale else "x")
     return figure(lines, xaxis=axis("feature", range=ends, **few), yaxis=up, **legend_above())
 
@@ -136,7 +135,7 @@ def _lines(values: Floats, colour: str, name: str, domain: Domain) -> Part:
 def feature_spread(record: Moments) -> go.Figure:
     """Mean of each feature (D,) with one standard deviation on each side."""
     features = np.arange(1, len(record.mean) + 1)
-    few = len(features) <= _FEATURES
+    few = len(features) <= FEW
     return figure(
         [
             {

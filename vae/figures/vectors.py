@@ -15,6 +15,7 @@ from vae.figures.palette import token
 _DECODED = token("reconstruction")
 _DATA = token("muted")
 SCALED = "rescaled value"  # title of an axis
+FEW = 30  # up to so many features have a tick each; the first is feature 1
 
 
 def reconstruction_pairs(
@@ -135,7 +136,7 @@ def in_scale(values: Floats, domain: Domain) -> Part:
 def _lines(values: Floats, colour: str, name: str, domain: Domain) -> Part:
     """Vectors (N, D) as lines over the features, one trace for all."""
     number, features = values.shape
-    x = broken(np.tile(np.arange(features, dtype=np.float32), (number, 1)))
+    x = broken(np.tile(np.arange(1, features + 1, dtype=np.float32), (number, 1)))
     heights = in_scale(values, domain)
     hover = f"{name}: {heights.pop('hovertemplate')}"
     y = heights.pop("y")
@@ -173,9 +174,10 @@ def _parallel(
     traces: list[Part], features: int, names: tuple[str, ...], domain: Domain
 ) -> go.Figure:
     """D features side by side, in the unit of the data or each in its scale."""
-    named = len(names) == features <= 30
-    ticks = {"tickvals": np.arange(features), "ticktext": list(names)} if named else {}
-    end = [-0.5, features - 0.5]
+    named = len(names) == features <= FEW
+    ticks = {"tickvals": np.arange(1, features + 1)} if features <= FEW else {}
+    ticks |= {"ticktext": list(names)} if named else {}
+    end = [0.5, features + 0.5]
     return figure(
         traces,
         xaxis=axis("" if named else "feature", range=end, **ticks),

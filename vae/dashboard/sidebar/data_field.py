@@ -52,7 +52,7 @@ def data_widget(field: Field, about: str) -> str:
         "Path",
         key="set_path",
         persist_state="session",
-        placeholder="/data/train-images-idx3-ubyte.gz",
+        placeholder="/data/examples.npz",
         help=f"A file on the machine that runs VAE Lab: {KINDS}. For a train-images file, the "
         "labels and the t10k files beside it are found automatically. The Data page shows how "
         "the file is read, and changes it.",
