@@ -355,6 +355,11 @@ def test_the_plane_has_every_comparable_run(
     assert sum(len(numbers(t["x"])) for t in spots) == 4
     at.selectbox(key="compare_source").set_value("test").run()
     assert "5 runs without these values" in text(at)
+    plane = at.selectbox(key="compare_plane").value
+    show(at, "Rate–distortion", ["binary"])  # the plane follows the selection
+    assert "1 run without these values · 5 runs on other data" in text(at)
+    at.selectbox(key="compare_plane").set_value(plane).run()  # until another plane is chosen
+    assert "5 runs without these values" in text(at)
 
 
 def test_settings_that_differ_are_marked(

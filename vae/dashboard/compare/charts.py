@@ -29,6 +29,7 @@ from vae.runs.result_keys import run_key
 HEIGHT = 350
 LAYOUT = (10, 3)  # widths of the chart and of its controls
 SLOTS = "compare_slots"
+DRAWN_FOR = "compare_drawn_for"  # names of the runs that were selected at the last drawing
 TINTS = ";".join(f"--{name}:{colour(name)}" for name in ("accent", "muted", "background"))
 DRAWN = 60  # runs with curves, at most
 PER = {"epoch": "epochs", "step": "steps", "seconds": "seconds of training"}
@@ -111,6 +112,7 @@ def plane(visible: Sequence[Entry], selected: Sequence[Entry]) -> None:
     left, right = st.columns(LAYOUT, gap="medium")
     titles = {g.label: f"{g.label} ({len(g.entries):,})" for g in groups}
     first = max(groups, key=lambda g: (sum(e.name in mine for e in g.entries), len(g.entries)))
+    _follow(mine, first.label)
     label = widgets.choose(
         right, "Comparable runs", "compare_plane", titles, first.label, HELP["plane"], link="among"
     )
@@ -138,6 +140,13 @@ def plane(visible: Sequence[Entry], selected: Sequence[Entry]) -> None:
             label="Rate and distortion of every run, nats per example, with lines of equal −ELBO",
         )
     right.html(names(Chosen([fold for fold, _ in picked], [name for _, name in picked], slots)))
+
+
+def _follow(mine: set[str], label: str) -> None:
+    """Choose the comparable runs `label` once after a change of the selection."""
+    if mine and st.session_state.get(DRAWN_FOR) != mine:
+        st.session_state["compare_plane"] = label
+    st.session_state[DRAWN_FOR] = mine
 
 
 def _plane_title(drawn: int, comparable: int, all_: int) -> str:
