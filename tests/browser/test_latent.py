@@ -163,6 +163,7 @@ def test_places_are_decoded_and_pinned_and_points_selected(
     _show(tab)
     _decode(tab, loaded)
     _slide(tab, loaded)
+    _pin_by_key(tab)
     _pin(tab, loaded)
     _layers(tab, int(loaded.rows("test")[5]))
     tab.page.emulate_media(color_scheme="dark")
@@ -269,6 +270,16 @@ def _is_at(tab: Tab, loaded: LoadedRun, z: list[float]) -> None:
         return bool(near and np.abs(exact - picture).max() <= 1)
 
     until(stands, seconds=10, why=f"sliders at {z}")
+
+
+def _pin_by_key(tab: Tab) -> None:
+    """Enter on the map pins the place of the sliders."""
+    z = tab.page.evaluate(SLIDERS)[0]
+    tab.page.locator(f"{MAP} [role=figure], {MAP}[role=figure]").first.press("Enter")
+    name, u, v = until(lambda: tab.page.evaluate(PINNED))
+    assert (name, u, v) == ("1", pytest.approx(z[0], abs=0.02), pytest.approx(z[1], abs=0.02))
+    remove = tab.page.get_by_role("button", name="Remove")
+    perform(lambda: remove.first.click(timeout=5000), lambda: not remove.count())
 
 
 def _pin(tab: Tab, loaded: LoadedRun) -> None:

@@ -40,8 +40,9 @@ HINT_3D = (
 HINT = (
     "Draw a lasso around points, or click one (with Shift to add): they appear here with their "
     "reconstructions. A double click clears the selection; box, zoom and pan are above the map. A "
-    "click on empty space pins that place and moves the sliders there. Two pins or more, or a "
-    "line drawn with the pen above the map, make a path: a film shows the decoder along it."
+    "click on empty space pins that place and moves the sliders there; the Enter key on the map "
+    "pins the place of the sliders. Two pins or more, or a line drawn with the pen above the map, "
+    "make a path: a film shows the decoder along it."
 )
 ACTIVE_HELP = (
     "A unit is active when its posterior mean varies over the examples: variance above 0.01 "

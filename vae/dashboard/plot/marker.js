@@ -9,11 +9,16 @@ export function mark(key, revision, place) {    // `place` in units of the axes;
   if (NAMED.has(key)) stand(NAMED.get(key));
 }
 
-export function stand(chart) {                  // put the ring where its place is drawn now
-  const { node, ring, message } = chart;
+export function marked({ message }) {           // the place of the ring; undefined: no ring on this figure
   const [revision, place] = MARKS.get(message.key) ?? [];
+  return revision === message.revision ? place ?? undefined : undefined;
+}
+
+export function stand(chart) {                  // put the ring where its place is drawn now
+  const { node, ring } = chart;
+  const place = marked(chart);
   const { xaxis, yaxis } = node._fullLayout ?? {};
-  const known = place && revision === message.revision && xaxis && yaxis;
+  const known = place && xaxis && yaxis;
   const [x, y] = known ? [xaxis.l2p(place[0]), yaxis.l2p(place[1])] : [-1, -1];
   const seen = x >= 0 && y >= 0 && x <= xaxis._length && y <= yaxis._length;
   ring.style.display = seen ? 'block' : 'none';

@@ -1,6 +1,6 @@
 // Clicks and selections: their effect on the chart, and their report to Python.
 
-import { aim } from './marker.js';
+import { aim, marked } from './marker.js';
 import { meant, placeOf } from './near.js';
 import { bitset, lengthOf, rowOf } from './rows.js';
 import { deep } from './space.js';
@@ -25,6 +25,13 @@ export function click(chart, event) {
       chart.component.setTriggerValue('click', { revision, trace: null, row: null, x, y });
     }, DOUBLE_CLICK + 20);
   }
+}
+
+export function enter(chart) {                  // the Enter key: a click on the place of the ring
+  const [x, y] = marked(chart) ?? [];
+  const { clickable, revision } = chart.message;
+  if (!clickable || x === undefined) return;
+  chart.component.setTriggerValue('click', { revision, trace: null, row: null, x, y });
 }
 
 export function select(chart, points) {

@@ -1,6 +1,6 @@
 // The tool bar of a chart and its keys.
 
-import { DOUBLE_CLICK } from './select.js';
+import { DOUBLE_CLICK, enter } from './select.js';
 import { deep, turned } from './space.js';
 import { AXIS, TOOLS } from './theme.js';
 
@@ -41,10 +41,11 @@ export function reset(chart) {
   chart.request();
 }
 
-export function keydown(chart, event) {         // + and - zoom, arrows move, 0 resets
+export function keydown(chart, event) {         // + and - zoom, arrows move, 0 resets, Enter clicks
   if (event.target !== chart.root || !chart.Plotly) return;
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === '0') return reset(chart);
+  if (event.key === 'Enter') return enter(chart);
   const zoom = { '+': 0.8, '=': 0.8, '-': 1.25 }[event.key] ?? 1;
   const dx = { ArrowLeft: -1, ArrowRight: 1 }[event.key] ?? 0;
   const dy = { ArrowDown: -1, ArrowUp: 1 }[event.key] ?? 0;
