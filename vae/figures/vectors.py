@@ -175,7 +175,7 @@ def _parallel(
 ) -> go.Figure:
     """D features side by side, in the unit of the data or each in its scale."""
     named = len(names) == features <= FEW
-    ticks = {"tickvals": np.arange(1, features + 1)} if features <= FEW else {}
+    ticks: Part = {"tickvals": np.arange(1, features + 1)} if features <= FEW else {}
     ticks |= {"ticktext": list(names)} if named else {}
     end = [0.5, features + 0.5]
     return figure(
