@@ -264,8 +264,8 @@ LESSON = Lesson(
     check="python -m pytest tests/theory/test_gaps.py tests/analysis/test_true_posterior.py",
     sources=(
         "Cremer, Li & Duvenaud 2018, Inference Suboptimality in Variational Autoencoders",
-        "Burda, Grosse & Salakhutdinov 2016, Importance Weighted Autoencoders",
-        "Rainforth et al. 2018, Tighter Variational Bounds are Not Necessarily Better",
+        "Burda, Grosse & Salakhutdinov 2016, Importance Weighted Autoencoders, section 3",
+        "Rainforth et al. 2018, Tighter Variational Bounds are Not Necessarily Better, theorem 1",
         "Tucker et al. 2019, Doubly Reparameterized Gradient Estimators",
     ),
     run={

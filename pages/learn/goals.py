@@ -147,7 +147,7 @@ LESSON = Lesson(
     picture=picture,
     check="python -m pytest tests/theory/test_moons.py",
     sources=(
-        "Kingma & Welling 2014, Auto-Encoding Variational Bayes",
+        "Kingma & Welling 2014, Auto-Encoding Variational Bayes, section 2.1",
         "Bishop 2006, Pattern Recognition and Machine Learning, section 9.2 and chapter 12",
     ),
     run={"data": "moon-phases", "latent_dim": 2, "likelihood": "gaussian-learned", "epochs": 60},

@@ -193,7 +193,7 @@ LESSON = Lesson(
     sources=(
         "Bishop 2006, Pattern Recognition and Machine Learning, sections 10.1 and 10.2",
         "Hoffman, Blei, Wang & Paisley 2013, Stochastic Variational Inference",
-        "Kingma & Welling 2014, Auto-Encoding Variational Bayes",
+        "Kingma & Welling 2014, Auto-Encoding Variational Bayes, section 2.3",
     ),
     run={"data": "mixture", "latent_dim": 2, "likelihood": "gaussian-learned"},
 )

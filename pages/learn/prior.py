@@ -289,7 +289,7 @@ LESSON = Lesson(
     picture=picture,
     check="python -m pytest tests/theory/test_aggregate.py; python -m pytest -m long -k prior",
     sources=(
-        "Kingma & Welling 2014, Auto-Encoding Variational Bayes",
+        "Kingma & Welling 2014, Auto-Encoding Variational Bayes, section 3",
         "Hoffman & Johnson 2016, ELBO Surgery",
         "Tomczak & Welling 2018, VAE with a VampPrior",
     ),

@@ -238,7 +238,7 @@ LESSON = Lesson(
     picture=picture,
     check="python -m pytest tests/theory/test_symbols.py",
     sources=(
-        "Kingma & Welling 2014, Auto-Encoding Variational Bayes",
+        "Kingma & Welling 2014, Auto-Encoding Variational Bayes, sections 2 and 3",
         "Bishop 2006, Pattern Recognition and Machine Learning, section 10.1",
         "邱锡鹏, 神经网络与深度学习, 第 1 版第 13 章 (第 2 版第 16 章)",
     ),
