@@ -133,7 +133,8 @@ LINKS = """() => [...document.querySelectorAll(
 def test_the_row_shows_every_page(size: tuple[int, int], loaded: None, tab: Tab) -> None:
     """Whole words that nothing covers or cuts, one beside another; on a phone the row scrolls."""
     tab.page.set_viewport_size({"width": size[0], "height": size[1]})
-    links = until(lambda: tab.page.evaluate(LINKS))
+    until(lambda: len(tab.page.evaluate(LINKS)) > len(PAGES), why="all links")
+    links = tab.page.evaluate(LINKS)
     assert [title for title, *_ in links] == [*PAGES, "Copy link"]
     assert all(a[3] <= b[2] for a, b in pairwise(links))
     below = tab.page.get_by_test_id("stHeader").evaluate(
