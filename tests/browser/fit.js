@@ -127,6 +127,14 @@
   for (const bar of document.querySelectorAll('.legend .scrollbar')) {
     if (bar.getBoundingClientRect().height > 0) found.add(`the legend in ${place(bar)} scrolls`);
   }
+  for (const row of main.querySelectorAll('[role=radiogroup]')) {  // its scroll has no bar
+    if (row.scrollWidth > row.clientWidth + 1)
+      found.add(`segments of ${place(row)} are hidden`);
+  }
+  for (const { _fullLayout: layout } of main.querySelectorAll('.js-plotly-plot')) {
+    if (layout?.showlegend && layout._size.w < layout.width / 2)
+      found.add(`the legend leaves ${layout._size.w} of ${layout.width} pixels to a chart`);
+  }
   if (main.scrollWidth > main.clientWidth + 1)
     found.add(`the page is ${main.scrollWidth} pixels wide in ${main.clientWidth}`);
   return [...found];

@@ -4,6 +4,15 @@ import { AXIS } from './theme.js';
 
 const SLACK = 2;                                // pixels that two labels may share
 
+const NARROW = 420;                             // px, width of a chart on a telephone
+
+export function fitLegend(layout, width) {      // below a narrow chart, which has no room beside it
+  const { legend, showlegend, margin } = layout;
+  if (width >= NARROW || !showlegend || !(legend.x > 1)) return;
+  layout.legend = { ...legend, orientation: 'h', x: 0, y: 0, yref: 'container', yanchor: 'bottom', title: {} };
+  layout.margin = { ...margin, r: 12 };
+}
+
 export function fitTitles(layout, width) {      // break the title of an axis that is shorter than it
   const { l, r, t, b } = { l: 0, r: 0, t: 0, b: 0, ...layout.margin };
   for (const [name, axis] of Object.entries(layout)) {

@@ -2,7 +2,7 @@
 
 import { missing } from './content.js';
 import { away, learn, point } from './decode.js';
-import { fitNotes, fitTitles, separate } from './labels.js';
+import { fitLegend, fitNotes, fitTitles, separate } from './labels.js';
 import { library, webgl } from './library.js';
 import { drawnLine } from './line.js';
 import { NAMED, stand } from './marker.js';
@@ -36,6 +36,7 @@ async function draw(chart) {
   const layout = large(dressed(inked(message.figure.layout, theme.shade), theme, message));
   layout.height = heightOf(chart);
   chart.node.style.minHeight = `${layout.height}px`;   // nothing below the chart moves
+  fitLegend(layout, chart.width);
   fitTitles(layout, chart.width);
   const points = data.filter((trace) => trace.type === 'scattergl');
   const count = points.reduce((sum, trace) => sum + lengthOf(trace.x), 0);
