@@ -10,12 +10,14 @@ if (!window.vaeLectern) {
   const WAYS = { ArrowRight: 1, PageDown: 1, ArrowLeft: -1, PageUp: -1 };
   const TEXT = '.st-key-learn_text [data-testid="stMarkdownContainer"]';
   const COLUMN = '[data-testid="stColumn"]:has(.st-key-learn_text) > [data-testid="stVerticalBlock"]';
-  const ROW = '.st-key-learn_steps';
+  const ROW = '.st-key-learn_steps', HEADER = '.st-key-learn_header';
   const style = document.head.appendChild(document.createElement('style'));
   let step = '', at = 0, isBack = false, size = 1, fitted = '', passes = false, due = 0;
 
+  const PARTS = [TEXT, COLUMN, ROW, HEADER];
   const one = (selector) => document.querySelector(selector);
-  const isOn = () => one('.st-key-stage_on') !== null && one(TEXT) !== null;
+  const isStage = () => one('.st-key-stage_on') !== null;
+  const isOn = () => isStage() && PARTS.every((part) => one(part));   // a redraw brings them one by one
   const count = () => one(TEXT).childElementCount;
 
   function write(paragraph, zoom) {
@@ -48,11 +50,9 @@ if (!window.vaeLectern) {
 
   function arrange() {
     due = 0;
-    if (!isOn()) {
-      style.textContent = fitted = '';
-      return;
-    }
-    const now = `${one('.st-key-learn_header').innerText}${one(ROW).innerText}`;
+    if (!isStage()) style.textContent = fitted = '';
+    if (!isOn()) return;
+    const now = `${one(HEADER).innerText}${one(ROW).innerText}`;
     if (now !== step) at = isBack ? count() - 1 : 0;
     [step, isBack] = [now, now === step && isBack];
     at = Math.min(at, count() - 1);
