@@ -13,9 +13,8 @@ from vae.base import files
 from vae.base.foreign import one_line, printed, quoted
 from vae.base.numbers import fixed
 from vae.commands.arguments import counted
-from vae.commands.presence import fetch
-from vae.commands.train import config_of, root_flag, setting_flags, suited
-from vae.runs import Run, checked_name, default_stem
+from vae.commands.train import admitted, root_flag, train_flags
+from vae.runs import Run, default_stem
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,45 +36,37 @@ def adopt_flags(parser: argparse.ArgumentParser) -> None:
         help="name in the file = name in the model, of a tensor or a module; A+B=NEW puts the "
         "rows of B below those of A; can be repeated (default: the same name)",
     )
-    parser.add_argument(
-        "--run", metavar="NAME", help="name of the run (default: the next free name)"
-    )
-    setting_flags(parser)
+    train_flags(parser)
 
 
 def adopt(args: argparse.Namespace) -> int:
     """Make a run of weights that were trained elsewhere, so that they can be explored."""
-    from vae.experiments.admission import admitted_data
     from vae.model import build
     from vae.training.adoption import fitted, renamed
 
     path = Path(args.weights)
-    tensors = read_weights(path)
+    content = path.read_bytes()
+    tensors = tensors_in(content, path.name)
     names = dict(_pair(text) for text in args.rename)
-    config = config_of(args)
-    if args.run is not None:
-        checked_name(args.run)
-    fetch(config.data)
-    config, note = suited(config, args)
-    data = admitted_data(config)
+    config, data, note = admitted(args)
     fit = fitted(renamed(tensors, names), build(config, config.domain(data)))
-    run = _new_run(Path(args.root), args.run, config, data, fit, path)
+    source = {"name": path.name, "sha256": hashlib.sha256(content).hexdigest()}
+    run = _new_run(Path(args.root), args.run, config, data, fit, source)
     print(note + _about(run, fit, path), end="")
     return 0
 
 
-def read_weights(path: Path) -> dict[str, "Tensor"]:
-    """Return the tensors of a .safetensors file; raises ValueError for any other file."""
+def tensors_in(content: bytes, name: str) -> dict[str, "Tensor"]:
+    """Return the tensors of a .safetensors file; raises ValueError for any other content."""
     from safetensors import SafetensorError
     from safetensors.torch import load
 
-    content = path.read_bytes()
     try:
         return dict(sorted(load(content).items()))  # the file has them in any order
     except SafetensorError as error:
         raise ValueError(
-            f"{path.name} is no {ENDING} file ({one_line(error)}). For a file of torch.save: "
-            f"python -m vae weights {path.name} OUT{ENDING}."
+            f"{name} is no {ENDING} file ({one_line(error)}). For a file of torch.save: "
+            f"python -m vae weights {name} OUT{ENDING}."
         ) from None
 
 
@@ -92,7 +83,7 @@ def _new_run(
     config: "RunConfig",
     data: "Dataset",
     fit: "Fit",
-    path: Path,
+    source: Mapping[str, str],
 ) -> Run:
     """Make the run in a hidden folder and move it into the root when it is complete."""
     from vae.runs.store import move_in
@@ -100,7 +91,7 @@ def _new_run(
     with _hidden(root) as hidden:
         stem = default_stem(data.name, config.network, config.latent_dim)
         free = name or next(n for k in count(1) if not (root / (n := f"{stem}-{k}")).exists())
-        complete = _recorded(hidden / free, config, data, fit.weights, path)
+        complete = _recorded(hidden / free, config, data, fit.weights, source)
         return move_in(complete.path, root, name)
 
 
@@ -120,21 +111,18 @@ def _recorded(
     config: "RunConfig",
     data: "Dataset",
     weights: Mapping[str, "Tensor"],
-    path: Path,
+    source: Mapping[str, str],
 ) -> Run:
     from vae.runs import notes
     from vae.runs.manifest import domain_of, head
     from vae.training.adoption import adopted
 
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    about = {"name": path.name, "sha256": digest}
-    run = Run.claim(folder, head(config, data) | {"adopted": about}, {"state": "starting"})
+    run = Run.claim(folder, head(config, data) | {"adopted": source}, {"state": "starting"})
     for event in adopted(config, data, weights, domain_of(run.header)):
         run.record(event)
     run.set_status(state="stopped", message="")
-    notes.change(
-        run.path, notes=f"Weights trained elsewhere: {one_line(path.name)}, SHA-256 {digest}."
-    )
+    words = f"{one_line(source['name'])}, SHA-256 {source['sha256']}"
+    notes.change(run.path, notes=f"Weights trained elsewhere: {words}.")
     return run
 
 

@@ -11,7 +11,7 @@ from vae.commands.arguments import (
     output_path,
     runs_of,
 )
-from vae.commands.presence import fetch, find_with_data
+from vae.commands.presence import fetch, with_data
 from vae.runs import find
 
 
@@ -25,7 +25,7 @@ def report(args: argparse.Namespace) -> int:
     from vae.report import report as html_of
 
     out, runs = output_path(args.out, ".html"), runs_of(args)
-    content = html_of([find_with_data(args.root, run.name) for run in runs]).encode()
+    content = html_of([with_data(run) for run in runs]).encode()
     replace(out, content)
     print(f"{counted(runs, 'run')} in {out}, {len(content) / 1e6:.1f} MB")
     return 0

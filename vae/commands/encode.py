@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from vae.base.foreign import cell
 from vae.commands.arguments import out_flag, output_path, run_flags, save_npz, split_flag
-from vae.commands.presence import find_with_data
+from vae.commands.presence import with_data
 from vae.figures.quantities import SPLITS
+from vae.runs import find
 
 if TYPE_CHECKING:
     from vae.analysis.loaded_run import LoadedRun
@@ -42,7 +43,7 @@ def encode(args: argparse.Namespace) -> int:
     from vae.analysis.loaded_run import LoadedRun
 
     out = output_path(args.out, *WRITERS)
-    loaded = LoadedRun.of(find_with_data(args.root, args.name), args.checkpoint)
+    loaded = LoadedRun.of(with_data(find(args.root, args.name)), args.checkpoint)
     split = args.split or loaded.default_split()
     encoding = loaded.encode(loaded.rows(split))
     WRITERS[out.suffix](out, _arrays(loaded, encoding))

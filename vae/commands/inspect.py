@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from vae.base.files import sentence
 from vae.base.numbers import number, with_error
 from vae.commands.arguments import output_path, run_flags, save_npz, split_flag
-from vae.commands.presence import find_with_data
+from vae.commands.presence import with_data
 from vae.commands.progress_bar import share
 from vae.figures.quantities import SPLITS
 from vae.runs import find
@@ -55,7 +55,7 @@ def evaluate(args: argparse.Namespace) -> int:
     from vae.runs.evaluations import EvaluationRequest, save
     from vae.worker.evaluate import evaluation_of, load_run
 
-    loaded, weights = load_run(find_with_data(args.root, args.name), args.checkpoint)
+    loaded, weights = load_run(with_data(find(args.root, args.name)), args.checkpoint)
     split = args.split or loaded.default_split()
     request = EvaluationRequest(args.checkpoint, split, args.elbo_samples, args.samples, args.full)
     with share(f"{args.name}, {split}") as progress:

@@ -1,6 +1,6 @@
 """Data that a command needs: a published data set is downloaded if it is not on this machine."""
 
-from vae.runs import Run, find
+from vae.runs import Run
 
 
 def fetch(data: str) -> None:
@@ -18,9 +18,8 @@ def fetch(data: str) -> None:
         download(data, lambda done, whole: bar.update(done - bar.n))
 
 
-def find_with_data(root: str, name: str) -> Run:
-    """Return the run of a name, after downloading its data if they are missing."""
-    run = find(root, name)
+def with_data(run: Run) -> Run:
+    """Return the run, after downloading its data if they are missing."""
     if run.status().state != "damaged" and not run.is_recorded:
         fetch(run.settings["data"])
     return run

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from vae.base.foreign import printed
 from vae.base.numbers import compact
 from vae.commands.arguments import option_flag
-from vae.commands.presence import fetch, find_with_data
+from vae.commands.presence import fetch, with_data
 from vae.commands.progress_bar import show_progress
 from vae.runs import Run, checked_name, find, identity
 
@@ -64,6 +64,18 @@ def located_network(network: str) -> str:
 def train(args: argparse.Namespace) -> int:
     """Train a VAE in this process, with a progress bar. Ctrl-C saves and exits."""
     from vae.base.devices import resolve
+
+    config, dataset, note = admitted(args)
+    print(note + _facts(config, dataset), end="", file=sys.stderr)
+    device = str(resolve(config.device))
+    return work(Run.create(args.root, config, dataset, args.run, **claim(device)))
+
+
+def admitted(args: argparse.Namespace) -> tuple["RunConfig", "Dataset", str]:
+    """Return the configuration of the flags, its data and a line about a changed default.
+
+    It downloads published data. Raises ValueError if the name or the configuration is not valid.
+    """
     from vae.experiments.admission import admitted_data
 
     config = config_of(args)
@@ -71,10 +83,7 @@ def train(args: argparse.Namespace) -> int:
         checked_name(args.run)
     fetch(config.data)
     config, note = suited(config, args)
-    dataset = admitted_data(config)
-    print(note + _facts(config, dataset), end="", file=sys.stderr)
-    device = str(resolve(config.device))
-    return work(Run.create(args.root, config, dataset, args.run, **claim(device)))
+    return config, admitted_data(config), note
 
 
 def _facts(config: "RunConfig", data: "Dataset") -> str:
@@ -138,7 +147,7 @@ def resume_flags(parser: argparse.ArgumentParser) -> None:
 
 def resume(args: argparse.Namespace) -> int:
     """Continue a run in this process from its last saved state, for more epochs if given."""
-    run = find_with_data(args.root, args.name)
+    run = with_data(find(args.root, args.name))
     status = run.status()
     if status.state == "damaged":
         raise ValueError(status.message)

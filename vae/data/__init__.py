@@ -15,7 +15,7 @@ from vae.data.description import Description, Reading
 from vae.data.download import DownloadCancelledError, DownloadError
 from vae.data.errors import ChoiceError, DataError
 from vae.data.files import read, save_upload
-from vae.data.online import check_present, is_missing, on_disk
+from vae.data.online import is_missing, on_disk
 from vae.data.sources import SOURCES
 from vae.data.table import DATASETS, OFFLINE, Summary, download, load, summary
 
@@ -33,7 +33,6 @@ __all__ = [
     "Reading",
     "Splits",
     "Summary",
-    "check_present",
     "download",
     "is_missing",
     "load",

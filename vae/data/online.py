@@ -1,4 +1,4 @@
-"""Published data sets, downloaded at first use.
+"""Published data sets: `download` fetches their files once, a row loads them and never downloads.
 
 A row is `f(examples, seed) -> Dataset`. The publisher's test part is always complete; of the other
 examples, `examples` 0 takes all, another number a stratified subset. `sources` describes each data
@@ -32,14 +32,6 @@ def on_disk(name: str) -> bool:
 def is_missing(name: str) -> bool:
     """Return whether this is a published data set that is not on this machine yet."""
     return name in SOURCES and not on_disk(name)
-
-
-def check_present(name: str) -> None:
-    """Raise DataError for a published data set that would have to be downloaded."""
-    if is_missing(name):
-        closed = visitors.is_read_only()
-        way_out = "choose other data" if closed else "press Download under Data, in the sidebar"
-        raise DataError(f"{name} is not on this machine yet: {way_out}.")
 
 
 def download(
@@ -84,9 +76,13 @@ def _offline(name: str, error: DownloadError) -> str:
 
 
 def _load(name: str, examples: int, seed: int) -> Dataset:
-    """Return a published data set; DataError if its files have another shape or other classes."""
-    source = SOURCES[name]
-    path = download(name)
+    """Return a published data set; DataError if it is not on this machine, or if its files have
+    another shape or other classes."""
+    if is_missing(name):
+        closed = visitors.is_read_only()
+        way_out = "choose other data" if closed else "press Download under Data, in the sidebar"
+        raise DataError(f"{name} is not on this machine yet: {way_out}.")
+    source, path = SOURCES[name], folder(name)
     raw = source.read(path / source.files[0].name)._replace(scale=255.0)
     whole = compose(name, name, raw)
     shape = (source.examples + source.test, *source.shape)

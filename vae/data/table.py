@@ -2,8 +2,7 @@
 
 import difflib
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -81,8 +80,7 @@ def load(
         check(Field(*specs[name], group=""), value)
     if data in OFFLINE and examples > MANY:
         _check_memory(DATASETS[data](FEW, seed, **options), examples)
-    with _offline():
-        return DATASETS[data](examples, seed, **options)
+    return DATASETS[data](examples, seed, **options)
 
 
 def _check_memory(few: Dataset, examples: int) -> None:
@@ -102,17 +100,10 @@ def download(
 
     `progress` receives the downloaded bytes and the bytes of all files. If `cancelled` returns
     True, the download raises DownloadCancelledError; the next attempt continues it. Raises
-    DataError.
+    DownloadError with the data sets that need no network.
     """
-    with _offline():
-        return online.download(name, progress, cancelled)
-
-
-@contextmanager
-def _offline() -> Iterator[None]:
-    """Add the data sets that need no network to the message of a DownloadError."""
     try:
-        yield
+        return online.download(name, progress, cancelled)
     except DownloadError as error:
         local = [*OFFLINE, *(name for name in SOURCES if on_disk(name))]
         raise DownloadError(

@@ -9,15 +9,9 @@ from contextlib import suppress
 from vae.base.devices import resolve
 from vae.components.network_code import check_allowed
 from vae.config import RunConfig
-from vae.data import Dataset, check_present
+from vae.data import Dataset
 from vae.experiments.network_probes import check_network
 from vae.footprint import UncountableError, check_memory
-
-
-def present_data(config: RunConfig) -> Dataset:
-    """Return the data of a configuration without a download; raises ValueError or OSError."""
-    check_present(config.data)
-    return config.load_data()
 
 
 def check_admitted(config: RunConfig, data: Dataset) -> None:
@@ -34,6 +28,6 @@ def check_admitted(config: RunConfig, data: Dataset) -> None:
 
 def admitted_data(config: RunConfig) -> Dataset:
     """Return the data of a configuration that can train here; raises ValueError or OSError."""
-    data = present_data(config)
+    data = config.load_data()
     check_admitted(config, data)
     return data

@@ -133,11 +133,8 @@ class Run:
 
     def data(self) -> "Dataset":
         """Load the data set, without a download; ValueError if it is missing or has changed."""
-        from vae.data import check_present
-
         self.require_network()
         config = self.config
-        check_present(config.data)
         try:
             data = config.load_data()
         except visitors.RefusedError as error:

@@ -28,7 +28,7 @@ from vae.dashboard.sidebar.choice import Choice, last_key, last_problem, remembe
 from vae.dashboard.sidebar.data_field import choose_data, chosen_data, data_widget
 from vae.dashboard.sidebar.network_field import NO_NETWORK, network_widget
 from vae.data import ChoiceError, Dataset, is_missing
-from vae.experiments.admission import check_admitted, present_data
+from vae.experiments.admission import check_admitted
 from vae.runs import Run
 
 GROUPS = ("Data", "Model", "Objective", "Training")
@@ -243,9 +243,9 @@ def _data(config: RunConfig, verdict: Any) -> tuple[Dataset, str]:
     """Return the data and a key that identifies them; other data than before may take a while."""
     key = repr(config.data_request)
     if key == last_key():
-        return present_data(config), key
+        return config.load_data(), key
     with verdict, st.spinner("Loading data…"):
-        return present_data(config), key
+        return config.load_data(), key
 
 
 def start(choice: Choice) -> None:
