@@ -11,7 +11,7 @@ from vae.figures.palette import token
 USED = 0.01  # nats; a latent below carries almost no information
 LEAST = 0.1  # nats, smallest range of the axis, so that noise does not look like a signal
 _LABELLED = 40  # names of dimensions that have room below the bars
-_NARROW = 10  # the same in a narrow figure
+_NARROW = 9  # the same in a narrow figure
 _NUMBERED = 12  # up to so many bars have numbers above
 
 
