@@ -41,7 +41,9 @@ class Forked(NamedTuple):
             time.sleep(0.01)
 
 
-def forked(act: Callable[[], int], out: int | Path, err: int | Path) -> Forked:
+def forked(
+    act: Callable[[], int], out: int | Path, err: int | Path, seconds: float = HANGS_AFTER
+) -> Forked:
     """Run `act` in a fork and exit with its result; `out` and `err` are where it prints."""
     pid = os.fork()
     if pid:
@@ -58,7 +60,7 @@ def forked(act: Callable[[], int], out: int | Path, err: int | Path) -> Forked:
             os.dup2(handle, target)
         sys.stdout, sys.stderr = (os.fdopen(k, "w", buffering=1) for k in (1, 2))
         tqdm.set_lock(threading.RLock())  # a thread of the parent may hold the one before
-        faulthandler.dump_traceback_later(HANGS_AFTER, exit=True)
+        faulthandler.dump_traceback_later(seconds, exit=True)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         status = act()
     except SystemExit as end:
@@ -74,7 +76,7 @@ def forked(act: Callable[[], int], out: int | Path, err: int | Path) -> Forked:
 def output(act: Callable[[], int], folder: Path, seconds: float = 280.0) -> str:
     """Run `act` in a fork. Return its output; an error fails the test."""
     out, err = folder / "out.txt", folder / "err.txt"
-    status = forked(act, out, err).wait(seconds)
+    status = forked(act, out, err, max(HANGS_AFTER, seconds - 40)).wait(seconds)
     assert status == 0, err.read_text("utf-8")[-4000:]
     return out.read_text("utf-8")
 

@@ -2,21 +2,26 @@
 those of an uninterrupted run.
 
 `python -m tests.worker.driver boundaries ROOT EVERY` kills at every EVERY-th write boundary, and
-`… random ROOT KILLS` at KILLS random moments. Both print a summary as one JSON object. The process
-forks each victim from itself, because importing torch a hundred times would take minutes.
+`… random ROOT KILLS` at KILLS random moments, and `… choices ROOT KILLS` as often in runs of every
+valid combination of objective, posterior and prior, a third of them in the middle of a write. All
+print a summary as one JSON object. The process forks each victim from itself, because importing
+torch a hundred times would take minutes.
 
 The law: a killed and resumed run ends like an uninterrupted run with the same `changes.jsonl`. (A
 request that was not yet recorded when the worker died takes effect later.)
 """
 
 import contextlib
+import itertools
 import json
+import math
 import os
 import random
+import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +29,17 @@ import torch
 
 from vae.base import files
 from vae.base.records import Tick
-from vae.config import RunConfig
+from vae.config import TABLES, RunConfig
 from vae.data import load
 from vae.runs import Run, listing
 from vae.training import metrics, milestones
 from vae.worker import train as worker
 
+MODELS = ("objective", "posterior", "prior")
 TIMES = ("seconds", "images_per_second")
 TINY = {"examples": 30, "epochs": 2, "batch_size": 8, "frames": 3}  # 24 to train on: 6 steps
 LONG = {"examples": 1000, "epochs": 5, "batch_size": 10, "frames": 5}  # 800: 400 steps
+SHORT = {"examples": 500, "epochs": 4, "batch_size": 10, "frames": 4}  # 400: 160 steps
 SHARED = {"data": "mixture", "likelihood": "gaussian", "hidden": (8,), "threads": 1, "lr": 1e-2}
 
 
@@ -119,10 +126,10 @@ class Fault:
 
     DEEDS = ("write", "fsync", "replace", "rename", "unlink", "mkdir")
 
-    def __init__(self, at: int, half: bool) -> None:
+    def __init__(self, at: int, half: bool, deeds: Sequence[str] = DEEDS) -> None:
         self.at, self.half, self.count = at, half, 0
         self.writes: list[int] = []
-        for name in self.DEEDS:
+        for name in deeds:
             setattr(os, name, self._wrapped(name, getattr(os, name)))
 
     def _wrapped(self, name: str, deed: Callable[..., Any]) -> Callable[..., Any]:
@@ -240,6 +247,70 @@ def at_random(root: Path, kills: int) -> dict[str, Any]:
     return found | {"changes": ends}
 
 
+# Every combination
+
+
+def combinations() -> Iterator[dict[str, Any]]:
+    """Yield every valid combination of objective, posterior and prior."""
+    tables = [[(kind, name) for name in TABLES[kind]] for kind in MODELS]
+    for rows in itertools.product(*tables):
+        with contextlib.suppress(ValueError):
+            RunConfig.of(**SHARED, **SHORT, **dict(rows))
+            yield SHORT | dict(rows)
+
+
+def choices(root: Path, kills: int) -> dict[str, Any]:
+    """Kill runs of every combination in turn, `kills` times in all; the learning rate moves."""
+    milestones.SNAPSHOT_EXAMPLES = 10 * SHORT["batch_size"]
+    draw, all_settings = random.Random(1), list(combinations())
+    found = {"combinations": len(all_settings), "kills": 0, "in_write": 0, "in_epoch": 0}
+    changes, each = 0, 1 + math.ceil(kills / len(all_settings))
+    for k, settings in enumerate(all_settings):
+        home = root / str(k)
+        run, whole = create(home, "victim", settings), create(home, "whole", settings)
+        seconds = _seconds(lambda whole=whole: train(whole))  # type: ignore[misc]
+        writes = _writes(home, settings)
+        left = each
+        while run.status().state != "finished":
+            at = draw.randint(1, max(1, writes // 2)) if left and draw.random() < 0.5 else 0
+            pid = victim(lambda run=run, at=at: _fragile(run, at))  # type: ignore[misc]
+            if left and draw.random() < 0.3:
+                time.sleep(draw.uniform(0.0, seconds / 4))
+                run.want(lr=draw.choice((1e-3, 3e-3, 1e-2)))
+            if left and not at:
+                time.sleep(draw.uniform(0.0, seconds / 2))
+                os.kill(pid, signal.SIGKILL)
+            if died(pid):
+                left -= 1
+                found["kills"] += 1
+                found["in_write"] += bool(at)
+                found["in_epoch"] += bool(run.reports()) and run.reports()[-1]["step"] % 40 != 0
+        Judge(home / "references", settings).judge(run, str(settings))
+        changes += len(run.changes())
+        print(json.dumps({"done": k + 1, **found}), file=sys.stderr, flush=True)
+        shutil.rmtree(home)
+    return found | {"changes": changes}
+
+
+def _fragile(run: Run, at: int) -> None:
+    if at:
+        Fault(at, True, ("write",))
+    train(run)
+
+
+def _writes(home: Path, settings: dict[str, Any]) -> int:
+    """Return the number of writes of an uninterrupted run."""
+    out, counted = home / "count.json", create(home, "counted", settings)
+
+    def work() -> None:
+        fault = Fault(0, False, ("write",))
+        train(counted)
+        out.write_text(str(fault.count))
+
+    assert not died(victim(work))
+    return int(out.read_text())
+
+
 def _seconds(work: Callable[[], None]) -> float:
     began = time.perf_counter()
     work()
@@ -252,7 +323,9 @@ def main(arguments: list[str]) -> int:
     which, root, number = arguments[0], Path(arguments[1]), int(arguments[2])
     train(create(root / "warm", "warm", TINY))
     began = time.perf_counter()
-    found = {"boundaries": boundaries, "random": at_random}[which](root, number)
+    found = {"boundaries": boundaries, "random": at_random, "choices": choices}[which](
+        root, number
+    )
     print(json.dumps(found | {"seconds": round(time.perf_counter() - began, 1)}))
     return 0
 

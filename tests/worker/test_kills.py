@@ -11,10 +11,10 @@ from tests.processes import output
 from tests.worker import driver
 
 
-def drive(which: str, root: Path, number: int) -> dict[str, Any]:
+def drive(which: str, root: Path, number: int, seconds: float = 280.0) -> dict[str, Any]:
     """The output of the driver, from a separate process: it changes functions of `os`."""
     given = [which, str(root / "runs"), str(number)]
-    return dict(json.loads(output(lambda: driver.main(given), root)))
+    return dict(json.loads(output(lambda: driver.main(given), root, seconds)))
 
 
 @pytest.mark.parametrize("every", [12, pytest.param(1, marks=pytest.mark.long)])
@@ -38,3 +38,17 @@ def test_a_run_killed_at_random_moments_ends_like_an_uninterrupted_run(
     assert found["kills"] >= kills
     assert found["in_epoch"] >= kills // 3
     assert sum(found["changes"]) > 0
+
+
+@pytest.mark.long
+@pytest.mark.timeout(7200)
+def test_a_run_of_any_combination_killed_at_any_moment_ends_like_an_uninterrupted_run(
+    tmp_path: Path,
+) -> None:
+    """Objectives, posteriors and priors; weights, reports, frames and changes bit for bit."""
+    found = drive("choices", tmp_path, 200, 7000.0)
+    assert found["combinations"] == len(list(driver.combinations())) > 20
+    assert found["kills"] >= 200
+    assert found["in_write"] >= 60
+    assert found["in_epoch"] >= 60
+    assert found["changes"] > 0
