@@ -21,7 +21,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.distributions import Distribution
 from torch.overrides import TorchFunctionMode
 
-from vae.base import memory
+from vae.base import memory, quotas
 from vae.base.devices import resolve
 from vae.base.numbers import byte_count
 from vae.base.options import Field
@@ -187,6 +187,13 @@ def training_memory(config: RunConfig, domain: Domain, examples: int) -> Memory:
         found.activations + 2 * found.largest * rows,
         examples,
     )
+
+
+def check_quotas(config: RunConfig, domain: Domain, examples: int) -> None:
+    """Raise RefusedError for more examples or weights than the server admits."""
+    quotas.check("examples", examples)
+    if quotas.most("weights") is not None:
+        quotas.check("weights", cost(config, domain).weights)
 
 
 def check_memory(config: RunConfig, domain: Domain, examples: int) -> None:

@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import PAGES, STATES, OpenPage, in_state, of_run, trained
-from vae.runs import listing
+from vae.runs import Run, listing
 
 # Data are there before any run, and a sweep is a choice of runs by itself
 OF_RUNS = [page for page in PAGES if page not in ("data.py", "sweep.py")]
@@ -114,6 +114,15 @@ def test_damaged_files_of_a_run_are_named_and_mended(root: Path, open_page: Open
     names = {path.name for path in run.path.glob("*.damaged-1")}
     assert names == {"metrics.jsonl.damaged-1", "control.json.damaged-1"}
     assert any("Mended" in toast.value for toast in at.toast)
+    config = run.config
+    (run.path / "config.json").write_text("{")
+    at.run()
+    assert not at.exception
+    assert any("saved them with the weights" in e.value for e in at.main.warning)
+    at.button(key=of_run(at, "mend")).click().run()
+    assert not at.exception
+    assert Run(run.path).config == config
+    assert not at.main.warning
 
 
 @pytest.mark.parametrize("page", ["train.py", "latent.py"])

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import shutil
 import time
 from collections.abc import Callable
@@ -12,7 +13,7 @@ import pytest
 
 from tests.tables import each
 from vae.base.json_text import parse
-from vae.runs import Run, identity, mending
+from vae.runs import Run, control, identity, manifest, mending, recovery
 from vae.runs.status import STATES
 
 MANY = "9" * 400
@@ -46,8 +47,8 @@ def read_all(run: Run) -> None:
     for curve in run.curves().curves.values():
         assert curve.value.dtype.kind == "f"
     assert all(math.isfinite(change.value) for change in run.changes())
-    control = run.control(0)
-    assert control.wanted in ("run", "pause", "stop")
+    if run.status().state != "damaged":
+        assert run.control(0).wanted in control.WANTED
 
 
 def damaged_values(path: Path) -> list[bytes]:
@@ -85,6 +86,89 @@ def test_nonsense_is_read_named_and_mended(name: str, run: Run) -> None:
     if path.suffix == ".jsonl":
         assert path.read_bytes() == whole
     assert mending.mend(run) == []
+
+
+SETTINGS = [b"{", b'{"format": 1, "config": {}, "data": {}}', None]
+
+
+@each("content", SETTINGS, ids=repr)
+def test_lost_settings_come_from_the_last_checkpoint(content: bytes | None, run: Run) -> None:
+    path = run.path / "config.json"
+    head, state = run.header, run.status().state
+    _damage(path, content)
+    again = Run(run.path)
+    assert again.status().state == "damaged"
+    (fault,) = mending.faults(again)
+    assert fault == ("config.json", fault.problem, recovery.FROM_WEIGHTS, True)
+    mending.mend(again)
+    assert Run(run.path).header == head
+    assert Run(run.path).status().state == state
+    assert Run(run.path).load_model().config == run.config
+
+
+def test_settings_that_no_row_has_are_mended(run: Run) -> None:
+    head = json.loads((run.path / "config.json").read_text())
+    head["config"]["lr"] = "x"
+    (run.path / "config.json").write_text(json.dumps(head))
+    with pytest.raises(ValueError, match="lr"):
+        _ = Run(run.path).config
+    mending.mend(Run(run.path))
+    assert Run(run.path).config == run.config
+
+
+def test_without_a_checkpoint_the_frames_show_curves_latents_and_pictures(run: Run) -> None:
+    (run.path / "config.json").write_text("{")
+    (run.path / "last.safetensors").unlink()
+    (fault,) = mending.faults(Run(run.path))
+    assert fault.reading == recovery.FROM_FRAMES
+    (run.path / "status.json").write_text("{")  # mended with a state of training
+    mending.mend(Run(run.path))
+    again = Run(run.path)
+    assert again.status().state == "interrupted"
+    assert again.is_recorded
+    assert again.config.latent_dim == run.config.latent_dim
+    domain = manifest.domain_of(again.header)
+    assert domain.shape == tuple(run.header["data"]["event_shape"])
+    assert manifest.class_names(again.header) == manifest.class_names(run.header)
+    assert again.reports() == run.reports()
+
+
+def test_settings_without_any_source_are_named_and_left(run: Run) -> None:
+    (run.path / "config.json").write_text("{")
+    (run.path / "control.json").write_text("{")
+    for path in (run.path / "last.safetensors", run.path / "frames/examples.safetensors"):
+        path.unlink()
+    first, second = mending.faults(Run(run.path))
+    assert (first.reading, first.is_mendable, second.is_mendable) == (recovery.LOST, False, True)
+    assert [copy.name for copy in mending.mend(Run(run.path))] == ["control.json.damaged-1"]
+    assert (run.path / "config.json").read_text() == "{"
+
+
+def test_the_settings_of_a_newer_version_are_no_damage(run: Run) -> None:
+    (run.path / "config.json").write_text('{"format": 99}')
+    assert mending.faults(Run(run.path)) == []
+
+
+def _damage(path: Path, content: bytes | None) -> None:
+    """Replace a file, or delete it."""
+    if content is None:
+        path.unlink()
+    else:
+        path.write_bytes(content)
+
+
+def test_each_file_has_one_reader() -> None:
+    """One function reads a file of the run folder and names its faults in one way."""
+    readers: dict[str, set[str]] = {}
+    for path in sorted((Path(__file__).parents[2] / "vae").rglob("*.py")):
+        for name in re.findall(r'read_(?:json|lines)\([^)]*"(\w+\.jsonl?)"', path.read_text()):
+            readers.setdefault(name, set()).add(path.stem)
+    assert readers == {
+        "config.json": {"manifest"},
+        "status.json": {"status"},
+        "control.json": {"control"},
+        "changes.jsonl": {"control"},
+    }
 
 
 def test_a_second_damage_gets_a_second_copy(run: Run) -> None:

@@ -200,12 +200,15 @@ def keep_lines(path: Path, values: Iterable[dict[str, Any]]) -> None:
         replace(path, content)
 
 
-def write_arrays(path: Path, arrays: dict[str, NDArray[Any]], meta: Any = None) -> None:
-    """Replace a safetensors file by named arrays with a JSON value as metadata."""
+def write_arrays(
+    path: Path, arrays: dict[str, NDArray[Any]], meta: Any = None, manifest: Any = None
+) -> None:
+    """Replace a safetensors file by named arrays with one or two JSON values as metadata."""
     from safetensors.numpy import save
 
     contiguous = {name: np.ascontiguousarray(a).reshape(a.shape) for name, a in arrays.items()}
-    replace(path, save(contiguous, {"meta": _json(path, meta).decode()}))
+    values = {"meta": meta} | ({} if manifest is None else {"manifest": manifest})
+    replace(path, save(contiguous, {key: _json(path, v).decode() for key, v in values.items()}))
 
 
 def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], Any]:
@@ -223,13 +226,13 @@ def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], Any]:
         raise ValueError(f"{path} is damaged ({error}).") from None
 
 
-def read_meta(path: Path) -> dict[str, Any]:
+def read_meta(path: Path, key: str = "meta") -> dict[str, Any]:
     """Return the metadata of a safetensors file without its arrays; empty if it is unreadable."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="numpy") as file:
-            meta = parse((file.metadata() or {}).get("meta", "null"))
+            meta = parse((file.metadata() or {}).get(key, "null"))
     except (OSError, ValueError, SafetensorError):
         return {}
     return meta if isinstance(meta, dict) else {}

@@ -11,17 +11,18 @@ from vae.components.network_code import check_allowed
 from vae.config import RunConfig
 from vae.data import Dataset
 from vae.experiments.network_probes import check_network
-from vae.footprint import UncountableError, check_memory
+from vae.footprint import UncountableError, check_memory, check_quotas
 
 
 def check_admitted(config: RunConfig, data: Dataset) -> None:
-    """Raise ValueError if a configuration does not suit its data, if its device or the memory for
-    its training is not there, or if its network is code that may not run or fails a probe."""
+    """Raise ValueError if a configuration does not suit its data, its device, the memory or a
+    quota of the server, or if its network is code that may not run or fails a probe."""
     check_allowed(config.network)
     config.split(data)
     resolve(config.device)
     domain = config.domain(data)
     with suppress(UncountableError):  # a probe of the network finds the cause
+        check_quotas(config, domain, len(data.x))
         check_memory(config, domain, data.x.nbytes)
     check_network(config, domain)
 

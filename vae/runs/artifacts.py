@@ -38,8 +38,11 @@ SPLITS = ("train", "val")
 NUMBERS = ("reconstruction", "kl", "elbo", "loss", "beta", "lr", "images_per_second", "seconds")
 
 
-def write(path: Path, event: Report | Examples | Frame | Snapshot) -> None:
-    """Record one event of training in the run folder `path`."""
+def write(
+    path: Path, event: Report | Examples | Frame | Snapshot, manifest: dict[str, Any] | None = None
+) -> None:
+    """Record one event of training in the run folder `path`; a snapshot has a copy of the
+    manifest."""
     if isinstance(event, Report):
         files.append_line(path / METRICS, event._asdict(), sync=False)
     elif isinstance(event, Examples):
@@ -49,7 +52,7 @@ def write(path: Path, event: Report | Examples | Frame | Snapshot) -> None:
         files.write_arrays(_frame_path(path, event.step), _arrays(event), meta)
     else:
         files.sync(path / METRICS)  # reports reach the disk before the snapshot does
-        files.write_arrays(path / LAST, event.arrays, event.meta)
+        files.write_arrays(path / LAST, event.arrays, event.meta, manifest)
         _write_best(path, event)
 
 
@@ -88,6 +91,11 @@ def snapshot(path: Path) -> Snapshot | None:
             "step."
         ) from None
     return Snapshot(meta["step"], arrays, meta)
+
+
+def manifest_of(path: Path) -> dict[str, Any]:
+    """Return the manifest in the last saved state; empty if there is none."""
+    return files.read_meta(path / LAST, "manifest")
 
 
 def rewind(path: Path) -> Snapshot | None:

@@ -11,10 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from vae.base import files
 from vae.base.files import FileState, file_state
-from vae.runs import recorded
-from vae.runs.manifest import read_head
+from vae.runs import manifest, recorded, status
 from vae.runs.status import Status
 
 CACHED = 65_536  # runs
@@ -36,9 +34,9 @@ def head_of(path: Path) -> Head:
 @lru_cache(maxsize=CACHED)
 def _head(path: Path, state: FileState) -> Head:
     try:
-        head = read_head(path)
+        head = manifest.read_head(path)
     except ValueError as error:
-        saved = files.read_json(path / "config.json")
+        saved = manifest.saved(path)
         created = saved.get("created", "") if isinstance(saved, dict) else ""
         return Head(str(created), str(error), False)
     return Head(str(head.get("created", "")), "", recorded.is_recorded(head["config"]))
@@ -51,8 +49,8 @@ def saved_status(path: Path) -> Status | None:
 
 @lru_cache(maxsize=CACHED)
 def _status(path: Path, state: FileState) -> Status | None:
-    saved = files.read_json(path / "status.json")
-    return Status.of(saved) if isinstance(saved, dict) and "state" in saved else None
+    saved = status.saved(path)
+    return Status.of(saved) if "state" in saved else None
 
 
 def mark(root: Path) -> None:

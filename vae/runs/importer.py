@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from vae.base.archives import has_overlaps
-from vae.base.files import read_json, reason, sweep, temporary_folder, write_json
+from vae.base.files import reason, sweep, temporary_folder, write_json
 from vae.base.foreign import one_line
 from vae.runs import notes
 from vae.runs.exporter import (
@@ -42,9 +42,9 @@ from vae.runs.exporter import (
     own_data,
 )
 from vae.runs.manifest import read_head
-from vae.runs.names import NAME, NameTakenError, checked_name
+from vae.runs.names import NAME, NameTakenError, check_room, checked_name
 from vae.runs.run import Run
-from vae.runs.status import SAVED
+from vae.runs.status import SAVED, saved
 from vae.runs.store import move_in
 from vae.runs.validation import examine
 
@@ -88,6 +88,7 @@ def unpack(
             runs, files = _contents(archive, stream.seek(0, os.SEEK_END))
         if name is not None:
             _check_name(root, name, runs)
+        check_room(root, len(runs))
         try:
             root.mkdir(parents=True, exist_ok=True)
             sweep(root)
@@ -226,10 +227,8 @@ def _adapt(run: Run, root: Path) -> None:
         notes.change(run.path)
         (run.path / "notes.lock").unlink(missing_ok=True)
     if run.status().state not in SAVED:
-        saved = read_json(run.path / "status.json")
-        known = saved if isinstance(saved, dict) else {}
         state = {"state": "stopped", "message": ENDED if run.is_recorded else STOPPED}
-        write_json(run.path / "status.json", known | state)
+        write_json(run.path / "status.json", saved(run.path) | state)
     if beside := own_data(run):
         there, head = _upload_path(beside, root), read_head(run.path)
         if Path(run.settings["data"]).resolve() != there:

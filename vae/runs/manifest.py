@@ -99,14 +99,13 @@ def _loaded_versions() -> dict[str, str]:
 
 def read_head(path: Path) -> dict[str, Any]:
     """Read config.json of a run folder; raises ValueError if it cannot be used."""
-    found = files.read_json(path / "config.json")
-    newer = found.get("format") if isinstance(found, dict) else None
-    if isinstance(newer, int) and newer > FORMAT:
+    found = saved(path)
+    if is_newer(found):
         raise ValueError(
-            f"The run {path.name} was written by a newer VAE Lab (format {newer}): update to open "
-            "it."
+            f"The run {path.name} was written by a newer VAE Lab (format {found['format']}): "
+            "update to open it."
         )
-    if problem := _problem(found):
+    if problem := problem_of(found):
         raise ValueError(
             f"The run {path.name} is damaged: {path / 'config.json'} {problem}. Restore the file, "
             "or delete the folder."
@@ -116,6 +115,17 @@ def read_head(path: Path) -> dict[str, Any]:
         network_file.remember(file)
     head["config"].setdefault("data_scale", _before_rescaling(head["data"]))
     return head
+
+
+def saved(path: Path) -> Any:
+    """Return the JSON in config.json of a run folder, unchecked; None if it is none."""
+    return files.read_json(path / "config.json")
+
+
+def is_newer(found: Any) -> bool:
+    """Whether a newer VAE Lab has written a manifest."""
+    number = found.get("format") if isinstance(found, dict) else None
+    return isinstance(number, int) and number > FORMAT
 
 
 def _before_rescaling(data: dict[str, Any]) -> str:
@@ -149,7 +159,7 @@ def network_file_of(head: dict[str, Any]) -> NetworkFile | None:
     return found if found.value == match[0] else None
 
 
-def _problem(found: Any) -> str:
+def problem_of(found: Any) -> str:
     """Return the first fault of a manifest, "" if every value that readers rely on is valid."""
     if not isinstance(found, dict):
         return "is missing or unreadable"

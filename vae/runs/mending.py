@@ -2,7 +2,7 @@
 
 Readers pass over values that cannot be right. Here each such file is named with the reading that
 took its place, and is written anew from that reading; the damaged file stays beside it under the
-name NAME.damaged-N.
+name NAME.damaged-N. The settings come from another file of the run (`recovery`).
 """
 
 import shutil
@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from vae.base import files, visitors
 from vae.base.json_text import is_number
-from vae.runs import artifacts, control, notes
+from vae.runs import artifacts, control, notes, recovery
 from vae.runs.result_keys import run_key
 from vae.runs.run import Run
 from vae.runs.status import Status
@@ -30,6 +30,7 @@ class Fault(NamedTuple):
     file: str
     problem: str
     reading: str
+    is_mendable: bool = True
 
 
 class Row(NamedTuple):
@@ -91,10 +92,22 @@ def _is_notes(found: dict[str, Any]) -> bool:
 
 
 def _state(run: Run) -> dict[str, Any]:
-    return {k: v for k, v in run.status()._asdict().items() if v is not None}
+    """Return the status; a damaged config.json is no state of training."""
+    status = run.status()
+    status = Status("interrupted") if status.state == "damaged" else status
+    return {k: v for k, v in status._asdict().items() if v is not None}
+
+
+def _settings(folder: Path) -> Fault | None:
+    """Return the fault of config.json."""
+    if not (problem := recovery.problem(folder)):
+        return None
+    head, source = recovery.recovered(folder)
+    return Fault("config.json", f"it {problem}", source, is_mendable=head is not None)
 
 
 ROWS: dict[str, Row] = {
+    "config.json": Row(_settings, lambda run: recovery.recovered(run.path).head, files.write_json),
     "metrics.jsonl": Row(
         _lines("metrics.jsonl", artifacts.reports), lambda run: run.reports(), files.keep_lines
     ),
@@ -123,7 +136,7 @@ ROWS: dict[str, Row] = {
 
 def faults(run: Run) -> list[Fault]:
     """Return the damaged files of a run, each with the reading in its place."""
-    return _faults(run.path, run_key(run, files=tuple(ROWS)))
+    return _faults(run.path, run_key(run, files=(*ROWS, artifacts.LAST)))
 
 
 @lru_cache(maxsize=64)
@@ -142,10 +155,10 @@ def mend(run: Run) -> list[Path]:
         with FileLock(run.path / "status.lock", timeout=5), run.lock():
             if run.status().alive:
                 raise Timeout(str(run.path))
-            for fault in faults(run):
+            for fault in filter(lambda fault: fault.is_mendable, faults(run)):
                 row, path = ROWS[fault.file], run.path / fault.file
                 reading = row.valid(run)
-                copies.append(_copied(path))
+                copies += [_copied(path)] if path.exists() else []
                 row.write(path, reading)
     except Timeout:
         raise ValueError(f"{run.name} is at work: stop it before its files are mended.") from None

@@ -1,7 +1,10 @@
 """Names of runs: valid names and default names."""
 
 import re
+from contextlib import suppress
+from pathlib import Path
 
+from vae.base import quotas
 from vae.components.network_file import stem
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -14,6 +17,14 @@ class NameTakenError(ValueError):
         super().__init__(
             f"The name {name!r} is taken: choose another, or leave it out for a free one."
         )
+
+
+def check_room(root: Path, more: int = 1) -> None:
+    """Raise RefusedError if the server does not hold so many more runs in this folder."""
+    if quotas.most("runs") is not None:
+        with suppress(OSError):  # a folder that does not exist yet has no runs
+            names = [path.name for path in root.iterdir() if path.is_dir()]
+            quotas.check("runs", len(list(filter(NAME.fullmatch, names))) + more)
 
 
 def checked_name(name: str) -> str:

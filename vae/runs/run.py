@@ -21,8 +21,9 @@ from vae.base.records import Change, Control, Curves, Examples, Frame, Report, S
 from vae.runs import artifacts, control, glance, recorded
 from vae.runs.curves import curves_of
 from vae.runs.manifest import domain_of, head, network_file_of, read_head
-from vae.runs.names import NameTakenError, checked_name, default_stem
+from vae.runs.names import NameTakenError, check_room, checked_name, default_stem
 from vae.runs.status import Status, lives
+from vae.runs.status import saved as saved_fields
 
 if TYPE_CHECKING:
     from vae.config import RunConfig
@@ -73,6 +74,7 @@ class Run:
         hidden name and rename it into place. Raises ValueError as `create` does."""
         if path.exists():
             raise NameTakenError(path.name)
+        check_room(path.parent)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             files.sweep(path.parent)
@@ -181,8 +183,7 @@ class Run:
     def _write_status(self, fields: dict[str, Any]) -> None:
         """Write without flushing to disk, twice a second. After a power cut the status may be lost
         and reads `interrupted`; nothing else is lost."""
-        saved = files.read_json(self.path / "status.json")
-        before = saved if isinstance(saved, dict) else {}
+        before = saved_fields(self.path)
         files.write_json(self.path / "status.json", before | fields, sync=False)
         if fields.get("state", before.get("state")) != before.get("state"):
             glance.mark(self.path.parent)
@@ -219,7 +220,8 @@ class Run:
         if isinstance(event, Tick):
             self.set_status(heartbeat=time.time(), **event._asdict())
         else:
-            artifacts.write(self.path, event)
+            manifest = self.header if isinstance(event, Snapshot) else None
+            artifacts.write(self.path, event, manifest)
 
     def rewind(self) -> Snapshot | None:
         """Cut the files back to the last saved state and return it for resuming.

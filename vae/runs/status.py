@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Self, get_args, get_type_hints
 
 import psutil
 
+from vae.base import files
 from vae.base.json_text import is_number
 from vae.base.records import DIVERGED
 
@@ -76,6 +77,12 @@ class Status(NamedTuple):
     @property
     def resumable(self) -> bool:
         return self.state in RESUMABLE and not self.recorded
+
+
+def saved(path: Path) -> dict[str, Any]:
+    """Return the JSON in status.json of a run folder, unchecked; empty if it is no object."""
+    found = files.read_json(path / "status.json")
+    return found if isinstance(found, dict) else {}
 
 
 def _fits(value: Any, hint: Any) -> bool:

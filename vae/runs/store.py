@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from vae.base import files, visitors
 from vae.base.files import FileState
 from vae.runs import glance
-from vae.runs.names import NAME, NameTakenError, checked_name
+from vae.runs.names import NAME, NameTakenError, check_room, checked_name
 from vae.runs.run import Run
 
 SETTLED = 100_000_000  # nanoseconds after which a folder has another time at its next change
@@ -89,6 +89,7 @@ def move_in(path: Path, root: Path, name: str | None) -> Run:
 
     Raises NameTakenError for a name that is taken, OSError if the root cannot be written.
     """
+    check_room(root)
     for k in count(1):
         ending = f"-{k}" if k > 1 else ""
         target = root / (name or f"{path.name[: 64 - len(ending)]}{ending}")
@@ -138,6 +139,7 @@ def restore(deleted: Deleted) -> Run:
     if not deleted.path.is_dir():
         raise ValueError(f"The run {deleted.name} is no longer there: it was deleted for good.")
     target = deleted.path.parents[1] / deleted.name
+    check_room(target.parent)
     _move(deleted.path, target)
     return Run(target)
 

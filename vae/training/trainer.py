@@ -24,7 +24,7 @@ from vae.base.records import (
 )
 from vae.config import RunConfig
 from vae.data import Dataset
-from vae.footprint import check_memory
+from vae.footprint import check_memory, check_quotas
 from vae.training.metrics import Clock
 from vae.training.previews import fixed_examples, frame
 from vae.training.snapshots import restore, snapshot_of
@@ -86,6 +86,7 @@ class Trainer:
         self.config = config
         self.data = data
         self.splits = config.split(data)
+        check_quotas(config, config.domain(data), len(data.x))
         check_memory(config, config.domain(data), data.x.nbytes)
         domain = domain or config.domain(data)
         self.state = State(config, domain, data, self.splits, resolve(config.device))

@@ -1,5 +1,6 @@
 """Train a run in this process: lock it, record every event, write its final state."""
 
+import math
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import Timeout
 
-from vae.base import files, memory
+from vae.base import files, memory, quotas
 from vae.base.records import Control, DivergedError, Snapshot, Tick
 from vae.runs import Run, identity
 from vae.runs.manifest import domain_of
@@ -62,10 +63,12 @@ def _recorded(run: Run, requested: Callable[[], str | None]) -> Iterator["Event"
     run.require_code()
     start, data = run.rewind(), run.data()
     run.set_status(state="running", device=str(resolve(run.config.device)))
+    spent = _stopwatch(start)
 
     def control(step: int) -> Control:
         current = run.control(step)
-        return current._replace(wanted=requested() or current.wanted)
+        limit = "stop" if quotas.problem("seconds", spent()) else None
+        return current._replace(wanted=requested() or limit or current.wanted)
 
     written, tick, ended = 0.0, None, "finished"
     domain = domain_of(run.header)
@@ -79,7 +82,13 @@ def _recorded(run: Run, requested: Callable[[], str | None]) -> Iterator["Event"
             ended = event.meta["ended"]
         yield event
     progress = tick._asdict() if tick else {}
-    run.set_status(heartbeat=time.time(), **progress, **_final_state(run, ended))
+    run.set_status(heartbeat=time.time(), **progress, **_final_state(run, ended, spent()))
+
+
+def _stopwatch(start: Snapshot | None) -> Callable[[], int]:
+    """Return a function that returns the seconds of training, earlier sessions included."""
+    begun, earlier = time.monotonic(), start.meta["seconds"] if start else 0.0
+    return lambda: math.ceil(earlier + time.monotonic() - begun)
 
 
 def _progress(error: BaseException) -> dict[str, Any]:
@@ -89,11 +98,12 @@ def _progress(error: BaseException) -> dict[str, Any]:
     return {k: v for k, v in error.tick._asdict().items() if not k.startswith("best")}
 
 
-def _final_state(run: Run, ended: str) -> dict[str, Any]:
+def _final_state(run: Run, ended: str, spent: int) -> dict[str, Any]:
     if ended == "early":
         message = f"Ended early: no better validation value for {run.config.patience} epochs."
         return {"state": "finished", "message": message}
-    return {"state": {"pause": "paused", "stop": "stopped"}.get(ended, ended), "message": ""}
+    message = quotas.problem("seconds", spent) if ended == "stop" else ""
+    return {"state": {"pause": "paused", "stop": "stopped"}.get(ended, ended), "message": message}
 
 
 def note_failure(run: Run, error: BaseException, note: Callable[..., None]) -> None:

@@ -20,8 +20,10 @@ def offer_mending(run: Run) -> None:
         return
     is_busy = run.status().active
     with st.container(horizontal=True, vertical_alignment="center", key="damaged_files"):
-        st.warning(" ".join(f"{f.file}: {f.problem}; {f.reading}." for f in found))
-        press("Mend", key_of("mend", run), lambda: _mend(run), ABOUT, is_busy, changes=True)
+        words = " ".join(f"{f.file}: {f.problem}; {f.reading}." for f in found)
+        st.warning(markdown(words))
+        if any(fault.is_mendable for fault in found):
+            press("Mend", key_of("mend", run), lambda: _mend(run), ABOUT, is_busy, changes=True)
 
 
 def _mend(run: Run) -> None:
@@ -32,4 +34,5 @@ def _mend(run: Run) -> None:
     except OSError as error:
         st.toast(markdown(files.sentence(error)))
     else:
-        st.toast(f"Mended. The damaged content is in {', '.join(path.name for path in copies)}.")
+        where = f" The damaged content is in {', '.join(p.name for p in copies)}."
+        st.toast(f"Mended.{where if copies else ''}")

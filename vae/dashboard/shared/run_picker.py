@@ -133,6 +133,7 @@ def _guard_settings(run: Run) -> None:
         _ = run.config
     except ValueError as error:
         what = "This run's settings cannot be used."
+        offer_mending(run)
         empty(what, markdown(error), remedies.another_than(run))
 
 

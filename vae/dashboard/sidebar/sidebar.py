@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from vae.base import visitors
+from vae.base import quotas, visitors
 from vae.base.foreign import markdown
 from vae.base.numbers import typed
 from vae.base.options import Field, first_sentence
@@ -30,6 +30,7 @@ from vae.dashboard.sidebar.network_field import NO_NETWORK, network_widget
 from vae.data import ChoiceError, Dataset, is_missing
 from vae.experiments.admission import check_admitted
 from vae.runs import Run
+from vae.runs.names import check_room
 
 GROUPS = ("Data", "Model", "Objective", "Training")
 IN_SIGHT = ("data", "latent_dim", "beta", "epochs", "device")  # above "All settings"
@@ -219,6 +220,7 @@ def _checked(values: dict[str, Any], verdict: Any) -> Choice:
             raise file_settings.last_error() or ValueError(NO_FILE)
         network_field.check(values["network"])
         config = RunConfig.of(**values)
+        check_room(server.ROOT)
         data, key = _data(config, verdict)
         check_admitted(config, data)
         _estimate(verdict, config, data)
@@ -235,8 +237,18 @@ def _estimate(verdict: Any, config: RunConfig, data: Dataset) -> None:
     if caveat := LIKELIHOODS[config.likelihood].caveat(config.domain(data)):
         words += " · not ln p(x)"
         about += f"\n\n**not ln p(x)**: {caveat}"
+    words += _time_limit(config, data)
     verdict.caption(words, help=about)
     st.session_state[_COST] = words
+
+
+def _time_limit(config: RunConfig, data: Dataset) -> str:
+    """Return a sentence about a run that takes longer than the server admits; "" for others."""
+    limit, seconds = quotas.most("seconds"), training_time.seconds(config, data)
+    if limit is None or seconds is None or seconds <= limit:
+        return ""
+    most = training_time.duration(limit)
+    return f" · a run on this server trains for at most {most}: it is then saved and stopped"
 
 
 def _data(config: RunConfig, verdict: Any) -> tuple[Dataset, str]:
