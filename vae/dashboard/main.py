@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from vae.dashboard import navigation, plot
+from vae.dashboard import login, navigation, plot
 from vae.dashboard.learn import contents
 from vae.dashboard.shared import address, errors, starting, widgets
 from vae.dashboard.shared.current_run import sync_address
@@ -20,6 +20,7 @@ st.set_page_config(page_title="VAE Lab", layout="wide", initial_sidebar_state=SI
 st.html(STYLE)
 st.html(shades())
 page = navigation.current_page()
+login.require()
 widgets.call_pressed()
 navigation.row(page)
 if contents.is_lesson(page):
@@ -33,6 +34,7 @@ with starting.notice(is_pressed=bool(st.session_state.get("train"))), address.pa
     with st.sidebar:
         plot.warm()
         starting.watch_presses()
+        login.offer_logout()
     banner()
     if choice.is_pressed:
         start(choice)
