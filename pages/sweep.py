@@ -9,7 +9,7 @@ from vae.dashboard.sweep.view import FOLLOW, STYLE, choose, moving, view
 
 st.html(STYLE)
 sweep = choose()
-if sweep == chosen.NEW:  # without st.stop, after which the address is not written
+if sweep == chosen.NEW:
     sidebar = choice.current()
     form(sidebar.config, sidebar.problem)
 else:

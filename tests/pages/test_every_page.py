@@ -1,13 +1,18 @@
 """Every page opens without exception for a run in every state, and has a helpful sentence."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.local_script_runner import LocalScriptRunner
 
 from tests.pages.conftest import PAGES, STATES, OpenPage, in_state, of_run, trained
+from vae.dashboard.shared import address
+from vae.dashboard.tour import view as tour
 from vae.runs import Run, listing
 
 # Data are there before any run, and a sweep is a choice of runs by itself
@@ -49,6 +54,25 @@ def test_every_page_opens(page: str, state: str, root: Path, open_page: OpenPage
     else:
         wanted = WITHOUT_RUN if page == "train.py" else REMEDIES
         assert remedies(at) == wanted.get(state, [])
+
+
+@pytest.mark.parametrize("page", [p for p in OF_RUNS if p not in ("train.py", "compare.py")])
+def test_a_page_that_ends_early_sends_its_address(
+    page: str, root: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[str] = []
+    read = LocalScriptRunner.forward_msgs
+
+    def recorded(runner: LocalScriptRunner) -> list[ForwardMsg]:
+        found = read(runner)
+        sent.extend(m.page_info_changed.query_string for m in found)
+        return found
+
+    monkeypatch.setattr(LocalScriptRunner, "forward_msgs", recorded)
+    monkeypatch.setattr(tour, "banner", partial(address.put, "choice", "mine"))
+    in_state(root, "damaged")
+    open_page(page)
+    assert "choice=mine" in list(filter(None, sent))[-1]
 
 
 @pytest.mark.parametrize("page", ["train.py", "replay.py"])

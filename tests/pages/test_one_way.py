@@ -89,3 +89,9 @@ def test_a_fragment_draws_its_buttons_before_it_reruns_the_page() -> None:
 def _is_fragment(function: ast.FunctionDef) -> bool:
     names = [ast.unparse(decorator) for decorator in function.decorator_list]
     return any(name.startswith("st.fragment") for name in names) or function.name == "_body"
+
+
+def test_a_page_ends_early_in_one_way_only() -> None:
+    """After `st.stop` the address would not be sent."""
+    files = [*ROOT.glob("vae/dashboard/**/*.py"), *ROOT.glob("pages/**/*.py")]
+    assert not [path for path in files if "st.stop(" in path.read_text("utf-8")]

@@ -27,16 +27,17 @@ if contents.is_lesson(page):
     with address.page(page.title):
         contents.contents()
         page.run()
-    st.stop()
-with starting.notice(is_pressed=bool(st.session_state.get("train"))), address.page(page.title):
-    sync_address()
-    choice = sidebar()
-    with st.sidebar:
-        plot.warm()
-        starting.watch_presses()
-        login.offer_logout()
-    banner()
-    if choice.is_pressed:
-        start(choice)
-    with errors.as_sentences():
-        page.run()
+else:
+    is_pressed = bool(st.session_state.get("train"))
+    with starting.notice(is_pressed=is_pressed), address.page(page.title):
+        sync_address()
+        choice = sidebar()
+        with st.sidebar:
+            plot.warm()
+            starting.watch_presses()
+            login.offer_logout()
+        banner()
+        if choice.is_pressed:
+            start(choice)
+        with errors.as_sentences():
+            page.run()

@@ -33,7 +33,7 @@ from vae.dashboard.samples.samples import (
     nearest_examples,
     sample_controls,
 )
-from vae.dashboard.shared import cache, html_grid, widgets
+from vae.dashboard.shared import address, cache, html_grid, widgets
 from vae.dashboard.shared.html_gallery import Caption, gallery
 from vae.dashboard.shared.run_choices import load_checkpoint
 from vae.data import prepare
@@ -93,7 +93,7 @@ def _samples_half(run: Run) -> tuple[LoadedRun, SamplesRequest, Samples]:
         samples = draw_samples(loaded, request)
     except ValueError as error:
         st.info(markdown(error))
-        st.stop()
+        address.end_page()
     st.html(html_grid.said(describe_samples(loaded, request)))
     if with_nearest:
         picture = _with_nearest(loaded, request, samples)

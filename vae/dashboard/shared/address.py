@@ -15,10 +15,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.scriptrunner import StopException, get_script_run_ctx
 
 from vae.dashboard.shared.address_values import LONGEST, Form
 
@@ -67,6 +67,11 @@ def page(name: str) -> Iterator[None]:
     finally:
         address.is_open = False
         flush()
+
+
+def end_page() -> NoReturn:
+    """End the page here. `st.stop` refuses every later message, also that of the address."""
+    raise StopException
 
 
 def _open(address: _Address, name: str) -> None:

@@ -17,7 +17,7 @@ from vae.components.likelihoods import LIKELIHOODS
 from vae.components.network_file import title
 from vae.components.rescalings import briefly, described
 from vae.dashboard import server
-from vae.dashboard.shared import current_run, remedies
+from vae.dashboard.shared import address, current_run, remedies
 from vae.dashboard.shared.damaged_files import offer_mending
 from vae.dashboard.shared.network_text import network_text
 from vae.dashboard.shared.stage import stage
@@ -235,7 +235,7 @@ def _end_recorded(run: Run, part: Callable[[Run], None] | None) -> NoReturn:
         empty("This page needs the network of the run.", words, remedies.to_train)
     part(run)
     st.caption(f":gray-badge[recorded] {words}")
-    st.stop()
+    address.end_page()
 
 
 @st.fragment(run_every=SECONDS)
@@ -265,4 +265,4 @@ def empty(what: str, way_out: str, remedy: remedies.Remedy | None) -> NoReturn:
         st.markdown(way_out, text_alignment="center")
         if remedy is not None:
             remedy()
-    st.stop()
+    address.end_page()
