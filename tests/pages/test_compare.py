@@ -13,12 +13,14 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.pages.conftest import OpenPage, trained
+from tests.pages.conftest import ROOT, OpenPage, trained
 from vae.analysis.loaded_run import LoadedRun
 from vae.base.statistics import verdict
 from vae.config import RunConfig
 from vae.dashboard import server
 from vae.dashboard.compare import view as compare_page
+from vae.dashboard.compare.table import NUMBERS
+from vae.dashboard.shared.number_table import styled
 from vae.dashboard.shared.run_selection import SELECTED
 from vae.data import load
 from vae.experiments import entries
@@ -139,6 +141,17 @@ def test_the_table_shows_the_files_of_the_runs(root: Path, open_page: OpenPage) 
     assert list(one["tags"]) == ["x", "y"]
     assert pd.isna(bare["−ELBO"])
     assert pd.isna(one["test −ELBO"])
+
+
+def test_numbers_of_a_table_have_a_true_minus_sign_and_stay_numbers() -> None:
+    shown = styled({"run": ["a", "b"], "−ELBO": [-278.125, None], "Z": [2, 128]}, NUMBERS)
+    assert shown.data["−ELBO"][0] == -278.125
+    html = shown.to_html()
+    assert ">−278.12<" in html
+    assert ">128<" in html
+    assert "nan" not in html
+    elsewhere = [p for p in ROOT.glob("vae/**/*.py") if "NumberColumn(" in p.read_text("utf-8")]
+    assert [p.name for p in elsewhere] == ["number_table.py"]
 
 
 def test_the_table_shows_a_saved_evaluation_of_the_present_weights(

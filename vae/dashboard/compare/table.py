@@ -7,15 +7,17 @@ list of names has a table with a new key, so that a row means the same run as so
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 import streamlit as st
 
-from vae.base.numbers import typed
+from vae.base.numbers import fixed, typed
 from vae.components.network_file import title
 from vae.dashboard.shared import address, run_selection
 from vae.dashboard.shared.address_values import some_of
 from vae.dashboard.shared.address_values import words as texts
+from vae.dashboard.shared.number_table import NATS, SHORT, WHOLE, Column, configured, styled
 from vae.experiments.configurations import Entry
 
 ROW, HEAD, MOST = 35, 38, 250  # pixels of a row, of the head, and of the table at most
@@ -103,7 +105,7 @@ def select(entries: list[Entry], visible: list[Entry]) -> RunTable:
     if rows:
         key = table_key(names)
         st.dataframe(
-            _columns(rows),
+            styled(_columns(rows), NUMBERS),
             key=key,
             hide_index=True,
             on_select=lambda: _take(key, names),
@@ -176,11 +178,8 @@ def _when(created: str) -> datetime | None:
 
 
 def _config() -> dict[str, Any]:
-    number, text = st.column_config.NumberColumn, st.column_config.TextColumn
-    found: dict[str, Any] = {
-        name: number(format=form, help=about) for name, (form, about) in NUMBERS.items()
-    }
-    found |= {name: text(help=about) for name, about in WORDS.items()}
+    text = st.column_config.TextColumn
+    found = configured(NUMBERS) | {name: text(help=about) for name, about in WORDS.items()}
     found["★"] = text(width=34, help="A favourite.", pinned=True)
     found["run"] = text(width=170, help="Name of the run and of its folder.", pinned=True)
     found["tags"] = st.column_config.ListColumn(help="Tags of the run: select it and press Edit.")
@@ -191,40 +190,42 @@ def _config() -> dict[str, Any]:
 
 
 NUMBERS = {
-    "Z": ("%d", "Latent dimensions."),
-    "β": ("%.4g", "Weight of the KL in the trained loss; empty: the objective has none."),
-    "seed": ("%d", "Random seed. Runs that differ in it only are seeds of one configuration."),
-    "−ELBO": (
-        "%.2f",
+    "Z": Column(WHOLE, "Latent dimensions."),
+    "β": Column(SHORT, "Weight of the KL in the trained loss; empty: the objective has none."),
+    "seed": Column(
+        WHOLE, "Random seed. Runs that differ in it only are seeds of one configuration."
+    ),
+    "−ELBO": Column(
+        NATS,
         "Reconstruction + KL of the best weights on validation data, nats per example; lower is "
         "better. Comparable on the same data under the same likelihood.",
     ),
-    "reconstruction": (
-        "%.2f",
+    "reconstruction": Column(
+        NATS,
         "−E_q[ln p(x|z)] of the same weights and data, nats per example; lower is better.",
     ),
-    "KL": (
-        "%.2f",
+    "KL": Column(
+        NATS,
         "KL(q(z|x) ‖ p(z)) of the same weights and data, nats per example; empty: not defined.",
     ),
-    "test −ELBO": (
-        "%.2f",
+    "test −ELBO": Column(
+        NATS,
         "−ELBO of the best weights on test data, nats per example, from a saved evaluation (see "
         "Evaluate); lower is better.",
     ),
-    "test −ln p(x)": (
-        "%.2f",
+    "test −ln p(x)": Column(
+        NATS,
         "Importance-sampled −ln p(x) of the best weights on test data, nats per example, from the "
         "saved evaluation with the most samples; lower is better.",
     ),
-    "K": ("%d", "Importance samples per example of test −ln p(x). More tighten the bound."),
-    "best value": (
-        "%.2f",
+    "K": Column(WHOLE, "Importance samples per example of test −ln p(x). More tighten the bound."),
+    "best value": Column(
+        NATS,
         "Validation value that selected the best weights, nats per example. A reconstruction is "
         "better lower, an ELBO or a bound higher.",
     ),
-    "epochs": ("%.4g", "Completed epochs."),
-    "seconds": ("%.0f", "Training time in seconds."),
+    "epochs": Column(SHORT, "Completed epochs."),
+    "seconds": Column(partial(fixed, places=0), "Training time in seconds."),
 }
 WORDS = {
     "title": "Label of the run: select it and press Edit.",

@@ -18,6 +18,7 @@ from vae.dashboard.reconstructions.common import (
     summary,
 )
 from vae.dashboard.shared import html_grid, widgets
+from vae.dashboard.shared.number_table import NATS, SHARE, WHOLE, Column, configured, styled
 from vae.figures.quantities import SPLITS
 from vae.figures.ranking import surprise_histogram
 from vae.figures.vectors import reconstruction_pairs
@@ -42,14 +43,11 @@ NUMBERS = (
     "reconstruction − original in units of x, black 0 and white 1, on one scale for all: red is "
     "too bright, blue too dark."
 )
-FORMATS = {
-    name: st.column_config.NumberColumn(format=form, help=about)
-    for name, form, about in (
-        ("row", "%d", "Row in the data set, counted from 0."),
-        ("reconstruction", "%.2f", "−ln p(x|z) at its z, nats; lower is better."),
-        ("KL", "%.2f", "KL(q(z|x) ‖ p(z)), nats."),
-        ("surprise", "%.1f %%", "Share of the split's examples that are less surprising."),
-    )
+COLUMNS = {
+    "row": Column(WHOLE, "Row in the data set, counted from 0."),
+    "reconstruction": Column(NATS, "−ln p(x|z) at its z, nats; lower is better."),
+    "KL": Column(NATS, "KL(q(z|x) ‖ p(z)), nats."),
+    "surprise": Column(SHARE, "Share of the split's examples that are less surprising."),
 }
 
 
@@ -116,12 +114,12 @@ def vectors(loaded: LoadedRun, chosen: Selection, request: ReconstructionRequest
     columns = {"row": chosen.rows, "class": [caption.name for caption in captions]}
     columns |= {"reconstruction": chosen.reconstruction}
     columns |= {"KL": [None] * len(captions) if chosen.kl is None else chosen.kl}
-    columns |= {"surprise": 100 * chosen.surprise}
+    columns |= {"surprise": chosen.surprise}
     picked = table.dataframe(
-        columns,
+        styled(columns, COLUMNS),
         height=CHART - 40,
         hide_index=True,
-        column_config=FORMATS,
+        column_config=configured(COLUMNS),
         on_select="rerun",
         key="_".join(map(str, ("rows", run_key(loaded.run), *request))),
     )

@@ -1,0 +1,42 @@
+"""Columns of a table whose numbers are written as everywhere else, and sorted by value.
+
+The formats of Streamlit's own number columns write a hyphen for the minus sign.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import streamlit as st
+
+from vae.base.numbers import compact, fixed, percent
+
+if TYPE_CHECKING:
+    from pandas.io.formats.style import Styler  # type: ignore[import-untyped]
+
+Format = Callable[[float], str]
+
+WHOLE: Format = partial(compact, digits=12)  # 0, 128 and a seed, without commas
+NATS: Format = fixed
+SHORT: Format = compact
+SHARE: Format = partial(percent, places=1)
+
+
+class Column(NamedTuple):
+    """The format and the help of a column of numbers."""
+
+    format: Format
+    about: str
+
+
+def styled(columns: Mapping[str, Any], numbers: Mapping[str, Column]) -> "Styler":
+    """Return a table whose number columns show texts; an empty cell stays empty."""
+    import pandas as pd  # type: ignore[import-untyped]
+
+    formats = {name: column.format for name, column in numbers.items() if name in columns}
+    return pd.DataFrame(dict(columns)).style.format(formats, na_rep="")
+
+
+def configured(numbers: Mapping[str, Column]) -> dict[str, Any]:
+    """Return the settings of the columns, without a format, which would replace the texts."""
+    return {name: st.column_config.NumberColumn(help=c.about) for name, c in numbers.items()}
