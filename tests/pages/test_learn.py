@@ -2,6 +2,7 @@
 
 import re
 import runpy
+from collections import defaultdict
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +17,7 @@ from tests.pages.conftest import ROOT, OpenPage
 from vae.dashboard.learn import view as learn_view
 from vae.dashboard.learn.lesson import Lesson, Slider, Text, Values, View
 from vae.dashboard.learn.lessons import LESSONS
+from vae.dashboard.learn.spoken import SIGN, SIGNS, groups, spoken
 from vae.dashboard.learn.text import MACROS, render
 from vae.dashboard.learn.words.frame import WORDS as FRAME
 
@@ -99,6 +101,20 @@ def test_symbols_have_their_colours(name: str) -> None:
                     assert not re.search(symbol, bare), f"{key}: {symbol} needs \\{macro}{{…}}"
                 coloured = {m for m in MACROS if f"\\{m}{{q" in formula}
                 assert coloured <= {"Q"}, key
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_picture_is_described_without_markup(name: str) -> None:
+    for key, text in LESSONS[name].items():
+        for written in text if key.endswith("caption") else ():
+            signs = {m[1] for f in FORMULA.findall(groups(written)) for m in SIGN.finditer(f)}
+            assert signs <= SIGNS.keys() | {"frac"}, key
+            assert not re.search(r"[$\\{}*`]|\[\[", spoken(written, defaultdict(float))), key
+
+
+def test_formulas_are_spoken_in_unicode() -> None:
+    text = r"The **gap** $\T{\mathrm{KL}(q_1\,\|\,p)} = -\frac12\Q{\sigma}^2$ is [[gap]]"
+    assert spoken(text, {"gap": -1.0}) == "The gap KL(q₁‖p) = −1/2σ² is −1.00"
 
 
 def uncoloured(formula: str) -> str:

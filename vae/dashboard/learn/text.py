@@ -34,9 +34,15 @@ def render(text: str, numbers: Mapping[str, float | str]) -> str:
     change its theme without asking the server. Raises KeyError for a number that the picture does
     not have.
     """
+    return _MACRO.sub(
+        lambda m: rf"\textcolor{{{COLOURS[MACROS[m[1]]][0]}}}{{", in_place(text, numbers)
+    )
+
+
+def in_place(text: str, numbers: Mapping[str, float | str]) -> str:
+    """Return a text with its numbers, and with its lines joined."""
     joined = _BREAK.sub("", text)  # Markdown would show a space, which Chinese does not have
-    coloured = _MACRO.sub(lambda m: rf"\textcolor{{{COLOURS[MACROS[m[1]]][0]}}}{{", joined)
-    return _NUMBER.sub(lambda m: _written(numbers[m[1]], int(m[2] or 2)), coloured)
+    return _NUMBER.sub(lambda m: _written(numbers[m[1]], int(m[2] or 2)), joined)
 
 
 def _written(value: float | str, places: int) -> str:

@@ -17,6 +17,7 @@ from vae.dashboard.learn.demonstration import Course, course, is_at_work
 from vae.dashboard.learn.language import say
 from vae.dashboard.learn.lesson import Lesson, Picture, Step, View
 from vae.dashboard.learn.lessons import LESSONS
+from vae.dashboard.learn.spoken import spoken
 from vae.dashboard.learn.text import render, theme_style
 from vae.dashboard.learn.words.frame import WORDS as FRAME
 from vae.dashboard.shared import stage
@@ -144,7 +145,7 @@ def _drawn(lesson: Lesson, place: state.Place, step: Step, picture: Picture) -> 
         picture.figure,
         key=f"learn_picture_{lesson.name}",
         revision=f"{step.name}{place.run}",
-        label=say(lesson.words[caption]),
+        label=spoken(say(lesson.words[caption]), _numbers(picture)),
         height=lesson.height,
         clickable=_is_asking(place, step) or bool(step.pick),
     )
@@ -179,8 +180,11 @@ def _rendered(lesson: Lesson, key: str, picture: Picture) -> str:
 
 
 def _coloured(text: str, picture: Picture) -> str:
-    numbers = {"nats": say(FRAME["nats"]), **picture.numbers}
-    return render(text, numbers)
+    return render(text, _numbers(picture))
+
+
+def _numbers(picture: Picture) -> dict[str, float | str]:
+    return {"nats": say(FRAME["nats"]), **picture.numbers}
 
 
 def _words(lesson: Lesson, place: state.Place, step: Step, picture: Picture) -> None:
