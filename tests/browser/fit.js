@@ -1,8 +1,9 @@
 // Texts that are cut, words that are broken, texts that lie over one another, on the page and in its
-// charts, controls and pictures that something covers, and legends that scroll. What lies below the
-// window is scrolled into it.
+// charts, controls and pictures that something covers, legends that scroll, and text alternatives
+// with markup. What lies below the window is scrolled into it.
 () => {
   const SLACK = 1.5;  // pixels
+  const WORD = /(?:(?!\p{Script=Han})[\p{L}\d.,−]){1,20}/gu;  // Chinese can go on below anywhere
   const SHOWN = { opacityProperty: true, visibilityProperty: true };
   const OUT = 'script, style, template, title, [inert], [role=tooltip], .katex-mathml, '
     + '.hoverlayer, [data-testid=stIconMaterial]';
@@ -78,7 +79,7 @@
     const rects = boxes(node);
     if (rects.some((r) => isCut(n, r) || (drawn(n) && isClipped(n, r)))) found.add(`cut in ${place(n)}: ${quote(words)}`);
     if (slanted(n)) continue;
-    for (const { 0: word, index } of drawn(n) ? [] : words.matchAll(/[\p{L}\d.,−]{1,20}/gu)) {
+    for (const { 0: word, index } of drawn(n) ? [] : words.matchAll(WORD)) {
       const lines = boxes(node, index, index + word.length).map((r) => Math.round(r.top));
       if (new Set(lines).size > 1) found.add(`broken in ${place(n)}: ${word}`);
     }
@@ -134,6 +135,13 @@
   for (const { _fullLayout: layout } of main.querySelectorAll('.js-plotly-plot')) {
     if (layout?.showlegend && layout._size.w < layout.width / 2)
       found.add(`the legend leaves ${layout._size.w} of ${layout.width} pixels to a chart`);
+  }
+  const MARKUP = /\$\S|\*\*|\\[a-z]|\[\[|:material|:\w+\[|&\w+;|<\/?[a-z]/i;
+  for (const n of document.querySelectorAll('[aria-label], [title], [alt]')) {
+    for (const name of ['aria-label', 'title', 'alt']) {
+      const words = n.getAttribute(name) ?? '';
+      if (MARKUP.test(words)) found.add(`markup in ${name} of ${place(n)}: ${quote(words)}`);
+    }
   }
   if (main.scrollWidth > main.clientWidth + 1)
     found.add(`the page is ${main.scrollWidth} pixels wide in ${main.clientWidth}`);

@@ -1,4 +1,4 @@
-"""Every page in every state of a run, at every size, in light and dark: no text is cut, no word is
+"""Every page in every state of a run, at every size, and in dark: no text is cut, no word is
 broken, no text lies over another, and nothing covers a control or a picture (`fit.js`).
 
     python -m pytest -m long -n0 tests/browser/test_survey.py [-k "latent and wide"]
@@ -123,7 +123,7 @@ def survey(tab: Tab, url: str) -> list[str]:
         tab.page.emulate_media(color_scheme=scheme)
         ground = _rgb(COLOURS["background"][theme])
         until(lambda ground=ground: tab.page.evaluate(GROUND) == ground, why=scheme)
-        for width, height in SIZES:
+        for width, height in SIZES[: 1 if theme else None]:  # colours do not move texts
             tab.page.set_viewport_size({"width": width, "height": height})
             found = settled(partial(tab.page.evaluate, FIT))
             wrong += [f"{width}×{height} {scheme}: {line}" for line in found]
@@ -198,9 +198,9 @@ def test_a_sweep_fits(server: Server, runs: Path, module_tab: Tab) -> None:
     """A form, and a sweep with finished and failed runs."""
     module_tab.reset()
     over = ("--over", "beta=0.5,1,4", "--seeds", "2", "--name", "sweep-of-beta")
+    before = set(runs.glob("*/config.json"))
     main(["sweep", "--root", str(runs), "--data", "digits", *SMALL, *over])
-    first = next(iter(sorted(runs.glob("sweep-of-beta*/config.json"))), None)
-    assert first is not None
+    first = min(set(runs.glob("*/config.json")) - before)
     Run(first.parent).set_status(state="failed", message="The disk is full: free some space.")
     wrong = survey(module_tab, f"{server.url}/sweep?sweep=New+sweep")
     wrong += survey(module_tab, f"{server.url}/sweep?sweep=sweep-of-beta")

@@ -6,6 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from vae.dashboard import login, navigation, plot
+from vae.dashboard.first_paint import SIDEBAR
 from vae.dashboard.learn import contents
 from vae.dashboard.shared import address, errors, starting, widgets
 from vae.dashboard.shared.current_run import sync_address
@@ -14,7 +15,6 @@ from vae.dashboard.sidebar.sidebar import sidebar, start
 from vae.dashboard.tour.view import banner
 
 STYLE = Path(__file__).with_name("style.css")
-SIDEBAR = 256  # width in pixels: two columns of settings fit at 1280×720
 
 st.set_page_config(page_title="VAE Lab", layout="wide", initial_sidebar_state=SIDEBAR)
 st.html(STYLE)

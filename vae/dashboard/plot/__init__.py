@@ -164,6 +164,7 @@ def plot(
         key=key,
         data=pack(figure, message),
         default={"selected": None},
+        height=height,
         on_selected_change=_nothing,
         on_click_change=_nothing,
         on_path_change=_nothing,

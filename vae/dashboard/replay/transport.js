@@ -55,7 +55,10 @@ function request(player) {                      // draw once, at the next screen
   player.frame ??= requestAnimationFrame((now) => {
     player.frame = null;
     if (player.playing) advance(player, now);
-    if (player.root.isConnected && player.head) draw(player);
+    if (player.root.isConnected && player.head) {
+      draw(player);
+      player.root.classList.add('drawn');       // now all parts have their sizes
+    }
     if (player.playing) request(player);
   });
 }
