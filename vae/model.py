@@ -18,12 +18,19 @@ from vae.base.rng import stream
 from vae.components.likelihood_base import Likelihood
 from vae.components.likelihoods import LIKELIHOODS, check_domain
 from vae.components.network_code import network_of
+from vae.components.networks import Bodies
 from vae.components.objectives import OBJECTIVES, Loss
 from vae.components.posteriors import POSTERIORS, Posterior
 from vae.components.priors import PRIORS
 from vae.components.rescalings import Units, described
 from vae.components.terms import Pass
 from vae.config import RunConfig
+
+MISSING = (
+    "Values that were not observed have no term: reconstruction, ELBO and −ln p(x) are those of "
+    "the observed values of each example, and −ln p(x) with K samples is minus the MIWAE bound "
+    "(Mattei & Frellsen 2019)."
+)
 
 
 class VAE(nn.Module):
@@ -42,16 +49,29 @@ class VAE(nn.Module):
         self._likelihood = LIKELIHOODS[config.likelihood](domain, **config.chosen("likelihood"))
         self._posterior = POSTERIORS[config.posterior](z, **config.chosen("posterior"))
         self._prior = PRIORS[config.prior](z, domain, **config.chosen("prior"))
-        self.encoder, self.decoder = network_of(config.network)(
-            domain.shape,
-            self._posterior.outputs,
-            z + self.classes,
-            self._likelihood.multiplicity,
-            **config.chosen("network"),
-        )
+        self.encoder, self.decoder = self._bodies(domain.shape)
+        if domain.missing:
+            self.encoder, _ = self._bodies(self._encoder_shape)
         if self.classes:
-            self.offset = nn.Embedding(self.classes, math.prod(domain.shape))
+            self.offset = nn.Embedding(self.classes, math.prod(self._encoder_shape))
             nn.init.zeros_(self.offset.weight)
+
+    @property
+    def _encoder_shape(self) -> tuple[int, ...]:
+        """Shape of the encoder's input: u, followed by 1 for each observed value if values may be
+        missing, 0 for the others."""
+        first, *rest = self.domain.shape
+        return (2 * first if self.domain.missing else first, *rest)
+
+    def _bodies(self, event_shape: tuple[int, ...]) -> Bodies:
+        """Return encoder and decoder of the configuration for examples of this shape."""
+        return network_of(self.config.network)(
+            event_shape,
+            self._posterior.outputs,
+            self.config.latent_dim + self.classes,
+            self._likelihood.multiplicity,
+            **self.config.chosen("network"),
+        )
 
     @property
     def classes(self) -> int:
@@ -86,6 +106,11 @@ class VAE(nn.Module):
         return described(self.config.rescaling(self.domain), self.domain)
 
     @property
+    def missing_note(self) -> str:
+        """The meaning of the bound where values may be missing; "" otherwise."""
+        return MISSING if self.domain.missing else ""
+
+    @property
     def device(self) -> torch.device:
         return next(self.parameters()).device
 
@@ -102,19 +127,22 @@ class VAE(nn.Module):
         """Return q(z|x), of a conditional model q(z|x, y), for x (B, *event) and classes y (B,):
         batch shape (B,), event shape (Z,). The class adds a learned offset o_y to u. The first
         layer treats it like a one-hot code beside u: W(u + o_y) = Wu + b_y."""
-        u = self.encoder_input(x)
-        if self.classes:
-            assert y is not None
-            u = u + self.offset(y).unflatten(-1, self.domain.shape)
-        return self._encoded(u)
+        return self._encoded(self.encoder_input(x), y)
 
     def encoder_input(self, x: Tensor) -> Tensor:
-        """Return the encoder's input for x (..., *event): rescaled x, or ln(1 + x) of counts."""
+        """Return the encoder's input for x (..., *event): rescaled x, or ln(1 + x) of counts; NaN
+        for values that were not observed."""
         u: Tensor = self._likelihood.encoder_input(self.units(x))
         return u
 
-    def _encoded(self, u: Tensor) -> Distribution:
-        """Return q(z|u) for the encoder's input u (B, *event)."""
+    def _encoded(self, u: Tensor, y: Tensor | None = None) -> Distribution:
+        """Return q(z|u) for the encoder's input u (B, *event), 0 where it was not observed."""
+        if self.domain.missing:
+            seen = ~u.isnan()
+            u = torch.cat([torch.where(seen, u, 0.0), seen.to(u.dtype)], 1)  # (B, 2D)
+        if self.classes:
+            assert y is not None
+            u = u + self.offset(y).unflatten(-1, self._encoder_shape)
         with self._precision(u):
             h = self.encoder(u)
         q: Distribution = self._posterior(h.float())
@@ -127,7 +155,8 @@ class VAE(nn.Module):
 
     def init_from_data(self, x: Tensor) -> None:
         """Initialise the prior from training examples (N, *event), before the first step."""
-        self._prior.init_from_data(self.encoder_input(x))
+        u = self.encoder_input(x)
+        self._prior.init_from_data(torch.where(u.isnan(), 0.0, u))
 
     def likelihood(self, z: Tensor, y: Tensor | None = None) -> Distribution:
         """Return p(x|z), of a conditional model p(x|z, y), for z (..., B, Z) and classes y (B,):

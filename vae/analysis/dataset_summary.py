@@ -3,6 +3,7 @@
 All numbers refer to x as the model receives it: x / scale, binarized if the configuration
 binarizes (a stochastic binarization by one draw with a fixed seed). N examples with
 D = prod(*event) elements each. Standard deviations divide by N: they describe these examples.
+Values that were not observed are counted, and left out of everything else.
 """
 
 from collections.abc import Iterator
@@ -64,7 +65,7 @@ def summarise(dataset: Dataset, config: RunConfig) -> DataSummary:
         high=high,
         mean=mean,
         sd=float(np.sqrt(spread.mean())),
-        zeros=values.zeros / dataset.x.size,
+        zeros=values.zeros / max(1, int(values.counts.sum())),
         constant=int((each.sd == 0).sum()),
         edges=values.edges,
         counts=values.counts,
@@ -73,6 +74,8 @@ def summarise(dataset: Dataset, config: RunConfig) -> DataSummary:
         class_counts=counts,
         factors=tuple(_factor(name, column) for name, column in dataset.factors.items()),
         moments=each,
+        missing=np.isnan(dataset.x).sum(0) if dataset.missing else None,
+        columns=dataset.columns,
     )
 
 
@@ -92,17 +95,26 @@ def moments(dataset: Dataset, config: RunConfig, rows: Ints) -> Moments:
     if not len(rows):
         raise ValueError("There are no such examples: choose another split or class.")
     origin: NDArray[np.float64] | None = None
-    first = second = np.zeros(dataset.event_shape)
+    first = second = count = np.zeros(dataset.event_shape)
     for x in _chunks(dataset, config, rows):
         wide = x.astype(np.float64)
-        origin = wide[0].copy() if origin is None else origin
+        origin = _first(wide) if origin is None else origin
         wide -= origin
-        first, second = first + wide.sum(0), second + np.square(wide, out=wide).sum(0)
+        count = count + (wide == wide).sum(0)
+        first = first + np.nansum(wide, 0)
+        second = second + np.nansum(np.square(wide, out=wide), 0)
     assert origin is not None
-    n = len(rows)
+    n = np.maximum(count, 1)
     variance = np.maximum(second / n - (first / n) ** 2, 0)
     mean, sd = (origin + first / n).astype(np.float32), np.sqrt(variance).astype(np.float32)
-    return Moments(mean, sd, n)
+    return Moments(mean, sd, len(rows))
+
+
+def _first(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the first observed value of each element (*event) of x (N, *event); 0 without one."""
+    place = np.argmax(x == x, axis=0)[None]
+    first: NDArray[np.float64] = np.nan_to_num(np.take_along_axis(x, place, 0)[0])
+    return first
 
 
 def _chunks(dataset: Dataset, config: RunConfig, rows: Ints) -> Iterator[Floats]:
@@ -115,7 +127,8 @@ def _chunks(dataset: Dataset, config: RunConfig, rows: Ints) -> Iterator[Floats]
 
 def _range(dataset: Dataset, config: RunConfig) -> tuple[float, float]:
     """Return the smallest and the largest value."""
-    low, high = (float(np.float32(v) / dataset.scale) for v in (dataset.x.min(), dataset.x.max()))
+    ends = np.fmin.reduce(dataset.x, axis=None), np.fmax.reduce(dataset.x, axis=None)
+    low, high = (float(np.float32(v) / dataset.scale) for v in ends)
     row = BINARIZATIONS[config.binarize]
     if row.random:  # any value between 0 and 1 can become either
         return float(low == 1), float(high > 0)
@@ -129,13 +142,14 @@ def _values(dataset: Dataset, config: RunConfig, levels: int) -> _Values:
     if levels:
         counts = np.zeros(levels, np.int64)
         for x in _chunks(dataset, config, rows):
-            k = np.rint(x * (levels - 1)).astype(np.int64)
+            k = np.rint(x[x == x] * (levels - 1)).astype(np.int64)
             counts += np.bincount(k.reshape(-1), minlength=levels)
         edges = (np.arange(levels + 1) - 0.5) / (levels - 1)
         return _Values(int((counts > 0).sum()), int(counts[0]), edges.astype(np.float32), counts)
     edges = np.linspace(*_range(dataset, config), BINS + 1)
     counts, found = np.zeros(BINS, np.int64), np.empty(0, np.float32)
     for x in _chunks(dataset, config, rows):
+        x = x[x == x]
         counts += np.histogram(x, edges)[0]
         zeros += int((x == 0).sum())
         if len(found) <= MOST_DISTINCT:

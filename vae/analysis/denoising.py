@@ -45,6 +45,8 @@ def denoise(loaded: LoadedRun, x: Floats, corrupted: Floats, rows: Ints) -> Deno
 
 def squared_error(a: Floats, b: Floats, domain: Domain) -> Floats:
     """Return the mean squared difference of each example (N, *event) over its rescaled values,
-    (N,)."""
+    (N,), without those that were not observed."""
     difference = (domain.rescale(a).astype(np.float64) - domain.rescale(b)).reshape(len(a), -1)
-    return np.asarray((difference**2).mean(1), np.float32)
+    seen = difference == difference
+    total = np.where(seen, difference**2, 0).sum(1)
+    return np.asarray(total / np.maximum(seen.sum(1), 1), np.float32)

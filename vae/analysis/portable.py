@@ -68,7 +68,7 @@ def portable_encoder(model: VAE) -> Portable:
     row = BINARIZATIONS[model.config.binarize]
     likelihood_input = model._likelihood.encoder_input(probe)
     as_it_is = torch.equal(row.apply(probe), probe) and torch.equal(likelihood_input, probe)
-    if model.classes or row.random or not as_it_is:
+    if model.classes or model.domain.missing or row.random or not as_it_is:
         raise ValueError("The browser does not know the input of this encoder.")
     if not _begins_with_mean(model):
         raise ValueError("The browser does not know the mean of this posterior.")

@@ -52,6 +52,8 @@ class DataSummary(NamedTuple):
     class_counts: Ints  # (classes, 3) examples in train, val, test
     factors: tuple[Factor, ...]
     moments: Moments
+    missing: Ints | None = None  # (*event) examples in which each element was not observed
+    columns: tuple[str, ...] = ()  # names of the elements of a vector
 
 
 class Baseline(NamedTuple):

@@ -32,6 +32,7 @@ class Domain(NamedTuple):
     # column of a vector or channel of a picture; without them u = x
     location: tuple[float, ...] = ()
     scale: tuple[float, ...] = ()
+    missing: bool = False  # values of x may be NaN: not observed
 
     @property
     def log_volume(self) -> float:

@@ -6,7 +6,8 @@ distribution of x = location + scale · u for u from p(u|z). Its density is p(u|
 ln p(x|z) is in nats in the units of x, and the weights do not depend on these units.
 
 A rescaling is a function of all values in parts (columns, n), float64 → (location, scale), each
-(columns,). A column that never varies gets scale 1.
+(columns,). Values that were not observed, NaN, do not count. A column that never varies gets
+scale 1.
 """
 
 from collections.abc import Callable, Iterator
@@ -31,16 +32,16 @@ Fit = tuple[Doubles, Doubles]
 
 def standardise(parts: Parts) -> Fit:
     """Return mean and standard deviation: the mean becomes 0, the standard deviation 1."""
-    count = sum(part.shape[1] for part in parts())
-    mean: Doubles = sum(part.sum(1) for part in parts()) / count
-    square = sum(((part - mean[:, None]) ** 2).sum(1) for part in parts())
+    count = np.maximum(sum((part == part).sum(1) for part in parts()), 1)
+    mean: Doubles = sum(np.nansum(part, 1) for part in parts()) / count
+    square = sum(np.nansum((part - mean[:, None]) ** 2, 1) for part in parts())
     return mean, np.sqrt(square / count)
 
 
 def minmax(parts: Parts) -> Fit:
     """Return smallest value and range: the smallest value becomes 0, the largest 1."""
-    low = np.min([part.min(1) for part in parts()], axis=0)
-    return low, np.max([part.max(1) for part in parts()], axis=0) - low
+    low = np.fmin.reduce([np.fmin.reduce(part, 1) for part in parts()])
+    return low, np.fmax.reduce([np.fmax.reduce(part, 1) for part in parts()]) - low
 
 
 def none(parts: Parts) -> Fit:
@@ -107,7 +108,7 @@ def rescaled(domain: Domain, name: str, x: NDArray[Any], unit: float) -> Domain:
     """Return a domain with the location and the scale of a rescaling, fitted to the examples
     x / unit, x (N, *event)."""
     rows = max(1, CHUNK // x[:1].size)
-    first = x[0].reshape(len(x[0]), -1)[:, :1].astype(np.float64) / unit  # (columns, 1)
+    first = _first(x)[:, None].astype(np.float64) / unit  # (columns, 1)
 
     def parts() -> Iterator[Doubles]:
         for start in range(0, len(x), rows):
@@ -115,9 +116,17 @@ def rescaled(domain: Domain, name: str, x: NDArray[Any], unit: float) -> Domain:
             yield part.astype(np.float64) / unit - first  # small differences keep their digits
 
     location, scale = RESCALINGS[name].fit(parts)
-    location = location + first[: len(location), 0]
+    location = np.nan_to_num(location) + first[: len(location), 0]
     scale = np.where(scale > np.finfo(np.float32).tiny, scale, 1)
     return domain._replace(location=tuple(location.tolist()), scale=tuple(scale.tolist()))
+
+
+def _first(x: NDArray[Any]) -> NDArray[Any]:
+    """Return the first observed value of each column, (columns,); 0 without one."""
+    values = x.reshape(*x.shape[:2], -1)[:, :, 0]  # (N, columns)
+    place = (values == values).argmax(0)
+    first: NDArray[Any] = np.nan_to_num(values[place, np.arange(values.shape[1])])
+    return first
 
 
 class Units(nn.Module):
@@ -134,8 +143,10 @@ class Units(nn.Module):
     def __init__(self, domain: Domain) -> None:
         super().__init__()
         self.log_volume = domain.log_volume
+        self.missing = domain.missing
         each = (-1, *(1 for _ in domain.shape[1:]))  # one number for each column or channel
-        location, scale = (torch.tensor(v, dtype=torch.float64) for v in domain[-2:])
+        both = domain.location, domain.scale
+        location, scale = (torch.tensor(v, dtype=torch.float64) for v in both)
         rest = location - location.float()
         for name, values in {"location": location, "rest": rest, "scale": scale}.items():
             shape = each if domain.scale else (0,)
@@ -156,6 +167,8 @@ class Units(nn.Module):
 
     def of_x(self, pu: Distribution) -> Distribution:
         """Return p(x) for p(u) with event shape *event."""
+        if self.missing:
+            return Observed(pu, self)
         return pu if self.is_identity else Rescaled(pu, self)
 
 
@@ -181,3 +194,17 @@ class Rescaled(Distribution):
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
         return self.units.inverse(self.base.sample(sample_shape))
+
+
+class Observed(Rescaled):
+    """p(x) of the observed values of x: a value NaN was not observed and has no term."""
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Return Σ ln p(x_d) over the observed values of each example, in the units of x."""
+        seen = ~x.isnan()  # (..., *event)
+        u = torch.where(seen, self.units(x), 0.0)
+        each: Tensor = self.base.base_dist.log_prob(u)  # type: ignore[attr-defined]
+        if not self.units.is_identity:
+            each = each - self.units.scale.log()
+        total: Tensor = torch.where(seen, each, 0.0).flatten(-len(self.event_shape)).sum(-1)
+        return total

@@ -122,6 +122,11 @@ def check_data(config: DerivedSettings, dataset: Dataset, domain: Domain) -> Non
             f"binarize {config.binarize} needs values in [0, 1], and {dataset.name} has others: "
             "choose binarize none."
         )
+    if config.binarized and dataset.missing:
+        raise ValueError(
+            f"binarize {config.binarize} needs every value, and {dataset.name} has some that were "
+            "not observed: choose binarize none."
+        )
     if not (domain.scale or domain.levels == 2 or is_in_support(dataset, config.likelihood)):
         raise ValueError(_other_values(config.likelihood, dataset))
     labels = dataset.labels

@@ -97,7 +97,8 @@ class RunConfig(DerivedSettings):
         """Return the shape, levels and classes of the examples, and their rescaling, fitted to
         the training rows."""
         levels = 2 if self.binarized else dataset.levels
-        plain = Domain(dataset.event_shape, levels, len(dataset.classes))
+        classes, missing = len(dataset.classes), dataset.missing
+        plain = Domain(dataset.event_shape, levels, classes, missing=missing)
         name = self.rescaling(plain)
         if name == "none":
             return plain
@@ -129,7 +130,8 @@ class RunConfig(DerivedSettings):
     @property
     def data_request(self) -> loader.Request:
         """The request of the data set; configurations with equal requests have equal data."""
-        return loader.request(self.data, self.examples, self.seed, self.chosen("data"))
+        options = self.chosen("data")
+        return loader.request(self.data, self.examples, self.seed, options, self.hide_share)
 
     def split(self, dataset: Dataset) -> Splits:
         """Return the train, validation and test rows of a run on this data set.

@@ -87,6 +87,18 @@ class Settings(BaseModel):
             group="Data",
         ),
     ] = "none"
+    hide_share: Annotated[
+        float,
+        Option(
+            "Share of the observed values of vectors that are hidden at random, as if they had "
+            "not been observed: the model never sees them. The error of its values there measures "
+            "how well it fills in missing ones.",
+            low=0,
+            high=0.9,
+            label="Hidden share",
+            group="Data",
+        ),
+    ] = 0.0
     data_scale: DataScale = AUTO
     network: Annotated[
         str,

@@ -33,18 +33,35 @@ class Raw(NamedTuple):
     names: Array | None = None  # of the rows, those of the test part last
     factors: dict[str, Floats] = {}  # noqa: RUF012 (never changed) of all rows
     reading: Reading = Reading()
+    columns: tuple[str, ...] = ()  # names of the columns of a table x
 
 
-def check_finite(x: Array, file: str) -> None:
-    """Raise a DataError with the count and the first position of NaN and infinity, if any."""
-    if x.dtype.kind != "f" or (finite := np.isfinite(x)).all():
+def check_finite(x: Array, file: str, missing: bool = False) -> None:
+    """Raise a DataError with the count and the first position of infinity and, unless values may
+    be `missing`, of NaN, if any."""
+    if x.dtype.kind != "f":
+        return
+    finite = ~np.isinf(x) if missing else np.isfinite(x)
+    if finite.all():
         return
     first, *place = (int(i) for i in np.unravel_index(int(np.argmin(finite)), x.shape))
     count = int(x.size - np.count_nonzero(finite))
     raise DataError(
-        f"{file} holds NaN or infinity {count:,} times, first in example {first} at position "
+        f"{file} holds {'infinity' if missing else 'NaN or infinity'} {count:,} times, first in "
+        f"example {first} at position "
         f"{', '.join(map(str, place))} (counted from 0): remove or replace these values."
     )
+
+
+def check_observed(x: Array, file: str) -> None:
+    """Raise a DataError for a column of vectors (N, D) that is NaN in every example."""
+    if x.dtype.kind != "f" or x.ndim != 2 or not np.isnan(x.min()):
+        return
+    if (empty := np.isnan(x).all(0)).any():
+        raise DataError(
+            f"{file}: value {int(empty.argmax())} (counted from 0) of every example is NaN, not "
+            "observed: remove this column."
+        )
 
 
 class Classes(NamedTuple):

@@ -9,6 +9,7 @@ from vae.data.dataset import Dataset
 from vae.data.description import PLAIN, Description, Guess, check_applies
 from vae.data.errors import DataError
 from vae.data.layout import arranged, on_ground, scaled
+from vae.data.missing import missing_note
 
 
 def compose(name: str, file: str, raw: Raw, wanted: Description = PLAIN) -> Dataset:
@@ -18,7 +19,8 @@ def compose(name: str, file: str, raw: Raw, wanted: Description = PLAIN) -> Data
     x, ground = on_ground(result.x, result.scale, wanted)
     classes = classes_of(raw, file)
     guesses += tuple(guess for guess in (result.guess, ground) if guess)
-    notes = raw.reading.notes + ((classes.note,) if classes.note else ())
+    found = (classes.note, missing_note(x, raw.columns))
+    notes = raw.reading.notes + tuple(note for note in found if note)
     reading = raw.reading._replace(guesses=(*raw.reading.guesses, *guesses), notes=notes)
     check_applies(wanted, reading, file)
     count = f"{len(raw.x):,} examples from {file}"
@@ -34,6 +36,7 @@ def compose(name: str, file: str, raw: Raw, wanted: Description = PLAIN) -> Data
         about=f"{count}{tested}{raw.note}.",
         names=raw.names,
         reading=reading,
+        columns=raw.columns if x.ndim == 2 and len(raw.columns) == x.shape[1] else (),
     )
 
 

@@ -24,19 +24,22 @@ from vae.data.errors import LIMIT, DataError
 from vae.data.formats import parsing
 from vae.data.table_arrays import raw_of, stacked
 
+MARKS = ("", "na", "n/a", "#n/a", "nan", "-nan", "null", "none", "<na>", "?")  # of missing cells
 LIKE_NUMBER = re.compile(r"[-+]?\d[\d.,_' ]*|[-+]?(nan|inf|infinity)", re.I)
 
 
 def read_csv(path: Path, wanted: Description) -> Raw:
     """Return the arrays of a text table.
 
-    Raises a DataError for a file that is too large, damaged or not a table of finite numbers.
+    Raises a DataError for a file that is too large, damaged or not a table of finite numbers and
+    empty cells.
     """
     with parsing(path.name, "a text table"):
         text, note = decoded(_content(path), path.name)
         dialect = dialect_of(text, path.name, wanted)
         _check_widths(text, dialect, path.name)
         table = Table(path.name, tuple(_columns(text, dialect)))
+        table = _without_marks(table, dialect.decimal)
         table, percent = _without_percent(table)
         roles = assign(table, wanted)
         _check_numbers(text, dialect, table, roles)
@@ -87,6 +90,27 @@ def cleaned(series: Any) -> Array:
         return np.asarray(series.to_numpy())
     cells = ["" if cell is None or cell != cell else str(cell).strip() for cell in series]
     return np.array(cells, np.str_)
+
+
+def _without_marks(table: Table, decimal: str) -> Table:
+    """Return the table with columns of numbers and marks of missing cells as numbers and NaN."""
+    return table._replace(columns=tuple(_without_mark(c, decimal) for c in table.columns))
+
+
+def _without_mark(column: Column, decimal: str) -> Column:
+    if not column.is_text:
+        return column
+    missing = np.array([cell.lower() in MARKS for cell in column.values])
+    cells = column.values[~missing]
+    if not len(cells) or not all(is_number(c, decimal) and c[-1] != "%" for c in cells):
+        return column
+    point = [cell.replace(",", ".") if decimal == "comma" else cell for cell in cells]
+    numbers = np.full(len(missing), np.nan)
+    try:
+        numbers[~missing] = [float(cell) for cell in point]
+    except ValueError:  # thousands
+        return column
+    return column._replace(values=numbers)
 
 
 def _without_percent(table: Table) -> tuple[Table, str]:
@@ -146,7 +170,7 @@ def _check_numbers(text: str, dialect: Dialect, table: Table, roles: Roles) -> N
     used = {c.name for c in (roles.label, roles.names, *roles.factors) if c}
     for k, column in enumerate(table.columns):
         if column.name in left:
-            if column.is_text or not np.isfinite(column.values).all():
+            if column.is_text or np.isinf(column.values).any():
                 _explain(text, dialect, table.file, k)
         elif free and column.name not in used and column.is_text and _mostly_numbers(column):
             _explain(text, dialect, table.file, k)
@@ -161,7 +185,8 @@ def _explain(text: str, dialect: Dialect, file: str, column: int) -> NoReturn:
     """Raise a DataError that names the first cell of a column without a finite number."""
     for line, row in _rows(text, dialect):
         cell = row[column].strip()
-        if is_number(cell, dialect.decimal) and cell[-1:] != "%":
+        is_missing = cell.lower() in MARKS
+        if is_missing or (is_number(cell, dialect.decimal) and cell[-1:] != "%"):
             continue
         name = dialect.names[column]
         title = f" ({name})" if not name.isdigit() and name else ""

@@ -21,7 +21,8 @@ from vae.data.errors import DataError
 
 
 class Dataset(NamedTuple):
-    """Examples with their labels and known factors. The model's input is `x / scale`, float32."""
+    """Examples with their labels and known factors. The model's input is `x / scale`, float32.
+    A value NaN was not observed."""
 
     name: str
     x: NDArray[np.uint8] | Floats  # (N, *event), contiguous
@@ -33,6 +34,8 @@ class Dataset(NamedTuple):
     about: str = ""  # one sentence for users: content and source
     names: NDArray[np.str_] | None = None  # (N,) of the rows, such as files
     reading: Reading | None = None  # how a user's file was read
+    columns: tuple[str, ...] = ()  # names of the values of a vector
+    truth: Floats | None = None  # x before some values were hidden on purpose
 
     @property
     def event_shape(self) -> tuple[int, ...]:
@@ -43,20 +46,33 @@ class Dataset(NamedTuple):
         return self.x.ndim == 4
 
     @property
+    def missing(self) -> bool:
+        """Whether some values were not observed."""
+        return self.x.dtype.kind == "f" and bool(np.isnan(self.x.min()))
+
+    @property
+    def observed(self) -> NDArray[np.uint8] | Floats:
+        """x if every value was observed; else the observed values, (n,)."""
+        return self.x[~np.isnan(self.x)] if self.missing else self.x
+
+    @property
     def in_unit_interval(self) -> bool:
-        """Whether every value of x / scale lies in [0, 1]."""
-        return bool(self.x.min() >= 0 and self.x.max() <= self.scale)
+        """Whether every observed value of x / scale lies in [0, 1]."""
+        values = self.observed
+        return bool(values.min() >= 0 and values.max() <= self.scale)
 
     @property
     def is_binary(self) -> bool:
-        """Whether every value of x / scale is 0 or 1."""
-        head = self.x[:100]  # decides nearly every case quickly
-        return all(bool(((x == 0) | (x == self.scale)).all()) for x in (head, self.x))
+        """Whether every observed value of x / scale is 0 or 1."""
+        values = self.observed
+        head = values[:100]  # decides nearly every case quickly
+        return all(bool(((x == 0) | (x == self.scale)).all()) for x in (head, values))
 
     @property
     def is_counts(self) -> bool:
-        """Whether every value of x / scale is a whole number from 0."""
-        parts = (self.x[:100], self.x) if self.scale == 1 else ()
+        """Whether every observed value of x / scale is a whole number from 0."""
+        values = self.observed
+        parts = (values[:100], values) if self.scale == 1 else ()
         return bool(parts) and all(bool(((x >= 0) & (x == np.rint(x))).all()) for x in parts)
 
     @property
@@ -144,6 +160,7 @@ def subset(dataset: Dataset, examples: int, seed: int) -> Dataset:
         labels=None if dataset.labels is None else dataset.labels[rows],
         factors={name: values[rows] for name, values in dataset.factors.items()},
         names=None if dataset.names is None else dataset.names[rows],
+        truth=None if dataset.truth is None else dataset.truth[rows],
     )
 
 

@@ -9,7 +9,7 @@ Range. Pictures become values from 0 to 1. Whole numbers from 0 to 255 are bytes
 1 if none exceeds 1, by 16 if none exceeds 16, otherwise by 255. Real numbers in [0, 1] are not
 divided, those in [0, 255] are divided by 255. All other values are scaled by the range found: the
 highest one, or the lowest one if it is negative, and the highest one, become 1, 0 and 1. Vectors
-are never scaled.
+are never scaled, and only their values may be NaN: not observed.
 """
 
 import math
@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vae.base.numbers import compact
-from vae.data.arrays import Array, check_finite, times
+from vae.data.arrays import Array, check_finite, check_observed, times
 from vae.data.description import AUTO, GROUNDS, NONE, Description, Guess, chosen
 from vae.data.errors import DataError
 
@@ -171,8 +171,9 @@ class Scaled(NamedTuple):
 def scaled(x: Array, wanted: Description, file: str, known: float = 0.0) -> Scaled:
     """Return the examples as uint8 or float32, and their divisor; `known` is the highest possible
     value of bytes."""
-    check_finite(x, file)
-    low, high = float(x.min()), float(x.max())
+    check_finite(x, file, missing=x.ndim == 2)
+    check_observed(x, file)
+    low, high = float(np.nanmin(x)), float(np.nanmax(x))
     if x.ndim == 2:
         if max(-low, high) > float(np.finfo(np.float32).max):
             raise DataError(

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from vae.base.files import FileState, file_state
 from vae.data.bundled import INCLUDED
 from vae.data.dataset import Dataset
+from vae.data.missing import hidden
 from vae.data.sources import SOURCES
 from vae.data.table import DATASETS, load
 
@@ -25,14 +26,17 @@ class Request(NamedTuple):
     seed: int  # 0 where all examples are the same for every seed
     options: str  # JSON
     state: FileState | None  # of the file at the path
+    hidden: float = 0.0  # share of the observed values
 
 
-def request(data: str, examples: int, seed: int, options: Mapping[str, Any]) -> Request:
+def request(
+    data: str, examples: int, seed: int, options: Mapping[str, Any], hidden: float = 0.0
+) -> Request:
     """Return the request of a data set; equal requests, equal data."""
     is_file = data not in DATASETS
-    is_whole = not examples and (is_file or data in SOURCES or data in INCLUDED)
+    is_whole = not examples and not hidden and (is_file or data in SOURCES or data in INCLUDED)
     state = file_state(Path(data)) if is_file else None
-    return Request(data, examples, 0 if is_whole else seed, json.dumps(options), state)
+    return Request(data, examples, 0 if is_whole else seed, json.dumps(options), state, hidden)
 
 
 def loaded(wanted: Request) -> Dataset:
@@ -50,8 +54,9 @@ def loaded(wanted: Request) -> Dataset:
 
 
 def _load(wanted: Request) -> Dataset:
-    data, examples, seed, options, _ = wanted
-    return load(data, examples=examples, seed=seed, options=json.loads(options))
+    data, examples, seed, options, _, share = wanted
+    whole = load(data, examples=examples, seed=seed, options=json.loads(options))
+    return hidden(whole, share, seed)
 
 
 def _keep(wanted: Request, data: Dataset) -> None:

@@ -57,8 +57,6 @@ def read_parquet(path: Path, wanted: Description) -> Raw:
         guesses = (special, *roles.guesses) if special else roles.guesses
         reading = Reading(guesses, "column", len(names), roles.left_out)
         if not special:
-            for column in roles.examples:
-                _complete(table, column.name, file)
             return raw_of(roles, reading, stacked(roles.examples))
         if _holds_pictures(table.schema.field(name).type):
             return _pictures(table, name, file, wanted).joined(raw_of(roles, reading))
@@ -150,11 +148,10 @@ def _lists(column: Any, name: str, file: str) -> Array:
 
     lengths = np.unique(pc.list_value_length(column).to_numpy(zero_copy_only=False))
     flat = column.flatten()
-    if len(lengths) > 1 or not lengths[0] or flat.null_count:
+    if len(lengths) > 1 or not lengths[0]:
         raise DataError(
-            f"{file}: the lists of column {name} have {lengths.min()} to {lengths.max()} values, "
-            f"{flat.null_count:,} of them missing: give all lists the same length and no missing "
-            "values."
+            f"{file}: the lists of column {name} have {lengths.min()} to {lengths.max()} values: "
+            "give all lists the same length."
         )
     values = flat.to_numpy(zero_copy_only=False)
     if values.dtype.kind not in "biuf":

@@ -22,6 +22,7 @@ def raw_of(roles: Roles, reading: Reading, x: Array = NOTHING) -> Raw:
         factors={c.name: factor_values(c) for c in roles.factors},
         reading=reading,
         pixels=_pixels(roles),
+        columns=tuple(column.name for column in roles.examples),
     )
 
 
@@ -35,9 +36,10 @@ def _pixels(roles: Roles) -> str:
 
 
 def stacked(columns: tuple[Column, ...]) -> Array:
-    """Return columns side by side, (N, D): bytes, whole numbers or float64."""
+    """Return columns side by side, (N, D): bytes, whole numbers or float64 with NaN for empty
+    cells."""
     arrays = [column.values for column in columns]
-    if not all(column.is_whole for column in columns):
+    if not all(column.is_whole and not column.missing.any() for column in columns):
         return np.column_stack(arrays).astype(np.float64)
     ends = [float(end) for a in arrays for end in (a.min(), a.max())]
     if min(ends) >= 0 and max(ends) <= 255:

@@ -18,7 +18,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from vae.base import visitors
-from vae.data.arrays import check_finite
+from vae.data.arrays import check_finite, check_observed
 from vae.data.dataset import Dataset
 from vae.data.description import Description, Reading
 from vae.data.errors import DataError
@@ -80,6 +80,8 @@ def _write(dataset: Dataset, path: Path) -> None:
         arrays["labels"] = dataset.labels
     if dataset.names is not None:
         arrays["names"] = dataset.names
+    if dataset.columns:
+        arrays["columns"] = np.array(dataset.columns, np.str_)
     part = path.with_suffix(f".{uuid4().hex}.part")
     try:
         with part.open("xb") as file:
@@ -110,6 +112,7 @@ def read_upload(archive: Archive, wanted: Description) -> Dataset:
             about=str(archive["about"].item()),
             names=archive["names"] if "names" in heads else None,
             reading=_reading(archive),
+            columns=tuple(map(str, archive["columns"])) if "columns" in heads else (),
         )
         _check(dataset, file)
     _check_settings(wanted, dataset, file)
@@ -151,8 +154,10 @@ def _check(dataset: Dataset, file: str) -> None:
         sound = x.shape[1] in COLOURS and x.min() >= 0 and x.max() <= dataset.scale
     if sound and names is not None:
         sound = names.shape == x.shape[:1] and names.dtype.kind == "U"
+    sound = sound and len(dataset.columns) in (0, x.shape[1])
     for values in dataset.factors.values():
         sound = sound and values.shape == x.shape[:1] and values.dtype == np.float32
     if not sound:
         raise DataError(f"{file} is not an upload that VAE Lab has stored: upload it again.")
-    check_finite(x, file)
+    check_finite(x, file, missing=x.ndim == 2)
+    check_observed(x, file)

@@ -108,22 +108,25 @@ def _thinned(values: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _weighted(x: Tensor, likelihood: Likelihood, extra: float) -> tuple[Tensor, Tensor]:
-    """Return values and how often each element has them, (M, *event) each."""
+    """Return values and how often each element has them, (M, *event) each; a value NaN was not
+    observed and has the weight 0."""
     levels, event = likelihood.domain.levels, x.shape[1:]
     extra = 0.0 if likelihood.support == "real" else extra
     ladder = torch.linspace(0, 1, max(levels, 2), dtype=x.dtype)
     ladder = ladder.reshape(-1, *(1 for _ in event)).expand(-1, *event)
     added = torch.full_like(ladder, extra / len(ladder))
+    weight = (~x.isnan()).to(x.dtype)
+    x = torch.where(x.isnan(), 0.0, x)
     if not levels:
-        return torch.cat([x, ladder]), torch.cat([torch.ones_like(x), added])
+        return torch.cat([x, ladder]), torch.cat([weight, added])
     place = (x * (levels - 1)).round().long()
-    return ladder, added.scatter_add(0, place, torch.ones_like(x))
+    return ladder, added.scatter_add(0, place, weight)
 
 
 def _start(likelihood: Likelihood, values: Tensor, weights: Tensor) -> Tensor:
     """Return the start of the search: the best output for the mean, the mean of other real values,
     the shares of the levels where each has its own output, else 0."""
-    mean = (weights * values).sum(0) / weights.sum(0)
+    mean = (weights * values).sum(0) / weights.sum(0).clamp(min=1e-300)
     if (best := likelihood.best_output(mean)) is not None:
         return best
     if likelihood.support == "real":

@@ -171,6 +171,12 @@ def _prior(inputs: Inputs) -> str:
     return "A point posterior is trained without a prior: there is no p(z) to draw samples from."
 
 
+def _complete(inputs: Inputs) -> str:
+    if not inputs.model.domain.missing:
+        return ""
+    return "Not defined where values were not observed: it needs every value of an example."
+
+
 def _training(inputs: Inputs) -> str:
     if inputs.training is not None:
         return ""
@@ -189,6 +195,7 @@ NEEDS: dict[str, Callable[[Inputs], str]] = {  # name → the reason why it is n
     "factors": _factors,
     "prior": _prior,
     "training examples": _training,
+    "complete examples": _complete,
 }
 
 

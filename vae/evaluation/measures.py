@@ -101,7 +101,7 @@ MEASURES: dict[str, Measure[Callable[[Inputs], Result]]] = {
         "−ln p(x), or without importance samples −ELBO, in bits for each number of an example. "
         "Smaller is better; comparable only on the same data in the same grey levels." + SE,
         averages.bits_per_dimension,
-        needs=("probability", "density"),
+        needs=("complete examples", "probability", "density"),
     ),
     "mutual_information": Measure(
         "I(x; z)",
@@ -270,7 +270,7 @@ TABLES: dict[str, Table[Any]] = {
         extended.sample_table,
         STATISTICS,
         group="samples",
-        needs=("full", "prior", "training examples"),
+        needs=("full", "prior", "training examples", "complete examples"),
         seconds=extended.sample_seconds,
     ),
 }

@@ -2,8 +2,8 @@
 
 Keys: format (version of the run folder), config (every setting), threads, created (UTC), data
 (name, fingerprint, event_shape, levels, classes, class_names, examples; location and scale of each
-column, empty without a rescaling), packages (name → version) and, for a network in a file of the
-user, network_file (name, sha256 and text of the file).
+column, empty without a rescaling; whether values are missing), packages (name → version) and, for
+a network in a file of the user, network_file (name, sha256 and text of the file).
 """
 
 import math
@@ -68,6 +68,7 @@ def head(config: "RunConfig", data: "Dataset") -> dict[str, Any]:
             "examples": len(data.x),
             "location": list(domain.location),
             "scale": list(domain.scale),
+            "missing": domain.missing,
         },
         "packages": {p: version(p) for p in PACKAGES} | {"python": platform.python_version()},
         **({"network_file": beside} if beside else {}),
@@ -137,8 +138,9 @@ def _before_rescaling(data: dict[str, Any]) -> str:
 def domain_of(head: dict[str, Any]) -> Domain:
     """Return the domain of a run's data."""
     data = head["data"]
-    units = (tuple(data.get(name, ())) for name in ("location", "scale"))
-    return Domain(tuple(data["event_shape"]), data["levels"], data["classes"], *units)
+    location, scale = (tuple(data.get(name, ())) for name in ("location", "scale"))
+    shape, missing = tuple(data["event_shape"]), bool(data.get("missing", False))
+    return Domain(shape, data["levels"], data["classes"], location, scale, missing)
 
 
 def class_names(head: dict[str, Any]) -> tuple[str, ...]:

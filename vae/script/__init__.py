@@ -38,9 +38,10 @@ def data_file(run: Run) -> bytes:
     """Return all examples of the run's data source as an .npz. Raises ValueError without them."""
     import numpy as np
 
-    run.data()  # raises ValueError if the data are missing or have changed
+    chosen = run.data()  # raises ValueError if the data are missing or have changed
     config = run.config
     whole = load(config.data, seed=config.seed, options=config.chosen("data"))
+    whole = chosen if config.hide_share else whole
     arrays: dict[str, Any] = {"x": whole.x, "scale": whole.scale, "test": whole.test}
     if whole.labels is not None:
         arrays["labels"] = whole.labels

@@ -24,6 +24,8 @@ class Recorded(NamedTuple):
 
 def kind(config: RunConfig) -> str:
     """Return the source of a script's data: "drawn" (generated), "idx" or "arrays" (files)."""
+    if config.hide_share:
+        return "arrays"
     if config.data in SOURCES:
         return "idx" if SOURCES[config.data].read is read_idx_family else "arrays"
     return "drawn" if config.data in DATASETS.keys() - INCLUDED else "arrays"

@@ -99,7 +99,8 @@ class Writer:
                 chosen[frozenset(field.option.choices)] = frozenset({value})
         names = {str(self.config.get(f"{name}_schedule")) for name in self.config.scheduled}
         chosen[frozenset(SCHEDULES)] = frozenset(name.partition(":")[0] for name in names)
-        ways = {gradient_of(self.config, torch.device(d)) for d in ("cpu", "cuda")}
+        missing = domain_of(self.run.header).missing
+        ways = {gradient_of(self.config, torch.device(d), missing) for d in ("cpu", "cuda")}
         chosen[frozenset(GRADIENTS)] = frozenset(ways)
         return chosen
 

@@ -43,7 +43,7 @@ class State:
         self.plan = Plan.of(config, len(splits.train))
         self.model = build(config, domain).to(device)
         self.optimizer = build_optimizer(self.model, config)
-        self.gradient = gradient_of(config, device)
+        self.gradient = gradient_of(config, device, domain.missing)
         self.written: Any = None  # the tensors of `written_step`, from the first step on
         self.scheduled = config.scheduled
         self.changes: Sequence[Change] = ()  # live changes of scheduled settings
@@ -86,7 +86,7 @@ def _largest(state: State) -> tuple[float, int]:
     found = torch.zeros(state.model.domain.shape, device=state.device)
     with torch.no_grad():
         for x, _ in state.batches.chunks():
-            found = torch.maximum(found, state.model.units(x).abs().amax(0))
+            found = torch.maximum(found, state.model.units(x).nan_to_num().abs().amax(0))
     each = found.flatten(1).amax(1) if found.ndim > 1 else found
     return float(each.max()), int(each.argmax())
 
@@ -159,9 +159,11 @@ GRADIENTS: dict[str, Callable[[State, Tensor, dict[str, float]], dict[str, Tenso
 }
 
 
-def gradient_of(config: RunConfig, device: torch.device) -> str:
-    """Return the row of GRADIENTS that trains a configuration on a device."""
-    return "written" if is_written(config) and device.type == "cpu" else "autograd"
+def gradient_of(config: RunConfig, device: torch.device, missing: bool = False) -> str:
+    """Return the row of GRADIENTS that trains a configuration on a device; the written-out
+    gradient needs every value of x."""
+    is_plain = is_written(config) and not missing
+    return "written" if is_plain and device.type == "cpu" else "autograd"
 
 
 def validate(state: State) -> dict[str, Any]:

@@ -175,8 +175,9 @@ class Trainer:
         )
 
     def _check(self, event: Event) -> None:
-        """Raise DivergedError for an event with a number that is not finite."""
-        if name := first_non_finite(event):
+        """Raise DivergedError for an event with a number that is not finite. Examples are data:
+        a NaN there was not observed."""
+        if not isinstance(event, Examples) and (name := first_non_finite(event)):
             raise DivergedError(name, self._tick(), likely_cause(self.state))
 
     def _tick(self) -> Tick:

@@ -189,7 +189,7 @@ def _blank_step(config: RunConfig, domain: Domain) -> Callable[[], object]:
     size, vae = config.batch_size, build(config, domain)
     optimizer = torch.optim.AdamW(vae.parameters(), lr=1e-9, fused=True)
     rows = torch.arange(size)
-    if is_written(config):
+    if is_written(config) and not domain.missing:
         blank = Dataset("blank", np.zeros((size, *domain.shape), np.float32), 1.0)
         batches = Batches(blank, rows.numpy(), config, vae.device)
         written = Written(vae, optimizer)

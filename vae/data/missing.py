@@ -1,0 +1,57 @@
+"""Values that were not observed: NaN in the vectors of a data set.
+
+A model sums ln p(x|z) over the observed values of an example, and its encoder receives 0 in the
+place of the others beside the mask of the observed ones (Mattei & Frellsen 2019,
+https://arxiv.org/abs/1812.02633). Values are hidden on purpose to measure how well a model fills
+them in.
+"""
+
+import numpy as np
+
+from vae.base.numbers import percent
+from vae.data.arrays import Array
+from vae.data.dataset import Dataset
+from vae.data.errors import DataError
+
+NAMED = 12  # columns in a sentence, at most
+HIDING = 0x48494445  # separates these random numbers from others of the same seed
+
+
+def hidden(dataset: Dataset, share: float, seed: int) -> Dataset:
+    """Return the data set without this share of its observed values, chosen at random, and with
+    x before as `truth`; 0 returns it unchanged. Raises DataError for pictures."""
+    if not share:
+        return dataset
+    if dataset.is_image:
+        raise DataError(
+            f"hide_share hides values of vectors, and {dataset.name} has pictures: set it to 0."
+        )
+    truth = dataset.x.astype(np.float32, copy=False)
+    drawn = np.random.default_rng([seed, HIDING]).random(truth.shape, np.float32)
+    x = np.where(drawn < share, np.float32(np.nan), truth)
+    if np.isnan(x).all(0).any():
+        raise DataError(
+            f"hide_share {share:g} leaves a column of {dataset.name} without any value: lower it."
+        )
+    return dataset._replace(x=x, truth=truth)
+
+
+def missing_note(x: Array, columns: tuple[str, ...]) -> str:
+    """Return a sentence on the number of values of x (N, D) that are missing in each column; ""
+    without any."""
+    counts = np.isnan(x).sum(0) if x.dtype.kind == "f" and x.ndim == 2 else np.zeros(0, int)
+    if not counts.any():
+        return ""
+    order = [k for k in np.argsort(-counts, kind="stable") if counts[k]]
+    names = (
+        columns
+        if len(columns) == len(counts)
+        else [f"feature {k + 1}" for k in range(len(counts))]
+    )
+    each = ", ".join(f"{names[k]} {counts[k]:,}" for k in order[:NAMED])
+    more = f" and {len(order) - NAMED:,} more columns" if len(order) > NAMED else ""
+    share = percent(counts.sum() / x.size, 1)
+    return (
+        f"Not observed: {counts.sum():,} of {x.size:,} values ({share}): {each}{more}. They are "
+        "left out of the likelihood, and the encoder receives which values were observed."
+    )
