@@ -29,7 +29,7 @@ from vae.dashboard.evaluate import diagnostics
 from vae.dashboard.latent import densities, exact_decoder, hover_decoder, layers, recorded
 from vae.dashboard.latent.request import MapContext, MapRequest
 from vae.dashboard.learn import run_choice, run_symbols
-from vae.dashboard.reconstructions import live_model
+from vae.dashboard.reconstructions import live_model, missing
 from vae.dashboard.replay import films
 from vae.dashboard.replay import view as replay
 from vae.dashboard.samples import samples
@@ -112,6 +112,9 @@ RESULTS: dict[str, Callable[[Run], Any]] = {
     ),
     "reconstructions.live_model._networks": lambda run: (
         live_model._networks(result_keys.run_key(run, "best"), cache.load_run(run))[0].weights
+    ),
+    "reconstructions.missing._imputed": lambda run: (
+        missing._imputed(result_keys.run_key(run, "best"), 2, cache.load_run(run), "val").expected
     ),
     "learn.run_choice._misfit": lambda run: run_choice._misfit(
         result_keys.run_key(run, files=run_choice.WATCHED), "gaps", run, _epochs

@@ -22,7 +22,7 @@ from vae.runs import find
 
 if TYPE_CHECKING:
     from vae.analysis.loaded_run import LoadedRun
-    from vae.base.records import Encoding
+    from vae.base.records import Encoding, Ints
 
 Arrays = dict[str, Any]
 
@@ -56,19 +56,24 @@ def _arrays(loaded: "LoadedRun", encoding: "Encoding") -> Arrays:
     """Return the arrays of the .npz file."""
     import numpy as np
 
-    data, rows = loaded.data, encoding.index
-    labels = np.full(len(rows), -1) if data.labels is None else data.labels[rows]
-    names = rows.astype(np.str_) if data.names is None else data.names[rows]
     std = np.full_like(encoding.mean, np.nan) if encoding.std is None else encoding.std
+    classes = np.array(loaded.data.classes, np.str_)
+    named = row_arrays(loaded, encoding.index)
+    return {"mean": encoding.mean, "std": std, **named, "classes": classes}
+
+
+def row_arrays(loaded: "LoadedRun", rows: "Ints") -> Arrays:
+    """Return label, split, index, name and class of rows of the data set, (N,) each."""
+    import numpy as np
+
+    data = loaded.data
+    labels = np.full(len(rows), -1) if data.labels is None else data.labels[rows]
     return {
-        "mean": encoding.mean,
-        "std": std,
         "label": labels,
         "split": loaded.split_of(rows),
         "index": rows,
-        "name": names,
+        "name": rows.astype(np.str_) if data.names is None else data.names[rows],
         "class": np.array([*data.classes, ""])[labels],
-        "classes": np.array(data.classes, np.str_),
     }
 
 
@@ -85,24 +90,32 @@ def _columns(arrays: Arrays) -> Arrays:
 
 
 def _save_csv(out: Path, arrays: Arrays) -> None:
+    save_csv(out, _columns(arrays))
+
+
+def save_csv(out: Path, columns: Arrays) -> None:
+    """Write columns as a text table. A spreadsheet must not compute texts from files."""
     from vae.base.files import replace
 
-    columns = _columns(arrays)
-    for key in ("name", "class"):  # from files; a spreadsheet must not compute them
+    for key in ("name", "class"):
         columns[key] = [cell(str(text)) for text in columns[key]]
-    replace(out, _text(list(columns), zip(*columns.values(), strict=True), ","))
+    header = [str(cell(name)) for name in columns]
+    replace(out, _text(header, zip(*columns.values(), strict=True), ","))
 
 
 def _save_parquet(out: Path, arrays: Arrays) -> None:
+    save_parquet(out, _columns(arrays))
+
+
+def save_parquet(out: Path, columns: Arrays) -> None:
+    """Write columns as a .parquet table."""
     import pyarrow as pa  # type: ignore[import-untyped]
     import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
     from vae.base.files import replace
 
     buffer = io.BytesIO()
-    pq.write_table(
-        pa.table({k: pa.array(v.tolist()) for k, v in _columns(arrays).items()}), buffer
-    )
+    pq.write_table(pa.table({k: pa.array(v.tolist()) for k, v in columns.items()}), buffer)
     replace(out, buffer.getvalue())
 
 

@@ -81,6 +81,7 @@ def _describe(name: str, options: dict[str, str]) -> int:
     from vae.config import RunConfig
     from vae.config.rules import suitable_likelihood
     from vae.data import load
+    from vae.data.missing import element_names
     from vae.evaluation.baseline import baselines
 
     dataset = load(name, options=options)
@@ -95,6 +96,11 @@ def _describe(name: str, options: dict[str, str]) -> int:
     print(f"shape        {event_size(s.shape)}, {s.dtype} / {compact(s.scale)}")
     print(f"x            {_range(s.low, s.high)}, mean {number(s.mean)}, SD {number(s.sd)}")
     print(f"zeros        {percent(s.zeros, 1)} of the values; {s.constant:,} constant elements")
+    if s.missing is not None:
+        for name, count in zip(element_names(s.columns, s.shape), s.missing, strict=True):
+            if count:
+                share = percent(count / s.examples, 1)
+                print(f"missing      {printed(name)}: {count:,} values ({share})")
     if words := described(config.rescaling(domain), domain):
         print(f"scale        {words}")
     print(f"classes      {printed(', '.join(s.classes)) or 'none'}")

@@ -83,6 +83,10 @@ def described(name: str, domain: Domain) -> str:
     words, still = briefly(name, domain), sum(s == 1 for s in domain.scale)
     constant = f" {still} of them never vary and have scale 1." if still else ""
     volume = domain.log_volume
+    if domain.missing:
+        return (
+            f"{words.capitalize()} ({RESCALINGS[name].about}).{constant} Nats are in units of x."
+        )
     return (
         f"{words.capitalize()} ({RESCALINGS[name].about}).{constant} Nats are in units of x; with "
         f"x in these new units the ELBO is {fixed(abs(volume))} nats "

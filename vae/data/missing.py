@@ -6,6 +6,8 @@ https://arxiv.org/abs/1812.02633). Values are hidden on purpose to measure how w
 them in.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from vae.base.numbers import percent
@@ -36,6 +38,12 @@ def hidden(dataset: Dataset, share: float, seed: int) -> Dataset:
     return dataset._replace(x=x, truth=truth)
 
 
+def element_names(columns: Sequence[str], shape: tuple[int, ...]) -> list[str]:
+    """Return the names of the values of vectors of this shape (D,): those of their columns, or
+    feature 1, feature 2, …."""
+    return list(columns) or [f"feature {k + 1}" for k in range(shape[0])]
+
+
 def missing_note(x: Array, columns: tuple[str, ...]) -> str:
     """Return a sentence on the number of values of x (N, D) that are missing in each column; ""
     without any."""
@@ -43,13 +51,9 @@ def missing_note(x: Array, columns: tuple[str, ...]) -> str:
     if not counts.any():
         return ""
     order = [k for k in np.argsort(-counts, kind="stable") if counts[k]]
-    names = (
-        columns
-        if len(columns) == len(counts)
-        else [f"feature {k + 1}" for k in range(len(counts))]
-    )
+    names = element_names(columns, counts.shape)
     each = ", ".join(f"{names[k]} {counts[k]:,}" for k in order[:NAMED])
-    more = f" and {len(order) - NAMED:,} more columns" if len(order) > NAMED else ""
+    more = f" and {len(order) - NAMED:,} more" if len(order) > NAMED else ""
     share = percent(counts.sum() / x.size, 1)
     return (
         f"Not observed: {counts.sum():,} of {x.size:,} values ({share}): {each}{more}. They are "

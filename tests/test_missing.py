@@ -1,0 +1,182 @@
+"""Values that were not observed: the likelihood, the encoder, and the values filled in."""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from vae.analysis import imputation
+from vae.analysis.imputation import HiddenErrors, Imputed
+from vae.base.records import Domain
+from vae.components.likelihoods import LIKELIHOODS
+from vae.config import RunConfig
+from vae.data import Dataset
+from vae.data.missing import hidden
+from vae.model import VAE, build
+from vae.training.steps import State, init_from_data, next_rows, train_step
+
+LOCATION, SCALE = (10.0, -3.0, 0.5, 200.0), (2.0, 0.1, 1.0, 50.0)
+LINEAR = Domain((4,), location=LOCATION, scale=SCALE, missing=True)
+CPU = torch.device("cpu")
+Small = Callable[..., RunConfig]
+
+
+def linear_model() -> tuple[VAE, np.ndarray, np.ndarray]:
+    """Return a linear Gaussian model, and the mean and covariance of its x."""
+    settings = {"network": "linear", "likelihood": "gaussian", "sigma": 0.6, "latent_dim": 1}
+    model = build(RunConfig.of(**settings), LINEAR).double()
+    weight, bias = (p.detach().numpy() for p in model.decoder[0].parameters())
+    scale = np.diag(SCALE)
+    covariance = scale @ (weight @ weight.T + 0.6**2 * np.eye(4)) @ scale
+    return model, np.array(LOCATION) + scale @ bias, covariance
+
+
+def with_holes(x: np.ndarray, share: float = 0.4) -> np.ndarray:
+    """Return x with holes at random; its first row has none, its second nothing else."""
+    holes = np.random.default_rng(1).random(x.shape) < share
+    holes[0], holes[1] = False, True
+    return np.where(holes, np.nan, x)
+
+
+def examples() -> tuple[VAE, np.ndarray, np.ndarray, np.ndarray]:
+    model, mean, covariance = linear_model()
+    drawn = stats.multivariate_normal(mean, covariance).rvs(30, random_state=0)
+    return model, mean, covariance, with_holes(drawn)
+
+
+def test_the_density_of_the_observed_values_is_their_marginal() -> None:
+    """∫ p(x_o|z) p(z) dz of a linear model is the Gaussian of the observed values."""
+    model, mean, covariance, x = examples()
+    z = torch.linspace(-9, 9, 1801, dtype=torch.float64)[:, None, None].expand(-1, len(x), 1)
+    with torch.no_grad():
+        joint = model.prior().log_prob(z) + model.likelihood(z).log_prob(torch.from_numpy(x))
+    found = (joint.logsumexp(0) + math.log(0.01)).numpy()
+    for row, value in zip(x, found, strict=True):
+        o = ~np.isnan(row)
+        normal = stats.multivariate_normal(mean[o], covariance[o][:, o]) if o.any() else None
+        assert value == pytest.approx(normal.logpdf(row[o]) if normal else 0.0, abs=1e-6)
+
+
+def test_missing_values_are_expected_as_the_exact_model_does() -> None:
+    model, mean, covariance, x = examples()
+    model, single = model.float(), torch.from_numpy(x.astype(np.float32))
+    torch.manual_seed(0)
+    with torch.no_grad():
+        found = imputation._expected(model, single, None, 10_000).numpy()
+    for row, values in zip(x, found, strict=True):
+        o = ~np.isnan(row)
+        gain = covariance[:, o] @ np.linalg.inv(covariance[o][:, o])
+        residual = mean + gain @ (row[o] - mean[o])
+        np.testing.assert_allclose(((values - residual) / SCALE)[~o], 0, atol=0.06)
+
+
+SUPPORTS = {"real": 0, "unit": 0, "levels": 5, "counts": 0}
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+@pytest.mark.parametrize("shape", [(6,), (2, 3, 3)])
+def test_every_likelihood_sums_the_observed_values(
+    small: Small, likelihood: str, shape: tuple[int, ...]
+) -> None:
+    row = LIKELIHOODS[likelihood]
+    domain = Domain(shape, SUPPORTS[row.support], 3)
+    config = small(likelihood=likelihood, condition="labels")
+    model = build(config, domain._replace(missing=True))
+    plain = build(config, domain)
+    plain._likelihood.load_state_dict(model._likelihood.state_dict())
+    plain.decoder.load_state_dict(model.decoder.state_dict())
+    x = torch.from_numpy(np.random.default_rng(0).integers(0, 5, (7, *shape)).astype(np.float32))
+    x = x if row.support == "counts" else x / 4
+    holes = torch.from_numpy(with_holes(x.numpy()))
+    y, z = torch.arange(7) % 3, torch.randn(2, 7, config.latent_dim)
+    each = plain.likelihood(z, y).base_dist.log_prob(x)  # (K, B, *event)
+    expected = torch.where(holes.isnan(), 0.0, each).flatten(2).sum(-1)
+    torch.testing.assert_close(model.likelihood(z, y).log_prob(holes), expected)
+    loss = model.loss(model(holes, 2, y), {}).total
+    loss.backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
+    assert loss.isfinite()
+    changed = torch.where(holes.isnan(), 0.0, holes)  # the mask alone tells a 0 from a hole
+    means = [model.posterior(one, y).mean[1:] for one in (holes, changed)]
+    assert not torch.equal(*means)
+
+
+def table(n: int = 400) -> Dataset:
+    """Return two pairs of equal columns in different units, with a few values not observed."""
+    rng = np.random.default_rng(0)
+    one = rng.normal(size=(n, 2))
+    x = np.column_stack([one[:, 0], 100 * one[:, 0] + 7, one[:, 1], -one[:, 1]])
+    x[:3, 0] = np.nan
+    return Dataset("pairs", x.astype(np.float32), 1.0, columns=("a", "b", "c", "d"))
+
+
+def test_columns_are_standardised_by_their_observed_values(small: Small) -> None:
+    data = table()
+    config = small(likelihood="gaussian")
+    domain, rows = config.domain(data), config.divide(data).train
+    np.testing.assert_allclose(domain.location, np.nanmean(data.x[rows], 0), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(domain.scale, np.nanstd(data.x[rows], 0), rtol=1e-4)
+    low = small(likelihood="gaussian", data_scale="minmax").domain(data)
+    np.testing.assert_allclose(low.location, np.nanmin(data.x, 0), rtol=1e-5)
+    assert domain.missing
+    assert not config.domain(data._replace(x=np.nan_to_num(data.x))).missing
+
+
+def test_hidden_values_leave_the_others_as_they_are() -> None:
+    data = table()
+    some = hidden(data, 0.3, seed=0)
+    assert some.truth is data.x
+    away = np.isnan(some.x) & ~np.isnan(data.x)
+    assert away.mean() == pytest.approx(0.3, abs=0.03)
+    np.testing.assert_array_equal(np.where(away, data.x, some.x), data.x)
+    np.testing.assert_array_equal(some.x, hidden(data, 0.3, seed=0).x)
+    assert not np.array_equal(some.x, hidden(data, 0.3, seed=1).x)
+    assert hidden(data, 0.0, seed=0) is data
+
+
+class Loaded(NamedTuple):
+    """The parts of a loaded run that the errors read."""
+
+    data: Dataset
+
+    def inputs(self, rows: Any) -> Any:
+        return self.data.x[rows]
+
+    def rows(self, split: str) -> Any:
+        return np.arange(len(self.data.x))
+
+
+def test_errors_at_hidden_values_are_in_the_unit_of_their_column() -> None:
+    data = hidden(table(), 0.3, seed=0)
+    assert data.truth is not None
+    rows = np.arange(len(data.x))
+    guess = np.nan_to_num(data.truth) + np.array([0.5, 50.0, 0, 0], np.float32)
+    found = imputation.hidden_errors(Loaded(data), Imputed(rows, data.x, guess))  # type: ignore[arg-type]
+    assert isinstance(found, HiddenErrors)
+    np.testing.assert_allclose(found.model, [0.5, 50, 0, 0], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(found.mean / found.sd, 1, atol=0.2)
+    np.testing.assert_array_equal(found.counts, (np.isnan(data.x) & ~np.isnan(data.truth)).sum(0))
+    assert found.total[0] == pytest.approx(0.5 * 0.5**0.5, rel=0.1)
+    assert found.total[1] == pytest.approx(1, abs=0.1)
+
+
+def test_a_trained_model_fills_in_better_than_the_mean(small: Small) -> None:
+    data = hidden(table(), 0.2, seed=0)
+    config = small(likelihood="gaussian", hidden=(16,), lr=1e-2, batch_size=100, epochs=60)
+    state = State(config, config.domain(data), data, config.split(data), CPU)
+    init_from_data(state)
+    for _ in range(60):
+        train_step(state, next_rows(state))
+    with torch.no_grad():
+        x = torch.from_numpy(data.x)
+        guess = imputation._expected(state.model, x, None, 50).numpy()
+    found = imputation.hidden_errors(
+        Loaded(data),  # type: ignore[arg-type]
+        Imputed(np.arange(len(data.x)), data.x, guess),
+    )
+    assert found is not None
+    assert found.total[0] < 0.75 * found.total[1]

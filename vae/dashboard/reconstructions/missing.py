@@ -1,0 +1,143 @@
+"""Missing values: the values that the model expects in their place, and the errors at hidden ones.
+
+The chart shows, for each column, the hidden values against those that the model expects.
+"""
+
+import csv
+import io
+
+import numpy as np
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from vae.analysis.imputation import DRAWS, HiddenErrors, Imputed, hidden_errors, impute
+from vae.analysis.loaded_run import LoadedRun
+from vae.base.foreign import cell
+from vae.base.numbers import number, percent
+from vae.dashboard.plot import plot
+from vae.dashboard.reconstructions.common import CONTROLS, split_controls
+from vae.dashboard.shared import widgets
+from vae.data.columns import unique_names
+from vae.data.missing import element_names
+from vae.figures.imputation import HIDDEN, Hidden, hidden_values
+from vae.figures.quantities import SPLITS
+from vae.runs import Run
+from vae.runs.result_keys import run_key
+
+HEIGHT, TABLE, SHOWN = 360, 300, 200  # px, px, rows
+HELP = {
+    "draws": "K, draws of z for each example. More draws bring the values closer to their "
+    "expectation given the observed values, and take longer.",
+    "view": "**Expected values**: Σ w E[x|z] over K draws of z given the observed values of an "
+    "example, weighted by importance (Mattei & Frellsen 2019). **RMSE**: root mean squared error "
+    "at values hidden on purpose (Hidden share in the sidebar), in the unit of the column; lower "
+    "is better. A model that has learned nothing has the RMSE of the column's mean.",
+    "file": "All examples of the split with the expected values in place of the missing ones, and "
+    "for each column whether its value was observed.",
+}
+
+
+def has_missing(run: Run) -> bool:
+    """Whether values of the run's data were not observed."""
+    return bool(run.header["data"].get("missing"))
+
+
+def missing(run: Run, line: DeltaGenerator) -> None:
+    """The view: controls, errors by column, and the completed examples."""
+    at = st.columns(CONTROLS, vertical_alignment="bottom")
+    loaded, split = split_controls(run, at)
+    bounds = (1, 1000, DRAWS)
+    draws = widgets.whole(at[2], "Draws", "reconstruct_draws", bounds, HELP["draws"], link="draws")
+    found = _imputed(f"{run_key(loaded.run, loaded.checkpoint)} {split}", draws, loaded, split)
+    errors = hidden_errors(loaded, found)
+    line.markdown(summary(found, errors, split), help=HELP["view"])
+    names = element_names(loaded.data.columns, loaded.data.event_shape)
+    left, right = st.columns([6, 5], gap="large")
+    with left:
+        _chart(loaded, found, names, split)
+    with right:
+        _columns(found, errors, names)
+    _examples(loaded, found, names, split)
+
+
+@st.cache_data(max_entries=8, show_spinner="Filling in missing values…")
+def _imputed(key: str, draws: int, _loaded: LoadedRun, split: str) -> Imputed:
+    return impute(_loaded, _loaded.rows(split), draws)
+
+
+def summary(found: Imputed, errors: HiddenErrors | None, split: str) -> str:
+    """Number of missing values, and the error at hidden ones, as Markdown."""
+    gone = ~found.is_observed
+    share = percent(gone.mean(), 1)
+    head = f"**{gone.sum():,} values** ({share}) of {len(gone):,} {SPLITS[split]} examples"
+    if errors is None:
+        return f":small[{head} were not observed]"
+    model, mean = (number(value) for value in errors.total)
+    return (
+        f":small[{head} were not observed · at the {errors.counts.sum():,} hidden ones RMSE "
+        f"**{model}** SD, of the column's mean **{mean}** SD]"
+    )
+
+
+def _chart(loaded: LoadedRun, found: Imputed, names: list[str], split: str) -> None:
+    """Hidden values against expected ones, in standard deviations; a hint without hidden ones."""
+    truth = loaded.data.truth
+    if truth is None:
+        st.info("No value was hidden. Train with a Hidden share above 0 to measure the errors.")
+        return
+    known, domain = truth[found.rows], loaded.model.domain
+    pairs = Hidden(domain.rescale(known), domain.rescale(found.expected), ~found.is_observed)
+    plot(
+        hidden_values(pairs, tuple(names)),
+        key="hidden_values",
+        revision=f"{run_key(loaded.run)} {split}",
+        height=HEIGHT,
+        label=HIDDEN,
+    )
+
+
+def _columns(found: Imputed, errors: HiddenErrors | None, names: list[str]) -> None:
+    """The number of missing values of each column, and the errors at hidden ones."""
+    table = {"column": names, "missing": (~found.is_observed).sum(0)}
+    if errors is not None:
+        table |= {"hidden": errors.counts, "RMSE": list(map(_figure, errors.model))}
+        table |= {"RMSE of mean": list(map(_figure, errors.mean))}
+    st.dataframe(table, hide_index=True, height=HEIGHT)
+
+
+def _figure(value: float) -> str:
+    return "" if np.isnan(value) else number(float(value))
+
+
+def _examples(loaded: LoadedRun, found: Imputed, names: list[str], split: str) -> None:
+    """The first completed examples; an expected value is in brackets."""
+    head, button = st.columns([5, 1], vertical_alignment="center")
+    shown = min(SHOWN, len(found.rows))
+    head.caption(
+        f"The first {shown:,} of {len(found.rows):,} examples: values in brackets were not "
+        "observed, the model expects them."
+    )
+    with button:
+        name = f"{loaded.run.name}-{split}-completed.csv"
+        widgets.download("CSV", lambda: _csv(found, names), name, HELP["file"])
+    texts = np.array([[number(float(v)) for v in row] for row in found.completed[:shown]])
+    brackets = np.char.add(np.char.add("[", texts), "]")
+    columns = np.where(found.is_observed[:shown], texts, brackets).T
+    table = {"row": found.rows[:shown]} | _named(names, columns)
+    st.dataframe(table, hide_index=True, height=TABLE)
+
+
+def _named(names: list[str], columns: np.ndarray) -> dict[str, np.ndarray]:
+    """Return columns by name; equal names count on."""
+    titles = unique_names(["row", *names])[1:]
+    return dict(zip(titles, columns, strict=True))
+
+
+def _csv(found: Imputed, names: list[str]) -> bytes:
+    """Return all completed examples with the mask of the observed values."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["row", *(cell(n) for n in names), *(cell(f"{n} observed") for n in names)])
+    for row, values, seen in zip(found.rows, found.completed, found.is_observed, strict=True):
+        writer.writerow([row, *map(str, values), *seen.astype(int)])
+    return out.getvalue().encode()
