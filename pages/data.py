@@ -5,7 +5,7 @@ import streamlit as st
 from vae.dashboard.data import charts as pictures
 from vae.dashboard.data.baselines import likelihoods
 from vae.dashboard.data.reading import reading, remedy
-from vae.dashboard.data.view import STYLE, chosen, facts
+from vae.dashboard.data.view import STYLE, chosen, facts, missing
 from vae.dashboard.shared import html_grid
 
 st.html(html_grid.STYLE)
@@ -22,6 +22,7 @@ with st.container(key="data_page"):
         reading(view)
         pictures.average(view, request)
         pictures.histogram(view)
+        missing(view.summary)
     left, right = st.columns([58, 42], gap="medium")
     with left:
         pictures.each_class(view)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from vae.base.numbers import percent
+from vae.base.records import Floats
 from vae.data.arrays import Array
 from vae.data.dataset import Dataset
 from vae.data.errors import DataError
@@ -36,6 +37,16 @@ def hidden(dataset: Dataset, share: float, seed: int) -> Dataset:
             f"hide_share {share:g} leaves a column of {dataset.name} without any value: lower it."
         )
     return dataset._replace(x=x, truth=truth)
+
+
+def filled(x: Floats) -> Floats:
+    """Return vectors (N, D) with the mean of each column in the place of missing values, for
+    distances between examples."""
+    gone = np.isnan(x)
+    if not gone.any():
+        return x
+    count = np.maximum((~gone).sum(0), 1)
+    return np.where(gone, np.nansum(x, 0, dtype=np.float64) / count, x).astype(np.float32)
 
 
 def element_names(columns: Sequence[str], shape: tuple[int, ...]) -> list[str]:

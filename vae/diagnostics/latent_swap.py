@@ -45,9 +45,14 @@ def model_stats(loaded: LoadedRun) -> ModelStats:
         swap=float(cost.mean()),
         swap_se=float(cost.std() / math.sqrt(len(cost))),
         narrowest=None if width is None else float(width.log().mean(0).exp().min()),
-        spread=float(loaded.model.units(batch.x).std()),
+        spread=_spread(loaded.model.units(batch.x)),
         levels=loaded.model.domain.levels,
     )
+
+
+def _spread(u: Tensor) -> float:
+    """Return the standard deviation of all observed values."""
+    return float(u[~u.isnan()].std())
 
 
 def _parts(batch: Batch) -> Iterator[tuple[slice, Tensor, Tensor | None]]:

@@ -24,7 +24,9 @@ from vae.dashboard.shared.run_picker import empty
 from vae.dashboard.sidebar import choice as sidebar_choice
 from vae.dashboard.sidebar.choice import Choice
 from vae.data import Dataset
+from vae.data.missing import element_names
 
+MISSING = 200  # px
 STYLE = Path(__file__).with_name("view.css")
 HELP = {
     "class": "Only examples of this class, below and in mean and SD.",
@@ -58,6 +60,9 @@ HELP = {
     "spread": "The mean of each feature, and one standard deviation to each side.",
     "histogram": "Number of values, over all examples and elements, in each interval.",
     "log": "Logarithmic vertical axis: rare values stay visible beside a large share of zeros.",
+    "missing": "Values that were not observed, or are hidden by Hidden share. The likelihood sums "
+    "the observed values only; the encoder receives 0 in place of the others, beside which values "
+    "were observed.",
     "balance": "Examples of each class in the three parts.",
     "each": "Mean and standard deviation of each class, on the scales above.",
 }
@@ -134,6 +139,24 @@ def facts(view: DataView) -> None:
         levels, about = view.data.levels, first_sentence(BINARIZATIONS[s.binarize].apply)
         had = f"{levels} levels" if levels else "real values"
         st.caption(f"Binarized ({s.binarize}). {about} The data have {had}; the model sees 2.")
+
+
+def missing(s: DataSummary) -> None:
+    """Show the number of missing values of each column, if there are any."""
+    if s.missing is None:
+        return
+    total, size = int(s.missing.sum()), s.examples * s.missing.size
+    st.markdown(
+        f"**Not observed**: {total:,} of {size:,} values ({percent(total / size, 1)})",
+        help=HELP["missing"],
+    )
+    names, share = element_names(s.columns, s.shape), 100 * s.missing / s.examples
+    st.dataframe(
+        {"column": names, "not observed": s.missing, "share": share},
+        hide_index=True,
+        height=MISSING,
+        column_config={"share": st.column_config.NumberColumn(format="%.1f %%")},
+    )
 
 
 def _real(s: DataSummary) -> str:

@@ -50,10 +50,10 @@ def form(context: MapContext) -> dict[str, Any]:
         return {"shape": shape}
     index = context.encoding.index
     x = context.loaded.inputs(index[:: max(1, len(index) // BACKGROUND)][:BACKGROUND])
+    ends = np.nan_to_num(np.stack([np.fmin.reduce(x), np.fmax.reduce(x)], 1))
     if x.shape[1] == 2:
-        ends = np.stack([x.min(0), x.max(0)], 1)
-        return {"shape": shape, "range": ends.tolist(), "backdrop": np.round(x, 3).tolist()}
-    ends = np.stack([x.min(0), x.max(0)], 1)
+        whole = np.round(x[~np.isnan(x).any(1)], 3)
+        return {"shape": shape, "range": ends.tolist(), "backdrop": whole.tolist()}
     if not context.loaded.model.domain.scale:  # one unit for all features: one range
-        ends[:] = x.min(), x.max()
+        ends[:] = ends.min(), ends.max()
     return {"shape": shape, "range": ends.tolist(), "backdrop": []}

@@ -16,6 +16,7 @@ from vae.components.likelihoods import LIKELIHOODS
 from vae.components.posteriors import POSTERIORS
 from vae.components.priors import PRIORS
 from vae.dashboard.shared import cache
+from vae.data.missing import filled
 from vae.evaluation.bound import log_weights
 from vae.evaluation.importance import log_mean
 from vae.runs import Run
@@ -82,7 +83,7 @@ def _run_facts(key: str, _run: Run) -> SymbolFacts:
     model, config = loaded.model, _run.config
     beta = config.chosen("objective").get("beta")
     evidence, posterior = _out_of_reach(loaded, x, y)
-    values = loaded.inputs(loaded.subset("train", MOST)).reshape(-1, x[0].numel())
+    values = filled(loaded.inputs(loaded.subset("train", MOST)).reshape(-1, x[0].numel()))
     others = {
         "phi": _weights(model.encoder),
         "theta": _weights(model.decoder),

@@ -157,8 +157,8 @@ def _vector(loaded: LoadedRun) -> NDArray[Any] | None:
     if size > TYPED:
         st.info(f"These vectors have {size} values. You can type vectors of at most {TYPED}.")
         return None
-    x = loaded.inputs(loaded.subset("train", cache.FITTED))
-    mean, sd = x.mean(0, dtype=np.float64), x.std(0, dtype=np.float64)
+    x = loaded.inputs(loaded.subset("train", cache.FITTED)).astype(np.float64)
+    mean, sd = (np.asarray(one) for one in (np.nanmean(x, 0), np.nanstd(x, 0)))
     places = [column for _ in range(-(-size // 2)) for column in st.columns(2)][:size]
     typed = []
     for i, place in enumerate(places):

@@ -123,7 +123,8 @@ def vectors(loaded: LoadedRun, chosen: Selection, request: ReconstructionRequest
         on_select="rerun",
         key="_".join(map(str, ("rows", run_key(loaded.run), *request))),
     )
-    table.caption("Nats per example. Tick rows to plot them alone.")
+    gaps = " A gap in a line: not observed." if loaded.model.domain.missing else ""
+    table.caption(f"Nats per example. Tick rows to plot them alone.{gaps}")
     ticked = picked["selection"]["rows"] or slice(None)
     x, values = Tiles(chosen.x[ticked]), Tiles(chosen.values[ticked])
     with chart:

@@ -22,6 +22,7 @@ from vae.dashboard.samples.manifold import class_control
 from vae.dashboard.shared import cache, widgets
 from vae.dashboard.shared.run_picker import has_weights
 from vae.data import prepare
+from vae.data.missing import filled
 from vae.runs import Run, listing
 from vae.runs.manifest import domain_of
 from vae.runs.result_keys import run_key
@@ -117,9 +118,10 @@ def _compared(loaded: LoadedRun, x: Floats) -> tuple[Floats, NDArray[Any], float
     """Return queries x (N, *event), the training examples and their divisor for `nearest`, all
     rescaled where the model rescales its data."""
     domain, data, rows = loaded.model.domain, loaded.data, loaded.splits.train
-    if not domain.scale:
+    if not domain.scale and not domain.missing:
         return x, data.x[rows], data.scale
-    return domain.rescale(x), domain.rescale(prepare(data, rows)), 1.0
+    among = filled(prepare(data, rows))
+    return domain.rescale(filled(x)), domain.rescale(among), 1.0
 
 
 def sample_controls(loaded: LoadedRun, at: Sequence[DeltaGenerator]) -> SamplesRequest:

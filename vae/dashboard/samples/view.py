@@ -48,6 +48,7 @@ ROOM = (456, 520)  # width and height of each of the two pictures
 FRAMED = (452, 490)  # the same without the axes
 CHART = 500
 BACKGROUND = 2000  # training examples behind vectors
+FILLED = "; missing values count as the mean of their column"
 ARRAYS = (
     "x (pictures N×C×H×W, float32, black 0 and white 1; vectors N×D) and z (N×Z). The means of a "
     "Bernoulli likelihood lie in [0, 1]; those of a Gaussian can lie a little outside. The file "
@@ -166,7 +167,7 @@ def _with_nearest(loaded: LoadedRun, request: SamplesRequest, samples: Samples) 
         f":small[Below each sample the nearest of {len(loaded.splits.train):,} training examples "
         f"and its distance in {distance_units(loaded.model.domain)}: "
         f"median **{fixed(np.median(distance))}**{held_out}, "
-        f"smallest **{fixed(distance.min())}**]",
+        f"smallest **{fixed(distance.min())}**{FILLED * loaded.model.domain.missing}]",
         help=HELP["nearest"],
     )
     if not data.is_image:

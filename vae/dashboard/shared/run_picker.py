@@ -181,7 +181,8 @@ def _best(run: Run) -> str:
     value = None if best is None else by.value(best)
     if best is None or value is None:
         return ""
-    volume = domain_of(run.header).log_volume
+    domain = domain_of(run.header)
+    volume = 0.0 if domain.missing else domain.log_volume  # it depends on the observed values
     rescaled = by.signed(by.signed(value) + volume)
     units = f" in units of x ({fixed(rescaled)} rescaled)" if volume else ""
     return (
