@@ -2,9 +2,12 @@
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from scipy import stats
@@ -14,7 +17,7 @@ from vae.analysis.imputation import HiddenErrors, Imputed
 from vae.base.records import Domain
 from vae.components.likelihoods import LIKELIHOODS
 from vae.config import RunConfig
-from vae.data import Dataset
+from vae.data import DataError, Dataset, read, save_upload
 from vae.data.missing import hidden
 from vae.model import VAE, build
 from vae.training.steps import State, init_from_data, next_rows, train_step
@@ -126,6 +129,62 @@ def test_columns_are_standardised_by_their_observed_values(small: Small) -> None
     assert not config.domain(data._replace(x=np.nan_to_num(data.x))).missing
 
 
+HOLES = np.delete(with_holes(np.random.default_rng(2).normal(size=(12, 3)).round(2), 0.3), 1, 0)
+
+
+def save_csv(path: Path, mark: str, decimal: str = ".") -> Path:
+    """Write HOLES as a text table with a mark in the place of NaN."""
+    rows = [[mark if v != v else str(v).replace(".", decimal) for v in row] for row in HOLES]
+    separator = ";" if decimal == "," else ","
+    path.write_text("\n".join(map(separator.join, [["a", "b", "c"], *rows])) + "\n")
+    return path
+
+
+def save_parquet(path: Path, value: float | None) -> Path:
+    columns = {n: [value if v != v else v for v in c] for n, c in zip("abc", HOLES.T, strict=True)}
+    pq.write_table(pa.table(columns), path)
+    return path
+
+
+def save_npy(path: Path) -> Path:
+    np.save(path, HOLES)
+    return path
+
+
+FORMS: dict[str, Callable[[Path], Path]] = {
+    "empty cells": lambda folder: save_csv(folder / "t.csv", ""),
+    "NA of R": lambda folder: save_csv(folder / "t.csv", "NA"),
+    "question marks": lambda folder: save_csv(folder / "t.csv", "?"),
+    "decimal comma": lambda folder: save_csv(folder / "t.csv", "NaN", ","),
+    "nulls": lambda folder: save_parquet(folder / "t.parquet", None),
+    "NaN of Parquet": lambda folder: save_parquet(folder / "t.parquet", math.nan),
+    "NumPy": lambda folder: save_npy(folder / "t.npy"),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_of_a_missing_value_is_read_and_counted(form: str, tmp_path: Path) -> None:
+    expected = HOLES.astype(np.float32)
+    path = FORMS[form](tmp_path)
+    data = read(path)
+    np.testing.assert_array_equal(data.x, expected)
+    assert data.reading is not None
+    gone = np.isnan(expected).sum(0)
+    (note,) = [note for note in data.reading.notes if note.startswith("Not observed")]
+    names = "abc" if data.columns else [f"feature {k}" for k in (1, 2, 3)]
+    assert f"{gone.sum()} of 33 values" in note
+    assert all((f"{name} {k}" in note) == (k > 0) for name, k in zip(names, gone, strict=True))
+    stored = read(save_upload({path.name: path.read_bytes()}, tmp_path))
+    assert stored.fingerprint == data.fingerprint
+    assert stored.columns == data.columns
+
+
+def test_a_column_without_any_value_is_refused(tmp_path: Path) -> None:
+    np.save(tmp_path / "t.npy", np.array([[1, np.nan], [2, np.nan]]))
+    with pytest.raises(DataError, match=r"value 1 .* of every example is NaN"):
+        read(tmp_path / "t.npy")
+
+
 def test_hidden_values_leave_the_others_as_they_are() -> None:
     data = table()
     some = hidden(data, 0.3, seed=0)
@@ -169,11 +228,11 @@ def test_a_trained_model_fills_in_better_than_the_mean(small: Small) -> None:
     config = small(likelihood="gaussian", hidden=(16,), lr=1e-2, batch_size=100, epochs=60)
     state = State(config, config.domain(data), data, config.split(data), CPU)
     init_from_data(state)
-    for _ in range(60):
+    for _ in range(40):
         train_step(state, next_rows(state))
     with torch.no_grad():
         x = torch.from_numpy(data.x)
-        guess = imputation._expected(state.model, x, None, 50).numpy()
+        guess = imputation._expected(state.model, x, None, 10).numpy()
     found = imputation.hidden_errors(
         Loaded(data),  # type: ignore[arg-type]
         Imputed(np.arange(len(data.x)), data.x, guess),

@@ -138,8 +138,8 @@ class VAE(nn.Module):
     def _encoded(self, u: Tensor, y: Tensor | None = None) -> Distribution:
         """Return q(z|u) for the encoder's input u (B, *event), 0 where it was not observed."""
         if self.domain.missing:
-            seen = ~u.isnan()
-            u = torch.cat([torch.where(seen, u, 0.0), seen.to(u.dtype)], 1)  # (B, 2D)
+            mask = ~u.isnan()
+            u = torch.cat([torch.where(mask, u, 0.0), mask.to(u.dtype)], 1)  # (B, 2D)
         if self.classes:
             assert y is not None
             u = u + self.offset(y).unflatten(-1, self._encoder_shape)

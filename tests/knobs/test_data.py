@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
 from tests.knobs.harness import CPU, data_of, done, quick, ready
@@ -127,6 +128,18 @@ def test_binarize_makes_grey_values_0_or_1() -> None:
     assert abs(seen["stochastic"][0].mean() - trained_on.mean()) < 0.01
 
 
+def test_hide_share_is_the_share_of_values_that_the_model_never_sees() -> None:
+    for share in (0.0, 0.1, 0.5):
+        config = quick(data="mixture", likelihood="gaussian", examples=2000, hide_share=share)
+        state = ready(config, data := config.load_data())
+        seen = [batches.take(torch.arange(len(batches))).x.isnan() for batches in
+                (state.batches, state.held_out)]  # fmt: skip
+        assert abs(float(torch.cat(seen).float().mean()) - share) < 0.02
+        assert (data.truth is None) == (share == 0)
+    with pytest.raises(ValueError, match="hide_share hides values of vectors"):
+        quick(hide_share=0.5).load_data()
+
+
 def test_data_scale_is_the_scale_of_the_encoders_input() -> None:
     data = load("mixture", options={"radius": 100.0})
     ends = {}
@@ -154,5 +167,6 @@ EFFECTS: dict[str, Callable[..., None]] = {
     "val_share": test_val_share_is_held_out_and_selects_the_best,
     "test_share": test_test_share_is_never_trained_on,
     "binarize": test_binarize_makes_grey_values_0_or_1,
+    "hide_share": test_hide_share_is_the_share_of_values_that_the_model_never_sees,
     "data_scale": test_data_scale_is_the_scale_of_the_encoders_input,
 }

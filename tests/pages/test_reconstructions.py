@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from tests.pages.conftest import OpenPage, trained
+from tests.pages.conftest import PAGES, OpenPage, trained
 from tests.tables import each
 from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.ranking import ORDERS, BoundTerms, percent
@@ -74,6 +74,33 @@ def test_the_page_opens_for_every_kind_of_run(kind: str, root: Path, open_page: 
     if kind == "points":
         assert len(at.dataframe[0].value) == 24
         assert at.get("bidi_component")
+
+
+HOLES = {"data": "mixture", "examples": 200, "likelihood": "gaussian", "hide_share": 0.2}
+
+
+def test_missing_values_are_filled_in(root: Path, open_page: OpenPage) -> None:
+    trained(root, "a-run", **HOLES)
+    at = open_page("reconstructions.py", view="Missing values")
+    (words,) = [m.value for m in at.markdown if "were not observed" in m.value]
+    columns, examples = (frame.value for frame in at.dataframe)
+    assert f"**{columns['missing'].sum()} values**" in words
+    assert f"at the {columns['hidden'].sum()} hidden ones" in words
+    cells = examples.drop(columns="row").to_numpy().ravel()
+    assert sum(cell.startswith("[") for cell in cells) == columns["missing"].sum()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("data", ["mixture", "table"])
+def test_every_page_opens_for_missing_values(
+    page: str, data: str, root: Path, tmp_path: Path, open_page: OpenPage
+) -> None:
+    path = tmp_path / "table.npy"
+    np.save(path, np.random.default_rng(0).normal(size=(200, 5)))
+    other = {"data": str(path), "examples": 0} if data == "table" else {}
+    trained(root, "a-run", **HOLES | other)
+    open_page(page)
 
 
 def test_the_cards_equal_a_forward_pass(root: Path, open_page: OpenPage) -> None:

@@ -47,6 +47,6 @@ def squared_error(a: Floats, b: Floats, domain: Domain) -> Floats:
     """Return the mean squared difference of each example (N, *event) over its rescaled values,
     (N,), without those that were not observed."""
     difference = (domain.rescale(a).astype(np.float64) - domain.rescale(b)).reshape(len(a), -1)
-    seen = difference == difference
-    total = np.where(seen, difference**2, 0).sum(1)
-    return np.asarray(total / np.maximum(seen.sum(1), 1), np.float32)
+    mask = difference == difference
+    total = np.where(mask, difference**2, 0).sum(1)
+    return np.asarray(total / np.maximum(mask.sum(1), 1), np.float32)

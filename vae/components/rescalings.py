@@ -205,10 +205,10 @@ class Observed(Rescaled):
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Return Σ ln p(x_d) over the observed values of each example, in the units of x."""
-        seen = ~x.isnan()  # (..., *event)
-        u = torch.where(seen, self.units(x), 0.0)
+        mask = ~x.isnan()  # (..., *event)
+        u = torch.where(mask, self.units(x), 0.0)
         each: Tensor = self.base.base_dist.log_prob(u)  # type: ignore[attr-defined]
         if not self.units.is_identity:
             each = each - self.units.scale.log()
-        total: Tensor = torch.where(seen, each, 0.0).flatten(-len(self.event_shape)).sum(-1)
+        total: Tensor = torch.where(mask, each, 0.0).flatten(-len(self.event_shape)).sum(-1)
         return total

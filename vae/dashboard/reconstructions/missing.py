@@ -24,7 +24,7 @@ from vae.figures.quantities import SPLITS
 from vae.runs import Run
 from vae.runs.result_keys import run_key
 
-HEIGHT, TABLE, SHOWN = 360, 300, 200  # px, px, rows
+HEIGHT, TABLE, MOST = 360, 300, 200  # px, px, rows
 HELP = {
     "draws": "K, draws of z for each example. More draws bring the values closer to their "
     "expectation given the observed values, and take longer.",
@@ -112,18 +112,18 @@ def _figure(value: float) -> str:
 def _examples(loaded: LoadedRun, found: Imputed, names: list[str], split: str) -> None:
     """The first completed examples; an expected value is in brackets."""
     head, button = st.columns([5, 1], vertical_alignment="center")
-    shown = min(SHOWN, len(found.rows))
+    count = min(MOST, len(found.rows))
     head.caption(
-        f"The first {shown:,} of {len(found.rows):,} examples: values in brackets were not "
+        f"The first {count:,} of {len(found.rows):,} examples: values in brackets were not "
         "observed, the model expects them."
     )
     with button:
         name = f"{loaded.run.name}-{split}-completed.csv"
         widgets.download("CSV", lambda: _csv(found, names), name, HELP["file"])
-    texts = np.array([[number(float(v)) for v in row] for row in found.completed[:shown]])
+    texts = np.array([[number(float(v)) for v in row] for row in found.completed[:count]])
     brackets = np.char.add(np.char.add("[", texts), "]")
-    columns = np.where(found.is_observed[:shown], texts, brackets).T
-    table = {"row": found.rows[:shown]} | _named(names, columns)
+    columns = np.where(found.is_observed[:count], texts, brackets).T
+    table = {"row": found.rows[:count]} | _named(names, columns)
     st.dataframe(table, hide_index=True, height=TABLE)
 
 
@@ -138,6 +138,6 @@ def _csv(found: Imputed, names: list[str]) -> bytes:
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["row", *(cell(n) for n in names), *(cell(f"{n} observed") for n in names)])
-    for row, values, seen in zip(found.rows, found.completed, found.is_observed, strict=True):
-        writer.writerow([row, *map(str, values), *seen.astype(int)])
+    for row, values, mask in zip(found.rows, found.completed, found.is_observed, strict=True):
+        writer.writerow([row, *map(str, values), *mask.astype(int)])
     return out.getvalue().encode()
