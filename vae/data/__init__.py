@@ -3,8 +3,8 @@
 `synthetic` and `sprites` draw examples, `bundled` loads data of a package or of this project,
 `online` loads published data (`sources` lists the files, `download` fetches them once) and
 `files` reads a user's files by a `Description`, whose missing settings it guesses. `npz`, `idx`,
-`published`, `csv_table`, `parquet` and `pictures` parse bytes into arrays; `compose` turns these
-into a data set.
+`published`, `csv_table`, `parquet`, `hdf5`, `h5ad` and `pictures` parse bytes into arrays;
+`compose` turns these into a data set.
 A data set is a function `f(examples, seed, *, <options>) -> Dataset` and its row in `DATASETS`.
 Any other name is a path. `loader` keeps the data sets that were loaded last.
 """

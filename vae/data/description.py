@@ -34,7 +34,8 @@ class Description:
     data_examples: Annotated[
         str,
         Option(
-            "Array (.npz) or column (.parquet) of the examples, by name. auto finds it.",
+            "Array (.npz, .h5, .h5ad) or column (.parquet) of the examples, by name. auto finds "
+            "it.",
             label="Examples",
         ),
     ] = AUTO

@@ -6,6 +6,8 @@
 | .npy | examples; labels, if any, in NAME-labels.npy or NAME_labels.npy beside it |
 | .csv, .tsv, .txt, also .gz | one row per example: `columns` finds the roles of the columns |
 | .parquet | one row per example: numbers, a list of numbers or a picture |
+| .h5ad | AnnData: X, dense or sparse, with obs and var |
+| .h5, .hdf5 | datasets: as the arrays of .npz |
 | .zip or folder | pictures, optionally in folders named after their classes |
 | IDX | …images-idx3-ubyte[.gz]; …labels-idx1-ubyte[.gz] and, for train, t10k or test beside it |
 | .mat | as in SVHN: X of H×W×C×N and y; for train_…, test_… beside it |
@@ -30,6 +32,8 @@ from vae.data.dataset import Dataset
 from vae.data.description import NONE, Description, Reading, chosen, grouped
 from vae.data.errors import DataError
 from vae.data.formats import Archive, read_npy
+from vae.data.h5ad import read_h5ad
+from vae.data.hdf5 import read_h5
 from vae.data.idx import IDX, file_label, idx_files, read_idx_family, read_idx_folder
 from vae.data.npz import read_npz
 from vae.data.parquet import read_parquet
@@ -37,10 +41,10 @@ from vae.data.pictures import has_pictures, read_folder, read_zip
 from vae.data.published import read_cifar, read_mat_family
 
 KINDS = (
-    ".npz, .npy, .csv, .tsv, .txt, .parquet, a folder or .zip of pictures, or IDX "
+    ".npz, .npy, .csv, .tsv, .txt, .parquet, .h5ad, .h5, a folder or .zip of pictures, or IDX "
     "(…-images-idx3-ubyte, .gz or not)"
 )
-ENDINGS = r"\.(npz|npy|(csv|tsv|txt)(\.gz)?|parquet|zip|mat|tar\.gz)$"
+ENDINGS = r"\.(npz|npy|(csv|tsv|txt)(\.gz)?|parquet|h5ad|h5|hdf5|zip|mat|tar\.gz)$"
 INSIDE = "inside"  # the label of a file that contains its classes
 Reader = Callable[[Path, Description], Raw]
 
@@ -160,6 +164,8 @@ READERS: dict[str, Reader] = {
     r"\.npy$": _read_npy,
     r"\.(csv|tsv|txt)(\.gz)?$": read_csv,
     r"\.parquet$": read_parquet,
+    r"\.h5ad$": read_h5ad,
+    r"\.(h5|hdf5)$": read_h5,
     r"\.zip$": read_zip,
     r"\.mat$": _labels_inside(read_mat_family),
     r"cifar-10-binary.*\.tar\.gz$": _labels_inside(read_cifar),

@@ -1,4 +1,4 @@
-"""The arrays of an .npz file → examples, classes, factors and row names.
+"""The arrays of an .npz or .h5 file → examples, classes, factors and row names.
 
 Known layouts: x and labels under usual names; x_train, y_train, x_test, y_test (Keras);
 train_images, val_images, test_images (MedMNIST); imgs and latents_values (dSprites); a sparse
@@ -7,6 +7,7 @@ matrix of SciPy. Otherwise `data_examples` chooses among the arrays.
 
 import re
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -25,7 +26,7 @@ from vae.data.description import (
     named,
 )
 from vae.data.errors import LIMIT, ChoiceError, DataError
-from vae.data.formats import Archive, parsing
+from vae.data.formats import Archive, Head, parsing
 
 EXAMPLES = ("x", "images", "image", "imgs", "data", "arr_0")
 LABELS = ("labels", "label", "y", "targets", "target", "arr_1")
@@ -41,13 +42,27 @@ def read_npz(path: Path, wanted: Description) -> Raw:
     archive = Archive(path)
     if archive.heads.keys() in SPARSE:
         return _sparse(archive)
+    return read_arrays(archive, wanted)
+
+
+class Arrays(Protocol):
+    """Arrays by name: an .npz or an HDF5 file."""
+
+    path: Path
+    heads: dict[str, Head]
+
+    def __getitem__(self, name: str) -> Array: ...
+
+
+def read_arrays(archive: Arrays, wanted: Description) -> Raw:
+    """Return the arrays of a file; raises a DataError that lists them if none is chosen."""
     return _Roles(archive, wanted).raw()
 
 
 class _Roles:
     """The use of each array of an archive."""
 
-    def __init__(self, archive: Archive, wanted: Description) -> None:
+    def __init__(self, archive: Arrays, wanted: Description) -> None:
         self.archive, self.wanted, self.file = archive, wanted, archive.path.name
         self.keys = list(archive.heads)
         self.examples = self._examples()
