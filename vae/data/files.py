@@ -13,8 +13,8 @@
 | .mat | as in SVHN: X of H×W×C×N and y; for train_…, test_… beside it |
 | cifar-10-binary.tar.gz | CIFAR-10 |
 
-A reader is a function of a path and a `Description`. `compose` defines the meaning of shapes and
-ranges. Every error in a file raises a `DataError`.
+A reader is a function of a path and a `Description`; those in APART run in a separate process.
+`compose` defines the meaning of shapes and ranges. Every error in a file raises a `DataError`.
 """
 
 import difflib
@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from vae.data import uploads
+from vae.data.apart import read_apart
 from vae.data.arrays import Raw
 from vae.data.compose import compose
 from vae.data.csv_table import read_csv
@@ -93,7 +94,13 @@ def _load(path: Path, name: str, wanted: Description) -> Dataset:
     reader = _reader(path)
     if reader is read_npz and (archive := Archive(path)).heads.keys() >= uploads.UPLOAD:
         return uploads.read_upload(archive, wanted)
-    return compose(name, path.name, reader(path, wanted), wanted)
+    read_file = read_apart if reader in APART else read_here
+    return read_file(path, name, wanted)
+
+
+def read_here(path: Path, name: str, wanted: Description) -> Dataset:
+    """Return the data set in a file or folder under this name, read in this process."""
+    return compose(name, path.name, _reader(path)(path, wanted), wanted)
 
 
 def _reader(path: Path) -> Reader:
@@ -171,6 +178,9 @@ READERS: dict[str, Reader] = {
     r"cifar-10-binary.*\.tar\.gz$": _labels_inside(read_cifar),
     IDX: read_idx_family,
 }
+
+
+APART = (read_h5ad, read_h5)  # readers in a separate process
 
 
 def _is_family(folder: Path) -> bool:

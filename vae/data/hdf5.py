@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from vae.base.numbers import byte_count
 from vae.data.arrays import Array, Raw
 from vae.data.description import Description
 from vae.data.errors import LIMIT, DataError
@@ -91,7 +92,7 @@ def fault(dataset: Any, file: str, name: str) -> DataError | None:
     declared = math.prod(dataset.shape) * dataset.dtype.itemsize
     if declared > LIMIT:
         return DataError(
-            f"{where} declares {declared / 2**30:,.1f} GiB, and at most {LIMIT // 2**30} GiB are "
+            f"{where} declares {byte_count(declared)}, and at most {LIMIT // 2**30} GiB are "
             "possible: use fewer examples, or a smaller type."
         )
     most = COMPRESSION * max(dataset.id.get_storage_size(), 1) if dataset.chunks else declared

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vae.base.numbers import percent
+from vae.base.numbers import percent, typed
 from vae.base.records import Floats
 from vae.data.arrays import Array
 from vae.data.dataset import Dataset
@@ -34,7 +34,8 @@ def hidden(dataset: Dataset, share: float, seed: int) -> Dataset:
     x = np.where(drawn < share, np.float32(np.nan), truth)
     if np.isnan(x).all(0).any():
         raise DataError(
-            f"hide_share {share:g} leaves a column of {dataset.name} without any value: lower it."
+            f"hide_share {typed(share)} leaves a column of {dataset.name} without values: "
+            "lower it."
         )
     return dataset._replace(x=x, truth=truth)
 

@@ -28,6 +28,7 @@ COLOURS = (1, 3)  # numbers of channels of a stored picture: transparency is dro
 UPLOAD = {"x", "scale", "test", "name", "about"}  # arrays of every stored upload
 _READING: TypeAdapter[Reading] = TypeAdapter(Reading)
 Reader = Callable[[Path, Description], Dataset]
+Named = Callable[[Path, str, Description], Dataset]
 
 
 def save_upload(
@@ -53,7 +54,7 @@ def save_upload(
                 (inside / name).write_bytes(content)
             dataset = read(inside / next(iter(safe)) if len(safe) == 1 else inside, wanted)
         stored.parent.mkdir(parents=True, exist_ok=True)
-        _write(dataset, stored)
+        write(dataset, stored)
     return stored
 
 
@@ -63,7 +64,7 @@ def _safe(name: str) -> str:
     return name[-60:] or "upload"
 
 
-def _write(dataset: Dataset, path: Path) -> None:
+def write(dataset: Dataset, path: Path) -> None:
     """Write a data set atomically."""
     arrays: dict[str, Any] = {
         "x": dataset.x,
@@ -143,7 +144,7 @@ def _check_settings(wanted: Description, dataset: Dataset, file: str) -> None:
 
 
 def _check(dataset: Dataset, file: str) -> None:
-    """Raise DataError unless types, shapes and ranges are those that `_write` writes."""
+    """Raise DataError unless types, shapes and ranges are those that `write` writes."""
     x, labels, names = dataset.x, dataset.labels, dataset.names
     sound = x.ndim in (2, 4) and x.size and x.dtype in (np.uint8, np.float32)
     sound = sound and dataset.scale in (1.0, 16.0, 255.0) and 0 <= dataset.test < len(x)
