@@ -108,10 +108,12 @@ OpenPage = Callable[..., AppTest]
 @pytest.fixture
 def open_page() -> OpenPage:
     """`open_page(file, run=NAME)` opens a page at an address and asserts that it has not
-    raised."""
+    raised; `box=True` opens the box of all settings too."""
 
-    def open_(file: str, **address: str) -> AppTest:
+    def open_(file: str, box: bool = False, **address: str) -> AppTest:
         at = AppTest.from_file(str(MAIN), default_timeout=60)
+        if box:
+            at.session_state["all_settings"] = True
         for name, value in address.items():
             at.query_params[name] = value
         if file != "train.py":

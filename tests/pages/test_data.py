@@ -33,6 +33,12 @@ def page(root: Path, open_page: OpenPage) -> AppTest:
     return open_page("data.py")
 
 
+@pytest.fixture
+def page_and_box(root: Path, open_page: OpenPage) -> AppTest:
+    """The page, and the open box of all settings."""
+    return open_page("data.py", box=True)
+
+
 def choose(at: AppTest, data: str) -> AppTest:
     at.selectbox(key="set_data").select(data).run()
     assert not at.exception
@@ -178,10 +184,10 @@ def test_baselines_of_small_data_are_fitted_at_once(page: AppTest) -> None:
     assert "evaluated on 180 of 180 test examples" in words(page)
 
 
-def test_the_likelihood_of_the_sidebar_has_its_options(page: AppTest) -> None:
-    page.selectbox(key="set_likelihood").select("gaussian").run()
-    page.number_input(key="set_sigma").set_value(0.5).run()
-    assert "| **gaussian** (σ 0.5) |" in words(page)
+def test_the_likelihood_of_the_sidebar_has_its_options(page_and_box: AppTest) -> None:
+    page_and_box.selectbox(key="set_likelihood").select("gaussian").run()
+    page_and_box.number_input(key="set_sigma").set_value(0.5).run()
+    assert "| **gaussian** (σ 0.5) |" in words(page_and_box)
 
 
 def test_baselines_of_large_data_need_a_press(
@@ -206,7 +212,7 @@ def test_baselines_of_large_data_need_a_press(
 
 
 def test_a_press_on_fit_uses_a_seed_that_is_still_typed(
-    page: AppTest, monkeypatch: pytest.MonkeyPatch
+    page_and_box: AppTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seeds = []
 
@@ -215,7 +221,7 @@ def test_a_press_on_fit_uses_a_seed_that_is_still_typed(
         return baselines(load("digits"), RunConfig.of())
 
     monkeypatch.setattr("vae.dashboard.data.baselines.baselines", one)
-    at = choose(page, "moon-phases")
+    at = choose(page_and_box, "moon-phases")
     at.number_input(key="set_seed").set_value(7)
     at.button(key="data_fit").click().run()
     assert seeds == [7]
@@ -294,16 +300,16 @@ def test_data_without_labels_or_with_one_class_are_shown(
 
 
 @pytest.mark.parametrize("binarize", ["threshold", "stochastic"])
-def test_binarized_examples_are_shown(binarize: str, page: AppTest) -> None:
-    page.selectbox(key="set_binarize").select(binarize).run()
-    assert not page.exception
-    assert "The data have 17 levels; the model sees 2." in words(page)
-    assert facts(page)["Values of x"] == ("0 to 1", "2 of 2 levels")
-    assert all(set(np.unique(p)) <= {0, 255} for p in pictures(page, "vae-cards")[:20])
+def test_binarized_examples_are_shown(binarize: str, page_and_box: AppTest) -> None:
+    page_and_box.selectbox(key="set_binarize").select(binarize).run()
+    assert not page_and_box.exception
+    assert "The data have 17 levels; the model sees 2." in words(page_and_box)
+    assert facts(page_and_box)["Values of x"] == ("0 to 1", "2 of 2 levels")
+    assert all(set(np.unique(p)) <= {0, 255} for p in pictures(page_and_box, "vae-cards")[:20])
 
 
-def test_refused_binarization_leaves_the_data_unchanged(page: AppTest) -> None:
-    at = choose(page, "mixture")
+def test_refused_binarization_leaves_the_data_unchanged(page_and_box: AppTest) -> None:
+    at = choose(page_and_box, "mixture")
     at.selectbox(key="set_binarize").select("threshold").run()
     assert not at.exception
     assert "binarize threshold needs values in" in at.main.warning[0].value
@@ -322,10 +328,10 @@ def test_missing_data_have_a_sentence(path: str, sentence: str, page: AppTest) -
     assert not page.metric
 
 
-def test_shares_without_training_examples_are_reported(page: AppTest) -> None:
-    page.number_input(key="set_val_share").set_value(0.9).run()
-    assert not page.exception
-    assert "leave nothing to train on" in words(page)
+def test_shares_without_training_examples_are_reported(page_and_box: AppTest) -> None:
+    page_and_box.number_input(key="set_val_share").set_value(0.9).run()
+    assert not page_and_box.exception
+    assert "leave nothing to train on" in words(page_and_box)
 
 
 def test_missing_published_data_offer_a_download(
@@ -338,12 +344,12 @@ def test_missing_published_data_offer_a_download(
     assert any(str(b.key).startswith("download_") for b in at.sidebar.button)
 
 
-def test_invalid_settings_do_not_hide_the_data(page: AppTest) -> None:
-    page.number_input(key="set_batch_size").set_value(100_000).run()
-    assert not page.exception
-    assert "larger than the 1437 training examples" in page.main.warning[0].value
-    assert facts(page)["Examples"][0] == "1,797"
-    assert page.button(key="train").disabled
+def test_invalid_settings_do_not_hide_the_data(page_and_box: AppTest) -> None:
+    page_and_box.number_input(key="set_batch_size").set_value(100_000).run()
+    assert not page_and_box.exception
+    assert "larger than the 1437 training examples" in page_and_box.main.warning[0].value
+    assert facts(page_and_box)["Examples"][0] == "1,797"
+    assert page_and_box.button(key="train").disabled
 
 
 def test_the_guesses_on_a_file_are_shown_and_can_be_changed(page: AppTest, tmp_path: Path) -> None:

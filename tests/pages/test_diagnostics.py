@@ -102,7 +102,7 @@ def test_a_fix_fills_the_sidebar_and_train_starts_it(
 ) -> None:
     run = copied(root, run_of("ill"))
     write_history(run, kl=(1e-4, 1e-3), lr=0.004)
-    at = open_page("evaluate.py")
+    at = open_page("evaluate.py", box=True)
     assert "**Posterior collapse**" in words(at)
     assert "**Fix**: β = 1 (was 20)." in words(at)
     assert "The sidebar has" not in words(at)

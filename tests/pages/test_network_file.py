@@ -32,7 +32,7 @@ def test_no_page_runs_the_code_of_an_imported_run(
 ) -> None:
     """With the permission, too, and with the network in the address."""
     with permission.allowing():
-        at = open_page(file, run=imported.name, network=imported.settings["network"])
+        at = open_page(file, box=True, run=imported.name, network=imported.settings["network"])
     texts = [f"{code.value}\n" for code in at.code]
     if file in ("train.py", "latent.py", "samples.py"):
         assert texts == [PAYLOAD]
@@ -52,7 +52,9 @@ def test_an_address_or_a_cookie_chooses_no_file(
     network_code._chosen.clear()
     with permission.allowing():
         for value in (place, network, "../payload.py:net"):
-            at = open_page("train.py", network=value, set_network=value, set_network_place=value)
+            at = open_page(
+                "train.py", True, network=value, set_network=value, set_network_place=value
+            )
             assert at.selectbox(key="set_network").value == "mlp"
             read = memory.read(json.dumps({"network": value, "width": 4, "beta": 2.0}))
             assert read == {"beta": 2.0}
@@ -65,7 +67,7 @@ def test_the_sidebar_offers_the_options_and_refuses_to_run(
     open_page: OpenPage,
     marker: Path,  # noqa: F811
 ) -> None:
-    at = open_page("train.py")
+    at = open_page("train.py", box=True)
     at.selectbox(key="set_network").select(FILE).run()
     assert "give the path of a file" in " ".join(info.value for info in at.info)
     at.text_input(key="set_network_place").set_value(place).run()
@@ -97,7 +99,7 @@ def test_a_sweep_page_offers_the_options_of_the_file(
     open_page: OpenPage,
 ) -> None:
     with permission.allowing():
-        at = open_page("sweep.py")
+        at = open_page("sweep.py", box=True)
         at.selectbox(key="set_network").select(FILE).run()
         at.text_input(key="set_network_place").set_value(place).run()
         assert not at.exception

@@ -1,6 +1,7 @@
 """The sidebar: the run has the values of its widgets, and invalid settings cannot start."""
 
 import io
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,12 @@ from vae.dashboard.sidebar.data_field import FILE
 from vae.runs import Run, listing
 
 MODEL = ("likelihood", "posterior", "prior", "objective")
+
+
+@pytest.fixture
+def open_box(open_page: OpenPage) -> OpenPage:
+    """Open a page and the box of all settings."""
+    return partial(open_page, box=True)
 
 
 def train(at: AppTest, root: Path) -> Run:
@@ -66,8 +73,8 @@ def test_a_preset_replaces_the_previous_one(root: Path, open_page: OpenPage) -> 
     assert train(at, root).config == RunConfig.of()
 
 
-def test_every_setting_has_its_widget_and_help(root: Path, open_page: OpenPage) -> None:
-    at = open_page("train.py")
+def test_every_setting_has_its_widget_and_help(root: Path, open_box: OpenPage) -> None:
+    at = open_box("train.py")
     widgets = [*at.sidebar.selectbox, *at.sidebar.number_input, *at.sidebar.text_input]
     shown = {str(w.key).removeprefix("set_"): w for w in widgets}
     chosen = RunConfig.of().model_dump()
@@ -91,24 +98,24 @@ def test_every_setting_has_its_widget_and_help(root: Path, open_page: OpenPage) 
     ],
 )
 def test_a_choice_shows_its_options(
-    widget: str, value: str, option: str, root: Path, open_page: OpenPage
+    widget: str, value: str, option: str, root: Path, open_box: OpenPage
 ) -> None:
-    at = open_page("train.py")
+    at = open_box("train.py")
     assert f"set_{option}" not in at.session_state
     at.selectbox(key=f"set_{widget}").select(value).run()
     assert f"set_{option}" in at.session_state
     assert train(at, root).config.get(option) is not None
 
 
-def test_a_schedule_has_a_field_for_its_epochs(root: Path, open_page: OpenPage) -> None:
-    at = open_page("train.py")
+def test_a_schedule_has_a_field_for_its_epochs(root: Path, open_box: OpenPage) -> None:
+    at = open_box("train.py")
     at.selectbox(key="set_beta_schedule").select("warmup").run()
     at.number_input(key="set_beta_schedule_epochs").set_value(7.0).run()
     assert train(at, root).config.get("beta_schedule") == "warmup:7"
 
 
-def test_numbers_reach_the_run(root: Path, open_page: OpenPage) -> None:
-    at = open_page("train.py")
+def test_numbers_reach_the_run(root: Path, open_box: OpenPage) -> None:
+    at = open_box("train.py")
     at.number_input(key="set_lr").set_value(0.0005)
     at.number_input(key="set_latent_dim").set_value(7)
     at.text_input(key="set_hidden").set_value("64, 32").run()
@@ -125,17 +132,17 @@ def test_numbers_reach_the_run(root: Path, open_page: OpenPage) -> None:
     ],
 )
 def test_invalid_settings_are_reported_before_the_start(
-    widget: str, value: float, sentence: str, root: Path, open_page: OpenPage
+    widget: str, value: float, sentence: str, root: Path, open_box: OpenPage
 ) -> None:
-    at = open_page("train.py")
+    at = open_box("train.py")
     at.number_input(key=widget).set_value(value).run()
     assert sentence in sentences(at)
     assert at.button(key="train").disabled == bool(sentence)
     assert listing(root) == []
 
 
-def test_a_point_posterior_requires_another_objective(root: Path, open_page: OpenPage) -> None:
-    at = open_page("train.py")
+def test_a_point_posterior_requires_another_objective(root: Path, open_box: OpenPage) -> None:
+    at = open_box("train.py")
     at.selectbox(key="set_posterior").select("point").run()
     assert "choose objective wae or reconstruction" in sentences(at)
     assert at.button(key="train").disabled
@@ -159,8 +166,8 @@ def test_a_wrong_path_is_reported(path: str, root: Path, open_page: OpenPage) ->
     assert at.button(key="train").disabled
 
 
-def test_the_estimate_names_the_next_run(open_page: OpenPage) -> None:
-    at = open_page("train.py")
+def test_the_estimate_names_the_next_run(open_box: OpenPage) -> None:
+    at = open_box("train.py")
     price = next(c for c in at.sidebar.caption if "weights" in c.value)
     assert price.value.startswith("New run: ")
     assert "with the settings below" in price.help
@@ -201,10 +208,10 @@ def test_a_damaged_upload_is_reported(root: Path, open_page: OpenPage) -> None:
 
 @pytest.mark.parametrize(("kind", "row"), [(kind, row) for kind in MODEL for row in TABLES[kind]])
 def test_every_row_shows_exactly_its_options(
-    kind: str, row: str, root: Path, open_page: OpenPage
+    kind: str, row: str, root: Path, open_box: OpenPage
 ) -> None:
     """An invalid combination is refused at once, with a remedy."""
-    at = open_page("train.py")
+    at = open_box("train.py")
     at.selectbox(key=f"set_{kind}").select(row).run()
     assert not at.exception
     shown = {str(w.key).removeprefix("set_") for w in [*at.sidebar.selectbox, *at.number_input]}
@@ -220,9 +227,9 @@ def test_every_row_shows_exactly_its_options(
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_train_on_any_page_keeps_the_settings(page: str, root: Path, open_page: OpenPage) -> None:
+def test_train_on_any_page_keeps_the_settings(page: str, root: Path, open_box: OpenPage) -> None:
     trained(root, "a-run", epochs=1)
-    at = open_page(page)
+    at = open_box(page)
     at.selectbox("preset").set_value("β-VAE").run()
     at.number_input("set_latent_dim").set_value(5)
     at.selectbox("set_data").set_value("moon-phases").run()
@@ -237,6 +244,30 @@ def test_train_on_any_page_keeps_the_settings(page: str, root: Path, open_page: 
     assert at.selectbox("preset").value == "β-VAE"
 
 
+def test_a_closed_box_keeps_its_settings(root: Path, open_box: OpenPage) -> None:
+    """They last over a change of page, and apply to a row that is chosen later."""
+    at = open_box("train.py")
+    at.selectbox(key="set_prior").select("mixture").run()
+    at.number_input(key="set_prior_components").set_value(7)
+    at.number_input(key="set_lr").set_value(0.0005)
+    at.selectbox(key="set_beta_schedule").select("warmup").run()
+    at.text_input(key="set_hidden").set_value("64, 32").run()
+    opened = train(at, root).settings
+    at.session_state["all_settings"] = False
+    at.switch_page("../../pages/data.py").run()
+    assert {str(w.key) for w in at.sidebar.number_input} == {
+        f"set_{name}" for name in ("latent_dim", "beta", "epochs")
+    }
+    assert train(at, root).settings == opened
+    assert opened["prior_components"] == 7
+    at.session_state["all_settings"] = True
+    at.run()
+    assert at.number_input(key="set_lr").value == 0.0005
+    assert at.text_input(key="set_hidden").value == "64, 32"
+    at.number_input(key="set_lr").set_value(0.002).run()
+    assert train(at, root).settings == opened | {"lr": 0.002}
+
+
 def box(at: AppTest) -> str:
     """The label of the box of settings."""
     return next(e.label for e in at.sidebar.expander if e.label.startswith("All settings"))
@@ -249,9 +280,9 @@ def test_a_preset_counts_no_change(preset: str, root: Path, open_page: OpenPage)
     assert box(at) == "All settings"
 
 
-def test_changed_settings_are_counted_and_reset(root: Path, open_page: OpenPage) -> None:
+def test_changed_settings_are_counted_and_reset(root: Path, open_box: OpenPage) -> None:
     """Settings in sight keep their value."""
-    at = open_page("train.py")
+    at = open_box("train.py")
     at.selectbox(key="preset").select("β-VAE").run()
     before = train(at, root).settings
     at.number_input(key="set_latent_dim").set_value(3)

@@ -174,7 +174,7 @@ def test_a_taken_name_and_a_refused_configuration_are_reported(
     root: Path, open_page: OpenPage
 ) -> None:
     make(root, "beta=1,2")
-    at = select(open_page("sweep.py"), CHOSEN, "")
+    at = select(open_page("sweep.py", box=True), CHOSEN, "")
     assert at.text_input(key="sweep_name").placeholder == "beta-1"
     assert "There is a sweep 'mine' already" in text_of(write(at, "sweep_name", "mine"))
     at.number_input(key="set_batch_size").set_value(5000).run()

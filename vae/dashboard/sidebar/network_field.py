@@ -15,7 +15,7 @@ from vae.components import network_code
 from vae.components.network_file import is_file
 from vae.config import fields
 from vae.dashboard.shared.setting_choices import setting_titles
-from vae.dashboard.shared.widgets import choose
+from vae.dashboard.shared.widgets import Place, choose
 
 FILE = "a file of your own"
 NO_NETWORK = "Under Network, give the path of a file and the name of its function."
@@ -34,13 +34,13 @@ def put(network: str) -> None:
         st.session_state["set_network_place"] = network_code.place_of(network)
 
 
-def network_widget(field: Field, about: str) -> str:
+def network_widget(at: Place, field: Field, about: str) -> str:
     """Show the choice of the network and return the setting; "" for a file that holds none."""
     titles = setting_titles(field) | {FILE: FILE}
-    name = str(choose(st, field.label, "set_network", titles, field.default, about))
+    name = str(choose(at, field.label, "set_network", titles, field.default, about))
     if name != FILE:
         return name
-    place = st.text_input(
+    place = at.text_input(
         "File and function",
         key="set_network_place",
         persist_state="session",

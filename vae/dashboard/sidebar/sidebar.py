@@ -1,6 +1,7 @@
 """The sidebar: a widget for every setting, made from its description, and the Train button.
 
-The settings that most runs change stand in sight, the others in the box "All settings".
+The settings that most runs change stand in sight, the others in the box "All settings", whose
+widgets are drawn only while it is open: they are a third of the elements of a page.
 A setting's widget has the key `set_<name>`. A preset puts its values into those keys.
 """
 
@@ -27,6 +28,7 @@ from vae.dashboard.sidebar.beta_converter import ledger
 from vae.dashboard.sidebar.choice import Choice, last_key, last_problem, remember
 from vae.dashboard.sidebar.data_field import choose_data, chosen_data, data_widget
 from vae.dashboard.sidebar.network_field import NO_NETWORK, network_widget
+from vae.dashboard.sidebar.unseen import UNSEEN
 from vae.data import ChoiceError, Dataset, is_missing
 from vae.experiments.admission import check_admitted
 from vae.runs import Run
@@ -76,7 +78,7 @@ def sidebar() -> Choice:
         if closed and not choice.problem:
             verdict.caption(visitors.CLOSED)
         config, data, problem = choice.config, choice.data, choice.problem
-        if config is not None and data is not None and not problem:
+        if config is not None and data is not None and not problem and feet:
             with feet["Objective"]:
                 ledger(config, data)
         memory.keep(values, st.session_state.preset)
@@ -129,22 +131,31 @@ def _put(name: str, value: Any) -> None:
 
 
 def _settings(values: dict[str, Any]) -> dict[str, DeltaGenerator]:
-    """Show the widgets of all settings that apply, and return a place below each group."""
+    """Show the widgets of all settings that apply, and return a place below each group; none
+    while the box is closed."""
     in_sight = st.container(key="settings_in_sight")
     changed = changes.changed(PRESETS[st.session_state.preset].values)
     st.html(changes.marks(changed))
     hidden = [field for field in changed if field.name not in IN_SIGHT]
     count = f" · {len(hidden)} changed" if hidden else ""
-    with st.expander(f"All settings{count}", key="all_settings"):
+    box = st.expander(f"All settings{count}", key="all_settings", on_change="rerun")
+    groups = _groups(box, hidden) if box.open else {}
+    for group in GROUPS:
+        for field in _present(group, values):
+            place = in_sight if field.name in IN_SIGHT else groups.get(group, UNSEEN)
+            values[field.name] = _widget(place, field, values)
+    return {group: place.container() for group, place in groups.items()}
+
+
+def _groups(box: DeltaGenerator, hidden: list[Field]) -> dict[str, DeltaGenerator]:
+    """Return a place for each group in the open box, below the changed settings."""
+    with box:
         if hidden:
             changes.offer_reset(hidden, _reset)
         groups = {group: st.container(key=f"settings_{group.lower()}") for group in GROUPS}
     for group, place in groups.items():
         place.markdown(f"**{group}**")
-        for field in _present(group, values):
-            with in_sight if field.name in IN_SIGHT else place:
-                values[field.name] = _widget(field, values)
-    return {group: place.container() for group, place in groups.items()}
+    return groups
 
 
 def _present(group: str, values: dict[str, Any]) -> Iterator[Field]:
@@ -171,27 +182,28 @@ def _chosen(values: dict[str, Any]) -> dict[str, Any]:
     return {f.name: values.get(f.name, f.default) for f in fields() if not f.kind}
 
 
-def _widget(field: Field, values: dict[str, Any]) -> Any:
+def _widget(place: DeltaGenerator, field: Field, values: dict[str, Any]) -> Any:
     if field.name == "data":
-        return data_widget(field, field.option.help + _rows(TABLES["data"]))
+        with place:
+            return data_widget(field, field.option.help + _rows(TABLES["data"]))
     if field.name == "network":
-        return network_widget(field, field.option.help + _rows(TABLES["network"]))
+        return network_widget(place, field, field.option.help + _rows(TABLES["network"]))
     if file_settings.is_file_setting(field):
         return file_settings.current()[field.name]
     if field.name.endswith("_schedule"):
-        return _schedule_widget(field)
+        return _schedule_widget(place, field)
     chosen = _chosen(values)
     default = field.default_for(chosen)
     about = field.under(chosen).help + _rows(TABLES.get(field.name, {}))
     key = f"set_{field.name}"
     if titles := setting_titles(field):
-        return widgets.choose(st, field.label, key, titles, default, about)
+        return widgets.choose(place, field.label, key, titles, default, about)
     if isinstance(default, tuple):
         st.session_state.setdefault(key, ", ".join(map(str, default)))
-        return st.text_input(field.label, key=key, help=about, persist_state="session")
+        return place.text_input(field.label, key=key, help=about, persist_state="session")
     step = 1 if field.type is int else widgets.step_of(default or 1e-3)
     ends = field.option.low, field.option.high
-    return widgets.number(st, field.label, key, field.type(default), ends, about, step)
+    return widgets.number(place, field.label, key, field.type(default), ends, about, step)
 
 
 def _rows(table: Mapping[str, Callable[..., Any]]) -> str:
@@ -199,15 +211,15 @@ def _rows(table: Mapping[str, Callable[..., Any]]) -> str:
     return "".join(f"\n- **{name}**: {first_sentence(row)}" for name, row in table.items())
 
 
-def _schedule_widget(field: Field) -> str:
+def _schedule_widget(place: DeltaGenerator, field: Field) -> str:
     key, titles = f"set_{field.name}", {name: name for name in schedules.SCHEDULES}
     table = {name: row.factor for name, row in schedules.SCHEDULES.items()}
     about = field.option.help.partition(":")[0] + ":" + _rows(table)
-    name = widgets.choose(st, field.label, key, titles, field.default, about)
+    name = widgets.choose(place, field.label, key, titles, field.default, about)
     if not schedules.SCHEDULES[name].takes_epochs:
         return str(name)
     about, title = "Epochs of the warm-up or of one cycle.", f"{field.label}, epochs"
-    epochs = widgets.number(st, title, f"{key}_epochs", 20.0, (None, None), about, 1.0)
+    epochs = widgets.number(place, title, f"{key}_epochs", 20.0, (None, None), about, 1.0)
     return f"{name}:{typed(epochs)}"
 
 
