@@ -31,7 +31,7 @@ def test_a_papers_weight_becomes_our_beta(app: App, open_page: OpenPage, tmp_pat
     tab = open_page(app(tmp_path).url, scheme="dark", before=WATCH)
     tab.page.get_by_text("There is no run yet").wait_for()  # all of the page is there
     tab.settle()
-    values = until(lambda: [v for v in [tab.page.evaluate(SHOWN)] if len(v) >= 4])[0]
+    values = until(lambda: [v for v in [tab.page.evaluate(SHOWN)] if len(v) >= 3])[0]
     assert not [field for field in values if len(field) > 2]
     choose(tab.page, ".st-key-preset", "2-D map")
     choose(tab.page, ".st-key-set_data", "digits")
