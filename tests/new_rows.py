@@ -138,6 +138,7 @@ def use_pages(root: Path) -> None:
         for state in choices.get(page, ({},)):
             at = AppTest.from_file(str(folder / "vae/dashboard/main.py"), default_timeout=60)
             at.query_params["run"] = "new-run"
+            at.session_state["all_settings"] = page == "train"  # whether the box is open
             for key, value in state.items():
                 at.session_state[key] = value
             at.run()

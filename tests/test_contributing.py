@@ -91,6 +91,7 @@ def command(line):
 def page(file, run="new"):
     at = AppTest.from_file("vae/dashboard/main.py", default_timeout=120)
     at.query_params["run"] = run
+    at.session_state["all_settings"] = file == "train.py"  # whether the box is open
     at.run()
     if file != "train.py":
         at.switch_page(f"../../pages/{file}").run()
