@@ -12,6 +12,7 @@ import pytest
 from tests.tables import each
 from vae.base.records import Curve, Curves, Hue, LatentMap, Tiles
 from vae.figures.base import decimate, themed
+from vae.figures.class_labels import counted
 from vae.figures.history import training_curves
 from vae.figures.latent_bars import kl_bars, scree
 from vae.figures.latent_map import latent_scatter, map_caption, trace_rows
@@ -334,7 +335,10 @@ def test_map_draws_every_point_once(classes: int) -> None:
 def test_map_colours_agree_with_the_labels() -> None:
     record = latents(classes=4)
     for k, trace in enumerate(latent_scatter(record).data):
-        assert (trace.name, trace.marker.color) == (f"c{k}", token(f"class{k}"))
+        assert (trace.name, trace.marker.color) == (
+            counted(f"c{k}", len(trace.x)),
+            token(f"class{k}"),
+        )
         assert (record.hue.values[(trace.customdata - 1000) // 7] == k).all()
     many = latents(classes=30)
     np.testing.assert_array_equal(latent_scatter(many).data[0].marker.color, many.hue.values % 10)
@@ -343,7 +347,7 @@ def test_map_colours_agree_with_the_labels() -> None:
 def test_map_shows_points_without_class() -> None:
     record = latents(hue=Hue("class", np.arange(100) % 4 - 1, ("a", "b", "c")))
     last = latent_scatter(record).data[-1]
-    assert (last.name, len(last.x)) == ("no class", 25)
+    assert (last.name, len(last.x)) == (counted("no class", 25), 25)
 
 
 def test_map_selection_fades_the_others() -> None:

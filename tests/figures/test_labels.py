@@ -102,7 +102,7 @@ def test_a_class_name_lies_in_its_class() -> None:
     assert record.hue is not None
     for one in latent_scatter(record).layout.annotations:
         if one.name:
-            own = record.points[record.hue.values == CLOTHES.index(one.name)]
+            own = record.points[record.hue.values == CLOTHES.index(one.text)]
             assert np.linalg.norm(np.array([one.x, one.y]) - np.median(own, 0)) < 0.3
             assert one.font.shadow == HALO
 

@@ -63,10 +63,15 @@ def class_labels(
         bounds=Box(0, 0, *size.tolist()),
     )
     return [
-        _label(plotly_text(hue.classes[k]), at, width, SIDES[side], letters)
+        _label(hue.classes[k], counts[k], at, width, SIDES[side], letters)
         for k, at, width, side in zip(order, middles.tolist(), widths, places, strict=True)
         if side is not None
     ]
+
+
+def counted(name: str, number: int) -> str:
+    """Return the name of a trace: a class, and its number of points in paler figures."""
+    return f'{plotly_text(name)} <span style="fill-opacity:0.65">{number:,}</span>'
 
 
 def middle(points: Floats) -> Floats:
@@ -80,9 +85,15 @@ def middle(points: Floats) -> Floats:
 
 
 def _label(
-    name: str, at: Sequence[float], width: float, side: tuple[float, float], letters: int
+    name: str,
+    count: int,
+    at: Sequence[float],
+    width: float,
+    side: tuple[float, float],
+    letters: int,
 ) -> Part:
     """The name of a class; the name of its trace hides it with the trace."""
     font = {"size": letters, "color": token("text"), "weight": 700, "shadow": HALO}
     shift = {"xshift": side[0] * width / 2, "yshift": side[1] * HIGH * letters / 2}
-    return note(name, x=at[0], y=at[1], xref="x", yref="y", font=font, name=name, **shift)
+    place = {"x": at[0], "y": at[1], "xref": "x", "yref": "y"}
+    return note(plotly_text(name), **place, font=font, name=counted(name, count), **shift)

@@ -7,11 +7,10 @@ without a class have label -1.
 import numpy as np
 import plotly.graph_objects as go
 
-from vae.base.foreign import plotly_text
 from vae.base.numbers import compact
 from vae.base.records import Hue, Ints, LatentMap
 from vae.figures.base import SEQUENTIAL, Part, axis, empty_figure, figure, note, span
-from vae.figures.class_labels import SIZE, class_labels
+from vae.figures.class_labels import SIZE, class_labels, counted
 from vae.figures.palette import CLASS_SCALE, CLASSES, token
 
 PLACE = 148  # pixels right of the map, for the legend and the decoded picture
@@ -113,10 +112,10 @@ def _points(record: LatentMap, part: Ints, k: int, parts: int) -> Part:
             "color": token(f"class{k % CLASSES}"),
             "symbol": "circle" if k < CLASSES else "diamond",
         }
-        trace |= {"name": plotly_text(hue.classes[k]), "uid": f"class-{k}"}
+        trace |= {"name": counted(hue.classes[k], len(part)), "uid": f"class-{k}"}
     else:
         marker["color"] = token("muted")
-        trace |= {"name": "no class", "uid": "no-class"}
+        trace |= {"name": counted("no class", len(part)), "uid": "no-class"}
     return trace
 
 
@@ -147,7 +146,7 @@ def _scale(hue: Hue) -> Part:
 
 
 def _legend(hue: Hue | None, parts: int) -> Part:
-    """The legend beside the map; a click hides a class."""
+    """The legend beside the map: classes with their numbers of points; a click hides one."""
     if hue is None or parts < 2:
         return {"margin": {"l": 56, "r": PLACE, "t": 16, "b": 44}}
     return {

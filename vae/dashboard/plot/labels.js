@@ -4,11 +4,12 @@ import { AXIS } from './theme.js';
 
 const SLACK = 2;                                // pixels that two labels may share
 
-const NARROW = 420;                             // px, width of a chart on a telephone
+const LEAST = 0.6;                              // of a chart's width, for its plot beside a legend
 
 export function fitLegend(layout, width) {      // below a narrow chart, which has no room beside it
   const { legend, showlegend, margin } = layout;
-  if (width >= NARROW || !showlegend || !(legend.x > 1)) return;
+  const room = width - (margin?.l ?? 0) - (margin?.r ?? 0);
+  if (room >= LEAST * width || !showlegend || !(legend.x > 1)) return;
   layout.legend = { ...legend, orientation: 'h', x: 0, y: 0, yref: 'container', yanchor: 'bottom', title: {} };
   layout.margin = { ...margin, r: 12 };
 }

@@ -25,14 +25,16 @@ CURVES_HELP = (
 )
 LOG_HELP = "Logarithmic axes for positive quantities. The ELBO keeps its axis."
 BESIDE = 2  # live settings in the row; with more, all go into a panel
+PROGRESS = "train_progress"  # key of the epoch and its bar, also on the stage
 MESSAGE = 72  # pixels of the line with the message of a run
 YARDSTICK = ("reconstruction", "kl", "elbo", "loss", "beta", "lr")
 
 
 def draw(run: Run, status: Status) -> None:
-    """Show one row: progress, buttons, live settings."""
-    progress, buttons, knobs = st.columns([4, 3.4, 7], vertical_alignment="bottom")
-    with progress:
+    """Show one row, which stays in sight: progress, buttons, live settings."""
+    with st.container(key="train_controls"):
+        progress, buttons, knobs = st.columns([4, 3.4, 7], vertical_alignment="bottom")
+    with progress.container(key=PROGRESS):
         _progress(run, status)
     with buttons, st.container(horizontal=True, gap="small"):
         _buttons(run, status)

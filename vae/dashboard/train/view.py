@@ -27,7 +27,7 @@ BEFORE_FIRST, WHILE_TRAINING = 0.4, 1.0  # seconds between two redraws
 CHARTS = 370  # pixels, so that all fits into 1440×900 below the greeting
 BELOW = 176
 SHARES = [5.2, 3.45, 2.45]  # reconstructions, samples, KL: six and four columns of clothes
-MARGIN = {"l": 48, "r": 76, "t": 16, "b": 44}  # of the map, with its legend on the right
+MARGIN = {"l": 48, "r": 104, "t": 16, "b": 44}  # of the map, with its legend on the right
 NAMES = 13  # pixels, letters of the class names on the map
 TILE = 84  # largest side of a tile, pixels
 
