@@ -18,6 +18,7 @@ from vae.config import RunConfig
 from vae.dashboard.shared import cache, training_time
 from vae.dashboard.shared.run_picker import facts
 from vae.dashboard.train import view
+from vae.dashboard.train.controls import CURVES
 from vae.experiments.entries import best_report
 from vae.footprint import model_settings
 from vae.model import VAE
@@ -139,6 +140,13 @@ def test_the_curves_show_the_reports(root: Path, open_page: OpenPage) -> None:
         assert _array(names[f"KL, {name}"]["y"])[-1] == pytest.approx(of[-1]["kl"], rel=1e-6)
     assert f"{run.status().best:.2f} nats".replace("-", "−") in words(at)
     assert "**epoch 3** of 3" in words(at)
+    at.selectbox(key="curves_of").set_value(CURVES[2]).run()
+    assert not at.exception
+    table = at.dataframe[0].value
+    assert table["epoch"].is_monotonic_decreasing
+    for split, name in (("train", "train"), ("val", "validation")):
+        of = [r["elbo"] for r in reversed(reports) if r["split"] == split]
+        assert table[f"ELBO, {name}"].dropna().tolist() == pytest.approx(of)
 
 
 def test_the_plain_autoencoder_has_no_kl(root: Path, open_page: OpenPage) -> None:

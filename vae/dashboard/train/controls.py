@@ -16,12 +16,12 @@ from vae.experiments.entries import saved_step
 from vae.experiments.sweeps import field_of
 from vae.runs import Run, Status, listing
 
-CURVES = ("ELBO and parts", "trained loss")
+CURVES = ("ELBO and parts", "trained loss", "table of values")
 CURVES_HELP = (
     "ELBO and parts: reconstruction = −E[ln p(x|z)], KL, and the ELBO, which is minus their sum "
     "for every β, so runs are comparable; a higher ELBO is better. Trained loss: the minimised "
     "value, and the further terms of objective and likelihood. Solid on training batches, dashed "
-    "on validation data, in nats per example."
+    "on validation data, in nats per example. Table of values: every report as a line."
 )
 LOG_HELP = "Logarithmic axes for positive quantities. The ELBO keeps its axis."
 BESIDE = 2  # live settings in the row; with more, all go into a panel
@@ -47,6 +47,11 @@ def draw(run: Run, status: Status) -> None:
 def log_scale() -> bool:
     """Whether the curves have logarithmic axes."""
     return bool(st.session_state.get("log_scale", False))
+
+
+def is_table() -> bool:
+    """Whether the values of the curves are shown in their place."""
+    return bool(st.session_state.get("curves_of") == CURVES[2])
 
 
 def quantities(run: Run, curves: Curves) -> tuple[str, ...]:

@@ -8,12 +8,12 @@ from streamlit.delta_generator import DeltaGenerator
 
 from vae.analysis.latent_map import class_hue, latent_map, overview
 from vae.base.numbers import compact
-from vae.base.records import Examples, Floats, Frame, Hue, LatentMap, Tiles
+from vae.base.records import Curves, Examples, Floats, Frame, Hue, LatentMap, Tiles
 from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.plot import TOOLS, plot
 from vae.dashboard.shared import cache, html_grid, run_picker
 from vae.dashboard.shared.tile_route import pattern
-from vae.dashboard.train import advice, controls
+from vae.dashboard.train import advice, controls, values
 from vae.figures.base import empty_figure
 from vae.figures.history import training_curves
 from vae.figures.latent_bars import kl_bars
@@ -63,20 +63,10 @@ def _pictures(run: Run, status: Status) -> None:
     room = CHARTS - (controls.MESSAGE if status.message else 0)  # the page below stays in place
     height = room - (advice.HEIGHT if found else 0)
     with left:
-        plot(
-            training_curves(
-                curves,
-                quantities=controls.quantities(run, curves),
-                log=controls.log_scale(),
-                epochs=status.epochs or None,
-                height=height - TOOLS,
-                kl_note="" if run.config.closed_kl else "from samples",
-            ),
-            key="curves",
-            revision=run_key(run),
-            height=height,
-            label="Reconstruction, KL and ELBO over training, in nats per example",
-        )
+        if controls.is_table() and curves.curves:
+            values.table(curves, height)
+        else:
+            _curves(run, status, curves, height)
         if found is not None:
             advice.line(run, status, *found)
     with right:
@@ -88,6 +78,23 @@ def _pictures(run: Run, status: Status) -> None:
         _samples(run, examples, frame)
     with below[2]:
         _kl(run, curves.kl_per_dimension)
+
+
+def _curves(run: Run, status: Status, curves: Curves, height: int) -> None:
+    plot(
+        training_curves(
+            curves,
+            quantities=controls.quantities(run, curves),
+            log=controls.log_scale(),
+            epochs=status.epochs or None,
+            height=height - TOOLS,
+            kl_note="" if run.config.closed_kl else "from samples",
+        ),
+        key="curves",
+        revision=run_key(run),
+        height=height,
+        label="Reconstruction, KL and ELBO over training, in nats per example",
+    )
 
 
 def _kl(run: Run, kl_per_dimension: Floats | None) -> None:
