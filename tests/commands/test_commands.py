@@ -1,7 +1,9 @@
 """The command line: its files, its output and its exit status."""
 
 import errno
+import io
 import json
+import math
 import os
 import pty
 import re
@@ -24,6 +26,7 @@ from tests.runs.conftest import make_in
 from vae.base.files import read_arrays, write_arrays
 from vae.commands import COMMANDS, main, progress_bar, train
 from vae.config import fields
+from vae.data import prepare
 from vae.figures.quantities import SPLITS
 from vae.runs import Run, find, identity, listing
 from vae.training import metrics
@@ -537,7 +540,7 @@ def test_encode_writes_tables_with_the_same_numbers(trained: Shell, tmp_path: Pa
     arrays = dict(np.load(tmp_path / "z.npz"))
     table = pq.read_table(tmp_path / "z.parquet")
     lines = (tmp_path / "z.csv").read_text().splitlines()
-    assert lines[0].split(",") == table.column_names
+    assert table.column_names == [*lines[0].split(","), "x", "y", "neighbors", "image"]
     assert lines[0] == "name,class,split,index,mean_1,mean_2,std_1,std_2"
     assert table.column("class").to_pylist() == arrays["class"].tolist()
     assert [line.split(",")[1] for line in lines[1:]] == arrays["class"].tolist()
@@ -547,6 +550,41 @@ def test_encode_writes_tables_with_the_same_numbers(trained: Shell, tmp_path: Pa
     names = (tmp_path / "z-metadata.tsv").read_text().splitlines()
     assert names[0].split("\t")[:2] == ["name", "class"]
     assert len(names) == len(lines)
+    pictures = prepare(find(trained.root, "vae").data(), arrays["index"])
+    check_atlas(table, arrays["mean"], pictures)
+    check_sprite(tmp_path, pictures)
+    trained("encode", "vectors", "--out", str(tmp_path / "v.parquet"))
+    assert "image" not in pq.read_table(tmp_path / "v.parquet").column_names
+
+
+def check_atlas(table: Any, means: np.ndarray, pictures: np.ndarray) -> None:
+    """Two latents are the places themselves; neighbours are positions of rows, the nearest
+    first; a picture is a PNG in a struct."""
+    places = np.column_stack([table.column(name).to_numpy() for name in ("x", "y")])
+    np.testing.assert_array_equal(places, means)
+    far = np.linalg.norm(means[:, None] - means, axis=2)
+    np.fill_diagonal(far, np.inf)
+    for k, near in enumerate(table.column("neighbors").to_pylist()[:9]):
+        assert k not in near["ids"]
+        np.testing.assert_allclose(near["distances"], np.sort(far[k])[:15], atol=1e-4)
+        np.testing.assert_allclose(far[k][near["ids"]], near["distances"], atol=1e-4)
+    for found, picture in zip(table.column("image").to_pylist()[:3], pictures, strict=False):
+        with Image.open(io.BytesIO(found["bytes"])) as image:
+            np.testing.assert_array_equal(image, np.rint(picture[0] * 255))
+
+
+def check_sprite(folder: Path, pictures: np.ndarray) -> None:
+    """The sheet is square and holds the pictures row by row; the configuration names all files."""
+    side = math.ceil(len(pictures) ** 0.5)
+    with Image.open(folder / "z-sprite.png") as sheet:
+        assert sheet.size == (side * 8, side * 8)
+        at = side + 1  # the second of the second row
+        cut = np.asarray(sheet)[8:16, 8:16]
+    np.testing.assert_array_equal(cut, np.rint(pictures[at, 0] * 255))
+    config = (folder / "projector_config.pbtxt").read_text()
+    for name in ("z.tsv", "z-metadata.tsv", "z-sprite.png"):
+        assert f'"{name}"' in config
+    assert config.count("single_image_dim: 8") == 2
 
 
 def test_samples_are_arrays_or_a_picture(trained: Shell, tmp_path: Path) -> None:

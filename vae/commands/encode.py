@@ -3,16 +3,23 @@
 | file | content |
 |---|---|
 | .npz | arrays mean, std (N, Z), label, split, index, name, class (N,) and classes (K,) |
-| .csv, .parquet | a row per example: name, class, split, index, mean_1 …, std_1 … |
-| .tsv | the means, without a header, and NAME-metadata.tsv, for the Embedding Projector |
+| .csv | a row per example: name, class, split, index, mean_1 …, std_1 … |
+| .parquet | as .csv, with the map: x, y, neighbors and, of pictures, image, for Embedding Atlas |
+| .tsv | the means, without a header, for the Embedding Projector |
+
+Beside a .tsv lie NAME-metadata.tsv, NAME-sprite.png of pictures, and projector_config.pbtxt.
+Embedding Atlas: `embedding-atlas NAME.parquet --x x --y y --neighbors neighbors`. The Embedding
+Projector: `tensorboard --logdir FOLDER`, or "Load" with the two .tsv files.
 """
 
 import argparse
 import csv
 import io
+import json
+import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vae.base.foreign import cell
 from vae.commands.arguments import out_flag, output_path, run_flags, save_npz, split_flag
@@ -25,6 +32,9 @@ if TYPE_CHECKING:
     from vae.base.records import Encoding, Ints
 
 Arrays = dict[str, Any]
+NEIGHBOURS = 15  # of an example, by latents, at most
+FITTED = 5000  # training examples at most that define the plane of the map
+SHEET = 8192  # px, greatest side of a sprite of the Embedding Projector
 
 
 def encode_flags(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +56,7 @@ def encode(args: argparse.Namespace) -> int:
     loaded = LoadedRun.of(with_data(find(args.root, args.name)), args.checkpoint)
     split = args.split or loaded.default_split()
     encoding = loaded.encode(loaded.rows(split))
-    WRITERS[out.suffix](out, _arrays(loaded, encoding))
+    WRITERS[out.suffix](out, _arrays(loaded, encoding), loaded)
     n, z = encoding.mean.shape
     print(f"{n} {SPLITS.get(split, split)} examples, {z} latents each, in {out}")
     return 0
@@ -77,7 +87,7 @@ def row_arrays(loaded: "LoadedRun", rows: "Ints") -> Arrays:
     }
 
 
-def _save_npz(out: Path, arrays: Arrays) -> None:
+def _save_npz(out: Path, arrays: Arrays, loaded: "LoadedRun") -> None:
     save_npz(out, **arrays)
 
 
@@ -89,7 +99,7 @@ def _columns(arrays: Arrays) -> Arrays:
     return found
 
 
-def _save_csv(out: Path, arrays: Arrays) -> None:
+def _save_csv(out: Path, arrays: Arrays, loaded: "LoadedRun") -> None:
     save_csv(out, _columns(arrays))
 
 
@@ -103,8 +113,37 @@ def save_csv(out: Path, columns: Arrays) -> None:
     replace(out, _text(header, zip(*columns.values(), strict=True), ","))
 
 
-def _save_parquet(out: Path, arrays: Arrays) -> None:
-    save_parquet(out, _columns(arrays))
+def _save_parquet(out: Path, arrays: Arrays, loaded: "LoadedRun") -> None:
+    save_parquet(out, _columns(arrays) | _map_columns(arrays, loaded))
+
+
+def _map_columns(arrays: Arrays, loaded: "LoadedRun") -> Arrays:
+    """Return the columns of the map: places in the default plane of the training examples,
+    neighbours as positions of rows with their distances in latent space, and PNGs of pictures."""
+    from vae.analysis.projections import overview_plane
+    from vae.data import prepare
+    from vae.imaging import tiles
+
+    means = arrays["mean"]
+    training = loaded.encode(loaded.subset("train", FITTED)).mean
+    places = overview_plane(training).places(means)
+    found = {"x": places[:, 0], "y": places[:, 1], "neighbors": _neighbours(means)}
+    if loaded.data.is_image:
+        pictures = tiles.tile_pngs(prepare(loaded.data, arrays["index"]))
+        found["image"] = [{"bytes": picture} for picture in pictures]
+    return found
+
+
+def _neighbours(means: Any) -> list[dict[str, list[Any]]]:
+    """Return ids and distances of the nearest other examples of each, by latents (N, Z)."""
+    from sklearn.neighbors import NearestNeighbors
+
+    count = min(NEIGHBOURS, len(means) - 1)
+    if count < 1:
+        return [{"ids": [], "distances": []} for _ in means]
+    distances, ids = NearestNeighbors(n_neighbors=count).fit(means).kneighbors()  # not itself
+    pairs = zip(ids.tolist(), distances.tolist(), strict=True)
+    return [{"ids": near, "distances": far} for near, far in pairs]
 
 
 def save_parquet(out: Path, columns: Arrays) -> None:
@@ -115,17 +154,59 @@ def save_parquet(out: Path, columns: Arrays) -> None:
     from vae.base.files import replace
 
     buffer = io.BytesIO()
-    pq.write_table(pa.table({k: pa.array(v.tolist()) for k, v in columns.items()}), buffer)
+    arrays = {k: pa.array(v if isinstance(v, list) else v.tolist()) for k, v in columns.items()}
+    pq.write_table(pa.table(arrays), buffer)
     replace(out, buffer.getvalue())
 
 
-def _save_tsv(out: Path, arrays: Arrays) -> None:
+def _save_tsv(out: Path, arrays: Arrays, loaded: "LoadedRun") -> None:
     from vae.base.files import replace
 
     keys = ("name", "class", "split", "index")
     names = zip(*(arrays[key] for key in keys), strict=True)
-    replace(out.with_name(f"{out.stem}-metadata.tsv"), _text(list(keys), names, "\t"))
+    metadata = out.with_name(f"{out.stem}-metadata.tsv")
+    replace(metadata, _text(list(keys), names, "\t"))
     replace(out, _text([], arrays["mean"], "\t"))
+    config = {"tensor_name": out.stem, "tensor_path": out.name, "metadata_path": metadata.name}
+    lines = [f"  {key}: {json.dumps(value)}" for key, value in config.items()]
+    if sheet := _sprite(loaded, arrays["index"]):
+        picture = out.with_name(f"{out.stem}-sprite.png")
+        replace(picture, sheet.content)
+        width, height = sheet.size
+        sizes = f"single_image_dim: {width}\n    single_image_dim: {height}"
+        lines += [f"  sprite {{\n    image_path: {json.dumps(picture.name)}\n    {sizes}\n  }}"]
+    text = "\n".join(["embeddings {", *lines, "}", ""])
+    replace(out.with_name("projector_config.pbtxt"), text.encode())
+
+
+class _Sheet(NamedTuple):
+    """Pictures row by row on a square sheet, as a PNG."""
+
+    content: bytes
+    size: tuple[int, int]  # width and height of each picture
+
+
+def _sprite(loaded: "LoadedRun", rows: "Ints") -> _Sheet | None:
+    """Return the pictures of these rows on one sheet of at most SHEET pixels a side, smaller by a
+    whole factor where there are too many; None for vectors and for far too many."""
+    import numpy as np
+
+    from vae.data import prepare
+    from vae.imaging import tiles
+
+    if not loaded.data.is_image:
+        return None
+    side = math.ceil(len(rows) ** 0.5)
+    longest = max(loaded.data.event_shape[1:])
+    step = -(-side * longest // SHEET)
+    if step > longest:
+        return None
+    pictures = prepare(loaded.data, rows)[:, :, ::step, ::step]
+    height, width = pictures.shape[2:]
+    sheet = np.zeros((side * side, height, width, 3), np.uint8)
+    sheet[: len(rows)] = tiles.pixels(pictures)
+    grid = sheet.reshape(side, side, height, width, 3).swapaxes(1, 2)
+    return _Sheet(tiles.png(grid.reshape(side * height, side * width, 3)), (width, height))
 
 
 def _text(header: list[str], rows: Any, separator: str) -> bytes:
@@ -137,7 +218,7 @@ def _text(header: list[str], rows: Any, separator: str) -> bytes:
     return out.getvalue().encode()
 
 
-WRITERS: dict[str, Callable[[Path, Arrays], None]] = {
+WRITERS: dict[str, Callable[[Path, Arrays, "LoadedRun"], None]] = {
     ".npz": _save_npz,
     ".csv": _save_csv,
     ".tsv": _save_tsv,
