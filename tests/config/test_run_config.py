@@ -208,6 +208,7 @@ WRONG = [  # (values, what the sentence says)
     ({"lr": 0}, "lr must be at least 1e-08, not 0."),
     ({"lr": math.nan}, "lr must be a finite number, not nan."),
     ({"beta": math.inf}, "beta must be a finite number, not inf."),
+    ({"epochs": 10**400}, "epochs must be a finite number, not 1000"),
     ({"beta": "much"}, "beta must be a number, not 'much'."),
     ({"hidden": (8, 0)}, "hidden must be at least 1, not 0."),
     ({"hidden": "8,x"}, "hidden must be whole numbers separated by commas"),

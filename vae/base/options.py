@@ -10,7 +10,6 @@ keyword-only parameters, each annotated with its type and an `Option`:
 
 import difflib
 import inspect
-import math
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hi
 from pydantic import TypeAdapter, ValidationError
 
 from vae.base.foreign import quoted
+from vae.base.json_text import is_number
 from vae.base.numbers import typed
 
 MOST_LAYERS = 64  # of a list of layers
@@ -222,8 +222,8 @@ def _is_beside(option: Option, value: Any) -> bool:
 
 def _check_range(field: Field, number: float) -> None:
     low, high = field.option.low, field.option.high
-    if not math.isfinite(number):
-        raise ValueError(f"{field.name} must be a finite number, not {number}.")
+    if not is_number(number):
+        raise ValueError(f"{field.name} must be a finite number, not {quoted(number)}.")
     if low is not None and number < low:
         raise ValueError(f"{field.name} must be at least {typed(low)}, not {typed(number)}.")
     if high is not None and number > high:

@@ -6,6 +6,7 @@ A record may come from a file of an earlier version: a value that it lacks reads
 from collections.abc import Sequence
 from typing import Any
 
+from vae.base.json_text import is_number
 from vae.base.records import Estimate, Evaluation
 from vae.evaluation.measures import MEASURES, TABLES, json_keys
 from vae.evaluation.rows import Row
@@ -22,21 +23,22 @@ def title_of(key: str) -> str:
 def estimate(record: Evaluation, key: str) -> Estimate | None:
     """Return the value of a row of MEASURES with its uncertainty; None where it is undefined."""
     value, totals = record.get(key), record.get("nll_samples")
-    if value is None:
-        return None
-    if isinstance(value, dict):  # shares of all samples
+    if isinstance(value, dict) and value.keys() >= {"mean", "smallest"}:  # shares of all samples
         return Estimate(value["mean"], smallest=value["smallest"] * (totals or 0))
+    if not is_number(value):
+        return None
     low, high = record.get(f"{key}_interval") or (None, None)
     return Estimate(value, record.get(f"{key}_se"), low, high)
 
 
 def estimates(record: Evaluation, key: str) -> dict[str, Estimate]:
     """Return the rows of a table that a record has, in the table's order."""
-    saved: dict[str, dict[str, Any]] = record.get(key) or {}
+    saved = record.get(key)
+    rows: dict[str, Any] = saved if isinstance(saved, dict) else {}
     return {
-        name: Estimate(**{f: saved[name][f] for f in Estimate._fields if f in saved[name]})
+        name: Estimate(**{f: rows[name][f] for f in Estimate._fields if f in rows[name]})
         for name in TABLES[key].rows
-        if name in saved
+        if isinstance(rows.get(name), dict)
     }
 
 
@@ -51,7 +53,8 @@ def is_complete(record: Evaluation) -> bool:
     """Return whether a record has every row that an evaluation computes today."""
     tables = [(table, record.get(key)) for key, table in TABLES.items()]
     return record.values.keys() >= set(json_keys()) and all(
-        saved is None or saved.keys() >= table.rows.keys() for table, saved in tables
+        saved is None or (isinstance(saved, dict) and saved.keys() >= table.rows.keys())
+        for table, saved in tables
     )
 
 
