@@ -155,7 +155,7 @@ def test_a_page_can_be_read_and_used_without_a_mouse(title: str, loaded: None, t
     assert not tab.page.evaluate(DUMB)
     _read(tab)
     _use(tab, with_sidebar=title == PAGES[0])  # it is the same on all: once is enough
-    _fit(tab, SMALL)
+    _fit(tab, SMALL[1:])
     tab.page.emulate_media(color_scheme="dark")
     ground = _rgb(COLOURS["background"][1])
     until(lambda: tab.page.evaluate(GROUND) == ground, why="the dark scheme")
