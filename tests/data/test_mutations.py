@@ -130,10 +130,11 @@ def torture(reader: str, number: int, folder: Path) -> int:
 
     warnings.simplefilter("ignore")  # of bombs and of odd tags
     rng = np.random.default_rng(1)
+    folder.mkdir()
     files = sources(reader, folder)
     for name, content in files.items():
         path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(exist_ok=True)
         path.write_bytes(content)
         assert attempt(path, reader) is not None, name
         path.unlink()
