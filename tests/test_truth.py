@@ -16,6 +16,7 @@ from scipy import stats
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
+from vae.base.epoch_means import epoch_means, examples_seen
 from vae.base.records import Domain, Evaluation, Report, Snapshot
 from vae.batches import Batches
 from vae.config import RunConfig
@@ -70,21 +71,10 @@ def trained(latents: int, epochs: int, **held_out: float) -> Trained:
     rows = config.split(data).train
     record = evaluate(model, Batches(data, rows, RunConfig.of(), CPU), elbo_samples=20)
     reports = [r for r in run if isinstance(r, Report)]
-    curve = epoch_means(reports, len(rows))
+    told = [r._asdict() for r in reports]
+    seen = examples_seen(len(rows), config.batch_size)
+    curve = list(epoch_means(told, lambda r: r["elbo"], seen).values())
     return Trained(model, data, record, curve, float(model.scalars()["sigma"]) ** 2)
-
-
-def epoch_means(reports: list[Report], n: int) -> list[float]:
-    """Return the mean over the reports of each epoch, weighted by their numbers of examples."""
-    sums: dict[int, float] = {}
-    seen = 0
-    for report in reports:
-        epoch = math.ceil(report.epoch)
-        now = n * epoch if report.epoch == epoch else n * (epoch - 1) + report.step % 15 * 128
-        assert report.elbo is not None
-        sums[epoch] = sums.get(epoch, 0.0) + report.elbo * (now - seen) / n
-        seen = now
-    return list(sums.values())
 
 
 def exact(model: VAE, x: np.ndarray) -> np.ndarray:

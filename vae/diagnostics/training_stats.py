@@ -5,19 +5,23 @@ or −reconstruction, in nats per example, larger is better; on validation examp
 them, on training examples. The span is the total gain of the score: highest − first. A change as
 a share of the span does not depend on the number of pixels or the unit of x.
 
+**The trained value** of a run is the mean over the last `LAST` of its epochs, for the score, the
+KL and the KL of each latent alike. A single report would be noisy: a train report may cover a few
+examples only (`vae/base/epoch_means.py`).
+
 Letters: T epochs with a score, Z latent dimensions. A value that a damaged report lacks is NaN.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from vae.base.criterion import Criterion
+from vae.base.epoch_means import Reports, Seen, end_of_epoch, epoch_means
 from vae.base.numbers import plain
 from vae.base.records import Floats
 
-Reports = Iterable[Mapping[str, Any]]
 LAST = 0.1  # share of the epochs in an average that replaces one noisy value
 
 
@@ -76,6 +80,12 @@ class TrainingStats(NamedTuple):
         return np.concatenate([np.full(len(self.train) - len(late), np.nan), late])
 
     @property
+    def trained(self) -> float | None:
+        """The score of the trained model, the mean over the last LAST of the epochs; None without
+        one."""
+        return float(self.smooth[-1]) if len(self.value) else None
+
+    @property
     def gap(self) -> float:
         """Training score − validation score at the end; 0 if unknown."""
         return (
@@ -105,29 +115,33 @@ class TrainingStats(NamedTuple):
         return float(self.smooth[-1] - self.smooth[-1 - back])
 
 
-def training_stats(reports: Reports, criterion: Criterion) -> TrainingStats:
-    """Return the statistics of a run whose best weights `criterion` selects."""
+def training_stats(reports: Reports, criterion: Criterion, seen: Seen = float) -> TrainingStats:
+    """Return the statistics of a run whose best weights `criterion` selects.
+
+    `seen` returns the number of training examples after a step; by default all steps count the
+    same.
+    """
     reports = list(reports)
     parts = {name: [r for r in reports if r.get("split") == name] for name in ("val", "train")}
     split = "val" if parts["val"] else "train"
-    rows, training = _epochs(parts[split]), _epochs(parts["train"])
-    train = {end: _mean(_score(r, criterion) for r in group) for end, group in training.items()}
-    value = np.array([_mean(_score(r, criterion) for r in group) for group in rows.values()])
-    known = np.flatnonzero(np.isfinite(value))
-    ends = [end for place, end in enumerate(rows) if place in set(known.tolist())]
-    lasts = [rows[end][-1] for end in ends]
-    per = [_vector(r.get("kl_per_dimension")) for r in _tail(lasts)]
-    kl = _mean(_number(r.get("kl")) for r in _tail(lasts))
+    rows = parts[split]
+    train = epoch_means(parts["train"], lambda r: _score(r, criterion), seen)
+    score = epoch_means(rows, lambda r: _score(r, criterion), seen)
+    ends = list(score)
+    late = set(_tail(ends))
+    kl = _means(rows, late, lambda r: _number(r.get("kl")), seen)
+    per = _means(rows, late, lambda r: _vector(r.get("kl_per_dimension")), seen)
+    lasts = [found[-1] for end, found in _epochs(rows).items() if end in score]
     first, highest, peak, splits = _losses(reports)
     return TrainingStats(
         criterion=criterion,
         split=split,
         epoch=np.array(ends, np.float32),
-        value=value[known],
+        value=np.array(list(score.values())),
         train=np.array([train.get(end, np.nan) for end in ends]),
         beta=np.array([_number(r.get("beta")) for r in lasts]),
         sigma=np.array([_sigma(r) for r in lasts]),
-        kl=kl if np.isfinite(kl) else None,
+        kl=float(np.mean(kl)) if kl else None,
         kl_per_dimension=_together(per),
         loss=(first, highest),
         loss_splits=splits,
@@ -141,17 +155,21 @@ def _epochs(reports: list[Mapping[str, Any]]) -> dict[int, list[Mapping[str, Any
     """Return the reports of each epoch, by its end, ascending."""
     found: dict[int, list[Mapping[str, Any]]] = {}
     for report in reports:
-        found.setdefault(int(np.ceil(report["epoch"] - 1e-6)), []).append(report)
+        found.setdefault(end_of_epoch(report), []).append(report)
     return dict(sorted(found.items()))
+
+
+def _means(
+    rows: list[Mapping[str, Any]], ends: set[int], value: Callable[..., Any], seen: Seen
+) -> list[Any]:
+    """Return the means of a value over each of these epochs that has it."""
+    return list(
+        epoch_means(rows, lambda r: value(r) if end_of_epoch(r) in ends else None, seen).values()
+    )
 
 
 def _number(value: Any) -> float:
     return float(value) if isinstance(value, int | float) else float("nan")
-
-
-def _mean(values: Iterable[float]) -> float:
-    finite = [v for v in values if np.isfinite(v)]
-    return float(np.mean(finite)) if finite else float("nan")
 
 
 def _terms(report: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -175,10 +193,9 @@ def _vector(value: Any) -> Floats | None:
     return found if np.isfinite(found).all() else None
 
 
-def _together(vectors: list[Floats | None]) -> Floats | None:
+def _together(vectors: list[Floats]) -> Floats | None:
     """Return the mean of the vectors that have the length of the last; None without any."""
-    there = [v for v in vectors if v is not None]
-    alike = [v for v in there if len(v) == len(there[-1])]
+    alike = [v for v in vectors if len(v) == len(vectors[-1])]
     return np.mean(alike, axis=0) if alike else None
 
 
