@@ -6,25 +6,26 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from vae.base.records import Report
 from vae.config import RunConfig
 from vae.dashboard.learn import latents
-from vae.dashboard.learn.demonstration import Course
+from vae.dashboard.learn.demonstration import Course, epoch_curve, stats
 from vae.dashboard.learn.lesson import Choice, Guess, Lesson, Picture, Slider, Step, Values, View
+from vae.dashboard.learn.outcomes import Arrays, Outcome
 from vae.dashboard.learn.view import show
 from vae.dashboard.learn.words.failures import WORDS
 from vae.diagnostics.checks import diagnose
 from vae.diagnostics.findings import Observations
-from vae.diagnostics.training_stats import training_stats
 from vae.figures.base import Part, axis, figure, note
 from vae.figures.lesson_parts import arrow, curve, heading, label, sheet
-from vae.theory import linear_vae
+from vae.theory import Doubles, linear_vae
 
 SPECTRUM = linear_vae.eigenvalues("digits")
 LATENTS = 6
 SIGMAS = np.linspace(0.1, 1.2, 111)
 QUESTION = 4.0  # β of the question
 EXAMPLES = 8  # originals and reconstructions
+SPLITS: dict[str, Part] = {"train": {"width": 1.5}, "val": {"width": 2.5, "dash": "dot"}}
+STEEP = 2  # epochs left out of the range of the axes
 COMMON: dict[str, Any] = {
     "data": "digits",
     "batch_size": 128,
@@ -75,47 +76,52 @@ def picture(view: View) -> Picture:
     """Draw the KL of the exact model over σ, or the curves and pictures of the runs."""
     beta = QUESTION if view.step == "guess" else view.number("beta")
     failure = view.option("failure")
-    courses = [*view.courses, None, None][:2]
+    outcomes = [*view.outcomes, None, None][:2]
     numbers: dict[str, float | str] = {
         "closes": float(np.sqrt(SPECTRUM[0] / beta)),
         "largest": float(SPECTRUM[0]),
         "story": view.say(f"story.{failure}"),
         "remedy": view.say(f"remedy.{failure}"),
-        **_measures(view, "left", "fails", courses[0]),
-        **_measures(view, "right", "cured", courses[1]),
+        **_measures(view, "left", "fails", outcomes[0]),
+        **_measures(view, "right", "cured", outcomes[1]),
     }
     if view.step in ("noise", "guess"):
         return Picture(_collapse(view, beta), numbers)
-    return Picture(_runs(view, courses[: 1 if view.step == "fails" else 2]), numbers)
+    return Picture(_runs(view, outcomes[: 1 if view.step == "fails" else 2]), numbers)
 
 
-def _measures(view: View, side: str, name: str, course: Course | None) -> dict[str, float | str]:
-    """Return validation ELBO and KL of the last report, and the names of the findings."""
-    rows = [] if course is None else _of(course.reports, "val")
-    last = rows[-1] if rows else None
+def _measures(view: View, side: str, name: str, found: Outcome | None) -> dict[str, float | str]:
+    """Return the trained validation ELBO and KL, and the names of the findings."""
+    elbo, kl = (found.number(n) if found else None for n in ("elbo", "kl"))
     return {
         f"{side}_name": view.say(name),
-        f"{side}_elbo": "–" if last is None or last.elbo is None else last.elbo,
-        f"{side}_kl": "–" if last is None or last.kl is None else last.kl,
-        f"{side}_found": _diagnosis(view, course),
+        f"{side}_elbo": "–" if elbo is None else elbo,
+        f"{side}_kl": "–" if kl is None else kl,
+        f"{side}_found": _diagnosis(view, found),
     }
 
 
-def _of(reports: Sequence[Report], split: str) -> list[Report]:
-    return [report for report in reports if report.split == split]
+def shows(course: Course) -> Arrays:
+    """Return the curves of both splits, the trained values, findings and reconstructions."""
+    originals, found = course.examples.originals[:EXAMPLES], stats(course)
+    values = {"elbo": found.trained, "kl": found.kl}
+    return {
+        **{f"{s}_{n}": epoch_curve(course, s, n) for s in SPLITS for n in values},
+        **{name: np.array(np.nan if v is None else v) for name, v in values.items()},
+        "findings": np.array(findings(course) if course.is_done else (), str),
+        "pictures": np.concatenate([originals, latents.reconstructed(course, originals)]),
+    }
 
 
 def findings(course: Course) -> tuple[str, ...]:
     """Return the names of the checks that find something in the curves of a run."""
-    stats = training_stats([r._asdict() for r in course.reports], course.config.best_by)
-    state = "finished" if course.is_done else "running"
-    return tuple(diagnose(Observations(course.config, stats, state)).findings)
+    return tuple(diagnose(Observations(course.config, stats(course))).findings)
 
 
-def _diagnosis(view: View, course: Course | None) -> str:
-    if course is None or not course.is_done:
+def _diagnosis(view: View, found: Outcome | None) -> str:
+    if found is None or not found.is_done:
         return "–"
-    names = findings(course)
+    names = found.arrays["findings"]
     return view.say("and").join(view.say(f"check.{n}") for n in names) or view.say("nothing")
 
 
@@ -142,40 +148,41 @@ def _collapse(view: View, beta: float) -> go.Figure:
     )
 
 
-def _runs(view: View, courses: Sequence[Course | None]) -> go.Figure:
+def _runs(view: View, outcomes: Sequence[Outcome | None]) -> go.Figure:
     """Return ELBO, KL and reconstructions of one run or of two, in columns of equal scale."""
     traces: list[Part] = []
     layout: Part = {}
     labels: list[Part] = []
-    reports = [r for c in courses if c is not None for r in c.reports]
-    epochs = [0.0, float(max([c.config.epochs for c in courses if c is not None], default=40))]
-    ends = epochs, _range([r.elbo for r in reports if r.epoch > 2]), [0, _highest(reports)]
-    for k, course in enumerate(courses):
-        width = 1 / len(courses)
+    there = [found for found in outcomes if found is not None]
+    epochs = [0.0, float(max([found.config.epochs for found in there], default=40))]
+    highest = float(np.max([1.0, *(1.1 * _late(there, "kl"))]))
+    ends = epochs, _range(_late(there, "elbo")), [0, highest]
+    for k, found in enumerate(outcomes):
+        width = 1 / len(outcomes)
         across = [k * width + 0.06 * (k > 0), (k + 1) * width - 0.02]
         rows = [2 * k + 1, 2 * k + 2, 9 + k]
         layout |= _axes(view, rows, across, ends)
-        traces += [] if course is None else _traces(course, rows)
+        traces += [] if found is None else _traces(found, rows)
         name = ("fails", "cured")[k]
         setting = view.say(f"{name}.{view.option('failure')}")
         title = f"<b>{view.say(name)}</b> · {setting}"
         labels.append(heading(title, sum(across) / 2))
-    if not reports:
+    if not there:
         labels.append(note(view.say("press"), x=0.5, y=0.8) | {"font": {"size": 15}})
     margin = {"l": 60, "r": 8, "t": 30, "b": 8}
     return figure(traces, annotations=labels, margin=margin, **layout)
 
 
-def _range(values: Sequence[float | None]) -> list[float]:
-    """Return a range without the first steep epochs: above the lower tenth of the values."""
-    known = [v for v in values if v is not None]
-    low, high = np.quantile(known, [0.1, 1.0]) if known else (-20.0, 20.0)
+def _late(outcomes: Sequence[Outcome], name: str) -> Doubles:
+    """Return the values of a curve without the first steep epochs."""
+    curves = [found.arrays[f"{split}_{name}"] for found in outcomes for split in SPLITS]
+    return np.concatenate([np.zeros(0), *(values[epoch > STEEP] for epoch, values in curves)])
+
+
+def _range(values: Doubles) -> list[float]:
+    """Return a range above the lower tenth of the values."""
+    low, high = np.quantile(values, [0.1, 1.0]) if len(values) else (-20.0, 20.0)
     return [float(low - 0.1 * (high - low) - 1), float(high + 0.1 * (high - low) + 1)]
-
-
-def _highest(reports: Sequence[Report]) -> float:
-    kls = [r.kl for r in reports if r.kl is not None and r.epoch > 2]
-    return max([1.0, *(1.1 * kl for kl in kls)])
 
 
 def _axes(view: View, rows: list[int], across: list[float], ends: tuple[list[float], ...]) -> Part:
@@ -201,19 +208,15 @@ def _axes(view: View, rows: list[int], across: list[float], ends: tuple[list[flo
     }
 
 
-def _traces(course: Course, rows: list[int]) -> list[Part]:
+def _traces(outcome: Outcome, rows: list[int]) -> list[Part]:
     """Return ELBO and KL of both splits, and originals above their reconstructions."""
     found = []
-    for split, line in (("train", {"width": 1.5}), ("val", {"width": 2.5, "dash": "dot"})):
-        reports = _of(course.reports, split)
-        epochs = [r.epoch for r in reports]
+    for split, line in SPLITS.items():
         for number, name in zip(rows, ("elbo", "kl"), strict=False):
             place: Part = {"xaxis": f"x{number}", "yaxis": f"y{number}"}
-            values = [getattr(r, name) for r in reports]
+            epochs, values = outcome.arrays[f"{split}_{name}"]
             found.append(curve(epochs, values, name, line=line, **place))
-    originals = course.examples.originals[:EXAMPLES]
-    again = latents.reconstructed(course, originals).clip(0, 1)
-    tiles = sheet(np.concatenate([originals, again]), EXAMPLES)
+    tiles = sheet(outcome.arrays["pictures"].clip(0, 1), EXAMPLES)
     return [*found, tiles | {"xaxis": f"x{rows[2]}", "yaxis": f"y{rows[2]}"}]
 
 
@@ -242,9 +245,10 @@ LESSON = Lesson(
         Step("sandbox", ("failure",), BOTH, trains=both),
     ),
     picture=picture,
+    shows=shows,
     check="python -m pytest -m long tests/pages/test_failures_lesson.py",
     sources=(
-        "Lucas, Tucker, Grosse & Norouzi 2019, Don't Blame the ELBO!",
+        "Lucas, Tucker, Grosse & Norouzi 2019, Don't Blame the ELBO!, section 4",
         "Mattei & Frellsen 2018, Leveraging the Exact Likelihood of Deep Latent Variable Models",
         "Sønderby et al. 2016, Ladder Variational Autoencoders, section 3.3",
     ),

@@ -1,7 +1,5 @@
 """Lesson: pictures of the moon, without their phases, and the two goals."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import plotly.graph_objects as go
 
@@ -10,6 +8,7 @@ from vae.base.records import Floats
 from vae.config import RunConfig
 from vae.dashboard.learn.demonstration import Course, decoded_path
 from vae.dashboard.learn.lesson import Guess, Lesson, Picture, Slider, Step, Values, View
+from vae.dashboard.learn.outcomes import Arrays
 from vae.dashboard.learn.view import show
 from vae.dashboard.learn.words.goals import WORDS
 from vae.figures.base import Part, axis, figure
@@ -46,7 +45,8 @@ LIKELIHOOD = (
 def picture(view: View) -> Picture:
     """Draw moons, the distribution of their lit share, or strips from full to half moon."""
     components = int(view.number("components"))
-    strips = _strips(view.courses)
+    strips = {"pixels": pixels()}
+    strips |= {name: o.arrays["strip"] for name, o in zip(ROWS, view.outcomes, strict=False)}
     errors = {name: moons.distance_to_moons(strip)[2:-2].mean() for name, strip in strips.items()}
     numbers: dict[str, float | str] = {
         "score": moons.mixture(components)[-1],
@@ -103,14 +103,23 @@ def _mark(view: View, place: float) -> Part:
 ROWS = ("vae", "autoencoder", "pixels")
 
 
-def _strips(courses: Sequence[Course]) -> dict[str, Floats]:
-    """Return the way from full to half moon of each model, and the average of pixels."""
-    ends = moons.upright_moons(401)[[200, 100]]
+def ends() -> Floats:
+    """Return the full moon and the half moon, (2, 1, H, W)."""
+    found: Floats = moons.upright_moons(401)[[200, 100]]
+    return found
+
+
+def pixels() -> Floats:
+    """Return the way from full to half moon as averages of the pixels."""
     share = np.linspace(0, 1, STEPS, dtype=np.float32)[:, None, None, None]
-    strips = {"pixels": (1 - share) * ends[0] + share * ends[1]}
-    for name, course in zip(ROWS, courses, strict=False):
-        strips[name] = decoded_path(course, ends, STEPS)
-    return strips
+    first, last = ends()
+    strip: Floats = (1 - share) * first + share * last
+    return strip
+
+
+def shows(course: Course) -> Arrays:
+    """Return the way from full to half moon in the latent space of a model."""
+    return {"strip": decoded_path(course, ends(), STEPS).clip(0, 1)}
 
 
 def _between(view: View, strips: dict[str, Floats]) -> go.Figure:
@@ -123,7 +132,7 @@ def _between(view: View, strips: dict[str, Floats]) -> go.Figure:
         place = {"x": 0, "y": 48 * row - 3, "text": text, "showarrow": False, "xanchor": "left"}
         labels.append(place | {"yanchor": "bottom", "font": {"size": 14}})
     space = np.full((STEPS, 1, 18, 28), np.nan, np.float32)
-    rows = [np.concatenate([strips[name].clip(0, 1), space], axis=2) for name in names]
+    rows = [np.concatenate([strips[name], space], axis=2) for name in names]
     return figure([sheet(np.concatenate(rows), STEPS)], annotations=labels, **_blank())
 
 
@@ -145,6 +154,7 @@ LESSON = Lesson(
         Step("sandbox", ("components",), LIKELIHOOD),
     ),
     picture=picture,
+    shows=shows,
     check="python -m pytest tests/theory/test_moons.py",
     sources=(
         "Kingma & Welling 2014, Auto-Encoding Variational Bayes, section 2.1",

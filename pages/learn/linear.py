@@ -1,14 +1,13 @@
 """Lesson: the linear VAE is probabilistic PCA, so its optimum is known before it trains."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import plotly.graph_objects as go
 
 from vae.base.numbers import fixed
-from vae.base.records import Report
 from vae.config import RunConfig
+from vae.dashboard.learn.demonstration import Course, epoch_curve, stats
 from vae.dashboard.learn.lesson import Guess, Lesson, Picture, Slider, Step, Values, View
+from vae.dashboard.learn.outcomes import Arrays, Outcome
 from vae.dashboard.learn.view import show
 from vae.dashboard.learn.words.linear import WORDS
 from vae.figures.base import Part, axis, figure
@@ -53,22 +52,23 @@ def picture(view: View) -> Picture:
     best = linear_vae.optimum(SPECTRUM, LATENTS, noise, beta)
     whole = linear_vae.optimum(SPECTRUM, BARS, noise, beta)
     maximum, _ = linear_vae.exact_maximum(SPECTRUM, LEARNED)
-    reports = view.courses[0].reports if view.courses else ()
-    elbo = _epoch_means(reports)[1][-1] if reports and view.step == "gap" else None
+    trained = view.outcomes[0] if view.outcomes else None
+    kls = trained.arrays["kl"] if trained else np.zeros(0)
+    elbo = trained.number("elbo") if trained else None
     numbers: dict[str, float | str] = {
         "threshold": noise * beta,
         "kl": best.kl,
         "open": int((whole.kl_per_dimension > 0).sum()),
-        "trained_kl": _trained_kl(reports).sum() if reports else "–",
+        "trained_kl": float(kls.sum()) if len(kls) else "–",
         "open_word": view.say("open"),
         "maximum": maximum,
-        "elbo": "–" if elbo is None else float(elbo),
-        "gap": "–" if elbo is None else float(maximum - elbo),
+        "elbo": "–" if elbo is None else elbo,
+        "gap": "–" if elbo is None else maximum - elbo,
     }
     if view.step == "gap":
-        return Picture(_curve(view, reports, maximum), numbers)
+        return Picture(_curve(view, trained, maximum), numbers)
     if view.step in ("kl", "train", "sandbox"):
-        return Picture(_latents(view, best, reports), numbers)
+        return Picture(_latents(view, best, kls), numbers)
     return Picture(_spectrum(view, whole, noise * beta), numbers)
 
 
@@ -104,21 +104,21 @@ def _guesses(view: View) -> list[Part]:
     return [arrow(view.say("your_guess"), view.guess, -2.2, "accent", 220)]
 
 
-def _latents(view: View, best: Optimum, reports: Sequence[Report]) -> go.Figure:
+def _latents(view: View, best: Optimum, kls: Doubles) -> go.Figure:
     """Return the predicted KL of each latent as outlines, the trained one as bars."""
     number = np.arange(1, LATENTS + 1)
     outline = {"color": token("kl", 0.12), "line": {"color": token("kl"), "width": 2}}
     predicted = {"type": "bar", "x": number, "y": best.kl_per_dimension, "marker": outline}
     trained = {"type": "bar", "x": number, "width": 0.45, "marker": {"color": token("kl", 0.85)}}
-    trained["y"] = _trained_kl(reports)
+    trained["y"] = kls
     names = [f"□ {view.say('predicted')}", f"■ {view.say('trained')}"]
     labels = [
         {"x": 0.99, "y": 0.99 - 0.06 * k, "xref": "paper", "yref": "paper", "text": text}
         | {"showarrow": False, "xanchor": "right", "font": {"color": token("kl"), "size": 14}}
-        for k, text in enumerate(names[: 2 if reports else 1])
+        for k, text in enumerate(names[: 2 if len(kls) else 1])
     ]
     return figure(
-        [predicted, *([trained] if reports else [])],
+        [predicted, *([trained] if len(kls) else [])],
         xaxis=axis(view.say("axis_latent"), dtick=1, range=[0.4, LATENTS + 0.6]),
         yaxis=axis(view.say("axis_kl"), range=[0, 2.2]),
         annotations=labels,
@@ -127,19 +127,21 @@ def _latents(view: View, best: Optimum, reports: Sequence[Report]) -> go.Figure:
     )
 
 
-def _trained_kl(reports: Sequence[Report]) -> Doubles:
-    """Return the mean KL of each latent over the last epoch, largest first.
+def shows(course: Course) -> Arrays:
+    """Return the trained KL of each latent, largest first, the trained ELBO and its curve."""
+    found = stats(course)
+    kl = np.zeros(0) if found.kl_per_dimension is None else found.kl_per_dimension
+    elbo = np.nan if found.trained is None else found.trained
+    return {
+        "kl": np.sort(kl)[::-1],
+        "elbo": np.array(elbo),
+        "curve": epoch_curve(course, "train", "elbo"),
+    }
 
-    A single report may cover the last batch alone, which has 5 of 1,797 digits.
-    """
-    recent = [r.kl_per_dimension for r in reports if r.epoch > reports[-1].epoch - 1]
-    found = np.array([kl for kl in recent if kl], np.float64)  # (R, Z)
-    return np.sort(found.mean(0) if len(found) else found)[::-1]
 
-
-def _curve(view: View, reports: Sequence[Report], maximum: float) -> go.Figure:
+def _curve(view: View, trained: Outcome | None, maximum: float) -> go.Figure:
     """Return the ELBO of each epoch below the exact maximum."""
-    epochs, elbos = _epoch_means(reports)
+    epochs, elbos = trained.arrays["curve"] if trained else np.zeros((2, 0))
     line = {"type": "scatter", "x": epochs, "y": elbos, "mode": "lines"}
     line["line"] = {"color": token("elbo"), "width": 2.5}
     exact = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": maximum, "y1": maximum}
@@ -154,15 +156,6 @@ def _curve(view: View, reports: Sequence[Report], maximum: float) -> go.Figure:
         shapes=[exact],
         annotations=[label],
     )
-
-
-def _epoch_means(reports: Sequence[Report]) -> tuple[Doubles, Doubles]:
-    """Return epochs and the mean ELBO of the reports within each."""
-    values: dict[int, list[float]] = {}
-    for report in reports:
-        if report.elbo is not None and report.split == "train":
-            values.setdefault(int(np.ceil(report.epoch)), []).append(report.elbo)
-    return np.array(list(values), np.float64), np.array([np.mean(v) for v in values.values()])
 
 
 def fixed_noise(values: Values) -> list[RunConfig]:
@@ -194,6 +187,7 @@ LESSON = Lesson(
         Step("sandbox", ("beta", "noise"), KL, trains=fixed_noise),
     ),
     picture=picture,
+    shows=shows,
     check="python -m pytest tests/theory/test_linear_vae.py tests/test_truth.py",
     sources=(
         "Tipping & Bishop 1999, Probabilistic Principal Component Analysis, section 3.2",

@@ -5,24 +5,24 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
-import streamlit as st
 from scipy.stats import norm
 
 from vae.base.numbers import fixed
 from vae.base.records import Floats
 from vae.config import RunConfig
 from vae.dashboard.learn import latents
-from vae.dashboard.learn.demonstration import Course
+from vae.dashboard.learn.demonstration import Course, stats
 from vae.dashboard.learn.lesson import Choice, Guess, Lesson, Picture, Slider, Step, Values, View
+from vae.dashboard.learn.outcomes import Arrays, Outcome
 from vae.dashboard.learn.view import show
 from vae.dashboard.learn.words.prior import WORDS
 from vae.figures.base import SEQUENTIAL, Part, axis, figure
 from vae.figures.lesson_parts import arrow, curve, dots, heading, label, legend, sheet
 from vae.figures.palette import token
-from vae.theory import Doubles, aggregate, moons
+from vae.theory import aggregate, moons
 
 REACH, FAR = 5.0, 8.0  # end of the axes of the maps, at first and with other settings
-CELLS = 25  # of the error map in each direction
+CELLS = 41  # of the error map in each direction
 SAMPLES, DRAWS = 16, 200  # pictures on the screen, draws from the prior in all
 COMPONENTS, WIDTH = 20, 0.2  # of a mixture or VampPrior; of the posteriors in the question
 Z = np.linspace(-3.2, 3.2, 241)
@@ -52,17 +52,18 @@ RATES = r"\K{\mathrm{KL}(q(z)\,\|\,p(z))} = [[right_kl]]\ \text{[[nats]]}"
 
 
 class Panel(NamedTuple):
-    """One model of the picture: its name in the table of words, and its run so far."""
+    """One model of the picture: its name in the table of words, and its outcome so far."""
 
     name: str
-    course: Course | None
+    outcome: Outcome | None
     beta: str = ""  # its β, where the reader chooses it
 
-    def draws(self, number: int) -> Floats:
-        """Return draws from its prior; from N(0, I) before it trains."""
-        if self.course is None:
-            return np.random.default_rng(0).standard_normal((number, 2)).astype(np.float32)
-        return latents.prior_draws(self.course, number)
+    @property
+    def draws(self) -> Floats:
+        """Draws from its prior; from N(0, I) without a model."""
+        if self.outcome is None:
+            return np.random.default_rng(0).standard_normal((DRAWS, 2)).astype(np.float32)
+        return self.outcome.arrays["draws"]
 
 
 def picture(view: View) -> Picture:
@@ -74,8 +75,8 @@ def picture(view: View) -> Picture:
         "means": float(np.sqrt(1 - WIDTH**2)),
         "mean_kl": aggregate.mean_kl(width),
         "pieces_kl": 0.0,
-        **_measures("left", panels[0].course),
-        **_measures("right", panels[1].course),
+        **_measures("left", panels[0].outcome),
+        **_measures("right", panels[1].outcome),
     }
     if view.step in ("guess", "pieces"):
         return Picture(_pieces(view, width), numbers)
@@ -86,34 +87,38 @@ def _panels(view: View) -> list[Panel]:
     """Return the model at the left and the one at the right."""
     names = ["autoencoder", "vae"]
     if view.step in ("others", "sandbox"):
-        names = ["prior.standard", f"prior.{view.option('prior')}"]
-    courses = [*view.courses, *view.courses, None, None][:2]
+        names = ["prior.standard", f"prior.{_prior(view)}"]
+    outcomes = [*view.outcomes, *view.outcomes, None, None][:2]
     betas = ["", f" · β = {view.option('beta')}" if view.step in ("beta", "sandbox") else ""]
-    return [Panel(*parts) for parts in zip(names, courses, betas, strict=True)]
+    return [Panel(*parts) for parts in zip(names, outcomes, betas, strict=True)]
 
 
-def _measures(side: str, course: Course | None) -> dict[str, float | str]:
+def _prior(view: View) -> str:
+    """Return the prior of the model at the right; without a KL no other one can be learned."""
+    is_idle = view.step == "sandbox" and view.option("beta") == "0"
+    return "standard" if is_idle else view.option("prior")
+
+
+def _measures(side: str, found: Outcome | None) -> dict[str, float | str]:
     """Return error of the decoded draws, ELBO, and KL of the aggregate posterior to the prior."""
-    if course is None:
-        return dict.fromkeys((f"{side}_error", f"{side}_elbo", f"{side}_kl"), "–")
-    error, kl = _error_and_kl(_key(course), course)
-    last = course.reports[-1] if course.reports else None
+    values = {name: found.number(name) if found else None for name in ("error", "elbo", "kl")}
+    written = {n: "∞" if v == np.inf else "–" if v is None else v for n, v in values.items()}
+    return {f"{side}_{name}": value for name, value in written.items()}
+
+
+def shows(course: Course) -> Arrays:
+    """Return the means, draws from the prior, their pictures, the errors of the map, numbers."""
+    draws, kl = latents.prior_draws(course, DRAWS), latents.aggregate_kl(course)
+    pictures, elbo = latents.decoded(course, draws), stats(course).trained
     return {
-        f"{side}_error": error,
-        f"{side}_elbo": "–" if last is None or last.elbo is None else last.elbo,
-        f"{side}_kl": "∞" if kl is None else kl,
+        "means": latents.means(course),
+        "draws": draws,
+        "pictures": pictures[:SAMPLES].clip(0, 1),
+        "errors": latents.moon_errors(course, FAR, CELLS),
+        "error": moons.distance_to_moons(pictures).mean(),
+        "elbo": np.array(np.nan if elbo is None else elbo),
+        "kl": np.array(np.inf if kl is None else kl),
     }
-
-
-def _key(course: Course) -> str:
-    """Return the name of a state of a run, for caches."""
-    return f"{course.config.model_dump_json()} {course.share} {course.is_done}"
-
-
-@st.cache_data(max_entries=32, show_spinner=False)
-def _error_and_kl(key: str, _course: Course) -> tuple[float, float | None]:
-    pictures = latents.decoded(_course, latents.prior_draws(_course, DRAWS))
-    return float(moons.distance_to_moons(pictures).mean()), latents.aggregate_kl(_course)
 
 
 def _maps(view: View, panels: list[Panel], numbers: Mapping[str, float | str]) -> go.Figure:
@@ -125,7 +130,7 @@ def _maps(view: View, panels: list[Panel], numbers: Mapping[str, float | str]) -
     reach = REACH if view.step in ("models", "samples") else FAR
     for k, (side, panel) in enumerate(zip(("left", "right"), panels, strict=True)):
         x, y = f"x{k + 1}".replace("1", ""), f"y{k + 1}".replace("1", "")
-        traces += [part | {"xaxis": x, "yaxis": y} for part in _map(panel, reach)]
+        traces += [part | {"xaxis": x, "yaxis": y} for part in _map(panel)]
         traces += [part | {"xaxis": f"x{k + 3}", "yaxis": f"y{k + 3}"} for part in _strip(panel)]
         shapes += [_ring(sigma, x, y) for sigma in (1, 2) if _is_standard(panel)]
         layout |= _axes(k, x, y, reach)
@@ -139,7 +144,7 @@ def _maps(view: View, panels: list[Panel], numbers: Mapping[str, float | str]) -
 
 
 def _is_standard(panel: Panel) -> bool:
-    return panel.course is None or panel.course.config.unit_normal
+    return panel.outcome is None or panel.outcome.config.unit_normal
 
 
 def _axes(k: int, x: str, y: str, reach: float) -> Part:
@@ -159,38 +164,32 @@ def _axes(k: int, x: str, y: str, reach: float) -> Part:
     }
 
 
-def _map(panel: Panel, reach: float) -> list[Part]:
+def _map(panel: Panel) -> list[Part]:
     """Return where decoding fails, draws from the prior, and the means of q(z|x)."""
-    draws = panel.draws(DRAWS)
     grey = {"color": token("prior", 0.8), "line": {"width": 0}}
-    found = [dots(draws[:, 0], draws[:, 1], "prior", size=4, marker=grey)]
-    if panel.course is None:
+    x, y = panel.draws.T
+    found = [dots(x, y, "prior", size=4, marker=grey)]
+    if panel.outcome is None:
         return found
-    means = latents.means(panel.course)
-    share = moons.lit_share(panel.course.data.factors["phase"].astype(np.float64))
-    colours = {"color": share, "colorscale": SEQUENTIAL, "cmin": 0, "cmax": 1}
-    found.append(dots(means[:, 0], means[:, 1], "q", size=10, marker=colours))
-    return [_holes(panel.course, reach), *found]
+    colours = {
+        "color": latents.lit_shares(panel.outcome.config),
+        "colorscale": SEQUENTIAL,
+        "cmin": 0,
+        "cmax": 1,
+    }
+    x, y = panel.outcome.arrays["means"].T
+    found.append(dots(x, y, "q", size=10, marker=colours))
+    return [_holes(panel.outcome), *found]
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
-def _errors(key: str, _course: Course, reach: float) -> Doubles:
-    """Return the distance of each decoded point of the map to the nearest real moon."""
-    ticks = np.linspace(-reach, reach, CELLS, dtype=np.float32)
-    grid = np.stack(np.meshgrid(ticks, ticks), -1).reshape(-1, 2)
-    return moons.distance_to_moons(latents.decoded(_course, grid)).reshape(CELLS, CELLS)
-
-
-def _holes(course: Course, reach: float) -> Part:
+def _holes(found: Outcome) -> Part:
     """Return the places of the map whose decoded pictures are far from every real moon."""
-    ticks = np.linspace(-reach, reach, CELLS)
-    error = _errors(_key(course), course, reach)
     shade = [[0.0, token("failure", 0.0)], [1.0, token("failure", 0.5)]]
     return {
         "type": "heatmap",
-        "x": ticks,
-        "y": ticks,
-        "z": error,
+        "x": latents.ticks(FAR, CELLS),
+        "y": latents.ticks(FAR, CELLS),
+        "z": found.arrays["errors"],
         "zmin": 0.05,
         "zmax": 0.25,
         "zsmooth": "best",
@@ -202,10 +201,9 @@ def _holes(course: Course, reach: float) -> Part:
 
 def _strip(panel: Panel) -> list[Part]:
     """Return decoded draws as pictures."""
-    if panel.course is None:
+    if panel.outcome is None:
         return []
-    pictures = latents.decoded(panel.course, panel.draws(SAMPLES)).clip(0, 1)
-    return [sheet(pictures, SAMPLES // 2)]
+    return [sheet(panel.outcome.arrays["pictures"], SAMPLES // 2)]
 
 
 def _ring(sigma: int, x: str, y: str) -> Part:
@@ -256,7 +254,8 @@ def priors(values: Values) -> list[RunConfig]:
 
 def free(values: Values) -> list[RunConfig]:
     """Return the VAE with β = 1 and N(0, I), and the one with the chosen β and prior."""
-    return [_run(), _with_prior(values, beta=float(values["beta"]))]
+    beta = float(values["beta"])
+    return [_run(), _with_prior(values, beta=beta) if beta else _run(beta=0.0)]
 
 
 def _with_prior(values: Values, **settings: Any) -> RunConfig:
@@ -287,11 +286,12 @@ LESSON = Lesson(
         Step("sandbox", ("beta", "prior"), RATES, trains=free),
     ),
     picture=picture,
+    shows=shows,
     check="python -m pytest tests/theory/test_aggregate.py; python -m pytest -m long -k prior",
     sources=(
         "Kingma & Welling 2014, Auto-Encoding Variational Bayes, section 3",
         "Hoffman & Johnson 2016, ELBO Surgery",
-        "Tomczak & Welling 2018, VAE with a VampPrior",
+        "Tomczak & Welling 2018, VAE with a VampPrior, equation 9",
     ),
     run={"data": "moon-phases", "latent_dim": 2, "likelihood": "gaussian", "prior": "vamp"}
     | {"epochs": 60, "sigma": 0.3},

@@ -1,6 +1,5 @@
 """Lesson: the two terms of the ELBO, the optimum of each alone, and β as the exchange rate."""
 
-from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -8,8 +7,9 @@ import plotly.graph_objects as go
 
 from vae.base.numbers import compact, fixed
 from vae.config import RunConfig
-from vae.dashboard.learn.demonstration import Course
+from vae.dashboard.learn.demonstration import Course, stats
 from vae.dashboard.learn.lesson import Guess, Lesson, Picture, Runs, Slider, Step, Values, View
+from vae.dashboard.learn.outcomes import Arrays, Outcome
 from vae.dashboard.learn.run_choice import without_bound
 from vae.dashboard.learn.run_examples import course_of
 from vae.dashboard.learn.view import show
@@ -67,7 +67,7 @@ def picture(view: View) -> Picture:
     if view.step == "run":
         return _of_run(view, numbers | {"epoch": 0.0})
     if view.step == "frontier":
-        return Picture(_frontier(view, view.courses), numbers)
+        return Picture(_frontier(view), numbers)
     return Picture(_plane(view, mean, sd), numbers)
 
 
@@ -107,7 +107,7 @@ def _plane(view: View, mean: float, sd: float) -> go.Figure:
     numbers = [
         label
         for values, colour in terms
-        for label in levels(land.means, land.sds, values, colour, TOP)
+        for label in levels(land.means, land.sds, values, colour, TOP, to_the_right=colour == "kl")
     ]
     path = _path()
     line = {"color": token("elbo"), "width": 2.5}
@@ -167,14 +167,14 @@ def _marks(view: View) -> list[Part]:
     return [arrow(view.say("your_guess"), view.guess, 0, "accent", 330)]
 
 
-def _frontier(view: View, courses: Sequence[Course]) -> go.Figure:
+def _frontier(view: View) -> go.Figure:
     """Return the exact rate–distortion curve of the linear model, and trained runs on it."""
     thresholds = np.geomspace(0.01, SPECTRUM[0], 120)
     exact = [linear_vae.optimum(SPECTRUM, LATENTS, theta, 1.0) for theta in thresholds]
     curve: Part = {"type": "scatter", "mode": "lines"}
     curve |= {"line": {"color": token("elbo"), "width": 2.5}}
     curve |= {"x": [o.kl for o in exact], "y": [o.distortion for o in exact]}
-    trained = [point for c in courses if (point := _rate_and_distortion(c))]
+    trained = [point for o in view.outcomes if (point := _rate_and_distortion(o))]
     runs: Part = {"type": "scatter", "mode": "markers"}
     runs["marker"] = {"size": 13, "color": token("q"), "line": {"width": 1.5}}
     runs["x"], runs["y"] = ([p[k] for p in trained] for k in (0, 1))
@@ -194,15 +194,20 @@ def _goal(beta: float) -> Part:
     return place | {"text": f"β = {compact(beta)}", "arrowcolor": token("kl")}
 
 
-def _rate_and_distortion(course: Course) -> tuple[float, float] | None:
-    """Return KL and E‖x − E[x|z]‖² of a run, over its last reports."""
-    last = [r for r in course.reports if r.kl is not None][-4:]
-    if not last:
+def shows(course: Course) -> Arrays:
+    """Return the trained ELBO and KL."""
+    found = stats(course)
+    values = {"elbo": found.trained, "kl": found.kl}
+    return {name: np.array(np.nan if v is None else v) for name, v in values.items()}
+
+
+def _rate_and_distortion(found: Outcome) -> tuple[float, float] | None:
+    """Return KL and E‖x − E[x|z]‖² of a run."""
+    elbo, kl = found.number("elbo"), found.number("kl")
+    if elbo is None or kl is None:
         return None
-    kl = float(np.mean([r.kl for r in last]))
-    reconstruction = float(np.mean([r.reconstruction for r in last]))
     constant = 0.5 * len(SPECTRUM) * (linear_vae.LOG_2PI + np.log(NOISE))
-    return kl, float(2 * NOISE * (reconstruction - constant))
+    return kl, float(2 * NOISE * (-elbo - kl - constant))
 
 
 def linear_runs(_: Values) -> list[RunConfig]:
@@ -230,10 +235,11 @@ LESSON = Lesson(
         Step("sandbox", ("beta",), BETA),
     ),
     picture=picture,
+    shows=shows,
     check="python -m pytest tests/theory/test_moon_model.py tests/theory/test_linear_vae.py",
     sources=(
         "Kingma & Welling 2014, Auto-Encoding Variational Bayes, equation 3",
-        "Higgins et al. 2017, β-VAE",
+        "Higgins et al. 2017, β-VAE, section 2 and equation 4",
         "Alemi et al. 2018, Fixing a Broken ELBO",
         "Cover & Thomas 2006, Elements of Information Theory, section 10.3",
     ),

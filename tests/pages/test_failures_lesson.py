@@ -5,11 +5,11 @@ import pytest
 from tests.pages.test_learn import lesson
 from tests.theory.test_aggregate import trained
 from vae.config import RunConfig
+from vae.dashboard.learn.demonstration import stats
 from vae.dashboard.learn.lesson import Choice
 from vae.dashboard.learn.words.failures import WORDS
 from vae.diagnostics.checks import CHECKS, diagnose
 from vae.diagnostics.findings import Observations, with_fix
-from vae.diagnostics.training_stats import training_stats
 
 SERIOUS = {  # failure → the serious check that finds it, if any
     "collapse": "posterior_collapse",
@@ -50,9 +50,7 @@ def test_a_cure_changes_one_setting() -> None:
 def test_the_checks_find_the_failure_and_not_its_cure(failure: str) -> None:
     found = []
     for course in trained("failures", "cure", failure=failure):
-        reports = [report._asdict() for report in course.reports]
-        stats = training_stats(reports, course.config.best_by)
-        diagnosis = diagnose(Observations(course.config, stats)).findings
+        diagnosis = diagnose(Observations(course.config, stats(course))).findings
         found.append({name: f for name, f in diagnosis.items() if CHECKS[name].serious})
     expected = SERIOUS[failure]
     assert list(found[0]) == [expected] * (expected is not None)

@@ -5,8 +5,6 @@ import runpy
 from collections import defaultdict
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from tests.pages.conftest import ROOT, OpenPage
 from vae.dashboard.learn import view as learn_view
 from vae.dashboard.learn.lesson import Lesson, Slider, Text, Values, View
-from vae.dashboard.learn.lessons import LESSONS
+from vae.dashboard.learn.lessons import LESSONS, step_names
 from vae.dashboard.learn.spoken import SIGN, SIGNS, groups, spoken
 from vae.dashboard.learn.text import MACROS, render
 from vae.dashboard.learn.words.frame import WORDS as FRAME
@@ -63,6 +61,11 @@ def test_every_page_is_a_lesson_of_the_table() -> None:
     assert {p.stem for p in (ROOT / "pages" / "learn").glob("*.py")} == set(NAMES)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_words_have_the_order_of_the_steps(name: str) -> None:
+    assert [step.name for step in lesson(name).steps] == step_names(name)
+
+
 @pytest.mark.parametrize("name", TABLES)
 def test_words_stand_in_both_languages(name: str) -> None:
     for key, text in TABLES[name].items():
@@ -83,6 +86,13 @@ def test_chinese_words_have_no_english_left(name: str) -> None:
         bare = re.sub(r"（[^（）]*）", "", bare)
         left = set(re.findall(r"[A-Za-z]{2,}", re.sub(r"ln p\(|[pqz]\([^)]*\)", "", bare)))
         assert left <= LATIN, f"{key}: {left - LATIN}"
+
+
+def test_a_line_breaks_neither_after_a_bracket_nor_before_a_mark_beside_a_formula() -> None:
+    assert (
+        render("($x$), $y$。（$z$） a", {})
+        == "(\u2060$x$\u2060), $y$\u2060。（\u2060$z$\u2060） a"
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -165,15 +175,6 @@ def every_control_changes_the_picture(found: Lesson, drawn: list[tuple[View, str
             first = {k: value for k, value in of_step[0][0].items() if k != name}
             pictures = {picture for values, picture in of_step if first.items() <= values.items()}
             assert len(pictures) > 1, (step.name, name)
-
-
-def test_the_linear_lesson_shows_the_mean_kl_of_the_last_epoch() -> None:
-    found, start = lesson("linear"), {n: c.start for n, c in lesson("linear").controls.items()}
-    parts = {38.9: (9.0, 9.0), 39.5: (1.0, 2.0), 40.0: (3.0, 4.0)}  # epoch → KL of each latent
-    reports = [SimpleNamespace(epoch=e, kl_per_dimension=kl) for e, kl in parts.items()]
-    courses: Any = [SimpleNamespace(reports=reports)]
-    view = View(start, "train", lambda key: found.words[key].en, courses=courses)
-    assert found.picture(view).numbers["trained_kl"] == pytest.approx(5.0)
 
 
 @pytest.mark.parametrize("name", NAMES)

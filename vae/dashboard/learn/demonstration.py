@@ -8,13 +8,17 @@ from threading import Thread
 from time import sleep
 from typing import NamedTuple
 
+import numpy as np
 import streamlit as st
 import torch
 
 from vae.base import memory, rng
+from vae.base.criterion import ELBO
+from vae.base.epoch_means import Seen, epoch_means, examples_seen
 from vae.base.records import Control, Examples, Floats, Frame, Report
 from vae.config import RunConfig
 from vae.data import Dataset
+from vae.diagnostics.training_stats import TrainingStats, training_stats
 from vae.model import VAE
 from vae.training import Trainer
 from vae.training.trainer import Event
@@ -97,6 +101,23 @@ def _demonstration(key: str, _config: RunConfig) -> _Demonstration:
 def is_at_work(courses: Sequence[Course]) -> bool:
     """Whether one of the demonstrations still trains."""
     return not all(c.is_done for c in courses)
+
+
+def _seen(course: Course) -> Seen:
+    examples = len(course.config.split(course.data).train)
+    return examples_seen(examples, course.config.batch_size)
+
+
+def stats(course: Course) -> TrainingStats:
+    """Return the statistics of the curves, with the ELBO as the score; so the trained values."""
+    return training_stats([r._asdict() for r in course.reports], ELBO, _seen(course))
+
+
+def epoch_curve(course: Course, split: str, name: str) -> Floats:
+    """Return the epochs and the means of a field of the reports over each, (2, T)."""
+    reports = [r._asdict() for r in course.reports if r.split == split]
+    means = epoch_means(reports, lambda r: r[name], _seen(course))
+    return np.array([list(means), list(means.values())], np.float32)
 
 
 def decoded_path(course: Course, ends: Floats, steps: int) -> Floats:

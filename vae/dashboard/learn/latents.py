@@ -3,14 +3,18 @@
 Nothing here touches torch's random generator, which the training thread uses.
 """
 
+from functools import lru_cache
+
 import numpy as np
 import torch
 from torch.distributions import MixtureSameFamily
 
 from vae.base.records import Floats
+from vae.config import RunConfig
 from vae.dashboard.learn.demonstration import Course
 from vae.data.dataset import prepare
 from vae.evaluation.aggregate_posterior import Posteriors, information
+from vae.theory import Doubles, moons
 
 DRAWS = 1000  # for the KL of the aggregate posterior
 
@@ -64,3 +68,26 @@ def reconstructed(course: Course, x: Floats) -> Floats:
     with torch.no_grad():
         z: Floats = course.model.posterior(torch.from_numpy(x)).mean.numpy()
     return decoded(course, z)
+
+
+def ticks(reach: float, cells: int) -> Floats:
+    """Return the places of a map from −reach to reach on each axis."""
+    return np.linspace(-reach, reach, cells, dtype=np.float32)
+
+
+def moon_errors(course: Course, reach: float, cells: int) -> Doubles:
+    """Return the distance of each decoded point of a map to the nearest moon, (cells, cells)."""
+    places = ticks(reach, cells)
+    grid = np.stack(np.meshgrid(places, places), -1).reshape(-1, 2)
+    return moons.distance_to_moons(decoded(course, grid)).reshape(cells, cells)
+
+
+def lit_shares(config: RunConfig) -> Doubles:
+    """Return the lit share of each moon of a data set, (N,)."""
+    return _lit_shares(config.model_dump_json())
+
+
+@lru_cache(maxsize=8)
+def _lit_shares(config: str) -> Doubles:
+    data = RunConfig.model_validate_json(config).load_data()
+    return moons.lit_share(data.factors["phase"].astype(np.float64))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # the table of contents, on every page, must not load torch a
     from vae.config import RunConfig
     from vae.dashboard.learn.demonstration import Course
     from vae.dashboard.learn.later import Later
+    from vae.dashboard.learn.outcomes import Arrays, Outcome
     from vae.runs import Run
 
 Value = float | str
@@ -95,6 +96,7 @@ class Step(NamedTuple):
     starts: Mapping[str, Value] = {}  # values that the step sets when the reader enters it
     trains: Callable[[Values], Sequence[RunConfig]] | None = None  # runs that the reader may start
     pick: str = ""  # the slider that a click in the picture sets to the nearest of its places
+    is_optional: bool = False  # may be skipped at the first reading
 
 
 class View(NamedTuple):
@@ -105,7 +107,7 @@ class View(NamedTuple):
     say: Callable[[str], str]  # key of the words → text in the reader's language, without macros
     guess: float | None = None  # the reader's guess of this step
     is_revealed: bool = True  # False while the answer of this step must stay hidden
-    courses: Sequence[Course] = ()  # the runs of this step, once the reader has started them
+    outcomes: Sequence[Outcome] = ()  # of the runs of this step, stored or trained at present
     run: Run | None = None  # the chosen run of this step
 
     def number(self, name: str) -> float:
@@ -139,6 +141,7 @@ class Lesson(NamedTuple):
     run: Mapping[str, Any] | None = None  # settings of RunConfig for "open this as a run"
     height: int = 540  # of the picture, in pixels
     runs: Runs | None = None
+    shows: Callable[[Course], Arrays] | None = None  # what the picture shows of a demonstration
 
     def caption(self, step: Step) -> str:
         """Return the key of the words below the picture of a step."""

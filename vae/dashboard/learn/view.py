@@ -11,7 +11,7 @@ from vae.base.foreign import markdown
 from vae.base.numbers import fixed, percent
 from vae.config import RunConfig
 from vae.dashboard import plot, server
-from vae.dashboard.learn import controls, language, run_choice, state
+from vae.dashboard.learn import controls, language, outcomes, run_choice, state
 from vae.dashboard.learn.contents import following
 from vae.dashboard.learn.demonstration import Course, course, is_at_work
 from vae.dashboard.learn.language import say
@@ -118,6 +118,14 @@ def _courses(lesson: Lesson) -> list[Course]:
     return [course(config) for config in configs]
 
 
+def _outcomes(lesson: Lesson, place: state.Place) -> list[outcomes.Outcome]:
+    """Return the outcomes of the demonstrations, the stored ones until the reader starts them."""
+    courses = _courses(lesson)
+    if not courses:
+        return outcomes.stored(lesson, _configs(lesson, place))
+    return [outcomes.of_course(lesson, course) for course in courses]
+
+
 def _configs(lesson: Lesson, place: state.Place) -> list[RunConfig]:
     step = place.step_of(lesson)
     return [] if step.trains is None else list(step.trains(place.values))
@@ -132,7 +140,7 @@ def _picture(lesson: Lesson, place: state.Place) -> Picture:
             lambda key: say(lesson.words[key]),
             place.guesses.get(step.name) if state.has_quiz() else None,
             not _is_asking(place, step),
-            _courses(lesson),
+            _outcomes(lesson, place),
             run_choice.chosen(lesson, place, step),
         )
     )
@@ -192,6 +200,8 @@ def _words(lesson: Lesson, place: state.Place, step: Step, picture: Picture) -> 
         names = ", ".join(place.refused)
         st.warning(say(FRAME["refused"]).format(names=names), icon=":material/info:")
     st.markdown(f"#### {_rendered(lesson, f'{step.name}.title', picture)}")
+    if step.is_optional:
+        st.caption(say(FRAME["optional"]))
     with st.container(key="learn_text"):
         st.markdown(_rendered(lesson, f"{step.name}.text", picture))
     if step.formula:
@@ -234,11 +244,20 @@ def _training(lesson: Lesson, place: state.Place) -> None:
     if not courses:
         names = [config.model_dump_json() for config in _configs(lesson, place)]
         press(say(FRAME["train"]), "learn_train", partial(place.started.update, names))
+        _origin(_outcomes(lesson, place))
     elif is_at_work(courses):
         share = min(c.share for c in courses)
         st.progress(share, say(FRAME["training"]).format(percent=percent(share)))
     for problem in {c.problem for c in courses if c.problem}:
         st.error(markdown(problem))
+
+
+def _origin(found: list[outcomes.Outcome]) -> None:
+    """Say that the picture shows stored outcomes, and of which seed and length."""
+    if found:
+        config = found[0].config
+        words = say(FRAME["stored"]).format(seed=config.seed, epochs=config.epochs)
+        st.caption(words)
 
 
 def _navigation(lesson: Lesson, place: state.Place) -> None:

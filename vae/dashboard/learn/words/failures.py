@@ -5,8 +5,8 @@ from vae.dashboard.learn.lesson import Text
 WORDS = {
     "title": Text("When it goes wrong", "训练出问题时"),
     "caption": Text(
-        "Upper curves: ELBO, lower curves: KL, nats per example; solid on training examples, dotted on validation examples. Below: digits, and their reconstructions under them.",
-        "上方曲线：证据下界；下方曲线：KL。单位：奈特/样本；实线为训练样本，点线为验证样本。最下方：手写数字，每个数字下面是它的重构。",
+        "Upper curves: ELBO, lower curves: KL, nats per example; means over epochs, solid on training examples, dotted on validation examples. Below: digits, and their reconstructions under them.",
+        "上方曲线：证据下界；下方曲线：KL。单位：奈特/样本，每轮的平均；实线为训练样本，点线为验证样本。最下方：手写数字，每个数字下面是它的重构。",
     ),
     "beta": Text("weight of the KL", "KL 的权重"),
     "failure": Text("failure", "问题"),
@@ -127,7 +127,7 @@ $\sigma$ 等于多少时 $\K{\mathrm{KL}}$ 降到 0？在那个位置点一下�
     ),
     "fails.title": Text("Five ways to fail", "五种失败"),
     "fails.text": Text(
-        r"""Choose a failure and press Train.
+        r"""Choose a failure.
 
 [[story]]
 
@@ -135,7 +135,7 @@ The Evaluate page runs automatic checks on the same curves. Result: **[[left_fou
 
 A model without findings may still be bad: no serious check finds the blur or the endless warm-up. So look at the
 pictures too, and at the last $\beta$.""",
-        r"""选一种问题，点“开始训练”。
+        r"""选一种问题。
 
 [[story]]
 
@@ -145,7 +145,7 @@ pictures too, and at the last $\beta$.""",
     ),
     "cure.title": Text("One setting cures it", "改一个设置就好"),
     "cure.text": Text(
-        r"""Press Train: the failure, and beside it a model with one setting changed.
+        r"""Left the failure, right a model with one setting changed.
 
 [[remedy]]
 
@@ -153,7 +153,7 @@ The checks find, as it fails: **[[left_found]]**; cured: **[[right_found]]**
 
 Both columns have the same axes. In both the ELBO is a lower bound of $\ln p(\X{x})$, so the two can be compared. The
 exception is a $\sigma$ at its floor: there a few constant pixels alone raise the ELBO.""",
-        r"""点“开始训练”：出问题的模型，旁边是只改了一个设置的模型。
+        r"""左边是出问题的模型，右边只改了一个设置。
 
 [[remedy]]
 

@@ -18,6 +18,10 @@ WORDS = {
         "Your guess: {guess}. Computed: {answer}. Difference: {gap}.",
         "你的猜测：{guess}；计算结果：{answer}；相差 {gap}。",
     ),
+    "optional": Text(
+        "Goes deeper: this step may be skipped at the first reading.",
+        "深入内容：第一次读可以跳过这一步。",
+    ),
     "refused": Text(
         "The address asked for a value of {names} out of range; the nearest valid one is shown.",
         "网址中 {names} 的取值超出范围，已改用最接近的有效值。",
@@ -29,6 +33,10 @@ WORDS = {
         "授课用：大字显示图和一段文字。用方向键或翻页笔翻页。",
     ),
     "train": Text("Train", "开始训练"),
+    "stored": Text(
+        "The picture shows a stored result of the same press, trained beforehand: seed {seed}, {epochs} epochs. Train repeats it live.",
+        "图中是事先训练好的结果，与点按钮所得相同：随机种子 {seed}，{epochs} 轮。点“开始训练”，可以看到训练的全过程。",
+    ),
     "training": Text("Training: {percent} of the epochs", "训练中：轮次已完成 {percent}"),
     "run": Text("Open this as a run", "作为训练任务打开"),
     "run_help": Text(

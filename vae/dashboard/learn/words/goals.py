@@ -97,14 +97,14 @@ Both networks are learned from the pictures alone. The next lesson derives the o
         "左端为满月，右端为半月。误差：中间各图与最接近的真实月亮之间的均方根误差，以像素的取值范围为 1。",
     ),
     "between.text": Text(
-        r"""Press Train: two models learn the same 24 moons. An **autoencoder** gives each picture one point $z$. A VAE gives
+        r"""Two models learned the same 24 moons. An **autoencoder** gives each picture one point $z$. A VAE gives
 it a region: training draws $z$ from $\Q{q(z|x)}$, so every $z$ near that of a picture must decode to that picture.
 
 Each row walks from the $z$ of the full moon to that of the half moon. Averaging the pixels shows two moons at
 once. The autoencoder is exact at its 24 points and breaks up in between; the VAE was trained there too.
 
 Error in between: VAE [[error_vae:3]], autoencoder [[error_autoencoder:3]], pixels [[error_pixels:3]].""",
-        r"""点“开始训练”，两个模型学习同样的 24 张月亮。**自编码器**（autoencoder）为每张图只记一个点 $z$；
+        r"""两个模型学习了同样的 24 张月亮。**自编码器**（autoencoder）为每张图只记一个点 $z$；
 变分自编码器则记一片区域：训练时 $z$ 从 $\Q{q(z|x)}$ 中抽取，所以这张图附近的每个 $z$ 都必须解码成这张图。
 
 每一行都从满月的 $z$ 走到半月的 $z$。像素平均会让两个月亮重叠；普通自编码器在那 24 个点上很准，

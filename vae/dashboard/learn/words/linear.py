@@ -80,17 +80,16 @@ Lower $\beta$ and watch: every open bar grows by the same amount, and closed lat
     ),
     "train.title": Text("Predicted first, then trained", "先预测，再训练"),
     "train.text": Text(
-        r"""Now check the prediction. Press Train: stochastic gradients train a linear VAE with eight latents
-on the digits for 40 epochs. This training never computes an eigenvalue.
+        r"""Now check the prediction. Stochastic gradients trained a linear VAE with eight latents
+on the digits for 40 epochs. Such a training never computes an eigenvalue.
 
-The filled bars are its $\K{\mathrm{KL}_i}$, the mean of the last epoch, largest first. Watch them rise into the
-outlines: predicted [[kl]] nats in all, trained [[trained_kl]]. With a small $\beta$ the bars are more equal at first, since
+The filled bars are its $\K{\mathrm{KL}_i}$, largest first, the mean over the last tenth of the epochs. They fill the
+outlines: predicted [[kl]] nats in all, trained [[trained_kl]]. Press Train to watch them rise, also with another $\beta$. With a small $\beta$ the bars are more equal at first, since
 the latents take long to turn to the principal directions.""",
-        r"""现在来检验预测。点“开始训练”：用随机梯度在手写数字上训练一个有 8 个隐变量的
-线性变分自编码器，共 40 轮。训练过程从不计算特征值。
+        r"""现在来检验预测。用随机梯度在手写数字上训练一个有 8 个隐变量的线性变分自编码器，共 40 轮。训练过程从不计算特征值。
 
-实心柱是训练得到的 $\K{\mathrm{KL}_i}$（最近一轮的平均），从大到小。看它们长进空心柱里：预测总量 [[kl]] 奈特，
-训练得到 [[trained_kl]]。$\beta$ 较小时，各柱起初差不多高，因为隐变量要很久才能转到主方向上。""",
+实心柱是训练得到的 $\K{\mathrm{KL}_i}$（最后十分之一轮次的平均），从大到小。它们填满了空心柱：预测总量 [[kl]] 奈特，
+训练得到 [[trained_kl]]。点“开始训练”，可以看它们怎样长高，也可以换一个 $\beta$。$\beta$ 较小时，各柱起初差不多高，因为隐变量要很久才能转到主方向上。""",
     ),
     "gap.title": Text("The gap closes", "差距消失"),
     "gap.text": Text(
@@ -99,13 +98,13 @@ model *is* Gaussian, so $\Q{q(z|x)}$ can reach it: the gap $\T{\mathrm{KL}(q\,\|
 can reach $\ln p(\X{x})$ itself.
 
 The dashed line is the largest $\ln p(\X{x})$ of any $\theta$ (here $W$, $b$ and $\sigma$), computed from the
-eigenvalues alone. No ELBO can pass it. Press Train and watch the distance.""",
+eigenvalues alone. No ELBO can pass it. See how close the curve comes.""",
         r"""让模型连 $\sigma$ 也一起学，取 $\beta = 1$ 和 5 个隐变量。线性模型的真实后验**就是**高斯分布，
 $\Q{q(z|x)}$ 能够与它重合：差距 $\T{\mathrm{KL}(q\,\|\,p(z|x))}$ 可以为零，
 证据下界可以达到 $\ln p(\X{x})$。
 
 虚线是 $\ln p(\X{x})$ 对一切 $\theta$（这里是 $W$、$b$ 和 $\sigma$）的最大值，只用特征值算出；
-没有哪个证据下界能超过它。点“开始训练”，观察两者的距离。""",
+没有哪个证据下界能超过它。看曲线离它有多近。""",
     ),
     "sandbox.title": Text("Everything is free", "自由探索"),
     "sandbox.text": Text(

@@ -31,23 +31,24 @@ WORDS = {
         r"""To make a picture of a new moon, draw a $z$ and decode it. But draw it from where? The VAE fixes the answer
 before training: from the **prior** $\P{p(z) = N(0, I)}$, the grey points.
 
-Press Train: an **autoencoder** and a VAE learn the same moons. The autoencoder has no $\P{p(z)}$ and no
+An **autoencoder** and a VAE learned the same moons. The autoencoder has no $\P{p(z)}$ and no
 $\Q{\sigma}$: each picture becomes one point, and only the reconstruction counts.
 
-Watch where the coloured points go. In the VAE they stay near the circles, since the
-$\K{\mathrm{KL}}$ charges for every step outwards. In the autoencoder they go anywhere.""",
+See where the coloured points lie. In the VAE they stay near the circles, since the
+$\K{\mathrm{KL}}$ charges for every step outwards. In the autoencoder they can lie anywhere. Press Train to watch them
+move there.""",
         r"""要生成一张新的月亮图像，就抽一个 $z$ 再解码。可是从哪里抽？变分自编码器在训练之前就定好了答案：
 从**先验分布** $\P{p(z) = N(0, I)}$ 中抽，即灰色的点。
 
-点“开始训练”：**自编码器**和变分自编码器学习同样的月亮。自编码器没有 $\P{p(z)}$，也没有 $\Q{\sigma}$：
+**自编码器**和变分自编码器学习了同样的月亮。自编码器没有 $\P{p(z)}$，也没有 $\Q{\sigma}$：
 每张图只是一个点，目标里只有重构。
 
-观察彩色点往哪里去。在变分自编码器中，它们留在圆的附近，因为每往外一步，都要多付 $\K{\mathrm{KL}}$；
-在自编码器中，它们可以跑到任何地方。""",
+看彩色点在哪里。在变分自编码器中，它们留在圆的附近，因为每往外一步，都要多付 $\K{\mathrm{KL}}$；
+在自编码器中，它们可以落在任何地方。点“开始训练”，可以看它们怎样走到那里。""",
     ),
     "samples.title": Text("Decode the draws", "把抽到的点解码"),
     "samples.text": Text(
-        r"""After training (press Train), both models decode draws from $N(0, I)$, below each map. Their mean distance to the nearest real moon is
+        r"""Both models decode draws from $N(0, I)$, below each map. Their mean distance to the nearest real moon is
 [[left_error:3]] for the autoencoder and [[right_error:3]] for the VAE (root mean squared difference, pixels from 0 to 1).
 
 The autoencoder was never trained on these places. Between its points lie **holes** (red), where the decoded
@@ -56,7 +57,7 @@ picture is not a moon.
 In the map of the VAE the circles are nearly free of red. During training $z$ was drawn from $\Q{q(z|x)}$, and
 the $\K{\mathrm{KL}}$ pulled these regions together until they nearly covered the prior. The fit is not perfect: the
 phases form a ring, and a ring does not fill a disc evenly.""",
-        r"""训练之后（点“开始训练”），两个模型都去解码从 $N(0, I)$ 抽取的点，结果在各图下方。它们到最近的真实月亮的平均距离：
+        r"""两个模型都去解码从 $N(0, I)$ 抽取的点，结果在各图下方。它们到最近的真实月亮的平均距离：
 自编码器 [[left_error:3]]，变分自编码器 [[right_error:3]]（均方根误差，像素值从 0 到 1）。
 
 自编码器从未在这些位置上训练过。它的点与点之间有**空洞**（hole），即红色区域，那里解码出来的不是月亮。
@@ -111,14 +112,14 @@ $\Q{q(z)}$ 到先验的 $\K{\mathrm{KL}}$ 则什么也换不来。在这里，�
         r"""The weight $\beta$ of the $\K{\mathrm{KL}}$ leads from one model to the other. At $\beta = 0$ the right
 model is an autoencoder again: its $\Q{\sigma}$ falls to 0.
 
-Choose a $\beta$, press Train, then try the next. Watch two things: with each larger $\beta$ the
+Choose one $\beta$ after the other. Watch two things: with each larger $\beta$ the
 $\K{\mathrm{KL}}$ from $\Q{q(z)}$ to the prior falls, and the points fill the circles better.
 
 The distance of the pictures alone can mislead: with a small $\beta$ all draws may decode to the same good moon. The
 draws must land on the points **and** the points must fill the prior.""",
         r"""改变 $\K{\mathrm{KL}}$ 的权重 $\beta$，就从一个模型走到另一个模型。$\beta = 0$ 时，右边的模型又成了自编码器，它的 $\Q{\sigma}$ 降向 0。
 
-选一个 $\beta$，点“开始训练”，再换下一个。注意两件事：$\beta$ 每增大一步，$\Q{q(z)}$ 到先验的 $\K{\mathrm{KL}}$ 就减小，
+依次选每一个 $\beta$，注意两件事：$\beta$ 每增大一步，$\Q{q(z)}$ 到先验的 $\K{\mathrm{KL}}$ 就减小，
 彩色点也把圆填得更满。
 
 只看图像的距离会上当：$\beta$ 很小时，抽到的点可能都解码成同一张像样的月亮。
@@ -132,25 +133,25 @@ data form a ring, another prior fits better.
 The best prior would be $\Q{q(z)}$ itself. A **mixture** learns 20 Gaussians to come close. The **VampPrior** learns 20
 pictures instead, and averages their posteriors.
 
-Press Train and watch the grey draws on the right: they follow the points. ELBO: left [[left_elbo:1]], right
+See the grey draws on the right: they lie where the points are. ELBO: left [[left_elbo:1]], right
 [[right_elbo:1]] nats. The price: more parameters, and a map without a fixed scale.""",
         r"""$N(0, I)$ 只是一种选择：简单，容易抽样，KL 有解析解，不偏向任何方向。数据若排成一个环，别的先验更合适。
 
 最好的先验就是 $\Q{q(z)}$ 本身。**混合先验**（mixture）学习 20 个高斯分布，去接近它。
 **后验混合先验**（VampPrior）改为学习 20 张图像，再把它们的后验平均。
 
-点“开始训练”，观察右边灰色的点：它们跟着彩色点走。证据下界：左 [[left_elbo:1]]，右 [[right_elbo:1]] 奈特。
+看右边灰色的点：彩色点在哪里，它们就在哪里。证据下界：左 [[left_elbo:1]]，右 [[right_elbo:1]] 奈特。
 代价是参数更多，隐空间也没有了固定的尺度。""",
     ),
     "sandbox.title": Text("Everything is free", "自由探索"),
     "sandbox.text": Text(
         r"""Left: $\beta = 1$ with $N(0, I)$. Right: your $\beta$ and your prior. With $\beta = 10$ and $N(0, I)$
-the points fill the circles, but the reconstruction gets worse.
+the points fill the circles, but the reconstruction gets worse. With $\beta = 0$ no prior is learned, so it stays $N(0, I)$.
 
 Press "Open this as a run" to train on 2,000 moons that are also tilted. Two hidden causes fill two latents better
 than one ring does.""",
         r"""左边：$\beta = 1$，先验为 $N(0, I)$。右边：由你选择 $\beta$ 和先验。取 $\beta = 10$ 和 $N(0, I)$，
-彩色点会填满圆，重构却变差。
+彩色点会填满圆，重构却变差。$\beta = 0$ 时先验学不到东西，所以总是 $N(0, I)$。
 
 点“作为训练任务打开”，可以在 2000 张倾角也会变化的月亮上训练。两个原因填两个隐变量，比一个环填得更满。""",
     ),

@@ -6,8 +6,8 @@ WORDS = {
     "title": Text("The ELBO taken apart", "拆开证据下界"),
     "caption": Text(
         r"The moon of the last lesson, $\X{x} = 0.8$. Each point of the plane is one Gaussian $\Q{q}$. Contours "
-        r"show, in steps of half a nat, how much worse each term is there than at its own best point.",
-        r"仍是上一课的月亮，$\X{x} = 0.8$。平面上每一点是一个高斯分布 $\Q{q}$；等高线每半奈特一条，表示每一项在该处比它自己的最优点差多少。",
+        r"show, in steps of half a nat, how much worse each term is there than at its own best point: blue the reconstruction, orange the KL; the numbers are nats.",
+        r"仍是上一课的月亮，$\X{x} = 0.8$。平面上每一点是一个高斯分布 $\Q{q}$；等高线每半奈特一条，表示每一项在该处比它自己的最优点差多少：蓝色是重构项，橙色是 KL，数字的单位是奈特。",
     ),
     "beta": Text("weight of the KL", "KL 的权重"),
     "training": Text("of the training", "训练进度"),
@@ -101,17 +101,18 @@ $R$ is the KL, the distortion $D$ the squared error. No linear model with eight 
 curve, and each $\beta$ has its own point on it. The $\lambda_i$ are the eigenvalues of the data's
 covariance, largest first.
 
-Press Train: three models with $\beta = 1, 3, 9$ start from random weights. Watch each green point
-move to its place on the curve.""",
+Three models with $\beta = 1, 3, 9$, trained from random weights, are the green points. Each lies at its place
+on the curve. Press Train to watch them move there.""",
         r"""对手写数字的线性模型，两项之间的取舍可以精确算出，这就是**率失真曲线**（rate–distortion curve）。
 率 $R$ 是 KL，失真 $D$ 是平方误差。有 8 个隐变量的线性模型，没有一个能到曲线下方；
 每个 $\beta$ 在曲线上对应一点。$\lambda_i$ 是数据协方差的特征值，从大到小。
 
-点“开始训练”：$\beta = 1, 3, 9$ 的三个模型从随机权重出发。看绿点怎样各自走到曲线上的位置。""",
+绿点是从随机权重训练出来的三个模型，$\beta = 1, 3, 9$，各自落在曲线上的位置。
+点“开始训练”，可以看它们怎样走过去。""",
     ),
     "frontier.caption": Text(
-        r"Handwritten digits, 8×8 pixels. The line is exact, computed from the eigenvalues of the data with $\sigma^2 = 0.05$; green points are models in training.",
-        r"8×8 像素的手写数字。曲线由数据的特征值精确算出，噪声方差 $\sigma^2 = 0.05$；绿点是正在训练的模型。",
+        r"Handwritten digits, 8×8 pixels. The line is exact, computed from the eigenvalues of the data with $\sigma^2 = 0.05$; green points are trained models.",
+        r"8×8 像素的手写数字。曲线由数据的特征值精确算出，噪声方差 $\sigma^2 = 0.05$；绿点是训练出来的模型。",
     ),
     "run.title": Text("The same two terms in a real run", "真实训练中的这两项"),
     "run.caption": Text(

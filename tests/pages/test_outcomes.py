@@ -1,0 +1,81 @@
+"""Stored outcomes of the lessons: every step that trains has one, and they agree with theory."""
+
+import numpy as np
+import pytest
+
+from tests.pages.test_failures_lesson import SERIOUS
+from tests.pages.test_learn import NAMES, lesson
+from vae.dashboard.learn.lesson import Value, View
+from vae.dashboard.learn.outcomes import FOLDER, Outcome, of_course, stored
+from vae.dashboard.learn.store_outcomes import complete, configurations, demonstrations
+from vae.diagnostics.checks import CHECKS
+
+LESSONS = [name for name in NAMES if lesson(name).shows is not None]
+LIMIT = 300_000  # bytes of all files
+
+
+def of(name: str, step: str, **values: Value) -> list[Outcome]:
+    """The stored outcomes of a step of a lesson."""
+    for row, start in demonstrations(lesson(name)):
+        if row.name == step and row.trains is not None:
+            return stored(lesson(name), row.trains({**start, **values}))
+    raise KeyError(step)
+
+
+def test_the_files_are_small() -> None:
+    assert {path.stem for path in FOLDER.iterdir()} == set(LESSONS)
+    assert sum(path.stat().st_size for path in FOLDER.iterdir()) < LIMIT
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_every_step_that_trains_shows_its_outcome_untouched(name: str) -> None:
+    found = lesson(name)
+    for step, values in demonstrations(found):
+        assert step.trains is not None
+        outcomes = stored(found, step.trains(values))
+        assert outcomes, (step.name, values)
+        view = View(values, step.name, lambda key: found.words[key].en)
+        empty, full = (found.picture(view._replace(outcomes=o)) for o in ((), outcomes))
+        assert empty.figure != full.figure
+        shown = found.words[f"{step.name}.text"].en + step.formula
+        unknown = [n for n, v in full.numbers.items() if v == "–" and f"[[{n}" in shown]
+        assert not unknown, (step.name, values)
+
+
+def test_stored_outcomes_obey_the_theory() -> None:
+    linear = lesson("linear")
+    start = {name: control.start for name, control in linear.controls.items()}
+    view = View(start, "train", lambda key: linear.words[key].en, outcomes=of("linear", "train"))
+    numbers = linear.picture(view).numbers
+    assert numbers["trained_kl"] == pytest.approx(numbers["kl"], rel=0.05)
+    view = view._replace(step="gap", outcomes=of("linear", "gap"))
+    assert 0 < float(linear.picture(view).numbers["gap"]) < 0.5
+    autoencoder, vae = of("prior", "models")
+    assert autoencoder.arrays["error"] > 1.5 * vae.arrays["error"]
+    kls = [of("prior", "beta", beta=b)[1].number("kl") for b in ("0.01", "0.1", "1", "10")]
+    assert kls == sorted(kls, key=lambda kl: -(kl or 0.0))
+    for prior in ("mixture", "vamp"):
+        standard, other = of("prior", "others", prior=prior)
+        assert (other.number("elbo") or 0.0) > (standard.number("elbo") or 0.0)
+
+
+@pytest.mark.parametrize("failure", SERIOUS)
+def test_stored_findings_are_those_of_the_failure(failure: str) -> None:
+    sick, cured = of("failures", "cure", failure=failure)
+    serious = [n for n in sick.arrays["findings"] if CHECKS[n].serious]
+    assert serious == [SERIOUS[failure]] * (SERIOUS[failure] is not None)
+    assert not [n for n in cured.arrays["findings"] if CHECKS[n].serious]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", LESSONS)
+def test_a_fresh_run_has_the_stored_outcome(name: str) -> None:
+    for config in configurations(lesson(name)):
+        fresh, (kept,) = of_course(lesson(name), complete(config)), stored(lesson(name), [config])
+        assert fresh.arrays.keys() == kept.arrays.keys()
+        for key, array in kept.arrays.items():
+            if array.dtype.kind == "f":
+                near = np.isclose(array, fresh.arrays[key], rtol=0.02, atol=0.02)
+                assert near.mean() > 0.98, (config, key)
+            else:
+                assert list(array) == list(fresh.arrays[key])
