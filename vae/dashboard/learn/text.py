@@ -24,6 +24,8 @@ MACROS = {  # macro → colour token
 _MACRO = re.compile(r"\\([" + "".join(MACROS) + r"])\{")
 _CJK = "[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef\u201c\u201d]"
 _BREAK = re.compile(rf"(?<={_CJK})\n(?=[^\n\d-])|(?<=[^\n])\n(?={_CJK})")  # within a paragraph
+_FORMULA = re.compile(r"([(（“]?)\$([^$]+)\$([-,.;:?)，。、；：？）”]?)")
+_SIZE = r"\footnotesize "  # of Chinese marks: that of the text around the formula
 _NUMBER = re.compile(r"\[\[(\w+)(?::(\d))?\]\]")
 
 
@@ -34,9 +36,17 @@ def render(text: str, numbers: Mapping[str, float | str]) -> str:
     change its theme without asking the server. Raises KeyError for a number that the picture does
     not have.
     """
-    return _MACRO.sub(
-        lambda m: rf"\textcolor{{{COLOURS[MACROS[m[1]]][0]}}}{{", in_place(text, numbers)
-    )
+    whole = _FORMULA.sub(_joined, in_place(text, numbers))
+    apart = whole.replace("$$", "$\u200b$")  # two formulas in a row
+    return _MACRO.sub(lambda m: rf"\textcolor{{{COLOURS[MACROS[m[1]]][0]}}}{{", apart)
+
+
+def _joined(found: re.Match[str]) -> str:
+    """Return a formula with the bracket before it and the mark after it inside, because a browser
+    breaks the line at the end of a formula."""
+    before, formula, after = found.groups()
+    texts = [rf"\text{{{_SIZE * (mark > '~')}{mark}}}" if mark else "" for mark in (before, after)]
+    return f"${texts[0]}{formula}{texts[1]}$"
 
 
 def in_place(text: str, numbers: Mapping[str, float | str]) -> str:
