@@ -129,7 +129,7 @@ def plane(visible: Sequence[Entry], selected: Sequence[Entry]) -> None:
     with left:
         st.markdown(
             _plane_title(len(drawable), len(group), len(known)),
-            help=HELP["rd"] + lesson_link("terms"),
+            help=HELP["rd"] + lesson_link("terms", "frontier"),
         )
         spots = [_spot(fold, name, own_slots.get(fold.key), source) for fold, name in all_]
         plot(

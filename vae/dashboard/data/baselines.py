@@ -46,7 +46,10 @@ DENSITY = "A density: comparable with other densities only, in nats only."
 
 def likelihoods(view: DataView) -> None:
     """Show the table; for large examples after a press."""
-    st.markdown("**Cost of each likelihood without latents**", help=ABOUT + lesson_link("terms"))
+    st.markdown(
+        "**Cost of each likelihood without latents**",
+        help=ABOUT + lesson_link("terms", "gaussian"),
+    )
     place, pressed = st.empty(), f"data_fit_{view.key}{_set(view.config)}"
     if math.prod(view.data.event_shape) > AT_ONCE and not st.session_state.get(pressed):
         left, right = place.container().columns([2, 10], vertical_alignment="center")

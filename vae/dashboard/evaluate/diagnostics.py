@@ -68,7 +68,7 @@ def diagnostics(run: Run) -> None:
 
 
 def _strip(run: Run) -> None:
-    st.markdown("##### KL of each latent over training", help=STRIP + lesson_link("failures"))
+    st.markdown("##### KL of each latent over training", help=STRIP + lesson_link("linear", "kl"))
     config = run.config
     why = "No report has a KL per latent"
     if not config.kl_per_dimension:
@@ -84,7 +84,7 @@ def _strip(run: Run) -> None:
 
 
 def _checks(run: Run, status: Status) -> None:
-    st.markdown("##### Diagnostics", help=f"{ABOUT} {SWAP}" + lesson_link("failures"))
+    st.markdown("##### Diagnostics", help=f"{ABOUT} {SWAP}" + lesson_link("failures", "fails"))
     model, problem = _model_stats(run)
     stats = training_stats(run.reports(), run.config.best_by)
     config = with_changes(run.config, run.changes())

@@ -130,7 +130,7 @@ def _parts_chart(result: SavedEvaluation) -> None:
     record = result.record
     if record.get("mutual_information") is None or record.get("kl") is None:
         return
-    st.markdown("Parts of the KL", help=PARTS_HELP + lesson_link("prior"))
+    st.markdown("Parts of the KL", help=PARTS_HELP + lesson_link("prior", "pieces"))
     chart = kl_parts(record)
     plot(
         chart,

@@ -35,7 +35,7 @@ NONE = "Select one example on the map to see its true posterior p(z|x)."
 def switch(context: MapContext) -> bool:
     """Show the switch of the layer; return whether the layer is on."""
     reason = _obstacle(context)
-    about = f"{SWITCH} {reason}".rstrip() + lesson_link("gaps")
+    about = f"{SWITCH} {reason}".rstrip() + lesson_link("gaps", "images")
     found = widgets.switch(
         st, "p(z|x)", "latent_posterior", False, about, "posterior", off=bool(reason)
     )
@@ -69,7 +69,7 @@ def panel(context: MapContext, rows: Ints) -> None:
         return
     assert context.plane is not None
     compared = found.found
-    about = f"{ABOUT} {context.loaded.model.caveat}".rstrip() + lesson_link("gaps")
+    about = f"{ABOUT} {context.loaded.model.caveat}".rstrip() + lesson_link("gaps", "images")
     st.markdown(f"**p(z|x) of #{int(rows[0])}**", help=about)
     numbers = (
         ("ln p(x)", compared.posterior.log_evidence, "data"),

@@ -30,6 +30,13 @@ LESSONS: dict[str, Words] = {
 }
 
 
-def lesson_link(name: str) -> str:
-    """Return the end of a help text: a link to the lesson that explains it."""
-    return f"\n\nLesson: [{LESSONS[name]['title'].en}](/{name})"
+def step_names(name: str) -> list[str]:
+    """Return the steps of a lesson in their order, which is that of its words."""
+    return [key.removesuffix(".title") for key in LESSONS[name] if key.endswith(".title")]
+
+
+def lesson_link(name: str, step: str = "") -> str:
+    """Return the end of a help text: a link to the lesson that explains it, or to one step."""
+    place = f"?step={step_names(name).index(step) + 1}" if step else ""
+    title = LESSONS[name][f"{step}.title" if step else "title"].en
+    return f"\n\nLesson: [{title}](/{name}{place})"

@@ -36,7 +36,7 @@ def plane(
         height=height,
         label=f"Reconstruction against KL for every {spell(against)}, with the knee of the curve",
     )
-    st.caption("  \n".join(sentences(curves)), help=ABOUT + lesson_link("goals"))
+    st.caption("  \n".join(sentences(curves)), help=ABOUT + lesson_link("terms", "frontier"))
 
 
 def _curves(folds: Sequence[Fold], differ: Sequence[str], against: str) -> list[PlaneCurve]:

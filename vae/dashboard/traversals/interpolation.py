@@ -84,7 +84,7 @@ def interpolation(run: Run) -> None:
     loaded, request = _controls(run)
     paths = paths_between(loaded, request, request.steps)
     line, files = st.columns([13, 5], vertical_alignment="center")
-    line.markdown(_summary(loaded, paths), help=ABOUT + lesson_link("goals"))
+    line.markdown(_summary(loaded, paths), help=ABOUT + lesson_link("goals", "between"))
     z = np.concatenate([paths.linear, paths.spherical])
     x = decode_path(loaded, z, request.label)
     with files.container(horizontal=True, horizontal_alignment="right"):
