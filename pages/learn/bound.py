@@ -16,6 +16,7 @@ from vae.theory.moon_model import Bound
 Z = np.linspace(-4, 5, 361)
 TICKS = np.arange(-4.0, 6.0, 2.0)
 FLOOR, TOP = -6.0, 0.9  # of the bars, nats
+RATIOS = [-6.0, 4.0]  # of the axis of ln p(x,z)/q(z|x), nats
 
 EVIDENCE = r"\ln p(\X{x}) = \ln \int p(\X{x}|z)\,\P{p(z)}\,dz = [[log_evidence]]\ \text{[[nats]]}"
 SUM = (
@@ -66,7 +67,8 @@ def _figure(view: View, bound: Bound, best_mean: float) -> go.Figure:
         yaxis2=axis(
             domain=[0, 0.2], anchor="x2", autorange="reversed", visible=bool(visible_bars)
         ),
-        yaxis3={"overlaying": "y", "side": "right", "visible": False, "range": [-6, 4]},
+        yaxis3=axis(view.say("ratio"), overlaying="y", side="right", range=RATIOS, showgrid=False)
+        | {"visible": view.step == "jensen", "color": token("elbo")},
         annotations=[*labels, *(words if visible_bars else [])],
         barmode="stack",
     )
@@ -91,11 +93,23 @@ def _densities(view: View) -> tuple[list[Part], list[Part]]:
     if view.step == "jensen":
         dotted = {"dash": "dot"}
         traces.append(draw.curve(Z, log_joint - log_q, "elbo", line=dotted, yaxis="y3"))
-        labels.append(
-            {"x": 0.01, "y": 0.98, "text": f"··· {view.say('ratio')}", "xref": "paper"}
-            | {"yref": "y domain", "showarrow": False, "xanchor": "left"}
-        )
+        found = _heights(moon_model.bound(x, mean, sd))
+        return [*traces, *found[0]], [*labels, *found[1]]
     return traces, labels
+
+
+def _heights(bound: Bound) -> tuple[list[Part], list[Part]]:
+    """Return the heights of ln p(x) and of the ELBO on the axis of the ratio, with labels."""
+    rows = [("ln p(x)", bound.log_evidence, "data", "bottom"), ("ELBO", bound.elbo, "elbo", "top")]
+    place = {"yref": "y3", "xanchor": "left"}
+    lines = [
+        draw.curve(Z[[0, -1]], [height] * 2, colour, line={"width": 1.5}, yaxis="y3")
+        for _, height, colour, _ in rows
+    ]
+    return lines, [
+        draw.label(f"{name} {fixed(height)}", Z[0], height, colour, yanchor=side, **place)
+        for name, height, colour, side in rows
+    ]
 
 
 def _label(text: str, density: Doubles, colour: str) -> Part:

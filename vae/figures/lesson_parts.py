@@ -159,17 +159,24 @@ def sheet(pictures: Floats, columns: int) -> Part:
 
 
 def levels(
-    x: NDArray[Any], y: NDArray[Any], z: NDArray[Any], colour: str, top: float
+    x: NDArray[Any],
+    y: NDArray[Any],
+    z: NDArray[Any],
+    colour: str,
+    top: float,
+    to_the_right: bool = False,
 ) -> list[Part]:
     """The numbers of the contour lines 1, 2 … `top` along the way from the lowest point of z to
-    the upper left corner, each where the way leaves its line for good, if there is room.
+    the upper left corner, or straight to the right, each where the way leaves its line for good,
+    if there is room.
 
     Plotly's labels on the lines would take a quarter of a second at every movement.
     """
     row, column = np.unravel_index(z.argmin(), z.shape)
     way = np.linspace(0.0, 1.0, 200)
-    rows = np.rint(row + way * (len(y) - 1 - row)).astype(int)
-    columns = np.rint(column - way * column).astype(int)
+    end_row, end_column = (row, len(x) - 1) if to_the_right else (len(y) - 1, 0)
+    rows = np.rint(row + way * (end_row - row)).astype(int)
+    columns = np.rint(column + way * (end_column - column)).astype(int)
     heights = z[rows, columns]
     found, last = [], -len(way)
     for level in range(1, int(top) + 1):

@@ -30,7 +30,7 @@ WORDS = {
     "joint": Text("p(x|z) p(z), area p(x)", "p(x|z) p(z)，面积即 p(x)"),
     "posterior": Text("true posterior p(z|x)", "真实后验 p(z|x)"),
     "approximate": Text("q(z|x)", "q(z|x)"),
-    "ratio": Text("ln p(x,z)/q(z), in nats", "ln p(x,z)/q(z|x)（奈特）"),
+    "ratio": Text("dotted: ln p(x,z)/q(z|x), in nats", "点线：ln p(x,z)/q(z|x)（奈特）"),
     "gap": Text("gap", "差距"),
     "your_guess": Text("your guess", "你的猜测"),
     # steps
