@@ -67,8 +67,10 @@ def _figure(view: View, bound: Bound, best_mean: float) -> go.Figure:
         yaxis2=axis(
             domain=[0, 0.2], anchor="x2", autorange="reversed", visible=bool(visible_bars)
         ),
-        yaxis3=axis(view.say("ratio"), overlaying="y", side="right", range=RATIOS, showgrid=False)
-        | {"visible": view.step == "jensen", "color": token("elbo")},
+        yaxis3=axis(
+            view.say("ratio"), overlaying="y", side="right", range=RATIOS, dtick=2, showgrid=False
+        )
+        | {"visible": view.step == "jensen", "tickmode": "linear", "tick0": 0},
         annotations=[*labels, *(words if visible_bars else [])],
         barmode="stack",
     )
@@ -117,7 +119,8 @@ def _label(text: str, density: Doubles, colour: str) -> Part:
     peak = 120 if colour == "prior" else int(density.argmax())
     height = min(float(density[peak]), 1.22)
     side = "right" if colour == "prior" else "center"
-    return draw.label(text, Z[peak], height, colour, xanchor=side, yshift=12)
+    veil = token("background", 0.7)
+    return draw.label(text, Z[peak], height, colour, xanchor=side, yshift=14, bgcolor=veil)
 
 
 def _bars(view: View, bound: Bound) -> tuple[list[Part], list[Part]]:

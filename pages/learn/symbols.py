@@ -32,9 +32,9 @@ BOXES: dict[str, Place] = {
     "elbo": (6.9, 0.7, 1.25, 0.85),
     "reconstruction": (9.6, 0.7, 1.9, 0.85),
     "evidence": (9.9, 5.5, 1.25, 0.85),
-    "beta": (5.75, 0.95, 0.35, 0.5),
+    "beta": (5.75, 1.0, 0.8, 0.5),
     "samples": (7.2, 4.05, 0.9, 0.5),
-    "eigenvalue": (1.0, 1.95, 1.0, 0.6),
+    "eigenvalue": (1.3, 1.9, 2.3, 0.75),
 }
 ARROWS = (
     ("x", "phi"),
@@ -131,6 +131,10 @@ def _text(view: View, key: str, facts: SymbolFacts) -> Part:
     words = view.say(named[key]) if key in named else f"<b>{SYMBOLS[key].mark}</b>"
     if key == "samples":
         words = f"× K = {one_example.SAMPLES}"
+    if key == "beta":
+        words += f" = {facts.live(key)[1]}"
+    if key == "eigenvalue":
+        words = f"<b>λ₁</b> = {facts.live(key)[1]}<br>{view.say('eigenvalue_node')}"
     with_value = {
         "mu",
         "sigma",

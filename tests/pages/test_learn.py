@@ -89,9 +89,10 @@ def test_chinese_words_have_no_english_left(name: str) -> None:
 
 
 def test_a_line_breaks_neither_after_a_bracket_nor_before_a_mark_beside_a_formula() -> None:
-    assert (
-        render("($x$), $y$。（$z$） a", {})
-        == "(\u2060$x$\u2060), $y$\u2060。（\u2060$z$\u2060） a"
+    assert render("($x$), $y$。（$z$） a", {}) == (
+        r"$\text{(}x\text{)}$, $y\text{\footnotesize 。}$"
+        "\u200b"
+        r"$\text{\footnotesize （}z\text{\footnotesize ）}$ a"
     )
 
 

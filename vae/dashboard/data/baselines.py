@@ -48,7 +48,7 @@ def likelihoods(view: DataView) -> None:
     """Show the table; for large examples after a press."""
     st.markdown(
         "**Cost of each likelihood without latents**",
-        help=ABOUT + lesson_link("terms", "gaussian"),
+        help=ABOUT + lesson_link("terms"),
     )
     place, pressed = st.empty(), f"data_fit_{view.key}{_set(view.config)}"
     if math.prod(view.data.event_shape) > AT_ONCE and not st.session_state.get(pressed):

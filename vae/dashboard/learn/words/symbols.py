@@ -107,6 +107,7 @@ WORDS = {
         "一个留出的样本通过该训练任务的模型。",
     ),
     # labels of the picture
+    "eigenvalue_node": Text("largest eigenvalue", "最大特征值"),
     "encoder": Text("encoder φ", "编码器 φ"),
     "decoder": Text("decoder θ", "解码器 θ"),
     "reconstruction_node": Text("reconstruction", "重构误差"),
