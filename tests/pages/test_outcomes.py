@@ -18,7 +18,7 @@ def of(name: str, step: str, **values: Value) -> list[Outcome]:
     """The stored outcomes of a step of a lesson."""
     for row, start in demonstrations(lesson(name)):
         if row.name == step and row.trains is not None:
-            return stored(lesson(name), row.trains({**start, **values}))
+            return stored(name, row.trains({**start, **values}))
     raise KeyError(step)
 
 
@@ -32,7 +32,7 @@ def test_every_step_that_trains_shows_its_outcome_untouched(name: str) -> None:
     found = lesson(name)
     for step, values in demonstrations(found):
         assert step.trains is not None
-        outcomes = stored(found, step.trains(values))
+        outcomes = stored(name, step.trains(values))
         assert outcomes, (step.name, values)
         view = View(values, step.name, lambda key: found.words[key].en)
         empty, full = (found.picture(view._replace(outcomes=o)) for o in ((), outcomes))
@@ -70,8 +70,10 @@ def test_stored_findings_are_those_of_the_failure(failure: str) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("name", LESSONS)
 def test_a_fresh_run_has_the_stored_outcome(name: str) -> None:
+    shows = lesson(name).shows
+    assert shows is not None
     for config in configurations(lesson(name)):
-        fresh, (kept,) = of_course(lesson(name), complete(config)), stored(lesson(name), [config])
+        fresh, (kept,) = of_course(name, shows, complete(config)), stored(name, [config])
         assert fresh.arrays.keys() == kept.arrays.keys()
         for key, array in kept.arrays.items():
             if array.dtype.kind == "f":

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from vae.config import RunConfig
 from vae.dashboard.learn.demonstration import Course
-from vae.dashboard.learn.lesson import Lesson
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -43,11 +42,10 @@ def key_of(config: RunConfig) -> str:
     return json.dumps(config.model_dump(), sort_keys=True)
 
 
-def of_course(lesson: Lesson, course: Course) -> Outcome:
-    """Return the outcome of a demonstration so far."""
-    assert lesson.shows is not None
-    state = f"{lesson.name} {key_of(course.config)} {course.share} {course.is_done}"
-    return Outcome(course.config, _arrays(state, lesson.shows, course), course.is_done)
+def of_course(lesson: str, shows: Callable[[Course], Arrays], course: Course) -> Outcome:
+    """Return the outcome of a demonstration of a lesson so far."""
+    state = f"{lesson} {key_of(course.config)} {course.share} {course.is_done}"
+    return Outcome(course.config, _arrays(state, shows, course), course.is_done)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -55,9 +53,9 @@ def _arrays(state: str, _shows: Callable[[Course], Arrays], _course: Course) -> 
     return _shows(_course)
 
 
-def stored(lesson: Lesson, configs: Sequence[RunConfig]) -> list[Outcome]:
+def stored(lesson: str, configs: Sequence[RunConfig]) -> list[Outcome]:
     """Return the stored outcomes of these settings; none if one of them is missing."""
-    known = _stored(FOLDER / f"{lesson.name}.npz")
+    known = _stored(FOLDER / f"{lesson}.npz")
     keys = [key_of(config) for config in configs]
     return [known[key] for key in keys] if set(keys) <= known.keys() else []
 

@@ -60,8 +60,9 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     for name in sys.argv[1:] or LESSONS:
         lesson = read(name)
-        outcomes = [of_course(lesson, complete(c)) for c in configurations(lesson)]
-        if outcomes:
+        if lesson.shows is not None:
+            shows, configs = lesson.shows, configurations(lesson)
+            outcomes = [of_course(name, shows, complete(config)) for config in configs]
             save(path := FOLDER / f"{name}.npz", outcomes)
             print(f"{name}: {len(outcomes)} outcomes, {path.stat().st_size / 1000:.0f} kB")
 

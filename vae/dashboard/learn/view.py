@@ -122,8 +122,9 @@ def _outcomes(lesson: Lesson, place: state.Place) -> list[outcomes.Outcome]:
     """Return the outcomes of the demonstrations, the stored ones until the reader starts them."""
     courses = _courses(lesson)
     if not courses:
-        return outcomes.stored(lesson, _configs(lesson, place))
-    return [outcomes.of_course(lesson, course) for course in courses]
+        return outcomes.stored(lesson.name, _configs(lesson, place))
+    assert lesson.shows is not None
+    return [outcomes.of_course(lesson.name, lesson.shows, course) for course in courses]
 
 
 def _configs(lesson: Lesson, place: state.Place) -> list[RunConfig]:

@@ -36,75 +36,81 @@ WORDS = {
     # steps
     "evidence.title": Text("A number out of reach", "一个求不出的数"),
     "evidence.text": Text(
-        r"""Tonight a fraction $\X{x}$ of the moon is lit. We did not see the phase $z$ that caused it.
-A small model, not that of the first lesson: $\P{z \sim N(0, 1)}$, and $z$ lights the fraction
-$1/(1 + e^{-z})$, measured with noise.
+        r"""Tonight we measure the lit fraction $\X{x}$ of the moon and ask for its phase $z$. The model is simpler than that
+of the first lesson: nature draws $\P{z \sim N(0, 1)}$, this phase lights the fraction $1/(1 + e^{-z})$, and the
+measurement has an error of standard deviation 0.1.
 
-How probable is $\X{x}$ under this model? Each phase contributes $p(\X{x}|z)\,\P{p(z)}$, the coloured
-curve. The area under it is the density $p(\X{x})$.
+Bayes' rule has the answer: $\T{p(z|x)} = p(\X{x}|z)\,\P{p(z)} / p(\X{x})$. The numerator is easy, it is the coloured
+curve. The denominator $p(\X{x})$ is the area under that curve. Move $\X{x}$ and watch the area.
 
-Here a sum over 100 grid points gives the area. With 20 latent variables the same grid has
-$100^{20}$ points. So $\ln p(\X{x})$, the **log marginal likelihood** or **log evidence**, is out of
-reach for a real model.
+For one $z$ a sum over 100 grid points gives the area. With 20 latent variables the same grid has $100^{20}$ points.
+So $\ln p(\X{x})$, the **log marginal likelihood** or **log evidence**, is out of reach for a real model, and with it
+the posterior.""",
+        r"""今晚测得月亮的亮面比例 $\X{x}$，要推断的是月相 $z$。这个模型比第一课的简单：先抽取 $\P{z \sim N(0, 1)}$，
+它对应的亮面比例是 $1/(1 + e^{-z})$，测量误差的标准差为 0.1。
 
-Move $\X{x}$ and watch the area.""",
-        r"""今晚月亮的亮面比例是 $\X{x}$。它由月相 $z$ 决定，但我们没有看到 $z$。
-这里用一个小模型，与第一课的不同：$\P{z \sim N(0, 1)}$，月相 $z$ 对应的亮面比例是 $1/(1 + e^{-z})$，测量带有噪声。
+贝叶斯公式给出答案：$\T{p(z|x)} = p(\X{x}|z)\,\P{p(z)} / p(\X{x})$。分子好算，就是彩色曲线；
+分母 $p(\X{x})$ 是曲线下的面积。移动 $\X{x}$，观察面积的变化。
 
-在这个模型下，观测到 $\X{x}$ 的概率密度有多大？每个月相贡献 $p(\X{x}|z)\,\P{p(z)}$，即彩色曲线；
-曲线下的面积就是 $p(\X{x})$。
-
-这里只有一个 $z$，在 100 个网格点上求和便得到面积。若有 20 个隐变量，同样的网格需要 $100^{20}$ 个点。
-所以对真实的模型，$\ln p(\X{x})$ 求不出来。它叫作**对数边际似然**（log marginal likelihood），也叫对数证据（log evidence）。
-
-移动 $\X{x}$，观察面积的变化。""",
+只有一个 $z$ 时，在 100 个网格点上求和便得到面积。若有 20 个隐变量，同样的网格需要 $100^{20}$ 个点。
+所以对真实的模型，$\ln p(\X{x})$ 求不出来，后验也就求不出来。
+$\ln p(\X{x})$ 叫作**对数边际似然**（log marginal likelihood），也叫对数证据（log evidence）。""",
     ),
     "guess.title": Text("Which phase was it?", "当时是哪一种月相？"),
     "guess.text": Text(
-        r"""We see $\X{x} = [[x]]$, measured with an error of standard deviation 0.1. A phase
-$z = [[inverse]]$ would give exactly this fraction. But phases near $z = 0$ are more common: that is
-what the prior $\P{p(z)}$ says.
+        r"""Two things pull at $z$. The measurement $\X{x} = [[x]]$ fits best at $z = [[inverse]]$, which lights exactly this
+fraction. The prior $\P{p(z)}$ says that phases near $z = 0$ are more common.
 
-Let your guess of the cause be a Gaussian $\Q{q(z|x)}$, as close to the truth as possible. Where is
-its centre?""",
-        r"""我们看到 $\X{x} = [[x]]$，测量误差的标准差为 0.1。月相 $z = [[inverse]]$ 恰好给出这个比例；
-但先验 $\P{p(z)}$ 告诉我们，$z = 0$ 附近的月相更常见。
+For a real model the posterior is out of reach. So we put a Gaussian $\Q{q(z|x)}$ in its place, as close to it as
+possible. Where is the centre of this Gaussian?""",
+        r"""有两种力量在拉 $z$。测量值 $\X{x} = [[x]]$ 与 $z = [[inverse]]$ 最吻合，这个月相恰好给出这个比例；
+先验 $\P{p(z)}$ 则认为，$z = 0$ 附近的月相更常见。
 
-用一个高斯分布 $\Q{q(z|x)}$ 表示你对 $z$ 的猜测，让它尽量接近真实情况。它的中心应该在哪里？""",
+真实模型的后验求不出来，所以用一个高斯分布 $\Q{q(z|x)}$ 代替它，并让两者尽量接近。这个高斯分布的中心应该在哪里？""",
     ),
     "bound.title": Text("Two bars of the same length", "两根条总是一样长"),
     "bound.text": Text(
-        r"""Take any density $\Q{q}$ as a guess of the cause. It splits $\ln p(\X{x})$ into two numbers.
-The **evidence lower bound (ELBO)** can be computed: it needs only $\Q{q}$, $\P{p(z)}$ and
-$p(\X{x}|z)$. The **KL divergence** measures how far $\Q{q}$ is from the true posterior
-$\T{p(z|x)}$: it is 0 if they are equal, and never negative. It is the gap.
+        r"""Write $p(x,z) = p(\X{x}|z)\,\P{p(z)}$. Bayes' rule says $\ln p(\X{x}) = \ln p(x,z) - \ln \T{p(z|x)}$ for every $z$.
+Take any density $\Q{q}$, subtract and add $\ln \Q{q}$, and average over $\Q{q}$:
 
-Their sum does not depend on $\Q{q}$. Move $\Q{\mu}$ and $\Q{\sigma}$ and watch the pink part: what
-the ELBO gains, the gap loses. Even the best Gaussian leaves a gap of [[best_gap:3]] nats, because
-the true posterior is not Gaussian.""",
-        r"""任取一个密度 $\Q{q}$，作为对 $z$ 的猜测。它把 $\ln p(\X{x})$ 分成两个数。
-一个是**证据下界**（evidence lower bound，ELBO），它算得出来：只用到 $\Q{q}$、$\P{p(z)}$ 和 $p(\X{x}|z)$。
-另一个是**KL散度**（KL divergence），它衡量 $\Q{q}$ 与真实后验 $\T{p(z|x)}$ 相差多远：两者相同时为 0，而且从不为负。这就是差距。
+$\ln p(\X{x}) = \E{\mathbb{E}_q[\ln p(x,z) - \ln q]} + \T{\mathbb{E}_q[\ln q - \ln p(z|x)]}$.
 
-两者之和与 $\Q{q}$ 无关。移动 $\Q{\mu}$ 和 $\Q{\sigma}$，注意粉色部分：证据下界增加多少，差距就减少多少。
-真实后验不是高斯分布，所以即使用最好的高斯分布，也还有 [[best_gap:3]] 奈特的差距。""",
+The first part is the **evidence lower bound (ELBO)**. It contains no posterior, so it can be computed. The second
+part is the **KL divergence** from $\Q{q}$ to the posterior. It is 0 if they are equal and never negative: this is
+the gap.
+
+Move $\Q{\mu}$ and $\Q{\sigma}$ and watch the pink bar: what the ELBO gains, the gap loses. Even the best Gaussian
+leaves [[best_gap:3]] nats, because the posterior is not Gaussian.""",
+        r"""记 $p(x,z) = p(\X{x}|z)\,\P{p(z)}$。由贝叶斯公式，对每个 $z$ 都有 $\ln p(\X{x}) = \ln p(x,z) - \ln \T{p(z|x)}$。
+任取一个密度 $\Q{q}$，减去再加上 $\ln \Q{q}$，然后对 $\Q{q}$ 取平均：
+
+$\ln p(\X{x}) = \E{\mathbb{E}_q[\ln p(x,z) - \ln q]} + \T{\mathbb{E}_q[\ln q - \ln p(z|x)]}$。
+
+前一部分是**证据下界**（evidence lower bound，ELBO）。它不含后验，所以算得出来。
+后一部分是 $\Q{q}$ 到后验的**KL散度**（KL divergence）：两者相同时为 0，而且从不为负。这就是差距。
+
+移动 $\Q{\mu}$ 和 $\Q{\sigma}$，注意粉色的条：证据下界增加多少，差距就减少多少。
+后验不是高斯分布，所以即使用最好的高斯分布，也还有 [[best_gap:3]] 奈特的差距。""",
     ),
     "jensen.title": Text("Jensen's way to the same bound", "由Jensen不等式得到同一个下界"),
     "jensen.text": Text(
-        r"""Write $p(x,z) = p(\X{x}|z)\,\P{p(z)}$. Under $\Q{q}$ the ratio $p(x,z)/\Q{q(z|x)}$ has the
-mean $\int p(x,z)\,dz = p(\X{x})$. Its logarithm, the dotted line, has the mean ELBO. The logarithm
-is concave, so the mean of a logarithm never exceeds the logarithm of the mean: the ELBO never
-exceeds $\ln p(\X{x})$ (Jensen's inequality).
+        r"""The bound also follows without the posterior. Under $\Q{q}$ the ratio $p(x,z)/\Q{q(z|x)}$ has the mean
+$\int p(x,z)\,dz = p(\X{x})$. The dotted line is the logarithm of this ratio, with its scale at the right. Its mean
+under $\Q{q}$ is the ELBO, the lower horizontal line.
 
-The two are equal only if the line is flat wherever $\Q{q}$ has mass. Then $\Q{q}$ is the true
-posterior. Move $\Q{\mu}$ and $\Q{\sigma}$ and watch the line: the flatter it is under $\Q{q}$, the
-smaller the gap.""",
-        r"""记 $p(x,z) = p(\X{x}|z)\,\P{p(z)}$。在 $\Q{q}$ 下，比值 $p(x,z)/\Q{q(z|x)}$ 的均值是 $\int p(x,z)\,dz = p(\X{x})$，
-而它的对数（点线）的均值是证据下界。对数是凹函数，“对数的均值”不会超过“均值的对数”，
-所以证据下界不会超过 $\ln p(\X{x})$。这就是Jensen不等式。
+The logarithm is concave, so the mean of logarithms never exceeds the logarithm of the mean (**Jensen's
+inequality**). Here this says: the ELBO never exceeds $\ln p(\X{x})$, the upper horizontal line.
 
-只有当点线在 $\Q{q}$ 有概率的地方处处是平的，两者才相等，这时 $\Q{q}$ 就是真实后验。
-移动 $\Q{\mu}$ 和 $\Q{\sigma}$，观察点线：它在 $\Q{q}$ 的范围内越平，差距越小。""",
+The two lines meet only if the dotted line is flat wherever $\Q{q}$ has mass. Then $\Q{q}$ is the true posterior. Move
+$\Q{\mu}$ and $\Q{\sigma}$: the flatter the dotted line under $\Q{q}$, the smaller the gap.""",
+        r"""不用后验，也能得到这个下界。在 $\Q{q}$ 下，比值 $p(x,z)/\Q{q(z|x)}$ 的均值是 $\int p(x,z)\,dz = p(\X{x})$。
+点线是这个比值的对数，刻度在右边；它在 $\Q{q}$ 下的均值就是证据下界，即下面那条水平线。
+
+对数是凹函数，“对数的均值”不会超过“均值的对数”，这就是**Jensen不等式**。
+用在这里：证据下界不会超过 $\ln p(\X{x})$，即上面那条水平线。
+
+只有当点线在 $\Q{q}$ 有概率的地方处处是平的，两条水平线才会重合，这时 $\Q{q}$ 就是真实后验。
+移动 $\Q{\mu}$ 和 $\Q{\sigma}$：点线在 $\Q{q}$ 的范围内越平，差距越小。""",
     ),
     "conclusions.title": Text("One objective, two networks", "一个目标，两个网络"),
     "conclusions.text": Text(

@@ -25,23 +25,26 @@ WORDS = {
     "your_guess": Text("your guess", "你的猜测"),
     "factor.title": Text("Inference without a network", "不用网络的推断"),
     "factor.text": Text(
-        r"""Before VAEs, variational inference worked on one data set at a time. Take five numbers from a Gaussian
-with unknown mean $\mu$ and precision $\tau$ (one over the variance). So here $z = (\mu, \tau)$, and its exact
+        r"""Before VAEs, variational inference worked on one data set at a time. Here it is five numbers from a Gaussian whose
+mean $\mu$ and precision $\tau$ (one over the variance) are unknown. So $z = (\mu, \tau)$. For this model the exact
 posterior is known: the pink lines.
 
-**Mean field** assumes only that $\Q{q(\mu, \tau) = q(\mu)\,q(\tau)}$. The shape of the factors is left free.
-**Coordinate ascent** sets each factor in turn to its optimum while the other is held fixed: one sweep.
+**Mean field** looks for a density of the form $\Q{q(\mu, \tau) = q(\mu)\,q(\tau)}$, and assumes nothing else.
+**Coordinate ascent** finds it: fix one factor, set the other to its optimum, then change roles. Doing both once is a
+sweep.
 
-Move the slider sweep by sweep and watch the green lines. The ELBO never falls, and the gap ends at 0.070
-nats: a product cannot follow the bent shape.""",
+Move the slider sweep by sweep and watch the green lines. The ELBO below never falls. The gap ends at 0.070 nats and
+not at 0: in a product the width in $\mu$ is the same for every $\tau$, but the pink shape is wider where $\tau$ is
+small.""",
         r"""在变分自编码器之前，变分推断（variational inference）每次只处理一个数据集。
-取五个来自高斯分布的数，均值 $\mu$ 和精度 $\tau$（方差的倒数）未知。
-所以这里 $z = (\mu, \tau)$，精确后验是已知的，即粉色的线。
+这里的数据是五个数，来自一个高斯分布，它的均值 $\mu$ 和精度 $\tau$（方差的倒数）未知，所以 $z = (\mu, \tau)$。
+这个模型的精确后验是已知的，即粉色的线。
 
-**平均场**（mean field）只假设 $\Q{q(\mu, \tau) = q(\mu)\,q(\tau)}$，因子取什么形状不作限制。
-**坐标上升**（coordinate ascent）轮流更新两个因子：固定一个，把另一个设为最优。两个都更新过，就是一轮。
+**平均场**（mean field）要找一个形如 $\Q{q(\mu, \tau) = q(\mu)\,q(\tau)}$ 的密度，此外什么也不假设。
+**坐标上升**（coordinate ascent）的找法是：固定一个因子，把另一个设为最优，再交换。两个都更新一次，就是一轮。
 
-一轮一轮地移动滑块，观察绿线。证据下界从不下降，差距最终停在 0.070 奈特：乘积形式跟不上弯曲的形状。""",
+一轮一轮地移动滑块，观察绿线。下方的证据下界从不下降。差距停在 0.070 奈特，而不是 0：
+在乘积中，不论 $\tau$ 是多少，$\mu$ 方向的宽度都一样；而粉色的形状在 $\tau$ 小的地方更宽。""",
     ),
     "guess.title": Text("How wide will q be?", "q 会有多宽？"),
     "guess.caption": Text(
@@ -49,13 +52,15 @@ nats: a product cannot follow the bent shape.""",
         r"方差为 1、相关系数 $\rho = 0.9$ 的高斯分布。",
     ),
     "guess.text": Text(
-        r"""Now the posterior is a correlated Gaussian: each coordinate alone has the standard deviation 1. Mean field
-fits it with two independent factors.
+        r"""Now the posterior is a Gaussian with two correlated coordinates. Each coordinate alone has the standard deviation 1.
+Knowing one, the other is known much better: that is what the narrow ridge shows.
 
-Which standard deviation will each factor have? Click at this number on the $z_1$ axis, between 0 and 3.""",
-        """现在后验是两维相关的高斯分布：单看每个坐标，标准差都是 1。平均场用两个独立的因子去近似它。
+Mean field fits it with two independent factors. Which standard deviation will each factor have? Click at this number
+on the $z_1$ axis, between 0 and 3.""",
+        r"""现在后验是一个二维高斯分布，两个坐标相关。单看每个坐标，标准差都是 1；知道其中一个，另一个就清楚得多，
+图中狭长的山脊说的就是这一点。
 
-每个因子的标准差会是多少？在 $z_1$ 轴上 0 到 3 之间，点出这个数。""",
+平均场用两个独立的因子去近似它。每个因子的标准差会是多少？在 $z_1$ 轴上 0 到 3 之间，点出这个数。""",
     ),
     "correlated.title": Text("Too sure of itself", "过于自信"),
     "correlated.caption": Text(
@@ -63,20 +68,21 @@ Which standard deviation will each factor have? Click at this number on the $z_1
         r"绿色：分解的 $\Q{q}$ 及其均值走过的路。粉色：相关的高斯分布。",
     ),
     "correlated.text": Text(
-        r"""Mean field finds the mean, but its variance is $1 - \rho^2$ instead of 1: it **underestimates** the uncertainty.
-($\Lambda$ is the precision matrix, the inverse of the covariance.) $\mathrm{KL}(\Q{q}\,\|\,\T{p})$ punishes $\Q{q}$
-for mass where $\T{p}$ has almost none, so $\Q{q}$ shrinks until it fits into the ridge.
+        r"""Each factor has the variance $1 - \rho^2$ instead of 1. That is the variance of one coordinate when the other is
+known: mean field **underestimates** the uncertainty. ($\Lambda$ in the formula is the precision matrix, the inverse
+of the covariance.)
 
-A $\Q{q(z|x)}$ with diagonal covariance, as in most VAEs, is a mean field over the latents of one example. It errs in
-the same direction.
+The reason is the direction of the KL. $\mathrm{KL}(\Q{q}\,\|\,\T{p})$ punishes $\Q{q}$ for mass where $\T{p}$ has
+almost none, so $\Q{q}$ shrinks until it fits into the ridge. A $\Q{q(z|x)}$ with diagonal covariance, as in most
+VAEs, errs in the same direction.
 
 Move $\rho$ to 0 and back, and watch the green circle grow and shrink. Each sweep multiplies the distance of its
 centre from 0 by $\rho^2$.""",
-        r"""平均场找对了均值，但方差是 $1 - \rho^2$ 而不是 1：它**低估**了不确定性。
-（$\Lambda$ 是精度矩阵，即协方差矩阵的逆。）$\T{p}$ 几乎为零的地方，$\Q{q}$ 若有概率，
-$\mathrm{KL}(\Q{q}\,\|\,\T{p})$ 就很大，所以 $\Q{q}$ 一直收缩，直到能放进山脊里。
+        r"""每个因子的方差是 $1 - \rho^2$ 而不是 1。这正是已知一个坐标时，另一个坐标的方差：平均场**低估**了不确定性。
+（公式里的 $\Lambda$ 是精度矩阵，即协方差矩阵的逆。）
 
-多数变分自编码器的 $\Q{q(z|x)}$ 取对角协方差，这也是平均场，对象是一个样本的各个隐变量，误差的方向相同。
+原因在 KL散度的方向。$\T{p}$ 几乎为零的地方，$\Q{q}$ 若有概率，$\mathrm{KL}(\Q{q}\,\|\,\T{p})$ 就很大，
+所以 $\Q{q}$ 一直收缩，直到能放进山脊里。多数变分自编码器的 $\Q{q(z|x)}$ 取对角协方差，误差的方向相同。
 
 把 $\rho$ 移到 0 再移回来，看绿圈变大又收缩。每一轮更新，都使圆心到 0 的距离乘以 $\rho^2$。""",
     ),

@@ -116,63 +116,68 @@ $\partial z / \partial\Q{\sigma} = \varepsilon$。
     ),
     "guess.title": Text("Two unbiased estimators", "两个无偏的估计"),
     "guess.text": Text(
-        r"""There is a way without the trick. The **score-function estimator** (REINFORCE) multiplies
-$f(z)$ by $\partial_{\Q{\mu}} \ln \Q{q}(z)$ and never needs $f'$. The **pathwise** estimator is the
-trick. Both are unbiased: right on average.
+        r"""We want one number, the slope of $\mathbb{E}_{\Q{q}}[f(z)]$ in $\Q{\mu}$, and estimate it from samples. Two ways:
 
-The upper picture shows pathwise estimates from $M = 1$ sample each, for $f(z) = z^2$,
-$\Q{\mu} = [[mean:0]]$, $\Q{\sigma} = [[sd:1]]$. The bracket is one standard deviation long,
-[[pathwise_sd]]: it starts at the exact gradient and ends at [[pathwise_end]].
+The **pathwise** estimator is the trick: move $\Q{\mu}$ with $\varepsilon$ fixed and average $f'(z)$. The
+**score-function** estimator (REINFORCE) leaves $z$ where it fell and averages $f(z)\,\partial_{\Q{\mu}} \ln \Q{q}(z)$;
+it never needs $f'$. Both are unbiased: right on average.
+
+The upper picture shows pathwise estimates, each from $M = 1$ sample, for $f(z) = z^2$, $\Q{\mu} = [[mean:0]]$,
+$\Q{\sigma} = [[sd:1]]$. The bracket from the exact slope to [[pathwise_end]] is one standard deviation long,
+[[pathwise_sd]].
 
 Where would the bracket of the score-function estimates end?""",
-        r"""不用这个技巧，也有办法。**得分函数估计**（score-function estimator，REINFORCE）
-把 $f(z)$ 乘以 $\partial_{\Q{\mu}} \ln \Q{q}(z)$，完全不用 $f'$；
-**路径导数估计**（pathwise estimator）就是上面的技巧。两者都是无偏的：平均起来是对的。
+        r"""要求的是一个数：$\mathbb{E}_{\Q{q}}[f(z)]$ 对 $\Q{\mu}$ 的斜率，用样本来估计。有两种办法。
 
-上图是路径导数估计，每个只用 $M = 1$ 个样本，$f(z) = z^2$，$\Q{\mu} = [[mean:0]]$，
-$\Q{\sigma} = [[sd:1]]$。图中的横线长一个标准差，即 [[pathwise_sd]]：从精确的梯度开始，止于 [[pathwise_end]]。
+**路径导数估计**（pathwise estimator）就是上面的技巧：固定 $\varepsilon$，移动 $\Q{\mu}$，对 $f'(z)$ 取平均。
+**得分函数估计**（score-function estimator，REINFORCE）不移动 $z$，
+而是对 $f(z)\,\partial_{\Q{\mu}} \ln \Q{q}(z)$ 取平均，完全不用 $f'$。两者都是无偏的：平均起来是对的。
+
+上图是路径导数估计，每个只用 $M = 1$ 个样本，$f(z) = z^2$，$\Q{\mu} = [[mean:0]]$，$\Q{\sigma} = [[sd:1]]$。
+图中的横线从精确的斜率到 [[pathwise_end]]，长一个标准差，即 [[pathwise_sd]]。
 
 换成得分函数估计，横线会止于何处？""",
     ),
     "samples.title": Text("More samples, the same ratio", "样本再多，比例不变"),
     "samples.text": Text(
-        r"""Both variances fall as $1/M$, so their ratio stays the same: the score function needs
-[[ratio]] times as many samples for the same precision. It uses only how large $f$ is at a point; the
-pathwise estimator also uses in which direction $f$ grows.
+        r"""The score function is the noisier one. It uses only how large $f$ is where the sample fell; the pathwise estimator
+also uses in which direction $f$ grows. For the same precision the score function needs [[ratio]] times as many
+samples. Both variances fall as $1/M$, so more samples do not change this ratio.
 
-Choose $M$ and watch the two widths. Then make $\Q{\sigma}$ small: the pathwise variance falls, but
-that of the score function grows, in the end as $1/\Q{\sigma}^2$. In practice a constant, the
-baseline, is subtracted from $f$. This helps, but a gap remains.""",
-        r"""两者的方差都按 $1/M$ 减小，所以比例不变：要达到同样的精度，得分函数估计需要
-[[ratio]] 倍的样本。它只知道 $f$ 在一点有多大；路径导数估计还知道 $f$ 朝哪个方向增大。
+Choose $M$ and watch the two widths. Then make $\Q{\sigma}$ small: the pathwise variance falls, but that of the score
+function grows, in the end as $1/\Q{\sigma}^2$.
+
+In practice a constant, the **baseline**, is subtracted from $f$. This helps, but a gap remains.""",
+        r"""得分函数估计的噪声更大。它只知道 $f$ 在样本处有多大；路径导数估计还知道 $f$ 朝哪个方向增大。
+要达到同样的精度，得分函数估计需要 [[ratio]] 倍的样本。两者的方差都按 $1/M$ 减小，所以样本再多，比例也不变。
 
 选择 $M$，比较两者的宽度。再把 $\Q{\sigma}$ 调小：路径导数估计的方差变小，
-得分函数估计的方差却变大，最终按 $1/\Q{\sigma}^2$ 增长。实际使用时会从 $f$ 中减去一个常数，即基线（baseline）；
-这有帮助，但差距仍在。""",
+得分函数估计的方差却变大，最终按 $1/\Q{\sigma}^2$ 增长。
+
+实际使用时会从 $f$ 中减去一个常数，即**基线**（baseline）。这有帮助，但差距仍在。""",
     ),
     "widths.title": Text(
         r"Why the network puts out $\ln\Q{\sigma}^2$", r"网络为什么输出 $\ln\Q{\sigma}^2$"
     ),
     "widths.text": Text(
-        r"""A network's output $s$ may be any number, but $\Q{\sigma}$ must be positive. Take three
-ways to get $\Q{\sigma}$ from $s$. The first, $\Q{\sigma} = s$, fails for $s \le 0$. And near 0 the slope
-of the KL has no limit, so one step of training throws $s$ far away.
+        r"""A network's output $s$ can be any number, but $\Q{\sigma}$ must be positive. There are three ways to compute
+$\Q{\sigma}$ from $s$. The last column shows the slope of the KL in $s$, which training follows.
 
-The second, **softplus**, $\Q{\sigma} = \ln(1 + e^s)$, is always positive, and the slope of the KL stays
-above $-1$. With the third, $s = \ln\Q{\sigma}^2$, the KL is simplest: $\frac12(\Q{\mu}^2 + e^s - 1 - s)$. Its slope
-$\frac12(e^s - 1)$ stays above $-\frac12$. The weak side is a large $s$: in float32 $e^s$ is infinite
-above $s = [[limit:1]]$.
+1. $\Q{\sigma} = s$ fails for $s \le 0$. Near 0 the slope has no limit: one step throws $s$ far away.
+2. $\Q{\sigma} = \ln(1 + e^s)$, called **softplus**, is always positive, and the slope stays above $-1$.
+3. $s = \ln\Q{\sigma}^2$ makes the KL simplest, $\frac12(\Q{\mu}^2 + e^s - 1 - s)$. Its slope $\frac12(e^s - 1)$ stays
+above $-\frac12$. Only a large $s$ is dangerous: in float32 $e^s$ is infinite above $s = [[limit:1]]$.
 
-Move $s$ across 0 and watch the last column; NaN means undefined.""",
-        r"""网络的输出 $s$ 可以是任何数，而 $\Q{\sigma}$ 必须为正。从 $s$ 得到 $\Q{\sigma}$，有三种办法。
-第一种是 $\Q{\sigma} = s$：$s \le 0$ 时无定义；靠近 0 时，KL散度的斜率没有界限，一步更新就会把 $s$ 抛得很远。
+Move $s$ across 0 and compare the three slopes; NaN means undefined.""",
+        r"""网络的输出 $s$ 可以是任何数，而 $\Q{\sigma}$ 必须为正。从 $s$ 得到 $\Q{\sigma}$ 有三种办法。
+最后一列是 KL散度对 $s$ 的斜率，训练就沿着它走。
 
-第二种是**softplus**，即 $\Q{\sigma} = \ln(1 + e^s)$：恒为正，KL散度的斜率总高于 $-1$。
-第三种是 $s = \ln\Q{\sigma}^2$：KL散度最简单，$\frac12(\Q{\mu}^2 + e^s - 1 - s)$，
-斜率 $\frac12(e^s - 1)$ 总高于 $-\frac12$。
-它的弱点在 $s$ 很大时：用单精度浮点数（float32）计算，$s$ 超过 [[limit:1]]，$e^s$ 就成了无穷大。
+1. $\Q{\sigma} = s$：$s \le 0$ 时无定义；靠近 0 时斜率没有界限，一步更新就会把 $s$ 抛得很远。
+2. $\Q{\sigma} = \ln(1 + e^s)$，叫作**softplus**：恒为正，斜率总高于 $-1$。
+3. $s = \ln\Q{\sigma}^2$：KL散度最简单，$\frac12(\Q{\mu}^2 + e^s - 1 - s)$，斜率 $\frac12(e^s - 1)$ 总高于 $-\frac12$。
+只有 $s$ 很大时才危险：用单精度浮点数（float32）计算，$s$ 超过 [[limit:1]]，$e^s$ 就成了无穷大。
 
-让 $s$ 越过 0，观察最后一列（NaN 表示无定义）。""",
+让 $s$ 越过 0，比较三个斜率（NaN 表示无定义）。""",
     ),
     "batch.title": Text("Why one sample is enough", "为什么一个样本就够"),
     "batch.text": Text(
