@@ -16,7 +16,7 @@ from scipy import stats
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
-from vae.base.epoch_means import epoch_means, examples_seen
+from vae.base.epoch_means import epoch_means, example_counter
 from vae.base.records import Domain, Evaluation, Report, Snapshot
 from vae.batches import Batches
 from vae.config import RunConfig
@@ -72,8 +72,8 @@ def trained(latents: int, epochs: int, **held_out: float) -> Trained:
     record = evaluate(model, Batches(data, rows, RunConfig.of(), CPU), elbo_samples=20)
     reports = [r for r in run if isinstance(r, Report)]
     told = [r._asdict() for r in reports]
-    seen = examples_seen(len(rows), config.batch_size)
-    curve = list(epoch_means(told, lambda r: r["elbo"], seen).values())
+    counter = example_counter(len(rows), config.batch_size)
+    curve = list(epoch_means(told, lambda r: r["elbo"], counter).values())
     return Trained(model, data, record, curve, float(model.scalars()["sigma"]) ** 2)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vae.base.criterion import ELBO
-from vae.base.epoch_means import epoch_means, examples_seen
+from vae.base.epoch_means import epoch_means, example_counter
 from vae.diagnostics.training_stats import LAST, training_stats
 
 EPOCHS = 20
@@ -28,10 +28,10 @@ def run(examples: int, batch: int, every: int) -> tuple[list[dict[str, object]],
 @pytest.mark.parametrize(("examples", "batch", "every"), [(67, 8, 3), (67, 8, 8), (64, 8, 4)])
 def test_a_report_counts_with_its_examples(examples: int, batch: int, every: int) -> None:
     reports, values = run(examples, batch, every)
-    seen = examples_seen(examples, batch)
-    found = epoch_means(reports, lambda r: r["elbo"], seen)
+    counter = example_counter(examples, batch)
+    found = epoch_means(reports, lambda r: r["elbo"], counter)
     np.testing.assert_allclose(list(found.values()), values.mean(1)[:, 0])
-    stats, last = training_stats(reports, ELBO, seen), round(LAST * EPOCHS)
+    stats, last = training_stats(reports, ELBO, counter), round(LAST * EPOCHS)
     _, *kl = values[-last:].mean((0, 1))
     assert stats.trained == pytest.approx(values[-last:, :, 0].mean())
     assert stats.kl == pytest.approx(sum(kl))

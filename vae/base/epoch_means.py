@@ -12,21 +12,21 @@ from typing import Any
 import numpy as np
 
 Reports = Iterable[Mapping[str, Any]]
-Seen = Callable[[int], float]  # optimiser steps → training examples used until then
+Counter = Callable[[int], float]  # optimiser steps → training examples used until then
 
 
-def examples_seen(examples: int, batch_size: int) -> Seen:
+def example_counter(examples: int, batch_size: int) -> Counter:
     """Return the number of examples after each step, for epochs of so many examples in batches.
 
     The last batch of an epoch holds the rest.
     """
     steps = math.ceil(examples / batch_size)
 
-    def seen(step: int) -> float:
+    def counter(step: int) -> float:
         epochs, rest = divmod(step, steps)
         return epochs * examples + min(rest * batch_size, examples)
 
-    return seen
+    return counter
 
 
 def end_of_epoch(report: Mapping[str, Any]) -> int:
@@ -35,7 +35,7 @@ def end_of_epoch(report: Mapping[str, Any]) -> int:
 
 
 def epoch_means(
-    reports: Reports, value: Callable[[Mapping[str, Any]], Any], seen: Seen = float
+    reports: Reports, value: Callable[[Mapping[str, Any]], Any], counter: Counter = float
 ) -> dict[int, Any]:
     """Return end of epoch → mean of `value` over its reports, ascending.
 
@@ -45,7 +45,7 @@ def epoch_means(
     groups: dict[int, list[tuple[Any, float]]] = {}
     before = 0.0
     for report in reports:
-        now = seen(int(report["step"]))
+        now = counter(int(report["step"]))
         groups.setdefault(end_of_epoch(report), []).append((value(report), max(now - before, 0.0)))
         before = max(before, now)
     means = {end: _mean(groups[end]) for end in sorted(groups)}

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vae.base.criterion import Criterion
-from vae.base.epoch_means import Reports, Seen, end_of_epoch, epoch_means
+from vae.base.epoch_means import Counter, Reports, end_of_epoch, epoch_means
 from vae.base.numbers import plain
 from vae.base.records import Floats
 
@@ -115,22 +115,24 @@ class TrainingStats(NamedTuple):
         return float(self.smooth[-1] - self.smooth[-1 - back])
 
 
-def training_stats(reports: Reports, criterion: Criterion, seen: Seen = float) -> TrainingStats:
+def training_stats(
+    reports: Reports, criterion: Criterion, counter: Counter = float
+) -> TrainingStats:
     """Return the statistics of a run whose best weights `criterion` selects.
 
-    `seen` returns the number of training examples after a step; by default all steps count the
+    `counter` returns the number of training examples after a step; by default all steps count the
     same.
     """
     reports = list(reports)
     parts = {name: [r for r in reports if r.get("split") == name] for name in ("val", "train")}
     split = "val" if parts["val"] else "train"
     rows = parts[split]
-    train = epoch_means(parts["train"], lambda r: _score(r, criterion), seen)
-    score = epoch_means(rows, lambda r: _score(r, criterion), seen)
+    train = epoch_means(parts["train"], lambda r: _score(r, criterion), counter)
+    score = epoch_means(rows, lambda r: _score(r, criterion), counter)
     ends = list(score)
     late = set(_tail(ends))
-    kl = _means(rows, late, lambda r: _number(r.get("kl")), seen)
-    per = _means(rows, late, lambda r: _vector(r.get("kl_per_dimension")), seen)
+    kl = _means(rows, late, lambda r: _number(r.get("kl")), counter)
+    per = _means(rows, late, lambda r: _vector(r.get("kl_per_dimension")), counter)
     lasts = [found[-1] for end, found in _epochs(rows).items() if end in score]
     first, highest, peak, splits = _losses(reports)
     return TrainingStats(
@@ -160,11 +162,13 @@ def _epochs(reports: list[Mapping[str, Any]]) -> dict[int, list[Mapping[str, Any
 
 
 def _means(
-    rows: list[Mapping[str, Any]], ends: set[int], value: Callable[..., Any], seen: Seen
+    rows: list[Mapping[str, Any]], ends: set[int], value: Callable[..., Any], counter: Counter
 ) -> list[Any]:
     """Return the means of a value over each of these epochs that has it."""
     return list(
-        epoch_means(rows, lambda r: value(r) if end_of_epoch(r) in ends else None, seen).values()
+        epoch_means(
+            rows, lambda r: value(r) if end_of_epoch(r) in ends else None, counter
+        ).values()
     )
 
 

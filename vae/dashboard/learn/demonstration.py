@@ -14,7 +14,7 @@ import torch
 
 from vae.base import memory, rng
 from vae.base.criterion import ELBO
-from vae.base.epoch_means import Seen, epoch_means, examples_seen
+from vae.base.epoch_means import Counter, epoch_means, example_counter
 from vae.base.records import Control, Examples, Floats, Frame, Report
 from vae.config import RunConfig
 from vae.data import Dataset
@@ -103,20 +103,20 @@ def is_at_work(courses: Sequence[Course]) -> bool:
     return not all(c.is_done for c in courses)
 
 
-def _seen(course: Course) -> Seen:
+def _counter(course: Course) -> Counter:
     examples = len(course.config.split(course.data).train)
-    return examples_seen(examples, course.config.batch_size)
+    return example_counter(examples, course.config.batch_size)
 
 
 def stats(course: Course) -> TrainingStats:
     """Return the statistics of the curves, with the ELBO as the score; so the trained values."""
-    return training_stats([r._asdict() for r in course.reports], ELBO, _seen(course))
+    return training_stats([r._asdict() for r in course.reports], ELBO, _counter(course))
 
 
 def epoch_curve(course: Course, split: str, name: str) -> Floats:
     """Return the epochs and the means of a field of the reports over each, (2, T)."""
     reports = [r._asdict() for r in course.reports if r.split == split]
-    means = epoch_means(reports, lambda r: r[name], _seen(course))
+    means = epoch_means(reports, lambda r: r[name], _counter(course))
     return np.array([list(means), list(means.values())], np.float32)
 
 
