@@ -1,4 +1,4 @@
-"""Outcomes of demonstrations: what the picture of a lesson shows of a trained model, as arrays.
+"""Outcomes of demonstrations: arrays that the picture of a lesson shows of a trained model.
 
 A step that trains shows the stored outcome of the same settings and seed until the reader starts
 it. `stored/LESSON.npz` holds the arrays, and the settings as JSON; `store_outcomes.py` writes it.
@@ -71,8 +71,8 @@ def _stored(path: Path) -> dict[str, Outcome]:
     found = {}
     for number, given in enumerate(settings):
         start, config = f"{number}.", RunConfig.of(**given)
-        own = {n.removeprefix(start): a for n, a in arrays.items() if n.startswith(start)}
-        found[key_of(config)] = Outcome(config, own)
+        parts = {n.removeprefix(start): a for n, a in arrays.items() if n.startswith(start)}
+        found[key_of(config)] = Outcome(config, parts)
     return found
 
 
