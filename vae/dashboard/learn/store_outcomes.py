@@ -64,7 +64,7 @@ def main() -> None:
             shows, configs = lesson.shows, configurations(lesson)
             outcomes = [of_course(name, shows, complete(config)) for config in configs]
             save(path := FOLDER / f"{name}.npz", outcomes)
-            print(f"{name}: {len(outcomes)} outcomes, {path.stat().st_size / 1000:.0f} kB")
+            print(f"{name}: {len(outcomes)} outcomes, {path.stat().st_size // 1000} kB")
 
 
 if __name__ == "__main__":
