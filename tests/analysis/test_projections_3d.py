@@ -107,7 +107,9 @@ def test_every_point_is_drawn_once_at_its_place(classes: int, number: int) -> No
         labels = given.hue.values[np.searchsorted(given.index, own)]
         if classes and k < classes:
             assert set(labels) == {k}
-            assert trace.name == given.hue.classes[k]
+            name, _, count = trace.name.partition(" <")
+            assert name == given.hue.classes[k]
+            assert f">{len(own):,}<" in count
         assert trace.customdata is None  # rows travel once
         assert trace.hoverinfo == "none"
     assert bool(figure.layout.showlegend) == bool(classes)

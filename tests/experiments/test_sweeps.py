@@ -33,6 +33,8 @@ SUITS: dict[str, dict[str, Any]] = {
 
 def base_for(field: Field) -> RunConfig:
     """Return a configuration in which the setting applies."""
+    if field.name == "hide_share":  # of vectors only
+        return RunConfig.of(**QUICK, data="mixture", likelihood="gaussian")
     if not field.kind:
         return BASE
     row = field.specs[0][0]
@@ -50,7 +52,7 @@ def two_values(field: Field, base: RunConfig) -> list[Any]:
         others = {"data": "moon-phases", "device": "auto"}
         return [now, others.get(field.name, "warmup:3")]
     low, high = option.low or 0.0, math.inf if option.high is None else option.high
-    near = [now * 0.5, now * 2, now + 1] if field.type is float else [now + 1, now - 1]
+    near = [now * 0.5, now * 2, now + 1, now + 0.5] if field.type is float else [now + 1, now - 1]
     return [now, next(field.type(v) for v in near if low <= v <= high and v != now)]
 
 

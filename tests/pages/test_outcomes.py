@@ -5,9 +5,9 @@ import pytest
 
 from tests.pages.test_failures_lesson import SERIOUS
 from tests.pages.test_learn import NAMES, lesson
+from tests.store_outcomes import complete, configurations, demonstrations
 from vae.dashboard.learn.lesson import Value, View
 from vae.dashboard.learn.outcomes import FOLDER, Outcome, of_course, stored
-from vae.dashboard.learn.store_outcomes import complete, configurations, demonstrations
 from vae.diagnostics.checks import CHECKS
 
 LESSONS = [name for name in NAMES if lesson(name).shows is not None]

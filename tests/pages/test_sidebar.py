@@ -52,7 +52,7 @@ def test_a_new_session_offers_the_run_that_ships(
     at = open_page("train.py")
     assert not [c.value for c in at.sidebar.caption if "not ln p(x)" in c.value]
     given = train(at, root).settings
-    shipped = Run(ROOT / "checkpoints" / "clothes-first-look").settings
+    shipped = Run(ROOT / "checkpoints" / "clothes-first-look").config.model_dump(mode="json")
     assert given | {"frames": shipped["frames"]} == shipped
     at.selectbox(key="preset").select("β-VAE").run()
     assert at.selectbox(key="set_data").value == START.data, "a preset keeps the data"

@@ -19,6 +19,7 @@ from vae.base.options import first_sentence
 from vae.components.binarizations import BINARIZATIONS
 from vae.components.rescalings import described
 from vae.config import DEFAULTS, RunConfig
+from vae.dashboard.shared.number_table import SHARE, WHOLE, Column, styled
 from vae.dashboard.shared.remedies import Remedy
 from vae.dashboard.shared.run_picker import empty
 from vae.dashboard.sidebar import choice as sidebar_choice
@@ -27,6 +28,7 @@ from vae.data import Dataset
 from vae.data.missing import element_names
 
 MISSING = 200  # px
+HOLES = {"not observed": Column(WHOLE, ""), "share": Column(SHARE, "")}
 STYLE = Path(__file__).with_name("view.css")
 HELP = {
     "class": "Only examples of this class, below and in mean and SD.",
@@ -150,13 +152,9 @@ def missing(s: DataSummary) -> None:
         f"**Not observed**: {total:,} of {size:,} values ({percent(total / size, 1)})",
         help=HELP["missing"],
     )
-    names, share = element_names(s.columns, s.shape), 100 * s.missing / s.examples
-    st.dataframe(
-        {"column": names, "not observed": s.missing, "share": share},
-        hide_index=True,
-        height=MISSING,
-        column_config={"share": st.column_config.NumberColumn(format="%.1f %%")},
-    )
+    names, share = element_names(s.columns, s.shape), s.missing / s.examples
+    table = {"column": names, "not observed": s.missing, "share": share}
+    st.dataframe(styled(table, HOLES), hide_index=True, height=MISSING)
 
 
 def _real(s: DataSummary) -> str:

@@ -1,7 +1,8 @@
 """Outcomes of demonstrations: arrays that the picture of a lesson shows of a trained model.
 
 A step that trains shows the stored outcome of the same settings and seed until the reader starts
-it. `stored/LESSON.npz` holds the arrays, and the settings as JSON; `store_outcomes.py` writes it.
+it. `stored/LESSON.npz` holds the arrays, and the settings as JSON; it is written by
+`tests/store_outcomes.py`.
 Pictures have 8 bits there, other arrays of two axes 16, numbers 32.
 """
 

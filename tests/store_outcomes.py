@@ -1,6 +1,8 @@
 """Train the demonstrations of the lessons and store their outcomes, which the pages show first:
 
-python -m vae.dashboard.learn.store_outcomes [LESSON ...]
+python -m tests.store_outcomes [LESSON ...]
+
+It is not a part of the app, because it runs the pages of the lessons as files.
 """
 
 import runpy
