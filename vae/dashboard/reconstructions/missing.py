@@ -17,6 +17,7 @@ from vae.base.numbers import number, percent
 from vae.dashboard.plot import plot
 from vae.dashboard.reconstructions.common import CONTROLS, split_controls
 from vae.dashboard.shared import widgets
+from vae.dashboard.shared.number_table import WHOLE, Column, styled
 from vae.data.columns import unique_names
 from vae.data.missing import element_names
 from vae.figures.imputation import HIDDEN, Hidden, hidden_values
@@ -25,6 +26,8 @@ from vae.runs import Run
 from vae.runs.result_keys import run_key
 
 HEIGHT, TABLE, MOST = 360, 300, 200  # px, px, rows
+ERRORS = {name: Column(number, "") for name in ("RMSE", "RMSE of mean")}
+ERRORS |= {name: Column(WHOLE, "") for name in ("missing", "hidden")}
 HELP = {
     "draws": "K, draws of z for each example. More draws bring the values closer to their "
     "expectation given the observed values, and take longer.",
@@ -100,24 +103,19 @@ def _columns(found: Imputed, errors: HiddenErrors | None, names: list[str]) -> N
     """The number of missing values of each column, and the errors at hidden ones."""
     table = {"column": names, "missing": (~found.is_observed).sum(0)}
     if errors is not None:
-        table |= {"hidden": errors.counts, "RMSE": list(map(_figure, errors.model))}
-        table |= {"RMSE of mean": list(map(_figure, errors.mean))}
-    st.dataframe(table, hide_index=True, height=HEIGHT)
-
-
-def _figure(value: float) -> str:
-    return "" if np.isnan(value) else number(float(value))
+        table |= {"hidden": errors.counts, "RMSE": errors.model, "RMSE of mean": errors.mean}
+    st.dataframe(styled(table, ERRORS), hide_index=True, height=HEIGHT)
 
 
 def _examples(loaded: LoadedRun, found: Imputed, names: list[str], split: str) -> None:
     """The first completed examples; an expected value is in brackets."""
-    head, button = st.columns([5, 1], vertical_alignment="center")
+    line = st.container(horizontal=True, horizontal_alignment="distribute")
     count = min(MOST, len(found.rows))
-    head.caption(
+    line.caption(
         f"The first {count:,} of {len(found.rows):,} examples: values in brackets were not "
         "observed, the model expects them."
     )
-    with button:
+    with line:
         name = f"{loaded.run.name}-{split}-completed.csv"
         widgets.download("CSV", lambda: _csv(found, names), name, HELP["file"])
     texts = np.array([[number(float(v)) for v in row] for row in found.completed[:count]])
