@@ -44,3 +44,25 @@ def _whole(text: str) -> int | None:
 def _finite(text: str) -> float | None:
     value = float(text)
     return value if math.isfinite(value) else None
+
+
+def is_result(key: str, value: Any) -> bool:
+    """Whether a value has the type of an evaluation's: a number, a list of numbers where the key
+    names one, or numbers by name, also nested."""
+    if value is None:
+        return True
+    if key.endswith("_interval"):
+        return _are_numbers(value) and len(value) == 2
+    if key.startswith("kl_per_dimension"):
+        return _are_numbers(value)
+    if isinstance(value, dict):
+        rows = [row for row in value.values() if isinstance(row, dict)]
+        flat = [number for number in value.values() if not isinstance(number, dict)]
+        return all(_are_numbers([*row.values()]) and "value" in row for row in rows) and (
+            _are_numbers(flat)
+        )
+    return is_number(value)
+
+
+def _are_numbers(values: Any) -> bool:
+    return isinstance(values, list) and all(map(is_number, values))

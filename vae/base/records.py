@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vae.base.json_text import is_count, is_number
+from vae.base.json_text import is_count, is_result
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -285,28 +285,6 @@ class Evaluation(NamedTuple):
         are_texts = all(
             isinstance(text, str) for text in (run, split, checkpoint, *notes.values())
         )
-        if not (are_texts and is_count(examples) and all(starmap(_is_result, values.items()))):
+        if not (are_texts and is_count(examples) and all(starmap(is_result, values.items()))):
             raise TypeError("a value of another type")
         return cls(run, split, checkpoint, examples, values, notes)
-
-
-def _is_result(key: str, value: Any) -> bool:
-    """Whether a value has the type of an evaluation's: a number, a list of numbers where the key
-    names one, or numbers by name, also nested."""
-    if value is None:
-        return True
-    if key.endswith("_interval"):
-        return _are_numbers(value) and len(value) == 2
-    if key.startswith("kl_per_dimension"):
-        return _are_numbers(value)
-    if isinstance(value, dict):
-        rows = [row for row in value.values() if isinstance(row, dict)]
-        flat = [number for number in value.values() if not isinstance(number, dict)]
-        return all(_are_numbers([*row.values()]) and "value" in row for row in rows) and (
-            _are_numbers(flat)
-        )
-    return is_number(value)
-
-
-def _are_numbers(values: Any) -> bool:
-    return isinstance(values, list) and all(map(is_number, values))

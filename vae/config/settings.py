@@ -20,7 +20,7 @@ from vae.components.objectives import OBJECTIVES
 from vae.components.posteriors import POSTERIORS
 from vae.components.priors import PRIORS
 from vae.components.rescalings import AUTO, DataScale
-from vae.data import DATASETS, Description
+from vae.data import DATASETS, Description, HideShare
 
 TABLES: dict[str, Mapping[str, Callable[..., Any]]] = {
     "data": DATASETS | {FILE: Description},
@@ -41,8 +41,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow", validate_default=True)
 
     data: Annotated[
-        str,
-        Option("The data set: its name, or the path of a file.", group="Data"),
+        str, Option("The data set: its name, or the path of a file.", group="Data")
     ] = "digits"
     examples: Annotated[
         int,
@@ -87,18 +86,7 @@ class Settings(BaseModel):
             group="Data",
         ),
     ] = "none"
-    hide_share: Annotated[
-        float,
-        Option(
-            "Share of the observed values of vectors that are hidden at random, as if they had "
-            "not been observed: the model never sees them. The error of its values there measures "
-            "how well it fills in missing ones.",
-            low=0,
-            high=0.9,
-            label="Hidden share",
-            group="Data",
-        ),
-    ] = 0.0
+    hide_share: HideShare = 0.0
     data_scale: DataScale = AUTO
     network: Annotated[
         str,

@@ -15,6 +15,7 @@ from vae.data.description import Description, Reading
 from vae.data.download import DownloadCancelledError, DownloadError
 from vae.data.errors import ChoiceError, DataError
 from vae.data.files import read, save_upload
+from vae.data.missing import HideShare
 from vae.data.online import is_missing, on_disk
 from vae.data.sources import SOURCES
 from vae.data.table import DATASETS, OFFLINE, Summary, download, load, summary
@@ -30,6 +31,7 @@ __all__ = [
     "Description",
     "DownloadCancelledError",
     "DownloadError",
+    "HideShare",
     "Reading",
     "Splits",
     "Summary",

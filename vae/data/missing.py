@@ -7,10 +7,12 @@ them in.
 """
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 
 from vae.base.numbers import percent, typed
+from vae.base.options import Option
 from vae.base.records import Floats
 from vae.data.arrays import Array
 from vae.data.dataset import Dataset
@@ -18,6 +20,18 @@ from vae.data.errors import DataError
 
 NAMED = 12  # columns in a sentence, at most
 HIDING = 0x48494445  # separates these random numbers from others of the same seed
+HideShare = Annotated[
+    float,
+    Option(
+        "Share of the observed values of vectors that are hidden at random, as if they had "
+        "not been observed: the model never sees them. The error of its values there measures "
+        "how well it fills in missing ones.",
+        low=0,
+        high=0.9,
+        label="Hidden share",
+        group="Data",
+    ),
+]
 
 
 def hidden(dataset: Dataset, share: float, seed: int) -> Dataset:
