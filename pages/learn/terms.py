@@ -240,7 +240,7 @@ LESSON = Lesson(
     sources=(
         "Kingma & Welling 2014, Auto-Encoding Variational Bayes, equation 3",
         "Higgins et al. 2017, β-VAE, section 2 and equation 4",
-        "Alemi et al. 2018, Fixing a Broken ELBO",
+        "Alemi et al. 2018, Fixing a Broken ELBO, section 2",
         "Cover & Thomas 2006, Elements of Information Theory, section 10.3",
     ),
     run={"data": "fashion-mnist-10k", "likelihood": "gaussian-learned", "beta": 4.0},

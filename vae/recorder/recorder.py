@@ -28,6 +28,18 @@ from vae.runs.manifest import recorded_head
 from vae.runs.recorded import checks
 
 
+# Settings that a training loop elsewhere has in other forms, or not at all.
+_NOT_KNOWN = {
+    "examples": 0,
+    "val_share": 0.0,
+    "test_share": 0.0,
+    "binarize": "none",
+    "latent_dim": 0,
+    "condition": "none",
+    "device": "",
+}
+
+
 class Recorder:
     """A run folder that a training loop writes; the dashboard shows it like any other run.
 
@@ -68,27 +80,17 @@ class Recorder:
         self.steps_per_epoch, self.epochs = max(1, int(steps_per_epoch)), int(epochs)
         self._nats = factor(units)
         settings = {
+            **_NOT_KNOWN,
             "data": data or name,
-            "examples": 0,
-            "val_share": 0.0,
-            "test_share": 0.0,
-            "binarize": "none",
-            "latent_dim": 0,
             "likelihood": likelihood,
             "posterior": posterior,
             "prior": prior,
-            "condition": "none",
             "objective": objective,
             "epochs": self.epochs,
             "seed": int(seed),
-            "device": "",
             "beta": self.beta,
         }
-        for setting in (key for key, is_valid in checks(settings).items() if not is_valid):
-            raise ValueError(
-                f"{setting} cannot be {quoted(settings[setting])}: a name has up to 40 letters, "
-                "digits, spaces, dots, dashes and underscores, a number is at least 0."
-            )
+        _check(settings)
         root = root if root is not None else os.environ.get("VAE_LAB_ROOT", "checkpoints")
         self._folder = Folder(
             Path(root) / checked_name(name), recorded_head(settings, data or name)
@@ -293,4 +295,13 @@ class Recorder:
             best=best,
             best_epoch=best_epoch,
             best_by=self._best_by,
+        )
+
+
+def _check(settings: Mapping[str, Any]) -> None:
+    """Raise ValueError for the first setting that is not a valid name or number."""
+    for setting in (key for key, is_valid in checks(settings).items() if not is_valid):
+        raise ValueError(
+            f"{setting} cannot be {quoted(settings[setting])}: a name has up to 40 letters, "
+            "digits, spaces, dots, dashes and underscores, a number is at least 0."
         )

@@ -143,10 +143,7 @@ def plot(
 
     Raises ValueError if `index` does not match the traces or `tiles` lacks {i}.
     """
-    if index is not None and len(index) != len(figure.data):
-        raise ValueError(f"{len(index)} lists of rows for {len(figure.data)} traces; one for each")
-    if tiles is not None and "{i}" not in tiles:
-        raise ValueError(f"The address of the tiles, {tiles!r}, has no {{i}} for the row")
+    _check(figure, index, tiles)
     message = {
         "key": key,
         "revision": revision,
@@ -294,6 +291,14 @@ def _path(sent: Mapping[str, Any] | None, revision: str) -> Floats | None:
     if not sent or sent["revision"] != revision:
         return None
     return np.asarray(sent["places"], np.float32).reshape(-1, 2)
+
+
+def _check(figure: go.Figure, index: Sequence[NDArray[Any]] | None, tiles: str | None) -> None:
+    """Raise ValueError if `index` does not match the traces or `tiles` lacks {i}."""
+    if index is not None and len(index) != len(figure.data):
+        raise ValueError(f"{len(index)} lists of rows for {len(figure.data)} traces; one for each")
+    if tiles is not None and "{i}" not in tiles:
+        raise ValueError(f"The address of the tiles, {tiles!r}, has no {{i}} for the row")
 
 
 def _nothing() -> None:
