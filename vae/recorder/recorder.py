@@ -27,7 +27,6 @@ from vae.runs.artifacts import SPLITS
 from vae.runs.manifest import recorded_head
 from vae.runs.recorded import checks
 
-
 # Settings that a training loop elsewhere has in other forms, or not at all.
 _NOT_KNOWN = {
     "examples": 0,

@@ -9,8 +9,8 @@ weights do not depend on the load of the machine.
 Notation: B batch, b examples of a part, D values of an example, Z latent dimensions.
 """
 
-from collections.abc import Callable, Sequence
-from itertools import pairwise
+from collections.abc import Sequence
+from itertools import chain, pairwise
 from types import EllipsisType
 from typing import NamedTuple
 
@@ -26,7 +26,7 @@ from vae.components.priors import PRIORS
 from vae.config import RunConfig
 from vae.model import VAE
 from vae.training.crew import crew_of, one_thread_each
-from vae.training.layers import Layer, backward, forward, layers_of
+from vae.training.layers import Layer, backward, forward, layers_of, product
 
 SMALLEST = 32  # examples of a part: matrix products of fewer rows are slower
 
@@ -61,32 +61,30 @@ class Part(NamedTuple):
 
 
 class Slots(NamedTuple):
-    """Weights with their gradients and the state of AdamW."""
+    """Weights and the state of AdamW for each."""
 
     weights: list[Tensor]
-    gradients: list[Tensor]
     means: list[Tensor]
     squares: list[Tensor]
     steps: list[Tensor]
 
 
-class Update(NamedTuple):
-    """Some rows of one W and b, and the tensors that give their gradients."""
+class Rows(NamedTuple):
+    """Some rows of every W and b, and the tensors that give their gradients."""
 
-    delta: Tensor  # (B, rows)
-    a: Tensor  # (B, in)
-    slots: Slots  # of W (rows, in) and b (rows,)
+    layers: list[tuple[Tensor, Tensor, Tensor]]  # delta (B, rows), deltaᵀ and aᵀ (in, B) of each
+    slots: Slots  # of each W (rows, in) and b (rows,), in turns
 
 
 class Space(NamedTuple):
     """The tensors of a step on batches of one size."""
 
     parts: list[Part]
-    updates: list[list[Update]]  # of each part of the rows
+    rows: list[Rows]  # of each part of the rows
 
 
 class PartSums(NamedTuple):
-    """PartSums over the examples of a part, or of the batch."""
+    """Sums over the examples of a part, or of the batch."""
 
     error: Tensor  # −ln p(u|z)
     kl: Tensor  # (Z,)
@@ -98,14 +96,12 @@ class Written:
 
     def __init__(self, model: VAE, optimizer: torch.optim.Optimizer) -> None:
         self.model, self.optimizer = model, optimizer
-        self.parameters = list(model.parameters())
-        for parameter in self.parameters:
-            parameter.grad = torch.zeros_like(parameter)
+        self.dtype = next(model.parameters()).dtype
+        for parameter in model.parameters():
             _begin(optimizer, parameter)
-        self.steps = [optimizer.state[p]["step"] for p in self.parameters]
+        self.steps = [optimizer.state[p]["step"] for p in model.parameters()]
         self.likelihood, self.posterior = model.outputs
-        self.learned = list(self.likelihood.parameters())
-        self.learned_slots = [self._slots([p], ...) for p in self.learned]
+        self.learned = self._slots([(p, ...) for p in self.likelihood.parameters()])
         self.threads = torch.get_num_threads()
         self.crew = crew_of(self.threads)
         self.spaces: dict[int, Space] = {}
@@ -113,28 +109,21 @@ class Written:
     def step(self, batches: Batches, rows: Tensor, beta: float) -> dict[str, Tensor]:
         """Take one step on the training examples `rows` (B,). Return the means of the loss and of
         its terms over them."""
-        clip = self.model.config.grad_clip
         with one_thread_each():
             space = self._space(len(rows))
-            terms = self._passes(space, batches, rows, beta)
+            sums = self._passes(space, batches, rows, beta)
             torch._foreach_add_(self.steps, 1)
-            if clip:
-                self._each(space, set_gradient)
-                nn.utils.clip_grad_norm_(self.parameters, clip)
-                self._each(space, self._update)
-            else:
-                self._each(space, set_gradient, self._update)
-            for slots in self.learned_slots:
-                self._adamw(slots)
-        return terms
+            slope = sums.learned / len(rows)
+            self._learn(
+                space, [self.likelihood.learned_gradient(slope) for _ in self.learned.weights]
+            )
+            return self._terms(sums, len(rows), beta)
 
-    def _passes(
-        self, space: Space, batches: Batches, rows: Tensor, beta: float
-    ) -> dict[str, Tensor]:
-        """Compute the tensors of all layers; return the means of the loss and of its terms."""
+    def _passes(self, space: Space, batches: Batches, rows: Tensor, beta: float) -> PartSums:
+        """Compute the tensors of all layers; return the sums over the batch."""
         size, shape = len(rows), (len(rows), self.model.config.latent_dim)
         drawn = batches.take(rows).x if batches.binarization.random else None
-        noise = torch.randn(shape, dtype=self.parameters[0].dtype)
+        noise = torch.randn(shape, dtype=self.dtype)
 
         def task(k: int) -> PartSums:
             part = space.parts[k]
@@ -142,10 +131,26 @@ class Written:
             return self._pass(part, x, noise[part.examples], beta, 1 / size)
 
         found = self.crew.share(task, len(space.parts))
-        sums = PartSums(*(sum(each[1:], each[0]) for each in zip(*found, strict=True)))
-        for parameter in self.learned:
-            assert parameter.grad is not None
-            parameter.grad.copy_(self.likelihood.learned_gradient(sums.learned / size))
+        return PartSums(*(sum(each[1:], each[0]) for each in zip(*found, strict=True)))
+
+    def _pass(self, part: Part, x: Tensor, noise: Tensor, beta: float, share: float) -> PartSums:
+        """Compute the tensors of the layers for a part of the batch: forward and backward pass."""
+        encoder, decoder = part.encoder, part.decoder
+        encoder[0].a.copy_(self.model.units(x).flatten(1))  # (b, *event) → (b, D)
+        encoded = forward(encoder)
+        q = self.posterior.moments(encoded[-1])
+        decoder[0].a.copy_(q.transformed(noise))
+        decoded = forward(decoder)
+        error, slope, learned = self.likelihood.slope(decoded[-1], encoder[0].a)
+        torch.mul(slope, share, out=decoder[-1].delta)
+        backward(decoder, decoded)
+        of_z = product(decoder[0].delta, decoder[0].columns)  # (b, Z)
+        encoder[-1].delta.copy_(self.posterior.slope(q, noise, of_z, beta * share))
+        backward(encoder, encoded)
+        return PartSums(error, q.kl_sums(), learned)
+
+    def _terms(self, sums: PartSums, size: int, beta: float) -> dict[str, Tensor]:
+        """Return the means of the loss and of its terms over a batch."""
         kl = sums.kl / size  # (Z,)
         terms = {
             "reconstruction": sums.error / size + self.model.units.log_volume,
@@ -154,21 +159,17 @@ class Written:
         }
         return terms | {"loss": terms["reconstruction"] + beta * terms["kl"]}
 
-    def _pass(self, part: Part, x: Tensor, noise: Tensor, beta: float, share: float) -> PartSums:
-        """Compute the tensors of the layers for a part of the batch: forward and backward pass."""
-        encoder, decoder = part.encoder, part.decoder
-        encoder[0].a.copy_(self.model.units(x).flatten(1))  # (b, *event) → (b, D)
-        forward(encoder)
-        q = self.posterior.moments(encoder[-1].h)
-        decoder[0].a.copy_(q.transformed(noise))
-        forward(decoder)
-        error, slope, learned = self.likelihood.slope(decoder[-1].h, encoder[0].a)
-        torch.mul(slope, share, out=decoder[-1].delta)
-        backward(decoder)
-        of_z = decoder[0].delta @ decoder[0].weight  # (b, Z)
-        encoder[-1].delta.copy_(self.posterior.slope(q, noise, of_z, beta * share))
-        backward(encoder)
-        return PartSums(error, q.kl_sums(), learned)
+    def _learn(self, space: Space, learned: list[Tensor]) -> None:
+        """Take a step of AdamW on all weights; `learned` is the likelihood's gradient."""
+        clip, rows = self.model.config.grad_clip, space.rows
+        if clip:
+            found = self.crew.share(lambda k: gradients(rows[k]), len(rows))
+            scale_down([*learned, *chain(*found)], clip)
+            self.crew.share(lambda k: self._adamw(rows[k].slots, found[k]), len(rows))
+        else:
+            self.crew.share(lambda k: self._adamw(rows[k].slots, gradients(rows[k])), len(rows))
+        if learned:
+            self._adamw(self.learned, learned)
 
     def _space(self, size: int) -> Space:
         """Return the tensors for batches of B = `size` examples."""
@@ -182,48 +183,36 @@ class Written:
                 for part in divided(size, count)
             ]
             # The first layer comes last: the next step begins with its weights, then in the cache
-            every = [self._updates(layer, count) for layer in (*decoder, *reversed(encoder))]
-            self.spaces[size] = Space(parts, [list(one) for one in zip(*every, strict=True)])
+            layers = [*decoder, *reversed(encoder)]
+            self.spaces[size] = Space(parts, [self._rows(layers, k, count) for k in range(count)])
         return self.spaces[size]
 
-    def _updates(self, layer: Layer, count: int) -> list[Update]:
-        """Return the weights of a layer in `count` parts of its rows."""
-        return [
-            Update(layer.delta[:, part], layer.a, self._slots([layer.weight, layer.bias], part))
-            for part in divided(len(layer.bias), count)
-        ]
-
-    def _slots(self, parameters: Sequence[Tensor], part: slice | EllipsisType) -> Slots:
-        """Return these rows of parameters, of their gradients and of their state."""
-        states = [self.optimizer.state[p] for p in parameters]
-        return Slots(
-            [p.detach()[part] for p in parameters],
-            [p.grad[part] for p in parameters if p.grad is not None],
-            [s["exp_avg"][part] for s in states],
-            [s["exp_avg_sq"][part] for s in states],
-            [s["step"] for s in states],
+    def _rows(self, layers: Sequence[Layer], k: int, count: int) -> Rows:
+        """Return part `k` of `count` of the rows of these layers."""
+        parts = [(layer, divided(len(layer.bias), count)[k]) for layer in layers]
+        deltas = [(layer.delta[:, part], layer.a) for layer, part in parts]
+        return Rows(
+            [(delta, delta.T, a.T) for delta, a in deltas],
+            self._slots([(w, part) for of, part in parts for w in (of.weight, of.bias)]),
         )
 
-    def _each(self, space: Space, *works: Callable[[Update], None]) -> None:
-        """Do these works for every part of the weights."""
+    def _slots(self, rows: Sequence[tuple[Tensor, slice | EllipsisType]]) -> Slots:
+        """Return these rows of these parameters, and of their state."""
+        states = [(self.optimizer.state[p], part) for p, part in rows]
+        return Slots(
+            [p.detach()[part] for p, part in rows],
+            [state["exp_avg"][part] for state, part in states],
+            [state["exp_avg_sq"][part] for state, part in states],
+            [state["step"] for state, _ in states],
+        )
 
-        def task(k: int) -> None:
-            for update in space.updates[k]:
-                for work in works:
-                    work(update)
-
-        self.crew.share(task, len(space.updates))
-
-    def _update(self, update: Update) -> None:
-        self._adamw(update.slots)
-
-    def _adamw(self, slots: Slots) -> None:
+    def _adamw(self, slots: Slots, slopes: list[Tensor]) -> None:
         """Take a step of AdamW on these weights, as `torch.optim.AdamW(fused=True)` does."""
         group = self.optimizer.param_groups[0]
         beta1, beta2 = group["betas"]
         torch._fused_adamw_(
             slots.weights,
-            slots.gradients,
+            slopes,
             slots.means,
             slots.squares,
             [],
@@ -238,11 +227,16 @@ class Written:
         )
 
 
-def set_gradient(update: Update) -> None:
-    """Compute the gradient of some rows of W and b over the whole batch."""
-    weight, bias = update.slots.gradients
-    torch.mm(update.delta.T, update.a, out=weight)
-    torch.sum(update.delta, 0, out=bias)
+def gradients(rows: Rows) -> list[Tensor]:
+    """Return the gradients of these rows of every W and b over the whole batch, in turns."""
+    found = ((product(across, inputs), delta.sum(0)) for delta, across, inputs in rows.layers)
+    return list(chain(*found))
+
+
+def scale_down(slopes: list[Tensor], norm: float) -> None:
+    """Scale gradients down to this norm of all of them, as `clip_grad_norm_` does."""
+    total = nn.utils.get_total_norm(slopes)
+    torch._foreach_mul_(slopes, torch.clamp(norm / (total + 1e-6), max=1.0))
 
 
 def divided(size: int, count: int) -> list[slice]:
