@@ -138,15 +138,34 @@ def test_damaged_files_of_a_run_are_named_and_mended(root: Path, open_page: Open
     names = {path.name for path in run.path.glob("*.damaged-1")}
     assert names == {"metrics.jsonl.damaged-1", "control.json.damaged-1"}
     assert any("Mended" in toast.value for toast in at.toast)
-    config = run.config
-    (run.path / "config.json").write_text("{")
-    at.run()
+
+
+@pytest.mark.parametrize("content", ["{", '"objective": "magic"'])
+def test_settings_that_cannot_be_used_have_one_sentence_and_one_button(
+    content: str, root: Path, open_page: OpenPage
+) -> None:
+    run = trained(root, "one", epochs=1)
+    config, path = run.config, run.path / "config.json"
+    whole = path.read_text()
+    path.write_text(content if content == "{" else whole.replace('"objective": "elbo"', content))
+    at = open_page("train.py", run="one")
     assert not at.exception
-    assert any("saved them with the weights" in e.value for e in at.main.warning)
+    said = [e.value for e in [*at.main.markdown, *at.main.warning, *at.main.error]]
+    (words,) = [text for text in said if "config.json" in text]
+    assert "saved them with the weights. **Mend** writes config.json anew." in words
+    assert [b.label for b in at.main.button if "tour" not in str(b.key)] == ["Mend"]
     at.button(key=of_run(at, "mend")).click().run()
     assert not at.exception
     assert Run(run.path).config == config
     assert not at.main.warning
+
+
+def test_an_unreadable_status_is_named_once(root: Path, open_page: OpenPage) -> None:
+    run = trained(root, "one", epochs=1)
+    (run.path / "status.json").write_text("{")
+    at = open_page("train.py", run="one")
+    (words,) = [e.value for e in [*at.main.markdown, *at.main.warning] if "status" in e.value]
+    assert words.endswith("the run counts as interrupted. **Mend** writes this file anew.")
 
 
 @pytest.mark.parametrize("page", ["train.py", "latent.py"])

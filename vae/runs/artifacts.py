@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vae.base import files
 from vae.base.json_text import is_count, is_number, parse
@@ -91,6 +92,17 @@ def snapshot(path: Path) -> Snapshot | None:
             "step."
         ) from None
     return Snapshot(meta["step"], arrays, meta)
+
+
+def weights(path: Path) -> dict[str, NDArray[Any]]:
+    """Return the arrays of the model in a file of weights; raises ValueError if it is damaged."""
+    try:
+        arrays, _ = files.read_arrays(path)
+    except ValueError as error:
+        is_other = path.name != LAST and (path.parent / LAST).exists()
+        way_out = "open the checkpoint last" if is_other else "train again"
+        raise ValueError(f"{error} Restore a copy of it, or {way_out}.") from None
+    return {k.removeprefix("model."): v for k, v in arrays.items() if k[:6] == "model."}
 
 
 def manifest_of(path: Path) -> dict[str, Any]:

@@ -17,9 +17,8 @@ from vae.runs.manifest import is_newer, problem_of, recorded_head, saved
 
 FROM_WEIGHTS = "its settings are in last.safetensors, where training saved them with the weights"
 FROM_FRAMES = (
-    "no other file has its settings: Mend shows its curves, latents and pictures as those of a "
-    "recorded run, until you restore the file. Its weights, best.safetensors, open as a new run "
-    "with python -m vae adopt and the settings that you remember"
+    "no other file has its settings: a new one shows its curves, latents and pictures, as those "
+    "of a recorded run. Its weights, best.safetensors, open as a new run with python -m vae adopt"
 )
 LOST = "no other file has its settings: restore the file, or delete the run"
 UNKNOWN = {  # settings of a recorded run that its frames do not give

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from vae.data import Dataset
     from vae.model import VAE
 
+UNREADABLE = "Its status cannot be read. Resume writes a new one."
 _MISFIT = "does not fit the settings in config.json: restore the matching file, or train again."
 
 
@@ -155,8 +156,7 @@ class Run:
         if head.problem:
             return Status("damaged", head.problem)
         if saved is None:
-            message = "Its status cannot be read. Resume writes a new one."
-            return Status("interrupted", message, recorded=head.is_recorded)
+            return Status("interrupted", UNREADABLE, recorded=head.is_recorded)
         status = saved._replace(recorded=head.is_recorded)
         if status.alive and not lives(status):
             way_out = "" if status.recorded else " Resume continues from the last saved state."
@@ -275,8 +275,7 @@ class Run:
         path, domain = self.weights_path(checkpoint), domain_of(self.header)
         self.require_code()
         check_loading(self.config, domain, path.stat().st_size)
-        arrays, _ = files.read_arrays(path)
-        weights = {k.removeprefix("model."): v for k, v in arrays.items() if k[:6] == "model."}
+        weights = artifacts.weights(path)
         model = build(self.config, domain)
         try:
             model.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()})

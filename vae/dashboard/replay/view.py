@@ -94,7 +94,6 @@ def choose_hue(examples: Examples, bare: bool = False) -> Hue | None:
 
 def guard_frames(run: Run, status: Status) -> None:
     """End the page with an explanation if the run has no frames to replay."""
-    run_picker.guard_folder(run, status)
     if not run.frame_steps() and run.settings.get("frames") == 0:
         run_picker.empty("This run saves no frames.", NO_FRAMES, None)
     found = saved_frames(run)

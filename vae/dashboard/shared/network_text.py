@@ -9,8 +9,6 @@ from vae.runs.manifest import network_file_of
 
 def network_text(run: Run) -> None:
     """Show the network's file of a run in a box to open; nothing for a row of the table."""
-    if run.status().state == "damaged":
-        return
     if file := network_file_of(run.header):
         with st.expander(f"Network: {title(file.value)}", key="network_text"):
             st.caption(f"SHA-256 {file.sha256}")

@@ -5,6 +5,7 @@ state is a fragment: while the run waits or trains, it is read again every secon
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import NoReturn
 
 import streamlit as st
@@ -17,8 +18,7 @@ from vae.components.likelihoods import LIKELIHOODS
 from vae.components.network_file import title
 from vae.components.rescalings import briefly, described
 from vae.dashboard import server
-from vae.dashboard.shared import address, current_run, remedies
-from vae.dashboard.shared.damaged_files import offer_mending
+from vae.dashboard.shared import address, current_run, damaged_files, remedies
 from vae.dashboard.shared.network_text import network_text
 from vae.dashboard.shared.stage import stage
 from vae.experiments.entries import best_report
@@ -70,9 +70,10 @@ def pick_run_and_place(*pictures: str) -> tuple[Run, DeltaGenerator]:
         )
     left, right = st.columns([5, 17], vertical_alignment="center")
     run = _choice(left, names)
-    _guard_settings(run)
-    with right.container(horizontal=True, vertical_alignment="center", key="run_facts"):
-        place = st.empty()
+    header = right.container(horizontal=True, vertical_alignment="center", key="run_facts")
+    place = header.empty()
+    _guard_settings(run, place)
+    with header:
         badge, about = "", "\n\n".join(filter(None, (FACTS, _units(run, described))))
         if caveat := _caveat(run):  # the Tab key reaches a help only beside words
             badge, about = (
@@ -82,7 +83,7 @@ def pick_run_and_place(*pictures: str) -> tuple[Run, DeltaGenerator]:
         st.markdown(badge, help=about, width="content")
         if pictures:
             stage(pictures)
-    offer_mending(run)
+    damaged_files.offer_mending(run)
     return run, place
 
 
@@ -125,29 +126,25 @@ def _live_facts(run: Run, place: DeltaGenerator) -> None:
     view()
 
 
-def _guard_settings(run: Run) -> None:
-    """End the page with an explanation if the settings of the run are not valid."""
-    if run.status().state == "damaged":
-        return
+def _guard_settings(run: Run, place: DeltaGenerator) -> None:
+    """End the page with the reason and the fix if the settings of the run cannot be used."""
     try:
         _ = run.config
     except ValueError as error:
-        what = "This run's settings cannot be used."
-        offer_mending(run)
-        empty(what, markdown(error), remedies.another_than(run))
+        place.markdown(ICONS["damaged"])
+        words, is_mendable = damaged_files.settings(run, str(error))
+        mend = partial(damaged_files.mend_button, run, type="primary")
+        remedy = mend if is_mendable else remedies.another_than(run)
+        empty("This run's settings cannot be used.", words, remedy)
 
 
 def _caveat(run: Run) -> str:
     """Return why the run's numbers are not log-likelihoods of its data; "" if they are."""
-    if run.status().state == "damaged":
-        return ""
     return LIKELIHOODS[run.config.likelihood].caveat(domain_of(run.header))
 
 
 def _units(run: Run, words: Callable[[str, Domain], str]) -> str:
     """Return words about the rescaling of the run's data; "" for none."""
-    if run.status().state == "damaged":
-        return ""
     domain = domain_of(run.header)
     return words(run.config.rescaling(domain), domain)
 
@@ -155,7 +152,7 @@ def _units(run: Run, words: Callable[[str, Domain], str]) -> str:
 def facts(run: Run, status: Status) -> str:
     """Return state, data, model, device and best value of a run as one line of Markdown."""
     if status.state == "damaged":
-        return f"{ICONS['damaged']} {markdown(status.message)}"
+        return ICONS["damaged"]
     s, config = run.settings, run.config
     data = markdown(run.header["data"]["name"])
     model = f"{markdown(title(s['network']))}, {_latents(run)}{s['likelihood']}, "
@@ -196,13 +193,6 @@ def has_rings(run: Run) -> bool:
     return run.config.unit_normal
 
 
-def guard_folder(run: Run, status: Status) -> None:
-    """End the page with an explanation if the run's folder is damaged."""
-    if status.state == "damaged":
-        what = "This run's folder is damaged."
-        empty(what, markdown(status.message), remedies.another_than(run))
-
-
 def guard_weights(run: Run, recorded_part: Callable[[Run], None] | None = None) -> None:
     """End the page with an explanation if the run has no weights; the page of a run that waits or
     trains continues by itself at the first weights.
@@ -210,8 +200,7 @@ def guard_weights(run: Run, recorded_part: Callable[[Run], None] | None = None) 
     The page of a run that a training loop elsewhere has recorded ends with `recorded_part`, which
     shows the arrays of that loop, and with the reason why the rest is missing.
     """
-    status = run.status()
-    guard_folder(run, status)
+    status = damaged_files.status(run)
     if status.recorded:
         _end_recorded(run, recorded_part)
     if has_weights(run):

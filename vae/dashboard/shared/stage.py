@@ -36,14 +36,15 @@ _ENGLISH = Words()
 def stage(pictures: tuple[str, ...], words: Words = _ENGLISH, style: str = _PICTURES) -> None:
     """Offer the stage for the containers with the keys `pictures`, or show them on it.
 
-    `style` hides and arranges the rest of the page.
+    `style` hides and arranges the rest of the page. An empty page (`run_picker.empty`) shows its
+    sentence on the stage.
     """
     address.link(STATE, STATE, SWITCH, False)
     is_on = bool(st.session_state[STATE])
     with st.container(key=f"stage_{'on' if is_on else 'off'}", width="content"):
         label = words.leave if is_on else words.enter
         widgets.press(label, "stage_button", _switch, words.about)
-    selectors = ", ".join(f".st-key-{picture}" for picture in pictures)
+    selectors = ", ".join(f".st-key-{picture}" for picture in (*pictures, "empty"))
     rules = _CSS + style.replace("PICTURES", selectors) if is_on else _PHONE
     script = f"<script>{_FIT}({json.dumps([is_on, selectors])});</script>"
     st.html(f"<style>{rules}</style>{script}", unsafe_allow_javascript=True)

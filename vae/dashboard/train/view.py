@@ -11,7 +11,7 @@ from vae.base.numbers import compact
 from vae.base.records import Curves, Examples, Floats, Frame, Hue, LatentMap, Tiles
 from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.plot import TOOLS, plot
-from vae.dashboard.shared import cache, html_grid, run_picker
+from vae.dashboard.shared import cache, damaged_files, html_grid, run_picker
 from vae.dashboard.shared.tile_route import pattern
 from vae.dashboard.train import advice, controls, values
 from vae.figures.base import empty_figure
@@ -36,15 +36,14 @@ def live_view(run: Run, header: DeltaGenerator) -> None:
     """Show everything about a run's training, redrawn together with the facts in its header while
     it waits or trains."""
     status = run.status()
-    run_picker.show_facts(run, status, header)  # also if the page ends below
-    run_picker.guard_folder(run, status)
+    run_picker.show_facts(run, status, header)
     waiting = status.active
     started = bool(cache.curves(run).curves)
     every = (WHILE_TRAINING if started else BEFORE_FIRST) if waiting else None
 
     @st.fragment(run_every=every)
     def view() -> None:
-        now = run.status()
+        now = damaged_files.status(run)
         run_picker.show_facts(run, now, header)
         controls.draw(run, now)
         _pictures(run, now)
