@@ -8,13 +8,18 @@ os.environ.setdefault(
 
 import streamlit as st
 
-from vae.dashboard import first_paint, gate, login, navigation, plot
+from vae.dashboard import first_paint, gate, login, navigation, nested_address, plot
 from vae.dashboard.server import MAIN, lifespan
 from vae.dashboard.shared import tile_route
 
 app = st.App(
     MAIN,
     routes=[*plot.routes(), *tile_route.routes(), *navigation.routes()],
-    middleware=[*gate.middleware(), *login.middleware(), *first_paint.middleware()],
+    middleware=[
+        *gate.middleware(),
+        *login.middleware(),
+        *first_paint.middleware(),
+        *nested_address.middleware(),
+    ],
     lifespan=lifespan,
 )

@@ -46,3 +46,9 @@ def test_other_answers_are_unchanged(kind: type[Response], sent: dict[str, str])
     headers, body = answer(response, sent)
     assert body.decode() == PAGE
     assert headers["etag"] == "one"
+
+
+def test_a_downloaded_document_is_unchanged() -> None:
+    """A report for a file, which a link with `download` requests as a document for the window."""
+    file = {"Content-Disposition": 'attachment; filename="report.html"'}
+    assert answer(HTMLResponse(PAGE, headers=file), BROWSER)[1].decode() == PAGE

@@ -37,14 +37,14 @@ class FirstPaint:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not _is_document(scope):
+        if not is_document(scope):
             await self.app(scope, receive, send)
             return
         headers = [(name, v) for name, v in scope["headers"] if name.lower() not in _LEFT_OUT]
         await self.app({**scope, "headers": headers}, receive, _with_style(send))
 
 
-def _is_document(scope: Scope) -> bool:
+def is_document(scope: Scope) -> bool:
     """Whether a browser asks for a page to show."""
     if scope["type"] != "http" or scope["method"] != "GET":
         return False
@@ -57,7 +57,7 @@ def _with_style(send: Send) -> Send:
     parts: list[bytes] = []
 
     async def add(message: Message) -> None:
-        if message["type"] == "http.response.start" and _is_whole_page(message):
+        if message["type"] == "http.response.start" and is_whole_page(message):
             start.append(message)
             return
         if not start:
@@ -77,10 +77,12 @@ def _with_style(send: Send) -> Send:
     return add
 
 
-def _is_whole_page(message: Message) -> bool:
+def is_whole_page(message: Message) -> bool:
+    """Whether an answer begins with a whole HTML document for the window, not for a file."""
     headers = MutableHeaders(scope=message)
     is_html = headers.get("content-type", "").startswith("text/html")
-    return message["status"] == 200 and is_html and "content-encoding" not in headers
+    is_plain = "content-encoding" not in headers and "content-disposition" not in headers
+    return message["status"] == 200 and is_html and is_plain
 
 
 def middleware() -> list[Middleware]:

@@ -64,6 +64,11 @@ def current_page() -> st.Page:
     return st.navigation(pages, position="hidden")
 
 
+def names() -> set[str]:
+    """Return the last parts of the addresses of all pages."""
+    return {Path(file).stem for pages in TABLE.values() for file in pages.values()}
+
+
 def routes() -> list[Route]:
     """Routes from the name of the first page to its address: /train leads to /."""
     first = next(iter(next(iter(TABLE.values())).values()))
