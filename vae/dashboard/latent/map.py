@@ -40,6 +40,7 @@ from vae.worker.job import Job
 from vae.worker.project import projection_of
 
 HEIGHT = 560
+CHART = "latent_chart"  # key of the container, whose room is in style.css
 LINE = 44  # pixels for a caption or a progress bar
 LETTERS = 80  # in a line of an empty map
 TEXTS = 10_000  # with more points only the row is shown under the pointer
@@ -69,7 +70,7 @@ def computing(run: Run, request: MapRequest) -> bool:
 def show_map(context: MapContext, places: PanelPlaces) -> MapState:
     """Show the toolbar, the map, its overlay and its caption; the progress of a slow projection
     stands above the map."""
-    chart = st.container() if not context.request.slow else None
+    chart = st.container(key=CHART) if not context.request.slow else None
     with st.container(height=LINE, border=False, vertical_alignment="center", key="latent_line"):
         projection, waiting = _projection(context)
         if projection is not None:
@@ -78,7 +79,7 @@ def show_map(context: MapContext, places: PanelPlaces) -> MapState:
                 parts = [caption(context, record), trustworthiness_text(context, record.points)]
                 parts.append(_prior_text(context, record))
                 st.caption(" · ".join(part for part in parts if part), help=TRUSTWORTHINESS)
-    with chart or st.container():
+    with chart or st.container(key=CHART):
         return empty_map(waiting) if projection is None else _draw(context, places, record)
 
 

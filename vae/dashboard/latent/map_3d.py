@@ -13,6 +13,7 @@ from vae.analysis.projections_3d import HALF, space
 from vae.base.numbers import fixed
 from vae.dashboard.latent.layers import TRUSTWORTHINESS, trustworthiness_text
 from vae.dashboard.latent.map import (
+    CHART,
     HEIGHT,
     LINE,
     MapState,
@@ -40,7 +41,7 @@ NO_PRIOR = "The sphere needs a prior N(0, I); this run has another one or none."
 
 def show_map_3d(context: MapContext, places: PanelPlaces) -> MapState:
     """Show the view, its overlay and its caption."""
-    chart = st.container()
+    chart = st.container(key=CHART)
     with st.container(height=LINE, border=False, vertical_alignment="center", key="latent_line"):
         try:
             record = _record(context)
