@@ -1,14 +1,17 @@
 """Batches: examples on a device, as the model receives them.
 
-The data set is one contiguous tensor on the device, in its own type (bytes for images). A batch is
-gathered, scaled and, if configured, binarized. A DataLoader would only cost time: the data fit in
-memory.
+The data set is one tensor in its own type (bytes for images): on the CPU it shares the memory, or
+the mapped file, of the data set; on another device it is a copy of the rows, unless they stay in
+their file. A batch is gathered, scaled and, if configured, binarized. A DataLoader would only cost
+time.
 """
 
-from collections.abc import Iterator
-from typing import NamedTuple
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from vae.base.records import Ints
@@ -31,7 +34,14 @@ class Batches:
     def __init__(
         self, dataset: Dataset, rows: Ints, config: RunConfig, device: torch.device
     ) -> None:
-        self.x = torch.from_numpy(dataset.x[rows]).to(device)  # (N, *event)
+        self.device = device
+        self.is_copy = device.type != "cpu" and dataset.in_memory
+        if self.is_copy:
+            self.x = torch.from_numpy(dataset.x[rows]).to(device)  # (N, *event)
+            self.rows = torch.arange(len(rows), device=device)
+        else:
+            self.x = shared(dataset.x)
+            self.rows = shared(rows)  # (N,) of x
         self.y: Tensor | None = None  # (N,)
         if config.conditional:
             assert dataset.labels is not None
@@ -40,23 +50,51 @@ class Batches:
         self.binarization = BINARIZATIONS[config.binarize]
 
     def __len__(self) -> int:
-        return len(self.x)
+        return len(self.rows)
 
     def take(self, rows: Tensor) -> Batch:
         """Return the examples at positions `rows` (B,) as the model receives them: (B, *event)."""
-        x = self.x.index_select(0, rows).float()
+        places = rows if self.is_copy else self.rows.index_select(0, rows.to(self.rows.device))
+        x = self.x.index_select(0, places).to(self.device).float()
         if self.scale != 1:
             x = x.div_(self.scale)
         x = self.binarization.apply(x)
-        return Batch(x, None if self.y is None else self.y.index_select(0, rows))
+        if self.y is None:
+            return Batch(x, None)
+        return Batch(x, self.y.index_select(0, rows.to(self.device)))
 
     def chunks(self, size: int = 512) -> Iterator[Batch]:
         """Yield all examples in order, at most `size` at a time."""
         for start in range(0, len(self), size):
-            rows = torch.arange(start, min(start + size, len(self)), device=self.x.device)
+            rows = torch.arange(start, min(start + size, len(self)), device=self.rows.device)
             yield self.take(rows)
 
     def fixed(self, seed: int) -> Batch:
         """Return all examples at once, binarized by a draw that depends on `seed` only."""
-        with stream(self.x.device, seed, "evaluation"):
-            return self.take(torch.arange(len(self), device=self.x.device))
+        with stream(self.device, seed, "evaluation"):
+            return self.take(torch.arange(len(self), device=self.rows.device))
+
+
+def collected(parts: Iterable[Mapping[str, Tensor]], size: int) -> dict[str, Tensor]:
+    """Return the values of all parts together, name → (N, …) with N = `size`, on the CPU.
+
+    They are copied into tensors that the first part creates. Parts in a list would lie between the
+    buffers of the passes, whose memory could then not be used again.
+    """
+    found: dict[str, Tensor] = {}
+    start = end = 0
+    for part in parts:
+        for name, values in part.items():
+            if name not in found:
+                found[name] = torch.empty((size, *values.shape[1:]), dtype=values.dtype)
+            end = start + len(values)
+            found[name][start:end] = values
+        start = end
+    return found
+
+
+def shared(x: NDArray[Any]) -> Tensor:
+    """Return an array as a tensor that shares its memory. Nothing writes to it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # about arrays that cannot be written
+        return torch.from_numpy(x)

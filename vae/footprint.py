@@ -226,7 +226,7 @@ def _compare(config: RunConfig, needs: Memory, free: int, where: str) -> None:
 def _remedy(config: RunConfig, needs: Memory) -> str:
     """Return the settings that the largest part of the memory depends on."""
     if needs.examples == max(needs):
-        return "examples"
+        return "examples, or give them as an .npy file, which stays on the disk"
     if needs.activations == max(needs):
         samples = " or posterior_samples" if config.posterior_samples > 1 else ""
         return f"batch_size{samples}"

@@ -265,7 +265,7 @@ def test_limits_of_single_files_and_of_all_hold(
         ("MOST_BYTES", 50, "too many for a picture"),
         ("MOST_IN_ALL", 239, "has 240 pixels, and at most 239 can be decoded"),
         ("MOST_BYTES_IN_ALL", 3 * len(GOOD) - 1, "of pictures: shrink them"),
-        ("LIMIT", 719, "fit into"),
+        ("LIMIT", 719, "are possible: put them into a folder"),
     ):
         with monkeypatch.context() as patch:
             patch.setattr(room, name, value)

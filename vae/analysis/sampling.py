@@ -89,7 +89,7 @@ def from_aggregate(latents: Latents, draw: Draw) -> Floats:
     resemble training examples."""
     number = max(draw.number, MOST)
     rows = np.random.default_rng((draw.seed, 2)).integers(len(latents.mean), size=number)
-    model, device = latents.model, latents.batches.x.device
+    model, device = latents.model, latents.batches.device
     with torch.no_grad(), rng.stream(device, draw.seed, "page"):
         q = model.posterior(*latents.batches.take(torch.from_numpy(rows).to(device)))
         mean, z = q.mean, q.rsample()

@@ -65,13 +65,21 @@ def replace(path: Path, content: bytes, sync: bool = True) -> None:
     Without `sync` a power failure can leave the file empty; a killed process cannot. Raises
     OSError with this path.
     """
+    with replacing(path, sync) as handle:
+        _write(handle, content)
+
+
+@contextmanager
+def replacing(path: Path, sync: bool = True) -> Iterator[int]:
+    """Yield the handle of a temporary file that replaces `path` at the end of the block, as in
+    `replace`; after an exception the old file stays."""
     visitors.check_change()
     with _naming(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(TEMPORARY, _prefix(path.name), path.parent)
         try:
             try:
-                _write(handle, content)
+                yield handle
                 os.fchmod(handle, 0o644)
                 if sync:
                     os.fsync(handle)
@@ -93,7 +101,7 @@ def _naming(path: Path) -> Iterator[None]:
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
-def _write(handle: int, content: bytes) -> None:
+def _write(handle: int, content: bytes | memoryview) -> None:
     rest = memoryview(content)
     while rest:
         rest = rest[os.write(handle, rest) :]

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, NoReturn
 from vae.base import files, memory, permission
 from vae.base.deferred import defer_compiler
 from vae.base.foreign import printed
+from vae.base.progress import watched
 from vae.commands import (
     adopt,
     app,
@@ -31,6 +32,7 @@ from vae.commands import (
     train,
     weights,
 )
+from vae.commands.progress_bar import reading
 
 INTERRUPTED = 130  # exit status after a second Ctrl-C
 ABOUT = "Train, evaluate and share VAEs. All commands work on one folder of runs, --root."
@@ -85,7 +87,7 @@ def main(arguments: list[str] | None = None) -> int:
     defer_compiler()
     try:
         args = _parse(given)
-        with memory.guarded(), _permission(args):
+        with memory.guarded(), _permission(args), watched(reading()):
             return COMMANDS[args.command].run(args)
     except ValueError as error:
         print(f"vae: {printed(error)}", file=sys.stderr)

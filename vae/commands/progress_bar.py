@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from vae.base.numbers import fixed
+from vae.base.progress import Watcher
 from vae.base.records import Report, Tick
 from vae.figures.quantities import SPLITS
 
@@ -76,6 +77,28 @@ def share(title: str) -> Iterator[Callable[[float], None]]:
 
     with bar:
         yield show
+
+
+def reading() -> Watcher:
+    """Return a watcher that shows a bar on a terminal for each work that takes over a second."""
+    bars: dict[str, Any] = {}
+
+    def show(work: str, done: float) -> None:
+        if not sys.stderr.isatty():
+            return
+        if work not in bars:
+            from tqdm import tqdm
+
+            form = "{desc} |{bar}| {percentage:.0f} %, {remaining} left"
+            bars[work] = tqdm(
+                total=1.0, desc=work, bar_format=form, leave=False, delay=1.0, **_width()
+            )
+        with suppress(OSError):
+            bars[work].update(done - bars[work].n)
+            if done >= 1:
+                bars.pop(work).close()
+
+    return show
 
 
 def _width() -> dict[str, Any]:

@@ -11,7 +11,7 @@ scale 1.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -108,7 +108,15 @@ DataScale = Annotated[
 ]
 
 
-def rescaled(domain: Domain, name: str, x: NDArray[Any], unit: float) -> Domain:
+class Examples(Protocol):
+    """x (N, *event), of which parts are read."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, part: slice, /) -> NDArray[Any]: ...
+
+
+def rescaled(domain: Domain, name: str, x: Examples, unit: float) -> Domain:
     """Return a domain with the location and the scale of a rescaling, fitted to the examples
     x / unit, x (N, *event)."""
     rows = max(1, CHUNK // x[:1].size)
@@ -125,12 +133,21 @@ def rescaled(domain: Domain, name: str, x: NDArray[Any], unit: float) -> Domain:
     return domain._replace(location=tuple(location.tolist()), scale=tuple(scale.tolist()))
 
 
-def _first(x: NDArray[Any]) -> NDArray[Any]:
+def _first(x: Examples) -> NDArray[Any]:
     """Return the first observed value of each column, (columns,); 0 without one."""
-    values = x.reshape(*x.shape[:2], -1)[:, :, 0]  # (N, columns)
-    place = (values == values).argmax(0)
-    first: NDArray[Any] = np.nan_to_num(values[place, np.arange(values.shape[1])])
-    return first
+    found: NDArray[Any] | None = None
+    rows = max(1, CHUNK // x[:1].size)
+    for start in range(0, len(x), rows):
+        part = x[start : start + rows]
+        values = part.reshape(*part.shape[:2], -1)[:, :, 0]  # (n, columns)
+        place = (values == values).argmax(0)
+        first = values[place, np.arange(values.shape[1])]
+        found = first if found is None else np.where(found == found, found, first)
+        if (found == found).all():
+            break
+    assert found is not None
+    numbers: NDArray[Any] = np.nan_to_num(found)
+    return numbers
 
 
 class Units(nn.Module):

@@ -29,7 +29,8 @@ from vae.components.schedules import CONSTANT, Progress, names, parse
 from vae.config import rules
 from vae.config.derived import DerivedSettings
 from vae.config.settings import DEFAULTS, TABLES
-from vae.data import DATASETS, Dataset, Splits, loader, split
+from vae.data import DATASETS, Dataset, Splits, loader, scan, split
+from vae.data.mapping import Rows
 
 
 class RunConfig(DerivedSettings):
@@ -102,8 +103,22 @@ class RunConfig(DerivedSettings):
         name = self.rescaling(plain)
         if name == "none":
             return plain
+        if dataset.in_memory:
+            return self._rescaled(plain, name, dataset)
+        key = (name, self.seed, self.val_share, self.test_share, dataset.test)
+
+        def fit() -> list[list[float]]:
+            found = self._rescaled(plain, name, dataset)
+            return [list(found.location), list(found.scale)]
+
+        kind = f"rescaling {key} {dataset.fingerprint}"
+        location, scale = scan.stored(dataset.x, kind, fit)
+        return plain._replace(location=tuple(location), scale=tuple(scale))
+
+    def _rescaled(self, plain: Domain, name: str, dataset: Dataset) -> Domain:
+        """Return the domain with this rescaling, fitted to its rows."""
         wide = rescalings.RESCALINGS[name].all_rows
-        x = dataset.x if wide else dataset.x[self.divide(dataset).train]
+        x = dataset.x if wide else Rows(dataset.x, self.divide(dataset).train)
         return rescalings.rescaled(plain, name, x, dataset.scale)
 
     def rescaling(self, domain: Domain) -> str:

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from vae.base.records import Floats, Ints
 from vae.data.description import Reading
 from vae.data.errors import DataError
+from vae.data.mapping import pieces
+from vae.data.scan import scanned
 
 MOST_CLASSES = 1000
 Array = NDArray[Any]
@@ -41,11 +43,21 @@ def check_finite(x: Array, file: str, missing: bool = False) -> None:
     be `missing`, of NaN, if any."""
     if x.dtype.kind != "f":
         return
-    finite = ~np.isinf(x) if missing else np.isfinite(x)
-    if finite.all():
+    found = scanned(x)
+    if found.finite or (missing and np.isfinite([found.low, found.high]).all()):
         return
-    first, *place = (int(i) for i in np.unravel_index(int(np.argmin(finite)), x.shape))
-    count = int(x.size - np.count_nonzero(finite))
+    count, places = 0, list[int]()
+    start = 0
+    for part in pieces(x):
+        wrong = np.isinf(part) if missing else ~np.isfinite(part)
+        if not places and wrong.any():
+            places = [int(i) for i in np.unravel_index(int(np.argmax(wrong)), part.shape)]
+            places[0] += start
+        count += int(np.count_nonzero(wrong))
+        start += len(part)
+    if not count:
+        return
+    first, *place = places
     raise DataError(
         f"{file} holds {'infinity' if missing else 'NaN or infinity'} {count:,} times, first in "
         f"example {first} at position "
@@ -55,9 +67,9 @@ def check_finite(x: Array, file: str, missing: bool = False) -> None:
 
 def check_observed(x: Array, file: str) -> None:
     """Raise a DataError for a column of vectors (N, D) that is NaN in every example."""
-    if x.dtype.kind != "f" or x.ndim != 2 or not np.isnan(x.min()):
+    if x.dtype.kind != "f" or x.ndim != 2 or not scanned(x).missing:
         return
-    if (empty := np.isnan(x).all(0)).any():
+    if (empty := np.logical_and.reduce([np.isnan(part).all(0) for part in pieces(x)])).any():
         raise DataError(
             f"{file}: value {int(empty.argmax())} (counted from 0) of every example is NaN, not "
             "observed: remove this column."

@@ -9,6 +9,8 @@ from vae.data.dataset import Dataset
 from vae.data.description import PLAIN, Description, Guess, check_applies
 from vae.data.errors import DataError
 from vae.data.layout import arranged, on_ground, scaled
+from vae.data.mapped_dataset import mapped
+from vae.data.mapping import mapping_of, together
 from vae.data.missing import missing_note
 
 
@@ -25,9 +27,9 @@ def compose(name: str, file: str, raw: Raw, wanted: Description = PLAIN) -> Data
     check_applies(wanted, reading, file)
     count = f"{len(raw.x):,} examples from {file}"
     tested = "" if raw.test_x is None else f", and {len(raw.test_x):,} of its test part"
-    return Dataset(
+    composed = Dataset(
         name=name,
-        x=np.require(x, requirements=["C", "W"]),
+        x=x if mapping_of(x) is not None else np.require(x, requirements=["C", "W"]),
         scale=result.scale,
         labels=classes.labels,
         classes=classes.names,
@@ -38,12 +40,13 @@ def compose(name: str, file: str, raw: Raw, wanted: Description = PLAIN) -> Data
         reading=reading,
         columns=raw.columns if x.ndim == 2 and len(raw.columns) == x.shape[1] else (),
     )
+    return mapped(composed)
 
 
 def _examples(raw: Raw, wanted: Description, file: str) -> tuple[Array, tuple[Guess, ...]]:
     """Return the examples of both parts in the shape of the model, and the guesses."""
     if raw.scale and raw.x.ndim == 4:  # decoded pictures
-        return raw.x if raw.test_x is None else np.concatenate([raw.x, raw.test_x]), ()
+        return raw.x if raw.test_x is None else together(raw.x, raw.test_x), ()
     x, guesses = arranged(raw.x, wanted, file, raw.pixels)
     if raw.test_x is None:
         return x, guesses

@@ -46,6 +46,16 @@ class Dataset(NamedTuple):
         return self.x.ndim == 4
 
     @property
+    def in_memory(self) -> bool:
+        """Whether x lies in memory, and not in a mapped file."""
+        return True
+
+    @property
+    def resident(self) -> int:
+        """Bytes of memory that the examples take."""
+        return self.x.nbytes
+
+    @property
     def missing(self) -> bool:
         """Whether some values were not observed."""
         return self.x.dtype.kind == "f" and bool(np.isnan(self.x.min()))

@@ -66,7 +66,7 @@ class Decoded(NamedTuple):
         return raw._replace(x=self.x, scale=scale, note=self.note, reading=reading)
 
 
-class _Head(NamedTuple):
+class Head(NamedTuple):
     """Facts in the header of a picture."""
 
     size: Size  # upright
@@ -81,7 +81,7 @@ def decoded(pictures: Sequence[Source], file: str, wanted: Description) -> Decod
             f"{file} holds more than {MOST_BYTES_IN_ALL // 2**30} GiB of pictures: shrink them "
             "first."
         )
-    heads = [_head(f"{file}: {name}", size, opener) for name, size, opener in pictures]
+    heads = [head_of(f"{file}: {name}", size, opener) for name, size, opener in pictures]
     sizes = [head.size for head in heads]
     pixels = sum(width * height for width, height in sizes)
     if pixels > MOST_IN_ALL:
@@ -89,23 +89,27 @@ def decoded(pictures: Sequence[Source], file: str, wanted: Description) -> Decod
             f"{file} has {pixels:,} pixels, and at most {MOST_IN_ALL:,} can be decoded: shrink "
             "the pictures first."
         )
-    size = _common(sizes)
-    if min(size) < LEAST or 3 * len(sizes) * size[0] * size[1] > LIMIT:
+    size = common_size(sizes, file)
+    if 3 * len(sizes) * size[0] * size[1] > LIMIT:
         raise DataError(
-            f"{file} holds {len(sizes):,} pictures of {size[0]}×{size[1]} pixels: use pictures of "
-            f"at least {LEAST} pixels each way that together fit into {LIMIT // 2**30} GiB."
+            f"{file} holds {len(sizes):,} pictures of {size[0]}×{size[1]} pixels, and at most "
+            f"{LIMIT // 2**30} GiB are possible: put them into a folder."
         )
-    ground = _ground(sum(head.transparent for head in heads), wanted)
+    ground = ground_of(sum(head.transparent for head in heads), wanted)
     arrays = []
     for name, _, opener in pictures:
         with parsing(f"{file}: {name}", "a picture"), opener() as opened:
-            arrays.append(_pixels(opened, size, ground.value if ground else NONE))
+            arrays.append(pixels_of(opened, size, ground.value if ground else NONE))
     x, notes = _stacked(arrays, size)
-    changed = sum(found != size for found in sizes)
-    done = f", {changed:,} of them scaled and cropped to this size" if changed else ""
-    colour = "grey" if x.shape[1] == 1 else "in colour"
-    note = f", {size[0]}×{size[1]} pixels {colour}{done}"
+    note = note_of(x, sum(found != size for found in sizes))
     return Decoded(x, note, (ground,) if ground else (), notes)
+
+
+def note_of(x: Array, fitted: int) -> str:
+    """Return size and colour of pictures x (N, C, H, W), of which some were fitted to the size."""
+    done = f", {fitted:,} of them scaled and cropped to this size" if fitted else ""
+    colour = "grey" if x.shape[1] == 1 else "in colour"
+    return f", {x.shape[3]}×{x.shape[2]} pixels {colour}{done}"
 
 
 @cache
@@ -126,7 +130,7 @@ def is_picture(opener: Callable[[], IO[bytes]]) -> bool:
         return True
 
 
-def _ground(transparent: int, wanted: Description) -> Guess | None:
+def ground_of(transparent: int, wanted: Description) -> Guess | None:
     """Return the ground behind transparent pixels, if a picture has any."""
     if not transparent:
         return None
@@ -159,7 +163,7 @@ def _as_bytes(array: Array, high: float) -> Array:
     return found
 
 
-def _head(where: str, nbytes: int, opener: Callable[[], IO[bytes]]) -> _Head:
+def head_of(where: str, nbytes: int, opener: Callable[[], IO[bytes]]) -> Head:
     """Return the facts in the header of a picture; DataError if it is too large."""
     if nbytes > MOST_BYTES:
         raise DataError(f"{where} has {nbytes:,} bytes, too many for a picture: shrink it.")
@@ -175,7 +179,7 @@ def _head(where: str, nbytes: int, opener: Callable[[], IO[bytes]]) -> _Head:
                 "possible: shrink it."
             )
         upright = size[::-1] if _orientation(image) >= 5 else size
-        return _Head(upright, image.has_transparency_data, _is_deep(image))
+        return Head(upright, image.has_transparency_data, _is_deep(image))
 
 
 def _is_deep(image: Image.Image) -> bool:
@@ -192,16 +196,22 @@ def _orientation(image: Image.Image) -> int:
     return 1
 
 
-def _common(sizes: list[Size]) -> Size:
+def common_size(sizes: list[Size], file: str) -> Size:
     """Return the most common size (the smallest if tied), reduced to a smaller side of at most
-    SIDE."""
+    SIDE. Raises DataError for one below LEAST."""
     counts = Counter(sizes)
     width, height = min(counts, key=lambda size: (-counts[size], size[0] * size[1], size))
     shrink = min(1.0, SIDE / min(width, height))
-    return round(width * shrink), round(height * shrink)
+    size = round(width * shrink), round(height * shrink)
+    if min(size) < LEAST:
+        raise DataError(
+            f"{file} holds {len(sizes):,} pictures of {size[0]}×{size[1]} pixels: use pictures of "
+            f"at least {LEAST} pixels each way."
+        )
+    return size
 
 
-def _pixels(opened: IO[bytes], size: Size, ground: str) -> Array:
+def pixels_of(opened: IO[bytes], size: Size, ground: str) -> Array:
     """Return a picture scaled to this size: uint8 (H, W) if it is grey, otherwise (H, W, 3); of
     more than 8 bits (H, W)."""
     with Image.open(opened, formats=formats()) as image:
@@ -245,9 +255,9 @@ def fitted(name: str, content: bytes, shape: tuple[int, ...], ground: str = "whi
     if not content:
         raise DataError(f"{name} is empty: save or download it again.")
     channels, height, width = shape
-    _head(name, len(content), lambda: io.BytesIO(content))
+    head_of(name, len(content), lambda: io.BytesIO(content))
     with parsing(name, "a picture"):
-        array = _pixels(io.BytesIO(content), (width, height), ground)
+        array = pixels_of(io.BytesIO(content), (width, height), ground)
         if array.dtype != np.uint8:
             array = _as_bytes(array, float(array.max()) or 1.0)
         if channels == 1 and array.ndim == 3:

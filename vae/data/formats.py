@@ -14,6 +14,7 @@ from typing import IO, NamedTuple
 import numpy as np
 
 from vae.base.foreign import one_line
+from vae.data import mapping
 from vae.data.arrays import Array
 from vae.data.errors import LIMIT, DataError
 
@@ -33,9 +34,17 @@ def parsing(file: str, kind: str) -> Iterator[None]:
 
 
 def read_npy(path: Path) -> Array:
-    """Return the array of a .npy file; DataError if it is damaged, too large or pickled."""
+    """Return the array of a .npy file, mapped if it is large; DataError if it is damaged or
+    pickled."""
     with parsing(path.name, "a .npy file"), path.open("rb") as file:
-        header_shape(file, path.stat().st_size, path.name)
+        size = path.stat().st_size
+        is_mapped = size > mapping.MAPPED
+        header_shape(file, size, path.name, math.inf if is_mapped else LIMIT)
+        if is_mapped:
+            array = mapping.open_array(path)
+            if array.flags.c_contiguous:
+                return array
+            check_size(array.nbytes, array.nbytes, f"{path.name}, which is in Fortran order,")
         file.seek(0)
         return np.asarray(np.load(file, allow_pickle=False))
 
@@ -75,8 +84,9 @@ class Archive:
             return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
 
 
-def header_shape(file: IO[bytes], size: int, where: str) -> tuple[int, ...]:
-    """Return the shape in the header of a file of `size` bytes; DataError if it is invalid."""
+def header_shape(file: IO[bytes], size: int, where: str, limit: float = LIMIT) -> tuple[int, ...]:
+    """Return the shape in the header of a file of `size` bytes; DataError if it is invalid, or if
+    the array has more than `limit` bytes."""
     version = np.lib.format.read_magic(file)
     readers = {
         (1, 0): np.lib.format.read_array_header_1_0,
@@ -92,16 +102,17 @@ def header_shape(file: IO[bytes], size: int, where: str) -> tuple[int, ...]:
         )
     if dtype.itemsize == 0 or any(n < 0 for n in shape):
         raise DataError(f"{where} has an impossible header ({shape} of {dtype}): save it again.")
-    check_size(math.prod(shape) * dtype.itemsize, size - file.tell(), where)
+    check_size(math.prod(shape) * dtype.itemsize, size - file.tell(), where, limit)
     return shape
 
 
-def check_size(declared: int, available: int, where: str) -> None:
-    """Raise DataError if the declared bytes exceed LIMIT or the available bytes."""
-    if declared > LIMIT:
+def check_size(declared: int, available: int, where: str, limit: float = LIMIT) -> None:
+    """Raise DataError if the declared bytes exceed the limit or the available bytes."""
+    if declared > limit:
         raise DataError(
             f"{where} declares {declared / 2**30:,.1f} GiB, and at most {LIMIT // 2**30} GiB are "
-            "possible: use fewer examples, or a smaller type such as uint8."
+            "possible: use fewer examples, a smaller type such as uint8, or an .npy file, which "
+            "can be larger than the memory."
         )
     if declared > available:
         raise DataError(

@@ -19,9 +19,11 @@ from typing import NamedTuple
 import numpy as np
 
 from vae.base.numbers import compact
+from vae.data.array_cache import changed
 from vae.data.arrays import Array, check_finite, check_observed, times
 from vae.data.description import AUTO, GROUNDS, NONE, Description, Guess, chosen
 from vae.data.errors import DataError
+from vae.data.scan import Scan, scanned
 
 CHANNELS = (1, 3, 4)
 FLAT = 14  # smallest side of a flat picture that is guessed
@@ -98,11 +100,9 @@ def _squares(size: int) -> list[str]:
 def _are_bytes(array: Array) -> bool:
     if array.dtype == np.uint8:
         return True
-    head = array[:100]
-    return all(
-        bool(((a == np.rint(a)) & (a >= 0) & (a <= 255)).all()) and a.max() > 1
-        for a in (head, array)
-    )
+    parts = (array[:100], array)  # the first rows decide nearly every case quickly
+    scans = (scanned(part) for part in parts)
+    return all(s.whole and not s.missing and s.low >= 0 and 1 < s.high <= 255 for s in scans)
 
 
 def _reshaped(array: Array, text: str, file: str) -> Array:
@@ -173,34 +173,42 @@ def scaled(x: Array, wanted: Description, file: str, known: float = 0.0) -> Scal
     value of bytes."""
     check_finite(x, file, missing=x.ndim == 2)
     check_observed(x, file)
-    low, high = float(np.nanmin(x)), float(np.nanmax(x))
+    found = scanned(x)
+    low, high = found.low, found.high
     if x.ndim == 2:
         if max(-low, high) > float(np.finfo(np.float32).max):
             raise DataError(
                 f"{file} has values up to {compact(max(-low, high), 3)}, which is too large: "
                 "rescale it."
             )
-        return Scaled(x.astype(np.float32, copy=False), 1.0)
-    guess = chosen(wanted, "data_range", *_guessed_range(x, low, high, known))
+        return Scaled(_as(x, np.float32), 1.0)
+    guess = chosen(wanted, "data_range", *_guessed_range(found, known))
     start, end = (0.0, 1.0) if guess.value == NONE else map(float, guess.value.split(","))
     if end <= start:
         raise DataError(f"data_range {guess.value} has its higher value first: give low,high.")
-    return Scaled(*_divided(x, low, high, start, end), guess)
+    return Scaled(*_divided(x, found, start, end), guess)
 
 
-def _guessed_range(x: Array, low: float, high: float, known: float) -> tuple[str, str]:
+def _as(x: Array, dtype: type[np.generic]) -> Array:
+    """Return x in this type; x itself if it has it."""
+    if x.dtype == dtype:
+        return x
+    return changed(x, lambda part: part.astype(dtype), np.dtype(dtype).str)
+
+
+def _guessed_range(found: Scan, known: float) -> tuple[str, str]:
     """Return the values that become 0 and 1, and the reason."""
     if known:
         return f"0,{_exact(known)}", "Picture files hold bytes."
-    whole = x.dtype.kind in "biu" or (high > 1 and bool((x == np.rint(x)).all()))
-    found = f"The values lie between {compact(low)} and {compact(high)}"
+    low, high, whole = found.low, found.high, _are_levels(found)
+    ends = f"The values lie between {compact(low)} and {compact(high)}"
     if whole and low >= 0 and high <= 255:
         end = next(end for end in (1, 16, 255) if high <= end)
-        return f"0,{end}", f"{found}, whole numbers of a range from 0 to {end}."
+        return f"0,{end}", f"{ends}, whole numbers of a range from 0 to {end}."
     if low >= 0 and (high <= 1 or 16 < high <= 255):
         end = 1 if high <= 1 else 255
-        return f"0,{end}", f"{found}, real numbers of a range from 0 to {end}."
-    return f"{_exact(min(low, 0.0))},{_exact(high)}", f"{found}: scaled by this range."
+        return f"0,{end}", f"{ends}, real numbers of a range from 0 to {end}."
+    return f"{_exact(min(low, 0.0))},{_exact(high)}", f"{ends}: scaled by this range."
 
 
 def _exact(value: float) -> str:
@@ -208,12 +216,20 @@ def _exact(value: float) -> str:
     return repr(value).removesuffix(".0")
 
 
-def _divided(x: Array, low: float, high: float, start: float, end: float) -> tuple[Array, float]:
+def _are_levels(found: Scan) -> bool:
+    """Whether values are whole numbers of a range; real ones are not if none exceeds 1."""
+    return found.whole and (found.integers or found.high > 1)
+
+
+def _divided(x: Array, found: Scan, start: float, end: float) -> tuple[Array, float]:
     """Return the values with the range start to end mapped to 0 to 1, and their divisor."""
-    if start == 0 and end in (1, 16, 255) and low >= 0 and high <= 255:
-        whole = x.dtype.kind in "biu" or (high > 1 and bool((x == np.rint(x)).all()))
-        return x.astype(np.uint8 if whole else np.float32, copy=False), end
-    return ((x.astype(np.float64) - start) / (end - start)).astype(np.float32), 1.0
+    if start == 0 and end in (1, 16, 255) and found.low >= 0 and found.high <= 255:
+        return _as(x, np.uint8 if _are_levels(found) else np.float32), end
+
+    def divided(part: Array) -> Array:
+        return ((part.astype(np.float64) - start) / (end - start)).astype(np.float32)
+
+    return changed(x, divided, f"from {start!r} to {end!r}"), 1.0
 
 
 def on_ground(x: Array, scale: float, wanted: Description) -> tuple[Array, Guess | None]:
@@ -224,6 +240,10 @@ def on_ground(x: Array, scale: float, wanted: Description) -> tuple[Array, Guess
                    (*GROUNDS, NONE))  # fmt: skip
     if guess.value == NONE:
         return x[:, :3], guess
-    alpha = x[:, 3:] / scale
-    mixed = x[:, :3] * alpha + GROUNDS[guess.value] / 255 * scale * (1 - alpha)
-    return (np.rint(mixed) if x.dtype == np.uint8 else mixed).astype(x.dtype), guess
+
+    def composited(part: Array) -> Array:
+        alpha = part[:, 3:] / scale
+        mixed = part[:, :3] * alpha + GROUNDS[guess.value] / 255 * scale * (1 - alpha)
+        return (np.rint(mixed) if x.dtype == np.uint8 else mixed).astype(x.dtype)
+
+    return changed(x, composited, f"{scale!r} on {guess.value}"), guess

@@ -17,6 +17,9 @@ from vae.base.records import Floats
 from vae.data.arrays import Array
 from vae.data.dataset import Dataset
 from vae.data.errors import DataError
+from vae.data.mapped_dataset import check_copy
+from vae.data.mapping import pieces
+from vae.data.scan import scanned
 
 NAMED = 12  # columns in a sentence, at most
 HIDING = 0x48494445  # separates these random numbers from others of the same seed
@@ -43,7 +46,8 @@ def hidden(dataset: Dataset, share: float, seed: int) -> Dataset:
         raise DataError(
             f"hide_share hides values of vectors, and {dataset.name} has pictures: set it to 0."
         )
-    truth = dataset.x.astype(np.float32, copy=False)
+    check_copy(dataset, 3)
+    truth = np.asarray(dataset.x, np.float32)
     drawn = np.random.default_rng([seed, HIDING]).random(truth.shape, np.float32)
     x = np.where(drawn < share, np.float32(np.nan), truth)
     if np.isnan(x).all(0).any():
@@ -51,7 +55,7 @@ def hidden(dataset: Dataset, share: float, seed: int) -> Dataset:
             f"hide_share {typed(share)} leaves a column of {dataset.name} without values: "
             "lower it."
         )
-    return dataset._replace(x=x, truth=truth)
+    return Dataset(*dataset)._replace(x=x, truth=truth)
 
 
 def filled(x: Floats) -> Floats:
@@ -73,9 +77,9 @@ def element_names(columns: Sequence[str], shape: tuple[int, ...]) -> list[str]:
 def missing_note(x: Array, columns: tuple[str, ...]) -> str:
     """Return a sentence on the number of values of x (N, D) that are missing in each column; ""
     without any."""
-    counts = np.isnan(x).sum(0) if x.dtype.kind == "f" and x.ndim == 2 else np.zeros(0, int)
-    if not counts.any():
+    if x.dtype.kind != "f" or x.ndim != 2 or not scanned(x).missing:
         return ""
+    counts = sum((np.isnan(part).sum(0) for part in pieces(x)), np.zeros(x.shape[1], int))
     order = [k for k in np.argsort(-counts, kind="stable") if counts[k]]
     names = element_names(columns, counts.shape)
     each = ", ".join(f"{names[k]} {counts[k]:,}" for k in order[:NAMED])

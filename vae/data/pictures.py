@@ -21,6 +21,7 @@ import numpy as np
 
 from vae.base.archives import has_overlaps
 from vae.data.arrays import MOST_CLASSES, Array, Raw, natural
+from vae.data.decoded_folder import decoded_once, is_large
 from vae.data.decoding import MOST_BYTES, decoded, is_picture
 from vae.data.description import NONE, Description, Guess, Reading, chosen, grouped
 from vae.data.errors import ChoiceError, DataError
@@ -62,7 +63,7 @@ def has_pictures(folder: Path) -> bool:
 
 def read_folder(folder: Path, wanted: Description) -> Raw:
     """Return the pictures of a folder, (N, C, H, W), and their labels; raises DataError."""
-    return _read(folder.name, sorted_out(_files(folder)), wanted)
+    return _read(folder.name, sorted_out(_files(folder)), wanted, folder)
 
 
 def read_zip(path: Path, wanted: Description) -> Raw:
@@ -135,8 +136,9 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: str) -> Pictu
     return Picture(parts, info.file_size, lambda: archive.open(info))
 
 
-def _read(file: str, found: Found, wanted: Description) -> Raw:
-    """Return decoded pictures, the folders as labels, and the test part if there is one."""
+def _read(file: str, found: Found, wanted: Description, folder: Path | None = None) -> Raw:
+    """Return decoded pictures, the folders as labels, and the test part if there is one; those of
+    a large folder are decoded into the cache."""
     if not found.pictures:
         raise DataError(
             f"{file} holds no pictures: put .png, .jpg, .tif or other picture files into it, or "
@@ -148,24 +150,25 @@ def _read(file: str, found: Found, wanted: Description) -> Raw:
     label = _label(classes, wanted)
     labels = None if label.value == NONE else _labels(classes, file)
     reading = Reading((label,), "file", len(pictures) + len(found.left), grouped(found.left))
-    result = decoded([(p.name, p.size, p.open) for p in pictures], file, wanted)
+    free = len(test) if test.all() else int((~test).sum())
+    order = np.argsort(test, kind="stable")  # the test part last
+    pictures = [pictures[k] for k in order]
+    sources = [(p.name, p.size, p.open) for p in pictures]
+    if folder is not None and is_large(sources):
+        result = decoded_once(sources, folder, wanted)
+    else:
+        result = decoded(sources, file, wanted)
     names = np.array([p.name for p in pictures])
+    labels = None if labels is None else labels[order]
     raw = result.joined(Raw(result.x, labels, names=names, reading=reading))
-    return raw if test.all() or not test.any() else _divided(raw, test)
+    return raw if free == len(test) else _divided(raw, free)
 
 
-def _divided(raw: Raw, test: Array) -> Raw:
-    """Return a raw record with these rows as its test part."""
-    assert raw.names is not None
-    free, labels = ~test, raw.labels
-    both = (None, None) if labels is None else (labels[free], labels[test])
-    return raw._replace(
-        x=raw.x[free],
-        labels=both[0],
-        test_x=raw.x[test],
-        test_labels=both[1],
-        names=np.concatenate([raw.names[free], raw.names[test]]),
-    )
+def _divided(raw: Raw, free: int) -> Raw:
+    """Return a raw record with the rows from `free` on as its test part."""
+    labels = raw.labels
+    both = (None, None) if labels is None else (labels[:free], labels[free:])
+    return raw._replace(x=raw.x[:free], labels=both[0], test_x=raw.x[free:], test_labels=both[1])
 
 
 def _parts(folders: list[tuple[str, ...]]) -> tuple[list[tuple[str, ...]], Array]:

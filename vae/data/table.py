@@ -11,10 +11,11 @@ from vae.base.numbers import byte_count
 from vae.base.options import Field, check, options_of, refuse_unknown
 from vae.data import online
 from vae.data.bundled import digits, fashion_mnist_10k
-from vae.data.dataset import Dataset, subset
+from vae.data.dataset import Dataset
 from vae.data.download import Cancelled, DownloadError, Progress
 from vae.data.errors import DataError
 from vae.data.files import KINDS, read
+from vae.data.mapped_dataset import drawn
 from vae.data.online import (
     cifar_10,
     emnist_letters,
@@ -70,7 +71,7 @@ def load(
     """
     options = options or {}
     if data not in DATASETS:
-        return subset(_file(data, options), examples, seed)
+        return drawn(_file(data, options), examples, seed)
     specs = options_of(DATASETS[data])
     if specs:
         refuse_unknown(options, list(specs))

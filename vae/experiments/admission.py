@@ -23,7 +23,7 @@ def check_admitted(config: RunConfig, data: Dataset) -> None:
     domain = config.domain(data)
     with suppress(UncountableError):  # a probe of the network finds the cause
         check_quotas(config, domain, len(data.x))
-        check_memory(config, domain, data.x.nbytes)
+        check_memory(config, domain, data.resident)
     check_network(config, domain)
 
 

@@ -25,6 +25,7 @@ from vae.base.records import (
 from vae.config import RunConfig
 from vae.data import Dataset
 from vae.footprint import check_memory, check_quotas
+from vae.training.ahead import Ahead
 from vae.training.metrics import Clock
 from vae.training.previews import fixed_examples, frame
 from vae.training.snapshots import restore, snapshot_of
@@ -87,9 +88,10 @@ class Trainer:
         self.data = data
         self.splits = config.split(data)
         check_quotas(config, config.domain(data), len(data.x))
-        check_memory(config, config.domain(data), data.x.nbytes)
+        check_memory(config, config.domain(data), data.resident)
         domain = domain or config.domain(data)
         self.state = State(config, domain, data, self.splits, resolve(config.device))
+        self.ahead = None if data.in_memory else Ahead(data, self.splits.train)
         self.examples = fixed_examples(config, data, self.splits)
         self.changes: list[Change] = []
         self.clock = Clock()
@@ -116,9 +118,13 @@ class Trainer:
 
     def run(self, control: Callable[[int], Control]) -> Iterator[Event]:
         """Yield every event of the run in order; see `train`."""
-        for event in self._events(control):
-            self._check(event)
-            yield event
+        try:
+            for event in self._events(control):
+                self._check(event)
+                yield event
+        finally:
+            if self.ahead:
+                self.ahead.close()
 
     def _events(self, control: Callable[[int], Control]) -> Iterator[Event]:
         self.clock = Clock()
@@ -129,6 +135,8 @@ class Trainer:
             yield from self._observe()
         while self.state.step < self.end and wanted == "run" and not self._out_of_patience():
             rows = next_rows(self.state)
+            if self.ahead:
+                self.ahead.follow(self.state)
             train_step(self.state, rows)
             self.clock.count(len(rows))
             yield from self._observe()
@@ -146,6 +154,8 @@ class Trainer:
     def _observe(self) -> Iterator[Event]:
         """Yield the events that are due at this step: reports, a frame, a snapshot."""
         state, step = self.state, self.state.step
+        if self.ahead:
+            self.ahead.check()
         for split, figures in due_figures(state, self.end):
             yield self._report(split, figures)
         if state.plan.frame_due(step):

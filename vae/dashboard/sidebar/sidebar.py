@@ -16,6 +16,7 @@ from vae.base import quotas, visitors
 from vae.base.foreign import markdown
 from vae.base.numbers import typed
 from vae.base.options import Field, first_sentence
+from vae.base.progress import watched
 from vae.components import schedules
 from vae.components.likelihoods import LIKELIHOODS
 from vae.config import TABLES, RunConfig, fields
@@ -28,6 +29,7 @@ from vae.dashboard.sidebar.beta_converter import ledger
 from vae.dashboard.sidebar.choice import Choice, last_key, last_problem, remember
 from vae.dashboard.sidebar.data_field import choose_data, chosen_data, data_widget
 from vae.dashboard.sidebar.network_field import NO_NETWORK, network_widget
+from vae.dashboard.sidebar.reading_bar import reading_bar
 from vae.dashboard.sidebar.unseen import UNSEEN
 from vae.data import ChoiceError, Dataset, is_missing
 from vae.experiments.admission import check_admitted
@@ -268,7 +270,7 @@ def _data(config: RunConfig, verdict: Any) -> tuple[Dataset, str]:
     key = repr(config.data_request)
     if key == last_key():
         return config.load_data(), key
-    with verdict, st.spinner("Loading data…"):
+    with verdict, st.spinner("Loading data…"), watched(reading_bar(verdict)):
         return config.load_data(), key
 
 

@@ -1,0 +1,109 @@
+"""Large folders of pictures: decoded once, into the cache, as a small folder is in memory."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from vae.base.progress import watched
+from vae.data import Dataset, read
+from vae.data import decoded_folder as large
+from vae.data import scan as scans
+
+DRAW = np.random.default_rng(1)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("VAE_LAB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(scans, "SETTLED", -1)
+    monkeypatch.setattr(large, "TOGETHER", 4)
+    monkeypatch.setattr("vae.data.array_cache.PIECE", 800)
+    for k in range(30):
+        part = "test" if k % 5 == 0 else "train"
+        place = tmp_path / "pictures" / part / "ab"[k % 2]
+        place.mkdir(parents=True, exist_ok=True)
+        size = (12, 10, 3) if k in (13, 20) else (12, 10)
+        pixels = DRAW.integers(0, 256, (size[0] + (k == 3), *size[1:])).astype(np.uint8)
+        Image.fromarray(pixels).save(place / f"{k}.png")
+    return tmp_path / "pictures"
+
+
+def equal(first: Any, second: Any) -> None:
+    assert first == second
+
+
+def both(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[Dataset]:
+    found = []
+    for many in (10_000, 1):
+        monkeypatch.setattr(large, "MANY", many)
+        found.append(read(folder))
+    return found
+
+
+def arrays(folder: Path) -> list[Path]:
+    return sorted((folder.parent / "cache" / "arrays").glob("*.npy"))
+
+
+def test_a_large_folder_is_the_data_set_of_a_small_one(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With grey and colour pictures, classes, a test part and a picture of another size."""
+    whole, mapped = both(folder, monkeypatch)
+    assert (whole.in_memory, mapped.in_memory) == (True, False)
+    for field in Dataset._fields:
+        pair = getattr(whole, field), getattr(mapped, field)
+        same = np.testing.assert_array_equal if isinstance(pair[0], np.ndarray) else equal
+        same(*pair)
+    assert whole.fingerprint == mapped.fingerprint
+    assert whole.x.shape == (30, 3, 12, 10)
+    assert whole.test == 6
+    for path in folder.rglob("*.png"):  # then grey ones
+        Image.open(path).convert("L").save(path)
+    whole, mapped = both(folder, monkeypatch)
+    assert np.array_equal(whole.x, mapped.x)
+    assert whole.x.shape == (30, 1, 12, 10)
+
+
+def test_the_pictures_are_decoded_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until one of them changes; the old array is then removed."""
+    seen: dict[str, list[float]] = {}
+    with watched(lambda work, share: seen.setdefault(work, []).append(share)):
+        first = both(folder, monkeypatch)[1]
+    decoding = next(shares for work, shares in seen.items() if "Decoding" in work)
+    assert decoding == sorted(decoding)
+    assert decoding[-1] == 1
+    before = arrays(folder)
+    assert len(before) == 1
+    with monkeypatch.context() as patch:
+        patch.setattr(large, "pixels_of", None)
+        assert np.array_equal(read(folder).x, first.x)
+    Image.new("L", (10, 12)).save(next(folder.rglob("7.png")))
+    assert read(folder).fingerprint != first.fingerprint
+    after = arrays(folder)
+    assert len(after) == 1
+    assert after != before
+
+
+def test_decoding_that_is_ended_leaves_no_array(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end(work: str, share: float) -> None:
+        if "Decoding" in work and share > 0.5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), watched(end):
+        both(folder, monkeypatch)
+    assert not arrays(folder)
+    assert not list((folder.parent / "cache" / "arrays").glob(".*.tmp"))
+    assert not both(folder, monkeypatch)[1].in_memory
+
+
+def test_deep_pictures_are_read_in_memory(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deep = Image.fromarray(np.full((12, 10), 40_000, np.uint16))
+    deep.save(folder / "train" / "a" / "deep.png")
+    whole, also = both(folder, monkeypatch)
+    assert also.in_memory
+    assert np.array_equal(whole.x, also.x)

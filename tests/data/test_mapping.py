@@ -1,0 +1,228 @@
+"""Mapped files: the same data set, the same errors and the same weights as in memory."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.tables import each
+from vae.base.records import Control, Snapshot
+from vae.config import RunConfig
+from vae.data import DataError, Dataset, load, read
+from vae.data import scan as scans
+from vae.data.mapping import ReadAhead, mapping_of, pieces
+from vae.footprint import training_memory
+from vae.training import train
+
+DRAW = np.random.default_rng(0)
+BYTES = DRAW.integers(0, 256, (150, 784)).astype(np.uint8)
+REAL = DRAW.normal(size=(150, 6))
+HOLES = np.where(DRAW.random(REAL.shape) < 0.2, np.nan, REAL).astype(np.float32)
+ARRAYS: dict[str, NDArray[Any]] = {
+    "flat bytes": BYTES,
+    "bytes of few levels": BYTES.reshape(-1, 28, 28) % 17,
+    "binary bytes": BYTES.reshape(-1, 28, 28) // 128,
+    "channels last": BYTES[:, :768].reshape(-1, 16, 16, 3),
+    "channels first": BYTES[:, :768].reshape(-1, 3, 16, 16),
+    "transparent": BYTES.reshape(-1, 14, 14, 4),
+    "unit floats": (BYTES.reshape(-1, 28, 28) / 255).astype(np.float32),
+    "doubles": BYTES.reshape(-1, 28, 28) / 255,
+    "floats of bytes": BYTES.reshape(-1, 28, 28).astype(np.float32),
+    "any range": DRAW.normal(size=(150, 8, 8)),
+    "one value": np.full((150, 8, 8), 7.5, np.float32),
+    "big endian": REAL.astype(">f4"),
+    "vectors": REAL,
+    "floats": REAL.astype(np.float32),
+    "missing": HOLES,
+    "counts": DRAW.poisson(3, (150, 5)),
+    "bits": DRAW.random((150, 5)) < 0.5,
+    "columns first": np.asfortranarray(BYTES),
+}
+SMALL: dict[str, Any] = {"hidden": (16,), "batch_size": 32, "epochs": 2, "frames": 3}
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("VAE_LAB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(scans, "SETTLED", -1)
+    monkeypatch.setattr("vae.data.mapping.PIECE", 40_000)
+    return tmp_path
+
+
+def equal(first: Any, second: Any) -> None:
+    assert first == second
+
+
+def both(path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Dataset]:
+    """Return the data set of a file in memory, and mapped."""
+    found = []
+    for limit in (2**40, 0):
+        monkeypatch.setattr("vae.data.mapping.MAPPED", limit)
+        found.append(read(path))
+    return found
+
+
+@each("name", list(ARRAYS), ids=str)
+def test_a_mapped_file_is_the_data_set_in_memory(
+    name: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.save(home / "x.npy", ARRAYS[name])
+    if name != "missing":
+        np.save(home / "x-labels.npy", np.arange(150) % 3)
+    whole, mapped = both(home / "x.npy", monkeypatch)
+    assert whole.in_memory
+    assert mapped.in_memory == (name == "columns first")
+    for part in ("event_shape", "missing", "in_unit_interval", "is_binary", "is_counts", "levels"):
+        assert getattr(whole, part) == getattr(mapped, part), part
+    assert whole.fingerprint == mapped.fingerprint
+    for field in Dataset._fields:
+        pair = getattr(whole, field), getattr(mapped, field)
+        same = np.testing.assert_array_equal if isinstance(pair[0], np.ndarray) else equal
+        same(*pair)
+    assert (mapped.x.dtype, mapped.scale) == (whole.x.dtype, whole.scale)
+
+
+@each("where", ["float32", "float64"])
+def test_a_mapped_file_has_the_errors_of_memory(
+    where: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x = DRAW.random((150, 8, 8)).astype(where)
+    x[120, 3, 4], x[149, 0, 0] = np.inf, np.nan
+    np.save(home / "x.npy", x)
+    sentences = []
+    for limit in (2**40, 0):
+        monkeypatch.setattr("vae.data.mapping.MAPPED", limit)
+        with pytest.raises(DataError) as raised:
+            read(home / "x.npy")
+        sentences.append(str(raised.value))
+    assert sentences[0] == sentences[1]
+    assert "2 times, first in example 120 at position 0, 3, 4" in sentences[0]
+
+
+def test_the_values_of_a_mapped_file_are_looked_at_once(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until the file changes. Another process finds the scan in the cache."""
+    np.save(home / "x.npy", ARRAYS["unit floats"])
+    first = both(home / "x.npy", monkeypatch)[1]
+    expected = first.fingerprint, first.levels
+    scans._latest.clear()
+    read_parts: list[int] = []
+    monkeypatch.setattr("vae.data.scan.pieces", lambda x: read_parts.append(len(x)) or pieces(x))
+    again = read(home / "x.npy")
+    assert (again.fingerprint, again.levels) == expected
+    assert not [n for n in read_parts if n == 150]
+    np.save(home / "new.npy", ARRAYS["unit floats"] / 2)
+    (home / "new.npy").rename(home / "x.npy")
+    assert read(home / "x.npy").fingerprint != expected[0]
+    assert read_parts
+
+
+def weights(config: RunConfig, data: Dataset, start: Snapshot | None = None) -> Snapshot:
+    return [e for e in train(config, data, start=start) if isinstance(e, Snapshot)][-1]
+
+
+TRAINED: list[tuple[str, dict[str, Any]]] = [
+    ("flat bytes", {}),
+    ("flat bytes", {"binarize": "stochastic", "posterior": "full"}),
+    ("channels last", {"network": "conv", "channels": (4,), "likelihood": "gaussian"}),
+    ("floats", {"likelihood": "gaussian", "condition": "labels"}),
+    ("missing", {"likelihood": "gaussian", "data_scale": "minmax"}),
+]
+
+
+@each("case", TRAINED, ids=str)
+def test_a_mapped_file_trains_the_weights_of_memory(
+    case: tuple[str, dict[str, Any]], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, settings = case
+    np.save(home / "x.npy", ARRAYS[name])
+    if "condition" in settings:
+        np.save(home / "x-labels.npy", np.arange(150) % 3)
+    small = {k: v for k, v in SMALL.items() if k != "hidden" or "network" not in settings}
+    config = RunConfig.of(**small | settings, data=str(home / "x.npy"))
+    whole, mapped = both(home / "x.npy", monkeypatch)
+    assert config.domain(whole) == config.domain(mapped)
+    expected, found = weights(config, whole), weights(config, mapped)
+    assert expected.arrays.keys() == found.arrays.keys()
+    for key, value in expected.arrays.items():
+        assert np.array_equal(value, found.arrays[key], equal_nan=True), key
+    for key in expected.meta.keys() - {"seconds"}:
+        assert expected.meta[key] == found.meta[key], key
+
+
+def test_a_mapped_run_resumes_with_the_same_bits(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.save(home / "x.npy", BYTES)
+    config = RunConfig.of(**SMALL, data=str(home / "x.npy"))
+    data = both(home / "x.npy", monkeypatch)[1]
+    monkeypatch.setattr("vae.training.metrics.TICK_SECONDS", 0.0)
+    paused = [
+        e
+        for e in train(config, data, control=lambda step: Control("pause" if step > 4 else "run"))
+        if isinstance(e, Snapshot)
+    ][-1]
+    found, expected = weights(config, data, paused), weights(config, data)
+    for key, value in expected.arrays.items():
+        assert np.array_equal(value, found.arrays[key]), key
+
+
+def test_some_examples_of_a_mapped_file_lie_in_memory(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.save(home / "x.npy", BYTES)
+    whole, _ = both(home / "x.npy", monkeypatch)
+    few = load(str(home / "x.npy"), examples=20, seed=3)
+    assert few.in_memory
+    assert mapping_of(few.x) is None
+    expected = load(str(home / "x.npy"), examples=0, seed=3)
+    assert len(expected.x) == len(whole.x) == 150
+    assert all((few.x[k] == expected.x).all((1, 2, 3)).any() for k in range(20))
+    monkeypatch.setattr("vae.base.memory.free", lambda device="cpu": 1000)
+    with pytest.raises(DataError, match="into memory, of which"):
+        load(str(home / "x.npy"), examples=20, seed=3)
+
+
+def test_mapped_examples_do_not_count_as_memory(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.save(home / "x.npy", BYTES)
+    whole, mapped = both(home / "x.npy", monkeypatch)
+    assert whole.resident == BYTES.nbytes
+    assert mapped.resident < BYTES.nbytes / 10
+    config = RunConfig.of(**SMALL)
+    sizes = [training_memory(config, config.domain(d), d.resident).total for d in (whole, mapped)]
+    assert sizes[0] - sizes[1] == whole.resident - mapped.resident
+
+
+def test_a_file_that_shrinks_is_named_before_it_is_read(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.save(home / "x.npy", BYTES)
+    data = both(home / "x.npy", monkeypatch)[1]
+    events = train(RunConfig.of(**SMALL, data=str(home / "x.npy")), data)
+    next(events)
+    with (home / "x.npy").open("rb+") as file:
+        file.truncate(100_000)
+    with pytest.raises(DataError, match=r"x\.npy has become shorter"):
+        for _ in events:
+            pass
+
+
+def test_rows_ahead_are_requested_where_they_lie(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The requests cover each wanted row, at its bytes, and join adjacent ones."""
+    np.save(home / "x.npy", np.arange(3000 * 784, dtype=np.float32).reshape(3000, 784))
+    x = np.asarray(np.load(home / "x.npy", mmap_mode="r"))[10:]
+    asked: list[tuple[int, int]] = []
+    monkeypatch.setattr("os.posix_fadvise", lambda file, at, n, why: asked.append((at, n)))
+    ReadAhead(x).request(np.array([700, 5, 6, 7, 2900]))
+    assert len(asked) == 3
+    content = (home / "x.npy").read_bytes()
+    found = [np.frombuffer(content[at : at + n], np.float32) for at, n in asked]
+    wanted = [x[5:8], x[700:701], x[2900:2901]]
+    assert all(np.array_equal(a, b.reshape(-1)) for a, b in zip(found, wanted, strict=True))
