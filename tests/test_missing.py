@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -201,9 +202,7 @@ class Loaded(NamedTuple):
     """The parts of a loaded run that the errors read."""
 
     data: Dataset
-
-    def inputs(self, rows: Any) -> Any:
-        return self.data.x[rows]
+    run: Any = SimpleNamespace(config=RunConfig.of(likelihood="gaussian"))
 
     def rows(self, split: str) -> Any:
         return np.arange(len(self.data.x))

@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 
 from vae.base import rng
 from vae.base.data_records import DataSummary, Factor, Moments
+from vae.base.progress import report
 from vae.base.records import Floats, Ints
 from vae.batches import Batches
 from vae.components.binarizations import BINARIZATIONS
 from vae.config import RunConfig
 from vae.data import Dataset, Splits, split
+from vae.data.mapping import pieces
 
 CHUNK = 2**21  # numbers in memory at once
 MOST_DISTINCT = 10_000  # distinct real values that are counted at most
@@ -74,9 +76,17 @@ def summarise(dataset: Dataset, config: RunConfig) -> DataSummary:
         class_counts=counts,
         factors=tuple(_factor(name, column) for name, column in dataset.factors.items()),
         moments=each,
-        missing=np.isnan(dataset.x).sum(0) if dataset.missing else None,
+        missing=_missing(dataset),
         columns=dataset.columns,
     )
+
+
+def _missing(dataset: Dataset) -> Ints | None:
+    """Return in how many examples each element was not observed; None if all were."""
+    if not dataset.missing:
+        return None
+    none = np.zeros(dataset.event_shape, np.int64)
+    return sum((np.isnan(part).sum(0) for part in pieces(dataset.x)), none)
 
 
 def model_inputs(dataset: Dataset, config: RunConfig, rows: Ints) -> Floats:
@@ -121,8 +131,11 @@ def _chunks(dataset: Dataset, config: RunConfig, rows: Ints) -> Iterator[Floats]
     """Yield the rows in order as the model receives them, a chunk at a time."""
     batches = Batches(dataset, rows, config, CPU)
     with rng.stream(CPU, config.seed, "evaluation"):
+        done = 0
         for batch in batches.chunks(max(1, CHUNK // int(np.prod(dataset.event_shape)))):
             yield batch.x.numpy()
+            done += len(batch.x)
+            report("Counting the values…", done / len(rows))
 
 
 def _range(dataset: Dataset, config: RunConfig) -> tuple[float, float]:

@@ -4,6 +4,7 @@ Every function is deterministic: z is the mean of q(z|x) or a sample with a fixe
 Notation: N examples, Z latent dimensions, *event the shape of one example.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from vae.analysis.projections import Plane
 from vae.base import rng
 from vae.base.numbers import compact, fixed
 from vae.base.records import Encoding, Floats, Ints
-from vae.batches import Batch, Batches
+from vae.batches import Batch, Batches, collected
 from vae.components.terms import kl, kl_per_dimension, reconstruction_error
 from vae.model import VAE, classes_in_turn
 
@@ -37,12 +38,14 @@ def encode(model: VAE, batches: Batches, index: Ints, seed: int) -> Encoding:
 
     `index` (N,) holds the rows of the data set that `batches` contains.
     """
-    parts: list[dict[str, Tensor]] = []
-    with torch.no_grad(), rng.stream(model.device, seed, "evaluation"):
+
+    def parts() -> Iterator[dict[str, Tensor]]:
         for i, batch in enumerate(batches.chunks(CHUNK)):
             with rng.stream(model.device, seed, "page", i):  # the stream of x goes on after it
-                parts.append(_encoded(model, batch))
-    found = {k: torch.cat([part[k] for part in parts]).cpu().numpy() for k in parts[0]}
+                yield _encoded(model, batch)
+
+    with torch.no_grad(), rng.stream(model.device, seed, "evaluation"):
+        found = {k: v.numpy() for k, v in collected(parts(), len(batches)).items()}
     return Encoding(
         index=index,
         mean=found["mean"],
@@ -71,22 +74,28 @@ def posterior_sample(model: VAE, batches: Batches, data_seed: int, seed: int) ->
 
     `data_seed` fixes the binarization of x as the seed of `encode` does, `seed` the samples.
     """
-    z, device = [], model.device
-    with torch.no_grad(), rng.stream(device, data_seed, "evaluation"):
+
+    def parts() -> Iterator[dict[str, Tensor]]:
         for i, batch in enumerate(batches.chunks(CHUNK)):
-            with rng.stream(device, seed, "page", i):
-                z.append(model.posterior(*batch).rsample().cpu().numpy())
-    return np.concatenate(z)
+            with rng.stream(model.device, seed, "page", i):
+                yield {"z": model.posterior(*batch).rsample()}
+
+    with torch.no_grad(), rng.stream(model.device, data_seed, "evaluation"):
+        z: Floats = collected(parts(), len(batches))["z"].numpy()
+        return z
 
 
 def errors_at(model: VAE, batches: Batches, z: Floats, seed: int) -> Floats:
     """Return −ln p(x|z) of each example at its z, (N, Z) → (N,), nats; x as in `encode`."""
-    errors = []
-    with torch.no_grad(), rng.stream(model.device, seed, "evaluation"):
+
+    def parts() -> Iterator[dict[str, Tensor]]:
         for i, (x, y) in enumerate(batches.chunks(CHUNK)):
             part = torch.from_numpy(z[i * CHUNK : (i + 1) * CHUNK]).to(model.device)
-            errors.append(-model.likelihood(part, y).log_prob(x).cpu().numpy())
-    return np.concatenate(errors)
+            yield {"error": -model.likelihood(part, y).log_prob(x)}
+
+    with torch.no_grad(), rng.stream(model.device, seed, "evaluation"):
+        errors: Floats = collected(parts(), len(batches))["error"].numpy()
+        return errors
 
 
 def pick(batches: Batches, places: Ints, seed: int) -> Floats:
@@ -94,11 +103,11 @@ def pick(batches: Batches, places: Ints, seed: int) -> Floats:
     this seed reads them. Stochastic binarization samples all N examples in order, so all are
     sampled again."""
     if not batches.binarization.random:
-        rows = torch.from_numpy(places).to(batches.x.device)
+        rows = torch.from_numpy(places)
         chosen: Floats = batches.take(rows).x.cpu().numpy()
         return chosen
     picked = np.empty((len(places), *batches.x.shape[1:]), np.float32)
-    with rng.stream(batches.x.device, seed, "evaluation"):
+    with rng.stream(batches.device, seed, "evaluation"):
         for i, (x, _) in enumerate(batches.chunks(CHUNK)):
             here = places // CHUNK == i
             picked[here] = x.cpu().numpy()[places[here] % CHUNK]
@@ -144,17 +153,22 @@ def decode(
 
     `labels` (N,) are the classes for a conditional model, by default all classes in turn.
     """
-    parts = []
     y = classes_in_turn(model, len(z))
     if y is not None and labels is not None:
         y = torch.from_numpy(labels).to(model.device)
-    with torch.no_grad(), rng.stream(model.device, noise_seed or 0, "page"):
+
+    def parts() -> Iterator[dict[str, Tensor]]:
         for start in range(0, len(z), CHUNK):
             part = slice(start, start + CHUNK)
             latents = torch.from_numpy(z[part]).to(model.device)
             px = model.likelihood(latents, None if y is None else y[part])
-            parts.append((px.mean if noise_seed is None else px.sample()).cpu().numpy())
-    return np.concatenate(parts) if parts else np.empty((0, *model.domain.shape), np.float32)
+            yield {"x": px.mean if noise_seed is None else px.sample()}
+
+    if not len(z):
+        return np.empty((0, *model.domain.shape), np.float32)
+    with torch.no_grad(), rng.stream(model.device, noise_seed or 0, "page"):
+        x: Floats = collected(parts(), len(z))["x"].numpy()
+        return x
 
 
 def quantiles(count: int, share: float = 0.98) -> Floats:

@@ -18,9 +18,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vae.analysis.dataset_summary import moments
 from vae.analysis.loaded_run import LoadedRun
 from vae.base import rng
 from vae.base.records import Floats, Ints
+from vae.batches import collected
 from vae.model import VAE
 
 Flags = NDArray[np.bool_]
@@ -69,13 +71,13 @@ def _pooled(error: Floats, sd: Floats, counts: Ints) -> float:
 
 def impute(loaded: LoadedRun, rows: Ints, draws: int = DRAWS) -> Imputed:
     """Return the rows of the data set with the values that the model expects."""
-    model, parts = loaded.model, []
-    batches = loaded.batches(rows)
+    model, batches = loaded.model, loaded.batches(rows)
     each = draws * math.prod(model.domain.shape) * model.outputs[0].multiplicity
     with torch.no_grad(), rng.stream(model.device, loaded.seed, "evaluation"):
-        for x, y in batches.chunks(max(1, NUMBERS // each)):
-            parts.append(_expected(model, x, y, draws).cpu().numpy())
-    return Imputed(rows, loaded.inputs(rows), np.concatenate(parts))
+        chunks = batches.chunks(max(1, NUMBERS // each))
+        parts = ({"x": _expected(model, x, y, draws)} for x, y in chunks)
+        expected: Floats = collected(parts, len(batches))["x"].numpy()
+    return Imputed(rows, loaded.inputs(rows), expected)
 
 
 def _expected(model: VAE, x: Tensor, y: Tensor | None, draws: int) -> Tensor:
@@ -96,10 +98,9 @@ def hidden_errors(loaded: LoadedRun, found: Imputed) -> HiddenErrors | None:
         return None
     truth = loaded.data.truth[found.rows] / np.float32(loaded.data.scale)
     hidden = np.isnan(found.observed) & ~np.isnan(truth)  # (N, D)
-    known = loaded.inputs(loaded.rows("train")).astype(np.float64)
-    mean, sd = np.nanmean(known, 0), np.nanstd(known, 0)
-    by_model, by_mean = (_root(truth - guess, hidden) for guess in (found.expected, mean))
-    return HiddenErrors(hidden.sum(0), by_model, by_mean, sd.astype(np.float32))
+    known = moments(loaded.data, loaded.run.config, loaded.rows("train"))
+    by_model, by_mean = (_root(truth - guess, hidden) for guess in (found.expected, known.mean))
+    return HiddenErrors(hidden.sum(0), by_model, by_mean, known.sd)
 
 
 def _root(difference: Floats, chosen: Flags) -> Floats:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vae.base.records import Floats, Ints
+from vae.data.mapping import Rows
 
 CHUNK = 4096  # examples at a time
 SPARE = 4  # candidates in addition to the k nearest
@@ -28,7 +29,9 @@ class Nearest(NamedTuple):
     distance: NDArray[np.float64]  # (M, k) in units of the values
 
 
-def nearest(queries: Floats, among: NDArray[Any], scale: float = 1.0, k: int = 1) -> Nearest:
+def nearest(
+    queries: Floats, among: NDArray[Any] | Rows, scale: float = 1.0, k: int = 1
+) -> Nearest:
     """Return the k nearest of `among` (N, …) / scale to each of the queries (M, …); fewer than k
     if N is smaller."""
     flat = queries.reshape(len(queries), -1).astype(np.float32)
@@ -57,7 +60,9 @@ def _values(part: NDArray[Any], scale: float) -> Floats:
     return values if scale == 1 else values / np.float32(scale)
 
 
-def _measured(flat: Floats, among: NDArray[Any], scale: float, place: Ints, k: int) -> Nearest:
+def _measured(
+    flat: Floats, among: NDArray[Any] | Rows, scale: float, place: Ints, k: int
+) -> Nearest:
     """Return the k nearest of the candidates (M, c) by their exact distances."""
     found = np.empty(place.shape)
     for query, candidates, distance in zip(flat, place, found, strict=True):

@@ -17,7 +17,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 Arrays = dict[str, Any]
 NEIGHBOURS = 15  # of an example, by latents, at most
 FITTED = 5000  # training examples at most that define the plane of the map
+PICTURES = 1024  # in memory together
 SHEET = 8192  # px, greatest side of a sprite of the Embedding Projector
 
 
@@ -129,9 +130,15 @@ def _map_columns(arrays: Arrays, loaded: "LoadedRun") -> Arrays:
     places = overview_plane(training).places(means)
     found = {"x": places[:, 0], "y": places[:, 1], "neighbors": _neighbours(means)}
     if loaded.data.is_image:
-        pictures = tiles.tile_pngs(prepare(loaded.data, arrays["index"]))
-        found["image"] = [{"bytes": picture} for picture in pictures]
+        parts = _parts(arrays["index"])
+        pngs = (png for rows in parts for png in tiles.tile_pngs(prepare(loaded.data, rows)))
+        found["image"] = [{"bytes": png} for png in pngs]
     return found
+
+
+def _parts(rows: "Ints") -> Iterator["Ints"]:
+    """Yield rows whose pictures are in memory together."""
+    return (rows[start : start + PICTURES] for start in range(0, len(rows), PICTURES))
 
 
 def _neighbours(means: Any) -> list[dict[str, list[Any]]]:
@@ -201,10 +208,12 @@ def _sprite(loaded: "LoadedRun", rows: "Ints") -> _Sheet | None:
     step = -(-side * longest // SHEET)
     if step > longest:
         return None
-    pictures = prepare(loaded.data, rows)[:, :, ::step, ::step]
-    height, width = pictures.shape[2:]
-    sheet = np.zeros((side * side, height, width, 3), np.uint8)
-    sheet[: len(rows)] = tiles.pixels(pictures)
+    height, width = (-(-length // step) for length in loaded.data.event_shape[1:])
+    sheet, done = np.zeros((side * side, height, width, 3), np.uint8), 0
+    for part in _parts(rows):
+        pictures = prepare(loaded.data, part)[:, :, ::step, ::step]
+        sheet[done : done + len(part)] = tiles.pixels(pictures)
+        done += len(part)
     grid = sheet.reshape(side, side, height, width, 3).swapaxes(1, 2)
     return _Sheet(tiles.png(grid.reshape(side * height, side * width, 3)), (width, height))
 

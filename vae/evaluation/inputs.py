@@ -7,7 +7,7 @@ Letters: N examples, Z latents.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ import torch
 from vae.base import rng
 from vae.base.progress import Progress, parts, silent
 from vae.base.records import Floats, Ints
-from vae.batches import Batches
+from vae.batches import Batches, collected
 from vae.data.dataset import stratified
 from vae.evaluation.aggregate_posterior import Information, Posteriors, information, joined
 from vae.evaluation.bound import Terms, batch_size, batch_terms
@@ -90,18 +90,19 @@ class Inputs:
 
     def read_terms(self, samples: int, progress: Progress) -> None:
         """Compute `terms` and `posteriors` with so many posterior samples for each example."""
-        found: list[Terms] = []
         chunk = batch_size(self.model, CHUNK)
         sizes = [min(chunk, len(self) - start) for start in range(0, len(self), chunk)]
         with torch.no_grad(), rng.stream(self.model.device, self.seed, "evaluation"):
-            batches = zip(self.batches.chunks(chunk), parts(progress, sizes), strict=True)
-            for batch, part in batches:
-                args = (self.model, batch, samples, self.importance_samples, part)
-                terms, posteriors = batch_terms(*args)
-                found.append(terms)
-                if self.full:
-                    self.posteriors.append(posteriors)
-        self.terms = {name: torch.cat([terms[name] for terms in found]) for name in found[0]}
+            self.terms = collected(self._terms(samples, chunk, parts(progress, sizes)), len(self))
+
+    def _terms(self, samples: int, chunk: int, progress: list[Progress]) -> Iterator[Terms]:
+        """Yield the terms of each batch, and add its posteriors."""
+        for batch, part in zip(self.batches.chunks(chunk), progress, strict=True):
+            args = (self.model, batch, samples, self.importance_samples, part)
+            terms, posteriors = batch_terms(*args)
+            if self.full:
+                self.posteriors.append(posteriors)
+            yield terms
 
 
 def pace(model: VAE) -> float:

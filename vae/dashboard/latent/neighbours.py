@@ -11,6 +11,7 @@ from vae.base.numbers import compact, fixed
 from vae.base.records import Ints
 from vae.dashboard.latent.request import MapContext
 from vae.dashboard.shared.html_gallery import Caption, gallery
+from vae.data.mapping import Rows
 
 COUNT = 8
 
@@ -20,9 +21,9 @@ def neighbours(context: MapContext, position: int) -> None:
     loaded, encoding = context.loaded, context.encoding
     if not loaded.data.is_image:
         return
-    spaces = {
+    spaces: dict[str, tuple[NDArray[Any] | Rows, float]] = {
         "in latent space": (encoding.mean, 1.0),
-        "in pixels": (loaded.data.x[encoding.index], loaded.data.scale),
+        "in pixels": (Rows(loaded.data.x, encoding.index), loaded.data.scale),
     }
     for title, (values, scale) in spaces.items():
         near, distance = nearest_others(values, scale, position)
@@ -39,7 +40,9 @@ def neighbours(context: MapContext, position: int) -> None:
         st.html(gallery([loaded.inputs(rows)], captions))
 
 
-def nearest_others(values: NDArray[Any], scale: float, k: int) -> tuple[Ints, NDArray[np.float64]]:
+def nearest_others(
+    values: NDArray[Any] | Rows, scale: float, k: int
+) -> tuple[Ints, NDArray[np.float64]]:
     """Return the positions of the examples nearest to example k of `values` (N, …) / scale,
     without k itself, and their Euclidean distances."""
     query = values[k : k + 1].astype(np.float32) / np.float32(scale)

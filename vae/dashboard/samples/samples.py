@@ -22,6 +22,7 @@ from vae.dashboard.samples.manifold import class_control
 from vae.dashboard.shared import cache, widgets
 from vae.dashboard.shared.run_picker import has_weights
 from vae.data import prepare
+from vae.data.mapping import Rows
 from vae.data.missing import filled
 from vae.runs import Run, listing
 from vae.runs.manifest import domain_of
@@ -114,12 +115,12 @@ def _held_out_distance(_run: Run, key: str) -> float:
     return float(np.median(nearest(*_compared(loaded, held)).distance))
 
 
-def _compared(loaded: LoadedRun, x: Floats) -> tuple[Floats, NDArray[Any], float]:
+def _compared(loaded: LoadedRun, x: Floats) -> tuple[Floats, NDArray[Any] | Rows, float]:
     """Return queries x (N, *event), the training examples and their divisor for `nearest`, all
     rescaled where the model rescales its data."""
     domain, data, rows = loaded.model.domain, loaded.data, loaded.splits.train
     if not domain.scale and not domain.missing:
-        return x, data.x[rows], data.scale
+        return x, Rows(data.x, rows), data.scale
     among = filled(prepare(data, rows))
     return domain.rescale(filled(x)), domain.rescale(among), 1.0
 
