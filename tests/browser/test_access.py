@@ -119,6 +119,23 @@ def loaded(app: App, module_tab: Tab, tmp_path_factory: pytest.TempPathFactory) 
     module_tab.visit(f"{app(root).url}/?run={RUN}")
 
 
+@pytest.mark.long
+def test_tab_leads_through_a_popover_and_escape_back_to_its_button(loaded: None, tab: Tab) -> None:
+    page, inside = tab.page, "document.activeElement.closest('[data-testid=stPopoverBody]')"
+    _open(tab, PAGES[0])
+    page.locator(".st-key-add_epochs button").filter(visible=True).focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[data-testid=stPopoverBody] button")
+    walk = []
+    for _ in range(4):
+        page.keyboard.press("Tab")
+        walk.append(page.evaluate(f"{inside} !== null"))
+    assert walk == [True, True, True, False]
+    page.keyboard.press("Escape")
+    focus = "document.activeElement.textContent"
+    until(lambda: page.evaluate(focus).startswith("Add epochs"), why="the button")
+
+
 LINKS = """() => [...document.querySelectorAll(
     '.st-key-navigation :is(a, .vae-copy-link)')].map((link) => {
     const { left, right, top, bottom } = link.getBoundingClientRect();

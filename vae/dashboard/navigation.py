@@ -37,8 +37,8 @@ TABLE = {  # group → title → file in pages/; the first page is the one at th
 }
 FOLDED = ("Learn",)  # groups of which the row shows one link, to the first page
 _STYLE = Path(__file__).with_name("navigation.css")
-_SCRIPT = Path(__file__).with_name("navigation.js").read_text("utf-8")
-_PRESSED = Path(__file__).with_name("pressed.js").read_text("utf-8")
+_EVERYWHERE = ("pressed.js", "popover_keys.js", "navigation.js")
+_SCRIPT = "\n".join(Path(__file__).with_name(n).read_text("utf-8") for n in _EVERYWHERE)
 
 
 def in_row() -> dict[str, dict[str, str]]:
@@ -95,5 +95,5 @@ def row(page: st.Page) -> None:
         with st.container(key="navigation_link"):
             address.copy_link()
         mark = json.dumps([marked(page.title), sum(map(len, groups.values()))])
-        script = f"{_PRESSED}{_SCRIPT}({mark});"
+        script = f"{_SCRIPT}({mark});"
         st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
