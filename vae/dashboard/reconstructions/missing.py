@@ -104,7 +104,7 @@ def _columns(found: Imputed, errors: HiddenErrors | None, names: list[str]) -> N
     table = {"column": names, "missing": (~found.is_observed).sum(0)}
     if errors is not None:
         table |= {"hidden": errors.counts, "RMSE": errors.model, "RMSE of mean": errors.mean}
-    st.dataframe(styled(table, ERRORS), hide_index=True, height=HEIGHT)
+    st.dataframe(styled(table, ERRORS), hide_index=True, height=HEIGHT, placeholder="")
 
 
 def _examples(loaded: LoadedRun, found: Imputed, names: list[str], split: str) -> None:

@@ -29,8 +29,9 @@ class Column(NamedTuple):
     about: str
 
 
-def styled(columns: Mapping[str, Any], numbers: Mapping[str, Column]) -> "Styler":
-    """Return a table whose number columns show texts; an empty cell stays empty."""
+def styled(columns: Mapping[Any, Any], numbers: Mapping[Any, Column]) -> "Styler":
+    """Return a table whose number columns show texts; an empty cell stays empty. Names of two
+    parts become headers of two rows."""
     import pandas as pd  # type: ignore[import-untyped]
 
     formats = {name: column.format for name, column in numbers.items() if name in columns}

@@ -6,32 +6,37 @@ import numpy as np
 import streamlit as st
 
 from vae.base.records import Curves
-from vae.dashboard.shared.number_table import NATS, SHORT, Column, configured, styled
+from vae.dashboard.shared.number_table import NATS, Column, styled
 from vae.figures.quantities import NATS as UNIT
 from vae.figures.quantities import PER_EXAMPLE, QUANTITIES, SPLITS, quantity
 
 MOST = 1000  # lines
+EPOCH = "epoch"
+HELP = f"In {PER_EXAMPLE}, at the report of this epoch."
 
 
 def table(curves: Curves, height: int) -> None:
     """Show the reports of a run as a table that can be sorted, searched and saved."""
     columns = values(curves)
-    numbers = {
-        name: Column(NATS, f"{name}, {PER_EXAMPLE}, at the report of this epoch.")
-        for name in columns
+    about = {("", EPOCH): "Completed epochs at the report."}
+    config: dict[Any, Any] = {  # by place: a name of two parts is no key
+        place: st.column_config.NumberColumn(help=about.get(name, HELP), width="small")
+        for place, name in enumerate(columns)
     }
-    numbers |= {"epoch": Column(SHORT, "Completed epochs at the report.")}
     st.dataframe(
-        styled(columns, numbers),
-        column_config=configured(numbers),
+        styled(columns, {name: Column(NATS, "") for name in columns}),
+        column_config=config,
         hide_index=True,
         height=height,
         key="curve_values",
+        placeholder="",
+        alt="The values of the curves",
     )
 
 
-def values(curves: Curves) -> dict[str, Any]:
-    """Return the columns: the epoch, and each quantity in nats on each split; gaps are NaN."""
+def values(curves: Curves) -> dict[tuple[str, str], Any]:
+    """Return the columns by quantity and split: the epoch, and each quantity in nats per example;
+    gaps are NaN."""
     order = list(QUANTITIES)
     known = [
         (split, name)
@@ -41,10 +46,10 @@ def values(curves: Curves) -> dict[str, Any]:
     known.sort(key=lambda key: (order.index(key[1]), key[0] != "train"))
     epochs = [curves.curves[key].epoch for key in known]
     times = np.unique(np.concatenate([*epochs, np.empty(0)]))[::-1][:MOST]
-    columns: dict[str, Any] = {"epoch": times.tolist()}
+    columns: dict[tuple[str, str], Any] = {("", EPOCH): times.tolist()}
     for split, name in known:
         curve = curves.curves[split, name]
         found = dict(zip(curve.epoch.tolist(), curve.value.tolist(), strict=True))
-        title = f"{quantity(name).title}, {SPLITS[split]}"
+        title = quantity(name).title, SPLITS[split]
         columns[title] = [found.get(time, np.nan) for time in times.tolist()]
     return columns
