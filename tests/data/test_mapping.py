@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.tables import each
+from vae.analysis.dataset_summary import summarise
 from vae.base.records import Control, Snapshot
 from vae.config import RunConfig
 from vae.data import DataError, Dataset, load, read
@@ -184,6 +185,26 @@ def test_some_examples_of_a_mapped_file_lie_in_memory(
     monkeypatch.setattr("vae.base.memory.free", lambda device="cpu": 1000)
     with pytest.raises(DataError, match="into memory, of which"):
         load(str(home / "x.npy"), examples=20, seed=3)
+
+
+def test_a_large_file_is_summarised_by_a_sample(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of values and moments; range, classes and number of examples are those of all."""
+    np.save(home / "x.npy", BYTES)
+    np.save(home / "x-labels.npy", np.arange(150) % 3)
+    config = RunConfig.of(data=str(home / "x.npy"))
+    whole, mapped = both(home / "x.npy", monkeypatch)
+    assert summarise(whole, config).about == summarise(mapped, config).about
+    monkeypatch.setattr("vae.analysis.dataset_summary.LARGEST", 60 * 784)
+    expected, found = summarise(whole, config), summarise(mapped, config)
+    assert found.about.endswith("those of 60 examples, drawn at random.")
+    assert (found.counts.sum(), found.moments.examples) == (60 * 784, 60)
+    assert found.mean == pytest.approx(expected.mean, abs=0.01)
+    assert found.mean != expected.mean
+    for field in ("fingerprint", "examples", "low", "high", "splits"):
+        assert getattr(found, field) == getattr(expected, field)
+    np.testing.assert_array_equal(found.class_counts, expected.class_counts)
 
 
 def test_mapped_examples_do_not_count_as_memory(

@@ -3,7 +3,9 @@
 All numbers refer to x as the model receives it: x / scale, binarized if the configuration
 binarizes (a stochastic binarization by one draw with a fixed seed). N examples with
 D = prod(*event) elements each. Standard deviations divide by N: they describe these examples.
-Values that were not observed are counted, and left out of everything else.
+Values that were not observed are counted, and left out of everything else. Of a mapped data set
+with more values than LARGEST, statistics are those of a stratified sample; the range, the missing
+values and the classes are those of all examples.
 """
 
 from collections.abc import Iterator
@@ -21,11 +23,14 @@ from vae.batches import Batches
 from vae.components.binarizations import BINARIZATIONS
 from vae.config import RunConfig
 from vae.data import Dataset, Splits, split
+from vae.data.dataset import stratified
 from vae.data.mapping import pieces
+from vae.data.scan import scanned
 
 CHUNK = 2**21  # numbers in memory at once
 MOST_DISTINCT = 10_000  # distinct real values that are counted at most
 BINS = 64  # of the histogram of real values
+LARGEST = 2**27  # numbers of mapped data that are all counted
 CPU = torch.device("cpu")
 
 
@@ -44,17 +49,17 @@ def summarise(dataset: Dataset, config: RunConfig) -> DataSummary:
     Raises DataError if the shares of `config` leave no training examples.
     """
     splits = split(dataset, config.val_share, config.test_share, config.seed)
-    everything = np.arange(len(dataset.x))
+    rows = examined(dataset, np.arange(len(dataset.x)))
     levels = config.domain(dataset).levels
-    values = _values(dataset, config, levels)
-    each = moments(dataset, config, everything)
+    values = _values(dataset, config, levels, rows)
+    each = moments(dataset, config, rows)
     low, high = _range(dataset, config)
     mean = float(each.mean.mean(dtype=np.float64))
     spread = each.sd.astype(np.float64) ** 2 + (each.mean.astype(np.float64) - mean) ** 2
     classes, counts = _classes(dataset, splits)
     return DataSummary(
         name=dataset.name,
-        about=dataset.about,
+        about=dataset.about + _sampled(dataset, rows),
         fingerprint=dataset.fingerprint,
         examples=len(dataset.x),
         shape=dataset.event_shape,
@@ -89,6 +94,20 @@ def _missing(dataset: Dataset) -> Ints | None:
     return sum((np.isnan(part).sum(0) for part in pieces(dataset.x)), none)
 
 
+def examined(dataset: Dataset, rows: Ints) -> Ints:
+    """Return the rows whose values are counted: all, or a stratified sample of a large mapped data
+    set."""
+    most = max(1, LARGEST // int(np.prod(dataset.event_shape)))
+    return rows if dataset.in_memory else stratified(dataset.labels, rows, most, 0)
+
+
+def _sampled(dataset: Dataset, rows: Ints) -> str:
+    """Return a sentence on the sample, if there is one."""
+    if len(rows) == len(dataset.x):
+        return ""
+    return f" Mean, SD and counts of values are those of {len(rows):,} examples, drawn at random."
+
+
 def model_inputs(dataset: Dataset, config: RunConfig, rows: Ints) -> Floats:
     """Return these rows as the model receives them in evaluation, (N, *event)."""
     values: Floats = Batches(dataset, rows, config, CPU).fixed(config.seed).x.numpy()
@@ -96,14 +115,15 @@ def model_inputs(dataset: Dataset, config: RunConfig, rows: Ints) -> Floats:
 
 
 def moments(dataset: Dataset, config: RunConfig, rows: Ints) -> Moments:
-    """Return mean and standard deviation of each element over these rows. Raises ValueError
-    without rows.
+    """Return mean and standard deviation of each element over these rows, or those `examined`.
+    Raises ValueError without rows.
 
     Sums are of differences from the first example, which keeps precision for large, similar
     values; an element that never varies has a standard deviation of exactly 0.
     """
     if not len(rows):
         raise ValueError("There are no such examples: choose another split or class.")
+    rows = examined(dataset, rows)
     origin: NDArray[np.float64] | None = None
     first = second = count = np.zeros(dataset.event_shape)
     for x in _chunks(dataset, config, rows):
@@ -140,8 +160,8 @@ def _chunks(dataset: Dataset, config: RunConfig, rows: Ints) -> Iterator[Floats]
 
 def _range(dataset: Dataset, config: RunConfig) -> tuple[float, float]:
     """Return the smallest and the largest value."""
-    ends = np.fmin.reduce(dataset.x, axis=None), np.fmax.reduce(dataset.x, axis=None)
-    low, high = (float(np.float32(v) / dataset.scale) for v in ends)
+    found = scanned(dataset.x)
+    low, high = (float(np.float32(v) / dataset.scale) for v in (found.low, found.high))
     row = BINARIZATIONS[config.binarize]
     if row.random:  # any value between 0 and 1 can become either
         return float(low == 1), float(high > 0)
@@ -149,9 +169,9 @@ def _range(dataset: Dataset, config: RunConfig) -> tuple[float, float]:
     return low, high
 
 
-def _values(dataset: Dataset, config: RunConfig, levels: int) -> _Values:
+def _values(dataset: Dataset, config: RunConfig, levels: int, rows: Ints) -> _Values:
     """Return counts in one bin per level, or in BINS bins between the extremes of real values."""
-    rows, zeros = np.arange(len(dataset.x)), 0
+    zeros = 0
     if levels:
         counts = np.zeros(levels, np.int64)
         for x in _chunks(dataset, config, rows):

@@ -185,8 +185,9 @@ def each_class(view: DataView) -> None:
     present = [k for k in range(len(data.classes)) if (data.labels == k).any()][:MOST_CLASSES]
     found = [_moments(data, view.config, view.key, k) for k in present]
     words = [
-        html_grid.Card(f"{data.classes[k]}: {m.examples:,} examples", data.classes[k], ())
-        for k, m in zip(present, found, strict=True)
+        html_grid.Card(f"{data.classes[k]}: {size:,} examples", data.classes[k], ())
+        for k in present
+        if (size := int((data.labels == k).sum()))
     ]
     layers = {
         "mean": np.stack([m.mean for m in found]),
