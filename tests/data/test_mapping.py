@@ -5,11 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from tests.tables import each
 from vae.analysis.dataset_summary import summarise
 from vae.base.records import Control, Snapshot
+from vae.batches import Batches
 from vae.config import RunConfig
 from vae.data import DataError, Dataset, load, read
 from vae.data import scan as scans
@@ -205,6 +207,26 @@ def test_a_large_file_is_summarised_by_a_sample(
     for field in ("fingerprint", "examples", "low", "high", "splits"):
         assert getattr(found, field) == getattr(expected, field)
     np.testing.assert_array_equal(found.class_counts, expected.class_counts)
+
+
+def test_mapped_examples_reach_a_device_batch_by_batch(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On torch's device without values: examples in memory are there as a whole, mapped ones not.
+    Places may lie on either device."""
+    np.save(home / "x.npy", BYTES)
+    np.save(home / "x-labels.npy", np.arange(150) % 3)
+    config = RunConfig.of(condition="labels", data=str(home / "x.npy"))
+    place = torch.device("meta")
+    for data in both(home / "x.npy", monkeypatch):
+        batches = Batches(data, np.arange(5, 105), config, place)
+        assert batches.x.device.type == ("meta" if data.in_memory else "cpu")
+        assert len(batches) == 100
+        found = [*batches.chunks(64), batches.take(torch.arange(36, device=batches.rows.device))]
+        for batch, size in zip(found, (64, 36, 36), strict=True):
+            assert batch.y is not None
+            assert batch.x.shape == (size, 1, 28, 28)
+            assert batch.x.device == batch.y.device == place
 
 
 def test_mapped_examples_do_not_count_as_memory(
