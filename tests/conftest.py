@@ -116,6 +116,7 @@ WIDTHS: dict[str, dict[str, Any]] = {
     "conv": {"channels": (4, 6)},
     "linear": {},
     "resnet": {"channels": (4, 6)},
+    "conv1d": {"channels": (4, 6)},
 }
 
 

@@ -1,13 +1,22 @@
 """Laws over a whole table in one test: a test costs pytest more than a cheap row takes."""
 
 import inspect
+import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from typing import Any
 
 import torch
 
+from vae.components.networks import NETWORKS
+
 Test = Callable[..., None]
+
+
+def fitting(network: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of a picture (C, H, W), or (C, H · W) for a network that needs series."""
+    taken = NETWORKS[network].takes(shape)
+    return shape if taken else (shape[0], math.prod(shape[1:]))
 
 
 def each(

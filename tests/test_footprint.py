@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.tables import each
+from tests.tables import each, fitting
 from vae import footprint, model
 from vae.base import files, memory
 from vae.base.records import Control, Domain
@@ -26,7 +26,7 @@ from vae.training import Trainer
 DIGITS = Domain((1, 8, 8), 17, 10)
 SMALL = {"hidden": (16,), "latent_dim": 3, "batch_size": 12, "likelihood": "gaussian"}
 ALSO = {"point": {"objective": "wae"}, "conv": {"channels": (4, 6)}}
-ALSO |= {"resnet": {"channels": (4, 6)}}
+ALSO |= {name: {"channels": (4, 6)} for name in ("resnet", "conv1d")}
 HUGE: dict[str, Any] = {"hidden": (8192,) * 8}
 ROWS: list[dict[str, Any]] = [
     {kind: row} | ALSO.get(row, {})
@@ -66,8 +66,9 @@ def measured(config: RunConfig, domain: Domain) -> list[int]:
 @each("changes", ROWS + MORE, ids=str)
 def test_the_count_of_every_row_equals_a_measurement(changes: dict[str, Any]) -> None:
     config = settings(changes)
-    found, built = cost(config, DIGITS), build(config, DIGITS)
-    sizes = measured(config, DIGITS)
+    domain = DIGITS._replace(shape=fitting(config.network, DIGITS.shape))
+    found, built = cost(config, domain), build(config, domain)
+    sizes = measured(config, domain)
     assert found.weights == sum(p.numel() for p in built.parameters())
     assert found.constants == sum(b.nbytes for b in built.buffers())
     assert (found.activations, found.largest) == (sum(sizes), max(sizes))

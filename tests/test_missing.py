@@ -82,7 +82,7 @@ SUPPORTS = {"real": 0, "unit": 0, "levels": 5, "counts": 0}
 
 
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
-@pytest.mark.parametrize("shape", [(6,), (2, 3, 3)])
+@pytest.mark.parametrize("shape", [(6,), (2, 3, 3), (2, 7)])
 def test_every_likelihood_sums_the_observed_values(
     small: Small, likelihood: str, shape: tuple[int, ...]
 ) -> None:
@@ -107,6 +107,27 @@ def test_every_likelihood_sums_the_observed_values(
     changed = torch.where(holes.isnan(), 0.0, holes)  # the mask alone tells a 0 from a hole
     means = [model.posterior(one, y).mean[1:] for one in (holes, changed)]
     assert not torch.equal(*means)
+
+
+def test_a_ragged_series_has_the_likelihood_of_its_observed_part(small: Small) -> None:
+    """By scipy, channel by channel, up to the end of each series; the rest changes nothing."""
+    domain = Domain((2, 9), location=(10.0, -2.0), scale=(3.0, 0.5), missing=True)
+    model = build(small(network="conv1d", likelihood="gaussian", sigma=0.7), domain)
+    ends = (9, 4, 1, 6)
+    x = np.random.default_rng(0).normal((10, -2), (3, 0.5), (4, 9, 2)).swapaxes(1, 2)
+    for row, end in zip(x, ends, strict=True):
+        row[:, end:] = np.nan
+    x[3, 1, 2] = np.nan
+    z = torch.randn(4, 2)
+    with torch.no_grad():
+        px = model.likelihood(z)
+        found, mean = px.log_prob(torch.from_numpy(x.astype(np.float32))), px.mean.numpy()
+        for k, end in enumerate(ends):
+            each = stats.norm.logpdf(x[k, :, :end], mean[k, :, :end], [[2.1], [0.35]])
+            assert float(found[k]) == pytest.approx(np.nansum(each), rel=1e-5)
+        assert model.encoder[0].in_channels == 4  # two of values, two of the mask
+        longer = torch.from_numpy(np.where(np.isnan(x), 0, x).astype(np.float32))
+        assert not torch.equal(px.log_prob(longer), found)
 
 
 def table(n: int = 400) -> Dataset:
@@ -211,9 +232,9 @@ class Loaded(NamedTuple):
 def test_errors_at_hidden_values_are_in_the_unit_of_their_column() -> None:
     data = hidden(table(), 0.3, seed=0)
     assert data.truth is not None
-    rows = np.arange(len(data.x))
+    rows, gone = np.arange(len(data.x)), np.isnan(data.x)
     guess = np.nan_to_num(data.truth) + np.array([0.5, 50.0, 0, 0], np.float32)
-    found = imputation.hidden_errors(Loaded(data), Imputed(rows, data.x, guess))  # type: ignore[arg-type]
+    found = imputation.hidden_errors(Loaded(data), Imputed(rows, data.x, guess, gone))  # type: ignore[arg-type]
     assert isinstance(found, HiddenErrors)
     np.testing.assert_allclose(found.model, [0.5, 50, 0, 0], rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(found.mean / found.sd, 1, atol=0.2)
@@ -234,7 +255,7 @@ def test_a_trained_model_fills_in_better_than_the_mean(small: Small) -> None:
         guess = imputation._expected(state.model, x, None, 10).numpy()
     found = imputation.hidden_errors(
         Loaded(data),  # type: ignore[arg-type]
-        Imputed(np.arange(len(data.x)), data.x, guess),
+        Imputed(np.arange(len(data.x)), data.x, guess, np.isnan(data.x)),
     )
     assert found is not None
     assert found.total[0] < 0.75 * found.total[1]

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from tests.tables import each
+from tests.tables import each, fitting
 from vae.base import files
 from vae.base.records import Domain
 from vae.components.networks import NETWORKS
@@ -21,7 +21,7 @@ from vae.config import TABLES, RunConfig
 from vae.footprint import cost
 from vae.model import VAE, build
 
-SHAPES = [(1, 8, 8), (1, 28, 28), (1, 7, 11), (3, 9, 9), (2,), (13,)]
+SHAPES = [(1, 8, 8), (1, 28, 28), (1, 7, 11), (3, 9, 9), (2,), (13,), (1, 8), (3, 21)]
 KINDS = ("network", "likelihood", "posterior", "prior", "objective")
 LEVELS = 5
 LONG = pytest.mark.long
@@ -100,7 +100,8 @@ def test_the_gradient_reaches_every_parameter_in_every_combination(
             continue
         smooth = {} if body["network"] == "linear" else {"activation": "tanh"}
         settings = values | body | smooth | {"posterior_samples": k, "latent_dim": 3}
-        trains(tiny((1, 4, 4), LEVELS, **settings), k, (1, 4, 4))
+        shape = fitting(body["network"], (1, 4, 4))
+        trains(tiny(shape, LEVELS, **settings), k, shape)
 
 
 @each("shape", SHAPES, ids=str)
@@ -108,8 +109,9 @@ def test_the_gradient_reaches_every_parameter_in_every_combination(
 def test_every_network_accepts_every_suitable_shape(
     tiny: Callable[..., VAE], body: dict[str, Any], shape: tuple[int, ...]
 ) -> None:
-    if NETWORKS[body["network"]].pictures_only and len(shape) != 3:
-        with pytest.raises(ValueError, match="needs pictures"):
+    row = NETWORKS[body["network"]]
+    if not row.takes(shape):
+        with pytest.raises(ValueError, match=f"needs {row.only}, and this data set holds "):
             tiny(shape, **body)
         return
     smooth = {} if body["network"] == "linear" else {"activation": "tanh"}
@@ -146,7 +148,8 @@ def test_every_model_survives_a_checkpoint(
     """A model rebuilt from JSON with weights from a file computes the same function."""
     if values.get("posterior") == "point":
         values = values | {"objective": "reconstruction"}
-    model = tiny((1, 7, 5), **values)
+    shape = fitting(values.get("network", "mlp"), (1, 7, 5))
+    model = tiny(shape, **values)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.1)
@@ -155,7 +158,7 @@ def test_every_model_survives_a_checkpoint(
     again = build(RunConfig.of(**model.config.model_dump(mode="json")), model.domain)
     loaded, _ = files.read_arrays(tmp_path / "w.safetensors")
     again.load_state_dict({k: torch.from_numpy(v) for k, v in loaded.items()})
-    x = torch.rand(3, 1, 7, 5)
+    x = torch.rand(3, *shape)
     for a, b in zip(pair(model, x), pair(again, x), strict=True):
         assert torch.equal(a, b)
 
@@ -173,7 +176,7 @@ def pair(model: VAE, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 def test_the_number_of_parameters_equals_their_count(
     tiny: Callable[..., VAE], values: dict[str, Any]
 ) -> None:
-    model = tiny((3, 9, 9), **values)
+    model = tiny(fitting(values["network"], (3, 9, 9)), **values)
     held = sum(p.numel() for p in model.parameters())
     assert cost(model.config, model.domain).weights == held
 
@@ -191,9 +194,10 @@ def test_the_cost_of_a_step_equals_torchs_count(
     tiny: Callable[..., VAE], network: str, k: int
 ) -> None:
     """The forward pass by torch's counter, and twice as much for the backward pass."""
-    model = tiny((3, 9, 14), network=network, posterior_samples=k)
+    shape = fitting(network, (3, 9, 14))
+    model = tiny(shape, network=network, posterior_samples=k)
     with FlopCounterMode(display=False) as counter:
-        model(torch.rand(16, 3, 9, 14), k)
+        model(torch.rand(16, *shape), k)
     assert cost(model.config, model.domain).flops == 3 * counter.get_total_flops()
 
 

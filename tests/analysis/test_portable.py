@@ -7,6 +7,7 @@ import pytest
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from tests.tables import fitting
 from vae.analysis import portable as module
 from vae.analysis.portable import mean_formula, portable, portable_encoder
 from vae.base.records import Domain
@@ -19,7 +20,8 @@ DOMAIN = Domain((1, 8, 8), 17)
 
 
 def model(**settings: Any) -> VAE:
-    return build(RunConfig.of(**settings), DOMAIN)
+    shape = fitting(settings.get("network", "mlp"), DOMAIN.shape)
+    return build(RunConfig.of(**settings), DOMAIN._replace(shape=shape))
 
 
 @pytest.mark.parametrize("network", [name for name in NETWORKS if name != "resnet"])

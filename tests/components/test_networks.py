@@ -7,20 +7,30 @@ import pytest
 import torch
 from torch import nn
 
-from tests.tables import each
+from tests.tables import each, fitting
 from vae.base.options import options_of
 from vae.base.records import Domain
-from vae.components.networks import ACTIVATIONS, NETWORKS, Residual, conv, linear, mlp, resnet
+from vae.components.networks import (
+    ACTIVATIONS,
+    NETWORKS,
+    Residual,
+    conv,
+    conv1d,
+    linear,
+    mlp,
+    resnet,
+)
 from vae.config import RunConfig
 from vae.footprint import cost
 
 PICTURES = [(1, 8, 8), (1, 28, 28), (1, 7, 11), (3, 9, 9), (1, 3, 2), (1, 1, 1), (3, 16, 5)]
+SERIES = [(1, steps) for steps in range(8, 40)] + [(2, 1), (3, 77), (1, 300), (2, 299)]
 VECTORS = [(2,), (13,), (1,)]
 CASES = [
     (name, shape)
-    for name in NETWORKS
-    for shape in PICTURES + VECTORS
-    if not NETWORKS[name].pictures_only or len(shape) == 3
+    for name, row in NETWORKS.items()
+    for shape in PICTURES + VECTORS + (SERIES if row.only else SERIES[:2])
+    if row.takes(shape)
 ]
 
 
@@ -62,6 +72,35 @@ def test_every_input_and_every_output_has_an_effect(name: str, shape: tuple[int,
 def test_conv_on_vectors_is_refused_with_a_remedy(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"conv network needs pictures.* choose network mlp"):
         NETWORKS["conv"](shape, 4, 2, 1)
+
+
+@pytest.mark.parametrize("shape", VECTORS[:1] + PICTURES[:1])
+def test_conv1d_on_other_examples_is_refused_with_a_remedy(shape: tuple[int, ...]) -> None:
+    suitable = "mlp or conv or linear or resnet" if len(shape) == 3 else "mlp or linear"
+    words = rf"conv1d network needs series, and .* choose network {suitable}\."
+    with pytest.raises(ValueError, match=words):
+        NETWORKS["conv1d"](shape, 4, 2, 1)
+
+
+def test_conv1d_is_equivariant_to_a_shift_in_time() -> None:
+    """A shift by 2^L steps shifts the output of L strided convolutions by one place, and back."""
+    encoder, decoder = (body.double() for body in conv1d((2, 96), 4, 2, 1, channels=(3, 5)))
+    down, up = encoder[:4], decoder[2:-1]
+    x = torch.zeros(1, 2, 96, dtype=torch.float64)
+    x[..., 30:50] = torch.randn(1, 2, 20)
+    h = down(x)
+    torch.testing.assert_close(down(x.roll(8, -1))[..., 3:-3], h.roll(2, -1)[..., 3:-3])
+    torch.testing.assert_close(up(h.roll(2, -1))[..., 20:-20], up(h).roll(8, -1)[..., 20:-20])
+    assert not torch.allclose(down(x.roll(2, -1))[..., 3:-3], h[..., 3:-3])
+
+
+def test_a_series_of_constants_is_constant_after_conv1d_but_at_its_ends() -> None:
+    """A constant offset of a channel adds one number to each output of a convolution."""
+    first = conv1d((2, 40), 4, 2, 1, channels=(3,))[0][0].double()
+    x, offset = torch.randn(2, 2, 40).double(), torch.tensor([0.7, -1.2]).double()
+    added = (first(x + offset[:, None]) - first(x))[..., 1:-1]
+    expected = first.weight.sum(-1) @ offset
+    torch.testing.assert_close(added, expected[:, None].expand_as(added[0]).expand_as(added))
 
 
 @pytest.mark.parametrize("hidden", [(), (7,), (7, 5), (3, 3, 3)])
@@ -131,9 +170,9 @@ def test_conv_is_equivariant_to_translation() -> None:
 
 
 @each("name", ACTIVATIONS)
-@each("network", ["mlp", "conv", "resnet"])
+@each("network", ["mlp", "conv", "resnet", "conv1d"])
 def test_the_configured_activation_is_used(network: str, name: str) -> None:
     kinds = tuple(type(make()) for make in ACTIVATIONS.values())
-    for body in NETWORKS[network]((1, 8, 8), 4, 2, 1, activation=name):
+    for body in NETWORKS[network](fitting(network, (1, 8, 8)), 4, 2, 1, activation=name):
         used = {type(m) for m in body.modules() if isinstance(m, kinds)}
         assert used == {type(ACTIVATIONS[name]())}

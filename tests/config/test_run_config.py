@@ -186,7 +186,7 @@ def test_a_scalar_at_a_step_is_its_value_times_its_schedule() -> None:
 WRONG = [  # (values, what the sentence says)
     ({"epoch": 3}, "Unknown setting 'epoch': did you mean epochs? There are data, "),
     ({"zzz": 3}, "Unknown setting 'zzz': There are data, "),
-    ({"network": "mpl"}, "Unknown network 'mpl'; one of mlp, conv, linear, resnet."),
+    ({"network": "mpl"}, "Unknown network 'mpl'; one of mlp, conv, linear, resnet, conv1d."),
     ({"likelihood": "gauss"}, "Unknown likelihood 'gauss'; one of bernoulli, "),
     ({"posterior": "x"}, "Unknown posterior 'x'; one of diagonal, "),
     ({"prior": "x"}, "Unknown prior 'x'; one of standard, "),
@@ -195,7 +195,10 @@ WRONG = [  # (values, what the sentence says)
     ({"precision": "fp16"}, "Unknown precision 'fp16'; one of fp32, bf16."),
     ({"activation": "sin"}, "Unknown activation 'sin'; one of relu, tanh, gelu, silu."),
     ({"sigma": 0.1}, "sigma belongs to likelihood gaussian, and likelihood is 'bernoulli'"),
-    ({"channels": (8,)}, "channels belongs to network conv or resnet, and network is 'mlp'"),
+    (
+        {"channels": (8,)},
+        "channels belongs to network conv or resnet or conv1d, and network is 'mlp'",
+    ),
     ({"hidden": (8,), "network": "linear"}, "hidden belongs to network mlp, and network is"),
     ({"beta": 2, "objective": "reconstruction"}, "beta belongs to objective elbo, and"),
     ({"components": 3}, "components belongs to data mixture, and data is 'digits'"),

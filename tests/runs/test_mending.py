@@ -211,12 +211,13 @@ def test_a_change_out_of_range_is_not_replayed(run: Run) -> None:
     ("place", "value"),
     [
         (("data", "event_shape"), value)
-        for value in ([1, 8.0, 8], [0, 8, 8], [-1, 8, 8], [8, 8], [2**20, 2**20, 1], "8", [MANY])
+        for value in ([1, 8.0, 8], [0, 8, 8], [-1, 8, 8], [8] * 4, [2**20, 2**20, 1], "8", [MANY])
     ]
     + [
         (("data", "levels"), -1),
         (("data", "classes"), True),
         (("data", "name"), ["x"]),
+        (("data", "channels"), ["x", 1]),
         (("threads",), 0),
         (("threads",), 10**6),
         (("created",), 5),

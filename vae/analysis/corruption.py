@@ -144,12 +144,12 @@ CORRUPTIONS: dict[str, Corruption] = {  # in the order of application
 def corrupted(
     x: Floats, options: Mapping[str, Mapping[str, float]], seed: int, domain: Domain
 ) -> Floats:
-    """Apply rows of `CORRUPTIONS` to x (N, *event) of a domain: name → options. Vectors are
-    rescaled before and restored afterwards.
+    """Apply rows of `CORRUPTIONS` to x (N, *event) of a domain: name → options. Vectors and series
+    are rescaled before and restored afterwards.
 
     Each row has a separate random generator, so that a change of one leaves the others unchanged.
     """
-    if x.ndim == 2 and domain.scale:
+    if x.ndim < 4 and domain.scale:
         u = domain.rescale(x)
         noisy = corrupted(u, options, seed, UNSCALED)
         return np.where(noisy == u, x, domain.restore(noisy))

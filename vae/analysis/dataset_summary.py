@@ -24,8 +24,9 @@ from vae.components.binarizations import BINARIZATIONS
 from vae.config import RunConfig
 from vae.data import Dataset, Splits, split
 from vae.data.dataset import stratified
-from vae.data.mapping import pieces
+from vae.data.missing import missing_parts
 from vae.data.scan import scanned
+from vae.data.series import lengths
 
 CHUNK = 2**21  # numbers in memory at once
 MOST_DISTINCT = 10_000  # distinct real values that are counted at most
@@ -57,6 +58,8 @@ def summarise(dataset: Dataset, config: RunConfig) -> DataSummary:
     mean = float(each.mean.mean(dtype=np.float64))
     spread = each.sd.astype(np.float64) ** 2 + (each.mean.astype(np.float64) - mean) ** 2
     classes, counts = _classes(dataset, splits)
+    whole = dataset.x if dataset.truth is None else dataset.truth
+    steps = lengths(whole) if dataset.is_series else np.zeros(1, np.int64)
     return DataSummary(
         name=dataset.name,
         about=dataset.about + _sampled(dataset, rows),
@@ -82,16 +85,20 @@ def summarise(dataset: Dataset, config: RunConfig) -> DataSummary:
         factors=tuple(_factor(name, column) for name, column in dataset.factors.items()),
         moments=each,
         missing=_missing(dataset),
+        inside=int(steps.sum()) if dataset.is_series else len(dataset.x),
+        shortest=int(steps.min()),
         columns=dataset.columns,
     )
 
 
 def _missing(dataset: Dataset) -> Ints | None:
-    """Return in how many examples each element was not observed; None if all were."""
+    """Return the number of values of each column (D,) or channel (C,) that were not observed;
+    None if there are all."""
     if not dataset.missing:
         return None
-    none = np.zeros(dataset.event_shape, np.int64)
-    return sum((np.isnan(part).sum(0) for part in pieces(dataset.x)), none)
+    none = np.zeros(dataset.event_shape[0], np.int64)
+    axes = (0, *range(2, dataset.x.ndim))
+    return sum((gone.sum(axes) for gone in missing_parts(dataset)), none)
 
 
 def examined(dataset: Dataset, rows: Ints) -> Ints:

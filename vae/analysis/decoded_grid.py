@@ -6,6 +6,7 @@ measured in the middle between four places, where it is largest. Notation: R row
 lowest first, C columns, *event the shape of one example.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -52,9 +53,8 @@ class DecodedGrid(NamedTuple):
 
 def decode_grid(model: VAE, plane: Plane, box: Box, label: int = 0) -> DecodedGrid:
     """Decode a grid of places over `box`; a conditional model decodes the class `label`."""
-    channels = model.domain.shape[0] if len(model.domain.shape) == 3 else 4  # bytes of a float
-    area = int(np.prod(model.domain.shape[1:])) if len(model.domain.shape) == 3 else 1
-    values = area * (channels if area > 1 or channels < 4 else 4 * model.domain.shape[0])
+    each = 1 if len(model.domain.shape) == 3 else 4  # bytes of a float
+    values = each * math.prod(model.domain.shape)
     columns = int(np.clip((BYTES / max(values, 1)) ** 0.5, 4, SIDE))
     rows = columns if plane.back[1].any() else 2  # a single latent is constant upwards
     tiles = decode_tiles(model, plane, box.grid(columns, rows), label)

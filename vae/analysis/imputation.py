@@ -7,11 +7,12 @@ encoder and K = 1.
 
 Where values were hidden on purpose, the expectation is compared with them: root mean squared
 errors in the units of each column, beside those of the column's mean over the observed training
-values. Letters: N examples, D values of each, K draws.
+values. A series is compared channel by channel, and has no values after its end. Letters: N
+examples, D values of each, K draws.
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ from vae.analysis.loaded_run import LoadedRun
 from vae.base import rng
 from vae.base.records import Floats, Ints
 from vae.batches import collected
+from vae.data.missing import missing_in
 from vae.model import VAE
 
 Flags = NDArray[np.bool_]
@@ -34,22 +36,20 @@ class Imputed(NamedTuple):
     """Examples with the values that a model expects from the observed ones."""
 
     rows: Ints  # (N,) of the data set
-    observed: Floats  # (N, D) NaN where not observed
-    expected: Floats  # (N, D) E[x | observed values]
+    observed: Floats  # (N, *event) NaN where not observed
+    expected: Floats  # (N, *event) E[x | observed values]
 
-    @property
-    def is_observed(self) -> Flags:
-        """Whether each value was observed, (N, D)."""
-        return ~np.isnan(self.observed)
+    is_missing: Flags  # (N, *event) values that were not observed; False after the end of a series
 
     @property
     def completed(self) -> Floats:
-        """The observed values, and the expected ones where there are none, (N, D)."""
-        return np.where(self.is_observed, self.observed, self.expected)
+        """The observed values, and the expected ones where they are missing, (N, *event)."""
+        return np.where(self.is_missing, self.expected, self.observed)
 
 
 class HiddenErrors(NamedTuple):
-    """Errors at values that were hidden on purpose; NaN for a column without any."""
+    """Errors at values that were hidden on purpose; NaN for a column without any. D columns, or
+    channels of series."""
 
     counts: Ints  # (D,) hidden values
     model: Floats  # (D,) root mean squared error of the model, in the unit of the column
@@ -77,11 +77,11 @@ def impute(loaded: LoadedRun, rows: Ints, draws: int = DRAWS) -> Imputed:
         chunks = batches.chunks(max(1, NUMBERS // each))
         parts = ({"x": _expected(model, x, y, draws)} for x, y in chunks)
         expected: Floats = collected(parts, len(batches))["x"].numpy()
-    return Imputed(rows, loaded.inputs(rows), expected)
+    return Imputed(rows, loaded.inputs(rows), expected, missing_in(loaded.data, rows))
 
 
 def _expected(model: VAE, x: Tensor, y: Tensor | None, draws: int) -> Tensor:
-    """Return E[x | observed values], (B, D)."""
+    """Return E[x | observed values], (B, *event)."""
     q = model.posterior(x, y)
     if not model.has_kl:
         return model.likelihood(q.mean, y).mean
@@ -96,11 +96,27 @@ def hidden_errors(loaded: LoadedRun, found: Imputed) -> HiddenErrors | None:
     """Return the errors at the hidden values of these rows; None if none were hidden."""
     if loaded.data.truth is None:
         return None
-    truth = loaded.data.truth[found.rows] / np.float32(loaded.data.scale)
-    hidden = np.isnan(found.observed) & ~np.isnan(truth)  # (N, D)
+    truth = by_column(loaded.data.truth[found.rows] / np.float32(loaded.data.scale))
+    hidden = by_column(np.isnan(found.observed)) & ~np.isnan(truth)
+    mean, sd = _known(loaded)
+    by_model = _root(truth - by_column(found.expected), hidden)
+    return HiddenErrors(hidden.sum(0), by_model, _root(truth - mean, hidden), sd)
+
+
+def _known(loaded: LoadedRun) -> tuple[Floats, Floats]:
+    """Return mean and standard deviation of the observed training values of each column, or of
+    each channel of series, (D,)."""
     known = moments(loaded.data, loaded.run.config, loaded.rows("train"))
-    by_model, by_mean = (_root(truth - guess, hidden) for guess in (found.expected, known.mean))
-    return HiddenErrors(hidden.sum(0), by_model, by_mean, known.sd)
+    if not loaded.data.is_series:
+        return known.mean, known.sd
+    x = by_column(loaded.inputs(loaded.rows("train"))).astype(np.float64)
+    return np.nanmean(x, 0).astype(np.float32), np.nanstd(x, 0).astype(np.float32)
+
+
+def by_column(values: NDArray[Any]) -> NDArray[Any]:
+    """Return vectors (N, D) as they are, series (N, C, T) as the values of each channel (N T, C),
+    one series after the other."""
+    return values if values.ndim == 2 else values.swapaxes(1, 2).reshape(-1, values.shape[1])
 
 
 def _root(difference: Floats, chosen: Flags) -> Floats:

@@ -20,7 +20,7 @@ from vae.base.records import Floats
 from vae.base.rng import stream
 from vae.components.binarizations import BINARIZATIONS
 from vae.components.likelihood_base import Likelihood
-from vae.components.networks import Grow
+from vae.components.networks import Grow, Lengthen
 from vae.model import VAE
 
 MOST_WEIGHTS = 2_000_000  # 8 MB, sent once
@@ -139,31 +139,44 @@ def _linear(layer: nn.Linear, x: Tensor, h: Tensor) -> Layer:
     return Layer(recipe, _weights(layer), layer.weight.numel())
 
 
-def _convolution(layer: nn.Conv2d | nn.ConvTranspose2d, x: Tensor, h: Tensor) -> Layer:
-    """Return a convolution, its weights as (outputs, height, width, inputs)."""
-    plain_one = layer.groups == 1 and layer.dilation == (1, 1) and layer.padding_mode == "zeros"
+TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d)
+Convolution = nn.Conv1d | nn.Conv2d | nn.ConvTranspose1d | nn.ConvTranspose2d
+
+
+def _convolution(layer: Convolution, x: Tensor, h: Tensor) -> Layer:
+    """Return a convolution, its weights as (outputs, height, width, inputs); one over a series has
+    height 1."""
+    plain_one = layer.groups == 1 and set(layer.dilation) == {1} and layer.padding_mode == "zeros"
     if not plain_one or isinstance(layer.padding, str):
         raise ValueError(f"The browser does not know a layer of this network: {layer}.")
-    is_transposed = isinstance(layer, nn.ConvTranspose2d)
+    is_transposed = isinstance(layer, TRANSPOSED)
+    flat = x.ndim == 3
     recipe = {
         "kind": "convolution",
         "transposed": is_transposed,
-        "from": list(x.shape[1:]),
-        "to": list(h.shape[1:]),
+        "from": _planes(x),
+        "to": _planes(h),
         "outputs": h.numel(),
-        "kernel": list(layer.kernel_size),
-        "stride": list(layer.stride),
-        "padding": list(layer.padding),
+        "kernel": [1] * flat + list(layer.kernel_size),
+        "stride": [1] * flat + list(layer.stride),
+        "padding": [0] * flat + list(layer.padding),
     }
     weight, bias = _weights(layer)
-    turned = weight.permute(1, 2, 3, 0) if is_transposed else weight.permute(0, 2, 3, 1)
+    wide = weight.unsqueeze(2) if flat else weight
+    turned = wide.permute(1, 2, 3, 0) if is_transposed else wide.permute(0, 2, 3, 1)
     places = math.prod((x if is_transposed else h).shape[2:])
     return Layer(recipe, (turned, bias), weight.numel() * places)
 
 
-def _weights(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d) -> tuple[Tensor, Tensor]:
+def _planes(x: Tensor) -> list[int]:
+    """Return channels, height and width of x (1, C, H, W), or of series (1, C, T)."""
+    channels, *size = x.shape[1:]
+    return [channels, *([1] * (2 - len(size))), *size]
+
+
+def _weights(layer: nn.Linear | Convolution) -> tuple[Tensor, Tensor]:
     """Return weights and biases, zeros for a layer without biases."""
-    outputs = layer.weight.shape[1 if isinstance(layer, nn.ConvTranspose2d) else 0]
+    outputs = layer.weight.shape[1 if isinstance(layer, TRANSPOSED) else 0]
     return layer.weight, torch.zeros(outputs) if layer.bias is None else layer.bias
 
 
@@ -175,9 +188,12 @@ def _reshaped(layer: nn.Module, x: Tensor, h: Tensor) -> Layer:
 # The exact type of a layer: a subclass may compute something else
 LAYERS: dict[type[nn.Module], Callable[[Any, Tensor, Tensor], Layer]] = {
     nn.Linear: _linear,
+    nn.Conv1d: _convolution,
     nn.Conv2d: _convolution,
+    nn.ConvTranspose1d: _convolution,
     nn.ConvTranspose2d: _convolution,
     Grow: _convolution,
+    Lengthen: _convolution,
     nn.Flatten: _reshaped,
     nn.Unflatten: _reshaped,
 }

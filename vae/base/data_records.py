@@ -52,8 +52,10 @@ class DataSummary(NamedTuple):
     class_counts: Ints  # (classes, 3) examples in train, val, test
     factors: tuple[Factor, ...]
     moments: Moments
-    missing: Ints | None = None  # (*event) examples in which each element was not observed
-    columns: tuple[str, ...] = ()  # names of the elements of a vector
+    missing: Ints | None = None  # (D,) or (C,) values of each column or channel not observed
+    inside: int = 0  # values of each column or channel, before the ends of series
+    shortest: int = 0  # steps of the shortest series
+    columns: tuple[str, ...] = ()  # names of the elements of a vector, or channels of a series
 
 
 class Baseline(NamedTuple):

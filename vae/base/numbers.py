@@ -54,9 +54,15 @@ def evenly(values: Iterable[float], most: int = 3) -> list[str]:
     return [fixed(value) for value in numbers]
 
 
+def plural(count: int, noun: str) -> str:
+    """Return a count with its noun: "1 channel", "3 channels"."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
 def extent(shape: Sequence[int]) -> str:
-    """Return width × height of a picture (C, H, W), such as "50×48"; the length of a vector."""
-    return f"{shape[2]}×{shape[1]}" if len(shape) == 3 else f"{math.prod(shape):,}"
+    """Return width × height of a picture (C, H, W), such as "50×48"; the steps of a series (C, T),
+    the length of a vector."""
+    return f"{shape[2]}×{shape[1]}" if len(shape) == 3 else f"{shape[-1]:,}"
 
 
 def byte_count(size: float) -> str:
@@ -67,6 +73,8 @@ def byte_count(size: float) -> str:
 
 def event_size(shape: Sequence[int]) -> str:
     """Return the size of an example in words: "50×48 pixels, 3 channels", "2 values"."""
+    if len(shape) == 2:
+        return f"{plural(shape[1], 'step')} of {plural(shape[0], 'channel')}"
     if len(shape) != 3:
         return f"{extent(shape)} values"
     return f"{extent(shape)} pixels" + (f", {shape[0]} channels" if shape[0] > 1 else "")

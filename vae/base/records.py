@@ -5,10 +5,12 @@ Log-probabilities and divergences are in nats per example. `reconstruction` is -
 posterior) is None, never NaN.
 
 Letters in shapes: N examples, Z latent dimensions, *event the shape of one example: (C, H, W) for
-an image, (D,) for a vector. Examples in records are the model's input, floats: images in [0, 1].
+an image, (C, T) for a series, (D,) for a vector. Examples in records are the model's input,
+floats: images in [0, 1].
 """
 
 import math
+from collections.abc import Sequence
 from itertools import starmap
 from typing import Any, NamedTuple
 
@@ -25,6 +27,14 @@ SLOWER = "Lower the learning rate, or clip the gradient."  # two ways out at its
 RESCALE = "Choose data_scale standardise, which rescales every column."
 
 
+KINDS = ("", "vectors", "series", "pictures")  # of examples, by the number of their axes
+
+
+def kind_of(shape: Sequence[int]) -> str:
+    """Return the kind of examples of this shape: "vectors", "series" or "pictures"."""
+    return KINDS[len(shape)]
+
+
 class Domain(NamedTuple):
     """The space of the examples: the properties of the data that a model depends on."""
 
@@ -32,7 +42,7 @@ class Domain(NamedTuple):
     levels: int = 0  # x is k / (levels - 1) with k = 0 … levels - 1; 0 for real values
     classes: int = 0  # labels run from 0 to classes - 1
     # The networks receive u = (x - location) / scale, with one location and one scale for each
-    # column of a vector or channel of a picture; without them u = x
+    # column of a vector or channel of a picture or series; without them u = x
     location: tuple[float, ...] = ()
     scale: tuple[float, ...] = ()
     missing: bool = False  # values of x may be NaN: not observed

@@ -2,7 +2,7 @@
 
 | file | content |
 |---|---|
-| .npz | completed (N, D), observed (N, D) of bool, columns (D,), and the names of the rows |
+| .npz | completed (N, D), observed (N, D) of bool, columns (D,), and the names of the rows; series (N, C, T), NaN after their ends |
 | .csv, .parquet | a row per example: name, class, split, index, the columns, and for each column with missing values "NAME observed", 1 or 0 |
 """  # noqa: E501 (a table)
 
@@ -54,14 +54,15 @@ def impute(args: argparse.Namespace) -> int:
     found = filled(loaded, loaded.rows(split), args.draws)
     names = element_names(loaded.data.columns, loaded.data.event_shape)
     named = row_arrays(loaded, found.rows)
+    if loaded.data.is_series and out.suffix != ".npz":
+        raise ValueError("Series are not a table: write them to a .npz file.")
     if out.suffix == ".npz":
-        save_npz(
-            out, completed=found.completed, observed=found.is_observed, columns=names, **named
-        )
+        arrays = {"completed": found.completed, "observed": ~found.is_missing}
+        save_npz(out, **arrays, columns=names, **named)
     else:
         save = save_csv if out.suffix == ".csv" else save_parquet
         save(out, _columns(found, names, named))
-    n, missing = len(found.rows), int((~found.is_observed).sum())
+    n, missing = len(found.rows), int(found.is_missing.sum())
     print(f"{n} {SPLITS.get(split, split)} examples, {missing:,} values filled in, in {out}")
     errors = hidden_errors(loaded, found)
     print("\n".join(_lines(errors, names)) if errors else "No value was hidden (--hide-share).")
@@ -73,9 +74,9 @@ def _columns(found: "Imputed", names: list[str], named: Arrays) -> Arrays:
     from vae.data.columns import unique_names
 
     first = {key: named[key] for key in ("name", "class", "split", "index")}
-    marked = [k for k in range(len(names)) if not found.is_observed[:, k].all()]
+    marked = [k for k in range(len(names)) if found.is_missing[:, k].any()]
     titles = [*first, *names, *(f"{names[k]} observed" for k in marked)]
-    values = [*found.completed.T, *(found.is_observed[:, k].astype(int) for k in marked)]
+    values = [*found.completed.T, *((~found.is_missing[:, k]).astype(int) for k in marked)]
     columns = zip(unique_names(titles), [*first.values(), *values], strict=True)
     return dict(columns)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from vae.base.files import sentence
 from vae.base.numbers import number, with_error
+from vae.base.records import kind_of
 from vae.commands.arguments import output_path, run_flags, save_npz, split_flag
 from vae.commands.presence import with_data
 from vae.commands.progress_bar import share
@@ -140,7 +141,8 @@ def sample(args: argparse.Namespace) -> int:
     run = find(args.root, args.name)
     model = run.load_model(args.checkpoint)
     if out.suffix == ".png" and len(model.domain.shape) != 3:
-        raise ValueError("Samples of vector data are not an image: write them to a .npz file.")
+        kind = kind_of(model.domain.shape)
+        raise ValueError(f"Samples of {kind} are not an image: write them to a .npz file.")
     z = prior_sample(model, args.n, args.seed, args.temperature)
     x = decode(model, z, labels=_labels(args, run))
     if out.suffix == ".npz":

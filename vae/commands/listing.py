@@ -96,10 +96,12 @@ def _describe(name: str, options: dict[str, str]) -> int:
     print(f"shape        {event_size(s.shape)}, {s.dtype} / {compact(s.scale)}")
     print(f"x            {_range(s.low, s.high)}, mean {number(s.mean)}, SD {number(s.sd)}")
     print(f"zeros        {percent(s.zeros, 1)} of the values; {s.constant:,} constant elements")
+    if 0 < s.shortest < s.shape[-1]:
+        print(f"lengths      {s.shortest:,} to {s.shape[-1]:,} steps")
     if s.missing is not None:
         for name, count in zip(element_names(s.columns, s.shape), s.missing, strict=True):
             if count:
-                share = percent(count / s.examples, 1)
+                share = percent(count / s.inside, 1)
                 print(f"missing      {printed(name)}: {count:,} values ({share})")
     if words := described(config.rescaling(domain), domain):
         print(f"scale        {words}")

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from vae.base.options import Option, rows_with
+from vae.base.records import kind_of
 
 
 class Bodies(NamedTuple):
@@ -49,7 +50,8 @@ Channels = Annotated[
     tuple[int, ...],
     Option(
         "Channels of the encoder's convolutions, separated by commas. Each convolution halves "
-        "width and height; the decoder mirrors them. More channels fit more and take longer.",
+        "width and height, or the time steps; the decoder mirrors them. More channels fit more "
+        "and take longer.",
         low=1,
         high=2048,
         label="Channels",
@@ -75,7 +77,7 @@ def mlp(
     ] = (256, 128),
     activation: Activation = "relu",
 ) -> Bodies:
-    """Fully connected layers, for pictures and vectors."""
+    """Fully connected layers, for pictures, series and vectors."""
     size = math.prod(event_shape)
     decoder = _stack((latent_dim, *reversed(hidden), multiplicity * size), activation)
     return Bodies(
@@ -112,7 +114,6 @@ def conv(
     """Strided 3×3 convolutions, for pictures of any size."""
     sizes = _halvings(event_shape[1:], len(channels))
     planes = (event_shape[0], *channels)
-    bottom = (channels[-1], *sizes[-1])
     down: list[nn.Module] = []
     for i in range(len(channels)):
         down += [nn.Conv2d(planes[i], planes[i + 1], 3, 2, 1), ACTIVATIONS[activation]()]
@@ -120,16 +121,31 @@ def conv(
     for i in reversed(range(len(channels))):
         out = planes[i] if i else multiplicity * event_shape[0]
         up += [ACTIVATIONS[activation](), Grow(planes[i + 1], out, sizes[i], sizes[i + 1])]
-    flat = math.prod(bottom)
-    return Bodies(
-        encoder=nn.Sequential(*down, nn.Flatten(), nn.Linear(flat, encoder_outputs)),
-        decoder=nn.Sequential(
-            nn.Linear(latent_dim, flat),
-            nn.Unflatten(1, bottom),
-            *up,
-            nn.Unflatten(1, (multiplicity, event_shape[0])),
-        ),
-    )
+    ends = (encoder_outputs, latent_dim, (multiplicity, event_shape[0]))
+    return _between(down, up, (channels[-1], *sizes[-1]), *ends)
+
+
+def conv1d(
+    event_shape: tuple[int, ...],
+    encoder_outputs: int,
+    latent_dim: int,
+    multiplicity: int,
+    *,
+    channels: Channels = (32, 64),
+    activation: Activation = "relu",
+) -> Bodies:
+    """Strided convolutions over five time steps, for series of any length."""
+    sizes = _halvings(event_shape[1:], len(channels))
+    planes = (event_shape[0], *channels)
+    down: list[nn.Module] = []
+    up: list[nn.Module] = []
+    for i in range(len(channels)):
+        down += [nn.Conv1d(planes[i], planes[i + 1], 5, 2, 2), ACTIVATIONS[activation]()]
+    for i in reversed(range(len(channels))):
+        out = planes[i] if i else multiplicity * event_shape[0]
+        up += [ACTIVATIONS[activation](), Lengthen(planes[i + 1], out, *sizes[i], *sizes[i + 1])]
+    ends = (encoder_outputs, latent_dim, (multiplicity, event_shape[0]))
+    return _between(down, up, (channels[-1], *sizes[-1]), *ends)
 
 
 def resnet(
@@ -154,7 +170,6 @@ def resnet(
     https://arxiv.org/abs/1512.03385), for colour pictures of 32×32 to 256×256."""
     sizes = _halvings(event_shape[1:], len(channels))
     planes = (event_shape[0], *channels)
-    bottom = (channels[-1], *sizes[-1])
     down: list[nn.Module] = []
     up: list[nn.Module] = []
     for i in range(len(channels)):
@@ -164,14 +179,26 @@ def resnet(
         out = planes[i] if i else multiplicity * event_shape[0]
         up += [Residual(planes[i + 1], activation) for _ in range(blocks)]
         up += [ACTIVATIONS[activation](), Grow(planes[i + 1], out, sizes[i], sizes[i + 1])]
-    flat, last = math.prod(bottom), ACTIVATIONS[activation]()
+    ends = (encoder_outputs, latent_dim, (multiplicity, event_shape[0]))
+    last = ACTIVATIONS[activation]()
+    return _between([*down, last], up, (channels[-1], *sizes[-1]), *ends)
+
+
+def _between(
+    down: Sequence[nn.Module],
+    up: Sequence[nn.Module],
+    bottom: tuple[int, ...],
+    encoder_outputs: int,
+    latent_dim: int,
+    outputs: tuple[int, ...],
+) -> Bodies:
+    """Return convolutions down to `bottom` and up again, with a linear layer to and from the
+    latents; the channels of the last layer become the axes `outputs`."""
+    flat = math.prod(bottom)
     return Bodies(
-        encoder=nn.Sequential(*down, last, nn.Flatten(), nn.Linear(flat, encoder_outputs)),
+        encoder=nn.Sequential(*down, nn.Flatten(), nn.Linear(flat, encoder_outputs)),
         decoder=nn.Sequential(
-            nn.Linear(latent_dim, flat),
-            nn.Unflatten(1, bottom),
-            *up,
-            nn.Unflatten(1, (multiplicity, event_shape[0])),
+            nn.Linear(latent_dim, flat), nn.Unflatten(1, bottom), *up, nn.Unflatten(1, outputs)
         ),
     )
 
@@ -220,19 +247,35 @@ class Grow(nn.ConvTranspose2d):
         return super().forward(x)
 
 
+class Lengthen(nn.ConvTranspose1d):
+    """A transposed strided convolution that restores exactly the length of a series."""
+
+    def __init__(self, inputs: int, outputs: int, to: int, start: int) -> None:
+        # Five taps with stride 2 and padding 2 map length n to 2n - 1
+        super().__init__(inputs, outputs, 5, 2, 2, output_padding=to - (2 * start - 1))
+
+    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+        return super().forward(x)
+
+
 class Network(NamedTuple):
-    """A row of the table: the function, and whether it takes pictures only."""
+    """A row of the table: the function, and the only kind of examples that it takes."""
 
     build: Callable[..., Bodies]
-    pictures_only: bool = False
+    only: str = ""  # "pictures" or "series"; "" takes examples of every kind
     dense: bool = False  # encoder and decoder are linear layers with a nonlinearity between them
+
+    def takes(self, event_shape: tuple[int, ...]) -> bool:
+        """Whether the network takes examples of this shape."""
+        return self.only in ("", kind_of(event_shape))
 
     def check(self, event_shape: tuple[int, ...], data: str = "this data set") -> None:
         """Raise ValueError if the network cannot take examples of this shape."""
-        if self.pictures_only and len(event_shape) != 3:
+        if not self.takes(event_shape):
+            suitable = {name: row for name, row in NETWORKS.items() if row.takes(event_shape)}
             raise ValueError(
-                f"The {self.build.__name__} network needs pictures, and {data} holds vectors: "
-                f"choose network {rows_with(NETWORKS, pictures_only=False)}."
+                f"The {self.build.__name__} network needs {self.only}, and {data} holds "
+                f"{kind_of(event_shape)}: choose network {rows_with(suitable)}."
             )
 
     def __call__(self, event_shape: tuple[int, ...], *sizes: int, **options: Any) -> Bodies:
@@ -243,7 +286,8 @@ class Network(NamedTuple):
 
 NETWORKS: dict[str, Network] = {
     "mlp": Network(mlp, dense=True),
-    "conv": Network(conv, pictures_only=True),
+    "conv": Network(conv, only="pictures"),
     "linear": Network(linear, dense=True),
-    "resnet": Network(resnet, pictures_only=True),
+    "resnet": Network(resnet, only="pictures"),
+    "conv1d": Network(conv1d, only="series"),
 }

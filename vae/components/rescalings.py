@@ -1,9 +1,9 @@
 """Rescalings: x in its own units → u, the numbers that the networks receive.
 
 u = (x − location) / scale, with one location and one scale for each column of a vector or channel
-of a picture (`Domain`). A model takes and returns x: the encoder receives u, and p(x|z) is the
-distribution of x = location + scale · u for u from p(u|z). Its density is p(u|z) / |dx/du|, so
-ln p(x|z) is in nats in the units of x, and the weights do not depend on these units.
+of a picture or series (`Domain`). A model takes and returns x: the encoder receives u, and p(x|z)
+is the distribution of x = location + scale · u for u from p(u|z). Its density is p(u|z) / |dx/du|,
+so ln p(x|z) is in nats in the units of x, and the weights do not depend on these units.
 
 A rescaling is a function of all values in parts (columns, n), float64 → (location, scale), each
 (columns,). Values that were not observed, NaN, do not count. A column that never varies gets
@@ -98,10 +98,11 @@ AUTO = "auto"  # the row that suits the data, see `RunConfig.rescaling`
 DataScale = Annotated[
     str,
     Option(
-        "Scale in which the model receives each column of a vector (channel of a picture); "
-        "pictures, samples and nats stay in the units of x. standardise: mean 0 and standard "
-        "deviation 1 over the training rows. minmax: 0 to 1 over all rows. none: as they are. "
-        "auto: standardise for vectors of real numbers under a Gaussian likelihood, else none.",
+        "Scale in which the model receives each column of a vector (channel of a picture or "
+        "series); pictures, samples and nats stay in the units of x. standardise: mean 0 and "
+        "standard deviation 1 over the training rows. minmax: 0 to 1 over all rows. none: as they "
+        "are. auto: standardise for vectors and series of real numbers under a Gaussian "
+        "likelihood, else none.",
         choices=(AUTO, *RESCALINGS),
         group="Data",
     ),

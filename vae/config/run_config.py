@@ -19,7 +19,7 @@ from vae.base.options import (
     refuse_unknown,
     row_of,
 )
-from vae.base.records import Domain
+from vae.base.records import Domain, kind_of
 from vae.components import rescalings
 from vae.components.likelihoods import LIKELIHOODS
 from vae.components.network_file import declaration, is_file, title
@@ -126,7 +126,7 @@ class RunConfig(DerivedSettings):
         if self.data_scale != rescalings.AUTO:
             return self.data_scale
         is_real = LIKELIHOODS[self.likelihood].support == "real" and not domain.levels
-        return "standardise" if is_real and len(domain.shape) == 1 else "none"
+        return "standardise" if is_real and kind_of(domain.shape) != "pictures" else "none"
 
     def as_read(self, dataset: Dataset) -> Self:
         """Return the configuration with the settings by which a file was read: none is auto."""

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from vae.base.options import FILE, Option
+from vae.base.options import FILE, Option, rows_with
 from vae.components.binarizations import BINARIZATIONS
 from vae.components.likelihoods import LIKELIHOODS
 from vae.components.network_file import VALUE
@@ -91,7 +91,8 @@ class Settings(BaseModel):
     network: Annotated[
         str,
         Option(
-            "Architecture of encoder and decoder. conv needs pictures. A network in a file of "
+            f"Architecture of encoder and decoder. {rows_with(NETWORKS, only='pictures')} needs "
+            f"pictures, {rows_with(NETWORKS, only='series')} series. A network in a file of "
             "yours is FILE.py:FUNCTION; its code runs only if it is allowed.",
             choices=tuple(NETWORKS),
             beside=VALUE.pattern,

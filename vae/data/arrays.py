@@ -32,10 +32,11 @@ class Raw(NamedTuple):
     scale: float = 0.0  # highest possible value of bytes; 0: derived from the values
     note: str = ""  # changes of the examples, for `about`
     pixels: str = ""  # reason to read rows as flat pictures
+    series: str = ""  # reason to read N×T or N×T×C as series
     names: Array | None = None  # of the rows, those of the test part last
     factors: dict[str, Floats] = {}  # noqa: RUF012 (never changed) of all rows
     reading: Reading = Reading()
-    columns: tuple[str, ...] = ()  # names of the columns of a table x
+    columns: tuple[str, ...] = ()  # names of the columns of a table x, or of the channels
 
 
 def check_finite(x: Array, file: str, missing: bool = False) -> None:
@@ -66,13 +67,16 @@ def check_finite(x: Array, file: str, missing: bool = False) -> None:
 
 
 def check_observed(x: Array, file: str) -> None:
-    """Raise a DataError for a column of vectors (N, D) that is NaN in every example."""
-    if x.dtype.kind != "f" or x.ndim != 2 or not scanned(x).missing:
+    """Raise a DataError for a column of vectors (N, D), or a channel of series (N, C, T), that is
+    NaN in every example."""
+    if x.dtype.kind != "f" or x.ndim > 3 or not scanned(x).missing:
         return
-    if (empty := np.logical_and.reduce([np.isnan(part).all(0) for part in pieces(x)])).any():
+    unit, part = ("value", "column") if x.ndim == 2 else ("channel", "channel")
+    axes = (0, *range(2, x.ndim))
+    if (empty := np.logical_and.reduce([np.isnan(some).all(axes) for some in pieces(x)])).any():
         raise DataError(
-            f"{file}: value {int(empty.argmax())} (counted from 0) of every example is NaN, not "
-            "observed: remove this column."
+            f"{file}: {unit} {int(empty.argmax())} (counted from 0) of every example is NaN, not "
+            f"observed: remove this {part}."
         )
 
 

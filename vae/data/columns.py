@@ -49,6 +49,8 @@ LABELS = (
 )
 MOST_CHOICES = 200  # columns in a list of choices
 LEAST_PIXELS = 64  # of a flat picture
+LEAST_STEPS = 16  # of a series beside its class
+UCR = ", as in the UCR archive of series."  # ends a reason to read rows as series
 MANY = 20  # distinct whole numbers that may be classes in a small table
 
 
@@ -148,7 +150,7 @@ def _guessed_label(table: Table, wanted: Description) -> tuple[Column | None, st
         repeats = 0 < count <= len(column.values) / 2 and not is_date(column)
         if repeats and not _reason_against(column):
             return column, f"The last column of text has {count:,} different entries."
-    return _beside_pixels(free) or (None, why)
+    return _beside_pixels(free) or _before_series(free) or (None, why)
 
 
 def _beside_pixels(columns: Sequence[Column]) -> tuple[Column, str] | None:
@@ -161,6 +163,21 @@ def _beside_pixels(columns: Sequence[Column]) -> tuple[Column, str] | None:
         if len(np.unique(column.values)) <= MANY and highest > int(column.values.max()):
             return column, f"{size:,} bytes of a square picture stand beside few whole numbers."
     return None
+
+
+def _before_series(columns: Sequence[Column]) -> tuple[Column, str] | None:
+    """Return the first of columns without names if it holds few whole numbers, and all others real
+    numbers: the form of the UCR archive (Dau et al. 2019)."""
+    if len(columns) <= LEAST_STEPS or not all(c.name.isdigit() for c in columns):
+        return None
+    label, rest = columns[0], columns[1:]
+    if _reason_against(label) or label.is_text or len(np.unique(label.present)) > MANY:
+        return None
+    real = sum(not c.is_text and not (c.is_whole and len(c.present)) for c in rest)
+    if any(c.is_text for c in rest) or real < 0.9 * len(rest):
+        return None
+    count = len(np.unique(label.present))
+    return label, f"{count} whole numbers stand before {len(rest):,} real numbers{UCR}"
 
 
 def _is_bytes(column: Column) -> bool:

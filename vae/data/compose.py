@@ -12,12 +12,13 @@ from vae.data.layout import arranged, on_ground, scaled
 from vae.data.mapped_dataset import mapped
 from vae.data.mapping import mapping_of, together
 from vae.data.missing import missing_note
+from vae.data.series import same_steps, trimmed
 
 
 def compose(name: str, file: str, raw: Raw, wanted: Description = PLAIN) -> Dataset:
     """Return the data set of these arrays; raises a DataError with the file's name if invalid."""
     x, guesses = _examples(raw, wanted, file)
-    result = scaled(x, wanted, file, raw.scale)
+    result = scaled(trimmed(x), wanted, file, raw.scale)
     x, ground = on_ground(result.x, result.scale, wanted)
     classes = classes_of(raw, file)
     guesses += tuple(guess for guess in (result.guess, ground) if guess)
@@ -38,7 +39,7 @@ def compose(name: str, file: str, raw: Raw, wanted: Description = PLAIN) -> Data
         about=f"{count}{tested}{raw.note}.",
         names=raw.names,
         reading=reading,
-        columns=raw.columns if x.ndim == 2 and len(raw.columns) == x.shape[1] else (),
+        columns=raw.columns if x.ndim < 4 and len(raw.columns) == x.shape[1] else (),
     )
     return mapped(composed)
 
@@ -47,11 +48,13 @@ def _examples(raw: Raw, wanted: Description, file: str) -> tuple[Array, tuple[Gu
     """Return the examples of both parts in the shape of the model, and the guesses."""
     if raw.scale and raw.x.ndim == 4:  # decoded pictures
         return raw.x if raw.test_x is None else together(raw.x, raw.test_x), ()
-    x, guesses = arranged(raw.x, wanted, file, raw.pixels)
+    x, guesses = arranged(raw.x, wanted, file, raw.pixels, raw.series)
     if raw.test_x is None:
         return x, guesses
     alike = replace(wanted, **{guess.setting: guess.value for guess in guesses})
-    test = arranged(raw.test_x, alike, f"{file} (test part)").x
+    test = arranged(raw.test_x, alike, f"{file} (test part)", series=raw.series).x
+    if x.ndim == test.ndim == 3 and x.shape[1] == test.shape[1]:
+        x, test = same_steps(x, test)
     if test.shape[1:] != x.shape[1:]:
         raise DataError(
             f"{file}: examples are {times(x.shape[1:])} and those of the test part "

@@ -12,6 +12,7 @@ THOUSANDS = {
     "point": re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?%?"),
     "comma": re.compile(r"[-+]?\d{1,3}(\.\d{3})+(,\d+)?%?"),
 }
+MARKS = ("", "na", "n/a", "#n/a", "nan", "-nan", "null", "none", "<na>", "?")  # of missing cells
 Row = list[str]
 
 
@@ -50,7 +51,8 @@ def _titled(rows: Sequence[Row], decimal: str) -> tuple[bool, str]:
         return True, "The first cell is empty, as in the tables of pandas."
     for k, cell in enumerate(first):
         below = [row[k] for row in body if len(row) > k and row[k]]
-        if cell and not numeric[k] and below and all(is_number(c, decimal) for c in below):
+        is_title = not numeric[k] and cell.lower() not in MARKS
+        if is_title and below and all(is_number(c, decimal) for c in below):
             return True, f"{cell} stands above a column of numbers."
     numbers = [cell for cell, number in zip(first, numeric, strict=True) if number]
     if _counts(numbers, decimal) and not any(

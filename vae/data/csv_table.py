@@ -9,6 +9,7 @@ import gzip
 import io
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -18,13 +19,13 @@ from vae.data.arrays import Array, Raw
 from vae.data.column import Column
 from vae.data.columns import Roles, Table, assign, unique_names
 from vae.data.csv_dialect import Dialect, decoded, dialect_of
-from vae.data.csv_header import is_number
-from vae.data.description import BY_HAND, Description, Reading
+from vae.data.csv_header import MARKS, is_number
+from vae.data.description import AUTO, BY_HAND, NONE, Description, Reading
 from vae.data.errors import LIMIT, DataError
 from vae.data.formats import parsing
 from vae.data.table_arrays import raw_of, stacked
 
-MARKS = ("", "na", "n/a", "#n/a", "nan", "-nan", "null", "none", "<na>", "?")  # of missing cells
+MOST = LIMIT // 4  # bytes of a text table: a digit and a comma become eight bytes
 LIKE_NUMBER = re.compile(r"[-+]?\d[\d.,_' ]*|[-+]?(nan|inf|infinity)", re.I)
 
 
@@ -37,27 +38,58 @@ def read_csv(path: Path, wanted: Description) -> Raw:
     with parsing(path.name, "a text table"):
         text, note = decoded(_content(path), path.name)
         dialect = dialect_of(text, path.name, wanted)
-        _check_widths(text, dialect, path.name)
-        table = Table(path.name, tuple(_columns(text, dialect)))
-        table = _without_marks(table, dialect.decimal)
-        table, percent = _without_percent(table)
+        table, percent = _without_percent(table_of(text, dialect, path.name))
         roles = assign(table, wanted)
         _check_numbers(text, dialect, table, roles)
     notes = tuple(n for n in (note, *dialect.notes, percent) if n)
     reading = Reading(
         (*roles.guesses, *dialect.guesses), "column", len(table.columns), roles.left_out, notes
     )
-    return raw_of(roles, reading, stacked(roles.examples))
+    raw = raw_of(roles, reading, stacked(roles.examples))
+    test = _test_part(path)
+    if test is None:
+        return raw
+    # Empty columns are the steps after the ends of the test part's series
+    label = roles.label.name if roles.label else NONE
+    ignore = NONE if wanted.data_ignore == AUTO else wanted.data_ignore
+    alike = replace(wanted, data_label=label, data_ignore=ignore)
+    return _with_test(raw, read_csv(test, alike), test.name)
+
+
+def _test_part(path: Path) -> Path | None:
+    """Return the file NAME_TEST beside NAME_TRAIN, as in the UCR archive, if there is one."""
+    name = re.sub(r"_TRAIN(?=\.[^/]+$)", "_TEST", path.name)
+    test = path.with_name(name)
+    return test if name != path.name and test.is_file() else None
+
+
+def _with_test(raw: Raw, test: Raw, name: str) -> Raw:
+    note = f"Test part: {name}, {len(test.x):,} examples."
+    reading = raw.reading._replace(notes=(*raw.reading.notes, note))
+    return raw._replace(test_x=test.x, test_labels=test.labels, reading=reading)
 
 
 def _content(path: Path) -> bytes:
     """Return the bytes of a file, unpacked; DataError if they are too many."""
-    most = LIMIT // 4  # two bytes, a digit and a comma, become eight
-    with gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as file:
-        content = file.read(most + 1)
-    if len(content) > most:
-        raise DataError(f"{path.name} is too large for a text table: save it as .npz.")
+    with path.open("rb") as file:
+        return unpacked(file.read(MOST + 1), path.name)
+
+
+def unpacked(content: bytes, name: str) -> bytes:
+    """Return the content of a file with this name, unpacked if it ends in .gz; DataError if it is
+    too large. A content that was cut gives as much as there is."""
+    if name.lower().endswith(".gz"):
+        with gzip.open(io.BytesIO(content)) as file:
+            content = file.read(MOST + 1)
+    if len(content) > MOST:
+        raise DataError(f"{name} is too large for a text table: save it as .npz.")
     return content
+
+
+def table_of(text: str, dialect: Dialect, file: str) -> Table:
+    """Return the columns of a table; DataError if its lines have different numbers of them."""
+    _check_widths(text, dialect, file)
+    return _without_marks(Table(file, tuple(_columns(text, dialect))), dialect.decimal)
 
 
 def _columns(text: str, dialect: Dialect) -> Iterator[Column]:
@@ -102,7 +134,7 @@ def _without_mark(column: Column, decimal: str) -> Column:
         return column
     missing = np.array([cell.lower() in MARKS for cell in column.values])
     cells = column.values[~missing]
-    if not len(cells) or not all(is_number(c, decimal) and c[-1] != "%" for c in cells):
+    if not all(is_number(c, decimal) and c[-1] != "%" for c in cells):
         return column
     point = [cell.replace(",", ".") if decimal == "comma" else cell for cell in cells]
     numbers = np.full(len(missing), np.nan)

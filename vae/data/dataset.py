@@ -1,6 +1,7 @@
 """The record of a data set, and its division into training, validation and test examples.
 
-Notation: N examples, *event the shape of one: (C, H, W) for an image, (D,) for a vector. Rows are
+Notation: N examples, *event the shape of one: (C, H, W) for an image, (C, T) for a series of T
+steps and C channels, (D,) for a vector. Rows are
 integers from 0 to N - 1. A predefined test part is the last rows; the other rows are free. Shares
 and numbers of examples always refer to the free rows.
 
@@ -34,7 +35,7 @@ class Dataset(NamedTuple):
     about: str = ""  # one sentence for users: content and source
     names: NDArray[np.str_] | None = None  # (N,) of the rows, such as files
     reading: Reading | None = None  # how a user's file was read
-    columns: tuple[str, ...] = ()  # names of the values of a vector
+    columns: tuple[str, ...] = ()  # names of the values of a vector, or channels of a series
     truth: Floats | None = None  # x before some values were hidden on purpose
 
     @property
@@ -44,6 +45,10 @@ class Dataset(NamedTuple):
     @property
     def is_image(self) -> bool:
         return self.x.ndim == 4
+
+    @property
+    def is_series(self) -> bool:
+        return self.x.ndim == 3
 
     @property
     def in_memory(self) -> bool:

@@ -100,7 +100,8 @@ class Description:
     data_shape: Annotated[
         str,
         Option(
-            "Shape of one picture in a flat row: 28x28, 3x32x32 or 32x32x3. none reads vectors.",
+            "Shape of one example in a flat row: pictures 28x28, 3x32x32 or 32x32x3, series "
+            "100x3 (time steps × channels). none reads vectors, or series of one channel.",
             label="Shape",
         ),
     ] = AUTO

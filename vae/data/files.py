@@ -8,7 +8,7 @@
 | .parquet | one row per example: numbers, a list of numbers or a picture |
 | .h5ad | AnnData: X, dense or sparse, with obs and var |
 | .h5, .hdf5 | datasets: as the arrays of .npz |
-| .zip or folder | pictures, optionally in folders named after their classes |
+| .zip or folder | pictures, or one series a file; folders may be their classes |
 | IDX | …images-idx3-ubyte[.gz]; …labels-idx1-ubyte[.gz] and, for train, t10k or test beside it |
 | .mat | as in SVHN: X of H×W×C×N and y; for train_…, test_… beside it |
 | cifar-10-binary.tar.gz | CIFAR-10 |
@@ -32,18 +32,20 @@ from vae.data.csv_table import read_csv
 from vae.data.dataset import Dataset
 from vae.data.description import NONE, Description, Reading, chosen, grouped
 from vae.data.errors import DataError
+from vae.data.folders import files_in, zip_members
 from vae.data.formats import Archive, read_npy
 from vae.data.h5ad import read_h5ad
 from vae.data.hdf5 import read_h5
 from vae.data.idx import IDX, file_label, idx_files, read_idx_family, read_idx_folder
 from vae.data.npz import read_npz
 from vae.data.parquet import read_parquet
-from vae.data.pictures import has_pictures, read_folder, read_zip
+from vae.data.pictures import has_pictures, read_folder, read_pictures, sorted_out
 from vae.data.published import read_cifar, read_mat_family
+from vae.data.series_files import read_series, series_in
 
 KINDS = (
-    ".npz, .npy, .csv, .tsv, .txt, .parquet, .h5ad, .h5, a folder or .zip of pictures, or IDX "
-    "(…-images-idx3-ubyte, .gz or not)"
+    ".npz, .npy, .csv, .tsv, .txt, .parquet, .h5ad, .h5, a folder or .zip of pictures or of "
+    "series, or IDX (…-images-idx3-ubyte, .gz or not)"
 )
 ENDINGS = r"\.(npz|npy|(csv|tsv|txt)(\.gz)?|parquet|h5ad|h5|hdf5|zip|mat|tar\.gz)$"
 INSIDE = "inside"  # the label of a file that contains its classes
@@ -147,6 +149,24 @@ def _read_npy_folder(folder: Path, wanted: Description) -> Raw:
     return _npy_pair(examples[0], labels[0] if labels else None, wanted, left)
 
 
+def _has_series(folder: Path) -> bool:
+    """Whether a folder holds one series a file, and no pictures."""
+    if folder.resolve() == folder.resolve().parent or has_pictures(folder):
+        return False
+    return bool(series_in(list(files_in(folder))))
+
+
+def _read_series_folder(folder: Path, wanted: Description) -> Raw:
+    return read_series(folder.name, list(files_in(folder)), wanted)
+
+
+def _read_zip(path: Path, wanted: Description) -> Raw:
+    """Return the pictures of a .zip or, without any, its series."""
+    with zip_members(path) as members:
+        is_series = series_in(members) and not sorted_out(members).pictures
+        return (read_series if is_series else read_pictures)(path.name, members, wanted)
+
+
 def _labels_inside(read: Callable[[Path], Raw]) -> Reader:
     """Return a reader of files of one published form, which contain their classes."""
 
@@ -164,6 +184,7 @@ def _labels_inside(read: Callable[[Path], Raw]) -> Reader:
 FOLDERS: tuple[tuple[Callable[[Path], Any], Reader], ...] = (
     (idx_files, read_idx_folder),
     (lambda folder: len(_npy_files(folder)) == 2 and not has_pictures(folder), _read_npy_folder),
+    (lambda folder: _has_series(folder), _read_series_folder),
     (lambda folder: True, read_folder),
 )
 READERS: dict[str, Reader] = {
@@ -173,7 +194,7 @@ READERS: dict[str, Reader] = {
     r"\.parquet$": read_parquet,
     r"\.h5ad$": read_h5ad,
     r"\.(h5|hdf5)$": read_h5,
-    r"\.zip$": read_zip,
+    r"\.zip$": _read_zip,
     r"\.mat$": _labels_inside(read_mat_family),
     r"cifar-10-binary.*\.tar\.gz$": _labels_inside(read_cifar),
     IDX: read_idx_family,
@@ -195,7 +216,10 @@ def _check_path(path: Path) -> None:
             return
         inside = sorted(p.name for p in path.iterdir() if _has_reader(p))[:3]
         hint = f", for example {', '.join(inside)}" if inside else f": {KINDS}"
-        raise DataError(f"{path} is a folder: give a file in it{hint}, or a folder of pictures.")
+        raise DataError(
+            f"{path} is a folder: give a file in it{hint}, or a folder of pictures or of series, "
+            "one a file."
+        )
     if not path.exists():
         raise DataError(_missing(path))
     if not path.is_file():

@@ -1,15 +1,16 @@
 """Axes and range of values of arrays: vectors, series or pictures.
 
-Shapes. N×D is vectors, or flat pictures of a given shape. N×H×W, N×H×W×C and N×C×H×W are pictures
-and become (N, C, H, W). With four axes, the channel axis is the last or the second, whichever has
-length 1, 3 or 4. If both have, it is the shorter one, or the last if they are equal. N×T×C of real
-numbers with few channels C is a series and becomes vectors (N, C·T), one channel after the other.
+Shapes. N×D is vectors, flat pictures of a given shape, or series of one channel. N×H×W, N×H×W×C
+and N×C×H×W are pictures and become (N, C, H, W). With four axes, the channel axis is the last or
+the second, whichever has length 1, 3 or 4. If both have, it is the shorter one, or the last if
+they are equal. N×T×C of real numbers with few channels C is a series and becomes (N, C, T); the
+longer axis is time.
 
 Range. Pictures become values from 0 to 1. Whole numbers from 0 to 255 are bytes and are divided by
 1 if none exceeds 1, by 16 if none exceeds 16, otherwise by 255. Real numbers in [0, 1] are not
 divided, those in [0, 255] are divided by 255. All other values are scaled by the range found: the
 highest one, or the lowest one if it is negative, and the highest one, become 1, 0 and 1. Vectors
-are never scaled, and only their values may be NaN: not observed.
+and series are never scaled, and only their values may be NaN: not observed.
 """
 
 import math
@@ -18,12 +19,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vae.base.numbers import compact
+from vae.base.numbers import compact, plural
 from vae.data.array_cache import changed
 from vae.data.arrays import Array, check_finite, check_observed, times
 from vae.data.description import AUTO, GROUNDS, NONE, Description, Guess, chosen
 from vae.data.errors import DataError
 from vae.data.scan import Scan, scanned
+from vae.data.series import MOST_CHANNELS, ragged_reason
 
 CHANNELS = (1, 3, 4)
 FLAT = 14  # smallest side of a flat picture that is guessed
@@ -34,27 +36,36 @@ LONG = 8  # a series is this many times longer than its number of channels
 class Arranged(NamedTuple):
     """Examples in the shape of the model, with the guesses that led there."""
 
-    x: Array  # (N, D) or (N, C, H, W)
+    x: Array  # (N, D), (N, C, T) or (N, C, H, W)
     guesses: tuple[Guess, ...]
 
 
-def arranged(array: Array, wanted: Description, file: str, pixels: str = "") -> Arranged:
-    """Return the array as (N, D) or (N, C, H, W) with unchanged values.
+def arranged(
+    array: Array, wanted: Description, file: str, pixels: str = "", series: str = ""
+) -> Arranged:
+    """Return the array as (N, D), (N, C, T) or (N, C, H, W) with unchanged values.
 
-    `pixels` is a reason to read rows of bytes as small flat pictures.
+    `pixels` is a reason to read rows of bytes as small flat pictures, `series` one to read N×T or
+    N×T×C as series.
     """
     _check_numbers(array, file)
     guesses: tuple[Guess, ...] = ()
     if array.ndim == 2:
-        shape = _flat_shape(array, wanted, pixels)
+        layout = _flat_layout(array, wanted, series)
+        shape = _flat_shape(array, wanted, pixels, layout.value)
         if shape.value == NONE:
-            return Arranged(array, (_layout(wanted, "vectors", "One row per example."), shape))
+            is_series = layout.value == "series"
+            return Arranged(array[:, None] if is_series else array, (layout, shape))
         array, guesses = _reshaped(array, shape.value, file), (shape,)
+        series = layout.why if layout.value == "series" else ""
     elif wanted.data_shape not in (AUTO, NONE):
         array = _reshaped(array, wanted.data_shape, file)
         guesses = (chosen(wanted, "data_shape", NONE, ""),)
-    layout = _layout(wanted, *_guessed_layout(array, file))
-    return Arranged(_moved(array, layout.value, file), (layout, *guesses))
+    guess = ("series", series) if series else _guessed_layout(array, file)
+    layout = _layout(wanted, *guess)
+    time_first = bool(series) and not guesses and layout.value == "series"
+    moved = array.transpose(0, 2, 1) if time_first else _moved(array, layout.value, file)
+    return Arranged(moved, (layout, *guesses))
 
 
 def _check_numbers(array: Array, file: str) -> None:
@@ -71,11 +82,25 @@ def _layout(wanted: Description, guess: str, why: str) -> Guess:
     return chosen(wanted, "data_layout", guess, why, ("vectors", "series", "hw", "hwc", "chw"))
 
 
-def _flat_shape(array: Array, wanted: Description, pixels: str) -> Guess:
-    """Return the shape of flat pictures; none for vectors. Rows of bytes with the size of a square
-    are pictures."""
+def _flat_layout(array: Array, wanted: Description, series: str) -> Guess:
+    """Return the layout of rows: vectors, unless there is a reason to read series."""
+    series = series or ragged_reason(array)
+    if not series:
+        return _layout(wanted, "vectors", "One row per example; choose series if it is a curve.")
+    return _layout(wanted, "series", series)
+
+
+def _flat_shape(array: Array, wanted: Description, pixels: str, layout: str) -> Guess:
+    """Return the shape of flat pictures or of series of several channels; none for vectors. Rows
+    of bytes with the size of a square are pictures."""
     size = array.shape[1]
     shapes = _squares(size)
+    if layout == "series":
+        parts = [c for c in range(2, MOST_CHANNELS + 1) if size % c == 0 and size > c * c]
+        why = f"One channel: each of the {size:,} values of a row is a time step."
+        return chosen(
+            wanted, "data_shape", NONE, why, (NONE, *(f"{size // c}x{c}" for c in parts))
+        )
     if wanted.data_layout == "vectors":
         return chosen(wanted, "data_shape", NONE, "The layout is vectors.")
     guess, why = NONE, f"{size:,} values are no square picture."
@@ -124,7 +149,7 @@ def _guessed_layout(array: Array, file: str) -> tuple[str, str]:
         short, long = sorted(array.shape[1:])
         real = array.dtype.kind == "f"
         if real and (short <= FEW_CHANNELS or long >= LONG * short):
-            return "series", f"{times(array.shape[1:])} real numbers: {short} channels of {long}."
+            return "series", f"{long:,} time steps of {plural(short, 'channel')}, real numbers."
         return "hw", "Three axes: height × width of each picture."
     if array.ndim == 4 and (axis := _channel_axis(array.shape)):
         channels = array.shape[axis]
@@ -142,13 +167,13 @@ def _channel_axis(shape: tuple[int, ...]) -> int | None:
 
 
 def _moved(array: Array, layout: str, file: str) -> Array:
-    """Return an array of this layout as (N, D) or (N, C, H, W)."""
+    """Return an array of this layout as (N, D), (N, C, T) or (N, C, H, W)."""
     n = len(array)
     if layout == "vectors":
         return array.reshape(n, -1)
     if layout == "series" and array.ndim == 3:
-        first = array.shape[1] < array.shape[2]  # (N, C, T)
-        return (array if first else array.transpose(0, 2, 1)).reshape(n, -1)
+        channels_first = array.shape[1] < array.shape[2]
+        return array if channels_first else array.transpose(0, 2, 1)
     if layout == "hw" and array.ndim == 3:
         return array[:, None]
     axis = {"hwc": 3, "chw": 1}.get(layout)
@@ -171,11 +196,11 @@ class Scaled(NamedTuple):
 def scaled(x: Array, wanted: Description, file: str, known: float = 0.0) -> Scaled:
     """Return the examples as uint8 or float32, and their divisor; `known` is the highest possible
     value of bytes."""
-    check_finite(x, file, missing=x.ndim == 2)
+    check_finite(x, file, missing=x.ndim < 4)
     check_observed(x, file)
     found = scanned(x)
     low, high = found.low, found.high
-    if x.ndim == 2:
+    if x.ndim < 4:
         if max(-low, high) > float(np.finfo(np.float32).max):
             raise DataError(
                 f"{file} has values up to {compact(max(-low, high), 3)}, which is too large: "

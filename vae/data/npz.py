@@ -27,10 +27,12 @@ from vae.data.description import (
 )
 from vae.data.errors import LIMIT, ChoiceError, DataError
 from vae.data.formats import Archive, Head, parsing
+from vae.data.series import with_lengths
 
 EXAMPLES = ("x", "images", "image", "imgs", "data", "arr_0")
 LABELS = ("labels", "label", "y", "targets", "target", "arr_1")
 FACTORS = ("factors", "latents_values", "latents", "factors_of_variation", "ground_truth_factors")
+LENGTHS = ("lengths", "length", "lens", "seq_lengths", "seq_len", "n_steps", "num_steps")
 NAMES = ("names", "filenames", "files", "paths", "ids")
 DSPRITES = ("color", "shape", "scale", "orientation", "x", "y")
 COMPRESSED = {"indices", "indptr", "format", "shape", "data"}
@@ -69,22 +71,47 @@ class _Roles:
         self.key = self.examples.value
         self.length = self._length(self.key)
         self.used = {self.key}
+        self.steps = self._find(LENGTHS, "train") or self._find(LENGTHS, "") or ""
+        if self._is_joined():
+            self.length = self._length(self.steps)
 
     def raw(self) -> Raw:
         """Return the arrays with their roles."""
-        x = self._parts(self.key)
+        x, is_series = self._ended(self._parts(self.key), self.steps)
         label, labels = self._label()
         factors, values = self._factors(label)
         names, texts = self._names()
         test = self._sibling(self.key, "test")
         test_label = None if labels is None else self._sibling(label.value, "test")
         test_x = None if test is None else self._take(test)
+        if test_x is not None and is_series:
+            test_x, _ = self._ended(test_x, self._sibling(self.steps, "test") or "")
         left = [(key, self._why(key)) for key in self.keys if key not in self.used]
         reading = Reading(
             (self.examples, label, factors, names), "array", len(self.keys), grouped(left)
         )
         test_labels = self._take(test_label) if test_label and test_x is not None else None
-        return Raw(x, labels, test_x, test_labels, names=texts, factors=values, reading=reading)
+        series = f"{self.steps} holds where each series ends." if is_series else ""
+        raw = Raw(x, labels, test_x, test_labels, names=texts, factors=values, reading=reading)
+        return raw._replace(series=series)
+
+    def _is_joined(self) -> bool:
+        """Whether the examples are series one after the other, (ΣT, C), beside their lengths."""
+        head, examples = self.archive.heads.get(self.steps), self.archive.heads[self.key]
+        if head is None or head.fault or len(head.shape) != 1 or len(examples.shape) != 2:
+            return False
+        values = self.archive[self.steps] if head.shape[0] < self.length else np.empty(0)
+        return values.dtype.kind in "iu" and int(values.sum()) == self.length
+
+    def _ended(self, x: Array, steps: str) -> tuple[Array, bool]:
+        """Return series with NaN after their ends, and whether an array holds where these are."""
+        head = self.archive.heads.get(steps)
+        if head is None or head.fault or self.wanted.data_layout not in (AUTO, "series"):
+            return x, False
+        found = with_lengths(x, self._parts(steps), self.file)
+        if found is None:
+            self.used.discard(steps)
+        return (x, False) if found is None else (found, True)
 
     def _examples(self) -> Guess:
         found = self._find(EXAMPLES, "train") or self._find(EXAMPLES, "")

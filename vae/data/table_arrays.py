@@ -7,7 +7,7 @@ import numpy as np
 from vae.base.records import Floats
 from vae.data.arrays import Array, Raw
 from vae.data.column import Column
-from vae.data.columns import Roles
+from vae.data.columns import LEAST_STEPS, UCR, Roles
 from vae.data.description import Reading
 
 NOTHING = np.empty(0)
@@ -22,6 +22,7 @@ def raw_of(roles: Roles, reading: Reading, x: Array = NOTHING) -> Raw:
         factors={c.name: factor_values(c) for c in roles.factors},
         reading=reading,
         pixels=_pixels(roles),
+        series=_series(roles),
         columns=tuple(column.name for column in roles.examples),
     )
 
@@ -33,6 +34,16 @@ def _pixels(roles: Roles) -> str:
         return f"The columns have names of pixels, such as {names[0]}."
     square = [guess for guess in roles.guesses if "square picture" in guess.why]
     return square[0].why if square else ""
+
+
+def _series(roles: Roles) -> str:
+    """Return a reason to read the columns as time steps; "" without one."""
+    names = [column.name for column in roles.examples]
+    found = [re.fullmatch(r"(t|time|step|timestep)[ _-]?(\d+)", name, re.I) for name in names]
+    steps = [int(match[2]) for match in found if match]
+    if len(steps) == len(names) >= LEAST_STEPS and steps == sorted(set(steps)):
+        return f"The columns have names of time steps, such as {names[0]}."
+    return next((guess.why for guess in roles.guesses if guess.why.endswith(UCR)), "")
 
 
 def stacked(columns: tuple[Column, ...]) -> Array:

@@ -146,11 +146,13 @@ def _check_settings(wanted: Description, dataset: Dataset, file: str) -> None:
 def _check(dataset: Dataset, file: str) -> None:
     """Raise DataError unless types, shapes and ranges are those that `write` writes."""
     x, labels, names = dataset.x, dataset.labels, dataset.names
-    sound = x.ndim in (2, 4) and x.size and x.dtype in (np.uint8, np.float32)
+    sound = x.ndim in (2, 3, 4) and x.size and x.dtype in (np.uint8, np.float32)
     sound = sound and dataset.scale in (1.0, 16.0, 255.0) and 0 <= dataset.test < len(x)
     if sound and labels is not None:
         sound = labels.shape == x.shape[:1] and labels.dtype == np.int64
         sound = sound and labels.min() >= -1 and labels.max() < len(dataset.classes)
+    if sound and x.ndim == 3:
+        sound = x.dtype == np.float32
     if sound and x.ndim == 4:
         sound = x.shape[1] in COLOURS and x.min() >= 0 and x.max() <= dataset.scale
     if sound and names is not None:
@@ -160,5 +162,5 @@ def _check(dataset: Dataset, file: str) -> None:
         sound = sound and values.shape == x.shape[:1] and values.dtype == np.float32
     if not sound:
         raise DataError(f"{file} is not an upload that VAE Lab has stored: upload it again.")
-    check_finite(x, file, missing=x.ndim == 2)
+    check_finite(x, file, missing=x.ndim < 4)
     check_observed(x, file)

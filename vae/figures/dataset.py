@@ -4,6 +4,8 @@ Values are in the unit of x, the input of the model. A feature is an element of 
 from 1. In the bar of a class, train is the darkest and test the lightest part.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import plotly.graph_objects as go
 
@@ -13,6 +15,7 @@ from vae.base.records import UNSCALED, Domain, Floats, Ints
 from vae.figures.base import Part, axis, broken, empty_figure, figure
 from vae.figures.palette import CLASSES, token
 from vae.figures.quantities import SPLITS
+from vae.figures.series import class_chart, spread_chart
 from vae.figures.vectors import FEW, SCALED, in_scale, legend_above
 
 OPACITY = {"train": 1.0, "val": 0.55, "test": 0.28}
@@ -93,11 +96,15 @@ def feature_lines(
     labels: Ints | None = None,
     classes: tuple[str, ...] = (),
     domain: Domain = UNSCALED,
+    columns: tuple[str, ...] = (),
+    captions: Sequence[str] = (),
 ) -> go.Figure:
     """Vectors (N, D) as lines over their features, each in its scale, coloured by class if there
-    are classes."""
+    are classes; series (N, C, T) as curves over time."""
     if not len(values):
         return empty_figure("No examples to show")
+    if values.ndim == 3:
+        return class_chart(values, labels, classes, columns, domain, captions)
     groups = {"examples": np.ones(len(values), bool)}
     if labels is not None and 0 < len(classes) <= CLASSES:
         classes = tuple(map(plotly_text, classes))
@@ -132,8 +139,11 @@ def _lines(values: Floats, colour: str, name: str, domain: Domain) -> Part:
     }
 
 
-def feature_spread(record: Moments) -> go.Figure:
-    """Mean of each feature (D,) with one standard deviation on each side."""
+def feature_spread(record: Moments, columns: tuple[str, ...] = ()) -> go.Figure:
+    """Mean of each feature (D,), or of each channel of series (C, T), with one standard deviation
+    on each side."""
+    if record.mean.ndim == 2:
+        return spread_chart(record, columns)
     features = np.arange(1, len(record.mean) + 1)
     few = len(features) <= FEW
     return figure(

@@ -1,4 +1,4 @@
-"""Charts of decoded paths through latent space, for vector data.
+"""Charts of decoded paths through latent space, for vectors and series.
 
 Notation: P paths of S positions, D features. A position on a path is a value of z, t from 0 to 1
 between two examples, or a strength. Linear paths are solid lines, spherical paths dashed lines.
@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from vae.base.records import UNSCALED, Domain, Floats
 from vae.figures.base import Part, axis, figure, note, span
 from vae.figures.palette import CLASSES, token
+from vae.figures.series import Layer, Panels, series_chart
 from vae.figures.vectors import SCALED, legend_above, second_axis
 
 NAMED = CLASSES  # up to so many features have a colour and a name each
@@ -69,6 +70,21 @@ def feature_curves(
     shapes = [] if start is None else [_vertical_line(start)]
     up = axis(SCALED if domain.scale else "value")
     return figure(traces, xaxis=axis(across), yaxis=up, shapes=shapes, **legend_above())
+
+
+def path_panels(
+    x: Floats,
+    names: Sequence[str],
+    places: Sequence[str],
+    across: str,
+    channels: Sequence[str] = (),
+    domain: Domain = UNSCALED,
+) -> go.Figure:
+    """Decoded paths of series x (P, S, C, T): a row of panels for each path, a column for each of
+    its positions."""
+    layer = Layer("decoded", x.reshape(-1, *x.shape[2:]), "reconstruction")
+    panels = Panels(len(places), across=places, down=names, titles=(across, ""))
+    return series_chart([layer], channels, domain, panels)
 
 
 def path_measure(

@@ -54,8 +54,12 @@ class Scene(NamedTuple):
 
     @property
     def is_image(self) -> bool:
-        """Whether the examples are images, not vectors."""
+        """Whether the examples are images, not vectors or series."""
         return self.examples.originals.ndim == 4
+
+    @property
+    def is_series(self) -> bool:
+        return self.examples.originals.ndim == 3
 
 
 def replay_scene(
@@ -66,8 +70,8 @@ def replay_scene(
     domain: Domain = UNSCALED,
 ) -> Scene:
     """The scene of a replay, coloured by `hue`; `rings` if the prior is N(0, I). Vectors are drawn
-    in the scale of each feature."""
-    if examples.originals.ndim == 2:
+    in the scale of each feature, series in that of each channel."""
+    if examples.originals.ndim < 4:
         examples = examples._replace(originals=domain.rescale(examples.originals))
         record = record._replace(
             reconstructions=domain.rescale(record.reconstructions),
@@ -141,8 +145,11 @@ def _until(curve: Curve, step: int) -> Curve:
 
 
 def vector_range(scene: Scene) -> tuple[Floats, Floats]:
-    """Lowest and highest value of each feature over all vectors of the scene, with a margin."""
+    """Lowest and highest value of each feature over all vectors of the scene, or of each channel
+    over all series, with a margin."""
     parts = (scene.examples.originals, *scene.decoded)
+    if scene.is_series:
+        parts = tuple(part.swapaxes(1, 2).reshape(-1, part.shape[1]) for part in parts)
     flat = np.concatenate([part.reshape(len(part), -1) for part in parts])
     ranges = np.array([span(column) for column in flat.T], np.float32)
     return ranges[:, 0], ranges[:, 1]

@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from vae.base.records import Floats
-from vae.figures.palette import COLOURS
+from vae.data.series import after_end
+from vae.figures.palette import CLASSES, COLOURS
 from vae.figures.replay import CIRCLES, Scene, rgb, vector_range
+from vae.figures.series import WIDE
 from vae.imaging import tiles
 from vae.imaging.tiles import Bytes
 
@@ -198,8 +200,12 @@ def picture_tiles(parts: list[Floats], room: tuple[int, int]) -> Bytes:
 
 
 def decoded_vectors(pen: ImageDraw.ImageDraw, view: View, parts: list[Floats], area: Box) -> None:
-    """Vectors (N, D): points in the plane for D = 2, else a line over the features for each."""
+    """Vectors (N, D): points in the plane for D = 2, else a line over the features for each.
+    Series stand in panels."""
     left, top, width, height = area
+    if view.scene.is_series:
+        _series(pen, view, parts, area)
+        return
     pen.rectangle((left, top, left + width, top + height), outline=view.border)
     colours = [view.colour("text"), view.colour("reconstruction")][-len(parts) :]
     for values, colour in zip(parts, colours, strict=True):
@@ -210,6 +216,35 @@ def decoded_vectors(pen: ImageDraw.ImageDraw, view: View, parts: list[Floats], a
                 pen.ellipse((x - 3, y - 3, x + 3, y + 3), outline=colour)
             else:
                 pen.line([tuple(corner) for corner in place.tolist()], fill=colour)
+
+
+def _series(pen: ImageDraw.ImageDraw, view: View, parts: list[Floats], area: Box) -> None:
+    """Series (N, C, T): a panel for each, layers over each other, a colour for each of several
+    channels. Reconstructions end where the originals do."""
+    left, top, width, height = area
+    count, channels, steps = parts[0].shape
+    columns = min(max(round((count * width / max(height, 1) / WIDE) ** 0.5), 1), count)
+    wide, tall = width / columns, height / -(-count // columns)
+    low, high = (ends[k] for k, ends in enumerate(vector_range(view.scene)))
+    low, high = float(low.min()), float(high.max())
+    beyond = after_end(parts[0])
+    t = np.arange(steps) / max(steps - 1, 1) * (wide - 6)
+    inks = [view.colour("text"), view.colour("reconstruction")][-len(parts) :]
+    for n in range(count):
+        x0, floor = left + n % columns * wide + 3, top + (n // columns + 1) * tall - 3
+        pen.line((x0, floor + 1, x0 + wide - 6, floor + 1), fill=view.border)
+        for part, ink in zip(parts, inks, strict=True):
+            for c in range(channels):
+                values = np.where(beyond[n, c], np.nan, part[n, c])
+                y = floor - (values - low) / (high - low) * (tall - 8)
+                colour = ink if channels == 1 else view.colour(f"class{c % CLASSES}")
+                for run in np.split(np.arange(steps), np.flatnonzero(np.isnan(y))):
+                    present = run[~np.isnan(y[run])]
+                    corners = list(
+                        zip((x0 + t[present]).tolist(), y[present].tolist(), strict=True)
+                    )
+                    if len(corners) > 1:
+                        pen.line(corners, fill=colour)
 
 
 def _shares(scene: Scene, vectors: Floats) -> Floats:

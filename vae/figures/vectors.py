@@ -1,8 +1,9 @@
-"""Charts of vector data: points in the plane for two features, parallel coordinates for more.
+"""Charts of vector data: points in the plane for two features, parallel coordinates for more, and
+panels of curves for series.
 
-Notation: N examples with D features, (N, D). Data are grey, outputs of the decoder are blue. Where
-a domain rescales its features, they stand side by side in their new scale, and a point tells its
-value in the units of x.
+Notation: N examples with D features, (N, D); series (N, C, T), see `vae.figures.series`. Data are
+grey, outputs of the decoder are blue. Where a domain rescales its features, they stand side by
+side in their new scale, and a point tells its value in the units of x.
 """
 
 import numpy as np
@@ -11,6 +12,7 @@ import plotly.graph_objects as go
 from vae.base.records import UNSCALED, Domain, Floats, Tiles
 from vae.figures.base import Part, axis, broken, empty_figure, figure
 from vae.figures.palette import token
+from vae.figures.series import Layer, Panels, pair_chart, series_chart
 
 _DECODED = token("reconstruction")
 _DATA = token("muted")
@@ -28,11 +30,14 @@ def reconstruction_pairs(
 ) -> go.Figure:
     """Vectors (N, D), called `name` in the legend, and their reconstructions (N, D).
 
-    D = 2: points joined by thin lines, above `data` (M, 2); D > 2: parallel coordinates.
+    D = 2: points joined by thin lines, above `data` (M, 2); D > 2: parallel coordinates. Series
+    and their reconstructions lie over each other in panels.
     """
     before, after = originals.values, reconstructions.values
     if not len(before):
         return empty_figure("No examples to reconstruct in this split")
+    if before.ndim == 3:
+        return pair_chart(before, after, name, names, domain, originals.captions)
     if before.shape[1] != 2:
         both = ((before, _DATA, name), (after, _DECODED, "reconstruction"))
         lines = [_lines(*one, domain) for one in both]
@@ -59,6 +64,8 @@ def sample_vectors(
     """Samples (N, D) above training data `background` (M, D)."""
     if not len(values):
         return empty_figure("No samples yet")
+    if values.ndim == 3:
+        return series_chart([Layer("sample", values, "reconstruction")], names, domain)
     if values.shape[1] == 2:
         dots = [*_background(background), _dots(values, _DECODED, "sample")]
         return _plane(dots, names, domain)
@@ -74,14 +81,18 @@ def manifold_vectors(
     axes: tuple[str, str] = ("z₁", "z₂"),
     domain: Domain = UNSCALED,
 ) -> go.Figure:
-    """The decoded grid (R, C, D) over two axes of latent space: columns are values of the first
-    axis, rows of the second. R = 1 is a line along the first axis.
+    """The decoded grid (R, C, *event) over two axes of latent space: columns are values of the
+    first axis, rows of the second. R = 1 is a line along the first axis.
 
     D = 2: a mesh in the plane of the data whose lines have one axis constant; D > 2: all decoded
-    vectors as parallel coordinates.
+    vectors as parallel coordinates. Series have a panel at each place of the grid.
     """
     if not grid.size:
         return empty_figure("No decoded grid yet")
+    if grid.ndim == 4:
+        panels = Panels(grid.shape[1], titles=(f"{axes[0]} →", f"{axes[1]} →" * (len(grid) > 1)))
+        layer = Layer("decoded", grid.reshape(-1, *grid.shape[2:]), "reconstruction")
+        return series_chart([layer], names, domain, panels)
     if grid.shape[2] != 2:
         return sample_vectors(grid.reshape(-1, grid.shape[2]), names, background, domain)
     along = {f"{axes[1]} constant": (grid, "solid")}

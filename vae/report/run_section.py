@@ -12,14 +12,14 @@ import numpy as np
 from vae.analysis.encoding import decode, prior_sample
 from vae.analysis.latent_map import class_hue, latent_map, overview
 from vae.analysis.loaded_run import LoadedRun
-from vae.base.records import Domain, Encoding, Floats
+from vae.base.records import Domain, Encoding, Floats, Tiles
 from vae.components.network_file import title
 from vae.experiments.configurations import Entry
 from vae.experiments.entries import evaluations_of_best
 from vae.figures.latent_bars import kl_bars
 from vae.figures.latent_map import latent_scatter, map_caption
 from vae.figures.quantities import SPLITS
-from vae.figures.vectors import sample_vectors
+from vae.figures.vectors import reconstruction_pairs, sample_vectors
 from vae.imaging import tiles
 from vae.report.html import Page, picture, section, table
 from vae.report.recorded_section import recorded_parts
@@ -140,13 +140,16 @@ def _samples(loaded: LoadedRun) -> Floats | None:
 def _vectors(
     page: Page, originals: Floats, reconstructed: Floats, drawn: Floats | None, domain: Domain
 ) -> str:
-    """Return charts of vectors, their reconstructions and samples."""
+    """Return charts of vectors or series, their reconstructions and samples."""
     values = {"Reconstructions": reconstructed, "Samples of the prior": drawn}
     charts = {
         name: sample_vectors(x, background=originals, domain=domain)
         for name, x in values.items()
         if x is not None
     }
+    if originals.ndim == 3:
+        pair = Tiles(originals), Tiles(reconstructed)
+        charts["Reconstructions"] = reconstruction_pairs(*pair, domain=domain)
     cells = (
         f"<div><h3>{name}</h3>{page.chart(figure, name, HEIGHT)}</div>"
         for name, figure in charts.items()

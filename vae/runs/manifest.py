@@ -2,8 +2,9 @@
 
 Keys: format (version of the run folder), config (every setting), threads, created (UTC), data
 (name, fingerprint, event_shape, levels, classes, class_names, examples; location and scale of each
-column, empty without a rescaling; whether values are missing), packages (name → version) and, for
-a network in a file of the user, network_file (name, sha256 and text of the file).
+column, empty without a rescaling; whether values are missing; channels of series), packages
+(name → version) and, for a network in a file of the user, network_file (name, sha256 and text of
+the file).
 """
 
 import math
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 LARGEST = {"levels": 2**16, "classes": 2**20, "examples": 2**40}
 ELEMENTS, THREADS = 2**26, 2**10  # of an example, of a process; at most
-AXES = (1, 3)  # of an example: a vector, a picture
+AXES = (1, 2, 3)  # of an example: a vector, a picture
 PACKAGES = ("torch", "numpy", "streamlit", "plotly", "scikit-learn")
 LOOPS = ("torch", "jax", "tensorflow", "numpy")  # packages of training loops elsewhere
 UNKNOWN = {  # data of which a recorded run has no example yet
@@ -69,6 +70,7 @@ def head(config: "RunConfig", data: "Dataset") -> dict[str, Any]:
             "location": list(domain.location),
             "scale": list(domain.scale),
             "missing": domain.missing,
+            **({"channels": list(data.columns)} if data.is_series else {}),
         },
         "packages": {p: version(p) for p in PACKAGES} | {"python": platform.python_version()},
         **({"network_file": beside} if beside else {}),
@@ -143,6 +145,11 @@ def domain_of(head: dict[str, Any]) -> Domain:
     return Domain(shape, data["levels"], data["classes"], location, scale, missing)
 
 
+def channels(head: dict[str, Any]) -> tuple[str, ...]:
+    """Return the names of the channels of series, as far as the run has recorded them."""
+    return tuple(head["data"].get("channels", ()))
+
+
 def class_names(head: dict[str, Any]) -> tuple[str, ...]:
     """Return the names of the classes; their numbers for a run that did not record them."""
     data = head["data"]
@@ -175,6 +182,7 @@ def problem_of(found: Any) -> str:
     checks["event_shape"] = _is_shape(data.get("event_shape"))
     checks["location or scale"] = checks["event_shape"] and _are_units(data)
     checks["class_names"] = _are_class_names(data)
+    checks["channels"] = checks["event_shape"] and _are_channels(data)
     checks["threads"] = _is_count(found.get("threads"), THREADS) and found["threads"] > 0
     checks["network_file"] = network_file_of(found) is not None or not is_file(
         config.get("network")
@@ -191,12 +199,19 @@ def _are_class_names(data: dict[str, Any]) -> bool:
     return texts and len(names) in (0, data.get("classes"))
 
 
+def _are_channels(data: dict[str, Any]) -> bool:
+    """Whether the names of the channels, if recorded, are one text for each channel."""
+    names = data.get("channels", [])
+    texts = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    return texts and len(names) in (0, data["event_shape"][0])
+
+
 def _is_count(value: Any, most: int) -> bool:
     return is_count(value) and value <= most
 
 
 def _is_shape(value: Any) -> bool:
-    """Whether a value is the shape of a vector or a picture of bearable size."""
+    """Whether a value is the shape of a vector, a series or a picture of bearable size."""
     is_whole = isinstance(value, list) and len(value) in AXES and all(map(is_count, value))
     return is_whole and 0 < math.prod(value) <= ELEMENTS
 

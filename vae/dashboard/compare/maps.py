@@ -59,7 +59,7 @@ def _latents(run: Run) -> Latents:
     loaded = cache.load_run(run)
     encoding, data = encoded(loaded), loaded.data
     labels = None if data.labels is None else data.labels[encoding.index]
-    tiles = pattern(run) if data.is_image else None
+    tiles = pattern(run) if data.is_image or data.is_series else None
     return Latents(run, encoding, labels, tuple(data.classes), tiles)
 
 

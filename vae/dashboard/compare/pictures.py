@@ -1,4 +1,6 @@
-"""Images of the selected runs: reconstructions of the same examples, and samples of the prior."""
+"""Images or series of the selected runs: reconstructions of the same examples, and samples of the
+prior.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -12,8 +14,10 @@ from vae.base.foreign import markdown
 from vae.base.records import Encoding, Floats, Ints
 from vae.dashboard import server
 from vae.dashboard.learn.lessons import lesson_link
+from vae.dashboard.plot import plot
 from vae.dashboard.shared import cache, html_grid, widgets
 from vae.experiments.configurations import Entry
+from vae.figures.paths import path_panels
 from vae.imaging import tiles
 from vae.runs import Run
 
@@ -22,6 +26,7 @@ MOST = 4  # runs side by side
 POINTS = 1000  # examples on each map
 WIDTH = 1060  # pixels for all of them at 1440×900
 SAMPLES = 16
+PANELS = 8  # series in a row
 HELP = {
     "same": "Reconstructions of the same examples: E[x|z] at z = mean of q(z|x), best weights.",
     "samples": "E[x|z] for z from the prior. Runs with equal latent dimension share the same z.",
@@ -55,11 +60,13 @@ def encoded(loaded: LoadedRun) -> Encoding:
 
 def pictures(selected: Sequence[Entry], titles: dict[str, str]) -> None:
     """Reconstructions of the same examples, and samples of each run."""
-    loaded = [one for one in several(selected, cache.load_run) if one.data.is_image]
+    found = several(selected, cache.load_run)
+    loaded = [one for one in found if one.data.is_image or one.data.is_series]
     if not loaded:
-        st.info("This view needs runs on images with saved weights.")
+        st.info("This view needs runs on images or series with saved weights.")
         return
     first = loaded[0]
+    loaded = [one for one in loaded if one.data.is_image == first.data.is_image]
     alike = [one for one in loaded if one.data.fingerprint == first.data.fingerprint]
     rows, held_out = common(alike)
     rows = rows[: _fitting(first)]
@@ -68,19 +75,37 @@ def pictures(selected: Sequence[Entry], titles: dict[str, str]) -> None:
     for label, one in zip(labels, alike, strict=True):
         layers[label[:22]] = one.decode(one.encode(rows).mean, rows)
     names = widgets.names_of(first.data.labels, first.data.classes, rows)
-    words = [html_grid.Card(f"#{row}", name, ()) for row, name in zip(rows, names, strict=True)]
     source = "held out by all of these runs" if held_out else "training examples of some runs"
     if others := len(loaded) - len(alike):
         source += f" · {others} with other data, not shown here"
     head = f"**The same {len(rows)} examples** · {source}{part_of(len(loaded), len(selected))}"
     st.markdown(head, help=HELP["same"] + lesson_link("terms"))
-    st.html(html_grid.cards(layers, words, (("class", "text"),), _scale(first), WIDTH - 160))
+    if first.data.is_series:
+        _panels(first, layers, names, "compared_series", "Reconstructions of the same series")
+    else:
+        words = [html_grid.Card(f"#{r}", name, ()) for r, name in zip(rows, names, strict=True)]
+        st.html(html_grid.cards(layers, words, (("class", "text"),), _scale(first), WIDTH - 160))
     st.markdown("**Samples**", help=HELP["samples"] + lesson_link("goals"))
+    if first.data.is_series:
+        drawn = {titles[one.run.name][:22]: _noise(one)[:PANELS] for one in loaded}
+        places = [str(k + 1) for k in range(PANELS)]
+        _panels(first, drawn, places, "compared_samples", "Samples of the runs")
+        return
     for one, column in zip(loaded, st.columns(MOST), strict=False):
         with column:
             sheet = tiles.tile(_noise(one), 4, scale=_scale(one, across=4))
             st.markdown(titles[one.run.name])
             st.html(html_grid.sheet(sheet, f"Samples of {titles[one.run.name]}"))
+
+
+def _panels(
+    loaded: LoadedRun, layers: dict[str, Floats], names: Sequence[str], key: str, label: str
+) -> None:
+    """A row of panels for each layer of series (N, C, T)."""
+    x, columns = np.stack(list(layers.values())), loaded.data.columns
+    chart = path_panels(x, list(layers), names, "", columns, loaded.model.domain)
+    revision = " ".join(layers)
+    plot(chart, key=key, revision=revision, height=84 + 84 * len(layers), label=label)
 
 
 def common(loaded: Sequence[LoadedRun]) -> tuple[Ints, bool]:
@@ -103,6 +128,8 @@ def _scale(loaded: LoadedRun, across: int = 1) -> int:
 
 def _fitting(loaded: LoadedRun) -> int:
     """Return the number of cards in one row."""
+    if loaded.data.is_series:
+        return PANELS
     cell = max(html_grid.CARD, loaded.data.event_shape[2] * _scale(loaded)) + html_grid.GAP[0]
     return max(1, (WIDTH - 160) // cell)
 

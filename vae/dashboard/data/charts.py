@@ -32,6 +32,7 @@ LEGEND, NAME = 106, 16  # pixels above and below the bars of classes, and for th
 WIDEST = 0.5  # no spread of values in [0, 1] is larger
 LINES = 48  # pixels for the words below an example and the gap
 MOST_CLASSES = 64  # whose means are drawn
+LINES_ABOUT = "Each line is an example over its features"
 
 
 class ExamplesRequest(NamedTuple):
@@ -66,6 +67,8 @@ def controls(view: DataView) -> ExamplesRequest:
 
 def _numbers(data: Dataset) -> tuple[int, int, int]:
     """Return the lowest, highest and initial number of examples; the last fills the room."""
+    if data.is_series:
+        return 4, 120, 24
     if not data.is_image:
         return 4, 2000, 2000 if data.event_shape[0] == 2 else 200
     _, height, width = data.event_shape
@@ -86,7 +89,8 @@ def _rows(data: Dataset, request: ExamplesRequest) -> Ints:
 
 
 def examples(view: DataView, request: ExamplesRequest) -> None:
-    """Show examples: pictures with their class, or vectors as points or lines."""
+    """Show examples: pictures with their class, series as curves, or vectors as points or
+    lines."""
     data = view.data
     if not data.is_image:
         _vectors(view, request)
@@ -113,9 +117,10 @@ def _parts(view: DataView) -> Any:
 
 
 def _vectors(view: DataView, request: ExamplesRequest) -> None:
-    """Show two features as a scatter plot, or all features of a few examples as lines."""
+    """Show two features as a scatter plot, or all features of a few examples as lines, or series
+    in panels."""
     data = view.data
-    features = data.event_shape[0]
+    features = 0 if data.is_series else data.event_shape[0]
     rows = _rows(data, request)
     x = model_inputs(data, view.config, rows)
     labels = None if data.labels is None else data.labels[rows]
@@ -124,8 +129,13 @@ def _vectors(view: DataView, request: ExamplesRequest) -> None:
         record = LatentMap(x, ("feature 1", "feature 2"), rows, hue, len(data.x), False)
         chart, title = latent_scatter(record), "Two features against each other"
     else:
-        chart = feature_lines(x, labels, data.classes, view.config.domain(data))
-        title = "Each line is an example over its features"
+        names = widgets.names_of(data.labels, data.classes, rows)
+        labelled = labels is not None
+        pairs = zip(rows, names, strict=True)
+        words = [f"{name} · #{row}" if labelled else name for row, name in pairs]
+        domain = view.config.domain(data)
+        chart = feature_lines(x, labels, data.classes, domain, data.columns, words)
+        title = "Each panel is an example over time" if data.is_series else LINES_ABOUT
     revision = f"{view.key} {request.label}"
     plot(chart, key="data_vectors", revision=revision, height=ROOM[1] + 24, label=title)
     st.caption(f"{title} · {len(rows):,} of {len(data.x):,} examples shown")
@@ -140,7 +150,7 @@ def average(view: DataView, request: ExamplesRequest) -> None:
     if not view.data.is_image:
         st.markdown(f"**Mean and SD** {of}", help=HELP["spread"])
         revision = f"{view.key} {request.label}"
-        chart = feature_spread(record)
+        chart = feature_spread(record, view.data.columns)
         plot(chart, key="data_spread", revision=revision, height=CHART, label="Mean and SD")
         return
     left, right = st.columns(2)

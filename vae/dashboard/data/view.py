@@ -14,8 +14,9 @@ import streamlit as st
 from vae.analysis.dataset_summary import summarise
 from vae.base.data_records import DataSummary
 from vae.base.foreign import markdown
-from vae.base.numbers import compact, extent, number, percent
+from vae.base.numbers import compact, extent, number, percent, plural
 from vae.base.options import first_sentence
+from vae.base.records import kind_of
 from vae.components.binarizations import BINARIZATIONS
 from vae.components.rescalings import described
 from vae.config import DEFAULTS, RunConfig
@@ -37,8 +38,9 @@ HELP = {
     "and the training use the seed of the sidebar.",
     "examples": "Number of examples, and their division into training, validation and test "
     "by the shares and the seed of the sidebar.",
-    "size": "Size of one example: width × height of a picture in pixels, or the number of "
-    "features. Its elements, in all channels, are the numbers that a likelihood sums over.",
+    "size": "Size of one example: width × height of a picture in pixels, the time steps of a "
+    "series, or the number of features. Its elements, in all channels, are the numbers that a "
+    "likelihood sums over.",
     "values": (
         "The smallest and the largest x as the model receives it. Levels: number of the evenly "
         "spaced values of x that occur. Real: x can take any value."
@@ -59,12 +61,16 @@ HELP = {
     "sd_image": "The standard deviation of each pixel over these examples, in the unit of x; "
     "for colour images the root of the mean variance of the channels. Black pixels are equal in "
     "all examples. With values in [0, 1] it is at most 0.5.",
-    "spread": "The mean of each feature, and one standard deviation to each side.",
+    "spread": "The mean of each feature, or of each time step of a series, and one standard "
+    "deviation to each side. A step counts the series that reach it.",
     "histogram": "Number of values, over all examples and elements, in each interval.",
     "log": "Logarithmic vertical axis: rare values stay visible beside a large share of zeros.",
     "missing": "Values that were not observed, or are hidden by Hidden share. The likelihood sums "
     "the observed values only; the encoder receives 0 in place of the others, beside which values "
     "were observed.",
+    "lengths": "A series has no values after its end. These steps are left out of the likelihood "
+    "and are not counted as missing. The encoder receives where each series ends, so the latents "
+    "may encode the length; the decoder gives every step, and the length is not modelled.",
     "balance": "Examples of each class in the three parts.",
     "each": "Mean and standard deviation of each class, on the scales above.",
 }
@@ -144,16 +150,23 @@ def facts(view: DataView) -> None:
 
 
 def missing(s: DataSummary) -> None:
-    """Show the number of missing values of each column, if there are any."""
+    """Show the number of missing values of each column or channel, if there are any, and the
+    lengths of series."""
     if s.missing is None:
         return
-    total, size = int(s.missing.sum()), s.examples * s.missing.size
+    total, size = int(s.missing.sum()), s.inside * len(s.missing)
+    if 0 < s.shortest < s.shape[-1]:
+        words = f"**Lengths**: {s.shortest:,} to {s.shape[-1]:,} steps"
+        st.markdown(words, help=HELP["lengths"])
+    if not total:
+        return
     st.markdown(
         f"**Not observed**: {total:,} of {size:,} values ({percent(total / size, 1)})",
         help=HELP["missing"],
     )
-    names, share = element_names(s.columns, s.shape), s.missing / s.examples
-    table = {"column": names, "not observed": s.missing, "share": share}
+    names, share = element_names(s.columns, s.shape), s.missing / s.inside
+    part = "channel" if kind_of(s.shape) == "series" else "column"
+    table = {part: names, "not observed": s.missing, "share": share}
     st.dataframe(styled(table, HOLES), hide_index=True, height=MISSING)
 
 
@@ -163,6 +176,8 @@ def _real(s: DataSummary) -> str:
 
 def _elements(shape: Sequence[int]) -> str:
     """Return the number of elements of an example, by channel if there are several."""
+    if kind_of(shape) == "series":
+        return f"steps of {plural(shape[0], 'channel')}"
     if len(shape) == 3 and shape[0] > 1:
         return f"{shape[0]} × {math.prod(shape[1:]):,} elements"
     return f"{math.prod(shape):,} elements"

@@ -10,6 +10,7 @@ import numpy as np
 import streamlit as st
 
 from vae.analysis.portable import Portable, portable
+from vae.base.records import Domain, Floats
 from vae.dashboard.latent.request import MapContext
 from vae.dashboard.shared.for_browser import network_message, plane_message
 
@@ -44,12 +45,14 @@ def plane(context: MapContext) -> dict[str, Any] | None:
 
 def form(context: MapContext) -> dict[str, Any]:
     """Return the form of an example for the browser: its shape, and of vectors also their range
-    and a few examples of two-dimensional data."""
+    and a few examples of two-dimensional data, of series the range of each channel."""
     shape = list(context.loaded.model.domain.shape)
     if len(shape) == 3:
         return {"shape": shape}
     index = context.encoding.index
     x = context.loaded.inputs(index[:: max(1, len(index) // BACKGROUND)][:BACKGROUND])
+    if context.loaded.data.is_series:
+        return {"shape": shape, "range": channel_ranges(x, context.loaded.model.domain)}
     ends = np.nan_to_num(np.stack([np.fmin.reduce(x), np.fmax.reduce(x)], 1))
     if x.shape[1] == 2:
         whole = np.round(x[~np.isnan(x).any(1)], 3)
@@ -57,3 +60,13 @@ def form(context: MapContext) -> dict[str, Any]:
     if not context.loaded.model.domain.scale:  # one unit for all features: one range
         ends[:] = ends.min(), ends.max()
     return {"shape": shape, "range": ends.tolist(), "backdrop": []}
+
+
+def channel_ranges(x: Floats, domain: Domain) -> list[list[float]]:
+    """Return the lowest and the highest value of each channel of series (N, C, T), so that all of
+    them have the same range where the domain rescales them, or in their common unit."""
+    u = domain.rescale(x)
+    low, high = float(np.nanmin(u)), float(np.nanmax(u))
+    ends = np.full((2, *x.shape[1:2], 1), [[[low]], [[high]]], np.float32)
+    restored = domain.restore(ends)[:, :, 0]
+    return [[float(a), float(b)] for a, b in restored.T]

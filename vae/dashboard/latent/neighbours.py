@@ -12,32 +12,38 @@ from vae.base.records import Ints
 from vae.dashboard.latent.request import MapContext
 from vae.dashboard.shared.html_gallery import Caption, gallery
 from vae.data.mapping import Rows
+from vae.data.missing import filled
 
 COUNT = 8
 
 
 def neighbours(context: MapContext, position: int) -> None:
-    """Show the eight nearest examples of the map by both distances; for pictures only."""
+    """Show the eight nearest examples of the map by both distances; for pictures and series."""
     loaded, encoding = context.loaded, context.encoding
-    if not loaded.data.is_image:
+    data, domain = loaded.data, loaded.model.domain
+    if not (data.is_image or data.is_series):
         return
     spaces: dict[str, tuple[NDArray[Any] | Rows, float]] = {
-        "in latent space": (encoding.mean, 1.0),
-        "in pixels": (Rows(loaded.data.x, encoding.index), loaded.data.scale),
+        "in latent space": (encoding.mean, 1.0)
     }
+    if data.is_image:
+        spaces["in pixels"] = (Rows(data.x, encoding.index), data.scale)
+    else:
+        spaces["in values"] = (filled(domain.rescale(loaded.inputs(encoding.index))), 1.0)
     for title, (values, scale) in spaces.items():
         near, distance = nearest_others(values, scale, position)
         st.caption(
             f"Nearest {title}",
             help="Euclidean distance among the examples on the map: of the posterior means in "
-            "latent space, of the values (0 to 1) in pixels.",
+            "latent space, of the values (0 to 1) in pixels; of series as the model receives "
+            "them, where a missing value counts as the mean of its time step.",
         )
         rows = encoding.index[near]
         captions = [
             Caption("", ((f"{fixed(d)}", "muted"),), f"#{row}, {compact(d, 3)} away")
             for row, d in zip(rows, distance, strict=True)
         ]
-        st.html(gallery([loaded.inputs(rows)], captions))
+        st.html(gallery([loaded.inputs(rows)], captions, domain))
 
 
 def nearest_others(

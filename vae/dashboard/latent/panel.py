@@ -23,6 +23,7 @@ from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.plot import plot
 from vae.dashboard.shared.html_gallery import Caption, counts_line, figures_line, gallery
 from vae.data.dataset import stratified
+from vae.data.series import after_end
 from vae.figures.latent_bars import kl_bars, scree
 from vae.figures.palette import CLASSES
 from vae.figures.vectors import reconstruction_pairs
@@ -91,13 +92,16 @@ def _selection(context: MapContext, positions: Ints) -> None:
     part = np.searchsorted(encoding.index, rows)
     originals = loaded.inputs(rows)
     reconstructions = loaded.decode(encoding.mean[part], rows)
-    if not loaded.data.is_image:
+    if not (loaded.data.is_image or loaded.data.is_series):
         st.caption(f"{len(rows)} of {len(positions):,} shown")
         _vectors(context, originals, reconstructions)
         return
-    st.caption(_about(len(rows), len(positions), encoding.kl is not None))
+    above = "over" if loaded.data.is_series else "above"
+    st.caption(_about(len(rows), len(positions), encoding.kl is not None, above))
     captions = [_caption(context, i) for i in part]
-    st.html(gallery([originals, reconstructions], captions))
+    if loaded.data.is_series:
+        reconstructions = np.where(after_end(originals), np.float32(np.nan), reconstructions)
+    st.html(gallery([originals, reconstructions], captions, loaded.model.domain))
 
 
 def _vectors(context: MapContext, originals: Floats, reconstructions: Floats) -> None:
@@ -117,10 +121,10 @@ def _vectors(context: MapContext, originals: Floats, reconstructions: Floats) ->
     )
 
 
-def _about(number: int, selected: int, has_kl: bool) -> str:
+def _about(number: int, selected: int, has_kl: bool, above: str) -> str:
     count = f"{number} of {selected:,} shown" if number < selected else f"{number} shown"
     numbers = "reconstruction and KL" if has_kl else "reconstruction"
-    return f"{count} · original above its reconstruction, below them {numbers} in nats"
+    return f"{count} · original {above} its reconstruction, below them {numbers} in nats"
 
 
 def _means(encoding: Encoding, part: Ints | slice) -> list[tuple[str, str, str]]:

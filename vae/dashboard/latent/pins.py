@@ -109,11 +109,11 @@ def pin_list(context: MapContext, decoder: HoverDecoder, label: int) -> None:
 def _pin_row(context: MapContext, k: int, pin: Pin, decoded: Floats) -> None:
     row = int(context.encoding.index[pin.nearest])
     picture, words, button = st.columns([40, 42, 18], vertical_alignment="center")
-    if context.loaded.data.is_image:
+    if context.loaded.data.is_image or context.loaded.data.is_series:
         place = Caption(f"place {k + 1}", (), f"place {k + 1}, decoded")
         near = Caption(f"#{row}", (), f"#{row}, {compact(pin.distance, 3)} away")
         both = np.stack([decoded, context.loaded.inputs(np.array([row]))[0]])
-        picture.html(gallery([both], [place, near]))
+        picture.html(gallery([both], [place, near], context.loaded.model.domain))
     else:
         picture.markdown(f"**{k + 1}** x = {_numbers(decoded, '.3g')}")
     lines = [f"z = ({_numbers(pin.z, '.2f')})"]

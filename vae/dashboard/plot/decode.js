@@ -109,7 +109,8 @@ function blendPicture({ tiles, rows, columns, form: { shape: [, height, width] }
   }
 }
 
-function blendVector({ tiles, columns, form: { shape: [length] } }, four) {
+function blendVector({ tiles, columns, form: { shape } }, four) {
+  const length = shape.reduce((product, n) => product * n, 1);
   return Array.from({ length }, (_, d) => (
     four.reduce((sum, [i, j, weight]) => sum + weight * tiles[(i * columns + j) * length + d], 0)));
 }

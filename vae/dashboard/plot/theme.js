@@ -19,7 +19,8 @@ export function themeOf(root) {
   return theme;
 }
 
-export const penOf = ({ text, accent }) => ({ muted: `${text}80`, accent });   // for drawings on a canvas
+export const penOf = ({ text, accent, shade }) => (   // for drawings on a canvas
+  { muted: `${text}80`, accent, channels: Array.from({ length: CLASSES }, (_, k) => COLOURS[`class${k}`][shade]) });
 
 function isDark(colour) {
   const pen = document.createElement('canvas').getContext('2d', { willReadFrequently: true });

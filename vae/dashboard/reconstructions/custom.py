@@ -152,7 +152,11 @@ def _uploaded(loaded: LoadedRun, place: DeltaGenerator) -> NDArray[np.uint8] | N
 
 
 def _vector(loaded: LoadedRun) -> NDArray[Any] | None:
-    """Fields for the values of a vector, at first the mean of the training examples."""
+    """Fields for the values of a vector, at first the mean of the training examples; none for
+    series."""
+    if loaded.data.is_series:
+        st.info("A series has too many values to type. Add it to the data, and select its row.")
+        return None
     size = loaded.data.event_shape[0]
     if size > TYPED:
         st.info(f"These vectors have {size} values. You can type vectors of at most {TYPED}.")
@@ -249,11 +253,11 @@ def _nearest(loaded: LoadedRun, encoding: Encoding, z: Floats) -> None:
     rows = encoding.index[found.place[0]]
     names = widgets.names_of(data.labels, data.classes, rows)
     distances = [fixed(distance) for distance in found.distance[0]]
-    if not data.is_image:
+    if not (data.is_image or data.is_series):
         st.dataframe({"row": rows, "class": names, "distance": distances}, hide_index=True)
         return
     captions = [
         Caption(name, ((text, "muted"),), f"{name} · row {row}, distance {text} in latent space")
         for name, text, row in zip(names, distances, rows, strict=True)
     ]
-    st.html(gallery([loaded.inputs(rows)], captions))
+    st.html(gallery([loaded.inputs(rows)], captions, loaded.model.domain))

@@ -1,5 +1,6 @@
 """Examples of a split beside their reconstructions, in a chosen order."""
 
+import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -126,10 +127,12 @@ def vectors(loaded: LoadedRun, chosen: Selection, request: ReconstructionRequest
     gaps = " A gap in a line: not observed." if loaded.model.domain.missing else ""
     table.caption(f"Nats per example. Tick rows to plot them alone.{gaps}")
     ticked = picked["selection"]["rows"] or slice(None)
-    x, values = Tiles(chosen.x[ticked]), Tiles(chosen.values[ticked])
+    titles = np.array([caption.title for caption in captions])[ticked]
+    x, values = Tiles(chosen.x[ticked], tuple(titles)), Tiles(chosen.values[ticked])
+    names = loaded.data.columns if loaded.data.is_series else ()
     with chart:
         plot(
-            reconstruction_pairs(x, values, data=background, domain=loaded.model.domain),
+            reconstruction_pairs(x, values, names, background, domain=loaded.model.domain),
             key="pairs",
             revision=run_key(loaded.run),
             height=CHART,

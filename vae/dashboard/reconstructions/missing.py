@@ -10,7 +10,14 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from vae.analysis.imputation import DRAWS, HiddenErrors, Imputed, hidden_errors, impute
+from vae.analysis.imputation import (
+    DRAWS,
+    HiddenErrors,
+    Imputed,
+    by_column,
+    hidden_errors,
+    impute,
+)
 from vae.analysis.loaded_run import LoadedRun
 from vae.base.foreign import cell
 from vae.base.numbers import number, percent
@@ -22,10 +29,12 @@ from vae.data.columns import unique_names
 from vae.data.missing import element_names
 from vae.figures.imputation import HIDDEN, Hidden, hidden_values
 from vae.figures.quantities import SPLITS
+from vae.figures.series import Layer, Panels, series_chart
 from vae.runs import Run
 from vae.runs.result_keys import run_key
 
 HEIGHT, TABLE, MOST = 360, 300, 200  # px, px, rows
+CURVES, PANELS = 420, 24  # px, series
 ERRORS = {name: Column(number, "") for name in ("RMSE", "RMSE of mean")}
 ERRORS |= {name: Column(WHOLE, "") for name in ("missing", "hidden")}
 HELP = {
@@ -60,7 +69,7 @@ def missing(run: Run, line: DeltaGenerator) -> None:
         _chart(loaded, found, names, split)
     with right:
         _columns(found, errors, names)
-    _examples(loaded, found, names, split)
+    (_series if loaded.data.is_series else _examples)(loaded, found, names, split)
 
 
 @st.cache_data(max_entries=8, show_spinner="Filling in missing values…")
@@ -70,8 +79,8 @@ def _imputed(key: str, draws: int, _loaded: LoadedRun, split: str) -> Imputed:
 
 def summary(found: Imputed, errors: HiddenErrors | None, split: str) -> str:
     """Number of missing values, and the error at hidden ones, as Markdown."""
-    gone = ~found.is_observed
-    share = percent(gone.mean(), 1)
+    gone = found.is_missing
+    share = percent(gone.sum() / max(1, (gone | ~np.isnan(found.observed)).sum()), 1)
     head = f"**{gone.sum():,} values** ({share}) of {len(gone):,} {SPLITS[split]} examples"
     if errors is None:
         return f":small[{head} were not observed]"
@@ -88,8 +97,9 @@ def _chart(loaded: LoadedRun, found: Imputed, names: list[str], split: str) -> N
     if truth is None:
         st.info("No value was hidden. Train with a Hidden share above 0 to measure the errors.")
         return
-    known, domain = truth[found.rows], loaded.model.domain
-    pairs = Hidden(domain.rescale(known), domain.rescale(found.expected), ~found.is_observed)
+    domain = loaded.model.domain
+    parts = domain.rescale(truth[found.rows]), domain.rescale(found.expected), found.is_missing
+    pairs = Hidden(*map(by_column, parts))
     plot(
         hidden_values(pairs, tuple(names)),
         key="hidden_values",
@@ -100,11 +110,35 @@ def _chart(loaded: LoadedRun, found: Imputed, names: list[str], split: str) -> N
 
 
 def _columns(found: Imputed, errors: HiddenErrors | None, names: list[str]) -> None:
-    """The number of missing values of each column, and the errors at hidden ones."""
-    table = {"column": names, "missing": (~found.is_observed).sum(0)}
+    """The number of missing values of each column or channel, and the errors at hidden ones."""
+    part = "channel" if found.observed.ndim == 3 else "column"
+    table = {part: names, "missing": by_column(found.is_missing).sum(0)}
     if errors is not None:
         table |= {"hidden": errors.counts, "RMSE": errors.model, "RMSE of mean": errors.mean}
     st.dataframe(styled(table, ERRORS), hide_index=True, height=HEIGHT, placeholder="")
+
+
+def _series(loaded: LoadedRun, found: Imputed, names: list[str], split: str) -> None:
+    """The first series with missing values, and the expected values over them."""
+    some = np.flatnonzero(found.is_missing.any((1, 2)))[:PANELS]
+    line = st.container(horizontal=True, horizontal_alignment="distribute")
+    line.caption(f"{len(some)} series with missing values, and the values that the model expects.")
+    with line:
+        name = f"{loaded.run.name}-{split}-completed.npz"
+        arrays = {"completed": found.completed, "observed": ~found.is_missing, "row": found.rows}
+        widgets.download("NPZ", lambda: widgets.packed(arrays), name, HELP["file"])
+    panels = Panels(captions=[f"#{row}" for row in found.rows[some]])
+    layers = [
+        Layer("expected", found.completed[some], "reconstruction"),
+        Layer("observed", found.observed[some], "text"),
+    ]
+    plot(
+        series_chart(layers, names, loaded.model.domain, panels),
+        key="completed_series",
+        revision=f"{run_key(loaded.run)} {split}",
+        height=CURVES,
+        label="Series with the expected values in place of missing ones",
+    )
 
 
 def _examples(loaded: LoadedRun, found: Imputed, names: list[str], split: str) -> None:
@@ -120,7 +154,7 @@ def _examples(loaded: LoadedRun, found: Imputed, names: list[str], split: str) -
         widgets.download("CSV", lambda: _csv(found, names), name, HELP["file"])
     texts = np.array([[number(float(v)) for v in row] for row in found.completed[:count]])
     brackets = np.char.add(np.char.add("[", texts), "]")
-    columns = np.where(found.is_observed[:count], texts, brackets).T
+    columns = np.where(found.is_missing[:count], brackets, texts).T
     table = {"row": found.rows[:count]} | _named(names, columns)
     st.dataframe(table, hide_index=True, height=TABLE)
 
@@ -136,6 +170,6 @@ def _csv(found: Imputed, names: list[str]) -> bytes:
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["row", *(cell(n) for n in names), *(cell(f"{n} observed") for n in names)])
-    for row, values, mask in zip(found.rows, found.completed, found.is_observed, strict=True):
+    for row, values, mask in zip(found.rows, found.completed, ~found.is_missing, strict=True):
         writer.writerow([row, *map(str, values), *mask.astype(int)])
     return out.getvalue().encode()

@@ -18,6 +18,7 @@ from vae.figures.replay import Scene, scale_ends, vector_range
 from vae.imaging import tiles
 
 Blobs = dict[str, NDArray[Any]]
+CHANNELS = [COLOURS[f"class{k}"] for k in range(CLASSES)]  # of series
 COLOURS_OF_ALL = {
     "muted": COLOURS["muted"],
     "prior": COLOURS["prior"],
@@ -48,13 +49,16 @@ def examples(scene: Scene, values: Floats) -> NDArray[Any]:
 
 
 def event(scene: Scene) -> dict[str, Any]:
-    """The shape of an example: of a picture, or of a vector with its ranges."""
+    """The shape of an example: of a picture, or of a vector or series with its ranges."""
     shape = scene.examples.originals.shape[1:]
     if scene.is_image:
         channels, height, width = shape
         return {"picture": {"height": height, "width": width, "channels": channels}}
     low, high = vector_range(scene)
-    return {"vector": {"size": len(low), "low": low.tolist(), "high": high.tolist()}}
+    form: dict[str, Any] = {"size": len(low), "low": low.tolist(), "high": high.tolist()}
+    if len(shape) == 2:
+        form |= {"channels": shape[0], "steps": shape[1], "colours": CHANNELS}
+    return {"vector": form}
 
 
 def legend(scene: Scene) -> dict[str, Any]:

@@ -49,8 +49,50 @@ function drawTiles(player, canvas, layers, count, room) {
   Object.assign(canvas.dataset, { columns, scale });
 }
 
+// Series: a panel for each example, original and reconstruction over each other, a colour for each of several channels.
+function drawSeries(player, canvas, layers, count, room) {
+  const { steps, channels, low, high, colours: inks } = player.head.vector;
+  const { colours, head } = player;
+  const pen = resize(canvas, room.width, room.height, window.devicePixelRatio || 1);
+  const columns = Math.max(1, Math.min(count, Math.round(Math.sqrt(count * room.width / room.height / 1.9))));
+  const rows = Math.ceil(count / columns);
+  const [wide, tall] = [room.width / columns, room.height / rows];
+  const [bottom, top] = [Math.min(...low), Math.max(...high)];
+  const ink = [colours.text, head.decoded[colours.shade]].slice(-layers.length);
+  const value = ([values, start], n, c, t) => values[((start + n) * channels + c) * steps + t];
+  const lastStep = (n) => {                     // of the original, after which its reconstruction is not drawn
+    for (let t = steps - 1; t >= 0; t--) {
+      for (let c = 0; c < channels; c++) if (Number.isFinite(value(layers[0], n, c, t))) return t;
+    }
+    return -1;
+  };
+  for (let n = 0; n < count; n++) {
+    const [left, ground] = [(n % columns) * wide + 3, (Math.floor(n / columns) + 1) * tall - 3];
+    const end = lastStep(n);
+    pen.strokeStyle = colours.border;
+    pen.beginPath(); pen.moveTo(left, ground + 1); pen.lineTo(left + wide - 6, ground + 1); pen.stroke();
+    layers.forEach((layer, l) => {
+      for (let c = 0; c < channels; c++) {
+        pen.strokeStyle = channels === 1 ? ink[l] : inks[c % inks.length][colours.shade];
+        const broad = channels > 1 && l === 0 && layers.length > 1;
+        Object.assign(pen, { globalAlpha: broad ? 0.35 : 1, lineWidth: broad ? 3.5 : 1 });
+        pen.beginPath();
+        for (let t = 0, drawn = false; t <= end; t++) {
+          const y = value(layer, n, c, t);
+          const at = [left + (wide - 6) * t / Math.max(steps - 1, 1), ground - (tall - 8) * (y - bottom) / (top - bottom)];
+          if (Number.isFinite(y)) pen[drawn ? 'lineTo' : 'moveTo'](...at);
+          drawn = Number.isFinite(y);
+        }
+        pen.stroke();
+      }
+    });
+    Object.assign(pen, { globalAlpha: 1, lineWidth: 1 });
+  }
+}
+
 // Vectors: points in the plane for two features, else one line over the features per example.
 function drawVectors(player, canvas, layers, count, room) {
+  if (player.head.vector.channels) return drawSeries(player, canvas, layers, count, room);
   const { size, low, high } = player.head.vector;
   const { colours, head } = player;
   const pen = resize(canvas, room.width, room.height, window.devicePixelRatio || 1);

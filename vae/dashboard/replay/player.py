@@ -122,7 +122,9 @@ def _titles(scene: Scene, has_prior: bool) -> dict[str, str]:
     """The titles above the canvases, by data-part."""
     count, total = len(scene.examples.index), scene.examples.total
     number = f"all {total:,}" if count == total else f"{count:,} of {total:,}"
-    layers = "Originals (black or white) and reconstructions (blue)"
+    several = scene.is_series and scene.examples.originals.shape[1] > 1
+    inks = ("broad", "thin") if several else ("black or white", "blue")
+    layers = f"Originals ({inks[0]}) and reconstructions ({inks[1]})"
     return {
         "map_title": f"Posterior means of {number} examples",
         "reconstructions_title": "Originals above reconstructions" if scene.is_image else layers,

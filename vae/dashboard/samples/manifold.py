@@ -19,6 +19,7 @@ from vae.dashboard.shared.run_picker import has_rings
 from vae.runs import Run
 
 SIDE = 15  # tiles on each side for vectors, or along a single latent
+SERIES_SIDE = 8  # panels on each side for series
 PLANES = {n: row.title for n, row in PROJECTIONS.items() if row.linear and not row.labelled}
 HELP = {
     "class": "A conditional model decodes z as an example of this class; the source by class "
@@ -89,6 +90,8 @@ def manifold_controls(
     start = SIDE
     if loaded.data.is_image and not line:
         start = html_grid.best_side(loaded.data.event_shape, room)
+    elif loaded.data.is_series and not line:
+        start = SERIES_SIDE
     label = class_control(loaded, places[-1], "plane", turns=False)
     side = widgets.whole(
         places[0 if line else 3],

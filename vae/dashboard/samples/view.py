@@ -50,9 +50,9 @@ CHART = 500
 BACKGROUND = 2000  # training examples behind vectors
 FILLED = "; missing values count as the mean of their column"
 ARRAYS = (
-    "x (pictures N×C×H×W, float32, black 0 and white 1; vectors N×D) and z (N×Z). The means of a "
-    "Bernoulli likelihood lie in [0, 1]; those of a Gaussian can lie a little outside. The file "
-    "is a data set: train on it, or add it to another one."
+    "x (pictures N×C×H×W, float32, black 0 and white 1; series N×C×T; vectors N×D) and z (N×Z). "
+    "The means of a Bernoulli likelihood lie in [0, 1]; those of a Gaussian can lie a little "
+    "outside. The file is a data set: train on it, or add it to another one."
 )
 SAMPLES = "z of the chosen source, its deviation scaled by the temperature, decoded."
 MANIFOLD = (
@@ -143,7 +143,8 @@ def _background(loaded: LoadedRun) -> Floats:
 def _grid(loaded: LoadedRun, x: Floats, key: str) -> Bytes | None:
     """Show samples as one picture and return it; vectors as points over the training data."""
     if not loaded.data.is_image:
-        chart = sample_vectors(x, background=_background(loaded), domain=loaded.model.domain)
+        names = loaded.data.columns if loaded.data.is_series else ()
+        chart = sample_vectors(x, names, _background(loaded), loaded.model.domain)
         plot(chart, key=key, revision=run_key(loaded.run), height=CHART, label="Samples")
         return None
     across, scale = html_grid.arranged(loaded.data.event_shape, len(x), ROOM)
@@ -162,15 +163,16 @@ def _with_nearest(loaded: LoadedRun, request: SamplesRequest, samples: Samples) 
         loaded.splits.train[found.place[:, 0]],
         found.distance[:, 0],
     )
+    where = "Behind" if data.is_series else "Below"
     held_out = "" if math.isnan(usual) else f" (held-out examples: **{fixed(usual)}**)"
     st.markdown(
-        f":small[Below each sample the nearest of {len(loaded.splits.train):,} training examples "
-        f"and its distance in {distance_units(loaded.model.domain)}: "
+        f":small[{where} each sample the nearest of {len(loaded.splits.train):,} training "
+        f"examples and its distance in {distance_units(loaded.model.domain)}: "
         f"median **{fixed(np.median(distance))}**{held_out}, "
         f"smallest **{fixed(distance.min())}**{FILLED * loaded.model.domain.missing}]",
         help=HELP["nearest"],
     )
-    if not data.is_image:
+    if not (data.is_image or data.is_series):
         return _grid(loaded, samples.x, "samples")
     names = widgets.names_of(data.labels, data.classes, rows)
     captions = [
@@ -184,6 +186,9 @@ def _with_nearest(loaded: LoadedRun, request: SamplesRequest, samples: Samples) 
         )
     ]
     layers = [samples.x, prepare(data, rows)]
+    if data.is_series:
+        st.html(gallery(layers[::-1], captions, loaded.model.domain))
+        return None
     st.html(gallery(layers, captions))
     across, scale = html_grid.arranged(data.event_shape, len(rows), ROOM)
     return tiles.strip(layers, across, scale=scale)
@@ -222,9 +227,10 @@ def _manifold(loaded: LoadedRun, request: ManifoldRequest, place: DeltaGenerator
     across, up = found.axes
     shape = loaded.data.event_shape
     if not loaded.data.is_image:
-        mesh = found.values.reshape(len(up), len(across), -1)
+        mesh = found.values.reshape(len(up), len(across), *shape)
         background, domain = _background(loaded), loaded.model.domain
-        chart = manifold_vectors(mesh, background=background, axes=found.names, domain=domain)
+        names = loaded.data.columns if loaded.data.is_series else ()
+        chart = manifold_vectors(mesh, names, background, found.names, domain)
         view = f"{run_key(loaded.run)} {request.plane} {request.latents}"
         plot(chart, key="mesh", revision=view, height=CHART, label="The decoded grid")
     elif len(up) == 1:

@@ -1,15 +1,18 @@
-"""Pictures side by side as HTML, each with a caption below it and a text under the pointer.
+"""Pictures or series side by side as HTML, each with a caption below it and a text under the
+pointer.
 
 Each tile is a separate image, enlarged by a whole factor without smoothing, so that captions can
 be read, selected and searched.
 """
 
+import base64
 from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
-from vae.base.records import Floats
-from vae.figures.palette import COLOURS
+from vae.base.records import UNSCALED, Domain, Floats
+from vae.figures.palette import CLASSES, COLOURS
+from vae.imaging import curves
 from vae.imaging.tiles import data_uri, tile_pngs
 
 LEAST = 44  # smallest width of a tile, pixels
@@ -38,25 +41,52 @@ def colour(name: str) -> str:
     return f"light-dark({light}, {dark})"
 
 
-def gallery(rows: Sequence[Floats], captions: Sequence[Caption]) -> str:
-    """Return HTML with a column of images for each caption; each of `rows` is (N, C, H, W)."""
+def gallery(rows: Sequence[Floats], captions: Sequence[Caption], domain: Domain = UNSCALED) -> str:
+    """Return HTML with a column of images for each caption; each of `rows` is (N, C, H, W). Series
+    (N, C, T) lie over each other, the first of two paler, in the scale of the domain."""
+    if rows[0].ndim == 3:
+        return _curves([domain.rescale(row) for row in rows], captions)
     height, width = rows[0].shape[2:]
     scale = -(-LEAST // width)
     sources = [[data_uri(png) for png in tile_pngs(row)] for row in rows]
-    tiles = [_figure(column, caption) for *column, caption in zip(*sources, captions, strict=True)]
+    tiles = [
+        _figure([f'<img src="{source}" alt="">' for source in column], caption)
+        for *column, caption in zip(*sources, captions, strict=True)
+    ]
     style = _STYLE % (scale * width, scale * width, scale * height)
     return f'{style}<div class="vae-gallery">{"".join(tiles)}</div>'
 
 
-def _figure(sources: Sequence[str], caption: Caption) -> str:
+def _curves(rows: Sequence[Floats], captions: Sequence[Caption]) -> str:
+    """Return HTML of series."""
+    width, ends = rows[0].shape[1], curves.ends_of(rows)
+    names = ("text", "reconstruction")[-len(rows) :]
+    inks = [curves.Ink([colour(name)]) for name in names]
+    if width > 1:
+        channels = [colour(f"class{k}") for k in range(CLASSES)]
+        inks = [curves.Ink(channels, 0.4 if k + 1 < len(rows) else 1) for k in range(len(rows))]
+    tiles = [
+        _figure([f'<img src="{_uri(curves.curve_svg(layers, inks, ends))}" alt="">'], caption)
+        for *layers, caption in zip(*rows, captions, strict=True)
+    ]
+    style = _STYLE % (curves.WIDTH, curves.WIDTH, curves.HEIGHT)
+    return f'{style}<div class="vae-gallery">{"".join(tiles)}</div>'
+
+
+def _uri(svg: str) -> str:
+    """Return a drawing in SVG as a URL for HTML."""
+    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
+
+
+def _figure(pictures: Sequence[str], caption: Caption) -> str:
     title = escape(caption.title)
-    pictures = "".join(f'<img src="{source}" alt="">' for source in sources)
     name = f"<b>{escape(caption.name)}</b><br>" if caption.name else ""
     numbers = " ".join(
         f'<span style="color:{colour(tint)}">{escape(text)}</span>'
         for text, tint in caption.numbers
     )
-    return f'<figure title="{title}">{pictures}<figcaption>{name}{numbers}</figcaption></figure>'
+    drawn = "".join(pictures)
+    return f'<figure title="{title}">{drawn}<figcaption>{name}{numbers}</figcaption></figure>'
 
 
 def figures_line(values: Sequence[tuple[str, str, str]]) -> str:

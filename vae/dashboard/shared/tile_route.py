@@ -1,4 +1,5 @@
-"""Pictures of single examples, `/vae/tile/<run>/<key>/<row>.png`, for the hover of a map.
+"""Pictures of single examples, `/vae/tile/<run>/<key>/<row>.png`, for the hover of a map; series
+are drawn as SVG, in the colours of the theme.
 
 The key (`run_key`) makes the address valid for one run only: a browser may keep its pictures, and
 a new run of the same name has other addresses. The route runs outside the script and answers
@@ -10,13 +11,16 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from vae.dashboard import server
+from vae.dashboard.shared.html_gallery import colour
 from vae.data import Dataset, prepare
-from vae.imaging import tiles
+from vae.figures.palette import CLASSES
+from vae.imaging import curves, tiles
 from vae.runs import Run, find
 from vae.runs.result_keys import run_key
 
@@ -51,7 +55,19 @@ def _tile(request: Request) -> Response:
         data = _data(run.path, key)
     except (ValueError, OSError):
         return Response(status_code=204)
-    if not data.is_image or row >= len(data.x):
+    if row >= len(data.x) or not (data.is_image or data.is_series):
         return Response(status_code=204)
+    if data.is_series:
+        return Response(_curves(data, row), media_type="image/svg+xml", headers=CACHING)
     png = tiles.tile_pngs(prepare(data, slice(row, row + 1)))[0]
     return Response(png, media_type="image/png", headers=CACHING)
+
+
+def _curves(data: Dataset, row: int) -> str:
+    """Return a series as SVG, in the range of its channels' own values."""
+    x = prepare(data, slice(row, row + 1))[0]
+    low, high = np.nanmin(data.x, (0, 2)), np.nanmax(data.x, (0, 2))
+    share = (x - low[:, None]) / np.where(high > low, high - low, 1)[:, None]
+    names = ("text",) if len(x) == 1 else tuple(f"class{k}" for k in range(CLASSES))
+    inks = [colour(name) for name in names]
+    return curves.curve_svg([share.astype(np.float32)], [curves.Ink(inks)], (0.0, 1.0))

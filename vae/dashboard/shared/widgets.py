@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 from streamlit.delta_generator import DeltaGenerator
 
 from vae.base import visitors
@@ -27,8 +28,13 @@ _ACT = "pressed"  # in the session: the act of a press until the app has run aga
 
 def npz(x: Floats, z: Floats) -> bytes:
     """Return x (N, *event) and z (N, Z) as a compressed .npz file; `--data` reads such files."""
+    return packed({"x": x, "z": z})
+
+
+def packed(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """Return arrays as a compressed .npz file."""
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, x=x, z=z)
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
     return buffer.getvalue()
 
 

@@ -20,7 +20,7 @@ from vae.figures.latent_bars import kl_bars
 from vae.figures.latent_map import latent_scatter, trace_rows
 from vae.figures.vectors import reconstruction_pairs, sample_vectors
 from vae.runs import Run, Status
-from vae.runs.manifest import domain_of
+from vae.runs.manifest import channels, domain_of
 from vae.runs.result_keys import run_key
 
 BEFORE_FIRST, WHILE_TRAINING = 0.4, 1.0  # seconds between two redraws
@@ -145,7 +145,7 @@ def _map(run: Run, examples: Examples | None, frame: Frame | None, height: int) 
         revision=run_key(run),
         height=height - 26,
         index=trace_rows(record),
-        tiles=pattern(run) if examples.originals.ndim == 4 and not run.is_recorded else None,
+        tiles=pattern(run) if examples.originals.ndim > 2 and not run.is_recorded else None,
         label="Posterior means of examples in latent space",
     )
 
@@ -162,7 +162,7 @@ def _reconstructions(run: Run, examples: Examples | None, frame: Frame | None) -
         st.html(html_grid.line(pair, TILE, "Originals above their reconstructions"))
     else:
         pairs = Tiles(examples.originals), Tiles(frame.reconstructions)
-        figure = reconstruction_pairs(*pairs, domain=domain_of(run.header))
+        figure = reconstruction_pairs(*pairs, channels(run.header), domain=domain_of(run.header))
         plot(
             figure.update_layout(height=BELOW),
             key="live_pairs",
@@ -187,8 +187,8 @@ MAP_HELP = (
     "lie behind that of the curves."
 )
 RECONSTRUCTION_HELP = (
-    "Above the original, below E[x|z] at z = mean of q(z|x), for the same validation examples "
-    "throughout training."
+    "Above the original, below E[x|z] at z = mean of q(z|x) (series: over each other), for the "
+    "same validation examples throughout training."
 )
 SAMPLES_HELP = "E[x|z] for z drawn once from the prior; the same z throughout training."
 
@@ -204,7 +204,8 @@ def _samples(run: Run, examples: Examples | None, frame: Frame | None) -> None:
         st.html(html_grid.line(pair, TILE, "Samples"))
     else:
         background, domain = examples.originals, domain_of(run.header)
-        figure = sample_vectors(frame.samples, background=background, domain=domain)
+        names = channels(run.header)
+        figure = sample_vectors(frame.samples, names, background, domain)
         plot(
             figure.update_layout(height=BELOW),
             key="live_samples",

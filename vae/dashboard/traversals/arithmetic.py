@@ -29,7 +29,7 @@ from vae.dashboard.traversals.common import (
     posterior_mean,
 )
 from vae.dashboard.traversals.html_strips import GAP, NAME, Strip, captioned, strips, tile_scale
-from vae.figures.paths import feature_curves, path_plane
+from vae.figures.paths import feature_curves, path_panels, path_plane
 from vae.imaging import tiles
 from vae.runs import Run
 from vae.runs.result_keys import run_key
@@ -202,6 +202,10 @@ def _vectors(loaded: LoadedRun, x: Floats, strengths: Floats) -> None:
         background = loaded.inputs(loaded.subset("train", 2000))
         names, domain = ["strength −2 to 2"], loaded.model.domain
         chart = path_plane(x[None], names, [middle], background, domain=domain)
+    elif loaded.data.is_series:
+        rows, places = ["z + s · (A − B)"], evenly(strengths)
+        columns, domain = loaded.data.columns, loaded.model.domain
+        chart = path_panels(x[None], rows, places, "strength s", columns, domain)
     else:
         chart = feature_curves([x], strengths, "strength", 0.0, domain=loaded.model.domain)
     plot(chart, key="sum", revision=run_key(loaded.run), height=480, label="Latent arithmetic")

@@ -38,7 +38,7 @@ from vae.dashboard.traversals.html_strips import (
     tile_scale,
     width_of,
 )
-from vae.figures.paths import feature_curves, path_measure, path_plane
+from vae.figures.paths import feature_curves, path_measure, path_panels, path_plane
 from vae.imaging import tiles
 from vae.imaging.tiles import Bytes
 from vae.runs import Run
@@ -116,6 +116,10 @@ def _vectors(
     if loaded.data.event_shape == (2,):
         background = loaded.inputs(loaded.subset("train", 2000))
         chart = path_plane(both, names, (0, 0), background, "A", loaded.model.domain)
+    elif loaded.data.is_series:
+        places, columns = evenly(paths.t), loaded.data.columns
+        domain = loaded.model.domain
+        chart = path_panels(both, names, places, "t, from A to B", columns, domain)
     else:
         across, domain = "t, from A to B", loaded.model.domain
         chart = feature_curves(list(both), paths.t, across, None, names, domain)

@@ -32,7 +32,7 @@ from vae.dashboard.traversals.common import (
     posterior_mean,
 )
 from vae.dashboard.traversals.html_strips import Strip, strips, tile_scale
-from vae.figures.paths import feature_curves, path_plane
+from vae.figures.paths import feature_curves, path_panels, path_plane
 from vae.imaging import tiles
 from vae.runs import Run
 from vae.runs.result_keys import run_key
@@ -40,7 +40,8 @@ from vae.runs.result_keys import run_key
 FOLD = 16  # most latents on the page before "All latents"
 WIDTHS = [8.5, 10, 7, 8.5, 7.5, 5.5, 10, 6.5, 6.5]  # of the controls
 ROOM = (768, 600)  # px for the tiles, at 1440×900 and at 1280×720
-CHART = 520
+CHART, ROW = 520, 72  # px, of the chart and of a row of panels
+LABEL = "Traversals"
 BAR = " · bar: the start"
 STARTS = {"example": "an example", "mean": "mean of the data", "origin": "origin"}
 CHOSEN = {"sliders": "the sliders' place"}  # only after the sliders have moved
@@ -104,7 +105,7 @@ def single_latent(run: Run) -> None:
         with st.container(key="traverse_paths"):
             st.html(_strips(loaded, request, paths, x))
     else:
-        _vectors(loaded, paths, x)
+        _vectors(loaded, request, paths, x)
 
 
 def _controls(run: Run) -> tuple[LoadedRun, TraversalRequest]:
@@ -228,10 +229,23 @@ def _axis(loaded: LoadedRun, request: TraversalRequest) -> tuple[list[str], str]
     return labels, f"standard deviations of {scale} from its mean{BAR}"
 
 
-def _vectors(loaded: LoadedRun, paths: list[Traversal], x: Floats) -> None:
-    """Paths in the plane of two features, or all features against one latent."""
+def _vectors(
+    loaded: LoadedRun, request: TraversalRequest, paths: list[Traversal], x: Floats
+) -> None:
+    """Paths in the plane of two features, or all features against one latent; of series a row of
+    panels for each latent."""
     x = x.reshape(len(paths), -1, *loaded.data.event_shape)
     names = _path_names(loaded, paths, x)
+    if loaded.data.is_series:
+        columns, words = _axis(loaded, request)
+        rows = [f"z{path.dimension + 1}" for path in paths]
+        title = words.removesuffix(BAR)
+        data = loaded.data
+        chart = path_panels(x, rows, columns, title, data.columns, loaded.model.domain)
+        height = max(CHART, ROW * len(paths))
+        plot(chart, key="traversals", revision=run_key(loaded.run), height=height, label=LABEL)
+        st.caption("  \n".join(names))
+        return
     if loaded.data.event_shape == (2,):
         background = loaded.inputs(loaded.subset("train", 2000))
         starts, domain = [path.start for path in paths], loaded.model.domain
@@ -244,7 +258,7 @@ def _vectors(loaded: LoadedRun, paths: list[Traversal], x: Floats) -> None:
         path = paths[k]
         axis, start = f"z{path.dimension + 1}", path.places[path.start]
         chart = feature_curves([x[k]], path.places, axis, start, domain=loaded.model.domain)
-    plot(chart, key="traversals", revision=run_key(loaded.run), height=CHART, label="Traversals")
+    plot(chart, key="traversals", revision=run_key(loaded.run), height=CHART, label=LABEL)
 
 
 def _path_names(loaded: LoadedRun, paths: list[Traversal], x: Floats) -> list[str]:
