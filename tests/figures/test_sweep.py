@@ -196,6 +196,13 @@ def test_series_are_side_by_side_with_names_that_do_not_overlap() -> None:
     assert all(low < v < high for own in SEEDS for v in own)
 
 
+def test_series_at_different_values_stand_at_these() -> None:
+    """As the trials of a search do."""
+    alone = [sweep.Series(f"Z {k}", k, (one.points[k],)) for k, one in enumerate([ONE[0], TWO[1]])]
+    _, means = parts(sweep.setting_summary(alone, "elbo", "β", NO_TICKS, False, 380))
+    assert [float(m.x[0]) for m in means] == [0.5, 1]
+
+
 def test_a_log_axis_labels_the_values_and_separates_series_by_a_factor() -> None:
     places = tuple(np.geomspace(1e-4, 1e-2, 5))
     wide = [sweep.Series(f"Z {k}", k, setting_points([[30.0 + k]] * 5, places)) for k in range(2)]

@@ -17,6 +17,7 @@ from vae.base.numbers import fixed
 from vae.base.statistics import by_seed, interval
 from vae.commands.arguments import counted
 from vae.commands.presence import fetch
+from vae.commands.search import search
 from vae.commands.train import (
     claim,
     config_of,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from vae.experiments.sweeps import Arm, Axis
 
 SIGNALLED = 128  # plus the number of the signal that ended the process: the exit status
+SEEDS = 3
 POLL_SECONDS = 0.5  # between two checks of runs that another process trains
 
 
@@ -48,8 +50,15 @@ def sweep_flags(parser: argparse.ArgumentParser) -> None:
     name = "name of the sweep; its runs get the tag sweep:NAME (default: a free name)"
     resume = "train the unfinished runs of an existing sweep (default: a new sweep)"
     dry = "print the runs and the refused combinations without training (default: train)"
+    from vae.experiments.search import METHODS
+
+    how = "let Optuna choose the values: ranges in --over have no count (lr=log:1e-4:1e-2), and "
+    how += "any number of settings (default: a grid)"
+    trials = "runs of a search (default: 20)"
+    parser.add_argument("--search", metavar="METHOD", choices=METHODS, help=how)
+    parser.add_argument("--trials", metavar="N", type=int, help=trials)
     parser.add_argument("--over", metavar="SETTING=VALUES", action="append", default=[], help=over)
-    parser.add_argument("--seeds", metavar="N", type=int, default=3, help=seeds)
+    parser.add_argument("--seeds", metavar="N", type=int, help=seeds)
     parser.add_argument("--name", metavar="NAME", help=name)
     parser.add_argument("--resume", metavar="NAME", help=resume)
     parser.add_argument("--dry-run", action="store_true", help=dry)
@@ -60,7 +69,12 @@ def sweep(args: argparse.Namespace) -> int:
     """Train a grid of settings with several seeds each, one run after another."""
     from vae.base.devices import resolve
     from vae.experiments import sweeps
+    from vae.experiments.search import is_search
 
+    if args.search or (args.resume and is_search(args.root, args.resume)):
+        return search(args)
+    if args.trials is not None:
+        raise ValueError("--trials is the number of runs of a search: add --search tpe.")
     if args.resume:
         return _train_all(args.resume, _queued_again(args.root, args.resume))
     network = located_network(args.network or "")
@@ -99,8 +113,9 @@ def _planned(
     for data in dict.fromkeys([base.data, *(v for a in axes if a.field == "data" for v in a[1])]):
         fetch(data)
     base, note = suited(base, args)
-    arms = sweeps.plan(base, axes, args.seeds)
-    runs = sweeps.configurations(arms, args.seeds)
+    seeds = SEEDS if args.seeds is None else args.seeds
+    arms = sweeps.plan(base, axes, seeds)
+    runs = sweeps.configurations(arms, seeds)
     if not runs:
         raise ValueError(f"There is nothing to run. {arms[0].name}: {arms[0].problem}")
     print(note, end="", file=sys.stderr)

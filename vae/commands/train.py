@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from vae.runs import Run, checked_name, find, identity
 if TYPE_CHECKING:
     from vae.config import RunConfig
     from vae.data import Dataset
+    from vae.training.trainer import Event
 
 STOP_SECONDS = 60.0  # to wait for a run to save and end
 # The request to training for each signal. An ignored signal, as under nohup, stays ignored.
@@ -203,26 +204,32 @@ def stop(args: argparse.Namespace) -> int:
     return 0
 
 
-def work(run: Run, title: str = "") -> int:
+def work(run: Run, title: str = "", ends: Callable[["Event"], bool] = lambda _: False) -> int:
     """Train a run in this process and return the exit status.
 
     A progress bar has the title, by default the run's name. Ctrl-C, SIGTERM and SIGHUP save the
-    run and end it.
+    run and end it, and so does the first event for which `ends` is true.
     """
     from vae.worker.train import BusyError, error_sentence, train_run
 
     with _signals() as received:
-        events = train_run(run, lambda: ENDINGS[received[0]] if received else None)
+        enough: list[bool] = []
+
+        def wanted() -> str | None:
+            return ENDINGS[received[0]] if received else "stop" if enough else None
+
+        events = train_run(run, wanted)
         try:
-            for _ in show_progress(events, f"{title or run.name}  ({run.path})"):
-                pass
+            for event in show_progress(events, f"{title or run.name}  ({run.path})"):
+                if ends(event):
+                    enough.append(True)
         except BusyError:
             raise
         except Exception as error:
             print(f"vae: {printed(error_sentence(error))}", file=sys.stderr)
             return 1
     status = run.status()
-    if status.resumable:
+    if status.resumable and not enough:
         again = f"python -m vae resume {run.name}{root_flag(run.path.parent)}"
         print(f"Saved at epoch {compact(status.epoch)}. Continue with: {again}", file=sys.stderr)
     elif status.message:

@@ -204,14 +204,23 @@ def _along(places: Sequence[float], log: bool) -> Floats:
 
 
 def _beside(series: Sequence[Series], log: bool) -> list[Series]:
-    """Shift the series a little apart, so that their intervals do not overlap."""
+    """Shift the series that share a value a little apart, so that their intervals do not
+    overlap."""
     along = _along([point.x for one in series for point in one.points], log)
-    extent, found = float(np.ptp(along)) or 1.0, []
+    extent, sharing = float(np.ptp(along)) or 1.0, dict[float, list[int]]()
     for k, one in enumerate(series):
-        shift = (k - (len(series) - 1) / 2) * APART * extent
-        moved = [p._replace(x=p.x * 10**shift if log else p.x + shift) for p in one.points]
-        found.append(one._replace(points=tuple(moved)))
-    return found
+        for point in one.points:
+            sharing.setdefault(point.x, []).append(k)
+
+    def moved(k: int, point: SettingPoint) -> SettingPoint:
+        others = sharing[point.x]
+        shift = (others.index(k) - (len(others) - 1) / 2) * APART * extent
+        return point._replace(x=point.x * 10**shift if log else point.x + shift)
+
+    return [
+        one._replace(points=tuple(moved(k, point) for point in one.points))
+        for k, one in enumerate(series)
+    ]
 
 
 def _ends(series: Sequence[Series]) -> Floats:
