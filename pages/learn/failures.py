@@ -23,8 +23,10 @@ SPECTRUM = linear_vae.eigenvalues("digits")
 LATENTS = 6
 SIGMAS = np.linspace(0.1, 1.2, 111)
 QUESTION = 4.0  # β of the question
+GAP = 0.08  # between two columns, a share of the width
 EXAMPLES = 8  # originals and reconstructions
 SPLITS: dict[str, Part] = {"train": {"width": 1.5}, "val": {"width": 2.5, "dash": "dot"}}
+COLOURS = ("kl", "reconstruction")  # of the curves over σ
 STEEP = 2  # epochs left out of the range of the axes
 COMMON: dict[str, Any] = {
     "data": "digits",
@@ -62,14 +64,15 @@ FAILURES: dict[str, tuple[Settings, Settings]] = {  # name → settings that fai
 
 THRESHOLD = r"\sigma = \sqrt{\lambda_1 / \beta} = [[closes:3]]"
 FOUND = (
-    r"\text{[[left_name]]}:\quad \E{\mathrm{ELBO}} = [[left_elbo]],\quad "
-    r"\K{\mathrm{KL}} = [[left_kl]]"
+    r"\text{[[left_name]]} & \E{\mathrm{ELBO}} = [[left_elbo]] & "
+    r"\K{\mathrm{KL}} = [[left_kl]]\ \text{[[nats]]}"
 )
 CURED = (
-    r"\text{[[right_name]]}:\quad \E{\mathrm{ELBO}} = [[right_elbo]],\quad "
-    r"\K{\mathrm{KL}} = [[right_kl]]"
+    r"\text{[[right_name]]} & \E{\mathrm{ELBO}} = [[right_elbo]] & "
+    r"\K{\mathrm{KL}} = [[right_kl]]\ \text{[[nats]]}"
 )
-BOTH = rf"\begin{{gathered}}{FOUND}\\{CURED}\end{{gathered}}"
+ONE = rf"\begin{{array}}{{lll}}{FOUND}\end{{array}}"
+BOTH = rf"\begin{{array}}{{lll}}{FOUND}\\{CURED}\end{{array}}"
 
 
 def picture(view: View) -> Picture:
@@ -130,11 +133,9 @@ def _collapse(view: View, beta: float) -> go.Figure:
     exact = [linear_vae.optimum(SPECTRUM, LATENTS, float(s**2), beta) for s in SIGMAS]
     is_drawn = (1.2 if view.is_revealed else 0.2) >= SIGMAS
     kl, error = (np.array([getattr(o, n) for o in exact])[is_drawn] for n in ("kl", "distortion"))
-    traces = [curve(SIGMAS[is_drawn], kl, "kl"), curve(SIGMAS[is_drawn], error, "reconstruction")]
-    labels = [
-        label(view.say("kl"), 1.0, 0.6, "kl"),
-        label(view.say("squared_error"), 1.0, float(SPECTRUM.sum()) + 0.5, "reconstruction"),
-    ]
+    curves = zip((kl, error), COLOURS, strict=True)
+    traces = [curve(SIGMAS[is_drawn], y, colour) for y, colour in curves]
+    labels = _names(view, float(kl[0]), float(error[0]))
     closes = float(np.sqrt(SPECTRUM[0] / beta))
     if view.is_revealed and closes <= SIGMAS[-1]:
         labels.append(arrow(view.say("collapse"), closes, 0, "failure", 110))
@@ -148,6 +149,16 @@ def _collapse(view: View, beta: float) -> go.Figure:
     )
 
 
+def _names(view: View, kl: float, error: float) -> list[Part]:
+    """Return the names of both curves. As long as the answer is hidden they stand beside the
+    visible parts, which begin at `kl` and `error`."""
+    places, shift = [(1.0, 0.6), (1.0, float(SPECTRUM.sum()) + 0.5)], {}
+    if not view.is_revealed:
+        places, shift = [(0.1, kl), (0.1, error - 0.5)], {"xanchor": "left", "xshift": 12}
+    keys = zip(("kl", "squared_error"), places, COLOURS, strict=True)
+    return [label(view.say(key), *place, colour, **shift) for key, place, colour in keys]
+
+
 def _runs(view: View, outcomes: Sequence[Outcome | None]) -> go.Figure:
     """Return ELBO, KL and reconstructions of one run or of two, in columns of equal scale."""
     traces: list[Part] = []
@@ -158,8 +169,8 @@ def _runs(view: View, outcomes: Sequence[Outcome | None]) -> go.Figure:
     highest = float(np.max([1.0, *(1.1 * _late(there, "kl"))]))
     ends = epochs, _range(_late(there, "elbo")), [0, highest]
     for k, found in enumerate(outcomes):
-        width = 1 / len(outcomes)
-        across = [k * width + 0.06 * (k > 0), (k + 1) * width - 0.02]
+        width = (0.98 - GAP * (len(outcomes) - 1)) / len(outcomes)
+        across = [k * (width + GAP), k * (width + GAP) + width]
         rows = [2 * k + 1, 2 * k + 2, 9 + k]
         layout |= _axes(view, rows, across, ends)
         traces += [] if found is None else _traces(found, rows)
@@ -240,7 +251,7 @@ LESSON = Lesson(
     steps=(
         Step("noise", ("beta",), THRESHOLD),
         Step("guess", guess=Guess("x", "closes")),
-        Step("fails", ("failure",), FOUND, trains=failing),
+        Step("fails", ("failure",), ONE, trains=failing),
         Step("cure", ("failure",), BOTH, trains=both),
         Step("sandbox", ("failure",), BOTH, trains=both),
     ),

@@ -18,6 +18,7 @@ START = (-1.4, 1.2)  # of the means in the correlated Gaussian
 RHO = 0.9
 MEANS, PRECISIONS = np.linspace(-0.5, 5.5, 81), np.linspace(0.01, 1.2, 80)
 PLANE = np.linspace(-3, 3, 81)
+LOWEST = -560.0  # of the axis of the mixture's bound, which starts far below
 
 UPDATE = r"\ln \Q{q_j^{*}(z_j)} = \mathbb{E}_{\Q{q_{i \ne j}}}[\ln p(\X{x}, z)] + C"
 SUM = (
@@ -29,7 +30,8 @@ WIDTH = (
     r"\T{\mathrm{KL}(q\,\|\,p)} = [[pair_gap:3]]\ \text{[[nats]]}\end{gathered}"
 )
 MIXTURE = (
-    r"\underbrace{\E{\mathrm{ELBO}}}_{[[mixture_elbo]]}\ \text{[[nats]]},\qquad [[alive:0]]\,/\,6"
+    r"\underbrace{\E{\mathrm{ELBO}}}_{[[mixture_elbo]]}\ \text{[[nats]]}"
+    r"\qquad \text{[[alive_name]]}\ [[alive:0]]\,/\,6"
 )
 
 
@@ -49,6 +51,7 @@ def picture(view: View) -> Picture:
         "sd_of_09": float(np.sqrt(1 - RHO**2)),
         "mixture_elbo": fitted.elbo,
         "alive": int((fitted.weights > 0.02).sum()),
+        "alive_name": view.say("alive"),
     }
     draw = {"factor": _unknown, "guess": _pair, "correlated": _pair}.get(view.step, _mixture)
     return Picture(draw(view), numbers)
@@ -134,14 +137,15 @@ def _mixture(view: View) -> go.Figure:
     elbos = [q.elbo for q in course]
     curve: Part = {"type": "scatter", "mode": "lines", "xaxis": "x2", "yaxis": "y2"}
     curve |= {"x": np.arange(len(elbos)), "y": elbos, "line": {"color": token("elbo"), "width": 2}}
-    now = curve | {"x": [rounds], "y": [elbos[rounds]], "mode": "markers"}
-    now["marker"] = {"size": 11, "color": token("accent")}
+    now = curve | {"x": [rounds], "y": [max(elbos[rounds], LOWEST)], "mode": "markers"}
+    shape = "circle" if elbos[rounds] >= LOWEST else "triangle-down"
+    now |= {"marker": {"size": 11, "color": token("accent"), "symbol": shape}, "cliponaxis": False}
     return figure(
         [dots, *circles, curve, now],
-        xaxis=axis(domain=[0, 1], range=[-4.6, 4.6], constrain="domain"),
-        yaxis=axis(domain=[0.36, 1], range=[-3, 3.2], scaleanchor="x", constrain="domain"),
+        xaxis=axis("x₁", domain=[0, 1], range=[-4.6, 4.6], constrain="domain"),
+        yaxis=axis("x₂", domain=[0.38, 1], range=[-3, 3.7], scaleanchor="x", constrain="domain"),
         xaxis2=axis(view.say("axis_sweep"), anchor="y2", range=[-1, len(elbos)]),
-        yaxis2=axis(view.say("axis_elbo"), domain=[0, 0.22], anchor="x2", range=[-560, -400]),
+        yaxis2=axis(view.say("axis_elbo"), domain=[0, 0.22], anchor="x2", range=[LOWEST, -400]),
         annotations=weights,
     )
 
@@ -149,7 +153,7 @@ def _mixture(view: View) -> go.Figure:
 def _circle(fitted: mean_field.Mixture, k: int) -> Part:
     """Return the circle of two standard deviations around the mean of a component."""
     angle = np.linspace(0, 2 * np.pi, 60)
-    radius = 2 * np.sqrt(mean_field.SPREAD**2 + fitted.variances[k])
+    radius = _radius(fitted, k)
     opacity = 0.15 + 0.85 * min(1.0, 3 * float(fitted.weights[k]))
     is_alive = fitted.weights[k] > 0.02
     return {
@@ -166,10 +170,15 @@ def _circle(fitted: mean_field.Mixture, k: int) -> Part:
     }
 
 
+def _radius(fitted: mean_field.Mixture, k: int) -> float:
+    return float(2 * np.sqrt(mean_field.SPREAD**2 + fitted.variances[k]))
+
+
 def _weight(fitted: mean_field.Mixture, k: int) -> Part:
     text = f"<b>{fixed(float(fitted.weights[k]))}</b>"
-    place = {"x": fitted.means[k, 0], "y": fitted.means[k, 1], "text": text, "showarrow": False}
-    return place | {"bgcolor": token("background", 0.8), "font": {"size": 13}}
+    place = {"x": fitted.means[k, 0], "y": fitted.means[k, 1] + _radius(fitted, k), "text": text}
+    look = {"bgcolor": token("background", 0.8), "font": {"size": 13}, "borderpad": 0}
+    return place | look | {"showarrow": False, "yanchor": "bottom", "yshift": 2}
 
 
 LESSON = Lesson(

@@ -26,6 +26,7 @@ CELLS = 41  # of the error map in each direction
 SAMPLES, DRAWS = 16, 200  # pictures on the screen, draws from the prior in all
 COMPONENTS, WIDTH = 20, 0.2  # of a mixture or VampPrior; of the posteriors in the question
 Z = np.linspace(-3.2, 3.2, 241)
+WORST = 0.25  # distance of a decoded picture to the nearest moon, from which the red is deepest
 COMMON = {
     "data": "moon-phases",
     "tilt": 0.0,
@@ -130,7 +131,7 @@ def _maps(view: View, panels: list[Panel], numbers: Mapping[str, float | str]) -
     reach = REACH if view.step in ("models", "samples") else FAR
     for k, (side, panel) in enumerate(zip(("left", "right"), panels, strict=True)):
         x, y = f"x{k + 1}".replace("1", ""), f"y{k + 1}".replace("1", "")
-        traces += [part | {"xaxis": x, "yaxis": y} for part in _map(panel)]
+        traces += [part | {"xaxis": x, "yaxis": y} for part in _map(panel, reach)]
         traces += [part | {"xaxis": f"x{k + 3}", "yaxis": f"y{k + 3}"} for part in _strip(panel)]
         shapes += [_ring(sigma, x, y) for sigma in (1, 2) if _is_standard(panel)]
         layout |= _axes(k, x, y, reach)
@@ -139,7 +140,7 @@ def _maps(view: View, panels: list[Panel], numbers: Mapping[str, float | str]) -
         middle = 0.24 + 0.52 * k
         labels += [heading(f"<b>{view.say(panel.name)}</b>{panel.beta}", middle)]
         labels += [heading(words, middle, 0.19, "muted")]
-    layout["margin"] = {"l": 24, "r": 8, "t": 34, "b": 8}
+    layout["margin"] = {"l": 44, "r": 8, "t": 34, "b": 8}
     return figure(traces, annotations=labels, shapes=shapes, **layout)
 
 
@@ -152,10 +153,11 @@ def _axes(k: int, x: str, y: str, reach: float) -> Part:
     across = [0.52 * k, 0.52 * k + 0.48]
     ends = {"range": [-reach, reach], "constrain": "domain", "dtick": 2}
     hidden = {"visible": False, "constrain": "domain"}
+    titles = ("z₁", "" if k else "z₂")
     return {
-        f"{x}axis".replace("x2axis", "xaxis2"): axis("", domain=across, anchor=y, **ends),
+        f"{x}axis".replace("x2axis", "xaxis2"): axis(titles[0], domain=across, anchor=y, **ends),
         f"{y}axis".replace("y2axis", "yaxis2"): axis(
-            "", domain=[0.3, 1], anchor=x, scaleanchor=x, **ends
+            titles[1], domain=[0.32, 1], anchor=x, scaleanchor=x, **ends
         ),
         f"xaxis{k + 3}": hidden | {"domain": across, "anchor": f"y{k + 3}"},
         f"yaxis{k + 3}": hidden
@@ -164,8 +166,9 @@ def _axes(k: int, x: str, y: str, reach: float) -> Part:
     }
 
 
-def _map(panel: Panel) -> list[Part]:
-    """Return where decoding fails, draws from the prior, and the means of q(z|x)."""
+def _map(panel: Panel, reach: float) -> list[Part]:
+    """Return where decoding fails, draws from the prior, and the means of q(z|x); those outside of
+    the map are diamonds at its edge."""
     grey = {"color": token("prior", 0.8), "line": {"width": 0}}
     x, y = panel.draws.T
     found = [dots(x, y, "prior", size=4, marker=grey)]
@@ -177,8 +180,11 @@ def _map(panel: Panel) -> list[Part]:
         "cmin": 0,
         "cmax": 1,
     }
-    x, y = panel.outcome.arrays["means"].T
-    found.append(dots(x, y, "q", size=10, marker=colours))
+    means = panel.outcome.arrays["means"]
+    is_outside = (np.abs(means) > reach).any(1)
+    colours["symbol"] = np.where(is_outside, "diamond-tall", "circle").tolist()
+    x, y = means.clip(-reach, reach).T
+    found.append(dots(x, y, "q", size=10, marker=colours, cliponaxis=False))
     return [_holes(panel.outcome), *found]
 
 
@@ -191,7 +197,7 @@ def _holes(found: Outcome) -> Part:
         "y": latents.ticks(FAR, CELLS),
         "z": found.arrays["errors"],
         "zmin": 0.05,
-        "zmax": 0.25,
+        "zmax": WORST,
         "zsmooth": "best",
         "colorscale": shade,
         "showscale": False,
@@ -222,10 +228,10 @@ def _pieces(view: View, width: float) -> go.Figure:
         each = aggregate.densities(Z, aggregate.posterior_means(width, 9), width)
         traces += [curve(Z, row / 9, "q", line={"width": 1.3}) for row in each]
         traces.append(curve(Z, mean, "q", line={"dash": "dash", "width": 3}))
-        rows = (f"– –  q(z): {view.say('aggregate')}", f"—  q(z|x): {view.say('ninth')}")
+        rows = (f"– –  {view.say('aggregate')}", f"—  {view.say('ninth')}")
         labels += legend([(text, "q") for text in rows], top=0.97)
     ticks = aggregate.posterior_means(width, 9)
-    traces.append(dots(ticks, np.zeros(9), "q", size=9))
+    traces.append(dots(ticks, np.zeros(9), "q", size=9, cliponaxis=False))
     labels.append(label("<b>p(z)</b>", 0, 0.41, "prior", yanchor="bottom"))
     if view.guess is not None and view.step == "guess":
         labels.append(arrow(view.say("your_guess"), view.guess, 0, "accent", 120))

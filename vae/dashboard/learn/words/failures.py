@@ -15,7 +15,7 @@ WORDS = {
     "failure.overfitting": Text("few examples", "样本太少"),
     "failure.floor": Text("σ per pixel", "逐像素的 σ"),
     "failure.warmup": Text("endless warm-up", "预热太长"),
-    "axis_sigma": Text("fixed σ of x", "x 的固定的 σ"),
+    "axis_sigma": Text("σ, the decoder's noise", "解码器噪声的标准差 σ"),
     "axis_nats": Text("KL in nats; squared error of a digit", "KL（奈特）；每个数字的平方误差"),
     "axis_epoch": Text("epoch", "轮次"),
     "kl": Text("KL", "KL"),
@@ -77,8 +77,8 @@ WORDS = {
         "取 σ = 0.2，接近重构的真实误差；或者让模型学习一个 σ。",
     ),
     "remedy.overfitting": Text(
-        "Stop 18 epochs after the best validation ELBO. More examples would be better still.",
-        "验证样本的证据下界过了最高点，再过 18 轮就停止。样本更多，当然更好。",
+        "Stop 18 epochs after the best validation ELBO. More examples would be better still. A check may still note that the curve was rising at the end; here that is no reason to train longer.",
+        "验证样本的证据下界过了最高点，再过 18 轮就停止。样本更多，当然更好。诊断或许仍会指出，结束时曲线还在上升；在这里，这不是继续训练的理由。",
     ),
     "remedy.floor": Text(
         "Use one σ for all pixels: a few constant pixels cannot take it to the floor. The ELBO is lower now, but it measures the digits.",
@@ -91,7 +91,7 @@ WORDS = {
     # steps
     "noise.title": Text("A collapse on paper", "用纸笔算出的坍塌"),
     "noise.caption": Text(
-        "The best linear VAE with six latents on 8×8 digits, for each fixed σ of x.",
+        "The best linear VAE with six latents on 8×8 digits, for each σ.",
         "对每个固定的 σ，8×8 手写数字的最优线性变分自编码器（6 个隐变量）。",
     ),
     "noise.text": Text(
@@ -99,13 +99,13 @@ WORDS = {
 price of the $\K{\mathrm{KL}}$ stays the same.
 
 For a linear VAE both curves can be computed. From left to right the reconstruction becomes worse, latent after
-latent closes, and at $\sigma = $ [[closes:3]] the last one closes: **posterior collapse**. No training failed
+latent closes (its KL becomes 0), and at $\sigma = $ [[closes:3]] the last one closes: **posterior collapse**. No training failed
 here. This is the optimum of a badly chosen objective.
 
 Raise $\beta$ and watch the arrow move to the left.""",
         r"""这里 $\sigma$ 是解码器噪声的标准差。$\sigma$ 越大，误差的代价越小，而 $\K{\mathrm{KL}}$ 的价格不变。
 
-对线性变分自编码器，两条曲线都能精确算出。从左到右，重构越来越差，隐变量一个接一个关闭，
+对线性变分自编码器，两条曲线都能精确算出。从左到右，重构越来越差，隐变量一个接一个关闭（它的 KL 变成 0），
 到 $\sigma = $ [[closes:3]] 时最后一个也关闭：这就是**后验坍塌**。训练并没有失败，
 目标选得不好，这正是它的最优解。
 

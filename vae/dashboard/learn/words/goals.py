@@ -2,6 +2,11 @@
 
 from vae.dashboard.learn.lesson import Text
 
+MIXTURE = Text(
+    r"Bars: lit share of the moon over one month, 2,000 evenly spaced moments. Line: the best mixture of $K$ Gaussians.",
+    r"柱：一个月之内月亮的亮面比例，取 2000 个等间隔的时刻。曲线：最优的 $K$ 个高斯分布的混合。",
+)
+
 WORDS = {
     "title": Text("What we want", "我们想要什么"),
     "caption": Text(
@@ -50,6 +55,8 @@ Which lit share is the rarest in a month? Click at that place; its height does n
 
 一个月中，哪个亮面比例最少见？在那个位置点一下，高低不限。""",
     ),
+    "mixture.caption": MIXTURE,
+    "sandbox.caption": MIXTURE,
     "mixture.title": Text("Real data is not one Gaussian", "一个高斯分布不够用"),
     "mixture.text": Text(
         r"""The half moon is the rarest, because the lit share changes fastest there. One Gaussian (the line) makes it the

@@ -3,8 +3,8 @@
 from vae.dashboard.learn.lesson import Text
 
 POINTS = Text(
-    r"150 points of three Gaussians; a circle is two standard deviations wide, with its expected weight. Below: the bound after each sweep.",
-    r"三个高斯分布产生的 150 个点；圆的半径为两个标准差，中间是期望的混合系数。下方：每轮之后的证据下界。",
+    r"150 points of three Gaussians. Each circle is a component, with a radius of two standard deviations; the number is its expected weight. Below: the bound after each sweep; it starts far below the axis.",
+    r"三个高斯分布产生的 150 个点。每个圆是一个成分，半径为两个标准差，数字是期望的混合系数。下方：每轮之后的证据下界，起点远低于坐标轴。",
 )
 
 WORDS = {
@@ -22,6 +22,7 @@ WORDS = {
     "axis_elbo": Text("ELBO (nats)", "证据下界（奈特）"),
     "exact": Text("exact posterior", "精确后验"),
     "factorised": Text("q, a product of two factors", "q：两个因子的乘积"),
+    "alive": Text("components alive:", "剩余成分："),
     "your_guess": Text("your guess", "你的猜测"),
     "factor.title": Text("Inference without a network", "不用网络的推断"),
     "factor.text": Text(
@@ -96,12 +97,12 @@ of the mixing coefficients (the weights), of the means, and for each point its *
 of each component.
 
 Move the slider and watch two things. The ELBO only rises, sometimes after a long plateau. And components that explain
-nothing lose their points and die: of the 6, [[alive:0]] are alive. The method was not told that there are three.""",
+nothing lose their points and die: [[alive:0]] of 6 are alive now. Nothing in the model says that there are three.""",
         r"""数据来自三个高斯分布，而**贝叶斯高斯混合模型**有六个成分。$\Q{q}$ 的各个因子是：混合系数（各成分的权重）、均值，
 以及每个点的**责任**（responsibility），即这个点属于各个成分的概率。
 
 移动滑块，注意两件事。证据下界只升不降，有时要先经过一段很长的平台。
-什么也解释不了的成分会失去自己的点，然后消失：6 个成分中，现在还剩 [[alive:0]] 个。并没有人告诉它有三个。""",
+什么也解释不了的成分会失去自己的点，然后消失：6 个成分中，现在还剩 [[alive:0]] 个。模型事先并不知道应该是三个。""",
     ),
     "amortised.title": Text("What amortisation buys, and costs", "摊销换来什么，付出什么"),
     "amortised.text": Text(

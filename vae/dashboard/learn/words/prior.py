@@ -2,12 +2,19 @@
 
 from vae.dashboard.learn.lesson import Text
 
+FAR = Text(
+    r"Coloured points: means of $\Q{q(z|x)}$, dark for new moon, bright for full moon; diamonds at the edge lie outside of the map. Grey: draws from $\P{p(z)}$, circles at 1σ and 2σ of N(0, I). Red: decoded pictures far from every real moon, deepest from a distance of 0.25 on. Below: decoded draws and their mean distance to the nearest real moon.",
+    r"彩色点：$\Q{q(z|x)}$ 的均值，颜色由深到亮对应由新月到满月；边上的菱形表示落在图外的点。灰色：从 $\P{p(z)}$ 抽取的点，圆为 N(0, I) 的 1σ 和 2σ。红色：解码出来与任何真实月亮都相差很远，距离达到 0.25 时颜色最深。下方：抽取的点解码后的图像，以及它们到最近的真实月亮的平均距离。",
+)
+
 WORDS = {
     "title": Text("Why the prior is N(0, I)", "先验为什么是 N(0, I)"),
     "caption": Text(
-        r"60 pictures of the moon, two latents. Coloured points: means of $\Q{q(z|x)}$, dark for new moon, bright for full moon. Grey: draws from $\P{p(z)}$, circles at 1σ and 2σ of N(0, I). Red: decoded pictures far from every real moon. Below: decoded draws and their mean distance to the nearest real moon.",
-        r"60 张月亮图像，两个隐变量。彩色点：$\Q{q(z|x)}$ 的均值，颜色由深到亮对应由新月到满月。灰色：从 $\P{p(z)}$ 抽取的点，圆为 N(0, I) 的 1σ 和 2σ。红色：解码出来与任何真实月亮都相差很远。下方：抽取的点解码后的图像，以及它们到最近的真实月亮的平均距离。",
+        r"60 pictures of the moon, two latents. Coloured points: means of $\Q{q(z|x)}$, dark for new moon, bright for full moon. Grey: draws from $\P{p(z)}$, circles at 1σ and 2σ of N(0, I). Red: decoded pictures far from every real moon, deepest from a distance of 0.25 on. Below: decoded draws and their mean distance to the nearest real moon.",
+        r"60 张月亮图像，两个隐变量。彩色点：$\Q{q(z|x)}$ 的均值，颜色由深到亮对应由新月到满月。灰色：从 $\P{p(z)}$ 抽取的点，圆为 N(0, I) 的 1σ 和 2σ。红色：解码出来与任何真实月亮都相差很远，距离达到 0.25 时颜色最深。下方：抽取的点解码后的图像，以及它们到最近的真实月亮的平均距离。",
     ),
+    "beta.caption": FAR,
+    "sandbox.caption": FAR,
     "width": Text("width of each posterior", "每个后验的标准差"),
     "beta": Text("weight of the KL", "KL 的权重"),
     "beta.0": Text("0", "0"),
@@ -21,14 +28,14 @@ WORDS = {
     "prior.vamp": Text("VampPrior", "后验混合（VampPrior）"),
     "autoencoder": Text("plain autoencoder", "普通自编码器"),
     "vae": Text("VAE", "变分自编码器"),
-    "drawn": Text("decoded draws, distance", "解码结果，距离"),
-    "aggregate": Text("average of all posteriors", "所有后验的平均"),
-    "ninth": Text("of nine moons, each divided by 9", "九张月亮各自的后验，除以 9"),
+    "drawn": Text("decoded draws, mean distance", "解码结果，平均距离"),
+    "aggregate": Text("q(z): average of all posteriors", "q(z)：所有后验的平均"),
+    "ninth": Text("q(z|x) of nine moons, each divided by 9", "q(z|x)：九张月亮各自的后验，除以 9"),
     "axis_density": Text("density", "密度"),
     "your_guess": Text("your guess", "你的猜测"),
     "models.title": Text("From where would you draw z?", "该从哪里抽取 z？"),
     "models.text": Text(
-        r"""To make a picture of a new moon, draw a $z$ and decode it. But draw it from where? The VAE fixes the answer
+        r"""To make a new picture of the moon, draw a $z$ and decode it. But draw it from where? The VAE fixes the answer
 before training: from the **prior** $\P{p(z) = N(0, I)}$, the grey points.
 
 An **autoencoder** and a VAE learned the same moons. The autoencoder has no $\P{p(z)}$ and no
@@ -51,8 +58,8 @@ move there.""",
         r"""Both models decode draws from $N(0, I)$, below each map. Their mean distance to the nearest real moon is
 [[left_error:3]] for the autoencoder and [[right_error:3]] for the VAE (root mean squared difference, pixels from 0 to 1).
 
-The autoencoder was never trained on these places. Between its points lie **holes** (red), where the decoded
-picture is not a moon.
+The autoencoder was trained at its coloured points only. Most draws fall elsewhere, often into **holes** (red), where
+the decoded picture is not a moon.
 
 In the map of the VAE the circles are nearly free of red. During training $z$ was drawn from $\Q{q(z|x)}$, and
 the $\K{\mathrm{KL}}$ pulled these regions together until they nearly covered the prior. The fit is not perfect: the
@@ -60,7 +67,7 @@ phases form a ring, and a ring does not fill a disc evenly.""",
         r"""两个模型都去解码从 $N(0, I)$ 抽取的点，结果在各图下方。它们到最近的真实月亮的平均距离：
 自编码器 [[left_error:3]]，变分自编码器 [[right_error:3]]（均方根误差，像素值从 0 到 1）。
 
-自编码器从未在这些位置上训练过。它的点与点之间有**空洞**（hole），即红色区域，那里解码出来的不是月亮。
+自编码器只在那些彩色点上训练过。抽到的点大多落在别处，常常掉进**空洞**（hole），即红色区域，那里解码出来的不是月亮。
 
 变分自编码器的圆内几乎没有红色。训练时 $z$ 从 $\Q{q(z|x)}$ 中抽取，$\K{\mathrm{KL}}$ 又把这些区域拉到一起，
 直到几乎盖住先验。但并不完美：月相构成一个环，而环不能均匀地填满圆盘。""",
@@ -84,7 +91,9 @@ How wide is the posterior $\Q{q(z|x)}$ of a single moon? Click at its $\Q{\sigma
 
 那么单独一张月亮的后验 $\Q{q(z|x)}$ 有多宽？在 $z$ 轴上点出它的 $\Q{\sigma}$。""",
     ),
-    "pieces.title": Text("Many narrow posteriors add up to the prior", "许多窄的后验，合成先验"),
+    "pieces.title": Text(
+        "Many narrow posteriors add up to the prior", "许多窄的后验，平均起来就是先验"
+    ),
     "pieces.caption": Text(
         r"One latent. Grey: $\P{p(z) = N(0, 1)}$. Points: means of $\Q{q(z|x)}$ of nine moons. Dashed: the aggregate posterior.",
         r"一个隐变量。灰色：$\P{p(z) = N(0, 1)}$。点：九张月亮的 $\Q{q(z|x)}$ 的均值。虚线：聚合后验。",
@@ -127,20 +136,20 @@ draws must land on the points **and** the points must fill the prior.""",
     ),
     "others.title": Text("Or change the prior", "也可以换一个先验"),
     "others.text": Text(
-        r"""$N(0, I)$ is a choice: it is simple, easy to draw from, has the KL in closed form, and prefers no direction. If the
-data form a ring, another prior fits better.
+        r"""$N(0, I)$ is one choice among many: it is easy to draw from, its KL has a closed form, and it prefers no direction. If
+the data form a ring, another prior fits better.
 
 The best prior would be $\Q{q(z)}$ itself. A **mixture** learns 20 Gaussians to come close. The **VampPrior** learns 20
 pictures instead, and averages their posteriors.
 
-See the grey draws on the right: they lie where the points are. ELBO: left [[left_elbo:1]], right
+See the grey draws on the right: most lie where the points are. ELBO: left [[left_elbo:1]], right
 [[right_elbo:1]] nats. The price: more parameters, and a map without a fixed scale.""",
         r"""$N(0, I)$ 只是一种选择：简单，容易抽样，KL 有解析解，不偏向任何方向。数据若排成一个环，别的先验更合适。
 
 最好的先验就是 $\Q{q(z)}$ 本身。**混合先验**（mixture）学习 20 个高斯分布，去接近它。
 **后验混合先验**（VampPrior）改为学习 20 张图像，再把它们的后验平均。
 
-看右边灰色的点：彩色点在哪里，它们就在哪里。证据下界：左 [[left_elbo:1]]，右 [[right_elbo:1]] 奈特。
+看右边灰色的点：它们大多落在彩色点附近。证据下界：左 [[left_elbo:1]]，右 [[right_elbo:1]] 奈特。
 代价是参数更多，隐空间也没有了固定的尺度。""",
     ),
     "sandbox.title": Text("Everything is free", "自由探索"),
