@@ -175,10 +175,15 @@ def _radius(fitted: mean_field.Mixture, k: int) -> float:
 
 
 def _weight(fitted: mean_field.Mixture, k: int) -> Part:
+    """Return the weight above the circle, or below it where it overlaps that of a heavier one."""
     text = f"<b>{fixed(float(fitted.weights[k]))}</b>"
-    place = {"x": fitted.means[k, 0], "y": fitted.means[k, 1] + _radius(fitted, k), "text": text}
+    heavier = fitted.means[fitted.weights > fitted.weights[k]]
+    radius = _radius(fitted, k)
+    is_alone = (np.linalg.norm(heavier - fitted.means[k], axis=1) > 2 * radius).all()
+    way, anchor = (1, "bottom") if is_alone else (-1, "top")
+    place = {"x": fitted.means[k, 0], "y": fitted.means[k, 1] + way * radius, "text": text}
     look = {"bgcolor": token("background", 0.8), "font": {"size": 13}, "borderpad": 0}
-    return place | look | {"showarrow": False, "yanchor": "bottom", "yshift": 2}
+    return place | look | {"showarrow": False, "yanchor": anchor, "yshift": 2 * way}
 
 
 LESSON = Lesson(

@@ -198,6 +198,20 @@ def test_special_cases_equal_the_reconstruction() -> None:
     same(alone, info(out, info_alpha=1.0, mmd_weight=0.0), leaves)
 
 
+def test_a_kl_of_weight_0_has_no_gradient_even_where_it_overflows() -> None:
+    """The VampPrior is a mixture of posteriors, which shrink to points without a KL."""
+    mean = torch.tensor([[0.0, 0.0], [7.0, 7.0]], requires_grad=True)
+    sd = torch.full((2, Z), 1e-10, requires_grad=True)  # ∂ln q/∂sd² overflows in float32
+    q = gaussian(mean, sd)
+    vamp = MixtureSameFamily(Categorical(torch.ones(2)), q)
+    z = q.rsample(torch.Size((1,)))
+    out = Pass(torch.rand(2, *EVENT), None, q, vamp, z, decoded(z, torch.ones(Z, 6)))
+    loss = elbo(out, beta=0.0)
+    assert loss.terms["kl"].isfinite()
+    for slope in torch.autograd.grad(loss.total, [mean, sd]):
+        assert slope.isfinite().all()
+
+
 def test_info_without_a_kl_equals_the_wasserstein_autoencoder() -> None:
     out, leaves = a_pass(seed=1)
     without = seeded(lambda: info(out, info_alpha=1.0, mmd_weight=3.0))

@@ -44,6 +44,8 @@ def elbo(
     https://openreview.net/forum?id=Sy2fzU9gl, eq. 4). K samples average ln p(x|z) outside the
     logarithm: a less noisy estimate of the same bound. `iwae` is a different bound."""
     terms = {"reconstruction": reconstruction_error(out).mean()} | rate(out)
+    if not beta:  # then q(z|x) shrinks without bound, and 0 times an infinite gradient is NaN
+        return Loss(terms["reconstruction"], terms)
     return Loss(terms["reconstruction"] + beta * terms["kl"], terms)
 
 
