@@ -259,9 +259,9 @@ LESSON = Lesson(
     shows=shows,
     check="python -m pytest -m long tests/pages/test_failures_lesson.py",
     sources=(
-        "Lucas, Tucker, Grosse & Norouzi 2019, Don't Blame the ELBO!, section 4",
+        "Lucas, Tucker, Grosse & Norouzi 2019, Don't Blame the ELBO!",
         "Mattei & Frellsen 2018, Leveraging the Exact Likelihood of Deep Latent Variable Models",
-        "Sønderby et al. 2016, Ladder Variational Autoencoders, section 3.3",
+        "Sønderby et al. 2016, Ladder Variational Autoencoders",
     ),
     run={**COMMON, **FIXED, "beta": 40.0, "frames": 32},
 )

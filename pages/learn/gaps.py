@@ -263,10 +263,10 @@ LESSON = Lesson(
     picture=picture,
     check="python -m pytest tests/theory/test_gaps.py tests/analysis/test_true_posterior.py",
     sources=(
-        "Cremer et al. 2018, Inference Suboptimality in Variational Autoencoders, section 3",
-        "Burda, Grosse & Salakhutdinov 2016, Importance Weighted Autoencoders, section 3",
-        "Rainforth et al. 2018, Tighter Variational Bounds are Not Necessarily Better, theorem 1",
-        "Tucker et al. 2019, Doubly Reparameterized Gradient Estimators, equation 8",
+        "Cremer et al. 2018, Inference Suboptimality in Variational Autoencoders",
+        "Burda, Grosse & Salakhutdinov 2016, Importance Weighted Autoencoders, equation 8",
+        "Rainforth et al. 2018, Tighter Variational Bounds are Not Necessarily Better",
+        "Tucker et al. 2019, Doubly Reparameterized Gradient Estimators",
     ),
     run={
         "data": "moon-phases",

@@ -291,7 +291,7 @@ LESSON = Lesson(
     sources=(
         "Kingma & Welling 2014, Auto-Encoding Variational Bayes, appendix B",
         "Bishop 2006, Pattern Recognition and Machine Learning, section 10.1.2",
-        "Minka 2005, Divergence Measures and Message Passing, section 3",
+        "Minka 2005, Divergence Measures and Message Passing",
     ),
     run={"data": "digits", "latent_dim": 10},
 )

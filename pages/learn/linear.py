@@ -190,9 +190,9 @@ LESSON = Lesson(
     shows=shows,
     check="python -m pytest tests/theory/test_linear_vae.py tests/test_truth.py",
     sources=(
-        "Tipping & Bishop 1999, Probabilistic Principal Component Analysis, section 3.2",
+        "Tipping & Bishop 1999, Probabilistic Principal Component Analysis",
         "Bishop 2006, Pattern Recognition and Machine Learning, section 12.2",
-        "Lucas, Tucker, Grosse & Norouzi 2019, Don't Blame the ELBO!, section 4",
+        "Lucas, Tucker, Grosse & Norouzi 2019, Don't Blame the ELBO!",
     ),
     run={**COMMON, "likelihood": "gaussian-learned", "latent_dim": LEARNED, "epochs": 150},
 )

@@ -297,7 +297,7 @@ LESSON = Lesson(
     sources=(
         "Kingma & Welling 2014, Auto-Encoding Variational Bayes, section 3",
         "Hoffman & Johnson 2016, ELBO Surgery",
-        "Tomczak & Welling 2018, VAE with a VampPrior, equation 9",
+        "Tomczak & Welling 2018, VAE with a VampPrior",
     ),
     run={"data": "moon-phases", "latent_dim": 2, "likelihood": "gaussian", "prior": "vamp"}
     | {"epochs": 60, "sigma": 0.3},

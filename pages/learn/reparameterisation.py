@@ -290,8 +290,8 @@ LESSON = Lesson(
     check="python -m pytest tests/theory/test_reparameterisation.py",
     sources=(
         "Kingma & Welling 2014, Auto-Encoding Variational Bayes, section 2.4",
-        "Rezende, Mohamed & Wierstra 2014, Stochastic Backpropagation, section 3",
-        "Mohamed et al. 2020, Monte Carlo Gradient Estimation, sections 4 and 5",
+        "Rezende, Mohamed & Wierstra 2014, Stochastic Backpropagation",
+        "Mohamed et al. 2020, Monte Carlo Gradient Estimation",
     ),
     run={"data": "digits", "posterior_samples": 1, "batch_size": 100},
 )

@@ -239,7 +239,7 @@ LESSON = Lesson(
     check="python -m pytest tests/theory/test_moon_model.py tests/theory/test_linear_vae.py",
     sources=(
         "Kingma & Welling 2014, Auto-Encoding Variational Bayes, equation 3",
-        "Higgins et al. 2017, β-VAE, section 2 and equation 4",
+        "Higgins et al. 2017, β-VAE",
         "Alemi et al. 2018, Fixing a Broken ELBO, section 2",
         "Cover & Thomas 2006, Elements of Information Theory, section 10.3",
     ),

@@ -5,7 +5,7 @@
 The approximation gap is the KL divergence from the best q of a family to p(z|x). The amortisation
 gap is the rest: an encoder, one function of x for all examples, does not return the best q of each
 example (Cremer, Li & Duvenaud 2018, "Inference suboptimality in variational autoencoders",
-section 3, https://arxiv.org/abs/1801.03558).
+https://arxiv.org/abs/1801.03558).
 
 A density q is a set of nodes: E_q[f] = Σ weight f(z). Nats.
 """

@@ -74,11 +74,10 @@ def gradient_noise(
     """Return, for q = N(mean, sd²) and each K, the noise of two estimates of ∂L_K/∂mean.
 
     With v_k = w_k / Σ w: plain Σ v_k ∂ln w_k/∂mean, which is Σ v_k ∂ln p(x, z_k)/∂z for a mean;
-    doubly reparameterised Σ v_k² ∂ln w_k/∂z (Tucker, Lawson, Gu & Maddison 2019, equation 8,
+    doubly reparameterised Σ v_k² ∂ln w_k/∂z (Tucker, Lawson, Gu & Maddison 2019,
     https://arxiv.org/abs/1810.04152). Both have the same mean. The signal-to-noise ratio falls
-    like K^(−1/2) for the first (Rainforth et al. 2018, theorem 1,
-    https://arxiv.org/abs/1802.04537) and rises like K^(1/2) for the second, if the weights have
-    finite moments: here if σ is large enough.
+    like K^(−1/2) for the first (Rainforth et al. 2018, https://arxiv.org/abs/1802.04537) and rises
+    like K^(1/2) for the second, if the weights have finite moments: here if σ is large enough.
     """
     q = gaussian(mean, sd)
     ratio, slope = np.exp(log_ratio(x, q)), moon_model.joint_slope(x, q.z)

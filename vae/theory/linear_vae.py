@@ -38,7 +38,7 @@ def eigenvalues(data: str = "digits") -> Doubles:
 
 
 def optimum(spectrum: Doubles, latents: int, noise: float, beta: float) -> Optimum:
-    """Return the optimum with fixed noise σ² (Lucas et al. 2019, section 4).
+    """Return the optimum with fixed noise σ² (Lucas et al. 2019).
 
     A latent is open if λᵢ > βσ²; then KLᵢ = ½ ln(λᵢ / βσ²) and it leaves the distortion βσ².
     """
@@ -53,7 +53,7 @@ def optimum(spectrum: Doubles, latents: int, noise: float, beta: float) -> Optim
 def exact_maximum(spectrum: Doubles, latents: int) -> tuple[float, float]:
     """Return the highest mean ln p(x) with a learned noise, and that noise σ².
 
-    σ² is the mean of the eigenvalues left out (Tipping & Bishop 1999, equations 8 and 9).
+    σ² is the mean of the eigenvalues left out (Tipping & Bishop 1999).
     """
     noise = float(spectrum[latents:].mean())
     log_det = np.log(spectrum[:latents]).sum() + (len(spectrum) - latents) * np.log(noise)

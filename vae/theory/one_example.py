@@ -1,8 +1,8 @@
 """All tensors of a VAE for one example, computed by the functions that train.
 
 The model is the linear VAE of two latents on the digits with the weights of probabilistic PCA
-(Tipping & Bishop 1999, section 3.2), so that ln p(x) and p(z|x) have a closed form. Only the width
-of the encoder is 1.5 times too large, which leaves a gap. Nats.
+(Tipping & Bishop 1999), so that ln p(x) and p(z|x) have a closed form. Only the width of the
+encoder is 1.5 times too large, which leaves a gap. Nats.
 """
 
 from functools import lru_cache
@@ -53,7 +53,7 @@ def digits() -> Doubles:
 
 @lru_cache(maxsize=1)
 def weights() -> Weights:
-    """Return the maximum-likelihood solution (Tipping & Bishop 1999, equation 7)."""
+    """Return the maximum-likelihood solution (Tipping & Bishop 1999)."""
     x, spectrum = digits(), eigenvalues()
     noise = exact_maximum(spectrum, LATENTS)[1]
     axes = np.linalg.eigh(np.cov(x.T, bias=True))[1][:, ::-1][:, :LATENTS]  # (D, Z)
@@ -86,7 +86,7 @@ def _linear(body: nn.Module) -> nn.Linear:
 
 @lru_cache(maxsize=1)
 def log_evidence() -> float:
-    """Return ln p(x) = ln N(x; b, WWᵀ + σ² I) (Tipping & Bishop 1999, equation 4)."""
+    """Return ln p(x) = ln N(x; b, WWᵀ + σ² I) (Tipping & Bishop 1999)."""
     of, x = weights(), digits()[DIGIT]
     covariance = of.loadings @ of.loadings.T + of.noise * np.eye(len(x))
     rest = x - of.offset
@@ -139,7 +139,7 @@ def _noise(of: Posteriors, z: Tensor) -> Tensor:
 
 @lru_cache(maxsize=1)
 def exact_posterior() -> tuple[Doubles, Doubles]:
-    """Return mean and standard deviation of p(z|x) (Tipping & Bishop 1999, section 3.3).
+    """Return mean and standard deviation of p(z|x) (Tipping & Bishop 1999).
 
     The loadings are orthogonal, so the latents are independent given x.
     """

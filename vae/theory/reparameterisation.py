@@ -2,7 +2,7 @@
 
 With z = μ + σε, ε ~ N(0, 1), the pathwise estimator is f′(z) and the score-function estimator
 f(z) ∂/∂μ ln q(z) = f(z) ε/σ. Both are unbiased (Kingma & Welling 2014, section 2.4; Rezende et al.
-2014, section 3; Mohamed et al. 2020, sections 4 and 5, https://arxiv.org/abs/1906.10652).
+2014; Mohamed et al. 2020, https://arxiv.org/abs/1906.10652).
 Expectations are sums over Gauss–Hermite nodes, exact for polynomials.
 """
 
