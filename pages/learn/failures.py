@@ -16,7 +16,7 @@ from vae.dashboard.learn.words.failures import WORDS
 from vae.diagnostics.checks import diagnose
 from vae.diagnostics.findings import Observations
 from vae.figures.base import Part, axis, figure, note
-from vae.figures.lesson_parts import arrow, curve, heading, label, sheet
+from vae.figures.lesson_parts import RIGHT, arrow, curve, heading, label, sheet
 from vae.theory import Doubles, linear_vae
 
 SPECTRUM = linear_vae.eigenvalues("digits")
@@ -152,9 +152,10 @@ def _collapse(view: View, beta: float) -> go.Figure:
 def _names(view: View, kl: float, error: float) -> list[Part]:
     """Return the names of both curves. As long as the answer is hidden they stand beside the
     visible parts, which begin at `kl` and `error`."""
-    places, shift = [(1.0, 0.6), (1.0, float(SPECTRUM.sum()) + 0.5)], {}
+    shift: Part = {}
+    places = [(1.0, 0.6), (1.0, float(SPECTRUM.sum()) + 0.5)]
     if not view.is_revealed:
-        places, shift = [(0.1, kl), (0.1, error - 0.5)], {"xanchor": "left", "xshift": 12}
+        places, shift = [(0.1, kl), (0.1, error - 0.5)], RIGHT
     keys = zip(("kl", "squared_error"), places, COLOURS, strict=True)
     return [label(view.say(key), *place, colour, **shift) for key, place, colour in keys]
 

@@ -42,7 +42,7 @@ def picture(view: View) -> Picture:
     pair = mean_field.correlated_gaussian(rho, sweeps, START)
     course = mean_field.mixture_course()
     fitted = course[int(view.number("rounds"))]
-    numbers = {
+    numbers: dict[str, float | str] = {
         "evidence": exact.elbo,
         "elbo": q.elbo,
         "gap": exact.elbo - q.elbo,
