@@ -3,7 +3,8 @@
 import streamlit as st
 
 from vae.dashboard.evaluate.diagnostics import diagnostics
-from vae.dashboard.evaluate.figures import groups
+from vae.dashboard.evaluate.figures import View, groups
+from vae.dashboard.evaluate.recorded import recorded
 from vae.dashboard.evaluate.view import (
     STYLE,
     WHEN,
@@ -20,7 +21,7 @@ from vae.runs.evaluations import saved_evaluations
 
 st.html(STYLE)
 run = pick_run()
-guard_weights(run, diagnostics)
+guard_weights(run, recorded)
 loaded, request = controls(run)
 with st.container(key="evaluate_line"):
     progress(run, request)
@@ -47,6 +48,7 @@ else:
     when = result.created.astimezone().strftime(WHEN)
     left.markdown(f"{examples} · {weights_in_words(run, result)} · evaluated {when}")
     result_buttons(result, right)
-    groups(result, loaded.run.config.latent_dim)
+    view = View(result.record, result.request, result.path.stem)
+    groups(view, loaded.run.config.latent_dim)
 table(run, request, found)
 diagnostics(run)

@@ -26,6 +26,7 @@ from vae.config import RunConfig
 from vae.dashboard import server
 from vae.dashboard.compare import charts as compare_charts
 from vae.dashboard.evaluate import diagnostics
+from vae.dashboard.evaluate import recorded as evaluate_recorded
 from vae.dashboard.latent import densities, exact_decoder, hover_decoder, layers, recorded
 from vae.dashboard.latent.request import MapContext, MapRequest
 from vae.dashboard.learn import run_choice, run_symbols
@@ -94,6 +95,9 @@ RESULTS: dict[str, Callable[[Run], Any]] = {
     "evaluate.diagnostics._model": lambda run: repr(diagnostics._model_stats(run)[0]),
     "evaluate.diagnostics._reference": lambda run: (
         diagnostics._with_reference(run, diagnostics._model_stats(run)[0]).reference
+    ),
+    "evaluate.recorded._evaluation": lambda run: (
+        evaluate_recorded._evaluation(run, 0, result_keys.run_key(run, files=("frames",))).probes
     ),
     "latent.hover_decoder._sheet": _sheet,
     "latent.densities._cached": lambda run: (

@@ -60,6 +60,16 @@ def test_every_page_opens(arrays: str, root: Path, open_page: OpenPage) -> None:
             assert f"call r.{needs}(step, " in found, page
 
 
+def test_recorded_latents_are_measured(root: Path, open_page: OpenPage) -> None:
+    record(root)
+    at = open_page("evaluate.py", run="mine")
+    found = {metric.label: metric.value for metric in at.main.metric}
+    assert {"Active units", "I(x; z)", "KL(q(z) ‖ p(z))", "Linear probe", "Chance"} <= found.keys()
+    assert found["Chance"] == "25.0 %"
+    assert found["Active units"].startswith("3")
+    assert "A recorded run has no known factors." in words(at)
+
+
 def test_compare_shows_recorded_runs_side_by_side(root: Path, open_page: OpenPage) -> None:
     for name, latents in (("one", 3), ("two", 2)):
         record(root, name, latents)

@@ -17,12 +17,10 @@ from vae.evaluation.averages import active_interval, active_units
 from vae.evaluation.bound import log_likelihood, log_weights
 from vae.evaluation.inputs import Inputs, unmet
 from vae.evaluation.measures import MEASURES, TABLES
-from vae.evaluation.rows import Row
+from vae.evaluation.rows import Row, entries
 from vae.model import VAE
 
 __all__ = ["active_interval", "active_units", "evaluate", "log_likelihood", "log_weights"]
-
-NO_SPREAD = "One example has no spread: there is no standard error."
 
 
 def evaluate(
@@ -48,7 +46,16 @@ def evaluate(
         raise ValueError("There is no example to evaluate on: choose another split.")
     if elbo_samples < 1 or nll_samples < 0:
         raise ValueError("Evaluation takes at least 1 ELBO sample, and 0 or more for −ln p(x).")
-    inputs = Inputs(model, batches, nll_samples, seed, full, labels, factors or {}, training)
+    inputs = Inputs(
+        model=model,
+        batches=batches,
+        samples=nll_samples,
+        seed=seed,
+        full=full,
+        labels=labels,
+        factors=factors or {},
+        training=training,
+    )
     rows: dict[str, Row] = {**MEASURES, **TABLES}
     seconds = [row.seconds(inputs) + 1e-3 if full else 0.0 for row in rows.values()]
     decoded = len(batches) * (elbo_samples + inputs.importance_samples)
@@ -72,22 +79,7 @@ def _measured(
     for i, (key, row) in enumerate(rows.items()):
         inputs.progress = shares[i] if shares else silent
         with torch.no_grad():
-            found, reasons = _entries(key, row, inputs)
+            found, reasons = entries(key, row, inputs, unmet(row.needs, inputs))
         values |= found
         notes |= reasons
     return values, notes
-
-
-def _entries(key: str, row: Row, inputs: Inputs) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return the values of one row, and a note for each value that is None."""
-    reason = unmet(row.needs, inputs)
-    if not reason:
-        try:
-            values, caution = row.entries(key, inputs)
-        except ValueError as error:
-            reason = str(error)
-        else:
-            missing = {name: NO_SPREAD for name, value in values.items() if value is None}
-            return values, missing | ({key: caution} if caution else {})
-    keys = row.keys(key)
-    return dict.fromkeys(keys), dict.fromkeys(keys, reason)

@@ -16,7 +16,7 @@ from torch import Tensor
 from vae.base.numbers import compact
 from vae.components import likelihoods
 from vae.evaluation import importance
-from vae.evaluation.inputs import Inputs, Result
+from vae.evaluation.inputs import Encoded, Inputs, Result
 
 ACTIVE = 0.01  # variance of the posterior mean above which a latent counts as active
 
@@ -39,14 +39,13 @@ def reconstruction(inputs: Inputs) -> Result:
     return mean(inputs.terms["error"])
 
 
-def kl(inputs: Inputs) -> Result:
+def kl(inputs: Encoded) -> Result:
     """Return the mean of KL(q(z|x) ‖ p(z))."""
-    sampled = not inputs.model.config.closed_kl
-    note = "No closed form: the mean of ln q(z|x) - ln p(z) over the samples." if sampled else ""
-    return mean(inputs.terms["kl"], note)
+    note = "No closed form: the mean of ln q(z|x) - ln p(z) over the samples."
+    return mean(inputs.terms["kl"], note if inputs.samples_kl else "")
 
 
-def kl_per_dimension(inputs: Inputs) -> Result:
+def kl_per_dimension(inputs: Encoded) -> Result:
     """Return the mean KL of each latent, a list of Z numbers."""
     each = inputs.terms["kl_per_dimension"].double()  # (N, Z)
     n = len(each)
@@ -83,7 +82,7 @@ def bits_per_dimension(inputs: Inputs) -> Result:
     return Result(bits(value, numbers), None if nats.se is None else bits(nats.se, numbers))
 
 
-def mutual_information(inputs: Inputs) -> Result:
+def mutual_information(inputs: Encoded) -> Result:
     """Return I(x; z) against the mixture of all q(z|x) (Hoffman & Johnson 2016)."""
     found, n = inputs.information.mutual_information, len(inputs)
     note = ""
@@ -95,13 +94,13 @@ def mutual_information(inputs: Inputs) -> Result:
     return Result(found.value, found.se, note=note)
 
 
-def aggregate_kl(inputs: Inputs) -> Result:
+def aggregate_kl(inputs: Encoded) -> Result:
     """Return KL(q(z) ‖ p(z)), q(z) the mixture of all q(z|x)."""
     found = inputs.information.aggregate_kl
     return Result(found.value, found.se)
 
 
-def active_latents(inputs: Inputs) -> Result:
+def active_latents(inputs: Encoded) -> Result:
     """Return the number of active units with its 95 % interval."""
     means, noise = inputs.terms["mean"], inputs.terms["noise"]
     ends = active_interval(means, noise)

@@ -21,7 +21,7 @@ from vae.base.progress import Progress, parts
 from vae.base.records import Estimate
 from vae.evaluation.bound import batch_size
 from vae.evaluation.disentanglement import BINS, Score, disentanglement
-from vae.evaluation.inputs import CHUNK, DRAWS, Inputs
+from vae.evaluation.inputs import CHUNK, DRAWS, Encoded, Inputs
 from vae.evaluation.probes import Probe, probe
 from vae.evaluation.sample_quality import NEIGHBOURS, Space, Statistic, fidelity
 from vae.model import VAE
@@ -35,7 +35,7 @@ COMPARED = 3000  # examples at most that samples are compared with
 Outcome = tuple[dict[str, Estimate], str]  # row → estimate, and a note
 
 
-def probe_table(inputs: Inputs, rows: Mapping[str, Probe]) -> Outcome:
+def probe_table(inputs: Encoded, rows: Mapping[str, Probe]) -> Outcome:
     """Return the accuracy of each probe of the class."""
     assert inputs.labels is not None
     at = inputs.rows(EXAMINED)
@@ -43,7 +43,7 @@ def probe_table(inputs: Inputs, rows: Mapping[str, Probe]) -> Outcome:
     return probe(means, labels, rows, inputs.seed, inputs.progress), _partial(inputs)
 
 
-def score_table(inputs: Inputs, rows: Mapping[str, Score]) -> Outcome:
+def score_table(inputs: Encoded, rows: Mapping[str, Score]) -> Outcome:
     """Return each score of disentanglement."""
     at = inputs.rows(EXAMINED)
     factors: dict[str, Floats] = {name: values[at] for name, values in inputs.factors.items()}
@@ -51,7 +51,7 @@ def score_table(inputs: Inputs, rows: Mapping[str, Score]) -> Outcome:
     return found, _partial(inputs)
 
 
-def _partial(inputs: Inputs) -> str:
+def _partial(inputs: Encoded) -> str:
     return f"On {EXAMINED:,} of the examples." if len(inputs) > EXAMINED else ""
 
 

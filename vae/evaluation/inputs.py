@@ -6,6 +6,7 @@ requirement fails, the evaluation records the reason in place of the value.
 Letters: N examples, Z latents.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor
 
 from vae.base import rng
 from vae.base.progress import Progress, parts, silent
@@ -37,29 +39,24 @@ class Result(NamedTuple):
     note: str = ""  # a caution
 
 
-@dataclass
-class Inputs:
-    """Everything that a measure may read."""
+@dataclass(kw_only=True)
+class Encoded:
+    """Encoded examples: everything that a measure of the latents may read; p(z) = N(0, I)."""
 
-    model: VAE
-    batches: Batches
-    samples: int = 0  # K, importance samples for −ln p(x) that were requested
     seed: int = 0
-    full: bool = False  # measures that take longer were requested too
     labels: Ints | None = None  # (N,)
     factors: Mapping[str, Floats] = field(default_factory=dict)  # name → (N,)
-    training: Batches | None = None  # training examples
     terms: Terms = field(default_factory=dict)  # name → (N,) or (N, Z), see `bound.batch_terms`
     posteriors: list[Posteriors | None] = field(default_factory=list)  # q(z|x), batch by batch
     progress: Progress = silent  # of the measure that is being computed
 
     def __len__(self) -> int:
-        return len(self.batches)
+        return len(self.terms["mean"])
 
     @property
-    def importance_samples(self) -> int:
-        """K, or 0 where the model has no p(x)."""
-        return self.samples if self.model.has_kl and not self.model.caveat else 0
+    def samples_kl(self) -> bool:
+        """Whether the KL has no closed form."""
+        return False
 
     @cached_property
     def means(self) -> Floats:
@@ -67,18 +64,16 @@ class Inputs:
         means: Floats = self.terms["mean"].cpu().numpy()
         return means
 
-    @cached_property
-    def pace(self) -> float:
-        """Seconds that decoding one z takes, measured once."""
-        return pace(self.model)
+    def log_prior(self, z: Tensor) -> Tensor:
+        """Return ln p(z) for z (M, Z), (M,)."""
+        return -0.5 * (z.square() + math.log(2 * math.pi)).sum(1)
 
     @cached_property
     def information(self) -> Information:
         """I(x; z) and KL(q(z) ‖ p(z)), from the same draws of z."""
-        prior = self.model.prior()
         return information(
             joined([q for q in self.posteriors if q is not None]),
-            lambda z: prior.log_prob(z.float().to(self.model.device)),
+            self.log_prior,
             DRAWS,
             rng.mix(self.seed, "evaluation", 1),
             self.progress,
@@ -87,6 +82,38 @@ class Inputs:
     def rows(self, most: int) -> Ints:
         """Return at most `most` positions of examples, stratified by label."""
         return stratified(self.labels, len(self), most, self.seed)
+
+
+@dataclass(kw_only=True)
+class Inputs(Encoded):
+    """Everything that a measure may read."""
+
+    model: VAE
+    batches: Batches
+    samples: int = 0  # K, importance samples for −ln p(x) that were requested
+    full: bool = False  # measures that take longer were requested too
+    training: Batches | None = None  # training examples
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    @property
+    def samples_kl(self) -> bool:
+        return not self.model.config.closed_kl
+
+    @property
+    def importance_samples(self) -> int:
+        """K, or 0 where the model has no p(x)."""
+        return self.samples if self.model.has_kl and not self.model.caveat else 0
+
+    @cached_property
+    def pace(self) -> float:
+        """Seconds that decoding one z takes, measured once."""
+        return pace(self.model)
+
+    def log_prior(self, z: Tensor) -> Tensor:
+        found: Tensor = self.model.prior().log_prob(z.float().to(self.model.device))
+        return found
 
     def read_terms(self, samples: int, progress: Progress) -> None:
         """Compute `terms` and `posteriors` with so many posterior samples for each example."""

@@ -49,6 +49,7 @@ MEASURES: dict[str, Measure[Callable[[Inputs], Result]]] = {
         averages.kl,
         needs=("density",),
         full_title="KL(q(z|x) ‖ p(z))",
+        of_latents=True,
     ),
     "kl_per_dimension": Measure(
         "KL per latent",
@@ -59,6 +60,7 @@ MEASURES: dict[str, Measure[Callable[[Inputs], Result]]] = {
         group="latents",
         needs=("density", "factorised posterior"),
         per_latent=True,
+        of_latents=True,
     ),
     "active_units": Measure(
         "Active units",
@@ -72,6 +74,7 @@ MEASURES: dict[str, Measure[Callable[[Inputs], Result]]] = {
         needs=("density",),
         companions=("interval",),
         out_of="latents",
+        of_latents=True,
     ),
     "nll": Measure(
         "−ln p(x)",
@@ -114,6 +117,7 @@ MEASURES: dict[str, Measure[Callable[[Inputs], Result]]] = {
         needs=("full", "density", "gaussian posterior"),
         seconds=extended.aggregate_seconds,
         full_title="Mutual information I(x; z)",
+        of_latents=True,
     ),
     "aggregate_kl": Measure(
         "KL(q(z) ‖ p(z))",
@@ -124,6 +128,7 @@ MEASURES: dict[str, Measure[Callable[[Inputs], Result]]] = {
         averages.aggregate_kl,
         group="latents",
         needs=("full", "density", "gaussian posterior"),
+        of_latents=True,
     ),
 }
 
@@ -246,6 +251,7 @@ TABLES: dict[str, Table[Any]] = {
         group="knowledge",
         needs=("full", "labels"),
         seconds=extended.probe_seconds,
+        of_latents=True,
     ),
     "disentanglement": Table(
         "Disentanglement",
@@ -262,6 +268,7 @@ TABLES: dict[str, Table[Any]] = {
         group="knowledge",
         needs=("full", "factors"),
         seconds=extended.score_seconds,
+        of_latents=True,
     ),
     "fidelity": Table(
         "Samples",

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from vae.base.records import Estimate
-from vae.evaluation.inputs import Inputs, Result
+from vae.evaluation.inputs import Encoded, Inputs, Result
 
 Function = TypeVar("Function")
 Seconds = Callable[[Inputs], float]
@@ -43,12 +43,13 @@ class Measure(NamedTuple, Generic[Function]):
     full_title: str = ""  # in a report, where it differs
     out_of: str = ""  # the total that the value is a part of: "samples" or "latents"
     per_latent: bool = False  # a list, one value for each latent
+    of_latents: bool = False  # `compute` takes `Encoded`: it needs no network
 
     def keys(self, key: str) -> tuple[str, ...]:
         """Return the JSON keys of the value and its companions."""
         return (key, *(f"{key}_{name}" for name in self.companions))
 
-    def entries(self, key: str, inputs: Inputs) -> tuple[dict[str, Any], str]:
+    def entries(self, key: str, inputs: Encoded) -> tuple[dict[str, Any], str]:
         """Return JSON key → value, and a caution."""
         assert callable(self.compute)
         result: Result = self.compute(inputs)
@@ -63,16 +64,17 @@ class Table(NamedTuple, Generic[Function]):
     title: str
     unit: str
     help: str
-    compute: Callable[[Inputs, Mapping[str, Function]], tuple[dict[str, Estimate], str]]
+    compute: Callable[[Any, Mapping[str, Function]], tuple[dict[str, Estimate], str]]
     rows: dict[str, Measure[Function]]
     group: str
     needs: tuple[str, ...]
     seconds: Seconds
+    of_latents: bool = False
 
     def keys(self, key: str) -> tuple[str, ...]:
         return (key,)
 
-    def entries(self, key: str, inputs: Inputs) -> tuple[dict[str, Any], str]:
+    def entries(self, key: str, inputs: Encoded) -> tuple[dict[str, Any], str]:
         """Return JSON key → row → estimate, and a caution."""
         found, note = self.compute(inputs, self.functions)
         return {key: {name: estimate.as_json() for name, estimate in found.items()}}, note
@@ -83,3 +85,22 @@ class Table(NamedTuple, Generic[Function]):
 
 
 Row = Measure[Any] | Table[Any]
+
+NO_SPREAD = "One example has no spread: there is no standard error."
+
+
+def entries(
+    key: str, row: Row, inputs: Encoded, reason: str
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the values of one row, and a note for each value that is None; a `reason` why a
+    requirement is not met makes all of them None."""
+    if not reason:
+        try:
+            values, caution = row.entries(key, inputs)
+        except ValueError as error:
+            reason = str(error)
+        else:
+            missing = {name: NO_SPREAD for name, value in values.items() if value is None}
+            return values, missing | ({key: caution} if caution else {})
+    keys = row.keys(key)
+    return dict.fromkeys(keys), dict.fromkeys(keys, reason)

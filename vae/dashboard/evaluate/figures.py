@@ -5,6 +5,7 @@ and cautions.
 """
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import streamlit as st
 
@@ -17,7 +18,7 @@ from vae.evaluation.measures import MEASURES, TABLES
 from vae.evaluation.reading import cautions, estimates, title_of
 from vae.evaluation.rows import GROUPS, Row
 from vae.figures.evaluation import bound_bars, kl_parts, kl_per_latent, score_dots
-from vae.runs.evaluations import SavedEvaluation
+from vae.runs.evaluations import EvaluationRequest
 
 LESSON_OF = {"bound": "bound", "latents": "gaussian_kl", "samples": "prior"}  # group → lesson
 CARDS = 3  # values side by side
@@ -38,31 +39,39 @@ COMPARISON = {  # columns of a table of samples against examples, each with its 
 }
 
 
-def groups(result: SavedEvaluation, latents: int) -> None:
-    """Draw an evaluation; `latents` is the number of dimensions of z."""
+class View(NamedTuple):
+    """An evaluation as the page shows it."""
+
+    record: Evaluation
+    request: EvaluationRequest
+    revision: str  # another one resets the charts
+
+
+def groups(view: View, latents: int, columns: Sequence[Sequence[str]] = COLUMNS) -> None:
+    """Draw groups of an evaluation in columns; `latents` is the number of dimensions of z."""
     with st.container(key="evaluation"):
-        for place, names in zip(st.columns(2, gap="large"), COLUMNS, strict=True):
+        for place, names in zip(st.columns(2, gap="large"), columns, strict=True):
             with place:
                 for name in names:
-                    _group(name, result, latents)
+                    _group(name, view, latents)
 
 
-def _group(name: str, result: SavedEvaluation, latents: int) -> None:
-    record = result.record
+def _group(name: str, view: View, latents: int) -> None:
+    record = view.record
     title, about = GROUPS[name]
     _head(title, about + (lesson_link(LESSON_OF[name]) if name in LESSON_OF else ""))
     rows: dict[str, Row] = {k: r for k, r in (MEASURES | TABLES).items() if r.group == name}
-    missing = {key: not_requested(result.request, row.needs) for key, row in rows.items()}
+    missing = {key: not_requested(view.request, row.needs) for key, row in rows.items()}
     keys = [key for key in rows if not missing[key]]
     cards = [key for key in keys if key in MEASURES and not MEASURES[key].per_latent]
     first, rest = cards[:CARDS], cards[CARDS:]
     _cards(record, first, latents)
     for chart in CHARTS.get(name, ()):
-        chart(result)
+        chart(view)
     _cards(record, rest, latents)
     for key in keys:
         if key in TABLES and record.get(key) is not None:
-            _table(result, key)
+            _table(view, key)
     for text in dict.fromkeys(filter(None, missing.values())):
         titles = [title_of(key) for key in rows if missing[key] == text]
         st.caption(f"**{', '.join(titles)}**: {text}")
@@ -100,34 +109,34 @@ def _notes(record: Evaluation, keys: Sequence[str]) -> None:
 # ── charts of a group
 
 
-def _bound_chart(result: SavedEvaluation) -> None:
-    chart = bound_bars(result.record)
+def _bound_chart(view: View) -> None:
+    chart = bound_bars(view.record)
     plot(
         chart,
         key="evaluate_bound",
-        revision=result.path.stem,
+        revision=view.revision,
         height=int(chart.layout.height),
         label="Reconstruction and KL add up to −ELBO, nats per example",
     )
 
 
-def _latents_chart(result: SavedEvaluation) -> None:
-    if result.record.get("kl_per_dimension") is None:
+def _latents_chart(view: View) -> None:
+    if view.record.get("kl_per_dimension") is None:
         return
     st.markdown(
         "KL per latent", help=MEASURES["kl_per_dimension"].help + lesson_link("gaussian_kl")
     )
     plot(
-        kl_per_latent(result.record).update_layout(height=KL_HEIGHT),
+        kl_per_latent(view.record).update_layout(height=KL_HEIGHT),
         key="evaluate_kl",
-        revision=result.path.stem,
+        revision=view.revision,
         height=KL_HEIGHT,
         label="KL per latent in nats per example",
     )
 
 
-def _parts_chart(result: SavedEvaluation) -> None:
-    record = result.record
+def _parts_chart(view: View) -> None:
+    record = view.record
     if record.get("mutual_information") is None or record.get("kl") is None:
         return
     st.markdown("Parts of the KL", help=PARTS_HELP + lesson_link("prior", "pieces"))
@@ -135,13 +144,13 @@ def _parts_chart(result: SavedEvaluation) -> None:
     plot(
         chart,
         key="evaluate_parts",
-        revision=result.path.stem,
+        revision=view.revision,
         height=int(chart.layout.height),
         label="Mutual information and KL(q(z) ‖ p(z)) add up to the KL, nats",
     )
 
 
-CHARTS: dict[str, tuple[Callable[[SavedEvaluation], None], ...]] = {
+CHARTS: dict[str, tuple[Callable[[View], None], ...]] = {
     "bound": (_bound_chart,),
     "latents": (_latents_chart, _parts_chart),
 }
@@ -150,9 +159,9 @@ CHARTS: dict[str, tuple[Callable[[SavedEvaluation], None], ...]] = {
 # ── tables of a group
 
 
-def _table(result: SavedEvaluation, key: str) -> None:
+def _table(view: View, key: str) -> None:
     """Rows beside real examples as text; others as dots with their chance."""
-    table, found = TABLES[key], estimates(result.record, key)
+    table, found = TABLES[key], estimates(view.record, key)
     if any(value.reference is not None for value in found.values()):
         _comparison(key, found)
         return
@@ -172,7 +181,7 @@ def _table(result: SavedEvaluation, key: str) -> None:
     plot(
         chart,
         key=f"evaluate_{key}",
-        revision=result.path.stem,
+        revision=view.revision,
         height=int(chart.layout.height),
         label=f"{table.title}: values with their intervals and chance",
     )
