@@ -195,13 +195,15 @@ def test_a_page_without_runs_fits(
 
 
 def test_a_sweep_fits(server: Server, runs: Path, module_tab: Tab) -> None:
-    """A form, and a sweep with finished and failed runs."""
+    """A form, a sweep with finished and failed runs, and the verdict on its finished ones."""
     module_tab.reset()
     over = ("--over", "beta=0.5,1,4", "--seeds", "2", "--name", "sweep-of-beta")
     before = set(runs.glob("*/config.json"))
     main(["sweep", "--root", str(runs), "--data", "digits", *SMALL, *over])
-    first = min(set(runs.glob("*/config.json")) - before)
+    first, *others = sorted(set(runs.glob("*/config.json")) - before)
     Run(first.parent).set_status(state="failed", message="The disk is full: free some space.")
-    wrong = survey(module_tab, f"{server.url}/sweep?sweep=New+sweep")
+    wrong = survey(module_tab, f"{server.url}/sweep?sweep=")
     wrong += survey(module_tab, f"{server.url}/sweep?sweep=sweep-of-beta")
+    ticked = "~".join(path.parent.name for path in others)
+    wrong += survey(module_tab, f"{server.url}/compare?runs={ticked}&view=Verdict")
     assert not wrong
