@@ -40,6 +40,7 @@ ENCODE = """([recipe, weights, all, latents]) => {  // → the first Z outputs f
     return all.map((x) => [...encode(Float32Array.from(x))].slice(0, latents));
 }"""
 PICTURES = Domain((3, 5, 4), 9, 3)
+SERIES = Domain((2, 11), 9, 3, (-2.0, 50.0), (0.5, 8.0))
 VECTORS = Domain((6,), 9, 3, (-2.0, 0.0, 1.0, 50.0, 0.5, 3.0), (0.5, 2.0, 1.0, 8.0, 0.01, 4.0))
 LATENTS = 3
 CASES = [
@@ -73,6 +74,14 @@ def in_browser(tab: Tab, vae: VAE, z: Floats, label: int) -> tuple[Floats, np.nd
         np.array([values for values, _ in sent], np.float32),
         np.array([picture for _, picture in sent]),
     )
+
+
+def test_the_browser_decodes_series_as_torch_does(ready: Tab) -> None:
+    z = np.random.default_rng(0).normal(0, 2, (8, LATENTS)).astype(np.float32)
+    vae = model(SERIES, network="conv1d", likelihood="gaussian", channels=(3, 5))
+    exact = decode(vae, z, labels=np.full(len(z), 1))
+    values, _ = in_browser(ready, vae, z, 1)
+    np.testing.assert_allclose(values, exact.reshape(len(z), -1), atol=1e-4, rtol=1e-4)
 
 
 @pytest.fixture(scope="module")

@@ -10,13 +10,15 @@ import plotly.graph_objects as go
 import pytest
 
 from tests.tables import each
-from vae.base.records import Curve, Curves, Hue, LatentMap, Tiles
+from vae.base.records import Curve, Curves, Domain, Hue, LatentMap, Tiles
 from vae.figures.base import decimate, themed
 from vae.figures.class_labels import counted
 from vae.figures.history import training_curves
 from vae.figures.latent_bars import kl_bars, scree
 from vae.figures.latent_map import latent_scatter, map_caption, trace_rows
 from vae.figures.palette import CLASS_SCALE, COLOURS, token
+from vae.figures.paths import path_panels
+from vae.figures.series import WIDE, Layer, Panels, class_chart, pair_chart, series_chart
 from vae.figures.vectors import manifold_vectors, reconstruction_pairs, sample_vectors
 
 
@@ -55,6 +57,8 @@ def latents(number: int = 100, classes: int = 3, **more: Any) -> LatentMap:
 
 
 VECTORS = np.random.default_rng(1).normal(size=(6, 5)).astype(np.float32)
+SERIES = np.random.default_rng(3).normal(size=(6, 2, 30)).astype(np.float32)
+SERIES[:3, :, 20:] = np.nan
 GRID = np.random.default_rng(2).normal(size=(3, 4, 2)).astype(np.float32)
 FULL = {
     "curves": lambda: training_curves(history(quiet=False)),
@@ -75,6 +79,12 @@ FULL = {
     "manifold-2": lambda: manifold_vectors(GRID, background=VECTORS[:, :2]),
     "manifold-5": lambda: manifold_vectors(VECTORS.reshape(2, 3, 5)),
     "scree": lambda: scree(np.array([0.6, 0.3, 0.1], np.float32)),
+    "series": lambda: sample_vectors(SERIES, ("left", "right")),
+    "series-1": lambda: sample_vectors(SERIES[:1]),
+    "series-pairs": lambda: reconstruction_pairs(Tiles(SERIES, tuple("abcdef")), Tiles(-SERIES)),
+    "series-manifold": lambda: manifold_vectors(SERIES[3:].reshape(1, 3, 2, 30)),
+    "series-paths": lambda: path_panels(SERIES[None], ("z1",), tuple("abcdef"), "z"),
+    "series-classes": lambda: class_chart(SERIES[:, :1], np.arange(6) % 2, ("p", "q")),
 }
 NOTHING = np.zeros((0, 2), np.float32)
 EMPTY = {
@@ -83,6 +93,7 @@ EMPTY = {
     "map": lambda: latent_scatter(latents(0)),
     "pairs": lambda: reconstruction_pairs(Tiles(NOTHING), Tiles(NOTHING)),
     "vectors": lambda: sample_vectors(NOTHING),
+    "series": lambda: sample_vectors(SERIES[:0]),
     "manifold": lambda: manifold_vectors(np.zeros((0, 0, 2), np.float32)),
     "scree": lambda: scree(np.zeros(0, np.float32)),
 }
@@ -398,6 +409,65 @@ def test_parallel_coordinates_hold_every_value() -> None:
     np.testing.assert_array_equal(np.reshape(second.y, (6, 6))[:, :5], VECTORS + 1)
     np.testing.assert_array_equal(np.reshape(first.x, (6, 6))[2, :5], np.arange(1, 6))
     assert second.line.color == token("reconstruction") != first.line.color
+
+
+def curves_of(figure: go.Figure) -> list[Any]:
+    """The traces with the curves of a chart of series."""
+    return [t for t in figure.data if t.customdata is not None]
+
+
+def test_panels_hold_every_value_in_its_place() -> None:
+    """The height of a point follows from its value by one scale; the hover text has the value."""
+    domain = Domain((2, 30), location=(5.0, -1.0), scale=(2.0, 0.1))
+    x = domain.restore(SERIES)
+    figure = reconstruction_pairs(Tiles(x), Tiles(x), ("left", "right"), domain=domain)
+    first = curves_of(figure)[:2]
+    columns = round((6 * 1.6 / WIDE) ** 0.5)
+    heights = []
+    for k, trace in enumerate(first):
+        step, value = np.asarray(trace.customdata).reshape(6, 31, 2)[:, :30].transpose(2, 0, 1)
+        np.testing.assert_array_equal(step[3:], np.tile(np.arange(1, 31), (3, 1)))
+        np.testing.assert_allclose(value, x[:, k], rtol=1e-6)
+        floor = (
+            np.asarray(trace.y).reshape(6, 31)[:, :30] + 1.0 + (np.arange(6) // columns)[:, None]
+        )
+        left = np.asarray(trace.x).reshape(6, 31)[:, :30] - (np.arange(6) % columns)[:, None]
+        assert ((left > 0) & (left < 1)).all()
+        heights.append(np.stack([floor, SERIES[:, k]]).reshape(2, -1))
+    height, value = np.concatenate(heights, 1)
+    known = ~np.isnan(value)
+    slope, start = np.polyfit(value[known], height[known], 1)
+    np.testing.assert_allclose(height[known], start + slope * value[known], atol=1e-5)
+    assert 0 < height[known].min() < height[known].max() < 1
+
+
+def test_nothing_is_drawn_after_the_end_of_a_series() -> None:
+    figure = pair_chart(SERIES[:, :1], np.ones((6, 1, 30), np.float32))
+    for trace in curves_of(figure):
+        y = np.asarray(trace.y).reshape(6, 31)[:, :30]
+        np.testing.assert_array_equal(np.isnan(y), np.isnan(SERIES[:, 0]))
+
+
+def test_a_hole_in_a_series_is_bridged_by_its_reconstruction() -> None:
+    x = SERIES[3:, :1].copy()
+    x[0, 0, 10:13] = np.nan
+    original, reconstruction = curves_of(pair_chart(x, SERIES[3:, :1]))
+    assert np.isnan(np.asarray(original.y)).sum() == 3 + 3
+    assert np.isnan(np.asarray(reconstruction.y)).sum() == 3
+
+
+def test_a_single_series_has_axes_with_numbers() -> None:
+    figure = series_chart([Layer("x", SERIES[5:], "text")], ("left", "right"))
+    assert figure.layout.xaxis.title.text == "time step"
+    assert len(curves_of(figure)) == 2
+    np.testing.assert_array_equal(curves_of(figure)[1].y[:30], SERIES[5, 1])
+
+
+def test_long_series_are_thinned_to_a_bound() -> None:
+    x = np.zeros((64, 1, 5000), np.float32)
+    figure = series_chart([Layer("x", x, "text")], panels=Panels(captions=["a"] * 64))
+    assert sum(len(t.x) for t in curves_of(figure)) < 50_000
+    assert len(figure.layout.annotations) == 64
 
 
 def test_mesh_follows_rows_and_columns() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from vae.analysis.encoding import decode, prior_sample
 from vae.analysis.latent_map import class_hue, latent_map, overview
 from vae.analysis.loaded_run import LoadedRun
-from vae.base.records import Domain, Encoding, Floats, Tiles
+from vae.base.records import Encoding, Floats, Tiles
 from vae.components.network_file import title
 from vae.experiments.configurations import Entry
 from vae.experiments.entries import evaluations_of_best
@@ -110,7 +110,7 @@ def _pictures(page: Page, loaded: LoadedRun, split: str) -> str:
     reconstructed = loaded.decode(loaded.encode(rows_).mean, rows_)
     drawn = _samples(loaded)
     if not loaded.data.is_image:
-        return _vectors(page, originals, reconstructed, drawn, loaded.model.domain)
+        return _vectors(page, loaded, originals, reconstructed, drawn)
     scale = max(1, ROOM // (ACROSS * (originals.shape[3] + 1)))
     both = tiles.png(tiles.strip([originals, reconstructed], ACROSS, scale=scale))
     caption = f"{len(rows_)} {SPLITS[split]} examples above, their reconstructions below"
@@ -138,18 +138,19 @@ def _samples(loaded: LoadedRun) -> Floats | None:
 
 
 def _vectors(
-    page: Page, originals: Floats, reconstructed: Floats, drawn: Floats | None, domain: Domain
+    page: Page, loaded: LoadedRun, originals: Floats, reconstructed: Floats, drawn: Floats | None
 ) -> str:
     """Return charts of vectors or series, their reconstructions and samples."""
+    domain, names = loaded.model.domain, loaded.data.columns if loaded.data.is_series else ()
     values = {"Reconstructions": reconstructed, "Samples of the prior": drawn}
     charts = {
-        name: sample_vectors(x, background=originals, domain=domain)
+        name: sample_vectors(x, names, originals, domain)
         for name, x in values.items()
         if x is not None
     }
-    if originals.ndim == 3:
+    if loaded.data.is_series:
         pair = Tiles(originals), Tiles(reconstructed)
-        charts["Reconstructions"] = reconstruction_pairs(*pair, domain=domain)
+        charts["Reconstructions"] = reconstruction_pairs(*pair, names, domain=domain)
     cells = (
         f"<div><h3>{name}</h3>{page.chart(figure, name, HEIGHT)}</div>"
         for name, figure in charts.items()
