@@ -36,7 +36,8 @@ from vae.data import (
     split,
     summary,
 )
-from vae.data.published import read_cifar, read_emnist, read_mat
+from vae.data.matlab import MatFile
+from vae.data.published import read_cifar, read_emnist
 from vae.data.sources import Remote
 from vae.report import report
 from vae.runs import Run
@@ -198,7 +199,7 @@ def test_letters_are_upright(tmp_path: Path) -> None:
 def test_mat_files_of_scipy_are_read(compressed: bool, labels: Any, tmp_path: Path) -> None:
     arrays = HOUSES["train"] | {"y": HOUSES["train"]["y"].astype(labels)}
     scipy.io.savemat(tmp_path / "a.mat", {"who": "me", **arrays}, do_compression=compressed)
-    x, y = read_mat(tmp_path / "a.mat")
+    x, y = MatFile(tmp_path / "a.mat").pictures()
     assert np.array_equal(x, arrays["X"].transpose(3, 2, 0, 1))
     assert y is not None
     assert np.array_equal(y, np.arange(1, 31) % 10)  # 10 stands for 0
@@ -236,7 +237,7 @@ def big_endian_mat() -> bytes:
 def test_a_big_endian_mat_file_is_read(tmp_path: Path) -> None:
     (tmp_path / "a.mat").write_bytes(big_endian_mat())
     theirs = scipy.io.loadmat(tmp_path / "a.mat")
-    x, y = read_mat(tmp_path / "a.mat")
+    x, y = MatFile(tmp_path / "a.mat").pictures()
     assert np.array_equal(x, theirs["X"].reshape(5, 4, 1, 2).transpose(3, 2, 0, 1))
     assert np.array_equal(y, [3, 4])
 
@@ -256,15 +257,54 @@ def test_a_mat_file_of_a_huge_declared_size_is_refused_before_its_values(
         content = content[:128] + struct.pack("<II", 15, len(packed)) + packed
     (tmp_path / "a.mat").write_bytes(content)
     with pytest.raises(DataError, match=r"dimensions .* do not match its values"):
-        read_mat(tmp_path / "a.mat")
+        MatFile(tmp_path / "a.mat")
 
 
 def test_cells_and_structures_are_not_read(tmp_path: Path) -> None:
     cell = np.empty((1, 1), object)
     cell[0, 0] = np.ones(3)
     scipy.io.savemat(tmp_path / "a.mat", {"X": cell, "y": {"a": 1}})
-    with pytest.raises(DataError, match="holds no array"):
-        read_mat(tmp_path / "a.mat")
+    with pytest.raises(DataError, match="X has no real numbers: save a table"):
+        read(tmp_path / "a.mat")
+    savemat = scipy.io.savemat
+    savemat(tmp_path / "b.mat", {"table": np.ones((3, 2)), "cell": cell, "text": "me", "z": 1j})
+    reading = read(tmp_path / "b.mat").reading
+    assert reading is not None
+    assert [(one.names, one.number) for one in reading.left_out] == [("cell, text, z", 3)]
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_tables_of_numbers_are_read(compressed: bool, tmp_path: Path) -> None:
+    """As an .npz with the same arrays, whose vectors have one axis."""
+    draw = np.random.default_rng(0)
+    arrays: dict[str, Any] = {
+        "data": draw.normal(size=(20, 3)),
+        "labels": np.arange(20) % 3,
+        "height": 0.5 * np.arange(20),
+    }
+    scipy.io.savemat(tmp_path / "a.mat", arrays, do_compression=compressed)
+    np.savez(tmp_path / "b.npz", **arrays)
+    ours, theirs = read(tmp_path / "a.mat"), read(tmp_path / "b.npz")
+    assert ours.fingerprint == theirs.fingerprint
+    assert ours.classes == theirs.classes == ("0", "1", "2")
+    chosen = read(tmp_path / "a.mat", {"data_factors": "height", "data_label": "none"})
+    assert np.array_equal(chosen.factors["height"], arrays["height"])
+    assert chosen.labels is None
+
+
+def test_small_stored_doubles_and_single_columns_of_matlab_are_read(tmp_path: Path) -> None:
+    """MATLAB stores whole doubles as bytes; scipy does not, so their class is changed here."""
+    table = np.arange(12, dtype=np.uint8).reshape(6, 2, order="F")
+    scipy.io.savemat(tmp_path / "a.mat", {"t": table, "y": np.arange(6.0)[:, None]})
+    content = bytearray((tmp_path / "a.mat").read_bytes())
+    place = content.index(struct.pack("<III", 6, 8, 9))  # array flags of class 9, bytes
+    content[place + 8] = 6  # a double
+    (tmp_path / "a.mat").write_bytes(content)
+    assert MatFile(tmp_path / "a.mat")["t"].dtype == np.float64
+    assert np.array_equal(scipy.io.loadmat(tmp_path / "a.mat")["t"], table)
+    data = read(tmp_path / "a.mat")
+    assert np.array_equal(data.x, table)
+    assert len(data.classes) == 6
 
 
 def mat(**arrays: Any) -> bytes:
@@ -276,8 +316,8 @@ def mat(**arrays: Any) -> bytes:
 X = HOUSES["test"]["X"]
 BAD: list[tuple[str, Any, str]] = [
     ("a.mat", lambda p: b"something else" * 20, "a.mat is not a MATLAB 5 file: save it as .npz"),
-    ("a.mat", lambda p: mat(Z=X), "a.mat holds Z: save X, H×W×C×N, and y in it"),
-    ("a.mat", lambda p: mat(X=X[..., 0]), "a.mat holds X: save X, H×W×C×N, and y in it"),
+    ("a.mat", lambda p: mat(Z=X), "a.mat: Z has 4 axes: save a table of numbers"),
+    ("a.mat", lambda p: mat(X=X[..., 0]), "a.mat: X has 3 axes: save a table of numbers"),
     ("a.mat", lambda p: mat(X=X, y=np.arange(3)), "20 examples and 3 labels"),
     ("a.mat", lambda p: mat(X=X)[:-9], "a.mat is damaged.*an element is cut off"),
     ("a.mat", lambda p: mat(), "a.mat holds no array|is not a MATLAB 5 file"),

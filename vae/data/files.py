@@ -10,7 +10,7 @@
 | .h5, .hdf5 | datasets: as the arrays of .npz |
 | .zip or folder | pictures, or one series a file; folders may be their classes |
 | IDX | …images-idx3-ubyte[.gz]; …labels-idx1-ubyte[.gz] and, for train, t10k or test beside it |
-| .mat | as in SVHN: X of H×W×C×N and y; for train_…, test_… beside it |
+| .mat | arrays as in an .npz; or as SVHN: X of H×W×C×N and y; for train_…, test_… beside it |
 | cifar-10-binary.tar.gz | CIFAR-10 |
 
 A reader is a function of a path and a `Description`; those in APART run in a separate process.
@@ -37,14 +37,15 @@ from vae.data.formats import Archive, read_npy
 from vae.data.h5ad import read_h5ad
 from vae.data.hdf5 import read_h5
 from vae.data.idx import IDX, file_label, idx_files, read_idx_family, read_idx_folder
-from vae.data.npz import read_npz
+from vae.data.matlab import MatFile, with_test_part
+from vae.data.npz import read_arrays, read_npz
 from vae.data.parquet import read_parquet
 from vae.data.pictures import has_pictures, read_folder, read_pictures, sorted_out
-from vae.data.published import read_cifar, read_mat_family
+from vae.data.published import read_cifar
 from vae.data.series_files import read_series, series_in
 
 KINDS = (
-    ".npz, .npy, .csv, .tsv, .txt, .parquet, .h5ad, .h5, a folder or .zip of pictures or of "
+    ".npz, .npy, .csv, .tsv, .txt, .parquet, .h5ad, .h5, .mat, a folder or .zip of pictures or of "
     "series, or IDX (…-images-idx3-ubyte, .gz or not)"
 )
 ENDINGS = r"\.(npz|npy|(csv|tsv|txt)(\.gz)?|parquet|h5ad|h5|hdf5|zip|mat|tar\.gz)$"
@@ -181,6 +182,14 @@ def _labels_inside(read: Callable[[Path], Raw]) -> Reader:
     return reader
 
 
+def _read_mat(path: Path, wanted: Description) -> Raw:
+    """Return SVHN's pictures where a file has them, else its table."""
+    file = MatFile(path)
+    if file.has_pictures:
+        return _labels_inside(lambda _: with_test_part(file))(path, wanted)
+    return read_arrays(file, wanted)
+
+
 FOLDERS: tuple[tuple[Callable[[Path], Any], Reader], ...] = (
     (idx_files, read_idx_folder),
     (lambda folder: len(_npy_files(folder)) == 2 and not has_pictures(folder), _read_npy_folder),
@@ -195,7 +204,7 @@ READERS: dict[str, Reader] = {
     r"\.h5ad$": read_h5ad,
     r"\.(h5|hdf5)$": read_h5,
     r"\.zip$": _read_zip,
-    r"\.mat$": _labels_inside(read_mat_family),
+    r"\.mat$": _read_mat,
     r"cifar-10-binary.*\.tar\.gz$": _labels_inside(read_cifar),
     IDX: read_idx_family,
 }

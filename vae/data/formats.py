@@ -54,6 +54,7 @@ class Head(NamedTuple):
 
     shape: tuple[int, ...]
     fault: DataError | None = None
+    why: str = "not readable without running code"  # the fault in words
 
 
 class Archive:

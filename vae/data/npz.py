@@ -233,7 +233,7 @@ class _Roles:
 
     def _why(self, key: str) -> str:
         head = self.archive.heads[key]
-        return "not readable without running code" if head.fault else "no role"
+        return head.why if head.fault else "no role"
 
 
 def _sparse(archive: Archive) -> Raw:

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from vae.data.arrays import Raw
 from vae.data.idx import read_idx_family
-from vae.data.published import read_cifar, read_emnist, read_mat_family
+from vae.data.matlab import read_svhn
+from vae.data.published import read_cifar, read_emnist
 
 DIGITS = tuple("0123456789")
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")  # package dataset-fashion-mnist
@@ -173,7 +174,7 @@ SOURCES: dict[str, Source] = {
         26_032,
         (3, 32, 32),
         DIGITS,
-        read_mat_family,
+        read_svhn,
         (
             "http://ufldl.stanford.edu/housenumbers/",
             "https://web.archive.org/web/2020id_/http://ufldl.stanford.edu/housenumbers/",
