@@ -15,6 +15,7 @@ from torch.nn.functional import one_hot
 
 from vae.base.records import Domain
 from vae.base.rng import stream
+from vae.components.count_distributions import library_sizes
 from vae.components.likelihood_base import Likelihood
 from vae.components.likelihoods import LIKELIHOODS, check_domain
 from vae.components.network_code import network_of
@@ -111,6 +112,16 @@ class VAE(nn.Module):
         return MISSING if self.domain.missing else ""
 
     @property
+    def reads_size(self) -> bool:
+        """Whether p(x|z) depends on the library size of x, the sum of its counts."""
+        return self._likelihood.reads_size
+
+    @property
+    def size_note(self) -> str:
+        """The library sizes of means and samples in sentences; "" without them."""
+        return library_sizes(self.domain)
+
+    @property
     def device(self) -> torch.device:
         return next(self.parameters()).device
 
@@ -158,22 +169,29 @@ class VAE(nn.Module):
         u = self.encoder_input(x)
         self._prior.init_from_data(torch.where(u.isnan(), 0.0, u))
 
-    def likelihood(self, z: Tensor, y: Tensor | None = None) -> Distribution:
+    def likelihood(
+        self, z: Tensor, y: Tensor | None = None, x: Tensor | None = None
+    ) -> Distribution:
         """Return p(x|z), of a conditional model p(x|z, y), for z (..., B, Z) and classes y (B,):
-        batch shape (..., B), event shape *event. The class enters as a one-hot code beside z."""
+        batch shape (..., B), event shape *event. The class enters as a one-hot code beside z.
+
+        If it reads the library size of counts, ln p(x|z) takes that of the x it is asked for; mean
+        and samples have those of the examples `x` (B, *event), by default the typical one.
+        """
         if self.classes:
             assert y is not None
             code = one_hot(y, self.classes).to(z.dtype)  # (B, classes)
             z = torch.cat([z, code.expand(*z.shape[:-1], -1)], -1)
         with self._precision(z):
             h = self.decoder(z.reshape(-1, z.shape[-1]))
-        return self.units.of_x(self._likelihood(h.float().unflatten(0, z.shape[:-1])))
+        px: Distribution = self._likelihood(h.float().unflatten(0, z.shape[:-1]))
+        return self.units.of_x(px if x is None else self._likelihood.of_examples(px, x))
 
     def forward(self, x: Tensor, samples: int = 1, y: Tensor | None = None) -> Pass:
         """Return a forward pass with K = `samples`; 0 uses the mean of q(z|x) as z, with K = 1."""
         q = self.posterior(x, y)
         z = q.rsample(torch.Size((samples,))) if samples else q.mean.unsqueeze(0)  # (K, B, Z)
-        return Pass(x, y, q, self.prior(), z, self.likelihood(z, y))
+        return Pass(x, y, q, self.prior(), z, self.likelihood(z, y, x))
 
     def loss(self, out: Pass, scalars: dict[str, float]) -> Loss:
         """Return the configured objective of a pass, with `scalars` as its scheduled options."""

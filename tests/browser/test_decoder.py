@@ -46,6 +46,11 @@ LATENTS = 3
 CASES = [
     *({"likelihood": row, "activation": way} for row in LIKELIHOODS for way in ACTIVATIONS),
     *({"likelihood": row, "network": "conv"} for row in LIKELIHOODS),
+    *(
+        {"likelihood": name, "library_size": "observed"}
+        for name, row in LIKELIHOODS.items()
+        if row.support == "counts"
+    ),
     {"network": "linear"},
     {"condition": "labels"},
 ]

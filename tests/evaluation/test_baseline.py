@@ -156,9 +156,9 @@ def test_no_constant_nearby_is_better(name: str) -> None:
 
 
 def dataset_for(name: str, x: np.ndarray, **parts: int) -> Dataset:
-    """Return pictures of bytes x; for likelihoods of counts their first channel, unscaled."""
+    """Return pictures of bytes x; for likelihoods of counts a few of their pixels, unscaled."""
     if LIKELIHOODS[name].support == "counts":
-        return Dataset("counts", x[:, :1].astype(np.float32), 1.0, **parts)
+        return Dataset("counts", x[:, :1, :8, :8].astype(np.float32), 1.0, **parts)
     return Dataset("pictures", x, 255.0, **parts)
 
 
@@ -254,7 +254,8 @@ def pictures(name: str = "logistic") -> Dataset:
 def test_the_fit_of_pictures_needs_few_evaluations(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The search begins on every eighth level and ends within rounding of the optimum."""
+    """The search begins on every eighth level and ends within rounding of the optimum. Two numbers
+    for each element, besides its mean, take twice as many evaluations as one."""
     rows, plain = [], room._backward
 
     def counted(likelihood: Likelihood, h: torch.Tensor, *data: torch.Tensor) -> torch.Tensor:
@@ -265,7 +266,7 @@ def test_the_fit_of_pictures_needs_few_evaluations(
     told: list[float] = []
     found = baseline(pictures(name), RunConfig.of(), name, told.append)
     assert found.converged
-    assert sum(rows) / 256 < 50
+    assert sum(rows) / 256 < (100 if LIKELIHOODS[name].multiplicity == 2 else 50)
     assert told == sorted(told)
     assert (len(told), told[-1]) == (len(rows) + 1 + (name == "categorical"), 1.0)
 

@@ -7,6 +7,7 @@ from typing import Any, get_origin
 import numpy as np
 import pytest
 
+from tests.cells import cells
 from tests.tables import each
 from vae.base import files, permission
 from vae.base.options import FILE, Field
@@ -31,8 +32,11 @@ SUITS: dict[str, dict[str, Any]] = {
 }
 
 
-def base_for(field: Field) -> RunConfig:
+def base_for(field: Field, folder: Path) -> RunConfig:
     """Return a configuration in which the setting applies."""
+    if field.name == "library_size":  # of counts only
+        np.save(folder / "cells.npy", cells(300, 5, (20, 200)).data.x)
+        return RunConfig.of(**QUICK, data=str(folder / "cells.npy"), likelihood="poisson")
     if field.name == "hide_share":  # of vectors only
         return RunConfig.of(**QUICK, data="mixture", likelihood="gaussian")
     if not field.kind:
@@ -62,11 +66,11 @@ def differing(a: RunConfig, b: RunConfig) -> set[str]:
 
 
 @each("name", SWEPT)
-def test_every_setting_can_be_swept(name: str) -> None:
+def test_every_setting_can_be_swept(name: str, tmp_path: Path) -> None:
     """Values given as text become configurations that differ from the base in them and, for
     another row of a table, in the options of its rows."""
     field = sweeps.field_of(name)
-    base = base_for(field)
+    base = base_for(field, tmp_path)
     values = two_values(field, base)
     written = [",".join(map(str, v)) if isinstance(v, tuple) else str(v) for v in values]
     one = sweeps.axis_of(name.replace("_", "-"), ";".join(written))

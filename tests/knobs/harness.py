@@ -84,11 +84,21 @@ def _done(config_json: str) -> Done:
     data = data_of(config)
     torch.set_num_threads(1)
     events = list(train(config, data))
+    return Done(config, events, _model_at_end(config, data, events))
+
+
+def trained(config: RunConfig, data: Dataset) -> VAE:
+    """Return the model at the end of training on a data set."""
+    torch.set_num_threads(1)
+    return _model_at_end(config, data, list(train(config, data)))
+
+
+def _model_at_end(config: RunConfig, data: Dataset, events: list[Event]) -> VAE:
     model = build(config, config.domain(data))
     assert isinstance(events[-1], Snapshot)
     weights = {k[6:]: v for k, v in events[-1].arrays.items() if k.startswith("model.")}
     model.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()})
-    return Done(config, events, model)
+    return model
 
 
 def done(**settings: Any) -> Done:

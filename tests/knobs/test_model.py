@@ -11,12 +11,15 @@ import numpy as np
 import pytest
 import torch
 
-from tests.knobs.harness import DIGITS, data_of, done, quick
+from tests.cells import cells
+from tests.knobs.harness import DIGITS, data_of, done, quick, trained
 from vae.analysis.encoding import decode, prior_sample
 from vae.base.records import Domain
+from vae.batches import Batches
 from vae.components.networks import ACTIVATIONS
 from vae.components.priors import PRIORS
 from vae.config import RunConfig
+from vae.evaluation import evaluate
 from vae.footprint import cost
 from vae.model import build
 
@@ -248,6 +251,26 @@ def test_condition_replaces_the_class_in_z() -> None:
         assert least <= (nearest == labels).mean() <= most
 
 
+def test_library_size_observed_frees_the_latents_from_the_depth() -> None:
+    """On cells whose depth varies 10-fold: a better held-out bound, and shares that are nearer to
+    the true ones."""
+    found = cells(600, 20, (30, 300))
+    usual = {"likelihood": "poisson", "latent_dim": 2, "epochs": 60, "lr": 1e-2}
+    elbo, error = {}, {}
+    for size in ("none", "observed"):
+        config = quick(**usual, library_size=size, test_share=0.2)
+        model = trained(config, found.data)
+        rows = config.split(found.data).test
+        batches = Batches(found.data, rows, config, torch.device("cpu"))
+        elbo[size] = evaluate(model, batches).elbo
+        with torch.no_grad():
+            mean = model(torch.from_numpy(found.data.x[rows]), 0).px.mean[0].numpy()
+        shares = mean / mean.sum(1, keepdims=True)
+        error[size] = np.abs(shares - found.shares[rows]).sum(1).mean()
+    assert elbo["observed"] > elbo["none"] + 1
+    assert error["observed"] < 0.9 * error["none"]
+
+
 EFFECTS: dict[str, Callable[..., None]] = {
     "network": test_network_is_the_architecture,
     "hidden": test_hidden_more_and_wider_layers_fit_more,
@@ -257,6 +280,7 @@ EFFECTS: dict[str, Callable[..., None]] = {
     "latent_dim": test_latent_dim_more_carry_more_and_reconstruct_better,
     "likelihood": test_likelihood_is_the_distribution_of_the_decoder,
     "sigma": test_sigma_larger_is_blurrier_with_a_smaller_kl,
+    "library_size": test_library_size_observed_frees_the_latents_from_the_depth,
     "degrees_of_freedom": test_degrees_of_freedom_fewer_forgive_outliers,
     "posterior": test_posterior_can_have_the_shapes_of_its_row,
     "posterior_transforms": test_posterior_transforms_fit_more_complex_shapes,

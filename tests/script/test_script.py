@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.cells import cells
 from tests.tables import each
 from vae.base import permission
 from vae.base.records import Change, Control, Snapshot, Tick
@@ -199,6 +200,14 @@ def test_a_script_repeats_live_changes_under_schedules(tmp_path: Path) -> None:
 def test_a_script_reads_a_file_of_arrays(tmp_path: Path) -> None:
     settings = {"data": upload(tmp_path), "examples": 50, "condition": "labels"}
     compare(*trained(tmp_path, "mine", settings), tmp_path)
+
+
+@each("name", [n for n, row in LIKELIHOODS.items() if row.support == "counts"])
+def test_a_script_divides_counts_by_their_library_size(name: str, tmp_path: Path) -> None:
+    np.save(tmp_path / "cells.npy", cells(60, 8, (20, 200)).data.x)
+    stored = str(save_upload({"cells.npy": (tmp_path / "cells.npy").read_bytes()}, tmp_path))
+    settings = {"data": stored, "likelihood": name, "library_size": "observed", "examples": 0}
+    compare(*trained(tmp_path, f"sized-{name}", settings), tmp_path)
 
 
 def test_a_script_reads_the_publishers_files(tmp_path: Path) -> None:

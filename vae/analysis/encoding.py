@@ -147,11 +147,16 @@ def fitted_sample(means: Floats, count: int, seed: int, temperature: float = 1.0
 
 
 def decode(
-    model: VAE, z: Floats, noise_seed: int | None = None, labels: Ints | None = None
+    model: VAE,
+    z: Floats,
+    noise_seed: int | None = None,
+    labels: Ints | None = None,
+    x: Floats | None = None,
 ) -> Floats:
     """Return E[x|z] of z (N, Z), (N, *event); with `noise_seed` a sample x ~ p(x|z) instead.
 
-    `labels` (N,) are the classes for a conditional model, by default all classes in turn.
+    `labels` (N,) are the classes for a conditional model, by default all classes in turn. A model
+    that reads library sizes takes those of examples `x` (N, *event), by default the typical one.
     """
     y = classes_in_turn(model, len(z))
     if y is not None and labels is not None:
@@ -161,14 +166,15 @@ def decode(
         for start in range(0, len(z), CHUNK):
             part = slice(start, start + CHUNK)
             latents = torch.from_numpy(z[part]).to(model.device)
-            px = model.likelihood(latents, None if y is None else y[part])
+            sized = None if x is None else torch.from_numpy(x[part]).to(model.device)
+            px = model.likelihood(latents, None if y is None else y[part], sized)
             yield {"x": px.mean if noise_seed is None else px.sample()}
 
     if not len(z):
         return np.empty((0, *model.domain.shape), np.float32)
     with torch.no_grad(), rng.stream(model.device, noise_seed or 0, "page"):
-        x: Floats = collected(parts(), len(z))["x"].numpy()
-        return x
+        decoded: Floats = collected(parts(), len(z))["x"].numpy()
+        return decoded
 
 
 def quantiles(count: int, share: float = 0.98) -> Floats:

@@ -73,10 +73,11 @@ class LoadedRun(NamedTuple):
         return encode(self.model, self.batches(rows), rows, self.seed)
 
     def decode(self, z: Floats, rows: Ints) -> Floats:
-        """Return E[x|z] for z (N, Z) of these rows, (N, *event); a conditional model decodes each
-        row with its class."""
+        """Return E[x|z] for z (N, Z) of these rows, (N, *event); the model decodes each row with
+        its class and its library size where it reads them."""
         labels = self.data.labels
-        return decode(self.model, z, labels=None if labels is None else labels[rows])
+        x = self.inputs(rows) if self.model.reads_size else None
+        return decode(self.model, z, labels=None if labels is None else labels[rows], x=x)
 
     def split_of(self, rows: Ints) -> Any:
         """Return the name of the split of each row, (N,) of str."""

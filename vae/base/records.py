@@ -46,6 +46,7 @@ class Domain(NamedTuple):
     location: tuple[float, ...] = ()
     scale: tuple[float, ...] = ()
     missing: bool = False  # values of x may be NaN: not observed
+    library_size: float = 0.0  # median sum of the counts of an example; 0 if no model reads it
 
     @property
     def log_volume(self) -> float:

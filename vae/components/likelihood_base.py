@@ -17,6 +17,7 @@ class Likelihood(nn.Module):
     discrete = False  # log_prob is the log of a probability, so bits are defined
     noise = ""  # scale of the noise: "fixed", "learned", "per element" (learned) or "" for none
     form = "other"  # of −ln p(x|z) up to a constant: "squared error" / (2σ²), "cross-entropy"
+    reads_size = False  # the elements of x depend on their sum, the library size of counts
     browser = ""  # formula of E[x|z] in the browser (dashboard/plot/decoder.js), or "" for none
 
     def __init__(self, domain: Domain) -> None:
@@ -37,9 +38,27 @@ class Likelihood(nn.Module):
         """Return the numbers that the encoder receives for u (..., *event)."""
         return u
 
+    def of_examples(self, px: Distribution, x: Tensor) -> Distribution:
+        """Return p(x|z) from `forward` whose mean and samples have the library sizes of examples
+        x (B, *event); ln p(x|z) is the same."""
+        return px
+
+    def first_output(self, mean: Tensor) -> Tensor:
+        """Return a constant h (multiplicity, *event) near those with a large likelihood of data
+        with this mean (*event)."""
+        if self.support == "real":
+            return mean.expand(self.multiplicity, *mean.shape)
+        return mean.new_zeros(self.multiplicity, *mean.shape)
+
     def best_output(self, mean: Tensor) -> Tensor | None:
         """Return the constant h (multiplicity, *event) with the largest likelihood of data with
         this mean (*event), if it is the same for all values of the learned parameters."""
+        return None
+
+    def profile(self, h: Tensor, mean: Tensor) -> Tensor | None:
+        """Return the constant outputs (multiplicity, *event) with the largest likelihood of data
+        with this mean (*event) among those that end with h (multiplicity - 1, *event), if the
+        first one is the same for all values of the learned parameters."""
         return None
 
     def slope(self, h: Tensor, u: Tensor) -> Slope:

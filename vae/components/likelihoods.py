@@ -22,7 +22,11 @@ from torch.distributions import Distribution, Normal
 
 from vae.base.options import Option, rows_with
 from vae.base.records import Domain
-from vae.components.count_likelihoods import NegativeBinomial, Poisson
+from vae.components.count_likelihoods import (
+    NegativeBinomial,
+    Poisson,
+    ZeroInflatedNegativeBinomial,
+)
 from vae.components.distributions import ContinuousBernoulli as ContinuousBernoulliOfOne
 from vae.components.gamma_distributions import StudentT as StudentTOfOne
 from vae.components.level_likelihoods import Categorical, Logistic
@@ -245,6 +249,7 @@ LIKELIHOODS: dict[str, type[Likelihood]] = {
     "categorical": Categorical,
     "negative-binomial": NegativeBinomial,  # the first row of counts: it contains Poisson
     "poisson": Poisson,
+    "zero-inflated-negative-binomial": ZeroInflatedNegativeBinomial,
 }
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from vae.components.count_likelihoods import OBSERVED
 from vae.components.posteriors import POSTERIORS
 from vae.components.priors import PRIORS
 from vae.config.settings import DEFAULTS, Settings
@@ -27,6 +28,11 @@ class DerivedSettings(Settings):
     def binarized(self) -> bool:
         """Whether the values of x become 0 or 1."""
         return not self.is_default("binarize")
+
+    @property
+    def reads_size(self) -> bool:
+        """Whether p(x|z) depends on the library size of an example, the sum of its counts."""
+        return bool(self.get("library_size") == OBSERVED)
 
     @property
     def has_kl(self) -> bool:

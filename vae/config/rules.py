@@ -5,6 +5,7 @@ A function raises ValueError with one sentence that names the conflict and a way
 
 from vae.base.options import first_row, rows_with
 from vae.base.records import Domain
+from vae.components.count_likelihoods import NONE, OBSERVED
 from vae.components.likelihoods import LIKELIHOODS, check_domain
 from vae.components.networks import NETWORKS
 from vae.components.objectives import OBJECTIVES
@@ -21,6 +22,7 @@ def check_settings(config: DerivedSettings) -> None:
     _check_gradient(config)
     _check_prior(config)
     _check_scale(config)
+    _check_size(config)
     _check_training(config)
 
 
@@ -97,6 +99,14 @@ def _check_scale(config: DerivedSettings) -> None:
         )
 
 
+def _check_size(config: DerivedSettings) -> None:
+    if config.reads_size and config.binarized:
+        raise ValueError(
+            f"binarize {config.binarize} turns counts to 0 or 1, whose sum is no library size: "
+            f"choose library_size {NONE}, or binarize none."
+        )
+
+
 def _check_training(config: DerivedSettings) -> None:
     if config.batch_size < (least := OBJECTIVES[config.objective].batch):
         raise ValueError(
@@ -126,6 +136,11 @@ def check_data(config: DerivedSettings, dataset: Dataset, domain: Domain) -> Non
         raise ValueError(
             f"binarize {config.binarize} needs every value, and {dataset.name} has some that were "
             "not observed: choose binarize none."
+        )
+    if config.reads_size and dataset.missing:
+        raise ValueError(
+            f"library_size {OBSERVED} needs every count, and {dataset.name} has some that were "
+            f"not observed: choose library_size {NONE}."
         )
     if not (domain.scale or domain.levels == 2 or is_in_support(dataset, config.likelihood)):
         raise ValueError(_other_values(config.likelihood, dataset))

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
 from typing import Any, Self
 
+import numpy as np
 from pydantic import ValidationError, model_validator
 
 from vae.base.criterion import Criterion
@@ -95,11 +96,16 @@ class RunConfig(DerivedSettings):
         return OBJECTIVES[self.objective].best_by
 
     def domain(self, dataset: Dataset) -> Domain:
-        """Return the shape, levels and classes of the examples, and their rescaling, fitted to
-        the training rows."""
+        """Return the shape, levels and classes of the examples, and their rescaling and typical
+        library size, from the training rows."""
         levels = 2 if self.binarized else dataset.levels
-        classes, missing = len(dataset.classes), dataset.missing
-        plain = Domain(dataset.event_shape, levels, classes, missing=missing)
+        plain = Domain(
+            dataset.event_shape,
+            levels,
+            len(dataset.classes),
+            missing=dataset.missing,
+            library_size=self._typical_size(dataset) if self.reads_size else 0.0,
+        )
         name = self.rescaling(plain)
         if name == "none":
             return plain
@@ -120,6 +126,12 @@ class RunConfig(DerivedSettings):
         wide = rescalings.RESCALINGS[name].all_rows
         x = dataset.x if wide else Rows(dataset.x, self.divide(dataset).train)
         return rescalings.rescaled(plain, name, x, dataset.scale)
+
+    def _typical_size(self, dataset: Dataset) -> float:
+        """Return the median over the training examples of the sum of their values."""
+        x = dataset.x[self.divide(dataset).train]
+        sums = np.nansum(x.reshape(len(x), -1), 1, dtype=np.float64)
+        return float(np.median(sums)) / dataset.scale
 
     def rescaling(self, domain: Domain) -> str:
         """Return the row of RESCALINGS for data of this shape and these levels."""

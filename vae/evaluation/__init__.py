@@ -74,7 +74,12 @@ def _measured(
     """Return the values of all rows, and notes: reasons of missing values, and cautions."""
     values: dict[str, Any] = {}
     model = inputs.model
-    about = {"likelihood": model.caveat, "units": model.units_note, "missing": model.missing_note}
+    about = {
+        "likelihood": model.caveat,
+        "units": model.units_note,
+        "missing": model.missing_note,
+        "library_size": model.size_note,
+    }
     notes = {key: words for key, words in about.items() if words}
     for i, (key, row) in enumerate(rows.items()):
         inputs.progress = shares[i] if shares else silent

@@ -25,7 +25,7 @@ BLOCK = 200_000  # decoder outputs computed at a time: they stay in the cache
 TOLERANCE = 1e-3  # nats; a fit with a smaller sum of |gradient| has converged
 ITERATIONS = 600
 NEAR, FAR = 40.0, 2.0**20  # largest distance of a log-scale, and of a logit, from its start
-HALVINGS = 30
+HALVINGS, FEW = 30, 10  # of an interval of values; few from a good start
 STEPS = 60  # of Newton
 SMALL = 1e-7  # step of the finite differences of gradients
 THINNED = 8  # levels that one level replaces where the search begins
@@ -54,6 +54,37 @@ def best_constant(
     Newton's method has not converged.
     """
     whole = _weighted(x, likelihood, extra)
+    profile = Profile(likelihood, _mean(*whole))
+    if not profile.exists:
+        return _fit(likelihood, whole, progress)
+    fit = _fit(profile, whole, progress)
+    return Fit(profile.outputs(fit.h), fit.slack)
+
+
+class Profile(Likelihood):
+    """A likelihood as a function of its outputs but the first, which is at its best value."""
+
+    def __init__(self, likelihood: Likelihood, mean: Tensor) -> None:
+        super().__init__(likelihood.domain)
+        self.likelihood, self.mean = likelihood, mean
+        self.support, self.multiplicity = likelihood.support, likelihood.multiplicity - 1
+        self.exists = (
+            self.multiplicity > 0 and likelihood.profile(self.first_output(mean), mean) is not None
+        )
+
+    def outputs(self, h: Tensor) -> Tensor:
+        """Return all outputs, (multiplicity + 1, *event)."""
+        found = self.likelihood.profile(h, self.mean)
+        assert found is not None
+        return found
+
+    def forward(self, h: Tensor) -> Distribution:
+        px: Distribution = self.likelihood(self.outputs(h))
+        return px
+
+
+def _fit(likelihood: Likelihood, whole: tuple[Tensor, Tensor], progress: Progress) -> Fit:
+    """Return the best constant output for values and weights."""
     rough = _thinned(*whole) if likelihood.domain.levels > 4 * THINNED else whole
     h = _start(likelihood, *whole)
     if _own_levels(likelihood, whole[1]):  # closed form
@@ -70,12 +101,14 @@ def best_constant(
         return _backward(likelihood, h, *data)
 
     is_best = likelihood.best_output(h.detach()[0]) is not None  # h does not move any more
+    is_separate = len(h) == 1 and not likelihood.reads_size  # each element is a separate problem
+    is_near = is_best or isinstance(likelihood, Profile)  # the mean gives a good start
     for parameter in parameters:
-        _bisect(parameter, partial(loss, rough), NEAR)
-    if not is_best and len(h) == 1:  # then each element is a separate problem
+        _bisect(parameter, partial(loss, rough), NEAR, FEW if is_near else HALVINGS)
+    if not is_near and is_separate:
         _bisect(h, partial(loss, rough), FAR)
     state = parameters if is_best else [h, *parameters]
-    if len(h) == 1 and 0 < len(state) < 3:
+    if is_separate and 0 < len(state) < 3:
         for data in (rough, whole):
             _newton(state, partial(loss, data))
     optimizer = torch.optim.LBFGS(
@@ -124,16 +157,19 @@ def _weighted(x: Tensor, likelihood: Likelihood, extra: float) -> tuple[Tensor, 
 
 
 def _start(likelihood: Likelihood, values: Tensor, weights: Tensor) -> Tensor:
-    """Return the start of the search: the best output for the mean, the mean of other real values,
-    the shares of the levels where each has its own output, else 0."""
-    mean = (weights * values).sum(0) / weights.sum(0).clamp(min=1e-300)
+    """Return the start of the search: the best output for the mean, the shares of the levels where
+    each has its own output, else the first guess of the likelihood."""
+    mean = _mean(values, weights)
     if (best := likelihood.best_output(mean)) is not None:
         return best
-    if likelihood.support == "real":
-        return mean.unsqueeze(0)
     if _own_levels(likelihood, weights):
         return (weights / weights.sum(0)).clamp(min=1e-12).log()
-    return torch.zeros(likelihood.multiplicity, *values.shape[1:], dtype=values.dtype)
+    return likelihood.first_output(mean).clone()
+
+
+def _mean(values: Tensor, weights: Tensor) -> Tensor:
+    """Return the mean of each element, (*event)."""
+    return (weights * values).sum(0) / weights.sum(0).clamp(min=1e-300)
 
 
 def _own_levels(likelihood: Likelihood, weights: Tensor) -> bool:
@@ -169,7 +205,9 @@ def _slope(parameter: Tensor, at: Tensor, loss: Callable[[], Tensor]) -> Tensor:
     return torch.zeros_like(at) if parameter.grad is None else parameter.grad
 
 
-def _bisect(parameter: Tensor, loss: Callable[[], Tensor], reach: float) -> None:
+def _bisect(
+    parameter: Tensor, loss: Callable[[], Tensor], reach: float, halvings: int = HALVINGS
+) -> None:
     """Move each number of a parameter to where the loss stops falling, with all else fixed.
 
     Newton's method then starts near the solution for every unit of x. A number without
@@ -178,7 +216,7 @@ def _bisect(parameter: Tensor, loss: Callable[[], Tensor], reach: float) -> None
     start = parameter.detach().clone()
     still = _slope(parameter, start, loss) == 0
     low, high = start - reach, start + reach
-    for _ in range(HALVINGS):
+    for _ in range(halvings):
         middle = (low + high) / 2
         rises = _slope(parameter, middle, loss) > 0
         low, high = torch.where(rises, low, middle), torch.where(rises, middle, high)

@@ -4,7 +4,8 @@ Each function reads `Inputs` and computes the rows of one table. Samples are z ~
 Where examples are 0 or 1 (binary or binarized) and the likelihood has such values, x is a draw
 from p(x|z), because a mean between 0 and 1 would differ from every example; otherwise x is the
 mean E[x|z], which the pages show too, without the noise of p(x|z). A conditional model draws the
-classes of the examples that its samples are compared with.
+classes of the examples that its samples are compared with, and a model that reads library sizes
+takes theirs.
 """
 
 from collections.abc import Mapping
@@ -13,12 +14,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from vae.base import rng
 from vae.base.numbers import compact, percent
 from vae.base.progress import Progress, parts
 from vae.base.records import Estimate
+from vae.batches import Batch
 from vae.evaluation.bound import batch_size
 from vae.evaluation.disentanglement import BINS, Score, disentanglement
 from vae.evaluation.inputs import CHUNK, DRAWS, Encoded, Inputs
@@ -66,7 +67,7 @@ def sample_table(inputs: Inputs, rows: Mapping[str, Statistic]) -> Outcome:
         domain = model.domain
         space = Space.of(domain.rescale(inputs.training.fixed(seed).x.cpu().numpy()), n)
         real, y = inputs.batches.take(at.to(model.device))
-        sampled = _sampled(model, y, n, space, first)
+        sampled = _sampled(model, Batch(real, y), space, first)
     placed = space.place(domain.rescale(real.cpu().numpy()))
     table = fidelity(placed, sampled, rows, seed, second)
     drawn = "draws of p(x|z)" if _binary(model) else "the means E[x|z]"
@@ -86,14 +87,15 @@ def _binary(model: VAE) -> bool:
     return model.domain.levels == 2 and model.discrete
 
 
-def _sampled(
-    model: VAE, y: Tensor | None, count: int, space: Space, progress: Progress
-) -> NDArray[np.float64]:
-    """Return coordinates in `space` of samples with the classes y (count,), (count, d)."""
+def _sampled(model: VAE, examples: Batch, space: Space, progress: Progress) -> NDArray[np.float64]:
+    """Return coordinates in `space` of as many samples as examples, with their classes and
+    library sizes, (n, d)."""
     prior, placed, chunk = model.prior(), [], batch_size(model, CHUNK)
+    count, y = len(examples.x), examples.y
     for start in range(0, count, chunk):
+        part = slice(start, start + chunk)
         z = prior.sample(torch.Size((min(chunk, count - start),)))
-        px = model.likelihood(z, None if y is None else y[start : start + chunk])
+        px = model.likelihood(z, None if y is None else y[part], examples.x[part])
         x = px.sample() if _binary(model) else px.mean
         placed.append(space.place(model.domain.rescale(x.cpu().numpy())))
         progress(min(1.0, (start + chunk) / count))

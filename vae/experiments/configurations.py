@@ -4,9 +4,9 @@ A *configuration* consists of all settings except the seed, and of every live ch
 configuration are its *seeds*.
 
 The nats of two runs are comparable if both have one data set with the same split shares,
-preprocessing (binarization, conditioning) and likelihood: a density of grey values and a
-probability of binary values have no common scale. If the seed determines the examples, two data
-sets count as equal if their settings are equal; otherwise, if their content is equal.
+preprocessing (binarization, conditioning), likelihood and library size: a density of grey values
+and a probability of binary values have no common scale. If the seed determines the examples, two
+data sets count as equal if their settings are equal; otherwise, if their content is equal.
 
 Numbers are nats per example. Nothing here loads torch.
 """
@@ -200,7 +200,13 @@ def _unit(entry: Entry) -> str:
     settings = entry.settings
     row = DATASETS.get(settings["data"])
     options = {name: settings.get(name) for name in (options_of(row) if row else ())}
-    return _text([[settings.get(name) for name in UNIT], options, _data(entry)])
+    values = [settings.get(name) for name in UNIT]
+    return _text([*values, _library_size(entry), options, _data(entry)])
+
+
+def _library_size(entry: Entry) -> str:
+    """Return "none" or the library size that is given; counts of older runs have none."""
+    return str(entry.settings.get("library_size") or "none")
 
 
 def _plane_label(entry: Entry) -> str:
@@ -209,6 +215,7 @@ def _plane_label(entry: Entry) -> str:
     s = entry.settings
     parts = [entry.data or str(s["data"]), str(s["likelihood"])]
     parts += [f"binarized ({s['binarize']})"] if s["binarize"] != DEFAULTS["binarize"] else []
+    parts += ["given the library size"] if _library_size(entry) != "none" else []
     parts += ["conditioned on the class"] if s["condition"] != DEFAULTS["condition"] else []
     return " · ".join(parts)
 

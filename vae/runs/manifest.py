@@ -70,6 +70,7 @@ def head(config: "RunConfig", data: "Dataset") -> dict[str, Any]:
             "location": list(domain.location),
             "scale": list(domain.scale),
             "missing": domain.missing,
+            "library_size": domain.library_size,
             **({"channels": list(data.columns)} if data.is_series else {}),
         },
         "packages": {p: version(p) for p in PACKAGES} | {"python": platform.python_version()},
@@ -142,7 +143,8 @@ def domain_of(head: dict[str, Any]) -> Domain:
     data = head["data"]
     location, scale = (tuple(data.get(name, ())) for name in ("location", "scale"))
     shape, missing = tuple(data["event_shape"]), bool(data.get("missing", False))
-    return Domain(shape, data["levels"], data["classes"], location, scale, missing)
+    size = float(data.get("library_size", 0))
+    return Domain(shape, data["levels"], data["classes"], location, scale, missing, size)
 
 
 def channels(head: dict[str, Any]) -> tuple[str, ...]:
@@ -181,6 +183,7 @@ def problem_of(found: Any) -> str:
     checks |= {name: _is_count(data.get(name), most) for name, most in LARGEST.items()}
     checks["event_shape"] = _is_shape(data.get("event_shape"))
     checks["location or scale"] = checks["event_shape"] and _are_units(data)
+    checks["library_size"] = is_number(size := data.get("library_size", 0)) and size >= 0
     checks["class_names"] = _are_class_names(data)
     checks["channels"] = checks["event_shape"] and _are_channels(data)
     checks["threads"] = _is_count(found.get("threads"), THREADS) and found["threads"] > 0

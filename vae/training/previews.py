@@ -48,7 +48,7 @@ def frame(model: VAE, data: Dataset, examples: Examples, step: int, epoch: float
             step=step,
             epoch=epoch,
             mean=_numpy(mean),
-            reconstructions=_numpy(model.likelihood(z_mean, y).mean),
+            reconstructions=_numpy(model.likelihood(z_mean, y, x).mean),
             samples=_numpy(model.likelihood(z, classes).mean),
         )
 

@@ -11,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from vae.base.data_records import Baseline
 from vae.base.numbers import compact, number, with_error
+from vae.components.count_likelihoods import OBSERVED
 from vae.config import RunConfig
 from vae.dashboard.data.view import DataView
 from vae.dashboard.learn.lessons import lesson_link
@@ -37,6 +38,7 @@ ABOUT = (
     "bound, and elements that hardly vary dominate it."
 )
 PROBABILITY = "A probability: comparable between likelihoods."
+GIVEN = "A probability given the library size: comparable only with others that are given it."
 READ = (
     "± is one standard error; in bold the likelihood of the sidebar. A VAE whose −ELBO is not "
     "lower gains nothing from its latents."
@@ -126,11 +128,13 @@ def table(found: tuple[Baseline, ...], chosen: str) -> str:
 
 def _settings(row: Baseline) -> str:
     """Return the set or fitted σ or scale as text."""
-    words = [f"{k} {compact(v, 3)}" for k, v in {**row.options, **row.learned}.items()]
+    found = {**row.options, **row.learned}
+    words = [f"{k} {v if isinstance(v, str) else compact(v, 3)}" for k, v in found.items()]
     text = ", ".join(words)
     for name, word in (("dispersion", "dispersion"), ("sigma", "σ")):
         text = text.replace(f"{name}_min", f"{word} from").replace(f", {name}_max", " to")
     text = text.replace("sigma", "σ").replace("degrees_of_freedom", "ν")
+    text = text.replace("library_size", "library size")
     return f" ({text})" if words else ""
 
 
@@ -138,7 +142,8 @@ def _meaning(row: Baseline) -> str:
     """Return the meaning of the number, or the reason why there is no number."""
     if row.refused:
         return row.refused
-    words = row.caveat or (PROBABILITY if row.probability else DENSITY)
+    usual = PROBABILITY if row.probability else DENSITY
+    words = row.caveat or (GIVEN if row.options.get("library_size") == OBSERVED else usual)
     if not row.converged:
         words += f" The fit has not converged: its gradient is above {compact(TOLERANCE)} nats."
     return words

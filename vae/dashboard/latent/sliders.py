@@ -14,6 +14,7 @@ from vae.analysis.latent_map import CLASS, class_name, rounded_range
 from vae.base.foreign import markdown
 from vae.base.numbers import fixed
 from vae.base.records import Floats
+from vae.components.count_distributions import at_typical
 from vae.dashboard.latent import state
 from vae.dashboard.latent.exact_decoder import exact, form, plane, reason
 from vae.dashboard.latent.request import MapContext
@@ -169,6 +170,8 @@ def _notes(context: MapContext) -> str:
     """Return the limits of the sliders on this map, "" without any."""
     why = reason(context)
     parts = [f"{why} {ON_SERVER}"] if why else []
+    if sized := at_typical(context.loaded.model.domain):
+        parts.append(f"Decoded{sized}.")
     if context.request.in_3d:
         parts.append("The 3-D view has no ring at the place of z.")
     elif context.plane is None:

@@ -103,9 +103,21 @@ function gridCategorical(h, out, { levels }) {      // the softmax of L numbers 
   }
 }
 
+function counts(h, out, { constants: [size] }) {    // e^h, or shares of a library size; less zero inflation
+  const length = out.length;
+  const most = size === undefined ? 0 : h.subarray(0, length).reduce((a, b) => Math.max(a, b));
+  let sum = 0;
+  for (let i = 0; i < length; i++) {
+    out[i] = Math.exp(Math.min(h[i] - most, 24 * Math.LN2));
+    sum += out[i];
+  }
+  const factor = size === undefined ? 1 : size / sum;
+  for (let i = 0; i < length; i++) out[i] *= h.length > length ? factor * sigmoid(-h[length + i]) : factor;
+}
+
 export const MEANS = {                          // the decoder's output and the recipe → E[x|z]
   identity: (h, out) => out.set(h),
-  exponential: each((h) => Math.exp(Math.min(h, 24 * Math.LN2))),   // of the log of a count's mean
+  counts,
   sigmoid: each(sigmoid),
   continuousBernoulli: each(continuousBernoulli),
   gridLogistic: (h, out, { constants, levels }) => {

@@ -14,6 +14,7 @@ from vae.analysis.encoding import Manifold, manifold, pair_titles, quantiles
 from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.projections import PROJECTIONS, plane, plane_of_latents
 from vae.analysis.sampling import ALL
+from vae.components.count_distributions import at_typical
 from vae.dashboard.shared import cache, html_grid, widgets
 from vae.dashboard.shared.run_picker import has_rings
 from vae.runs import Run
@@ -127,10 +128,12 @@ def _latents(titles: dict[int, str], run: Run, places: list[DeltaGenerator]) -> 
 def describe_manifold(loaded: LoadedRun, request: ManifoldRequest) -> str:
     """Return a phrase for the places of the grid in latent space."""
     latent_dim = loaded.run.config.latent_dim
+    sized = at_typical(loaded.model.domain)
     if not PROJECTIONS[request.plane].latents:
-        return f"the {PROJECTIONS[request.plane].title} plane of the training data's latents"
+        title = PROJECTIONS[request.plane].title
+        return f"the {title} plane of the training data's latents{sized}"
     names = " and ".join(f"z{d + 1}" for d in dict.fromkeys(request.latents))
     fitted = not has_rings(loaded.run)
     others = f", all others at {'their mean' if fitted else '0'}" if latent_dim > 2 else ""
     of = "a normal fitted to the latents" if fitted else "the prior"
-    return f"{names} at quantiles of {of}{others}"
+    return f"{names} at quantiles of {of}{others}{sized}"

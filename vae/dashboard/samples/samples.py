@@ -17,6 +17,7 @@ from vae.analysis.nearest import Nearest, nearest
 from vae.analysis.sampling import ALL, BY_BIC, SOURCES, Draw, Source, sample_classes
 from vae.base.numbers import compact
 from vae.base.records import Floats
+from vae.components.count_distributions import at_typical
 from vae.dashboard import server
 from vae.dashboard.samples.manifold import class_control
 from vae.dashboard.shared import cache, widgets
@@ -184,7 +185,10 @@ def describe_samples(loaded: LoadedRun, request: SamplesRequest) -> str:
         count = f" ({found} component{'s' if found > 1 else ''})"
     in_turn = request.label == ALL and any(class_names(loaded, request))
     turns = ", the classes in turn" if in_turn else ""
-    return f"{request.number} samples, {kind}{turns}{warm}{count}. {describe_source(source)}"
+    sized = at_typical(loaded.model.domain)
+    return (
+        f"{request.number} samples, {kind}{turns}{warm}{count}{sized}. {describe_source(source)}"
+    )
 
 
 def class_names(loaded: LoadedRun, request: SamplesRequest) -> list[str]:

@@ -14,6 +14,7 @@ from streamlit.delta_generator import DeltaGenerator
 from vae.base.foreign import markdown
 from vae.base.numbers import compact, fixed
 from vae.base.records import Domain
+from vae.components.count_distributions import library_sizes
 from vae.components.likelihoods import LIKELIHOODS
 from vae.components.network_file import title
 from vae.components.rescalings import briefly, described
@@ -74,7 +75,7 @@ def pick_run_and_place(*pictures: str) -> tuple[Run, DeltaGenerator]:
     place = header.empty()
     _guard_settings(run, place)
     with header:
-        badge, about = "", "\n\n".join(filter(None, (FACTS, _units(run, described))))
+        badge, about = "", "\n\n".join(filter(None, (FACTS, _units(run, described), _sizes(run))))
         if caveat := _caveat(run):  # the Tab key reaches a help only beside words
             badge, about = (
                 ":orange-badge[not ln p(x)] &nbsp;",
@@ -149,6 +150,11 @@ def _units(run: Run, words: Callable[[str, Domain], str]) -> str:
     return words(run.config.rescaling(domain), domain)
 
 
+def _sizes(run: Run) -> str:
+    """Return the library sizes that the run's pictures and numbers have; "" without any."""
+    return "" if run.status().state == "damaged" else library_sizes(domain_of(run.header))
+
+
 def facts(run: Run, status: Status) -> str:
     """Return state, data, model, device and best value of a run as one line of Markdown."""
     if status.state == "damaged":
@@ -160,6 +166,7 @@ def facts(run: Run, status: Status) -> str:
     model += f", {s['prior']} prior" if not config.is_default("prior") else ""
     model += f", {s['objective']}" if not config.is_default("objective") else ""
     model += ", conditional on the class" if config.conditional else ""
+    model += ", given the library size" if config.reads_size else ""
     parts = [ICONS[status.state], data, _units(run, briefly), model]
     parts += [status.device] if status.device else []
     parts += [_best(run)] if status.best is not None else []
