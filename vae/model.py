@@ -175,8 +175,8 @@ class VAE(nn.Module):
         """Return p(x|z), of a conditional model p(x|z, y), for z (..., B, Z) and classes y (B,):
         batch shape (..., B), event shape *event. The class enters as a one-hot code beside z.
 
-        If it reads the library size of counts, ln p(x|z) takes that of the x it is asked for; mean
-        and samples have those of the examples `x` (B, *event), by default the typical one.
+        If it reads the library size of counts, `log_prob` takes that of its argument. Mean and
+        samples have those of the examples `x` (B, *event), by default the typical one.
         """
         if self.classes:
             assert y is not None

@@ -203,7 +203,7 @@ def test_reconstructions_have_their_own_size_and_samples_the_median_of_training(
     np.testing.assert_allclose(shown.samples.sum(1), median, rtol=1e-5)
 
 
-def test_the_evaluation_says_that_the_size_is_given() -> None:
+def test_the_evaluation_notes_the_given_size() -> None:
     for size in ("none", "observed"):
         model, data, config = model_of(library_size=size)
         record = evaluate(model, Batches(data, np.arange(60), config, CPU), elbo_samples=1)
@@ -212,7 +212,7 @@ def test_the_evaluation_says_that_the_size_is_given() -> None:
         )
 
 
-def test_what_has_no_library_size_is_refused() -> None:
+def test_data_without_library_size_are_refused() -> None:
     counts = {"likelihood": "poisson", "library_size": "observed"}
     with pytest.raises(ValueError, match="library_size belongs to likelihood"):
         RunConfig.of(likelihood="bernoulli", library_size="observed")

@@ -709,9 +709,9 @@ def test_no_portion_is_long(
     model, decoded = tiny(event, levels=2), [0]
     plain, told = model.likelihood, []
 
-    def counted(z: torch.Tensor, y: torch.Tensor | None = None) -> Any:
+    def counted(z: torch.Tensor, *given: torch.Tensor | None) -> Any:
         decoded[-1] += z.shape[:-1].numel() * math.prod(event)
-        return plain(z, y)
+        return plain(z, *given)
 
     def tell(share: float) -> None:
         told.append(share)

@@ -9,6 +9,7 @@ offset in a regression of counts).
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
@@ -18,6 +19,7 @@ from vae.base.numbers import number
 from vae.base.records import Domain
 from vae.components.distributions import Elementwise
 
+CHUNK = 2**20  # numbers in memory at once
 LEAST = 1e-6  # library size of an example without counts: its mean is nearly 0
 
 
@@ -47,7 +49,7 @@ class ZeroInflated(Elementwise):
 class GivenSize(Elementwise):
     """Counts of an example given its library size ℓ: the mean of an element is ℓ times its share.
 
-    `log_prob` reads ℓ from its own x; mean and samples have the library size `size`. For each ℓ
+    `log_prob` reads ℓ from its argument; mean and samples have the library size `size`. For each ℓ
     the probabilities of all x sum to one; ℓ itself has no distribution.
     """
 
@@ -99,6 +101,14 @@ def at_typical(domain: Domain) -> str:
 def typical(domain: Domain) -> str:
     """Return the typical library size and its source."""
     return f"{number(domain.library_size)}, the median of the training examples"
+
+
+def typical_size(x: Any, unit: float) -> float:
+    """Return the median over the examples x / unit, x (N, *event), of the sum of their values."""
+    rows = max(1, CHUNK // x[:1].size)
+    parts = (x[start : start + rows] for start in range(0, len(x), rows))
+    sums = [np.nansum(part.reshape(len(part), -1), 1, dtype=np.float64) for part in parts]
+    return float(np.median(np.concatenate(sums))) / unit
 
 
 def library_size(x: Tensor, dims: int) -> Tensor:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
 from typing import Any, Self
 
-import numpy as np
 from pydantic import ValidationError, model_validator
 
 from vae.base.criterion import Criterion
@@ -22,6 +21,7 @@ from vae.base.options import (
 )
 from vae.base.records import Domain, kind_of
 from vae.components import rescalings
+from vae.components.count_distributions import typical_size
 from vae.components.likelihoods import LIKELIHOODS
 from vae.components.network_file import declaration, is_file, title
 from vae.components.networks import NETWORKS
@@ -129,9 +129,15 @@ class RunConfig(DerivedSettings):
 
     def _typical_size(self, dataset: Dataset) -> float:
         """Return the median over the training examples of the sum of their values."""
-        x = dataset.x[self.divide(dataset).train]
-        sums = np.nansum(x.reshape(len(x), -1), 1, dtype=np.float64)
-        return float(np.median(sums)) / dataset.scale
+
+        def median() -> float:
+            return typical_size(Rows(dataset.x, self.divide(dataset).train), dataset.scale)
+
+        if dataset.in_memory:
+            return median()
+        key = (self.seed, self.val_share, self.test_share, dataset.test)
+        kind = f"library size {key} {dataset.fingerprint}"
+        return float(scan.stored(dataset.x, kind, median))
 
     def rescaling(self, domain: Domain) -> str:
         """Return the row of RESCALINGS for data of this shape and these levels."""
