@@ -23,6 +23,7 @@ from vae.figures.palette import token
 
 FEW = 16  # up to so many points have labels
 LONG = 20  # letters of a label at most
+PLAIN = {"showgrid": False, "exponentformat": "none"}  # 0.0002 nats, not 200μ
 PLANE = {"l": 64, "r": 74, "t": 12, "b": 46}  # margins of the plane, px
 SIDES = {  # of a label beside its point
     "top right": (1, 1),
@@ -67,8 +68,8 @@ def rate_distortion(points: Sequence[RunPoint], height: int) -> go.Figure:
         traces.insert(1, _points(grey, labelled=len(points) <= FEW))
     return figure(
         traces,
-        xaxis=axis("rate = KL, nats per example", range=x, showgrid=False),
-        yaxis=axis("distortion = reconstruction, nats per example", range=y, showgrid=False),
+        xaxis=axis("rate = KL, nats per example", range=x, **PLAIN),
+        yaxis=axis("distortion = reconstruction, nats per example", range=y, **PLAIN),
         annotations=names,
         height=height,
         hovermode="closest",
