@@ -28,7 +28,7 @@ WORDS = {
     "prior.vamp": Text("VampPrior", "后验混合（VampPrior）"),
     "autoencoder": Text("plain autoencoder", "普通自编码器"),
     "vae": Text("VAE", "变分自编码器"),
-    "drawn": Text("decoded draws, mean distance", "解码结果，平均距离"),
+    "drawn": Text("draws, mean distance", "解码结果，平均距离"),
     "aggregate": Text("q(z): average of all posteriors", "q(z)：所有后验的平均"),
     "ninth": Text("q(z|x) of nine moons, each divided by 9", "q(z|x)：九张月亮各自的后验，除以 9"),
     "axis_density": Text("density", "密度"),
