@@ -105,6 +105,25 @@ def measured_encoding(path: str) -> dict[str, float]:
     return {"peak": peak.bytes, "outputs": sum(a.nbytes for a in arrays), "seconds": seconds}
 
 
+def measured_evaluation(path: str) -> dict[str, float]:
+    """Evaluate an untrained model on all examples of a file."""
+    peak, began = Peak(), time.perf_counter()
+    import numpy as np
+    import torch
+
+    from vae.batches import Batches
+    from vae.config import RunConfig
+    from vae.evaluation import evaluate
+    from vae.model import build
+
+    config = RunConfig.of(data=path, hidden=(400,), latent_dim=20, likelihood="bernoulli")
+    data = config.load_data()
+    model = build(config, config.domain(data))
+    batches = Batches(data, np.arange(len(data.x)), config, torch.device("cpu"))
+    evaluate(model, batches, elbo_samples=1)
+    return {"peak": peak.bytes, "outputs": 0, "seconds": time.perf_counter() - began}
+
+
 def measured_reading(path: str) -> dict[str, float]:
     """Read a folder of pictures."""
     peak, began = Peak(), time.perf_counter()
@@ -189,16 +208,18 @@ def encode_table(args: argparse.Namespace, folder: Path) -> None:
         for examples in map(int, args.examples.split(",")):
             path = folder / f"{dtype}-{examples}.npy"
             write_noise(path, examples, dtype)
-            found = apart("encoding", path)
-            print(f"{examples:>8,} × 784 {dtype}: peak of RssAnon {found['peak'] / 1e9:.2f} GB, "
-                  f"of which outputs {found['outputs'] / 1e9:.2f}, "
-                  f"{found['seconds']:.0f} s")  # fmt: skip
+            for work in ("encoding", "evaluation"):
+                found = apart(work, path)
+                print(f"{work} of {examples:>8,} × 784 {dtype}: peak of RssAnon "
+                      f"{found['peak'] / 1e9:.2f} GB, of which outputs "
+                      f"{found['outputs'] / 1e9:.2f}, {found['seconds']:.0f} s")  # fmt: skip
 
 
 TABLES = {"train": train_table, "decode": decode_table, "encode": encode_table}
 ONE = {
     "training": lambda path, few, seconds: measured_training(path, int(few), float(seconds)),
     "encoding": measured_encoding,
+    "evaluation": measured_evaluation,
     "reading": measured_reading,
 }
 

@@ -128,7 +128,10 @@ def test_an_ended_search_goes_on_with_the_run_of_its_last_trial(
 
     def work(run: Run, title: str, ends: Any) -> int:
         works.append(run.name)
-        return 130 if len(works) == 2 else trained(run, title, ends)
+        if len(works) != 2:
+            return trained(run, title, ends)
+        ends.trial.report(-1.0, 1)
+        return 130
 
     trained = command.work
     monkeypatch.setattr(command, "work", work)
@@ -138,6 +141,8 @@ def test_an_ended_search_goes_on_with_the_run_of_its_last_trial(
     assert shell("sweep", "--resume", "mine")[0] == 0
     assert works[1] == works[2]
     assert len(set(works)) == 3 == len(sweeps.members(shell.root, "mine"))
+    second = Search(shell.root, "mine").study.trials[1]
+    assert second.intermediate_values == {1: -1.0, 2: -1.0}  # the best so far
     states = [trial.state.name for trial in Search(shell.root, "mine").study.trials]
     assert states == ["COMPLETE"] * 3
 

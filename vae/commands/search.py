@@ -99,7 +99,8 @@ class Pruning:
 
     def __init__(self, trial: Any, config: "RunConfig") -> None:
         self.trial, self.config = trial, config
-        self.best = -math.inf
+        self.earlier = trial.study.trials[trial.number].intermediate_values  # of a resumed run
+        self.best = max(self.earlier.values(), default=-math.inf)
         self.epoch = 0  # at which the run was ended
 
     def __call__(self, event: "Event") -> bool:
@@ -110,7 +111,8 @@ class Pruning:
         score, epoch = self.config.best_by.score(event._asdict()), round(event.epoch)
         self.best = self.best if score is None else max(self.best, score)
         if math.isfinite(self.best):
-            self.trial.report(self.best, epoch)
+            if epoch not in self.earlier:
+                self.trial.report(self.best, epoch)
             if epoch < self.config.epochs and self.trial.should_prune():
                 self.epoch = epoch
         return bool(self.epoch)
