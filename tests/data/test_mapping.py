@@ -1,5 +1,6 @@
 """Mapped files: the same data set, the same errors and the same weights as in memory."""
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -253,6 +254,28 @@ def test_a_file_that_shrinks_is_named_before_it_is_read(
     with pytest.raises(DataError, match=r"x\.npy has become shorter"):
         for _ in events:
             pass
+
+
+def flags(path: Path) -> list[str]:
+    """Return the flags of the mappings of a file in this process: `rr` is random reading."""
+    blocks = Path("/proc/self/smaps").read_text().split("VmFlags: ")
+    pairs = pairwise(blocks)
+    return [after.splitlines()[0] for before, after in pairs if str(path) in before]
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="Linux shows the flags")
+def test_only_requested_rows_are_read_while_a_run_trains(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.save(home / "x.npy", BYTES)
+    data = both(home / "x.npy", monkeypatch)[1]
+    assert not any(" rr " in one for one in flags(home / "x.npy"))
+    events = train(RunConfig.of(**SMALL, data=str(home / "x.npy")), data)
+    next(events)
+    assert any(" rr " in one for one in flags(home / "x.npy"))
+    for _ in events:
+        pass
+    assert not any(" rr " in one for one in flags(home / "x.npy"))
 
 
 def test_rows_ahead_are_requested_where_they_lie(

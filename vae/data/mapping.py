@@ -5,9 +5,9 @@ A mapped file is never changed here. One that shrinks while it is mapped would e
 `check_size` compares the size before pages are read.
 """
 
+import mmap
 import os
 from collections.abc import Iterator
-from mmap import PAGESIZE
 from pathlib import Path
 from typing import Any, NamedTuple
 from weakref import finalize
@@ -93,7 +93,8 @@ def _distance(x: Array, whole: "np.memmap[Any, Any]") -> int:
 
 
 class ReadAhead:
-    """Asks the system to read rows of a mapped array before they are used."""
+    """Asks the system to read rows of a mapped array before they are used, and until `close` only
+    these: by itself it would read megabytes around each row."""
 
     def __init__(self, x: Array) -> None:
         whole = mapping_of(x)
@@ -103,6 +104,16 @@ class ReadAhead:
         self.path = str(whole.filename)
         self.file = os.open(self.path, os.O_RDONLY)
         finalize(self, os.close, self.file)
+        self.mapping: Any = whole
+        while isinstance(self.mapping, np.ndarray):
+            self.mapping = self.mapping.base
+        if HAS_ADVICE:
+            self.mapping.madvise(mmap.MADV_RANDOM)
+
+    def close(self) -> None:
+        """Let the system read around the pages that are used, as before."""
+        if HAS_ADVICE:
+            self.mapping.madvise(mmap.MADV_NORMAL)
 
     def check_size(self) -> None:
         """Raise DataError if the file has become shorter than its mapping."""
@@ -117,7 +128,7 @@ class ReadAhead:
         if not HAS_ADVICE or not len(rows):
             return
         ordered = np.sort(rows)
-        breaks = np.flatnonzero(np.diff(ordered) * self.stride > self.length + PAGESIZE) + 1
+        breaks = np.flatnonzero(np.diff(ordered) * self.stride > self.length + mmap.PAGESIZE) + 1
         first = ordered[np.concatenate([[0], breaks])]
         last = ordered[np.concatenate([breaks - 1, [len(ordered) - 1]])]
         for a, b in zip(first.tolist(), last.tolist(), strict=True):

@@ -11,6 +11,7 @@ from vae.data.mapping import ReadAhead
 if TYPE_CHECKING:
     from vae.training.steps import State
 
+VALIDATION = 4096  # validation examples of one request
 STEPS = 32  # whose examples are requested ahead
 
 
@@ -23,6 +24,11 @@ class Ahead:
         self.requested = (-1, 0)  # epoch, and the end of the requests in its order
         self.orders: queue.SimpleQueue[Ints | None] = queue.SimpleQueue()
         threading.Thread(target=self._work, daemon=True).start()
+
+    def validation(self, rows: Ints) -> None:
+        """Request the examples of a validation that begins now."""
+        for start in range(0, len(rows), VALIDATION):
+            self.orders.put(rows[start : start + VALIDATION])
 
     def check(self) -> None:
         """Raise DataError if the file has become shorter: a read there would end the process."""
@@ -41,6 +47,7 @@ class Ahead:
     def close(self) -> None:
         """End the thread."""
         self.orders.put(None)
+        self.reader.close()
 
     def _work(self) -> None:
         while (rows := self.orders.get()) is not None:

@@ -156,6 +156,8 @@ class Trainer:
         state, step = self.state, self.state.step
         if self.ahead:
             self.ahead.check()
+            if step % state.plan.steps_per_epoch == 0:
+                self.ahead.validation(self.splits.val)
         for split, figures in due_figures(state, self.end):
             yield self._report(split, figures)
         if state.plan.frame_due(step):
