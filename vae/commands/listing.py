@@ -114,7 +114,7 @@ def _describe(name: str, options: dict[str, str]) -> int:
     for row in baselines(dataset, config):
         se = "" if row.se is None else f" ± {fixed(row.se)}"
         text = row.refused if row.nats is None else f"{fixed(row.nats)}{se} {row.caveat}".rstrip()
-        print(f"  {row.likelihood:<24} {text}")
+        print(f"  {row.likelihood:<31} {text}")
     return 0
 
 
