@@ -1,19 +1,22 @@
 """The graph from an example x over (μ, σ) and z to f(z), with and without a derivative through z.
 
 Squares are computed nodes, circles are random ones. Grey arrows lead forward, coloured ones carry
-the derivatives of f back.
+the derivatives of f back. Arrows and names are parts of traces: a browser takes 5 ms for each
+annotation, at every movement.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from vae.base.numbers import fixed
-from vae.figures.base import Part
-from vae.figures.lesson_parts import dots, label
+from vae.figures.base import Part, broken
+from vae.figures.lesson_parts import LABEL, dots, label
 from vae.figures.palette import token
 
 WIDTH, HEIGHT = 10.0, 10.0  # units of both axes
-SIZE = 48  # px of a node
+SIZE, HEAD = 48, 13  # px of a node, of the head of an arrow
 _GAP, _ASIDE = 0.46, 0.13  # of an arrow from a node's centre and from its opposite arrow
 
 
@@ -30,7 +33,7 @@ class Node(NamedTuple):
 def path_graph(
     y: float, numbers: Mapping[str, float], noise: float | None, cut: str = ""
 ) -> tuple[list[Part], list[Part]]:
-    """Return markers and annotations of one graph around the height `y`.
+    """Return traces and annotations of one graph around the height `y`.
 
     `numbers` has mean, sd, z, f and the derivatives dz, dmean, dsd of f. With `noise` z is
     computed from it; without, z is random and `cut` names the end of the way back.
@@ -44,8 +47,8 @@ def path_graph(
     if noise is not None:
         nodes.append(Node(f"ε<br>{fixed(noise)}", 6.2, y + 2.35, "prior", is_random=True))
         arrows.append((nodes[-1], z))
-    forward = [_arrow(a, b, "muted", 0.45) for a, b in arrows]
-    back = [_arrow(f, z, "reconstruction"), *_back(mean, sd, z, x, cut)]
+    back = [(f, z)] if cut else [(f, z), (z, mean), (z, sd), (mean, x), (sd, x)]
+    ways = [_arrows(arrows, token("muted", 0.45)), _arrows(back, token("reconstruction"))]
     words = [_beside(f, z, f"∂f/∂z<br>{fixed(numbers['dz'])}", -0.75)]
     if cut:
         words.append(label("✕", 5.1, y, "failure", font={"size": 26, "color": token("failure")}))
@@ -53,43 +56,40 @@ def path_graph(
     else:
         words.append(_beside(mean, z, f"∂f/∂μ = {fixed(numbers['dmean'])}", 0.62))
         words.append(_beside(sd, z, f"∂f/∂σ = {fixed(numbers['dsd'])}", -0.62))
-    return [_marker(node) for node in nodes], [*forward, *back, *words, *map(_text, nodes)]
+    return [*ways, *map(_drawn, nodes)], words
 
 
 _NAMES = {"mean": "μ", "sd": "σ", "z": "z", "f": "f(z)"}
 
 
-def _back(mean: Node, sd: Node, z: Node, x: Node, cut: str) -> list[Part]:
-    if cut:
-        return []
-    return [_arrow(a, b, "reconstruction") for a, b in ((z, mean), (z, sd), (mean, x), (sd, x))]
-
-
-def _marker(node: Node) -> Part:
+def _drawn(node: Node) -> Part:
+    """Return a node with its name."""
     symbol = "circle" if node.is_random else "square"
     outline = {"color": token(node.colour), "width": 2}
     look = {"symbol": symbol, "line": outline, "color": token("background")}
-    return dots([node.x], [node.y], node.colour, size=SIZE, marker=look | {"size": SIZE})
+    node_at = dots([node.x], [node.y], node.colour, size=SIZE, marker=look | {"size": SIZE})
+    font = {"size": LABEL, "color": token(node.colour)}
+    return node_at | {"mode": "markers+text", "text": [node.text], "textfont": font}
 
 
-def _text(node: Node) -> Part:
-    return label(node.text, node.x, node.y, node.colour)
+def _arrows(ways: Sequence[tuple[Node, Node]], colour: str) -> Part:
+    """Return arrows between pairs of nodes, each to the right of its way."""
+    x, y = np.array([_ends(start, end) for start, end in ways]).transpose(2, 0, 1)  # (N, 2) each
+    head: Part = {"symbol": "arrow", "angleref": "previous", "color": colour}
+    head |= {"size": [0, HEAD, 0] * len(ways), "line": {"width": 0}, "opacity": 1}
+    line = {"color": colour, "width": 2}
+    common = {"type": "scatter", "mode": "lines+markers", "hoverinfo": "skip"}
+    return {**common, "x": broken(x), "y": broken(y), "line": line, "marker": head}
 
 
-def _arrow(start: Node, end: Node, colour: str, opacity: float | None = None) -> Part:
-    """Return an arrow between two nodes, to the right of its way."""
+def _ends(start: Node, end: Node) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return the places where an arrow begins and ends."""
     dx, dy = end.x - start.x, end.y - start.y
     length = (dx**2 + dy**2) ** 0.5
     ux, uy = dx / length, dy / length
     aside_x, aside_y = uy * _ASIDE, -ux * _ASIDE
-    return {
-        "x": end.x - ux * _GAP + aside_x,
-        "y": end.y - uy * _GAP * 1.1 + aside_y,
-        "ax": start.x + ux * _GAP + aside_x,
-        "ay": start.y + uy * _GAP * 1.1 + aside_y,
-        **{"xref": "x", "yref": "y", "axref": "x", "ayref": "y", "text": ""},
-        **{"arrowcolor": token(colour, opacity), "arrowwidth": 2, "arrowhead": 2},
-    }
+    begins = start.x + ux * _GAP + aside_x, start.y + uy * _GAP * 1.1 + aside_y
+    return begins, (end.x - ux * _GAP + aside_x, end.y - uy * _GAP * 1.1 + aside_y)
 
 
 def _beside(a: Node, b: Node, text: str, dy: float) -> Part:
