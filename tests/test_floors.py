@@ -198,7 +198,9 @@ import torch, vae.training, vae.analysis.loaded_run, vae.worker.run
 from vae.config import RunConfig
 from vae.data import load
 from vae.training import train
-*_, last = train(RunConfig.of(data="digits", hidden=(4,), epochs=1), load("digits"))
+for parts in {}, {"posterior": "point", "objective": "reconstruction"}:  # written out, autograd
+    config = RunConfig.of(data="digits", hidden=(4,), epochs=1, **parts)
+    *_, last = train(config, load("digits"))
 print("streamlit" in sys.modules, "torch._dynamo.convert_frame" in sys.modules, last.step > 0)
 print(torch.distributions.Distribution._validate_args)
 twice = torch.compile(lambda x: 2 * x, backend="eager")

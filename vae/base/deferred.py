@@ -15,11 +15,14 @@ NAME = "torch._dynamo"
 
 
 class _Compiler(ModuleType):
-    """A stand-in for the compiler that gives way to it for everything but the mark."""
+    """A stand-in for the compiler that gives way to it for everything but the marks."""
 
     def disable(self, fn: Callable[..., Any], *_: Any, **__: Any) -> Callable[..., Any]:
         """Return a function as it is: nothing compiles it."""
         return fn
+
+    def graph_break(self, *_: Any, **__: Any) -> None:
+        """Do nothing: no graph is recorded that could end here."""
 
     def __getattr__(self, name: str) -> Any:
         """Load the compiler for any other name; modules inside it ask for `__path__` first."""
