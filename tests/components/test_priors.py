@@ -276,6 +276,22 @@ def test_the_mixture_starts_with_equal_weights_and_different_means() -> None:
     assert len(Mixture(2, DOMAIN).means) == 10
 
 
+@each(("name", "posterior"), [("mixture", "diagonal"), *((n, q) for n, q in CASES if n == "vamp")])
+def test_components_like_points_have_a_finite_gradient(name: str, posterior: str) -> None:
+    """Far from a component ∂ln p/∂σ² would overflow float32 below σ = 1e-9."""
+    row, encoder = (part.float() for part in case(name, posterior, Z))
+    with torch.no_grad():
+        encoder.linear.bias[Z : 2 * Z] -= 60.0
+        if isinstance(row, Mixture):
+            row.log_scales -= 30.0
+    p = row(encoder)
+    z = p.sample(torch.Size((8,)))
+    assert torch.unique(z[:, 0]).numel() > 1
+    p.log_prob(z).sum().backward()
+    for parameter in (*row.parameters(), *encoder.parameters()):
+        assert parameter.grad is None or parameter.grad.isfinite().all()
+
+
 # ── vamp
 
 

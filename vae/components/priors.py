@@ -20,6 +20,7 @@ from torch.distributions import (
     Distribution,
     Independent,
     MixtureSameFamily,
+    MultivariateNormal,
     Normal,
     TransformedDistribution,
 )
@@ -28,9 +29,12 @@ from zuko.flows import NSF
 
 from vae.base.options import Option
 from vae.base.records import Domain
+from vae.components.posteriors import Transformed
 
 # Importing zuko turns off torch's argument checks globally: restore torch's default
 Distribution.set_default_validate_args(__debug__)
+
+FLOOR = 1e-5  # least standard deviation of a learned component
 
 Encoder = Callable[[Tensor], Distribution]  # u (B, *event) → q(z|u), u the rescaled x
 
@@ -48,6 +52,21 @@ Components = Annotated[
 def _normal(mean: Tensor, scale: Tensor) -> Distribution:
     """Return N(mean, diag scale²) with event shape (Z,)."""
     return Independent(Normal(mean, scale, validate_args=False), 1, validate_args=False)
+
+
+def _floored(q: Distribution) -> Distribution:
+    """Return q with standard deviations of at least `FLOOR`, before its transforms if it has any.
+
+    A component that fits a single example otherwise shrinks to a point together with q(z|x),
+    which costs no KL, until the gradient of its density overflows.
+    """
+    if isinstance(q, Transformed):
+        return Transformed(_floored(q.base), q.transform)
+    if isinstance(q, MultivariateNormal):
+        diagonal = q.scale_tril.diagonal(dim1=-2, dim2=-1)
+        missing = (FLOOR - diagonal).clamp(min=0.0).diag_embed()
+        return MultivariateNormal(q.mean, scale_tril=q.scale_tril + missing, validate_args=False)
+    return _normal(q.mean, q.stddev.clamp(min=FLOOR))
 
 
 def _mixture(logits: Tensor, components: Distribution) -> Distribution:
@@ -104,7 +123,7 @@ class Mixture(Prior):
 
     Σ_c w_c N(z; m_c, diag s_c²), w = softmax(logits) (Jiang et al. 2017, section 3.1,
     https://arxiv.org/abs/1611.05148). Training starts with equal weights, standard deviations 1
-    and means drawn from N(0, I)."""
+    and means drawn from N(0, I). Standard deviations stay above `FLOOR`."""
 
     def __init__(
         self, latent_dim: int, domain: Domain, *, prior_components: Components = 10
@@ -115,7 +134,8 @@ class Mixture(Prior):
         self.log_scales = nn.Parameter(torch.zeros(prior_components, latent_dim))
 
     def forward(self, posterior: Encoder, temperature: float = 1.0) -> Distribution:
-        return _mixture(self.logits, _normal(self.means, temperature * self.log_scales.exp()))
+        scales = self.log_scales.exp().clamp(min=FLOOR)
+        return _mixture(self.logits, _normal(self.means, temperature * scales))
 
 
 class Vamp(Prior):
@@ -124,7 +144,7 @@ class Vamp(Prior):
     (1/C) Σ_c q(z|u_c) (Tomczak & Welling 2018, eq. 9, https://arxiv.org/abs/1705.07120). The
     pseudo-inputs u (C, *event) start as training examples. A temperature moves each z of component
     c to E q(z|u_c) + temperature (z − E q(z|u_c)). For a Gaussian this scales the standard
-    deviations."""
+    deviations. Those of a component stay above `FLOOR`, also where q(z|x) is narrower."""
 
     encodes = True
 
@@ -143,7 +163,7 @@ class Vamp(Prior):
             self.inputs.add_(0.01 * torch.randn_like(self.inputs))
 
     def forward(self, posterior: Encoder, temperature: float = 1.0) -> Distribution:
-        q = posterior(self.inputs)
+        q = _floored(posterior(self.inputs))
         if temperature != 1:
             shrink = AffineTransform((1 - temperature) * q.mean, temperature, event_dim=1)
             q = TransformedDistribution(q, shrink, validate_args=False)
