@@ -71,7 +71,7 @@ def test_data_layout_is_the_order_of_the_axes(tmp_path: Path) -> None:
         layout: load(str(tmp_path / "x.npy"), options={"data_layout": layout}).event_shape
         for layout in ("vectors", "series", "hw")
     }
-    assert shapes == {"vectors": (40,), "series": (40,), "hw": (1, 5, 8)}
+    assert shapes == {"vectors": (40,), "series": (5, 8), "hw": (1, 5, 8)}
 
 
 def test_data_shape_is_the_shape_of_a_flat_picture(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from vae.base.numbers import fixed
 from vae.commands.presence import fetch
 from vae.commands.train import claim, config_of, located_network, root_flag, suited, work
 from vae.runs import Run, find, notes
+from vae.runs.status import ENDED
 
 if TYPE_CHECKING:
     from vae.config import RunConfig
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from vae.training.trainer import Event
 
 TRIALS = 20
-ENDED = ("finished", "stopped", "failed")  # runs of trials that do not go on
 
 
 def search(args: argparse.Namespace) -> int:

@@ -18,6 +18,7 @@ from vae.base.records import DIVERGED
 ALIVE = ("starting", "running")  # a process works on it; also the states of a job
 ACTIVE = ("queued", *ALIVE)  # trains now, or as soon as its device is free
 SAVED = ("finished", "paused", "stopped", "failed")  # ended by its own process
+ENDED = ("finished", "stopped", "failed")  # no run to go on with by itself
 RESUMABLE = ("paused", "stopped", "failed", "interrupted")
 EXTENDABLE = ("finished", "paused", "stopped", "interrupted")  # more epochs can follow
 BROKEN = ("failed", "damaged")  # `message` says why

@@ -5,7 +5,7 @@ The formats of Streamlit's own number columns write a hyphen for the minus sign.
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import streamlit as st
 
@@ -38,6 +38,12 @@ def styled(columns: Mapping[Any, Any], numbers: Mapping[Any, Column]) -> "Styler
     return pd.DataFrame(dict(columns)).style.format(formats, na_rep="")
 
 
-def configured(numbers: Mapping[str, Column]) -> dict[str, Any]:
-    """Return the settings of the columns, without a format, which would replace the texts."""
-    return {name: st.column_config.NumberColumn(help=c.about) for name, c in numbers.items()}
+def configured(
+    numbers: Mapping[Any, Column], width: Literal["small"] | None = None
+) -> dict[Any, Any]:
+    """Return the settings of the columns, without a format, which would replace the texts. A
+    column with a name of two parts goes by its place."""
+    return {
+        name: st.column_config.NumberColumn(help=column.about, width=width)
+        for name, column in numbers.items()
+    }

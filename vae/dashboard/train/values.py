@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from vae.base.records import Curves
-from vae.dashboard.shared.number_table import NATS, Column, styled
+from vae.dashboard.shared.number_table import NATS, Column, configured, styled
 from vae.figures.quantities import NATS as UNIT
 from vae.figures.quantities import PER_EXAMPLE, QUANTITIES, SPLITS, quantity
 
@@ -19,13 +19,10 @@ def table(curves: Curves, height: int) -> None:
     """Show the reports of a run as a table that can be sorted, searched and saved."""
     columns = values(curves)
     about = {("", EPOCH): "Completed epochs at the report."}
-    config: dict[Any, Any] = {  # by place: a name of two parts is no key
-        place: st.column_config.NumberColumn(help=about.get(name, HELP), width="small")
-        for place, name in enumerate(columns)
-    }
+    numbers = {name: Column(NATS, about.get(name, HELP)) for name in columns}
     st.dataframe(
-        styled(columns, {name: Column(NATS, "") for name in columns}),
-        column_config=config,
+        styled(columns, numbers),
+        column_config=configured(dict(enumerate(numbers.values())), "small"),
         hide_index=True,
         height=height,
         key="curve_values",
