@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from vae.base.data_records import Baseline
 from vae.base.numbers import compact, number, with_error
-from vae.components.count_likelihoods import OBSERVED
+from vae.components.count_likelihoods import NONE, OBSERVED
 from vae.config import RunConfig
 from vae.dashboard.data.view import DataView
 from vae.dashboard.learn.lessons import lesson_link
@@ -128,7 +128,8 @@ def table(found: tuple[Baseline, ...], chosen: str) -> str:
 
 def _settings(row: Baseline) -> str:
     """Return the set or fitted σ or scale as text."""
-    found = {**row.options, **row.learned}
+    options = {name: value for name, value in row.options.items() if value != NONE}
+    found = {**options, **row.learned}
     words = [f"{k} {v if isinstance(v, str) else compact(v, 3)}" for k, v in found.items()]
     text = ", ".join(words)
     for name, word in (("dispersion", "dispersion"), ("sigma", "σ")):
