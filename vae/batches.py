@@ -54,7 +54,8 @@ class Batches:
 
     def take(self, rows: Tensor) -> Batch:
         """Return the examples at positions `rows` (B,) as the model receives them: (B, *event)."""
-        places = rows if self.is_copy else self.rows.index_select(0, rows.to(self.rows.device))
+        rows = rows.to(self.rows.device)
+        places = rows if self.is_copy else self.rows.index_select(0, rows)
         x = self.x.index_select(0, places).to(self.device).float()
         if self.scale != 1:
             x = x.div_(self.scale)

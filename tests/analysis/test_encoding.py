@@ -1,11 +1,13 @@
 """Encoding of examples and decoding of latents, as records."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from scipy import stats
+from torch.overrides import TorchFunctionMode
 
 from vae.analysis import encoding
 from vae.analysis.encoding import (
@@ -40,6 +42,30 @@ def data(toy: Callable[..., Dataset]) -> Dataset:
 @pytest.fixture
 def point(tiny: Callable[..., VAE]) -> VAE:
     return tiny(SHAPE, posterior="point", objective="reconstruction")
+
+
+class Indexed(TorchFunctionMode):
+    """Records the device of the positions of every gather."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.devices: list[str] = []
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> torch.Tensor:
+        if func is torch.Tensor.index_select:
+            self.devices.append(args[2].device.type)
+        found: torch.Tensor = func(*args, **(kwargs or {}))
+        return found
+
+
+def test_positions_follow_the_examples_to_their_device(data: Dataset) -> None:
+    """CUDA refuses positions on the CPU; the device without memory stands in for it."""
+    batches = Batches(data, np.arange(50), RunConfig.of(), torch.device("meta"))
+    with Indexed() as gathers:
+        batches.take(torch.arange(3))
+    assert set(gathers.devices) == {"meta"}
 
 
 def test_an_encoding_equals_the_output_of_the_model(
