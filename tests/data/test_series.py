@@ -226,11 +226,16 @@ def test_other_missing_values_are_no_ends(
 
 def test_lengths_that_do_not_fit_are_no_lengths(tmp_path: Path) -> None:
     """A column named length of a table is one more array, and is named as left out."""
-    for steps in (LENGTHS + 1, LENGTHS * 0.5, np.full(8, 40)):
+    for steps in (LENGTHS + 1, LENGTHS * 0.5, np.full(8, 40), np.empty(0, int)):
         data = read(saved(tmp_path, x=ZEROS, length=steps))
         assert not data.missing
         assert data.reading is not None
         assert "length" in data.reading.left_out[0].names
+
+
+def test_text_beside_lengths_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="not numbers"):
+        read(saved(tmp_path, x=np.full((8, 3), "a"), lengths=np.full(8, 2)))
 
 
 SENTENCES: dict[str, tuple[Callable[[Path, np.ndarray], Any], str]] = {

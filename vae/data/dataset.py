@@ -1,9 +1,9 @@
 """The record of a data set, and its division into training, validation and test examples.
 
 Notation: N examples, *event the shape of one: (C, H, W) for an image, (C, T) for a series of T
-steps and C channels, (D,) for a vector. Rows are
-integers from 0 to N - 1. A predefined test part is the last rows; the other rows are free. Shares
-and numbers of examples always refer to the free rows.
+steps and C channels, (D,) for a vector. Rows are integers from 0 to N - 1. A predefined test part
+is the last rows; the other rows are free. Shares and numbers of examples always refer to the free
+rows.
 
 Every selection of rows is stratified: each class receives its proportional count rounded down or
 up. The classes with the largest remainders are rounded up (Hamilton's method of apportionment).

@@ -77,7 +77,9 @@ def with_lengths(x: Array, steps: Array, file: str) -> Array | None:
     x is (N, T, C), (N, C, T) or (N, T) with one value, such as 0 or NaN, after every end; or
     (ΣT, C), with one series after the other.
     """
-    if steps.ndim != 1 or steps.dtype.kind not in "iu" or steps.min() < 1 or x.ndim > 3:
+    if steps.ndim != 1 or steps.dtype.kind not in "iu" or x.dtype.kind not in "biuf":
+        return None
+    if not steps.size or steps.min() < 1 or x.ndim > 3:
         return None
     counts = steps.astype(np.int64)
     if len(counts) < len(x) and x.ndim == 2 and counts.sum() == len(x):
