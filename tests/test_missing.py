@@ -19,7 +19,7 @@ from vae.base.records import Domain
 from vae.components.likelihoods import LIKELIHOODS
 from vae.config import RunConfig
 from vae.data import DataError, Dataset, read, save_upload
-from vae.data.missing import hidden
+from vae.data.missing import hidden, missing_in
 from vae.model import VAE, build
 from vae.training.steps import State, init_from_data, next_rows, train_step
 
@@ -227,6 +227,20 @@ class Loaded(NamedTuple):
 
     def rows(self, split: str) -> Any:
         return np.arange(len(self.data.x))
+
+
+def test_the_end_of_a_series_is_neither_missing_nor_observed() -> None:
+    x = np.array(
+        [[[1.0, np.nan, 3.0, np.nan]]], np.float32
+    )  # a hole, and an end after three steps
+    found = Imputed(
+        np.arange(1),
+        x,
+        np.full(x.shape, 9, np.float32),
+        missing_in(Dataset("s", x, 1.0), np.arange(1)),
+    )
+    np.testing.assert_array_equal(found.is_observed[0, 0], [True, False, True, False])
+    np.testing.assert_array_equal(found.completed[0, 0], [1, 9, 3, np.nan])
 
 
 def test_errors_at_hidden_values_are_in_the_unit_of_their_column() -> None:

@@ -38,8 +38,12 @@ class Imputed(NamedTuple):
     rows: Ints  # (N,) of the data set
     observed: Floats  # (N, *event) NaN where not observed
     expected: Floats  # (N, *event) E[x | observed values]
-
     is_missing: Flags  # (N, *event) values that were not observed; False after the end of a series
+
+    @property
+    def is_observed(self) -> Flags:
+        """Whether each value was observed, (N, *event); also False after the end of a series."""
+        return ~np.isnan(self.observed)
 
     @property
     def completed(self) -> Floats:

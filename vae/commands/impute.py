@@ -50,14 +50,14 @@ def impute(args: argparse.Namespace) -> int:
     loaded = LoadedRun.of(with_data(find(args.root, args.name)), args.checkpoint)
     if not loaded.model.domain.missing:
         raise ValueError(f"{args.name} has no missing values: every value was observed.")
+    if loaded.data.is_series and out.suffix != ".npz":
+        raise ValueError("Series are not a table: write them to a .npz file.")
     split = args.split or loaded.default_split()
     found = filled(loaded, loaded.rows(split), args.draws)
     names = element_names(loaded.data.columns, loaded.data.event_shape)
     named = row_arrays(loaded, found.rows)
-    if loaded.data.is_series and out.suffix != ".npz":
-        raise ValueError("Series are not a table: write them to a .npz file.")
     if out.suffix == ".npz":
-        arrays = {"completed": found.completed, "observed": ~found.is_missing}
+        arrays = {"completed": found.completed, "observed": found.is_observed}
         save_npz(out, **arrays, columns=names, **named)
     else:
         save = save_csv if out.suffix == ".csv" else save_parquet
@@ -76,7 +76,7 @@ def _columns(found: "Imputed", names: list[str], named: Arrays) -> Arrays:
     first = {key: named[key] for key in ("name", "class", "split", "index")}
     marked = [k for k in range(len(names)) if found.is_missing[:, k].any()]
     titles = [*first, *names, *(f"{names[k]} observed" for k in marked)]
-    values = [*found.completed.T, *((~found.is_missing[:, k]).astype(int) for k in marked)]
+    values = [*found.completed.T, *(found.is_observed[:, k].astype(int) for k in marked)]
     columns = zip(unique_names(titles), [*first.values(), *values], strict=True)
     return dict(columns)
 

@@ -80,7 +80,7 @@ def _imputed(key: str, draws: int, _loaded: LoadedRun, split: str) -> Imputed:
 def summary(found: Imputed, errors: HiddenErrors | None, split: str) -> str:
     """Number of missing values, and the error at hidden ones, as Markdown."""
     gone = found.is_missing
-    share = percent(gone.sum() / max(1, (gone | ~np.isnan(found.observed)).sum()), 1)
+    share = percent(gone.sum() / max(1, (gone | found.is_observed).sum()), 1)
     head = f"**{gone.sum():,} values** ({share}) of {len(gone):,} {SPLITS[split]} examples"
     if errors is None:
         return f":small[{head} were not observed]"
@@ -125,7 +125,7 @@ def _series(loaded: LoadedRun, found: Imputed, names: list[str], split: str) -> 
     line.caption(f"{len(some)} series with missing values, and the values that the model expects.")
     with line:
         name = f"{loaded.run.name}-{split}-completed.npz"
-        arrays = {"completed": found.completed, "observed": ~found.is_missing, "row": found.rows}
+        arrays = {"completed": found.completed, "observed": found.is_observed, "row": found.rows}
         widgets.download("NPZ", lambda: widgets.packed(arrays), name, HELP["file"])
     panels = Panels(captions=[f"#{row}" for row in found.rows[some]])
     layers = [
@@ -170,6 +170,6 @@ def _csv(found: Imputed, names: list[str]) -> bytes:
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["row", *(cell(n) for n in names), *(cell(f"{n} observed") for n in names)])
-    for row, values, mask in zip(found.rows, found.completed, ~found.is_missing, strict=True):
+    for row, values, mask in zip(found.rows, found.completed, found.is_observed, strict=True):
         writer.writerow([row, *map(str, values), *mask.astype(int)])
     return out.getvalue().encode()
