@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from vae.experiments.search import Search
     from vae.training.trainer import Event
 
-TRIALS = 20
+TRIALS = 20  # of a search
 
 
 def search(args: argparse.Namespace) -> int:

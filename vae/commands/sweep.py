@@ -17,7 +17,7 @@ from vae.base.numbers import fixed
 from vae.base.statistics import by_seed, interval
 from vae.commands.arguments import counted
 from vae.commands.presence import fetch
-from vae.commands.search import search
+from vae.commands.search import TRIALS, search
 from vae.commands.train import (
     claim,
     config_of,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from vae.experiments.sweeps import Arm, Axis
 
 SIGNALLED = 128  # plus the number of the signal that ended the process: the exit status
-SEEDS = 3
+SEEDS = 3  # for each configuration
 POLL_SECONDS = 0.5  # between two checks of runs that another process trains
 
 
@@ -46,7 +46,7 @@ def sweep_flags(parser: argparse.ArgumentParser) -> None:
     over = "a setting and its values, at most twice: beta=0.5,1,2 or a range (from, to, count), "
     over += "lr=log:1e-4:1e-2:5 or latent_dim=linear:2:10:5. Separate values that contain commas "
     over += "by ; (default: seeds only)"
-    seeds = "number of seeds for each configuration, counted up from --seed (default: 3)"
+    seeds = f"number of seeds for each configuration, counted up from --seed (default: {SEEDS})"
     name = "name of the sweep; its runs get the tag sweep:NAME (default: a free name)"
     resume = "train the unfinished runs of an existing sweep (default: a new sweep)"
     dry = "print the runs and the refused combinations without training (default: train)"
@@ -54,7 +54,7 @@ def sweep_flags(parser: argparse.ArgumentParser) -> None:
 
     how = "let Optuna choose the values: ranges in --over have no count (lr=log:1e-4:1e-2), and "
     how += "any number of settings (default: a grid)"
-    trials = "runs of a search (default: 20)"
+    trials = f"runs of a search (default: {TRIALS})"
     parser.add_argument("--search", metavar="METHOD", choices=METHODS, help=how)
     parser.add_argument("--trials", metavar="N", type=int, help=trials)
     parser.add_argument("--over", metavar="SETTING=VALUES", action="append", default=[], help=over)
