@@ -17,6 +17,7 @@ from streamlit.testing.v1 import AppTest
 from tests.tables import each
 from vae.dashboard import plot as component
 from vae.dashboard.plot import film, sliders
+from vae.dashboard.plot.events import Click, event_of
 from vae.dashboard.plot.served import Store
 from vae.figures.palette import CLASS_SCALE, COLOURS, token
 
@@ -240,8 +241,8 @@ def test_a_selection_of_another_revision_is_ignored() -> None:
 def test_a_click_of_another_revision_is_ignored(revision: str, row: int | None) -> None:
     trace = None if row is None else 0
     sent = {"revision": revision, "trace": trace, "row": row, "x": 1.5, "y": -2.0}
-    expected = component.Click(trace, row, 1.5, -2.0) if revision == "now" else None
-    assert component._click(sent, "now") == expected
+    expected = Click(trace, row, 1.5, -2.0) if revision == "now" else None
+    assert event_of(sent, None, None, "now").click == expected
 
 
 @pytest.mark.parametrize(

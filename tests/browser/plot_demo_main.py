@@ -8,7 +8,8 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from vae.dashboard.plot import PlotEvent, _served, overlay, plot, serve
+from vae.dashboard.plot import _served, overlay, plot, serve
+from vae.dashboard.plot.events import PlotEvent
 from vae.figures.palette import CLASS_SCALE, token
 
 ROWS = 3000

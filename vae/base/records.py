@@ -5,8 +5,7 @@ Log-probabilities and divergences are in nats per example. `reconstruction` is -
 posterior) is None, never NaN.
 
 Letters in shapes: N examples, Z latent dimensions, *event the shape of one example: (C, H, W) for
-an image, (C, T) for a series, (D,) for a vector. Examples in records are the model's input,
-floats: images in [0, 1].
+an image, (C, T) for a series, (D,) for a vector. Examples are floats, images in [0, 1].
 """
 
 import math

@@ -31,8 +31,7 @@ TABLES: dict[str, Mapping[str, Callable[..., Any]]] = {
     "objective": {name: row.loss for name, row in OBJECTIVES.items()},
 }
 
-CONDITIONS = ("none", "labels")
-PRECISIONS = ("fp32", "bf16")
+CONDITIONS, PRECISIONS = ("none", "labels"), ("fp32", "bf16")
 
 
 class Settings(BaseModel):

@@ -204,16 +204,13 @@ def _along(places: Sequence[float], log: bool) -> Floats:
 
 
 def _beside(series: Sequence[Series], log: bool) -> list[Series]:
-    """Shift the series that share a value a little apart, so that their intervals do not
-    overlap."""
+    """Shift series that share a value a little apart: their intervals would overlap."""
     along = _along([point.x for one in series for point in one.points], log)
-    extent, sharing = float(np.ptp(along)) or 1.0, dict[float, list[int]]()
-    for k, one in enumerate(series):
-        for point in one.points:
-            sharing.setdefault(point.x, []).append(k)
+    extent = float(np.ptp(along)) or 1.0
+    values = [{point.x for point in one.points} for one in series]
 
     def moved(k: int, point: SettingPoint) -> SettingPoint:
-        others = sharing[point.x]
+        others = [i for i, xs in enumerate(values) if point.x in xs]
         shift = (others.index(k) - (len(others) - 1) / 2) * APART * extent
         return point._replace(x=point.x * 10**shift if log else point.x + shift)
 

@@ -16,27 +16,15 @@ from typing import Any, Self
 import numpy as np
 
 from vae.base.criterion import ELBO, RECONSTRUCTION, Criterion
-from vae.base.foreign import quoted
 from vae.base.records import Floats, Report, Tick
 from vae.recorder import arrays
 from vae.recorder.folder import Folder
 from vae.recorder.frames import Frames
+from vae.recorder.settings import checked
 from vae.recorder.units import check_kl, check_parts, factor, warning
 from vae.runs import Run, checked_name
 from vae.runs.artifacts import SPLITS
 from vae.runs.manifest import recorded_head
-from vae.runs.recorded import checks
-
-# Settings that a training loop elsewhere has in other forms, or not at all.
-_NOT_KNOWN = {
-    "examples": 0,
-    "val_share": 0.0,
-    "test_share": 0.0,
-    "binarize": "none",
-    "latent_dim": 0,
-    "condition": "none",
-    "device": "",
-}
 
 
 class Recorder:
@@ -78,18 +66,16 @@ class Recorder:
         self.likelihood, self.beta = likelihood, float(beta)
         self.steps_per_epoch, self.epochs = max(1, int(steps_per_epoch)), int(epochs)
         self._nats = factor(units)
-        settings = {
-            **_NOT_KNOWN,
-            "data": data or name,
-            "likelihood": likelihood,
-            "posterior": posterior,
-            "prior": prior,
-            "objective": objective,
-            "epochs": self.epochs,
-            "seed": int(seed),
-            "beta": self.beta,
-        }
-        _check(settings)
+        settings = checked(
+            data=data or name,
+            likelihood=likelihood,
+            posterior=posterior,
+            prior=prior,
+            objective=objective,
+            epochs=self.epochs,
+            seed=int(seed),
+            beta=self.beta,
+        )
         root = root if root is not None else os.environ.get("VAE_LAB_ROOT", "checkpoints")
         self._folder = Folder(
             Path(root) / checked_name(name), recorded_head(settings, data or name)
@@ -294,13 +280,4 @@ class Recorder:
             best=best,
             best_epoch=best_epoch,
             best_by=self._best_by,
-        )
-
-
-def _check(settings: Mapping[str, Any]) -> None:
-    """Raise ValueError for the first setting that is not a valid name or number."""
-    for setting in (key for key, is_valid in checks(settings).items() if not is_valid):
-        raise ValueError(
-            f"{setting} cannot be {quoted(settings[setting])}: a name has up to 40 letters, "
-            "digits, spaces, dots, dashes and underscores, a number is at least 0."
         )

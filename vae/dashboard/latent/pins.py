@@ -16,7 +16,7 @@ from vae.base.records import Floats
 from vae.dashboard.latent import state
 from vae.dashboard.latent.hover_decoder import HoverDecoder, coverage
 from vae.dashboard.latent.request import MapContext
-from vae.dashboard.plot import Click
+from vae.dashboard.plot.events import Click
 from vae.dashboard.shared import address, address_values
 from vae.dashboard.shared.html_gallery import Caption, gallery
 from vae.dashboard.shared.widgets import press

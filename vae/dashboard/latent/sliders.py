@@ -19,7 +19,7 @@ from vae.dashboard.latent import state
 from vae.dashboard.latent.exact_decoder import exact, form, plane, reason
 from vae.dashboard.latent.request import MapContext
 from vae.dashboard.learn.lessons import lesson_link
-from vae.dashboard.plot import Click
+from vae.dashboard.plot.events import Click
 from vae.dashboard.plot.sliders import Slider, reported, sliders
 from vae.dashboard.shared import address, address_values, latent_place
 from vae.dashboard.shared.for_browser import served_floats

@@ -20,6 +20,7 @@ from vae.dashboard.learn.lessons import LESSONS
 from vae.dashboard.learn.spoken import spoken
 from vae.dashboard.learn.text import render, theme_style
 from vae.dashboard.learn.words.frame import WORDS as FRAME
+from vae.dashboard.plot.events import Click
 from vae.dashboard.shared import stage
 from vae.dashboard.shared.widgets import press
 from vae.dashboard.sidebar.sidebar import fill
@@ -147,7 +148,7 @@ def _picture(lesson: Lesson, place: state.Place) -> Picture:
     )
 
 
-def _drawn(lesson: Lesson, place: state.Place, step: Step, picture: Picture) -> plot.Click | None:
+def _drawn(lesson: Lesson, place: state.Place, step: Step, picture: Picture) -> Click | None:
     """Draw the picture; return a new click in it."""
     caption = lesson.caption(step)
     event = plot.plot(
@@ -162,7 +163,7 @@ def _drawn(lesson: Lesson, place: state.Place, step: Step, picture: Picture) -> 
     return event.click
 
 
-def _taken(place: state.Place, step: Step, picture: Picture, click: plot.Click) -> bool:
+def _taken(place: state.Place, step: Step, picture: Picture, click: Click) -> bool:
     """Take a click as the guess of the step or as its example; return whether it is a new one."""
     if step.guess is not None and _is_asking(place, step):
         guess = round(float(getattr(click, step.guess.axis)), step.guess.places)

@@ -25,7 +25,7 @@ import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import plotly
@@ -37,11 +37,9 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
-from vae.base.records import Floats
+from vae.dashboard.plot.events import PlotEvent, event_of
 from vae.dashboard.plot.served import Store
 from vae.figures.palette import COLOURS
-
-Rows = NDArray[np.int64]
 
 _HERE = Path(__file__).parent
 _PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
@@ -87,23 +85,6 @@ _over = st.components.v2.component(
     "vae_plot_over", html='<div class="vae-plot-over"></div>', js=_LAY, isolate_styles=False
 )
 _served = Store()
-
-
-class Click(NamedTuple):
-    """A click on a point, or on the empty plane (then `trace` and `row` are None)."""
-
-    trace: int | None  # number of the trace
-    row: int | None  # of the data set
-    x: Any  # in the units of the axes
-    y: Any
-
-
-class PlotEvent(NamedTuple):
-    """The click or the drawing that caused this run of the script, and the selected rows."""
-
-    click: Click | None
-    selected: Rows | None  # (S,) rows of the data set, ascending; None: no selection
-    path: Floats | None = None  # (M, 2) places on a drawn line, in the units of the axes
 
 
 def plot(
@@ -166,8 +147,7 @@ def plot(
         on_click_change=_nothing,
         on_path_change=_nothing,
     )
-    path = _path(result.path, revision)
-    return PlotEvent(_click(result.click, revision), _selected(result.selected, revision), path)
+    return event_of(result.click, result.selected, result.path, revision)
 
 
 def overlay(
@@ -269,28 +249,6 @@ def _serve_plotly(_request: Request) -> Response:
 
 def _packed(rows: NDArray[Any]) -> str:
     return base64.b64encode(np.asarray(rows, dtype="<u4").tobytes()).decode()
-
-
-def _click(sent: Mapping[str, Any] | None, revision: str) -> Click | None:
-    """Return the click on this revision of the chart; None for one on an earlier revision."""
-    if not sent or sent["revision"] != revision:
-        return None
-    return Click(sent["trace"], sent["row"], sent["x"], sent["y"])
-
-
-def _selected(sent: Mapping[str, Any] | None, revision: str) -> Rows | None:
-    """Return the rows whose bit is set, lowest bit first; None for an earlier revision."""
-    if not sent or sent["revision"] != revision:
-        return None
-    bits = np.frombuffer(base64.b64decode(sent["bits"]), np.uint8)
-    return np.flatnonzero(np.unpackbits(bits, bitorder="little")).astype(np.int64)
-
-
-def _path(sent: Mapping[str, Any] | None, revision: str) -> Floats | None:
-    """Return the line drawn on this revision of the chart; None for one on an earlier revision."""
-    if not sent or sent["revision"] != revision:
-        return None
-    return np.asarray(sent["places"], np.float32).reshape(-1, 2)
 
 
 def _check(figure: go.Figure, index: Sequence[NDArray[Any]] | None, tiles: str | None) -> None:
