@@ -243,6 +243,14 @@ SENTENCES: dict[str, tuple[Callable[[Path, np.ndarray], Any], str]] = {
              r"7\.csv: column \w+ holds text, such as 'o\.\d+'"),
     "widths": (lambda f, x: f.write_text(table(x) if len(x) != 33 else "left,right\n1\n"),
                r"7\.csv, line 2: 1 columns where the first line has 2"),
+    "no bytes": (lambda f, x: f.write_text(table(x) if len(x) != 33 else ""),
+                 r"7\.csv has no steps"),
+    "no lines": (lambda f, x: f.write_text(table(x) if len(x) != 33 else "left,right\n"),
+                 r"7\.csv has no steps"),
+    "order": (lambda f, x: text("right,left" if len(x) == 33 else "left,right")(f, x),
+              r"7\.csv begins with the line right,left, and 0\.csv with left,right"),
+    "no header": (lambda f, x: f.write_text(table(x, "left,right" if len(x) != 33 else "")),
+                  r"7\.csv begins with the line -?\d"),
 }  # fmt: skip
 
 

@@ -32,7 +32,8 @@ def runs(args: argparse.Namespace) -> int:
         best = "" if row["best"] is None else f"best validation {_best(row)} nats"
         text = row["message"] if row["state"] in BROKEN else ""
         epoch = fixed(row["epoch"], 1)
-        print(f"{row['run']:<36} {row['state']:<12} epoch {epoch:<8} {best}{printed(text)}")
+        words = " ".join(filter(None, (best, printed(text))))
+        print(f"{row['run']:<36} {row['state']:<12} epoch {epoch:<8} {words}")
     return 0
 
 

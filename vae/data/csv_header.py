@@ -81,7 +81,8 @@ def _value(cell: str, decimal: str) -> float:
 
 
 def _is_units(body: Sequence[Row], decimal: str) -> bool:
-    """Whether the first row has text above columns of numbers only, as a row of units has."""
+    """Whether the first row has text above columns of numbers only, as a row of units has; empty
+    cells there are values that were not observed."""
     if len(body) < 3:
         return False
     first, rest = body[0], body[1:]
@@ -91,4 +92,5 @@ def _is_units(body: Sequence[Row], decimal: str) -> bool:
         for k in columns
         if all(len(r) > k and (not r[k] or is_number(r[k], decimal)) for r in rest)
     ]
-    return bool(below) and not any(is_number(first[k], decimal) for k in below)
+    has_text = any(first[k].lower() not in MARKS for k in below)
+    return has_text and not any(is_number(first[k], decimal) for k in below)

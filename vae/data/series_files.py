@@ -8,9 +8,11 @@ two axes, that one is the channel whose length all files share, or the shorter o
 end in NaN.
 """
 
+import io
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -18,8 +20,8 @@ import numpy as np
 from vae.data.arrays import Array, Raw, natural, times
 from vae.data.column import Column, plain, reason
 from vae.data.columns import Table
-from vae.data.csv_dialect import Dialect, decoded, dialect_of
-from vae.data.csv_header import is_number
+from vae.data.csv_dialect import Dialect, cells, decoded, dialect_of
+from vae.data.csv_header import Row, is_number
 from vae.data.csv_table import table_of, unpacked
 from vae.data.description import (
     NONE,
@@ -48,6 +50,8 @@ KIND = "series"
 class Channels(NamedTuple):
     """The columns of the first table that are channels, and the settings that led there."""
 
+    first: str  # name of the first table
+    titles: tuple[Row, ...]
     dialect: Dialect
     places: tuple[int, ...]
     names: tuple[str, ...]
@@ -123,11 +127,11 @@ def _form(lines: list[str]) -> str:
     if len(lines) < 2:
         return ""
     separator = next((one for one in (";", "\t", ",") if one in lines[1]), None)
-    cells = [[cell.strip() for cell in line.split(separator)] for line in lines]
-    numbers = [c for c in cells[1] if is_number(c, "point") or is_number(c, "comma")]
-    has_names = not any(is_number(c, "point") or is_number(c, "comma") for c in cells[0])
-    names = cells[0] if has_names else len(cells[0])
-    return f"{separator} {names}" if numbers and len(cells[1]) == len(cells[0]) else ""
+    rows = [[cell.strip() for cell in line.split(separator)] for line in lines]
+    numbers = [c for c in rows[1] if is_number(c, "point") or is_number(c, "comma")]
+    has_names = not any(is_number(c, "point") or is_number(c, "comma") for c in rows[0])
+    names = rows[0] if has_names else len(rows[0])
+    return f"{separator} {names}" if numbers and len(rows[1]) == len(rows[0]) else ""
 
 
 def _arrays(members: Sequence[Member]) -> list[Array]:
@@ -181,7 +185,8 @@ def _channels(member: Member, wanted: Description) -> Channels:
     reason_of = {name: dropped.get(name, "left out by hand") for name in (given or dropped)}
     note = ", ".join(f"{name} ({why})" for name, why in reason_of.items())
     notes = (f"Columns that are no channel: {note}.",) if note else ()
-    return Channels(dialect, places, names, (ignore, *dialect.guesses), notes)
+    titles = _start(text, dialect)[0]
+    return Channels(member.name, titles, dialect, places, names, (ignore, *dialect.guesses), notes)
 
 
 def _is_titled(dialect: Dialect) -> bool:
@@ -200,6 +205,15 @@ def _no_channel(column: Column) -> str:
 def _table(member: Member, channels: Channels) -> Array:
     """Return the series (T, C) of a text table."""
     text, dialect = _text(member), channels.dialect
+    titles, has_steps = _start(text, dialect)
+    if not has_steps:
+        raise DataError(f"{member.name} has no steps: remove it, or add them.")
+    if titles != channels.titles:
+        here, there = (" / ".join(map(joined, rows))[:80] for rows in (titles, channels.titles))
+        raise DataError(
+            f"{member.name} begins with the line {here}, and {channels.first} with {there}: give "
+            "all files the same columns in the same order."
+        )
     table: Table = table_of(text, dialect, member.name)
     columns = [table.columns[k] for k in channels.places]
     for column in columns:
@@ -210,6 +224,14 @@ def _table(member: Member, channels: Channels) -> Array:
                 f"{column.name})."
             )
     return np.column_stack([column.values for column in columns]).astype(np.float64)
+
+
+def _start(text: str, dialect: Dialect) -> tuple[tuple[Row, ...], bool]:
+    """Return the header rows of a table in this dialect, and whether lines follow them."""
+    lines = io.StringIO(text, newline=None)
+    head = list(islice(lines, dialect.lines))[dialect.skipped :]
+    titles = cells([line for line in head if line.strip()], dialect.separator)
+    return tuple(titles), any(line.strip() for line in lines)
 
 
 def _text(member: Member) -> str:
