@@ -15,9 +15,9 @@ import pytest
 
 from tests.data.test_reading import read_twice, settings
 from tests.tables import each
-from vae.data import DataError, Dataset, read, save_upload
+from vae.data import DataError, Dataset, mapping, read, save_upload
 from vae.data.missing import hidden, missing_in
-from vae.data.series import after_end, lengths
+from vae.data.series import after_end, channel_ends, lengths
 
 RNG = np.random.default_rng(0)
 LENGTHS = np.array([20, 31, 25, 40, 22, 37, 29, 33])
@@ -231,6 +231,15 @@ def test_lengths_that_do_not_fit_are_no_lengths(tmp_path: Path) -> None:
         assert not data.missing
         assert data.reading is not None
         assert "length" in data.reading.left_out[0].names
+
+
+def test_the_ends_of_a_channel_leave_out_missing_values(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(mapping, "PIECE", 8)  # a series at a time
+    x = np.array([[[1, np.nan, 3], [5, 6, 7]], [[np.nan] * 3, [-2, np.nan, 9]]], np.float32)
+    low, high = channel_ends(x)
+    np.testing.assert_array_equal([low, high], [[1, -2], [3, 9]])
 
 
 def test_text_beside_lengths_is_refused(tmp_path: Path) -> None:

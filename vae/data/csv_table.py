@@ -77,7 +77,7 @@ def _content(path: Path) -> bytes:
 
 def unpacked(content: bytes, name: str) -> bytes:
     """Return the content of a file with this name, unpacked if it ends in .gz; DataError if it is
-    too large. A content that was cut gives as much as there is."""
+    too large."""
     if name.lower().endswith(".gz"):
         with gzip.open(io.BytesIO(content)) as file:
             content = file.read(MOST + 1)

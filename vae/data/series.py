@@ -50,6 +50,14 @@ def holes(x: Array) -> Flags:
     return np.isnan(x) & ~after_end(x)
 
 
+def channel_ends(x: Array) -> tuple[Array, Array]:
+    """Return the lowest and the highest observed value of each channel of series (N, C, T),
+    (C,) each."""
+    low = [np.fmin.reduce(part, (0, 2)) for part in pieces(x)]
+    high = [np.fmax.reduce(part, (0, 2)) for part in pieces(x)]
+    return np.fmin.reduce(low, 0), np.fmax.reduce(high, 0)
+
+
 def same_steps(x: Array, test: Array) -> tuple[Array, Array]:
     """Return both parts of series (N, C, T) with as many steps, NaN after the ends of one."""
     steps = max(x.shape[2], test.shape[2])

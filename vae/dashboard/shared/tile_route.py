@@ -10,15 +10,18 @@ every request, so it checks run, key and row itself. Without a picture the answe
 import re
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from vae.base.records import Floats
 from vae.dashboard import server
 from vae.dashboard.shared.html_gallery import colour
 from vae.data import Dataset, prepare
+from vae.data.series import channel_ends
 from vae.figures.palette import CLASSES
 from vae.imaging import curves, tiles
 from vae.runs import Run, find
@@ -38,9 +41,18 @@ def pattern(run: Run) -> str:
     return f"/vae/tile/{run.name}/{run_key(run)}/{{i}}.png"
 
 
+class _Source(NamedTuple):
+    """The data set of a run, and of series the ends of each channel: one pass over all values."""
+
+    data: Dataset
+    low: Floats | None = None  # (C,)
+    high: Floats | None = None
+
+
 @lru_cache(maxsize=4)
-def _data(path: Path, key: str) -> Dataset:
-    return Run(path).data()
+def _data(path: Path, key: str) -> _Source:
+    data = Run(path).data()
+    return _Source(data, *channel_ends(data.x)) if data.is_series else _Source(data)
 
 
 def _tile(request: Request) -> Response:
@@ -52,21 +64,24 @@ def _tile(request: Request) -> Response:
         run = find(server.ROOT, request.path_params["run"])
         if run_key(run) != key:
             return Response(status_code=204)
-        data = _data(run.path, key)
+        source = _data(run.path, key)
     except (ValueError, OSError):
         return Response(status_code=204)
+    data = source.data
     if row >= len(data.x) or not (data.is_image or data.is_series):
         return Response(status_code=204)
     if data.is_series:
-        return Response(_curves(data, row), media_type="image/svg+xml", headers=CACHING)
+        return Response(_curves(source, row), media_type="image/svg+xml", headers=CACHING)
     png = tiles.tile_pngs(prepare(data, slice(row, row + 1)))[0]
     return Response(png, media_type="image/png", headers=CACHING)
 
 
-def _curves(data: Dataset, row: int) -> str:
-    """Return a series as SVG, in the range of its channels' own values."""
+def _curves(source: _Source, row: int) -> str:
+    """Return a series as SVG, each channel between its own ends in all series."""
+    data, low, high = source
+    assert low is not None
+    assert high is not None
     x = prepare(data, slice(row, row + 1))[0]
-    low, high = np.nanmin(data.x, (0, 2)), np.nanmax(data.x, (0, 2))
     share = (x - low[:, None]) / np.where(high > low, high - low, 1)[:, None]
     names = ("text",) if len(x) == 1 else tuple(f"class{k}" for k in range(CLASSES))
     inks = [colour(name) for name in names]
