@@ -16,7 +16,7 @@ from vae.batches import Batches
 from vae.config import RunConfig
 from vae.data import DataError, Dataset, load, read
 from vae.data import scan as scans
-from vae.data.mapping import ReadAhead, mapping_of, pieces
+from vae.data.mapping import ReadAhead, mapping_of, open_array, pieces
 from vae.footprint import training_memory
 from vae.training import train
 
@@ -240,6 +240,16 @@ def test_mapped_examples_do_not_count_as_memory(
     config = RunConfig.of(**SMALL)
     sizes = [training_memory(config, config.domain(d), d.resident).total for d in (whole, mapped)]
     assert sizes[0] - sizes[1] == whole.resident - mapped.resident
+
+
+def test_two_removed_files_of_one_name_have_their_own_range(home: Path) -> None:
+    highest = []
+    for value in (1.0, 2.0):
+        np.save(home / "x.npy", np.full((9, 2), value))
+        x = open_array(home / "x.npy")
+        (home / "x.npy").unlink()
+        highest.append(scans.scanned(x).high)
+    assert highest == [1, 2]
 
 
 def test_a_file_that_shrinks_is_named_before_it_is_read(

@@ -51,7 +51,7 @@ def stored(x: Array, kind: str, compute: Callable[[], Any]) -> Any:
     """Return the JSON value that `compute` returns for an array: of a mapped array from the cache,
     if it is there."""
     place = place_of(x)
-    if place is None:
+    if place is None or not any(place.state):  # in memory, or of a file that was removed
         return compute()
     value = _latest.pop((place, kind), None)
     if value is None:
