@@ -229,6 +229,13 @@ class Loaded(NamedTuple):
         return np.arange(len(self.data.x))
 
 
+def test_the_note_on_the_bound_names_the_ends_of_series_only_where_there_are_series() -> None:
+    settings = RunConfig.of(likelihood="gaussian", latent_dim=1)
+    notes = [build(settings, Domain(s, missing=True)).missing_note for s in ((4,), (1, 4))]
+    assert ["after the end of a series" in note for note in notes] == [False, True]
+    assert all(note.startswith("Values that were not observed") for note in notes)
+
+
 def test_the_end_of_a_series_is_neither_missing_nor_observed() -> None:
     x = np.array(
         [[[1.0, np.nan, 3.0, np.nan]]], np.float32

@@ -27,8 +27,8 @@ from vae.components.rescalings import Units, described
 from vae.components.terms import Pass
 from vae.config import RunConfig
 
-MISSING = (
-    "Values that were not observed have no term: reconstruction, ELBO and −ln p(x) are those of "
+NO_TERM = (
+    " have no term: reconstruction, ELBO and −ln p(x) are those of "
     "the observed values of each example, and −ln p(x) with K samples is minus the MIWAE bound "
     "(Mattei & Frellsen 2019)."
 )
@@ -109,7 +109,13 @@ class VAE(nn.Module):
     @property
     def missing_note(self) -> str:
         """The meaning of the bound where values may be missing; "" otherwise."""
-        return MISSING if self.domain.missing else ""
+        return self.without_term.capitalize() + NO_TERM if self.domain.missing else ""
+
+    @property
+    def without_term(self) -> str:
+        """The values that have no term in the likelihood where some may be missing."""
+        ends = " and steps after the end of a series" if len(self.domain.shape) == 2 else ""
+        return "values that were not observed" + ends
 
     @property
     def reads_size(self) -> bool:

@@ -202,7 +202,8 @@ def _prior(inputs: Inputs) -> str:
 def _complete(inputs: Inputs) -> str:
     if not inputs.model.domain.missing:
         return ""
-    return "Not defined where values were not observed: it needs every value of an example."
+    words = inputs.model.without_term
+    return f"Not defined for data with {words}: it needs every value of an example."
 
 
 def _training(inputs: Inputs) -> str:
