@@ -57,7 +57,10 @@ def test_a_range_of_a_search_has_two_ends() -> None:
             space(text)
 
 
-@each("given", [["--trials", "3"], ["--search", "tpe", "--seeds", "3"]], ids=str)
+RESUMED = ["--search", "tpe", "--resume", "mine", "--trials", "3"]
+
+
+@each("given", [["--trials", "3"], ["--search", "tpe", "--seeds", "3"], RESUMED], ids=str)
 def test_flags_that_would_change_nothing_are_refused(
     given: list[str], shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,6 +29,11 @@ def search(args: argparse.Namespace) -> int:
     """Train the trials of a new search, or go on with one."""
     from vae.experiments.search import Search
 
+    if args.resume and args.trials is not None:
+        raise ValueError(
+            f"The search {args.resume} has its number of trials: leave --trials out, or begin a "
+            "new search."
+        )
     found = Search(args.root, args.resume) if args.resume else _begun(args)
     if found is None:
         return 0
