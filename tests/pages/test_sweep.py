@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 from tests.pages.conftest import OpenPage, in_state, trained
 from tests.pages.test_compare import drawn, numbers, press, text
 from tests.pages.test_replay import sent
+from vae.base import files
 from vae.base.numbers import number
 from vae.base.statistics import interval
 from vae.config import RunConfig
@@ -21,6 +22,7 @@ from vae.dashboard.sweep.chosen import KEY as CHOSEN
 from vae.experiments import sweeps
 from vae.runs import Run, identity, listing, notes
 
+PICTURE = "![](http://evil.example/a.png)"
 BASE = RunConfig.of(epochs=3, device="cpu", threads=1)
 
 
@@ -229,6 +231,18 @@ def test_a_failed_run_has_a_reason(root: Path, open_page: OpenPage) -> None:
     assert "3 finished, 1 failed" in text_of(at)
     assert "β 2 · seed 0: Training diverged: lower the learning rate." in text_of(at)
     assert at.button(key="sweep_again").label == "Queue 1 again"
+
+
+def test_foreign_words_of_a_failed_run_are_text(root: Path, open_page: OpenPage) -> None:
+    runs = make(root, "beta=1,2")
+    for run in runs:
+        config = {**run.header["config"], "data": PICTURE}
+        files.write_json(run.path / "config.json", {**run.header, "config": config})
+    notes.change(runs[0].path, title=PICTURE)
+    runs[0].set_status(state="failed", message=PICTURE)
+    words = [c.value for c in open_page("sweep.py").caption]
+    assert sum("evil" in text for text in words) == 2  # common settings, reason
+    assert not any(PICTURE in text for text in words)
 
 
 def test_charts_show_the_numbers_of_the_runs(root: Path, open_page: OpenPage) -> None:

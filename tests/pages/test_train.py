@@ -374,6 +374,8 @@ def test_the_curves_mark_the_epoch_of_the_header(root: Path) -> None:
     assert best is not None
     assert cache.curves(run).best_epoch == best["epoch"]
     assert f"at epoch {best['epoch']:g}" in facts(run, run.status())
+    picture = "![](http://evil.example/a.png)"
+    assert picture not in facts(run, run.status()._replace(device=picture))
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 7, 12, 16])

@@ -161,14 +161,14 @@ def facts(run: Run, status: Status) -> str:
         return ICONS["damaged"]
     s, config = run.settings, run.config
     data = markdown(run.header["data"]["name"])
-    model = f"{markdown(title(s['network']))}, {_latents(run)}{s['likelihood']}, "
+    model = f"{title(s['network'])}, {_latents(run)}{s['likelihood']}, "
     model += f"{s['posterior']} q"
     model += f", {s['prior']} prior" if not config.is_default("prior") else ""
     model += f", {s['objective']}" if not config.is_default("objective") else ""
     model += ", conditional on the class" if config.conditional else ""
     model += ", given the library size" if config.reads_size else ""
-    parts = [ICONS[status.state], data, _units(run, briefly), model]
-    parts += [status.device] if status.device else []
+    parts = [ICONS[status.state], data, _units(run, briefly), markdown(model)]
+    parts += [markdown(status.device)] if status.device else []
     parts += [_best(run)] if status.best is not None else []
     return " · ".join(filter(None, parts))
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from vae.base.foreign import markdown
 from vae.base.numbers import number
 from vae.base.statistics import MIN_SEEDS, interval
 from vae.dashboard.learn.lessons import lesson_link
@@ -81,7 +82,8 @@ def sentences(curves: Sequence[PlaneCurve]) -> list[str]:
     """The knee of each curve in words; a common reason for having none only once."""
     words = [_sentence(curve.points, curve.knee) for curve in curves]
     if len(set(words)) > 1:
-        return [f"{curve.name}: {text}" for curve, text in zip(curves, words, strict=True)]
+        names = [markdown(curve.name) for curve in curves]
+        return [f"{name}: {text}" for name, text in zip(names, words, strict=True)]
     found = next((curve.knee for curve in curves if isinstance(curve.knee, Knee)), None)
     return [words[0] + _slope(found)] if found and len(curves) == 1 else words[:1]
 
@@ -89,7 +91,7 @@ def sentences(curves: Sequence[PlaneCurve]) -> list[str]:
 def _sentence(points: Sequence[PlanePoint], one: Knee | NoKnee) -> str:
     if isinstance(one, NoKnee):
         return one.reason
-    return f"**Knee at {points[one.place].label}**, {_interval(points, one)}."
+    return f"**Knee at {markdown(points[one.place].label)}**, {_interval(points, one)}."
 
 
 def _slope(one: Knee) -> str:
@@ -102,6 +104,6 @@ def _slope(one: Knee) -> str:
 def _interval(points: Sequence[PlanePoint], one: Knee) -> str:
     if one.low is None or one.high is None:
         return f"without an interval, which needs {MIN_SEEDS} seeds"
-    low, high = points[one.low].label, points[one.high].label
+    low, high = (markdown(points[end].label) for end in (one.low, one.high))
     ends = f"{low} alone" if low == high else f"{low} to {high}"
     return f"95 % interval {ends} (from {one.seeds} seeds)"

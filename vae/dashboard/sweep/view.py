@@ -88,7 +88,7 @@ def _alike(runs: Sequence[Entry]) -> str:
         "epochs": "{} epochs",
     }
     words = [
-        text.format(written(settings[name]))
+        text.format(markdown(written(settings[name])))
         for name, text in parts.items()
         if name not in differ and settings.get(name) is not None
     ]
@@ -144,7 +144,7 @@ def _progress(runs: Sequence[Entry]) -> None:
     done = sum(_share(entry) for entry in runs) / len(runs)
     st.progress(min(done, 1.0), text=" · ".join(parts))
     for entry in [entry for entry in runs if entry.state == "failed"][:FAILED]:
-        st.caption(f":red-badge[failed] {entry.label}: {markdown(_message(entry))}")
+        st.caption(f":red-badge[failed] {markdown(entry.label)}: {markdown(_message(entry))}")
 
 
 def _is_done(runs: Sequence[Entry]) -> bool:
