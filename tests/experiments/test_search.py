@@ -14,7 +14,7 @@ from tests.tables import each
 from vae.commands import search as command
 from vae.config import RunConfig
 from vae.experiments import search, sweeps
-from vae.experiments.search import METHODS, Search, space
+from vae.experiments.search import METHODS, Search, is_search, space
 from vae.runs import Run, notes
 from vae.training import metrics
 
@@ -169,3 +169,25 @@ def test_a_damaged_study_is_one_sentence(shell: Shell, optuna: Any) -> None:
     assert status == 2
     assert "mine.log" in err
     assert len(err.splitlines()) == 1
+
+
+def test_a_line_torn_by_a_kill_costs_no_other_trial(shell: Shell, optuna: Any) -> None:
+    """Optuna appends to a torn line, and its journal can then no longer be read."""
+    shell("sweep", *SHORT, *OVER, "--search", "random", "--trials", "1")
+    found = Search(shell.root, "mine")
+    file, whole = found.file, found.file.read_bytes()
+    for cut in (1, 20):
+        file.write_bytes(whole[:-cut])
+        found = Search(shell.root, "mine")
+        trial = found.trial()
+        found.end(trial, 1.0)
+        assert [t.value for t in Search(shell.root, "mine").study.trials] == [1.0]
+
+
+@each("name", ["../mine", "../.searches/mine", "a/../mine", "n" * 5000, "a\0b", "", "/mine"])
+def test_a_study_outside_of_its_folder_is_no_search(name: str, tmp_path: Path) -> None:
+    for place in (tmp_path / ".searches", tmp_path):
+        place.mkdir(exist_ok=True)
+        (place / "mine.log").touch()
+    assert is_search(tmp_path, "mine")
+    assert not is_search(tmp_path, name)

@@ -11,18 +11,22 @@ score so far is below the median of the earlier trials at that epoch (Optuna's M
 
 import importlib
 import importlib.util
-import json
+import operator
+import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from json import JSONDecodeError
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from vae.base.json_text import parse
 from vae.base.numbers import typed
 from vae.base.options import Field
 from vae.config import RunConfig
 from vae.experiments.configurations import written
 from vae.experiments.sweeps import DIGITS, RANGES, axis_of, changed, field_of, members
+from vae.runs.names import NAME
 
 FOLDER = ".searches"
 MOST = 1000  # trials
@@ -102,7 +106,7 @@ class Search:
     def __init__(self, root: Path | str, name: str) -> None:
         """Open the study of a search; raises ValueError if there is none, or without Optuna."""
         self.root, self.name = Path(root), name
-        if not _file(root, name).is_file():
+        if not is_search(root, name):
             raise ValueError(f"There is no search {name!r} in {root}.")
         with _sentences(self.root, name) as optuna:
             self.optuna, storage = optuna, _storage(optuna, root, name)
@@ -110,9 +114,9 @@ class Search:
             about = self.study.user_attrs
             for run in members(root, name)[:1]:
                 _ = run.header  # it remembers the text of a network in a file
-            self.base = RunConfig.of(**json.loads(about["base"]))
+            self.base = RunConfig.of(**parse(about["base"]))
             self.study.pruner = optuna.pruners.MedianPruner(STARTUP, self.base.epochs // WARM)
-            self.trials, self.method = int(about["trials"]), str(about["method"])
+            self.trials, self.method = operator.index(about["trials"]), str(about["method"])
             self.spaces = [space(text, self.base.network) for text in about["over"]]
             # A resumed search goes on with other draws
             seed = self.base.seed + len(self.study.trials)
@@ -177,7 +181,7 @@ def begin(
 
 def is_search(root: Path | str, name: str) -> bool:
     """Whether a sweep is a search."""
-    return _file(root, name).is_file()
+    return NAME.fullmatch(name) is not None and _file(root, name).is_file()
 
 
 def check_installed() -> None:
@@ -191,8 +195,22 @@ def _file(root: Path | str, name: str) -> Path:
 
 
 def _storage(optuna: Any, root: Path | str, name: str) -> Any:
-    journal = importlib.import_module("optuna.storages.journal")
-    return optuna.storages.JournalStorage(journal.JournalFileBackend(str(_file(root, name))))
+    journal, file = importlib.import_module("optuna.storages.journal"), _file(root, name)
+    if not _ends_whole(file):
+        lock = journal.JournalFileSymlinkLock(str(file))
+        lock.acquire()  # the line may be one that another process is writing
+        try:
+            if not _ends_whole(file):
+                os.truncate(file, file.read_bytes().rfind(b"\n") + 1)
+        finally:
+            lock.release()
+    return optuna.storages.JournalStorage(journal.JournalFileBackend(str(file)))
+
+
+def _ends_whole(file: Path) -> bool:
+    """Whether the last line of a journal is complete. Optuna passes over a torn one and appends to
+    it, and the journal can no longer be read."""
+    return not file.exists() or file.read_bytes()[-1:] in (b"", b"\n")
 
 
 @contextmanager
@@ -203,9 +221,9 @@ def _sentences(root: Path, name: str) -> Iterator[Any]:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
         yield optuna
-    except ValueError:
-        raise
     except Exception as error:  # a damaged journal raises nearly every type
+        if isinstance(error, ValueError) and not isinstance(error, UnicodeError | JSONDecodeError):
+            raise
         raise ValueError(
             f"The study {_file(root, name)} cannot be used ({type(error).__name__}): restore it, "
             "or start a new search."
