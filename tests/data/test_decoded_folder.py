@@ -107,3 +107,30 @@ def test_deep_pictures_are_read_in_memory(folder: Path, monkeypatch: pytest.Monk
     whole, also = both(folder, monkeypatch)
     assert also.in_memory
     assert np.array_equal(whole.x, also.x)
+
+
+def test_a_damaged_entry_of_the_cache_is_computed_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """JSON of other values, and arrays that are cut, of another form, or no arrays."""
+    wanted = both(folder, monkeypatch)[1]
+    wanted = (wanted.fingerprint, wanted.in_unit_interval, wanted.reading)
+    array = arrays(folder)[0]
+
+    def check() -> None:
+        scans._latest.clear()
+        found = read(folder)
+        assert (found.fingerprint, found.in_unit_interval, found.reading) == wanted
+
+    for file in (*array.parent.glob("*.json"), *array.parents[1].glob("scans/*.json")):
+        whole = file.read_text()
+        for content in ("[]", whole.replace("0", "1")):
+            file.write_text(content)
+            check()
+            assert "sha256" in file.read_text()
+    content = array.read_bytes()
+    for cut in (0, len(content) - 1):
+        array.write_bytes(content[:cut])
+        check()
+    np.save(array, np.zeros((30, 12, 10)))
+    check()

@@ -8,6 +8,7 @@ RefusedError.
 """
 
 import errno
+import hashlib
 import json
 import os
 import shutil
@@ -160,6 +161,24 @@ def read_json(path: Path) -> Any:
         return parse(path.read_bytes())
     except (OSError, ValueError):
         return None
+
+
+def write_sealed(path: Path, value: Any, sync: bool = True) -> None:
+    """Replace a file by a JSON value and its SHA-256."""
+    write_json(path, {"value": value, "sha256": _seal(value)}, sync)
+
+
+def read_sealed(path: Path) -> Any:
+    """Return the value in a file that `write_sealed` wrote; None if the file is missing, or any
+    other than it was written."""
+    found = read_json(path)
+    if not isinstance(found, dict) or found.get("sha256") != _seal(found.get("value")):
+        return None
+    return found.get("value")
+
+
+def _seal(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def append_line(path: Path, value: Any, sync: bool = True) -> None:

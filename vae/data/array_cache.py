@@ -86,9 +86,9 @@ def cached(source: Any, state: Any, write: Write) -> tuple[Array, Any]:
             if (found := _read(path)) is None:
                 with files.replacing(path) as handle:
                     about = write(ArrayWriter(handle))
-                files.write_json(path.with_suffix(".json"), about)
-                _remove_others(path, key[:32])
                 found = open_array(path), about
+                files.write_sealed(path.with_suffix(".json"), [about, *_form(found[0])])
+                _remove_others(path, key[:32])
         return found
     except OSError as error:
         raise DataError(
@@ -98,10 +98,15 @@ def cached(source: Any, state: Any, write: Write) -> tuple[Array, Any]:
 
 def _read(path: Path) -> tuple[Array, Any] | None:
     """Return the array in a file and its description; None if they are missing or damaged."""
-    with suppress(OSError, ValueError):
-        about = files.read_json(path.with_suffix(".json"))
-        return None if about is None else (open_array(path), about)
+    with suppress(OSError, ValueError, EOFError):
+        about, *form = files.read_sealed(path.with_suffix(".json")) or [None]
+        array = open_array(path) if form else None
+        return None if array is None or form != _form(array) else (array, about)
     return None
+
+
+def _form(array: Array) -> list[Any]:
+    return [list(array.shape), array.dtype.str]
 
 
 def _remove_others(path: Path, key: str) -> None:

@@ -64,14 +64,14 @@ def stored(x: Array, kind: str, compute: Callable[[], Any]) -> Any:
 
 def _from_cache(place: Place, kind: str, compute: Callable[[], Any]) -> Any:
     file, name = _file(place, kind), repr(place)
-    saved = files.read_json(file)
-    if isinstance(saved, dict) and saved.get("place") == name and "value" in saved:
+    saved = files.read_sealed(file)
+    if saved is not None and saved["place"] == name:
         return saved["value"]
     value = compute()
     is_settled = time.time() - place.state.modified / 1e9 > SETTLED
     if is_settled and not visitors.is_read_only():
         with suppress(OSError, ValueError):  # it is computed again next time
-            files.write_json(file, {"place": name, "value": value}, sync=False)
+            files.write_sealed(file, {"place": name, "value": value}, sync=False)
     return value
 
 
