@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -23,7 +24,7 @@ from vae.analysis.loaded_run import LoadedRun
 from vae.base import files
 from vae.config import RunConfig
 from vae.data import load, save_upload
-from vae.runs import Run, exporter, identity, importer, listing, notes
+from vae.runs import Run, exporter, identity, importer, listing, notes, validation
 from vae.runs.evaluations import saved_evaluations
 from vae.runs.exporter import ENDING, MANIFEST, file_name, pack, size
 from vae.runs.importer import unpack
@@ -694,3 +695,16 @@ def test_the_remains_of_a_killed_import_are_removed(packed: bytes, tmp_path: Pat
     assert [p.suffix for p in root.iterdir()] == [".tmp"]
     unpack(root, file)
     assert [p.name for p in root.iterdir()] == ["plain"]
+
+
+@pytest.mark.parametrize("name", ["metrics.jsonl", "changes.jsonl"])
+def test_a_file_of_endless_lines_is_refused_before_they_are_parsed(
+    plain: Run, tmp_path: Path, name: str
+) -> None:
+    """Thirty million of them fit into an archive of 100 kB, and reading them takes minutes."""
+    run = Run(shutil.copytree(plain.path, tmp_path / "run"))
+    with (run.path / name).open("ab") as file:
+        file.write(b"\n" * (validation.LINES + 1))
+    with pytest.raises(ValueError, match=rf"{name} has more than 1,048,576 lines"):
+        unpack(tmp_path / "there", as_file([run]))
+    assert not listing(tmp_path / "there")

@@ -19,10 +19,12 @@ from vae.runs.manifest import domain_of
 from vae.runs.run import Run
 
 WEIGHTS = 2**31  # of a model, at most
+LINES = 2**20  # of a file, at most: compressed, empty lines and objects need next to no space
 
 
 def examine(run: Run) -> None:
     """Check a run; raises an exception of nearly any type if it cannot be used."""
+    _lines(run)
     _weights(run)
     _curves(run)
     _frames(run)
@@ -37,6 +39,12 @@ def _object(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ValueError(f"{path} is not a JSON object")
     return found
+
+
+def _lines(run: Run) -> None:
+    for path in run.path.glob("*.jsonl"):
+        if path.read_bytes().count(b"\n") > LINES:
+            raise ValueError(f"{path} has more than {LINES:,} lines")
 
 
 def _weights(run: Run) -> None:
