@@ -652,3 +652,11 @@ def test_a_failed_write_leaves_the_old_result(
     (tmp_path / "folder.npz").mkdir()
     told = trained.refused(what, "vae", "--out", str(tmp_path / "folder.npz"))
     assert "folder.npz: it is a folder" in told
+
+
+def test_a_list_of_runs_prints_no_escape_codes(shell: Shell) -> None:
+    run = make_in(shell.root, "one")
+    run.set_status(best=1.0, best_by="\x1b[31mELBO")
+    _, out, _ = shell("runs")
+    assert "best validation [31mELBO 1.00 nats" in out
+    assert "\x1b" not in out

@@ -29,7 +29,7 @@ def runs(args: argparse.Namespace) -> int:
     if not rows:
         print(f"No runs in {args.root} yet: python -m vae train")
     for row in rows:
-        best = "" if row["best"] is None else f"best validation {_best(row)} nats"
+        best = "" if row["best"] is None else f"best validation {printed(_best(row))} nats"
         text = row["message"] if row["state"] in BROKEN else ""
         epoch = fixed(row["epoch"], 1)
         words = " ".join(filter(None, (best, printed(text))))
