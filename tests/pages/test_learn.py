@@ -1,5 +1,6 @@
 """Laws over every lesson: words in both languages, coloured symbols, live numbers, addresses."""
 
+import json
 import re
 import runpy
 from collections import defaultdict
@@ -223,6 +224,20 @@ def test_quiz_off_hides_the_question(root: Path, open_page: OpenPage) -> None:
     assert FRAME["guess"].en in written(asked)
     hidden = open_page("learn/bound.py", step="2", quiz="off")
     assert FRAME["guess"].en not in written(hidden)
+
+
+def test_a_step_without_controls_blocks_no_later_movement(root: Path, open_page: OpenPage) -> None:
+    """The browser counts anew after it, and the page takes movements with higher numbers only."""
+    at = open_page("learn/gaps.py", step="5")
+    moved = {"number": 3, "values": {"samples": "1"}}
+    at.session_state["learn_controls_gaps"] = {"moved": moved}
+    at.run()
+    assert at.query_params["samples"] == "1"
+    at.button(key="learn_back").click().run()
+    at.session_state["learn_controls_gaps"] = {"moved": None}  # Streamlit drops it
+    at.button(key="learn_next").click().run()
+    sent = [json.loads(c.proto.json) for c in at.get("bidi_component") if c.proto.json]
+    assert [data["number"] for data in sent if "number" in data] == [3]
 
 
 def written(at: AppTest) -> str:

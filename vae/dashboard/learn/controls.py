@@ -34,19 +34,20 @@ def show(
     controls: Mapping[str, Control],
     values: Values,
     labels: Mapping[str, str],
+    number: int,
     is_open: bool = False,
 ) -> None:
     """Show controls with their values; `labels` has "NAME" and, for a choice, "NAME.OPTION".
 
-    While the page `is_open`, the browser asks for it again and again.
+    The browser numbers its movements from `number` on, that of the last one taken: a step without
+    controls makes it forget its own. While the page `is_open`, it asks for it again and again.
     """
-    sent = (st.session_state.get(key) or {}).get("moved") or {"number": 0}
     _controls(
         key=key,
         data={
             "controls": [_described(name, c, labels) for name, c in controls.items()],
             "values": {name: values[name] for name in controls},
-            "number": sent["number"],
+            "number": number,
             "open": is_open,
         },
         default={"moved": None, "look": None},

@@ -223,7 +223,8 @@ def _words(lesson: Lesson, place: state.Place, step: Step, picture: Picture) -> 
 def _controls(lesson: Lesson, place: state.Place, step: Step, is_open: bool) -> None:
     free = {name: lesson.controls[name] for name in step.controls}
     labels = {key: say(text) for key, text in lesson.words.items()}
-    controls.show(f"learn_controls_{lesson.name}", free, place.values, labels, is_open)
+    key = f"learn_controls_{lesson.name}"
+    controls.show(key, free, place.values, labels, place.merged, is_open)
 
 
 def _question(lesson: Lesson, place: state.Place, step: Step, picture: Picture) -> None:
