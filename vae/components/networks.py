@@ -9,6 +9,7 @@ last linear layer. The decoder maps z (B, Z) to the likelihood's parameters
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Annotated, Any, NamedTuple
 
 import torch
@@ -112,17 +113,9 @@ def conv(
     activation: Activation = "relu",
 ) -> Bodies:
     """Strided 3×3 convolutions, for pictures of any size."""
-    sizes = _halvings(event_shape[1:], len(channels))
-    planes = (event_shape[0], *channels)
-    down: list[nn.Module] = []
-    for i in range(len(channels)):
-        down += [nn.Conv2d(planes[i], planes[i + 1], 3, 2, 1), ACTIVATIONS[activation]()]
-    up: list[nn.Module] = []
-    for i in reversed(range(len(channels))):
-        out = planes[i] if i else multiplicity * event_shape[0]
-        up += [ACTIVATIONS[activation](), Grow(planes[i + 1], out, sizes[i], sizes[i + 1])]
-    ends = (encoder_outputs, latent_dim, (multiplicity, event_shape[0]))
-    return _between(down, up, (channels[-1], *sizes[-1]), *ends)
+    ends = (encoder_outputs, latent_dim, multiplicity)
+    shrink = partial(nn.Conv2d, kernel_size=3, stride=2, padding=1)
+    return _strided(event_shape, ends, channels, activation, shrink, Grow)
 
 
 def conv1d(
@@ -135,17 +128,39 @@ def conv1d(
     activation: Activation = "relu",
 ) -> Bodies:
     """Strided convolutions over five time steps, for series of any length."""
-    sizes = _halvings(event_shape[1:], len(channels))
-    planes = (event_shape[0], *channels)
+    ends = (encoder_outputs, latent_dim, multiplicity)
+    shrink = partial(nn.Conv1d, kernel_size=5, stride=2, padding=2)
+
+    def grow(inputs: int, outputs: int, to: tuple[int, ...], start: tuple[int, ...]) -> Lengthen:
+        return Lengthen(inputs, outputs, *to, *start)
+
+    return _strided(event_shape, ends, channels, activation, shrink, grow)
+
+
+def _strided(
+    event_shape: tuple[int, ...],
+    ends: tuple[int, int, int],
+    channels: Sequence[int],
+    activation: str,
+    shrink: Callable[[int, int], nn.Module],
+    grow: Callable[..., nn.Module],
+) -> Bodies:
+    """Return convolutions that halve every length, and their mirror.
+
+    `ends` are the encoder's outputs, the latents and the multiplicity. `shrink` takes the channels
+    before and after; `grow` also the lengths after and before.
+    """
+    encoder_outputs, latent_dim, multiplicity = ends
+    sizes, planes = _halvings(event_shape[1:], len(channels)), (event_shape[0], *channels)
     down: list[nn.Module] = []
-    up: list[nn.Module] = []
     for i in range(len(channels)):
-        down += [nn.Conv1d(planes[i], planes[i + 1], 5, 2, 2), ACTIVATIONS[activation]()]
+        down += [shrink(planes[i], planes[i + 1]), ACTIVATIONS[activation]()]
+    up: list[nn.Module] = []
     for i in reversed(range(len(channels))):
         out = planes[i] if i else multiplicity * event_shape[0]
-        up += [ACTIVATIONS[activation](), Lengthen(planes[i + 1], out, *sizes[i], *sizes[i + 1])]
-    ends = (encoder_outputs, latent_dim, (multiplicity, event_shape[0]))
-    return _between(down, up, (channels[-1], *sizes[-1]), *ends)
+        up += [ACTIVATIONS[activation](), grow(planes[i + 1], out, sizes[i], sizes[i + 1])]
+    inside, event = (channels[-1], *sizes[-1]), (multiplicity, event_shape[0])
+    return _between(down, up, inside, encoder_outputs, latent_dim, event)
 
 
 def resnet(
