@@ -33,6 +33,7 @@ class Raw(NamedTuple):
     note: str = ""  # changes of the examples, for `about`
     pixels: str = ""  # reason to read rows as flat pictures
     series: str = ""  # reason to read N×T or N×T×C as series
+    rows: str = ""  # reason to read N×D as vectors
     names: Array | None = None  # of the rows, those of the test part last
     factors: dict[str, Floats] = {}  # noqa: RUF012 (never changed) of all rows
     reading: Reading = Reading()

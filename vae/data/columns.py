@@ -6,6 +6,7 @@ column named as in LABELS, or else the last column of text with repeated entries
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -114,6 +115,17 @@ def assign(table: Table, wanted: Description, examples: str = "") -> Roles:
     )
     guesses = (label_guess, factor_guess, names_guess, ignore)
     return Roles(rest, label, names, factors, grouped(dropped.items()), guesses)
+
+
+def same_roles(like: Roles, wanted: Description, table: Table) -> Description:
+    """Return settings that give the columns of a test part the roles of the training part; an
+    empty column is left out only if that of the training part is."""
+    names = set(table.names)
+    roles = {}
+    for guess in like.guesses:
+        known = [name for name in listed(guess.value) if name in names]
+        roles[guess.setting] = guess.value if guess.value in names else joined(known)
+    return replace(wanted, **roles)
 
 
 def _label(table: Table, wanted: Description) -> tuple[Column | None, Guess]:

@@ -48,7 +48,7 @@ def _examples(raw: Raw, wanted: Description, file: str) -> tuple[Array, tuple[Gu
     """Return the examples of both parts in the shape of the model, and the guesses."""
     if raw.scale and raw.x.ndim == 4:  # decoded pictures
         return raw.x if raw.test_x is None else together(raw.x, raw.test_x), ()
-    x, guesses = arranged(raw.x, wanted, file, raw.pixels, raw.series)
+    x, guesses = arranged(raw.x, wanted, file, raw.pixels, raw.series, raw.rows)
     if raw.test_x is None:
         return x, guesses
     alike = replace(wanted, **{guess.setting: guess.value for guess in guesses})

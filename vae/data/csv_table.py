@@ -9,67 +9,83 @@ import gzip
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 
 from vae.data.arrays import Array, Raw
+from vae.data.beside import joined_parts, test_beside
 from vae.data.column import Column
-from vae.data.columns import Roles, Table, assign, unique_names
+from vae.data.columns import Roles, Table, assign, same_roles, unique_names
 from vae.data.csv_dialect import Dialect, decoded, dialect_of
 from vae.data.csv_header import MARKS, is_number
-from vae.data.description import AUTO, BY_HAND, NONE, Description, Reading
+from vae.data.description import BY_HAND, Description, Reading
 from vae.data.errors import LIMIT, DataError
 from vae.data.formats import parsing
-from vae.data.table_arrays import raw_of, stacked
+from vae.data.table_arrays import joint_factors, raw_of, stacked
 
 MOST = LIMIT // 4  # bytes of a text table: a digit and a comma become eight bytes
 LIKE_NUMBER = re.compile(r"[-+]?\d[\d.,_' ]*|[-+]?(nan|inf|infinity)", re.I)
 
 
-def read_csv(path: Path, wanted: Description) -> Raw:
-    """Return the arrays of a text table.
+def read_csv(path: Path, wanted: Description, test: Path | None = None) -> Raw:
+    """Return the arrays of a text table, and of its test part: by default NAME_TEST beside
+    NAME_TRAIN.
 
     Raises a DataError for a file that is too large, damaged or not a table of finite numbers and
     empty cells.
     """
+    raw, roles = _read(path, wanted)
+    test = test or test_beside(path)
+    if test is None:
+        return raw
+    part, part_roles = _read(test, wanted, roles)
+    _check_alike(raw, part, path.name, test.name)
+    both = joined_parts(raw, part, test.name)
+    return both._replace(factors=joint_factors(roles, part_roles))
+
+
+def table_raw(text: str, file: str, wanted: Description) -> Raw:
+    """Return the arrays of the text of a table; raises DataError."""
+    with parsing(file, "a text table"):
+        return _parsed(text, file, wanted, None)[0]
+
+
+def _read(path: Path, wanted: Description, like: Roles | None = None) -> tuple[Raw, Roles]:
+    """Return the arrays of one table and the roles of its columns, by default guessed."""
     with parsing(path.name, "a text table"):
-        text, note = decoded(_content(path), path.name)
-        dialect = dialect_of(text, path.name, wanted)
-        table, percent = _without_percent(table_of(text, dialect, path.name))
-        roles = assign(table, wanted)
-        _check_numbers(text, dialect, table, roles)
-    notes = tuple(n for n in (note, *dialect.notes, percent) if n)
+        text, note = decoded(content_of(path), path.name)
+        raw, roles = _parsed(text, path.name, wanted, like)
+    notes = (*([note] if note else []), *raw.reading.notes)
+    return raw._replace(reading=raw.reading._replace(notes=notes)), roles
+
+
+def _parsed(text: str, file: str, wanted: Description, like: Roles | None) -> tuple[Raw, Roles]:
+    dialect = dialect_of(text, file, wanted)
+    table, percent = _without_percent(table_of(text, dialect, file))
+    roles = assign(table, wanted if like is None else same_roles(like, wanted, table))
+    _check_numbers(text, dialect, table, roles)
+    notes = tuple(n for n in (*dialect.notes, percent) if n)
     reading = Reading(
         (*roles.guesses, *dialect.guesses), "column", len(table.columns), roles.left_out, notes
     )
-    raw = raw_of(roles, reading, stacked(roles.examples))
-    test = _test_part(path)
-    if test is None:
-        return raw
-    # Empty columns are the steps after the ends of the test part's series
-    label = roles.label.name if roles.label else NONE
-    ignore = NONE if wanted.data_ignore == AUTO else wanted.data_ignore
-    alike = replace(wanted, data_label=label, data_ignore=ignore)
-    return _with_test(raw, read_csv(test, alike), test.name)
+    return raw_of(roles, reading, stacked(roles.examples)), roles
 
 
-def _test_part(path: Path) -> Path | None:
-    """Return the file NAME_TEST beside NAME_TRAIN, as in the UCR archive, if there is one."""
-    name = re.sub(r"_TRAIN(?=\.[^/]+$)", "_TEST", path.name)
-    test = path.with_name(name)
-    return test if name != path.name and test.is_file() else None
+def _check_alike(raw: Raw, test: Raw, file: str, other: str) -> None:
+    """Raise a DataError if the columns of two parts have different names."""
+    pairs = zip(raw.columns, test.columns, strict=False)
+    titled = [(a, b) for a, b in pairs if not (a.isdigit() and b.isdigit())]
+    if differ := [pair for pair in titled if pair[0] != pair[1]]:
+        here, there = differ[0]
+        raise DataError(
+            f"{file} has the column {here} where {other} has {there}: give both parts the same "
+            "columns in the same order."
+        )
 
 
-def _with_test(raw: Raw, test: Raw, name: str) -> Raw:
-    note = f"Test part: {name}, {len(test.x):,} examples."
-    reading = raw.reading._replace(notes=(*raw.reading.notes, note))
-    return raw._replace(test_x=test.x, test_labels=test.labels, reading=reading)
-
-
-def _content(path: Path) -> bytes:
+def content_of(path: Path) -> bytes:
     """Return the bytes of a file, unpacked; DataError if they are too many."""
     with path.open("rb") as file:
         return unpacked(file.read(MOST + 1), path.name)

@@ -5,10 +5,12 @@
 | .npz | arrays: `npz` finds their roles |
 | .npy | examples; labels, if any, in NAME-labels.npy or NAME_labels.npy beside it |
 | .csv, .tsv, .txt, also .gz | one row per example: `columns` finds the roles of the columns |
+| .ts, also .gz | one series per line: sktime and the UEA archive |
 | .parquet | one row per example: numbers, a list of numbers or a picture |
 | .h5ad | AnnData: X, dense or sparse, with obs and var |
 | .h5, .hdf5 | datasets: as the arrays of .npz |
-| .zip or folder | pictures, or one series a file; folders may be their classes |
+| .zip or folder | pictures, or one series a file; folders may be their classes; `shards` of an
+array; or a training and a test part: `parts` |
 | IDX | …images-idx3-ubyte[.gz]; …labels-idx1-ubyte[.gz] and, for train, t10k or test beside it |
 | .mat | arrays as in an .npz; or as SVHN: X of H×W×C×N and y; for train_…, test_… beside it |
 | cifar-10-binary.tar.gz | CIFAR-10 |
@@ -40,16 +42,18 @@ from vae.data.idx import IDX, file_label, idx_files, read_idx_family, read_idx_f
 from vae.data.matlab import MatFile, with_test_part
 from vae.data.npz import read_arrays, read_npz
 from vae.data.parquet import read_parquet
+from vae.data.parts import PART, Pair, pair_in, read_pair
 from vae.data.pictures import has_pictures, read_folder, read_pictures, sorted_out
 from vae.data.published import read_cifar
 from vae.data.series_files import read_series, series_in
+from vae.data.shards import joined_shards
+from vae.data.ts_file import INSIDE, read_ts
 
 KINDS = (
-    ".npz, .npy, .csv, .tsv, .txt, .parquet, .h5ad, .h5, .mat, a folder or .zip of pictures or of "
-    "series, or IDX (…-images-idx3-ubyte, .gz or not)"
+    ".npz, .npy, .csv, .tsv, .txt, .ts, .parquet, .h5ad, .h5, .mat, a folder or .zip of pictures "
+    "or of series, or IDX (…-images-idx3-ubyte, .gz or not)"
 )
-ENDINGS = r"\.(npz|npy|(csv|tsv|txt)(\.gz)?|parquet|h5ad|h5|hdf5|zip|mat|tar\.gz)$"
-INSIDE = "inside"  # the label of a file that contains its classes
+ENDINGS = r"\.(npz|npy|(csv|tsv|txt|ts)(\.gz)?|parquet|h5ad|h5|hdf5|zip|mat|tar\.gz)$"
 Reader = Callable[[Path, Description], Raw]
 
 
@@ -80,6 +84,8 @@ def _load_upload(path: Path, wanted: Description) -> Dataset:
 def _upload_name(path: Path) -> str:
     """Return the name of an upload: the stem of its file, or of its first file of examples."""
     if path.is_dir():
+        if pair := _pair_of(path):
+            return pair.name
         files = [p for p in sorted(path.iterdir()) if "label" not in p.name]
         known = [p for p in files if re.search(rf"{IDX}|\.npy$", p.name, re.I)]
         trains = [p for p in known if "train" in p.name]
@@ -139,14 +145,22 @@ def _npy_files(folder: Path) -> list[Path]:
 
 
 def _read_npy_folder(folder: Path, wanted: Description) -> Raw:
-    """Return the examples in a folder of one .npy file, and its labels in a second one."""
+    """Return the examples in a folder of one .npy file, and its labels in a second one: by its
+    name, else one number for each example. Two files of equal examples are joined."""
     files = _npy_files(folder)
+    heads = {path: read_npy(path).shape for path in files}
     labels = [path for path in files if re.search("label|target|class|(^|_)y", path.stem, re.I)]
+    labels = labels or [path for path, shape in heads.items() if len(shape) == 1]
     examples = [path for path in files if path not in labels]
+    left = [(p.name, "no .npy file") for p in sorted(folder.iterdir()) if p not in files]
+    if len(examples) == len(files) and len({shape[1:] for shape in heads.values()}) == 1:
+        label = file_label(None, wanted)
+        x = joined_shards([read_npy(path) for path in files], [path.name for path in files])
+        reading = Reading((label,), "file", len(files) + len(left), grouped(left))
+        return Raw(x, reading=reading, rows=f"{len(files)} files of examples, joined in order.")
     if len(examples) != 1 or len(labels) > 1:
         names = ", ".join(path.name for path in files)
         raise DataError(f"{names}: give one file of examples and one of labels.")
-    left = [(p.name, "no .npy file") for p in sorted(folder.iterdir()) if p not in files]
     return _npy_pair(examples[0], labels[0] if labels else None, wanted, left)
 
 
@@ -162,10 +176,23 @@ def _read_series_folder(folder: Path, wanted: Description) -> Raw:
 
 
 def _read_zip(path: Path, wanted: Description) -> Raw:
-    """Return the pictures of a .zip or, without any, its series."""
+    """Return the pictures of a .zip or, without any, its two parts or its series."""
     with zip_members(path) as members:
-        is_series = series_in(members) and not sorted_out(members).pictures
-        return (read_series if is_series else read_pictures)(path.name, members, wanted)
+        is_pair, is_series = pair_in(members), series_in(members)
+        if not (is_pair or is_series) or sorted_out(members).pictures:
+            return read_pictures(path.name, members, wanted)
+        return read_pair(members, wanted) if is_pair else read_series(path.name, members, wanted)
+
+
+def _pair_of(folder: Path) -> Pair | None:
+    """Return the two parts of a data set in a folder without pictures."""
+    names = [p for p in folder.iterdir() if p.is_file() and PART.search(p.name)]
+    members = [m for m in files_in(folder) if len(m.parts) == 1] if len(names) > 1 else []
+    return None if not members or has_pictures(folder) else pair_in(members)
+
+
+def _read_pair_folder(folder: Path, wanted: Description) -> Raw:
+    return read_pair(list(files_in(folder)), wanted)
 
 
 def _labels_inside(read: Callable[[Path], Raw]) -> Reader:
@@ -193,6 +220,7 @@ def _read_mat(path: Path, wanted: Description) -> Raw:
 FOLDERS: tuple[tuple[Callable[[Path], Any], Reader], ...] = (
     (idx_files, read_idx_folder),
     (lambda folder: len(_npy_files(folder)) == 2 and not has_pictures(folder), _read_npy_folder),
+    (_pair_of, _read_pair_folder),
     (lambda folder: _has_series(folder), _read_series_folder),
     (lambda folder: True, read_folder),
 )
@@ -200,6 +228,7 @@ READERS: dict[str, Reader] = {
     r"\.npz$": read_npz,
     r"\.npy$": _read_npy,
     r"\.(csv|tsv|txt)(\.gz)?$": read_csv,
+    r"\.ts(\.gz)?$": read_ts,
     r"\.parquet$": read_parquet,
     r"\.h5ad$": read_h5ad,
     r"\.(h5|hdf5)$": read_h5,

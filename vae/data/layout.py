@@ -41,17 +41,22 @@ class Arranged(NamedTuple):
 
 
 def arranged(
-    array: Array, wanted: Description, file: str, pixels: str = "", series: str = ""
+    array: Array,
+    wanted: Description,
+    file: str,
+    pixels: str = "",
+    series: str = "",
+    rows: str = "",
 ) -> Arranged:
     """Return the array as (N, D), (N, C, T) or (N, C, H, W) with unchanged values.
 
     `pixels` is a reason to read rows of bytes as small flat pictures, `series` one to read N×T or
-    N×T×C as series.
+    N×T×C as series, `rows` one to read N×D as vectors.
     """
     _check_numbers(array, file)
     guesses: tuple[Guess, ...] = ()
     if array.ndim == 2:
-        layout = _flat_layout(array, wanted, series)
+        layout = _flat_layout(array, wanted, series, rows)
         shape = _flat_shape(array, wanted, pixels, layout.value)
         if shape.value == NONE:
             is_series = layout.value == "series"
@@ -82,11 +87,12 @@ def _layout(wanted: Description, guess: str, why: str) -> Guess:
     return chosen(wanted, "data_layout", guess, why, ("vectors", "series", "hw", "hwc", "chw"))
 
 
-def _flat_layout(array: Array, wanted: Description, series: str) -> Guess:
+def _flat_layout(array: Array, wanted: Description, series: str, rows: str) -> Guess:
     """Return the layout of rows: vectors, unless there is a reason to read series."""
-    series = series or ragged_reason(array)
+    series = series or ("" if rows else ragged_reason(array))
     if not series:
-        return _layout(wanted, "vectors", "One row per example; choose series if it is a curve.")
+        why = rows or "One row per example; choose series if it is a curve."
+        return _layout(wanted, "vectors", why)
     return _layout(wanted, "series", series)
 
 

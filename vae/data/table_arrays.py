@@ -64,3 +64,13 @@ def factor_values(column: Column) -> Floats:
     if not column.is_text:
         return column.values.astype(np.float32)
     return np.unique(column.values, return_inverse=True)[1].astype(np.float32)
+
+
+def joint_factors(roles: Roles, test: Roles) -> dict[str, Floats]:
+    """Return the factors of the columns that both parts of a data set have, of all rows."""
+    others = {c.name: c for c in test.factors}
+    return {
+        c.name: factor_values(c._replace(values=np.concatenate([c.values, other.values])))
+        for c in roles.factors
+        if (other := others.get(c.name))
+    }
