@@ -27,7 +27,7 @@ from vae.data import DataError, Dataset, read
 
 RNG = np.random.default_rng(0)
 MEMORY = 3 * 2**30  # bytes of address space beyond what the libraries take
-SECONDS = 2.0  # for one file
+SECONDS = 2.0  # of the processor, for one file
 
 
 def zipped(files: dict[str, bytes], how: int = zipfile.ZIP_DEFLATED) -> bytes:
@@ -91,10 +91,16 @@ def sources(reader: str, folder: Path) -> dict[str, bytes]:
         batches = {"data_batch_1.bin": one, "x/test_batch.bin": one}
         content = test_published.tar(batches, folder / "made")
         return {"cifar-10-binary.tar.gz": content}
-    return {"gzip.zip": letters()}
+    if reader == "emnist":
+        return {"gzip.zip": letters()}
+    kinds = {"npz": (".npz",), "npy": (".npy",), "csv": (".csv",), "idx": ("ubyte", ".gz")}
+    files = test_bad_files.sources(folder)
+    return {name: files[name] for name in files if name.endswith(kinds[reader])}
 
 
-READERS = ("pictures", "zip", "parquet", "mat", "cifar", "emnist")
+READERS = (
+    "pictures", "zip", "parquet", "mat", "cifar", "emnist", "npz", "npy", "csv", "idx"
+)  # fmt: skip
 
 
 def damaged(name: str, content: bytes, rng: np.random.Generator) -> bytes:
@@ -144,9 +150,9 @@ def torture(reader: str, number: int, folder: Path) -> int:
         name = list(files)[n % len(files)]
         path = folder / name
         path.write_bytes(damaged(name, files[name], rng))
-        start = time.perf_counter()
+        start = time.process_time()
         data = attempt(path, reader)
-        assert time.perf_counter() - start < SECONDS, path
+        assert time.process_time() - start < SECONDS, path
         path.unlink()
         if data is None:
             refused += 1
@@ -185,9 +191,9 @@ def tortured(readers: tuple[str, ...], number: int, folder: Path) -> dict[str, i
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is limited as Linux does it")
 def test_hundreds_of_damaged_files_raise_data_errors_only(tmp_path: Path) -> None:
-    refused = tortured(READERS, 300, tmp_path)
+    refused = tortured(READERS, 200, tmp_path)
     assert tuple(refused) == READERS
-    assert all(30 < number < 300 for number in refused.values()), refused
+    assert all(20 < number < 200 for number in refused.values()), refused
 
 
 @pytest.mark.long
