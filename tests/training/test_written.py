@@ -15,11 +15,11 @@ from tests.tables import each
 from vae.base.records import Control, Domain, Snapshot
 from vae.components.likelihoods import LIKELIHOODS, Bernoulli, GaussianLearned
 from vae.components.networks import ACTIVATIONS
+from vae.components.products import product
 from vae.config import TABLES, RunConfig
 from vae.data import Dataset
 from vae.training import train
 from vae.training.crew import Crew
-from vae.training.layers import product
 from vae.training.steps import State, build_optimizer, gradient_of, next_rows, train_step
 from vae.training.written import is_written
 

@@ -21,6 +21,7 @@ from vae.base.rng import stream
 from vae.components.binarizations import BINARIZATIONS
 from vae.components.likelihood_base import Likelihood
 from vae.components.networks import Grow, Lengthen
+from vae.components.products import Linear
 from vae.model import VAE
 
 MOST_WEIGHTS = 2_000_000  # 8 MB, sent once
@@ -188,6 +189,7 @@ def _reshaped(layer: nn.Module, x: Tensor, h: Tensor) -> Layer:
 # The exact type of a layer: a subclass may compute something else
 LAYERS: dict[type[nn.Module], Callable[[Any, Tensor, Tensor], Layer]] = {
     nn.Linear: _linear,
+    Linear: _linear,
     nn.Conv1d: _convolution,
     nn.Conv2d: _convolution,
     nn.ConvTranspose1d: _convolution,

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from vae.base.options import Option, rows_with
 from vae.base.records import kind_of
+from vae.components.products import Linear
 
 
 class Bodies(NamedTuple):
@@ -91,7 +92,7 @@ def _stack(widths: Sequence[int], activation: str) -> list[nn.Module]:
     """Return linear layers of these widths with the nonlinearity between them."""
     layers: list[nn.Module] = []
     for i in range(len(widths) - 1):
-        layers += [nn.Linear(widths[i], widths[i + 1]), ACTIVATIONS[activation]()]
+        layers += [Linear(widths[i], widths[i + 1]), ACTIVATIONS[activation]()]
     return layers[:-1]
 
 
@@ -211,9 +212,9 @@ def _between(
     latents; the channels of the last layer become the axes `outputs`."""
     flat = math.prod(bottom)
     return Bodies(
-        encoder=nn.Sequential(*down, nn.Flatten(), nn.Linear(flat, encoder_outputs)),
+        encoder=nn.Sequential(*down, nn.Flatten(), Linear(flat, encoder_outputs)),
         decoder=nn.Sequential(
-            nn.Linear(latent_dim, flat), nn.Unflatten(1, bottom), *up, nn.Unflatten(1, outputs)
+            Linear(latent_dim, flat), nn.Unflatten(1, bottom), *up, nn.Unflatten(1, outputs)
         ),
     )
 

@@ -10,13 +10,10 @@ Notation: B batch, b examples of a part of it.
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear
 
 from vae.components.networks import ACTIVATIONS, SLOPES
-
-HAS_ONEDNN = torch._C._has_mkldnn and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+from vae.components.products import product
 
 
 class Layer(NamedTuple):
@@ -52,18 +49,6 @@ def layers_of(stack: nn.Module, activation: str, size: int) -> list[Layer]:
             f, slope = ACTIVATIONS[activation](), SLOPES[activation]
             found.append(Layer(weight, module.bias, weight.T, f, slope, a, y, delta))
     return found
-
-
-def product(a: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Return a Wᵀ + b, (B, out), from a (B, in), W (out, in) and b (out,).
-
-    PyTorch multiplies float32 matrices with MKL, which uses half of the width of the vector units
-    of AMD's processors; oneDNN uses all of it, and is no slower on Intel's.
-    """
-    if HAS_ONEDNN and a.dtype is torch.float32:
-        found: Tensor = torch.ops.mkldnn._linear_pointwise(a, weight, bias, "none", [], "")
-        return found
-    return linear(a, weight, bias)
 
 
 def forward(stack: Sequence[Layer]) -> list[Tensor]:

@@ -23,10 +23,11 @@ from vae.components.networks import NETWORKS, SLOPES
 from vae.components.objectives import OBJECTIVES
 from vae.components.posteriors import POSTERIORS
 from vae.components.priors import PRIORS
+from vae.components.products import product
 from vae.config import RunConfig
 from vae.model import VAE
 from vae.training.crew import crew_of, one_thread_each
-from vae.training.layers import Layer, backward, forward, layers_of, product
+from vae.training.layers import Layer, backward, forward, layers_of
 
 SMALLEST = 32  # examples of a part: matrix products of fewer rows are slower
 
