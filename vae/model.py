@@ -153,7 +153,13 @@ class VAE(nn.Module):
         return u
 
     def _encoded(self, u: Tensor, y: Tensor | None = None) -> Distribution:
-        """Return q(z|u) for the encoder's input u (B, *event), 0 where it was not observed."""
+        """Return q(z|u) for the encoder's input u (B, *event)."""
+        q: Distribution = self._posterior(self.encoder_output(u, y))
+        return q
+
+    def encoder_output(self, u: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return the encoder's output for its input u (B, *event), which becomes 0 where it was
+        not observed: (B, outputs), the parameters of q(z|u)."""
         if self.domain.missing:
             mask = ~u.isnan()
             u = torch.cat([torch.where(mask, u, 0.0), mask.to(u.dtype)], 1)  # (B, 2D)
@@ -161,9 +167,12 @@ class VAE(nn.Module):
             assert y is not None
             u = u + self.offset(y).unflatten(-1, self._encoder_shape)
         with self._precision(u):
-            h = self.encoder(u)
-        q: Distribution = self._posterior(h.float())
-        return q
+            h: Tensor = self.encoder(u)
+        return h.float()
+
+    def latents(self, q: Distribution, samples: int) -> Tensor:
+        """Return K = `samples` reparameterised samples of q(z|x), or its mean for 0: (K, B, Z)."""
+        return q.rsample(torch.Size((samples,))) if samples else q.mean.unsqueeze(0)
 
     def prior(self, temperature: float = 1.0) -> Distribution:
         """Return p(z) with its spread times `temperature`: batch shape (), event shape (Z,)."""
@@ -196,7 +205,7 @@ class VAE(nn.Module):
     def forward(self, x: Tensor, samples: int = 1, y: Tensor | None = None) -> Pass:
         """Return a forward pass with K = `samples`; 0 uses the mean of q(z|x) as z, with K = 1."""
         q = self.posterior(x, y)
-        z = q.rsample(torch.Size((samples,))) if samples else q.mean.unsqueeze(0)  # (K, B, Z)
+        z = self.latents(q, samples)
         return Pass(x, y, q, self.prior(), z, self.likelihood(z, y, x))
 
     def loss(self, out: Pass, scalars: dict[str, float]) -> Loss:

@@ -380,7 +380,7 @@ def test_a_second_signal_ends_at_once(shell: Shell, monkeypatch: pytest.MonkeyPa
     """The first signal has no effect here, because a step hangs."""
     run = make_in(shell.root, "one")
 
-    def hang(run: Run, asked: Callable[[], str | None]) -> Any:
+    def hang(run: Run, asked: Callable[[], str | None], ranks: None) -> Any:
         signal.raise_signal(signal.SIGINT)
         assert asked() == "stop"
         signal.raise_signal(signal.SIGINT)

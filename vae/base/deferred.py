@@ -7,7 +7,8 @@ second of the processor and 70 MB in each process, also where nothing is ever co
 
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
@@ -36,3 +37,17 @@ class _Compiler(ModuleType):
 def defer_compiler() -> None:
     """Put the stand-in in place, unless the compiler is there already."""
     sys.modules.setdefault(NAME, _Compiler(NAME))
+
+
+@contextmanager
+def compiler_absent() -> Iterator[None]:
+    """Take the stand-in away inside the block, for a function of torch that loads the compiler
+    wherever it finds its name."""
+    found = sys.modules.get(NAME)
+    if isinstance(found, _Compiler):
+        del sys.modules[NAME]
+    try:
+        yield
+    finally:
+        if isinstance(found, _Compiler):
+            sys.modules.setdefault(NAME, found)

@@ -19,6 +19,7 @@ from vae.base import files, memory, permission
 from vae.base.deferred import defer_compiler
 from vae.base.foreign import printed
 from vae.base.progress import watched
+from vae.base.world import place
 from vae.commands import (
     adopt,
     app,
@@ -46,12 +47,13 @@ class Command(NamedTuple):
     run: Callable[[argparse.Namespace], int]
     flags: Callable[[argparse.ArgumentParser], Any]
     runs_models: bool = True
+    in_ranks: bool = False  # torchrun can start it as several processes
 
 
 COMMANDS: dict[str, Command] = {
-    "train": Command(train.train, train.train_flags),
+    "train": Command(train.train, train.train_flags, in_ranks=True),
     "sweep": Command(sweep.sweep, sweep.sweep_flags),
-    "resume": Command(train.resume, train.resume_flags),
+    "resume": Command(train.resume, train.resume_flags, in_ranks=True),
     "stop": Command(train.stop, train.stop_flags, runs_models=False),
     "runs": Command(listing.runs, listing.runs_flags, runs_models=False),
     "data": Command(listing.data, listing.data_flags, runs_models=False),
@@ -88,7 +90,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         args = _parse(given)
         with memory.guarded(), _permission(args), watched(reading()):
-            return COMMANDS[args.command].run(args)
+            return _run(args)
     except ValueError as error:
         print(f"vae: {printed(error)}", file=sys.stderr)
     except OSError as error:
@@ -96,6 +98,16 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nvae: ended at once. The last saved state is intact.", file=sys.stderr)
         return INTERRUPTED
+    return 2
+
+
+def _run(args: argparse.Namespace) -> int:
+    """Run the command; of the processes that torchrun has started, only the first does so."""
+    row, rank = COMMANDS[args.command], place().rank
+    if row.in_ranks or place().size == 1:
+        return train.follow() if rank else row.run(args)
+    if not rank:
+        raise ValueError(f"{args.command} is the work of one process: start it without torchrun.")
     return 2
 
 

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from vae.base.foreign import printed
 from vae.base.numbers import compact
+from vae.base.world import LostRankError
 from vae.commands.arguments import option_flag
 from vae.commands.presence import fetch, with_data
 from vae.commands.progress_bar import show_progress
+from vae.commands.ranks import announce, check_ranks
 from vae.runs import Run, checked_name, find, identity
 
 if TYPE_CHECKING:
@@ -67,6 +69,7 @@ def train(args: argparse.Namespace) -> int:
     from vae.base.devices import resolve
 
     config, dataset, note = admitted(args)
+    check_ranks(config)
     print(note + _facts(config, dataset), end="", file=sys.stderr)
     device = str(resolve(config.device))
     return work(Run.create(args.root, config, dataset, args.run, **claim(device)))
@@ -158,6 +161,7 @@ def resume(args: argparse.Namespace) -> int:
         raise ValueError(
             f"{run.name} is {status.state} already: stop it first, or wait for its end."
         )
+    check_ranks(run.config)
     if args.epochs:
         run.want(epochs=_epochs(args.epochs, run))
     elif status.state == "finished":
@@ -210,15 +214,17 @@ def work(run: Run, title: str = "", ends: Callable[["Event"], bool] = lambda _: 
     A progress bar has the title, by default the run's name. Ctrl-C, SIGTERM and SIGHUP save the
     run and end it, and so does the first event for which `ends` is true.
     """
+    from vae.training.ranks import joined
     from vae.worker.train import BusyError, error_sentence, train_run
 
-    with _signals() as received:
+    with _signals() as received, joined() as ranks:
         enough: list[bool] = []
 
         def wanted() -> str | None:
             return ENDINGS[received[0]] if received else "stop" if enough else None
 
-        events = train_run(run, wanted)
+        announce(run, ranks)
+        events = train_run(run, wanted, ranks)
         try:
             for event in show_progress(events, f"{title or run.name}  ({run.path})"):
                 if ends(event):
@@ -235,6 +241,23 @@ def work(run: Run, title: str = "", ends: Callable[["Event"], bool] = lambda _: 
     elif status.message:
         print(printed(status.message), file=sys.stderr)
     return 128 + received[0] if received else 0
+
+
+def follow() -> int:
+    """Train the run of rank 0 together with it; return the exit status."""
+    from vae.training.ranks import joined
+    from vae.worker import train
+
+    with _signals(), joined() as ranks:
+        assert ranks
+        try:
+            train.follow(Run(ranks.say()), ranks)
+        except LostRankError as error:
+            print(f"vae: {error}", file=sys.stderr)
+            return 1
+        except Exception:  # rank 0 prints the sentence
+            return 1
+    return 0
 
 
 def root_flag(root: Path) -> str:

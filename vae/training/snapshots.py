@@ -9,9 +9,9 @@ from vae.base.records import Snapshot
 from vae.training.steps import State
 
 
-def snapshot_of(state: State, seconds: float, ended: str | None) -> Snapshot:
-    """Return the whole state at this step, after so many seconds of training; `ended` says why
-    training ends here, None if it goes on."""
+def snapshot_of(state: State, seconds: float, ended: str | None, ranks: int = 1) -> Snapshot:
+    """Return the whole state at this step, after so many seconds of training on so many ranks;
+    `ended` says why training ends here, None if it goes on."""
     arrays = {f"model.{k}": _numpy(v) for k, v in state.model.state_dict().items()}
     arrays |= {f"best.{k}": _numpy(v) for k, v in state.best_weights.items()}
     arrays |= {f"sums.{k}": _numpy(v) for k, v in state.sums.totals.items()}
@@ -24,6 +24,7 @@ def snapshot_of(state: State, seconds: float, ended: str | None) -> Snapshot:
         "count": state.sums.count,
         "seconds": seconds,
         "ended": ended,
+        "ranks": ranks,
     }
     return Snapshot(state.step, arrays, meta)
 

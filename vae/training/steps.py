@@ -14,7 +14,9 @@ from vae.base.numbers import plain
 from vae.base.records import RESCALE, SLOWER, Change, Domain
 from vae.base.rng import permutation, reseed, stream
 from vae.batches import Batches
+from vae.components.objectives import Loss
 from vae.components.schedules import Progress
+from vae.components.terms import Pass
 from vae.config import RunConfig
 from vae.data import Dataset, Splits
 from vae.model import VAE, build
@@ -44,7 +46,9 @@ class State:
         self.model = build(config, domain).to(device)
         self.optimizer = build_optimizer(self.model, config)
         self.gradient = gradient_of(config, device, domain.missing)
+        self.forward: Callable[..., Pass] = self.model
         self.written: Any = None  # the tensors of `written_step`, from the first step on
+        self.ranks: Any = None  # the processes of `divided_step`
         self.scheduled = config.scheduled
         self.changes: Sequence[Change] = ()  # live changes of scheduled settings
         self.step = 0  # optimiser steps taken
@@ -133,16 +137,27 @@ def train_step(state: State, rows: Tensor) -> None:
 def autograd_step(state: State, rows: Tensor, scalars: dict[str, float]) -> dict[str, Tensor]:
     """Change the weights by autograd's gradient, for any model on any device. Return the means of
     the loss and of its terms."""
-    config, model, optimizer = state.config, state.model, state.optimizer
+    out, loss = backpropagated(state, rows, scalars)
+    descend(state)
+    return yardstick(state.model, out, loss)
+
+
+def backpropagated(state: State, rows: Tensor, scalars: dict[str, float]) -> tuple[Pass, Loss]:
+    """Compute the gradient of the loss of these training examples (B,) for all weights. Return
+    the pass and its loss."""
     x, y = state.batches.take(rows)
-    out = model(x, config.posterior_samples, y)
-    loss = model.loss(out, scalars)
-    optimizer.zero_grad(set_to_none=True)
+    out = state.forward(x, state.config.posterior_samples, y)
+    loss = state.model.loss(out, scalars)
+    state.optimizer.zero_grad(set_to_none=True)
     loss.total.backward()  # type: ignore[no-untyped-call]
-    if config.grad_clip:
-        torch.nn.utils.clip_grad_norm_(model.parameters(), config.grad_clip)
-    optimizer.step()
-    return yardstick(model, out, loss)
+    return out, loss
+
+
+def descend(state: State) -> None:
+    """Change the weights by their gradients, clipped if configured."""
+    if state.config.grad_clip:
+        torch.nn.utils.clip_grad_norm_(state.model.parameters(), state.config.grad_clip)
+    state.optimizer.step()
 
 
 def written_step(state: State, rows: Tensor, scalars: dict[str, float]) -> dict[str, Tensor]:
@@ -153,9 +168,18 @@ def written_step(state: State, rows: Tensor, scalars: dict[str, float]) -> dict[
     return means
 
 
+def divided_step(state: State, rows: Tensor, scalars: dict[str, float]) -> dict[str, Tensor]:
+    """Change the weights by the gradient that several processes compute together, see `Ranks`."""
+    out, loss = backpropagated(state, rows, scalars)
+    state.ranks.average(state.model.parameters())
+    descend(state)
+    return yardstick(state.model, out, loss)
+
+
 GRADIENTS: dict[str, Callable[[State, Tensor, dict[str, float]], dict[str, Tensor]]] = {
     "autograd": autograd_step,
     "written": written_step,
+    "divided": divided_step,
 }
 
 
@@ -176,7 +200,7 @@ def validate(state: State) -> dict[str, Any]:
     scalars.pop("lr")
     with torch.no_grad(), stream(state.device, config.seed, "validation"):
         for x, y in state.held_out.chunks():
-            out = model(x, config.posterior_samples, y)
+            out = state.forward(x, config.posterior_samples, y)
             sums.add(yardstick(model, out, model.loss(out, scalars)), len(x))
     return with_elbo(sums.means())
 

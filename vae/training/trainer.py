@@ -28,6 +28,7 @@ from vae.footprint import check_memory, check_quotas
 from vae.training.ahead import Ahead
 from vae.training.metrics import Clock
 from vae.training.previews import fixed_examples, frame
+from vae.training.ranks import Ranks, SharedClock, divide
 from vae.training.snapshots import restore, snapshot_of
 from vae.training.steps import (
     State,
@@ -50,18 +51,20 @@ def train(
     start: Snapshot | None = None,
     control: Callable[[int], Control] = lambda step: Control(),
     domain: Domain | None = None,
+    ranks: Ranks | None = None,
 ) -> Iterator[Event]:
     """Train a VAE and yield events, about ten times a second at least a Tick.
 
     `control(step)` is called at every tick; its changes take effect at their own steps. When it
     wants "pause" or "stop", training ends. The last event is always a Snapshot whose
     meta["ended"] is "finished", "early", "pause" or "stop". `domain` is the one that the run has
-    recorded; without it, that of the data.
+    recorded; without it, that of the data. `ranks` are the processes that train together; each
+    calls this function, and gets the same events.
 
     Raises ValueError if settings, data and machine do not fit together, DivergedError naming
     the first number that is no longer finite.
     """
-    yield from Trainer(config, data, start, domain).run(control)
+    yield from Trainer(config, data, start, domain, ranks).run(control)
 
 
 def effective(changes: Sequence[Change]) -> list[Change]:
@@ -83,6 +86,7 @@ class Trainer:
         data: Dataset,
         start: Snapshot | None = None,
         domain: Domain | None = None,
+        ranks: Ranks | None = None,
     ) -> None:
         self.config = config
         self.data = data
@@ -90,17 +94,21 @@ class Trainer:
         check_quotas(config, config.domain(data), len(data.x))
         check_memory(config, config.domain(data), data.resident)
         domain = domain or config.domain(data)
-        self.state = State(config, domain, data, self.splits, resolve(config.device))
+        self.ranks = ranks
+        device = ranks.device(config.device) if ranks else resolve(config.device)
+        self.state = State(config, domain, data, self.splits, device)
         self.ahead = None if data.in_memory else Ahead(data, self.splits.train)
         self.examples = fixed_examples(config, data, self.splits)
         self.changes: list[Change] = []
-        self.clock = Clock()
+        self.clock = self._clock()
         self.seconds = 0.0 if start is None else start.meta["seconds"]
         self.fresh = start is None
         if start is None:
             init_from_data(self.state)
         else:
             restore(self.state, start)
+        if ranks:
+            divide(self.state, ranks)
 
     @property
     def epoch(self) -> float:
@@ -127,7 +135,7 @@ class Trainer:
                 self.ahead.close()
 
     def _events(self, control: Callable[[int], Control]) -> Iterator[Event]:
-        self.clock = Clock()
+        self.clock = self._clock()
         wanted = self._wanted(control)
         if self.fresh:
             if self.config.frames:
@@ -146,6 +154,9 @@ class Trainer:
         yield self._tick()
         yield self._snapshot(self._ended(wanted))
 
+    def _clock(self) -> Clock:
+        return SharedClock(self.ranks) if self.ranks else Clock()
+
     def _wanted(self, control: Callable[[int], Control]) -> str:
         answer = control(self.state.step)
         self.state.changes = self.changes = effective(answer.changes)
@@ -160,13 +171,16 @@ class Trainer:
                 self.ahead.validation(self.splits.val)
         for split, figures in due_figures(state, self.end):
             yield self._report(split, figures)
+            if self.ranks and split == "val":  # rank 0 decides when patience ends
+                state.best = self.ranks.say(state.best)
         if state.plan.frame_due(step):
             yield frame(state.model, self.data, self.examples, step, self.epoch)
         if step and step % state.plan.snapshot_every == 0 and step < self.end:
             yield self._snapshot()
 
     def _snapshot(self, ended: str | None = None) -> Snapshot:
-        return snapshot_of(self.state, self.seconds + self.clock.elapsed(), ended)
+        count = self.ranks.place.size if self.ranks else 1
+        return snapshot_of(self.state, self.seconds + self.clock.elapsed(), ended, count)
 
     def _report(self, split: str, figures: dict[str, Any]) -> Report:
         scalars = scalars_at(self.state, of_last_step=True)

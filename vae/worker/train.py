@@ -12,15 +12,17 @@ from filelock import Timeout
 
 from vae.base import files, memory, quotas
 from vae.base.records import Control, DivergedError, Snapshot, Tick
+from vae.base.world import LostRankError
 from vae.runs import Run, identity
 from vae.runs.manifest import domain_of
 
 if TYPE_CHECKING:
+    from vae.training.ranks import Ranks
     from vae.training.trainer import Event
 
 STATUS_SECONDS = 0.5  # between two writes of the status
 LOCK_SECONDS = 2.0  # a worker that has just finished needs this long to release the run's lock
-EXPECTED = (ValueError, FloatingPointError)  # our own errors: their message is a full sentence
+EXPECTED = (ValueError, FloatingPointError, LostRankError)  # their message is a full sentence
 
 
 class BusyError(ValueError):
@@ -30,38 +32,85 @@ class BusyError(ValueError):
         super().__init__(f"Another process is training {name}: stop it first, or wait for it.")
 
 
-def train_run(run: Run, requested: Callable[[], str | None] = lambda: None) -> Iterator["Event"]:
+def train_run(
+    run: Run,
+    requested: Callable[[], str | None] = lambda: None,
+    ranks: "Ranks | None" = None,
+) -> Iterator["Event"]:
     """Train a run from its last saved state to its end; yield each event once it is recorded.
 
     `requested()` may return "pause" or "stop" when this process received a signal. An error is
     written to the run's status and log, and raised. Raises BusyError if another process trains
-    the run.
+    the run. This process is rank 0 of `ranks`; the others call `follow`.
     """
     try:
         lock = run.lock().acquire(timeout=LOCK_SECONDS)
     except Timeout:
-        raise BusyError(run.name) from None
+        busy = BusyError(run.name)
+        if ranks:
+            ranks.fail(str(busy))
+        raise busy from None
     with lock:
         run.set_status(state="starting", message="", heartbeat=time.time(), **identity())
         try:
-            yield from _recorded(run, requested)
-        except (GeneratorExit, KeyboardInterrupt):
+            yield from _recorded(run, requested, ranks)
+        except (GeneratorExit, KeyboardInterrupt, LostRankError):
             run.set_status(process_started=0.0)  # the process lives on, its training ended
             raise
         except BaseException as error:
+            if ranks:
+                ranks.fail(error_sentence(error))
             note_failure(run, error, partial(run.set_status, **_progress(error)))
             raise
 
 
-def _recorded(run: Run, requested: Callable[[], str | None]) -> Iterator["Event"]:
+def follow(run: Run, ranks: "Ranks") -> None:
+    """Train a run together with rank 0, which records it and decides when it ends.
+
+    An error of this process ends the run with its sentence.
+    """
+    try:
+        _follow(run, ranks)
+    except LostRankError:
+        raise
+    except Exception as error:
+        ranks.fail(error_sentence(error))
+        if not isinstance(error, EXPECTED):
+            _log(run, error)
+        raise
+
+
+def _follow(run: Run, ranks: "Ranks") -> None:
+    from vae.training import train
+
+    _prepare(run, ranks)
+    data = run.data()
+    ranks.say()  # rank 0 has cut the files back
+    start, domain = run.snapshot(), domain_of(run.header)
+    control = ranks.control(lambda step: Control())
+    for _ in train(run.config, data, start=start, control=control, domain=domain, ranks=ranks):
+        pass
+
+
+def _prepare(run: Run, ranks: "Ranks | None") -> None:
+    """Use the run's threads, divided among the ranks of this machine."""
     import torch
 
+    count = ranks.place.local_size if ranks else 1
+    torch.set_num_threads(max(1, run.header["threads"] // count))
+    run.require_code()
+
+
+def _recorded(
+    run: Run, requested: Callable[[], str | None], ranks: "Ranks | None"
+) -> Iterator["Event"]:
     from vae.base.devices import resolve
     from vae.training import train
 
-    torch.set_num_threads(run.header["threads"])
-    run.require_code()
+    _prepare(run, ranks)
     start, data = run.rewind(), run.data()
+    if ranks:
+        ranks.say()
     run.set_status(state="running", device=str(resolve(run.config.device)))
     spent = _stopwatch(start)
 
@@ -71,8 +120,8 @@ def _recorded(run: Run, requested: Callable[[], str | None]) -> Iterator["Event"
         return current._replace(wanted=requested() or limit or current.wanted)
 
     written, tick, ended = 0.0, None, "finished"
-    domain = domain_of(run.header)
-    for event in train(run.config, data, start=start, control=control, domain=domain):
+    decide, domain = ranks.control(control) if ranks else control, domain_of(run.header)
+    for event in train(run.config, data, start=start, control=decide, domain=domain, ranks=ranks):
         if isinstance(event, Tick):
             tick = event
         if not isinstance(event, Tick) or time.monotonic() - written > STATUS_SECONDS:
@@ -113,6 +162,11 @@ def note_failure(run: Run, error: BaseException, note: Callable[..., None]) -> N
     """
     with suppress(OSError):
         note(state="failed", message=error_sentence(error))
+    _log(run, error)
+
+
+def _log(run: Run, error: BaseException) -> None:
+    """Append an error's traceback to the run's log."""
     with suppress(OSError), (run.path / "log.txt").open("a") as log:
         log.write("".join(traceback.format_exception(error)))
 
