@@ -14,6 +14,7 @@ from vae import footprint, model
 from vae.base import files, memory
 from vae.base.records import Control, Domain
 from vae.commands import main
+from vae.components.posteriors import POSTERIORS
 from vae.config import TABLES, RunConfig
 from vae.dashboard.shared import training_time
 from vae.data import Dataset
@@ -25,7 +26,8 @@ from vae.training import Trainer
 
 DIGITS = Domain((1, 8, 8), 17, 10)
 SMALL = {"hidden": (16,), "latent_dim": 3, "batch_size": 12, "likelihood": "gaussian"}
-ALSO = {"point": {"objective": "wae"}, "conv": {"channels": (4, 6)}}
+ALSO = {n: {"objective": "wae"} for n, q in POSTERIORS.items() if not q.has_density}
+ALSO |= {"conv": {"channels": (4, 6)}}
 ALSO |= {name: {"channels": (4, 6)} for name in ("resnet", "conv1d")}
 HUGE: dict[str, Any] = {"hidden": (8192,) * 8}
 ROWS: list[dict[str, Any]] = [

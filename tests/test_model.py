@@ -92,7 +92,7 @@ def test_the_gradient_reaches_every_parameter_in_every_combination(
 ) -> None:
     """Every likelihood under this posterior, prior and objective, each with one network; with all
     networks in the long test. Over all values, each network meets each likelihood."""
-    k = 1 if values["posterior"] == "point" else 2
+    k = 2 if POSTERIORS[values["posterior"]].has_density else 1
     first = MODELS.index(values) % share
     for n, body in enumerate(BODIES):
         likelihoods, network = len(TABLES["likelihood"]), n // len(TABLES["likelihood"])
@@ -146,7 +146,7 @@ def test_every_model_survives_a_checkpoint(
     tiny: Callable[..., VAE], values: dict[str, Any], tmp_path: Any
 ) -> None:
     """A model rebuilt from JSON with weights from a file computes the same function."""
-    if values.get("posterior") == "point":
+    if not POSTERIORS[values.get("posterior", "diagonal")].has_density:
         values = values | {"objective": "reconstruction"}
     shape = fitting(values.get("network", "mlp"), (1, 7, 5))
     model = tiny(shape, **values)

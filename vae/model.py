@@ -21,8 +21,10 @@ from vae.components.likelihoods import LIKELIHOODS, check_domain
 from vae.components.network_code import network_of
 from vae.components.networks import Bodies
 from vae.components.objectives import OBJECTIVES, Loss
-from vae.components.posteriors import POSTERIORS, Posterior
+from vae.components.posterior_base import Posterior
+from vae.components.posteriors import POSTERIORS
 from vae.components.priors import PRIORS
+from vae.components.quantised import Quantised
 from vae.components.rescalings import Units, described
 from vae.components.terms import Pass
 from vae.config import RunConfig
@@ -136,6 +138,11 @@ class VAE(nn.Module):
         """The modules that map the outputs of decoder and encoder to p(u|z) and q(z|x)."""
         return self._likelihood, self._posterior
 
+    @property
+    def codes(self) -> Quantised | None:
+        """The codebook of z; None if the decoder reads z as it is."""
+        return self._posterior if isinstance(self._posterior, Quantised) else None
+
     def scalars(self) -> dict[str, Tensor]:
         """Return the learned scalars of the likelihood: name → scalar."""
         return self._likelihood.scalars()
@@ -193,6 +200,7 @@ class VAE(nn.Module):
         If it reads the library size of counts, `log_prob` takes that of its argument. Mean and
         samples have those of the examples `x` (B, *event), by default the typical one.
         """
+        z = self.decoder_input(z)
         if self.classes:
             assert y is not None
             code = one_hot(y, self.classes).to(z.dtype)  # (B, classes)
@@ -211,7 +219,22 @@ class VAE(nn.Module):
     def loss(self, out: Pass, scalars: dict[str, float]) -> Loss:
         """Return the configured objective of a pass, with `scalars` as its scheduled options."""
         options = self.config.chosen("objective") | scalars
-        return OBJECTIVES[self.config.objective].loss(out, **options)
+        total, terms = OBJECTIVES[self.config.objective].loss(out, **options)
+        for name, (term, weight) in self._posterior.loss_terms(out.q).items():
+            total, terms = total + weight * term, terms | {name: term}
+        return Loss(total, terms)
+
+    def learn(self, out: Pass) -> None:
+        """Change the tensors that learn without gradient, after an optimiser step on this pass."""
+        self._posterior.learn(out.q)
+
+    def code_use(self, out: Pass) -> dict[str, Tensor]:
+        """Return the share of the examples of a pass with each code; {} without a codebook."""
+        return self._posterior.code_use(out.q)
+
+    def decoder_input(self, z: Tensor) -> Tensor:
+        """Return the vectors that the decoder reads for z (..., Z): z, or the nearest codes."""
+        return self._posterior.decoder_input(z)
 
     def _precision(self, x: Tensor) -> AbstractContextManager[object]:
         if self.config.precision == "fp32":

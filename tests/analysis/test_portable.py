@@ -35,6 +35,14 @@ def test_a_network_of_plain_layers_is_portable_with_all_its_weights(
     assert kinds[-1] in ("linear", "convolution")  # no activation after the last layer
 
 
+def test_a_codebook_travels_before_the_decoder() -> None:
+    free = {"objective": "reconstruction", "latent_dim": 6}
+    vae = model(posterior="quantised", codes=7, code_groups=3, **free)
+    found, plain = portable(vae), portable(model(posterior="point", **free))
+    assert len(found.weights) == len(plain.weights) + 7 * 6
+    assert [layer["kind"] for layer in found.recipe["layers"]][:2] == ["codes", "linear"]
+
+
 def test_a_network_of_other_layers_is_decoded_by_the_server() -> None:
     with pytest.raises(ValueError, match="The browser does not know a layer of this network"):
         portable(model(network="resnet"))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy.stats import chi2_contingency, contingency
 
 from vae.analysis.encoding import encode
 from vae.analysis.sampling import (
@@ -40,6 +41,14 @@ def encoded(**settings: object) -> tuple[Latents, Encoding]:
 
 
 LATENTS, ENCODING = encoded()
+CODED, _ = encoded(
+    posterior="quantised", objective="reconstruction", latent_dim=6, code_groups=3, codes=12
+)
+CONTINUOUS = [name for name in SOURCES if name != "fitted-codes"]
+
+
+def suitable(name: str) -> Latents:
+    return CODED if name == "fitted-codes" else LATENTS
 
 
 def moments(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -73,7 +82,7 @@ def expected(name: str) -> tuple[np.ndarray, np.ndarray]:
     return centre, np.mean([c for _, c in parts], 0) + np.mean(apart, 0)
 
 
-@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("name", CONTINUOUS)
 def test_draws_have_the_moments_of_their_source(name: str) -> None:
     z = SOURCES[name].draw(LATENTS, Draw(MANY, 0, components=1))
     assert z.shape == (MANY, 3)
@@ -93,14 +102,44 @@ def test_a_mixture_keeps_the_moments_of_the_latents(components: int) -> None:
 def test_more_samples_with_the_same_seed_begin_with_the_same_z(name: str, few: int) -> None:
     draw = SOURCES[name].draw
     first, more, other = (
-        draw(LATENTS, Draw(number, seed, components=2))
+        draw(suitable(name), Draw(number, seed, components=2))
         for number, seed in ((few, 3), (MOST, 3), (few, 4))
     )
     np.testing.assert_allclose(first, more[:few], atol=1e-6)
     assert not np.allclose(first, other)
 
 
-@pytest.mark.parametrize("name", SOURCES)
+def combinations(z: np.ndarray) -> np.ndarray:
+    """Return the nearest codes of z, (M, G)."""
+    assert CODED.model.codes is not None
+    return CODED.model.codes.nearest(torch.from_numpy(z)).T.numpy()
+
+
+def test_codes_have_the_frequencies_of_the_training_data() -> None:
+    """In each group alone; the groups are independent, and every z is a code."""
+    z = SOURCES["fitted-codes"].draw(CODED, Draw(MANY, 0))
+    drawn, present = combinations(z), combinations(CODED.mean)
+    np.testing.assert_array_equal(CODED.model.decoder_input(torch.from_numpy(z)), z)
+    for g in range(3):
+        share = np.bincount(present[:, g], minlength=12) / len(present)
+        found = np.bincount(drawn[:, g], minlength=12) / MANY
+        assert (np.abs(found - share) <= 5 * np.sqrt(share * (1 - share) / MANY)).all()
+    tables = [contingency.crosstab(c[:, 0], c[:, 1]).count for c in (drawn, present)]
+    independent, dependent = (chi2_contingency(table).pvalue for table in tables)
+    assert independent > 1e-4 > dependent
+
+
+def test_the_temperature_of_codes_favours_frequent_ones() -> None:
+    largest, present = [], combinations(CODED.mean)
+    for temperature in (0.0, 0.5, 1.0, 3.0):
+        drawn = combinations(SOURCES["fitted-codes"].draw(CODED, Draw(2000, 0, temperature)))
+        often = [np.bincount(present[:, g]).argmax() for g in range(3)]
+        largest.append((drawn == often).mean())
+    assert largest[0] == 1.0
+    assert (np.diff(largest) < -0.02).all()
+
+
+@pytest.mark.parametrize("name", CONTINUOUS)
 def test_temperature_scales_the_deviation_from_the_centre(name: str) -> None:
     centre, half, whole, twice = (
         SOURCES[name].draw(LATENTS, Draw(50, 1, t, components=2)) for t in (0.0, 0.5, 1.0, 2.0)
@@ -139,7 +178,8 @@ def test_every_offered_source_suits_the_model() -> None:
     def offered(latents: Latents) -> set[str]:
         return {name for name, source in SOURCES.items() if source.offered(latents)}
 
-    everything = set(SOURCES)
+    everything = set(CONTINUOUS)
+    assert offered(CODED) == (everything | {"fitted-codes"}) - {"prior"}
     assert offered(LATENTS) == everything
     assert offered(encoded(condition="labels")[0]) == everything - {"class"}
     plain = encoded(posterior="point", objective="reconstruction")[0]

@@ -23,7 +23,11 @@ SOFT = {"gaussian": {"sigma": 0.9}}
 ROWS = [
     *({"likelihood": name} | SOFT.get(name, {}) for name in LIKELIHOODS),
     *({"prior": name} for name in PRIORS if name != "standard"),
-    *({"posterior": name} for name in POSTERIORS if name not in ("diagonal", "point")),
+    *(
+        {"posterior": name}
+        for name, q in POSTERIORS.items()
+        if q.has_density and name != "diagonal"
+    ),
     {"condition": "labels"},
 ]
 PLANE = plane_of_latents(np.zeros(2), (0, 1))

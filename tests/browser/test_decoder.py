@@ -53,6 +53,7 @@ CASES = [
     ),
     {"network": "linear"},
     {"condition": "labels"},
+    {"posterior": "quantised", "objective": "wae", "condition": "labels"},
 ]
 
 

@@ -34,7 +34,8 @@ from vae.components.objectives import (
     wae,
 )
 from vae.components.objectives import reconstruction as reconstruction_alone
-from vae.components.posteriors import POSTERIORS, Point
+from vae.components.posterior_base import Point
+from vae.components.posteriors import POSTERIORS
 from vae.components.terms import frozen
 
 B, Z, EVENT = 4, 2, (1, 2, 3)

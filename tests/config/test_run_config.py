@@ -13,6 +13,7 @@ import torch
 from tests.tables import each
 from vae.base.devices import available, resolve
 from vae.base.options import Field, Option, Spec, check, coerce, derive, options_of, refuse_unknown
+from vae.components.posteriors import POSTERIORS
 from vae.components.schedules import Progress
 from vae.config import TABLES, RunConfig, fields
 from vae.config.presets import PRESETS
@@ -27,7 +28,8 @@ ROWS = [{kind: row} for kind, table in TABLES.items() for row in table]
 
 def chosen(values: dict[str, Any]) -> dict[str, Any]:
     """Return `values` with the settings that they require."""
-    return ({"objective": "reconstruction"} if values.get("posterior") == "point" else {}) | values
+    has_density = POSTERIORS[values.get("posterior", "diagonal")].has_density
+    return ({} if has_density else {"objective": "reconstruction"}) | values
 
 
 # ── what a setting says of itself
@@ -248,6 +250,10 @@ WRONG = [  # (values, what the sentence says)
         "All samples of a point posterior are equal: set posterior_samples to 1.",
     ),
     (
+        {"posterior": "quantised", "objective": "wae", "latent_dim": 6, "code_groups": 4},
+        "code_groups 4 does not divide latent_dim 6: choose a divisor of 6, or another number of",
+    ),
+    (
         {"patience": 3, "val_share": 0},
         "needs validation data, and val_share is 0: set val_share above 0",
     ),
@@ -278,7 +284,9 @@ def test_the_error_for_an_unknown_setting_names_all_settings() -> None:
 def test_every_range_is_enforced_at_both_ends(name: str) -> None:
     field = FIELDS[name]
     needs = {"val_share": 0, "test_share": 0} if name.endswith("_share") else {}
-    needs |= {field.kind: field.specs[0][0]} if field.kind else {}
+    needs = chosen(needs | ({field.kind: field.specs[0][0]} if field.kind else {}))
+    if name == "code_groups":  # it divides the number of latents
+        needs["latent_dim"] = int(field.option.high)
     wrap: Callable[[Any], Any] = tuple if field.type == tuple[int, ...] else lambda v: v[0]
     assert field.option.high is not None
     for outside in (field.option.low - 1, field.option.high + 1):

@@ -14,6 +14,7 @@ from vae.analysis.loaded_run import LoadedRun
 from vae.base.criterion import ELBO, RECONSTRUCTION
 from vae.base.records import RESCALE, SLOWER
 from vae.batches import Batches
+from vae.components.posteriors import POSTERIORS
 from vae.components.terms import reconstruction_error
 from vae.config import TABLES, RunConfig
 from vae.data import load
@@ -361,7 +362,7 @@ ROWS = [
 def test_every_row_of_every_table_gets_the_checks_that_apply(
     row: dict[str, Any], shape: str
 ) -> None:
-    if row.get("posterior") == "point":
+    if not POSTERIORS[row.get("posterior", "diagonal")].has_density:
         row = row | {"objective": "reconstruction"}
     config = RunConfig.of(**row)
     told = reports(shape, amount=0.5, kl=(0.0, 0.0))
@@ -371,14 +372,14 @@ def test_every_row_of_every_table_gets_the_checks_that_apply(
             report["reconstruction"] = -report["elbo"]
         if not config.kl_per_dimension:
             report["kl_per_dimension"] = None
-        if config.posterior == "point":
+        if not config.has_kl:
             report |= {"kl": None, "elbo": None}
         if config.likelihood == "gaussian-learned":
             report["terms"] = {"sigma": 1e-3}
     point = FINE._replace(elbo=None, narrowest=None)
-    result = diagnose(case(told, point if config.posterior == "point" else FINE, **row))
+    result = diagnose(case(told, FINE if config.has_kl else point, **row))
     names = set(result.findings)
-    if config.posterior == "point":
+    if not config.has_kl:
         assert not names & {"posterior_collapse", "unused_latents", "variance_floor"}
         assert result.clear["posterior_collapse"] == NoFinding(
             "This posterior has no KL.", checked=False
@@ -387,7 +388,7 @@ def test_every_row_of_every_table_gets_the_checks_that_apply(
         assert "variance_floor" in names
     else:
         assert "variance_floor" not in names
-    if shape == "healthy" and config.posterior != "point" and "variance_floor" not in names:
+    if shape == "healthy" and config.has_kl and "variance_floor" not in names:
         assert "posterior_collapse" in names
     for finding in result.findings.values():
         if finding.fix is not None:
@@ -463,7 +464,7 @@ def test_the_cost_of_a_swap_equals_an_exact_mean(of: Any) -> None:
 
 @pytest.mark.parametrize("row", ROWS, ids=str)
 def test_every_model_has_statistics(of: Any, row: dict[str, Any]) -> None:
-    if row.get("posterior") == "point":
+    if not POSTERIORS[row.get("posterior", "diagonal")].has_density:
         row = row | {"objective": "reconstruction"}
     counts = "likelihood" in row and TABLES["likelihood"][row["likelihood"]].support == "counts"
     if counts:
@@ -471,7 +472,7 @@ def test_every_model_has_statistics(of: Any, row: dict[str, Any]) -> None:
     seen = model_stats(of(**row))
     assert math.isfinite(seen.swap)
     assert seen.swap_se >= 0
-    assert (seen.elbo is None) == (row.get("posterior") == "point")
+    assert (seen.elbo is None) == (not POSTERIORS[row.get("posterior", "diagonal")].has_density)
     assert seen.levels == (2 if counts else 17)
     assert 0.3 < seen.spread < (0.55 if counts else 0.45)
     assert model_stats(of(**row)) == seen

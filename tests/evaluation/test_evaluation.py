@@ -32,6 +32,7 @@ from vae.evaluation import (
 )
 from vae.evaluation.measures import MEASURES, STATISTICS, TABLES, json_keys
 from vae.evaluation.probes import wilson
+from vae.evaluation.reading import reasons
 from vae.model import VAE, build
 
 CPU = torch.device("cpu")
@@ -298,6 +299,29 @@ def test_a_point_posterior_has_only_its_reconstruction(
         x = torch.from_numpy(data.x)
         error = float(-model(x, 0).px.log_prob(x).mean())
     assert record.reconstruction == pytest.approx(error, rel=1e-5)
+
+
+def test_a_codebook_has_its_use_over_all_examples(tiny: Callable[..., VAE], data: Dataset) -> None:
+    """Against scipy's entropy of all nearest codes; other posteriors do not mention a codebook."""
+    free = {"objective": "reconstruction", "latent_dim": 4}
+    model = tiny((D,), posterior="quantised", codes=9, code_groups=2, **free)
+    record = evaluate(model, batches(data))
+    with torch.no_grad():
+        z = model.posterior(torch.from_numpy(data.x)).mean.numpy().reshape(len(data.x), 2, 2)
+    book = model.codes.codebook.numpy()
+    near = ((z[:, :, None] - book) ** 2).sum(-1).argmin(-1)  # (N, G)
+    counts = [np.bincount(near[:, g], minlength=9) for g in range(2)]
+    entropies = [stats.entropy(count) for count in counts]
+    assert record.code_entropy == pytest.approx(sum(entropies), rel=1e-9)
+    assert record.perplexity == pytest.approx(math.exp(sum(entropies) / 2), rel=1e-9)
+    assert record.unused_codes == sum((count == 0).sum() for count in counts)
+    assert "2 ln 9" in record.notes["code_entropy"]
+    assert "uniform prior" in record.notes["kl"]
+    plain = evaluate(tiny((D,)), batches(data))
+    assert plain.perplexity is None
+    undefined = {key for keys in reasons(plain, json_keys()).values() for key in keys}
+    assert "nll" in undefined
+    assert "perplexity" not in undefined
 
 
 def test_a_bernoulli_has_bits_for_binary_values_only(

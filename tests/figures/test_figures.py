@@ -298,7 +298,7 @@ def test_a_finished_run_without_reports_has_a_sentence() -> None:
 def test_point_posterior_has_no_kl() -> None:
     figure = training_curves(history(point=True))
     assert set(traces(figure)) == {"reconstruction-train", "reconstruction-val"}
-    assert "KL and ELBO: not defined for a point posterior" in words(figure)
+    assert "KL and ELBO: not defined without a density q(z|x)" in words(figure)
     assert "not defined" not in words(training_curves(history()))
 
 

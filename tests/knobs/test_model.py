@@ -17,6 +17,7 @@ from vae.analysis.encoding import decode, prior_sample
 from vae.base.records import Domain
 from vae.batches import Batches
 from vae.components.networks import ACTIVATIONS
+from vae.components.posterior_base import Point
 from vae.components.priors import PRIORS
 from vae.config import RunConfig
 from vae.evaluation import evaluate
@@ -191,6 +192,57 @@ def test_posterior_transforms_fit_more_complex_shapes() -> None:
     assert bound(radius, "flow", 150) > one + 0.3
 
 
+CODED = {"posterior": "quantised", "objective": "reconstruction", "epochs": 20}
+
+
+def codebook(**settings: Any) -> dict[str, float]:
+    """Return the last validation figures of a model with a codebook."""
+    report = done(**CODED | settings).reports("val")[-1]
+    return report.terms | {"reconstruction": report.reconstruction}
+
+
+def test_codes_more_reconstruct_better() -> None:
+    one, four, many = (codebook(codes=k) for k in (1, 4, 64))
+    assert one["perplexity"] == 1
+    assert 2 < four["perplexity"] <= 4 < many["perplexity"] - 4
+    assert one["reconstruction"] > four["reconstruction"] + 2 > many["reconstruction"] + 4
+
+
+def test_code_groups_more_combine_more_codes() -> None:
+    one, four = (codebook(codes=8, code_groups=g) for g in (1, 4))
+    assert four["reconstruction"] < one["reconstruction"] - 2
+    assert done(**CODED, codes=8, code_groups=4).model.codes.codebook.shape == (4, 8, 1)
+
+
+def test_commitment_larger_holds_z_closer_to_its_codes() -> None:
+    """Without it z moves away from the codes, which follow too slowly."""
+    apart = [codebook(commitment=w, epochs=60)["commitment"] for w in (0.0, 0.25, 5.0)]
+    assert apart[0] > 2 * apart[1] > 4 * apart[2]
+    found = done(**CODED).reports("val")[-1]
+    assert found.loss == pytest.approx(
+        found.reconstruction + 0.25 * found.terms["commitment"], rel=1e-5
+    )
+
+
+def test_code_decay_larger_follows_more_slowly() -> None:
+    """A code that has seen outputs at 0 covers a share 1 − γ of the way to outputs at 1."""
+    for decay in (0.0, 0.9, 0.99):
+        config = quick(**CODED, codes=1, code_decay=decay)
+        row = build(config, DIGITS).codes
+        for place in (0.0, 1.0):
+            row.learn(Point(torch.full((8, 4), place)))
+            row.use.fill_(1)
+        assert float(row.codebook.mean()) == pytest.approx(1 - decay, abs=1e-6)
+
+
+def test_code_revival_brings_dead_codes_back() -> None:
+    """Without it most codes die within the first epochs."""
+    dead, revived = (codebook(latent_dim=8, code_revival=share) for share in (0.0, 0.1))
+    assert revived["perplexity"] > 1.3 * dead["perplexity"]
+    assert revived["unused_codes"] < dead["unused_codes"]
+    assert revived["reconstruction"] < dead["reconstruction"] - 5
+
+
 FLAT = {"data": "mixture", "latent_dim": 2, "epochs": 20, "sigma": 0.1, "lr": 1e-2}
 FLAT |= {"batch_size": 64}
 
@@ -284,6 +336,11 @@ EFFECTS: dict[str, Callable[..., None]] = {
     "degrees_of_freedom": test_degrees_of_freedom_fewer_forgive_outliers,
     "posterior": test_posterior_can_have_the_shapes_of_its_row,
     "posterior_transforms": test_posterior_transforms_fit_more_complex_shapes,
+    "codes": test_codes_more_reconstruct_better,
+    "code_groups": test_code_groups_more_combine_more_codes,
+    "commitment": test_commitment_larger_holds_z_closer_to_its_codes,
+    "code_decay": test_code_decay_larger_follows_more_slowly,
+    "code_revival": test_code_revival_brings_dead_codes_back,
     "prior": test_a_learned_prior_has_a_smaller_kl,
     "prior_components": test_prior_components_fit_more_complex_shapes,
     "prior_transforms": test_prior_transforms_fit_more_complex_shapes,

@@ -37,6 +37,7 @@ KINDS = {
     "plain": {"posterior": "point", "objective": "reconstruction"},
     "colourless moons": {"data": "moon-phases", "examples": 300, "size": 9},
 }
+CODED = {"posterior": "quantised", "objective": "reconstruction", "codes": 16}
 
 
 def pictures_on(at: AppTest) -> list[np.ndarray]:
@@ -228,10 +229,11 @@ def known(loaded: LoadedRun) -> Latents:
 def test_every_source_is_decoded_pixel_for_pixel(
     name: str, root: Path, open_page: OpenPage
 ) -> None:
-    loaded = LoadedRun.of(trained(root, "a-run"))
+    loaded = LoadedRun.of(trained(root, "a-run", **(CODED if name == "fitted-codes" else {})))
     at = open_page("samples.py")
     at.number_input(key="generate_number").set_value(9).run()
-    at.selectbox(key=of_run(at, "generate_source")).select(name).run()
+    if name != "fitted-codes":  # the first one that a model with a codebook offers
+        at.selectbox(key=of_run(at, "generate_source")).select(name).run()
     assert not at.exception
     start = 1 if name == "class" else 0
     asked = Draw(9, 0, 1.0, start)

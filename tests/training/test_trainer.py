@@ -105,6 +105,7 @@ RESUMED = [
     {"lr_schedule": "cosine", "beta_schedule": "warmup:2", "frames": 7},
     {"likelihood": "gaussian-learned", "weight_decay": 0.1, "grad_clip": 1.0, "val_share": 0.0},
     {"posterior": "point", "objective": "reconstruction"},
+    {"posterior": "quantised", "objective": "wae", "codes": 9, "code_revival": 0.5},
     {"patience": 1, "lr": 0.3, "epochs": 8},
 ]
 

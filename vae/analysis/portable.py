@@ -8,7 +8,7 @@ an encoder the first Z outputs must be the mean of q(z|x).
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,7 +50,8 @@ def portable(model: VAE) -> Portable:
     mean = mean_formula(likelihood)
     if not mean:
         raise ValueError("The browser does not know the mean of this likelihood.")
-    found = _network(model, model.decoder, torch.zeros(1, model.config.latent_dim + model.classes))
+    start = torch.zeros(1, model.config.latent_dim + model.classes)
+    found = _network(model, model.decoder, start, _codebook(model))
     about = {
         "latents": model.config.latent_dim,
         "classes": model.classes,
@@ -84,11 +85,23 @@ def _begins_with_mean(model: VAE) -> bool:
     return torch.equal(mean, h[:, : model.config.latent_dim])
 
 
-def _network(model: VAE, network: nn.Module, start: Tensor) -> Portable:
-    """Return encoder or decoder; `start` (1, …) is an input."""
+def _codebook(model: VAE) -> list[Layer]:
+    """Return the layer that replaces z by its nearest codes; none without a codebook."""
+    if model.codes is None:
+        return []
+    book, latents = model.codes.codebook, model.config.latent_dim
+    groups, codes, _ = book.shape
+    recipe = {"kind": "codes", "groups": groups, "codes": codes, "latents": latents}
+    return [Layer(recipe | {"outputs": latents + model.classes}, (book,), book.numel())]
+
+
+def _network(
+    model: VAE, network: nn.Module, start: Tensor, first: Sequence[Layer] = ()
+) -> Portable:
+    """Return encoder or decoder after the layers `first`; `start` (1, …) is an input."""
     if model.config.precision != "fp32":
         raise ValueError("The browser computes with 32 bits, and this run does not.")
-    layers = _layers(network, start)
+    layers = [*first, *_layers(network, start)]
     weights = [w.detach().float().flatten() for layer in layers for w in layer.weights]
     _check_size(sum(map(len, weights)), sum(layer.products for layer in layers))
     recipe = {

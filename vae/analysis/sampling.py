@@ -77,6 +77,26 @@ def from_prior(latents: Latents, draw: Draw) -> Floats:
     return prior_sample(latents.model, draw.number, draw.seed, draw.temperature)
 
 
+def from_codes(latents: Latents, draw: Draw) -> Floats:
+    """z from a prior over codes, fitted to the training data: each group takes a code with its
+    frequency to the power 1 / temperature, independently of the other groups. Good for samples of
+    a model with a codebook, where no other z is a code."""
+    codes = latents.model.codes
+    assert codes is not None
+    with torch.no_grad():
+        nearest = codes.nearest(torch.from_numpy(latents.mean).to(latents.batches.device))
+    uniform = np.random.default_rng((draw.seed, 3)).random((draw.number, len(nearest)))
+    chosen = np.empty(uniform.shape[::-1], np.int64)  # (G, M)
+    for group, found in enumerate(nearest.cpu().numpy()):
+        present, count = np.unique(found, return_counts=True)
+        power = np.log(count) / max(draw.temperature, 1e-3)
+        ends = np.exp(power - power.max()).cumsum()
+        at = np.searchsorted(ends / ends[-1], uniform[:, group], side="right")
+        chosen[group] = present[np.minimum(at, len(present) - 1)]
+    vectors = codes.vectors(torch.from_numpy(chosen).to(latents.batches.device))
+    return np.asarray(vectors.cpu().numpy(), np.float32)
+
+
 def from_noise(latents: Latents, draw: Draw) -> Floats:
     """z from one normal distribution with the mean and covariance of the encoded training data.
     Good for a model without prior, or where all latents have moved away from the prior."""
@@ -134,6 +154,9 @@ class Source(NamedTuple):
 
 SOURCES: dict[str, Source] = {
     "prior": Source("prior", from_prior, lambda latents: latents.model.has_kl),
+    "fitted-codes": Source(
+        "fitted codes", from_codes, lambda latents: latents.model.codes is not None
+    ),
     "noise": Source("fitted normal", from_noise, lambda latents: True),
     "aggregate": Source("aggregate posterior", from_aggregate, lambda latents: True),
     "mixture": Source("fitted mixture", from_mixture, lambda latents: True, ("components",)),

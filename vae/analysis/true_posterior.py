@@ -75,7 +75,7 @@ def obstacle(model: VAE) -> str:
     if model.config.latent_dim != LATENTS:
         return f"p(z|x) needs two latents: a grid over {model.config.latent_dim} is too large."
     if not model.has_kl:
-        return "A plain autoencoder is trained without a prior p(z): it has no p(z|x)."
+        return "An autoencoder without KL is trained without a prior p(z): it has no p(z|x)."
     return ""
 
 

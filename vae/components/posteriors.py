@@ -2,7 +2,8 @@
 
 A posterior is a module built from the number of latent dimensions Z and its options. `outputs` is
 the number of encoder outputs that it needs. It maps these outputs, (B, outputs), to a distribution
-with batch shape (B,) and event shape (Z,). A posterior without density (the point mass) has no KL.
+with batch shape (B,) and event shape (Z,). A posterior without density (the point mass, whose z a
+codebook may quantise) has no KL.
 
 Three posteriors transform the same noise eps ~ N(0, I): they scale it along each axis (Diagonal),
 multiply it by a triangular matrix (Full) or pass it through invertible networks (Flow). The
@@ -10,7 +11,7 @@ density follows from the determinant of the transform.
 """
 
 from functools import cached_property
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor, nn
@@ -19,28 +20,11 @@ from torch.distributions.constraints import independent, real
 from zuko.flows import MAF
 
 from vae.base.options import Option
+from vae.components.posterior_base import Moments, PointMass, Posterior
+from vae.components.quantised import Quantised
 
 # Importing zuko turns off torch's argument checks globally: restore torch's default
 Distribution.set_default_validate_args(__debug__)
-
-
-class Point(Distribution):
-    """All probability mass at z = location. Without a density: no log_prob, entropy or KL."""
-
-    arg_constraints: dict[str, Any] = {}  # noqa: RUF012  torch's own attribute
-    support = independent(real, 1)  # type: ignore[no-untyped-call]
-    has_rsample = True
-
-    def __init__(self, location: Tensor) -> None:  # (B, Z)
-        super().__init__(location.shape[:-1], location.shape[-1:], validate_args=False)
-        self.location = location
-
-    @property
-    def mean(self) -> Tensor:
-        return self.location
-
-    def rsample(self, sample_shape: Any = ()) -> Tensor:
-        return self.location.expand(*sample_shape, *self.location.shape)
 
 
 class Transformed(Distribution):
@@ -105,56 +89,6 @@ class Transformed(Distribution):
     @property
     def variance(self) -> Tensor:
         return self._moments[1]
-
-
-class Moments(NamedTuple):
-    """The parameters of N(mu, diag sigma²), (B, Z) each."""
-
-    mu: Tensor
-    log_var: Tensor
-    sigma: Tensor
-
-    def transformed(self, noise: Tensor) -> Tensor:
-        """Return the sample z = mu + sigma · noise, (B, Z), for noise ~ N(0, I)."""
-        return torch.addcmul(self.mu, self.sigma, noise)
-
-    def kl_sums(self) -> Tensor:
-        """Return KL(q(z|x) || N(0, I)) of each latent dimension, summed over examples, (Z,)."""
-        twice = self.mu.square().addcmul_(self.sigma, self.sigma).sub_(self.log_var)
-        return 0.5 * (twice.sum(0) - len(self.mu))
-
-
-class Posterior(nn.Module):
-    """q(z|x). The KL between a Gaussian posterior and a Gaussian prior has a closed form. If both
-    factorise over latent dimensions, it is a sum over the dimensions."""
-
-    has_density = True
-    gaussian = False
-    factorises = False
-    correlates = False  # a Gaussian with a covariance matrix
-    mean_samples = 0  # samples for estimating the mean; 0 if the mean is exact
-
-    def __init__(self, latent_dim: int) -> None:
-        super().__init__()
-        self.latent_dim = latent_dim
-
-    @property
-    def outputs(self) -> int:
-        """Number of encoder outputs."""
-        raise NotImplementedError
-
-    def forward(self, h: Tensor) -> Distribution:
-        """Return q(z|x) from the encoder's outputs h, (B, outputs)."""
-        raise NotImplementedError
-
-    def moments(self, h: Tensor) -> Moments:
-        """Return the parameters of a posterior with a written-out gradient."""
-        raise NotImplementedError
-
-    def slope(self, q: Moments, noise: Tensor, of_z: Tensor, weight: float) -> Tensor:
-        """Return the gradient of f(z) + weight · KL(q || N(0, I)) for h, from that of f for the
-        sample z = mu + sigma · noise, (B, Z)."""
-        raise NotImplementedError
 
 
 class Diagonal(Posterior):
@@ -270,22 +204,10 @@ class Flow(Posterior):
         return Transformed(base, self.transform(context))
 
 
-class PointMass(Posterior):
-    """A point mass: the plain autoencoder, without KL and ELBO."""
-
-    has_density = False
-
-    @property
-    def outputs(self) -> int:
-        return self.latent_dim
-
-    def forward(self, h: Tensor) -> Distribution:
-        return Point(h)
-
-
 POSTERIORS: dict[str, type[Posterior]] = {
     "diagonal": Diagonal,
     "full": Full,
     "flow": Flow,
     "point": PointMass,
+    "quantised": Quantised,
 }

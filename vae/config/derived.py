@@ -40,6 +40,11 @@ class DerivedSettings(Settings):
         return POSTERIORS[self.posterior].has_density
 
     @property
+    def no_density(self) -> str:
+        """Why there is no KL, as a sentence; "" with a density."""
+        return POSTERIORS[self.posterior].no_density
+
+    @property
     def unit_normal(self) -> bool:
         """Whether the KL pulls the latents towards N(0, I)."""
         return self.has_kl and PRIORS[self.prior].unit_normal

@@ -51,6 +51,7 @@ def _check_objective(config: DerivedSettings) -> None:
 
 def _check_gradient(config: DerivedSettings) -> None:
     posterior = POSTERIORS[config.posterior]
+    posterior.check(config.latent_dim, config.get)
     if config.get("gradient") == "doubly" and not posterior.gaussian:
         raise ValueError(
             f"The doubly reparameterised gradient is not defined for a {config.posterior} "

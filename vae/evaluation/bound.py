@@ -32,7 +32,9 @@ def batch_terms(
     out = model(batch.x, 0, batch.y)
     first, second = parts(progress, (samples, importance_samples))
     error, divergence = _bound(model, out, samples, first)
-    terms = {"error": error, "mean": out.q.mean}
+    terms = {"error": error, "mean": model.decoder_input(out.q.mean)}
+    if model.codes is not None:
+        terms["codes"] = model.codes.nearest(out.q.mean).T  # (B, G)
     if not model.has_kl:
         return terms, None
     terms["kl"] = divergence

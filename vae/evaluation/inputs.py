@@ -147,9 +147,7 @@ def pace(model: VAE) -> float:
 
 
 def _density(inputs: Inputs) -> str:
-    if inputs.model.has_kl:
-        return ""
-    return "A point posterior has no density: KL, ELBO and −ln p(x) do not exist."
+    return inputs.model.config.no_density
 
 
 def _factorised(inputs: Inputs) -> str:
@@ -196,7 +194,16 @@ def _factors(inputs: Inputs) -> str:
 def _prior(inputs: Inputs) -> str:
     if inputs.model.has_kl:
         return ""
-    return "A point posterior is trained without a prior: there is no p(z) to draw samples from."
+    return (
+        f"A {inputs.model.config.posterior} posterior is trained without a prior: there is no "
+        "p(z) to draw samples from."
+    )
+
+
+def _codes(inputs: Inputs) -> str:
+    if inputs.model.codes is not None:
+        return ""
+    return f"A {inputs.model.config.posterior} posterior has no codebook."
 
 
 def _complete(inputs: Inputs) -> str:
@@ -223,6 +230,7 @@ NEEDS: dict[str, Callable[[Inputs], str]] = {  # name → the reason why it is n
     "labels": _labels,
     "factors": _factors,
     "prior": _prior,
+    "codes": _codes,
     "training examples": _training,
     "complete examples": _complete,
 }

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from vae.evaluation import averages, extended, probes, sample_quality
+from vae.evaluation.codes import CODES
 from vae.evaluation.disentanglement import Score, largest_value, mig, one_factor, sap
 from vae.evaluation.factor_sets import beta_vae, factor_vae
 from vae.evaluation.inputs import Inputs, Result
@@ -76,6 +77,7 @@ MEASURES: dict[str, Measure[Callable[[Inputs], Result]]] = {
         out_of="latents",
         of_latents=True,
     ),
+    **CODES,
     "nll": Measure(
         "−ln p(x)",
         "nats",

@@ -52,17 +52,33 @@ def unit(record: Evaluation, key: str) -> str:
 def is_complete(record: Evaluation) -> bool:
     """Return whether a record has every row that an evaluation computes today."""
     tables = [(table, record.get(key)) for key, table in TABLES.items()]
-    return record.values.keys() >= set(json_keys()) and all(
+    needed = {key for key in json_keys() if concerns(record, key)}
+    return record.values.keys() >= needed and all(
         saved is None or (isinstance(saved, dict) and saved.keys() >= table.rows.keys())
         for table, saved in tables
     )
+
+
+def concerns(record: Evaluation, key: str) -> bool:
+    """Return whether a row concerns the model of a record."""
+    special = key in MEASURES and MEASURES[key].special
+    return not special or record.get(key) is not None
+
+
+def numbers(records: Sequence[Evaluation]) -> list[str]:
+    """Return the keys of the measures that are one number and concern one of the records."""
+    return [
+        key
+        for key, row in MEASURES.items()
+        if not row.per_latent and any(concerns(record, key) for record in records)
+    ]
 
 
 def reasons(record: Evaluation, keys: Sequence[str]) -> dict[str, list[str]]:
     """Return reason → keys among these whose value is undefined."""
     found: dict[str, list[str]] = {}
     for key in keys:
-        if record.get(key) is None:
+        if record.get(key) is None and concerns(record, key):
             found.setdefault(record.notes.get(key, EARLIER), []).append(key)
     return found
 

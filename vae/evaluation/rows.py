@@ -44,6 +44,7 @@ class Measure(NamedTuple, Generic[Function]):
     out_of: str = ""  # the total that the value is a part of: "samples" or "latents"
     per_latent: bool = False  # a list, one value for each latent
     of_latents: bool = False  # `compute` takes `Encoded`: it needs no network
+    special: bool = False  # of a kind of models; no page mentions it for others
 
     def keys(self, key: str) -> tuple[str, ...]:
         """Return the JSON keys of the value and its companions."""

@@ -155,7 +155,7 @@ def _undefined(missing: Sequence[str]) -> list[Part]:
     if not missing:
         return []
     names = " and ".join(quantity(name).title for name in missing)
-    text = f"{names}: not defined for a point posterior"
+    text = f"{names}: not defined without a density q(z|x)"
     return [note(text, x=1, y=1, xanchor="right", yanchor="top", yshift=-2)]
 
 

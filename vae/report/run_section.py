@@ -116,7 +116,10 @@ def _pictures(page: Page, loaded: LoadedRun, split: str) -> str:
     caption = f"{len(rows_)} {SPLITS[split]} examples above, their reconstructions below"
     left = f"<h3>Reconstructions</h3>{_captioned(both, caption)}"
     if drawn is None:
-        right = "A model with a point posterior is trained without a prior, so it has no samples."
+        right = (
+            f"A model with a {loaded.run.config.posterior} posterior is trained without a prior, "
+            "so it has no samples."
+        )
         return f'<div class="pair"><div>{left}</div><p class="about">{right}</p></div>'
     grid = tiles.grid_png(drawn, ACROSS, scale=scale)
     caption = f"{len(drawn)} draws z ~ p(z), decoded to E[x|z]; seed 0"

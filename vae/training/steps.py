@@ -15,6 +15,7 @@ from vae.base.records import RESCALE, SLOWER, Change, Domain
 from vae.base.rng import permutation, reseed, stream
 from vae.batches import Batches
 from vae.components.objectives import Loss
+from vae.components.quantised import code_figures
 from vae.components.schedules import Progress
 from vae.components.terms import Pass
 from vae.config import RunConfig
@@ -138,7 +139,7 @@ def autograd_step(state: State, rows: Tensor, scalars: dict[str, float]) -> dict
     """Change the weights by autograd's gradient, for any model on any device. Return the means of
     the loss and of its terms."""
     out, loss = backpropagated(state, rows, scalars)
-    descend(state)
+    descend(state, out)
     return yardstick(state.model, out, loss)
 
 
@@ -153,11 +154,13 @@ def backpropagated(state: State, rows: Tensor, scalars: dict[str, float]) -> tup
     return out, loss
 
 
-def descend(state: State) -> None:
-    """Change the weights by their gradients, clipped if configured."""
+def descend(state: State, out: Pass) -> None:
+    """Change the weights by their gradients, clipped if configured, and the tensors of the model
+    that learn without gradient by the pass."""
     if state.config.grad_clip:
         torch.nn.utils.clip_grad_norm_(state.model.parameters(), state.config.grad_clip)
     state.optimizer.step()
+    state.model.learn(out)
 
 
 def written_step(state: State, rows: Tensor, scalars: dict[str, float]) -> dict[str, Tensor]:
@@ -172,7 +175,7 @@ def divided_step(state: State, rows: Tensor, scalars: dict[str, float]) -> dict[
     """Change the weights by the gradient that several processes compute together, see `Ranks`."""
     out, loss = backpropagated(state, rows, scalars)
     state.ranks.average(state.model.parameters())
-    descend(state)
+    descend(state, out)
     return yardstick(state.model, out, loss)
 
 
@@ -201,12 +204,16 @@ def validate(state: State) -> dict[str, Any]:
     with torch.no_grad(), stream(state.device, config.seed, "validation"):
         for x, y in state.held_out.chunks():
             out = state.forward(x, config.posterior_samples, y)
-            sums.add(yardstick(model, out, model.loss(out, scalars)), len(x))
-    return with_elbo(sums.means())
+            terms = yardstick(model, out, model.loss(out, scalars))
+            sums.add(terms | model.code_use(out), len(x))
+    return derived(sums.means())
 
 
-def with_elbo(means: dict[str, Any]) -> dict[str, Any]:
-    """Return the means with the ELBO, −(reconstruction + KL), where there is a KL."""
+def derived(means: dict[str, Any]) -> dict[str, Any]:
+    """Return the means with the figures that follow from them: the ELBO, −(reconstruction + KL),
+    where there is a KL, and of the validation examples the use of a codebook."""
+    if "code_shares" in means:
+        means |= code_figures(torch.tensor(means.pop("code_shares")))
     if "kl" not in means:
         return means
     return means | {"elbo": -(means["reconstruction"] + means["kl"])}
@@ -227,7 +234,7 @@ def due_figures(state: State, end: int) -> Iterator[tuple[str, dict[str, Any]]]:
     where they are due at this step of a run of `end` steps; keep the best weights."""
     plan, step = state.plan, state.step
     if state.sums.count and (plan.report_due(step) or step == end):
-        yield "train", with_elbo(state.sums.means())
+        yield "train", derived(state.sums.means())
         state.sums = Sums()
     if len(state.held_out) and step % plan.steps_per_epoch == 0:
         figures = validate(state)

@@ -15,7 +15,7 @@ from vae.dashboard.evaluate.text import card, not_requested, reasons, three_deci
 from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.plot import plot
 from vae.evaluation.measures import MEASURES, TABLES
-from vae.evaluation.reading import cautions, estimates, title_of
+from vae.evaluation.reading import cautions, concerns, estimates, title_of
 from vae.evaluation.rows import GROUPS, Row
 from vae.figures.evaluation import bound_bars, kl_parts, kl_per_latent, score_dots
 from vae.runs.evaluations import EvaluationRequest
@@ -62,7 +62,7 @@ def _group(name: str, view: View, latents: int) -> None:
     _head(title, about + (lesson_link(LESSON_OF[name]) if name in LESSON_OF else ""))
     rows: dict[str, Row] = {k: r for k, r in (MEASURES | TABLES).items() if r.group == name}
     missing = {key: not_requested(view.request, row.needs) for key, row in rows.items()}
-    keys = [key for key in rows if not missing[key]]
+    keys = [key for key in rows if not missing[key] and concerns(record, key)]
     cards = [key for key in keys if key in MEASURES and not MEASURES[key].per_latent]
     first, rest = cards[:CARDS], cards[CARDS:]
     _cards(record, first, latents)

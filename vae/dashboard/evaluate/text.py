@@ -74,7 +74,8 @@ def as_csv(record: Evaluation) -> bytes:
     writer = csv.DictWriter(text, COLUMNS, restval="", extrasaction="ignore")
     writer.writeheader()
     for key in MEASURES:
-        writer.writerows(_lines(record, key))
+        if reading.concerns(record, key):
+            writer.writerows(_lines(record, key))
     for key, table in TABLES.items():
         note = record.notes.get(key, "")
         if record.get(key) is None:

@@ -20,7 +20,7 @@ from vae.dashboard.shared import widgets
 from vae.dashboard.shared.run_choices import SPLIT_TITLES, load_checkpoint, split_titles
 from vae.dashboard.shared.training_time import duration
 from vae.evaluation.measures import MEASURES
-from vae.evaluation.reading import estimate, is_complete
+from vae.evaluation.reading import estimate, is_complete, numbers
 from vae.figures.evaluation import described
 from vae.runs import Run
 from vae.runs.evaluations import KIND, EvaluationRequest, SavedEvaluation, saved_evaluations
@@ -230,8 +230,9 @@ def table(run: Run, request: EvaluationRequest, found: list[SavedEvaluation]) ->
     if not found:
         st.caption("None yet. Every result is saved with the run.")
         return
-    rows = [_row(run, result) for result in found]
-    helps = COLUMNS | {MEASURES[key].title: MEASURES[key].help for key in _numbers()}
+    keys = numbers([result.record for result in found])
+    rows = [_row(run, result, keys) for result in found]
+    helps = COLUMNS | {MEASURES[key].title: MEASURES[key].help for key in keys}
     st.dataframe(
         {name: [row[name] for row in rows] for name in rows[0]},
         key=table_key(run, request, found),
@@ -243,7 +244,7 @@ def table(run: Run, request: EvaluationRequest, found: list[SavedEvaluation]) ->
     )
 
 
-def _row(run: Run, result: SavedEvaluation) -> dict[str, str]:
+def _row(run: Run, result: SavedEvaluation, keys: list[str]) -> dict[str, str]:
     record, request = result.record, result.request
     step = "" if result.weights.step is None else f"{result.weights.step:,}"
     return {
@@ -254,12 +255,7 @@ def _row(run: Run, result: SavedEvaluation) -> dict[str, str]:
         "K": f"{request.samples:,}",
         "L": f"{request.elbo_samples:,}",
         "all measures": "yes" if request.full else "no",
-    } | {MEASURES[key].title: _short(estimate(record, key)) for key in _numbers()}
-
-
-def _numbers() -> list[str]:
-    """Return the keys of measures that are one number."""
-    return [key for key, row in MEASURES.items() if not row.per_latent]
+    } | {MEASURES[key].title: _short(estimate(record, key)) for key in keys}
 
 
 def _short(found: Estimate | None) -> str:

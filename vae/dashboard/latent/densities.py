@@ -30,7 +30,7 @@ class MapDensity(NamedTuple):
 
 def posterior_spread(context: MapContext, part: Ints) -> Floats | None:
     """Return variances (M, Z) or covariances (M, Z, Z) of q(z|x) at positions `part` (M,) of the
-    encoding; None for a point posterior."""
+    encoding; None for a posterior without density."""
     loaded, encoding = context.loaded, context.encoding
     if encoding.std is None:
         return None
@@ -64,7 +64,10 @@ def aggregate_density(context: MapContext, box: Box) -> MapDensity:
     found = posteriors_on_map(context, part)
     if found is None:
         blobs = kernels(context.plane.places(context.encoding.mean[part]))
-        about = "A point posterior has no width: a kernel estimate from its points (Scott's rule)."
+        name = context.loaded.run.config.posterior
+        about = (
+            f"A {name} posterior has no width: a kernel estimate from its points (Scott's rule)."
+        )
     else:
         blobs = equal(*found)
         about = f"The mixture of {len(part):,} posteriors, projected to the plane."

@@ -70,8 +70,25 @@ function convolution(layer, weights) {          // weights (filters, taps, chann
   };
 }
 
+function codes({ groups, codes: count, latents, outputs }, weights) {   // z → the nearest code of each group
+  const width = latents / groups;
+  return (x, out) => {
+    for (let i = latents; i < outputs; i++) out[i] = x[i];   // the class
+    for (let g = 0; g < groups; g++) {
+      let [nearest, least] = [0, Infinity];
+      for (let k = 0; k < count; k++) {
+        const at = (g * count + k) * width;
+        let sum = 0;
+        for (let i = 0; i < width; i++) sum += (x[g * width + i] - weights[at + i]) ** 2;
+        if (sum < least) [nearest, least] = [at, sum];
+      }
+      for (let i = 0; i < width; i++) out[g * width + i] = weights[nearest + i];
+    }
+  };
+}
+
 const each = (f) => (x, out) => { for (let i = 0; i < out.length; i++) out[i] = f(x[i]); };
-const LAYERS = { linear, convolution };
+const LAYERS = { linear, convolution, codes };
 
 function logistic(h, scale, top) {              // of whole levels: E[k] = Σ P(X ≥ k), k = 1 … top
   const [middle, width] = [(0.5 + h) * top + 0.5, scale * top];
@@ -147,7 +164,8 @@ function networkOf({ layers }, weights) {       // a function u → the last lay
   };
 }
 
-function sizeOf({ kind, inputs, outputs, from, to, kernel }) {   // numbers of a layer among the weights
+function sizeOf({ kind, inputs, outputs, from, to, kernel, codes: count, latents }) {   // numbers of a layer among the weights
+  if (kind === 'codes') return count * latents;
   if (kind === 'linear') return inputs * outputs + outputs;
   return kind === 'convolution' ? from[0] * to[0] * kernel[0] * kernel[1] + to[0] : 0;
 }

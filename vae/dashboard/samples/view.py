@@ -63,6 +63,11 @@ NO_PRIOR = (
     "A plain autoencoder has no prior to sample from: z comes from a distribution fitted to the "
     "latents of training data, at first the normal distribution with their mean and covariance."
 )
+NO_CODE_PRIOR = (
+    "A quantised model is trained without a prior over its codes. Here it is fitted: in each "
+    "group the frequency of each code in the training data, independently of the others. The "
+    "decoder reads the nearest codes of any other z."
+)
 BESIDE = ("Decoded manifold", "Another run")
 
 
@@ -86,10 +91,8 @@ def _samples_half(run: Run) -> tuple[LoadedRun, SamplesRequest, Samples]:
     with_nearest = widgets.switch(
         switch, "Nearest example", "generate_nearest", False, HELP["nearest"], "nearest"
     )
-    title = "Samples" if loaded.model.has_kl else "Decoded noise"
-    head.markdown(
-        f"**{title}**", help=(SAMPLES if loaded.model.has_kl else NO_PRIOR) + lesson_link("prior")
-    )
+    title, about = _title(loaded)
+    head.markdown(f"**{title}**", help=about + lesson_link("prior"))
     try:
         samples = draw_samples(loaded, request)
     except ValueError as error:
@@ -102,6 +105,13 @@ def _samples_half(run: Run) -> tuple[LoadedRun, SamplesRequest, Samples]:
         picture = _grid(loaded, samples.x, "samples")
     _downloads(files, f"{run.name}-samples", samples, picture)
     return loaded, request, samples
+
+
+def _title(loaded: LoadedRun) -> tuple[str, str]:
+    """Return the title of the samples, and its help."""
+    if loaded.model.has_kl:
+        return "Samples", SAMPLES
+    return ("Samples", NO_CODE_PRIOR) if loaded.model.codes else ("Decoded noise", NO_PRIOR)
 
 
 def _right_half(loaded: LoadedRun, request: SamplesRequest, samples: Samples) -> None:

@@ -101,7 +101,7 @@ def _kl(run: Run, kl_per_dimension: Floats | None) -> None:
     if not run.config.kl_per_dimension:
         q, p = run.settings["posterior"], run.settings["prior"]
         whole = f"With a {q} posterior and a {p} prior the KL is one whole: see the curves."
-        st.caption("A point posterior has no KL." if not run.config.has_kl else whole)
+        st.caption(run.config.no_density or whole)
         return
     plot(
         kl_bars(kl_per_dimension, is_narrow=True).update_layout(height=BELOW),
