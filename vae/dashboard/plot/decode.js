@@ -8,6 +8,7 @@ import { content, floats, pixels } from './content.js';
 import { decoderOf } from './decoder.js';
 import { painterOf } from './painter.js';
 import { latentsAt } from './plane.js';
+import { write } from './text.js';
 
 const SIZE = 112;                               // pixels of the picture on the screen, about
 
@@ -39,8 +40,8 @@ function blank(chart, { words, painter }) {
 
 function say(chart, first, second) {
   const [upper, lower] = chart.root.querySelectorAll('.vae-plot-place span');
-  upper.textContent = first;
-  lower.textContent = second;
+  write(upper, first);
+  write(lower, second);
 }
 
 function cell(value, [low, high], count) {      // the grid line before a value, and the share of the way to the next

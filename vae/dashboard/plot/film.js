@@ -4,6 +4,7 @@
 import { content, floats, missing } from './content.js';
 import { mark } from './marker.js';
 import { painterOf } from './painter.js';
+import { write } from './text.js';
 import { penOf, themeOf } from './theme.js';
 
 const SIZE = 144;                               // pixels of the picture on the screen, about
@@ -17,7 +18,7 @@ function draw(film) {
   parts.slider.value = film.place;
   parts.slider.setAttribute('aria-valuetext', words[k]);
   parts.marker.style.left = `${100 * film.place / Math.max(places.length - 1, 1)}%`;
-  if (film.playing === null || film.said !== k) parts.words.textContent = words[k];
+  if (film.playing === null || film.said !== k) write(parts.words, words[k]);
   film.said = k;
   if (values) painter.values(values.subarray(k * size, (k + 1) * size), ink);
   mark(key, revision, places[k]);

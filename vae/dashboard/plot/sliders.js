@@ -7,6 +7,7 @@ import { number } from './decode.js';
 import { mark, offAim, onAim } from './marker.js';
 import { painterOf } from './painter.js';
 import { latentsAt, placeAt } from './plane.js';
+import { write } from './text.js';
 import { penOf, themeOf } from './theme.js';
 
 const SIZE = 144;                               // pixels of the picture on the screen, about
@@ -54,7 +55,7 @@ function set({ inputs, state }) {               // the sliders to z
   for (const input of inputs) {
     const value = state.z[input.dataset.latent];
     input.value = value;
-    input.previousElementSibling.textContent = number(value);
+    write(input.previousElementSibling, number(value));
   }
 }
 
@@ -64,11 +65,14 @@ function draw(control) {
   mark(key, revision, plane && placeAt(plane, z));
 }
 
-function request(control) {                     // one drawing a frame
-  control.frame ??= requestAnimationFrame(() => {
-    control.frame = null;
-    draw(control);
+function request(control) {                     // draw at once, and once a frame at most
+  control.due = control.frame !== undefined;
+  if (control.due) return;
+  control.frame = requestAnimationFrame(() => {
+    control.frame = undefined;
+    if (control.due) request(control);
   });
+  draw(control);
 }
 
 function report(control) {                      // when the sliders rest
@@ -82,7 +86,7 @@ function report(control) {                      // when the sliders rest
 
 function move(control, input) {
   control.state.z[input.dataset.latent] = Number(input.value);
-  input.previousElementSibling.textContent = number(Number(input.value));
+  write(input.previousElementSibling, number(Number(input.value)));
   if (!control.message.exact) control.root.classList.add('stale');   // until the server has decoded
   request(control);
 }

@@ -3,6 +3,7 @@
 import { meant } from './near.js';
 import { rowOf } from './rows.js';
 import { deep } from './space.js';
+import { write } from './text.js';
 
 export function hover(chart, event) {
   const point = meant(chart, event);
@@ -18,7 +19,7 @@ export function hover(chart, event) {
     if (chart.hovered !== row) return;          // the pointer has moved on
     chart.picture.style.display = picture ? 'block' : 'none';
     if (picture) chart.picture.src = picture;
-    chart.caption.textContent = label;
+    write(chart.caption, label);
     chart.tip.style.display = 'block';
     place(chart, point.bbox);
   };

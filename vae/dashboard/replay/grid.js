@@ -89,7 +89,7 @@ function drawTile(player, tile, now) {
   const key = head.kind === 'maps' ? tile.position : k;
   if (tile.drawn === key) return;
   tile.drawn = key;
-  tile.value.textContent = [head.values[k], head.note].filter(Boolean).join(' · ');
+  write(tile.value, [head.values[k], head.note].filter(Boolean).join(' · '));
   if (head.kind === 'maps') drawMap(tile);
   else drawDecoded(tile, k);
   Object.assign(tile.canvas.map.dataset, { position: tile.position });
@@ -121,8 +121,8 @@ function draw(player) {
   const position = shown(player);
   const now = epochNow({ head, position });
   for (const tile of player.tiles) drawTile(player, tile, now);
-  parts.when.textContent = `epoch ${short(now)}`;
-  parts.now.textContent = position === Math.floor(position) || head.kind !== 'maps' ? '' : 'points interpolated';
+  write(parts.when, `epoch ${short(now)}`);
+  write(parts.now, position === Math.floor(position) || head.kind !== 'maps' ? '' : 'points interpolated');
   showTransport(player);
   parts.tiles.dataset.epoch = now;
 }

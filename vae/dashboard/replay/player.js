@@ -17,11 +17,11 @@ function showStatus(player) {
   const between = position !== i;
   const k = nearest(player);
   const [a, b] = [i, Math.min(i + 1, last(player))];
-  parts.when.textContent = between
+  write(parts.when, between
     ? `between epochs ${short(head.epoch[a])} and ${short(head.epoch[b])}`
-    : `epoch ${short(head.epoch[i])} · step ${whole(head.step[i])}`;
-  parts.now.textContent = between
-    ? `points interpolated, pictures of epoch ${short(head.epoch[k])}` : residual(player, k);
+    : `epoch ${short(head.epoch[i])} · step ${whole(head.step[i])}`);
+  write(parts.now, between
+    ? `points interpolated, pictures of epoch ${short(head.epoch[k])}` : residual(player, k));
   parts.raw.checked = state.raw;
   showTransport(player);
 }

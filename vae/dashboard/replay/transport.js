@@ -114,8 +114,8 @@ const short = (epoch) => epoch.toFixed(epoch < 10 ? 2 : 1);
 
 function showTransport(player) {                // the state of the buttons and of the slider
   const { head, parts, position } = player;
-  parts.which.textContent = `frame ${nearest(player) + 1} of ${head.marks.length}`;
-  parts.play.textContent = player.playing ? 'Pause' : 'Play';
+  write(parts.which, `frame ${nearest(player) + 1} of ${head.marks.length}`);
+  write(parts.play, player.playing ? 'Pause' : 'Play');
   parts.play.setAttribute('aria-pressed', player.playing);
   parts.previous.disabled = position <= 0;
   parts.next.disabled = position >= last(player);

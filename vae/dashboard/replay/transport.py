@@ -1,7 +1,7 @@
 """The parts of every player: the bar with its buttons and slider, and its component.
 
-A player draws frames in the browser. Its module is the concatenation of JavaScript files of this
-folder.
+A player draws frames in the browser. Its module is the concatenation of JavaScript files: the
+charts' `write` and files of this folder.
 """
 
 import html
@@ -11,6 +11,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.components.v2.types import ComponentRenderer
 
+from vae.dashboard.plot import filled
 from vae.figures.palette import COLOURS
 
 _HERE = Path(__file__).parent
@@ -46,13 +47,17 @@ def bar(more: str = "") -> str:
 </div>"""
 
 
+def _read(name: str) -> str:
+    return (_HERE / name).read_text("utf-8")
+
+
 def component(name: str, label: str, content: str, files: Sequence[str]) -> ComponentRenderer:
     """A component for players with this HTML and these further files."""
     return st.components.v2.component(
         name,
         html=f'<div class="vae-replay" tabindex="0" role="group" aria-label="{label}">{content}'
         "</div>",
-        css=f".vae-replay {{ {_MUTED} }}\n" + (_HERE / "player.css").read_text("utf-8"),
-        js="\n".join((_HERE / file).read_text("utf-8") for file in (*_FILES, *files)),
+        css=f".vae-replay {{ {_MUTED} }}\n" + _read("player.css"),
+        js="\n".join([filled("text.js"), *(_read(file) for file in (*_FILES, *files))]),
         isolate_styles=False,
     )
