@@ -2,41 +2,56 @@
 
     python tests/benchmarks/slider_speed.py [--hidden 256,128] [--network mlp] [--data FILE]
 
-A run of one epoch is shown in a headless Chromium, and the mouse drags its first slider to and
-fro. For each movement the browser's own clock gives the time from the pointer's event to the
-picture on the canvas (latency), and the time of the decode and its drawing alone (work). 16 ms are
-a frame at sixty frames a second.
+A run of one epoch is shown in a headless Chromium. A mouse that reports its place 125 times a
+second, as those of USB do, drags the first slider to and fro. It does not wait for the page: its
+reports arrive at any time between two frames, sixty of which the browser draws in a second. At the
+next frame the browser hands the newest report to the page, moves the slider, and the page draws
+the picture, which is therefore in the same frame as the slider. All times are those of the
+browser's clock, to the end of the drawing:
+
+    latency   from the newest report of the mouse that a picture shows
+    oldest    from the oldest one that was not shown before: it waited for the frame (16.7 ms)
+    work      from the slider's own event: the decoder and the drawing
 """
 
 import argparse
+import asyncio
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
-from training_speed import PROJECT, dashboard
+from training_speed import PROJECT, WINDOW, app, browser
 
-FRAME, MOVES = 16.7, 300  # ms, movements of the mouse
+FRAME, REPORTS, SECONDS = 16.7, 125, 8.0  # ms, reports of the mouse a second, length of the drag
 WATCH = """
 window.found = [];
-window.moved = null;
-addEventListener('pointermove', (event) => { window.moved = event.timeStamp; }, true);
-const asked = window.requestAnimationFrame.bind(window);
-window.requestAnimationFrame = (call) => asked((now) => {
-    window.began = performance.now();
-    call(now);
-});
+window.moves = [];
+window.input = null;
+addEventListener('pointermove', (event) => {
+    moves.push(...event.getCoalescedEvents().map(({ timeStamp }) => timeStamp));
+}, true);
+addEventListener('input', () => { window.input = performance.now(); }, true);
 const put = CanvasRenderingContext2D.prototype.putImageData;
 CanvasRenderingContext2D.prototype.putImageData = function (...how) {
     put.apply(this, how);
-    if (window.moved === null || !this.canvas.closest('.vae-sliders')) return;
+    if (!moves.length || !this.canvas.closest('.vae-sliders')) return;
     const now = performance.now();
-    window.found.push([now - window.moved, now - window.began]);
-    window.moved = null;
+    found.push([now - moves.at(-1), now - moves[0], now - input, now]);
+    window.moves = [];
 };
 """
+
+
+class Drag(NamedTuple):
+    """Times of each picture in ms, as the module describes them, and pictures a second."""
+
+    latency: list[float]
+    oldest: list[float]
+    work: list[float]
+    rate: float
 
 
 def train(root: str, args: argparse.Namespace) -> None:
@@ -48,22 +63,47 @@ def train(root: str, args: argparse.Namespace) -> None:
     subprocess.run(command, cwd=PROJECT, check=True, capture_output=True)
 
 
-def drag(page: Any) -> list[tuple[float, float]]:
-    """Latency and work of the pictures while the mouse drags a slider, in ms."""
-    page.set_default_timeout(120_000)
-    slider = page.locator(".vae-sliders input").first
-    slider.scroll_into_view_if_needed()
-    page.wait_for_selector(".st-key-latent_map .nsewdrag")
-    time.sleep(5)
-    box = slider.bounding_box()
+async def move(page: Any, box: dict[str, float]) -> None:
+    """Drag to and fro, without a wait for the page's answers."""
     y, middle, reach = box["y"] + box["height"] / 2, box["x"] + box["width"] / 2, box["width"] / 3
-    page.mouse.move(middle, y)
-    page.mouse.down()
-    for k in range(MOVES):
-        page.mouse.move(middle + reach * (abs((k + 25) % 100 - 50) / 25 - 1), y)
-    page.mouse.up()
-    found: list[tuple[float, float]] = page.evaluate("window.found")
-    return found[MOVES // 10 :]  # the first pictures run before the code is compiled
+    mouse = await page.context.new_cdp_session(page)
+    await page.mouse.move(middle, y)
+    await page.mouse.down()
+    began, answers = time.perf_counter(), []
+    for k in range(int(REPORTS * SECONDS)):
+        await asyncio.sleep(max(0.0, began + k / REPORTS - time.perf_counter()))
+        x = middle + reach * (2 * abs((time.perf_counter() - began) % 2 - 1) - 1)
+        report = {"type": "mouseMoved", "x": x, "y": y, "button": "left", "buttons": 1}
+        answers.append(asyncio.ensure_future(mouse.send("Input.dispatchMouseEvent", report)))
+    await asyncio.gather(*answers)
+    await page.mouse.up()
+
+
+async def visit(address: str) -> list[tuple[float, float, float, float]]:
+    """Latency, oldest, work and time of each picture of a drag, in ms."""
+    from playwright.async_api import async_playwright
+
+    async with async_playwright() as p:
+        chromium = await p.chromium.launch(**browser())
+        page = await chromium.new_page(viewport=WINDOW)
+        page.set_default_timeout(120_000)
+        await page.add_init_script(WATCH)
+        await page.goto(f"{address}/latent?run=speed")
+        slider = page.locator(".vae-sliders input").first
+        await page.wait_for_selector(".st-key-latent_map .nsewdrag")
+        await asyncio.sleep(5)
+        await slider.scroll_into_view_if_needed()
+        await move(page, await slider.bounding_box())
+        found: list[tuple[float, float, float, float]] = await page.evaluate("window.found")
+        await chromium.close()
+    return found[len(found) // 10 :]  # the first pictures run before the code is compiled
+
+
+def drag(root: str) -> Drag:
+    """Drag the first slider of the run `speed`."""
+    with app(root) as address:
+        latency, oldest, work, times = map(list, zip(*asyncio.run(visit(address)), strict=True))
+    return Drag(latency, oldest, work, 1000 * (len(times) - 1) / (times[-1] - times[0]))
 
 
 def defaults(*given: str) -> argparse.Namespace:
@@ -81,12 +121,12 @@ def main() -> None:
     args = defaults(*sys.argv[1:])
     with tempfile.TemporaryDirectory() as root:
         train(root, args)
-        with dashboard(root, "/latent?run=speed", WATCH) as page:
-            found = drag(page)
-    for name, values in zip(("latency", "work"), zip(*found, strict=True), strict=True):
+        found = drag(root)
+    for name in ("latency", "oldest", "work"):
+        values = getattr(found, name)
         median, slow = statistics.median(values), statistics.quantiles(values, n=20)[-1]
         print(f"{name:<8} median {median:5.1f} ms   95 % below {slow:5.1f} ms   (frame {FRAME})")
-    print(f"{len(found)} pictures of {MOVES} movements")
+    print(f"{len(found.work)} pictures, {found.rate:.1f} a second")
 
 
 if __name__ == "__main__":

@@ -312,11 +312,8 @@ def busy() -> Iterator[None]:
 
 
 @contextmanager
-def dashboard(root: str, path: str = "/", script: str = "") -> Iterator[Any]:
-    """The app and a browser; yields its page, which runs a script before those of the app."""
-    from conftest import ARGUMENTS, DRAWING  # tests/browser
-    from playwright.sync_api import sync_playwright
-
+def app(root: str) -> Iterator[str]:
+    """The app with these runs; yields its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -330,20 +327,34 @@ def dashboard(root: str, path: str = "/", script: str = "") -> Iterator[Any]:
         cwd=PROJECT,
     )
     try:
-        with sync_playwright() as p:
-            browser = p.chromium.launch(
-                executable_path=shutil.which("chromium"), args=[*ARGUMENTS, *DRAWING]
-            )
-            page = browser.new_page(viewport={"width": 1440, "height": 900})
-            page.add_init_script(script)
-            time.sleep(6)
-            page.goto(f"http://127.0.0.1:{port}{path}")
-            time.sleep(2)
-            yield page
-            browser.close()
+        time.sleep(6)
+        yield f"http://127.0.0.1:{port}"
     finally:
         server.terminate()
         server.wait()
+
+
+def browser() -> dict[str, Any]:
+    """Path and arguments of the Chromium of the browser tests."""
+    from conftest import ARGUMENTS, DRAWING  # tests/browser
+
+    return {"executable_path": shutil.which("chromium"), "args": [*ARGUMENTS, *DRAWING]}
+
+
+WINDOW = {"width": 1440, "height": 900}
+
+
+@contextmanager
+def dashboard(root: str, path: str = "/", script: str = "") -> Iterator[Any]:
+    """The app and a browser; yields its page, which runs a script before those of the app."""
+    from playwright.sync_api import sync_playwright
+
+    with app(root) as address, sync_playwright() as p, p.chromium.launch(**browser()) as chromium:
+        page = chromium.new_page(viewport=WINDOW)
+        page.add_init_script(script)
+        page.goto(f"{address}{path}")
+        time.sleep(2)
+        yield page
 
 
 # The run appears after the page: look again until it is shown

@@ -245,8 +245,25 @@ SLIDERS = """() => {  // values of the sliders, picture, and the ring in units o
 }"""
 
 
+AT_ONCE = """() => {  // is the picture drawn when the slider's event ends, and the nodes it replaced
+    const root = document.querySelector('.vae-sliders'), canvas = root.querySelector('canvas');
+    const input = root.querySelector('input');
+    const watch = new MutationObserver(() => {});
+    const before = canvas.toDataURL();
+    watch.observe(document.body, { childList: true, subtree: true });
+    input.value = input.valueAsNumber + (input.max - input.min) / 4;
+    input.dispatchEvent(new Event('input', { bubbles: true }));
+    return [canvas.toDataURL() !== before, watch.takeRecords().length];
+}"""
+
+
 def _slide(tab: Tab, loaded: LoadedRun) -> None:
-    """A key on a slider moves the picture and the ring; z arrives at the server when it rests."""
+    """A key on a slider moves the picture and the ring; z arrives at the server when it rests.
+
+    The picture is drawn within the slider's event, so in the same frame, and no node of the page
+    is replaced, which would make the browser style again what `:has()` rules can reach.
+    """
+    assert tab.page.evaluate(AT_ONCE) == [True, 0]
     inputs = tab.page.locator(".vae-sliders input")
     for latent, key in ((0, "ArrowRight"), (1, "PageDown")):
         before = tab.page.evaluate(SLIDERS)[0][latent]
