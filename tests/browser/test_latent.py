@@ -245,7 +245,7 @@ SLIDERS = """() => {  // values of the sliders, picture, and the ring in units o
 }"""
 
 
-AT_ONCE = """() => {  // is the picture drawn when the slider's event ends, and the nodes it replaced
+AT_ONCE = """() => {  // is the picture drawn as the event ends, and how many nodes changed
     const root = document.querySelector('.vae-sliders'), canvas = root.querySelector('canvas');
     const input = root.querySelector('input');
     const watch = new MutationObserver(() => {});
