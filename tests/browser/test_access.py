@@ -3,8 +3,8 @@
 The contrast of each visible text with its background, from the browser's computed styles (WCAG
 2.2, 1.4.3: 4.5, and 3 for large text; controls that are switched off are excepted). Every picture
 and chart has a text alternative. Tab reaches every control (2.1.1), leaves it again (2.1.2), and
-the focus is visible (2.4.7). A change of one node is cheap: a `:has()` rule with an unnamed subject
-once made the browser style the whole page again, 8 ms for every text that changed.
+the focus is visible (2.4.7). A change of one node is cheap: a `:has()` rule with an unnamed
+subject once made the browser style the whole page again, 8 ms for every text that changed.
 """
 
 import json
