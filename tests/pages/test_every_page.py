@@ -166,6 +166,9 @@ def test_an_unreadable_status_is_named_once(root: Path, open_page: OpenPage) -> 
     at = open_page("train.py", run="one")
     (words,) = [e.value for e in [*at.main.markdown, *at.main.warning] if "status" in e.value]
     assert words.endswith("the run counts as interrupted. **Mend** writes this file anew.")
+    progress = at.get("progress")[0]
+    assert progress.proto.text.startswith("**epoch 1** of 1 · ")  # of the last report
+    assert progress.proto.value == 100
 
 
 @pytest.mark.parametrize("page", ["train.py", "latent.py"])

@@ -22,7 +22,7 @@ from vae.runs import artifacts, control, glance, recorded
 from vae.runs.curves import curves_of
 from vae.runs.manifest import domain_of, head, network_file_of, read_head
 from vae.runs.names import NameTakenError, check_room, checked_name, default_stem
-from vae.runs.status import Status, lives
+from vae.runs.status import Status, after, lives
 from vae.runs.status import saved as saved_fields
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from vae.data import Dataset
     from vae.model import VAE
 
-UNREADABLE = "Its status cannot be read. Resume writes a new one."
 _MISFIT = "does not fit the settings in config.json: restore the matching file, or train again."
 
 
@@ -156,7 +155,8 @@ class Run:
         if head.problem:
             return Status("damaged", head.problem)
         if saved is None:
-            return Status("interrupted", UNREADABLE, recorded=head.is_recorded)
+            found = after(self.reports(), self.settings.get("epochs"))
+            return found._replace(recorded=head.is_recorded)
         status = saved._replace(recorded=head.is_recorded)
         if status.alive and not lives(status):
             way_out = "" if status.recorded else " Resume continues from the last saved state."

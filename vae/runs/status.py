@@ -24,6 +24,7 @@ EXTENDABLE = ("finished", "paused", "stopped", "interrupted")  # more epochs can
 BROKEN = ("failed", "damaged")  # `message` says why
 STATES = (*ACTIVE, "finished", *RESUMABLE, "damaged")
 SAME_START = 0.1  # seconds between two readings of the start of one process, at most
+UNREADABLE = "Its status cannot be read. Resume writes a new one."
 START_TICKS = 19  # position in /proc/PID/stat, counted from the state
 GONE_AFTER = 60.0  # seconds without a heartbeat after which a run on another host counts as dead
 
@@ -84,6 +85,13 @@ def saved(path: Path) -> dict[str, Any]:
     """Return the JSON in status.json of a run folder, unchecked; empty if it is no object."""
     found = files.read_json(path / "status.json")
     return found if isinstance(found, dict) else {}
+
+
+def after(reports: list[dict[str, Any]], epochs: Any) -> Status:
+    """Return the status of a run whose own cannot be read: interrupted after its last report."""
+    last = reports[-1] if reports else {}
+    place = {name: last.get(name) for name in ("step", "epoch", "seconds")}
+    return Status.of({**place, "epochs": epochs, "message": UNREADABLE})
 
 
 def _fits(value: Any, hint: Any) -> bool:

@@ -6,7 +6,7 @@ from vae.base import files
 from vae.base.foreign import markdown
 from vae.dashboard.shared.widgets import key_of, press
 from vae.runs import Run, Status, mending
-from vae.runs.run import UNREADABLE
+from vae.runs.status import UNREADABLE
 
 SETTINGS, STATUS = "config.json", "status.json"
 ABOUT = (

@@ -63,7 +63,8 @@ def quantities(run: Run, curves: Curves) -> tuple[str, ...]:
 
 
 def _progress(run: Run, status: Status) -> None:
-    done = status.step / status.steps if status.steps else 0.0
+    at, end = (status.step, status.steps) if status.steps else (status.epoch, status.epochs)
+    done = at / end if end else 0.0
     pace = advice.course(run, status).pace if status.state == "running" else None
     st.progress(min(done, 1.0), text=_progress_words(status, pace))
 
@@ -76,7 +77,7 @@ def _progress_words(status: Status, pace: float | None) -> str:
     if status.state == "failed":
         place = f" at step {status.step:,} of {status.steps:,}" if status.steps else ""
         return f"Failed{place}"
-    if not status.steps:
+    if not status.step and not status.steps:
         return "Starting…" if status.active else "Not begun"
     words = [f"**epoch {compact(round(status.epoch, 1), 6)}** of {status.epochs:,}"]
     is_planned = status.steps > status.step  # a recorded run need not have a planned length
