@@ -261,7 +261,7 @@ def _slide(tab: Tab, loaded: LoadedRun) -> None:
     """A key on a slider moves the picture and the ring; z arrives at the server when it rests.
 
     The picture is drawn within the slider's event, so in the same frame, and no node of the page
-    is replaced, which would make the browser style again what `:has()` rules can reach.
+    is replaced, after which the browser would match every `:has()` rule again.
     """
     assert tab.page.evaluate(AT_ONCE) == [True, 0]
     inputs = tab.page.locator(".vae-sliders input")
