@@ -162,7 +162,8 @@ def fixed_noise(values: Values) -> list[RunConfig]:
     """Return the run with the noise and β of the controls."""
     sigma = round(float(values["noise"]) ** 0.5, 6)
     settings = {"likelihood": "gaussian", "sigma": sigma, "beta": float(values["beta"])}
-    return [RunConfig.of(**COMMON, **settings, latent_dim=LATENTS, epochs=40)]
+    settings |= {"lr": 0.03, "latent_dim": LATENTS, "epochs": 120}
+    return [RunConfig.of(**COMMON | settings)]
 
 
 def learned_noise(values: Values) -> list[RunConfig]:
