@@ -63,11 +63,11 @@ FAILURES: dict[str, tuple[Settings, Settings]] = {  # name → settings that fai
 
 THRESHOLD = r"\sigma = \sqrt{\lambda_1 / \beta} = [[closes:3]]"
 FOUND = (
-    r"\text{[[left_name]]} & \E{\mathrm{ELBO}} = [[left_elbo]] & "
+    r"\text{[[left_name]]} & \!\E{\mathrm{ELBO}} = [[left_elbo]] & \!"
     r"\K{\mathrm{KL}} = [[left_kl]]\ \text{[[nats]]}"
 )
 CURED = (
-    r"\text{[[right_name]]} & \E{\mathrm{ELBO}} = [[right_elbo]] & "
+    r"\text{[[right_name]]} & \!\E{\mathrm{ELBO}} = [[right_elbo]] & \!"
     r"\K{\mathrm{KL}} = [[right_kl]]\ \text{[[nats]]}"
 )
 ONE = rf"\begin{{array}}{{lll}}{FOUND}\end{{array}}"

@@ -32,9 +32,7 @@ COMMON = {
     "frames": 0,
 }
 
-MODEL = (
-    r"\X{x} = b + W z + \sigma\varepsilon,\qquad \P{z \sim N(0, I)},\quad \varepsilon \sim N(0, I)"
-)
+MODEL = r"\X{x} = b + W z + \sigma\varepsilon,\quad \P{z \sim N(0, I)},\;\varepsilon \sim N(0, I)"
 THRESHOLD = r"\text{[[open_word]]} \iff \lambda_i > \beta\sigma^2 = [[threshold:3]]"
 KL = (
     r"\K{\mathrm{KL}_i} = \tfrac{1}{2} \ln \frac{\lambda_i}{\beta\sigma^2},\qquad "
