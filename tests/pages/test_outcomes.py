@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from sklearn.neighbors import KNeighborsClassifier
 
 from tests.pages.test_failures_lesson import NAMED
 from tests.pages.test_learn import NAMES, lesson
@@ -13,7 +14,7 @@ from tests.store_outcomes import complete, configurations, demonstrations
 from vae.dashboard.learn.lesson import Value, View
 from vae.dashboard.learn.outcomes import FOLDER, Outcome, of_course, stored
 from vae.diagnostics.checks import CHECKS
-from vae.theory import linear_vae, moons
+from vae.theory import linear_vae, mean_field, moons
 
 LESSONS = [name for name in NAMES if lesson(name).shows is not None]
 LIMIT = 300_000  # bytes of all files
@@ -91,6 +92,16 @@ def test_each_trained_model_lies_near_its_place_on_the_rate_distortion_curve() -
         price = model.config.beta - 1.0
         missing = (best.elbo - price * best.kl) - (elbo - price * kl)
         assert 0 < missing < 0.5
+
+
+def test_the_vae_of_the_mixture_keeps_components_together_and_pays_for_amortisation() -> None:
+    (model,) = of("mean_field", "amortised")
+    owner = mean_field.mixture_course()[-1].responsibilities.argmax(1)
+    neighbours = KNeighborsClassifier(5).fit(model.arrays["means"], owner)
+    assert neighbours.score(model.arrays["means"], owner) > 0.9
+    found = numbers("mean_field", "amortised")
+    assert 0.01 < float(found["amortisation"]) < 0.2
+    assert found["own_elbo"] == pytest.approx(model.arrays["curve"][1][-20:].mean(), abs=0.1)
 
 
 def test_stored_failures_have_the_numbers_of_their_words() -> None:
