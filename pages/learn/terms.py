@@ -190,8 +190,8 @@ def _frontier(view: View) -> go.Figure:
 def _goal(beta: float) -> Part:
     """Return a label at the point of the curve that belongs to a β."""
     best = linear_vae.optimum(SPECTRUM, LATENTS, NOISE, beta)
-    place = {"x": best.kl, "y": best.distortion, "ax": 36, "ay": -30, "arrowhead": 6}
-    return place | {"text": f"β = {compact(beta)}", "arrowcolor": token("kl")}
+    place = {"x": best.kl, "y": best.distortion, "ax": 36, "ay": -30, "arrowhead": 2}
+    return place | {"text": f"β = {compact(beta)}", "arrowcolor": token("kl"), "standoff": 8}
 
 
 def shows(course: Course) -> Arrays:
