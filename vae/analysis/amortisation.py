@@ -11,7 +11,7 @@ Letters: N examples, Z latent dimensions, K nodes.
 import numpy as np
 import torch
 from torch import Tensor
-from torch.distributions import Independent, Normal
+from torch.distributions import Normal
 
 from vae.model import VAE
 
@@ -29,9 +29,10 @@ def mean_elbos(model: VAE, x: Tensor) -> tuple[float, float]:
 
     def elbo() -> Tensor:
         z = mean + log_sd.exp() * noise[:, None]  # (K, N, Z)
-        log_q = Independent(Normal(mean, log_sd.exp()), 1).log_prob(z)
+        sd = log_sd.exp()
+        log_q = Normal(mean, sd).log_prob(z).sum(-1)  # type: ignore[no-untyped-call]
         inside = model.likelihood(z).log_prob(x) + model.prior().log_prob(z) - log_q
-        return (weight @ inside).mean()
+        return torch.mean(weight @ inside)
 
     def closure() -> Tensor:
         loss = -elbo()
@@ -39,7 +40,7 @@ def mean_elbos(model: VAE, x: Tensor) -> tuple[float, float]:
         return loss.detach()
 
     own = elbo().item()
-    search.step(closure)
+    search.step(closure)  # type: ignore[no-untyped-call]
     return own, elbo().item()
 
 

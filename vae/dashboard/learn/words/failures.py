@@ -162,7 +162,7 @@ A model without findings may still be bad, because a check sees only what it mea
 
 [[remedy]]
 
-The checks find, as it fails: **[[left_found]]**; cured: **[[right_found]]**
+Findings of the checks. Left: **[[left_found]]**. Right: **[[right_found]]**.
 
 Both columns have the same axes. In both the ELBO is a lower bound of $\ln p(\X{x})$, so the two can be compared. The
 exception is a $\sigma$ at its floor: there a few constant pixels alone raise the ELBO.""",
@@ -170,7 +170,7 @@ exception is a $\sigma$ at its floor: there a few constant pixels alone raise th
 
 [[remedy]]
 
-诊断结果，出问题的：**[[left_found]]**；修正后的：**[[right_found]]**
+诊断结果。左边：**[[left_found]]**。右边：**[[right_found]]**。
 
 左右两列的坐标轴相同。两边的证据下界都是 $\ln p(\X{x})$ 的下界，所以可以比较。
 例外是 $\sigma$ 触底的时候：单凭几个不变的像素，证据下界就会升高。""",

@@ -57,7 +57,7 @@ Which is the last latent that is open? Click on its bar.""",
 below the line has a closed latent: $\Q{q(z_i|x)} = \P{p(z_i)}$, and its KL is 0. This is
 **posterior collapse** of one latent, and here it is not a failure of training but the optimum.
 
-Only the product $\beta\sigma^2$ counts: to double $\beta$ closes the same latents as to double
+Only the product $\beta\sigma^2$ counts: doubling $\beta$ closes the same latents as doubling
 $\sigma^2$. Now [[open:0]] of 16 are open. Move $\beta$ and $\sigma^2$ and watch the line.""",
         r"""规则很分明：当且仅当 $\lambda_i > \beta\sigma^2$（虚线）时，第 $i$ 个隐变量是开的。
 柱低于虚线，隐变量就关闭：$\Q{q(z_i|x)} = \P{p(z_i)}$，KL 为 0。
@@ -116,6 +116,6 @@ reconstruction by more than $\beta$ times its KL.""",
         r"""选择 $\beta$ 和 $\sigma^2$，看预测，再训练。试试让 $\beta\sigma^2 > 0.70$，超过第一个特征值：
 所有隐变量都关闭，训练后的 KL 降到 0。
 
-深层网络没有这样的公式，但有同样的经验：一个隐变量对重构的改进，超过它的 KL 的 $\beta$ 倍，才会用上。""",
+深层网络没有这样的公式，但有同样的经验：一个隐变量对重构的改进，只有超过它的 KL 的 $\beta$ 倍，它才会用上。""",
     ),
 }
