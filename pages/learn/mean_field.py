@@ -40,7 +40,7 @@ WITHOUT_FILES: dict[str, Any] = {"val_share": 0.0, "test_share": 0.0, "frames": 
 UPDATE = r"\ln \Q{q_j^{*}(z_j)} = \mathbb{E}_{\Q{q_{i \ne j}}}[\ln p(\X{x}, z)] + C"
 AMORTISED = (
     r"\underbrace{\E{\mathrm{ELBO}}(\Q{q^*})}_{[[best_elbo]]} - "
-    r"\underbrace{\E{\mathrm{ELBO}}(\Q{q(z|x)})}_{[[own_elbo]]} = [[amortisation:3]]"
+    r"\underbrace{\E{\mathrm{ELBO}}(\Q{q(z|x)})}_{[[encoder_elbo]]} = [[amortisation:3]]"
     r"\ \text{[[nats]]}"
 )
 SUM = (
@@ -81,10 +81,11 @@ def picture(view: View) -> Picture:
 
 def _amortised(outcomes: Sequence[Outcome]) -> dict[str, float | str]:
     """Return the mean ELBO of the encoder and of the best q, and their gap, of a trained VAE."""
-    own, best = (outcomes[0].number(n) for n in ("own", "best")) if outcomes else (None, None)
-    if own is None or best is None:
-        return dict.fromkeys(("own_elbo", "best_elbo", "amortisation"), "–")
-    return {"own_elbo": own, "best_elbo": best, "amortisation": best - own}
+    found = [outcomes[0].number(n) for n in ("encoder", "best")] if outcomes else [None, None]
+    if found[0] is None or found[1] is None:
+        return dict.fromkeys(("encoder_elbo", "best_elbo", "amortisation"), "–")
+    encoder, best = found[0], found[1]
+    return {"encoder_elbo": encoder, "best_elbo": best, "amortisation": best - encoder}
 
 
 def _unknown(view: View) -> go.Figure:
@@ -213,11 +214,11 @@ def _beside_vae(view: View) -> go.Figure:
 
 def shows(course: Course) -> Arrays:
     """Return the means of q(z|x), the ELBO of each epoch, and at the end that of the best q."""
-    own, best = latents.mean_elbos(course) if course.is_done else (np.nan, np.nan)
+    encoder, best = latents.mean_elbos(course) if course.is_done else (np.nan, np.nan)
     return {
         "means": latents.means(course),
         "curve": epoch_curve(course, "train", "elbo"),
-        "own": np.array(own),
+        "encoder": np.array(encoder),
         "best": np.array(best),
     }
 

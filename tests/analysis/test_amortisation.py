@@ -23,7 +23,7 @@ def model(**settings: object) -> tuple[VAE, torch.Tensor]:
 
 def test_the_best_q_of_a_linear_model_reaches_the_evidence() -> None:
     linear, x = model(network="linear", likelihood="gaussian", sigma=0.7, latent_dim=1)
-    own, best = amortisation.mean_elbos(linear, x)
+    encoder, best = amortisation.mean_elbos(linear, x)
     with torch.no_grad():
         px = linear.likelihood(torch.tensor([[0.0], [1.0]]))
         ends, away = px.mean.double().numpy(), torch.eye(2) + px.mean[:1]
@@ -33,12 +33,12 @@ def test_the_best_q_of_a_linear_model_reaches_the_evidence() -> None:
     covariance = loading @ loading.T + np.diag(noise)
     exact = stats.multivariate_normal(ends[0], covariance).logpdf(x.double().numpy()).mean()
     assert best == pytest.approx(exact, abs=1e-4)
-    assert own < best
+    assert encoder < best
 
 
 def test_the_best_q_of_each_example_is_that_of_a_search_for_it_alone() -> None:
     deep, x = model(hidden=(8,), likelihood="gaussian", sigma=0.7, latent_dim=2)
-    own, best = amortisation.mean_elbos(deep, x)
+    encoder, best = amortisation.mean_elbos(deep, x)
     alone = []
     for one in x.split(1):
         with torch.no_grad():
@@ -46,5 +46,5 @@ def test_the_best_q_of_each_example_is_that_of_a_search_for_it_alone() -> None:
         joint = Joint(deep, one)
         found = [elbo(joint, nodes(r)) for r in (q, best_gaussian(joint, q, correlates=False))]
         alone.append(found)
-    assert (own, best) == pytest.approx(tuple(np.mean(alone, 0)), abs=2e-3)
-    assert best > own + 0.01
+    assert (encoder, best) == pytest.approx(tuple(np.mean(alone, 0)), abs=2e-3)
+    assert best > encoder + 0.01

@@ -101,7 +101,7 @@ def test_the_vae_of_the_mixture_keeps_components_together_and_pays_for_amortisat
     assert neighbours.score(model.arrays["means"], owner) > 0.9
     found = numbers("mean_field", "amortised")
     assert 0.01 < float(found["amortisation"]) < 0.2
-    assert found["own_elbo"] == pytest.approx(model.arrays["curve"][1][-20:].mean(), abs=0.1)
+    assert found["encoder_elbo"] == pytest.approx(model.arrays["curve"][1][-20:].mean(), abs=0.1)
 
 
 def test_stored_failures_have_the_numbers_of_their_words() -> None:

@@ -39,9 +39,9 @@ def mean_elbos(model: VAE, x: Tensor) -> tuple[float, float]:
         mean.grad, log_sd.grad = torch.autograd.grad(loss, [mean, log_sd])
         return loss.detach()
 
-    own = elbo().item()
+    encoder = elbo().item()
     search.step(closure)  # type: ignore[no-untyped-call]
-    return own, elbo().item()
+    return encoder, elbo().item()
 
 
 def _nodes(latents: int) -> tuple[Tensor, Tensor]:

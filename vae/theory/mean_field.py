@@ -36,7 +36,7 @@ M0, K0, A0, B0 = 0.0, 1.0, 1.0, 1.0
 
 @lru_cache(maxsize=64)
 def unknown_gaussian(x: tuple[float, ...], sweeps: int) -> GaussianPosterior:
-    """Return q after so many sweeps, from E[τ] = A0/B0 (Bishop 2006, equations 10.24 to 10.30)."""
+    """Return q after so many sweeps, from E[τ] = A0/B0 (Bishop 2006, section 10.1.3)."""
     data, n = np.array(x), len(x)
     mean = (K0 * M0 + data.sum()) / (K0 + n)
     a = A0 + 0.5 * (n + 1)
