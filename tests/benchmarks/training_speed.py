@@ -2,9 +2,10 @@
 
     python tests/benchmarks/training_speed.py [--data FILE] [--rounds 5] [--jax PYTHON]
                                               [--pythae PYTHON] [--loops simple,worker,…]
-                                              [--dashboard] [--busy]
+                                              [--network mlp|conv] [--dashboard] [--busy]
 
-The network is that of pytorch/examples: 784-400-20-400-784, Bernoulli, Adam 1e-3, batch 128. Each
+The network mlp is that of pytorch/examples, 784-400-20-400-784; conv has two strided 3×3
+convolutions to 32 and 64 channels, and their mirror. Both: Bernoulli, Adam 1e-3, batch 128. Each
 loop runs in a separate process, in turns, and each round gives one ratio to the simple loop. The
 second figure, processor seconds, depends less on other processes of the machine.
 
@@ -12,6 +13,7 @@ second figure, processor seconds, depends less on other processes of the machine
                 cross-entropy with logits, fused Adam, no `.item()`; no reports, files or checks
     worker      ours with all its bookkeeping, recording into a run folder
     autograd    the same, with the gradient of autograd
+    bf16        the same, with matrix products in bfloat16
     example     a loop like that of pytorch/examples: a picture at a time from a DataLoader
     jax         a jitted scan over an epoch (`--jax`: a Python that has JAX)
     pythae      the trainer of pythae (`--pythae`: a Python that has it)
@@ -78,15 +80,36 @@ class Meter:
         return Rate(self.done / elapsed, 1000 * (time.process_time() - self.cpu) / self.done)
 
 
-def simple(path: str | None, seconds: float, root: str) -> Rate:
+def bodies(network: str) -> tuple[Any, Any]:
+    """Encoder (B, 784) → (B, 40) and decoder (B, 20) → (B, 784) in plain PyTorch."""
+    from torch import nn
+
+    if network == "mlp":
+        return (
+            nn.Sequential(nn.Linear(784, 400), nn.ReLU(), nn.Linear(400, 40)),
+            nn.Sequential(nn.Linear(20, 400), nn.ReLU(), nn.Linear(400, 784)),
+        )
+    return (
+        nn.Sequential(
+            nn.Unflatten(1, (1, SIDE, SIDE)),
+            *(nn.Conv2d(1, 32, 3, 2, 1), nn.ReLU(), nn.Conv2d(32, 64, 3, 2, 1), nn.ReLU()),
+            *(nn.Flatten(), nn.Linear(3136, 40)),
+        ),
+        nn.Sequential(
+            *(nn.Linear(20, 3136), nn.Unflatten(1, (64, 7, 7)), nn.ReLU()),
+            *(nn.ConvTranspose2d(64, 32, 3, 2, 1, 1), nn.ReLU()),
+            *(nn.ConvTranspose2d(32, 1, 3, 2, 1, 1), nn.Flatten()),
+        ),
+    )
+
+
+def simple(path: str | None, seconds: float, root: str, network: str) -> Rate:
     """The best simple loop."""
     import torch
     import torch.nn.functional as F
-    from torch import nn
 
     x = torch.from_numpy(arrays(path)).flatten(1)
-    encoder = nn.Sequential(nn.Linear(784, 400), nn.ReLU(), nn.Linear(400, 40))
-    decoder = nn.Sequential(nn.Linear(20, 400), nn.ReLU(), nn.Linear(400, 784))
+    encoder, decoder = bodies(network)
     weights = [*encoder.parameters(), *decoder.parameters()]
     optimizer = torch.optim.Adam(weights, lr=1e-3, fused=True)
     meter = Meter(seconds)
@@ -106,7 +129,7 @@ def simple(path: str | None, seconds: float, root: str) -> Rate:
                 return rate
 
 
-def example(path: str | None, seconds: float, root: str) -> Rate:
+def example(path: str | None, seconds: float, root: str, network: str) -> Rate:
     """A loop like that of pytorch/examples: every picture becomes a tensor by itself."""
     import numpy as np
     import torch
@@ -148,27 +171,66 @@ def example(path: str | None, seconds: float, root: str) -> Rate:
                 return rate
 
 
-def jax(path: str | None, seconds: float, root: str) -> Rate:
+def jax_bodies(network: str, key: Any) -> tuple[Any, Any, Any]:
+    """Weights, encoder and decoder as in `bodies`, in JAX: pictures as height, width, channel."""
+    import jax.numpy as jnp
+    from jax import lax, random
+    from jax.nn import relu
+
+    shapes: list[tuple[int, ...]]
+    if network == "mlp":
+        shapes = [(784, 400), (400, 40), (20, 400), (400, 784)]
+    else:
+        shapes = [(3, 3, 1, 32), (3, 3, 32, 64), (3136, 40)]
+        shapes += [(20, 3136), (3, 3, 64, 32), (3, 3, 32, 1)]
+
+    def drawn(key: Any, shape: tuple[int, ...]) -> tuple[Any, Any]:
+        bound = float(jnp.prod(jnp.array(shape[:-1]))) ** -0.5
+        return random.uniform(key, shape, minval=-bound, maxval=bound), jnp.zeros(shape[-1])
+
+    def half(x: Any, w: Any) -> Any:
+        kinds = ("NHWC", "HWIO", "NHWC")
+        return lax.conv_general_dilated(x, w, (2, 2), ((1, 1), (1, 1)), dimension_numbers=kinds)
+
+    def double(x: Any, w: Any) -> Any:
+        kinds, ends = ("NHWC", "HWIO", "NHWC"), ((1, 2), (1, 2))
+        return lax.conv_general_dilated(x, w, (1, 1), ends, (2, 2), dimension_numbers=kinds)
+
+    def encode(weights: Any, x: Any) -> Any:
+        if network == "mlp":
+            (a, b), (c, d) = weights[:2]
+            return relu(x @ a + b) @ c + d
+        (a, b), (c, d), (e, f) = weights[:3]
+        h = relu(half(relu(half(x.reshape(-1, SIDE, SIDE, 1), a) + b), c) + d)
+        return h.reshape(len(x), -1) @ e + f
+
+    def decode(weights: Any, z: Any) -> Any:
+        if network == "mlp":
+            (a, b), (c, d) = weights[2:]
+            return relu(z @ a + b) @ c + d
+        (a, b), (c, d), (e, f) = weights[3:]
+        h = relu(z @ a + b).reshape(-1, 7, 7, 64)
+        return (double(relu(double(h, c) + d), e) + f).reshape(len(z), -1)
+
+    keys = random.split(key, len(shapes))
+    return [drawn(*each) for each in zip(keys, shapes, strict=True)], encode, decode
+
+
+def jax(path: str | None, seconds: float, root: str, network: str) -> Rate:
     """A jitted scan over an epoch in JAX, from the arrays that `root` holds."""
     import jax.numpy as jnp
     import numpy as np
     from jax import jit, lax, random, tree, value_and_grad
-    from jax.nn import relu, softplus
+    from jax.nn import softplus
 
     data = jnp.asarray(np.load(Path(root) / "x.npy"))
     steps = len(data) // BATCH
-
-    def layer(key: Any, inputs: int, outputs: int) -> tuple[Any, Any]:
-        bound = inputs**-0.5
-        return random.uniform(key, (inputs, outputs), minval=-bound, maxval=bound), jnp.zeros(
-            outputs
-        )
+    weights, encode, decode = jax_bodies(network, random.key(0))
 
     def loss(weights: Any, x: Any, key: Any) -> Any:
-        (a, b), (c, d), (e, f), (g, h) = weights
-        mu, log_var = jnp.split(relu(x @ a + b) @ c + d, 2, axis=1)
+        mu, log_var = jnp.split(encode(weights, x), 2, axis=1)
         z = mu + jnp.exp(0.5 * log_var) * random.normal(key, mu.shape)
-        logits = relu(z @ e + f) @ g + h
+        logits = decode(weights, z)
         error = jnp.sum(softplus(logits) - x * logits)
         return (error - 0.5 * jnp.sum(1 + log_var - mu**2 - jnp.exp(log_var))) / len(x)
 
@@ -193,9 +255,6 @@ def jax(path: str | None, seconds: float, root: str) -> Rate:
         order = random.permutation(first, len(data))[: steps * BATCH].reshape(steps, BATCH)
         return lax.scan(step, state, (order, random.split(second, steps)))
 
-    sizes = (784, 400), (400, 40), (20, 400), (400, 784)
-    keys = random.split(random.key(0), 4)
-    weights = [layer(key, *size) for key, size in zip(keys, sizes, strict=True)]
     zeros = tree.map(jnp.zeros_like, weights)
     state, number, meter = (weights, zeros, zeros, jnp.float32(0)), 0, Meter(seconds, warm=1)
     while True:
@@ -206,23 +265,40 @@ def jax(path: str | None, seconds: float, root: str) -> Rate:
             return rate
 
 
-def pythae(path: str | None, seconds: float, root: str) -> Rate:
+def pythae(path: str | None, seconds: float, root: str, network: str) -> Rate:
     """Short epochs of pythae's trainer on the arrays that `root` holds, with the same network."""
     import numpy as np
     import torch
     from pythae.data.datasets import BaseDataset
     from pythae.models import VAE, VAEConfig
+    from pythae.models.base.base_utils import ModelOutput
+    from pythae.models.nn import BaseDecoder, BaseEncoder
     from pythae.trainers import BaseTrainer, BaseTrainerConfig
-    from torch import nn
 
     some = np.load(Path(root) / "x.npy")[: 100 * BATCH]  # a short epoch: it has no pause
     x = torch.from_numpy(some).reshape(-1, 1, SIDE, SIDE) / 255
+    encoder, decoder = bodies(network)
+
+    class Encoder(BaseEncoder):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = encoder
+
+        def forward(self, x: torch.Tensor) -> Any:
+            mean, log_variance = self.body(x.flatten(1)).chunk(2, dim=1)
+            return ModelOutput(embedding=mean, log_covariance=log_variance)
+
+    class Decoder(BaseDecoder):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = decoder
+
+        def forward(self, z: torch.Tensor) -> Any:
+            y = torch.sigmoid(self.body(z))
+            return ModelOutput(reconstruction=y.view(-1, 1, SIDE, SIDE))
+
     config = VAEConfig(input_dim=(1, SIDE, SIDE), latent_dim=20, reconstruction_loss="bce")
-    model = VAE(config)
-    model.encoder.layers[0] = nn.Sequential(nn.Linear(784, 400), nn.ReLU())
-    model.encoder.embedding, model.encoder.log_var = nn.Linear(400, 20), nn.Linear(400, 20)
-    model.decoder.layers[0] = nn.Sequential(nn.Linear(20, 400), nn.ReLU())
-    model.decoder.layers[1] = nn.Sequential(nn.Linear(400, 784), nn.Sigmoid())
+    model = VAE(config, Encoder(), Decoder())
     settings = BaseTrainerConfig(
         output_dir=root,
         num_epochs=1,
@@ -240,15 +316,20 @@ def pythae(path: str | None, seconds: float, root: str) -> Rate:
             return rate
 
 
-def autograd(path: str | None, seconds: float, root: str) -> Rate:
+def autograd(path: str | None, seconds: float, root: str, network: str) -> Rate:
     """A worker that leaves every model to autograd."""
     from vae.training import steps
 
     steps.is_written = lambda config: False
-    return worker(path, seconds, root)
+    return worker(path, seconds, root, network)
 
 
-def worker(path: str | None, seconds: float, root: str) -> Rate:
+def bf16(path: str | None, seconds: float, root: str, network: str) -> Rate:
+    """A worker that multiplies matrices in bfloat16."""
+    return worker(path, seconds, root, network, precision="bf16")
+
+
+def worker(path: str | None, seconds: float, root: str, network: str, **more: str) -> Rate:
     """A worker that records everything."""
     from vae.base.records import Tick
     from vae.config import RunConfig
@@ -257,8 +338,10 @@ def worker(path: str | None, seconds: float, root: str) -> Rate:
     from vae.worker.train import train_run
 
     data = load(path) if path else Dataset("noise", arrays(None), 255.0)
-    settings = {"hidden": "400", "latent_dim": 20, "batch_size": BATCH, "epochs": 100, "lr": 1e-3}
-    config = RunConfig.of(data=path or "digits", val_share=0, test_share=0, **settings)
+    settings = {"latent_dim": 20, "batch_size": BATCH, "epochs": 100, "lr": 1e-3, **more}
+    settings |= {"hidden": "400"} if network == "mlp" else {"channels": "32,64"}
+    settings |= {"network": network, "val_share": 0, "test_share": 0}
+    config = RunConfig.of(data=path or "digits", **settings)
     claim = {"state": "starting", "heartbeat": time.time(), **identity()}
     run = Run.create(root, config, data, "speed", **claim)
     run.data = lambda: data  # the noise has no name to be loaded by
@@ -273,15 +356,16 @@ def worker(path: str | None, seconds: float, root: str) -> Rate:
     raise RuntimeError("Training ended before it was measured: lower --seconds.")
 
 
-LOOPS: dict[str, Callable[[str | None, float, str], Rate]] = {
+LOOPS: dict[str, Callable[[str | None, float, str, str], Rate]] = {
     "simple": simple,
     "worker": worker,
     "autograd": autograd,
+    "bf16": bf16,
     "example": example,
     "jax": jax,
     "pythae": pythae,
 }
-BY_WORKER = ("simple", "worker", "autograd")  # with the wait policy of a worker
+BY_WORKER = ("simple", "worker", "autograd", "bf16")  # with the wait policy of a worker
 
 
 def measure(which: str, args: argparse.Namespace, root: str) -> Rate:
@@ -290,7 +374,9 @@ def measure(which: str, args: argparse.Namespace, root: str) -> Rate:
 
     python = getattr(args, which, None) or sys.executable
     command = [python, str(HERE), "--one", which, "--seconds", str(args.seconds)]
-    command += ["--root", root] + (["--data", args.data] if args.data else [])
+    command += ["--network", args.network, "--root", root] + (
+        ["--data", args.data] if args.data else []
+    )
     more = ENVIRONMENT if which in BY_WORKER else {}
     done = subprocess.run(
         command, env=os.environ | more, capture_output=True, text=True, check=False
@@ -403,17 +489,20 @@ def main() -> None:
     parser.add_argument("--jax", metavar="PYTHON", help="a Python that has JAX")
     parser.add_argument("--pythae", metavar="PYTHON", help="a Python that has pythae")
     parser.add_argument("--loops", default=",".join(LOOPS), help="which, the first is ratio 1")
+    parser.add_argument("--network", choices=("mlp", "conv"), default="mlp")
     parser.add_argument("--dashboard", action="store_true", help="also with a browser watching")
     parser.add_argument("--busy", action="store_true", help="also with one core busy")
     parser.add_argument("--one", choices=LOOPS, help=argparse.SUPPRESS)
     parser.add_argument("--root", default="", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.one:
-        print(json.dumps(LOOPS[args.one](args.data, args.seconds, args.root)))
+        print(json.dumps(LOOPS[args.one](args.data, args.seconds, args.root, args.network)))
         return
     missing = {peer for peer in ("jax", "pythae") if not getattr(args, peer)}
+    if args.network == "conv":  # the example has no convolutions, and only autograd trains them
+        missing |= {"example", "autograd"}
     names = [name for name in args.loops.split(",") if name not in missing]
-    print(f"{args.rounds} rounds of {args.seconds:g} s for each loop, in turns")
+    print(f"{args.network}: {args.rounds} rounds of {args.seconds:g} s for each loop, in turns")
     compare("idle", args, names)
     if args.dashboard:
         compare("dashboard open", args, ["worker", "watched"])
