@@ -18,7 +18,7 @@ from vae.components.networks import ACTIVATIONS
 from vae.components.products import product
 from vae.config import TABLES, RunConfig
 from vae.data import Dataset
-from vae.training import train
+from vae.training import train, written
 from vae.training.crew import Crew
 from vae.training.steps import State, build_optimizer, gradient_of, next_rows, train_step
 from vae.training.written import is_written
@@ -146,7 +146,6 @@ def test_every_row_is_refused_or_has_the_gradient_of_autograd(small: Small, toy:
     [
         {"posterior_samples": 2},
         {"condition": "labels"},
-        {"precision": "bf16"},
         {"network": "conv"},
     ],
 )
@@ -165,6 +164,45 @@ def test_a_subclass_is_left_to_autograd(small: Small, monkeypatch: pytest.Monkey
 
     monkeypatch.setitem(LIKELIHOODS, "bernoulli", Other)
     assert not is_written(small())
+
+
+# ── bfloat16
+
+
+def slopes_after_a_step(config: RunConfig, data: Dataset, gradient: str) -> torch.Tensor:
+    state = begun(config, data, gradient)
+    train_step(state, next_rows(state))
+    parameters = state.model.parameters()
+    return torch.cat([state.optimizer.state[p]["exp_avg"].flatten() for p in parameters])
+
+
+def test_the_gradient_in_bfloat16_is_near_that_in_float32(small: Small, toy: Toy) -> None:
+    """As near as that of autograd in bfloat16, whose numbers have 8 bits."""
+    data = toy(300, (1, 5, 5))
+    exact, short = (small(batch_size=70, precision=name) for name in ("fp32", "bf16"))
+    wanted = slopes_after_a_step(exact, data, "written")
+    errors = [
+        float((slopes_after_a_step(short, data, gradient) - wanted).norm() / wanted.norm())
+        for gradient in ("written", "autograd")
+    ]
+    assert 0 < errors[0] < 2 * errors[1] < 0.05
+
+
+def test_products_in_bfloat16_use_the_weights_of_the_last_step(small: Small, toy: Toy) -> None:
+    state = begun(small(batch_size=70, precision="bf16"), toy(300, (1, 5, 5)), "written")
+    for _ in range(6):  # over two sizes of a batch
+        train_step(state, next_rows(state))
+    for weight, factor in state.written.factors.items():
+        assert factor.dtype is torch.bfloat16
+        torch.testing.assert_close(factor, weight.detach().bfloat16(), rtol=0, atol=0)
+
+
+def test_bfloat16_is_left_to_autograd_without_its_instructions(
+    small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for native, wanted in ((True, "written"), (False, "autograd")):
+        monkeypatch.setattr(written, "multiplies_bfloat16", lambda native=native: native)
+        assert gradient_of(small(precision="bf16"), CPU) == wanted
 
 
 # ── the threads

@@ -7,7 +7,7 @@ For a layer h = W a + b, y = f(h), with the gradient δ of the loss for h, (B, o
 Notation: B batch, b examples of a part of it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from torch import Tensor, nn
@@ -19,8 +19,9 @@ from vae.components.products import product
 class Layer(NamedTuple):
     """A linear layer with the nonlinearity after it, and its tensors for some examples."""
 
-    weight: Tensor  # (out, in)
-    bias: Tensor  # (out,)
+    parameters: tuple[Tensor, Tensor]  # W (out, in) and b (out,)
+    weight: Tensor  # W and b in the precision of products: W and b themselves in float32
+    bias: Tensor
     columns: Tensor  # Wᵀ, (in, out): a view, as even a view takes Python's lock
     activation: nn.Module | None  # f; None after the last layer
     slope: Callable[[Tensor, Tensor, Tensor], Tensor] | None  # of f, a row of SLOPES
@@ -34,20 +35,24 @@ class Layer(NamedTuple):
         return self._replace(a=self.a[part], y=y, delta=self.delta[part])
 
 
-def layers_of(stack: nn.Module, activation: str, size: int) -> list[Layer]:
-    """Return the linear layers of an encoder or decoder, with tensors for B = `size` examples."""
+def layers_of(
+    stack: nn.Module, activation: str, size: int, factors: Mapping[Tensor, Tensor]
+) -> list[Layer]:
+    """Return the linear layers of an encoder or decoder, with tensors for B = `size` examples;
+    `factors` maps each W and b to itself in the precision of products."""
     found: list[Layer] = []
     linears = [module for module in stack.children() if isinstance(module, nn.Linear)]
     for module in linears:
-        weight = module.weight
+        weight, bias = factors[module.weight], factors[module.bias]
+        pair = (module.weight, module.bias), weight, bias, weight.T
         a = found[-1].y if found else None
         a = weight.new_empty(size, module.in_features) if a is None else a
         y, delta = (weight.new_empty(size, module.out_features) for _ in range(2))
         if module is linears[-1]:
-            found.append(Layer(weight, module.bias, weight.T, None, None, a, None, delta))
+            found.append(Layer(*pair, None, None, a, None, delta))
         else:
             f, slope = ACTIVATIONS[activation](), SLOPES[activation]
-            found.append(Layer(weight, module.bias, weight.T, f, slope, a, y, delta))
+            found.append(Layer(*pair, f, slope, a, y, delta))
     return found
 
 

@@ -23,7 +23,7 @@ from vae.components.networks import NETWORKS, SLOPES
 from vae.components.objectives import OBJECTIVES
 from vae.components.posteriors import POSTERIORS
 from vae.components.priors import PRIORS
-from vae.components.products import product
+from vae.components.products import multiplies_bfloat16, product
 from vae.config import RunConfig
 from vae.model import VAE
 from vae.training.crew import crew_of, one_thread_each
@@ -49,7 +49,7 @@ def is_written(config: RunConfig) -> bool:
         and OBJECTIVES[config.objective].weighs_kl
         and config.posterior_samples == 1
         and not config.conditional
-        and config.precision == "fp32"
+        and (config.precision == "fp32" or multiplies_bfloat16())
     )
 
 
@@ -65,6 +65,7 @@ class Slots(NamedTuple):
     """Weights and the state of AdamW for each."""
 
     weights: list[Tensor]
+    factors: list[Tensor]  # the weights in bfloat16; empty in float32
     means: list[Tensor]
     squares: list[Tensor]
     steps: list[Tensor]
@@ -102,10 +103,18 @@ class Written:
             _begin(optimizer, parameter)
         self.steps = [optimizer.state[p]["step"] for p in model.parameters()]
         self.likelihood, self.posterior = model.outputs
+        self.is_short = model.config.precision == "bf16"
+        self.factors: dict[Tensor, Tensor] = {
+            p: self._factor(p.detach()) for p in model.parameters()
+        }
         self.learned = self._slots([(p, ...) for p in self.likelihood.parameters()])
         self.threads = torch.get_num_threads()
         self.crew = crew_of(self.threads)
         self.spaces: dict[int, Space] = {}
+
+    def _factor(self, weight: Tensor) -> Tensor:
+        """Return a weight in the precision of products."""
+        return weight.bfloat16() if self.is_short else weight
 
     def step(self, batches: Batches, rows: Tensor, beta: float) -> dict[str, Tensor]:
         """Take one step on the training examples `rows` (B,). Return the means of the loss and of
@@ -137,15 +146,16 @@ class Written:
     def _pass(self, part: Part, x: Tensor, noise: Tensor, beta: float, share: float) -> PartSums:
         """Compute the tensors of the layers for a part of the batch: forward and backward pass."""
         encoder, decoder = part.encoder, part.decoder
-        encoder[0].a.copy_(self.model.units(x).flatten(1))  # (b, *event) → (b, D)
+        u = self.model.units(x).flatten(1)  # (b, *event) → (b, D)
+        encoder[0].a.copy_(u)
         encoded = forward(encoder)
-        q = self.posterior.moments(encoded[-1])
+        q = self.posterior.moments(encoded[-1].to(self.dtype))
         decoder[0].a.copy_(q.transformed(noise))
         decoded = forward(decoder)
-        error, slope, learned = self.likelihood.slope(decoded[-1], encoder[0].a)
+        error, slope, learned = self.likelihood.slope(decoded[-1].to(self.dtype), u)
         torch.mul(slope, share, out=decoder[-1].delta)
         backward(decoder, decoded)
-        of_z = product(decoder[0].delta, decoder[0].columns)  # (b, Z)
+        of_z = product(decoder[0].delta, decoder[0].columns).to(self.dtype)  # (b, Z)
         encoder[-1].delta.copy_(self.posterior.slope(q, noise, of_z, beta * share))
         backward(encoder, encoded)
         return PartSums(error, q.kl_sums(), learned)
@@ -177,8 +187,8 @@ class Written:
         if size not in self.spaces:
             count = max(1, min(self.threads, size // SMALLEST))
             activation = str(self.model.config.get("activation"))
-            encoder = layers_of(self.model.encoder, activation, size)
-            decoder = layers_of(self.model.decoder, activation, size)
+            encoder = layers_of(self.model.encoder, activation, size, self.factors)
+            decoder = layers_of(self.model.decoder, activation, size, self.factors)
             parts = [
                 Part(part, [e.of(part) for e in encoder], [d.of(part) for d in decoder])
                 for part in divided(size, count)
@@ -194,7 +204,7 @@ class Written:
         deltas = [(layer.delta[:, part], layer.a) for layer, part in parts]
         return Rows(
             [(delta, delta.T, a.T) for delta, a in deltas],
-            self._slots([(w, part) for of, part in parts for w in (of.weight, of.bias)]),
+            self._slots([(w, part) for of, part in parts for w in of.parameters]),
         )
 
     def _slots(self, rows: Sequence[tuple[Tensor, slice | EllipsisType]]) -> Slots:
@@ -202,6 +212,7 @@ class Written:
         states = [(self.optimizer.state[p], part) for p, part in rows]
         return Slots(
             [p.detach()[part] for p, part in rows],
+            [self.factors[p][part] for p, part in rows] if self.is_short else [],
             [state["exp_avg"][part] for state, part in states],
             [state["exp_avg_sq"][part] for state, part in states],
             [state["step"] for state, _ in states],
@@ -226,11 +237,17 @@ class Written:
             amsgrad=False,
             maximize=False,
         )
+        if slots.factors:
+            torch._foreach_copy_(slots.factors, slots.weights)
 
 
 def gradients(rows: Rows) -> list[Tensor]:
     """Return the gradients of these rows of every W and b over the whole batch, in turns."""
-    found = ((product(across, inputs), delta.sum(0)) for delta, across, inputs in rows.layers)
+    dtype = rows.slots.weights[0].dtype
+    found = (
+        (product(across, inputs).to(dtype), delta.sum(0, dtype=dtype))
+        for delta, across, inputs in rows.layers
+    )
     return list(chain(*found))
 
 
