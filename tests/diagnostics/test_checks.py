@@ -555,3 +555,16 @@ def test_the_heatmap_prefers_validation_and_names_missing_values() -> None:
     assert kl_history([r for r in both if r["split"] == "train"], 2)[1].max() == 9.0
     assert kl_heatmap([], 2, "No KL here").layout.annotations[0].text == "No KL here"
     assert not len(kl_heatmap([r | {"kl_per_dimension": None} for r in both], 2).data)
+
+
+@pytest.mark.parametrize("epochs", [2, 3, EPOCHS])
+@pytest.mark.parametrize("both", [False, True])
+def test_a_drop_of_few_validation_examples_alone_is_no_sign_of_large_steps(
+    epochs: int, both: bool
+) -> None:
+    """Steps that are too large lower the training score as well."""
+    some = reports(epochs=epochs)
+    for report in some:
+        if report["epoch"] == epochs and (both or report["split"] == "val"):
+            report["elbo"] -= 15.0
+    assert ("learning_rate" in found(case(some))) == both
