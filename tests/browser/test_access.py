@@ -185,6 +185,7 @@ def test_a_page_can_be_read_and_used_without_a_mouse(title: str, loaded: None, t
     assert not tab.page.evaluate(DUMB)
     until(lambda: _share_styled(tab.page) < 0.2, seconds=10, why="a cheap change of a node")
     _read(tab)
+    _skip(tab)
     _use(tab, with_sidebar=title == PAGES[0])  # it is the same on all: once is enough
     _fit(tab, SMALL[1:])
     tab.page.emulate_media(color_scheme="dark")
@@ -242,6 +243,16 @@ def _poor(page: Page) -> list[str]:
     """Return the texts with too little contrast."""
     seen, poor = page.evaluate(POOR)
     return list(poor) if seen > LEAST else [f"only {seen} texts"]
+
+
+def _skip(tab: Tab) -> None:
+    """The first link of the page leads past the row of pages (2.4.1)."""
+    tab.page.evaluate(FIRST)
+    tab.page.get_by_test_id("stSkipToContent").press("Enter")
+    tab.page.keyboard.press("Tab")
+    where = "[...document.querySelectorAll('[data-testid=stMain], .st-key-navigation')]"
+    inside = f"{where}.map((part) => part.contains(document.activeElement))"
+    assert tab.page.evaluate(inside) == [True, False]
 
 
 def _use(tab: Tab, with_sidebar: bool) -> None:

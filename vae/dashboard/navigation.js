@@ -1,4 +1,5 @@
-// Mark the link of the current page, and let a link opened in a new tab carry the run.
+// Mark the link of the current page, let a link opened in a new tab carry the run, and lead the link
+// "Skip to main content" past the row, which is Streamlit's first part of that content.
 (([title, number]) => {
   const row = ".st-key-navigation", links = () => document.querySelectorAll(`${row} a`);
   const carry = ({ target }) => {  // the run that the address names at this moment
@@ -12,6 +13,17 @@
   const leave = (event) => {  // a new tab or window is the browser's matter
     const wanted = event.ctrlKey || event.metaKey || event.shiftKey;
     if (wanted && event.target.closest?.(`${row} a`)) event.stopPropagation();
+  };
+  const skip = (event) => {
+    if (!event.target.closest?.("[data-testid=stSkipToContent]")) return;
+    event.preventDefault();
+    event.stopPropagation();
+    let place = document.querySelector(`[data-testid=stLayoutWrapper]:has(> ${row})`);
+    const holds = 'a[href], button, input, summary, [tabindex="0"]';
+    do place = place?.nextElementSibling;
+    while (place && !(place.checkVisibility() && place.querySelector(holds)));
+    if (place) place.tabIndex = -1;  // Tab goes on with its first control
+    place?.focus();
   };
   const mark = () => {
     if (window.vaeLabPage !== title) return;
@@ -30,5 +42,5 @@
   if (window.vaeLabNavigates) return;
   window.vaeLabNavigates = true;
   for (const kind of ["pointerover", "focusin"]) document.addEventListener(kind, carry);
-  document.addEventListener("click", leave, true);
+  for (const act of [leave, skip]) document.addEventListener("click", act, true);
 })
