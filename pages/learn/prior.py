@@ -154,10 +154,11 @@ def _axes(k: int, x: str, y: str, reach: float) -> Part:
     ends = {"range": [-reach, reach], "constrain": "domain", "dtick": 2}
     hidden = {"visible": False, "constrain": "domain"}
     titles = ("z₁", "" if k else "z₂")
+    first = {"showticklabels": k == 0}  # both maps have the same heights
     return {
         f"{x}axis".replace("x2axis", "xaxis2"): axis(titles[0], domain=across, anchor=y, **ends),
         f"{y}axis".replace("y2axis", "yaxis2"): axis(
-            titles[1], domain=[0.32, 1], anchor=x, scaleanchor=x, **ends
+            titles[1], domain=[0.32, 1], anchor=x, scaleanchor=x, **first, **ends
         ),
         f"xaxis{k + 3}": hidden | {"domain": across, "anchor": f"y{k + 3}"},
         f"yaxis{k + 3}": hidden
