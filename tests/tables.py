@@ -8,8 +8,11 @@ from typing import Any
 
 import torch
 
+from vae.components.likelihoods import LIKELIHOODS
 from vae.components.networks import NETWORKS
 
+# Likelihoods of one kind of value; test_mixed_likelihood has the one of tables of several kinds
+SINGLE = [name for name, row in LIKELIHOODS.items() if row.support != "columns"]
 Test = Callable[..., None]
 
 

@@ -53,6 +53,8 @@ def suits(kind: str, name: str, data: Dataset) -> bool:
     if kind != "likelihood":
         return True
     support = LIKELIHOODS[name].support
+    if support == "columns":
+        return bool(data.kinds)
     if support == "counts":
         return data.levels == 2 or data.is_counts
     return support == "real" or (data.levels > 0 if support == "levels" else data.in_unit_interval)

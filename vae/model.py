@@ -29,6 +29,12 @@ from vae.components.rescalings import Units, described
 from vae.components.terms import Pass
 from vae.config import RunConfig
 
+NO_TERM = (
+    " have no term: reconstruction, ELBO and −ln p(x) are those of "
+    "the observed values of each example, and −ln p(x) with K samples is minus the MIWAE bound "
+    "(Mattei & Frellsen 2019)."
+)
+
 
 class VAE(nn.Module):
     """A variational autoencoder for examples of one domain.
@@ -45,8 +51,10 @@ class VAE(nn.Module):
         check_domain(config.likelihood, domain)
         self._likelihood = LIKELIHOODS[config.likelihood](domain, **config.chosen("likelihood"))
         self._posterior = POSTERIORS[config.posterior](z, **config.chosen("posterior"))
-        self._prior = PRIORS[config.prior](z, domain, **config.chosen("prior"))
-        self.encoder, self.decoder = self._bodies(domain.shape)
+        coded = self._likelihood.coded_shape
+        inside = domain._replace(shape=coded)
+        self._prior = PRIORS[config.prior](z, inside, **config.chosen("prior"))
+        self.encoder, self.decoder = self._bodies(coded)
         if domain.missing:
             self.encoder, _ = self._bodies(self._encoder_shape)
         if self.classes:
@@ -57,7 +65,7 @@ class VAE(nn.Module):
     def _encoder_shape(self) -> tuple[int, ...]:
         """Shape of the encoder's input: u, followed by 1 for each observed value if values may be
         missing, 0 for the others."""
-        first, *rest = self.domain.shape
+        first, *rest = self._likelihood.coded_shape
         return (2 * first if self.domain.missing else first, *rest)
 
     def _bodies(self, event_shape: tuple[int, ...]) -> Bodies:
@@ -101,6 +109,17 @@ class VAE(nn.Module):
     def units_note(self) -> str:
         """The rescaling of x and the unit of nats in sentences; "" without a rescaling."""
         return described(self.config.rescaling(self.domain), self.domain)
+
+    @property
+    def missing_note(self) -> str:
+        """The meaning of the bound where values may be missing; "" otherwise."""
+        return self.without_term.capitalize() + NO_TERM if self.domain.missing else ""
+
+    @property
+    def without_term(self) -> str:
+        """The values that have no term in the likelihood where some may be missing."""
+        ends = " and steps after the end of a series" if len(self.domain.shape) == 2 else ""
+        return "values that were not observed" + ends
 
     @property
     def reads_size(self) -> bool:
@@ -192,6 +211,12 @@ class VAE(nn.Module):
             h = self.decoder(z.reshape(-1, z.shape[-1]))
         px: Distribution = self._likelihood(h.float().unflatten(0, z.shape[:-1]))
         return self.units.of_x(px if x is None else self._likelihood.of_examples(px, x))
+
+    def average(self, px: Distribution, weights: Tensor) -> Tensor:
+        """Return Σ_k w_k E[x|z_k] for p(x|z_k) and weights, both (K, B): (B, *event). Of a
+        category it is the name with the largest mean probability."""
+        base = getattr(px, "base", px)
+        return self.units.inverse(self._likelihood.average(base, weights))
 
     def forward(self, x: Tensor, samples: int = 1, y: Tensor | None = None) -> Pass:
         """Return a forward pass with K = `samples`; 0 uses the mean of q(z|x) as z, with K = 1."""

@@ -7,7 +7,7 @@ import pytest
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from tests.tables import fitting
+from tests.tables import SINGLE, fitting
 from vae.analysis import portable as module
 from vae.analysis.portable import mean_formula, portable, portable_encoder
 from vae.base.records import Domain
@@ -65,7 +65,7 @@ class Alike(Logistic):
     """The mean of its base."""
 
 
-@pytest.mark.parametrize("kind", [*LIKELIHOODS.values(), Alike])
+@pytest.mark.parametrize("kind", [*map(LIKELIHOODS.get, SINGLE), Alike])
 def test_a_likelihood_names_the_formula_of_its_mean(kind: type[Bernoulli]) -> None:
     assert mean_formula(kind(DOMAIN))
 

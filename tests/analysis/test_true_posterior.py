@@ -9,7 +9,7 @@ from scipy.special import logsumexp
 from torch import Tensor
 from torch.distributions import Distribution, MultivariateNormal, kl_divergence
 
-from tests.tables import each
+from tests.tables import SINGLE, each
 from vae.analysis.posterior_fields import best_gaussian, examine, example_gaps, fields
 from vae.analysis.projections import Plane, plane_of_latents
 from vae.analysis.true_posterior import Joint, compare, integrate, nodes, obstacle
@@ -21,7 +21,7 @@ from vae.theory import one_example
 EXAMPLE = torch.tensor([0, 1, 1, 0, 1, 1, 0, 0, 1, 0, 1, 0, 0, 0, 1, 1.0]).reshape(1, 1, 4, 4)
 SOFT = {"gaussian": {"sigma": 0.9}}
 ROWS = [
-    *({"likelihood": name} | SOFT.get(name, {}) for name in LIKELIHOODS),
+    *({"likelihood": name} | SOFT.get(name, {}) for name in SINGLE),
     *({"prior": name} for name in PRIORS if name != "standard"),
     *(
         {"posterior": name}

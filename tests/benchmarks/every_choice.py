@@ -52,6 +52,7 @@ def rows() -> list[Row]:
     found += [
         Row("likelihood", n, {"likelihood": n} | (binary if row.support == "counts" else {}))
         for n, row in LIKELIHOODS.items()
+        if row.support != "columns"  # mixed_table.py
     ]
     found += [Row("likelihood", "bernoulli, binarized", {"binarize": "stochastic"})]
     found += [

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from tests.browser.conftest import ROOT, Tab
+from tests.tables import SINGLE
 from vae.analysis.encoding import decode
 from vae.analysis.portable import Portable, portable, portable_encoder
 from vae.base.records import Domain, Floats
@@ -44,8 +45,8 @@ SERIES = Domain((2, 11), 9, 3, (-2.0, 50.0), (0.5, 8.0))
 VECTORS = Domain((6,), 9, 3, (-2.0, 0.0, 1.0, 50.0, 0.5, 3.0), (0.5, 2.0, 1.0, 8.0, 0.01, 4.0))
 LATENTS = 3
 CASES = [
-    *({"likelihood": row, "activation": way} for row in LIKELIHOODS for way in ACTIVATIONS),
-    *({"likelihood": row, "network": "conv"} for row in LIKELIHOODS),
+    *({"likelihood": row, "activation": way} for row in SINGLE for way in ACTIVATIONS),
+    *({"likelihood": row, "network": "conv"} for row in SINGLE),
     *(
         {"likelihood": name, "library_size": "observed"}
         for name, row in LIKELIHOODS.items()

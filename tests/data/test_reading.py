@@ -157,7 +157,7 @@ SENTENCES = {
     "halves of decimal commas": ("1,05,2,07\n3,10,4,02\n5,03,6,11\n", "decimal comma, and the"),
     "infinity": ("a,b\n1,2\n3,-inf\n", r"line 3, column 2 \(b\): '-inf' .*--data-ignore b"),
     "a word": ("a,b\n1,2\n3,x\n", r"line 3, column 2 \(b\): 'x' is not a finite number"),
-    "a damaged row": ("a,b\n1,2\n3\n", "line 3: 1 column where the first line has 2"),
+    "a damaged row": ("a,b\n1,2\n3\n", "line 3: 1 columns where the first line has 2"),
     "words only": ("a,b\nx,y\nz,w\n", "no column of numbers for the examples"),
 }
 
@@ -182,7 +182,8 @@ def test_every_role_of_a_column_can_be_set(tmp_path: Path) -> None:
     assert data.reading is not None
     assert [one.names for one in data.reading.left_out] == ["c"]
     none = read_twice(path, data_label=NONE)
-    assert (none.classes, none.x.shape) == ((), (N, 4))
+    assert (none.classes, none.x.shape) == ((), (N, 5))
+    assert none.kinds[-2:] == ("category", "category")
     with pytest.raises(DataError, match=r"no 'grate' for data_label: did you mean grade\?"):
         read(path, {"data_label": "grate"})
     with pytest.raises(DataError, match=r"data_ground black does not apply to t\.csv"):

@@ -10,6 +10,7 @@ import torch
 from scipy.optimize import minimize, minimize_scalar
 from scipy.stats import norm
 
+from tests.tables import SINGLE
 from vae.base.progress import Cancelled
 from vae.base.records import Domain
 from vae.components.likelihood_base import Likelihood
@@ -106,7 +107,7 @@ def test_constant_elements_stop_at_the_floor_of_sigma() -> None:
 
 
 @pytest.mark.parametrize("levels", [2, 9, 256])
-@pytest.mark.parametrize("name", [n for n, row in LIKELIHOODS.items() if row.support != "real"])
+@pytest.mark.parametrize("name", [n for n in SINGLE if LIKELIHOODS[n].support != "real"])
 def test_the_fit_of_one_pixel_is_scipys_optimum(name: str, levels: int) -> None:
     """Another search over the module's h and parameters finds no better value."""
     x = grey(120, levels, (1, 1, 1)) if levels > 2 else (np.arange(120) % 3 == 0)[:, None] * 1.0
@@ -134,7 +135,7 @@ def test_the_fit_of_one_pixel_is_scipys_optimum(name: str, levels: int) -> None:
     assert fitted(name, x, levels) == pytest.approx(least, abs=2e-5)
 
 
-@pytest.mark.parametrize("name", LIKELIHOODS)
+@pytest.mark.parametrize("name", SINGLE)
 def test_no_constant_nearby_is_better(name: str) -> None:
     x, levels = grey(), 9
     if LIKELIHOODS[name].support == "counts":
@@ -162,7 +163,7 @@ def dataset_for(name: str, x: np.ndarray, **parts: int) -> Dataset:
     return Dataset("pictures", x, 255.0, **parts)
 
 
-@pytest.mark.parametrize("name", LIKELIHOODS)
+@pytest.mark.parametrize("name", SINGLE)
 def test_the_fit_of_black_pixels_converges(name: str) -> None:
     """The fit converges, and its value on held-out examples is finite."""
     x = grey(200, 256, (1, 4, 4))
@@ -208,7 +209,7 @@ def test_the_baseline_is_evaluated_on_held_out_examples(
     assert found.nats == pytest.approx(4.37, abs=0.1)
 
 
-@pytest.mark.parametrize("name", LIKELIHOODS)
+@pytest.mark.parametrize("name", SINGLE)
 def test_the_reason_of_a_refusal_is_that_of_the_configuration(name: str) -> None:
     data, config = load("mixture"), RunConfig.of(likelihood=name)
     row = baseline(data, RunConfig.of(), name)
@@ -250,7 +251,7 @@ def pictures(name: str = "logistic") -> Dataset:
     return dataset_for(name, x)
 
 
-@pytest.mark.parametrize("name", LIKELIHOODS)
+@pytest.mark.parametrize("name", SINGLE)
 def test_the_fit_of_pictures_needs_few_evaluations(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,6 +12,7 @@ import pytest
 import torch
 from scipy import stats
 
+from tests.tables import SINGLE
 from vae.base.progress import Cancelled
 from vae.base.records import Domain
 from vae.batches import Batches
@@ -341,7 +342,7 @@ def test_a_bernoulli_has_bits_for_binary_values_only(
         assert "cross-entropy" in grey.notes[name]
 
 
-@pytest.mark.parametrize("name", LIKELIHOODS)
+@pytest.mark.parametrize("name", SINGLE)
 def test_only_probabilities_have_bits(
     name: str, tiny: Callable[..., VAE], toy: Callable[..., Dataset]
 ) -> None:

@@ -48,6 +48,25 @@ def test_data_ignore_leaves_columns_out(tmp_path: Path) -> None:
     assert table(tmp_path, lines, data_ignore="first,second").event_shape == (1,)
 
 
+def test_data_kinds_are_the_kinds_of_the_columns(tmp_path: Path) -> None:
+    lines = [HEADER, *(f"{row}" for row in ROWS)]
+    settings = {"data_label": "none", "data_names": "none", "data_ignore": "first"}
+    guessed = table(tmp_path, lines, **settings)
+    assert guessed.columns == ("second", "third", "kind")
+    assert guessed.kinds == ("count", "real", "binary")
+    assert guessed.entries == ((), (), ("a", "b"))
+    assert guessed.x[:3].tolist() == [[0, 0.5, 0], [1, 1.5, 1], [2, 4.5, 0]]
+    named = table(tmp_path, lines, **settings, data_kinds="second=category, third=positive")
+    assert named.kinds == ("category", "positive", "binary")
+    assert named.entries[0] == ("0", "1", "2")
+    bare = {"data_label": "none", "data_names": "none"}
+    plain = table(tmp_path, lines, **bare, data_kinds="none")
+    assert (plain.kinds, plain.columns) == ((), ("second", "third"))
+    ignored = {"data_ignore": "first,kind"} | bare
+    assert table(tmp_path, lines, **ignored).kinds == ()
+    assert table(tmp_path, lines, **ignored, data_kinds="all").kinds == ("count", "real")
+
+
 def test_data_names_is_the_column_of_the_names_of_rows(tmp_path: Path) -> None:
     data = table(tmp_path, [HEADER, *ROWS], data_names="third")
     assert data.names is not None
@@ -101,6 +120,7 @@ EFFECTS: dict[str, Callable[..., None]] = {
     "data_label": test_data_label_is_the_column_of_the_classes,
     "data_factors": test_data_factors_are_columns_that_the_model_never_sees,
     "data_ignore": test_data_ignore_leaves_columns_out,
+    "data_kinds": test_data_kinds_are_the_kinds_of_the_columns,
     "data_names": test_data_names_is_the_column_of_the_names_of_rows,
     "data_header": test_data_header_makes_the_first_line_names,
     "data_decimal": test_data_decimal_is_the_decimal_mark,

@@ -19,7 +19,7 @@ import pytest
 import torch
 
 from tests.cells import cells
-from tests.tables import each
+from tests.tables import SINGLE, each
 from vae.base import permission
 from vae.base.records import Change, Control, Snapshot, Tick
 from vae.components import network_code
@@ -61,7 +61,7 @@ def rows() -> dict[str, dict[str, Any]]:
     for name, options in FILES.items():
         place = f"{Path(__file__).parents[1]}/networks/{name}.py:{name}"
         found[f"file-{name}"] = {"network": network_code.choose(place)} | options
-    for name in LIKELIHOODS:
+    for name in SINGLE:
         counts = LIKELIHOODS[name].support == "counts"  # 0 and 1
         binary = {"binarize": "threshold"} if counts else {}
         found[f"likelihood-{name}"] = {"likelihood": name} | binary
@@ -208,6 +208,18 @@ def test_a_script_divides_counts_by_their_library_size(name: str, tmp_path: Path
     stored = str(save_upload({"cells.npy": (tmp_path / "cells.npy").read_bytes()}, tmp_path))
     settings = {"data": stored, "likelihood": name, "library_size": "observed", "examples": 0}
     compare(*trained(tmp_path, f"sized-{name}", settings), tmp_path)
+
+
+def test_a_script_trains_on_a_mixed_table(tmp_path: Path) -> None:
+    """Kinds and names of the columns are those of the run; a missing cell has no term."""
+    path = tmp_path / "table.csv"
+    colours, yes = ("red", "green", "blue", "?"), ("yes", "no")
+    rows = [f"{k % 7}.5,{k % 5},{colours[k % 4]},{yes[k % 2]},{(3 * k) % 11}" for k in range(60)]
+    path.write_text("\n".join(["size,visits,colour,member,points", *rows]))
+    settings = {"data": str(path), "data_label": "none", "likelihood": "mixed", "prior": "vamp"}
+    run, end = trained(tmp_path, "table", settings | {"examples": 0})
+    assert run.header["data"]["kinds"] == ["real", "count", "category", "binary", "count"]
+    compare(run, end, tmp_path)
 
 
 def test_a_script_reads_the_publishers_files(tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ encoder and K = 1.
 
 Where values were hidden on purpose, the expectation is compared with them: root mean squared
 errors in the units of each column, beside those of the column's mean over the observed training
-values. A series is compared channel by channel, and has no values after its end. Letters: N
-examples, D values of each, K draws.
+values. Of a column of names it is the most probable name, and the error is the share of wrong
+names, beside that of the most common name. A series is compared channel by channel, and has no
+values after its end. Letters: N examples, D values of each, K draws.
 """
 
 import math
@@ -22,8 +23,10 @@ from torch import Tensor
 from vae.analysis.dataset_summary import moments
 from vae.analysis.loaded_run import LoadedRun
 from vae.base import rng
+from vae.base.kinds import KINDS, REAL
 from vae.base.records import Floats, Ints
 from vae.batches import collected
+from vae.data import Dataset
 from vae.data.missing import missing_in
 from vae.model import VAE
 
@@ -59,12 +62,24 @@ class HiddenErrors(NamedTuple):
     model: Floats  # (D,) root mean squared error of the model, in the unit of the column
     mean: Floats  # (D,) that of the mean of the column's observed training values
     sd: Floats  # (D,) standard deviation of these values
+    named: Flags  # (D,) columns of names: the errors are shares of wrong names
 
     @property
     def total(self) -> tuple[float, float]:
-        """Both errors over all hidden values, each in standard deviations of its column."""
-        counts = np.where(self.counts > 0, self.counts, 0)
+        """Both errors over all hidden numbers, each in standard deviations of its column."""
+        counts = np.where(self.named, 0, self.counts)
         return (_pooled(self.model, self.sd, counts), _pooled(self.mean, self.sd, counts))
+
+    @property
+    def wrong(self) -> tuple[float, float] | None:
+        """The shares of wrong names of the model and of the most common name, over all hidden
+        names; None without any."""
+        counts = np.where(self.named, self.counts, 0)
+        if not counts.sum():
+            return None
+        shares = (np.nan_to_num(v) @ counts / counts.sum() for v in (self.model, self.mean))
+        first, second = map(float, shares)
+        return first, second
 
 
 def _pooled(error: Floats, sd: Floats, counts: Ints) -> float:
@@ -76,7 +91,7 @@ def _pooled(error: Floats, sd: Floats, counts: Ints) -> float:
 def impute(loaded: LoadedRun, rows: Ints, draws: int = DRAWS) -> Imputed:
     """Return the rows of the data set with the values that the model expects."""
     model, batches = loaded.model, loaded.batches(rows)
-    each = draws * math.prod(model.domain.shape) * model.outputs[0].multiplicity
+    each = draws * math.prod(model.outputs[0].coded_shape) * model.outputs[0].multiplicity
     with torch.no_grad(), rng.stream(model.device, loaded.seed, "evaluation"):
         chunks = batches.chunks(max(1, NUMBERS // each))
         parts = ({"x": _expected(model, x, y, draws)} for x, y in chunks)
@@ -93,7 +108,7 @@ def _expected(model: VAE, x: Tensor, y: Tensor | None, draws: int) -> Tensor:
     px = model.likelihood(z, y)
     log_weights = model.prior().log_prob(z) + px.log_prob(x) - q.log_prob(z)  # (K, B)
     weights = log_weights.double().softmax(0).to(x.dtype)
-    return torch.einsum("kb,kb...->b...", weights, px.mean)
+    return model.average(px, weights)
 
 
 def hidden_errors(loaded: LoadedRun, found: Imputed) -> HiddenErrors | None:
@@ -103,8 +118,40 @@ def hidden_errors(loaded: LoadedRun, found: Imputed) -> HiddenErrors | None:
     truth = by_column(loaded.data.truth[found.rows] / np.float32(loaded.data.scale))
     hidden = by_column(np.isnan(found.observed)) & ~np.isnan(truth)
     mean, sd = _known(loaded)
-    by_model = _root(truth - by_column(found.expected), hidden)
-    return HiddenErrors(hidden.sum(0), by_model, _root(truth - mean, hidden), sd)
+    named = named_columns(loaded.data)
+    mean = np.where(named, _most_common(loaded), mean)
+    expected = by_column(found.expected)
+    by_model, by_mean = _root(truth - expected, hidden), _root(truth - mean, hidden)
+    wrong = (_share(truth != np.rint(other), hidden) for other in (expected, mean))
+    roots = by_model, by_mean
+    model, base = (np.where(named, w, r) for w, r in zip(wrong, roots, strict=True))
+    return HiddenErrors(hidden.sum(0), model, base, sd, named)
+
+
+def named_columns(data: Dataset) -> Flags:
+    """Return whether each column, or channel of series, holds names, (D,)."""
+    kinds = data.kinds or (REAL,) * data.event_shape[0]
+    return np.array([KINDS[kind].named for kind in kinds])
+
+
+def _most_common(loaded: LoadedRun) -> Floats:
+    """Return the most common name of each column in the training examples, (D,); 0 of others."""
+    named = named_columns(loaded.data)
+    if not named.any():
+        return np.zeros(len(named), np.float32)
+    x = loaded.inputs(loaded.rows("train"))
+    found = [
+        np.bincount(v[v == v].astype(int)).argmax() if is_named else 0
+        for v, is_named in zip(x.T, named, strict=True)
+    ]
+    return np.array(found, np.float32)
+
+
+def _share(chosen: Flags, among: Flags) -> Floats:
+    """Return the share of the chosen values among others in each column; NaN without any."""
+    count = among.sum(0)
+    share = (chosen & among).sum(0) / np.maximum(count, 1)
+    return np.asarray(np.where(count > 0, share, np.nan), np.float32)
 
 
 def _known(loaded: LoadedRun) -> tuple[Floats, Floats]:

@@ -66,6 +66,8 @@ def portable(model: VAE) -> Portable:
 def portable_encoder(model: VAE) -> Portable:
     """Return the encoder of a model for a browser: x → the mean of q(z|x). Raises ValueError with
     the reason if a browser cannot compute it."""
+    if model.domain.kinds:
+        raise ValueError("The browser does not know the names of a category.")
     probe = torch.linspace(0, 1, 9)
     row = BINARIZATIONS[model.config.binarize]
     likelihood_input = model._likelihood.encoder_input(probe)

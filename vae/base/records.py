@@ -9,7 +9,6 @@ an image, (C, T) for a series, (D,) for a vector. Examples are floats, images in
 """
 
 import math
-from collections.abc import Sequence
 from itertools import starmap
 from typing import Any, NamedTuple
 
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vae.base.json_text import is_count, is_result
+from vae.base.kinds import restored, transformed
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -24,14 +24,6 @@ Ints = NDArray[np.int64]
 DIVERGED = "Training diverged"  # how the message of a DivergedError begins
 SLOWER = "Lower the learning rate, or clip the gradient."  # two ways out at its end
 RESCALE = "Choose data_scale standardise, which rescales every column."
-
-
-KINDS = ("", "vectors", "series", "pictures")  # of examples, by the number of their axes
-
-
-def kind_of(shape: Sequence[int]) -> str:
-    """Return the kind of examples of this shape: "vectors", "series" or "pictures"."""
-    return KINDS[len(shape)]
 
 
 class Domain(NamedTuple):
@@ -46,10 +38,14 @@ class Domain(NamedTuple):
     scale: tuple[float, ...] = ()
     missing: bool = False  # values of x may be NaN: not observed
     library_size: float = 0.0  # median sum of the counts of an example; 0 if no model reads it
+    kinds: tuple[str, ...] = ()  # of the columns of a mixed table, see `vae.base.kinds`
 
     @property
     def log_volume(self) -> float:
-        """ln |dx/du| of an example, Σ ln scale over its values, in nats: ln p(u) − ln p(x)."""
+        """ln |dx/du| of an example, Σ ln scale over its values, in nats: ln p(u) − ln p(x). 0 for
+        a mixed table, where it depends on x and is a part of the likelihood."""
+        if self.kinds:
+            return 0.0
         each = math.prod(self.shape[1:])
         return each * math.fsum(map(math.log, self.scale))
 
@@ -58,14 +54,14 @@ class Domain(NamedTuple):
         if not self.scale:
             return x
         location, scale = self._units()
-        return np.asarray((x - location) / scale, np.float32)
+        return np.asarray((transformed(x, self.kinds) - location) / scale, np.float32)
 
     def restore(self, u: Floats) -> Floats:
         """Return x for u (N, *event)."""
         if not self.scale:
             return u
         location, scale = self._units()
-        return np.asarray(location + scale * u, np.float32)
+        return np.asarray(restored(location + scale * u, self.kinds), np.float32)
 
     def _units(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return location and scale in the shape of an example, with its other axes of 1."""

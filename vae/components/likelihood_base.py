@@ -12,7 +12,8 @@ class Likelihood(nn.Module):
     """p(x|z), from `multiplicity` decoder outputs per element of x."""
 
     multiplicity: int = 1
-    # values of x: "real", "unit" for [0, 1], "levels" for a grid in [0, 1], "counts" for 0, 1, …
+    # values of x: "real", "unit" for [0, 1], "levels" for a grid in [0, 1], "counts" for 0, 1, …,
+    # "columns" for columns of several kinds
     support = "real"
     discrete = False  # log_prob is the log of a probability, so bits are defined
     noise = ""  # scale of the noise: "fixed", "learned", "per element" (learned) or "" for none
@@ -30,6 +31,11 @@ class Likelihood(nn.Module):
         """Return the reason why log_prob is not a log-likelihood of such data, or ""."""
         return ""
 
+    @property
+    def coded_shape(self) -> tuple[int, ...]:
+        """Shape of the encoder's input, and of each of the decoder's `multiplicity` outputs."""
+        return self.domain.shape
+
     def scalars(self) -> dict[str, Tensor]:
         """Return the learned scalars to plot: name → scalar."""
         return {}
@@ -42,6 +48,19 @@ class Likelihood(nn.Module):
         """Return p(x|z) from `forward` whose mean and samples have the library sizes of examples
         x (B, *event); ln p(x|z) is the same."""
         return px
+
+    def separated(self, x: Tensor) -> list[tuple["Likelihood", Tensor]]:
+        """Return the likelihoods of parts of x (N, *event) that are independent given h, with the
+        values of each part; [] for a single likelihood."""
+        return []
+
+    def together(self, outputs: list[Tensor]) -> Tensor:
+        """Return h (multiplicity, *event) from the outputs for the `separated` parts."""
+        raise NotImplementedError
+
+    def average(self, px: Distribution, weights: Tensor) -> Tensor:
+        """Return Σ_k w_k E[x|z_k] for p(x|z_k) and weights, both (K, B): (B, *event)."""
+        return torch.einsum("kb,kb...->b...", weights, px.mean)
 
     def first_output(self, mean: Tensor) -> Tensor:
         """Return a constant h (multiplicity, *event) near those with a large likelihood of data

@@ -17,8 +17,7 @@ from typing import Annotated
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Bernoulli as TorchBernoulli
-from torch.distributions import Distribution, Normal
+from torch.distributions import Distribution
 
 from vae.base.options import Option, rows_with
 from vae.base.records import Domain
@@ -27,164 +26,13 @@ from vae.components.count_likelihoods import (
     Poisson,
     ZeroInflatedNegativeBinomial,
 )
-from vae.components.distributions import ContinuousBernoulli as ContinuousBernoulliOfOne
 from vae.components.gamma_distributions import StudentT as StudentTOfOne
+from vae.components.gaussian_likelihoods import Gaussian, GaussianLearned, GaussianPerDimension
 from vae.components.level_likelihoods import Categorical, Logistic
 from vae.components.likelihood_base import Likelihood, elements
-from vae.components.slopes import Slope, bernoulli_slope, floor, floored, gaussian_slope
-
-GREY = (
-    "Grey values under a Bernoulli likelihood give a cross-entropy, not a log-likelihood. Compare "
-    "it only with the same likelihood on the same data, or binarize the data."
-)
-
-
-class Bernoulli(Likelihood):
-    """Each element is 1 with probability sigmoid(h), else 0. Exact for binary x. For grey values
-    in [0, 1] it is the usual cross-entropy of pytorch/examples, not a density
-    (Loaiza-Ganem & Cunningham 2019)."""
-
-    support = "unit"
-    discrete = True
-    form = "cross-entropy"
-    browser = "sigmoid"
-
-    @staticmethod
-    def caveat(domain: Domain) -> str:
-        return "" if domain.levels == 2 else GREY
-
-    def forward(self, h: Tensor) -> Distribution:
-        logits = h.squeeze(-1 - self.dims)  # (..., 1, *event) → (..., *event)
-        return elements(TorchBernoulli(logits=logits, validate_args=False), self.dims)
-
-    def slope(self, h: Tensor, u: Tensor) -> Slope:
-        return bernoulli_slope(h, u)
-
-
-BINARY = (
-    "Binary values under a continuous Bernoulli likelihood have no log-likelihood: the density at "
-    "0 and 1 grows without bound as the decoder becomes certain. Choose likelihood bernoulli."
-)
-
-
-class ContinuousBernoulli(Likelihood):
-    """The continuous Bernoulli, η = h: a density of grey values in [0, 1]. It adds the missing
-    normaliser to the cross-entropy (Loaiza-Ganem & Cunningham 2019,
-    https://arxiv.org/abs/1907.06845)."""
-
-    support = "unit"
-    browser = "continuousBernoulli"
-
-    @staticmethod
-    def caveat(domain: Domain) -> str:
-        return BINARY if domain.levels == 2 else ""
-
-    def forward(self, h: Tensor) -> Distribution:
-        return elements(ContinuousBernoulliOfOne(h.squeeze(-1 - self.dims)), self.dims)
-
-
-def _gaussian(h: Tensor, sigma: Tensor, dims: int) -> Distribution:
-    """Return N(x; h, sigma²) from the decoder's output h, (..., 1, *event)."""
-    mean = h.squeeze(-1 - dims)
-    return elements(Normal(mean, sigma.expand_as(mean), validate_args=False), dims)
-
-
-class Gaussian(Likelihood):
-    """N(x; h, σ² I) with a fixed σ."""
-
-    noise = "fixed"
-    form = "squared error"
-    browser = "identity"
-    sigma: Tensor
-
-    def __init__(
-        self,
-        domain: Domain,
-        *,
-        sigma: Annotated[
-            float,
-            Option(
-                "Standard deviation of the noise around a reconstruction, in units of x "
-                "(pictures: black 0, white 1), or of a column's standard deviation if columns are "
-                "standardised. Larger values tolerate larger errors: blurrier pictures and a "
-                "smaller KL.",
-                low=1e-3,
-                high=100.0,
-                log=True,
-                label="Noise σ",
-            ),
-        ] = 0.1,
-    ) -> None:
-        super().__init__(domain)
-        self.register_buffer("sigma", torch.tensor(float(sigma)), persistent=False)
-
-    def best_output(self, mean: Tensor) -> Tensor:
-        return mean.unsqueeze(0)
-
-    def forward(self, h: Tensor) -> Distribution:
-        return _gaussian(h, self.sigma, self.dims)
-
-    def slope(self, h: Tensor, u: Tensor) -> Slope:
-        return gaussian_slope(h, u, self.sigma)
-
-
-class GaussianLearned(Likelihood):
-    """N(x; h, σ² I) with one σ for all elements, trained together with the weights
-    (sigma-VAE, Rybkin et al. 2021, https://arxiv.org/abs/2006.13202, section 3.1)."""
-
-    noise = "learned"
-    form = "squared error"
-    browser = "identity"
-    LOWEST = -14.0  # of ln sigma²: far below any real noise; keeps float32 finite
-    # Sigma begins at 1, because training stalls from a low start. At the standard deviation 1 of
-    # rescaled columns it would explain uncorrelated columns alone, and no latent would open (a
-    # latent opens where its eigenvalue exceeds sigma², Lucas et al. 2019, section 4).
-    START, START_RESCALED = 1.0, 0.5
-
-    def __init__(self, domain: Domain) -> None:
-        super().__init__(domain)
-        start = self.START_RESCALED if domain.scale else self.START
-        self.log_var = nn.Parameter(torch.full(self._shape(), 2 * math.log(start)))
-
-    def _shape(self) -> tuple[int, ...]:
-        return ()
-
-    def _sigma(self) -> Tensor:
-        return (0.5 * floor(self.log_var, self.LOWEST)).exp()
-
-    def best_output(self, mean: Tensor) -> Tensor | None:
-        return mean.unsqueeze(0)
-
-    def forward(self, h: Tensor) -> Distribution:
-        return _gaussian(h, self._sigma(), self.dims)
-
-    def slope(self, h: Tensor, u: Tensor) -> Slope:
-        return gaussian_slope(h, u, self._sigma())
-
-    def learned_gradient(self, mean: Tensor) -> Tensor:
-        return floored(mean, self.log_var >= self.LOWEST)
-
-    def scalars(self) -> dict[str, Tensor]:
-        return {"sigma": self._sigma().detach()}
-
-
-class GaussianPerDimension(GaussianLearned):
-    """N(x; h, diag σ²) with a σ for each element of x, trained together with the weights.
-
-    An element that never varies (the border of a picture) drives its sigma to the floor of e⁻⁷.
-    There it adds 6.1 nats to ln p(x|z) for any model.
-    """
-
-    noise = "per element"
-    form = "other"
-
-    def _shape(self) -> tuple[int, ...]:
-        return self.domain.shape
-
-    def scalars(self) -> dict[str, Tensor]:
-        """Return the smallest and the largest sigma."""
-        sigma = self._sigma().detach()
-        return {"sigma_min": sigma.min(), "sigma_max": sigma.max()}
+from vae.components.mixed_likelihood import Mixed
+from vae.components.slopes import floor
+from vae.components.unit_likelihoods import Bernoulli, ContinuousBernoulli
 
 
 class StudentT(GaussianLearned):
@@ -250,6 +98,7 @@ LIKELIHOODS: dict[str, type[Likelihood]] = {
     "negative-binomial": NegativeBinomial,  # the first row of counts: it contains Poisson
     "poisson": Poisson,
     "zero-inflated-negative-binomial": ZeroInflatedNegativeBinomial,
+    "mixed": Mixed,
 }
 
 
@@ -259,6 +108,12 @@ def check_domain(name: str, domain: Domain, data: str = "this data set") -> None
         raise ValueError(
             f"The {name} likelihood needs whole numbers such as the bytes of pictures, and {data} "
             f"has real values: choose likelihood {rows_with(LIKELIHOODS, support='real')}."
+        )
+    if LIKELIHOODS[name].support == "columns" and not domain.kinds:
+        raise ValueError(
+            f"The {name} likelihood needs a table with a kind for each column (data_kinds all), "
+            f"and {data} has none: choose likelihood {rows_with(LIKELIHOODS, support='real')}, or "
+            "such a table."
         )
 
 

@@ -15,8 +15,8 @@ from typing import Annotated, Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from vae.base.kinds import kind_of
 from vae.base.options import Option, rows_with
-from vae.base.records import kind_of
 from vae.components.products import Linear
 
 

@@ -10,7 +10,7 @@ A rescaling is a function of all values in parts (columns, n), float64 → (loca
 scale 1.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, Any, NamedTuple, Protocol
 
 import numpy as np
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from vae.base.kinds import KINDS, transformed
 from vae.base.numbers import fixed
 from vae.base.options import Option
 from vae.base.records import Domain
@@ -66,18 +67,29 @@ RESCALINGS: dict[str, Rescaling] = {
     "minmax": Rescaling(
         minmax, ("real", "unit"), "scaled to 0…1", "smallest and largest value of all rows", True
     ),
-    "none": Rescaling(none, ("real", "unit", "levels", "counts")),
+    "none": Rescaling(none, ("real", "unit", "levels", "counts", "columns")),
 }
+
+
+MIXED = (
+    "Numbers, logarithms of positive numbers and ln(1 + x) of counts are standardised from the "
+    "training rows; a category enters as one number for each name. Nats are the sum over the "
+    "columns, in units of x."
+)
 
 
 def briefly(name: str, domain: Domain) -> str:
     """Return the rescaling of a domain in two words: "columns standardised"; "" for none."""
     what = "columns" if len(domain.shape) == 1 else "channels"
+    if domain.kinds:
+        return "a kind for each column"
     return f"{what} {RESCALINGS[name].result}" if domain.scale else ""
 
 
 def described(name: str, domain: Domain) -> str:
     """Return the rescaling of a domain and the unit of its nats in sentences; "" for none."""
+    if domain.kinds:
+        return MIXED
     if not domain.scale:
         return ""
     words, still = briefly(name, domain), sum(s == 1 for s in domain.scale)
@@ -134,6 +146,29 @@ def rescaled(domain: Domain, name: str, x: Examples, unit: float) -> Domain:
     return domain._replace(location=tuple(location.tolist()), scale=tuple(scale.tolist()))
 
 
+class Transformed:
+    """g(x) of the columns of a mixed table, of which parts are read."""
+
+    def __init__(self, x: Examples, kinds: tuple[str, ...]) -> None:
+        self.x, self.kinds = x, kinds
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, part: slice, /) -> NDArray[Any]:
+        return transformed(self.x[part], self.kinds)
+
+
+def of_columns(domain: Domain, x: Examples, names: Sequence[int]) -> Domain:
+    """Return the domain of a mixed table with location and scale of each column, fitted to the
+    examples x (N, D); `names` are the numbers of names of each column."""
+    found = rescaled(domain, "standardise", Transformed(x, domain.kinds), 1.0)
+    named = [KINDS[kind].named for kind in domain.kinds]
+    fitted = zip(named, found.location, found.scale, names, strict=True)
+    units = [(0.0, float(n - 1)) if is_named else (a, b) for is_named, a, b, n in fitted]
+    return domain._replace(location=tuple(a for a, _ in units), scale=tuple(b for _, b in units))
+
+
 def _first(x: Examples) -> NDArray[Any]:
     """Return the first observed value of each column, (columns,); 0 without one."""
     found: NDArray[Any] | None = None
@@ -167,6 +202,8 @@ class Units(nn.Module):
         self.log_volume = domain.log_volume
         self.missing = domain.missing
         each = (-1, *(1 for _ in domain.shape[1:]))  # one number for each column or channel
+        if domain.kinds:  # the likelihood rescales each column
+            domain = domain._replace(location=(), scale=())
         both = domain.location, domain.scale
         location, scale = (torch.tensor(v, dtype=torch.float64) for v in both)
         rest = location - location.float()
@@ -210,6 +247,15 @@ class Rescaled(Distribution):
         """Return ln p(x) in nats, in the units of x."""
         return self.base.log_prob(self.units(x)) - self.units.log_volume
 
+    def each(self, x: Tensor) -> Tensor:
+        """Return ln p(x_d) of each value, in the units of x; 0 of one that was not observed."""
+        mask = ~x.isnan()  # (..., *event)
+        u = torch.where(mask, self.units(x), 0.0)
+        each: Tensor = self.base.base_dist.log_prob(u)  # type: ignore[attr-defined]
+        if not self.units.is_identity:
+            each = each - self.units.scale.log()
+        return torch.where(mask, each, 0.0)
+
     @property
     def mean(self) -> Tensor:
         return self.units.inverse(self.base.mean)
@@ -223,10 +269,13 @@ class Observed(Rescaled):
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Return Σ ln p(x_d) over the observed values of each example, in the units of x."""
-        mask = ~x.isnan()  # (..., *event)
-        u = torch.where(mask, self.units(x), 0.0)
-        each: Tensor = self.base.base_dist.log_prob(u)  # type: ignore[attr-defined]
-        if not self.units.is_identity:
-            each = each - self.units.scale.log()
-        total: Tensor = torch.where(mask, each, 0.0).flatten(-len(self.event_shape)).sum(-1)
-        return total
+        return self.each(x).flatten(-len(self.event_shape)).sum(-1)
+
+
+def log_prob_of_each(px: Distribution, x: Tensor) -> Tensor:
+    """Return ln p(x_d|z) of each value of x (..., *event) that is independent given z; 0 of a
+    value that was not observed."""
+    if isinstance(px, Rescaled):
+        return px.each(x)
+    each: Tensor = px.base_dist.log_prob(x)  # type: ignore[attr-defined]
+    return each

@@ -128,6 +128,7 @@ def check_data(config: DerivedSettings, dataset: Dataset, domain: Domain) -> Non
     if row := NETWORKS.get(config.network):
         row.check(dataset.event_shape, dataset.name)
     check_domain(config.likelihood, domain, dataset.name)
+    _check_kinds(config, dataset)
     if config.binarized and not dataset.in_unit_interval:
         raise ValueError(
             f"binarize {config.binarize} needs values in [0, 1], and {dataset.name} has others: "
@@ -153,6 +154,24 @@ def check_data(config: DerivedSettings, dataset: Dataset, domain: Domain) -> Non
         )
 
 
+def _check_kinds(config: DerivedSettings, dataset: Dataset) -> None:
+    """A mixed table needs the likelihood of its kinds, and values as they are."""
+    if not dataset.kinds:
+        return
+    mixed = first_row(LIKELIHOODS, support="columns")
+    if config.likelihood != mixed:
+        raise ValueError(
+            f"Each column of {dataset.name} has its kind, and the {config.likelihood} likelihood "
+            f"is one for all columns: choose likelihood {mixed}, or data_kinds none, which "
+            "leaves out text."
+        )
+    if config.binarized:
+        raise ValueError(
+            f"binarize {config.binarize} needs grey values, and {dataset.name} is a mixed table: "
+            "choose binarize none."
+        )
+
+
 def _other_values(likelihood: str, dataset: Dataset) -> str:
     """Return the error sentence for a likelihood that is undefined for values of the data set."""
     real = rows_with(LIKELIHOODS, support="real")
@@ -169,23 +188,31 @@ def _other_values(likelihood: str, dataset: Dataset) -> str:
 def is_in_support(dataset: Dataset, likelihood: str) -> bool:
     """Return whether the likelihood is defined for all values of the data set."""
     support = LIKELIHOODS[likelihood].support
+    if dataset.kinds or support == "columns":
+        return bool(dataset.kinds) and support == "columns"
     if support == "counts":
         return dataset.is_counts
     return support != "unit" or dataset.in_unit_interval
 
 
 def suitable_likelihood(dataset: Dataset, likelihood: str) -> str:
-    """Return the likelihood, or one for counts or real values if it is undefined for the data: a
-    negative binomial, which is Poisson without dispersion, or a Gaussian with a learned σ."""
+    """Return the likelihood, or one for columns of several kinds, counts or real values if it is
+    undefined for the data: one for each column, a negative binomial, which is Poisson without
+    dispersion, or a Gaussian with a learned σ."""
     if is_in_support(dataset, likelihood):
         return likelihood
+    if dataset.kinds:
+        return first_row(LIKELIHOODS, support="columns")
     if dataset.is_counts:
         return first_row(LIKELIHOODS, support="counts")
     return first_row(LIKELIHOODS, support="real", noise="learned")
 
 
 def values_of(dataset: Dataset) -> str:
-    """Return the kind of values of a data set outside [0, 1]: "counts" or "real values"."""
+    """Return the kind of values of a data set outside [0, 1]: "columns of several kinds", "counts"
+    or "real values"."""
+    if dataset.kinds:
+        return "columns of several kinds"
     return "counts" if dataset.is_counts else "real values"
 
 

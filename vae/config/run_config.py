@@ -7,6 +7,7 @@ from typing import Any, Self
 from pydantic import ValidationError, model_validator
 
 from vae.base.criterion import Criterion
+from vae.base.kinds import kind_of
 from vae.base.options import (
     FILE,
     Field,
@@ -19,7 +20,7 @@ from vae.base.options import (
     refuse_unknown,
     row_of,
 )
-from vae.base.records import Domain, kind_of
+from vae.base.records import Domain
 from vae.components import rescalings
 from vae.components.count_distributions import typical_size
 from vae.components.likelihoods import LIKELIHOODS
@@ -105,7 +106,12 @@ class RunConfig(DerivedSettings):
             len(dataset.classes),
             missing=dataset.missing,
             library_size=self._typical_size(dataset) if self.reads_size else 0.0,
+            kinds=dataset.kinds,
         )
+        if dataset.kinds:
+            x = Rows(dataset.x, self.divide(dataset).train)
+            names = [len(entries) for entries in dataset.entries]
+            return rescalings.of_columns(plain._replace(levels=0), x, names)
         name = self.rescaling(plain)
         if name == "none":
             return plain

@@ -7,6 +7,7 @@ import numpy as np
 
 from vae.base.numbers import plural
 from vae.data.arrays import Array, Raw
+from vae.data.column_kinds import UNKNOWN
 
 
 def test_beside(path: Path) -> Path | None:
@@ -20,6 +21,7 @@ def joined_parts(raw: Raw, test: Raw, name: str) -> Raw:
     """Return a training part with its test part of this name. Names and factors need both parts;
     without classes in one part, its examples have no class."""
     note = f"Test part: {name}, {plural(len(test.x), 'example')}."
+    unknown = [n for n in test.reading.notes if n.startswith(UNKNOWN)]
     labels, test_labels = _labels(raw, test), _labels(test, raw)
     names = None
     if raw.names is not None and test.names is not None:
@@ -31,7 +33,7 @@ def joined_parts(raw: Raw, test: Raw, name: str) -> Raw:
         test_labels=test_labels,
         names=names,
         factors={k: np.concatenate([raw.factors[k], test.factors[k]]) for k in common},
-        reading=raw.reading._replace(notes=(*raw.reading.notes, note)),
+        reading=raw.reading._replace(notes=(*raw.reading.notes, note, *unknown)),
     )
 
 

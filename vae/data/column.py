@@ -10,6 +10,8 @@ from vae.data.arrays import Array
 
 IDS = re.compile(r"|(unnamed:? ?\d*)|.*\b(id|uuid|guid)|index|row( ?(id|number|name))?|no|nr|#")
 DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T]\d.*)?")
+LIKE_NUMBER = re.compile(r"[-+]?\d[\d.,_' ]*|[-+]?(nan|inf|infinity)", re.I)
+MOST_ENTRIES = 100  # of a column of text that is a category by default
 ENOUGH = 10  # rows in order that mark a column without a telling name as row numbers
 
 
@@ -41,9 +43,11 @@ class Column(NamedTuple):
         return not self.is_text and bool((found == np.rint(found)).all())
 
 
-def reason(column: Column) -> str | None:
-    """Return the reason for leaving a column out by default; None for a column of numbers."""
-    return column.note or next((why for test, why in REASONS if test(column)), None)
+def reason(column: Column, numbers_only: bool = False) -> str | None:
+    """Return the reason for leaving a column out by default; None for a column of numbers or,
+    unless `numbers_only`, a category."""
+    why = column.note or next((why for test, why in REASONS if test(column)), None)
+    return "text" if why is None and numbers_only and column.is_text else why
 
 
 def _is_empty(column: Column) -> bool:
@@ -76,12 +80,26 @@ def is_date(column: Column) -> bool:
     return column.is_text and all(DATE.fullmatch(str(cell)) for cell in column.present[:100])
 
 
+def is_category(column: Column) -> bool:
+    """Whether a column of text has few entries, which repeat, and no typing errors of numbers."""
+    if not column.is_text or is_date(column) or mostly_numbers(column):
+        return False
+    count = len(np.unique(column.present))
+    return 2 <= count <= min(MOST_ENTRIES, len(column.values) / 2)
+
+
+def mostly_numbers(column: Column) -> bool:
+    """Whether most cells of a column of text are numbers."""
+    cells = column.present
+    return len(cells) > 0 and sum(bool(LIKE_NUMBER.fullmatch(c)) for c in cells) >= len(cells) / 2
+
+
 REASONS: tuple[tuple[Callable[[Column], bool], str], ...] = (
     (_is_empty, "empty"),
     (_is_row_number, "numbers the rows in order"),
     (_is_id, "an identifier, different in every row"),
     (is_date, "dates"),
-    (lambda column: column.is_text, "text"),
+    (lambda column: column.is_text and not is_category(column), "text"),
 )
 
 

@@ -1,7 +1,8 @@
 """Roles of the columns of a table: class, row name, known factors, left out, examples.
 
-A column is left out by default if it numbers the rows, is empty, or holds text or dates. A
-column named as in LABELS, or else the last column of text with repeated entries, is the class.
+A column is left out by default if it numbers the rows, is empty, or holds dates or text without
+repeated entries. A column named as in LABELS, or else the last column of text with repeated
+entries, is the class.
 """
 
 import math
@@ -13,6 +14,7 @@ import numpy as np
 
 from vae.data.arrays import MOST_CLASSES
 from vae.data.column import Column, is_date, is_distinct, plain, reason
+from vae.data.column_kinds import assign_kinds, without_marks
 from vae.data.description import (
     AUTO,
     NONE,
@@ -64,6 +66,7 @@ class Roles(NamedTuple):
     factors: tuple[Column, ...]
     left_out: tuple[LeftOut, ...]
     guesses: tuple[Guess, ...]
+    kinds: tuple[str, ...] = ()  # of the examples of a mixed table
 
 
 class Table(NamedTuple):
@@ -113,8 +116,10 @@ def assign(table: Table, wanted: Description, examples: str = "") -> Roles:
     ignore = chosen(
         wanted, "data_ignore", joined(list(dropped)), _why_left(table, dropped), table.names
     )
-    guesses = (label_guess, factor_guess, names_guess, ignore)
-    return Roles(rest, label, names, factors, grouped(dropped.items()), guesses)
+    rest = tuple(map(without_marks, rest))
+    kinds, kinds_guess = assign_kinds(rest, wanted, table.file)
+    guesses = (label_guess, factor_guess, names_guess, kinds_guess, ignore)
+    return Roles(rest, label, names, factors, grouped(dropped.items()), guesses, kinds)
 
 
 def same_roles(like: Roles, wanted: Description, table: Table) -> Description:
@@ -124,7 +129,8 @@ def same_roles(like: Roles, wanted: Description, table: Table) -> Description:
     roles = {}
     for guess in like.guesses:
         known = [name for name in listed(guess.value) if name in names]
-        roles[guess.setting] = guess.value if guess.value in names else joined(known)
+        is_whole = guess.value in names or guess.setting == "data_kinds"
+        roles[guess.setting] = guess.value if is_whole else joined(known)
     return replace(wanted, **roles)
 
 
@@ -234,14 +240,14 @@ def _dropped(table: Table, wanted: Description, used: set[str]) -> dict[str, str
         return {
             c.name: "left out by hand" for c in table.find_all(wanted.data_ignore, "data_ignore")
         }
-    named = wanted.data_names
-    reasons = {c.name: reason(c) for c in free if c.name != named}
+    named, numbers_only = wanted.data_names, wanted.data_kinds == NONE
+    reasons = {c.name: reason(c, numbers_only) for c in free if c.name != named}
     return {name: why for name, why in reasons.items() if why}
 
 
 def _why_left(table: Table, dropped: dict[str, str]) -> str:
     if not dropped:
-        return "Every other column holds numbers."
+        return "Every other column has numbers or entries that repeat."
     reasons = [f"{name}: {why}" for name, why in list(dropped.items())[:4]]
     return "; ".join(reasons) + "."
 

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from vae.base.numbers import plural
 from vae.data.arrays import Array, Raw, classes_of, times
 from vae.data.dataset import Dataset
 from vae.data.description import PLAIN, Description, Guess, check_applies
@@ -27,7 +26,7 @@ def compose(name: str, file: str, raw: Raw, wanted: Description = PLAIN) -> Data
     notes = raw.reading.notes + tuple(note for note in found if note)
     reading = raw.reading._replace(guesses=(*raw.reading.guesses, *guesses), notes=notes)
     check_applies(wanted, reading, file)
-    count = f"{plural(len(raw.x), 'example')} from {file}"
+    count = f"{len(raw.x):,} examples from {file}"
     tested = "" if raw.test_x is None else f", and {len(raw.test_x):,} of its test part"
     composed = Dataset(
         name=name,
@@ -40,6 +39,8 @@ def compose(name: str, file: str, raw: Raw, wanted: Description = PLAIN) -> Data
         about=f"{count}{tested}{raw.note}.",
         names=raw.names,
         reading=reading,
+        kinds=raw.kinds,
+        entries=raw.entries,
         columns=raw.columns if x.ndim < 4 and len(raw.columns) == x.shape[1] else (),
     )
     return mapped(composed)
@@ -49,6 +50,8 @@ def _examples(raw: Raw, wanted: Description, file: str) -> tuple[Array, tuple[Gu
     """Return the examples of both parts in the shape of the model, and the guesses."""
     if raw.scale and raw.x.ndim == 4:  # decoded pictures
         return raw.x if raw.test_x is None else together(raw.x, raw.test_x), ()
+    if raw.kinds:
+        return raw.x if raw.test_x is None else np.concatenate([raw.x, raw.test_x]), ()
     x, guesses = arranged(raw.x, wanted, file, raw.pixels, raw.series, raw.rows)
     if raw.test_x is None:
         return x, guesses

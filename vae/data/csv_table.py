@@ -7,27 +7,25 @@ column. Messages count lines and columns from 1, as editors do.
 import csv
 import gzip
 import io
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 
-from vae.base.numbers import plural
 from vae.data.arrays import Array, Raw
 from vae.data.beside import joined_parts, test_beside
-from vae.data.column import Column
+from vae.data.column import Column, mostly_numbers
+from vae.data.column_kinds import with_names
 from vae.data.columns import Roles, Table, assign, same_roles, unique_names
 from vae.data.csv_dialect import Dialect, decoded, dialect_of
 from vae.data.csv_header import MARKS, is_number
 from vae.data.description import BY_HAND, Description, Reading
 from vae.data.errors import LIMIT, DataError
 from vae.data.formats import parsing
-from vae.data.table_arrays import joint_factors, raw_of, stacked
+from vae.data.table_arrays import examples_raw, joint_factors
 
 MOST = LIMIT // 4  # bytes of a text table: a digit and a comma become eight bytes
-LIKE_NUMBER = re.compile(r"[-+]?\d[\d.,_' ]*|[-+]?(nan|inf|infinity)", re.I)
 
 
 def read_csv(path: Path, wanted: Description, test: Path | None = None) -> Raw:
@@ -43,6 +41,7 @@ def read_csv(path: Path, wanted: Description, test: Path | None = None) -> Raw:
         return raw
     part, part_roles = _read(test, wanted, roles)
     _check_alike(raw, part, path.name, test.name)
+    part = with_names(part, raw.entries)
     both = joined_parts(raw, part, test.name)
     return both._replace(factors=joint_factors(roles, part_roles))
 
@@ -71,7 +70,7 @@ def _parsed(text: str, file: str, wanted: Description, like: Roles | None) -> tu
     reading = Reading(
         (*roles.guesses, *dialect.guesses), "column", len(table.columns), roles.left_out, notes
     )
-    return raw_of(roles, reading, stacked(roles.examples)), roles
+    return examples_raw(roles, reading), roles
 
 
 def _check_alike(raw: Raw, test: Raw, file: str, other: str) -> None:
@@ -196,7 +195,7 @@ def _check_widths(text: str, dialect: Dialect, file: str) -> None:
     for line, width in _widths(text, dialect):
         if width != dialect.width:
             raise DataError(
-                f"{file}, line {line}: {plural(width, 'column')} where the first line has "
+                f"{file}, line {line}: {width} columns where the first line has "
                 f"{dialect.width}. Give every line the same number of columns."
             )
 
@@ -214,20 +213,16 @@ def _widths(text: str, dialect: Dialect) -> Iterator[tuple[int, int]]:
 def _check_numbers(text: str, dialect: Dialect, table: Table, roles: Roles) -> None:
     """Raise a DataError for the first cell without a finite number in a column of examples, or in
     a column of text where most cells are numbers."""
-    left = {c.name for c in roles.examples}
+    left = {c.name for c in roles.examples if not roles.kinds}  # kinds have checked theirs
+    checked = {c.name for c in roles.examples} - left
     free = roles.guesses[-1].why != BY_HAND
-    used = {c.name for c in (roles.label, roles.names, *roles.factors) if c}
+    used = {c.name for c in (roles.label, roles.names, *roles.factors) if c} | checked
     for k, column in enumerate(table.columns):
         if column.name in left:
             if column.is_text or np.isinf(column.values).any():
                 _explain(text, dialect, table.file, k)
-        elif free and column.name not in used and column.is_text and _mostly_numbers(column):
+        elif free and column.name not in used and column.is_text and mostly_numbers(column):
             _explain(text, dialect, table.file, k)
-
-
-def _mostly_numbers(column: Column) -> bool:
-    cells = column.present
-    return len(cells) > 0 and sum(bool(LIKE_NUMBER.fullmatch(c)) for c in cells) >= len(cells) / 2
 
 
 def _explain(text: str, dialect: Dialect, file: str, column: int) -> NoReturn:

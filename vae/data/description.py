@@ -59,8 +59,18 @@ class Description:
         str,
         Option(
             "Columns or arrays that are left out, by name, separated by commas. auto leaves out "
-            "row numbers, text and empty columns; none leaves out nothing.",
+            "row numbers, empty columns and text without repeats; none leaves out nothing.",
             label="Left out",
+        ),
+    ] = AUTO
+    data_kinds: Annotated[
+        str,
+        Option(
+            "Kind of each column of a mixed table, as COLUMN=KIND separated by commas: real, "
+            "positive, count, binary or category. auto guesses the kinds if a column of text has "
+            "repeated entries, all for any table. Columns that are not listed are guessed. none "
+            "leaves out text, and gives all columns one likelihood.",
+            label="Kinds of columns",
         ),
     ] = AUTO
     data_names: Annotated[

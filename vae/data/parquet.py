@@ -33,7 +33,7 @@ from vae.data.description import (
 )
 from vae.data.errors import LIMIT, DataError
 from vae.data.formats import parsing
-from vae.data.table_arrays import raw_of, stacked
+from vae.data.table_arrays import examples_raw, raw_of
 
 INDEX = "__index_level_"  # prefix of the index columns of pandas
 BATCH = 16_384  # rows
@@ -57,7 +57,7 @@ def read_parquet(path: Path, wanted: Description) -> Raw:
         guesses = (special, *roles.guesses) if special else roles.guesses
         reading = Reading(guesses, "column", len(names), roles.left_out)
         if not special:
-            return raw_of(roles, reading, stacked(roles.examples))
+            return examples_raw(roles, reading)
         if _holds_pictures(table.schema.field(name).type):
             return _pictures(table, name, file, wanted).joined(raw_of(roles, reading))
         return raw_of(roles, reading, _lists(_complete(table, name, file), name, file))

@@ -7,10 +7,19 @@ import numpy as np
 from vae.base.records import Floats
 from vae.data.arrays import Array, Raw
 from vae.data.column import Column
+from vae.data.column_kinds import coded
 from vae.data.columns import LEAST_STEPS, UCR, Roles
 from vae.data.description import Reading
 
 NOTHING = np.empty(0)
+
+
+def examples_raw(roles: Roles, reading: Reading) -> Raw:
+    """Return the columns of the examples with the other ones."""
+    if not roles.kinds:
+        return raw_of(roles, reading, stacked(roles.examples))
+    found = coded(roles.examples, roles.kinds)
+    return raw_of(roles, reading, found.x)._replace(kinds=roles.kinds, entries=found.names)
 
 
 def raw_of(roles: Roles, reading: Reading, x: Array = NOTHING) -> Raw:

@@ -19,6 +19,7 @@ from pydantic import TypeAdapter
 
 from vae.base import visitors
 from vae.data.arrays import check_finite, check_observed
+from vae.data.column_kinds import Names, are_sound
 from vae.data.dataset import Dataset
 from vae.data.description import Description, Reading
 from vae.data.errors import DataError
@@ -27,6 +28,7 @@ from vae.data.formats import Archive, parsing
 COLOURS = (1, 3)  # numbers of channels of a stored picture: transparency is dropped
 UPLOAD = {"x", "scale", "test", "name", "about"}  # arrays of every stored upload
 _READING: TypeAdapter[Reading] = TypeAdapter(Reading)
+_ENTRIES: TypeAdapter[Names] = TypeAdapter(Names)
 Reader = Callable[[Path, Description], Dataset]
 Named = Callable[[Path, str, Description], Dataset]
 
@@ -83,6 +85,9 @@ def write(dataset: Dataset, path: Path) -> None:
         arrays["names"] = dataset.names
     if dataset.columns:
         arrays["columns"] = np.array(dataset.columns, np.str_)
+    if dataset.kinds:
+        arrays["kinds"] = np.array(dataset.kinds, np.str_)
+        arrays["entries"] = np.str_(json.dumps(dataset.entries))
     part = path.with_suffix(f".{uuid4().hex}.part")
     try:
         with part.open("xb") as file:
@@ -114,6 +119,7 @@ def read_upload(archive: Archive, wanted: Description) -> Dataset:
             names=archive["names"] if "names" in heads else None,
             reading=_reading(archive),
             columns=tuple(map(str, archive["columns"])) if "columns" in heads else (),
+            **_kinds(archive),
         )
         _check(dataset, file)
     _check_settings(wanted, dataset, file)
@@ -124,6 +130,14 @@ def _factors(archive: Archive) -> dict[str, Any]:
     if "factor_names" not in archive.heads:
         return {}
     return {str(name): archive[f"factor_{k}"] for k, name in enumerate(archive["factor_names"])}
+
+
+def _kinds(archive: Archive) -> dict[str, Any]:
+    """Return the kinds of the columns of a mixed table, and the names of their values."""
+    if "kinds" not in archive.heads:
+        return {}
+    entries = _ENTRIES.validate_python(json.loads(str(archive["entries"].item())))
+    return {"kinds": tuple(map(str, archive["kinds"])), "entries": entries}
 
 
 def _reading(archive: Archive) -> Reading:
@@ -158,6 +172,7 @@ def _check(dataset: Dataset, file: str) -> None:
     if sound and names is not None:
         sound = names.shape == x.shape[:1] and names.dtype.kind == "U"
     sound = sound and len(dataset.columns) in (0, x.shape[1])
+    sound = sound and are_sound(x, dataset.kinds, dataset.entries)
     for values in dataset.factors.values():
         sound = sound and values.shape == x.shape[:1] and values.dtype == np.float32
     if not sound:

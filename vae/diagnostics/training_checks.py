@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from vae.base.numbers import fixed, percent, plain, plural, typed
+from vae.base.numbers import fixed, percent, plain, typed
 from vae.base.records import DIVERGED, RESCALE, SLOWER
 from vae.components.schedules import row_of
 from vae.diagnostics.findings import QUARTER, RATE, REACH, Finding, Fix, NoFinding, Observations
@@ -71,17 +71,11 @@ def learning_rate(obs: Observations) -> Finding | NoFinding:
 
 def _leaps(obs: Observations) -> list[str]:
     """Return a sentence about the largest drop of the score in one epoch after the first
-    quarter, unless β changed in it; nothing if the drop is normal.
-
-    Few validation examples may drop by chance. Steps that are too large lower the training score,
-    of all examples, in the same epoch or in the next one.
-    """
+    quarter, unless β changed in it; nothing if the drop is normal."""
     stats = obs.stats
     still = np.nan_to_num(np.diff(stats.beta)) == 0
     late = stats.epoch[1:] > FIRST * stats.epoch[-1] if len(stats.epoch) else still
-    rose = np.diff(stats.train) >= 0  # False where it is unknown
-    alone = rose & np.append(rose[1:], True)[: len(rose)]
-    falls = np.where(still & late & ~alone, -np.diff(stats.value), -np.inf)
+    falls = np.where(still & late, -np.diff(stats.value), -np.inf)
     if not len(falls) or falls.max() <= FALL * stats.range:
         return []
     worst = int(falls.argmax())
@@ -116,8 +110,7 @@ def overfitting(obs: Observations) -> Finding | NoFinding:
     if not obs.config.patience:
         length = max(5, round(0.1 * stats.epoch[best]))
         return Finding(
-            evidence,
-            Fix("patience", length, f"Stop after {plural(length, 'epoch')} without improvement."),
+            evidence, Fix("patience", length, f"Stop after {length} epochs without improvement.")
         )
     if not obs.config.weight_decay:
         return Finding(evidence, Fix("weight_decay", 1.0, "Smaller weights memorise less."))
@@ -172,8 +165,7 @@ def undertrained(obs: Observations) -> Finding | NoFinding:
     evidence = [words]
     if early:
         evidence.append(
-            f"{plural(stats.steps, 'step')} cannot have moved a weight by more than "
-            f"{plain(stats.reach)}."
+            f"{stats.steps:,} steps cannot have moved a weight by more than {plain(stats.reach)}."
         )
     if config.lr <= RATE / 10 and (share >= STRAIGHT or early):
         return Finding(tuple(evidence), Fix("lr", RATE, "The steps are small."))

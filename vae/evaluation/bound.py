@@ -49,7 +49,7 @@ def batch_terms(
 
 def batch_size(model: VAE, most: int) -> int:
     """Return how many z to decode at once: at most `most`, and at most NUMBERS outputs."""
-    each = model._likelihood.multiplicity * math.prod(model.domain.shape)
+    each = model._likelihood.multiplicity * math.prod(model._likelihood.coded_shape)
     return max(1, min(most, NUMBERS // each))
 
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from vae.base.progress import Progress, silent
+from vae.base.progress import Progress, parts, silent
 from vae.components.likelihood_base import Likelihood
 
 BLOCK = 200_000  # decoder outputs computed at a time: they stay in the cache
@@ -53,6 +53,11 @@ def best_constant(
     0 and half at 1. L-BFGS finishes where
     Newton's method has not converged.
     """
+    if separated := likelihood.separated(x):
+        shares = parts(progress, [1.0] * len(separated))
+        pairs = zip(separated, shares, strict=True)
+        fits = [best_constant(*one, extra, share) for one, share in pairs]
+        return Fit(likelihood.together([fit.h for fit in fits]), sum(fit.slack for fit in fits))
     whole = _weighted(x, likelihood, extra)
     profile = Profile(likelihood, _mean(*whole))
     if not profile.exists:

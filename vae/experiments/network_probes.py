@@ -71,10 +71,11 @@ class _Fault(BaseException):
 
 
 def _facts(model: VAE, other: VAE) -> Facts:
-    domain, z = model.domain, model.config.latent_dim + model.classes
-    outputs = (model._posterior.outputs,), (model._likelihood.multiplicity, *domain.shape)
+    z = model.config.latent_dim + model.classes
+    coded = model._likelihood.coded_shape
+    outputs = (model._posterior.outputs,), (model._likelihood.multiplicity, *coded)
     bodies = {
-        "encoder": (model.encoder, other.encoder, _inputs(domain.shape), outputs[0]),
+        "encoder": (model.encoder, other.encoder, _inputs(coded), outputs[0]),
         "decoder": (model.decoder, other.decoder, _inputs((z,)), outputs[1]),
     }
     for name, (body, copy, inputs, shape) in bodies.items():

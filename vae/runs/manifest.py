@@ -2,7 +2,8 @@
 
 Keys: format (version of the run folder), config (every setting), threads, created (UTC), data
 (name, fingerprint, event_shape, levels, classes, class_names, examples; location and scale of each
-column, empty without a rescaling; whether values are missing; channels of series), packages
+column, empty without a rescaling; whether values are missing; channels of series; kinds of the
+columns of a mixed table), packages
 (name → version) and, for a network in a file of the user, network_file (name, sha256 and text of
 the file).
 """
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from vae.base import files
 from vae.base.json_text import is_count, is_number
+from vae.base.kinds import KINDS
 from vae.base.records import Domain
 from vae.components import network_file
 from vae.components.network_file import NetworkFile, is_file
@@ -71,6 +73,7 @@ def head(config: "RunConfig", data: "Dataset") -> dict[str, Any]:
             "scale": list(domain.scale),
             "missing": domain.missing,
             "library_size": domain.library_size,
+            **({"kinds": list(domain.kinds)} if domain.kinds else {}),
             **({"channels": list(data.columns)} if data.is_series else {}),
         },
         "packages": {p: version(p) for p in PACKAGES} | {"python": platform.python_version()},
@@ -144,7 +147,8 @@ def domain_of(head: dict[str, Any]) -> Domain:
     location, scale = (tuple(data.get(name, ())) for name in ("location", "scale"))
     shape, missing = tuple(data["event_shape"]), bool(data.get("missing", False))
     size = float(data.get("library_size", 0))
-    return Domain(shape, data["levels"], data["classes"], location, scale, missing, size)
+    kinds = tuple(data.get("kinds", ()))
+    return Domain(shape, data["levels"], data["classes"], location, scale, missing, size, kinds)
 
 
 def channels(head: dict[str, Any]) -> tuple[str, ...]:
@@ -184,6 +188,7 @@ def problem_of(found: Any) -> str:
     checks["event_shape"] = _is_shape(data.get("event_shape"))
     checks["location or scale"] = checks["event_shape"] and _are_units(data)
     checks["library_size"] = is_number(size := data.get("library_size", 0)) and size >= 0
+    checks["kinds"] = checks["location or scale"] and _are_kinds(data)
     checks["class_names"] = _are_class_names(data)
     checks["channels"] = checks["event_shape"] and _are_channels(data)
     checks["threads"] = _is_count(found.get("threads"), THREADS) and found["threads"] > 0
@@ -200,6 +205,18 @@ def _are_class_names(data: dict[str, Any]) -> bool:
     names = data.get("class_names", [])
     texts = isinstance(names, list) and all(isinstance(name, str) for name in names)
     return texts and len(names) in (0, data.get("classes"))
+
+
+def _are_kinds(data: dict[str, Any]) -> bool:
+    """Whether the kinds of the columns of a mixed table, if recorded, are one for each column with
+    a scale."""
+    kinds = data.get("kinds", [])
+    if not isinstance(kinds, list) or not set(map(str, kinds)) <= set(KINDS):
+        return False
+    named = [s for k, s in zip(kinds, data.get("scale", []), strict=False) if KINDS[k].named]
+    return not kinds or (
+        len(kinds) == len(data.get("scale", [])) and all(s == round(s) for s in named)
+    )
 
 
 def _are_channels(data: dict[str, Any]) -> bool:

@@ -12,12 +12,12 @@ import streamlit as st
 
 from vae.analysis.dataset_summary import model_inputs, moments
 from vae.base.data_records import Moments
-from vae.base.numbers import compact, plural
+from vae.base.numbers import compact
 from vae.base.records import Floats, Hue, Ints, LatentMap
 from vae.config import RunConfig
 from vae.dashboard.data.view import HELP, DataView
 from vae.dashboard.plot import plot
-from vae.dashboard.shared import html_grid, row_names, widgets
+from vae.dashboard.shared import html_grid, widgets
 from vae.data import Dataset, split, stratified
 from vae.figures.dataset import class_bars, feature_lines, feature_spread, value_bars
 from vae.figures.latent_map import latent_scatter
@@ -99,9 +99,7 @@ def examples(view: DataView, request: ExamplesRequest) -> None:
     parts = _parts(view)
     words = [
         html_grid.Card(f"{name} · row {row} of {data.name} · {parts[row]}", name, ())
-        for row, name in zip(
-            rows, row_names.names_of(data.labels, data.classes, rows), strict=True
-        )
+        for row, name in zip(rows, widgets.names_of(data.labels, data.classes, rows), strict=True)
     ]
     scale = html_grid.enlargement(data.event_shape, 1, words, ROOM)
     first = "class" if data.labels is not None else "row"
@@ -131,7 +129,7 @@ def _vectors(view: DataView, request: ExamplesRequest) -> None:
         record = LatentMap(x, ("feature 1", "feature 2"), rows, hue, len(data.x), False)
         chart, title = latent_scatter(record), "Two features against each other"
     else:
-        names = row_names.names_of(data.labels, data.classes, rows)
+        names = widgets.names_of(data.labels, data.classes, rows)
         labelled = labels is not None
         pairs = zip(rows, names, strict=True)
         words = [f"{name} · #{row}" if labelled else name for row, name in pairs]
@@ -148,7 +146,7 @@ def average(view: DataView, request: ExamplesRequest) -> None:
     record = view.summary.moments
     if request.label != ANY:
         record = _moments(view.data, view.config, view.key, request.label)
-    of = f"of {plural(record.examples, 'example')}"
+    of = f"of {record.examples:,} examples"
     if not view.data.is_image:
         st.markdown(f"**Mean and SD** {of}", help=HELP["spread"])
         revision = f"{view.key} {request.label}"
@@ -197,7 +195,7 @@ def each_class(view: DataView) -> None:
     present = [k for k in range(len(data.classes)) if (data.labels == k).any()][:MOST_CLASSES]
     found = [_moments(data, view.config, view.key, k) for k in present]
     words = [
-        html_grid.Card(f"{data.classes[k]}: {plural(size, 'example')}", data.classes[k], ())
+        html_grid.Card(f"{data.classes[k]}: {size:,} examples", data.classes[k], ())
         for k in present
         if (size := int((data.labels == k).sum()))
     ]

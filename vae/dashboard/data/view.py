@@ -14,9 +14,9 @@ import streamlit as st
 from vae.analysis.dataset_summary import summarise
 from vae.base.data_records import DataSummary
 from vae.base.foreign import markdown
+from vae.base.kinds import kind_of
 from vae.base.numbers import compact, extent, number, percent, plural
 from vae.base.options import first_sentence
-from vae.base.records import kind_of
 from vae.components.binarizations import BINARIZATIONS
 from vae.components.rescalings import described
 from vae.config import DEFAULTS, RunConfig
@@ -161,7 +161,7 @@ def missing(s: DataSummary) -> None:
     if not total:
         return
     st.markdown(
-        f"**Not observed**: {total:,} of {plural(size, 'value')} ({percent(total / size, 1)})",
+        f"**Not observed**: {total:,} of {size:,} values ({percent(total / size, 1)})",
         help=HELP["missing"],
     )
     names, share = element_names(s.columns, s.shape), s.missing / s.inside

@@ -259,10 +259,7 @@ def _row(run: Run, result: SavedEvaluation, keys: list[str]) -> dict[str, str]:
 
 
 def _short(found: Estimate | None) -> str:
-    if found is None:
-        return ""
-    value, rest = described(found)
-    return f"{value} ({rest})" if rest and not rest.startswith("±") else f"{value} {rest}".strip()
+    return "" if found is None else " ".join(filter(None, described(found)))
 
 
 TABLE_HELP = (

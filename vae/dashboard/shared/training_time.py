@@ -11,7 +11,6 @@ import numpy as np
 import streamlit as st
 import torch
 
-from vae.base.numbers import plural
 from vae.base.records import Domain
 from vae.batches import Batches
 from vae.config import RunConfig
@@ -63,7 +62,7 @@ def sentence(config: RunConfig, data: Dataset) -> str:
     """Return weights, training examples and time as a sentence."""
     domain, examples = config.domain(data), len(config.split(data).train)
     weights = cost(config, domain).weights
-    text = f"New run: {plural(weights, 'weight')} · {plural(examples, 'training example')}"
+    text = f"New run: {weights:,} weights · {examples:,} training examples"
     step = _step(config, domain)
     if step is None:
         return text
