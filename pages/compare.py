@@ -8,11 +8,11 @@ from vae.dashboard.compare.archive import import_menu
 from vae.dashboard.compare.view import FOLLOW, STYLE, moving, view
 from vae.dashboard.shared import html_grid, remedies
 from vae.dashboard.shared.run_picker import empty
-from vae.runs import listing
+from vae.runs import names
 
 st.html(html_grid.STYLE)
 st.html(STYLE)
-if not listing(server.ROOT):
+if not names(server.ROOT):
     restore_menu()
     import_menu()
     empty(

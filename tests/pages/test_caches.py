@@ -173,6 +173,7 @@ def forget() -> None:
         cached.cache_clear()
     result_keys._digest.cache_clear()
     entries._known.clear()
+    entries._looks.clear()
 
 
 def stored(value: Any) -> Any:

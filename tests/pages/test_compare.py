@@ -18,6 +18,7 @@ from vae.analysis.loaded_run import LoadedRun
 from vae.base.statistics import verdict
 from vae.config import RunConfig
 from vae.dashboard import server
+from vae.dashboard.compare import table as compare_table
 from vae.dashboard.compare import view as compare_page
 from vae.dashboard.compare.table import NUMBERS
 from vae.dashboard.shared.number_table import styled
@@ -246,7 +247,7 @@ def test_runs_can_be_starred_archived_and_tagged(root: Path, open_page: OpenPage
     assert notes.read(root / "b").archived
     assert names(at) == []
     assert "2 selected" in text(at)
-    assert "2 hidden by the filters" in text(at)
+    assert "2 not in the table" in text(at)
     press(at, "compare_favourite")
     assert not notes.read(root / "a").favourite
 
@@ -499,3 +500,25 @@ def test_everything_has_help(root: Path, open_page: OpenPage) -> None:
 
 def _ours(widget: Any) -> bool:
     return str(widget.key).startswith("compare")
+
+
+def test_of_many_runs_the_table_has_the_first_in_the_chosen_order(
+    root: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"a": 3.0, "b": 1.0, "c": 2.0}.items():
+        fake(root, name, [value])
+    fake(root, "d")  # has no result
+    at = open_page("compare.py")
+    assert names(at) == ["d", "c", "b", "a"]
+    assert "The table has" not in text(at)
+    monkeypatch.setattr(compare_table, "ROWS", 2)
+    at.run()
+    assert names(at) == ["d", "c"]
+    assert "The table has 2 of 4 runs:" in text(at)
+    at.selectbox(key="compare_order").set_value("lowest −ELBO").run()
+    assert names(at) == ["b", "c"]
+    at.text_input(key="compare_search").set_value("a").run()
+    at.session_state[SELECTED] = ["a"]
+    at.text_input(key="compare_search").set_value("").run()
+    assert names(at) == ["b", "c"]
+    assert "1 not in the table" in text(at)

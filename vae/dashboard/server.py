@@ -14,7 +14,7 @@ from vae.base import permission, visitors
 from vae.base.deferred import defer_compiler
 from vae.base.places import APP, default_root
 from vae.dashboard import page_switch
-from vae.runs import listing
+from vae.runs import active
 from vae.runs.exporter import UPLOADS
 from vae.worker import Launcher
 
@@ -49,7 +49,7 @@ async def lifespan(app: Any) -> AsyncIterator[None]:
     finally:
         heart.cancel()
         launcher.close()
-        going_on = [run.name for run in listing(ROOT) if run.status().alive]
+        going_on = [run.name for run in active(ROOT) if run.status().alive]
         if going_on:
             print(
                 f"Training goes on: {', '.join(going_on)}. End it with: python -m vae stop NAME",

@@ -7,64 +7,90 @@ importance samples for −ln p(x), the newest of equal ones. An entry is read ag
 of its run has changed; an index on disk saves reading all runs at every start.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from vae.base import files
+from vae.base.files import file_state
 from vae.base.records import Change
 from vae.experiments import index
 from vae.experiments.configurations import Entry, Figures
 from vae.experiments.index import Known
-from vae.runs import Run, listing
+from vae.runs import Run
 from vae.runs.artifacts import reports_of
 from vae.runs.evaluations import SavedEvaluation, saved_evaluations
 from vae.runs.notes import FILE, read
-from vae.runs.result_keys import run_key
+from vae.runs.overview import overview
+from vae.runs.result_keys import LETTERS
+from vae.runs.status import ACTIVE
 
 WATCHED = ("config.json", "metrics.jsonl", "changes.jsonl", "derived", "best.safetensors", FILE)
+FEW = 250  # runs of a root whose files are all looked at each time
+MOVING = (*ACTIVE, "interrupted", "damaged")  # states of runs whose files change without a mark
 _known: dict[Path, dict[str, Known]] = {}  # root → name of a run → its entry when it was read
-_indexed: set[Path] = set()  # roots whose index was read
+_looks: dict[Path, dict[str, int]] = {}  # root → name of a run → its version when it was read
 
 
 def entries(root: Path | str) -> list[Entry]:
-    """Return the entry of every run of a root, the newest first, each with its present state."""
-    runs, folder = listing(root), Path(root)
-    keys = {run.name: run_key(run, files=WATCHED) for run in runs}
-    if folder not in _indexed:
+    """Return the entry of every run of a root, the newest first, each with its present state.
+
+    In a root of many runs the files of those that work or have changed are looked at.
+    """
+    folder = Path(root)
+    versions = overview(folder).versions()
+    if folder not in _looks:
         _known[folder] = index.load(folder) | _known.get(folder, {})
-        _indexed.add(folder)
-    known = _known.setdefault(folder, {})
-    gone = known.keys() - keys.keys()
-    stale = {name for name, key in keys.items() if _is_stale(known, name, key)}
-    found = [_entry(run, keys[run.name]) for run in runs]
+    known, looks = _known.setdefault(folder, {}), _looks.setdefault(folder, {})
+    before = dict(known)
+    for name, version in versions.items():
+        if len(versions) <= FEW or looks.get(name) != version or _moves(known, name):
+            _entry(folder / name)
+            looks[name] = version
+    gone = before.keys() - versions.keys()
     for name in gone:
         known.pop(name, None)
+        looks.pop(name, None)
+    stale = {name: one for name, one in known.items() if _key(before, name) != one.key}
     if stale or gone:
-        index.store(folder, {name: known[name] for name in stale & known.keys()}, gone)
-    return found
+        index.store(folder, stale, gone)
+    return [known[name].entry for name in versions if name in known]
 
 
 def entry(run: Run) -> Entry:
     """Return the entry of a run, with its present state."""
-    return _entry(run, run_key(run, files=WATCHED))
+    return _entry(run.path)
 
 
-def _entry(run: Run, key: str) -> Entry:
-    known = _known.setdefault(run.path.parent, {})
-    if _is_stale(known, run.name, key):
-        known[run.name] = Known(key, _read(run.path))
-    found, status = known[run.name].entry, run.status()
-    return found._replace(
+def _moves(known: Mapping[str, Known], name: str) -> bool:
+    return name not in known or known[name].entry.state in MOVING
+
+
+def _key(known: Mapping[str, Known], name: str) -> str:
+    return known[name].key if name in known else ""
+
+
+def _entry(path: Path) -> Entry:
+    """Return the entry of a run, read again if its files have changed."""
+    known = _known.setdefault(path.parent, {})
+    key = _states(path)
+    found = known[path.name].entry if _key(known, path.name) == key else _read(path)
+    status = Run(path).status()
+    found = found._replace(
         state=status.state,
         epochs=status.epoch,
         seconds=status.seconds,
-        problem=found.problem or (status.message if status.state == "damaged" else ""),
+        problem=status.message if status.state == "damaged" else found.problem,
     )
+    known[path.name] = Known(key, found)
+    return found
 
 
-def _is_stale(known: Mapping[str, Known], name: str, key: str) -> bool:
-    return name not in known or known[name].key != key
+def _states(path: Path) -> str:
+    """Return a key of the watched files of a run."""
+    states = [tuple(file_state(path / name)) for name in WATCHED]
+    return hashlib.sha256(repr([str(path), states]).encode()).hexdigest()[:LETTERS]
 
 
 def _read(path: Path) -> Entry:

@@ -1,10 +1,10 @@
 """The run folder: create, record, read, list, export and import runs.
 
-`run` is one folder as an object, `store` lists the folders of a root. The parts of a folder:
-`names`, `manifest` (settings and data), `status`, `control` (requests and live changes),
-`artifacts` (reports, frames, weights), `curves`, `notes`, `evaluations`. `recorded` is about runs
-of a training loop elsewhere. `exporter`, `importer`
-and `validation` handle archives. Listing runs does not load torch.
+`run` is one folder as an object, `overview` notices changes of a root, `store` lists its folders.
+The parts of a folder: `names`, `manifest` (settings and data), `status`, `control` (requests and
+live changes), `artifacts` (reports, frames, weights), `curves`, `notes`, `evaluations`. `recorded`
+is about runs of a training loop elsewhere. `exporter`, `importer` and `validation` handle
+archives. Listing runs does not load torch.
 """
 
 from vae.runs.artifacts import FILES
@@ -12,7 +12,7 @@ from vae.runs.names import checked_name, default_stem
 from vae.runs.notes import Notes
 from vae.runs.run import Run
 from vae.runs.status import Status, identity
-from vae.runs.store import active, find, listing
+from vae.runs.store import active, find, listing, names
 
 __all__ = [
     "FILES",
@@ -25,4 +25,5 @@ __all__ = [
     "find",
     "identity",
     "listing",
+    "names",
 ]

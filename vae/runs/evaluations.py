@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from vae.base import files
 from vae.base.records import Evaluation
+from vae.runs import glance
 from vae.runs.result_keys import key
 from vae.runs.run import Run
 
@@ -56,6 +57,7 @@ def save(run: Run, request: EvaluationRequest, weights: Weights, record: Evaluat
         "evaluation": record.as_json(),
     }
     files.write_json(run.derived(KIND, name, SUFFIX), content)
+    glance.mark(run.path)
 
 
 def saved_evaluations(run: Run) -> list[SavedEvaluation]:

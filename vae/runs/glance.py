@@ -1,21 +1,25 @@
 """The facts that a list of runs shows of each: read again only when a file of the run has changed.
 
-A root can hold ten thousand runs. Looking at one costs two calls of `stat`. Changes of a state set
-the time of the root, so that a process that waits for one looks at nothing else.
+Looking at a run costs two calls of `stat`. A change leaves a mark, so that a process that waits
+for one in a root of ten thousand runs looks at nothing else.
 """
 
 import os
+import threading
 import time
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from vae.base import visitors
 from vae.base.files import FileState, file_state
 from vae.runs import manifest, recorded, status
 from vae.runs.status import Status
 
 CACHED = 65_536  # runs
+MARKS = ".changed"  # folder of a root: a file for each run that has changed lately
+MARK_SECONDS = 600.0  # much longer than between two looks of a process at all runs
 
 
 class Head(NamedTuple):
@@ -53,14 +57,20 @@ def _status(path: Path, state: FileState) -> Status | None:
     return Status.of(saved) if "state" in saved else None
 
 
-def mark(root: Path) -> None:
-    """Note a change of the runs of a root: its folder gets the time of now, as a new run gives
-    it."""
-    now = time.time_ns()
+def mark(path: Path) -> None:
+    """Tell every process that the run in this folder has changed: see `overview`."""
+    marks = path.parent / MARKS
+    temporary = marks / f".{path.name}.{os.getpid()}.{threading.get_ident()}"
     with suppress(OSError):  # the folder of another user: the next look comes later
-        os.utime(root, ns=(now, now))
+        marks.mkdir(exist_ok=True)
+        temporary.touch()
+        os.replace(temporary, marks / path.name)
 
 
-def marked(root: Path) -> FileState:
-    """Return the state of a root, which differs after a change of its runs."""
-    return file_state(root)
+def remove_old_marks(root: Path) -> None:
+    """Remove the marks that every process has seen, or takes for granted at its next look."""
+    old = time.time() - MARK_SECONDS
+    for mark_ in [] if visitors.is_read_only() else (root / MARKS).glob("*"):
+        with suppress(OSError):
+            if mark_.stat().st_mtime < old:
+                mark_.unlink()

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from vae.base import files, visitors
 from vae.base.json_text import is_number
-from vae.runs import artifacts, control, notes, recovery
+from vae.runs import artifacts, control, glance, notes, recovery
 from vae.runs.result_keys import run_key
 from vae.runs.run import Run
 from vae.runs.status import Status
@@ -160,6 +160,7 @@ def mend(run: Run) -> list[Path]:
                 reading = row.valid(run)
                 copies += [_copied(path)] if path.exists() else []
                 row.write(path, reading)
+            glance.mark(run.path)
     except Timeout:
         raise ValueError(f"{run.name} is at work: stop it before its files are mended.") from None
     return copies

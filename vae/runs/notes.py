@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from filelock import FileLock
 
 from vae.base import files, visitors
+from vae.runs import glance
 
 FILE = "notes.json"
 LONGEST = {"title": 120, "notes": 20_000}  # letters
@@ -45,6 +46,7 @@ def change(path: Path, **fields: Any) -> Notes:
     with FileLock(path / "notes.lock"):
         notes = _checked(read(path)._replace(**fields))
         files.write_json(path / FILE, notes._asdict())
+    glance.mark(path)
     return notes
 
 

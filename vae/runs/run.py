@@ -37,7 +37,7 @@ class Run:
     """One run folder. Reading results of training never raises for a missing or torn file."""
 
     def __init__(self, path: Path | str) -> None:
-        self.path = Path(path)
+        self.path = path if isinstance(path, Path) else Path(path)  # slow for thousands
 
     @property
     def name(self) -> str:
@@ -87,7 +87,6 @@ class Run:
                 files.write_json(hidden / "control.json", {"wanted": "run", "knobs": {}})
                 files.write_json(hidden / "status.json", {"state": "queued"} | status)
                 os.rename(hidden, path)
-                glance.mark(path.parent)
             except OSError:
                 shutil.rmtree(hidden, ignore_errors=True)
                 raise
@@ -186,7 +185,7 @@ class Run:
         before = saved_fields(self.path)
         files.write_json(self.path / "status.json", before | fields, sync=False)
         if fields.get("state", before.get("state")) != before.get("state"):
-            glance.mark(self.path.parent)
+            glance.mark(self.path)
 
     def stop(self) -> None:
         """Ask the worker to save and end; a queued run leaves the queue."""

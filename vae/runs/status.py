@@ -6,6 +6,7 @@ Each set of states below has one meaning and stands here only; every other modul
 import os
 import socket
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, Self, get_args, get_type_hints
 
@@ -54,7 +55,7 @@ class Status(NamedTuple):
     @classmethod
     def of(cls, saved: dict[str, Any]) -> Self:
         """Return the status in a JSON object; missing or mistyped fields have their defaults."""
-        hints = get_type_hints(cls)
+        hints = _hints()
         fields = {k: v for k, v in saved.items() if k in hints and _fits(v, hints[k])}
         known = fields.get("state") in STATES
         return cls(**(fields if known else fields | {"state": "interrupted"}))
@@ -79,6 +80,12 @@ class Status(NamedTuple):
     @property
     def resumable(self) -> bool:
         return self.state in RESUMABLE and not self.recorded
+
+
+@cache
+def _hints() -> dict[str, Any]:
+    """Return the types of the fields, which take longer to evaluate than all else of a status."""
+    return get_type_hints(Status)
 
 
 def saved(path: Path) -> dict[str, Any]:

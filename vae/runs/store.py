@@ -9,21 +9,17 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from itertools import count
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
 from vae.base import files, visitors
-from vae.base.files import FileState
-from vae.runs import glance
 from vae.runs.names import NAME, NameTakenError, check_room, checked_name
+from vae.runs.overview import overview
 from vae.runs.run import Run
 
-SETTLED = 100_000_000  # nanoseconds after which a folder has another time at its next change
-LOOK_SECONDS = 60.0  # between two looks at all runs, for changes that left no mark
 TRASH = ".trash"
 TRASH_SECONDS = 7 * 24 * 3600.0  # during which a deleted run can be restored
 
@@ -40,48 +36,27 @@ def find(root: Path | str, name: str) -> Run:
     """Return the run of a name; raises ValueError with some of the existing names."""
     run = Run(Path(root) / checked_name(name))
     if not run.path.is_dir():
-        names = ", ".join(r.name for r in listing(root)[:8]) or "none yet"
-        raise ValueError(f"There is no run {name!r} in {root}; there are: {names}.")
+        known = ", ".join(names(root)[:8]) or "none yet"
+        raise ValueError(f"There is no run {name!r} in {root}; there are: {known}.")
     return run
 
 
-def listing(root: Path | str) -> list[Run]:
-    """Return every run, the newest first."""
-    return [Run(path) for path in _same(_folders, Path(root))]
+def names(root: Path | str) -> tuple[str, ...]:
+    """Return the name of every run, the newest first."""
+    return overview(Path(root)).names()
+
+
+def listing(root: Path | str, most: int | None = None) -> list[Run]:
+    """Return every run, the newest first; or the `most` newest ones."""
+    folder = Path(root)
+    return [Run(folder / name) for name in names(folder)[:most]]
 
 
 def active(root: Path | str) -> list[Run]:
-    """Return the runs that are queued or at work, the oldest first.
-
-    All runs are looked at after a change of the root and once a minute, between that only those
-    that were active.
-    """
-    minute = int(time.monotonic() / LOOK_SECONDS)
-    return [run for run in map(Run, _same(_active, Path(root), minute)) if run.status().active]
-
-
-def _same(find: Any, root: Path, *more: int) -> Any:
-    """Return the earlier result of `find` for the same state of the root, or a new one. A state of
-    this moment may not be the last one with its time: its result is not stored."""
-    state = glance.marked(root)
-    is_settled = time.time_ns() - state.modified > SETTLED
-    return (find if is_settled else find.__wrapped__)(root, state, *more)
-
-
-@lru_cache(maxsize=8)
-def _folders(root: Path, state: FileState) -> tuple[Path, ...]:
-    try:
-        with os.scandir(root) as found:
-            names = [f.name for f in found if NAME.fullmatch(f.name) and f.is_dir()]
-    except OSError:
-        return ()
-    created = {root / name: (glance.head_of(root / name).created, name) for name in names}
-    return tuple(sorted(created, key=created.__getitem__, reverse=True))
-
-
-@lru_cache(maxsize=8)
-def _active(root: Path, state: FileState, minute: int) -> tuple[Path, ...]:
-    return tuple(run.path for run in reversed(listing(root)) if run.status().active)
+    """Return the runs that are queued or at work, the oldest first."""
+    folder = Path(root)
+    found = [Run(folder / name) for name in overview(folder).active()]
+    return [run for run in found if run.status().active]
 
 
 def move_in(path: Path, root: Path, name: str | None) -> Run:
@@ -96,7 +71,6 @@ def move_in(path: Path, root: Path, name: str | None) -> Run:
         try:
             if not target.exists():
                 os.rename(path, target)
-                glance.mark(root)
                 return Run(target)
         except OSError:
             if not target.exists():  # else another process has just created a run of this name
@@ -184,7 +158,5 @@ def _move(source: Path, target: Path) -> None:
         raise NameTakenError(target.name)
     try:
         os.rename(source, target)
-        for folder in {source.parent, target.parent}:
-            glance.mark(folder)
     except OSError as error:
         raise ValueError(f"Cannot move {source}: {files.reason(error)}.") from None

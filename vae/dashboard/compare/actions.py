@@ -67,7 +67,7 @@ def actions(selected: Sequence[Entry], hidden: int, summary: str) -> None:
 
 
 def _count(selected: Sequence[Entry], hidden: int) -> None:
-    more = f" ({hidden} hidden by the filters)" if hidden else ""
+    more = f" ({hidden} not in the table)" if hidden else ""
     if not selected and not _undoable():  # otherwise the row names the deleted runs
         st.markdown("Tick runs to compare them.", width="content")
     if selected:
@@ -120,12 +120,11 @@ def _delete(names: Sequence[str]) -> None:
         raise ValueError(" ".join(refused))
 
 
-def _forget(names: set[str]) -> None:
+def _forget(gone: set[str]) -> None:
     """Remove deleted runs from the selection and from the other pages."""
-    run_selection.take_ticks([n for n in run_selection.selected() if n not in names])
-    if current_run.name() in names:
-        rest = listing(server.ROOT)
-        current_run.choose(rest[0].name if rest else None)
+    run_selection.take_ticks([n for n in run_selection.selected() if n not in gone])
+    if current_run.name() in gone:
+        current_run.choose(next((run.name for run in listing(server.ROOT, 1)), None))
 
 
 def idle(run: Run, done: str) -> Run:

@@ -5,7 +5,7 @@ list of names has a table with a new key, so that a row means the same run as so
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
@@ -14,19 +14,28 @@ import streamlit as st
 
 from vae.base.numbers import fixed, typed
 from vae.components.network_file import title
-from vae.dashboard.shared import address, run_selection
+from vae.dashboard.shared import address, run_selection, widgets
 from vae.dashboard.shared.address_values import some_of
 from vae.dashboard.shared.address_values import words as texts
 from vae.dashboard.shared.number_table import NATS, SHORT, WHOLE, Column, configured, styled
 from vae.experiments.configurations import Entry
 
 ROW, HEAD, MOST = 35, 38, 250  # pixels of a row, of the head, and of the table at most
+ROWS = 1000  # runs of the table, at most
+NEWEST = "newest"
+ORDERS = {  # title → the value of a run, the lowest first
+    "lowest −ELBO": lambda entry: _negative(entry.val.elbo),
+    "lowest test −ELBO": lambda entry: _negative(entry.test.elbo),
+    "lowest test −ln p(x)": lambda entry: entry.test.nll,
+}
 FAVOURITES, ARCHIVED = "favourites", "archived"
 HELP = {
     "search": "Show runs that contain each of these words in name, title, tags, notes, state, "
     "data or settings, such as: mnist latent_dim=8 beta=4.",
     "show": "Show favourites only, or archived runs too.",
     "tags": "Show runs with all of these tags.",
+    "order": f"The table has at most {ROWS:,} runs: those that come first in this order. "
+    "Search finds every run.",
 }
 
 
@@ -79,6 +88,39 @@ def filters(entries: Sequence[Entry]) -> list[Entry]:
         and set(wanted) <= set(entry.tags)
         and (not words or matches(entry, words))
     ]
+
+
+def first(entries: list[Entry]) -> list[Entry]:
+    """Return these runs; of more than the table holds, those that come first in an order to choose
+    here."""
+    if len(entries) <= ROWS:
+        return entries
+    with st.container(horizontal=True, vertical_alignment="center", key="compare_first"):
+        st.caption(f"The table has {ROWS:,} of {len(entries):,} runs:", width="content")
+        titles = {title: title for title in (NEWEST, *ORDERS)}
+        order = widgets.choose(
+            st,
+            "First",
+            "compare_order",
+            titles,
+            NEWEST,
+            HELP["order"],
+            hide_label=True,
+            link="first",
+            width=220,
+        )
+    value = ORDERS.get(order)
+    return (entries if value is None else sorted(entries, key=_ascending(value)))[:ROWS]
+
+
+def _ascending(value: Callable[[Entry], float | None]) -> Callable[[Entry], tuple[bool, float]]:
+    """Return the key of an order by a value; runs without it come last."""
+
+    def key(entry: Entry) -> tuple[bool, float]:
+        found = value(entry)
+        return found is None, found or 0.0
+
+    return key
 
 
 def matches(entry: Entry, words: str) -> bool:
@@ -153,10 +195,10 @@ def _row(entry: Entry) -> dict[str, Any]:
         "Z": s.get("latent_dim") or None,
         "β": s.get("beta"),
         "seed": s.get("seed"),
-        "−ELBO": None if val.elbo is None else -val.elbo,
+        "−ELBO": _negative(val.elbo),
         "reconstruction": val.reconstruction,
         "KL": val.kl,
-        "test −ELBO": None if test.elbo is None else -test.elbo,
+        "test −ELBO": _negative(test.elbo),
         "test −ln p(x)": test.nll,
         "K": test.nll_samples,
         "epochs": entry.epochs or None,
@@ -168,6 +210,10 @@ def _row(entry: Entry) -> dict[str, Any]:
         "seconds": entry.seconds or None,
         "created": _when(entry.created),
     }
+
+
+def _negative(value: float | None) -> float | None:
+    return None if value is None else -value
 
 
 def _when(created: str) -> datetime | None:

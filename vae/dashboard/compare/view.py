@@ -11,7 +11,7 @@ from vae.base.foreign import markdown
 from vae.dashboard import server
 from vae.dashboard.compare import charts, maps, pictures, verdict
 from vae.dashboard.compare.actions import actions
-from vae.dashboard.compare.table import filters, select
+from vae.dashboard.compare.table import filters, first, select
 from vae.dashboard.replay.films import MOST, RunTile, films
 from vae.dashboard.shared import run_selection, widgets
 from vae.experiments import configurations
@@ -43,7 +43,7 @@ def view() -> None:
     found = entries(server.ROOT)
     _problems(found)
     run_selection.link([entry.name for entry in found])
-    visible = filters(found)
+    visible = first(filters(found))
     selection = select(found, visible)
     names = {entry.name for entry in visible}
     hidden = sum(entry.name not in names for entry in selection.selected)

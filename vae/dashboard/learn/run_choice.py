@@ -107,7 +107,7 @@ def _reasons(lesson: Lesson) -> dict[str, str]:
     assert lesson.runs is not None
     return {
         run.name: _misfit(run_key(run, files=WATCHED), lesson.name, run, lesson.runs.misfit)
-        for run in listing(server.ROOT)[:NEWEST]
+        for run in listing(server.ROOT, NEWEST)
     }
 
 

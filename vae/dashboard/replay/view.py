@@ -11,6 +11,7 @@ from vae.base.records import Examples, Hue
 from vae.dashboard import server
 from vae.dashboard.replay.player import pack, player
 from vae.dashboard.shared import address, address_values, cache, remedies, run_picker, widgets
+from vae.dashboard.shared.run_choices import OFFERED
 from vae.figures.replay import Scene, replay_curves, replay_scene
 from vae.runs import Run, Status, listing
 from vae.runs.manifest import domain_of
@@ -25,7 +26,7 @@ HUE = (
 OTHER = (
     "The time machine of a second run beside this one. Both go to the same epoch, whichever of "
     "them is moved or played; a run that ended earlier stays at its last frame. The axes of each "
-    "map are those of its run."
+    f"map are those of its run. The choice has the newest {OFFERED} runs."
 )
 NO_FRAMES = (
     "The time machine replays frames that a run saves during training. This run has "
@@ -139,7 +140,8 @@ def scene_of(run: Run, hue: Hue | None) -> Scene | None:
 
 def choose_second(run: Run) -> Run | None:
     """A choice of another run with frames, whose player has the same clock; None without one."""
-    others = {r.name: r for r in listing(server.ROOT) if r.name != run.name and r.frame_steps()}
+    recent = (other for other in listing(server.ROOT, OFFERED) if other.name != run.name)
+    others = {other.name: other for other in recent if other.frame_steps()}
     if not others:
         return None
     titles = {"": "none"} | {name: name for name in others}

@@ -21,6 +21,7 @@ from vae.components.count_distributions import at_typical
 from vae.dashboard import server
 from vae.dashboard.samples.manifold import class_control
 from vae.dashboard.shared import cache, widgets
+from vae.dashboard.shared.run_choices import OFFERED
 from vae.dashboard.shared.run_picker import has_weights
 from vae.data import prepare
 from vae.data.mapping import Rows
@@ -46,7 +47,8 @@ HELP = {
     "values, in units of x (pictures: black 0, white 1; standardised columns: in SD). A sample "
     "much nearer than held-out examples usually are is a copy.",
     "other": "Another run with as many latents and examples of the same shape. It decodes the "
-    "same z; a latent can have another meaning in another run.",
+    "same z; a latent can have another meaning in another run. The choice has the newest "
+    f"{OFFERED} runs.",
 }
 
 
@@ -199,8 +201,9 @@ def class_names(loaded: LoadedRun, request: SamplesRequest) -> list[str]:
 
 
 def compatible_runs(loaded: LoadedRun) -> list[Run]:
-    """Return the other runs that can decode the same z into examples of the same shape."""
-    return [run for run in listing(server.ROOT) if _compatible(run, loaded)]
+    """Return those of the newest runs that can decode the same z into examples of the same
+    shape."""
+    return [run for run in listing(server.ROOT, OFFERED) if _compatible(run, loaded)]
 
 
 def _compatible(run: Run, loaded: LoadedRun) -> bool:

@@ -4,7 +4,7 @@ import streamlit as st
 
 from vae.dashboard import server
 from vae.dashboard.shared import address, address_values
-from vae.runs import listing
+from vae.runs import names
 
 _NAME = "run"  # of the session and of the address
 
@@ -27,6 +27,6 @@ def sync_address() -> None:
 
     An unknown name gives way to the chosen run, else to the newest one.
     """
-    names = [run.name for run in listing(server.ROOT)]
-    usual = name() if name() in names else next(iter(names), None)
-    choose(address.take(_NAME, address_values.same(names), usual) or usual)
+    known = names(server.ROOT)
+    usual = name() if name() in known else next(iter(known), None)
+    choose(address.take(_NAME, address_values.same(known), usual) or usual)

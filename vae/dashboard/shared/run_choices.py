@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from vae.analysis.loaded_run import LoadedRun
 
 SPLIT_TITLES = SPLITS | {"all": "all"}
+OFFERED = 500  # newest runs, among which a page looks for those that fit beside its run
 CHECKPOINTS = {"best": "best", "last": "last"}
 CHECKPOINT_HELP = (
     "best: the weights with the best validation score (ELBO; for iwae the K-sample bound; "

@@ -4,7 +4,7 @@ The run's name is part of the address, `?run=NAME`, so that a page can be shared
 state is a fragment: while the run waits or trains, it is read again every second.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NoReturn
 
@@ -23,7 +23,7 @@ from vae.dashboard.shared import address, current_run, damaged_files, remedies
 from vae.dashboard.shared.network_text import network_text
 from vae.dashboard.shared.stage import stage
 from vae.experiments.entries import best_report
-from vae.runs import Run, Status, listing, recorded
+from vae.runs import Run, Status, names, recorded
 from vae.runs.manifest import domain_of
 
 ICONS = {
@@ -60,8 +60,8 @@ def pick_run(*pictures: str) -> Run:
 
 def pick_run_and_place(*pictures: str) -> tuple[Run, DeltaGenerator]:
     """Do the same, and return also the place in which the page calls `show_facts`."""
-    names = [run.name for run in listing(server.ROOT)]
-    if not names:
+    known = names(server.ROOT)
+    if not known:
         empty(
             "There is no run yet.",
             "Press **Train** in the sidebar: it trains a VAE with the settings below the button, "
@@ -70,7 +70,7 @@ def pick_run_and_place(*pictures: str) -> tuple[Run, DeltaGenerator]:
             remedies.train,
         )
     left, right = st.columns([5, 17], vertical_alignment="center")
-    run = _choice(left, names)
+    run = _choice(left, known)
     header = right.container(horizontal=True, vertical_alignment="center", key="run_facts")
     place = header.empty()
     _guard_settings(run, place)
@@ -93,16 +93,16 @@ def show_facts(run: Run, status: Status, place: DeltaGenerator) -> None:
     place.markdown(facts(run, status))
 
 
-def _choice(place: DeltaGenerator, names: list[str]) -> Run:
+def _choice(place: DeltaGenerator, known: Sequence[str]) -> Run:
     """Show the list of runs and return the chosen one."""
     present = current_run.name()
-    if present is None or present not in names:
-        present = names[0]
+    if present is None or present not in known:
+        present = known[0]
         current_run.choose(present)
     name = place.selectbox(
         "Run",
-        names,
-        index=names.index(present),
+        known,
+        index=known.index(present),
         label_visibility="collapsed",
         help="The run that every page shows. Its name is in the address: share or bookmark it.",
     )

@@ -117,7 +117,7 @@ def _step(config: RunConfig, domain: Domain) -> Step | None:
 def _runs_here() -> Iterator[tuple[Run, float]]:
     """Yield the newest runs that this machine has trained on its CPU, also those in training, with
     the seconds of a step."""
-    for run in listing(server.ROOT)[:NEWEST]:
+    for run in listing(server.ROOT, NEWEST):
         status = run.status()
         is_here = status.host == socket.gethostname() and status.device in ("", "cpu")
         is_here = is_here and not status.recorded

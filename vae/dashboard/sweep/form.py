@@ -19,6 +19,7 @@ from vae.dashboard.shared.address_values import some_of, words
 from vae.dashboard.sweep import chosen
 from vae.experiments import sweeps, variants
 from vae.experiments.configurations import written
+from vae.experiments.entries import entries
 from vae.experiments.sweeps import Arm, Axis
 
 NONE = "none"
@@ -174,7 +175,7 @@ def _seeds_and_name(axes: Sequence[Axis]) -> tuple[int, str]:
     seeds = widgets.whole(
         left, "Seeds", "sweep_seeds", (1, sweeps.SEEDS, 3), HELP["seeds"], link="seeds"
     )
-    known = sweeps.taken(server.ROOT)
+    known = {name for entry in entries(server.ROOT) for name in sweeps.names_of(entry.tags)}
     free = sweeps.free_name(known, axes)
     address.link("name", chosen.NAME, words(sweeps.LONGEST), "")
     given = right.columns(2)[0].text_input(

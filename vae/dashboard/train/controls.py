@@ -14,7 +14,7 @@ from vae.dashboard.shared.widgets import choose, press, whole
 from vae.dashboard.train import advice, live_settings
 from vae.experiments.entries import saved_step
 from vae.experiments.sweeps import field_of
-from vae.runs import Run, Status, listing
+from vae.runs import Run, Status, active
 
 CURVES = ("ELBO and parts", "trained loss", "table of values")
 CURVES_HELP = (
@@ -93,7 +93,7 @@ def _progress_words(status: Status, pace: float | None) -> str:
 
 def _at_work() -> str:
     """Return a text that names the run in training; "" without one."""
-    busy = next((run.name for run in listing(server.ROOT) if run.status().alive), "")
+    busy = next((run.name for run in active(server.ROOT) if run.status().alive), "")
     return f": {busy} is training" if busy else ""
 
 
