@@ -243,7 +243,7 @@ def _index_with(path: Path, fault: str) -> Iterator[None]:
 
 
 def _fresh(root: Path) -> list[Entry]:
-    """Return the entries as a process reads them that knows nothing."""
+    """Return the entries as a new process reads them without an index."""
     known = [dict(one) for one in (entries._known, entries._looks)]
     whole = overview.overview(root)
     forget()

@@ -20,7 +20,6 @@ from vae.worker.run import work
 SLOW = (
     "torch",
     "sympy",  # torch counts shapes with it
-    "sklearn.datasets",
     "vae.training.trainer",
     "vae.analysis.encoding",
     "vae.data",
