@@ -8,6 +8,7 @@ import streamlit as st
 from vae.base.numbers import number
 from vae.base.statistics import MIN_SEEDS, Verdict, by_seed, interval, verdict
 from vae.dashboard.compare.charts import Chosen
+from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import widgets
 from vae.experiments import configurations
@@ -154,7 +155,7 @@ def _say(both: Sequence[Judged]) -> Verdict | None:
         st.info(f"−ln p(x) was estimated with K = {text} samples: evaluate all runs with one K.")
         return None
     found = verdict(both[0].values, both[1].values)
-    st.markdown(sentence(both[0], both[1], found), help=HELP["verdict"])
+    st.markdown(sentence(both[0], both[1], found), help=HELP["verdict"] + lesson_link("bound"))
     for text in filter(None, [*(_about(side) for side in both), _how(found)]):
         st.caption(text)
     return found

@@ -17,6 +17,7 @@ from vae.dashboard.latent import pins
 from vae.dashboard.latent.exact_decoder import form
 from vae.dashboard.latent.hover_decoder import HoverDecoder, coverage
 from vae.dashboard.latent.request import MapContext
+from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.plot.film import film
 from vae.dashboard.shared import widgets
 from vae.dashboard.shared.film_files import film_downloads
@@ -74,7 +75,7 @@ def path_panel(context: MapContext, decoder: HoverDecoder, label: int) -> None:
         return
     count = len(pins.places(context.revision))
     head, clear = st.columns([7, 3], vertical_alignment="center")
-    head.markdown(f"**Film through {count} places**", help=HELP)
+    head.markdown(f"**Film through {count} places**", help=HELP + lesson_link("goals", "between"))
     with clear:
         widgets.press(
             "Clear path",

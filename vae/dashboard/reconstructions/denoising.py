@@ -10,6 +10,7 @@ from vae.analysis.loaded_run import LoadedRun
 from vae.base.numbers import fixed
 from vae.base.options import Spec, options_of
 from vae.base.records import Floats, Tiles
+from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.plot import plot
 from vae.dashboard.reconstructions.common import Selection, controls, score_split, select
 from vae.dashboard.shared import address, html_grid, widgets
@@ -46,7 +47,7 @@ def denoising(run: Run, line: DeltaGenerator) -> None:
     chosen = select(loaded, score_split(loaded, request.split, None), request)
     noisy = corrupted(chosen.x, strengths, request.seed, loaded.model.domain)
     restored = denoise(loaded, chosen.x, noisy, chosen.rows)
-    line.markdown(summary(loaded, chosen, restored), help=NUMBERS)
+    line.markdown(summary(loaded, chosen, restored), help=NUMBERS + lesson_link("terms"))
     (images if loaded.data.is_image else vectors)(loaded, chosen, noisy, restored)
 
 

@@ -21,6 +21,7 @@ from vae.analysis.imputation import (
 from vae.analysis.loaded_run import LoadedRun
 from vae.base.foreign import cell
 from vae.base.numbers import number, percent
+from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.plot import plot
 from vae.dashboard.reconstructions.common import CONTROLS, split_controls
 from vae.dashboard.shared import widgets
@@ -62,7 +63,7 @@ def missing(run: Run, line: DeltaGenerator) -> None:
     draws = widgets.whole(at[2], "Draws", "reconstruct_draws", bounds, HELP["draws"], link="draws")
     found = _imputed(f"{run_key(loaded.run, loaded.checkpoint)} {split}", draws, loaded, split)
     errors = hidden_errors(loaded, found)
-    line.markdown(summary(found, errors, split), help=HELP["view"])
+    line.markdown(summary(found, errors, split), help=HELP["view"] + lesson_link("gaps", "iwae"))
     names = element_names(loaded.data.columns, loaded.data.event_shape)
     left, right = st.columns([6, 5], gap="large")
     with left:
