@@ -1,18 +1,21 @@
-"""Lessons that take a run of the user's: its numbers, the choice in the address, misfits."""
+"""Lessons open as a run. Lessons that take a run of the user's: its numbers, the choice in the
+address, misfits."""
 
 import json
 import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import OpenPage, trained
-from tests.pages.test_learn import written
+from tests.pages.test_learn import NAMES, lesson, written
 from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.true_posterior import Joint, compare, nodes
 from vae.base.numbers import fixed
+from vae.config import RunConfig
 from vae.dashboard.learn.run_examples import POINTS
 from vae.dashboard.learn.run_symbols import largest_eigenvalue, run_facts
 from vae.dashboard.learn.words.frame import WORDS as FRAME
@@ -40,6 +43,18 @@ def click(at: AppTest, place: np.ndarray) -> None:
     at.session_state["learn_picture_gaps"] = {"click": event}
     at.run()
     assert not at.exception
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_lesson_opens_as_a_run(name: str, root: Path, open_page: OpenPage) -> None:
+    found = lesson(name)
+    at = open_page(f"learn/{name}.py", step=str(len(found.steps)))
+    at.button(key="learn_run").click().run()
+    assert not at.exception
+    assert at.session_state.chosen.problem == ""
+    chosen, wanted = at.session_state.chosen.config.model_dump(), RunConfig.of(**found.run or {})
+    given = wanted.model_dump()
+    assert {k: (v, given.get(k)) for k, v in chosen.items() if v != given.get(k)} == {}
 
 
 def test_the_gaps_are_those_of_the_chosen_example(root: Path, open_page: OpenPage) -> None:

@@ -23,7 +23,7 @@ from vae.dashboard.learn.words.frame import WORDS as FRAME
 from vae.dashboard.plot.events import Click
 from vae.dashboard.shared import stage
 from vae.dashboard.shared.widgets import press
-from vae.dashboard.sidebar.sidebar import fill
+from vae.dashboard.sidebar.sidebar import prepare
 
 FAR = 0.2  # of the width of the places, from which a click chooses none
 TICK = 0.5  # seconds between two pictures of a demonstration
@@ -288,5 +288,5 @@ def _ending(lesson: Lesson) -> None:
 
 def _open(lesson: Lesson) -> None:
     """Fill the sidebar with the settings of the lesson and go to the Train page."""
-    fill(lesson.run or {})
+    prepare(lesson.run or {})
     st.switch_page(server.PAGES / "train.py")

@@ -116,6 +116,12 @@ def fill(values: Mapping[str, Any]) -> None:
         _put(name, value)
 
 
+def prepare(values: Mapping[str, Any]) -> None:
+    """Put settings into the widgets from a page without a sidebar, which would begin anew."""
+    st.session_state.preset = START.preset
+    fill(values)
+
+
 def _put(name: str, value: Any) -> None:
     """Set the value of a widget in the widget's own format."""
     if name.endswith("_schedule"):
