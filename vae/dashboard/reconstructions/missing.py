@@ -63,7 +63,7 @@ def missing(run: Run, line: DeltaGenerator) -> None:
     draws = widgets.whole(at[2], "Draws", "reconstruct_draws", bounds, HELP["draws"], link="draws")
     found = _imputed(f"{run_key(loaded.run, loaded.checkpoint)} {split}", draws, loaded, split)
     errors = hidden_errors(loaded, found)
-    line.markdown(summary(found, errors, split), help=HELP["view"] + lesson_link("gaps", "iwae"))
+    line.markdown(summary(found, errors, split), help=HELP["view"] + lesson_link("gaps"))
     names = element_names(loaded.data.columns, loaded.data.event_shape)
     left, right = st.columns([6, 5], gap="large")
     with left:
