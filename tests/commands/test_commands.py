@@ -355,7 +355,7 @@ def test_every_ending_signal_saves_the_run(
 def test_an_ignored_signal_stays_ignored() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with train._signals() as received:
+        with train.received_signals() as received:
             signal.raise_signal(signal.SIGHUP)
         assert received == []
         assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN

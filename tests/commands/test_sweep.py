@@ -240,3 +240,8 @@ def test_the_first_run_is_claimed_at_its_creation(
     monkeypatch.setattr(sweeps.notes, "change", tagged)
     shell("sweep", *GRID, "--seeds", "1", "--epochs", "1")
     assert states == [["starting"], ["starting", "queued"]]
+
+
+def test_a_search_is_not_trained_on_ray(shell: Shell) -> None:
+    err = shell.refused("sweep", *TINY, "--over", "beta=1,2", "--search", "tpe", "--on", "ray")
+    assert err == "vae: A search trains one run after another: leave --on ray out.\n"

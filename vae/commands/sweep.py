@@ -1,8 +1,9 @@
 """sweep: train a grid of one or two settings with several seeds for each combination.
 
 All runs are created first and wait in the queue of their folder, where a dashboard lists them.
-This process then trains one after another. If it ends early, the remaining runs stay queued: a
-dashboard on the same folder trains them, and so does `--resume NAME`.
+This process then trains one after another, or a Ray cluster several at a time. If it ends early,
+the remaining runs stay queued: a dashboard on the same folder trains them, and so does `--resume
+NAME`.
 """
 
 import argparse
@@ -10,12 +11,13 @@ import math
 import sys
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vae.base.foreign import printed
 from vae.base.numbers import fixed
 from vae.base.statistics import by_seed, interval
 from vae.commands.arguments import counted
+from vae.commands.cluster import train_on
 from vae.commands.presence import fetch
 from vae.commands.search import TRIALS, search
 from vae.commands.train import (
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from vae.config import RunConfig
     from vae.experiments.configurations import Fold
     from vae.experiments.sweeps import Arm, Axis
+    from vae.worker.cluster import Cluster
 
 SIGNALLED = 128  # plus the number of the signal that ended the process: the exit status
 SEEDS = 3  # for each configuration
@@ -62,21 +65,27 @@ def sweep_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", metavar="NAME", help=name)
     parser.add_argument("--resume", metavar="NAME", help=resume)
     parser.add_argument("--dry-run", action="store_true", help=dry)
+    on = "ray: train on the machines of a Ray cluster, several runs at a time (default: in this "
+    on += "process, one after another)"
+    parser.add_argument("--on", choices=("ray",), help=on)
     setting_flags(parser)
 
 
 def sweep(args: argparse.Namespace) -> int:
     """Train a grid of settings with several seeds each, one run after another."""
-    from vae.base.devices import resolve
     from vae.experiments import sweeps
     from vae.experiments.search import is_search
+    from vae.worker.cluster import Cluster
 
     if args.search or (args.resume and is_search(args.root, args.resume)):
+        if args.on:
+            raise ValueError("A search trains one run after another: leave --on ray out.")
         return search(args)
     if args.trials is not None:
         raise ValueError("--trials is the number of runs of a search: add --search tpe.")
+    cluster = Cluster() if args.on and not args.dry_run else None
     if args.resume:
-        return _train_all(args.resume, _queued_again(args.root, args.resume))
+        return _train_all(args.resume, _queued_again(args.root, args.resume), cluster)
     network = located_network(args.network or "")
     axes = [_axis(text, network) for text in args.over]
     arms, runs = _planned(args, axes)
@@ -84,15 +93,14 @@ def sweep(args: argparse.Namespace) -> int:
     name = sweeps.checked_name(args.name or sweeps.free_name(known, axes), known)
     if args.dry_run:
         return _print_plan(name, arms, [title for title, _ in runs])
-    device = resolve(runs[0][1].device)
-    created, refused = sweeps.create(args.root, name, runs, **claim(str(device)))
+    created, refused = sweeps.create(args.root, name, runs, **({} if cluster else _mine(runs)))
     if not created:
         raise ValueError(refused[0])
     for arm in arms:
         refused += [f"{arm.name}: {arm.problem}"] if arm.config is None else []
     for sentence in refused:
         print(f"left out: {sentence}", file=sys.stderr)
-    return _train_all(name, created)
+    return _train_all(name, created, cluster)
 
 
 def _axis(text: str, network: str) -> "Axis":
@@ -153,11 +161,21 @@ def _queued_again(root: str, name: str) -> list[Run]:
     return runs
 
 
-def _train_all(name: str, runs: Sequence[Run]) -> int:
+def _train_all(name: str, runs: Sequence[Run], cluster: "Cluster | None") -> int:
     """Train the queued runs, wait for those of other processes, print the results.
 
     Returns the exit status.
     """
+    status = train_on(cluster, runs) if cluster else _one_by_one(runs)
+    if status >= SIGNALLED:
+        _print_remaining(name, runs)
+    else:
+        _table(runs)
+    return status
+
+
+def _one_by_one(runs: Sequence[Run]) -> int:
+    """Train the runs in this process; return the exit status."""
     worst, waited = 0, ""
     while moving := [run for run in runs if run.status().active]:
         mine = next((run for run in moving if _claimed(run)), None)
@@ -171,10 +189,8 @@ def _train_all(name: str, runs: Sequence[Run]) -> int:
         title = notes.read(mine.path).title or mine.name
         status = work(mine, f"{runs.index(mine) + 1} of {len(runs)}: {title}")
         if status >= SIGNALLED:
-            _print_remaining(name, runs)
             return status
         worst = max(worst, status)
-    _table(runs)
     return worst
 
 
@@ -185,6 +201,13 @@ def _claimed(run: Run) -> bool:
     if identity().items() <= run.status()._asdict().items():
         return True
     return run.take(("queued",), message="", **claim(str(resolve(run.settings["device"]))))
+
+
+def _mine(runs: Sequence[tuple[str, "RunConfig"]]) -> dict[str, Any]:
+    """Return the status of the first run, which this process trains at once."""
+    from vae.base.devices import resolve
+
+    return claim(str(resolve(runs[0][1].device)))
 
 
 def _print_remaining(name: str, runs: Sequence[Run]) -> None:

@@ -217,7 +217,7 @@ def work(run: Run, title: str = "", ends: Callable[["Event"], bool] = lambda _: 
     from vae.training.ranks import joined
     from vae.worker.train import BusyError, error_sentence, train_run
 
-    with _signals() as received, joined() as ranks:
+    with received_signals() as received, joined() as ranks:
         enough: list[bool] = []
 
         def wanted() -> str | None:
@@ -248,7 +248,7 @@ def follow() -> int:
     from vae.training.ranks import joined
     from vae.worker import train
 
-    with _signals(), joined() as ranks:
+    with received_signals(), joined() as ranks:
         assert ranks
         try:
             train.follow(Run(ranks.say()), ranks)
@@ -266,7 +266,7 @@ def root_flag(root: Path) -> str:
 
 
 @contextmanager
-def _signals() -> Iterator[list[int]]:
+def received_signals() -> Iterator[list[int]]:
     """Collect signals that end training inside the block; a second signal ends at once."""
     received: list[int] = []
 
