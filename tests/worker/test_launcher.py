@@ -102,6 +102,29 @@ def test_a_queue_is_trained_in_order_one_at_a_time(server: Launcher, make: Make)
     assert [(run.path / "starts").read_text() for run in runs] == ["once "] * 3
 
 
+def test_several_runs_train_on_a_device_if_so_set(
+    stubbed: None, tmp_path: Path, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(launcher.PARALLEL, "2")
+    server = Launcher(tmp_path)
+    runs = [make(name) for name in "abcd"]
+    assert final_states(server, *runs) == ["running", "running", "queued", "queued"]
+    assert final_states(server, *runs) == ["running", "running", "queued", "queued"]
+    end(runs[1])
+    assert final_states(server, *runs) == ["running", "finished", "running", "queued"]
+    for run in (runs[0], runs[2]):
+        end(run)
+    assert final_states(server, *runs) == ["finished"] * 3 + ["running"]
+    end(runs[3])
+    server.close()
+
+
+def test_a_number_of_runs_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(launcher.PARALLEL, "two")
+    with pytest.raises(ValueError, match="VAE_LAB_PARALLEL_RUNS is a whole number, not 'two'"):
+        Launcher("anywhere")
+
+
 def test_a_worker_that_dies_does_not_block_the_queue(server: Launcher, make: Make) -> None:
     first, second = make("a"), make("b")
     assert final_states(server, first, second) == ["running", "queued"]

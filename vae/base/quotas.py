@@ -51,11 +51,16 @@ QUOTAS: dict[str, Quota] = {
 
 def most(name: str) -> int | None:
     """Return a quota; None without one. Raises ValueError if the variable is no whole number."""
-    text = os.environ.get(QUOTAS[name].variable, "").strip()
+    return whole_number(QUOTAS[name].variable)
+
+
+def whole_number(variable: str) -> int | None:
+    """Return the value of an environment variable; None without one. Raises ValueError."""
+    text = os.environ.get(variable, "").strip()
     if not text:
         return None
     if not (text.isascii() and text.isdecimal() and len(text) <= LONGEST):
-        raise ValueError(f"{QUOTAS[name].variable} is a whole number, not {text[:LONGEST]!r}.")
+        raise ValueError(f"{variable} is a whole number, not {text[:LONGEST]!r}.")
     return int(text)
 
 

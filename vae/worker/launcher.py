@@ -1,4 +1,4 @@
-"""Start worker processes: one training run per device, and a queue of the others.
+"""Start worker processes: one training run per device, or PARALLEL, and a queue of the others.
 
 The queue is the run folders in state `queued`, the oldest first. Several servers can share one
 root: the lock `.queue.lock` lets one of them at a time look for free devices, and a run's state
@@ -13,13 +13,14 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import psutil
 from filelock import FileLock, Timeout
 
-from vae.base import permission, visitors
+from vae.base import permission, quotas, visitors
 from vae.runs import Run, active, identity
 from vae.runs.status import ALIVE, RESUMABLE
 from vae.worker.job import Job
@@ -28,6 +29,7 @@ SETTLE_SECONDS = 3.0  # delay of the next spare, whose start would slow the work
 QUEUE_SECONDS = 1.0  # to wait for another server to release the queue
 # Two threads that spin at barriers run at a fifth of their speed beside a busy third one
 ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"}
+PARALLEL = "VAE_LAB_PARALLEL_RUNS"  # environment variable: runs that train at a time on a device
 PROJECT = Path(__file__).parents[2]
 
 
@@ -42,6 +44,7 @@ class Launcher:
         self._lock = threading.RLock()
         self._children: list[subprocess.Popen[str]] = []
         self._closed = False
+        self._parallel = quotas.whole_number(PARALLEL) or 1
 
     def warm(self) -> None:
         """Start a spare worker unless one is waiting."""
@@ -71,8 +74,8 @@ class Launcher:
                     busy = self._busy_devices()
                     for run in self._queued():
                         device = _device(run)
-                        if device not in busy and self._start(run, device):
-                            busy.add(device)
+                        if busy[device] < self._parallel and self._start(run, device):
+                            busy[device] += 1
             except Timeout:
                 return  # another server is starting queued runs
 
@@ -97,9 +100,10 @@ class Launcher:
     def _queued(self) -> list[Run]:
         return [run for run in active(self.root) if run.status().state == "queued"]
 
-    def _busy_devices(self) -> set[str]:
+    def _busy_devices(self) -> Counter[str]:
+        """Return the number of runs that each device of this machine trains."""
         states = [run.status() for run in active(self.root)]
-        return {s.device for s in states if s.alive and s.host == socket.gethostname()}
+        return Counter(s.device for s in states if s.alive and s.host == socket.gethostname())
 
     def _start(self, run: Run, device: str) -> bool:
         """Give a queued run to the spare. Return whether the run has started."""
