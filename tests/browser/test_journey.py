@@ -58,8 +58,8 @@ def fill(tab: Tab, label: str, value: str, where: str = "stSidebar") -> None:
 def press(tab: Tab, name: str, seen: Callable[[], bool]) -> None:
     """Press a button of the page, and wait until its effect is seen."""
     main = tab.page.get_by_test_id("stMain")
-    main.get_by_role("button", name=name, exact=True).first.click()
-    until(seen, why=name)
+    button = main.get_by_role("button", name=name, exact=True).first
+    perform(lambda: button.click(timeout=5000), seen, why=name)
 
 
 def zoom(tab: Tab) -> list[float]:
