@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from vae.dashboard.evaluate.columns import columns
 from vae.dashboard.evaluate.diagnostics import diagnostics
 from vae.dashboard.evaluate.figures import View, groups
 from vae.dashboard.evaluate.recorded import recorded
@@ -50,5 +51,6 @@ else:
     result_buttons(result, right)
     view = View(result.record, result.request, result.path.stem)
     groups(view, loaded.run.config.latent_dim)
+columns(loaded, request.split)
 table(run, request, found)
 diagnostics(run)

@@ -9,7 +9,7 @@ import pytest
 from vae.base.kinds import KINDS
 from vae.config import RunConfig
 from vae.data import DataError, Dataset, load, save_upload
-from vae.data.column_kinds import entries
+from vae.data.column_kinds import values_of
 
 RNG = np.random.default_rng(0)
 N = 80
@@ -65,7 +65,7 @@ def test_every_column_has_a_kind_with_a_reason_and_reads_the_same_again(
 
 def test_entries_come_back_with_their_names(tmp_path: Path) -> None:
     data = load(str(written(tmp_path)))
-    back = dict(zip(data.columns, entries(data.x, data.kinds, data.entries), strict=True))
+    back = dict(zip(data.columns, values_of(data.x, data), strict=True))
     assert back["city"].tolist() == FRAME["city"].replace("?", "").tolist()
     assert back["member"].tolist() == FRAME["member"].tolist()
     assert back["grade"].tolist() == FRAME["grade"].astype(str).tolist()

@@ -25,7 +25,7 @@ from vae.analysis.decoded_grid import Box
 from vae.config import RunConfig
 from vae.dashboard import server
 from vae.dashboard.compare import charts as compare_charts
-from vae.dashboard.evaluate import diagnostics
+from vae.dashboard.evaluate import columns, diagnostics
 from vae.dashboard.evaluate import recorded as evaluate_recorded
 from vae.dashboard.latent import densities, exact_decoder, hover_decoder, layers, recorded
 from vae.dashboard.latent.request import MapContext, MapRequest
@@ -98,6 +98,9 @@ RESULTS: dict[str, Callable[[Run], Any]] = {
     ),
     "evaluate.recorded._evaluation": lambda run: (
         evaluate_recorded._evaluation(run, 0, result_keys.run_key(run, files=("frames",))).probes
+    ),
+    "evaluate.columns._terms": lambda run: (
+        columns._terms(result_keys.run_key(run, "best"), cache.load_run(run), "val").model
     ),
     "latent.hover_decoder._sheet": _sheet,
     "latent.densities._cached": lambda run: (

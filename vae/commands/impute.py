@@ -2,7 +2,7 @@
 
 | file | content |
 |---|---|
-| .npz | completed (N, D), observed (N, D) of bool, columns (D,), and the names of the rows; series (N, C, T), NaN after their ends |
+| .npz | completed (N, D), names as positions, observed (N, D) of bool, columns (D,), and the names of the rows; series (N, C, T), NaN after their ends |
 | .csv, .parquet | a row per example: name, class, split, index, the columns, and for each column with missing values "NAME observed", 1 or 0 |
 """  # noqa: E501 (a table)
 
@@ -10,7 +10,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from vae.base.foreign import printed
-from vae.base.numbers import number
+from vae.base.numbers import number, percent
 from vae.commands.arguments import out_flag, output_path, run_flags, save_npz, split_flag
 from vae.commands.encode import Arrays, row_arrays, save_csv, save_parquet
 from vae.commands.presence import with_data
@@ -19,6 +19,7 @@ from vae.runs import find
 
 if TYPE_CHECKING:
     from vae.analysis.imputation import HiddenErrors, Imputed
+    from vae.data import Dataset
 
 ENDINGS = (".csv", ".parquet", ".npz")
 
@@ -61,7 +62,7 @@ def impute(args: argparse.Namespace) -> int:
         save_npz(out, **arrays, columns=names, **named)
     else:
         save = save_csv if out.suffix == ".csv" else save_parquet
-        save(out, _columns(found, names, named))
+        save(out, _columns(found, names, named, loaded.data))
     n, missing = len(found.rows), int(found.is_missing.sum())
     print(f"{n} {SPLITS.get(split, split)} examples, {missing:,} values filled in, in {out}")
     errors = hidden_errors(loaded, found)
@@ -69,14 +70,18 @@ def impute(args: argparse.Namespace) -> int:
     return 0
 
 
-def _columns(found: "Imputed", names: list[str], named: Arrays) -> Arrays:
+def _columns(found: "Imputed", names: list[str], named: Arrays, data: "Dataset") -> Arrays:
     """Return the columns of the table."""
+    from vae.data.column_kinds import values_of
     from vae.data.columns import unique_names
 
     first = {key: named[key] for key in ("name", "class", "split", "index")}
     marked = [k for k in range(len(names)) if found.is_missing[:, k].any()]
     titles = [*first, *names, *(f"{names[k]} observed" for k in marked)]
-    values = [*found.completed.T, *(found.is_observed[:, k].astype(int) for k in marked)]
+    values = [
+        *values_of(found.completed, data),
+        *(found.is_observed[:, k].astype(int) for k in marked),
+    ]
     columns = zip(unique_names(titles), [*first.values(), *values], strict=True)
     return dict(columns)
 
@@ -85,10 +90,20 @@ def _lines(errors: "HiddenErrors", names: list[str]) -> list[str]:
     """Return the root mean squared error of each column and of all, beside that of the mean."""
     model, mean = map(number, errors.total)
     head = "root mean squared error at hidden values, and that of the column's mean:"
-    rows = zip(names, errors.counts, errors.model, errors.mean, strict=True)
+    rows = zip(names, errors.counts, errors.model, errors.mean, errors.named, strict=True)
     each = [
-        f"  {printed(name):<24} {number(a)}, mean {number(b)} ({count:,} values)"
-        for name, count, a, b in rows
+        f"  {printed(name):<24} {_error(a, named)}, {'most common name' if named else 'mean'} "
+        f"{_error(b, named)} ({count:,} values)"
+        for name, count, a, b, named in rows
         if count
     ]
-    return [head, *each, f"  {'all, in SD of the column':<24} {model}, mean {mean}"]
+    total = [f"  {'all, in SD of the column':<24} {model}, mean {mean}"]
+    if wrong := errors.wrong:
+        model_share, common = (percent(share, 1) for share in wrong)
+        total.append(f"  {'all names, wrong':<24} {model_share}, most common name {common}")
+    return [head, *each, *total]
+
+
+def _error(value: float, named: bool) -> str:
+    """Return a root mean squared error, or a share of wrong names."""
+    return percent(value, 1) + " wrong" if named else number(value)

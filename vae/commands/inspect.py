@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from vae.base.files import sentence
+from vae.base.foreign import printed
 from vae.base.kinds import kind_of
 from vae.base.numbers import number, with_error
 from vae.commands.arguments import output_path, run_flags, save_npz, split_flag
@@ -20,6 +21,7 @@ from vae.figures.quantities import SPLITS
 from vae.runs import find
 
 if TYPE_CHECKING:
+    from vae.analysis.loaded_run import LoadedRun
     from vae.base.records import Estimate, Evaluation
     from vae.runs import Run
 
@@ -71,8 +73,27 @@ def evaluate(args: argparse.Namespace) -> int:
     title = SPLITS.get(record.split, record.split)
     print(f"{record.run}, {record.checkpoint} weights, {record.examples} {title} examples")
     print("  nats are per example; ± is one standard error, an interval one of 95 %")
-    print("\n".join(f"  {line}" for line in _lines(record, args.full)))
+    print(
+        "\n".join(f"  {line}" for line in (*_lines(record, args.full), *_columns(loaded, split)))
+    )
     return 0
+
+
+def _columns(loaded: "LoadedRun", split: str) -> list[str]:
+    """One line for each column of a mixed table: its nats, and those of the best constant."""
+    if not loaded.data.kinds:
+        return []
+    from vae.analysis.column_terms import column_terms
+
+    found = column_terms(loaded, loaded.rows(split))
+    rows = zip(loaded.data.columns, found.model, found.se, found.constant, strict=True)
+    lines = []
+    for name, nats, se, constant in rows:
+        mean, error = with_error(float(nats), float(se))
+        lines.append(
+            f"column: {printed(name):<20} {mean} ± {error} nats, constant {number(constant)}"
+        )
+    return lines
 
 
 def _lines(record: "Evaluation", full: bool) -> list[str]:

@@ -16,6 +16,7 @@ from vae.base.records import Floats
 from vae.data.arrays import Array, Raw, natural
 from vae.data.column import Column
 from vae.data.csv_header import MARKS
+from vae.data.dataset import Dataset
 from vae.data.description import (
     AUTO,
     NONE,
@@ -209,14 +210,25 @@ def entry(value: float, names: Sequence[str]) -> str:
     return names[min(max(round(float(value)), 0), len(names) - 1)]
 
 
-def entries(x: Floats, kinds: Sequence[str], names: Names) -> list[Array]:
-    """Return the columns of x (N, D), names as text and "" for a missing one."""
-    return [
-        np.array(["" if v != v else entry(v, names[k]) for v in x[:, k]], np.str_)
-        if names[k]
-        else x[:, k]
-        for k in range(len(kinds))
-    ]
+def values_of(x: Floats, data: Dataset) -> list[Array]:
+    """Return the columns of x (N, D) of a data set, names as text and "" for a missing one."""
+    names = data.entries or ((),) * x.shape[1]
+    return [_values(column, known) for column, known in zip(x.T, names, strict=True)]
+
+
+def _values(column: Floats, names: tuple[str, ...]) -> Array:
+    if not names:
+        return column
+    return np.array(["" if v != v else entry(v, names) for v in column], np.str_)
+
+
+def most_common(column: Floats, names: tuple[str, ...]) -> tuple[str, float | None]:
+    """Return the most common name of a column with its share of the observed cells; "" without
+    names."""
+    if not names:
+        return "", None
+    counts = np.bincount(column[column == column].astype(int))
+    return names[int(counts.argmax())], float(counts.max() / counts.sum())
 
 
 def are_sound(x: Array, kinds: Sequence[str], names: Names) -> bool:

@@ -12,13 +12,17 @@ import streamlit as st
 
 from vae.analysis.dataset_summary import model_inputs, moments
 from vae.base.data_records import Moments
-from vae.base.numbers import compact
+from vae.base.kinds import KINDS
+from vae.base.numbers import compact, number
 from vae.base.records import Floats, Hue, Ints, LatentMap
 from vae.config import RunConfig
 from vae.dashboard.data.view import HELP, DataView
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import html_grid, widgets
+from vae.dashboard.shared.entry_tables import as_rows
+from vae.dashboard.shared.number_table import SHARE, WHOLE, Column, styled
 from vae.data import Dataset, split, stratified
+from vae.data.column_kinds import most_common
 from vae.figures.dataset import class_bars, feature_lines, feature_spread, value_bars
 from vae.figures.latent_map import latent_scatter
 from vae.figures.quantities import SPLITS
@@ -32,6 +36,8 @@ LEGEND, NAME = 106, 16  # pixels above and below the bars of classes, and for th
 WIDEST = 0.5  # no spread of values in [0, 1] is larger
 LINES = 48  # pixels for the words below an example and the gap
 MOST_CLASSES = 64  # whose means are drawn
+NUMBERS = {name: Column(number, "") for name in ("mean", "SD")}
+NUMBERS |= {"names": Column(WHOLE, ""), "share": Column(SHARE, "")}
 LINES_ABOUT = "Each line is an example over its features"
 
 
@@ -124,6 +130,12 @@ def _vectors(view: DataView, request: ExamplesRequest) -> None:
     rows = _rows(data, request)
     x = model_inputs(data, view.config, rows)
     labels = None if data.labels is None else data.labels[rows]
+    if data.kinds:
+        names = widgets.names_of(data.labels, data.classes, rows)
+        head = {"row": rows.tolist()} | ({} if labels is None else {"class": names})
+        st.dataframe(as_rows(x, data, head), hide_index=True, height=ROOM[1] + 24)
+        st.caption(f"{len(rows):,} of {len(data.x):,} examples shown")
+        return
     if features == 2:
         hue = None if labels is None else Hue("class", labels, data.classes)
         record = LatentMap(x, ("feature 1", "feature 2"), rows, hue, len(data.x), False)
@@ -147,6 +159,10 @@ def average(view: DataView, request: ExamplesRequest) -> None:
     if request.label != ANY:
         record = _moments(view.data, view.config, view.key, request.label)
     of = f"of {record.examples:,} examples"
+    if view.data.kinds:
+        st.markdown(f"**Columns** {of}", help=HELP["kinds"])
+        st.dataframe(styled(_columns(view, record), NUMBERS), hide_index=True, height=CHART)
+        return
     if not view.data.is_image:
         st.markdown(f"**Mean and SD** {of}", help=HELP["spread"])
         revision = f"{view.key} {request.label}"
@@ -160,6 +176,25 @@ def average(view: DataView, request: ExamplesRequest) -> None:
     with right:
         st.markdown("**SD**", help=HELP["sd_image"])
         st.html(_scaled(_grey(record.sd), WIDEST, "standard deviation"))
+
+
+def _columns(view: DataView, record: Moments) -> dict[str, Any]:
+    """Return a table of the columns of a mixed table: kind, and mean and SD or the most common
+    name."""
+    data = view.data
+    named = np.array([KINDS[kind].named for kind in data.kinds])
+    found = [
+        most_common(column, names) for column, names in zip(data.x.T, data.entries, strict=True)
+    ]
+    return {
+        "column": list(data.columns),
+        "kind": list(data.kinds),
+        "mean": np.where(named, np.nan, record.mean),
+        "SD": np.where(named, np.nan, record.sd),
+        "names": [len(names) or None for names in data.entries],
+        "most common": [name for name, _ in found],
+        "share": [share for _, share in found],
+    }
 
 
 def _grey(sd: Floats) -> Floats:
@@ -209,7 +244,9 @@ def each_class(view: DataView) -> None:
 
 
 def histogram(view: DataView) -> None:
-    """Show the histogram of all values."""
+    """Show the histogram of all values; a mixed table has no common unit for one."""
+    if view.data.kinds:
+        return
     head, log = st.columns([2, 1], vertical_alignment="center")
     head.markdown("**Values**", help=HELP["histogram"])
     is_log = widgets.log_scale(log, "data_log", HELP["log"])

@@ -45,6 +45,8 @@ HELP = {
         "The smallest and the largest x as the model receives it. Levels: number of the evenly "
         "spaced values of x that occur. Real: x can take any value."
     ),
+    "kinds": "The kind of each column, with mean and standard deviation of numbers, and "
+    "the most common of the names. Change a kind above, under Kinds of columns.",
     "mean": "Mean over all elements of all examples, with the standard deviation (SD), in the "
     "unit of x.",
     "zeros": "Share of all values that are exactly 0, and the number of constant elements, equal "
@@ -115,7 +117,7 @@ def facts(view: DataView) -> None:
     parts = [f"{size:,} {name}" for name, size in s.splits.items() if size]
     kind = f"{s.distinct:,} of {s.levels} levels" if s.levels else _real(s)
     named = [str(name) for name in s.classes if name != "no class"]
-    cards = (
+    cards: tuple[tuple[str, str, str, str], ...] = (
         ("Examples", f"{s.examples:,}", " · ".join(parts), "examples"),
         ("Size", extent(s.shape), _elements(s.shape), "size"),
         ("Values of x", f"{compact(s.low)} to {compact(s.high)}", kind, "values"),
@@ -130,7 +132,12 @@ def facts(view: DataView) -> None:
         f"fingerprint `{s.fingerprint}`",
     ]
     st.markdown(" · ".join(filter(None, words)), help=HELP["fingerprint"])
-    places = st.columns([17, 9, 12, 9, 9, 10, 12], gap="xsmall")
+    widths = [17, 9, 12, 9, 9, 10, 12]
+    if kinds := view.data.kinds:  # their values have no common unit
+        each = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
+        cards = (*cards[:2], ("Columns", str(len(kinds)), each, "kinds"), *cards[5:])
+        widths = [17, 9, 30, 10, 12]
+    places = st.columns(widths, gap="xsmall")
     for place, (title, value, below, about) in zip(places, cards, strict=True):
         place.metric(
             title,

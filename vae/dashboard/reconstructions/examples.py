@@ -19,6 +19,7 @@ from vae.dashboard.reconstructions.common import (
     summary,
 )
 from vae.dashboard.shared import html_grid, widgets
+from vae.dashboard.shared.entry_tables import FEW, ROW, as_pairs
 from vae.dashboard.shared.number_table import NATS, SHARE, WHOLE, Column, configured, styled
 from vae.figures.quantities import SPLITS
 from vae.figures.ranking import surprise_histogram
@@ -130,6 +131,13 @@ def vectors(loaded: LoadedRun, chosen: Selection, request: ReconstructionRequest
     titles = np.array([caption.title for caption in captions])[ticked]
     x, values = Tiles(chosen.x[ticked], tuple(titles)), Tiles(chosen.values[ticked])
     names = loaded.data.columns if loaded.data.is_series else ()
+    if loaded.data.kinds:
+        words = [f"#{row}" for row in chosen.rows[ticked]]
+        pairs = as_pairs(x.values, values.values, loaded.data, words)
+        height = min(CHART - 40, ROW * (1 + x.values.shape[1]))
+        chart.dataframe(pairs, hide_index=True, height=height)
+        chart.caption(f"original → reconstruction of the first {len(words[:FEW])} examples")
+        return
     with chart:
         plot(
             reconstruction_pairs(x, values, names, background, domain=loaded.model.domain),

@@ -25,7 +25,10 @@ from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.plot import plot
 from vae.dashboard.reconstructions.common import CONTROLS, split_controls
 from vae.dashboard.shared import widgets
-from vae.dashboard.shared.number_table import WHOLE, Column, styled
+from vae.dashboard.shared.entry_tables import texts_of
+from vae.dashboard.shared.number_table import SHARE, WHOLE, Column, styled
+from vae.data import Dataset
+from vae.data.column_kinds import values_of
 from vae.data.columns import unique_names
 from vae.data.missing import element_names
 from vae.figures.imputation import HIDDEN, Hidden, hidden_values
@@ -37,6 +40,7 @@ from vae.runs.result_keys import run_key
 HEIGHT, TABLE, MOST = 360, 300, 200  # px, px, rows
 CURVES, PANELS = 420, 24  # px, series
 ERRORS = {name: Column(number, "") for name in ("RMSE", "RMSE of mean")}
+ERRORS |= {name: Column(SHARE, "") for name in ("wrong", "wrong, most common")}
 ERRORS |= {name: Column(WHOLE, "") for name in ("missing", "hidden")}
 HELP = {
     "draws": "K, draws of z for each example. More draws bring the values closer to their "
@@ -44,7 +48,8 @@ HELP = {
     "view": "**Expected values**: Σ w E[x|z] over K draws of z given the observed values of an "
     "example, weighted by importance (Mattei & Frellsen 2019). **RMSE**: root mean squared error "
     "at values hidden on purpose (Hidden share in the sidebar), in the unit of the column; lower "
-    "is better. A model that has learned nothing has the RMSE of the column's mean.",
+    "is better. A model that has learned nothing has the RMSE of the column's mean. In a column "
+    "of names the model expects the most probable one, and the error is the share of wrong names.",
     "file": "All examples of the split with the expected values in place of the missing ones, and "
     "for each column whether its value was observed.",
 }
@@ -86,9 +91,13 @@ def summary(found: Imputed, errors: HiddenErrors | None, split: str) -> str:
     if errors is None:
         return f":small[{head} were not observed]"
     model, mean = (number(value) for value in errors.total)
+    names = ""
+    if wrong := errors.wrong:
+        model_share, common = (percent(share, 1) for share in wrong)
+        names = f" · names wrong **{model_share}**, of the most common **{common}**"
     return (
         f":small[{head} were not observed · at the {errors.counts.sum():,} hidden ones RMSE "
-        f"**{model}** SD, of the column's mean **{mean}** SD]"
+        f"**{model}** SD, of the column's mean **{mean}** SD{names}]"
     )
 
 
@@ -115,7 +124,12 @@ def _columns(found: Imputed, errors: HiddenErrors | None, names: list[str]) -> N
     part = "channel" if found.observed.ndim == 3 else "column"
     table = {part: names, "missing": by_column(found.is_missing).sum(0)}
     if errors is not None:
-        table |= {"hidden": errors.counts, "RMSE": errors.model, "RMSE of mean": errors.mean}
+        pairs = {"RMSE": errors.model, "RMSE of mean": errors.mean}
+        table |= {"hidden": errors.counts}
+        table |= {name: np.where(errors.named, np.nan, values) for name, values in pairs.items()}
+        if errors.named.any():
+            shares = {"wrong": errors.model, "wrong, most common": errors.mean}
+            table |= {k: np.where(errors.named, values, np.nan) for k, values in shares.items()}
     st.dataframe(styled(table, ERRORS), hide_index=True, height=HEIGHT, placeholder="")
 
 
@@ -152,10 +166,10 @@ def _examples(loaded: LoadedRun, found: Imputed, names: list[str], split: str) -
     )
     with line:
         name = f"{loaded.run.name}-{split}-completed.csv"
-        widgets.download("CSV", lambda: _csv(found, names), name, HELP["file"])
-    texts = np.array([[number(float(v)) for v in row] for row in found.completed[:count]])
+        widgets.download("CSV", lambda: _csv(found, names, loaded.data), name, HELP["file"])
+    texts = np.array(texts_of(found.completed[:count], loaded.data))  # (D, count)
     brackets = np.char.add(np.char.add("[", texts), "]")
-    columns = np.where(found.is_missing[:count], brackets, texts).T
+    columns = np.where(found.is_missing[:count].T, brackets, texts)
     table = {"row": found.rows[:count]} | _named(names, columns)
     st.dataframe(table, hide_index=True, height=TABLE)
 
@@ -166,11 +180,12 @@ def _named(names: list[str], columns: np.ndarray) -> dict[str, np.ndarray]:
     return dict(zip(titles, columns, strict=True))
 
 
-def _csv(found: Imputed, names: list[str]) -> bytes:
+def _csv(found: Imputed, names: list[str], data: Dataset) -> bytes:
     """Return all completed examples with the mask of the observed values."""
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["row", *(cell(n) for n in names), *(cell(f"{n} observed") for n in names)])
-    for row, values, mask in zip(found.rows, found.completed, found.is_observed, strict=True):
-        writer.writerow([row, *map(str, values), *mask.astype(int)])
+    columns = zip(*values_of(found.completed, data), strict=True)
+    for row, values, mask in zip(found.rows, columns, found.is_observed, strict=True):
+        writer.writerow([row, *map(cell, map(str, values)), *mask.astype(int)])
     return out.getvalue().encode()

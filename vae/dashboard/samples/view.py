@@ -34,6 +34,7 @@ from vae.dashboard.samples.samples import (
     sample_controls,
 )
 from vae.dashboard.shared import address, cache, html_grid, widgets
+from vae.dashboard.shared.entry_tables import as_rows
 from vae.dashboard.shared.html_gallery import Caption, gallery
 from vae.dashboard.shared.run_choices import load_checkpoint
 from vae.data import prepare
@@ -151,7 +152,12 @@ def _background(loaded: LoadedRun) -> Floats:
 
 
 def _grid(loaded: LoadedRun, x: Floats, key: str) -> Bytes | None:
-    """Show samples as one picture and return it; vectors as points over the training data."""
+    """Show samples as one picture and return it; vectors as points over the training data, rows
+    of a mixed table as such."""
+    if loaded.data.kinds:
+        rows = as_rows(x, loaded.data, {"sample": range(1, len(x) + 1)})
+        st.dataframe(rows, hide_index=True, height=CHART, key=key)
+        return None
     if not loaded.data.is_image:
         names = loaded.data.columns if loaded.data.is_series else ()
         chart = sample_vectors(x, names, _background(loaded), loaded.model.domain)
