@@ -1,9 +1,9 @@
 """Batches: examples on a device, as the model receives them.
 
-The data set is one tensor in its own type (bytes for images): on the CPU it shares the memory, or
-the mapped file, of the data set; on another device it is a copy of the rows, unless they stay in
-their file. A batch is gathered, scaled and, if configured, binarized. A DataLoader would only cost
-time.
+The data set is one tensor in its own type (bytes for images): on the CPU it shares the memory of
+the data set; on another device it is a copy of the rows. Examples that stay in their file are read
+from there, a batch at a time. A batch is gathered, scaled and, if configured, binarized. A
+DataLoader would only cost time.
 """
 
 import warnings
@@ -37,10 +37,10 @@ class Batches:
         self.device = device
         self.is_copy = device.type != "cpu" and dataset.in_memory
         if self.is_copy:
-            self.x = torch.from_numpy(dataset.x[rows]).to(device)  # (N, *event)
+            self.x: Tensor | NDArray[Any] = torch.from_numpy(dataset.x[rows]).to(device)
             self.rows = torch.arange(len(rows), device=device)
         else:
-            self.x = shared(dataset.x)
+            self.x = shared(dataset.x) if dataset.in_memory else dataset.x
             self.rows = shared(rows)  # (N,) of x
         self.y: Tensor | None = None  # (N,)
         if config.conditional:
@@ -56,13 +56,19 @@ class Batches:
         """Return the examples at positions `rows` (B,) as the model receives them: (B, *event)."""
         rows = rows.to(self.rows.device)
         places = rows if self.is_copy else self.rows.index_select(0, rows)
-        x = self.x.index_select(0, places).to(self.device).float()
+        x = self._gathered(places).to(self.device).float()
         if self.scale != 1:
             x = x.div_(self.scale)
         x = self.binarization.apply(x)
         if self.y is None:
             return Batch(x, None)
         return Batch(x, self.y.index_select(0, rows.to(self.device)))
+
+    def _gathered(self, places: Tensor) -> Tensor:
+        """Return rows of x (B, *event), of an array in a file in memory."""
+        if isinstance(self.x, Tensor):
+            return self.x.index_select(0, places)
+        return torch.from_numpy(self.x[places.numpy()])
 
     def chunks(self, size: int = 512) -> Iterator[Batch]:
         """Yield all examples in order, at most `size` at a time."""

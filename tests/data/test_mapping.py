@@ -1,6 +1,7 @@
 """Mapped files: the same data set, the same errors and the same weights as in memory."""
 
-from itertools import pairwise
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,17 @@ from numpy.typing import NDArray
 
 from tests.tables import each
 from vae.analysis.dataset_summary import summarise
+from vae.analysis.encoding import encode
+from vae.base.files import state_of
 from vae.base.records import Control, Snapshot
 from vae.batches import Batches
 from vae.config import RunConfig
-from vae.data import DataError, Dataset, load, read
+from vae.data import DataError, Dataset, load, prepare, read
 from vae.data import scan as scans
-from vae.data.mapping import ReadAhead, mapping_of, open_array, pieces
+from vae.data.mapping import ReadAhead, in_file, mapping_of, open_array, pieces
+from vae.evaluation import evaluate
 from vae.footprint import training_memory
+from vae.model import build
 from vae.training import train
 
 DRAW = np.random.default_rng(0)
@@ -221,7 +226,8 @@ def test_mapped_examples_reach_a_device_batch_by_batch(
     place = torch.device("meta")
     for data in both(home / "x.npy", monkeypatch):
         batches = Batches(data, np.arange(5, 105), config, place)
-        assert batches.x.device.type == ("meta" if data.in_memory else "cpu")
+        assert isinstance(batches.x, torch.Tensor) == data.in_memory
+        assert not data.in_memory or batches.x.device.type == "meta"
         assert len(batches) == 100
         found = [*batches.chunks(64), batches.take(torch.arange(36, device=batches.rows.device))]
         for batch, size in zip(found, (64, 36, 36), strict=True):
@@ -252,40 +258,76 @@ def test_two_removed_files_of_one_name_have_their_own_range(home: Path) -> None:
     assert highest == [1, 2]
 
 
-def test_a_file_that_shrinks_is_named_before_it_is_read(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    np.save(home / "x.npy", BYTES)
-    data = both(home / "x.npy", monkeypatch)[1]
-    events = train(RunConfig.of(**SMALL, data=str(home / "x.npy")), data)
-    next(events)
-    with (home / "x.npy").open("rb+") as file:
+def cut(path: Path) -> None:
+    with path.open("rb+") as file:
         file.truncate(100_000)
-    with pytest.raises(DataError, match=r"x\.npy has become shorter"):
-        for _ in events:
-            pass
 
 
-def flags(path: Path) -> list[str]:
-    """Return the flags of the mappings of a file in this process: `rr` is random reading."""
-    blocks = Path("/proc/self/smaps").read_text().split("VmFlags: ")
-    pairs = pairwise(blocks)
-    return [after.splitlines()[0] for before, after in pairs if str(path) in before]
+def overwrite(path: Path) -> None:
+    np.save(path, BYTES[::-1])
 
 
-@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="Linux shows the flags")
-def test_only_requested_rows_are_read_while_a_run_trains(
-    home: Path, monkeypatch: pytest.MonkeyPatch
+@each("change", [cut, overwrite])
+def test_a_file_that_changes_ends_what_reads_it_with_a_sentence(
+    change: Callable[[Path], None], home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    np.save(home / "x.npy", BYTES)
-    data = both(home / "x.npy", monkeypatch)[1]
-    assert not any(" rr " in one for one in flags(home / "x.npy"))
-    events = train(RunConfig.of(**SMALL, data=str(home / "x.npy")), data)
+    """Training, evaluation, encoding, a pass over all values and single examples. Mapped pages
+    would end the process."""
+    path = home / "x.npy"
+    np.save(path, BYTES)
+    data = both(path, monkeypatch)[1]
+    config = RunConfig.of(**SMALL, data=str(path))
+    model = build(config, config.domain(data))
+    events = train(config, data)
     next(events)
-    assert any(" rr " in one for one in flags(home / "x.npy"))
-    for _ in events:
-        pass
-    assert not any(" rr " in one for one in flags(home / "x.npy"))
+    change(path)
+    rows = np.arange(150)
+    batches = Batches(data, rows, config, torch.device("cpu"))
+    acts: dict[str, Callable[[], object]] = {
+        "training": lambda: list(events),
+        "evaluation": lambda: evaluate(model, batches, elbo_samples=1),
+        "encoding": lambda: encode(model, batches, rows, 0),
+        "pass": lambda: list(pieces(data.x)),
+        "example": lambda: data.x[149],
+        "rows": lambda: prepare(data, rows[140:]),
+    }
+    for act in acts.values():
+        with pytest.raises(DataError, match=r"x\.npy has changed while it was in use: restore"):
+            act()
+    assert read(path).x.shape[0] == 150 if change is overwrite else True
+
+
+def test_a_read_that_comes_too_late_is_a_sentence(home: Path) -> None:
+    """The file ends between the check and the read."""
+    np.save(home / "x.npy", BYTES)
+    x = in_file(open_array(home / "x.npy"))
+    whole = mapping_of(x)
+    assert whole is not None
+    cut(home / "x.npy")
+    whole.state = state_of(os.fstat(whole.handle))
+    with pytest.raises(DataError, match="has changed while it was in use"):
+        _ = x[140:]
+
+
+KEYS: list[Any] = [
+    0, -1, slice(None), slice(3, 90, 7), slice(None, None, -1), slice(5, 5), [3, 3, 149, -150],
+    np.arange(150) % 2 == 0, np.array([[1, 2], [3, 4]]), (3, 0), (slice(2, 5), ..., 1),
+    np.int64(7), np.array([], int),
+]  # fmt: skip
+
+
+@each("key", KEYS, ids=str)
+def test_rows_of_a_file_are_those_of_the_mapping(key: Any, home: Path) -> None:
+    """Of views with any strides."""
+    np.save(home / "x.npy", BYTES[:, :768].reshape(-1, 16, 16, 3))
+    x = open_array(home / "x.npy")
+    views = [x, x.transpose(0, 3, 1, 2), x[:, ::-1, ::2], x[10:], x[::3], x[::-1]]
+    fits = len(views) if not isinstance(key, np.ndarray | list) or len(key) < 4 else 3
+    for view in views[:fits]:
+        found = in_file(view)[key]
+        np.testing.assert_array_equal(found, view[key])
+        assert found.dtype == view.dtype
+        assert mapping_of(np.asarray(found)) is None or isinstance(key, tuple)
 
 
 def test_rows_ahead_are_requested_where_they_lie(
@@ -293,7 +335,7 @@ def test_rows_ahead_are_requested_where_they_lie(
 ) -> None:
     """The requests cover each wanted row, at its bytes, and join adjacent ones."""
     np.save(home / "x.npy", np.arange(3000 * 784, dtype=np.float32).reshape(3000, 784))
-    x = np.asarray(np.load(home / "x.npy", mmap_mode="r"))[10:]
+    x = open_array(home / "x.npy")[10:]
     asked: list[tuple[int, int]] = []
     monkeypatch.setattr("os.posix_fadvise", lambda file, at, n, why: asked.append((at, n)))
     ReadAhead(x).request(np.array([700, 5, 6, 7, 2900]))

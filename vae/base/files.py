@@ -54,9 +54,13 @@ class FileState(NamedTuple):
 def file_state(path: Path) -> FileState:
     """Return the state of a file, which changes when the file is written or replaced."""
     try:
-        stat = path.stat()
+        return state_of(path.stat())
     except OSError:
         return FileState(0, 0, 0)
+
+
+def state_of(stat: os.stat_result) -> FileState:
+    """Return the state of a file of this status."""
     return FileState(stat.st_mtime_ns, stat.st_size, stat.st_ino)
 
 

@@ -9,7 +9,7 @@ from vae.base.numbers import byte_count
 from vae.base.progress import report
 from vae.data.dataset import Dataset, subset
 from vae.data.errors import DataError
-from vae.data.mapping import mapping_of, pieces
+from vae.data.mapping import in_file, mapping_of, pieces
 from vae.data.scan import Scan, scanned, stored
 
 INDEX = 40  # bytes an example: its place in the splits and in the order of an epoch
@@ -69,7 +69,9 @@ class MappedDataset(Dataset):
 
 def mapped(dataset: Dataset) -> Dataset:
     """Return the data set, as a MappedDataset if its examples are mapped."""
-    return dataset if mapping_of(dataset.x) is None else MappedDataset(*dataset)
+    if mapping_of(dataset.x) is None:
+        return dataset
+    return MappedDataset(*dataset._replace(x=in_file(dataset.x)))
 
 
 def drawn(dataset: Dataset, examples: int, seed: int) -> Dataset:

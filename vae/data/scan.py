@@ -16,7 +16,7 @@ import numpy as np
 from vae.base import files, visitors
 from vae.base.progress import report
 from vae.data.download import cache
-from vae.data.mapping import Array, Place, pieces, place_of
+from vae.data.mapping import Array, Place, in_file, pieces, place_of
 
 MOST = 64  # values in memory
 _latest: dict[tuple[Place, str], Any] = {}  # the latest last
@@ -81,7 +81,7 @@ def _file(place: Place, kind: str) -> Path:
 
 
 def _scan(x: Array) -> Scan:
-    head = x[:HEAD]
+    head = in_file(x)[:HEAD]
     values = _few(head[head == head])
     low, high, missing, whole, done = np.inf, -np.inf, False, True, 0
     for part in pieces(x):

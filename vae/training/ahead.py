@@ -30,10 +30,6 @@ class Ahead:
         for start in range(0, len(rows), VALIDATION):
             self.orders.put(rows[start : start + VALIDATION])
 
-    def check(self) -> None:
-        """Raise DataError if the file has become shorter: a read there would end the process."""
-        self.reader.check_size()
-
     def follow(self, state: "State") -> None:
         """Request the examples up to STEPS steps after this one, in the order of the epoch."""
         size, position = state.config.batch_size, state.step % state.plan.steps_per_epoch
@@ -47,7 +43,6 @@ class Ahead:
     def close(self) -> None:
         """End the thread."""
         self.orders.put(None)
-        self.reader.close()
 
     def _work(self) -> None:
         while (rows := self.orders.get()) is not None:

@@ -165,10 +165,8 @@ class Trainer:
     def _observe(self) -> Iterator[Event]:
         """Yield the events that are due at this step: reports, a frame, a snapshot."""
         state, step = self.state, self.state.step
-        if self.ahead:
-            self.ahead.check()
-            if step % state.plan.steps_per_epoch == 0:
-                self.ahead.validation(self.splits.val)
+        if self.ahead and step % state.plan.steps_per_epoch == 0:
+            self.ahead.validation(self.splits.val)
         for split, figures in due_figures(state, self.end):
             yield self._report(split, figures)
             if self.ranks and split == "val":  # rank 0 decides when patience ends
