@@ -1,5 +1,6 @@
 """Large folders of pictures: decoded once, into the cache, as a small folder is in memory."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from vae.base.numbers import byte_count
 from vae.base.progress import watched
-from vae.data import Dataset, read
+from vae.data import DataError, Dataset, cache_bound, read
 from vae.data import decoded_folder as large
 from vae.data import scan as scans
+from vae.data.array_cache import ArrayWriter, cached
+from vae.data.mapping import Array
 
 DRAW = np.random.default_rng(1)
 
@@ -134,3 +138,47 @@ def test_a_damaged_entry_of_the_cache_is_computed_again(
         check()
     np.save(array, np.zeros((30, 12, 10)))
     check()
+
+
+def test_the_arrays_used_least_recently_are_removed_beyond_the_bound(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Never one that is in use, nor a new one."""
+    monkeypatch.setattr(cache_bound, "YOUNG", 0.0)
+    monkeypatch.setenv(cache_bound.VARIABLE, "0.0025")
+    texts: list[str] = []
+
+    def make(name: str) -> Array:
+        def write(writer: ArrayWriter) -> None:
+            writer.begin((10, 100_000), np.dtype(np.uint8))
+            writer.add(np.full((10, 100_000), 7, np.uint8))
+
+        with watched(lambda text, share: texts.append(text)):
+            return cached(name, 0, write)[0]
+
+    def used(name: str, seconds: int) -> Array:
+        before, made = arrays(folder), make(name)
+        [path] = set(arrays(folder)) - set(before)
+        for file in (path, path.with_suffix(".json")):
+            os.utime(file, (seconds, seconds))
+        return made
+
+    in_use = used("first", 1)
+    [first] = arrays(folder)
+    used("second", 2)
+    assert len(arrays(folder)) == 2
+    assert not texts
+    used("third", 3)  # removes the second one: the first is older, and in use
+    assert len(arrays(folder)) == 2
+    assert first in arrays(folder)
+    assert [text for text in texts if "Removed" in text] == [
+        f"Removed {byte_count(arrays(folder)[0].stat().st_size)} of older arrays from the cache "
+        "(VAE_LAB_CACHE_GB)…"
+    ]
+    assert in_use[9, 5] == 7
+    del in_use
+    used("fourth", 4)
+    assert first not in arrays(folder)
+    monkeypatch.setenv(cache_bound.VARIABLE, "much")
+    with pytest.raises(DataError, match="is a number of gigabytes such as 50, not 'much'"):
+        make("fifth")

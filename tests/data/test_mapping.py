@@ -268,7 +268,7 @@ def overwrite(path: Path) -> None:
 
 
 @each("change", [cut, overwrite])
-def test_a_file_that_changes_ends_what_reads_it_with_a_sentence(
+def test_a_file_that_changes_meanwhile_is_a_sentence(
     change: Callable[[Path], None], home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Training, evaluation, encoding, a pass over all values and single examples. Mapped pages

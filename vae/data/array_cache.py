@@ -2,7 +2,8 @@
 
 The name of a file is a key of its source and a tag of the source's state. A file is complete or
 absent: it is written under a temporary name, and its description, a JSON file beside it, comes
-last. When the source has changed, the new array takes the place of the old one.
+last. When the source has changed, the new array takes the place of the old one. All arrays
+together have a bound, `vae.data.cache_bound`.
 """
 
 import hashlib
@@ -17,12 +18,13 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
-from vae.base import files
+from vae.base import files, visitors
 from vae.base.numbers import byte_count
 from vae.base.progress import report
+from vae.data.cache_bound import note_use, remove_oldest
 from vae.data.download import CACHE, cache
 from vae.data.errors import DataError
-from vae.data.mapping import PIECE, Array, open_array, pieces, place_of
+from vae.data.mapping import PIECE, Array, mapping_of, open_array, pieces, place_of
 
 Write = Callable[["ArrayWriter"], Any]
 
@@ -86,9 +88,10 @@ def cached(source: Any, state: Any, write: Write) -> tuple[Array, Any]:
             if (found := _read(path)) is None:
                 with files.replacing(path) as handle:
                     about = write(ArrayWriter(handle))
-                found = open_array(path), about
+                found = _in_use(path, open_array(path)), about
                 files.write_sealed(path.with_suffix(".json"), [about, *_form(found[0])])
                 _remove_others(path, key[:32])
+                remove_oldest(folder)
         return found
     except OSError as error:
         raise DataError(
@@ -101,8 +104,17 @@ def _read(path: Path) -> tuple[Array, Any] | None:
     with suppress(OSError, ValueError, EOFError):
         about, *form = files.read_sealed(path.with_suffix(".json")) or [None]
         array = open_array(path) if form else None
-        return None if array is None or form != _form(array) else (array, about)
+        if array is not None and form == _form(array):
+            return _in_use(path, array), about
     return None
+
+
+def _in_use(path: Path, array: Array) -> Array:
+    """Return an array of the cache, which stays there as long as this process uses it."""
+    whole = mapping_of(array)
+    if whole is not None and not visitors.is_read_only():
+        note_use(path, whole.handle)
+    return array
 
 
 def _form(array: Array) -> list[Any]:
