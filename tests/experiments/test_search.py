@@ -95,10 +95,12 @@ def test_the_trials_of_every_method_are_runs_of_a_sweep(
         assert line.startswith("{")  # JSON: nothing to unpickle
 
 
+@pytest.mark.parametrize("epochs", [2, 8])
 def test_a_trial_below_the_median_is_pruned(
-    shell: Shell, optuna: Any, monkeypatch: pytest.MonkeyPatch
+    epochs: int, shell: Shell, optuna: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The earlier trials have better scores than any run can reach."""
+    """After a quarter of its own epochs, which may be searched as well. The earlier trials have
+    better scores than any run can reach."""
     monkeypatch.setattr(metrics, "TICK_SECONDS", 0.0)
     args = ["--over", "beta=linear:0.5:4", "--search", "random", "--trials", "7"]
     status, _, _ = shell("sweep", *SHORT, *args, "--dry-run")
@@ -106,21 +108,24 @@ def test_a_trial_below_the_median_is_pruned(
     assert not sweeps.members(shell.root, "mine")
     small = {"data": "digits", "examples": 200, "hidden": (8,), "batch_size": 40}
     base = RunConfig.of(**small, epochs=2, frames=0)
-    found = search.begin(shell.root, "mine", base, ["beta=linear:0.5:4"], "random", 7)
+    over = ["beta=linear:0.5:4", f"epochs={epochs}"]
+    found = search.begin(shell.root, "mine", base, over, "random", 7)
+    scores = dict.fromkeys(range(1, 9), 0.0)
     for k in range(search.STARTUP):
         found.study.add_trial(
-            optuna.create_trial(value=k, intermediate_values={1: 0.0, 2: 0.0}, params={},
+            optuna.create_trial(value=k, intermediate_values=scores, params={},
                                 distributions={}, user_attrs={"run": ""})
         )  # fmt: skip
+    at = max(1, epochs // search.WARM)
     status, out, err = shell("sweep", "--resume", "mine")
     assert status == 0
     runs = sweeps.members(shell.root, "mine")
     assert len(runs) == 2
     for run in runs:
         assert run.status().state == "stopped"
-        assert run.status().epoch == 1
-        assert run.status().message.startswith("Pruned at epoch 1")
-    assert err.count("Pruned at epoch 1") == 2
+        assert run.status().epoch == at
+        assert run.status().message.startswith(f"Pruned at epoch {at}")
+    assert err.count(f"Pruned at epoch {at}") == 2
     assert out.count("(pruned)") == 2
 
 

@@ -103,7 +103,10 @@ class Pruning:
     """Whether to end a run, at each of its events: reports its best scores to the study."""
 
     def __init__(self, trial: Any, config: "RunConfig") -> None:
+        from vae.experiments.search import WARM
+
         self.trial, self.config = trial, config
+        self.first = config.epochs // WARM  # epoch at which a run may end; epochs can be searched
         self.earlier = trial.study.trials[trial.number].intermediate_values  # of a resumed run
         self.best = max(self.earlier.values(), default=-math.inf)
         self.epoch = 0  # at which the run was ended
@@ -118,7 +121,7 @@ class Pruning:
         if math.isfinite(self.best):
             if epoch not in self.earlier:
                 self.trial.report(self.best, epoch)
-            if epoch < self.config.epochs and self.trial.should_prune():
+            if self.first <= epoch < self.config.epochs and self.trial.should_prune():
                 self.epoch = epoch
         return bool(self.epoch)
 

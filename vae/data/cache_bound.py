@@ -55,7 +55,7 @@ def note_use(path: Path, handle: int) -> None:
 
 
 def remove_oldest(folder: Path) -> None:
-    """Remove arrays that nobody uses until the others are within the bound."""
+    """Remove arrays that are not in use until the others are within the bound."""
     entries = sorted(_entries(folder))
     excess = sum(entry.size for entry in entries) - bound()
     gone = 0

@@ -115,7 +115,7 @@ class Search:
             for run in members(root, name)[:1]:
                 _ = run.header  # it remembers the text of a network in a file
             self.base = RunConfig.of(**parse(about["base"]))
-            self.study.pruner = optuna.pruners.MedianPruner(STARTUP, self.base.epochs // WARM)
+            self.study.pruner = optuna.pruners.MedianPruner(STARTUP)
             self.trials, self.method = operator.index(about["trials"]), str(about["method"])
             self.spaces = [space(text, self.base.network) for text in about["over"]]
             # A resumed search goes on with other draws
