@@ -99,8 +99,8 @@ def test_the_trials_of_every_method_are_runs_of_a_sweep(
 def test_a_trial_below_the_median_is_pruned(
     epochs: int, shell: Shell, optuna: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After a quarter of its own epochs, which may be searched as well. The earlier trials have
-    better scores than any run can reach."""
+    """After a quarter of its epochs, which may be searched as well. The earlier trials have better
+    scores than any run can reach."""
     monkeypatch.setattr(metrics, "TICK_SECONDS", 0.0)
     args = ["--over", "beta=linear:0.5:4", "--search", "random", "--trials", "7"]
     status, _, _ = shell("sweep", *SHORT, *args, "--dry-run")

@@ -146,6 +146,8 @@ def test_a_full_disk_is_reported_and_saved_files_stay_intact(
     """The disk refuses every write from that step on, also of the status. With space the run
     continues."""
     monkeypatch.setattr(milestones, "SNAPSHOT_EXAMPLES", 16)
+    monkeypatch.setattr(files, "has_room", lambda folder, size: False)
+    monkeypatch.setattr(train, "ROOM_PATIENCE", 0.0)
     run, whole = make("one"), make("whole")
 
     def refuse(*args: Any, **keywords: Any) -> Any:
@@ -168,10 +170,68 @@ def test_a_full_disk_is_reported_and_saved_files_stay_intact(
     assert len(run.reports()) == len(whole.reports())
 
 
+@pytest.mark.parametrize("deed", ["write", "fsync", "replace"])
+@pytest.mark.parametrize("step", [0, 3, 6])
+def test_training_waits_for_room_on_a_full_disk_and_goes_on(
+    make: Make, monkeypatch: pytest.MonkeyPatch, deed: str, step: int
+) -> None:
+    """With the weights, reports and frames of an uninterrupted run; meanwhile it names the
+    reason."""
+    monkeypatch.setattr(milestones, "SNAPSHOT_EXAMPLES", 16)
+    monkeypatch.setattr(train, "ROOM_SECONDS", 0.0)
+    run, whole = make("one"), make("whole")
+    patch, messages = pytest.MonkeyPatch(), list[str]()
+
+    def refuse(*args: Any, **keywords: Any) -> Any:
+        raise FULL
+
+    def has_room(folder: Path, size: int) -> bool:
+        messages.append(run.status().message)
+        if len(messages) == 3:
+            patch.undo()
+        if len(messages) == 4:
+            messages.append(run.status().message)
+        return len(messages) > 4
+
+    monkeypatch.setattr(files, "has_room", has_room)
+    try:
+        for event in train_run(run):
+            if not messages and isinstance(event, Tick | Report) and event.step >= step:
+                patch.setattr(os, deed, refuse)
+    finally:
+        patch.undo()
+    assert run.status().state == "finished"
+    assert run.status().message == ""
+    assert messages[-1].endswith("free some space. Training goes on by itself when there is room.")
+    finish(whole)
+    assert same(weights(run), weights(whole))
+    assert [r["step"] for r in run.reports()] == [r["step"] for r in whole.reports()]
+    assert run.frame_steps() == whole.frame_steps()
+
+
+def test_a_request_ends_the_wait_for_room(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = make("one")
+    monkeypatch.setattr(files, "has_room", lambda folder, size: run.want("stop") and False)
+    events = train_run(run)
+    next(events)
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "write_arrays", _full)
+        with pytest.raises(OSError, match="No space"):
+            list(events)
+    assert run.status().state == "failed"
+    assert run.status().resumable
+
+
+def _full(*args: Any, **keywords: Any) -> None:
+    raise FULL
+
+
 def test_a_disk_full_for_large_files_only_ends_as_failed_with_a_sentence(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = make("one")
+    monkeypatch.setattr(files, "has_room", lambda folder, size: False)
+    monkeypatch.setattr(train, "ROOM_PATIENCE", 0.0)
     finish(run, 4)
     before = weights(run)
     run.want("run")

@@ -112,6 +112,17 @@ def _write(handle: int, content: bytes | memoryview) -> None:
         rest = rest[os.write(handle, rest) :]
 
 
+def has_room(folder: Path, size: int) -> bool:
+    """Return whether the disk of a folder, and a quota on it, have room for so many bytes."""
+    try:
+        with tempfile.TemporaryFile(prefix=_prefix("room"), suffix=TEMPORARY, dir=folder) as file:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)
+            return shutil.disk_usage(folder).free >= 0
+    except OSError:
+        return False
+
+
 def temporary_folder(path: Path) -> Path:
     """Return a new hidden folder in the same folder as `path`, to be filled and then renamed."""
     visitors.check_change()

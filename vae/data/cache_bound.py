@@ -22,7 +22,7 @@ except ImportError:  # Windows, which removes no file in use
     fcntl = None  # type: ignore[assignment]
 
 VARIABLE = "VAE_LAB_CACHE_GB"
-DEFAULT = 50.0  # GB
+DEFAULT = "50"
 YOUNG = 60.0  # seconds in which another process may be about to open its array
 
 
@@ -36,13 +36,13 @@ class Entry(NamedTuple):
 
 def bound() -> float:
     """Return the bytes that the arrays may take together; raises DataError."""
-    given = os.environ.get(VARIABLE, "") or str(DEFAULT)
+    given = os.environ.get(VARIABLE, "") or DEFAULT
     try:
         found = float(given)
     except ValueError:
         found = -1.0
     if not 0 <= found < float("inf"):
-        raise DataError(f"{VARIABLE} is a number of gigabytes such as {DEFAULT:g}, not {given!r}.")
+        raise DataError(f"{VARIABLE} is a number of gigabytes such as {DEFAULT}, not {given!r}.")
     return found * 1e9
 
 

@@ -1,5 +1,6 @@
 """Train a run in this process: lock it, record every event, write its final state."""
 
+import errno
 import math
 import time
 import traceback
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 STATUS_SECONDS = 0.5  # between two writes of the status
 LOCK_SECONDS = 2.0  # a worker that has just finished needs this long to release the run's lock
+FULL = (errno.ENOSPC, errno.EDQUOT)
+ROOM_SECONDS = 5.0  # between two looks for room on a full disk
+ROOM_PATIENCE = 7 * 24 * 3600.0  # seconds of waiting for room, at most
+SPARE = 2**20  # bytes for status, reports and frames
 EXPECTED = (ValueError, FloatingPointError, LostRankError)  # their message is a full sentence
 
 
@@ -53,7 +58,7 @@ def train_run(
     with lock:
         run.set_status(state="starting", message="", heartbeat=time.time(), **identity())
         try:
-            yield from _recorded(run, requested, ranks)
+            yield from _with_room(run, requested, ranks)
         except (GeneratorExit, KeyboardInterrupt, LostRankError):
             run.set_status(process_started=0.0)  # the process lives on, its training ended
             raise
@@ -99,6 +104,39 @@ def _prepare(run: Run, ranks: "Ranks | None") -> None:
     count = ranks.place.local_size if ranks else 1
     torch.set_num_threads(max(1, run.header["threads"] // count))
     run.require_code()
+
+
+def _with_room(
+    run: Run, requested: Callable[[], str | None], ranks: "Ranks | None"
+) -> Iterator["Event"]:
+    """Train; while the disk is full, wait for room, and go on from the last saved state. Several
+    processes that train together end instead."""
+    while True:
+        try:
+            yield from _recorded(run, requested, ranks)
+            return
+        except OSError as error:
+            waits = error.errno in FULL and not ranks
+            if not waits or not _wait_for_room(run, error, requested):
+                raise
+
+
+def _wait_for_room(run: Run, error: OSError, requested: Callable[[], str | None]) -> bool:
+    """Wait until the disk has room for two states. Return whether it has; a request to pause or
+    stop ends the wait."""
+    needs = SPARE + 2 * files.file_state(run.path / "last.safetensors").size
+    message = f"{files.sentence(error)} Training goes on by itself when there is room."
+    waited = 0.0
+    while not files.has_room(run.path, needs):
+        wanted = requested() or run.control(0).wanted
+        if wanted != "run" or waited >= ROOM_PATIENCE:
+            return False
+        with suppress(OSError):
+            run.set_status(message=message, heartbeat=time.time())
+        time.sleep(ROOM_SECONDS)
+        waited += ROOM_SECONDS
+    run.set_status(message="", heartbeat=time.time())
+    return True
 
 
 def _recorded(
