@@ -88,7 +88,8 @@ def test_a_healthy_run_has_no_finding_and_lists_every_check() -> None:
     result = diagnose(case(reports()))
     assert result.findings == {}
     assert result.clear.keys() == CHECKS.keys()
-    assert all(q.checked for n, q in result.clear.items() if n != "variance_floor")
+    unlearned = ("variance_floor", "codebook_collapse")  # of a σ and of codes
+    assert all(q.checked for n, q in result.clear.items() if n not in unlearned)
     assert "8 ± 0.5 nats" in result.clear["ignored_latents"].sentence
     assert "2 of 2 latents" in result.clear["unused_latents"].sentence
 
@@ -531,3 +532,55 @@ def test_the_heatmap_prefers_validation_and_names_missing_values() -> None:
     assert kl_history([r for r in both if r["split"] == "train"], 2)[1].max() == 9.0
     assert kl_heatmap([], 2, "No KL here").layout.annotations[0].text == "No KL here"
     assert not len(kl_heatmap([r | {"kl_per_dimension": None} for r in both], 2).data)
+
+
+# ── codes
+
+
+def coded(perplexity: float, **settings: Any) -> Observations:
+    """Return a healthy run whose codes have this perplexity at the end."""
+    told = [report for report in reports(kl=(0.0, 0.0))]
+    for report in told:
+        report |= {"kl": None, "kl_per_dimension": None, "elbo": None}
+        report["terms"] = {"perplexity": perplexity} if report["split"] == "val" else {}
+    values = {"posterior": "quantised", "objective": "reconstruction"} | settings
+    return case(told, FINE._replace(elbo=None, narrowest=None), **values)
+
+
+@pytest.mark.parametrize(
+    ("codes", "perplexity", "collapsed"),
+    [
+        *((64, 3.6, True), (64, 9.9, True), (64, 11.0, False), (512, 60.0, False)),
+        *((8, 2.5, False), (8, 1.5, True), (1, 1.0, False)),
+    ],
+)
+def test_a_handful_of_codes_in_use_is_a_collapse(
+    codes: int, perplexity: float, collapsed: bool
+) -> None:
+    assert found(coded(perplexity, codes=codes)) == ({"codebook_collapse"} if collapsed else set())
+
+
+@pytest.mark.parametrize(
+    ("settings", "field", "value"),
+    [
+        ({"code_revival": 0.0}, "code_revival", 0.1),
+        ({"code_decay": 0.999}, "code_decay", 0.99),
+        ({"commitment": 10.0}, "commitment", 0.25),
+        ({"commitment": 0.0}, "commitment", 0.25),
+        ({}, "codes", 8),
+    ],
+)
+def test_a_codebook_collapse_has_a_fix(settings: dict[str, Any], field: str, value: float) -> None:
+    ill = coded(3.6, **settings)
+    finding = diagnose(ill).findings["codebook_collapse"]
+    assert finding.fix is not None
+    assert (finding.fix.field, finding.fix.value) == (field, value)
+    assert with_fix(ill.config, finding.fix).get(field) == value
+    assert "3.6 of 64" in finding.evidence[0]
+
+
+def test_the_use_of_codes_is_unknown_without_validation_and_codebook() -> None:
+    for ill in (case(reports()), coded(float("nan"))):
+        clear = diagnose(ill).clear["codebook_collapse"]
+        assert isinstance(clear, NoFinding)
+        assert not clear.checked

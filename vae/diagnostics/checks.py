@@ -14,7 +14,7 @@ none in 8 healthy runs. A decoder that ignores z was planted later, on the same 
 same thresholds: the checks named 15 of 16.
 """
 
-from vae.diagnostics import latent_checks, training_checks, variance_checks
+from vae.diagnostics import code_checks, latent_checks, training_checks, variance_checks
 from vae.diagnostics.findings import Check, Diagnosis, Finding, NoFinding, Observations
 
 
@@ -70,6 +70,13 @@ CHECKS: dict[str, Check] = {
         "acts as one without latents.",
         symptom="KL vanishing",
         explains=("ignored_latents", "unused_latents", "undertrained", "overfitting"),
+    ),
+    "codebook_collapse": Check(
+        code_checks.codebook_collapse,
+        "Codebook collapse",
+        "The encoder uses a handful of its codes: the decoder receives almost no information.",
+        symptom="few codes in use",
+        explains=("ignored_latents", "undertrained"),
     ),
     "ignored_latents": Check(
         latent_checks.ignored_latents,

@@ -37,6 +37,7 @@ class TrainingStats(NamedTuple):
     sigma: Floats  # (T,) the smallest learned σ, in the unit of rescaled x; NaN without one
     kl: float | None  # mean of the last LAST of the epochs
     kl_per_dimension: Floats | None  # (Z,) likewise
+    perplexity: float | None  # of the codes, likewise
     loss: tuple[float, float]  # before training, and the highest since
     loss_splits: tuple[str, str]  # of these two reports
     peak: float  # epoch of the highest loss
@@ -133,6 +134,7 @@ def training_stats(
     late = set(_tail(ends))
     kl = _means(rows, late, lambda r: _number(r.get("kl")), counter)
     per = _means(rows, late, lambda r: _vector(r.get("kl_per_dimension")), counter)
+    used = _means(rows, late, lambda r: _number(_terms(r).get("perplexity")), counter)
     lasts = [found[-1] for end, found in _epochs(rows).items() if end in score]
     first, highest, peak, splits = _losses(reports)
     return TrainingStats(
@@ -145,6 +147,7 @@ def training_stats(
         sigma=np.array([_sigma(r) for r in lasts]),
         kl=float(np.mean(kl)) if kl else None,
         kl_per_dimension=_together(per),
+        perplexity=float(np.mean(used)) if used else None,
         loss=(first, highest),
         loss_splits=splits,
         peak=peak,

@@ -3,11 +3,13 @@
 Coordinates are those of the map's axes. A density is a `Field` of `vae.analysis.density`.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import plotly.graph_objects as go
 
 from vae.analysis.density import Field, steps
-from vae.base.records import Floats
+from vae.base.records import Floats, Ints
 from vae.figures.base import Part, axis, figure, note
 from vae.figures.palette import token
 
@@ -159,6 +161,30 @@ def posterior_outlines(outlines: Floats, sigma: float) -> Part:
     )
     line = {"color": token("text"), "width": 1 if sigma == 1 else 0.5}
     return {"type": "path", "path": path, "layer": "above", "line": line, "opacity": 0.45}
+
+
+def code_markers(places: Floats, counts: Ints, texts: Sequence[str]) -> list[Part]:
+    """Marks at the places (M, 2) of codes, each with its text on hover: rings whose area grows
+    with the number of examples `counts` (M,), crosses where it is 0."""
+    used = counts > 0
+    size = 8 + 14 * np.sqrt(counts / max(1, counts.max()))
+    ring = {"symbol": "circle-open", "size": size[used], "line": {"width": 2}}
+    cross = {"symbol": "x-thin-open", "size": 8, "line": {"width": 1.5}}
+    parts = ((used, ring), (~used, cross))
+    return [
+        {
+            "type": "scatter",
+            "x": places[part, 0],
+            "y": places[part, 1],
+            "mode": "markers",
+            "marker": {**marker, "color": token("accent")},
+            "text": [text for text, chosen in zip(texts, part, strict=True) if chosen],
+            "hovertemplate": "%{text}<extra></extra>",
+            "showlegend": False,
+        }
+        for part, marker in parts
+        if part.any()
+    ]
 
 
 def star(place: Floats, name: str) -> Part:

@@ -10,7 +10,7 @@ from vae.analysis.density import Field, ellipses
 from vae.analysis.embeddings import trustworthiness
 from vae.base.numbers import fixed
 from vae.base.records import Floats, Ints
-from vae.dashboard.latent import pins, posterior_layer
+from vae.dashboard.latent import code_layer, pins, posterior_layer
 from vae.dashboard.latent.densities import cached_density, posteriors_on_map
 from vae.dashboard.latent.hover_decoder import HoverDecoder, message
 from vae.dashboard.latent.path import curve
@@ -77,6 +77,7 @@ def draw_overlay(
         decode = message(decoder)
     located = decoder is not None
     drawn = posterior_layer.traces(context, rows) if tools.posterior else []
+    drawn += code_layer.traces(context) if tools.codes else []
     overlay(
         key="latent_map",
         revision=context.revision,

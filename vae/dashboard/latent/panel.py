@@ -11,7 +11,7 @@ import streamlit as st
 from vae.analysis.latent_map import CLASS, KL, RECONSTRUCTION, class_name, factors
 from vae.base.numbers import compact, fixed
 from vae.base.records import Encoding, Floats, Ints, Tiles
-from vae.dashboard.latent import pins, posterior_layer
+from vae.dashboard.latent import code_layer, pins, posterior_layer
 from vae.dashboard.latent.map import MapState, PanelPlaces
 from vae.dashboard.latent.neighbours import neighbours
 from vae.dashboard.latent.path import path_panel
@@ -77,6 +77,8 @@ def panel(context: MapContext, state: MapState, places: PanelPlaces) -> None:
                 neighbours(context, int(positions[0]))
         elif not len(pins.places(context.revision)):
             _summary(context)
+            if context.loaded.model.codes is not None:
+                code_layer.panel(context, chosen_label(context))
 
 
 def _title(selected: int, among: int) -> str:

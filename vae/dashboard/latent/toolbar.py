@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from vae.dashboard.latent import posterior_layer
+from vae.dashboard.latent import code_layer, posterior_layer
 from vae.dashboard.latent.request import MapContext
 from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.shared import widgets
@@ -28,6 +28,7 @@ class Toolbar(NamedTuple):
     decode_on_hover: bool = False
     label: int = 0  # a class of a conditional model
     posterior: bool = False  # draw p(z|x) of the selected example
+    codes: bool = False  # draw the codes of a codebook
 
 
 def chosen_label(context: MapContext) -> int:
@@ -49,8 +50,10 @@ def toolbar(context: MapContext, accuracy: str = "", density: str = "") -> Toolb
     decode = widgets.switch(st, "Decode on hover", "latent_decode", True, about, "decode", off=off)
     if context.loaded.model.classes:
         _class_control(context)
-    drawn = posterior_layer.switch(context)
-    return Toolbar("none" if reason else background, decode, chosen_label(context), drawn)
+    ground, label = "none" if reason else background, chosen_label(context)
+    if context.loaded.model.codes is not None:
+        return Toolbar(ground, decode, label, codes=code_layer.switch(context))
+    return Toolbar(ground, decode, label, posterior_layer.switch(context))
 
 
 def _class_control(context: MapContext) -> None:
