@@ -296,3 +296,26 @@ def test_changed_settings_are_counted_and_reset(root: Path, open_box: OpenPage) 
     at.button(key="settings_reset").click().run()
     assert box(at) == "All settings"
     assert train(at, root).settings == before | {"latent_dim": 3}
+
+
+def test_the_settings_follow_the_data_and_return(
+    root: Path, tmp_path: Path, open_page: OpenPage
+) -> None:
+    """A small file gets small batches and a likelihood of real values, and says so; the data
+    before get their settings back, and a value by hand stays."""
+    np.savetxt(tmp_path / "t.csv", np.random.default_rng(0).normal(size=(40, 3)), "%.3f", ",")
+    at = open_page("train.py")
+    at.selectbox(key="preset").select("2-D map").run()
+    at.selectbox(key="set_data").select(FILE).run()
+    at.text_input(key="set_path").input(str(tmp_path / "t.csv")).run()
+    assert not at.error
+    words = " ".join(caption.value for caption in at.sidebar.caption)
+    assert "The data hold real values: the likelihood is gaussian-learned." in words
+    assert "The data have 32 training examples: the batch size is 8." in words
+    config = train(at, root).config
+    assert (config.likelihood, config.batch_size) == ("gaussian-learned", 8)
+    at.selectbox(key="set_data").select("digits").run()
+    assert not at.error
+    usual = RunConfig.of()
+    assert at.session_state["set_likelihood"] == usual.likelihood
+    assert at.session_state["set_batch_size"] == usual.batch_size

@@ -104,16 +104,16 @@ def _facts(config: "RunConfig", data: "Dataset") -> str:
 
 
 def suited(config: "RunConfig", args: argparse.Namespace) -> tuple["RunConfig", str]:
-    """Return the configuration with a suitable likelihood and a line about it if no flag names a
-    likelihood and the default is undefined for the data; else the same configuration and ""."""
-    from vae.config.rules import suitable_likelihood, values_of
+    """Return the configuration with the settings that the data need where no flag names them, and
+    a line about each."""
+    from vae.config.adaptation import adaptations, sentences
 
     data = config.load_data()
-    suitable = suitable_likelihood(data, config.likelihood)
-    if args.likelihood is not None or suitable == config.likelihood:
-        return config, ""
-    args.likelihood = suitable
-    return config_of(args), f"The data hold {values_of(data)}: the likelihood is {suitable}.\n"
+    needed = adaptations(config, data).items()
+    found = {name: value for name, value in needed if getattr(args, name) is None}
+    vars(args).update(found)
+    lines = "".join(f"{line}\n" for line in sentences(found, config, data))
+    return (config_of(args), lines) if found else (config, "")
 
 
 def config_of(args: argparse.Namespace) -> "RunConfig":

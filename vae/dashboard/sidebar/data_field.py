@@ -8,14 +8,13 @@ import streamlit as st
 from vae.base import visitors
 from vae.base.options import Field
 from vae.config import DEFAULTS
-from vae.config.rules import suitable_likelihood, values_of
 from vae.dashboard import server
 from vae.dashboard.shared import address
 from vae.dashboard.shared.address_values import same
 from vae.dashboard.shared.setting_choices import setting_titles
 from vae.dashboard.shared.widgets import choose
 from vae.dashboard.sidebar import download, file_settings
-from vae.data import DATASETS, OFFLINE, load, save_upload
+from vae.data import DATASETS, save_upload
 from vae.data.files import KINDS
 
 FILE = "a file of your own"
@@ -41,9 +40,7 @@ def data_widget(field: Field, about: str) -> str:
     """Show the choice of the data and return a name or a path; `about` is the help."""
     titles = setting_titles(field) | {FILE: FILE}
     _take_link()
-    name = str(
-        choose(st, field.label, "set_data", titles, field.default, about, act=_suit_likelihood)
-    )
+    name = str(choose(st, field.label, "set_data", titles, field.default, about))
     address.put(LINK, name if name in DATASETS and address.is_of(PAGE) else None)
     if name != FILE:
         download.offer(name)
@@ -62,8 +59,8 @@ def data_widget(field: Field, about: str) -> str:
         accept_multiple_files=True,
         disabled=visitors.is_read_only(),
         key="set_upload",
-        help="One file, or several that belong together: pictures, the two to four files of "
-        "MNIST's format in any order, or two .npy files of examples and labels.",
+        help="One file, or several that belong together: pictures, series, a training and a test "
+        "table, parts of an array, examples and labels, or the files of MNIST's format.",
     )
     if files:
         return _uploaded(files)
@@ -77,24 +74,12 @@ def _take_link() -> None:
     if address.is_of(PAGE) and address.pending(LINK) is not None:
         name = address.take(LINK, same(DATASETS), chosen_data() or DEFAULTS["data"])
         choose_data(name)
-        _suit_likelihood(name)
 
 
 def _absolute(path: str) -> str:
     """Return the absolute path: a worker may run in another folder."""
     found = os.path.expanduser(path)
     return os.path.abspath(found) if path and os.path.exists(found) else path
-
-
-def _suit_likelihood(name: str) -> None:
-    """Choose a likelihood of counts or real values for data with values outside [0, 1]."""
-    if name not in OFFLINE:
-        return
-    chosen = st.session_state.get("set_likelihood", DEFAULTS["likelihood"])
-    data = load(name, examples=20)
-    if (suitable := suitable_likelihood(data, chosen)) != chosen:
-        st.session_state.set_likelihood = suitable
-        st.toast(f"{name} holds {values_of(data)}: the likelihood is now {suitable}.")
 
 
 def _uploaded(files: list[Any]) -> str:

@@ -24,7 +24,7 @@ from vae.config.presets import PRESETS, START
 from vae.dashboard import server
 from vae.dashboard.shared import current_run, starting, training_time, widgets
 from vae.dashboard.shared.setting_choices import setting_titles
-from vae.dashboard.sidebar import changes, file_settings, memory, network_field
+from vae.dashboard.sidebar import adapted, changes, file_settings, memory, network_field
 from vae.dashboard.sidebar.beta_converter import ledger
 from vae.dashboard.sidebar.choice import Choice, last_key, last_problem, remember
 from vae.dashboard.sidebar.data_field import choose_data, chosen_data, data_widget
@@ -98,6 +98,8 @@ def _begin() -> None:
         found = memory.read(memory.cookie()) or usual
         st.session_state.preset = found.pop(memory.PRESET, START.preset)
         fill(found)
+    for name, value in adapted.pending().items():
+        _put(name, value)
 
 
 def _apply_preset(name: str) -> None:
@@ -242,6 +244,7 @@ def _checked(values: dict[str, Any], verdict: Any) -> Choice:
         config = RunConfig.of(**values)
         check_room(server.ROOT)
         data, key = _data(config, verdict)
+        adapted.follow(config, data, (key, st.session_state.preset))
         check_admitted(config, data)
         _estimate(verdict, config, data)
     except (ValueError, OSError) as error:
@@ -258,6 +261,8 @@ def _estimate(verdict: Any, config: RunConfig, data: Dataset) -> None:
         words += " · not ln p(x)"
         about += f"\n\n**not ln p(x)**: {caveat}"
     words += _time_limit(config, data)
+    if adaptation := adapted.note(config):
+        words += f" · {adaptation}"
     verdict.caption(words, help=about)
     st.session_state[_COST] = words
 
