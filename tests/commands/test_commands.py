@@ -27,7 +27,7 @@ from vae.base.files import read_arrays, write_arrays
 from vae.commands import COMMANDS, main, progress_bar, train
 from vae.config import fields
 from vae.data import prepare
-from vae.figures.quantities import SPLITS
+from vae.figures.quantities import SPLITS, examples_of
 from vae.runs import Run, find, identity, listing
 from vae.training import metrics
 from vae.worker import train as worker
@@ -466,7 +466,7 @@ def test_evaluate_is_deterministic_and_has_every_key(
     after = files(trained.root)
     assert {path: after[path] for path in before} == before
     assert {path.parent.name for path in after.keys() - before.keys()} <= {"derived"}
-    assert f"{found['examples']} {SPLITS[split]} examples" in trained("evaluate", name)[1]
+    assert examples_of(found["examples"], split) in trained("evaluate", name)[1]
 
 
 def test_evaluate_uses_its_flags(trained: Shell) -> None:

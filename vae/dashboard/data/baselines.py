@@ -142,7 +142,7 @@ def _settings(row: Baseline) -> str:
 def _meaning(row: Baseline) -> str:
     """Return the meaning of the number, or the reason why there is no number."""
     if row.refused:
-        return row.refused
+        return f"{row.reason[:1].upper()}{row.reason[1:]}."
     usual = PROBABILITY if row.probability else DENSITY
     words = row.caveat or (GIVEN if row.options.get("library_size") == OBSERVED else usual)
     if not row.converged:

@@ -1,7 +1,7 @@
 """Settings of the sidebar that follow the data: other data, or another preset, set them once.
 
-A setting returns to its former value where the next data do not need the change and nobody has
-made another one since.
+A setting returns to its former value where the next data do not need the change, unless a later
+change by hand replaced it.
 """
 
 from typing import Any, NamedTuple
