@@ -18,6 +18,7 @@ from vae.dashboard.evaluate.view import (
     weights_in_words,
 )
 from vae.dashboard.shared.run_picker import guard_weights, pick_run
+from vae.figures.quantities import examples_of
 from vae.runs.evaluations import saved_evaluations
 
 st.html(STYLE)
@@ -45,7 +46,7 @@ if result is None:
         )
 else:
     left, right = st.columns([8, 4], vertical_alignment="center")
-    examples = f"**{result.record.examples:,} {result.request.split} examples**"
+    examples = f"**{examples_of(result.record.examples, result.request.split)}**"
     when = result.created.astimezone().strftime(WHEN)
     left.markdown(f"{examples} · {weights_in_words(run, result)} · evaluated {when}")
     result_buttons(result, right)

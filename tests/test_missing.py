@@ -21,6 +21,7 @@ from vae.components.likelihoods import LIKELIHOODS
 from vae.config import RunConfig
 from vae.data import DataError, Dataset, read, save_upload
 from vae.data.missing import hidden, missing_in
+from vae.evaluation.inputs import Gaps
 from vae.model import VAE, build
 from vae.training.steps import State, init_from_data, next_rows, train_step
 
@@ -230,11 +231,23 @@ class Loaded(NamedTuple):
         return np.arange(len(self.data.x))
 
 
-def test_the_note_on_the_bound_names_the_ends_of_series_only_where_there_are_series() -> None:
-    settings = RunConfig.of(likelihood="gaussian", latent_dim=1)
-    notes = [build(settings, Domain(s, missing=True)).missing_note for s in ((4,), (1, 4))]
-    assert ["after the end of a series" in note for note in notes] == [False, True]
-    assert all(note.startswith("Values that were not observed") for note in notes)
+HOLE, END = [1.0, np.nan, 3.0], [1.0, 2.0, np.nan]
+
+
+@pytest.mark.parametrize(
+    ("x", "words"),
+    [
+        ([[1.0, 2.0, 3.0]], ""),
+        ([HOLE], "Values that were not observed have no term"),
+        ([[HOLE], [END]], "Values that were not observed and steps after the end of a series"),
+        ([[END]], "Steps after the end of a series have no term"),
+    ],
+)
+def test_the_note_on_the_bound_names_the_gaps_of_the_examples(x: Any, words: str) -> None:
+    note = Gaps.of(torch.tensor(x)).note
+    assert note.startswith(words)
+    assert ("MIWAE" in note) == ("Values" in words)
+    assert bool(note) == bool(words)
 
 
 def test_the_end_of_a_series_is_neither_missing_nor_observed() -> None:

@@ -29,12 +29,6 @@ from vae.components.rescalings import Units, described
 from vae.components.terms import Pass
 from vae.config import RunConfig
 
-NO_TERM = (
-    " have no term: reconstruction, ELBO and −ln p(x) are those of "
-    "the observed values of each example, and −ln p(x) with K samples is minus the MIWAE bound "
-    "(Mattei & Frellsen 2019)."
-)
-
 
 class VAE(nn.Module):
     """A variational autoencoder for examples of one domain.
@@ -109,17 +103,6 @@ class VAE(nn.Module):
     def units_note(self) -> str:
         """The rescaling of x and the unit of nats in sentences; "" without a rescaling."""
         return described(self.config.rescaling(self.domain), self.domain)
-
-    @property
-    def missing_note(self) -> str:
-        """The meaning of the bound where values may be missing; "" otherwise."""
-        return self.without_term.capitalize() + NO_TERM if self.domain.missing else ""
-
-    @property
-    def without_term(self) -> str:
-        """The values that have no term in the likelihood where some may be missing."""
-        ends = " and steps after the end of a series" if len(self.domain.shape) == 2 else ""
-        return "values that were not observed" + ends
 
     @property
     def reads_size(self) -> bool:

@@ -163,7 +163,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     "data of nobody": (["train", "--data", "~nobody-here/x.npz"], "There is no file ~nobody-here"),
     "no such path": (["train", "--data", "/nowhere/x.npz"], "/nowhere/x.npz"),
     "wrong kind of file": (["train", "--data", __file__], "test_commands.py"),
-    "too many examples": (["train", "--examples", "9999999"], "digits has 1797 examples"),
+    "too many examples": (["train", "--examples", "9999999"], "digits has 1,797 examples"),
     "batch too large": (["train", "--batch-size", "5000"], "choose at most"),
     "nothing to train on": (["train", "--val-share", "0.9", "--test-share", "0.9"], "lower one"),
     "no such device": (["train", "--device", "cuda:77"], "it has"),
@@ -513,7 +513,7 @@ def test_encode_writes_the_documented_arrays(
     assert np.array_equal(classes[found["label"]], found.pop("class"))
     assert np.array_equal(found.pop("name"), found["index"].astype(str))
     n = len(found["index"])
-    assert f"{n} {SPLITS.get(split or 'test', split)} examples" in told
+    assert examples_of(n, split or "test") in told
     assert {k: (v.dtype.kind, v.dtype.itemsize, v.shape) for k, v in found.items()} == {
         "mean": ("f", 4, (n, latents)),
         "std": ("f", 4, (n, latents)),

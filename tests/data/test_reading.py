@@ -157,7 +157,7 @@ SENTENCES = {
     "halves of decimal commas": ("1,05,2,07\n3,10,4,02\n5,03,6,11\n", "decimal comma, and the"),
     "infinity": ("a,b\n1,2\n3,-inf\n", r"line 3, column 2 \(b\): '-inf' .*--data-ignore b"),
     "a word": ("a,b\n1,2\n3,x\n", r"line 3, column 2 \(b\): 'x' is not a finite number"),
-    "a damaged row": ("a,b\n1,2\n3\n", "line 3: 1 columns where the first line has 2"),
+    "a damaged row": ("a,b\n1,2\n3\n", "line 3: 1 column where the first line has 2"),
     "words only": ("a,b\nx,y\nz,w\n", "no column of numbers for the examples"),
 }
 

@@ -251,7 +251,7 @@ SENTENCES: dict[str, tuple[Callable[[Path, np.ndarray], Any], str]] = {
     "text": (lambda f, x: f.write_text(table(x).replace("0.", "o." if len(x) == 33 else "0.", 1)),
              r"7\.csv: column \w+ holds text, such as 'o\.\d+'"),
     "widths": (lambda f, x: f.write_text(table(x) if len(x) != 33 else "left,right\n1\n"),
-               r"7\.csv, line 2: 1 columns where the first line has 2"),
+               r"7\.csv, line 2: 1 column where the first line has 2"),
     "no bytes": (lambda f, x: f.write_text(table(x) if len(x) != 33 else ""),
                  r"7\.csv has no steps"),
     "no lines": (lambda f, x: f.write_text(table(x) if len(x) != 33 else "left,right\n"),

@@ -40,6 +40,28 @@ def record(root: Path, name: str = "mine", latents: int = 3, arrays: str = BOTH)
                 r.pictures(epoch, x, 0.9 * x, rng.random((4, 1, 5, 4)))
 
 
+def record_series(root: Path) -> None:
+    """Record a run of ragged series of two channels."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((6, 40, 2)).cumsum(1).astype(np.float32)
+    full = x.copy()
+    x[2, 25:] = np.nan
+    settings = {"layout": "series", "channels": ("left", "right"), "epochs": 2}
+    with Recorder("mine", likelihood="gaussian", data="walks", root=root, **settings) as r:
+        for epoch in (1, 2):
+            r.log(epoch, "val", reconstruction=900.0 - epoch, kl_per_dimension=np.ones(3))
+            r.latents(epoch, rng.normal(size=(40, 3)), np.zeros((40, 3)))
+            r.pictures(epoch, x, 0.9 * full, full[:3])
+
+
+def test_every_page_opens_for_recorded_series(root: Path, open_page: OpenPage) -> None:
+    record_series(root)
+    for page in OF_RUNS:
+        found = words(open_page(page, run="mine"))
+        assert "walks · recorded, 3 latents, gaussian" in found, page
+        assert "call r." not in found, page
+
+
 def words(at: AppTest) -> str:
     return " ".join(e.value for e in [*at.markdown, *at.subheader, *at.caption, *at.info])
 

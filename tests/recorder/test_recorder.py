@@ -143,7 +143,7 @@ REFUSED: dict[str, tuple[Callable[[Recorder], None], str]] = {
     ),
     "latents": (
         lambda r: (r.latents(1, MEAN), r.log(1, reconstruction=1, kl_per_dimension=[1.0]))[0],
-        "These are 1 latents at step 1, before 3",
+        "Step 1 has 1 latent, and earlier steps 3",
     ),
     "axes": (lambda r: r.latents(1, MEAN[0]), "mean has 2 axes of numbers, not float32 of shape"),
     "log variance": (lambda r: r.latents(1, MEAN, MEAN[:2]), r"log_variance has shape \(2, 3\)"),
@@ -341,3 +341,48 @@ def test_damaged_settings_of_a_recorded_run_are_named(
     status = Run(run.path).status()
     assert status.state == "damaged"
     assert f"has no valid {name}" in status.message
+
+
+WALK = RNG.normal(size=(6, 30, 2)).cumsum(1).astype(np.float32)  # (M, T, C)
+WALK[1, 20:] = np.nan  # a shorter series
+SERIES: dict[str, tuple[Any, dict[str, Any]]] = {
+    "time first": (WALK, {}),
+    "channels first": (WALK.transpose(0, 2, 1), {}),
+    "flat": (WALK.reshape(6, -1), {"shape": (30, 2)}),
+    "one channel": (WALK[:, :, 0], {}),
+    "a tensor with names": (torch.from_numpy(WALK), {"channels": ("left", "right")}),
+}
+
+
+@each("form", SERIES)
+def test_series_are_recorded(form: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    root, (x, settings) = tmp_path_factory.mktemp("root"), SERIES[form]
+    full = np.nan_to_num(np.asarray(x))
+    with recorder(root, likelihood="gaussian", layout="series", **settings) as r:
+        r.log(1, "val", reconstruction=4000.0, kl=1.0)
+        r.latents(1, MEAN, MEAN)
+        r.pictures(1, x, full, full[:2])
+        r.pictures(2, x, full * 2, full[:2])
+    run = find(root, "mine")
+    examples, frame = run.examples(), run.frame()
+    assert examples is not None
+    assert frame is not None
+    expected = WALK.transpose(0, 2, 1)[:, : 1 if form == "one channel" else 2]
+    np.testing.assert_array_equal(examples.originals, expected)
+    np.testing.assert_array_equal(frame.reconstructions, np.nan_to_num(expected) * 2)
+    data = run.header["data"]
+    assert data["event_shape"] == list(expected.shape[1:])
+    assert data["missing"]
+    assert data.get("channels", []) == list(settings.get("channels", []))
+
+
+def test_series_without_their_layout_are_refused(tmp_path: Path) -> None:
+    with recorder(tmp_path) as r, pytest.raises(ValueError, match=r'layout="series"'):
+        r.pictures(1, WALK, WALK)
+    with pytest.raises(ValueError, match="Unknown layout 'curves'; one of pictures, series"):
+        recorder(tmp_path, layout="curves")
+    with (
+        recorder(tmp_path, "named", layout="series", channels=("a", "b", "c")) as r,
+        pytest.raises(ValueError, match="3 names of channels"),
+    ):
+        r.pictures(1, WALK, np.nan_to_num(WALK))

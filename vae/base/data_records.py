@@ -74,3 +74,9 @@ class Baseline(NamedTuple):
     examples: tuple[int, int] = (0, 0)  # number of evaluated examples, and of all in the split
     fitted: tuple[int, int] = (0, 0)  # number of examples of the fit, and of all available
     converged: bool = False
+
+    @property
+    def reason(self) -> str:
+        """The reason of a refusal without the name of the likelihood and the remedy."""
+        clause = self.refused.partition(": ")[0]
+        return clause.removeprefix(f"The {self.likelihood} likelihood ").rstrip(".")

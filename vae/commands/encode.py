@@ -4,10 +4,11 @@
 |---|---|
 | .npz | arrays mean, std (N, Z), label, split, index, name, class (N,) and classes (K,) |
 | .csv | a row per example: name, class, split, index, mean_1 …, std_1 … |
-| .parquet | as .csv, with the map: x, y, neighbors and, of pictures, image, for Embedding Atlas |
+| .parquet | as .csv, with the map for Embedding Atlas: x, y, neighbors, image (pictures, series) |
 | .tsv | the means, without a header, for the Embedding Projector |
 
-Beside a .tsv lie NAME-metadata.tsv, NAME-sprite.png of pictures, and projector_config.pbtxt.
+Beside a .tsv lie NAME-metadata.tsv, NAME-sprite.png of pictures or
+series, and projector_config.pbtxt.
 Embedding Atlas: `embedding-atlas NAME.parquet --x x --y y --neighbors neighbors`. The Embedding
 Projector: `tensorboard --logdir FOLDER`, or "Load" with the two .tsv files.
 """
@@ -16,15 +17,16 @@ import argparse
 import csv
 import io
 import json
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from vae.base.foreign import cell
+from vae.base.numbers import plural
+from vae.commands import thumbnails
 from vae.commands.arguments import out_flag, output_path, run_flags, save_npz, split_flag
 from vae.commands.presence import with_data
-from vae.figures.quantities import SPLITS
+from vae.figures.quantities import examples_of
 from vae.runs import find
 
 if TYPE_CHECKING:
@@ -34,8 +36,6 @@ if TYPE_CHECKING:
 Arrays = dict[str, Any]
 NEIGHBOURS = 15  # of an example, by latents, at most
 FITTED = 5000  # training examples at most that define the plane of the map
-PICTURES = 1024  # in memory together
-SHEET = 8192  # px, greatest side of a sprite of the Embedding Projector
 
 
 def encode_flags(parser: argparse.ArgumentParser) -> None:
@@ -59,7 +59,7 @@ def encode(args: argparse.Namespace) -> int:
     encoding = loaded.encode(loaded.rows(split))
     WRITERS[out.suffix](out, _arrays(loaded, encoding), loaded)
     n, z = encoding.mean.shape
-    print(f"{n} {SPLITS.get(split, split)} examples, {z} latents each, in {out}")
+    print(f"{examples_of(n, split)}, {plural(z, 'latent')} each, in {out}")
     return 0
 
 
@@ -120,25 +120,18 @@ def _save_parquet(out: Path, arrays: Arrays, loaded: "LoadedRun") -> None:
 
 def _map_columns(arrays: Arrays, loaded: "LoadedRun") -> Arrays:
     """Return the columns of the map: places in the default plane of the training examples,
-    neighbours as positions of rows with their distances in latent space, and PNGs of pictures."""
+    neighbours as positions of rows with their distances in latent space, and PNGs of pictures or
+    curves."""
     from vae.analysis.projections import overview_plane
-    from vae.data import prepare
-    from vae.imaging import tiles
 
     means = arrays["mean"]
     training = loaded.encode(loaded.subset("train", FITTED)).mean
     places = overview_plane(training).places(means)
     found = {"x": places[:, 0], "y": places[:, 1], "neighbors": _neighbours(means)}
-    if loaded.data.is_image:
-        parts = _parts(arrays["index"])
-        pngs = (png for rows in parts for png in tiles.tile_pngs(prepare(loaded.data, rows)))
+    if loaded.data.is_image or loaded.data.is_series:
+        pngs = thumbnails.pngs(loaded.data, arrays["index"])
         found["image"] = [{"bytes": png} for png in pngs]
     return found
-
-
-def _parts(rows: "Ints") -> Iterator["Ints"]:
-    """Yield rows whose pictures are in memory together."""
-    return (rows[start : start + PICTURES] for start in range(0, len(rows), PICTURES))
 
 
 def _neighbours(means: Any) -> list[dict[str, list[Any]]]:
@@ -176,7 +169,7 @@ def _save_tsv(out: Path, arrays: Arrays, loaded: "LoadedRun") -> None:
     replace(out, _text([], arrays["mean"], "\t"))
     config = {"tensor_name": out.stem, "tensor_path": out.name, "metadata_path": metadata.name}
     lines = [f"  {key}: {json.dumps(value)}" for key, value in config.items()]
-    if sheet := _sprite(loaded, arrays["index"]):
+    if sheet := thumbnails.sheet_of(loaded.data, arrays["index"]):
         picture = out.with_name(f"{out.stem}-sprite.png")
         replace(picture, sheet.content)
         width, height = sheet.size
@@ -184,38 +177,6 @@ def _save_tsv(out: Path, arrays: Arrays, loaded: "LoadedRun") -> None:
         lines += [f"  sprite {{\n    image_path: {json.dumps(picture.name)}\n    {sizes}\n  }}"]
     text = "\n".join(["embeddings {", *lines, "}", ""])
     replace(out.with_name("projector_config.pbtxt"), text.encode())
-
-
-class _Sheet(NamedTuple):
-    """Pictures row by row on a square sheet, as a PNG."""
-
-    content: bytes
-    size: tuple[int, int]  # width and height of each picture
-
-
-def _sprite(loaded: "LoadedRun", rows: "Ints") -> _Sheet | None:
-    """Return the pictures of these rows on one sheet of at most SHEET pixels a side, smaller by a
-    whole factor where there are too many; None for vectors and for far too many."""
-    import numpy as np
-
-    from vae.data import prepare
-    from vae.imaging import tiles
-
-    if not loaded.data.is_image:
-        return None
-    side = math.ceil(len(rows) ** 0.5)
-    longest = max(loaded.data.event_shape[1:])
-    step = -(-side * longest // SHEET)
-    if step > longest:
-        return None
-    height, width = (-(-length // step) for length in loaded.data.event_shape[1:])
-    sheet, done = np.zeros((side * side, height, width, 3), np.uint8), 0
-    for part in _parts(rows):
-        pictures = prepare(loaded.data, part)[:, :, ::step, ::step]
-        sheet[done : done + len(part)] = tiles.pixels(pictures)
-        done += len(part)
-    grid = sheet.reshape(side, side, height, width, 3).swapaxes(1, 2)
-    return _Sheet(tiles.png(grid.reshape(side * height, side * width, 3)), (width, height))
 
 
 def _text(header: list[str], rows: Any, separator: str) -> bytes:

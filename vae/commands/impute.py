@@ -10,11 +10,11 @@ import argparse
 from typing import TYPE_CHECKING
 
 from vae.base.foreign import printed
-from vae.base.numbers import number, percent
+from vae.base.numbers import number, percent, plural
 from vae.commands.arguments import out_flag, output_path, run_flags, save_npz, split_flag
 from vae.commands.encode import Arrays, row_arrays, save_csv, save_parquet
 from vae.commands.presence import with_data
-from vae.figures.quantities import SPLITS
+from vae.figures.quantities import examples_of
 from vae.runs import find
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def impute(args: argparse.Namespace) -> int:
         save = save_csv if out.suffix == ".csv" else save_parquet
         save(out, _columns(found, names, named, loaded.data))
     n, missing = len(found.rows), int(found.is_missing.sum())
-    print(f"{n} {SPLITS.get(split, split)} examples, {missing:,} values filled in, in {out}")
+    print(f"{examples_of(n, split)}, {plural(missing, 'value')} filled in, in {out}")
     errors = hidden_errors(loaded, found)
     print("\n".join(_lines(errors, names)) if errors else "No value was hidden (--hide-share).")
     return 0
@@ -93,7 +93,7 @@ def _lines(errors: "HiddenErrors", names: list[str]) -> list[str]:
     rows = zip(names, errors.counts, errors.model, errors.mean, errors.named, strict=True)
     each = [
         f"  {printed(name):<24} {_error(a, named)}, {'most common name' if named else 'mean'} "
-        f"{_error(b, named)} ({count:,} values)"
+        f"{_error(b, named)} ({plural(count, 'value')})"
         for name, count, a, b, named in rows
         if count
     ]

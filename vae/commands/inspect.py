@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from vae.base.files import sentence
 from vae.base.foreign import printed
 from vae.base.kinds import kind_of
-from vae.base.numbers import number, with_error
+from vae.base.numbers import number, plural, with_error
 from vae.commands.arguments import output_path, run_flags, save_npz, split_flag
 from vae.commands.presence import with_data
 from vae.commands.progress_bar import share
-from vae.figures.quantities import SPLITS
+from vae.figures.quantities import examples_of
 from vae.runs import find
 
 if TYPE_CHECKING:
@@ -70,8 +70,8 @@ def evaluate(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(record.as_json(), indent=2, ensure_ascii=False, allow_nan=False))
         return 0
-    title = SPLITS.get(record.split, record.split)
-    print(f"{record.run}, {record.checkpoint} weights, {record.examples} {title} examples")
+    examples = examples_of(record.examples, record.split)
+    print(f"{record.run}, {record.checkpoint} weights, {examples}")
     print("  nats are per example; ± is one standard error, an interval one of 95 %")
     print(
         "\n".join(f"  {line}" for line in (*_lines(record, args.full), *_columns(loaded, split)))
@@ -170,7 +170,7 @@ def sample(args: argparse.Namespace) -> int:
         save_npz(out, x=x, z=z)
     else:
         replace(out, tiles.grid_png(x, columns=math.ceil(args.n**0.5), scale=2))
-    print(f"{args.n} samples in {out}")
+    print(f"{plural(args.n, 'sample')} in {out}")
     return 0
 
 

@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from vae.base.criterion import value_of_score
 from vae.base.foreign import printed
-from vae.base.numbers import compact, event_size, fixed, number, percent
+from vae.base.numbers import compact, event_size, fixed, number, percent, plural
 from vae.commands.arguments import option_flag
 from vae.runs import Run, listing
 from vae.runs.status import BROKEN
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vae.base.data_records import Baseline
     from vae.data import Reading
 
 
@@ -103,7 +106,7 @@ def _describe(name: str, options: dict[str, str]) -> int:
         for name, count in zip(element_names(s.columns, s.shape), s.missing, strict=True):
             if count:
                 share = percent(count / s.inside, 1)
-                print(f"missing      {printed(name)}: {count:,} values ({share})")
+                print(f"missing      {printed(name)}: {plural(count, 'value')} ({share})")
     if words := described(config.rescaling(domain), domain):
         print(f"scale        {words}")
     print(f"classes      {printed(', '.join(s.classes)) or 'none'}")
@@ -111,12 +114,22 @@ def _describe(name: str, options: dict[str, str]) -> int:
         values = f"{_range(f.low, f.high)}, {f.distinct:,} different values"
         print(f"factor       {printed(f.name)}: {values}")
     print(f"fingerprint  {s.fingerprint}")
-    print("The best constant output, nats per held-out example:")
-    for row in baselines(dataset, config):
-        se = "" if row.se is None else f" ± {fixed(row.se)}"
-        text = row.refused if row.nats is None else f"{fixed(row.nats)}{se} {row.caveat}".rstrip()
-        print(f"  {row.likelihood:<31} {text}")
+    _print_baselines(baselines(dataset, config))
     return 0
+
+
+def _print_baselines(rows: "Sequence[Baseline]") -> None:
+    """Print the number of each likelihood, then the reasons why others do not fit."""
+    print("The best constant output, nats per held-out example:")
+    refused: dict[str, list[str]] = {}
+    for row in rows:
+        if row.nats is None:
+            refused.setdefault(row.reason, []).append(row.likelihood)
+            continue
+        se = "" if row.se is None else f" ± {fixed(row.se)}"
+        print(f"  {row.likelihood:<31} {fixed(row.nats)}{se} {row.caveat}".rstrip())
+    for reason, names in refused.items():
+        print(f"Not for these data: {', '.join(names)} ({printed(reason)}).")
 
 
 def _print_reading(reading: "Reading") -> None:

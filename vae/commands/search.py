@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from vae.base.foreign import printed
-from vae.base.numbers import fixed
+from vae.base.numbers import fixed, plural
 from vae.commands.presence import fetch
 from vae.commands.train import claim, config_of, located_network, root_flag, suited, work
 from vae.runs import Run, find, notes
@@ -68,7 +68,7 @@ def _begun(args: argparse.Namespace) -> "Search | None":
     name = sweeps.checked_name(args.name or sweeps.free_name(known, stem), known)
     trials = TRIALS if args.trials is None else args.trials
     if args.dry_run:
-        print(f"{name}: {trials} trials by {METHODS[args.search].about}, over")
+        print(f"{name}: {plural(trials, 'trial')} by {METHODS[args.search].about}, over")
         print("\n".join(f"  {text}" for text in args.over))
         return None
     return begin(args.root, name, base, args.over, args.search, trials)

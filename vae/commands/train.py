@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vae.base.foreign import printed
-from vae.base.numbers import compact
+from vae.base.numbers import compact, plural
 from vae.base.world import LostRankError
 from vae.commands.arguments import option_flag
 from vae.commands.presence import fetch, with_data
@@ -179,7 +179,9 @@ def _epochs(text: str, run: Run) -> int:
     except ValueError:
         raise ValueError(f"--epochs is a whole number such as 50 or +10, not {text!r}.") from None
     if epochs <= now:
-        raise ValueError(f"{run.name} is planned for {now} epochs: choose a larger number.")
+        raise ValueError(
+            f"{run.name} is planned for {plural(now, 'epoch')}: choose a larger number."
+        )
     return epochs
 
 

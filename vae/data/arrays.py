@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from vae.base.numbers import plural
 from vae.base.records import Floats, Ints
 from vae.data.description import Reading
 from vae.data.errors import DataError
@@ -128,7 +129,7 @@ def _class_name(value: Any) -> str:
 def _note(labels: Ints, names: list[str]) -> str:
     """Return a sentence on missing labels and on classes that differ in case only."""
     missing = int((labels < 0).sum())
-    found = [f"{missing:,} examples have no class."] if missing else []
+    found = [f"{plural(missing, 'example')} without a class."] if missing else []
     alike = {name for name, n in Counter(name.lower() for name in names).items() if n > 1}
     pairs = [name for name in names if name.lower() in alike]
     found += [f"Classes that differ in case only: {', '.join(pairs[:4])}."] if pairs else []
@@ -148,7 +149,8 @@ def _part(labels: Array | None, examples: int, file: str) -> Array:
     count = 0 if labels is None or labels.ndim == 0 else len(labels)
     if labels is None or count != examples:
         raise DataError(
-            f"{file} has {examples:,} examples and {count:,} labels: give one label per example, "
+            f"{file} has {plural(examples, 'example')} and {plural(count, 'label')}: give one "
+            f"label per example, "
             "or no labels."
         )
     labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from vae.base.numbers import plural
 from vae.data.arrays import Array, Raw, classes_of, times
 from vae.data.dataset import Dataset
 from vae.data.description import PLAIN, Description, Guess, check_applies
@@ -26,7 +27,7 @@ def compose(name: str, file: str, raw: Raw, wanted: Description = PLAIN) -> Data
     notes = raw.reading.notes + tuple(note for note in found if note)
     reading = raw.reading._replace(guesses=(*raw.reading.guesses, *guesses), notes=notes)
     check_applies(wanted, reading, file)
-    count = f"{len(raw.x):,} examples from {file}"
+    count = f"{plural(len(raw.x), 'example')} from {file}"
     tested = "" if raw.test_x is None else f", and {len(raw.test_x):,} of its test part"
     composed = Dataset(
         name=name,

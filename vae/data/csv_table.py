@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from vae.base.numbers import plural
 from vae.data.arrays import Array, Raw
 from vae.data.beside import joined_parts, test_beside
 from vae.data.column import Column, mostly_numbers
@@ -195,7 +196,7 @@ def _check_widths(text: str, dialect: Dialect, file: str) -> None:
     for line, width in _widths(text, dialect):
         if width != dialect.width:
             raise DataError(
-                f"{file}, line {line}: {width} columns where the first line has "
+                f"{file}, line {line}: {plural(width, 'column')} where the first line has "
                 f"{dialect.width}. Give every line the same number of columns."
             )
 

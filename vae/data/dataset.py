@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vae.base.numbers import typed
+from vae.base.numbers import plural, typed
 from vae.base.records import Floats, Ints
 from vae.data.description import Reading
 from vae.data.errors import DataError
@@ -140,7 +140,8 @@ def split(dataset: Dataset, val_share: float, test_share: float, seed: int) -> S
     n_val, n_test = (max(round(s * free), 1) if s else 0 for s in (val_share, test_share))
     if n_val + n_test >= free:
         raise DataError(
-            f"{dataset.name} has {free} examples to divide, and {n_val} for validation and "
+            f"{dataset.name} has {plural(free, 'example')} to divide, and {n_val} for "
+            f"validation and "
             f"{n_test} for the test leave none to train on: lower the shares or take more "
             "examples."
         )
@@ -166,7 +167,8 @@ def subset(dataset: Dataset, examples: int, seed: int) -> Dataset:
     if not 0 <= examples <= free:
         besides = " besides its test part" if dataset.test else ""
         raise DataError(
-            f"{dataset.name} has {free} examples{besides}: choose at most {free}, or 0 for all."
+            f"{dataset.name} has {plural(free, 'example')}{besides}: choose at most {free}, or "
+            f"0 for all."
         )
     if examples in (0, free):
         return dataset

@@ -20,7 +20,7 @@ from typing import IO, NamedTuple
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from vae.base.numbers import compact
+from vae.base.numbers import compact, plural
 from vae.data.arrays import Array, Raw
 from vae.data.description import GROUNDS, NONE, Description, Guess, chosen
 from vae.data.errors import LIMIT, DataError
@@ -92,7 +92,8 @@ def decoded(pictures: Sequence[Source], file: str, wanted: Description) -> Decod
     size = common_size(sizes, file)
     if 3 * len(sizes) * size[0] * size[1] > LIMIT:
         raise DataError(
-            f"{file} holds {len(sizes):,} pictures of {size[0]}×{size[1]} pixels, and at most "
+            f"{file} holds {plural(len(sizes), 'picture')} of {size[0]}×{size[1]} pixels, and "
+            f"at most "
             f"{LIMIT // 2**30} GiB are possible: put them into a folder."
         )
     ground = ground_of(sum(head.transparent for head in heads), wanted)
@@ -134,7 +135,7 @@ def ground_of(transparent: int, wanted: Description) -> Guess | None:
     """Return the ground behind transparent pixels, if a picture has any."""
     if not transparent:
         return None
-    why = f"{transparent:,} pictures have transparent pixels."
+    why = f"{plural(transparent, 'picture')} with transparent pixels."
     return chosen(wanted, "data_ground", "white", why, (*GROUNDS, NONE))
 
 
@@ -148,7 +149,8 @@ def _stacked(arrays: list[Array], size: Size) -> tuple[Array, tuple[str, ...]]:
         high = max(float(a.max()) for a in deep) or 1.0
         arrays = [a if a.dtype == np.uint8 else _as_bytes(a, high) for a in arrays]
         notes = (
-            f"{len(deep):,} deeper pictures divided by {compact(high)} to fit those of 8 bits.",
+            f"{plural(len(deep), 'deeper picture')} divided by {compact(high)} to fit those of "
+            f"8 bits.",
         )
     if all(array.ndim == 2 for array in arrays):
         return np.stack(arrays)[:, None], notes
@@ -205,7 +207,8 @@ def common_size(sizes: list[Size], file: str) -> Size:
     size = round(width * shrink), round(height * shrink)
     if min(size) < LEAST:
         raise DataError(
-            f"{file} holds {len(sizes):,} pictures of {size[0]}×{size[1]} pixels: use pictures of "
+            f"{file} holds {plural(len(sizes), 'picture')} of {size[0]}×{size[1]} pixels: use "
+            f"pictures of "
             f"at least {LEAST} pixels each way."
         )
     return size

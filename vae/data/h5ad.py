@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from vae.base.numbers import plural
 from vae.data.arrays import Array, Raw
 from vae.data.column import Column
 from vae.data.columns import Table, assign
@@ -81,7 +82,7 @@ def _matrix(item: Any, file: str, name: str) -> tuple[Array, str]:
             f"{rows:,}×{columns:,}: keep fewer cells, or the most variable genes."
         )
     return _dense(kind, (data, indices, indptr), (rows, columns)), (
-        f"{name} is a sparse matrix ({kind}) of {len(data):,} values other than 0."
+        f"{name} is a sparse matrix ({kind}) of {plural(len(data), 'value')} other than 0."
     )
 
 

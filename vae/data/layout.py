@@ -80,7 +80,7 @@ def _check_numbers(array: Array, file: str) -> None:
             "astype('float32')."
         )
     if array.size == 0:
-        raise DataError(f"{file} is empty: its shape is {times(array.shape)}.")
+        raise DataError(f"{file} holds no values: its array has the shape {times(array.shape)}.")
 
 
 def _layout(wanted: Description, guess: str, why: str) -> Guess:
@@ -109,7 +109,7 @@ def _flat_shape(array: Array, wanted: Description, pixels: str, layout: str) -> 
         )
     if wanted.data_layout == "vectors":
         return chosen(wanted, "data_shape", NONE, "The layout is vectors.")
-    guess, why = NONE, f"{size:,} values are no square picture."
+    guess, why = NONE, f"{plural(size, 'value')} of an example: no square picture."
     if shapes and _are_bytes(array) and (pixels or math.isqrt(size // len(shapes)) >= FLAT):
         guess, why = shapes[0], pixels or f"{size:,} bytes are a picture of {shapes[0]}."
     elif shapes:
@@ -143,7 +143,7 @@ def _reshaped(array: Array, text: str, file: str) -> Array:
     if math.prod(shape) != size:
         fits = " or ".join(_squares(size)) or "a shape of this size"
         raise DataError(
-            f"{file} has {size:,} values per example, and data_shape {text} needs "
+            f"{file} has {plural(size, 'value')} per example, and data_shape {text} needs "
             f"{math.prod(shape):,}: give {fits}."
         )
     return array.reshape(len(array), *shape)

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
+from vae.base.numbers import plural
 from vae.base.records import Floats
 from vae.data.arrays import Array, Raw
 from vae.data.description import (
@@ -257,5 +258,5 @@ def _sparse(archive: Archive) -> Raw:
             make = sparse.csr_matrix if kind == "csr" else sparse.csc_matrix
             matrix = make((data, archive["indices"], archive["indptr"]), shape)
             matrix.check_format(full_check=True)  # no index outside the matrix
-        note = f"A sparse matrix ({kind}) of {len(data):,} values other than 0."
+        note = f"A sparse matrix ({kind}) of {plural(len(data), 'value')} other than 0."
         return Raw(matrix.toarray(), reading=Reading((), "array", 5, (), (note,)))

@@ -5,7 +5,7 @@ A KL counts in nats per example, because it has no unit of x.
 
 import numpy as np
 
-from vae.base.numbers import compact, typed
+from vae.base.numbers import compact, plural, typed
 from vae.base.options import first_row
 from vae.components.likelihoods import LIKELIHOODS
 from vae.components.objectives import OBJECTIVES
@@ -38,7 +38,8 @@ def posterior_collapse(obs: Observations) -> Finding | NoFinding:
         return NO_KL
     if not obs.shut:
         return NoFinding(
-            f"The {kl_name(obs)} is {nats(stats.kl)} over {z} latents ({stats.last_epochs})."
+            f"The {kl_name(obs)} is {nats(stats.kl)} over {plural(z, 'latent')} "
+            f"({stats.last_epochs})."
         )
     if stats.reach < REACH:
         return TOO_EARLY

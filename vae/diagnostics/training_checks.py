@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from vae.base.numbers import fixed, percent, plain, typed
+from vae.base.numbers import fixed, percent, plain, plural, typed
 from vae.base.records import DIVERGED, RESCALE, SLOWER
 from vae.components.schedules import row_of
 from vae.diagnostics.findings import QUARTER, RATE, REACH, Finding, Fix, NoFinding, Observations
@@ -110,7 +110,8 @@ def overfitting(obs: Observations) -> Finding | NoFinding:
     if not obs.config.patience:
         length = max(5, round(0.1 * stats.epoch[best]))
         return Finding(
-            evidence, Fix("patience", length, f"Stop after {length} epochs without improvement.")
+            evidence,
+            Fix("patience", length, f"Stop after {plural(length, 'epoch')} without improvement."),
         )
     if not obs.config.weight_decay:
         return Finding(evidence, Fix("weight_decay", 1.0, "Smaller weights memorise less."))
@@ -165,7 +166,8 @@ def undertrained(obs: Observations) -> Finding | NoFinding:
     evidence = [words]
     if early:
         evidence.append(
-            f"{stats.steps:,} steps cannot have moved a weight by more than {plain(stats.reach)}."
+            f"{plural(stats.steps, 'step')} cannot have moved a weight by more than "
+            f"{plain(stats.reach)}."
         )
     if config.lr <= RATE / 10 and (share >= STRAIGHT or early):
         return Finding(tuple(evidence), Fix("lr", RATE, "The steps are small."))

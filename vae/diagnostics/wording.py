@@ -1,8 +1,8 @@
 """Numbers and names in the sentences of findings."""
 
-from vae.base.numbers import plain
+from vae.base.numbers import plain, plural
 from vae.diagnostics.findings import ModelStats, NoFinding, Observations
-from vae.figures.quantities import SPLITS
+from vae.figures.quantities import SPLITS, examples_of
 
 NO_KL = NoFinding("This posterior has no KL.", checked=False)
 TOO_EARLY = NoFinding("Too early: the weights have hardly moved.", checked=False)
@@ -20,7 +20,7 @@ def kl_name(obs: Observations) -> str:
 
 def sample_name(m: ModelStats) -> str:
     """Return number, split and weights of the examples of model statistics."""
-    return f"{m.examples:,} {SPLITS[m.split]} examples, last weights"
+    return f"{examples_of(m.examples, m.split)}, last weights"
 
 
 def score_name(obs: Observations) -> str:
@@ -32,4 +32,4 @@ def too_few(obs: Observations, least: int) -> NoFinding | None:
     """Return why a check needs more epochs, or None."""
     if len(obs.stats.value) >= least:
         return None
-    return NoFinding(f"The check needs {least} epochs with reports.", checked=False)
+    return NoFinding(f"The check needs {plural(least, 'epoch')} with reports.", checked=False)

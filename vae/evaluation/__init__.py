@@ -77,7 +77,7 @@ def _measured(
     about = {
         "likelihood": model.caveat,
         "units": model.units_note,
-        "missing": model.missing_note,
+        "missing": inputs.gaps.note,
         "library_size": model.size_note,
     }
     notes = {key: words for key, words in about.items() if words}

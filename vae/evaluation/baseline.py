@@ -71,7 +71,7 @@ def baseline(
     progress(1.0)
     nats = float(errors.mean())
     caveat = likelihood.caveat(domain)
-    proper = likelihood.discrete and not caveat
+    proper = likelihood.discrete and not (caveat or domain.missing)  # every value has a term
     return Baseline(
         name,
         caveat=caveat,

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,12 +22,46 @@ from vae.base.progress import Progress, parts, silent
 from vae.base.records import Floats, Ints
 from vae.batches import Batches, collected
 from vae.data.dataset import stratified
+from vae.data.series import after_end, holes
 from vae.evaluation.aggregate_posterior import Information, Posteriors, information, joined
 from vae.evaluation.bound import Terms, batch_size, batch_terms
 from vae.model import VAE, classes_in_turn
 
 CHUNK = 256  # examples, or samples, at a time, at most
+MIWAE = (
+    "the observed values of each example, and −ln p(x) with K samples is minus the MIWAE bound "
+    "(Mattei & Frellsen 2019)."
+)
 DRAWS = 2000  # of z, each compared with all examples, for the aggregate posterior
+
+
+class Gaps(NamedTuple):
+    """The kinds of values without a term in the likelihood that some examples have."""
+
+    holes: bool = False  # values that were not observed
+    ends: bool = False  # steps after the end of a series
+
+    @classmethod
+    def of(cls, x: Tensor) -> "Gaps":
+        """Return the gaps of examples x (N, *event)."""
+        values = x.cpu().numpy()
+        return cls(bool(holes(values).any()), bool((np.isnan(values) & after_end(values)).any()))
+
+    @property
+    def words(self) -> str:
+        """The kinds of these values; "" without any."""
+        kinds = ("values that were not observed", "steps after the end of a series")
+        return " and ".join(words for words, here in zip(kinds, self, strict=True) if here)
+
+    @property
+    def note(self) -> str:
+        """The meaning of the bound of such examples; "" without such values."""
+        if not self.words:
+            return ""
+        terms = "reconstruction, ELBO and −ln p(x) are those of"
+        if not self.holes:
+            return f"{self.words.capitalize()} have no term: {terms} the steps of each series."
+        return f"{self.words.capitalize()} have no term: {terms} {MIWAE}"
 
 
 class Result(NamedTuple):
@@ -93,6 +128,7 @@ class Inputs(Encoded):
     samples: int = 0  # K, importance samples for −ln p(x) that were requested
     full: bool = False  # measures that take longer were requested too
     training: Batches | None = None  # training examples
+    gaps: Gaps = field(default_factory=Gaps)  # of the examples whose terms were read
 
     def __len__(self) -> int:
         return len(self.batches)
@@ -125,6 +161,8 @@ class Inputs(Encoded):
     def _terms(self, samples: int, chunk: int, progress: list[Progress]) -> Iterator[Terms]:
         """Yield the terms of each batch, and add its posteriors."""
         for batch, part in zip(self.batches.chunks(chunk), progress, strict=True):
+            if self.model.domain.missing:
+                self.gaps = Gaps(*np.logical_or(self.gaps, Gaps.of(batch.x)).tolist())
             args = (self.model, batch, samples, self.importance_samples, part)
             terms, posteriors = batch_terms(*args)
             if self.full:
@@ -209,7 +247,7 @@ def _codes(inputs: Inputs) -> str:
 def _complete(inputs: Inputs) -> str:
     if not inputs.model.domain.missing:
         return ""
-    words = inputs.model.without_term
+    words = inputs.gaps.words or "values that were not observed"
     return f"Not defined for data with {words}: it needs every value of an example."
 
 

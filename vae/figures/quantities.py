@@ -6,6 +6,7 @@ all in nats per example. Every figure and page reads a quantity's title and colo
 
 from typing import NamedTuple
 
+from vae.base.numbers import plural
 from vae.base.records import Domain
 from vae.figures.palette import token
 
@@ -55,7 +56,15 @@ QUANTITIES: dict[str, Quantity] = {
 TERMS = ("reconstruction", "kl", "elbo")  # of the bound
 SETTINGS = ("beta", "lr")  # that change during training: a thin panel each
 SPLITS = {"train": "train", "val": "validation", "test": "test"}  # as text on screen
+EVERY = "all"  # the name of all splits together
 PER_EXAMPLE = "nats per example"  # the axis title
+
+
+def examples_of(count: int, split: str) -> str:
+    """Return a number of examples with their split: "1 test example", "120 examples (all)"."""
+    if split == EVERY:
+        return f"{plural(count, 'example')} ({EVERY})"
+    return plural(count, f"{SPLITS[split]} example")
 
 
 def distance_units(domain: Domain) -> str:

@@ -1,6 +1,7 @@
 """Arrays from a training loop: tensors, NumPy arrays or lists, checked and converted.
 
-Letters in shapes: N examples, Z latent dimensions, M pictures, *event the shape of one example.
+Letters in shapes: N examples, Z latent dimensions, M pictures or series, *event the shape of one
+example.
 Every function raises ValueError with a sentence for people.
 """
 
@@ -16,6 +17,7 @@ from vae.base.records import Floats, Ints
 EXAMPLES = 20_000  # of a map, at most
 PICTURES = 256  # of a frame, at most
 CHANNELS = (1, 3)
+SIDE = 4  # pixels of a picture, at least
 SLACK = 0.01  # by which a reconstruction may leave [0, 1]
 
 
@@ -42,14 +44,14 @@ def number(value: Any, name: str, step: int) -> float:
     return scalar
 
 
-def floats(value: Any, name: str, step: int, axes: Sequence[int]) -> Floats:
-    """Return finite numbers with one of these numbers of axes."""
+def floats(value: Any, name: str, step: int, axes: Sequence[int], missing: bool = False) -> Floats:
+    """Return finite numbers with one of these numbers of axes; NaN, not observed, if allowed."""
     found = plain(value)
     if found.ndim not in axes or found.dtype.kind not in "fiub":
         counts = " or ".join(map(str, axes))
         raise ValueError(f"{name} has {counts} axes of numbers, not {_described(found)}.")
     whole: Floats = found.astype(np.float32)
-    if not np.isfinite(whole).all():
+    if not (np.isfinite(whole) | (missing & np.isnan(whole))).all():
         raise ValueError(
             f"Training diverged: {name} has a value that is not finite at step {step}. Lower the "
             "learning rate, or clip the gradient."
@@ -83,29 +85,61 @@ def labels(value: Any, count: int, classes: Sequence[str]) -> tuple[Ints, tuple[
     return numbers, (*map(str, classes), *rest)
 
 
-def pictures(value: Any, name: str, step: int, shape: tuple[int, ...] | None) -> Floats:
-    """Return examples (M, *event): pictures (M, C, H, W) with values in [0, 1], or vectors (M, D).
-
-    Pictures may come as (M, H, W), as (M, H, W, C), as bytes, or flat if their `shape` is known.
-    """
+def examples(
+    value: Any,
+    name: str,
+    step: int,
+    shape: tuple[int, ...] | None,
+    is_series: bool = False,
+    missing: bool = False,
+) -> Floats:
+    """Return examples (M, *event): pictures (M, C, H, W) with values in [0, 1], series (M, C, T)
+    or vectors (M, D). `missing` values of series and vectors are NaN."""
     found = plain(value)
-    scale = 255.0 if found.dtype == np.uint8 else 1.0
-    x = floats(found, name, step, (2, 3, 4)) / np.float32(scale)
+    axes = (2, 3) if is_series else (2, 3, 4)
+    x = floats(found, name, step, axes, missing and found.ndim < 4)
     if len(x) > PICTURES:
         raise ValueError(f"{name} has {len(x)} examples: record at most {PICTURES}.")
+    if not is_series:
+        x = _pictures(x / np.float32(255.0 if found.dtype == np.uint8 else 1.0), name, shape)
+    else:
+        x = _series(x, shape)
+    if shape is not None and x.shape[1:] != shape:
+        raise ValueError(f"{name} has examples of shape {x.shape[1:]}, the originals {shape}.")
+    if not x[0:1].size and x.ndim != 4:
+        raise ValueError(f"{name} has no values: shape {x.shape}.")
+    return np.ascontiguousarray(x)
+
+
+def _pictures(x: Floats, name: str, shape: tuple[int, ...] | None) -> Floats:
+    """Return pictures (M, C, H, W), given as such, as (M, H, W), as (M, H, W, C), or flat if their
+    `shape` is known; vectors (M, D) remain."""
+    if x.ndim == 3 and min(x.shape[1:]) < SIDE:
+        raise ValueError(
+            f"{name} has shape {x.shape}, and a picture has at least {SIDE} pixels each way: of "
+            'series, say Recorder(…, layout="series").'
+        )
     if shape is not None and x.shape[1:] != shape and x[0:1].size == np.prod(shape):
         x = np.moveaxis(x, 3, 1) if x.ndim == 4 else x.reshape(-1, *shape)
     elif x.ndim == 3:
         x = x[:, None]
     elif x.ndim == 4 and x.shape[1] not in CHANNELS and x.shape[3] in CHANNELS:
         x = np.moveaxis(x, 3, 1)
-    if shape is not None and x.shape[1:] != shape:
-        raise ValueError(f"{name} has examples of shape {x.shape[1:]}, the originals {shape}.")
-    if x.ndim == 4 and x.shape[1] not in CHANNELS:
+    if x.ndim == 4 and x.shape[1] not in CHANNELS and (shape is None or x.shape[1:] == shape):
         raise ValueError(f"{name} are pictures (M, C, H, W) with 1 or 3 channels: {x.shape}.")
-    if not x[0:1].size and x.ndim != 4:
-        raise ValueError(f"{name} has no values: shape {x.shape}.")
-    return np.ascontiguousarray(x)
+    return x
+
+
+def _series(x: Floats, shape: tuple[int, ...] | None) -> Floats:
+    """Return series (M, C, T), given as such, as (M, T, C), as (M, T), or as flat rows (M, T·C) if
+    their `shape` (C, T) is known. The longer axis is time."""
+    if shape is not None and x.ndim == 2 and x.shape[1] == np.prod(shape):
+        x = x.reshape(-1, *shape[::-1])
+    elif x.ndim == 2:
+        return x[:, None]
+    is_first = x.shape[1:] == shape if shape in (x.shape[1:], x.shape[:0:-1]) else None
+    channels_first = x.shape[1] < x.shape[2] if is_first is None else is_first
+    return x if channels_first else x.transpose(0, 2, 1)
 
 
 def check_range(x: Floats) -> None:

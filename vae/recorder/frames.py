@@ -15,11 +15,24 @@ NO_PICTURE = (0, 1, 1, 1)  # shape of the pictures of a run without any
 SAME = "Record the same ones each time, so that movement means change."
 
 
+def facts(originals: Floats, channels: list[str]) -> dict[str, Any]:
+    """Return facts about the data of the first originals (M, *event), with names of channels."""
+    shape, gone = list(originals.shape[1:]), np.isnan(originals)
+    if channels and (len(shape) != 2 or len(channels) != shape[0]):
+        raise ValueError(f"There are {len(channels)} names of channels for examples {shape}.")
+    is_binary = bool((np.isin(originals, (0, 1)) | gone).all())
+    found: dict[str, Any] = {"event_shape": shape, "levels": 2 if is_binary else 0}
+    found |= {"missing": True} if gone.any() else {}
+    return found | ({"channels": channels} if channels else {})
+
+
 class Frames:
     """The latest latents and pictures, and the fixed examples."""
 
-    def __init__(self, shape: tuple[int, ...] | None) -> None:
-        self.shape = shape  # of one example, *event; None until the first pictures
+    def __init__(self, shape: tuple[int, ...] | None, is_series: bool = False) -> None:
+        self.is_series = is_series
+        # Of one example, *event; None until the first pictures. People give series as T×C.
+        self.shape = shape[::-1] if shape is not None and is_series else shape
         self.originals: Floats | None = None  # (M, *event)
         self.label: Ints | None = None  # (N,)
         self.classes: tuple[str, ...] = ()
@@ -67,18 +80,20 @@ class Frames:
         samples: Any,
     ) -> None:
         """Record pictures. Raises ValueError if they do not fit the earlier ones."""
-        x = arrays.pictures(originals, "originals", step, self.shape)
+        x = arrays.examples(originals, "originals", step, self.shape, self.is_series, missing=True)
         arrays.check_range(x)
         if not len(x):
             raise ValueError("originals has no examples: record one or more.")
-        if self.originals is not None and not np.array_equal(x, self.originals):
+        same = self.originals is None or np.array_equal(x, self.originals, equal_nan=True)
+        if not same:
             raise ValueError(f"originals differ from the earlier ones. {SAME}")
         shape = x.shape[1:]
-        r = arrays.pictures(reconstructions, "reconstructions", step, shape)
+        r = arrays.examples(reconstructions, "reconstructions", step, shape, self.is_series)
         if len(r) != len(x):
             raise ValueError(f"There are {len(r)} reconstructions of {len(x)} originals.")
         s = self._samples.reshape(-1, *shape) if samples is None else None
-        s = arrays.pictures(samples, "samples", step, shape) if s is None else s
+        if s is None:
+            s = arrays.examples(samples, "samples", step, shape, self.is_series)
         self.shape, self._reconstructions, self._samples = shape, r, s
         if self.originals is None:
             self.originals = x

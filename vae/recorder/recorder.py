@@ -2,7 +2,8 @@
 
 Numbers are nats per example: sums over the values of an example and over the latents, averaged
 over the examples. Letters in shapes: N examples, Z latent dimensions, M pictures, S samples,
-*event the shape of one example: (C, H, W) for a picture, (D,) for a vector.
+*event the shape of one example: (C, H, W) for a picture, (C, T) for a series of T steps, (D,) for
+a vector.
 """
 
 import os
@@ -16,15 +17,18 @@ from typing import Any, Self
 import numpy as np
 
 from vae.base.criterion import ELBO, RECONSTRUCTION, Criterion
+from vae.base.numbers import plural
 from vae.base.records import Floats, Report, Tick
 from vae.recorder import arrays
 from vae.recorder.folder import Folder
-from vae.recorder.frames import Frames
+from vae.recorder.frames import Frames, facts
 from vae.recorder.settings import checked
 from vae.recorder.units import check_kl, check_parts, factor, warning
 from vae.runs import Run, checked_name
 from vae.runs.artifacts import SPLITS
 from vae.runs.manifest import recorded_head
+
+PICTURES, SERIES = LAYOUTS = ("pictures", "series")
 
 
 class Recorder:
@@ -42,6 +46,8 @@ class Recorder:
         units: str = "nats per example",
         data: str = "",
         shape: Sequence[int] | None = None,
+        layout: str = PICTURES,
+        channels: Sequence[str] = (),
         beta: float = 1.0,
         posterior: str = "diagonal",
         prior: str = "standard",
@@ -56,7 +62,9 @@ class Recorder:
         `likelihood`, `posterior`, `prior` and `objective` are rows of VAE Lab's tables, or names
         of others. `units` are those of every number: nats or bits per example. `data` names the
         data set: nats of runs with one `data` and one likelihood are compared. `shape` is the
-        shape of flat examples, such as (1, 28, 28). `beta` is the weight of the KL in the loss.
+        shape of flat examples, such as (1, 28, 28). With the `layout` "series", examples of three
+        axes are series (M, T, C), and a flat shape is (T, C); `channels` are their names. `beta`
+        is the weight of the KL in the loss.
         With `steps_per_epoch`, steps are optimiser steps, else epochs; `epochs` is the planned
         number, 0 if unknown. `root` is the folder of the runs, by default the environment
         variable VAE_LAB_ROOT, else `checkpoints`.
@@ -66,6 +74,9 @@ class Recorder:
         self.likelihood, self.beta = likelihood, float(beta)
         self.steps_per_epoch, self.epochs = max(1, int(steps_per_epoch)), int(epochs)
         self._nats = factor(units)
+        if layout not in LAYOUTS:
+            raise ValueError(f"Unknown layout {layout!r}; one of {', '.join(LAYOUTS)}.")
+        self._channels = [str(name) for name in channels]
         settings = checked(
             data=data or name,
             likelihood=likelihood,
@@ -80,7 +91,8 @@ class Recorder:
         self._folder = Folder(
             Path(root) / checked_name(name), recorded_head(settings, data or name)
         )
-        self._frames = Frames(None if shape is None else tuple(map(int, shape)))
+        sizes = None if shape is None else tuple(map(int, shape))
+        self._frames = Frames(sizes, layout == SERIES)
         self._began = time.monotonic()
         self._step, self._epoch = 0, 0.0
         self._first: float | None = None  # reconstruction of the first report
@@ -204,15 +216,15 @@ class Recorder:
     ) -> None:
         """Record reconstructions of the same M examples as before, and samples of the same z.
 
-        Pictures (M, C, H, W) or (M, H, W) with values in [0, 1], or vectors (M, D).
+        Pictures (M, C, H, W) or (M, H, W) with values in [0, 1], vectors (M, D), or with the
+        layout "series" (M, T, C) or (M, T). Values NaN of originals that are no pictures were not
+        observed; at the end of a series they end it.
         """
         run, frames = self._at(step, epoch), self._frames
         is_first = frames.originals is None
         frames.pictures(run, self._step, self._epoch, originals, reconstructions, samples)
         if is_first and frames.originals is not None:
-            is_binary = bool(np.isin(frames.originals, (0, 1)).all())
-            shape = list(frames.originals.shape[1:])
-            self._folder.describe(event_shape=shape, levels=2 if is_binary else 0)
+            self._folder.describe(**facts(frames.originals, self._channels))
             self._check_units()
         self._folder.note(self._tick())
 
@@ -246,7 +258,9 @@ class Recorder:
         """Record the number of latents; raises ValueError if it was another one before."""
         before = self._latents
         if before and before != count:
-            raise ValueError(f"These are {count} latents at step {self._step}, before {before}.")
+            raise ValueError(
+                f"Step {self._step} has {plural(count, 'latent')}, and earlier steps {before}."
+            )
         self._folder.describe(latents=count)
 
     def _judge(self, report: Report) -> None:

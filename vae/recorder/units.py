@@ -55,10 +55,11 @@ def check_parts(kl: float, parts: Floats, step: int) -> None:
 def warning(first: float, originals: Floats, likelihood: str, beta: float, latents: int) -> str:
     """Return a sentence if the reconstruction of the first report looks like a mean over the
     values of an example, with the β that the loss trains; else ""."""
-    size = originals[0].size if len(originals) else 0
+    present = originals[~np.isnan(originals)]
+    size = round(present.size / max(len(originals), 1))  # values that were observed
     if size < LEAST or first <= 0:
         return ""
-    squares, entropy = _constants(originals)
+    squares, entropy = _constants(present)
     if first * FACTOR > size * max(squares, entropy):
         return ""
     try:  # loads torch, in this rare case only
@@ -87,10 +88,10 @@ def _sentence(first: float, size: int, each: float) -> str:
     )
 
 
-def _constants(originals: Floats) -> tuple[float, float]:
-    """Return squared error and cross-entropy of the best constant value, per value of x; the
+def _constants(present: Floats) -> tuple[float, float]:
+    """Return squared error and cross-entropy of the best constant value, per present value; the
     latter is 0 for values outside [0, 1]."""
-    mean, squares = float(originals.mean()), float(originals.var())
-    if originals.min() < 0 or originals.max() > 1 or not 0 < mean < 1:
+    mean, squares = float(present.mean()), float(present.var())
+    if present.min() < 0 or present.max() > 1 or not 0 < mean < 1:
         return squares, 0.0
     return squares, -mean * math.log(mean) - (1 - mean) * math.log1p(-mean)

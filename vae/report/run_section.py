@@ -12,13 +12,14 @@ import numpy as np
 from vae.analysis.encoding import decode, prior_sample
 from vae.analysis.latent_map import class_hue, latent_map, overview
 from vae.analysis.loaded_run import LoadedRun
+from vae.base.numbers import plural
 from vae.base.records import Encoding, Floats, Tiles
 from vae.components.network_file import title
 from vae.experiments.configurations import Entry
 from vae.experiments.entries import evaluations_of_best
 from vae.figures.latent_bars import kl_bars
 from vae.figures.latent_map import latent_scatter, map_caption
-from vae.figures.quantities import SPLITS
+from vae.figures.quantities import SPLITS, examples_of
 from vae.figures.vectors import reconstruction_pairs, sample_vectors
 from vae.imaging import tiles
 from vae.report.html import Page, picture, section, table
@@ -113,7 +114,7 @@ def _pictures(page: Page, loaded: LoadedRun, split: str) -> str:
         return _vectors(page, loaded, originals, reconstructed, drawn)
     scale = max(1, ROOM // (ACROSS * (originals.shape[3] + 1)))
     both = tiles.png(tiles.strip([originals, reconstructed], ACROSS, scale=scale))
-    caption = f"{len(rows_)} {SPLITS[split]} examples above, their reconstructions below"
+    caption = f"{examples_of(len(rows_), split)} above, their reconstructions below"
     left = f"<h3>Reconstructions</h3>{_captioned(both, caption)}"
     if drawn is None:
         right = (
@@ -183,7 +184,7 @@ def _evaluations(split: str, ordered: Sequence[SavedEvaluation]) -> str:
 def _described(saved: SavedEvaluation) -> str:
     """Return time, weights, examples and samples of an evaluation, as text."""
     request, record = saved.request, saved.record
-    examples = f"{SPLITS.get(record.split, record.split)} examples: {record.examples:,}"
-    samples = f"L = {request.elbo_samples} samples of q(z|x)"
+    examples = examples_of(record.examples, record.split)
+    samples = f"L = {plural(request.elbo_samples, 'sample')} of q(z|x)"
     time = f"{saved.created:%Y-%m-%d %H:%M} UTC"
     return f"evaluated {time}, {request.checkpoint} weights, {examples}, {samples}."

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable
 from string import Template
 
-from vae.base.numbers import compact
+from vae.base.numbers import compact, plural
 from vae.components import network_file
 from vae.runs import Run
 from vae.script.run_facts import Recorded, kind
@@ -71,7 +71,7 @@ def _plain(words: object) -> str:
 def _expected(done: Recorded) -> str:
     if not done.steps:
         return "The run had recorded nothing yet when this file was written."
-    lines = [f"Expected after {compact(done.epoch, 6)} epochs ({done.steps:,} steps):"]
+    lines = [f"Expected after epoch {compact(done.epoch, 6)} ({plural(done.steps, 'step')}):"]
     for part, figures in done.figures.items():
         listed = ", ".join(f"{done.titles[n]} {v:.4f}" for n, v in figures.items())
         lines.append(f"    {part}: {listed} nats per example")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import Timeout
 
 from vae.base import files, memory, quotas
+from vae.base.numbers import plural
 from vae.base.records import Control, DivergedError, Snapshot, Tick
 from vae.base.world import LostRankError
 from vae.runs import Run, identity
@@ -187,7 +188,9 @@ def _progress(error: BaseException) -> dict[str, Any]:
 
 def _final_state(run: Run, ended: str, spent: int) -> dict[str, Any]:
     if ended == "early":
-        message = f"Ended early: no better validation value for {run.config.patience} epochs."
+        message = (
+            f"Ended early: no better validation value for {plural(run.config.patience, 'epoch')}."
+        )
         return {"state": "finished", "message": message}
     message = quotas.problem("seconds", spent) if ended == "stop" else ""
     return {"state": {"pause": "paused", "stop": "stopped"}.get(ended, ended), "message": message}

@@ -15,7 +15,7 @@ from vae.base.records import Encoding, Floats, Ints
 from vae.dashboard import server
 from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.plot import plot
-from vae.dashboard.shared import cache, html_grid, widgets
+from vae.dashboard.shared import cache, html_grid, row_names
 from vae.experiments.configurations import Entry
 from vae.figures.paths import path_panels
 from vae.imaging import tiles
@@ -74,7 +74,7 @@ def pictures(selected: Sequence[Entry], titles: dict[str, str]) -> None:
     layers: dict[str, Floats] = {"original": first.inputs(rows)}
     for label, one in zip(labels, alike, strict=True):
         layers[label[:22]] = one.decode(one.encode(rows).mean, rows)
-    names = widgets.names_of(first.data.labels, first.data.classes, rows)
+    names = row_names.names_of(first.data.labels, first.data.classes, rows)
     source = "held out by all of these runs" if held_out else "training examples of some runs"
     if others := len(loaded) - len(alike):
         source += f" · {others} with other data, not shown here"

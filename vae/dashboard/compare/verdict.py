@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from vae.base.numbers import number
+from vae.base.numbers import number, plural
 from vae.base.statistics import MIN_SEEDS, Verdict, by_seed, interval, verdict
 from vae.dashboard.compare.charts import Chosen
 from vae.dashboard.learn.lessons import lesson_link
@@ -188,7 +188,7 @@ def _how(found: Verdict) -> str:
 def _about(side: Judged) -> str:
     """Return a side's mean, and the number of runs left out, as text."""
     values = list(side.values.values())
-    count = "" if len(values) == side.runs else f" of {len(values)} seeds"
+    count = "" if len(values) == side.runs else f" of {plural(len(values), 'seed')}"
     parts = [f"{side.name}: no value"]
     if values:
         one = interval(values)

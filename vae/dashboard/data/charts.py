@@ -13,12 +13,12 @@ import streamlit as st
 from vae.analysis.dataset_summary import model_inputs, moments
 from vae.base.data_records import Moments
 from vae.base.kinds import KINDS
-from vae.base.numbers import compact, number
+from vae.base.numbers import compact, number, plural
 from vae.base.records import Floats, Hue, Ints, LatentMap
 from vae.config import RunConfig
 from vae.dashboard.data.view import HELP, DataView
 from vae.dashboard.plot import plot
-from vae.dashboard.shared import html_grid, widgets
+from vae.dashboard.shared import html_grid, row_names, widgets
 from vae.dashboard.shared.entry_tables import as_rows
 from vae.dashboard.shared.number_table import SHARE, WHOLE, Column, styled
 from vae.data import Dataset, split, stratified
@@ -105,7 +105,9 @@ def examples(view: DataView, request: ExamplesRequest) -> None:
     parts = _parts(view)
     words = [
         html_grid.Card(f"{name} · row {row} of {data.name} · {parts[row]}", name, ())
-        for row, name in zip(rows, widgets.names_of(data.labels, data.classes, rows), strict=True)
+        for row, name in zip(
+            rows, row_names.names_of(data.labels, data.classes, rows), strict=True
+        )
     ]
     scale = html_grid.enlargement(data.event_shape, 1, words, ROOM)
     first = "class" if data.labels is not None else "row"
@@ -131,7 +133,7 @@ def _vectors(view: DataView, request: ExamplesRequest) -> None:
     x = model_inputs(data, view.config, rows)
     labels = None if data.labels is None else data.labels[rows]
     if data.kinds:
-        names = widgets.names_of(data.labels, data.classes, rows)
+        names = row_names.names_of(data.labels, data.classes, rows)
         head = {"row": rows.tolist()} | ({} if labels is None else {"class": names})
         st.dataframe(as_rows(x, data, head), hide_index=True, height=ROOM[1] + 24)
         st.caption(f"{len(rows):,} of {len(data.x):,} examples shown")
@@ -141,7 +143,7 @@ def _vectors(view: DataView, request: ExamplesRequest) -> None:
         record = LatentMap(x, ("feature 1", "feature 2"), rows, hue, len(data.x), False)
         chart, title = latent_scatter(record), "Two features against each other"
     else:
-        names = widgets.names_of(data.labels, data.classes, rows)
+        names = row_names.names_of(data.labels, data.classes, rows)
         labelled = labels is not None
         pairs = zip(rows, names, strict=True)
         words = [f"{name} · #{row}" if labelled else name for row, name in pairs]
@@ -158,7 +160,7 @@ def average(view: DataView, request: ExamplesRequest) -> None:
     record = view.summary.moments
     if request.label != ANY:
         record = _moments(view.data, view.config, view.key, request.label)
-    of = f"of {record.examples:,} examples"
+    of = f"of {plural(record.examples, 'example')}"
     if view.data.kinds:
         st.markdown(f"**Columns** {of}", help=HELP["kinds"])
         st.dataframe(styled(_columns(view, record), NUMBERS), hide_index=True, height=CHART)
@@ -230,7 +232,7 @@ def each_class(view: DataView) -> None:
     present = [k for k in range(len(data.classes)) if (data.labels == k).any()][:MOST_CLASSES]
     found = [_moments(data, view.config, view.key, k) for k in present]
     words = [
-        html_grid.Card(f"{data.classes[k]}: {size:,} examples", data.classes[k], ())
+        html_grid.Card(f"{data.classes[k]}: {plural(size, 'example')}", data.classes[k], ())
         for k in present
         if (size := int((data.labels == k).sum()))
     ]

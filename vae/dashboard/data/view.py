@@ -168,7 +168,7 @@ def missing(s: DataSummary) -> None:
     if not total:
         return
     st.markdown(
-        f"**Not observed**: {total:,} of {size:,} values ({percent(total / size, 1)})",
+        f"**Not observed**: {total:,} of {plural(size, 'value')} ({percent(total / size, 1)})",
         help=HELP["missing"],
     )
     names, share = element_names(s.columns, s.shape), s.missing / s.inside

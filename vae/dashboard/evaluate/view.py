@@ -259,7 +259,10 @@ def _row(run: Run, result: SavedEvaluation, keys: list[str]) -> dict[str, str]:
 
 
 def _short(found: Estimate | None) -> str:
-    return "" if found is None else " ".join(filter(None, described(found)))
+    if found is None:
+        return ""
+    value, rest = described(found)
+    return f"{value} ({rest})" if rest and not rest.startswith("±") else f"{value} {rest}".strip()
 
 
 TABLE_HELP = (

@@ -13,7 +13,7 @@ from vae.analysis.density import Field
 from vae.analysis.latent_map import hover_texts, latent_map, rounded_range
 from vae.analysis.projections import PROJECTIONS, project
 from vae.base import files
-from vae.base.numbers import percent
+from vae.base.numbers import percent, plural
 from vae.base.records import Ints, LatentMap, Projection
 from vae.dashboard import server
 from vae.dashboard.latent import pins, sliders
@@ -112,7 +112,10 @@ def _plot(figure: go.Figure, context: MapContext, record: LatentMap, index: list
         clickable=True,
         pickable=True,
         drawable=context.plane is not None and not context.single,
-        label=f"{len(record.points)} examples in latent space, {record.axes[0]}, {record.axes[1]}",
+        label=(
+            f"{plural(len(record.points), 'example')} in latent space, {record.axes[0]}, "
+            f"{record.axes[1]}"
+        ),
     )
     if context.plane is not None:
         pins.add(context.revision, event.click)
@@ -224,7 +227,7 @@ def _job_projection(context: MapContext) -> tuple[Projection | None, str]:
     """Return the result of the background job so far; show its progress or its button."""
     job = projection_job(context.loaded.run, context.request)
     title, status = PROJECTIONS[context.request.projection].title, job.status()
-    work = f"{title} of {len(context.encoding.index):,} points"
+    work = f"{title} of {plural(len(context.encoding.index), 'point')}"
     if status["state"] in ALIVE:
         _progress(job, work, status["progress"])
         return _result(job, context), f"{title} is finding neighbours…"

@@ -10,7 +10,7 @@ import streamlit as st
 
 from vae.analysis.latent_map import rounded_range
 from vae.analysis.projections_3d import HALF, space
-from vae.base.numbers import fixed
+from vae.base.numbers import fixed, plural
 from vae.dashboard.latent.layers import TRUSTWORTHINESS, trustworthiness_text
 from vae.dashboard.latent.map import (
     CHART,
@@ -69,7 +69,7 @@ def _draw(context: MapContext, places: PanelPlaces, record: LatentMap3D) -> MapS
         index=trace_rows_3d(record),
         tiles=pattern(context.loaded.run),
         pickable=True,
-        label=f"{len(record.points)} examples in three dimensions of latent space, "
+        label=f"{plural(len(record.points), 'example')} in three dimensions of latent space, "
         f"{', '.join(record.axes)}",
     )
     sphere = [prior_sphere(record.centre)] if with_sphere and record.centre is not None else []

@@ -19,7 +19,7 @@ from vae.analysis.ranking import ORDERS, BoundTerms, percent, percentile
 from vae.base.foreign import markdown
 from vae.base.numbers import fixed
 from vae.base.records import Floats, Ints
-from vae.dashboard.shared import cache, html_grid, widgets
+from vae.dashboard.shared import cache, html_grid, row_names, widgets
 from vae.dashboard.shared.run_choices import load_checkpoint, split_titles
 from vae.data import Dataset
 from vae.figures.quantities import SPLITS
@@ -195,7 +195,7 @@ def summary(request: ReconstructionRequest, chosen: Selection, data: Dataset) ->
 
 def cards(chosen: Selection, data: Dataset) -> list[html_grid.Card]:
     """The captions of the selected examples: class, reconstruction, KL and surprise."""
-    names = widgets.names_of(data.labels, data.classes, chosen.rows)
+    names = row_names.names_of(data.labels, data.classes, chosen.rows)
     kls = ["not defined"] * len(names) if chosen.kl is None else map(fixed, chosen.kl)
     return [
         html_grid.Card(

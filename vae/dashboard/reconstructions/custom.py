@@ -30,13 +30,13 @@ from vae.dashboard.plot import plot
 from vae.dashboard.reconstructions.common import CONTROLS, score_split, split_controls
 from vae.dashboard.reconstructions.drawing_pad import drawing_pad
 from vae.dashboard.reconstructions.live_model import live_model
-from vae.dashboard.shared import cache, html_grid, widgets
+from vae.dashboard.shared import cache, html_grid, row_names, widgets
 from vae.dashboard.shared.html_gallery import Caption, figures_line, gallery
 from vae.dashboard.shared.run_picker import has_rings
 from vae.data.decoding import fitted
 from vae.figures.latent_map import latent_scatter
 from vae.figures.map_layers import star
-from vae.figures.quantities import SPLITS
+from vae.figures.quantities import examples_of
 from vae.figures.ranking import surprise_histogram
 from vae.figures.vectors import reconstruction_pairs
 from vae.imaging import tiles
@@ -76,7 +76,7 @@ def custom(run: Run, line: DeltaGenerator) -> None:
         return
     found = reconstruct(loaded, x, label)
     bound = score_split(loaded, split, None).bound
-    examples = f"{len(bound):,} {SPLITS[split]} examples"
+    examples = examples_of(len(bound), split)
     about = HELP["surprise"] + lesson_link("terms")
     line.markdown(surprise_sentence(found.percentile(bound), examples), help=about)
     with middle:
@@ -213,7 +213,7 @@ def _terms(found: CustomExample) -> list[tuple[str, str, str]]:
 def _histogram(loaded: LoadedRun, found: CustomExample, bound: Floats, split: str) -> None:
     """The distribution over the split, with a mark at the custom example."""
     name = "reconstruction" + " + KL" * (found.kl is not None)
-    title = f"{name} of the {len(bound):,} {SPLITS[split]} examples (nats)"
+    title = f"{name} of the {examples_of(len(bound), split)} (nats)"
     plot(
         surprise_histogram(bound, np.array([found.bound], np.float32), title),
         key="custom_surprise",
@@ -251,10 +251,11 @@ def _nearest(loaded: LoadedRun, encoding: Encoding, z: Floats) -> None:
     """The training examples whose latents are nearest to z (1, Z), with their distances."""
     found, data = nearest(z, encoding.mean, k=NEIGHBOURS), loaded.data
     rows = encoding.index[found.place[0]]
-    names = widgets.names_of(data.labels, data.classes, rows)
+    names = row_names.names_of(data.labels, data.classes, rows)
     distances = [fixed(distance) for distance in found.distance[0]]
     if not (data.is_image or data.is_series):
-        st.dataframe({"row": rows, "class": names, "distance": distances}, hide_index=True)
+        columns = row_names.row_columns(data, rows)
+        st.dataframe({**columns, "distance": distances}, hide_index=True)
         return
     captions = [
         Caption(name, ((text, "muted"),), f"{name} · row {row}, distance {text} in latent space")

@@ -13,7 +13,7 @@ from vae.base.records import Floats, Tiles
 from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.plot import plot
 from vae.dashboard.reconstructions.common import Selection, controls, score_split, select
-from vae.dashboard.shared import address, html_grid, widgets
+from vae.dashboard.shared import address, html_grid, row_names
 from vae.dashboard.shared.address_values import real
 from vae.figures.vectors import reconstruction_pairs
 from vae.imaging import tiles
@@ -105,7 +105,7 @@ def summary(loaded: LoadedRun, chosen: Selection, restored: Denoised) -> str:
 def captions(loaded: LoadedRun, chosen: Selection, restored: Denoised) -> list[html_grid.Card]:
     """The captions of the examples: class, reconstruction and squared errors."""
     data = loaded.data
-    names = widgets.names_of(data.labels, data.classes, chosen.rows)
+    names = row_names.names_of(data.labels, data.classes, chosen.rows)
     numbers = zip(restored.reconstruction, restored.damage, restored.squared, strict=True)
     return [
         html_grid.Card(
@@ -138,11 +138,9 @@ def vectors(loaded: LoadedRun, chosen: Selection, noisy: Floats, restored: Denoi
     """A chart of corrupted examples and their reconstructions beside a table of errors."""
     background = loaded.inputs(loaded.subset("train", 2000))
     chart, table = st.columns([7, 4])
-    data = loaded.data
     table.dataframe(
         {
-            "row": chosen.rows,
-            "class": widgets.names_of(data.labels, data.classes, chosen.rows),
+            **row_names.row_columns(loaded.data, chosen.rows),
             "reconstruction": [fixed(nats) for nats in restored.reconstruction],
             "corrupted": [fixed(damage, 4) for damage in restored.damage],
             "restored": [fixed(squared, 4) for squared in restored.squared],

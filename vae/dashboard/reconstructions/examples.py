@@ -18,10 +18,10 @@ from vae.dashboard.reconstructions.common import (
     select,
     summary,
 )
-from vae.dashboard.shared import html_grid, widgets
+from vae.dashboard.shared import html_grid, row_names, widgets
 from vae.dashboard.shared.entry_tables import FEW, ROW, as_pairs
 from vae.dashboard.shared.number_table import NATS, SHARE, WHOLE, Column, configured, styled
-from vae.figures.quantities import SPLITS
+from vae.figures.quantities import examples_of
 from vae.figures.ranking import surprise_histogram
 from vae.figures.vectors import reconstruction_pairs
 from vae.imaging import tiles
@@ -75,7 +75,7 @@ def histogram(
     name = "reconstruction"
     if scores.kl is not None:  # at the mean of q the sum does not estimate −ELBO
         name = "reconstruction + KL" if request.latent == "mean" else "−ELBO"
-    split = f"all {len(scores.rows):,} {SPLITS[request.split]} examples"
+    split = f"all {examples_of(len(scores.rows), request.split)}"
     title = f"{name} of {split}, lines: those below (nats)"
     plot(
         surprise_histogram(scores.bound, chosen.bound, title),
@@ -113,7 +113,7 @@ def vectors(loaded: LoadedRun, chosen: Selection, request: ReconstructionRequest
     background = loaded.inputs(loaded.subset("train", 2000))
     chart, table = st.columns([7, 4])
     captions = cards(chosen, loaded.data)
-    columns = {"row": chosen.rows, "class": [caption.name for caption in captions]}
+    columns = row_names.row_columns(loaded.data, chosen.rows)
     columns |= {"reconstruction": chosen.reconstruction}
     columns |= {"KL": [None] * len(captions) if chosen.kl is None else chosen.kl}
     columns |= {"surprise": chosen.surprise}

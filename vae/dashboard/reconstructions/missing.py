@@ -20,7 +20,7 @@ from vae.analysis.imputation import (
 )
 from vae.analysis.loaded_run import LoadedRun
 from vae.base.foreign import cell
-from vae.base.numbers import number, percent
+from vae.base.numbers import number, percent, plural
 from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.plot import plot
 from vae.dashboard.reconstructions.common import CONTROLS, split_controls
@@ -32,7 +32,7 @@ from vae.data.column_kinds import values_of
 from vae.data.columns import unique_names
 from vae.data.missing import element_names
 from vae.figures.imputation import HIDDEN, Hidden, hidden_values
-from vae.figures.quantities import SPLITS
+from vae.figures.quantities import examples_of
 from vae.figures.series import Layer, Panels, series_chart
 from vae.runs import Run
 from vae.runs.result_keys import run_key
@@ -87,9 +87,9 @@ def summary(found: Imputed, errors: HiddenErrors | None, split: str) -> str:
     """Number of missing values, and the error at hidden ones, as Markdown."""
     gone = found.is_missing
     share = percent(gone.sum() / max(1, (gone | found.is_observed).sum()), 1)
-    head = f"**{gone.sum():,} values** ({share}) of {len(gone):,} {SPLITS[split]} examples"
+    head = f"**{plural(gone.sum(), 'value')}** ({share}) of {examples_of(len(gone), split)}"
     if errors is None:
-        return f":small[{head} were not observed]"
+        return f":small[{head} not observed]"
     model, mean = (number(value) for value in errors.total)
     names = ""
     if wrong := errors.wrong:

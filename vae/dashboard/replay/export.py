@@ -11,7 +11,7 @@ import streamlit as st
 
 from vae.analysis.replay import npz
 from vae.base.foreign import markdown
-from vae.base.numbers import fixed, percent
+from vae.base.numbers import fixed, percent, plural
 from vae.base.records import Hue
 from vae.dashboard.replay.film import (
     DRAWING,
@@ -160,4 +160,4 @@ def _size(film: Film, request: AnimationRequest) -> str:
     number, (width, height) = len(picture_positions(film, request)), film.size(request.width)
     played = max(2 * number - 2, 1) if request.back else number
     seconds = played * request.ms / 1000
-    return f"{number:,} pictures of {width:,} × {height:,}, {fixed(seconds, 1)} s"
+    return f"{plural(number, 'picture')} of {width:,} × {height:,}, {fixed(seconds, 1)} s"

@@ -10,6 +10,7 @@ browser remembers the position of the slider while its tab is open.
 from collections.abc import Sequence
 from typing import Any
 
+from vae.base.numbers import plural
 from vae.dashboard.replay.message import (
     COLOURS_OF_ALL,
     Blobs,
@@ -121,12 +122,12 @@ def pack(
 def _titles(scene: Scene, has_prior: bool) -> dict[str, str]:
     """The titles above the canvases, by data-part."""
     count, total = len(scene.examples.index), scene.examples.total
-    number = f"all {total:,}" if count == total else f"{count:,} of {total:,}"
+    part = "all" if count == total else f"{count:,} of"
     several = scene.is_series and scene.examples.originals.shape[1] > 1
     inks = ("broad", "thin") if several else ("black or white", "blue")
     layers = f"Originals ({inks[0]}) and reconstructions ({inks[1]})"
     return {
-        "map_title": f"Posterior means of {number} examples",
+        "map_title": f"Posterior means of {part} {plural(total, 'example')}",
         "reconstructions_title": "Originals above reconstructions" if scene.is_image else layers,
         "samples_title": "Samples of fixed z from the prior" if has_prior else "Decoded noise",
     }

@@ -15,7 +15,7 @@ from vae.analysis.encoding import decode
 from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.nearest import Nearest, nearest
 from vae.analysis.sampling import ALL, BY_BIC, SOURCES, Draw, Source, sample_classes
-from vae.base.numbers import compact
+from vae.base.numbers import compact, plural
 from vae.base.records import Floats
 from vae.components.count_distributions import at_typical
 from vae.dashboard import server
@@ -189,7 +189,8 @@ def describe_samples(loaded: LoadedRun, request: SamplesRequest) -> str:
     turns = ", the classes in turn" if in_turn else ""
     sized = at_typical(loaded.model.domain)
     return (
-        f"{request.number} samples, {kind}{turns}{warm}{count}{sized}. {describe_source(source)}"
+        f"{plural(request.number, 'sample')}, {kind}{turns}{warm}{count}{sized}. "
+        f"{describe_source(source)}"
     )
 
 

@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from vae.analysis.loaded_run import LoadedRun
 from vae.base.foreign import markdown
-from vae.base.numbers import fixed
+from vae.base.numbers import fixed, plural
 from vae.base.records import Floats
 from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.plot import plot
@@ -33,7 +33,7 @@ from vae.dashboard.samples.samples import (
     nearest_examples,
     sample_controls,
 )
-from vae.dashboard.shared import address, cache, html_grid, widgets
+from vae.dashboard.shared import address, cache, html_grid, row_names, widgets
 from vae.dashboard.shared.entry_tables import as_rows
 from vae.dashboard.shared.html_gallery import Caption, gallery
 from vae.dashboard.shared.run_choices import load_checkpoint
@@ -166,7 +166,7 @@ def _grid(loaded: LoadedRun, x: Floats, key: str) -> Bytes | None:
     across, scale = html_grid.arranged(loaded.data.event_shape, len(x), ROOM)
     picture = tiles.tile(x, across, scale=scale)
     with st.container(key=f"{key}_sheet"):
-        st.html(html_grid.sheet(picture, f"{len(x)} samples"))
+        st.html(html_grid.sheet(picture, plural(len(x), "sample")))
     return picture
 
 
@@ -190,7 +190,7 @@ def _with_nearest(loaded: LoadedRun, request: SamplesRequest, samples: Samples) 
     )
     if not (data.is_image or data.is_series):
         return _grid(loaded, samples.x, "samples")
-    names = widgets.names_of(data.labels, data.classes, rows)
+    names = row_names.names_of(data.labels, data.classes, rows)
     captions = [
         Caption(
             label,
@@ -215,7 +215,8 @@ def _other_run(loaded: LoadedRun, request: SamplesRequest, samples: Samples) -> 
     runs = {run.name: run for run in compatible_runs(loaded)}
     if not runs:
         st.info(
-            f"No other run has {samples.z.shape[1]} latents and examples of this shape: train "
+            f"No other run has {plural(samples.z.shape[1], 'latent')} and examples of this "
+            f"shape: train "
             "one, with another seed or another β, to compare samples of the same z."
         )
         return

@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vae.base.foreign import markdown
-from vae.base.numbers import compact, fixed
+from vae.base.numbers import compact, fixed, plural
 from vae.base.records import Domain
 from vae.components.count_distributions import library_sizes
 from vae.components.likelihoods import LIKELIHOODS
@@ -176,7 +176,7 @@ def facts(run: Run, status: Status) -> str:
 def _latents(run: Run) -> str:
     """Return the number of latents with a comma; "" for a recorded run that has none so far."""
     number = run.settings["latent_dim"]
-    return f"{number} latents, " if number else ""
+    return f"{plural(number, 'latent')}, " if number else ""
 
 
 def _best(run: Run) -> str:

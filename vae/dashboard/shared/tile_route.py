@@ -12,7 +12,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -81,8 +80,7 @@ def _curves(source: _Source, row: int) -> str:
     data, low, high = source
     assert low is not None
     assert high is not None
-    x = prepare(data, slice(row, row + 1))[0]
-    share = (x - low[:, None]) / np.where(high > low, high - low, 1)[:, None]
-    names = ("text",) if len(x) == 1 else tuple(f"class{k}" for k in range(CLASSES))
+    share = curves.shares(prepare(data, slice(row, row + 1))[0], low, high)
+    names = ("text",) if len(share) == 1 else tuple(f"class{k}" for k in range(CLASSES))
     inks = [colour(name) for name in names]
-    return curves.curve_svg([share.astype(np.float32)], [curves.Ink(inks)], (0.0, 1.0))
+    return curves.curve_svg([share], [curves.Ink(inks)], (0.0, 1.0))

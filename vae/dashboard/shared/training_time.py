@@ -11,6 +11,7 @@ import numpy as np
 import streamlit as st
 import torch
 
+from vae.base.numbers import plural
 from vae.base.records import Domain
 from vae.batches import Batches
 from vae.config import RunConfig
@@ -62,7 +63,7 @@ def sentence(config: RunConfig, data: Dataset) -> str:
     """Return weights, training examples and time as a sentence."""
     domain, examples = config.domain(data), len(config.split(data).train)
     weights = cost(config, domain).weights
-    text = f"New run: {weights:,} weights · {examples:,} training examples"
+    text = f"New run: {plural(weights, 'weight')} · {plural(examples, 'training example')}"
     step = _step(config, domain)
     if step is None:
         return text

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from streamlit.delta_generator import DeltaGenerator
 
 from vae.base import visitors
-from vae.base.records import Floats, Ints
+from vae.base.records import Floats
 from vae.dashboard.shared import address
 from vae.dashboard.shared.address_values import SWITCH, one_of, real, same
 from vae.dashboard.shared.address_values import whole as whole_number
@@ -291,10 +291,3 @@ def _with_value(key: str, act: Callable[[Any], object] | None) -> Callable[[], N
 def key_of(name: str, run: Run) -> str:
     """Return the key of a field that belongs to one run; a new run of its name has another."""
     return f"{name}_{run_key(run)}"
-
-
-def names_of(labels: Ints | None, classes: Sequence[str], rows: Ints) -> list[str]:
-    """Return the class name of each row; "#row" where the data set has no classes."""
-    if labels is None:
-        return [f"#{row}" for row in rows]
-    return [classes[k] if 0 <= k < len(classes) else "no class" for k in labels[rows]]

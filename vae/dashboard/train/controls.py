@@ -4,7 +4,7 @@ import streamlit as st
 
 from vae.base import visitors
 from vae.base.foreign import markdown
-from vae.base.numbers import compact, typed
+from vae.base.numbers import compact, plural, typed
 from vae.base.records import Curves
 from vae.dashboard import server
 from vae.dashboard.learn.lessons import lesson_link
@@ -87,7 +87,7 @@ def _progress_words(status: Status, pace: float | None) -> str:
         if status.images_per_second:
             words.append(f"{status.images_per_second / 1000:.1f} k examples/s")
     else:
-        words.append(f"{status.step:,} steps in {duration(status.seconds)}")
+        words.append(f"{plural(status.step, 'step')} in {duration(status.seconds)}")
     return " · ".join(words)
 
 

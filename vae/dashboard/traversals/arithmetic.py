@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from vae.analysis.interpolation import Difference, class_mean, difference, shifted
 from vae.analysis.loaded_run import LoadedRun
 from vae.base.foreign import markdown
-from vae.base.numbers import evenly, fixed
+from vae.base.numbers import evenly, fixed, plural
 from vae.base.records import Floats, Ints
 from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.plot import plot
@@ -147,7 +147,7 @@ def _summary(loaded: LoadedRun, request: ArithmeticRequest, found: Difference) -
     plus, minus = (markdown(loaded.data.classes[k]) for k in (request.plus, request.minus))
     many, others = found.examples
     return (
-        f"**Mean of {plus}** ({many:,} examples) and **mean of {minus}** ({others:,}): "
+        f"**Mean of {plus}** ({plural(many, 'example')}) and **mean of {minus}** ({others:,}): "
         f"distance **{fixed(found.length)}** standard deviations of z"
     )
 

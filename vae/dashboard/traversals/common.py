@@ -16,7 +16,7 @@ from vae.analysis.encoding import by_kl, decode, informativeness
 from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.sampling import ALL
 from vae.base.records import Floats, Ints
-from vae.dashboard.shared import cache, widgets
+from vae.dashboard.shared import cache, row_names, widgets
 from vae.figures.latent_bars import USED
 from vae.figures.quantities import SPLITS
 from vae.runs import Run
@@ -183,4 +183,4 @@ def example_name(loaded: LoadedRun, row: int) -> str:
     where = f"row {row} ({SPLITS[loaded.split_of(rows)[0]]})"
     if data.labels is None:
         return where
-    return f"{widgets.names_of(data.labels, data.classes, rows)[0]} · {where}"
+    return f"{row_names.names_of(data.labels, data.classes, rows)[0]} · {where}"

@@ -10,7 +10,7 @@ from vae.analysis.encoding import information_text
 from vae.analysis.interpolation import Traversal, at_quantiles, change, even, traversal
 from vae.analysis.loaded_run import LoadedRun
 from vae.base.foreign import markdown
-from vae.base.numbers import evenly, fixed, percent
+from vae.base.numbers import evenly, fixed, percent, plural
 from vae.base.records import Floats
 from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.plot import plot
@@ -135,7 +135,7 @@ def _latents(loaded: LoadedRun, ranked: LatentOrder, place: DeltaGenerator) -> l
     first = [d for d in order if d not in ranked.inactive][:FOLD] or order[:1]
     if len(first) == len(order):
         return order
-    title, key = f"All {len(order)} latents", widgets.key_of("traverse_all", loaded.run)
+    title, key = f"All {plural(len(order), 'latent')}", widgets.key_of("traverse_all", loaded.run)
     everything = widgets.switch(place, title, key, False, HELP["all"], "all_latents")
     return order if everything else first
 
@@ -174,10 +174,13 @@ def _summary(
     if request.start == "example":
         start = example_name(loaded, request.row)
     total = loaded.run.config.latent_dim
-    count = f"All {total}" if len(latents) == total else f"{len(latents)} of {total}"
+    part = "All " if len(latents) == total else f"{len(latents)} of "
     hidden = len(inactive - set(latents))
     rest = f" · {hidden} inactive left out" if hidden else ""
-    return f"**{count} latents**, one at a time, starting from {markdown(start)}{rest}"
+    return (
+        f"**{part}{plural(total, 'latent')}**, one at a time, starting from "
+        f"{markdown(start)}{rest}"
+    )
 
 
 def _downloads(loaded: LoadedRun, x: Floats, z: Floats, steps: int) -> None:
