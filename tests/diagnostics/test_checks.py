@@ -584,3 +584,16 @@ def test_the_use_of_codes_is_unknown_without_validation_and_codebook() -> None:
         clear = diagnose(ill).clear["codebook_collapse"]
         assert isinstance(clear, NoFinding)
         assert not clear.checked
+
+
+@pytest.mark.parametrize("epochs", [2, 3, EPOCHS])
+@pytest.mark.parametrize("both", [False, True])
+def test_a_drop_of_few_validation_examples_alone_is_no_sign_of_large_steps(
+    epochs: int, both: bool
+) -> None:
+    """Steps that are too large lower the training score as well."""
+    some = reports(epochs=epochs)
+    for report in some:
+        if report["epoch"] == epochs and (both or report["split"] == "val"):
+            report["elbo"] -= 15.0
+    assert ("learning_rate" in found(case(some))) == both

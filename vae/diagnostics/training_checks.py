@@ -71,11 +71,17 @@ def learning_rate(obs: Observations) -> Finding | NoFinding:
 
 def _leaps(obs: Observations) -> list[str]:
     """Return a sentence about the largest drop of the score in one epoch after the first
-    quarter, unless β changed in it; nothing if the drop is normal."""
+    quarter, unless β changed in it; nothing if the drop is normal.
+
+    Few validation examples may drop by chance. Steps that are too large lower the training score,
+    of all examples, in the same epoch or in the next one.
+    """
     stats = obs.stats
     still = np.nan_to_num(np.diff(stats.beta)) == 0
     late = stats.epoch[1:] > FIRST * stats.epoch[-1] if len(stats.epoch) else still
-    falls = np.where(still & late, -np.diff(stats.value), -np.inf)
+    rose = np.diff(stats.train) >= 0  # False where it is unknown
+    alone = rose & np.append(rose[1:], True)[: len(rose)]
+    falls = np.where(still & late & ~alone, -np.diff(stats.value), -np.inf)
     if not len(falls) or falls.max() <= FALL * stats.range:
         return []
     worst = int(falls.argmax())
