@@ -27,7 +27,7 @@ from vae.base.files import read_arrays, write_arrays
 from vae.commands import COMMANDS, main, progress_bar, train
 from vae.config import fields
 from vae.data import prepare
-from vae.figures.quantities import SPLITS, examples_of
+from vae.figures.quantities import examples_of
 from vae.runs import Run, find, identity, listing
 from vae.training import metrics
 from vae.worker import train as worker
