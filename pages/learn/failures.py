@@ -8,13 +8,11 @@ import plotly.graph_objects as go
 
 from vae.config import RunConfig
 from vae.dashboard.learn import latents
-from vae.dashboard.learn.demonstration import Course, epoch_curve, stats
+from vae.dashboard.learn.demonstration import Course, diagnosis, epoch_curve, stats
 from vae.dashboard.learn.lesson import Choice, Guess, Lesson, Picture, Slider, Step, Values, View
 from vae.dashboard.learn.outcomes import Arrays, Outcome
 from vae.dashboard.learn.view import show
 from vae.dashboard.learn.words.failures import WORDS
-from vae.diagnostics.checks import diagnose
-from vae.diagnostics.findings import Observations
 from vae.figures.base import Part, axis, figure, note
 from vae.figures.lesson_parts import RIGHT, arrow, curve, heading, label, sheet
 from vae.theory import Doubles, linear_vae
@@ -24,7 +22,7 @@ LATENTS = 6
 SIGMAS = np.linspace(0.1, 1.2, 111)
 QUESTION = 4.0  # β of the question
 GAP = 0.08  # between two columns, a share of the width
-EXAMPLES = 8  # originals and reconstructions
+EXAMPLES = 8  # originals, reconstructions and draws
 SPLITS: dict[str, Part] = {"train": {"width": 1.5}, "val": {"width": 2.5, "dash": "dot"}}
 COLOURS = ("kl", "reconstruction")  # of the curves over σ
 STEEP = 2  # epochs left out of the range of the axes
@@ -60,15 +58,16 @@ FAILURES: dict[str, tuple[Settings, Settings]] = {  # name → settings that fai
         QUICK | {"likelihood": "gaussian-learned"},
     ),
     "warmup": (FIXED | {"beta_schedule": "warmup:4000"}, FIXED | {"beta_schedule": "warmup:10"}),
+    "holes": (FIXED | {"beta": 0.01}, FIXED | {"beta": 1.0}),
 }
 
 THRESHOLD = r"\sigma = \sqrt{\lambda_1 / \beta} = [[closes:3]]"
 FOUND = (
-    r"\text{[[left_name]]} & \E{\mathrm{ELBO}} = [[left_elbo]] & "
+    r"\text{[[left_name]]} & \!\E{\mathrm{ELBO}} = [[left_elbo]] & \!"
     r"\K{\mathrm{KL}} = [[left_kl]]\ \text{[[nats]]}"
 )
 CURED = (
-    r"\text{[[right_name]]} & \E{\mathrm{ELBO}} = [[right_elbo]] & "
+    r"\text{[[right_name]]} & \!\E{\mathrm{ELBO}} = [[right_elbo]] & \!"
     r"\K{\mathrm{KL}} = [[right_kl]]\ \text{[[nats]]}"
 )
 ONE = rf"\begin{{array}}{{lll}}{FOUND}\end{{array}}"
@@ -105,20 +104,16 @@ def _measures(view: View, side: str, name: str, found: Outcome | None) -> dict[s
 
 
 def shows(course: Course) -> Arrays:
-    """Return the curves of both splits, the trained values, findings and reconstructions."""
+    """Return the curves of both splits, the trained values, findings, reconstructions, draws."""
     originals, found = course.examples.originals[:EXAMPLES], stats(course)
+    drawn = latents.decoded(course, latents.prior_draws(course, EXAMPLES))
     values = {"elbo": found.trained, "kl": found.kl}
     return {
         **{f"{s}_{n}": epoch_curve(course, s, n) for s in SPLITS for n in values},
         **{name: np.array(np.nan if v is None else v) for name, v in values.items()},
-        "findings": np.array(findings(course) if course.is_done else (), str),
-        "pictures": np.concatenate([originals, latents.reconstructed(course, originals)]),
+        "findings": np.array(tuple(diagnosis(course).findings) if course.is_done else (), str),
+        "pictures": np.concatenate([originals, latents.reconstructed(course, originals), drawn]),
     }
-
-
-def findings(course: Course) -> tuple[str, ...]:
-    """Return the names of the checks that find something in the curves of a run."""
-    return tuple(diagnose(Observations(course.config, stats(course))).findings)
 
 
 def _diagnosis(view: View, found: Outcome | None) -> str:
@@ -221,7 +216,7 @@ def _axes(view: View, rows: list[int], across: list[float], ends: tuple[list[flo
 
 
 def _traces(outcome: Outcome, rows: list[int]) -> list[Part]:
-    """Return ELBO and KL of both splits, and originals above their reconstructions."""
+    """Return ELBO and KL of both splits, and originals, reconstructions and draws in rows."""
     found = []
     for split, line in SPLITS.items():
         for number, name in zip(rows, ("elbo", "kl"), strict=False):

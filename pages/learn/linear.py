@@ -32,9 +32,7 @@ COMMON = {
     "frames": 0,
 }
 
-MODEL = (
-    r"\X{x} = b + W z + \sigma\varepsilon,\qquad \P{z \sim N(0, I)},\quad \varepsilon \sim N(0, I)"
-)
+MODEL = r"\X{x} = b + W z + \sigma\varepsilon,\quad \P{z \sim N(0, I)},\;\varepsilon \sim N(0, I)"
 THRESHOLD = r"\text{[[open_word]]} \iff \lambda_i > \beta\sigma^2 = [[threshold:3]]"
 KL = (
     r"\K{\mathrm{KL}_i} = \tfrac{1}{2} \ln \frac{\lambda_i}{\beta\sigma^2},\qquad "
@@ -162,7 +160,8 @@ def fixed_noise(values: Values) -> list[RunConfig]:
     """Return the run with the noise and β of the controls."""
     sigma = round(float(values["noise"]) ** 0.5, 6)
     settings = {"likelihood": "gaussian", "sigma": sigma, "beta": float(values["beta"])}
-    return [RunConfig.of(**COMMON, **settings, latent_dim=LATENTS, epochs=40)]
+    settings |= {"lr": 0.03, "latent_dim": LATENTS, "epochs": 120}
+    return [RunConfig.of(**COMMON | settings)]
 
 
 def learned_noise(values: Values) -> list[RunConfig]:

@@ -1,15 +1,22 @@
 """Lesson: mean-field inference by coordinate ascent, and the changes by amortisation."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import plotly.graph_objects as go
 from scipy import stats
 
 from vae.base.numbers import fixed
-from vae.dashboard.learn.lesson import Guess, Lesson, Picture, Slider, Step, View
+from vae.config import RunConfig
+from vae.dashboard.learn import latents
+from vae.dashboard.learn.demonstration import Course, epoch_curve
+from vae.dashboard.learn.lesson import Guess, Lesson, Picture, Slider, Step, Values, View
+from vae.dashboard.learn.outcomes import Arrays, Outcome
 from vae.dashboard.learn.view import show
 from vae.dashboard.learn.words.mean_field import WORDS
 from vae.figures.base import Part, axis, figure
-from vae.figures.lesson_parts import arrow, legend
+from vae.figures.lesson_parts import arrow, curve, heading, legend
 from vae.figures.palette import token
 from vae.theory import Doubles, mean_field
 
@@ -19,8 +26,23 @@ RHO = 0.9
 MEANS, PRECISIONS = np.linspace(-0.5, 5.5, 81), np.linspace(0.01, 1.2, 80)
 PLANE = np.linspace(-3, 3, 81)
 LOWEST = -560.0  # of the axis of the mixture's bound, which starts far below
+SETTINGS: dict[str, Any] = {  # of the VAE of the same points
+    "data": "mixture",
+    "examples": mean_field.POINTS,
+    **mean_field.CLUSTERS,
+    "latent_dim": 2,
+    "likelihood": "gaussian-learned",
+    "hidden": (32,),
+}
+TRAINED: dict[str, Any] = {"epochs": 300, "lr": 0.01, "lr_schedule": "cosine", "batch_size": 50}
+WITHOUT_FILES: dict[str, Any] = {"val_share": 0.0, "test_share": 0.0, "frames": 0}
 
 UPDATE = r"\ln \Q{q_j^{*}(z_j)} = \mathbb{E}_{\Q{q_{i \ne j}}}[\ln p(\X{x}, z)] + C"
+AMORTISED = (
+    r"\underbrace{\E{\mathrm{ELBO}}(\Q{q^*})}_{[[best_elbo]]} - "
+    r"\underbrace{\E{\mathrm{ELBO}}(\Q{q(z|x)})}_{[[encoder_elbo]]} = [[amortisation:3]]"
+    r"\ \text{[[nats]]}"
+)
 SUM = (
     r"\underbrace{\ln p(\X{x})}_{[[evidence:3]]} = \underbrace{\E{\mathrm{ELBO}}}_{[[elbo:3]]} + "
     r"\underbrace{\T{\mathrm{KL}(q\,\|\,p(z|x))}}_{[[gap:3]]}"
@@ -52,9 +74,18 @@ def picture(view: View) -> Picture:
         "mixture_elbo": fitted.elbo,
         "alive": int((fitted.weights > 0.02).sum()),
         "alive_name": view.say("alive"),
+        **_amortised(view.outcomes),
     }
-    draw = {"factor": _unknown, "guess": _pair, "correlated": _pair}.get(view.step, _mixture)
-    return Picture(draw(view), numbers)
+    return Picture(DRAWN.get(view.step, _mixture)(view), numbers)
+
+
+def _amortised(outcomes: Sequence[Outcome]) -> dict[str, float | str]:
+    """Return the mean ELBO of the encoder and of the best q, and their gap, of a trained VAE."""
+    found = [outcomes[0].number(n) for n in ("encoder", "best")] if outcomes else [None, None]
+    if found[0] is None or found[1] is None:
+        return dict.fromkeys(("encoder_elbo", "best_elbo", "amortisation"), "–")
+    encoder, best = found[0], found[1]
+    return {"encoder_elbo": encoder, "best_elbo": best, "amortisation": best - encoder}
 
 
 def _unknown(view: View) -> go.Figure:
@@ -150,6 +181,53 @@ def _mixture(view: View) -> go.Figure:
     )
 
 
+def _beside_vae(view: View) -> go.Figure:
+    """Return the points by their component, and the same points in the latent plane of a VAE with
+    its ELBO over the epochs; one colour for one point."""
+    fitted, x = mean_field.mixture_course()[-1], mean_field.points()
+    colours = [token(f"class{k}") for k in fitted.responsibilities.argmax(1)]
+    dots: Part = {"type": "scatter", "mode": "markers", "hoverinfo": "skip"}
+    dots |= {"marker": {"size": 6, "color": colours}}
+    traces = [dots | {"x": x[:, 0], "y": x[:, 1]}]
+    found = view.outcomes[0] if view.outcomes else None
+    if found is not None:
+        means, (epochs, elbos) = found.arrays["means"], found.arrays["curve"]
+        traces.append(dots | {"x": means[:, 0], "y": means[:, 1], "xaxis": "x2", "yaxis": "y2"})
+        traces.append(curve(epochs, elbos, "elbo", xaxis="x3", yaxis="y3"))
+    left, right = [0, 0.46], [0.54, 1]
+    ends: Part = {"constrain": "domain"}
+    return figure(
+        traces,
+        xaxis=axis("x₁", domain=left, range=[-4.2, 4.2], **ends),
+        yaxis=axis("x₂", domain=[0.4, 0.96], range=[-4.2, 4.2], scaleanchor="x", **ends),
+        xaxis2=axis("z₁", domain=right, range=[-3.5, 3.5], anchor="y2", **ends),
+        yaxis2=axis("z₂", domain=[0.4, 0.96], range=[-3.5, 3.5], anchor="x2", **ends)
+        | {"scaleanchor": "x2"},
+        xaxis3=axis(view.say("axis_epoch"), anchor="y3", range=[0, TRAINED["epochs"]]),
+        yaxis3=axis(view.say("axis_example"), domain=[0, 0.22], anchor="x3", range=[-6, -2.5]),
+        annotations=[
+            heading(f"<b>{view.say('by_mean_field')}</b>", sum(left) / 2),
+            heading(f"<b>{view.say('by_vae')}</b>", sum(right) / 2),
+        ],
+    )
+
+
+def shows(course: Course) -> Arrays:
+    """Return the means of q(z|x), the ELBO of each epoch, and at the end that of the best q."""
+    encoder, best = latents.mean_elbos(course) if course.is_done else (np.nan, np.nan)
+    return {
+        "means": latents.means(course),
+        "curve": epoch_curve(course, "train", "elbo"),
+        "encoder": np.array(encoder),
+        "best": np.array(best),
+    }
+
+
+def amortised(_: Values) -> list[RunConfig]:
+    """Return the VAE of the same points."""
+    return [RunConfig.of(**SETTINGS | TRAINED | WITHOUT_FILES)]
+
+
 def _circle(fitted: mean_field.Mixture, k: int) -> Part:
     """Return the circle of two standard deviations around the mean of a component."""
     angle = np.linspace(0, 2 * np.pi, 60)
@@ -186,6 +264,12 @@ def _weight(fitted: mean_field.Mixture, k: int) -> Part:
     return place | look | {"showarrow": False, "yanchor": anchor, "yshift": 2 * way}
 
 
+DRAWN = {
+    "factor": _unknown,
+    "guess": _pair,
+    "correlated": _pair,
+    "amortised": _beside_vae,
+}
 LESSON = Lesson(
     name="mean_field",
     words=WORDS,
@@ -199,16 +283,17 @@ LESSON = Lesson(
         Step("guess", (), guess=Guess("x", "sd_of_09"), starts={"sweeps": 8.0, "rho": RHO}),
         Step("correlated", ("rho", "sweeps"), WIDTH, starts={"sweeps": 3.0}),
         Step("mixture", ("rounds",), MIXTURE, starts={"rounds": 0.0}),
-        Step("amortised", (), UPDATE, starts={"rounds": 40.0}),
-        Step("family", (), starts={"rounds": 40.0}),
+        Step("amortised", (), AMORTISED, starts={"rounds": 40.0}, trains=amortised),
+        Step("family", ("rounds",), UPDATE, starts={"rounds": 40.0}),
     ),
     picture=picture,
-    check="python -m pytest tests/theory/test_mean_field.py",
+    shows=shows,
+    check="python -m pytest tests/theory/test_mean_field.py tests/analysis/test_amortisation.py",
     sources=(
         "Bishop 2006, Pattern Recognition and Machine Learning, sections 10.1 and 10.2",
         "Hoffman, Blei, Wang & Paisley 2013, Stochastic Variational Inference",
         "Kingma & Welling 2014, Auto-Encoding Variational Bayes, section 2.3",
     ),
-    run={"data": "mixture", "latent_dim": 2, "likelihood": "gaussian-learned"},
+    run=SETTINGS | TRAINED,
 )
 show(LESSON)

@@ -244,7 +244,7 @@ LESSON = Lesson(
     sources=(
         "Kingma & Welling 2014, Auto-Encoding Variational Bayes, sections 2 and 3",
         "Bishop 2006, Pattern Recognition and Machine Learning, section 10.1",
-        "邱锡鹏, 神经网络与深度学习, 第 1 版第 13 章 深度生成模型 (第 2 版第 16 章)",
+        "邱锡鹏, 神经网络与深度学习, 第 1 版第 13 章 深度生成模型",
     ),
     run={"data": "digits", "latent_dim": 2, "network": "linear", "likelihood": "gaussian"},
     runs=Runs(tuple(CHOICES), without_tensors, has_own_example=True),

@@ -32,9 +32,9 @@ ELBO = (
     r"\underbrace{\K{\mathrm{KL}(q(z|x)\,\|\,p(z))}}_{[[kl]]}"
 )
 ERROR = (
-    r"\underbrace{\R{-\mathbb{E}_{q}[\ln p(\X{x}|z)]}}_{[[reconstruction]]} = "
-    r"\underbrace{\R{\frac{\mathbb{E}_q[(\X{x}-f(z))^2]}{2s^2}}}_{[[squared]]} + "
-    r"\underbrace{\ln s + \tfrac{1}{2}\ln 2\pi}_{[[constant]]}"
+    r"\begin{aligned}\underbrace{\R{-\mathbb{E}_{q}[\ln p(\X{x}|z)]}}_{[[reconstruction]]} &= "
+    r"\underbrace{\R{\frac{\mathbb{E}_q[(\X{x}-f(z))^2]}{2s^2}}}_{[[squared]]}\\ &\quad + "
+    r"\underbrace{\ln s + \tfrac{1}{2}\ln 2\pi}_{[[constant]]}\end{aligned}"
 )
 BETA = (
     r"\min_q\ \underbrace{\R{-\mathbb{E}_q[\ln p(\X{x}|z)]}}_{[[reconstruction]]} + "
@@ -190,8 +190,8 @@ def _frontier(view: View) -> go.Figure:
 def _goal(beta: float) -> Part:
     """Return a label at the point of the curve that belongs to a β."""
     best = linear_vae.optimum(SPECTRUM, LATENTS, NOISE, beta)
-    place = {"x": best.kl, "y": best.distortion, "ax": 36, "ay": -30, "arrowhead": 6}
-    return place | {"text": f"β = {compact(beta)}", "arrowcolor": token("kl")}
+    place = {"x": best.kl, "y": best.distortion, "ax": 36, "ay": -30, "arrowhead": 2}
+    return place | {"text": f"β = {compact(beta)}", "arrowcolor": token("kl"), "standoff": 8}
 
 
 def shows(course: Course) -> Arrays:
@@ -212,8 +212,8 @@ def _rate_and_distortion(found: Outcome) -> tuple[float, float] | None:
 
 def linear_runs(_: Values) -> list[RunConfig]:
     """Return one linear VAE for each β."""
-    settings = {"data": "digits", "network": "linear", "likelihood": "gaussian", "lr": 0.01}
-    settings |= {"sigma": round(NOISE**0.5, 6), "latent_dim": LATENTS, "epochs": 60, "frames": 0}
+    settings = {"data": "digits", "network": "linear", "likelihood": "gaussian", "lr": 0.03}
+    settings |= {"sigma": round(NOISE**0.5, 6), "latent_dim": LATENTS, "epochs": 120, "frames": 0}
     settings |= {"lr_schedule": "cosine", "batch_size": 128, "val_share": 0.0, "test_share": 0.0}
     return [RunConfig.of(**settings, beta=beta) for beta in TRAINED_BETAS]
 

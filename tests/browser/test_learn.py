@@ -180,6 +180,7 @@ def stage_turns(tab: Tab) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("name", LESSONS)
 def test_every_lesson_is_walked_in_both_languages_on_both_screens(
     name: str, app: App, tmp_path: Path, open_page: OpenPage

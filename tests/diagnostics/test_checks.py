@@ -47,6 +47,7 @@ def reports(
     kl: tuple[float, ...] = (1.5, 1.0),
     lr: float = 2e-3,
     sigma: Any = None,
+    beta: Any = lambda e: 1.0,
     splits: tuple[str, ...] = ("val", "train"),
     epochs: int = EPOCHS,
 ) -> list[Report]:
@@ -69,7 +70,7 @@ def reports(
         loss = scale * (40 + 20 * amount) if shape == "burst" and e == 1 else -elbo
         one = {"step": e * STEPS, "epoch": float(e), "split": split, "elbo": elbo, "loss": loss}
         one |= {"reconstruction": -elbo - sum(kl), "kl": sum(kl), "kl_per_dimension": list(kl)}
-        one |= {"lr": lr, "beta": 1.0, "terms": {} if sigma is None else {"sigma": sigma(e)}}
+        one |= {"lr": lr, "beta": beta(e), "terms": {} if sigma is None else {"sigma": sigma(e)}}
         if e or split == "val":
             found.append(one)
     return found
@@ -88,7 +89,7 @@ def test_a_healthy_run_has_no_finding_and_lists_every_check() -> None:
     result = diagnose(case(reports()))
     assert result.findings == {}
     assert result.clear.keys() == CHECKS.keys()
-    unlearned = ("variance_floor", "codebook_collapse")  # of a σ and of codes
+    unlearned = ("variance_floor", "codebook_collapse", "wide_noise")  # of a σ and of codes
     assert all(q.checked for n, q in result.clear.items() if n not in unlearned)
     assert "8 ± 0.5 nats" in result.clear["ignored_latents"].sentence
     assert "2 of 2 latents" in result.clear["unused_latents"].sentence
@@ -112,6 +113,19 @@ ILL: dict[str, tuple[str, dict[str, Any], ModelStats | None, dict[str, Any]]] = 
         {"sigma": falling(0.2)},
         None,
         {"likelihood": "gaussian-learned"},
+    ),
+    "endless warm-up": (
+        "unfinished_warmup",
+        {"beta": lambda e: e / 400, "kl": (15.0, 14.0)},
+        FINE,
+        {"beta_schedule": "warmup:400"},
+    ),
+    "cheap KL": ("holes", {"beta": lambda e: 0.01, "kl": (15.0, 14.0)}, FINE, {"beta": 0.01}),
+    "wide σ": (
+        "wide_noise",
+        {},
+        FINE._replace(misfit=0.3),
+        {"likelihood": "gaussian", "sigma": 0.5},
     ),
     "a point": ("variance_floor", {}, FINE._replace(narrowest=1e-5), {"beta": 0.1}),
     "narrow": (
@@ -433,6 +447,15 @@ def test_a_swap_costs_nothing_where_the_decoder_ignores_z(of: Any) -> None:
     seen = model_stats(deaf)
     assert seen.swap == 0.0
     assert (seen.split, seen.examples) == ("test", 30)
+
+
+def test_the_error_of_x_is_measured_in_units_of_a_fixed_sigma(of: Any) -> None:
+    wide = of(posterior="point", objective="reconstruction", likelihood="gaussian", sigma=0.5)
+    x = wide.batches(wide.rows("test")).fixed(0).x
+    with torch.no_grad():
+        error = (x - wide.model(x, 1).px.mean[0]).square().mean().sqrt()
+    assert model_stats(wide).misfit == pytest.approx(float(error) / 0.5, rel=1e-4)
+    assert model_stats(of(likelihood="gaussian-learned")).misfit is None
 
 
 def test_the_cost_of_a_swap_equals_an_exact_mean(of: Any) -> None:

@@ -102,7 +102,7 @@ def free_bits(
     ] = 0.25,
 ) -> Loss:
     """Reconstruction + Σ_d max(λ, KL_d), with the KL of each dimension averaged over the batch
-    (Kingma et al. 2016, https://arxiv.org/abs/1606.04934, eq. 15)."""
+    (Kingma et al. 2016, https://arxiv.org/abs/1606.04934)."""
     terms = {"reconstruction": reconstruction_error(out).mean()} | rate(out)
     paid = terms["kl_per_dimension"].clamp(min=free_bits).sum()
     return Loss(terms["reconstruction"] + paid, terms)

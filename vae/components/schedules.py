@@ -40,7 +40,7 @@ def cosine(progress: Progress, epochs: float) -> float:
 
 def cyclical(progress: Progress, epochs: float) -> float:
     """Cycles of EPOCHS epochs: linear from 0 to 1 over the first half of each cycle, then 1
-    (Fu et al. 2019, https://arxiv.org/abs/1903.10145, eqs. 6 and 7, R = 0.5). A plan that ends
+    (Fu et al. 2019, https://arxiv.org/abs/1903.10145, R = 0.5). A plan that ends
     with a whole cycle ends at 1."""
     if progress.step == progress.steps:
         progress = progress._replace(step=progress.step - 1)

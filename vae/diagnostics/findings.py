@@ -29,6 +29,7 @@ class ModelStats(NamedTuple):
     swap_se: float  # its standard error
     narrowest: float | None  # smallest geometric mean over examples of a latent's posterior σ
     spread: float  # standard deviation of all rescaled values of x, in the unit of σ
+    misfit: float | None = None  # root mean squared error of x over its fixed σ
     levels: int = 0  # values that x can take; 0 for real numbers
     reference: float | None = None  # −ELBO of the best model without latents
     reference_se: float | None = None

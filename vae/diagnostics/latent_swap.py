@@ -16,6 +16,7 @@ from torch import Tensor
 from vae.analysis.loaded_run import LoadedRun
 from vae.base import rng
 from vae.batches import Batch
+from vae.components.likelihoods import LIKELIHOODS
 from vae.components.terms import kl, reconstruction_error
 from vae.diagnostics.findings import ModelStats
 from vae.model import VAE
@@ -33,21 +34,41 @@ def model_stats(loaded: LoadedRun) -> ModelStats:
     rows = np.random.default_rng(loaded.seed).permutation(loaded.subset(split, EXAMPLES))
     if len(rows) < 2:
         raise ValueError("A latent swap needs at least two examples.")
-    batch = loaded.batches(rows).fixed(loaded.seed)
-    with torch.no_grad(), rng.stream(loaded.model.device, loaded.seed, "page"):
-        error, rate, z, width = _terms(loaded.model, batch)
-        other = _decoded(loaded.model, batch, z.roll(1, 0))
+    return stats_of(loaded.model, loaded.batches(rows).fixed(loaded.seed), split, loaded.seed)
+
+
+def stats_of(model: VAE, batch: Batch, split: str, seed: int) -> ModelStats:
+    """Return the statistics on the examples of a batch of a split, two or more."""
+    with torch.no_grad(), rng.stream(model.device, seed, "page"):
+        error, rate, z, width = _terms(model, batch)
+        other = _decoded(model, batch, z.roll(1, 0))
+        misfit = _misfit(model, batch, z)
     cost = (other - error).double()
     return ModelStats(
         split=split,
-        examples=len(rows),
+        examples=len(batch.x),
         elbo=None if rate is None else -float((error + rate).mean()),
         swap=float(cost.mean()),
         swap_se=float(cost.std() / math.sqrt(len(cost))),
         narrowest=None if width is None else float(width.log().mean(0).exp().min()),
-        spread=_spread(loaded.model.units(batch.x)),
-        levels=loaded.model.domain.levels,
+        spread=_spread(model.units(batch.x)),
+        misfit=misfit,
+        levels=model.domain.levels,
     )
+
+
+def _misfit(model: VAE, batch: Batch, z: Tensor) -> float | None:
+    """Return the root mean squared error of x as a share of a fixed σ; None without one.
+
+    ln p(E[x|z] | z) − ln p(x|z) = Σ (x − E[x|z])² / 2σ², in every unit of x.
+    """
+    if LIKELIHOODS[model.config.likelihood].noise != "fixed" or batch.x.isnan().any():
+        return None
+    total = 0.0
+    for part, x, y in _parts(batch):
+        px = model.likelihood(z[part], y)
+        total += float(2 * (px.log_prob(px.mean) - px.log_prob(x)).double().sum())
+    return math.sqrt(max(total, 0.0) / batch.x.numel())
 
 
 def _spread(u: Tensor) -> float:

@@ -10,9 +10,8 @@ components come from the training part, so neither of the compared sides affects
   within a ball around a sample; the ball of an example reaches to its k-th nearest neighbour on
   its own side, k = 5 (Kynkäänniemi et al. 2019, https://arxiv.org/abs/1904.06991, eq. 1-2);
 * density: the number of balls of real examples around a sample, divided by k: 1 where both sides
-  are alike, more where samples crowd (Naeem et al. 2020, https://arxiv.org/abs/2002.09797, eq. 5);
-* coverage: the share of real examples whose ball holds a sample, near 1 − 2⁻ᵏ = .97 at best (eq. 6
-  and 9);
+  are alike, more where samples crowd (Naeem et al. 2020, https://arxiv.org/abs/2002.09797);
+* coverage: the share of real examples whose ball holds a sample, near 1 − 2⁻ᵏ = .97 at best;
 * squared_frechet: |m₁ − m₂|² + tr(S₁ + S₂ − 2 (S₁S₂)^½) of the means and covariances of both
   sides, in squared units of the data: the squared distance of normal distributions with these
   moments (Dowson & Landau 1982; Heusel et al. 2017, https://arxiv.org/abs/1706.08500, eq. 6).

@@ -63,7 +63,7 @@ def exact_maximum(spectrum: Doubles, latents: int) -> tuple[float, float]:
 def rate_distortion(spectrum: Doubles, thresholds: Doubles) -> tuple[Doubles, Doubles]:
     """Return rate and distortion for each threshold θ: reverse water-filling.
 
-    R = Σ ½ ln(λᵢ/θ)₊ nats and D = Σ min(λᵢ, θ) (Cover & Thomas 2006, theorem 10.3.3).
+    R = Σ ½ ln(λᵢ/θ)₊ nats and D = Σ min(λᵢ, θ) (Cover & Thomas 2006, section 10.3).
     """
     theta = np.asarray(thresholds)[:, None]  # (T, 1)
     with np.errstate(divide="ignore"):

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import digamma, gammaln, logsumexp, softmax
 
+from vae.data import load
 from vae.theory import Doubles
 
 LOG_2PI = float(np.log(2 * np.pi))
@@ -35,7 +36,7 @@ M0, K0, A0, B0 = 0.0, 1.0, 1.0, 1.0
 
 @lru_cache(maxsize=64)
 def unknown_gaussian(x: tuple[float, ...], sweeps: int) -> GaussianPosterior:
-    """Return q after so many sweeps, from E[τ] = A0/B0 (Bishop 2006, equations 10.24 to 10.30)."""
+    """Return q after so many sweeps, from E[τ] = A0/B0 (Bishop 2006, section 10.1.3)."""
     data, n = np.array(x), len(x)
     mean = (K0 * M0 + data.sum()) / (K0 + n)
     a = A0 + 0.5 * (n + 1)
@@ -113,7 +114,9 @@ class Mixture(NamedTuple):
         return share
 
 
+POINTS = 150
 SPREAD, BROAD, SPARSE = 0.5, 3.0, 0.05  # sd of a component and of the prior of μ; Dirichlet's α₀
+CLUSTERS = {"components": 3, "radius": 2.2, "sd": SPREAD}  # options of the data set
 
 
 def mixture(x: Doubles, responsibilities: Doubles) -> Mixture:
@@ -153,16 +156,14 @@ def _means_kl(means: Doubles, variances: Doubles) -> float:
 
 
 @lru_cache(maxsize=4)
-def points(number: int = 150, seed: int = 3) -> Doubles:
-    """Return points of three Gaussians in the plane, (N, 2)."""
-    rng = np.random.default_rng(seed)
-    centres = np.array([[-1.8, -0.6], [0.4, 1.6], [1.9, -1.0]])
-    x: Doubles = centres[np.arange(number) % 3] + SPREAD * rng.standard_normal((number, 2))
+def points(number: int = POINTS) -> Doubles:
+    """Return points of three Gaussians in the plane, (N, 2): the first ones of a data set."""
+    x: Doubles = load("mixture", examples=POINTS, options=CLUSTERS).x[:number].astype(np.float64)
     return x
 
 
 @lru_cache(maxsize=4)
-def mixture_course(components: int = 6, sweeps: int = 40, seed: int = 4) -> tuple[Mixture, ...]:
+def mixture_course(components: int = 6, sweeps: int = 40, seed: int = 5) -> tuple[Mixture, ...]:
     """Return q after each sweep, from random responsibilities."""
     x = points()
     start = np.random.default_rng(seed).dirichlet(np.ones(components), len(x))

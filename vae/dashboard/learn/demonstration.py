@@ -16,8 +16,12 @@ from vae.base import memory, rng
 from vae.base.criterion import ELBO
 from vae.base.epoch_means import Counter, epoch_means, example_counter
 from vae.base.records import Control, Examples, Floats, Frame, Report
+from vae.batches import Batches
 from vae.config import RunConfig
 from vae.data import Dataset
+from vae.diagnostics.checks import diagnose
+from vae.diagnostics.findings import Diagnosis, Observations
+from vae.diagnostics.latent_swap import EXAMPLES, stats_of
 from vae.diagnostics.training_stats import TrainingStats, training_stats
 from vae.model import VAE
 from vae.training import Trainer
@@ -111,6 +115,15 @@ def _counter(course: Course) -> Counter:
 def stats(course: Course) -> TrainingStats:
     """Return the statistics of the curves, with the ELBO as the score; so the trained values."""
     return training_stats([r._asdict() for r in course.reports], ELBO, _counter(course))
+
+
+def diagnosis(course: Course) -> Diagnosis:
+    """Return the outcome of every check on the curves and on the validation examples."""
+    rows = course.config.split(course.data).val[:EXAMPLES]
+    batches = Batches(course.data, rows, course.config, course.model.device)
+    seed = course.config.seed
+    model = stats_of(course.model, batches.fixed(seed), "val", seed)
+    return diagnose(Observations(course.config, stats(course), model=model))
 
 
 def epoch_curve(course: Course, split: str, name: str) -> Floats:

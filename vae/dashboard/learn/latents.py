@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch.distributions import MixtureSameFamily
 
+from vae.analysis import amortisation
 from vae.base.records import Floats
 from vae.config import RunConfig
 from vae.dashboard.learn.demonstration import Course
@@ -61,6 +62,11 @@ def aggregate_kl(course: Course) -> float | None:
         prior = course.model.prior()
         found = information(q, lambda z: prior.log_prob(z.float()), DRAWS, 0)
     return found.aggregate_kl.value
+
+
+def mean_elbos(course: Course) -> tuple[float, float]:
+    """Return the mean ELBO over all examples with the encoder's q, and with the best q of each."""
+    return amortisation.mean_elbos(course.model, _inputs(course))
 
 
 def reconstructed(course: Course, x: Floats) -> Floats:

@@ -26,8 +26,9 @@ from vae.dashboard.shared.widgets import press
 from vae.dashboard.sidebar.sidebar import prepare
 
 FAR = 0.2  # of the width of the places, from which a click chooses none
+AROUND = 240  # px of the window above the picture and for the caption below it
 TICK = 0.5  # seconds between two pictures of a demonstration
-_STYLE = Path(__file__).with_name("learn.css")
+_STYLE = Path(__file__).with_name("learn.css").read_text("utf-8")
 _LECTERN = Path(__file__).with_name("lectern.css").read_text("utf-8")
 _SCRIPTS = "\n".join(
     Path(__file__).with_name(name).read_text("utf-8") for name in ("light.js", "lectern.js")
@@ -36,7 +37,7 @@ _SCRIPTS = "\n".join(
 
 def show(lesson: Lesson) -> None:
     """Show a lesson at the reader's place in it."""
-    st.html(_STYLE)
+    st.html(f"<style>{_STYLE.replace('__AROUND__', str(AROUND))}</style>")
     st.html(theme_style())
     state.enter(lesson)
     chosen = language.current()
@@ -157,6 +158,7 @@ def _drawn(lesson: Lesson, place: state.Place, step: Step, picture: Picture) -> 
         revision=f"{step.name}{place.run}",
         label=spoken(say(lesson.words[caption]), _numbers(picture)),
         height=lesson.height,
+        around=AROUND,
         clickable=_is_asking(place, step) or bool(step.pick),
     )
     st.caption(_rendered(lesson, caption, picture))

@@ -94,6 +94,7 @@ def plot(
     revision: str,
     label: str = "",
     height: int = 420,
+    around: int = 0,
     index: Sequence[NDArray[Any]] | None = None,
     tiles: str | None = None,
     selectable: bool = False,
@@ -112,6 +113,8 @@ def plot(
         revision: name of the view (run and projection); a new one resets zoom and selection.
         label: one sentence about the chart, for screen readers.
         height: in pixels, with the tool bar above the plot.
+        around: pixels of the window for the page's other parts, above and below: in a low window
+            the chart is lower, so that they stay visible; 0 keeps its height.
         index: for every trace, the row of the data set of each of its points; by default a point's
             number in its trace.
         tiles: address of the picture of row i, such as "vae/tile/RUN/KEY/{i}.png"; if no picture
@@ -130,6 +133,7 @@ def plot(
         "revision": revision,
         "label": label,
         "height": height,
+        "around": around,
         "tiles": tiles,
         "selectable": selectable,
         "clickable": clickable,

@@ -9,7 +9,7 @@ import { NAMED, stand } from './marker.js';
 import { lengthOf, rowsOf } from './rows.js';
 import { DOUBLE_CLICK, click, mark, pick, report, select } from './select.js';
 import { NO_WEBGL, deep, markSpace, press } from './space.js';
-import { enlarger, heightOf, staged } from './stage.js';
+import { enlarger, follows, heightOf } from './stage.js';
 import { dressed, inked, penOf, themeOf } from './theme.js';
 import { glide, hover, leave } from './tip.js';
 import { config, keydown, reset } from './tools.js';
@@ -180,7 +180,7 @@ function create(root) {
   chart.observer = new ResizeObserver(() => resized(chart));
   chart.observer.observe(node);
   chart.turned = () => request(chart);          // to the stage or back
-  chart.grown = () => staged() && request(chart);
+  chart.grown = () => follows(chart) && request(chart);
   addEventListener('vae-stage', chart.turned);
   addEventListener('resize', chart.grown);
   node.addEventListener('pointerdown', (event) => {

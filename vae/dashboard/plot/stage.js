@@ -3,16 +3,21 @@
 import { TOOLS } from './theme.js';
 
 const LEAST = 1.2, MOST = 1.55, WIDTH = 520;    // scale of letters, lines and points; px at scale 1
-const BELOW = 60;                               // px above and below a chart
+const BELOW = 60, LOWEST = 320;                 // px above and below a chart, and of the lowest one
 const LENGTHS = { margin: ['l', 'r', 't', 'b'], line: ['width'] };
 const ANYWHERE = ['size', 'xshift', 'yshift', 'standoff', 'itemwidth', 'borderpad', 'thickness'];
 
-export const staged = () => document.querySelector('.st-key-stage_on') !== null;
+const staged = () => document.querySelector('.st-key-stage_on') !== null;
 
 const isPhone = () => innerWidth < 700;         // held in a hand: charts as on the page
 
-export const heightOf = ({ message }) => (
-  staged() && !isPhone() ? Math.max(innerHeight - BELOW, 320) : message.height - TOOLS);
+export const follows = ({ message }) => staged() || message.around > 0;   // the height of the window
+
+export function heightOf({ message: { height, around } }) {
+  if (staged() && !isPhone()) return Math.max(innerHeight - BELOW, LOWEST);
+  const room = around && !isPhone() ? Math.max(innerHeight - around, LOWEST) : height;
+  return Math.min(height, room) - TOOLS;
+}
 
 export function enlarger(width) {               // → a function that enlarges a part of a figure
   const scale = Math.min(MOST, Math.max(LEAST, width / WIDTH));

@@ -5,8 +5,8 @@ from vae.dashboard.learn.lesson import Text
 WORDS = {
     "title": Text("When it goes wrong", "训练出问题时"),
     "caption": Text(
-        "Upper curves: ELBO, lower curves: KL, nats per example; means over epochs, solid on training examples, dotted on validation examples. Below: digits, and their reconstructions under them.",
-        "上方曲线：证据下界；下方曲线：KL。单位：奈特/样本，每轮的平均；实线为训练样本，点线为验证样本。最下方：手写数字，每个数字下面是它的重构。",
+        "Upper curves: ELBO, lower curves: KL, nats per example; means over epochs, solid on training examples, dotted on validation examples. Below, in three rows: digits, their reconstructions, decoded draws from the prior.",
+        "上方曲线：证据下界；下方曲线：KL。单位：奈特/样本，每轮的平均；实线为训练样本，点线为验证样本。最下方三行：手写数字、它们的重构、从先验抽取的 z 解码后的图像。",
     ),
     "beta": Text("weight of the KL", "KL 的权重"),
     "failure": Text("failure", "问题"),
@@ -15,6 +15,7 @@ WORDS = {
     "failure.overfitting": Text("few examples", "样本太少"),
     "failure.floor": Text("σ per pixel", "逐像素的 σ"),
     "failure.warmup": Text("endless warm-up", "预热太长"),
+    "failure.holes": Text("KL too cheap", "KL 太便宜"),
     "axis_sigma": Text("σ, the decoder's noise", "解码器噪声的标准差 σ"),
     "axis_nats": Text("KL in nats; squared error of a digit", "KL（奈特）；每个数字的平方误差"),
     "axis_epoch": Text("epoch", "轮次"),
@@ -35,6 +36,8 @@ WORDS = {
     "cured.floor": Text("one σ for all pixels", "所有像素共用一个 σ"),
     "fails.warmup": Text("warm-up of 4,000 epochs", "预热 4000 轮"),
     "cured.warmup": Text("warm-up of 10 epochs", "预热 10 轮"),
+    "fails.holes": Text("β = 0.01", "β = 0.01"),
+    "cured.holes": Text("β = 1", "β = 1"),
     "press": Text("Press Train.", "请点“开始训练”。"),
     "and": Text(" and ", "、"),
     "nothing": Text("nothing", "没有问题"),
@@ -46,6 +49,9 @@ WORDS = {
     "check.codebook_collapse": Text("codebook collapse", "码本坍缩"),
     "check.ignored_latents": Text("a decoder that ignores z", "解码器不用 z"),
     "check.overfitting": Text("overfitting", "过拟合"),
+    "check.unfinished_warmup": Text("a warm-up that did not end", "预热没有结束"),
+    "check.holes": Text("holes in the latent space", "隐空间有空洞"),
+    "check.wide_noise": Text("σ larger than the errors", "σ 大于误差"),
     "check.undertrained": Text("training too short", "训练太短"),
     "check.unused_latents": Text("more latents than needed", "隐变量多于所需"),
     # one symptom and one cure for each failure
@@ -69,6 +75,10 @@ WORDS = {
         "A warm-up raises β from 0 to 1 during the first epochs. Here it takes 4,000 epochs, but training ends after 40, with β = 0.01. The KL grows to about 30 nats, and the ELBO, which has β = 1, is low.",
         "预热就是在最初若干轮里让 β 从 0 升到 1。这里预热要 4000 轮，训练却到 40 轮就结束，β 只升到 0.01。KL 涨到约 30 奈特，而按 β = 1 计算的证据下界很低。",
     ),
+    "story.holes": Text(
+        "β = 0.01: a nat of KL costs a hundredth of a nat of reconstruction, so the KL grows to about 28 nats. The posteriors become narrow and lie far apart. The reconstructions are sharp, but draws from the prior (last row) fall into the holes between the posteriors.",
+        "β = 0.01：一奈特的 KL 只抵百分之一奈特的重构，于是 KL 涨到约 28 奈特。各个后验变得很窄，彼此离得很远。重构很清楚，但从先验抽取的点（最下一行）落进后验之间的空洞里，解码出来不像数字。",
+    ),
     "remedy.collapse": Text(
         "Set β = 1: the objective is then the ELBO itself.",
         "取 β = 1：目标就是证据下界本身。",
@@ -88,6 +98,10 @@ WORDS = {
     "remedy.warmup": Text(
         "Shorten the warm-up to 10 epochs, a quarter of the training.",
         "把预热缩短到 10 轮，即训练的四分之一。",
+    ),
+    "remedy.holes": Text(
+        "Set β = 1: the KL pulls the posteriors together until they nearly cover the prior.",
+        "取 β = 1：KL 把各个后验拉到一起，直到几乎盖住先验。",
     ),
     # steps
     "noise.title": Text("A collapse on paper", "用纸笔算出的坍塌"),
@@ -126,23 +140,22 @@ At which $\sigma$ does the $\K{\mathrm{KL}}$ reach 0? Click at that place.""",
 
 $\sigma$ 等于多少时 $\K{\mathrm{KL}}$ 降到 0？在那个位置点一下。""",
     ),
-    "fails.title": Text("Five ways to fail", "五种失败"),
+    "fails.title": Text("Six ways to fail", "六种失败"),
     "fails.text": Text(
         r"""Choose a failure.
 
 [[story]]
 
-The Evaluate page runs automatic checks on the same curves. Result: **[[left_found]]**
+The Evaluate page runs these automatic checks on every run. They find here: **[[left_found]]**
 
-A model without findings may still be bad: no serious check finds the blur or the endless warm-up. So look at the
-pictures too, and at the last $\beta$.""",
+A model without findings may still be bad, because a check sees only what it measures. So look at the pictures too.""",
         r"""选一种问题。
 
 [[story]]
 
-评估页面（Evaluate）对同样的曲线自动诊断，结果：**[[left_found]]**
+评估页面（Evaluate）会对每个训练任务自动做这些诊断。这里的结果：**[[left_found]]**
 
-诊断没有报警，不等于没有问题：图像模糊和预热太长，都没有严重的诊断。所以还要看图像，看训练结束时的 $\beta$。""",
+诊断没有报警，不等于没有问题：每项诊断只看它所测量的东西。所以还要看图像。""",
     ),
     "cure.title": Text("One setting cures it", "改一个设置就好"),
     "cure.text": Text(
@@ -150,7 +163,7 @@ pictures too, and at the last $\beta$.""",
 
 [[remedy]]
 
-The checks find, as it fails: **[[left_found]]**; cured: **[[right_found]]**
+Findings of the checks. Left: **[[left_found]]**. Right: **[[right_found]]**.
 
 Both columns have the same axes. In both the ELBO is a lower bound of $\ln p(\X{x})$, so the two can be compared. The
 exception is a $\sigma$ at its floor: there a few constant pixels alone raise the ELBO.""",
@@ -158,7 +171,7 @@ exception is a $\sigma$ at its floor: there a few constant pixels alone raise th
 
 [[remedy]]
 
-诊断结果，出问题的：**[[left_found]]**；修正后的：**[[right_found]]**
+诊断结果。左边：**[[left_found]]**。右边：**[[right_found]]**。
 
 左右两列的坐标轴相同。两边的证据下界都是 $\ln p(\X{x})$ 的下界，所以可以比较。
 例外是 $\sigma$ 触底的时候：单凭几个不变的像素，证据下界就会升高。""",

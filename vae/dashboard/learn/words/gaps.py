@@ -178,14 +178,14 @@ Click on dots, also at the edge of the cloud. Watch how far the solid lines are 
 this is the amortisation gap, and here it is often much the larger one.
 
 Then choose another run. A Gaussian $p(\X{x}|z)$ is a density of grey levels, so $\ln p(\X{x})$ may be
-positive. A Bernoulli one on grey levels is no probability of $\X{x}$: compare gaps, not levels.""",
+positive. A Bernoulli $p(\X{x}|z)$ of grey values is no probability of $\X{x}$: compare the gaps only.""",
         r"""只有两个隐变量时，图像的真实后验算得出来：在细网格的每一点，用 $p(\X{x}|z)\,\P{p(z)}$ 加权。
 右图把它同编码器的 $\Q{q(z|x)}$，以及只为这一张图像搜索到的最好的高斯分布相比较。
 
 点一点各处的点，也试试点云边缘的。看实线离虚线有多远：这就是摊销差距，在这里它往往大得多。
 
 再换一个训练任务。高斯的 $p(\X{x}|z)$ 是灰度的密度，所以 $\ln p(\X{x})$ 可以大于 0；
-伯努利分布（Bernoulli distribution）用于灰度时，得到的并不是 $\X{x}$ 的概率：请比较差距，不要比较数值。""",
+伯努利分布（Bernoulli distribution）用于灰度时，得到的并不是 $\X{x}$ 的概率：这时只能比较差距。""",
     ),
     "sandbox.title": Text("Three remedies side by side", "三种办法放在一起"),
     "sandbox.text": Text(

@@ -105,14 +105,14 @@ Both networks are learned from the pictures alone. The next lesson derives the o
     ),
     "between.text": Text(
         r"""Two models learned the same 24 moons. An **autoencoder** gives each picture one point $z$. A VAE gives
-it a region: training draws $z$ from $\Q{q(z|x)}$, so every $z$ near that of a picture must decode to that picture.
+it a region: training draws $z$ from $\Q{q(z|x)}$, so every $z$ of this region must decode to the picture.
 
 Each row walks from the $z$ of the full moon to that of the half moon. Averaging the pixels shows two moons at
-once. The autoencoder is exact at its 24 points and breaks up in between; the VAE was trained there too.
+once. The autoencoder is good at its 24 points and breaks up in between; the VAE was trained in between too.
 
 Error in between: VAE [[error_vae:3]], autoencoder [[error_autoencoder:3]], pixels [[error_pixels:3]].""",
         r"""两个模型学习了同样的 24 张月亮。**自编码器**（autoencoder）为每张图只记一个点 $z$；
-变分自编码器则记一片区域：训练时 $z$ 从 $\Q{q(z|x)}$ 中抽取，所以这张图附近的每个 $z$ 都必须解码成这张图。
+变分自编码器则记一片区域：训练时 $z$ 从 $\Q{q(z|x)}$ 中抽取，所以这片区域里的每个 $z$ 都必须解码成这张图。
 
 每一行都从满月的 $z$ 走到半月的 $z$。像素平均会让两个月亮重叠；普通自编码器在那 24 个点上很准，
 走到中间，图像就破碎了；变分自编码器训练时已经到过中间的位置。

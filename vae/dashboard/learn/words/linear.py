@@ -57,7 +57,7 @@ Which is the last latent that is open? Click on its bar.""",
 below the line has a closed latent: $\Q{q(z_i|x)} = \P{p(z_i)}$, and its KL is 0. This is
 **posterior collapse** of one latent, and here it is not a failure of training but the optimum.
 
-Only the product $\beta\sigma^2$ counts: to double $\beta$ closes the same latents as to double
+Only the product $\beta\sigma^2$ counts: doubling $\beta$ closes the same latents as doubling
 $\sigma^2$. Now [[open:0]] of 16 are open. Move $\beta$ and $\sigma^2$ and watch the line.""",
         r"""规则很分明：当且仅当 $\lambda_i > \beta\sigma^2$（虚线）时，第 $i$ 个隐变量是开的。
 柱低于虚线，隐变量就关闭：$\Q{q(z_i|x)} = \P{p(z_i)}$，KL 为 0。
@@ -81,12 +81,12 @@ Lower $\beta$ and watch: every open bar grows by the same amount, and closed lat
     "train.title": Text("Predicted first, then trained", "先预测，再训练"),
     "train.text": Text(
         r"""Now check the prediction. Stochastic gradients trained a linear VAE with eight latents
-on the digits for 40 epochs. Such a training never computes an eigenvalue.
+on the digits for 120 epochs. Such a training never computes an eigenvalue.
 
 The filled bars are its $\K{\mathrm{KL}_i}$, largest first, the mean over the last tenth of the epochs. They fill the
 outlines: predicted [[kl]] nats in all, trained [[trained_kl]]. Press Train to watch them rise, also with another $\beta$. With a small $\beta$ the bars are more equal at first, since
 the latents take long to turn to the principal directions.""",
-        r"""现在来检验预测。用随机梯度在手写数字上训练一个有 8 个隐变量的线性变分自编码器，共 40 轮。训练过程从不计算特征值。
+        r"""现在来检验预测。用随机梯度在手写数字上训练一个有 8 个隐变量的线性变分自编码器，共 120 轮。训练过程从不计算特征值。
 
 实心柱是训练得到的 $\K{\mathrm{KL}_i}$（最后十分之一轮次的平均），从大到小。它们填满了空心柱：预测总量 [[kl]] 奈特，
 训练得到 [[trained_kl]]。点“开始训练”，可以看它们怎样长高，也可以换一个 $\beta$。$\beta$ 较小时，各柱起初差不多高，因为隐变量要很久才能转到主方向上。""",
@@ -116,6 +116,6 @@ reconstruction by more than $\beta$ times its KL.""",
         r"""选择 $\beta$ 和 $\sigma^2$，看预测，再训练。试试让 $\beta\sigma^2 > 0.70$，超过第一个特征值：
 所有隐变量都关闭，训练后的 KL 降到 0。
 
-深层网络没有这样的公式，但有同样的经验：一个隐变量对重构的改进，超过它的 KL 的 $\beta$ 倍，才会用上。""",
+深层网络没有这样的公式，但有同样的经验：一个隐变量对重构的改进，只有超过它的 KL 的 $\beta$ 倍，它才会用上。""",
     ),
 }

@@ -22,6 +22,10 @@ WORDS = {
     "axis_elbo": Text("ELBO (nats)", "证据下界（奈特）"),
     "exact": Text("exact posterior", "精确后验"),
     "factorised": Text("q, a product of two factors", "q：两个因子的乘积"),
+    "by_mean_field": Text("mean field: three components", "平均场：三个成分"),
+    "by_vae": Text("VAE: means of q(z|x)", "变分自编码器：q(z|x) 的均值"),
+    "axis_epoch": Text("epoch", "轮次"),
+    "axis_example": Text("ELBO (nats per example)", "证据下界（奈特/样本）"),
     "alive": Text("components alive:", "剩余成分："),
     "your_guess": Text("your guess", "你的猜测"),
     "factor.title": Text("Inference without a network", "不用网络的推断"),
@@ -89,7 +93,10 @@ centre from 0 by $\rho^2$.""",
     ),
     "mixture.title": Text("Components die", "多余的成分消失"),
     "mixture.caption": POINTS,
-    "amortised.caption": POINTS,
+    "amortised.caption": Text(
+        r"Left: 150 points, each in the colour of its component. Right: the means of $\Q{q(z|x)}$ of the same points in a VAE. Below: its ELBO during training. It belongs to another model than the bound of the mixture, so the two cannot be compared.",
+        r"左图：150 个点，颜色表示所属的成分。右图：变分自编码器中，同样这些点的 $\Q{q(z|x)}$ 的均值。下图：训练中的证据下界。它与混合模型的下界属于不同的模型，两者不能比较。",
+    ),
     "family.caption": POINTS,
     "mixture.text": Text(
         r"""A **Bayesian mixture of Gaussians** gets six components for data that have three. The factors of $\Q{q}$ are those
@@ -106,23 +113,24 @@ nothing lose their points and die: [[alive:0]] of 6 are alive now. Nothing in th
     ),
     "amortised.title": Text("What amortisation buys, and costs", "摊销换来什么，付出什么"),
     "amortised.text": Text(
-        r"""The update below gives the best factor $\Q{q_j}$ while the others are fixed. It needs an expectation in closed form, so
-priors and likelihood must fit together: the model must be **conjugate**. With a neural network inside $p(x|z)$ there
-is no such closed form.
+        r"""Coordinate ascent needs the best factor in closed form, so priors and likelihood must fit together: the model must
+be **conjugate**. With a neural network inside $p(x|z)$ it is not. And each new data set starts from nothing.
 
 A VAE uses **amortised inference**: one network computes $\Q{q(z|x)}$ for every $\X{x}$, also a new one, in one pass.
-Its weights are trained once with stochastic gradients. The price is the **amortisation gap**: for a given $\X{x}$ the
-network's $\Q{q}$ is not the best of its family.
+On the right a VAE has learned the same 150 points, each in the colour of its component. Watch: the colours stay
+together, although the VAE has no components.
 
-Coordinate ascent has no such gap, but must start again for each data set.""",
-        r"""下面的公式给出其他因子固定时最好的 $\Q{q_j}$。它要求期望有解析解，因此先验与似然必须相配：
-模型要是**共轭**（conjugate）的。$p(x|z)$ 里一旦有神经网络，就没有这样的解析解。
+The price is the **amortisation gap**: for a given $\X{x}$ the network's $\Q{q}$ is not the best of its family. The
+best Gaussian for each point, $\Q{q^*}$, raises the mean ELBO by [[amortisation:3]] nats.""",
+        r"""坐标上升要求最好的因子有解析解，因此先验与似然必须相配：模型要是**共轭**（conjugate）的。
+$p(x|z)$ 里一旦有神经网络，就不再共轭。而且每换一个数据集，都要从头算起。
 
-变分自编码器改用**摊销推断**：网络只需计算一遍，就为任何 $\X{x}$（包括没见过的）给出 $\Q{q(z|x)}$；
-它的权重用随机梯度训练一次就够。代价是**摊销差距**：
-对某个具体的 $\X{x}$，网络给出的 $\Q{q}$ 并不是同一分布族里最好的。
+变分自编码器改用**摊销推断**：网络只需计算一遍，就为任何 $\X{x}$（包括没见过的）给出 $\Q{q(z|x)}$。
+右图是学习了同样 150 个点的变分自编码器，每个点沿用它在混合模型中的颜色。
+注意：这个模型里没有“成分”，同色的点却仍聚在一起。
 
-坐标上升没有这个差距，但每个数据集都要从头算起。""",
+代价是**摊销差距**：对某个具体的 $\X{x}$，网络给出的 $\Q{q}$ 并不是同一分布族里最好的。
+为每个点单独搜索最好的高斯分布 $\Q{q^*}$，平均的证据下界会升高 [[amortisation:3]] 奈特。""",
     ),
     "family.title": Text("The family, and when to use which", "各种方法，何时用哪个"),
     "family.text": Text(
@@ -135,8 +143,8 @@ Coordinate ascent has no such gap, but must start again for each data set.""",
 | expectation propagation | a $\Q{q}$ that covers the posterior and is not too narrow |
 | Monte Carlo (MCMC) | exact results, if time matters less |
 
-The update comes from the calculus of variations, which finds optimal functions. Finite elements and
-maximum entropy use it too, but they are not variational *inference*.""",
+The update of coordinate ascent, below, comes from the calculus of variations, which finds optimal functions. Finite
+elements and maximum entropy use it too, but they are not variational *inference*.""",
         r"""| 方法 | 适用情形 |
 |---|---|
 | 平均场，坐标上升 | 模型共轭，数据量小 |
@@ -146,6 +154,6 @@ maximum entropy use it too, but they are not variational *inference*.""",
 | 期望传播 | 要 $\Q{q}$ 盖住后验，不要太窄 |
 | 蒙特卡罗（MCMC） | 要精确的结果，不太在乎时间 |
 
-更新公式来自变分法（calculus of variations），也就是寻找最优的函数。有限元和最大熵也用变分法，但它们不是变分**推断**。""",
+坐标上升的更新公式（见下）来自变分法（calculus of variations），也就是寻找最优的函数。有限元和最大熵也用变分法，但它们不是变分**推断**。""",
     ),
 }

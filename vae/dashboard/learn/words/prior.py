@@ -144,7 +144,7 @@ pictures instead, and averages their posteriors.
 
 See the grey draws on the right: most lie where the points are. ELBO: left [[left_elbo:1]], right
 [[right_elbo:1]] nats. The price: more parameters, and a map without a fixed scale.""",
-        r"""$N(0, I)$ 只是一种选择：简单，容易抽样，KL 有解析解，不偏向任何方向。数据若排成一个环，别的先验更合适。
+        r"""$N(0, I)$ 只是一种选择：简单，容易采样，KL 有解析解，不偏向任何方向。数据若排成一个环，别的先验更合适。
 
 最好的先验就是 $\Q{q(z)}$ 本身。**混合先验**（mixture）学习 20 个高斯分布，去接近它。
 **后验混合先验**（VampPrior）改为学习 20 张图像，再把它们的后验平均。

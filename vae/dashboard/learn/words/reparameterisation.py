@@ -68,7 +68,7 @@ WORDS = {
     "undefined": Text("undefined", "无定义"),
     "axis_variance": Text("variance of the gradient of a batch", "批量梯度的方差"),
     "data_part": Text("examples differ", "样例各不相同"),
-    "sampling_part": Text("z is sampled", "z 是抽样的"),
+    "sampling_part": Text("z is sampled", "z 是随机抽取的"),
     "cost": Text("cost {cost}", "开销 {cost}"),
     # steps
     "cut.title": Text("A path that ends at a dice throw", "路断在掷骰子的地方"),
@@ -85,7 +85,7 @@ Move $\Q{\mu}$ and $\Q{\sigma}$ and watch the derivatives in the lower row; $\va
 same.""",
         r"""训练需要 $\mathbb{E}_{\Q{q}}[f(z)]$ 对编码器输出 $\Q{\mu}$ 和 $\Q{\sigma}$ 的导数。
 在变分自编码器中，$f(z)$ 是 $\ln p(\X{x}|z)$；这里取 $f(z) = z^2$。
-上面一行中，$z$ 是随机抽出的；抽样没有导数，反向的路就断在圆圈处。
+上面一行中，$z$ 是随机抽出的；这一步没有导数，反向的路就断在圆圈处。
 
 下面一行中，掷骰子成了一个输入 $\varepsilon$，$z$ 由它计算得到。
 反向的每个箭头都有导数，链式法则一路畅通：这就是**重参数化技巧**（reparameterisation trick），
@@ -161,7 +161,7 @@ In practice a constant, the **baseline**, is subtracted from $f$. This helps, bu
     ),
     "widths.text": Text(
         r"""A network's output $s$ can be any number, but $\Q{\sigma}$ must be positive. There are three ways to compute
-$\Q{\sigma}$ from $s$. The last column shows the slope of the KL in $s$, which training follows.
+$\Q{\sigma}$ from $s$. The last row of the table is the slope of the KL in $s$, which training follows.
 
 1. $\Q{\sigma} = s$ fails for $s \le 0$. Near 0 the slope has no limit: one step throws $s$ far away.
 2. $\Q{\sigma} = \ln(1 + e^s)$, called **softplus**, is always positive, and the slope stays above $-1$.
@@ -170,7 +170,7 @@ above $-\frac12$. Only a large $s$ is dangerous: in float32 $e^s$ is infinite ab
 
 Move $s$ across 0 and compare the three slopes; NaN means undefined.""",
         r"""网络的输出 $s$ 可以是任何数，而 $\Q{\sigma}$ 必须为正。从 $s$ 得到 $\Q{\sigma}$ 有三种办法。
-最后一列是 KL散度对 $s$ 的斜率，训练就沿着它走。
+表的最后一行是 KL散度对 $s$ 的斜率，训练就沿着它走。
 
 1. $\Q{\sigma} = s$：$s \le 0$ 时无定义；靠近 0 时斜率没有界限，一步更新就会把 $s$ 抛得很远。
 2. $\Q{\sigma} = \ln(1 + e^s)$，叫作**softplus**：恒为正，斜率总高于 $-1$。
@@ -190,7 +190,7 @@ example shrink only the blue part; ten times as many examples shrink both parts.
 
 Move $\Q{\sigma}$ and watch the blue part: $M$ matters only if the posteriors are wide.""",
         r"""一步更新的梯度，是一个批量（batch）的平均：$B$ 个样例，每个样例抽 $M$ 个样本。它的方差有两部分：
-样例各不相同，这部分是 $\X{V_x}/B$；$z$ 是抽样的，这部分是 $\R{V_\varepsilon}/(BM)$。
+样例各不相同，这部分是 $\X{V_x}/B$；$z$ 是随机抽取的，这部分是 $\R{V_\varepsilon}/(BM)$。
 所以当 $B = 100$ 时，即使 $M = 1$，也已经对 100 次掷骰子取了平均。
 
 第二根和第三根条的开销相同，都要让解码器运行 1,000 次。
