@@ -301,8 +301,8 @@ def test_changed_settings_are_counted_and_reset(root: Path, open_box: OpenPage) 
 def test_the_settings_follow_the_data_and_return(
     root: Path, tmp_path: Path, open_page: OpenPage
 ) -> None:
-    """A small file gets small batches and a likelihood of real values, and says so; the data
-    before get their settings back, and a value by hand stays."""
+    """A small file gets small batches and a likelihood of real values, with a sentence on each;
+    the data before get their settings back."""
     np.savetxt(tmp_path / "t.csv", np.random.default_rng(0).normal(size=(40, 3)), "%.3f", ",")
     at = open_page("train.py")
     at.selectbox(key="preset").select("2-D map").run()
