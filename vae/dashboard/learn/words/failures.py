@@ -46,7 +46,7 @@ WORDS = {
     "check.large_values": Text("values too large", "数值过大"),
     "check.learning_rate": Text("learning rate too high", "学习率过高"),
     "check.posterior_collapse": Text("posterior collapse", "后验坍塌"),
-    "check.codebook_collapse": Text("codebook collapse", "码本坍缩"),
+    "check.codebook_collapse": Text("codebook collapse", "码本坍塌"),
     "check.ignored_latents": Text("a decoder that ignores z", "解码器不用 z"),
     "check.overfitting": Text("overfitting", "过拟合"),
     "check.unfinished_warmup": Text("a warm-up that did not end", "预热没有结束"),
