@@ -216,7 +216,7 @@ BAD: list[tuple[Files, str]] = [
     ({"cats/a.png": GOOD[:60], "dogs/b.png": GOOD}, "cats/a.png is damaged, or not a picture"),
     ({"a.png": huge(9000, 9000)}, "a.png has 9,000×9,000 pixels, and at most 64,000,000 are"),
     ({"a.png": huge(60_000, 60_000)}, "a.png is damaged.*decompression bomb"),
-    ({"a.png": encoded(GREY[0, :3])}, "1 pictures of 8×3 pixels: use pictures of at least 4"),
+    ({"a.png": encoded(GREY[0, :3])}, "1 picture of 8×3 pixels: use pictures of at least 4"),
     ({"a.png": GOOD, "cats/b.png": GOOD}, "has 1 pictures beside its folders and 1 in them"),
     ({"a.png": b"%PDF-1.4"}, "a.png is damaged, or not a picture"),
 ]  # fmt: skip

@@ -55,7 +55,7 @@ def test_digits_equal_scikit_learns() -> None:
     assert np.array_equal(data.x[:, 0], theirs.images)
     assert data.labels is not None
     assert np.array_equal(data.labels, theirs.target)
-    with pytest.raises(DataError, match="digits has 1797 examples: choose at most 1797"):
+    with pytest.raises(DataError, match="digits has 1,797 examples: choose at most 1797"):
         load("digits", examples=1798)
 
 

@@ -486,7 +486,7 @@ def test_the_cost_of_a_swap_equals_an_exact_mean(of: Any) -> None:
     assert seen.elbo is None
 
 
-@pytest.mark.parametrize("row", ROWS, ids=str)
+@pytest.mark.parametrize("row", [r for r in ROWS if r.get("likelihood") != "mixed"], ids=str)
 def test_every_model_has_statistics(of: Any, row: dict[str, Any]) -> None:
     if not POSTERIORS[row.get("posterior", "diagonal")].has_density:
         row = row | {"objective": "reconstruction"}

@@ -26,6 +26,7 @@ SWEPT = [f.name for f in fields() if f.name != "seed" and f.name not in OF_A_FIL
 # Rows of one table that are refused beside the usual rows of the others
 SUITS: dict[str, dict[str, Any]] = {
     "point": {"objective": "reconstruction"},
+    "quantised": {"objective": "reconstruction"},
     "mixture": {"likelihood": "gaussian"},
     "standardise": {"likelihood": "gaussian"},
     "minmax": {"likelihood": "gaussian"},

@@ -260,7 +260,8 @@ def test_vectors_are_drawn_as_points_or_lines(page: AppTest, tmp_path: Path) -> 
     at = choose_file(page, table_file(tmp_path / "table.csv"))
     assert "Each line is an example over its features · 120 of 120 examples shown" in words(at)
     assert facts(at)["Size"] == ("3", "3 elements")
-    assert r"needs values in \[0, 1\]" in at.main.warning[0].value
+    told = [line.value for line in at.sidebar.caption]
+    assert any("hold real values: the likelihood is gaussian-learned" in line for line in told)
     assert "| gaussian-per-dimension (σ from" in words(at)
     at = choose(at, "mixture")
     assert "Two features against each other · 2,000 of 2,000 examples shown" in words(at)

@@ -85,7 +85,7 @@ def test_the_page_opens_for_every_kind_of_run(
     loaded = LoadedRun.of(run)
     labelled = loaded.data.labels is not None
     pictures = loaded.data.is_image
-    assert "latents" in words(at)
+    assert ("1 latent" if kind == "one latent" else "latents") in words(at)
     assert len(strips(at)) == len(marks(at)) * pictures
     for start in ("mean", "origin"):
         at.selectbox(key="traverse_start").set_value(start).run()

@@ -271,6 +271,7 @@ def test_the_variable_gives_the_permission_to_the_server_only(
         "vae/commands/__init__.py",
         "vae/dashboard/server.py",
         "vae/worker/__main__.py",
+        "vae/worker/cluster.py",
     ]
 
 

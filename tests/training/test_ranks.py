@@ -84,6 +84,10 @@ def _with_objective(settings: dict[str, Any]) -> dict[str, Any]:
 def data_of(config: RunConfig, toy: Toy) -> Dataset:
     """36 examples: 29 to train on, which is 4 batches of 7 and one of 1."""
     data = toy(36, SHAPE)
+    if config.likelihood == "mixed":
+        x = np.float32(data.x[:, 0, 0, :2] // 64)
+        kinds, entries = ("count", "category"), ((), ("a", "b", "c", "d"))
+        return data._replace(x=x, scale=1.0, kinds=kinds, entries=entries)
     counts = TABLES["likelihood"][config.likelihood].support == "counts"
     return data._replace(x=data.x // 32, scale=1.0) if counts else data
 

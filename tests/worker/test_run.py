@@ -103,7 +103,7 @@ def test_early_stopping_has_a_reason(make: Make) -> None:
     finish(run)
     assert run.status().state == "finished"
     assert run.status().epoch < 50
-    assert "no better validation value for 1 epochs" in run.status().message
+    assert "no better validation value for 1 epoch." in run.status().message
 
 
 # More epochs

@@ -96,7 +96,7 @@ def _no_channel(column: Column) -> str:
     rises = not column.is_text and len(v) > 2 and bool((np.diff(v.astype(float)) > 0).all())
     if rises and plain(column.name) in TIMES:
         return "time, rising from line to line"
-    return reason(column) or ""
+    return reason(column, numbers_only=True) or ""
 
 
 def series_of(member: Member, channels: Channels) -> Array:

@@ -24,11 +24,10 @@ from vae.runs.evaluations import SavedEvaluation, saved_evaluations
 from vae.runs.notes import FILE, read
 from vae.runs.overview import overview
 from vae.runs.result_keys import LETTERS
-from vae.runs.status import ACTIVE
+from vae.runs.status import MOVING
 
 WATCHED = ("config.json", "metrics.jsonl", "changes.jsonl", "derived", "best.safetensors", FILE)
 FEW = 250  # runs of a root whose files are all looked at each time
-MOVING = (*ACTIVE, "interrupted", "damaged")  # states of runs whose files change without a mark
 _known: dict[Path, dict[str, Known]] = {}  # root → name of a run → its entry when it was read
 _looks: dict[Path, dict[str, int]] = {}  # root → name of a run → its version when it was read
 

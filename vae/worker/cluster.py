@@ -15,6 +15,7 @@ from typing import Any
 
 from vae.base import permission
 from vae.runs import Run, identity
+from vae.runs.status import WAITING
 from vae.worker.launcher import ENVIRONMENT, PROJECT
 
 ABSENT = "Training on Ray needs Ray: pip install ray."
@@ -123,7 +124,7 @@ def train_folder(path: str, allow_code: bool) -> str:
         while run.status().alive:
             time.sleep(POLL_SECONDS)
         claim = {"state": "starting", "message": "", "heartbeat": time.time(), **identity()}
-        if not run.take(("queued", "interrupted"), **claim):
+        if not run.take(WAITING, **claim):
             return run.status().state
         try:
             for _ in train_run(run):

@@ -96,7 +96,7 @@ def summary(found: Imputed, errors: HiddenErrors | None, split: str) -> str:
         model_share, common = (percent(share, 1) for share in wrong)
         names = f" · names wrong **{model_share}**, of the most common **{common}**"
     return (
-        f":small[{head} were not observed · at the {errors.counts.sum():,} hidden ones RMSE "
+        f":small[{head} not observed · at the {errors.counts.sum():,} hidden ones RMSE "
         f"**{model}** SD, of the column's mean **{mean}** SD{names}]"
     )
 
