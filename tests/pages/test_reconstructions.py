@@ -82,7 +82,7 @@ HOLES = {"data": "mixture", "examples": 200, "likelihood": "gaussian", "hide_sha
 def test_missing_values_are_filled_in(root: Path, open_page: OpenPage) -> None:
     trained(root, "a-run", **HOLES)
     at = open_page("reconstructions.py", view="Missing values")
-    (words,) = [m.value for m in at.markdown if "were not observed" in m.value]
+    (words,) = [m.value for m in at.markdown if "not observed" in m.value]
     columns, examples = (frame.value for frame in at.dataframe)
     assert f"**{columns['missing'].sum()} values**" in words
     assert f"at the {columns['hidden'].sum()} hidden ones" in words

@@ -2,10 +2,11 @@
 those of an uninterrupted run.
 
 `python -m tests.worker.driver boundaries ROOT EVERY` kills at every EVERY-th write boundary, and
-`… random ROOT KILLS` at KILLS random moments, and `… choices ROOT KILLS` as often in runs of every
-valid combination of objective, posterior and prior, a third of them in the middle of a write. All
-print a summary as one JSON object. The process forks each victim from itself, because importing
-torch a hundred times would take minutes.
+`… power ROOT EVERY` drops there what was not flushed to the disk, as a loss of power does,
+`… random ROOT KILLS` kills at KILLS random moments, and `… choices ROOT KILLS` as often in runs of
+every valid combination of objective, posterior and prior, a third of them in the middle of a
+write. All print a summary as one JSON object. The process forks each victim from itself, because
+importing torch a hundred times would take minutes.
 
 The law: a killed and resumed run ends like an uninterrupted run with the same `changes.jsonl`. (A
 request that was not yet recorded when the worker died takes effect later.)
@@ -21,7 +22,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,42 @@ class Fault:
         return counted
 
 
+class PowerCut(Fault):
+    """Before the n-th call, takes from every file what was written after its last fsync, or half
+    of it, and kills the process. Names of files last: a file system writes them in order."""
+
+    def __init__(self, at: int, half: bool, folder: Path) -> None:
+        self.folder = folder
+        self.flushed: dict[int, bytes] = {}  # inode → content of the file at its last fsync
+        super().__init__(at, half)
+
+    def _wrapped(self, name: str, deed: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*args: Any, **keywords: Any) -> Any:
+            self.count += 1
+            if self.count == self.at:
+                self._forget()
+                os.kill(os.getpid(), signal.SIGKILL)
+            if name == "fsync":
+                path = Path(f"/proc/self/fd/{args[0]}")
+                if path.is_file():
+                    self.flushed[path.stat().st_ino] = path.read_bytes()
+            elif name in ("replace", "rename", "unlink"):  # its inode can serve another file
+                with contextlib.suppress(OSError):
+                    self.flushed.pop(Path(args[-1]).stat().st_ino, None)
+            return deed(*args, **keywords)
+
+        return counted
+
+    def _forget(self) -> None:
+        for path in self.folder.rglob("*"):
+            if path.is_file():
+                kept, now = self.flushed.get(path.stat().st_ino, b""), path.read_bytes()
+                tail = now[len(kept) :] if self.half and now.startswith(kept) else b""
+                with path.open("r+b") as file:
+                    file.write(kept + tail[: len(tail) // 2])
+                    file.truncate()
+
+
 def story(root: Path) -> None:
     """A run with a history: β moved at step 1, a pause at 4, and β moved back at 5."""
     run = create(root, "victim", TINY)
@@ -167,19 +204,41 @@ def story(root: Path) -> None:
 def boundaries(root: Path, every: int) -> dict[str, Any]:
     """Kill the story before calls that change the disk, and in the middle of writes: at all of
     them in turn, or at every `every`-th one."""
+    return ends_of(root, every, lambda home, n, half: Fault(n, half), lambda deeds, writes: writes)
+
+
+def power(root: Path, every: int) -> dict[str, Any]:
+    """Cut the power before calls that change the disk, with nothing or half of what was not
+    flushed."""
+    return ends_of(
+        root,
+        every,
+        lambda home, n, half: PowerCut(n, half, home),
+        lambda deeds, writes: range(1, deeds + 1),
+    )
+
+
+def ends_of(
+    root: Path,
+    every: int,
+    fault: Callable[[Path, int, bool], Fault],
+    halves: Callable[[int, list[int]], Iterable[int]],
+) -> dict[str, Any]:
+    """Let every `every`-th fault end the story, resume the run, and compare. `halves` are the
+    calls in whose middle a fault is tried too."""
     metrics.TICK_SECONDS, worker.STATUS_SECONDS = 0.0, -1.0  # at every step, not by the clock
     milestones.SNAPSHOT_EXAMPLES = 2 * TINY["batch_size"]  # every second step: in mid-epoch
     judge = Judge(root / "references", TINY)
     deeds, writes = _count(root)
     states: dict[str, int] = {}
-    trials = [(n, False) for n in range(1, deeds + 1)] + [(n, True) for n in writes]
+    trials = [(n, False) for n in range(1, deeds + 1)] + [(n, True) for n in halves(deeds, writes)]
     trials = trials[::every]
     for n, half in trials:
         what = f"killed {'in' if half else 'before'} deed {n} of {deeds}"
         home = root / f"{n}-{half}"
 
         def work(home: Path = home, n: int = n, half: bool = half) -> None:
-            Fault(n, half)
+            fault(home, n, half)
             story(home)
 
         assert died(victim(work)), what
@@ -323,9 +382,9 @@ def main(arguments: list[str]) -> int:
     which, root, number = arguments[0], Path(arguments[1]), int(arguments[2])
     train(create(root / "warm", "warm", TINY))
     began = time.perf_counter()
-    found = {"boundaries": boundaries, "random": at_random, "choices": choices}[which](
-        root, number
-    )
+    found = {"boundaries": boundaries, "power": power, "random": at_random, "choices": choices}[
+        which
+    ](root, number)
     print(json.dumps(found | {"seconds": round(time.perf_counter() - began, 1)}))
     return 0
 

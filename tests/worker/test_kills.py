@@ -29,6 +29,18 @@ def test_a_run_killed_at_write_boundaries_ends_like_an_uninterrupted_run(
     assert found["ends"] >= 3  # without a change, with one, with two
 
 
+@pytest.mark.parametrize("every", [25, pytest.param(1, marks=pytest.mark.long)])
+def test_a_run_whose_power_was_cut_ends_like_an_uninterrupted_run(
+    tmp_path: Path, every: int
+) -> None:
+    """Between any two calls that change the disk, without what was not flushed or with half of
+    it."""
+    found = drive("power", tmp_path, every)
+    assert every * found["trials"] > 2 * found["deeds"] - every > 200
+    assert found["states"].keys() <= {"none", "queued", "interrupted", "paused", "finished"}
+    assert found["states"]["interrupted"]
+
+
 @pytest.mark.parametrize("kills", [4, pytest.param(60, marks=pytest.mark.long)])
 def test_a_run_killed_at_random_moments_ends_like_an_uninterrupted_run(
     tmp_path: Path, kills: int

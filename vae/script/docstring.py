@@ -17,8 +17,9 @@ reconstruction is -E_q[ln p(x|z)], the KL is KL(q(z|x) || p(z)), the ELBO is
 
 NEEDS = """The script needs $versions; Python $python. $data It uses the same split, first weights,
 batches and noise as the run, which was trained on $device with $threads CPU thread$s. With these
-versions on such a CPU, the figures are exactly those of the run. With others, sums and draws
-differ slightly, and the difference grows during training."""
+versions on such a CPU, the figures are exactly those of the run if the version of VAE Lab that
+wrote this script trained it. With others, sums and draws differ slightly, and the difference
+grows during training."""
 
 SOURCES = {
     "drawn": "The data are generated below.",

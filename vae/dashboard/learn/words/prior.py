@@ -3,14 +3,14 @@
 from vae.dashboard.learn.lesson import Text
 
 FAR = Text(
-    r"Coloured points: means of $\Q{q(z|x)}$, dark for new moon, bright for full moon; diamonds at the edge lie outside of the map. Grey: draws from $\P{p(z)}$, circles at 1σ and 2σ of N(0, I). Red: decoded pictures far from every real moon, deepest from a distance of 0.25 on. Below: decoded draws and their mean distance to the nearest real moon.",
+    r"Points: means of $\Q{q(z|x)}$, dark for new moon, bright for full moon; diamonds lie outside of the map. Grey: draws from $\P{p(z)}$, circles at 1σ and 2σ of N(0, I). Red: decoded pictures far from every real moon, deepest from 0.25 on. Below: decoded draws, with their mean distance to the nearest real moon.",
     r"彩色点：$\Q{q(z|x)}$ 的均值，颜色由深到亮对应由新月到满月；边上的菱形表示落在图外的点。灰色：从 $\P{p(z)}$ 抽取的点，圆为 N(0, I) 的 1σ 和 2σ。红色：解码出来与任何真实月亮都相差很远，距离达到 0.25 时颜色最深。下方：抽取的点解码后的图像，以及它们到最近的真实月亮的平均距离。",
 )
 
 WORDS = {
     "title": Text("Why the prior is N(0, I)", "先验为什么是 N(0, I)"),
     "caption": Text(
-        r"60 pictures of the moon, two latents. Coloured points: means of $\Q{q(z|x)}$, dark for new moon, bright for full moon. Grey: draws from $\P{p(z)}$, circles at 1σ and 2σ of N(0, I). Red: decoded pictures far from every real moon, deepest from a distance of 0.25 on. Below: decoded draws and their mean distance to the nearest real moon.",
+        r"60 pictures of the moon, two latents. Points: means of $\Q{q(z|x)}$, dark for new moon, bright for full moon. Grey: draws from $\P{p(z)}$, circles at 1σ and 2σ of N(0, I). Red: decoded pictures far from every real moon, deepest from 0.25 on. Below: decoded draws, with their mean distance to the nearest real moon.",
         r"60 张月亮图像，两个隐变量。彩色点：$\Q{q(z|x)}$ 的均值，颜色由深到亮对应由新月到满月。灰色：从 $\P{p(z)}$ 抽取的点，圆为 N(0, I) 的 1σ 和 2σ。红色：解码出来与任何真实月亮都相差很远，距离达到 0.25 时颜色最深。下方：抽取的点解码后的图像，以及它们到最近的真实月亮的平均距离。",
     ),
     "beta.caption": FAR,
