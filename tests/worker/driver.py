@@ -2,7 +2,7 @@
 those of an uninterrupted run.
 
 `python -m tests.worker.driver boundaries ROOT EVERY` kills at every EVERY-th write boundary, and
-`… power ROOT EVERY` drops there what was not flushed to the disk, as a loss of power does,
+`… power ROOT EVERY` drops there the bytes not flushed to the disk, as a loss of power does,
 `… random ROOT KILLS` kills at KILLS random moments, and `… choices ROOT KILLS` as often in runs of
 every valid combination of objective, posterior and prior, a third of them in the middle of a
 write. All print a summary as one JSON object. The process forks each victim from itself, because
@@ -148,7 +148,7 @@ class Fault:
 
 
 class PowerCut(Fault):
-    """Before the n-th call, takes from every file what was written after its last fsync, or half
+    """Before the n-th call, takes from every file the bytes since its last fsync, or half
     of it, and kills the process. Names of files last: a file system writes them in order."""
 
     def __init__(self, at: int, half: bool, folder: Path) -> None:
@@ -208,7 +208,7 @@ def boundaries(root: Path, every: int) -> dict[str, Any]:
 
 
 def power(root: Path, every: int) -> dict[str, Any]:
-    """Cut the power before calls that change the disk, with nothing or half of what was not
+    """Cut the power before calls that change the disk, with nothing or half of the bytes not
     flushed."""
     return ends_of(
         root,

@@ -33,7 +33,7 @@ def test_a_run_killed_at_write_boundaries_ends_like_an_uninterrupted_run(
 def test_a_run_whose_power_was_cut_ends_like_an_uninterrupted_run(
     tmp_path: Path, every: int
 ) -> None:
-    """Between any two calls that change the disk, without what was not flushed or with half of
+    """Between any two calls that change the disk, without the bytes not flushed or with half of
     it."""
     found = drive("power", tmp_path, every)
     assert every * found["trials"] > 2 * found["deeds"] - every > 200
